@@ -1,0 +1,174 @@
+package route
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// SegmentType is the type octet of an AS_PATH segment (RFC 4271 4.3, RFC 5065 3).
+type SegmentType uint8
+
+// Segment types, with their values on the wire.
+const (
+	ASSet            SegmentType = 1
+	ASSequence       SegmentType = 2
+	ASConfedSequence SegmentType = 3
+	ASConfedSet      SegmentType = 4
+)
+
+// Segment is one AS_PATH segment. ASNs are in wire order, at most 255 of them.
+type Segment struct {
+	Type SegmentType
+	ASNs []uint32
+}
+
+// ASPath is an AS_PATH, leftmost (most recent) segment first. The nil path is
+// the empty path of a route that originated in the local AS.
+type ASPath []Segment
+
+// NewASPath returns the path that consists of one AS_SEQUENCE, or the empty
+// path if no ASN is given.
+func NewASPath(asns ...uint32) ASPath {
+	if len(asns) == 0 {
+		return nil
+	}
+	return ASPath{{Type: ASSequence, ASNs: slices.Clone(asns)}}
+}
+
+// Len is the path's length in the decision process: an AS_SET counts one
+// (RFC 4271 9.1.2.2), confederation segments count nothing (RFC 5065 5.3).
+func (p ASPath) Len() int {
+	n := 0
+	for _, s := range p {
+		switch s.Type {
+		case ASSequence:
+			n += len(s.ASNs)
+		case ASSet:
+			n++
+		}
+	}
+	return n
+}
+
+// First returns the leftmost ASN outside of confederation segments, which is
+// the neighboring AS, and false if the path has none or starts with an AS_SET.
+func (p ASPath) First() (uint32, bool) {
+	for _, s := range p {
+		switch s.Type {
+		case ASSequence:
+			if len(s.ASNs) > 0 {
+				return s.ASNs[0], true
+			}
+		case ASSet:
+			return 0, false
+		}
+	}
+	return 0, false
+}
+
+// Origin returns the rightmost ASN, and false if the path is empty or ends in
+// an AS_SET.
+func (p ASPath) Origin() (uint32, bool) {
+	for i := len(p) - 1; i >= 0; i-- {
+		s := p[i]
+		if s.Type == ASSequence && len(s.ASNs) > 0 {
+			return s.ASNs[len(s.ASNs)-1], true
+		}
+		if s.Type == ASSet {
+			return 0, false
+		}
+	}
+	return 0, false
+}
+
+// Contains reports how often asn occurs, in segments of every type.
+func (p ASPath) Contains(asn uint32) int {
+	n := 0
+	for _, s := range p {
+		for _, a := range s.ASNs {
+			if a == asn {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// HasSet reports whether the path has an AS_SET or AS_CONFED_SET (RFC 9774).
+func (p ASPath) HasSet() bool {
+	return slices.ContainsFunc(p, func(s Segment) bool { return s.Type == ASSet || s.Type == ASConfedSet })
+}
+
+// HasConfed reports whether the path has a confederation segment (RFC 5065).
+func (p ASPath) HasConfed() bool {
+	return slices.ContainsFunc(p, func(s Segment) bool {
+		return s.Type == ASConfedSequence || s.Type == ASConfedSet
+	})
+}
+
+// Prepend returns a path with asn added n times on the left. p is unchanged.
+// A segment never grows over 255 ASNs (RFC 4271 5.1.2).
+func (p ASPath) Prepend(asn uint32, n int) ASPath {
+	out := p
+	for n > 0 {
+		room := 255
+		var rest ASPath
+		var head []uint32
+		if len(out) > 0 && out[0].Type == ASSequence && len(out[0].ASNs) < 255 {
+			head, rest = out[0].ASNs, out[1:]
+			room -= len(head)
+		} else {
+			rest = out
+		}
+		k := min(n, room)
+		asns := make([]uint32, 0, k+len(head))
+		for range k {
+			asns = append(asns, asn)
+		}
+		asns = append(asns, head...)
+		out = append(ASPath{{Type: ASSequence, ASNs: asns}}, rest...)
+		n -= k
+	}
+	return out
+}
+
+// Equal reports whether both paths have the same segments in the same order.
+func (p ASPath) Equal(q ASPath) bool {
+	return slices.EqualFunc(p, q, func(a, b Segment) bool {
+		return a.Type == b.Type && slices.Equal(a.ASNs, b.ASNs)
+	})
+}
+
+// String is the form that Cisco-style as-path expressions are matched against:
+// "65515 12076 {1,2} (65001 65002) [65003]", empty for the empty path.
+func (p ASPath) String() string {
+	var b strings.Builder
+	for i, s := range p {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		sep, open, end := s.brackets()
+		b.WriteString(open)
+		for j, a := range s.ASNs {
+			if j > 0 {
+				b.WriteString(sep)
+			}
+			b.WriteString(strconv.FormatUint(uint64(a), 10))
+		}
+		b.WriteString(end)
+	}
+	return b.String()
+}
+
+func (s Segment) brackets() (sep, open, end string) {
+	switch s.Type {
+	case ASSet:
+		return ",", "{", "}"
+	case ASConfedSequence:
+		return " ", "(", ")"
+	case ASConfedSet:
+		return ",", "[", "]"
+	}
+	return " ", "", ""
+}

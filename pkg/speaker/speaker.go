@@ -1,0 +1,151 @@
+// Package speaker is the contract between the engine, which decides about
+// routes, and the BGP sessions, which carry them. It holds value types only;
+// the sessions themselves, and GoBGP, are in package gobgp below it.
+//
+// Promise: events of one session arrive in the order of the wire, bracketed by
+// [Established] and [Down]; an event of an earlier session never follows
+// Established of a later one. The package owns no state.
+package speaker
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// Neighbor is everything a session depends on. It is comparable: a session
+// whose Neighbor is equal before and after a reload is left alone.
+type Neighbor struct {
+	Address      netip.Addr
+	Port         uint16     // of the neighbor; 0 means 179
+	LocalAddress netip.Addr // invalid: the address the kernel's route selects
+	LocalASN     uint32
+	RemoteASN    uint32
+	Families     route.Family
+	Passive      bool          // never dial, only accept
+	HoldTime     time.Duration // proposed in OPEN; 0 disables, else at least 3 s (RFC 4271 4.2)
+	Keepalive    time.Duration // 0: a third of the negotiated hold time
+	MultihopTTL  uint8         // IP TTL of an eBGP session; 0 or 1: directly connected
+	TTLSecurity  uint8         // accept only TTL >= 256-n (RFC 5082); 0: off
+	Password     string        // TCP-MD5 key (RFC 2385); never logged
+	RestartTime  time.Duration // graceful restart time announced (RFC 4724); 0: capability absent
+	Disabled     bool          // administratively down: neither dials nor accepts
+}
+
+// IsInternal reports whether the session is iBGP.
+func (n Neighbor) IsInternal() bool { return n.LocalASN == n.RemoteASN }
+
+// State is a state of the BGP finite state machine (RFC 4271 8.2.2).
+type State uint8
+
+// States, in the order of RFC 4271.
+const (
+	Idle State = iota
+	Connect
+	Active
+	OpenSent
+	OpenConfirm
+	EstablishedState
+)
+
+// String is the name of RFC 4271.
+func (s State) String() string {
+	return [...]string{"Idle", "Connect", "Active", "OpenSent", "OpenConfirm", "Established"}[s]
+}
+
+// Notification is a NOTIFICATION message (RFC 4271 4.5).
+type Notification struct {
+	Code    uint8
+	Subcode uint8
+	Message string // shutdown communication (RFC 9003), if any
+	Sent    bool   // by us; otherwise received
+}
+
+// Event is one of StateChanged, Established, Down, Update, EndOfRIB, RouteRefresh.
+type Event interface {
+	// Neighbor is the configured address of the neighbor that the event is of.
+	Neighbor() netip.Addr
+}
+
+// From is embedded by every event.
+type From struct{ Peer netip.Addr }
+
+// Neighbor implements Event.
+func (f From) Neighbor() netip.Addr { return f.Peer }
+
+// StateChanged tells of a session that moves below Established, with the reason
+// in words where one is known ("connection refused", "no route to host").
+type StateChanged struct {
+	From
+	State  State
+	Reason string
+}
+
+// Established opens a session.
+type Established struct {
+	From
+	LocalAddress  netip.Addr // of the TCP connection
+	RemoteID      netip.Addr // BGP Identifier
+	Families      route.Family
+	HoldTime      time.Duration // negotiated
+	Keepalive     time.Duration
+	FourOctetASN  bool
+	RouteRefresh  bool
+	GracefulPeer  route.Family  // families whose state the peer lets us keep while it restarts
+	PeerRestart   time.Duration // its restart time
+	PeerRestarted bool          // R bit: it has restarted and waits for our End-of-RIB
+	Preserved     route.Family  // F bit: families whose forwarding state it kept over that restart
+	Capabilities  []string      // of the peer, by IANA name, for display
+}
+
+// Down closes a session. Graceful is true if RFC 4724 lets the routes stay, as
+// stale, for the peer's restart time: the TCP connection was lost without a
+// NOTIFICATION and the peer had announced the capability.
+type Down struct {
+	From
+	Reason       string
+	Notification *Notification
+	Graceful     bool
+}
+
+// Update is one received UPDATE after RFC 7606 handling: Withdrawn prefixes
+// (also those treated as withdrawn), then Announced ones that share Attrs.
+// Attrs are as received, 4-octet AS_PATH merged (RFC 6793 4.2.3), interned.
+type Update struct {
+	From
+	Attrs     *route.Attrs
+	Announced []netip.Prefix
+	Withdrawn []netip.Prefix
+	// Err is set if an attribute was malformed, with the RFC 7606 action in words.
+	Err string
+}
+
+// EndOfRIB is the peer's marker for one family (RFC 4724 2).
+type EndOfRIB struct {
+	From
+	Family route.Family
+}
+
+// RouteRefresh is the peer's request for our Adj-RIB-Out (RFC 2918).
+type RouteRefresh struct {
+	From
+	Family route.Family
+}
+
+// Change is one difference of an Adj-RIB-Out. Attrs nil withdraws the prefix.
+// Attrs are what goes on the wire: the own ASN is already prepended, next hop,
+// MED and LOCAL_PREF are as the neighbor shall see them.
+type Change struct {
+	Prefix netip.Prefix
+	Attrs  *route.Attrs
+}
+
+// Stats are the message counters of a neighbor since it was configured.
+type Stats struct {
+	MessagesIn, MessagesOut uint64
+	UpdatesIn, UpdatesOut   uint64
+	Queued                  int // changes not yet on the wire
+	Established             uint64
+	Since                   time.Time // last change of state
+}
