@@ -1,0 +1,87 @@
+package fib
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+)
+
+// NextHop is a resolved next hop: a gateway on a link, or the link itself.
+type NextHop struct {
+	Via    netip.Addr // invalid: on-link
+	Link   int        // interface index
+	Onlink bool       // RTNH_F_ONLINK: Via need not be in a connected subnet
+	Weight uint8      // of ECMP, 1-255; 0 counts as 1
+}
+
+// Kind is what happens to a packet that matches a route.
+type Kind uint8
+
+// Kinds of route.
+const (
+	Unicast Kind = iota
+	Blackhole
+	Unreachable
+)
+
+// Class says which part of nvad wants a route, and so its rtm_protocol.
+type Class uint8
+
+// Classes of route.
+const (
+	BGP Class = iota
+	Static
+)
+
+// Route is one wanted route. Values are immutable once handed over; Hops may be
+// shared by many routes, and are in the order of [SortHops], without duplicates.
+type Route struct {
+	Prefix netip.Prefix
+	Kind   Kind
+	Class  Class
+	Metric uint32
+	Source netip.Addr // RTA_PREFSRC; invalid: the kernel chooses
+	Hops   []NextHop  // empty unless Kind is Unicast
+	Backup []NextHop  // next hops to swap to if all of Hops die; may be empty
+}
+
+// Change is one difference of what is wanted: Route nil means that no route for
+// the prefix is wanted any more.
+type Change struct {
+	Prefix netip.Prefix
+	Route  *Route
+}
+
+// Link is what the kernel says of an interface.
+type Link struct {
+	Index     int
+	Name      string
+	Up        bool // administratively up and with carrier
+	MTU       int
+	Addresses []netip.Prefix // with the host's bits
+}
+
+// KernelRoute is a route of the kernel's table that nvad did not install.
+type KernelRoute struct {
+	Prefix   netip.Prefix
+	Kind     Kind
+	Protocol int // rtm_protocol; 2 (kernel) is a connected route
+	Metric   uint32
+	Source   netip.Addr
+	Hops     []NextHop
+}
+
+// Facts is what routing decisions need to know of the kernel: every link, and
+// every route of the table that nvad did not install itself.
+type Facts struct {
+	Links  []Link
+	Routes []KernelRoute
+}
+
+// SortHops orders hops canonically and removes duplicates, in place.
+func SortHops(hops []NextHop) []NextHop {
+	slices.SortFunc(hops, func(a, b NextHop) int {
+		return cmp.Or(a.Via.Compare(b.Via), cmp.Compare(a.Link, b.Link), cmp.Compare(a.Weight, b.Weight))
+	})
+	return slices.Compact(hops)
+}
