@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// Status is the daemon at a glance.
+type Status struct {
+	ASN         uint32
+	RouterID    netip.Addr
+	Since       time.Time
+	Neighbors   int
+	Established int
+	Prefixes    int // in the Loc-RIB
+	Paths       int // in all Adj-RIBs-In
+	InSync      bool
+	Waiting     []netip.Addr // neighbors that keep the engine from being in sync
+}
+
+// NeighborView is a neighbor as tables show it. Counts are kept as things
+// happen; reading them walks nothing.
+type NeighborView struct {
+	Address      netip.Addr
+	Description  string
+	PeerGroup    string
+	Domain       string
+	RemoteASN    uint32
+	LocalASN     uint32
+	LocalAddress netip.Addr
+	RemoteID     netip.Addr
+	State        speaker.State
+	Shutdown     bool
+	Since        time.Time // of State
+	Reason       string    // why the session is not up, or why it last went down
+	LastDown     time.Time
+	Flaps        uint64
+	Stats        speaker.Stats
+	HoldTime     time.Duration // negotiated if established, else configured
+	Keepalive    time.Duration
+	Families     route.Family
+	Capabilities []string
+	GracefulPeer route.Family
+	PeerRestart  time.Duration
+	Received     int
+	Accepted     int
+	Rejected     int
+	Stale        int
+	Advertised   int
+	MaxPrefix    int
+	EndOfRIB     route.Family // markers received since established
+	ImportPolicy string       // in words; says so if RFC 8212 denies all
+	ExportPolicy string
+	Settings     map[string]string // remaining settings worth showing, key as in the file
+}
+
+// PathView is one path of a prefix, as tables show it.
+type PathView struct {
+	Prefix     netip.Prefix
+	Neighbor   netip.Addr // it was received from or is advertised to; invalid: local
+	Source     route.Source
+	Attrs      *route.Attrs
+	Weight     uint32
+	Best       bool
+	Multipath  bool
+	Internal   bool
+	Stale      bool
+	Valid      bool   // the next hop resolves
+	Reason     string // the rule that rejected it, or why it is not valid or not best
+	Received   time.Time
+	FIB        bool // selected for the kernel
+	NextHops   []string
+	Advertised []netip.Addr // neighbors it is advertised to; only in a single prefix's view
+}
+
+// FIBView is a route nvad wants in the kernel.
+type FIBView struct {
+	Prefix   netip.Prefix
+	Class    string // bgp, static
+	Kind     string // unicast, blackhole, unreachable
+	Metric   uint32
+	NextHops []HopView
+	Source   netip.Addr
+	State    string // installed, pending, failed, refused, conflict
+	Reason   string
+	Since    time.Time
+}
+
+// HopView is a next hop with the link by name.
+type HopView struct {
+	Via    netip.Addr
+	Device string
+	Weight int
+}
+
+// TunnelView is a VXLAN device as tables show it.
+type TunnelView struct {
+	Name      string
+	VNI       uint32
+	Remotes   []netip.Addr
+	Group     netip.Addr
+	Device    string
+	Local     netip.Addr
+	Port      uint16
+	MTU       int
+	MAC       string
+	Addresses []netip.Prefix
+	State     string // up, down, missing, failed
+	Reason    string
+	RxPackets uint64
+	TxPackets uint64
+	RxBytes   uint64
+	TxBytes   uint64
+	FDB       []FDBView
+}
+
+// FDBView is an entry of a tunnel's forwarding database.
+type FDBView struct {
+	MAC       string
+	Remote    netip.Addr
+	Permanent bool
+	Age       time.Duration
+}
