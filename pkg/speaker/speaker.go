@@ -82,9 +82,12 @@ type StateChanged struct {
 	Reason string
 }
 
-// Established opens a session.
+// Established opens a session. Session numbers it: what is sent names the
+// session it was computed for, so that a change which is overtaken by a loss of
+// the session never reaches the next one.
 type Established struct {
 	From
+	Session       uint64
 	LocalAddress  netip.Addr // of the TCP connection
 	RemoteID      netip.Addr // BGP Identifier
 	Families      route.Family
