@@ -1,0 +1,211 @@
+package rib
+
+import (
+	"cmp"
+	"net/netip"
+
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// Step is a step of the decision process, numbered in its order.
+type Step uint8
+
+// Steps of the decision process (RFC 4271 9.1.2.2, with the customary weight
+// and local origin before it).
+const (
+	StepOnly       Step = iota // there is no other valid path
+	StepWeight                 // highest weight
+	StepLocalPref              // highest LOCAL_PREF
+	StepLocal                  // originated here
+	StepPathLength             // shortest AS_PATH
+	StepOrigin                 // lowest ORIGIN
+	StepMED                    // lowest MED among paths of one neighboring AS
+	StepExternal               // eBGP over iBGP
+	StepMetric                 // lowest metric to the next hop
+	StepRouterID               // lowest BGP Identifier, or ORIGINATOR_ID (RFC 4456 9)
+	StepCluster                // shortest CLUSTER_LIST (RFC 4456 9)
+	StepAddress                // lowest neighbor address
+)
+
+var stepNames = [...]string{
+	"only path", "weight", "local preference", "local origin", "AS path length", "origin", "MED",
+	"eBGP over iBGP", "metric to next hop", "router ID", "cluster list length", "neighbor address",
+}
+
+// String is the step in the words of tables.
+func (s Step) String() string { return stepNames[s] }
+
+// scratch is reused between destinations so that deciding allocates nothing.
+type scratch struct {
+	left  []int
+	keys  []key
+	hops  []fib.NextHop
+	in    policy.Input
+	route fib.Route
+}
+
+// key is what the steps compare of one path. Smaller is better in each field.
+type key struct {
+	neighborAS uint32
+	med        uint32
+	by         [StepAddress]uint64 // by Step; StepMED and StepAddress are apart
+	peer       netip.Addr
+	valid      bool
+}
+
+// decide chooses the best path of d and the paths that share its FIB entry.
+func (r *RIB) decide(d *dest) {
+	d.best, d.step = -1, StepOnly
+	for i := range d.paths {
+		d.paths[i].flags &^= flagMultipath
+	}
+	if len(d.paths) == 1 { // by far the most frequent case
+		if d.paths[0].valid() {
+			d.best = 0
+		}
+		return
+	}
+	r.decideMany(d)
+}
+
+func (pt *path) valid() bool {
+	return pt.accepted != nil && (pt.source != route.SourceBGP || pt.hop.hops != nil)
+}
+
+func (r *RIB) decideMany(d *dest) {
+	left, keys := r.work.left[:0], r.work.keys[:0]
+	for i := range d.paths {
+		k := key{}
+		if d.paths[i].valid() {
+			k = r.key(&d.paths[i])
+			left = append(left, i)
+		}
+		keys = append(keys, k)
+	}
+	r.work.left, r.work.keys = left, keys
+	for s := StepWeight; s <= StepAddress && len(left) > 1; s++ {
+		before := len(left)
+		left = eliminate(left, keys, s)
+		if s == StepMetric && r.opt.MaxPaths > 1 {
+			r.markMultipath(d, left)
+		}
+		if len(left) == 1 && before > 1 {
+			d.step = s
+		}
+	}
+	if len(left) > 0 {
+		d.best = int16(left[0])
+	}
+}
+
+// key gathers what the steps compare.
+func (r *RIB) key(pt *path) key {
+	a, p := pt.accepted, r.peers[pt.peer]
+	k := key{valid: true, med: a.MED.Or(0), peer: p.Address}
+	k.neighborAS, _ = a.ASPath.First()
+	weight, id := p.Weight, p.RemoteID
+	if pt.extra != nil {
+		weight = pt.extra.weight
+	}
+	if a.OriginatorID.IsValid() {
+		id = a.OriginatorID
+	}
+	k.by[StepWeight] = ^uint64(weight)
+	k.by[StepLocalPref] = ^uint64(a.LocalPref.Or(100))
+	k.by[StepLocal] = flagBit(pt.source == route.SourceBGP)
+	k.by[StepPathLength] = uint64(a.ASPath.Len())
+	k.by[StepOrigin] = uint64(a.Origin)
+	k.by[StepExternal] = flagBit(p.internal)
+	if pt.hop != nil {
+		k.by[StepMetric] = uint64(pt.hop.metric)
+	}
+	k.by[StepRouterID] = uint64(routerID(id))
+	k.by[StepCluster] = uint64(len(a.ClusterList))
+	return k
+}
+
+func flagBit(b bool) uint64 { return uint64(bit(b)) }
+
+func routerID(a netip.Addr) uint32 {
+	if !a.Is4() {
+		return 0
+	}
+	b := a.As4()
+	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
+}
+
+// eliminate keeps the paths that are best by step s. It reuses left's array.
+func eliminate(left []int, keys []key, s Step) []int {
+	if s == StepMED {
+		return eliminateMED(left, keys)
+	}
+	better := func(a, b *key) int { return cmp.Compare(a.by[s], b.by[s]) }
+	if s == StepAddress {
+		better = func(a, b *key) int { return a.peer.Compare(b.peer) }
+	}
+	best := left[0]
+	for _, i := range left[1:] {
+		if better(&keys[i], &keys[best]) < 0 {
+			best = i
+		}
+	}
+	out := left[:0]
+	for _, i := range left {
+		if better(&keys[i], &keys[best]) == 0 {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// eliminateMED removes paths for which another of the same neighboring AS has
+// a lower MED. Groups are compared as wholes, so the order of arrival does not
+// matter (RFC 4271 9.1.2.2 c).
+func eliminateMED(left []int, keys []key) []int {
+	beaten := func(i int) bool {
+		for _, j := range left {
+			if keys[j].neighborAS == keys[i].neighborAS && keys[j].med < keys[i].med {
+				return true
+			}
+		}
+		return false
+	}
+	var out []int
+	for _, i := range left {
+		if !beaten(i) {
+			out = append(out, i)
+		}
+	}
+	return append(left[:0], out...)
+}
+
+// markMultipath flags the paths equal up to the metric that also have the same
+// AS_PATH as the first of them by address, which is not order of arrival.
+func (r *RIB) markMultipath(d *dest, left []int) {
+	if len(left) < 2 {
+		return
+	}
+	first := left[0]
+	for _, i := range left[1:] {
+		if r.tieBreak(i, first) < 0 {
+			first = i
+		}
+	}
+	path := d.paths[first].accepted.ASPath
+	for _, i := range left {
+		if d.paths[i].accepted.ASPath.Equal(path) {
+			d.paths[i].flags |= flagMultipath
+		}
+	}
+}
+
+// tieBreak orders by the steps after the metric.
+func (r *RIB) tieBreak(i, j int) int {
+	a, b := &r.work.keys[i], &r.work.keys[j]
+	return cmp.Or(
+		cmp.Compare(a.by[StepRouterID], b.by[StepRouterID]),
+		cmp.Compare(a.by[StepCluster], b.by[StepCluster]),
+		a.peer.Compare(b.peer))
+}

@@ -1,0 +1,263 @@
+package rib
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// hold says why the best path is not advertised to a neighbor.
+type hold uint8
+
+const (
+	sent hold = iota
+	noPath
+	ownRoute
+	ibgpToIBGP
+	ownDomain
+	noAdvertise
+	noExport
+	exportPolicy
+	noNextHop
+	family
+)
+
+// advertise brings p's Adj-RIB-Out entry for d up to date.
+func (r *RIB) advertise(d *dest, p *peer) {
+	if !p.up {
+		return
+	}
+	attrs, _, _ := r.export(d, p)
+	i := slices.IndexFunc(d.out, func(a advert) bool { return a.peer == p.id })
+	switch {
+	case i < 0 && attrs == nil:
+		return
+	case i < 0:
+		d.out = append(d.out, advert{attrs: attrs, peer: p.id})
+		p.counts.Advertised++
+	case attrs == nil:
+		d.out = slices.Delete(d.out, i, i+1)
+		p.counts.Advertised--
+	case d.out[i].attrs == attrs:
+		return
+	default:
+		d.out[i].attrs = attrs
+	}
+	r.emit(p, d.prefix, attrs)
+}
+
+// sent returns what the neighbor was told, nil if nothing.
+func (d *dest) sent(id peerID) *route.Attrs {
+	for i := range d.out {
+		if d.out[i].peer == id {
+			return d.out[i].attrs
+		}
+	}
+	return nil
+}
+
+// forget removes p's Adj-RIB-Out entry without a withdrawal: there is no
+// session to send it on.
+func (d *dest) forget(p *peer) {
+	d.out = slices.DeleteFunc(d.out, func(a advert) bool { return a.peer == p.id })
+}
+
+// export returns the attributes that p is to see of d's best path, interned;
+// nil with the reason if it is to see nothing. There is no second choice: where
+// the best path is held back, nothing is sent in its place.
+func (r *RIB) export(d *dest, p *peer) (*route.Attrs, hold, policy.Rule) {
+	if h := r.mayExport(d, p); h != sent {
+		return nil, h, 0
+	}
+	pt := &d.paths[d.best]
+	out := p.Export.Run(r.exportInput(d.prefix, pt))
+	if !out.Accept {
+		return nil, exportPolicy, out.Rule
+	}
+	attrs := r.wireAttrs(p, d, &out)
+	if attrs == nil {
+		return nil, noNextHop, out.Rule
+	}
+	return attrs, sent, out.Rule
+}
+
+// mayExport applies the rules that no policy can lift.
+func (r *RIB) mayExport(d *dest, p *peer) hold {
+	if d.best < 0 {
+		return noPath
+	}
+	pt := &d.paths[d.best]
+	from := r.peers[pt.peer]
+	communities := pt.accepted.Communities
+	switch {
+	case !p.Families.Has(route.FamilyOf(d.prefix)):
+		return family
+	case pt.peer == p.id:
+		return ownRoute
+	case pt.source == route.SourceBGP && p.internal && from.internal && !from.ReflectorClient && !p.ReflectorClient:
+		return ibgpToIBGP
+	case p.soo != 0 && r.origin(pt) == p.soo:
+		return ownDomain
+	case slices.Contains(communities, route.NoAdvertise):
+		return noAdvertise
+	case !p.internal && (slices.Contains(communities, route.NoExport) || slices.Contains(communities, route.NoExportSubconfed)):
+		return noExport
+	}
+	return sent
+}
+
+// origin is the loop domain a path came from: that of the neighbor, or, told
+// over iBGP, the one another NVA marked it with.
+func (r *RIB) origin(pt *path) route.ExtCommunity {
+	from := r.peers[pt.peer]
+	if from.soo != 0 || !from.internal {
+		return from.soo
+	}
+	for _, c := range pt.accepted.ExtCommunities {
+		if c.IsSiteOfOrigin() {
+			return c
+		}
+	}
+	return 0
+}
+
+func (r *RIB) exportInput(prefix netip.Prefix, pt *path) *policy.Input {
+	from := r.peers[pt.peer]
+	r.work.in = policy.Input{
+		Prefix: prefix, Attrs: pt.accepted, Source: pt.source,
+		From: from.Address, FromGroup: from.Group, Weight: from.Weight,
+	}
+	if pt.extra != nil {
+		r.work.in.Weight, r.work.in.Tag = pt.extra.weight, pt.extra.tag
+	}
+	return &r.work.in
+}
+
+// wireAttrs turns what policy accepted into what goes on the wire.
+func (r *RIB) wireAttrs(p *peer, d *dest, out *policy.Output) *route.Attrs {
+	pt := &d.paths[d.best]
+	// Cached only while policy left the set alone: then the outcome depends on
+	// the set and on the neighbor it came from, and one interned set rarely
+	// comes from two.
+	plain := out.Attrs == pt.accepted && out.NextHop == policy.NextHopDefault
+	key := wireKey{attrs: out.Attrs, from: pt.peer, family: route.FamilyOf(d.prefix)}
+	if plain {
+		if a, ok := p.wire[key]; ok {
+			return a
+		}
+	}
+	a := *out.Attrs
+	a.NextHop = r.exportNextHop(p, pt, out, d.prefix.Addr().Is4())
+	if !a.NextHop.IsValid() {
+		return nil
+	}
+	if p.internal {
+		r.toInternal(&a, p, pt)
+	} else {
+		toExternal(&a, p, pt)
+	}
+	wire := r.opt.Interner.Intern(a)
+	if plain {
+		p.wire.put(key, wire)
+	}
+	return wire
+}
+
+// toExternal prepares a set for an eBGP neighbor (RFC 4271 5.1.2, 5.1.4, 5.1.5).
+func toExternal(a *route.Attrs, p *peer, pt *path) {
+	if pt.source == route.SourceBGP && a.MED == pt.accepted.MED {
+		a.MED = route.Optional{} // learned, not set by policy
+	}
+	a.LocalPref, a.OriginatorID, a.ClusterList = route.Optional{}, netip.Addr{}, nil
+	a.ExtCommunities = withoutOrigin(a.ExtCommunities)
+	a.ASPath = stripConfed(a.ASPath).Prepend(p.LocalASN, 1)
+}
+
+// toInternal prepares a set for an iBGP neighbor (RFC 4271 5.1.5, RFC 4456 8).
+func (r *RIB) toInternal(a *route.Attrs, p *peer, pt *path) {
+	if !a.LocalPref.Set {
+		a.LocalPref = route.Some(100)
+	}
+	if soo := r.origin(pt); soo != 0 {
+		a.ExtCommunities = route.SortedSet(append(withoutOrigin(a.ExtCommunities), soo))
+	}
+	from := r.peers[pt.peer]
+	if pt.source != route.SourceBGP || !from.internal {
+		return
+	}
+	if !a.OriginatorID.IsValid() {
+		a.OriginatorID = from.RemoteID
+	}
+	a.ClusterList = append([]netip.Addr{r.opt.RouterID}, a.ClusterList...)
+}
+
+// withoutOrigin returns a copy of list without Sites of Origin.
+func withoutOrigin(list []route.ExtCommunity) []route.ExtCommunity {
+	var out []route.ExtCommunity
+	for _, c := range list {
+		if !c.IsSiteOfOrigin() {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func stripConfed(p route.ASPath) route.ASPath {
+	if !p.HasConfed() {
+		return p
+	}
+	return slices.DeleteFunc(slices.Clone(p), func(s route.Segment) bool {
+		return s.Type == route.ASConfedSequence || s.Type == route.ASConfedSet
+	})
+}
+
+// exportNextHop is the next hop that p is told; invalid if there is none of the
+// prefix's family.
+func (r *RIB) exportNextHop(p *peer, pt *path, out *policy.Output, is4 bool) netip.Addr {
+	learned, self := out.Attrs.NextHop, p.LocalAddress
+	if self.Is4() != is4 {
+		self = r.under.address(self, is4)
+	}
+	switch out.NextHop {
+	case policy.NextHopSet, policy.NextHopUnchanged:
+		return learned
+	case policy.NextHopSelf:
+		return self
+	case policy.NextHopPeer:
+		return p.Address
+	}
+	from := r.peers[pt.peer]
+	switch {
+	case pt.source != route.SourceBGP || !learned.IsValid():
+		return self
+	case !p.internal, p.NextHopSelf && !from.internal, p.NextHopSelfForce:
+		return self
+	}
+	return learned
+}
+
+// holdReason says in words why d is not advertised to p.
+func (r *RIB) holdReason(d *dest, p *peer, h hold, rule policy.Rule) string {
+	switch h {
+	case noPath:
+		return "no valid path"
+	case ownRoute:
+		return "learned from this neighbor"
+	case ibgpToIBGP:
+		return "iBGP routes are not passed on to iBGP neighbors"
+	case ownDomain:
+		return fmt.Sprintf("learned from domain %q", p.Domain)
+	case noAdvertise:
+		return "community no-advertise"
+	case noExport:
+		return "community no-export"
+	case noNextHop:
+		return "no next hop of the prefix's family"
+	case family:
+		return fmt.Sprintf("%s was not negotiated", route.FamilyOf(d.prefix))
+	}
+	return p.Export.RuleText(rule)
+}

@@ -1,0 +1,201 @@
+package rib
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// reject says why a path was not accepted.
+type reject uint8
+
+const (
+	accepted reject = iota
+	byPolicy
+	byASLoop
+	byFirstAS
+	byASSet
+	byConfed
+	byNextHop
+	byOriginator
+	byCluster
+)
+
+// admission is the outcome of the checks that look at attributes only. They
+// run once for all prefixes of an UPDATE.
+type admission struct {
+	received *route.Attrs
+	attrs    *route.Attrs // as import policy sees them
+	reject   reject
+}
+
+// admit runs the checks that stand before policy: loops (RFC 4271 9.1.2, RFC
+// 4456 8), the first AS, AS_SETs (RFC 9774), impossible next hops.
+func (r *RIB) admit(p *peer, a *route.Attrs) admission {
+	out := admission{received: a, attrs: a, reject: r.check(p, a)}
+	if out.reject == accepted && !p.internal && (a.LocalPref.Set || a.OriginatorID.IsValid() || a.ClusterList != nil) {
+		// An eBGP neighbor's LOCAL_PREF and reflection attributes mean
+		// nothing here (RFC 4271 5.1.5, RFC 7606 7.9 and 7.10).
+		b := *a
+		b.LocalPref, b.OriginatorID, b.ClusterList = route.Optional{}, netip.Addr{}, nil
+		out.attrs = r.opt.Interner.Intern(b)
+	}
+	return out
+}
+
+func (r *RIB) check(p *peer, a *route.Attrs) reject {
+	first, ok := a.ASPath.First()
+	switch {
+	case a.ASPath.Contains(p.LocalASN) > p.AllowASIn:
+		return byASLoop
+	case !p.internal && len(a.ASPath) == 0:
+		return byFirstAS
+	case !p.internal && p.EnforceFirstAS && (!ok || first != p.RemoteASN):
+		return byFirstAS
+	case !p.internal && a.ASPath.HasConfed():
+		return byConfed
+	case !p.AllowASSets && a.ASPath.HasSet():
+		return byASSet
+	case !usableNextHop(a.NextHop) || a.NextHop == p.LocalAddress:
+		return byNextHop
+	case p.internal && a.OriginatorID == r.opt.RouterID && r.opt.RouterID.IsValid():
+		return byOriginator
+	case p.internal && inCluster(a.ClusterList, r.opt.RouterID):
+		return byCluster
+	}
+	return accepted
+}
+
+func usableNextHop(a netip.Addr) bool {
+	return a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && !a.IsLoopback()
+}
+
+func inCluster(list []netip.Addr, id netip.Addr) bool {
+	for _, c := range list {
+		if c == id {
+			return true
+		}
+	}
+	return false
+}
+
+// install puts a path of p in place of the one it announced before.
+func (r *RIB) install(p *peer, prefix netip.Prefix, pre admission, now time.Time) {
+	d := r.dest(prefix)
+	i := d.find(p.id)
+	if i >= 0 && d.paths[i].received == pre.received {
+		r.refresh(d, &d.paths[i], p)
+		return
+	}
+	pt := path{received: pre.received, peer: p.id, at: uint32(now.Unix())}
+	r.evaluate(d, &pt, p, pre)
+	if i < 0 {
+		d.paths = append(d.paths, pt)
+	} else {
+		r.uncount(p, &d.paths[i])
+		r.under.release(d.paths[i].hop)
+		d.paths[i] = pt
+	}
+	r.count(p, &pt)
+	r.touch(d)
+}
+
+// refresh takes a path that was announced once more with the same attributes.
+func (r *RIB) refresh(d *dest, pt *path, p *peer) {
+	if pt.flags&flagStale == 0 {
+		return
+	}
+	pt.flags &^= flagStale
+	p.counts.Stale--
+	r.touch(d)
+}
+
+// evaluate runs import policy and fills in what depends on it.
+func (r *RIB) evaluate(d *dest, pt *path, p *peer, pre admission) {
+	pt.accepted, pt.hop, pt.extra, pt.rule = nil, nil, nil, 0
+	if pt.reject = pre.reject; pt.reject != accepted {
+		return
+	}
+	out := p.Import.Run(r.importInput(d.prefix, p, pre.attrs))
+	pt.rule = out.Rule
+	if !out.Accept {
+		pt.reject = byPolicy
+		return
+	}
+	pt.accepted = r.intern(out.Attrs, pre.attrs)
+	if out.Weight != 0 || out.Tag != 0 || out.PreferredSource.IsValid() {
+		pt.extra = &extra{weight: out.Weight, tag: out.Tag, source: out.PreferredSource}
+	}
+	pt.hop = r.under.track(pt.accepted.NextHop)
+}
+
+func (r *RIB) importInput(prefix netip.Prefix, p *peer, a *route.Attrs) *policy.Input {
+	r.work.in = policy.Input{
+		Prefix: prefix, Attrs: a, Source: route.SourceBGP,
+		From: p.Address, FromGroup: p.Group, Weight: p.Weight,
+	}
+	return &r.work.in
+}
+
+// intern makes a set that policy changed one of ours.
+func (r *RIB) intern(out, in *route.Attrs) *route.Attrs {
+	if out == in {
+		return in
+	}
+	return r.opt.Interner.Intern(*out)
+}
+
+// reimport evaluates p's path of d again, after its policy changed.
+func (r *RIB) reimport(d *dest, p *peer) {
+	i := d.find(p.id)
+	if i < 0 {
+		return
+	}
+	pt := &d.paths[i]
+	before := *pt
+	r.uncount(p, pt)
+	r.evaluate(d, pt, p, r.admit(p, pt.received))
+	r.count(p, pt)
+	if pt.flags&flagStale != 0 {
+		p.counts.Stale++
+	}
+	r.under.release(before.hop)
+	if pt.accepted != before.accepted || !sameExtra(pt.extra, before.extra) {
+		r.touch(d)
+	}
+}
+
+func sameExtra(a, b *extra) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}
+
+// rejectReason says in words why pt was rejected, or which rule accepted it.
+func (r *RIB) rejectReason(pt *path) string {
+	p, a := r.peers[pt.peer], pt.received
+	switch pt.reject {
+	case byASLoop:
+		return fmt.Sprintf("AS path loop: contains own AS %d", p.LocalASN)
+	case byFirstAS:
+		if len(a.ASPath) == 0 {
+			return "empty AS path from an eBGP neighbor"
+		}
+		return fmt.Sprintf("first AS of the path is not %d (enforce-first-as)", p.RemoteASN)
+	case byASSet:
+		return "AS path has an AS_SET (RFC 9774)"
+	case byConfed:
+		return "AS path has a confederation segment"
+	case byNextHop:
+		return fmt.Sprintf("next hop %s is not usable", a.NextHop)
+	case byOriginator:
+		return "ORIGINATOR_ID is this router"
+	case byCluster:
+		return "CLUSTER_LIST holds this router"
+	}
+	if p.Import == nil || pt.rule == 0 {
+		return ""
+	}
+	return p.Import.RuleText(pt.rule)
+}

@@ -1,0 +1,84 @@
+package rib
+
+import "slices"
+
+// job visits destinations a few at a time.
+type job struct {
+	todo  []*dest
+	visit func(*dest)
+	done  func()
+}
+
+// each queues a visit of all destinations, and done after it.
+func (r *RIB) each(visit func(*dest), done func()) {
+	r.jobs = append(r.jobs, &job{todo: slices.Clone(r.all), visit: visit, done: done})
+}
+
+// eachFor is each on behalf of a neighbor: nothing is visited once it was
+// removed, and done is not called if its session has changed since.
+func (r *RIB) eachFor(p *peer, visit func(*dest), done func()) {
+	epoch := p.epoch
+	r.each(func(d *dest) {
+		if r.peers[p.id] == p {
+			visit(d)
+		}
+	}, func() {
+		if done != nil && r.peers[p.id] == p && p.up && p.epoch == epoch {
+			done()
+		}
+	})
+}
+
+// Flush decides about at most n destinations and reports whether work is left.
+// Changes of routes go before walks of the whole table.
+func (r *RIB) Flush(n int) bool {
+	for n > 0 && len(r.dirty) > 0 {
+		k := min(n, len(r.dirty))
+		for _, d := range r.dirty[:k] {
+			r.settle(d)
+		}
+		if r.dirty = r.dirty[k:]; len(r.dirty) == 0 {
+			r.dirty = nil
+		}
+		n -= k
+	}
+	for n > 0 && len(r.dirty) == 0 && len(r.jobs) > 0 {
+		n -= r.jobs[0].run(n)
+		if j := r.jobs[0]; len(j.todo) == 0 {
+			r.jobs = r.jobs[1:]
+			if j.done != nil {
+				j.done()
+			}
+		}
+	}
+	return len(r.dirty) > 0 || len(r.jobs) > 0
+}
+
+func (j *job) run(n int) int {
+	k := min(n, len(j.todo))
+	for _, d := range j.todo[:k] {
+		if d.index >= 0 {
+			j.visit(d)
+		}
+	}
+	j.todo = j.todo[k:]
+	return k + 1
+}
+
+// settle decides about d and passes on what changed.
+func (r *RIB) settle(d *dest) {
+	d.dirty = false
+	if d.index < 0 {
+		return
+	}
+	r.decide(d)
+	r.plan(d)
+	for _, p := range r.peers {
+		if p != nil && p.up {
+			r.advertise(d, p)
+		}
+	}
+	if len(d.paths) == 0 && len(d.out) == 0 && d.fib == nil && r.under.statics[d.prefix] == nil {
+		r.drop(d)
+	}
+}

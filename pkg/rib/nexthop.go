@@ -1,0 +1,157 @@
+package rib
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/gaissmai/bart"
+
+	"github.com/nvad/nvad/pkg/fib"
+)
+
+// underlay answers how a next hop is reached: through connected, static and
+// other programs' routes, never through BGP routes. So a Route Server's own
+// VNet prefix, which covers the Route Server, can't make itself unreachable.
+type underlay struct {
+	links   map[int]fib.Link
+	own     map[netip.Addr]bool // addresses of this host
+	table   *bart.Table[via]
+	statics map[netip.Prefix]*static
+	tracked map[netip.Addr]*nextHop
+}
+
+// via is an underlay route: on-link if no hop has a gateway.
+type via struct {
+	hops   []fib.NextHop
+	metric uint32
+}
+
+// nextHop is the resolution of one BGP next hop, shared by all paths with it.
+type nextHop struct {
+	addr   netip.Addr
+	hops   []fib.NextHop // sorted; nil: does not resolve
+	metric uint32        // of the underlay route
+	refs   int
+	moved  bool // changed by the last SetFacts
+}
+
+func newUnderlay() underlay {
+	return underlay{table: new(bart.Table[via]), tracked: map[netip.Addr]*nextHop{}}
+}
+
+// track returns the resolution of addr and keeps it current until released.
+func (u *underlay) track(addr netip.Addr) *nextHop {
+	h := u.tracked[addr]
+	if h == nil {
+		h = &nextHop{addr: addr}
+		h.hops, h.metric = u.resolve(addr)
+		u.tracked[addr] = h
+	}
+	h.refs++
+	return h
+}
+
+func (u *underlay) release(h *nextHop) {
+	if h == nil {
+		return
+	}
+	if h.refs--; h.refs == 0 {
+		delete(u.tracked, h.addr)
+	}
+}
+
+// resolve returns the hops that reach addr, nil if none does.
+func (u *underlay) resolve(addr netip.Addr) ([]fib.NextHop, uint32) {
+	if u.own[addr] {
+		return nil, 0
+	}
+	v, ok := u.table.Lookup(addr)
+	if !ok {
+		return nil, 0
+	}
+	var out []fib.NextHop
+	for _, h := range v.hops {
+		if !u.links[h.Link].Up {
+			continue
+		}
+		if !h.Via.IsValid() {
+			h.Via = addr
+		}
+		out = append(out, h)
+	}
+	return fib.SortHops(out), v.metric
+}
+
+// SetFacts tells what the kernel has. Paths whose next hop is now reached in
+// another way are decided about by the following Flushes.
+func (r *RIB) SetFacts(f fib.Facts) {
+	u := &r.under
+	u.links, u.own = map[int]fib.Link{}, map[netip.Addr]bool{}
+	for _, l := range f.Links {
+		u.links[l.Index] = l
+		for _, a := range l.Addresses {
+			u.own[a.Addr()] = true
+		}
+	}
+	u.table = r.underlayTable(f.Routes)
+	r.resolveStatics()
+	r.retrack()
+}
+
+func (r *RIB) underlayTable(routes []fib.KernelRoute) *bart.Table[via] {
+	t := new(bart.Table[via])
+	for _, k := range routes {
+		if k.Kind != fib.Unicast || k.Prefix.Bits() == 0 && !r.opt.ResolveDefault {
+			continue
+		}
+		if old, ok := t.Get(k.Prefix); ok && old.metric <= k.Metric {
+			continue
+		}
+		t.Insert(k.Prefix, via{hops: k.Hops, metric: k.Metric})
+	}
+	return t
+}
+
+// retrack resolves every tracked next hop again.
+func (r *RIB) retrack() {
+	any := false
+	for _, h := range r.under.tracked {
+		hops, metric := r.under.resolve(h.addr)
+		h.moved = metric != h.metric || !slices.Equal(hops, h.hops)
+		h.hops, h.metric = hops, metric
+		any = any || h.moved
+	}
+	if any {
+		r.each(func(d *dest) {
+			if slices.ContainsFunc(d.paths, func(p path) bool { return p.hop != nil && p.hop.moved }) {
+				r.touch(d)
+			}
+		}, nil)
+	}
+}
+
+// link returns the index of the named link, 0 if there is none.
+func (u *underlay) link(name string) int {
+	for i, l := range u.links {
+		if l.Name == name {
+			return i
+		}
+	}
+	return 0
+}
+
+// address returns an address of the other family on the link that has addr,
+// global before link-local; invalid if there is none.
+func (u *underlay) address(addr netip.Addr, want4 bool) netip.Addr {
+	for _, l := range u.links {
+		if !slices.ContainsFunc(l.Addresses, func(p netip.Prefix) bool { return p.Addr() == addr }) {
+			continue
+		}
+		for _, p := range l.Addresses {
+			if a := p.Addr(); a.Is4() == want4 && !a.IsLinkLocalUnicast() {
+				return a
+			}
+		}
+	}
+	return netip.Addr{}
+}

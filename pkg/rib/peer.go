@@ -1,0 +1,186 @@
+package rib
+
+import (
+	"hash/fnv"
+	"net/netip"
+
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// Peer is what the RIB must know of a neighbor's configuration. Import and
+// Export are never nil; a neighbor without policy has Programs that deny.
+type Peer struct {
+	Address          netip.Addr
+	Group            string
+	LocalASN         uint32
+	RemoteASN        uint32
+	Domain           string // loop domain; empty: none
+	Import, Export   *policy.Program
+	Weight           uint32
+	AllowASIn        int
+	EnforceFirstAS   bool
+	AllowASSets      bool
+	NextHopSelf      bool
+	NextHopSelfForce bool
+	ReflectorClient  bool
+}
+
+// Session is what the RIB must know of an established session.
+type Session struct {
+	LocalAddress netip.Addr
+	RemoteID     netip.Addr
+	Families     route.Family
+}
+
+// Counts are the sizes of a neighbor's tables.
+type Counts struct{ Received, Accepted, Stale, Advertised int }
+
+// peerID indexes RIB.peers. It is reused after a neighbor was removed, when
+// nothing in the tables refers to it any more.
+type peerID uint16
+
+type peer struct {
+	Peer
+	Session
+	id       peerID
+	internal bool
+	up       bool
+	epoch    uint32             // sessions so far
+	soo      route.ExtCommunity // of Domain; 0: none
+	counts   Counts
+	wire     wireCache
+}
+
+// wireCache remembers the attributes sent for an accepted set. It is emptied
+// when it is full: what is hot comes back at once.
+type wireCache map[wireKey]*route.Attrs
+
+type wireKey struct {
+	attrs  *route.Attrs
+	from   peerID
+	family route.Family
+}
+
+const wireCacheSize = 8192
+
+func (c wireCache) put(k wireKey, out *route.Attrs) {
+	if len(c) >= wireCacheSize {
+		clear(c)
+	}
+	c[k] = out
+}
+
+// siteOfOrigin derives the community that marks a loop domain. Both NVAs of a
+// hub derive the same from the same name.
+func siteOfOrigin(asn uint32, domain string) route.ExtCommunity {
+	if domain == "" {
+		return 0
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(domain))
+	return route.SiteOfOrigin(uint16(asn), h.Sum32())
+}
+
+// SetPeer adds a neighbor, or changes one. Routes that its new policy may treat
+// differently are evaluated again by Flush; the session's state is kept.
+func (r *RIB) SetPeer(c Peer) {
+	p := r.byAddr[c.Address]
+	if p == nil {
+		p = &peer{id: r.freeID()}
+		r.peers[p.id] = p
+		r.byAddr[c.Address] = p
+		p.set(c)
+		return
+	}
+	old := p.Peer
+	p.set(c)
+	if importDiffers(&old, &c) {
+		r.eachFor(p, func(d *dest) { r.reimport(d, p) }, nil)
+	}
+	if exportDiffers(&old, &c) {
+		r.eachFor(p, func(d *dest) { r.advertise(d, p) }, nil)
+	}
+}
+
+func (p *peer) set(c Peer) {
+	p.Peer = c
+	p.internal = c.LocalASN == c.RemoteASN
+	p.soo = siteOfOrigin(c.LocalASN, c.Domain)
+	p.wire = wireCache{}
+}
+
+func importDiffers(a, b *Peer) bool {
+	return !a.Import.Equal(b.Import) || a.AllowASIn != b.AllowASIn || a.Weight != b.Weight ||
+		a.EnforceFirstAS != b.EnforceFirstAS || a.AllowASSets != b.AllowASSets || a.Domain != b.Domain
+}
+
+func exportDiffers(a, b *Peer) bool {
+	return !a.Export.Equal(b.Export) || a.Domain != b.Domain || a.NextHopSelf != b.NextHopSelf ||
+		a.NextHopSelfForce != b.NextHopSelfForce || a.ReflectorClient != b.ReflectorClient
+}
+
+// RemovePeer forgets a neighbor and everything it announced.
+func (r *RIB) RemovePeer(addr netip.Addr) {
+	p := r.byAddr[addr]
+	if p == nil {
+		return
+	}
+	r.PeerDown(addr, false)
+	delete(r.byAddr, addr)
+	r.peers[p.id] = nil
+}
+
+// PeerUp tells that a session is established. The neighbor is sent the
+// Loc-RIB by the following Flushes, and then done is called.
+func (r *RIB) PeerUp(addr netip.Addr, s Session, done func()) {
+	p := r.byAddr[addr]
+	p.Session, p.up = s, true
+	p.epoch++
+	p.wire = wireCache{}
+	r.eachFor(p, func(d *dest) { r.advertise(d, p) }, done)
+}
+
+// PeerDown tells that a session is lost. Its routes go, or stay as stale if
+// keep is set (RFC 4724 4.2).
+func (r *RIB) PeerDown(addr netip.Addr, keep bool) {
+	p := r.byAddr[addr]
+	p.up = false
+	for _, d := range r.all {
+		d.forget(p)
+		i := d.find(p.id)
+		switch {
+		case i < 0:
+		case keep:
+			r.markStale(d, i, p)
+		default:
+			r.removePath(d, i, p)
+		}
+	}
+	p.counts.Advertised = 0
+}
+
+// Readvertise sends the whole Adj-RIB-Out of the given families once more, as
+// ROUTE-REFRESH asks for (RFC 2918 4), and then calls done.
+func (r *RIB) Readvertise(addr netip.Addr, f route.Family, done func()) {
+	p := r.byAddr[addr]
+	r.eachFor(p, func(d *dest) {
+		if a := d.sent(p.id); a != nil && f.Has(route.FamilyOf(d.prefix)) {
+			r.emit(p, d.prefix, a)
+		}
+	}, done)
+}
+
+// Counts returns the sizes of a neighbor's tables.
+func (r *RIB) Counts(addr netip.Addr) Counts { return r.byAddr[addr].counts }
+
+// freeID returns an unused index; index 0 is the RIB itself (local routes).
+func (r *RIB) freeID() peerID {
+	for i, p := range r.peers {
+		if p == nil {
+			return peerID(i)
+		}
+	}
+	r.peers = append(r.peers, nil)
+	return peerID(len(r.peers) - 1)
+}

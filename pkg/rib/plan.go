@@ -1,0 +1,100 @@
+package rib
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// hopSets makes equal lists of next hops one slice.
+type hopSets map[string][]fib.NextHop
+
+func (s hopSets) intern(hops []fib.NextHop) []fib.NextHop {
+	key := make([]byte, 0, 64)
+	for _, h := range hops {
+		a := h.Via.As16()
+		key = append(key, a[:]...)
+		key = binary.BigEndian.AppendUint32(key, uint32(h.Link))
+		key = append(key, h.Weight, bit(h.Onlink), bit(h.Via.Is4()))
+	}
+	if old, ok := s[string(key)]; ok {
+		return old
+	}
+	own := slices.Clone(hops)
+	s[string(key)] = own
+	return own
+}
+
+func bit(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// plan tells the forwarding plane if what it shall hold for d has changed.
+func (r *RIB) plan(d *dest) {
+	want := r.wanted(d)
+	if sameRoute(want, d.fib) {
+		return
+	}
+	d.fib = want
+	r.eff.FIB = append(r.eff.FIB, fib.Change{Prefix: d.prefix, Route: want})
+}
+
+// wanted is the kernel route for d: a static one, else the best BGP paths.
+func (r *RIB) wanted(d *dest) *fib.Route {
+	if s := r.under.statics[d.prefix]; s != nil && s.route != nil {
+		return s.route
+	}
+	if d.best < 0 || d.paths[d.best].source != route.SourceBGP {
+		return nil
+	}
+	best := &d.paths[d.best]
+	out := &r.work.route
+	*out = fib.Route{Prefix: d.prefix, Class: fib.BGP, Metric: r.opt.Metric}
+	if slices.Contains(best.accepted.Communities, route.Blackhole) {
+		out.Kind = fib.Blackhole
+	} else {
+		out.Hops = r.bestHops(d)
+	}
+	if best.extra != nil {
+		out.Source = best.extra.source
+	}
+	if sameRoute(out, d.fib) {
+		return d.fib
+	}
+	kept := *out
+	return &kept
+}
+
+// bestHops folds the next hops of all multipath paths: both instances of a
+// Route Server resolve to the same gateway and become one.
+func (r *RIB) bestHops(d *dest) []fib.NextHop {
+	hops := r.work.hops[:0]
+	n := 0
+	for i := range d.paths {
+		if i == int(d.best) || d.paths[i].flags&flagMultipath != 0 {
+			hops = append(hops, d.paths[i].hop.hops...)
+			n++
+		}
+	}
+	r.work.hops = hops
+	if n > 1 {
+		hops = fib.SortHops(hops)
+	}
+	if len(hops) > r.opt.MaxPaths {
+		hops = hops[:r.opt.MaxPaths]
+	}
+	return r.hops.intern(hops)
+}
+
+func sameRoute(a, b *fib.Route) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a == b || a.Kind == b.Kind && a.Class == b.Class && a.Metric == b.Metric &&
+		a.Source == b.Source && slices.Equal(a.Hops, b.Hops)
+}

@@ -1,0 +1,113 @@
+package rib
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// Path is a copy of one path for readers.
+type Path struct {
+	Prefix     netip.Prefix
+	Neighbor   netip.Addr // it came from; invalid: local
+	Source     route.Source
+	Received   *route.Attrs
+	Accepted   *route.Attrs // nil: rejected
+	Rule       string       // that accepted or rejected it
+	Weight     uint32
+	At         time.Time
+	Internal   bool
+	Stale      bool
+	Valid      bool // its next hop resolves
+	Best       bool
+	Multipath  bool
+	Step       Step // by which the best path won
+	Hops       []fib.NextHop
+	Advertised []netip.Addr // neighbors that were told of the prefix
+}
+
+// Prefixes returns the number of destinations and of paths.
+func (r *RIB) Prefixes() (destinations, paths int) { return len(r.all), r.paths }
+
+// Snapshot returns the prefixes of the table now, in no particular order.
+func (r *RIB) Snapshot() []netip.Prefix {
+	out := make([]netip.Prefix, len(r.all))
+	for i, d := range r.all {
+		out[i] = d.prefix
+	}
+	return out
+}
+
+// Lookup calls yield with each path of prefix, received ones included that
+// policy rejected.
+func (r *RIB) Lookup(prefix netip.Prefix, yield func(Path)) {
+	d := r.table[prefix]
+	if d == nil {
+		return
+	}
+	for i := range d.paths {
+		yield(r.view(d, i))
+	}
+}
+
+// From calls yield with the path of prefix that came from neighbor, if any.
+func (r *RIB) From(prefix netip.Prefix, neighbor netip.Addr, yield func(Path)) {
+	d, p := r.table[prefix], r.byAddr[neighbor]
+	if d == nil || p == nil {
+		return
+	}
+	if i := d.find(p.id); i >= 0 {
+		yield(r.view(d, i))
+	}
+}
+
+// Sent returns what neighbor was told of prefix, nil if nothing.
+func (r *RIB) Sent(prefix netip.Prefix, neighbor netip.Addr) *route.Attrs {
+	d, p := r.table[prefix], r.byAddr[neighbor]
+	if d == nil || p == nil {
+		return nil
+	}
+	return d.sent(p.id)
+}
+
+// Held says in words why neighbor is not told of prefix; empty if it is.
+func (r *RIB) Held(prefix netip.Prefix, neighbor netip.Addr) string {
+	d, p := r.table[prefix], r.byAddr[neighbor]
+	if d == nil || p == nil {
+		return "not in the table"
+	}
+	_, h, rule := r.export(d, p)
+	if h == sent {
+		return ""
+	}
+	return r.holdReason(d, p, h, rule)
+}
+
+func (r *RIB) view(d *dest, i int) Path {
+	pt := &d.paths[i]
+	p := r.peers[pt.peer]
+	v := Path{
+		Prefix: d.prefix, Neighbor: p.Address, Source: pt.source,
+		Received: pt.received, Accepted: pt.accepted,
+		Weight: p.Weight, At: time.Unix(int64(pt.at), 0), Internal: p.internal && pt.peer != 0,
+		Stale: pt.flags&flagStale != 0, Valid: pt.valid(),
+		Best: int(d.best) == i, Multipath: pt.flags&flagMultipath != 0, Step: d.step,
+	}
+	if pt.peer != 0 {
+		v.Rule = r.rejectReason(pt)
+	}
+	if pt.extra != nil {
+		v.Weight = pt.extra.weight
+	}
+	if pt.hop != nil {
+		v.Hops = pt.hop.hops
+	}
+	if v.Best {
+		for _, a := range d.out {
+			v.Advertised = append(v.Advertised, r.peers[a.peer].Address)
+		}
+	}
+	return v
+}

@@ -1,0 +1,219 @@
+package rib
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// Options are the settings of the RIB as a whole.
+type Options struct {
+	ASN      uint32
+	RouterID netip.Addr
+	MaxPaths int    // next hops of an ECMP route; 1 turns ECMP off
+	Metric   uint32 // of routes in the kernel
+	// ResolveDefault lets next hops resolve through the default route.
+	ResolveDefault bool
+	Interner       *route.Interner
+}
+
+// RIB is the routing table. The zero value is not usable, see [New].
+type RIB struct {
+	opt    Options
+	peers  []*peer // by peerID; 0 is local
+	byAddr map[netip.Addr]*peer
+	table  map[netip.Prefix]*dest
+	all    []*dest // the values of table, for walks in a stable order
+	dirty  []*dest
+	jobs   []*job
+	under  underlay
+	hops   hopSets
+	eff    Effects
+	outIdx map[netip.Addr]int // neighbor → index in eff.Out
+	paths  int
+	work   scratch
+}
+
+// Effects are what the outside must be told, in the order of the fields.
+type Effects struct {
+	FIB []fib.Change
+	Out []Adverts
+}
+
+// Adverts are changes of one neighbor's Adj-RIB-Out.
+type Adverts struct {
+	Peer    netip.Addr
+	Changes []speaker.Change
+}
+
+// dest is everything about one prefix.
+type dest struct {
+	prefix netip.Prefix
+	paths  []path // Adj-RIB-In: at most one for each neighbor
+	out    []advert
+	fib    *fib.Route // as last told to the forwarding plane; nil: none
+	index  int32      // in RIB.all; -1 once removed
+	best   int16      // in paths; -1: none
+	dirty  bool
+	step   Step // that decided between best and its runner-up
+}
+
+// path is a route as one neighbor announced it.
+type path struct {
+	received *route.Attrs // before policy
+	accepted *route.Attrs // after policy; nil: rejected
+	hop      *nextHop     // of accepted; nil: rejected
+	extra    *extra       // rare values that policy set; nil: none
+	at       uint32       // Unix time of receipt
+	rule     policy.Rule  // that accepted or rejected
+	peer     peerID
+	reject   reject
+	flags    flags
+	source   route.Source
+}
+
+type flags uint8
+
+const (
+	flagStale     flags = 1 << iota // kept over the neighbor's restart
+	flagMultipath                   // shares the FIB entry with the best path
+)
+
+type extra struct {
+	weight, tag uint32
+	source      netip.Addr // preferred source
+}
+
+// advert is one entry of an Adj-RIB-Out.
+type advert struct {
+	attrs *route.Attrs
+	peer  peerID
+}
+
+// New returns an empty RIB.
+func New(opt Options) *RIB {
+	local := &peer{internal: true, up: false}
+	return &RIB{
+		opt:    opt,
+		peers:  []*peer{local},
+		byAddr: map[netip.Addr]*peer{},
+		table:  map[netip.Prefix]*dest{},
+		outIdx: map[netip.Addr]int{},
+		under:  newUnderlay(),
+		hops:   hopSets{},
+	}
+}
+
+// Update applies one UPDATE of an established neighbor.
+func (r *RIB) Update(u *speaker.Update, now time.Time) {
+	p := r.byAddr[u.Peer]
+	if p == nil {
+		return
+	}
+	for _, prefix := range u.Withdrawn {
+		if d := r.table[prefix]; d != nil {
+			if i := d.find(p.id); i >= 0 {
+				r.removePath(d, i, p)
+			}
+		}
+	}
+	if len(u.Announced) == 0 {
+		return
+	}
+	pre := r.admit(p, u.Attrs)
+	for _, prefix := range u.Announced {
+		r.install(p, prefix, pre, now)
+	}
+}
+
+func (r *RIB) dest(prefix netip.Prefix) *dest {
+	d := r.table[prefix]
+	if d == nil {
+		d = &dest{prefix: prefix, best: -1, index: int32(len(r.all))}
+		r.table[prefix] = d
+		r.all = append(r.all, d)
+	}
+	return d
+}
+
+// drop removes a destination nothing refers to any more.
+func (r *RIB) drop(d *dest) {
+	last := r.all[len(r.all)-1]
+	r.all[d.index], last.index = last, d.index
+	r.all[len(r.all)-1] = nil
+	r.all = r.all[:len(r.all)-1]
+	d.index = -1
+	delete(r.table, d.prefix)
+}
+
+func (r *RIB) touch(d *dest) {
+	if !d.dirty {
+		d.dirty = true
+		r.dirty = append(r.dirty, d)
+	}
+}
+
+func (d *dest) find(id peerID) int {
+	for i := range d.paths {
+		if d.paths[i].peer == id {
+			return i
+		}
+	}
+	return -1
+}
+
+// removePath takes path i out; the destination is decided about later.
+func (r *RIB) removePath(d *dest, i int, p *peer) {
+	pt := &d.paths[i]
+	r.uncount(p, pt)
+	r.under.release(pt.hop)
+	d.paths = append(d.paths[:i], d.paths[i+1:]...)
+	switch {
+	case int(d.best) == i:
+		d.best = -1
+	case int(d.best) > i:
+		d.best--
+	}
+	r.touch(d)
+}
+
+func (r *RIB) count(p *peer, pt *path) {
+	r.paths++
+	p.counts.Received++
+	if pt.accepted != nil {
+		p.counts.Accepted++
+	}
+}
+
+func (r *RIB) uncount(p *peer, pt *path) {
+	r.paths--
+	p.counts.Received--
+	if pt.accepted != nil {
+		p.counts.Accepted--
+	}
+	if pt.flags&flagStale != 0 {
+		p.counts.Stale--
+	}
+}
+
+// Take returns the effects since the last call. The caller may keep them.
+func (r *RIB) Take() Effects {
+	e := r.eff
+	r.eff = Effects{}
+	clear(r.outIdx)
+	return e
+}
+
+func (r *RIB) emit(p *peer, prefix netip.Prefix, attrs *route.Attrs) {
+	i, ok := r.outIdx[p.Address]
+	if !ok {
+		i = len(r.eff.Out)
+		r.outIdx[p.Address] = i
+		r.eff.Out = append(r.eff.Out, Adverts{Peer: p.Address})
+	}
+	r.eff.Out[i].Changes = append(r.eff.Out[i].Changes, speaker.Change{Prefix: prefix, Attrs: attrs})
+}
