@@ -1,0 +1,211 @@
+package api
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/route"
+	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
+)
+
+func convert[A any, B any](in []A, f func(A) B) []B {
+	out := make([]B, len(in))
+	for i, a := range in {
+		out[i] = f(a)
+	}
+	return out
+}
+
+// text is the canonical form of an address or prefix, empty for the zero value.
+func text[T interface {
+	IsValid() bool
+	String() string
+}](v T) string {
+	if !v.IsValid() {
+		return ""
+	}
+	return v.String()
+}
+
+// printable makes s, which may hold what a neighbor sent, valid UTF-8: one string
+// that is not would fail the whole answer.
+func printable(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+func stamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
+
+func seconds(d time.Duration) uint32 { return uint32(d / time.Second) }
+
+func families(f route.Family) []string {
+	var out []string
+	for _, one := range []route.Family{route.IPv4, route.IPv6} {
+		if f.Has(one) {
+			out = append(out, one.String())
+		}
+	}
+	return out
+}
+
+func optional(o route.Optional) *uint32 {
+	if !o.Set {
+		return nil
+	}
+	return &o.Value
+}
+
+func statusMessage(s Status) *nvadv1.Status {
+	return &nvadv1.Status{
+		Asn:          s.ASN,
+		RouterId:     text(s.RouterID),
+		Since:        stamp(s.Since),
+		Neighbors:    uint32(s.Neighbors),
+		Established:  uint32(s.Established),
+		Prefixes:     uint32(s.Prefixes),
+		Paths:        uint32(s.Paths),
+		InSync:       s.InSync,
+		WaitingFor:   convert(s.Waiting, text[netip.Addr]),
+		FibWanted:    uint32(s.FIBWanted),
+		FibInstalled: uint32(s.FIBInstalled),
+		Tunnels:      uint32(s.Tunnels),
+		TunnelsUp:    uint32(s.TunnelsUp),
+	}
+}
+
+func neighborMessage(v engine.NeighborView) *nvadv1.Neighbor {
+	return &nvadv1.Neighbor{
+		Address:            text(v.Address),
+		RemoteAsn:          v.RemoteASN,
+		Description:        v.Description,
+		State:              v.State.String(),
+		Since:              stamp(v.Since),
+		Reason:             printable(v.Reason),
+		Shutdown:           v.Shutdown,
+		Received:           uint32(v.Received),
+		Accepted:           uint32(v.Accepted),
+		Rejected:           uint32(v.Rejected),
+		Stale:              uint32(v.Stale),
+		Advertised:         uint32(v.Advertised),
+		MaxPrefix:          uint32(v.MaxPrefix),
+		LocalAsn:           v.LocalASN,
+		LocalAddress:       text(v.LocalAddress),
+		RemoteId:           text(v.RemoteID),
+		PeerGroup:          v.PeerGroup,
+		Domain:             v.Domain,
+		LastDown:           stamp(v.LastDown),
+		Flaps:              v.Flaps,
+		HoldTimeSeconds:    seconds(v.HoldTime),
+		KeepaliveSeconds:   seconds(v.Keepalive),
+		Families:           families(v.Families),
+		Capabilities:       convert(v.Capabilities, printable),
+		GracefulRestart:    families(v.GracefulPeer),
+		RestartTimeSeconds: seconds(v.PeerRestart),
+		EndOfRib:           families(v.EndOfRIB),
+		ImportPolicy:       v.ImportPolicy,
+		ExportPolicy:       v.ExportPolicy,
+		Settings:           v.Settings,
+		Messages: &nvadv1.Messages{
+			Received:        v.Stats.MessagesIn,
+			Sent:            v.Stats.MessagesOut,
+			UpdatesReceived: v.Stats.UpdatesIn,
+			UpdatesSent:     v.Stats.UpdatesOut,
+			Queued:          uint32(v.Stats.Queued),
+			Established:     v.Stats.Established,
+		},
+	}
+}
+
+func pathMessage(v engine.PathView) *nvadv1.Path {
+	return &nvadv1.Path{
+		Prefix:       text(v.Prefix),
+		Neighbor:     text(v.Neighbor),
+		Source:       v.Source.String(),
+		Attributes:   attributesMessage(v.Attrs),
+		Weight:       v.Weight,
+		Valid:        v.Valid,
+		Best:         v.Best,
+		Multipath:    v.Multipath,
+		Internal:     v.Internal,
+		Stale:        v.Stale,
+		Fib:          v.FIB,
+		Reason:       v.Reason,
+		Received:     stamp(v.Received),
+		NextHops:     v.NextHops,
+		AdvertisedTo: convert(v.Advertised, text[netip.Addr]),
+	}
+}
+
+func attributesMessage(a *route.Attrs) *nvadv1.Attributes {
+	if a == nil {
+		return nil
+	}
+	m := &nvadv1.Attributes{
+		AsPath:           a.ASPath.String(),
+		Origin:           a.Origin.String(),
+		NextHop:          text(a.NextHop),
+		Med:              optional(a.MED),
+		LocalPref:        optional(a.LocalPref),
+		Communities:      convert(a.Communities, route.Community.String),
+		LargeCommunities: convert(a.LargeCommunities, route.LargeCommunity.String),
+		ExtCommunities:   convert(a.ExtCommunities, route.ExtCommunity.String),
+		AtomicAggregate:  a.AtomicAggregate,
+		OriginatorId:     text(a.OriginatorID),
+		ClusterList:      convert(a.ClusterList, text[netip.Addr]),
+		OnlyToCustomer:   optional(a.OTC),
+		Unknown: convert(a.Unknown, func(u route.Unknown) *nvadv1.UnknownAttribute {
+			return &nvadv1.UnknownAttribute{Type: uint32(u.Type), Flags: uint32(u.Flags), Value: []byte(u.Value)}
+		}),
+	}
+	if a.Aggregator.Address.IsValid() {
+		m.Aggregator = fmt.Sprintf("%d %s", a.Aggregator.ASN, a.Aggregator.Address)
+	}
+	return m
+}
+
+func fibMessage(v engine.FIBView) *nvadv1.FIBRoute {
+	return &nvadv1.FIBRoute{
+		Prefix: text(v.Prefix),
+		Class:  v.Class,
+		Kind:   v.Kind,
+		Metric: v.Metric,
+		NextHops: convert(v.NextHops, func(h engine.HopView) *nvadv1.NextHop {
+			return &nvadv1.NextHop{Via: text(h.Via), Device: h.Device, Weight: uint32(h.Weight)}
+		}),
+		Source: text(v.Source),
+		State:  v.State,
+		Reason: v.Reason,
+		Since:  stamp(v.Since),
+	}
+}
+
+func tunnelMessage(v engine.TunnelView) *nvadv1.Tunnel {
+	return &nvadv1.Tunnel{
+		Name:      v.Name,
+		Vni:       v.VNI,
+		State:     v.State,
+		Reason:    v.Reason,
+		Local:     text(v.Local),
+		Remotes:   convert(v.Remotes, text[netip.Addr]),
+		Group:     text(v.Group),
+		Device:    v.Device,
+		Port:      uint32(v.Port),
+		Mtu:       uint32(v.MTU),
+		Mac:       v.MAC,
+		Addresses: convert(v.Addresses, text[netip.Prefix]),
+		RxPackets: v.RxPackets,
+		TxPackets: v.TxPackets,
+		RxBytes:   v.RxBytes,
+		TxBytes:   v.TxBytes,
+		Fdb: convert(v.FDB, func(e engine.FDBView) *nvadv1.FDBEntry {
+			return &nvadv1.FDBEntry{Mac: e.MAC, Remote: text(e.Remote), Permanent: e.Permanent, AgeSeconds: seconds(e.Age)}
+		}),
+	}
+}

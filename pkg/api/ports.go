@@ -1,0 +1,94 @@
+package api
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/nvad/nvad/pkg/engine"
+)
+
+// Status is the daemon at a glance: the engine's view and what the forwarding
+// plane adds to it.
+type Status struct {
+	engine.Status
+	FIBWanted    int
+	FIBInstalled int
+	Tunnels      int
+	TunnelsUp    int
+}
+
+// Reader answers questions. It may be called concurrently, and what it hands
+// out is the caller's to keep.
+type Reader interface {
+	Status(ctx context.Context) (Status, error)
+	// Config is the running configuration as normalised TOML, secrets masked.
+	Config(ctx context.Context) (string, error)
+	// Neighbors are all configured ones, ordered by address.
+	Neighbors(ctx context.Context) ([]engine.NeighborView, error)
+	// Routes yields what q selects, ordered by prefix, and stops at yield's
+	// first error, which it returns. An unknown neighbor is [NotFound]. Yield
+	// blocks for as long as the client likes; the engine must not wait for it.
+	Routes(ctx context.Context, q RouteQuery, yield func(engine.PathView) error) error
+	// FIB yields the routes that are wanted in the kernel, under the same terms.
+	FIB(ctx context.Context, yield func(engine.FIBView) error) error
+	// Tunnels are all configured ones, ordered by name.
+	Tunnels(ctx context.Context) ([]engine.TunnelView, error)
+}
+
+// Controller takes commands. A command that cannot be carried out changes
+// nothing and returns [NotFound], [Invalid] or [Conflict].
+type Controller interface {
+	// Reload reads the configuration file and applies it. A bad file is
+	// Invalid with one line for each of its errors.
+	Reload(ctx context.Context) ([]Change, error)
+	Reset(ctx context.Context, neighbor netip.Addr, kind ResetKind) error
+	// SetNeighborShutdown holds a neighbor down, with a shutdown communication
+	// for it (RFC 9003), or lets it up again.
+	SetNeighborShutdown(ctx context.Context, neighbor netip.Addr, down bool, message string) error
+	// Shutdown starts the end of the daemon and returns. The daemon should stop
+	// serving last: clients take the closed connection for the end.
+	Shutdown(ctx context.Context, opts ShutdownOptions) error
+	// SetLogLevel takes "debug", "info", "warn" or "error".
+	SetLogLevel(ctx context.Context, level string) error
+}
+
+// RouteKind names a routing table.
+type RouteKind uint8
+
+// Routing tables.
+const (
+	LocRIB     RouteKind = iota // accepted paths of all neighbors, and local ones
+	Received                    // Adj-RIB-In, before policy
+	Accepted                    // what the import policy let in, as it changed it
+	Rejected                    // what it did not let in, with the rule
+	Advertised                  // Adj-RIB-Out
+)
+
+// RouteQuery selects routes.
+type RouteQuery struct {
+	Kind     RouteKind
+	Neighbor netip.Addr   // valid for every kind but LocRIB
+	Prefix   netip.Prefix // exactly this one; invalid: all
+}
+
+// Change is one difference that a reload made.
+type Change struct {
+	What   string // "neighbor 10.0.210.4: hold-time 180s -> 60s"
+	Impact string // "live", "soft refresh", "session reset", "device recreated"
+}
+
+// ResetKind says how much of a session is reset.
+type ResetKind uint8
+
+// Kinds of reset.
+const (
+	ResetHard    ResetKind = iota // Cease, then a new session
+	ResetSoftIn                   // run the import policy again
+	ResetSoftOut                  // send the Adj-RIB-Out again
+)
+
+// ShutdownOptions say how the daemon ends.
+type ShutdownOptions struct {
+	Flush   bool   // remove own routes, next hops and devices from the kernel
+	Message string // shutdown communication for every neighbor (RFC 9003)
+}

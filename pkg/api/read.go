@@ -1,0 +1,186 @@
+package api
+
+import (
+	"context"
+	"net/netip"
+
+	"google.golang.org/grpc"
+
+	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/telemetry"
+	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
+)
+
+// readServer answers the reading service.
+type readServer struct {
+	nvadv1.UnimplementedNvadServer
+	reader Reader
+	build  telemetry.BuildInfo
+}
+
+// GetVersion implements nvadv1.NvadServer.
+func (s *readServer) GetVersion(context.Context, *nvadv1.GetVersionRequest) (*nvadv1.Version, error) {
+	return &nvadv1.Version{Version: s.build.Version, Commit: s.build.Commit, GoVersion: s.build.GoVersion}, nil
+}
+
+// GetStatus implements nvadv1.NvadServer.
+func (s *readServer) GetStatus(ctx context.Context, _ *nvadv1.GetStatusRequest) (*nvadv1.Status, error) {
+	st, err := s.reader.Status(ctx)
+	if err != nil {
+		return nil, statusOf(err)
+	}
+	out := statusMessage(st)
+	out.Version = s.build.Version
+	return out, nil
+}
+
+// GetConfig implements nvadv1.NvadServer.
+func (s *readServer) GetConfig(ctx context.Context, _ *nvadv1.GetConfigRequest) (*nvadv1.Config, error) {
+	toml, err := s.reader.Config(ctx)
+	if err != nil {
+		return nil, statusOf(err)
+	}
+	return &nvadv1.Config{Toml: toml}, nil
+}
+
+// ListNeighbors implements nvadv1.NvadServer.
+func (s *readServer) ListNeighbors(ctx context.Context, _ *nvadv1.ListNeighborsRequest) (*nvadv1.ListNeighborsResponse, error) {
+	views, err := s.reader.Neighbors(ctx)
+	if err != nil {
+		return nil, statusOf(err)
+	}
+	return &nvadv1.ListNeighborsResponse{Neighbors: convert(views, neighborMessage)}, nil
+}
+
+// GetNeighbor implements nvadv1.NvadServer.
+func (s *readServer) GetNeighbor(ctx context.Context, req *nvadv1.GetNeighborRequest) (*nvadv1.Neighbor, error) {
+	addr, err := parseNeighbor(req.GetAddress())
+	if err != nil {
+		return nil, statusOf(err)
+	}
+	views, err := s.reader.Neighbors(ctx)
+	if err != nil {
+		return nil, statusOf(err)
+	}
+	for _, v := range views {
+		if v.Address == addr {
+			return neighborMessage(v), nil
+		}
+	}
+	return nil, statusOf(NotFound("neighbor %s is not configured", addr))
+}
+
+// ListRoutes implements nvadv1.NvadServer.
+func (s *readServer) ListRoutes(req *nvadv1.ListRoutesRequest, stream grpc.ServerStreamingServer[nvadv1.ListRoutesResponse]) error {
+	q, err := parseQuery(req)
+	if err != nil {
+		return statusOf(err)
+	}
+	b := batch[nvadv1.Path]{send: func(p []*nvadv1.Path) error {
+		return stream.Send(&nvadv1.ListRoutesResponse{Paths: p})
+	}}
+	err = s.reader.Routes(stream.Context(), q, func(v engine.PathView) error { return b.add(pathMessage(v)) })
+	if err != nil {
+		return statusOf(err)
+	}
+	return b.flush()
+}
+
+// ListFIB implements nvadv1.NvadServer.
+func (s *readServer) ListFIB(_ *nvadv1.ListFIBRequest, stream grpc.ServerStreamingServer[nvadv1.ListFIBResponse]) error {
+	b := batch[nvadv1.FIBRoute]{send: func(r []*nvadv1.FIBRoute) error {
+		return stream.Send(&nvadv1.ListFIBResponse{Routes: r})
+	}}
+	err := s.reader.FIB(stream.Context(), func(v engine.FIBView) error { return b.add(fibMessage(v)) })
+	if err != nil {
+		return statusOf(err)
+	}
+	return b.flush()
+}
+
+// ListTunnels implements nvadv1.NvadServer.
+func (s *readServer) ListTunnels(ctx context.Context, req *nvadv1.ListTunnelsRequest) (*nvadv1.ListTunnelsResponse, error) {
+	views, err := s.reader.Tunnels(ctx)
+	if err != nil {
+		return nil, statusOf(err)
+	}
+	if req.GetName() == "" {
+		return &nvadv1.ListTunnelsResponse{Tunnels: convert(views, tunnelMessage)}, nil
+	}
+	for _, v := range views {
+		if v.Name == req.GetName() {
+			return &nvadv1.ListTunnelsResponse{Tunnels: []*nvadv1.Tunnel{tunnelMessage(v)}}, nil
+		}
+	}
+	return nil, statusOf(NotFound("tunnel %s is not configured", req.GetName()))
+}
+
+func parseNeighbor(s string) (netip.Addr, error) {
+	addr, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Addr{}, Invalid("%q is not an address of a neighbor", s)
+	}
+	return addr.Unmap(), nil
+}
+
+func parseQuery(req *nvadv1.ListRoutesRequest) (RouteQuery, error) {
+	var q RouteQuery
+	kind, ok := routeKinds[req.GetKind()]
+	if !ok {
+		return q, Invalid("unknown kind of routes %d", req.GetKind())
+	}
+	q.Kind = kind
+	if kind != LocRIB {
+		addr, err := parseNeighbor(req.GetNeighbor())
+		if err != nil {
+			return q, err
+		}
+		q.Neighbor = addr
+	} else if req.GetNeighbor() != "" {
+		return q, Invalid("the Loc-RIB is of all neighbors, not of %s alone", req.GetNeighbor())
+	}
+	if req.GetPrefix() == "" {
+		return q, nil
+	}
+	prefix, err := netip.ParsePrefix(req.GetPrefix())
+	if err != nil {
+		return q, Invalid("%q is not a prefix (want one like 10.0.0.0/16)", req.GetPrefix())
+	}
+	q.Prefix = prefix.Masked()
+	return q, nil
+}
+
+var routeKinds = map[nvadv1.RouteKind]RouteKind{
+	nvadv1.RouteKind_ROUTE_KIND_LOC_RIB:    LocRIB,
+	nvadv1.RouteKind_ROUTE_KIND_RECEIVED:   Received,
+	nvadv1.RouteKind_ROUTE_KIND_ACCEPTED:   Accepted,
+	nvadv1.RouteKind_ROUTE_KIND_REJECTED:   Rejected,
+	nvadv1.RouteKind_ROUTE_KIND_ADVERTISED: Advertised,
+}
+
+// batchSize keeps a message under gRPC's 4 MB even if each path carries a
+// BGP message full of attributes.
+const batchSize = 128
+
+// batch collects rows of a stream, so that a table costs one message for many.
+type batch[T any] struct {
+	rows []*T
+	send func([]*T) error
+}
+
+func (b *batch[T]) add(row *T) error {
+	b.rows = append(b.rows, row)
+	if len(b.rows) < batchSize {
+		return nil
+	}
+	return b.flush()
+}
+
+func (b *batch[T]) flush() error {
+	if len(b.rows) == 0 {
+		return nil
+	}
+	rows := b.rows
+	b.rows = make([]*T, 0, batchSize)
+	return b.send(rows)
+}

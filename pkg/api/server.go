@@ -1,0 +1,73 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/nvad/nvad/pkg/telemetry"
+	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
+)
+
+// AdminGroup is the group whose members may change the daemon.
+const AdminGroup = "nvad-admin"
+
+// grace is how long calls that are under way may take once serving ends. A
+// stream whose client reads slowly must not hold up the daemon's end.
+const grace = 2 * time.Second
+
+// Params are what a server is made of.
+type Params struct {
+	Reader     Reader
+	Controller Controller
+	Build      telemetry.BuildInfo
+	AdminGroup string // empty: [AdminGroup]
+}
+
+// NewServer returns a server with the services of nvad, health and reflection.
+func NewServer(p Params) *grpc.Server {
+	return newServer(p, unixCredentials{}, lookupGroup)
+}
+
+func newServer(p Params, creds credentials.TransportCredentials, lookup func(string) (uint32, error)) *grpc.Server {
+	if p.AdminGroup == "" {
+		p.AdminGroup = AdminGroup
+	}
+	auth := authorizer{group: p.AdminGroup, lookup: lookup}
+	s := grpc.NewServer(grpc.Creds(creds), grpc.UnaryInterceptor(auth.unary), grpc.StreamInterceptor(auth.stream))
+	nvadv1.RegisterNvadServer(s, &readServer{reader: p.Reader, build: p.Build})
+	nvadv1.RegisterNvadControlServer(s, &controlServer{controller: p.Controller})
+	grpc_health_v1.RegisterHealthServer(s, health.NewServer())
+	reflection.Register(s)
+	return s
+}
+
+// Serve answers calls on l until ctx ends. It closes l.
+func Serve(ctx context.Context, l net.Listener, s *grpc.Server) error {
+	ended := make(chan struct{})
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		select {
+		case <-ctx.Done():
+			t := time.AfterFunc(grace, s.Stop)
+			defer t.Stop()
+			s.GracefulStop()
+		case <-ended:
+		}
+	}()
+	err := s.Serve(l)
+	close(ended)
+	<-stopped
+	if errors.Is(err, grpc.ErrServerStopped) {
+		return nil
+	}
+	return err
+}
