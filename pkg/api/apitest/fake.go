@@ -1,0 +1,138 @@
+// Package apitest is a daemon without routing: a [api.Reader] and
+// [api.Controller] that answer from a picture and write down their commands.
+package apitest
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/engine"
+)
+
+// Daemon answers from its fields. They must not be changed while it serves.
+type Daemon struct {
+	At        api.Status
+	TOML      string
+	Peers     []engine.NeighborView
+	Tables    map[api.RouteKind][]engine.PathView
+	Kernel    []engine.FIBView
+	Devices   []engine.TunnelView
+	Changes   []api.Change // what Reload answers
+	OnQuit    func()       // called by Shutdown, if not nil
+	Err       error        // what every question and command answers, if not nil
+	AfterRows int          // with Err: tables yield so many rows before it
+
+	mu       sync.Mutex
+	commands []string
+}
+
+var (
+	_ api.Reader     = (*Daemon)(nil)
+	_ api.Controller = (*Daemon)(nil)
+)
+
+// Commands returns what the daemon was told to do, in words.
+func (d *Daemon) Commands() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.commands)
+}
+
+func (d *Daemon) did(format string, args ...any) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.Err == nil {
+		d.commands = append(d.commands, fmt.Sprintf(format, args...))
+	}
+	return d.Err
+}
+
+func (d *Daemon) known(addr netip.Addr) error {
+	if slices.ContainsFunc(d.Peers, func(v engine.NeighborView) bool { return v.Address == addr }) {
+		return nil
+	}
+	return api.NotFound("neighbor %s is not configured", addr)
+}
+
+// Status implements api.Reader.
+func (d *Daemon) Status(context.Context) (api.Status, error) { return d.At, d.Err }
+
+// Config implements api.Reader.
+func (d *Daemon) Config(context.Context) (string, error) { return d.TOML, d.Err }
+
+// Neighbors implements api.Reader.
+func (d *Daemon) Neighbors(context.Context) ([]engine.NeighborView, error) { return d.Peers, d.Err }
+
+// Tunnels implements api.Reader.
+func (d *Daemon) Tunnels(context.Context) ([]engine.TunnelView, error) { return d.Devices, d.Err }
+
+// Routes implements api.Reader.
+func (d *Daemon) Routes(_ context.Context, q api.RouteQuery, yield func(engine.PathView) error) error {
+	if q.Kind != api.LocRIB {
+		if err := d.known(q.Neighbor); err != nil {
+			return err
+		}
+	}
+	var rows []engine.PathView
+	for _, v := range d.Tables[q.Kind] {
+		if (q.Kind == api.LocRIB || v.Neighbor == q.Neighbor) && (!q.Prefix.IsValid() || v.Prefix == q.Prefix) {
+			rows = append(rows, v)
+		}
+	}
+	return each(d, rows, yield)
+}
+
+// FIB implements api.Reader.
+func (d *Daemon) FIB(_ context.Context, yield func(engine.FIBView) error) error {
+	return each(d, d.Kernel, yield)
+}
+
+func each[T any](d *Daemon, rows []T, yield func(T) error) error {
+	if d.Err != nil {
+		rows = rows[:min(d.AfterRows, len(rows))]
+	}
+	for _, v := range rows {
+		if err := yield(v); err != nil {
+			return err
+		}
+	}
+	return d.Err
+}
+
+// Reload implements api.Controller.
+func (d *Daemon) Reload(context.Context) ([]api.Change, error) {
+	return d.Changes, d.did("reload")
+}
+
+// Reset implements api.Controller.
+func (d *Daemon) Reset(_ context.Context, neighbor netip.Addr, kind api.ResetKind) error {
+	if err := d.known(neighbor); err != nil {
+		return err
+	}
+	return d.did("reset %s %s", neighbor, [...]string{"hard", "soft in", "soft out"}[kind])
+}
+
+// SetNeighborShutdown implements api.Controller.
+func (d *Daemon) SetNeighborShutdown(_ context.Context, neighbor netip.Addr, down bool, message string) error {
+	if err := d.known(neighbor); err != nil {
+		return err
+	}
+	return d.did("neighbor %s shutdown=%t %q", neighbor, down, message)
+}
+
+// Shutdown implements api.Controller.
+func (d *Daemon) Shutdown(_ context.Context, o api.ShutdownOptions) error {
+	if d.OnQuit != nil {
+		d.OnQuit()
+	}
+	return d.did("shutdown flush=%t %q", o.Flush, o.Message)
+}
+
+// SetLogLevel implements api.Controller.
+func (d *Daemon) SetLogLevel(_ context.Context, level string) error {
+	return d.did("log-level %s", level)
+}

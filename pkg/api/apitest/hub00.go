@@ -1,0 +1,168 @@
+package apitest
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// Now is the moment at which the pictures were taken.
+var Now = time.Date(2024, 5, 17, 12, 0, 0, 0, time.UTC)
+
+var (
+	rs0 = netip.MustParseAddr("10.0.210.4")
+	rs1 = netip.MustParseAddr("10.0.210.5")
+	far = netip.MustParseAddr("169.254.0.2")
+)
+
+func ago(hours, minutes, seconds int) time.Time {
+	return Now.Add(-time.Duration(hours)*time.Hour - time.Duration(minutes)*time.Minute - time.Duration(seconds)*time.Second)
+}
+
+// Hub00 is the NVA of the hub 10.0.0.0/16, once both Route Server instances and
+// the NVA of the far hub are established.
+func Hub00() *Daemon {
+	return &Daemon{
+		At: api.Status{
+			Status: engine.Status{
+				ASN: 65001, RouterID: netip.MustParseAddr("10.0.0.4"), Since: ago(0, 36, 35),
+				Neighbors: 3, Established: 3, Prefixes: 3, Paths: 7, InSync: true,
+			},
+			FIBWanted: 5, FIBInstalled: 4, Tunnels: 1, TunnelsUp: 1,
+		},
+		TOML:    "asn       = 65001\nrouter-id = \"10.0.0.4\"\n",
+		Peers:   hub00Neighbors(),
+		Tables:  hub00Tables(),
+		Kernel:  hub00FIB(),
+		Devices: hub00Tunnels(),
+		Changes: []api.Change{
+			{What: "neighbor 10.0.210.4: hold-time 180s -> 60s", Impact: "session reset"},
+			{What: "prefix-list rs-hub00", Impact: "soft refresh"},
+		},
+	}
+}
+
+func hub00Neighbors() []engine.NeighborView {
+	rs := engine.NeighborView{
+		Address: rs0, Description: "Route Server, instance 0", PeerGroup: "route-server", Domain: "ars-hub00",
+		RemoteASN: 65515, LocalASN: 65001, LocalAddress: netip.MustParseAddr("10.0.0.4"), RemoteID: rs0,
+		State: speaker.EstablishedState, Since: ago(0, 23, 27),
+		Stats:    speaker.Stats{MessagesIn: 32, MessagesOut: 29, UpdatesIn: 4, UpdatesOut: 2, Established: 1},
+		HoldTime: 180 * time.Second, Keepalive: 60 * time.Second, Families: route.IPv4,
+		Capabilities: []string{"multiprotocol ipv4 unicast", "route refresh", "4-octet AS number"},
+		Received:     3, Accepted: 2, Rejected: 1, Advertised: 1, MaxPrefix: 4000,
+		ImportPolicy: "accept; deny paths with a reserved ASN",
+		ExportPolicy: "prefix-list rs-hub00, then route-map to-azure",
+		Settings:     map[string]string{"ebgp-multihop": "255"},
+	}
+	second := rs
+	second.Address, second.RemoteID, second.Description = rs1, rs1, "Route Server, instance 1"
+	second.Received, second.Rejected = 2, 0
+	return []engine.NeighborView{rs, second, {
+		Address: far, Description: "vm-hub10", PeerGroup: "nva",
+		RemoteASN: 65001, LocalASN: 65001, LocalAddress: netip.MustParseAddr("169.254.0.1"),
+		RemoteID: netip.MustParseAddr("10.10.0.4"),
+		State:    speaker.EstablishedState, Since: ago(0, 8, 25), LastDown: ago(0, 8, 31), Flaps: 1,
+		Reason:   "hold timer expired (sent Hold Timer Expired)",
+		Stats:    speaker.Stats{MessagesIn: 41, MessagesOut: 40, UpdatesIn: 3, UpdatesOut: 3, Established: 2},
+		HoldTime: 90 * time.Second, Keepalive: 30 * time.Second, Families: route.IPv4,
+		Capabilities: []string{"multiprotocol ipv4 unicast", "route refresh", "graceful restart", "4-octet AS number"},
+		GracefulPeer: route.IPv4, PeerRestart: 120 * time.Second, EndOfRIB: route.IPv4,
+		Received: 1, Accepted: 1, Advertised: 1,
+		ImportPolicy: "accept everything", ExportPolicy: "prefix-list vm-hub10",
+		Settings: map[string]string{"next-hop-self": "true"},
+	}}
+}
+
+func attrs(nextHop netip.Addr, path ...uint32) *route.Attrs {
+	return &route.Attrs{ASPath: route.NewASPath(path...), NextHop: nextHop}
+}
+
+// internal is attrs with what iBGP adds to them.
+func internal(a *route.Attrs) *route.Attrs {
+	b := *a
+	b.LocalPref = route.Some(100)
+	return &b
+}
+
+func path(prefix string, from netip.Addr, a *route.Attrs, age time.Time) engine.PathView {
+	return engine.PathView{Prefix: netip.MustParsePrefix(prefix), Neighbor: from, Attrs: a, Valid: true, Received: age}
+}
+
+func hub00Tables() map[api.RouteKind][]engine.PathView {
+	const hub, onPrem, remote = "10.0.0.0/16", "10.100.0.0/16", "10.110.0.0/16"
+	gateway := []string{"10.0.0.1 dev eth0"}
+	accepted := []engine.PathView{
+		path(hub, rs0, attrs(rs0, 65515), ago(0, 23, 27)),
+		path(hub, rs1, attrs(rs1, 65515), ago(0, 23, 27)),
+		path(onPrem, rs0, attrs(rs0, 65515, 12076, 65515), ago(0, 8, 26)),
+		path(onPrem, rs1, attrs(rs1, 65515, 12076, 65515), ago(0, 8, 26)),
+		path(remote, far, internal(attrs(far, 65515, 12076, 65515)), ago(0, 8, 25)),
+	}
+	for i := range accepted {
+		p := &accepted[i]
+		p.FIB = true
+		p.Best = i%2 == 0
+		p.Multipath = i < 4
+		p.NextHops = gateway
+		if !p.Best {
+			p.Reason = "router ID 10.0.210.5 is higher than 10.0.210.4"
+		}
+	}
+	last := &accepted[4]
+	last.Internal, last.NextHops = true, []string{"169.254.0.2 dev vxlan0"}
+	last.Advertised = []netip.Addr{rs0, rs1}
+	accepted[0].Advertised = []netip.Addr{}
+	accepted[2].Advertised = []netip.Addr{far}
+
+	bogon := path("10.200.0.0/16", rs0, attrs(rs0, 65515, 12076, 64496), ago(0, 23, 27))
+	bogon.Reason = "deny-asns reserved: AS 64496 in the path"
+	replaced := path(remote, rs0, attrs(netip.MustParseAddr("10.0.0.4"), 65001, 65001, 65001, 65001), ago(0, 8, 25))
+	replaced.Best = true
+	tables := map[api.RouteKind][]engine.PathView{
+		api.LocRIB:     accepted,
+		api.Accepted:   accepted,
+		api.Received:   append(append([]engine.PathView{}, accepted...), bogon),
+		api.Rejected:   {bogon},
+		api.Advertised: {replaced},
+	}
+	return tables
+}
+
+func hub00FIB() []engine.FIBView {
+	hop := func(via, device string) []engine.HopView {
+		return []engine.HopView{{Via: netip.MustParseAddr(via), Device: device, Weight: 1}}
+	}
+	prefix := netip.MustParsePrefix
+	return []engine.FIBView{
+		{Prefix: prefix("10.0.0.0/16"), Class: "bgp", Kind: "unicast", Metric: 20, NextHops: hop("10.0.0.1", "eth0"),
+			State: "installed", Since: ago(0, 23, 27)},
+		{Prefix: prefix("10.0.210.0/24"), Class: "static", Kind: "unicast", Metric: 20, NextHops: hop("10.0.0.1", "eth0"),
+			State: "installed", Since: ago(0, 36, 35)},
+		{Prefix: prefix("10.10.0.0/16"), Class: "bgp", Kind: "unicast", Metric: 20, NextHops: hop("169.254.0.2", "vxlan0"),
+			State: "refused", Since: ago(0, 8, 25),
+			Reason: "would send 10.10.0.4, a remote of tunnel vxlan0, into the tunnel itself"},
+		{Prefix: prefix("10.100.0.0/16"), Class: "bgp", Kind: "unicast", Metric: 20, NextHops: hop("10.0.0.1", "eth0"),
+			State: "installed", Since: ago(0, 8, 26)},
+		{Prefix: prefix("10.110.0.0/16"), Class: "bgp", Kind: "unicast", Metric: 20, NextHops: hop("169.254.0.2", "vxlan0"),
+			State: "installed", Since: ago(0, 8, 25)},
+	}
+}
+
+func hub00Tunnels() []engine.TunnelView {
+	remote := netip.MustParseAddr("10.10.0.4")
+	return []engine.TunnelView{{
+		Name: "vxlan0", VNI: 77, Remotes: []netip.Addr{remote}, Device: "eth0",
+		Local: netip.MustParseAddr("10.0.0.4"), Port: 4789, MTU: 1450, MAC: "9a:5f:72:27:62:4b",
+		Addresses: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24")}, State: "up",
+		RxPackets: 1284, TxPackets: 1301, RxBytes: 108562, TxBytes: 110241,
+		FDB: []engine.FDBView{
+			{MAC: "00:00:00:00:00:00", Remote: remote, Permanent: true},
+			{MAC: "7e:ce:db:b2:9f:00", Remote: remote, Age: 12 * time.Second},
+		},
+	}}
+}

@@ -1,0 +1,119 @@
+package api_test
+
+import (
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/api/apitest"
+)
+
+// socketPath is short: a socket's path may have 107 bytes only, and t.TempDir has
+// the test's name in it.
+func socketPath(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "nvad")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return filepath.Join(dir, "nvad.sock")
+}
+
+func TestListenModeAndRemoval(t *testing.T) {
+	path := socketPath(t)
+	l, err := api.Listen(path, 0o660, apitest.OwnGroup(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := info.Mode(), fs.ModeSocket|0o660; got != want {
+		t.Errorf("mode %v, want %v", got, want)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(rest) != 0 {
+		t.Errorf("left behind: %v, %v", rest, err)
+	}
+}
+
+func TestListenReplacesStaleSocket(t *testing.T) {
+	path := socketPath(t)
+	old, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.SetUnlinkOnClose(false)
+	_ = old.Close()
+
+	l, err := api.Listen(path, 0o660, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
+}
+
+func TestListenRefuses(t *testing.T) {
+	file := socketPath(t)
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	busy := socketPath(t)
+	l, err := api.Listen(busy, 0o660, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+
+	for _, tt := range []struct{ name, path, group, want string }{
+		{"answered", busy, "", "another nvad answers on " + busy},
+		{"file", file, "", file + " exists and is not a socket"},
+		{"no directory", "/nonexistent/nvad.sock", "", "listen on /nonexistent/nvad.sock"},
+		{"unknown group", socketPath(t), "no-such-group", "unknown group no-such-group"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l, err := api.Listen(tt.path, 0o660, tt.group)
+			if err == nil {
+				_ = l.Close()
+				t.Fatal("no error")
+			}
+			if !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %q does not contain %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestCloseLeavesSuccessorsSocket(t *testing.T) {
+	path := socketPath(t)
+	l, err := api.Listen(path, 0o660, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	successor, err := api.Listen(path, 0o660, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer successor.Close()
+	_ = l.Close()
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("the successor's socket is gone: %v", err)
+	}
+}
