@@ -1,7 +1,10 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/nvad/nvad/pkg/policy"
@@ -9,7 +12,8 @@ import (
 )
 
 // Config is a valid configuration: every default filled in, every reference
-// resolved, peer-groups merged into their neighbors.
+// resolved, peer-groups merged into their neighbors. It is not changed once it
+// was handed out.
 type Config struct {
 	ASN      uint32
 	RouterID netip.Addr
@@ -22,6 +26,58 @@ type Config struct {
 	Groups    map[string]Group // as written, for display; Neighbors are complete without
 	Neighbors []Neighbor
 	Policies  policy.Library
+
+	source source
+}
+
+// source is where the keys of a Config stand; zero if it was not read from a
+// file.
+type source struct {
+	file  string
+	lines map[string]int      // by dotted key, as in Error.Key
+	elems map[string][]string // by array of tables: the key of each element
+}
+
+// elem is the key of element i of an array of tables; id if the Config was not
+// read from a file.
+func (s *source) elem(array string, i int, id any) string {
+	if keys := s.elems[array]; i < len(keys) {
+		return keys[i]
+	}
+	return fmt.Sprintf("%s.%v", array, id)
+}
+
+// line is that of key, or of the nearest table above it.
+func (s *source) line(key string) int {
+	for key != "" {
+		if n := s.lines[key]; n > 0 {
+			return n
+		}
+		key = key[:max(0, strings.LastIndexByte(key, '.'))]
+	}
+	return s.lines[""]
+}
+
+// given is the first of keys, separated by spaces, that stands in the file;
+// the first of all if none does.
+func (s *source) given(keys string) string {
+	list := strings.Fields(keys)
+	for _, key := range list {
+		if s.lines[key] > 0 {
+			return key
+		}
+	}
+	return list[0]
+}
+
+// Equal reports whether c and d say the same, wherever their keys stand.
+func (c *Config) Equal(d *Config) bool {
+	if c == nil || d == nil {
+		return c == d
+	}
+	a, b := *c, *d
+	a.source, b.source = source{}, source{}
+	return reflect.DeepEqual(a, b)
 }
 
 // Daemon is what concerns the process.
@@ -55,7 +111,7 @@ type Tunnel struct {
 	Device    string     // underlay device; may be empty if Local is given
 	Local     netip.Addr // underlay source; invalid: first address of Device
 	Remotes   []netip.Addr
-	Group     netip.Addr // multicast group in place of Remotes
+	Group     netip.Addr // multicast group in place of Remotes; needs Device
 	Port      uint16     // UDP destination port
 	MTU       int        // 0: underlay's less the encapsulation
 	TTL       int        // 0: inherit
@@ -81,7 +137,9 @@ type Network struct {
 	RouteMap string
 }
 
-// Group is a peer-group's settings.
+// Group is a peer-group's settings, the defaults filled in. Keepalive and
+// Families are zero if the group does not give them: they follow from the
+// neighbor's hold time and address.
 type Group struct {
 	Name string
 	Settings
@@ -103,9 +161,10 @@ type Settings struct {
 	Port                 uint16
 	Passive              bool
 	Shutdown             bool
-	EBGPMultihop         int // TTL; 0: directly connected
-	TTLSecurity          int // hops; 0: off
-	Password             string
+	EBGPMultihop         int    // TTL; 0: directly connected
+	TTLSecurity          int    // hops; 0: off
+	Password             string // TCP-MD5 key
+	PasswordFile         string // that holds it; a relative path is in systemd's credentials directory
 	HoldTime             time.Duration
 	Keepalive            time.Duration
 	Families             route.Family
@@ -122,7 +181,9 @@ type Settings struct {
 	RestartTime          time.Duration
 	MaximumPrefix        int // 0: unlimited
 	Weight               uint32
-	Role                 string // RFC 9234
-	Import               policy.Chain
-	Export               policy.Chain
+	Role                 string // RFC 9234 role of the neighbor, or empty
+	// Import and Export accept everything if neither the iBGP neighbor nor its
+	// group gives them, and deny everything for eBGP (RFC 8212).
+	Import policy.Chain
+	Export policy.Chain
 }

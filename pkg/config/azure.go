@@ -1,0 +1,34 @@
+package config
+
+// azureReserved is the 16-bit ASNs that Azure keeps for itself or that IANA
+// reserves: a Route Server refuses them from an NVA.
+var azureReserved = [][2]uint32{
+	{8074, 8075}, {12076, 12076}, {23456, 23456}, {64496, 64511},
+	{65515, 65515}, {65517, 65520}, {65535, 65551},
+}
+
+// azureASN reports an own ASN with which a Route Server does not peer. A
+// neighbor of AS 65515 is taken for one.
+func (v *checker) azureASN(key string, n *Neighbor) {
+	own := n.OwnASN(v.cfg)
+	if n.RemoteASN != routeServerASN || own == 0 {
+		return
+	}
+	keys := []string{"local-asn"}
+	report := func(format string, args ...any) {
+		if n.LocalASN == 0 {
+			v.fail("asn", format, args...)
+			return
+		}
+		v.fault(key, n, keys, format, args...)
+	}
+	for _, r := range azureReserved {
+		if own >= r[0] && own <= r[1] {
+			report("Azure Route Server (AS %d) refuses AS %d: it is reserved", routeServerASN, own)
+			return
+		}
+	}
+	if own > maxUint16 {
+		report("Azure Route Server (AS %d) peers with 16-bit ASNs only, got %d", routeServerASN, own)
+	}
+}

@@ -1,0 +1,52 @@
+package config
+
+import "time"
+
+// Numbers that have no key of their own.
+const (
+	// routeServerASN is the ASN of every Azure Route Server.
+	routeServerASN = 65515
+	// seqStep is between the numbers of rules and clauses that give none, as
+	// in FRR.
+	seqStep = 5
+)
+
+// Default is the configuration that an empty file would give, if asn and
+// router-id were not required.
+func Default() *Config {
+	return &Config{
+		Daemon: Daemon{
+			Socket:      "/run/nvad/nvad.sock",
+			LogLevel:    "info",
+			PreserveFIB: true,
+		},
+		Kernel: Kernel{
+			Protocol:       186, // "bgp" of iproute2 and FRR
+			StaticProtocol: 200, // assigned by neither iproute2 nor FRR
+			Metric:         20,  // FRR's distance of eBGP
+			Table:          254, // main
+			ScanInterval:   30 * time.Second,
+			NextHopGroups:  true,
+			MaxPaths:       16,
+		},
+	}
+}
+
+// DefaultSettings is what a neighbor has that sets nothing. The timers are
+// those that Azure Route Server proposes, and FRR's.
+func DefaultSettings() Settings {
+	return Settings{
+		Port:            179,
+		HoldTime:        180 * time.Second,
+		EnforceFirstAS:  true,
+		GracefulRestart: true,
+		RestartTime:     120 * time.Second,
+	}
+}
+
+// defaultTunnel is what a tunnel has that sets nothing; learning is on as with
+// `ip link add type vxlan`, since a remote that is not nvad has a MAC that
+// can't be known beforehand.
+func defaultTunnel() Tunnel {
+	return Tunnel{Port: 4789, Learning: true}
+}

@@ -1,0 +1,110 @@
+package config
+
+import "fmt"
+
+// configFields are the keys above the first table.
+var configFields = []field[Config]{
+	{
+		key: "asn", example: "65001", required: true, shown: true, impact: SessionReset,
+		doc:  "Autonomous system number of this NVA.",
+		bind: func(c *Config) value { return asn{&c.ASN} },
+	},
+	{
+		key: "router-id", example: `"10.0.0.4"`, required: true, shown: true, impact: SessionReset,
+		doc:  "BGP identifier: an IPv4 address of this NVA, unique among its neighbors.",
+		bind: func(c *Config) value { return address{&c.RouterID, checkRouterID} },
+	},
+}
+
+var daemonFields = []field[Daemon]{
+	{
+		key: "socket", impact: Restart,
+		doc:  "Unix socket that nvactl talks to.",
+		bind: func(d *Daemon) value { return text{&d.Socket, checkPath} },
+	},
+	{
+		key: "socket-group", example: `"nvad"`, impact: Restart,
+		doc:  "Group of the socket. Default: the group nvad runs as.",
+		bind: func(d *Daemon) value { return text{p: &d.SocketGroup} },
+	},
+	{
+		key:  "log-level",
+		doc:  `"debug", "info", "warn" or "error".`,
+		bind: func(d *Daemon) value { return oneOf(&d.LogLevel, "debug", "info", "warn", "error") },
+	},
+	{
+		key:  "preserve-fib",
+		doc:  "Leave routes and tunnels in the kernel when nvad stops, so that it can restart unnoticed.",
+		bind: func(d *Daemon) value { return flag{&d.PreserveFIB} },
+	},
+}
+
+var kernelFields = []field[Kernel]{
+	{
+		key: "protocol", impact: Restart,
+		doc:  "Route protocol number of BGP routes, by which nvad knows its own.",
+		bind: func(k *Kernel) value { return number(&k.Protocol, 5, 255) },
+	},
+	{
+		key: "static-protocol", impact: Restart,
+		doc:  "The same for static routes.",
+		bind: func(k *Kernel) value { return number(&k.StaticProtocol, 5, 255) },
+	},
+	{
+		key: "metric", impact: Restart,
+		doc:  "Metric of BGP routes in the kernel.",
+		bind: func(k *Kernel) value { return number(&k.Metric, 1, maxUint32-1) },
+	},
+	{
+		key: "table", impact: Restart,
+		doc:  "Routing table to install into; 254 is main.",
+		bind: func(k *Kernel) value { return number(&k.Table, 1, maxUint32) },
+	},
+	{
+		key:  "ip-forward",
+		doc:  "Turn on net.ipv4.ip_forward and net.ipv6.conf.all.forwarding.",
+		bind: func(k *Kernel) value { return flag{&k.IPForward} },
+	},
+	{
+		key:  "allow-default",
+		doc:  "Install a default route that was learned from a neighbor.",
+		bind: func(k *Kernel) value { return flag{&k.AllowDefault} },
+	},
+	{
+		key: "protected", example: `["10.0.0.1"]`,
+		doc:  "Addresses that no route may divert, besides 168.63.129.16 and 169.254.169.254.",
+		bind: func(k *Kernel) value { return addresses{&k.Protected, unicast} },
+	},
+	{
+		key:  "resolve-default",
+		doc:  "Let next hops resolve through the default route.",
+		bind: func(k *Kernel) value { return flag{&k.ResolveDefault} },
+	},
+	{
+		key:  "scan-interval",
+		doc:  "Seconds between full comparisons with the kernel.",
+		bind: func(k *Kernel) value { return seconds{p: &k.ScanInterval, lo: 1, hi: 86400} },
+	},
+	{
+		key: "nexthop-groups", impact: Restart,
+		doc:  "Use kernel next-hop objects, so that many routes change in one step.",
+		bind: func(k *Kernel) value { return flag{&k.NextHopGroups} },
+	},
+	{
+		key:  "max-paths",
+		doc:  "Most next hops of a route (ECMP).",
+		bind: func(k *Kernel) value { return number(&k.MaxPaths, 1, 256) },
+	},
+	{
+		key: "sysctls", example: `{ "net.ipv4.conf.all.send_redirects" = "0" }`,
+		doc:  "Sysctls to set, by name.",
+		bind: func(k *Kernel) value { return sysctls{&k.Sysctls} },
+	},
+}
+
+func checkPath(s string) error {
+	if len(s) < 2 || s[0] != '/' {
+		return fmt.Errorf("want an absolute path, got %s", show(s))
+	}
+	return nil
+}

@@ -1,0 +1,204 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+var neighborFields = []field[Neighbor]{
+	{
+		key: "address", example: `"10.0.210.4"`, required: true, shown: true, impact: SessionReset,
+		doc:  "Address of the neighbor.",
+		bind: func(n *Neighbor) value { return address{&n.Address, unicast} },
+	},
+	{
+		key: "peer-group", example: `"route-server"`, shown: true,
+		doc:  "Peer-group whose keys it inherits; what it gives itself wins.",
+		bind: func(n *Neighbor) value { return text{&n.PeerGroup, checkName} },
+	},
+	{
+		key: "description", example: `"Route Server instance 0"`,
+		doc:  "Free text for tables and logs.",
+		bind: func(n *Neighbor) value { return text{p: &n.Description} },
+	},
+}
+
+// settingsFields are the keys that neighbors and peer-groups share.
+var settingsFields = []field[Settings]{
+	{
+		key: "remote-asn", example: "65515", shown: true, impact: SessionReset,
+		doc:  "The neighbor's ASN. Required in the neighbor or its peer-group.",
+		bind: func(s *Settings) value { return asn{&s.RemoteASN} },
+	},
+	{
+		key: "local-asn", example: "65002", impact: SessionReset,
+		doc:  "ASN to show this neighbor in place of asn.",
+		bind: func(s *Settings) value { return asn{&s.LocalASN} },
+	},
+	{
+		key: "local-address", example: `"10.0.0.4"`, impact: SessionReset,
+		doc:  "Source address of the session. Default: as the kernel routes.",
+		bind: func(s *Settings) value { return address{&s.LocalAddress, unicast} },
+	},
+	{
+		key: "port", impact: SessionReset,
+		doc:  "TCP port of the neighbor.",
+		bind: func(s *Settings) value { return number(&s.Port, 1, maxUint16) },
+	},
+	{
+		key: "passive", impact: SessionReset,
+		doc:  "Wait for the neighbor to connect.",
+		bind: func(s *Settings) value { return flag{&s.Passive} },
+	},
+	{
+		key: "shutdown", impact: SessionReset,
+		doc:  "Keep the session down.",
+		bind: func(s *Settings) value { return flag{&s.Shutdown} },
+	},
+	{
+		key: "ebgp-multihop", example: "255", shown: true, impact: SessionReset,
+		doc:  "TTL towards an eBGP neighbor that is not on a connected subnet; Route Server needs 2 or more.",
+		bind: func(s *Settings) value { return number(&s.EBGPMultihop, 1, 255) },
+	},
+	{
+		key: "ttl-security", impact: SessionReset,
+		doc:  "Refuse packets from more than so many hops away (RFC 5082); 0 is off. Not with ebgp-multihop.",
+		bind: func(s *Settings) value { return number(&s.TTLSecurity, 0, 254) },
+	},
+	{
+		key: "password", example: `"secret"`, impact: SessionReset,
+		doc:  "TCP-MD5 key, 1 to 80 bytes.",
+		bind: func(s *Settings) value { return secret{&s.Password} },
+	},
+	{
+		key: "password-file", example: `"bgp-key"`, impact: SessionReset,
+		doc:  "File with the TCP-MD5 key; a relative path is in systemd's credentials directory.",
+		bind: func(s *Settings) value { return text{&s.PasswordFile, notEmpty} },
+	},
+	{
+		key: "hold-time", impact: SessionReset,
+		doc:  "Seconds without a message until the session is given up; 0 is never.",
+		bind: func(s *Settings) value { return seconds{&s.HoldTime, 0, maxUint16, checkHoldTime} },
+	},
+	{
+		key: "keepalive", example: "60", impact: SessionReset,
+		doc:  "Seconds between keepalives. Default: a third of hold-time.",
+		bind: func(s *Settings) value { return seconds{p: &s.Keepalive, lo: 1, hi: maxUint16 / 3} },
+	},
+	{
+		key: "families", example: `["ipv4"]`, impact: SessionReset,
+		doc:  `Address families: "ipv4", "ipv6" or both. Default: that of the neighbor's address.`,
+		bind: func(s *Settings) value { return families{&s.Families} },
+	},
+	{
+		key: "domain", example: `"ars-hub00"`, shown: true, impact: SoftRefresh,
+		doc:  "Loop domain: what was learned in a domain is never sent back into it. Both instances of a Route Server are one.",
+		bind: func(s *Settings) value { return text{&s.Domain, checkDomain} },
+	},
+	{
+		key: "next-hop-self", impact: SoftRefresh,
+		doc:  `Send this NVA as the next hop to an iBGP neighbor: true for what eBGP taught, "force" for all.`,
+		bind: func(s *Settings) value { return nextHopSelf{s} },
+	},
+	{
+		key: "route-reflector-client", impact: SoftRefresh,
+		doc:  "Reflect iBGP routes to and from this iBGP neighbor (RFC 4456).",
+		bind: func(s *Settings) value { return flag{&s.RouteReflectorClient} },
+	},
+	{
+		key: "allowas-in", impact: SoftRefresh,
+		doc:  "Accept paths that hold the own ASN so many times.",
+		bind: func(s *Settings) value { return number(&s.AllowASIn, 0, 10) },
+	},
+	{
+		key: "as-override", impact: SoftRefresh,
+		doc:  "Send the own ASN wherever a path holds the neighbor's.",
+		bind: func(s *Settings) value { return flag{&s.ASOverride} },
+	},
+	{
+		key: "remove-private-as", impact: SoftRefresh,
+		doc:  "Send paths without private ASNs.",
+		bind: func(s *Settings) value { return flag{&s.RemovePrivateAS} },
+	},
+	{
+		key: "enforce-first-as", impact: SoftRefresh,
+		doc:  "Refuse paths of an eBGP neighbor that do not begin with its ASN.",
+		bind: func(s *Settings) value { return flag{&s.EnforceFirstAS} },
+	},
+	{
+		key: "allow-as-sets", impact: SoftRefresh,
+		doc:  "Accept paths with an AS_SET, which RFC 9774 abolishes.",
+		bind: func(s *Settings) value { return flag{&s.AllowASSets} },
+	},
+	{
+		key: "graceful-restart", impact: SessionReset,
+		doc:  "Announce graceful restart (RFC 4724): routes survive a restart of either side.",
+		bind: func(s *Settings) value { return flag{&s.GracefulRestart} },
+	},
+	{
+		key: "restart-time", impact: SessionReset,
+		doc:  "Seconds that the neighbor shall keep routes while nvad restarts.",
+		bind: func(s *Settings) value { return seconds{p: &s.RestartTime, lo: 1, hi: 4095} },
+	},
+	{
+		key: "maximum-prefix", impact: SoftRefresh,
+		doc:  "Most prefixes to take from the neighbor; 0 is no limit.",
+		bind: func(s *Settings) value { return number(&s.MaximumPrefix, 0, maxUint32) },
+	},
+	{
+		key: "weight", impact: SoftRefresh,
+		doc:  "Local preference among neighbors that is never sent; the highest wins.",
+		bind: func(s *Settings) value { return number(&s.Weight, 0, maxUint16) },
+	},
+	{
+		key: "role", example: `"provider"`, impact: SessionReset,
+		doc:  "What the neighbor is to this NVA (RFC 9234): " + orList(roles) + ".",
+		bind: func(s *Settings) value { return oneOf(&s.Role, roles...) },
+	},
+	{
+		key: "import", example: `{ deny-asns = "reserved" }`, shown: true, impact: SoftRefresh,
+		doc:  `What to take: "accept", "deny", or a table of deny-asns, prefix-list, as-path-list and route-map. Default: "accept" for iBGP, "deny" for eBGP (RFC 8212).`,
+		bind: func(s *Settings) value { return chain{&s.Import} },
+	},
+	{
+		key: "export", example: `{ prefix-list = "rs-hub00", route-map = "to-azure" }`, shown: true, impact: SoftRefresh,
+		doc:  "What to send; as import.",
+		bind: func(s *Settings) value { return chain{&s.Export} },
+	},
+}
+
+// roles are those of RFC 9234.
+var roles = []string{"provider", "customer", "peer", "rs-server", "rs-client"}
+
+func notEmpty(s string) error {
+	if s == "" {
+		return fmt.Errorf("want a string that is not empty")
+	}
+	return nil
+}
+
+// checkName holds names of lists, route-maps and peer-groups to what fits in
+// a line of text.
+func checkName(s string) error {
+	bad := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
+	if s == "" || len(s) > 128 || strings.IndexFunc(s, bad) >= 0 {
+		return fmt.Errorf("want a name of 1 to 128 characters without spaces, got %s", show(s))
+	}
+	return nil
+}
+
+func checkDomain(s string) error {
+	if s == "" {
+		return nil // undoes what the peer-group says
+	}
+	return checkName(s)
+}
+
+// checkHoldTime is RFC 4271 section 4.2.
+func checkHoldTime(n int64) error {
+	if n == 1 || n == 2 {
+		return fmt.Errorf("want 0 or at least 3 seconds (RFC 4271), got %d", n)
+	}
+	return nil
+}

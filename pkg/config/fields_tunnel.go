@@ -1,0 +1,110 @@
+package config
+
+var tunnelFields = []field[Tunnel]{
+	{
+		key: "name", example: `"vxlan0"`, required: true, shown: true, impact: DeviceRecreated,
+		doc:  "Name of the VXLAN device that nvad makes.",
+		bind: func(t *Tunnel) value { return text{&t.Name, checkInterface} },
+	},
+	{
+		key: "vni", example: "77", required: true, shown: true, impact: DeviceRecreated,
+		doc:  "VXLAN network identifier.",
+		bind: func(t *Tunnel) value { return number(&t.VNI, 1, 1<<24-1) },
+	},
+	{
+		key: "device", example: `"eth0"`, shown: true, impact: DeviceRecreated,
+		doc:  "Underlay device. Required unless local is given.",
+		bind: func(t *Tunnel) value { return text{&t.Device, checkInterface} },
+	},
+	{
+		key: "local", example: `"10.0.0.4"`, impact: DeviceRecreated,
+		doc:  "Underlay source address. Default: the first one of device.",
+		bind: func(t *Tunnel) value { return address{&t.Local, unicast} },
+	},
+	{
+		key: "remotes", example: `["10.10.0.4"]`, shown: true,
+		doc:  "Underlay addresses of the other ends.",
+		bind: func(t *Tunnel) value { return addresses{&t.Remotes, unicast} },
+	},
+	{
+		key: "group", example: `"239.1.1.1"`, impact: DeviceRecreated,
+		doc:  "Multicast group in place of remotes; Azure does not carry multicast.",
+		bind: func(t *Tunnel) value { return address{&t.Group, multicast} },
+	},
+	{
+		key: "port", impact: DeviceRecreated,
+		doc:  "UDP destination port.",
+		bind: func(t *Tunnel) value { return number(&t.Port, 1, maxUint16) },
+	},
+	{
+		key: "mtu", example: "1450",
+		doc:  "MTU of the device. Default: the underlay's less the encapsulation.",
+		bind: func(t *Tunnel) value { return number(&t.MTU, 576, 65535) },
+	},
+	{
+		key: "ttl", impact: DeviceRecreated,
+		doc:  "TTL of the outer packet; 0 leaves it to the kernel.",
+		bind: func(t *Tunnel) value { return number(&t.TTL, 0, 255) },
+	},
+	{
+		key: "learning", impact: DeviceRecreated,
+		doc:  "Learn which remote has which MAC address from what arrives.",
+		bind: func(t *Tunnel) value { return flag{&t.Learning} },
+	},
+	{
+		key: "address", example: `"169.254.0.1/24"`, shown: true,
+		doc:  "Address of the device, with its length; or a list of them.",
+		bind: func(t *Tunnel) value { return interfaceAddresses{&t.Addresses} },
+	},
+	{
+		key: "mac", example: `"02:00:00:00:00:01"`, impact: DeviceRecreated,
+		doc:  "MAC address. Default: derived from VNI and local address.",
+		bind: func(t *Tunnel) value { return text{&t.MAC, checkMAC} },
+	},
+}
+
+var staticFields = []field[Static]{
+	{
+		key: "prefix", example: `"10.0.210.0/24"`, required: true, shown: true,
+		doc:  "Destination.",
+		bind: func(s *Static) value { return prefix{&s.Prefix} },
+	},
+	{
+		key: "via", example: `"10.0.0.1"`, shown: true,
+		doc:  "Gateway. Exactly one of via, device and blackhole is given; device may stand beside via.",
+		bind: func(s *Static) value { return address{&s.Via, unicast} },
+	},
+	{
+		key: "device", example: `"eth0"`,
+		doc:  "Device of an on-link route, or of the gateway.",
+		bind: func(s *Static) value { return text{&s.Device, checkInterface} },
+	},
+	{
+		key:  "blackhole",
+		doc:  "Drop the packets.",
+		bind: func(s *Static) value { return flag{&s.Blackhole} },
+	},
+	{
+		key:  "metric",
+		doc:  "Metric in the kernel; 0 is the most preferred.",
+		bind: func(s *Static) value { return number(&s.Metric, 0, maxUint32-1) },
+	},
+	{
+		key: "source", example: `"10.0.0.4"`,
+		doc:  "Preferred source address of this NVA's own packets.",
+		bind: func(s *Static) value { return address{&s.Source, unicast} },
+	},
+}
+
+var networkFields = []field[Network]{
+	{
+		key: "prefix", example: `"10.20.0.0/16"`, required: true, shown: true,
+		doc:  "Prefix to originate, whether or not the kernel has a route for it.",
+		bind: func(n *Network) value { return prefix{&n.Prefix} },
+	},
+	{
+		key: "route-map", example: `"tag-own"`,
+		doc:  "Route-map that sets its attributes, or denies it.",
+		bind: func(n *Network) value { return text{&n.RouteMap, checkName} },
+	},
+}

@@ -1,0 +1,77 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// checker collects what is wrong with a Config as a whole: all that no key
+// shows by itself.
+type checker struct {
+	cfg    *Config
+	src    *source
+	errors Errors
+}
+
+func validate(cfg *Config) Errors {
+	v := &checker{cfg: cfg, src: &cfg.source}
+	v.references()
+	v.kernel()
+	for i := range cfg.Tunnels {
+		v.tunnel(i)
+	}
+	for i := range cfg.Statics {
+		v.static(i)
+	}
+	for i, n := range cfg.Networks {
+		v.distinct("network", "prefix", i, n.Prefix, func(j int) bool { return cfg.Networks[j].Prefix == n.Prefix })
+	}
+	for i := range cfg.Neighbors {
+		v.neighbor(i)
+	}
+	for _, name := range sortedKeys(cfg.Policies.RouteMaps) {
+		v.routeMap(name)
+	}
+	return v.errors
+}
+
+// fail reports a fault at the first of keys, separated by spaces, that stands
+// in the file; at the nearest table above the first one if none does.
+func (v *checker) fail(keys, format string, args ...any) {
+	key := v.src.given(keys)
+	v.errors = append(v.errors, &Error{File: v.src.file, Line: v.src.line(key), Key: key, Msg: fmt.Sprintf(format, args...)})
+}
+
+// has reports whether key stands in the file.
+func (v *checker) has(key string) bool { return v.src.lines[key] > 0 }
+
+// distinct reports element i of an array of tables if an earlier one is the
+// same.
+func (v *checker) distinct(array, field string, i int, id any, same func(j int) bool) {
+	for j := range i {
+		if same(j) {
+			first := v.src.elem(array, j, id) + "." + field
+			v.fail(v.src.elem(array, i, id)+"."+field, "%v is given twice, first in line %d", id, v.src.line(first))
+			return
+		}
+	}
+}
+
+func (v *checker) references() {
+	objects := v.cfg.objects()
+	for _, r := range v.cfg.refs() {
+		inherited := strings.HasPrefix(r.key, "neighbor") && !v.has(r.key)
+		if inherited || slices.Contains(objects[r.kind], r.name) {
+			continue
+		}
+		v.fail(r.key, "there is no %s %q%s", r.kind, r.name, didYouMean(r.name, objects[r.kind]))
+	}
+}
+
+func (v *checker) kernel() {
+	k := v.cfg.Kernel
+	if k.Protocol == k.StaticProtocol {
+		v.fail("kernel.static-protocol kernel.protocol", "protocol and static-protocol must differ, both are %d", k.Protocol)
+	}
+}

@@ -1,0 +1,140 @@
+package config
+
+import (
+	"time"
+
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+func (v *checker) neighbor(i int) {
+	n := &v.cfg.Neighbors[i]
+	key := v.src.elem("neighbor", i, n.Address)
+	if n.Address.IsValid() {
+		v.distinct("neighbor", "address", i, n.Address, func(j int) bool { return v.cfg.Neighbors[j].Address == n.Address })
+		v.neighborAddress(key, n)
+	}
+	if n.RemoteASN == 0 && !v.has(key+".remote-asn") && !v.has("peer-group."+n.PeerGroup+".remote-asn") {
+		v.fail(key+".remote-asn", "required key is missing in the neighbor and its peer-group")
+	}
+	v.timers(key, n)
+	v.security(key, n)
+	v.kind(key, n)
+	v.azureASN(key, n)
+}
+
+// fault reports a key of n where it is given: at the neighbor or at its group.
+// The keys are tried in turn.
+func (v *checker) fault(key string, n *Neighbor, keys []string, format string, args ...any) {
+	var places string
+	for _, k := range keys {
+		places += " " + key + "." + k
+	}
+	for _, k := range keys {
+		places += " peer-group." + n.PeerGroup + "." + k
+	}
+	v.fail(places, format, args...)
+}
+
+func (v *checker) neighborAddress(key string, n *Neighbor) {
+	if n.Address == v.cfg.RouterID {
+		v.fail(key+".address", "%s is the own router-id", n.Address)
+	}
+	if n.Address == n.LocalAddress {
+		v.fail(key+".address", "%s is the own local-address", n.Address)
+	}
+	for _, t := range v.cfg.Tunnels {
+		for _, p := range t.Addresses {
+			if p.Addr() == n.Address {
+				v.fail(key+".address", "%s is the own address on %s", n.Address, t.Name)
+			}
+		}
+	}
+	if l := n.LocalAddress; l.IsValid() && l.Is4() != n.Address.Is4() {
+		v.fault(key, n, []string{"local-address"}, "%s is not of the address family of neighbor %s", l, n.Address)
+	}
+	if n.Address.Is6() && !n.Families.Has(route.IPv6) {
+		v.fault(key, n, []string{"families"}, "neighbor %s needs \"ipv6\": IPv4 routes alone have no next hop over IPv6", n.Address)
+	}
+}
+
+func (v *checker) timers(key string, n *Neighbor) {
+	if n.HoldTime > 0 && n.Keepalive >= n.HoldTime {
+		v.fault(key, n, []string{"keepalive", "hold-time"}, "keepalive (%d s) must be shorter than hold-time (%d s)",
+			n.Keepalive/time.Second, n.HoldTime/time.Second)
+	}
+}
+
+func (v *checker) security(key string, n *Neighbor) {
+	if n.TTLSecurity > 0 && n.EBGPMultihop > 1 {
+		v.fault(key, n, []string{"ttl-security", "ebgp-multihop"}, "ttl-security and ebgp-multihop exclude each other")
+	}
+	if n.Password != "" && n.PasswordFile != "" {
+		v.fault(key, n, []string{"password-file", "password"}, "password and password-file exclude each other")
+	}
+}
+
+// kind reports keys that only eBGP or only iBGP has.
+func (v *checker) kind(key string, n *Neighbor) {
+	own := n.OwnASN(v.cfg)
+	if n.RemoteASN == 0 || own == 0 {
+		return
+	}
+	ibgp := n.RemoteASN == own
+	switch {
+	case ibgp && n.Role != "":
+		v.fault(key, n, []string{"role"}, "an iBGP neighbor has no role (RFC 9234)")
+	case !ibgp && n.RouteReflectorClient:
+		v.fault(key, n, []string{"route-reflector-client"}, "only an iBGP neighbor can be a client; AS %d is not %d", n.RemoteASN, own)
+	}
+}
+
+// routeMap looks at how the clauses follow each other.
+func (v *checker) routeMap(name string) {
+	clauses := v.cfg.Policies.RouteMaps[name]
+	for i, c := range clauses {
+		key := clauseKey(name, c.Seq)
+		last := i == len(clauses)-1
+		switch {
+		case c.Target != 0 && c.Target <= c.Seq:
+			v.fail(key+".on-match "+key+".continue", "clause %d is not after %d", c.Target, c.Seq)
+		case c.Target > clauses[len(clauses)-1].Seq:
+			v.fail(key+".on-match "+key+".continue", "there is no clause %d or after it", c.Target)
+		case last && c.Next == policy.NextClause:
+			v.fail(key+".on-match", "there is no next clause")
+		}
+		if (c.Set.AggregatorASN != 0) != c.Set.AggregatorAddress.IsValid() {
+			v.fail(key+".set.aggregator-asn "+key+".set.aggregator-address", "aggregator-asn and aggregator-address need each other")
+		}
+	}
+	if cycle := callCycle(v.cfg.Policies.RouteMaps, name); cycle != 0 {
+		v.fail(clauseKey(name, cycle)+".call", "route-map %s calls itself", name)
+	}
+}
+
+// callCycle is the clause of the route-map called name through which it comes
+// to call itself; 0 if it does not.
+func callCycle(maps map[string]policy.RouteMap, name string) int {
+	for _, c := range maps[name] {
+		if c.Call != "" && reaches(maps, c.Call, name, map[string]bool{}) {
+			return c.Seq
+		}
+	}
+	return 0
+}
+
+func reaches(maps map[string]policy.RouteMap, from, to string, seen map[string]bool) bool {
+	if from == to {
+		return true
+	}
+	if seen[from] {
+		return false
+	}
+	seen[from] = true
+	for _, c := range maps[from] {
+		if c.Call != "" && reaches(maps, c.Call, to, seen) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,261 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// asn is an ASN that a BGP speaker can have.
+type asn struct{ p *uint32 }
+
+func (v asn) set(c cell) {
+	n, ok := c.val.(int64)
+	switch {
+	case !ok || n < 1 || n > maxUint32:
+		c.want("an ASN from 1 to 4294967295")
+	case n == 23456 || n == 65535 || n == maxUint32:
+		c.fail("AS %d is reserved and belongs to nobody", n)
+	default:
+		*v.p = uint32(n)
+	}
+}
+
+func (v asn) toml() string { return strconv.FormatUint(uint64(*v.p), 10) }
+
+// secret is a TCP-MD5 key. Its messages do not show it.
+type secret struct{ p *string }
+
+// maxPassword is TCP_MD5SIG_MAXKEYLEN of Linux.
+const maxPassword = 80
+
+func (v secret) set(c cell) {
+	s, ok := c.val.(string)
+	switch {
+	case !ok:
+		c.fail("want a string")
+	case s == "":
+		c.fail("the password is empty")
+	case len(s) > maxPassword:
+		c.fail("the password has %d bytes; TCP-MD5 takes at most %d", len(s), maxPassword)
+	default:
+		*v.p = s
+	}
+}
+
+func (v secret) toml() string { return quote(*v.p) }
+
+// hidden stands for a secret where it is not to be seen.
+const hidden = `"<hidden>"`
+
+// families is a set of address families.
+type families struct{ p *route.Family }
+
+var familyNames = []string{"ipv4", "ipv6"}
+
+func (v families) set(c cell) {
+	const what = `a list of "ipv4" and "ipv6"`
+	cells, ok := c.items(what)
+	if !ok {
+		return
+	}
+	var set route.Family
+	for _, item := range cells {
+		var name string
+		oneOf(&name, familyNames...).set(item)
+		switch name {
+		case "ipv4":
+			set |= route.IPv4
+		case "ipv6":
+			set |= route.IPv6
+		}
+	}
+	if len(cells) == 0 {
+		c.fail("want %s, got an empty one", what)
+	}
+	*v.p = set
+}
+
+func (v families) toml() string {
+	var names []string
+	for i, f := range []route.Family{route.IPv4, route.IPv6} {
+		if v.p.Has(f) {
+			names = append(names, familyNames[i])
+		}
+	}
+	return list(names, quote)
+}
+
+// nextHopSelf is false, true or "force".
+type nextHopSelf struct{ s *Settings }
+
+func (v nextHopSelf) set(c cell) {
+	switch c.val {
+	case true, false:
+		v.s.NextHopSelf, v.s.NextHopSelfForce = c.val.(bool), false
+	case "force":
+		v.s.NextHopSelf, v.s.NextHopSelfForce = true, true
+	default:
+		c.want(`true, false or "force"`)
+	}
+}
+
+func (v nextHopSelf) toml() string {
+	if v.s.NextHopSelfForce {
+		return `"force"`
+	}
+	return strconv.FormatBool(v.s.NextHopSelf)
+}
+
+// bogons is one set of ASNs or a list of them.
+type bogons struct{ p *policy.Bogons }
+
+func (v bogons) set(c cell) {
+	cells := []cell{c}
+	if _, single := c.val.(string); !single {
+		var ok bool
+		if cells, ok = c.items(`"reserved", "private" or a list of them`); !ok {
+			return
+		}
+	}
+	var set policy.Bogons
+	for _, item := range cells {
+		var name string
+		oneOf(&name, "reserved", "private").set(item)
+		switch name {
+		case "reserved":
+			set |= policy.Reserved
+		case "private":
+			set |= policy.Private
+		}
+	}
+	*v.p = set
+}
+
+func (v bogons) toml() string {
+	switch *v.p {
+	case policy.Reserved:
+		return `"reserved"`
+	case policy.Private:
+		return `"private"`
+	case policy.Reserved | policy.Private:
+		return `["reserved", "private"]`
+	}
+	return "[]"
+}
+
+// chain is import or export: a word, or a table of lists.
+type chain struct{ p *policy.Chain }
+
+var chainFields = []field[policy.Chain]{
+	{key: "deny-asns", bind: func(c *policy.Chain) value { return bogons{&c.DenyASNs} }},
+	{key: "prefix-list", bind: func(c *policy.Chain) value { return text{&c.PrefixList, checkName} }},
+	{key: "as-path-list", bind: func(c *policy.Chain) value { return text{&c.ASPathList, checkName} }},
+	{key: "route-map", bind: func(c *policy.Chain) value { return text{&c.RouteMap, checkName} }},
+}
+
+func (v chain) set(c cell) {
+	switch val := c.val.(type) {
+	case string:
+		var word string
+		oneOf(&word, "accept", "deny").set(c)
+		*v.p = policy.Chain{Accept: word == "accept"}
+	case map[string]any:
+		t, _ := c.table()
+		out := policy.Chain{Accept: true}
+		readFields(t, &out, chainFields)
+		t.done()
+		if len(val) == 0 {
+			c.fail(`want a list or a route-map; "accept" passes everything`)
+		}
+		*v.p = out
+	default:
+		c.want(`"accept", "deny" or a table`)
+	}
+}
+
+func (v chain) toml() string {
+	switch *v.p {
+	case policy.Chain{}:
+		return `"deny"`
+	case policy.Chain{Accept: true}:
+		return `"accept"`
+	}
+	return inline(v.p, chainFields)
+}
+
+// inline is a table on one line, of the keys that differ from those of a
+// zero T.
+func inline[T any](v *T, fields []field[T]) string {
+	var zero T
+	var parts []string
+	for _, f := range fields {
+		if s := f.bind(v).toml(); s != f.bind(&zero).toml() {
+			parts = append(parts, f.key+" = "+s)
+		}
+	}
+	if len(parts) == 0 {
+		return "{}"
+	}
+	return "{ " + strings.Join(parts, ", ") + " }"
+}
+
+// sysctls is a table of strings by the name of the sysctl.
+type sysctls struct{ p *map[string]string }
+
+func (v sysctls) set(c cell) {
+	t, ok := c.table()
+	if !ok {
+		return
+	}
+	out := map[string]string{}
+	t.each(func(name string, c cell) {
+		if strings.Contains(name, "..") || strings.ContainsAny(name, " \t\n") || !strings.Contains(name, ".") {
+			c.fail("%s is not the name of a sysctl (quote it: \"net.ipv4.conf.all.rp_filter\")", show(name))
+			return
+		}
+		switch val := c.val.(type) {
+		case string:
+			out[name] = val
+		case int64:
+			out[name] = strconv.FormatInt(val, 10)
+		default:
+			c.want("a string or a number")
+		}
+	})
+	if len(out) > 0 {
+		*v.p = out
+	}
+}
+
+func (v sysctls) toml() string {
+	var parts []string
+	for _, name := range sortedKeys(*v.p) {
+		parts = append(parts, tomlKey(name)+" = "+quote((*v.p)[name]))
+	}
+	if len(parts) == 0 {
+		return "{}"
+	}
+	return "{ " + strings.Join(parts, ", ") + " }"
+}
+
+// checkRouterID refuses what can't tell this NVA from another one.
+func checkRouterID(a netip.Addr) error {
+	switch {
+	case !a.Is4():
+		return fmt.Errorf("want an IPv4 address, got %q", a)
+	case a == imds || a == wireServer:
+		return fmt.Errorf("%s is the same on every Azure VM; use an address of this NVA", a)
+	}
+	return unicast(a)
+}
+
+// Addresses that every Azure VM reaches outside of its VNet.
+var (
+	imds       = netip.MustParseAddr("169.254.169.254")
+	wireServer = netip.MustParseAddr("168.63.129.16")
+)
