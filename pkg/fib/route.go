@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // NextHop is a resolved next hop: a gateway on a link, or the link itself.
@@ -12,6 +14,22 @@ type NextHop struct {
 	Link   int        // interface index
 	Onlink bool       // RTNH_F_ONLINK: Via need not be in a connected subnet
 	Weight uint8      // of ECMP, 1-255; 0 counts as 1
+}
+
+// String is the hop in iproute2's form, with the link by index.
+func (h NextHop) String() string {
+	var b strings.Builder
+	if h.Via.IsValid() {
+		b.WriteString("via " + h.Via.String() + " ")
+	}
+	b.WriteString("dev #" + strconv.Itoa(h.Link))
+	if h.Onlink {
+		b.WriteString(" onlink")
+	}
+	if h.Weight > 1 {
+		b.WriteString(" weight " + strconv.Itoa(int(h.Weight)))
+	}
+	return b.String()
 }
 
 // Kind is what happens to a packet that matches a route.
@@ -69,6 +87,7 @@ type KernelRoute struct {
 	Metric   uint32
 	Source   netip.Addr
 	Hops     []NextHop
+	Object   uint32 // next-hop object (RTA_NH_ID) it refers to; 0: none
 }
 
 // Facts is what routing decisions need to know of the kernel: every link, and

@@ -1,0 +1,143 @@
+package fib
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// State is how a wanted route stands with the kernel.
+type State uint8
+
+// States of a route.
+const (
+	Pending   State = iota // not written yet
+	Installed              // the kernel holds it as wanted
+	Failed                 // the kernel refused it; it is tried again
+	Refused                // the guard keeps it out
+	Conflict               // a foreign route has its prefix and metric
+	Leftover               // not wanted: has nvad's protocol, but is not known to be nvad's
+	Stale                  // not wanted: kept until everything is in sync
+)
+
+var stateNames = [...]string{"pending", "installed", "failed", "refused", "conflict", "leftover", "stale"}
+
+// String returns the state in lower case.
+func (s State) String() string { return stateNames[s] }
+
+// Entry is one line of the FIB as it is shown.
+type Entry struct {
+	Prefix netip.Prefix
+	Class  Class
+	Kind   Kind
+	Metric uint32
+	Hops   []NextHop
+	Backup bool   // the route that takes over when all hops of the first die
+	Object uint32 // number of the next-hop group; 0: none
+	State  State
+	Reason string // of Failed, Refused, Conflict and Leftover
+	Since  time.Time
+}
+
+// Entries returns the wanted routes and the kernel routes that are nvad's or may
+// be, by prefix and metric.
+func (f *FIB) Entries() []Entry {
+	var list []Entry
+	for _, first := range f.slots {
+		for s := first; s != nil; s = s.next {
+			if s.want != nil || s.have.present {
+				list = append(list, f.entry(s))
+			}
+		}
+	}
+	for prefix, r := range f.refused {
+		list = append(list, Entry{
+			Prefix: prefix, Class: r.route.Class, Kind: r.route.Kind, Metric: r.route.Metric,
+			Hops: r.route.Hops, State: Refused, Reason: r.reason, Since: r.since,
+		})
+	}
+	for _, routes := range f.foreign {
+		for _, r := range routes {
+			if f.opt.Protocols.has(r.Protocol) {
+				list = append(list, Entry{
+					Prefix: r.Prefix, Class: f.classOf(r.Protocol), Kind: r.Kind, Metric: r.Metric, Hops: r.Hops,
+					State: Leftover, Reason: "not recognised as installed by nvad; --adopt takes it over",
+				})
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b Entry) int {
+		return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()),
+			cmp.Compare(a.Metric, b.Metric))
+	})
+	return list
+}
+
+func (f *FIB) entry(s *slot) Entry {
+	e := Entry{Prefix: s.prefix, Metric: s.metric, Backup: s.backup, Object: s.have.object, Since: s.since}
+	if s.want == nil {
+		e.Class, e.Kind, e.State = f.classOf(s.have.protocol), s.have.kind, Stale
+		switch set := f.byID[s.have.object]; {
+		case s.have.set != nil:
+			e.Hops = s.have.set.hops
+		case set != nil:
+			e.Hops = set.hops
+		}
+		return e
+	}
+	e.Class, e.Kind = s.want.Class, s.want.Kind
+	if s.set != nil {
+		e.Hops = s.set.hops
+	}
+	e.State, e.Reason = f.state(s)
+	return e
+}
+
+// state says how a wanted slot stands, and why.
+func (f *FIB) state(s *slot) (State, string) {
+	if s.taken {
+		reason := "another route has this prefix and metric"
+		if routes := f.foreign[routeKey{s.prefix, s.metric}]; len(routes) > 0 {
+			reason = "a route of protocol " + strconv.Itoa(routes[0].Protocol) + " has this prefix and metric"
+		}
+		return Conflict, reason
+	}
+	if b := f.failed[s]; b != nil {
+		return Failed, b.err.Error()
+	}
+	if s.set != nil && s.set.fail != nil {
+		return Failed, s.set.fail.err.Error()
+	}
+	if s.have != f.wanted(s) || s.set != nil && !f.plain && !s.set.ok {
+		return Pending, ""
+	}
+	return Installed, ""
+}
+
+func (f *FIB) classOf(protocol int) Class {
+	if protocol == f.opt.Protocols.Static {
+		return Static
+	}
+	return BGP
+}
+
+// Count returns the counters.
+func (f *FIB) Count() Counters {
+	c := f.count
+	c.Failed = len(f.failed)
+	for s := range f.bad {
+		if s.fail != nil {
+			c.Failed += len(s.wait)
+		}
+	}
+	return c
+}
+
+func sortRoutes(routes []KernelRoute) {
+	slices.SortFunc(routes, func(a, b KernelRoute) int {
+		return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()),
+			cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Protocol, b.Protocol))
+	})
+}

@@ -1,0 +1,236 @@
+package fib
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+)
+
+// IDRange is the range of next-hop object numbers that are nvad's.
+type IDRange struct{ First, Count uint32 }
+
+// DefaultIDs begins with the protocol number, so that `ip route` tells at a
+// glance whose object a route refers to.
+var DefaultIDs = IDRange{First: 186_000_000, Count: 1_000_000}
+
+// Options of a [FIB]. Zero values take the defaults.
+type Options struct {
+	Kernel    Kernel
+	Protocols Protocols
+	IDs       IDRange
+
+	// Plain forbids next-hop objects. They are given up by themselves where
+	// the kernel has none.
+	Plain bool
+	// Adopt takes over every route that has one of nvad's protocols, even if
+	// nothing shows that nvad installed it.
+	Adopt bool
+	// Owns recognises routes without next-hop object that an earlier run
+	// installed; nil: none.
+	Owns func(KernelRoute) bool
+}
+
+// FIB is the state of package fib. It belongs to one goroutine.
+type FIB struct {
+	opt    Options
+	plain  bool
+	inSync bool
+	guard  guard
+	rng    *rand.Rand
+
+	slots   map[netip.Prefix]*slot
+	refused map[netip.Prefix]refusal
+	foreign map[routeKey][]KernelRoute
+	failed  map[*slot]*failure
+	dirty   []*slot
+	doomed  []*slot
+
+	sets   map[string]*hopSet
+	byID   map[uint32]*hopSet  // sets that have a group number
+	bad    map[*hopSet]bool    // sets whose group is to be written
+	groups map[uint32][]Member // groups that the kernel has
+	hops   map[NextHop]uint32  // hop objects that the kernel has
+	users  map[uint32]int      // slots that hold a route with this object
+	inUse  map[uint32]bool     // numbers of the range that are not free
+	nextID uint32
+
+	round      uint32    // of full compares
+	retryAt    time.Time // of the first failed object; zero: none
+	applied    bool      // wanted routes changed since the groups were matched
+	sweepDue   bool
+	needResync bool
+	news       bool // foreign routes changed since they were read
+	judgeDue   bool // and since the guard saw them
+	count      Counters
+	repaired   string
+	repairs    int
+}
+
+// Counters are totals since the start, but for Held and Failed, which are now.
+type Counters struct {
+	Held     int    // routes of nvad that the kernel holds
+	Failed   int    // routes that wait for another attempt
+	Written  uint64 // routes added or replaced
+	Deleted  uint64
+	Failures uint64 // messages that the kernel refused
+	Repairs  uint64 // routes and objects that another program took away or changed
+	Moved    uint64 // groups swapped under their routes
+	Compares uint64 // full compares
+}
+
+// New returns a FIB that wants no routes and knows nothing of the kernel yet:
+// call [FIB.Resync] first.
+func New(opt Options) *FIB {
+	if opt.Protocols == (Protocols{}) {
+		opt.Protocols = DefaultProtocols
+	}
+	if opt.IDs == (IDRange{}) {
+		opt.IDs = DefaultIDs
+	}
+	return &FIB{
+		opt:     opt,
+		plain:   opt.Plain,
+		rng:     rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+		slots:   make(map[netip.Prefix]*slot),
+		refused: make(map[netip.Prefix]refusal),
+		foreign: make(map[routeKey][]KernelRoute),
+		failed:  make(map[*slot]*failure),
+		sets:    make(map[string]*hopSet),
+		byID:    make(map[uint32]*hopSet),
+		bad:     make(map[*hopSet]bool),
+		groups:  make(map[uint32][]Member),
+		hops:    make(map[NextHop]uint32),
+		users:   make(map[uint32]int),
+		inUse:   make(map[uint32]bool),
+	}
+}
+
+// Apply changes what is wanted. Nothing is written before [FIB.Sync].
+func (f *FIB) Apply(changes []Change, now time.Time) {
+	f.applied = true
+	for _, c := range changes {
+		f.judgeDue = f.guard.setStatic(c) || f.judgeDue
+		f.place(c.Prefix, c.Route, now)
+	}
+}
+
+// place wants a route, or none, in the slots of its prefix, unless the guard
+// refuses it.
+func (f *FIB) place(prefix netip.Prefix, r *Route, now time.Time) {
+	delete(f.refused, prefix)
+	if r != nil {
+		if why := f.guard.refuse(r); why != "" {
+			f.refused[prefix] = refusal{route: r, reason: why, since: now}
+			r = nil
+		}
+	}
+	for s := f.slots[prefix]; s != nil; s = s.next {
+		keep := r != nil && (s.metric == r.Metric || s.metric == r.Metric+1 && len(r.Backup) > 0)
+		if s.want != nil && !keep {
+			f.setWant(s, nil, nil, false, now)
+		}
+	}
+	if r == nil {
+		return
+	}
+	f.wantIn(f.slotOf(prefix, r.Metric), r, r.Hops, false, now)
+	if len(r.Backup) > 0 {
+		f.wantIn(f.slotOf(prefix, r.Metric+1), r, r.Backup, true, now)
+	}
+}
+
+func (f *FIB) wantIn(s *slot, r *Route, hops []NextHop, backup bool, now time.Time) {
+	var set *hopSet
+	if r.Kind == Unicast {
+		set = f.intern(hops)
+	}
+	f.setWant(s, r, set, backup, now)
+}
+
+// recheck asks the guard again about the routes that it may judge anew.
+func (f *FIB) recheck(now time.Time) {
+	for prefix := range f.guard.cover {
+		r := f.wantedAt(prefix)
+		if r == nil {
+			continue
+		}
+		old, was := f.refused[prefix]
+		switch why := f.guard.refuse(r); {
+		case why == "" && was, why != "" && !was:
+			f.place(prefix, r, now)
+			f.applied = true
+		case was && why != old.reason:
+			old.reason = why
+			f.refused[prefix] = old
+		}
+	}
+}
+
+// wantedAt returns the wanted route of a prefix, refused or not.
+func (f *FIB) wantedAt(prefix netip.Prefix) *Route {
+	if r, ok := f.refused[prefix]; ok {
+		return r.route
+	}
+	for s := f.slots[prefix]; s != nil; s = s.next {
+		if s.want != nil {
+			return s.want
+		}
+	}
+	return nil
+}
+
+// Protect sets the addresses that no route may lead astray, and whether routes
+// of class BGP may be a default route.
+func (f *FIB) Protect(list []Protected, allowDefault bool, now time.Time) {
+	old := f.guard.cover
+	f.guard.protect(list, allowDefault)
+	for prefix := range old {
+		if _, still := f.guard.cover[prefix]; !still {
+			if r, ok := f.refused[prefix]; ok {
+				f.place(prefix, r.route, now)
+			}
+		}
+	}
+	f.judgeDue = true
+}
+
+// SetLinks tells the guard the names of the links and makes everything that
+// failed due again: what a link did is the likeliest cause and cure.
+func (f *FIB) SetLinks(links []Link, now time.Time) {
+	f.guard.setLinks(links)
+	f.judgeDue = true
+	for _, b := range f.failed {
+		b.at = now
+	}
+	for s := range f.bad {
+		if s.fail != nil {
+			s.fail.at = now
+		}
+	}
+	if len(f.failed)+len(f.bad) > 0 {
+		f.retryBy(now)
+	}
+}
+
+// InSync says that everything wanted after the start has been applied: from now
+// on what is not wanted is removed.
+func (f *FIB) InSync() {
+	f.inSync = true
+	f.sweepDue = true
+}
+
+// Next is when [FIB.Sync] has something to try again; zero if nothing waits.
+func (f *FIB) Next() time.Time { return f.retryAt }
+
+// NeedResync reports that the kernel answered or said something that the
+// believed state does not explain: [FIB.Resync] is due.
+func (f *FIB) NeedResync() bool { return f.needResync }
+
+func (f *FIB) retryBy(t time.Time) {
+	if f.retryAt.IsZero() || t.Before(f.retryAt) {
+		f.retryAt = t
+	}
+}
+
+func isUnsupported(err error) bool { return errors.Is(err, errors.ErrUnsupported) }

@@ -1,0 +1,238 @@
+package fib
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// RouteError says which route an error is about.
+type RouteError struct {
+	Prefix netip.Prefix
+	Err    error
+}
+
+// Error implements error.
+func (e *RouteError) Error() string { return "route " + e.Prefix.String() + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *RouteError) Unwrap() error { return e.Err }
+
+// Resync reads the whole table and every next-hop object and corrects what is
+// believed of them: differences become dirty. The first one adopts what an
+// earlier run left, so that a restart changes nothing in the kernel.
+func (f *FIB) Resync(now time.Time) error {
+	objects, err := f.opt.Kernel.Objects()
+	if err != nil && !isUnsupported(err) {
+		return fmt.Errorf("next-hop objects: %w", err)
+	}
+	if isUnsupported(err) && !f.plain {
+		f.usePlain()
+	}
+	f.needResync = false
+	f.readObjects(objects, now)
+	old := f.foreign
+	f.foreign = make(map[routeKey][]KernelRoute, len(old))
+	f.round++
+	err = f.opt.Kernel.Routes(func(r KernelRoute) { f.see(r, now) })
+	if err != nil {
+		f.foreign, f.needResync = old, true
+		return fmt.Errorf("routes: %w", err)
+	}
+	f.missing(now)
+	f.count.Compares++
+	f.sweepDue = true
+	if f.round == 1 || !f.foreignSame(old) {
+		f.news, f.judgeDue = true, true
+	}
+	return nil
+}
+
+// readObjects compares the kernel's objects with the believed ones.
+func (f *FIB) readObjects(objects []Object, now time.Time) {
+	clear(f.hops)
+	clear(f.groups)
+	clear(f.inUse)
+	hop := make(map[uint32]NextHop)
+	for _, o := range objects {
+		if !f.inRange(o.ID) {
+			continue
+		}
+		f.inUse[o.ID] = true
+		switch {
+		case o.Protocol != f.opt.Protocols.BGP:
+		case len(o.Members) > 0:
+			f.groups[o.ID] = o.Members
+		default:
+			hop[o.ID] = o.Hop
+			f.hops[o.Hop] = o.ID
+		}
+	}
+	for id := range f.byID {
+		f.inUse[id] = true
+	}
+	content := make(map[uint32]string, len(f.groups))
+	for id, members := range f.groups {
+		content[id] = f.readGroup(id, members, hop)
+	}
+	for id, s := range f.byID {
+		if content[id] == s.key {
+			continue
+		}
+		if s.ok {
+			s.ok = false
+			f.repair(fmt.Sprintf("next-hop group %d", id))
+		}
+		f.bad[s] = true
+		s.fail = nil
+	}
+}
+
+// readGroup returns the key of a group's content, and recognises the group of
+// an earlier run as that of its set.
+func (f *FIB) readGroup(id uint32, members []Member, hop map[uint32]NextHop) string {
+	var hops []NextHop
+	for _, m := range members {
+		h, ok := hop[m.ID]
+		if !ok {
+			return ""
+		}
+		h.Weight = m.Weight
+		hops = append(hops, h)
+	}
+	SortHops(hops)
+	key := setKey(hops)
+	if f.byID[id] == nil && !f.plain {
+		if s := f.intern(hops); s.id == 0 {
+			s.id, s.ok = id, true
+			f.byID[id] = s
+			delete(f.bad, s)
+			f.wake(s)
+		}
+	}
+	return key
+}
+
+func (f *FIB) inRange(id uint32) bool {
+	return id >= f.opt.IDs.First && id < f.opt.IDs.First+f.opt.IDs.Count
+}
+
+// own reports whether a route of the kernel is nvad's: it refers to one of its
+// objects, or stands where this run put one, or an earlier run is known to have.
+func (f *FIB) own(r KernelRoute, s *slot) bool {
+	switch {
+	case !f.opt.Protocols.has(r.Protocol):
+		return false
+	case f.inRange(r.Object):
+		return true
+	case s != nil && s.have.present:
+		return true
+	}
+	return f.round == 1 && (f.opt.Adopt || f.opt.Owns != nil && f.opt.Owns(r))
+}
+
+// see takes in one route of a full compare.
+func (f *FIB) see(r KernelRoute, now time.Time) {
+	s := f.find(r.Prefix, r.Metric)
+	if !f.own(r, s) {
+		f.foreign[keyOf(r)] = append(f.foreign[keyOf(r)], r)
+		return
+	}
+	if s == nil {
+		s = f.slotOf(r.Prefix, r.Metric)
+		s.since = now
+	}
+	s.seen = f.round
+	f.holds(s, r)
+}
+
+// holds notes that the kernel holds r in slot s.
+func (f *FIB) holds(s *slot, r KernelRoute) {
+	h := have{present: true, kind: r.Kind, protocol: r.Protocol, object: r.Object, source: r.Source}
+	if r.Kind == Unicast && r.Object == 0 {
+		h.set = f.intern(SortHops(slices.Clone(r.Hops)))
+	}
+	if h == s.have {
+		return
+	}
+	known := s.have.present
+	f.setHave(s, h)
+	if known && s.want != nil {
+		f.repair("route " + s.prefix.String())
+	}
+	if s.want == nil || h != f.wanted(s) {
+		f.queue(s)
+	}
+}
+
+// lost notes that the kernel no longer holds the route of a slot.
+func (f *FIB) lost(s *slot) {
+	if s.want != nil && s.have.present {
+		f.repair("route " + s.prefix.String())
+	}
+	f.setHave(s, have{})
+	f.queue(s)
+}
+
+// missing marks the slots whose route a full compare did not see.
+func (f *FIB) missing(now time.Time) {
+	for prefix, first := range f.slots {
+		for s := first; s != nil; s = s.next {
+			if s.have.present && s.seen != f.round {
+				f.lost(s)
+				s.since = now
+			}
+			if s.taken != (len(f.foreign[routeKey{prefix, s.metric}]) > 0) {
+				s.taken = !s.taken
+				s.since = now
+				f.queue(s)
+			}
+		}
+	}
+}
+
+// foreignSame reports whether the routes that are not nvad's are still those.
+func (f *FIB) foreignSame(old map[routeKey][]KernelRoute) bool {
+	if len(old) != len(f.foreign) {
+		return false
+	}
+	for key, routes := range f.foreign {
+		if !slices.EqualFunc(routes, old[key], sameRoute) {
+			return false
+		}
+	}
+	return true
+}
+
+// judgeAnew tells the guard of changed foreign routes.
+func (f *FIB) judgeAnew(now time.Time) {
+	if !f.judgeDue {
+		return
+	}
+	f.judgeDue = false
+	f.guard.update(f.foreign)
+	f.recheck(now)
+}
+
+func sameRoute(a, b KernelRoute) bool {
+	return a.Prefix == b.Prefix && a.Kind == b.Kind && a.Protocol == b.Protocol && a.Metric == b.Metric &&
+		a.Source == b.Source && a.Object == b.Object && slices.Equal(a.Hops, b.Hops)
+}
+
+// repair counts one thing that was found other than believed.
+func (f *FIB) repair(what string) {
+	if f.repairs == 0 {
+		f.repaired = what
+	}
+	f.repairs++
+	f.count.Repairs++
+}
+
+// Repairs returns how many routes and objects were found missing or changed
+// since it was last asked, and names the first.
+func (f *FIB) Repairs() (n int, first string) {
+	n, first = f.repairs, f.repaired
+	f.repairs, f.repaired = 0, ""
+	return n, first
+}

@@ -1,0 +1,270 @@
+package fib
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// hopSet is one distinct set of resolved next hops. In the kernel it is one
+// group object that all its routes share, so that one message moves them all. A
+// group is used even for one hop: the kernel replaces a group only by a group,
+// and prints a route through a group of one as if it had no group.
+type hopSet struct {
+	key  string
+	hops []NextHop
+	id   uint32 // of the group; 0: none yet, or plain routes
+	ok   bool   // the kernel's group id has these hops
+	refs int    // slots that want it, or hold it without an object
+	fail *failure
+	wait []*slot // slots that can't be written until ok
+}
+
+// setKey is the content of hops as a map key.
+func setKey(hops []NextHop) string {
+	b := make([]byte, 0, 24*len(hops))
+	for _, h := range hops {
+		via := h.Via.As16()
+		b = append(b, via[:]...)
+		b = binary.BigEndian.AppendUint32(b, uint32(h.Link))
+		onlink := byte(0)
+		if h.Onlink {
+			onlink = 1
+		}
+		b = append(b, byte(h.Via.BitLen()), onlink, max(h.Weight, 1))
+	}
+	return string(b)
+}
+
+// intern returns the set of these hops. The caller takes a reference.
+func (f *FIB) intern(hops []NextHop) *hopSet {
+	key := setKey(hops)
+	if s := f.sets[key]; s != nil {
+		return s
+	}
+	s := &hopSet{key: key, hops: hops}
+	f.sets[key] = s
+	return s
+}
+
+// release gives a reference back. The set stays known while routes of the
+// kernel use its group.
+func (f *FIB) release(s *hopSet) {
+	if s.refs--; s.refs == 0 {
+		f.sweepDue = true
+	}
+}
+
+// allocate returns a number of nvad's range that no object has.
+func (f *FIB) allocate() (uint32, error) {
+	for range f.opt.IDs.Count {
+		f.nextID++
+		if f.nextID < f.opt.IDs.First || f.nextID >= f.opt.IDs.First+f.opt.IDs.Count {
+			f.nextID = f.opt.IDs.First
+		}
+		if !f.inUse[f.nextID] {
+			f.inUse[f.nextID] = true
+			return f.nextID, nil
+		}
+	}
+	return 0, fmt.Errorf("next hop: all %d numbers are in use", f.opt.IDs.Count)
+}
+
+// moveGroups lets a set take over the group of another where every route of the
+// group goes to it (or goes away): one message then moves them all.
+func (f *FIB) moveGroups() {
+	to := make(map[uint32]*hopSet)
+	for id, s := range f.byID {
+		if s.refs == 0 && f.users[id] > 0 {
+			to[id] = nil
+		}
+	}
+	if len(to) == 0 {
+		return
+	}
+	for _, s := range f.dirty {
+		was, left := to[s.have.object]
+		switch {
+		case !left || s.set == nil:
+		case was == nil:
+			to[s.have.object] = s.set
+		case was != s.set:
+			delete(to, s.have.object)
+		}
+	}
+	for id, set := range to {
+		if set != nil && set.id == 0 {
+			f.give(id, f.byID[id], set)
+		}
+	}
+}
+
+// give hands the group id from one set to another.
+func (f *FIB) give(id uint32, from, to *hopSet) {
+	from.id, from.ok = 0, false
+	to.id, to.ok = id, false
+	f.byID[id] = to
+	f.bad[to] = true
+	f.count.Moved++
+	if from.refs == 0 {
+		delete(f.sets, from.key)
+		delete(f.bad, from)
+	}
+}
+
+// putSets writes the groups that are wanted and not as they should be, hops
+// first.
+func (f *FIB) putSets(now time.Time) {
+	for _, s := range slices.Collect(maps.Keys(f.bad)) {
+		switch {
+		case s.refs == 0 && f.users[s.id] == 0:
+			delete(f.bad, s)
+		case s.fail != nil && now.Before(s.fail.at):
+			f.retryBy(s.fail.at)
+		default:
+			f.putSet(s, now)
+		}
+		if f.plain {
+			return
+		}
+	}
+}
+
+// putSet writes one group and lets the slots that wait for it go on.
+func (f *FIB) putSet(s *hopSet, now time.Time) {
+	err := f.writeSet(s)
+	if isUnsupported(err) {
+		f.usePlain()
+		return
+	}
+	if err != nil {
+		if s.fail == nil {
+			s.fail = &failure{}
+		}
+		s.fail.again(err, now)
+		f.retryBy(s.fail.at)
+		f.count.Failures++
+		return
+	}
+	s.ok, s.fail = true, nil
+	delete(f.bad, s)
+	f.wake(s)
+}
+
+func (f *FIB) wake(s *hopSet) {
+	slots := s.wait
+	s.wait = nil
+	for _, w := range slots {
+		if w.list == waiting && w.set == s {
+			f.queue(w)
+		}
+	}
+}
+
+func (f *FIB) writeSet(s *hopSet) error {
+	group := Object{Protocol: f.opt.Protocols.BGP}
+	for _, h := range s.hops {
+		id, err := f.putHop(h)
+		if err != nil {
+			return err
+		}
+		group.Members = append(group.Members, Member{ID: id, Weight: max(h.Weight, 1)})
+	}
+	if s.id == 0 {
+		id, err := f.allocate()
+		if err != nil {
+			return err
+		}
+		s.id = id
+		f.byID[id] = s
+	}
+	group.ID = s.id
+	if err := f.do(Op{Kind: PutObject, Object: group}); err != nil {
+		return fmt.Errorf("next-hop group %d: %w", s.id, err)
+	}
+	f.groups[s.id] = group.Members
+	return nil
+}
+
+// putHop returns the object of one hop, new if need be.
+func (f *FIB) putHop(h NextHop) (uint32, error) {
+	h.Weight = 0
+	if id, ok := f.hops[h]; ok {
+		return id, nil
+	}
+	id, err := f.allocate()
+	if err != nil {
+		return 0, err
+	}
+	err = f.do(Op{Kind: PutObject, Object: Object{ID: id, Protocol: f.opt.Protocols.BGP, Hop: h}})
+	if err != nil {
+		delete(f.inUse, id)
+		return 0, fmt.Errorf("next hop %s: %w", h, err)
+	}
+	f.hops[h] = id
+	f.sweepDue = true // should its group fail, nothing uses it
+	return id, nil
+}
+
+// usePlain gives up next-hop objects for good: the kernel has none.
+func (f *FIB) usePlain() {
+	f.plain = true
+	clear(f.bad)
+	for _, s := range f.sets {
+		s.id, s.ok, s.fail = 0, false, nil
+		f.wake(s)
+	}
+	clear(f.byID)
+}
+
+// sweep removes the objects that no route uses or wants, groups first: the
+// kernel removes the routes of an object that goes, without an event.
+func (f *FIB) sweep() {
+	f.sweepDue = false
+	used := make(map[uint32]bool)
+	for id, members := range f.groups {
+		s := f.byID[id]
+		if f.users[id] > 0 || s != nil && s.refs > 0 {
+			for _, m := range members {
+				used[m.ID] = true
+			}
+			continue
+		}
+		if f.do(Op{Kind: DeleteObject, Object: Object{ID: id}}) != nil {
+			f.needResync = true
+			continue
+		}
+		delete(f.groups, id)
+		f.forgetID(id)
+	}
+	for h, id := range f.hops {
+		if used[id] || f.users[id] > 0 {
+			continue
+		}
+		if f.do(Op{Kind: DeleteObject, Object: Object{ID: id}}) != nil {
+			f.needResync = true
+			continue
+		}
+		delete(f.hops, h)
+		delete(f.inUse, id)
+	}
+	for key, s := range f.sets {
+		if s.refs == 0 && (s.id == 0 || f.users[s.id] == 0 && f.groups[s.id] == nil) {
+			delete(f.sets, key)
+			delete(f.bad, s)
+			f.forgetID(s.id)
+		}
+	}
+}
+
+func (f *FIB) forgetID(id uint32) {
+	if s := f.byID[id]; s != nil {
+		s.id, s.ok = 0, false
+		delete(f.byID, id)
+	}
+	delete(f.inUse, id)
+}
+
+func (f *FIB) do(op Op) error { return f.opt.Kernel.Do([]Op{op})[0] }

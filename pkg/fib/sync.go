@@ -1,0 +1,193 @@
+package fib
+
+import (
+	"errors"
+	"io/fs"
+	"time"
+)
+
+// Sync writes what is wanted and not believed to be in the kernel: first groups,
+// then at most limit routes, then, once in sync and with nothing left to add,
+// deletions. It reports whether more is to do at once.
+func (f *FIB) Sync(now time.Time, limit int) (more bool) {
+	f.judgeAnew(now)
+	f.retryDue(now)
+	if f.applied {
+		f.applied = false
+		if !f.plain {
+			f.moveGroups()
+		}
+	}
+	f.putSets(now)
+	f.write(f.take(limit), now)
+	if !f.inSync || len(f.dirty) > 0 {
+		return len(f.dirty) > 0
+	}
+	f.remove(limit, now)
+	if len(f.doomed) == 0 && f.sweepDue {
+		f.sweep()
+	}
+	return len(f.dirty)+len(f.doomed) > 0
+}
+
+// retryDue queues the failed slots whose time has come.
+func (f *FIB) retryDue(now time.Time) {
+	if f.retryAt.IsZero() || now.Before(f.retryAt) {
+		return
+	}
+	f.retryAt = time.Time{}
+	for s, b := range f.failed {
+		if now.Before(b.at) {
+			f.retryBy(b.at)
+		} else {
+			f.queue(s)
+		}
+	}
+}
+
+// take returns up to limit dirty slots that can be written now.
+func (f *FIB) take(limit int) []*slot {
+	var batch []*slot
+	n := 0
+	for ; n < len(f.dirty) && len(batch) < limit; n++ {
+		s := f.dirty[n]
+		if s.list != dirty {
+			continue
+		}
+		s.list = none
+		switch key := (routeKey{s.prefix, s.metric}); {
+		case s.set != nil && !s.set.ok && !f.plain:
+			s.list = waiting
+			s.set.wait = append(s.set.wait, s)
+			f.bad[s.set] = true
+		case len(f.foreign[key]) > 0:
+			s.taken = true
+			delete(f.failed, s)
+		case s.have != f.wanted(s):
+			batch = append(batch, s)
+		default:
+			f.settled(s)
+		}
+	}
+	f.dirty = f.dirty[n:]
+	if len(f.dirty) == 0 {
+		f.dirty = nil
+	}
+	return batch
+}
+
+// settled notes that a slot is as it should be.
+func (f *FIB) settled(s *slot) {
+	s.taken = false
+	delete(f.failed, s)
+}
+
+// write adds or replaces the routes of slots.
+func (f *FIB) write(batch []*slot, now time.Time) {
+	if len(batch) == 0 {
+		return
+	}
+	ops := make([]Op, len(batch))
+	for i, s := range batch {
+		ops[i] = Op{Kind: ReplaceRoute, Route: s.kernelRoute(f.wanted(s))}
+		if !s.have.present {
+			ops[i].Kind = AddRoute
+		}
+	}
+	for i, err := range f.opt.Kernel.Do(ops) {
+		f.wrote(batch[i], err, now)
+	}
+}
+
+// wrote notes the kernel's answer to one route.
+func (f *FIB) wrote(s *slot, err error, now time.Time) {
+	switch {
+	case err == nil:
+		f.setHave(s, f.wanted(s))
+		f.settled(s)
+		s.since = now
+		f.count.Written++
+	case errors.Is(err, fs.ErrExist):
+		s.taken = true
+		f.needResync = true
+		f.fail(s, err, now)
+	default:
+		f.needResync = f.needResync || s.set != nil && !f.plain
+		f.fail(s, err, now)
+	}
+}
+
+// fail notes a failed attempt on a slot.
+func (f *FIB) fail(s *slot, err error, now time.Time) {
+	b := f.failed[s]
+	if b == nil {
+		b = &failure{}
+		f.failed[s] = b
+		s.since = now
+	}
+	b.again(err, now)
+	f.retryBy(b.at)
+	f.count.Failures++
+}
+
+// remove deletes up to limit routes that are not wanted, in random order: the
+// kernel's trie is ten times slower when emptied in ascending order.
+func (f *FIB) remove(limit int, now time.Time) {
+	var batch []*slot
+	var ops []Op
+	for len(f.doomed) > 0 && len(batch) < limit {
+		last := len(f.doomed) - 1
+		i := f.rng.IntN(len(f.doomed))
+		f.doomed[i], f.doomed[last] = f.doomed[last], f.doomed[i]
+		s := f.doomed[last]
+		f.doomed = f.doomed[:last]
+		if s.list != doomed {
+			continue
+		}
+		s.list = none
+		if !s.have.present {
+			f.drop(s)
+			continue
+		}
+		batch = append(batch, s)
+		ops = append(ops, Op{Kind: DeleteRoute, Route: s.kernelRoute(s.have)})
+	}
+	if len(f.doomed) == 0 {
+		f.doomed = nil
+	}
+	if len(batch) == 0 {
+		return
+	}
+	for i, err := range f.opt.Kernel.Do(ops) {
+		if err != nil {
+			f.fail(batch[i], err, now)
+			continue
+		}
+		f.setHave(batch[i], have{})
+		f.drop(batch[i])
+		f.count.Deleted++
+	}
+}
+
+// Flush removes every route and object of nvad, wanted or not, and forgets what
+// was wanted. It returns the errors of what stayed.
+func (f *FIB) Flush(now time.Time) error {
+	for _, first := range f.slots {
+		for s := first; s != nil; s = s.next {
+			f.setWant(s, nil, nil, false, now)
+		}
+	}
+	clear(f.refused)
+	f.dirty = nil
+	f.InSync()
+	for f.remove(flushBatch, now); len(f.doomed) > 0; f.remove(flushBatch, now) {
+	}
+	f.sweep()
+	var errs []error
+	for s, b := range f.failed {
+		errs = append(errs, &RouteError{Prefix: s.prefix, Err: b.err})
+	}
+	return errors.Join(errs...)
+}
+
+const flushBatch = 10_000
