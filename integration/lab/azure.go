@@ -1,0 +1,155 @@
+package lab
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/nvad/nvad/integration/lab/emulator/gateway"
+	"github.com/nvad/nvad/integration/lab/emulator/routeserver"
+	"github.com/nvad/nvad/integration/lab/emulator/rpc"
+	"github.com/nvad/nvad/integration/lab/emulator/sdn"
+)
+
+// startAzure starts the emulated control planes and waits until each answers.
+func (l *Lab) startAzure(ctx context.Context) error {
+	for _, v := range l.Topology.VNets {
+		if err := l.startEmulator("sdn", routerNode(v.Name), l.sdnConfig(v)); err != nil {
+			return err
+		}
+	}
+	for _, v := range l.Topology.VNets {
+		if err := awaitSocket(ctx, l.socket(routerNode(v.Name))); err != nil {
+			return err
+		}
+		for i := range v.RouteServers() {
+			if err := l.startEmulator("route-server", rsNode(v.Name, i), l.routeServerConfig(v, i)); err != nil {
+				return err
+			}
+		}
+		if v.Circuit == "" {
+			continue
+		}
+		if err := l.startEmulator("gateway", gatewayNode(v.Name), l.gatewayConfig(v)); err != nil {
+			return err
+		}
+	}
+	for i, c := range l.Topology.Circuits {
+		if err := l.startCircuit(i, c); err != nil {
+			return err
+		}
+	}
+	return l.awaitSpeakers(ctx)
+}
+
+// startEmulator starts one emulated part, whose configuration is handed over
+// as a file.
+func (l *Lab) startEmulator(role, node string, config any) error {
+	data, err := json.MarshalIndent(config, "", "  ")
+	if err != nil {
+		return err
+	}
+	file := l.path("conf", node+".json")
+	if err := os.WriteFile(file, data, 0o644); err != nil {
+		return err
+	}
+	return l.spawn(node, node, l.Options.Emulator, "run", role, file)
+}
+
+func (l *Lab) awaitSpeakers(ctx context.Context) error {
+	for _, s := range l.Speakers() {
+		if err := awaitSocket(ctx, s.socket); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitSocket waits until a server accepts connections on a unix socket.
+func awaitSocket(ctx context.Context, path string) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for {
+		resp, err := rpc.Client(path).Get("http://lab/")
+		if err == nil {
+			return resp.Body.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("nothing answers on %s: %w", path, err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func (l *Lab) socket(node string) string { return l.path("sock", node) }
+
+func (l *Lab) sdnConfig(v VNet) sdn.Config {
+	c := sdn.Config{
+		VNet:       v.Name,
+		Prefix:     v.Prefix,
+		Ports:      map[netip.Addr]string{},
+		Preference: l.Options.Preference,
+		Socket:     l.socket(routerNode(v.Name)),
+	}
+	for _, m := range v.VMs {
+		c.Ports[m.Address] = port(m.Name)
+	}
+	for _, hop := range l.circuitHops(v.Circuit) {
+		c.Ports[hop] = port(gatewayNode(v.Name))
+	}
+	for _, peer := range v.Peers {
+		p, _ := l.Topology.vnet(peer)
+		c.Peerings = append(c.Peerings, sdn.Peering{VNet: peer, Prefix: p.Prefix})
+	}
+	return c
+}
+
+func (l *Lab) circuitHops(name string) []netip.Addr {
+	for _, c := range l.Topology.Circuits {
+		if c.Name == name {
+			return c.NextHops
+		}
+	}
+	return nil
+}
+
+func (l *Lab) routeServerConfig(v VNet, i int) routeserver.Config {
+	c := routeserver.Config{
+		Name:           rsNode(v.Name, i),
+		Address:        v.RouteServers()[i],
+		VNet:           v.Prefix,
+		Subnet:         v.Subnet(subnetRouteServer),
+		BranchToBranch: !l.Options.NoBranchToBranch,
+		Preference:     l.Options.Preference,
+		RouteLimit:     cmp.Or(l.Options.RouteLimit, routeserver.DefaultRouteLimit),
+		Dial:           l.Options.RouteServerDials,
+		Fabric:         l.socket(routerNode(v.Name)),
+		Socket:         l.socket(rsNode(v.Name, i)),
+	}
+	for _, m := range v.NVAs() {
+		c.NVAs = append(c.NVAs, routeserver.NVA{Address: m.Address, ASN: m.ASN})
+	}
+	if v.Circuit != "" {
+		c.Gateway = v.Gateway()
+	}
+	return c
+}
+
+func (l *Lab) gatewayConfig(v VNet) gateway.Config {
+	return gateway.Config{
+		Name:         gatewayNode(v.Name),
+		Address:      v.Gateway(),
+		VNet:         v.Prefix,
+		MSEE:         l.mseeAddress(v),
+		RouteServers: v.RouteServers(),
+		NextHops:     l.circuitHops(v.Circuit),
+		Preference:   l.Options.Preference,
+		Fabric:       l.socket(routerNode(v.Name)),
+		Socket:       l.socket(gatewayNode(v.Name)),
+	}
+}

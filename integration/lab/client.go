@@ -1,0 +1,149 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/nvad/nvad/integration/lab/emulator/router"
+	"github.com/nvad/nvad/integration/lab/emulator/rpc"
+	"github.com/nvad/nvad/integration/lab/emulator/sdn"
+)
+
+// Speaker reads the tables of an emulated BGP speaker.
+type Speaker struct {
+	Name   string
+	socket string
+}
+
+// RouteServer is one of the two Route Server instances of a VNet.
+func (l *Lab) RouteServer(vnet string, instance int) Speaker {
+	return l.speaker(rsNode(vnet, instance))
+}
+
+// Gateway is the ExpressRoute gateway of a VNet.
+func (l *Lab) Gateway(vnet string) Speaker { return l.speaker(gatewayNode(vnet)) }
+
+func (l *Lab) speaker(node string) Speaker { return Speaker{Name: node, socket: l.socket(node)} }
+
+// Speakers lists all emulated BGP speakers.
+func (l *Lab) Speakers() []Speaker {
+	var list []Speaker
+	for _, v := range l.Topology.VNets {
+		for i := range v.RouteServers() {
+			list = append(list, l.RouteServer(v.Name, i))
+		}
+		if v.Circuit != "" {
+			list = append(list, l.Gateway(v.Name))
+		}
+	}
+	return list
+}
+
+// Sessions lists the speaker's sessions.
+func (s Speaker) Sessions(ctx context.Context) ([]router.Session, error) {
+	return rpc.Get[[]router.Session](ctx, s.socket, "/sessions")
+}
+
+// Session returns the session with one neighbor.
+func (s Speaker) Session(ctx context.Context, neighbor netip.Addr) (router.Session, error) {
+	sessions, err := s.Sessions(ctx)
+	if err != nil {
+		return router.Session{}, err
+	}
+	for _, session := range sessions {
+		if session.Neighbor == neighbor {
+			return session, nil
+		}
+	}
+	return router.Session{}, fmt.Errorf("%s has no neighbor %s", s.Name, neighbor)
+}
+
+// Received lists what a neighbor announced, as it was on the wire, whether it
+// was accepted or not.
+func (s Speaker) Received(ctx context.Context, neighbor netip.Addr) ([]router.Route, error) {
+	return rpc.Get[[]router.Route](ctx, s.socket, "/received?neighbor="+neighbor.String())
+}
+
+// Advertised lists what the speaker announces to a neighbor.
+func (s Speaker) Advertised(ctx context.Context, neighbor netip.Addr) ([]router.Route, error) {
+	return rpc.Get[[]router.Route](ctx, s.socket, "/advertised?neighbor="+neighbor.String())
+}
+
+// EffectiveRoutes returns the effective routes of a VM's NIC.
+func (l *Lab) EffectiveRoutes(ctx context.Context, vm string) ([]sdn.EffectiveRoute, error) {
+	for _, v := range l.Topology.VNets {
+		for _, m := range v.VMs {
+			if m.Name == vm {
+				return rpc.Get[[]sdn.EffectiveRoute](ctx, l.socket(routerNode(v.Name)), "/effective")
+			}
+		}
+	}
+	return nil, fmt.Errorf("no VM %q", vm)
+}
+
+// EffectiveTable prints effective routes as the portal shows them, one row per
+// next hop.
+func EffectiveTable(routes []sdn.EffectiveRoute) string {
+	rows := [][]string{{"Source", "State", "Address Prefixes", "Next Hop Type", "Next Hop IP Address"}}
+	for _, r := range routes {
+		for _, hop := range hopTexts(r.NextHops) {
+			rows = append(rows, []string{r.Source, r.State, r.Prefix.String(), r.NextHopType, hop})
+		}
+	}
+	return Table(rows)
+}
+
+func hopTexts(hops []netip.Addr) []string {
+	if len(hops) == 0 {
+		return []string{"-"}
+	}
+	var texts []string
+	for _, hop := range hops {
+		texts = append(texts, hop.String())
+	}
+	return texts
+}
+
+// RouteTable prints a speaker's routes.
+func RouteTable(routes []router.Route) string {
+	rows := [][]string{{"Prefix", "Next Hop", "MED", "LocPrf", "AS Path", "Communities", "Verdict"}}
+	for _, r := range routes {
+		verdict := "rejected"
+		if r.Accepted {
+			verdict = "accepted"
+		}
+		rows = append(rows, []string{
+			r.Prefix.String(), r.NextHop.String(), number(r.MED), number(r.LocalPref),
+			r.Path(), strings.Join(r.Communities, " "), verdict,
+		})
+	}
+	return Table(rows)
+}
+
+func number(n *uint32) string {
+	if n == nil {
+		return "-"
+	}
+	return fmt.Sprint(*n)
+}
+
+// Table aligns rows in columns.
+func Table(rows [][]string) string {
+	widths := map[int]int{}
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], len(cell))
+		}
+	}
+	var text strings.Builder
+	for _, row := range rows {
+		var line strings.Builder
+		for i, cell := range row {
+			fmt.Fprintf(&line, "%-*s  ", widths[i], cell)
+		}
+		text.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
+	return text.String()
+}

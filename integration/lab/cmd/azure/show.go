@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/nvad/nvad/integration/lab"
+	"github.com/spf13/cobra"
+)
+
+func showCommands(prefix *string) []*cobra.Command {
+	return []*cobra.Command{
+		show(prefix, "status", "list sessions and processes", 0, status),
+		show(prefix, "effective-routes [VM]", "print effective routes, of all VMs if none is named", 1, effectiveRoutes),
+		show(prefix, "route-server-routes [VNET]", "print what Route Server received and advertises", 1, routeServerRoutes),
+	}
+}
+
+type printer func(ctx context.Context, l *lab.Lab, name string) error
+
+func show(prefix *string, use, short string, args int, print printer) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Args: cobra.MaximumNArgs(args),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			l, err := lab.Open(*prefix)
+			if err != nil {
+				return err
+			}
+			return print(cmd.Context(), l, strings.Join(args, ""))
+		},
+	}
+}
+
+func status(ctx context.Context, l *lab.Lab, _ string) error {
+	rows := [][]string{{"Speaker", "Neighbor", "AS", "State", "Since"}}
+	for _, s := range l.Speakers() {
+		sessions, err := s.Sessions(ctx)
+		if err != nil {
+			rows = append(rows, []string{s.Name, "-", "-", "not running", "-"})
+			continue
+		}
+		for _, session := range sessions {
+			state, since := "down", "-"
+			if session.Established {
+				state, since = "up", time.Since(session.Since).Round(time.Second).String()
+			}
+			rows = append(rows, []string{s.Name, session.Neighbor.String(), fmt.Sprint(session.ASN), state, since})
+		}
+	}
+	fmt.Print(lab.Table(rows))
+	return nil
+}
+
+func effectiveRoutes(ctx context.Context, l *lab.Lab, name string) error {
+	for _, v := range l.Topology.VNets {
+		for _, vm := range v.VMs {
+			if name != "" && name != vm.Name {
+				continue
+			}
+			routes, err := l.EffectiveRoutes(ctx, vm.Name)
+			if err != nil {
+				return err
+			}
+			fmt.Printf("%s, %s\n%s\n", vm.Name, vm.Address, lab.EffectiveTable(routes))
+		}
+	}
+	return nil
+}
+
+func routeServerRoutes(ctx context.Context, l *lab.Lab, name string) error {
+	for _, v := range l.Topology.VNets {
+		if name != "" && name != v.Name {
+			continue
+		}
+		for i, addr := range v.RouteServers() {
+			rs := l.RouteServer(v.Name, i)
+			for _, nva := range v.NVAs() {
+				received, err := rs.Received(ctx, nva.Address)
+				if err != nil {
+					return err
+				}
+				fmt.Printf("Route Server %s %s: received from %s\n%s\n", v.Name, addr, nva.Name, lab.RouteTable(received))
+				advertised, err := rs.Advertised(ctx, nva.Address)
+				if err != nil {
+					return err
+				}
+				fmt.Printf("Route Server %s %s: advertised to %s\n%s\n", v.Name, addr, nva.Name, lab.RouteTable(advertised))
+			}
+		}
+	}
+	return nil
+}
+
+func execCommand(prefix *string) *cobra.Command {
+	return &cobra.Command{
+		Use:                "exec NODE COMMAND...",
+		Short:              "run a command in the namespace of a node",
+		DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return fmt.Errorf("want NODE COMMAND")
+			}
+			l, err := lab.Open(*prefix)
+			if err != nil {
+				return err
+			}
+			child := l.Command(args[0], args[1:]...)
+			child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, os.Stderr
+			return child.Run()
+		},
+	}
+}

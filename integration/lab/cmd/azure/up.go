@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/nvad/nvad/integration/lab"
+	"github.com/spf13/cobra"
+)
+
+func upCommand(prefix *string) *cobra.Command {
+	var nvas map[string]string
+	var nvad string
+	o := lab.Options{}
+	cmd := &cobra.Command{
+		Use:       "up SCENARIO",
+		Short:     "build a lab",
+		Long:      "Build a lab and start everything in it. Scenarios: " + strings.Join(lab.Scenarios(), ", ") + ".",
+		Args:      cobra.ExactArgs(1),
+		ValidArgs: lab.Scenarios(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Scenario, o.Prefix = args[0], *prefix
+			var err error
+			if o.Emulator, err = os.Executable(); err != nil {
+				return err
+			}
+			if o.NVAs, err = parseNVAs(nvas, nvad); err != nil {
+				return err
+			}
+			_, err = lab.Create(cmd.Context(), o)
+			return err
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringToStringVar(&nvas, "nva", nil, "what an NVA runs, as VNET=KIND[:CONFIG] with KIND nvad, frr, bird or none")
+	flags.StringVar(&nvad, "nvad", "bin/nvad", "the nvad binary")
+	flags.BoolVar(&o.OnPremises, "on-premises", false, "add a site behind circuit01")
+	flags.BoolVar(&o.NoBranchToBranch, "no-branch-to-branch", false, "keep NVAs' and gateways' routes apart")
+	flags.BoolVar(&o.RouteServerDials, "route-server-dials", false, "let Route Server open sessions too")
+	return cmd
+}
+
+func parseNVAs(flags map[string]string, nvad string) (map[string]lab.NVA, error) {
+	nvas := map[string]lab.NVA{}
+	for vnet, value := range flags {
+		kind, config, _ := strings.Cut(value, ":")
+		nva := lab.NVA{Kind: lab.Kind(kind), Config: config}
+		if nva.Kind == lab.Nvad {
+			nva.Binary = nvad
+			if _, err := os.Stat(nvad); err != nil {
+				return nil, fmt.Errorf("nvad binary: %w", err)
+			}
+		}
+		nvas[vnet] = nva
+	}
+	return nvas, nil
+}
+
+func downCommand(prefix *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "down",
+		Short: "remove a lab and all that it owns",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			l, err := lab.Open(*prefix)
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			return l.Down()
+		},
+	}
+}

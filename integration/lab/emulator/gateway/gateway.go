@@ -1,0 +1,109 @@
+// Package gateway emulates an Azure ExpressRoute gateway: it announces its
+// VNet's prefix and, handed over by Route Server, the NVAs' routes to the
+// circuit's MSEE, and gives what the MSEE announces to the VNet and to Route
+// Server.
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/nvad/nvad/integration/lab/emulator/router"
+	"github.com/nvad/nvad/integration/lab/emulator/routeserver"
+	"github.com/nvad/nvad/integration/lab/emulator/rpc"
+	"github.com/nvad/nvad/integration/lab/emulator/sdn"
+	"golang.org/x/sync/errgroup"
+)
+
+// MSEEASN is the AS number of Microsoft's edge routers.
+const MSEEASN = 12076
+
+// mseePreference makes ExpressRoute win over an NVA's route for the same prefix.
+const mseePreference = 200
+
+// Config describes one gateway.
+type Config struct {
+	// Name identifies the gateway to the SDN agent.
+	Name    string
+	Address netip.Addr
+	VNet    netip.Prefix
+	MSEE    netip.Addr
+	// RouteServers are the VNet's Route Server instances, if it has any.
+	RouteServers []netip.Addr
+	// NextHops are what effective routes show for routes of this gateway.
+	NextHops   []netip.Addr
+	Preference sdn.Preference
+	// Fabric is the SDN agent's socket, Socket the gateway's own.
+	Fabric string
+	Socket string
+}
+
+// Run runs the gateway in the network namespace it is started in, until ctx is
+// done. It answers the same questions as a Route Server instance.
+func Run(ctx context.Context, c Config) error {
+	r, err := router.Start(ctx, c.router())
+	if err != nil {
+		return fmt.Errorf("gateway %s: %w", c.Name, err)
+	}
+	if err := r.Originate(c.VNet); err != nil {
+		return fmt.Errorf("gateway %s: %w", c.Name, err)
+	}
+	fib := &kernel{via: c.MSEE}
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.Go(func() error { return rpc.Serve(ctx, c.Socket, routeserver.Handler(r)) })
+	tasks.Go(func() error {
+		return sdn.Feed(ctx, c.Fabric, c.Name, r.Changed(), func() ([]sdn.Learned, error) {
+			routes, err := c.learned(r)
+			if err != nil {
+				return nil, err
+			}
+			return routes, fib.sync(routes)
+		})
+	})
+	return tasks.Wait()
+}
+
+func (c Config) router() router.Config {
+	rc := router.Config{
+		ASN: routeserver.ASN,
+		ID:  c.Address,
+		Neighbors: []router.Neighbor{
+			{Address: c.MSEE, ASN: MSEEASN, Passive: true},
+		},
+		Import: []router.Rule{{Name: "loop", ASPath: "_65515_"}},
+	}
+	if c.Preference != sdn.PreferASPath {
+		rc.Import = append(rc.Import, router.Rule{
+			Name: "msee", RouteType: router.External, LocalPref: mseePreference, Accept: true,
+		})
+	}
+	for _, a := range c.RouteServers {
+		rc.Neighbors = append(rc.Neighbors, router.Neighbor{Address: a, ASN: routeserver.ASN})
+	}
+	if len(c.RouteServers) > 0 {
+		// Route Server knows the VNet's prefix itself.
+		rc.Export = []router.Rule{{Name: "vnet", Neighbors: c.RouteServers, RouteType: router.Local}}
+	}
+	return rc
+}
+
+// learned lists the best routes that came over the circuit.
+func (c Config) learned(r *router.Router) ([]sdn.Learned, error) {
+	table, err := r.Table()
+	if err != nil {
+		return nil, err
+	}
+	routes := []sdn.Learned{}
+	for _, route := range table {
+		if route.Best && route.Neighbor == c.MSEE {
+			routes = append(routes, sdn.Learned{
+				Prefix:     route.Prefix,
+				NextHops:   c.NextHops,
+				Source:     sdn.Gateway,
+				PathLength: len(route.ASPath),
+			})
+		}
+	}
+	return routes, nil
+}

@@ -1,0 +1,150 @@
+package router
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"time"
+
+	api "github.com/osrg/gobgp/v4/api"
+	"github.com/osrg/gobgp/v4/pkg/apiutil"
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+	"github.com/osrg/gobgp/v4/pkg/server"
+)
+
+// Session is what can be said about the session with one neighbor.
+type Session struct {
+	Neighbor    netip.Addr `json:"neighbor"`
+	ASN         uint32     `json:"asn"`
+	Established bool       `json:"established"`
+	Since       time.Time  `json:"since,omitzero"`
+	// Capabilities are those the neighbor announced.
+	Capabilities []string `json:"capabilities,omitempty"`
+	// Established counts how often the session has come up.
+	Ups int `json:"ups"`
+	// LastDown is why the session was last lost.
+	LastDown string `json:"last_down,omitempty"`
+}
+
+type session struct {
+	neighbor Neighbor
+	counter  counter
+	state    Session
+	// exceeded is set while the session ends because of its limit, when
+	// further UPDATEs no longer count.
+	exceeded bool
+}
+
+// Sessions lists all neighbors' sessions by address.
+func (r *Router) Sessions() []Session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]Session, 0, len(r.sessions))
+	for _, s := range r.sessions {
+		state := s.state
+		state.Neighbor, state.ASN = s.neighbor.Address, s.neighbor.ASN
+		list = append(list, state)
+	}
+	slices.SortFunc(list, func(a, b Session) int { return a.Neighbor.Compare(b.Neighbor) })
+	return list
+}
+
+func (r *Router) watch(ctx context.Context) error {
+	callbacks := server.WatchEventMessageCallbacks{
+		OnPathUpdate: func(paths []*apiutil.Path, at time.Time) {
+			r.count(ctx, paths, at)
+			r.change()
+		},
+		OnBestPath: func([]*apiutil.Path, time.Time) { r.change() },
+		OnPeerUpdate: func(ev *apiutil.WatchEventMessage_PeerEvent, at time.Time) {
+			r.follow(ctx, ev, at)
+			r.change()
+		},
+	}
+	return r.server.WatchEvent(ctx, callbacks,
+		server.WatchUpdate(false, "", ""), server.WatchBestPath(false), server.WatchPeer())
+}
+
+// count accounts for one UPDATE and ends the session if it broke the limit.
+func (r *Router) count(ctx context.Context, paths []*apiutil.Path, at time.Time) {
+	var announced, withdrawn []netip.Prefix
+	for _, p := range paths {
+		prefix, ok := prefixOf(p)
+		switch {
+		case !ok:
+		case p.Withdrawal:
+			withdrawn = append(withdrawn, prefix)
+		default:
+			announced = append(announced, prefix)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.sessions[paths[0].PeerAddress.Unmap()]
+	if s == nil || s.exceeded {
+		return
+	}
+	if s.exceeded = s.counter.add(announced, withdrawn, at); s.exceeded {
+		go r.tearDown(ctx, s.neighbor)
+	}
+}
+
+// tearDown ends a session with Cease, maximum number of prefixes reached.
+// GoBGP's own limit counts differently, so it is set only now, and so low that
+// it is certainly broken.
+func (r *Router) tearDown(ctx context.Context, n Neighbor) {
+	peer := n.peer()
+	for _, a := range peer.AfiSafis {
+		a.PrefixLimits = &api.PrefixLimit{Family: a.Config.Family, MaxPrefixes: 1}
+	}
+	if _, err := r.server.UpdatePeer(ctx, &api.UpdatePeerRequest{Peer: peer}); err != nil {
+		slog.Error("could not enforce route limit", "neighbor", n.Address, "error", err)
+	}
+}
+
+// follow keeps the state of a session.
+func (r *Router) follow(ctx context.Context, ev *apiutil.WatchEventMessage_PeerEvent, at time.Time) {
+	if ev.Type != apiutil.PEER_EVENT_STATE {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.sessions[ev.Peer.State.NeighborAddress.Unmap()]
+	if s == nil {
+		return
+	}
+	was := s.state.Established
+	s.state.Established = ev.Peer.State.SessionState == bgp.BGP_FSM_ESTABLISHED
+	switch {
+	case s.state.Established && !was:
+		s.state.Since, s.state.Ups = at, s.state.Ups+1
+		s.state.Capabilities = capabilities(ev.Peer.State.RemoteCap)
+	case was && !s.state.Established:
+		s.state.LastDown = ev.Peer.State.DisconnectReason.String() + " " + ev.Peer.State.DisconnectMessage
+		if s.exceeded {
+			s.state.LastDown = "Cease: maximum number of prefixes reached"
+		}
+		s.counter, s.exceeded = counter{limit: s.neighbor.Limit}, false
+		go r.renew(ctx, s.neighbor)
+	}
+}
+
+// renew replaces the peer of a lost session by a new one. GoBGP refuses
+// connections for five seconds after a loss, which Route Server does not.
+func (r *Router) renew(ctx context.Context, n Neighbor) {
+	if err := r.server.DeletePeer(ctx, &api.DeletePeerRequest{Address: n.Address.String()}); err != nil {
+		slog.Error("could not renew neighbor", "neighbor", n.Address, "error", err)
+	}
+	if err := r.server.AddPeer(ctx, &api.AddPeerRequest{Peer: n.peer()}); err != nil && ctx.Err() == nil {
+		slog.Error("could not renew neighbor", "neighbor", n.Address, "error", err)
+	}
+}
+
+func capabilities(caps []bgp.ParameterCapabilityInterface) []string {
+	var names []string
+	for _, c := range caps {
+		names = append(names, c.Code().String())
+	}
+	return names
+}

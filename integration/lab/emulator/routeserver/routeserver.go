@@ -1,0 +1,120 @@
+// Package routeserver emulates one instance of an Azure Route Server: AS 65515,
+// an ordinary BGP router that is not in the data path. What its NVAs announce
+// is programmed into the VNet by the SDN agent and, with branch-to-branch on,
+// handed to the gateway; what the gateway learned is announced to the NVAs.
+//
+// The behaviour follows Microsoft's documentation and published captures. One
+// thing differs on the wire: GoBGP also announces the FQDN, extended message
+// and extended next hop capabilities, which it can't be told to leave out.
+package routeserver
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+
+	"github.com/nvad/nvad/integration/lab/emulator/router"
+	"github.com/nvad/nvad/integration/lab/emulator/rpc"
+	"github.com/nvad/nvad/integration/lab/emulator/sdn"
+	"golang.org/x/sync/errgroup"
+)
+
+// ASN is the AS number of every Route Server and gateway of Azure.
+const ASN = 65515
+
+// DefaultRouteLimit is how many routes an NVA may announce.
+const DefaultRouteLimit = 4000
+
+// gatewayPreference is the LOCAL_PREF of gateway-learned routes under
+// ExpressRoute preference; 100 is the default of all others.
+const gatewayPreference = 200
+
+// Config describes one instance.
+type Config struct {
+	// Name identifies the instance to the SDN agent.
+	Name    string
+	Address netip.Addr
+	VNet    netip.Prefix
+	// Subnet is the RouteServerSubnet.
+	Subnet  netip.Prefix
+	NVAs    []NVA
+	Gateway netip.Addr
+	// BranchToBranch exchanges routes between NVAs and the gateway.
+	BranchToBranch bool
+	Preference     sdn.Preference
+	RouteLimit     int
+	// Dial makes the instance open sessions too, not only accept them.
+	Dial bool
+	// Fabric is the SDN agent's socket, Socket the instance's own.
+	Fabric string
+	Socket string
+}
+
+// NVA is a configured peer of the Route Server.
+type NVA struct {
+	Address netip.Addr
+	ASN     uint32
+}
+
+// Run runs the instance in the network namespace it is started in, until ctx
+// is done.
+//
+//	GET /sessions                    all sessions
+//	GET /received?neighbor=ADDR      what a neighbor announced
+//	GET /advertised?neighbor=ADDR    what is announced to a neighbor
+func Run(ctx context.Context, c Config) error {
+	r, err := router.Start(ctx, c.router())
+	if err != nil {
+		return fmt.Errorf("route server %s: %w", c.Name, err)
+	}
+	if err := r.Originate(c.VNet); err != nil {
+		return fmt.Errorf("route server %s: %w", c.Name, err)
+	}
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.Go(func() error { return rpc.Serve(ctx, c.Socket, Handler(r)) })
+	tasks.Go(func() error {
+		return sdn.Feed(ctx, c.Fabric, c.Name, r.Changed(), func() ([]sdn.Learned, error) { return learned(r) })
+	})
+	return tasks.Wait()
+}
+
+// Handler answers questions about a router's sessions and tables.
+func Handler(r *router.Router) http.Handler {
+	mux := http.NewServeMux()
+	rpc.Handle(mux, "/sessions", func(*http.Request) ([]router.Session, error) { return r.Sessions(), nil })
+	table := func(list func(netip.Addr) ([]router.Route, error)) func(*http.Request) ([]router.Route, error) {
+		return func(req *http.Request) ([]router.Route, error) {
+			neighbor, err := netip.ParseAddr(req.FormValue("neighbor"))
+			if err != nil {
+				return nil, err
+			}
+			return list(neighbor)
+		}
+	}
+	rpc.Handle(mux, "/received", table(r.Received))
+	rpc.Handle(mux, "/advertised", table(r.Advertised))
+	return mux
+}
+
+// learned lists the NVAs' routes for the SDN agent, which also chooses between
+// them: all next hops of equally long AS paths are used at once.
+func learned(r *router.Router) ([]sdn.Learned, error) {
+	table, err := r.Table()
+	if err != nil {
+		return nil, err
+	}
+	routes := []sdn.Learned{}
+	for _, route := range table {
+		if !route.Neighbor.IsValid() || route.Internal {
+			continue
+		}
+		routes = append(routes, sdn.Learned{
+			Prefix:     route.Prefix,
+			NextHops:   []netip.Addr{route.NextHop},
+			Source:     sdn.NVA,
+			PathLength: len(route.ASPath),
+		})
+	}
+	return routes, nil
+}

@@ -1,0 +1,71 @@
+// Package rpc carries JSON over HTTP on unix sockets. Sockets with a path are
+// reachable from every network namespace, so the emulator's processes and the
+// tests talk over them without touching the networks under test.
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Serve serves handler on the unix socket at path until ctx is done.
+func Serve(ctx context.Context, path string, handler http.Handler) error {
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return fmt.Errorf("serve %s: %w", path, err)
+	}
+	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	defer context.AfterFunc(ctx, func() { _ = srv.Close() })()
+	if err := srv.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", path, err)
+	}
+	return nil
+}
+
+// Handle registers a getter: what get returns is sent as JSON.
+func Handle[T any](mux *http.ServeMux, pattern string, get func(*http.Request) (T, error)) {
+	mux.HandleFunc("GET "+pattern, func(w http.ResponseWriter, req *http.Request) {
+		value, err := get(req)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(value)
+	})
+}
+
+// Client returns an HTTP client for the unix socket at path.
+func Client(path string) *http.Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}
+	return &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+}
+
+// Get fetches the JSON value behind pattern from the unix socket at path.
+func Get[T any](ctx context.Context, path, pattern string) (T, error) {
+	var value T
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://lab"+pattern, nil)
+	if err != nil {
+		return value, fmt.Errorf("get %s: %w", pattern, err)
+	}
+	resp, err := Client(path).Do(req)
+	if err != nil {
+		return value, fmt.Errorf("get %s: %w", pattern, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return value, fmt.Errorf("get %s from %s: %s", pattern, path, resp.Status)
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&value); err != nil {
+		return value, fmt.Errorf("get %s: %w", pattern, err)
+	}
+	return value, nil
+}

@@ -1,0 +1,141 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Lab is a lab that is up, or has been left by a process that died.
+type Lab struct {
+	Options  Options
+	Topology Topology
+
+	net *network
+	dir string
+}
+
+func newLab(o Options) (*Lab, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	t, err := topology(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Lab{Options: o, Topology: t, net: plan(o.Prefix, t), dir: o.dir()}, nil
+}
+
+// Create builds a lab and starts everything in it. It returns once the emulated
+// parts answer, which is before routes have converged. On an error, what has
+// been built is removed again.
+func Create(ctx context.Context, o Options) (*Lab, error) {
+	l, err := newLab(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(runDir, 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(l.dir, 0o755); err != nil {
+		return nil, fmt.Errorf("a lab %q exists already, take it down first: %w", l.Options.Prefix, err)
+	}
+	if err := l.create(ctx); err != nil {
+		return nil, errors.Join(err, l.Down())
+	}
+	return l, nil
+}
+
+func (l *Lab) create(ctx context.Context) error {
+	for _, sub := range []string{"conf", "log", "proc", "sock"} {
+		if err := os.Mkdir(filepath.Join(l.dir, sub), 0o755); err != nil {
+			return err
+		}
+	}
+	if err := l.save(); err != nil {
+		return err
+	}
+	if err := l.net.build(); err != nil {
+		return err
+	}
+	if err := l.startAzure(ctx); err != nil {
+		return err
+	}
+	for vnet := range l.Options.NVAs {
+		if err := l.prepareNVA(vnet); err != nil {
+			return err
+		}
+		if err := l.StartNVA(vnet); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Down ends the lab's processes and removes all that it owns. What is missing
+// already is no error.
+func (l *Lab) Down() error {
+	return errors.Join(
+		l.endAll(),
+		l.net.remove(),
+		l.removeFRR(),
+		os.RemoveAll(l.dir),
+	)
+}
+
+// Namespace is the network namespace of a node: a VM, or one of the emulated
+// parts (net-VNET, rs-VNET-0, ergw-VNET, msee-CIRCUIT, site-CIRCUIT).
+func (l *Lab) Namespace(node string) string { return l.net.ns(node) }
+
+// Dir is the lab's state directory; logs of all processes are below log.
+func (l *Lab) Dir() string { return l.dir }
+
+func (l *Lab) save() error {
+	data, err := json.MarshalIndent(l.Options, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(l.dir, "lab.json"), data, 0o644)
+}
+
+// Open finds the lab with the given prefix.
+func Open(prefix string) (*Lab, error) {
+	o := Options{Prefix: prefix}
+	data, err := os.ReadFile(filepath.Join(o.dir(), "lab.json"))
+	if err != nil {
+		return nil, fmt.Errorf("no lab %q is up: %w", prefix, err)
+	}
+	if err := json.Unmarshal(data, &o); err != nil {
+		return nil, fmt.Errorf("state of lab %q: %w", prefix, err)
+	}
+	return newLab(o)
+}
+
+// Sweep takes down labs whose owner has died without doing so.
+func Sweep() error {
+	entries, err := os.ReadDir(runDir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, e := range entries {
+		l, err := Open(e.Name())
+		if err != nil || l.Options.Owner == 0 || alive(l.Options.Owner) {
+			continue
+		}
+		errs = append(errs, l.Down())
+	}
+	return errors.Join(errs...)
+}
+
+func alive(pid int) bool {
+	_, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
+	return err == nil
+}

@@ -1,0 +1,162 @@
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Names of nodes by role.
+func routerNode(vnet string) string    { return "net-" + vnet }
+func gatewayNode(vnet string) string   { return "ergw-" + vnet }
+func rsNode(vnet string, i int) string { return fmt.Sprintf("rs-%s-%d", vnet, i) }
+func mseeNode(circuit string) string   { return "msee-" + circuit }
+func siteNode(circuit string) string   { return "site-" + circuit }
+func circuitNet(circuit, link int) [2]string {
+	at := func(host int) string { return fmt.Sprintf("172.16.%d.%d", circuit, 4*link+host) }
+	return [2]string{at(1), at(2)}
+}
+
+// plan lays out a topology's namespaces.
+func plan(prefix string, t Topology) *network {
+	n := newNetwork(prefix)
+	for _, v := range t.VNets {
+		n.vnet(v)
+	}
+	for i, c := range t.Circuits {
+		n.circuit(i, c, t)
+	}
+	n.peerings(t)
+	return n
+}
+
+// vnet lays out a VNet's router and NICs. The VNet's own prefix is a blackhole
+// under the NICs' host routes: nothing within it may follow a learned supernet.
+func (n *network) vnet(v VNet) {
+	name := routerNode(v.Name)
+	r := n.node(name)
+	r.forward()
+	r.sysctls["net/ipv4/fib_multipath_hash_policy"] = "1"
+	r.nft = sdnRules
+	r.add("addr add %s/32 dev lo", wireServer)
+	r.add("addr add %s/32 dev lo", metadata)
+	r.add("route add blackhole %s", v.Prefix)
+	for _, m := range v.VMs {
+		n.nic(name, m.Name, m.Address)
+		if m.NVA {
+			n.node(m.Name).sysctls["net/ipv4/ip_forward"] = "1"
+		}
+	}
+	for i, a := range v.RouteServers() {
+		n.nic(name, rsNode(v.Name, i), a)
+	}
+	if v.Circuit != "" {
+		n.nic(name, gatewayNode(v.Name), v.Gateway())
+	}
+}
+
+// circuit lays out an MSEE with its links to the gateways and the site.
+func (n *network) circuit(i int, c Circuit, t Topology) {
+	name := mseeNode(c.Name)
+	m := n.node(name)
+	m.forward()
+	m.nft = mseeRules
+	links := 0
+	join := func(node, device string) {
+		ends := circuitNet(i+1, links)
+		links++
+		n.link(name, port(node), node, device)
+		m.add("addr add %s/30 dev %s", ends[0], port(node))
+		n.node(node).add("addr add %s/30 dev %s", ends[1], device)
+	}
+	for _, v := range t.VNets {
+		if v.Circuit != c.Name {
+			continue
+		}
+		join(gatewayNode(v.Name), "circuit")
+		g := n.node(gatewayNode(v.Name))
+		g.forward()
+		g.nft = gatewayRules
+		for _, hop := range c.NextHops {
+			g.add("addr add %s/32 dev lo", hop)
+		}
+	}
+	if c.Site != nil {
+		join(siteNode(c.Name), "circuit")
+		s := n.node(siteNode(c.Name))
+		s.forward()
+		s.add("addr add %s/32 dev lo", c.Site.Address)
+	}
+}
+
+// peerings joins the routers of peered VNets. Only the peer's own prefix leads
+// there: routes that the peer has learned are not shared.
+func (n *network) peerings(t Topology) {
+	count := 0
+	for _, v := range t.VNets {
+		for _, peer := range v.Peers {
+			if v.Name > peer {
+				continue
+			}
+			p, _ := t.vnet(peer)
+			ends := [2]string{fmt.Sprintf("100.64.%d.0", count), fmt.Sprintf("100.64.%d.1", count)}
+			count++
+			n.link(routerNode(v.Name), peeringDevice(peer), routerNode(peer), peeringDevice(v.Name))
+			n.peering(v, peer, ends[0], ends[1], p.Prefix)
+			n.peering(p, v.Name, ends[1], ends[0], v.Prefix)
+		}
+	}
+}
+
+func (n *network) peering(v VNet, peer, local, remote string, prefix netip.Prefix) {
+	r := n.node(routerNode(v.Name))
+	r.add("addr add %s/31 dev %s", local, peeringDevice(peer))
+	r.add("route add %s via %s dev %s", prefix, remote, peeringDevice(peer))
+}
+
+func peeringDevice(vnet string) string { return port("peer-" + vnet) }
+
+// The packet rules of a VNet: what Azure does not carry, and addresses that
+// exist on no VNet. The SDN is not a hop, so it gives back the TTL it is about
+// to take; only low values matter to a traceroute.
+var sdnRules = table(
+	chain("prerouting", "mangle", ttlRules()...),
+	chain("forward", "filter",
+		"meta pkttype { broadcast, multicast } drop",
+		"ip daddr 224.0.0.0/4 drop",
+		"meta l4proto { gre, ipencap } drop",
+		"udp sport 65330 drop",
+		"ip saddr 169.254.0.0/16 drop"),
+	silent,
+)
+
+// A gateway is no hop either. It never sends a packet back to where it came
+// from, which bounds every loop through hops that leave the TTL alone.
+var gatewayRules = table(
+	chain("prerouting", "mangle", ttlRules()...),
+	chain("forward", "filter",
+		`iifname "eth0" oifname "eth0" drop`,
+		`iifname "circuit" oifname "circuit" drop`),
+	silent,
+)
+
+// An MSEE is a hop that does not answer.
+var mseeRules = table(silent)
+
+var silent = chain("output", "filter", "icmp type { time-exceeded, destination-unreachable, redirect } drop")
+
+func ttlRules() []string {
+	rules := []string{"ip ttl > 32 accept"}
+	for ttl := 32; ttl >= 1; ttl-- {
+		rules = append(rules, fmt.Sprintf("ip ttl %d ip ttl set %d accept", ttl, ttl+1))
+	}
+	return rules
+}
+
+func chain(hook, priority string, rules ...string) string {
+	return fmt.Sprintf("chain %s {\ntype filter hook %s priority %s\n%s\n}\n", hook, hook, priority, strings.Join(rules, "\n"))
+}
+
+func table(chains ...string) string {
+	return "table ip lab {\n" + strings.Join(chains, "") + "}\n"
+}

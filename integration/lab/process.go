@@ -1,0 +1,123 @@
+package lab
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// process is a process that the lab started. The start time guards against
+// another process having got its id since.
+type process struct {
+	Name  string
+	PID   int
+	Start uint64
+}
+
+// spawn starts a command in a node's namespace, detached from the caller, and
+// notes it under name.
+func (l *Lab) spawn(name, node string, argv ...string) error {
+	log, err := os.OpenFile(l.path("log", name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := l.Command(node, argv...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", name, err)
+	}
+	p := process{Name: name, PID: cmd.Process.Pid}
+	p.Start, _ = startTime(p.PID)
+	go func() { _ = cmd.Wait() }()
+	data, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(l.path("proc", name+".json"), data, 0o644)
+}
+
+// process returns the process noted under name, and whether it still runs.
+func (l *Lab) process(name string) (process, bool) {
+	var p process
+	data, err := os.ReadFile(l.path("proc", name+".json"))
+	if err != nil || json.Unmarshal(data, &p) != nil {
+		return p, false
+	}
+	return p, p.running()
+}
+
+func (p process) running() bool {
+	start, ok := startTime(p.PID)
+	return ok && start == p.Start
+}
+
+// end sends a signal and waits until the process is gone, which it is made to
+// be after a few seconds.
+func (l *Lab) end(name string, sig syscall.Signal) error {
+	p, running := l.process(name)
+	for deadline := time.Now().Add(5 * time.Second); running; running = p.running() {
+		if sig != 0 {
+			if err := syscall.Kill(p.PID, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return fmt.Errorf("end %s: %w", name, err)
+			}
+			sig = 0
+		}
+		if time.Now().After(deadline) {
+			sig, deadline = syscall.SIGKILL, time.Now().Add(5*time.Second)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return os.RemoveAll(l.path("proc", name+".json"))
+}
+
+// endAll ends everything the lab has started.
+func (l *Lab) endAll() error {
+	entries, err := os.ReadDir(filepath.Join(l.dir, "proc"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, e := range entries {
+		name := strings.TrimSuffix(e.Name(), ".json")
+		names = append(names, name)
+		if p, running := l.process(name); running {
+			_ = syscall.Kill(p.PID, syscall.SIGTERM)
+		}
+	}
+	var errs []error
+	for _, name := range names {
+		errs = append(errs, l.end(name, syscall.SIGTERM))
+	}
+	return errors.Join(errs...)
+}
+
+// startTime reads when a process was started, in clock ticks since boot. A
+// zombie does not count as a process.
+func startTime(pid int) (uint64, bool) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, false
+	}
+	// The name, in parentheses, may contain spaces.
+	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
+	if len(fields) < 20 || fields[0] == "Z" {
+		return 0, false
+	}
+	start, err := strconv.ParseUint(fields[19], 10, 64)
+	return start, err == nil
+}
+
+func (l *Lab) path(parts ...string) string {
+	return filepath.Join(append([]string{l.dir}, parts...)...)
+}

@@ -1,0 +1,171 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// RequireRoot skips a test that needs root when there is none. CI sets
+// NVAD_REQUIRE_ROOT=1, under which it fails instead, so that a test that never
+// runs does not pass for one that does.
+func RequireRoot(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		return
+	}
+	if os.Getenv("NVAD_REQUIRE_ROOT") == "1" {
+		t.Fatal("this test needs root")
+	}
+	t.Skip("this test needs root")
+}
+
+// RequireCommands skips a test, or fails it where NVAD_REQUIRE_ROOT=1, unless
+// all commands are installed.
+func RequireCommands(t testing.TB, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err == nil {
+			continue
+		}
+		if os.Getenv("NVAD_REQUIRE_ROOT") == "1" {
+			t.Fatalf("%s is not installed", name)
+		}
+		t.Skipf("%s is not installed", name)
+	}
+}
+
+var upCount atomic.Int32
+
+// Up builds a lab for a test and takes it down at its end. When the test
+// failed, the logs of all processes are printed first.
+func Up(t testing.TB, o Options) *Lab {
+	t.Helper()
+	RequireRoot(t)
+	RequireCommands(t, "ip", "nft", "bird")
+	if err := Sweep(); err != nil {
+		t.Logf("labs left by others: %v", err)
+	}
+	if o.Emulator == "" {
+		o.Emulator = emulator(t)
+	}
+	if o.Prefix == "" {
+		o.Prefix = fmt.Sprintf("nvl%dx%d", os.Getpid(), upCount.Add(1))
+	}
+	o.Owner = os.Getpid()
+	l, err := Create(context.Background(), o)
+	if err != nil {
+		t.Fatalf("lab: %v", err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			l.logTo(t)
+		}
+		if err := l.Down(); err != nil {
+			t.Errorf("lab down: %v", err)
+		}
+	})
+	return l
+}
+
+func (l *Lab) logTo(t testing.TB) {
+	files, _ := filepath.Glob(l.path("log", "*.log"))
+	for _, file := range files {
+		data, _ := os.ReadFile(file)
+		if len(data) > 0 {
+			t.Logf("%s:\n%s", filepath.Base(file), tail(data, 4000))
+		}
+	}
+}
+
+func tail(data []byte, size int) []byte { return data[max(0, len(data)-size):] }
+
+// Eventually polls check until it returns nil and fails the test with its last
+// error when that takes longer than timeout.
+func Eventually(t testing.TB, timeout time.Duration, check func() error) {
+	t.Helper()
+	deadline := time.Now().Add(timeout)
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after %v: %v", timeout, err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// Exec runs a command in the namespace of a node and returns its output. The
+// test fails if the command does.
+func (l *Lab) Exec(t testing.TB, node string, argv ...string) string {
+	t.Helper()
+	out, err := l.Output(node, argv...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+var built struct {
+	sync.Mutex
+	binaries map[string]string
+}
+
+func emulator(t testing.TB) string {
+	t.Helper()
+	if path := os.Getenv("NVAD_LAB_EMULATOR"); path != "" {
+		return path
+	}
+	return Build(t, "./integration/lab/cmd/azure")
+}
+
+// Build compiles a command of this module, once per test binary.
+func Build(t testing.TB, pkg string) string {
+	t.Helper()
+	built.Lock()
+	defer built.Unlock()
+	if path, ok := built.binaries[pkg]; ok {
+		return path
+	}
+	root, err := ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "nvad-lab-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, filepath.Base(pkg))
+	cmd := exec.Command("go", "build", "-o", path, pkg)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", pkg, err, out)
+	}
+	if built.binaries == nil {
+		built.binaries = map[string]string{}
+	}
+	built.binaries[pkg] = path
+	return path
+}
+
+// ModuleRoot finds the directory of this module above the working directory.
+func ModuleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for ; dir != "/"; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+	}
+	return "", fmt.Errorf("no go.mod above the working directory")
+}

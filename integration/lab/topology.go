@@ -1,0 +1,101 @@
+package lab
+
+import "net/netip"
+
+// Topology is an Azure deployment.
+type Topology struct {
+	VNets    []VNet
+	Circuits []Circuit
+}
+
+// VNet is a virtual network with what is deployed into it.
+type VNet struct {
+	Name    string
+	Prefix  netip.Prefix
+	Peers   []string
+	Circuit string
+	// RouteServer says whether the VNet has a Route Server.
+	RouteServer bool
+	VMs         []VM
+}
+
+// VM is a virtual machine with one NIC in the VNet's default subnet.
+type VM struct {
+	Name    string
+	Address netip.Addr
+	// NVA marks a VM whose NIC forwards packets and which Route Server peers
+	// with under ASN.
+	NVA bool
+	ASN uint32
+}
+
+// Circuit is an ExpressRoute circuit that ends at one MSEE.
+type Circuit struct {
+	Name string
+	// NextHops are the addresses that effective routes show for routes
+	// learned over this circuit.
+	NextHops []netip.Addr
+	// Site is the on-premises site behind the circuit, if there is one.
+	Site *Site
+}
+
+// Site is an on-premises network with its own router.
+type Site struct {
+	ASN    uint32
+	Prefix netip.Prefix
+	// Address is an address within Prefix that answers.
+	Address netip.Addr
+}
+
+// The subnets of every VNet by their third octet, as in the article's template.
+const (
+	subnetDefault     = 0
+	subnetGateway     = 200
+	subnetRouteServer = 210
+)
+
+// Subnet returns the VNet's /24 with the given third octet.
+func (v VNet) Subnet(third byte) netip.Prefix {
+	a := v.Prefix.Addr().As4()
+	a[2], a[3] = third, 0
+	return netip.PrefixFrom(netip.AddrFrom4(a), 24)
+}
+
+// RouteServers returns the addresses of the VNet's two Route Server instances.
+func (v VNet) RouteServers() []netip.Addr {
+	if !v.RouteServer {
+		return nil
+	}
+	subnet := v.Subnet(subnetRouteServer)
+	return []netip.Addr{host(subnet, 4), host(subnet, 5)}
+}
+
+// Gateway returns the address of the VNet's gateway.
+func (v VNet) Gateway() netip.Addr { return host(v.Subnet(subnetGateway), 4) }
+
+// NVAs returns the VMs of the VNet that are NVAs.
+func (v VNet) NVAs() []VM {
+	var nvas []VM
+	for _, vm := range v.VMs {
+		if vm.NVA {
+			nvas = append(nvas, vm)
+		}
+	}
+	return nvas
+}
+
+func host(p netip.Prefix, last byte) netip.Addr {
+	a := p.Addr().As4()
+	a[3] = last
+	return netip.AddrFrom4(a)
+}
+
+// vnet returns the VNet of that name.
+func (t Topology) vnet(name string) (VNet, bool) {
+	for _, v := range t.VNets {
+		if v.Name == name {
+			return v, true
+		}
+	}
+	return VNet{}, false
+}
