@@ -171,6 +171,12 @@ func (r *RIB) Readvertise(addr netip.Addr, f route.Family, done func()) {
 	}, done)
 }
 
+// Reimport evaluates the import policy again, for all that addr announced.
+func (r *RIB) Reimport(addr netip.Addr) {
+	p := r.byAddr[addr]
+	r.eachFor(p, func(d *dest) { r.reimport(d, p) }, nil)
+}
+
 // Counts returns the sizes of a neighbor's tables.
 func (r *RIB) Counts(addr netip.Addr) Counts { return r.byAddr[addr].counts }
 

@@ -31,6 +31,9 @@ type Path struct {
 // Prefixes returns the number of destinations and of paths.
 func (r *RIB) Prefixes() (destinations, paths int) { return len(r.all), r.paths }
 
+// LinkName returns the name of a link by its index, "" if it is not known.
+func (r *RIB) LinkName(index int) string { return r.under.links[index].Name }
+
 // Snapshot returns the prefixes of the table now, in no particular order.
 func (r *RIB) Snapshot() []netip.Prefix {
 	out := make([]netip.Prefix, len(r.all))

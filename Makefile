@@ -1,0 +1,69 @@
+# nvad: build, test and try. `make help` lists the targets.
+
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS  := -s -w -X github.com/nvad/nvad/pkg/telemetry.version=$(VERSION)
+SCENARIO ?= two-hubs
+COUNT    ?= 1
+
+# Tests that make network namespaces need root. As another user, only the test
+# binaries run under sudo; compiling does not.
+ifeq ($(shell id -u),0)
+SUDO :=
+else
+SUDO := sudo
+endif
+AS_ROOT   := $(SUDO) env PATH="$$PATH" HOME="$$HOME" NVAD_REQUIRE_ROOT=1
+ROOT_EXEC := -exec '$(AS_ROOT)'
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/nvad, bin/nvactl and bin/nvad-lab
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/nvad ./cmd/nvactl ./integration/lab/cmd/nvad-lab
+
+.PHONY: setup
+setup: ## check what the lab and the tests need, and install Debian packages that are missing
+	@./integration/setup.sh
+
+.PHONY: demo
+demo: setup build ## bring up two hubs, show that they talk, leave them running
+	@$(AS_ROOT) bin/nvad-lab demo
+
+.PHONY: lab
+lab: setup build ## bring up SCENARIO (default two-hubs) and leave it running
+	@$(AS_ROOT) bin/nvad-lab up $(SCENARIO)
+
+.PHONY: lab-down
+lab-down: ## take the lab down
+	@$(AS_ROOT) bin/nvad-lab down
+
+.PHONY: test
+test: setup lint test-unit test-root ## everything: unit tests with the race detector, then the namespace tests
+
+.PHONY: test-unit
+test-unit: ## unit tests with the race detector; as root they include the real kernel's
+	$(GO) test -race -count=$(COUNT) $(ROOT_EXEC) ./cmd/... ./pkg/...
+
+.PHONY: test-root
+test-root: ## namespace tests against FRR, BIRD and the emulated Azure
+	$(GO) test -count=$(COUNT) -p 1 -timeout 15m $(ROOT_EXEC) ./integration/...
+
+.PHONY: lint
+lint: ## formatting and go vet
+	@test -z "$$(gofmt -l cmd pkg integration | tee /dev/stderr)"
+	$(GO) vet ./...
+
+.PHONY: bench
+bench: ## micro-benchmarks of the hot paths
+	$(GO) test -run '^$$' -bench . -benchmem ./pkg/...
+
+.PHONY: proto
+proto: ## generate the gRPC code again (needs protoc, protoc-gen-go, protoc-gen-go-grpc)
+	protoc --go_out=. --go_opt=paths=source_relative --go-grpc_out=. --go-grpc_opt=paths=source_relative proto/nvad/v1/*.proto
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin dist

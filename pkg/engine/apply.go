@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/rib"
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// Apply makes cfg the running configuration. Policies are compiled before
+// anything changes; on an error everything stays as it was. Sessions whose
+// settings are equal in both configurations are not touched.
+func (e *Engine) Apply(ctx context.Context, cfg *config.Config) error {
+	peers, err := compile(cfg)
+	if err != nil {
+		return err
+	}
+	var applied error
+	err = e.do(ctx, func() { applied = e.apply(cfg, peers) })
+	return errors.Join(err, applied)
+}
+
+func (e *Engine) apply(cfg *config.Config, peers []rib.Peer) error {
+	e.cfg = cfg
+	for addr := range e.neighbors {
+		if !configured(cfg, addr) {
+			e.rib.RemovePeer(addr)
+			delete(e.neighbors, addr)
+		}
+	}
+	now := time.Now()
+	for i, c := range cfg.Neighbors {
+		n := e.neighbors[c.Address]
+		if n == nil {
+			n = &neighbor{since: now}
+			e.neighbors[c.Address] = n
+		}
+		n.cfg = c
+		e.rib.SetPeer(peers[i])
+	}
+	e.rib.SetStatics(statics(cfg))
+	e.rib.SetLocal(e.networks(cfg))
+	return e.configureSpeaker()
+}
+
+func configured(cfg *config.Config, addr netip.Addr) bool {
+	for i := range cfg.Neighbors {
+		if cfg.Neighbors[i].Address == addr {
+			return true
+		}
+	}
+	return false
+}
+
+// configureSpeaker tells the sessions what is wanted: the file's neighbors,
+// less those that an operator or a limit has shut down.
+func (e *Engine) configureSpeaker() error {
+	list := make([]speaker.Neighbor, 0, len(e.neighbors))
+	for _, c := range e.cfg.Neighbors {
+		s := session(e.cfg, c)
+		s.Disabled = e.neighbors[c.Address].isShutdown()
+		list = append(list, s)
+	}
+	return e.opt.Speaker.Configure(list)
+}
+
+func session(cfg *config.Config, n config.Neighbor) speaker.Neighbor {
+	s := speaker.Neighbor{
+		Address: n.Address, Port: n.Port, LocalAddress: n.LocalAddress,
+		LocalASN: localASN(cfg, n), RemoteASN: n.RemoteASN, Families: n.Families,
+		Passive: n.Passive, HoldTime: n.HoldTime, Keepalive: n.Keepalive,
+		MultihopTTL: uint8(n.EBGPMultihop), TTLSecurity: uint8(n.TTLSecurity), Password: n.Password,
+	}
+	if n.GracefulRestart {
+		s.RestartTime = n.RestartTime
+	}
+	return s
+}
+
+func localASN(cfg *config.Config, n config.Neighbor) uint32 {
+	if n.LocalASN != 0 {
+		return n.LocalASN
+	}
+	return cfg.ASN
+}
+
+// compile turns the neighbors' policies into Programs; the result is in the
+// order of cfg.Neighbors.
+func compile(cfg *config.Config) ([]rib.Peer, error) {
+	out := make([]rib.Peer, 0, len(cfg.Neighbors))
+	var errs []error
+	for _, n := range cfg.Neighbors {
+		p, err := compilePeer(cfg, n)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("neighbor %s: %w", n.Address, err))
+		}
+		out = append(out, p)
+	}
+	return out, errors.Join(errs...)
+}
+
+func compilePeer(cfg *config.Config, n config.Neighbor) (rib.Peer, error) {
+	s := policy.Session{
+		LocalASN: localASN(cfg, n), PeerASN: n.RemoteASN, Neighbor: n.Address,
+		LocalAddress: n.LocalAddress, PeerGroup: n.PeerGroup, Role: n.Role,
+	}
+	in, err1 := policy.Compile(&cfg.Policies, n.Import, s)
+	s.Export = true
+	out, err2 := policy.Compile(&cfg.Policies, n.Export, s)
+	return rib.Peer{
+		Address: n.Address, Group: n.PeerGroup, LocalASN: s.LocalASN, RemoteASN: n.RemoteASN,
+		Domain: n.Domain, Import: in, Export: out, Weight: n.Weight, AllowASIn: n.AllowASIn,
+		EnforceFirstAS: n.EnforceFirstAS, AllowASSets: n.AllowASSets,
+		NextHopSelf: n.NextHopSelf, NextHopSelfForce: n.NextHopSelfForce,
+		ReflectorClient: n.RouteReflectorClient,
+	}, errors.Join(err1, err2)
+}
+
+func statics(cfg *config.Config) []rib.Static {
+	out := make([]rib.Static, 0, len(cfg.Statics))
+	for _, s := range cfg.Statics {
+		out = append(out, rib.Static{
+			Prefix: s.Prefix, Via: s.Via, Device: s.Device, Blackhole: s.Blackhole,
+			Metric: s.Metric, Source: s.Source,
+		})
+	}
+	return out
+}
+
+func (e *Engine) networks(cfg *config.Config) []rib.Local {
+	attrs := e.opt.Interner.Intern(route.Attrs{})
+	out := make([]rib.Local, 0, len(cfg.Networks))
+	for _, n := range cfg.Networks {
+		out = append(out, rib.Local{Prefix: n.Prefix, Source: route.SourceNetwork, Attrs: attrs})
+	}
+	return out
+}

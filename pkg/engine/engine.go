@@ -1,0 +1,187 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/rib"
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// Speaker is the BGP sessions, as the engine needs them. Its methods do not
+// block. Events may push back on the sessions.
+type Speaker interface {
+	Events() <-chan speaker.Event
+	Configure([]speaker.Neighbor) error
+	Send(netip.Addr, []speaker.Change)
+	SendEndOfRIB(netip.Addr, route.Family)
+	Reset(netip.Addr, speaker.Notification)
+	Stats(netip.Addr) (speaker.Stats, bool)
+}
+
+// Forwarding is the forwarding plane, as the engine needs it. Its methods do
+// not block: changes coalesce until they are applied.
+type Forwarding interface {
+	// UpdateRoutes changes what the kernel shall hold.
+	UpdateRoutes([]fib.Change)
+	// InSync allows the deletion of routes left over from an earlier run.
+	InSync()
+}
+
+// Options are what an Engine is made of.
+type Options struct {
+	Interner   *route.Interner
+	Speaker    Speaker
+	Forwarding Forwarding
+	Log        *slog.Logger
+	// Restarting says that the kernel still holds the routes of an earlier run,
+	// so that End-of-RIB leaves only once the engine is in sync (RFC 4724 4.1).
+	Restarting bool
+}
+
+// Engine is the routing state and its one goroutine, [Engine.Run].
+type Engine struct {
+	opt       Options
+	log       *slog.Logger
+	calls     chan func()
+	facts     atomic.Pointer[fib.Facts]
+	wake      chan struct{}
+	rib       *rib.RIB
+	cfg       *config.Config
+	neighbors map[netip.Addr]*neighbor
+	started   time.Time
+	sync      syncGate
+}
+
+// Sizes of the engine's turns. A turn is short enough that a single change
+// never waits long behind a large one, and long enough to be worth its
+// overhead.
+const (
+	eventsPerTurn       = 256
+	destinationsPerTurn = 2048
+	tickInterval        = 250 * time.Millisecond
+)
+
+// New returns an Engine without configuration; see Apply.
+func New(opt Options, cfg *config.Config) *Engine {
+	return &Engine{
+		opt:       opt,
+		log:       opt.Log,
+		calls:     make(chan func()),
+		wake:      make(chan struct{}, 1),
+		cfg:       &config.Config{},
+		neighbors: map[netip.Addr]*neighbor{},
+		rib: rib.New(rib.Options{
+			ASN: cfg.ASN, RouterID: cfg.RouterID, MaxPaths: cfg.Kernel.MaxPaths, Metric: cfg.Kernel.Metric,
+			ResolveDefault: cfg.Kernel.ResolveDefault, Interner: opt.Interner,
+		}),
+		started: time.Now(),
+	}
+}
+
+// Run is the engine's goroutine. It returns when ctx ends.
+func (e *Engine) Run(ctx context.Context) error {
+	ticker := time.NewTicker(tickInterval)
+	ticker.Stop()
+	defer ticker.Stop()
+	ticking := false
+	for {
+		busy := e.rib.Flush(destinationsPerTurn)
+		e.publish()
+		if want := e.needsTicks(); want != ticking {
+			if ticking = want; want {
+				ticker.Reset(tickInterval)
+			} else {
+				ticker.Stop()
+			}
+		}
+		if !e.turn(ctx, ticker.C, busy) {
+			return ctx.Err()
+		}
+	}
+}
+
+// turn takes what is waiting, and waits for something unless busy. It reports
+// false when ctx has ended.
+func (e *Engine) turn(ctx context.Context, tick <-chan time.Time, busy bool) bool {
+	for n := 0; n < eventsPerTurn; n++ {
+		if busy || n > 0 {
+			select {
+			case <-ctx.Done():
+				return false
+			case ev := <-e.opt.Speaker.Events():
+				e.handle(ev)
+			case f := <-e.calls:
+				f()
+			case <-e.wake:
+				e.takeFacts()
+			case <-tick:
+				e.tick(time.Now())
+			default:
+				return true
+			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case ev := <-e.opt.Speaker.Events():
+			e.handle(ev)
+		case f := <-e.calls:
+			f()
+		case <-e.wake:
+			e.takeFacts()
+		case <-tick:
+			e.tick(time.Now())
+		}
+	}
+	return true
+}
+
+// publish hands on the effects of a turn.
+func (e *Engine) publish() {
+	eff := e.rib.Take()
+	if len(eff.FIB) > 0 {
+		e.opt.Forwarding.UpdateRoutes(eff.FIB)
+	}
+	for _, a := range eff.Out {
+		e.opt.Speaker.Send(a.Peer, a.Changes)
+	}
+}
+
+// SetFacts tells what the kernel has; the latest call wins. It does not block.
+func (e *Engine) SetFacts(f fib.Facts) {
+	e.facts.Store(&f)
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (e *Engine) takeFacts() {
+	if f := e.facts.Swap(nil); f != nil {
+		e.rib.SetFacts(*f)
+	}
+}
+
+// do runs f on the engine's goroutine and waits for it.
+func (e *Engine) do(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	select {
+	case e.calls <- func() { f(); close(done) }:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,225 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/rib"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// ErrNoNeighbor is returned for a neighbor that is not configured.
+var ErrNoNeighbor = errors.New("no such neighbor")
+
+// Table names what Routes reads.
+type Table uint8
+
+// Tables of the RIB.
+const (
+	LocRIB Table = iota
+	AdjRIBIn
+	AdjRIBInAccepted
+	AdjRIBInRejected
+	AdjRIBOut
+)
+
+// Query selects routes. Neighbor is not looked at for LocRIB; an invalid
+// Prefix selects all.
+type Query struct {
+	Table    Table
+	Neighbor netip.Addr
+	Prefix   netip.Prefix
+}
+
+// readChunk is how many prefixes a reader copies in one turn of the engine.
+const readChunk = 512
+
+// Status returns the engine's state at a glance.
+func (e *Engine) Status(ctx context.Context) (Status, error) {
+	var s Status
+	err := e.do(ctx, func() {
+		s = Status{ASN: e.cfg.ASN, RouterID: e.cfg.RouterID, Since: e.started,
+			Neighbors: len(e.neighbors), InSync: e.sync.reached}
+		s.Prefixes, s.Paths = e.rib.Prefixes()
+		for _, n := range e.neighbors {
+			if n.up != nil {
+				s.Established++
+			}
+		}
+		if !s.InSync {
+			s.Waiting = e.waiting(time.Now())
+		}
+	})
+	slices.SortFunc(s.Waiting, netip.Addr.Compare)
+	return s, err
+}
+
+// Neighbors returns all neighbors, ordered by address.
+func (e *Engine) Neighbors(ctx context.Context) ([]NeighborView, error) {
+	var out []NeighborView
+	err := e.do(ctx, func() {
+		for _, addr := range slices.SortedFunc(maps.Keys(e.neighbors), netip.Addr.Compare) {
+			out = append(out, e.neighborView(addr, e.neighbors[addr]))
+		}
+	})
+	return out, err
+}
+
+func (e *Engine) neighborView(addr netip.Addr, n *neighbor) NeighborView {
+	c := e.rib.Counts(addr)
+	stats, _ := e.opt.Speaker.Stats(addr)
+	v := NeighborView{
+		Address: addr, Description: n.cfg.Description, PeerGroup: n.cfg.PeerGroup, Domain: n.cfg.Domain,
+		RemoteASN: n.cfg.RemoteASN, LocalASN: localASN(e.cfg, n.cfg), LocalAddress: n.cfg.LocalAddress,
+		State: n.state, Shutdown: n.isShutdown(), Since: n.since, Reason: n.reason,
+		LastDown: n.lastDown, Flaps: n.flaps, Stats: stats,
+		HoldTime: n.cfg.HoldTime, Keepalive: n.cfg.Keepalive, Families: n.cfg.Families,
+		Received: c.Received, Accepted: c.Accepted, Rejected: c.Received - c.Accepted,
+		Stale: c.Stale, Advertised: c.Advertised, MaxPrefix: n.cfg.MaximumPrefix, EndOfRIB: n.eor,
+		ImportPolicy: n.cfg.Import.String(), ExportPolicy: n.cfg.Export.String(),
+		Settings: settings(n),
+	}
+	if n.held != "" {
+		v.Reason = n.held
+	}
+	if n.up != nil {
+		v.LocalAddress, v.RemoteID = n.up.LocalAddress, n.up.RemoteID
+		v.HoldTime, v.Keepalive, v.Families = n.up.HoldTime, n.up.Keepalive, n.up.Families
+		v.Capabilities, v.GracefulPeer, v.PeerRestart = n.up.Capabilities, n.up.GracefulPeer, n.up.PeerRestart
+	}
+	return v
+}
+
+// settings are the keys worth showing beside what has a place of its own.
+func settings(n *neighbor) map[string]string {
+	out := map[string]string{}
+	add := func(key string, set bool, value any) {
+		if set {
+			out[key] = fmt.Sprint(value)
+		}
+	}
+	c := &n.cfg
+	add("ebgp-multihop", c.EBGPMultihop > 1, c.EBGPMultihop)
+	add("ttl-security", c.TTLSecurity > 0, c.TTLSecurity)
+	add("passive", c.Passive, true)
+	add("password", c.Password != "", "set")
+	add("next-hop-self", c.NextHopSelf && !c.NextHopSelfForce, true)
+	add("next-hop-self", c.NextHopSelfForce, "force")
+	add("route-reflector-client", c.RouteReflectorClient, true)
+	add("allowas-in", c.AllowASIn > 0, c.AllowASIn)
+	return out
+}
+
+// Routes calls yield with the routes that q selects, ordered by prefix. The
+// engine does not wait for yield: a table is copied a chunk at a time, so that
+// a prefix may be newer than the one before it. It stops at yield's first
+// error and returns it.
+func (e *Engine) Routes(ctx context.Context, q Query, yield func(PathView) error) error {
+	prefixes, err := e.selected(ctx, q)
+	if err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(prefixes, readChunk) {
+		var views []PathView
+		if err := e.do(ctx, func() {
+			for _, p := range chunk {
+				views = e.appendViews(views, p, q)
+			}
+		}); err != nil {
+			return err
+		}
+		for _, v := range views {
+			if err := yield(v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (e *Engine) selected(ctx context.Context, q Query) ([]netip.Prefix, error) {
+	prefixes := []netip.Prefix{q.Prefix}
+	known := true
+	err := e.do(ctx, func() {
+		known = q.Table == LocRIB || e.neighbors[q.Neighbor] != nil
+		if !q.Prefix.IsValid() {
+			prefixes = e.rib.Snapshot()
+		}
+	})
+	if err == nil && !known {
+		err = fmt.Errorf("%w: %s", ErrNoNeighbor, q.Neighbor)
+	}
+	slices.SortFunc(prefixes, ComparePrefix)
+	return prefixes, err
+}
+
+// ComparePrefix orders by address, then by length: the order of tables.
+func ComparePrefix(a, b netip.Prefix) int {
+	if c := a.Addr().Compare(b.Addr()); c != 0 {
+		return c
+	}
+	return a.Bits() - b.Bits()
+}
+
+func (e *Engine) appendViews(out []PathView, p netip.Prefix, q Query) []PathView {
+	add := func(v rib.Path) { out = append(out, e.pathView(v, q.Table == AdjRIBIn || v.Accepted == nil)) }
+	switch q.Table {
+	case LocRIB:
+		e.rib.Lookup(p, func(v rib.Path) {
+			if v.Accepted != nil || q.Prefix.IsValid() {
+				add(v)
+			}
+		})
+	case AdjRIBOut:
+		if a := e.rib.Sent(p, q.Neighbor); a != nil {
+			out = append(out, PathView{Prefix: p, Neighbor: q.Neighbor, Attrs: a, Best: true, Valid: true})
+		}
+	default:
+		e.rib.From(p, q.Neighbor, func(v rib.Path) {
+			if q.Table == AdjRIBIn || (v.Accepted != nil) == (q.Table == AdjRIBInAccepted) {
+				add(v)
+			}
+		})
+	}
+	return out
+}
+
+func (e *Engine) pathView(p rib.Path, received bool) PathView {
+	v := PathView{
+		Prefix: p.Prefix, Neighbor: p.Neighbor, Source: p.Source, Attrs: p.Accepted, Weight: p.Weight,
+		Best: p.Best, Multipath: p.Multipath, Internal: p.Internal, Stale: p.Stale, Valid: p.Valid,
+		Received: p.At, Advertised: p.Advertised,
+	}
+	v.FIB = p.Source == route.SourceBGP && p.Valid && (p.Best || p.Multipath)
+	if received {
+		v.Attrs = p.Received
+	}
+	switch {
+	case p.Accepted == nil:
+		v.Reason = p.Rule
+	case !p.Valid:
+		v.Reason = fmt.Sprintf("next hop %s does not resolve", p.Accepted.NextHop)
+	case !p.Best:
+		v.Reason = "not best: " + p.Step.String()
+	case p.Step != rib.StepOnly:
+		v.Reason = "best by " + p.Step.String()
+	}
+	for _, h := range p.Hops {
+		v.NextHops = append(v.NextHops, e.hopText(h))
+	}
+	return v
+}
+
+func (e *Engine) hopText(h fib.NextHop) string {
+	dev := e.rib.LinkName(h.Link)
+	if !h.Via.IsValid() {
+		return "dev " + dev
+	}
+	return fmt.Sprintf("via %s dev %s", h.Via, dev)
+}

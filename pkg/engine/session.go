@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/rib"
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// neighbor is what the engine knows of one neighbor beside its routes.
+type neighbor struct {
+	cfg        config.Neighbor
+	state      speaker.State
+	since      time.Time // of state
+	reason     string    // of the last change for the worse
+	lastDown   time.Time
+	flaps      uint64
+	up         *speaker.Established // nil unless established
+	lastUpdate time.Time
+	eor        route.Family // End-of-RIB markers received
+	dumped     bool         // our Adj-RIB-Out has left
+	eorSent    bool
+	staleUntil time.Time // stale routes are kept until then; zero: none
+	held       string    // why it is shut down at run time; empty: it is not
+}
+
+// stalePathTime bounds how long stale routes stay after the session is back
+// but no End-of-RIB comes (RFC 4724 4.2).
+const stalePathTime = 360 * time.Second
+
+const allFamilies = route.IPv4 | route.IPv6
+
+// Cease subcodes (RFC 4486).
+const (
+	cease            = 6
+	ceaseMaxPrefixes = 1
+	ceaseShutdown    = 2
+	ceaseAdminReset  = 4
+)
+
+func (n *neighbor) isShutdown() bool { return n.cfg.Shutdown || n.held != "" }
+
+func (e *Engine) handle(ev speaker.Event) {
+	n := e.neighbors[ev.Neighbor()]
+	if n == nil {
+		return // removed by a reload while the event was on its way
+	}
+	now := time.Now()
+	switch ev := ev.(type) {
+	case *speaker.Update:
+		n.lastUpdate = now
+		e.rib.Update(ev, now)
+		e.checkLimit(ev.Peer, n)
+	case *speaker.Established:
+		e.established(n, ev, now)
+	case *speaker.Down:
+		e.down(n, ev, now)
+	case *speaker.EndOfRIB:
+		n.eor |= ev.Family
+		n.lastUpdate = now
+		e.rib.SweepStale(ev.Peer, ev.Family)
+		if n.up != nil && n.eor.Has(n.up.Families) {
+			n.staleUntil = time.Time{}
+		}
+	case *speaker.RouteRefresh:
+		e.rib.Readvertise(ev.Peer, ev.Family, nil)
+	case *speaker.StateChanged:
+		e.stateChanged(n, ev, now)
+	}
+}
+
+func (e *Engine) stateChanged(n *neighbor, ev *speaker.StateChanged, now time.Time) {
+	if ev.Reason != "" {
+		n.reason = ev.Reason
+	}
+	if n.up == nil && n.state != ev.State {
+		n.state = ev.State
+	}
+}
+
+func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time) {
+	n.state, n.since, n.up, n.reason = speaker.EstablishedState, now, ev, ""
+	n.lastUpdate, n.eor, n.dumped, n.eorSent = now, 0, false, false
+	e.log.Info("neighbor up", "neighbor", ev.Peer, "as", n.cfg.RemoteASN,
+		"router_id", ev.RemoteID, "hold_time", ev.HoldTime, "families", ev.Families)
+	if !n.staleUntil.IsZero() {
+		// What the neighbor did not keep over its restart is gone now; the rest
+		// may stay until its End-of-RIB (RFC 4724 4.2).
+		e.rib.SweepStale(ev.Peer, allFamilies&^ev.Preserved)
+		n.staleUntil = now.Add(stalePathTime)
+	}
+	e.rib.PeerUp(ev.Peer, rib.Session{
+		LocalAddress: ev.LocalAddress, RemoteID: ev.RemoteID, Families: ev.Families,
+	}, func() { n.dumped = true; e.publish(); e.sendEndOfRIB(n) })
+}
+
+// sendEndOfRIB marks the end of the initial exchange once it has left, and
+// once a restarted engine knows all there is to tell (RFC 4724 4.1).
+func (e *Engine) sendEndOfRIB(n *neighbor) {
+	if n.up == nil || !n.dumped || n.eorSent || e.opt.Restarting && !e.sync.reached {
+		return
+	}
+	n.eorSent = true
+	for _, f := range []route.Family{route.IPv4, route.IPv6} {
+		if n.up.Families.Has(f) {
+			e.opt.Speaker.SendEndOfRIB(n.up.Peer, f)
+		}
+	}
+}
+
+func (e *Engine) down(n *neighbor, ev *speaker.Down, now time.Time) {
+	if n.up == nil {
+		return
+	}
+	keep := ev.Graceful && !n.isShutdown()
+	if keep {
+		n.staleUntil = now.Add(n.up.PeerRestart)
+	} else {
+		n.staleUntil = time.Time{}
+	}
+	n.state, n.since, n.lastDown, n.reason, n.up = speaker.Idle, now, now, ev.Reason, nil
+	n.flaps++
+	e.log.Warn("neighbor down", "neighbor", ev.Peer, "as", n.cfg.RemoteASN,
+		"reason", ev.Reason, "routes_kept", keep)
+	e.rib.PeerDown(ev.Peer, keep)
+}
+
+// checkLimit ends a session that announced more than maximum-prefix. It stays
+// down until an operator enables it: coming back would only repeat it.
+func (e *Engine) checkLimit(addr netip.Addr, n *neighbor) {
+	limit := n.cfg.MaximumPrefix
+	if limit == 0 || n.held != "" || e.rib.Counts(addr).Received <= limit {
+		return
+	}
+	n.held = fmt.Sprintf("maximum-prefix %d exceeded", limit)
+	e.log.Error("maximum-prefix exceeded, neighbor shut down", "neighbor", addr, "limit", limit)
+	e.opt.Speaker.Reset(addr, speaker.Notification{Code: cease, Subcode: ceaseMaxPrefixes})
+	e.reconfigure()
+}
+
+func (e *Engine) reconfigure() {
+	if err := e.configureSpeaker(); err != nil {
+		e.log.Error("sessions not configured", slog.Any("error", err))
+	}
+}

@@ -1,0 +1,82 @@
+package engine
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Times after which a neighbor is taken to have told all it has. Azure Route
+// Server sends no End-of-RIB, so quiet stands for it.
+const (
+	quietTime    = 3 * time.Second
+	longestTable = 60 * time.Second
+)
+
+// syncGate says whether the engine has heard from everybody. Until then
+// nothing an earlier run left in the kernel is deleted.
+type syncGate struct{ reached bool }
+
+// needsTicks reports whether something waits for time to pass. At rest nothing
+// does, and the engine sleeps.
+func (e *Engine) needsTicks() bool {
+	if !e.sync.reached {
+		return true
+	}
+	for _, n := range e.neighbors {
+		if !n.staleUntil.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *Engine) tick(now time.Time) {
+	for addr, n := range e.neighbors {
+		if !n.staleUntil.IsZero() && now.After(n.staleUntil) {
+			e.log.Warn("stale routes removed", "neighbor", addr)
+			e.rib.SweepStale(addr, allFamilies)
+			n.staleUntil = time.Time{}
+		}
+	}
+	if e.sync.reached || e.cfg.RouterID == (netip.Addr{}) || len(e.waiting(now)) > 0 {
+		return
+	}
+	e.sync.reached = true
+	e.log.Info("in sync", "after", now.Sub(e.started).Round(time.Millisecond))
+	// What the RIB still has to decide about must reach the forwarding plane
+	// before it sweeps.
+	for e.rib.Flush(destinationsPerTurn) {
+	}
+	e.publish()
+	e.opt.Forwarding.InSync()
+	for _, n := range e.neighbors {
+		e.sendEndOfRIB(n)
+	}
+}
+
+// waiting returns the neighbors that have not told all they have yet.
+func (e *Engine) waiting(now time.Time) []netip.Addr {
+	var out []netip.Addr
+	for addr, n := range e.neighbors {
+		if !n.synced(now, e.started) {
+			out = append(out, addr)
+		}
+	}
+	return out
+}
+
+func (n *neighbor) synced(now, started time.Time) bool {
+	switch {
+	case n.isShutdown():
+		return true
+	case n.up == nil:
+		return now.Sub(started) > n.cfg.HoldTime
+	case n.eor.Has(n.up.Families), n.up.PeerRestarted:
+		return true
+	case now.Sub(n.since) > longestTable:
+		return true
+	case n.up.PeerRestart > 0 || n.up.GracefulPeer != 0:
+		return false // it will send End-of-RIB
+	}
+	return now.Sub(n.lastUpdate) > quietTime
+}

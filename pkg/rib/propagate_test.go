@@ -1,0 +1,166 @@
+package rib
+
+import (
+	"testing"
+
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// The way of a route through hub00's NVA: what Route Server tells goes to the
+// kernel and to the far NVA; what the far NVA tells goes to the kernel through
+// the tunnel and to both Route Server instances, with every ASN replaced.
+func TestTwoHubs(t *testing.T) {
+	b := newBed(t)
+	b.want("static route", "fib + 10.0.210.0/24 static via 10.0.0.1 dev eth0")
+	b = newHub00(t)
+
+	b.announce(rs0, "65515", "10.0.0.0/16")
+	b.announce(rs0, "65515 12076", "10.100.0.0/16")
+	b.want("one instance",
+		"fib + 10.0.0.0/16 bgp via 10.0.0.1 dev eth0",
+		"fib + 10.100.0.0/16 bgp via 10.0.0.1 dev eth0",
+		"to 169.254.0.2 + 10.100.0.0/16 path [65515 12076] via 169.254.0.1 local-pref 100 soo")
+
+	b.announce(rs1, "65515", "10.0.0.0/16")
+	b.announce(rs1, "65515 12076", "10.100.0.0/16")
+	b.want("the other instance folds into the same gateway")
+
+	b.announce(nva, "65515 12076", "10.110.0.0/16")
+	b.want("from the far hub",
+		"fib + 10.110.0.0/16 bgp via 169.254.0.2 dev vxlan0",
+		"to 10.0.210.4 + 10.110.0.0/16 path [65001 65001 65001] via 10.0.0.4",
+		"to 10.0.210.5 + 10.110.0.0/16 path [65001 65001 65001] via 10.0.0.4")
+
+	b.withdraw(rs0, "10.100.0.0/16")
+	b.want("one instance withdraws: the other carries on")
+	b.withdraw(rs1, "10.100.0.0/16")
+	b.want("both withdrew",
+		"fib - 10.100.0.0/16",
+		"to 169.254.0.2 - 10.100.0.0/16")
+
+	b.r.PeerDown(addr(nva), false)
+	b.want("far NVA lost",
+		"fib - 10.110.0.0/16",
+		"to 10.0.210.4 - 10.110.0.0/16",
+		"to 10.0.210.5 - 10.110.0.0/16")
+}
+
+func TestOnPremisesPathPasses(t *testing.T) {
+	b := newHub00(t)
+	b.announce(rs0, "65515 12076 64580", "192.168.100.0/24")
+	b.want("private ASNs are not bogons towards Azure",
+		"fib + 192.168.100.0/24 bgp via 10.0.0.1 dev eth0",
+		"to 169.254.0.2 + 192.168.100.0/24 path [65515 12076 64580] via 169.254.0.1 local-pref 100 soo")
+	b.announce(nva, "65515 12076 64580", "192.168.200.0/24")
+	b.want("and reach the far hub's Route Server",
+		"fib + 192.168.200.0/24 bgp via 169.254.0.2 dev vxlan0",
+		"to 10.0.210.4 + 192.168.200.0/24 path [65001 65001 65001 65001] via 10.0.0.4",
+		"to 10.0.210.5 + 192.168.200.0/24 path [65001 65001 65001 65001] via 10.0.0.4")
+}
+
+// What a Route Server told never goes back to it: not to its other instance,
+// and not by way of the hub's second NVA, whatever the lists say.
+func TestLoopDomain(t *testing.T) {
+	open := policy.Chain{Accept: true}
+	b := newBed(t)
+	for _, a := range []string{rs0, rs1} {
+		b.peer(Peer{Address: addr(a), RemoteASN: 65515, Domain: "ars-hub00"}, open, open)
+		b.up(a)
+	}
+	b.peer(Peer{Address: addr(nva), RemoteASN: 65001}, open, open)
+	b.up(nva)
+	b.flush()
+
+	b.announce(rs0, "65515 12076", "10.40.0.0/16")
+	b.want("not to the other instance",
+		"fib + 10.40.0.0/16 bgp via 10.0.0.1 dev eth0",
+		"to 169.254.0.2 + 10.40.0.0/16 path [65515 12076] via 10.0.210.4 local-pref 100 soo")
+
+	b.send(nva, route.Attrs{
+		ASPath:         asPath("65515 12076"),
+		ExtCommunities: []route.ExtCommunity{siteOfOrigin(65001, "ars-hub00")},
+	}, "10.41.0.0/16")
+	b.want("marked by the hub's other NVA", "fib + 10.41.0.0/16 bgp via 169.254.0.2 dev vxlan0")
+
+	b.send(nva, route.Attrs{
+		ASPath:         asPath("65515 12076"),
+		ExtCommunities: []route.ExtCommunity{siteOfOrigin(65001, "ars-hub10")},
+	}, "10.42.0.0/16")
+	b.want("another hub's mark passes and is stripped",
+		"fib + 10.42.0.0/16 bgp via 169.254.0.2 dev vxlan0",
+		"to 10.0.210.4 + 10.42.0.0/16 path [65001 65515 12076] via 10.0.0.4",
+		"to 10.0.210.5 + 10.42.0.0/16 path [65001 65515 12076] via 10.0.0.4")
+}
+
+func TestExportAttributes(t *testing.T) {
+	b := newBed(t)
+	b.peer(Peer{Address: addr(rs0), RemoteASN: 65515}, acceptAll, acceptAll)
+	b.peer(Peer{Address: addr(nva), RemoteASN: 65001, NextHopSelf: true}, acceptAll, acceptAll)
+	b.up(rs0)
+	b.up(nva)
+	b.flush()
+	b.send(nva, route.Attrs{
+		ASPath: asPath("65515"), MED: route.Some(70), LocalPref: route.Some(300), NextHop: addr("169.254.0.9"),
+	}, "10.1.0.0/16")
+	b.want("a learned MED and LOCAL_PREF do not leave the AS",
+		"fib + 10.1.0.0/16 bgp via 169.254.0.9 dev vxlan0",
+		"to 10.0.210.4 + 10.1.0.0/16 path [65001 65515] via 10.0.0.4")
+	b.send(rs0, route.Attrs{ASPath: asPath("65515"), MED: route.Some(70)}, "10.2.0.0/16")
+	b.want("MED stays within the AS",
+		"fib + 10.2.0.0/16 bgp via 10.0.0.1 dev eth0",
+		"to 169.254.0.2 + 10.2.0.0/16 path [65515] via 169.254.0.1 local-pref 100 med 70")
+	for c, to := range map[route.Community]string{route.NoAdvertise: "", route.NoExport: nva} {
+		b.send(rs0, route.Attrs{ASPath: asPath("65515"), Communities: []route.Community{c}}, "10.3.0.0/16")
+		b.flush()
+		if got := b.r.Sent(pfx("10.3.0.0/16"), addr(nva)) != nil; got != (to == nva) {
+			t.Errorf("%s: sent to the iBGP neighbor: %v", c, got)
+		}
+	}
+	b.send(nva, route.Attrs{ASPath: asPath("65515"), Communities: []route.Community{route.NoExport}}, "10.4.0.0/16")
+	b.want("no-export stays inside", "fib + 10.4.0.0/16 bgp via 169.254.0.2 dev vxlan0")
+}
+
+func TestDefaultDeny(t *testing.T) {
+	b := newBed(t)
+	b.peer(Peer{Address: addr(rs0), RemoteASN: 65515}, policy.Chain{}, policy.Chain{})
+	b.peer(Peer{Address: addr(nva), RemoteASN: 65001}, acceptAll, acceptAll)
+	b.up(rs0)
+	b.up(nva)
+	b.flush()
+	b.announce(rs0, "65515", "10.1.0.0/16")
+	b.announce(nva, "", "10.2.0.0/16")
+	b.want("RFC 8212: no policy, nothing in and nothing out", "fib + 10.2.0.0/16 bgp via 169.254.0.2 dev vxlan0")
+	if c := b.r.Counts(addr(rs0)); c.Received != 1 || c.Accepted != 0 {
+		t.Errorf("counts %+v, want one received and none accepted", c)
+	}
+}
+
+func TestImportChecks(t *testing.T) {
+	for _, c := range []struct {
+		name, from, path, nexthop, reason string
+	}{
+		{"own AS", rs0, "65515 65001 12076", "", "AS path loop: contains own AS 65001"},
+		{"empty path", rs0, "", "", "empty AS path from an eBGP neighbor"},
+		{"first AS", rs0, "12076", "", "first AS of the path is not 65515 (enforce-first-as)"},
+		{"AS_SET", rs0, "65515 {1,2}", "", "AS path has an AS_SET (RFC 9774)"},
+		{"own next hop", rs0, "65515", "10.0.0.4", "next hop 10.0.0.4 is not usable"},
+		{"loopback next hop", rs0, "65515", "127.0.0.1", "next hop 127.0.0.1 is not usable"},
+		{"reserved ASN", rs0, "65515 23456", "", "deny-asns reserved: AS 23456"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newHub00(t)
+			a := route.Attrs{ASPath: asPath(c.path)}
+			if c.nexthop != "" {
+				a.NextHop = addr(c.nexthop)
+			}
+			b.send(c.from, a, "10.1.0.0/16")
+			b.want("rejected routes go nowhere")
+			var got string
+			b.r.From(pfx("10.1.0.0/16"), addr(c.from), func(p Path) { got = p.Rule })
+			if got != c.reason {
+				t.Errorf("reason %q, want %q", got, c.reason)
+			}
+		})
+	}
+}
