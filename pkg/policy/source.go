@@ -22,6 +22,9 @@ type PrefixList []PrefixRule
 
 // PrefixRule matches prefixes within Prefix whose length is between GE and LE.
 // GE and LE both zero: exactly Prefix. Any: every prefix of either family.
+//
+// Seq 0, here and in every other list and in route-maps, means not given: the
+// next multiple of five after the highest number so far.
 type PrefixRule struct {
 	Seq    int
 	Permit bool
@@ -42,9 +45,12 @@ type ASPathRule struct {
 	Regexp string
 }
 
-// CommunityList is a list of rules in order; no match denies. A standard rule
-// matches a route that carries all of Values; an expanded rule matches if
-// Regexp matches the text form of the communities ("65515:1 65515:2").
+// CommunityList is a list of rules by ascending Seq; no match denies. A standard
+// rule matches a route that carries all of Values; an expanded rule matches if
+// Regexp matches the text form of the communities ("65515:1 65515:2"; extended
+// ones as "RT:65515:1 SoO:65001:7"), in which "_" is as in an [ASPathRule].
+//
+// The value "internet" of a standard rule matches every route.
 type CommunityList []CommunityRule
 
 // CommunityRule is one rule of a CommunityList: either Values or Regexp.
@@ -92,46 +98,61 @@ type Match struct {
 	ASPathList         string
 	Bogons             string // "reserved", "private" or "all": path holds such an ASN
 	CommunityList      string
-	CommunityExact     bool
+	CommunityExact     bool // a rule's values are all that the route carries
+	CommunityAny       bool // one of a rule's values suffices
 	LargeCommunityList string
+	LargeExact         bool // as CommunityExact
+	LargeAny           bool // as CommunityAny
 	ExtCommunityList   string
+	ExtExact           bool // as CommunityExact
+	ExtAny             bool // as CommunityAny
 	NextHopPrefixList  string
 	NextHop            netip.Addr
 	Neighbor           netip.Addr // that the route was learned from
 	PeerGroup          string     // of that neighbor
+	Peer               netip.Addr // the neighbor whose session the policy serves
 	Source             string     // route.Source by name
-	MED                *uint32
-	LocalPref          *uint32
-	Origin             string // igp, egp, incomplete
-	PathLength         Cmp
+	MED                *uint32    // an absent MED is 0
+	LocalPref          *uint32    // an absent LOCAL_PREF is 0, as FRR has it
+	Origin             string     // igp, egp, incomplete
+	PathLength         Cmp        // route.ASPath.Len
 	Tag                *uint32
 	Role               string // RFC 9234 role of the neighbor: provider, customer, peer, rs-server, rs-client
 }
 
 // Set is the changes of a clause; zero fields change nothing.
+//
+// Within a clause the AS_PATH is replaced, then excluded from, then prepended
+// to; communities are set, then deleted, then added. Only a permit clause
+// changes anything. Later clauses see what earlier ones changed.
 type Set struct {
-	ASPathReplace        string   // "any" or ASNs separated by space or comma
-	ASPathPrepend        []uint32 // in order, leftmost first
-	ASPathPrependLast    int      // repeat the leftmost ASN so often
+	ASPathReplace        string   // "any" or ASNs separated by space or comma; each becomes the local ASN
+	ASPathPrepend        []uint32 // in order, leftmost first; the local ASN is not added by itself
+	ASPathPrependLast    int      // repeat the leftmost ASN so often, 1-10
 	ASPathExclude        []uint32
 	ASPathExcludeAll     bool
-	LocalPref            *Number
-	MED                  *Number
+	LocalPref            *Number  // a change starts from 0 if there is none, as FRR has it
+	MED                  *Number  // likewise
 	Communities          []string // replace all; "none" empties
 	CommunitiesAdd       []string
-	CommunityDelete      string // community-list
-	LargeCommunities     []string
+	CommunityDelete      string   // community-list, asked about each community alone
+	LargeCommunities     []string // as Communities
 	LargeCommunitiesAdd  []string
 	LargeCommunityDelete string
-	ExtCommunities       []string // route targets and sites of origin
-	NextHop              string   // address, "self", "unchanged", "peer"
-	Origin               string
-	Weight               *uint32
-	Tag                  *uint32
-	PreferredSource      netip.Addr // RTA_PREFSRC
-	AtomicAggregate      bool
-	AggregatorASN        uint32
-	AggregatorAddress    netip.Addr
+	ExtCommunities       []string // as Communities: route targets and sites of origin
+	ExtCommunitiesAdd    []string
+	ExtCommunityDelete   string
+	// NextHop is an address, "self", "unchanged" or "peer". An address changes
+	// routes of its own family only.
+	NextHop           string
+	NextHopIPv6       netip.Addr // for IPv6 routes, beside an IPv4 NextHop
+	Origin            string
+	Weight            *uint32
+	Tag               *uint32
+	PreferredSource   netip.Addr // RTA_PREFSRC
+	AtomicAggregate   bool
+	AggregatorASN     uint32
+	AggregatorAddress netip.Addr
 }
 
 // Number is an absolute value (Op 0) or a change by Value (Op '+' or '-').
@@ -157,7 +178,7 @@ const (
 // zero Chain denies everything, and Accept alone passes everything.
 type Chain struct {
 	Accept     bool   // a policy is configured, if only "accept"
-	DenyASNs   Bogons // with Except, before any list
+	DenyASNs   Bogons // checked against every ASN of the path, without exception
 	PrefixList string
 	ASPathList string
 	RouteMap   string
@@ -211,5 +232,7 @@ const (
 	NextHopSet                      // as Output.Attrs says
 )
 
-// Rule identifies a rule of a Program; 0 means none.
-type Rule uint32
+// Rule identifies a rule of one Program; 0 means none. Only
+// [Program.RuleText] can tell what it stands for: the lower 32 bits are a
+// number the Program gave out, the upper ones the ASN that hit, if one did.
+type Rule uint64

@@ -1,0 +1,123 @@
+package policy
+
+import (
+	"fmt"
+
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// asnRange is an inclusive range of ASNs.
+type asnRange struct{ first, last uint32 }
+
+// The IANA registry of special-purpose AS numbers, by set.
+var (
+	reservedASNs = []asnRange{
+		{0, 0},                   // RFC 7607
+		{23456, 23456},           // AS_TRANS, RFC 6793
+		{64496, 64511},           // documentation, RFC 5398
+		{65535, 65535},           // RFC 7300
+		{65536, 65551},           // documentation, RFC 5398
+		{65552, 131071},          // IANA reserved
+		{4294967295, 4294967295}, // RFC 7300
+	}
+	privateASNs = []asnRange{ // RFC 6996
+		{64512, 65534},
+		{4200000000, 4294967294},
+	}
+)
+
+// ParseBogons reads "reserved", "private" or "all", and the empty string as no
+// set at all.
+func ParseBogons(s string) (Bogons, error) {
+	switch s {
+	case "":
+		return 0, nil
+	case "reserved":
+		return Reserved, nil
+	case "private":
+		return Private, nil
+	case "all":
+		return Reserved | Private, nil
+	}
+	return 0, fmt.Errorf("%q is not a set of ASNs (want reserved, private or all)", s)
+}
+
+// String is the inverse of [ParseBogons].
+func (b Bogons) String() string {
+	switch b {
+	case Reserved:
+		return "reserved"
+	case Private:
+		return "private"
+	case Reserved | Private:
+		return "all"
+	}
+	return ""
+}
+
+// Of returns the set among b that asn belongs to, 0 if none. The private set
+// includes the ASNs of Azure's own Route Servers (65515-65520): a path learned
+// from one is refused where it applies.
+func (b Bogons) Of(asn uint32) Bogons {
+	if b&Reserved != 0 && inRanges(reservedASNs, asn) {
+		return Reserved
+	}
+	if b&Private != 0 && inRanges(privateASNs, asn) {
+		return Private
+	}
+	return 0
+}
+
+func inRanges(ranges []asnRange, asn uint32) bool {
+	for _, r := range ranges {
+		if asn >= r.first && asn <= r.last {
+			return true
+		}
+	}
+	return false
+}
+
+// bogonList matches a path that holds an ASN of the set, in a segment of any
+// type. Rule 0 is the reserved set, rule 1 the private one.
+type bogonList Bogons
+
+func (l bogonList) decide(a *route.Attrs, _ *[]byte) verdict {
+	for _, seg := range a.ASPath {
+		for _, asn := range seg.ASNs {
+			switch Bogons(l).Of(asn) {
+			case Reserved:
+				return listVerdict(0, true).withASN(asn)
+			case Private:
+				return listVerdict(1, true).withASN(asn)
+			}
+		}
+	}
+	return listVerdict(2, false)
+}
+
+func (l bogonList) ruleText(i int, asn uint32) string {
+	set := Reserved
+	if i == 1 {
+		set = Private
+	}
+	return fmt.Sprintf("deny-asns %s: AS %d", set, asn)
+}
+
+// hit names the ASN of a verdict, if there is one.
+func (l bogonList) hit(v verdict) string {
+	if !v.permit() {
+		return ""
+	}
+	return fmt.Sprintf("AS %d", v.asn())
+}
+
+func (l bogonList) label() string { return "bogons " + Bogons(l).String() }
+
+func (l bogonList) written(i int) string {
+	if i > 1 {
+		return ""
+	}
+	return [...]string{"reserved", "private"}[i]
+}
+
+func (l bogonList) looked(a *route.Attrs) string { return a.ASPath.String() }

@@ -1,0 +1,149 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// clauses compiles the clauses of m.
+func (b *builder) clauses(m *routeMap, src RouteMap) {
+	ordered, places, errs := ordered(KindRouteMap, m.name, src, func(c *Clause) *int { return &c.Seq })
+	b.errs = append(b.errs, errs...)
+	b.p.src.lists[m.label()] = ordered
+	m.base = b.name(m, len(ordered)+1)
+	m.clauses = make([]clause, len(ordered))
+	for i := range ordered {
+		b.at = Error{Kind: KindRouteMap, Name: m.name, Index: places[i].index, Seq: ordered[i].Seq}
+		b.clause(&m.clauses[i], &ordered[i])
+		m.clauses[i].next = b.next(i, ordered)
+	}
+}
+
+func (b *builder) clause(c *clause, src *Clause) {
+	c.seq, c.permit = src.Seq, src.Permit
+	b.matchLists(c, &src.Match)
+	b.matchRoute(c, &src.Match)
+	b.matchSession(c, &src.Match)
+	b.set(&c.set, &src.Set)
+	if src.Call != "" {
+		c.call = b.routeMap("call", src.Call)
+	}
+}
+
+// next returns the index of the clause that follows a match of clause i.
+func (b *builder) next(i int, clauses []Clause) int {
+	c := &clauses[i]
+	target := c.Target
+	switch {
+	case c.Next == NextStop:
+		return len(clauses)
+	case !c.Permit:
+		b.fail("next", errors.New("a deny clause ends the route-map when it matches"))
+	case c.Next == NextClause || c.Next == NextContinue && target == 0:
+		return i + 1
+	case target <= c.Seq:
+		b.fail("next", fmt.Errorf("clause %d does not come after clause %d", target, c.Seq))
+	}
+	at := slices.IndexFunc(clauses, func(c Clause) bool { return c.Seq >= target })
+	if at < 0 {
+		return len(clauses)
+	}
+	return at
+}
+
+func (c *clause) when(cond condition) { c.match = append(c.match, cond) }
+
+// whenValid adds a condition that may be no valid one.
+func (b *builder) whenValid(c *clause, field string, cond *valueCondition, err error) {
+	if err != nil {
+		b.fail(field, err)
+		return
+	}
+	c.when(cond)
+}
+
+func (b *builder) whenList(c *clause, l attrList) {
+	c.when(&listCondition{list: l, place: b.place()})
+}
+
+func (b *builder) matchLists(c *clause, m *Match) {
+	if l := b.prefixList("match.prefix-list", m.PrefixList); l != nil {
+		c.when(&prefixCondition{l})
+	}
+	if l := b.pathList("match.as-path-list", m.ASPathList); l != nil {
+		b.whenList(c, l)
+	}
+	if m.Bogons != "" {
+		set, err := ParseBogons(m.Bogons)
+		b.check("match.bogons", err)
+		b.whenList(c, bogonList(set))
+	}
+	if l := b.c.standard.list(b, "match.community-list", m.CommunityList); l != nil {
+		b.whenList(c, communityMatch[route.Community]{l, modeOf(m.CommunityExact, m.CommunityAny)})
+	}
+	if l := b.c.large.list(b, "match.large-community-list", m.LargeCommunityList); l != nil {
+		b.whenList(c, communityMatch[route.LargeCommunity]{l, modeOf(m.LargeExact, m.LargeAny)})
+	}
+	if l := b.c.ext.list(b, "match.ext-community-list", m.ExtCommunityList); l != nil {
+		b.whenList(c, communityMatch[route.ExtCommunity]{l, modeOf(m.ExtExact, m.ExtAny)})
+	}
+	if l := b.prefixList("match.next-hop-prefix-list", m.NextHopPrefixList); l != nil {
+		b.whenList(c, nextHopList{l})
+	}
+}
+
+func (b *builder) matchRoute(c *clause, m *Match) {
+	if m.NextHop.IsValid() {
+		c.when(addrCondition("next-hop", m.NextHop, func(e *eval) netip.Addr { return e.attrs.NextHop }))
+	}
+	if m.Neighbor.IsValid() {
+		c.when(addrCondition("neighbor", m.Neighbor, func(e *eval) netip.Addr { return e.in.From }))
+	}
+	if m.PeerGroup != "" {
+		c.when(wordCondition("peer-group", m.PeerGroup, func(e *eval) string { return e.in.FromGroup }))
+	}
+	if m.Source != "" {
+		cond, err := sourceCondition(m.Source)
+		b.whenValid(c, "match.source", cond, err)
+	}
+	if m.Origin != "" {
+		cond, err := originCondition(m.Origin)
+		b.whenValid(c, "match.origin", cond, err)
+	}
+	if m.PathLength.Op != "" {
+		cond, err := lengthCondition(m.PathLength)
+		b.whenValid(c, "match.path-length", cond, err)
+	}
+	if m.MED != nil {
+		c.when(numberCondition("med", *m.MED, func(e *eval) uint32 { return e.attrs.MED.Or(0) }))
+	}
+	if m.LocalPref != nil {
+		c.when(numberCondition("local-pref", *m.LocalPref, func(e *eval) uint32 { return e.attrs.LocalPref.Or(0) }))
+	}
+	if m.Tag != nil {
+		c.when(numberCondition("tag", *m.Tag, func(e *eval) uint32 { return e.out.Tag }))
+	}
+}
+
+// roles are the values of Session.Role (RFC 9234 4.1).
+var roles = []string{"provider", "customer", "peer", "rs-server", "rs-client"}
+
+func (b *builder) matchSession(c *clause, m *Match) {
+	if m.Peer.IsValid() {
+		b.p.src.session.Neighbor = b.session.Neighbor
+		neighbor := b.session.Neighbor
+		c.when(addrCondition("peer", m.Peer, func(*eval) netip.Addr { return neighbor }))
+	}
+	if m.Role != "" {
+		if !slices.Contains(roles, m.Role) {
+			b.fail("match.role", fmt.Errorf("%q is not a role (want provider, customer, peer, rs-server or rs-client)", m.Role))
+		}
+		b.p.src.session.Role = b.session.Role
+		role := b.session.Role
+		c.when(wordCondition("role", m.Role, func(*eval) string { return role }))
+	}
+}

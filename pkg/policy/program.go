@@ -1,0 +1,221 @@
+package policy
+
+import (
+	"net/netip"
+	"reflect"
+	"sort"
+
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// Program is a compiled [Chain]. It is immutable but for what it remembers of
+// attribute sets it has met, so it must be used by one goroutine at a time, and
+// every Input.Attrs must stay unchanged for ever, as an interned set does. It
+// keeps a bounded number of sets alive.
+type Program struct {
+	src    source
+	stages []stage
+
+	names   []ruleRange
+	changes int // numbers given out to changes of attributes
+	memo    memo
+	text    []byte // scratch
+	eval    eval
+}
+
+// stage is one part of a chain. It returns the rule that decided.
+type stage interface {
+	run(e *eval) (permit bool, by Rule)
+}
+
+// ruleRange is a source of rules whose rule i is number base+i.
+type ruleRange struct {
+	base Rule
+	src  ruleSource
+}
+
+// source is what a Program was compiled from, as far as its behaviour depends
+// on it.
+type source struct {
+	chain   Chain
+	session Session // only the fields that are looked at
+	lists   map[string]any
+}
+
+// eval is the state of one evaluation.
+type eval struct {
+	p     *Program
+	in    Input
+	attrs *route.Attrs // as changed so far
+	slot  *slot        // of attrs, once looked up
+	out   Output
+	trace *tracer // nil unless somebody listens
+}
+
+// Run evaluates the route. It allocates nothing for a route that is not
+// changed, and nothing for one whose attribute set was met before. Prefix must
+// have no host bits set and Attrs must not be nil.
+func (p *Program) Run(in *Input) Output {
+	return p.evaluate(in, nil)
+}
+
+func (p *Program) evaluate(in *Input, t *tracer) Output {
+	e := &p.eval
+	*e = eval{p: p, in: *in, attrs: in.Attrs, trace: t}
+	e.out = Output{Weight: in.Weight, Tag: in.Tag, Rule: ruleAccept}
+	for _, s := range p.stages {
+		permit, by := s.run(e)
+		if !permit {
+			return Output{Attrs: in.Attrs, Weight: in.Weight, Tag: in.Tag, Rule: by}
+		}
+		if by != 0 {
+			e.out.Rule = by
+		}
+	}
+	e.out.Accept = true
+	e.out.Attrs = e.attrs
+	return e.out
+}
+
+// ask returns the verdict of the list whose place in the memo is given.
+func (e *eval) ask(l attrList, place int) verdict {
+	if e.slot == nil {
+		e.slot = e.p.memo.of(e.attrs)
+	}
+	v := e.slot.verdicts[place]
+	if v == 0 {
+		v = l.decide(e.attrs, &e.p.text)
+		e.slot.verdicts[place] = v
+	}
+	return v
+}
+
+// derive applies change to the attributes, or finds what it made of them before.
+func (e *eval) derive(c *change) {
+	if e.slot == nil {
+		e.slot = e.p.memo.of(e.attrs)
+	}
+	for _, d := range e.slot.derived {
+		if d.change == c.number {
+			e.setAttrs(d.attrs)
+			return
+		}
+	}
+	to := c.apply(e.attrs)
+	e.slot.derived = append(e.slot.derived, derived{c.number, to})
+	e.setAttrs(to)
+}
+
+func (e *eval) setAttrs(a *route.Attrs) {
+	if a != e.attrs {
+		e.attrs, e.slot = a, nil
+	}
+}
+
+// RuleText names the rule as the user wrote it, with the object it belongs to:
+// "prefix-list rs-hub00 seq 5 deny 10.0.0.0/16". It is empty for 0 and for a
+// rule of another Program that this one has no number for.
+func (p *Program) RuleText(r Rule) string {
+	id := Rule(uint32(r))
+	i := sort.Search(len(p.names), func(i int) bool { return p.names[i].base > id }) - 1
+	if i < 0 {
+		return ""
+	}
+	return p.names[i].src.ruleText(int(id-p.names[i].base), uint32(r>>32))
+}
+
+// Equal reports whether both Programs were compiled from the same rules, so
+// that no route fares differently. Settings of the session that the rules do
+// not look at make no difference.
+func (p *Program) Equal(q *Program) bool {
+	return p == q || p != nil && q != nil && reflect.DeepEqual(p.src, q.src)
+}
+
+// chainRules are the rules of a chain that come from no list.
+type chainRules struct{}
+
+const (
+	ruleAccept   Rule = 1
+	ruleNoPolicy Rule = 2
+)
+
+func (chainRules) ruleText(i int, _ uint32) string {
+	switch Rule(i) {
+	case ruleAccept:
+		return "accept"
+	case ruleNoPolicy:
+		return "no policy (RFC 8212)"
+	}
+	return ""
+}
+
+// constStage gives one verdict to every route.
+type constStage struct {
+	permit bool
+	rule   Rule
+}
+
+func (s constStage) run(e *eval) (bool, Rule) {
+	if e.trace != nil {
+		e.trace.verdict(Step{Object: e.p.RuleText(s.rule)}, s.permit)
+	}
+	return s.permit, s.rule
+}
+
+// denyStage denies what a list of ASNs matches.
+type denyStage struct {
+	list  bogonList
+	place int
+	base  Rule
+}
+
+func (s *denyStage) run(e *eval) (bool, Rule) {
+	v := e.ask(s.list, s.place)
+	if e.trace != nil {
+		e.trace.verdict(Step{Object: "deny-asns " + Bogons(s.list).String(), Rule: s.list.hit(v), Value: s.list.looked(e.attrs)}, !v.permit())
+	}
+	if v.permit() {
+		return false, numbered(s.base, v)
+	}
+	return true, 0
+}
+
+// prefixStage and pathStage apply a list as a filter.
+type prefixStage struct {
+	list *prefixList
+	base Rule
+}
+
+func (s *prefixStage) run(e *eval) (bool, Rule) {
+	v := s.list.lookup(e.in.Prefix)
+	if e.trace != nil {
+		e.trace.verdict(Step{Object: s.list.label(), Rule: s.list.written(v.index()), Value: e.in.Prefix.String()}, v.permit())
+	}
+	return v.permit(), numbered(s.base, v)
+}
+
+type pathStage struct {
+	list  *pathList
+	place int
+	base  Rule
+}
+
+func (s *pathStage) run(e *eval) (bool, Rule) {
+	v := e.ask(s.list, s.place)
+	if e.trace != nil {
+		e.trace.verdict(Step{Object: s.list.label(), Rule: s.list.written(v.index()), Value: s.list.looked(e.attrs)}, v.permit())
+	}
+	return v.permit(), numbered(s.base, v)
+}
+
+func numbered(base Rule, v verdict) Rule {
+	return base + Rule(v.index()) | Rule(v.asn())<<32
+}
+
+// hostPrefix is the prefix that holds only ip, and false if ip is not valid.
+func hostPrefix(ip netip.Addr) (netip.Prefix, bool) {
+	if !ip.IsValid() {
+		return netip.Prefix{}, false
+	}
+	return netip.PrefixFrom(ip, ip.BitLen()), true
+}

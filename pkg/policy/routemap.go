@@ -1,0 +1,121 @@
+package policy
+
+import "strconv"
+
+// routeMap is a compiled [RouteMap] of one Program.
+type routeMap struct {
+	name    string
+	base    Rule
+	clauses []clause
+}
+
+// clause is a compiled [Clause].
+type clause struct {
+	seq    int
+	permit bool
+	match  []condition
+	set    setter
+	call   *routeMap
+	next   int // index of the clause that follows a match
+}
+
+// condition is one part of a clause's match. All must hold.
+type condition interface {
+	match(e *eval) bool
+	// explain tells what match looked at.
+	explain(e *eval) Step
+}
+
+func (m *routeMap) label() string { return string(KindRouteMap) + " " + m.name }
+
+func (m *routeMap) written(i int) string {
+	if i >= len(m.clauses) {
+		return implicitDeny
+	}
+	c := &m.clauses[i]
+	return action(c.permit) + " " + strconv.Itoa(c.seq)
+}
+
+func (m *routeMap) ruleText(i int, _ uint32) string {
+	if i >= len(m.clauses) {
+		return m.label() + ": no clause matched (" + implicitDeny + ")"
+	}
+	return m.label() + " " + m.written(i)
+}
+
+// run evaluates the clauses from the first on. A permit clause that matches
+// makes its changes, and the route is accepted if nothing later denies it: a
+// called route-map, or a deny clause that matches after the clause said to go
+// on. A route that matched and then finds no further match stays accepted.
+func (m *routeMap) run(e *eval) (bool, Rule) {
+	permit, by := false, m.base+Rule(len(m.clauses))
+	for i := 0; i < len(m.clauses); {
+		c := &m.clauses[i]
+		if !m.matches(i, e) {
+			i++
+			continue
+		}
+		by = m.base + Rule(i)
+		if !c.permit {
+			e.trace.verdict(Step{Object: m.label(), Rule: m.written(i)}, false)
+			return false, by
+		}
+		permit = true
+		m.change(i, e)
+		if c.call != nil {
+			if ok, inner := e.calling(c.call); !ok {
+				return false, inner
+			}
+		}
+		i = c.next
+	}
+	if !permit {
+		e.trace.verdict(Step{Object: m.label(), Rule: implicitDeny}, false)
+	}
+	return permit, by
+}
+
+func (e *eval) calling(m *routeMap) (bool, Rule) {
+	e.trace.nest(1)
+	defer e.trace.nest(-1)
+	return m.run(e)
+}
+
+func (m *routeMap) matches(i int, e *eval) bool {
+	c := &m.clauses[i]
+	for _, cond := range c.match {
+		ok := cond.match(e)
+		if e.trace != nil {
+			m.explain(cond, ok, e)
+		}
+		if !ok {
+			if e.trace != nil {
+				e.trace.add(Step{Object: m.label(), Rule: m.written(i), Verdict: NoMatch})
+			}
+			return false
+		}
+	}
+	return true
+}
+
+func (m *routeMap) explain(cond condition, ok bool, e *eval) {
+	s := cond.explain(e)
+	if ok {
+		s.Verdict = Matched
+	}
+	e.trace.nest(1)
+	e.trace.add(s)
+	e.trace.nest(-1)
+}
+
+// change makes the changes of clause i.
+func (m *routeMap) change(i int, e *eval) {
+	before := view{}
+	if e.trace != nil {
+		before = e.view()
+	}
+	m.clauses[i].set.apply(e)
+	if e.trace != nil {
+		e.trace.verdict(Step{Object: m.label(), Rule: m.written(i), Changes: before.changes(e.view())}, true)
+	}
+}

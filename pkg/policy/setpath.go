@@ -1,0 +1,57 @@
+package policy
+
+import (
+	"slices"
+
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// replaceASNs returns the path with every ASN, or those given, replaced by
+// local. Segments keep their types and lengths.
+func replaceASNs(p route.ASPath, any bool, asns []uint32, local uint32) route.ASPath {
+	out := make(route.ASPath, len(p))
+	for i, s := range p {
+		out[i] = route.Segment{Type: s.Type, ASNs: slices.Clone(s.ASNs)}
+		for j, asn := range s.ASNs {
+			if any || slices.Contains(asns, asn) {
+				out[i].ASNs[j] = local
+			}
+		}
+	}
+	return out
+}
+
+// excludeASNs returns the path without the ASNs, and without the segments that
+// become empty.
+func excludeASNs(p route.ASPath, asns []uint32) route.ASPath {
+	var out route.ASPath
+	for _, s := range p {
+		var left []uint32
+		for _, asn := range s.ASNs {
+			if !slices.Contains(asns, asn) {
+				left = append(left, asn)
+			}
+		}
+		if len(left) > 0 {
+			out = append(out, route.Segment{Type: s.Type, ASNs: left})
+		}
+	}
+	return out
+}
+
+// prependASNs puts asns before the path, the first of them leftmost.
+func prependASNs(p route.ASPath, asns []uint32) route.ASPath {
+	for _, asn := range slices.Backward(asns) {
+		p = p.Prepend(asn, 1)
+	}
+	return p
+}
+
+// repeatFirst prepends the leftmost ASN n times, if the path begins with a
+// sequence.
+func repeatFirst(p route.ASPath, n int) route.ASPath {
+	if len(p) == 0 || p[0].Type != route.ASSequence || len(p[0].ASNs) == 0 {
+		return p
+	}
+	return p.Prepend(p[0].ASNs[0], n)
+}
