@@ -74,6 +74,7 @@ func (e *Engine) Neighbors(ctx context.Context) ([]NeighborView, error) {
 func (e *Engine) neighborView(addr netip.Addr, n *neighbor) NeighborView {
 	c := e.rib.Counts(addr)
 	stats, _ := e.opt.Speaker.Stats(addr)
+	external := localASN(e.cfg, n.cfg) != n.cfg.RemoteASN
 	v := NeighborView{
 		Address: addr, Description: n.cfg.Description, PeerGroup: n.cfg.PeerGroup, Domain: n.cfg.Domain,
 		RemoteASN: n.cfg.RemoteASN, LocalASN: localASN(e.cfg, n.cfg), LocalAddress: n.cfg.LocalAddress,
@@ -82,7 +83,7 @@ func (e *Engine) neighborView(addr netip.Addr, n *neighbor) NeighborView {
 		HoldTime: n.cfg.HoldTime, Keepalive: n.cfg.Keepalive, Families: n.cfg.Families,
 		Received: c.Received, Accepted: c.Accepted, Rejected: c.Received - c.Accepted,
 		Stale: c.Stale, Advertised: c.Advertised, MaxPrefix: n.cfg.MaximumPrefix, EndOfRIB: n.eor,
-		ImportPolicy: n.cfg.Import.String(), ExportPolicy: n.cfg.Export.String(),
+		ImportPolicy: policyText(n.cfg.Import, external), ExportPolicy: policyText(n.cfg.Export, external),
 		Settings: settings(n),
 	}
 	if n.held != "" {

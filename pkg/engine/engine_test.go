@@ -1,0 +1,339 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	routeServer = netip.MustParseAddr("10.0.210.4")
+	farNVA      = netip.MustParseAddr("169.254.0.2")
+	prefix      = netip.MustParsePrefix("10.1.0.0/16")
+)
+
+// ports stands at both of the engine's ports and writes down what arrives.
+type ports struct {
+	events chan speaker.Event
+	mu     sync.Mutex
+	routes map[netip.Prefix]*fib.Route
+	sent   map[netip.Addr]map[netip.Prefix]*route.Attrs
+	eor    []netip.Addr
+	resets []speaker.Notification
+	wanted []speaker.Neighbor
+	inSync bool
+}
+
+func (p *ports) Events() <-chan speaker.Event { return p.events }
+
+func (p *ports) Configure(n []speaker.Neighbor) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wanted = n
+	return nil
+}
+
+func (p *ports) Send(to netip.Addr, changes []speaker.Change) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range changes {
+		if p.sent[to] == nil {
+			p.sent[to] = map[netip.Prefix]*route.Attrs{}
+		}
+		if p.sent[to][c.Prefix] = c.Attrs; c.Attrs == nil {
+			delete(p.sent[to], c.Prefix)
+		}
+	}
+}
+
+func (p *ports) SendEndOfRIB(to netip.Addr, _ route.Family) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.eor = append(p.eor, to)
+}
+
+func (p *ports) Reset(_ netip.Addr, n speaker.Notification) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.resets = append(p.resets, n)
+}
+
+func (p *ports) Stats(netip.Addr) (speaker.Stats, bool) { return speaker.Stats{}, true }
+
+func (p *ports) UpdateRoutes(changes []fib.Change) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range changes {
+		if p.routes[c.Prefix] = c.Route; c.Route == nil {
+			delete(p.routes, c.Prefix)
+		}
+	}
+}
+
+func (p *ports) InSync() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.inSync = true
+}
+
+func (p *ports) synced() bool {
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.inSync
+}
+
+func hub00() *config.Config {
+	accept := policy.Chain{Accept: true}
+	common := config.Settings{
+		Families: route.IPv4, HoldTime: 180 * time.Second, Keepalive: 60 * time.Second, Import: accept, Export: accept,
+	}
+	rs, nva := common, common
+	rs.RemoteASN, rs.Domain, rs.MaximumPrefix = 65515, "ars-hub00", 3
+	nva.RemoteASN, nva.NextHopSelf, nva.GracefulRestart, nva.RestartTime = 65001, true, true, 120*time.Second
+	return &config.Config{
+		ASN: 65001, RouterID: netip.MustParseAddr("10.0.0.4"),
+		Kernel: config.Kernel{Metric: 20, MaxPaths: 16},
+		Neighbors: []config.Neighbor{
+			{Address: routeServer, Settings: rs},
+			{Address: farNVA, Settings: nva},
+		},
+	}
+}
+
+// run starts an engine with hub00's neighbors in a bubble of its own time.
+func run(t *testing.T, restarting bool, story func(*testing.T, *Engine, *ports)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		p := &ports{
+			events: make(chan speaker.Event), routes: map[netip.Prefix]*fib.Route{},
+			sent: map[netip.Addr]map[netip.Prefix]*route.Attrs{},
+		}
+		e := New(Options{
+			Interner: route.NewInterner(), Speaker: p, Forwarding: p,
+			Log: slog.New(slog.DiscardHandler), Restarting: restarting,
+		}, hub00())
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- e.Run(ctx) }()
+		e.SetFacts(fib.Facts{
+			Links: []fib.Link{{Index: 2, Name: "eth0", Up: true}, {Index: 3, Name: "vxlan0", Up: true}},
+			Routes: []fib.KernelRoute{
+				{Prefix: netip.MustParsePrefix("10.0.0.0/16"), Hops: []fib.NextHop{{Link: 2}}},
+				{Prefix: netip.MustParsePrefix("169.254.0.0/24"), Hops: []fib.NextHop{{Link: 3}}},
+			},
+		})
+		if err := e.Apply(ctx, hub00()); err != nil {
+			t.Fatal(err)
+		}
+		story(t, e, p)
+		cancel()
+		<-done
+	})
+}
+
+func (p *ports) establish(peer netip.Addr, graceful, restarted bool) {
+	ev := &speaker.Established{
+		From: speaker.From{Peer: peer}, LocalAddress: netip.MustParseAddr("10.0.0.4"),
+		RemoteID: peer, Families: route.IPv4, HoldTime: 180 * time.Second, PeerRestarted: restarted,
+	}
+	if graceful {
+		ev.GracefulPeer, ev.PeerRestart, ev.Preserved = route.IPv4, 120*time.Second, route.IPv4
+	}
+	p.events <- ev
+}
+
+func (p *ports) announce(from netip.Addr, prefixes ...netip.Prefix) {
+	path := route.NewASPath(65515)
+	p.events <- &speaker.Update{
+		From:  speaker.From{Peer: from},
+		Attrs: &route.Attrs{ASPath: path, NextHop: from}, Announced: prefixes,
+	}
+	synctest.Wait()
+}
+
+func (p *ports) hasRoute() bool {
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.routes[prefix] != nil
+}
+
+func TestEngineCarriesRoutes(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		p.establish(routeServer, false, false)
+		p.establish(farNVA, true, false)
+		p.announce(farNVA, prefix)
+		if !p.hasRoute() {
+			t.Error("no route for the kernel")
+		}
+		if p.sent[routeServer][prefix] == nil {
+			t.Error("not advertised to the Route Server")
+		}
+		p.events <- &speaker.Down{From: speaker.From{Peer: farNVA}, Reason: "Cease"}
+		if p.hasRoute() {
+			t.Error("route stays after the session is lost")
+		}
+	})
+}
+
+// RFC 4724: routes of a restarting helper stay until End-of-RIB, or until its
+// restart time is over.
+func TestEngineKeepsRoutesOverRestart(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		p.establish(farNVA, true, false)
+		p.announce(farNVA, prefix)
+		p.events <- &speaker.Down{From: speaker.From{Peer: farNVA}, Graceful: true}
+		if !p.hasRoute() {
+			t.Fatal("route went at once")
+		}
+		time.Sleep(119 * time.Second)
+		if !p.hasRoute() {
+			t.Fatal("route went before the restart time")
+		}
+		time.Sleep(2 * time.Second)
+		if p.hasRoute() {
+			t.Fatal("route stays after the restart time")
+		}
+		p.establish(farNVA, true, true)
+		p.announce(farNVA, prefix)
+		p.events <- &speaker.Down{From: speaker.From{Peer: farNVA}, Graceful: true}
+		p.establish(farNVA, true, true)
+		if !p.hasRoute() {
+			t.Fatal("route went before End-of-RIB")
+		}
+		p.events <- &speaker.EndOfRIB{From: speaker.From{Peer: farNVA}, Family: route.IPv4}
+		if p.hasRoute() {
+			t.Fatal("route not announced again stays after End-of-RIB")
+		}
+	})
+}
+
+// In sync: End-of-RIB from who sends it, three quiet seconds from who does not.
+// A restarted engine holds its own End-of-RIB back until then.
+func TestEngineInSync(t *testing.T) {
+	run(t, true, func(t *testing.T, e *Engine, p *ports) {
+		p.establish(routeServer, false, false)
+		p.establish(farNVA, true, false)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if p.synced() || len(p.eor) > 0 {
+			t.Fatalf("in sync %v, %d End-of-RIB, before the far NVA's End-of-RIB", p.synced(), len(p.eor))
+		}
+		p.events <- &speaker.EndOfRIB{From: speaker.From{Peer: farNVA}, Family: route.IPv4}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if !p.synced() {
+			t.Fatal("not in sync after End-of-RIB and three quiet seconds")
+		}
+		slices.SortFunc(p.eor, netip.Addr.Compare)
+		if !slices.Equal(p.eor, []netip.Addr{routeServer, farNVA}) {
+			t.Errorf("End-of-RIB sent to %v", p.eor)
+		}
+	})
+}
+
+// Two NVAs that start together do not wait for each other's End-of-RIB.
+func TestEngineInSyncBothRestarted(t *testing.T) {
+	run(t, true, func(t *testing.T, e *Engine, p *ports) {
+		p.establish(routeServer, false, false)
+		p.establish(farNVA, true, true)
+		time.Sleep(4 * time.Second)
+		synctest.Wait()
+		if !p.synced() {
+			t.Error("waits for a neighbor that waits for us")
+		}
+	})
+}
+
+// A neighbor that stays down counts after its hold time.
+func TestEngineInSyncNeighborDown(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		p.establish(routeServer, false, false)
+		time.Sleep(179 * time.Second)
+		synctest.Wait()
+		if p.synced() {
+			t.Fatal("in sync before the hold time of a neighbor that is down")
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if !p.synced() {
+			t.Fatal("never in sync with a neighbor down")
+		}
+	})
+}
+
+func TestEngineMaximumPrefix(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		p.establish(routeServer, false, false)
+		var many []netip.Prefix
+		for i := range 4 {
+			many = append(many, netip.PrefixFrom(netip.AddrFrom4([4]byte{11, byte(i), 0, 0}), 16))
+		}
+		p.announce(routeServer, many...)
+		if len(p.resets) != 1 || p.resets[0].Code != 6 || p.resets[0].Subcode != 1 {
+			t.Fatalf("resets %+v, want Cease/Maximum Number of Prefixes Reached", p.resets)
+		}
+		views, err := e.Neighbors(t.Context())
+		if err != nil || views[0].Reason != "maximum-prefix 3 exceeded" || !views[0].Shutdown {
+			t.Errorf("neighbor shows %q, shutdown %v, %v", views[0].Reason, views[0].Shutdown, err)
+		}
+		if err := e.SetShutdown(t.Context(), routeServer, false, ""); err != nil || p.wanted[0].Disabled {
+			t.Errorf("enable: %v, disabled %v", err, p.wanted[0].Disabled)
+		}
+	})
+}
+
+// A configuration whose policies do not compile changes nothing.
+func TestEngineRefusesBadPolicy(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		bad := hub00()
+		bad.Neighbors = bad.Neighbors[:1]
+		bad.Neighbors[0].Import = policy.Chain{RouteMap: "missing"}
+		if err := e.Apply(t.Context(), bad); err == nil {
+			t.Fatal("accepted")
+		}
+		if s, _ := e.Status(t.Context()); s.Neighbors != 2 {
+			t.Errorf("%d neighbors after a refused configuration, want 2", s.Neighbors)
+		}
+	})
+}
+
+func TestEngineReads(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		p.establish(farNVA, true, false)
+		p.announce(farNVA, prefix)
+		for _, table := range []Table{LocRIB, AdjRIBIn, AdjRIBInAccepted} {
+			n := 0
+			err := e.Routes(t.Context(), Query{Table: table, Neighbor: farNVA}, func(v PathView) error {
+				n++
+				if v.Prefix != prefix || !v.Best || v.NextHops[0] != "via 169.254.0.2 dev vxlan0" {
+					t.Errorf("table %d: %+v", table, v)
+				}
+				return nil
+			})
+			if err != nil || n != 1 {
+				t.Errorf("table %d: %d routes, %v", table, n, err)
+			}
+		}
+		err := e.Routes(t.Context(), Query{Table: AdjRIBOut, Neighbor: netip.MustParseAddr("1.2.3.4")}, nil)
+		if err == nil {
+			t.Error("an unknown neighbor is no error")
+		}
+	})
+}
