@@ -1,0 +1,62 @@
+package gobgp
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+)
+
+// CloseOptions say how to part from the neighbors.
+type CloseOptions struct {
+	// Graceful closes the TCP connections of neighbors with which graceful
+	// restart was negotiated without a NOTIFICATION, so that they keep our
+	// routes (RFC 4724 4.1).
+	Graceful bool
+	// Message goes to all other neighbors with Cease/Administrative Shutdown
+	// (RFC 9003). It may be empty.
+	Message string
+}
+
+// Close ends all sessions and the Speaker, and closes the queue of events. It
+// returns early, with the context's error, if ctx ends first; what is left ends
+// in the background.
+func (s *Speaker) Close(ctx context.Context, o CloseOptions) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	for _, l := range s.listeners {
+		l.Close()
+	}
+	n := cease(bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN)
+	n.Message = o.Message
+	peers := slices.Collect(maps.Values(s.peers))
+	for _, p := range peers {
+		p.stop <- farewellOrder{notification: n, graceful: o.Graceful}
+	}
+	peers = slices.AppendSeq(peers, maps.Values(s.leaving))
+	clear(s.peers)
+	s.mu.Unlock()
+	s.cancel() // dials, and Down events nobody reads
+
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		for _, p := range peers {
+			<-p.done
+		}
+		s.engine.stop()
+		s.background.Wait()
+		close(s.events)
+	}()
+	select {
+	case <-closed:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

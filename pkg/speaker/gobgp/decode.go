@@ -1,0 +1,252 @@
+package gobgp
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// decoder makes events of the UPDATEs of one session. Prefixes and the frame of
+// attributes are read here; what an attribute holds is GoBGP's to parse, and
+// only once per set: attributes come back from a cache by their raw octets.
+type decoder struct {
+	decoderOptions
+	cache attrCache
+	key   []byte
+	rest  []byte
+}
+
+type decoderOptions struct {
+	interner  *route.Interner
+	from      speaker.From
+	families  route.Family
+	internal  bool // iBGP
+	twoOctet  bool // the peer knows no 4-octet ASNs
+	loopback  bool // both ends are loopback addresses, so next hops may be
+	v6NextHop bool // IPv4 routes may have IPv6 next hops
+}
+
+func newDecoder(o decoderOptions) *decoder { return &decoder{decoderOptions: o} }
+
+// update decodes the body of an UPDATE and emits what it says. Errors follow
+// RFC 7606: one that is returned ends the session, the others are in the event.
+func (d *decoder) update(body []byte, emit func(speaker.Event) bool) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = malformed(bgp.BGP_ERROR_SUB_MALFORMED_ATTRIBUTE_LIST, nil, "UPDATE cannot be decoded: %v", r)
+		}
+	}()
+	u, err := d.split(body)
+	if err != nil {
+		return err
+	}
+	if u.eor != 0 {
+		if d.families.Has(u.eor) {
+			emit(speaker.EndOfRIB{From: d.from, Family: u.eor})
+		}
+		return nil
+	}
+	return d.emit(u, emit)
+}
+
+func malformed(subcode uint8, data []byte, format string, args ...any) *fault {
+	return &fault{bgp.BGP_ERROR_UPDATE_MESSAGE_ERROR, subcode, data, fmt.Sprintf(format, args...)}
+}
+
+// parts is an UPDATE taken apart.
+type parts struct {
+	eor       route.Family
+	withdrawn []netip.Prefix
+	nlri      []netip.Prefix // of the NLRI field
+	reach     []netip.Prefix // of MP_REACH_NLRI
+	nextHop   netip.Addr     // of MP_REACH_NLRI
+	attrs     []byte         // without MP_REACH_NLRI and MP_UNREACH_NLRI
+	truncated string         // why the attributes end early (RFC 7606 4)
+	mpSeen    bool           // has MP_REACH_NLRI, of whatever family
+}
+
+// split reads the three fields of an UPDATE (RFC 4271 4.3).
+func (d *decoder) split(body []byte) (u parts, err error) {
+	withdrawn, rest, ok := cut(body)
+	if !ok {
+		return u, malformed(bgp.BGP_ERROR_SUB_MALFORMED_ATTRIBUTE_LIST, nil, "withdrawn routes exceed the message")
+	}
+	attrs, nlri, ok := cut(rest)
+	if !ok {
+		return u, malformed(bgp.BGP_ERROR_SUB_MALFORMED_ATTRIBUTE_LIST, nil, "path attributes exceed the message")
+	}
+	if len(body) == 4 {
+		u.eor = route.IPv4
+		return u, nil
+	}
+	if u.withdrawn, err = parsePrefixes(withdrawn, route.IPv4); err != nil {
+		return u, err
+	}
+	if u.nlri, err = parsePrefixes(nlri, route.IPv4); err != nil {
+		return u, err
+	}
+	if !d.families.Has(route.IPv4) {
+		u.withdrawn, u.nlri = nil, nil
+	}
+	return u, d.walk(attrs, &u, len(withdrawn)+len(nlri) == 0)
+}
+
+// cut splits off a field that is preceded by its length.
+func cut(b []byte) (field, rest []byte, ok bool) {
+	if len(b) < 2 {
+		return nil, nil, false
+	}
+	n := int(binary.BigEndian.Uint16(b))
+	if b = b[2:]; len(b) < n {
+		return nil, nil, false
+	}
+	return b[:n], b[n:], true
+}
+
+// walk takes MP_REACH_NLRI and MP_UNREACH_NLRI out of the attributes. alone
+// says that there are no other fields, as in an End-of-RIB.
+func (d *decoder) walk(attrs []byte, u *parts, alone bool) error {
+	d.rest = d.rest[:0]
+	var seen [2]bool
+	for b := attrs; len(b) > 0; {
+		size, value, why := frameAttr(b)
+		if why != "" {
+			u.truncated = why
+			break
+		}
+		whole := b[:size]
+		b = b[size:]
+		switch bgp.BGPAttrType(whole[1]) {
+		case bgp.BGP_ATTR_TYPE_MP_REACH_NLRI:
+			if seen[0] {
+				return malformed(bgp.BGP_ERROR_SUB_MALFORMED_ATTRIBUTE_LIST, nil, "MP_REACH_NLRI appears twice")
+			}
+			seen[0] = true
+			if err := d.mpReach(value, u); err != nil {
+				return err
+			}
+		case bgp.BGP_ATTR_TYPE_MP_UNREACH_NLRI:
+			if seen[1] {
+				return malformed(bgp.BGP_ERROR_SUB_MALFORMED_ATTRIBUTE_LIST, nil, "MP_UNREACH_NLRI appears twice")
+			}
+			seen[1] = true
+			if err := d.mpUnreach(value, u, alone && len(whole) == len(attrs)); err != nil {
+				return err
+			}
+		default:
+			d.rest = append(d.rest, whole...)
+		}
+	}
+	u.attrs, u.mpSeen = d.rest, seen[0]
+	return nil
+}
+
+// frameAttr returns the length of the first attribute in b, and its value; or
+// why it does not fit.
+func frameAttr(b []byte) (size int, value []byte, why string) {
+	header := 3
+	if b[0]&flagExtended != 0 {
+		header = 4
+	}
+	if len(b) < header {
+		return 0, nil, "path attributes end within an attribute header"
+	}
+	n := int(b[2])
+	if header == 4 {
+		n = int(binary.BigEndian.Uint16(b[2:]))
+	}
+	if len(b) < header+n {
+		return 0, nil, fmt.Sprintf("length of path attribute %d exceeds the path attributes", b[1])
+	}
+	return header + n, b[header : header+n], ""
+}
+
+// mpReach reads MP_REACH_NLRI (RFC 4760 3). Whatever is wrong with it, the
+// prefixes it meant are unknown, so the session must end (RFC 7606 5.3, 7.11).
+func (d *decoder) mpReach(v []byte, u *parts) error {
+	if len(v) < 5 || len(v) < 5+int(v[3]) {
+		return malformed(bgp.BGP_ERROR_SUB_OPTIONAL_ATTRIBUTE_ERROR, nil, "MP_REACH_NLRI is too short")
+	}
+	family := familyOf(binary.BigEndian.Uint16(v), v[2])
+	if family == 0 || !d.families.Has(family) {
+		return nil
+	}
+	hop, nlri := v[4:4+int(v[3])], v[5+int(v[3]):]
+	switch {
+	case len(hop) == 16, len(hop) == 32: // global, and perhaps link-local (RFC 2545 3)
+		u.nextHop, _ = netip.AddrFromSlice(hop[:16])
+	case len(hop) == 4 && family == route.IPv4:
+		u.nextHop, _ = netip.AddrFromSlice(hop)
+	default:
+		return malformed(bgp.BGP_ERROR_SUB_OPTIONAL_ATTRIBUTE_ERROR, nil, "MP_REACH_NLRI has a next hop of %d octets", len(hop))
+	}
+	var err error
+	u.reach, err = parsePrefixes(nlri, family)
+	return err
+}
+
+// mpUnreach reads MP_UNREACH_NLRI (RFC 4760 4). Empty, and with nothing else in
+// the message, it is an End-of-RIB (RFC 4724 2).
+func (d *decoder) mpUnreach(v []byte, u *parts, alone bool) error {
+	if len(v) < 3 {
+		return malformed(bgp.BGP_ERROR_SUB_OPTIONAL_ATTRIBUTE_ERROR, nil, "MP_UNREACH_NLRI is too short")
+	}
+	family := familyOf(binary.BigEndian.Uint16(v), v[2])
+	if family == 0 || !d.families.Has(family) {
+		return nil
+	}
+	if len(v) == 3 && alone {
+		u.eor = family
+		return nil
+	}
+	gone, err := parsePrefixes(v[3:], family)
+	u.withdrawn = append(u.withdrawn, gone...)
+	return err
+}
+
+// parsePrefixes reads a list of prefixes (RFC 4271 4.3). Bits behind the length
+// are cleared, as they carry no meaning.
+func parsePrefixes(b []byte, family route.Family) ([]netip.Prefix, error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
+	longest := 32
+	if family == route.IPv6 {
+		longest = 128
+	}
+	out := make([]netip.Prefix, 0, countPrefixes(b))
+	for len(b) > 0 {
+		bits := int(b[0])
+		n := 1 + (bits+7)/8
+		if bits > longest || n > len(b) {
+			return nil, malformed(bgp.BGP_ERROR_SUB_INVALID_NETWORK_FIELD, nil, "prefix of length %d in %d octets", bits, len(b)-1)
+		}
+		var addr netip.Addr
+		if family == route.IPv4 {
+			var ip [4]byte
+			copy(ip[:], b[1:n])
+			addr = netip.AddrFrom4(ip)
+		} else {
+			var ip [16]byte
+			copy(ip[:], b[1:n])
+			addr = netip.AddrFrom16(ip)
+		}
+		p, _ := addr.Prefix(bits)
+		out = append(out, p)
+		b = b[n:]
+	}
+	return out, nil
+}
+
+func countPrefixes(b []byte) int {
+	n := 0
+	for i := 0; i < len(b); i += 1 + (int(b[i])+7)/8 {
+		n++
+	}
+	return n
+}

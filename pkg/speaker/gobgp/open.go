@@ -1,0 +1,160 @@
+package gobgp
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// open is what nvad wants to know of a received OPEN (RFC 4271 4.2). Whether
+// the OPEN is acceptable is GoBGP's to say.
+type open struct {
+	id         netip.Addr
+	asn        uint32
+	holdTime   time.Duration
+	families   route.Family
+	fourOctet  bool // RFC 6793
+	refresh    bool // RFC 2918
+	extended   bool // RFC 8654
+	v6NextHops bool // IPv4 routes with IPv6 next hops (RFC 8950)
+	graceful   bool // RFC 4724
+	restarted  bool
+	restart    time.Duration
+	keeps      route.Family // families of the graceful restart capability
+	preserved  route.Family // of these, with the F bit
+	names      []string
+}
+
+// parseOpen reads an OPEN. A panic of the decoder is an error like any other,
+// but one after which GoBGP must not see the message: the second result is
+// false then.
+func parseOpen(m message) (o open, safe bool, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			safe, err = false, fmt.Errorf("OPEN cannot be decoded: %v", r)
+		}
+	}()
+	body := &bgp.BGPOpen{}
+	if err := body.DecodeFromBytes(m.body()); err != nil {
+		return open{}, true, err
+	}
+	o = open{id: body.ID, asn: uint32(body.MyAS), holdTime: time.Duration(body.HoldTime) * time.Second}
+	multiprotocol := false
+	for _, param := range body.OptParams {
+		caps, ok := param.(*bgp.OptionParameterCapability)
+		if !ok {
+			continue
+		}
+		for _, c := range caps.Capability {
+			multiprotocol = multiprotocol || c.Code() == bgp.BGP_CAP_MULTIPROTOCOL
+			o.add(c)
+		}
+	}
+	if !multiprotocol {
+		o.families = route.IPv4 // RFC 4760 8
+	}
+	return o, true, nil
+}
+
+func (o *open) add(c bgp.ParameterCapabilityInterface) {
+	o.names = append(o.names, capabilityName(c))
+	switch c := c.(type) {
+	case *bgp.CapMultiProtocol:
+		o.families |= familyOf(c.CapValue.Afi(), c.CapValue.Safi())
+	case *bgp.CapFourOctetASNumber:
+		o.fourOctet, o.asn = true, c.CapValue
+	case *bgp.CapRouteRefresh:
+		o.refresh = true
+	case *bgp.CapExtendedMessage:
+		o.extended = true
+	case *bgp.CapExtendedNexthop:
+		for _, t := range c.Tuples {
+			o.v6NextHops = o.v6NextHops || t.NLRIAFI == bgp.AFI_IP && t.NLRISAFI == bgp.SAFI_UNICAST && t.NexthopAFI == bgp.AFI_IP6
+		}
+	case *bgp.CapGracefulRestart:
+		o.graceful, o.restarted = true, c.Flags&0x8 != 0
+		o.restart = time.Duration(c.Time) * time.Second
+		o.keeps, o.preserved = 0, 0
+		for _, t := range c.Tuples {
+			f := familyOf(t.AFI, t.SAFI)
+			o.keeps |= f
+			if t.Flags&0x80 != 0 {
+				o.preserved |= f
+			}
+		}
+	}
+}
+
+// familyOf is 0 for families nvad does not speak.
+func familyOf(afi uint16, safi uint8) route.Family {
+	if safi != bgp.SAFI_UNICAST {
+		return 0
+	}
+	switch afi {
+	case bgp.AFI_IP:
+		return route.IPv4
+	case bgp.AFI_IP6:
+		return route.IPv6
+	}
+	return 0
+}
+
+// capabilityNames are the names of the IANA registry of capability codes.
+var capabilityNames = map[bgp.BGPCapabilityCode]string{
+	1: "Multiprotocol Extensions", 2: "Route Refresh", 3: "Outbound Route Filtering", 5: "Extended Next Hop Encoding",
+	6: "Extended Message", 7: "BGPsec", 8: "Multiple Labels", 9: "BGP Role", 64: "Graceful Restart", 65: "4-octet AS Number",
+	66: "Dynamic Capability", 67: "Dynamic Capability", 68: "Multisession BGP", 69: "ADD-PATH", 70: "Enhanced Route Refresh",
+	71: "Long-Lived Graceful Restart", 73: "FQDN", 75: "Software Version", 76: "PATHS-LIMIT", 128: "Route Refresh (pre-standard)",
+}
+
+func capabilityName(c bgp.ParameterCapabilityInterface) string {
+	name, ok := capabilityNames[c.Code()]
+	if !ok {
+		return fmt.Sprintf("code %d", c.Code())
+	}
+	if mp, ok := c.(*bgp.CapMultiProtocol); ok {
+		if f := familyOf(mp.CapValue.Afi(), mp.CapValue.Safi()); f != 0 {
+			return name + " (" + f.String() + ")"
+		}
+		return fmt.Sprintf("%s (AFI %d SAFI %d)", name, mp.CapValue.Afi(), mp.CapValue.Safi())
+	}
+	return name
+}
+
+const openHoldOffset = headerLen + 3
+
+// clearHoldTime makes the hold time of an OPEN 0. With the 0 in either OPEN the
+// session runs without hold and keepalive timers (RFC 4271 4.2).
+func clearHoldTime(m message) { binary.BigEndian.PutUint16(m[openHoldOffset:], 0) }
+
+// setRestarting sets the R bit and every F bit in the graceful restart
+// capability of our own OPEN (RFC 4724 3). The OPEN is GoBGP's: one optional
+// parameter per list of capabilities, with lengths of one octet.
+func setRestarting(m message) {
+	params := m[headerLen+10:]
+	for len(params) >= 2 && len(params) >= 2+int(params[1]) {
+		value := params[2 : 2+int(params[1])]
+		if params[0] == bgp.BGP_OPT_CAPABILITY {
+			setRestartingBits(value)
+		}
+		params = params[2+int(params[1]):]
+	}
+}
+
+func setRestartingBits(caps []byte) {
+	for len(caps) >= 2 && len(caps) >= 2+int(caps[1]) {
+		value := caps[2 : 2+int(caps[1])]
+		if bgp.BGPCapabilityCode(caps[0]) == bgp.BGP_CAP_GRACEFUL_RESTART && len(value) >= 2 {
+			value[0] |= 0x80
+			for t := value[2:]; len(t) >= 4; t = t[4:] {
+				t[3] |= 0x80
+			}
+		}
+		caps = caps[2+int(caps[1]):]
+	}
+}

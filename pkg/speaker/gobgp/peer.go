@@ -1,0 +1,328 @@
+package gobgp
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// peer is one configured neighbor. Its goroutine, run, owns dialling and which
+// connection is the session; other goroutines reach it through the channels.
+type peer struct {
+	cfg      speaker.Neighbor
+	sp       *Speaker
+	log      *slog.Logger
+	counters *counters
+	previous *peer // of the same address, which must be gone first
+
+	incoming chan net.Conn // accepted
+	active   chan struct{} // GoBGP's state machine takes a connection
+	resets   chan speaker.Notification
+	hint     chan struct{}
+	stop     chan farewellOrder
+	done     chan struct{}
+
+	session atomic.Pointer[session] // for Send
+
+	// The rest is run's alone.
+	dialled chan dialResult
+	peeked  chan *peek
+	phase   chan *session
+	ended   chan *session
+	dialing context.CancelFunc
+	dials   sync.WaitGroup
+	ready   bool
+	current *session
+	waiting net.Conn // first connection, while GoBGP is not ready
+	waitOur bool     // waiting was dialled
+	second  *peek
+	backoff backoff
+	redial  *time.Timer
+	verdict *time.Timer // the established session has until then to prove dead
+	news    *speaker.StateChanged
+	state   speaker.StateChanged // the last told
+}
+
+// farewellOrder tells run to end.
+type farewellOrder struct {
+	notification *speaker.Notification
+	graceful     bool // no NOTIFICATION if graceful restart was negotiated
+}
+
+func newPeer(sp *Speaker, cfg speaker.Neighbor, previous *peer) *peer {
+	p := &peer{
+		cfg:      cfg,
+		sp:       sp,
+		log:      sp.opts.Log.With(keyNeighbor, cfg.Address.String()),
+		counters: new(counters),
+		previous: previous,
+		incoming: make(chan net.Conn, 4),
+		active:   make(chan struct{}, 1),
+		resets:   make(chan speaker.Notification, 1),
+		hint:     make(chan struct{}, 1),
+		stop:     make(chan farewellOrder, 1),
+		done:     make(chan struct{}),
+		dialled:  make(chan dialResult, 1),
+		peeked:   make(chan *peek, 1),
+		phase:    make(chan *session, 1),
+		ended:    make(chan *session, 1),
+		redial:   newStoppedTimer(),
+		verdict:  newStoppedTimer(),
+	}
+	if previous != nil {
+		p.counters = previous.counters
+	}
+	return p
+}
+
+func newStoppedTimer() *time.Timer {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
+}
+
+// run is the neighbor's goroutine.
+func (p *peer) run() {
+	defer close(p.done)
+	if p.previous != nil {
+		<-p.previous.done
+		p.previous = nil
+	}
+	p.counters.changed()
+	p.enlist()
+	p.dial()
+	for {
+		select {
+		case order := <-p.stop:
+			p.leave(order)
+			return
+		case <-p.active:
+			p.ready = true
+			p.handOver()
+		case conn := <-p.incoming:
+			p.connected(conn, false)
+		case r := <-p.dialled:
+			p.dialDone(r)
+		case k := <-p.peeked:
+			p.peekDone(k)
+		case <-p.phase:
+			p.judge()
+		case s := <-p.ended:
+			p.sessionEnded(s)
+		case n := <-p.resets:
+			p.reset(n)
+		case <-p.hint:
+			p.backoff.unreachable = 0
+			p.dial()
+		case <-p.redial.C:
+			p.dial()
+		case <-p.verdict.C:
+			p.refuseSecond("the established session is alive")
+		case p.newsChannel() <- p.newsEvent():
+			p.news = nil
+		}
+	}
+}
+
+// enlist gives GoBGP a fresh state machine for the neighbor, one that owes no
+// idle hold time.
+func (p *peer) enlist() {
+	p.ready = false
+	select {
+	case <-p.active: // of the machine before
+	default:
+	}
+	if err := p.sp.engine.add(p.cfg); err != nil {
+		p.log.Error("neighbor not accepted by the session engine", keyReason, err)
+	}
+}
+
+// connected takes a new connection: the first one becomes the session, a second
+// one has to be judged.
+func (p *peer) connected(conn net.Conn, ours bool) {
+	switch {
+	case p.current == nil && p.waiting == nil:
+		p.waiting, p.waitOur = conn, ours
+		p.handOver()
+	case p.current == nil:
+		// GoBGP is about to become ready. What the peer opened last is alive.
+		p.waiting.Close()
+		p.waiting, p.waitOur = conn, ours
+	default:
+		p.contest(conn, ours)
+	}
+}
+
+// handOver starts the session on the connection that waits, if GoBGP is ready.
+func (p *peer) handOver() {
+	if !p.ready || p.waiting == nil || p.current != nil {
+		return
+	}
+	conn := p.waiting
+	p.waiting = nil
+	p.start(conn, p.waitOur)
+}
+
+// start makes conn the session.
+func (p *peer) start(conn net.Conn, ours bool) {
+	p.news = nil
+	p.redial.Stop()
+	s := &session{
+		cfg:     p.cfg,
+		dialled: ours,
+		sp:      p.sp,
+		log:     p.log,
+		phase:   p.phase,
+		number:  p.sp.sessions.Add(1),
+		out:     newQueue(),
+		tap: newTap(conn, tapOptions{
+			counters:   p.counters,
+			noHold:     p.cfg.HoldTime == 0,
+			restarting: p.sp.restarting.Load,
+			background: &p.sp.background,
+		}),
+	}
+	p.current = s
+	p.session.Store(s)
+	p.ready = false
+	p.sp.engine.accept <- s.tap
+	go func() {
+		s.run()
+		p.ended <- s
+	}()
+}
+
+// sessionEnded prepares for the next session, with the second connection if
+// there is one.
+func (p *peer) sessionEnded(s *session) {
+	p.current = nil
+	p.session.Store(nil)
+	p.verdict.Stop()
+	if err := p.sp.engine.remove(p.cfg.Address); err != nil {
+		p.log.Error("neighbor not removed from the session engine", keyReason, err)
+	}
+	p.enlist()
+	p.tellState(speaker.Active, s.tap.cause.reason)
+	if p.second != nil {
+		p.promote()
+		return
+	}
+	p.backoff.lost(s)
+	p.schedule()
+}
+
+// reset ends the session; the neighbor is dialled again at once.
+func (p *peer) reset(n speaker.Notification) {
+	p.backoff = backoff{}
+	if p.current == nil {
+		p.dial()
+		return
+	}
+	n.Sent = true
+	p.current.tap.notify(n, nil, describe(n))
+}
+
+// leave ends everything the neighbor has. The session's goroutine tells of the
+// end before run returns.
+func (p *peer) leave(order farewellOrder) {
+	if p.dialing != nil {
+		p.dialing()
+	}
+	p.redial.Stop()
+	p.verdict.Stop()
+	if p.waiting != nil {
+		p.waiting.Close()
+	}
+	p.dropSecond()
+	if p.current != nil {
+		p.part(order)
+		<-p.ended
+		p.session.Store(nil)
+	}
+	p.dials.Wait()
+	p.discardArrivals()
+	if err := p.sp.engine.remove(p.cfg.Address); err != nil {
+		p.log.Debug("neighbor not removed from the session engine", keyReason, err)
+	}
+}
+
+func (p *peer) part(order farewellOrder) {
+	s := p.current
+	if order.graceful && p.cfg.RestartTime > 0 && s.gracefulPeer() {
+		s.tap.end(cause{reason: "graceful stop", lost: true}, nil)
+		return
+	}
+	s.tap.notify(*order.notification, nil, describe(*order.notification))
+}
+
+// discardArrivals closes connections nobody will take any more. The listener
+// finds the neighbor gone before leave is ordered.
+func (p *peer) discardArrivals() {
+	for {
+		select {
+		case conn := <-p.incoming:
+			conn.Close()
+		case r := <-p.dialled:
+			if r.conn != nil {
+				r.conn.Close()
+			}
+		default:
+			return
+		}
+	}
+}
+
+// tellState reports a state below Established. Only the latest matters, and it
+// never waits for the reader of events.
+func (p *peer) tellState(state speaker.State, reason string) {
+	ev := speaker.StateChanged{From: speaker.From{Peer: p.cfg.Address}, State: state, Reason: reason}
+	if ev != p.state {
+		p.state, p.news = ev, &ev
+	}
+}
+
+func (p *peer) newsChannel() chan<- speaker.Event {
+	if p.news == nil {
+		return nil
+	}
+	return p.sp.events
+}
+
+func (p *peer) newsEvent() speaker.Event {
+	if p.news == nil {
+		return nil
+	}
+	return *p.news
+}
+
+// gone reports whether run has returned.
+func (p *peer) gone() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// offer hands an accepted connection to the neighbor.
+func (p *peer) offer(conn net.Conn) {
+	select {
+	case p.incoming <- conn:
+	default:
+		conn.Close() // the peer opens them faster than we look
+	}
+}
+
+// collision closes conn, which lost (RFC 4271 6.8).
+func (p *peer) collision(conn net.Conn) {
+	t := newTap(conn, tapOptions{counters: p.counters, background: &p.sp.background})
+	t.notify(*cease(bgp.BGP_ERROR_SUB_CONNECTION_COLLISION_RESOLUTION), nil, "connection collision")
+}

@@ -1,0 +1,89 @@
+package gobgp
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// queue holds what a session has yet to send. It is bounded by the number of
+// prefixes: a change takes the place of the pending one of its prefix, so that
+// a withdrawal and the announcement after it leave as one implicit replacement.
+type queue struct {
+	wake chan struct{} // has a token while there is something to send
+
+	mu      sync.Mutex
+	changes []speaker.Change
+	index   map[netip.Prefix]int // into changes
+	eor     route.Family
+	refresh route.Family
+
+	writing atomic.Int64 // taken, not yet on the wire
+}
+
+// batch is what a writer takes at once: the changes, then the markers.
+type batch struct {
+	changes []speaker.Change
+	eor     route.Family
+	refresh route.Family
+}
+
+func newQueue() *queue {
+	return &queue{wake: make(chan struct{}, 1), index: map[netip.Prefix]int{}}
+}
+
+func (q *queue) add(changes []speaker.Change) {
+	q.mu.Lock()
+	for _, c := range changes {
+		if i, ok := q.index[c.Prefix]; ok {
+			q.changes[i] = c
+			continue
+		}
+		q.index[c.Prefix] = len(q.changes)
+		q.changes = append(q.changes, c)
+	}
+	q.mu.Unlock()
+	q.signal()
+}
+
+// endOfRIB asks for a marker after all changes so far.
+func (q *queue) endOfRIB(f route.Family) {
+	q.mu.Lock()
+	q.eor |= f
+	q.mu.Unlock()
+	q.signal()
+}
+
+func (q *queue) requestRefresh(f route.Family) {
+	q.mu.Lock()
+	q.refresh |= f
+	q.mu.Unlock()
+	q.signal()
+}
+
+func (q *queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take empties the queue.
+func (q *queue) take() batch {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	b := batch{q.changes, q.eor, q.refresh}
+	q.writing.Store(int64(len(b.changes)))
+	q.changes, q.eor, q.refresh = nil, 0, 0
+	q.index = map[netip.Prefix]int{}
+	return b
+}
+
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.changes) + int(q.writing.Load())
+}

@@ -1,0 +1,329 @@
+package gobgp
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// session is one connection that was handed to GoBGP, from the first byte to
+// the end. Its goroutine, run, reads the socket and is the only one to emit
+// events while the session lasts.
+type session struct {
+	cfg      speaker.Neighbor
+	tap      *tap
+	dialled  bool
+	sp       *Speaker
+	log      *slog.Logger
+	phase    chan<- *session // told of the peer's OPEN and of Established
+	number   uint64
+	out      *queue
+	writer   sync.WaitGroup
+	lastPoke time.Time
+
+	announced bool // Established was emitted, so Down must be
+
+	mu          sync.Mutex // guards what the neighbor's goroutine looks at
+	peer        open
+	opened      bool
+	established time.Time
+}
+
+// handshakeTime bounds the time until the peer's KEEPALIVE. The hold timer
+// cannot: RFC 4271 8.2.2 gives it four minutes before the OPEN.
+const handshakeTime = 30 * time.Second
+
+// run receives until the connection ends, then ends the session.
+func (s *session) run() {
+	_ = s.tap.conn.SetReadDeadline(time.Now().Add(handshakeTime))
+	r := bufio.NewReaderSize(s.tap.conn, 1<<15)
+	buf := make([]byte, maxMessage)
+	err := s.handshake(r, buf)
+	if err == nil {
+		_ = s.tap.conn.SetReadDeadline(time.Time{})
+		err = s.receive(r, buf)
+	}
+	s.endBy(err)
+	s.writer.Wait()
+	s.farewell()
+}
+
+// endBy ends the connection for the error that stopped reception.
+func (s *session) endBy(err error) {
+	var f *fault
+	if errors.As(err, &f) {
+		n := speaker.Notification{Code: f.code, Subcode: f.subcode, Sent: true}
+		s.tap.notify(n, f.data, describe(n)+" ("+f.reason+")")
+		return
+	}
+	s.tap.end(lostBy(err), nil)
+}
+
+// handshake takes the connection from the first message to Established.
+func (s *session) handshake(r io.Reader, buf []byte) error {
+	if !s.await(s.tap.opened) {
+		return errEnded
+	}
+	s.push(speaker.StateChanged{From: s.from(), State: speaker.OpenSent})
+	m, err := s.next(r, buf, false)
+	if err != nil {
+		return err
+	}
+	if m.kind() != bgp.BGP_MSG_OPEN {
+		return &fault{bgp.BGP_ERROR_FSM_ERROR, 1, []byte{m.kind()}, "expected OPEN"}
+	}
+	if err := s.receiveOpen(m); err != nil {
+		return err
+	}
+	if !s.await(s.tap.accepted) {
+		return errEnded
+	}
+	s.push(speaker.StateChanged{From: s.from(), State: speaker.OpenConfirm})
+	if m, err = s.next(r, buf, false); err != nil {
+		return err
+	}
+	if m.kind() != bgp.BGP_MSG_KEEPALIVE {
+		return &fault{bgp.BGP_ERROR_FSM_ERROR, 2, []byte{m.kind()}, "expected KEEPALIVE"}
+	}
+	s.tap.deliver(m)
+	return nil
+}
+
+// receiveOpen shows the peer's OPEN to GoBGP, which accepts it with a KEEPALIVE
+// or refuses it with a NOTIFICATION.
+func (s *session) receiveOpen(m message) error {
+	peer, safe, err := parseOpen(m)
+	if !safe {
+		return &fault{bgp.BGP_ERROR_OPEN_MESSAGE_ERROR, 0, nil, err.Error()}
+	}
+	if err == nil {
+		s.mu.Lock()
+		s.peer, s.opened = peer, true
+		s.mu.Unlock()
+		s.tell()
+	}
+	if s.tap.noHold {
+		clearHoldTime(m)
+	}
+	s.tap.deliver(m)
+	return nil
+}
+
+// receive handles the messages of an established session.
+func (s *session) receive(r io.Reader, buf []byte) error {
+	if !s.establish() {
+		return errEnded
+	}
+	dec := newDecoder(s.decoderOptions())
+	for {
+		m, err := s.next(r, buf, s.peer.extended)
+		if err != nil {
+			return err
+		}
+		buf = m[:0:cap(m)]
+		switch m.kind() {
+		case bgp.BGP_MSG_UPDATE:
+			s.tap.counters.updatesIn.Add(1)
+			s.poke()
+			if err := dec.update(m.body(), s.push); err != nil {
+				return err
+			}
+		case bgp.BGP_MSG_KEEPALIVE:
+			s.tap.alive()
+		case bgp.BGP_MSG_ROUTE_REFRESH:
+			s.tap.alive()
+			if err := s.refresh(m); err != nil {
+				return err
+			}
+		default:
+			return &fault{bgp.BGP_ERROR_FSM_ERROR, 3, []byte{m.kind()}, "OPEN in an established session"}
+		}
+	}
+}
+
+// next reads a message. A NOTIFICATION ends the connection.
+func (s *session) next(r io.Reader, buf []byte, extended bool) (message, error) {
+	m, err := readMessage(r, buf, extended)
+	if err != nil {
+		return m, err
+	}
+	s.tap.counters.messagesIn.Add(1)
+	if m.kind() == bgp.BGP_MSG_NOTIFICATION {
+		n := decodeNotification(m, false)
+		s.tap.end(cause{reason: describe(n), notification: &n}, nil)
+		return m, errEnded
+	}
+	return m, nil
+}
+
+// refresh handles a ROUTE-REFRESH (RFC 2918 3). Subtypes other than 0 mark the
+// begin and end of a refresh we did not ask for in that form (RFC 7313 3.2).
+func (s *session) refresh(m message) error {
+	b := m.body()
+	if len(b) != 4 {
+		return &fault{bgp.BGP_ERROR_ROUTE_REFRESH_MESSAGE_ERROR, 1, m, "ROUTE-REFRESH with a wrong length"}
+	}
+	family := familyOf(uint16(b[0])<<8|uint16(b[1]), b[3])
+	if b[2] == 0 && family != 0 && s.families().Has(family) {
+		s.push(speaker.RouteRefresh{From: s.from(), Family: family})
+	}
+	return nil
+}
+
+// establish opens the queue of what is sent and announces the session.
+func (s *session) establish() bool {
+	ev := s.facts()
+	if ev.HoldTime > 0 {
+		s.tap.sendHold.Store(int64(ev.HoldTime))
+		setUserTimeout(s.tap.conn, ev.HoldTime)
+	}
+	s.tap.counters.established.Add(1)
+	s.tap.counters.changed()
+	w := newWriter(s)
+	s.mu.Lock()
+	s.established = time.Now()
+	s.mu.Unlock()
+	s.tell()
+	s.writer.Go(w.run)
+	s.log.Info("session established", "families", ev.Families.String(), "hold", ev.HoldTime)
+	s.announced = s.push(ev)
+	return s.announced
+}
+
+// facts is the Established event.
+func (s *session) facts() speaker.Established {
+	ev := speaker.Established{
+		From:         s.from(),
+		Session:      s.number,
+		RemoteID:     s.peer.id,
+		Families:     s.families(),
+		HoldTime:     min(s.cfg.HoldTime, s.peer.holdTime),
+		Keepalive:    s.cfg.Keepalive,
+		FourOctetASN: s.peer.fourOctet,
+		RouteRefresh: s.peer.refresh,
+		Capabilities: s.peer.names,
+	}
+	if ev.Keepalive == 0 || ev.HoldTime < s.cfg.HoldTime {
+		ev.Keepalive = ev.HoldTime / 3
+	}
+	if s.tap.local != nil {
+		ev.LocalAddress = s.tap.local.AddrPort().Addr().Unmap()
+	}
+	if s.peer.graceful && s.cfg.RestartTime > 0 {
+		ev.GracefulPeer = s.peer.keeps & ev.Families
+		ev.PeerRestart = s.peer.restart
+		ev.PeerRestarted = s.peer.restarted
+		ev.Preserved = s.peer.preserved & ev.Families
+	}
+	return ev
+}
+
+func (s *session) families() route.Family { return s.cfg.Families & s.peer.families }
+
+func (s *session) from() speaker.From { return speaker.From{Peer: s.cfg.Address} }
+
+func (s *session) decoderOptions() decoderOptions {
+	return decoderOptions{
+		interner:  s.sp.opts.Interner,
+		from:      s.from(),
+		families:  s.families(),
+		internal:  s.cfg.IsInternal(),
+		twoOctet:  !s.peer.fourOctet,
+		loopback:  isLoopback(s.tap.local.AddrPort().Addr()) && isLoopback(s.cfg.Address),
+		v6NextHop: s.peer.v6NextHops,
+	}
+}
+
+func isLoopback(a netip.Addr) bool { return a.Unmap().Is4() && a.Unmap().IsLoopback() }
+
+// establishedAt is zero before the session is established.
+func (s *session) establishedAt() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.established
+}
+
+// gracefulPeer reports whether graceful restart is negotiated (RFC 4724 4.2).
+func (s *session) gracefulPeer() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cfg.RestartTime > 0 && s.peer.graceful && s.peer.keeps&s.families() != 0
+}
+
+// await waits for ch, or false if the connection ends first.
+func (s *session) await(ch <-chan struct{}) bool {
+	select {
+	case <-ch:
+		return true
+	case <-s.tap.done:
+		return false
+	}
+}
+
+// tell wakes the neighbor's goroutine: a collision may be decidable now.
+func (s *session) tell() {
+	select {
+	case s.phase <- s:
+	default: // it has yet to look at an earlier one, and will see this too
+	}
+}
+
+// poke keeps GoBGP's hold timer from running out while UPDATEs arrive, which it
+// does not see.
+func (s *session) poke() {
+	if now := time.Now(); now.Sub(s.lastPoke) >= time.Second {
+		s.lastPoke = now
+		s.tap.alive()
+	}
+}
+
+// push emits ev. While the queue of events is full the socket is not read; the
+// peer is no less alive for that. It returns false if the session has ended.
+func (s *session) push(ev speaker.Event) bool {
+	select {
+	case s.sp.events <- ev:
+		return true
+	default:
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case s.sp.events <- ev:
+			return true
+		case <-tick.C:
+			if s.announced {
+				s.tap.alive()
+			}
+		case <-s.tap.done:
+			return false
+		}
+	}
+}
+
+// farewell emits the end of an established session. Nothing but the end of the
+// Speaker keeps it from being told.
+func (s *session) farewell() {
+	c := s.tap.cause
+	if !s.announced {
+		s.log.Info("session not established", keyReason, c.reason)
+		return
+	}
+	s.tap.counters.changed()
+	s.log.Info("session down", keyReason, c.reason)
+	ev := speaker.Down{From: s.from(), Reason: c.reason, Notification: c.notification}
+	ev.Graceful = c.lost && s.gracefulPeer()
+	select {
+	case s.sp.events <- ev:
+	case <-s.sp.ctx.Done():
+	}
+}

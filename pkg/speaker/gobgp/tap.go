@@ -1,0 +1,280 @@
+package gobgp
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// tap is the connection that GoBGP is handed. GoBGP reads what the session
+// gives it with deliver, never the socket. What GoBGP writes is framed: its
+// UPDATEs are dropped, the rest goes out between the messages of our own
+// writer. A tap ends once, for one cause.
+type tap struct {
+	conn          net.Conn
+	local, remote *net.TCPAddr
+	tapOptions
+
+	// For GoBGP's Read.
+	mu       sync.Mutex
+	wake     *sync.Cond
+	in       []byte
+	deadline time.Time
+
+	writing  chan struct{} // holds a token while somebody writes to the socket
+	sendHold atomic.Int64  // longest a write may take, a time.Duration (RFC 9687)
+
+	opened   chan struct{} // GoBGP has sent OPEN
+	accepted chan struct{} // GoBGP has sent KEEPALIVE: it accepts the peer's OPEN
+	openOnce sync.Once
+	accOnce  sync.Once
+
+	done    chan struct{}
+	endOnce sync.Once
+	cause   cause // valid once done is closed
+}
+
+// tapOptions is what a tap needs of its neighbor.
+type tapOptions struct {
+	counters   *counters
+	noHold     bool            // the hold time of both OPENs becomes 0
+	restarting func() bool     // R and F bits are set in our OPEN
+	background *sync.WaitGroup // of the goroutines that outlive the session
+}
+
+// cause says why a connection ended.
+type cause struct {
+	reason       string
+	notification *speaker.Notification
+	lost         bool // TCP went away, nobody sent a NOTIFICATION
+}
+
+var errEnded = errors.New("session has ended")
+
+func newTap(conn net.Conn, o tapOptions) *tap {
+	t := &tap{
+		conn:       conn,
+		tapOptions: o,
+		writing:    make(chan struct{}, 1),
+		opened:     make(chan struct{}),
+		accepted:   make(chan struct{}),
+		done:       make(chan struct{}),
+	}
+	t.local, _ = conn.LocalAddr().(*net.TCPAddr)
+	t.remote, _ = conn.RemoteAddr().(*net.TCPAddr)
+	t.wake = sync.NewCond(&t.mu)
+	t.sendHold.Store(int64(defaultHold))
+	return t
+}
+
+// LocalAddr implements [net.Conn].
+func (t *tap) LocalAddr() net.Addr { return t.local }
+
+// RemoteAddr implements [net.Conn].
+func (t *tap) RemoteAddr() net.Addr { return t.remote }
+
+// SyscallConn implements [syscall.Conn]. Socket options are nvad's.
+func (t *tap) SyscallConn() (syscall.RawConn, error) { return nil, errors.ErrUnsupported }
+
+// SetDeadline implements [net.Conn].
+func (t *tap) SetDeadline(at time.Time) error { return t.SetReadDeadline(at) }
+
+// SetWriteDeadline implements [net.Conn]. Every write has a deadline of ours.
+func (t *tap) SetWriteDeadline(time.Time) error { return nil }
+
+// SetReadDeadline implements [net.Conn]. GoBGP uses it only to interrupt a Read
+// at once and to allow the next.
+func (t *tap) SetReadDeadline(at time.Time) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.deadline = at
+	t.wake.Broadcast()
+	return nil
+}
+
+// Read implements [net.Conn].
+func (t *tap) Read(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for {
+		switch {
+		case !t.deadline.IsZero() && !time.Now().Before(t.deadline):
+			return 0, os.ErrDeadlineExceeded
+		case len(t.in) > 0:
+			n := copy(p, t.in)
+			t.in = t.in[n:]
+			return n, nil
+		case t.ended():
+			return 0, io.EOF
+		}
+		t.wake.Wait()
+	}
+}
+
+// deliver lets GoBGP read m.
+func (t *tap) deliver(m message) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.in = append(t.in, m...)
+	t.wake.Broadcast()
+}
+
+var keepalive = newMessage(bgp.BGP_MSG_KEEPALIVE, nil)
+
+// alive lets GoBGP restart its hold timer. A KEEPALIVE it has not yet read does
+// for any number of messages.
+func (t *tap) alive() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.in) == 0 {
+		t.in = append(t.in, keepalive...)
+		t.wake.Broadcast()
+	}
+}
+
+// Write implements [net.Conn]. GoBGP writes whole messages.
+func (t *tap) Write(p []byte) (int, error) {
+	for rest := message(p); len(rest) >= headerLen; {
+		n := int(rest[16])<<8 | int(rest[17])
+		if n < headerLen || n > len(rest) {
+			return 0, errors.New("write of an incomplete message")
+		}
+		if err := t.forward(rest[:n]); err != nil {
+			return 0, err
+		}
+		rest = rest[n:]
+	}
+	return len(p), nil
+}
+
+// forward sends a message of GoBGP's.
+func (t *tap) forward(m message) error {
+	switch m.kind() {
+	case bgp.BGP_MSG_UPDATE:
+		return nil // GoBGP has no routes; its End-of-RIB would be too early
+	case bgp.BGP_MSG_NOTIFICATION:
+		n := decodeNotification(m, true)
+		t.end(cause{reason: describeSent(n), notification: &n}, m)
+		return nil
+	case bgp.BGP_MSG_OPEN:
+		if t.noHold {
+			clearHoldTime(m)
+		}
+		if t.restarting() {
+			setRestarting(m)
+		}
+	}
+	if err := t.send(m, 1); err != nil {
+		return err
+	}
+	switch m.kind() {
+	case bgp.BGP_MSG_OPEN:
+		t.openOnce.Do(func() { close(t.opened) })
+	case bgp.BGP_MSG_KEEPALIVE:
+		t.accOnce.Do(func() { close(t.accepted) })
+	}
+	return nil
+}
+
+// send writes b, which holds count whole messages. A peer that takes longer
+// than the send hold time is given up.
+func (t *tap) send(b []byte, count int) error {
+	select {
+	case t.writing <- struct{}{}:
+	case <-t.done:
+		return errEnded
+	}
+	defer func() { <-t.writing }()
+	return t.sendLocked(b, count)
+}
+
+func (t *tap) sendLocked(b []byte, count int) error {
+	if t.ended() {
+		return errEnded
+	}
+	_ = t.conn.SetWriteDeadline(time.Now().Add(time.Duration(t.sendHold.Load())))
+	if _, err := t.conn.Write(b); err != nil {
+		reason := "write failed: " + errText(err)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			reason = "send hold timer expired: the neighbor does not read"
+		}
+		t.end(cause{reason: reason, lost: true}, nil)
+		return err
+	}
+	t.counters.messagesOut.Add(uint64(count))
+	return nil
+}
+
+// Close implements [net.Conn]: GoBGP is done with the connection.
+func (t *tap) Close() error {
+	t.end(cause{reason: "closed by the session engine", lost: true}, nil)
+	return nil
+}
+
+// ended reports whether end was called.
+func (t *tap) ended() bool {
+	select {
+	case <-t.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// end ends the connection, with last as its last message unless that is nil.
+// Only the first call counts; it returns without waiting for the peer.
+func (t *tap) end(c cause, last message) {
+	t.endOnce.Do(func() {
+		t.cause = c
+		close(t.done)
+		t.mu.Lock()
+		t.wake.Broadcast()
+		t.mu.Unlock()
+		if last == nil {
+			t.conn.Close()
+			return
+		}
+		t.counters.messagesOut.Add(1)
+		t.background.Go(func() { t.farewell(last) })
+	})
+}
+
+// notify ends the connection with a NOTIFICATION of ours.
+func (t *tap) notify(n speaker.Notification, data []byte, reason string) {
+	n.Sent = true
+	t.end(cause{reason: reason, notification: &n}, encodeNotification(n, data))
+}
+
+// farewellTime bounds how long the peer may take to read a NOTIFICATION.
+const farewellTime = time.Second
+
+// farewell sends last and closes the socket. The close waits until the peer has
+// closed too: with unread data in the socket it would reset the connection and
+// might destroy what is under way.
+func (t *tap) farewell(last message) {
+	defer t.conn.Close()
+	until := time.Now().Add(farewellTime)
+	_ = t.conn.SetDeadline(until) // also frees a writer that is stuck
+	select {
+	case t.writing <- struct{}{}:
+	case <-time.After(farewellTime):
+		return
+	}
+	_ = t.conn.SetDeadline(until)
+	if _, err := t.conn.Write(last); err != nil {
+		return
+	}
+	if tcp, ok := t.conn.(interface{ CloseWrite() error }); ok {
+		_ = tcp.CloseWrite()
+		_, _ = io.Copy(io.Discard, t.conn)
+	}
+}

@@ -1,0 +1,216 @@
+package gobgp
+
+import (
+	"net/netip"
+
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// writer sends what is queued for an established session. It is the only one to
+// write UPDATEs; KEEPALIVEs of GoBGP's pass between two chunks.
+type writer struct {
+	s        *session
+	enc      encoder
+	families route.Family
+	buf      []byte
+	count    int // messages in buf
+}
+
+// chunk is how much is written at once.
+const chunk = 1 << 16
+
+func newWriter(s *session) *writer {
+	return &writer{
+		s: s,
+		enc: encoder{
+			twoOctet:   !s.peer.fourOctet,
+			v6NextHops: s.peer.v6NextHops,
+			extended:   s.peer.extended,
+		},
+		families: s.families(),
+		buf:      make([]byte, 0, chunk+maxMessage),
+	}
+}
+
+// run sends until the session ends.
+func (w *writer) run() {
+	for {
+		select {
+		case <-w.s.out.wake:
+		case <-w.s.tap.done:
+			return
+		}
+		if err := w.write(w.s.out.take()); err != nil {
+			return
+		}
+		w.s.out.writing.Store(0)
+	}
+}
+
+// write sends a batch: announcements, then withdrawals (what replaces a route
+// arrives before the route goes), then markers.
+func (w *writer) write(b batch) error {
+	groups, withdrawn := w.group(b.changes)
+	for _, g := range groups {
+		attrs, err := w.enc.attributes(g.attrs, g.family)
+		if err == nil {
+			err = w.announce(g, attrs)
+		}
+		if err == errEnded {
+			return err
+		}
+		if err != nil {
+			w.unsendable(g, err)
+			withdrawn = append(withdrawn, g.prefixes...)
+		}
+	}
+	if err := w.withdraw(withdrawn); err != nil {
+		return err
+	}
+	if err := w.markers(b); err != nil {
+		return err
+	}
+	return w.flush()
+}
+
+// group is the prefixes of one family that share a set of attributes.
+type group struct {
+	attrs    *route.Attrs
+	family   route.Family
+	prefixes []netip.Prefix
+}
+
+type groupKey struct {
+	attrs  *route.Attrs
+	family route.Family
+}
+
+// group sorts changes by attribute set, in the order in which the sets appear.
+// It counts first, so that all groups share one array.
+func (w *writer) group(changes []speaker.Change) (groups []group, withdrawn []netip.Prefix) {
+	index := map[groupKey]int{}
+	sizes := []int{}
+	member := make([]int, len(changes)) // group of each change, -1 if none
+	withdrawals := 0
+	for i, c := range changes {
+		family := route.FamilyOf(c.Prefix)
+		if !w.families.Has(family) {
+			member[i] = -1
+			continue
+		}
+		if c.Attrs == nil {
+			member[i] = -1
+			withdrawals++
+			continue
+		}
+		g, ok := index[groupKey{c.Attrs, family}]
+		if !ok {
+			g = len(groups)
+			index[groupKey{c.Attrs, family}] = g
+			groups = append(groups, group{attrs: c.Attrs, family: family})
+			sizes = append(sizes, 0)
+		}
+		member[i] = g
+		sizes[g]++
+	}
+	array := make([]netip.Prefix, len(changes))
+	for g, n := range sizes {
+		groups[g].prefixes, array = array[:0:n], array[n:]
+	}
+	withdrawn = make([]netip.Prefix, 0, withdrawals)
+	for i, c := range changes {
+		switch {
+		case member[i] >= 0:
+			groups[member[i]].prefixes = append(groups[member[i]].prefixes, c.Prefix)
+		case c.Attrs == nil && w.families.Has(route.FamilyOf(c.Prefix)):
+			withdrawn = append(withdrawn, c.Prefix)
+		}
+	}
+	return groups, withdrawn
+}
+
+// announce sends a group in as few UPDATEs as fit.
+func (w *writer) announce(g group, attrs []byte) error {
+	for rest := g.prefixes; len(rest) > 0; {
+		var err error
+		if w.buf, rest, err = w.enc.update(w.buf, g, attrs, rest); err != nil {
+			return err
+		}
+		if err := w.queued(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) withdraw(prefixes []netip.Prefix) error {
+	for _, family := range []route.Family{route.IPv4, route.IPv6} {
+		rest := make([]netip.Prefix, 0, len(prefixes))
+		for _, p := range prefixes {
+			if route.FamilyOf(p) == family {
+				rest = append(rest, p)
+			}
+		}
+		for len(rest) > 0 {
+			w.buf, rest = w.enc.withdraw(w.buf, family, rest)
+			if err := w.queued(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// markers sends End-of-RIB (RFC 4724 2) and requests for a refresh (RFC 2918).
+func (w *writer) markers(b batch) error {
+	if b.eor&w.families&route.IPv4 != 0 {
+		w.buf = append(w.buf, newMessage(bgp.BGP_MSG_UPDATE, []byte{0, 0, 0, 0})...)
+		if err := w.queued(); err != nil {
+			return err
+		}
+	}
+	if b.eor&w.families&route.IPv6 != 0 {
+		w.buf, _ = w.enc.withdraw(w.buf, route.IPv6, nil)
+		if err := w.queued(); err != nil {
+			return err
+		}
+	}
+	for family, afi := range map[route.Family]byte{route.IPv4: bgp.AFI_IP, route.IPv6: bgp.AFI_IP6} {
+		if w.s.peer.refresh && b.refresh&w.families&family != 0 {
+			w.buf = append(w.buf, newMessage(bgp.BGP_MSG_ROUTE_REFRESH, []byte{0, afi, 0, bgp.SAFI_UNICAST})...)
+			w.count++
+		}
+	}
+	return nil
+}
+
+// queued counts an UPDATE that was added to the buffer.
+func (w *writer) queued() error {
+	w.count++
+	w.s.tap.counters.updatesOut.Add(1)
+	if len(w.buf) < chunk {
+		return nil
+	}
+	return w.flush()
+}
+
+func (w *writer) flush() error {
+	if len(w.buf) == 0 {
+		return nil
+	}
+	if err := w.s.tap.send(w.buf, w.count); err != nil {
+		return errEnded
+	}
+	w.buf, w.count = w.buf[:0], 0
+	return nil
+}
+
+// unsendable tells of a set that no message can carry. The neighbor must not
+// keep what it was sent before for these prefixes, so they are withdrawn.
+func (w *writer) unsendable(g group, err error) {
+	w.s.tap.counters.unsendable.Add(uint64(len(g.prefixes)))
+	w.s.log.Warn("route not sent", "prefix", g.prefixes[0].String(), "prefixes", len(g.prefixes), keyReason, err)
+}
