@@ -105,10 +105,10 @@ func (f *FIB) state(s *slot) (State, string) {
 		return Conflict, reason
 	}
 	if b := f.failed[s]; b != nil {
-		return Failed, b.err.Error()
+		return Failed, b.Err.Error()
 	}
 	if s.set != nil && s.set.fail != nil {
-		return Failed, s.set.fail.err.Error()
+		return Failed, s.set.fail.Err.Error()
 	}
 	if s.have != f.wanted(s) || s.set != nil && !f.plain && !s.set.ok {
 		return Pending, ""

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"time"
+
+	"github.com/nvad/nvad/pkg/dataplane/retry"
 )
 
 // IDRange is the range of next-hop object numbers that are nvad's.
@@ -42,7 +44,7 @@ type FIB struct {
 	slots   map[netip.Prefix]*slot
 	refused map[netip.Prefix]refusal
 	foreign map[routeKey][]KernelRoute
-	failed  map[*slot]*failure
+	failed  map[*slot]*retry.State
 	dirty   []*slot
 	doomed  []*slot
 
@@ -95,7 +97,7 @@ func New(opt Options) *FIB {
 		slots:   make(map[netip.Prefix]*slot),
 		refused: make(map[netip.Prefix]refusal),
 		foreign: make(map[routeKey][]KernelRoute),
-		failed:  make(map[*slot]*failure),
+		failed:  make(map[*slot]*retry.State),
 		sets:    make(map[string]*hopSet),
 		byID:    make(map[uint32]*hopSet),
 		bad:     make(map[*hopSet]bool),
@@ -143,7 +145,7 @@ func (f *FIB) place(prefix netip.Prefix, r *Route, now time.Time) {
 func (f *FIB) wantIn(s *slot, r *Route, hops []NextHop, backup bool, now time.Time) {
 	var set *hopSet
 	if r.Kind == Unicast {
-		set = f.intern(hops)
+		set = f.intern(canonical(hops, s.prefix))
 	}
 	f.setWant(s, r, set, backup, now)
 }
@@ -201,11 +203,11 @@ func (f *FIB) SetLinks(links []Link, now time.Time) {
 	f.guard.setLinks(links)
 	f.judgeDue = true
 	for _, b := range f.failed {
-		b.at = now
+		b.At = now
 	}
 	for s := range f.bad {
 		if s.fail != nil {
-			s.fail.at = now
+			s.fail.At = now
 		}
 	}
 	if len(f.failed)+len(f.bad) > 0 {

@@ -22,7 +22,7 @@ type Kernel interface {
 type Object struct {
 	ID       uint32
 	Protocol int
-	Hop      NextHop // Weight is not used
+	Hop      NextHop // Weight is not used; Via 0.0.0.0 or :: if on-link
 	Members  []Member
 }
 
@@ -44,7 +44,8 @@ const (
 	DeleteObject
 )
 
-// Op is one message to the kernel.
+// Op is one message to the kernel. A hop of its route that is on-link has no Via
+// or an unspecified one.
 type Op struct {
 	Kind   OpKind
 	Route  KernelRoute // of the three route kinds

@@ -151,7 +151,7 @@ func (f *FIB) see(r KernelRoute, now time.Time) {
 func (f *FIB) holds(s *slot, r KernelRoute) {
 	h := have{present: true, kind: r.Kind, protocol: r.Protocol, object: r.Object, source: r.Source}
 	if r.Kind == Unicast && r.Object == 0 {
-		h.set = f.intern(SortHops(slices.Clone(r.Hops)))
+		h.set = f.intern(SortHops(slices.Clone(canonical(r.Hops, r.Prefix))))
 	}
 	if h == s.have {
 		return

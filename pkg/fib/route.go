@@ -19,7 +19,7 @@ type NextHop struct {
 // String is the hop in iproute2's form, with the link by index.
 func (h NextHop) String() string {
 	var b strings.Builder
-	if h.Via.IsValid() {
+	if h.Via.IsValid() && !h.Via.IsUnspecified() {
 		b.WriteString("via " + h.Via.String() + " ")
 	}
 	b.WriteString("dev #" + strconv.Itoa(h.Link))

@@ -4,8 +4,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/nvad/nvad/pkg/dataplane/retry"
 )
 
 // hopSet is one distinct set of resolved next hops. In the kernel it is one
@@ -18,7 +21,7 @@ type hopSet struct {
 	id   uint32 // of the group; 0: none yet, or plain routes
 	ok   bool   // the kernel's group id has these hops
 	refs int    // slots that want it, or hold it without an object
-	fail *failure
+	fail *retry.State
 	wait []*slot // slots that can't be written until ok
 }
 
@@ -36,6 +39,25 @@ func setKey(hops []NextHop) string {
 		b = append(b, byte(h.Via.BitLen()), onlink, max(h.Weight, 1))
 	}
 	return string(b)
+}
+
+// canonical gives hops without a gateway the unspecified address of the route's
+// family: a next-hop object has a family even if it only names a link.
+func canonical(hops []NextHop, prefix netip.Prefix) []NextHop {
+	if !slices.ContainsFunc(hops, func(h NextHop) bool { return !h.Via.IsValid() }) {
+		return hops
+	}
+	hops = slices.Clone(hops)
+	for i := range hops {
+		switch {
+		case hops[i].Via.IsValid():
+		case prefix.Addr().Is4():
+			hops[i].Via = netip.IPv4Unspecified()
+		default:
+			hops[i].Via = netip.IPv6Unspecified()
+		}
+	}
+	return SortHops(hops)
 }
 
 // intern returns the set of these hops. The caller takes a reference.
@@ -121,8 +143,8 @@ func (f *FIB) putSets(now time.Time) {
 		switch {
 		case s.refs == 0 && f.users[s.id] == 0:
 			delete(f.bad, s)
-		case s.fail != nil && now.Before(s.fail.at):
-			f.retryBy(s.fail.at)
+		case s.fail != nil && now.Before(s.fail.At):
+			f.retryBy(s.fail.At)
 		default:
 			f.putSet(s, now)
 		}
@@ -141,10 +163,10 @@ func (f *FIB) putSet(s *hopSet, now time.Time) {
 	}
 	if err != nil {
 		if s.fail == nil {
-			s.fail = &failure{}
+			s.fail = &retry.State{}
 		}
-		s.fail.again(err, now)
-		f.retryBy(s.fail.at)
+		s.fail.Again(err, now)
+		f.retryBy(s.fail.At)
 		f.count.Failures++
 		return
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"time"
+
+	"github.com/nvad/nvad/pkg/dataplane/retry"
 )
 
 // Sync writes what is wanted and not believed to be in the kernel: first groups,
@@ -37,8 +39,8 @@ func (f *FIB) retryDue(now time.Time) {
 	}
 	f.retryAt = time.Time{}
 	for s, b := range f.failed {
-		if now.Before(b.at) {
-			f.retryBy(b.at)
+		if now.Before(b.At) {
+			f.retryBy(b.At)
 		} else {
 			f.queue(s)
 		}
@@ -121,12 +123,12 @@ func (f *FIB) wrote(s *slot, err error, now time.Time) {
 func (f *FIB) fail(s *slot, err error, now time.Time) {
 	b := f.failed[s]
 	if b == nil {
-		b = &failure{}
+		b = &retry.State{}
 		f.failed[s] = b
 		s.since = now
 	}
-	b.again(err, now)
-	f.retryBy(b.at)
+	b.Again(err, now)
+	f.retryBy(b.At)
 	f.count.Failures++
 }
 
@@ -185,7 +187,7 @@ func (f *FIB) Flush(now time.Time) error {
 	f.sweep()
 	var errs []error
 	for s, b := range f.failed {
-		errs = append(errs, &RouteError{Prefix: s.prefix, Err: b.err})
+		errs = append(errs, &RouteError{Prefix: s.prefix, Err: b.Err})
 	}
 	return errors.Join(errs...)
 }

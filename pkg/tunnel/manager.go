@@ -1,0 +1,320 @@
+package tunnel
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/nvad/nvad/pkg/dataplane/retry"
+)
+
+// Manager is the state of package tunnel. It belongs to one goroutine.
+type Manager struct {
+	kernel  Kernel
+	wanted  []Tunnel
+	links   []Link
+	state   map[string]*state
+	changed bool // something was done since the links were read
+	repairs []string
+}
+
+// state is what the manager remembers of one tunnel.
+type state struct {
+	built   bool  // it was as wanted at some time
+	wait    error // what it waits for without a fault
+	failure *retry.State
+}
+
+// errForeign is a link that stands where a tunnel is wanted.
+var errForeign = errors.New("a link of this name exists and is not nvad's")
+
+// New returns a manager that wants no tunnels.
+func New(k Kernel) *Manager { return &Manager{kernel: k, state: make(map[string]*state)} }
+
+// SetWanted replaces the wanted tunnels. Names are unique.
+func (m *Manager) SetWanted(list []Tunnel) {
+	m.wanted = slices.Clone(list)
+	old := m.state
+	m.state = make(map[string]*state)
+	for _, t := range list {
+		m.state[t.Name] = &state{}
+		if s := old[t.Name]; s != nil {
+			m.state[t.Name].built = s.built
+		}
+	}
+}
+
+// Sync reads the links and brings every tunnel as near to what is wanted as can
+// be. It returns when to try again what failed; zero: nothing did.
+func (m *Manager) Sync(now time.Time) (next time.Time, err error) {
+	if err := m.read(); err != nil {
+		return now.Add(retry.First), err
+	}
+	low, high, err := m.kernel.PortRange()
+	if err != nil {
+		return now.Add(retry.First), fmt.Errorf("local port range: %w", err)
+	}
+	m.changed = false
+	m.removeUnwanted()
+	for i := range m.wanted {
+		t := &m.wanted[i]
+		s := m.state[t.Name]
+		if s.failure == nil || s.failure.Due(now) {
+			m.settle(s, m.build(t, s, low, high), now)
+		}
+		if s.failure != nil && (next.IsZero() || s.failure.At.Before(next)) {
+			next = s.failure.At
+		}
+	}
+	if m.changed {
+		return next, m.read()
+	}
+	return next, nil
+}
+
+// Kick makes what failed due again: a link did something.
+func (m *Manager) Kick() {
+	for _, s := range m.state {
+		if s.failure != nil {
+			s.failure.At = time.Time{}
+		}
+	}
+}
+
+func (m *Manager) read() error {
+	links, err := m.kernel.Links()
+	if err != nil {
+		return fmt.Errorf("links: %w", err)
+	}
+	m.links = links
+	return nil
+}
+
+// settle notes the outcome of an attempt to build a tunnel.
+func (m *Manager) settle(s *state, err error, now time.Time) {
+	var w waitError
+	switch {
+	case err == nil:
+		s.built, s.wait, s.failure = true, nil, nil
+	case errors.As(err, &w):
+		s.wait, s.failure = w, nil
+	default:
+		if s.failure == nil {
+			s.failure = &retry.State{}
+		}
+		s.wait = nil
+		s.failure.Again(err, now)
+	}
+}
+
+// waitError says what a tunnel waits for.
+type waitError string
+
+func (w waitError) Error() string { return "waiting for " + string(w) }
+
+// removeUnwanted deletes the devices of nvad that no tunnel asks for. They go
+// first: the kernel has room for one device of a VNI and port only.
+func (m *Manager) removeUnwanted() {
+	for _, l := range m.links {
+		if l.Alias != Alias || l.VXLAN == nil {
+			continue
+		}
+		if !slices.ContainsFunc(m.wanted, func(t Tunnel) bool { return t.Name == l.Name }) {
+			_ = m.do(Op{Kind: Delete, Name: l.Name, Index: l.Index}) // seen and tried again by the next Sync
+		}
+	}
+}
+
+// build makes one tunnel as wanted.
+func (m *Manager) build(t *Tunnel, s *state, low, high uint16) error {
+	underlay, err := m.underlay(t)
+	if err != nil {
+		return err
+	}
+	macs := t.macs(underlay)
+	if len(macs) == 0 {
+		return waitError("an address on " + underlay.Name)
+	}
+	want := t.vxlan(underlay, low, high)
+	l := m.link(t.Name)
+	if l != nil {
+		if l, err = m.adopt(l, t, want); err != nil {
+			return err
+		}
+	}
+	fresh := l == nil
+	if fresh {
+		if l, err = m.create(t, want, t.mtu(underlay), macs[0]); err != nil {
+			return err
+		}
+	}
+	if s.built && fresh {
+		m.repaired(t.Name + " was gone")
+	}
+	return m.dress(t, s, l, macs, t.mtu(underlay), fresh)
+}
+
+// underlay finds the link that a tunnel runs over.
+func (m *Manager) underlay(t *Tunnel) (Link, error) {
+	for _, l := range m.links {
+		if t.Device != "" && l.Name == t.Device {
+			return l, nil
+		}
+		holds := func(p netip.Prefix) bool { return p.Addr() == t.Local }
+		if t.Device == "" && slices.ContainsFunc(l.Addresses, holds) {
+			return l, nil
+		}
+	}
+	if t.Device != "" {
+		return Link{}, waitError("link " + t.Device)
+	}
+	return Link{}, waitError("address " + t.Local.String())
+}
+
+func (m *Manager) link(name string) *Link {
+	for i := range m.links {
+		if m.links[i].Name == name {
+			return &m.links[i]
+		}
+	}
+	return nil
+}
+
+// adopt decides on the link that already has the tunnel's name: it returns it
+// with the wanted attributes, or nil if a new one is to be made.
+func (m *Manager) adopt(l *Link, t *Tunnel, want VXLAN) (*Link, error) {
+	own := l.Alias == Alias && l.VXLAN != nil
+	switch {
+	case l.VXLAN != nil && *l.VXLAN == want:
+		if own {
+			return l, nil
+		}
+		return l, m.do(Op{Kind: SetAlias, Name: l.Name, Index: l.Index})
+	case !own:
+		return nil, errForeign
+	case sameFixed(*l.VXLAN, want) && m.do(Op{Kind: SetVXLAN, Name: l.Name, Index: l.Index, VXLAN: want}) == nil:
+		// The kernel moves the default entry along with the remote.
+		return m.reread(l.Name)
+	}
+	return nil, m.do(Op{Kind: Delete, Name: l.Name, Index: l.Index})
+}
+
+// create makes the device, down, and marks it as nvad's.
+func (m *Manager) create(t *Tunnel, v VXLAN, mtu int, addr net.HardwareAddr) (*Link, error) {
+	if err := m.do(Op{Kind: Create, Name: t.Name, VXLAN: v, MTU: mtu, MAC: addr}); err != nil {
+		return nil, err
+	}
+	l, err := m.reread(t.Name)
+	if err != nil {
+		return nil, err
+	}
+	return l, m.do(Op{Kind: SetAlias, Name: l.Name, Index: l.Index})
+}
+
+func (m *Manager) reread(name string) (*Link, error) {
+	if err := m.read(); err != nil {
+		return nil, err
+	}
+	if l := m.link(name); l != nil {
+		return l, nil
+	}
+	return nil, fmt.Errorf("%s: vanished", name)
+}
+
+// dress brings everything about a device that can be changed in place to what is
+// wanted, and announces the addresses if they are new on the wire.
+func (m *Manager) dress(t *Tunnel, s *state, l *Link, macs []net.HardwareAddr, mtu int, fresh bool) error {
+	var ops []Op
+	add := func(op Op) {
+		op.Name, op.Index = l.Name, l.Index
+		ops = append(ops, op)
+	}
+	if l.MTU != mtu {
+		add(Op{Kind: SetMTU, MTU: mtu})
+	}
+	if !slices.ContainsFunc(macs, func(a net.HardwareAddr) bool { return bytes.Equal(a, l.MAC) }) {
+		add(Op{Kind: SetMAC, MAC: macs[0]})
+		fresh = true
+	}
+	have := owned(*l)
+	for _, a := range without(t.Addresses, have) {
+		add(Op{Kind: AddAddress, Address: a})
+	}
+	for _, a := range without(have, t.Addresses) {
+		add(Op{Kind: DeleteAddress, Address: a})
+	}
+	if !l.Up {
+		add(Op{Kind: SetUp})
+		fresh = true
+	}
+	for _, r := range without(t.remotes(), l.FDB) {
+		add(Op{Kind: AddRemote, Remote: r})
+	}
+	for _, r := range without(l.FDB, t.remotes()) {
+		add(Op{Kind: DeleteRemote, Remote: r})
+	}
+	if s.built && l.Alias == Alias && len(ops) > 0 {
+		m.repaired(ops[0].String())
+	}
+	for _, a := range t.Addresses {
+		if fresh || !slices.Contains(have, a) {
+			add(Op{Kind: Announce, Address: a})
+		}
+	}
+	return m.all(ops)
+}
+
+// all carries out every operation, failed ones before it or not, and joins the
+// errors.
+func (m *Manager) all(ops []Op) error {
+	var errs []error
+	for _, op := range ops {
+		errs = append(errs, m.do(op))
+	}
+	return errors.Join(errs...)
+}
+
+func (m *Manager) do(op Op) error {
+	m.changed = true
+	if err := m.kernel.Do(op); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return nil
+}
+
+// without returns what of a is not in b.
+func without[T comparable](a, b []T) []T {
+	return slices.DeleteFunc(slices.Clone(a), func(x T) bool { return slices.Contains(b, x) })
+}
+
+func (m *Manager) repaired(what string) { m.repairs = append(m.repairs, what) }
+
+// Repairs returns what was found other than it had been built since it was last
+// asked.
+func (m *Manager) Repairs() []string {
+	list := m.repairs
+	m.repairs = nil
+	return list
+}
+
+// Links returns every link as last read.
+func (m *Manager) Links() []Link { return m.links }
+
+// Flush removes every device of nvad.
+func (m *Manager) Flush() error {
+	m.SetWanted(nil)
+	if err := m.read(); err != nil {
+		return err
+	}
+	var errs []error
+	for _, l := range m.links {
+		if l.Alias == Alias && l.VXLAN != nil {
+			errs = append(errs, m.do(Op{Kind: Delete, Name: l.Name, Index: l.Index}))
+		}
+	}
+	return errors.Join(append(errs, m.read())...)
+}

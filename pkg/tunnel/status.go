@@ -1,0 +1,64 @@
+package tunnel
+
+import (
+	"net"
+	"net/netip"
+)
+
+// Status is one wanted tunnel as it is shown.
+type Status struct {
+	Tunnel
+	State     string // "up", "down", "waiting" or "failed"
+	Reason    string // of the last two
+	Underlay  string // link that it runs over; "" if it is not there
+	Source    netip.Addr
+	Actual    int // MTU that the device has
+	MAC       net.HardwareAddr
+	Addresses []netip.Prefix // that the device has
+	FDB       []netip.Addr   // default entries that the device has
+	Stats     Stats
+}
+
+// Status returns the wanted tunnels as the links were last read.
+func (m *Manager) Status() []Status {
+	var list []Status
+	for i := range m.wanted {
+		list = append(list, m.status(&m.wanted[i]))
+	}
+	return list
+}
+
+func (m *Manager) status(t *Tunnel) Status {
+	st := Status{Tunnel: *t, State: "waiting", Source: t.Local}
+	if u, err := m.underlay(t); err == nil {
+		st.Underlay = u.Name
+		st.Source = t.source(u)
+	}
+	if l := m.link(t.Name); l != nil && l.VXLAN != nil {
+		st.Actual, st.MAC, st.Addresses, st.FDB, st.Stats = l.MTU, l.MAC, l.Addresses, l.FDB, l.Stats
+		st.State = "down"
+		if l.Up && l.Carrier {
+			st.State = "up"
+		}
+	}
+	switch s := m.state[t.Name]; {
+	case s.failure != nil:
+		st.State, st.Reason = "failed", s.failure.Err.Error()
+	case s.wait != nil:
+		st.State, st.Reason = "waiting", s.wait.Error()
+	}
+	return st
+}
+
+// source is the address that outer packets most likely come from.
+func (t *Tunnel) source(underlay Link) netip.Addr {
+	if t.Local.IsValid() {
+		return t.Local
+	}
+	for _, p := range underlay.Addresses {
+		if a := p.Addr(); a.Is6() == t.v6() && !a.IsLinkLocalUnicast() {
+			return a
+		}
+	}
+	return netip.Addr{}
+}

@@ -1,0 +1,165 @@
+// Package tunneltest is a kernel in memory for tests of what uses package
+// tunnel.
+package tunneltest
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/nvad/nvad/pkg/tunnel"
+)
+
+// Kernel implements tunnel.Kernel. The zero value has no links.
+type Kernel struct {
+	// Log is every operation asked for, as text, failed ones included.
+	Log []string
+	// Low and High are what PortRange answers.
+	Low, High uint16
+
+	links []tunnel.Link
+	next  int
+	fail  map[string]error
+}
+
+// FailNext makes the next call of that name fail: "Links", or an operation as it
+// stands in [Kernel.Log].
+func (k *Kernel) FailNext(name string, err error) {
+	if k.fail == nil {
+		k.fail = make(map[string]error)
+	}
+	k.fail[name] = err
+}
+
+// Plant adds a link as another program would, and gives it an index.
+func (k *Kernel) Plant(l tunnel.Link) {
+	k.next++
+	l.Index = k.next
+	k.links = append(k.links, l)
+}
+
+// Uproot deletes a link as another program would.
+func (k *Kernel) Uproot(name string) {
+	k.links = slices.DeleteFunc(k.links, func(l tunnel.Link) bool { return l.Name == name })
+}
+
+// Change changes a link as another program would.
+func (k *Kernel) Change(name string, change func(*tunnel.Link)) { change(k.link(name)) }
+
+// Links implements tunnel.Kernel.
+func (k *Kernel) Links() ([]tunnel.Link, error) {
+	if err := k.failing("Links"); err != nil {
+		return nil, err
+	}
+	list := slices.Clone(k.links)
+	for i := range list {
+		list[i].Addresses = slices.Clone(list[i].Addresses)
+		list[i].FDB = slices.Clone(list[i].FDB)
+	}
+	return list, nil
+}
+
+// PortRange implements tunnel.Kernel.
+func (k *Kernel) PortRange() (low, high uint16, err error) { return k.Low, k.High, nil }
+
+// Do implements tunnel.Kernel.
+func (k *Kernel) Do(op tunnel.Op) error {
+	k.Log = append(k.Log, op.String())
+	if err := k.failing(op.String()); err != nil {
+		return err
+	}
+	l := k.link(op.Name)
+	if op.Kind == tunnel.Create {
+		return k.create(op, l)
+	}
+	if l == nil {
+		if op.Kind == tunnel.Delete {
+			return nil
+		}
+		return errors.New("no such device")
+	}
+	k.change(op, l)
+	return nil
+}
+
+func (k *Kernel) create(op tunnel.Op, old *tunnel.Link) error {
+	if old != nil {
+		return errors.New("file exists")
+	}
+	v := op.VXLAN
+	l := tunnel.Link{Name: op.Name, MTU: op.MTU, MAC: op.MAC, VXLAN: &v}
+	if v.Remote.IsValid() {
+		l.FDB = []netip.Addr{v.Remote}
+	}
+	k.Plant(l)
+	return nil
+}
+
+func (k *Kernel) change(op tunnel.Op, l *tunnel.Link) {
+	switch op.Kind {
+	case tunnel.Delete:
+		k.Uproot(op.Name)
+	case tunnel.SetVXLAN:
+		v := op.VXLAN
+		l.VXLAN = &v
+		if v.Remote.IsValid() {
+			l.FDB = []netip.Addr{v.Remote}
+		}
+	case tunnel.SetAlias:
+		l.Alias = tunnel.Alias
+	case tunnel.SetMTU:
+		l.MTU = op.MTU
+	case tunnel.SetMAC:
+		l.MAC = op.MAC
+	case tunnel.SetUp:
+		l.Up, l.Carrier = true, true
+	case tunnel.AddAddress:
+		l.Addresses = append(l.Addresses, op.Address)
+	case tunnel.DeleteAddress:
+		l.Addresses = slices.DeleteFunc(l.Addresses, func(p netip.Prefix) bool { return p == op.Address })
+	case tunnel.AddRemote:
+		l.FDB = append(l.FDB, op.Remote)
+	case tunnel.DeleteRemote:
+		l.FDB = slices.DeleteFunc(l.FDB, func(a netip.Addr) bool { return a == op.Remote })
+	}
+}
+
+func (k *Kernel) link(name string) *tunnel.Link {
+	for i := range k.links {
+		if k.links[i].Name == name {
+			return &k.links[i]
+		}
+	}
+	return nil
+}
+
+func (k *Kernel) failing(name string) error {
+	err := k.fail[name]
+	delete(k.fail, name)
+	return err
+}
+
+// String prints the links, one a line, without their indexes.
+func (k *Kernel) String() string {
+	var lines []string
+	for _, l := range k.links {
+		s := fmt.Sprintf("%s mtu %d up %t", l.Name, l.MTU, l.Up)
+		if l.Alias != "" {
+			s += " alias " + l.Alias
+		}
+		for _, a := range l.Addresses {
+			s += " " + a.String()
+		}
+		if v := l.VXLAN; v != nil {
+			s += fmt.Sprintf(" mac %s vni %d port %d", l.MAC, v.VNI, v.Port)
+			for _, r := range l.FDB {
+				s += " to " + r.String()
+			}
+		}
+		lines = append(lines, s+"\n")
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "")
+}
