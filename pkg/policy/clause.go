@@ -25,9 +25,11 @@ func (b *builder) clauses(m *routeMap, src RouteMap) {
 
 func (b *builder) clause(c *clause, src *Clause) {
 	c.seq, c.permit = src.Seq, src.Permit
-	b.matchLists(c, &src.Match)
+	// What costs least comes first: prefix-lists can't be remembered.
 	b.matchRoute(c, &src.Match)
 	b.matchSession(c, &src.Match)
+	b.matchLists(c, &src.Match)
+	b.matchPrefix(c, &src.Match)
 	b.set(&c.set, &src.Set)
 	if src.Call != "" {
 		c.call = b.routeMap("call", src.Call)
@@ -71,9 +73,6 @@ func (b *builder) whenList(c *clause, l attrList) {
 }
 
 func (b *builder) matchLists(c *clause, m *Match) {
-	if l := b.prefixList("match.prefix-list", m.PrefixList); l != nil {
-		c.when(&prefixCondition{l})
-	}
 	if l := b.pathList("match.as-path-list", m.ASPathList); l != nil {
 		b.whenList(c, l)
 	}
@@ -93,6 +92,12 @@ func (b *builder) matchLists(c *clause, m *Match) {
 	}
 	if l := b.prefixList("match.next-hop-prefix-list", m.NextHopPrefixList); l != nil {
 		b.whenList(c, nextHopList{l})
+	}
+}
+
+func (b *builder) matchPrefix(c *clause, m *Match) {
+	if l := b.prefixList("match.prefix-list", m.PrefixList); l != nil {
+		c.when(&prefixCondition{l})
 	}
 }
 

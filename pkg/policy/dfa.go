@@ -6,47 +6,44 @@ import (
 	"slices"
 )
 
-// dfa is a deterministic automaton that says whether an expression matches
-// somewhere in a text: one table lookup for each character, no allocation.
+// dfa is a deterministic automaton that says which of several expressions
+// matches somewhere in a text: one table lookup for each character whatever
+// their number, no allocation.
 type dfa struct {
-	class [256]uint8 // characters the expression can't tell apart share a class
-	width int        // classes
-	start uint16
-	next  []uint16 // state*width + class
-	final []bool   // the expression matches if the text ends in this state
+	class  [256]uint8 // characters that no expression can tell apart share one
+	width  int        // classes
+	start  uint16
+	next   []uint16 // state*width + class; with stopped: nothing can change any more
+	result []int16  // the first expression that matches if the text ends here, or -1
 }
 
-// States that no further character leads out of, and the first of the others.
-const (
-	stateMatched = iota
-	stateDead
-	firstState
-)
+const stopped = 1 << 15
 
-// maxStates is where an automaton is given up. Those of patterns that users
-// write have a few dozen.
-const maxStates = 400
+// maxStates is where an automaton is given up. Lists that users write need a
+// few dozen.
+const maxStates = 1000
 
-func (d *dfa) match(text []byte) bool {
+// match returns the index of the first expression that matches, or -1. text
+// must be ASCII without newlines.
+func (d *dfa) match(text []byte) int {
 	s := d.start
 	for _, b := range text {
 		s = d.next[int(s)*d.width+int(d.class[b])]
-		if s <= stateDead {
-			return s == stateMatched
+		if s >= stopped {
+			return int(d.result[s&^stopped])
 		}
 	}
-	return d.final[s]
+	return int(d.result[s])
 }
 
-// newDFA builds the automaton by the subset construction over prog, or returns
-// nil if it would be too large. Text must be ASCII without newlines.
-func newDFA(prog *syntax.Prog) *dfa {
-	b := &dfaBuilder{prog: prog, index: make(map[string]uint16)}
-	b.dfa.final = []bool{stateMatched: true, stateDead: false}
-	b.kernels = make([]kernel, firstState)
+// newDFA builds the automaton by the subset construction over the programs of
+// the expressions, or returns nil if it would be too large.
+func newDFA(progs []*syntax.Prog) *dfa {
+	b := &dfaBuilder{index: make(map[string]uint16)}
+	b.concatenate(progs)
 	b.classes()
-	b.dfa.start = b.add(kernel{begin: true})
-	for s := firstState; s < len(b.kernels); s++ {
+	b.dfa.start = b.add(kernel{begin: true, best: len(progs)}) &^ stopped
+	for s := 0; s < len(b.kernels); s++ {
 		if len(b.kernels) > maxStates {
 			return nil
 		}
@@ -56,18 +53,37 @@ func newDFA(prog *syntax.Prog) *dfa {
 }
 
 // kernel is the set of instructions that the characters so far have led to. A
-// match may also begin at any place, so the start of the program is implied.
+// match may also begin at any place, so the start of every expression before
+// best, the first that already matched, is implied.
 type kernel struct {
 	pcs   []uint32 // sorted
-	begin bool     // no character was read yet
+	best  int
+	begin bool // no character was read yet
 }
 
 type dfaBuilder struct {
-	prog    *syntax.Prog
 	dfa     dfa
-	samples []rune // one character of each class
-	kernels []kernel
+	inst    []syntax.Inst // of all expressions
+	owner   []int         // expression of each instruction
+	starts  []uint32      // first instruction of each expression
+	samples []rune        // one character of each class
+	kernels []kernel      // by state
 	index   map[string]uint16
+}
+
+func (b *dfaBuilder) concatenate(progs []*syntax.Prog) {
+	for i, p := range progs {
+		base := uint32(len(b.inst))
+		b.starts = append(b.starts, base+uint32(p.Start))
+		for _, in := range p.Inst {
+			in.Out += base
+			if in.Op == syntax.InstAlt || in.Op == syntax.InstAltMatch {
+				in.Arg += base
+			}
+			b.inst = append(b.inst, in)
+			b.owner = append(b.owner, i)
+		}
+	}
 }
 
 // classes groups the ASCII characters by the instructions that accept them.
@@ -75,9 +91,8 @@ func (b *dfaBuilder) classes() {
 	seen := make(map[string]uint8)
 	for c := range rune(128) {
 		var sig []byte
-		for i := range b.prog.Inst {
-			in := &b.prog.Inst[i]
-			if isRune(in.Op) && in.MatchRune(c) {
+		for i := range b.inst {
+			if in := &b.inst[i]; isRune(in.Op) && in.MatchRune(c) {
 				sig = binary.BigEndian.AppendUint32(sig, uint32(i))
 			}
 		}
@@ -90,7 +105,6 @@ func (b *dfaBuilder) classes() {
 		b.dfa.class[c] = id
 	}
 	b.dfa.width = len(b.samples)
-	b.dfa.next = make([]uint16, firstState*b.dfa.width)
 }
 
 func isRune(op syntax.InstOp) bool {
@@ -103,39 +117,46 @@ func isRune(op syntax.InstOp) bool {
 
 // add returns the state of k, making one if there is none.
 func (b *dfaBuilder) add(k kernel) uint16 {
-	key := make([]byte, 0, 4*len(k.pcs)+1)
+	runes, best := b.closure(k, false)
+	k.best = best
+	k.pcs = slices.DeleteFunc(k.pcs, func(pc uint32) bool { return b.owner[pc] >= best })
+	key := k.key()
+	if s, ok := b.index[key]; ok {
+		return s
+	}
+	s := uint16(len(b.kernels))
+	_, atEnd := b.closure(k, true)
+	if atEnd == len(b.starts) {
+		atEnd = -1
+	}
+	b.kernels = append(b.kernels, k)
+	b.dfa.result = append(b.dfa.result, int16(atEnd))
+	open := slices.ContainsFunc(runes, func(pc uint32) bool { return b.owner[pc] < best })
+	if !open && len(k.pcs) == 0 && !k.begin {
+		s |= stopped
+	}
+	b.index[key] = s
+	return s
+}
+
+func (k kernel) key() string {
+	key := binary.BigEndian.AppendUint32(nil, uint32(k.best))
 	if k.begin {
 		key = append(key, 1)
 	}
 	for _, pc := range k.pcs {
 		key = binary.BigEndian.AppendUint32(key, pc)
 	}
-	if s, ok := b.index[string(key)]; ok {
-		return s
-	}
-	runes, matched := b.closure(k, false)
-	_, final := b.closure(k, true)
-	s := uint16(len(b.kernels))
-	switch {
-	case matched:
-		s = stateMatched
-	case len(runes) == 0 && !final && !k.begin:
-		s = stateDead
-	default:
-		b.kernels = append(b.kernels, k)
-		b.dfa.final = append(b.dfa.final, final)
-	}
-	b.index[string(key)] = s
-	return s
+	return string(key)
 }
 
-// expand fills the row of state k.
+// expand appends the row of the state of k.
 func (b *dfaBuilder) expand(k kernel) {
 	runes, _ := b.closure(k, false)
 	for _, c := range b.samples {
-		var to kernel
+		to := kernel{best: k.best}
 		for _, pc := range runes {
-			if in := &b.prog.Inst[pc]; in.MatchRune(c) {
+			if in := &b.inst[pc]; in.MatchRune(c) {
 				to.pcs = append(to.pcs, in.Out)
 			}
 		}
@@ -145,12 +166,13 @@ func (b *dfaBuilder) expand(k kernel) {
 	}
 }
 
-// closure follows what reads no character from k and the start of the program,
-// and returns the instructions that wait for one, and whether the match is
-// complete. end says that the text is at its end.
-func (b *dfaBuilder) closure(k kernel, end bool) (runes []uint32, matched bool) {
-	seen := make([]bool, len(b.prog.Inst))
-	stack := append(slices.Clone(k.pcs), uint32(b.prog.Start))
+// closure follows what reads no character, and returns the instructions that
+// wait for one, and the first expression that has matched. end says that the
+// text is at its end.
+func (b *dfaBuilder) closure(k kernel, end bool) (runes []uint32, best int) {
+	seen := make([]bool, len(b.inst))
+	stack := append(slices.Clone(k.pcs), b.starts[:k.best]...)
+	best = k.best
 	for len(stack) > 0 {
 		pc := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
@@ -158,8 +180,7 @@ func (b *dfaBuilder) closure(k kernel, end bool) (runes []uint32, matched bool) 
 			continue
 		}
 		seen[pc] = true
-		in := &b.prog.Inst[pc]
-		switch in.Op {
+		switch in := &b.inst[pc]; in.Op {
 		case syntax.InstAlt, syntax.InstAltMatch:
 			stack = append(stack, in.Out, in.Arg)
 		case syntax.InstCapture, syntax.InstNop:
@@ -169,13 +190,13 @@ func (b *dfaBuilder) closure(k kernel, end bool) (runes []uint32, matched bool) 
 				stack = append(stack, in.Out)
 			}
 		case syntax.InstMatch:
-			matched = true
+			best = min(best, b.owner[pc])
 		case syntax.InstFail:
 		default:
 			runes = append(runes, pc)
 		}
 	}
-	return runes, matched
+	return runes, best
 }
 
 // holds reports whether an anchor is satisfied. POSIX syntax has only ^ and $.

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"regexp/syntax"
+	"slices"
 	"strconv"
 
 	"github.com/nvad/nvad/pkg/route"
@@ -11,6 +13,7 @@ type pathList struct {
 	name     string
 	rules    []ASPathRule
 	patterns []*pattern
+	all      *dfa // of all patterns; nil if it would be too large
 }
 
 func buildPathList(name string, src ASPathList) (*pathList, []*Error) {
@@ -23,17 +26,38 @@ func buildPathList(name string, src ASPathList) (*pathList, []*Error) {
 		}
 		l.patterns = append(l.patterns, p)
 	}
+	if len(errs) == 0 {
+		l.all = combine(l.patterns)
+	}
 	return l, errs
+}
+
+// combine returns one automaton for all patterns, or nil.
+func combine(patterns []*pattern) *dfa {
+	progs := make([]*syntax.Prog, len(patterns))
+	for i, p := range patterns {
+		if p.dfa == nil {
+			return nil
+		}
+		progs[i] = p.prog
+	}
+	return newDFA(progs)
 }
 
 func (l *pathList) decide(a *route.Attrs, buf *[]byte) verdict {
 	*buf = appendPath((*buf)[:0], a.ASPath)
-	for i, p := range l.patterns {
-		if p.match(*buf) {
-			return listVerdict(i, l.rules[i].Permit)
-		}
+	if i := l.first(*buf); i >= 0 {
+		return listVerdict(i, l.rules[i].Permit)
 	}
 	return listVerdict(len(l.rules), false)
+}
+
+// first returns the index of the first rule that matches text, or -1.
+func (l *pathList) first(text []byte) int {
+	if l.all != nil {
+		return l.all.match(text)
+	}
+	return slices.IndexFunc(l.patterns, func(p *pattern) bool { return p.match(text) })
 }
 
 func (l *pathList) label() string { return string(KindASPathList) + " " + l.name }

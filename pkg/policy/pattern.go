@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"regexp/syntax"
 	"strings"
@@ -10,10 +11,11 @@ import (
 // underscore is what "_" stands for in a pattern.
 const underscore = "(^|[,{}() ]|$)"
 
-// pattern is a compiled expression of an as-path-list or community-list. It is
-// run over a text form of ASCII characters.
+// pattern is one compiled expression of an as-path-list or community-list. It
+// is run over a text form of ASCII characters.
 type pattern struct {
-	dfa *dfa
+	prog *syntax.Prog
+	dfa  *dfa
 	// slow does the work of the few expressions whose automaton would be large.
 	slow *regexp.Regexp
 }
@@ -28,7 +30,7 @@ func compilePattern(expr string) (*pattern, error) {
 		return nil, errors.New("the regular expression is empty")
 	}
 	if len(expr) > maxPatternLength {
-		return nil, errors.New("the regular expression is longer than 1000 characters")
+		return nil, fmt.Errorf("the regular expression is longer than %d characters", maxPatternLength)
 	}
 	if underscoreInBrackets(expr) {
 		return nil, errors.New(`"_" is a separator and can't stand between brackets`)
@@ -42,14 +44,11 @@ func compilePattern(expr string) (*pattern, error) {
 	if err != nil {
 		return nil, patternError(err)
 	}
-	if d := newDFA(prog); d != nil {
-		return &pattern{dfa: d}, nil
+	p := &pattern{prog: prog, dfa: newDFA([]*syntax.Prog{prog})}
+	if p.dfa == nil {
+		p.slow, err = regexp.CompilePOSIX(full)
 	}
-	slow, err := regexp.CompilePOSIX(full)
-	if err != nil {
-		return nil, patternError(err)
-	}
-	return &pattern{slow: slow}, nil
+	return p, err
 }
 
 // patternError says what is wrong without the expansion of "_".
@@ -102,7 +101,7 @@ func bracketEnd(expr string, start int) int {
 // match reports whether the expression matches anywhere in text.
 func (p *pattern) match(text []byte) bool {
 	if p.dfa != nil {
-		return p.dfa.match(text)
+		return p.dfa.match(text) == 0
 	}
 	return p.slow.Match(text)
 }

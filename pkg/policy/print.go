@@ -6,6 +6,28 @@ import (
 	"strings"
 )
 
+// String is the chain in one line, "prefix-list rs-hub00, route-map to-azure";
+// "accept", or "none" for the zero Chain.
+func (c Chain) String() string {
+	if c == (Chain{}) {
+		return "none"
+	}
+	var parts []string
+	add := func(key, name string) {
+		if name != "" {
+			parts = append(parts, key+" "+name)
+		}
+	}
+	add("deny-asns", c.DenyASNs.String())
+	add(string(KindPrefixList), c.PrefixList)
+	add(string(KindASPathList), c.ASPathList)
+	add(string(KindRouteMap), c.RouteMap)
+	if len(parts) == 0 {
+		return "accept"
+	}
+	return strings.Join(parts, ", ")
+}
+
 func ruleWords(seq int, permit bool, rest ...string) string {
 	var b strings.Builder
 	if seq > 0 {
