@@ -19,9 +19,11 @@ import (
 type Speaker interface {
 	Events() <-chan speaker.Event
 	Configure([]speaker.Neighbor) error
-	Send(netip.Addr, []speaker.Change)
-	SendEndOfRIB(netip.Addr, route.Family)
+	Send(peer netip.Addr, session uint64, changes []speaker.Change)
+	SendEndOfRIB(peer netip.Addr, session uint64, family route.Family)
 	Reset(netip.Addr, speaker.Notification)
+	// Restarted ends the restarting speaker's role in sessions to come.
+	Restarted()
 	Stats(netip.Addr) (speaker.Stats, bool)
 }
 
@@ -107,31 +109,17 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 }
 
-// turn takes what is waiting, and waits for something unless busy. It reports
-// false when ctx has ended.
+// turn waits for something unless busy, and takes all that is waiting. It
+// reports false when ctx or the sessions have ended.
 func (e *Engine) turn(ctx context.Context, tick <-chan time.Time, busy bool) bool {
-	for n := 0; n < eventsPerTurn; n++ {
-		if busy || n > 0 {
-			select {
-			case <-ctx.Done():
-				return false
-			case ev := <-e.opt.Speaker.Events():
-				e.handle(ev)
-			case f := <-e.calls:
-				f()
-			case <-e.wake:
-				e.takeFacts()
-			case <-tick:
-				e.tick(time.Now())
-			default:
-				return true
-			}
-			continue
-		}
+	if !busy {
 		select {
 		case <-ctx.Done():
 			return false
-		case ev := <-e.opt.Speaker.Events():
+		case ev, open := <-e.opt.Speaker.Events():
+			if !open {
+				return false
+			}
 			e.handle(ev)
 		case f := <-e.calls:
 			f()
@@ -139,6 +127,31 @@ func (e *Engine) turn(ctx context.Context, tick <-chan time.Time, busy bool) boo
 			e.takeFacts()
 		case <-tick:
 			e.tick(time.Now())
+		}
+	}
+	return e.drain(ctx, tick)
+}
+
+// drain takes what is waiting, up to a bound: effects must not wait for a peer
+// that never stops talking.
+func (e *Engine) drain(ctx context.Context, tick <-chan time.Time) bool {
+	for range eventsPerTurn {
+		select {
+		case <-ctx.Done():
+			return false
+		case ev, open := <-e.opt.Speaker.Events():
+			if !open {
+				return false
+			}
+			e.handle(ev)
+		case f := <-e.calls:
+			f()
+		case <-e.wake:
+			e.takeFacts()
+		case <-tick:
+			e.tick(time.Now())
+		default:
+			return true
 		}
 	}
 	return true
@@ -151,7 +164,9 @@ func (e *Engine) publish() {
 		e.opt.Forwarding.UpdateRoutes(eff.FIB)
 	}
 	for _, a := range eff.Out {
-		e.opt.Speaker.Send(a.Peer, a.Changes)
+		if n := e.neighbors[a.Peer]; n != nil && n.up != nil {
+			e.opt.Speaker.Send(a.Peer, n.up.Session, a.Changes)
+		}
 	}
 }
 

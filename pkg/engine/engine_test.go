@@ -48,7 +48,7 @@ func (p *ports) Configure(n []speaker.Neighbor) error {
 	return nil
 }
 
-func (p *ports) Send(to netip.Addr, changes []speaker.Change) {
+func (p *ports) Send(to netip.Addr, _ uint64, changes []speaker.Change) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range changes {
@@ -61,7 +61,7 @@ func (p *ports) Send(to netip.Addr, changes []speaker.Change) {
 	}
 }
 
-func (p *ports) SendEndOfRIB(to netip.Addr, _ route.Family) {
+func (p *ports) SendEndOfRIB(to netip.Addr, _ uint64, _ route.Family) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.eor = append(p.eor, to)
@@ -72,6 +72,8 @@ func (p *ports) Reset(_ netip.Addr, n speaker.Notification) {
 	defer p.mu.Unlock()
 	p.resets = append(p.resets, n)
 }
+
+func (p *ports) Restarted() {}
 
 func (p *ports) Stats(netip.Addr) (speaker.Stats, bool) { return speaker.Stats{}, true }
 

@@ -108,7 +108,7 @@ func (e *Engine) sendEndOfRIB(n *neighbor) {
 	n.eorSent = true
 	for _, f := range []route.Family{route.IPv4, route.IPv6} {
 		if n.up.Families.Has(f) {
-			e.opt.Speaker.SendEndOfRIB(n.up.Peer, f)
+			e.opt.Speaker.SendEndOfRIB(n.up.Peer, n.up.Session, f)
 		}
 	}
 }

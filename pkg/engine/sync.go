@@ -49,6 +49,7 @@ func (e *Engine) tick(now time.Time) {
 	}
 	e.publish()
 	e.opt.Forwarding.InSync()
+	e.opt.Speaker.Restarted()
 	for _, n := range e.neighbors {
 		e.sendEndOfRIB(n)
 	}
