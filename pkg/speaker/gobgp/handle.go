@@ -149,6 +149,9 @@ func (d *decoder) parse(raw []byte) (*parsed, error) {
 			return nil, err
 		}
 	}
+	if p.withdraw {
+		return p, nil // what failed to parse is not fit to be validated
+	}
 	if _, err := bgp.ValidateUpdateMsg(update, nil, !d.internal, false, d.loopback); err != nil {
 		if err := p.note(err); err != nil {
 			return nil, err
