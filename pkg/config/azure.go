@@ -1,5 +1,7 @@
 package config
 
+import "fmt"
+
 // azureReserved is the 16-bit ASNs that Azure keeps for itself or that IANA
 // reserves: a Route Server refuses them from an NVA.
 var azureReserved = [][2]uint32{
@@ -14,21 +16,20 @@ func (v *checker) azureASN(key string, n *Neighbor) {
 	if n.RemoteASN != routeServerASN || own == 0 {
 		return
 	}
-	keys := []string{"local-asn"}
-	report := func(format string, args ...any) {
-		if n.LocalASN == 0 {
-			v.fail("asn", format, args...)
-			return
-		}
-		v.fault(key, n, keys, format, args...)
-	}
+	var msg string
 	for _, r := range azureReserved {
 		if own >= r[0] && own <= r[1] {
-			report("Azure Route Server (AS %d) refuses AS %d: it is reserved", routeServerASN, own)
-			return
+			msg = fmt.Sprintf("Azure Route Server (AS %d) does not peer with AS %d, which is reserved", routeServerASN, own)
 		}
 	}
-	if own > maxUint16 {
-		report("Azure Route Server (AS %d) peers with 16-bit ASNs only, got %d", routeServerASN, own)
+	if msg == "" && own > maxUint16 {
+		msg = fmt.Sprintf("Azure Route Server (AS %d) peers with 16-bit ASNs only, got %d", routeServerASN, own)
+	}
+	switch {
+	case msg == "":
+	case n.LocalASN == 0:
+		v.fail("asn", "%s", msg)
+	default:
+		v.fault(key, n, []string{"local-asn"}, "%s", msg)
 	}
 }

@@ -35,10 +35,10 @@ type Config struct {
 type source struct {
 	file  string
 	lines map[string]int      // by dotted key, as in Error.Key
-	elems map[string][]string // by array of tables: the key of each element
+	elems map[string][]string // by array: the key of each element
 }
 
-// elem is the key of element i of an array of tables; id if the Config was not
+// elem is the key of element i of an array, made of id if the Config was not
 // read from a file.
 func (s *source) elem(array string, i int, id any) string {
 	if keys := s.elems[array]; i < len(keys) {

@@ -35,7 +35,7 @@ var daemonFields = []field[Daemon]{
 	{
 		key:  "preserve-fib",
 		doc:  "Leave routes and tunnels in the kernel when nvad stops, so that it can restart unnoticed.",
-		bind: func(d *Daemon) value { return flag{&d.PreserveFIB} },
+		bind: func(d *Daemon) value { return boolean{&d.PreserveFIB} },
 	},
 }
 
@@ -63,12 +63,12 @@ var kernelFields = []field[Kernel]{
 	{
 		key:  "ip-forward",
 		doc:  "Turn on net.ipv4.ip_forward and net.ipv6.conf.all.forwarding.",
-		bind: func(k *Kernel) value { return flag{&k.IPForward} },
+		bind: func(k *Kernel) value { return boolean{&k.IPForward} },
 	},
 	{
 		key:  "allow-default",
 		doc:  "Install a default route that was learned from a neighbor.",
-		bind: func(k *Kernel) value { return flag{&k.AllowDefault} },
+		bind: func(k *Kernel) value { return boolean{&k.AllowDefault} },
 	},
 	{
 		key: "protected", example: `["10.0.0.1"]`,
@@ -78,7 +78,7 @@ var kernelFields = []field[Kernel]{
 	{
 		key:  "resolve-default",
 		doc:  "Let next hops resolve through the default route.",
-		bind: func(k *Kernel) value { return flag{&k.ResolveDefault} },
+		bind: func(k *Kernel) value { return boolean{&k.ResolveDefault} },
 	},
 	{
 		key:  "scan-interval",
@@ -88,7 +88,7 @@ var kernelFields = []field[Kernel]{
 	{
 		key: "nexthop-groups", impact: Restart,
 		doc:  "Use kernel next-hop objects, so that many routes change in one step.",
-		bind: func(k *Kernel) value { return flag{&k.NextHopGroups} },
+		bind: func(k *Kernel) value { return boolean{&k.NextHopGroups} },
 	},
 	{
 		key:  "max-paths",

@@ -49,12 +49,12 @@ var settingsFields = []field[Settings]{
 	{
 		key: "passive", impact: SessionReset,
 		doc:  "Wait for the neighbor to connect.",
-		bind: func(s *Settings) value { return flag{&s.Passive} },
+		bind: func(s *Settings) value { return boolean{&s.Passive} },
 	},
 	{
 		key: "shutdown", impact: SessionReset,
 		doc:  "Keep the session down.",
-		bind: func(s *Settings) value { return flag{&s.Shutdown} },
+		bind: func(s *Settings) value { return boolean{&s.Shutdown} },
 	},
 	{
 		key: "ebgp-multihop", example: "255", shown: true, impact: SessionReset,
@@ -104,7 +104,7 @@ var settingsFields = []field[Settings]{
 	{
 		key: "route-reflector-client", impact: SoftRefresh,
 		doc:  "Reflect iBGP routes to and from this iBGP neighbor (RFC 4456).",
-		bind: func(s *Settings) value { return flag{&s.RouteReflectorClient} },
+		bind: func(s *Settings) value { return boolean{&s.RouteReflectorClient} },
 	},
 	{
 		key: "allowas-in", impact: SoftRefresh,
@@ -114,27 +114,27 @@ var settingsFields = []field[Settings]{
 	{
 		key: "as-override", impact: SoftRefresh,
 		doc:  "Send the own ASN wherever a path holds the neighbor's.",
-		bind: func(s *Settings) value { return flag{&s.ASOverride} },
+		bind: func(s *Settings) value { return boolean{&s.ASOverride} },
 	},
 	{
 		key: "remove-private-as", impact: SoftRefresh,
 		doc:  "Send paths without private ASNs.",
-		bind: func(s *Settings) value { return flag{&s.RemovePrivateAS} },
+		bind: func(s *Settings) value { return boolean{&s.RemovePrivateAS} },
 	},
 	{
 		key: "enforce-first-as", impact: SoftRefresh,
 		doc:  "Refuse paths of an eBGP neighbor that do not begin with its ASN.",
-		bind: func(s *Settings) value { return flag{&s.EnforceFirstAS} },
+		bind: func(s *Settings) value { return boolean{&s.EnforceFirstAS} },
 	},
 	{
 		key: "allow-as-sets", impact: SoftRefresh,
 		doc:  "Accept paths with an AS_SET, which RFC 9774 abolishes.",
-		bind: func(s *Settings) value { return flag{&s.AllowASSets} },
+		bind: func(s *Settings) value { return boolean{&s.AllowASSets} },
 	},
 	{
 		key: "graceful-restart", impact: SessionReset,
 		doc:  "Announce graceful restart (RFC 4724): routes survive a restart of either side.",
-		bind: func(s *Settings) value { return flag{&s.GracefulRestart} },
+		bind: func(s *Settings) value { return boolean{&s.GracefulRestart} },
 	},
 	{
 		key: "restart-time", impact: SessionReset,

@@ -49,7 +49,7 @@ var tunnelFields = []field[Tunnel]{
 	{
 		key: "learning", impact: DeviceRecreated,
 		doc:  "Learn which remote has which MAC address from what arrives.",
-		bind: func(t *Tunnel) value { return flag{&t.Learning} },
+		bind: func(t *Tunnel) value { return boolean{&t.Learning} },
 	},
 	{
 		key: "address", example: `"169.254.0.1/24"`, shown: true,
@@ -82,7 +82,7 @@ var staticFields = []field[Static]{
 	{
 		key:  "blackhole",
 		doc:  "Drop the packets.",
-		bind: func(s *Static) value { return flag{&s.Blackhole} },
+		bind: func(s *Static) value { return boolean{&s.Blackhole} },
 	},
 	{
 		key:  "metric",
@@ -103,7 +103,7 @@ var networkFields = []field[Network]{
 		bind: func(n *Network) value { return prefix{&n.Prefix} },
 	},
 	{
-		key: "route-map", example: `"tag-own"`,
+		key: "route-map", example: `"tag-own"`, shown: true,
 		doc:  "Route-map that sets its attributes, or denies it.",
 		bind: func(n *Network) value { return text{&n.RouteMap, checkName} },
 	},

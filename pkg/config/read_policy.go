@@ -1,10 +1,8 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/nvad/nvad/pkg/policy"
@@ -15,7 +13,7 @@ func readPolicies(t *table) policy.Library {
 	return policy.Library{
 		PrefixLists:         readLists[policy.PrefixList](t, "prefix-list", parsePrefixRule, prefixSeq),
 		ASPathLists:         readLists[policy.ASPathList](t, "as-path-list", policy.ParseASPathRule, pathSeq),
-		CommunityLists:      readLists[policy.CommunityList](t, "community-list", communityRule(standard), communitySeq),
+		CommunityLists:      readLists[policy.CommunityList](t, "community-list", communityRule(standardOrAll), communitySeq),
 		LargeCommunityLists: readLists[policy.CommunityList](t, "large-community-list", communityRule(large), communitySeq),
 		ExtCommunityLists:   readLists[policy.CommunityList](t, "ext-community-list", communityRule(extended), communitySeq),
 		RouteMaps:           readRouteMaps(t),
@@ -63,9 +61,7 @@ func readLists[L ~[]R, R any](t *table, key string, parse func(string) (R, error
 	out := map[string]L{}
 	sub.each(func(name string, c cell) {
 		checkNameOf(c, name)
-		rules := readRules(c, parse, seq)
-		slices.SortStableFunc(rules, func(a, b R) int { return cmp.Compare(*seq(&a), *seq(&b)) })
-		out[name] = rules
+		out[name] = readRules(c, parse, seq)
 	})
 	return orNil(out)
 }
@@ -91,34 +87,25 @@ func readRules[R any](c cell, parse func(string) (R, error), seq func(*R) *int) 
 			continue
 		}
 		n := seq(&rule)
-		*n = numbers.take(item, *n)
+		*n = numbers.take(*n)
 		rules = append(rules, rule)
+		c.doc.element(c.key, item)
 	}
 	return rules
 }
 
-// numbering is the sequence numbers of one list so far.
-type numbering struct {
-	highest int
-	seen    map[int]bool
-}
+// numbering gives numbers to the rules of a list that have none, as
+// policy.PrefixRule tells.
+type numbering struct{ highest int }
 
-// next is the number of a rule that gives none, as policy.PrefixRule has it.
+// next is the number of a rule that has none.
 func (s *numbering) next() int { return s.highest/seqStep*seqStep + seqStep }
 
-// take is n, or the next number if n is 0. One that is given twice is reported
-// at c.
-func (s *numbering) take(c cell, n int) int {
+// take is n, or the next number if n is 0.
+func (s *numbering) take(n int) int {
 	if n == 0 {
 		n = s.next()
 	}
-	if s.seen[n] {
-		c.fail("seq %d is given twice", n)
-	}
-	if s.seen == nil {
-		s.seen = map[int]bool{}
-	}
-	s.seen[n] = true
 	s.highest = max(s.highest, n)
 	return n
 }
@@ -136,26 +123,20 @@ func readRouteMaps(t *table) map[string]policy.RouteMap {
 		var numbers numbering
 		for _, item := range cells {
 			given, _ := item.val.(map[string]any)["seq"].(int64)
-			seq := numbers.take(item, int(given))
-			item.key = fmt.Sprintf("%s.%d", c.key, seq)
-			if clause, ok := readClause(item, seq); ok {
+			clause := policy.Clause{Seq: numbers.take(int(given))}
+			if key := fmt.Sprintf("%s.%d", c.key, clause.Seq); c.doc.lines[key] == 0 {
+				item.key = key
+			}
+			if t, ok := item.table(); ok {
+				readFields(t, &clause, clauseFields)
+				t.done()
 				clauses = append(clauses, clause)
+				c.doc.element(c.key, item)
 			}
 		}
-		slices.SortStableFunc(clauses, func(a, b policy.Clause) int { return cmp.Compare(a.Seq, b.Seq) })
 		out[name] = clauses
 	})
 	return orNil(out)
-}
-
-func readClause(c cell, seq int) (policy.Clause, bool) {
-	clause := policy.Clause{Seq: seq}
-	t, ok := c.table()
-	if ok {
-		readFields(t, &clause, clauseFields)
-		t.done()
-	}
-	return clause, ok
 }
 
 // orNil makes an empty table the same as none.

@@ -13,11 +13,17 @@ type document struct {
 	file   string
 	errors Errors
 	lines  map[string]int      // of each key that was read
-	elems  map[string][]string // keys of the elements of each array of tables
+	elems  map[string][]string // keys of the elements that were read, by array
 }
 
 func (d *document) fail(line int, key, format string, args ...any) {
 	d.errors = append(d.errors, &Error{File: d.file, Line: line, Key: key, Msg: fmt.Sprintf(format, args...)})
+}
+
+// element notes that c is the next element that was read of an array.
+func (d *document) element(array string, c cell) {
+	d.elems[array] = append(d.elems[array], c.key)
+	d.lines[c.key] = c.line
 }
 
 // cell is one value of the file and where it stands.
@@ -144,7 +150,7 @@ func (t *table) tables(key, id string) []*table {
 		}
 		if sub, ok := item.table(); ok {
 			out = append(out, sub)
-			t.doc.elems[key] = append(t.doc.elems[key], sub.key)
+			t.doc.element(c.key, item)
 		}
 	}
 	return out

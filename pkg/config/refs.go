@@ -1,10 +1,6 @@
 package config
 
-import (
-	"fmt"
-
-	"github.com/nvad/nvad/pkg/policy"
-)
+import "github.com/nvad/nvad/pkg/policy"
 
 // ref is one mention of a named object: the key that holds it, and what it
 // names.
@@ -33,8 +29,8 @@ func (c *Config) refs() []ref {
 		out = append(out, ref{key + ".route-map", "route-map", n.RouteMap})
 	}
 	for _, name := range sortedKeys(c.Policies.RouteMaps) {
-		for _, clause := range c.Policies.RouteMaps[name] {
-			out = append(out, clauseRefs(name, clause)...)
+		for i, clause := range c.Policies.RouteMaps[name] {
+			out = append(out, clauseRefs(c.source.elem("route-map."+name, i, clause.Seq), clause)...)
 		}
 	}
 	return named(out)
@@ -63,9 +59,8 @@ func chainRefs(key string, c policy.Chain) []ref {
 	}
 }
 
-// clauseRefs is what a clause of the route-map called name mentions.
-func clauseRefs(name string, c policy.Clause) []ref {
-	key := clauseKey(name, c.Seq)
+// clauseRefs is what the clause under key mentions.
+func clauseRefs(key string, c policy.Clause) []ref {
 	m, s := c.Match, c.Set
 	return []ref{
 		{key + ".call", "route-map", c.Call},
@@ -80,8 +75,6 @@ func clauseRefs(name string, c policy.Clause) []ref {
 		{key + ".set.large-community-delete", "large-community-list", s.LargeCommunityDelete},
 	}
 }
-
-func clauseKey(routeMap string, seq int) string { return fmt.Sprintf("route-map.%s.%d", routeMap, seq) }
 
 // objects is the names that each kind of ref may have.
 func (c *Config) objects() map[string][]string {

@@ -30,9 +30,7 @@ func validate(cfg *Config) Errors {
 	for i := range cfg.Neighbors {
 		v.neighbor(i)
 	}
-	for _, name := range sortedKeys(cfg.Policies.RouteMaps) {
-		v.routeMap(name)
-	}
+	v.policies()
 	return v.errors
 }
 

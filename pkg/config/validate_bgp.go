@@ -3,7 +3,6 @@ package config
 import (
 	"time"
 
-	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
 )
 
@@ -87,54 +86,4 @@ func (v *checker) kind(key string, n *Neighbor) {
 	case !ibgp && n.RouteReflectorClient:
 		v.fault(key, n, []string{"route-reflector-client"}, "only an iBGP neighbor can be a client; AS %d is not %d", n.RemoteASN, own)
 	}
-}
-
-// routeMap looks at how the clauses follow each other.
-func (v *checker) routeMap(name string) {
-	clauses := v.cfg.Policies.RouteMaps[name]
-	for i, c := range clauses {
-		key := clauseKey(name, c.Seq)
-		last := i == len(clauses)-1
-		switch {
-		case c.Target != 0 && c.Target <= c.Seq:
-			v.fail(key+".on-match "+key+".continue", "clause %d is not after %d", c.Target, c.Seq)
-		case c.Target > clauses[len(clauses)-1].Seq:
-			v.fail(key+".on-match "+key+".continue", "there is no clause %d or after it", c.Target)
-		case last && c.Next == policy.NextClause:
-			v.fail(key+".on-match", "there is no next clause")
-		}
-		if (c.Set.AggregatorASN != 0) != c.Set.AggregatorAddress.IsValid() {
-			v.fail(key+".set.aggregator-asn "+key+".set.aggregator-address", "aggregator-asn and aggregator-address need each other")
-		}
-	}
-	if cycle := callCycle(v.cfg.Policies.RouteMaps, name); cycle != 0 {
-		v.fail(clauseKey(name, cycle)+".call", "route-map %s calls itself", name)
-	}
-}
-
-// callCycle is the clause of the route-map called name through which it comes
-// to call itself; 0 if it does not.
-func callCycle(maps map[string]policy.RouteMap, name string) int {
-	for _, c := range maps[name] {
-		if c.Call != "" && reaches(maps, c.Call, name, map[string]bool{}) {
-			return c.Seq
-		}
-	}
-	return 0
-}
-
-func reaches(maps map[string]policy.RouteMap, from, to string, seen map[string]bool) bool {
-	if from == to {
-		return true
-	}
-	if seen[from] {
-		return false
-	}
-	seen[from] = true
-	for _, c := range maps[from] {
-		if c.Call != "" && reaches(maps, c.Call, to, seen) {
-			return true
-		}
-	}
-	return false
 }

@@ -115,10 +115,10 @@ func orList(words []string) string {
 	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
 }
 
-// flag is true or false.
-type flag struct{ p *bool }
+// boolean is true or false.
+type boolean struct{ p *bool }
 
-func (v flag) set(c cell) {
+func (v boolean) set(c cell) {
 	b, ok := c.val.(bool)
 	if !ok {
 		c.want("true or false")
@@ -127,7 +127,7 @@ func (v flag) set(c cell) {
 	*v.p = b
 }
 
-func (v flag) toml() string { return strconv.FormatBool(*v.p) }
+func (v boolean) toml() string { return strconv.FormatBool(*v.p) }
 
 type integer interface {
 	~int | ~int64 | ~uint8 | ~uint16 | ~uint32

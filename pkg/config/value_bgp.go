@@ -152,10 +152,14 @@ func (v bogons) toml() string {
 type chain struct{ p *policy.Chain }
 
 var chainFields = []field[policy.Chain]{
-	{key: "deny-asns", bind: func(c *policy.Chain) value { return bogons{&c.DenyASNs} }},
-	{key: "prefix-list", bind: func(c *policy.Chain) value { return text{&c.PrefixList, checkName} }},
-	{key: "as-path-list", bind: func(c *policy.Chain) value { return text{&c.ASPathList, checkName} }},
-	{key: "route-map", bind: func(c *policy.Chain) value { return text{&c.RouteMap, checkName} }},
+	{key: "deny-asns", example: `"reserved"`, doc: `Deny paths with an ASN that is "reserved", "private", or in either of a list of both.`,
+		bind: func(c *policy.Chain) value { return bogons{&c.DenyASNs} }},
+	{key: "prefix-list", example: `"rs-hub00"`, doc: "Deny prefixes that are not in this list.",
+		bind: func(c *policy.Chain) value { return text{&c.PrefixList, checkName} }},
+	{key: "as-path-list", example: `"azure-asns"`, doc: "Deny paths that are not in this list.",
+		bind: func(c *policy.Chain) value { return text{&c.ASPathList, checkName} }},
+	{key: "route-map", example: `"to-azure"`, doc: "Run this route-map.",
+		bind: func(c *policy.Chain) value { return text{&c.RouteMap, checkName} }},
 }
 
 func (v chain) set(c cell) {

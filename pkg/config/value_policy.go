@@ -123,6 +123,14 @@ func standard(s string) (string, error) {
 	return c.String(), err
 }
 
+// standardOrAll is standard, and the word of lists for every route.
+func standardOrAll(s string) (string, error) {
+	if s == "internet" {
+		return s, nil
+	}
+	return standard(s)
+}
+
 func large(s string) (string, error) {
 	c, err := route.ParseLargeCommunity(s)
 	return c.String(), err

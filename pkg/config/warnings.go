@@ -1,0 +1,143 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// Warning is something that a configuration may say, but that its author
+// hardly means.
+type Warning struct {
+	File string
+	Line int    // from 1; 0 if the Config was not read from a file
+	Key  string // as in Error.Key
+	Code string // what kind of warning, as one word: "unused"
+	Msg  string
+}
+
+// String is "file:line: key: warning: message", without what is not known.
+func (w Warning) String() string { return place(w.File, w.Line, w.Key) + "warning: " + w.Msg }
+
+// Warnings is what deserves a second look in cfg, in no order that matters.
+func Warnings(cfg *Config) []Warning {
+	w := &warner{cfg: cfg, src: &cfg.source}
+	w.routeServers()
+	for i := range cfg.Neighbors {
+		w.neighbor(i)
+	}
+	for i, t := range cfg.Tunnels {
+		if t.Group.IsValid() {
+			w.warn("multicast", w.src.elem("tunnel", i, t.Name)+".group", "Azure carries no multicast; name the remotes instead")
+		}
+	}
+	w.bogonPatterns()
+	w.unused()
+	return w.out
+}
+
+type warner struct {
+	cfg *Config
+	src *source
+	out []Warning
+}
+
+// warn reports at the first of keys, separated by spaces, that stands in the
+// file.
+func (w *warner) warn(code, keys, format string, args ...any) {
+	key := w.src.given(keys)
+	warning := Warning{w.src.file, w.src.line(key), key, code, fmt.Sprintf(format, args...)}
+	for _, other := range w.out {
+		if other == warning {
+			return // a group's, told for another neighbor
+		}
+	}
+	w.out = append(w.out, warning)
+}
+
+// places is the keys under which a neighbor's setting may stand.
+func (w *warner) places(i int, key string) string {
+	n := &w.cfg.Neighbors[i]
+	own := w.src.elem("neighbor", i, n.Address)
+	return own + "." + key + " peer-group." + n.PeerGroup + "." + key
+}
+
+func (w *warner) neighbor(i int) {
+	n := &w.cfg.Neighbors[i]
+	if n.RemoteASN == routeServerASN {
+		w.routeServer(i)
+	}
+	if n.Address.Is4() && n.Families.Has(route.IPv6) {
+		w.warn("family", w.places(i, "families"), "IPv6 routes over an IPv4 session need a next hop that a route-map sets")
+	}
+	if n.RemoteASN == n.OwnASN(w.cfg) {
+		return
+	}
+	w.noPolicy(i, "import", n.Import)
+	w.noPolicy(i, "export", n.Export)
+}
+
+// noPolicy reports an eBGP neighbor whose import or export nobody gives;
+// "deny" is a policy.
+func (w *warner) noPolicy(i int, key string, c policy.Chain) {
+	given := w.src.lines[w.src.given(w.places(i, key))] > 0
+	if c == (policy.Chain{}) && !given {
+		own := w.src.elem("neighbor", i, w.cfg.Neighbors[i].Address)
+		w.warn("no-policy", own+"."+key, "an eBGP neighbor without %s policy exchanges no routes that way (RFC 8212)", key)
+	}
+}
+
+// routeServers looks at the two instances that every Route Server has.
+func (w *warner) routeServers() {
+	instances := map[string][]int{}
+	for i, n := range w.cfg.Neighbors {
+		if n.RemoteASN == routeServerASN && n.Domain != "" {
+			instances[n.Domain] = append(instances[n.Domain], i)
+		}
+	}
+	for _, domain := range sortedKeys(instances) {
+		if list := instances[domain]; len(list) == 1 {
+			n := w.cfg.Neighbors[list[0]]
+			w.warn("one-instance", w.src.elem("neighbor", list[0], n.Address)+".address",
+				"only one instance of Route Server %s is a neighbor; Azure sends half of the traffic nowhere", domain)
+		}
+	}
+}
+
+func (w *warner) routeServer(i int) {
+	n := &w.cfg.Neighbors[i]
+	if n.Domain == "" {
+		w.warn("no-domain", w.places(i, "domain")+" "+w.places(i, "remote-asn"),
+			"a Route Server without domain gets back what its other instance taught")
+	}
+	if n.EBGPMultihop < 2 {
+		w.warn("no-multihop", w.places(i, "ebgp-multihop")+" "+w.places(i, "remote-asn"),
+			"Route Server is more than one hop away: set ebgp-multihop to 2 or more")
+	}
+	if n.Import.DenyASNs&policy.Private != 0 {
+		w.warn("private-asns", w.places(i, "import.deny-asns"),
+			`on-premises ASNs are private: "private" loses what ExpressRoute and VPN teach`)
+	}
+	if n.Families.Has(route.IPv6) {
+		w.warn("family", w.places(i, "families"), "Route Server has no IPv6")
+	}
+	if n.Password != "" || n.PasswordFile != "" {
+		w.warn("password", w.places(i, "password")+" "+w.places(i, "password-file"), "Route Server has no setting for a TCP-MD5 key")
+	}
+	if !w.reached(n.Address) {
+		w.warn("no-static", w.src.elem("neighbor", i, n.Address)+".address",
+			"no static route covers %s: add one for RouteServerSubnet via the first address of the own subnet", n.Address)
+	}
+}
+
+// reached reports whether a static route, not the default, covers a.
+func (w *warner) reached(a netip.Addr) bool {
+	for _, s := range w.cfg.Statics {
+		if s.Prefix.Bits() > 0 && s.Prefix.Contains(a) {
+			return true
+		}
+	}
+	return false
+}

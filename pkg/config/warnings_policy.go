@@ -1,0 +1,54 @@
+package config
+
+import (
+	"strings"
+
+	"github.com/nvad/nvad/pkg/policy"
+)
+
+// unused reports objects that nothing refers to.
+func (w *warner) unused() {
+	used := map[string]bool{}
+	for _, r := range w.cfg.refs() {
+		used[r.kind+" "+r.name] = true
+	}
+	objects := w.cfg.objects()
+	for _, kind := range sortedKeys(objects) {
+		for _, name := range objects[kind] {
+			if !used[kind+" "+name] {
+				w.warn("unused", kind+"."+name, "nothing refers to this %s", kind)
+			}
+		}
+	}
+}
+
+// bogonPatterns knows the expressions for bogon ASNs that circulate in
+// articles on Route Server, and what they let through.
+func (w *warner) bogonPatterns() {
+	for _, name := range sortedKeys(w.cfg.Policies.ASPathLists) {
+		list := w.cfg.Policies.ASPathLists[name]
+		for i, rule := range list {
+			key := w.src.elem(string(policy.KindASPathList)+"."+name, i, rule.Seq)
+			if strings.Contains(rule.Regexp, "1310[0-6][0-9]") {
+				w.warn("bogon-pattern", key, "%s matches 131000-131071 of the reserved ASNs 65552-131071: "+
+					`65552-130999 pass; deny-asns = "reserved" in import knows them all`, rule.Regexp)
+			}
+			exempt := exemption(list[:i])
+			if rule.Permit && exempt != "" && (rule.Regexp == "^65" || strings.HasPrefix(rule.Regexp, "^65[")) {
+				w.warn("bogon-pattern", key, "%s never matches what Route Server teaches: %q before it exempts every path that holds 65515, "+
+					`whatever else the path holds; deny-asns = "reserved" in import exempts none`, rule.Regexp, exempt)
+			}
+		}
+	}
+}
+
+// exemption is the expression of a rule that denies paths with Route Server's
+// ASN; empty if there is none.
+func exemption(rules policy.ASPathList) string {
+	for _, r := range rules {
+		if !r.Permit && strings.Trim(r.Regexp, "_^$") == "65515" {
+			return r.Regexp
+		}
+	}
+	return ""
+}
