@@ -7,8 +7,8 @@ import "net/netip"
 // the kernel has no next-hop objects; one that matches fs.ErrExist, of
 // [AddRoute], that another route has this prefix and metric.
 type Kernel interface {
-	// Routes calls yield for every route of the table. The hops of several
-	// routes may share memory.
+	// Routes calls yield for every route of the table, for some perhaps
+	// twice. The hops of several routes may share memory.
 	Routes(yield func(KernelRoute)) error
 	// Objects reads every next-hop object of the namespace.
 	Objects() ([]Object, error)

@@ -136,7 +136,7 @@ func (f *FIB) own(r KernelRoute, s *slot) bool {
 func (f *FIB) see(r KernelRoute, now time.Time) {
 	s := f.find(r.Prefix, r.Metric)
 	if !f.own(r, s) {
-		f.foreign[keyOf(r)] = append(f.foreign[keyOf(r)], r)
+		f.seeForeign(r)
 		return
 	}
 	if s == nil {
@@ -145,6 +145,13 @@ func (f *FIB) see(r KernelRoute, now time.Time) {
 	}
 	s.seen = f.round
 	f.holds(s, r)
+}
+
+func (f *FIB) seeForeign(r KernelRoute) {
+	key := keyOf(r)
+	if !slices.ContainsFunc(f.foreign[key], func(o KernelRoute) bool { return sameRoute(o, r) }) {
+		f.foreign[key] = append(f.foreign[key], r)
+	}
 }
 
 // holds notes that the kernel holds r in slot s.

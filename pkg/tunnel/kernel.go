@@ -74,7 +74,7 @@ const (
 	DeleteAddress               // Address
 	AddRemote                   // a default entry to Remote
 	DeleteRemote                // the default entry to Remote
-	Announce                    // gratuitous ARP or unsolicited NA for Address
+	Announce                    // gratuitous ARP or unsolicited NA for Address with MAC
 )
 
 // Op is one operation on the link of that name.

@@ -236,8 +236,10 @@ func (m *Manager) dress(t *Tunnel, s *state, l *Link, macs []net.HardwareAddr, m
 	if l.MTU != mtu {
 		add(Op{Kind: SetMTU, MTU: mtu})
 	}
-	if !slices.ContainsFunc(macs, func(a net.HardwareAddr) bool { return bytes.Equal(a, l.MAC) }) {
-		add(Op{Kind: SetMAC, MAC: macs[0]})
+	hw := l.MAC
+	if !slices.ContainsFunc(macs, func(a net.HardwareAddr) bool { return bytes.Equal(a, hw) }) {
+		hw = macs[0]
+		add(Op{Kind: SetMAC, MAC: hw})
 		fresh = true
 	}
 	have := owned(*l)
@@ -262,7 +264,7 @@ func (m *Manager) dress(t *Tunnel, s *state, l *Link, macs []net.HardwareAddr, m
 	}
 	for _, a := range t.Addresses {
 		if fresh || !slices.Contains(have, a) {
-			add(Op{Kind: Announce, Address: a})
+			add(Op{Kind: Announce, Address: a, MAC: hw})
 		}
 	}
 	return m.all(ops)

@@ -1,0 +1,167 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nvad/nvad/pkg/fib"
+)
+
+// monitorBuffer is large enough for some ten thousand routes that another
+// program changes in one go.
+const monitorBuffer = 8 << 20
+
+// monitorGroups are the multicast groups whose events nvad acts on.
+var monitorGroups = []int{
+	unix.RTNLGRP_LINK, unix.RTNLGRP_NEIGH, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
+	unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF,
+	unix.RTNLGRP_NEXTHOP,
+}
+
+// Monitor tells what changes in a namespace by other hands than this process's
+// FIB.
+type Monitor struct {
+	file *os.File
+	in   []byte
+}
+
+// OpenMonitor starts to listen. Events are kept by the kernel until
+// [Monitor.Watch] fetches them, so that one opened before the state is read
+// misses nothing. Changes made through the given FIB give no events.
+func OpenMonitor(ns Namespace, own *FIB) (*Monitor, error) {
+	var fd int
+	err := ns.do(func() (err error) {
+		fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("monitor socket: %w", err)
+	}
+	m := &Monitor{file: os.NewFile(uintptr(fd), "rtnetlink monitor"), in: make([]byte, readBytes)}
+	if err := listen(fd, own.s.port); err != nil {
+		m.file.Close()
+		return nil, fmt.Errorf("monitor socket: %w", err)
+	}
+	return m, nil
+}
+
+func listen(fd int, own uint32) error {
+	if err := receiveBuffer(fd, monitorBuffer); err != nil {
+		return err
+	}
+	if err := ignore(fd, own); err != nil {
+		return err
+	}
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return err
+	}
+	for _, group := range monitorGroups {
+		if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, group); err != nil {
+			return fmt.Errorf("group %d: %w", group, err)
+		}
+	}
+	return nil
+}
+
+// ignore makes the kernel drop the events that the socket with the given port
+// caused: a million routes of our own would drown those of others. They carry
+// the requester's port as nlmsg_pid.
+func ignore(fd int, port uint32) error {
+	const pidOffset = 12
+	swapped := order.AppendUint32(nil, port)
+	// A load brings the word into host order as if it were big-endian.
+	value := uint32(swapped[0])<<24 | uint32(swapped[1])<<16 | uint32(swapped[2])<<8 | uint32(swapped[3])
+	prog := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: pidOffset},
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 1, K: value},
+		{Code: unix.BPF_RET | unix.BPF_K, K: 0},
+		{Code: unix.BPF_RET | unix.BPF_K, K: 0xffffffff},
+	}
+	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+		&unix.SockFprog{Len: uint16(len(prog)), Filter: (*unix.SockFilter)(unsafe.Pointer(&prog[0]))})
+}
+
+// Close ends listening, and a [Monitor.Watch] with it.
+func (m *Monitor) Close() error { return m.file.Close() }
+
+// Watch calls fn with the events as they come, until ctx ends or the monitor is
+// closed. Lost events are told as one fib.LostEvent.
+func (m *Monitor) Watch(ctx context.Context, fn func([]fib.Event)) error {
+	stop := context.AfterFunc(ctx, func() { m.file.Close() })
+	defer stop()
+	raw, err := m.file.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("monitor: %w", err)
+	}
+	for {
+		var events []fib.Event
+		var rerr error
+		err := raw.Read(func(fd uintptr) bool {
+			events, rerr = m.read(int(fd))
+			return len(events) > 0 || rerr != nil
+		})
+		if err = errors.Join(err, rerr); err != nil {
+			if ctx.Err() != nil || errors.Is(err, os.ErrClosed) {
+				return ctx.Err()
+			}
+			return fmt.Errorf("monitor: %w", err)
+		}
+		fn(events)
+	}
+}
+
+// maxEvents bounds what is handed over in one go.
+const maxEvents = 4096
+
+// read fetches what is there without waiting.
+func (m *Monitor) read(fd int) ([]fib.Event, error) {
+	var events []fib.Event
+	for len(events) < maxEvents {
+		n, _, err := unix.Recvfrom(fd, m.in, 0)
+		switch {
+		case errors.Is(err, unix.EAGAIN):
+			return events, nil
+		case errors.Is(err, unix.ENOBUFS):
+			events = append(events, fib.Event{Kind: fib.LostEvent})
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return nil, err
+		default:
+			messages(m.in[:n], func(msg message) {
+				if e, ok := event(msg); ok {
+					events = append(events, e)
+				}
+			})
+		}
+	}
+	return events, nil
+}
+
+// event reads one event. ok is false for one that nothing depends on.
+func event(m message) (e fib.Event, ok bool) {
+	switch m.kind {
+	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
+		return fib.Event{Kind: fib.LinkEvent, Deleted: m.kind == unix.RTM_DELLINK}, true
+	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
+		return fib.Event{Kind: fib.AddressEvent, Deleted: m.kind == unix.RTM_DELADDR}, true
+	case unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH:
+		bridge := len(m.body) > 0 && m.body[0] == unix.AF_BRIDGE
+		return fib.Event{Kind: fib.NeighborEvent, Deleted: m.kind == unix.RTM_DELNEIGH}, bridge
+	case unix.RTM_NEWNETCONF, unix.RTM_DELNETCONF:
+		return fib.Event{Kind: fib.SysctlEvent}, true
+	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
+		e = fib.Event{Kind: fib.RouteEvent, Deleted: m.kind == unix.RTM_DELROUTE}
+		e.Replaced = m.flags&unix.NLM_F_REPLACE != 0
+		e.Route, ok = decodeRoute(m.body)
+		return e, ok
+	case unix.RTM_NEWNEXTHOP, unix.RTM_DELNEXTHOP:
+		o, ok := decodeObject(m.body)
+		return fib.Event{Kind: fib.ObjectEvent, Deleted: m.kind == unix.RTM_DELNEXTHOP, Object: o.ID}, ok
+	}
+	return e, false
+}

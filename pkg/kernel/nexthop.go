@@ -1,0 +1,85 @@
+package kernel
+
+import (
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nvad/nvad/pkg/fib"
+)
+
+const (
+	sizeofNhMsg  = 8 // struct nhmsg of linux/nexthop.h
+	sizeofMember = 8 // struct nexthop_grp
+)
+
+// encodeObject appends the message that puts or deletes a next-hop object.
+func encodeObject(b []byte, op fib.Op, seq uint32) []byte {
+	o := &op.Object
+	if op.Kind == fib.DeleteObject {
+		b, start := header(b, unix.RTM_DELNEXTHOP, unix.NLM_F_ACK, seq)
+		b = append(b, make([]byte, sizeofNhMsg)...)
+		b = attr32(b, unix.NHA_ID, o.ID)
+		finish(b, start)
+		return b
+	}
+	b, start := header(b, unix.RTM_NEWNEXTHOP, unix.NLM_F_ACK|unix.NLM_F_CREATE|unix.NLM_F_REPLACE, seq)
+	fam, flags := byte(unix.AF_UNSPEC), uint32(0)
+	if len(o.Members) == 0 {
+		fam = family(o.Hop.Via)
+		if o.Hop.Onlink {
+			flags = unix.RTNH_F_ONLINK
+		}
+	}
+	b = append(b, fam, 0, byte(o.Protocol), 0)
+	b = order.AppendUint32(b, flags)
+	b = attr32(b, unix.NHA_ID, o.ID)
+	if len(o.Members) > 0 {
+		b = group(b, o.Members)
+	} else {
+		b = attr32(b, unix.NHA_OIF, uint32(o.Hop.Link))
+		if hasGateway(o.Hop) {
+			b = attr(b, unix.NHA_GATEWAY, o.Hop.Via.AsSlice())
+		}
+	}
+	finish(b, start)
+	return b
+}
+
+func group(b []byte, members []fib.Member) []byte {
+	b, start := nest(b, unix.NHA_GROUP)
+	for _, m := range members {
+		b = order.AppendUint32(b, m.ID)
+		b = append(b, max(m.Weight, 1)-1, 0, 0, 0)
+	}
+	finishNest(b, start)
+	return b
+}
+
+// decodeObject reads an RTM_NEWNEXTHOP or RTM_DELNEXTHOP.
+func decodeObject(body []byte) (o fib.Object, ok bool) {
+	if len(body) < sizeofNhMsg {
+		return o, false
+	}
+	o.Protocol = int(body[2])
+	o.Hop.Onlink = order.Uint32(body[4:])&unix.RTNH_F_ONLINK != 0
+	o.Hop.Via = netip.IPv4Unspecified()
+	if body[0] == unix.AF_INET6 {
+		o.Hop.Via = netip.IPv6Unspecified()
+	}
+	attrs(body[sizeofNhMsg:], func(kind uint16, v []byte) {
+		switch kind {
+		case unix.NHA_ID:
+			o.ID = u32(v)
+		case unix.NHA_OIF:
+			o.Hop.Link = int(u32(v))
+		case unix.NHA_GATEWAY:
+			o.Hop.Via, _ = netip.AddrFromSlice(v)
+		case unix.NHA_GROUP:
+			for ; len(v) >= sizeofMember; v = v[sizeofMember:] {
+				o.Members = append(o.Members, fib.Member{ID: u32(v), Weight: v[4] + 1})
+			}
+		}
+	})
+	return o, o.ID != 0
+}

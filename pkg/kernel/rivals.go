@@ -1,0 +1,47 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// rivals are the programs that write routes of protocol 186 themselves. Two of
+// them in one table undo each other's work.
+var rivals = []string{"zebra", "bird", "bird6"}
+
+// Rival is another routing daemon in the same network namespace.
+type Rival struct {
+	Name string
+	PID  string
+}
+
+// Rivals finds the routing daemons that share this process's network namespace.
+// Processes that may not be looked at are passed over.
+func Rivals() ([]Rival, error) { return rivalsIn("/proc") }
+
+func rivalsIn(proc string) ([]Rival, error) {
+	own, err := os.Readlink(filepath.Join(proc, "self/ns/net"))
+	if err != nil {
+		return nil, fmt.Errorf("network namespace: %w", err)
+	}
+	names, err := filepath.Glob(filepath.Join(proc, "[0-9]*/comm"))
+	if err != nil {
+		return nil, err
+	}
+	var found []Rival
+	for _, path := range names {
+		comm, err := os.ReadFile(path)
+		name := strings.TrimSpace(string(comm))
+		if err != nil || !slices.Contains(rivals, name) {
+			continue
+		}
+		dir := filepath.Dir(path)
+		if ns, err := os.Readlink(filepath.Join(dir, "ns/net")); err == nil && ns == own {
+			found = append(found, Rival{Name: name, PID: filepath.Base(dir)})
+		}
+	}
+	return found, nil
+}

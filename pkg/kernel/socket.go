@@ -1,0 +1,181 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// Sizes of batches and buffers. A batch's answers must fit in the receive
+// buffer, of which each takes about a kilobyte with the kernel's bookkeeping.
+const (
+	batchMessages = 128
+	batchBytes    = 32 << 10
+	readBytes     = 256 << 10
+	requestBuffer = 1 << 20
+)
+
+// socket is an rtnetlink socket for requests. It belongs to one goroutine.
+type socket struct {
+	fd   int
+	port uint32
+	seq  uint32
+	in   []byte
+	out  []byte
+}
+
+// dial opens a socket in a namespace.
+func dial(ns Namespace) (*socket, error) {
+	s := &socket{in: make([]byte, readBytes)}
+	err := ns.do(func() (err error) {
+		s.fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("rtnetlink socket: %w", err)
+	}
+	if err := s.prepare(); err != nil {
+		unix.Close(s.fd)
+		return nil, fmt.Errorf("rtnetlink socket: %w", err)
+	}
+	return s, nil
+}
+
+func (s *socket) prepare() error {
+	if err := unix.Bind(s.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return err
+	}
+	addr, err := unix.Getsockname(s.fd)
+	if err != nil {
+		return err
+	}
+	s.port = addr.(*unix.SockaddrNetlink).Pid
+	for _, opt := range []int{unix.NETLINK_EXT_ACK, unix.NETLINK_CAP_ACK, unix.NETLINK_GET_STRICT_CHK} {
+		if err := unix.SetsockoptInt(s.fd, unix.SOL_NETLINK, opt, 1); err != nil {
+			return err
+		}
+	}
+	return receiveBuffer(s.fd, requestBuffer)
+}
+
+// receiveBuffer enlarges a socket's buffer, beyond the system's limit if that is
+// allowed.
+func receiveBuffer(fd, bytes int) error {
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bytes) == nil {
+		return nil
+	}
+	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, bytes)
+}
+
+func (s *socket) close() error { return unix.Close(s.fd) }
+
+// batch sends n messages, each written by encode, and returns the answer to
+// each. encode gets the buffer, the index and the sequence number, and must ask
+// for an acknowledgement.
+func (s *socket) batch(n int, encode func(b []byte, i int, seq uint32) []byte) []error {
+	errs := make([]error, n)
+	for done := 0; done < n; {
+		s.out = s.out[:0]
+		first, end := s.seq+1, done
+		for end < n && end-done < batchMessages && len(s.out) < batchBytes {
+			s.seq++
+			s.out = encode(s.out, end, s.seq)
+			end++
+		}
+		if err := s.exchange(first, errs[done:end]); err != nil {
+			for i := done; i < n; i++ {
+				errs[i] = err
+			}
+			return errs
+		}
+		done = end
+	}
+	return errs
+}
+
+// exchange sends what is in out and files the answers, the first of which has
+// the sequence number first.
+func (s *socket) exchange(first uint32, errs []error) error {
+	if err := s.send(); err != nil {
+		return err
+	}
+	for left := len(errs); left > 0; {
+		b, err := s.receive()
+		if err != nil {
+			return err
+		}
+		messages(b, func(m message) {
+			i := m.seq - first
+			if m.kind == unix.NLMSG_ERROR && i < uint32(len(errs)) {
+				errs[i] = m.answer()
+				left--
+			}
+		})
+	}
+	return nil
+}
+
+// dump sends one request, written by encode, and calls fn for each answer. A
+// dump that the kernel says was torn by a change is done once more: fn then sees
+// entries twice, so torn is called first.
+func (s *socket) dump(encode func(b []byte, seq uint32) []byte, fn func(message), torn func()) error {
+	for range 8 {
+		s.seq++
+		s.out = encode(s.out[:0], s.seq)
+		if err := s.send(); err != nil {
+			return err
+		}
+		whole, err := s.drain(s.seq, fn)
+		if err != nil || whole {
+			return err
+		}
+		torn()
+	}
+	return errors.New("table changes faster than it can be read")
+}
+
+// drain reads the answers to a dump. It reports whether they are one consistent
+// view.
+func (s *socket) drain(seq uint32, fn func(message)) (whole bool, err error) {
+	whole = true
+	for done := false; !done; {
+		b, rerr := s.receive()
+		if rerr != nil {
+			return false, rerr
+		}
+		messages(b, func(m message) {
+			if m.seq != seq {
+				return
+			}
+			whole = whole && m.flags&unix.NLM_F_DUMP_INTR == 0
+			if m.kind == unix.NLMSG_DONE || m.kind == unix.NLMSG_ERROR {
+				done, err = true, m.answer()
+				return
+			}
+			fn(m)
+		})
+	}
+	return whole, err
+}
+
+func (s *socket) send() error {
+	err := unix.Sendto(s.fd, s.out, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+	if err != nil {
+		return fmt.Errorf("send to kernel: %w", err)
+	}
+	return nil
+}
+
+func (s *socket) receive() ([]byte, error) {
+	for {
+		n, _, err := unix.Recvfrom(s.fd, s.in, 0)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("receive from kernel: %w", err)
+		}
+		return s.in[:n], nil
+	}
+}
