@@ -189,6 +189,7 @@ func (p *peer) start(conn net.Conn, ours bool) {
 			background: &p.sp.background,
 		}),
 	}
+	s.tap.reading = make(chan struct{})
 	p.current = s
 	p.session.Store(s)
 	p.ready = false

@@ -44,17 +44,26 @@ const handshakeTime = 30 * time.Second
 
 // run receives until the connection ends, then ends the session.
 func (s *session) run() {
-	_ = s.tap.conn.SetReadDeadline(time.Now().Add(handshakeTime))
-	r := bufio.NewReaderSize(s.tap.conn, 1<<15)
-	buf := make([]byte, maxMessage)
-	err := s.handshake(r, buf)
-	if err == nil {
-		_ = s.tap.conn.SetReadDeadline(time.Time{})
-		err = s.receive(r, buf)
-	}
-	s.endBy(err)
+	s.endBy(s.read())
+	close(s.tap.reading)
 	s.writer.Wait()
 	s.farewell()
+}
+
+// read receives until it cannot go on.
+func (s *session) read() error {
+	if !s.tap.readUntil(time.Now().Add(handshakeTime)) {
+		return errEnded
+	}
+	r := bufio.NewReaderSize(s.tap.conn, 1<<15)
+	buf := make([]byte, maxMessage)
+	if err := s.handshake(r, buf); err != nil {
+		return err
+	}
+	if !s.tap.readUntil(time.Time{}) {
+		return errEnded
+	}
+	return s.receive(r, buf)
 }
 
 // endBy ends the connection for the error that stopped reception.

@@ -38,6 +38,7 @@ type tap struct {
 	openOnce sync.Once
 	accOnce  sync.Once
 
+	reading chan struct{} // closed when the session reads no more; nil if none does
 	done    chan struct{}
 	endOnce sync.Once
 	cause   cause // valid once done is closed
@@ -244,8 +245,16 @@ func (t *tap) end(c cause, last message) {
 			return
 		}
 		t.counters.messagesOut.Add(1)
+		_ = t.conn.SetReadDeadline(time.Now())
 		t.background.Go(func() { t.farewell(last) })
 	})
+}
+
+// readUntil sets the deadline of the session's reads; false if the session has
+// ended, after which there must be none.
+func (t *tap) readUntil(at time.Time) bool {
+	_ = t.conn.SetReadDeadline(at)
+	return !t.ended()
 }
 
 // notify ends the connection with a NOTIFICATION of ours.
@@ -263,18 +272,22 @@ const farewellTime = time.Second
 func (t *tap) farewell(last message) {
 	defer t.conn.Close()
 	until := time.Now().Add(farewellTime)
-	_ = t.conn.SetDeadline(until) // also frees a writer that is stuck
+	_ = t.conn.SetWriteDeadline(until) // also frees a writer that is stuck
 	select {
 	case t.writing <- struct{}{}:
 	case <-time.After(farewellTime):
 		return
 	}
-	_ = t.conn.SetDeadline(until)
+	_ = t.conn.SetWriteDeadline(until)
 	if _, err := t.conn.Write(last); err != nil {
 		return
 	}
 	if tcp, ok := t.conn.(interface{ CloseWrite() error }); ok {
 		_ = tcp.CloseWrite()
+		if t.reading != nil {
+			<-t.reading
+		}
+		_ = t.conn.SetReadDeadline(until)
 		_, _ = io.Copy(io.Discard, t.conn)
 	}
 }

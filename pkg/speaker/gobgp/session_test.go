@@ -1,0 +1,356 @@
+package gobgp
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// pair is two speakers with an established session.
+func pair(t testing.TB, change ...func(*speaker.Neighbor)) (a, b *testSpeaker, up speaker.Established) {
+	t.Helper()
+	a = newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
+	b = newTestSpeaker(t, "127.0.4.2", "10.0.0.2", 65002)
+	na, nb := a.neighbor(b), b.neighbor(a)
+	for _, c := range change {
+		c(&na)
+		c(&nb)
+	}
+	a.configure(na)
+	b.configure(nb)
+	next[speaker.Established](b, 2*time.Second)
+	return a, b, next[speaker.Established](a, 2*time.Second)
+}
+
+func TestEstablishedTellsWhatWasNegotiated(t *testing.T) {
+	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
+	_, up := rawSession(t, s, "127.0.4.2", rawOpen{asn: 65002, id: "10.0.0.2", hold: 30, graceful: true, restart: true, ipv4Only: true},
+		func(n *speaker.Neighbor) { n.RestartTime = 60 * time.Second })
+	want := speaker.Established{
+		From: speaker.From{Peer: addr("127.0.4.2")}, Session: up.Session,
+		LocalAddress: addr("127.0.4.1"), RemoteID: addr("10.0.0.2"), Families: route.IPv4,
+		HoldTime: 30 * time.Second, Keepalive: 10 * time.Second, FourOctetASN: true, RouteRefresh: true,
+		GracefulPeer: route.IPv4, PeerRestart: 120 * time.Second, PeerRestarted: true, Preserved: route.IPv4,
+		Capabilities: []string{"Multiprotocol Extensions (ipv4 unicast)", "Route Refresh", "Graceful Restart", "4-octet AS Number"},
+	}
+	if fmt.Sprint(up) != fmt.Sprint(want) {
+		t.Errorf("got  %+v\nwant %+v", up, want)
+	}
+}
+
+// TestBackAfterLoss loses a session in every way there is, and wants it back
+// within a second.
+func TestBackAfterLoss(t *testing.T) {
+	a, b, _ := pair(t)
+	cases := []struct {
+		name   string
+		lose   func()
+		reason string
+	}{
+		{"reset", func() { a.Reset(b.addr, speaker.Notification{Code: 6, Subcode: 4, Message: "test"}) },
+			`NOTIFICATION sent: Cease/Administrative Reset "test"`},
+		{"connection closed", func() { a.find(b.addr).session.Load().tap.conn.Close() }, "connection lost"},
+		{"peer resets", func() { b.Reset(a.addr, speaker.Notification{Code: 6, Subcode: 2, Message: "maintenance"}) },
+			`NOTIFICATION received: Cease/Administrative Shutdown "maintenance"`},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			c.lose()
+			down := next[speaker.Down](a, time.Second)
+			if !strings.HasPrefix(down.Reason, c.reason) {
+				t.Errorf("down: %q, want %q", down.Reason, c.reason)
+			}
+			if down.Graceful {
+				t.Error("down is graceful without the capability")
+			}
+			next[speaker.Established](a, time.Second)
+			next[speaker.Established](b, time.Second)
+		})
+	}
+}
+
+// TestReachableAgain starts the other side long after the first.
+func TestReachableAgain(t *testing.T) {
+	a := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
+	b := newTestSpeaker(t, "127.0.4.2", "10.0.0.2", 65002)
+	a.configure(a.neighbor(b))
+	next[speaker.StateChanged](a, time.Second)
+	for range 3 {
+		ev := next[speaker.StateChanged](a, 2*time.Second)
+		if ev.State == speaker.Active && ev.Reason != "connection refused" {
+			t.Errorf("reason %q", ev.Reason)
+		}
+	}
+	n := b.neighbor(a)
+	n.Passive = true
+	b.configure(n)
+	next[speaker.Established](a, time.Second)
+}
+
+func TestMD5(t *testing.T) {
+	key := func(k string) func(*speaker.Neighbor) { return func(n *speaker.Neighbor) { n.Password = k } }
+	t.Run("same key", func(t *testing.T) { pair(t, key("secret")) })
+	t.Run("wrong key", func(t *testing.T) {
+		a := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
+		b := newTestSpeaker(t, "127.0.4.2", "10.0.0.2", 65002)
+		na, nb := a.neighbor(b), b.neighbor(a)
+		na.Password, nb.Password = "one", "two"
+		a.configure(na)
+		b.configure(nb)
+		ev := next[speaker.StateChanged](a, 2*time.Second)
+		for ev.Reason == "" {
+			ev = next[speaker.StateChanged](a, 2*time.Second)
+		}
+		if ev.Reason != "timed out" {
+			t.Errorf("reason %q", ev.Reason)
+		}
+		nb.Password = "one" // a changed key resets the neighbor
+		b.configure(nb)
+		next[speaker.Established](a, 2*time.Second)
+	})
+}
+
+func TestTTLSecurity(t *testing.T) {
+	pair(t, func(n *speaker.Neighbor) { n.TTLSecurity = 1 })
+}
+
+// TestUnchangedNeighborIsLeftAlone reconfigures around a session.
+func TestUnchangedNeighborIsLeftAlone(t *testing.T) {
+	a, b, _ := pair(t)
+	n := a.neighbor(b)
+	other := speaker.Neighbor{Address: addr("127.0.4.99"), LocalAddress: a.addr, LocalASN: 65001, RemoteASN: 65003, Passive: true}
+	a.configure(n, other)
+	a.configure(n)
+	quiet(t, a, 100*time.Millisecond)
+	n.HoldTime = 12 * time.Second
+	a.configure(n)
+	if down := next[speaker.Down](b, time.Second); down.Reason != "NOTIFICATION received: Cease/Other Configuration Change" {
+		t.Errorf("down: %s", down.Reason)
+	}
+	next[speaker.Established](a, 2*time.Second)
+	next[speaker.Established](b, 2*time.Second)
+	n.Disabled = true
+	a.configure(n)
+	if down := next[speaker.Down](b, time.Second); down.Reason != "NOTIFICATION received: Cease/Administrative Shutdown" {
+		t.Errorf("down: %s", down.Reason)
+	}
+}
+
+// TestBadPeerAS is GoBGP's check of the OPEN, in our words.
+func TestBadPeerAS(t *testing.T) {
+	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
+	s.configure(speaker.Neighbor{Address: addr("127.0.4.2"), LocalAddress: s.addr, LocalASN: 65001, RemoteASN: 65002, Passive: true})
+	p := dialRaw(t, s, "127.0.4.2")
+	p.send(rawOpen{asn: 65003, id: "10.0.0.3", hold: 90}.message())
+	if n := decodeNotification(p.mustEnd(), false); n.Code != 2 || n.Subcode != 2 {
+		t.Errorf("%s", describe(n))
+	}
+	for {
+		ev := next[speaker.StateChanged](s, time.Second)
+		if ev.Reason == "NOTIFICATION sent: OPEN Message Error/Bad Peer AS" {
+			break
+		}
+	}
+}
+
+func TestStrangerIsRefused(t *testing.T) {
+	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
+	s.configure(speaker.Neighbor{Address: addr("127.0.4.2"), LocalAddress: s.addr, LocalASN: 65001, RemoteASN: 65002, Passive: true})
+	if m := dialRaw(t, s, "127.0.4.3").read(); m != nil {
+		t.Errorf("a stranger got a message of type %d", m.kind())
+	}
+}
+
+// TestHoldTimer lets a peer fall silent.
+func TestHoldTimer(t *testing.T) {
+	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
+	p, up := rawSession(t, s, "127.0.4.2", rawOpen{asn: 65002, id: "10.0.0.2", hold: 3})
+	if up.HoldTime != 3*time.Second || up.Keepalive != time.Second {
+		t.Errorf("hold time %s, keepalive %s", up.HoldTime, up.Keepalive)
+	}
+	if n := decodeNotification(p.mustEnd(), false); n.Code != 4 {
+		t.Errorf("%s", describe(n))
+	}
+	if down := next[speaker.Down](s, time.Second); down.Reason != "hold timer expired" || down.Notification == nil {
+		t.Errorf("down: %+v", down)
+	}
+}
+
+// TestUpdatesKeepTheSession sends nothing but UPDATEs for longer than the hold
+// time. GoBGP does not see them.
+func TestUpdatesKeepTheSession(t *testing.T) {
+	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
+	p, _ := rawSession(t, s, "127.0.4.2", rawOpen{asn: 65002, id: "10.0.0.2", hold: 3})
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for range 9 {
+		p.update(unhex(hexBase), unhex(hexNLRI))
+		next[speaker.Update](s, time.Second)
+		<-tick.C
+	}
+	quiet(t, s, 0)
+}
+
+// TestBackPressureKeepsTheSession stops reading events for longer than the hold
+// time, while UPDATEs pile up.
+func TestBackPressureKeepsTheSession(t *testing.T) {
+	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
+	p, _ := rawSession(t, s, "127.0.4.2", rawOpen{asn: 65002, id: "10.0.0.2", hold: 3})
+	const count = 4 * eventQueue
+	go func() {
+		for i := range count {
+			body := updateBody(nil, unhex(hexBase), []byte{24, 10, byte(i >> 8), byte(i)})
+			if _, err := p.conn.Write(newMessage(2, body)); err != nil {
+				return
+			}
+		}
+	}()
+	time.Sleep(4500 * time.Millisecond) // nothing happens in this time, and that is the point
+	for range count {
+		next[speaker.Update](s, time.Second)
+	}
+	quiet(t, s, 0)
+}
+
+// TestNeighborThatDoesNotRead is dropped after the hold time (RFC 9687), though
+// it sends KEEPALIVEs.
+func TestNeighborThatDoesNotRead(t *testing.T) {
+	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
+	p, up := rawSession(t, s, "127.0.4.2", rawOpen{asn: 65002, id: "10.0.0.2", hold: 3})
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		tick := time.NewTicker(500 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				_, _ = p.conn.Write(keepalive)
+			case <-stop:
+				return
+			}
+		}
+	}()
+	changes := make([]speaker.Change, 0, 500_000)
+	for i := range cap(changes) {
+		a := route.Attrs{ASPath: route.NewASPath(65001), NextHop: addr("192.0.2.1"), MED: route.Some(uint32(i))}
+		changes = append(changes, speaker.Change{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32), Attrs: &a})
+	}
+	s.Send(p.address(), up.Session, changes)
+	if down := next[speaker.Down](s, 10*time.Second); down.Reason != "send hold timer expired: the neighbor does not read" {
+		t.Errorf("down: %s", down.Reason)
+	}
+}
+
+func (p *rawPeer) address() netip.Addr {
+	return netip.MustParseAddrPort(p.conn.LocalAddr().String()).Addr()
+}
+
+// TestZeroHoldTime runs a session without timers (RFC 4271 4.2).
+func TestZeroHoldTime(t *testing.T) {
+	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
+	s.configure(speaker.Neighbor{Address: addr("127.0.4.2"), LocalAddress: s.addr, LocalASN: 65001, RemoteASN: 65002, Passive: true})
+	p := dialRaw(t, s, "127.0.4.2")
+	p.send(rawOpen{asn: 65002, id: "10.0.0.2", hold: 90}.message())
+	if m := p.expect(1); m[openHoldOffset] != 0 || m[openHoldOffset+1] != 0 {
+		t.Error("OPEN proposes a hold time")
+	}
+	p.expect(4)
+	p.send(keepalive)
+	if up := next[speaker.Established](s, time.Second); up.HoldTime != 0 || up.Keepalive != 0 {
+		t.Errorf("hold time %s, keepalive %s", up.HoldTime, up.Keepalive)
+	}
+}
+
+// TestRouteRefresh asks in both directions.
+func TestRouteRefresh(t *testing.T) {
+	a, b, _ := pair(t)
+	a.RequestRefresh(b.addr, route.IPv6)
+	if ev := next[speaker.RouteRefresh](b, time.Second); ev.Family != route.IPv6 {
+		t.Errorf("refresh of %s", ev.Family)
+	}
+}
+
+// TestStaleSend sends for a session that is over.
+func TestStaleSend(t *testing.T) {
+	a, b, up := pair(t)
+	a.Reset(b.addr, speaker.Notification{Code: 6, Subcode: 4})
+	again := next[speaker.Established](a, 2*time.Second)
+	attrs := &route.Attrs{NextHop: addr("192.0.2.1"), ASPath: route.NewASPath(65001)}
+	a.Send(b.addr, up.Session, []speaker.Change{{Prefix: prefix("10.1.0.0/16"), Attrs: attrs}})
+	a.Send(b.addr, again.Session, []speaker.Change{{Prefix: prefix("10.2.0.0/16"), Attrs: attrs}})
+	if ev := next[speaker.Update](b, time.Second); len(ev.Announced) != 1 || ev.Announced[0] != prefix("10.2.0.0/16") {
+		t.Errorf("received %v", ev.Announced)
+	}
+}
+
+// TestOversizeSets sends what killed GoBGP v4.8.0: sets that leave no room for a
+// prefix in the messages of the session.
+func TestOversizeSets(t *testing.T) {
+	long := make([]uint32, 250)
+	many := make([]route.Community, 1100)
+	for i := range long {
+		long[i] = 4200000000 + uint32(i)
+	}
+	for i := range many {
+		many[i] = route.Community(i)
+	}
+	sets := map[string]route.Attrs{
+		"250 hops":         {ASPath: route.NewASPath(long...), NextHop: addr("192.0.2.1"), Communities: many[:650]},
+		"1100 communities": {ASPath: route.NewASPath(65001), NextHop: addr("192.0.2.1"), Communities: many},
+	}
+	opens := map[string]rawOpen{
+		"2-octet session": {asn: 65002, id: "10.0.0.2", hold: 90, twoOctet: true},
+		"4-octet session": {asn: 65002, id: "10.0.0.2", hold: 90},
+		"long messages":   {asn: 65002, id: "10.0.0.2", hold: 90, extended: true},
+	}
+	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
+	for setName, set := range sets {
+		for openName, o := range opens {
+			t.Run(setName+" on a "+openName, func(t *testing.T) {
+				p, up := rawSession(t, s, "127.0.4.2", o)
+				defer drop(s)
+				plain := route.Attrs{ASPath: route.NewASPath(65001), NextHop: addr("192.0.2.1")}
+				s.Send(p.address(), up.Session, []speaker.Change{
+					{Prefix: prefix("10.1.0.0/16"), Attrs: &set}, {Prefix: prefix("10.2.0.0/16"), Attrs: &plain}})
+				announced, gone := p.collect(t, o.twoOctet, prefix("10.2.0.0/16"))
+				fits := o.extended || (setName == "250 hops" && !o.twoOctet)
+				if announced[prefix("10.1.0.0/16")] != fits || gone[prefix("10.1.0.0/16")] == fits {
+					t.Errorf("announced %v, withdrawn %v; the set fits: %t", announced, gone, fits)
+				}
+			})
+		}
+	}
+}
+
+// collect reads UPDATEs until last was announced and the buffer is empty.
+func (p *rawPeer) collect(t *testing.T, twoOctet bool, last netip.Prefix) (announced, gone map[netip.Prefix]bool) {
+	t.Helper()
+	announced, gone = map[netip.Prefix]bool{}, map[netip.Prefix]bool{}
+	d := newDecoder(decoderOptions{interner: route.NewInterner(), families: route.IPv4 | route.IPv6, twoOctet: twoOctet})
+	for !announced[last] || len(announced)+len(gone) < 2 {
+		m := p.expect(2)
+		err := d.update(m.body(), func(ev speaker.Event) bool {
+			u := ev.(speaker.Update)
+			if u.Err != "" {
+				t.Errorf("UPDATE: %s", u.Err)
+			}
+			for _, x := range u.Announced {
+				announced[x] = true
+			}
+			for _, x := range u.Withdrawn {
+				gone[x] = true
+			}
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return announced, gone
+}
