@@ -120,6 +120,7 @@ func hub00Tables() map[api.RouteKind][]engine.PathView {
 	accepted[2].Advertised = []netip.Addr{far}
 
 	bogon := path("10.200.0.0/16", rs0, attrs(rs0, 65515, 12076, 64496), ago(0, 23, 27))
+	bogon.Valid = false
 	bogon.Reason = "deny-asns reserved: AS 64496 in the path"
 	replaced := path(remote, rs0, attrs(netip.MustParseAddr("10.0.0.4"), 65001, 65001, 65001, 65001), ago(0, 8, 25))
 	replaced.Best = true

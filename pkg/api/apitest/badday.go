@@ -1,0 +1,114 @@
+package apitest
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+var (
+	msee  = netip.MustParseAddr("192.168.0.2")
+	long6 = netip.MustParseAddr("2001:db8:ffff:ffff:ffff:ffff:ffff:fffe")
+	link6 = netip.MustParseAddr("fd00:10:0:210::4")
+)
+
+// BadDay is a dual-stack edge towards an ExpressRoute circuit with everything
+// that makes tables hard: long addresses, paths and texts, and failures.
+func BadDay() *Daemon {
+	return &Daemon{
+		At: api.Status{
+			Status: engine.Status{
+				ASN: 4200000001, RouterID: netip.MustParseAddr("192.168.0.1"), Since: ago(24*400, 0, 0),
+				Neighbors: 3, Established: 1, Prefixes: 1048576, Paths: 1048580,
+				Waiting: []netip.Addr{msee, long6},
+			},
+			FIBWanted: 1048576, FIBInstalled: 1048570, Tunnels: 2, TunnelsUp: 0,
+		},
+		Peers:   badDayNeighbors(),
+		Tables:  map[api.RouteKind][]engine.PathView{api.LocRIB: badDayPaths()},
+		Kernel:  badDayFIB(),
+		Devices: badDayTunnels(),
+	}
+}
+
+func badDayNeighbors() []engine.NeighborView {
+	return []engine.NeighborView{{
+		Address: msee, Description: "MSEE primary", RemoteASN: 12076, LocalASN: 4200000001,
+		State: speaker.Active, Since: ago(0, 0, 42), LastDown: ago(26, 3, 0), Flaps: 12,
+		Reason: "Cease/Maximum Number of Prefixes Reached: Route Server counts current plus incoming routes, " +
+			"limit 4,000 (received)",
+		Stats:    speaker.Stats{MessagesIn: 8640, MessagesOut: 8641, UpdatesIn: 1, UpdatesOut: 12, Queued: 3, Established: 12},
+		HoldTime: 180 * time.Second, Keepalive: 60 * time.Second, Families: route.IPv4 | route.IPv6,
+		ImportPolicy: "none: everything is denied (RFC 8212)", ExportPolicy: "none: everything is denied (RFC 8212)",
+		Settings: map[string]string{"password": "set", "ttl-security": "2"},
+	}, {
+		Address: link6, Description: "Route Server, instance 0, eastasia, hub00", RemoteASN: 65515, LocalASN: 4200000001,
+		LocalAddress: netip.MustParseAddr("fd00:10::4"), RemoteID: rs0,
+		State: speaker.EstablishedState, Since: ago(24*10+3, 0, 0), Stats: speaker.Stats{Established: 1},
+		Families: route.IPv6, Received: 1048576, Accepted: 1048576, Advertised: 1048575, Stale: 3,
+		ImportPolicy: "accept everything", ExportPolicy: "accept everything",
+	}, {
+		Address: long6, RemoteASN: 4200000002, LocalASN: 4200000001, State: speaker.Idle, Shutdown: true,
+		Families: route.IPv6, ImportPolicy: "accept everything", ExportPolicy: "accept everything",
+	}}
+}
+
+func badDayPaths() []engine.PathView {
+	bomb := path("203.0.113.0/24", msee, attrs(msee), ago(24*2, 5, 0))
+	bomb.Attrs.ASPath = route.NewASPath(12076).Prepend(4200000001, 40)
+	bomb.Attrs.MED, bomb.Attrs.Origin = route.Some(4294967295), route.OriginIncomplete
+	bomb.Attrs.Communities = []route.Community{12076<<16 | 5010, route.NoExport}
+	bomb.Attrs.LargeCommunities = []route.LargeCommunity{{Global: 4200000001, Local1: 1, Local2: 2}}
+	bomb.Attrs.ExtCommunities = []route.ExtCommunity{route.SiteOfOrigin(65001, 100)}
+	bomb.Attrs.Aggregator = route.Aggregator{ASN: 12076, Address: msee}
+	bomb.Attrs.AtomicAggregate = true
+	bomb.Attrs.OriginatorID, bomb.Attrs.ClusterList = rs0, []netip.Addr{rs1}
+	bomb.Attrs.OTC = route.Some(12076)
+	bomb.Attrs.Unknown = []route.Unknown{{Flags: 0xe0, Type: 99, Value: "\x01\x02"}}
+	bomb.Valid, bomb.Stale, bomb.Weight = false, true, 100
+	bomb.Reason = "next hop 192.168.0.2 does not resolve"
+
+	local := path("203.0.113.0/24", netip.Addr{}, &route.Attrs{}, time.Time{})
+	local.Source, local.Best, local.Weight = route.SourceNetwork, true, 32768
+	local.Reason = "highest weight"
+
+	six := path("2001:db8:100:200::/56", link6, attrs(link6, 65515), ago(1, 2, 3))
+	six.Best, six.FIB = true, true
+	host := path("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff/128", long6, attrs(long6, 65515, 12076, 4200000002, 4200000003, 64580), ago(1, 2, 3))
+	host.Attrs.MED, host.Attrs.LocalPref = route.Some(10), route.Some(100)
+	host.Best, host.Internal = true, true
+	return []engine.PathView{local, bomb, six, host}
+}
+
+func badDayFIB() []engine.FIBView {
+	return []engine.FIBView{
+		{Prefix: netip.MustParsePrefix("0.0.0.0/0"), Class: "bgp", Kind: "unicast", Metric: 20, State: "refused",
+			NextHops: []engine.HopView{{Via: msee, Device: "bond0.1000"}}, Since: ago(0, 0, 1),
+			Reason: "a default route is installed only with allow-default = true"},
+		{Prefix: netip.MustParsePrefix("192.168.100.0/24"), Class: "static", Kind: "blackhole", State: "installed", Since: ago(24*400, 0, 0)},
+		{Prefix: netip.MustParsePrefix("203.0.113.0/24"), Class: "bgp", Kind: "unicast", State: "pending", Since: ago(0, 0, 3),
+			NextHops: []engine.HopView{
+				{Via: msee, Device: "bond0.1000", Weight: 1},
+				{Via: netip.MustParseAddr("192.168.0.6"), Device: "bond0.1001", Weight: 2},
+				{Device: "wg0"},
+			}},
+		{Prefix: netip.MustParsePrefix("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff/128"), Class: "bgp", Kind: "unicast", State: "failed",
+			NextHops: []engine.HopView{{Via: long6, Device: "enP12345s1np0"}}, Since: ago(30, 0, 0),
+			Reason: "the kernel answered: network is unreachable; next attempt in 30 s"},
+	}
+}
+
+func badDayTunnels() []engine.TunnelView {
+	return []engine.TunnelView{
+		{Name: "vxlan0", VNI: 16777215, Device: "eth0", Port: 4789, State: "failed",
+			Remotes: []netip.Addr{netip.MustParseAddr("10.10.0.4"), netip.MustParseAddr("10.10.0.5")},
+			Reason:  "a link of this name exists with vni 78; remove it, or give the tunnel another name", MTU: 1450,
+			Addresses: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24"), netip.MustParsePrefix("fd00::1/64")}},
+		{Name: "vxlan1", VNI: 78, Device: "eth0", Port: 4789, State: "missing",
+			Group: netip.MustParseAddr("239.1.1.1"), Reason: "eth0 does not exist"},
+	}
+}

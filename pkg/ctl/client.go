@@ -1,0 +1,127 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
+)
+
+// patience is how long the daemon may take for an answer that is not a stream.
+const patience = 30 * time.Second
+
+// client is a connection to the daemon.
+type client struct {
+	*grpc.ClientConn
+	read    nvadv1.NvadClient
+	control nvadv1.NvadControlClient
+}
+
+// connect opens the socket at path. The first connection is made here and not
+// by gRPC, whose errors do not tell a missing socket from a forbidden one.
+func connect(ctx context.Context, path string) (*client, error) {
+	var d net.Dialer
+	first, err := d.DialContext(ctx, "unix", path)
+	if err != nil {
+		return nil, dialError(path, err)
+	}
+	_ = first.Close()
+	conn, err := grpc.NewClient("passthrough:nvad",
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			return d.DialContext(ctx, "unix", path)
+		}),
+		grpc.WithUnaryInterceptor(impatient))
+	if err != nil {
+		return nil, err
+	}
+	return &client{ClientConn: conn, read: nvadv1.NewNvadClient(conn), control: nvadv1.NewNvadControlClient(conn)}, nil
+}
+
+func impatient(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return call(ctx, method, req, reply, cc, opts...)
+}
+
+// dialError says in one line why the socket cannot be opened.
+func dialError(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("nvad is not running (no socket at %s)", path)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("nvad is not running (nobody answers on %s)", path)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("no permission to open %s%s", path, whoMay(path))
+	}
+	return fmt.Errorf("cannot open %s: %w", path, err)
+}
+
+// whoMay names the group that may open the socket, if that can be seen.
+func whoMay(path string) string {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o060 != 0o060 {
+		return " (try as root)"
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || st.Gid == 0 {
+		return " (try as root)"
+	}
+	g, err := user.LookupGroupId(strconv.FormatUint(uint64(st.Gid), 10))
+	if err != nil {
+		return " (try as root)"
+	}
+	return fmt.Sprintf(" (it is for root and members of group %s)", g.Name)
+}
+
+// explain turns an error of a call into a text for a person.
+func explain(err error) error {
+	s, ok := status.FromError(err)
+	if !ok {
+		return err
+	}
+	switch s.Code() {
+	case codes.Unavailable:
+		return errors.New("the connection to nvad was lost before it had answered")
+	case codes.Unimplemented:
+		return errors.New("this nvad is of another version and does not know the request (see nvactl version)")
+	case codes.DeadlineExceeded:
+		return errors.New("nvad did not answer in time")
+	case codes.Canceled:
+		return errors.New("canceled")
+	}
+	return errors.New(s.Message())
+}
+
+// receive calls yield with every message of a stream.
+func receive[T any](stream grpc.ServerStreamingClient[T], err error, yield func(*T) error) error {
+	if err != nil {
+		return err
+	}
+	for {
+		m, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := yield(m); err != nil {
+			return err
+		}
+	}
+}

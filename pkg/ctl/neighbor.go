@@ -1,0 +1,141 @@
+package ctl
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
+)
+
+func (a *app) showNeighbor(ctx context.Context, c *client, address string) error {
+	n, err := c.read.GetNeighbor(ctx, &nvadv1.GetNeighborRequest{Address: address})
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return writeJSON(a.Out, n)
+	}
+	return a.printNeighbor(n)
+}
+
+func (a *app) printNeighbor(n *nvadv1.Neighbor) error {
+	p := newPage(a.Out, a.columns())
+	kind := "eBGP"
+	if n.GetLocalAsn() == n.GetRemoteAsn() {
+		kind = "iBGP"
+	}
+	p.heading("Neighbor %s, AS %d (%s)", n.GetAddress(), n.GetRemoteAsn(), kind)
+	p.field("Description", n.GetDescription())
+	p.field("State", a.stateSentence(n))
+	p.field("Last down", a.lastDown(n))
+	p.field("Peer group", n.GetPeerGroup())
+	p.field("Loop domain", n.GetDomain())
+	a.sessionSection(p, n)
+	routesSection(p, n)
+	p.heading("Policy")
+	p.field("Import", n.GetImportPolicy())
+	p.field("Export", n.GetExportPolicy())
+	m := n.GetMessages()
+	p.heading("Messages")
+	p.field("Received", fmt.Sprintf("%d, of them %s", m.GetReceived(), count(int(m.GetUpdatesReceived()), "UPDATE")))
+	p.field("Sent", fmt.Sprintf("%d, of them %s", m.GetSent(), count(int(m.GetUpdatesSent()), "UPDATE")))
+	if m.GetQueued() > 0 {
+		p.field("Queued", count(int(m.GetQueued()), "change"))
+	}
+	p.heading("Settings")
+	for _, key := range slices.Sorted(maps.Keys(n.GetSettings())) {
+		p.field(key, n.GetSettings()[key])
+	}
+	return p.print()
+}
+
+// stateSentence is the state, for how long, and what keeps the session from
+// being up.
+func (a *app) stateSentence(n *nvadv1.Neighbor) string {
+	s := stateOf(n)
+	if n.GetSince() != nil {
+		s += " for " + a.age(n.GetSince())
+	}
+	if n.GetShutdown() {
+		s += fmt.Sprintf(", shut down (nvactl enable %s lets it up)", n.GetAddress())
+	}
+	if n.GetState() != established && n.GetReason() != "" {
+		s += ": " + n.GetReason()
+	}
+	return s
+}
+
+// lastDown is when the session was lost, and why if it is up again: the reason
+// of a session that is down is part of its state.
+func (a *app) lastDown(n *nvadv1.Neighbor) string {
+	if n.GetLastDown() == nil {
+		return ""
+	}
+	s := fmt.Sprintf("%s ago, %s so far", a.age(n.GetLastDown()), count(int(n.GetFlaps()), "time"))
+	if n.GetState() == established && n.GetReason() != "" {
+		s += ": " + n.GetReason()
+	}
+	return s
+}
+
+func (a *app) sessionSection(p *page, n *nvadv1.Neighbor) {
+	up := n.GetState() == established
+	p.heading("Session")
+	local := fmt.Sprintf("AS %d", n.GetLocalAsn())
+	if n.GetLocalAddress() != "" {
+		local = n.GetLocalAddress() + ", " + local
+	}
+	p.field("Local", local)
+	p.field("Remote ID", n.GetRemoteId())
+	timers := "hold 0, no keepalives"
+	if n.GetHoldTimeSeconds() > 0 {
+		timers = fmt.Sprintf("hold %d s, keepalive %d s", n.GetHoldTimeSeconds(), n.GetKeepaliveSeconds())
+	}
+	if up {
+		timers += " (negotiated)"
+	}
+	p.field("Timers", timers)
+	p.field("Families", strings.Join(n.GetFamilies(), ", "))
+	p.field("Capabilities", strings.Join(n.GetCapabilities(), ", "))
+	if up {
+		p.field("Restart", gracefulRestart(n))
+		p.field("End-of-RIB", orNone(n.GetEndOfRib(), "not received"))
+	}
+}
+
+func gracefulRestart(n *nvadv1.Neighbor) string {
+	if len(n.GetGracefulRestart()) == 0 {
+		return "not graceful: its routes go when the session is lost"
+	}
+	return fmt.Sprintf("graceful: its routes stay for %d s (%s)",
+		n.GetRestartTimeSeconds(), strings.Join(n.GetGracefulRestart(), ", "))
+}
+
+func routesSection(p *page, n *nvadv1.Neighbor) {
+	p.heading("Routes")
+	received := decimal(n.GetReceived())
+	if n.GetMaxPrefix() > 0 {
+		received += fmt.Sprintf(", limit %d", n.GetMaxPrefix())
+	}
+	p.field("Received", received)
+	p.field("Accepted", decimal(n.GetAccepted()))
+	rejected := decimal(n.GetRejected())
+	if n.GetRejected() > 0 {
+		rejected += fmt.Sprintf(" (nvactl routes rejected %s says why)", n.GetAddress())
+	}
+	p.field("Rejected", rejected)
+	if n.GetStale() > 0 {
+		p.field("Stale", decimal(n.GetStale())+", kept while the neighbor restarts")
+	}
+	p.field("Advertised", decimal(n.GetAdvertised()))
+}
+
+func orNone(words []string, none string) string {
+	if len(words) == 0 {
+		return none
+	}
+	return strings.Join(words, ", ")
+}

@@ -1,0 +1,91 @@
+package ctl
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
+)
+
+const established = "Established"
+
+func (a *app) neighborsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "neighbors [ADDRESS]",
+		Aliases: []string{"neighbor"},
+		GroupID: groupShow,
+		Short:   "Show the BGP neighbors, or one in detail",
+		Long: `Show every BGP neighbor with the state of its session, how long it is up or
+down, and how many routes were received, accepted and advertised; or one
+neighbor in detail.`,
+		Example: `  nvactl neighbors
+  nvactl neighbors 10.0.210.4
+  nvactl neighbors -o json | jq '.[] | select(.state != "Established")'`,
+		Args:              between(0, 1),
+		ValidArgsFunction: a.completeNeighbors,
+		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
+			if len(args) == 1 {
+				return a.showNeighbor(ctx, c, args[0])
+			}
+			r, err := c.read.ListNeighbors(ctx, &nvadv1.ListNeighborsRequest{})
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				return writeArray(a.Out, r.GetNeighbors())
+			}
+			return a.printNeighbors(r.GetNeighbors())
+		}),
+	}
+}
+
+func (a *app) printNeighbors(list []*nvadv1.Neighbor) error {
+	if len(list) == 0 {
+		return line(a.Out, "No neighbors are configured.")
+	}
+	t := newTable(a.Out, a.columns(),
+		column{head: "Neighbor", max: 24, min: 15},
+		column{head: "AS", right: true},
+		column{head: "State"},
+		column{head: "Up/Down", right: true},
+		column{head: "Rcvd", right: true},
+		column{head: "Acc", right: true},
+		column{head: "Adv", right: true},
+		column{head: "Description", min: 11, fit: elided})
+	for _, n := range list {
+		t.rowWithNote(trouble(n), n.GetAddress(), decimal(n.GetRemoteAsn()), stateOf(n), a.upDown(n),
+			decimal(n.GetReceived()), decimal(n.GetAccepted()), decimal(n.GetAdvertised()), n.GetDescription())
+	}
+	return t.end()
+}
+
+// trouble says below a neighbor why it is not up.
+func trouble(n *nvadv1.Neighbor) string {
+	if n.GetState() == established || n.GetShutdown() {
+		return ""
+	}
+	return n.GetReason()
+}
+
+func stateOf(n *nvadv1.Neighbor) string {
+	if n.GetShutdown() && n.GetState() != established {
+		return n.GetState() + " (Admin)"
+	}
+	return n.GetState()
+}
+
+// upDown is how long the session is up, or how long it is down if it ever was
+// up.
+func (a *app) upDown(n *nvadv1.Neighbor) string {
+	switch {
+	case n.GetState() == established:
+		return a.age(n.GetSince())
+	case n.GetMessages().GetEstablished() == 0:
+		return "never"
+	}
+	return a.age(n.GetLastDown())
+}
+
+func decimal[T uint32 | uint64](n T) string { return strconv.FormatUint(uint64(n), 10) }

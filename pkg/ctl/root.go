@@ -1,0 +1,177 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// DefaultSocket is where the daemon listens unless its configuration says
+// otherwise.
+const DefaultSocket = "/run/nvad/nvad.sock"
+
+// socketVariable overrides DefaultSocket in the environment.
+const socketVariable = "NVAD_SOCKET"
+
+// Env is what nvactl takes from its surroundings.
+type Env struct {
+	Out    io.Writer
+	Err    io.Writer
+	Getenv func(string) string
+	Now    func() time.Time
+	Width  int // columns; 0: of the terminal behind Out, else 80
+}
+
+// SystemEnv is the environment of the process.
+func SystemEnv() Env {
+	return Env{Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Now: time.Now}
+}
+
+// Run executes nvactl with args, the program's name left out, and returns its
+// exit code.
+func Run(ctx context.Context, env Env, args []string) int {
+	cmd := NewCommand(env)
+	cmd.SetArgs(args)
+	called, err := cmd.ExecuteContextC(ctx)
+	if err == nil {
+		return 0
+	}
+	var failed failure
+	if errors.As(err, &failed) {
+		fmt.Fprintf(env.Err, "nvactl: %s\n", printable(failed.Error()))
+	} else {
+		fmt.Fprintf(env.Err, "nvactl: %s (see %s --help)\n", err, called.CommandPath())
+	}
+	return 1
+}
+
+// failure is an error of a command that was called correctly. Any other error
+// is about how it was called.
+type failure struct{ error }
+
+// app is what the commands share.
+type app struct {
+	Env
+	socket string
+	output outputFormat
+}
+
+// outputFormat is the value of --output.
+type outputFormat string
+
+// String implements pflag.Value.
+func (o *outputFormat) String() string { return string(*o) }
+
+// Type implements pflag.Value.
+func (o *outputFormat) Type() string { return "FORMAT" }
+
+// Set implements pflag.Value.
+func (o *outputFormat) Set(s string) error {
+	if s != "table" && s != "json" {
+		return errors.New("want table or json")
+	}
+	*o = outputFormat(s)
+	return nil
+}
+
+func (a *app) json() bool { return a.output == "json" }
+
+// NewCommand returns the command tree, also for generating documentation.
+func NewCommand(env Env) *cobra.Command {
+	a := &app{Env: env, output: "table"}
+	root := &cobra.Command{
+		Use:   "nvactl",
+		Short: "Show and control the routing daemon nvad",
+		Long: `nvactl shows what the routing daemon nvad of this machine does, and changes it.
+
+It talks to the daemon over a unix socket, the one of --socket or else of the
+variable NVAD_SOCKET. Whoever may open the socket may look; changing is for root
+and the members of group nvad-admin.`,
+		Example: `  nvactl neighbors                      sessions at a glance
+  nvactl routes rejected 10.0.210.4     what a policy kept out, and why
+  nvactl routes fib -o json | jq .      everything is there for programs, too`,
+		Args:          rootArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+
+		SuggestionsMinimumDistance: suggestionDistance,
+	}
+	root.SetOut(env.Out)
+	root.SetErr(env.Err)
+	root.PersistentFlags().VarP(&a.output, "output", "o", "print as `FORMAT`: table or json")
+	root.PersistentFlags().StringVar(&a.socket, "socket", "", "daemon's socket `PATH` (default "+DefaultSocket+")")
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	root.AddGroup(&cobra.Group{ID: groupShow, Title: "Show:"}, &cobra.Group{ID: groupChange, Title: "Change:"})
+	root.AddCommand(a.statusCommand(), a.neighborsCommand(), a.routesCommand(), a.tunnelsCommand(), a.configCommand(),
+		a.versionCommand(), a.reloadCommand(), a.resetCommand(), a.shutdownCommand(), a.enableCommand(), a.logLevelCommand())
+	return root
+}
+
+// suggestionDistance is how many letters of a mistyped command may be wrong for
+// the right one to be suggested.
+const suggestionDistance = 2
+
+// Groups of commands in the help text.
+const (
+	groupShow   = "show"
+	groupChange = "change"
+)
+
+func rootArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+		return fmt.Errorf("unknown command %q, did you mean %s?", args[0], like[0])
+	}
+	return fmt.Errorf("unknown command %q", args[0])
+}
+
+// between is a check of the number of arguments that says what is wanted.
+func between(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) >= least && len(args) <= most {
+			return nil
+		}
+		want := cmd.Use
+		if cmd.HasParent() {
+			want = cmd.Parent().CommandPath() + " " + want
+		}
+		return fmt.Errorf("wrong number of arguments, want \"%s\"", want)
+	}
+}
+
+// path is where the daemon's socket is.
+func (a *app) path() string {
+	if a.socket != "" {
+		return a.socket
+	}
+	if p := a.Getenv(socketVariable); p != "" {
+		return p
+	}
+	return DefaultSocket
+}
+
+// action is the work of a command, with a connection to the daemon.
+type action func(ctx context.Context, c *client, args []string) error
+
+// run makes do the body of a command.
+func (a *app) run(do action) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		c, err := connect(cmd.Context(), a.path())
+		if err != nil {
+			return failure{err}
+		}
+		defer c.Close()
+		if err := do(cmd.Context(), c, args); err != nil {
+			return failure{explain(err)}
+		}
+		return nil
+	}
+}

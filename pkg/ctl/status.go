@@ -1,0 +1,63 @@
+package ctl
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "status",
+		GroupID: groupShow,
+		Short:   "Show the daemon at a glance",
+		Long: `Show the daemon at a glance: how many sessions are up, how much they brought,
+how much of it is in the kernel, and whether the daemon is in sync, which it is
+once every neighbor has told what it knows or was given up.`,
+		Example: `  nvactl status
+  nvactl status -o json | jq -e .in_sync`,
+		Args: between(0, 0),
+		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
+			s, err := c.read.GetStatus(ctx, &nvadv1.GetStatusRequest{})
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				return writeJSON(a.Out, s)
+			}
+			return a.printStatus(s)
+		}),
+	}
+}
+
+func (a *app) printStatus(s *nvadv1.Status) error {
+	p := newPage(a.Out, a.columns())
+	p.heading("nvad %s, up %s", s.GetVersion(), a.age(s.GetSince()))
+	p.field("AS", fmt.Sprintf("%d, router ID %s", s.GetAsn(), s.GetRouterId()))
+	p.field("In sync", inSync(s))
+	p.field("Neighbors", fmt.Sprintf("%d of %d established", s.GetEstablished(), s.GetNeighbors()))
+	p.field("Routes", count(int(s.GetPrefixes()), "prefix")+", "+count(int(s.GetPaths()), "path"))
+	fib := fmt.Sprintf("%d of %d routes installed", s.GetFibInstalled(), s.GetFibWanted())
+	if s.GetFibInstalled() < s.GetFibWanted() {
+		fib += " (nvactl routes fib says why)"
+	}
+	p.field("Kernel", fib)
+	if s.GetTunnels() > 0 {
+		p.field("Tunnels", fmt.Sprintf("%d of %d up", s.GetTunnelsUp(), s.GetTunnels()))
+	}
+	return p.print()
+}
+
+func inSync(s *nvadv1.Status) string {
+	switch {
+	case s.GetInSync():
+		return "yes"
+	case len(s.GetWaitingFor()) == 0:
+		return "no"
+	}
+	return "no, waiting for " + strings.Join(s.GetWaitingFor(), ", ")
+}

@@ -1,0 +1,114 @@
+package ctl
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
+)
+
+func (a *app) tunnelsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "tunnels [NAME]",
+		Aliases: []string{"tunnel"},
+		GroupID: groupShow,
+		Short:   "Show the VXLAN tunnels, or one in detail",
+		Long: `Show every configured VXLAN tunnel and its state; or one in detail, with its
+forwarding database and packet counts.`,
+		Example: `  nvactl tunnels
+  nvactl tunnels vxlan0`,
+		Args:              between(0, 1),
+		ValidArgsFunction: a.completeTunnels,
+		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
+			req := &nvadv1.ListTunnelsRequest{}
+			if len(args) == 1 {
+				req.Name = args[0]
+			}
+			r, err := c.read.ListTunnels(ctx, req)
+			switch {
+			case err != nil:
+				return err
+			case len(args) == 0 && a.json():
+				return writeArray(a.Out, r.GetTunnels())
+			case len(args) == 0:
+				return a.printTunnels(r.GetTunnels())
+			case a.json():
+				return writeJSON(a.Out, r.GetTunnels()[0])
+			}
+			return a.printTunnel(r.GetTunnels()[0])
+		}),
+	}
+}
+
+func (a *app) printTunnels(list []*nvadv1.Tunnel) error {
+	if len(list) == 0 {
+		return line(a.Out, "No tunnels are configured.")
+	}
+	t := newTable(a.Out, a.columns(),
+		column{head: "Name"},
+		column{head: "VNI", right: true},
+		column{head: "State"},
+		column{head: "Local", max: 39, min: 15},
+		column{head: "Remote", max: 39, min: 15},
+		column{head: "MTU", right: true},
+		column{head: "Address", fit: wrapped})
+	for _, n := range list {
+		t.rowWithNote(n.GetReason(), n.GetName(), decimal(n.GetVni()), n.GetState(), n.GetLocal(), remotes(n, "\n"),
+			mtu(n), strings.Join(n.GetAddresses(), "\n"))
+	}
+	return t.end()
+}
+
+func (a *app) printTunnel(n *nvadv1.Tunnel) error {
+	p := newPage(a.Out, a.columns())
+	p.heading("Tunnel %s, VNI %d", n.GetName(), n.GetVni())
+	state := n.GetState()
+	if n.GetReason() != "" {
+		state += ": " + n.GetReason()
+	}
+	p.field("State", state)
+	p.field("Address", strings.Join(n.GetAddresses(), ", "))
+	p.field("MAC", n.GetMac())
+	p.field("MTU", mtu(n))
+	p.field("Underlay", fmt.Sprintf("%s dev %s, UDP port %d", n.GetLocal(), n.GetDevice(), n.GetPort()))
+	p.field("Remotes", remotes(n, ", "))
+	p.field("Received", traffic(n.GetRxPackets(), n.GetRxBytes()))
+	p.field("Sent", traffic(n.GetTxPackets(), n.GetTxBytes()))
+	if err := p.print(); err != nil || len(n.GetFdb()) == 0 {
+		return err
+	}
+	if err := line(a.Out, "\nForwarding database"); err != nil {
+		return err
+	}
+	t := newTable(a.Out, a.columns(), column{head: "  MAC"}, column{head: "Remote", max: 39}, column{head: "Kind"})
+	for _, e := range n.GetFdb() {
+		kind := fmt.Sprintf("learned %d s ago", e.GetAgeSeconds())
+		if e.GetPermanent() {
+			kind = "permanent"
+		}
+		t.row("  "+e.GetMac(), e.GetRemote(), kind)
+	}
+	return t.end()
+}
+
+// mtu is empty for a device that is not there.
+func mtu(n *nvadv1.Tunnel) string {
+	if n.GetMtu() == 0 {
+		return ""
+	}
+	return decimal(n.GetMtu())
+}
+
+func remotes(n *nvadv1.Tunnel, sep string) string {
+	if n.GetGroup() != "" {
+		return n.GetGroup()
+	}
+	return strings.Join(n.GetRemotes(), sep)
+}
+
+func traffic(packets, bytes uint64) string {
+	return fmt.Sprintf("%d packets, %d bytes", packets, bytes)
+}
