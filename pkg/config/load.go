@@ -67,7 +67,7 @@ func Parse(name string, data []byte) (*Config, error) {
 	root, _ := cell{doc: doc, line: 1, val: vals, mark: marks}.table()
 	cfg := readConfig(root)
 	cfg.source = source{file: name, lines: doc.lines, elems: doc.elems}
-	doc.errors = append(doc.errors, validate(cfg)...)
+	doc.errors = validate(cfg, doc.errors)
 	if len(doc.errors) > 0 {
 		return nil, doc.errors.sorted()
 	}

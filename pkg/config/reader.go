@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -190,7 +191,12 @@ func show(v any) string {
 			v = string([]rune(v)[:40]) + "..."
 		}
 		return strconv.Quote(v)
-	case int64, float64, bool:
+	case float64:
+		if v == math.Trunc(v) && math.Abs(v) < 1e15 {
+			return fmt.Sprintf("%.1f", v)
+		}
+		return fmt.Sprint(v)
+	case int64, bool:
 		return fmt.Sprint(v)
 	case time.Time:
 		return "a date"

@@ -1,11 +1,18 @@
 package config
 
+import "strings"
+
 // suggest is the candidate nearest to word, or "" if none is near enough to be
-// what was meant.
+// what was meant. One that word begins is near.
 func suggest(word string, candidates []string) string {
-	best, bestDist := "", 1+len(word)/3
+	word = strings.ToLower(word)
+	best, bestDist := "", 2+len(word)/3
 	for _, c := range candidates {
-		if d := editDistance(word, c); d < bestDist || d == bestDist && best == "" {
+		d := editDistance(word, strings.ToLower(c))
+		if word != "" && strings.HasPrefix(c, word+"-") {
+			d = 1
+		}
+		if d < bestDist {
 			best, bestDist = c, d
 		}
 	}

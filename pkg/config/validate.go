@@ -14,8 +14,9 @@ type checker struct {
 	errors Errors
 }
 
-func validate(cfg *Config) Errors {
-	v := &checker{cfg: cfg, src: &cfg.source}
+// validate adds to what reading cfg has found.
+func validate(cfg *Config, found Errors) Errors {
+	v := &checker{cfg: cfg, src: &cfg.source, errors: found}
 	v.references()
 	v.kernel()
 	for i := range cfg.Tunnels {

@@ -13,9 +13,7 @@ func (v *checker) neighbor(i int) {
 		v.distinct("neighbor", "address", i, n.Address, func(j int) bool { return v.cfg.Neighbors[j].Address == n.Address })
 		v.neighborAddress(key, n)
 	}
-	if n.RemoteASN == 0 && !v.has(key+".remote-asn") && !v.has("peer-group."+n.PeerGroup+".remote-asn") {
-		v.fail(key+".remote-asn", "required key is missing in the neighbor and its peer-group")
-	}
+	v.remoteASN(key, n)
 	v.timers(key, n)
 	v.security(key, n)
 	v.kind(key, n)
@@ -33,6 +31,15 @@ func (v *checker) fault(key string, n *Neighbor, keys []string, format string, a
 		places += " peer-group." + n.PeerGroup + "." + k
 	}
 	v.fail(places, format, args...)
+}
+
+// remoteASN may be the group's; a group that does not exist has its own error.
+func (v *checker) remoteASN(key string, n *Neighbor) {
+	_, exists := v.cfg.Groups[n.PeerGroup]
+	given := v.has(key+".remote-asn") || v.has("peer-group."+n.PeerGroup+".remote-asn")
+	if !given && (exists || n.PeerGroup == "") {
+		v.fail(key+".remote-asn", "required key is missing in the neighbor and its peer-group")
+	}
 }
 
 func (v *checker) neighborAddress(key string, n *Neighbor) {

@@ -29,8 +29,6 @@ func (v *checker) tunnelEnds(key string, t *Tunnel) {
 		v.fail(key+".group", "remotes and group exclude each other")
 	case !remotes && !group:
 		v.fail(key+".remotes", "required key is missing: remotes, or a multicast group")
-	case remotes && len(t.Remotes) == 0:
-		v.fail(key+".remotes", "want at least one address")
 	}
 	switch {
 	case !device && !local:

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/nvad/nvad/pkg/policy"
 )
@@ -53,12 +54,12 @@ func (v *checker) policyErrors(err error, chains ...string) {
 	}
 }
 
-// policyError reports e at its key. One at a key that has its error already
-// is left out: it is the same in other words.
+// policyError reports e at its key. One at a key that has its error already,
+// or an element that has, is left out: it is the same in other words.
 func (v *checker) policyError(e *policy.Error, chains ...string) {
 	key := v.src.given(v.policyKeys(e, chains))
 	for _, other := range v.errors {
-		if other.Key == key {
+		if other.Key == key || strings.HasPrefix(other.Key, key+"[") {
 			return
 		}
 	}

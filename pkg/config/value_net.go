@@ -67,7 +67,7 @@ func multicast(a netip.Addr) error {
 	return nil
 }
 
-// addresses is a list of IP addresses, none of them twice.
+// addresses is a list of IP addresses, at least one and none of them twice.
 type addresses struct {
 	p     *[]netip.Addr
 	check func(netip.Addr) error
@@ -77,6 +77,9 @@ func (v addresses) set(c cell) {
 	cells, ok := c.items("a list of IP addresses")
 	if !ok {
 		return
+	}
+	if len(cells) == 0 {
+		c.fail("want at least one address")
 	}
 	var out []netip.Addr
 	seen := map[netip.Addr]bool{}

@@ -47,7 +47,7 @@ func (v pathReplace) set(c cell) {
 	every, asns, err := policy.ParseASPathReplace(s)
 	switch {
 	case err != nil:
-		c.fail("%v", err)
+		c.want(`"any" or ASNs`)
 	case every:
 		*v.p = s
 	default:
