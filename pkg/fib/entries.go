@@ -58,15 +58,11 @@ func (f *FIB) Entries() []Entry {
 			Hops: r.route.Hops, State: Refused, Reason: r.reason, Since: r.since,
 		})
 	}
-	for _, routes := range f.foreign {
-		for _, r := range routes {
-			if f.opt.Protocols.has(r.Protocol) {
-				list = append(list, Entry{
-					Prefix: r.Prefix, Class: f.classOf(r.Protocol), Kind: r.Kind, Metric: r.Metric, Hops: r.Hops,
-					State: Leftover, Reason: "not recognised as installed by nvad; --adopt takes it over",
-				})
-			}
-		}
+	for _, r := range f.Leftovers() {
+		list = append(list, Entry{
+			Prefix: r.Prefix, Class: f.classOf(r.Protocol), Kind: r.Kind, Metric: r.Metric, Hops: r.Hops,
+			State: Leftover, Reason: "not recognised as installed by nvad; --adopt takes it over",
+		})
 	}
 	slices.SortFunc(list, func(a, b Entry) int {
 		return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()),
@@ -81,19 +77,48 @@ func (f *FIB) entry(s *slot) Entry {
 		e.Class, e.Kind, e.State = f.classOf(s.have.protocol), s.have.kind, Stale
 		switch set := f.byID[s.have.object]; {
 		case s.have.set != nil:
-			e.Hops = s.have.set.hops
+			e.Hops = plainHops(s.have.set.hops)
 		case set != nil:
-			e.Hops = set.hops
+			e.Hops = plainHops(set.hops)
 		}
 		return e
 	}
-	e.Class, e.Kind = s.want.Class, s.want.Kind
-	if s.set != nil {
-		e.Hops = s.set.hops
+	e.Class, e.Kind, e.Hops = s.want.Class, s.want.Kind, s.want.Hops
+	if s.backup {
+		e.Hops = s.want.Backup
 	}
 	e.State, e.Reason = f.state(s)
 	return e
 }
+
+// plainHops undoes what canonical does.
+func plainHops(hops []NextHop) []NextHop {
+	hops = slices.Clone(hops)
+	for i := range hops {
+		if hops[i].Via.IsUnspecified() {
+			hops[i].Via = netip.Addr{}
+		}
+	}
+	return hops
+}
+
+// Leftovers returns the kernel's routes that have a protocol of nvad's and are
+// not known to be nvad's, by prefix and metric.
+func (f *FIB) Leftovers() []KernelRoute {
+	var list []KernelRoute
+	for _, routes := range f.foreign {
+		for _, r := range routes {
+			if f.opt.Protocols.has(r.Protocol) {
+				list = append(list, r)
+			}
+		}
+	}
+	sortRoutes(list)
+	return list
+}
+
+// Plain reports whether routes are installed without next-hop objects.
+func (f *FIB) Plain() bool { return f.plain }
 
 // state says how a wanted slot stands, and why.
 func (f *FIB) state(s *slot) (State, string) {

@@ -89,7 +89,7 @@ const (
 // own changes give none.
 type Event struct {
 	Kind     EventKind
-	Deleted  bool
+	Deleted  bool        // of LinkEvent also: it is down
 	Replaced bool        // of RouteEvent: in place of what had the prefix and metric
 	Route    KernelRoute // of RouteEvent
 	Object   uint32      // of ObjectEvent: its number

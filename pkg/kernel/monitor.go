@@ -142,11 +142,17 @@ func (m *Monitor) read(fd int) ([]fib.Event, error) {
 	return events, nil
 }
 
+// running reports whether the link of an RTM_NEWLINK is up and has carrier.
+func running(body []byte) bool {
+	const flags = unix.IFF_UP | unix.IFF_LOWER_UP
+	return len(body) >= unix.SizeofIfInfomsg && order.Uint32(body[8:])&flags == flags
+}
+
 // event reads one event. ok is false for one that nothing depends on.
 func event(m message) (e fib.Event, ok bool) {
 	switch m.kind {
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
-		return fib.Event{Kind: fib.LinkEvent, Deleted: m.kind == unix.RTM_DELLINK}, true
+		return fib.Event{Kind: fib.LinkEvent, Deleted: m.kind == unix.RTM_DELLINK || !running(m.body)}, true
 	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
 		return fib.Event{Kind: fib.AddressEvent, Deleted: m.kind == unix.RTM_DELADDR}, true
 	case unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH:

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -15,12 +16,12 @@ var rivals = []string{"zebra", "bird", "bird6"}
 // Rival is another routing daemon in the same network namespace.
 type Rival struct {
 	Name string
-	PID  string
+	PID  int
 }
 
-// Rivals finds the routing daemons that share this process's network namespace.
+// RivalDaemons finds the routing daemons that share this process's network namespace.
 // Processes that may not be looked at are passed over.
-func Rivals() ([]Rival, error) { return rivalsIn("/proc") }
+func RivalDaemons() ([]Rival, error) { return rivalsIn("/proc") }
 
 func rivalsIn(proc string) ([]Rival, error) {
 	own, err := os.Readlink(filepath.Join(proc, "self/ns/net"))
@@ -39,8 +40,9 @@ func rivalsIn(proc string) ([]Rival, error) {
 			continue
 		}
 		dir := filepath.Dir(path)
-		if ns, err := os.Readlink(filepath.Join(dir, "ns/net")); err == nil && ns == own {
-			found = append(found, Rival{Name: name, PID: filepath.Base(dir)})
+		pid, err := strconv.Atoi(filepath.Base(dir))
+		if ns, nerr := os.Readlink(filepath.Join(dir, "ns/net")); err == nil && nerr == nil && ns == own {
+			found = append(found, Rival{Name: name, PID: pid})
 		}
 	}
 	return found, nil

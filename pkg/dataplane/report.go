@@ -1,0 +1,105 @@
+package dataplane
+
+import (
+	"context"
+	"sync"
+
+	"github.com/nvad/nvad/pkg/fib"
+)
+
+// fault logs an object's error when it comes, changes, or goes. It returns
+// nothing: the object is tried again.
+func (d *Dataplane) fault(object string, err error) {
+	switch was := d.shown[object]; {
+	case err == nil && was != "":
+		delete(d.shown, object)
+		d.log.Info("recovered", "object", object)
+	case err != nil && err.Error() != was:
+		d.shown[object] = err.Error()
+		d.log.Warn("failed, will be tried again", "object", object, "error", err)
+	}
+}
+
+// report logs repairs and failures of the turn and publishes the counters.
+func (d *Dataplane) report() {
+	if n, first := d.fib.Repairs(); n > 0 {
+		d.log.Warn("repairing what another program changed", "count", n, "first", first)
+	}
+	for _, what := range d.tunnels.Repairs() {
+		d.total.TunnelRepairs++
+		d.log.Warn("repaired tunnel that another program changed", "what", what)
+	}
+	for _, t := range d.tunnels.Status() {
+		var err error
+		if t.State == "failed" || t.State == "waiting" {
+			err = stateError(t.Reason)
+		}
+		d.fault("tunnel "+t.Name, err)
+	}
+	failing := d.total.Failed
+	d.total.Counters = d.fib.Count()
+	if failing == 0 && d.total.Failed > 0 {
+		d.log.Warn("the kernel refuses routes, they will be tried again", "count", d.total.Failed)
+	}
+	c := d.total
+	d.counters.Store(&c)
+}
+
+type stateError string
+
+func (e stateError) Error() string { return string(e) }
+
+// publish hands facts over if the routes of others changed. Links are told by
+// syncLinks at once.
+func (d *Dataplane) publish() {
+	routes, changed := d.fib.Foreign()
+	if !changed {
+		return
+	}
+	d.routes = routes
+	d.facts.set(fib.Facts{Links: d.links, Routes: d.routes}, true)
+}
+
+// factsBox delivers the latest facts from a goroutine of its own.
+type factsBox struct {
+	fn   func(fib.Facts)
+	mu   sync.Mutex
+	last *fib.Facts // nil: delivered
+	wake chan struct{}
+}
+
+func newFactsBox(fn func(fib.Facts)) *factsBox {
+	return &factsBox{fn: fn, wake: make(chan struct{}, 1)}
+}
+
+// set replaces the facts that wait. Facts that are not whole yet, before the
+// first compare, are not delivered.
+func (b *factsBox) set(f fib.Facts, whole bool) {
+	if b.fn == nil || !whole {
+		return
+	}
+	b.mu.Lock()
+	b.last = &f
+	b.mu.Unlock()
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (b *factsBox) deliver(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-b.wake:
+		}
+		b.mu.Lock()
+		f := b.last
+		b.last = nil
+		b.mu.Unlock()
+		if f != nil {
+			b.fn(*f)
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package dataplane
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/tunnel"
+)
+
+// batch is how many routes are written before the loop looks at what else has
+// come: some 30 ms.
+const batch = 10_000
+
+// A full compare costs time that grows with the table: the loop spends at most a
+// fifth of its time on those that events ask for.
+const (
+	minCompareGap    = 50 * time.Millisecond
+	compareGapFactor = 4
+)
+
+// step is one turn of the loop. It reports whether more is to do at once.
+func (d *Dataplane) step(now time.Time) (more bool) {
+	in := d.box.take()
+	d.take(in, now)
+	if d.wanted == nil || d.flushed {
+		return false
+	}
+	if passed(d.due.scan, now) {
+		d.due.links, d.due.sysctls, d.due.compare = now, now, now
+		d.due.scan = now.Add(d.opt.Scan)
+	}
+	if passed(d.due.links, now) {
+		d.syncLinks(now)
+	}
+	if passed(d.due.sysctls, now) {
+		d.syncSysctls()
+	}
+	if d.fib.NeedResync() && d.due.compare.IsZero() {
+		d.due.compare = now
+	}
+	if passed(d.due.compare, now) {
+		d.compare(now)
+	}
+	more = d.fib.Sync(now, batch)
+	d.publish()
+	d.report()
+	if !more {
+		d.once.Do(func() { close(d.ready) })
+	}
+	return more
+}
+
+func passed(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
+
+// take takes in what others handed over.
+func (d *Dataplane) take(in input, now time.Time) {
+	if in.wanted != nil && !d.flushed {
+		d.want(in.wanted, now)
+	}
+	for _, e := range in.events {
+		d.event(e, now)
+	}
+	if len(in.changes) > 0 && !d.flushed {
+		d.fib.Apply(slices.Collect(maps.Values(in.changes)), now)
+	}
+	if in.inSync {
+		d.fib.InSync()
+	}
+}
+
+func (d *Dataplane) want(w *Wanted, now time.Time) {
+	if d.wanted == nil {
+		d.due.scan = now
+	}
+	d.wanted = w
+	d.tunnels.SetWanted(w.Tunnels)
+	d.fib.Protect(w.Protected, w.AllowDefault, now)
+	d.due.links, d.due.sysctls = now, now
+}
+
+// event marks what an event makes worth looking at.
+func (d *Dataplane) event(e fib.Event, now time.Time) {
+	d.total.Events++
+	switch e.Kind {
+	case fib.LinkEvent, fib.AddressEvent:
+		d.due.links = now
+		d.tunnels.Kick()
+		if e.Deleted && d.due.compare.IsZero() {
+			// IPv4 routes and next hops go with their link or source address
+			// without an event of their own.
+			d.due.compare = now
+		}
+	case fib.NeighborEvent:
+		d.due.links = now
+	case fib.SysctlEvent:
+		d.due.sysctls = now
+	case fib.LostEvent:
+		d.total.LostEvents++
+		d.due.links, d.due.sysctls, d.due.compare = now, now, now
+	default:
+		d.fib.Observe(e, now)
+	}
+}
+
+// syncLinks brings the tunnels to what is wanted and reads all links.
+func (d *Dataplane) syncLinks(now time.Time) {
+	next, err := d.tunnels.Sync(now)
+	d.due.links = next
+	d.fault("links", err)
+	if err != nil {
+		return
+	}
+	links := linksOf(d.tunnels.Links())
+	if slices.EqualFunc(links, d.links, sameLink) {
+		return
+	}
+	if worse(d.links, links) && d.due.compare.IsZero() {
+		d.due.compare = now
+	}
+	d.links = links
+	d.fib.SetLinks(links, now)
+	d.facts.set(fib.Facts{Links: d.links, Routes: d.routes}, d.total.Compares > 0)
+}
+
+// worse reports whether a link or an address that was there is not any more.
+func worse(old, links []fib.Link) bool {
+	for _, o := range old {
+		i := slices.IndexFunc(links, func(l fib.Link) bool { return l.Index == o.Index })
+		if i < 0 || o.Up && !links[i].Up {
+			return true
+		}
+		for _, a := range o.Addresses {
+			if !slices.Contains(links[i].Addresses, a) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func sameLink(a, b fib.Link) bool {
+	return a.Index == b.Index && a.Name == b.Name && a.Up == b.Up && a.MTU == b.MTU &&
+		slices.Equal(a.Addresses, b.Addresses)
+}
+
+func linksOf(list []tunnel.Link) []fib.Link {
+	links := make([]fib.Link, 0, len(list))
+	for _, l := range list {
+		links = append(links, fib.Link{
+			Index: l.Index, Name: l.Name, Up: l.Up && l.Carrier, MTU: l.MTU, Addresses: l.Addresses,
+		})
+	}
+	return links
+}
+
+// compare reads the whole table, but not too often.
+func (d *Dataplane) compare(now time.Time) {
+	if now.Before(d.due.compareFrom) {
+		d.due.compare = d.due.compareFrom
+		return
+	}
+	d.due.compare = time.Time{}
+	start := time.Now()
+	err := d.fib.Resync(now)
+	d.fault("routes", err)
+	if err != nil {
+		d.due.compare = now.Add(time.Second)
+		return
+	}
+	end := time.Now()
+	d.due.compareFrom = end.Add(max(minCompareGap, compareGapFactor*end.Sub(start)))
+	if err := d.owner.note(d.fib); err != nil {
+		d.fault("state file", err)
+	}
+}
+
+// syncSysctls writes the settings that differ.
+func (d *Dataplane) syncSysctls() {
+	d.due.sysctls = time.Time{}
+	for _, name := range slices.Sorted(maps.Keys(d.wanted.Sysctls)) {
+		want := d.wanted.Sysctls[name]
+		have, err := d.opt.Sysctls.Get(name)
+		if err == nil && !sameValue(have, want) {
+			if err = d.opt.Sysctls.Set(name, want); err == nil {
+				d.total.SysctlRepairs++
+				d.log.Info("sysctl set", "name", name, "value", want, "was", have)
+			}
+		}
+		d.fault(name, err)
+	}
+}
+
+func sameValue(a, b string) bool { return slices.Equal(strings.Fields(a), strings.Fields(b)) }
