@@ -30,11 +30,7 @@ func (d *Dataplane) report() {
 		d.log.Warn("repaired tunnel that another program changed", "what", what)
 	}
 	for _, t := range d.tunnels.Status() {
-		var err error
-		if t.State == "failed" || t.State == "waiting" {
-			err = stateError(t.Reason)
-		}
-		d.fault("tunnel "+t.Name, err)
+		d.fault("tunnel "+t.Name, t.Err)
 	}
 	failing := d.total.Failed
 	d.total.Counters = d.fib.Count()
@@ -44,10 +40,6 @@ func (d *Dataplane) report() {
 	c := d.total
 	d.counters.Store(&c)
 }
-
-type stateError string
-
-func (e stateError) Error() string { return string(e) }
 
 // publish hands facts over if the routes of others changed. Links are told by
 // syncLinks at once.

@@ -55,7 +55,7 @@ func unless(err, fine error) error {
 func newVXLAN(op tunnel.Op) *netlink.Vxlan {
 	v := op.VXLAN
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.MTU, attrs.HardwareAddr = op.Name, op.MTU, op.MAC
+	attrs.Name, attrs.Index, attrs.MTU, attrs.HardwareAddr = op.Name, op.Index, op.MTU, op.MAC
 	return &netlink.Vxlan{
 		LinkAttrs: attrs,
 		VxlanId:   int(v.VNI), VtepDevIndex: v.Device, Port: int(v.Port),

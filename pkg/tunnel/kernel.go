@@ -81,7 +81,7 @@ const (
 type Op struct {
 	Kind    OpKind
 	Name    string
-	Index   int // of the link; not of Create
+	Index   int // of the link; of Create, the one to have if it is free, or 0
 	VXLAN   VXLAN
 	MTU     int
 	MAC     net.HardwareAddr

@@ -25,6 +25,7 @@ type Manager struct {
 // state is what the manager remembers of one tunnel.
 type state struct {
 	built   bool  // it was as wanted at some time
+	index   int   // of the link that it last had
 	wait    error // what it waits for without a fault
 	failure *retry.State
 }
@@ -43,7 +44,7 @@ func (m *Manager) SetWanted(list []Tunnel) {
 	for _, t := range list {
 		m.state[t.Name] = &state{}
 		if s := old[t.Name]; s != nil {
-			m.state[t.Name].built = s.built
+			m.state[t.Name].built, m.state[t.Name].index = s.built, s.index
 		}
 	}
 }
@@ -148,13 +149,14 @@ func (m *Manager) build(t *Tunnel, s *state, low, high uint16) error {
 	}
 	fresh := l == nil
 	if fresh {
-		if l, err = m.create(t, want, t.mtu(underlay), macs[0]); err != nil {
+		if l, err = m.create(t, s, want, t.mtu(underlay), macs[0]); err != nil {
 			return err
 		}
 	}
 	if s.built && fresh {
 		m.repaired(t.Name + " was gone")
 	}
+	s.index = l.Index
 	return m.dress(t, s, l, macs, t.mtu(underlay), fresh)
 }
 
@@ -203,9 +205,17 @@ func (m *Manager) adopt(l *Link, t *Tunnel, want VXLAN) (*Link, error) {
 	return nil, m.do(Op{Kind: Delete, Name: l.Name, Index: l.Index})
 }
 
-// create makes the device, down, and marks it as nvad's.
-func (m *Manager) create(t *Tunnel, v VXLAN, mtu int, addr net.HardwareAddr) (*Link, error) {
-	if err := m.do(Op{Kind: Create, Name: t.Name, VXLAN: v, MTU: mtu, MAC: addr}); err != nil {
+// create makes the device, down, and marks it as nvad's. It asks for the index
+// that the device had before, so that routes over it can be written at once,
+// without being resolved anew.
+func (m *Manager) create(t *Tunnel, s *state, v VXLAN, mtu int, addr net.HardwareAddr) (*Link, error) {
+	op := Op{Kind: Create, Name: t.Name, Index: s.index, VXLAN: v, MTU: mtu, MAC: addr}
+	err := m.do(op)
+	if err != nil && op.Index != 0 {
+		op.Index = 0
+		err = m.do(op)
+	}
+	if err != nil {
 		return nil, err
 	}
 	l, err := m.reread(t.Name)

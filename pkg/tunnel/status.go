@@ -10,6 +10,7 @@ type Status struct {
 	Tunnel
 	State     string // "up", "down", "waiting" or "failed"
 	Reason    string // of the last two
+	Err       error  // of the last two
 	Underlay  string // link that it runs over; "" if it is not there
 	Source    netip.Addr
 	Actual    int // MTU that the device has
@@ -43,9 +44,12 @@ func (m *Manager) status(t *Tunnel) Status {
 	}
 	switch s := m.state[t.Name]; {
 	case s.failure != nil:
-		st.State, st.Reason = "failed", s.failure.Err.Error()
+		st.State, st.Err = "failed", s.failure.Err
 	case s.wait != nil:
-		st.State, st.Reason = "waiting", s.wait.Error()
+		st.State, st.Err = "waiting", s.wait
+	}
+	if st.Err != nil {
+		st.Reason = st.Err.Error()
 	}
 	return st
 }

@@ -33,10 +33,13 @@ func (k *Kernel) FailNext(name string, err error) {
 	k.fail[name] = err
 }
 
-// Plant adds a link as another program would, and gives it an index.
+// Plant adds a link as another program would, and gives it an index if it has
+// none.
 func (k *Kernel) Plant(l tunnel.Link) {
-	k.next++
-	l.Index = k.next
+	if l.Index == 0 {
+		k.next++
+		l.Index = k.next
+	}
 	k.links = append(k.links, l)
 }
 
@@ -89,7 +92,7 @@ func (k *Kernel) create(op tunnel.Op, old *tunnel.Link) error {
 		return errors.New("file exists")
 	}
 	v := op.VXLAN
-	l := tunnel.Link{Name: op.Name, MTU: op.MTU, MAC: op.MAC, VXLAN: &v}
+	l := tunnel.Link{Index: op.Index, Name: op.Name, MTU: op.MTU, MAC: op.MAC, VXLAN: &v}
 	if v.Remote.IsValid() {
 		l.FDB = []netip.Addr{v.Remote}
 	}

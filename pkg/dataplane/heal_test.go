@@ -1,0 +1,234 @@
+package dataplane_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/pkg/dataplane"
+	"github.com/nvad/nvad/pkg/fib"
+)
+
+// What another program takes away is back within a second, by events alone.
+func TestHeals(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   func(*host)
+	}{
+		{"route flush", func(h *host) {
+			// iproute2 echoes the gateway of a dumped route beside its nhid, which
+			// the kernel refuses; in this mode dumps have no gateway.
+			h.sysctl("net.ipv4.nexthop_compat_mode=0")
+			h.run("route", "flush", "proto", "bgp")
+			h.sysctl("net.ipv4.nexthop_compat_mode=1")
+		}},
+		{"one route", func(h *host) { h.run("route", "del", "10.100.0.0/16") }},
+		{"next-hop flush", func(h *host) { h.run("nexthop", "flush") }},
+		{"group changed", func(h *host) { h.spoilGroup() }},
+		{"tunnel deleted", func(h *host) { h.run("link", "del", "vxlan0") }},
+		{"tunnel down", func(h *host) { h.run("link", "set", "vxlan0", "down") }},
+		{"tunnel mtu", func(h *host) { h.run("link", "set", "vxlan0", "mtu", "1400") }},
+		{"address removed", func(h *host) { h.run("addr", "del", "169.254.0.1/24", "dev", "vxlan0") }},
+		{"remote removed", func(h *host) {
+			run(h.t, "bridge", "-n", h.name, "fdb", "del", "00:00:00:00:00:00", "dev", "vxlan0", "dst", "10.10.0.4")
+		}},
+		{"forwarding off", func(h *host) { h.sysctl("net.ipv4.ip_forward=0") }},
+		{"uplink down and up", func(h *host) {
+			h.run("link", "set", "eth0", "down")
+			h.run("link", "set", "eth0", "up")
+			h.run("route", "add", "default", "via", "10.0.0.1", "proto", "dhcp", "metric", "100")
+		}},
+		{"carrier lost and back", func(h *host) {
+			h.run("link", "set", "gw0", "down")
+			time.Sleep(100 * time.Millisecond)
+			h.run("link", "set", "gw0", "up")
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHost(t)
+			p := h.start(func(o *dataplane.Options) { o.Scan = time.Hour })
+			p.UpdateRoutes(h.hub00())
+			p.InSync()
+			within(t, time.Second, hub00Routes, h.routes)
+			h.run("route", "add", "10.99.0.0/16", "via", "10.0.0.1", "proto", "static", "metric", "7")
+			h.run("route", "del", "10.99.0.0/16")
+			start := time.Now()
+			tt.do(h)
+			within(t, time.Second, healthy, h.health)
+			t.Logf("healed in %v", time.Since(start).Round(time.Millisecond))
+			if c := p.Counters(); c.Repairs+c.TunnelRepairs+c.SysctlRepairs == 0 {
+				t.Error("no repair is counted")
+			}
+		})
+	}
+}
+
+// Without events the full compare finds the damage: here they are withheld.
+func TestScanHeals(t *testing.T) {
+	h := newHost(t)
+	p := h.start(func(o *dataplane.Options) {
+		o.Scan = 200 * time.Millisecond
+		o.Events = deaf{}
+	})
+	p.UpdateRoutes(h.hub00())
+	within(t, time.Second, hub00Routes, h.routes)
+	h.run("nexthop", "flush")
+	h.run("link", "del", "vxlan0")
+	h.sysctl("net.ipv4.ip_forward=0")
+	within(t, 2*time.Second, healthy, h.health)
+}
+
+type deaf struct{}
+
+func (deaf) Watch(ctx context.Context, _ func([]fib.Event)) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+const healthy = hub00Routes + "vxlan id 77 remote 10.10.0.4 dev eth0 srcport 0 0 dstport 4789 mtu 1450 up\n" +
+	"00:00:00:00:00:00 dst 10.10.0.4 via eth0 self permanent\nnet.ipv4.ip_forward = 1\n"
+
+// health is all that the data plane looks after, as text.
+func (h *host) health() string {
+	link := h.tryIP("-d", "link", "show", "vxlan0")
+	s := h.routes()
+	for _, want := range []string{"vxlan id 77 remote 10.10.0.4 dev eth0 srcport 0 0 dstport 4789 ", "mtu 1450 ", ",UP"} {
+		if strings.Contains(link, want) {
+			s += strings.ToLower(strings.TrimPrefix(want, ","))
+		}
+	}
+	s += "\n"
+	for _, line := range strings.Split(h.tryBridge(), "\n") {
+		if strings.HasPrefix(line, "00:00") {
+			s += strings.TrimSpace(line) + "\n"
+		}
+	}
+	return s + h.sysctl("net.ipv4.ip_forward")
+}
+
+// A restart changes nothing: same device, same hardware address, same objects.
+func TestRestartAdopts(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		h := newHost(t)
+		options := func(o *dataplane.Options) { o.Plain = plain }
+		p := h.start(options)
+		p.UpdateRoutes(h.hub00())
+		p.UpdateRoutes([]fib.Change{h.change("10.77.0.0/16", "10.0.0.1", "eth0")})
+		p.InSync()
+		within(t, time.Second, "4", func() string { return h.count("proto bgp") })
+		before := h.all()
+		p.stop()
+
+		p = h.start(options)
+		p.UpdateRoutes(h.hub00())
+		time.Sleep(100 * time.Millisecond)
+		if got := h.all(); got != before {
+			t.Errorf("plain %t: restart made of\n%s\nthis\n%s", plain, before, got)
+		}
+		p.InSync()
+		within(t, time.Second, hub00Routes, h.routes)
+		if c := p.Counters(); c.Written != 0 || c.Deleted != 1 || c.Repairs+c.TunnelRepairs != 0 {
+			t.Errorf("plain %t: counters %+v", plain, c)
+		}
+	}
+}
+
+func TestForeignStays(t *testing.T) {
+	h := newHost(t)
+	h.run("route", "add", "10.100.0.0/16", "via", "10.0.0.9", "proto", "static", "metric", "20")
+	h.run("route", "add", "10.55.0.0/16", "via", "10.0.0.9", "proto", "bgp", "metric", "20")
+	h.run("nexthop", "add", "id", "7", "via", "10.0.0.8", "dev", "eth0")
+	h.run("link", "add", "vxlan9", "type", "vxlan", "id", "9", "remote", "10.0.0.9", "dev", "eth0", "dstport", "4790")
+	p := h.start(nil)
+	p.UpdateRoutes(h.hub00())
+	p.InSync()
+	state := func(prefix string) func() string {
+		return func() string {
+			entries, err := p.Entries(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range entries {
+				if e.Prefix.String() == prefix {
+					return e.State.String()
+				}
+			}
+			return ""
+		}
+	}
+	within(t, time.Second, "conflict", state("10.100.0.0/16"))
+	within(t, time.Second, "leftover", state("10.55.0.0/16"))
+	h.run("route", "del", "10.100.0.0/16")
+	within(t, time.Second, "installed", state("10.100.0.0/16"))
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := `default via 10.0.0.1 dev eth0 proto dhcp metric 100
+10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.4
+10.55.0.0/16 via 10.0.0.9 dev eth0 proto bgp metric 20
+`
+	if got := h.routes(); got != want {
+		t.Errorf("after flush\n%s", got)
+	}
+	if got := strings.TrimSpace(h.run("nexthop")); got != "id 7 via 10.0.0.8 dev eth0 scope link" {
+		t.Errorf("next hops after flush\n%s", got)
+	}
+	if got := h.run("-o", "link", "show", "type", "vxlan"); !strings.Contains(got, "vxlan9") || strings.Contains(got, "vxlan0") {
+		t.Errorf("devices after flush\n%s", got)
+	}
+}
+
+// The underlay may come long after nvad.
+func TestDeviceAppears(t *testing.T) {
+	h := newHost(t)
+	h.run("link", "set", "eth0", "name", "later")
+	p := h.start(nil)
+	tunnels, err := p.Tunnels(t.Context())
+	if err != nil || len(tunnels) != 1 || tunnels[0].State != "waiting" || tunnels[0].Reason != "waiting for link eth0" {
+		t.Errorf("tunnels %+v, %v", tunnels, err)
+	}
+	h.run("link", "set", "later", "name", "eth0")
+	p.UpdateRoutes(nil)
+	within(t, time.Second, "true", func() string {
+		if strings.Contains(h.tryIP("-d", "link", "show", "vxlan0"), "vxlan id 77") {
+			return "true"
+		}
+		return ""
+	})
+}
+
+// Facts hold links and the routes of others, and follow changes.
+func TestFacts(t *testing.T) {
+	h := newHost(t)
+	p := h.start(nil)
+	p.UpdateRoutes(h.hub00())
+	within(t, time.Second, hub00Routes, h.routes)
+	h.run("route", "add", "10.50.0.0/16", "via", "10.0.0.1", "proto", "static", "metric", "5")
+	deadline := time.After(time.Second)
+	for {
+		select {
+		case <-deadline:
+			t.Fatal("facts lack the new route")
+		case f := <-p.facts:
+			var s []string
+			for _, r := range f.Routes {
+				s = append(s, r.Prefix.String())
+			}
+			want := "0.0.0.0/0 10.0.0.0/24 10.50.0.0/16 169.254.0.0/24"
+			if got := strings.Join(only4(s), " "); got == want {
+				return
+			}
+		}
+	}
+}
+
+func only4(list []string) []string {
+	var out []string
+	for _, s := range list {
+		if !strings.Contains(s, ":") {
+			out = append(out, s)
+		}
+	}
+	return out
+}
