@@ -51,7 +51,7 @@ func Create(ctx context.Context, o Options) (*Lab, error) {
 }
 
 func (l *Lab) create(ctx context.Context) error {
-	for _, sub := range []string{"conf", "log", "proc", "sock"} {
+	for _, sub := range []string{"conf", "log", "proc", "run", "sock"} {
 		if err := os.Mkdir(filepath.Join(l.dir, sub), 0o755); err != nil {
 			return err
 		}
@@ -65,11 +65,11 @@ func (l *Lab) create(ctx context.Context) error {
 	if err := l.startAzure(ctx); err != nil {
 		return err
 	}
-	for vnet := range l.Options.NVAs {
-		if err := l.prepareNVA(vnet); err != nil {
+	for name := range l.Options.NVAs {
+		if err := l.prepareNVA(name); err != nil {
 			return err
 		}
-		if err := l.StartNVA(vnet); err != nil {
+		if err := l.StartNVA(name); err != nil {
 			return err
 		}
 	}

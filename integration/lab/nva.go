@@ -31,11 +31,12 @@ const (
 type NVA struct {
 	Kind Kind
 	// Config is the configuration file. Where it is empty, FRR and BIRD get
-	// the scenario's own from testdata, nvad configs/VNET.toml.
+	// the scenario's own from testdata; nvad gets configs/NAME.toml of the
+	// working directory, where the VM is vm-NAME.
 	Config string
 	// Script is a shell script that sets up devices before the NVA starts,
 	// for kinds that don't do so themselves. Where it is empty it is the
-	// scenario's own.
+	// scenario's own, if that has one.
 	Script string
 	// Binary is nvad's.
 	Binary string
@@ -61,18 +62,27 @@ func (l *Lab) nvaFile(asked string, vm VM, suffix string) (string, error) {
 	return file, os.WriteFile(file, data, 0o644)
 }
 
-// nvaOf returns a VNet's NVA and what is to run on it.
-func (l *Lab) nvaOf(vnet string) (VM, NVA, error) {
-	v, ok := l.Topology.vnet(vnet)
-	if !ok || len(v.NVAs()) == 0 {
-		return VM{}, NVA{}, fmt.Errorf("VNet %q has no NVA", vnet)
+// nvaOf finds an NVA and what is to run on it by its VM's name, or by the name
+// of its VNet, which means the first one there.
+func (l *Lab) nvaOf(name string) (VM, NVA, error) {
+	for _, v := range l.Topology.VNets {
+		for i, vm := range v.NVAs() {
+			if vm.Name != name && (v.Name != name || i > 0) {
+				continue
+			}
+			spec, ok := l.Options.NVAs[vm.Name]
+			if !ok && i == 0 {
+				spec = l.Options.NVAs[v.Name]
+			}
+			return vm, spec, nil
+		}
 	}
-	return v.NVAs()[0], l.Options.NVAs[vnet], nil
+	return VM{}, NVA{}, fmt.Errorf("no NVA %q", name)
 }
 
 // prepareNVA sets up devices for kinds that need it done.
-func (l *Lab) prepareNVA(vnet string) error {
-	vm, nva, err := l.nvaOf(vnet)
+func (l *Lab) prepareNVA(name string) error {
+	vm, nva, err := l.nvaOf(name)
 	if err != nil {
 		return err
 	}
@@ -85,6 +95,9 @@ func (l *Lab) prepareNVA(vnet string) error {
 		}
 	}
 	script, err := l.nvaFile(nva.Script, vm, ".sh")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -92,16 +105,16 @@ func (l *Lab) prepareNVA(vnet string) error {
 	return err
 }
 
-// StartNVA starts the routing software of a VNet's NVA, at first or after it
+// StartNVA starts the routing software of an NVA, at first or after it
 // was stopped or killed.
-func (l *Lab) StartNVA(vnet string) error {
-	vm, nva, err := l.nvaOf(vnet)
+func (l *Lab) StartNVA(name string) error {
+	vm, nva, err := l.nvaOf(name)
 	if err != nil {
 		return err
 	}
 	switch nva.Kind {
 	case Nvad:
-		return l.startNvad(vnet, vm, nva)
+		return l.startNvad(vm, nva)
 	case FRR:
 		return l.startFRR(vm, nva)
 	case BIRD:
@@ -117,31 +130,35 @@ func (l *Lab) StartNVA(vnet string) error {
 	}
 }
 
-// StopNVA ends the routing software of a VNet's NVA as a service manager would.
-func (l *Lab) StopNVA(vnet string) error { return l.endNVA(vnet, syscall.SIGTERM) }
+// StopNVA ends the routing software of an NVA as a service manager would.
+func (l *Lab) StopNVA(name string) error { return l.endNVA(name, syscall.SIGTERM) }
 
-// KillNVA kills the routing software of a VNet's NVA.
-func (l *Lab) KillNVA(vnet string) error { return l.endNVA(vnet, syscall.SIGKILL) }
+// KillNVA kills the routing software of an NVA.
+func (l *Lab) KillNVA(name string) error { return l.endNVA(name, syscall.SIGKILL) }
 
-func (l *Lab) endNVA(vnet string, sig syscall.Signal) error {
-	vm, nva, err := l.nvaOf(vnet)
+func (l *Lab) endNVA(name string, sig syscall.Signal) error {
+	vm, nva, err := l.nvaOf(name)
 	if err != nil {
 		return err
 	}
-	names := []string{vm.Name}
-	if nva.Kind == FRR {
-		names = frrProcesses(vm)
-	}
 	var errs []error
-	for _, name := range names {
+	for _, name := range nva.processes(vm) {
 		errs = append(errs, l.end(name, sig))
 	}
 	return errors.Join(errs...)
 }
 
-// SignalNVA sends a signal to the process of a VNet's NVA.
-func (l *Lab) SignalNVA(vnet string, sig syscall.Signal) error {
-	vm, _, err := l.nvaOf(vnet)
+// processes names the processes of an NVA in the order in which they are ended.
+func (nva NVA) processes(vm VM) []string {
+	if nva.Kind == FRR {
+		return frrProcesses(vm)
+	}
+	return []string{vm.Name}
+}
+
+// SignalNVA sends a signal to the process of an NVA.
+func (l *Lab) SignalNVA(name string, sig syscall.Signal) error {
+	vm, _, err := l.nvaOf(name)
 	if err != nil {
 		return err
 	}
@@ -152,33 +169,36 @@ func (l *Lab) SignalNVA(vnet string, sig syscall.Signal) error {
 	return syscall.Kill(p.PID, sig)
 }
 
-// NVASocket is the path of nvad's socket on a VNet's NVA.
-func (l *Lab) NVASocket(vnet string) string { return l.path("sock", "nvad-"+vnet) }
+// NVASocket is the path of the socket on which an NVA is controlled: nvad's, or
+// BIRD's.
+func (l *Lab) NVASocket(name string) string {
+	vm, _, err := l.nvaOf(name)
+	if err != nil {
+		return ""
+	}
+	return l.socket(vm.Name)
+}
 
-func (l *Lab) startNvad(vnet string, vm VM, nva NVA) error {
+func (l *Lab) startNvad(vm VM, nva NVA) error {
 	config := nva.Config
 	if config == "" {
-		config = filepath.Join("configs", vnet+".toml")
+		config = filepath.Join("configs", strings.TrimPrefix(vm.Name, "vm-")+".toml")
 	}
 	config, err := filepath.Abs(config)
 	if err != nil {
 		return err
 	}
-	return l.spawn(vm.Name, vm.Name, nva.Binary, "--config", config, "--socket", l.NVASocket(vnet))
+	return l.spawn(vm.Name, vm.Name, nva.Binary, "--config", config, "--socket", l.NVASocket(vm.Name))
 }
 
-// NVALog returns what the NVA of a VNet has logged.
-func (l *Lab) NVALog(vnet string) string {
-	vm, nva, err := l.nvaOf(vnet)
+// NVALog returns what an NVA has logged.
+func (l *Lab) NVALog(name string) string {
+	vm, nva, err := l.nvaOf(name)
 	if err != nil {
 		return ""
 	}
-	names := []string{vm.Name}
-	if nva.Kind == FRR {
-		names = frrProcesses(vm)
-	}
 	var text strings.Builder
-	for _, name := range names {
+	for _, name := range nva.processes(vm) {
 		data, _ := os.ReadFile(l.path("log", name+".log"))
 		text.Write(data)
 	}

@@ -75,9 +75,9 @@ func (l *Lab) startFRR(vm VM, nva NVA) error {
 	return err
 }
 
-// Vtysh runs one command in the shell of a VNet's FRR NVA.
-func (l *Lab) Vtysh(vnet, command string) (string, error) {
-	vm, _, err := l.nvaOf(vnet)
+// Vtysh runs one command in the shell of an FRR NVA.
+func (l *Lab) Vtysh(name, command string) (string, error) {
+	vm, _, err := l.nvaOf(name)
 	if err != nil {
 		return "", err
 	}

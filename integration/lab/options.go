@@ -15,8 +15,8 @@ type Options struct {
 	// Prefix begins the names of everything the lab owns. Labs with
 	// different prefixes do not meet.
 	Prefix string
-	// NVAs says what runs on each NVA, by VNet name. One that is missing runs
-	// nothing.
+	// NVAs says what runs on each NVA, by the name of its VM or of its VNet.
+	// One that is missing runs nothing.
 	NVAs map[string]NVA
 	// OnPremises adds a site, AS 64580 with 192.168.100.0/24, behind circuit01.
 	OnPremises bool

@@ -20,8 +20,8 @@ type process struct {
 	Start uint64
 }
 
-// spawn starts a command in a node's namespace, detached from the caller, and
-// notes it under name.
+// spawn starts a command in a node's namespace and in a working directory of its
+// own, detached from the caller, and notes it under name.
 func (l *Lab) spawn(name, node string, argv ...string) error {
 	log, err := os.OpenFile(l.path("log", name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -29,6 +29,10 @@ func (l *Lab) spawn(name, node string, argv ...string) error {
 	}
 	defer log.Close()
 	cmd := l.Command(node, argv...)
+	cmd.Dir = l.path("run", name)
+	if err := os.MkdirAll(cmd.Dir, 0o755); err != nil {
+		return err
+	}
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {

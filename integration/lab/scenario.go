@@ -12,6 +12,7 @@ import (
 const DefaultScenario = "two-hubs"
 
 var scenarios = map[string]func(Options) Topology{
+	"one-hub":  oneHub,
 	"two-hubs": twoHubs,
 }
 
@@ -24,6 +25,27 @@ func topology(o Options) (Topology, error) {
 		return Topology{}, fmt.Errorf("unknown scenario %q, known are %s", o.Scenario, strings.Join(Scenarios(), ", "))
 	}
 	return build(o), nil
+}
+
+// oneHub is what the emulator's own tests need: a hub with a pair of NVAs, and
+// a VNet behind its circuit.
+func oneHub(Options) Topology {
+	second := nva("vm-hub00-2", "10.0.0.6")
+	second.ASN = 65002
+	return Topology{
+		VNets: []VNet{
+			{
+				Name: "hub00", Prefix: netip.MustParsePrefix("10.0.0.0/16"),
+				Circuit: "circuit01", RouteServer: true,
+				VMs: []VM{nva("vm-hub00", "10.0.0.4"), second, vm("vm-hub00-b", "10.0.0.5")},
+			},
+			{
+				Name: "hub100", Prefix: netip.MustParsePrefix("10.100.0.0/16"), Circuit: "circuit01",
+				VMs: []VM{vm("vm-hub100", "10.100.0.4")},
+			},
+		},
+		Circuits: []Circuit{{Name: "circuit01", NextHops: addrs("10.2.146.76", "10.2.146.77")}},
+	}
 }
 
 // twoHubs is two peered hub VNets, each on an ExpressRoute circuit with another

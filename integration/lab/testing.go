@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -101,6 +102,38 @@ func Eventually(t testing.TB, timeout time.Duration, check func() error) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// AwaitSessions polls until every gateway's sessions are up, and those of
+// every NVA that runs something.
+func (l *Lab) AwaitSessions(t testing.TB, timeout time.Duration) {
+	t.Helper()
+	Eventually(t, timeout, func() error {
+		for _, s := range l.Speakers() {
+			sessions, err := s.Sessions(t.Context())
+			if err != nil {
+				return err
+			}
+			for _, session := range sessions {
+				if !session.Established && !l.silentNVA(session.Neighbor) {
+					return fmt.Errorf("%s: session with %s is down, last error %q", s.Name, session.Neighbor, session.LastDown)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// silentNVA says whether the address is that of an NVA that runs nothing.
+func (l *Lab) silentNVA(addr netip.Addr) bool {
+	for _, v := range l.Topology.VNets {
+		for _, vm := range v.NVAs() {
+			if _, spec, _ := l.nvaOf(vm.Name); vm.Address == addr {
+				return spec.Kind == None || spec.Kind == ""
+			}
+		}
+	}
+	return false
 }
 
 // Exec runs a command in the namespace of a node and returns its output. The

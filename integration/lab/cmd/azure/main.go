@@ -4,8 +4,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 
@@ -16,7 +18,11 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := command().ExecuteContext(ctx); err != nil {
+	err := command().ExecuteContext(ctx)
+	if child := (*exec.ExitError)(nil); errors.As(err, &child) {
+		os.Exit(child.ExitCode())
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "azure:", err)
 		os.Exit(1)
 	}

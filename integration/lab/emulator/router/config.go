@@ -16,6 +16,9 @@ type Config struct {
 	// no rule matches is accepted.
 	Import []Rule
 	Export []Rule
+	// WireLog records all UPDATEs as received, in the working directory. With
+	// it, Received shows LOCAL_PREFs that eBGP neighbors sent.
+	WireLog bool
 }
 
 // Neighbor is one configured BGP peer.

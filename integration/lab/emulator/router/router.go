@@ -19,6 +19,7 @@ type Router struct {
 	config  Config
 	server  *server.BgpServer
 	changed chan struct{}
+	wire    *wireLog
 
 	mu       sync.Mutex
 	sessions map[netip.Addr]*session
@@ -60,6 +61,9 @@ func (r *Router) start(ctx context.Context) error {
 		return err
 	}
 	if err := r.watch(ctx); err != nil {
+		return err
+	}
+	if err := r.logWire(ctx); err != nil {
 		return err
 	}
 	for _, n := range r.config.Neighbors {

@@ -120,6 +120,7 @@ func (r *Router) follow(ctx context.Context, ev *apiutil.WatchEventMessage_PeerE
 	case s.state.Established && !was:
 		s.state.Since, s.state.Ups = at, s.state.Ups+1
 		s.state.Capabilities = capabilities(ev.Peer.State.RemoteCap)
+		time.AfterFunc(resendDelay, func() { r.resend(ctx, s.neighbor) })
 	case was && !s.state.Established:
 		s.state.LastDown = ev.Peer.State.DisconnectReason.String() + " " + ev.Peer.State.DisconnectMessage
 		if s.exceeded {
@@ -127,6 +128,19 @@ func (r *Router) follow(ctx context.Context, ev *apiutil.WatchEventMessage_PeerE
 		}
 		s.counter, s.exceeded = counter{limit: s.neighbor.Limit}, false
 		go r.renew(ctx, s.neighbor)
+	}
+}
+
+// resendDelay is how long after its start a session certainly gets changes.
+const resendDelay = 200 * time.Millisecond
+
+// resend announces everything to a neighbor again soon after its session came
+// up: GoBGP loses a change that happens while it prepares the first
+// announcements.
+func (r *Router) resend(ctx context.Context, n Neighbor) {
+	request := &api.ResetPeerRequest{Address: n.Address.String(), Soft: true, Direction: api.ResetPeerRequest_DIRECTION_OUT}
+	if err := r.server.ResetPeer(ctx, request); err != nil && ctx.Err() == nil {
+		slog.Warn("could not announce again", "neighbor", n.Address, "error", err)
 	}
 }
 

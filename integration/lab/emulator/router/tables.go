@@ -34,6 +34,9 @@ func (r *Router) Received(neighbor netip.Addr) ([]Route, error) {
 		route, ok := accepted[received[i].Prefix]
 		received[i].Accepted, received[i].Best = ok, route.Best
 	}
+	if r.wire != nil {
+		return r.wire.restore(received)
+	}
 	return received, nil
 }
 

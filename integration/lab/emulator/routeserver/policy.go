@@ -17,6 +17,8 @@ func (c Config) router() router.Config {
 		Listen: []netip.Addr{c.Address},
 		Import: c.importRules(),
 		Export: c.exportRules(),
+
+		WireLog: true,
 	}
 	for _, nva := range c.NVAs {
 		rc.Neighbors = append(rc.Neighbors, router.Neighbor{

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -62,7 +63,8 @@ func Get[T any](ctx context.Context, path, pattern string) (T, error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return value, fmt.Errorf("get %s from %s: %s", pattern, path, resp.Status)
+		reason, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
+		return value, fmt.Errorf("get %s from %s: %s: %s", pattern, path, resp.Status, reason)
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&value); err != nil {
 		return value, fmt.Errorf("get %s: %w", pattern, err)

@@ -1,0 +1,112 @@
+package lab_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// TestRouteLimit checks how 4,000 routes are counted: those there are plus
+// those that come in, so that 2,001 sent again are too many.
+func TestRouteLimit(t *testing.T) {
+	nva := birdNVA(t, nva1, 65001, manyRoutes(4000)...)
+	l := lab.Up(t, lab.Options{Scenario: "one-hub", NVAs: map[string]lab.NVA{"hub00": nva}})
+	l.AwaitSessions(t, 20*time.Second)
+	awaitStable(t, l, 4000)
+
+	reconfigure(t, l, nva, manyRoutes(4001))
+	awaitLimit(t, l, 1)
+
+	reconfigure(t, l, nva, manyRoutes(2000))
+	ups := awaitStable(t, l, 2000)
+	birdc(t, l, "vm-hub00", "reload", "out", "rs0")
+	if again := awaitStable(t, l, 2000); again != ups {
+		t.Fatal("2,000 routes sent again ended the session")
+	}
+
+	reconfigure(t, l, nva, manyRoutes(2001))
+	ups = awaitStable(t, l, 2001)
+	birdc(t, l, "vm-hub00", "reload", "out", "rs0")
+	awaitLimit(t, l, ups)
+}
+
+func manyRoutes(n int) []announcement {
+	var list []announcement
+	for i := range n {
+		list = append(list, announcement{prefix: fmt.Sprintf("20.%d.%d.0/24", i/256, i%256)})
+	}
+	return list
+}
+
+func reconfigure(t *testing.T, l *lab.Lab, nva lab.NVA, list []announcement) {
+	t.Helper()
+	writeBIRD(t, nva.Config, nva1, 65001, list)
+	birdc(t, l, "vm-hub00", "configure")
+}
+
+// awaitStable waits until instance 0 has n routes and the session has been up,
+// and the NVA quiet, for long enough that they count as current. It returns how
+// often the session has come up.
+func awaitStable(t *testing.T, l *lab.Lab, n int) int {
+	t.Helper()
+	rs := l.RouteServer("hub00", 0)
+	var since time.Time
+	var ups int
+	lab.Eventually(t, 30*time.Second, func() error {
+		session, err := rs.Session(t.Context(), nva1)
+		if err != nil {
+			return err
+		}
+		routes, err := rs.Received(t.Context(), nva1)
+		if err != nil {
+			return err
+		}
+		if !session.Established || len(routes) != n || session.Ups != ups {
+			since, ups = time.Now(), session.Ups
+			return fmt.Errorf("session up %v with %d routes, want %d", session.Established, len(routes), n)
+		}
+		if time.Since(since) < 1500*time.Millisecond {
+			return fmt.Errorf("stable only since %v", since)
+		}
+		return nil
+	})
+	return ups
+}
+
+// awaitLimit waits until the session, up for the given time, has been lost to
+// the limit.
+func awaitLimit(t *testing.T, l *lab.Lab, ups int) {
+	t.Helper()
+	lab.Eventually(t, 10*time.Second, func() error {
+		session, err := l.RouteServer("hub00", 0).Session(t.Context(), nva1)
+		if err != nil {
+			return err
+		}
+		lost := !session.Established || session.Ups > ups
+		if !lost || !strings.Contains(session.LastDown, "maximum number of prefixes") {
+			return fmt.Errorf("up %v for time %d, last error %q", session.Established, session.Ups, session.LastDown)
+		}
+		return nil
+	})
+	out := birdc(t, l, "vm-hub00", "show", "protocols", "all", "rs0")
+	if !strings.Contains(out, "Maximum number of prefixes reached") && !strings.Contains(out, "Established") {
+		t.Errorf("the NVA was not told why:\n%s", out)
+	}
+}
+
+// passive makes a BIRD configuration wait for connections.
+func passive(t *testing.T, file string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(data), "multihop 255;", "multihop 255; passive on;", 1)
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
