@@ -16,6 +16,8 @@ func (a *app) configCommand() *cobra.Command {
 		Short:   "Show the configuration",
 		Args:    rootArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		SuggestionsMinimumDistance: suggestionDistance,
 	}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "show",

@@ -62,7 +62,7 @@ func (a *app) fibJSON(rows fibRows) error {
 
 func (a *app) fibTable(rows fibRows) error {
 	t := newTable(a.Out, a.columns(),
-		column{head: "Network", max: 28, min: 18},
+		column{head: "Network", max: 19},
 		column{head: "Class"},
 		column{head: "State"},
 		column{head: "Since", right: true},

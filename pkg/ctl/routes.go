@@ -32,6 +32,7 @@ or was sent, and what is in the kernel.`,
 			}
 			return a.listRoutes(ctx, c, &nvadv1.ListRoutesRequest{}, a.pathTable(true), "No routes.")
 		}),
+
 		SuggestionsMinimumDistance: suggestionDistance,
 	}
 	cmd.AddCommand(a.tableCommands()...)

@@ -1,0 +1,107 @@
+package ctl
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nvad/nvad/pkg/api/apitest"
+)
+
+func TestControl(t *testing.T) {
+	d := apitest.Hub00()
+	socket := serve(t, d)
+	for _, tt := range []struct{ args, out, did string }{
+		{"reset 10.0.210.4", "10.0.210.4: session reset\n", "reset 10.0.210.4 hard"},
+		{"reset 10.0.210.4 --soft in", "10.0.210.4: import policy applied again\n", "reset 10.0.210.4 soft in"},
+		{"reset 10.0.210.4 --soft=out -o json", "{}\n", "reset 10.0.210.4 soft out"},
+		{"shutdown 10.0.210.5 --message maintenance", "10.0.210.5: shut down\n", `neighbor 10.0.210.5 shutdown=true "maintenance"`},
+		{"enable 10.0.210.5", "10.0.210.5: enabled\n", `neighbor 10.0.210.5 shutdown=false ""`},
+		{"log-level debug", "log level is debug\n", "log-level debug"},
+		{"shutdown --flush --message bye", "nvad has ended\n", `shutdown flush=true "bye"`},
+	} {
+		t.Run(tt.args, func(t *testing.T) {
+			r := nvactl(t, socket, strings.Fields(tt.args)...)
+			if r.code != 0 || r.err != "" || r.out != tt.out {
+				t.Errorf("got %+v, want %q", r, tt.out)
+			}
+			if did := d.Commands(); did[len(did)-1] != tt.did {
+				t.Errorf("did %q, want %q", did[len(did)-1], tt.did)
+			}
+		})
+	}
+	if r := nvactl(t, socket, "status"); r.code != 1 || !strings.Contains(r.err, "not running") {
+		t.Errorf("after the shutdown: %+v", r)
+	}
+}
+
+func TestReload(t *testing.T) {
+	d := apitest.Hub00()
+	show(t, serve(t, d), "reload", "reload")
+
+	d = apitest.Hub00()
+	d.Changes = nil
+	if r := nvactl(t, serve(t, d), "reload"); r.out != "Nothing changed.\n" {
+		t.Errorf("got %+v", r)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	socket := serve(t, apitest.Hub00())
+	r := nvactl(t, socket, "version")
+	if r.code != 0 || !strings.HasPrefix(r.out, "nvactl devel") ||
+		!strings.HasSuffix(r.out, "\nnvad   v1.2.3 (4f2a9c1d0e7b, go1.25.0)\n") {
+		t.Errorf("got %+v", r)
+	}
+	for path, want := range map[string]string{socket: "v1.2.3", "/nonexistent": ""} {
+		r := nvactl(t, path, "version", "-o", "json")
+		var v struct{ Client, Daemon *struct{ Version string } }
+		if err := json.Unmarshal([]byte(r.out), &v); err != nil {
+			t.Fatal(err)
+		}
+		if v.Client == nil || (v.Daemon != nil) != (want != "") || v.Daemon != nil && v.Daemon.Version != want {
+			t.Errorf("%s: got %s", path, r.out)
+		}
+		if (r.code == 0) != (want != "") {
+			t.Errorf("%s: exit code %d", path, r.code)
+		}
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	socket := serve(t, apitest.Hub00())
+	neighbors := []string{
+		"10.0.210.4\tRoute Server, instance 0", "10.0.210.5\tRoute Server, instance 1", "169.254.0.2\tvm-hub10",
+	}
+	for _, tt := range []struct {
+		socket string
+		args   []string
+		want   []string
+	}{
+		{socket, []string{"neighbors", ""}, neighbors},
+		{socket, []string{"routes", "received", ""}, neighbors},
+		{socket, []string{"reset", "10.0.210.4", ""}, nil},
+		{socket, []string{"tunnels", ""}, []string{"vxlan0"}},
+		{socket, []string{"--output", ""}, []string{"table", "json"}},
+		{socket, []string{"reset", "10.0.210.4", "--soft", ""}, []string{"in", "out"}},
+		{socket, []string{"log-level", ""}, []string{"debug", "info", "warn", "error"}},
+		{"/nonexistent", []string{"neighbors", ""}, nil},
+	} {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			r := nvactl(t, tt.socket, append([]string{"__complete"}, tt.args...)...)
+			lines := strings.Split(strings.TrimSpace(r.out), "\n")
+			if got := lines[:len(lines)-1]; r.code != 0 || !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			if lines[len(lines)-1] != ":4" {
+				t.Errorf("directive %s: files are not offered", lines[len(lines)-1])
+			}
+		})
+	}
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		if r := nvactl(t, socket, "completion", shell); r.code != 0 || !strings.Contains(r.out, "nvactl") {
+			t.Errorf("completion %s: %d %s", shell, r.code, r.err)
+		}
+	}
+}

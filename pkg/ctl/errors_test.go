@@ -1,0 +1,150 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/api/apitest"
+)
+
+// wantError fails unless r is a failure that says want in one line.
+func wantError(t *testing.T, r result, want string) {
+	t.Helper()
+	if r.code != 1 {
+		t.Errorf("exit code %d, want 1", r.code)
+	}
+	if r.err != "nvactl: "+want+"\n" {
+		t.Errorf("got  %q\nwant %q", r.err, "nvactl: "+want+"\n")
+	}
+}
+
+func TestWrongCalls(t *testing.T) {
+	for args, want := range map[string]string{
+		"neighbrs":            `unknown command "neighbrs", did you mean neighbors? (see nvactl --help)`,
+		"xyz":                 `unknown command "xyz" (see nvactl --help)`,
+		"routes recieved":     `unknown command "recieved", did you mean received? (see nvactl routes --help)`,
+		"routes 10.0.0.4":     `"10.0.0.4" is not a prefix (want one like 10.110.0.0/16) (see nvactl routes --help)`,
+		"routes 10.0.0.0/33":  `"10.0.0.0/33" is not a prefix (want one like 10.110.0.0/16) (see nvactl routes --help)`,
+		"routes received":     `wrong number of arguments, want "nvactl routes received ADDRESS" (see nvactl routes received --help)`,
+		"status now":          `wrong number of arguments, want "nvactl status" (see nvactl status --help)`,
+		"status --fast":       `unknown flag: --fast (see nvactl status --help)`,
+		"status -o yaml":      `invalid argument "yaml" for "-o, --output" flag: want table or json (see nvactl status --help)`,
+		"reset":               `wrong number of arguments, want "nvactl reset ADDRESS" (see nvactl reset --help)`,
+		"reset a --soft up":   `invalid argument "up" for "--soft" flag: want in or out (see nvactl reset --help)`,
+		"shutdown a --flush":  `--flush is for the daemon as a whole, not for a neighbor (see nvactl shutdown --help)`,
+		"log-level loud":      `"loud" is not a log level, want debug, info, warn or error (see nvactl log-level --help)`,
+		"config shwo":         `unknown command "shwo", did you mean show? (see nvactl config --help)`,
+		"--socket":            `flag needs an argument: --socket (see nvactl --help)`,
+		"neighbors 1.1.1.1 2": `wrong number of arguments, want "nvactl neighbors [ADDRESS]" (see nvactl neighbors --help)`,
+	} {
+		t.Run(args, func(t *testing.T) { wantError(t, nvactl(t, "", strings.Fields(args)...), want) })
+	}
+}
+
+func TestNotRunning(t *testing.T) {
+	dir := t.TempDir()
+	missing := filepath.Join(dir, "none")
+	wantError(t, nvactl(t, missing, "neighbors"), "nvad is not running (no socket at "+missing+")")
+	wantError(t, nvactl(t, "/run/other", "--socket", missing, "status", "-o", "json"),
+		"nvad is not running (no socket at "+missing+")")
+
+	stale := filepath.Join(dir, "s")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: stale, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	_ = l.Close()
+	wantError(t, nvactl(t, stale, "neighbors"), "nvad is not running (nobody answers on "+stale+")")
+}
+
+// TestForbiddenSocket opens the socket as another user, which a thread of its
+// own becomes.
+func TestForbiddenSocket(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root to become another user")
+	}
+	socket := serve(t, apitest.Hub00())
+	for _, step := range []error{
+		os.Chmod(filepath.Dir(socket), 0o755), os.Chmod(socket, 0o660), os.Chown(socket, 0, 4),
+	} {
+		if step != nil {
+			t.Fatal(step)
+		}
+	}
+	done := make(chan result)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with its identity
+		if _, _, e := unix.RawSyscall(unix.SYS_SETRESGID, 65534, 65534, 65534); e != 0 {
+			done <- result{err: e.Error()}
+			return
+		}
+		if _, _, e := unix.RawSyscall(unix.SYS_SETRESUID, 65534, 65534, 65534); e != 0 {
+			done <- result{err: e.Error()}
+			return
+		}
+		done <- nvactl(t, socket, "neighbors")
+	}()
+	wantError(t, <-done, "no permission to open "+socket+" (it is for root and members of group adm)")
+}
+
+func TestAnswersThatAreErrors(t *testing.T) {
+	socket := serve(t, apitest.Hub00())
+	for args, want := range map[string]string{
+		"neighbors 10.0.210.9":       "neighbor 10.0.210.9 is not configured",
+		"neighbors hub":              `"hub" is not an address of a neighbor`,
+		"routes received 10.0.210.9": "neighbor 10.0.210.9 is not configured",
+		"routes 192.0.2.0/24":        "no route to 192.0.2.0/24",
+		"tunnels vxlan9":             "tunnel vxlan9 is not configured",
+		"reset 10.0.210.9":           "neighbor 10.0.210.9 is not configured",
+		"shutdown 10.0.210.9":        "neighbor 10.0.210.9 is not configured",
+		"enable 10.0.210.9":          "neighbor 10.0.210.9 is not configured",
+	} {
+		t.Run(args, func(t *testing.T) { wantError(t, nvactl(t, socket, strings.Fields(args)...), want) })
+	}
+}
+
+func TestFailuresOfTheDaemon(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{status.Error(codes.PermissionDenied, "changing nvad is for root and members of group nvad-admin (you are bob)"),
+			"changing nvad is for root and members of group nvad-admin (you are bob)"},
+		{api.Invalid("/etc/nvad/nvad.toml:3: asn: missing\n/etc/nvad/nvad.toml:9: neighbor.addres: unknown key"),
+			"/etc/nvad/nvad.toml:3: asn: missing\n/etc/nvad/nvad.toml:9: neighbor.addres: unknown key"},
+		{status.Error(codes.Unimplemented, "unknown method"),
+			"this nvad is of another version and does not know the request (see nvactl version)"},
+		{status.Error(codes.Unavailable, "transport is closing"), "the connection to nvad was lost before it had answered"},
+		{context.DeadlineExceeded, "nvad did not answer in time"},
+		{context.Canceled, "canceled"},
+		{errors.New("the kernel says \x1b[31mno"), "the kernel says [31mno"},
+	} {
+		t.Run(tt.want, func(t *testing.T) {
+			d := apitest.Hub00()
+			d.Err = tt.err
+			wantError(t, nvactl(t, serve(t, d), "reload"), tt.want)
+		})
+	}
+}
+
+// TestStreamBreaks: a table that broke off must not look complete.
+func TestStreamBreaks(t *testing.T) {
+	d := apitest.Hub00()
+	d.Err, d.AfterRows = errors.New("shutting down"), 2
+	socket := serve(t, d)
+	for _, args := range []string{"routes", "routes fib", "routes -o json", "routes fib -o json"} {
+		wantError(t, nvactl(t, socket, strings.Fields(args)...), "shutting down")
+	}
+}
