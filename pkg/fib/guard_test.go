@@ -1,0 +1,118 @@
+package fib_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/fib/fibtest"
+)
+
+// hub is the kernel of vm-hub00 before nvad: DHCP's routes and the connected one.
+func hub() *fibtest.Kernel {
+	k := fibtest.New()
+	k.Plant(fib.KernelRoute{Prefix: p("0.0.0.0/0"), Metric: 100, Protocol: 16, Hops: gw})
+	k.Plant(fib.KernelRoute{Prefix: p("10.0.0.0/24"), Protocol: 2, Hops: []fib.NextHop{{Link: 2}}})
+	k.Plant(fib.KernelRoute{Prefix: p("169.254.0.0/24"), Protocol: 2, Hops: []fib.NextHop{{Link: 3}}})
+	k.Plant(fib.KernelRoute{Prefix: p("169.254.169.254/32"), Metric: 100, Protocol: 16, Hops: gw})
+	return k
+}
+
+func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+var hubProtected = []fib.Protected{
+	{Addr: addr("168.63.129.16"), Why: "platform address"},
+	{Addr: addr("169.254.169.254"), Why: "metadata service"},
+	{Addr: addr("10.10.0.4"), Why: "remote of vxlan0", NotBy: []string{"vxlan0"}},
+	{Addr: addr("10.0.210.4"), Why: "neighbor", Neighbor: true},
+	{Addr: addr("169.254.0.2"), Why: "neighbor", Neighbor: true},
+}
+
+func TestGuard(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change fib.Change
+		refuse string // part of the reason; "": installed
+	}{
+		{"covers both Route Server instances", bgp("10.0.0.0/16", gw), ""},
+		{"covers the remote by the same way", bgp("10.10.0.0/16", gw), ""},
+		{"remote into its own tunnel", bgp("10.10.0.0/16", far), "10.10.0.4 would be reached through vxlan0"},
+		{"remote alone into its tunnel", bgp("10.10.0.4/32", far), "10.10.0.4 would be reached through vxlan0"},
+		{"half of the hops into the tunnel", bgp("10.10.0.0/24", both), "through vxlan0"},
+		{"beside the remote", bgp("10.11.0.0/16", far), ""},
+		{"remote dropped", blackhole("10.10.0.0/16"), "would be dropped"},
+		{"platform address away", bgp("168.63.0.0/16", far), "instead of via 10.0.0.1 dev eth0"},
+		{"platform address the same way", bgp("168.63.0.0/16", gw), ""},
+		{"less specific than the DHCP route", bgp("169.254.0.0/16", far), ""},
+		{"metadata service as DHCP's /32, better metric", bgp("169.254.169.254/32", far), "metadata service"},
+		{"as specific as DHCP's, worse metric", metric("169.254.169.254/32", far, 200), ""},
+		{"default", bgp("0.0.0.0/0", gw), "allow-default"},
+		{"static default", static("0.0.0.0/0", gw), ""},
+		{"IPv6 default", bgp("::/0", []fib.NextHop{{Via: addr("fe80::1"), Link: 2}}), "allow-default"},
+		{"Route Server into the tunnel", bgp("10.0.210.0/24", far), "10.0.210.4 would leave via 169.254.0.2"},
+		{"neighbor by another way", bgp("169.254.0.2/32", gw), "169.254.0.2 would leave via 10.0.0.1"},
+		{"neighbor through itself", bgp("169.254.0.0/25", far), "through itself"},
+		{"worse than the connected route", bgp("169.254.0.0/24", gw), ""},
+		{"backup into the tunnel", backup("10.10.0.0/16", gw, far), "through vxlan0"},
+		{"operator pins the address", static("168.63.129.16/32", far), ""},
+		{"operator's wide static", static("168.63.0.0/16", far), "platform address"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := start(t, hub(), fib.Options{})
+			f.Protect(hubProtected, false, t0)
+			f.Apply([]fib.Change{tt.change}, t0)
+			settle(f, t0)
+			want := "installed"
+			if tt.refuse != "" {
+				want = "refused"
+			}
+			got := states(f)[tt.change.Prefix.String()]
+			if !strings.HasPrefix(got, want) || !strings.Contains(got, tt.refuse) {
+				t.Errorf("%s is %q, want %s for %q", tt.change.Prefix, got, want, tt.refuse)
+			}
+		})
+	}
+}
+
+// The answer does not depend on which came first, and follows the facts.
+func TestGuardFollowsFacts(t *testing.T) {
+	k := hub()
+	f := start(t, k, fib.Options{})
+	route := bgp("168.63.0.0/16", far)
+	f.Apply([]fib.Change{route, bgp("0.0.0.0/0", far)}, t0)
+	settle(f, t0)
+	if s := states(f)["168.63.0.0/16"]; s != "installed" {
+		t.Fatalf("unprotected: %s", s)
+	}
+	f.Protect(hubProtected, false, t0)
+	settle(f, t0)
+	if s := states(f)["168.63.0.0/16"]; !strings.HasPrefix(s, "refused") || strings.Contains(k.String(), "168.63.") {
+		t.Errorf("protected: %s\n%s", s, k)
+	}
+
+	pin := fib.KernelRoute{Prefix: p("168.63.129.16/32"), Metric: 100, Protocol: 16, Hops: gw}
+	f.Observe(fib.Event{Kind: fib.RouteEvent, Route: pin}, t0)
+	settle(f, t0)
+	if s := states(f)["168.63.0.0/16"]; s != "installed" {
+		t.Errorf("with DHCP's own route: %s", s)
+	}
+	f.Observe(fib.Event{Kind: fib.RouteEvent, Route: pin, Deleted: true}, t0)
+	settle(f, t0)
+	if s := states(f)["168.63.0.0/16"]; !strings.HasPrefix(s, "refused") {
+		t.Errorf("without it again: %s", s)
+	}
+	f.Apply([]fib.Change{static("168.63.129.16/32", gw)}, t0)
+	settle(f, t0)
+	if s := states(f)["168.63.0.0/16"]; s != "installed" {
+		t.Errorf("with a static route: %s", s)
+	}
+	if s := states(f)["0.0.0.0/0"]; !strings.HasPrefix(s, "refused") {
+		t.Errorf("default: %s", s)
+	}
+	f.Protect(nil, true, t0)
+	settle(f, t0)
+	if s := states(f)["0.0.0.0/0"]; s != "installed" {
+		t.Errorf("default allowed: %s", s)
+	}
+}

@@ -1,0 +1,165 @@
+package fib_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/fib/fibtest"
+)
+
+// states are wanted tables. Each must come out of any other the same.
+var walkStates = [][]fib.Change{
+	{},
+	{bgp("10.1.0.0/16", gw), bgp("10.2.0.0/16", gw), bgp("10.3.0.0/16", gw)},
+	{bgp("10.1.0.0/16", far), bgp("10.2.0.0/16", far), bgp("10.3.0.0/16", far)},
+	{bgp("10.1.0.0/16", both), bgp("10.2.0.0/16", gw), bgp("fd00:1::/48", []fib.NextHop{{Link: 2}})},
+	{metric("10.1.0.0/16", gw, 30), static("10.2.0.0/16", far), blackhole("10.4.0.0/16")},
+	{backup("10.1.0.0/16", gw, far), backup("10.2.0.0/16", far, gw), bgp("10.5.0.0/16", []fib.NextHop{{Link: 2}})},
+}
+
+func metric(prefix string, hops []fib.NextHop, metric uint32) fib.Change {
+	c := bgp(prefix, hops)
+	c.Route.Metric = metric
+	return c
+}
+
+func static(prefix string, hops []fib.NextHop) fib.Change {
+	c := bgp(prefix, hops)
+	c.Route.Class = fib.Static
+	return c
+}
+
+func backup(prefix string, hops, then []fib.NextHop) fib.Change {
+	c := bgp(prefix, hops)
+	c.Route.Backup = then
+	return c
+}
+
+func blackhole(prefix string) fib.Change {
+	c := bgp(prefix, nil)
+	c.Route.Kind = fib.Blackhole
+	return c
+}
+
+// between are the changes from one state to another.
+func between(from, to []fib.Change) []fib.Change {
+	wanted := make(map[netip.Prefix]bool)
+	var list []fib.Change
+	for _, c := range to {
+		wanted[c.Prefix] = true
+		list = append(list, c)
+	}
+	for _, c := range from {
+		if !wanted[c.Prefix] {
+			list = append(list, fib.Change{Prefix: c.Prefix})
+		}
+	}
+	return list
+}
+
+func plantForeign(k *fibtest.Kernel) {
+	k.Plant(fib.KernelRoute{Prefix: p("0.0.0.0/0"), Metric: 100, Protocol: 16, Hops: gw})
+	k.Plant(fib.KernelRoute{Prefix: p("10.9.0.0/16"), Metric: 20, Protocol: 4, Hops: gw})
+}
+
+// Whatever way a state is reached, and whatever befalls the kernel on the way,
+// the kernel ends the same, and foreign routes are as they were.
+func TestRandomWalk(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		goals := make([]string, len(walkStates))
+		for i, s := range walkStates {
+			k := fibtest.New()
+			plantForeign(k)
+			f := start(t, k, fib.Options{Plain: plain})
+			f.Apply(s, t0)
+			settle(f, t0)
+			goals[i] = k.String()
+		}
+		for seed := range uint64(40) {
+			t.Run(fmt.Sprintf("plain=%t/%d", plain, seed), func(t *testing.T) { walk(t, seed, plain, goals) })
+		}
+	}
+}
+
+func walk(t *testing.T, seed uint64, plain bool, goals []string) {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	k := fibtest.New()
+	plantForeign(k)
+	f := start(t, k, fib.Options{Plain: plain})
+	now, at := t0, 0
+	for range 30 {
+		next := rng.IntN(len(walkStates))
+		f.Apply(between(walkStates[at], walkStates[next]), now)
+		at = next
+		if rng.IntN(3) > 0 {
+			f.Sync(now, 1+rng.IntN(3))
+		}
+		disaster(rng, k, f)
+		if rng.IntN(8) == 0 {
+			f = restart(t, k, plain, walkStates[at])
+		}
+		now = now.Add(time.Second)
+	}
+	k.SetLink(2, true)
+	k.SetLink(3, true)
+	recover3(t, f, now)
+	if got := k.String(); got != goals[at] {
+		t.Errorf("state %d ended as\n%swant\n%s", at, got, goals[at])
+	}
+	for _, e := range f.Entries() {
+		if e.State != fib.Installed {
+			t.Errorf("%s is %s: %s", e.Prefix, e.State, e.Reason)
+		}
+	}
+}
+
+// recover3 gives the FIB what the loop above it gives after trouble: full
+// compares and time.
+func recover3(t *testing.T, f *fib.FIB, now time.Time) {
+	t.Helper()
+	for range 3 {
+		now = now.Add(time.Minute)
+		f.SetLinks([]fib.Link{eth0, vxlan0}, now)
+		if err := f.Resync(now); err != nil {
+			t.Fatal(err)
+		}
+		settle(f, now)
+	}
+}
+
+func restart(t *testing.T, k *fibtest.Kernel, plain bool, want []fib.Change) *fib.FIB {
+	t.Helper()
+	f := fib.New(fib.Options{Kernel: k, Plain: plain, Owns: func(fib.KernelRoute) bool { return true }})
+	_ = f.Resync(t0) // a read may be made to fail; it is repeated
+	f.SetLinks([]fib.Link{eth0, vxlan0}, t0)
+	f.Apply(want, t0)
+	f.InSync()
+	return f
+}
+
+// disaster is what other programs and the hardware do.
+func disaster(rng *rand.Rand, k *fibtest.Kernel, f *fib.FIB) {
+	switch rng.IntN(8) {
+	case 0:
+		k.Uproot(p("10.1.0.0/16"), 20)
+	case 1:
+		k.DropObject(fib.DefaultIDs.First + uint32(rng.IntN(8)))
+	case 2:
+		k.SetLink(2+rng.IntN(2), rng.IntN(2) == 0)
+		k.Plant(fib.KernelRoute{Prefix: p("0.0.0.0/0"), Metric: 100, Protocol: 16, Hops: gw})
+		k.Plant(fib.KernelRoute{Prefix: p("10.9.0.0/16"), Metric: 20, Protocol: 4, Hops: gw})
+	case 3:
+		k.FailNext("add 10.2.0.0/16 metric 20", errors.New("no buffer space"))
+	case 4:
+		k.FailNext("put hop via 10.0.0.1 dev #2", errors.New("network is down"))
+	case 5:
+		k.FailNext("delete 10.3.0.0/16 metric 20", errors.New("busy"))
+	case 6:
+		_ = f.Resync(t0)
+	}
+}
