@@ -1,0 +1,112 @@
+package bfd
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// Defaults and limits of [Session].
+const (
+	DefaultInterval   = 300 * time.Millisecond
+	DefaultMultiplier = 3
+	MinInterval       = 10 * time.Millisecond
+	MaxInterval       = time.Minute
+)
+
+// Key names a session.
+type Key struct {
+	Local    netip.Addr
+	Remote   netip.Addr
+	Multihop bool // RFC 5883, UDP port 4784; otherwise RFC 5881, UDP port 3784
+}
+
+// String is for logs: "10.0.0.4 > 10.10.0.4 multihop".
+func (k Key) String() string {
+	s := k.Local.String() + " > " + k.Remote.String()
+	if k.Multihop {
+		s += " multihop"
+	}
+	return s
+}
+
+// Session is what is wanted of one session. All but the Key may change while the
+// session is up.
+type Session struct {
+	Key
+	// Device binds the session to a network device; packets that come in elsewhere
+	// are discarded. Empty means any. Link-local addresses need it.
+	Device string
+	// MinTx is Desired Min TX Interval, MinRx Required Min RX Interval (RFC 5880
+	// 4.1), from MinInterval to MaxInterval; 0 is DefaultInterval. While the session
+	// is not up, packets leave no faster than one a second (6.8.3).
+	MinTx, MinRx time.Duration
+	// Multiplier is how many of our packets the peer may miss; 0 is
+	// DefaultMultiplier.
+	Multiplier uint8
+	// Passive waits for the peer's first packet (RFC 5880 6.1).
+	Passive bool
+}
+
+// normalise fills in defaults and refuses what cannot work.
+func (s Session) normalise() (Session, error) {
+	s.Local, s.Remote = s.Local.Unmap().WithZone(""), s.Remote.Unmap().WithZone("")
+	if s.MinTx == 0 {
+		s.MinTx = DefaultInterval
+	}
+	if s.MinRx == 0 {
+		s.MinRx = DefaultInterval
+	}
+	if s.Multiplier == 0 {
+		s.Multiplier = DefaultMultiplier
+	}
+	if err := s.check(); err != nil {
+		return s, fmt.Errorf("bfd session %s: %w", s.Key, err)
+	}
+	return s, nil
+}
+
+func (s Session) check() error {
+	linkLocal := s.Remote.Is6() && (s.Local.IsLinkLocalUnicast() || s.Remote.IsLinkLocalUnicast())
+	switch {
+	case !unicast(s.Local) || !unicast(s.Remote):
+		return errors.New("local and remote must be unicast addresses")
+	case s.Local.Is4() != s.Remote.Is4():
+		return errors.New("local and remote are of different families")
+	case s.Local == s.Remote:
+		return errors.New("local and remote are the same address")
+	case linkLocal && s.Multihop:
+		return errors.New("a link-local address reaches one hop only")
+	case linkLocal && s.Device == "":
+		return errors.New("a link-local address needs a device")
+	}
+	for _, v := range [...]time.Duration{s.MinTx, s.MinRx} {
+		if v < MinInterval || v > MaxInterval {
+			return fmt.Errorf("interval %v is not between %v and %v", v, MinInterval, MaxInterval)
+		}
+	}
+	return nil
+}
+
+func unicast(a netip.Addr) bool {
+	return a.IsValid() && !a.IsUnspecified() && !a.IsMulticast()
+}
+
+// normaliseAll refuses the whole set if one session is wrong or named twice.
+func normaliseAll(sessions []Session) (map[Key]Session, error) {
+	wanted := make(map[Key]Session, len(sessions))
+	var errs []error
+	for _, s := range sessions {
+		s, err := s.normalise()
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if _, twice := wanted[s.Key]; twice {
+			errs = append(errs, fmt.Errorf("bfd session %s: configured twice", s.Key))
+		}
+		wanted[s.Key] = s
+	}
+	return wanted, errors.Join(errs...)
+}

@@ -1,0 +1,135 @@
+package bfd
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// burst bounds what one call takes from a socket, so that a flood cannot keep the
+// loop from its timers. It is more than a socket buffer holds.
+const burst = 4096
+
+// rawConn is a socket whose descriptor can be used.
+type rawConn = syscall.RawConn
+
+// receiver is the socket for one UDP port and family.
+type receiver struct {
+	conn  *net.UDPConn
+	raw   rawConn
+	users int // sessions
+}
+
+// buffers are reused by every reception. A packet is at most 255 bytes long.
+type buffers struct{ payload, control [512]byte }
+
+// receiver returns the socket for a UDP port, opening it if need be. The address
+// is not reused: two processes on one port would steal each other's packets in
+// silence.
+func (u *udp) receiver(k receiverKey) (*receiver, error) {
+	if r := u.receivers[k]; r != nil {
+		return r, nil
+	}
+	at := netip.AddrPortFrom(netip.IPv4Unspecified(), portSingleHop)
+	if k.v6 {
+		at = netip.AddrPortFrom(netip.IPv6Unspecified(), portSingleHop)
+	}
+	if k.multihop {
+		at = netip.AddrPortFrom(at.Addr(), portMultihop)
+	}
+	conn, err := bind(at, receiverOptions(k.v6))
+	if err != nil {
+		return nil, fmt.Errorf("receive on UDP port %d: %w", at.Port(), err)
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		panic(err) // a UDP socket just opened has one
+	}
+	r := &receiver{conn: conn, raw: raw}
+	u.receivers[k] = r
+	u.watchers.Go(func() { u.watch(r) })
+	return r, nil
+}
+
+// release closes a receive socket that no session needs.
+func (u *udp) release(k receiverKey) {
+	if r := u.receivers[k]; r != nil && r.users == 0 {
+		r.conn.Close()
+		delete(u.receivers, k)
+	}
+}
+
+// watch tells the loop that a socket can be read. It only peeks: were it to read,
+// a packet in its hands would be missed by a loop that reads the socket empty
+// before it declares a session down.
+func (u *udp) watch(r *receiver) {
+	var peek [1]byte
+	readable := func(fd uintptr) bool {
+		_, _, err := unix.Recvfrom(int(fd), peek[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		return err != unix.EAGAIN && err != unix.EINTR
+	}
+	for r.raw.Read(readable) == nil {
+		select {
+		case u.readable <- struct{}{}:
+		case <-u.closed:
+			return
+		}
+	}
+}
+
+func (u *udp) receive(deliver func(datagram)) {
+	for k, r := range u.receivers {
+		// An error means that the socket is closed: nothing to deliver then.
+		_ = r.raw.Control(func(fd uintptr) {
+			for range burst {
+				d, err := u.read(int(fd), k)
+				if err != nil {
+					return
+				}
+				deliver(d)
+			}
+		})
+	}
+}
+
+// read reads one datagram.
+func (u *udp) read(fd int, k receiverKey) (datagram, error) {
+	n, cn, _, from, err := unix.Recvmsg(fd, u.buffers.payload[:], u.buffers.control[:], unix.MSG_DONTWAIT)
+	if err != nil {
+		return datagram{}, err
+	}
+	d := datagram{payload: u.buffers.payload[:n], multihop: k.multihop}
+	switch a := from.(type) {
+	case *unix.SockaddrInet4:
+		d.remote = netip.AddrFrom4(a.Addr)
+	case *unix.SockaddrInet6:
+		d.remote = netip.AddrFrom16(a.Addr)
+	}
+	messages, err := unix.ParseSocketControlMessage(u.buffers.control[:cn])
+	if err != nil {
+		return datagram{}, err
+	}
+	d.readControl(messages)
+	return d, nil
+}
+
+// readControl reads where a datagram came in and with which hop limit.
+func (d *datagram) readControl(messages []unix.SocketControlMessage) {
+	for _, m := range messages {
+		switch level, kind := m.Header.Level, m.Header.Type; {
+		case level == unix.IPPROTO_IP && kind == unix.IP_PKTINFO && len(m.Data) >= unix.SizeofInet4Pktinfo:
+			d.device = int(binary.NativeEndian.Uint32(m.Data))
+			d.local = netip.AddrFrom4([4]byte(m.Data[8:12]))
+		case level == unix.IPPROTO_IPV6 && kind == unix.IPV6_PKTINFO && len(m.Data) >= unix.SizeofInet6Pktinfo:
+			d.local = netip.AddrFrom16([16]byte(m.Data[:16]))
+			d.device = int(binary.NativeEndian.Uint32(m.Data[16:]))
+		case level == unix.IPPROTO_IP && kind == unix.IP_TTL && len(m.Data) >= 4,
+			level == unix.IPPROTO_IPV6 && kind == unix.IPV6_HOPLIMIT && len(m.Data) >= 4:
+			d.hopLimit = int(binary.NativeEndian.Uint32(m.Data))
+		}
+	}
+}

@@ -1,0 +1,200 @@
+package bfd
+
+import (
+	"fmt"
+	"time"
+)
+
+// session holds the state variables of RFC 5880 6.8.1 for one peer. Time comes
+// with each step; what shall happen outside is in the effects.
+type session struct {
+	wanted Session
+	random func() float64 // in [0, 1), for jitter
+
+	state  State
+	diag   Diag
+	discr  uint32
+	remote remote
+
+	desiredMinTx, requiredMinRx time.Duration // as advertised
+	txFloor, rxFloor            time.Duration // as in use, see advertise
+	poll                        poll
+
+	interval time.Duration // between packets before jitter; 0 while silent
+	lastTx   time.Time
+	nextTx   time.Time // zero: no periodic transmission
+	detectAt time.Time // zero: nothing received that could stop
+	leaveAt  time.Time // zero unless removed: how long AdminDown is still told
+
+	since    time.Time // last change of state
+	flaps    uint64
+	lastDown string // reason in words
+	packets  struct{ in, out uint64 }
+}
+
+// remote is what the peer's last packet said.
+type remote struct {
+	discr       uint32
+	state       State
+	diag        Diag
+	demand      bool
+	independent bool
+	multiplier  uint8
+	minTx       time.Duration
+	minRx       time.Duration
+}
+
+// unknown is the peer before its first packet: a RemoteMinRxInterval of one
+// microsecond (6.8.1) lets us speak to it.
+var unknown = remote{state: Down, minRx: time.Microsecond}
+
+// Events of a session.
+type (
+	received     struct{ packet packet }
+	tick         struct{}                     // a deadline may have passed
+	starved      struct{ late time.Duration } // the loop ran later than it wanted to
+	reconfigured struct{ wanted Session }
+	linked       struct{} // packets can leave now
+	disabled     struct{}
+	enabled      struct{}
+)
+
+// effects of a step: at most one packet and one change of state.
+type effects struct {
+	send   *packet
+	change *change
+}
+
+// change is a change of state, with the reason in words. Administrative means
+// that it says nothing about the path (RFC 5882 3.2).
+type change struct {
+	from, to       State
+	reason         string
+	administrative bool
+}
+
+func newSession(wanted Session, discr uint32, random func() float64, now time.Time) *session {
+	s := &session{wanted: wanted, discr: discr, random: random, state: Down, remote: unknown, since: now}
+	s.advertise()
+	s.reschedule(now)
+	return s
+}
+
+// step is the state machine. It must be called with a tick once deadline has
+// passed.
+func (s *session) step(event any, now time.Time) effects {
+	var e effects
+	switch event := event.(type) {
+	case received:
+		e = s.receive(event.packet, now)
+	case tick:
+		e = s.tick(now)
+	case starved:
+		s.extend(event.late, now)
+	case reconfigured:
+		s.wanted = event.wanted
+		s.advertise()
+	case linked:
+		s.nextTx = now
+	case disabled:
+		e.change = s.move(AdminDown, DiagAdminDown, "administratively down", now)
+		e.change.administrative = true
+		e.send = s.transmit(now)
+		s.leaveAt = now.Add(time.Duration(s.wanted.Multiplier) * s.txInterval())
+	case enabled:
+		s.leaveAt = time.Time{}
+		e.change = s.move(Down, DiagNone, "enabled", now)
+		e.send = s.transmit(now)
+	default:
+		panic(fmt.Sprintf("bfd: unknown event %T", event))
+	}
+	s.reschedule(now)
+	return e
+}
+
+// receive is the part of RFC 5880 6.8.6 that follows the choice of the session.
+func (s *session) receive(p packet, now time.Time) effects {
+	s.packets.in++
+	s.remote = remote{
+		discr: p.my, state: p.state, diag: p.diag, demand: p.demand, independent: p.independent,
+		multiplier: p.multiplier, minTx: p.desiredMinTx, minRx: p.requiredMinRx,
+	}
+	if p.final {
+		s.endPoll()
+	}
+	if s.state == AdminDown {
+		s.detectAt = now.Add(s.detectionTime())
+		return effects{}
+	}
+	e := effects{change: s.follow(p, now)}
+	s.detectAt = now.Add(s.detectionTime())
+	switch {
+	case p.poll: // the answer carries a new state, too
+		answer := s.packet()
+		answer.final = true
+		e.send = &answer
+	case e.change != nil:
+		e.send = s.transmit(now)
+	}
+	return e
+}
+
+// follow moves the state as the peer's state demands (RFC 5880 6.2, 6.8.6).
+func (s *session) follow(p packet, now time.Time) *change {
+	switch {
+	case p.state == AdminDown && s.state != Down:
+		c := s.move(Down, DiagNeighborDown, "the peer is administratively down", now)
+		c.administrative = true
+		return c
+	case p.state == Down && s.state == Down:
+		return s.move(Init, DiagNone, "the peer has answered", now)
+	case p.state == Init && s.state != Up, p.state == Up && s.state == Init:
+		return s.move(Up, DiagNone, "both sides hear each other", now)
+	case p.state == Down && s.state == Up:
+		return s.move(Down, DiagNeighborDown, "the peer says that the session is down: "+p.diag.String(), now)
+	}
+	return nil
+}
+
+func (s *session) tick(now time.Time) effects {
+	var e effects
+	if passed(s.detectAt, now) {
+		e = s.expire(now)
+	}
+	if e.send == nil && passed(s.nextTx, now) {
+		e.send = s.transmit(now)
+	}
+	return e
+}
+
+// expire ends a detection time without a packet. The peer is forgotten in every
+// state (6.8.1, RemoteDiscr), so that it can come back as another one.
+func (s *session) expire(now time.Time) effects {
+	var e effects
+	detection := s.detectionTime()
+	s.detectAt, s.remote, s.poll = time.Time{}, unknown, poll{}
+	if s.state == Init || s.state == Up {
+		e.change = s.move(Down, DiagDetectionExpired, fmt.Sprintf("nothing received for %v", detection), now)
+		e.send = s.transmit(now)
+	}
+	return e
+}
+
+// move changes the state and, with it, what is advertised: 6.8.3 slows down all
+// but Up.
+func (s *session) move(to State, diag Diag, reason string, now time.Time) *change {
+	c := &change{from: s.state, to: to, reason: reason}
+	s.state, s.diag, s.since = to, diag, now
+	if c.from == Up {
+		s.flaps++
+	}
+	if to == Down || to == AdminDown {
+		s.lastDown = reason
+	}
+	s.advertise()
+	return c
+}
+
+func passed(deadline, now time.Time) bool {
+	return !deadline.IsZero() && !now.Before(deadline)
+}

@@ -1,0 +1,81 @@
+package bfd
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Snapshot is what a manager shows.
+type Snapshot struct {
+	Sessions []Status
+	// Discards counts packets that no session has taken, by reason in words.
+	Discards map[string]uint64
+	// Lateness is the longest time that the loop ran later than it wanted to.
+	Lateness time.Duration
+}
+
+// Status is one session for display.
+type Status struct {
+	Key                 Key
+	State               State
+	Diag                Diag // why the session last changed its state
+	RemoteState         State
+	RemoteDiag          Diag
+	Discriminator       uint32
+	RemoteDiscriminator uint32 // 0: not heard
+	// TxInterval is the negotiated interval of our packets before jitter; 0 while
+	// none are sent. RxInterval is the peer's.
+	TxInterval, RxInterval time.Duration
+	DetectionTime          time.Duration // 0: not heard
+	Multiplier             uint8
+	RemoteMultiplier       uint8
+	// Polling is set while a change of parameters awaits the peer's answer.
+	Polling bool
+	// RemoteIndependent is the peer's C bit: its BFD survives a restart of its
+	// control plane (RFC 5882 4.3).
+	RemoteIndependent     bool
+	PacketsIn, PacketsOut uint64
+	Since                 time.Time // last change of state; up since, where State is Up
+	Flaps                 uint64    // how often the session has left Up
+	LastDown              string    // why it last went down, in words
+	Error                 string    // why packets cannot be sent; empty if they can
+}
+
+// snapshot copies everything for display.
+func (l *loop) snapshot() Snapshot {
+	s := Snapshot{Discards: maps.Clone(l.discards), Lateness: l.lateness}
+	for _, e := range l.sessions {
+		s.Sessions = append(s.Sessions, e.status())
+	}
+	slices.SortFunc(s.Sessions, func(a, b Status) int {
+		return cmp.Or(a.Key.Remote.Compare(b.Key.Remote), a.Key.Local.Compare(b.Key.Local), cmp.Compare(b2i(a.Key.Multihop), b2i(b.Key.Multihop)))
+	})
+	return s
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (e *entry) status() Status {
+	s := Status{
+		Key: e.wanted.Key, State: e.state, Diag: e.diag, RemoteState: e.remote.state, RemoteDiag: e.remote.diag,
+		Discriminator: e.discr, RemoteDiscriminator: e.remote.discr,
+		TxInterval: e.interval, DetectionTime: e.detectionTime(),
+		Multiplier: e.wanted.Multiplier, RemoteMultiplier: e.remote.multiplier, Polling: e.poll.running,
+		RemoteIndependent: e.remote.independent, PacketsIn: e.packets.in, PacketsOut: e.packets.out,
+		Since: e.since, Flaps: e.flaps, LastDown: e.lastDown,
+	}
+	if e.remote.discr != 0 {
+		s.RxInterval = e.rxInterval()
+	}
+	if e.err != nil {
+		s.Error = e.err.Error()
+	}
+	return s
+}

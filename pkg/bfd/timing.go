@@ -1,0 +1,153 @@
+package bfd
+
+import "time"
+
+// slowInterval is the least transmission interval while a session is not up
+// (RFC 5880 6.8.3).
+const slowInterval = time.Second
+
+// poll is a Poll Sequence (RFC 5880 6.5). The peer's Final ends it. Parameters
+// that change meanwhile need another: Final may have answered the older ones.
+type poll struct {
+	running bool
+	sent    bool // a packet with P has left
+	again   bool
+}
+
+// advertise sets the intervals that packets carry. If they change, a Poll Sequence
+// starts, and while the session is up two of the new values wait for its end
+// (6.8.3): a longer transmission interval, and a shorter one expected of the peer.
+func (s *session) advertise() {
+	tx, rx := s.wanted.MinTx, s.wanted.MinRx
+	if s.state != Up {
+		tx = max(tx, slowInterval)
+	}
+	if tx == s.desiredMinTx && rx == s.requiredMinRx {
+		return
+	}
+	s.desiredMinTx, s.requiredMinRx = tx, rx
+	if s.state == Up {
+		s.txFloor, s.rxFloor = min(s.txFloor, tx), max(s.rxFloor, rx)
+	} else {
+		s.txFloor, s.rxFloor = tx, rx
+	}
+	switch {
+	case s.remote.discr == 0: // nobody to ask
+	case s.poll.running:
+		s.poll.again = true
+	default:
+		s.poll.running = true
+	}
+}
+
+func (s *session) endPoll() {
+	switch {
+	case !s.poll.sent:
+	case s.poll.again:
+		s.poll = poll{running: true}
+	default:
+		s.poll = poll{}
+		s.txFloor, s.rxFloor = s.desiredMinTx, s.requiredMinRx
+	}
+}
+
+// txInterval is the interval between periodic packets before jitter (6.8.2, 6.8.7).
+func (s *session) txInterval() time.Duration { return max(s.txFloor, s.remote.minRx) }
+
+// rxInterval is the interval at which the peer has agreed to send.
+func (s *session) rxInterval() time.Duration { return max(s.rxFloor, s.remote.minTx) }
+
+// detectionTime is 6.8.4: the peer's multiplier times the agreed interval.
+func (s *session) detectionTime() time.Duration {
+	return time.Duration(s.remote.multiplier) * s.rxInterval()
+}
+
+// mute reports whether nothing at all may be sent: the passive side waits for the
+// first packet (6.8.7).
+func (s *session) mute() bool { return s.wanted.Passive && s.remote.discr == 0 }
+
+// silent reports whether 6.8.7 forbids periodic packets.
+func (s *session) silent() bool {
+	demand := s.remote.demand && s.state == Up && s.remote.state == Up
+	return s.mute() || s.remote.minRx == 0 || demand && !s.poll.running
+}
+
+// reschedule sets the next periodic transmission after anything that may have
+// changed its interval. A shorter interval counts from the last packet.
+func (s *session) reschedule(now time.Time) {
+	if s.silent() {
+		s.interval, s.nextTx = 0, time.Time{}
+		return
+	}
+	if next := s.txInterval(); next != s.interval || s.nextTx.IsZero() {
+		s.interval = next
+		s.nextTx = later(s.lastTx.Add(s.jitter(next)), now)
+	}
+}
+
+// transmit is a packet that leaves now, periodic or because its content changed;
+// nil if none may.
+func (s *session) transmit(now time.Time) *packet {
+	if s.mute() {
+		return nil
+	}
+	p := s.packet()
+	p.poll = s.poll.running
+	s.poll.sent = s.poll.sent || p.poll
+	s.lastTx = now
+	s.interval, s.nextTx = 0, time.Time{}
+	s.reschedule(now)
+	return &p
+}
+
+// jitter shortens an interval to 75-100 %, to 75-90 % if a single lost packet
+// takes the session down (6.8.7).
+func (s *session) jitter(interval time.Duration) time.Duration {
+	span := 0.25
+	if s.wanted.Multiplier == 1 {
+		span = 0.15
+	}
+	return time.Duration(float64(interval) * (0.75 + span*s.random()))
+}
+
+// extend moves the detection deadline by the time that the loop was late. It
+// never grows beyond a fresh detection time: a process that was frozen for a
+// minute still finds a dead peer.
+func (s *session) extend(late time.Duration, now time.Time) {
+	if s.detectAt.IsZero() {
+		return
+	}
+	fresh := now.Add(s.detectionTime())
+	if extended := s.detectAt.Add(late); extended.Before(fresh) {
+		fresh = extended
+	}
+	s.detectAt = later(s.detectAt, fresh)
+}
+
+// packet is a packet with the present state, without P and F.
+func (s *session) packet() packet {
+	return packet{
+		diag: s.diag, state: s.state, multiplier: s.wanted.Multiplier, my: s.discr, your: s.remote.discr,
+		desiredMinTx: s.desiredMinTx, requiredMinRx: s.requiredMinRx,
+	}
+}
+
+// deadline is the next time at which a tick has something to do; zero if never.
+func (s *session) deadline() time.Time {
+	return earliest(earliest(s.nextTx, s.detectAt), s.leaveAt)
+}
+
+// earliest is the earlier of two deadlines, where zero means none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
