@@ -55,6 +55,7 @@ func cause(err error) error {
 // Errors: every fault of the file, or the one fault that keeps it from being
 // TOML.
 func Parse(name string, data []byte) (*Config, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // Windows editors write it
 	if err := checkText(data); err != nil {
 		err.File = name
 		return nil, Errors{err}

@@ -61,26 +61,42 @@ func (m *mark) put(key string, k *mark) {
 }
 
 // decode is the document and its marks; the error is the first of the syntax,
-// since what follows one can't be trusted.
+// since what follows one can't be trusted. Both parsers must accept it. The
+// decoder has the better words for what is wrong, but recurses without limit:
+// it sees only what is shallow, or what the other parser, which has a limit,
+// has passed.
 func decode(name string, data []byte) (map[string]any, *mark, *Error) {
 	doc := map[string]any{}
-	if _, err := toml.Decode(string(data), &doc); err != nil {
-		return nil, nil, syntaxError(name, err)
+	root, fault := markLines(data)
+	if fault == nil || shallow(data) {
+		if _, err := toml.Decode(string(data), &doc); err != nil {
+			fault = decodeError(data, err)
+		}
 	}
-	root, err := markLines(data)
-	if err != nil {
-		err.File = name
-		return nil, nil, err
+	if fault != nil {
+		fault.File = name
+		return nil, nil, fault
 	}
 	return doc, root, nil
 }
 
-func syntaxError(name string, err error) *Error {
+// shallow reports whether data can't be nested deeply enough to exhaust a
+// stack.
+func shallow(data []byte) bool {
+	return bytes.Count(data, []byte("["))+bytes.Count(data, []byte("{")) < 10000
+}
+
+// decodeError takes the line from the offset: the decoder's own is one too low
+// after a CR, or at the end of a file without a newline.
+func decodeError(data []byte, err error) *Error {
+	out := &Error{Line: 1, Msg: "TOML syntax: " + err.Error()}
 	var pe toml.ParseError
 	if errors.As(err, &pe) {
-		return &Error{File: name, Line: pe.Position.Line, Key: pe.LastKey, Msg: "TOML syntax: " + pe.Message}
+		out.Line = lineAt(data, min(max(pe.Position.Start, 0), len(data)))
+		out.Key = pe.LastKey
+		out.Msg = "TOML syntax: " + pe.Message
 	}
-	return &Error{File: name, Msg: "TOML syntax: " + err.Error()}
+	return out
 }
 
 // marker walks the syntax tree of a document.

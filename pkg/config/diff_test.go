@@ -1,0 +1,95 @@
+package config
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Each edit of hub00.toml and what a reload would say of it.
+func TestDiff(t *testing.T) {
+	hub00, err := os.ReadFile("../../configs/hub00.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := []struct {
+		name, old, new string // replaced in the file
+		want           []string
+	}{
+		{"nothing", "# vm-hub00", "# the NVA", nil},
+		{"asn", `asn       = 65001`, `asn       = 65002`, []string{
+			"global: asn: 65001 -> 65002 (session reset)",
+		}},
+		{"kernel", "ip-forward = true", "table = 100", []string{
+			"kernel: table: 254 -> 100 (restart)",
+			"kernel: ip-forward: true -> false (live)",
+		}},
+		{"daemon", "[kernel]", "[daemon]\nlog-level = \"debug\"\nsocket = \"/run/x.sock\"\n[kernel]", []string{
+			`daemon: socket: "/run/nvad/nvad.sock" -> "/run/x.sock" (restart)`,
+			`daemon: log-level: "info" -> "debug" (live)`,
+		}},
+		{"tunnel", "vni     = 77", "vni     = 78\nmtu = 1400", []string{
+			"tunnel vxlan0: vni: 77 -> 78 (device recreated)",
+			"tunnel vxlan0: mtu: 0 -> 1400 (live)",
+		}},
+		{"tunnel renamed", `"vxlan0"`, `"vxlan1"`, []string{
+			"tunnel vxlan1: added (live)",
+			"tunnel vxlan0: removed (device recreated)",
+		}},
+		{"remote", `["10.10.0.4"]`, `["10.10.0.4", "10.10.0.5"]`, []string{
+			`tunnel vxlan0: remotes: ["10.10.0.4"] -> ["10.10.0.4", "10.10.0.5"] (live)`,
+		}},
+		{"static", `via    = "10.0.0.1"`, `via    = "10.0.0.2"`, []string{
+			`static-route 10.0.210.0/24: via: "10.0.0.1" -> "10.0.0.2" (live)`,
+		}},
+		{"timers", "next-hop-self = true", "next-hop-self = true\nhold-time = 30", []string{
+			"neighbor 169.254.0.2: hold-time: 180 -> 30 (session reset)",
+			"neighbor 169.254.0.2: keepalive: 60 -> 10 (session reset)",
+		}},
+		{"group import", `{ deny-asns = "reserved" }`, `"accept"`, []string{
+			`neighbor 10.0.210.4: import: { deny-asns = "reserved" } -> "accept" (soft refresh)`,
+			`neighbor 10.0.210.5: import: { deny-asns = "reserved" } -> "accept" (soft refresh)`,
+		}},
+		{"neighbor", `address    = "10.0.210.5"`, `address    = "10.0.210.6"`, []string{
+			"neighbor 10.0.210.6: added (live)",
+			"neighbor 10.0.210.5: removed (session reset)",
+		}},
+		{"prefix-list", `"deny 10.100.0.0/16", `, "", []string{
+			"prefix-list rs-hub00: changed, used by export to 10.0.210.4, export to 10.0.210.5 (soft refresh)",
+		}},
+		{"as-path-list through the route-map", "permit _65515_", "permit ^65515", []string{
+			"as-path-list azure-asns: changed, used by export to 10.0.210.4, export to 10.0.210.5 (soft refresh)",
+		}},
+		{"unused", "[as-path-list]", "[as-path-list]\nspare = [\"permit _1_\"]", []string{
+			"as-path-list spare: added, not in use (live)",
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			edited := strings.Replace(string(hub00), c.old, c.new, 1)
+			if edited == string(hub00) {
+				t.Fatalf("%q is not in the file", c.old)
+			}
+			before, err := Parse("nvad.toml", hub00)
+			if err != nil {
+				t.Fatal(err)
+			}
+			after, err := Parse("nvad.toml", []byte(edited))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, change := range Diff(before, after) {
+				got = append(got, change.String())
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if same := before.Equal(after); same != (len(got) == 0) {
+				t.Errorf("Equal is %v with %d changes", same, len(got))
+			}
+		})
+	}
+}

@@ -1,0 +1,96 @@
+package config
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestWarnings(t *testing.T) {
+	const head = "asn = 65001\nrouter-id = \"10.0.0.4\"\n"
+	const static = "[[static-route]]\nprefix = \"10.0.210.0/24\"\nvia = \"10.0.0.1\"\n"
+	const pair = "[[neighbor]]\naddress = \"10.0.210.4\"\npeer-group = \"rs\"\n[[neighbor]]\naddress = \"10.0.210.5\"\npeer-group = \"rs\"\n"
+	const group = "[peer-group.rs]\nremote-asn = 65515\nebgp-multihop = 2\ndomain = \"ars\"\nimport = \"accept\"\nexport = \"deny\"\n"
+	cases := []struct {
+		name, file string
+		want       []string
+	}{
+		{"none", head + static + group + pair, nil},
+		{"one instance", head + static + group + "[[neighbor]]\naddress = \"10.0.210.4\"\npeer-group = \"rs\"\n", []string{
+			"nvad.toml:13: neighbor.10.0.210.4.address: warning: only one instance of Route Server ars is a neighbor; Azure sends half of the traffic nowhere",
+		}},
+		{"what Route Server needs", head + pair + "[peer-group.rs]\nremote-asn = 65515\nimport = { deny-asns = [\"private\"] }\nfamilies = [\"ipv4\", \"ipv6\"]\npassword = \"x\"\n", []string{
+			"nvad.toml:10: peer-group.rs.remote-asn: warning: a Route Server without domain gets back what its other instance taught",
+			"nvad.toml:10: peer-group.rs.remote-asn: warning: Route Server is more than one hop away: set ebgp-multihop to 2 or more",
+			`nvad.toml:11: peer-group.rs.import.deny-asns: warning: on-premises ASNs are private: "private" loses what ExpressRoute and VPN teach`,
+			"nvad.toml:12: peer-group.rs.families: warning: Route Server has no IPv6",
+			"nvad.toml:13: peer-group.rs.password: warning: Route Server has no setting for a TCP-MD5 key",
+			"nvad.toml:4: neighbor.10.0.210.4.address: warning: no static route covers 10.0.210.4: add one for RouteServerSubnet via the first address of the own subnet",
+			"nvad.toml:12: peer-group.rs.families: warning: IPv6 routes over an IPv4 session need a next hop that a route-map sets",
+			"nvad.toml:3: neighbor.10.0.210.4.export: warning: an eBGP neighbor without export policy exchanges no routes that way (RFC 8212)",
+			"nvad.toml:7: neighbor.10.0.210.5.address: warning: no static route covers 10.0.210.5: add one for RouteServerSubnet via the first address of the own subnet",
+			"nvad.toml:6: neighbor.10.0.210.5.export: warning: an eBGP neighbor without export policy exchanges no routes that way (RFC 8212)",
+		}},
+		{"no policy", head + "[[neighbor]]\naddress = \"10.0.1.4\"\nremote-asn = 65002\nimport = \"deny\"\n", []string{
+			"nvad.toml:3: neighbor.10.0.1.4.export: warning: an eBGP neighbor without export policy exchanges no routes that way (RFC 8212)",
+		}},
+		{"iBGP needs none", head + "[[neighbor]]\naddress = \"10.0.1.4\"\nremote-asn = 65001\n", nil},
+		{"multicast", head + "[[tunnel]]\nname = \"vxlan42\"\nvni = 42\ndevice = \"eth0\"\ngroup = \"239.1.1.1\"\n", []string{
+			"nvad.toml:7: tunnel.vxlan42.group: warning: Azure carries no multicast; name the remotes instead",
+		}},
+		{"unused", head + "[prefix-list]\np = [\"permit any\"]\n[peer-group.g]\nremote-asn = 65002\n[[route-map.m]]\naction = \"deny\"\n", []string{
+			"nvad.toml:5: peer-group.g: warning: nothing refers to this peer-group",
+			"nvad.toml:4: prefix-list.p: warning: nothing refers to this prefix-list",
+			"nvad.toml:7: route-map.m: warning: nothing refers to this route-map",
+		}},
+		{"the article's bogons", head + static + strings.Replace(group, `"accept"`, `{ route-map = "rmap-bogon-asns" }`, 1) + pair + `
+[as-path-list]
+bogon-asns = [
+  "permit _0_",
+  "permit _23456_",
+  "permit _1310[0-6][0-9]_|_13107[0-1]_",
+  "deny _65515_",
+  "permit ^65",
+]
+[[route-map.rmap-bogon-asns]]
+action = "deny"
+match = { as-path-list = "bogon-asns" }
+[[route-map.rmap-bogon-asns]]
+action = "permit"
+`, []string{
+			"nvad.toml:23: as-path-list.bogon-asns[3]: warning: _1310[0-6][0-9]_|_13107[0-1]_ matches 131000-131071 of the reserved ASNs 65552-131071: " +
+				`65552-130999 pass; deny-asns = "reserved" in import knows them all`,
+			`nvad.toml:25: as-path-list.bogon-asns[5]: warning: ^65 never matches what Route Server teaches: "_65515_" before it exempts every path that holds 65515, ` +
+				`whatever else the path holds; deny-asns = "reserved" in import exempts none`,
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			cfg, err := Parse("nvad.toml", []byte(c.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, w := range Warnings(cfg) {
+				got = append(got, w.String())
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// The shipped files are beyond reproach.
+func TestShippedFilesHaveNoWarnings(t *testing.T) {
+	for _, name := range []string{"hub00.toml", "hub10.toml", "reference.toml"} {
+		cfg, err := Load("../../configs/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range Warnings(cfg) {
+			t.Error(w)
+		}
+	}
+}
