@@ -45,7 +45,7 @@ func (a *app) printChanges(changes []*nvadv1.Change) error {
 	if len(changes) == 0 {
 		return line(a.Out, "Nothing changed.")
 	}
-	t := newTable(a.Out, a.columns(), column{head: "Impact"}, column{head: "Change", fit: wrapped})
+	t := newTable(a.Out, a.Width, column{head: "Impact"}, column{head: "Change", fit: wrapped})
 	for _, c := range changes {
 		t.row(c.GetImpact(), c.GetWhat())
 	}

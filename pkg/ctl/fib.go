@@ -61,7 +61,7 @@ func (a *app) fibJSON(rows fibRows) error {
 }
 
 func (a *app) fibTable(rows fibRows) error {
-	t := newTable(a.Out, a.columns(),
+	t := newTable(a.Out, a.Width,
 		column{head: "Network", max: 19},
 		column{head: "Class"},
 		column{head: "State"},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -30,7 +31,7 @@ func appendJSON(b []byte, m protoreflect.Message) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(appendString(b, string(f.Name())), ':')
+		b = append(append(append(b, '"'), f.Name()...), '"', ':')
 		b = appendField(b, m, f)
 	}
 	return append(b, '}')
@@ -81,12 +82,17 @@ func appendValue(b []byte, f protoreflect.FieldDescriptor, v protoreflect.Value)
 }
 
 func appendString(b []byte, s string) []byte {
+	if !strings.ContainsFunc(s, needsEscape) {
+		return append(append(append(b, '"'), s...), '"')
+	}
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(s) // a string cannot fail
 	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...)
 }
+
+func needsEscape(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }
 
 // indented is the form of m that is printed, its lines after the first
 // prefixed.

@@ -22,7 +22,7 @@ func (a *app) showNeighbor(ctx context.Context, c *client, address string) error
 }
 
 func (a *app) printNeighbor(n *nvadv1.Neighbor) error {
-	p := newPage(a.Out, a.columns())
+	p := newPage(a.Out, a.Width)
 	kind := "eBGP"
 	if n.GetLocalAsn() == n.GetRemoteAsn() {
 		kind = "iBGP"

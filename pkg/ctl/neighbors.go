@@ -45,7 +45,7 @@ func (a *app) printNeighbors(list []*nvadv1.Neighbor) error {
 	if len(list) == 0 {
 		return line(a.Out, "No neighbors are configured.")
 	}
-	t := newTable(a.Out, a.columns(),
+	t := newTable(a.Out, a.Width,
 		column{head: "Neighbor", max: 24, min: 15},
 		column{head: "AS", right: true},
 		column{head: "State"},

@@ -43,7 +43,7 @@ func (a *app) pathTable(weights bool) *pathTable {
 	if !weights {
 		columns = append(columns[:4], columns[5])
 	}
-	return &pathTable{table: newTable(a.Out, a.columns(), columns...), weights: weights}
+	return &pathTable{table: newTable(a.Out, a.Width, columns...), weights: weights}
 }
 
 func (t *pathTable) add(p *nvadv1.Path) {

@@ -29,7 +29,7 @@ func (a *app) showPrefix(ctx context.Context, c *client, prefix string) error {
 }
 
 func (a *app) printPrefix(paths []*nvadv1.Path) error {
-	p := newPage(a.Out, a.columns())
+	p := newPage(a.Out, a.Width)
 	p.heading("%s, %s", paths[0].GetPrefix(), count(len(paths), "path"))
 	for i, path := range paths {
 		p.heading("%d. %s", i+1, pathTitle(path))

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -35,9 +36,15 @@ func SystemEnv() Env {
 // Run executes nvactl with args, the program's name left out, and returns its
 // exit code.
 func Run(ctx context.Context, env Env, args []string) int {
+	env.Width = columns(env) // before a buffer hides the terminal
+	out := bufio.NewWriterSize(env.Out, 64<<10)
+	env.Out = out
 	cmd := NewCommand(env)
 	cmd.SetArgs(args)
 	called, err := cmd.ExecuteContextC(ctx)
+	if flushErr := out.Flush(); err == nil && flushErr != nil {
+		err = failure{flushErr}
+	}
 	if err == nil {
 		return 0
 	}
@@ -83,6 +90,7 @@ func (a *app) json() bool { return a.output == "json" }
 
 // NewCommand returns the command tree, also for generating documentation.
 func NewCommand(env Env) *cobra.Command {
+	env.Width = columns(env)
 	a := &app{Env: env, output: "table"}
 	root := &cobra.Command{
 		Use:   "nvactl",

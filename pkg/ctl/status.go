@@ -35,7 +35,7 @@ once every neighbor has told what it knows or was given up.`,
 }
 
 func (a *app) printStatus(s *nvadv1.Status) error {
-	p := newPage(a.Out, a.columns())
+	p := newPage(a.Out, a.Width)
 	p.heading("nvad %s, up %s", s.GetVersion(), a.age(s.GetSince()))
 	p.field("AS", fmt.Sprintf("%d, router ID %s", s.GetAsn(), s.GetRouterId()))
 	p.field("In sync", inSync(s))

@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -28,6 +29,21 @@ func TestSpan(t *testing.T) {
 	} {
 		if got := span(d); got != want {
 			t.Errorf("span(%v) = %s, want %s", d, got, want)
+		}
+	}
+}
+
+func TestColumns(t *testing.T) {
+	for _, tt := range []struct {
+		width     int
+		variable  string
+		wantWidth int
+	}{
+		{0, "", 80}, {0, "132", 132}, {100, "132", 100}, {0, "3", 80}, {0, "wide", 80},
+	} {
+		env := Env{Out: io.Discard, Width: tt.width, Getenv: func(string) string { return tt.variable }}
+		if got := columns(env); got != tt.wantWidth {
+			t.Errorf("width %d, COLUMNS=%q: %d, want %d", tt.width, tt.variable, got, tt.wantWidth)
 		}
 	}
 }

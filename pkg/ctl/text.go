@@ -19,14 +19,14 @@ const defaultWidth = 80
 
 // columns is the width tables may have: what the caller asked for, the
 // terminal's, or 80.
-func (a *app) columns() int {
-	if a.Width > 0 {
-		return a.Width
+func columns(env Env) int {
+	if env.Width > 0 {
+		return env.Width
 	}
-	if n, err := strconv.Atoi(a.Getenv("COLUMNS")); err == nil && n >= defaultWidth/2 {
+	if n, err := strconv.Atoi(env.Getenv("COLUMNS")); err == nil && n >= defaultWidth/2 {
 		return n
 	}
-	if f, ok := a.Out.(*os.File); ok {
+	if f, ok := env.Out.(*os.File); ok {
 		if ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil && ws.Col >= defaultWidth/2 {
 			return int(ws.Col)
 		}

@@ -47,7 +47,7 @@ func (a *app) printTunnels(list []*nvadv1.Tunnel) error {
 	if len(list) == 0 {
 		return line(a.Out, "No tunnels are configured.")
 	}
-	t := newTable(a.Out, a.columns(),
+	t := newTable(a.Out, a.Width,
 		column{head: "Name"},
 		column{head: "VNI", right: true},
 		column{head: "State"},
@@ -63,7 +63,7 @@ func (a *app) printTunnels(list []*nvadv1.Tunnel) error {
 }
 
 func (a *app) printTunnel(n *nvadv1.Tunnel) error {
-	p := newPage(a.Out, a.columns())
+	p := newPage(a.Out, a.Width)
 	p.heading("Tunnel %s, VNI %d", n.GetName(), n.GetVni())
 	state := n.GetState()
 	if n.GetReason() != "" {
@@ -83,7 +83,7 @@ func (a *app) printTunnel(n *nvadv1.Tunnel) error {
 	if err := line(a.Out, "\nForwarding database"); err != nil {
 		return err
 	}
-	t := newTable(a.Out, a.columns(), column{head: "  MAC"}, column{head: "Remote", max: 39}, column{head: "Kind"})
+	t := newTable(a.Out, a.Width, column{head: "  MAC"}, column{head: "Remote", max: 39}, column{head: "Kind"})
 	for _, e := range n.GetFdb() {
 		kind := fmt.Sprintf("learned %d s ago", e.GetAgeSeconds())
 		if e.GetPermanent() {
