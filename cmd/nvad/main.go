@@ -81,7 +81,7 @@ func versionCommand() *cobra.Command {
 		Short: "print the version",
 		Args:  cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) {
-			fmt.Fprintln(cmd.OutOrStdout(), "nvad", telemetry.Read())
+			fmt.Fprintln(cmd.OutOrStdout(), "nvad", telemetry.Build())
 		},
 	}
 }
