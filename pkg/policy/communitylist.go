@@ -210,8 +210,6 @@ func (l *communityList[T]) written(i int) string {
 	return l.src[i].String()
 }
 
-func (l *communityList[T]) ruleText(i int, _ uint32) string { return listRuleText(l, i, len(l.src)) }
-
 func (l *communityList[T]) looked(a *route.Attrs) string {
 	return string(l.appendText(nil, l.of(a)))
 }

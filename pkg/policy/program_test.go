@@ -199,8 +199,9 @@ func TestMemoryDoesNotMatter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		lib, chain := drawChain(t)
 		s := Session{LocalASN: 65001, Export: true}
+		c := NewCompiler(lib)
 		compile := func() *Program {
-			p, err := Compile(lib, chain, s)
+			p, err := c.Compile(chain, s)
 			if err != nil {
 				t.Fatal(err)
 			}

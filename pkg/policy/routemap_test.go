@@ -111,8 +111,14 @@ func matches(t *testing.T, m Match) bool {
 	p := mustCompile(t, lib, Chain{RouteMap: "m"}, Session{Neighbor: addr("169.254.0.2"), Role: "provider", Export: true})
 	in := sample()
 	first, again := p.Run(&in), p.Run(&in)
-	if first != again {
-		t.Errorf("%+v: %+v, then %+v", m, first, again)
+	traced, steps := p.Trace(&in)
+	if first != again || first != traced {
+		t.Errorf("%+v: %+v, then %+v, traced %+v", m, first, again, traced)
+	}
+	for _, s := range steps[:len(steps)-1] {
+		if s.Depth == 1 && (s.Object == "" || s.Value == "") {
+			t.Errorf("%+v: step %+v", m, s)
+		}
 	}
 	return first.Accept
 }

@@ -178,6 +178,13 @@ func TestSeeds(t *testing.T) {
 				{"10.10.0.0/24", "65515", "65515"},
 			},
 		},
+		"as-path-list as a filter": {
+			Chain{ASPathList: "edge-asns"},
+			[]row{
+				{"10.0.0.0/16", "12076 8075", "12076 8075"},
+				{"10.0.0.0/16", "8075", "denied by as-path-list edge-asns: no rule matched (implicit deny)"},
+			},
+		},
 		"out of the ExpressRoute edge": {
 			Chain{RouteMap: "rmap-edge-out"},
 			[]row{
@@ -191,7 +198,11 @@ func TestSeeds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := mustCompile(t, seedLibrary(t), c.chain, session)
 			for _, r := range c.rows {
-				out := p.Run(input(t, r.prefix, r.path))
+				in := input(t, r.prefix, r.path)
+				out := p.Run(in)
+				if traced, _ := p.Trace(in); traced != out {
+					t.Errorf("%s %q: %+v, traced %+v", r.prefix, r.path, out, traced)
+				}
 				got := "denied by " + p.RuleText(out.Rule)
 				if out.Accept {
 					got = out.Attrs.ASPath.String()

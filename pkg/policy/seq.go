@@ -50,7 +50,7 @@ func ordered[T any](kind Kind, name string, rules []T, seq func(*T) *int) ([]T, 
 	for i, at := range places {
 		out[i] = rules[at.index]
 		*seq(&out[i]) = at.seq
-		if at.seq < 0 || at.seq > 1<<32-1 {
+		if at.seq < 0 || int64(at.seq) > 1<<32-1 {
 			errs = append(errs, &Error{kind, name, at.index, at.seq, "seq", errSeqRange})
 		}
 	}

@@ -55,6 +55,8 @@ func TestSet(t *testing.T) {
 		"community delete":    {Set{CommunityDelete: "obsolete"}, "communities 65001:1 65001:2 -> 65001:2"},
 		"delete by standard":  {Set{CommunityDelete: "both"}, "communities 65001:1 65001:2 -> -"},
 		"set, delete and add": {Set{Communities: []string{"65001:2", "65001:3"}, CommunityDelete: "obsolete", CommunitiesAdd: []string{"65001:4"}}, "communities 65001:1 65001:2 -> 65001:2 65001:4"},
+		"delete nothing":      {Set{CommunityDelete: "named"}, ""},
+		"ext unknown":         {Set{ExtCommunities: []string{"0x0300000000000064"}}, "ext-communities SoO:65515:7 -> 0x0300000000000064"},
 		"large":               {Set{LargeCommunities: []string{"1:2:3"}}, "large-communities 65001:1:2 -> 1:2:3"},
 		"large add":           {Set{LargeCommunitiesAdd: []string{"1:2:3"}}, "large-communities 65001:1:2 -> 1:2:3 65001:1:2"},
 		"large delete":        {Set{LargeCommunityDelete: "one"}, "large-communities 65001:1:2 -> -"},

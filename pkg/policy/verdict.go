@@ -29,7 +29,6 @@ type ruleSource interface {
 // attrList is a list that looks at path attributes only, so that its verdict
 // holds for every route with the same set of them.
 type attrList interface {
-	ruleSource
 	// decide asks the list. buf is scratch space for a text form.
 	decide(a *route.Attrs, buf *[]byte) verdict
 	// label is the kind and name of the list.
