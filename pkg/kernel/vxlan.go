@@ -35,9 +35,9 @@ func (t *Tunnels) Do(op tunnel.Op) error {
 	case tunnel.DeleteAddress:
 		return unless(t.handle.AddrDel(link, address(op.Address)), unix.EADDRNOTAVAIL)
 	case tunnel.AddRemote:
-		return unless(t.handle.NeighAppend(remote(op)), unix.EEXIST)
+		return unless(t.forward(op, unix.RTM_NEWNEIGH, unix.NLM_F_CREATE|unix.NLM_F_APPEND), unix.EEXIST)
 	case tunnel.DeleteRemote:
-		return unless(t.handle.NeighDel(remote(op)), unix.ENOENT)
+		return unless(t.forward(op, unix.RTM_DELNEIGH, 0), unix.ENOENT)
 	case tunnel.Announce:
 		return t.ns.do(func() error { return announce(op.Index, op.MAC, op.Address.Addr()) })
 	}
@@ -113,32 +113,6 @@ func address(p netip.Prefix) *netlink.Addr {
 	}
 	return a
 }
-
-// remote is a default forwarding entry: the all-zeros address stands for every
-// unknown destination (drivers/net/vxlan).
-func remote(op tunnel.Op) *netlink.Neigh {
-	return &netlink.Neigh{
-		LinkIndex: op.Index, Family: unix.AF_BRIDGE, Flags: unix.NTF_SELF, State: unix.NUD_PERMANENT,
-		HardwareAddr: make(net.HardwareAddr, 6), IP: op.Remote.AsSlice(),
-	}
-}
-
-// remotes reads the default forwarding entries of a device.
-func (t *Tunnels) remotes(index int) ([]netip.Addr, error) {
-	entries, err := t.handle.NeighList(index, unix.AF_BRIDGE)
-	if err != nil {
-		return nil, err
-	}
-	var list []netip.Addr
-	for _, e := range entries {
-		if a, ok := netip.AddrFromSlice(e.IP); ok && zero(e.HardwareAddr) {
-			list = append(list, a.Unmap())
-		}
-	}
-	return list, nil
-}
-
-func zero(mac net.HardwareAddr) bool { return mac.String() == "00:00:00:00:00:00" }
 
 // PortRange implements tunnel.Kernel.
 func (t *Tunnels) PortRange() (low, high uint16, err error) {

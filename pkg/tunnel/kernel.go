@@ -33,7 +33,7 @@ type Link struct {
 	Alias     string
 	Addresses []netip.Prefix // permanent ones, with the host's bits
 	VXLAN     *VXLAN         // nil if it is something else
-	FDB       []netip.Addr   // of VXLAN: where unknown destinations go
+	FDB       []Remote       // of VXLAN: where unknown destinations go
 	Stats     Stats
 }
 
@@ -48,6 +48,12 @@ type VXLAN struct {
 	PortHigh uint16
 	TTL      uint8 // 0: auto
 	Learning bool
+}
+
+// Remote is a default forwarding entry: an address and the link that leads there.
+type Remote struct {
+	Addr   netip.Addr
+	Device int // link index; 0: by route
 }
 
 // Stats are a link's counters.
@@ -86,7 +92,7 @@ type Op struct {
 	MTU     int
 	MAC     net.HardwareAddr
 	Address netip.Prefix
-	Remote  netip.Addr
+	Remote  Remote
 }
 
 var opNames = [...]string{
@@ -105,7 +111,7 @@ func (o Op) String() string {
 	case AddAddress, DeleteAddress, Announce:
 		return s + " " + o.Address.String()
 	case AddRemote, DeleteRemote:
-		return s + " " + o.Remote.String()
+		return s + " " + o.Remote.Addr.String()
 	}
 	return s
 }

@@ -157,7 +157,7 @@ func (m *Manager) build(t *Tunnel, s *state, low, high uint16) error {
 		m.repaired(t.Name + " was gone")
 	}
 	s.index = l.Index
-	return m.dress(t, s, l, macs, t.mtu(underlay), fresh)
+	return m.dress(t, s, l, look{macs, t.mtu(underlay), t.remotes(want.Device)}, fresh)
 }
 
 // underlay finds the link that a tunnel runs over.
@@ -235,20 +235,27 @@ func (m *Manager) reread(name string) (*Link, error) {
 	return nil, fmt.Errorf("%s: vanished", name)
 }
 
+// look is what can be changed in place about a device, besides its attributes.
+type look struct {
+	macs    []net.HardwareAddr // any of them will do
+	mtu     int
+	remotes []Remote
+}
+
 // dress brings everything about a device that can be changed in place to what is
 // wanted, and announces the addresses if they are new on the wire.
-func (m *Manager) dress(t *Tunnel, s *state, l *Link, macs []net.HardwareAddr, mtu int, fresh bool) error {
+func (m *Manager) dress(t *Tunnel, s *state, l *Link, want look, fresh bool) error {
 	var ops []Op
 	add := func(op Op) {
 		op.Name, op.Index = l.Name, l.Index
 		ops = append(ops, op)
 	}
-	if l.MTU != mtu {
-		add(Op{Kind: SetMTU, MTU: mtu})
+	if l.MTU != want.mtu {
+		add(Op{Kind: SetMTU, MTU: want.mtu})
 	}
 	hw := l.MAC
-	if !slices.ContainsFunc(macs, func(a net.HardwareAddr) bool { return bytes.Equal(a, hw) }) {
-		hw = macs[0]
+	if !slices.ContainsFunc(want.macs, func(a net.HardwareAddr) bool { return bytes.Equal(a, hw) }) {
+		hw = want.macs[0]
 		add(Op{Kind: SetMAC, MAC: hw})
 		fresh = true
 	}
@@ -263,10 +270,10 @@ func (m *Manager) dress(t *Tunnel, s *state, l *Link, macs []net.HardwareAddr, m
 		add(Op{Kind: SetUp})
 		fresh = true
 	}
-	for _, r := range without(t.remotes(), l.FDB) {
+	for _, r := range without(want.remotes, l.FDB) {
 		add(Op{Kind: AddRemote, Remote: r})
 	}
-	for _, r := range without(l.FDB, t.remotes()) {
+	for _, r := range without(l.FDB, want.remotes) {
 		add(Op{Kind: DeleteRemote, Remote: r})
 	}
 	if s.built && l.Alias == Alias && len(ops) > 0 {

@@ -36,7 +36,10 @@ func (m *Manager) status(t *Tunnel) Status {
 		st.Source = t.source(u)
 	}
 	if l := m.link(t.Name); l != nil && l.VXLAN != nil {
-		st.Actual, st.MAC, st.Addresses, st.FDB, st.Stats = l.MTU, l.MAC, l.Addresses, l.FDB, l.Stats
+		st.Actual, st.MAC, st.Addresses, st.Stats = l.MTU, l.MAC, l.Addresses, l.Stats
+		for _, r := range l.FDB {
+			st.FDB = append(st.FDB, r.Addr)
+		}
 		st.State = "down"
 		if l.Up && l.Carrier {
 			st.State = "up"

@@ -91,12 +91,19 @@ func sourcePorts(low, high uint16) (uint16, uint16) {
 	return reservedPort + 1, high
 }
 
-// remotes are the wanted default forwarding entries.
-func (t *Tunnel) remotes() []netip.Addr {
+// remotes are the wanted default forwarding entries. They name the device as the
+// kernel's own entry for the remote does: one without would be a second entry,
+// and every flooded packet would leave twice.
+func (t *Tunnel) remotes(device int) []Remote {
+	addrs := t.Remotes
 	if t.Group.IsValid() {
-		return []netip.Addr{t.Group}
+		addrs = []netip.Addr{t.Group}
 	}
-	return t.Remotes
+	var list []Remote
+	for _, a := range addrs {
+		list = append(list, Remote{Addr: a, Device: device})
+	}
+	return list
 }
 
 // mac derives the device's address from its VNI and an address of the underlay,

@@ -94,7 +94,7 @@ func (k *Kernel) create(op tunnel.Op, old *tunnel.Link) error {
 	v := op.VXLAN
 	l := tunnel.Link{Index: op.Index, Name: op.Name, MTU: op.MTU, MAC: op.MAC, VXLAN: &v}
 	if v.Remote.IsValid() {
-		l.FDB = []netip.Addr{v.Remote}
+		l.FDB = []tunnel.Remote{{Addr: v.Remote, Device: v.Device}}
 	}
 	k.Plant(l)
 	return nil
@@ -108,7 +108,7 @@ func (k *Kernel) change(op tunnel.Op, l *tunnel.Link) {
 		v := op.VXLAN
 		l.VXLAN = &v
 		if v.Remote.IsValid() {
-			l.FDB = []netip.Addr{v.Remote}
+			l.FDB = []tunnel.Remote{{Addr: v.Remote, Device: v.Device}}
 		}
 	case tunnel.SetAlias:
 		l.Alias = tunnel.Alias
@@ -125,7 +125,7 @@ func (k *Kernel) change(op tunnel.Op, l *tunnel.Link) {
 	case tunnel.AddRemote:
 		l.FDB = append(l.FDB, op.Remote)
 	case tunnel.DeleteRemote:
-		l.FDB = slices.DeleteFunc(l.FDB, func(a netip.Addr) bool { return a == op.Remote })
+		l.FDB = slices.DeleteFunc(l.FDB, func(r tunnel.Remote) bool { return r == op.Remote })
 	}
 }
 
@@ -158,7 +158,7 @@ func (k *Kernel) String() string {
 		if v := l.VXLAN; v != nil {
 			s += fmt.Sprintf(" mac %s vni %d port %d", l.MAC, v.VNI, v.Port)
 			for _, r := range l.FDB {
-				s += " to " + r.String()
+				s += " to " + r.Addr.String()
 			}
 		}
 		lines = append(lines, s+"\n")

@@ -1,0 +1,216 @@
+package kernel
+
+import (
+	"net/netip"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/pkg/tunnel"
+)
+
+func sync(t *testing.T, m *tunnel.Manager) {
+	t.Helper()
+	if next, err := m.Sync(time.Now()); err != nil || !next.IsZero() {
+		t.Fatalf("sync: %v, %+v", err, m.Status())
+	}
+}
+
+func addrs(list ...string) []netip.Addr {
+	var out []netip.Addr
+	for _, s := range list {
+		out = append(out, netip.MustParseAddr(s))
+	}
+	return out
+}
+
+// What iproute2 shows of each kind of tunnel.
+func TestTunnelKinds(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		tunnel tunnel.Tunnel
+		link   []string // in `ip -d link`
+		not    string
+		fdb    []string // in `bridge fdb`
+	}{
+		{
+			"one remote", tunnel.Tunnel{Remotes: addrs("10.10.0.4")},
+			[]string{"vxlan id 77 remote 10.10.0.4 dev eth0 srcport 0 0 dstport 4789 ttl auto ageing 300 udpcsum", "mtu 1450"}, "local ",
+			[]string{"00:00:00:00:00:00 dst 10.10.0.4 "},
+		},
+		{
+			"three remotes", tunnel.Tunnel{Remotes: addrs("10.10.0.4", "10.10.0.5", "10.10.0.6")},
+			[]string{"vxlan id 77 dev eth0 srcport 0 0 dstport 4789", "mtu 1450"}, "remote ",
+			[]string{"00:00:00:00:00:00 dst 10.10.0.4 ", "00:00:00:00:00:00 dst 10.10.0.5 ", "00:00:00:00:00:00 dst 10.10.0.6 "},
+		},
+		{
+			"IPv6 underlay", tunnel.Tunnel{Remotes: addrs("fd00::9"), Local: netip.MustParseAddr("fd00::4")},
+			[]string{"vxlan id 77 remote fd00::9 local fd00::4 dev eth0 srcport 0 0 dstport 4789", "mtu 1430"}, "239.",
+			[]string{"00:00:00:00:00:00 dst fd00::9 "},
+		},
+		{
+			"several IPv6 remotes", tunnel.Tunnel{Remotes: addrs("fd00::8", "fd00::9"), Local: netip.MustParseAddr("fd00::4")},
+			[]string{"vxlan id 77 local fd00::4 dev eth0", "mtu 1430"}, "remote ",
+			[]string{"00:00:00:00:00:00 dst fd00::8 ", "00:00:00:00:00:00 dst fd00::9 "},
+		},
+		{
+			"multicast group", tunnel.Tunnel{Group: netip.MustParseAddr("239.1.1.1"), TTL: 16},
+			[]string{"vxlan id 77 group 239.1.1.1 dev eth0 srcport 0 0 dstport 4789 ttl 16", "mtu 1450"}, "remote ",
+			[]string{"00:00:00:00:00:00 dst 239.1.1.1 "},
+		},
+		{
+			"everything given", tunnel.Tunnel{
+				Remotes: addrs("10.10.0.4"), Local: netip.MustParseAddr("10.0.0.4"), Port: 8472, TTL: 9, MTU: 1350, NoLearning: true,
+			},
+			[]string{"remote 10.10.0.4 local 10.0.0.4 dev eth0 srcport 0 0 dstport 8472 nolearning ttl 9", "mtu 1350"}, "239.",
+			[]string{"00:00:00:00:00:00 dst 10.10.0.4 "},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ns, name := testNS(t)
+			k := open(t, ns)
+			tt.tunnel.Name, tt.tunnel.VNI, tt.tunnel.Device = "vxlan0", 77, "eth0"
+			tt.tunnel.Addresses = []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24"), netip.MustParsePrefix("fd77::1/64")}
+			m := tunnel.New(k.Tunnels)
+			m.SetWanted([]tunnel.Tunnel{tt.tunnel})
+			sync(t, m)
+			show := func() string {
+				return sh(t, "ip -n "+name+" -d link show vxlan0") + sh(t, "bridge -n "+name+" fdb show dev vxlan0")
+			}
+			got := show() + sh(t, "ip -n "+name+" -o addr show dev vxlan0")
+			for _, want := range append(append(tt.link, tt.fdb...), "inet 169.254.0.1/24 ", "inet6 fd77::1/64 ") {
+				if !strings.Contains(got, want) {
+					t.Errorf("%q is missing in\n%s", want, got)
+				}
+			}
+			if line := sh(t, "ip -n "+name+" -d link show vxlan0"); strings.Contains(line, tt.not) {
+				t.Errorf("%q is in\n%s", tt.not, line)
+			}
+			// A second process finds nothing to do.
+			before := show()
+			again := tunnel.New(recorder{t, k.Tunnels})
+			again.SetWanted([]tunnel.Tunnel{tt.tunnel})
+			sync(t, again)
+			if after := show(); after != before {
+				t.Errorf("restart made\n%s\nof\n%s", after, before)
+			}
+		})
+	}
+}
+
+// recorder fails the test for every operation.
+type recorder struct {
+	t *testing.T
+	tunnel.Kernel
+}
+
+func (r recorder) Do(op tunnel.Op) error {
+	r.t.Errorf("unneeded: %s", op)
+	return r.Kernel.Do(op)
+}
+
+// A new remote moves a live device: same index, no flap.
+func TestRemoteMovesInPlace(t *testing.T) {
+	ns, name := testNS(t)
+	k := open(t, ns)
+	m := tunnel.New(k.Tunnels)
+	want := tunnel.Tunnel{Name: "vxlan0", VNI: 77, Device: "eth0"}
+	index := ""
+	for _, remotes := range [][]netip.Addr{
+		addrs("10.10.0.4"), addrs("10.10.0.5"), addrs("10.10.0.5", "10.10.0.6"), addrs("10.10.0.6"),
+	} {
+		want.Remotes = remotes
+		m.SetWanted([]tunnel.Tunnel{want})
+		sync(t, m)
+		got := strings.Count(sh(t, "bridge -n "+name+" fdb show dev vxlan0"), "00:00:00:00:00:00")
+		if got != len(remotes) {
+			t.Errorf("%v: %d default entries", remotes, got)
+		}
+		i, _, _ := strings.Cut(sh(t, "ip -n "+name+" -o link show vxlan0"), ":")
+		if index != "" && i != index {
+			t.Errorf("%v: index changed from %s to %s", remotes, index, i)
+		}
+		index = i
+	}
+	want.VNI = 78
+	m.SetWanted([]tunnel.Tunnel{want})
+	sync(t, m)
+	if got := sh(t, "ip -n "+name+" -d link show vxlan0"); !strings.Contains(got, "vxlan id 78 remote 10.10.0.6") {
+		t.Errorf("other VNI: %s", got)
+	}
+	m.SetWanted(nil)
+	sync(t, m)
+	if got := sh(t, "ip -n "+name+" -o link"); strings.Contains(got, "vxlan0") {
+		t.Errorf("unwanted device stays: %s", got)
+	}
+}
+
+func TestSourcePortsAvoidReserved(t *testing.T) {
+	ns, name := testNS(t)
+	k := open(t, ns)
+	if err := k.Sysctls.Set("net.ipv4.ip_local_port_range", "1024 65535"); err != nil {
+		t.Fatal(err)
+	}
+	m := tunnel.New(k.Tunnels)
+	m.SetWanted([]tunnel.Tunnel{{Name: "vxlan0", VNI: 77, Device: "eth0", Remotes: addrs("10.10.0.4")}})
+	sync(t, m)
+	if got := sh(t, "ip -n "+name+" -d link show vxlan0"); !strings.Contains(got, "srcport 1024 65329 ") {
+		t.Errorf("device is %s", got)
+	}
+}
+
+// The neighbours hear of a new device's address at once.
+func TestAnnounces(t *testing.T) {
+	if _, err := exec.LookPath("tshark"); err != nil {
+		t.Skip("needs tshark")
+	}
+	ns, name := testNS(t)
+	k := open(t, ns)
+	capture := exec.Command("ip", "netns", "exec", name, "timeout", "20", "tshark", "-l", "-i", "gw0", "-d", "udp.port==4789,vxlan",
+		"-Y", "vxlan && (arp.isgratuitous || icmpv6.nd.na.flag.o)", "-T", "fields", "-e", "arp.src.proto_ipv4", "-e", "icmpv6.nd.na.target_address")
+	out, err := capture.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	errs, err := capture.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := capture.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for b := make([]byte, 256); ; {
+		n, err := errs.Read(b)
+		if err != nil || strings.Contains(string(b[:n]), "Capturing") {
+			break
+		}
+	}
+	go func() { // the pipe must not fill up
+		for b := make([]byte, 256); ; {
+			if _, err := errs.Read(b); err != nil {
+				return
+			}
+		}
+	}()
+	time.Sleep(300 * time.Millisecond) // tshark says so a little before it does
+	sh(t, "ip -n "+name+" route add 10.10.0.0/16 via 10.0.0.1")
+	sh(t, "ip -n "+name+" neigh add 10.0.0.1 lladdr 12:34:56:78:9a:bc dev eth0")
+	m := tunnel.New(k.Tunnels)
+	m.SetWanted([]tunnel.Tunnel{{
+		Name: "vxlan0", VNI: 77, Device: "eth0", Remotes: addrs("10.10.0.4"),
+		Addresses: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24"), netip.MustParsePrefix("fd77::1/64")},
+	}})
+	sync(t, m)
+	b := make([]byte, 4096)
+	var got string
+	for !strings.Contains(got, "169.254.0.1") || !strings.Contains(got, "fd77::1") {
+		n, err := out.Read(b)
+		if err != nil {
+			t.Fatalf("saw only %q: %v", got, err)
+		}
+		got += string(b[:n])
+	}
+	_ = capture.Process.Kill()
+	_ = capture.Wait()
+}
