@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -126,6 +127,7 @@ func compilePeer(cfg *config.Config, n config.Neighbor) (rib.Peer, error) {
 func statics(cfg *config.Config) []rib.Static {
 	out := make([]rib.Static, 0, len(cfg.Statics))
 	for _, s := range cfg.Statics {
+		s.Metric = cmp.Or(s.Metric, cfg.Kernel.Metric)
 		out = append(out, rib.Static{
 			Prefix: s.Prefix, Via: s.Via, Device: s.Device, Blackhole: s.Blackhole,
 			Metric: s.Metric, Source: s.Source,

@@ -150,7 +150,7 @@ func run(t *testing.T, restarting bool, story func(*testing.T, *Engine, *ports))
 }
 
 func (p *ports) establish(peer netip.Addr, graceful, restarted bool) {
-	ev := &speaker.Established{
+	ev := speaker.Established{
 		From: speaker.From{Peer: peer}, LocalAddress: netip.MustParseAddr("10.0.0.4"),
 		RemoteID: peer, Families: route.IPv4, HoldTime: 180 * time.Second, PeerRestarted: restarted,
 	}
@@ -162,7 +162,7 @@ func (p *ports) establish(peer netip.Addr, graceful, restarted bool) {
 
 func (p *ports) announce(from netip.Addr, prefixes ...netip.Prefix) {
 	path := route.NewASPath(65515)
-	p.events <- &speaker.Update{
+	p.events <- speaker.Update{
 		From:  speaker.From{Peer: from},
 		Attrs: &route.Attrs{ASPath: path, NextHop: from}, Announced: prefixes,
 	}
@@ -187,7 +187,7 @@ func TestEngineCarriesRoutes(t *testing.T) {
 		if p.sent[routeServer][prefix] == nil {
 			t.Error("not advertised to the Route Server")
 		}
-		p.events <- &speaker.Down{From: speaker.From{Peer: farNVA}, Reason: "Cease"}
+		p.events <- speaker.Down{From: speaker.From{Peer: farNVA}, Reason: "Cease"}
 		if p.hasRoute() {
 			t.Error("route stays after the session is lost")
 		}
@@ -200,7 +200,7 @@ func TestEngineKeepsRoutesOverRestart(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		p.establish(farNVA, true, false)
 		p.announce(farNVA, prefix)
-		p.events <- &speaker.Down{From: speaker.From{Peer: farNVA}, Graceful: true}
+		p.events <- speaker.Down{From: speaker.From{Peer: farNVA}, Graceful: true}
 		if !p.hasRoute() {
 			t.Fatal("route went at once")
 		}
@@ -214,12 +214,12 @@ func TestEngineKeepsRoutesOverRestart(t *testing.T) {
 		}
 		p.establish(farNVA, true, true)
 		p.announce(farNVA, prefix)
-		p.events <- &speaker.Down{From: speaker.From{Peer: farNVA}, Graceful: true}
+		p.events <- speaker.Down{From: speaker.From{Peer: farNVA}, Graceful: true}
 		p.establish(farNVA, true, true)
 		if !p.hasRoute() {
 			t.Fatal("route went before End-of-RIB")
 		}
-		p.events <- &speaker.EndOfRIB{From: speaker.From{Peer: farNVA}, Family: route.IPv4}
+		p.events <- speaker.EndOfRIB{From: speaker.From{Peer: farNVA}, Family: route.IPv4}
 		if p.hasRoute() {
 			t.Fatal("route not announced again stays after End-of-RIB")
 		}
@@ -237,7 +237,7 @@ func TestEngineInSync(t *testing.T) {
 		if p.synced() || len(p.eor) > 0 {
 			t.Fatalf("in sync %v, %d End-of-RIB, before the far NVA's End-of-RIB", p.synced(), len(p.eor))
 		}
-		p.events <- &speaker.EndOfRIB{From: speaker.From{Peer: farNVA}, Family: route.IPv4}
+		p.events <- speaker.EndOfRIB{From: speaker.From{Peer: farNVA}, Family: route.IPv4}
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if !p.synced() {

@@ -52,25 +52,27 @@ func (e *Engine) handle(ev speaker.Event) {
 	}
 	now := time.Now()
 	switch ev := ev.(type) {
-	case *speaker.Update:
+	case speaker.Update:
 		n.lastUpdate = now
-		e.rib.Update(ev, now)
+		e.rib.Update(&ev, now)
 		e.checkLimit(ev.Peer, n)
-	case *speaker.Established:
-		e.established(n, ev, now)
-	case *speaker.Down:
-		e.down(n, ev, now)
-	case *speaker.EndOfRIB:
+	case speaker.Established:
+		e.established(n, &ev, now)
+	case speaker.Down:
+		e.down(n, &ev, now)
+	case speaker.EndOfRIB:
 		n.eor |= ev.Family
 		n.lastUpdate = now
 		e.rib.SweepStale(ev.Peer, ev.Family)
 		if n.up != nil && n.eor.Has(n.up.Families) {
 			n.staleUntil = time.Time{}
 		}
-	case *speaker.RouteRefresh:
+	case speaker.RouteRefresh:
 		e.rib.Readvertise(ev.Peer, ev.Family, nil)
-	case *speaker.StateChanged:
-		e.stateChanged(n, ev, now)
+	case speaker.StateChanged:
+		e.stateChanged(n, &ev, now)
+	default:
+		e.log.Error("event of unknown type", "type", fmt.Sprintf("%T", ev))
 	}
 }
 
