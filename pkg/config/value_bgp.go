@@ -122,6 +122,9 @@ func (v bogons) set(c cell) {
 			return
 		}
 	}
+	if len(cells) == 0 {
+		c.fail("the list is empty")
+	}
 	var set policy.Bogons
 	for _, item := range cells {
 		var name string
