@@ -30,13 +30,8 @@ type peek struct {
 	err  error
 }
 
-// contest takes a second connection. An established session of a neighbor that
-// has no say in it is dealt with in judge; one that we dialled is pointless.
+// contest takes a second connection, in place of one it had before.
 func (p *peer) contest(conn net.Conn, ours bool) {
-	if ours && !p.current.establishedAt().IsZero() {
-		conn.Close()
-		return
-	}
 	p.dropSecond()
 	k := &peek{conn: conn, ours: ours, done: make(chan struct{})}
 	p.second = k
@@ -179,8 +174,7 @@ func (p *peer) promote() {
 		return
 	}
 	_ = k.conn.SetReadDeadline(time.Time{})
-	p.waiting, p.waitOur = &replay{Conn: k.conn, first: k.read}, k.ours
-	p.handOver()
+	p.start(&replay{Conn: k.conn, first: k.read}, k.ours)
 }
 
 func isTimeout(err error) bool {

@@ -28,7 +28,7 @@ type dialResult struct {
 
 // dial starts an attempt, unless the neighbor is passive or has a connection.
 func (p *peer) dial() {
-	if p.cfg.Passive || p.dialing != nil || p.current != nil || p.waiting != nil {
+	if p.cfg.Passive || p.dialing != nil || p.current != nil {
 		return
 	}
 	p.redial.Stop()
@@ -45,7 +45,7 @@ func (p *peer) dialDone(r dialResult) {
 	p.dialing()
 	p.dialing = nil
 	if r.err != nil {
-		if p.current == nil && p.waiting == nil {
+		if p.current == nil {
 			p.tellState(speaker.Active, errText(r.err))
 		}
 		p.backoff.unreachable++
@@ -58,7 +58,7 @@ func (p *peer) dialDone(r dialResult) {
 
 // schedule plans the next attempt.
 func (p *peer) schedule() {
-	if !p.cfg.Passive && p.current == nil && p.waiting == nil {
+	if !p.cfg.Passive && p.current == nil {
 		p.redial.Reset(p.backoff.pause())
 	}
 }

@@ -12,8 +12,6 @@ import (
 	"unsafe"
 
 	"github.com/osrg/gobgp/v4/api"
-	"github.com/osrg/gobgp/v4/pkg/apiutil"
-	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 	"github.com/osrg/gobgp/v4/pkg/server"
 
 	"github.com/nvad/nvad/pkg/route"
@@ -26,16 +24,14 @@ import (
 type engine struct {
 	srv    *server.BgpServer
 	accept chan net.Conn
-	cancel context.CancelFunc
 }
 
-// defaultHold is proposed to GoBGP where the hold time shall be 0, which its
-// configuration cannot express. The tap puts the 0 into both OPENs.
+// defaultHold is what GoBGP is told where the hold time shall be 0, which its
+// configuration cannot express. Both OPENs get the 0 on the way.
 const defaultHold = 90 * time.Second
 
-// newEngine starts GoBGP. active is called, from a goroutine of GoBGP, when the
-// state machine of a neighbor has become ready for a connection.
-func newEngine(asn uint32, routerID netip.Addr, log *slog.Logger, active func(netip.Addr)) (*engine, error) {
+// newEngine starts GoBGP.
+func newEngine(asn uint32, routerID netip.Addr, log *slog.Logger) (*engine, error) {
 	level := new(slog.LevelVar)
 	e := &engine{
 		srv:    server.NewBgpServer(server.LoggerOption(slog.New(engineLog{log.Handler()}), level)),
@@ -45,34 +41,17 @@ func newEngine(asn uint32, routerID netip.Addr, log *slog.Logger, active func(ne
 		return nil, err
 	}
 	go e.srv.Serve()
-	ctx, cancel := context.WithCancel(context.Background())
-	e.cancel = cancel
-	err := e.srv.StartBgp(ctx, &api.StartBgpRequest{Global: &api.Global{
+	err := e.srv.StartBgp(context.Background(), &api.StartBgpRequest{Global: &api.Global{
 		Asn:        asn,
 		RouterId:   routerID.String(),
 		ListenPort: -1,
 		Families:   []uint32{0, 1}, // a table per family GoBGP knows costs 10 MB
 	}})
-	if err == nil {
-		err = e.watch(ctx, active)
-	}
 	if err != nil {
 		e.stop()
 		return nil, fmt.Errorf("start of the session engine: %w", err)
 	}
 	return e, nil
-}
-
-// watch reports neighbors that reach Active. Before that, GoBGP closes what it
-// is handed.
-func (e *engine) watch(ctx context.Context, active func(netip.Addr)) error {
-	return e.srv.WatchEvent(ctx, server.WatchEventMessageCallbacks{
-		OnPeerUpdate: func(ev *apiutil.WatchEventMessage_PeerEvent, _ time.Time) {
-			if ev.Peer.State.SessionState == bgp.BGP_FSM_ACTIVE {
-				active(ev.Peer.State.NeighborAddress)
-			}
-		},
-	}, server.WatchPeer())
 }
 
 // setAcceptChannel gives s the channel from which it takes accepted
@@ -88,7 +67,8 @@ func setAcceptChannel(s *server.BgpServer, ch chan net.Conn) error {
 	return nil
 }
 
-// add creates the state machine of a neighbor.
+// add creates the state machine of a neighbor. Graceful restart is not its
+// business: it has no routes to keep, and its End-of-RIB would come too early.
 func (e *engine) add(n speaker.Neighbor) error {
 	hold := n.HoldTime
 	if hold == 0 {
@@ -111,9 +91,6 @@ func (e *engine) add(n speaker.Neighbor) error {
 		Transport: &api.Transport{PassiveMode: true, LocalAddress: unspecified.String()},
 		AfiSafis:  afiSafis(n),
 	}
-	if n.RestartTime > 0 {
-		peer.GracefulRestart = &api.GracefulRestart{Enabled: true, RestartTime: uint32(n.RestartTime / time.Second)}
-	}
 	if err := e.srv.AddPeer(context.Background(), &api.AddPeerRequest{Peer: peer}); err != nil {
 		return fmt.Errorf("neighbor %s: %w", n.Address, err)
 	}
@@ -125,8 +102,7 @@ func afiSafis(n speaker.Neighbor) []*api.AfiSafi {
 	for family, afi := range map[route.Family]api.Family_Afi{route.IPv4: api.Family_AFI_IP, route.IPv6: api.Family_AFI_IP6} {
 		if n.Families.Has(family) {
 			out = append(out, &api.AfiSafi{
-				Config:            &api.AfiSafiConfig{Family: &api.Family{Afi: afi, Safi: api.Family_SAFI_UNICAST}, Enabled: true},
-				MpGracefulRestart: &api.MpGracefulRestart{Config: &api.MpGracefulRestartConfig{Enabled: n.RestartTime > 0}},
+				Config: &api.AfiSafiConfig{Family: &api.Family{Afi: afi, Safi: api.Family_SAFI_UNICAST}, Enabled: true},
 			})
 		}
 	}
@@ -140,7 +116,4 @@ func (e *engine) remove(addr netip.Addr) error {
 }
 
 // stop ends GoBGP and waits for its goroutines.
-func (e *engine) stop() {
-	e.cancel()
-	e.srv.Stop()
-}
+func (e *engine) stop() { e.srv.Stop() }

@@ -9,6 +9,7 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
 )
 
 // open is what nvad wants to know of a received OPEN (RFC 4271 4.2). Whether
@@ -132,29 +133,55 @@ const openHoldOffset = headerLen + 3
 // session runs without hold and keepalive timers (RFC 4271 4.2).
 func clearHoldTime(m message) { binary.BigEndian.PutUint16(m[openHoldOffset:], 0) }
 
-// setRestarting sets the R bit and every F bit in the graceful restart
-// capability of our own OPEN (RFC 4724 3). The OPEN is GoBGP's: one optional
-// parameter per list of capabilities, with lengths of one octet.
-func setRestarting(m message) {
-	params := m[headerLen+10:]
-	for len(params) >= 2 && len(params) >= 2+int(params[1]) {
-		value := params[2 : 2+int(params[1])]
-		if params[0] == bgp.BGP_OPT_CAPABILITY {
-			setRestartingBits(value)
-		}
-		params = params[2+int(params[1]):]
+// ownOpen is the OPEN that GoBGP has made with the capabilities that nvad
+// announces in place of GoBGP's, among which is the name of the host.
+func ownOpen(m message, n speaker.Neighbor, restarting bool) message {
+	caps := capabilities(n, restarting)
+	body := append([]byte(nil), m.body()[:9]...) // version, AS, hold time, identifier
+	body = append(body, byte(len(caps)+2), bgp.BGP_OPT_CAPABILITY, byte(len(caps)))
+	own := newMessage(bgp.BGP_MSG_OPEN, append(body, caps...))
+	if n.HoldTime == 0 {
+		clearHoldTime(own)
 	}
+	return own
 }
 
-func setRestartingBits(caps []byte) {
-	for len(caps) >= 2 && len(caps) >= 2+int(caps[1]) {
-		value := caps[2 : 2+int(caps[1])]
-		if bgp.BGPCapabilityCode(caps[0]) == bgp.BGP_CAP_GRACEFUL_RESTART && len(value) >= 2 {
-			value[0] |= 0x80
-			for t := value[2:]; len(t) >= 4; t = t[4:] {
-				t[3] |= 0x80
-			}
+// capabilities are those of RFC 5492 that nvad announces, fewer than 255 octets.
+func capabilities(n speaker.Neighbor, restarting bool) []byte {
+	var b []byte
+	for _, f := range []route.Family{route.IPv4, route.IPv6} {
+		if n.Families.Has(f) {
+			b = append(b, byte(bgp.BGP_CAP_MULTIPROTOCOL), 4, 0, afiOf(f), 0, bgp.SAFI_UNICAST)
 		}
-		caps = caps[2+int(caps[1]):]
 	}
+	b = append(b, byte(bgp.BGP_CAP_ROUTE_REFRESH), 0)
+	if n.Families.Has(route.IPv4) && n.Address.Is6() {
+		b = append(b, byte(bgp.BGP_CAP_EXTENDED_NEXTHOP), 6, 0, bgp.AFI_IP, 0, bgp.SAFI_UNICAST, 0, bgp.AFI_IP6)
+	}
+	b = append(b, byte(bgp.BGP_CAP_EXTENDED_MESSAGE), 0)
+	b = append(b, byte(bgp.BGP_CAP_FOUR_OCTET_AS_NUMBER), 4)
+	b = binary.BigEndian.AppendUint32(b, n.LocalASN)
+	return appendGracefulRestart(b, n, restarting)
+}
+
+// appendGracefulRestart announces that this router keeps forwarding while nvad
+// restarts (RFC 4724 3): the R and F bits say that it just has.
+func appendGracefulRestart(b []byte, n speaker.Neighbor, restarting bool) []byte {
+	if n.RestartTime <= 0 {
+		return b
+	}
+	flag := byte(0)
+	if restarting {
+		flag = 0x80
+	}
+	seconds := min(int(n.RestartTime/time.Second), 0xfff) // 12 bits
+	start := len(b)
+	b = append(b, byte(bgp.BGP_CAP_GRACEFUL_RESTART), 0, flag|byte(seconds>>8), byte(seconds))
+	for _, f := range []route.Family{route.IPv4, route.IPv6} {
+		if n.Families.Has(f) {
+			b = append(b, 0, afiOf(f), bgp.SAFI_UNICAST, flag)
+		}
+	}
+	b[start+1] = byte(len(b) - start - 2)
+	return b
 }

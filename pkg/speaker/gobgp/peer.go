@@ -38,10 +38,7 @@ type peer struct {
 	ended   chan *session
 	dialing context.CancelFunc
 	dials   sync.WaitGroup
-	ready   bool
 	current *session
-	waiting net.Conn // first connection, while GoBGP is not ready
-	waitOur bool     // waiting was dialled
 	second  *peek
 	backoff backoff
 	redial  *time.Timer
@@ -64,7 +61,6 @@ func newPeer(sp *Speaker, cfg speaker.Neighbor, previous *peer) *peer {
 		counters: new(counters),
 		previous: previous,
 		incoming: make(chan net.Conn, 4),
-		active:   make(chan struct{}, 1),
 		resets:   make(chan speaker.Notification, 1),
 		hint:     make(chan struct{}, 1),
 		stop:     make(chan farewellOrder, 1),
@@ -103,9 +99,6 @@ func (p *peer) run() {
 		case order := <-p.stop:
 			p.leave(order)
 			return
-		case <-p.active:
-			p.ready = true
-			p.handOver()
 		case conn := <-p.incoming:
 			p.connected(conn, false)
 		case r := <-p.dialled:
@@ -134,11 +127,6 @@ func (p *peer) run() {
 // enlist gives GoBGP a fresh state machine for the neighbor, one that owes no
 // idle hold time.
 func (p *peer) enlist() {
-	p.ready = false
-	select {
-	case <-p.active: // of the machine before
-	default:
-	}
 	if err := p.sp.engine.add(p.cfg); err != nil {
 		p.log.Error("neighbor not accepted by the session engine", keyReason, err)
 	}
@@ -148,26 +136,13 @@ func (p *peer) enlist() {
 // one has to be judged.
 func (p *peer) connected(conn net.Conn, ours bool) {
 	switch {
-	case p.current == nil && p.waiting == nil:
-		p.waiting, p.waitOur = conn, ours
-		p.handOver()
 	case p.current == nil:
-		// GoBGP is about to become ready. What the peer opened last is alive.
-		p.waiting.Close()
-		p.waiting, p.waitOur = conn, ours
+		p.start(conn, ours)
+	case ours && !p.current.establishedAt().IsZero():
+		conn.Close() // dialled for nothing
 	default:
 		p.contest(conn, ours)
 	}
-}
-
-// handOver starts the session on the connection that waits, if GoBGP is ready.
-func (p *peer) handOver() {
-	if !p.ready || p.waiting == nil || p.current != nil {
-		return
-	}
-	conn := p.waiting
-	p.waiting = nil
-	p.start(conn, p.waitOur)
 }
 
 // start makes conn the session.
@@ -183,8 +158,8 @@ func (p *peer) start(conn net.Conn, ours bool) {
 		number:  p.sp.sessions.Add(1),
 		out:     newQueue(),
 		tap: newTap(conn, tapOptions{
+			neighbor:   p.cfg,
 			counters:   p.counters,
-			noHold:     p.cfg.HoldTime == 0,
 			restarting: p.sp.restarting.Load,
 			background: &p.sp.background,
 		}),
@@ -192,8 +167,6 @@ func (p *peer) start(conn net.Conn, ours bool) {
 	s.tap.reading = make(chan struct{})
 	p.current = s
 	p.session.Store(s)
-	p.ready = false
-	p.sp.engine.accept <- s.tap
 	go func() {
 		s.run()
 		p.ended <- s
@@ -238,9 +211,6 @@ func (p *peer) leave(order farewellOrder) {
 	}
 	p.redial.Stop()
 	p.verdict.Stop()
-	if p.waiting != nil {
-		p.waiting.Close()
-	}
 	p.dropSecond()
 	if p.current != nil {
 		p.part(order)

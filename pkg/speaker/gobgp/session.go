@@ -79,7 +79,7 @@ func (s *session) endBy(err error) {
 
 // handshake takes the connection from the first message to Established.
 func (s *session) handshake(r io.Reader, buf []byte) error {
-	if !s.await(s.tap.opened) {
+	if !s.handOver() {
 		return errEnded
 	}
 	s.push(speaker.StateChanged{From: s.from(), State: speaker.OpenSent})
@@ -107,6 +107,23 @@ func (s *session) handshake(r io.Reader, buf []byte) error {
 	return nil
 }
 
+// handOver gives the connection to GoBGP until that takes it. A state machine
+// that was just created takes some microseconds to become Active, and closes
+// what it gets before.
+func (s *session) handOver() bool {
+	for pause := time.Millisecond; ; pause = min(2*pause, firstPause) {
+		s.sp.engine.accept <- s.tap
+		select {
+		case <-s.tap.opened:
+			return true
+		case <-s.tap.refused:
+			s.sp.pause(pause)
+		case <-s.tap.done:
+			return false
+		}
+	}
+}
+
 // receiveOpen shows the peer's OPEN to GoBGP, which accepts it with a KEEPALIVE
 // or refuses it with a NOTIFICATION.
 func (s *session) receiveOpen(m message) error {
@@ -120,7 +137,7 @@ func (s *session) receiveOpen(m message) error {
 		s.mu.Unlock()
 		s.tell()
 	}
-	if s.tap.noHold {
+	if s.cfg.HoldTime == 0 {
 		clearHoldTime(m)
 	}
 	s.tap.deliver(m)

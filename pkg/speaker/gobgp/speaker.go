@@ -81,7 +81,7 @@ func New(o Options) (*Speaker, error) {
 	s.restarting.Store(o.Restarting)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	var err error
-	if s.engine, err = newEngine(o.ASN, o.RouterID, o.Log, s.active); err != nil {
+	if s.engine, err = newEngine(o.ASN, o.RouterID, o.Log); err != nil {
 		s.cancel()
 		return nil, err
 	}
@@ -228,14 +228,4 @@ func (s *Speaker) find(addr netip.Addr) *peer {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.peers[addr]
-}
-
-// active is called by GoBGP.
-func (s *Speaker) active(addr netip.Addr) {
-	if p := s.find(addr); p != nil {
-		select {
-		case p.active <- struct{}{}:
-		default:
-		}
-	}
 }

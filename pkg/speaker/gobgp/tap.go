@@ -33,6 +33,7 @@ type tap struct {
 	writing  chan struct{} // holds a token while somebody writes to the socket
 	sendHold atomic.Int64  // longest a write may take, a time.Duration (RFC 9687)
 
+	refused  chan struct{} // GoBGP has closed the connection unused
 	opened   chan struct{} // GoBGP has sent OPEN
 	accepted chan struct{} // GoBGP has sent KEEPALIVE: it accepts the peer's OPEN
 	openOnce sync.Once
@@ -46,9 +47,9 @@ type tap struct {
 
 // tapOptions is what a tap needs of its neighbor.
 type tapOptions struct {
+	neighbor   speaker.Neighbor
 	counters   *counters
-	noHold     bool            // the hold time of both OPENs becomes 0
-	restarting func() bool     // R and F bits are set in our OPEN
+	restarting func() bool
 	background *sync.WaitGroup // of the goroutines that outlive the session
 }
 
@@ -66,6 +67,7 @@ func newTap(conn net.Conn, o tapOptions) *tap {
 		conn:       conn,
 		tapOptions: o,
 		writing:    make(chan struct{}, 1),
+		refused:    make(chan struct{}, 1),
 		opened:     make(chan struct{}),
 		accepted:   make(chan struct{}),
 		done:       make(chan struct{}),
@@ -102,7 +104,9 @@ func (t *tap) SetReadDeadline(at time.Time) error {
 	return nil
 }
 
-// Read implements [net.Conn].
+// Read implements [net.Conn]. It does not fail when the session ends: the
+// neighbor's goroutine then removes the peer, which interrupts the Read. A GoBGP
+// that finds out by itself leaves a goroutine behind for each session.
 func (t *tap) Read(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -114,8 +118,6 @@ func (t *tap) Read(p []byte) (int, error) {
 			n := copy(p, t.in)
 			t.in = t.in[n:]
 			return n, nil
-		case t.ended():
-			return 0, io.EOF
 		}
 		t.wake.Wait()
 	}
@@ -142,40 +144,34 @@ func (t *tap) alive() {
 	}
 }
 
-// Write implements [net.Conn]. GoBGP writes whole messages.
+// Write implements [net.Conn]. GoBGP writes whole messages. After the end of the
+// session they go nowhere, see Read.
 func (t *tap) Write(p []byte) (int, error) {
 	for rest := message(p); len(rest) >= headerLen; {
 		n := int(rest[16])<<8 | int(rest[17])
 		if n < headerLen || n > len(rest) {
 			return 0, errors.New("write of an incomplete message")
 		}
-		if err := t.forward(rest[:n]); err != nil {
-			return 0, err
-		}
+		t.forward(rest[:n])
 		rest = rest[n:]
 	}
 	return len(p), nil
 }
 
 // forward sends a message of GoBGP's.
-func (t *tap) forward(m message) error {
+func (t *tap) forward(m message) {
 	switch m.kind() {
 	case bgp.BGP_MSG_UPDATE:
-		return nil // GoBGP has no routes; its End-of-RIB would be too early
+		return // GoBGP has no routes to tell of
 	case bgp.BGP_MSG_NOTIFICATION:
 		n := decodeNotification(m, true)
 		t.end(cause{reason: describeSent(n), notification: &n}, m)
-		return nil
+		return
 	case bgp.BGP_MSG_OPEN:
-		if t.noHold {
-			clearHoldTime(m)
-		}
-		if t.restarting() {
-			setRestarting(m)
-		}
+		m = ownOpen(m, t.neighbor, t.restarting())
 	}
-	if err := t.send(m, 1); err != nil {
-		return err
+	if t.send(m, 1) != nil {
+		return
 	}
 	switch m.kind() {
 	case bgp.BGP_MSG_OPEN:
@@ -183,7 +179,6 @@ func (t *tap) forward(m message) error {
 	case bgp.BGP_MSG_KEEPALIVE:
 		t.accOnce.Do(func() { close(t.accepted) })
 	}
-	return nil
 }
 
 // send writes b, which holds count whole messages. A peer that takes longer
@@ -215,9 +210,18 @@ func (t *tap) sendLocked(b []byte, count int) error {
 	return nil
 }
 
-// Close implements [net.Conn]: GoBGP is done with the connection.
+// Close implements [net.Conn]: GoBGP is done with the connection. If it has not
+// even sent OPEN, its state machine was not ready, and gets another chance.
 func (t *tap) Close() error {
-	t.end(cause{reason: "closed by the session engine", lost: true}, nil)
+	select {
+	case <-t.opened:
+		t.end(cause{reason: "closed by the session engine", lost: true}, nil)
+	default:
+		select {
+		case t.refused <- struct{}{}:
+		default:
+		}
+	}
 	return nil
 }
 
@@ -237,9 +241,6 @@ func (t *tap) end(c cause, last message) {
 	t.endOnce.Do(func() {
 		t.cause = c
 		close(t.done)
-		t.mu.Lock()
-		t.wake.Broadcast()
-		t.mu.Unlock()
 		if last == nil {
 			t.conn.Close()
 			return
