@@ -71,6 +71,12 @@ func (s Speaker) Advertised(ctx context.Context, neighbor netip.Addr) ([]router.
 	return rpc.Get[[]router.Route](ctx, s.socket, "/advertised?neighbor="+neighbor.String())
 }
 
+// Seen lists every prefix that a neighbor of a Route Server instance has ever
+// announced, to tell "never sent" from "withdrawn since".
+func (s Speaker) Seen(ctx context.Context, neighbor netip.Addr) ([]netip.Prefix, error) {
+	return rpc.Get[[]netip.Prefix](ctx, s.socket, "/seen?neighbor="+neighbor.String())
+}
+
 // EffectiveRoutes returns the effective routes of a VM's NIC.
 func (l *Lab) EffectiveRoutes(ctx context.Context, vm string) ([]sdn.EffectiveRoute, error) {
 	for _, v := range l.Topology.VNets {

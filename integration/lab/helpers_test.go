@@ -13,6 +13,8 @@ import (
 	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 )
 
+func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
+
 var (
 	nva1 = netip.MustParseAddr("10.0.0.4")
 	nva2 = netip.MustParseAddr("10.0.0.6")

@@ -115,16 +115,17 @@ func Open(prefix string) (*Lab, error) {
 	return newLab(o)
 }
 
-// Sweep takes down labs whose owner has died without doing so.
+// Sweep takes down labs whose owner has died without doing so, and removes what
+// it had built.
 func Sweep() error {
 	entries, err := os.ReadDir(runDir)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil
+		return sweepBuilds()
 	}
 	if err != nil {
 		return err
 	}
-	var errs []error
+	errs := []error{sweepBuilds()}
 	for _, e := range entries {
 		l, err := Open(e.Name())
 		if err != nil || l.Options.Owner == 0 || alive(l.Options.Owner) {

@@ -76,9 +76,17 @@ func (n *network) nic(router, name string, addr netip.Addr) {
 	r.sysctls["net/ipv4/neigh/"+port(name)+"/proxy_delay"] = "0"
 	m := n.node(name)
 	m.add("addr add %s/24 dev eth0", addr)
+	m.ip = append(m.ip, dhcpRoutes(addr)...)
+}
+
+// dhcpRoutes are what a VM's DHCP client installs.
+func dhcpRoutes(addr netip.Addr) []string {
+	subnet, _ := addr.Prefix(24)
+	var routes []string
 	for _, dst := range []string{"default", wireServer, metadata} {
-		m.add("route add %s via %s dev eth0 proto dhcp src %s metric 100", dst, gw, addr)
+		routes = append(routes, fmt.Sprintf("route add %s via %s dev eth0 proto dhcp src %s metric 100", dst, host(subnet, 1), addr))
 	}
+	return routes
 }
 
 // The platform's addresses, present in every VNet.

@@ -17,7 +17,7 @@ type Kind string
 
 // The kinds of NVA.
 const (
-	// Nvad runs nvad, which makes its tunnel itself.
+	// Nvad runs nvad, which turns forwarding on and makes its tunnel itself.
 	Nvad Kind = "nvad"
 	// FRR runs FRRouting.
 	FRR Kind = "frr"
@@ -80,7 +80,7 @@ func (l *Lab) nvaOf(name string) (VM, NVA, error) {
 	return VM{}, NVA{}, fmt.Errorf("no NVA %q", name)
 }
 
-// prepareNVA sets up devices for kinds that need it done.
+// prepareNVA sets up forwarding and devices for kinds that need it done.
 func (l *Lab) prepareNVA(name string) error {
 	vm, nva, err := l.nvaOf(name)
 	if err != nil {
@@ -93,6 +93,9 @@ func (l *Lab) prepareNVA(name string) error {
 		if err := l.prepareFRR(vm); err != nil {
 			return err
 		}
+	}
+	if _, err := l.Output(vm.Name, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1"); err != nil {
+		return err
 	}
 	script, err := l.nvaFile(nva.Script, vm, ".sh")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -122,7 +125,7 @@ func (l *Lab) StartNVA(name string) error {
 		if err != nil {
 			return err
 		}
-		return l.spawn(vm.Name, vm.Name, "bird", "-f", "-c", file, "-s", l.socket(vm.Name))
+		return l.spawn(vm.Name, vm.Name, "bird", "-f", "-c", file, "-s", l.nvaSocket(vm))
 	case None, "":
 		return nil
 	default:
@@ -176,8 +179,11 @@ func (l *Lab) NVASocket(name string) string {
 	if err != nil {
 		return ""
 	}
-	return l.socket(vm.Name)
+	return l.nvaSocket(vm)
 }
+
+// nvaSocket has a directory to itself, where nvad also keeps its state.
+func (l *Lab) nvaSocket(vm VM) string { return l.path("run", vm.Name, "nva.sock") }
 
 func (l *Lab) startNvad(vm VM, nva NVA) error {
 	config := nva.Config
@@ -188,7 +194,7 @@ func (l *Lab) startNvad(vm VM, nva NVA) error {
 	if err != nil {
 		return err
 	}
-	return l.spawn(vm.Name, vm.Name, nva.Binary, "--config", config, "--socket", l.NVASocket(vm.Name))
+	return l.spawn(vm.Name, vm.Name, nva.Binary, "--config", config, "--socket", l.nvaSocket(vm))
 }
 
 // NVALog returns what an NVA has logged.

@@ -43,9 +43,7 @@ func (n *network) vnet(v VNet) {
 	r.add("route add blackhole %s", v.Prefix)
 	for _, m := range v.VMs {
 		n.nic(name, m.Name, m.Address)
-		if m.NVA {
-			n.node(m.Name).sysctls["net/ipv4/ip_forward"] = "1"
-		}
+		n.node(m.Name).sysctls["net/ipv4/ip_forward"] = "0"
 	}
 	for i, a := range v.RouteServers() {
 		n.nic(name, rsNode(v.Name, i), a)

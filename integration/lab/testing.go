@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -145,60 +144,4 @@ func (l *Lab) Exec(t testing.TB, node string, argv ...string) string {
 		t.Fatal(err)
 	}
 	return out
-}
-
-var built struct {
-	sync.Mutex
-	binaries map[string]string
-}
-
-func emulator(t testing.TB) string {
-	t.Helper()
-	if path := os.Getenv("NVAD_LAB_EMULATOR"); path != "" {
-		return path
-	}
-	return Build(t, "./integration/lab/cmd/azure")
-}
-
-// Build compiles a command of this module, once per test binary.
-func Build(t testing.TB, pkg string) string {
-	t.Helper()
-	built.Lock()
-	defer built.Unlock()
-	if path, ok := built.binaries[pkg]; ok {
-		return path
-	}
-	root, err := ModuleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := os.MkdirTemp("", "nvad-lab-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, filepath.Base(pkg))
-	cmd := exec.Command("go", "build", "-o", path, pkg)
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", pkg, err, out)
-	}
-	if built.binaries == nil {
-		built.binaries = map[string]string{}
-	}
-	built.binaries[pkg] = path
-	return path
-}
-
-// ModuleRoot finds the directory of this module above the working directory.
-func ModuleRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for ; dir != "/"; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-	}
-	return "", fmt.Errorf("no go.mod above the working directory")
 }

@@ -40,7 +40,8 @@ type Config struct {
 }
 
 // Run runs the gateway in the network namespace it is started in, until ctx is
-// done. It answers the same questions as a Route Server instance.
+// done. It answers the same questions as a Route Server instance, without a record
+// of what was ever announced.
 func Run(ctx context.Context, c Config) error {
 	r, err := router.Start(ctx, c.router())
 	if err != nil {

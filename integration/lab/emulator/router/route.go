@@ -91,13 +91,17 @@ func (r *Route) addAttribute(a bgp.PathAttributeInterface) {
 
 func sortRoutes(routes []Route) []Route {
 	slices.SortFunc(routes, func(a, b Route) int {
-		if c := a.Prefix.Addr().Compare(b.Prefix.Addr()); c != 0 {
-			return c
-		}
-		if c := a.Prefix.Bits() - b.Prefix.Bits(); c != 0 {
+		if c := comparePrefix(a.Prefix, b.Prefix); c != 0 {
 			return c
 		}
 		return a.Neighbor.Compare(b.Neighbor)
 	})
 	return routes
+}
+
+func comparePrefix(a, b netip.Prefix) int {
+	if c := a.Addr().Compare(b.Addr()); c != 0 {
+		return c
+	}
+	return a.Bits() - b.Bits()
 }

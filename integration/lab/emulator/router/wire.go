@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 
 	api "github.com/osrg/gobgp/v4/api"
@@ -69,6 +70,27 @@ func (w *wireLog) restore(routes []Route) ([]Route, error) {
 		logged = append(logged, r)
 	}
 	return logged, nil
+}
+
+// Seen lists every prefix that neighbor has ever announced, in this session or
+// an earlier one.
+func (r *Router) Seen(neighbor netip.Addr) ([]netip.Prefix, error) {
+	if r.wire == nil {
+		return nil, fmt.Errorf("router %s keeps no record", r.config.ID)
+	}
+	r.wire.mu.Lock()
+	defer r.wire.mu.Unlock()
+	if err := r.wire.read(); err != nil {
+		return nil, err
+	}
+	prefixes := []netip.Prefix{}
+	for key := range r.wire.localPref {
+		if key.neighbor == neighbor {
+			prefixes = append(prefixes, key.prefix)
+		}
+	}
+	slices.SortFunc(prefixes, comparePrefix)
+	return prefixes, nil
 }
 
 // read takes in what was logged since it was last called.

@@ -63,6 +63,7 @@ type NVA struct {
 //	GET /sessions                    all sessions
 //	GET /received?neighbor=ADDR      what a neighbor announced
 //	GET /advertised?neighbor=ADDR    what is announced to a neighbor
+//	GET /seen?neighbor=ADDR          prefixes that a neighbor ever announced
 func Run(ctx context.Context, c Config) error {
 	r, err := router.Start(ctx, c.router())
 	if err != nil {
@@ -83,18 +84,23 @@ func Run(ctx context.Context, c Config) error {
 func Handler(r *router.Router) http.Handler {
 	mux := http.NewServeMux()
 	rpc.Handle(mux, "/sessions", func(*http.Request) ([]router.Session, error) { return r.Sessions(), nil })
-	table := func(list func(netip.Addr) ([]router.Route, error)) func(*http.Request) ([]router.Route, error) {
-		return func(req *http.Request) ([]router.Route, error) {
-			neighbor, err := netip.ParseAddr(req.FormValue("neighbor"))
-			if err != nil {
-				return nil, err
-			}
-			return list(neighbor)
-		}
-	}
-	rpc.Handle(mux, "/received", table(r.Received))
-	rpc.Handle(mux, "/advertised", table(r.Advertised))
+	rpc.Handle(mux, "/received", ofNeighbor(r.Received))
+	rpc.Handle(mux, "/advertised", ofNeighbor(r.Advertised))
+	rpc.Handle(mux, "/seen", ofNeighbor(r.Seen))
 	return mux
+}
+
+// ofNeighbor turns a list by neighbor into a getter that takes the neighbor
+// from the query.
+func ofNeighbor[T any](list func(netip.Addr) (T, error)) func(*http.Request) (T, error) {
+	return func(req *http.Request) (T, error) {
+		neighbor, err := netip.ParseAddr(req.FormValue("neighbor"))
+		if err != nil {
+			var none T
+			return none, err
+		}
+		return list(neighbor)
+	}
 }
 
 // learned lists the NVAs' routes for the SDN agent, which also chooses between

@@ -1,0 +1,198 @@
+package interop
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// setup is how the peer is configured.
+type setup struct {
+	v6       bool   // session over IPv6
+	asn      uint32 // of nvad; 0 means 65001
+	password string
+	ttl      bool // TTL security
+	twoOctet bool // the peer announces no 4-octet ASNs
+	graceful bool
+	passive  bool // the peer does not dial
+}
+
+func (s setup) ours() string {
+	if s.v6 {
+		return ours6
+	}
+	return ours4
+}
+
+func (s setup) theirs() string {
+	if s.v6 {
+		return theirs6
+	}
+	return theirs4
+}
+
+func (s setup) nvadASN() uint32 {
+	if s.asn != 0 {
+		return s.asn
+	}
+	return 65001
+}
+
+// peer is a routing daemon of AS 65002 that announces 203.0.113.0/24 and
+// 2001:db8:1::/48.
+type peer interface {
+	name() string
+	start(t *testing.T, ns namespace, s setup) *daemon
+	// knows reports what the peer says of a prefix it should have from nvad.
+	knows(t *testing.T, ns namespace, prefix string) string
+	// refresh asks nvad for its routes.
+	refresh(t *testing.T, ns namespace)
+	// stale is the word in knows for a route kept over a restart.
+	stale() string
+}
+
+type frr struct{ dir string }
+
+func (f *frr) name() string  { return "frr" }
+func (f *frr) stale() string { return "stale" }
+
+func (f *frr) start(t *testing.T, ns namespace, s setup) *daemon {
+	t.Helper()
+	if f.dir == "" {
+		f.dir = t.TempDir()
+	}
+	conf := filepath.Join(f.dir, "bgpd.conf")
+	if err := os.WriteFile(conf, []byte(f.config(s)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_ = os.Remove(filepath.Join(f.dir, "bgpd.vty"))
+	d := ns.start(t, "/usr/lib/frr/bgpd", "-Z", "-S", "-f", conf, "-i", filepath.Join(f.dir, "bgpd.pid"),
+		"--vty_socket", f.dir, "-A", "127.0.0.1", "-P", "0", "--log", "stdout")
+	waitSocket(t, filepath.Join(f.dir, "bgpd.vty"))
+	return d
+}
+
+func (f *frr) config(s setup) string {
+	var b strings.Builder
+	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	p("log stdout informational")
+	p("router bgp 65002")
+	p(" bgp router-id 10.99.0.2")
+	p(" bgp log-neighbor-changes")
+	p(" no bgp ebgp-requires-policy")
+	p(" no bgp network import-check")
+	p(" no bgp default ipv4-unicast")
+	if s.graceful {
+		p(" bgp graceful-restart")
+		p(" bgp graceful-restart restart-time 60")
+		p(" bgp graceful-restart preserve-fw-state")
+	}
+	n := " neighbor " + s.ours()
+	p("%s remote-as %d", n, s.nvadASN())
+	p("%s timers 3 9", n)
+	p("%s timers connect 1", n)
+	if s.password != "" {
+		p("%s password %s", n, s.password)
+	}
+	if s.ttl {
+		p("%s ttl-security hops 1", n)
+	}
+	if s.twoOctet {
+		p("%s dont-capability-negotiate", n)
+	}
+	if s.passive {
+		p("%s passive", n)
+	}
+	p(" address-family ipv4 unicast")
+	p("  network 203.0.113.0/24")
+	p(" %s activate", n)
+	p(" %s soft-reconfiguration inbound", n)
+	p(" exit-address-family")
+	if !s.twoOctet {
+		p(" address-family ipv6 unicast")
+		p("  network 2001:db8:1::/48")
+		p(" %s activate", n)
+		p(" %s soft-reconfiguration inbound", n)
+		p(" exit-address-family")
+	}
+	return b.String()
+}
+
+func (f *frr) vtysh(t *testing.T, ns namespace, command string) string {
+	t.Helper()
+	out, _ := ns.command("vtysh", "--vty_socket", f.dir, "-c", command).CombinedOutput()
+	return string(out)
+}
+
+func (f *frr) knows(t *testing.T, ns namespace, prefix string) string {
+	family := "ipv4"
+	if strings.Contains(prefix, ":") {
+		family = "ipv6"
+	}
+	return f.vtysh(t, ns, "show bgp "+family+" unicast "+prefix)
+}
+
+func (f *frr) refresh(t *testing.T, ns namespace) { f.vtysh(t, ns, "clear bgp * in") }
+
+type bird struct{ socket string }
+
+func (b *bird) name() string  { return "bird" }
+func (b *bird) stale() string { return "(100s)" }
+
+func (b *bird) start(t *testing.T, ns namespace, s setup) *daemon {
+	t.Helper()
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "bird.conf")
+	b.socket = filepath.Join(dir, "bird.ctl")
+	if err := os.WriteFile(conf, []byte(b.config(s)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d := ns.start(t, "bird", "-f", "-c", conf, "-s", b.socket)
+	waitSocket(t, b.socket)
+	return d
+}
+
+func (b *bird) config(s setup) string {
+	var w strings.Builder
+	p := func(format string, args ...any) { fmt.Fprintf(&w, format+"\n", args...) }
+	p("router id 10.99.0.2; log stderr all; debug protocols { states, events };")
+	p("protocol device {}")
+	p("protocol static s4 { ipv4; route 203.0.113.0/24 blackhole; }")
+	p("protocol static s6 { ipv6; route 2001:db8:1::/48 blackhole; }")
+	p("protocol bgp nvad {")
+	p("  local %s as 65002; neighbor %s as %d;", s.theirs(), s.ours(), s.nvadASN())
+	p("  hold time 9; connect delay time 0; connect retry time 1; error wait time 1, 2; error forget time 1;")
+	if s.password != "" {
+		p("  password %q;", s.password)
+	}
+	if s.ttl {
+		p("  ttl security on;")
+	}
+	if s.twoOctet {
+		p("  enable as4 off;")
+	}
+	if s.graceful {
+		p("  graceful restart on; graceful restart time 60;")
+	}
+	if s.passive {
+		p("  passive;")
+	}
+	p("  ipv4 { import table; import all; export where source = RTS_STATIC; next hop self; };")
+	p("  ipv6 { import table; import all; export where source = RTS_STATIC; next hop address %s; };", theirs6)
+	p("}")
+	return w.String()
+}
+
+func (b *bird) birdc(t *testing.T, ns namespace, command string) string {
+	t.Helper()
+	out, _ := ns.command("birdc", "-s", b.socket, command).CombinedOutput()
+	return string(out)
+}
+
+func (b *bird) knows(t *testing.T, ns namespace, prefix string) string {
+	return b.birdc(t, ns, "show route all for "+prefix)
+}
+
+func (b *bird) refresh(t *testing.T, ns namespace) { b.birdc(t, ns, "reload in nvad") }

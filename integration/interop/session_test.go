@@ -1,0 +1,296 @@
+package interop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/gobgp"
+)
+
+// nvad is a Speaker with one neighbor.
+type nvad struct {
+	*gobgp.Speaker
+	t  *testing.T
+	in *route.Interner
+	n  speaker.Neighbor
+}
+
+func (s setup) neighbor() speaker.Neighbor {
+	n := speaker.Neighbor{
+		Address: netip.MustParseAddr(s.theirs()), LocalASN: s.nvadASN(), RemoteASN: 65002,
+		Families: route.IPv4 | route.IPv6, HoldTime: 9 * time.Second, Password: s.password,
+	}
+	if s.ttl {
+		n.TTLSecurity = 1
+	}
+	if s.graceful {
+		n.RestartTime = 100 * time.Second
+	}
+	return n
+}
+
+func newNvad(t *testing.T, n speaker.Neighbor) *nvad {
+	t.Helper()
+	in := route.NewInterner()
+	log := slog.New(slog.DiscardHandler)
+	if os.Getenv("NVAD_TEST_LOG") != "" {
+		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	sp, err := gobgp.New(gobgp.Options{ASN: n.LocalASN, RouterID: netip.MustParseAddr("10.99.0.1"), Interner: in, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &nvad{sp, t, in, n}
+	t.Cleanup(func() { s.close(gobgp.CloseOptions{}) })
+	if err := sp.Configure([]speaker.Neighbor{n}); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *nvad) close(o gobgp.CloseOptions) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := s.Close(ctx, o); err != nil {
+		s.t.Errorf("close: %v", err)
+	}
+}
+
+// next returns the next event of type E.
+func next[E speaker.Event](s *nvad, d time.Duration) E {
+	s.t.Helper()
+	deadline := time.After(d)
+	var last speaker.Event
+	for {
+		select {
+		case ev := <-s.Events():
+			if e, ok := ev.(E); ok {
+				return e
+			}
+			last = ev
+		case <-deadline:
+			var e E
+			s.t.Fatalf("no %T within %s; last was %+v", e, d, last)
+		}
+	}
+}
+
+// routes receives the peer's two routes.
+func (s *nvad) routes(families int) map[netip.Prefix]*route.Attrs {
+	s.t.Helper()
+	got := map[netip.Prefix]*route.Attrs{}
+	for len(got) < families {
+		u := next[speaker.Update](s, 10*time.Second)
+		if u.Err != "" {
+			s.t.Errorf("UPDATE: %s", u.Err)
+		}
+		for _, p := range u.Announced {
+			got[p] = u.Attrs
+		}
+	}
+	return got
+}
+
+// announce sends one route per family.
+func (s *nvad) announce(session uint64, path ...uint32) {
+	for prefix, hop := range map[string]string{"198.51.100.0/24": ours4, "2001:db8:2::/48": ours6} {
+		a := s.in.Intern(route.Attrs{
+			ASPath: route.NewASPath(append([]uint32{s.n.LocalASN}, path...)...), NextHop: netip.MustParseAddr(hop),
+			MED: route.Some(7), Communities: []route.Community{65001<<16 | 20},
+			LargeCommunities: []route.LargeCommunity{{Global: 65001, Local1: 1, Local2: 2}},
+		})
+		s.Send(s.n.Address, session, []speaker.Change{{Prefix: netip.MustParsePrefix(prefix), Attrs: a}})
+	}
+	s.SendEndOfRIB(s.n.Address, session, route.IPv4)
+	s.SendEndOfRIB(s.n.Address, session, route.IPv6)
+}
+
+func forPeers(t *testing.T, f func(*testing.T, namespace, peer)) {
+	for _, p := range []peer{&frr{}, &bird{}} {
+		t.Run(p.name(), func(t *testing.T) {
+			binary := "/usr/lib/frr/bgpd"
+			if p.name() == "bird" {
+				binary = "bird"
+			}
+			if _, err := exec.LookPath(binary); err != nil {
+				if os.Getenv("NVAD_REQUIRE_ROOT") == "1" {
+					t.Fatalf("%s is missing", binary)
+				}
+				t.Skipf("%s is missing", binary)
+			}
+			f(t, newNamespace(t), p)
+		})
+	}
+}
+
+// hasRoute waits until the peer shows all of want for prefix.
+func hasRoute(t *testing.T, ns namespace, p peer, prefix string, want ...string) {
+	t.Helper()
+	eventually(t, 10*time.Second, func() error {
+		got := p.knows(t, ns, prefix)
+		for _, w := range want {
+			if !strings.Contains(got, w) {
+				return fmt.Errorf("%q is not in\n%s", w, got)
+			}
+		}
+		return nil
+	})
+}
+
+// TestRoutes exchanges routes over each kind of session.
+func TestRoutes(t *testing.T) {
+	setups := map[string]setup{
+		"ipv4":         {},
+		"ipv6":         {v6: true},
+		"ibgp":         {asn: 65002},
+		"md5":          {password: "rosebud"},
+		"md5 ipv6":     {password: "rosebud", v6: true},
+		"ttl security": {ttl: true},
+		"ttl, ipv6":    {ttl: true, v6: true},
+		"passive":      {passive: true},
+	}
+	forPeers(t, func(t *testing.T, ns namespace, p peer) {
+		for name, s := range setups {
+			t.Run(name, func(t *testing.T) {
+				d := p.start(t, ns, s)
+				defer d.kill()
+				n := newNvad(t, s.neighbor())
+				defer n.close(gobgp.CloseOptions{})
+				up := next[speaker.Established](n, 5*time.Second)
+				if up.Families != route.IPv4|route.IPv6 || !up.FourOctetASN || up.HoldTime != 9*time.Second {
+					t.Errorf("established: %+v", up)
+				}
+				path := "65002"
+				if s.asn == 65002 {
+					path = ""
+				}
+				for prefix, a := range n.routes(2) {
+					if a.ASPath.String() != path {
+						t.Errorf("%s has path %q", prefix, a.ASPath)
+					}
+				}
+				n.announce(up.Session, 65515, 4200000001)
+				hasRoute(t, ns, p, "198.51.100.0/24", "65515 4200000001", ours4)
+				hasRoute(t, ns, p, "2001:db8:2::/48", "65515 4200000001", ours6)
+				n.Send(n.n.Address, up.Session, []speaker.Change{{Prefix: netip.MustParsePrefix("198.51.100.0/24")}})
+				eventually(t, 5*time.Second, func() error {
+					if strings.Contains(p.knows(t, ns, "198.51.100.0/24"), "65515") {
+						return errors.New("the route is not withdrawn")
+					}
+					return nil
+				})
+			})
+		}
+	})
+}
+
+// TestTwoOctetPeer sends 4-octet ASNs through a session without them (RFC 6793).
+func TestTwoOctetPeer(t *testing.T) {
+	forPeers(t, func(t *testing.T, ns namespace, p peer) {
+		s := setup{twoOctet: true}
+		p.start(t, ns, s)
+		n := newNvad(t, s.neighbor())
+		up := next[speaker.Established](n, 5*time.Second)
+		if up.FourOctetASN {
+			t.Error("the peer announces 4-octet ASNs")
+		}
+		n.routes(1)
+		n.announce(up.Session, 65515, 4200000001)
+		hasRoute(t, ns, p, "198.51.100.0/24", "65515")
+	})
+}
+
+// TestRefresh asks for routes in both directions (RFC 2918).
+func TestRefresh(t *testing.T) {
+	forPeers(t, func(t *testing.T, ns namespace, p peer) {
+		p.start(t, ns, setup{})
+		n := newNvad(t, setup{}.neighbor())
+		up := next[speaker.Established](n, 5*time.Second)
+		n.routes(2)
+		n.announce(up.Session)
+		hasRoute(t, ns, p, "198.51.100.0/24", ours4)
+		n.RequestRefresh(n.n.Address, route.IPv4)
+		u := next[speaker.Update](n, 5*time.Second)
+		if len(u.Announced) != 1 || u.Announced[0] != netip.MustParsePrefix("203.0.113.0/24") {
+			t.Errorf("refreshed: %v", u.Announced)
+		}
+		if _, isFRR := p.(*frr); isFRR { // BIRD has an import table and need not ask
+			p.refresh(t, ns)
+			next[speaker.RouteRefresh](n, 5*time.Second)
+		}
+	})
+}
+
+// TestGracefulRestart restarts nvad, with the peer as helper, and then kills the
+// peer (RFC 4724).
+func TestGracefulRestart(t *testing.T) {
+	forPeers(t, func(t *testing.T, ns namespace, p peer) {
+		s := setup{graceful: true}
+		d := p.start(t, ns, s)
+		n := newNvad(t, s.neighbor())
+		up := next[speaker.Established](n, 5*time.Second)
+		if up.GracefulPeer != route.IPv4|route.IPv6 || up.PeerRestart != 60*time.Second {
+			t.Errorf("established: %+v", up)
+		}
+		n.routes(2)
+		n.announce(up.Session)
+		hasRoute(t, ns, p, "198.51.100.0/24", ours4)
+		n.close(gobgp.CloseOptions{Graceful: true})
+		hasRoute(t, ns, p, "198.51.100.0/24", ours4) // still there
+
+		again := newNvad(t, s.neighbor())
+		up = next[speaker.Established](again, 5*time.Second)
+		again.routes(2)
+		again.announce(up.Session)
+		hasRoute(t, ns, p, "198.51.100.0/24", ours4)
+		for seen := route.Family(0); seen != route.IPv4|route.IPv6; {
+			seen |= next[speaker.EndOfRIB](again, 5*time.Second).Family
+		}
+		d.kill()
+		if down := next[speaker.Down](again, 5*time.Second); !down.Graceful {
+			t.Errorf("down: %+v", down)
+		}
+	})
+}
+
+// TestCollisions starts nvad again and again beside a peer that dials too.
+func TestCollisions(t *testing.T) {
+	forPeers(t, func(t *testing.T, ns namespace, p peer) {
+		p.start(t, ns, setup{})
+		var slowest time.Duration
+		for range 20 {
+			begin := time.Now()
+			n := newNvad(t, setup{}.neighbor())
+			next[speaker.Established](n, 8*time.Second)
+			slowest = max(slowest, time.Since(begin))
+			n.routes(2)
+			n.close(gobgp.CloseOptions{})
+		}
+		t.Logf("slowest of 20: %s", slowest)
+	})
+}
+
+// TestPeerRestarts measures how soon the session is back.
+func TestPeerRestarts(t *testing.T) {
+	forPeers(t, func(t *testing.T, ns namespace, p peer) {
+		n := newNvad(t, setup{}.neighbor())
+		for range 3 {
+			d := p.start(t, ns, setup{})
+			begin := time.Now()
+			next[speaker.Established](n, 5*time.Second)
+			t.Logf("established %s after the start of the peer", time.Since(begin).Round(time.Millisecond))
+			d.kill()
+			next[speaker.Down](n, 5*time.Second)
+		}
+	})
+}

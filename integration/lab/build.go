@@ -1,0 +1,97 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Main runs the tests of a package and removes what Build has built.
+//
+//	func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
+func Main(m *testing.M) int {
+	defer os.RemoveAll(buildDir(os.Getpid()))
+	return m.Run()
+}
+
+var built struct {
+	sync.Mutex
+	binaries map[string]string
+}
+
+// Build compiles a command of this module, once per test binary.
+func Build(t testing.TB, pkg string) string {
+	t.Helper()
+	built.Lock()
+	defer built.Unlock()
+	if path, ok := built.binaries[pkg]; ok {
+		return path
+	}
+	root, err := ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(buildDir(os.Getpid()), filepath.Base(pkg))
+	cmd := exec.Command("go", "build", "-o", path, pkg)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", pkg, err, out)
+	}
+	if built.binaries == nil {
+		built.binaries = map[string]string{}
+	}
+	built.binaries[pkg] = path
+	return path
+}
+
+// emulator returns the program for the emulated parts: the one that
+// NVAD_LAB_EMULATOR names, or one built now.
+func emulator(t testing.TB) string {
+	t.Helper()
+	if path := os.Getenv("NVAD_LAB_EMULATOR"); path != "" {
+		return path
+	}
+	return Build(t, "./integration/lab/cmd/azure")
+}
+
+// ModuleRoot finds the directory of this module above the working directory.
+func ModuleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for ; dir != "/"; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+	}
+	return "", fmt.Errorf("no go.mod above the working directory")
+}
+
+const buildDirPrefix = "nvad-lab-build-"
+
+func buildDir(pid int) string {
+	return filepath.Join(os.TempDir(), buildDirPrefix+strconv.Itoa(pid))
+}
+
+// sweepBuilds removes what processes have built that died without Main.
+func sweepBuilds() error {
+	dirs, err := filepath.Glob(filepath.Join(os.TempDir(), buildDirPrefix+"*"))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, dir := range dirs {
+		pid, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(dir), buildDirPrefix))
+		if err == nil && !alive(pid) {
+			errs = append(errs, os.RemoveAll(dir))
+		}
+	}
+	return errors.Join(errs...)
+}
