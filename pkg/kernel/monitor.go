@@ -86,8 +86,14 @@ func ignore(fd int, port uint32) error {
 		&unix.SockFprog{Len: uint16(len(prog)), Filter: (*unix.SockFilter)(unsafe.Pointer(&prog[0]))})
 }
 
-// Close ends listening, and a [Monitor.Watch] with it.
-func (m *Monitor) Close() error { return m.file.Close() }
+// Close ends listening, and a [Monitor.Watch] with it. It may be called after
+// the end of Watch's context, which closes as well.
+func (m *Monitor) Close() error {
+	if err := m.file.Close(); !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
+}
 
 // Watch calls fn with the events as they come, until ctx ends or the monitor is
 // closed. Lost events are told as one fib.LostEvent.

@@ -1,0 +1,116 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+
+	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/config"
+)
+
+var _ api.Controller = (*daemon)(nil)
+
+// running is the configuration in force.
+type running struct {
+	mu    sync.Mutex // held over a whole reload: two never overlap
+	cfg   *config.Config
+	cfgMu sync.RWMutex
+}
+
+func (r *running) get() *config.Config {
+	r.cfgMu.RLock()
+	defer r.cfgMu.RUnlock()
+	return r.cfg
+}
+
+func (r *running) set(cfg *config.Config) {
+	r.cfgMu.Lock()
+	defer r.cfgMu.Unlock()
+	r.cfg = cfg
+}
+
+// Reload implements api.Controller: read, validate, compile, and only then
+// apply. Sessions that did not change are not reset.
+func (d *daemon) Reload(ctx context.Context) ([]api.Change, error) {
+	d.config.mu.Lock()
+	defer d.config.mu.Unlock()
+	cfg, err := config.Load(d.opt.Config)
+	if err != nil {
+		return nil, api.Invalid("%s", err)
+	}
+	old := d.config.get()
+	if err := reloadable(old, cfg); err != nil {
+		return nil, err
+	}
+	var out []api.Change
+	for _, c := range config.Diff(old, cfg) {
+		out = append(out, api.Change{What: c.Object + ": " + c.What, Impact: c.Impact.String()})
+	}
+	if err := d.apply(ctx, cfg); err != nil {
+		return nil, err
+	}
+	d.log.Info("configuration reloaded", "changes", len(out))
+	return out, nil
+}
+
+// reloadable refuses what only a restart can change.
+func reloadable(old, cfg *config.Config) error {
+	switch {
+	case old.ASN != cfg.ASN:
+		return api.Conflict("asn: %d -> %d needs a restart", old.ASN, cfg.ASN)
+	case old.RouterID != cfg.RouterID:
+		return api.Conflict("router-id: %s -> %s needs a restart", old.RouterID, cfg.RouterID)
+	case old.Daemon.Socket != cfg.Daemon.Socket:
+		return api.Conflict("daemon.socket: %s -> %s needs a restart", old.Daemon.Socket, cfg.Daemon.Socket)
+	}
+	return nil
+}
+
+// apply makes cfg the running configuration. Policies are compiled first; an
+// error leaves everything as it was.
+func (d *daemon) apply(ctx context.Context, cfg *config.Config) error {
+	if err := d.engine.Apply(ctx, cfg); err != nil {
+		return err
+	}
+	d.plane.SetWanted(wanted(cfg))
+	setLevel(d.level, cfg.Daemon.LogLevel)
+	d.config.set(cfg)
+	return nil
+}
+
+// Reset implements api.Controller.
+func (d *daemon) Reset(ctx context.Context, neighbor netip.Addr, kind api.ResetKind) error {
+	switch kind {
+	case api.ResetSoftIn:
+		return apiError(d.engine.SoftIn(ctx, neighbor))
+	case api.ResetSoftOut:
+		return apiError(d.engine.SoftOut(ctx, neighbor))
+	}
+	return apiError(d.engine.Reset(ctx, neighbor))
+}
+
+// SetNeighborShutdown implements api.Controller.
+func (d *daemon) SetNeighborShutdown(ctx context.Context, neighbor netip.Addr, down bool, message string) error {
+	return apiError(d.engine.SetShutdown(ctx, neighbor, down, message))
+}
+
+// Shutdown implements api.Controller.
+func (d *daemon) Shutdown(_ context.Context, o api.ShutdownOptions) error {
+	select {
+	case d.stop <- stopOrder{flush: o.Flush, message: o.Message}:
+		return nil
+	default:
+		return errors.New("already stopping")
+	}
+}
+
+// SetLogLevel implements api.Controller.
+func (d *daemon) SetLogLevel(_ context.Context, level string) error {
+	if !setLevel(d.level, level) {
+		return api.Invalid("%q is not a log level (debug, info, warn, error)", level)
+	}
+	d.log.Info("log level changed", "level", level)
+	return nil
+}

@@ -1,0 +1,139 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/dataplane"
+	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/kernel"
+	"github.com/nvad/nvad/pkg/speaker/gobgp"
+	"github.com/nvad/nvad/pkg/telemetry"
+)
+
+// Options are the command line of nvad.
+type Options struct {
+	Config string // path of the configuration file
+	Socket string // of the gRPC API; empty: the configuration's
+	Adopt  bool   // take over BGP routes that can't be recognised as own
+}
+
+// daemon is the running process.
+type daemon struct {
+	opt     Options
+	log     *slog.Logger
+	level   *slog.LevelVar
+	config  *running
+	plane   *dataplane.Dataplane
+	engine  *engine.Engine
+	speaker *gobgp.Speaker
+	stop    chan stopOrder
+}
+
+// stopOrder says how to end. The zero value is what SIGTERM asks for.
+type stopOrder struct {
+	flush   bool
+	message string
+}
+
+// Check reads the configuration file at path and writes a verdict, with
+// warnings, to w. Errors are those of config.Load.
+func Check(path string, w io.Writer) error {
+	cfg, err := config.Load(path)
+	if err != nil {
+		return err
+	}
+	for _, warning := range config.Warnings(cfg) {
+		fmt.Fprintln(w, warning)
+	}
+	_, err = fmt.Fprintf(w, "%s: ok: %d neighbors, %d tunnels, %d static routes\n",
+		path, len(cfg.Neighbors), len(cfg.Tunnels), len(cfg.Statics))
+	return err
+}
+
+// Run is the daemon from start to end. It returns nil after an orderly end.
+// Until the configuration proved valid and the namespace free of other routing
+// daemons, nothing is touched.
+func Run(ctx context.Context, opt Options) error {
+	cfg, err := config.Load(opt.Config)
+	if err != nil {
+		return err
+	}
+	if err := refuseRivals(); err != nil {
+		return err
+	}
+	d := &daemon{opt: opt, level: new(slog.LevelVar), config: &running{}, stop: make(chan stopOrder, 1)}
+	d.log = newLogger(os.Stderr, d.level)
+	setLevel(d.level, cfg.Daemon.LogLevel)
+	for _, w := range config.Warnings(cfg) {
+		d.log.Warn("configuration", "warning", w.String())
+	}
+	listener, err := d.listen(cfg)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	return d.run(ctx, cfg, listener)
+}
+
+// refuseRivals fails where another routing daemon of this namespace would
+// fight over the same routes.
+func refuseRivals() error {
+	found, err := kernel.RivalDaemons()
+	if err != nil {
+		return fmt.Errorf("look for other routing daemons: %w", err)
+	}
+	if len(found) > 0 {
+		return fmt.Errorf("%s (pid %d) runs in this network namespace and would fight over its routes: stop it first",
+			found[0].Name, found[0].PID)
+	}
+	return nil
+}
+
+// run starts the parts, each before those that need it, and ends them in
+// reverse once something asks for it.
+func (d *daemon) run(ctx context.Context, cfg *config.Config, l net.Listener) error {
+	d.log.Info("starting", "version", telemetry.Build().Version, "config", d.opt.Config,
+		"as", cfg.ASN, "router_id", cfg.RouterID)
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+
+	parts, err := d.start(ctx, cfg)
+	if err != nil {
+		return errors.Join(err, parts.stopAll())
+	}
+	parts.run("api", func(ctx context.Context) error { return d.serve(ctx, l) })
+	d.ready(parts.ctx)
+	order := d.await(parts.ctx, signals)
+	return errors.Join(d.end(order, parts), parts.stopAll())
+}
+
+// await returns how to end, once a signal, a command or a failed task asks for
+// it. SIGHUP reloads.
+func (d *daemon) await(ctx context.Context, signals <-chan os.Signal) stopOrder {
+	for {
+		select {
+		case <-ctx.Done():
+			return stopOrder{}
+		case order := <-d.stop:
+			return order
+		case s := <-signals:
+			if s != syscall.SIGHUP {
+				d.log.Info("stopping", "signal", s.String())
+				return stopOrder{}
+			}
+			if _, err := d.Reload(ctx); err != nil {
+				d.log.Error("reload failed, the running configuration stays", "error", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// parts are the goroutines of the daemon, in the order in which they were
+// started. One that fails ends all: a daemon without its engine or its kernel
+// is worth a restart.
+type parts struct {
+	ctx    context.Context // ends when a part has failed, or the daemon is stopping
+	cancel context.CancelCauseFunc
+	list   []part
+}
+
+type part struct {
+	name string
+	stop context.CancelFunc
+	done chan error
+}
+
+func newParts(ctx context.Context) *parts {
+	p := &parts{}
+	p.ctx, p.cancel = context.WithCancelCause(ctx)
+	return p
+}
+
+// run starts f. Its context ends when stop is called for it, not before: later
+// parts are stopped first.
+func (p *parts) run(name string, f func(context.Context) error) {
+	ctx, stop := context.WithCancel(context.WithoutCancel(p.ctx))
+	it := part{name: name, stop: stop, done: make(chan error, 1)}
+	p.list = append(p.list, it)
+	go func() {
+		err := f(ctx)
+		if err != nil && !errors.Is(err, context.Canceled) {
+			err = fmt.Errorf("%s: %w", name, err)
+			p.cancel(err)
+			it.done <- err
+			return
+		}
+		it.done <- nil
+	}()
+}
+
+// stop ends the named part and waits for it.
+func (p *parts) stop(name string) error {
+	for i, it := range p.list {
+		if it.name == name {
+			p.list = append(p.list[:i:i], p.list[i+1:]...)
+			it.stop()
+			return <-it.done
+		}
+	}
+	return nil
+}
+
+// stopAll ends what still runs, the latest first.
+func (p *parts) stopAll() error {
+	var errs []error
+	for len(p.list) > 0 {
+		errs = append(errs, p.stop(p.list[len(p.list)-1].name))
+	}
+	p.cancel(nil)
+	return errors.Join(errs...)
+}

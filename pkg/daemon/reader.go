@@ -1,0 +1,158 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+
+	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/tunnel"
+)
+
+var _ api.Reader = (*daemon)(nil)
+
+// Status implements api.Reader.
+func (d *daemon) Status(ctx context.Context) (api.Status, error) {
+	s, err := d.engine.Status(ctx)
+	if err != nil {
+		return api.Status{}, err
+	}
+	out := api.Status{Status: s}
+	entries, err := d.plane.Entries(ctx)
+	if err != nil {
+		return out, err
+	}
+	for _, e := range entries {
+		if e.State != fib.Leftover && e.State != fib.Stale && !e.Backup {
+			out.FIBWanted++
+		}
+		if e.State == fib.Installed && !e.Backup {
+			out.FIBInstalled++
+		}
+	}
+	tunnels, err := d.plane.Tunnels(ctx)
+	for _, t := range tunnels {
+		out.Tunnels++
+		if t.State == "up" {
+			out.TunnelsUp++
+		}
+	}
+	return out, err
+}
+
+// Config implements api.Reader.
+func (d *daemon) Config(context.Context) (string, error) {
+	return string(config.Print(d.config.get(), true)), nil
+}
+
+// Neighbors implements api.Reader.
+func (d *daemon) Neighbors(ctx context.Context) ([]engine.NeighborView, error) {
+	return d.engine.Neighbors(ctx)
+}
+
+// Routes implements api.Reader.
+func (d *daemon) Routes(ctx context.Context, q api.RouteQuery, yield func(engine.PathView) error) error {
+	table := map[api.RouteKind]engine.Table{
+		api.LocRIB: engine.LocRIB, api.Received: engine.AdjRIBIn, api.Accepted: engine.AdjRIBInAccepted,
+		api.Rejected: engine.AdjRIBInRejected, api.Advertised: engine.AdjRIBOut,
+	}[q.Kind]
+	return apiError(d.engine.Routes(ctx, engine.Query{Table: table, Neighbor: q.Neighbor, Prefix: q.Prefix}, yield))
+}
+
+// apiError gives the engine's errors the code a client is told.
+func apiError(err error) error {
+	if errors.Is(err, engine.ErrNoNeighbor) {
+		return api.NotFound("%s", err)
+	}
+	return err
+}
+
+// FIB implements api.Reader.
+func (d *daemon) FIB(ctx context.Context, yield func(engine.FIBView) error) error {
+	entries, err := d.plane.Entries(ctx)
+	if err != nil {
+		return err
+	}
+	links, err := d.plane.Links(ctx)
+	if err != nil {
+		return err
+	}
+	names := map[int]string{}
+	for _, l := range links {
+		names[l.Index] = l.Name
+	}
+	for _, e := range entries {
+		if e.Backup {
+			continue // a second route for the same prefix, for the kernel alone
+		}
+		if err := yield(fibView(e, names)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func fibView(e fib.Entry, names map[int]string) engine.FIBView {
+	v := engine.FIBView{
+		Prefix: e.Prefix, Class: "bgp", Kind: [...]string{"unicast", "blackhole", "unreachable"}[e.Kind],
+		Metric: e.Metric, State: e.State.String(), Reason: e.Reason, Since: e.Since,
+	}
+	if e.Class == fib.Static {
+		v.Class = "static"
+	}
+	for _, h := range e.Hops {
+		v.NextHops = append(v.NextHops, engine.HopView{Via: h.Via, Device: names[h.Link], Weight: int(h.Weight)})
+	}
+	return v
+}
+
+// Tunnels implements api.Reader.
+func (d *daemon) Tunnels(ctx context.Context) ([]engine.TunnelView, error) {
+	list, err := d.plane.Tunnels(ctx)
+	out := make([]engine.TunnelView, 0, len(list))
+	for _, t := range list {
+		out = append(out, tunnelView(t))
+	}
+	return out, err
+}
+
+func tunnelView(t tunnel.Status) engine.TunnelView {
+	v := engine.TunnelView{
+		Name: t.Name, VNI: t.VNI, Remotes: t.Remotes, Group: t.Group, Device: t.Underlay, Local: t.Source,
+		Port: t.Port, MTU: t.Actual, MAC: t.MAC.String(), Addresses: t.Addresses, State: t.State, Reason: t.Reason,
+		RxPackets: t.Stats.RxPackets, TxPackets: t.Stats.TxPackets, RxBytes: t.Stats.RxBytes, TxBytes: t.Stats.TxBytes,
+	}
+	if v.Port == 0 {
+		v.Port = tunnel.DefaultPort
+	}
+	for _, r := range t.FDB {
+		v.FDB = append(v.FDB, engine.FDBView{MAC: "00:00:00:00:00:00", Remote: r, Permanent: true})
+	}
+	return v
+}
+
+// protected are the addresses whose path no learned route may spoil.
+func protected(cfg *config.Config) []fib.Protected {
+	var out []fib.Protected
+	add := func(a netip.Addr, why string, p fib.Protected) {
+		p.Addr, p.Why = a, why
+		out = append(out, p)
+	}
+	add(netip.AddrFrom4([4]byte{168, 63, 129, 16}), "Azure's platform address", fib.Protected{})
+	add(netip.AddrFrom4([4]byte{169, 254, 169, 254}), "Azure's metadata service", fib.Protected{})
+	for _, a := range cfg.Kernel.Protected {
+		add(a, "kernel.protected", fib.Protected{})
+	}
+	for _, t := range cfg.Tunnels {
+		for _, r := range t.Remotes {
+			add(r, "remote of tunnel "+t.Name, fib.Protected{NotBy: []string{t.Name}})
+		}
+	}
+	for _, n := range cfg.Neighbors {
+		add(n.Address, "neighbor "+n.Address.String(), fib.Protected{Neighbor: true})
+	}
+	return out
+}

@@ -1,0 +1,88 @@
+package daemon
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	sd "github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/telemetry"
+)
+
+const socketMode fs.FileMode = 0o660
+
+func (d *daemon) socketPath(cfg *config.Config) string {
+	if d.opt.Socket != "" {
+		return d.opt.Socket
+	}
+	return cfg.Daemon.Socket
+}
+
+// listen opens the API's socket. It fails where another nvad answers there, so
+// that two never manage the same kernel by mistake.
+func (d *daemon) listen(cfg *config.Config) (net.Listener, error) {
+	return api.Listen(d.socketPath(cfg), socketMode, cfg.Daemon.SocketGroup)
+}
+
+func (d *daemon) serve(ctx context.Context, l net.Listener) error {
+	return api.Serve(ctx, l, api.NewServer(api.Params{Reader: d, Controller: d, Build: telemetry.Build()}))
+}
+
+// ready tells systemd that configuration, links and static routes stand.
+func (d *daemon) ready(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for ctx.Err() == nil && !d.staticsTried(ctx) {
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+	d.notify(sd.SdNotifyReady)
+	d.log.Info("ready")
+}
+
+// staticsTried reports whether every static route that can stand was written or
+// refused. Status comes first: it returns once the engine has handed over what
+// it had planned.
+func (d *daemon) staticsTried(ctx context.Context) bool {
+	if _, err := d.engine.Status(ctx); err != nil {
+		return false
+	}
+	entries, err := d.plane.Entries(ctx)
+	for _, e := range entries {
+		if e.Class == fib.Static && e.State == fib.Pending {
+			return false
+		}
+	}
+	return err == nil
+}
+
+// notify tells systemd; without systemd it does nothing.
+func (d *daemon) notify(state string) {
+	if _, err := sd.SdNotify(false, state); err != nil {
+		d.log.Warn("systemd not notified", "error", err)
+	}
+}
+
+func newLogger(w io.Writer, level *slog.LevelVar) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+// setLevel sets the log level by its name; false if there is no such level.
+func setLevel(v *slog.LevelVar, name string) bool {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(strings.ToUpper(name))); err != nil {
+		return false
+	}
+	v.Set(l)
+	return true
+}

@@ -1,0 +1,122 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"time"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/dataplane"
+	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/kernel"
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker/gobgp"
+	"github.com/nvad/nvad/pkg/tunnel"
+)
+
+// startTime bounds how long the first look at the kernel may take.
+const startTime = 30 * time.Second
+
+// start brings up forwarding plane, sessions and engine, in this order, and
+// applies cfg. The parts that run are returned also with an error.
+func (d *daemon) start(ctx context.Context, cfg *config.Config) (*parts, error) {
+	p := newParts(ctx)
+	k, err := kernel.Open(kernel.Namespace{})
+	if err != nil {
+		return p, fmt.Errorf("open the kernel's interfaces: %w", err)
+	}
+	engineReady := make(chan struct{})
+	d.plane, err = dataplane.New(d.planeOptions(cfg, k, func(f fib.Facts) {
+		select {
+		case <-engineReady:
+			d.engine.SetFacts(f)
+			d.speaker.Hint()
+		case <-p.ctx.Done():
+		}
+	}))
+	if err != nil {
+		return p, errors.Join(err, k.Close())
+	}
+	d.plane.SetWanted(wanted(cfg))
+	p.run("forwarding plane", func(ctx context.Context) error {
+		return errors.Join(d.plane.Run(ctx), k.Close())
+	})
+	restarting, err := d.leftovers(p.ctx)
+	if err != nil {
+		return p, err
+	}
+	if err := d.startEngine(p, cfg, restarting); err != nil {
+		return p, err
+	}
+	close(engineReady)
+	return p, d.apply(p.ctx, cfg)
+}
+
+func (d *daemon) planeOptions(cfg *config.Config, k *kernel.Kernel, onFacts func(fib.Facts)) dataplane.Options {
+	return dataplane.Options{
+		FIB: k.FIB, Tunnels: k.Tunnels, Sysctls: k.Sysctls, Events: k.Monitor,
+		Log: d.log, Adopt: d.opt.Adopt, Plain: !cfg.Kernel.NextHopGroups, Scan: cfg.Kernel.ScanInterval,
+		Protocols: fib.Protocols{BGP: cfg.Kernel.Protocol, Static: cfg.Kernel.StaticProtocol},
+		OnFacts:   onFacts,
+		StateFile: filepath.Join(filepath.Dir(d.socketPath(cfg)), "routes.state"),
+		Namespace: k.ID,
+	}
+}
+
+// leftovers waits for the first look at the kernel and reports whether it holds
+// routes of an earlier run: then this is a restart in the sense of RFC 4724.
+func (d *daemon) leftovers(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	select {
+	case <-d.plane.Ready():
+	case <-ctx.Done():
+		return false, fmt.Errorf("first look at the kernel: %w", context.Cause(ctx))
+	}
+	entries, err := d.plane.Entries(ctx)
+	for _, e := range entries {
+		if e.State == fib.Stale && e.Class == fib.BGP {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+func (d *daemon) startEngine(p *parts, cfg *config.Config, restarting bool) error {
+	interner := route.NewInterner()
+	var err error
+	d.speaker, err = gobgp.New(gobgp.Options{
+		ASN: cfg.ASN, RouterID: cfg.RouterID, Interner: interner, Log: d.log, Restarting: restarting,
+	})
+	if err != nil {
+		return err
+	}
+	d.engine = engine.New(engine.Options{
+		Interner: interner, Speaker: d.speaker, Forwarding: d.plane, Log: d.log, Restarting: restarting,
+	}, cfg)
+	p.run("engine", d.engine.Run)
+	return nil
+}
+
+// wanted is what the configuration asks of the kernel, but for routes.
+func wanted(cfg *config.Config) dataplane.Wanted {
+	w := dataplane.Wanted{
+		Sysctls: map[string]string{}, Protected: protected(cfg), AllowDefault: cfg.Kernel.AllowDefault,
+	}
+	if cfg.Kernel.IPForward {
+		w.Sysctls["net.ipv4.ip_forward"] = "1"
+		w.Sysctls["net.ipv6.conf.all.forwarding"] = "1"
+	}
+	maps.Copy(w.Sysctls, cfg.Kernel.Sysctls)
+	for _, t := range cfg.Tunnels {
+		w.Tunnels = append(w.Tunnels, tunnel.Tunnel{
+			Name: t.Name, VNI: t.VNI, Device: t.Device, Local: t.Local, Remotes: t.Remotes, Group: t.Group,
+			Port: t.Port, TTL: uint8(t.TTL), MTU: t.MTU, Addresses: t.Addresses, NoLearning: !t.Learning,
+		})
+	}
+	return w
+}
