@@ -90,7 +90,7 @@ func (s *session) step(event any, now time.Time) effects {
 	case tick:
 		e = s.tick(now)
 	case starved:
-		s.extend(event.late, now)
+		s.extend(event.late)
 	case reconfigured:
 		s.wanted = event.wanted
 		s.advertise()

@@ -110,18 +110,13 @@ func (s *session) jitter(interval time.Duration) time.Duration {
 	return time.Duration(float64(interval) * (0.75 + span*s.random()))
 }
 
-// extend moves the detection deadline by the time that the loop was late. It
-// never grows beyond a fresh detection time: a process that was frozen for a
-// minute still finds a dead peer.
-func (s *session) extend(late time.Duration, now time.Time) {
-	if s.detectAt.IsZero() {
-		return
+// extend moves the detection deadline by the time that the loop was late. Since
+// only time after the last packet counts, what is left is at most one detection
+// time: a process that was frozen for a minute still finds a dead peer.
+func (s *session) extend(late time.Duration) {
+	if !s.detectAt.IsZero() {
+		s.detectAt = s.detectAt.Add(late)
 	}
-	fresh := now.Add(s.detectionTime())
-	if extended := s.detectAt.Add(late); extended.Before(fresh) {
-		fresh = extended
-	}
-	s.detectAt = later(s.detectAt, fresh)
 }
 
 // packet is a packet with the present state, without P and F.
