@@ -1,0 +1,168 @@
+package frrconf
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/policy"
+)
+
+// familyRules are the commands within an address family.
+var familyRules = slices.Concat(
+	[]rule{
+		on("network PREFIX REST", networkStatement),
+		on("maximum-paths N", maximumPaths(0)),
+		on("maximum-paths ibgp N", maximumPaths(1)),
+		about("neighbor PEER activate", activate(true)),
+		about("no neighbor PEER activate", activate(false)),
+		about("neighbor PEER prefix-list NAME DIRECTION", attach("prefix-list")),
+		about("neighbor PEER distribute-list NAME DIRECTION", attach("access-list")),
+		about("neighbor PEER filter-list NAME DIRECTION", attach("as-path-list")),
+		about("neighbor PEER route-map NAME DIRECTION", attach("route-map")),
+		about("neighbor PEER allowas-in REST", allowASIn),
+		about("neighbor PEER remove-private-AS REST", removePrivateAS),
+		about("neighbor PEER weight N", weight),
+		about("neighbor PEER maximum-prefix N REST", maximumPrefix),
+		about("neighbor PEER send-community REST", keep), // nvad always sends them, and so does FRR by default
+	},
+	familyToggle("neighbor PEER next-hop-self", func(s *config.Settings, on bool) { s.NextHopSelf, s.NextHopSelfForce = on, false }),
+	familyToggle("neighbor PEER next-hop-self force|all", func(s *config.Settings, on bool) { s.NextHopSelf, s.NextHopSelfForce = on, on }),
+	familyToggle("neighbor PEER route-reflector-client", func(s *config.Settings, on bool) { s.RouteReflectorClient = on }),
+	familyToggle("neighbor PEER as-override", func(s *config.Settings, on bool) { s.ASOverride = on }),
+	leaveEach(meaningless("nvad always keeps what it received"), "neighbor PEER soft-reconfiguration inbound"),
+	leaveEach(meaningless("nvad receives one path for each prefix"), "neighbor PEER disable-addpath-rx"),
+	leaveEach(unsupported("originating a default route to one neighbor"),
+		"neighbor PEER default-originate", "neighbor PEER default-originate route-map NAME"),
+	leaveEach(unsupported("a limit on what is sent"), "neighbor PEER maximum-prefix-out N"),
+	leaveEach(unsupported("withholding communities; a route-map can take them off"), "no neighbor PEER send-community REST"),
+	leaveEach(unsupported("several paths for one prefix"), "neighbor PEER addpath-tx-all-paths", "neighbor PEER addpath-tx-bestpath-per-AS"),
+	leaveEach(unsupported("attributes that pass unchanged"), "neighbor PEER attribute-unchanged REST", "neighbor PEER nexthop-local unchanged"),
+	leaveEach(unsupported("clients of a route server"), "neighbor PEER route-server-client"),
+	leaveEach(unsupported("aggregates"), "neighbor PEER unsuppress-map NAME"),
+	leaveEach(unsupported("advertising by condition"), "neighbor PEER advertise-map REST"),
+	leaveEach(unsupported("a Site-of-Origin by hand; see the neighbor's domain"), "neighbor PEER soo VALUE"),
+	each(unsupported("aggregates"), "aggregate-address REST"),
+	each(unsupported("originating the routes of other sources"), "redistribute REST"),
+	each(unsupported("filtering what goes into the kernel"), "table-map NAME"),
+	each(unsupported("distances of BGP routes; see kernel.metric"), "distance REST"),
+	each(unsupported("VPNs"), "import REST", "export REST", "rd REST", "rt REST", "label REST", "nexthop REST"),
+	each(unsupported("flap damping"), "bgp dampening REST"),
+)
+
+// changeIn adds a change to what is said of p in the family at hand.
+func (p *peer) changeIn(f family, l *line, e edit) outcome {
+	p.families[f].edits = append(p.families[f].edits, e)
+	p.families[f].lines = append(p.families[f].lines, l)
+	return carried
+}
+
+func familyToggle(pattern string, f func(*config.Settings, bool)) []rule {
+	with := func(yes bool) peerHandler {
+		return func(c *converter, l *line, p *peer, _ []string) outcome {
+			return p.changeIn(c.mode.family, l, func(s *config.Settings) { f(s, yes) })
+		}
+	}
+	return []rule{about(pattern, with(true)), about("no "+pattern, with(false))}
+}
+
+func activate(yes bool) peerHandler {
+	return func(c *converter, _ *line, p *peer, _ []string) outcome {
+		p.families[c.mode.family].active = &yes
+		return carried
+	}
+}
+
+// attach puts a list into a neighbor's policy. FRR asks access-list or
+// prefix-list, then as-path list, then route-map, which is the order of a
+// Chain; it refuses an access-list beside a prefix-list.
+func attach(kind string) peerHandler {
+	return func(c *converter, l *line, p *peer, args []string) outcome {
+		name, direction := args[0], strings.ToLower(args[1])
+		if direction != "in" && direction != "out" {
+			return attention("%s is not a direction", args[1])
+		}
+		c.refer(l, kind, name)
+		if kind == "route-map" {
+			c.policies.used(name, direction)
+		}
+		return p.changeIn(c.mode.family, l, func(s *config.Settings) {
+			chain := &s.Import
+			if direction == "out" {
+				chain = &s.Export
+			}
+			*place(chain, kind) = name
+		})
+	}
+}
+
+// place is where a Chain names a list of a kind.
+func place(chain *policy.Chain, kind string) *string {
+	switch kind {
+	case "as-path-list":
+		return &chain.ASPathList
+	case "route-map":
+		return &chain.RouteMap
+	}
+	return &chain.PrefixList
+}
+
+// allowASIn allows the own ASN three times if it does not tell.
+func allowASIn(c *converter, l *line, p *peer, args []string) outcome {
+	times := uint32(3)
+	if len(args) > 0 {
+		var ok bool
+		if args[0] == "origin" {
+			return unsupported("allowing the own ASN as the origin only")
+		}
+		if times, ok = number(args[0]); !ok || times > 10 {
+			return attention("%s is not a number from 1 to 10", args[0])
+		}
+	}
+	return p.changeIn(c.mode.family, l, func(s *config.Settings) { s.AllowASIn = int(times) })
+}
+
+// removePrivateAS takes the form that nvad has: every private ASN goes.
+func removePrivateAS(c *converter, l *line, p *peer, args []string) outcome {
+	switch strings.ToLower(strings.Join(args, " ")) {
+	case "all":
+		return p.changeIn(c.mode.family, l, func(s *config.Settings) { s.RemovePrivateAS = true })
+	case "":
+		return unsupported("removing private ASNs only where a path has no other; \"all\" can be carried over")
+	}
+	return unsupported("writing the own ASN over private ones; the route-map's as-path replace can do it")
+}
+
+func weight(c *converter, l *line, p *peer, args []string) outcome {
+	n, ok := number(args[0])
+	if !ok || n > 65535 {
+		return attention("%s is not a weight", args[0])
+	}
+	return p.changeIn(c.mode.family, l, func(s *config.Settings) { s.Weight = n })
+}
+
+// maximumPrefix takes the limit at which FRR gives the session up, and keeps
+// it down.
+func maximumPrefix(c *converter, l *line, p *peer, args []string) outcome {
+	n, ok := number(args[0])
+	if !ok || n == 0 {
+		return attention("%s is not a number of prefixes", args[0])
+	}
+	force := false
+	for i, word := range args[1:] {
+		switch {
+		case word == "warning-only":
+			return meaningless("FRR only logs where the neighbor sends more")
+		case word == "restart":
+			l.leave(unsupported("coming back by itself after too many prefixes: it takes nvactl enable"))
+		case word == "force":
+			force = true
+		case i == 0:
+			l.leave(meaningless("nvad does not warn before the limit is reached"))
+		}
+	}
+	if !force {
+		l.leave(attention("FRR counts the prefixes that its policy accepts, nvad all that the neighbor sends"))
+	}
+	return p.changeIn(c.mode.family, l, func(s *config.Settings) { s.MaximumPrefix = int(n) })
+}

@@ -1,0 +1,265 @@
+package frrconf
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// bgp is what the router bgp block says beside its neighbors, beginning with
+// the defaults of FRR's traditional profile.
+type bgp struct {
+	asn      uint32
+	routerID netip.Addr
+	entered  bool
+
+	holdTime, keepalive time.Duration
+	requirePolicy       bool // RFC 8212
+	checkNetworks       bool // originate networks only while there is a route
+	refuseASSets        bool
+	graceful            bool
+	restartTime         time.Duration
+	activate            [families]bool // neighbors that do not say
+	maxPaths            [2]*pathLimit  // eBGP, iBGP
+
+	peers  map[string]*peer
+	order  []*peer
+	groups map[string]*peer
+}
+
+// pathLimit is a maximum-paths line.
+type pathLimit struct {
+	line *line
+	n    int
+}
+
+// family is an index of the address families.
+type family int
+
+const (
+	ipv4 family = iota
+	ipv6
+	families
+)
+
+// maxPaths is how many next hops Debian's FRR uses by default, and the most
+// that nvad takes.
+const maxPaths = 256
+
+func newBGP() bgp {
+	return bgp{
+		holdTime: 180 * time.Second, keepalive: 60 * time.Second,
+		requirePolicy: true, checkNetworks: true, graceful: true, restartTime: 120 * time.Second,
+		activate: [families]bool{ipv4: true},
+		peers:    map[string]*peer{}, groups: map[string]*peer{},
+	}
+}
+
+// profileDatacenter is "frr defaults datacenter".
+func (b *bgp) profileDatacenter() {
+	b.holdTime, b.keepalive, b.requirePolicy = 9*time.Second, 3*time.Second, false
+}
+
+// bgpRules are the commands of the router bgp block. Those of a family stand
+// there too in old files, and mean IPv4.
+var bgpRules = slices.Concat(
+	[]rule{
+		on("bgp router-id ADDRESS", bgpRouterID),
+		on("bgp default ipv4-unicast", activation(ipv4, true)),
+		on("no bgp default ipv4-unicast", activation(ipv4, false)),
+		on("bgp default ipv6-unicast", activation(ipv6, true)),
+		on("no bgp default ipv6-unicast", activation(ipv6, false)),
+		on("timers bgp KEEPALIVE HOLD", bgpTimers),
+		on("address-family ipv4 unicast", enterFamily(ipv4)),
+		on("address-family ipv4", enterFamily(ipv4)),
+		on("address-family ipv6 unicast", enterFamily(ipv6)),
+		on("address-family ipv6", enterFamily(ipv6)),
+		on("address-family REST", block(unsupported("nvad speaks IPv4 and IPv6 unicast"))),
+		on("vnc REST", block(unsupported("VNC"))),
+		on("segment-routing srv6", block(unsupported("segment routing"))),
+		on("bgp graceful-restart restart-time N", restartTime),
+		set("bgp ebgp-requires-policy", func(b *bgp, on bool) { b.requirePolicy = on }),
+		unset("no bgp ebgp-requires-policy", func(b *bgp, on bool) { b.requirePolicy = on }),
+		set("bgp network import-check", func(b *bgp, on bool) { b.checkNetworks = on }),
+		unset("no bgp network import-check", func(b *bgp, on bool) { b.checkNetworks = on }),
+		set("bgp reject-as-sets", func(b *bgp, on bool) { b.refuseASSets = on }),
+		unset("no bgp reject-as-sets", func(b *bgp, on bool) { b.refuseASSets = on }),
+		set("bgp graceful-restart", func(b *bgp, on bool) { b.graceful = on }),
+		unset("bgp graceful-restart-disable", func(b *bgp, on bool) { b.graceful = on }),
+		on("bgp default local-preference 100", always(carried)),
+		on("bgp client-to-client reflection", always(carried)),
+		on("bgp bestpath compare-routerid", always(carried)), // age never counts
+	},
+	bgpUnsupported, bgpMeaningless,
+	sessionRules, familyRules,
+)
+
+// bgpUnsupported is what nvad has no key for.
+var bgpUnsupported = slices.Concat(
+	each(unsupported("local preference is 100 where no policy sets it"), "bgp default local-preference N"),
+	each(unsupported("choosing the best path otherwise than RFC 4271 does"),
+		"bgp bestpath as-path ignore", "bgp bestpath as-path confed", "bgp bestpath med REST",
+		"bgp bestpath bandwidth REST", "bgp bestpath peer-type multipath-relax", "bgp always-compare-med"),
+	each(unsupported("whether paths through different ASNs may share traffic"),
+		"bgp bestpath as-path multipath-relax REST", "no bgp bestpath as-path multipath-relax"),
+	each(unsupported("the cluster-id of a route reflector is its router-id"), "bgp cluster-id ID"),
+	each(unsupported("clients of a route reflector always hear of each other"), "no bgp client-to-client reflection"),
+	each(unsupported("confederations"), "bgp confederation REST"),
+	each(unsupported("flap damping"), "bgp dampening REST"),
+	each(unsupported("neighbors by address range"), "bgp listen REST"),
+	each(unsupported("details of graceful restart"),
+		"bgp graceful-restart REST", "no bgp graceful-restart REST", "bgp long-lived-graceful-restart REST", "bgp graceful-shutdown"),
+	each(unsupported("keeping sessions when their link goes down"), "no bgp fast-external-failover"),
+	each(unsupported("distances of BGP routes; see kernel.metric"), "distance REST"),
+	each(unsupported("a MED for all routes"), "bgp max-med REST"),
+	each(unsupported("holding all sessions down by one line; see the neighbors' shutdown"), "bgp shutdown REST", "bgp default shutdown"),
+	each(unsupported("families other than IPv4 and IPv6 unicast"), "bgp default REST"),
+	each(unsupported("keeping routes out of the kernel"), "bgp no-rib"),
+	each(unsupported("eBGP over a loopback without ebgp-multihop"), "bgp disable-ebgp-connected-route-check"),
+	each(unsupported("advertising only what the kernel has"), "bgp suppress-fib-pending"),
+	each(unsupported("changing routes by a policy that a reflector sends to clients"), "no bgp route-reflector allow-outbound-policy"),
+	each(unsupported("a lower limit for the neighbor's hold time"), "bgp minimum-holdtime N"),
+	each(unsupported("EVPN"), "advertise-all-vni", "bgp evpn REST"),
+)
+
+// bgpMeaningless is what nvad does without.
+var bgpMeaningless = slices.Concat(
+	each(meaningless("nvad always logs changes of neighbors"), "bgp log-neighbor-changes", "no bgp log-neighbor-changes"),
+	each(meaningless("nvad always compares MED within a neighboring AS, in any order of arrival"), "bgp deterministic-med", "no bgp deterministic-med"),
+	each(meaningless("only about what FRR shows"), "bgp default show-hostname", "no bgp default show-hostname",
+		"bgp default show-nexthop-hostname", "no bgp default show-nexthop-hostname"),
+	each(meaningless("nvad sends nothing twice"), "bgp suppress-duplicates", "no bgp suppress-duplicates"),
+	each(meaningless("pace of FRR's own work"), "coalesce-time N", "read-quanta N", "write-quanta N", "update-delay REST",
+		"bgp update-delay REST", "bgp default subgroup-pkt-queue-max N", "bgp route-map delay-timer N", "bgp session-dscp N", "bgp fast-convergence"),
+	each(meaningless("about the wording of FRR's notifications"), "bgp hard-administrative-reset", "no bgp hard-administrative-reset",
+		"bgp graceful-restart notification", "no bgp graceful-restart notification"),
+	each(meaningless("nvad resets the session of a link that goes down"), "bgp fast-external-failover"),
+	each(meaningless("nvad keeps its routes in the kernel when it stops; see daemon.preserve-fib"), "bgp graceful-restart preserve-fw-state"),
+	each(meaningless("policy always applies to what a reflector sends"), "bgp route-reflector allow-outbound-policy"),
+)
+
+// set and unset are commands that turn something on or off.
+func set(pattern string, f func(*bgp, bool)) rule   { return turn(pattern, f, true) }
+func unset(pattern string, f func(*bgp, bool)) rule { return turn(pattern, f, false) }
+
+func turn(pattern string, f func(*bgp, bool), yes bool) rule {
+	return on(pattern, func(c *converter, _ *line, _ []string) outcome {
+		f(&c.bgp, yes)
+		return carried
+	})
+}
+
+func enterBGP(c *converter, _ *line, args []string) outcome {
+	asn, ok := number(args[0])
+	switch {
+	case !ok || asn == 0:
+		return c.skip(attention("%s is not an ASN", args[0]))
+	case c.bgp.entered && asn != c.bgp.asn:
+		return c.skip(unsupported("a second router bgp"))
+	}
+	c.bgp.asn, c.bgp.entered = asn, true
+	c.enter(&mode{rules: bgpRules})
+	return carried
+}
+
+func enterFamily(f family) handler {
+	return func(c *converter, _ *line, _ []string) outcome {
+		c.enter(&mode{rules: familyRules, family: f})
+		return carried
+	}
+}
+
+func bgpRouterID(c *converter, _ *line, args []string) outcome {
+	a, err := netip.ParseAddr(args[0])
+	if err != nil || !a.Is4() {
+		return attention("%s is not a router-id", args[0])
+	}
+	c.bgp.routerID = a
+	return carried
+}
+
+func activation(f family, yes bool) handler {
+	return func(c *converter, _ *line, _ []string) outcome {
+		c.bgp.activate[f] = yes
+		return carried
+	}
+}
+
+func bgpTimers(c *converter, _ *line, args []string) outcome {
+	keepalive, hold, o := timers(args)
+	if o == carried {
+		c.bgp.keepalive, c.bgp.holdTime = keepalive, hold
+	}
+	return o
+}
+
+// timers reads keepalive and hold time. FRR never sends keepalives less often
+// than three times in the hold time.
+func timers(args []string) (keepalive, hold time.Duration, o outcome) {
+	k, ok1 := number(args[0])
+	h, ok2 := number(args[1])
+	if !ok1 || !ok2 || k > 65535 || h > 65535 || h == 1 || h == 2 {
+		return 0, 0, attention("%s and %s are no timers: a hold time is 0 or 3 to 65535 seconds", args[0], args[1])
+	}
+	if third := h / 3; k == 0 || k > third {
+		k = third
+	}
+	return time.Duration(k) * time.Second, time.Duration(h) * time.Second, carried
+}
+
+func restartTime(c *converter, _ *line, args []string) outcome {
+	n, ok := number(args[0])
+	if !ok || n < 1 || n > 4095 {
+		return attention("%s is not a restart time of 1 to 4095 seconds", args[0])
+	}
+	c.bgp.restartTime = time.Duration(n) * time.Second
+	return carried
+}
+
+// number is an unsigned 32-bit number.
+func number(s string) (uint32, bool) {
+	n, err := strconv.ParseUint(s, 10, 32)
+	return uint32(n), err == nil
+}
+
+// maximumPaths is "maximum-paths [ibgp] N".
+func maximumPaths(which int) handler {
+	return func(c *converter, l *line, args []string) outcome {
+		n, ok := number(args[0])
+		if !ok || n < 1 || n > maxPaths {
+			return attention("%s is not a number of paths from 1 to %d", args[0], maxPaths)
+		}
+		if c.mode.family != ipv4 {
+			return unsupported("a number of paths for IPv6 alone; that for IPv4 holds for both")
+		}
+		c.bgp.maxPaths[which] = &pathLimit{l, int(n)}
+		return carried
+	}
+}
+
+// finishPaths makes one limit of those for eBGP and iBGP: the lower one, since
+// a path too many is what the line wanted to avoid.
+func (c *converter) finishPaths() {
+	limit := maxPaths
+	for which, own := range c.bgp.maxPaths {
+		internal := which == 1
+		if own == nil || !c.hasNeighbors(internal) {
+			continue
+		}
+		limit = min(limit, own.n)
+		if other := c.bgp.maxPaths[1-which]; c.hasNeighbors(!internal) && (other == nil || other.n != own.n) {
+			own.line.leave(attention("nvad has one number of paths for eBGP and iBGP; the lower one is taken"))
+		}
+	}
+	c.cfg.Kernel.MaxPaths = limit
+}
+
+func (c *converter) hasNeighbors(internal bool) bool {
+	for _, n := range c.cfg.Neighbors {
+		if (n.RemoteASN == n.OwnASN(c.cfg)) == internal {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,198 @@
+package frrconf
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+
+	"github.com/nvad/nvad/pkg/config"
+)
+
+// Input is what Convert reads. Everything but FRR may be absent.
+type Input struct {
+	FRR     []byte // frr.conf, or the output of "show running-config"
+	FRRName string // what leftovers call it; "frr.conf" if empty
+
+	// Interfaces is /etc/network/interfaces. It stays in force: its addresses
+	// are looked at, and only its commands that make a tunnel are carried over.
+	Interfaces     []byte
+	InterfacesName string // "interfaces" if empty
+
+	// VXLANScript is the shell script with the ip and bridge commands.
+	VXLANScript     []byte
+	VXLANScriptName string // "vxlan" if empty
+
+	// RouterID is taken where the configuration gives none; FRR itself takes
+	// the highest address of the machine, which no file tells for sure.
+	RouterID netip.Addr
+}
+
+// Stand-ins for what the input does not say but an nvad.toml must. They are of
+// the ranges for documentation and private use, and Render marks them.
+var placeholderRouterID = netip.MustParseAddr("192.0.2.1")
+
+const placeholderASN = 64512
+
+// What is told about them.
+var (
+	noASN      = attention("there is no router bgp: asn is a placeholder")
+	noRouterID = attention("the configuration has no bgp router-id, and FRR takes the highest address of the machine: router-id is a placeholder")
+)
+
+var errTooLarge = errors.New("the input is larger than 8 MiB")
+
+const maxInput = 8 << 20
+
+// Convert carries a configuration over. The Config is complete; if [config]
+// would not accept it, a leftover without a line says why. Leftovers are in
+// the order of files and lines. The only error is an input that is too large
+// for a configuration.
+func Convert(in Input) (*config.Config, []Leftover, error) {
+	if len(in.FRR)+len(in.Interfaces)+len(in.VXLANScript) > maxInput {
+		return nil, nil, errTooLarge
+	}
+	c := newConverter(in)
+	c.readAll()
+	c.finish()
+	return c.cfg, c.leftovers(), nil
+}
+
+// converter is the state of one conversion.
+type converter struct {
+	in      Input
+	cfg     *config.Config
+	mode    *mode
+	lines   []*line
+	general []outcome // leftovers of no line
+
+	bgp      bgp
+	policies policies
+	statics  []*static
+	networks []*network
+	tunnels  []*tunnel
+	hosts    hosts
+}
+
+func newConverter(in Input) *converter {
+	return &converter{
+		in:       in,
+		cfg:      config.Default(),
+		bgp:      newBGP(),
+		policies: newPolicies(),
+		hosts:    hosts{byDevice: map[string][]netip.Prefix{}},
+	}
+}
+
+// readAll reads the files. FRR's comes first, for the order of the leftovers;
+// nothing depends on the order otherwise.
+func (c *converter) readAll() {
+	c.readFRR(c.scan(c.in.FRRName, "frr.conf", c.in.FRR))
+	c.readInterfaces(c.scan(c.in.InterfacesName, "interfaces", c.in.Interfaces))
+	c.readScript(c.scan(c.in.VXLANScriptName, "vxlan", c.in.VXLANScript))
+}
+
+func (c *converter) scan(name, otherwise string, data []byte) []*line {
+	if len(data) == 0 {
+		return nil
+	}
+	if name == "" {
+		name = otherwise
+	}
+	lines := scan(name, data)
+	c.lines = append(c.lines, lines...)
+	return lines
+}
+
+func (c *converter) readFRR(lines []*line) {
+	top := &mode{rules: globalRules}
+	c.mode = top
+	for _, l := range lines {
+		if c.readStructure(l, top) {
+			l.fate = empty
+			continue
+		}
+		if c.mode.skipped != carried {
+			c.mode.nested = c.mode.nested || l.nested
+			l.settle(c.mode.skipped)
+			continue
+		}
+		m, do, args := c.mode.find(l.words)
+		if m == nil {
+			l.settle(unsupported("the command is unknown here"))
+			continue
+		}
+		c.mode = m
+		l.settle(do(c, l, args))
+	}
+}
+
+// readStructure reports lines that only separate others, and follows them.
+func (c *converter) readStructure(l *line, top *mode) bool {
+	if l.blank() {
+		return true
+	}
+	// A file without the ends of blocks tells them by indentation.
+	if c.mode.skipped != carried && c.mode.nested && !l.nested {
+		c.mode = top
+	}
+	switch l.text {
+	case "end", "configure terminal":
+		c.mode = top
+	case "exit", "quit", "exit-address-family", "exit-vrf", "exit-vni":
+		c.mode = outer(c.mode, top)
+	default:
+		return false
+	}
+	return true
+}
+
+func outer(m, top *mode) *mode {
+	if m.parent == nil {
+		return top
+	}
+	return m.parent
+}
+
+// finish makes the result of what was read: the parts that depend on lines
+// that may follow.
+func (c *converter) finish() {
+	c.finishIdentity()
+	c.finishTunnels()
+	c.finishStatics()
+	c.finishPolicies()
+	c.finishNetworks()
+	c.finishNeighbors()
+	c.finishPaths()
+	c.resolveReferences()
+	c.check()
+}
+
+// check tells what config would refuse. FRR was content with some of it, so it
+// is for somebody to decide.
+func (c *converter) check() {
+	_, err := config.Parse("nvad.toml", config.Print(c.cfg, false))
+	var faults config.Errors
+	if errors.As(err, &faults) {
+		for _, f := range faults {
+			c.tell(attention("nvad does not accept the result: %s: %s", f.Key, f.Msg))
+		}
+	}
+}
+
+// tell adds a leftover that belongs to no line.
+func (c *converter) tell(o outcome) {
+	if !slices.Contains(c.general, o) {
+		c.general = append(c.general, o)
+	}
+}
+
+func (c *converter) leftovers() []Leftover {
+	var out []Leftover
+	for _, o := range c.general {
+		out = append(out, Leftover{Reason: o.reason, Kind: o.kind})
+	}
+	for _, l := range c.lines {
+		out = append(out, l.leftovers()...)
+	}
+	return out
+}

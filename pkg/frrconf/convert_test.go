@@ -1,0 +1,153 @@
+package frrconf
+
+import (
+	"flag"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nvad/nvad/pkg/config"
+)
+
+var update = flag.Bool("update", false, "write testdata/*.toml anew")
+
+// golden is the inputs of testdata by name; each has NAME.frr, and NAME.vxlan
+// and NAME.interfaces where they exist.
+var golden = []struct {
+	name     string
+	routerID string
+	// remains is how many leftovers have a meaning.
+	remains int
+}{
+	{"hub00", "10.0.0.4", 0},
+	{"hub10", "10.10.0.4", 0},
+	{"edge", "", 1}, // default-originate
+	{"full", "", 36},
+	{"datacenter", "", 1},
+}
+
+func input(t testing.TB, name, routerID string) Input {
+	t.Helper()
+	read := func(ext string) []byte {
+		data, err := os.ReadFile(filepath.Join("testdata", name+ext))
+		if err != nil && ext == ".frr" {
+			t.Fatal(err)
+		}
+		return data
+	}
+	in := Input{FRR: read(".frr"), VXLANScript: read(".vxlan"), Interfaces: read(".interfaces")}
+	in.FRRName, in.VXLANScriptName, in.InterfacesName = name+".frr", name+".vxlan", name+".interfaces"
+	if routerID != "" {
+		in.RouterID = netip.MustParseAddr(routerID)
+	}
+	return in
+}
+
+func TestGolden(t *testing.T) {
+	for _, tt := range golden {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, left, err := Convert(input(t, tt.name, tt.routerID))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := Render(cfg, left)
+			compare(t, filepath.Join("testdata", tt.name+".toml"), got)
+			reread(t, cfg, got)
+			remains := slices.DeleteFunc(slices.Clone(left), func(l Leftover) bool { return l.Kind == NoMeaning })
+			if len(remains) != tt.remains {
+				t.Errorf("%d leftovers have a meaning, want %d:\n%s", len(remains), tt.remains, text(remains))
+			}
+		})
+	}
+}
+
+func compare(t *testing.T, path string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got)\n%s", path, diff)
+	}
+}
+
+// reread checks that nvad takes the file, and takes it as it was meant.
+func reread(t *testing.T, cfg *config.Config, file []byte) {
+	t.Helper()
+	again, err := config.Parse("nvad.toml", file)
+	if err != nil {
+		t.Fatalf("nvad does not accept the result:\n%v", err)
+	}
+	if !again.Equal(cfg) {
+		t.Errorf("the file says something else than the Config:\n%s", cmp.Diff(string(config.Print(cfg, false)), string(config.Print(again, false))))
+	}
+}
+
+func text(left []Leftover) string {
+	var b strings.Builder
+	for _, l := range left {
+		b.WriteString(l.String() + "\n")
+	}
+	return b.String()
+}
+
+// TestEveryLine checks that no line of an input is lost: each has a fate, one
+// that is refused has a reason, and one with a reason is told.
+func TestEveryLine(t *testing.T) {
+	for _, tt := range golden {
+		t.Run(tt.name, func(t *testing.T) {
+			accounted(t, input(t, tt.name, tt.routerID))
+		})
+	}
+}
+
+func accounted(t *testing.T, in Input) {
+	t.Helper()
+	c := newConverter(in)
+	c.readAll()
+	c.finish()
+	told := map[string]bool{}
+	for _, l := range c.leftovers() {
+		if l.Reason == "" || l.Kind == "" {
+			t.Errorf("%s:%d: a leftover without kind or reason", l.File, l.Line)
+		}
+		if l.File != "" {
+			told[l.File+":"+l.Text] = true
+		}
+	}
+	n := 0
+	for _, l := range c.lines {
+		n++
+		switch {
+		case l.fate == unseen:
+			t.Errorf("%s:%d: nobody looked at %q", l.file, l.number, l.text)
+		case l.fate == refused && len(l.left) == 0:
+			t.Errorf("%s:%d: %q is left over without a reason", l.file, l.number, l.text)
+		case l.fate == empty && len(l.left) > 0:
+			t.Errorf("%s:%d: %q has no content but a reason", l.file, l.number, l.text)
+		case len(l.left) > 0 && !told[l.file+":"+hideSecret(l.text)]:
+			t.Errorf("%s:%d: %q is not told", l.file, l.number, l.text)
+		}
+	}
+	if want := lines(in.FRR) + lines(in.Interfaces) + lines(in.VXLANScript); n != want {
+		t.Errorf("%d lines were looked at, want %d", n, want)
+	}
+}
+
+func lines(data []byte) int {
+	if len(data) == 0 {
+		return 0
+	}
+	return 1 + strings.Count(string(data), "\n")
+}

@@ -1,0 +1,171 @@
+package frrconf
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// hosts is the addresses of this machine that the input tells of.
+type hosts struct {
+	byDevice map[string][]netip.Prefix
+	pending  []deviceAddress
+	complete bool // the interfaces file gives every address
+	loopback []netip.Addr
+	others   []netip.Addr
+}
+
+// deviceAddress is a line that gives a device an address.
+type deviceAddress struct {
+	line    *line
+	device  string
+	address netip.Prefix
+}
+
+// add notes an address. FRR takes no router-id from loopback, multicast and
+// link-local addresses.
+func (h *hosts) add(device string, p netip.Prefix) {
+	h.byDevice[device] = append(h.byDevice[device], p)
+	a := p.Addr()
+	switch {
+	case !a.Is4(), a.IsLoopback(), a.IsMulticast(), a.IsLinkLocalUnicast(), a.IsUnspecified():
+	case device == "lo":
+		h.loopback = append(h.loopback, a)
+	default:
+		h.others = append(h.others, a)
+	}
+}
+
+// routerID is the one that FRR takes by itself: the highest address of the
+// loopback device, or else of all.
+func (h *hosts) routerID() netip.Addr {
+	from := h.loopback
+	if len(from) == 0 {
+		from = h.others
+	}
+	var best netip.Addr
+	for _, a := range from {
+		if !best.IsValid() || best.Less(a) {
+			best = a
+		}
+	}
+	return best
+}
+
+// addressOf is the first address of a device in the family of neighbor.
+func (h *hosts) addressOf(device string, neighbor netip.Addr) (netip.Addr, bool) {
+	for _, p := range h.byDevice[device] {
+		if p.Addr().Is4() == neighbor.Is4() {
+			return p.Addr(), true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// finishIdentity decides the ASN and the router-id.
+func (c *converter) finishIdentity() {
+	c.cfg.ASN = c.bgp.asn
+	if c.cfg.ASN == 0 {
+		c.cfg.ASN = placeholderASN
+		c.tell(noASN)
+	}
+	switch {
+	case c.bgp.routerID.IsValid():
+		c.cfg.RouterID = c.bgp.routerID
+	case c.in.RouterID.IsValid():
+		c.cfg.RouterID = c.in.RouterID
+	case c.hosts.complete && c.hosts.routerID().IsValid():
+		c.cfg.RouterID = c.hosts.routerID()
+	default:
+		c.cfg.RouterID = placeholderRouterID
+		c.tell(noRouterID)
+	}
+}
+
+// readInterfaces looks at /etc/network/interfaces. What is not carried over
+// stays in force.
+func (c *converter) readInterfaces(lines []*line) {
+	c.hosts.complete = len(lines) > 0
+	var device string
+	var address netip.Prefix
+	settle := func() {
+		if address.IsValid() {
+			c.hosts.add(device, address)
+		}
+		address = netip.Prefix{}
+	}
+	for _, l := range lines {
+		l.fate = inForce
+		if l.text == "" || l.text[0] == '#' {
+			l.fate = empty
+			continue
+		}
+		switch l.words[0] {
+		case "iface", "auto", "mapping", "source", "source-directory":
+			settle()
+			device = c.interfaceStanza(l, device)
+		case "address":
+			address = c.staticAddress(l)
+		case "netmask":
+			address = withMask(address, l.words)
+		case "up", "post-up", "pre-up":
+			c.hook(l)
+		}
+	}
+	settle()
+}
+
+// interfaceStanza returns the device that the following lines are about. An
+// alias such as bond0:0 is the device's own address.
+func (c *converter) interfaceStanza(l *line, device string) string {
+	switch {
+	case l.words[0] == "source", l.words[0] == "source-directory":
+		c.hosts.complete = false // there is more in other files
+	case l.words[0] == "iface" && len(l.words) >= 4:
+		if method := l.words[3]; l.words[2] == "inet" && method != "static" && method != "manual" && method != "loopback" {
+			c.hosts.complete = false // its address is known when it is up
+		}
+		device, _, _ = strings.Cut(l.words[1], ":")
+	}
+	return device
+}
+
+// staticAddress is the address of a stanza, as a host if it has no length.
+func (c *converter) staticAddress(l *line) netip.Prefix {
+	if len(l.words) > 1 {
+		if p, err := netip.ParsePrefix(l.words[1]); err == nil {
+			return p
+		}
+		if a, err := netip.ParseAddr(l.words[1]); err == nil {
+			return netip.PrefixFrom(a, a.BitLen())
+		}
+	}
+	c.hosts.complete = false
+	return netip.Prefix{}
+}
+
+// withMask is the address with the length of a netmask line.
+func withMask(address netip.Prefix, words []string) netip.Prefix {
+	if len(words) < 2 || !address.IsValid() {
+		return address
+	}
+	if bits, ok := maskBits(words[1]); ok {
+		return netip.PrefixFrom(address.Addr(), bits)
+	}
+	return address
+}
+
+// hook is a command of the interfaces file. One that makes a tunnel becomes
+// nvad's, and must not be run beside it.
+func (c *converter) hook(l *line) {
+	command := l.words[1:]
+	if !c.aboutTunnels(command) {
+		return
+	}
+	l.fate = refused
+	if o := c.command(l, command); o != carried {
+		l.leave(o)
+		return
+	}
+	l.fate = taken
+	l.leave(attention("nvad makes this now: remove it here"))
+}

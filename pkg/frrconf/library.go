@@ -1,0 +1,158 @@
+package frrconf
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/nvad/nvad/pkg/policy"
+)
+
+// reference is a line that names a list or route-map.
+type reference struct {
+	line       *line
+	kind, name string
+}
+
+// refer notes that a line names an object, which may follow later or never.
+func (c *converter) refer(l *line, kind, name string) {
+	c.policies.references = append(c.policies.references, reference{l, kind, name})
+}
+
+// used notes in which direction a route-map is asked.
+func (p *policies) used(name, direction string) {
+	if p.directions[name] == nil {
+		p.directions[name] = map[string]bool{}
+	}
+	p.directions[name][direction] = true
+}
+
+// accessName is the name that an access-list has among the prefix-lists.
+func (p *policies) accessName(name string) string {
+	for p.prefixes[ipv4][name] != nil || p.prefixes[ipv6][name] != nil {
+		name += "-access-list"
+	}
+	return name
+}
+
+// finishPolicies puts the lists into the library.
+func (c *converter) finishPolicies() {
+	lib := &c.cfg.Policies
+	prefixes := c.joinFamilies(c.policies.prefixes)
+	for name, rules := range c.joinFamilies(c.policies.access) {
+		prefixes[c.policies.accessName(name)] = rules
+	}
+	lib.PrefixLists = library[policy.PrefixList](prefixes, prefixSeq)
+	lib.ASPathLists = library[policy.ASPathList](c.policies.paths, pathSeq)
+	lib.CommunityLists = library[policy.CommunityList](c.policies.standard, communitySeq)
+	lib.LargeCommunityLists = library[policy.CommunityList](c.policies.large, communitySeq)
+	lib.ExtCommunityLists = library[policy.CommunityList](c.policies.extended, communitySeq)
+	c.finishRouteMaps()
+}
+
+// library is lists in the order of their numbers; nil if there are none.
+func library[L ~[]R, R any](lists map[string]*list[R], seq func(*R) *int) map[string]L {
+	var out map[string]L
+	for name, in := range lists {
+		rules := slices.Clone(in.rules)
+		slices.SortFunc(rules, func(a, b R) int { return cmp.Compare(*seq(&a), *seq(&b)) })
+		put(&out, name, L(rules))
+	}
+	return out
+}
+
+func put[V any](m *map[string]V, name string, v V) {
+	if *m == nil {
+		*m = map[string]V{}
+	}
+	(*m)[name] = v
+}
+
+// joinFamilies makes one list of an IPv4 and an IPv6 list of the same name:
+// FRR keeps them apart, and their rules never match the same prefix.
+func (c *converter) joinFamilies(in [families]map[string]*list[policy.PrefixRule]) map[string]*list[policy.PrefixRule] {
+	out := map[string]*list[policy.PrefixRule]{}
+	dual := c.speaksIPv6() || len(in[ipv6]) > 0
+	for name, l := range in[ipv4] {
+		rules := slices.Clone(l.rules)
+		for i := range rules {
+			if dual {
+				rules[i] = ofFamily(rules[i], ipv4)
+			}
+		}
+		out[name] = &list[policy.PrefixRule]{rules: rules, lines: l.lines, highest: l.highest}
+	}
+	for name, l := range in[ipv6] {
+		joined, after := out[name], 0
+		if joined == nil {
+			joined = &list[policy.PrefixRule]{}
+			out[name] = joined
+		} else {
+			after = joined.highest/5*5 + 5
+		}
+		for i, r := range l.rules {
+			r = ofFamily(r, ipv6)
+			r.Seq += after
+			joined.rules, joined.lines = append(joined.rules, r), append(joined.lines, l.lines[i])
+		}
+	}
+	return out
+}
+
+// ofFamily is a rule that says "any" of one family only.
+func ofFamily(r policy.PrefixRule, f family) policy.PrefixRule {
+	if !r.Any {
+		return r
+	}
+	all := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	if f == ipv6 {
+		all = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+	}
+	return policy.PrefixRule{Seq: r.Seq, Permit: r.Permit, Prefix: all, LE: all.Addr().BitLen()}
+}
+
+// speaksIPv6 reports whether routes of IPv6 can come before a list.
+func (c *converter) speaksIPv6() bool {
+	active := func(p *peer) bool { a := p.families[ipv6].active; return a != nil && *a }
+	return c.bgp.activate[ipv6] || slices.ContainsFunc(c.bgp.order, active) ||
+		slices.ContainsFunc(slices.Collect(maps.Values(c.bgp.groups)), active)
+}
+
+// resolveReferences answers for objects that are named but not there. FRR
+// takes a list that is not there as one that matches nothing, and a route-map
+// as one that denies; nvad refuses both, so that the answer is written out.
+func (c *converter) resolveReferences() {
+	lib := &c.cfg.Policies
+	for _, r := range c.policies.references {
+		missing := false
+		switch r.kind {
+		case "prefix-list":
+			missing = define(&lib.PrefixLists, r.name, policy.PrefixList{{Seq: 5, Any: true}})
+		case "access-list":
+			missing = define(&lib.PrefixLists, c.policies.accessName(r.name), policy.PrefixList{{Seq: 5, Any: true}})
+		case "as-path-list":
+			missing = define(&lib.ASPathLists, r.name, policy.ASPathList{{Seq: 5, Regexp: ".*"}})
+		case "community-list":
+			missing = define(&lib.CommunityLists, r.name, policy.CommunityList{{Seq: 5, Regexp: ".*"}})
+		case "large-community-list":
+			missing = define(&lib.LargeCommunityLists, r.name, policy.CommunityList{{Seq: 5, Regexp: ".*"}})
+		case "ext-community-list":
+			missing = define(&lib.ExtCommunityLists, r.name, policy.CommunityList{{Seq: 5, Regexp: ".*"}})
+		case "route-map":
+			missing = define(&lib.RouteMaps, r.name, policy.RouteMap{{Seq: 10}})
+		}
+		if missing {
+			r.line.leave(attention("there is no %s %s; it is carried over as one that denies everything, as FRR takes it", r.kind, r.name))
+		}
+	}
+}
+
+// define puts v under a name that is free.
+func define[V any](m *map[string]V, name string, v V) bool {
+	if _, ok := (*m)[name]; ok {
+		return false
+	}
+	put(m, name, v)
+	return true
+}

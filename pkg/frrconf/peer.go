@@ -1,0 +1,262 @@
+package frrconf
+
+import (
+	"net/netip"
+	"reflect"
+	"slices"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// peer is a neighbor or a peer-group as its lines tell it.
+type peer struct {
+	name        string
+	address     netip.Addr // invalid for a group
+	group       string
+	remote      string // an ASN, "internal" or "external"
+	description string
+	session     []edit
+	families    [families]peerFamily
+	lines       []*line
+}
+
+// peerFamily is what a peer says in one address family.
+type peerFamily struct {
+	active *bool
+	edits  []edit
+	lines  []*line
+}
+
+// edit is what a line changes.
+type edit func(*config.Settings)
+
+// peerHandler carries over a line about p.
+type peerHandler func(c *converter, l *line, p *peer, args []string) outcome
+
+// about makes a rule whose first open word is a neighbor or peer-group.
+func about(pattern string, do peerHandler) rule {
+	return on(pattern, func(c *converter, l *line, args []string) outcome {
+		p, o := c.bgp.peer(args[0])
+		if o != carried {
+			return o
+		}
+		o = do(c, l, p, args[1:])
+		if o == carried {
+			p.lines = append(p.lines, l)
+		}
+		return o
+	})
+}
+
+// peer is the one that a line names, made if it is the first about an address.
+func (b *bgp) peer(name string) (*peer, outcome) {
+	if p := b.groups[name]; p != nil {
+		return p, carried
+	}
+	a, err := netip.ParseAddr(name)
+	switch {
+	case err != nil:
+		return nil, unsupported("%s is neither an address nor a peer-group: nvad has no neighbors by interface", name)
+	case a.Zone() != "" || a.Is4In6():
+		return nil, unsupported("a neighbor with such an address")
+	}
+	p := b.peers[a.String()]
+	if p == nil {
+		p = &peer{name: name, address: a}
+		b.peers[a.String()] = p
+		b.order = append(b.order, p)
+	}
+	return p, carried
+}
+
+// definePeerGroup is the line that makes a name a peer-group's.
+func definePeerGroup(c *converter, l *line, args []string) outcome {
+	if _, err := netip.ParseAddr(args[0]); err == nil {
+		return attention("a peer-group can't have an address as its name")
+	}
+	p := c.bgp.groups[args[0]]
+	if p == nil {
+		p = &peer{name: args[0]}
+		c.bgp.groups[p.name] = p
+	}
+	p.lines = append(p.lines, l)
+	return carried
+}
+
+// finishNeighbors makes the neighbors in the order of their first lines.
+func (c *converter) finishNeighbors() {
+	shape := map[string]family{} // in which family the members of a group are
+	for _, p := range c.bgp.order {
+		if n, f, ok := c.neighbor(p); ok {
+			c.cfg.Neighbors = append(c.cfg.Neighbors, n)
+			if _, known := shape[p.group]; !known {
+				shape[p.group] = f
+			}
+		}
+	}
+	for name, g := range c.bgp.groups {
+		if c.cfg.Groups == nil {
+			c.cfg.Groups = map[string]config.Group{}
+		}
+		c.cfg.Groups[name] = config.Group{Name: name, Settings: c.groupSettings(g, shape[name])}
+	}
+}
+
+// neighbor makes one neighbor of p and tells in which family its settings
+// stand; false if it can't be one.
+func (c *converter) neighbor(p *peer) (config.Neighbor, family, bool) {
+	g := c.bgp.groups[p.group]
+	asn, o := c.remoteASN(p, g)
+	if o != carried {
+		p.drop(o)
+		return config.Neighbor{}, 0, false
+	}
+	n := config.Neighbor{Address: p.address, Description: p.description, PeerGroup: p.group}
+	active := c.active(p, g)
+	own := ipv4
+	if p.address.Is6() {
+		own = ipv6
+	}
+	if len(active) == 0 {
+		active = []family{own}
+		p.lines[0].leave(attention("neighbor %s is active in no family, so that FRR does not talk to it: it is shut down here", p.name))
+		p.session = append(p.session, func(s *config.Settings) { s.Shutdown = true })
+	}
+	if p.address.Is6() && !slices.Contains(active, ipv6) {
+		p.drop(unsupported("IPv4 routes alone over a session of IPv6"))
+		return config.Neighbor{}, 0, false
+	}
+	chosen := c.chooseFamilies(p, g, asn, active, own)
+	n.Settings = c.settings(p, g, chosen[0], asn)
+	for _, f := range chosen {
+		n.Families |= [families]route.Family{route.IPv4, route.IPv6}[f]
+	}
+	return n, chosen[0], true
+}
+
+// drop leaves all lines of p over.
+func (p *peer) drop(o outcome) {
+	for _, l := range p.lines {
+		l.drop(o)
+	}
+}
+
+// remoteASN is the neighbor's ASN, which it or its group gives.
+func (c *converter) remoteASN(p, g *peer) (uint32, outcome) {
+	remote := p.remote
+	if remote == "" && g != nil {
+		remote = g.remote
+	}
+	asn, ok := number(remote)
+	switch {
+	case remote == "":
+		return 0, attention("neighbor %s has no remote-as", p.name)
+	case remote == "internal":
+		return c.bgp.asn, carried
+	case remote == "external":
+		return 0, attention("nvad needs the ASN of neighbor %s, where FRR takes any other than the own one", p.name)
+	case !ok || asn == 0:
+		return 0, attention("%s is not an ASN", remote)
+	}
+	return asn, carried
+}
+
+// active is the families in which FRR talks to p.
+func (c *converter) active(p, g *peer) []family {
+	var out []family
+	for f := range families {
+		on := c.bgp.activate[f]
+		if g != nil && g.families[f].active != nil {
+			on = *g.families[f].active
+		}
+		if p.families[f].active != nil {
+			on = *p.families[f].active
+		}
+		if on {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// chooseFamilies keeps to one family where the two have different settings:
+// nvad has one policy for both. A family that denies everything both ways is
+// no loss.
+func (c *converter) chooseFamilies(p, g *peer, asn uint32, active []family, own family) []family {
+	if len(active) < 2 {
+		return active
+	}
+	if reflect.DeepEqual(c.settings(p, g, ipv4, asn), c.settings(p, g, ipv6, asn)) {
+		return active
+	}
+	other := 1 - own
+	s := c.settings(p, g, other, asn)
+	if (s.Import != policy.Chain{} || s.Export != policy.Chain{}) {
+		o := attention("neighbor %s has other settings in one family than in the other, and nvad has one set for both: only the family of its address is carried over", p.name)
+		for _, l := range p.families[other].lines {
+			l.leave(o)
+		}
+		p.lines[0].leave(o)
+	}
+	return []family{own}
+}
+
+// settings is those of neighbor p of group g in one family; g may be nil.
+func (c *converter) settings(p, g *peer, f family, asn uint32) config.Settings {
+	s := c.defaults()
+	s.HoldTime, s.Keepalive = c.bgp.holdTime, c.bgp.keepalive
+	if g != nil {
+		g.apply(&s, f)
+	}
+	p.apply(&s, f)
+	s.RemoteASN = asn
+	own := c.bgp.asn
+	if s.LocalASN != 0 {
+		own = s.LocalASN
+	}
+	s.Import = c.chain(s.Import, asn == own)
+	s.Export = c.chain(s.Export, asn == own)
+	return s
+}
+
+// groupSettings is what the group's own lines say; the rest follows from each
+// neighbor.
+func (c *converter) groupSettings(g *peer, f family) config.Settings {
+	s := c.defaults()
+	s.HoldTime = c.bgp.holdTime
+	if c.bgp.keepalive != c.bgp.holdTime/3 {
+		s.Keepalive = c.bgp.keepalive
+	}
+	g.apply(&s, f)
+	if asn, o := c.remoteASN(g, nil); o == carried {
+		s.RemoteASN = asn
+	}
+	s.Import.Accept = s.Import != policy.Chain{}
+	s.Export.Accept = s.Export != policy.Chain{}
+	return s
+}
+
+func (p *peer) apply(s *config.Settings, f family) {
+	for _, e := range slices.Concat(p.session, p.families[f].edits) {
+		e(s)
+	}
+}
+
+// defaults is those of FRR where they are not nvad's.
+func (c *converter) defaults() config.Settings {
+	s := config.DefaultSettings()
+	s.EnforceFirstAS = false
+	s.AllowASSets = !c.bgp.refuseASSets
+	s.GracefulRestart = c.bgp.graceful
+	s.RestartTime = c.bgp.restartTime
+	return s
+}
+
+// chain is a policy with FRR's answer to none at all: RFC 8212 for eBGP, if it
+// is on, and otherwise everything.
+func (c *converter) chain(lists policy.Chain, internal bool) policy.Chain {
+	lists.Accept = lists != policy.Chain{} || internal || !c.bgp.requirePolicy
+	return lists
+}

@@ -1,0 +1,148 @@
+package frrconf
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/nvad/nvad/pkg/policy"
+)
+
+// clause is one entry of a route-map as its lines tell it.
+type clause struct {
+	policy.Clause
+	line     *line
+	access   [2]string // access-lists of the prefix and of the next hop
+	callLine *line
+	nextLine *line
+	peerLine *line          // that sets the next hop to the neighbor's address
+	ranks    map[string]int // of the changes so far, by attribute
+	// incomplete tells that a condition was left over.
+	incomplete bool
+}
+
+var routeMapRules = []rule{
+	on("route-map NAME permit|deny SEQ", enterRouteMap),
+	on("route-map NAME optimization", always(meaningless("nvad compiles route-maps"))),
+	on("no route-map NAME optimization", always(meaningless("nvad compiles route-maps"))),
+}
+
+// clauseRules are the commands within a route-map.
+var clauseRules = slices.Concat(matchRules, setRules, []rule{
+	on("description REST", always(meaningless("a remark"))),
+	on("call NAME", call),
+	on("on-match next", onMatch(policy.NextClause)),
+	on("on-match goto SEQ", onMatch(policy.NextGoto)),
+	on("continue", onMatch(policy.NextContinue)),
+	on("continue SEQ", onMatch(policy.NextContinue)),
+})
+
+func enterRouteMap(c *converter, l *line, args []string) outcome {
+	seq, ok := number(args[1])
+	if !ok || seq < 1 || seq > 65535 {
+		return c.skip(attention("%s is not a number from 1 to 65535", args[1]))
+	}
+	name, permit := args[0], strings.EqualFold(l.words[2], "permit")
+	clauses := c.policies.routeMaps[name]
+	i := slices.IndexFunc(clauses, func(o *clause) bool { return o.Seq == int(seq) })
+	if i < 0 {
+		i = len(clauses)
+		clauses = append(clauses, &clause{Clause: policy.Clause{Seq: int(seq)}, line: l, ranks: map[string]int{}})
+		c.policies.routeMaps[name] = clauses
+	}
+	clauses[i].Permit = permit
+	c.enter(&mode{rules: clauseRules, clause: clauses[i]})
+	return carried
+}
+
+func call(c *converter, l *line, args []string) outcome {
+	c.mode.clause.Call, c.mode.clause.callLine = args[0], l
+	return carried
+}
+
+// onMatch also reads continue, which is another word for it.
+func onMatch(next policy.Next) handler {
+	return func(c *converter, l *line, args []string) outcome {
+		cl := c.mode.clause
+		target := uint32(0)
+		if len(args) > 0 {
+			var ok bool
+			if target, ok = number(args[0]); !ok || int(target) <= cl.Seq || target > 65535 {
+				return attention("%s is not the number of a later entry", args[0])
+			}
+		}
+		cl.Next, cl.Target, cl.nextLine = next, int(target), l
+		return carried
+	}
+}
+
+// finishRouteMaps puts the route-maps into the library.
+func (c *converter) finishRouteMaps() {
+	c.spreadDirections()
+	for name, clauses := range c.policies.routeMaps {
+		slices.SortFunc(clauses, func(a, b *clause) int { return cmp.Compare(a.Seq, b.Seq) })
+		out := make(policy.RouteMap, len(clauses))
+		for i, cl := range clauses {
+			c.finishClause(cl, c.policies.directions[name])
+			out[i] = cl.Clause
+		}
+		put(&c.cfg.Policies.RouteMaps, name, out)
+	}
+}
+
+// finishClause settles what other lines decide.
+func (c *converter) finishClause(cl *clause, directions map[string]bool) {
+	if cl.access[0] != "" {
+		cl.Match.PrefixList = c.policies.accessName(cl.access[0])
+	}
+	if cl.access[1] != "" {
+		cl.Match.NextHopPrefixList = c.policies.accessName(cl.access[1])
+	}
+	if cl.incomplete && cl.Permit {
+		cl.Match.PathLength = never
+	}
+	if cl.Next != policy.NextStop && !cl.Permit {
+		cl.nextLine.drop(meaningless("an entry that denies ends the route-map"))
+		cl.Next, cl.Target = policy.NextStop, 0
+	}
+	if cl.Call != "" && c.policies.routeMaps[cl.Call] == nil {
+		cl.callLine.drop(attention("there is no route-map %s, and FRR goes on without it", cl.Call))
+		cl.Call = ""
+	}
+	if cl.peerLine != nil {
+		c.finishPeerAddress(cl, directions)
+	}
+}
+
+// finishPeerAddress: for what is received "peer-address" is the neighbor's
+// address, for what is sent it is the own one.
+func (c *converter) finishPeerAddress(cl *clause, directions map[string]bool) {
+	switch {
+	case directions["in"] && directions["out"]:
+		cl.peerLine.drop(attention("peer-address means the neighbor for received routes and this router for sent ones: make two route-maps of it"))
+	case directions["out"]:
+		cl.Set.NextHop = "self"
+	default:
+		cl.Set.NextHop = "peer"
+	}
+}
+
+// spreadDirections tells called route-maps what their callers are asked for.
+func (c *converter) spreadDirections() {
+	for range c.policies.routeMaps {
+		changed := false
+		for name, clauses := range c.policies.routeMaps {
+			for _, cl := range clauses {
+				for d := range c.policies.directions[name] {
+					if cl.Call != "" && !c.policies.directions[cl.Call][d] {
+						c.policies.used(cl.Call, d)
+						changed = true
+					}
+				}
+			}
+		}
+		if !changed {
+			return
+		}
+	}
+}

@@ -1,0 +1,219 @@
+package frrconf
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/nvad/nvad/pkg/config"
+)
+
+// sessionRules are the commands about a neighbor as a whole.
+var sessionRules = slices.Concat(
+	[]rule{
+		on("neighbor GROUP peer-group", definePeerGroup),
+		about("neighbor PEER peer-group GROUP", joinGroup),
+		about("neighbor PEER remote-as ASN", remoteAS),
+		about("neighbor PEER description REST", description),
+		about("neighbor PEER password REST", password),
+		about("neighbor PEER timers KEEPALIVE HOLD", peerTimers),
+		about("neighbor PEER ebgp-multihop", multihop),
+		about("neighbor PEER ebgp-multihop TTL", multihop),
+		about("neighbor PEER ttl-security hops N", ttlSecurity),
+		about("neighbor PEER update-source SOURCE", updateSource),
+		about("neighbor PEER local-as ASN REST", localAS),
+		about("neighbor PEER port N", port),
+		about("neighbor PEER local-role ROLE REST", localRole),
+		about("neighbor PEER shutdown REST", shutdown),
+		about("neighbor PEER advertisement-interval 0", keep),
+		about("neighbor PEER advertisement-interval N", leave(unsupported("a pause between two UPDATEs"))),
+	},
+	toggle("neighbor PEER passive", func(s *config.Settings, on bool) { s.Passive = on }),
+	toggle("neighbor PEER enforce-first-as", func(s *config.Settings, on bool) { s.EnforceFirstAS = on }),
+	toggle("neighbor PEER graceful-restart", func(s *config.Settings, on bool) { s.GracefulRestart = on }),
+	toggle("neighbor PEER graceful-restart-helper", func(s *config.Settings, on bool) { s.GracefulRestart = on }),
+	toggle("neighbor PEER graceful-restart-disable", func(s *config.Settings, on bool) { s.GracefulRestart = !on }),
+	leaveEach(unsupported("BFD"), "neighbor PEER bfd REST", "no neighbor PEER bfd REST"),
+	leaveEach(unsupported("neighbors by interface"), "neighbor PEER interface REST"),
+	leaveEach(unsupported("eBGP over a loopback without ebgp-multihop"),
+		"neighbor PEER disable-connected-check", "neighbor PEER enforce-multihop"),
+	leaveEach(unsupported("waiting before the session opens"), "neighbor PEER timers delayopen N"),
+	leaveEach(unsupported("this capability"), "neighbor PEER capability extended-nexthop", "neighbor PEER capability orf REST",
+		"neighbor PEER dont-capability-negotiate", "neighbor PEER override-capability", "neighbor PEER strict-capability-match",
+		"neighbor PEER extended-optional-parameters", "no neighbor PEER capability REST"),
+	leaveEach(unsupported("the segment size of the neighbor's TCP"), "neighbor PEER tcp-mss N"),
+	leaveEach(unsupported("dropping what a neighbor's own ASN is in before it is sent"), "neighbor PEER sender-as-path-loop-detection"),
+	leaveEach(unsupported("graceful shutdown of one neighbor"), "neighbor PEER graceful-shutdown"),
+	leaveEach(meaningless("nvad decides itself when to connect anew"), "neighbor PEER timers connect N"),
+	leaveEach(meaningless("nvad takes a changed configuration without this"), "neighbor PEER capability dynamic"),
+	leaveEach(meaningless("about how FRR groups its updates"), "neighbor PEER solo"),
+)
+
+// keep is the handler of a line that says what nvad does anyway.
+func keep(*converter, *line, *peer, []string) outcome { return carried }
+
+// leave is the handler of a line that is left over.
+func leave(o outcome) peerHandler {
+	return func(*converter, *line, *peer, []string) outcome { return o }
+}
+
+func leaveEach(o outcome, patterns ...string) []rule {
+	out := make([]rule, len(patterns))
+	for i, p := range patterns {
+		out[i] = about(p, leave(o))
+	}
+	return out
+}
+
+// toggle is the rules of a command and of its negation.
+func toggle(pattern string, f func(*config.Settings, bool)) []rule {
+	with := func(yes bool) peerHandler {
+		return func(c *converter, l *line, p *peer, _ []string) outcome {
+			return p.change(func(s *config.Settings) { f(s, yes) })
+		}
+	}
+	return []rule{about(pattern, with(true)), about("no "+pattern, with(false))}
+}
+
+// change adds a change to what is said of p whatever the family.
+func (p *peer) change(e edit) outcome {
+	p.session = append(p.session, e)
+	return carried
+}
+
+func joinGroup(c *converter, _ *line, p *peer, args []string) outcome {
+	if c.bgp.groups[args[0]] == nil {
+		return attention("there is no peer-group %s", args[0])
+	}
+	p.group = args[0]
+	return carried
+}
+
+func remoteAS(_ *converter, _ *line, p *peer, args []string) outcome {
+	p.remote = args[0]
+	return carried
+}
+
+func description(_ *converter, _ *line, p *peer, args []string) outcome {
+	if !p.address.IsValid() {
+		return meaningless("a remark on a peer-group")
+	}
+	p.description = printable(strings.Join(args, " "))
+	return carried
+}
+
+func password(c *converter, l *line, p *peer, args []string) outcome {
+	key := strings.Join(args, " ")
+	if key == "" || len(key) > 80 || printable(key) != key {
+		return attention("TCP-MD5 takes a printable key of 1 to 80 bytes")
+	}
+	return p.change(func(s *config.Settings) { s.Password = key })
+}
+
+func peerTimers(c *converter, l *line, p *peer, args []string) outcome {
+	if strings.EqualFold(args[0], "connect") || strings.EqualFold(args[0], "delayopen") {
+		return meaningless("nvad decides itself when to connect anew")
+	}
+	keepalive, hold, o := timers(args)
+	if o != carried {
+		return o
+	}
+	return p.change(func(s *config.Settings) {
+		s.HoldTime = hold
+		if hold > 0 {
+			s.Keepalive = keepalive
+		}
+	})
+}
+
+// multihop is FRR's TTL; 1 is what an eBGP neighbor has anyway.
+func multihop(c *converter, l *line, p *peer, args []string) outcome {
+	ttl := uint32(255)
+	if len(args) > 0 {
+		var ok bool
+		if ttl, ok = number(args[0]); !ok || ttl < 1 || ttl > 255 {
+			return attention("%s is not a TTL", args[0])
+		}
+	}
+	if ttl == 1 {
+		return carried
+	}
+	return p.change(func(s *config.Settings) { s.EBGPMultihop = int(ttl) })
+}
+
+func ttlSecurity(c *converter, l *line, p *peer, args []string) outcome {
+	n, ok := number(args[0])
+	if !ok || n < 1 || n > 254 {
+		return attention("%s is not a number of hops", args[0])
+	}
+	return p.change(func(s *config.Settings) { s.TTLSecurity = int(n) })
+}
+
+// updateSource takes an address, or the device whose address the rest of the
+// input tells.
+func updateSource(c *converter, l *line, p *peer, args []string) outcome {
+	if a, err := netip.ParseAddr(args[0]); err == nil {
+		return p.change(func(s *config.Settings) { s.LocalAddress = a })
+	}
+	device, neighbor := args[0], p.address
+	return p.change(func(s *config.Settings) {
+		if !neighbor.IsValid() { // a group: its members are of the one family that it can serve
+			neighbor = netip.IPv4Unspecified()
+		}
+		a, ok := c.hosts.addressOf(device, neighbor)
+		if !ok {
+			l.drop(attention("nvad needs the address of %s in place of its name", device))
+		}
+		s.LocalAddress = a
+	})
+}
+
+// localAS takes the one form in which the neighbor sees nothing of the own
+// ASN, which is what local-asn does.
+func localAS(c *converter, l *line, p *peer, args []string) outcome {
+	asn, ok := number(args[0])
+	if !ok || asn == 0 {
+		return attention("%s is not an ASN", args[0])
+	}
+	if form := strings.ToLower(strings.Join(args[1:], " ")); form != "no-prepend replace-as" {
+		return unsupported("a local-as that stands in paths beside the own ASN; only \"no-prepend replace-as\" can be carried over")
+	}
+	return p.change(func(s *config.Settings) { s.LocalASN = asn })
+}
+
+func port(c *converter, l *line, p *peer, args []string) outcome {
+	n, ok := number(args[0])
+	if !ok || n < 1 || n > 65535 {
+		return attention("%s is not a port", args[0])
+	}
+	return p.change(func(s *config.Settings) { s.Port = uint16(n) })
+}
+
+// counterpart is the neighbor's role by the own one: FRR names what this
+// router is, nvad what the neighbor is.
+var counterpart = map[string]string{
+	"provider": "customer", "customer": "provider",
+	"rs-server": "rs-client", "rs-client": "rs-server",
+	"peer": "peer",
+}
+
+func localRole(c *converter, l *line, p *peer, args []string) outcome {
+	role := counterpart[strings.ToLower(args[0])]
+	if role == "" {
+		return attention("%s is not a role of RFC 9234", args[0])
+	}
+	if len(args) > 1 {
+		l.leave(unsupported("refusing neighbors that tell no role; the role itself is carried over"))
+	}
+	return p.change(func(s *config.Settings) { s.Role = role })
+}
+
+func shutdown(c *converter, l *line, p *peer, args []string) outcome {
+	switch {
+	case len(args) > 0 && args[0] == "rtt":
+		return unsupported("shutting down by round-trip time")
+	case len(args) > 0:
+		l.leave(meaningless("nvad's notification has no text; the shutdown itself is carried over"))
+	}
+	return p.change(func(s *config.Settings) { s.Shutdown = true })
+}
