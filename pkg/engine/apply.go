@@ -75,7 +75,7 @@ func (e *Engine) configureSpeaker() error {
 func session(cfg *config.Config, n config.Neighbor) speaker.Neighbor {
 	s := speaker.Neighbor{
 		Address: n.Address, Port: n.Port, LocalAddress: n.LocalAddress,
-		LocalASN: localASN(cfg, n), RemoteASN: n.RemoteASN, Families: n.Families,
+		LocalASN: n.OwnASN(cfg), RemoteASN: n.RemoteASN, Families: n.Families,
 		Passive: n.Passive, HoldTime: n.HoldTime, Keepalive: n.Keepalive,
 		MultihopTTL: uint8(n.EBGPMultihop), TTLSecurity: uint8(n.TTLSecurity), Password: n.Password,
 	}
@@ -85,20 +85,14 @@ func session(cfg *config.Config, n config.Neighbor) speaker.Neighbor {
 	return s
 }
 
-func localASN(cfg *config.Config, n config.Neighbor) uint32 {
-	if n.LocalASN != 0 {
-		return n.LocalASN
-	}
-	return cfg.ASN
-}
-
 // compile turns the neighbors' policies into Programs; the result is in the
 // order of cfg.Neighbors.
 func compile(cfg *config.Config) ([]rib.Peer, error) {
 	out := make([]rib.Peer, 0, len(cfg.Neighbors))
 	var errs []error
+	c := policy.NewCompiler(&cfg.Policies)
 	for _, n := range cfg.Neighbors {
-		p, err := compilePeer(cfg, n)
+		p, err := compilePeer(cfg, c, n)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("neighbor %s: %w", n.Address, err))
 		}
@@ -107,16 +101,11 @@ func compile(cfg *config.Config) ([]rib.Peer, error) {
 	return out, errors.Join(errs...)
 }
 
-func compilePeer(cfg *config.Config, n config.Neighbor) (rib.Peer, error) {
-	s := policy.Session{
-		LocalASN: localASN(cfg, n), PeerASN: n.RemoteASN, Neighbor: n.Address,
-		LocalAddress: n.LocalAddress, PeerGroup: n.PeerGroup, Role: n.Role,
-	}
-	in, err1 := policy.Compile(&cfg.Policies, n.Import, s)
-	s.Export = true
-	out, err2 := policy.Compile(&cfg.Policies, n.Export, s)
+func compilePeer(cfg *config.Config, c *policy.Compiler, n config.Neighbor) (rib.Peer, error) {
+	in, err1 := c.Compile(n.Import, cfg.Session(&n, false))
+	out, err2 := c.Compile(n.Export, cfg.Session(&n, true))
 	return rib.Peer{
-		Address: n.Address, Group: n.PeerGroup, LocalASN: s.LocalASN, RemoteASN: n.RemoteASN,
+		Address: n.Address, Group: n.PeerGroup, LocalASN: n.OwnASN(cfg), RemoteASN: n.RemoteASN,
 		Domain: n.Domain, Import: in, Export: out, Weight: n.Weight, AllowASIn: n.AllowASIn,
 		EnforceFirstAS: n.EnforceFirstAS, AllowASSets: n.AllowASSets,
 		NextHopSelf: n.NextHopSelf, NextHopSelfForce: n.NextHopSelfForce,

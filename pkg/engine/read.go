@@ -74,10 +74,10 @@ func (e *Engine) Neighbors(ctx context.Context) ([]NeighborView, error) {
 func (e *Engine) neighborView(addr netip.Addr, n *neighbor) NeighborView {
 	c := e.rib.Counts(addr)
 	stats, _ := e.opt.Speaker.Stats(addr)
-	external := localASN(e.cfg, n.cfg) != n.cfg.RemoteASN
+	external := n.cfg.OwnASN(e.cfg) != n.cfg.RemoteASN
 	v := NeighborView{
 		Address: addr, Description: n.cfg.Description, PeerGroup: n.cfg.PeerGroup, Domain: n.cfg.Domain,
-		RemoteASN: n.cfg.RemoteASN, LocalASN: localASN(e.cfg, n.cfg), LocalAddress: n.cfg.LocalAddress,
+		RemoteASN: n.cfg.RemoteASN, LocalASN: n.cfg.OwnASN(e.cfg), LocalAddress: n.cfg.LocalAddress,
 		State: n.state, Shutdown: n.isShutdown(), Since: n.since, Reason: n.reason,
 		LastDown: n.lastDown, Flaps: n.flaps, Stats: stats,
 		HoldTime: n.cfg.HoldTime, Keepalive: n.cfg.Keepalive, Families: n.cfg.Families,

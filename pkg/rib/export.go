@@ -23,6 +23,8 @@ const (
 	exportPolicy
 	noNextHop
 	family
+	summarised
+	overLimit
 )
 
 // advertise brings p's Adj-RIB-Out entry for d up to date.
@@ -35,18 +37,31 @@ func (r *RIB) advertise(d *dest, p *peer) {
 	switch {
 	case i < 0 && attrs == nil:
 		return
+	case i < 0 && p.MaxAdvertised > 0 && p.counts.Advertised >= p.MaxAdvertised:
+		p.full = true
+		return
 	case i < 0:
 		d.out = append(d.out, advert{attrs: attrs, peer: p.id})
 		p.counts.Advertised++
 	case attrs == nil:
 		d.out = slices.Delete(d.out, i, i+1)
 		p.counts.Advertised--
+		r.refill(p)
 	case d.out[i].attrs == attrs:
 		return
 	default:
 		d.out[i].attrs = attrs
 	}
 	r.emit(p, d.prefix, attrs)
+}
+
+// refill looks for what can take the place of a withdrawn route, if the limit
+// kept something back.
+func (r *RIB) refill(p *peer) {
+	if p.full {
+		p.full = false
+		r.eachFor(p, func(d *dest) { r.advertise(d, p) }, nil)
+	}
 }
 
 // sent returns what the neighbor was told, nil if nothing.
@@ -69,6 +84,9 @@ func (d *dest) forget(p *peer) {
 // nil with the reason if it is to see nothing. There is no second choice: where
 // the best path is held back, nothing is sent in its place.
 func (r *RIB) export(d *dest, p *peer) (*route.Attrs, hold, policy.Rule) {
+	if p.Default != nil && d.prefix.Bits() == 0 && p.Families.Has(route.FamilyOf(d.prefix)) {
+		return r.exportDefault(d, p)
+	}
 	if h := r.mayExport(d, p); h != sent {
 		return nil, h, 0
 	}
@@ -77,7 +95,7 @@ func (r *RIB) export(d *dest, p *peer) (*route.Attrs, hold, policy.Rule) {
 	if !out.Accept {
 		return nil, exportPolicy, out.Rule
 	}
-	attrs := r.wireAttrs(p, d, &out)
+	attrs := r.wireAttrs(p, &d.paths[d.best], &out, d.prefix)
 	if attrs == nil {
 		return nil, noNextHop, out.Rule
 	}
@@ -105,6 +123,8 @@ func (r *RIB) mayExport(d *dest, p *peer) hold {
 		return noAdvertise
 	case !p.internal && (slices.Contains(communities, route.NoExport) || slices.Contains(communities, route.NoExportSubconfed)):
 		return noExport
+	case r.suppressed(d):
+		return summarised
 	}
 	return sent
 }
@@ -137,20 +157,19 @@ func (r *RIB) exportInput(prefix netip.Prefix, pt *path) *policy.Input {
 }
 
 // wireAttrs turns what policy accepted into what goes on the wire.
-func (r *RIB) wireAttrs(p *peer, d *dest, out *policy.Output) *route.Attrs {
-	pt := &d.paths[d.best]
+func (r *RIB) wireAttrs(p *peer, pt *path, out *policy.Output, prefix netip.Prefix) *route.Attrs {
 	// Cached only while policy left the set alone: then the outcome depends on
 	// the set and on the neighbor it came from, and one interned set rarely
 	// comes from two.
 	plain := out.Attrs == pt.accepted && out.NextHop == policy.NextHopDefault
-	key := wireKey{attrs: out.Attrs, from: pt.peer, family: route.FamilyOf(d.prefix)}
+	key := wireKey{attrs: out.Attrs, from: pt.peer, family: route.FamilyOf(prefix)}
 	if plain {
 		if a, ok := p.wire[key]; ok {
 			return a
 		}
 	}
 	a := *out.Attrs
-	a.NextHop = r.exportNextHop(p, pt, out, d.prefix.Addr().Is4())
+	a.NextHop = r.exportNextHop(p, pt, out, prefix.Addr().Is4())
 	if !a.NextHop.IsValid() {
 		return nil
 	}
@@ -173,7 +192,7 @@ func toExternal(a *route.Attrs, p *peer, pt *path) {
 	}
 	a.LocalPref, a.OriginatorID, a.ClusterList = route.Optional{}, netip.Addr{}, nil
 	a.ExtCommunities = withoutOrigin(a.ExtCommunities)
-	a.ASPath = stripConfed(a.ASPath).Prepend(p.LocalASN, 1)
+	a.ASPath = externalPath(a.ASPath, p).Prepend(p.LocalASN, 1)
 }
 
 // toInternal prepares a set for an iBGP neighbor (RFC 4271 5.1.5, RFC 4456 8).
@@ -203,15 +222,6 @@ func withoutOrigin(list []route.ExtCommunity) []route.ExtCommunity {
 		}
 	}
 	return out
-}
-
-func stripConfed(p route.ASPath) route.ASPath {
-	if !p.HasConfed() {
-		return p
-	}
-	return slices.DeleteFunc(slices.Clone(p), func(s route.Segment) bool {
-		return s.Type == route.ASConfedSequence || s.Type == route.ASConfedSet
-	})
 }
 
 // exportNextHop is the next hop that p is told; invalid if there is none of the
@@ -256,6 +266,10 @@ func (r *RIB) holdReason(d *dest, p *peer, h hold, rule policy.Rule) string {
 		return "community no-export"
 	case noNextHop:
 		return "no next hop of the prefix's family"
+	case summarised:
+		return "covered by a summary-only aggregate"
+	case overLimit:
+		return fmt.Sprintf("maximum-prefix-out %d reached", p.MaxAdvertised)
 	case family:
 		return fmt.Sprintf("%s was not negotiated", route.FamilyOf(d.prefix))
 	}

@@ -3,6 +3,7 @@ package rib
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/nvad/nvad/pkg/policy"
@@ -126,6 +127,9 @@ func (r *RIB) evaluate(d *dest, pt *path, p *peer, pre admission) {
 		return
 	}
 	pt.accepted = r.intern(out.Attrs, pre.attrs)
+	if !p.internal && slices.Contains(pt.accepted.Communities, route.GracefulShutdown) {
+		pt.accepted = r.leastPreferred(pt.accepted)
+	}
 	if out.Weight != 0 || out.Tag != 0 || out.PreferredSource.IsValid() {
 		pt.extra = &extra{weight: out.Weight, tag: out.Tag, source: out.PreferredSource}
 	}
@@ -138,6 +142,14 @@ func (r *RIB) importInput(prefix netip.Prefix, p *peer, a *route.Attrs) *policy.
 		From: p.Address, FromGroup: p.Group, Weight: p.Weight,
 	}
 	return &r.work.in
+}
+
+// leastPreferred is a with LOCAL_PREF 0: the neighbor is about to go down and
+// asks that its routes be used only where there is nothing else (RFC 8326 4.2).
+func (r *RIB) leastPreferred(a *route.Attrs) *route.Attrs {
+	b := *a
+	b.LocalPref = route.Some(0)
+	return r.opt.Interner.Intern(b)
 }
 
 // intern makes a set that policy changed one of ours.

@@ -72,13 +72,14 @@ func (r *RIB) settle(d *dest) {
 		return
 	}
 	r.decide(d)
+	r.contribute(d)
 	r.plan(d)
 	for _, p := range r.peers {
 		if p != nil && p.up {
 			r.advertise(d, p)
 		}
 	}
-	if len(d.paths) == 0 && len(d.out) == 0 && d.fib == nil && r.under.statics[d.prefix] == nil {
+	if len(d.paths) == 0 && len(d.out) == 0 && d.fib == nil && r.under.statics[d.prefix] == nil && !r.isDefault(d) {
 		r.drop(d)
 	}
 }

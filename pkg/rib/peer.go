@@ -24,6 +24,10 @@ type Peer struct {
 	NextHopSelf      bool
 	NextHopSelfForce bool
 	ReflectorClient  bool
+	ASOverride       bool
+	RemovePrivateAS  bool
+	Default          *policy.Program // default-originate: what the default route must pass; nil: none is originated
+	MaxAdvertised    int             // prefixes; 0: unlimited
 }
 
 // Session is what the RIB must know of an established session.
@@ -47,6 +51,7 @@ type peer struct {
 	internal bool
 	up       bool
 	epoch    uint32             // sessions so far
+	full     bool               // MaxAdvertised kept something back
 	soo      route.ExtCommunity // of Domain; 0: none
 	counts   Counts
 	wire     wireCache
@@ -85,6 +90,7 @@ func siteOfOrigin(asn uint32, domain string) route.ExtCommunity {
 // SetPeer adds a neighbor, or changes one. Routes that its new policy may treat
 // differently are evaluated again by Flush; the session's state is kept.
 func (r *RIB) SetPeer(c Peer) {
+	r.needDefault(&c)
 	p := r.byAddr[c.Address]
 	if p == nil {
 		p = &peer{id: r.freeID()}
@@ -110,6 +116,15 @@ func (p *peer) set(c Peer) {
 	p.wire = wireCache{}
 }
 
+// needDefault makes sure that there is a destination for the default route of
+// each family, where an originated one can be advertised from.
+func (r *RIB) needDefault(c *Peer) {
+	if c.Default != nil {
+		r.dest(defaultIPv4)
+		r.dest(defaultIPv6)
+	}
+}
+
 func importDiffers(a, b *Peer) bool {
 	return !a.Import.Equal(b.Import) || a.AllowASIn != b.AllowASIn || a.Weight != b.Weight ||
 		a.EnforceFirstAS != b.EnforceFirstAS || a.AllowASSets != b.AllowASSets || a.Domain != b.Domain
@@ -117,7 +132,13 @@ func importDiffers(a, b *Peer) bool {
 
 func exportDiffers(a, b *Peer) bool {
 	return !a.Export.Equal(b.Export) || a.Domain != b.Domain || a.NextHopSelf != b.NextHopSelf ||
-		a.NextHopSelfForce != b.NextHopSelfForce || a.ReflectorClient != b.ReflectorClient
+		a.NextHopSelfForce != b.NextHopSelfForce || a.ReflectorClient != b.ReflectorClient ||
+		a.ASOverride != b.ASOverride || a.RemovePrivateAS != b.RemovePrivateAS ||
+		a.MaxAdvertised != b.MaxAdvertised || !sameProgram(a.Default, b.Default)
+}
+
+func sameProgram(a, b *policy.Program) bool {
+	return a == b || a != nil && b != nil && a.Equal(b)
 }
 
 // RemovePeer forgets a neighbor and everything it announced.

@@ -82,6 +82,9 @@ func (r *RIB) Held(prefix netip.Prefix, neighbor netip.Addr) string {
 		return "not in the table"
 	}
 	_, h, rule := r.export(d, p)
+	if h == sent && p.up && d.sent(p.id) == nil && p.full {
+		h = overLimit
+	}
 	if h == sent {
 		return ""
 	}

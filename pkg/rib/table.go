@@ -32,6 +32,7 @@ type RIB struct {
 	jobs   []*job
 	under  underlay
 	hops   hopSets
+	sums   []*aggregate
 	eff    Effects
 	outIdx map[netip.Addr]int // neighbor → index in eff.Out
 	paths  int
@@ -59,6 +60,7 @@ type dest struct {
 	index  int32      // in RIB.all; -1 once removed
 	best   int16      // in paths; -1: none
 	dirty  bool
+	adds   bool // counted by the aggregates that cover it
 	step   Step // that decided between best and its runner-up
 }
 

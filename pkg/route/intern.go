@@ -16,6 +16,7 @@ import (
 type Interner struct {
 	seed maphash.Seed
 	mu   sync.Mutex
+	key  []byte // reused
 	sets map[uint64][]weak.Pointer[Attrs]
 }
 
@@ -27,9 +28,10 @@ func NewInterner() *Interner {
 // Intern returns the one pointer for the set that a holds. The caller must not
 // change what a's slices refer to afterwards.
 func (in *Interner) Intern(a Attrs) *Attrs {
-	sum := maphash.Bytes(in.seed, a.appendKey(make([]byte, 0, 256)))
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.key = a.appendKey(in.key[:0])
+	sum := maphash.Bytes(in.seed, in.key)
 	for _, w := range in.sets[sum] {
 		if p := w.Value(); p != nil && p.Equal(&a) {
 			return p

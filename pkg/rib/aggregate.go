@@ -1,0 +1,95 @@
+package rib
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// Aggregate originates Prefix while the table holds a valid route that is more
+// specific (RFC 4271 9.2.2.2). SummaryOnly keeps those from being advertised.
+type Aggregate struct {
+	Prefix      netip.Prefix
+	SummaryOnly bool
+	// Attrs of the aggregate, interned.
+	Attrs *route.Attrs
+}
+
+type aggregate struct {
+	Aggregate
+	parts int // destinations that contribute
+}
+
+func (a *aggregate) covers(p netip.Prefix) bool {
+	return p.Bits() > a.Prefix.Bits() && a.Prefix.Contains(p.Addr())
+}
+
+// SetAggregates replaces the aggregates.
+func (r *RIB) SetAggregates(list []Aggregate) {
+	old := r.sums
+	if slices.EqualFunc(old, list, func(a *aggregate, b Aggregate) bool { return a.Aggregate == b }) {
+		return
+	}
+	r.sums = make([]*aggregate, 0, len(list))
+	for _, a := range list {
+		r.sums = append(r.sums, &aggregate{Aggregate: a})
+	}
+	for _, a := range old {
+		r.withdrawAggregate(a)
+	}
+	for _, d := range slices.Clone(r.all) {
+		d.adds = false
+		if r.contribute(d); r.covered(d, old) || r.covered(d, r.sums) {
+			r.touch(d) // summary-only may hold it back now, or no longer
+		}
+	}
+}
+
+func (r *RIB) covered(d *dest, sums []*aggregate) bool {
+	return slices.ContainsFunc(sums, func(a *aggregate) bool { return a.covers(d.prefix) })
+}
+
+// contribute keeps count of the destinations below each aggregate. The first
+// one originates the aggregate, the last one withdraws it. Aggregates count for
+// the ones that cover them, too.
+func (r *RIB) contribute(d *dest) {
+	adds := d.best >= 0
+	if adds == d.adds || len(r.sums) == 0 {
+		return
+	}
+	d.adds = adds
+	for _, a := range r.sums {
+		switch {
+		case !a.covers(d.prefix):
+		case adds:
+			if a.parts++; a.parts == 1 {
+				r.originate(Local{Prefix: a.Prefix, Source: route.SourceAggregate, Attrs: a.Attrs})
+			}
+		default:
+			if a.parts--; a.parts == 0 {
+				r.withdrawAggregate(a)
+			}
+		}
+	}
+}
+
+func (r *RIB) withdrawAggregate(a *aggregate) {
+	d := r.table[a.Prefix]
+	if d == nil {
+		return
+	}
+	if i := d.find(0); i >= 0 && d.paths[i].source == route.SourceAggregate {
+		r.removePath(d, i, r.peers[0])
+	}
+}
+
+// suppressed reports whether a summary-only aggregate stands for d.
+func (r *RIB) suppressed(d *dest) bool {
+	for _, a := range r.sums {
+		if a.SummaryOnly && a.parts > 0 && a.covers(d.prefix) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,57 @@
+package rib
+
+import (
+	"slices"
+
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// externalPath prepares a path for an eBGP neighbor, before the own ASN is
+// prepended: confederation segments stay inside (RFC 5065 4.1), and what the
+// neighbor's settings ask for is done.
+func externalPath(path route.ASPath, p *peer) route.ASPath {
+	if path.HasConfed() {
+		path = slices.DeleteFunc(slices.Clone(path), func(s route.Segment) bool {
+			return s.Type == route.ASConfedSequence || s.Type == route.ASConfedSet
+		})
+	}
+	if p.RemovePrivateAS {
+		path = withoutPrivate(path, p.RemoteASN)
+	}
+	if p.ASOverride && path.Contains(p.RemoteASN) > 0 {
+		path = mapASNs(path, func(asn uint32) (uint32, bool) {
+			if asn == p.RemoteASN {
+				return p.LocalASN, true
+			}
+			return asn, true
+		})
+	}
+	return path
+}
+
+// withoutPrivate removes private ASNs (RFC 6996), but the neighbor's own: it
+// must be able to see a loop.
+func withoutPrivate(path route.ASPath, keep uint32) route.ASPath {
+	return mapASNs(path, func(asn uint32) (uint32, bool) {
+		private := asn >= 64512 && asn <= 65534 || asn >= 4200000000 && asn <= 4294967294
+		return asn, !private || asn == keep
+	})
+}
+
+// mapASNs returns a path of what f makes of each ASN, without those for which
+// it returns false, and without segments that became empty.
+func mapASNs(path route.ASPath, f func(uint32) (uint32, bool)) route.ASPath {
+	var out route.ASPath
+	for _, s := range path {
+		seg := route.Segment{Type: s.Type}
+		for _, asn := range s.ASNs {
+			if v, keep := f(asn); keep {
+				seg.ASNs = append(seg.ASNs, v)
+			}
+		}
+		if len(seg.ASNs) > 0 {
+			out = append(out, seg)
+		}
+	}
+	return out
+}

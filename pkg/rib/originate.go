@@ -1,0 +1,80 @@
+package rib
+
+import (
+	"net/netip"
+
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// Local is a route that this router originates.
+type Local struct {
+	Prefix netip.Prefix
+	Source route.Source // SourceNetwork, SourceConnected, ...
+	Attrs  *route.Attrs // interned
+}
+
+var (
+	defaultIPv4 = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	defaultIPv6 = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+)
+
+// SetLocal replaces the routes that this router originates, but for aggregates.
+// They are never put in the kernel.
+func (r *RIB) SetLocal(list []Local) {
+	want := make(map[netip.Prefix]bool, len(list))
+	for _, l := range list {
+		want[l.Prefix] = true
+		r.originate(l)
+	}
+	for _, d := range r.all {
+		if i := d.find(0); i >= 0 && !want[d.prefix] && d.paths[i].source != route.SourceAggregate {
+			r.removePath(d, i, r.peers[0])
+		}
+	}
+}
+
+func (r *RIB) originate(l Local) {
+	d := r.dest(l.Prefix)
+	pt := path{received: l.Attrs, accepted: l.Attrs, source: l.Source}
+	i := d.find(0)
+	switch {
+	case i < 0:
+		d.paths = append(d.paths, pt)
+		r.count(r.peers[0], &pt)
+	case d.paths[i].accepted == l.Attrs && d.paths[i].source == l.Source:
+		return
+	default:
+		d.paths[i] = pt
+	}
+	r.touch(d)
+}
+
+// exportDefault is the default route that is originated for p alone, whatever
+// the table holds (default-originate).
+func (r *RIB) exportDefault(d *dest, p *peer) (*route.Attrs, hold, policy.Rule) {
+	pt := path{accepted: r.opt.Interner.Intern(route.Attrs{}), source: route.SourceDefault}
+	out := p.Default.Run(r.exportInput(d.prefix, &pt))
+	if !out.Accept {
+		return nil, exportPolicy, out.Rule
+	}
+	attrs := r.wireAttrs(p, &pt, &out, d.prefix)
+	if attrs == nil {
+		return nil, noNextHop, out.Rule
+	}
+	return attrs, sent, out.Rule
+}
+
+// isDefault reports whether d must stay because a neighbor is to be sent a
+// default route that the table may not hold.
+func (r *RIB) isDefault(d *dest) bool {
+	if d.prefix.Bits() != 0 {
+		return false
+	}
+	for _, p := range r.byAddr {
+		if p.Default != nil {
+			return true
+		}
+	}
+	return false
+}
