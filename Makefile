@@ -21,8 +21,8 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## build bin/nvad, bin/nvactl and bin/nvad-lab
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/nvad ./cmd/nvactl ./integration/lab/cmd/nvad-lab
+build: ## build bin/nvad, bin/nvactl and bin/azure (the lab)
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/nvad ./cmd/nvactl ./integration/lab/cmd/azure
 
 .PHONY: setup
 setup: ## check what the lab and the tests need, and install Debian packages that are missing
@@ -30,15 +30,16 @@ setup: ## check what the lab and the tests need, and install Debian packages tha
 
 .PHONY: demo
 demo: setup build ## bring up two hubs, show that they talk, leave them running
-	@$(AS_ROOT) bin/nvad-lab demo
+	@$(AS_ROOT) bin/azure demo
 
 .PHONY: lab
 lab: setup build ## bring up SCENARIO (default two-hubs) and leave it running
-	@$(AS_ROOT) bin/nvad-lab up $(SCENARIO)
+	@$(AS_ROOT) bin/azure down && $(AS_ROOT) bin/azure up $(SCENARIO) \
+		--nva hub00=nvad:configs/hub00.toml --nva hub10=nvad:configs/hub10.toml
 
 .PHONY: lab-down
 lab-down: ## take the lab down
-	@$(AS_ROOT) bin/nvad-lab down
+	@$(AS_ROOT) bin/azure down
 
 .PHONY: test
 test: setup lint test-unit test-root ## everything: unit tests with the race detector, then the namespace tests

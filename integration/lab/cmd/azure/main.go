@@ -36,7 +36,7 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 	}
 	prefix := root.PersistentFlags().String("prefix", lab.DefaultPrefix, "names the lab and all it owns")
-	root.AddCommand(upCommand(prefix), downCommand(prefix), execCommand(prefix), runCommand())
+	root.AddCommand(demoCommand(prefix), upCommand(prefix), downCommand(prefix), execCommand(prefix), runCommand())
 	root.AddCommand(showCommands(prefix)...)
 	return root
 }

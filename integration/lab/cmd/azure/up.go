@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/nvad/nvad/integration/lab"
@@ -47,16 +48,31 @@ func parseNVAs(flags map[string]string, nvad string) (map[string]lab.NVA, error)
 	nvas := map[string]lab.NVA{}
 	for vnet, value := range flags {
 		kind, config, _ := strings.Cut(value, ":")
-		nva := lab.NVA{Kind: lab.Kind(kind), Config: config}
+		nva := lab.NVA{Kind: lab.Kind(kind)}
+		if config != "" {
+			var err error
+			if nva.Config, err = existing(config); err != nil {
+				return nil, fmt.Errorf("configuration of %s: %w", vnet, err)
+			}
+		}
 		if nva.Kind == lab.Nvad {
-			nva.Binary = nvad
-			if _, err := os.Stat(nvad); err != nil {
+			var err error
+			if nva.Binary, err = existing(nvad); err != nil {
 				return nil, fmt.Errorf("nvad binary: %w", err)
 			}
 		}
 		nvas[vnet] = nva
 	}
 	return nvas, nil
+}
+
+// existing is the absolute path of a file that is there: what the lab starts
+// runs in a directory of its own.
+func existing(path string) (string, error) {
+	if _, err := os.Stat(path); err != nil {
+		return "", err
+	}
+	return filepath.Abs(path)
 }
 
 func downCommand(prefix *string) *cobra.Command {
