@@ -3,6 +3,7 @@ package ctl
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -61,13 +62,32 @@ func (a *app) printNeighbors(list []*nvadv1.Neighbor) error {
 	return t.end()
 }
 
-// trouble says below a neighbor why it is not up.
+// trouble says below a neighbor why it is not up, or why it is up in vain.
 func trouble(n *nvadv1.Neighbor) string {
-	if n.GetState() == established || n.GetShutdown() {
+	switch {
+	case n.GetState() == established:
+		return withoutPolicy(n)
+	case n.GetShutdown():
 		return ""
 	}
 	return n.GetReason()
 }
+
+// withoutPolicy says what RFC 8212 keeps an eBGP neighbor from.
+func withoutPolicy(n *nvadv1.Neighbor) string {
+	in, out := missing(n.GetImportPolicy()), missing(n.GetExportPolicy())
+	switch {
+	case in && out:
+		return "no policy: nothing is accepted or advertised (RFC 8212)"
+	case in:
+		return "no import policy: nothing is accepted (RFC 8212)"
+	case out:
+		return "no export policy: nothing is advertised (RFC 8212)"
+	}
+	return ""
+}
+
+func missing(policy string) bool { return strings.Contains(policy, "no policy") }
 
 func stateOf(n *nvadv1.Neighbor) string {
 	if n.GetShutdown() && n.GetState() != established {

@@ -86,7 +86,7 @@ func (e *Engine) stateChanged(n *neighbor, ev *speaker.StateChanged, now time.Ti
 }
 
 func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time) {
-	n.state, n.since, n.up, n.reason = speaker.EstablishedState, now, ev, ""
+	n.state, n.since, n.up = speaker.EstablishedState, now, ev
 	n.lastUpdate, n.eor, n.dumped, n.eorSent = now, 0, false, false
 	e.log.Info("neighbor up", "neighbor", ev.Peer, "as", n.cfg.RemoteASN,
 		"router_id", ev.RemoteID, "hold_time", ev.HoldTime, "families", ev.Families)
