@@ -49,25 +49,19 @@ type peer interface {
 	knows(t *testing.T, ns namespace, prefix string) string
 	// refresh asks nvad for its routes.
 	refresh(t *testing.T, ns namespace)
-	// stale is the word in knows for a route kept over a restart.
-	stale() string
 }
 
 type frr struct{ dir string }
 
-func (f *frr) name() string  { return "frr" }
-func (f *frr) stale() string { return "stale" }
+func (f *frr) name() string { return "frr" }
 
 func (f *frr) start(t *testing.T, ns namespace, s setup) *daemon {
 	t.Helper()
-	if f.dir == "" {
-		f.dir = t.TempDir()
-	}
+	f.dir = t.TempDir()
 	conf := filepath.Join(f.dir, "bgpd.conf")
 	if err := os.WriteFile(conf, []byte(f.config(s)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_ = os.Remove(filepath.Join(f.dir, "bgpd.vty"))
 	d := ns.start(t, "/usr/lib/frr/bgpd", "-Z", "-S", "-f", conf, "-i", filepath.Join(f.dir, "bgpd.pid"),
 		"--vty_socket", f.dir, "-A", "127.0.0.1", "-P", "0", "--log", "stdout")
 	waitSocket(t, filepath.Join(f.dir, "bgpd.vty"))
@@ -108,15 +102,18 @@ func (f *frr) config(s setup) string {
 	p(" address-family ipv4 unicast")
 	p("  network 203.0.113.0/24")
 	p(" %s activate", n)
-	p(" %s soft-reconfiguration inbound", n)
+	p(" %s route-map next-hop out", n)
 	p(" exit-address-family")
 	if !s.twoOctet {
 		p(" address-family ipv6 unicast")
 		p("  network 2001:db8:1::/48")
 		p(" %s activate", n)
-		p(" %s soft-reconfiguration inbound", n)
+		p(" %s route-map next-hop out", n)
 		p(" exit-address-family")
 	}
+	p("route-map next-hop permit 10") // without zebra, bgpd knows no address of the other family
+	p(" set ip next-hop %s", theirs4)
+	p(" set ipv6 next-hop global %s", theirs6)
 	return b.String()
 }
 
@@ -138,8 +135,7 @@ func (f *frr) refresh(t *testing.T, ns namespace) { f.vtysh(t, ns, "clear bgp * 
 
 type bird struct{ socket string }
 
-func (b *bird) name() string  { return "bird" }
-func (b *bird) stale() string { return "(100s)" }
+func (b *bird) name() string { return "bird" }
 
 func (b *bird) start(t *testing.T, ns namespace, s setup) *daemon {
 	t.Helper()
