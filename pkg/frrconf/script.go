@@ -42,7 +42,7 @@ func (c *converter) shell(l *line) outcome {
 	text, _, _ := strings.Cut(l.text, " #")
 	text = withoutExcuses.Replace(text)
 	if strings.ContainsAny(text, "$`|<>(){}\\\"'*") {
-		return attention("this is more than a plain command")
+		return notPlain
 	}
 	result := carried
 	for _, command := range strings.FieldsFunc(strings.ReplaceAll(text, "&&", ";"), func(r rune) bool { return r == ';' }) {
@@ -59,6 +59,11 @@ func (c *converter) shell(l *line) outcome {
 // harmless are commands that prepare what nvad does itself.
 var harmless = []string{"modprobe", "set", "exit", "sleep", "echo", "true", ":"}
 
+// structure are words of the shell that make a command depend on others.
+var structure = []string{"if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "function"}
+
+var notPlain = attention("this is more than a plain command")
+
 // command is one command of a script.
 func (c *converter) command(l *line, words []string) outcome {
 	words = plain(words)
@@ -72,6 +77,8 @@ func (c *converter) command(l *line, words []string) outcome {
 		return c.fdbCommand(words[2:])
 	case name == "sysctl":
 		return c.sysctlCommand(words[1:])
+	case slices.Contains(structure, name):
+		return notPlain
 	case slices.Contains(harmless, name):
 		return meaningless("nvad needs no %s", name)
 	}

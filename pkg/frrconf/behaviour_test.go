@@ -1,0 +1,185 @@
+package frrconf
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// convert is the result of an FRR configuration in which router bgp is given.
+func convert(t *testing.T, frr string) (*config.Config, []Leftover) {
+	t.Helper()
+	in := Input{FRR: []byte(frr), RouterID: netip.MustParseAddr("10.0.0.4")}
+	accounted(t, in)
+	cfg, left, err := Convert(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reread(t, cfg, Render(cfg, left))
+	return cfg, left
+}
+
+const bgpHead = "router bgp 65001\nneighbor 10.0.0.9 remote-as 65002\n"
+
+// TestWithoutPolicy is RFC 8212 as FRR has it: on by default since 7.4 in the
+// traditional profile, and for eBGP only.
+func TestWithoutPolicy(t *testing.T) {
+	deny, accept := policy.Chain{}, policy.Chain{Accept: true}
+	listed := policy.Chain{Accept: true, PrefixList: "p"}
+	const list = "ip prefix-list p permit any\n"
+	tests := []struct {
+		name, frr string
+		in, out   policy.Chain
+	}{
+		{"traditional", bgpHead, deny, deny},
+		{"one direction", list + bgpHead + "neighbor 10.0.0.9 prefix-list p out\n", deny, listed},
+		{"turned off", bgpHead + "no bgp ebgp-requires-policy\n", accept, accept},
+		{"before 7.4", "frr version 7.3.1\n" + bgpHead, accept, accept},
+		{"from 7.4 on", "frr version 7.4\n" + bgpHead, deny, deny},
+		{"datacenter", "frr version 8.4\nfrr defaults datacenter\n" + bgpHead, accept, accept},
+		{"iBGP", "router bgp 65002\nneighbor 10.0.0.9 remote-as internal\n", accept, accept},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, _ := convert(t, tt.frr)
+			n := cfg.Neighbors[0]
+			if n.Import != tt.in || n.Export != tt.out {
+				t.Errorf("import %v, export %v; want %v and %v", n.Import, n.Export, tt.in, tt.out)
+			}
+		})
+	}
+}
+
+// TestDefaults is where FRR's defaults are not nvad's.
+func TestDefaults(t *testing.T) {
+	cfg, _ := convert(t, bgpHead)
+	n := cfg.Neighbors[0]
+	if n.EnforceFirstAS || !n.AllowASSets || cfg.Kernel.MaxPaths != 256 || cfg.Kernel.ResolveDefault || cfg.Kernel.AllowDefault {
+		t.Errorf("got %+v and %+v", n.Settings, cfg.Kernel)
+	}
+}
+
+func TestTimers(t *testing.T) {
+	tests := []struct {
+		lines           string
+		hold, keepalive time.Duration
+	}{
+		{"", 180 * time.Second, 60 * time.Second},
+		{"timers bgp 10 60\n", 60 * time.Second, 10 * time.Second},
+		{"timers bgp 60 60\n", 60 * time.Second, 20 * time.Second}, // never less often than a third
+		{"neighbor 10.0.0.9 timers 0 0\n", 0, 60 * time.Second},
+		{"timers bgp 10 60\nneighbor 10.0.0.9 timers 3 9\n", 9 * time.Second, 3 * time.Second},
+	}
+	for _, tt := range tests {
+		cfg, _ := convert(t, bgpHead+tt.lines)
+		if n := cfg.Neighbors[0]; n.HoldTime != tt.hold || n.Keepalive != tt.keepalive {
+			t.Errorf("%q: hold time %v, keepalive %v; want %v, %v", tt.lines, n.HoldTime, n.Keepalive, tt.hold, tt.keepalive)
+		}
+	}
+}
+
+func TestActivation(t *testing.T) {
+	const v6 = "router bgp 65001\nneighbor fd00::9 remote-as 65001\n"
+	tests := []struct {
+		frr      string
+		want     route.Family
+		shutdown bool
+	}{
+		{bgpHead, route.IPv4, false},
+		{bgpHead + "no bgp default ipv4-unicast\n", route.IPv4, true},
+		{bgpHead + "no bgp default ipv4-unicast\naddress-family ipv4 unicast\nneighbor 10.0.0.9 activate\n", route.IPv4, false},
+		{bgpHead + "address-family ipv6 unicast\nneighbor 10.0.0.9 activate\n", route.IPv4 | route.IPv6, false},
+		{v6 + "address-family ipv6 unicast\nneighbor fd00::9 activate\n", route.IPv4 | route.IPv6, false},
+		{v6 + "no bgp default ipv4-unicast\naddress-family ipv6\nneighbor fd00::9 activate\n", route.IPv6, false},
+		{v6 + "address-family ipv6\nneighbor fd00::9 activate\nneighbor fd00::9 next-hop-self\n", route.IPv6, false},
+	}
+	for _, tt := range tests {
+		cfg, _ := convert(t, tt.frr)
+		if n := cfg.Neighbors[0]; n.Families != tt.want || n.Shutdown != tt.shutdown {
+			t.Errorf("%s\n%v, shut down %t; want %v, %t", tt.frr, n.Families, n.Shutdown, tt.want, tt.shutdown)
+		}
+	}
+}
+
+// TestLeftovers is the reason of single lines; empty if the line is carried.
+func TestLeftovers(t *testing.T) {
+	tests := []struct{ frr, kind, reason string }{
+		{bgpHead + "neighbor 10.0.0.9 local-as 65009 no-prepend", string(NotSupported), "local-as"},
+		{bgpHead + "neighbor 10.0.0.9 update-source lo", string(Attention), "address of lo"},
+		{bgpHead + "neighbor 10.0.0.9 send-community both", "", ""},
+		{bgpHead + "bgp bestpath compare-routerid", "", ""},
+		{bgpHead + "what is this", string(NotSupported), "unknown"},
+		{bgpHead + "network 10.0.0.0", string(Attention), "no length"},
+		{bgpHead + "no bgp network import-check\nnetwork 10.0.0.0/8", "", ""},
+		{bgpHead + "network 10.0.0.0 mask 255.0.0.0 route-map none", string(Attention), "no route-map none"},
+		{"router ospf\n" + "router-id 10.0.0.1", string(NotSupported), "BGP in the default VRF"},
+		{"router bgp 1 vrf blue\nneighbor 10.0.0.1 remote-as 5", string(NotSupported), "default VRF"},
+		{"ip route 10.0.0.0/8 10.0.0.1 onlink", string(NotSupported), "onlink"},
+		{"ip prefix-list a seq 5 permit 10.0.0.0/8 ge 4", string(Attention), "ge 4"},
+		{"ip prefix-list a seq 5 permit fd00::/8", string(Attention), "address family"},
+		{"bgp as-path access-list a permit [0-9_]+", string(Attention), "separator"},
+		{"bgp community-list standard a permit llgr-stale 4259840100", "", ""},
+		{"bgp community-list a permit 1:1", string(Attention), "neither standard nor expanded"},
+		{"route-map a permit 10\nset as-path prepend 1\nset as-path exclude 2", string(Attention), "after the one above"},
+		{"route-map a permit 10\non-match goto 5", string(Attention), "later entry"},
+		{"route-map a permit 10\nset metric rtt", string(NotSupported), "rtt"},
+	}
+	for _, tt := range tests {
+		cfgLines := tt.frr
+		if !strings.HasPrefix(tt.frr, "router bgp 65001") {
+			cfgLines = bgpHead + "exit\n" + tt.frr
+		}
+		_, left := convert(t, cfgLines)
+		number := 1 + strings.Count(cfgLines, "\n")
+		var got Leftover
+		for _, l := range left {
+			if l.Line == number {
+				got = l
+			}
+		}
+		if string(got.Kind) != tt.kind || !strings.Contains(got.Reason, tt.reason) {
+			t.Errorf("%s\nleft over: %q %q; want %q %q", tt.frr, got.Kind, got.Reason, tt.kind, tt.reason)
+		}
+	}
+}
+
+// TestOneFamilyOfTwo checks that a policy of one family never serves another.
+func TestOneFamilyOfTwo(t *testing.T) {
+	cfg, left := convert(t, "router bgp 65001\nneighbor 10.0.0.9 remote-as 65001\n"+
+		"neighbor 10.0.0.9 route-map strict in\naddress-family ipv6 unicast\nneighbor 10.0.0.9 activate\n"+
+		"neighbor 10.0.0.9 next-hop-self\nexit\nexit\nroute-map strict deny 10\n")
+	n := cfg.Neighbors[0]
+	if n.Families != route.IPv4 || n.NextHopSelf || n.Import.RouteMap != "strict" {
+		t.Errorf("got %v, %+v", n.Families, n.Settings)
+	}
+	if !strings.Contains(text(left), "next-hop-self") {
+		t.Errorf("the line of the other family is not told:\n%s", text(left))
+	}
+}
+
+// TestLostCondition checks that an entry which lost a condition lets nothing
+// through that FRR would not.
+func TestLostCondition(t *testing.T) {
+	cfg, _ := convert(t, bgpHead+"exit\nroute-map a permit 10\nmatch interface eth0\nexit\nroute-map a deny 20\nmatch interface eth1\n")
+	a := cfg.Policies.RouteMaps["a"]
+	if a[0].Match.PathLength != never || a[1].Match != (policy.Match{}) {
+		t.Errorf("got %+v", a)
+	}
+}
+
+// TestPeerAddress checks a word whose meaning depends on the direction, also
+// of a route-map that another one calls.
+func TestPeerAddress(t *testing.T) {
+	for direction, want := range map[string]string{"in": "peer", "out": "self"} {
+		cfg, _ := convert(t, bgpHead+"neighbor 10.0.0.9 route-map a "+direction+
+			"\nexit\nroute-map a permit 10\ncall b\nexit\nroute-map b permit 10\nset ip next-hop peer-address\n")
+		if got := cfg.Policies.RouteMaps["b"][0].Set.NextHop; got != want {
+			t.Errorf("%s: %q, want %q", direction, got, want)
+		}
+	}
+}
