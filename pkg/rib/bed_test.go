@@ -35,6 +35,7 @@ var (
 	acceptAll = policy.Chain{Accept: true}
 	library   = policy.Library{
 		PrefixLists: map[string]policy.PrefixList{
+			"none": {{Seq: 5, Any: true}},
 			"rs-hub00": {
 				{Seq: 5, Prefix: pfx("10.0.0.0/16")},
 				{Seq: 10, Prefix: pfx("10.100.0.0/16")},

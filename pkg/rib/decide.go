@@ -85,20 +85,30 @@ func (r *RIB) decideMany(d *dest) {
 		keys = append(keys, k)
 	}
 	r.work.left, r.work.keys = left, keys
-	for s := StepWeight; s <= StepAddress && len(left) > 1; s++ {
-		before := len(left)
-		left = eliminate(left, keys, s)
+	left = narrow(left, keys, func(s Step, left []int) {
 		if s == StepMetric && r.opt.MaxPaths > 1 {
 			r.markMultipath(d, left)
 		}
-		if len(left) == 1 && before > 1 {
-			d.step = s
-		}
-	}
+		d.step = s
+	})
 	if len(left) > 0 {
 		d.best = int16(left[0])
 	}
 }
+
+// narrow takes step after step until one path is left. It calls after with what
+// each step left. It reuses left's array.
+func narrow(left []int, keys []key, after func(Step, []int)) []int {
+	for s := StepWeight; s <= StepAddress && len(left) > 1; s++ {
+		left = eliminate(left, keys, s)
+		after(s, left)
+	}
+	return left
+}
+
+// localWeight makes what originates here win against what neighbors say of the
+// same prefix, as in FRR.
+const localWeight = 32768
 
 // key gathers what the steps compare.
 func (r *RIB) key(pt *path) key {
@@ -106,6 +116,9 @@ func (r *RIB) key(pt *path) key {
 	k := key{valid: true, med: a.MED.Or(0), peer: p.Address}
 	k.neighborAS, _ = a.ASPath.First()
 	weight, id := p.Weight, p.RemoteID
+	if pt.source != route.SourceBGP {
+		weight = localWeight
+	}
 	if pt.extra != nil {
 		weight = pt.extra.weight
 	}

@@ -84,7 +84,7 @@ func (d *dest) forget(p *peer) {
 // nil with the reason if it is to see nothing. There is no second choice: where
 // the best path is held back, nothing is sent in its place.
 func (r *RIB) export(d *dest, p *peer) (*route.Attrs, hold, policy.Rule) {
-	if p.Default != nil && d.prefix.Bits() == 0 && p.Families.Has(route.FamilyOf(d.prefix)) {
+	if p.originates(d.prefix) {
 		return r.exportDefault(d, p)
 	}
 	if h := r.mayExport(d, p); h != sent {

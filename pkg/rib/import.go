@@ -121,19 +121,32 @@ func (r *RIB) evaluate(d *dest, pt *path, p *peer, pre admission) {
 		return
 	}
 	out := p.Import.Run(r.importInput(d.prefix, p, pre.attrs))
+	r.conclude(pt, p, pre.attrs, &out)
+	if pt.accepted != nil {
+		pt.hop = r.under.track(pt.accepted.NextHop)
+	}
+}
+
+// conclude fills in what import policy made of a path.
+func (r *RIB) conclude(pt *path, p *peer, in *route.Attrs, out *policy.Output) {
 	pt.rule = out.Rule
 	if !out.Accept {
 		pt.reject = byPolicy
 		return
 	}
-	pt.accepted = r.intern(out.Attrs, pre.attrs)
+	pt.accepted = r.intern(out.Attrs, in)
 	if !p.internal && slices.Contains(pt.accepted.Communities, route.GracefulShutdown) {
 		pt.accepted = r.leastPreferred(pt.accepted)
 	}
-	if out.Weight != 0 || out.Tag != 0 || out.PreferredSource.IsValid() {
-		pt.extra = &extra{weight: out.Weight, tag: out.Tag, source: out.PreferredSource}
+	pt.extra = extraOf(out)
+}
+
+// extraOf returns the rare values that policy set, nil if it set none.
+func extraOf(out *policy.Output) *extra {
+	if out.Weight == 0 && out.Tag == 0 && !out.PreferredSource.IsValid() {
+		return nil
 	}
-	pt.hop = r.under.track(pt.accepted.NextHop)
+	return &extra{weight: out.Weight, tag: out.Tag, source: out.PreferredSource}
 }
 
 func (r *RIB) importInput(prefix netip.Prefix, p *peer, a *route.Attrs) *policy.Input {

@@ -50,6 +50,12 @@ func (r *RIB) originate(l Local) {
 	r.touch(d)
 }
 
+// originates reports whether prefix is the default route that is originated for
+// p.
+func (p *peer) originates(prefix netip.Prefix) bool {
+	return p.Default != nil && prefix.Bits() == 0 && p.Families.Has(route.FamilyOf(prefix))
+}
+
 // exportDefault is the default route that is originated for p alone, whatever
 // the table holds (default-originate).
 func (r *RIB) exportDefault(d *dest, p *peer) (*route.Attrs, hold, policy.Rule) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
 )
 
@@ -81,14 +82,20 @@ func (r *RIB) Held(prefix netip.Prefix, neighbor netip.Addr) string {
 	if d == nil || p == nil {
 		return "not in the table"
 	}
-	_, h, rule := r.export(d, p)
-	if h == sent && p.up && d.sent(p.id) == nil && p.full {
-		h = overLimit
-	}
+	_, h, rule := r.exported(d, p)
 	if h == sent {
 		return ""
 	}
 	return r.holdReason(d, p, h, rule)
+}
+
+// exported is export less what the neighbor's limit keeps back.
+func (r *RIB) exported(d *dest, p *peer) (*route.Attrs, hold, policy.Rule) {
+	attrs, h, rule := r.export(d, p)
+	if h == sent && p.up && p.full && d.sent(p.id) == nil {
+		return nil, overLimit, rule
+	}
+	return attrs, h, rule
 }
 
 func (r *RIB) view(d *dest, i int) Path {
