@@ -35,7 +35,7 @@ func newLAN(t *testing.T) lan {
 		sh(t, "ip -n "+space+" link set lo up")
 		sh(t, "ip netns exec "+space+" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
 	}
-	link(t, n.near, "direct", "10.77.0.1/24 2001:db8:77::1/64", n.far, "direct", "10.77.0.2/24 2001:db8:77::2/64")
+	n.joinDirect(t)
 	link(t, n.near, "wide", "10.77.1.1/24 2001:db8:77:1::1/64", n.router, "near", "10.77.1.9/24 2001:db8:77:1::9/64")
 	link(t, n.far, "wide", "10.77.2.2/24 2001:db8:77:2::2/64", n.router, "far", "10.77.2.9/24 2001:db8:77:2::9/64")
 	for space, net := range map[string][2]string{n.near: {"2", "1"}, n.far: {"1", "2"}} {
@@ -43,6 +43,12 @@ func newLAN(t *testing.T) lan {
 		sh(t, fmt.Sprintf("ip -n %s route add 2001:db8:77:%s::/64 via 2001:db8:77:%s::9", space, net[0], net[1]))
 	}
 	return n
+}
+
+// joinDirect makes the link between the hosts.
+func (n lan) joinDirect(t *testing.T) {
+	t.Helper()
+	link(t, n.near, "direct", "10.77.0.1/24 2001:db8:77::1/64", n.far, "direct", "10.77.0.2/24 2001:db8:77::2/64")
 }
 
 // link joins two namespaces, the ends with their addresses.

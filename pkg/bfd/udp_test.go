@@ -1,10 +1,14 @@
 package bfd
 
 import (
+	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,7 +25,7 @@ var (
 type lossy struct {
 	*udp
 	silent atomic.Pointer[netip.Addr]
-	// packets counts those of each UDP source port that left.
+	// sources are the source ports of the links, in the order of their opening.
 	sources chan uint16
 }
 
@@ -164,6 +168,7 @@ func TestDetectionHistogram(t *testing.T) {
 	histogram := map[time.Duration]int{}
 	for range runs {
 		awaitSettled(t, m)
+		time.Sleep(rand.N(50 * ms)) // any moment between two packets
 		begin := time.Now()
 		p.silent.Store(&loopB)
 		e := nextDown(t, m)
@@ -221,6 +226,33 @@ func TestFastest(t *testing.T) {
 		t.Logf("%s: %v, %d flaps, %d packets out, %d in", x.Key, x.State, x.Flaps, x.PacketsOut, x.PacketsIn)
 	}
 	t.Logf("worst lateness %v", s.Lateness)
+}
+
+// TestBusyProcess: a process whose goroutines all compute and allocate keeps its
+// sessions.
+func TestBusyProcess(t *testing.T) {
+	m, _ := loopback(t, loopA, loopB, false, DefaultInterval)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	var workers sync.WaitGroup
+	for range 8 * runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for ctx.Err() == nil {
+				list := make([]*[64]byte, 50_000)
+				for i := range list {
+					list[i] = new([64]byte)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	s := m.Snapshot()
+	t.Logf("worst lateness %v", s.Lateness)
+	for _, x := range s.Sessions {
+		if x.State != Up || x.Flaps != 0 {
+			t.Errorf("got %+v", x)
+		}
+	}
 }
 
 // BenchmarkPacket is the cost of one packet, sent and received through the kernel.
