@@ -53,10 +53,7 @@ func (f *FIB) Entries() []Entry {
 		}
 	}
 	for prefix, r := range f.refused {
-		list = append(list, Entry{
-			Prefix: prefix, Class: r.route.Class, Kind: r.route.Kind, Metric: r.route.Metric,
-			Hops: r.route.Hops, State: Refused, Reason: r.reason, Since: r.since,
-		})
+		list = append(list, refusedEntry(prefix, r))
 	}
 	for _, r := range f.Leftovers() {
 		list = append(list, Entry{
@@ -64,11 +61,20 @@ func (f *FIB) Entries() []Entry {
 			State: Leftover, Reason: "not recognised as installed by nvad; --adopt takes it over",
 		})
 	}
-	slices.SortFunc(list, func(a, b Entry) int {
-		return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()),
-			cmp.Compare(a.Metric, b.Metric))
-	})
+	slices.SortFunc(list, compareEntries)
 	return list
+}
+
+func compareEntries(a, b Entry) int {
+	return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()),
+		cmp.Compare(a.Metric, b.Metric))
+}
+
+func refusedEntry(prefix netip.Prefix, r refusal) Entry {
+	return Entry{
+		Prefix: prefix, Class: r.route.Class, Kind: r.route.Kind, Metric: r.route.Metric,
+		Hops: r.route.Hops, State: Refused, Reason: r.reason, Since: r.since,
+	}
 }
 
 func (f *FIB) entry(s *slot) Entry {

@@ -1,0 +1,142 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nvad/nvad/pkg/fib"
+)
+
+// Fate is what becomes of a packet.
+type Fate string
+
+// Fates of a packet.
+const (
+	Forwarded   Fate = "unicast"
+	Local       Fate = "local" // it has arrived
+	Broadcast   Fate = "broadcast"
+	Multicast   Fate = "multicast"
+	Dropped     Fate = "blackhole"   // without a word
+	Unreachable Fate = "unreachable" // ICMP host unreachable
+	Prohibited  Fate = "prohibit"    // ICMP administratively prohibited
+	NoRoute     Fate = "no route"
+)
+
+// Way is where the kernel sends a packet for an address, and the route that
+// says so.
+type Way struct {
+	Fate   Fate
+	Via    netip.Addr // invalid: on-link
+	Link   int
+	Source netip.Addr // that this machine's own packets would have
+
+	Prefix   netip.Prefix // of the route; invalid if there is none
+	Protocol int
+	Metric   uint32
+}
+
+// Lookup asks the kernel of a namespace where packets for addr go.
+func Lookup(ns Namespace, addr netip.Addr) (Way, error) {
+	f, err := OpenFIB(ns)
+	if err != nil {
+		return Way{}, err
+	}
+	defer f.Close()
+	w, err := f.ask(addr, 0)
+	if err == nil {
+		var route Way
+		route, err = f.ask(addr, unix.RTM_F_FIB_MATCH)
+		w.Prefix, w.Protocol, w.Metric = route.Prefix, route.Protocol, route.Metric
+	}
+	if fate, ok := fates[errnoOf(err)]; ok {
+		w.Fate, err = fate, nil
+	}
+	if err != nil {
+		return w, fmt.Errorf("look up %s: %w", addr, err)
+	}
+	if w.Fate == Dropped || w.Fate == Unreachable || w.Fate == Prohibited {
+		err = f.dropping(addr, &w)
+	}
+	return w, err
+}
+
+// fates are the errors by which IPv4 tells of routes that lead nowhere.
+var fates = map[syscall.Errno]Fate{
+	unix.EINVAL: Dropped, unix.EHOSTUNREACH: Unreachable, unix.EACCES: Prohibited, unix.ENETUNREACH: NoRoute,
+}
+
+func errnoOf(err error) syscall.Errno {
+	var e syscall.Errno
+	errors.As(err, &e)
+	return e
+}
+
+// ask sends one RTM_GETROUTE. With RTM_F_FIB_MATCH the answer is the route, else
+// what it comes to for addr.
+func (f *FIB) ask(addr netip.Addr, flags uint32) (w Way, err error) {
+	encode := func(b []byte, seq uint32) []byte {
+		b, start := header(b, unix.RTM_GETROUTE, unix.NLM_F_ACK, seq)
+		b = append(b, family(addr), byte(addr.BitLen()), 0, 0, 0, 0, 0, 0)
+		b = order.AppendUint32(b, flags)
+		b = attr(b, unix.RTA_DST, addr.AsSlice())
+		finish(b, start)
+		return b
+	}
+	err = f.s.dump(encode, func(m message) {
+		if m.kind == unix.RTM_NEWROUTE && len(m.body) >= unix.SizeofRtMsg {
+			w = decodeWay(m.body)
+		}
+	}, func() {})
+	return w, err
+}
+
+var fateOf = map[byte]Fate{
+	unix.RTN_UNICAST: Forwarded, unix.RTN_LOCAL: Local, unix.RTN_ANYCAST: Local, unix.RTN_BROADCAST: Broadcast,
+	unix.RTN_MULTICAST: Multicast, unix.RTN_BLACKHOLE: Dropped, unix.RTN_UNREACHABLE: Unreachable,
+	unix.RTN_PROHIBIT: Prohibited,
+}
+
+func decodeWay(body []byte) Way {
+	w := Way{Fate: fateOf[body[7]], Protocol: int(body[5])}
+	dst := netip.IPv4Unspecified()
+	if body[0] == unix.AF_INET6 {
+		dst = netip.IPv6Unspecified()
+	}
+	var hop fib.NextHop
+	attrs(body[unix.SizeofRtMsg:], func(kind uint16, v []byte) {
+		switch kind {
+		case unix.RTA_DST:
+			dst, _ = netip.AddrFromSlice(v)
+		case unix.RTA_PRIORITY:
+			w.Metric = u32(v)
+		case unix.RTA_PREFSRC:
+			w.Source, _ = netip.AddrFromSlice(v)
+		default:
+			decodeHop(&hop, kind, v)
+		}
+	})
+	w.Via, w.Link = hop.Via, hop.Link
+	w.Prefix = netip.PrefixFrom(dst, int(body[1]))
+	return w
+}
+
+// dropping finds the route that keeps addr from being reached: the kernel
+// answers with an error alone.
+func (f *FIB) dropping(addr netip.Addr, w *Way) error {
+	best := fib.KernelRoute{}
+	err := f.routes(family(addr), func(r fib.KernelRoute) {
+		longer := !best.Prefix.IsValid() || r.Prefix.Bits() > best.Prefix.Bits()
+		same := best.Prefix == r.Prefix && r.Metric < best.Metric
+		if r.Prefix.Contains(addr) && (longer || same) {
+			best = r
+		}
+	})
+	if best.Kind != fib.Unicast {
+		w.Prefix, w.Protocol, w.Metric = best.Prefix, best.Protocol, best.Metric
+	}
+	return err
+}
