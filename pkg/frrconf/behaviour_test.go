@@ -183,3 +183,33 @@ func TestPeerAddress(t *testing.T) {
 		}
 	}
 }
+
+// TestGoingOn is what FRR 8.4 answers to a route without tag that an entry
+// told to go on.
+func TestGoingOn(t *testing.T) {
+	const next, to30 = "on-match next\n", "on-match goto 30\n"
+	tests := []struct {
+		name, frr string
+		accept    bool
+	}{
+		{"no later match", "route-map m permit 10\n" + next + "route-map m permit 20\nmatch tag 9\n", false},
+		{"no later entry", "route-map m permit 10\n" + next, true},
+		{"beyond the end", "route-map m permit 10\n" + to30 + "route-map m permit 20\n", true},
+		{"no later denial", "route-map m permit 10\n" + next + "route-map m deny 20\nmatch tag 9\n", false},
+		{"a match after none", "route-map m permit 10\n" + next + "route-map m permit 20\nmatch tag 9\nroute-map m permit 30\n", true},
+		{"over a denial", "route-map m permit 10\n" + to30 + "route-map m deny 20\nroute-map m permit 30\nmatch tag 9\n", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, _ := convert(t, bgpHead+"exit\n"+tt.frr)
+			prog, err := policy.NewCompiler(&cfg.Policies).Compile(policy.Chain{Accept: true, RouteMap: "m"}, policy.Session{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := prog.Run(&policy.Input{Prefix: netip.MustParsePrefix("10.1.0.0/16"), Attrs: &route.Attrs{}})
+			if out.Accept != tt.accept {
+				t.Errorf("accepted: %t, want %t; %+v", out.Accept, tt.accept, cfg.Policies.RouteMaps["m"])
+			}
+		})
+	}
+}

@@ -39,8 +39,8 @@ var clauseRules = slices.Concat(matchRules, setRules, []rule{
 
 func enterRouteMap(c *converter, l *line, args []string) outcome {
 	seq, ok := number(args[1])
-	if !ok || seq < 1 || seq > 65535 {
-		return c.skip(attention("%s is not a number from 1 to 65535", args[1]))
+	if !ok || seq < 1 || seq > maxSeq {
+		return c.skip(attention("%s is not a number from 1 to %d", args[1], maxSeq))
 	}
 	name, permit := args[0], strings.EqualFold(l.words[2], "permit")
 	clauses := c.policies.routeMaps[name]
@@ -67,7 +67,7 @@ func onMatch(next policy.Next) handler {
 		target := uint32(0)
 		if len(args) > 0 {
 			var ok bool
-			if target, ok = number(args[0]); !ok || int(target) <= cl.Seq || target > 65535 {
+			if target, ok = number(args[0]); !ok || int(target) <= cl.Seq || target > maxSeq {
 				return attention("%s is not the number of a later entry", args[0])
 			}
 		}
@@ -86,9 +86,36 @@ func (c *converter) finishRouteMaps() {
 			c.finishClause(cl, c.policies.directions[name])
 			out[i] = cl.Clause
 		}
-		put(&c.cfg.Policies.RouteMaps, name, out)
+		put(&c.cfg.Policies.RouteMaps, name, c.closed(name, out))
 	}
 }
+
+// closed is a route-map with FRR's end for routes that an entry told to go on:
+// FRR denies those that no later entry matches, and accepts those for which
+// there is no later entry at all. In nvad they stay accepted in both cases, so
+// that the denial is written out.
+func (c *converter) closed(name string, m policy.RouteMap) policy.RouteMap {
+	last := &m[len(m)-1]
+	goesOn := false
+	for i := range m {
+		e := &m[i]
+		if e.Seq == last.Seq || e.Target > last.Seq {
+			e.Next, e.Target = policy.NextStop, 0
+		}
+		goesOn = goesOn || e.Next != policy.NextStop
+	}
+	if !goesOn || last.Match == (policy.Match{}) {
+		return m
+	}
+	if last.Seq == maxSeq {
+		c.tell(attention("route-map %s has no number left for an entry that denies what no entry matches", name))
+		return m
+	}
+	return append(m, policy.Clause{Seq: min(last.Seq+10, maxSeq)})
+}
+
+// maxSeq is the highest number of an entry, in FRR and in nvad.
+const maxSeq = 65535
 
 // finishClause settles what other lines decide.
 func (c *converter) finishClause(cl *clause, directions map[string]bool) {
