@@ -11,7 +11,6 @@ import (
 
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/rib"
-	"github.com/nvad/nvad/pkg/route"
 )
 
 // ErrNoNeighbor is returned for a neighbor that is not configured.
@@ -197,7 +196,7 @@ func (e *Engine) pathView(p rib.Path, received bool) PathView {
 		Best: p.Best, Multipath: p.Multipath, Internal: p.Internal, Stale: p.Stale, Valid: p.Valid,
 		Received: p.At, Advertised: p.Advertised,
 	}
-	v.FIB = p.Source == route.SourceBGP && p.Valid && (p.Best || p.Multipath)
+	v.FIB = p.Forwards
 	if received {
 		v.Attrs = p.Received
 	}

@@ -7,7 +7,7 @@ import (
 // setter makes the changes of one clause.
 type setter struct {
 	ipv4, ipv6 *change         // of the attributes, by family of the route; nil: none
-	local      []func(*Output) // of what stays in this router
+	local      []func(*Output) // of what is no attribute
 }
 
 func (s *setter) apply(e *eval) {

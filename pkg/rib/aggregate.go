@@ -64,12 +64,26 @@ func (r *RIB) contribute(d *dest) {
 		case !a.covers(d.prefix):
 		case adds:
 			if a.parts++; a.parts == 1 {
-				r.originate(Local{Prefix: a.Prefix, Source: route.SourceAggregate, Attrs: a.Attrs})
+				r.originateAggregate(a)
 			}
 		default:
 			if a.parts--; a.parts == 0 {
 				r.withdrawAggregate(a)
 			}
+		}
+	}
+}
+
+func (r *RIB) originateAggregate(a *aggregate) {
+	r.originate(Local{Prefix: a.Prefix, Source: route.SourceAggregate, Attrs: a.Attrs})
+}
+
+// restoreAggregate originates the aggregate that another route of this router
+// stood for.
+func (r *RIB) restoreAggregate(prefix netip.Prefix) {
+	for _, a := range r.sums {
+		if a.Prefix == prefix && a.parts > 0 {
+			r.originateAggregate(a)
 		}
 	}
 }

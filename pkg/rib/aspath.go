@@ -16,7 +16,7 @@ func externalPath(path route.ASPath, p *peer) route.ASPath {
 		})
 	}
 	if p.RemovePrivateAS {
-		path = withoutPrivate(path, p.RemoteASN)
+		path = withoutPrivate(path, p)
 	}
 	if p.ASOverride && path.Contains(p.RemoteASN) > 0 {
 		path = mapASNs(path, func(asn uint32) (uint32, bool) {
@@ -29,12 +29,19 @@ func externalPath(path route.ASPath, p *peer) route.ASPath {
 	return path
 }
 
-// withoutPrivate removes private ASNs (RFC 6996), but the neighbor's own: it
-// must be able to see a loop.
-func withoutPrivate(path route.ASPath, keep uint32) route.ASPath {
+// withoutPrivate removes private ASNs (RFC 6996), or writes the own ASN over
+// them so that the length stays; but not the neighbor's own: it must be able to
+// see a loop.
+func withoutPrivate(path route.ASPath, p *peer) route.ASPath {
 	return mapASNs(path, func(asn uint32) (uint32, bool) {
 		private := asn >= 64512 && asn <= 65534 || asn >= 4200000000 && asn <= 4294967294
-		return asn, !private || asn == keep
+		switch {
+		case !private || asn == p.RemoteASN:
+			return asn, true
+		case p.ReplacePrivateAS:
+			return p.LocalASN, true
+		}
+		return asn, false
 	})
 }
 

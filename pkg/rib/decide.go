@@ -57,28 +57,35 @@ type key struct {
 
 // decide chooses the best path of d and the paths that share its FIB entry.
 func (r *RIB) decide(d *dest) {
-	d.best, d.step = -1, StepOnly
+	d.best, d.forward, d.step = -1, -1, StepOnly
 	for i := range d.paths {
 		d.paths[i].flags &^= flagMultipath
 	}
-	if len(d.paths) == 1 { // by far the most frequent case
-		if d.paths[0].valid() {
-			d.best = 0
-		}
-		return
+	if len(d.paths) > 1 {
+		d.best, d.step = r.choose(d, false)
+	} else if len(d.paths) == 1 && d.paths[0].valid() { // by far the most frequent case
+		d.best = 0
 	}
-	r.decideMany(d)
+	switch {
+	case d.best < 0:
+	case d.paths[d.best].source == route.SourceBGP:
+		d.forward = d.best
+	default:
+		d.forward, _ = r.choose(d, true)
+	}
 }
 
 func (pt *path) valid() bool {
 	return pt.accepted != nil && (pt.source != route.SourceBGP || pt.hop.hops != nil)
 }
 
-func (r *RIB) decideMany(d *dest) {
+// choose returns the best of all paths, or of the learned ones alone, and the
+// step that decided; -1 if there is none.
+func (r *RIB) choose(d *dest, learned bool) (best int16, by Step) {
 	left, keys := r.work.left[:0], r.work.keys[:0]
 	for i := range d.paths {
 		k := key{}
-		if d.paths[i].valid() {
+		if d.paths[i].valid() && (!learned || d.paths[i].source == route.SourceBGP) {
 			k = r.key(&d.paths[i])
 			left = append(left, i)
 		}
@@ -89,11 +96,12 @@ func (r *RIB) decideMany(d *dest) {
 		if s == StepMetric && r.opt.MaxPaths > 1 {
 			r.markMultipath(d, left)
 		}
-		d.step = s
+		by = s
 	})
-	if len(left) > 0 {
-		d.best = int16(left[0])
+	if len(left) == 0 {
+		return -1, StepOnly
 	}
+	return int16(left[0]), by
 }
 
 // narrow takes step after step until one path is left. It calls after with what

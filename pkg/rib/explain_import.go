@@ -35,6 +35,9 @@ func (r *RIB) pathStory(d *dest, i int) PathStory {
 // compares the outcome with what is in force.
 func (r *RIB) evaluateAgain(s *PathStory, d *dest, pt *path, p *peer) {
 	pre := r.admit(p, pt.received)
+	if pt.reject == byLimit {
+		pre.reject = byLimit // whether it fits now is for the next change to say
+	}
 	s.Checks = r.checks(p, pt.received, pre.reject)
 	now := path{received: pt.received, peer: pt.peer, reject: pre.reject}
 	if pre.reject == accepted {
@@ -73,6 +76,8 @@ var importChecks = []importCheck{
 		func(_ *peer, a *route.Attrs) string { return a.OriginatorID.String() }},
 	{byCluster, "cluster list", func(p *peer, a *route.Attrs) bool { return p.internal && len(a.ClusterList) > 0 },
 		func(_ *peer, a *route.Attrs) string { return joined(a.ClusterList) }},
+	{byLimit, "maximum-prefix", func(p *peer, _ *route.Attrs) bool { return p.MaxReceived > 0 },
+		func(p *peer, _ *route.Attrs) string { return fmt.Sprintf("%d are taken", p.MaxReceived) }},
 }
 
 func always(*peer, *route.Attrs) bool { return true }

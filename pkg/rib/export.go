@@ -34,11 +34,12 @@ func (r *RIB) advertise(d *dest, p *peer) {
 	}
 	attrs, _, _ := r.export(d, p)
 	i := slices.IndexFunc(d.out, func(a advert) bool { return a.peer == p.id })
+	if attrs != nil && !p.fits(i >= 0) {
+		p.full = true
+		attrs = nil
+	}
 	switch {
 	case i < 0 && attrs == nil:
-		return
-	case i < 0 && p.MaxAdvertised > 0 && p.counts.Advertised >= p.MaxAdvertised:
-		p.full = true
 		return
 	case i < 0:
 		d.out = append(d.out, advert{attrs: attrs, peer: p.id})
@@ -55,10 +56,20 @@ func (r *RIB) advertise(d *dest, p *peer) {
 	r.emit(p, d.prefix, attrs)
 }
 
+// fits reports whether maximum-prefix-out has room for a prefix, which may be
+// advertised already: the limit may be lower now.
+func (p *peer) fits(advertised bool) bool {
+	n := p.counts.Advertised
+	if !advertised {
+		n++
+	}
+	return p.MaxAdvertised == 0 || n <= p.MaxAdvertised
+}
+
 // refill looks for what can take the place of a withdrawn route, if the limit
 // kept something back.
 func (r *RIB) refill(p *peer) {
-	if p.full {
+	if p.full && p.fits(false) {
 		p.full = false
 		r.eachFor(p, func(d *dest) { r.advertise(d, p) }, nil)
 	}
@@ -161,7 +172,7 @@ func (r *RIB) wireAttrs(p *peer, pt *path, out *policy.Output, prefix netip.Pref
 	// Cached only while policy left the set alone: then the outcome depends on
 	// the set and on the neighbor it came from, and one interned set rarely
 	// comes from two.
-	plain := out.Attrs == pt.accepted && out.NextHop == policy.NextHopDefault
+	plain := out.Attrs == pt.accepted && out.NextHop == policy.NextHopDefault && !out.MEDSet
 	key := wireKey{attrs: out.Attrs, from: pt.peer, family: route.FamilyOf(prefix)}
 	if plain {
 		if a, ok := p.wire[key]; ok {
@@ -176,7 +187,7 @@ func (r *RIB) wireAttrs(p *peer, pt *path, out *policy.Output, prefix netip.Pref
 	if p.internal {
 		r.toInternal(&a, p, pt)
 	} else {
-		toExternal(&a, p, pt)
+		toExternal(&a, p, pt, out.MEDSet)
 	}
 	wire := r.opt.Interner.Intern(a)
 	if plain {
@@ -186,9 +197,9 @@ func (r *RIB) wireAttrs(p *peer, pt *path, out *policy.Output, prefix netip.Pref
 }
 
 // toExternal prepares a set for an eBGP neighbor (RFC 4271 5.1.2, 5.1.4, 5.1.5).
-func toExternal(a *route.Attrs, p *peer, pt *path) {
-	if pt.source == route.SourceBGP && a.MED == pt.accepted.MED {
-		a.MED = route.Optional{} // learned, not set by policy
+func toExternal(a *route.Attrs, p *peer, pt *path, medSet bool) {
+	if pt.source == route.SourceBGP && !medSet {
+		a.MED = route.Optional{}
 	}
 	a.LocalPref, a.OriginatorID, a.ClusterList = route.Optional{}, netip.Addr{}, nil
 	a.ExtCommunities = withoutOrigin(a.ExtCommunities)
@@ -241,8 +252,10 @@ func (r *RIB) exportNextHop(p *peer, pt *path, out *policy.Output, is4 bool) net
 	}
 	from := r.peers[pt.peer]
 	switch {
-	case pt.source != route.SourceBGP || !learned.IsValid():
+	case !learned.IsValid():
 		return self
+	case pt.source != route.SourceBGP:
+		return learned // a route-map gave it where the route was originated
 	case !p.internal, p.NextHopSelf && !from.internal, p.NextHopSelfForce:
 		return self
 	}

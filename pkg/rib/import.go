@@ -23,6 +23,7 @@ const (
 	byNextHop
 	byOriginator
 	byCluster
+	byLimit
 )
 
 // admission is the outcome of the checks that look at attributes only. They
@@ -92,6 +93,9 @@ func (r *RIB) install(p *peer, prefix netip.Prefix, pre admission, now time.Time
 		return
 	}
 	pt := path{received: pre.received, peer: p.id, at: uint32(now.Unix())}
+	if i < 0 || d.paths[i].reject == byLimit {
+		pre = r.limit(p, pre)
+	}
 	r.evaluate(d, &pt, p, pre)
 	if i < 0 {
 		d.paths = append(d.paths, pt)
@@ -182,7 +186,7 @@ func (r *RIB) reimport(d *dest, p *peer) {
 	pt := &d.paths[i]
 	before := *pt
 	r.uncount(p, pt)
-	r.evaluate(d, pt, p, r.admit(p, pt.received))
+	r.evaluate(d, pt, p, r.limit(p, r.admit(p, pt.received)))
 	r.count(p, pt)
 	if pt.flags&flagStale != 0 {
 		p.counts.Stale++
@@ -218,6 +222,8 @@ func (r *RIB) rejectReason(pt *path) string {
 		return "ORIGINATOR_ID is this router"
 	case byCluster:
 		return "CLUSTER_LIST holds this router"
+	case byLimit:
+		return fmt.Sprintf("maximum-prefix %d reached", p.MaxReceived)
 	}
 	if p.Import == nil || pt.rule == 0 {
 		return ""

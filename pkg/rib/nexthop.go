@@ -15,6 +15,7 @@ import (
 type underlay struct {
 	links   map[int]fib.Link
 	own     map[netip.Addr]bool // addresses of this host
+	routes  []fib.KernelRoute   // of the last SetFacts
 	table   *bart.Table[via]
 	statics map[netip.Prefix]*static
 	tracked map[netip.Addr]*nextHop
@@ -93,9 +94,27 @@ func (r *RIB) SetFacts(f fib.Facts) {
 			u.own[a.Addr()] = true
 		}
 	}
-	u.table = r.underlayTable(f.Routes)
+	u.routes = f.Routes
+	r.rebuildUnderlay()
+}
+
+func (r *RIB) rebuildUnderlay() {
+	r.under.table = r.underlayTable(r.under.routes)
 	r.resolveStatics()
 	r.retrack()
+}
+
+// SetForwarding changes how next hops resolve and how many a route has; see
+// [Options].
+func (r *RIB) SetForwarding(maxPaths int, resolveDefault bool) {
+	if resolveDefault != r.opt.ResolveDefault {
+		r.opt.ResolveDefault = resolveDefault
+		r.rebuildUnderlay()
+	}
+	if maxPaths != r.opt.MaxPaths {
+		r.opt.MaxPaths = maxPaths
+		r.each(r.touch, nil)
+	}
 }
 
 func (r *RIB) underlayTable(routes []fib.KernelRoute) *bart.Table[via] {

@@ -20,7 +20,8 @@ var (
 )
 
 // SetLocal replaces the routes that this router originates, but for aggregates.
-// They are never put in the kernel.
+// They are never put in the kernel, and take nothing out of it: packets follow
+// what was learned. Where an aggregate has the same prefix, they stand for it.
 func (r *RIB) SetLocal(list []Local) {
 	want := make(map[netip.Prefix]bool, len(list))
 	for _, l := range list {
@@ -30,6 +31,7 @@ func (r *RIB) SetLocal(list []Local) {
 	for _, d := range r.all {
 		if i := d.find(0); i >= 0 && !want[d.prefix] && d.paths[i].source != route.SourceAggregate {
 			r.removePath(d, i, r.peers[0])
+			r.restoreAggregate(d.prefix)
 		}
 	}
 }
@@ -43,6 +45,8 @@ func (r *RIB) originate(l Local) {
 		d.paths = append(d.paths, pt)
 		r.count(r.peers[0], &pt)
 	case d.paths[i].accepted == l.Attrs && d.paths[i].source == l.Source:
+		return
+	case l.Source == route.SourceAggregate && d.paths[i].source != route.SourceAggregate:
 		return
 	default:
 		d.paths[i] = pt

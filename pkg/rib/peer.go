@@ -26,8 +26,10 @@ type Peer struct {
 	ReflectorClient  bool
 	ASOverride       bool
 	RemovePrivateAS  bool
+	ReplacePrivateAS bool            // with RemovePrivateAS: by the own ASN
 	Default          *policy.Program // default-originate: what the default route must pass; nil: none is originated
-	MaxAdvertised    int             // prefixes; 0: unlimited
+	MaxReceived      int             // prefixes; what exceeds it is rejected; 0: unlimited
+	MaxAdvertised    int             // prefixes; what exceeds it is held back; 0: unlimited
 }
 
 // Session is what the RIB must know of an established session.
@@ -52,6 +54,8 @@ type peer struct {
 	up       bool
 	epoch    uint32             // sessions so far
 	full     bool               // MaxAdvertised kept something back
+	excess   int                // paths that MaxReceived rejects
+	refills  bool               // a walk looks for those that fit now
 	soo      route.ExtCommunity // of Domain; 0: none
 	counts   Counts
 	wire     wireCache
@@ -104,6 +108,17 @@ func (r *RIB) SetPeer(c Peer) {
 	if importDiffers(&old, &c) {
 		r.eachFor(p, func(d *dest) { r.reimport(d, p) }, nil)
 	}
+	if sourceDiffers(&old, &c) {
+		r.forgetWire()
+		r.eachFor(p, func(d *dest) {
+			if d.find(p.id) >= 0 {
+				r.touch(d)
+			}
+		}, nil)
+	}
+	if old.Default != nil && c.Default == nil {
+		r.touchDefault()
+	}
 	if exportDiffers(&old, &c) {
 		r.eachFor(p, func(d *dest) { r.advertise(d, p) }, nil)
 	}
@@ -116,6 +131,14 @@ func (p *peer) set(c Peer) {
 	p.wire = wireCache{}
 }
 
+// forgetWire empties what is remembered of attributes sent: they may depend on
+// settings of the neighbor that a path came from.
+func (r *RIB) forgetWire() {
+	for _, p := range r.byAddr {
+		p.wire = wireCache{}
+	}
+}
+
 // needDefault makes sure that there is a destination for the default route of
 // each family, where an originated one can be advertised from.
 func (r *RIB) needDefault(c *Peer) {
@@ -125,15 +148,32 @@ func (r *RIB) needDefault(c *Peer) {
 	}
 }
 
+// touchDefault has the default routes decided about, which may be there no
+// longer.
+func (r *RIB) touchDefault() {
+	for _, prefix := range []netip.Prefix{defaultIPv4, defaultIPv6} {
+		if d := r.table[prefix]; d != nil {
+			r.touch(d)
+		}
+	}
+}
+
 func importDiffers(a, b *Peer) bool {
 	return !a.Import.Equal(b.Import) || a.AllowASIn != b.AllowASIn || a.Weight != b.Weight ||
-		a.EnforceFirstAS != b.EnforceFirstAS || a.AllowASSets != b.AllowASSets || a.Domain != b.Domain
+		a.EnforceFirstAS != b.EnforceFirstAS || a.AllowASSets != b.AllowASSets ||
+		a.Group != b.Group || a.MaxReceived != b.MaxReceived
+}
+
+// sourceDiffers reports whether what a neighbor taught may be advertised to
+// others in another way.
+func sourceDiffers(a, b *Peer) bool {
+	return a.Domain != b.Domain || a.Group != b.Group || a.ReflectorClient != b.ReflectorClient
 }
 
 func exportDiffers(a, b *Peer) bool {
 	return !a.Export.Equal(b.Export) || a.Domain != b.Domain || a.NextHopSelf != b.NextHopSelf ||
 		a.NextHopSelfForce != b.NextHopSelfForce || a.ReflectorClient != b.ReflectorClient ||
-		a.ASOverride != b.ASOverride || a.RemovePrivateAS != b.RemovePrivateAS ||
+		a.ASOverride != b.ASOverride || a.RemovePrivateAS != b.RemovePrivateAS || a.ReplacePrivateAS != b.ReplacePrivateAS ||
 		a.MaxAdvertised != b.MaxAdvertised || !sameProgram(a.Default, b.Default)
 }
 

@@ -49,10 +49,10 @@ func (r *RIB) wanted(d *dest) *fib.Route {
 	if s := r.under.statics[d.prefix]; s != nil && s.route != nil {
 		return s.route
 	}
-	if d.best < 0 || d.paths[d.best].source != route.SourceBGP {
+	if d.forward < 0 {
 		return nil
 	}
-	best := &d.paths[d.best]
+	best := &d.paths[d.forward]
 	out := &r.work.route
 	*out = fib.Route{Prefix: d.prefix, Class: fib.BGP, Metric: r.opt.Metric}
 	if slices.Contains(best.accepted.Communities, route.Blackhole) {
@@ -76,7 +76,7 @@ func (r *RIB) bestHops(d *dest) []fib.NextHop {
 	hops := r.work.hops[:0]
 	n := 0
 	for i := range d.paths {
-		if i == int(d.best) || d.paths[i].flags&flagMultipath != 0 {
+		if i == int(d.forward) || d.paths[i].flags&flagMultipath != 0 {
 			hops = append(hops, d.paths[i].hop.hops...)
 			n++
 		}

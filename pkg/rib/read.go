@@ -24,6 +24,7 @@ type Path struct {
 	Valid      bool // its next hop resolves
 	Best       bool
 	Multipath  bool
+	Forwards   bool // its next hops are in the FIB
 	Step       Step // by which the best path won
 	Hops       []fib.NextHop
 	Advertised []netip.Addr // neighbors that were told of the prefix
@@ -108,6 +109,7 @@ func (r *RIB) view(d *dest, i int) Path {
 		Stale: pt.flags&flagStale != 0, Valid: pt.valid(),
 		Best: int(d.best) == i, Multipath: pt.flags&flagMultipath != 0, Step: d.step,
 	}
+	v.Forwards = v.Multipath || int(d.forward) == i
 	if pt.peer != 0 {
 		v.Rule = r.rejectReason(pt)
 	}

@@ -41,6 +41,18 @@ func (r *RIB) SetStatics(list []Static) {
 	r.retrack()
 }
 
+// Standing returns the static routes that the forwarding plane is told, in no
+// particular order.
+func (r *RIB) Standing() []Static {
+	var out []Static
+	for _, s := range r.under.statics {
+		if s.route != nil {
+			out = append(out, s.Static)
+		}
+	}
+	return out
+}
+
 // resolveStatics decides which static routes can stand, by connected and other
 // programs' routes alone: a static route never resolves through another.
 func (r *RIB) resolveStatics() {

@@ -59,9 +59,12 @@ type dest struct {
 	fib    *fib.Route // as last told to the forwarding plane; nil: none
 	index  int32      // in RIB.all; -1 once removed
 	best   int16      // in paths; -1: none
-	dirty  bool
-	adds   bool // counted by the aggregates that cover it
-	step   Step // that decided between best and its runner-up
+	// forward is the best learned path, whose next hops are the FIB's: what is
+	// originated here takes no route out of the kernel; -1: none.
+	forward int16
+	dirty   bool
+	adds    bool // counted by the aggregates that cover it
+	step    Step // that decided between best and its runner-up
 }
 
 // path is a route as one neighbor announced it.
@@ -135,7 +138,7 @@ func (r *RIB) Update(u *speaker.Update, now time.Time) {
 func (r *RIB) dest(prefix netip.Prefix) *dest {
 	d := r.table[prefix]
 	if d == nil {
-		d = &dest{prefix: prefix, best: -1, index: int32(len(r.all))}
+		d = &dest{prefix: prefix, best: -1, forward: -1, index: int32(len(r.all))}
 		r.table[prefix] = d
 		r.all = append(r.all, d)
 	}
@@ -172,15 +175,22 @@ func (d *dest) find(id peerID) int {
 func (r *RIB) removePath(d *dest, i int, p *peer) {
 	pt := &d.paths[i]
 	r.uncount(p, pt)
+	r.takeMore(p)
 	r.under.release(pt.hop)
 	d.paths = append(d.paths[:i], d.paths[i+1:]...)
-	switch {
-	case int(d.best) == i:
-		d.best = -1
-	case int(d.best) > i:
-		d.best--
-	}
+	d.best, d.forward = without(d.best, i), without(d.forward, i)
 	r.touch(d)
+}
+
+// without is where path n is found once path i is gone; -1: nowhere.
+func without(n int16, i int) int16 {
+	switch {
+	case int(n) == i:
+		return -1
+	case int(n) > i:
+		return n - 1
+	}
+	return n
 }
 
 func (r *RIB) count(p *peer, pt *path) {
@@ -188,6 +198,9 @@ func (r *RIB) count(p *peer, pt *path) {
 	p.counts.Received++
 	if pt.accepted != nil {
 		p.counts.Accepted++
+	}
+	if pt.reject == byLimit {
+		p.excess++
 	}
 }
 
@@ -199,6 +212,9 @@ func (r *RIB) uncount(p *peer, pt *path) {
 	}
 	if pt.flags&flagStale != 0 {
 		p.counts.Stale--
+	}
+	if pt.reject == byLimit {
+		p.excess--
 	}
 }
 
