@@ -1,11 +1,15 @@
 package kernel
 
 import (
+	"bytes"
+	"net"
 	"net/netip"
-	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/nvad/nvad/pkg/tunnel"
 )
@@ -160,57 +164,52 @@ func TestSourcePortsAvoidReserved(t *testing.T) {
 	}
 }
 
-// The neighbours hear of a new device's address at once.
+// The neighbours hear of a new device's addresses at once: frames of gw0 hold the
+// gratuitous ARP and the neighbour advertisement.
 func TestAnnounces(t *testing.T) {
-	if _, err := exec.LookPath("tshark"); err != nil {
-		t.Skip("needs tshark")
-	}
 	ns, name := testNS(t)
 	k := open(t, ns)
-	capture := exec.Command("ip", "netns", "exec", name, "timeout", "20", "tshark", "-l", "-i", "gw0", "-d", "udp.port==4789,vxlan",
-		"-Y", "vxlan && (arp.isgratuitous || icmpv6.nd.na.flag.o)", "-T", "fields", "-e", "arp.src.proto_ipv4", "-e", "icmpv6.nd.na.target_address")
-	out, err := capture.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	errs, err := capture.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := capture.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for b := make([]byte, 256); ; {
-		n, err := errs.Read(b)
-		if err != nil || strings.Contains(string(b[:n]), "Capturing") {
-			break
-		}
-	}
-	go func() { // the pipe must not fill up
-		for b := make([]byte, 256); ; {
-			if _, err := errs.Read(b); err != nil {
-				return
-			}
-		}
-	}()
-	time.Sleep(300 * time.Millisecond) // tshark says so a little before it does
 	sh(t, "ip -n "+name+" route add 10.10.0.0/16 via 10.0.0.1")
 	sh(t, "ip -n "+name+" neigh add 10.0.0.1 lladdr 12:34:56:78:9a:bc dev eth0")
+	fd := capture(t, ns, "gw0")
 	m := tunnel.New(k.Tunnels)
+	v4, v6 := netip.MustParsePrefix("169.254.0.1/24"), netip.MustParsePrefix("fd77::1/64")
 	m.SetWanted([]tunnel.Tunnel{{
-		Name: "vxlan0", VNI: 77, Device: "eth0", Remotes: addrs("10.10.0.4"),
-		Addresses: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24"), netip.MustParsePrefix("fd77::1/64")},
+		Name: "vxlan0", VNI: 77, Device: "eth0", Remotes: addrs("10.10.0.4"), Addresses: []netip.Prefix{v4, v6},
 	}})
 	sync(t, m)
-	b := make([]byte, 4096)
-	var got string
-	for !strings.Contains(got, "169.254.0.1") || !strings.Contains(got, "fd77::1") {
-		n, err := out.Read(b)
+	mac := m.Status()[0].MAC
+	missing := [][]byte{gratuitousARP(mac, v4.Addr()), unsolicitedNA(mac, v6.Addr())}
+	frame := make([]byte, 2048)
+	for len(missing) > 0 {
+		n, _, err := unix.Recvfrom(fd, frame, 0)
 		if err != nil {
-			t.Fatalf("saw only %q: %v", got, err)
+			t.Fatalf("%d announcements are missing: %v", len(missing), err)
 		}
-		got += string(b[:n])
+		missing = slices.DeleteFunc(missing, func(want []byte) bool { return bytes.Contains(frame[:n], want) })
 	}
-	_ = capture.Process.Kill()
-	_ = capture.Wait()
+}
+
+// capture opens a socket that sees every frame of a link, for a second at most.
+func capture(t *testing.T, ns Namespace, link string) int {
+	t.Helper()
+	var fd int
+	err := ns.do(func() (err error) {
+		if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, unix.ETH_P_ALL<<8); err != nil {
+			return err
+		}
+		i, err := net.InterfaceByName(link)
+		if err != nil {
+			return err
+		}
+		if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: unix.ETH_P_ALL << 8, Ifindex: i.Index}); err != nil {
+			return err
+		}
+		return unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 1})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	return fd
 }

@@ -18,7 +18,8 @@ type Manager struct {
 	wanted  []Tunnel
 	links   []Link
 	state   map[string]*state
-	changed bool // something was done since the links were read
+	remains *retry.State // unwanted devices that could not be deleted
+	changed bool         // something was done since the links were read
 	repairs []string
 }
 
@@ -60,7 +61,10 @@ func (m *Manager) Sync(now time.Time) (next time.Time, err error) {
 		return now.Add(retry.First), fmt.Errorf("local port range: %w", err)
 	}
 	m.changed = false
-	m.removeUnwanted()
+	m.removeUnwanted(now)
+	if m.remains != nil {
+		next = m.remains.At
+	}
 	for i := range m.wanted {
 		t := &m.wanted[i]
 		s := m.state[t.Name]
@@ -119,15 +123,28 @@ func (w waitError) Error() string { return "waiting for " + string(w) }
 
 // removeUnwanted deletes the devices of nvad that no tunnel asks for. They go
 // first: the kernel has room for one device of a VNI and port only.
-func (m *Manager) removeUnwanted() {
+func (m *Manager) removeUnwanted(now time.Time) {
+	if m.remains != nil && !m.remains.Due(now) {
+		return
+	}
+	var errs []error
 	for _, l := range m.links {
 		if l.Alias != Alias || l.VXLAN == nil {
 			continue
 		}
 		if !slices.ContainsFunc(m.wanted, func(t Tunnel) bool { return t.Name == l.Name }) {
-			_ = m.do(Op{Kind: Delete, Name: l.Name, Index: l.Index}) // seen and tried again by the next Sync
+			errs = append(errs, m.do(Op{Kind: Delete, Name: l.Name, Index: l.Index}))
 		}
 	}
+	err := errors.Join(errs...)
+	if err == nil {
+		m.remains = nil
+		return
+	}
+	if m.remains == nil {
+		m.remains = &retry.State{}
+	}
+	m.remains.Again(err, now)
 }
 
 // build makes one tunnel as wanted.

@@ -152,12 +152,12 @@ func (k *Kernel) String() string {
 		if l.Alias != "" {
 			s += " alias " + l.Alias
 		}
-		for _, a := range l.Addresses {
+		for _, a := range slices.SortedFunc(slices.Values(l.Addresses), func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) }) {
 			s += " " + a.String()
 		}
 		if v := l.VXLAN; v != nil {
 			s += fmt.Sprintf(" mac %s vni %d port %d", l.MAC, v.VNI, v.Port)
-			for _, r := range l.FDB {
+			for _, r := range slices.SortedFunc(slices.Values(l.FDB), func(a, b tunnel.Remote) int { return a.Addr.Compare(b.Addr) }) {
 				s += " to " + r.Addr.String()
 			}
 		}
