@@ -1,0 +1,213 @@
+package rib
+
+import (
+	"testing"
+
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// The neighbor's settings that change a path on its way out.
+func TestExportedPaths(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		settings Peer
+		learned  string
+		want     string
+	}{
+		{"as it is", Peer{RemoteASN: 3356}, "65515 64580 3356", "65001 65515 64580 3356"},
+		{"as-override", Peer{RemoteASN: 64580, ASOverride: true}, "65515 64580 64580", "65001 65515 65001 65001"},
+		{"private ASNs removed", Peer{RemoteASN: 3356, RemovePrivateAS: true}, "65515 12076 64580 4200000000", "65001 12076"},
+		{"a set becomes empty", Peer{RemoteASN: 3356, RemovePrivateAS: true}, "12076 {64580,64581}", "65001 12076"},
+		{"the neighbor's own stays", Peer{RemoteASN: 64580, RemovePrivateAS: true}, "12076 64580 64581", "65001 12076 64580"},
+		{"replaced", Peer{RemoteASN: 3356, RemovePrivateAS: true, ReplacePrivateAS: true}, "12076 64580 64581", "65001 12076 65001 65001"},
+		{"replaced, then overridden", Peer{RemoteASN: 64580, RemovePrivateAS: true, ReplacePrivateAS: true, ASOverride: true},
+			"12076 64580 64581", "65001 12076 65001 65001"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBed(t)
+			c.settings.Address = addr(branch)
+			b.peer(c.settings, acceptAll, acceptAll)
+			b.peer(Peer{Address: addr(nva), RemoteASN: 65001, AllowASSets: true}, acceptAll, acceptAll)
+			b.up(branch)
+			b.up(nva)
+			b.announce(nva, c.learned, "10.1.0.0/16")
+			b.flush()
+			if a := b.r.Sent(pfx("10.1.0.0/16"), addr(branch)); a == nil || a.ASPath.String() != c.want {
+				t.Errorf("got %+v, want %s", a, c.want)
+			}
+		})
+	}
+}
+
+// RFC 4271 5.1.4: a learned MED does not leave the AS, one that policy set does,
+// also where policy sets what was learned.
+func TestMEDThatPolicySets(t *testing.T) {
+	b := newEdge(t)
+	for _, c := range []struct {
+		name string
+		med  *policy.Number
+		want route.Optional
+	}{
+		{"learned", nil, route.Optional{}},
+		{"set to what it was", &policy.Number{Value: 70}, route.Some(70)},
+		{"changed by nothing", &policy.Number{Op: '+'}, route.Some(70)},
+		{"changed", &policy.Number{Op: '-', Value: 20}, route.Some(50)},
+	} {
+		p := Peer{
+			Address: addr(branch), RemoteASN: 64580, LocalASN: 65001, Import: b.program(policy.Clause{Seq: 5, Permit: true}),
+			Export: b.program(policy.Clause{Seq: 5, Permit: true, Set: policy.Set{MED: c.med}}),
+		}
+		b.r.SetPeer(p)
+		b.send(nva, route.Attrs{ASPath: asPath("65515"), MED: route.Some(70)}, "10.1.0.0/16")
+		b.flush()
+		if a := b.r.Sent(pfx("10.1.0.0/16"), addr(branch)); a == nil || a.MED != c.want {
+			t.Errorf("%s: %+v, want %+v", c.name, a, c.want)
+		}
+	}
+}
+
+// RFC 8326 4.2: a neighbor about to go down is used only where there is nothing
+// else.
+func TestGracefulShutdown(t *testing.T) {
+	b := newHub00(t)
+	b.announce(rs0, "65515", "10.1.0.0/16")
+	b.announce(nva, "65515 12076", "10.1.0.0/16")
+	b.want("the shorter path wins",
+		"fib + 10.1.0.0/16 bgp via 10.0.0.1 dev eth0",
+		"to 169.254.0.2 + 10.1.0.0/16 path [65515] via 169.254.0.1 local-pref 100 soo")
+	b.send(rs0, route.Attrs{ASPath: asPath("65515"), Communities: []route.Community{route.GracefulShutdown}}, "10.1.0.0/16")
+	b.want("until its neighbor says that it goes down",
+		"fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0",
+		"to 10.0.210.4 + 10.1.0.0/16 path [65001 65001 65001] via 10.0.0.4",
+		"to 10.0.210.5 + 10.1.0.0/16 path [65001 65001 65001] via 10.0.0.4",
+		"to 169.254.0.2 - 10.1.0.0/16")
+}
+
+// RFC 7999: the packets are dropped here.
+func TestBlackholeCommunity(t *testing.T) {
+	b := newHub00(t)
+	b.send(nva, route.Attrs{ASPath: asPath("65515"), Communities: []route.Community{route.Blackhole}}, "10.1.0.9/32")
+	b.want("announced",
+		"fib + 10.1.0.9/32 bgp blackhole",
+		"to 10.0.210.4 + 10.1.0.9/32 path [65001 65001] via 10.0.0.4",
+		"to 10.0.210.5 + 10.1.0.9/32 path [65001 65001] via 10.0.0.4")
+	b.announce(nva, "65515", "10.1.0.9/32")
+	b.want("without the community", "fib + 10.1.0.9/32 bgp via 169.254.0.2 dev vxlan0",
+		"to 10.0.210.4 + 10.1.0.9/32 path [65001 65001] via 10.0.0.4",
+		"to 10.0.210.5 + 10.1.0.9/32 path [65001 65001] via 10.0.0.4")
+}
+
+// RFC 1997: to iBGP neighbors only.
+func TestNoExportSubconfed(t *testing.T) {
+	b := newHub00(t)
+	tagged := route.Attrs{ASPath: asPath("65515"), Communities: []route.Community{route.NoExportSubconfed}}
+	b.send(nva, tagged, "10.1.0.0/16")
+	b.want("not to an eBGP neighbor", "fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0")
+	if held := b.r.Held(pfx("10.1.0.0/16"), addr(rs0)); held != "community no-export" {
+		t.Errorf("held: %q", held)
+	}
+	b.send(rs0, tagged, "10.2.0.0/16")
+	b.want("to an iBGP neighbor", "fib + 10.2.0.0/16 bgp via 10.0.0.1 dev eth0",
+		"to 169.254.0.2 + 10.2.0.0/16 path [65515] via 169.254.0.1 local-pref 100 soo")
+}
+
+func TestMaximumPrefixOut(t *testing.T) {
+	b := newEdge(t)
+	limited := Peer{Address: addr(branch), RemoteASN: 64580, MaxAdvertised: 2}
+	b.peer(limited, acceptAll, acceptAll)
+	b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16")
+	b.flush()
+	b.wantAdvertised(branch, 2)
+	if held := b.r.Held(pfx("10.4.0.0/16"), addr(branch)); held != "maximum-prefix-out 2 reached" {
+		t.Errorf("held: %q", held)
+	}
+	b.withdraw(nva, "10.1.0.0/16")
+	b.flush()
+	b.wantAdvertised(branch, 2)
+	if b.r.Sent(pfx("10.3.0.0/16"), addr(branch)) == nil && b.r.Sent(pfx("10.4.0.0/16"), addr(branch)) == nil {
+		t.Error("nothing takes the place of what was withdrawn")
+	}
+	limited.MaxAdvertised = 1
+	b.peer(limited, acceptAll, acceptAll)
+	b.flush()
+	b.wantAdvertised(branch, 1)
+	limited.MaxAdvertised = 0
+	b.peer(limited, acceptAll, acceptAll)
+	b.flush()
+	b.wantAdvertised(branch, 3)
+}
+
+func (b *bed) wantAdvertised(to string, n int) {
+	b.t.Helper()
+	if c := b.r.Counts(addr(to)); c.Advertised != n {
+		b.t.Errorf("%d prefixes advertised, want %d", c.Advertised, n)
+	}
+}
+
+// What is one too many is kept aside, shown, and taken once there is room.
+func TestMaximumPrefixDiscard(t *testing.T) {
+	b := newBed(t)
+	limited := Peer{Address: addr(nva), RemoteASN: 65001, MaxReceived: 2}
+	b.peer(limited, acceptAll, acceptAll)
+	b.up(nva)
+	b.flush()
+	b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16")
+	b.want("two of three",
+		"fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0",
+		"fib + 10.2.0.0/16 bgp via 169.254.0.2 dev vxlan0")
+	b.r.From(pfx("10.3.0.0/16"), addr(nva), func(p Path) {
+		if p.Rule != "maximum-prefix 2 reached" {
+			t.Errorf("rejected because of %q", p.Rule)
+		}
+	})
+	b.announce(nva, "65515 12076", "10.1.0.0/16", "10.3.0.0/16")
+	b.want("an update takes no place of another")
+	b.r.Reimport(addr(nva))
+	b.want("nor does a new look at all of them")
+	b.withdraw(nva, "10.2.0.0/16")
+	b.want("room for the third",
+		"fib + 10.3.0.0/16 bgp via 169.254.0.2 dev vxlan0",
+		"fib - 10.2.0.0/16")
+	limited.MaxReceived = 1
+	b.peer(limited, acceptAll, acceptAll)
+	b.flush()
+	if c := b.r.Counts(addr(nva)); c.Received != 2 || c.Accepted != 1 {
+		t.Errorf("counts after the limit went down: %+v", c)
+	}
+	limited.MaxReceived = 0
+	b.peer(limited, acceptAll, acceptAll)
+	b.flush()
+	if c := b.r.Counts(addr(nva)); c.Accepted != 2 {
+		t.Errorf("counts without limit: %+v", c)
+	}
+}
+
+// A neighbor's domain and group reach what others are told of its routes.
+func TestSourceSettingsReload(t *testing.T) {
+	b := newHub00(t)
+	b.announce(rs0, "65515", "10.1.0.0/16")
+	b.flush()
+	b.peer(Peer{Address: addr(rs0), RemoteASN: 65515, Domain: "elsewhere", EnforceFirstAS: true}, fromAzure, acceptAll)
+	b.want("another mark for the far NVA, and no longer the other instance's domain",
+		"to 10.0.210.5 + 10.1.0.0/16 path [65001 65001] via 10.0.0.4",
+		"to 169.254.0.2 + 10.1.0.0/16 path [65515] via 169.254.0.1 local-pref 100 soo")
+}
+
+// kernel.max-paths and kernel.resolve-default take effect at once.
+func TestSetForwarding(t *testing.T) {
+	b := newBed(t)
+	for _, a := range []string{nva, "169.254.0.3"} {
+		b.peer(Peer{Address: addr(a), RemoteASN: 65001}, acceptAll, acceptAll)
+		b.up(a)
+		b.announce(a, "65515", "10.1.0.0/16")
+	}
+	b.want("static and ECMP", "fib + 10.0.210.0/24 static via 10.0.0.1 dev eth0",
+		"fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0 via 169.254.0.3 dev vxlan0")
+	b.r.SetForwarding(1, false)
+	b.want("one path", "fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0")
+	b.send(nva, route.Attrs{ASPath: asPath("65515"), NextHop: addr("192.0.2.1")}, "10.2.0.0/16")
+	b.want("only the default route leads to the next hop")
+	b.r.SetForwarding(1, true)
+	b.want("it counts now", "fib + 10.2.0.0/16 bgp via 10.0.0.1 dev eth0")
+}
