@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/rib"
 )
 
 // Status is the daemon at a glance: the engine's view and what the forwarding
@@ -33,6 +34,10 @@ type Reader interface {
 	FIB(ctx context.Context, yield func(engine.FIBView) error) error
 	// Tunnels are all configured ones, ordered by name.
 	Tunnels(ctx context.Context) ([]engine.TunnelView, error)
+	// Explain tells the story of a prefix; an unknown neighbor is [NotFound].
+	Explain(ctx context.Context, q rib.ExplainQuery) (engine.Explanation, error)
+	// Lookup tells what becomes of a packet for addr.
+	Lookup(ctx context.Context, addr netip.Addr) (engine.LookupView, error)
 }
 
 // Controller takes commands. A command that cannot be carried out changes

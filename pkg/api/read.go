@@ -142,12 +142,9 @@ func parseQuery(req *nvadv1.ListRoutesRequest) (RouteQuery, error) {
 	if req.GetPrefix() == "" {
 		return q, nil
 	}
-	prefix, err := netip.ParsePrefix(req.GetPrefix())
-	if err != nil {
-		return q, Invalid("%q is not a prefix (want one like 10.0.0.0/16)", req.GetPrefix())
-	}
-	q.Prefix = prefix.Masked()
-	return q, nil
+	var err error
+	q.Prefix, err = parsePrefix(req.GetPrefix())
+	return q, err
 }
 
 var routeKinds = map[nvadv1.RouteKind]RouteKind{

@@ -76,13 +76,9 @@ func (d *daemon) FIB(ctx context.Context, yield func(engine.FIBView) error) erro
 	if err != nil {
 		return err
 	}
-	links, err := d.plane.Links(ctx)
+	names, err := d.linkNames(ctx)
 	if err != nil {
 		return err
-	}
-	names := map[int]string{}
-	for _, l := range links {
-		names[l.Index] = l.Name
 	}
 	for _, e := range entries {
 		if e.Backup {
@@ -97,11 +93,8 @@ func (d *daemon) FIB(ctx context.Context, yield func(engine.FIBView) error) erro
 
 func fibView(e fib.Entry, names map[int]string) engine.FIBView {
 	v := engine.FIBView{
-		Prefix: e.Prefix, Class: "bgp", Kind: [...]string{"unicast", "blackhole", "unreachable"}[e.Kind],
+		Prefix: e.Prefix, Class: e.Class.String(), Kind: e.Kind.String(),
 		Metric: e.Metric, State: e.State.String(), Reason: e.Reason, Since: e.Since,
-	}
-	if e.Class == fib.Static {
-		v.Class = "static"
 	}
 	for _, h := range e.Hops {
 		v.NextHops = append(v.NextHops, engine.HopView{Via: h.Via, Device: names[h.Link], Weight: int(h.Weight)})

@@ -42,6 +42,9 @@ const (
 	Unreachable
 )
 
+// String is "unicast", "blackhole" or "unreachable".
+func (k Kind) String() string { return [...]string{"unicast", "blackhole", "unreachable"}[k] }
+
 // Class says which part of nvad wants a route, and so its rtm_protocol.
 type Class uint8
 
@@ -50,6 +53,9 @@ const (
 	BGP Class = iota
 	Static
 )
+
+// String is "bgp" or "static".
+func (c Class) String() string { return [...]string{"bgp", "static"}[c] }
 
 // Route is one wanted route. Values are immutable once handed over; Hops may be
 // shared by many routes, and are in the order of [SortHops], without duplicates.

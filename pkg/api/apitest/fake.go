@@ -11,6 +11,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/rib"
 )
 
 // Daemon answers from its fields. They must not be changed while it serves.
@@ -21,6 +22,8 @@ type Daemon struct {
 	Tables    map[api.RouteKind][]engine.PathView
 	Kernel    []engine.FIBView
 	Devices   []engine.TunnelView
+	Stories   map[netip.Prefix]engine.Explanation
+	Ways      map[netip.Addr]engine.LookupView
 	Changes   []api.Change // what Reload answers
 	OnQuit    func()       // called by Shutdown, if not nil
 	Err       error        // what every question and command answers, if not nil
@@ -69,6 +72,22 @@ func (d *Daemon) Neighbors(context.Context) ([]engine.NeighborView, error) { ret
 
 // Tunnels implements api.Reader.
 func (d *Daemon) Tunnels(context.Context) ([]engine.TunnelView, error) { return d.Devices, d.Err }
+
+// Explain implements api.Reader. It looks at the query's addresses only to see
+// whether they are known.
+func (d *Daemon) Explain(_ context.Context, q rib.ExplainQuery) (engine.Explanation, error) {
+	for _, addr := range []netip.Addr{q.Neighbor, q.ExportTo} {
+		if err := d.known(addr); addr.IsValid() && err != nil {
+			return engine.Explanation{}, err
+		}
+	}
+	return d.Stories[q.Prefix], d.Err
+}
+
+// Lookup implements api.Reader.
+func (d *Daemon) Lookup(_ context.Context, addr netip.Addr) (engine.LookupView, error) {
+	return d.Ways[addr], d.Err
+}
 
 // Routes implements api.Reader.
 func (d *Daemon) Routes(_ context.Context, q api.RouteQuery, yield func(engine.PathView) error) error {

@@ -746,7 +746,7 @@ var File_nvad_v1_nvad_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\n" +
-	"\x12nvad/v1/nvad.proto\x12\anvad.v1\x1a\x11nvad/v1/fib.proto\x1a\x16nvad/v1/neighbor.proto\x1a\x13nvad/v1/route.proto\x1a\x14nvad/v1/status.proto\x1a\x14nvad/v1/tunnel.proto\"\x12\n" +
+	"\x12nvad/v1/nvad.proto\x12\anvad.v1\x1a\x15nvad/v1/explain.proto\x1a\x11nvad/v1/fib.proto\x1a\x16nvad/v1/neighbor.proto\x1a\x13nvad/v1/route.proto\x1a\x14nvad/v1/status.proto\x1a\x14nvad/v1/tunnel.proto\"\x12\n" +
 	"\x10GetConfigRequest\"\x1c\n" +
 	"\x06Config\x12\x12\n" +
 	"\x04toml\x18\x01 \x01(\tR\x04toml\"\x0f\n" +
@@ -777,7 +777,7 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\tResetKind\x12\x13\n" +
 	"\x0fRESET_KIND_HARD\x10\x00\x12\x16\n" +
 	"\x12RESET_KIND_SOFT_IN\x10\x01\x12\x17\n" +
-	"\x13RESET_KIND_SOFT_OUT\x10\x022\x96\x04\n" +
+	"\x13RESET_KIND_SOFT_OUT\x10\x022\x8a\x05\n" +
 	"\x04Nvad\x12:\n" +
 	"\n" +
 	"GetVersion\x12\x1a.nvad.v1.GetVersionRequest\x1a\x10.nvad.v1.Version\x127\n" +
@@ -788,7 +788,9 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\n" +
 	"ListRoutes\x12\x1a.nvad.v1.ListRoutesRequest\x1a\x1b.nvad.v1.ListRoutesResponse0\x01\x12>\n" +
 	"\aListFIB\x12\x17.nvad.v1.ListFIBRequest\x1a\x18.nvad.v1.ListFIBResponse0\x01\x12H\n" +
-	"\vListTunnels\x12\x1b.nvad.v1.ListTunnelsRequest\x1a\x1c.nvad.v1.ListTunnelsResponse2\xcf\x03\n" +
+	"\vListTunnels\x12\x1b.nvad.v1.ListTunnelsRequest\x1a\x1c.nvad.v1.ListTunnelsResponse\x128\n" +
+	"\aExplain\x12\x17.nvad.v1.ExplainRequest\x1a\x14.nvad.v1.Explanation\x128\n" +
+	"\rLookupAddress\x12\x16.nvad.v1.LookupRequest\x1a\x0f.nvad.v1.Lookup2\xcf\x03\n" +
 	"\vNvadControl\x129\n" +
 	"\x06Reload\x12\x16.nvad.v1.ReloadRequest\x1a\x17.nvad.v1.ReloadResponse\x12N\n" +
 	"\rResetNeighbor\x12\x1d.nvad.v1.ResetNeighborRequest\x1a\x1e.nvad.v1.ResetNeighborResponse\x12W\n" +
@@ -835,13 +837,17 @@ var file_nvad_v1_nvad_proto_goTypes = []any{
 	(*ListRoutesRequest)(nil),        // 20: nvad.v1.ListRoutesRequest
 	(*ListFIBRequest)(nil),           // 21: nvad.v1.ListFIBRequest
 	(*ListTunnelsRequest)(nil),       // 22: nvad.v1.ListTunnelsRequest
-	(*Version)(nil),                  // 23: nvad.v1.Version
-	(*Status)(nil),                   // 24: nvad.v1.Status
-	(*ListNeighborsResponse)(nil),    // 25: nvad.v1.ListNeighborsResponse
-	(*Neighbor)(nil),                 // 26: nvad.v1.Neighbor
-	(*ListRoutesResponse)(nil),       // 27: nvad.v1.ListRoutesResponse
-	(*ListFIBResponse)(nil),          // 28: nvad.v1.ListFIBResponse
-	(*ListTunnelsResponse)(nil),      // 29: nvad.v1.ListTunnelsResponse
+	(*ExplainRequest)(nil),           // 23: nvad.v1.ExplainRequest
+	(*LookupRequest)(nil),            // 24: nvad.v1.LookupRequest
+	(*Version)(nil),                  // 25: nvad.v1.Version
+	(*Status)(nil),                   // 26: nvad.v1.Status
+	(*ListNeighborsResponse)(nil),    // 27: nvad.v1.ListNeighborsResponse
+	(*Neighbor)(nil),                 // 28: nvad.v1.Neighbor
+	(*ListRoutesResponse)(nil),       // 29: nvad.v1.ListRoutesResponse
+	(*ListFIBResponse)(nil),          // 30: nvad.v1.ListFIBResponse
+	(*ListTunnelsResponse)(nil),      // 31: nvad.v1.ListTunnelsResponse
+	(*Explanation)(nil),              // 32: nvad.v1.Explanation
+	(*Lookup)(nil),                   // 33: nvad.v1.Lookup
 }
 var file_nvad_v1_nvad_proto_depIdxs = []int32{
 	5,  // 0: nvad.v1.ReloadResponse.changes:type_name -> nvad.v1.Change
@@ -854,28 +860,32 @@ var file_nvad_v1_nvad_proto_depIdxs = []int32{
 	20, // 7: nvad.v1.Nvad.ListRoutes:input_type -> nvad.v1.ListRoutesRequest
 	21, // 8: nvad.v1.Nvad.ListFIB:input_type -> nvad.v1.ListFIBRequest
 	22, // 9: nvad.v1.Nvad.ListTunnels:input_type -> nvad.v1.ListTunnelsRequest
-	3,  // 10: nvad.v1.NvadControl.Reload:input_type -> nvad.v1.ReloadRequest
-	6,  // 11: nvad.v1.NvadControl.ResetNeighbor:input_type -> nvad.v1.ResetNeighborRequest
-	8,  // 12: nvad.v1.NvadControl.ShutdownNeighbor:input_type -> nvad.v1.ShutdownNeighborRequest
-	10, // 13: nvad.v1.NvadControl.EnableNeighbor:input_type -> nvad.v1.EnableNeighborRequest
-	12, // 14: nvad.v1.NvadControl.Shutdown:input_type -> nvad.v1.ShutdownRequest
-	14, // 15: nvad.v1.NvadControl.SetLogLevel:input_type -> nvad.v1.SetLogLevelRequest
-	23, // 16: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
-	24, // 17: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
-	2,  // 18: nvad.v1.Nvad.GetConfig:output_type -> nvad.v1.Config
-	25, // 19: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
-	26, // 20: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
-	27, // 21: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
-	28, // 22: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
-	29, // 23: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
-	4,  // 24: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
-	7,  // 25: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
-	9,  // 26: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
-	11, // 27: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
-	13, // 28: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
-	15, // 29: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
-	16, // [16:30] is the sub-list for method output_type
-	2,  // [2:16] is the sub-list for method input_type
+	23, // 10: nvad.v1.Nvad.Explain:input_type -> nvad.v1.ExplainRequest
+	24, // 11: nvad.v1.Nvad.LookupAddress:input_type -> nvad.v1.LookupRequest
+	3,  // 12: nvad.v1.NvadControl.Reload:input_type -> nvad.v1.ReloadRequest
+	6,  // 13: nvad.v1.NvadControl.ResetNeighbor:input_type -> nvad.v1.ResetNeighborRequest
+	8,  // 14: nvad.v1.NvadControl.ShutdownNeighbor:input_type -> nvad.v1.ShutdownNeighborRequest
+	10, // 15: nvad.v1.NvadControl.EnableNeighbor:input_type -> nvad.v1.EnableNeighborRequest
+	12, // 16: nvad.v1.NvadControl.Shutdown:input_type -> nvad.v1.ShutdownRequest
+	14, // 17: nvad.v1.NvadControl.SetLogLevel:input_type -> nvad.v1.SetLogLevelRequest
+	25, // 18: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
+	26, // 19: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
+	2,  // 20: nvad.v1.Nvad.GetConfig:output_type -> nvad.v1.Config
+	27, // 21: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
+	28, // 22: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
+	29, // 23: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
+	30, // 24: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
+	31, // 25: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
+	32, // 26: nvad.v1.Nvad.Explain:output_type -> nvad.v1.Explanation
+	33, // 27: nvad.v1.Nvad.LookupAddress:output_type -> nvad.v1.Lookup
+	4,  // 28: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
+	7,  // 29: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
+	9,  // 30: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
+	11, // 31: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
+	13, // 32: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
+	15, // 33: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
+	18, // [18:34] is the sub-list for method output_type
+	2,  // [2:18] is the sub-list for method input_type
 	2,  // [2:2] is the sub-list for extension type_name
 	2,  // [2:2] is the sub-list for extension extendee
 	0,  // [0:2] is the sub-list for field type_name
@@ -886,6 +896,7 @@ func file_nvad_v1_nvad_proto_init() {
 	if File_nvad_v1_nvad_proto != nil {
 		return
 	}
+	file_nvad_v1_explain_proto_init()
 	file_nvad_v1_fib_proto_init()
 	file_nvad_v1_neighbor_proto_init()
 	file_nvad_v1_route_proto_init()

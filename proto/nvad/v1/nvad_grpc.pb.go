@@ -37,6 +37,8 @@ const (
 	Nvad_ListRoutes_FullMethodName    = "/nvad.v1.Nvad/ListRoutes"
 	Nvad_ListFIB_FullMethodName       = "/nvad.v1.Nvad/ListFIB"
 	Nvad_ListTunnels_FullMethodName   = "/nvad.v1.Nvad/ListTunnels"
+	Nvad_Explain_FullMethodName       = "/nvad.v1.Nvad/Explain"
+	Nvad_LookupAddress_FullMethodName = "/nvad.v1.Nvad/LookupAddress"
 )
 
 // NvadClient is the client API for Nvad service.
@@ -63,6 +65,11 @@ type NvadClient interface {
 	// ListTunnels returns the VXLAN devices; NOT_FOUND if the one that is asked
 	// for is not configured.
 	ListTunnels(ctx context.Context, in *ListTunnelsRequest, opts ...grpc.CallOption) (*ListTunnelsResponse, error)
+	// Explain tells why a prefix fares as it does, from arrival to kernel and
+	// neighbors; NOT_FOUND for a neighbor that is not configured.
+	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*Explanation, error)
+	// LookupAddress tells what becomes of a packet.
+	LookupAddress(ctx context.Context, in *LookupRequest, opts ...grpc.CallOption) (*Lookup, error)
 }
 
 type nvadClient struct {
@@ -171,6 +178,26 @@ func (c *nvadClient) ListTunnels(ctx context.Context, in *ListTunnelsRequest, op
 	return out, nil
 }
 
+func (c *nvadClient) Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*Explanation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Explanation)
+	err := c.cc.Invoke(ctx, Nvad_Explain_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *nvadClient) LookupAddress(ctx context.Context, in *LookupRequest, opts ...grpc.CallOption) (*Lookup, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Lookup)
+	err := c.cc.Invoke(ctx, Nvad_LookupAddress_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // NvadServer is the server API for Nvad service.
 // All implementations must embed UnimplementedNvadServer
 // for forward compatibility.
@@ -195,6 +222,11 @@ type NvadServer interface {
 	// ListTunnels returns the VXLAN devices; NOT_FOUND if the one that is asked
 	// for is not configured.
 	ListTunnels(context.Context, *ListTunnelsRequest) (*ListTunnelsResponse, error)
+	// Explain tells why a prefix fares as it does, from arrival to kernel and
+	// neighbors; NOT_FOUND for a neighbor that is not configured.
+	Explain(context.Context, *ExplainRequest) (*Explanation, error)
+	// LookupAddress tells what becomes of a packet.
+	LookupAddress(context.Context, *LookupRequest) (*Lookup, error)
 	mustEmbedUnimplementedNvadServer()
 }
 
@@ -228,6 +260,12 @@ func (UnimplementedNvadServer) ListFIB(*ListFIBRequest, grpc.ServerStreamingServ
 }
 func (UnimplementedNvadServer) ListTunnels(context.Context, *ListTunnelsRequest) (*ListTunnelsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListTunnels not implemented")
+}
+func (UnimplementedNvadServer) Explain(context.Context, *ExplainRequest) (*Explanation, error) {
+	return nil, status.Error(codes.Unimplemented, "method Explain not implemented")
+}
+func (UnimplementedNvadServer) LookupAddress(context.Context, *LookupRequest) (*Lookup, error) {
+	return nil, status.Error(codes.Unimplemented, "method LookupAddress not implemented")
 }
 func (UnimplementedNvadServer) mustEmbedUnimplementedNvadServer() {}
 func (UnimplementedNvadServer) testEmbeddedByValue()              {}
@@ -380,6 +418,42 @@ func _Nvad_ListTunnels_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Nvad_Explain_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExplainRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NvadServer).Explain(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Nvad_Explain_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NvadServer).Explain(ctx, req.(*ExplainRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Nvad_LookupAddress_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LookupRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NvadServer).LookupAddress(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Nvad_LookupAddress_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NvadServer).LookupAddress(ctx, req.(*LookupRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Nvad_ServiceDesc is the grpc.ServiceDesc for Nvad service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -410,6 +484,14 @@ var Nvad_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListTunnels",
 			Handler:    _Nvad_ListTunnels_Handler,
+		},
+		{
+			MethodName: "Explain",
+			Handler:    _Nvad_Explain_Handler,
+		},
+		{
+			MethodName: "LookupAddress",
+			Handler:    _Nvad_LookupAddress_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -1,0 +1,57 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/nvad/nvad/pkg/rib"
+)
+
+// Explanation is the story of one prefix: the RIB's, and how its route stands
+// with the kernel.
+type Explanation struct {
+	rib.Explanation
+	// Wanted is the route the forwarding plane was told to install; nil: none.
+	Wanted *FIBView
+	// Kernel are nvad's routes for the prefix as the forwarding plane has them,
+	// and Others those of other programs, their Class being the protocol.
+	Kernel []FIBView
+	Others []FIBView
+}
+
+// Explain tells the story of a prefix, without Kernel and Others. Policies are
+// run on the engine's goroutine, by the Programs in force. ErrNoNeighbor if one
+// of the query's neighbors is not configured.
+func (e *Engine) Explain(ctx context.Context, q rib.ExplainQuery) (Explanation, error) {
+	var x Explanation
+	var failed error
+	err := e.do(ctx, func() {
+		for _, addr := range []netip.Addr{q.Neighbor, q.ExportTo} {
+			if addr.IsValid() && e.neighbors[addr] == nil {
+				failed = fmt.Errorf("%w: %s", ErrNoNeighbor, addr)
+				return
+			}
+		}
+		x.Explanation = e.rib.Explain(q)
+		x.Wanted = e.wantedView(&x.Explanation)
+	})
+	if err == nil {
+		err = failed
+	}
+	return x, err
+}
+
+func (e *Engine) wantedView(x *rib.Explanation) *FIBView {
+	r := x.Route
+	if r == nil {
+		return nil
+	}
+	v := &FIBView{
+		Prefix: x.Prefix, Class: r.Class.String(), Kind: r.Kind.String(), Metric: r.Metric, Source: r.Source,
+	}
+	for _, h := range r.Hops {
+		v.NextHops = append(v.NextHops, HopView{Via: h.Via, Device: e.rib.LinkName(h.Link), Weight: int(h.Weight)})
+	}
+	return v
+}
