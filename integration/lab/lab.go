@@ -65,10 +65,18 @@ func (l *Lab) create(ctx context.Context) error {
 	if err := l.startAzure(ctx); err != nil {
 		return err
 	}
+	return l.createNVAs()
+}
+
+// createNVAs sets up all NVAs before it starts any, so that both ends of a
+// tunnel are there when the first begins to talk.
+func (l *Lab) createNVAs() error {
 	for name := range l.Options.NVAs {
 		if err := l.prepareNVA(name); err != nil {
 			return err
 		}
+	}
+	for name := range l.Options.NVAs {
 		if err := l.StartNVA(name); err != nil {
 			return err
 		}

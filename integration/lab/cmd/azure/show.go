@@ -95,14 +95,11 @@ func routeServerRoutes(ctx context.Context, l *lab.Lab, name string) error {
 }
 
 func execCommand(prefix *string) *cobra.Command {
-	return &cobra.Command{
-		Use:                "exec NODE COMMAND...",
-		Short:              "run a command in the namespace of a node",
-		DisableFlagParsing: true,
+	cmd := &cobra.Command{
+		Use:   "exec NODE COMMAND...",
+		Short: "run a command in the namespace of a node",
+		Args:  cobra.MinimumNArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) < 2 {
-				return fmt.Errorf("want NODE COMMAND")
-			}
 			l, err := lab.Open(*prefix)
 			if err != nil {
 				return err
@@ -112,4 +109,7 @@ func execCommand(prefix *string) *cobra.Command {
 			return child.Run()
 		},
 	}
+	// What follows the node is the command's, dashes included.
+	cmd.Flags().SetInterspersed(false)
+	return cmd
 }

@@ -1,0 +1,147 @@
+package twohubs
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/nvad/nvad/integration/lab"
+	"golang.org/x/sys/unix"
+)
+
+// frame is what the tests look at in a captured packet.
+type frame struct {
+	outgoing bool
+	src, dst netip.Addr
+	// vni is that of a VXLAN packet, -1 for others, and inner what it carries.
+	vni   int
+	inner *frame
+}
+
+func (f frame) String() string {
+	text := fmt.Sprintf("%s > %s", f.src, f.dst)
+	if f.outgoing {
+		text = "out " + text
+	}
+	if f.inner != nil {
+		text += fmt.Sprintf(" vni %d [%s]", f.vni, f.inner)
+	}
+	return text
+}
+
+// between says whether the packet belongs to the flow of two hosts.
+func (f frame) between(a, b netip.Addr) bool {
+	return f.src == a && f.dst == b || f.src == b && f.dst == a
+}
+
+// capture returns the IPv4 packets on a device of a node while do runs.
+func capture(t *testing.T, l *lab.Lab, node, device string, do func()) []frame {
+	t.Helper()
+	socket := -1
+	err := l.Within(node, func() (err error) {
+		socket, err = openCapture(device)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("capture on %s of %s: %v", device, node, err)
+	}
+	defer unix.Close(socket)
+	do()
+	var frames []frame
+	buffer := make([]byte, 65536)
+	for {
+		n, from, err := unix.Recvfrom(socket, buffer, unix.MSG_DONTWAIT)
+		if err == unix.EAGAIN {
+			return frames
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, ok := parseEthernet(buffer[:n])
+		if link, isLink := from.(*unix.SockaddrLinklayer); ok && isLink {
+			f.outgoing = link.Pkttype == unix.PACKET_OUTGOING
+			frames = append(frames, f)
+		}
+	}
+}
+
+func openCapture(device string) (int, error) {
+	link, err := net.InterfaceByName(device)
+	if err != nil {
+		return -1, err
+	}
+	protocol := binary.BigEndian.Uint16([]byte{0, unix.ETH_P_ALL})
+	all := protocol<<8 | protocol>>8
+	socket, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, int(all))
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.Bind(socket, &unix.SockaddrLinklayer{Protocol: all, Ifindex: link.Index}); err != nil {
+		return -1, err
+	}
+	return socket, unix.SetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 8<<20)
+}
+
+func parseEthernet(b []byte) (frame, bool) {
+	if len(b) < 14 || binary.BigEndian.Uint16(b[12:]) != syscall.ETH_P_IP {
+		return frame{}, false
+	}
+	return parseIP(b[14:])
+}
+
+func parseIP(b []byte) (frame, bool) {
+	if len(b) < 20 || b[0]>>4 != 4 {
+		return frame{}, false
+	}
+	f := frame{
+		src: netip.AddrFrom4([4]byte(b[12:16])),
+		dst: netip.AddrFrom4([4]byte(b[16:20])),
+		vni: -1,
+	}
+	payload := b[int(b[0]&15)*4:]
+	if b[9] == syscall.IPPROTO_UDP && len(payload) >= 16 && binary.BigEndian.Uint16(payload[2:]) == 4789 {
+		f.vni = int(binary.BigEndian.Uint32(payload[12:]) >> 8)
+		if inner, ok := parseEthernet(payload[16:]); ok {
+			f.inner = &inner
+		}
+	}
+	return f, true
+}
+
+// testCapture pings through while watching hub00's eth0 and the peering
+// between the hubs. Between the hubs the flow is VXLAN only; on the one-armed
+// NVA it is plain towards its own VNet and VXLAN towards the other.
+func testCapture(t *testing.T, l *lab.Lab) {
+	a, b := netip.MustParseAddr(vm100), netip.MustParseAddr(vm110)
+	const count = 10
+	traffic := func() {
+		out := l.Exec(t, "vm-hub100", "ping", "-q", "-c", fmt.Sprint(count), "-i", "0.02", "-W", "1", vm110)
+		if !strings.Contains(out, " 0% packet loss") {
+			t.Errorf("while capturing:\n%s", out)
+		}
+	}
+	var tunnelled int
+	for _, f := range capture(t, l, near.nva, "eth0", traffic) {
+		switch {
+		case f.inner != nil && f.inner.between(a, b):
+			tunnelled++
+			if f.vni != 77 || !f.between(near.address, far.address) || f.outgoing != (f.inner.dst == b) {
+				t.Errorf("on eth0: %s", f)
+			}
+		case f.between(a, b) && f.outgoing != (f.dst == a):
+			t.Errorf("un-encapsulated towards or from the other hub: %s", f)
+		}
+	}
+	if tunnelled != 2*count {
+		t.Errorf("%d packets in the tunnel, want %d", tunnelled, 2*count)
+	}
+	for _, f := range capture(t, l, "net-hub00", "peer-hub10", traffic) {
+		if f.between(a, b) {
+			t.Errorf("un-encapsulated between the hubs: %s", f)
+		}
+	}
+}
