@@ -1,6 +1,7 @@
 package bfd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -29,6 +30,18 @@ func (k Key) String() string {
 		s += " multihop"
 	}
 	return s
+}
+
+// compare orders by remote, then local address, then single-hop before multihop.
+func (k Key) compare(o Key) int {
+	switch c := cmp.Or(k.Remote.Compare(o.Remote), k.Local.Compare(o.Local)); {
+	case c != 0 || k.Multihop == o.Multihop:
+		return c
+	case o.Multihop:
+		return -1
+	default:
+		return 1
+	}
 }
 
 // Session is what is wanted of one session. All but the Key may change while the

@@ -12,7 +12,10 @@ type Event struct {
 	// Administrative is set if the peer has taken the session down on purpose.
 	// RFC 5882 3.2: the path may be fine, clients should not act on it.
 	Administrative bool
-	At             time.Time
+	// Extended is how much later than its detection time the session was declared
+	// down because this process was held up.
+	Extended time.Duration
+	At       time.Time
 }
 
 // backlog holds events that the consumer has not taken: at most two of each

@@ -118,7 +118,8 @@ func (l *loop) report(e *entry, c *change, now time.Time) {
 		return // our own doing: whoever removed the session knows
 	}
 	l.backlog.add(Event{
-		Key: e.wanted.Key, State: c.to, Diag: e.diag, Reason: c.reason, Administrative: c.administrative, At: now,
+		Key: e.wanted.Key, State: c.to, Diag: e.diag, Reason: c.reason,
+		Administrative: c.administrative, Extended: c.extended, At: now,
 	})
 }
 

@@ -2,6 +2,7 @@ package bfd
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,6 +41,9 @@ func TestExtension(t *testing.T) {
 		e := next(t, a, time.Second)
 		if took := e.At.Sub(silent); took < 150*ms || took > 270*ms {
 			t.Errorf("detected after %v, want the detection time and the lateness", took)
+		}
+		if e.Extended < 60*ms || !strings.Contains(e.Reason, "this process was held up") {
+			t.Errorf("got %+v", e)
 		}
 	})
 }

@@ -22,9 +22,10 @@ type session struct {
 
 	interval time.Duration // between packets before jitter; 0 while silent
 	lastTx   time.Time
-	nextTx   time.Time // zero: no periodic transmission
-	detectAt time.Time // zero: nothing received that could stop
-	leaveAt  time.Time // zero unless removed: how long AdminDown is still told
+	nextTx   time.Time     // zero: no periodic transmission
+	detectAt time.Time     // zero: nothing received that could stop
+	extended time.Duration // of detectAt, since the last packet
+	leaveAt  time.Time     // zero unless removed: how long AdminDown is still told
 
 	since    time.Time // last change of state
 	flaps    uint64
@@ -71,6 +72,7 @@ type change struct {
 	from, to       State
 	reason         string
 	administrative bool
+	extended       time.Duration
 }
 
 func newSession(wanted Session, discr uint32, random func() float64, now time.Time) *session {
@@ -115,6 +117,7 @@ func (s *session) step(event any, now time.Time) effects {
 // receive is the part of RFC 5880 6.8.6 that follows the choice of the session.
 func (s *session) receive(p packet, now time.Time) effects {
 	s.packets.in++
+	s.extended = 0
 	s.remote = remote{
 		discr: p.my, state: p.state, diag: p.diag, demand: p.demand, independent: p.independent,
 		multiplier: p.multiplier, minTx: p.desiredMinTx, minRx: p.requiredMinRx,
@@ -171,10 +174,14 @@ func (s *session) tick(now time.Time) effects {
 // state (6.8.1, RemoteDiscr), so that it can come back as another one.
 func (s *session) expire(now time.Time) effects {
 	var e effects
-	detection := s.detectionTime()
+	reason := fmt.Sprintf("nothing received for %v", s.detectionTime())
+	if s.extended > 0 {
+		reason += fmt.Sprintf(", and %v more for which this process was held up", s.extended.Round(time.Millisecond))
+	}
 	s.detectAt, s.remote, s.poll = time.Time{}, unknown, poll{}
 	if s.state == Init || s.state == Up {
-		e.change = s.move(Down, DiagDetectionExpired, fmt.Sprintf("nothing received for %v", detection), now)
+		e.change = s.move(Down, DiagDetectionExpired, reason, now)
+		e.change.extended = s.extended
 		e.send = s.transmit(now)
 	}
 	return e

@@ -1,7 +1,6 @@
 package bfd
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -50,16 +49,9 @@ func (l *loop) snapshot() Snapshot {
 		s.Sessions = append(s.Sessions, e.status())
 	}
 	slices.SortFunc(s.Sessions, func(a, b Status) int {
-		return cmp.Or(a.Key.Remote.Compare(b.Key.Remote), a.Key.Local.Compare(b.Key.Local), cmp.Compare(b2i(a.Key.Multihop), b2i(b.Key.Multihop)))
+		return a.Key.compare(b.Key)
 	})
 	return s
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 func (e *entry) status() Status {

@@ -116,6 +116,7 @@ func (s *session) jitter(interval time.Duration) time.Duration {
 func (s *session) extend(late time.Duration) {
 	if !s.detectAt.IsZero() {
 		s.detectAt = s.detectAt.Add(late)
+		s.extended += late
 	}
 }
 
