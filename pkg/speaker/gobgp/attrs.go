@@ -3,6 +3,8 @@ package gobgp
 import (
 	"cmp"
 	"encoding/binary"
+	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
@@ -10,8 +12,138 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// attribute takes over one attribute that GoBGP has parsed.
-func (d *decoder) attribute(p *parsed, a bgp.PathAttributeInterface) {
+// parsed is a set of attributes on its way.
+type parsed struct {
+	attrs    route.Attrs
+	seen     [256]bool
+	as4Path  route.ASPath
+	as4Aggr  route.Aggregator
+	withdraw bool
+	err      string
+}
+
+// parseAttrs decodes attributes and sorts their errors as RFC 7606 does: the
+// session ends for those that are returned.
+func (d *decoder) parseAttrs(raw []byte) (*parsed, error) {
+	p := new(parsed)
+	body := make([]byte, 4, 4+len(raw)) // of an UPDATE without routes
+	for len(raw) > 0 {
+		size, value, _ := frameAttr(raw) // walk has seen that it fits
+		attr := raw[:size]
+		raw = raw[size:]
+		typ := attr[1]
+		if p.seen[typ] {
+			p.discard("path attribute appears twice")
+			continue
+		}
+		p.seen[typ] = true
+		if parsedByGoBGP(bgp.BGPAttrType(typ)) {
+			if d.twoOctet || !isAS4(bgp.BGPAttrType(typ)) {
+				body = append(body, attr...)
+			}
+			continue
+		}
+		if err := p.own(attr, value); err != nil {
+			return nil, err
+		}
+	}
+	binary.BigEndian.PutUint16(body[2:], uint16(len(body)-4))
+	return p, d.parseBasic(p, body)
+}
+
+// parsedByGoBGP reports whether GoBGP's parser sees an attribute: those of RFC
+// 4271, 1997, 4456 and 6793. Others carry what nvad does not look at or, like
+// the types of extended communities, need not be known to be passed on.
+func parsedByGoBGP(typ bgp.BGPAttrType) bool {
+	return typ >= bgp.BGP_ATTR_TYPE_ORIGIN && typ <= bgp.BGP_ATTR_TYPE_CLUSTER_LIST || isAS4(typ)
+}
+
+// isAS4 reports whether the attribute has a meaning only from a neighbor
+// without 4-octet ASNs (RFC 6793 6).
+func isAS4(typ bgp.BGPAttrType) bool {
+	return typ == bgp.BGP_ATTR_TYPE_AS4_PATH || typ == bgp.BGP_ATTR_TYPE_AS4_AGGREGATOR
+}
+
+// parseBasic lets GoBGP parse and validate attributes.
+func (d *decoder) parseBasic(p *parsed, body []byte) error {
+	update := &bgp.BGPUpdate{}
+	if err := update.DecodeFromBytes(body, &bgp.MarshallingOption{Use2ByteAS: d.twoOctet}); err != nil {
+		if err := p.note(err); err != nil {
+			return err
+		}
+	}
+	if p.withdraw {
+		return nil // what failed to parse is not fit to be validated
+	}
+	if _, err := bgp.ValidateUpdateMsg(update, nil, !d.internal, false, d.loopback); err != nil {
+		if err := p.note(err); err != nil {
+			return err
+		}
+	}
+	for _, a := range update.PathAttributes {
+		d.basic(p, a)
+	}
+	if d.twoOctet {
+		p.mergeAS4()
+	}
+	return nil
+}
+
+// note records an error of GoBGP's, or returns it if it ends the session.
+func (p *parsed) note(err error) error {
+	e, ok := err.(*bgp.MessageError)
+	if !ok {
+		return malformed(bgp.BGP_ERROR_SUB_MALFORMED_ATTRIBUTE_LIST, nil, "%v", err)
+	}
+	switch e.ErrorHandling {
+	case bgp.ERROR_HANDLING_NONE:
+	case bgp.ERROR_HANDLING_ATTRIBUTE_DISCARD:
+		p.discard(e.Message)
+	case bgp.ERROR_HANDLING_TREAT_AS_WITHDRAW:
+		p.treatAsWithdraw(e.Message)
+	default:
+		return &fault{e.TypeCode, e.SubTypeCode, e.Data, e.Message}
+	}
+	return nil
+}
+
+func (p *parsed) discard(why string) {
+	if !p.withdraw {
+		p.err = why
+	}
+}
+
+func (p *parsed) treatAsWithdraw(why string) { p.withdraw, p.err = true, why }
+
+// useNextHop lets the next hop of MP_REACH_NLRI take the place of NEXT_HOP,
+// which has no meaning then (RFC 4760 3).
+func (p *parsed) useNextHop(nextHop netip.Addr) {
+	if nextHop.IsValid() {
+		p.attrs.NextHop = nextHop
+	} else if !p.attrs.NextHop.Is4() {
+		p.attrs.NextHop = netip.Addr{}
+	}
+}
+
+// missing reports a set no route can have. err is what was wrong before.
+func (p *parsed) missing(err string) (bool, string) {
+	switch {
+	case !p.seen[bgp.BGP_ATTR_TYPE_ORIGIN]:
+		return true, "ORIGIN is missing"
+	case !p.seen[bgp.BGP_ATTR_TYPE_AS_PATH]:
+		return true, "AS_PATH is missing"
+	case !p.attrs.NextHop.IsValid():
+		return true, "NEXT_HOP is missing"
+	case p.attrs.NextHop.IsUnspecified() || p.attrs.NextHop.IsMulticast():
+		return true, "next hop " + p.attrs.NextHop.String() + " is no host address"
+	}
+	return false, err
+}
+
+// basic takes over one attribute that GoBGP has parsed. LOCAL_PREF, ORIGINATOR_ID
+// and CLUSTER_LIST of an external neighbor are discarded (RFC 7606 7.5, 7.9,
+// 7.10).
+func (d *decoder) basic(p *parsed, a bgp.PathAttributeInterface) {
 	switch a := a.(type) {
 	case *bgp.PathAttributeOrigin:
 		p.attrs.Origin = route.Origin(a.Value)
@@ -23,38 +155,16 @@ func (d *decoder) attribute(p *parsed, a bgp.PathAttributeInterface) {
 		p.attrs.NextHop = a.Value
 	case *bgp.PathAttributeMultiExitDisc:
 		p.attrs.MED = route.Some(a.Value)
+	case *bgp.PathAttributeLocalPref:
+		if d.internal {
+			p.attrs.LocalPref = route.Some(a.Value)
+		}
 	case *bgp.PathAttributeAtomicAggregate:
 		p.attrs.AtomicAggregate = true
 	case *bgp.PathAttributeAggregator:
 		p.attrs.Aggregator = route.Aggregator{ASN: a.Value.AS, Address: a.Value.Address}
 	case *bgp.PathAttributeCommunities:
 		p.attrs.Communities = communities(a.Value)
-	case *bgp.PathAttributeExtendedCommunities:
-		_, value := p.octets(a.GetType())
-		p.attrs.ExtCommunities = extCommunities(value)
-	case *bgp.PathAttributeLargeCommunities:
-		p.attrs.LargeCommunities = largeCommunities(a)
-	case *bgp.PathAttributeAs4Path:
-		for _, s := range a.Value {
-			p.as4Path = append(p.as4Path, route.Segment{Type: route.SegmentType(s.Type), ASNs: slices.Clone(s.AS)})
-		}
-	case *bgp.PathAttributeAs4Aggregator:
-		p.as4Aggr = route.Aggregator{ASN: a.Value.AS, Address: a.Value.Address}
-	default:
-		if !d.internalOnly(p, a) {
-			p.other(a)
-		}
-	}
-}
-
-// internalOnly takes over the attributes that only iBGP carries. From an
-// external neighbor they are discarded (RFC 7606 7.5, 7.9, 7.10).
-func (d *decoder) internalOnly(p *parsed, a bgp.PathAttributeInterface) bool {
-	switch a := a.(type) {
-	case *bgp.PathAttributeLocalPref:
-		if d.internal {
-			p.attrs.LocalPref = route.Some(a.Value)
-		}
 	case *bgp.PathAttributeOriginatorId:
 		if d.internal {
 			p.attrs.OriginatorID = a.Value
@@ -63,43 +173,63 @@ func (d *decoder) internalOnly(p *parsed, a bgp.PathAttributeInterface) bool {
 		if d.internal {
 			p.attrs.ClusterList = slices.Clone(a.Value)
 		}
+	case *bgp.PathAttributeAs4Path:
+		for _, s := range a.Value {
+			p.as4Path = append(p.as4Path, route.Segment{Type: route.SegmentType(s.Type), ASNs: slices.Clone(s.AS)})
+		}
+	case *bgp.PathAttributeAs4Aggregator:
+		p.as4Aggr = route.Aggregator{ASN: a.Value.AS, Address: a.Value.Address}
+	}
+}
+
+// own takes over an attribute that GoBGP does not see.
+func (p *parsed) own(attr, value []byte) error {
+	flags, typ := attr[0]&^(flagExtended|flagPartial), attr[1]
+	unit := 0
+	switch typ {
+	case uint8(bgp.BGP_ATTR_TYPE_EXTENDED_COMMUNITIES):
+		unit = 8
+	case uint8(bgp.BGP_ATTR_TYPE_LARGE_COMMUNITY):
+		unit = 12
+	case attrOTC:
+		unit = 4
 	default:
-		return false
+		return p.unknown(attr, value)
 	}
-	return true
-}
-
-// other keeps what nvad does not interpret, if it is optional transitive, with
-// the Partial bit set (RFC 4271 5). The octets are those received: GoBGP knows
-// some of these attributes, but need not write them as they were.
-func (p *parsed) other(a bgp.PathAttributeInterface) {
-	flags, value := p.octets(a.GetType())
-	if uint8(a.GetType()) == attrOTC && len(value) == 4 {
+	// RFC 7606 3 c and 7.14, RFC 8092 5, RFC 9234 5.
+	if flags != flagOptional|flagTransitive {
+		p.treatAsWithdraw(fmt.Sprintf("path attribute %d has flags %#02x", typ, attr[0]))
+		return nil
+	}
+	if len(value) == 0 || len(value)%unit != 0 || typ == attrOTC && len(value) != unit {
+		p.treatAsWithdraw(fmt.Sprintf("path attribute %d has %d octets", typ, len(value)))
+		return nil
+	}
+	switch typ {
+	case uint8(bgp.BGP_ATTR_TYPE_EXTENDED_COMMUNITIES):
+		p.attrs.ExtCommunities = extCommunities(value)
+	case uint8(bgp.BGP_ATTR_TYPE_LARGE_COMMUNITY):
+		p.attrs.LargeCommunities = largeCommunities(value)
+	case attrOTC:
 		p.attrs.OTC = route.Some(binary.BigEndian.Uint32(value))
-		return
 	}
-	if flags&(flagOptional|flagTransitive) != flagOptional|flagTransitive {
-		return
-	}
-	p.attrs.Unknown = append(p.attrs.Unknown, route.Unknown{
-		Flags: flags&^flagExtended | flagPartial, Type: uint8(a.GetType()), Value: string(value),
-	})
-	slices.SortFunc(p.attrs.Unknown, func(a, b route.Unknown) int { return cmp.Compare(a.Type, b.Type) })
+	return nil
 }
 
-// octets returns the first attribute of a type as received.
-func (p *parsed) octets(typ bgp.BGPAttrType) (flags uint8, value []byte) {
-	for b := p.raw; len(b) > 0; {
-		size, v, why := frameAttr(b)
-		if why != "" {
-			break
-		}
-		if b[1] == uint8(typ) {
-			return b[0], v
-		}
-		b = b[size:]
+// unknown keeps an attribute nvad does not interpret if it is optional
+// transitive, with the Partial bit set (RFC 4271 5). One that claims to be
+// well-known ends the session (RFC 4271 6.3).
+func (p *parsed) unknown(attr, value []byte) error {
+	switch flags := attr[0]; {
+	case flags&flagOptional == 0:
+		return malformed(bgp.BGP_ERROR_SUB_UNRECOGNIZED_WELL_KNOWN_ATTRIBUTE, attr, "unrecognized well-known attribute %d", attr[1])
+	case flags&flagTransitive != 0:
+		p.attrs.Unknown = append(p.attrs.Unknown, route.Unknown{
+			Flags: flags&^flagExtended | flagPartial, Type: attr[1], Value: string(value),
+		})
+		slices.SortFunc(p.attrs.Unknown, func(a, b route.Unknown) int { return cmp.Compare(a.Type, b.Type) })
 	}
-	return 0, nil
+	return nil
 }
 
 func communities(in []uint32) []route.Community {
@@ -110,8 +240,6 @@ func communities(in []uint32) []route.Community {
 	return route.SortedSet(out)
 }
 
-// extCommunities reads EXTENDED COMMUNITIES (RFC 4360), whose length GoBGP has
-// found to be a multiple of 8.
 func extCommunities(value []byte) []route.ExtCommunity {
 	out := make([]route.ExtCommunity, 0, len(value)/8)
 	for ; len(value) >= 8; value = value[8:] {
@@ -120,94 +248,12 @@ func extCommunities(value []byte) []route.ExtCommunity {
 	return route.SortedSet(out)
 }
 
-func largeCommunities(a *bgp.PathAttributeLargeCommunities) []route.LargeCommunity {
-	out := make([]route.LargeCommunity, 0, len(a.Values))
-	for _, c := range a.Values {
-		out = append(out, route.LargeCommunity{Global: c.ASN, Local1: c.LocalData1, Local2: c.LocalData2})
+func largeCommunities(value []byte) []route.LargeCommunity {
+	out := make([]route.LargeCommunity, 0, len(value)/12)
+	u32 := binary.BigEndian.Uint32
+	for ; len(value) >= 12; value = value[12:] {
+		out = append(out, route.LargeCommunity{Global: u32(value), Local1: u32(value[4:]), Local2: u32(value[8:])})
 	}
 	slices.SortFunc(out, route.LargeCommunity.Compare)
 	return slices.Compact(out)
-}
-
-// mergeAS4 restores the 4-octet ASNs that a 2-octet neighbor has passed on in
-// AS4_PATH and AS4_AGGREGATOR (RFC 6793 4.2.3).
-func (p *parsed) mergeAS4() {
-	if p.attrs.Aggregator.Address.IsValid() {
-		if p.attrs.Aggregator.ASN != bgp.AS_TRANS {
-			return // aggregated by somebody who did not know AS4_PATH
-		}
-		if p.as4Aggr.Address.IsValid() {
-			p.attrs.Aggregator = p.as4Aggr
-		}
-	}
-	as4 := slices.DeleteFunc(slices.Clone(p.as4Path), func(s route.Segment) bool {
-		return s.Type == route.ASConfedSequence || s.Type == route.ASConfedSet
-	})
-	extra := p.attrs.ASPath.Len() - as4.Len()
-	if len(as4) == 0 || extra < 0 {
-		return
-	}
-	p.attrs.ASPath = joinSequences(leading(p.attrs.ASPath, extra), as4)
-}
-
-// leading is the part of p before all but its first n ASNs, counted as in the
-// decision process.
-func leading(p route.ASPath, n int) route.ASPath {
-	var out route.ASPath
-	for _, s := range p {
-		switch {
-		case s.Type == route.ASConfedSequence || s.Type == route.ASConfedSet:
-			out = append(out, s)
-		case n <= 0:
-			return out
-		case s.Type == route.ASSet:
-			out = append(out, s)
-			n--
-		default:
-			k := min(n, len(s.ASNs))
-			out = append(out, route.Segment{Type: s.Type, ASNs: s.ASNs[:k]})
-			n -= k
-		}
-	}
-	return out
-}
-
-// joinSequences concatenates two paths, and the sequences where they meet.
-func joinSequences(a, b route.ASPath) route.ASPath {
-	if len(a) == 0 || len(b) == 0 {
-		return append(a, b...)
-	}
-	last := a[len(a)-1]
-	if last.Type != route.ASSequence || b[0].Type != route.ASSequence || len(last.ASNs)+len(b[0].ASNs) > 255 {
-		return append(a, b...)
-	}
-	joined := route.Segment{Type: route.ASSequence, ASNs: slices.Concat(last.ASNs, b[0].ASNs)}
-	return append(append(slices.Clone(a[:len(a)-1]), joined), b[1:]...)
-}
-
-// attrCache finds attribute sets by their octets. It keeps two generations and
-// drops the older when the younger is full, so that it is bounded and what is
-// in use stays.
-type attrCache struct {
-	young, old map[string]*route.Attrs
-}
-
-const cacheGeneration = 4096
-
-func (c *attrCache) get(key []byte) *route.Attrs {
-	if a := c.young[string(key)]; a != nil {
-		return a
-	}
-	a := c.old[string(key)]
-	if a != nil {
-		c.put(key, a)
-	}
-	return a
-}
-
-func (c *attrCache) put(key []byte, a *route.Attrs) {
-	if c.young == nil || len(c.young) >= cacheGeneration {
-		c.young, c.old = make(map[string]*route.Attrs), c.young
-	}
-	c.young[string(key)] = a
 }

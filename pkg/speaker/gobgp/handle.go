@@ -83,7 +83,7 @@ func (d *decoder) attributes(raw []byte, nextHop netip.Addr, mandatory bool) (at
 	if attrs := d.cache.get(d.key); attrs != nil && mandatory {
 		return attrSet{attrs: attrs}, nil
 	}
-	p, err := d.parse(raw)
+	p, err := d.parseAttrs(raw)
 	if err != nil {
 		return attrSet{}, err
 	}
@@ -99,90 +99,4 @@ func (d *decoder) attributes(raw []byte, nextHop netip.Addr, mandatory bool) (at
 		}
 	}
 	return set, nil
-}
-
-// parsed is a set of attributes on its way.
-type parsed struct {
-	raw      []byte
-	attrs    route.Attrs
-	seen     [256]bool
-	as4Path  route.ASPath
-	as4Aggr  route.Aggregator
-	withdraw bool
-	err      string
-}
-
-// useNextHop lets the next hop of MP_REACH_NLRI take the place of NEXT_HOP,
-// which has no meaning then (RFC 4760 3).
-func (p *parsed) useNextHop(nextHop netip.Addr) {
-	if nextHop.IsValid() {
-		p.attrs.NextHop = nextHop
-	} else if !p.attrs.NextHop.Is4() {
-		p.attrs.NextHop = netip.Addr{}
-	}
-}
-
-// missing reports a set no route can have. err is what was wrong before.
-func (p *parsed) missing(err string) (bool, string) {
-	switch {
-	case !p.seen[bgp.BGP_ATTR_TYPE_ORIGIN]:
-		return true, "ORIGIN is missing"
-	case !p.seen[bgp.BGP_ATTR_TYPE_AS_PATH]:
-		return true, "AS_PATH is missing"
-	case !p.attrs.NextHop.IsValid():
-		return true, "NEXT_HOP is missing"
-	case p.attrs.NextHop.IsUnspecified() || p.attrs.NextHop.IsMulticast():
-		return true, "next hop " + p.attrs.NextHop.String() + " is no host address"
-	}
-	return false, err
-}
-
-// parse lets GoBGP parse and validate attributes, in an UPDATE without routes,
-// and sorts its errors as RFC 7606 does.
-func (d *decoder) parse(raw []byte) (*parsed, error) {
-	p := &parsed{raw: raw}
-	body := make([]byte, 4, 4+len(raw))
-	body[2], body[3] = byte(len(raw)>>8), byte(len(raw))
-	update := &bgp.BGPUpdate{}
-	if err := update.DecodeFromBytes(append(body, raw...), &bgp.MarshallingOption{Use2ByteAS: d.twoOctet}); err != nil {
-		if err := p.note(err); err != nil {
-			return nil, err
-		}
-	}
-	if p.withdraw {
-		return p, nil // what failed to parse is not fit to be validated
-	}
-	if _, err := bgp.ValidateUpdateMsg(update, nil, !d.internal, false, d.loopback); err != nil {
-		if err := p.note(err); err != nil {
-			return nil, err
-		}
-	}
-	for _, a := range update.PathAttributes {
-		p.seen[a.GetType()] = true
-		d.attribute(p, a)
-	}
-	if d.twoOctet {
-		p.mergeAS4()
-	}
-	return p, nil
-}
-
-// note records an error of GoBGP's, or returns it if it ends the session.
-func (p *parsed) note(err error) error {
-	e, ok := err.(*bgp.MessageError)
-	if !ok {
-		return malformed(bgp.BGP_ERROR_SUB_MALFORMED_ATTRIBUTE_LIST, nil, "%v", err)
-	}
-	switch e.ErrorHandling {
-	case bgp.ERROR_HANDLING_NONE:
-	case bgp.ERROR_HANDLING_ATTRIBUTE_DISCARD:
-		if !p.withdraw {
-			p.err = e.Message
-		}
-	case bgp.ERROR_HANDLING_TREAT_AS_WITHDRAW:
-		p.withdraw, p.err = true, e.Message
-	default:
-		return &fault{e.TypeCode, e.SubTypeCode, e.Data, e.Message}
-	}
-	return nil
 }
