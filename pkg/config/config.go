@@ -18,14 +18,16 @@ type Config struct {
 	ASN      uint32
 	RouterID netip.Addr
 
-	Daemon    Daemon
-	Kernel    Kernel
-	Tunnels   []Tunnel
-	Statics   []Static
-	Networks  []Network
-	Groups    map[string]Group // as written, for display; Neighbors are complete without
-	Neighbors []Neighbor
-	Policies  policy.Library
+	Daemon        Daemon
+	Kernel        Kernel
+	Tunnels       []Tunnel
+	Statics       []Static
+	Networks      []Network
+	Aggregates    []Aggregate
+	Redistributes []Redistribute
+	Groups        map[string]Group // as written, for display; Neighbors are complete without
+	Neighbors     []Neighbor
+	Policies      policy.Library
 
 	source source
 }
@@ -93,7 +95,6 @@ type Kernel struct {
 	Protocol       int // rtm_protocol of BGP routes
 	StaticProtocol int // rtm_protocol of static routes
 	Metric         uint32
-	Table          uint32
 	IPForward      bool          // set net.ipv4.ip_forward and net.ipv6.conf.all.forwarding
 	AllowDefault   bool          // a learned default route may be installed
 	Protected      []netip.Addr  // never re-routed; besides 168.63.129.16 and 169.254.169.254
@@ -117,7 +118,6 @@ type Tunnel struct {
 	TTL       int        // 0: inherit
 	Learning  bool
 	Addresses []netip.Prefix
-	MAC       string // empty: derived from VNI and local address
 }
 
 // Static is a static route. Exactly one of Via (with or without Device),
@@ -127,13 +127,26 @@ type Static struct {
 	Via       netip.Addr
 	Device    string
 	Blackhole bool
-	Metric    uint32
+	Metric    uint32     // 0: that of BGP routes
 	Source    netip.Addr // RTA_PREFSRC
 }
 
 // Network originates a prefix (network statement).
 type Network struct {
 	Prefix   netip.Prefix
+	RouteMap string
+}
+
+// Aggregate originates a prefix while there is a more specific one.
+type Aggregate struct {
+	Prefix      netip.Prefix
+	SummaryOnly bool // the more specific ones are not advertised
+	RouteMap    string
+}
+
+// Redistribute originates the routes of another source.
+type Redistribute struct {
+	Source   string // connected, static or kernel: a route.Source by name
 	RouteMap string
 }
 
@@ -163,7 +176,7 @@ type Settings struct {
 	Shutdown             bool
 	EBGPMultihop         int    // TTL; 0: directly connected
 	TTLSecurity          int    // hops; 0: off
-	Password             string // TCP-MD5 key
+	Password             string // TCP-MD5 key; with PasswordFile, what was read from there
 	PasswordFile         string // that holds it; a relative path is in systemd's credentials directory
 	HoldTime             time.Duration
 	Keepalive            time.Duration
@@ -175,11 +188,18 @@ type Settings struct {
 	AllowASIn            int // how often the own ASN may be in a received path
 	ASOverride           bool
 	RemovePrivateAS      bool
+	ReplacePrivateAS     bool // with RemovePrivateAS: by the own ASN
 	EnforceFirstAS       bool
 	AllowASSets          bool // accept paths with AS_SET (RFC 9774 says no)
 	GracefulRestart      bool
 	RestartTime          time.Duration
-	MaximumPrefix        int // 0: unlimited
+	DefaultOriginate     bool
+	DefaultOriginateMap  string        // route-map; empty: none
+	MaximumPrefix        int           // 0: unlimited
+	MaximumPrefixAction  string        // shutdown, warn or discard
+	MaximumPrefixWarning int           // percent of MaximumPrefix
+	MaximumPrefixRestart time.Duration // that a shutdown lasts; 0: for good
+	MaximumPrefixOut     int           // 0: unlimited
 	Weight               uint32
 	Role                 string // RFC 9234 role of the neighbor, or empty
 	// Import and Export accept everything if neither the iBGP neighbor nor its

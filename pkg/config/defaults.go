@@ -24,7 +24,6 @@ func Default() *Config {
 			Protocol:       186, // "bgp" of iproute2 and FRR
 			StaticProtocol: 200, // assigned by neither iproute2 nor FRR
 			Metric:         20,  // FRR's distance of eBGP
-			Table:          254, // main
 			ScanInterval:   30 * time.Second,
 			NextHopGroups:  true,
 			MaxPaths:       16,
@@ -41,6 +40,9 @@ func DefaultSettings() Settings {
 		EnforceFirstAS:  true,
 		GracefulRestart: true,
 		RestartTime:     120 * time.Second,
+
+		MaximumPrefixAction:  "shutdown",
+		MaximumPrefixWarning: 75, // FRR's
 	}
 }
 

@@ -34,6 +34,12 @@ func Diff(old, new *Config) []Change {
 	out = append(out, diffEach("network", old.Networks, new.Networks, Live,
 		func(n *Network) string { return n.Prefix.String() },
 		func(object string, a, b *Network) []Change { return diffFields(object, a, b, networkFields) })...)
+	out = append(out, diffEach("aggregate", old.Aggregates, new.Aggregates, Live,
+		func(a *Aggregate) string { return a.Prefix.String() },
+		func(object string, a, b *Aggregate) []Change { return diffFields(object, a, b, aggregateFields) })...)
+	out = append(out, diffEach("redistribute", old.Redistributes, new.Redistributes, Live,
+		func(r *Redistribute) string { return r.Source },
+		func(object string, a, b *Redistribute) []Change { return diffFields(object, a, b, redistributeFields) })...)
 	out = append(out, diffEach("neighbor", old.Neighbors, new.Neighbors, SessionReset,
 		func(n *Neighbor) string { return n.Address.String() }, diffNeighbor)...)
 	return append(out, diffPolicies(old, new)...)

@@ -20,10 +20,10 @@ func TestDiff(t *testing.T) {
 	}{
 		{"nothing", "# vm-hub00", "# the NVA", nil},
 		{"asn", `asn       = 65001`, `asn       = 65002`, []string{
-			"global: asn: 65001 -> 65002 (session reset)",
+			"global: asn: 65001 -> 65002 (restart)",
 		}},
-		{"kernel", "ip-forward = true", "table = 100", []string{
-			"kernel: table: 254 -> 100 (restart)",
+		{"kernel", "ip-forward = true", "metric = 100", []string{
+			"kernel: metric: 20 -> 100 (restart)",
 			"kernel: ip-forward: true -> false (live)",
 		}},
 		{"daemon", "[kernel]", "[daemon]\nlog-level = \"debug\"\nsocket = \"/run/x.sock\"\n[kernel]", []string{

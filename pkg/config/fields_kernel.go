@@ -5,12 +5,12 @@ import "fmt"
 // configFields are the keys above the first table.
 var configFields = []field[Config]{
 	{
-		key: "asn", example: "65001", required: true, shown: true, impact: SessionReset,
+		key: "asn", example: "65001", required: true, shown: true, impact: Restart,
 		doc:  "Autonomous system number of this NVA.",
 		bind: func(c *Config) value { return asn{&c.ASN} },
 	},
 	{
-		key: "router-id", example: `"10.0.0.4"`, required: true, shown: true, impact: SessionReset,
+		key: "router-id", example: `"10.0.0.4"`, required: true, shown: true, impact: Restart,
 		doc:  "BGP identifier: an IPv4 address of this NVA, unique among its neighbors.",
 		bind: func(c *Config) value { return address{&c.RouterID, checkRouterID} },
 	},
@@ -56,11 +56,6 @@ var kernelFields = []field[Kernel]{
 		bind: func(k *Kernel) value { return number(&k.Metric, 1, maxUint32-1) },
 	},
 	{
-		key: "table", impact: Restart,
-		doc:  "Routing table to install into; 254 is main.",
-		bind: func(k *Kernel) value { return number(&k.Table, 1, maxUint32) },
-	},
-	{
 		key:  "ip-forward",
 		doc:  "Turn on net.ipv4.ip_forward and net.ipv6.conf.all.forwarding.",
 		bind: func(k *Kernel) value { return boolean{&k.IPForward} },
@@ -81,7 +76,7 @@ var kernelFields = []field[Kernel]{
 		bind: func(k *Kernel) value { return boolean{&k.ResolveDefault} },
 	},
 	{
-		key:  "scan-interval",
+		key: "scan-interval", impact: Restart,
 		doc:  "Seconds between full comparisons with the kernel.",
 		bind: func(k *Kernel) value { return seconds{p: &k.ScanInterval, lo: 1, hi: 86400} },
 	},

@@ -13,13 +13,13 @@ var neighborFields = []field[Neighbor]{
 		bind: func(n *Neighbor) value { return address{&n.Address, unicast} },
 	},
 	{
-		key: "peer-group", example: `"route-server"`, shown: true,
+		key: "peer-group", example: `"route-server"`, shown: true, impact: SoftRefresh,
 		doc:  "Peer-group whose keys it inherits; what it gives itself wins.",
 		bind: func(n *Neighbor) value { return text{&n.PeerGroup, checkName} },
 	},
 	{
 		key: "description", example: `"Route Server instance 0"`,
-		doc:  "Free text for tables and logs.",
+		doc:  "Free text for tables.",
 		bind: func(n *Neighbor) value { return text{p: &n.Description} },
 	},
 }
@@ -118,8 +118,9 @@ var settingsFields = []field[Settings]{
 	},
 	{
 		key: "remove-private-as", impact: SoftRefresh,
-		doc:  "Send paths without private ASNs.",
-		bind: func(s *Settings) value { return boolean{&s.RemovePrivateAS} },
+		doc: `Send paths without private ASNs (RFC 6996), 65515 among them; "replace" writes the own ASN over each, which keeps the length. ` +
+			"The neighbor's own ASN stays. FRR calls this \"remove-private-AS all\".",
+		bind: func(s *Settings) value { return removePrivateAS{s} },
 	},
 	{
 		key: "enforce-first-as", impact: SoftRefresh,
@@ -142,9 +143,41 @@ var settingsFields = []field[Settings]{
 		bind: func(s *Settings) value { return seconds{p: &s.RestartTime, lo: 1, hi: 4095} },
 	},
 	{
+		key: "default-originate", impact: SoftRefresh,
+		doc:  "Send a default route, whether or not the table has one. It passes no export policy.",
+		bind: func(s *Settings) value { return boolean{&s.DefaultOriginate} },
+	},
+	{
+		key: "default-originate-map", example: `"tag-own"`, impact: SoftRefresh,
+		doc:  "Route-map that sets its attributes, or denies it.",
+		bind: func(s *Settings) value { return text{&s.DefaultOriginateMap, checkName} },
+	},
+	{
 		key: "maximum-prefix", impact: SoftRefresh,
 		doc:  "Most prefixes to take from the neighbor; 0 is no limit.",
 		bind: func(s *Settings) value { return number(&s.MaximumPrefix, 0, maxUint32) },
+	},
+	{
+		key: "maximum-prefix-action", impact: SoftRefresh,
+		doc: `What exceeding it does: "shutdown" ends the session, "warn" logs it, "discard" rejects the rest until there is room.`,
+		bind: func(s *Settings) value {
+			return oneOf(&s.MaximumPrefixAction, ActionShutdown, ActionWarn, ActionDiscard)
+		},
+	},
+	{
+		key:  "maximum-prefix-warning",
+		doc:  "Percent of maximum-prefix from which on it is logged, once.",
+		bind: func(s *Settings) value { return number(&s.MaximumPrefixWarning, 1, 100) },
+	},
+	{
+		key:  "maximum-prefix-restart",
+		doc:  "Seconds after which a session that exceeded it is tried again; 0 leaves it down until it is enabled.",
+		bind: func(s *Settings) value { return seconds{p: &s.MaximumPrefixRestart, lo: 0, hi: 7 * 86400} },
+	},
+	{
+		key: "maximum-prefix-out", impact: SoftRefresh,
+		doc:  "Most prefixes to send; what does not fit is held back until there is room. 0 is no limit.",
+		bind: func(s *Settings) value { return number(&s.MaximumPrefixOut, 0, maxUint32) },
 	},
 	{
 		key: "weight", impact: SoftRefresh,
@@ -152,8 +185,8 @@ var settingsFields = []field[Settings]{
 		bind: func(s *Settings) value { return number(&s.Weight, 0, maxUint16) },
 	},
 	{
-		key: "role", example: `"provider"`, impact: SessionReset,
-		doc:  "What the neighbor is to this NVA (RFC 9234): " + orList(roles) + ".",
+		key: "role", example: `"provider"`, impact: SoftRefresh,
+		doc:  "What the neighbor is to this NVA, for match.role (RFC 9234): " + orList(roles) + ".",
 		bind: func(s *Settings) value { return oneOf(&s.Role, roles...) },
 	},
 	{
@@ -167,6 +200,13 @@ var settingsFields = []field[Settings]{
 		bind: func(s *Settings) value { return chain{&s.Export} },
 	},
 }
+
+// Values of Settings.MaximumPrefixAction.
+const (
+	ActionShutdown = "shutdown"
+	ActionWarn     = "warn"
+	ActionDiscard  = "discard"
+)
 
 // roles are those of RFC 9234.
 var roles = []string{"provider", "customer", "peer", "rs-server", "rs-client"}

@@ -56,11 +56,6 @@ var tunnelFields = []field[Tunnel]{
 		doc:  "Address of the device, with its length; or a list of them.",
 		bind: func(t *Tunnel) value { return interfaceAddresses{&t.Addresses} },
 	},
-	{
-		key: "mac", example: `"02:00:00:00:00:01"`, impact: DeviceRecreated,
-		doc:  "MAC address. Default: derived from VNI and local address.",
-		bind: func(t *Tunnel) value { return text{&t.MAC, checkMAC} },
-	},
 }
 
 var staticFields = []field[Static]{
@@ -86,25 +81,12 @@ var staticFields = []field[Static]{
 	},
 	{
 		key:  "metric",
-		doc:  "Metric in the kernel; 0 is the most preferred.",
+		doc:  "Metric in the kernel; 0 is that of BGP routes (kernel.metric).",
 		bind: func(s *Static) value { return number(&s.Metric, 0, maxUint32-1) },
 	},
 	{
 		key: "source", example: `"10.0.0.4"`,
 		doc:  "Preferred source address of this NVA's own packets.",
 		bind: func(s *Static) value { return address{&s.Source, unicast} },
-	},
-}
-
-var networkFields = []field[Network]{
-	{
-		key: "prefix", example: `"10.20.0.0/16"`, required: true, shown: true,
-		doc:  "Prefix to originate, whether or not the kernel has a route for it.",
-		bind: func(n *Network) value { return prefix{&n.Prefix} },
-	},
-	{
-		key: "route-map", example: `"tag-own"`, shown: true,
-		doc:  "Route-map that sets its attributes, or denies it.",
-		bind: func(n *Network) value { return text{&n.RouteMap, checkName} },
 	},
 }

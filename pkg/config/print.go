@@ -25,6 +25,12 @@ func Print(cfg *Config, redact bool) []byte {
 	for i := range cfg.Networks {
 		printFields(p, "[[network]]", &cfg.Networks[i], &Network{}, networkFields)
 	}
+	for i := range cfg.Aggregates {
+		printFields(p, "[[aggregate]]", &cfg.Aggregates[i], &Aggregate{}, aggregateFields)
+	}
+	for i := range cfg.Redistributes {
+		printFields(p, "[[redistribute]]", &cfg.Redistributes[i], &Redistribute{}, redistributeFields)
+	}
 	p.groups()
 	p.neighbors()
 	p.policies()
@@ -87,6 +93,9 @@ func (p *printer) neighbors() {
 	for _, n := range p.cfg.Neighbors {
 		lines := differing(&n, &Neighbor{}, neighborFields, p.redact)
 		base := p.cfg.settingsIfSilent(&n)
+		if n.PasswordFile != "" {
+			n.Password = "" // it is the file's to say
+		}
 		p.section("[[neighbor]]", append(lines, differing(&n.Settings, &base, settingsFields, p.redact)...))
 	}
 }

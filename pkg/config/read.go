@@ -20,6 +20,8 @@ func readConfig(t *table) *Config {
 	cfg.Tunnels = readEach(t, "tunnel", "name", tunnelFields, defaultTunnel)
 	cfg.Statics = readEach(t, "static-route", "prefix", staticFields, zero[Static])
 	cfg.Networks = readEach(t, "network", "prefix", networkFields, zero[Network])
+	cfg.Aggregates = readEach(t, "aggregate", "prefix", aggregateFields, zero[Aggregate])
+	cfg.Redistributes = readEach(t, "redistribute", "source", redistributeFields, zero[Redistribute])
 	readNeighbors(t, cfg)
 	cfg.Policies = readPolicies(t)
 	t.done()

@@ -24,6 +24,8 @@ func Reference() []byte {
 	referTo(&b, "[[tunnel]]", &tunnel, tunnelFields, "VXLAN devices; one table each.")
 	referTo(&b, "[[static-route]]", &Static{}, staticFields, "Static routes; one table each.")
 	referTo(&b, "[[network]]", &Network{}, networkFields, "Prefixes that nvad originates; one table each.")
+	referTo(&b, "[[aggregate]]", &Aggregate{}, aggregateFields, "Prefixes that stand for their parts; one table each.")
+	referTo(&b, "[[redistribute]]", &Redistribute{}, redistributeFields, "Routes of other sources to originate; one table each.")
 	referTo(&b, "[peer-group.route-server]", &settings, settingsFields,
 		"Peer-groups: settings that neighbors share. A neighbor may have any of these keys itself.")
 	referTo(&b, "[[neighbor]]", &Neighbor{}, neighborFields, "BGP neighbors; one table each.")

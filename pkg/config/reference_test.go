@@ -41,6 +41,8 @@ func TestExamples(t *testing.T) {
 	examples(t, "tunnel", tunnelFields)
 	examples(t, "static-route", staticFields)
 	examples(t, "network", networkFields)
+	examples(t, "aggregate", aggregateFields)
+	examples(t, "redistribute", redistributeFields)
 	examples(t, "neighbor", neighborFields)
 	examples(t, "settings", settingsFields)
 	examples(t, "chain", chainFields)

@@ -28,6 +28,14 @@ func (c *Config) refs() []ref {
 		key := c.source.elem("network", i, n.Prefix)
 		out = append(out, ref{key + ".route-map", "route-map", n.RouteMap})
 	}
+	for i, a := range c.Aggregates {
+		key := c.source.elem("aggregate", i, a.Prefix)
+		out = append(out, ref{key + ".route-map", "route-map", a.RouteMap})
+	}
+	for i, r := range c.Redistributes {
+		key := c.source.elem("redistribute", i, r.Source)
+		out = append(out, ref{key + ".route-map", "route-map", r.RouteMap})
+	}
 	for _, name := range sortedKeys(c.Policies.RouteMaps) {
 		for i, clause := range c.Policies.RouteMaps[name] {
 			out = append(out, clauseRefs(c.source.elem("route-map."+name, i, clause.Seq), clause)...)
@@ -48,7 +56,8 @@ func named(in []ref) []ref {
 }
 
 func (s *Settings) refs(key string) []ref {
-	return append(chainRefs(key+".import", s.Import), chainRefs(key+".export", s.Export)...)
+	out := append(chainRefs(key+".import", s.Import), chainRefs(key+".export", s.Export)...)
+	return append(out, ref{key + ".default-originate-map", "route-map", s.DefaultOriginateMap})
 }
 
 func chainRefs(key string, c policy.Chain) []ref {
@@ -73,6 +82,7 @@ func clauseRefs(key string, c policy.Clause) []ref {
 		{key + ".match.peer-group", "peer-group", m.PeerGroup},
 		{key + ".set.community-delete", "community-list", s.CommunityDelete},
 		{key + ".set.large-community-delete", "large-community-list", s.LargeCommunityDelete},
+		{key + ".set.ext-community-delete", "ext-community-list", s.ExtCommunityDelete},
 	}
 }
 

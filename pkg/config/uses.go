@@ -7,7 +7,7 @@ import (
 )
 
 // users is who comes to use each list and route-map, directly or through a
-// route-map: "import from 10.0.210.4", "export to 10.0.210.4" or "network
+// route-map: "import from 10.0.210.4", "default to 10.0.210.4", "network
 // 10.0.0.0/16". Keys are kind and name, "prefix-list rs-hub00".
 func (c *Config) users() map[string][]string {
 	u := uses{cfg: c, by: map[string][]string{}}
@@ -15,9 +15,16 @@ func (c *Config) users() map[string][]string {
 		n := &c.Neighbors[i]
 		u.chain(n.Import, "import from "+n.Address.String())
 		u.chain(n.Export, "export to "+n.Address.String())
+		u.routeMap(n.DefaultOriginateMap, "default to "+n.Address.String())
 	}
 	for _, n := range c.Networks {
-		u.follow([]ref{{kind: string(policy.KindRouteMap), name: n.RouteMap}}, "network "+n.Prefix.String())
+		u.routeMap(n.RouteMap, "network "+n.Prefix.String())
+	}
+	for _, a := range c.Aggregates {
+		u.routeMap(a.RouteMap, "aggregate "+a.Prefix.String())
+	}
+	for _, r := range c.Redistributes {
+		u.routeMap(r.RouteMap, "redistribute "+r.Source)
 	}
 	return u.by
 }
@@ -28,6 +35,10 @@ type uses struct {
 }
 
 func (u *uses) chain(c policy.Chain, user string) { u.follow(chainRefs("", c), user) }
+
+func (u *uses) routeMap(name, user string) {
+	u.follow([]ref{{kind: string(policy.KindRouteMap), name: name}}, user)
+}
 
 // follow notes user at what refs name and at what those route-maps name.
 func (u *uses) follow(refs []ref, user string) {

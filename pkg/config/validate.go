@@ -25,9 +25,7 @@ func validate(cfg *Config, found Errors) Errors {
 	for i := range cfg.Statics {
 		v.static(i)
 	}
-	for i, n := range cfg.Networks {
-		v.distinct("network", "prefix", i, n.Prefix, func(j int) bool { return cfg.Networks[j].Prefix == n.Prefix })
-	}
+	v.originated()
 	for i := range cfg.Neighbors {
 		v.neighbor(i)
 	}

@@ -17,6 +17,7 @@ func (v *checker) neighbor(i int) {
 	v.timers(key, n)
 	v.security(key, n)
 	v.kind(key, n)
+	v.defaultOriginate(key, n)
 	v.azureASN(key, n)
 }
 

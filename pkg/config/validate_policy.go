@@ -22,7 +22,47 @@ func (v *checker) policies() {
 		v.policyErrors(err, own+".import", group+".import")
 		_, err = compiler.Compile(n.Export, v.cfg.Session(n, true))
 		v.policyErrors(err, own+".export", group+".export")
+		_, err = compiler.Compile(n.DefaultChain(), v.cfg.Session(n, true))
+		v.policyErrors(err, own+".default-originate-map", group+".default-originate-map")
 	}
+	v.origins(compiler)
+}
+
+// origins compiles the route-maps of what is originated.
+func (v *checker) origins(compiler *policy.Compiler) {
+	c := v.cfg
+	check := func(key, routeMap string) {
+		_, err := compiler.Compile(OriginChain(routeMap), c.OriginSession())
+		v.policyErrors(err, key+".route-map")
+	}
+	for i, n := range c.Networks {
+		check(v.src.elem("network", i, n.Prefix), n.RouteMap)
+	}
+	for i, a := range c.Aggregates {
+		check(v.src.elem("aggregate", i, a.Prefix), a.RouteMap)
+	}
+	for i, r := range c.Redistributes {
+		check(v.src.elem("redistribute", i, r.Source), r.RouteMap)
+	}
+}
+
+// OriginChain is what a route passes where it is originated; routeMap may be
+// empty.
+func OriginChain(routeMap string) policy.Chain {
+	return policy.Chain{Accept: true, RouteMap: routeMap}
+}
+
+// OriginSession is what the policy compiler needs to know for an OriginChain:
+// there is no neighbor.
+func (c *Config) OriginSession() policy.Session { return policy.Session{LocalASN: c.ASN} }
+
+// DefaultChain is what the default route passes that n is sent; the zero Chain
+// if none is.
+func (s *Settings) DefaultChain() policy.Chain {
+	if !s.DefaultOriginate {
+		return policy.Chain{}
+	}
+	return OriginChain(s.DefaultOriginateMap)
 }
 
 // Session is what the policy compiler needs to know of the session with n, in

@@ -111,6 +111,27 @@ func (v nextHopSelf) toml() string {
 	return strconv.FormatBool(v.s.NextHopSelf)
 }
 
+// removePrivateAS is false, true or "replace".
+type removePrivateAS struct{ s *Settings }
+
+func (v removePrivateAS) set(c cell) {
+	switch c.val {
+	case true, false:
+		v.s.RemovePrivateAS, v.s.ReplacePrivateAS = c.val.(bool), false
+	case "replace":
+		v.s.RemovePrivateAS, v.s.ReplacePrivateAS = true, true
+	default:
+		c.want(`true, false or "replace"`)
+	}
+}
+
+func (v removePrivateAS) toml() string {
+	if v.s.ReplacePrivateAS {
+		return `"replace"`
+	}
+	return strconv.FormatBool(v.s.RemovePrivateAS)
+}
+
 // bogons is one set of ASNs or a list of them.
 type bogons struct{ p *policy.Bogons }
 

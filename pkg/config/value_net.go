@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 )
@@ -183,17 +182,6 @@ func (v interfaceAddresses) toml() string {
 		return one((*v.p)[0])
 	}
 	return list(*v.p, one)
-}
-
-func checkMAC(s string) error {
-	m, err := net.ParseMAC(s)
-	switch {
-	case err != nil || len(m) != 6:
-		return fmt.Errorf("want a MAC address (02:00:00:00:00:01), got %s", show(s))
-	case m[0]&1 != 0:
-		return fmt.Errorf("%s is a multicast MAC address", s)
-	}
-	return nil
 }
 
 // checkInterface holds to what the kernel takes as a device name.

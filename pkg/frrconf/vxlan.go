@@ -13,8 +13,7 @@ type option struct {
 
 // linkOptions are those of any device.
 var linkOptions = map[string]option{
-	"mtu":     {true, func(t *tunnel, v string) bool { return atoi(v, &t.MTU) }},
-	"address": {true, func(t *tunnel, v string) bool { t.MAC = v; return true }},
+	"mtu": {true, func(t *tunnel, v string) bool { return atoi(v, &t.MTU) }},
 }
 
 // vxlanOptions are those of a VXLAN device. What is not here, nvad can't make.
