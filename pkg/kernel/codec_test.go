@@ -59,14 +59,19 @@ func TestAnswers(t *testing.T) {
 
 func TestRivals(t *testing.T) {
 	root := t.TempDir()
+	for _, namespace := range []string{"net1", "net2"} {
+		if err := os.WriteFile(filepath.Join(root, namespace), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for pid, p := range map[string][2]string{
-		"self": {"nvad", "net:[1]"}, "10": {"zebra", "net:[1]"}, "11": {"zebra", "net:[2]"}, "12": {"sh", "net:[1]"}, "13": {"bird", "net:[1]"},
+		"self": {"nvad", "net1"}, "10": {"zebra", "net1"}, "11": {"zebra", "net2"}, "12": {"sh", "net1"}, "13": {"bird", "net1"},
 	} {
-		dir := filepath.Join(root, pid, "ns")
+		dir := filepath.Join(root, pid, "net")
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Symlink(p[1], filepath.Join(dir, "net")); err != nil {
+		if err := os.Link(filepath.Join(root, p[1]), filepath.Join(dir, "dev")); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(filepath.Join(root, pid, "comm"), []byte(p[0]+"\n"), 0o600); err != nil {

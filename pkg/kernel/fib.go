@@ -12,7 +12,10 @@ import (
 
 // FIB is table main and the next-hop objects of a namespace. It implements
 // fib.Kernel for one goroutine.
-type FIB struct{ s *socket }
+type FIB struct {
+	s      *socket
+	compat compat
+}
 
 // OpenFIB opens the FIB of a namespace.
 func OpenFIB(ns Namespace) (*FIB, error) {
@@ -20,14 +23,27 @@ func OpenFIB(ns Namespace) (*FIB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &FIB{s}, nil
+	return &FIB{s: s, compat: openCompat(ns)}, nil
 }
 
 // Close closes the socket; the kernel's state stays.
-func (f *FIB) Close() error { return f.s.close() }
+func (f *FIB) Close() error {
+	f.compat.close()
+	return f.s.close()
+}
 
 // Do implements fib.Kernel.
-func (f *FIB) Do(ops []fib.Op) []error {
+func (f *FIB) Do(ops []fib.Op) (errs []error) {
+	if !slices.ContainsFunc(ops, putsGroup) {
+		return f.do(ops)
+	}
+	f.compat.without(func() { errs = f.do(ops) })
+	return errs
+}
+
+func putsGroup(op fib.Op) bool { return op.Kind == fib.PutObject && len(op.Object.Members) > 0 }
+
+func (f *FIB) do(ops []fib.Op) []error {
 	errs := f.s.batch(len(ops), func(b []byte, i int, seq uint32) []byte {
 		if k := ops[i].Kind; k == fib.PutObject || k == fib.DeleteObject {
 			return encodeObject(b, ops[i], seq)

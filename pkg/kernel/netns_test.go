@@ -202,6 +202,9 @@ func TestGroupSwap(t *testing.T) {
 	if got := sh(t, "ip -n "+name+" route get 20.0.5.1"); !strings.Contains(got, "via inet6 fd00::1 dev eth0") {
 		t.Errorf("after: %s", got)
 	}
+	if got := sh(t, "ip netns exec "+name+" sysctl -n net.ipv4.nexthop_compat_mode"); got != "1\n" {
+		t.Errorf("nexthop_compat_mode is left at %s", got)
+	}
 	objects, err := k.FIB.Objects()
 	if err != nil {
 		t.Fatal(err)

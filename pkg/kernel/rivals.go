@@ -19,12 +19,17 @@ type Rival struct {
 	PID  int
 }
 
-// RivalDaemons finds the routing daemons that share this process's network namespace.
-// Processes that may not be looked at are passed over.
+// RivalDaemons finds the routing daemons that share this process's network
+// namespace, whichever user they run as.
 func RivalDaemons() ([]Rival, error) { return rivalsIn("/proc") }
 
+// namespaceFile is a file of a process's directory in /proc that is the same
+// one for all processes of a network namespace. The link ns/net would say it
+// more plainly, but of another user's process only with CAP_SYS_PTRACE.
+const namespaceFile = "net/dev"
+
 func rivalsIn(proc string) ([]Rival, error) {
-	own, err := os.Readlink(filepath.Join(proc, "self/ns/net"))
+	own, err := os.Stat(filepath.Join(proc, "self", namespaceFile))
 	if err != nil {
 		return nil, fmt.Errorf("network namespace: %w", err)
 	}
@@ -41,7 +46,8 @@ func rivalsIn(proc string) ([]Rival, error) {
 		}
 		dir := filepath.Dir(path)
 		pid, err := strconv.Atoi(filepath.Base(dir))
-		if ns, nerr := os.Readlink(filepath.Join(dir, "ns/net")); err == nil && nerr == nil && ns == own {
+		its, statErr := os.Stat(filepath.Join(dir, namespaceFile))
+		if err == nil && statErr == nil && os.SameFile(own, its) {
 			found = append(found, Rival{Name: name, PID: pid})
 		}
 	}
