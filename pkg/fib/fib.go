@@ -49,6 +49,7 @@ type FIB struct {
 	doomed  []*slot
 
 	sets   map[string]*hopSet
+	last   *hopSet             // that was asked for
 	byID   map[uint32]*hopSet  // sets that have a group number
 	bad    map[*hopSet]bool    // sets whose group is to be written
 	groups map[uint32][]Member // groups that the kernel has

@@ -62,13 +62,23 @@ func canonical(hops []NextHop, prefix netip.Prefix) []NextHop {
 
 // intern returns the set of these hops. The caller takes a reference.
 func (f *FIB) intern(hops []NextHop) *hopSet {
-	key := setKey(hops)
-	if s := f.sets[key]; s != nil {
+	if s := f.last; s != nil && s.refs > 0 && sameSlice(s.hops, hops) {
 		return s
 	}
-	s := &hopSet{key: key, hops: hops}
-	f.sets[key] = s
+	key := setKey(hops)
+	s := f.sets[key]
+	if s == nil {
+		s = &hopSet{key: key}
+		f.sets[key] = s
+	}
+	s.hops = hops // any form will do, and the next route has most likely this very one
+	f.last = s
 	return s
+}
+
+// sameSlice reports whether a and b are the same memory: routes share their hops.
+func sameSlice(a, b []NextHop) bool {
+	return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0]
 }
 
 // release gives a reference back. The set stays known while routes of the
