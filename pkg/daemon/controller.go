@@ -36,6 +36,7 @@ func (r *running) set(cfg *config.Config) {
 func (d *daemon) Reload(ctx context.Context) ([]api.Change, error) {
 	d.config.mu.Lock()
 	defer d.config.mu.Unlock()
+	defer d.reloading()()
 	cfg, err := config.Load(d.opt.Config)
 	if err != nil {
 		return nil, api.Invalid("%s", err)

@@ -35,6 +35,7 @@ type daemon struct {
 	plane   *dataplane.Dataplane
 	engine  *engine.Engine
 	speaker *gobgp.Speaker
+	seen    chan struct{} // closed when the engine has its first look at the kernel
 	stop    chan stopOrder
 }
 
@@ -70,7 +71,13 @@ func Run(ctx context.Context, opt Options) error {
 	if err := refuseRivals(); err != nil {
 		return err
 	}
-	d := &daemon{opt: opt, level: new(slog.LevelVar), config: &running{}, stop: make(chan stopOrder, 1)}
+	lock, err := alone()
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	d := &daemon{opt: opt, level: new(slog.LevelVar), config: &running{},
+		seen: make(chan struct{}), stop: make(chan stopOrder, 1)}
 	d.log = newLogger(os.Stderr, d.level)
 	setLevel(d.level, cfg.Daemon.LogLevel)
 	for _, w := range config.Warnings(cfg) {
@@ -113,6 +120,7 @@ func (d *daemon) run(ctx context.Context, cfg *config.Config, l net.Listener) er
 	}
 	parts.run("api", func(ctx context.Context) error { return d.serve(ctx, l) })
 	d.ready(parts.ctx)
+	parts.run("systemd", d.report)
 	order := d.await(parts.ctx, signals)
 	return errors.Join(d.end(order, parts), parts.stopAll())
 }

@@ -40,6 +40,10 @@ func (d *daemon) serve(ctx context.Context, l net.Listener) error {
 func (d *daemon) ready(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
+	select {
+	case <-d.seen:
+	case <-ctx.Done():
+	}
 	for ctx.Err() == nil && !d.staticsTried(ctx) {
 		select {
 		case <-time.After(20 * time.Millisecond):
@@ -51,10 +55,9 @@ func (d *daemon) ready(ctx context.Context) {
 }
 
 // staticsTried reports whether every static route that can stand was written or
-// refused. Status comes first: it returns once the engine has handed over what
-// it had planned.
+// refused.
 func (d *daemon) staticsTried(ctx context.Context) bool {
-	if _, err := d.engine.Status(ctx); err != nil {
+	if err := d.engine.Settle(ctx); err != nil {
 		return false
 	}
 	entries, err := d.plane.Entries(ctx)
@@ -64,13 +67,6 @@ func (d *daemon) staticsTried(ctx context.Context) bool {
 		}
 	}
 	return err == nil
-}
-
-// notify tells systemd; without systemd it does nothing.
-func (d *daemon) notify(state string) {
-	if _, err := sd.SdNotify(false, state); err != nil {
-		d.log.Warn("systemd not notified", "error", err)
-	}
 }
 
 func newLogger(w io.Writer, level *slog.LevelVar) *slog.Logger {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/nvad/nvad/pkg/config"
@@ -30,11 +31,13 @@ func (d *daemon) start(ctx context.Context, cfg *config.Config) (*parts, error) 
 		return p, fmt.Errorf("open the kernel's interfaces: %w", err)
 	}
 	engineReady := make(chan struct{})
+	var first sync.Once
 	d.plane, err = dataplane.New(d.planeOptions(cfg, k, func(f fib.Facts) {
 		select {
 		case <-engineReady:
 			d.engine.SetFacts(f)
 			d.speaker.Hint()
+			first.Do(func() { close(d.seen) })
 		case <-p.ctx.Done():
 		}
 	}))

@@ -179,11 +179,11 @@ func (d *Dataplane) Flush(ctx context.Context) error {
 	return errors.Join(err, flushErr)
 }
 
-// call runs fn in the loop.
+// call runs fn in the loop, after what was handed over before.
 func (d *Dataplane) call(ctx context.Context, fn func()) error {
 	finished := make(chan struct{})
 	select {
-	case d.calls <- func() { fn(); close(finished) }:
+	case d.calls <- func() { d.take(d.box.take(), time.Now()); fn(); close(finished) }:
 		<-finished
 		return nil
 	case <-ctx.Done():

@@ -52,6 +52,15 @@ func (e *Engine) SetShutdown(ctx context.Context, addr netip.Addr, down bool, me
 	})
 }
 
+// Settle decides about everything that is known so far and hands the outcome
+// over before it returns.
+func (e *Engine) Settle(ctx context.Context) error {
+	return e.do(ctx, func() {
+		e.takeFacts()
+		e.settle()
+	})
+}
+
 func (e *Engine) with(ctx context.Context, addr netip.Addr, f func(*neighbor) error) error {
 	var failed error
 	err := e.do(ctx, func() {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/nvad/nvad/pkg/config"
@@ -27,6 +28,7 @@ type neighbor struct {
 	eorSent    bool
 	staleUntil time.Time // stale routes are kept until then; zero: none
 	held       string    // why it is shut down at run time; empty: it is not
+	told       []string  // reasons logged since the session was up last
 }
 
 // stalePathTime bounds how long stale routes stay after the session is back
@@ -79,15 +81,31 @@ func (e *Engine) handle(ev speaker.Event) {
 func (e *Engine) stateChanged(n *neighbor, ev *speaker.StateChanged, now time.Time) {
 	if ev.Reason != "" {
 		n.reason = ev.Reason
+		e.tellFailure(n)
 	}
 	if n.up == nil && n.state != ev.State {
 		n.state = ev.State
 	}
 }
 
+// mostReasons bounds what an outage logs: the text of some reasons is the
+// neighbor's.
+const mostReasons = 8
+
+// tellFailure logs why a session is not up, each reason once in an outage: an
+// absent neighbor is tried twice a second, and fails now so and now so.
+func (e *Engine) tellFailure(n *neighbor) {
+	if n.up != nil || n.isShutdown() || len(n.told) == mostReasons || slices.Contains(n.told, n.reason) {
+		return
+	}
+	n.told = append(n.told, n.reason)
+	e.log.Info("neighbor not up", "neighbor", n.cfg.Address, "as", n.cfg.RemoteASN, "reason", n.reason)
+}
+
 func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time) {
 	n.state, n.since, n.up = speaker.EstablishedState, now, ev
 	n.lastUpdate, n.eor, n.dumped, n.eorSent = now, 0, false, false
+	n.told = nil
 	e.log.Info("neighbor up", "neighbor", ev.Peer, "as", n.cfg.RemoteASN,
 		"router_id", ev.RemoteID, "hold_time", ev.HoldTime, "families", ev.Families)
 	if !n.staleUntil.IsZero() {
@@ -127,6 +145,7 @@ func (e *Engine) down(n *neighbor, ev *speaker.Down, now time.Time) {
 	}
 	n.state, n.since, n.lastDown, n.reason, n.up = speaker.Idle, now, now, ev.Reason, nil
 	n.flaps++
+	n.told = []string{ev.Reason}
 	e.log.Warn("neighbor down", "neighbor", ev.Peer, "as", n.cfg.RemoteASN,
 		"reason", ev.Reason, "routes_kept", keep)
 	e.rib.PeerDown(ev.Peer, keep)

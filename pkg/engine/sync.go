@@ -45,14 +45,19 @@ func (e *Engine) tick(now time.Time) {
 	e.log.Info("in sync", "after", now.Sub(e.started).Round(time.Millisecond))
 	// What the RIB still has to decide about must reach the forwarding plane
 	// before it sweeps.
-	for e.rib.Flush(destinationsPerTurn) {
-	}
-	e.publish()
+	e.settle()
 	e.opt.Forwarding.InSync()
 	e.opt.Speaker.Restarted()
 	for _, n := range e.neighbors {
 		e.sendEndOfRIB(n)
 	}
+}
+
+// settle decides about all that is dirty and hands it on.
+func (e *Engine) settle() {
+	for e.rib.Flush(destinationsPerTurn) {
+	}
+	e.publish()
 }
 
 // waiting returns the neighbors that have not told all they have yet.
