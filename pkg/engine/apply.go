@@ -11,7 +11,6 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/rib"
-	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
@@ -20,16 +19,18 @@ import (
 // settings are equal in both configurations are not touched.
 func (e *Engine) Apply(ctx context.Context, cfg *config.Config) error {
 	peers, err := compile(cfg)
-	if err != nil {
+	origin, err2 := compileOrigination(cfg, e.opt.Interner)
+	if err := errors.Join(err, err2); err != nil {
 		return err
 	}
 	var applied error
-	err = e.do(ctx, func() { applied = e.apply(cfg, peers) })
+	err = e.do(ctx, func() { applied = e.apply(cfg, peers, origin) })
 	return errors.Join(err, applied)
 }
 
-func (e *Engine) apply(cfg *config.Config, peers []rib.Peer) error {
-	e.cfg = cfg
+func (e *Engine) apply(cfg *config.Config, peers []rib.Peer, origin *origination) error {
+	e.cfg, e.origin = cfg, origin
+	e.rib.SetForwarding(cfg.Kernel.MaxPaths, cfg.Kernel.ResolveDefault)
 	for addr := range e.neighbors {
 		if !configured(cfg, addr) {
 			e.rib.RemovePeer(addr)
@@ -43,11 +44,15 @@ func (e *Engine) apply(cfg *config.Config, peers []rib.Peer) error {
 			n = &neighbor{since: now}
 			e.neighbors[c.Address] = n
 		}
-		n.cfg = c
+		n.setConfig(c)
 		e.rib.SetPeer(peers[i])
 	}
+	for addr, n := range e.neighbors {
+		e.checkLimit(addr, n)
+	}
 	e.rib.SetStatics(statics(cfg))
-	e.rib.SetLocal(e.networks(cfg))
+	e.rib.SetAggregates(origin.aggregates)
+	e.originate()
 	return e.configureSpeaker()
 }
 
@@ -104,13 +109,22 @@ func compile(cfg *config.Config) ([]rib.Peer, error) {
 func compilePeer(cfg *config.Config, c *policy.Compiler, n config.Neighbor) (rib.Peer, error) {
 	in, err1 := c.Compile(n.Import, cfg.Session(&n, false))
 	out, err2 := c.Compile(n.Export, cfg.Session(&n, true))
-	return rib.Peer{
+	p := rib.Peer{
 		Address: n.Address, Group: n.PeerGroup, LocalASN: n.OwnASN(cfg), RemoteASN: n.RemoteASN,
 		Domain: n.Domain, Import: in, Export: out, Weight: n.Weight, AllowASIn: n.AllowASIn,
 		EnforceFirstAS: n.EnforceFirstAS, AllowASSets: n.AllowASSets,
 		NextHopSelf: n.NextHopSelf, NextHopSelfForce: n.NextHopSelfForce,
-		ReflectorClient: n.RouteReflectorClient,
-	}, errors.Join(err1, err2)
+		ReflectorClient: n.RouteReflectorClient, ASOverride: n.ASOverride,
+		RemovePrivateAS: n.RemovePrivateAS, ReplacePrivateAS: n.ReplacePrivateAS, MaxAdvertised: n.MaximumPrefixOut,
+	}
+	if n.MaximumPrefixAction == config.ActionDiscard {
+		p.MaxReceived = n.MaximumPrefix
+	}
+	var err3 error
+	if n.DefaultOriginate {
+		p.Default, err3 = c.Compile(n.DefaultChain(), cfg.Session(&n, true))
+	}
+	return p, errors.Join(err1, err2, err3)
 }
 
 func statics(cfg *config.Config) []rib.Static {
@@ -121,15 +135,6 @@ func statics(cfg *config.Config) []rib.Static {
 			Prefix: s.Prefix, Via: s.Via, Device: s.Device, Blackhole: s.Blackhole,
 			Metric: s.Metric, Source: s.Source,
 		})
-	}
-	return out
-}
-
-func (e *Engine) networks(cfg *config.Config) []rib.Local {
-	attrs := e.opt.Interner.Intern(route.Attrs{})
-	out := make([]rib.Local, 0, len(cfg.Networks))
-	for _, n := range cfg.Networks {
-		out = append(out, rib.Local{Prefix: n.Prefix, Source: route.SourceNetwork, Attrs: attrs})
 	}
 	return out
 }

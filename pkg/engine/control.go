@@ -43,10 +43,11 @@ func (e *Engine) SetShutdown(ctx context.Context, addr netip.Addr, down bool, me
 		case !down && n.cfg.Shutdown:
 			return fmt.Errorf("neighbor %s is shut down by the configuration", addr)
 		case down:
+			n.release()
 			n.held = "administratively shut down"
 			e.opt.Speaker.Reset(addr, speaker.Notification{Code: cease, Subcode: ceaseShutdown, Message: message})
 		default:
-			n.held = ""
+			n.release()
 		}
 		return e.configureSpeaker()
 	})

@@ -52,10 +52,13 @@ type Engine struct {
 	opt       Options
 	log       *slog.Logger
 	calls     chan func()
-	facts     atomic.Pointer[fib.Facts]
+	facts     atomic.Pointer[fib.Facts] // not taken yet
+	kernel    fib.Facts                 // as taken last
 	wake      chan struct{}
 	rib       *rib.RIB
 	cfg       *config.Config
+	origin    *origination
+	local     []rib.Local // as the RIB was told last
 	neighbors map[netip.Addr]*neighbor
 	started   time.Time
 	sync      syncGate
@@ -78,6 +81,7 @@ func New(opt Options, cfg *config.Config) *Engine {
 		calls:     make(chan func()),
 		wake:      make(chan struct{}, 1),
 		cfg:       &config.Config{},
+		origin:    &origination{},
 		neighbors: map[netip.Addr]*neighbor{},
 		rib: rib.New(rib.Options{
 			ASN: cfg.ASN, RouterID: cfg.RouterID, MaxPaths: cfg.Kernel.MaxPaths, Metric: cfg.Kernel.Metric,
@@ -181,7 +185,9 @@ func (e *Engine) SetFacts(f fib.Facts) {
 
 func (e *Engine) takeFacts() {
 	if f := e.facts.Swap(nil); f != nil {
+		e.kernel = *f
 		e.rib.SetFacts(*f)
+		e.originate()
 	}
 }
 

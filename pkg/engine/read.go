@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,6 +114,15 @@ func settings(n *neighbor) map[string]string {
 	add("next-hop-self", c.NextHopSelfForce, "force")
 	add("route-reflector-client", c.RouteReflectorClient, true)
 	add("allowas-in", c.AllowASIn > 0, c.AllowASIn)
+	add("as-override", c.ASOverride, true)
+	add("remove-private-as", c.RemovePrivateAS && !c.ReplacePrivateAS, true)
+	add("remove-private-as", c.ReplacePrivateAS, "replace")
+	add("default-originate", c.DefaultOriginate, cmp.Or(c.DefaultOriginateMap, "true"))
+	add("maximum-prefix-action", c.MaximumPrefix > 0 && c.MaximumPrefixAction != "", c.MaximumPrefixAction)
+	add("maximum-prefix-restart", c.MaximumPrefix > 0 && c.MaximumPrefixRestart > 0, c.MaximumPrefixRestart)
+	add("maximum-prefix-out", c.MaximumPrefixOut > 0, c.MaximumPrefixOut)
+	add("weight", c.Weight > 0, c.Weight)
+	add("role", c.Role != "", c.Role)
 	return out
 }
 

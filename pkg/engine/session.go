@@ -3,7 +3,6 @@ package engine
 import (
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -28,6 +27,9 @@ type neighbor struct {
 	eorSent    bool
 	staleUntil time.Time // stale routes are kept until then; zero: none
 	held       string    // why it is shut down at run time; empty: it is not
+	overLimit  bool      // held because of maximum-prefix
+	heldUntil  time.Time // when it is let up again; zero: when somebody asks
+	fill       fill      // of maximum-prefix, the most since the session came up
 	told       []string  // reasons logged since the session was up last
 }
 
@@ -104,7 +106,7 @@ func (e *Engine) tellFailure(n *neighbor) {
 
 func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time) {
 	n.state, n.since, n.up = speaker.EstablishedState, now, ev
-	n.lastUpdate, n.eor, n.dumped, n.eorSent = now, 0, false, false
+	n.lastUpdate, n.eor, n.dumped, n.eorSent, n.fill = now, 0, false, false, fillLow
 	n.told = nil
 	e.log.Info("neighbor up", "neighbor", ev.Peer, "as", n.cfg.RemoteASN,
 		"router_id", ev.RemoteID, "hold_time", ev.HoldTime, "families", ev.Families)
@@ -149,19 +151,6 @@ func (e *Engine) down(n *neighbor, ev *speaker.Down, now time.Time) {
 	e.log.Warn("neighbor down", "neighbor", ev.Peer, "as", n.cfg.RemoteASN,
 		"reason", ev.Reason, "routes_kept", keep)
 	e.rib.PeerDown(ev.Peer, keep)
-}
-
-// checkLimit ends a session that announced more than maximum-prefix. It stays
-// down until an operator enables it: coming back would only repeat it.
-func (e *Engine) checkLimit(addr netip.Addr, n *neighbor) {
-	limit := n.cfg.MaximumPrefix
-	if limit == 0 || n.held != "" || e.rib.Counts(addr).Received <= limit {
-		return
-	}
-	n.held = fmt.Sprintf("maximum-prefix %d exceeded", limit)
-	e.log.Error("maximum-prefix exceeded, neighbor shut down", "neighbor", addr, "limit", limit)
-	e.opt.Speaker.Reset(addr, speaker.Notification{Code: cease, Subcode: ceaseMaxPrefixes})
-	e.reconfigure()
 }
 
 func (e *Engine) reconfigure() {

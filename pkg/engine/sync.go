@@ -23,7 +23,7 @@ func (e *Engine) needsTicks() bool {
 		return true
 	}
 	for _, n := range e.neighbors {
-		if !n.staleUntil.IsZero() {
+		if !n.staleUntil.IsZero() || !n.heldUntil.IsZero() {
 			return true
 		}
 	}
@@ -38,6 +38,7 @@ func (e *Engine) tick(now time.Time) {
 			n.staleUntil = time.Time{}
 		}
 	}
+	e.releaseDue(now)
 	if e.sync.reached || e.cfg.RouterID == (netip.Addr{}) || len(e.waiting(now)) > 0 {
 		return
 	}

@@ -1,0 +1,172 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/rib"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// origination is what a configuration originates, its route-maps compiled.
+type origination struct {
+	networks   []rib.Local
+	aggregates []rib.Aggregate
+	others     []redistribution
+}
+
+// redistribution originates the routes of another source.
+type redistribution struct {
+	source  route.Source
+	program *policy.Program
+}
+
+// candidate is a route of another source that may be originated.
+type candidate struct {
+	prefix netip.Prefix
+	metric uint32
+}
+
+// compileOrigination runs the route-maps of networks and aggregates: nothing
+// that they look at changes before the next reload.
+func compileOrigination(cfg *config.Config, in *route.Interner) (*origination, error) {
+	o, c := &origination{}, policy.NewCompiler(&cfg.Policies)
+	var errs []error
+	program := func(what string, routeMap string) *policy.Program {
+		p, err := c.Compile(config.OriginChain(routeMap), cfg.OriginSession())
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", what, err))
+		}
+		return p
+	}
+	for _, n := range cfg.Networks {
+		p := program("network "+n.Prefix.String(), n.RouteMap)
+		if a := originated(p, in, n.Prefix, route.SourceNetwork, route.Attrs{}); a != nil {
+			o.networks = append(o.networks, rib.Local{Prefix: n.Prefix, Source: route.SourceNetwork, Attrs: a})
+		}
+	}
+	for _, n := range cfg.Aggregates {
+		p := program("aggregate "+n.Prefix.String(), n.RouteMap)
+		if a := originated(p, in, n.Prefix, route.SourceAggregate, aggregateAttrs(cfg)); a != nil {
+			o.aggregates = append(o.aggregates, rib.Aggregate{Prefix: n.Prefix, SummaryOnly: n.SummaryOnly, Attrs: a})
+		}
+	}
+	for _, n := range cfg.Redistributes {
+		source, _ := route.ParseSource(n.Source)
+		o.others = append(o.others, redistribution{source, program("redistribute "+n.Source, n.RouteMap)})
+	}
+	return o, errors.Join(errs...)
+}
+
+// aggregateAttrs is an aggregate before its route-map. The paths of the parts
+// are left out, which ATOMIC_AGGREGATE tells (RFC 4271 5.1.6).
+func aggregateAttrs(cfg *config.Config) route.Attrs {
+	return route.Attrs{
+		AtomicAggregate: true,
+		Aggregator:      route.Aggregator{ASN: cfg.ASN, Address: cfg.RouterID},
+	}
+}
+
+// originated is what p makes of a route that begins here; nil if it denies it,
+// or did not compile.
+func originated(p *policy.Program, in *route.Interner, prefix netip.Prefix, s route.Source, a route.Attrs) *route.Attrs {
+	if p == nil {
+		return nil
+	}
+	out := p.Run(&policy.Input{Prefix: prefix, Attrs: in.Intern(a), Source: s})
+	if !out.Accept {
+		return nil
+	}
+	return in.Intern(*out.Attrs)
+}
+
+// locals is all that is originated, but for aggregates: the networks, and what
+// the other sources hold now. Where two name a prefix, the first one counts.
+func (o *origination) locals(in *route.Interner, held func(route.Source) []candidate) []rib.Local {
+	out := slices.Clone(o.networks)
+	taken := map[netip.Prefix]bool{}
+	for _, l := range out {
+		taken[l.Prefix] = true
+	}
+	for _, r := range o.others {
+		for _, c := range held(r.source) {
+			if taken[c.prefix] || !announceable(c.prefix) {
+				continue
+			}
+			start := route.Attrs{Origin: route.OriginIncomplete, MED: route.Some(c.metric)}
+			if a := originated(r.program, in, c.prefix, r.source, start); a != nil {
+				taken[c.prefix] = true
+				out = append(out, rib.Local{Prefix: c.prefix, Source: r.source, Attrs: a})
+			}
+		}
+	}
+	return out
+}
+
+// announceable refuses prefixes that mean something on one link alone.
+func announceable(p netip.Prefix) bool {
+	a := p.Addr()
+	return !a.IsLinkLocalUnicast() && !a.IsLoopback() && !a.IsMulticast()
+}
+
+// protocolKernel is the rtm_protocol of the routes that the kernel makes for
+// the addresses of an interface.
+const protocolKernel = 2
+
+// kernelCandidates are the connected routes of the kernel, or else those of
+// other programs. What has one of nvad's own protocols was left by an earlier
+// run: it came from BGP and must not enter it again as local.
+func kernelCandidates(routes []fib.KernelRoute, connected bool, own ...int) []candidate {
+	var out []candidate
+	at := map[netip.Prefix]int{}
+	for _, k := range routes {
+		if (k.Protocol == protocolKernel) != connected || slices.Contains(own, k.Protocol) {
+			continue
+		}
+		i, twice := at[k.Prefix]
+		switch {
+		case !twice:
+			at[k.Prefix] = len(out)
+			out = append(out, candidate{k.Prefix, k.Metric})
+		case k.Metric < out[i].metric:
+			out[i].metric = k.Metric
+		}
+	}
+	return out
+}
+
+// staticCandidates are the static routes that stand, with the metric that the
+// file gives them.
+func staticCandidates(list []config.Static, standing []rib.Static) []candidate {
+	stands := map[netip.Prefix]bool{}
+	for _, s := range standing {
+		stands[s.Prefix] = true
+	}
+	var out []candidate
+	for _, s := range list {
+		if stands[s.Prefix] {
+			out = append(out, candidate{s.Prefix, s.Metric})
+		}
+	}
+	return out
+}
+
+// originate brings what is originated up to date with the kernel's routes and
+// the static ones.
+func (e *Engine) originate() {
+	list := e.origin.locals(e.opt.Interner, func(s route.Source) []candidate {
+		if s == route.SourceStatic {
+			return staticCandidates(e.cfg.Statics, e.rib.Standing())
+		}
+		return kernelCandidates(e.kernel.Routes, s == route.SourceConnected, e.cfg.Kernel.Protocol, e.cfg.Kernel.StaticProtocol)
+	})
+	if !slices.Equal(list, e.local) {
+		e.local = list
+		e.rib.SetLocal(list)
+	}
+}
