@@ -162,7 +162,9 @@ func (d *Dataplane) Links(ctx context.Context) (list []fib.Link, err error) {
 // Tunnels returns the wanted tunnels as the kernel has them now.
 func (d *Dataplane) Tunnels(ctx context.Context) (list []tunnel.Status, err error) {
 	err = d.call(ctx, func() {
-		d.syncLinks(time.Now())
+		if d.wanted != nil && !d.flushed {
+			d.syncLinks(time.Now())
+		}
 		list = d.tunnels.Status()
 	})
 	return list, err

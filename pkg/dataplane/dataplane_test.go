@@ -12,12 +12,16 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/nvad/nvad/pkg/dataplane"
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/fib/fibtest"
 	"github.com/nvad/nvad/pkg/tunnel"
 	"github.com/nvad/nvad/pkg/tunnel/tunneltest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakes are a kernel in memory. Its link eth0 has index 1.
 type fakes struct {
@@ -154,6 +158,7 @@ func TestNothingIsDeletedBeforeInSync(t *testing.T) {
 	f.run(t, func(o *dataplane.Options) { o.Adopt = true }, func(t *testing.T, d *dataplane.Dataplane) {
 		d.SetWanted(dataplane.Wanted{})
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		if got := f.fib.String(); got != before {
 			t.Errorf("table is\n%s", got)
 		}
@@ -180,13 +185,16 @@ func TestScanAndLoss(t *testing.T) {
 			f.sysctls["net.ipv4.ip_forward"] = "0"
 		}
 		spoil()
+		_, _ = d.Entries(t.Context()) // orders what spoil wrote before what the loop reads
 		time.Sleep(dataplane.DefaultScan + time.Second)
+		synctest.Wait()
 		if got := f.fib.String() + f.tunnels.String(); got != good || f.sysctls["net.ipv4.ip_forward"] != "1" {
 			t.Errorf("after the scan\n%s", got)
 		}
 		spoil()
 		f.events <- []fib.Event{{Kind: fib.LostEvent}}
 		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
 		if got := f.fib.String() + f.tunnels.String(); got != good || f.sysctls["net.ipv4.ip_forward"] != "1" {
 			t.Errorf("after the loss\n%s", got)
 		}
@@ -206,6 +214,7 @@ func TestFailuresAreRetried(t *testing.T) {
 		d.SetWanted(wanted())
 		d.UpdateRoutes([]fib.Change{fakeRoute("10.1.0.0/16", "10.0.0.1"), fakeRoute("10.2.0.0/16", "10.0.0.1")})
 		time.Sleep(5 * time.Second)
+		synctest.Wait()
 		entries, err := d.Entries(t.Context())
 		if err != nil || len(entries) != 2 || entries[0].State != fib.Installed || entries[1].State != fib.Installed {
 			t.Errorf("entries %+v, %v", entries, err)
@@ -229,6 +238,7 @@ func TestFlushStopsWanting(t *testing.T) {
 		}
 		d.UpdateRoutes([]fib.Change{fakeRoute("10.2.0.0/16", "10.0.0.1")})
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if got := f.fib.String() + f.tunnels.String(); got != "0 objects\n"+links {
 			t.Errorf("after flush\n%s", got)
 		}

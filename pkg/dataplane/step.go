@@ -44,10 +44,12 @@ func (d *Dataplane) step(now time.Time) (more bool) {
 	if passed(d.due.compare, now) {
 		d.compare(now)
 	}
-	more = d.fib.Sync(now, batch)
+	if d.fib.Count().Compares > 0 { // what an earlier run left must be known first
+		more = d.fib.Sync(now, batch)
+	}
 	d.publish()
 	d.report()
-	if !more {
+	if !more && d.total.Compares > 0 {
 		d.once.Do(func() { close(d.ready) })
 	}
 	return more
