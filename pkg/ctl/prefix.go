@@ -105,7 +105,10 @@ func nextHop(p *nvadv1.Path) string {
 }
 
 func scalars(p *nvadv1.Path) string {
-	at := p.GetAttributes()
+	return strings.Join(scalarWords(p.GetAttributes(), p.GetWeight()), ", ")
+}
+
+func scalarWords(at *nvadv1.Attributes, weight uint32) []string {
 	words := []string{"origin " + at.GetOrigin()}
 	if at.Med != nil {
 		words = append(words, "MED "+maybe(at.Med))
@@ -113,8 +116,8 @@ func scalars(p *nvadv1.Path) string {
 	if at.LocalPref != nil {
 		words = append(words, "local preference "+maybe(at.LocalPref))
 	}
-	if p.GetWeight() > 0 {
-		words = append(words, "weight "+decimal(p.GetWeight()))
+	if weight > 0 {
+		words = append(words, "weight "+decimal(weight))
 	}
 	if at.GetAtomicAggregate() {
 		words = append(words, "atomic aggregate")
@@ -122,7 +125,7 @@ func scalars(p *nvadv1.Path) string {
 	if at.OnlyToCustomer != nil {
 		words = append(words, "only to customer "+maybe(at.OnlyToCustomer))
 	}
-	return strings.Join(words, ", ")
+	return words
 }
 
 func reflected(at *nvadv1.Attributes) string {

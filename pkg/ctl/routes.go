@@ -24,7 +24,8 @@ or was sent, and what is in the kernel.`,
   nvactl routes 10.110.0.0/16
   nvactl routes received 10.0.210.4
   nvactl routes rejected 10.0.210.4
-  nvactl routes fib`,
+  nvactl routes fib
+  nvactl routes lookup 10.110.0.4`,
 		Args: a.prefixArg,
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			if len(args) == 1 {
@@ -36,7 +37,7 @@ or was sent, and what is in the kernel.`,
 		SuggestionsMinimumDistance: suggestionDistance,
 	}
 	cmd.AddCommand(a.tableCommands()...)
-	cmd.AddCommand(a.fibCommand())
+	cmd.AddCommand(a.fibCommand(), a.lookupCommand())
 	return cmd
 }
 

@@ -59,9 +59,7 @@ type importCheck struct {
 }
 
 var importChecks = []importCheck{
-	{byASLoop, "AS path loop", always, func(p *peer, a *route.Attrs) string {
-		return fmt.Sprintf("own AS %d is in the path %s, %d allowed", p.LocalASN, times(a.ASPath.Contains(p.LocalASN)), p.AllowASIn)
-	}},
+	{byASLoop, "AS path loop", always, loopText},
 	{byFirstAS, "first AS", fromOutside, firstASText},
 	{byConfed, "confederation", fromOutside, func(_ *peer, a *route.Attrs) string {
 		return presence(a.ASPath.HasConfed(), "segment")
@@ -97,14 +95,12 @@ func firstASText(p *peer, a *route.Attrs) string {
 	return fmt.Sprintf("%d, may be any", asn)
 }
 
-func times(n int) string {
-	switch n {
-	case 0:
-		return "not once"
-	case 1:
-		return "once"
+func loopText(p *peer, a *route.Attrs) string {
+	n := a.ASPath.Contains(p.LocalASN)
+	if n == 0 {
+		return fmt.Sprintf("own AS %d is not in the path", p.LocalASN)
 	}
-	return fmt.Sprintf("%d times", n)
+	return fmt.Sprintf("own AS %d is in the path, times %d of %d allowed", p.LocalASN, n, p.AllowASIn)
 }
 
 func presence(has bool, what string) string {

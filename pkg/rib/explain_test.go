@@ -53,7 +53,7 @@ func TestExplainAcceptedRoute(t *testing.T) {
 	if !x.Known || x.Undecided || s.Differs || s.Evaluated == nil || s.Evaluated != s.Accepted {
 		t.Errorf("%+v", s)
 	}
-	if got := fmt.Sprint(s.Checks); got != "[{AS path loop own AS 65001 is in the path not once, 0 allowed true} "+
+	if got := fmt.Sprint(s.Checks); got != "[{AS path loop own AS 65001 is not in the path true} "+
 		"{AS_SET the path has none true} {next hop 169.254.0.2 true}]" {
 		t.Errorf("checks %s", got)
 	}
@@ -87,7 +87,7 @@ func TestExplainChecks(t *testing.T) {
 		passed     int
 		failed     string
 	}{
-		{"own AS", rs0, route.Attrs{ASPath: asPath("65515 65001")}, 0, "AS path loop: own AS 65001 is in the path once, 0 allowed"},
+		{"own AS", rs0, route.Attrs{ASPath: asPath("65515 65001")}, 0, "AS path loop: own AS 65001 is in the path, times 1 of 0 allowed"},
 		{"empty path", rs0, route.Attrs{}, 1, "first AS: the path is empty"},
 		{"first AS", rs0, route.Attrs{ASPath: asPath("12076")}, 1, "first AS: 12076, must be 65515"},
 		{"confederation", rs0, route.Attrs{ASPath: route.ASPath{

@@ -39,6 +39,8 @@ func Hub00() *Daemon {
 		Tables:  hub00Tables(),
 		Kernel:  hub00FIB(),
 		Devices: hub00Tunnels(),
+		Stories: hub00Stories(),
+		Ways:    hub00Ways(),
 		Changes: []api.Change{
 			{What: "neighbor 10.0.210.4: hold-time 180s -> 60s", Impact: "session reset"},
 			{What: "prefix-list rs-hub00", Impact: "soft refresh"},

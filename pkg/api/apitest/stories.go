@@ -1,0 +1,186 @@
+package apitest
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/rib"
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// hub00File is the configuration behind the stories of Hub00.
+const hub00File = `
+asn       = 65001
+router-id = "10.0.0.4"
+[peer-group.route-server]
+remote-asn = 65515
+domain     = "ars-hub00"
+import     = { deny-asns = "reserved" }
+export     = { prefix-list = "rs-hub00", route-map = "to-azure" }
+[peer-group.nva]
+remote-asn    = 65001
+next-hop-self = true
+import        = "accept"
+export        = { prefix-list = "vm-hub10" }
+[[neighbor]]
+address    = "10.0.210.4"
+peer-group = "route-server"
+[[neighbor]]
+address    = "10.0.210.5"
+peer-group = "route-server"
+[[neighbor]]
+address    = "169.254.0.2"
+peer-group = "nva"
+[prefix-list]
+rs-hub00 = ["deny 10.0.0.0/16", "deny 10.100.0.0/16", "permit any"]
+vm-hub10 = ["deny 10.0.0.0/16 ge 16", "permit any"]
+[as-path-list]
+azure-asns = ["permit _65515_"]
+[[route-map.to-azure]]
+action = "permit"
+match  = { as-path-list = "azure-asns" }
+set    = { as-path-replace = "any" }
+`
+
+// teller is a RIB in the place of Hub00's.
+type teller struct {
+	cfg *config.Config
+	in  *route.Interner
+	rib *rib.RIB
+}
+
+func newTeller() *teller {
+	cfg, err := config.Parse("hub00.toml", []byte(hub00File))
+	if err != nil {
+		panic(err)
+	}
+	t := &teller{cfg: cfg, in: route.NewInterner()}
+	t.rib = rib.New(rib.Options{ASN: cfg.ASN, RouterID: cfg.RouterID, MaxPaths: 1, Metric: 20, Interner: t.in})
+	hop := func(prefix string, link int, via netip.Addr) fib.KernelRoute {
+		return fib.KernelRoute{Prefix: netip.MustParsePrefix(prefix), Hops: []fib.NextHop{{Link: link, Via: via}}}
+	}
+	t.rib.SetFacts(fib.Facts{
+		Links: []fib.Link{{Index: 2, Name: "eth0", Up: true}, {Index: 3, Name: "vxlan0", Up: true}},
+		Routes: []fib.KernelRoute{
+			hop("10.0.210.0/24", 2, netip.MustParseAddr("10.0.0.1")), hop("169.254.0.0/24", 3, netip.Addr{}),
+		},
+	})
+	for _, n := range cfg.Neighbors {
+		t.configure(n, n.Import)
+		local := netip.MustParseAddr("10.0.0.4")
+		if n.Address == far {
+			local = netip.MustParseAddr("169.254.0.1")
+		}
+		t.rib.PeerUp(n.Address, rib.Session{LocalAddress: local, RemoteID: n.Address, Families: route.IPv4}, nil)
+	}
+	return t
+}
+
+func (t *teller) configure(n config.Neighbor, imports policy.Chain) {
+	in, err1 := policy.Compile(&t.cfg.Policies, imports, t.cfg.Session(&n, false))
+	out, err2 := policy.Compile(&t.cfg.Policies, n.Export, t.cfg.Session(&n, true))
+	if err1 != nil || err2 != nil {
+		panic("hub00's policies do not compile")
+	}
+	t.rib.SetPeer(rib.Peer{
+		Address: n.Address, Group: n.PeerGroup, LocalASN: t.cfg.ASN, RemoteASN: n.RemoteASN, Domain: n.Domain,
+		Import: in, Export: out, EnforceFirstAS: n.EnforceFirstAS, NextHopSelf: n.NextHopSelf,
+	})
+}
+
+func (t *teller) announce(at time.Time, prefix string, from netip.Addr, a *route.Attrs) {
+	t.rib.Update(&speaker.Update{
+		From: speaker.From{Peer: from}, Attrs: t.in.Intern(*a), Announced: []netip.Prefix{netip.MustParsePrefix(prefix)},
+	}, at)
+}
+
+func (t *teller) settle() {
+	for t.rib.Flush(100) {
+	}
+}
+
+// hub00Stories are told by a RIB with the routes of Hub00, and some more.
+func hub00Stories() map[netip.Prefix]engine.Explanation {
+	t := newTeller()
+	t.announce(ago(0, 8, 26), "10.100.0.0/16", rs0, attrs(rs0, 65515, 12076, 65515))
+	t.announce(ago(0, 8, 26), "10.100.0.0/16", rs1, attrs(rs1, 65515, 12076, 65515))
+	t.announce(ago(0, 8, 25), "10.100.0.0/16", far, internal(attrs(far, 65515, 12076, 12076, 65515)))
+	t.announce(ago(0, 8, 25), "10.110.0.0/16", far, internal(attrs(far, 65515, 12076, 65515)))
+	t.announce(ago(0, 8, 25), "10.10.0.0/16", far, internal(attrs(far, 65515)))
+	t.announce(ago(0, 2, 0), "192.0.2.0/24", rs0, attrs(rs0, 65515, 23456))
+	t.announce(ago(0, 2, 0), "192.0.2.0/24", rs1, attrs(rs1, 65515, 65001))
+	t.announce(ago(0, 2, 0), "192.0.2.0/24", far, internal(attrs(netip.MustParseAddr("203.0.113.9"), 64500)))
+	t.announce(ago(0, 2, 0), "198.51.100.0/24", far, internal(attrs(far, 64500)))
+	t.settle()
+	out := map[netip.Prefix]engine.Explanation{}
+	for _, s := range []string{"10.100.0.0/16", "10.110.0.0/16", "10.10.0.0/16", "192.0.2.0/24", "10.110.7.0/24"} {
+		t.tell(out, s)
+	}
+	t.configure(t.cfg.Neighbors[2], policy.Chain{PrefixList: "rs-hub00", RouteMap: "to-azure"})
+	t.tell(out, "198.51.100.0/24")
+	return out
+}
+
+// tell adds the story of a prefix, with the kernel's side of Hub00's picture.
+func (t *teller) tell(out map[netip.Prefix]engine.Explanation, s string) {
+	prefix := netip.MustParsePrefix(s)
+	x := engine.Explanation{Explanation: t.rib.Explain(rib.ExplainQuery{Prefix: prefix})}
+	for _, k := range hub00FIB() {
+		if k.Prefix == prefix {
+			x.Kernel = append(x.Kernel, k)
+		}
+	}
+	if s == "10.100.0.0/16" {
+		x.Others = []engine.FIBView{{Prefix: prefix, Class: "boot", Kind: "unicast", NextHops: through("10.0.0.9", "eth0")}}
+	}
+	if x.Route != nil {
+		x.Wanted = &engine.FIBView{Prefix: prefix, Class: "bgp", Kind: "unicast", Metric: 20, NextHops: through("169.254.0.2", "vxlan0")}
+	}
+	out[prefix] = x
+}
+
+func through(via, device string) []engine.HopView {
+	return []engine.HopView{{Via: netip.MustParseAddr(via), Device: device}}
+}
+
+// hub00Ways are the look-ups of Hub00.
+func hub00Ways() map[netip.Addr]engine.LookupView {
+	out := map[netip.Addr]engine.LookupView{}
+	add := func(addr string, w engine.WayView, t *engine.EncapsulationView) {
+		a := netip.MustParseAddr(addr)
+		out[a] = engine.LookupView{Address: a, WayView: w, Tunnel: t}
+	}
+	own := func(prefix string, via string, dev string, from netip.Addr, path ...uint32) engine.WayView {
+		return engine.WayView{
+			Fate: "unicast", Via: netip.MustParseAddr(via), Device: dev, Source: netip.MustParseAddr("10.0.0.4"),
+			Prefix: netip.MustParsePrefix(prefix), Protocol: "bgp", Own: true, Metric: 20, Neighbor: from, ASPath: route.NewASPath(path...),
+		}
+	}
+	plain := func(fate, prefix, protocol, dev string, metric uint32) engine.WayView {
+		w := engine.WayView{Fate: fate, Device: dev, Protocol: protocol, Metric: metric}
+		if prefix != "" {
+			w.Prefix = netip.MustParsePrefix(prefix)
+		}
+		return w
+	}
+	remote := own("10.10.0.0/16", "10.0.0.1", "eth0", rs0, 65515)
+	tunnel := &engine.EncapsulationView{
+		Name: "vxlan0", VNI: 77, Source: netip.MustParseAddr("10.0.0.4"), Port: 4789, MTU: 1450,
+		Outer: []engine.OuterView{{Remote: netip.MustParseAddr("10.10.0.4"), WayView: remote}},
+	}
+	flooding := *tunnel
+	flooding.Outer = append(flooding.Outer, engine.OuterView{Remote: netip.MustParseAddr("10.10.0.5"), WayView: plain("no route", "", "", "", 0)})
+	way := own("10.110.0.0/16", "169.254.0.2", "vxlan0", far, 65515, 12076, 65515)
+	add("10.110.0.4", way, tunnel)
+	add("10.110.0.5", way, &flooding)
+	add("10.0.0.7", plain("unicast", "10.0.0.0/24", "kernel", "eth0", 100), nil)
+	add("10.0.0.4", plain("local", "10.0.0.4/32", "kernel", "eth0", 0), nil)
+	add("10.20.0.1", plain("blackhole", "10.20.0.0/16", "static", "", 20), nil)
+	add("10.30.0.1", plain("no route", "", "", "", 0), nil)
+	return out
+}

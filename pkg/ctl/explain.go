@@ -1,0 +1,167 @@
+package ctl
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
+)
+
+func (a *app) explainCommand() *cobra.Command {
+	req := &nvadv1.ExplainRequest{}
+	cmd := &cobra.Command{
+		Use:     "explain PREFIX",
+		GroupID: groupShow,
+		Short:   "Tell why a prefix fares as it does",
+		Long: `Tell the whole story of a prefix: what each neighbor sent, every check and
+every rule of the import policy with what it looked at, which path is best and
+by which step, who is told of it and why the others are not, and what is in the
+kernel. Policies are run once more for it, by the rules in force.`,
+		Example: `  nvactl explain 10.110.0.0/16
+  nvactl explain 10.110.0.0/16 --neighbor 10.0.210.4
+  nvactl explain 10.110.0.0/16 --export-to 10.0.210.5 -o json | jq .exports`,
+		Args: between(1, 1),
+		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
+			req.Prefix = args[0]
+			x, err := c.read.Explain(ctx, req)
+			switch {
+			case err != nil:
+				return err
+			case a.json():
+				return writeJSON(a.Out, x)
+			}
+			return a.printExplanation(x)
+		}),
+	}
+	cmd.Flags().StringVar(&req.Neighbor, "neighbor", "", "only the path from `ADDRESS`")
+	cmd.Flags().StringVar(&req.ExportTo, "export-to", "", "only what `ADDRESS` is told")
+	for _, flag := range []string{"neighbor", "export-to"} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, s string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return a.completeNeighbors(cmd, nil, s)
+		})
+	}
+	return cmd
+}
+
+func (a *app) printExplanation(x *nvadv1.Explanation) error {
+	s := &story{out: a.Out, width: a.Width}
+	s.heading(summary(x))
+	if x.GetUndecided() {
+		s.field("Not settled", "something has changed; the decision about it is still to be made")
+	}
+	if !x.GetKnown() {
+		notThere(s, x)
+	}
+	for i, p := range x.GetPaths() {
+		s.heading(fmt.Sprintf("%d. %s", i+1, pathHeading(p)))
+		a.pathStory(s, p)
+	}
+	a.decision(s, x)
+	exportStories(s, x.GetExports())
+	if x.GetKnown() {
+		a.kernelStory(s, x)
+	}
+	return s.err
+}
+
+// summary is the story in one sentence.
+func summary(x *nvadv1.Explanation) string {
+	if !x.GetKnown() {
+		return x.GetPrefix() + " is not in the table: " + x.GetNotWanted()
+	}
+	words := []string{count(len(x.GetPaths()), "path")}
+	for _, p := range x.GetPaths() {
+		if p.GetBest() {
+			words = append(words, "best "+origin(p.GetNeighbor()))
+		}
+	}
+	words = append(words, kernelState(x))
+	told := 0
+	for _, e := range x.GetExports() {
+		if e.GetAdvertised() {
+			told++
+		}
+	}
+	words = append(words, fmt.Sprintf("advertised to %d of %s", told, count(len(x.GetExports()), "neighbor")))
+	return x.GetPrefix() + ": " + strings.Join(words, ", ")
+}
+
+// origin is where a path is from.
+func origin(neighbor string) string {
+	if neighbor == "" {
+		return "is local"
+	}
+	return "from " + neighbor
+}
+
+// notThere says what stands in for a prefix that is not in the table.
+func notThere(s *story, x *nvadv1.Explanation) {
+	covered := "no less specific prefix of nvad's"
+	if x.GetCoveredBy() != "" {
+		covered = fmt.Sprintf("%s, the longest less specific prefix (nvactl explain %[1]s)", x.GetCoveredBy())
+	}
+	s.field("Covered by", covered)
+	for _, r := range x.GetOthers() {
+		s.field("Others", otherRoute(r))
+	}
+	address, _, _ := strings.Cut(x.GetPrefix(), "/")
+	s.field("Packets", "nvactl routes lookup "+address+" tells where they go")
+}
+
+// kernelState is the state of the route in a word or two.
+func kernelState(x *nvadv1.Explanation) string {
+	switch {
+	case len(x.GetKernel()) > 0:
+		return x.GetKernel()[0].GetState()
+	case x.GetWanted() != nil:
+		return "on its way to the kernel"
+	}
+	return "not in the kernel"
+}
+
+func (a *app) kernelStory(s *story, x *nvadv1.Explanation) {
+	switch {
+	case x.GetWanted() == nil && len(x.GetKernel()) == 0:
+		s.heading("Not in the kernel: " + x.GetNotWanted())
+	case len(x.GetKernel()) == 0:
+		s.heading("On its way to the kernel")
+		s.field("Route", wantedRoute(x.GetWanted()))
+	}
+	for _, r := range x.GetKernel() {
+		s.heading(fmt.Sprintf("Kernel: %s for %s", r.GetState(), a.age(r.GetSince())))
+		s.field("Route", wantedRoute(r))
+		s.field("Reason", r.GetReason())
+	}
+	for _, r := range x.GetOthers() {
+		s.field("Others", otherRoute(r)+preferred(r, x.GetKernel()))
+	}
+}
+
+// wantedRoute is a route of nvad in one line.
+func wantedRoute(r *nvadv1.FIBRoute) string {
+	return fmt.Sprintf("%s, %s, metric %d%s", strings.ReplaceAll(fibHops(r), "\n", ", "), r.GetClass(), r.GetMetric(), sourceOf(r))
+}
+
+func sourceOf(r *nvadv1.FIBRoute) string {
+	if r.GetSource() == "" {
+		return ""
+	}
+	return ", source " + r.GetSource()
+}
+
+func otherRoute(r *nvadv1.FIBRoute) string {
+	return fmt.Sprintf("%s, protocol %s, metric %d", strings.ReplaceAll(fibHops(r), "\n", ", "), r.GetClass(), r.GetMetric())
+}
+
+// preferred says whether the kernel prefers a foreign route to nvad's.
+func preferred(other *nvadv1.FIBRoute, own []*nvadv1.FIBRoute) string {
+	for _, r := range own {
+		if r.GetState() == installed && other.GetMetric() < r.GetMetric() {
+			return ": packets follow this one, its metric is lower"
+		}
+	}
+	return ""
+}
