@@ -1,0 +1,92 @@
+package differential
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// fact is a place where the two may differ.
+type fact struct {
+	where  string // a neighbor, "table" or "kernel"
+	prefix string
+	what   string // attribute
+}
+
+// facts is everything that is compared of one daemon.
+type facts map[fact]string
+
+// there is the fact that a route is there at all.
+const there = "there"
+
+// observe gathers what a daemon has made of what it heard.
+func (s *side) observe(t *testing.T) facts {
+	t.Helper()
+	out := facts{}
+	for _, p := range s.table(t) {
+		prefix := p.prefix.String()
+		out[fact{"table", prefix, "from " + p.peer}] = fmt.Sprintf("valid %t, best %t, multipath %t, weight %d", p.valid, p.best, p.multipath, p.weight)
+	}
+	for i, session := range s.sessions {
+		for prefix, heard := range session.Table() {
+			where := s.neighbors[i].Name
+			out[fact{where, prefix.String(), there}] = "yes"
+			for name, value := range heard {
+				out[fact{where, prefix.String(), name}] = value
+			}
+		}
+	}
+	for prefix, hops := range s.kernel(t, "bgp") {
+		out[fact{"kernel", prefix, "next hops"}] = hops
+	}
+	return out
+}
+
+// difference is a fact of which the two disagree. An empty value is none.
+type difference struct {
+	fact
+	frr, nvad string
+}
+
+func (d difference) String() string {
+	text := func(s string) string {
+		if s == "" {
+			return "-"
+		}
+		return s
+	}
+	return fmt.Sprintf("%-12s %-18s %-18s FRR %s | nvad %s", d.where, d.prefix, d.what, text(d.frr), text(d.nvad))
+}
+
+// compare returns the differences, sorted. Where only one of them has a route,
+// its attributes are not told apart from that.
+func compare(frr, nvad facts) []difference {
+	all := maps.Clone(frr)
+	maps.Copy(all, nvad)
+	var out []difference
+	for f := range all {
+		if frr[f] == nvad[f] {
+			continue
+		}
+		route := fact{f.where, f.prefix, there}
+		if f.what != there && frr[route] != nvad[route] {
+			continue
+		}
+		out = append(out, difference{f, frr[f], nvad[f]})
+	}
+	slices.SortFunc(out, func(a, b difference) int {
+		return strings.Compare(a.order(), b.order())
+	})
+	return out
+}
+
+// order puts the table first, from which the rest follows.
+func (d difference) order() string {
+	rank := map[string]string{"table": "0", "kernel": "2"}[d.where]
+	if rank == "" {
+		rank = "1"
+	}
+	return rank + " " + d.prefix + " " + d.where + " " + d.what
+}

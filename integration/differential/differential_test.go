@@ -1,0 +1,123 @@
+package differential
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/differential/gen"
+	"github.com/nvad/nvad/integration/differential/wire"
+	"github.com/nvad/nvad/integration/lab"
+)
+
+var (
+	cases  = flag.Int("cases", 6, "cases to draw")
+	seed   = flag.Uint64("seed", 1, "seed of the first case; the others follow")
+	routes = flag.Int("routes", 400, "routes that a case announces")
+)
+
+func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
+
+func requirements(t *testing.T) {
+	t.Helper()
+	lab.RequireRoot(t)
+	lab.RequireCommands(t, "ip", "vtysh", frrDir+"bgpd")
+}
+
+// TestDifferential runs cases until so many of them differ that more would
+// say nothing new.
+func TestDifferential(t *testing.T) {
+	requirements(t)
+	const enough = 10
+	c := coverage{hits: map[string]int{}}
+	failed := 0
+	for i := range uint64(*cases) {
+		drawn := gen.New(*seed+i, *routes)
+		if !t.Run(fmt.Sprintf("seed=%d", drawn.Seed), func(t *testing.T) { runCase(t, drawn, &c) }) {
+			failed++
+		}
+		if failed >= enough {
+			t.Fatalf("%d of %d cases differ", failed, i+1)
+		}
+	}
+	if failed == 0 {
+		c.report(t)
+	}
+}
+
+func runCase(t *testing.T, drawn *gen.Case, c *coverage) {
+	ours, theirs := links(drawn.Neighbors)
+	a := meet(t, startFRR(t, newBed(t, "frr", ours, theirs), drawn.FRR()), drawn.Neighbors)
+	b := meet(t, startNvad(t, newBed(t, "nvad", ours, theirs), drawn.Nvad()), drawn.Neighbors)
+	seen := expectSame(t, a, b)
+	c.add(t, drawn, filepath.Join(a.bedOf().dir, "frr.log"), seen)
+}
+
+// links is the addresses of the daemon and of its neighbors.
+func links(neighbors []gen.Neighbor) (daemon, peers []string) {
+	for _, n := range neighbors {
+		daemon = append(daemon, fmt.Sprintf("addr add %s/24 dev eth0", n.Self))
+		peers = append(peers, fmt.Sprintf("addr add %s/24 dev eth0", n.Address))
+	}
+	return daemon, peers
+}
+
+// patience is how long a difference must last to be one.
+const patience = 6 * time.Second
+
+// expectSame waits until both daemons are done and agree, and returns what FRR
+// made of it. Differences that last fail the test.
+func expectSame(t *testing.T, frr, nvad *side) facts {
+	t.Helper()
+	for _, s := range []*side{frr, nvad} {
+		await(t, 30*time.Second, s.settled)
+	}
+	var seen facts
+	var diffs []difference
+	for deadline := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) {
+		seen = frr.observe(t)
+		diffs = compare(seen, nvad.observe(t))
+		if len(diffs) == 0 || time.Now().After(deadline) {
+			break
+		}
+	}
+	if len(diffs) > 0 {
+		report(t, frr, nvad, diffs)
+	}
+	return seen
+}
+
+// mostTold bounds a report.
+const mostTold = 12
+
+// report prints the differences, what was announced for the first of them, and
+// where the configurations are.
+func report(t *testing.T, frr, nvad *side, diffs []difference) {
+	t.Helper()
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d differences:\n", len(diffs))
+	var told []string
+	for _, d := range diffs[:min(len(diffs), mostTold)] {
+		fmt.Fprintln(&text, d)
+		if !slices.Contains(told, d.prefix) {
+			told = append(told, d.prefix)
+		}
+	}
+	fmt.Fprintln(&text, "announced:")
+	for _, n := range frr.neighbors {
+		for _, r := range n.Routes {
+			if p := r.Prefix.String(); slices.Contains(told[:min(len(told), 3)], p) {
+				fmt.Fprintf(&text, "%s by %s (%s): %s\n", p, n.Name, n.Address, wire.Describe(r.Attrs))
+			}
+		}
+	}
+	for _, s := range []*side{frr, nvad} {
+		fmt.Fprintf(&text, "%s: %s\n", s.name(), s.config())
+	}
+	t.Error(text.String())
+}

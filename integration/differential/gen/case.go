@@ -1,0 +1,135 @@
+package gen
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+
+	"github.com/nvad/nvad/integration/differential/wire"
+	"github.com/nvad/nvad/pkg/policy"
+)
+
+// LocalASN is that of the daemon under test.
+const LocalASN = 65001
+
+// RouterID is that of the daemon under test.
+var RouterID = netip.MustParseAddr("192.0.2.1")
+
+// Case is one configuration and the routes that it meets.
+type Case struct {
+	Seed      uint64
+	Neighbors []Neighbor
+	Library   policy.Library
+}
+
+// Neighbor is a session of the daemon under test. Each has a subnet to itself:
+// otherwise FRR passes next hops on that it shares a subnet with.
+type Neighbor struct {
+	Name          string
+	Address, Self netip.Addr // its own, and the daemon's on the same subnet
+	ASN           uint32
+	Routes        []wire.Route // what it announces
+
+	Import, Export  policy.Chain
+	Weight          uint32
+	AllowASIn       int
+	EnforceFirstAS  bool
+	NextHopSelf     bool
+	Reflect         bool // is a route reflector's client
+	ASOverride      bool
+	RemovePrivateAS bool
+}
+
+// Internal reports an iBGP neighbor.
+func (n *Neighbor) Internal() bool { return n.ASN == LocalASN }
+
+// generator is the state of drawing one case.
+type generator struct {
+	*rand.Rand
+	c     *Case
+	names int // of objects made so far
+	match deck
+	set   deck
+}
+
+// New draws the case of a seed, with about so many routes.
+func New(seed uint64, routes int) *Case {
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0)), c: &Case{Seed: seed}}
+	g.c.Library = policy.Library{
+		PrefixLists:         map[string]policy.PrefixList{},
+		ASPathLists:         map[string]policy.ASPathList{},
+		CommunityLists:      map[string]policy.CommunityList{},
+		LargeCommunityLists: map[string]policy.CommunityList{},
+		ExtCommunityLists:   map[string]policy.CommunityList{},
+		RouteMaps:           map[string]policy.RouteMap{},
+	}
+	g.match, g.set = deck{features: matches}, deck{features: sets}
+	g.neighbors()
+	g.announcements(routes)
+	for i := range g.c.Neighbors {
+		g.policies(&g.c.Neighbors[i])
+	}
+	return g.c
+}
+
+// neighbors draws who is there: three that announce, so that there is
+// something to choose from, and four that listen, two of them without a policy
+// that would hide what the table holds.
+func (g *generator) neighbors() {
+	second := []uint32{65515, 64580, LocalASN}
+	for i, n := range []Neighbor{
+		{Name: "feeder-a", ASN: 65515},
+		{Name: "feeder-b", ASN: second[g.IntN(len(second))]},
+		{Name: "feeder-c", ASN: LocalASN},
+		{Name: "sink-ebgp", ASN: 64999},
+		{Name: "sink-ibgp", ASN: LocalASN},
+		{Name: "mirror-ebgp", ASN: 4200000100},
+		{Name: "mirror-ibgp", ASN: LocalASN, Reflect: true},
+	} {
+		n.Address, n.Self = subnetHost(i, 2), subnetHost(i, 1)
+		g.settings(&n)
+		g.c.Neighbors = append(g.c.Neighbors, n)
+	}
+}
+
+// subnetHost is an address on the subnet that the daemon shares with
+// neighbor i.
+func subnetHost(i, host int) netip.Addr {
+	return netip.AddrFrom4([4]byte{10, 255, byte(i + 1), byte(host)})
+}
+
+// settings draws what a session has besides policy.
+func (g *generator) settings(n *Neighbor) {
+	if g.chance(30) {
+		n.Weight = uint32(g.IntN(3)) * 100
+	}
+	n.NextHopSelf = n.Internal() && g.chance(50)
+	n.EnforceFirstAS = !n.Internal() && g.chance(30)
+	if g.chance(30) {
+		n.AllowASIn = 1 + g.IntN(2)
+	}
+	n.ASOverride = !n.Internal() && g.chance(20)
+	n.RemovePrivateAS = !n.Internal() && g.chance(20)
+}
+
+// chance is true in so many of 100 cases.
+func (g *generator) chance(percent int) bool { return g.IntN(100) < percent }
+
+// name makes a name that nothing else has.
+func (g *generator) name(kind string) string {
+	g.names++
+	return fmt.Sprintf("%s%d", kind, g.names)
+}
+
+func pick[T any](g *generator, from []T) T { return from[g.IntN(len(from))] }
+
+// some picks n different elements, in any order.
+func some[T any](g *generator, from []T, n int) []T {
+	var out []T
+	for _, i := range g.Perm(len(from))[:min(n, len(from))] {
+		out = append(out, from[i])
+	}
+	return out
+}
+
+func ptr[T any](v T) *T { return &v }

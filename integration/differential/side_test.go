@@ -1,0 +1,172 @@
+package differential
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/differential/gen"
+	"github.com/nvad/nvad/integration/differential/wire"
+)
+
+// daemon is one of the two that are compared.
+type daemon interface {
+	name() string
+	bedOf() *bed
+	config() string // file
+	// heardAll returns nil once everything that a neighbor sent was read.
+	heardAll(t *testing.T, from netip.Addr) error
+	// table is the accepted paths.
+	table(t *testing.T) []path
+}
+
+// path is a path as the daemon itself shows it.
+type path struct {
+	prefix                 netip.Prefix
+	peer                   string
+	valid, best, multipath bool
+	weight                 uint32
+}
+
+// local stands for the neighbor of what a daemon originates itself.
+const local = "local"
+
+// side is a daemon between its neighbors.
+type side struct {
+	daemon
+	neighbors []gen.Neighbor
+	sessions  []*wire.Session // of neighbors, in their order
+}
+
+// meet brings up a session of every neighbor, and only then has them announce
+// what they have, one after the other, so that both sides hear the same order.
+func meet(t *testing.T, d daemon, neighbors []gen.Neighbor) *side {
+	t.Helper()
+	s := &side{daemon: d, neighbors: neighbors}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for _, n := range neighbors {
+		p := wire.Peer{Local: n.Address, Remote: n.Self, ASN: n.ASN, ID: n.Address, Dial: d.bedOf().dial}
+		session, err := p.Connect(ctx)
+		if err != nil {
+			t.Fatalf("%s: %v", d.name(), err)
+		}
+		t.Cleanup(session.Close)
+		s.sessions = append(s.sessions, session)
+	}
+	for i, n := range neighbors {
+		if err := s.sessions[i].Announce(n.Routes); err != nil {
+			t.Fatalf("%s: %s: %v", d.name(), n.Name, err)
+		}
+		await(t, 20*time.Second, func() error { return d.heardAll(t, n.Address) })
+	}
+	return s
+}
+
+// hush is how long nothing must have been announced for a daemon to count as
+// done: FRR gathers changes for up to a second.
+const hush = 1200 * time.Millisecond
+
+// settled returns nil once the daemon has nothing more to say.
+func (s *side) settled() error {
+	for i, session := range s.sessions {
+		if err := session.Err(); err != nil {
+			return fmt.Errorf("%s: session with %s: %w", s.name(), s.neighbors[i].Name, err)
+		}
+		if session.Quiet() < hush {
+			return fmt.Errorf("%s still announces to %s", s.name(), s.neighbors[i].Name)
+		}
+	}
+	return nil
+}
+
+// kernel is the routes of one protocol in the main table of the daemon's
+// namespace: their next hops, those of next-hop objects resolved.
+func (s *side) kernel(t *testing.T, protocols ...string) map[string]string {
+	t.Helper()
+	objects := s.nextHops(t)
+	out := map[string]string{}
+	for _, protocol := range protocols {
+		for _, r := range ipJSON[kernelRoute](t, s.bedOf(), "route", "show", "proto", protocol) {
+			hops := r.hops()
+			if len(hops) == 0 {
+				hops = objects[r.NHID]
+			}
+			if r.Type != "" && r.Type != "unicast" {
+				hops = []string{r.Type}
+			}
+			slices.Sort(hops)
+			prefix := r.Dst
+			if !strings.Contains(prefix, "/") {
+				prefix += "/32"
+			}
+			out[prefix] = strings.Join(hops, " ")
+		}
+	}
+	return out
+}
+
+// kernelRoute is a route, or a next-hop object, in the words of iproute2.
+type kernelRoute struct {
+	ID, NHID      int
+	Type          string
+	Dst           string
+	Gateway, Dev  string
+	NextHops      []struct{ Gateway, Dev string }
+	Group         []struct{ ID int }
+	BlackholeFlag any `json:"blackhole"`
+}
+
+func (r *kernelRoute) hops() []string {
+	var out []string
+	for _, h := range r.NextHops {
+		out = append(out, hopText(h.Gateway, h.Dev))
+	}
+	if r.Gateway != "" || r.Dev != "" {
+		out = append(out, hopText(r.Gateway, r.Dev))
+	}
+	return out
+}
+
+func hopText(gateway, dev string) string {
+	if gateway != "" {
+		return gateway
+	}
+	return dev
+}
+
+func (s *side) nextHops(t *testing.T) map[int][]string {
+	t.Helper()
+	list := ipJSON[kernelRoute](t, s.bedOf(), "nexthop", "show")
+	out := map[int][]string{}
+	for _, h := range list {
+		out[h.ID] = h.hops()
+		if h.BlackholeFlag != nil {
+			out[h.ID] = []string{"blackhole"}
+		}
+	}
+	for _, h := range list {
+		for _, member := range h.Group {
+			out[h.ID] = append(out[h.ID], out[member.ID]...)
+		}
+	}
+	return out
+}
+
+func ipJSON[T any](t *testing.T, b *bed, args ...string) []T {
+	t.Helper()
+	text := run(t, "", "ip", append([]string{"-n", b.daemon, "-j", "-4"}, args...)...)
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	var out []T
+	if err := json.Unmarshal([]byte(text), &out); err != nil {
+		t.Fatalf("ip %v: %v\n%s", args, err, text)
+	}
+	return out
+}

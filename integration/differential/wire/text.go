@@ -1,0 +1,162 @@
+package wire
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Heard is a route as it arrived: for each attribute its value in words, under
+// its name.
+type Heard map[string]string
+
+// names of the attributes whose values have a form of their own.
+var names = map[uint8]string{
+	typeOrigin: "origin", typeASPath: "as-path", typeNextHop: "next-hop", typeMED: "med",
+	typeLocalPref: "local-pref", typeAtomic: "atomic-aggregate", typeAggregator: "aggregator",
+	typeCommunities: "communities", typeOriginatorID: "originator-id", typeClusterList: "cluster-list",
+	typeExt: "ext-communities", typeLarge: "large-communities",
+}
+
+// usualFlags are those an attribute of that type must have; others are told.
+var usualFlags = map[uint8]uint8{
+	typeOrigin: wellKnown, typeASPath: wellKnown, typeNextHop: wellKnown, typeMED: optional,
+	typeLocalPref: wellKnown, typeAtomic: wellKnown, typeAggregator: optionalTransitive,
+	typeCommunities: optionalTransitive, typeOriginatorID: optional, typeClusterList: optional,
+	typeExt: optionalTransitive, typeLarge: optionalTransitive,
+}
+
+// decode turns the path attributes of an UPDATE into words. How a length is
+// encoded is the sender's own affair and not looked at.
+func decode(data []byte) (Heard, error) {
+	out := Heard{}
+	for len(data) > 0 {
+		if len(data) < 3 || data[0]&0x10 != 0 && len(data) < 4 {
+			return nil, fmt.Errorf("truncated attribute % x", data)
+		}
+		flags, typ, size, head := data[0]&0xe0, data[1], int(data[2]), 3
+		if data[0]&0x10 != 0 {
+			size, head = int(binary.BigEndian.Uint16(data[2:])), 4
+		}
+		if len(data) < head+size {
+			return nil, fmt.Errorf("attribute %d is truncated", typ)
+		}
+		name, text := describe(flags, typ, data[head:head+size])
+		if _, twice := out[name]; twice {
+			return nil, fmt.Errorf("attribute %s occurs twice", name)
+		}
+		out[name] = text
+		data = data[head+size:]
+	}
+	return out, nil
+}
+
+func describe(flags, typ uint8, value []byte) (name, text string) {
+	name, known := names[typ]
+	if !known {
+		return fmt.Sprintf("attribute-%d", typ), fmt.Sprintf("flags %#x value %x", flags, value)
+	}
+	text = valueText(typ, value)
+	if flags != usualFlags[typ] {
+		text += fmt.Sprintf(" (flags %#x)", flags)
+	}
+	return name, text
+}
+
+func valueText(typ uint8, v []byte) string {
+	switch {
+	case typ == typeOrigin && len(v) == 1 && v[0] < 3:
+		return [...]string{"igp", "egp", "incomplete"}[v[0]]
+	case typ == typeASPath:
+		return pathText(v)
+	case typ == typeMED || typ == typeLocalPref:
+		return join(v, 4, func(b []byte) string { return strconv.FormatUint(uint64(binary.BigEndian.Uint32(b)), 10) })
+	case typ == typeNextHop || typ == typeOriginatorID || typ == typeClusterList:
+		return join(v, 4, func(b []byte) string { return netip.AddrFrom4([4]byte(b)).String() })
+	case typ == typeAtomic && len(v) == 0:
+		return "set"
+	case typ == typeAggregator && len(v) == 8:
+		return fmt.Sprintf("%d %s", binary.BigEndian.Uint32(v), netip.AddrFrom4([4]byte(v[4:])))
+	case typ == typeCommunities:
+		return join(v, 4, func(b []byte) string { return colons(binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])) })
+	case typ == typeLarge:
+		return join(v, 12, func(b []byte) string {
+			return colons(binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:]), binary.BigEndian.Uint32(b[8:]))
+		})
+	case typ == typeExt:
+		return join(v, 8, hex.EncodeToString)
+	}
+	return "malformed " + hex.EncodeToString(v)
+}
+
+// join writes every size octets of v in words.
+func join(v []byte, size int, text func([]byte) string) string {
+	var out []string
+	for part := range slices.Chunk(v, size) {
+		if len(part) < size {
+			return "malformed " + hex.EncodeToString(v)
+		}
+		out = append(out, text(part))
+	}
+	return strings.Join(out, " ")
+}
+
+func colons[T uint16 | uint32](parts ...T) string {
+	var out []string
+	for _, p := range parts {
+		out = append(out, strconv.FormatUint(uint64(p), 10))
+	}
+	return strings.Join(out, ":")
+}
+
+// pathText writes sets as {1 2}, confederation sequences as (1 2) and their
+// sets as [1 2]. A sequence that was split where it need not be shows as "/".
+func pathText(v []byte) string {
+	brackets := map[uint8][2]string{Set: {"{", "}"}, Sequence: {"", ""}, ConfedSeq: {"(", ")"}, ConfedSet: {"[", "]"}}
+	var out []string
+	last := uint8(0)
+	for len(v) > 0 {
+		if len(v) < 2 || len(v) < 2+4*int(v[1]) {
+			return "malformed " + hex.EncodeToString(v)
+		}
+		typ, asns := v[0], v[2:2+4*int(v[1])]
+		b, ok := brackets[typ]
+		if !ok {
+			return "malformed " + hex.EncodeToString(v)
+		}
+		if typ == last && typ == Sequence {
+			out = append(out, "/")
+		}
+		out = append(out, b[0]+join(asns, 4, func(b []byte) string {
+			return strconv.FormatUint(uint64(binary.BigEndian.Uint32(b)), 10)
+		})+b[1])
+		last, v = typ, v[2+len(asns):]
+	}
+	return strings.Join(out, " ")
+}
+
+// Describe is a set of attributes as a neighbor hears it.
+func Describe(a *Attrs) string {
+	var data []byte
+	for _, attr := range a.encode() {
+		b, err := attr.Serialize()
+		if err != nil {
+			return err.Error()
+		}
+		data = append(data, b...)
+	}
+	heard, err := decode(data)
+	if err != nil {
+		return err.Error()
+	}
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(heard)) {
+		out = append(out, name+" "+heard[name])
+	}
+	return strings.Join(out, ", ")
+}
