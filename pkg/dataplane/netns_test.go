@@ -21,13 +21,13 @@ import (
 // host is a network namespace that looks like hub00: eth0 10.0.0.4/24 with its
 // far end, gw0, in the same namespace.
 type host struct {
-	t    *testing.T
+	t    testing.TB
 	name string
 	ns   kernel.Namespace
 	dir  string
 }
 
-func newHost(t *testing.T) *host {
+func newHost(t testing.TB) *host {
 	t.Helper()
 	if os.Getuid() != 0 {
 		if os.Getenv("NVAD_REQUIRE_ROOT") == "1" {
@@ -53,7 +53,7 @@ func newHost(t *testing.T) *host {
 	return h
 }
 
-func run(t *testing.T, name string, args ...string) string {
+func run(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	out, err := exec.Command(name, args...).CombinedOutput()
 	if err != nil {

@@ -21,6 +21,11 @@ const (
 	compareGapFactor = 4
 )
 
+// settle is the wait between the first sign that something is amiss and the
+// compare: who flushes next hops deletes one after the other, and would delete
+// again what is put back in between.
+const settle = 10 * time.Millisecond
+
 // step is one turn of the loop. It reports whether more is to do at once.
 func (d *Dataplane) step(now time.Time) (more bool) {
 	in := d.box.take()
@@ -39,7 +44,7 @@ func (d *Dataplane) step(now time.Time) (more bool) {
 		d.syncSysctls()
 	}
 	if d.fib.NeedResync() && d.due.compare.IsZero() {
-		d.due.compare = now
+		d.due.compare = now.Add(settle)
 	}
 	if passed(d.due.compare, now) {
 		d.compare(now)

@@ -62,6 +62,7 @@ type FIB struct {
 	retryAt    time.Time // of the first failed object; zero: none
 	applied    bool      // wanted routes changed since the groups were matched
 	sweepDue   bool
+	doubted    bool // a group is to be written again before anything else
 	needResync bool
 	news       bool // foreign routes changed since they were read
 	judgeDue   bool // and since the guard saw them

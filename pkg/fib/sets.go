@@ -177,6 +177,7 @@ func (f *FIB) putSet(s *hopSet, now time.Time) {
 		}
 		s.fail.Again(err, now)
 		f.retryBy(s.fail.At)
+		f.needResync = true // a hop that is believed to be there may be gone
 		f.count.Failures++
 		return
 	}

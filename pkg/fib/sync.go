@@ -20,10 +20,11 @@ func (f *FIB) Sync(now time.Time, limit int) (more bool) {
 			f.moveGroups()
 		}
 	}
+	f.doubted = false
 	f.putSets(now)
 	f.write(f.take(limit), now)
-	if !f.inSync || len(f.dirty) > 0 {
-		return len(f.dirty) > 0
+	if !f.inSync || len(f.dirty) > 0 || f.doubted {
+		return len(f.dirty) > 0 || f.doubted
 	}
 	f.remove(limit, now)
 	if len(f.doomed) == 0 && f.sweepDue {
@@ -114,9 +115,20 @@ func (f *FIB) wrote(s *slot, err error, now time.Time) {
 		f.needResync = true
 		f.fail(s, err, now)
 	default:
-		f.needResync = f.needResync || s.set != nil && !f.plain
+		f.doubt(s)
 		f.fail(s, err, now)
 	}
+}
+
+// doubt has the group of a refused route written again before other routes that
+// go through it: it may be gone, and all of them would be refused one by one.
+func (f *FIB) doubt(s *slot) {
+	if s.set == nil || f.plain {
+		return
+	}
+	s.set.ok = false
+	f.bad[s.set] = true
+	f.doubted, f.needResync = true, true
 }
 
 // fail notes a failed attempt on a slot.
