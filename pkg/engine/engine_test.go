@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -33,10 +34,49 @@ type ports struct {
 	mu     sync.Mutex
 	routes map[netip.Prefix]*fib.Route
 	sent   map[netip.Addr]map[netip.Prefix]*route.Attrs
+	told   []told // every change that was sent, in order
+	log    []string
 	eor    []netip.Addr
 	resets []speaker.Notification
 	wanted []speaker.Neighbor
 	inSync bool
+}
+
+// told is a change of a neighbor's Adj-RIB-Out.
+type told struct {
+	to netip.Addr
+	speaker.Change
+}
+
+// Write takes the engine's log.
+func (p *ports) Write(line []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.log = append(p.log, string(line))
+	return len(line), nil
+}
+
+// logged is the messages that begin with about.
+func (p *ports) logged(about string) []string {
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []string
+	for _, line := range p.log {
+		if _, msg, _ := strings.Cut(line, `msg="`); strings.HasPrefix(msg, about) {
+			msg, _, _ = strings.Cut(msg, `"`)
+			out = append(out, msg)
+		}
+	}
+	return out
+}
+
+// since is what was sent after the first n changes.
+func (p *ports) since(n int) []told {
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.told[n:])
 }
 
 func (p *ports) Events() <-chan speaker.Event { return p.events }
@@ -52,6 +92,7 @@ func (p *ports) Send(to netip.Addr, _ uint64, changes []speaker.Change) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range changes {
+		p.told = append(p.told, told{to, c})
 		if p.sent[to] == nil {
 			p.sent[to] = map[netip.Prefix]*route.Attrs{}
 		}
@@ -128,7 +169,7 @@ func run(t *testing.T, restarting bool, story func(*testing.T, *Engine, *ports))
 		}
 		e := New(Options{
 			Interner: route.NewInterner(), Speaker: p, Forwarding: p,
-			Log: slog.New(slog.DiscardHandler), Restarting: restarting,
+			Log: slog.New(slog.NewTextHandler(p, nil)), Restarting: restarting,
 		}, hub00())
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)

@@ -33,7 +33,6 @@ type nextHop struct {
 	hops   []fib.NextHop // sorted; nil: does not resolve
 	metric uint32        // of the underlay route
 	refs   int
-	moved  bool // changed by the last SetFacts
 }
 
 func newUnderlay() underlay {
@@ -133,16 +132,17 @@ func (r *RIB) underlayTable(routes []fib.KernelRoute) *bart.Table[via] {
 
 // retrack resolves every tracked next hop again.
 func (r *RIB) retrack() {
-	any := false
+	moved := map[*nextHop]bool{}
 	for _, h := range r.under.tracked {
 		hops, metric := r.under.resolve(h.addr)
-		h.moved = metric != h.metric || !slices.Equal(hops, h.hops)
+		if metric != h.metric || !slices.Equal(hops, h.hops) {
+			moved[h] = true
+		}
 		h.hops, h.metric = hops, metric
-		any = any || h.moved
 	}
-	if any {
+	if len(moved) > 0 {
 		r.each(func(d *dest) {
-			if slices.ContainsFunc(d.paths, func(p path) bool { return p.hop != nil && p.hop.moved }) {
+			if slices.ContainsFunc(d.paths, func(p path) bool { return moved[p.hop] }) {
 				r.touch(d)
 			}
 		}, nil)

@@ -211,3 +211,15 @@ func TestSetForwarding(t *testing.T) {
 	b.r.SetForwarding(1, true)
 	b.want("it counts now", "fib + 10.2.0.0/16 bgp via 10.0.0.1 dev eth0")
 }
+
+// What one change of the underlay moved is not forgotten over the next one.
+func TestUnderlayChangesTwice(t *testing.T) {
+	b := newBed(t)
+	b.peer(Peer{Address: addr(nva), RemoteASN: 65001}, acceptAll, acceptAll)
+	b.up(nva)
+	b.announce(nva, "65515", "10.1.0.0/16")
+	b.flush()
+	b.facts(false)
+	b.r.SetStatics([]Static{{Prefix: pfx("10.0.210.0/24"), Via: addr("10.0.0.1"), Metric: 20}})
+	b.want("tunnel down, and a reload at once", "fib - 10.1.0.0/16")
+}

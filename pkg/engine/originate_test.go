@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+func pfx(s string) netip.Prefix { return netip.MustParsePrefix(s) }
+
+// facts are those of run with more routes.
+func facts(more ...fib.KernelRoute) fib.Facts {
+	return fib.Facts{
+		Links: []fib.Link{{Index: 2, Name: "eth0", Up: true}, {Index: 3, Name: "vxlan0", Up: true}},
+		Routes: append([]fib.KernelRoute{
+			{Prefix: pfx("10.0.0.0/24"), Protocol: 2, Hops: []fib.NextHop{{Link: 2}}},
+			{Prefix: pfx("169.254.0.0/24"), Protocol: 2, Hops: []fib.NextHop{{Link: 3}}},
+		}, more...),
+	}
+}
+
+// sentTo is what a neighbor was told, as "prefix origin med".
+func (p *ports) sentTo(peer netip.Addr) []string {
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []string
+	for prefix, a := range p.sent[peer] {
+		s := prefix.String() + " " + a.Origin.String()
+		if a.MED.Set {
+			s += " med " + policy.Number{Value: a.MED.Value}.String()
+		}
+		out = append(out, s)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (p *ports) wantSent(t *testing.T, what string, to netip.Addr, want ...string) {
+	t.Helper()
+	if got := p.sentTo(to); !slices.Equal(got, want) {
+		t.Errorf("%s:\n got %q\nwant %q", what, got, want)
+	}
+}
+
+// What the kernel and the file hold is announced, and follows them.
+func TestRedistribute(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		cfg := hub00()
+		cfg.Kernel.Protocol, cfg.Kernel.StaticProtocol = 186, 200
+		cfg.Statics = []config.Static{
+			{Prefix: pfx("10.0.210.0/24"), Via: netip.MustParseAddr("10.0.0.1")},
+			{Prefix: pfx("10.9.0.0/16"), Blackhole: true, Metric: 7},
+			{Prefix: pfx("10.8.0.0/16"), Device: "eth9"},
+		}
+		cfg.Redistributes = []config.Redistribute{{Source: "static"}, {Source: "connected"}, {Source: "kernel", RouteMap: "no-default"}}
+		cfg.Policies = policy.Library{
+			PrefixLists: map[string]policy.PrefixList{"default": {{Seq: 5, Permit: true, Prefix: pfx("0.0.0.0/0")}}},
+			RouteMaps: map[string]policy.RouteMap{"no-default": {
+				{Seq: 5, Match: policy.Match{PrefixList: "default"}}, {Seq: 10, Permit: true},
+			}},
+		}
+		e.SetFacts(facts())
+		if err := e.Apply(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		p.establish(routeServer, false, false)
+		start := []string{"10.0.0.0/24 incomplete med 0", "10.0.210.0/24 incomplete med 0", "10.9.0.0/16 incomplete med 7"}
+		p.wantSent(t, "static routes that stand, connected ones but not link-local", routeServer, start...)
+
+		e.SetFacts(facts(
+			fib.KernelRoute{Prefix: pfx("0.0.0.0/0"), Protocol: 16, Metric: 100, Hops: []fib.NextHop{{Link: 2}}},
+			fib.KernelRoute{Prefix: pfx("10.7.0.0/16"), Protocol: 3, Metric: 50, Hops: []fib.NextHop{{Link: 2}}},
+			fib.KernelRoute{Prefix: pfx("10.7.0.0/16"), Protocol: 3, Metric: 40, Hops: []fib.NextHop{{Link: 2}}},
+			fib.KernelRoute{Prefix: pfx("10.6.0.0/16"), Protocol: 186, Metric: 20, Hops: []fib.NextHop{{Link: 2}}},
+			fib.KernelRoute{Prefix: pfx("10.9.0.0/16"), Protocol: 3, Hops: []fib.NextHop{{Link: 2}}},
+		))
+		p.wantSent(t, "another program's route, by its best metric; none that nvad left; the static one before it",
+			routeServer, slices.Insert(slices.Clone(start), 2, "10.7.0.0/16 incomplete med 40")...)
+		e.SetFacts(facts())
+		p.wantSent(t, "gone again", routeServer, start...)
+
+		cfg.Redistributes = nil
+		if err := e.Apply(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		p.wantSent(t, "no longer asked for", routeServer)
+	})
+}
+
+func TestOrigination(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		med := policy.Number{Value: 9}
+		cfg := hub00()
+		cfg.Networks = []config.Network{{Prefix: pfx("10.1.0.0/16"), RouteMap: "nine"}, {Prefix: pfx("10.2.0.0/16"), RouteMap: "none"}}
+		cfg.Aggregates = []config.Aggregate{
+			{Prefix: pfx("10.0.0.0/8"), SummaryOnly: true},
+			{Prefix: pfx("10.0.0.0/12"), RouteMap: "none"},
+		}
+		cfg.Neighbors[0].DefaultOriginate, cfg.Neighbors[0].DefaultOriginateMap = true, "nine"
+		cfg.Policies.RouteMaps = map[string]policy.RouteMap{
+			"nine": {{Seq: 5, Permit: true, Set: policy.Set{MED: &med}}},
+			"none": {{Seq: 5}},
+		}
+		if err := e.Apply(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		p.establish(routeServer, false, false)
+		p.wantSent(t, "default and summary", routeServer, "0.0.0.0/0 igp med 9", "10.0.0.0/8 igp")
+		a := p.sent[routeServer][pfx("10.0.0.0/8")]
+		if want := (route.Aggregator{ASN: 65001, Address: cfg.RouterID}); !a.AtomicAggregate || a.Aggregator != want {
+			t.Errorf("aggregate %+v", a)
+		}
+		cfg.Aggregates = nil
+		if err := e.Apply(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		p.wantSent(t, "without the summary its part shows", routeServer, "0.0.0.0/0 igp med 9", "10.1.0.0/16 igp med 9")
+	})
+}

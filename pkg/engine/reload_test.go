@@ -1,0 +1,127 @@
+package engine
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/policy"
+)
+
+var otherServer = netip.MustParseAddr("10.0.210.5")
+
+// tagged is hub00 with both instances of a Route Server, to each of which a
+// route-map of its own exports: it sets the MEDs that are given.
+func tagged(med0, med1 uint32) *config.Config {
+	cfg := hub00()
+	second := cfg.Neighbors[0]
+	second.Address = otherServer
+	cfg.Neighbors = append(cfg.Neighbors, second)
+	cfg.Policies.RouteMaps = map[string]policy.RouteMap{}
+	for i, med := range map[int]uint32{0: med0, 2: med1} {
+		name := fmt.Sprint("to-", cfg.Neighbors[i].Address)
+		cfg.Policies.RouteMaps[name] = policy.RouteMap{{Seq: 5, Permit: true, Set: policy.Set{MED: &policy.Number{Value: med}}}}
+		cfg.Neighbors[i].Export = policy.Chain{Accept: true, RouteMap: name}
+		cfg.Neighbors[i].MaximumPrefix = 0
+	}
+	return cfg
+}
+
+// A reload evaluates sessions again whose programs changed, and no others; what
+// changed leaves as one replacement.
+func TestReloadTouchesWhatChanged(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		apply(t, e, tagged(1, 1))
+		for _, peer := range []netip.Addr{routeServer, otherServer, farNVA} {
+			p.establish(peer, false, false)
+		}
+		p.announce(farNVA, prefixes(20)...)
+		n := len(p.since(0))
+
+		apply(t, e, tagged(1, 1))
+		if got := p.since(n); len(got) != 0 {
+			t.Errorf("a reload without a change sent %d changes", len(got))
+		}
+		apply(t, e, tagged(1, 2))
+		got := p.since(n)
+		for _, c := range got {
+			if c.to != otherServer || c.Attrs == nil || c.Attrs.MED.Value != 2 {
+				t.Errorf("sent to %s: %s %+v", c.to, c.Prefix, c.Attrs)
+			}
+		}
+		if len(got) != 20 {
+			t.Errorf("%d changes, want one for each of 20 prefixes", len(got))
+		}
+	})
+}
+
+// A changed import policy reaches the others as replacements, and its denials
+// as withdrawals, each once.
+func TestReloadImport(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		apply(t, e, tagged(1, 1))
+		p.establish(routeServer, false, false)
+		p.establish(farNVA, false, false)
+		p.announce(farNVA, prefixes(20)...)
+		n := len(p.since(0))
+
+		cfg := tagged(1, 1)
+		cfg.Policies.PrefixLists = map[string]policy.PrefixList{"few": {{Seq: 5, Permit: true, Prefix: pfx("11.0.0.0/13"), LE: 16}}}
+		cfg.Policies.RouteMaps["in"] = policy.RouteMap{{
+			Seq: 5, Permit: true, Match: policy.Match{PrefixList: "few"}, Set: policy.Set{CommunitiesAdd: []string{"65001:1"}},
+		}}
+		cfg.Neighbors[1].Import = policy.Chain{Accept: true, RouteMap: "in"}
+		apply(t, e, cfg)
+		seen, withdrawn := map[netip.Prefix]bool{}, 0
+		for _, c := range p.since(n) {
+			if seen[c.Prefix] || c.to != routeServer {
+				t.Errorf("sent to %s again: %s", c.to, c.Prefix)
+			}
+			seen[c.Prefix] = true
+			if c.Attrs == nil {
+				withdrawn++
+			}
+		}
+		if len(seen) != 20 || withdrawn != 12 {
+			t.Errorf("%d changes, %d of them withdrawals; want 20 and 12", len(seen), withdrawn)
+		}
+	})
+}
+
+// kernel.max-paths and kernel.resolve-default take effect with the reload.
+func TestReloadKernel(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		hops := func() int {
+			synctest.Wait()
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			if r := p.routes[prefix]; r != nil {
+				return len(r.Hops)
+			}
+			return 0
+		}
+		e.SetFacts(facts(fib.KernelRoute{
+			Prefix: pfx("0.0.0.0/0"), Protocol: 16, Hops: []fib.NextHop{{Via: netip.MustParseAddr("10.0.0.1"), Link: 2}, {Via: netip.MustParseAddr("10.0.0.2"), Link: 2}},
+		}))
+		p.establish(routeServer, false, false)
+		p.announce(routeServer, prefix)
+		if hops() != 0 {
+			t.Fatal("the next hop is reached without the default route")
+		}
+		cfg := hub00()
+		cfg.Kernel.ResolveDefault = true
+		apply(t, e, cfg)
+		if hops() != 2 {
+			t.Fatalf("%d next hops through the default route, want 2", hops())
+		}
+		cfg = hub00()
+		cfg.Kernel.ResolveDefault, cfg.Kernel.MaxPaths = true, 1
+		apply(t, e, cfg)
+		if hops() != 1 {
+			t.Fatalf("%d next hops, want 1", hops())
+		}
+	})
+}
