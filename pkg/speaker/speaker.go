@@ -148,7 +148,8 @@ type Change struct {
 type Stats struct {
 	MessagesIn, MessagesOut uint64
 	UpdatesIn, UpdatesOut   uint64
-	Queued                  int // changes not yet on the wire
+	Queued                  int    // changes not yet on the wire
+	Unsendable              uint64 // routes withheld because no message can carry their attributes
 	Established             uint64
 	Since                   time.Time // last change of state
 }

@@ -35,6 +35,7 @@ func (p *peer) contest(conn net.Conn, ours bool) {
 	p.dropSecond()
 	k := &peek{conn: conn, ours: ours, done: make(chan struct{})}
 	p.second = k
+	_ = conn.SetReadDeadline(time.Now().Add(peekTime)) // here, or it might undo that of stop
 	go func() {
 		k.run()
 		select {
@@ -46,7 +47,6 @@ func (p *peer) contest(conn net.Conn, ours bool) {
 
 func (k *peek) run() {
 	defer close(k.done)
-	_ = k.conn.SetReadDeadline(time.Now().Add(peekTime))
 	var seen bytes.Buffer
 	m, err := readMessage(io.TeeReader(k.conn, &seen), make([]byte, 0, maxMessage), false)
 	k.read, k.err = seen.Bytes(), err

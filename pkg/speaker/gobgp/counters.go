@@ -24,6 +24,7 @@ func (c *counters) stats() speaker.Stats {
 		MessagesOut: c.messagesOut.Load(),
 		UpdatesIn:   c.updatesIn.Load(),
 		UpdatesOut:  c.updatesOut.Load(),
+		Unsendable:  c.unsendable.Load(),
 		Established: c.established.Load(),
 	}
 	if ns := c.since.Load(); ns != 0 {

@@ -170,7 +170,7 @@ func (s *Speaker) acceptFrom(l *listener) {
 func (s *Speaker) arrived(conn *net.TCPConn) {
 	addr := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
 	p := s.find(addr)
-	if p == nil {
+	if p == nil || !p.listensAt(conn.LocalAddr().(*net.TCPAddr).AddrPort().Addr()) {
 		conn.Close()
 		s.strangers.warn(s.opts.Log, addr)
 		return
@@ -185,6 +185,11 @@ func (s *Speaker) arrived(conn *net.TCPConn) {
 		return
 	}
 	p.offer(conn)
+}
+
+// listensAt reports whether the neighbor may connect to our address local.
+func (p *peer) listensAt(local netip.Addr) bool {
+	return !p.cfg.LocalAddress.IsValid() || p.cfg.LocalAddress == local.Unmap()
 }
 
 // pause waits, unless the Speaker is closed.

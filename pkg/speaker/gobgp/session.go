@@ -111,7 +111,8 @@ func (s *session) handshake(r io.Reader, buf []byte) error {
 // that was just created takes some microseconds to become Active, and closes
 // what it gets before.
 func (s *session) handOver() bool {
-	for pause := time.Millisecond; ; pause = min(2*pause, firstPause) {
+	begin := time.Now()
+	for pause := time.Millisecond; time.Since(begin) < handshakeTime; pause = min(2*pause, firstPause) {
 		s.sp.engine.accept <- s.tap
 		select {
 		case <-s.tap.opened:
@@ -122,6 +123,8 @@ func (s *session) handOver() bool {
 			return false
 		}
 	}
+	s.tap.end(cause{reason: "the session engine does not take the connection"}, nil)
+	return false
 }
 
 // receiveOpen shows the peer's OPEN to GoBGP, which accepts it with a KEEPALIVE
@@ -220,7 +223,7 @@ func (s *session) establish() bool {
 	s.mu.Unlock()
 	s.tell()
 	s.writer.Go(w.run)
-	s.log.Info("session established", "families", ev.Families.String(), "hold", ev.HoldTime)
+	s.log.Debug("session established", "families", ev.Families.String(), "hold", ev.HoldTime)
 	s.announced = s.push(ev)
 	return s.announced
 }
@@ -341,11 +344,11 @@ func (s *session) push(ev speaker.Event) bool {
 func (s *session) farewell() {
 	c := s.tap.cause
 	if !s.announced {
-		s.log.Info("session not established", keyReason, c.reason)
+		s.log.Debug("session not established", keyReason, c.reason)
 		return
 	}
 	s.tap.counters.changed()
-	s.log.Info("session down", keyReason, c.reason)
+	s.log.Debug("session down", keyReason, c.reason)
 	ev := speaker.Down{From: s.from(), Reason: c.reason, Notification: c.notification}
 	ev.Graceful = c.lost && s.gracefulPeer()
 	select {

@@ -18,7 +18,7 @@ import (
 
 const (
 	defaultPort = bgp.BGP_PORT
-	eventQueue  = 1024
+	eventQueue  = 256
 )
 
 // Options are what a Speaker is made with. ASN, RouterID and Interner are

@@ -24,6 +24,6 @@ func (s *strangers) warn(log *slog.Logger, addr netip.Addr) {
 	if time.Since(s.last) < strangerInterval {
 		return
 	}
-	log.Warn("connection refused", keyNeighbor, addr.String(), keyReason, "no such neighbor", "count", s.count)
+	log.Warn("connection refused", keyNeighbor, addr.String(), keyReason, "no such neighbor at this address", "count", s.count)
 	s.last, s.count = time.Now(), 0
 }
