@@ -23,7 +23,7 @@ func (l *Lab) startAzure(ctx context.Context) error {
 		}
 	}
 	for _, v := range l.Topology.VNets {
-		if err := awaitSocket(ctx, l.socket(routerNode(v.Name))); err != nil {
+		if err := l.awaitEmulator(ctx, routerNode(v.Name)); err != nil {
 			return err
 		}
 		for i := range v.RouteServers() {
@@ -62,25 +62,28 @@ func (l *Lab) startEmulator(role, node string, config any) error {
 
 func (l *Lab) awaitSpeakers(ctx context.Context) error {
 	for _, s := range l.Speakers() {
-		if err := awaitSocket(ctx, s.socket); err != nil {
+		if err := l.awaitEmulator(ctx, s.Name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// awaitSocket waits until a server accepts connections on a unix socket.
-func awaitSocket(ctx context.Context, path string) error {
+// awaitEmulator waits until an emulated part answers on its socket.
+func (l *Lab) awaitEmulator(ctx context.Context, node string) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	for {
-		resp, err := rpc.Client(path).Get("http://lab/")
+		resp, err := rpc.Client(l.socket(node)).Get("http://lab/")
 		if err == nil {
 			return resp.Body.Close()
 		}
+		if _, running := l.process(node); !running {
+			return fmt.Errorf("%s has died", node)
+		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("nothing answers on %s: %w", path, err)
+			return fmt.Errorf("%s does not answer: %w", node, err)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

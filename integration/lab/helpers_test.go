@@ -41,7 +41,8 @@ func writeBIRD(t *testing.T, file string, addr netip.Addr, asn int, list []annou
 			fmt.Fprintf(&filter, "if net = %s then { %s }\n", a.prefix, a.set)
 		}
 	}
-	config := fmt.Sprintf(`router id %[1]s;
+	config := fmt.Sprintf(`log stderr { remote, warning, error, fatal };
+router id %[1]s;
 protocol device {}
 protocol static { ipv4; %[3]s }
 filter send { %[4]s accept; }

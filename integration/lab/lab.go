@@ -45,7 +45,7 @@ func Create(ctx context.Context, o Options) (*Lab, error) {
 		return nil, fmt.Errorf("a lab %q exists already, take it down first: %w", l.Options.Prefix, err)
 	}
 	if err := l.create(ctx); err != nil {
-		return nil, errors.Join(err, l.Down())
+		return nil, errors.Join(err, l.logs(), l.Down())
 	}
 	return l, nil
 }
@@ -101,6 +101,22 @@ func (l *Lab) Namespace(node string) string { return l.net.ns(node) }
 
 // Dir is the lab's state directory; logs of all processes are below log.
 func (l *Lab) Dir() string { return l.dir }
+
+// logs returns the ends of all logs as an error, which is what they are there
+// for when a lab does not come up.
+func (l *Lab) logs() error {
+	files, err := filepath.Glob(l.path("log", "*.log"))
+	errs := []error{err}
+	for _, file := range files {
+		if data, err := os.ReadFile(file); err == nil && len(data) > 0 {
+			errs = append(errs, fmt.Errorf("%s:\n%s", filepath.Base(file), data[max(0, len(data)-logTail):]))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// logTail is how much of a log is shown.
+const logTail = 4000
 
 func (l *Lab) save() error {
 	data, err := json.MarshalIndent(l.Options, "", "  ")

@@ -92,9 +92,8 @@ func awaitLimit(t *testing.T, l *lab.Lab, ups int) {
 		}
 		return nil
 	})
-	out := birdc(t, l, "vm-hub00", "show", "protocols", "all", "rs0")
-	if !strings.Contains(out, "Maximum number of prefixes reached") && !strings.Contains(out, "Established") {
-		t.Errorf("the NVA was not told why:\n%s", out)
+	if log := l.NVALog("vm-hub00"); !strings.Contains(log, "rs0: Received: Maximum number of prefixes reached") {
+		t.Errorf("the NVA was not told why:\n%s", log)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -65,7 +64,7 @@ func Up(t testing.TB, o Options) *Lab {
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			l.logTo(t)
+			t.Logf("logs: %v", l.logs())
 		}
 		if err := l.Down(); err != nil {
 			t.Errorf("lab down: %v", err)
@@ -73,18 +72,6 @@ func Up(t testing.TB, o Options) *Lab {
 	})
 	return l
 }
-
-func (l *Lab) logTo(t testing.TB) {
-	files, _ := filepath.Glob(l.path("log", "*.log"))
-	for _, file := range files {
-		data, _ := os.ReadFile(file)
-		if len(data) > 0 {
-			t.Logf("%s:\n%s", filepath.Base(file), tail(data, 4000))
-		}
-	}
-}
-
-func tail(data []byte, size int) []byte { return data[max(0, len(data)-size):] }
 
 // Eventually polls check until it returns nil and fails the test with its last
 // error when that takes longer than timeout.

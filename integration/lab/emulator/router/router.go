@@ -35,6 +35,9 @@ func Start(ctx context.Context, config Config) (*Router, error) {
 		changed:  make(chan struct{}, 1),
 		sessions: map[netip.Addr]*session{},
 	}
+	for _, n := range config.Neighbors {
+		r.sessions[n.Address] = &session{neighbor: n, counter: counter{limit: n.Limit}}
+	}
 	go r.server.Serve()
 	if err := r.start(ctx); err != nil {
 		r.server.Stop()
@@ -67,7 +70,6 @@ func (r *Router) start(ctx context.Context) error {
 		return err
 	}
 	for _, n := range r.config.Neighbors {
-		r.sessions[n.Address] = &session{neighbor: n, counter: counter{limit: n.Limit}}
 		if err := r.server.AddPeer(ctx, &api.AddPeerRequest{Peer: n.peer()}); err != nil {
 			return fmt.Errorf("add neighbor %s: %w", n.Address, err)
 		}
