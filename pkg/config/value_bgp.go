@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -35,16 +36,26 @@ const maxPassword = 80
 
 func (v secret) set(c cell) {
 	s, ok := c.val.(string)
-	switch {
-	case !ok:
+	if !ok {
 		c.fail("want a string")
-	case s == "":
-		c.fail("the password is empty")
-	case len(s) > maxPassword:
-		c.fail("the password has %d bytes; TCP-MD5 takes at most %d", len(s), maxPassword)
-	default:
-		*v.p = s
+		return
 	}
+	if err := CheckPassword(s); err != nil {
+		c.fail("%v", err)
+		return
+	}
+	*v.p = s
+}
+
+// CheckPassword refuses what can't be a TCP-MD5 key. The error does not show it.
+func CheckPassword(s string) error {
+	switch {
+	case s == "":
+		return errors.New("the password is empty")
+	case len(s) > maxPassword:
+		return fmt.Errorf("the password has %d bytes; TCP-MD5 takes at most %d", len(s), maxPassword)
+	}
+	return nil
 }
 
 func (v secret) toml() string { return quote(*v.p) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strings"
 	"sync"
 
 	"github.com/nvad/nvad/pkg/api"
@@ -37,16 +38,16 @@ func (d *daemon) Reload(ctx context.Context) ([]api.Change, error) {
 	d.config.mu.Lock()
 	defer d.config.mu.Unlock()
 	defer d.reloading()()
-	cfg, err := config.Load(d.opt.Config)
+	cfg, err := load(d.opt.Config)
 	if err != nil {
 		return nil, api.Invalid("%s", err)
 	}
-	old := d.config.get()
-	if err := reloadable(old, cfg); err != nil {
+	changes := config.Diff(d.config.get(), cfg)
+	if err := reloadable(changes); err != nil {
 		return nil, err
 	}
 	var out []api.Change
-	for _, c := range config.Diff(old, cfg) {
+	for _, c := range changes {
 		out = append(out, api.Change{What: c.Object + ": " + c.What, Impact: c.Impact.String()})
 	}
 	if err := d.apply(ctx, cfg); err != nil {
@@ -57,16 +58,17 @@ func (d *daemon) Reload(ctx context.Context) ([]api.Change, error) {
 }
 
 // reloadable refuses what only a restart can change.
-func reloadable(old, cfg *config.Config) error {
-	switch {
-	case old.ASN != cfg.ASN:
-		return api.Conflict("asn: %d -> %d needs a restart", old.ASN, cfg.ASN)
-	case old.RouterID != cfg.RouterID:
-		return api.Conflict("router-id: %s -> %s needs a restart", old.RouterID, cfg.RouterID)
-	case old.Daemon.Socket != cfg.Daemon.Socket:
-		return api.Conflict("daemon.socket: %s -> %s needs a restart", old.Daemon.Socket, cfg.Daemon.Socket)
+func reloadable(changes []config.Change) error {
+	var needs []string
+	for _, c := range changes {
+		if c.Impact == config.Restart {
+			needs = append(needs, c.Object+": "+c.What)
+		}
 	}
-	return nil
+	if len(needs) == 0 {
+		return nil
+	}
+	return api.Conflict("%s: only a restart changes that; nothing was reloaded", strings.Join(needs, ", "))
 }
 
 // apply makes cfg the running configuration. Policies are compiled first; an

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -45,26 +44,11 @@ type stopOrder struct {
 	message string
 }
 
-// Check reads the configuration file at path and writes a verdict, with
-// warnings, to w. Errors are those of config.Load.
-func Check(path string, w io.Writer) error {
-	cfg, err := config.Load(path)
-	if err != nil {
-		return err
-	}
-	for _, warning := range config.Warnings(cfg) {
-		fmt.Fprintln(w, warning)
-	}
-	_, err = fmt.Fprintf(w, "%s: ok: %d neighbors, %d tunnels, %d static routes\n",
-		path, len(cfg.Neighbors), len(cfg.Tunnels), len(cfg.Statics))
-	return err
-}
-
 // Run is the daemon from start to end. It returns nil after an orderly end.
 // Until the configuration proved valid and the namespace free of other routing
 // daemons, nothing is touched.
 func Run(ctx context.Context, opt Options) error {
-	cfg, err := config.Load(opt.Config)
+	cfg, err := load(opt.Config)
 	if err != nil {
 		return err
 	}
