@@ -70,7 +70,7 @@ is one. Warnings name what is legal but probably not meant.`,
 			if len(args) == 1 {
 				file = args[0]
 			}
-			return daemon.Check(file, cmd.OutOrStdout())
+			return config.Check(file, cmd.OutOrStdout())
 		},
 	}
 }

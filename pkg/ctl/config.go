@@ -13,13 +13,13 @@ func (a *app) configCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "config",
 		GroupID: groupShow,
-		Short:   "Show the configuration",
+		Short:   "Show, check, compare and convert configurations",
 		Args:    rootArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 
 		SuggestionsMinimumDistance: suggestionDistance,
 	}
-	cmd.AddCommand(&cobra.Command{
+	cmd.AddCommand(a.configCheckCommand(), a.configDiffCommand(), a.configConvertCommand(), &cobra.Command{
 		Use:   "show",
 		Short: "Show the running configuration",
 		Long: `Show the running configuration in its normalised form, which is itself a

@@ -99,11 +99,8 @@ func stateOf(n *nvadv1.Neighbor) string {
 // upDown is how long the session is up, or how long it is down if it ever was
 // up.
 func (a *app) upDown(n *nvadv1.Neighbor) string {
-	switch {
-	case n.GetState() == established:
+	if n.GetState() == established {
 		return a.age(n.GetSince())
-	case n.GetMessages().GetEstablished() == 0:
-		return "never"
 	}
 	return a.age(n.GetLastDown())
 }

@@ -1,0 +1,166 @@
+package engine
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/rib"
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// Trial is a route to be tried on a configuration.
+type Trial struct {
+	Neighbor netip.Addr
+	Export   bool // advertised to Neighbor; else received from it
+	Prefix   netip.Prefix
+	// Attrs are as received or, with Export, as import policy left them. An
+	// invalid next hop stands for that of the neighbor it comes from.
+	Attrs route.Attrs
+	// From is the neighbor that an exported route was learned from; invalid: one
+	// whose routes Neighbor may be told.
+	From netip.Addr
+}
+
+// stranger stands for the neighbor an exported route was learned from if the
+// configuration has none.
+var stranger = netip.AddrFrom4([4]byte{192, 0, 2, 1})
+
+// tryLink is a link that leads everywhere.
+const tryLink = 1
+
+// Try tells how cfg would treat a route, by the same code that treats routes of
+// sessions: checks, policy and, for an export, what goes on the wire. Paths has
+// the path that was tried; with t.Export, Exports what the neighbor is told.
+// Next hops are taken for reached. ErrNoNeighbor if a neighbor is not in cfg.
+func Try(cfg *config.Config, t Trial) (Explanation, error) {
+	peers, err := compile(cfg)
+	if err != nil {
+		return Explanation{}, err
+	}
+	i := slices.IndexFunc(peers, func(p rib.Peer) bool { return p.Address == t.Neighbor })
+	if i < 0 {
+		return Explanation{}, fmt.Errorf("%w: %s", ErrNoNeighbor, t.Neighbor)
+	}
+	b := newBench(cfg)
+	b.up(peers[i])
+	if !t.Export {
+		b.receive(t.Neighbor, t)
+		x := b.rib.Explain(rib.ExplainQuery{Prefix: t.Prefix, Neighbor: t.Neighbor, ExportTo: t.Neighbor})
+		x.Exports, x.Route = nil, nil
+		return Explanation{Explanation: x}, nil
+	}
+	from, err := source(cfg, peers, &peers[i], t.From)
+	if err != nil {
+		return Explanation{}, err
+	}
+	if from.Import, err = accepting(t.Attrs.LocalPref); err != nil {
+		return Explanation{}, err
+	}
+	b.up(from)
+	b.receive(from.Address, t)
+	x := b.rib.Explain(rib.ExplainQuery{Prefix: t.Prefix, Neighbor: from.Address, ExportTo: t.Neighbor})
+	for i := range x.Paths {
+		x.Paths[i].Checks, x.Paths[i].Steps, x.Paths[i].Rule = nil, nil, ""
+	}
+	x.Route = nil
+	return Explanation{Explanation: x}, nil
+}
+
+// source is the neighbor that an exported route is learned from, without its
+// checks: the one that is asked for; or else the first whose routes may be
+// passed on, of this AS for an eBGP neighbor and of another for iBGP.
+func source(cfg *config.Config, peers []rib.Peer, to *rib.Peer, want netip.Addr) (rib.Peer, error) {
+	internal := func(p *rib.Peer) bool { return p.LocalASN == p.RemoteASN }
+	i := slices.IndexFunc(peers, func(p rib.Peer) bool {
+		if want.IsValid() {
+			return p.Address == want
+		}
+		return p.Address != to.Address && internal(&p) != internal(to)
+	})
+	out := rib.Peer{Address: stranger, LocalASN: cfg.ASN, RemoteASN: cfg.ASN}
+	switch {
+	case i >= 0:
+		out = peers[i]
+	case want.IsValid():
+		return out, fmt.Errorf("%w: %s", ErrNoNeighbor, want)
+	case internal(to):
+		out.RemoteASN = cfg.ASN + 1
+	}
+	out.AllowASIn, out.EnforceFirstAS, out.AllowASSets = 255, false, true
+	return out, nil
+}
+
+// accepting is a policy that lets a route in with a LOCAL_PREF, which an eBGP
+// neighbor could not give it.
+func accepting(pref route.Optional) (*policy.Program, error) {
+	clause := policy.Clause{Permit: true}
+	if pref.Set {
+		clause.Set.LocalPref = &policy.Number{Value: pref.Value}
+	}
+	lib := policy.Library{RouteMaps: map[string]policy.RouteMap{"given": {clause}}}
+	return policy.Compile(&lib, policy.Chain{RouteMap: "given"}, policy.Session{})
+}
+
+// bench is a RIB without sessions, in which every next hop is reached.
+type bench struct {
+	cfg *config.Config
+	in  *route.Interner
+	rib *rib.RIB
+}
+
+func newBench(cfg *config.Config) *bench {
+	b := &bench{cfg: cfg, in: route.NewInterner()}
+	b.rib = rib.New(rib.Options{
+		ASN: cfg.ASN, RouterID: cfg.RouterID, MaxPaths: 1, ResolveDefault: true, Interner: b.in,
+	})
+	everywhere := func(a netip.Addr) fib.KernelRoute {
+		return fib.KernelRoute{Prefix: netip.PrefixFrom(a, 0), Hops: []fib.NextHop{{Link: tryLink}}}
+	}
+	b.rib.SetFacts(fib.Facts{
+		Links:  []fib.Link{{Index: tryLink, Name: "any", Up: true}},
+		Routes: []fib.KernelRoute{everywhere(netip.IPv4Unspecified()), everywhere(netip.IPv6Unspecified())},
+	})
+	return b
+}
+
+func (b *bench) up(p rib.Peer) {
+	b.rib.SetPeer(p)
+	b.rib.PeerUp(p.Address, rib.Session{
+		LocalAddress: b.localAddress(p.Address), RemoteID: p.Address, Families: route.IPv4 | route.IPv6,
+	}, nil)
+}
+
+// localAddress is the session's own address as far as the file tells: the one it
+// gives, that of the tunnel the neighbor is in, or else the router ID.
+func (b *bench) localAddress(neighbor netip.Addr) netip.Addr {
+	for _, n := range b.cfg.Neighbors {
+		if n.Address == neighbor && n.LocalAddress.IsValid() {
+			return n.LocalAddress
+		}
+	}
+	for _, t := range b.cfg.Tunnels {
+		for _, p := range t.Addresses {
+			if p.Masked().Contains(neighbor) {
+				return p.Addr()
+			}
+		}
+	}
+	return b.cfg.RouterID
+}
+
+func (b *bench) receive(from netip.Addr, t Trial) {
+	if !t.Attrs.NextHop.IsValid() {
+		t.Attrs.NextHop = from
+	}
+	b.rib.Update(&speaker.Update{
+		From: speaker.From{Peer: from}, Attrs: b.in.Intern(t.Attrs), Announced: []netip.Prefix{t.Prefix},
+	}, time.Time{})
+	for b.rib.Flush(destinationsPerTurn) {
+	}
+}
