@@ -110,8 +110,8 @@ carried over is told on stderr and in comments, with the line and the reason.`,
 		Args: between(1, 1),
 		RunE: a.offline(func(args []string) error { return a.convert(args[0], v) }),
 	}
-	cmd.Flags().StringVar(&v.interfaces, "interfaces", "", "`FILE` with the machine's interfaces (/etc/network/interfaces)")
-	cmd.Flags().StringVar(&v.script, "vxlan-script", "", "shell script `FILE` that makes the VXLAN devices")
+	cmd.Flags().StringVar(&v.interfaces, "interfaces", "", "`FILE` like /etc/network/interfaces")
+	cmd.Flags().StringVar(&v.script, "vxlan-script", "", "shell script `FILE` that makes VXLAN devices")
 	cmd.Flags().StringVar(&v.routerID, "router-id", "", "router ID `ADDRESS` where the file gives none")
 	return cmd
 }

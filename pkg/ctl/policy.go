@@ -37,9 +37,9 @@ func (a *app) policyTestCommand() *cobra.Command {
 		Use:   "test --route ROUTE --neighbor ADDRESS --direction in|out",
 		Short: "Try a route on a configuration file, without a daemon",
 		Long: `Tell what a configuration file would make of a route that a neighbor sends, or
-that it is to be sent: every check and rule with what it looked at, the attributes
-before and after, and what goes on the wire. No daemon is asked; next hops are
-taken for reached. The exit code is 0 also for a route that is denied.
+that it is to be sent: every check and rule with what it looked at, the
+attributes before and after, and what goes on the wire. No daemon is asked; next
+hops are taken for reached. The exit code is 0 also for a route that is denied.
 
 A route is written as
   ` + routeGrammar,

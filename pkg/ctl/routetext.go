@@ -12,8 +12,9 @@ import (
 )
 
 // routeGrammar is what parseRoute reads.
-const routeGrammar = `PREFIX [as-path "N N ..."] [next-hop ADDRESS] [med N] [local-pref N] [origin igp|egp|incomplete]
-  [community "N:N ..."] [large-community "N:N:N ..."] [ext-community "rt N:N, ..."]`
+const routeGrammar = `PREFIX [as-path "N N ..."] [next-hop ADDRESS] [med N] [local-pref N]
+  [origin igp|egp|incomplete] [community "N:N ..."]
+  [large-community "N:N:N ..."] [ext-community "rt N:N, ..."]`
 
 // routeKeys set one attribute each from its text.
 var routeKeys = map[string]func(a *route.Attrs, text string) error{

@@ -1,0 +1,85 @@
+package ctl
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nvad/nvad/pkg/api/apitest"
+	"github.com/nvad/nvad/pkg/config"
+)
+
+const seedFile = "../../configs/hub00.toml"
+
+func TestConfigCheck(t *testing.T) {
+	r := nvactl(t, "/nonexistent", "config", "check", seedFile)
+	if r.code != 0 || r.err != "" || !strings.HasSuffix(r.out, "hub00.toml: ok: 3 neighbors, 1 tunnels, 1 static routes\n") {
+		t.Errorf("%+v", r)
+	}
+	bad := write(t, "bad.toml", "asn = 0\nrouter-idd = \"10.0.0.4\"\n")
+	r = nvactl(t, "/nonexistent", "config", "check", bad)
+	if r.code != 1 || !strings.Contains(r.err, "bad.toml:1: asn: ") || !strings.Contains(r.err, "bad.toml:2: router-idd: ") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestConfigDiff(t *testing.T) {
+	d := apitest.Hub00()
+	cfg, err := config.Load(seedFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.TOML = string(config.Print(cfg, true))
+	socket := serve(t, d)
+	if r := nvactl(t, socket, "config", "diff", seedFile); r.code != 0 || r.out != "No difference.\n" {
+		t.Errorf("the same file: %+v", r)
+	}
+	text, err := os.ReadFile(seedFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.Replace(string(text), `"deny 10.100.0.0/16", `, "", 1)
+	changed = strings.Replace(changed, "ebgp-multihop = 255", "ebgp-multihop = 255\npassword = \"secret\"", 1)
+	show(t, socket, "config-diff", "config", "diff", write(t, "new.toml", changed))
+	if r := nvactl(t, socket, "config", "diff", "/nonexistent"); r.code != 1 || !strings.Contains(r.err, "/nonexistent: ") {
+		t.Errorf("no file: %+v", r)
+	}
+}
+
+// TestConfigConvert: the seed's files become a configuration that is valid, and
+// what is left over is on stderr and nowhere else.
+func TestConfigConvert(t *testing.T) {
+	const from = "../frrconf/testdata/hub00"
+	r := nvactl(t, "/nonexistent", "config", "convert", from+".frr", "--vxlan-script", from+".vxlan", "--router-id", "10.0.0.4")
+	if r.code != 0 {
+		t.Fatalf("%+v", r)
+	}
+	cfg, err := config.Parse("converted.toml", []byte(r.out))
+	if err != nil || len(cfg.Neighbors) != 3 || len(cfg.Tunnels) != 1 || cfg.RouterID.String() != "10.0.0.4" {
+		t.Errorf("%v\n%s", err, r.out)
+	}
+	for _, l := range strings.Split(strings.TrimSpace(r.err), "\n") {
+		if !strings.HasPrefix(l, from) || !strings.Contains(l, ": no meaning in nvad: ") {
+			t.Errorf("left over: %s", l)
+		}
+	}
+	for args, want := range map[string]string{
+		from + ".frr --router-id x":             `--router-id: "x" is not an IPv4 address`,
+		"/nonexistent":                          "no such file",
+		from + ".frr --interfaces /nonexistent": "no such file",
+	} {
+		if r := nvactl(t, "/nonexistent", append([]string{"config", "convert"}, strings.Fields(args)...)...); r.code != 1 || !strings.Contains(r.err, want) {
+			t.Errorf("%s: %+v, want %q", args, r, want)
+		}
+	}
+}

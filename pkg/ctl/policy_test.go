@@ -1,0 +1,67 @@
+package ctl
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestPolicyTest: what the seed's configuration makes of routes, without a
+// daemon.
+func TestPolicyTest(t *testing.T) {
+	const file = "../../configs/hub00.toml"
+	for name, args := range map[string][]string{
+		"policy-in-accepted": {"10.0.210.4", "in", `10.1.0.0/16 as-path "65515 12076 64580" med 50`},
+		"policy-in-rejected": {"10.0.210.4", "in", `10.1.0.0/16 as-path "65515 23456"`},
+		"policy-in-loop":     {"10.0.210.4", "in", `10.1.0.0/16 as-path '65515 65001'`},
+		"policy-out-sent":    {"10.0.210.4", "out", `10.110.0.0/16 as-path "65515 12076" local-pref 200 community "65001:1 65001:2"`},
+		"policy-out-held":    {"10.0.210.4", "out", `10.100.0.0/16 as-path 65515`},
+		"policy-out-domain":  {"10.0.210.5", "out", `10.110.0.0/16 as-path 65515`, "--from", "10.0.210.4"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			call := append([]string{"policy", "test", "--config", file, "--neighbor", args[0], "--direction", args[1], "--route", args[2]}, args[3:]...)
+			show(t, "/nonexistent", name, call...)
+		})
+	}
+}
+
+func TestPolicyTestErrors(t *testing.T) {
+	const good = `10.1.0.0/16 as-path 65515`
+	for _, c := range []struct{ neighbor, direction, route, more, want string }{
+		{"10.0.210.4", "in", "", "", "--route: no route given"},
+		{"10.0.210.4", "in", "10.1.0.0", "", `--route: "10.1.0.0" is not a prefix`},
+		{"10.0.210.4", "in", "10.1.0.0/16 colour red", "", `"colour" is not a key of a route`},
+		{"10.0.210.4", "in", "10.1.0.0/16 med", "", "med has no value"},
+		{"10.0.210.4", "in", "10.1.0.0/16 med x", "", `med: "x" is not a number`},
+		{"10.0.210.4", "in", `10.1.0.0/16 as-path "1 2`, "", "is not closed by a quote"},
+		{"10.0.210.4", "in", `10.1.0.0/16 as-path "1 x"`, "", `as-path: "1 x" is not an AS path: "x" is not an ASN`},
+		{"10.0.210.4", "in", `10.1.0.0/16 community 1`, "", `community: "1" is not a community`},
+		{"10.0.210.4", "in", `10.1.0.0/16 origin bgp`, "", `"bgp" is not an origin`},
+		{"10.0.210.4", "up", good, "", "--direction: want in or out"},
+		{"10.0.210.4", "in", good, "--from=10.0.210.5", "--from is for --direction out"},
+		{"10.0.210.4", "out", good, "--from=x", `--from: "x" is not an address`},
+		{"10.0.210.9", "in", good, "", "no such neighbor: 10.0.210.9"},
+		{"rs0", "in", good, "", `--neighbor: "rs0" is not an address`},
+		{"10.0.210.4", "in", good, "--config=/nonexistent", "not a valid configuration:\n/nonexistent: "},
+	} {
+		args := []string{"policy", "test", "--config", "../../configs/hub00.toml", "--neighbor", c.neighbor, "--direction", c.direction, "--route", c.route}
+		if c.more != "" {
+			args = append(args, c.more)
+		}
+		if r := nvactl(t, "/nonexistent", args...); r.code != 1 || r.out != "" || !strings.Contains(r.err, c.want) {
+			t.Errorf("%v: %d %q, want %q", c, r.code, r.err, c.want)
+		}
+	}
+}
+
+func TestParseRoute(t *testing.T) {
+	prefix, a, err := parseRoute(`10.1.2.3/16 as-path "65515 {1,2}" next-hop 10.0.0.9 med 5 local-pref 7 origin egp ` +
+		`community "65001:2 65001:1 65001:2" large-community '1:2:3' ext-community "rt 1:2, soo 3:4"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if prefix.String() != "10.1.0.0/16" || a.ASPath.String() != "65515 {1,2}" || a.NextHop.String() != "10.0.0.9" ||
+		a.MED.Value != 5 || a.LocalPref.Value != 7 || a.Origin.String() != "egp" || len(a.Communities) != 2 ||
+		len(a.LargeCommunities) != 1 || len(a.ExtCommunities) != 2 {
+		t.Errorf("%s %+v", prefix, a)
+	}
+}
