@@ -163,7 +163,7 @@ func (h *host) hub00() []fib.Change {
 const hub00Routes = `default via 10.0.0.1 dev eth0 proto dhcp metric 100
 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.4
 10.0.0.0/16 via 10.0.0.1 dev eth0 proto bgp metric 20
-10.0.210.0/24 via 10.0.0.1 dev eth0 proto 185 metric 20
+10.0.210.0/24 via 10.0.0.1 dev eth0 proto 200 metric 20
 10.100.0.0/16 via 10.0.0.1 dev eth0 proto bgp metric 20
 10.110.0.0/16 via 169.254.0.2 dev vxlan0 proto bgp metric 20
 169.254.0.0/24 dev vxlan0 proto kernel scope link src 169.254.0.1

@@ -56,11 +56,11 @@ type Op struct {
 // objects carry that of BGP.
 type Protocols struct {
 	BGP    int // 186 by default, bgp in iproute2's rt_protos
-	Static int // 185 by default, which no other program is known to use
+	Static int // 200 by default, which no other program is known to use
 }
 
 // DefaultProtocols are used where none are given.
-var DefaultProtocols = Protocols{BGP: 186, Static: 185}
+var DefaultProtocols = Protocols{BGP: 186, Static: 200}
 
 func (p Protocols) of(c Class) int {
 	if c == Static {
