@@ -84,7 +84,7 @@ action = "permit"
 
 // The shipped files are beyond reproach.
 func TestShippedFilesHaveNoWarnings(t *testing.T) {
-	for _, name := range []string{"hub00.toml", "hub10.toml", "reference.toml"} {
+	for _, name := range []string{"hub00.toml", "hub10.toml", "hub00-communities.toml", "hub10-communities.toml", "reference.toml"} {
 		cfg, err := Load("../../configs/" + name)
 		if err != nil {
 			t.Fatal(err)

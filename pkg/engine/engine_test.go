@@ -163,17 +163,8 @@ func hub00() *config.Config {
 func run(t *testing.T, restarting bool, story func(*testing.T, *Engine, *ports)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		p := &ports{
-			events: make(chan speaker.Event), routes: map[netip.Prefix]*fib.Route{},
-			sent: map[netip.Addr]map[netip.Prefix]*route.Attrs{},
-		}
-		e := New(Options{
-			Interner: route.NewInterner(), Speaker: p, Forwarding: p,
-			Log: slog.New(slog.NewTextHandler(p, nil)), Restarting: restarting,
-		}, hub00())
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- e.Run(ctx) }()
+		e, p, stop := start(t, hub00(), restarting)
+		defer stop()
 		e.SetFacts(fib.Facts{
 			Links: []fib.Link{{Index: 2, Name: "eth0", Up: true}, {Index: 3, Name: "vxlan0", Up: true}},
 			Routes: []fib.KernelRoute{
@@ -181,13 +172,32 @@ func run(t *testing.T, restarting bool, story func(*testing.T, *Engine, *ports))
 				{Prefix: netip.MustParsePrefix("169.254.0.0/24"), Hops: []fib.NextHop{{Link: 3}}},
 			},
 		})
-		if err := e.Apply(ctx, hub00()); err != nil {
-			t.Fatal(err)
-		}
+		apply(t, e, hub00())
 		story(t, e, p)
-		cancel()
-		<-done
 	})
+}
+
+// start runs an engine without a configuration until stop is called.
+func start(t *testing.T, cfg *config.Config, restarting bool) (e *Engine, p *ports, stop func()) {
+	p = &ports{
+		events: make(chan speaker.Event), routes: map[netip.Prefix]*fib.Route{},
+		sent: map[netip.Addr]map[netip.Prefix]*route.Attrs{},
+	}
+	e = New(Options{
+		Interner: route.NewInterner(), Speaker: p, Forwarding: p,
+		Log: slog.New(slog.NewTextHandler(p, nil)), Restarting: restarting,
+	}, cfg)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- e.Run(ctx) }()
+	return e, p, func() { cancel(); <-done }
+}
+
+func apply(t *testing.T, e *Engine, cfg *config.Config) {
+	t.Helper()
+	if err := e.Apply(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (p *ports) establish(peer netip.Addr, graceful, restarted bool) {

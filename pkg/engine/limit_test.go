@@ -41,13 +41,6 @@ func (p *ports) forwards() int {
 	return len(p.routes)
 }
 
-func apply(t *testing.T, e *Engine, cfg *config.Config) {
-	t.Helper()
-	if err := e.Apply(t.Context(), cfg); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestMaximumPrefixRestarts(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		apply(t, e, limited(func(s *config.Settings) { s.MaximumPrefixRestart = time.Minute }))

@@ -1,0 +1,171 @@
+package engine
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// hub is one NVA of the seed's two, run from a shipped file.
+type hub struct {
+	*ports
+	own     netip.Addr   // on the tunnel
+	far     netip.Addr   // the other NVA
+	servers []netip.Addr // instances of its Route Server
+	passed  int          // changes that the other NVA has had
+}
+
+// newHub starts the NVA of a hub whose VNet is 10.n.0.0/16; its tunnel address
+// ends in host.
+func newHub(t *testing.T, file string, n, host byte) *hub {
+	cfg, err := config.Load("../../configs/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, p, stop := start(t, cfg, false)
+	t.Cleanup(stop)
+	vnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, n, 0, 0}), 24)
+	e.SetFacts(fib.Facts{
+		Links: []fib.Link{{Index: 2, Name: "eth0", Up: true}, {Index: 3, Name: "vxlan0", Up: true}},
+		Routes: []fib.KernelRoute{
+			{Prefix: vnet, Protocol: 2, Hops: []fib.NextHop{{Link: 2}}},
+			{Prefix: pfx("169.254.0.0/24"), Protocol: 2, Hops: []fib.NextHop{{Link: 3}}},
+		},
+	})
+	apply(t, e, cfg)
+	tunnel := func(host byte) netip.Addr { return netip.AddrFrom4([4]byte{169, 254, 0, host}) }
+	h := &hub{ports: p, own: tunnel(host), far: tunnel(3 - host)}
+	for _, last := range []byte{4, 5} {
+		h.servers = append(h.servers, netip.AddrFrom4([4]byte{10, n, 210, last}))
+	}
+	for _, peer := range append(slices.Clone(h.servers), h.far) {
+		ev := speaker.Established{From: speaker.From{Peer: peer}, LocalAddress: cfg.RouterID, RemoteID: peer, Families: route.IPv4}
+		if peer == h.far {
+			ev.LocalAddress = h.own
+		}
+		h.events <- ev
+	}
+	return h
+}
+
+// learn has both instances of the Route Server announce a route.
+func (h *hub) learn(prefix string, path ...uint32) {
+	for _, rs := range h.servers {
+		h.events <- speaker.Update{
+			From:      speaker.From{Peer: rs},
+			Attrs:     &route.Attrs{ASPath: route.NewASPath(path...), NextHop: rs},
+			Announced: []netip.Prefix{pfx(prefix)},
+		}
+	}
+}
+
+// pass carries what h has told the other NVA since the last time.
+func (h *hub) pass(to *hub) {
+	all := h.since(0)
+	for _, c := range all[h.passed:] {
+		u := speaker.Update{From: speaker.From{Peer: to.far}, Attrs: c.Attrs}
+		switch {
+		case c.to != h.far:
+			continue
+		case c.Attrs == nil:
+			u.Withdrawn = []netip.Prefix{c.Prefix}
+		default:
+			u.Announced = []netip.Prefix{c.Prefix}
+		}
+		to.events <- u
+	}
+	h.passed = len(all)
+	synctest.Wait()
+}
+
+// advertised is what every neighbor was told, communities aside: they differ by
+// intent.
+func (h *hub) advertised() []string {
+	synctest.Wait()
+	var out []string
+	for peer, table := range h.sent {
+		for prefix, a := range table {
+			out = append(out, fmt.Sprintf("to %s: %s path [%s] via %s", peer, prefix, a.ASPath, a.NextHop))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// meet brings up both hubs and lets them tell each other the seed's routes.
+func meet(t *testing.T, suffix string) (a, b *hub) {
+	a, b = newHub(t, "hub00"+suffix, 0, 1), newHub(t, "hub10"+suffix, 10, 2)
+	a.learn("10.0.0.0/16", 65515)
+	a.learn("10.100.0.0/16", 65515, 12076, 12076)
+	a.learn("192.168.100.0/24", 65515, 12076, 64580)
+	a.learn("198.51.100.0/24", 65515, 12076, 23456) // a reserved ASN
+	b.learn("10.10.0.0/16", 65515)
+	b.learn("10.110.0.0/16", 65515, 12076, 12076)
+	a.pass(b)
+	b.pass(a)
+	return a, b
+}
+
+// Tags do the job of the prefix-lists: each neighbor is told the same.
+func TestHubsByCommunities(t *testing.T) {
+	var lists, tags [2][]string
+	synctest.Test(t, func(t *testing.T) {
+		a, b := meet(t, ".toml")
+		lists = [2][]string{a.advertised(), b.advertised()}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		a, b := meet(t, "-communities.toml")
+		tags = [2][]string{a.advertised(), b.advertised()}
+	})
+	want := []string{
+		"to 10.0.210.4: 10.110.0.0/16 path [65001 65001 65001 65001] via 10.0.0.4",
+		"to 10.0.210.5: 10.110.0.0/16 path [65001 65001 65001 65001] via 10.0.0.4",
+		"to 169.254.0.2: 10.100.0.0/16 path [65515 12076 12076] via 169.254.0.1",
+		"to 169.254.0.2: 192.168.100.0/24 path [65515 12076 64580] via 169.254.0.1",
+	}
+	if diff := cmp.Diff(want, lists[0]); diff != "" {
+		t.Errorf("hub00.toml (-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff(lists, tags); diff != "" {
+		t.Errorf("(-lists +tags)\n%s", diff)
+	}
+}
+
+// A spoke that nobody named reaches the far hub alone, and leaves with its tag
+// taken off.
+func TestHubsNewSpoke(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := meet(t, "-communities.toml")
+		before := len(a.advertised())
+		spoke := pfx("10.101.0.0/16")
+		a.learn(spoke.String(), 65515, 12076, 12076)
+		a.pass(b)
+		b.pass(a)
+		if got := len(a.advertised()); got != before+1 {
+			t.Errorf("%d adverts, want one more than %d: to the far NVA", got, before)
+		}
+		for _, rs := range b.servers {
+			if s := b.sent[rs][spoke]; s == nil || len(s.Communities) != 0 {
+				t.Errorf("the far Route Server %s was told %+v", rs, s)
+			}
+		}
+		for _, rs := range a.servers {
+			a.events <- speaker.Update{From: speaker.From{Peer: rs}, Withdrawn: []netip.Prefix{spoke}}
+		}
+		time.Sleep(time.Second)
+		a.pass(b)
+		if b.sent[b.servers[0]][spoke] != nil {
+			t.Error("stays after it is gone")
+		}
+	})
+}
