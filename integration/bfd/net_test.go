@@ -91,12 +91,18 @@ func sh(t *testing.T, command string) string {
 	return string(out)
 }
 
+// inside is a command in a namespace. It runs above the machine's other
+// load, as routing daemons do: a starved one flaps its peer, rightly.
+func inside(space string, argv ...string) *exec.Cmd {
+	return exec.Command("ip", append([]string{"netns", "exec", space, "nice", "-n", "-15"}, argv...)...)
+}
+
 // process is a daemon in the foreground.
 type process struct{ cmd *exec.Cmd }
 
 func spawn(t *testing.T, space string, argv ...string) *process {
 	t.Helper()
-	p := &process{exec.Command("ip", append([]string{"netns", "exec", space}, argv...)...)}
+	p := &process{inside(space, argv...)}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -90,7 +89,7 @@ func startSpeaker(t *testing.T, space string) *speaker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("ip", "netns", "exec", space, self)
+	cmd := inside(space, self)
 	cmd.Env = append(os.Environ(), speakerEnv+"=1")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
