@@ -40,6 +40,7 @@ type daemon struct {
 
 // stopOrder says how to end. The zero value is what SIGTERM asks for.
 type stopOrder struct {
+	why     string
 	flush   bool
 	message string
 }
@@ -103,10 +104,14 @@ func (d *daemon) run(ctx context.Context, cfg *config.Config, l net.Listener) er
 		return errors.Join(err, parts.stopAll())
 	}
 	parts.run("api", func(ctx context.Context) error { return d.serve(ctx, l) })
-	d.ready(parts.ctx)
-	parts.run("systemd", d.report)
+	parts.run("systemd", func(ctx context.Context) error {
+		d.ready(ctx)
+		return d.report(ctx)
+	})
 	order := d.await(parts.ctx, signals)
-	return errors.Join(d.end(order, parts), parts.stopAll())
+	err = errors.Join(d.end(order, parts), parts.stopAll())
+	d.log.Info("stopped")
+	return err
 }
 
 // await returns how to end, once a signal, a command or a failed task asks for
@@ -115,13 +120,12 @@ func (d *daemon) await(ctx context.Context, signals <-chan os.Signal) stopOrder 
 	for {
 		select {
 		case <-ctx.Done():
-			return stopOrder{}
+			return stopOrder{why: "failure"}
 		case order := <-d.stop:
 			return order
 		case s := <-signals:
 			if s != syscall.SIGHUP {
-				d.log.Info("stopping", "signal", s.String())
-				return stopOrder{}
+				return stopOrder{why: "signal " + s.String()}
 			}
 			if _, err := d.Reload(ctx); err != nil {
 				d.log.Error("reload failed, the running configuration stays", "error", err)

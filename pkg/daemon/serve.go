@@ -36,9 +36,10 @@ func (d *daemon) serve(ctx context.Context, l net.Listener) error {
 	return api.Serve(ctx, l, api.NewServer(api.Params{Reader: d, Controller: d, Build: telemetry.Build()}))
 }
 
-// ready tells systemd that configuration, links and static routes stand.
-func (d *daemon) ready(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, startTime)
+// ready tells systemd that configuration, links and static routes stand. It
+// does not wait for them forever: the rest works without.
+func (d *daemon) ready(whole context.Context) {
+	ctx, cancel := context.WithTimeout(whole, startTime)
 	defer cancel()
 	select {
 	case <-d.seen:
@@ -49,6 +50,9 @@ func (d *daemon) ready(ctx context.Context) {
 		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
 		}
+	}
+	if whole.Err() != nil {
+		return // ended before
 	}
 	d.notify(sd.SdNotifyReady)
 	d.log.Info("ready")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -81,13 +82,25 @@ func (d *daemon) leftovers(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("first look at the kernel: %w", context.Cause(ctx))
 	}
 	entries, err := d.plane.Entries(ctx)
+	restarting := false
+	var foreign []string
 	for _, e := range entries {
-		if e.State == fib.Stale && e.Class == fib.BGP {
-			return true, err
+		switch {
+		case e.State == fib.Leftover:
+			foreign = append(foreign, e.Prefix.String())
+		case e.State == fib.Stale && e.Class == fib.BGP:
+			restarting = true
 		}
 	}
-	return false, err
+	if len(foreign) > 0 {
+		d.log.Warn("routes of another program are left alone, --adopt takes them over",
+			"count", len(foreign), "first", strings.Join(foreign[:min(len(foreign), mostNamed)], " "))
+	}
+	return restarting, err
 }
+
+// mostNamed is how many routes a log line names.
+const mostNamed = 5
 
 func (d *daemon) startEngine(p *parts, cfg *config.Config, restarting bool) error {
 	interner := route.NewInterner()

@@ -36,7 +36,7 @@ type Dataplane struct {
 	links   []fib.Link
 	routes  []fib.KernelRoute
 	due     due
-	shown   map[string]string // faults that are logged, by object
+	shown   map[string]string // faults and states that are logged, by object
 	total   Counters
 	flushed bool
 }

@@ -2,9 +2,11 @@ package dataplane
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/tunnel"
 )
 
 // fault logs an object's error when it comes, changes, or goes. It returns
@@ -30,7 +32,7 @@ func (d *Dataplane) report() {
 		d.log.Warn("repaired tunnel that another program changed", "what", what)
 	}
 	for _, t := range d.tunnels.Status() {
-		d.fault("tunnel "+t.Name, t.Err)
+		d.tellTunnel(t)
 	}
 	failing := d.total.Failed
 	d.total.Counters = d.fib.Count()
@@ -39,6 +41,19 @@ func (d *Dataplane) report() {
 	}
 	c := d.total
 	d.counters.Store(&c)
+}
+
+// tellTunnel logs a tunnel whose state is another than before.
+func (d *Dataplane) tellTunnel(t tunnel.Status) {
+	object := "tunnel " + t.Name
+	if state := strings.TrimSpace(t.State + " " + t.Reason); d.shown[object] != state {
+		d.shown[object] = state
+		if t.Err == nil {
+			d.log.Info("tunnel "+t.State, "tunnel", t.Name, "vni", t.VNI)
+		} else {
+			d.log.Warn("tunnel "+t.State, "tunnel", t.Name, "vni", t.VNI, "reason", t.Reason)
+		}
+	}
 }
 
 // publish hands facts over if the routes of others changed. Links are told by

@@ -1,0 +1,132 @@
+package lifecycle
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+const bgpdPath = "/usr/lib/frr/bgpd"
+
+// frr is FRR's bgpd in the neighbors' namespace. It is AS 65010.
+type frr struct {
+	*bed
+	address string
+	dir     string
+	stop    func()
+}
+
+// frrOptions say how an frr differs from an ordinary one.
+type frrOptions struct {
+	networks []string // announced
+	password string
+	graceful bool // graceful restart
+	extra    string
+}
+
+// frr starts bgpd at one of the addresses in the neighbors' namespace.
+func (b *bed) frr(address string, o frrOptions) *frr {
+	b.Helper()
+	lab.RequireCommands(b.T, bgpdPath, "vtysh")
+	f := &frr{bed: b, address: address, dir: b.dir + "/frr-" + address}
+	if err := os.MkdirAll(f.dir, 0o755); err != nil {
+		b.Fatal(err)
+	}
+	conf := b.write("frr-"+address+".conf", f.text(o))
+	cmd := b.background(b.theirs, "bgpd-"+address+".log", bgpdPath, "-Z", "-S", "-f", conf, "-l", address,
+		"-i", f.dir+"/bgpd.pid", "--vty_socket", f.dir, "-A", "127.0.0.1", "-P", "0", "--log", "stdout")
+	f.stop = func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
+	b.eventually(patience, func() error {
+		_, err := f.try("show version")
+		return err
+	})
+	return f
+}
+
+func (f *frr) text(o frrOptions) string {
+	var w strings.Builder
+	p := func(format string, args ...any) { fmt.Fprintf(&w, format+"\n", args...) }
+	p("router bgp 65010\n bgp router-id %s\n no bgp ebgp-requires-policy\n no bgp network import-check", f.address)
+	p(" coalesce-time 0")
+	if o.graceful {
+		p(" bgp graceful-restart\n bgp graceful-restart preserve-fw-state")
+	}
+	p(" neighbor %s remote-as 65001", ourAddress)
+	p(" neighbor %s update-source %s", ourAddress, f.address)
+	p(" neighbor %s timers 3 9\n neighbor %[1]s timers connect 1", ourAddress)
+	if o.password != "" {
+		p(" neighbor %s password %s", ourAddress, o.password)
+	}
+	p("%s", o.extra)
+	p(" address-family ipv4 unicast")
+	for _, n := range o.networks {
+		p("  network %s", n)
+	}
+	return w.String()
+}
+
+// try runs commands in FRR's shell.
+func (f *frr) try(commands ...string) (string, error) {
+	argv := []string{"vtysh", "--vty_socket", f.dir}
+	for _, c := range commands {
+		argv = append(argv, "-c", c)
+	}
+	out, err := within(f.theirs, argv...).CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("vtysh: %w: %s", err, out)
+	}
+	return string(out), err
+}
+
+// vtysh runs commands in FRR's shell, which must succeed.
+func (f *frr) vtysh(commands ...string) string {
+	f.Helper()
+	out, err := f.try(commands...)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return out
+}
+
+// view is what FRR knows of its session with nvad.
+type view struct {
+	State          string `json:"bgpState"`
+	Established    int    `json:"connectionsEstablished"`
+	Reason         string `json:"lastNotificationReason"`
+	ShutdownText   string `json:"lastShutdownDescription"`
+	LastResetDueTo string `json:"lastResetDueTo"`
+	Messages       struct {
+		UpdatesSent     int `json:"updatesSent"`
+		UpdatesReceived int `json:"updatesRecv"`
+	} `json:"messageStats"`
+}
+
+func (f *frr) view() view {
+	f.Helper()
+	var all map[string]view
+	out := f.vtysh("show bgp neighbors " + ourAddress + " json")
+	if err := json.Unmarshal([]byte(out), &all); err != nil {
+		f.Fatalf("%v: %s", err, out)
+	}
+	return all[ourAddress]
+}
+
+// knows waits until FRR has a route for prefix, with all of want in what it
+// tells.
+func (f *frr) knows(prefix string, want ...string) {
+	f.Helper()
+	f.eventually(patience, func() error {
+		return contains(f.vtysh("show bgp ipv4 unicast "+prefix), append(want, "entry for "+prefix)...)
+	})
+}
+
+// misses waits until FRR has no route for prefix.
+func (f *frr) misses(prefix string) {
+	f.Helper()
+	f.eventually(patience, func() error {
+		return contains(f.vtysh("show bgp ipv4 unicast "+prefix), "Network not in table")
+	})
+}

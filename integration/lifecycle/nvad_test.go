@@ -1,0 +1,223 @@
+package lifecycle
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// patience bounds what takes well below a second on an idle machine.
+const patience = 15 * time.Second
+
+// nvad is a running daemon.
+type nvad struct {
+	*bed
+	cmd    *exec.Cmd
+	log    string // file in the bed's directory
+	exited chan struct{}
+}
+
+// daemonArgs is the command line of nvad with the bed's files.
+func (b *bed) daemonArgs(args ...string) []string {
+	return append([]string{lab.Build(b.T, "./cmd/nvad"), "--config", b.config, "--socket", b.socket}, args...)
+}
+
+// launch starts nvad and does not wait for it.
+func (b *bed) launch(env []string, args ...string) *nvad {
+	b.Helper()
+	n := &nvad{bed: b, log: fmt.Sprintf("nvad%d.log", beds.Add(1)), exited: make(chan struct{})}
+	out, err := os.Create(b.dir + "/" + n.log)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer out.Close()
+	n.cmd = within(b.ours, b.daemonArgs(args...)...)
+	n.cmd.Env = append(os.Environ(), env...)
+	n.cmd.Stdout, n.cmd.Stderr = out, out
+	if err := n.cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	go func() {
+		_ = n.cmd.Wait()
+		close(n.exited)
+	}()
+	b.Cleanup(func() {
+		_ = n.cmd.Process.Kill()
+		<-n.exited
+		if b.Failed() {
+			b.Logf("nvad:\n%s", b.read(n.log))
+		}
+	})
+	return n
+}
+
+// start starts nvad and waits until it is ready.
+func (b *bed) start(args ...string) *nvad {
+	b.Helper()
+	n := b.launch(nil, args...)
+	n.logs("msg=ready")
+	return n
+}
+
+// logs waits until the log has all of want.
+func (n *nvad) logs(want ...string) {
+	n.Helper()
+	n.eventually(patience, func() error { return contains(n.read(n.log), want...) })
+}
+
+// signal sends a signal to the process.
+func (n *nvad) signal(s syscall.Signal) {
+	n.Helper()
+	if err := n.cmd.Process.Signal(s); err != nil {
+		n.Fatal(err)
+	}
+}
+
+// wait returns the exit code; -1 after a signal.
+func (n *nvad) wait() int {
+	n.Helper()
+	select {
+	case <-n.exited:
+		return n.cmd.ProcessState.ExitCode()
+	case <-time.After(patience):
+		n.Fatal("nvad does not end")
+		return 0
+	}
+}
+
+// stop ends nvad as systemd does.
+func (n *nvad) stop() {
+	n.Helper()
+	n.signal(syscall.SIGTERM)
+	if code := n.wait(); code != 0 {
+		n.Errorf("exit code %d after SIGTERM", code)
+	}
+}
+
+// result is what a command that ended left behind.
+type result struct {
+	code     int
+	out, err string
+}
+
+// run runs a command in nvad's namespace to its end.
+func (b *bed) run(argv ...string) result {
+	b.Helper()
+	cmd := within(b.ours, argv...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	err := cmd.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		b.Fatal(err)
+	}
+	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+}
+
+// ctl runs nvactl.
+func (b *bed) ctl(args ...string) result {
+	b.Helper()
+	return b.run(append([]string{lab.Build(b.T, "./cmd/nvactl"), "--socket", b.socket}, args...)...)
+}
+
+// tell runs nvactl, which must succeed, and returns what it prints. Arguments
+// are split at spaces.
+func (b *bed) tell(command string) string {
+	b.Helper()
+	r := b.ctl(strings.Fields(command)...)
+	if r.code != 0 || r.err != "" {
+		b.Fatalf("nvactl %s: exit code %d: %s", command, r.code, r.err)
+	}
+	return r.out
+}
+
+// ask runs nvactl -o json and decodes what it prints.
+func ask[T any](b *bed, command string) (v T) {
+	b.Helper()
+	out := b.tell(command + " -o json")
+	if err := json.Unmarshal([]byte(out), &v); err != nil {
+		b.Fatalf("nvactl %s: %v: %s", command, err, out)
+	}
+	return v
+}
+
+// neighbor is what nvactl neighbors tells.
+type neighbor struct {
+	Address    string
+	State      string
+	Since      time.Time
+	Reason     string
+	Received   int
+	Accepted   int
+	Advertised int
+	Flaps      int
+}
+
+// neighbor returns one neighbor's state.
+func (b *bed) neighbor(addr string) neighbor {
+	b.Helper()
+	for _, n := range ask[[]neighbor](b, "neighbors") {
+		if n.Address == addr {
+			return n
+		}
+	}
+	b.Fatalf("no neighbor %s", addr)
+	return neighbor{}
+}
+
+// up waits until a neighbor is established and returns it.
+func (b *bed) up(addr string) (n neighbor) {
+	b.Helper()
+	b.eventually(patience, func() error {
+		if n = b.neighbor(addr); n.State != "Established" {
+			return fmt.Errorf("neighbor %s is %s: %s", addr, n.State, n.Reason)
+		}
+		return nil
+	})
+	return n
+}
+
+// inSync waits until nvad has heard from everybody.
+func (b *bed) inSync() {
+	b.Helper()
+	b.eventually(patience, func() error {
+		s := ask[struct {
+			InSync     bool     `json:"in_sync"`
+			WaitingFor []string `json:"waiting_for"`
+		}](b, "status")
+		if !s.InSync {
+			return fmt.Errorf("not in sync, waiting for %v", s.WaitingFor)
+		}
+		return nil
+	})
+}
+
+// routed waits until ip route shows every one of want.
+func (b *bed) routed(want ...string) {
+	b.Helper()
+	b.eventually(patience, func() error { return contains(b.ip("route"), want...) })
+}
+
+// unrouted waits until ip route shows prefix no more.
+func (b *bed) unrouted(prefix string) {
+	b.Helper()
+	b.eventually(patience, func() error {
+		if text := b.ip("route"); strings.Contains(text, prefix) {
+			return fmt.Errorf("%s is still in:\n%s", prefix, text)
+		}
+		return nil
+	})
+}

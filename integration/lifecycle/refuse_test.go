@@ -1,0 +1,200 @@
+package lifecycle
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// touched is what nvad would change: links, routes, sysctls, files.
+func (b *bed) touched() string {
+	b.Helper()
+	sysctls := b.run("sysctl", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
+	files, err := os.ReadDir(filepath.Dir(b.socket))
+	if err != nil {
+		b.Fatal(err)
+	}
+	links := b.ip("-br link")
+	routes := b.ip("route show table all proto bgp") + b.ip("nexthop")
+	return fmt.Sprint(links, routes, sysctls.out, files)
+}
+
+// refused runs nvad, which has to end at once with code 1, all of want on
+// stderr and nothing changed.
+func (b *bed) refused(want ...string) {
+	b.Helper()
+	before := b.touched()
+	r := b.run(b.daemonArgs()...)
+	if r.code != 1 || r.out != "" {
+		b.Errorf("exit code %d, stdout %q", r.code, r.out)
+	}
+	b.must(contains(r.err, want...))
+	if after := b.touched(); after != before {
+		b.Errorf("changed from\n%s\nto\n%s", before, after)
+	}
+}
+
+// TestBadFile starts nvad, and nvad check, with files that are none.
+func TestBadFile(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	bad := ordinary(open(peer1, "hold-tme = 9"), open("10.0.0.300"))
+	bad.tunnel, bad.statics = true, []string{"10.0.210.0/33"}
+	bad.rest = "[kernel]\nip-forward = true\nsysctls = { \"net.ipv4.ip_forward\" = \"1\" }"
+	b.configure(bad)
+	var want []string
+	for text, key := range map[string]string{
+		`"10.0.210.0/33"`: "static-route", "hold-tme": "neighbor.10.0.0.1.hold-tme", "10.0.0.300": "neighbor",
+	} {
+		want = append(want, fmt.Sprintf("%s:%d: %s", b.config, bad.line(text), key))
+	}
+	slices.Sort(want)
+	b.refused(want...)
+	start := b.run(b.daemonArgs()...)
+	check := b.run(lab.Build(t, "./cmd/nvad"), "check", b.config)
+	if check.code != 1 || check.out != "" || check.err != start.err {
+		t.Errorf("nvad check: exit code %d, stdout %q, stderr:\n%snvad:\n%s", check.code, check.out, check.err, start.err)
+	}
+	if n := strings.Count(check.err, "\n"); n != len(want) {
+		t.Errorf("%d lines for %d errors:\n%s", n, len(want), check.err)
+	}
+}
+
+// TestNoFile starts nvad without a file it can read.
+func TestNoFile(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	for name, c := range map[string]struct {
+		path string
+		want string
+	}{
+		"missing":    {b.dir + "/none.toml", "no such file or directory"},
+		"directory":  {b.dir, "is a directory"},
+		"not a file": {"/proc/self/mem", "input/output error"},
+		"a link":     {b.dir + "/loop", "too many levels of symbolic links"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "a link" {
+				b.must(os.Symlink("loop", c.path))
+			}
+			b.config = c.path
+			b.refused(c.path + ": " + c.want)
+		})
+	}
+	b.config = b.write("secret.toml", ordinary().String())
+	b.must(os.Chmod(b.config, 0o600))
+	r := b.run("setpriv", "--reuid=nobody", lab.Build(t, "./cmd/nvad"), "check", b.config)
+	if r.code == 0 {
+		t.Error("nobody may read the file")
+	}
+	b.must(contains(r.err, "permission denied"))
+}
+
+// TestRivals runs other routing daemons beside nvad, as their packages do: by
+// users of their own.
+func TestRivals(t *testing.T) {
+	t.Parallel()
+	lab.RequireCommands(t, "bird", "/usr/lib/frr/zebra", "setpriv")
+	for name, start := range map[string]func(b *bed, ns string) *exec.Cmd{
+		"zebra": func(b *bed, ns string) *exec.Cmd {
+			b.sh("chown frr " + b.dir)
+			return b.background(ns, "zebra.log", "/usr/lib/frr/zebra", "-f", os.DevNull, "-i", b.dir+"/zebra.pid",
+				"--vty_socket", b.dir, "-z", b.dir+"/zserv", "-A", "127.0.0.1", "-P", "0")
+		},
+		"bird": func(b *bed, ns string) *exec.Cmd {
+			b.sh("chown bird " + b.dir)
+			conf := b.write("bird.conf", "router id 10.0.0.4; protocol device {}\n")
+			return b.background(ns, "bird.log", "bird", "-f", "-u", "bird", "-g", "bird", "-c", conf, "-s", b.dir+"/bird.ctl")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t)
+			b.configure(ordinary())
+			elsewhere := start(b, b.theirs)
+			b.runsAs(name)
+			n := b.start() // it is none of ours there
+			b.tell("shutdown --flush")
+			n.wait()
+			_ = elsewhere.Process.Kill()
+			_ = elsewhere.Wait()
+			b.refusedBeside(start, name)
+		})
+	}
+}
+
+// refusedBeside starts the rival in nvad's own namespace, where nvad must not start,
+// not even with the few capabilities that its service has.
+func (b *bed) refusedBeside(start func(b *bed, ns string) *exec.Cmd, name string) {
+	b.Helper()
+	pid := start(b, b.ours).Process.Pid
+	b.eventually(patience, func() error {
+		r := b.run("cat", fmt.Sprintf("/proc/%d/comm", pid))
+		return contains(r.out, name)
+	})
+	b.refused(fmt.Sprintf("%s (pid %d)", name, pid))
+	few := append([]string{"setpriv", "--bounding-set=-all,+net_admin,+net_bind_service,+net_raw"}, b.daemonArgs()...)
+	r := b.run(few...)
+	if r.code != 1 {
+		b.Errorf("exit code %d with few capabilities", r.code)
+	}
+	b.must(contains(r.err, fmt.Sprintf("%s (pid %d)", name, pid)))
+}
+
+// runsAs waits until a process of that name and user runs in the neighbors'
+// namespace.
+func (b *bed) runsAs(name string) {
+	b.Helper()
+	user := map[string]string{"zebra": "frr", "bird": "bird"}[name]
+	b.eventually(patience, func() error {
+		for pid := range strings.FieldsSeq(b.sh("ip netns pids " + b.theirs)) {
+			out := b.run("ps", "-o", "user=,comm=", "-p", pid).out
+			if contains(out, user, name) == nil {
+				return nil
+			}
+		}
+		return fmt.Errorf("no %s of user %s", name, user)
+	})
+}
+
+// TestSecond starts a second nvad: on the same socket, on one of its own, and
+// in another namespace.
+func TestSecond(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.configure(ordinary())
+	first := b.start()
+	pid := fmt.Sprintf("another nvad (pid %d)", first.cmd.Process.Pid)
+	b.refused(pid)
+	socket := b.socket
+	b.socket = b.dir + "/second.sock"
+	b.refused(pid)
+	if _, err := os.Stat(b.socket); err == nil {
+		t.Error("the second nvad left a socket")
+	}
+	b.socket, b.ours, b.theirs = socket, b.theirs, b.ours
+	b.refused("another nvad answers on " + socket)
+	b.ours, b.theirs = b.theirs, b.ours
+
+	first.signal(syscall.SIGKILL)
+	first.wait()
+	if _, err := os.Stat(b.socket); err != nil {
+		t.Error(err)
+	}
+	if r := b.ctl("status"); r.code != 1 || !strings.Contains(r.err, "nvad is not running") {
+		t.Errorf("nvactl without nvad: %+v", r)
+	}
+	next := b.start() // takes the stale socket over
+	b.tell("status")
+	next.stop()
+	if _, err := os.Stat(b.socket); err == nil {
+		t.Error("nvad left its socket")
+	}
+}

@@ -1,0 +1,185 @@
+package lifecycle
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// plant adds what other programs might have: a link, an address, routes of
+// protocol bgp and others, a next hop.
+func (b *bed) plant() {
+	b.Helper()
+	for _, args := range []string{
+		"link add foreign0 type veth peer name foreign1",
+		"link set foreign1 up",
+		"addr add 9.0.0.1/24 dev foreign0",
+		"link set foreign0 up",
+		"route add 203.0.113.0/24 via 10.0.0.1 proto bgp metric 20",
+		"route add 198.51.100.0/24 via 9.0.0.2 proto static metric 7",
+		"route add blackhole 192.0.2.0/24 proto bgp metric 20",
+		"nexthop add id 7 via 9.0.0.2 dev foreign0",
+	} {
+		b.ip(args)
+	}
+}
+
+// planted fails the test where something of plant is gone.
+func (b *bed) planted() {
+	b.Helper()
+	b.must(contains(b.ip("route"),
+		"203.0.113.0/24 via 10.0.0.1 dev eth0 proto bgp metric 20",
+		"198.51.100.0/24 via 9.0.0.2 dev foreign0 proto static metric 7",
+		"blackhole 192.0.2.0/24 proto bgp metric 20"))
+	b.must(contains(b.ip("nexthop"), "id 7 via 9.0.0.2 dev foreign0"))
+	b.must(contains(b.ip("-br link"), "foreign0"))
+}
+
+// TestLeftovers starts nvad where another program left BGP routes: they are
+// reported and left alone, unless --adopt takes them over.
+func TestLeftovers(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.plant()
+	f := b.frr(peer1, frrOptions{networks: []string{"10.100.0.0/16"}})
+	b.configure(ordinary(open(peer1)))
+	n := b.start()
+	b.up(peer1)
+	b.inSync()
+	b.routed("10.100.0.0/16")
+	b.planted()
+	n.logs("203.0.113.0/24", "--adopt")
+	fib := b.tell("routes fib")
+	b.must(contains(fib, "203.0.113.0/24", "192.0.2.0/24", "leftover"))
+	n.stop()
+
+	// A foreign route in the place of an own one gives way.
+	f.vtysh("configure terminal", "router bgp 65010", "address-family ipv4 unicast", "network 203.0.113.0/24")
+	n = b.start("--adopt")
+	b.up(peer1)
+	b.inSync()
+	b.unrouted("192.0.2.0/24")
+	b.routed("203.0.113.0/24", "10.100.0.0/16", "198.51.100.0/24 via 9.0.0.2 dev foreign0 proto static metric 7")
+	b.tell("shutdown --flush")
+	n.wait()
+	b.unrouted("203.0.113.0/24")
+}
+
+// ownState is what nvad has in the kernel, with ids: after a restart that
+// adopts it nothing is different.
+func (b *bed) ownState() string {
+	b.Helper()
+	b.must(contains(b.ip("addr show vxlan0"), "inet 169.254.0.1/24"))
+	link := counters.ReplaceAllString(b.ip("-d link show vxlan0"), "")
+	routes := slices.Sorted(strings.Lines(b.ip("route show table main")))
+	hops := slices.Sorted(strings.Lines(b.ip("nexthop")))
+	return link + strings.Join(routes, "") + strings.Join(hops, "")
+}
+
+var counters = regexp.MustCompile(`(gso|gro|tso)_\S+ \d+`)
+
+// TestRestart ends nvad by SIGTERM and by SIGKILL. The kernel forwards on, and
+// the next nvad takes over what it finds without touching it.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	for _, how := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		t.Run(how.String(), func(t *testing.T) {
+			t.Parallel()
+			testRestart(t, how)
+		})
+	}
+}
+
+func testRestart(t *testing.T, how syscall.Signal) {
+	b := newBed(t)
+	b.plant()
+	nets := []string{"10.100.0.0/16", "10.101.0.0/16", "10.102.0.0/16"}
+	f := b.frr(peer1, frrOptions{networks: nets, graceful: true})
+	b.configure(ordinary(open(peer1)))
+	n := b.start()
+	b.up(peer1)
+	b.inSync()
+	b.routed(nets...)
+	before := b.ownState()
+
+	m := b.monitor()
+	n.signal(how)
+	if code := n.wait(); how == syscall.SIGTERM && code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if after := b.ownState(); after != before {
+		t.Errorf("left\n%s\nof\n%s", after, before)
+	}
+	f.knows("10.20.0.0/16", "stale")
+	f.vtysh("configure terminal", "router bgp 65010", "address-family ipv4 unicast", "no network 10.102.0.0/16")
+
+	n = b.start()
+	b.routed(nets...) // also the one that is gone: who knows yet?
+	b.up(peer1)
+	b.inSync()
+	b.unrouted("10.102.0.0/16")
+	f.eventually(patience, func() error {
+		if text := f.vtysh("show bgp ipv4 unicast 10.20.0.0/16"); strings.Contains(text, "stale") {
+			return fmt.Errorf("still stale: %s", text)
+		}
+		return nil
+	})
+	m.only("10.102.0.0/16")
+	b.planted()
+	if left := withoutLine(before, "10.102.0.0/16"); withoutLine(b.ownState(), "10.102.0.0/16") != left {
+		t.Errorf("after the restart\n%s\nnot\n%s", b.ownState(), left)
+	}
+	n.stop()
+}
+
+func withoutLine(text, with string) string {
+	var w strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.Contains(line, with) {
+			w.WriteString(line)
+		}
+	}
+	return w.String()
+}
+
+// monitor records what changes in nvad's namespace.
+type monitor struct {
+	*bed
+	file string
+}
+
+func (b *bed) monitor() *monitor {
+	b.Helper()
+	m := &monitor{b, "monitor.log"}
+	b.background(b.ours, m.file, "stdbuf", "-oL", "ip", "monitor", "link", "route", "nexthop")
+	// The mark is seen once the monitor listens.
+	b.eventually(patience, func() error {
+		b.ip("route replace blackhole 192.0.2.255 proto 99")
+		b.ip("route del blackhole 192.0.2.255 proto 99")
+		time.Sleep(10 * time.Millisecond)
+		return contains(b.read(m.file), "192.0.2.255")
+	})
+	return m
+}
+
+// foreign are lines that have nothing to do with nvad: the marks, and addresses
+// the kernel makes itself.
+var foreign = regexp.MustCompile(`192\.0\.2\.25|table local|foreign[01]|^\s*$`)
+
+// only fails the test if links, routes or next hops were touched since, but for
+// the lines with text in it and the marks.
+func (m *monitor) only(text string) {
+	m.Helper()
+	m.ip("route add blackhole 192.0.2.254 proto 99")
+	m.eventually(patience, func() error { return contains(m.read(m.file), "192.0.2.254") })
+	m.ip("route del blackhole 192.0.2.254 proto 99")
+	for line := range strings.Lines(m.read(m.file)) {
+		if !strings.Contains(line, text) && !foreign.MatchString(line) {
+			m.Errorf("touched: %s", line)
+		}
+	}
+}
