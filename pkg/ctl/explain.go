@@ -3,6 +3,7 @@ package ctl
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -73,6 +74,9 @@ func summary(x *nvadv1.Explanation) string {
 		return x.GetPrefix() + " is not in the table: " + x.GetNotWanted()
 	}
 	words := []string{count(len(x.GetPaths()), "path")}
+	if len(x.GetPaths()) == 0 && x.GetWanted().GetClass() == "static" {
+		words[0] = "static route"
+	}
 	for _, p := range x.GetPaths() {
 		if p.GetBest() {
 			words = append(words, "best "+origin(p.GetNeighbor()))
@@ -99,7 +103,7 @@ func origin(neighbor string) string {
 
 // notThere says what stands in for a prefix that is not in the table.
 func notThere(s *story, x *nvadv1.Explanation) {
-	covered := "no less specific prefix of nvad's"
+	covered := "nothing of nvad's"
 	if x.GetCoveredBy() != "" {
 		covered = fmt.Sprintf("%s, the longest less specific prefix (nvactl explain %[1]s)", x.GetCoveredBy())
 	}
@@ -134,10 +138,18 @@ func (a *app) kernelStory(s *story, x *nvadv1.Explanation) {
 		s.heading(fmt.Sprintf("Kernel: %s for %s", r.GetState(), a.age(r.GetSince())))
 		s.field("Route", wantedRoute(r))
 		s.field("Reason", r.GetReason())
+		if r.GetClass() == "static" && hasBest(x) {
+			s.field("Preferred", "the static route of the configuration, to the best path")
+		}
 	}
 	for _, r := range x.GetOthers() {
 		s.field("Others", otherRoute(r)+preferred(r, x.GetKernel()))
 	}
+}
+
+// hasBest reports whether a neighbor's path is best.
+func hasBest(x *nvadv1.Explanation) bool {
+	return slices.ContainsFunc(x.GetPaths(), func(p *nvadv1.PathStory) bool { return p.GetBest() && p.GetNeighbor() != "" })
 }
 
 // wantedRoute is a route of nvad in one line.

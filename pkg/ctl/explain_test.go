@@ -16,6 +16,7 @@ func TestExplain(t *testing.T) {
 		"explain-refused":  "explain 10.10.0.0/16",
 		"explain-rejected": "explain 192.0.2.0/24",
 		"explain-pending":  "explain 198.51.100.0/24",
+		"explain-static":   "explain 10.0.210.0/24",
 		"explain-absent":   "explain 10.110.7.0/24",
 		"lookup-tunnel":    "routes lookup 10.110.0.4",
 		"lookup-flood":     "routes lookup 10.110.0.5",

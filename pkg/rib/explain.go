@@ -15,7 +15,7 @@ import (
 // policy is still being worked off, it says so.
 type Explanation struct {
 	Prefix    netip.Prefix
-	Known     bool         // there is a path, or a static route
+	Known     bool         // there is a path, a static route or an originated default
 	Covering  netip.Prefix // the longest less specific one with a route; invalid: none
 	Undecided bool         // something changed that was not decided about yet
 	Paths     []PathStory  // the best first, then by neighbor
@@ -61,7 +61,6 @@ func (r *RIB) Explain(q ExplainQuery) Explanation {
 		x.NoRoute = noneAnnounced
 		return x
 	}
-	x.Known = len(d.paths) > 0 || r.under.statics[q.Prefix] != nil
 	x.Undecided = d.dirty
 	x.Route = d.fib
 	if d.fib == nil {
@@ -69,6 +68,8 @@ func (r *RIB) Explain(q ExplainQuery) Explanation {
 	}
 	x.Paths = r.pathStories(d, q.Neighbor)
 	x.Exports = r.exports(d, q.ExportTo)
+	x.Known = len(d.paths) > 0 || r.under.statics[q.Prefix] != nil ||
+		slices.ContainsFunc(x.Exports, func(e Export) bool { return e.Originated })
 	return x
 }
 

@@ -311,3 +311,33 @@ func TestExplainSelects(t *testing.T) {
 		t.Errorf("%+v", x)
 	}
 }
+
+// A default route that is originated for one neighbor is told by the policy it
+// passed, also where the table has none.
+func TestExplainOriginatedDefault(t *testing.T) {
+	b := newHub00(t)
+	program, err := policy.Compile(&library, policy.Chain{PrefixList: "vm-hub10"}, policy.Session{Export: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.peer(Peer{Address: addr(nva), RemoteASN: 65001, Default: program}, acceptAll, policy.Chain{PrefixList: "none"})
+	x := b.explain("0.0.0.0/0")
+	if e := x.to(t, nva); !x.Known || !e.Originated || e.Sent == nil || e.Differs || e.Rule != "prefix-list vm-hub10 seq 10 permit any" {
+		t.Errorf("%+v", e)
+	}
+	if e := x.to(t, rs0); e.Originated || e.Held != "no valid path" {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestExplainLimit(t *testing.T) {
+	b := newHub00(t)
+	b.peer(Peer{Address: addr(nva), RemoteASN: 65001, MaxAdvertised: 1}, acceptAll, acceptAll)
+	b.announce(rs0, "65515", "10.1.0.0/16")
+	b.flush()
+	b.announce(rs0, "65515", "10.2.0.0/16")
+	x := b.explain("10.2.0.0/16")
+	if e := x.to(t, nva); e.Held != "maximum-prefix-out 1 reached" || e.Evaluated != nil || e.Differs || e.Steps == nil {
+		t.Errorf("%+v", e)
+	}
+}

@@ -67,7 +67,7 @@ func newTeller() *teller {
 	t.rib.SetFacts(fib.Facts{
 		Links: []fib.Link{{Index: 2, Name: "eth0", Up: true}, {Index: 3, Name: "vxlan0", Up: true}},
 		Routes: []fib.KernelRoute{
-			hop("10.0.210.0/24", 2, netip.MustParseAddr("10.0.0.1")), hop("169.254.0.0/24", 3, netip.Addr{}),
+			hop("10.0.0.0/24", 2, netip.Addr{}), hop("169.254.0.0/24", 3, netip.Addr{}),
 		},
 	})
 	for _, n := range cfg.Neighbors {
@@ -116,9 +116,11 @@ func hub00Stories() map[netip.Prefix]engine.Explanation {
 	t.announce(ago(0, 2, 0), "192.0.2.0/24", rs1, attrs(rs1, 65515, 65001))
 	t.announce(ago(0, 2, 0), "192.0.2.0/24", far, internal(attrs(netip.MustParseAddr("203.0.113.9"), 64500)))
 	t.announce(ago(0, 2, 0), "198.51.100.0/24", far, internal(attrs(far, 64500)))
+	t.announce(ago(0, 2, 0), "10.0.210.0/24", far, internal(attrs(far, 64500)))
+	t.rib.SetStatics([]rib.Static{{Prefix: netip.MustParsePrefix("10.0.210.0/24"), Via: netip.MustParseAddr("10.0.0.1"), Metric: 20}})
 	t.settle()
 	out := map[netip.Prefix]engine.Explanation{}
-	for _, s := range []string{"10.100.0.0/16", "10.110.0.0/16", "10.10.0.0/16", "192.0.2.0/24", "10.110.7.0/24"} {
+	for _, s := range []string{"10.100.0.0/16", "10.110.0.0/16", "10.10.0.0/16", "192.0.2.0/24", "10.110.7.0/24", "10.0.210.0/24"} {
 		t.tell(out, s)
 	}
 	t.configure(t.cfg.Neighbors[2], policy.Chain{PrefixList: "rs-hub00", RouteMap: "to-azure"})
