@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -37,9 +38,17 @@ func Build(t testing.TB, pkg string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(buildDir(os.Getpid()), filepath.Base(pkg))
-	cmd := exec.Command("go", "build", "-o", path, pkg)
+	dir := buildDir(os.Getpid())
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, filepath.Base(pkg))
+	// As root in somebody else's working tree git refuses to say the version.
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", path, pkg)
 	cmd.Dir = root
+	if err := asInvoker(cmd, dir); err != nil {
+		t.Fatal(err)
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", pkg, err, out)
 	}
@@ -48,6 +57,18 @@ func Build(t testing.TB, pkg string) string {
 	}
 	built.binaries[pkg] = path
 	return path
+}
+
+// asInvoker makes a build under sudo run as the user who called sudo, whose
+// build cache would otherwise be left with files of root's.
+func asInvoker(cmd *exec.Cmd, dir string) error {
+	uid, errUID := strconv.ParseUint(os.Getenv("SUDO_UID"), 10, 32)
+	gid, errGID := strconv.ParseUint(os.Getenv("SUDO_GID"), 10, 32)
+	if errUID != nil || errGID != nil || os.Geteuid() != 0 {
+		return nil
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	return os.Chown(dir, int(uid), int(gid))
 }
 
 // emulator returns the program for the emulated parts: the one that

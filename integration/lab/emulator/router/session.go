@@ -21,7 +21,7 @@ type Session struct {
 	Since       time.Time  `json:"since,omitzero"`
 	// Capabilities are those the neighbor announced.
 	Capabilities []string `json:"capabilities,omitempty"`
-	// Established counts how often the session has come up.
+	// Ups counts how often the session has come up.
 	Ups int `json:"ups"`
 	// LastDown is why the session was last lost.
 	LastDown string `json:"last_down,omitempty"`
@@ -31,6 +31,7 @@ type session struct {
 	neighbor Neighbor
 	counter  counter
 	state    Session
+	fsm      bgp.FSMState
 	// exceeded is set while the session ends because of its limit, when
 	// further UPDATEs no longer count.
 	exceeded bool
@@ -114,14 +115,14 @@ func (r *Router) follow(ctx context.Context, ev *apiutil.WatchEventMessage_PeerE
 	if s == nil {
 		return
 	}
-	was := s.state.Established
-	s.state.Established = ev.Peer.State.SessionState == bgp.BGP_FSM_ESTABLISHED
+	from, to := s.fsm, ev.Peer.State.SessionState
+	s.fsm, s.state.Established = to, to == bgp.BGP_FSM_ESTABLISHED
 	switch {
-	case s.state.Established && !was:
+	case s.state.Established && from != to:
 		s.state.Since, s.state.Ups = at, s.state.Ups+1
 		s.state.Capabilities = capabilities(ev.Peer.State.RemoteCap)
 		time.AfterFunc(resendDelay, func() { r.resend(ctx, s.neighbor) })
-	case was && !s.state.Established:
+	case to == bgp.BGP_FSM_IDLE && from >= bgp.BGP_FSM_OPENSENT:
 		s.state.LastDown = ev.Peer.State.DisconnectReason.String() + " " + ev.Peer.State.DisconnectMessage
 		if s.exceeded {
 			s.state.LastDown = "Cease: maximum number of prefixes reached"
@@ -144,8 +145,9 @@ func (r *Router) resend(ctx context.Context, n Neighbor) {
 	}
 }
 
-// renew replaces the peer of a lost session by a new one. GoBGP refuses
-// connections for five seconds after a loss, which Route Server does not.
+// renew replaces the peer of a lost session, or of one that did not get as far
+// as that, by a new one. GoBGP refuses connections for five seconds after
+// either, which Route Server does not.
 func (r *Router) renew(ctx context.Context, n Neighbor) {
 	if err := r.server.DeletePeer(ctx, &api.DeletePeerRequest{Address: n.Address.String()}); err != nil {
 		slog.Error("could not renew neighbor", "neighbor", n.Address, "error", err)
