@@ -46,12 +46,15 @@ func (m *routeMap) ruleText(i int, _ uint32) string {
 // run evaluates the clauses from the first on. A permit clause that matches
 // makes its changes, and the route is accepted if nothing later denies it: a
 // called route-map, or a deny clause that matches after the clause said to go
-// on. A route that matched and then finds no further match stays accepted.
+// on. A clause that said to go on has not decided: as in FRR, the route is
+// denied if clauses follow and none of them matches.
 func (m *routeMap) run(e *eval) (bool, Rule) {
-	permit, by := false, m.base+Rule(len(m.clauses))
+	implicit := m.base + Rule(len(m.clauses))
+	permit, by := false, implicit
 	for i := 0; i < len(m.clauses); {
 		c := &m.clauses[i]
 		if !m.matches(i, e) {
+			permit, by = false, implicit
 			i++
 			continue
 		}

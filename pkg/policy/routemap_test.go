@@ -171,7 +171,9 @@ func TestFlow(t *testing.T) {
 		"deny does not match":   {RouteMap{{Seq: 10, Match: never}, mark(20, Clause{})}, "0:20"},
 		"next":                  {RouteMap{mark(10, Clause{Next: NextClause}), mark(20, Clause{}), mark(30, Clause{})}, "0:10 0:20"},
 		"next at the end":       {RouteMap{mark(10, Clause{Next: NextClause})}, "0:10"},
-		"next, then no match":   {RouteMap{mark(10, Clause{Next: NextClause}), mark(20, Clause{Match: never})}, "0:10"},
+		"next, then no match":   {RouteMap{mark(10, Clause{Next: NextClause}), mark(20, Clause{Match: never})}, "route-map m: no clause matched (implicit deny)"},
+		"next, no match, match": {RouteMap{mark(10, Clause{Next: NextClause}), mark(20, Clause{Match: never}), mark(30, Clause{})}, "0:10 0:30"},
+		"goto, then no match":   {RouteMap{mark(10, Clause{Next: NextGoto, Target: 20}), mark(20, Clause{Match: never})}, "route-map m: no clause matched (implicit deny)"},
 		"next, then deny":       {RouteMap{mark(10, Clause{Next: NextClause}), {Seq: 20}}, "route-map m deny 20"},
 		"goto":                  {RouteMap{mark(10, Clause{Next: NextGoto, Target: 30}), mark(20, Clause{}), mark(30, Clause{})}, "0:10 0:30"},
 		"goto between":          {RouteMap{mark(10, Clause{Next: NextGoto, Target: 25}), mark(20, Clause{}), mark(30, Clause{})}, "0:10 0:30"},
@@ -213,6 +215,7 @@ func TestTraceOfCalls(t *testing.T) {
 			{Permit: true, Match: Match{Source: "static"}},
 			{Permit: true, Match: Match{MED: u32(50)}, Set: Set{MED: &Number{'+', 5}}, Call: "inner", Next: NextClause},
 			{Permit: true, Match: Match{PathLength: Cmp{">", 5}}},
+			{Permit: true},
 		},
 		"inner": {{Permit: true, Match: Match{MED: u32(55), CommunityList: "both"}, Set: Set{NextHop: "self", Weight: u32(7)}}},
 	}
@@ -228,12 +231,13 @@ route-map outer permit 10: permit; med 50 -> 55
   route-map inner permit 5: permit; next-hop 10.0.210.4 -> self; weight 0 -> 7
   match path-length > 5 [2]: no match
 route-map outer permit 15: no match
+route-map outer permit 20: permit
 `
 	out, steps := p.Trace(&in)
 	if got := stepLines(steps); got != want {
 		t.Errorf("got\n%s", got)
 	}
-	if !out.Accept || out.NextHop != NextHopSelf || out.Weight != 7 || p.RuleText(out.Rule) != "route-map outer permit 10" {
+	if !out.Accept || out.NextHop != NextHopSelf || out.Weight != 7 || p.RuleText(out.Rule) != "route-map outer permit 20" {
 		t.Errorf("%+v", out)
 	}
 }

@@ -152,3 +152,17 @@ func TestSetNextHopPeerOnImport(t *testing.T) {
 		t.Errorf("%v %v", out.Attrs.NextHop, out.NextHop)
 	}
 }
+
+// TestExcludeJoinsSequences: where a set between two sequences goes, one
+// sequence is left.
+func TestExcludeJoinsSequences(t *testing.T) {
+	path := route.ASPath{
+		{Type: route.ASSequence, ASNs: []uint32{65515}},
+		{Type: route.ASSet, ASNs: []uint32{1, 2}},
+		{Type: route.ASSequence, ASNs: []uint32{12076}},
+	}
+	got := excludeASNs(path, []uint32{1, 2})
+	if want := route.NewASPath(65515, 12076); !got.Equal(want) {
+		t.Errorf("got %d segments: %v", len(got), got)
+	}
+}

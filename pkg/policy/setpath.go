@@ -22,7 +22,7 @@ func replaceASNs(p route.ASPath, any bool, asns []uint32, local uint32) route.AS
 }
 
 // excludeASNs returns the path without the ASNs, and without the segments that
-// become empty.
+// become empty; sequences that stood around such a segment become one.
 func excludeASNs(p route.ASPath, asns []uint32) route.ASPath {
 	var out route.ASPath
 	for _, s := range p {
@@ -33,10 +33,22 @@ func excludeASNs(p route.ASPath, asns []uint32) route.ASPath {
 			}
 		}
 		if len(left) > 0 {
-			out = append(out, route.Segment{Type: s.Type, ASNs: left})
+			out = appendSegment(out, route.Segment{Type: s.Type, ASNs: left})
 		}
 	}
 	return out
+}
+
+// mostASNs is how many ASNs a segment has room for (RFC 4271 4.3).
+const mostASNs = 255
+
+// appendSegment appends s, whose ASNs nobody else holds, to p.
+func appendSegment(p route.ASPath, s route.Segment) route.ASPath {
+	if n := len(p); n > 0 && s.Type == route.ASSequence && p[n-1].Type == s.Type && len(p[n-1].ASNs)+len(s.ASNs) <= mostASNs {
+		p[n-1].ASNs = append(p[n-1].ASNs, s.ASNs...)
+		return p
+	}
+	return append(p, s)
 }
 
 // prependASNs puts asns before the path, the first of them leftmost.
