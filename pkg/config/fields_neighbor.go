@@ -172,7 +172,7 @@ var settingsFields = []field[Settings]{
 	{
 		key:  "maximum-prefix-restart",
 		doc:  "Seconds after which a session that exceeded it is tried again; 0 leaves it down until it is enabled.",
-		bind: func(s *Settings) value { return seconds{p: &s.MaximumPrefixRestart, lo: 0, hi: 7 * 86400} },
+		bind: func(s *Settings) value { return seconds{p: &s.MaximumPrefixRestart, lo: 0, hi: maxUint16 * 60} },
 	},
 	{
 		key: "maximum-prefix-out", impact: SoftRefresh,

@@ -24,6 +24,7 @@ var familyRules = slices.Concat(
 		about("neighbor PEER remove-private-AS REST", removePrivateAS),
 		about("neighbor PEER weight N", weight),
 		about("neighbor PEER maximum-prefix N REST", maximumPrefix),
+		about("neighbor PEER maximum-prefix-out N", maximumPrefixOut),
 		about("neighbor PEER send-community REST", keep), // nvad always sends them, and so does FRR by default
 	},
 	familyToggle("neighbor PEER next-hop-self", func(s *config.Settings, on bool) { s.NextHopSelf, s.NextHopSelfForce = on, false }),
@@ -32,18 +33,14 @@ var familyRules = slices.Concat(
 	familyToggle("neighbor PEER as-override", func(s *config.Settings, on bool) { s.ASOverride = on }),
 	leaveEach(meaningless("nvad always keeps what it received"), "neighbor PEER soft-reconfiguration inbound"),
 	leaveEach(meaningless("nvad receives one path for each prefix"), "neighbor PEER disable-addpath-rx"),
-	leaveEach(unsupported("originating a default route to one neighbor"),
-		"neighbor PEER default-originate", "neighbor PEER default-originate route-map NAME"),
-	leaveEach(unsupported("a limit on what is sent"), "neighbor PEER maximum-prefix-out N"),
+	originateRules,
 	leaveEach(unsupported("withholding communities; a route-map can take them off"), "no neighbor PEER send-community REST"),
 	leaveEach(unsupported("several paths for one prefix"), "neighbor PEER addpath-tx-all-paths", "neighbor PEER addpath-tx-bestpath-per-AS"),
 	leaveEach(unsupported("attributes that pass unchanged"), "neighbor PEER attribute-unchanged REST", "neighbor PEER nexthop-local unchanged"),
 	leaveEach(unsupported("clients of a route server"), "neighbor PEER route-server-client"),
-	leaveEach(unsupported("aggregates"), "neighbor PEER unsuppress-map NAME"),
+	leaveEach(unsupported("parts of an aggregate for one neighbor"), "neighbor PEER unsuppress-map NAME"),
 	leaveEach(unsupported("advertising by condition"), "neighbor PEER advertise-map REST"),
 	leaveEach(unsupported("a Site-of-Origin by hand; see the neighbor's domain"), "neighbor PEER soo VALUE"),
-	each(unsupported("aggregates"), "aggregate-address REST"),
-	each(unsupported("originating the routes of other sources"), "redistribute REST"),
 	each(unsupported("filtering what goes into the kernel"), "table-map NAME"),
 	each(unsupported("distances of BGP routes; see kernel.metric"), "distance REST"),
 	each(unsupported("VPNs"), "import REST", "export REST", "rd REST", "rt REST", "label REST", "nexthop REST"),
@@ -122,15 +119,16 @@ func allowASIn(c *converter, l *line, p *peer, args []string) outcome {
 	return p.changeIn(c.mode.family, l, func(s *config.Settings) { s.AllowASIn = int(times) })
 }
 
-// removePrivateAS takes the form that nvad has: every private ASN goes.
+// removePrivateAS takes the forms that nvad has: every private ASN goes, or is
+// written over.
 func removePrivateAS(c *converter, l *line, p *peer, args []string) outcome {
-	switch strings.ToLower(strings.Join(args, " ")) {
-	case "all":
-		return p.changeIn(c.mode.family, l, func(s *config.Settings) { s.RemovePrivateAS = true })
-	case "":
+	form := strings.ToLower(strings.Join(args, " "))
+	if form != "all" && form != "all replace-as" {
 		return unsupported("removing private ASNs only where a path has no other; \"all\" can be carried over")
 	}
-	return unsupported("writing the own ASN over private ones; the route-map's as-path replace can do it")
+	return p.changeIn(c.mode.family, l, func(s *config.Settings) {
+		s.RemovePrivateAS, s.ReplacePrivateAS = true, form != "all"
+	})
 }
 
 func weight(c *converter, l *line, p *peer, args []string) outcome {
@@ -139,30 +137,4 @@ func weight(c *converter, l *line, p *peer, args []string) outcome {
 		return attention("%s is not a weight", args[0])
 	}
 	return p.changeIn(c.mode.family, l, func(s *config.Settings) { s.Weight = n })
-}
-
-// maximumPrefix takes the limit at which FRR gives the session up, and keeps
-// it down.
-func maximumPrefix(c *converter, l *line, p *peer, args []string) outcome {
-	n, ok := number(args[0])
-	if !ok || n == 0 {
-		return attention("%s is not a number of prefixes", args[0])
-	}
-	force := false
-	for i, word := range args[1:] {
-		switch {
-		case word == "warning-only":
-			return meaningless("FRR only logs where the neighbor sends more")
-		case word == "restart":
-			l.leave(unsupported("coming back by itself after too many prefixes: it takes nvactl enable"))
-		case word == "force":
-			force = true
-		case i == 0:
-			l.leave(meaningless("nvad does not warn before the limit is reached"))
-		}
-	}
-	if !force {
-		l.leave(attention("FRR counts the prefixes that its policy accepts, nvad all that the neighbor sends"))
-	}
-	return p.changeIn(c.mode.family, l, func(s *config.Settings) { s.MaximumPrefix = int(n) })
 }

@@ -69,8 +69,10 @@ type converter struct {
 	policies policies
 	statics  []*static
 	networks []*network
-	tunnels  []*tunnel
-	hosts    hosts
+
+	redistributions []*redistribution
+	tunnels         []*tunnel
+	hosts           hosts
 }
 
 func newConverter(in Input) *converter {
@@ -162,6 +164,7 @@ func (c *converter) finish() {
 	c.finishPolicies()
 	c.finishNetworks()
 	c.finishNeighbors()
+	c.finishRedistributions()
 	c.finishPaths()
 	c.resolveReferences()
 	c.check()

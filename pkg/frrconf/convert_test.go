@@ -26,8 +26,8 @@ var golden = []struct {
 }{
 	{"hub00", "10.0.0.4", 0},
 	{"hub10", "10.10.0.4", 0},
-	{"edge", "", 1}, // default-originate
-	{"full", "", 36},
+	{"edge", "", 0},
+	{"full", "", 34},
 	{"datacenter", "", 1},
 }
 

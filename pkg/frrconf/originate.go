@@ -1,0 +1,119 @@
+package frrconf
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// originateRules are the commands within an address family that make routes,
+// besides network.
+var originateRules = []rule{
+	on("aggregate-address REST", aggregateAddress),
+	on("redistribute SOURCE REST", redistribute),
+	about("neighbor PEER default-originate", defaultOriginate),
+	about("neighbor PEER default-originate route-map NAME", defaultOriginate),
+}
+
+// aggregateAddress takes the options that nvad has; any other would make
+// another aggregate.
+func aggregateAddress(c *converter, l *line, args []string) outcome {
+	prefix, rest, o := destination(append(slices.Clone(args), ""), c.mode.family == ipv6)
+	if o != carried {
+		return o
+	}
+	a := config.Aggregate{Prefix: prefix}
+	rest = rest[:len(rest)-1]
+	for len(rest) > 0 {
+		switch {
+		case rest[0] == "summary-only":
+			a.SummaryOnly = true
+		case rest[0] == "route-map" && len(rest) > 1:
+			a.RouteMap, rest = rest[1], rest[1:]
+		default:
+			return unsupported("%s of an aggregate", rest[0])
+		}
+		rest = rest[1:]
+	}
+	c.referOrigin(l, a.RouteMap)
+	c.cfg.Aggregates = slices.DeleteFunc(c.cfg.Aggregates, func(o config.Aggregate) bool { return o.Prefix == prefix })
+	c.cfg.Aggregates = append(c.cfg.Aggregates, a)
+	return carried
+}
+
+// referOrigin notes a route-map of what is originated; there may be none.
+func (c *converter) referOrigin(l *line, routeMap string) {
+	if routeMap != "" {
+		c.refer(l, "route-map", routeMap)
+		c.policies.used(routeMap, "out")
+	}
+}
+
+// redistribution is a redistribute command. FRR has one for each family, nvad
+// one for both.
+type redistribution struct {
+	config.Redistribute
+	family family
+	line   *line
+}
+
+func redistribute(c *converter, l *line, args []string) outcome {
+	r := &redistribution{Redistribute: config.Redistribute{Source: args[0]}, family: c.mode.family, line: l}
+	if !slices.Contains([]string{"connected", "static", "kernel"}, r.Source) {
+		return unsupported("originating the routes of %s", r.Source)
+	}
+	switch rest := args[1:]; {
+	case len(rest) == 2 && rest[0] == "route-map":
+		r.RouteMap = rest[1]
+	case len(rest) > 0 && rest[0] == "metric":
+		return unsupported("the metric of redistributed routes; a route-map can set it")
+	case len(rest) > 0:
+		return unsupported("%s of redistributed routes", strings.Join(rest, " "))
+	}
+	c.referOrigin(l, r.RouteMap)
+	c.redistributions = append(c.redistributions, r)
+	return carried
+}
+
+// finishRedistributions takes the commands over once the neighbors' families
+// are known.
+func (c *converter) finishRedistributions() {
+	for _, r := range c.redistributions {
+		others := slices.DeleteFunc(slices.Clone(c.redistributions), func(o *redistribution) bool {
+			return o.Source != r.Source || o.family == r.family
+		})
+		if len(others) == 0 && c.speaks(1-r.family) {
+			r.line.leave(attention("nvad originates the %s routes of both address families", r.Source))
+		}
+		i := slices.IndexFunc(c.cfg.Redistributes, func(o config.Redistribute) bool { return o.Source == r.Source })
+		switch {
+		case i < 0:
+			c.cfg.Redistributes = append(c.cfg.Redistributes, r.Redistribute)
+		case c.cfg.Redistributes[i].RouteMap != r.RouteMap:
+			r.line.drop(attention("nvad has one route-map for the %s routes of both address families", r.Source))
+		}
+	}
+}
+
+// speaks reports whether a neighbor exchanges routes of f.
+func (c *converter) speaks(f family) bool {
+	want := route.IPv4
+	if f == ipv6 {
+		want = route.IPv6
+	}
+	return slices.ContainsFunc(c.cfg.Neighbors, func(n config.Neighbor) bool { return n.Families.Has(want) })
+}
+
+func defaultOriginate(c *converter, l *line, p *peer, args []string) outcome {
+	routeMap := ""
+	if len(args) > 0 {
+		routeMap = args[0]
+		c.referOrigin(l, routeMap)
+		l.leave(attention("FRR asks route-map %s about every route of the table, nvad about the default route it sends", routeMap))
+	}
+	return p.changeIn(c.mode.family, l, func(s *config.Settings) {
+		s.DefaultOriginate, s.DefaultOriginateMap = true, routeMap
+	})
+}
