@@ -79,7 +79,7 @@ func TestRestarting(t *testing.T) {
 	}
 	b.Restarted()
 	b.Reset(a.addr, speaker.Notification{Code: 6, Subcode: 4})
-	if up := next[speaker.Established](a, 2*time.Second); up.PeerRestarted || up.GracefulPeer == 0 {
+	if up := next[speaker.Established](a, 2*time.Second); up.PeerRestarted || up.GracefulPeer == 0 || up.Preserved != route.IPv4|route.IPv6 {
 		t.Errorf("established: %+v", up)
 	}
 }

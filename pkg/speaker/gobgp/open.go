@@ -135,8 +135,8 @@ func clearHoldTime(m message) { binary.BigEndian.PutUint16(m[openHoldOffset:], 0
 
 // ownOpen is the OPEN that GoBGP has made with the capabilities that nvad
 // announces in place of GoBGP's, among which is the name of the host.
-func ownOpen(m message, n speaker.Neighbor, restarting bool) message {
-	caps := capabilities(n, restarting)
+func ownOpen(m message, n speaker.Neighbor, r restart) message {
+	caps := capabilities(n, r)
 	body := append([]byte(nil), m.body()[:9]...) // version, AS, hold time, identifier
 	body = append(body, byte(len(caps)+2), bgp.BGP_OPT_CAPABILITY, byte(len(caps)))
 	own := newMessage(bgp.BGP_MSG_OPEN, append(body, caps...))
@@ -147,7 +147,7 @@ func ownOpen(m message, n speaker.Neighbor, restarting bool) message {
 }
 
 // capabilities are those of RFC 5492 that nvad announces, fewer than 255 octets.
-func capabilities(n speaker.Neighbor, restarting bool) []byte {
+func capabilities(n speaker.Neighbor, r restart) []byte {
 	var b []byte
 	for _, f := range []route.Family{route.IPv4, route.IPv6} {
 		if n.Families.Has(f) {
@@ -161,25 +161,33 @@ func capabilities(n speaker.Neighbor, restarting bool) []byte {
 	b = append(b, byte(bgp.BGP_CAP_EXTENDED_MESSAGE), 0)
 	b = append(b, byte(bgp.BGP_CAP_FOUR_OCTET_AS_NUMBER), 4)
 	b = binary.BigEndian.AppendUint32(b, n.LocalASN)
-	return appendGracefulRestart(b, n, restarting)
+	return appendGracefulRestart(b, n, r)
+}
+
+// restart is what the graceful restart capability says of this router.
+type restart struct {
+	restarted bool // R: it has, and waits for End-of-RIB
+	preserved bool // F: what it forwarded before this session it still does
 }
 
 // appendGracefulRestart announces that this router keeps forwarding while nvad
-// restarts (RFC 4724 3): the R and F bits say that it just has.
-func appendGracefulRestart(b []byte, n speaker.Neighbor, restarting bool) []byte {
+// restarts (RFC 4724 3).
+func appendGracefulRestart(b []byte, n speaker.Neighbor, r restart) []byte {
 	if n.RestartTime <= 0 {
 		return b
 	}
-	flag := byte(0)
-	if restarting {
-		flag = 0x80
+	flag := func(set bool) byte {
+		if set {
+			return 0x80
+		}
+		return 0
 	}
 	seconds := min(int(n.RestartTime/time.Second), 0xfff) // 12 bits
 	start := len(b)
-	b = append(b, byte(bgp.BGP_CAP_GRACEFUL_RESTART), 0, flag|byte(seconds>>8), byte(seconds))
+	b = append(b, byte(bgp.BGP_CAP_GRACEFUL_RESTART), 0, flag(r.restarted)|byte(seconds>>8), byte(seconds))
 	for _, f := range []route.Family{route.IPv4, route.IPv6} {
 		if n.Families.Has(f) {
-			b = append(b, 0, afiOf(f), bgp.SAFI_UNICAST, flag)
+			b = append(b, 0, afiOf(f), bgp.SAFI_UNICAST, flag(r.preserved))
 		}
 	}
 	b[start+1] = byte(len(b) - start - 2)

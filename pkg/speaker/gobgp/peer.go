@@ -160,7 +160,7 @@ func (p *peer) start(conn net.Conn, ours bool) {
 		tap: newTap(conn, tapOptions{
 			neighbor:   p.cfg,
 			counters:   p.counters,
-			restarting: p.sp.restarting.Load,
+			restart:    p.sp.restart,
 			background: &p.sp.background,
 		}),
 	}

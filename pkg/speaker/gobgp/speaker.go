@@ -29,8 +29,9 @@ type Options struct {
 	Interner *route.Interner
 	Log      *slog.Logger
 	Port     uint16 // to listen on; 0 means 179
-	// Restarting sets the Restart State bit and the Forwarding State bits in
-	// OPEN (RFC 4724 3), until Restarted is called.
+	// Restarting says that the kernel still forwards by an earlier run's routes:
+	// OPEN has the Restart State bit until Restarted is called, and the
+	// Forwarding State bits (RFC 4724 3).
 	Restarting bool
 }
 
@@ -45,6 +46,7 @@ type Speaker struct {
 	cancel     context.CancelFunc
 	sessions   atomic.Uint64
 	restarting atomic.Bool
+	preserved  atomic.Bool
 	background sync.WaitGroup
 	strangers  strangers
 
@@ -79,6 +81,7 @@ func New(o Options) (*Speaker, error) {
 		listeners: map[netip.Addr]*listener{},
 	}
 	s.restarting.Store(o.Restarting)
+	s.preserved.Store(o.Restarting)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	var err error
 	if s.engine, err = newEngine(o.ASN, o.RouterID, o.Log); err != nil {
@@ -93,8 +96,16 @@ func New(o Options) (*Speaker, error) {
 func (s *Speaker) Events() <-chan speaker.Event { return s.events }
 
 // Restarted ends the time in which this router is known to have restarted
-// (RFC 4724 4.1): OPENs from now on do not say so.
-func (s *Speaker) Restarted() { s.restarting.Store(false) }
+// (RFC 4724 4.1): OPENs from now on do not say so. They say that forwarding
+// state is preserved, since a session that is lost later does not touch it.
+func (s *Speaker) Restarted() {
+	s.restarting.Store(false)
+	s.preserved.Store(true)
+}
+
+func (s *Speaker) restart() restart {
+	return restart{restarted: s.restarting.Load(), preserved: s.preserved.Load()}
+}
 
 // Configure makes the given neighbors the ones to have sessions with. Neighbors
 // that are equal to what they were keep their session; changed ones are reset

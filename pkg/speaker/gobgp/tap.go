@@ -49,7 +49,7 @@ type tap struct {
 type tapOptions struct {
 	neighbor   speaker.Neighbor
 	counters   *counters
-	restarting func() bool
+	restart    func() restart
 	background *sync.WaitGroup // of the goroutines that outlive the session
 }
 
@@ -168,7 +168,7 @@ func (t *tap) forward(m message) {
 		t.end(cause{reason: describeSent(n), notification: &n}, m)
 		return
 	case bgp.BGP_MSG_OPEN:
-		m = ownOpen(m, t.neighbor, t.restarting())
+		m = ownOpen(m, t.neighbor, t.restart())
 	}
 	if t.send(m, 1) != nil {
 		return
