@@ -121,9 +121,6 @@ func editCommunities[T comparable](b *builder, lists *communityLists[T], one, ma
 }
 
 func (b *builder) setLocal(out *setter, s *Set) {
-	if s.MED != nil {
-		out.local = append(out.local, func(o *Output) { o.MEDSet = true })
-	}
 	if s.Weight != nil {
 		w := *s.Weight
 		out.local = append(out.local, func(o *Output) { o.Weight = w })

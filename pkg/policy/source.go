@@ -214,9 +214,6 @@ type Output struct {
 	Weight          uint32
 	Tag             uint32
 	PreferredSource netip.Addr
-	// MEDSet is true if a rule set or changed the MED, be it to what it was: a
-	// learned MED does not leave the AS, one that policy gave does.
-	MEDSet bool
 	// NextHop says what to do with the next hop on export where Attrs can't.
 	NextHop NextHop
 	// Rule names the rule that decided; see Program.RuleText.

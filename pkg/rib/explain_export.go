@@ -67,5 +67,5 @@ func (r *RIB) traceExport(x *Export, d *dest, p *peer, rule policy.Rule) {
 	}
 	x.Before = pt.accepted
 	x.Rule = program.RuleText(rule)
-	_, x.Steps = program.Trace(r.exportInput(d.prefix, pt))
+	_, x.Steps = program.Trace(r.exportInput(d.prefix, pt, p))
 }

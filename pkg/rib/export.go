@@ -102,7 +102,7 @@ func (r *RIB) export(d *dest, p *peer) (*route.Attrs, hold, policy.Rule) {
 		return nil, h, 0
 	}
 	pt := &d.paths[d.best]
-	out := p.Export.Run(r.exportInput(d.prefix, pt))
+	out := p.Export.Run(r.exportInput(d.prefix, pt, p))
 	if !out.Accept {
 		return nil, exportPolicy, out.Rule
 	}
@@ -155,10 +155,10 @@ func (r *RIB) origin(pt *path) route.ExtCommunity {
 	return 0
 }
 
-func (r *RIB) exportInput(prefix netip.Prefix, pt *path) *policy.Input {
+func (r *RIB) exportInput(prefix netip.Prefix, pt *path, p *peer) *policy.Input {
 	from := r.peers[pt.peer]
 	r.work.in = policy.Input{
-		Prefix: prefix, Attrs: pt.accepted, Source: pt.source,
+		Prefix: prefix, Attrs: r.offered(p, pt), Source: pt.source,
 		From: from.Address, FromGroup: from.Group, Weight: from.Weight,
 	}
 	if pt.extra != nil {
@@ -167,12 +167,35 @@ func (r *RIB) exportInput(prefix netip.Prefix, pt *path) *policy.Input {
 	return &r.work.in
 }
 
+// offered is the set of pt as p's export policy meets it: without what p must
+// not learn, and with what it will be told in any case. So a change by +N adds
+// to nothing that another AS has set (RFC 4271 5.1.4), and iBGP policies see
+// the LOCAL_PREF that is sent (5.1.5).
+func (r *RIB) offered(p *peer, pt *path) *route.Attrs {
+	a := *pt.accepted
+	switch {
+	case !p.internal && pt.source == route.SourceBGP && a.MED.Set:
+		a.MED = route.Optional{}
+	case p.internal && !a.LocalPref.Set:
+		a.LocalPref = route.Some(100)
+	default:
+		return pt.accepted
+	}
+	key := wireKey{attrs: pt.accepted}
+	if known, ok := p.offers[key]; ok {
+		return known
+	}
+	out := r.opt.Interner.Intern(a)
+	p.offers.put(key, out)
+	return out
+}
+
 // wireAttrs turns what policy accepted into what goes on the wire.
 func (r *RIB) wireAttrs(p *peer, pt *path, out *policy.Output, prefix netip.Prefix) *route.Attrs {
 	// Cached only while policy left the set alone: then the outcome depends on
 	// the set and on the neighbor it came from, and one interned set rarely
 	// comes from two.
-	plain := out.Attrs == pt.accepted && out.NextHop == policy.NextHopDefault && !out.MEDSet
+	plain := out.Attrs == r.offered(p, pt) && out.NextHop == policy.NextHopDefault
 	key := wireKey{attrs: out.Attrs, from: pt.peer, family: route.FamilyOf(prefix)}
 	if plain {
 		if a, ok := p.wire[key]; ok {
@@ -187,7 +210,7 @@ func (r *RIB) wireAttrs(p *peer, pt *path, out *policy.Output, prefix netip.Pref
 	if p.internal {
 		r.toInternal(&a, p, pt)
 	} else {
-		toExternal(&a, p, pt, out.MEDSet)
+		r.toExternal(&a, p)
 	}
 	wire := r.opt.Interner.Intern(a)
 	if plain {
@@ -196,22 +219,18 @@ func (r *RIB) wireAttrs(p *peer, pt *path, out *policy.Output, prefix netip.Pref
 	return wire
 }
 
-// toExternal prepares a set for an eBGP neighbor (RFC 4271 5.1.2, 5.1.4, 5.1.5).
-func toExternal(a *route.Attrs, p *peer, pt *path, medSet bool) {
-	if pt.source == route.SourceBGP && !medSet {
-		a.MED = route.Optional{}
-	}
+// toExternal prepares a set for an eBGP neighbor (RFC 4271 5.1.2, 5.1.5).
+func (r *RIB) toExternal(a *route.Attrs, p *peer) {
 	a.LocalPref, a.OriginatorID, a.ClusterList = route.Optional{}, netip.Addr{}, nil
-	a.ExtCommunities = withoutOrigin(a.ExtCommunities)
+	if r.usesDomains() {
+		a.ExtCommunities = withoutOrigin(a.ExtCommunities)
+	}
 	a.ASPath = externalPath(a.ASPath, p).Prepend(p.LocalASN, 1)
 }
 
 // toInternal prepares a set for an iBGP neighbor (RFC 4271 5.1.5, RFC 4456 8).
 func (r *RIB) toInternal(a *route.Attrs, p *peer, pt *path) {
-	if !a.LocalPref.Set {
-		a.LocalPref = route.Some(100)
-	}
-	if soo := r.origin(pt); soo != 0 {
+	if soo := r.origin(pt); soo != 0 && r.usesDomains() {
 		a.ExtCommunities = route.SortedSet(append(withoutOrigin(a.ExtCommunities), soo))
 	}
 	from := r.peers[pt.peer]
@@ -222,6 +241,17 @@ func (r *RIB) toInternal(a *route.Attrs, p *peer, pt *path) {
 		a.OriginatorID = from.RemoteID
 	}
 	a.ClusterList = append([]netip.Addr{r.opt.RouterID}, a.ClusterList...)
+}
+
+// usesDomains reports whether Sites of Origin are this NVA's marks of loop
+// domains. Otherwise they are communities like others.
+func (r *RIB) usesDomains() bool {
+	for _, p := range r.byAddr {
+		if p.soo != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // withoutOrigin returns a copy of list without Sites of Origin.

@@ -64,7 +64,7 @@ func (p *peer) originates(prefix netip.Prefix) bool {
 // the table holds (default-originate).
 func (r *RIB) exportDefault(d *dest, p *peer) (*route.Attrs, hold, policy.Rule) {
 	pt := path{accepted: r.opt.Interner.Intern(route.Attrs{}), source: route.SourceDefault}
-	out := p.Default.Run(r.exportInput(d.prefix, &pt))
+	out := p.Default.Run(r.exportInput(d.prefix, &pt, p))
 	if !out.Accept {
 		return nil, exportPolicy, out.Rule
 	}

@@ -59,6 +59,7 @@ type peer struct {
 	soo      route.ExtCommunity // of Domain; 0: none
 	counts   Counts
 	wire     wireCache
+	offers   wireCache // what export policy meets, by accepted set
 }
 
 // wireCache remembers the attributes sent for an accepted set. It is emptied
@@ -101,6 +102,9 @@ func (r *RIB) SetPeer(c Peer) {
 		r.peers[p.id] = p
 		r.byAddr[c.Address] = p
 		p.set(c)
+		if p.soo != 0 {
+			r.forgetWire()
+		}
 		return
 	}
 	old := p.Peer
@@ -128,14 +132,14 @@ func (p *peer) set(c Peer) {
 	p.Peer = c
 	p.internal = c.LocalASN == c.RemoteASN
 	p.soo = siteOfOrigin(c.LocalASN, c.Domain)
-	p.wire = wireCache{}
+	p.wire, p.offers = wireCache{}, wireCache{}
 }
 
 // forgetWire empties what is remembered of attributes sent: they may depend on
 // settings of the neighbor that a path came from.
 func (r *RIB) forgetWire() {
 	for _, p := range r.byAddr {
-		p.wire = wireCache{}
+		p.wire, p.offers = wireCache{}, wireCache{}
 	}
 }
 
@@ -198,7 +202,7 @@ func (r *RIB) PeerUp(addr netip.Addr, s Session, done func()) {
 	p := r.byAddr[addr]
 	p.Session, p.up = s, true
 	p.epoch++
-	p.wire = wireCache{}
+	p.wire, p.offers = wireCache{}, wireCache{}
 	r.eachFor(p, func(d *dest) { r.advertise(d, p) }, done)
 }
 

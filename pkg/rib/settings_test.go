@@ -41,7 +41,8 @@ func TestExportedPaths(t *testing.T) {
 }
 
 // RFC 4271 5.1.4: a learned MED does not leave the AS, one that policy set does,
-// also where policy sets what was learned.
+// also where policy sets what was learned. A change adds to nothing, or the
+// sum would tell what was learned.
 func TestMEDThatPolicySets(t *testing.T) {
 	b := newEdge(t)
 	for _, c := range []struct {
@@ -51,8 +52,8 @@ func TestMEDThatPolicySets(t *testing.T) {
 	}{
 		{"learned", nil, route.Optional{}},
 		{"set to what it was", &policy.Number{Value: 70}, route.Some(70)},
-		{"changed by nothing", &policy.Number{Op: '+'}, route.Some(70)},
-		{"changed", &policy.Number{Op: '-', Value: 20}, route.Some(50)},
+		{"changed by nothing", &policy.Number{Op: '+'}, route.Some(0)},
+		{"changed", &policy.Number{Op: '+', Value: 20}, route.Some(20)},
 	} {
 		p := Peer{
 			Address: addr(branch), RemoteASN: 64580, LocalASN: 65001, Import: b.program(policy.Clause{Seq: 5, Permit: true}),
@@ -222,4 +223,41 @@ func TestUnderlayChangesTwice(t *testing.T) {
 	b.facts(false)
 	b.r.SetStatics([]Static{{Prefix: pfx("10.0.210.0/24"), Via: addr("10.0.0.1"), Metric: 20}})
 	b.want("tunnel down, and a reload at once", "fib - 10.1.0.0/16")
+}
+
+// RFC 4271 5.1.5: an iBGP neighbor is sent a LOCAL_PREF in any case, and its
+// export policy changes what is sent.
+func TestLocalPrefThatPolicyChanges(t *testing.T) {
+	b := newBed(t)
+	b.peer(Peer{Address: addr(rs0), RemoteASN: 65515}, acceptAll, acceptAll)
+	b.r.SetPeer(Peer{
+		Address: addr(nva), RemoteASN: 65001, LocalASN: 65001, NextHopSelf: true, Import: b.program(policy.Clause{Seq: 5, Permit: true}),
+		Export: b.program(policy.Clause{Seq: 5, Permit: true, Set: policy.Set{LocalPref: &policy.Number{Op: '+', Value: 10}}}),
+	})
+	b.up(rs0)
+	b.up(nva)
+	b.send(rs0, route.Attrs{ASPath: asPath("65515")}, "10.1.0.0/16")
+	b.flush()
+	if a := b.r.Sent(pfx("10.1.0.0/16"), addr(nva)); a == nil || a.LocalPref != route.Some(110) {
+		t.Errorf("%+v", a)
+	}
+}
+
+// A Site-of-Origin that a neighbor or policy set is the user's own where no
+// neighbor has a domain, and passed on like any other community.
+func TestSiteOfOriginWithoutDomains(t *testing.T) {
+	for domain, want := range map[string]int{"": 1, "ars-hub00": 0} {
+		b := newBed(t)
+		b.peer(Peer{Address: addr(rs0), RemoteASN: 65515, Domain: domain}, acceptAll, acceptAll)
+		b.peer(Peer{Address: addr(nva), RemoteASN: 65001, NextHopSelf: true}, acceptAll, acceptAll)
+		b.up(rs0)
+		b.up(nva)
+		b.send(nva, route.Attrs{
+			ASPath: asPath("64580"), NextHop: addr("169.254.0.9"), ExtCommunities: []route.ExtCommunity{route.SiteOfOrigin(65001, 7)},
+		}, "10.1.0.0/16")
+		b.flush()
+		if a := b.r.Sent(pfx("10.1.0.0/16"), addr(rs0)); a == nil || len(a.ExtCommunities) != want {
+			t.Errorf("domain %q: %+v", domain, a)
+		}
+	}
 }
