@@ -13,7 +13,7 @@ SUDO :=
 else
 SUDO := sudo
 endif
-AS_ROOT   := $(SUDO) env PATH="$$PATH" HOME="$$HOME" NVAD_REQUIRE_ROOT=1
+AS_ROOT   := $(SUDO) env PATH=$(PATH):/usr/sbin:/sbin HOME=$(HOME) NVAD_REQUIRE_ROOT=1
 ROOT_EXEC := -exec '$(AS_ROOT)'
 
 .PHONY: help

@@ -84,10 +84,7 @@ func (v *checker) static(i int) {
 	if !s.Prefix.IsValid() {
 		return
 	}
-	v.distinct("static-route", "prefix", i, s.Prefix, func(j int) bool {
-		o := v.cfg.Statics[j]
-		return o.Prefix == s.Prefix && o.Metric == s.Metric
-	})
+	v.distinct("static-route", "prefix", i, s.Prefix, func(j int) bool { return v.cfg.Statics[j].Prefix == s.Prefix })
 	via, device := v.has(key+".via"), v.has(key+".device")
 	switch {
 	case !via && !device && !s.Blackhole:
