@@ -23,6 +23,12 @@ type Peer struct {
 	ID            netip.Addr
 	// Dial makes the connection; the caller knows the network namespace.
 	Dial func(ctx context.Context, local, remote netip.AddrPort) (net.Conn, error)
+	// Restart is how long the neighbor is asked to keep routes over a lost
+	// session (RFC 4724), in whole seconds; 0 stands for one second and no
+	// forwarding meanwhile, which keeps nothing.
+	Restart time.Duration
+	// Plain leaves graceful restart out, as a Route Server does.
+	Plain bool
 }
 
 // Session is an established session. Its methods may be used by several
@@ -60,6 +66,12 @@ func (p Peer) connect(ctx context.Context) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	return p.Begin(conn)
+}
+
+// Begin takes up a session on a connection, whoever made it. On an error the
+// connection is closed.
+func (p Peer) Begin(conn net.Conn) (*Session, error) {
 	s := &Session{conn: conn, done: make(chan struct{}), table: map[netip.Prefix]Heard{}, changed: time.Now()}
 	if err := s.open(p); err != nil {
 		conn.Close()
@@ -70,16 +82,9 @@ func (p Peer) connect(ctx context.Context) (*Session, error) {
 	return s, nil
 }
 
-// open exchanges OPEN and KEEPALIVE. It announces graceful restart so that the
-// neighbor listens for End-of-RIB.
+// open exchanges OPEN and KEEPALIVE.
 func (s *Session) open(p Peer) error {
-	family := bgp.RF_IPv4_UC
-	capabilities := bgp.NewOptionParameterCapability([]bgp.ParameterCapabilityInterface{
-		bgp.NewCapMultiProtocol(family),
-		bgp.NewCapRouteRefresh(),
-		bgp.NewCapFourOctetASNumber(p.ASN),
-		bgp.NewCapGracefulRestart(false, false, 1, []*bgp.CapGracefulRestartTuple{bgp.NewCapGracefulRestartTuple(family, false)}),
-	})
+	capabilities := bgp.NewOptionParameterCapability(p.capabilities())
 	asn := uint16(bgp.AS_TRANS)
 	if p.ASN <= 0xffff {
 		asn = uint16(p.ASN)
@@ -104,6 +109,23 @@ func (s *Session) open(p Peer) error {
 		return err
 	}
 	return s.conn.SetDeadline(time.Time{})
+}
+
+// capabilities are those of a speaker of IPv4. Graceful restart, unless the peer
+// is plain, also has the neighbor send End-of-RIB.
+func (p Peer) capabilities() []bgp.ParameterCapabilityInterface {
+	family := bgp.RF_IPv4_UC
+	list := []bgp.ParameterCapabilityInterface{
+		bgp.NewCapMultiProtocol(family),
+		bgp.NewCapRouteRefresh(),
+		bgp.NewCapFourOctetASNumber(p.ASN),
+	}
+	if p.Plain {
+		return list
+	}
+	keep := bgp.NewCapGracefulRestartTuple(family, p.Restart > 0)
+	seconds := uint16(max(p.Restart/time.Second, 1))
+	return append(list, bgp.NewCapGracefulRestart(false, false, seconds, []*bgp.CapGracefulRestartTuple{keep}))
 }
 
 func (s *Session) expect(typ uint8) error {
@@ -158,6 +180,22 @@ func (s *Session) keepAlive() {
 
 // Close ends the session without a word.
 func (s *Session) Close() { s.conn.Close(); <-s.done }
+
+// Reset ends the connection with a TCP reset, as a host does whose process was
+// killed.
+func (s *Session) Reset() {
+	if c, ok := s.conn.(*net.TCPConn); ok {
+		_ = c.SetLinger(0)
+	}
+	s.Close()
+}
+
+// Cease says Administrative Shutdown (RFC 4486) and ends the session.
+func (s *Session) Cease() error {
+	err := s.write(bgp.NewBGPNotificationMessage(bgp.BGP_ERROR_CEASE, bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN, nil))
+	s.Close()
+	return err
+}
 
 // Err says why the session ended, nil while it lasts.
 func (s *Session) Err() error {
