@@ -15,6 +15,7 @@ const bgpdPath = "/usr/lib/frr/bgpd"
 type frr struct {
 	*bed
 	address string
+	ours    string // nvad's
 	dir     string
 	stop    func()
 }
@@ -23,15 +24,19 @@ type frr struct {
 type frrOptions struct {
 	networks []string // announced
 	password string
-	graceful bool // graceful restart
-	extra    string
+	graceful bool   // graceful restart
+	ours     string // nvad's address, if it is not the ordinary one
+	passive  bool
 }
 
 // frr starts bgpd at one of the addresses in the neighbors' namespace.
 func (b *bed) frr(address string, o frrOptions) *frr {
 	b.Helper()
 	lab.RequireCommands(b.T, bgpdPath, "vtysh")
-	f := &frr{bed: b, address: address, dir: b.dir + "/frr-" + address}
+	if o.ours == "" {
+		o.ours = ourAddress
+	}
+	f := &frr{bed: b, address: address, ours: o.ours, dir: b.dir + "/frr-" + address}
 	if err := os.MkdirAll(f.dir, 0o755); err != nil {
 		b.Fatal(err)
 	}
@@ -54,13 +59,15 @@ func (f *frr) text(o frrOptions) string {
 	if o.graceful {
 		p(" bgp graceful-restart\n bgp graceful-restart preserve-fw-state")
 	}
-	p(" neighbor %s remote-as 65001", ourAddress)
-	p(" neighbor %s update-source %s", ourAddress, f.address)
-	p(" neighbor %s timers 3 9\n neighbor %[1]s timers connect 1", ourAddress)
+	p(" neighbor %s remote-as 65001", f.ours)
+	p(" neighbor %s update-source %s", f.ours, f.address)
+	p(" neighbor %s timers 3 9\n neighbor %[1]s timers connect 1", f.ours)
 	if o.password != "" {
-		p(" neighbor %s password %s", ourAddress, o.password)
+		p(" neighbor %s password %s", f.ours, o.password)
 	}
-	p("%s", o.extra)
+	if o.passive {
+		p(" neighbor %s passive", f.ours)
+	}
 	p(" address-family ipv4 unicast")
 	for _, n := range o.networks {
 		p("  network %s", n)
@@ -107,11 +114,11 @@ type view struct {
 func (f *frr) view() view {
 	f.Helper()
 	var all map[string]view
-	out := f.vtysh("show bgp neighbors " + ourAddress + " json")
+	out := f.vtysh("show bgp neighbors " + f.ours + " json")
 	if err := json.Unmarshal([]byte(out), &all); err != nil {
 		f.Fatalf("%v: %s", err, out)
 	}
-	return all[ourAddress]
+	return all[f.ours]
 }
 
 // knows waits until FRR has a route for prefix, with all of want in what it

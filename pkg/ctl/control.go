@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
@@ -30,6 +32,9 @@ configuration stays.`,
 		Args:    between(0, 0),
 		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
 			r, err := c.control.Reload(ctx, &nvadv1.ReloadRequest{})
+			if status.Code(err) == codes.InvalidArgument {
+				return faults{errors.New(status.Convert(err).Message())}
+			}
 			if err != nil {
 				return err
 			}

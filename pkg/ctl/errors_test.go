@@ -122,8 +122,6 @@ func TestFailuresOfTheDaemon(t *testing.T) {
 	}{
 		{status.Error(codes.PermissionDenied, "changing nvad is for root and members of group nvad-admin (you are bob)"),
 			"changing nvad is for root and members of group nvad-admin (you are bob)"},
-		{api.Invalid("/etc/nvad/nvad.toml:3: asn: missing\n/etc/nvad/nvad.toml:9: neighbor.addres: unknown key"),
-			"/etc/nvad/nvad.toml:3: asn: missing\n/etc/nvad/nvad.toml:9: neighbor.addres: unknown key"},
 		{status.Error(codes.Unimplemented, "unknown method"),
 			"this nvad is of another version and does not know the request (see nvactl version)"},
 		{status.Error(codes.Unavailable, "transport is closing"), "the connection to nvad was lost before it had answered"},
@@ -136,6 +134,16 @@ func TestFailuresOfTheDaemon(t *testing.T) {
 			d.Err = tt.err
 			wantError(t, nvactl(t, serve(t, d), "reload"), tt.want)
 		})
+	}
+}
+
+// TestFaultsOfTheFile: they look as nvad check prints them.
+func TestFaultsOfTheFile(t *testing.T) {
+	const want = "/etc/nvad/nvad.toml:3: asn: missing\n/etc/nvad/nvad.toml:9: neighbor.addres: unknown key"
+	d := apitest.Hub00()
+	d.Err = api.Invalid("%s", want)
+	if r := nvactl(t, serve(t, d), "reload"); r.code != 1 || r.err != want+"\n" {
+		t.Errorf("exit code %d, stderr %q", r.code, r.err)
 	}
 }
 

@@ -39,7 +39,7 @@ func TestPolicyTestErrors(t *testing.T) {
 		{"10.0.210.4", "up", good, "", "--direction: want in or out"},
 		{"10.0.210.4", "in", good, "--from=10.0.210.5", "--from is for --direction out"},
 		{"10.0.210.4", "out", good, "--from=x", `--from: "x" is not an address`},
-		{"10.0.210.9", "in", good, "", "no such neighbor: 10.0.210.9"},
+		{"10.0.210.9", "in", good, "", "neighbor 10.0.210.9 is not configured"},
 		{"rs0", "in", good, "", `--neighbor: "rs0" is not an address`},
 		{"10.0.210.4", "in", good, "--config=/nonexistent", "not a valid configuration:\n/nonexistent: "},
 	} {

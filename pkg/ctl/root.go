@@ -49,17 +49,28 @@ func Run(ctx context.Context, env Env, args []string) int {
 		return 0
 	}
 	var failed failure
-	if errors.As(err, &failed) {
+	var listed faults
+	switch {
+	case errors.As(err, &listed):
+		fmt.Fprintln(env.Err, printable(listed.Error()))
+	case errors.As(err, &failed):
 		fmt.Fprintf(env.Err, "nvactl: %s\n", printable(failed.Error()))
-	} else {
+	default:
 		fmt.Fprintf(env.Err, "nvactl: %s (see %s --help)\n", err, called.CommandPath())
 	}
 	return 1
 }
 
+// faults are the errors of a configuration file, a line each, as nvad check
+// prints them: each begins with its place in the file.
+type faults struct{ error }
+
 // failure is an error of a command that was called correctly. Any other error
 // is about how it was called.
 type failure struct{ error }
+
+// Unwrap gives the cause to errors.As.
+func (f failure) Unwrap() error { return f.error }
 
 // app is what the commands share.
 type app struct {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/nvad/nvad/pkg/config"
@@ -128,8 +129,16 @@ func (d *daemon) await(ctx context.Context, signals <-chan os.Signal) stopOrder 
 				return stopOrder{why: "signal " + s.String()}
 			}
 			if _, err := d.Reload(ctx); err != nil {
-				d.log.Error("reload failed, the running configuration stays", "error", err)
+				d.tellRefused(err)
 			}
 		}
+	}
+}
+
+// tellRefused logs why a reload changed nothing, a line for each fault of the
+// file.
+func (d *daemon) tellRefused(err error) {
+	for line := range strings.Lines(err.Error()) {
+		d.log.Error("reload refused, the running configuration stays", "error", strings.TrimSuffix(line, "\n"))
 	}
 }

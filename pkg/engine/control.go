@@ -67,7 +67,7 @@ func (e *Engine) with(ctx context.Context, addr netip.Addr, f func(*neighbor) er
 	err := e.do(ctx, func() {
 		n := e.neighbors[addr]
 		if n == nil {
-			failed = fmt.Errorf("%w: %s", ErrNoNeighbor, addr)
+			failed = fmt.Errorf("neighbor %s %w", addr, ErrNoNeighbor)
 			return
 		}
 		failed = f(n)

@@ -29,7 +29,7 @@ func (e *Engine) Explain(ctx context.Context, q rib.ExplainQuery) (Explanation, 
 	err := e.do(ctx, func() {
 		for _, addr := range []netip.Addr{q.Neighbor, q.ExportTo} {
 			if addr.IsValid() && e.neighbors[addr] == nil {
-				failed = fmt.Errorf("%w: %s", ErrNoNeighbor, addr)
+				failed = fmt.Errorf("neighbor %s %w", addr, ErrNoNeighbor)
 				return
 			}
 		}

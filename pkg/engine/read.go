@@ -14,8 +14,9 @@ import (
 	"github.com/nvad/nvad/pkg/rib"
 )
 
-// ErrNoNeighbor is returned for a neighbor that is not configured.
-var ErrNoNeighbor = errors.New("no such neighbor")
+// ErrNoNeighbor ends the error for a neighbor that is not configured, after its
+// address.
+var ErrNoNeighbor = errors.New("is not configured")
 
 // Table names what Routes reads.
 type Table uint8
@@ -163,7 +164,7 @@ func (e *Engine) selected(ctx context.Context, q Query) ([]netip.Prefix, error) 
 		}
 	})
 	if err == nil && !known {
-		err = fmt.Errorf("%w: %s", ErrNoNeighbor, q.Neighbor)
+		err = fmt.Errorf("neighbor %s %w", q.Neighbor, ErrNoNeighbor)
 	}
 	slices.SortFunc(prefixes, ComparePrefix)
 	return prefixes, err

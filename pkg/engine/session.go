@@ -83,7 +83,7 @@ func (e *Engine) handle(ev speaker.Event) {
 func (e *Engine) stateChanged(n *neighbor, ev *speaker.StateChanged, now time.Time) {
 	if ev.Reason != "" {
 		n.reason = ev.Reason
-		e.tellFailure(n)
+		e.tellFailure(n, now)
 	}
 	if n.up == nil && n.state != ev.State {
 		n.state = ev.State
@@ -94,10 +94,14 @@ func (e *Engine) stateChanged(n *neighbor, ev *speaker.StateChanged, now time.Ti
 // neighbor's.
 const mostReasons = 8
 
+// calmTime is how long a session may be down before its failures are news:
+// after a reset the first attempt may meet a neighbor that is still tidying up.
+const calmTime = time.Second
+
 // tellFailure logs why a session is not up, each reason once in an outage: an
 // absent neighbor is tried twice a second, and fails now so and now so.
-func (e *Engine) tellFailure(n *neighbor) {
-	if n.up != nil || n.isShutdown() || len(n.told) == mostReasons || slices.Contains(n.told, n.reason) {
+func (e *Engine) tellFailure(n *neighbor, now time.Time) {
+	if n.up != nil || n.isShutdown() || now.Sub(n.since) < calmTime || len(n.told) == mostReasons || slices.Contains(n.told, n.reason) {
 		return
 	}
 	n.told = append(n.told, n.reason)

@@ -45,7 +45,7 @@ func Try(cfg *config.Config, t Trial) (Explanation, error) {
 	}
 	i := slices.IndexFunc(peers, func(p rib.Peer) bool { return p.Address == t.Neighbor })
 	if i < 0 {
-		return Explanation{}, fmt.Errorf("%w: %s", ErrNoNeighbor, t.Neighbor)
+		return Explanation{}, fmt.Errorf("neighbor %s %w", t.Neighbor, ErrNoNeighbor)
 	}
 	b := newBench(cfg)
 	b.up(peers[i])
@@ -88,7 +88,7 @@ func source(cfg *config.Config, peers []rib.Peer, to *rib.Peer, want netip.Addr)
 	case i >= 0:
 		out = peers[i]
 	case want.IsValid():
-		return out, fmt.Errorf("%w: %s", ErrNoNeighbor, want)
+		return out, fmt.Errorf("neighbor %s %w", want, ErrNoNeighbor)
 	case internal(to):
 		out.RemoteASN = cfg.ASN + 1
 	}

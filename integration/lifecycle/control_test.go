@@ -1,0 +1,115 @@
+package lifecycle
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestClearByFRR lets FRR ask for a refresh, and send one.
+func TestClearByFRR(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	f := b.frr(peer1, frrOptions{networks: []string{"10.100.0.0/16"}})
+	b.configure(ordinary(open(peer1)))
+	b.start()
+	since := b.up(peer1).Since
+	f.knows("10.20.0.0/16")
+	b.routed("10.100.0.0/16")
+	m := b.monitor()
+
+	before := f.view().Messages
+	f.vtysh("clear bgp " + ourAddress + " soft in")
+	b.eventually(patience, func() error {
+		if now := f.view().Messages; now.UpdatesReceived <= before.UpdatesReceived {
+			return fmt.Errorf("the ROUTE-REFRESH is not answered: %+v", now)
+		}
+		return nil
+	})
+	f.vtysh("clear bgp " + ourAddress + " soft out")
+	b.eventually(patience, func() error {
+		if now := f.view().Messages; now.UpdatesSent <= before.UpdatesSent {
+			return fmt.Errorf("FRR sent nothing: %+v", now)
+		}
+		return nil
+	})
+	m.only("none of it")
+	if n := b.neighbor(peer1); !n.Since.Equal(since) || n.Accepted != 1 {
+		t.Errorf("neighbor: %+v", n)
+	}
+}
+
+// TestReset resets a session, hard and soft.
+func TestReset(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	f := b.frr(peer1, frrOptions{networks: []string{"10.100.0.0/16"}})
+	b.configure(ordinary(open(peer1)))
+	n := b.start()
+	b.up(peer1)
+	f.knows("10.20.0.0/16")
+	b.routed("10.100.0.0/16")
+
+	before := f.view()
+	b.tell("reset " + peer1 + " --soft in")
+	b.tell("reset " + peer1 + " --soft out")
+	b.eventually(patience, func() error {
+		if now := f.view().Messages; now.UpdatesReceived <= before.Messages.UpdatesReceived {
+			return fmt.Errorf("nothing sent again: %+v", now)
+		}
+		return nil
+	})
+	if v := f.view(); v.Established != 1 {
+		t.Errorf("a soft reset was hard: %+v", v)
+	}
+
+	var slowest time.Duration
+	for i := range 5 {
+		begin := time.Now()
+		b.tell("reset " + peer1)
+		b.established(f, i+2)
+		slowest = max(slowest, time.Since(begin))
+	}
+	n.logs("NOTIFICATION sent: Cease/Administrative Reset")
+	t.Logf("sessions were back at most %v after nvactl reset was called", slowest.Round(time.Millisecond))
+	if slowest > time.Second {
+		t.Errorf("it took %v", slowest)
+	}
+}
+
+// TestShutdownNeighbor holds a neighbor down, across a reload, and lets it up.
+func TestShutdownNeighbor(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	f := b.frr(peer1, frrOptions{networks: []string{"10.100.0.0/16"}})
+	b.configure(ordinary(open(peer1)))
+	b.start()
+	b.up(peer1)
+	b.routed("10.100.0.0/16")
+	const message = "maintenance until 14:00"
+	if r := b.ctl("shutdown", peer1, "--message", message); r.code != 0 {
+		t.Fatalf("%+v", r)
+	}
+	b.unrouted("10.100.0.0/16")
+	b.eventually(patience, func() error {
+		if v := f.view(); v.ShutdownText != message || !strings.HasPrefix(v.Reason, "Cease/Administrative Shutdown") {
+			return fmt.Errorf("FRR: %+v", v)
+		}
+		return nil
+	})
+	b.must(contains(b.tell("neighbors"), "Idle (Admin)"))
+	b.tell("reload")
+	b.must(contains(b.tell("neighbors"), "Idle (Admin)"))
+	b.tell("enable " + peer1)
+	b.up(peer1)
+	b.routed("10.100.0.0/16")
+	for command, want := range map[string]string{
+		"reset 10.0.0.9":    "nvactl: neighbor 10.0.0.9 is not configured\n",
+		"shutdown 10.0.0.9": "nvactl: neighbor 10.0.0.9 is not configured\n",
+	} {
+		if r := b.ctl(strings.Fields(command)...); r.code != 1 || r.err != want {
+			t.Errorf("%s: %+v", command, r)
+		}
+	}
+}

@@ -1,0 +1,58 @@
+package lifecycle
+
+import (
+	"testing"
+	"time"
+)
+
+// TestLateAddress gives nvad the address it is to speak from after it started.
+func TestLateAddress(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	const late = "10.0.0.5"
+	b.frr(peer1, frrOptions{ours: late, passive: true})
+	b.configure(ordinary(open(peer1, `local-address = "10.0.0.5"`)))
+	n := b.start()
+	n.logs("neighbor not up")
+	b.ip("addr add " + late + "/24 dev eth0")
+	begin := time.Now()
+	n.logs("neighbor up")
+	took := time.Since(begin)
+	t.Logf("established %v after the address came", took.Round(time.Millisecond))
+	if took > time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// TestLateDevice starts nvad before its underlay device is there, or up.
+func TestLateDevice(t *testing.T) {
+	t.Parallel()
+	for name, absent := range map[string]bool{"absent": true, "down": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t)
+			b.frr(peer1, frrOptions{networks: []string{"10.100.0.0/16"}})
+			if absent {
+				b.ip("link del eth0")
+			} else {
+				b.ip("link set eth0 down")
+			}
+			b.configure(ordinary(open(peer1)))
+			n := b.start()
+			if absent {
+				n.logs("tunnel waiting", "waiting for link eth0")
+				b.must(contains(b.tell("tunnels"), "waiting for link eth0"))
+				b.connect()
+				b.ip("addr add " + ourAddress + "/24 dev eth0")
+				b.sh("ip -n " + b.theirs + " addr add " + peer1 + "/24 dev eth0")
+			} else {
+				b.ip("link set eth0 up")
+			}
+			begin := time.Now()
+			n.logs("neighbor up", "tunnel up")
+			b.routed("10.0.210.0/24", "10.100.0.0/16", "169.254.0.0/24 dev vxlan0")
+			t.Logf("complete after %v", time.Since(begin).Round(10*time.Millisecond))
+			b.must(contains(b.ip("link show vxlan0"), "mtu 1450"))
+		})
+	}
+}
