@@ -6,15 +6,20 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// externalPath prepares a path for an eBGP neighbor, before the own ASN is
-// prepended: confederation segments stay inside (RFC 5065 4.1), and what the
-// neighbor's settings ask for is done.
-func externalPath(path route.ASPath, p *peer) route.ASPath {
-	if path.HasConfed() {
-		path = slices.DeleteFunc(slices.Clone(path), func(s route.Segment) bool {
-			return s.Type == route.ASConfedSequence || s.Type == route.ASConfedSet
-		})
+// withoutConfed prepares a path for an eBGP neighbor, before the own ASN is
+// prepended: confederation segments stay inside (RFC 5065 4.1).
+func withoutConfed(path route.ASPath) route.ASPath {
+	if !path.HasConfed() {
+		return path
 	}
+	return slices.DeleteFunc(slices.Clone(path), func(s route.Segment) bool {
+		return s.Type == route.ASConfedSequence || s.Type == route.ASConfedSet
+	})
+}
+
+// shownPath is the path that an eBGP neighbor may see by its settings. As in
+// FRR that is settled before its export policy, which has the last word.
+func shownPath(path route.ASPath, p *peer) route.ASPath {
 	if p.RemovePrivateAS {
 		path = withoutPrivate(path, p)
 	}
@@ -56,7 +61,9 @@ func mapASNs(path route.ASPath, f func(uint32) (uint32, bool)) route.ASPath {
 				seg.ASNs = append(seg.ASNs, v)
 			}
 		}
-		if len(seg.ASNs) > 0 {
+		if n := len(out); n > 0 && seg.Type == route.ASSequence && out[n-1].Type == seg.Type && len(out[n-1].ASNs)+len(seg.ASNs) <= 255 {
+			out[n-1].ASNs = append(out[n-1].ASNs, seg.ASNs...)
+		} else if len(seg.ASNs) > 0 {
 			out = append(out, seg)
 		}
 	}

@@ -169,19 +169,23 @@ func (r *RIB) exportInput(prefix netip.Prefix, pt *path, p *peer) *policy.Input 
 
 // offered is the set of pt as p's export policy meets it: without what p must
 // not learn, and with what it will be told in any case. So a change by +N adds
-// to nothing that another AS has set (RFC 4271 5.1.4), and iBGP policies see
-// the LOCAL_PREF that is sent (5.1.5).
+// to nothing that another AS has set (RFC 4271 5.1.4), iBGP policies see the
+// LOCAL_PREF that is sent (5.1.5), and what policy writes into a path stays.
 func (r *RIB) offered(p *peer, pt *path) *route.Attrs {
 	a := *pt.accepted
+	learned := pt.source == route.SourceBGP
 	switch {
-	case !p.internal && pt.source == route.SourceBGP && a.MED.Set:
-		a.MED = route.Optional{}
+	case !p.internal && (learned && a.MED.Set || p.RemovePrivateAS || p.ASOverride):
+		if learned {
+			a.MED = route.Optional{}
+		}
+		a.ASPath = shownPath(a.ASPath, p)
 	case p.internal && !a.LocalPref.Set:
 		a.LocalPref = route.Some(100)
 	default:
 		return pt.accepted
 	}
-	key := wireKey{attrs: pt.accepted}
+	key := wireKey{attrs: pt.accepted, from: pt.peer}
 	if known, ok := p.offers[key]; ok {
 		return known
 	}
@@ -225,7 +229,7 @@ func (r *RIB) toExternal(a *route.Attrs, p *peer) {
 	if r.usesDomains() {
 		a.ExtCommunities = withoutOrigin(a.ExtCommunities)
 	}
-	a.ASPath = externalPath(a.ASPath, p).Prepend(p.LocalASN, 1)
+	a.ASPath = withoutConfed(a.ASPath).Prepend(p.LocalASN, 1)
 }
 
 // toInternal prepares a set for an iBGP neighbor (RFC 4271 5.1.5, RFC 4456 8).

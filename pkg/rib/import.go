@@ -142,12 +142,13 @@ func (r *RIB) conclude(pt *path, p *peer, in *route.Attrs, out *policy.Output) {
 	if !p.internal && slices.Contains(pt.accepted.Communities, route.GracefulShutdown) {
 		pt.accepted = r.leastPreferred(pt.accepted)
 	}
-	pt.extra = extraOf(out)
+	pt.extra = extraOf(out, p.Weight)
 }
 
-// extraOf returns the rare values that policy set, nil if it set none.
-func extraOf(out *policy.Output) *extra {
-	if out.Weight == 0 && out.Tag == 0 && !out.PreferredSource.IsValid() {
+// extraOf returns the rare values that policy set, nil if it set none. The
+// neighbor's own weight is not rare, and kept by the neighbor.
+func extraOf(out *policy.Output, weight uint32) *extra {
+	if out.Weight == weight && out.Tag == 0 && !out.PreferredSource.IsValid() {
 		return nil
 	}
 	return &extra{weight: out.Weight, tag: out.Tag, source: out.PreferredSource}

@@ -261,3 +261,19 @@ func TestSiteOfOriginWithoutDomains(t *testing.T) {
 		}
 	}
 }
+
+// A policy may take away the weight that the neighbor's routes have.
+func TestWeightSetToNothing(t *testing.T) {
+	b := newEdge(t)
+	b.r.SetPeer(Peer{
+		Address: addr(nva), RemoteASN: 65001, LocalASN: 65001, Weight: 200,
+		Import: b.program(policy.Clause{Seq: 5, Permit: true, Set: policy.Set{Weight: new(uint32)}}),
+		Export: b.program(policy.Clause{Seq: 5, Permit: true}),
+	})
+	b.send(nva, route.Attrs{ASPath: asPath("65515")}, "10.1.0.0/16")
+	b.flush()
+	d := b.r.table[pfx("10.1.0.0/16")]
+	if d == nil || len(d.paths) != 1 || d.paths[0].extra == nil || d.paths[0].extra.weight != 0 {
+		t.Errorf("%+v", d)
+	}
+}
