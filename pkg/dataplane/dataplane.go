@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -39,6 +40,8 @@ type Dataplane struct {
 	shown   map[string]string // faults and states that are logged, by object
 	total   Counters
 	flushed bool
+
+	linkDied bool // the FIB was told of it: it must hear if the link is back already
 }
 
 // due is when each thing is to be looked at; zero: not of itself.
@@ -135,6 +138,13 @@ func (d *Dataplane) SetWanted(w Wanted) { d.box.put(func(in *input) { in.wanted 
 // those that still wait; of several for one prefix the last counts.
 func (d *Dataplane) UpdateRoutes(changes []fib.Change) {
 	d.box.put(func(in *input) { in.addChanges(changes) })
+}
+
+// SetDead replaces the gateways that are known not to forward although their link
+// is up. Routes through them are swapped to what remains of their next hops, or to
+// their backup, before anything else is done; best paths may follow at leisure.
+func (d *Dataplane) SetDead(gateways []netip.Addr) {
+	d.box.put(func(in *input) { in.dead = &gateways })
 }
 
 // InSync says that every route wanted after the start has been handed over: what

@@ -23,6 +23,7 @@ type input struct {
 	wanted  *Wanted
 	changes map[netip.Prefix]fib.Change
 	events  []fib.Event
+	dead    *[]netip.Addr // nil: as before
 	inSync  bool
 }
 

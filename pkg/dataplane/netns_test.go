@@ -264,5 +264,5 @@ func (h *host) spoilGroup() {
 		}
 	}
 	h.run("nexthop", "add", "id", "7", "via", "10.0.0.8", "dev", "eth0")
-	h.run("nexthop", "replace", "id", id, "group", "7", "proto", "bgp")
+	h.run("nexthop", "replace", "id", id, "group", "7", "type", "resilient", "proto", "bgp")
 }

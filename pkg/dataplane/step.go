@@ -70,6 +70,12 @@ func (d *Dataplane) take(in input, now time.Time) {
 	for _, e := range in.events {
 		d.event(e, now)
 	}
+	if in.dead != nil {
+		d.fib.SetDead(*in.dead)
+	}
+	if d.wanted != nil && !d.flushed {
+		d.fib.Swap(now)
+	}
 	if len(in.changes) > 0 && !d.flushed {
 		d.fib.Apply(slices.Collect(maps.Values(in.changes)), now)
 	}
@@ -93,6 +99,9 @@ func (d *Dataplane) event(e fib.Event, now time.Time) {
 	d.total.Events++
 	switch e.Kind {
 	case fib.LinkEvent, fib.AddressEvent:
+		if e.Kind == fib.LinkEvent && e.Deleted {
+			d.linkDown(e.Link)
+		}
 		d.due.links = now
 		d.tunnels.Kick()
 		if e.Deleted && d.due.compare.IsZero() {
@@ -112,6 +121,14 @@ func (d *Dataplane) event(e fib.Event, now time.Time) {
 	}
 }
 
+// linkDown tells of a link that is down before all links are read.
+func (d *Dataplane) linkDown(index int) {
+	if slices.ContainsFunc(d.links, func(l fib.Link) bool { return l.Index == index && l.Up }) {
+		d.fib.LinkDown(index)
+		d.linkDied = true
+	}
+}
+
 // syncLinks brings the tunnels to what is wanted and reads all links.
 func (d *Dataplane) syncLinks(now time.Time) {
 	next, err := d.tunnels.Sync(now)
@@ -121,9 +138,10 @@ func (d *Dataplane) syncLinks(now time.Time) {
 		return
 	}
 	links := linksOf(d.tunnels.Links())
-	if slices.EqualFunc(links, d.links, sameLink) {
+	if slices.EqualFunc(links, d.links, sameLink) && !d.linkDied {
 		return
 	}
+	d.linkDied = false
 	if worse(d.links, links) && d.due.compare.IsZero() {
 		d.due.compare = now
 	}

@@ -138,7 +138,7 @@ func (f *FIB) state(s *slot) (State, string) {
 	if b := f.failed[s]; b != nil {
 		return Failed, b.Err.Error()
 	}
-	if s.set != nil && s.set.fail != nil {
+	if s.set != nil && !s.set.ok && s.set.fail != nil {
 		return Failed, s.set.fail.Err.Error()
 	}
 	if s.have != f.wanted(s) || s.set != nil && !f.plain && !s.set.ok {

@@ -37,6 +37,7 @@ type Options struct {
 type FIB struct {
 	opt    Options
 	plain  bool
+	mpath  bool // the kernel has no resilient groups
 	inSync bool
 	guard  guard
 	rng    *rand.Rand
@@ -52,8 +53,12 @@ type FIB struct {
 	last   *hopSet             // that was asked for
 	byID   map[uint32]*hopSet  // sets that have a group number
 	bad    map[*hopSet]bool    // sets whose group is to be written
+	dead   map[netip.Addr]bool // gateways, see SetDead
+	up     map[int]bool        // links that are up; nil: not told yet
+	deaths bool                // one of the two changed since the groups were matched
 	groups map[uint32][]Member // groups that the kernel has
 	hops   map[NextHop]uint32  // hop objects that the kernel has
+	spare  []uint32            // hop objects beside an equal one of hops
 	users  map[uint32]int      // slots that hold a route with this object
 	inUse  map[uint32]bool     // numbers of the range that are not free
 	nextID uint32
@@ -129,8 +134,9 @@ func (f *FIB) place(prefix netip.Prefix, r *Route, now time.Time) {
 			r = nil
 		}
 	}
+	second := r != nil && len(r.Backup) > 0 && f.ownRoute()
 	for s := f.slots[prefix]; s != nil; s = s.next {
-		keep := r != nil && (s.metric == r.Metric || s.metric == r.Metric+1 && len(r.Backup) > 0)
+		keep := r != nil && (s.metric == r.Metric || s.metric == r.Metric+1 && second)
 		if s.want != nil && !keep {
 			f.setWant(s, nil, nil, false, now)
 		}
@@ -139,7 +145,7 @@ func (f *FIB) place(prefix netip.Prefix, r *Route, now time.Time) {
 		return
 	}
 	f.wantIn(f.slotOf(prefix, r.Metric), r, r.Hops, false, now)
-	if len(r.Backup) > 0 {
+	if second {
 		f.wantIn(f.slotOf(prefix, r.Metric+1), r, r.Backup, true, now)
 	}
 }
@@ -147,9 +153,18 @@ func (f *FIB) place(prefix netip.Prefix, r *Route, now time.Time) {
 func (f *FIB) wantIn(s *slot, r *Route, hops []NextHop, backup bool, now time.Time) {
 	var set *hopSet
 	if r.Kind == Unicast {
-		set = f.intern(canonical(hops, s.prefix))
+		hops = canonical(hops, s.prefix)
+		set = f.intern(hops, f.standby(r, hops))
 	}
 	f.setWant(s, r, set, backup, now)
+}
+
+// standby is what the group of a route holds beside its hops.
+func (f *FIB) standby(r *Route, hops []NextHop) []NextHop {
+	if f.ownRoute() {
+		return nil
+	}
+	return bridge(hops, canonical(r.Backup, r.Prefix))
 }
 
 // recheck asks the guard again about the routes that it may judge anew.
@@ -199,9 +214,15 @@ func (f *FIB) Protect(list []Protected, allowDefault bool, now time.Time) {
 	f.judgeDue = true
 }
 
-// SetLinks tells the guard the names of the links and makes everything that
-// failed due again: what a link did is the likeliest cause and cure.
+// SetLinks tells the guard the names of the links, and which are up, and makes
+// everything that failed due again: what a link did is the likeliest cause and
+// cure. [FIB.Swap] acts on what is up.
 func (f *FIB) SetLinks(links []Link, now time.Time) {
+	f.deaths = true
+	f.up = make(map[int]bool, len(links))
+	for _, l := range links {
+		f.up[l.Index] = l.Up
+	}
 	f.guard.setLinks(links)
 	f.judgeDue = true
 	for _, b := range f.failed {

@@ -230,26 +230,6 @@ func TestLinkDownAndUp(t *testing.T) {
 	}
 }
 
-func TestBackupRoute(t *testing.T) {
-	k := fibtest.New()
-	f := start(t, k, fib.Options{})
-	c := bgp("10.1.0.0/16", gw)
-	c.Route.Backup = far
-	f.Apply([]fib.Change{c}, t0)
-	settle(f, t0)
-	wantKernel(t, k, `
-10.1.0.0/16 metric 20 proto 186 via 10.0.0.1 dev #2
-10.1.0.0/16 metric 21 proto 186 via 169.254.0.2 dev #3
-4 objects
-`)
-	f.Apply([]fib.Change{bgp("10.1.0.0/16", far)}, t0)
-	settle(f, t0)
-	wantKernel(t, k, `
-10.1.0.0/16 metric 20 proto 186 via 169.254.0.2 dev #3
-2 objects
-`)
-}
-
 func TestFlush(t *testing.T) {
 	k := fibtest.New()
 	k.Plant(fib.KernelRoute{Prefix: p("10.9.0.0/16"), Metric: 20, Protocol: 4, Hops: far})

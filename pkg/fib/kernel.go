@@ -4,7 +4,8 @@ import "net/netip"
 
 // Kernel is what the package needs of the kernel's table main. Deleting what is
 // not there is success. An error that matches [errors.ErrUnsupported] says that
-// the kernel has no next-hop objects; one that matches fs.ErrExist, of
+// the kernel has no next-hop objects, or, of an object with Buckets, no resilient
+// groups; one that matches fs.ErrExist, of
 // [AddRoute], that another route has this prefix and metric.
 type Kernel interface {
 	// Routes calls yield for every route of the table, for some perhaps
@@ -24,6 +25,7 @@ type Object struct {
 	Protocol int
 	Hop      NextHop // Weight is not used; Via 0.0.0.0 or :: if on-link
 	Members  []Member
+	Buckets  uint16 // of a resilient group (NEXTHOP_GRP_TYPE_RES); 0: a plain one
 }
 
 // Member is one hop of a group, by its object's number.
@@ -93,6 +95,7 @@ type Event struct {
 	Replaced bool        // of RouteEvent: in place of what had the prefix and metric
 	Route    KernelRoute // of RouteEvent
 	Object   uint32      // of ObjectEvent: its number
+	Link     int         // of LinkEvent: its index
 }
 
 // routeKey is what the kernel tells routes of one table apart by.

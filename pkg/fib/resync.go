@@ -28,7 +28,7 @@ func (f *FIB) Resync(now time.Time) error {
 		return fmt.Errorf("next-hop objects: %w", err)
 	}
 	if isUnsupported(err) && !f.plain {
-		f.usePlain()
+		f.usePlain(now)
 	}
 	f.needResync = false
 	f.readObjects(objects, now)
@@ -54,7 +54,8 @@ func (f *FIB) readObjects(objects []Object, now time.Time) {
 	clear(f.hops)
 	clear(f.groups)
 	clear(f.inUse)
-	hop := make(map[uint32]NextHop)
+	f.spare = nil
+	hop, kind := make(map[uint32]NextHop), make(map[uint32]uint16)
 	for _, o := range objects {
 		if !f.inRange(o.ID) {
 			continue
@@ -64,20 +65,31 @@ func (f *FIB) readObjects(objects []Object, now time.Time) {
 		case o.Protocol != f.opt.Protocols.BGP:
 		case len(o.Members) > 0:
 			f.groups[o.ID] = o.Members
+			kind[o.ID] = o.Buckets
 		default:
 			hop[o.ID] = o.Hop
+			if first, twice := f.hops[o.Hop]; twice {
+				f.spare = append(f.spare, first)
+			}
 			f.hops[o.Hop] = o.ID
 		}
 	}
 	for id := range f.byID {
 		f.inUse[id] = true
 	}
+	f.deaths = true
 	content := make(map[uint32]string, len(f.groups))
 	for id, members := range f.groups {
-		content[id] = f.readGroup(id, members, hop)
+		content[id] = f.readGroup(id, members, kind[id], hop)
 	}
 	for id, s := range f.byID {
-		if content[id] == s.key {
+		switch content[id] {
+		case f.content(s): // also where the kernel took out what died
+			s.ok, s.live, s.fail = true, content[id], nil
+			delete(f.bad, s)
+			f.wake(s)
+			continue
+		case s.live:
 			continue
 		}
 		if s.ok {
@@ -91,7 +103,7 @@ func (f *FIB) readObjects(objects []Object, now time.Time) {
 
 // readGroup returns the key of a group's content, and recognises the group of
 // an earlier run as that of its set.
-func (f *FIB) readGroup(id uint32, members []Member, hop map[uint32]NextHop) string {
+func (f *FIB) readGroup(id uint32, members []Member, buckets uint16, hop map[uint32]NextHop) string {
 	var hops []NextHop
 	for _, m := range members {
 		h, ok := hop[m.ID]
@@ -101,11 +113,11 @@ func (f *FIB) readGroup(id uint32, members []Member, hop map[uint32]NextHop) str
 		h.Weight = m.Weight
 		hops = append(hops, h)
 	}
-	SortHops(hops)
-	key := setKey(hops)
+	hops, backup := split(hops)
+	key := setKey(hops, backup)
 	if f.byID[id] == nil && !f.plain {
-		if s := f.intern(hops); s.id == 0 {
-			s.id, s.ok = id, true
+		if s := f.intern(hops, backup); s.id == 0 && f.bucketsOf(s) == buckets {
+			s.id, s.ok, s.live = id, true, key
 			f.byID[id] = s
 			delete(f.bad, s)
 			f.wake(s)
@@ -158,7 +170,7 @@ func (f *FIB) seeForeign(r KernelRoute) {
 func (f *FIB) holds(s *slot, r KernelRoute) {
 	h := have{present: true, kind: r.Kind, protocol: r.Protocol, object: r.Object, source: r.Source}
 	if r.Kind == Unicast && r.Object == 0 {
-		h.set = f.intern(SortHops(slices.Clone(canonical(r.Hops, r.Prefix))))
+		h.set = f.intern(SortHops(slices.Clone(canonical(r.Hops, r.Prefix))), nil)
 	}
 	if h == s.have {
 		return

@@ -2,6 +2,7 @@ package fib
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -16,29 +17,39 @@ import (
 // group is used even for one hop: the kernel replaces a group only by a group,
 // and prints a route through a group of one as if it had no group.
 type hopSet struct {
-	key  string
-	hops []NextHop
-	id   uint32 // of the group; 0: none yet, or plain routes
-	ok   bool   // the kernel's group id has these hops
-	refs int    // slots that want it, or hold it without an object
-	fail *retry.State
-	wait []*slot // slots that can't be written until ok
+	key    string
+	hops   []NextHop
+	backup []NextHop // takes over when hops are dead; at most one
+	id     uint32    // of the group; 0: none yet, or plain routes
+	ok     bool      // the kernel has the group
+	live   string    // key of what the group holds, as far as it is as wanted
+	refs   int       // slots that want it, or hold it without an object
+	fail   *retry.State
+	wait   []*slot // slots that can't be written until ok
 }
 
-// setKey is the content of hops as a map key.
-func setKey(hops []NextHop) string {
-	b := make([]byte, 0, 24*len(hops))
-	for _, h := range hops {
-		via := h.Via.As16()
-		b = append(b, via[:]...)
-		b = binary.BigEndian.AppendUint32(b, uint32(h.Link))
-		onlink := byte(0)
-		if h.Onlink {
-			onlink = 1
-		}
-		b = append(b, byte(h.Via.BitLen()), onlink, max(h.Weight, 1))
+// setKey is the content of a set as a map key.
+func setKey(hops, backup []NextHop) string {
+	b := make([]byte, 0, 24*(len(hops)+len(backup)))
+	for _, h := range reduced(hops) {
+		b = appendHop(b, h)
+	}
+	for _, h := range backup {
+		b = append(b, '|')
+		b = appendHop(b, h)
 	}
 	return string(b)
+}
+
+func appendHop(b []byte, h NextHop) []byte {
+	via := h.Via.As16()
+	b = append(b, via[:]...)
+	b = binary.BigEndian.AppendUint32(b, uint32(h.Link))
+	onlink := byte(0)
+	if h.Onlink {
+		onlink = 1
+	}
+	return append(b, byte(h.Via.BitLen()), onlink, max(h.Weight, 1))
 }
 
 // canonical gives hops without a gateway the unspecified address of the route's
@@ -60,25 +71,25 @@ func canonical(hops []NextHop, prefix netip.Prefix) []NextHop {
 	return SortHops(hops)
 }
 
-// intern returns the set of these hops. The caller takes a reference.
-func (f *FIB) intern(hops []NextHop) *hopSet {
-	if s := f.last; s != nil && s.refs > 0 && sameSlice(s.hops, hops) {
+// intern returns the set of these hops and backup. The caller takes a reference.
+func (f *FIB) intern(hops, backup []NextHop) *hopSet {
+	if s := f.last; s != nil && s.refs > 0 && sameSlice(s.hops, hops) && sameSlice(s.backup, backup) {
 		return s
 	}
-	key := setKey(hops)
+	key := setKey(hops, backup)
 	s := f.sets[key]
 	if s == nil {
 		s = &hopSet{key: key}
 		f.sets[key] = s
 	}
-	s.hops = hops // any form will do, and the next route has most likely this very one
+	s.hops, s.backup = hops, backup // any form will do, and the next route has most likely this very one
 	f.last = s
 	return s
 }
 
 // sameSlice reports whether a and b are the same memory: routes share their hops.
 func sameSlice(a, b []NextHop) bool {
-	return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0]
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // release gives a reference back. The set stays known while routes of the
@@ -127,7 +138,7 @@ func (f *FIB) moveGroups() {
 		}
 	}
 	for id, set := range to {
-		if set != nil && set.id == 0 {
+		if set != nil && set.id == 0 && f.bucketsOf(set) == f.bucketsOf(f.byID[id]) {
 			f.give(id, f.byID[id], set)
 		}
 	}
@@ -135,8 +146,8 @@ func (f *FIB) moveGroups() {
 
 // give hands the group id from one set to another.
 func (f *FIB) give(id uint32, from, to *hopSet) {
-	from.id, from.ok = 0, false
-	to.id, to.ok = id, false
+	from.id, from.ok, from.live = 0, false, ""
+	to.id, to.ok, to.live = id, false, ""
 	f.byID[id] = to
 	f.bad[to] = true
 	f.count.Moved++
@@ -166,10 +177,13 @@ func (f *FIB) putSets(now time.Time) {
 
 // putSet writes one group and lets the slots that wait for it go on.
 func (f *FIB) putSet(s *hopSet, now time.Time) {
-	err := f.writeSet(s)
+	err := f.writeSet(s, now)
 	if isUnsupported(err) {
-		f.usePlain()
+		f.usePlain(now)
 		return
+	}
+	if s.ok {
+		f.wake(s)
 	}
 	if err != nil {
 		if s.fail == nil {
@@ -181,9 +195,8 @@ func (f *FIB) putSet(s *hopSet, now time.Time) {
 		f.count.Failures++
 		return
 	}
-	s.ok, s.fail = true, nil
+	s.fail = nil
 	delete(f.bad, s)
-	f.wake(s)
 }
 
 func (f *FIB) wake(s *hopSet) {
@@ -196,15 +209,15 @@ func (f *FIB) wake(s *hopSet) {
 	}
 }
 
-func (f *FIB) writeSet(s *hopSet) error {
-	group := Object{Protocol: f.opt.Protocols.BGP}
-	for _, h := range s.hops {
-		id, err := f.putHop(h)
-		if err != nil {
-			return err
-		}
-		group.Members = append(group.Members, Member{ID: id, Weight: max(h.Weight, 1)})
+// writeSet writes a group of those hops that can be written, and returns the
+// error of one that can't.
+func (f *FIB) writeSet(s *hopSet, now time.Time) error {
+	hops, backup := f.alive(s)
+	hops, hopErr := f.putHops(hops)
+	if len(hops) == 0 {
+		return hopErr
 	}
+	backup, backupErr := f.putHops(backup)
 	if s.id == 0 {
 		id, err := f.allocate()
 		if err != nil {
@@ -213,43 +226,90 @@ func (f *FIB) writeSet(s *hopSet) error {
 		s.id = id
 		f.byID[id] = s
 	}
-	group.ID = s.id
-	if err := f.do(Op{Kind: PutObject, Object: group}); err != nil {
+	group := f.group(s, hops, backup)
+	err := f.do(Op{Kind: PutObject, Object: group})
+	if isUnsupported(err) && group.Buckets > 0 {
+		f.useMultipath(now)
+		return f.writeSet(s, now)
+	}
+	if err != nil {
 		return fmt.Errorf("next-hop group %d: %w", s.id, err)
 	}
 	f.groups[s.id] = group.Members
-	return nil
+	s.ok, s.live = true, setKey(hops, backup)
+	return errors.Join(hopErr, backupErr)
 }
 
-// putHop returns the object of one hop, new if need be.
-func (f *FIB) putHop(h NextHop) (uint32, error) {
+// group is the object of a set that holds these hops.
+func (f *FIB) group(s *hopSet, hops, backup []NextHop) Object {
+	o := Object{ID: s.id, Protocol: f.opt.Protocols.BGP, Buckets: f.bucketsOf(s)}
+	weights := scaled(hops, backup)
+	for i, h := range slices.Concat(hops, backup) {
+		h.Weight = 0
+		o.Members = append(o.Members, Member{ID: f.hops[h], Weight: weights[i]})
+	}
+	return o
+}
+
+// putHops returns those of the hops whose objects stand, and the error of one
+// whose does not.
+func (f *FIB) putHops(hops []NextHop) (put []NextHop, err error) {
+	for _, h := range hops {
+		if herr := f.putHop(h); herr != nil {
+			err = herr
+			continue
+		}
+		put = append(put, h)
+	}
+	return put, err
+}
+
+// putHop makes the object of one hop if need be.
+func (f *FIB) putHop(h NextHop) error {
 	h.Weight = 0
-	if id, ok := f.hops[h]; ok {
-		return id, nil
+	if _, ok := f.hops[h]; ok {
+		return nil
 	}
 	id, err := f.allocate()
 	if err != nil {
-		return 0, err
+		return err
 	}
 	err = f.do(Op{Kind: PutObject, Object: Object{ID: id, Protocol: f.opt.Protocols.BGP, Hop: h}})
 	if err != nil {
 		delete(f.inUse, id)
-		return 0, fmt.Errorf("next hop %s: %w", h, err)
+		return fmt.Errorf("next hop %s: %w", h, err)
 	}
 	f.hops[h] = id
 	f.sweepDue = true // should its group fail, nothing uses it
-	return id, nil
+	return nil
+}
+
+// useMultipath gives up resilient groups for good: the kernel has none.
+func (f *FIB) useMultipath(now time.Time) {
+	f.mpath = true
+	f.doubted = true // there are other groups to write now
+	f.replan(now)
 }
 
 // usePlain gives up next-hop objects for good: the kernel has none.
-func (f *FIB) usePlain() {
+func (f *FIB) usePlain(now time.Time) {
 	f.plain = true
 	clear(f.bad)
 	for _, s := range f.sets {
-		s.id, s.ok, s.fail = 0, false, nil
+		s.id, s.ok, s.live, s.fail = 0, false, "", nil
 		f.wake(s)
 	}
 	clear(f.byID)
+	f.replan(now)
+}
+
+// replan wants every route again, in the form that the kernel is capable of.
+func (f *FIB) replan(now time.Time) {
+	for prefix := range f.slots {
+		if r := f.wantedAt(prefix); r != nil && len(r.Backup) > 0 {
+			f.place(prefix, r, now)
+		}
+	}
 }
 
 // sweep removes the objects that no route uses or wants, groups first: the
@@ -273,16 +333,11 @@ func (f *FIB) sweep() {
 		f.forgetID(id)
 	}
 	for h, id := range f.hops {
-		if used[id] || f.users[id] > 0 {
-			continue
+		if f.sweepHop(id, used) {
+			delete(f.hops, h)
 		}
-		if f.do(Op{Kind: DeleteObject, Object: Object{ID: id}}) != nil {
-			f.needResync = true
-			continue
-		}
-		delete(f.hops, h)
-		delete(f.inUse, id)
 	}
+	f.spare = slices.DeleteFunc(f.spare, func(id uint32) bool { return f.sweepHop(id, used) })
 	for key, s := range f.sets {
 		if s.refs == 0 && (s.id == 0 || f.users[s.id] == 0 && f.groups[s.id] == nil) {
 			delete(f.sets, key)
@@ -292,9 +347,22 @@ func (f *FIB) sweep() {
 	}
 }
 
+// sweepHop removes a hop object unless it is used, and reports whether it did.
+func (f *FIB) sweepHop(id uint32, used map[uint32]bool) bool {
+	if used[id] || f.users[id] > 0 {
+		return false
+	}
+	if f.do(Op{Kind: DeleteObject, Object: Object{ID: id}}) != nil {
+		f.needResync = true
+		return false
+	}
+	delete(f.inUse, id)
+	return true
+}
+
 func (f *FIB) forgetID(id uint32) {
 	if s := f.byID[id]; s != nil {
-		s.id, s.ok = 0, false
+		s.id, s.ok, s.live = 0, false, ""
 		delete(f.byID, id)
 	}
 	delete(f.inUse, id)

@@ -20,6 +20,7 @@ func (f *FIB) Sync(now time.Time, limit int) (more bool) {
 			f.moveGroups()
 		}
 	}
+	f.Swap(now)
 	f.doubted = false
 	f.putSets(now)
 	f.write(f.take(limit), now)

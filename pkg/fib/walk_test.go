@@ -19,6 +19,7 @@ var walkStates = [][]fib.Change{
 	{bgp("10.1.0.0/16", far), bgp("10.2.0.0/16", far), bgp("10.3.0.0/16", far)},
 	{bgp("10.1.0.0/16", both), bgp("10.2.0.0/16", gw), bgp("fd00:1::/48", []fib.NextHop{{Link: 2}})},
 	{metric("10.1.0.0/16", gw, 30), static("10.2.0.0/16", far), blackhole("10.4.0.0/16")},
+	{backup("10.1.0.0/16", gw, far), backup("10.2.0.0/16", gw, far), backup("10.3.0.0/16", both, far)},
 	{backup("10.1.0.0/16", gw, far), backup("10.2.0.0/16", far, gw), bgp("10.5.0.0/16", []fib.NextHop{{Link: 2}})},
 }
 
@@ -67,30 +68,43 @@ func plantForeign(k *fibtest.Kernel) {
 	k.Plant(fib.KernelRoute{Prefix: p("10.9.0.0/16"), Metric: 20, Protocol: 4, Hops: gw})
 }
 
+// mode is what the kernel can or may do.
+type mode struct{ plain, mpath bool }
+
+func (m mode) kernel() *fibtest.Kernel {
+	k := fibtest.New()
+	if m.mpath {
+		k.ForbidBuckets()
+	}
+	return k
+}
+
+func (m mode) options() fib.Options { return fib.Options{Plain: m.plain} }
+
 // Whatever way a state is reached, and whatever befalls the kernel on the way,
 // the kernel ends the same, and foreign routes are as they were.
 func TestRandomWalk(t *testing.T) {
-	for _, plain := range []bool{false, true} {
+	for _, m := range []mode{{}, {mpath: true}, {plain: true}} {
 		goals := make([]string, len(walkStates))
 		for i, s := range walkStates {
-			k := fibtest.New()
+			k := m.kernel()
 			plantForeign(k)
-			f := start(t, k, fib.Options{Plain: plain})
+			f := start(t, k, m.options())
 			f.Apply(s, t0)
 			settle(f, t0)
 			goals[i] = k.String()
 		}
 		for seed := range uint64(40) {
-			t.Run(fmt.Sprintf("plain=%t/%d", plain, seed), func(t *testing.T) { walk(t, seed, plain, goals) })
+			t.Run(fmt.Sprintf("%+v/%d", m, seed), func(t *testing.T) { walk(t, seed, m, goals) })
 		}
 	}
 }
 
-func walk(t *testing.T, seed uint64, plain bool, goals []string) {
+func walk(t *testing.T, seed uint64, m mode, goals []string) {
 	rng := rand.New(rand.NewPCG(seed, 1))
-	k := fibtest.New()
+	k := m.kernel()
 	plantForeign(k)
-	f := start(t, k, fib.Options{Plain: plain})
+	f := start(t, k, m.options())
 	now, at := t0, 0
 	for range 30 {
 		next := rng.IntN(len(walkStates))
@@ -101,12 +115,13 @@ func walk(t *testing.T, seed uint64, plain bool, goals []string) {
 		}
 		disaster(rng, k, f)
 		if rng.IntN(8) == 0 {
-			f = restart(t, k, plain, walkStates[at])
+			f = restart(t, k, m, walkStates[at])
 		}
 		now = now.Add(time.Second)
 	}
 	k.SetLink(2, true)
 	k.SetLink(3, true)
+	f.SetDead(nil)
 	recover3(t, f, now)
 	if got := k.String(); got != goals[at] {
 		t.Errorf("state %d ended as\n%swant\n%s", at, got, goals[at])
@@ -132,9 +147,9 @@ func recover3(t *testing.T, f *fib.FIB, now time.Time) {
 	}
 }
 
-func restart(t *testing.T, k *fibtest.Kernel, plain bool, want []fib.Change) *fib.FIB {
+func restart(t *testing.T, k *fibtest.Kernel, m mode, want []fib.Change) *fib.FIB {
 	t.Helper()
-	f := fib.New(fib.Options{Kernel: k, Plain: plain, Owns: func(fib.KernelRoute) bool { return true }})
+	f := fib.New(fib.Options{Kernel: k, Plain: m.plain, Owns: func(fib.KernelRoute) bool { return true }})
 	_ = f.Resync(t0) // a read may be made to fail; it is repeated
 	f.SetLinks([]fib.Link{eth0, vxlan0}, t0)
 	f.Apply(want, t0)
@@ -144,7 +159,7 @@ func restart(t *testing.T, k *fibtest.Kernel, plain bool, want []fib.Change) *fi
 
 // disaster is what other programs and the hardware do.
 func disaster(rng *rand.Rand, k *fibtest.Kernel, f *fib.FIB) {
-	switch rng.IntN(8) {
+	switch rng.IntN(11) {
 	case 0:
 		k.Uproot(p("10.1.0.0/16"), 20)
 	case 1:
@@ -161,5 +176,12 @@ func disaster(rng *rand.Rand, k *fibtest.Kernel, f *fib.FIB) {
 		k.FailNext("delete 10.3.0.0/16 metric 20", errors.New("busy"))
 	case 6:
 		_ = f.Resync(t0)
+	case 7:
+		f.SetDead([][]netip.Addr{{gw[0].Via}, {far[0].Via}, {gw[0].Via, far[0].Via}, nil}[rng.IntN(4)])
+	case 8:
+		f.LinkDown(2 + rng.IntN(2))
+		f.Swap(t0)
+	case 9:
+		f.Swap(t0)
 	}
 }

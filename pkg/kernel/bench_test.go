@@ -104,7 +104,7 @@ func swap(b *testing.B, compatOn bool, n int) {
 	}
 	put := func(i int) []error {
 		return k.FIB.Do([]fib.Op{{Kind: fib.PutObject, Object: fib.Object{
-			ID: 120, Protocol: 186, Members: []fib.Member{{ID: uint32(101 + i), Weight: 1}},
+			ID: 120, Protocol: 186, Buckets: 128, Members: []fib.Member{{ID: uint32(101 + i), Weight: 1}},
 		}}})
 	}
 	noErrors(b, put(0))
@@ -127,7 +127,7 @@ func swap(b *testing.B, compatOn bool, n int) {
 	b.ReportMetric(float64(data.Microseconds())/1000/float64(b.N), "ms-data")
 }
 
-func linkIndex(b *testing.B, k *Kernel, name string) int {
+func linkIndex(b testing.TB, k *Kernel, name string) int {
 	b.Helper()
 	links, err := k.Tunnels.Links()
 	if err != nil {

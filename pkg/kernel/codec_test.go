@@ -22,7 +22,7 @@ func FuzzDecode(f *testing.F) {
 		Prefix: prefix24(7), Metric: 20, Protocol: 186, Hops: []fib.NextHop{via("10.0.0.1", 2), via("fd00::1", 3)},
 	}}
 	f.Add(encodeRoute(nil, op, 1))
-	f.Add(encodeObject(nil, fib.Op{Kind: fib.PutObject, Object: fib.Object{ID: 5, Members: []fib.Member{{ID: 6, Weight: 2}}}}, 1))
+	f.Add(encodeObject(nil, fib.Op{Kind: fib.PutObject, Object: fib.Object{ID: 5, Buckets: 128, Members: []fib.Member{{ID: 6, Weight: 2}}}}, 1))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		messages(b, func(m message) {
 			event(m)

@@ -54,8 +54,25 @@ func (f *FIB) do(ops []fib.Op) []error {
 		if deletes(ops[i].Kind) && (errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENOENT)) {
 			errs[i] = nil
 		}
+		if errors.Is(err, unix.EINVAL) && ops[i].Kind == fib.PutObject && ops[i].Object.Buckets > 0 && !f.hasBuckets() {
+			errs[i] = fmt.Errorf("resilient group: %w", errors.ErrUnsupported)
+		}
 	}
 	return errs
+}
+
+// hasBuckets reports whether the kernel has resilient groups (Linux 5.13). One
+// that has not refuses them as malformed, but the messages about buckets as
+// unknown. The kernel has no object 0.
+func (f *FIB) hasBuckets() bool {
+	err := f.s.dump(func(b []byte, seq uint32) []byte {
+		b, start := header(b, rtmGetNextHopBucket, unix.NLM_F_DUMP, seq)
+		b = append(b, make([]byte, sizeofNhMsg)...)
+		b = attr32(b, unix.NHA_ID, 0)
+		finish(b, start)
+		return b
+	}, func(message) {}, func() {})
+	return !errors.Is(err, errors.ErrUnsupported)
 }
 
 func deletes(k fib.OpKind) bool { return k == fib.DeleteRoute || k == fib.DeleteObject }

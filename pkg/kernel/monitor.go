@@ -148,6 +148,14 @@ func (m *Monitor) read(fd int) ([]fib.Event, error) {
 	return events, nil
 }
 
+func linkEvent(m message) fib.Event {
+	e := fib.Event{Kind: fib.LinkEvent, Deleted: m.kind == unix.RTM_DELLINK || !running(m.body)}
+	if len(m.body) >= unix.SizeofIfInfomsg {
+		e.Link = int(order.Uint32(m.body[4:]))
+	}
+	return e
+}
+
 // running reports whether the link of an RTM_NEWLINK is up and has carrier.
 func running(body []byte) bool {
 	const flags = unix.IFF_UP | unix.IFF_LOWER_UP
@@ -158,7 +166,7 @@ func running(body []byte) bool {
 func event(m message) (e fib.Event, ok bool) {
 	switch m.kind {
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
-		return fib.Event{Kind: fib.LinkEvent, Deleted: m.kind == unix.RTM_DELLINK || !running(m.body)}, true
+		return linkEvent(m), true
 	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
 		return fib.Event{Kind: fib.AddressEvent, Deleted: m.kind == unix.RTM_DELADDR}, true
 	case unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH:

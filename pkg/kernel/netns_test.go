@@ -209,9 +209,50 @@ func TestGroupSwap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(objects); got != fmt.Sprintf("[{101 186 via 10.0.0.1 dev #%d []} {102 186 via fd00::1 dev #%d []} "+
-		"{103 186 dev #0 [{102 1}]}]", link, link) {
+	if got := fmt.Sprint(objects); got != fmt.Sprintf("[{101 186 via 10.0.0.1 dev #%d [] 0} {102 186 via fd00::1 dev #%d [] 0} "+
+		"{103 186 dev #0 [{102 1}] 0}]", link, link) {
 		t.Errorf("objects %s", got)
+	}
+}
+
+// A resilient group gives all its buckets to the first hop, and to the second once
+// the link of the first is down: the kernel moves the routes by itself.
+func TestGroupSurvivesLink(t *testing.T) {
+	ns, name := testNS(t)
+	k := open(t, ns)
+	eth0(t, k)
+	for _, cmd := range []string{
+		"link add eth1 type veth peer name gw1", "link set eth1 up", "link set gw1 up", "addr add 10.0.1.4/24 dev eth1",
+	} {
+		sh(t, "ip -n "+name+" "+cmd)
+	}
+	put := func(o fib.Object) fib.Op { o.Protocol = 186; return fib.Op{Kind: fib.PutObject, Object: o} }
+	protected := put(fib.Object{ID: 103, Buckets: 128, Members: []fib.Member{{ID: 101, Weight: 255}, {ID: 102, Weight: 1}}})
+	noErrors(t, k.FIB.Do([]fib.Op{
+		put(fib.Object{ID: 101, Hop: via("10.0.0.1", linkIndex(t, k, "eth0"))}),
+		put(fib.Object{ID: 102, Hop: via("10.0.1.1", linkIndex(t, k, "eth1"))}), protected,
+	}))
+	noErrors(t, k.FIB.Do(table(1000, fib.AddRoute, 20, 103)))
+	objects, err := k.FIB.Objects()
+	if err != nil || fmt.Sprint(objects[2]) != fmt.Sprint(protected.Object) {
+		t.Errorf("group is %v, %v", objects, err)
+	}
+	by := func(link string) {
+		t.Helper()
+		for i := range 20 {
+			if got := sh(t, fmt.Sprintf("ip -n %s route get 20.0.5.%d", name, i)); !strings.Contains(got, "dev "+link) {
+				t.Errorf("want %s: %s", link, got)
+			}
+		}
+	}
+	by("eth0")
+	sh(t, "ip -n "+name+" link set eth0 down")
+	by("eth1")
+	if n := count(t, k.FIB, func(r fib.KernelRoute) bool { return r.Object == 103 }); n != 1000 {
+		t.Errorf("%d routes are left", n)
+	}
+	if !k.FIB.hasBuckets() {
+		t.Error("a kernel with resilient groups is taken for one without")
 	}
 }
 

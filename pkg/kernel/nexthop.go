@@ -11,6 +11,13 @@ import (
 const (
 	sizeofNhMsg  = 8 // struct nhmsg of linux/nexthop.h
 	sizeofMember = 8 // struct nexthop_grp
+
+	rtmGetNextHopBucket = 118 // RTM_GETNEXTHOPBUCKET of linux/rtnetlink.h
+
+	groupResilient = 1  // NEXTHOP_GRP_TYPE_RES
+	nhaResGroup    = 12 // NHA_RES_GROUP
+	nhaResBuckets  = 1  // NHA_RES_GROUP_BUCKETS
+	nhaResIdle     = 2  // NHA_RES_GROUP_IDLE_TIMER
 )
 
 // encodeObject appends the message that puts or deletes a next-hop object.
@@ -35,7 +42,7 @@ func encodeObject(b []byte, op fib.Op, seq uint32) []byte {
 	b = order.AppendUint32(b, flags)
 	b = attr32(b, unix.NHA_ID, o.ID)
 	if len(o.Members) > 0 {
-		b = group(b, o.Members)
+		b = group(b, o)
 	} else {
 		b = attr32(b, unix.NHA_OIF, uint32(o.Hop.Link))
 		if hasGateway(o.Hop) {
@@ -46,13 +53,22 @@ func encodeObject(b []byte, op fib.Op, seq uint32) []byte {
 	return b
 }
 
-func group(b []byte, members []fib.Member) []byte {
+func group(b []byte, o *fib.Object) []byte {
 	b, start := nest(b, unix.NHA_GROUP)
-	for _, m := range members {
+	for _, m := range o.Members {
 		b = order.AppendUint32(b, m.ID)
 		b = append(b, max(m.Weight, 1)-1, 0, 0, 0)
 	}
 	finishNest(b, start)
+	if o.Buckets == 0 {
+		return b
+	}
+	b = attr(b, unix.NHA_GROUP_TYPE, order.AppendUint16(nil, groupResilient))
+	b, nested := nest(b, nhaResGroup|unix.NLA_F_NESTED) // without the flag it is refused
+	b = attr(b, nhaResBuckets, order.AppendUint16(nil, o.Buckets))
+	// Without idle time buckets move at once, as they do in a group of the other type.
+	b = attr32(b, nhaResIdle, 0)
+	finishNest(b, nested)
 	return b
 }
 
@@ -79,6 +95,12 @@ func decodeObject(body []byte) (o fib.Object, ok bool) {
 			for ; len(v) >= sizeofMember; v = v[sizeofMember:] {
 				o.Members = append(o.Members, fib.Member{ID: u32(v), Weight: v[4] + 1})
 			}
+		case nhaResGroup:
+			attrs(v, func(kind uint16, v []byte) {
+				if kind == nhaResBuckets && len(v) >= 2 {
+					o.Buckets = order.Uint16(v)
+				}
+			})
 		}
 	})
 	return o, o.ID != 0

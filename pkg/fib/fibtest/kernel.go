@@ -27,6 +27,7 @@ type Kernel struct {
 	down      map[int]bool
 	fail      map[string]error
 	noObjects bool
+	noBuckets bool
 }
 
 type place struct {
@@ -50,6 +51,10 @@ func (k *Kernel) FailNext(name string, err error) { k.fail[name] = err }
 
 // ForbidObjects makes the kernel one without next-hop objects.
 func (k *Kernel) ForbidObjects() { k.noObjects = true }
+
+// ForbidBuckets makes the kernel one without resilient groups, as before Linux
+// 5.13.
+func (k *Kernel) ForbidBuckets() { k.noBuckets = true }
 
 // Plant adds a route as another program would.
 func (k *Kernel) Plant(r fib.KernelRoute) { k.routes[place{r.Prefix, r.Metric}] = r }
@@ -164,8 +169,15 @@ func (k *Kernel) put(o fib.Object) error {
 	if k.noObjects {
 		return errors.ErrUnsupported
 	}
-	if old, ok := k.objects[o.ID]; ok && (len(old.Members) > 0) != (len(o.Members) > 0) {
+	if o.Buckets > 0 && k.noBuckets {
+		return errors.ErrUnsupported
+	}
+	old, ok := k.objects[o.ID]
+	switch {
+	case ok && (len(old.Members) > 0) != (len(o.Members) > 0):
 		return errors.New("can't replace a group with a next hop or back")
+	case ok && old.Buckets != o.Buckets:
+		return errors.New("can't replace a group with one of a different type")
 	}
 	for _, m := range o.Members {
 		if _, ok := k.objects[m.ID]; !ok {
@@ -222,7 +234,9 @@ func (k *Kernel) hops(r fib.KernelRoute) []fib.NextHop {
 	}
 	var hops []fib.NextHop
 	for _, m := range k.objects[r.Object].Members {
-		hops = append(hops, k.objects[m.ID].Hop)
+		h := k.objects[m.ID].Hop
+		h.Weight = m.Weight
+		hops = append(hops, h)
 	}
 	return fib.SortHops(hops)
 }

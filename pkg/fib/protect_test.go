@@ -1,0 +1,145 @@
+package fib_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/fib/fibtest"
+)
+
+const protected = `
+10.1.0.0/16 metric 20 proto 186 via 10.0.0.1 dev #2 weight 255 via 169.254.0.2 dev #3
+10.2.0.0/16 metric 20 proto 186 via 10.0.0.1 dev #2 weight 255 via 169.254.0.2 dev #3
+3 objects
+`
+
+const diverted = `
+10.1.0.0/16 metric 20 proto 186 via 169.254.0.2 dev #3
+10.2.0.0/16 metric 20 proto 186 via 169.254.0.2 dev #3
+`
+
+// newProtected returns two routes through gw whose backup is far.
+func newProtected(t *testing.T) (*fibtest.Kernel, *fib.FIB) {
+	k := fibtest.New()
+	f := start(t, k, fib.Options{})
+	f.Apply([]fib.Change{backup("10.1.0.0/16", gw, far), backup("10.2.0.0/16", gw, far)}, t0)
+	settle(f, t0)
+	wantKernel(t, k, protected)
+	k.Log = nil
+	return k, f
+}
+
+func log(k *fibtest.Kernel) string {
+	s := strings.Join(k.Log, ", ")
+	k.Log = nil
+	return s
+}
+
+// A gateway that dies costs one message, and its return another.
+func TestDeadGateway(t *testing.T) {
+	k, f := newProtected(t)
+	f.SetDead([]netip.Addr{gw[0].Via})
+	f.Swap(t0)
+	if got := log(k); got != "put group 186000002" {
+		t.Errorf("did %s", got)
+	}
+	wantKernel(t, k, diverted+"3 objects\n")
+	settle(f, t0)
+	for _, e := range f.Entries() {
+		if e.State != fib.Installed {
+			t.Errorf("%s is %s", e.Prefix, e.State)
+		}
+	}
+	f.SetDead(nil)
+	settle(f, t0)
+	wantKernel(t, k, protected)
+}
+
+// The kernel takes out the hops of a link by itself: nothing is repaired.
+func TestDeadLink(t *testing.T) {
+	k, f := newProtected(t)
+	k.SetLink(2, false)
+	wantKernel(t, k, diverted+"2 objects\n")
+	f.LinkDown(2)
+	f.Swap(t0)
+	if err := f.Resync(t0); err != nil {
+		t.Fatal(err)
+	}
+	settle(f, t0)
+	wantKernel(t, k, diverted+"2 objects\n")
+	if n, what := f.Repairs(); n > 0 {
+		t.Errorf("%d repairs, first %s", n, what)
+	}
+	k.SetLink(2, true)
+	f.SetLinks([]fib.Link{eth0, vxlan0}, t0)
+	settle(f, t0)
+	wantKernel(t, k, protected)
+}
+
+// Of several hops those that live stay.
+func TestDeadMember(t *testing.T) {
+	k := fibtest.New()
+	f := start(t, k, fib.Options{})
+	f.Apply([]fib.Change{bgp("10.1.0.0/16", both)}, t0)
+	settle(f, t0)
+	f.SetDead([]netip.Addr{far[0].Via})
+	f.Swap(t0)
+	wantKernel(t, k, "10.1.0.0/16 metric 20 proto 186 via 10.0.0.1 dev #2\n3 objects\n")
+	f.SetDead([]netip.Addr{far[0].Via, gw[0].Via})
+	k.Log = nil
+	f.Swap(t0)
+	wantKernel(t, k, "10.1.0.0/16 metric 20 proto 186 via 10.0.0.1 dev #2 via 169.254.0.2 dev #3\n3 objects\n")
+}
+
+// A backup that can't be written does not keep the route out.
+func TestBackupFails(t *testing.T) {
+	k := fibtest.New()
+	f := start(t, k, fib.Options{})
+	k.SetLink(3, false)
+	f.Apply([]fib.Change{backup("10.1.0.0/16", gw, far)}, t0)
+	settle(f, t0)
+	wantKernel(t, k, "10.1.0.0/16 metric 20 proto 186 via 10.0.0.1 dev #2\n2 objects\n")
+	if s := states(f)["10.1.0.0/16"]; s != "installed" {
+		t.Errorf("route is %q", s)
+	}
+	k.SetLink(3, true)
+	recover3(t, f, t0.Add(time.Minute))
+	wantKernel(t, k, "10.1.0.0/16 metric 20 proto 186 via 10.0.0.1 dev #2 weight 255 via 169.254.0.2 dev #3\n3 objects\n")
+}
+
+// A fresh process finds groups with their backups and leaves them as they are.
+func TestRestartAdoptsBackup(t *testing.T) {
+	k, _ := newProtected(t)
+	f := restart(t, k, mode{}, []fib.Change{backup("10.1.0.0/16", gw, far), backup("10.2.0.0/16", gw, far)})
+	settle(f, t0)
+	if got := log(k); got != "" {
+		t.Errorf("did %s", got)
+	}
+}
+
+// Where a group can't hold the backup it is a second route.
+func TestBackupRoute(t *testing.T) {
+	for name, m := range map[string]mode{"no resilient groups": {mpath: true}, "plain": {plain: true}} {
+		k := m.kernel()
+		f := start(t, k, m.options())
+		f.Apply([]fib.Change{backup("10.1.0.0/16", gw, far)}, t0)
+		settle(f, t0)
+		routes, _, _ := strings.Cut(k.String(), "2 objects")
+		if m.mpath {
+			routes, _, _ = strings.Cut(k.String(), "4 objects")
+		}
+		routes = strings.TrimSuffix(routes, "0 objects\n")
+		if want := "10.1.0.0/16 metric 20 proto 186 via 10.0.0.1 dev #2\n" +
+			"10.1.0.0/16 metric 21 proto 186 via 169.254.0.2 dev #3\n"; routes != want {
+			t.Errorf("%s: routes are\n%s", name, routes)
+		}
+		f.Apply([]fib.Change{bgp("10.1.0.0/16", gw)}, t0)
+		settle(f, t0)
+		if got := strings.Count(k.String(), "10.1.0.0/16"); got != 1 {
+			t.Errorf("%s: %d routes are left", name, got)
+		}
+	}
+}
