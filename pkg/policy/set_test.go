@@ -110,7 +110,7 @@ func TestSetPathKeepsSegments(t *testing.T) {
 		"(65001) 65001 65001 {65001,65001}": {ASPathReplace: "any"},
 		"(65100) 65515 65001 {1,65001}":     {ASPathReplace: "12076"},
 		"65515 {1}":                         {ASPathExclude: []uint32{12076, 65100}},
-		"7 (65100) 65515 12076 {1,12076}":   {ASPathPrepend: []uint32{7}},
+		"7 65515 12076 {1,12076}":           {ASPathPrepend: []uint32{7}},
 		"(65100) 65515 12076 {1,12076}":     {ASPathPrependLast: 2},
 	} {
 		out, _ := runSet(t, s, Input{Prefix: netip.MustParsePrefix("10.0.0.0/8"), Attrs: &route.Attrs{ASPath: path}}, Session{LocalASN: 65001})

@@ -51,8 +51,13 @@ func appendSegment(p route.ASPath, s route.Segment) route.ASPath {
 	return append(p, s)
 }
 
-// prependASNs puts asns before the path, the first of them leftmost.
+// prependASNs puts asns before the path, the first of them leftmost. They take
+// the place of confederation segments, which may not stand behind others (RFC
+// 5065 5.3).
 func prependASNs(p route.ASPath, asns []uint32) route.ASPath {
+	for len(p) > 0 && (p[0].Type == route.ASConfedSequence || p[0].Type == route.ASConfedSet) {
+		p = p[1:]
+	}
 	for _, asn := range slices.Backward(asns) {
 		p = p.Prepend(asn, 1)
 	}
