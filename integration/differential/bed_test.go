@@ -80,6 +80,19 @@ func (b *bed) exec(t *testing.T, argv ...string) string {
 	return run(t, "", "ip", append([]string{"netns", "exec", b.daemon}, argv...)...)
 }
 
+// starter runs what starts processes, on one thread: a child with Pdeathsig dies
+// with the thread that made it, and those that dial end in between.
+var starter = make(chan func())
+
+func init() {
+	go func() {
+		runtime.LockOSThread()
+		for start := range starter {
+			start()
+		}
+	}()
+}
+
 // start starts a daemon in its namespace; its output goes to a file.
 func (b *bed) start(t *testing.T, argv ...string) {
 	t.Helper()
@@ -91,7 +104,9 @@ func (b *bed) start(t *testing.T, argv ...string) {
 	cmd := exec.Command("ip", append([]string{"netns", "exec", b.daemon}, argv...)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = b.dir, log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
+	started := make(chan error)
+	starter <- func() { started <- cmd.Start() }
+	if err := <-started; err != nil {
 		t.Fatal(err)
 	}
 	b.stops = append(b.stops, func() {

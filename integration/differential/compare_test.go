@@ -3,6 +3,7 @@ package differential
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -25,12 +26,19 @@ const there = "there"
 func (s *side) observe(t *testing.T) facts {
 	t.Helper()
 	out := facts{}
+	teacher := map[netip.Prefix]string{}
 	for _, p := range s.table(t) {
 		prefix := p.prefix.String()
+		if p.best {
+			teacher[p.prefix] = p.peer
+		}
 		out[fact{"table", prefix, "from " + p.peer}] = fmt.Sprintf("valid %t, best %t, multipath %t, weight %d", p.valid, p.best, p.multipath, p.weight)
 	}
 	for i, session := range s.sessions {
 		for prefix, heard := range session.Table() {
+			if teacher[prefix] == s.neighbors[i].Address.String() {
+				continue // FRR tells it what it has told itself
+			}
 			where := s.neighbors[i].Name
 			out[fact{where, prefix.String(), there}] = "yes"
 			for name, value := range heard {
@@ -89,4 +97,15 @@ func (d difference) order() string {
 		rank = "1"
 	}
 	return rank + " " + d.prefix + " " + d.where + " " + d.what
+}
+
+// kind is the sort of difference, of which a few examples tell enough.
+func (d difference) kind() string {
+	if d.where == "table" {
+		return d.where
+	}
+	if d.what == there && d.frr == "" {
+		return "only nvad"
+	}
+	return d.what
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +26,9 @@ func requirements(t *testing.T) {
 	t.Helper()
 	lab.RequireRoot(t)
 	lab.RequireCommands(t, "ip", "vtysh", frrDir+"bgpd")
+	for _, command := range []string{"./cmd/nvad", "./cmd/nvactl"} {
+		lab.Build(t, command)
+	}
 }
 
 // TestDifferential runs cases until so many of them differ that more would
@@ -92,26 +94,27 @@ func expectSame(t *testing.T, frr, nvad *side) facts {
 	return seen
 }
 
-// mostTold bounds a report.
-const mostTold = 12
+// perKind is how many differences a report tells of each attribute.
+const perKind = 2
 
-// report prints the differences, what was announced for the first of them, and
-// where the configurations are.
+// report prints the first differences of each attribute, what was announced
+// for their prefixes, and where the configurations are.
 func report(t *testing.T, frr, nvad *side, diffs []difference) {
 	t.Helper()
 	var text strings.Builder
-	fmt.Fprintf(&text, "%d differences:\n", len(diffs))
-	var told []string
-	for _, d := range diffs[:min(len(diffs), mostTold)] {
-		fmt.Fprintln(&text, d)
-		if !slices.Contains(told, d.prefix) {
-			told = append(told, d.prefix)
+	fmt.Fprintf(&text, "%d differences, among them:\n", len(diffs))
+	told, kinds := map[string]bool{}, map[string]int{}
+	for _, d := range diffs {
+		kind := d.kind()
+		if kinds[kind]++; kinds[kind] <= perKind {
+			fmt.Fprintln(&text, d)
+			told[d.prefix] = true
 		}
 	}
 	fmt.Fprintln(&text, "announced:")
 	for _, n := range frr.neighbors {
 		for _, r := range n.Routes {
-			if p := r.Prefix.String(); slices.Contains(told[:min(len(told), 3)], p) {
+			if p := r.Prefix.String(); told[p] {
 				fmt.Fprintf(&text, "%s by %s (%s): %s\n", p, n.Name, n.Address, wire.Describe(r.Attrs))
 			}
 		}

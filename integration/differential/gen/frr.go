@@ -55,7 +55,7 @@ func (w *frrWriter) neighbor(n *Neighbor) {
 	w.flag(n.NextHopSelf, "  neighbor %s next-hop-self", a)
 	w.flag(n.Reflect, "  neighbor %s route-reflector-client", a)
 	w.flag(n.ASOverride, "  neighbor %s as-override", a)
-	w.flag(n.RemovePrivateAS, "  neighbor %s remove-private-AS", a)
+	w.flag(n.RemovePrivateAS, "  neighbor %s remove-private-AS all", a)
 	w.flag(n.AllowASIn > 0, "  neighbor %s allowas-in %d", a, n.AllowASIn)
 	w.flag(n.Weight > 0, "  neighbor %s weight %d", a, n.Weight)
 	w.chain(n, n.Import, "in")

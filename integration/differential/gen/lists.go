@@ -44,7 +44,7 @@ var (
 		"_graceful-shutdown_|blackhole",
 	}
 	largePatterns = []string{"^65001:1:", "_65001:[0-9]+:1_", "65001:1:1 65001:1:2", "_4200000001:7:4294967295$", "^$"}
-	extPatterns   = []string{"RT:65001:1", "SoO:", "^RT:65001:[12]_", "_RT:10\\.0\\.0\\.1:9_", "RT:4200000001:5", "SoO:65001:7$"}
+	extPatterns   = []string{"RT:65001:1", "SoO:", "_RT:65001:[12]_", "_RT:10\\.0\\.0\\.1:9_", "RT:4200000001:5", "SoO:65001:7_"}
 )
 
 // rules draws a list: either values, or expressions.

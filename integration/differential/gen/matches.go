@@ -18,10 +18,10 @@ var matches = []feature{
 	{free: noLarge, draw: matchLarge(true, false)},
 	{free: noExt, draw: matchExt(false)},
 	{free: noExt, draw: matchExt(true)},
-	{draw: func(g *generator, c *policy.Clause) { c.Match.NextHopPrefixList = g.nextHopList() }},
-	{draw: func(g *generator, c *policy.Clause) { c.Match.NextHop = subnetHost(g.IntN(3), 2) }},
-	{fits: inPlace, draw: func(g *generator, c *policy.Clause) { c.Match.Peer = pick(g, g.c.Neighbors).Address }},
-	{draw: func(g *generator, c *policy.Clause) { c.Match.MED = ptr(pick(g, meds[1:])) }},
+	{fits: onImport, draw: func(g *generator, c *policy.Clause) { c.Match.NextHopPrefixList = g.nextHopList() }},
+	{fits: onImport, draw: func(g *generator, c *policy.Clause) { c.Match.NextHop = subnetHost(g.IntN(3), 2) }},
+	{fits: onImport, draw: func(g *generator, c *policy.Clause) { c.Match.Peer = pick(g, g.c.Neighbors).Address }},
+	{fits: medKnown, draw: func(g *generator, c *policy.Clause) { c.Match.MED = ptr(pick(g, meds[1:])) }},
 	{draw: func(g *generator, c *policy.Clause) { c.Match.LocalPref = ptr(pick(g, localPrefs)) }},
 	{draw: func(g *generator, c *policy.Clause) {
 		c.Match.Origin = pick(g, []string{"igp", "egp", "incomplete"})
@@ -32,6 +32,9 @@ var matches = []feature{
 // tags that policies set and match; routes arrive without, which FRR's
 // grammar has no word for.
 var tags = []uint32{7, 8}
+
+// medKnown is where both daemons show policies the same MED.
+func medKnown(at scope) bool { return !at.anywhere && !(at.export && at.external) }
 
 func noCommunity(c *policy.Clause) bool { return c.Match.CommunityList == "" }
 func noLarge(c *policy.Clause) bool     { return c.Match.LargeCommunityList == "" }

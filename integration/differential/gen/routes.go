@@ -11,12 +11,16 @@ var (
 	asns = []uint32{
 		65515, 12076, 64580, 65010, 64512, 64999, 23456, 7018, 131072, 398000, 4200000001, 4200000100,
 	}
+	// Sets have a public ASN: where remove-private-AS leaves nothing of a set,
+	// FRR sends it empty, which RFC 7606 7.2 calls malformed.
+	public  = []uint32{12076, 7018, 131072, 398000}
+	private = []uint32{65515, 64580, 65010, 64999, 4200000001}
 	// settable is without the ASN that nvad refuses to write into a route.
 	settable    = []uint32{12076, 64580, 64512, 7018, 4200000001, LocalASN}
 	communities = []uint32{
 		65001<<16 | 100, 65001<<16 | 200, 65515<<16 | 1, 12076<<16 | 5, 64580<<16 | 77, 1<<16 | 1,
 	}
-	wellKnown = []uint32{0xffffff01, 0xffffff02, 0xffffff03, 0xffff0000, 0xffff029a}
+	wellKnown = []uint32{0xffffff01, 0xffffff02, 0xffffff03, 0xffff0000}
 	large     = [][3]uint32{{65001, 1, 1}, {65001, 1, 2}, {65001, 2, 1}, {4200000001, 7, 4294967295}}
 	ext       = []uint64{
 		0x0002_fde9_0000_0001, // rt 65001:1
@@ -86,7 +90,7 @@ func (g *generator) attrs(n *Neighbor, i int) *wire.Attrs {
 		Ext:         some(g, ext, max(0, g.IntN(5)-1)),
 		Atomic:      g.chance(10),
 	}
-	if g.chance(60) {
+	if n.Internal() || g.chance(60) { // FRR gives a reflected path without MED one
 		a.MED = ptr(pick(g, meds))
 	}
 	if n.Internal() {
@@ -140,7 +144,7 @@ func (g *generator) path(n *Neighbor) []wire.Segment {
 		out = append(out, wire.Segment{Type: wire.Sequence, ASNs: seq})
 	}
 	if g.chance(10) {
-		out = append(out, wire.Segment{Type: wire.Set, ASNs: some(g, asns, 1+g.IntN(3))})
+		out = append(out, wire.Segment{Type: wire.Set, ASNs: append(some(g, public, 1), some(g, private, g.IntN(3))...)})
 		if g.chance(30) {
 			out = append(out, wire.Segment{Type: wire.Sequence, ASNs: some(g, asns, 1+g.IntN(2))})
 		}

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -88,8 +89,8 @@ func valueText(typ uint8, v []byte) string {
 		return join(v, 12, func(b []byte) string {
 			return colons(binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:]), binary.BigEndian.Uint32(b[8:]))
 		})
-	case typ == typeExt:
-		return join(v, 8, hex.EncodeToString)
+	case typ == typeExt: // a set (RFC 4360 2), which FRR neither sorts nor keeps free of duplicates
+		return join(sorted(v, 8), 8, hex.EncodeToString)
 	}
 	return "malformed " + hex.EncodeToString(v)
 }
@@ -116,6 +117,7 @@ func colons[T uint16 | uint32](parts ...T) string {
 
 // pathText writes sets as {1 2}, confederation sequences as (1 2) and their
 // sets as [1 2]. A sequence that was split where it need not be shows as "/".
+// A set has neither order nor duplicates (RFC 4271 4.3).
 func pathText(v []byte) string {
 	brackets := map[uint8][2]string{Set: {"{", "}"}, Sequence: {"", ""}, ConfedSeq: {"(", ")"}, ConfedSet: {"[", "]"}}
 	var out []string
@@ -129,6 +131,13 @@ func pathText(v []byte) string {
 		if !ok {
 			return "malformed " + hex.EncodeToString(v)
 		}
+		if typ == Set || typ == ConfedSet {
+			asns = sorted(asns, 4)
+		}
+		if len(asns) == 0 {
+			v = v[2:] // FRR sends what it has emptied
+			continue
+		}
 		if typ == last && typ == Sequence {
 			out = append(out, "/")
 		}
@@ -138,6 +147,13 @@ func pathText(v []byte) string {
 		last, v = typ, v[2+len(asns):]
 	}
 	return strings.Join(out, " ")
+}
+
+// sorted returns the distinct values of size octets in ascending order.
+func sorted(values []byte, size int) []byte {
+	list := slices.Collect(slices.Chunk(values, size))
+	slices.SortFunc(list, bytes.Compare)
+	return slices.Concat(slices.CompactFunc(list, bytes.Equal)...)
 }
 
 // Describe is a set of attributes as a neighbor hears it.
