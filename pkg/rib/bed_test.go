@@ -173,10 +173,15 @@ func fibLine(c fib.Change) string {
 		s += " blackhole"
 	}
 	for _, h := range c.Route.Hops {
-		s += fmt.Sprintf(" via %s dev %s", h.Via, map[int]string{eth0: "eth0", vxlan0: "vxlan0"}[h.Link])
+		s += fmt.Sprintf(" via %s dev %s", h.Via, linkNames[h.Link])
+	}
+	for _, h := range c.Route.Backup {
+		s += fmt.Sprintf(" backup %s dev %s", h.Via, linkNames[h.Link])
 	}
 	return s
 }
+
+var linkNames = map[int]string{eth0: "eth0", vxlan0: "vxlan0"}
 
 func outLine(peer netip.Addr, c speaker.Change) string {
 	if c.Attrs == nil {

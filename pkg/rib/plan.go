@@ -59,6 +59,7 @@ func (r *RIB) wanted(d *dest) *fib.Route {
 		out.Kind = fib.Blackhole
 	} else {
 		out.Hops = r.bestHops(d)
+		out.Backup = r.backupHops(d, out.Hops)
 	}
 	if best.extra != nil {
 		out.Source = best.extra.source
@@ -96,5 +97,5 @@ func sameRoute(a, b *fib.Route) bool {
 		return a == b
 	}
 	return a == b || a.Kind == b.Kind && a.Class == b.Class && a.Metric == b.Metric &&
-		a.Source == b.Source && slices.Equal(a.Hops, b.Hops)
+		a.Source == b.Source && slices.Equal(a.Hops, b.Hops) && slices.Equal(a.Backup, b.Backup)
 }

@@ -75,11 +75,11 @@ func TestGracefulShutdown(t *testing.T) {
 	b.announce(rs0, "65515", "10.1.0.0/16")
 	b.announce(nva, "65515 12076", "10.1.0.0/16")
 	b.want("the shorter path wins",
-		"fib + 10.1.0.0/16 bgp via 10.0.0.1 dev eth0",
+		"fib + 10.1.0.0/16 bgp via 10.0.0.1 dev eth0 backup 169.254.0.2 dev vxlan0",
 		"to 169.254.0.2 + 10.1.0.0/16 path [65515] via 169.254.0.1 local-pref 100 soo")
 	b.send(rs0, route.Attrs{ASPath: asPath("65515"), Communities: []route.Community{route.GracefulShutdown}}, "10.1.0.0/16")
 	b.want("until its neighbor says that it goes down",
-		"fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0",
+		"fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0 backup 10.0.0.1 dev eth0",
 		"to 10.0.210.4 + 10.1.0.0/16 path [65001 65001 65001] via 10.0.0.4",
 		"to 10.0.210.5 + 10.1.0.0/16 path [65001 65001 65001] via 10.0.0.4",
 		"to 169.254.0.2 - 10.1.0.0/16")
@@ -206,7 +206,7 @@ func TestSetForwarding(t *testing.T) {
 	b.want("static and ECMP", "fib + 10.0.210.0/24 static via 10.0.0.1 dev eth0",
 		"fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0 via 169.254.0.3 dev vxlan0")
 	b.r.SetForwarding(1, false)
-	b.want("one path", "fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0")
+	b.want("one path", "fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0 backup 169.254.0.3 dev vxlan0")
 	b.send(nva, route.Attrs{ASPath: asPath("65515"), NextHop: addr("192.0.2.1")}, "10.2.0.0/16")
 	b.want("only the default route leads to the next hop")
 	b.r.SetForwarding(1, true)

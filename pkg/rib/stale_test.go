@@ -142,7 +142,7 @@ func TestECMP(t *testing.T) {
 	b.announce("169.254.0.3", "65515", "10.1.0.0/16")
 	b.want("two equal NVAs", "fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0 via 169.254.0.3 dev vxlan0")
 	b.announce("169.254.0.3", "65515 65515", "10.1.0.0/16")
-	b.want("a longer path is no equal", "fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0")
+	b.want("a longer path is no equal", "fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0 backup 169.254.0.3 dev vxlan0")
 }
 
 // Deciding about a route with the seed's policies, from UPDATE to the changes
