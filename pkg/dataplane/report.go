@@ -37,10 +37,22 @@ func (d *Dataplane) report() {
 	failing := d.total.Failed
 	d.total.Counters = d.fib.Count()
 	if failing == 0 && d.total.Failed > 0 {
-		d.log.Warn("the kernel refuses routes, they will be tried again", "count", d.total.Failed)
+		first := d.firstFailed()
+		d.log.Warn("the kernel refuses routes, they will be tried again",
+			"count", d.total.Failed, "first", first.Prefix, "reason", first.Reason)
 	}
 	c := d.total
 	d.counters.Store(&c)
+}
+
+// firstFailed is a route that the kernel refuses, as an example.
+func (d *Dataplane) firstFailed() fib.Entry {
+	for _, e := range d.fib.Entries() {
+		if e.State == fib.Failed {
+			return e
+		}
+	}
+	return fib.Entry{}
 }
 
 // tellTunnel logs a tunnel whose state is another than before.

@@ -4,7 +4,8 @@
 // Promise: what is wanted is level, not edge. A route another program deleted
 // or changed comes back; a route that is not ours is never touched; one route
 // that fails never blocks another: it stays dirty, is retried with backoff and
-// shows. Nothing is deleted before the caller says that it is in sync.
+// shows. What an earlier run left
+// is deleted only when the caller says that it is in sync.
 //
 // State (what is wanted, what the kernel is believed to hold) is owned by the
 // one loop that calls it. The package knows no netlink (package kernel), no BGP

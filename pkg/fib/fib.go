@@ -48,6 +48,7 @@ type FIB struct {
 	failed  map[*slot]*retry.State
 	dirty   []*slot
 	doomed  []*slot
+	stale   []*slot // of an earlier run, doomed once in sync
 
 	sets   map[string]*hopSet
 	last   *hopSet             // that was asked for
@@ -238,10 +239,18 @@ func (f *FIB) SetLinks(links []Link, now time.Time) {
 	}
 }
 
-// InSync says that everything wanted after the start has been applied: from now
-// on what is not wanted is removed.
+// InSync says that everything wanted after the start has been applied: what is
+// left of an earlier run goes. What this run has installed and wants no more
+// goes without it.
 func (f *FIB) InSync() {
 	f.inSync = true
+	for _, s := range f.stale {
+		if s.list == stale {
+			s.list = none
+			f.queue(s)
+		}
+	}
+	f.stale = nil
 	f.sweepDue = true
 }
 

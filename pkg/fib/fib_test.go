@@ -127,6 +127,32 @@ func TestRestartAdoptsUnchanged(t *testing.T) {
 `)
 }
 
+// A neighbor that is lost takes its routes along, however long another one lets
+// everybody wait. What an earlier run left stays.
+func TestWithdrawBeforeInSync(t *testing.T) {
+	k := fibtest.New()
+	f := start(t, k, fib.Options{})
+	f.Apply([]fib.Change{bgp("10.1.0.0/16", gw), bgp("10.2.0.0/16", gw)}, t0)
+	settle(f, t0)
+	f = fib.New(fib.Options{Kernel: k})
+	if err := f.Resync(t0); err != nil {
+		t.Fatal(err)
+	}
+	f.Apply([]fib.Change{bgp("10.2.0.0/16", gw), bgp("10.3.0.0/16", gw)}, t0)
+	settle(f, t0)
+	f.Apply([]fib.Change{gone("10.2.0.0/16"), gone("10.3.0.0/16")}, t0)
+	settle(f, t0)
+	wantKernel(t, k, `
+10.1.0.0/16 metric 20 proto 186 via 10.0.0.1 dev #2
+2 objects
+`)
+	f.InSync()
+	settle(f, t0)
+	wantKernel(t, k, `
+0 objects
+`)
+}
+
 func TestPlainFallback(t *testing.T) {
 	k := fibtest.New()
 	k.ForbidObjects()

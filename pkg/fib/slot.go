@@ -20,6 +20,7 @@ type slot struct {
 	backup bool   // set is want's Backup
 	list   list
 	taken  bool // a foreign route is in this place
+	ours   bool // something was wanted here in this run
 }
 
 // list is where a slot waits for its turn. The lists may hold stale entries: one
@@ -30,6 +31,7 @@ const (
 	none    list = iota
 	dirty        // FIB.dirty
 	doomed       // FIB.doomed
+	stale        // FIB.stale
 	waiting      // hopSet.wait
 )
 
@@ -120,6 +122,7 @@ func (f *FIB) setWant(s *slot, r *Route, set *hopSet, backup bool, now time.Time
 		s.since = now
 	}
 	s.want, s.set, s.backup = r, set, backup
+	s.ours = s.ours || r != nil
 	if old != nil {
 		f.release(old)
 	}
@@ -133,6 +136,11 @@ func (f *FIB) setWant(s *slot, r *Route, set *hopSet, backup bool, now time.Time
 // queue puts a slot on the list that it belongs on.
 func (f *FIB) queue(s *slot) {
 	switch {
+	case s.want == nil && !s.ours && !f.inSync:
+		if s.list != stale {
+			s.list = stale
+			f.stale = append(f.stale, s)
+		}
 	case s.want == nil && s.list != doomed:
 		s.list = doomed
 		f.doomed = append(f.doomed, s)

@@ -9,8 +9,8 @@ import (
 )
 
 // Sync writes what is wanted and not believed to be in the kernel: first groups,
-// then at most limit routes, then, once in sync and with nothing left to add,
-// deletions. It reports whether more is to do at once.
+// then at most limit routes, then, with nothing left to add, deletions. It
+// reports whether more is to do at once.
 func (f *FIB) Sync(now time.Time, limit int) (more bool) {
 	f.judgeAnew(now)
 	f.retryDue(now)
@@ -24,11 +24,11 @@ func (f *FIB) Sync(now time.Time, limit int) (more bool) {
 	f.doubted = false
 	f.putSets(now)
 	f.write(f.take(limit), now)
-	if !f.inSync || len(f.dirty) > 0 || f.doubted {
-		return len(f.dirty) > 0 || f.doubted
+	if len(f.dirty) > 0 || f.doubted {
+		return true
 	}
 	f.remove(limit, now)
-	if len(f.doomed) == 0 && f.sweepDue {
+	if f.inSync && len(f.doomed) == 0 && f.sweepDue {
 		f.sweep()
 	}
 	return len(f.dirty)+len(f.doomed) > 0
