@@ -97,7 +97,7 @@ func nextHop(p *nvadv1.Path) string {
 	if len(p.GetNextHops()) == 0 {
 		return hop
 	}
-	resolved := "via " + strings.Join(p.GetNextHops(), ", via ")
+	resolved := strings.Join(p.GetNextHops(), ", ")
 	if hop == "" {
 		return resolved
 	}

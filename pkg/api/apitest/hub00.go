@@ -97,7 +97,7 @@ func path(prefix string, from netip.Addr, a *route.Attrs, age time.Time) engine.
 
 func hub00Tables() map[api.RouteKind][]engine.PathView {
 	const hub, onPrem, remote = "10.0.0.0/16", "10.100.0.0/16", "10.110.0.0/16"
-	gateway := []string{"10.0.0.1 dev eth0"}
+	gateway := []string{"via 10.0.0.1 dev eth0"}
 	accepted := []engine.PathView{
 		path(hub, rs0, attrs(rs0, 65515), ago(0, 23, 27)),
 		path(hub, rs1, attrs(rs1, 65515), ago(0, 23, 27)),
@@ -116,7 +116,7 @@ func hub00Tables() map[api.RouteKind][]engine.PathView {
 		}
 	}
 	last := &accepted[4]
-	last.Internal, last.NextHops = true, []string{"169.254.0.2 dev vxlan0"}
+	last.Internal, last.NextHops = true, []string{"via 169.254.0.2 dev vxlan0"}
 	last.Advertised = []netip.Addr{rs0, rs1}
 	accepted[0].Advertised = []netip.Addr{}
 	accepted[2].Advertised = []netip.Addr{far}
