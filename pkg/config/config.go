@@ -100,7 +100,7 @@ type Kernel struct {
 	Protected      []netip.Addr  // never re-routed; besides 168.63.129.16 and 169.254.169.254
 	ResolveDefault bool          // next hops may resolve through the default route
 	ScanInterval   time.Duration // between full comparisons with the kernel
-	NextHopGroups  bool          // use kernel next-hop objects
+	NextHopGroups  Toggle        // use kernel next-hop objects
 	MaxPaths       int           // next hops of an ECMP route
 	Sysctls        map[string]string
 }
@@ -180,6 +180,7 @@ type Settings struct {
 	PasswordFile         string // that holds it; a relative path is in systemd's credentials directory
 	HoldTime             time.Duration
 	Keepalive            time.Duration
+	BFD                  BFD
 	Families             route.Family
 	Domain               string // loop domain; see design: Site-of-Origin
 	NextHopSelf          bool

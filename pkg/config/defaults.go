@@ -25,7 +25,6 @@ func Default() *Config {
 			StaticProtocol: 200, // assigned by neither iproute2 nor FRR
 			Metric:         20,  // FRR's distance of eBGP
 			ScanInterval:   30 * time.Second,
-			NextHopGroups:  true,
 			MaxPaths:       16,
 		},
 	}
@@ -40,6 +39,7 @@ func DefaultSettings() Settings {
 		EnforceFirstAS:  true,
 		GracefulRestart: true,
 		RestartTime:     120 * time.Second,
+		BFD:             defaultBFD,
 
 		MaximumPrefixAction:  "shutdown",
 		MaximumPrefixWarning: 75, // FRR's

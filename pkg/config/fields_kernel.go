@@ -82,8 +82,9 @@ var kernelFields = []field[Kernel]{
 	},
 	{
 		key: "nexthop-groups", impact: Restart,
-		doc:  "Use kernel next-hop objects, so that many routes change in one step.",
-		bind: func(k *Kernel) value { return boolean{&k.NextHopGroups} },
+		doc: "Use kernel next-hop objects, so that many routes change in one step. \"auto\" does not where systemd-networkd " +
+			"manages a link: before version 256 its restart deletes the objects of others, and the routes with them.",
+		bind: func(k *Kernel) value { return toggle{&k.NextHopGroups} },
 	},
 	{
 		key:  "max-paths",

@@ -87,6 +87,12 @@ var settingsFields = []field[Settings]{
 		bind: func(s *Settings) value { return seconds{p: &s.Keepalive, lo: 1, hi: maxUint16 / 3} },
 	},
 	{
+		key: "bfd", example: "{ min-tx = 100, min-rx = 100 }",
+		doc: "Watch the neighbor with BFD (RFC 5880): true, or a table of min-tx and min-rx in milliseconds (300) and multiplier (3). " +
+			"When it stops answering its routes go at once, whatever graceful-restart says.",
+		bind: func(s *Settings) value { return bfd{&s.BFD} },
+	},
+	{
 		key: "families", example: `["ipv4"]`, impact: SessionReset,
 		doc:  `Address families: "ipv4", "ipv6" or both. Default: that of the neighbor's address.`,
 		bind: func(s *Settings) value { return families{&s.Families} },

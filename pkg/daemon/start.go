@@ -63,7 +63,7 @@ func (d *daemon) start(ctx context.Context, cfg *config.Config) (*parts, error) 
 func (d *daemon) planeOptions(cfg *config.Config, k *kernel.Kernel, onFacts func(fib.Facts)) dataplane.Options {
 	return dataplane.Options{
 		FIB: k.FIB, Tunnels: k.Tunnels, Sysctls: k.Sysctls, Events: k.Monitor,
-		Log: d.log, Adopt: d.opt.Adopt, Plain: !cfg.Kernel.NextHopGroups, Scan: cfg.Kernel.ScanInterval,
+		Log: d.log, Adopt: d.opt.Adopt, Plain: d.plain(cfg), Scan: cfg.Kernel.ScanInterval,
 		Protocols: fib.Protocols{BGP: cfg.Kernel.Protocol, Static: cfg.Kernel.StaticProtocol},
 		OnFacts:   onFacts,
 		StateFile: filepath.Join(filepath.Dir(d.socketPath(cfg)), "routes.state"),
