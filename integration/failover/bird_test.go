@@ -1,0 +1,43 @@
+package failover
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// birdDaemon is BIRD 2, whose routes carry their next hops.
+var birdDaemon = daemon{
+	name:    "BIRD",
+	require: func(t *testing.T) { lab.RequireCommands(t, "bird") },
+	prepare: prepareBIRD,
+	start: func(b *bed) []*process {
+		return []*process{b.spawn("dut", "bird", "bird", "-f", "-c", filepath.Join(b.dir, "bird.conf"),
+			"-s", filepath.Join(b.dir, "bird.ctl"), "-P", filepath.Join(b.dir, "bird.pid"))}
+	},
+}
+
+// prepareBIRD shortens BIRD's waits between sessions, which its outages do not
+// depend on.
+func prepareBIRD(b *bed, c setup) {
+	b.Helper()
+	var w strings.Builder
+	p := func(format string, args ...any) { fmt.Fprintf(&w, format+"\n", args...) }
+	p("router id %s;\nprotocol device {}", dutID)
+	p("protocol kernel { metric 20; ipv4 { import none; export where source = RTS_BGP; }; }")
+	if ms := c.bfd.Milliseconds(); ms > 0 {
+		p(`protocol bfd { interface "*" { min rx interval %d ms; min tx interval %d ms; multiplier 3; }; }`, ms, ms)
+	}
+	for _, n := range c.neighbors {
+		bfd := ""
+		if c.bfd > 0 {
+			bfd = "bfd on; "
+		}
+		p("protocol bgp { local as %d; neighbor %s as %d; %sipv4 { import all; export none; };", dutASN, n.address, n.asn, bfd)
+		p("	connect delay time 1; connect retry time 1; error wait time 1, 2; }")
+	}
+	b.write("bird.conf", w.String())
+}

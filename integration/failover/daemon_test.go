@@ -1,0 +1,118 @@
+package failover
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// daemon is what a device under test runs.
+type daemon struct {
+	name string
+	// objects says whether its routes go through the kernel's next-hop objects.
+	objects bool
+	// require skips the test where the daemon is not installed.
+	require func(t *testing.T)
+	// prepare writes the configuration; start starts the daemon and waits for
+	// nothing but what the next of its processes needs.
+	prepare func(b *bed, c setup)
+	start   func(b *bed) []*process
+}
+
+// setup is what all daemons are configured alike by: an AS of its own, two
+// neighbors, of which the first is preferred by its shorter path, and nothing
+// announced to either.
+type setup struct {
+	bfd       time.Duration // interval, times 3; 0: none
+	neighbors []neighbor
+}
+
+type neighbor struct {
+	address string
+	asn     uint32
+}
+
+// Numbers of the device under test.
+const (
+	dutASN = 65001
+	dutID  = "10.0.1.1"
+)
+
+var daemons = []daemon{nvadDaemon, frrDaemon, birdDaemon}
+
+func daemonOf(t *testing.T, name string) daemon {
+	t.Helper()
+	for _, d := range daemons {
+		if d.name == name {
+			return d
+		}
+	}
+	t.Fatalf("no daemon %q", name)
+	return daemon{}
+}
+
+// scene is a device under test between a host and two NVAs, behind which there is
+// the receiver.
+//
+//	host ── dut ── nva1 ── receiver
+//	          └─── nva2 ──────┘
+type scene struct {
+	*bed
+	daemon daemon
+	routes int
+	bfd    time.Duration
+	a, b   *nva
+}
+
+func newScene(t *testing.T, d daemon, routes int, bfd time.Duration) *scene {
+	t.Helper()
+	lab.RequireRoot(t)
+	d.require(t)
+	b := newBed(t, "host", "dut", "nva1", "nva2", "receiver")
+	b.link("host", "10.0.1.2", "dut", "10.0.1.1")
+	b.link("dut", "10.1.0.1", "nva1", "10.1.0.2")
+	b.link("dut", "10.2.0.1", "nva2", "10.2.0.2")
+	b.link("nva1", "10.3.0.1", "receiver", "10.3.0.2")
+	b.link("nva2", "10.4.0.1", "receiver", "10.4.0.2")
+	b.ip("host", "route add default via 10.0.1.1")
+	b.ip("nva1", "route add "+destinations+" via 10.3.0.2")
+	b.ip("nva2", "route add "+destinations+" via 10.4.0.2")
+	b.ip("receiver", "route add local "+destinations+" dev lo")
+	s := &scene{bed: b, daemon: d, routes: routes, bfd: bfd}
+	s.a = s.nva("nva1", "10.1", 65101, 1)
+	s.b = s.nva("nva2", "10.2", 65102, 2)
+	d.prepare(b, setup{bfd: bfd, neighbors: []neighbor{{"10.1.0.2", 65101}, {"10.2.0.2", 65102}}})
+	if bfd > 0 {
+		s.a.answerBFD(bfd)
+		s.b.answerBFD(bfd)
+	}
+	d.start(b)
+	return s
+}
+
+// nva is one of the two, which do without graceful restart: what it keeps is not
+// lost.
+func (s *scene) nva(name, net string, asn uint32, length int) *nva {
+	v := &nva{
+		bed: s.bed, name: name, address: addr(net + ".0.2"), remote: addr(net + ".0.1"), asn: asn, plain: true,
+	}
+	v.routes = announcement(block, s.routes, pathOf(v.address, asn, length))
+	s.Cleanup(v.reset)
+	return v
+}
+
+// load brings both sessions up and waits until the kernel has all routes
+// through the preferred one.
+func (s *scene) load() {
+	s.Helper()
+	s.b.connect()
+	s.a.connect()
+	s.settle()
+}
+
+// settle waits until all routes go through the preferred NVA.
+func (s *scene) settle() {
+	s.Helper()
+	s.eventually(3*patience, func() error { return s.through("dut", s.a.address, s.routes) })
+}

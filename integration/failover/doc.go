@@ -1,0 +1,10 @@
+// Package failover measures how long traffic is lost when something fails, and
+// holds nvad to what it promises: the link, the session or the whole of the
+// preferred one of two NVAs, the next hops in the kernel, nvad itself. FRR and
+// BIRD go through the same where they can, in the same run.
+//
+//	go test ./integration/failover -run Outages -v -args -daemons nvad,FRR,BIRD -routes 1000,100000
+//
+// The flags are in failover_test.go; `make bench-failover` and `make restart`
+// set them. docs/failover.md has the figures.
+package failover

@@ -1,0 +1,100 @@
+package failover
+
+import (
+	"os"
+	"time"
+
+	"github.com/nvad/nvad/integration/failover/probe"
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// failure is a way in which the preferred NVA, or the route through it, fails.
+type failure struct {
+	name       string
+	needs      func(s *scene) bool // nil: nothing
+	begin, end func(s *scene)
+}
+
+// failures in the order in which a scene goes through them: FRR does not get
+// over the last.
+var failures = []failure{
+	{
+		name:  "link down",
+		begin: func(s *scene) { s.ip("dut", "link set nva1 down") },
+		end:   func(s *scene) { s.ip("dut", "link set nva1 up") },
+	},
+	{
+		name:  "session reset",
+		begin: func(s *scene) { s.a.forward("0"); s.a.reset() },
+		end:   func(s *scene) { s.a.forward("1") },
+	},
+	{
+		name:  "session closed",
+		begin: func(s *scene) { s.a.forward("0"); s.a.cease() },
+		end:   func(s *scene) { s.a.forward("1") },
+	},
+	{
+		name:  "silent death",
+		needs: func(s *scene) bool { return s.bfd > 0 },
+		begin: func(s *scene) { s.rules("nva1", silence) },
+		end:   func(s *scene) { s.rules("nva1", "delete table ip silence\n") },
+	},
+	{
+		name:  "next-hop flush",
+		needs: func(s *scene) bool { return s.daemon.objects },
+		begin: func(s *scene) { s.ip("dut", "nexthop flush") },
+		end:   func(*scene) {},
+	},
+}
+
+// silence drops whatever comes to the NVA or leaves it.
+const silence = `table ip silence {
+	chain in { type filter hook prerouting priority -300; drop; }
+	chain out { type filter hook output priority -300; drop; }
+}`
+
+// forward switches the NVA's forwarding, which goes with its routing daemon.
+func (v *nva) forward(value string) {
+	v.Helper()
+	err := lab.WithinNamespace(v.ns(v.name), func() error {
+		return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte(value), 0o644)
+	})
+	if err != nil {
+		v.Fatal(err)
+	}
+}
+
+// steady is how long all flows have to arrive for an outage to be over.
+const steady = 300 * time.Millisecond
+
+// measure has the scene go through a failure under traffic and return to what
+// it was.
+func (s *scene) measure(f failure, o traffic) probe.Result {
+	s.Helper()
+	stream, err := probe.Start(s.ns("host"), s.ns("receiver"), targets(block, s.routes, o.flows), o.rate)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if err := stream.Flowing(steady, patience); err != nil {
+		s.Fatalf("%s: before %s: %v", s.daemon.name, f.name, err)
+	}
+	f.begin(s)
+	over := stream.Flowing(steady, o.limit)
+	result, err := stream.Stop()
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Logf("%s, %d routes, %s: median %v, worst %v, %d of %d packets lost, the sender stalled for %v at most",
+		s.daemon.name, s.routes, f.name, result.Median(), result.Worst(), result.Lost, result.Sent, result.Stall)
+	if over != nil {
+		s.Log(over)
+	}
+	f.end(s)
+	return result
+}
+
+// traffic is how outages are measured.
+type traffic struct {
+	flows, rate int
+	limit       time.Duration // for an outage to end
+}

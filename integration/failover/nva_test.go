@@ -1,0 +1,139 @@
+package failover
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/nvad/nvad/integration/differential/wire"
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// nva is an emulated NVA: a BGP speaker in a namespace that forwards to the
+// destination.
+type nva struct {
+	*bed
+	name    string
+	address netip.Addr
+	remote  netip.Addr // of the device under test
+	asn     uint32
+	routes  []wire.Route
+	plain   bool          // no graceful restart
+	keep    time.Duration // asks the neighbor to keep routes for so long
+
+	mu      sync.Mutex
+	session *wire.Session
+}
+
+func (v *nva) peer() wire.Peer {
+	return wire.Peer{
+		Local: v.address, Remote: v.remote, ASN: v.asn, ID: v.address,
+		Plain: v.plain, Restart: v.keep, Dial: v.dial,
+	}
+}
+
+func (v *nva) dial(ctx context.Context, local, remote netip.AddrPort) (conn net.Conn, err error) {
+	err = lab.WithinNamespace(v.ns(v.name), func() (err error) {
+		d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(local), Timeout: time.Second}
+		conn, err = d.DialContext(ctx, "tcp4", remote.String())
+		return err
+	})
+	return conn, err
+}
+
+// connect opens a session, in place of the one there was, and announces.
+func (v *nva) connect() {
+	v.Helper()
+	v.reset()
+	ctx, cancel := context.WithTimeout(v.Context(), 2*patience)
+	defer cancel()
+	s, err := v.peer().Connect(ctx)
+	if err != nil {
+		v.Fatal(err)
+	}
+	if err := v.use(s); err != nil {
+		v.Fatalf("announce: %v", err)
+	}
+}
+
+// use announces on a new session. A plain speaker ends it with End-of-RIB too,
+// which it may send without graceful restart.
+func (v *nva) use(s *wire.Session) error {
+	v.mu.Lock()
+	v.session = s
+	v.mu.Unlock()
+	return s.Announce(v.routes)
+}
+
+// take returns the session, if there is one, which is then the caller's to end.
+func (v *nva) take() *wire.Session {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s := v.session
+	v.session = nil
+	return s
+}
+
+// reset ends the session without a word.
+func (v *nva) reset() {
+	if s := v.take(); s != nil {
+		s.Reset()
+	}
+}
+
+// cease ends the session with a NOTIFICATION.
+func (v *nva) cease() {
+	v.Helper()
+	if s := v.take(); s != nil {
+		if err := s.Cease(); err != nil {
+			v.Errorf("cease: %v", err)
+		}
+	}
+}
+
+// serve listens for the neighbor and takes up every session it opens, until the
+// test ends.
+func (v *nva) serve() {
+	v.Helper()
+	var l net.Listener
+	err := lab.WithinNamespace(v.ns(v.name), func() (err error) {
+		l, err = net.Listen("tcp4", netip.AddrPortFrom(v.address, 179).String())
+		return err
+	})
+	if err != nil {
+		v.Fatal(err)
+	}
+	var done sync.WaitGroup
+	done.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if s, err := v.peer().Begin(conn); err == nil {
+				v.reset()
+				_ = v.use(s) // where it fails, the neighbor comes again
+			}
+		}
+	})
+	v.Cleanup(func() { l.Close(); done.Wait(); v.reset() })
+}
+
+// answerBFD starts a BFD speaker that is neither of those under test.
+func (v *nva) answerBFD(interval time.Duration) {
+	v.Helper()
+	lab.RequireCommands(v.T, "bird")
+	config := v.write("bfd-"+v.name+".conf", fmt.Sprintf(`router id %s;
+protocol device {}
+protocol bfd {
+	interface "*" { min rx interval %[2]d ms; min tx interval %[2]d ms; multiplier 3; };
+	neighbor %[3]s dev "dut" local %[1]s;
+}
+`, v.address, interval.Milliseconds(), v.remote))
+	v.spawn(v.name, "bfd-"+v.name, "bird", "-f", "-c", config,
+		"-s", filepath.Join(v.dir, "bfd-"+v.name+".ctl"), "-P", filepath.Join(v.dir, "bfd-"+v.name+".pid"))
+}

@@ -1,0 +1,36 @@
+package failover
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// nvadDaemon is nvad, built from this tree.
+var nvadDaemon = daemon{
+	name: "nvad", objects: true,
+	require: func(t *testing.T) { lab.Build(t, "./cmd/nvad") },
+	prepare: prepareNvad,
+	start:   func(b *bed) []*process { return []*process{startNvad(b, "dut", "nvad")} },
+}
+
+func prepareNvad(b *bed, c setup) {
+	b.Helper()
+	var w strings.Builder
+	p := func(format string, args ...any) { fmt.Fprintf(&w, format+"\n", args...) }
+	p("asn = %d\nrouter-id = %q", dutASN, dutID)
+	for _, n := range c.neighbors {
+		p("[[neighbor]]\naddress = %q\nremote-asn = %d\nimport = \"accept\"\nexport = \"deny\"", n.address, n.asn)
+	}
+	b.write("nvad.toml", w.String())
+}
+
+// startNvad starts nvad with the configuration of a name.
+func startNvad(b *bed, namespace, name string) *process {
+	b.Helper()
+	return b.spawn(namespace, name, lab.Build(b.T, "./cmd/nvad"),
+		"--config", filepath.Join(b.dir, name+".toml"), "--socket", filepath.Join(b.dir, name+".sock"))
+}

@@ -1,0 +1,74 @@
+package failover
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// outage is what a failure cost the flows of all rounds.
+type outage struct {
+	Failure string
+	Daemon  string
+	Routes  int
+	Rounds  int
+	Flows   []time.Duration `json:"-"` // outage of each flow in each round
+	Median  float64         // milliseconds
+	Worst   float64
+	Open    int           // flows that were still lost when the measurement ended
+	Lost    int           // packets
+	Stall   time.Duration `json:"-"` // the sender's longest, in any round
+	StallMS float64       `json:"sender_stall"`
+}
+
+// outages are in the order in which they were met first.
+type outages []*outage
+
+func (l *outages) of(f failure, d daemon, routes int) *outage {
+	i := slices.IndexFunc(*l, func(o *outage) bool {
+		return o.Failure == f.name && o.Daemon == d.name && o.Routes == routes
+	})
+	if i < 0 {
+		i = len(*l)
+		*l = append(*l, &outage{Failure: f.name, Daemon: d.name, Routes: routes})
+	}
+	return (*l)[i]
+}
+
+// TestOutages goes through all failures and prints what they cost. Rounds take
+// the daemons in turn, so that a machine that is busy for a while is so for all.
+func TestOutages(t *testing.T) {
+	if *flagDaemons == "" {
+		t.Skip("runs with -args -daemons, see `make bench-failover`")
+	}
+	var list outages
+	for _, routes := range numbers(t, *flagRoutes) {
+		for range *flagRounds {
+			for name := range strings.SplitSeq(*flagDaemons, ",") {
+				d := daemonOf(t, name)
+				t.Run(name, func(t *testing.T) { list.round(t, d, routes) })
+			}
+		}
+	}
+	list.print(t)
+	if *flagJSON != "" {
+		list.save(t, *flagJSON)
+	}
+}
+
+// round has one daemon go through all failures.
+func (l *outages) round(t *testing.T, d daemon, routes int) {
+	s := newScene(t, d, routes, *flagBFD)
+	s.load()
+	for _, f := range failures {
+		if f.needs != nil && !f.needs(s) {
+			continue
+		}
+		l.of(f, d, routes).add(s.measure(f, traffic{flows: 100, rate: 20_000, limit: *flagLimit}))
+		if f.name != failures[len(failures)-1].name {
+			s.a.connect()
+			s.settle()
+		}
+	}
+}

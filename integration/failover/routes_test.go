@@ -1,0 +1,90 @@
+package failover
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+
+	"github.com/nvad/nvad/integration/differential/wire"
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// destinations is the block that holds everything announced.
+const destinations = "16.0.0.0/4"
+
+// prefix is the n-th announced network of a block that begins at base.
+func prefix(base, n int) netip.Prefix {
+	at := base<<24 + n<<8
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(at >> 24), byte(at >> 16), byte(at >> 8), 0}), 24)
+}
+
+// block is the first octet of an ordinary announcement.
+const block = 20
+
+// announcement is count routes with one set of attributes.
+func announcement(base, count int, attrs wire.Attrs) []wire.Route {
+	routes := make([]wire.Route, count)
+	for i := range routes {
+		routes[i] = wire.Route{Prefix: prefix(base, i), Attrs: &attrs}
+	}
+	return routes
+}
+
+// targets are addresses in flows of the announced networks, from the first to
+// the last.
+func targets(base, count, flows int) []netip.Addr {
+	list := make([]netip.Addr, flows)
+	for i := range list {
+		a := prefix(base, i*(count-1)/max(flows-1, 1)).Addr().As4()
+		a[3] = 9
+		list[i] = netip.AddrFrom4(a)
+	}
+	return list
+}
+
+// through is an error unless the kernel routes that many networks through a
+// gateway.
+func (b *bed) through(namespace string, gateway netip.Addr, count int) error {
+	out, err := exec.Command("ip", "-4", "-n", b.ns(namespace), "route", "show").Output()
+	if err != nil {
+		return fmt.Errorf("ip route: %w", err)
+	}
+	if n := bytes.Count(out, []byte(" via "+gateway.String()+" ")); n < count {
+		return fmt.Errorf("%d of %d routes go through %s", n, count, gateway)
+	}
+	return nil
+}
+
+// prefixes counts what is in the kernel's routing tables, without reading it.
+func (b *bed) prefixes(namespace string) (count int, err error) {
+	err = lab.WithinNamespace(b.ns(namespace), func() error {
+		data, err := os.ReadFile("/proc/thread-self/net/fib_triestat")
+		if err != nil {
+			return err
+		}
+		m := trieSize.FindSubmatch(data)
+		if m == nil {
+			return errors.New("fib_triestat tells no number of prefixes")
+		}
+		count, err = strconv.Atoi(string(m[1]))
+		return err
+	})
+	return count, err
+}
+
+// trieSize is of the first table, which local and main share.
+var trieSize = regexp.MustCompile(`Prefixes:\s+(\d+)`)
+
+// pathOf is what an NVA announces with: its AS so many times.
+func pathOf(nextHop netip.Addr, asn uint32, length int) wire.Attrs {
+	path := wire.Segment{Type: wire.Sequence}
+	for range length {
+		path.ASNs = append(path.ASNs, asn)
+	}
+	return wire.Attrs{Path: []wire.Segment{path}, NextHop: nextHop}
+}
