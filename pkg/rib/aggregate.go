@@ -39,6 +39,9 @@ func (r *RIB) SetAggregates(list []Aggregate) {
 		r.withdrawAggregate(a)
 	}
 	for _, d := range slices.Clone(r.all) {
+		if r.renew(d) {
+			r.decide(d) // parts count under the policy that came with the aggregates
+		}
 		d.adds = false
 		if r.contribute(d); r.covered(d, old) || r.covered(d, r.sums) {
 			r.touch(d) // summary-only may hold it back now, or no longer

@@ -71,7 +71,7 @@ func (p *peer) fits(advertised bool) bool {
 func (r *RIB) refill(p *peer) {
 	if p.full && p.fits(false) {
 		p.full = false
-		r.eachFor(p, func(d *dest) { r.advertise(d, p) }, nil)
+		r.eachFor(p, func(d *dest) { r.offer(d, p) }, nil)
 	}
 }
 

@@ -120,7 +120,7 @@ func (r *RIB) refresh(d *dest, pt *path, p *peer) {
 
 // evaluate runs import policy and fills in what depends on it.
 func (r *RIB) evaluate(d *dest, pt *path, p *peer, pre admission) {
-	pt.accepted, pt.hop, pt.extra, pt.rule = nil, nil, nil, 0
+	pt.accepted, pt.hop, pt.extra, pt.rule, pt.era = nil, nil, nil, 0, p.era
 	if pt.reject = pre.reject; pt.reject != accepted {
 		return
 	}
@@ -176,30 +176,6 @@ func (r *RIB) intern(out, in *route.Attrs) *route.Attrs {
 		return in
 	}
 	return r.opt.Interner.Intern(*out)
-}
-
-// reimport evaluates p's path of d again, after its policy changed.
-func (r *RIB) reimport(d *dest, p *peer) {
-	i := d.find(p.id)
-	if i < 0 {
-		return
-	}
-	pt := &d.paths[i]
-	before := *pt
-	r.uncount(p, pt)
-	r.evaluate(d, pt, p, r.limit(p, r.admit(p, pt.received)))
-	r.count(p, pt)
-	if pt.flags&flagStale != 0 {
-		p.counts.Stale++
-	}
-	r.under.release(before.hop)
-	if pt.accepted != before.accepted || !sameExtra(pt.extra, before.extra) {
-		r.touch(d)
-	}
-}
-
-func sameExtra(a, b *extra) bool {
-	return a == b || a != nil && b != nil && *a == *b
 }
 
 // rejectReason says in words why pt was rejected, or which rule accepted it.

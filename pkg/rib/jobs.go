@@ -67,10 +67,11 @@ func (j *job) run(n int) int {
 
 // settle decides about d and passes on what changed.
 func (r *RIB) settle(d *dest) {
-	d.dirty = false
 	if d.index < 0 {
 		return
 	}
+	r.renew(d) // while d counts as dirty, so that it is not queued once more
+	d.dirty = false
 	r.decide(d)
 	r.contribute(d)
 	r.plan(d)

@@ -53,6 +53,7 @@ type peer struct {
 	internal bool
 	up       bool
 	epoch    uint32             // sessions so far
+	era      uint32             // changes of import settings so far
 	full     bool               // MaxAdvertised kept something back
 	excess   int                // paths that MaxReceived rejects
 	refills  bool               // a walk looks for those that fit now
@@ -110,7 +111,8 @@ func (r *RIB) SetPeer(c Peer) {
 	old := p.Peer
 	p.set(c)
 	if importDiffers(&old, &c) {
-		r.eachFor(p, func(d *dest) { r.reimport(d, p) }, nil)
+		p.era++
+		r.eachFor(p, func(d *dest) { r.renew(d) }, nil)
 	}
 	if sourceDiffers(&old, &c) {
 		r.forgetWire()
@@ -124,7 +126,7 @@ func (r *RIB) SetPeer(c Peer) {
 		r.touchDefault()
 	}
 	if exportDiffers(&old, &c) {
-		r.eachFor(p, func(d *dest) { r.advertise(d, p) }, nil)
+		r.eachFor(p, func(d *dest) { r.offer(d, p) }, nil)
 	}
 }
 
@@ -168,10 +170,10 @@ func importDiffers(a, b *Peer) bool {
 		a.Group != b.Group || a.MaxReceived != b.MaxReceived
 }
 
-// sourceDiffers reports whether what a neighbor taught may be advertised to
-// others in another way.
+// sourceDiffers reports whether what a neighbor taught may be preferred
+// otherwise, or be advertised to others in another way.
 func sourceDiffers(a, b *Peer) bool {
-	return a.Domain != b.Domain || a.Group != b.Group || a.ReflectorClient != b.ReflectorClient
+	return a.Domain != b.Domain || a.Group != b.Group || a.ReflectorClient != b.ReflectorClient || a.Weight != b.Weight
 }
 
 func exportDiffers(a, b *Peer) bool {
@@ -203,7 +205,7 @@ func (r *RIB) PeerUp(addr netip.Addr, s Session, done func()) {
 	p.Session, p.up = s, true
 	p.epoch++
 	p.wire, p.offers = wireCache{}, wireCache{}
-	r.eachFor(p, func(d *dest) { r.advertise(d, p) }, done)
+	r.eachFor(p, func(d *dest) { r.offer(d, p) }, done)
 }
 
 // PeerDown tells that a session is lost. Its routes go, or stay as stale if

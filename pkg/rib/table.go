@@ -74,6 +74,7 @@ type path struct {
 	hop      *nextHop     // of accepted; nil: rejected
 	extra    *extra       // rare values that policy set; nil: none
 	at       uint32       // Unix time of receipt
+	era      uint32       // of the import policy that was asked; see peer.era
 	rule     policy.Rule  // that accepted or rejected
 	peer     peerID
 	reject   reject
