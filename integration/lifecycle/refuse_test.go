@@ -22,7 +22,7 @@ func (b *bed) touched() string {
 		b.Fatal(err)
 	}
 	links := b.ip("-br link")
-	routes := b.ip("route show table all proto bgp") + b.ip("nexthop")
+	routes := b.ip("route show table all proto bgp") + b.ip("nexthop show proto 186")
 	return fmt.Sprint(links, routes, sysctls.out, files)
 }
 
@@ -71,22 +71,15 @@ func TestBadFile(t *testing.T) {
 func TestNoFile(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
-	for name, c := range map[string]struct {
-		path string
-		want string
-	}{
-		"missing":    {b.dir + "/none.toml", "no such file or directory"},
-		"directory":  {b.dir, "is a directory"},
-		"not a file": {"/proc/self/mem", "input/output error"},
-		"a link":     {b.dir + "/loop", "too many levels of symbolic links"},
+	b.must(os.Symlink("loop", b.dir+"/loop"))
+	for path, want := range map[string]string{
+		b.dir + "/none.toml": "no such file or directory",
+		b.dir:                "is a directory",
+		"/proc/self/mem":     "input/output error",
+		b.dir + "/loop":      "too many levels of symbolic links",
 	} {
-		t.Run(name, func(t *testing.T) {
-			if name == "a link" {
-				b.must(os.Symlink("loop", c.path))
-			}
-			b.config = c.path
-			b.refused(c.path + ": " + c.want)
-		})
+		b.config = path
+		b.refused(path + ": " + want)
 	}
 	b.config = b.write("secret.toml", ordinary().String())
 	b.must(os.Chmod(b.config, 0o600))
