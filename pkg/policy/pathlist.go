@@ -94,7 +94,7 @@ func appendPath(b []byte, p route.ASPath) []byte {
 		if marks.open != 0 {
 			b = append(b, marks.open)
 		}
-		for j, asn := range s.ASNs {
+		for j, asn := range s.Listed() {
 			if j > 0 {
 				b = append(b, marks.sep)
 			}

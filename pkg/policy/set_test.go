@@ -107,7 +107,7 @@ func TestSetPathKeepsSegments(t *testing.T) {
 		{Type: route.ASSet, ASNs: []uint32{1, 12076}},
 	}
 	for want, s := range map[string]Set{
-		"(65001) 65001 65001 {65001,65001}": {ASPathReplace: "any"},
+		"(65001) 65001 65001 {65001}":       {ASPathReplace: "any"},
 		"(65100) 65515 65001 {1,65001}":     {ASPathReplace: "12076"},
 		"65515 {1}":                         {ASPathExclude: []uint32{12076, 65100}},
 		"7 65515 12076 {1,12076}":           {ASPathPrepend: []uint32{7}},

@@ -150,7 +150,7 @@ func (p ASPath) String() string {
 		}
 		sep, open, end := s.brackets()
 		b.WriteString(open)
-		for j, a := range s.ASNs {
+		for j, a := range s.Listed() {
 			if j > 0 {
 				b.WriteString(sep)
 			}
@@ -159,6 +159,18 @@ func (p ASPath) String() string {
 		b.WriteString(end)
 	}
 	return b.String()
+}
+
+// Listed is the ASNs as text has them: those of a set, which has no order (RFC
+// 4271 4.3), ascending and each once, so that an expression matches however
+// they arrived.
+func (s Segment) Listed() []uint32 {
+	if s.Type != ASSet && s.Type != ASConfedSet || len(s.ASNs) < 2 {
+		return s.ASNs
+	}
+	asns := slices.Clone(s.ASNs)
+	slices.Sort(asns)
+	return slices.Compact(asns)
 }
 
 func (s Segment) brackets() (sep, open, end string) {

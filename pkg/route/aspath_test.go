@@ -160,3 +160,11 @@ func TestNewASPathCopies(t *testing.T) {
 		t.Errorf("got %q", p)
 	}
 }
+
+// TestSetsHaveNoOrder: the text of a set does not tell how it arrived.
+func TestSetsHaveNoOrder(t *testing.T) {
+	p := ASPath{{Type: ASSet, ASNs: []uint32{65515, 1, 65515}}, {Type: ASConfedSet, ASNs: []uint32{3, 2}}}
+	if got, want := p.String(), "{1,65515} [2,3]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
