@@ -1,0 +1,52 @@
+package engine
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// A neighbor that is absent for an hour logs each reason once, and one whose
+// words never repeat no more than a few.
+func TestEngineLogsOutages(t *testing.T) {
+	run(t, false, func(t *testing.T, _ *Engine, p *ports) {
+		fail := func(reason string) {
+			from := speaker.From{Peer: farNVA}
+			p.events <- speaker.StateChanged{From: from, State: speaker.Connect}
+			p.events <- speaker.StateChanged{From: from, State: speaker.Active, Reason: reason}
+			synctest.Wait()
+		}
+		outage := func() int {
+			before := len(p.logged("neighbor not up"))
+			for i := range 7200 {
+				fail([]string{"timed out", "no route to host"}[i/5%2])
+				time.Sleep(time.Second / 2)
+			}
+			return len(p.logged("neighbor not up")) - before
+		}
+		if n := outage(); n != 2 {
+			t.Errorf("%d lines for two reasons", n)
+		}
+		p.establish(farNVA, false, false)
+		p.events <- speaker.Down{From: speaker.From{Peer: farNVA}, Reason: "hold timer expired"}
+		fail("connection reset by peer") // of the first moment
+		time.Sleep(calmTime)
+		fail("hold timer expired") // was told when it went down
+		if n := outage(); n != 2 {
+			t.Errorf("%d lines for two reasons of the second outage", n)
+		}
+		if up, down := len(p.logged("neighbor up")), len(p.logged("neighbor down")); up != 1 || down != 1 {
+			t.Errorf("%d lines for one session, %d for its end", up, down)
+		}
+		before := len(p.logged("neighbor not up"))
+		for i := range 100 {
+			fail(fmt.Sprintf("NOTIFICATION received: %d", i))
+		}
+		if n := len(p.logged("neighbor not up")) - before; n > mostReasons {
+			t.Errorf("%d lines for a talkative neighbor", n)
+		}
+	})
+}
