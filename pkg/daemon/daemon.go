@@ -28,15 +28,16 @@ type Options struct {
 
 // daemon is the running process.
 type daemon struct {
-	opt     Options
-	log     *slog.Logger
-	level   *slog.LevelVar
-	config  *running
-	plane   *dataplane.Dataplane
-	engine  *engine.Engine
-	speaker *gobgp.Speaker
-	seen    chan struct{} // closed when the engine has its first look at the kernel
-	stop    chan stopOrder
+	opt      Options
+	log      *slog.Logger
+	level    *slog.LevelVar
+	config   *running
+	plane    *dataplane.Dataplane
+	engine   *engine.Engine
+	speaker  *gobgp.Speaker
+	liveness *liveness
+	seen     chan struct{} // closed when the engine has its first look at the kernel
+	stop     chan stopOrder
 }
 
 // stopOrder says how to end. The zero value is what SIGTERM asks for.

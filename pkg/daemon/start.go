@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -38,6 +39,7 @@ func (d *daemon) start(ctx context.Context, cfg *config.Config) (*parts, error) 
 		case <-engineReady:
 			d.engine.SetFacts(f)
 			d.speaker.Hint()
+			d.liveness.manager.Hint()
 			first.Do(func() { close(d.seen) })
 		case <-p.ctx.Done():
 		}
@@ -111,9 +113,13 @@ func (d *daemon) startEngine(p *parts, cfg *config.Config, restarting bool) erro
 	if err != nil {
 		return err
 	}
+	d.liveness = newLiveness(d.log,
+		func(dead []netip.Addr) { d.plane.SetDead("bfd", dead) },
+		func(neighbor netip.Addr, reason string) { d.engine.PathDown(neighbor, reason) })
 	d.engine = engine.New(engine.Options{
-		Interner: interner, Speaker: d.speaker, Forwarding: d.plane, Log: d.log, Restarting: restarting,
+		Interner: interner, Speaker: d.speaker, Forwarding: d.plane, Liveness: d.liveness, Log: d.log, Restarting: restarting,
 	}, cfg)
+	p.run("bfd", d.liveness.run)
 	p.run("engine", d.engine.Run)
 	return nil
 }

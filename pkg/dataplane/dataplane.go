@@ -41,6 +41,7 @@ type Dataplane struct {
 	total   Counters
 	flushed bool
 
+	dead     map[string][]netip.Addr // gateways, by who knows
 	linkDied bool // the FIB was told of it: it must hear if the link is back already
 }
 
@@ -71,7 +72,7 @@ func New(opt Options) (*Dataplane, error) {
 		fib: fib.New(fib.Options{
 			Kernel: opt.FIB, Protocols: opt.Protocols, Plain: opt.Plain, Adopt: opt.Adopt, Owns: owner.owns,
 		}),
-		shown: make(map[string]string),
+		shown: make(map[string]string), dead: make(map[string][]netip.Addr),
 	}
 	d.counters.Store(&Counters{})
 	return d, nil
@@ -140,11 +141,18 @@ func (d *Dataplane) UpdateRoutes(changes []fib.Change) {
 	d.box.put(func(in *input) { in.addChanges(changes) })
 }
 
-// SetDead replaces the gateways that are known not to forward although their link
-// is up. Routes through them are swapped to what remains of their next hops, or to
-// their backup, before anything else is done; best paths may follow at leisure.
-func (d *Dataplane) SetDead(gateways []netip.Addr) {
-	d.box.put(func(in *input) { in.dead = &gateways })
+// SetDead replaces the gateways that one of those who know, named by, holds for
+// dead although their link is up. Routes through them are swapped to what remains
+// of their next hops, or to their backup, before anything else is done; best paths
+// may follow at leisure.
+func (d *Dataplane) SetDead(by string, gateways []netip.Addr) {
+	gateways = slices.Clone(gateways)
+	d.box.put(func(in *input) {
+		if in.dead == nil {
+			in.dead = make(map[string][]netip.Addr)
+		}
+		in.dead[by] = gateways
+	})
 }
 
 // InSync says that every route wanted after the start has been handed over: what

@@ -23,7 +23,7 @@ type input struct {
 	wanted  *Wanted
 	changes map[netip.Prefix]fib.Change
 	events  []fib.Event
-	dead    *[]netip.Addr // nil: as before
+	dead    map[string][]netip.Addr // by who knows; those that changed
 	inSync  bool
 }
 

@@ -74,6 +74,7 @@ func (e *Engine) configureSpeaker() error {
 		s.Disabled = e.neighbors[c.Address].isShutdown()
 		list = append(list, s)
 	}
+	e.watch()
 	return e.opt.Speaker.Configure(list)
 }
 

@@ -32,6 +32,9 @@ type Speaker interface {
 type Forwarding interface {
 	// UpdateRoutes changes what the kernel shall hold.
 	UpdateRoutes([]fib.Change)
+	// SetDead replaces the gateways that one who knows, named by, holds for dead:
+	// routes through them are diverted at once.
+	SetDead(by string, gateways []netip.Addr)
 	// InSync allows the deletion of routes left over from an earlier run.
 	InSync()
 }
@@ -41,6 +44,7 @@ type Options struct {
 	Interner   *route.Interner
 	Speaker    Speaker
 	Forwarding Forwarding
+	Liveness   Liveness // nil: none
 	Log        *slog.Logger
 	// Restarting says that the kernel still holds the routes of an earlier run,
 	// so that End-of-RIB leaves only once the engine is in sync (RFC 4724 4.1).
@@ -54,12 +58,15 @@ type Engine struct {
 	calls     chan func()
 	facts     atomic.Pointer[fib.Facts] // not taken yet
 	kernel    fib.Facts                 // as taken last
+	lost      lostPaths                 // not taken yet
 	wake      chan struct{}
 	rib       *rib.RIB
 	cfg       *config.Config
 	origin    *origination
 	local     []rib.Local // as the RIB was told last
 	neighbors map[netip.Addr]*neighbor
+	watched   []Watched    // as Liveness was told last
+	departing []netip.Addr // gateways of lost sessions whose routes are not decided anew yet
 	started   time.Time
 	sync      syncGate
 }
@@ -100,6 +107,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	for {
 		busy := e.rib.Flush(destinationsPerTurn)
 		e.publish()
+		if !busy {
+			e.departed()
+		}
 		if want := e.needsTicks(); want != ticking {
 			if ticking = want; want {
 				ticker.Reset(tickInterval)
@@ -128,6 +138,7 @@ func (e *Engine) turn(ctx context.Context, tick <-chan time.Time, busy bool) boo
 		case f := <-e.calls:
 			f()
 		case <-e.wake:
+			e.takeLost()
 			e.takeFacts()
 		case <-tick:
 			e.tick(time.Now())
@@ -151,6 +162,7 @@ func (e *Engine) drain(ctx context.Context, tick <-chan time.Time) bool {
 		case f := <-e.calls:
 			f()
 		case <-e.wake:
+			e.takeLost()
 			e.takeFacts()
 		case <-tick:
 			e.tick(time.Now())
@@ -177,6 +189,11 @@ func (e *Engine) publish() {
 // SetFacts tells what the kernel has; the latest call wins. It does not block.
 func (e *Engine) SetFacts(f fib.Facts) {
 	e.facts.Store(&f)
+	e.poke()
+}
+
+// poke has the engine look at what others have put down for it.
+func (e *Engine) poke() {
 	select {
 	case e.wake <- struct{}{}:
 	default:
@@ -188,6 +205,7 @@ func (e *Engine) takeFacts() {
 		e.kernel = *f
 		e.rib.SetFacts(*f)
 		e.originate()
+		e.watch()
 	}
 }
 

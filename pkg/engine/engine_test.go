@@ -40,6 +40,7 @@ type ports struct {
 	resets []speaker.Notification
 	wanted []speaker.Neighbor
 	inSync bool
+	dead   [][]netip.Addr // each set that was told
 }
 
 // told is a change of a neighbor's Adj-RIB-Out.
@@ -126,6 +127,12 @@ func (p *ports) UpdateRoutes(changes []fib.Change) {
 			delete(p.routes, c.Prefix)
 		}
 	}
+}
+
+func (p *ports) SetDead(_ string, gateways []netip.Addr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dead = append(p.dead, gateways)
 }
 
 func (p *ports) InSync() {

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -21,6 +23,8 @@ type neighbor struct {
 	lastDown   time.Time
 	flaps      uint64
 	up         *speaker.Established // nil unless established
+	local      netip.Addr           // own address of the last session
+	pathDown   string               // why BFD had the session reset; empty: it did not
 	lastUpdate time.Time
 	eor        route.Family // End-of-RIB markers received
 	dumped     bool         // our Adj-RIB-Out has left
@@ -111,7 +115,11 @@ func (e *Engine) tellFailure(n *neighbor, now time.Time) {
 func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time) {
 	n.state, n.since, n.up = speaker.EstablishedState, now, ev
 	n.lastUpdate, n.eor, n.dumped, n.eorSent, n.fill = now, 0, false, false, fillLow
-	n.told = nil
+	n.told, n.pathDown = nil, ""
+	if e.opt.Liveness != nil {
+		e.opt.Liveness.Reached(ev.Peer)
+	}
+	e.watch()
 	e.log.Info("neighbor up", "neighbor", ev.Peer, "as", n.cfg.RemoteASN,
 		"router_id", ev.RemoteID, "hold_time", ev.HoldTime, "families", ev.Families)
 	if !n.staleUntil.IsZero() {
@@ -143,17 +151,20 @@ func (e *Engine) down(n *neighbor, ev *speaker.Down, now time.Time) {
 	if n.up == nil {
 		return
 	}
-	keep := ev.Graceful && !n.isShutdown()
+	keep := ev.Graceful && !n.isShutdown() && n.pathDown == ""
 	if keep {
 		n.staleUntil = now.Add(n.up.PeerRestart)
 	} else {
 		n.staleUntil = time.Time{}
 	}
-	n.state, n.since, n.lastDown, n.reason, n.up = speaker.Idle, now, now, ev.Reason, nil
+	n.state, n.since, n.lastDown, n.reason, n.up = speaker.Idle, now, now, cmp.Or(n.pathDown, ev.Reason), nil
 	n.flaps++
-	n.told = []string{ev.Reason}
+	n.told = []string{n.reason}
 	e.log.Warn("neighbor down", "neighbor", ev.Peer, "as", n.cfg.RemoteASN,
-		"reason", ev.Reason, "routes_kept", keep)
+		"reason", n.reason, "routes_kept", keep)
+	if !keep {
+		e.depart(ev.Peer)
+	}
 	e.rib.PeerDown(ev.Peer, keep)
 }
 

@@ -1,0 +1,168 @@
+package engine
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// Liveness watches the paths to neighbors, as the engine needs it. Its methods do
+// not block. It takes next hops out of the forwarding plane by itself, and tells
+// the engine by [Engine.PathDown].
+type Liveness interface {
+	// Watch replaces the set of what is watched.
+	Watch([]Watched)
+	// Reached says that a neighbor has been got through to by other means: if its
+	// path was down, it is not any more.
+	Reached(neighbor netip.Addr)
+}
+
+// Watched is the path to one neighbor.
+type Watched struct {
+	Neighbor netip.Addr
+	Local    netip.Addr // own address of the path
+	Multihop bool       // it is not on a link of this host (RFC 5883)
+	config.BFD
+}
+
+// ceaseBFDDown is the Cease subcode of RFC 9384.
+const ceaseBFDDown = 10
+
+// PathDown says that BFD found the path to a neighbor dead. The session is reset
+// and its routes go, also those that graceful restart keeps. It does not block.
+func (e *Engine) PathDown(neighbor netip.Addr, reason string) {
+	e.lost.mu.Lock()
+	e.lost.paths = append(e.lost.paths, lostPath{neighbor, reason})
+	e.lost.mu.Unlock()
+	e.poke()
+}
+
+// lostPaths wait for the engine. There is at most one for each time that a session
+// comes up.
+type lostPaths struct {
+	mu    sync.Mutex
+	paths []lostPath
+}
+
+type lostPath struct {
+	neighbor netip.Addr
+	reason   string
+}
+
+func (e *Engine) takeLost() {
+	e.lost.mu.Lock()
+	paths := e.lost.paths
+	e.lost.paths = nil
+	e.lost.mu.Unlock()
+	for _, p := range paths {
+		if n := e.neighbors[p.neighbor]; n != nil {
+			e.losePath(n, p)
+		}
+	}
+}
+
+func (e *Engine) losePath(n *neighbor, p lostPath) {
+	if n.up != nil {
+		n.pathDown = "BFD: " + p.reason
+		e.opt.Speaker.Reset(p.neighbor, speaker.Notification{Code: cease, Subcode: ceaseBFDDown})
+		return
+	}
+	if !n.staleUntil.IsZero() {
+		e.depart(p.neighbor)
+		e.rib.SweepStale(p.neighbor, allFamilies)
+		n.staleUntil = time.Time{}
+	}
+}
+
+// depart takes a neighbor's gateway out of the forwarding plane until the best
+// paths of all it announced are decided anew: groups are swapped in one message,
+// routes take longer.
+func (e *Engine) depart(addr netip.Addr) {
+	e.departing = append(e.departing, addr)
+	e.opt.Forwarding.SetDead(deadSessions, e.departing)
+}
+
+// departed says that the best paths have followed.
+func (e *Engine) departed() {
+	if len(e.departing) > 0 {
+		e.departing = nil
+		e.opt.Forwarding.SetDead(deadSessions, nil)
+	}
+}
+
+// deadSessions names the engine among those who know dead gateways.
+const deadSessions = "sessions"
+
+// watch tells what paths are to be watched, if that has changed.
+func (e *Engine) watch() {
+	if e.opt.Liveness == nil {
+		return
+	}
+	var list []Watched
+	for _, c := range e.cfg.Neighbors {
+		n := e.neighbors[c.Address]
+		if !c.BFD.Enabled || n == nil || n.isShutdown() {
+			continue
+		}
+		w := Watched{Neighbor: c.Address, BFD: c.BFD, Local: e.localFor(n)}
+		w.Multihop = c.EBGPMultihop > 1 || c.OwnASN(e.cfg) == c.RemoteASN && !onLink(e.kernel.Links, c.Address)
+		if w.Local.IsValid() {
+			list = append(list, w)
+		}
+	}
+	if !slices.Equal(list, e.watched) {
+		e.watched = list
+		e.opt.Liveness.Watch(list)
+	}
+}
+
+// localFor is the own address of the path to a neighbor: that of its session, the
+// configured one, or that which the kernel would take; invalid if there is none.
+func (e *Engine) localFor(n *neighbor) netip.Addr {
+	switch {
+	case n.up != nil:
+		n.local = n.up.LocalAddress
+	case n.cfg.LocalAddress.IsValid():
+		return n.cfg.LocalAddress
+	}
+	if n.local.IsValid() {
+		return n.local
+	}
+	return sourceFor(e.kernel, n.cfg.Address)
+}
+
+func onLink(links []fib.Link, addr netip.Addr) bool {
+	return slices.ContainsFunc(links, func(l fib.Link) bool {
+		return slices.ContainsFunc(l.Addresses, func(p netip.Prefix) bool { return p.Contains(addr) })
+	})
+}
+
+// sourceFor is the address with which this host reaches addr, as far as links and
+// others' routes tell.
+func sourceFor(f fib.Facts, addr netip.Addr) netip.Addr {
+	best := fib.KernelRoute{}
+	for _, r := range f.Routes {
+		if r.Prefix.Contains(addr) && len(r.Hops) > 0 && (!best.Prefix.IsValid() || r.Prefix.Bits() > best.Prefix.Bits()) {
+			best = r
+		}
+	}
+	if best.Source.IsValid() || len(best.Hops) == 0 {
+		return best.Source
+	}
+	for _, l := range f.Links {
+		if l.Index != best.Hops[0].Link {
+			continue
+		}
+		for _, p := range l.Addresses {
+			if a := p.Addr(); a.Is4() == addr.Is4() && !a.IsLinkLocalUnicast() || p.Contains(addr) {
+				return a
+			}
+		}
+	}
+	return netip.Addr{}
+}

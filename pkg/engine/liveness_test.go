@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// Of a session that is lost the gateway is dead until its routes have gone, not
+// longer.
+func TestSessionDownDiverts(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		p.establish(farNVA, true, false)
+		p.announce(farNVA, prefix)
+		p.events <- speaker.Down{From: speaker.From{Peer: farNVA}, Reason: "Cease"}
+		if p.hasRoute() {
+			t.Error("route stays")
+		}
+		if len(p.dead) != 2 || !slices.Equal(p.dead[0], []netip.Addr{farNVA}) || len(p.dead[1]) > 0 {
+			t.Errorf("dead were %v", p.dead)
+		}
+		p.establish(farNVA, true, false)
+		p.events <- speaker.Down{From: speaker.From{Peer: farNVA}, Graceful: true}
+		synctest.Wait()
+		if len(p.dead) != 2 {
+			t.Errorf("a graceful restart diverts: %v", p.dead[2:])
+		}
+	})
+}
+
+// BFD down resets the session with Cease/BFD Down (RFC 9384), and graceful restart
+// keeps nothing.
+func TestPathDown(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		p.establish(farNVA, true, false)
+		p.announce(farNVA, prefix)
+		e.PathDown(farNVA, "nothing received for 900ms")
+		synctest.Wait()
+		if want := (speaker.Notification{Code: 6, Subcode: 10}); len(p.resets) != 1 || p.resets[0] != want {
+			t.Fatalf("resets %+v", p.resets)
+		}
+		p.events <- speaker.Down{From: speaker.From{Peer: farNVA}, Reason: "sent", Graceful: true}
+		if p.hasRoute() {
+			t.Error("route is kept")
+		}
+		views, err := e.Neighbors(t.Context())
+		if err != nil || views[1].Reason != "BFD: nothing received for 900ms" {
+			t.Errorf("neighbor %+v, %v", views[1], err)
+		}
+		p.establish(farNVA, true, false)
+		p.announce(farNVA, prefix)
+		p.events <- speaker.Down{From: speaker.From{Peer: farNVA}, Graceful: true}
+		if !p.hasRoute() {
+			t.Error("a later restart keeps nothing")
+		}
+		e.PathDown(farNVA, "nothing received for 900ms")
+		if p.hasRoute() {
+			t.Error("route is kept over a restart though the path is down")
+		}
+	})
+}
+
+// watcher writes down what it is asked to watch.
+type watcher struct {
+	lists   [][]Watched
+	reached []netip.Addr
+}
+
+func (w *watcher) Watch(list []Watched)    { w.lists = append(w.lists, list) }
+func (w *watcher) Reached(addr netip.Addr) { w.reached = append(w.reached, addr) }
+
+func TestWatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := hub00()
+		e, p, stop := start(t, cfg, false)
+		defer stop()
+		w := &watcher{}
+		e.opt.Liveness = w
+		last := func() []Watched {
+			synctest.Wait()
+			return slices.Clone(w.lists[len(w.lists)-1])
+		}
+		fast := config.BFD{Enabled: true, MinTx: 50 * time.Millisecond, MinRx: 50 * time.Millisecond, Multiplier: 3}
+		cfg.Neighbors[0].BFD, cfg.Neighbors[0].EBGPMultihop = fast, 255
+		cfg.Neighbors[1].BFD = fast
+		apply(t, e, cfg)
+		if len(w.lists) > 0 {
+			t.Errorf("watches %v without an address of its own", w.lists)
+		}
+		e.SetFacts(fib.Facts{
+			Links: []fib.Link{
+				{Index: 2, Up: true, Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.4/24")}},
+				{Index: 3, Up: true, Addresses: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24")}},
+			},
+			Routes: []fib.KernelRoute{
+				{Prefix: netip.MustParsePrefix("0.0.0.0/0"), Hops: []fib.NextHop{{Link: 2}}},
+				{Prefix: netip.MustParsePrefix("169.254.0.0/24"), Hops: []fib.NextHop{{Link: 3}}},
+			},
+		})
+		own, inner := netip.MustParseAddr("10.0.0.4"), netip.MustParseAddr("169.254.0.1")
+		want := []Watched{{routeServer, own, true, fast}, {farNVA, inner, false, fast}}
+		if got := last(); !slices.Equal(got, want) {
+			t.Errorf("watches %v, want %v", got, want)
+		}
+		p.establish(farNVA, false, false)
+		want[1].Local = own // that of the session
+		if got := last(); !slices.Equal(got, want) || !slices.Equal(w.reached, []netip.Addr{farNVA}) {
+			t.Errorf("watches %v, want %v; reached %v", got, want, w.reached)
+		}
+		if err := e.SetShutdown(t.Context(), farNVA, true, ""); err != nil {
+			t.Fatal(err)
+		}
+		if got := last(); !slices.Equal(got, want[:1]) {
+			t.Errorf("watches %v, which is shut down", got)
+		}
+	})
+}
