@@ -66,7 +66,7 @@ func links(neighbors []gen.Neighbor) (daemon, peers []string) {
 		daemon = append(daemon, fmt.Sprintf("addr add %s/24 dev eth0", n.Self))
 		peers = append(peers, fmt.Sprintf("addr add %s/24 dev eth0", n.Address))
 	}
-	return daemon, peers
+	return append(daemon, fmt.Sprintf("addr add %s/24 dev eth0", gen.Spare)), peers
 }
 
 // patience is how long a difference must last to be one.

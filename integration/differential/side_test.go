@@ -85,7 +85,14 @@ func (s *side) settled() error {
 	return nil
 }
 
-// kernel is the routes of one protocol in the main table of the daemon's
+// mostWeight is that of the next hop in use where nvad has a backup beside it,
+// whose weight is too small for it to carry anything.
+const mostWeight = 255
+
+// metric is that of routes in use; nvad has backup routes behind them.
+const metric = 20
+
+// kernel is the routes of some protocols in the main table of the daemon's
 // namespace: their next hops, those of next-hop objects resolved.
 func (s *side) kernel(t *testing.T, protocols ...string) map[string]string {
 	t.Helper()
@@ -93,6 +100,9 @@ func (s *side) kernel(t *testing.T, protocols ...string) map[string]string {
 	out := map[string]string{}
 	for _, protocol := range protocols {
 		for _, r := range ipJSON[kernelRoute](t, s.bedOf(), "route", "show", "proto", protocol) {
+			if protocol == "bgp" && r.Metric != metric {
+				continue
+			}
 			hops := r.hops()
 			if len(hops) == 0 {
 				hops = objects[r.NHID]
@@ -114,11 +124,12 @@ func (s *side) kernel(t *testing.T, protocols ...string) map[string]string {
 // kernelRoute is a route, or a next-hop object, in the words of iproute2.
 type kernelRoute struct {
 	ID, NHID      int
+	Metric        int
 	Type          string
 	Dst           string
 	Gateway, Dev  string
 	NextHops      []struct{ Gateway, Dev string }
-	Group         []struct{ ID int }
+	Group         []struct{ ID, Weight int }
 	BlackholeFlag any `json:"blackhole"`
 }
 
@@ -152,6 +163,9 @@ func (s *side) nextHops(t *testing.T) map[int][]string {
 	}
 	for _, h := range list {
 		for _, member := range h.Group {
+			if member.Weight != mostWeight && h.Group[0].Weight == mostWeight {
+				continue
+			}
 			out[h.ID] = append(out[h.ID], out[member.ID]...)
 		}
 	}

@@ -98,6 +98,10 @@ func subnetHost(i, host int) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, 255, byte(i + 1), byte(host)})
 }
 
+// Spare is the daemon's address on a subnet without neighbors, where next hops
+// are that policies set: FRR passes those on that it shares with a neighbor.
+var Spare = subnetHost(8, 1)
+
 // settings draws what a session has besides policy.
 func (g *generator) settings(n *Neighbor) {
 	if g.chance(30) {

@@ -22,7 +22,8 @@ func (g *generator) chain(n *Neighbor, at scope) policy.Chain {
 		l := g.c.Library.PrefixLists[c.PrefixList]
 		g.c.Library.PrefixLists[c.PrefixList] = append(l, policy.PrefixRule{Permit: true, Any: true})
 	}
-	if g.chance(25) {
+	// FRR asks a filter-list out about the path before it removes or overrides.
+	if g.chance(25) && !(at.export && (n.RemovePrivateAS || n.ASOverride)) {
 		c.ASPathList = g.pathList()
 		l := g.c.Library.ASPathLists[c.ASPathList]
 		g.c.Library.ASPathLists[c.ASPathList] = append(l, policy.ASPathRule{Permit: true, Regexp: ".*"})
@@ -53,8 +54,30 @@ func (g *generator) routeMap(name string, at scope) string {
 	for i := range m {
 		g.flow(m, i)
 	}
+	if at.export {
+		oneHopKind(m)
+	}
 	g.c.Library.RouteMaps[name] = m
 	return name
+}
+
+// oneHopKind leaves the next hops of one kind in a route-map. Once FRR was told
+// to send its own address or what it learned, a later clause can't change it.
+func oneHopKind(m policy.RouteMap) {
+	first := ""
+	for i := range m {
+		hop := &m[i].Set.NextHop
+		kind := *hop
+		if kind != "" && kind != "self" && kind != "unchanged" {
+			kind = "address"
+		}
+		if first == "" {
+			first = kind
+		}
+		if kind != first {
+			*hop = ""
+		}
+	}
 }
 
 // clause draws a clause. Those that deny ask for more, so that routes are left.

@@ -41,7 +41,7 @@ var sets = []feature{
 		c.Set.ExtCommunitiesAdd = extTexts(some(g, ext[:5], 1+g.IntN(2)))
 	}},
 	{free: keepsExt, draw: func(_ *generator, c *policy.Clause) { c.Set.ExtCommunities = []string{"none"} }},
-	{fits: inPlace, free: noNextHop, draw: func(g *generator, c *policy.Clause) { c.Set.NextHop = subnetHost(g.IntN(3), 77).String() }},
+	{fits: inPlace, free: noNextHop, draw: func(g *generator, c *policy.Clause) { c.Set.NextHop = subnetHost(8, 77+g.IntN(3)).String() }},
 	{fits: onImport, free: noNextHop, draw: func(_ *generator, c *policy.Clause) { c.Set.NextHop = "peer" }},
 	{fits: onExport, free: noNextHop, draw: func(_ *generator, c *policy.Clause) { c.Set.NextHop = "self" }},
 	{fits: onExport, free: noNextHop, draw: func(_ *generator, c *policy.Clause) { c.Set.NextHop = "unchanged" }},
@@ -49,8 +49,9 @@ var sets = []feature{
 	{fits: onImport, draw: func(g *generator, c *policy.Clause) { c.Set.Weight = ptr(uint32(g.IntN(4)) * 100) }},
 	{draw: func(g *generator, c *policy.Clause) { c.Set.Tag = ptr(pick(g, tags)) }},
 	{draw: func(_ *generator, c *policy.Clause) { c.Set.AtomicAggregate = true }},
+	// FRR reads an aggregator's ASN above 2^31 as another one.
 	{draw: func(g *generator, c *policy.Clause) {
-		c.Set.AggregatorASN, c.Set.AggregatorAddress = pick(g, settable), subnetHost(g.IntN(3), 9)
+		c.Set.AggregatorASN, c.Set.AggregatorAddress = pick(g, settable[:4]), subnetHost(g.IntN(3), 9)
 	}},
 }
 

@@ -29,13 +29,17 @@ type Peer struct {
 	Restart time.Duration
 	// Plain leaves graceful restart out, as a Route Server does.
 	Plain bool
+	// Watch, if set, is given every UPDATE in the order of the wire, before it
+	// counts in Table. Nothing is read meanwhile.
+	Watch func(Update)
 }
 
 // Session is an established session. Its methods may be used by several
 // goroutines.
 type Session struct {
-	conn net.Conn
-	done chan struct{}
+	conn  net.Conn
+	done  chan struct{}
+	watch func(Update)
 
 	mu      sync.Mutex
 	table   map[netip.Prefix]Heard
@@ -72,7 +76,7 @@ func (p Peer) connect(ctx context.Context) (*Session, error) {
 // Begin takes up a session on a connection, whoever made it. On an error the
 // connection is closed.
 func (p Peer) Begin(conn net.Conn) (*Session, error) {
-	s := &Session{conn: conn, done: make(chan struct{}), table: map[netip.Prefix]Heard{}, changed: time.Now()}
+	s := &Session{conn: conn, done: make(chan struct{}), watch: p.Watch, table: map[netip.Prefix]Heard{}, changed: time.Now()}
 	if err := s.open(p); err != nil {
 		conn.Close()
 		return nil, err

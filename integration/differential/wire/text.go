@@ -131,12 +131,12 @@ func pathText(v []byte) string {
 		if !ok {
 			return "malformed " + hex.EncodeToString(v)
 		}
+		v = v[2+len(asns):]
+		if len(asns) == 0 { // FRR sends what it has emptied
+			continue
+		}
 		if typ == Set || typ == ConfedSet {
 			asns = sorted(asns, 4)
-		}
-		if len(asns) == 0 {
-			v = v[2:] // FRR sends what it has emptied
-			continue
 		}
 		if typ == last && typ == Sequence {
 			out = append(out, "/")
@@ -144,7 +144,7 @@ func pathText(v []byte) string {
 		out = append(out, b[0]+join(asns, 4, func(b []byte) string {
 			return strconv.FormatUint(uint64(binary.BigEndian.Uint32(b)), 10)
 		})+b[1])
-		last, v = typ, v[2+len(asns):]
+		last = typ
 	}
 	return strings.Join(out, " ")
 }

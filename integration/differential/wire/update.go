@@ -14,9 +14,23 @@ import (
 // below 4,096 octets whatever its attributes.
 const perUpdate = 100
 
-// Announce sends routes in their order, consecutive ones with the same
-// attributes together, and then End-of-RIB.
+// Update is an UPDATE as it arrived.
+type Update struct {
+	Withdrawn, Announced []netip.Prefix
+	Attrs                Heard
+}
+
+// Announce sends routes, as Send does, and then End-of-RIB.
 func (s *Session) Announce(routes []Route) error {
+	if err := s.Send(routes); err != nil {
+		return err
+	}
+	return s.write(bgp.NewBGPUpdateMessage(nil, nil, nil))
+}
+
+// Send sends routes in their order, consecutive ones with the same attributes
+// together.
+func (s *Session) Send(routes []Route) error {
 	for len(routes) > 0 {
 		n := 1
 		for n < len(routes) && n < perUpdate && routes[n].Attrs == routes[0].Attrs {
@@ -27,19 +41,40 @@ func (s *Session) Announce(routes []Route) error {
 		}
 		routes = routes[n:]
 	}
-	return s.write(bgp.NewBGPUpdateMessage(nil, nil, nil))
+	return nil
+}
+
+// Withdraw withdraws prefixes, no more than 100.
+func (s *Session) Withdraw(prefixes ...netip.Prefix) error {
+	list, err := nlri(prefixes)
+	if err != nil {
+		return err
+	}
+	return s.write(bgp.NewBGPUpdateMessage(list, nil, nil))
 }
 
 func (s *Session) update(routes []Route) error {
-	var nlri []bgp.PathNLRI
+	var prefixes []netip.Prefix
 	for _, r := range routes {
-		p, err := bgp.NewIPAddrPrefix(r.Prefix)
-		if err != nil {
-			return err
-		}
-		nlri = append(nlri, bgp.PathNLRI{NLRI: p})
+		prefixes = append(prefixes, r.Prefix)
 	}
-	return s.write(bgp.NewBGPUpdateMessage(nil, routes[0].Attrs.encode(), nlri))
+	list, err := nlri(prefixes)
+	if err != nil {
+		return err
+	}
+	return s.write(bgp.NewBGPUpdateMessage(nil, routes[0].Attrs.encode(), list))
+}
+
+func nlri(prefixes []netip.Prefix) ([]bgp.PathNLRI, error) {
+	var out []bgp.PathNLRI
+	for _, prefix := range prefixes {
+		p, err := bgp.NewIPAddrPrefix(prefix)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, bgp.PathNLRI{NLRI: p})
+	}
+	return out, nil
 }
 
 // receive keeps what is announced until the connection ends.
@@ -83,6 +118,9 @@ func (s *Session) take(body []byte) error {
 	heard, err := decode(attrs)
 	if err != nil {
 		return err
+	}
+	if s.watch != nil {
+		s.watch(Update{Withdrawn: gone, Announced: here, Attrs: heard})
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
