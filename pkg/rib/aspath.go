@@ -55,6 +55,10 @@ func withoutPrivate(path route.ASPath, p *peer) route.ASPath {
 func mapASNs(path route.ASPath, f func(uint32) (uint32, bool)) route.ASPath {
 	var out route.ASPath
 	for _, s := range path {
+		if s.Type == route.ASConfedSequence || s.Type == route.ASConfedSet {
+			out = append(out, s)
+			continue
+		}
 		seg := route.Segment{Type: s.Type}
 		for _, asn := range s.ASNs {
 			if v, keep := f(asn); keep {
