@@ -114,5 +114,9 @@ func (s *scene) load() {
 // settle waits until all routes go through the preferred NVA.
 func (s *scene) settle() {
 	s.Helper()
-	s.eventually(3*patience, func() error { return s.through("dut", s.a.address, s.routes) })
+	s.eventually(3*patience, func() error {
+		s.a.stay()
+		s.b.stay()
+		return s.through("dut", s.a.address, s.routes)
+	})
 }

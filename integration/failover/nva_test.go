@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -45,18 +46,35 @@ func (v *nva) dial(ctx context.Context, local, remote netip.AddrPort) (conn net.
 	return conn, err
 }
 
-// connect opens a session, in place of the one there was, and announces.
+// connect opens a session, in place of the one there was, and announces. It
+// tries again where the neighbor ends the session meanwhile.
 func (v *nva) connect() {
 	v.Helper()
 	v.reset()
 	ctx, cancel := context.WithTimeout(v.Context(), 2*patience)
 	defer cancel()
-	s, err := v.peer().Connect(ctx)
-	if err != nil {
-		v.Fatal(err)
+	for {
+		s, err := v.peer().Connect(ctx)
+		if err != nil {
+			v.Fatal(err)
+		}
+		if err = v.use(s); err == nil {
+			return
+		}
+		v.Logf("%s: session ended under the announcement: %v", v.name, cmp.Or(s.Err(), err))
 	}
-	if err := v.use(s); err != nil {
-		v.Fatalf("announce: %v", err)
+}
+
+// stay opens the session again if the neighbor has ended it: a daemon that
+// comes up may change its mind.
+func (v *nva) stay() {
+	v.Helper()
+	v.mu.Lock()
+	s := v.session
+	v.mu.Unlock()
+	if s != nil && s.Err() != nil {
+		v.Logf("%s: session ended: %v", v.name, s.Err())
+		v.connect()
 	}
 }
 
