@@ -1,0 +1,191 @@
+package bench
+
+import (
+	"fmt"
+	"time"
+)
+
+// cold measures the start with a neighbor that only listens.
+func (t *trial) cold() {
+	t.phase("cold", func() error {
+		l, err := t.routeServer.listen()
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		routes := t.routeServer.announcements(t.n)
+		complete := t.fib.expect(t.n)
+		begin := time.Now()
+		if err := t.sub.start(t.bed); err != nil {
+			return err
+		}
+		if err := t.routeServer.accept(t.ctx, l); err != nil {
+			return err
+		}
+		if err := t.routeServer.feed(routes); err != nil {
+			return err
+		}
+		return t.since("cold", begin, t.fib.tracker, complete)
+	})
+}
+
+// warm measures everything else with one process, in an order in which each
+// phase leaves what the next one needs.
+func (t *trial) warm() {
+	if err := t.sub.start(t.bed); err != nil {
+		t.res.Errors = append(t.res.Errors, err.Error())
+		return
+	}
+	ok := t.phase("start", t.idle) && t.phase("converge", t.converge) &&
+		t.phase("rest", t.atRest) && t.phase("latency", t.latency) && t.churn() &&
+		t.phase("reload", t.reload) && t.phase("withdraw", t.withdraw) &&
+		t.phase("stall", t.stall) && t.phase("loss", t.loss) && t.phase("back", t.back)
+	if ok {
+		t.value("peak", t.sub.running().peak())
+	}
+}
+
+func (t *trial) idle() error {
+	if err := t.connect(t.ctx); err != nil {
+		return err
+	}
+	t.rest(t.Settle)
+	// A session that met the subject's own attempt to make it may be lost.
+	if err := t.connect(t.ctx); err != nil {
+		return err
+	}
+	t.value("idle", t.sub.running().pss())
+	return nil
+}
+
+// converge has the Route Server announce all.
+func (t *trial) converge() error {
+	routes := t.routeServer.announcements(t.n)
+	complete, nva, second := t.fib.expect(t.n), t.nva.told.expect(t.n), t.second.told.expect(t.n)
+	used := t.sub.running().cpu()
+	begin := time.Now()
+	if err := t.routeServer.feed(routes); err != nil {
+		return err
+	}
+	if err := t.since("fib", begin, t.fib.tracker, complete); err != nil {
+		return err
+	}
+	if err := t.since("told-nva", begin, t.nva.told, nva); err != nil {
+		return err
+	}
+	if err := t.since("told-rs2", begin, t.second.told, second); err != nil {
+		return err
+	}
+	t.value("cpu", (t.sub.running().cpu() - used).Seconds())
+	t.value("packing", float64(t.nva.updates.Load())/float64(t.nva.routes.Load()))
+	return nil
+}
+
+func (t *trial) atRest() error {
+	quiet := 2 * t.Settle
+	t.rest(t.Settle)
+	t.value("memory", t.sub.running().pss())
+	t.rest(t.Settle)
+	used := t.sub.running().cpu()
+	t.rest(quiet)
+	t.value("rest", 100*(t.sub.running().cpu()-used).Seconds()/quiet.Seconds())
+	return nil
+}
+
+// latency announces one route after the other, each once the one before has
+// arrived.
+func (t *trial) latency() error {
+	p := startProbe(t.ctx, t.routeServer, t.nva, t.Probes)
+	<-p.done
+	if err := p.end(); err != nil {
+		return err
+	}
+	t.value("p50", p.quantile(0.5))
+	t.value("p99", p.quantile(0.99))
+	return nil
+}
+
+// reload changes the import policy so that the NVA must be told of all routes
+// anew.
+func (t *trial) reload() error {
+	t.nva.told.reset()
+	told := t.nva.told.expect(t.n)
+	p := startProbe(t.ctx, t.nva, t.second, 0)
+	begin := time.Now()
+	if err := t.sub.reload(); err != nil {
+		return err
+	}
+	err := t.since("reload", begin, t.nva.told, told)
+	if err2 := p.end(); err == nil {
+		err = err2
+	}
+	t.value("stall-reload", p.quantile(1))
+	return err
+}
+
+func (t *trial) withdraw() error {
+	messages := withdrawals(0, t.n)
+	empty, nva, second := t.fib.expect(0), t.nva.told.expect(0), t.second.told.expect(0)
+	begin := time.Now()
+	if err := t.routeServer.feed(messages); err != nil {
+		return err
+	}
+	if err := t.since("withdraw", begin, t.fib.tracker, empty); err != nil {
+		return err
+	}
+	for p, ch := range map[*peer]<-chan time.Time{t.nva: nva, t.second: second} {
+		at, err := p.told.await(t.ctx, ch)
+		if err != nil {
+			return fmt.Errorf("told to %s: %w", p.name, err)
+		}
+		t.value("withdraw-told", max(t.res.Values["withdraw-told"], at.Sub(begin).Seconds()))
+	}
+	return nil
+}
+
+// stall announces all once more and watches what a single route elsewhere has
+// to wait for.
+func (t *trial) stall() error {
+	routes := t.routeServer.announcements(t.n)
+	complete, told := t.fib.expect(t.n), t.second.told.expect(t.n)
+	p := startProbe(t.ctx, t.nva, t.second, 0)
+	if err := t.routeServer.feed(routes); err != nil {
+		return err
+	}
+	if _, err := t.fib.await(t.ctx, complete); err != nil {
+		return err
+	}
+	if _, err := t.second.told.await(t.ctx, told); err != nil {
+		return err
+	}
+	err := p.end()
+	t.value("stall-feed", p.quantile(1))
+	t.value("keepalive", t.second.keepalives.max().Seconds())
+	return err
+}
+
+func (t *trial) loss() error {
+	t.rest(t.Settle)
+	empty := t.fib.expect(0)
+	begin := time.Now()
+	t.routeServer.close()
+	return t.since("loss", begin, t.fib.tracker, empty)
+}
+
+// back is convergence in the other direction.
+func (t *trial) back() error {
+	if err := t.routeServer.connect(t.ctx); err != nil {
+		return err
+	}
+	t.rest(t.Settle)
+	routes := t.nva.announcements(t.n)
+	complete, told := t.fib.expect(t.n), t.routeServer.told.expect(t.n)
+	begin := time.Now()
+	if err := t.nva.feed(routes); err != nil {
+		return err
+	}
+	if err := t.since("back-fib", begin, t.fib.tracker, complete); err != nil {
+		return err
+	}
+	return t.since("back-told", begin, t.routeServer.told, told)
+}
