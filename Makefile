@@ -57,9 +57,24 @@ lint: ## formatting and go vet
 	@test -z "$$(gofmt -l cmd pkg integration | tee /dev/stderr)"
 	$(GO) vet ./...
 
+# BENCH are flags of the bench: see `bin/bench -h`.
 .PHONY: bench
-bench: ## micro-benchmarks of the hot paths
-	$(GO) test -run '^$$' -bench . -benchmem ./pkg/...
+bench: setup build ## measure nvad beside FRR and BIRD; BENCH="-sizes 1000 -rounds 3"
+	$(GO) build -trimpath -o bin/ ./integration/bench/cmd/bench
+	@$(AS_ROOT) bin/bench -out dist/bench $(BENCH)
+
+MICRO = $(GO) test -run '^$$' -bench . -benchmem -count 6 ./pkg/...
+
+.PHONY: bench-micro
+bench-micro: ## micro-benchmarks of the hot paths; their output is the baseline of bench-compare
+	@mkdir -p dist/bench
+	$(MICRO) | tee dist/bench/baseline.txt
+
+.PHONY: bench-compare
+bench-compare: ## micro-benchmarks beside the baseline that bench-micro saved
+	@test -f dist/bench/baseline.txt || { echo "run make bench-micro on the baseline first"; exit 1; }
+	$(MICRO) >dist/bench/now.txt
+	$(GO) run golang.org/x/perf/cmd/benchstat@latest dist/bench/baseline.txt dist/bench/now.txt
 
 .PHONY: proto
 proto: ## generate the gRPC code again (needs protoc, protoc-gen-go, protoc-gen-go-grpc)
