@@ -1,0 +1,82 @@
+package reload
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/nvad/nvad/integration/differential/wire"
+)
+
+// class is what becomes of a prefix; 10.CLASS.0.0/16 holds its prefixes.
+type class byte
+
+const (
+	steady   class = 10 // both policies announce it; nobody touches it but they
+	changing class = 11 // both announce it; its attributes change
+	flapping class = 12 // both announce it; it comes and goes
+	onlyOne  class = 20 // policy 2 denies it on import
+	onlyTwo  class = 21 // policy 1 denies it on export
+	byLists  class = 30 // policy 1 denies it on import, policy 2 on export
+	byMarks  class = 31 // each marks it on import and denies its own mark on export
+	byPaths  class = 32 // policy 1 denies its path with a list, policy 2 as a bogon
+	byColour class = 33 // policy 1 denies its community on import, policy 2 on export
+)
+
+var (
+	announced = []class{steady, changing, flapping, onlyOne, onlyTwo}
+	denied    = []class{byLists, byMarks, byPaths, byColour}
+)
+
+// perClass times all classes are more destinations than the engine looks at in
+// one turn, so that much happens while a reload is on its way.
+const perClass = 400
+
+func (c class) prefix(i int) netip.Prefix {
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(c), byte(i >> 4), byte(i << 4)}), 28)
+}
+
+func classOf(p netip.Prefix) class { return class(p.Addr().As4()[1]) }
+
+// attrs are what a feeder announces a prefix with; version makes them differ.
+func (f *feeder) attrs(c class, version uint32) *wire.Attrs {
+	path := []uint32{f.asn}
+	if f.backup {
+		path = append(path, f.asn, f.asn)
+	}
+	a := &wire.Attrs{NextHop: f.address, Communities: []uint32{f.asn<<16 | 1000 + version%7}}
+	switch c {
+	case byPaths:
+		path = append(path, 64496) // reserved for documentation (RFC 5398)
+	case byColour:
+		a.Communities = append(a.Communities, f.asn<<16|33)
+	}
+	a.Path = []wire.Segment{{Type: wire.Sequence, ASNs: path}}
+	return a
+}
+
+// policyOf tells by which policy attributes were made; 0 with a reason if by
+// none, or by both. External neighbors are told it by MED, internal ones by
+// LOCAL_PREF, both by a community that import policy added.
+func policyOf(h wire.Heard, internal bool) (policy int, reason string) {
+	marks := strings.Fields(h["communities"])
+	for n := 1; n <= 2; n++ {
+		told := h["med"] == fmt.Sprint(n)
+		if internal {
+			told = h["local-pref"] == fmt.Sprint(100+n)
+		}
+		if told && slices.Contains(marks, fmt.Sprintf("65001:%d", n)) {
+			policy += n
+		} else if told || slices.Contains(marks, fmt.Sprintf("65001:%d", n)) {
+			return 0, fmt.Sprintf("half of policy %d in %v", n, h)
+		}
+	}
+	switch policy {
+	case 0:
+		return 0, fmt.Sprintf("no policy in %v", h)
+	case 3:
+		return 0, fmt.Sprintf("both policies in %v", h)
+	}
+	return policy, ""
+}
