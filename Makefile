@@ -33,9 +33,8 @@ demo: setup build ## bring up two hubs, show that they talk, leave them running
 	@$(AS_ROOT) bin/azure demo
 
 .PHONY: lab
-lab: setup build ## bring up SCENARIO (default two-hubs) and leave it running
-	@$(AS_ROOT) bin/azure down && $(AS_ROOT) bin/azure up $(SCENARIO) \
-		--nva hub00=nvad:configs/hub00.toml --nva hub10=nvad:configs/hub10.toml
+lab: setup build ## bring up SCENARIO (default two-hubs), show it and leave it running
+	@$(AS_ROOT) bin/azure down && $(AS_ROOT) bin/azure up $(SCENARIO) && $(AS_ROOT) bin/azure show
 
 .PHONY: lab-down
 lab-down: ## take the lab down
@@ -78,7 +77,7 @@ bench-compare: ## micro-benchmarks beside the baseline that bench-micro saved
 
 .PHONY: proto
 proto: ## generate the gRPC code again (needs protoc, protoc-gen-go, protoc-gen-go-grpc)
-	protoc --go_out=. --go_opt=paths=source_relative --go-grpc_out=. --go-grpc_opt=paths=source_relative proto/nvad/v1/*.proto
+	$(GO) generate ./proto/...
 
 .PHONY: clean
 clean: ## remove what was built

@@ -12,6 +12,7 @@ import (
 // Lab is a lab that is up, or has been left by a process that died.
 type Lab struct {
 	Options  Options
+	Scenario Scenario
 	Topology Topology
 
 	net *network
@@ -23,11 +24,12 @@ func newLab(o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := topology(o)
+	s, err := FindScenario(o.Scenario)
 	if err != nil {
 		return nil, err
 	}
-	return &Lab{Options: o, Topology: t, net: plan(o.Prefix, t), dir: o.dir()}, nil
+	t := s.topology(o)
+	return &Lab{Options: o, Scenario: s, Topology: t, net: plan(o.Prefix, t), dir: o.dir()}, nil
 }
 
 // Create builds a lab and starts everything in it. It returns once the emulated

@@ -1,6 +1,9 @@
 package lab
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // LinkDown takes a VM's eth0 down, with which the kernel silently drops every
 // route over it.
@@ -22,4 +25,15 @@ func (l *Lab) LinkUp(vm string) error {
 		}
 	}
 	return nil
+}
+
+// Connect connects a VNet's gateway to its circuit, where the scenario has left
+// that to be done.
+func (l *Lab) Connect(vnet string) error {
+	v, ok := l.Topology.vnet(vnet)
+	if !ok || v.Circuit == "" {
+		return fmt.Errorf("no VNet %q with a circuit", vnet)
+	}
+	_, err := l.Output(mseeNode(v.Circuit), "ip", "link", "set", port(gatewayNode(vnet)), "up")
+	return err
 }

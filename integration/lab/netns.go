@@ -77,9 +77,5 @@ func (l *Lab) Command(node string, argv ...string) *exec.Cmd {
 
 // Output runs a command in the namespace of a node and returns all it printed.
 func (l *Lab) Output(node string, argv ...string) (string, error) {
-	out, err := l.Command(node, argv...).CombinedOutput()
-	if err != nil {
-		return string(out), fmt.Errorf("%s: %s: %w: %s", node, strings.Join(argv, " "), err, bytes.TrimSpace(out))
-	}
-	return string(out), nil
+	return output(l.Command(node, argv...))
 }

@@ -161,15 +161,24 @@ func (nva NVA) processes(vm VM) []string {
 
 // SignalNVA sends a signal to the process of an NVA.
 func (l *Lab) SignalNVA(name string, sig syscall.Signal) error {
-	vm, _, err := l.nvaOf(name)
+	pid, err := l.NVAProcess(name)
 	if err != nil {
 		return err
 	}
+	return syscall.Kill(pid, sig)
+}
+
+// NVAProcess is the id of the process of an NVA that has only one.
+func (l *Lab) NVAProcess(name string) (int, error) {
+	vm, _, err := l.nvaOf(name)
+	if err != nil {
+		return 0, err
+	}
 	p, running := l.process(vm.Name)
 	if !running {
-		return fmt.Errorf("%s is not running", vm.Name)
+		return 0, fmt.Errorf("%s is not running", vm.Name)
 	}
-	return syscall.Kill(p.PID, sig)
+	return p.PID, nil
 }
 
 // NVASocket is the path of the socket on which an NVA is controlled: nvad's, or

@@ -10,7 +10,7 @@ import (
 
 // Options says which lab to build.
 type Options struct {
-	// Scenario is one of Scenarios, DefaultScenario if empty.
+	// Scenario is the name of one of Scenarios, DefaultScenario if empty.
 	Scenario string
 	// Prefix begins the names of everything the lab owns. Labs with
 	// different prefixes do not meet.
@@ -31,6 +31,8 @@ type Options struct {
 	Preference sdn.Preference
 	// Emulator is the binary of cmd/azure that runs the emulated parts.
 	Emulator string
+	// Nvactl is nvactl's binary, the one beside Emulator if empty.
+	Nvactl string
 	// Owner is the process that the lab must not outlive, 0 if it is to stay
 	// until it is taken down.
 	Owner int

@@ -72,6 +72,9 @@ func (n *network) circuit(i int, c Circuit, t Topology) {
 			continue
 		}
 		join(gatewayNode(v.Name), "circuit")
+		if v.Unconnected {
+			m.add("link set %s down", port(gatewayNode(v.Name)))
+		}
 		g := n.node(gatewayNode(v.Name))
 		g.forward()
 		g.nft = gatewayRules

@@ -9,11 +9,8 @@ import (
 // TestPlan checks the invariants of every scenario's layout without building it.
 func TestPlan(t *testing.T) {
 	for _, scenario := range Scenarios() {
-		t.Run(scenario, func(t *testing.T) {
-			top, err := topology(Options{Scenario: scenario, OnPremises: true})
-			if err != nil {
-				t.Fatal(err)
-			}
+		t.Run(scenario.Name, func(t *testing.T) {
+			top := scenario.topology(Options{OnPremises: true})
 			n := plan("p", top)
 			for _, v := range top.VNets {
 				router := n.nodes[routerNode(v.Name)]
@@ -37,10 +34,6 @@ func TestPlan(t *testing.T) {
 
 // TestPlanOfVM compares a VM's addresses and routes with the article's.
 func TestPlanOfVM(t *testing.T) {
-	top, err := topology(Options{Scenario: "two-hubs"})
-	if err != nil {
-		t.Fatal(err)
-	}
 	want := `link set lo up
 link set eth0 up
 addr add 10.0.0.4/24 dev eth0
@@ -48,7 +41,7 @@ route add default via 10.0.0.1 dev eth0 proto dhcp src 10.0.0.4 metric 100
 route add 168.63.129.16 via 10.0.0.1 dev eth0 proto dhcp src 10.0.0.4 metric 100
 route add 169.254.169.254 via 10.0.0.1 dev eth0 proto dhcp src 10.0.0.4 metric 100
 `
-	if got := plan("p", top).nodes["vm-hub00"].batch(); got != want {
+	if got := plan("p", twoHubs(Options{})).nodes["vm-hub00"].batch(); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }

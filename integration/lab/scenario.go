@@ -2,8 +2,7 @@ package lab
 
 import (
 	"fmt"
-	"maps"
-	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -11,89 +10,71 @@ import (
 // DefaultScenario is the scenario of an Options without one.
 const DefaultScenario = "two-hubs"
 
-var scenarios = map[string]func(Options) Topology{
-	"one-hub":  oneHub,
-	"two-hubs": twoHubs,
+// Scenario is a deployment that can be brought up by its name.
+type Scenario struct {
+	Name string
+	// About says in a line what it is.
+	About string
+	// NVAs says what runs on its NVAs if nothing else is asked for. A Config
+	// is the name of a file in the directory of nvad's configurations.
+	NVAs map[string]NVA
+	// Reach lists who reaches whom once the scenario has settled.
+	Reach []Flow
+	// Show lists what there is to see, as lines "NODE# COMMAND". The node
+	// "azure" is the lab's own command line.
+	Show []string
+
+	topology func(Options) Topology
 }
 
-// Scenarios lists the names that Options.Scenario accepts.
-func Scenarios() []string { return slices.Sorted(maps.Keys(scenarios)) }
-
-func topology(o Options) (Topology, error) {
-	build, ok := scenarios[o.Scenario]
-	if !ok {
-		return Topology{}, fmt.Errorf("unknown scenario %q, known are %s", o.Scenario, strings.Join(Scenarios(), ", "))
-	}
-	return build(o), nil
+// Flow is a pair of hosts that talk.
+type Flow struct {
+	From string
+	To   string
 }
 
-// oneHub is what the emulator's own tests need: a hub with a pair of NVAs, and
-// a VNet behind its circuit.
-func oneHub(Options) Topology {
-	second := nva("vm-hub00-2", "10.0.0.6")
-	second.ASN = 65002
-	return Topology{
-		VNets: []VNet{
-			{
-				Name: "hub00", Prefix: netip.MustParsePrefix("10.0.0.0/16"),
-				Circuit: "circuit01", RouteServer: true,
-				VMs: []VM{nva("vm-hub00", "10.0.0.4"), second, vm("vm-hub00-b", "10.0.0.5")},
-			},
-			{
-				Name: "hub100", Prefix: netip.MustParsePrefix("10.100.0.0/16"), Circuit: "circuit01",
-				VMs: []VM{vm("vm-hub100", "10.100.0.4")},
-			},
-		},
-		Circuits: []Circuit{{Name: "circuit01", NextHops: addrs("10.2.146.76", "10.2.146.77")}},
-	}
+// scenarios in the order in which they are listed.
+var scenarios = []Scenario{
+	{Name: DefaultScenario, About: "two peered hubs, a circuit each, joined by VXLAN and iBGP", NVAs: nvads("hub00", "hub10"), Reach: acrossHubs, Show: twoHubsShow, topology: twoHubs},
+	twoHubsCommunities,
+	{Name: "one-hub", About: "a hub, its circuit and two NVAs, for the emulator's own tests", topology: oneHub},
 }
 
-// twoHubs is two peered hub VNets, each on an ExpressRoute circuit with another
-// VNet behind it. The hubs' NVAs are to join the two outer VNets.
-func twoHubs(o Options) Topology {
-	circuit01 := Circuit{Name: "circuit01", NextHops: addrs("10.2.146.76", "10.2.146.77")}
-	if o.OnPremises {
-		circuit01.Site = &Site{
-			ASN:     64580,
-			Prefix:  netip.MustParsePrefix("192.168.100.0/24"),
-			Address: netip.MustParseAddr("192.168.100.4"),
+// Scenarios lists all scenarios.
+func Scenarios() []Scenario { return slices.Clone(scenarios) }
+
+// FindScenario returns the scenario of that name.
+func FindScenario(name string) (Scenario, error) {
+	var names []string
+	for _, s := range scenarios {
+		if s.Name == name {
+			return s, nil
 		}
+		names = append(names, s.Name)
 	}
-	return Topology{
-		VNets: []VNet{
-			{
-				Name: "hub00", Prefix: netip.MustParsePrefix("10.0.0.0/16"),
-				Peers: []string{"hub10"}, Circuit: "circuit01", RouteServer: true,
-				VMs: []VM{nva("vm-hub00", "10.0.0.4"), vm("vm-hub00-b", "10.0.0.5")},
-			},
-			{
-				Name: "hub10", Prefix: netip.MustParsePrefix("10.10.0.0/16"),
-				Peers: []string{"hub00"}, Circuit: "circuit02", RouteServer: true,
-				VMs: []VM{nva("vm-hub10", "10.10.0.4"), vm("vm-hub10-b", "10.10.0.5")},
-			},
-			{
-				Name: "hub100", Prefix: netip.MustParsePrefix("10.100.0.0/16"), Circuit: "circuit01",
-				VMs: []VM{vm("vm-hub100", "10.100.0.4")},
-			},
-			{
-				Name: "hub110", Prefix: netip.MustParsePrefix("10.110.0.0/16"), Circuit: "circuit02",
-				VMs: []VM{vm("vm-hub110", "10.110.0.4")},
-			},
-		},
-		Circuits: []Circuit{circuit01, {Name: "circuit02", NextHops: addrs("10.2.146.62")}},
-	}
+	return Scenario{}, fmt.Errorf("unknown scenario %q, known are %s", name, strings.Join(names, ", "))
 }
 
-func vm(name, addr string) VM { return VM{Name: name, Address: netip.MustParseAddr(addr)} }
-
-func nva(name, addr string) VM {
-	return VM{Name: name, Address: netip.MustParseAddr(addr), NVA: true, ASN: 65001}
+// Defaults returns what runs on the scenario's NVAs, given nvad's binary and the
+// directory of its configurations.
+func (s Scenario) Defaults(nvad, configs string) map[string]NVA {
+	nvas := map[string]NVA{}
+	for name, nva := range s.NVAs {
+		if nva.Kind == Nvad {
+			nva.Binary, nva.Config = nvad, filepath.Join(configs, nva.Config)
+		}
+		nvas[name] = nva
+	}
+	return nvas
 }
 
-func addrs(list ...string) []netip.Addr {
-	var out []netip.Addr
-	for _, a := range list {
-		out = append(out, netip.MustParseAddr(a))
+// nvads are NVAs that run nvad, each with the configuration of its own name: the
+// VM's is vm-NAME.
+func nvads(names ...string) map[string]NVA {
+	nvas := map[string]NVA{}
+	for _, name := range names {
+		vm, _, _ := strings.Cut(name, "-")
+		nvas["vm-"+vm] = NVA{Kind: Nvad, Config: name + ".toml"}
 	}
-	return out
+	return nvas
 }

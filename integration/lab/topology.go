@@ -14,6 +14,9 @@ type VNet struct {
 	Prefix  netip.Prefix
 	Peers   []string
 	Circuit string
+	// Unconnected says that the gateway is connected to the circuit only by
+	// Connect.
+	Unconnected bool
 	// RouteServer says whether the VNet has a Route Server.
 	RouteServer bool
 	VMs         []VM
@@ -84,10 +87,13 @@ func (v VNet) NVAs() []VM {
 	return nvas
 }
 
-func host(p netip.Prefix, last byte) netip.Addr {
-	a := p.Addr().As4()
-	a[3] = last
-	return netip.AddrFrom4(a)
+// Hosts returns all VMs.
+func (t Topology) Hosts() []VM {
+	var hosts []VM
+	for _, v := range t.VNets {
+		hosts = append(hosts, v.VMs...)
+	}
+	return hosts
 }
 
 // vnet returns the VNet of that name.
@@ -98,4 +104,10 @@ func (t Topology) vnet(name string) (VNet, bool) {
 		}
 	}
 	return VNet{}, false
+}
+
+func host(p netip.Prefix, last byte) netip.Addr {
+	a := p.Addr().As4()
+	a[3] = last
+	return netip.AddrFrom4(a)
 }

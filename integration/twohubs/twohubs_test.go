@@ -18,22 +18,27 @@ func TestTwoHubs(t *testing.T) {
 		t.Run(p.String(), func(t *testing.T) {
 			l := p.up(t, lab.Options{})
 			converge(t, l)
-			t.Run("no loss", func(t *testing.T) { testNoLoss(t, l) })
-			t.Run("kernel routes", func(t *testing.T) {
-				testKernelRoutes(t, l, near, p.near)
-				testKernelRoutes(t, l, far, p.far)
-			})
-			t.Run("traceroute", func(t *testing.T) { testTraceroute(t, l) })
-			t.Run("advertised", func(t *testing.T) {
-				testAdvertised(t, l, near, far)
-				testAdvertised(t, l, far, near)
-			})
-			t.Run("effective routes", func(t *testing.T) { testEffectiveRoutes(t, l) })
-			t.Run("VNet routers", func(t *testing.T) { testVNetRouters(t, l) })
-			t.Run("capture", func(t *testing.T) { testCapture(t, l) })
+			testArticle(t, l, p)
 			t.Run("tunnel down", func(t *testing.T) { testTunnelDown(t, l, p) })
 		})
 	}
+}
+
+// testArticle checks everything that the article shows.
+func testArticle(t *testing.T, l *lab.Lab, p pair) {
+	t.Run("no loss", func(t *testing.T) { testNoLoss(t, l) })
+	t.Run("kernel routes", func(t *testing.T) {
+		testKernelRoutes(t, l, near, p.near)
+		testKernelRoutes(t, l, far, p.far)
+	})
+	t.Run("traceroute", func(t *testing.T) { testTraceroute(t, l) })
+	t.Run("advertised", func(t *testing.T) {
+		testAdvertised(t, l, near, far)
+		testAdvertised(t, l, far, near)
+	})
+	t.Run("effective routes", func(t *testing.T) { testEffectiveRoutes(t, l) })
+	t.Run("VNet routers", func(t *testing.T) { testVNetRouters(t, l) })
+	t.Run("capture", func(t *testing.T) { testCapture(t, l) })
 }
 
 func testNoLoss(t *testing.T, l *lab.Lab) {

@@ -37,6 +37,7 @@ func command() *cobra.Command {
 	}
 	prefix := root.PersistentFlags().String("prefix", lab.DefaultPrefix, "names the lab and all it owns")
 	root.AddCommand(demoCommand(prefix), upCommand(prefix), downCommand(prefix), execCommand(prefix), runCommand())
+	root.AddCommand(scenariosCommand(), showCommand(prefix), connectCommand(prefix))
 	root.AddCommand(showCommands(prefix)...)
 	return root
 }

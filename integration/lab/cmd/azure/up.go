@@ -14,34 +14,62 @@ import (
 
 func upCommand(prefix *string) *cobra.Command {
 	var nvas map[string]string
-	var nvad string
+	var nvad, configs string
 	o := lab.Options{}
 	cmd := &cobra.Command{
-		Use:       "up SCENARIO",
-		Short:     "build a lab",
-		Long:      "Build a lab and start everything in it. Scenarios: " + strings.Join(lab.Scenarios(), ", ") + ".",
+		Use:   "up SCENARIO",
+		Short: "build a lab",
+		Long: `Build a lab and start everything in it. Without --nva, the scenario's own NVAs
+run nvad. "azure scenarios" lists the scenarios.`,
 		Args:      cobra.ExactArgs(1),
-		ValidArgs: lab.Scenarios(),
+		ValidArgs: names(),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			scenario, err := lab.FindScenario(args[0])
+			if err != nil {
+				return err
+			}
 			o.Scenario, o.Prefix = args[0], *prefix
-			var err error
 			if o.Emulator, err = os.Executable(); err != nil {
 				return err
 			}
 			if o.NVAs, err = parseNVAs(nvas, nvad); err != nil {
 				return err
 			}
+			if len(nvas) == 0 {
+				if o.NVAs, err = defaults(scenario, nvad, configs); err != nil {
+					return err
+				}
+			}
 			_, err = lab.Create(cmd.Context(), o)
 			return err
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringToStringVar(&nvas, "nva", nil, "what an NVA runs, as VNET=KIND[:CONFIG] with KIND nvad, frr, bird or none")
+	flags.StringToStringVar(&nvas, "nva", nil, "what an NVA runs, as NAME=KIND[:CONFIG] with KIND nvad, frr, bird, plain or none")
 	flags.StringVar(&nvad, "nvad", "bin/nvad", "the nvad binary")
+	flags.StringVar(&configs, "configs", "configs", "directory of the scenarios' nvad configurations")
 	flags.BoolVar(&o.OnPremises, "on-premises", false, "add a site behind circuit01")
 	flags.BoolVar(&o.NoBranchToBranch, "no-branch-to-branch", false, "keep NVAs' and gateways' routes apart")
 	flags.BoolVar(&o.RouteServerDials, "route-server-dials", false, "let Route Server open sessions too")
 	return cmd
+}
+
+// defaults is what runs on the scenario's NVAs where nothing else is asked for.
+func defaults(s lab.Scenario, nvad, configs string) (map[string]lab.NVA, error) {
+	nvas := s.Defaults(nvad, configs)
+	for name, nva := range nvas {
+		if nva.Kind != lab.Nvad {
+			continue
+		}
+		var errBinary, errConfig error
+		nva.Binary, errBinary = existing(nva.Binary)
+		nva.Config, errConfig = existing(nva.Config)
+		if err := errors.Join(errBinary, errConfig); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		nvas[name] = nva
+	}
+	return nvas, nil
 }
 
 func parseNVAs(flags map[string]string, nvad string) (map[string]lab.NVA, error) {
@@ -89,6 +117,21 @@ func downCommand(prefix *string) *cobra.Command {
 				return err
 			}
 			return l.Down()
+		},
+	}
+}
+
+func connectCommand(prefix *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "connect VNET",
+		Short: "connect a VNet to its circuit, where the scenario has left that to be done",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			l, err := lab.Open(*prefix)
+			if err != nil {
+				return err
+			}
+			return l.Connect(args[0])
 		},
 	}
 }

@@ -1,0 +1,42 @@
+package lab_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// TestConnect: what a gateway has to say crosses its circuit from when it is
+// connected, and arrives at every other VNet of that circuit.
+func TestConnect(t *testing.T) {
+	l := lab.Up(t, lab.Options{Scenario: "two-hubs-communities"})
+	l.AwaitSessions(t, 20*time.Second)
+	known := func(prefix string) bool {
+		_, ok := effective(t, l, "vm-hub110", prefix)
+		return ok
+	}
+	lab.Eventually(t, 10*time.Second, func() error {
+		if !known("10.10.0.0/16") {
+			return fmt.Errorf("VNets of one circuit do not know each other")
+		}
+		return nil
+	})
+	if known("10.120.0.0/16") {
+		t.Error("a VNet without a circuit is known behind it")
+	}
+	if err := l.Connect("hub120"); err != nil {
+		t.Fatal(err)
+	}
+	lab.Eventually(t, 10*time.Second, func() error {
+		if !known("10.120.0.0/16") {
+			return fmt.Errorf("the connected VNet is not known")
+		}
+		return nil
+	})
+	l.Exec(t, "vm-hub110", "ping", "-c", "1", "-W", "2", "10.120.0.4")
+	if err := l.Connect("nowhere"); err == nil {
+		t.Error("a VNet that is not there is connected")
+	}
+}
