@@ -52,6 +52,9 @@ func (b *bed) launch(env []string, args ...string) *nvad {
 	b.Cleanup(func() {
 		_ = n.cmd.Process.Kill()
 		<-n.exited
+		if strings.Contains(b.read(n.log), "DATA RACE") { // built with GOFLAGS=-race
+			b.Error("nvad has a data race")
+		}
 		if b.Failed() {
 			b.Logf("nvad:\n%s", b.read(n.log))
 		}
