@@ -152,10 +152,8 @@ func (f *field) judge(elapsed time.Duration) {
 		for _, fault := range l.faults {
 			f.Error(fault)
 		}
-		for _, c := range []class{steady, onlyOne, onlyTwo} {
-			if n := l.most(c); c == steady && n > *reloads+1 {
-				f.Errorf("%s was told of one steady prefix %d times in %d reloads", l.address, n, *reloads)
-			}
+		if n := l.most(steady); n > *reloads+1 {
+			f.Errorf("%s was told of one steady prefix %d times in %d reloads", l.address, n, *reloads)
 		}
 	}
 	for _, n := range f.neighbors() {
