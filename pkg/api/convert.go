@@ -112,6 +112,7 @@ func neighborMessage(v engine.NeighborView) *nvadv1.Neighbor {
 		ImportPolicy:       v.ImportPolicy,
 		ExportPolicy:       v.ExportPolicy,
 		Settings:           v.Settings,
+		Bfd:                bfdMessage(v.BFD),
 		Messages: &nvadv1.Messages{
 			Received:        v.Stats.MessagesIn,
 			Sent:            v.Stats.MessagesOut,
@@ -172,19 +173,37 @@ func attributesMessage(a *route.Attrs) *nvadv1.Attributes {
 
 func fibMessage(v engine.FIBView) *nvadv1.FIBRoute {
 	return &nvadv1.FIBRoute{
-		Prefix: text(v.Prefix),
-		Class:  v.Class,
-		Kind:   v.Kind,
-		Metric: v.Metric,
-		NextHops: convert(v.NextHops, func(h engine.HopView) *nvadv1.NextHop {
-			return &nvadv1.NextHop{Via: text(h.Via), Device: h.Device, Weight: uint32(h.Weight)}
-		}),
-		Source: text(v.Source),
-		State:  v.State,
-		Reason: v.Reason,
-		Since:  stamp(v.Since),
+		Prefix:   text(v.Prefix),
+		Class:    v.Class,
+		Kind:     v.Kind,
+		Metric:   v.Metric,
+		NextHops: convert(v.NextHops, hopMessage),
+		Source:   text(v.Source),
+		State:    v.State,
+		Reason:   v.Reason,
+		Since:    stamp(v.Since),
+		Backup:   convert(v.Backup, hopMessage),
 	}
 }
+
+func hopMessage(h engine.HopView) *nvadv1.NextHop {
+	return &nvadv1.NextHop{Via: text(h.Via), Device: h.Device, Weight: uint32(h.Weight)}
+}
+
+func bfdMessage(v *engine.BFDView) *nvadv1.Bfd {
+	if v == nil {
+		return nil
+	}
+	return &nvadv1.Bfd{
+		State: v.State, RemoteState: v.RemoteState, LocalAddress: text(v.Local), Multihop: v.Multihop,
+		Since: stamp(v.Since), DetectionTimeMs: milliseconds(v.Detection), TxIntervalMs: milliseconds(v.TxInterval),
+		RxIntervalMs: milliseconds(v.RxInterval), Multiplier: uint32(v.Multiplier),
+		RemoteMultiplier: uint32(v.RemoteMultiplier), Flaps: v.Flaps, LastDown: v.LastDown, Error: v.Error,
+		PacketsReceived: v.PacketsIn, PacketsSent: v.PacketsOut,
+	}
+}
+
+func milliseconds(d time.Duration) uint32 { return uint32(d / time.Millisecond) }
 
 func tunnelMessage(v engine.TunnelView) *nvadv1.Tunnel {
 	return &nvadv1.Tunnel{
@@ -207,5 +226,9 @@ func tunnelMessage(v engine.TunnelView) *nvadv1.Tunnel {
 		Fdb: convert(v.FDB, func(e engine.FDBView) *nvadv1.FDBEntry {
 			return &nvadv1.FDBEntry{Mac: e.MAC, Remote: text(e.Remote), Permanent: e.Permanent, AgeSeconds: seconds(e.Age)}
 		}),
+		Peers: convert(v.Peers, func(p engine.TunnelPeerView) *nvadv1.TunnelPeer {
+			return &nvadv1.TunnelPeer{Remote: text(p.Remote), Neighbor: text(p.Neighbor), Up: p.Up, By: p.By}
+		}),
+		MtuWarning: v.Warning,
 	}
 }

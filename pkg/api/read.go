@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/netip"
+	"slices"
 
 	"google.golang.org/grpc"
 
@@ -87,11 +88,16 @@ func (s *readServer) ListRoutes(req *nvadv1.ListRoutesRequest, stream grpc.Serve
 }
 
 // ListFIB implements nvadv1.NvadServer.
-func (s *readServer) ListFIB(_ *nvadv1.ListFIBRequest, stream grpc.ServerStreamingServer[nvadv1.ListFIBResponse]) error {
+func (s *readServer) ListFIB(req *nvadv1.ListFIBRequest, stream grpc.ServerStreamingServer[nvadv1.ListFIBResponse]) error {
 	b := batch[nvadv1.FIBRoute]{send: func(r []*nvadv1.FIBRoute) error {
 		return stream.Send(&nvadv1.ListFIBResponse{Routes: r})
 	}}
-	err := s.reader.FIB(stream.Context(), func(v engine.FIBView) error { return b.add(fibMessage(v)) })
+	err := s.reader.FIB(stream.Context(), func(v engine.FIBView) error {
+		if req.GetFailed() && !slices.Contains(failedStates, v.State) {
+			return nil
+		}
+		return b.add(fibMessage(v))
+	})
 	if err != nil {
 		return statusOf(err)
 	}
@@ -114,6 +120,9 @@ func (s *readServer) ListTunnels(ctx context.Context, req *nvadv1.ListTunnelsReq
 	}
 	return nil, statusOf(NotFound("tunnel %s is not configured", req.GetName()))
 }
+
+// failedStates are those of routes that need somebody's attention.
+var failedStates = []string{"failed", "refused", "conflict", "leftover"}
 
 func parseNeighbor(s string) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(s)

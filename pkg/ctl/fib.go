@@ -16,24 +16,33 @@ import (
 const installed = "installed"
 
 func (a *app) fibCommand() *cobra.Command {
-	return &cobra.Command{
+	var failed bool
+	cmd := &cobra.Command{
 		Use:   "fib",
 		Short: "Show the routes nvad wants in the kernel",
 		Long: `Show every route that nvad wants in the kernel: installed, pending, failed (the
 kernel refused it, nvad tries again), refused (nvad does not install it, since
 it would cut off something) or in conflict with a route of another program.
-Those not installed say why.`,
+Those not installed say why. A route that has a backup shows where its traffic
+goes should every next hop die: the kernel has that at hand.`,
 		Example: `  nvactl routes fib
+  nvactl routes fib --failed
   nvactl routes fib -o json | jq '.[] | select(.state != "installed")'`,
 		Args: between(0, 0),
 		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
-			stream, err := c.read.ListFIB(ctx, &nvadv1.ListFIBRequest{})
+			stream, err := c.read.ListFIB(ctx, &nvadv1.ListFIBRequest{Failed: failed})
 			if a.json() {
 				return a.fibJSON(receiveFIB(stream, err))
 			}
-			return a.fibTable(receiveFIB(stream, err))
+			none := "No routes."
+			if failed {
+				none = "Every route is as it is wanted."
+			}
+			return a.fibTable(receiveFIB(stream, err), none)
 		}),
 	}
+	cmd.Flags().BoolVar(&failed, "failed", false, "only routes that failed, are refused, in conflict or left over")
+	return cmd
 }
 
 // fibRows calls yield with each route of a stream.
@@ -60,7 +69,7 @@ func (a *app) fibJSON(rows fibRows) error {
 	return arr.end()
 }
 
-func (a *app) fibTable(rows fibRows) error {
+func (a *app) fibTable(rows fibRows, none string) error {
 	t := newTable(a.Out, a.Width,
 		column{head: "Network", max: 19},
 		column{head: "Class"},
@@ -81,7 +90,7 @@ func (a *app) fibTable(rows fibRows) error {
 		return err
 	}
 	if len(states) == 0 {
-		return line(a.Out, "No routes.")
+		return line(a.Out, none)
 	}
 	if err := t.end(); err != nil {
 		return err
@@ -95,13 +104,16 @@ func fibHops(r *nvadv1.FIBRoute) string {
 		return r.GetKind()
 	}
 	var lines []string
-	for _, h := range r.GetNextHops() {
+	for i, h := range slices.Concat(r.GetNextHops(), r.GetBackup()) {
 		s := "dev " + h.GetDevice()
 		if h.GetVia() != "" {
 			s = "via " + h.GetVia() + " " + s
 		}
 		if h.GetWeight() > 1 {
 			s += " weight " + decimal(h.GetWeight())
+		}
+		if i >= len(r.GetNextHops()) {
+			s = "backup " + s
 		}
 		lines = append(lines, s)
 	}

@@ -34,6 +34,7 @@ func (a *app) printNeighbor(n *nvadv1.Neighbor) error {
 	p.field("Peer group", n.GetPeerGroup())
 	p.field("Loop domain", n.GetDomain())
 	a.sessionSection(p, n)
+	a.bfdSection(p, n.GetBfd())
 	routesSection(p, n)
 	p.heading("Policy")
 	p.field("Import", n.GetImportPolicy())
@@ -112,6 +113,34 @@ func gracefulRestart(n *nvadv1.Neighbor) string {
 	}
 	return fmt.Sprintf("graceful: its routes stay for %d s (%s)",
 		n.GetRestartTimeSeconds(), strings.Join(n.GetGracefulRestart(), ", "))
+}
+
+func (a *app) bfdSection(p *page, b *nvadv1.Bfd) {
+	if b == nil {
+		return
+	}
+	p.heading("BFD")
+	state := b.GetState()
+	if b.GetSince() != nil {
+		state += " for " + a.age(b.GetSince())
+	}
+	if b.GetError() != "" {
+		state += ": " + b.GetError()
+	}
+	p.field("State", state)
+	if b.GetLastDown() != "" {
+		p.field("Last down", fmt.Sprintf("%s, %s so far", b.GetLastDown(), count(int(b.GetFlaps()), "time")))
+	}
+	path := b.GetLocalAddress() + ", one hop"
+	if b.GetMultihop() {
+		path = b.GetLocalAddress() + ", several hops"
+	}
+	p.field("Local", path)
+	if b.GetDetectionTimeMs() > 0 {
+		p.field("Detection", fmt.Sprintf("%d ms (%d packets)", b.GetDetectionTimeMs(), b.GetRemoteMultiplier()))
+	}
+	p.field("Intervals", fmt.Sprintf("send %d ms, receive %d ms", b.GetTxIntervalMs(), b.GetRxIntervalMs()))
+	p.field("Packets", fmt.Sprintf("%d received, %d sent", b.GetPacketsReceived(), b.GetPacketsSent()))
 }
 
 func routesSection(p *page, n *nvadv1.Neighbor) {

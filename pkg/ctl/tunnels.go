@@ -56,7 +56,7 @@ func (a *app) printTunnels(list []*nvadv1.Tunnel) error {
 		column{head: "MTU", right: true},
 		column{head: "Address", fit: wrapped})
 	for _, n := range list {
-		t.rowWithNote(n.GetReason(), n.GetName(), decimal(n.GetVni()), n.GetState(), n.GetLocal(), remotes(n, "\n"),
+		t.rowWithNote(tunnelNote(n), n.GetName(), decimal(n.GetVni()), n.GetState(), n.GetLocal(), remotes(n, "\n"),
 			mtu(n), strings.Join(n.GetAddresses(), "\n"))
 	}
 	return t.end()
@@ -75,6 +75,10 @@ func (a *app) printTunnel(n *nvadv1.Tunnel) error {
 	p.field("MTU", mtu(n))
 	p.field("Underlay", fmt.Sprintf("%s dev %s, UDP port %d", n.GetLocal(), n.GetDevice(), n.GetPort()))
 	p.field("Remotes", remotes(n, ", "))
+	for _, peer := range n.GetPeers() {
+		p.field("Peer", peerSentence(peer))
+	}
+	p.field("Warning", n.GetMtuWarning())
 	p.field("Received", traffic(n.GetRxPackets(), n.GetRxBytes()))
 	p.field("Sent", traffic(n.GetTxPackets(), n.GetTxBytes()))
 	if err := p.print(); err != nil || len(n.GetFdb()) == 0 {
@@ -92,6 +96,36 @@ func (a *app) printTunnel(n *nvadv1.Tunnel) error {
 		t.row("  "+e.GetMac(), e.GetRemote(), kind)
 	}
 	return t.end()
+}
+
+// tunnelNote is what of a tunnel needs attention: why it is not up, which peers are
+// not, and what is wrong with its MTU.
+func tunnelNote(n *nvadv1.Tunnel) string {
+	var notes []string
+	if n.GetReason() != "" {
+		notes = append(notes, n.GetReason())
+	}
+	for _, p := range n.GetPeers() {
+		if !p.GetUp() {
+			notes = append(notes, "peer "+peerSentence(p))
+		}
+	}
+	if n.GetMtuWarning() != "" {
+		notes = append(notes, n.GetMtuWarning())
+	}
+	return strings.Join(notes, "; ")
+}
+
+// peerSentence is "10.10.0.4 up (bfd of neighbor 169.254.0.2)".
+func peerSentence(p *nvadv1.TunnelPeer) string {
+	state, remote := "down", p.GetRemote()
+	if p.GetUp() {
+		state = "up"
+	}
+	if remote == "" {
+		remote = "unknown remote"
+	}
+	return fmt.Sprintf("%s %s (%s of neighbor %s)", remote, state, p.GetBy(), p.GetNeighbor())
 }
 
 // mtu is empty for a device that is not there.

@@ -6,10 +6,10 @@ import (
 	"net/netip"
 
 	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/bfd"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
-	"github.com/nvad/nvad/pkg/tunnel"
 )
 
 var _ api.Reader = (*daemon)(nil)
@@ -50,7 +50,23 @@ func (d *daemon) Config(context.Context) (string, error) {
 
 // Neighbors implements api.Reader.
 func (d *daemon) Neighbors(ctx context.Context) ([]engine.NeighborView, error) {
-	return d.engine.Neighbors(ctx)
+	list, err := d.engine.Neighbors(ctx)
+	sessions := d.liveness.sessions()
+	for i := range list {
+		if s, ok := sessions[list[i].Address]; ok {
+			list[i].BFD = bfdView(s)
+		}
+	}
+	return list, err
+}
+
+func bfdView(s bfd.Status) *engine.BFDView {
+	return &engine.BFDView{
+		State: s.State.String(), RemoteState: s.RemoteState.String(), Local: s.Key.Local, Multihop: s.Key.Multihop,
+		Since: s.Since, Detection: s.DetectionTime, TxInterval: s.TxInterval, RxInterval: s.RxInterval,
+		Multiplier: int(s.Multiplier), RemoteMultiplier: int(s.RemoteMultiplier), Flaps: s.Flaps,
+		LastDown: s.LastDown, Error: s.Error, PacketsIn: s.PacketsIn, PacketsOut: s.PacketsOut,
+	}
 }
 
 // Routes implements api.Reader.
@@ -96,35 +112,16 @@ func fibView(e fib.Entry, names map[int]string) engine.FIBView {
 		Prefix: e.Prefix, Class: e.Class.String(), Kind: e.Kind.String(),
 		Metric: e.Metric, State: e.State.String(), Reason: e.Reason, Since: e.Since,
 	}
-	for _, h := range e.Hops {
-		v.NextHops = append(v.NextHops, engine.HopView{Via: h.Via, Device: names[h.Link], Weight: int(h.Weight)})
-	}
+	v.NextHops, v.Backup = hopViews(e.Hops, names), hopViews(e.Then, names)
 	return v
 }
 
-// Tunnels implements api.Reader.
-func (d *daemon) Tunnels(ctx context.Context) ([]engine.TunnelView, error) {
-	list, err := d.plane.Tunnels(ctx)
-	out := make([]engine.TunnelView, 0, len(list))
-	for _, t := range list {
-		out = append(out, tunnelView(t))
+func hopViews(hops []fib.NextHop, names map[int]string) []engine.HopView {
+	var out []engine.HopView
+	for _, h := range hops {
+		out = append(out, engine.HopView{Via: h.Via, Device: names[h.Link], Weight: int(h.Weight)})
 	}
-	return out, err
-}
-
-func tunnelView(t tunnel.Status) engine.TunnelView {
-	v := engine.TunnelView{
-		Name: t.Name, VNI: t.VNI, Remotes: t.Remotes, Group: t.Group, Device: t.Underlay, Local: t.Source,
-		Port: t.Port, MTU: t.Actual, MAC: t.MAC.String(), Addresses: t.Addresses, State: t.State, Reason: t.Reason,
-		RxPackets: t.Stats.RxPackets, TxPackets: t.Stats.TxPackets, RxBytes: t.Stats.RxBytes, TxBytes: t.Stats.TxBytes,
-	}
-	if v.Port == 0 {
-		v.Port = tunnel.DefaultPort
-	}
-	for _, r := range t.FDB {
-		v.FDB = append(v.FDB, engine.FDBView{MAC: "00:00:00:00:00:00", Remote: r, Permanent: true})
-	}
-	return v
+	return out
 }
 
 // protected are the addresses whose path no learned route may spoil.

@@ -57,6 +57,7 @@ func (d *Dataplane) firstFailed() fib.Entry {
 
 // tellTunnel logs a tunnel whose state is another than before.
 func (d *Dataplane) tellTunnel(t tunnel.Status) {
+	d.tellMTU(t)
 	object := "tunnel " + t.Name
 	if state := strings.TrimSpace(t.State + " " + t.Reason); d.shown[object] != state {
 		d.shown[object] = state
@@ -65,6 +66,21 @@ func (d *Dataplane) tellTunnel(t tunnel.Status) {
 		} else {
 			d.log.Warn("tunnel "+t.State, "tunnel", t.Name, "vni", t.VNI, "reason", t.Reason)
 		}
+	}
+}
+
+// tellMTU logs, once, that large packets of a tunnel do not get through, or that
+// now they do.
+func (d *Dataplane) tellMTU(t tunnel.Status) {
+	object := "mtu of " + t.Name
+	if d.shown[object] == t.Warning {
+		return
+	}
+	d.shown[object] = t.Warning
+	if t.Warning != "" {
+		d.log.Warn("tunnel MTU", "tunnel", t.Name, "problem", t.Warning)
+	} else {
+		d.log.Info("tunnel MTU fits", "tunnel", t.Name)
 	}
 }
 

@@ -55,6 +55,22 @@ type NeighborView struct {
 	ImportPolicy string       // in words; says so if RFC 8212 denies all
 	ExportPolicy string
 	Settings     map[string]string // remaining settings worth showing, key as in the file
+	BFD          *BFDView          // nil: not watched
+}
+
+// BFDView is the BFD session with a neighbor.
+type BFDView struct {
+	State, RemoteState           string // of RFC 5880
+	Local                        netip.Addr
+	Multihop                     bool
+	Since                        time.Time     // of State
+	Detection                    time.Duration // 0: nothing was received yet
+	TxInterval, RxInterval       time.Duration // negotiated; 0: none
+	Multiplier, RemoteMultiplier int
+	Flaps                        uint64
+	LastDown                     string // why it last went down
+	Error                        string // why no packets can be sent
+	PacketsIn, PacketsOut        uint64
 }
 
 // PathView is one path of a prefix, as tables show it.
@@ -83,6 +99,7 @@ type FIBView struct {
 	Kind     string // unicast, blackhole, unreachable
 	Metric   uint32
 	NextHops []HopView
+	Backup   []HopView // where traffic goes should all of NextHops die
 	Source   netip.Addr
 	State    string // installed, pending, failed, refused, conflict
 	Reason   string
@@ -115,6 +132,17 @@ type TunnelView struct {
 	RxBytes   uint64
 	TxBytes   uint64
 	FDB       []FDBView
+	Peers     []TunnelPeerView
+	Warning   string // what keeps large packets from getting through
+}
+
+// TunnelPeerView tells whether a remote of a tunnel is alive, by a neighbor that
+// is reached over it.
+type TunnelPeerView struct {
+	Remote   netip.Addr // invalid: it can't be told which
+	Neighbor netip.Addr
+	Up       bool
+	By       string // bfd or bgp
 }
 
 // FDBView is an entry of a tunnel's forwarding database.

@@ -34,8 +34,9 @@ type Entry struct {
 	Kind   Kind
 	Metric uint32
 	Hops   []NextHop
-	Backup bool   // the route that takes over when all hops of the first die
-	Object uint32 // number of the next-hop group; 0: none
+	Then   []NextHop // where traffic goes when all of Hops die
+	Backup bool      // a route of its own that takes over when all hops of the first die
+	Object uint32    // number of the next-hop group; 0: none
 	State  State
 	Reason string // of Failed, Refused, Conflict and Leftover
 	Since  time.Time
@@ -90,8 +91,9 @@ func (f *FIB) entry(s *slot) Entry {
 		return e
 	}
 	e.Class, e.Kind, e.Hops = s.want.Class, s.want.Kind, s.want.Hops
+	e.Then = s.want.Backup[:min(1, len(s.want.Backup))]
 	if s.backup {
-		e.Hops = s.want.Backup
+		e.Hops, e.Then = s.want.Backup, nil
 	}
 	e.State, e.Reason = f.state(s)
 	return e

@@ -74,6 +74,15 @@ func (t *Tunnels) Links() ([]tunnel.Link, error) {
 	return links, nil
 }
 
+// PathMTU implements tunnel.Kernel.
+func (t *Tunnels) PathMTU(remote netip.Addr) (int, error) {
+	w, err := t.s.ask(remote, 0)
+	if err != nil {
+		return 0, fmt.Errorf("path to %s: %w", remote, err)
+	}
+	return w.MTU, nil
+}
+
 // permanent returns an address with its prefix length, but not a temporary one
 // of IPv6 (RFC 8981), which comes and goes by itself.
 func permanent(a netlink.Addr) (netip.Prefix, bool) {

@@ -34,6 +34,7 @@ type Way struct {
 	Via    netip.Addr // invalid: on-link
 	Link   int
 	Source netip.Addr // that this machine's own packets would have
+	MTU    int        // of the route, or learned on the way (RTAX_MTU); 0: the link's
 
 	Prefix   netip.Prefix // of the route; invalid if there is none
 	Protocol int
@@ -47,10 +48,10 @@ func Lookup(ns Namespace, addr netip.Addr) (Way, error) {
 		return Way{}, err
 	}
 	defer f.Close()
-	w, err := f.ask(addr, 0)
+	w, err := f.s.ask(addr, 0)
 	if err == nil {
 		var route Way
-		route, err = f.ask(addr, unix.RTM_F_FIB_MATCH)
+		route, err = f.s.ask(addr, unix.RTM_F_FIB_MATCH)
 		w.Prefix, w.Protocol, w.Metric = route.Prefix, route.Protocol, route.Metric
 	}
 	if fate, ok := fates[errnoOf(err)]; ok {
@@ -78,7 +79,7 @@ func errnoOf(err error) syscall.Errno {
 
 // ask sends one RTM_GETROUTE. With RTM_F_FIB_MATCH the answer is the route, else
 // what it comes to for addr.
-func (f *FIB) ask(addr netip.Addr, flags uint32) (w Way, err error) {
+func (s *socket) ask(addr netip.Addr, flags uint32) (w Way, err error) {
 	encode := func(b []byte, seq uint32) []byte {
 		b, start := header(b, unix.RTM_GETROUTE, unix.NLM_F_ACK, seq)
 		b = append(b, family(addr), byte(addr.BitLen()), 0, 0, 0, 0, 0, 0)
@@ -87,7 +88,7 @@ func (f *FIB) ask(addr netip.Addr, flags uint32) (w Way, err error) {
 		finish(b, start)
 		return b
 	}
-	err = f.s.dump(encode, func(m message) {
+	err = s.dump(encode, func(m message) {
 		if m.kind == unix.RTM_NEWROUTE && len(m.body) >= unix.SizeofRtMsg {
 			w = decodeWay(m.body)
 		}
@@ -116,6 +117,12 @@ func decodeWay(body []byte) Way {
 			w.Metric = u32(v)
 		case unix.RTA_PREFSRC:
 			w.Source, _ = netip.AddrFromSlice(v)
+		case unix.RTA_METRICS:
+			attrs(v, func(kind uint16, v []byte) {
+				if kind == unix.RTAX_MTU {
+					w.MTU = int(u32(v))
+				}
+			})
 		default:
 			decodeHop(&hop, kind, v)
 		}

@@ -18,6 +18,10 @@ type Kernel interface {
 	// PortRange is the namespace's range of local ports, from which VXLAN
 	// devices without a range of their own take UDP source ports.
 	PortRange() (low, high uint16, err error)
+	// PathMTU is what the kernel knows to be the largest packet that reaches an
+	// address whole: of its route, or learned on the way; 0 if it knows nothing but
+	// the links.
+	PathMTU(remote netip.Addr) (int, error)
 	// Do carries out one operation.
 	Do(Op) error
 }

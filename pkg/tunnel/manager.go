@@ -25,9 +25,10 @@ type Manager struct {
 
 // state is what the manager remembers of one tunnel.
 type state struct {
-	built   bool  // it was as wanted at some time
-	index   int   // of the link that it last had
-	wait    error // what it waits for without a fault
+	built   bool   // it was as wanted at some time
+	index   int    // of the link that it last had
+	wait    error  // what it waits for without a fault
+	narrow  string // what of the underlay is too small for its MTU
 	failure *retry.State
 }
 
@@ -76,9 +77,12 @@ func (m *Manager) Sync(now time.Time) (next time.Time, err error) {
 		}
 	}
 	if m.changed {
-		return next, m.read()
+		err = m.read()
 	}
-	return next, nil
+	for i := range m.wanted {
+		m.checkPaths(&m.wanted[i], m.state[m.wanted[i].Name])
+	}
+	return next, err
 }
 
 // Kick makes what failed due again: a link did something.

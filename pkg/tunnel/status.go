@@ -18,6 +18,7 @@ type Status struct {
 	Addresses []netip.Prefix // that the device has
 	FDB       []netip.Addr   // default entries that the device has
 	Stats     Stats
+	Warning   string // why large packets do not get through; empty: nothing is known to stop them
 }
 
 // Status returns the wanted tunnels as the links were last read.
@@ -45,6 +46,7 @@ func (m *Manager) status(t *Tunnel) Status {
 			st.State = "up"
 		}
 	}
+	st.Warning = m.state[t.Name].narrow
 	switch s := m.state[t.Name]; {
 	case s.failure != nil:
 		st.State, st.Err = "failed", s.failure.Err

@@ -107,7 +107,12 @@ func badDayTunnels() []engine.TunnelView {
 		{Name: "vxlan0", VNI: 16777215, Device: "eth0", Port: 4789, State: "failed",
 			Remotes: []netip.Addr{netip.MustParseAddr("10.10.0.4"), netip.MustParseAddr("10.10.0.5")},
 			Reason:  "a link of this name exists with vni 78; remove it, or give the tunnel another name", MTU: 1450,
-			Addresses: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24"), netip.MustParsePrefix("fd00::1/64")}},
+			Addresses: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24"), netip.MustParsePrefix("fd00::1/64")},
+			Peers: []engine.TunnelPeerView{
+				{Remote: netip.MustParseAddr("10.10.0.4"), Neighbor: netip.MustParseAddr("169.254.0.2"), By: "bfd"},
+				{Neighbor: netip.MustParseAddr("169.254.0.3"), Up: true, By: "bgp"},
+			},
+			Warning: "packets of more than 1350 bytes do not get through: MTU 1450 needs 1500 on eth0, which has 1400"},
 		{Name: "vxlan1", VNI: 78, Device: "eth0", Port: 4789, State: "missing",
 			Group: netip.MustParseAddr("239.1.1.1"), Reason: "eth0 does not exist"},
 	}

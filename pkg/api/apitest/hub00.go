@@ -77,6 +77,12 @@ func hub00Neighbors() []engine.NeighborView {
 		Received: 1, Accepted: 1, Advertised: 1,
 		ImportPolicy: "accept everything", ExportPolicy: "prefix-list vm-hub10",
 		Settings: map[string]string{"next-hop-self": "true"},
+		BFD: &engine.BFDView{
+			State: "Up", RemoteState: "Up", Local: netip.MustParseAddr("169.254.0.1"), Since: ago(0, 8, 25),
+			Detection: 900 * time.Millisecond, TxInterval: 300 * time.Millisecond, RxInterval: 300 * time.Millisecond,
+			Multiplier: 3, RemoteMultiplier: 3, Flaps: 1, LastDown: "nothing received for 900ms",
+			PacketsIn: 1961, PacketsOut: 1964,
+		},
 	}}
 }
 
@@ -150,7 +156,7 @@ func hub00FIB() []engine.FIBView {
 			State: "refused", Since: ago(0, 8, 25),
 			Reason: "would send 10.10.0.4, a remote of tunnel vxlan0, into the tunnel itself"},
 		{Prefix: prefix("10.100.0.0/16"), Class: "bgp", Kind: "unicast", Metric: 20, NextHops: hop("10.0.0.1", "eth0"),
-			State: "installed", Since: ago(0, 8, 26)},
+			Backup: hop("169.254.0.2", "vxlan0"), State: "installed", Since: ago(0, 8, 26)},
 		{Prefix: prefix("10.110.0.0/16"), Class: "bgp", Kind: "unicast", Metric: 20, NextHops: hop("169.254.0.2", "vxlan0"),
 			State: "installed", Since: ago(0, 8, 25)},
 	}
@@ -167,5 +173,6 @@ func hub00Tunnels() []engine.TunnelView {
 			{MAC: "00:00:00:00:00:00", Remote: remote, Permanent: true},
 			{MAC: "7e:ce:db:b2:9f:00", Remote: remote, Age: 12 * time.Second},
 		},
+		Peers: []engine.TunnelPeerView{{Remote: remote, Neighbor: far, Up: true, By: "bfd"}},
 	}}
 }

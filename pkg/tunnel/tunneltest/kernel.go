@@ -18,6 +18,8 @@ type Kernel struct {
 	Log []string
 	// Low and High are what PortRange answers.
 	Low, High uint16
+	// Paths is what PathMTU answers, by remote.
+	Paths map[netip.Addr]int
 
 	links []tunnel.Link
 	next  int
@@ -66,6 +68,9 @@ func (k *Kernel) Links() ([]tunnel.Link, error) {
 
 // PortRange implements tunnel.Kernel.
 func (k *Kernel) PortRange() (low, high uint16, err error) { return k.Low, k.High, nil }
+
+// PathMTU implements tunnel.Kernel.
+func (k *Kernel) PathMTU(remote netip.Addr) (int, error) { return k.Paths[remote], nil }
 
 // Do implements tunnel.Kernel.
 func (k *Kernel) Do(op tunnel.Op) error {

@@ -22,9 +22,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// ListFIBRequest has no parameters yet.
+// ListFIBRequest selects routes.
 type ListFIBRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only those that are not as they are wanted: failed, refused, in conflict or
+	// left over.
+	Failed        bool `protobuf:"varint,1,opt,name=failed,proto3" json:"failed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -57,6 +60,13 @@ func (x *ListFIBRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use ListFIBRequest.ProtoReflect.Descriptor instead.
 func (*ListFIBRequest) Descriptor() ([]byte, []int) {
 	return file_nvad_v1_fib_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *ListFIBRequest) GetFailed() bool {
+	if x != nil {
+		return x.Failed
+	}
+	return false
 }
 
 // ListFIBResponse is the next part of the table.
@@ -116,12 +126,14 @@ type FIBRoute struct {
 	NextHops []*NextHop `protobuf:"bytes,5,rep,name=next_hops,json=nextHops,proto3" json:"next_hops,omitempty"`
 	// Preferred source address.
 	Source string `protobuf:"bytes,6,opt,name=source,proto3" json:"source,omitempty"`
-	// "installed", "pending", "failed", "refused" or "conflict".
+	// "installed", "pending", "failed", "refused", "conflict", "leftover" or "stale".
 	State string `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`
 	// Why it is not installed.
 	Reason string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
 	// When it came into this state.
-	Since         *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=since,proto3" json:"since,omitempty"`
+	Since *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=since,proto3" json:"since,omitempty"`
+	// Where traffic goes should every next hop die.
+	Backup        []*NextHop `protobuf:"bytes,10,rep,name=backup,proto3" json:"backup,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -219,6 +231,13 @@ func (x *FIBRoute) GetSince() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *FIBRoute) GetBackup() []*NextHop {
+	if x != nil {
+		return x.Backup
+	}
+	return nil
+}
+
 // NextHop is a resolved next hop.
 type NextHop struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -285,10 +304,11 @@ var File_nvad_v1_fib_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_fib_proto_rawDesc = "" +
 	"\n" +
-	"\x11nvad/v1/fib.proto\x12\anvad.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x10\n" +
-	"\x0eListFIBRequest\"<\n" +
+	"\x11nvad/v1/fib.proto\x12\anvad.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"(\n" +
+	"\x0eListFIBRequest\x12\x16\n" +
+	"\x06failed\x18\x01 \x01(\bR\x06failed\"<\n" +
 	"\x0fListFIBResponse\x12)\n" +
-	"\x06routes\x18\x01 \x03(\v2\x11.nvad.v1.FIBRouteR\x06routes\"\x8b\x02\n" +
+	"\x06routes\x18\x01 \x03(\v2\x11.nvad.v1.FIBRouteR\x06routes\"\xb5\x02\n" +
 	"\bFIBRoute\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x14\n" +
 	"\x05class\x18\x02 \x01(\tR\x05class\x12\x12\n" +
@@ -298,7 +318,9 @@ const file_nvad_v1_fib_proto_rawDesc = "" +
 	"\x06source\x18\x06 \x01(\tR\x06source\x12\x14\n" +
 	"\x05state\x18\a \x01(\tR\x05state\x12\x16\n" +
 	"\x06reason\x18\b \x01(\tR\x06reason\x120\n" +
-	"\x05since\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"K\n" +
+	"\x05since\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12(\n" +
+	"\x06backup\x18\n" +
+	" \x03(\v2\x10.nvad.v1.NextHopR\x06backup\"K\n" +
 	"\aNextHop\x12\x10\n" +
 	"\x03via\x18\x01 \x01(\tR\x03via\x12\x16\n" +
 	"\x06device\x18\x02 \x01(\tR\x06device\x12\x16\n" +
@@ -328,11 +350,12 @@ var file_nvad_v1_fib_proto_depIdxs = []int32{
 	2, // 0: nvad.v1.ListFIBResponse.routes:type_name -> nvad.v1.FIBRoute
 	3, // 1: nvad.v1.FIBRoute.next_hops:type_name -> nvad.v1.NextHop
 	4, // 2: nvad.v1.FIBRoute.since:type_name -> google.protobuf.Timestamp
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	3, // 3: nvad.v1.FIBRoute.backup:type_name -> nvad.v1.NextHop
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_fib_proto_init() }

@@ -196,8 +196,10 @@ type Neighbor struct {
 	ImportPolicy string `protobuf:"bytes,30,opt,name=import_policy,json=importPolicy,proto3" json:"import_policy,omitempty"`
 	ExportPolicy string `protobuf:"bytes,31,opt,name=export_policy,json=exportPolicy,proto3" json:"export_policy,omitempty"`
 	// Further settings, by their keys in the configuration.
-	Settings      map[string]string `protobuf:"bytes,32,rep,name=settings,proto3" json:"settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Messages      *Messages         `protobuf:"bytes,33,opt,name=messages,proto3" json:"messages,omitempty"`
+	Settings map[string]string `protobuf:"bytes,32,rep,name=settings,proto3" json:"settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Messages *Messages         `protobuf:"bytes,33,opt,name=messages,proto3" json:"messages,omitempty"`
+	// Absent unless the neighbor is watched by BFD.
+	Bfd           *Bfd `protobuf:"bytes,34,opt,name=bfd,proto3" json:"bfd,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -449,6 +451,179 @@ func (x *Neighbor) GetMessages() *Messages {
 	return nil
 }
 
+func (x *Neighbor) GetBfd() *Bfd {
+	if x != nil {
+		return x.Bfd
+	}
+	return nil
+}
+
+// Bfd is the BFD session with a neighbor (RFC 5880).
+type Bfd struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "AdminDown", "Down", "Init" or "Up".
+	State        string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	RemoteState  string `protobuf:"bytes,2,opt,name=remote_state,json=remoteState,proto3" json:"remote_state,omitempty"`
+	LocalAddress string `protobuf:"bytes,3,opt,name=local_address,json=localAddress,proto3" json:"local_address,omitempty"`
+	// Over several hops (RFC 5883).
+	Multihop bool `protobuf:"varint,4,opt,name=multihop,proto3" json:"multihop,omitempty"`
+	// When it came into this state.
+	Since *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
+	// Milliseconds without a packet after which the neighbor is down; 0: none was
+	// received yet.
+	DetectionTimeMs uint32 `protobuf:"varint,6,opt,name=detection_time_ms,json=detectionTimeMs,proto3" json:"detection_time_ms,omitempty"`
+	// Milliseconds between packets, as negotiated; 0: none are sent or asked for.
+	TxIntervalMs uint32 `protobuf:"varint,7,opt,name=tx_interval_ms,json=txIntervalMs,proto3" json:"tx_interval_ms,omitempty"`
+	RxIntervalMs uint32 `protobuf:"varint,8,opt,name=rx_interval_ms,json=rxIntervalMs,proto3" json:"rx_interval_ms,omitempty"`
+	// Packets that the neighbor may miss, and that nvad may miss.
+	Multiplier       uint32 `protobuf:"varint,9,opt,name=multiplier,proto3" json:"multiplier,omitempty"`
+	RemoteMultiplier uint32 `protobuf:"varint,10,opt,name=remote_multiplier,json=remoteMultiplier,proto3" json:"remote_multiplier,omitempty"`
+	Flaps            uint64 `protobuf:"varint,11,opt,name=flaps,proto3" json:"flaps,omitempty"`
+	// Why it last went down.
+	LastDown string `protobuf:"bytes,12,opt,name=last_down,json=lastDown,proto3" json:"last_down,omitempty"`
+	// Why no packets can be sent.
+	Error           string `protobuf:"bytes,13,opt,name=error,proto3" json:"error,omitempty"`
+	PacketsReceived uint64 `protobuf:"varint,14,opt,name=packets_received,json=packetsReceived,proto3" json:"packets_received,omitempty"`
+	PacketsSent     uint64 `protobuf:"varint,15,opt,name=packets_sent,json=packetsSent,proto3" json:"packets_sent,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Bfd) Reset() {
+	*x = Bfd{}
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Bfd) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Bfd) ProtoMessage() {}
+
+func (x *Bfd) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Bfd.ProtoReflect.Descriptor instead.
+func (*Bfd) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Bfd) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Bfd) GetRemoteState() string {
+	if x != nil {
+		return x.RemoteState
+	}
+	return ""
+}
+
+func (x *Bfd) GetLocalAddress() string {
+	if x != nil {
+		return x.LocalAddress
+	}
+	return ""
+}
+
+func (x *Bfd) GetMultihop() bool {
+	if x != nil {
+		return x.Multihop
+	}
+	return false
+}
+
+func (x *Bfd) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Bfd) GetDetectionTimeMs() uint32 {
+	if x != nil {
+		return x.DetectionTimeMs
+	}
+	return 0
+}
+
+func (x *Bfd) GetTxIntervalMs() uint32 {
+	if x != nil {
+		return x.TxIntervalMs
+	}
+	return 0
+}
+
+func (x *Bfd) GetRxIntervalMs() uint32 {
+	if x != nil {
+		return x.RxIntervalMs
+	}
+	return 0
+}
+
+func (x *Bfd) GetMultiplier() uint32 {
+	if x != nil {
+		return x.Multiplier
+	}
+	return 0
+}
+
+func (x *Bfd) GetRemoteMultiplier() uint32 {
+	if x != nil {
+		return x.RemoteMultiplier
+	}
+	return 0
+}
+
+func (x *Bfd) GetFlaps() uint64 {
+	if x != nil {
+		return x.Flaps
+	}
+	return 0
+}
+
+func (x *Bfd) GetLastDown() string {
+	if x != nil {
+		return x.LastDown
+	}
+	return ""
+}
+
+func (x *Bfd) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *Bfd) GetPacketsReceived() uint64 {
+	if x != nil {
+		return x.PacketsReceived
+	}
+	return 0
+}
+
+func (x *Bfd) GetPacketsSent() uint64 {
+	if x != nil {
+		return x.PacketsSent
+	}
+	return 0
+}
+
 // Messages counts BGP messages since the neighbor was configured.
 type Messages struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
@@ -466,7 +641,7 @@ type Messages struct {
 
 func (x *Messages) Reset() {
 	*x = Messages{}
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[4]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -478,7 +653,7 @@ func (x *Messages) String() string {
 func (*Messages) ProtoMessage() {}
 
 func (x *Messages) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[4]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -491,7 +666,7 @@ func (x *Messages) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Messages.ProtoReflect.Descriptor instead.
 func (*Messages) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{4}
+	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Messages) GetReceived() uint64 {
@@ -545,7 +720,7 @@ const file_nvad_v1_neighbor_proto_rawDesc = "" +
 	"\x15ListNeighborsResponse\x12/\n" +
 	"\tneighbors\x18\x01 \x03(\v2\x11.nvad.v1.NeighborR\tneighbors\".\n" +
 	"\x12GetNeighborRequest\x12\x18\n" +
-	"\aaddress\x18\x01 \x01(\tR\aaddress\"\xf6\b\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\"\x96\t\n" +
 	"\bNeighbor\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x1d\n" +
 	"\n" +
@@ -584,10 +759,30 @@ const file_nvad_v1_neighbor_proto_rawDesc = "" +
 	"\rimport_policy\x18\x1e \x01(\tR\fimportPolicy\x12#\n" +
 	"\rexport_policy\x18\x1f \x01(\tR\fexportPolicy\x12;\n" +
 	"\bsettings\x18  \x03(\v2\x1f.nvad.v1.Neighbor.SettingsEntryR\bsettings\x12-\n" +
-	"\bmessages\x18! \x01(\v2\x11.nvad.v1.MessagesR\bmessages\x1a;\n" +
+	"\bmessages\x18! \x01(\v2\x11.nvad.v1.MessagesR\bmessages\x12\x1e\n" +
+	"\x03bfd\x18\" \x01(\v2\f.nvad.v1.BfdR\x03bfd\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc2\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8d\x04\n" +
+	"\x03Bfd\x12\x14\n" +
+	"\x05state\x18\x01 \x01(\tR\x05state\x12!\n" +
+	"\fremote_state\x18\x02 \x01(\tR\vremoteState\x12#\n" +
+	"\rlocal_address\x18\x03 \x01(\tR\flocalAddress\x12\x1a\n" +
+	"\bmultihop\x18\x04 \x01(\bR\bmultihop\x120\n" +
+	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12*\n" +
+	"\x11detection_time_ms\x18\x06 \x01(\rR\x0fdetectionTimeMs\x12$\n" +
+	"\x0etx_interval_ms\x18\a \x01(\rR\ftxIntervalMs\x12$\n" +
+	"\x0erx_interval_ms\x18\b \x01(\rR\frxIntervalMs\x12\x1e\n" +
+	"\n" +
+	"multiplier\x18\t \x01(\rR\n" +
+	"multiplier\x12+\n" +
+	"\x11remote_multiplier\x18\n" +
+	" \x01(\rR\x10remoteMultiplier\x12\x14\n" +
+	"\x05flaps\x18\v \x01(\x04R\x05flaps\x12\x1b\n" +
+	"\tlast_down\x18\f \x01(\tR\blastDown\x12\x14\n" +
+	"\x05error\x18\r \x01(\tR\x05error\x12)\n" +
+	"\x10packets_received\x18\x0e \x01(\x04R\x0fpacketsReceived\x12!\n" +
+	"\fpackets_sent\x18\x0f \x01(\x04R\vpacketsSent\"\xc2\x01\n" +
 	"\bMessages\x12\x1a\n" +
 	"\breceived\x18\x01 \x01(\x04R\breceived\x12\x12\n" +
 	"\x04sent\x18\x02 \x01(\x04R\x04sent\x12)\n" +
@@ -608,27 +803,30 @@ func file_nvad_v1_neighbor_proto_rawDescGZIP() []byte {
 	return file_nvad_v1_neighbor_proto_rawDescData
 }
 
-var file_nvad_v1_neighbor_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_nvad_v1_neighbor_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_nvad_v1_neighbor_proto_goTypes = []any{
 	(*ListNeighborsRequest)(nil),  // 0: nvad.v1.ListNeighborsRequest
 	(*ListNeighborsResponse)(nil), // 1: nvad.v1.ListNeighborsResponse
 	(*GetNeighborRequest)(nil),    // 2: nvad.v1.GetNeighborRequest
 	(*Neighbor)(nil),              // 3: nvad.v1.Neighbor
-	(*Messages)(nil),              // 4: nvad.v1.Messages
-	nil,                           // 5: nvad.v1.Neighbor.SettingsEntry
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*Bfd)(nil),                   // 4: nvad.v1.Bfd
+	(*Messages)(nil),              // 5: nvad.v1.Messages
+	nil,                           // 6: nvad.v1.Neighbor.SettingsEntry
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
 }
 var file_nvad_v1_neighbor_proto_depIdxs = []int32{
 	3, // 0: nvad.v1.ListNeighborsResponse.neighbors:type_name -> nvad.v1.Neighbor
-	6, // 1: nvad.v1.Neighbor.since:type_name -> google.protobuf.Timestamp
-	6, // 2: nvad.v1.Neighbor.last_down:type_name -> google.protobuf.Timestamp
-	5, // 3: nvad.v1.Neighbor.settings:type_name -> nvad.v1.Neighbor.SettingsEntry
-	4, // 4: nvad.v1.Neighbor.messages:type_name -> nvad.v1.Messages
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	7, // 1: nvad.v1.Neighbor.since:type_name -> google.protobuf.Timestamp
+	7, // 2: nvad.v1.Neighbor.last_down:type_name -> google.protobuf.Timestamp
+	6, // 3: nvad.v1.Neighbor.settings:type_name -> nvad.v1.Neighbor.SettingsEntry
+	5, // 4: nvad.v1.Neighbor.messages:type_name -> nvad.v1.Messages
+	4, // 5: nvad.v1.Neighbor.bfd:type_name -> nvad.v1.Bfd
+	7, // 6: nvad.v1.Bfd.since:type_name -> google.protobuf.Timestamp
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_neighbor_proto_init() }
@@ -642,7 +840,7 @@ func file_nvad_v1_neighbor_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_neighbor_proto_rawDesc), len(file_nvad_v1_neighbor_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

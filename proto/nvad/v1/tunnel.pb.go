@@ -126,16 +126,20 @@ type Tunnel struct {
 	// Multicast group in place of remotes.
 	Group string `protobuf:"bytes,7,opt,name=group,proto3" json:"group,omitempty"`
 	// Underlay device.
-	Device        string      `protobuf:"bytes,8,opt,name=device,proto3" json:"device,omitempty"`
-	Port          uint32      `protobuf:"varint,9,opt,name=port,proto3" json:"port,omitempty"`
-	Mtu           uint32      `protobuf:"varint,10,opt,name=mtu,proto3" json:"mtu,omitempty"`
-	Mac           string      `protobuf:"bytes,11,opt,name=mac,proto3" json:"mac,omitempty"`
-	Addresses     []string    `protobuf:"bytes,12,rep,name=addresses,proto3" json:"addresses,omitempty"`
-	RxPackets     uint64      `protobuf:"varint,13,opt,name=rx_packets,json=rxPackets,proto3" json:"rx_packets,omitempty"`
-	TxPackets     uint64      `protobuf:"varint,14,opt,name=tx_packets,json=txPackets,proto3" json:"tx_packets,omitempty"`
-	RxBytes       uint64      `protobuf:"varint,15,opt,name=rx_bytes,json=rxBytes,proto3" json:"rx_bytes,omitempty"`
-	TxBytes       uint64      `protobuf:"varint,16,opt,name=tx_bytes,json=txBytes,proto3" json:"tx_bytes,omitempty"`
-	Fdb           []*FDBEntry `protobuf:"bytes,17,rep,name=fdb,proto3" json:"fdb,omitempty"`
+	Device    string      `protobuf:"bytes,8,opt,name=device,proto3" json:"device,omitempty"`
+	Port      uint32      `protobuf:"varint,9,opt,name=port,proto3" json:"port,omitempty"`
+	Mtu       uint32      `protobuf:"varint,10,opt,name=mtu,proto3" json:"mtu,omitempty"`
+	Mac       string      `protobuf:"bytes,11,opt,name=mac,proto3" json:"mac,omitempty"`
+	Addresses []string    `protobuf:"bytes,12,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	RxPackets uint64      `protobuf:"varint,13,opt,name=rx_packets,json=rxPackets,proto3" json:"rx_packets,omitempty"`
+	TxPackets uint64      `protobuf:"varint,14,opt,name=tx_packets,json=txPackets,proto3" json:"tx_packets,omitempty"`
+	RxBytes   uint64      `protobuf:"varint,15,opt,name=rx_bytes,json=rxBytes,proto3" json:"rx_bytes,omitempty"`
+	TxBytes   uint64      `protobuf:"varint,16,opt,name=tx_bytes,json=txBytes,proto3" json:"tx_bytes,omitempty"`
+	Fdb       []*FDBEntry `protobuf:"bytes,17,rep,name=fdb,proto3" json:"fdb,omitempty"`
+	// Neighbors that are reached over it.
+	Peers []*TunnelPeer `protobuf:"bytes,18,rep,name=peers,proto3" json:"peers,omitempty"`
+	// What keeps large packets from getting through; empty: nothing is known to.
+	MtuWarning    string `protobuf:"bytes,19,opt,name=mtu_warning,json=mtuWarning,proto3" json:"mtu_warning,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -289,6 +293,91 @@ func (x *Tunnel) GetFdb() []*FDBEntry {
 	return nil
 }
 
+func (x *Tunnel) GetPeers() []*TunnelPeer {
+	if x != nil {
+		return x.Peers
+	}
+	return nil
+}
+
+func (x *Tunnel) GetMtuWarning() string {
+	if x != nil {
+		return x.MtuWarning
+	}
+	return ""
+}
+
+// TunnelPeer tells whether a remote of a tunnel is alive, by a neighbor behind it.
+type TunnelPeer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Underlay address; empty if it can't be told which remote the neighbor is behind.
+	Remote   string `protobuf:"bytes,1,opt,name=remote,proto3" json:"remote,omitempty"`
+	Neighbor string `protobuf:"bytes,2,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
+	Up       bool   `protobuf:"varint,3,opt,name=up,proto3" json:"up,omitempty"`
+	// What says so: "bfd" or "bgp".
+	By            string `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TunnelPeer) Reset() {
+	*x = TunnelPeer{}
+	mi := &file_nvad_v1_tunnel_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TunnelPeer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TunnelPeer) ProtoMessage() {}
+
+func (x *TunnelPeer) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_tunnel_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TunnelPeer.ProtoReflect.Descriptor instead.
+func (*TunnelPeer) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_tunnel_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *TunnelPeer) GetRemote() string {
+	if x != nil {
+		return x.Remote
+	}
+	return ""
+}
+
+func (x *TunnelPeer) GetNeighbor() string {
+	if x != nil {
+		return x.Neighbor
+	}
+	return ""
+}
+
+func (x *TunnelPeer) GetUp() bool {
+	if x != nil {
+		return x.Up
+	}
+	return false
+}
+
+func (x *TunnelPeer) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
 // FDBEntry is an entry of a tunnel's forwarding database.
 type FDBEntry struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -303,7 +392,7 @@ type FDBEntry struct {
 
 func (x *FDBEntry) Reset() {
 	*x = FDBEntry{}
-	mi := &file_nvad_v1_tunnel_proto_msgTypes[3]
+	mi := &file_nvad_v1_tunnel_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -315,7 +404,7 @@ func (x *FDBEntry) String() string {
 func (*FDBEntry) ProtoMessage() {}
 
 func (x *FDBEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_tunnel_proto_msgTypes[3]
+	mi := &file_nvad_v1_tunnel_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -328,7 +417,7 @@ func (x *FDBEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FDBEntry.ProtoReflect.Descriptor instead.
 func (*FDBEntry) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_tunnel_proto_rawDescGZIP(), []int{3}
+	return file_nvad_v1_tunnel_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *FDBEntry) GetMac() string {
@@ -367,7 +456,7 @@ const file_nvad_v1_tunnel_proto_rawDesc = "" +
 	"\x12ListTunnelsRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"@\n" +
 	"\x13ListTunnelsResponse\x12)\n" +
-	"\atunnels\x18\x01 \x03(\v2\x0f.nvad.v1.TunnelR\atunnels\"\xa9\x03\n" +
+	"\atunnels\x18\x01 \x03(\v2\x0f.nvad.v1.TunnelR\atunnels\"\xf5\x03\n" +
 	"\x06Tunnel\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03vni\x18\x02 \x01(\rR\x03vni\x12\x14\n" +
@@ -388,7 +477,16 @@ const file_nvad_v1_tunnel_proto_rawDesc = "" +
 	"tx_packets\x18\x0e \x01(\x04R\ttxPackets\x12\x19\n" +
 	"\brx_bytes\x18\x0f \x01(\x04R\arxBytes\x12\x19\n" +
 	"\btx_bytes\x18\x10 \x01(\x04R\atxBytes\x12#\n" +
-	"\x03fdb\x18\x11 \x03(\v2\x11.nvad.v1.FDBEntryR\x03fdb\"s\n" +
+	"\x03fdb\x18\x11 \x03(\v2\x11.nvad.v1.FDBEntryR\x03fdb\x12)\n" +
+	"\x05peers\x18\x12 \x03(\v2\x13.nvad.v1.TunnelPeerR\x05peers\x12\x1f\n" +
+	"\vmtu_warning\x18\x13 \x01(\tR\n" +
+	"mtuWarning\"`\n" +
+	"\n" +
+	"TunnelPeer\x12\x16\n" +
+	"\x06remote\x18\x01 \x01(\tR\x06remote\x12\x1a\n" +
+	"\bneighbor\x18\x02 \x01(\tR\bneighbor\x12\x0e\n" +
+	"\x02up\x18\x03 \x01(\bR\x02up\x12\x0e\n" +
+	"\x02by\x18\x04 \x01(\tR\x02by\"s\n" +
 	"\bFDBEntry\x12\x10\n" +
 	"\x03mac\x18\x01 \x01(\tR\x03mac\x12\x16\n" +
 	"\x06remote\x18\x02 \x01(\tR\x06remote\x12\x1c\n" +
@@ -408,21 +506,23 @@ func file_nvad_v1_tunnel_proto_rawDescGZIP() []byte {
 	return file_nvad_v1_tunnel_proto_rawDescData
 }
 
-var file_nvad_v1_tunnel_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_nvad_v1_tunnel_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_nvad_v1_tunnel_proto_goTypes = []any{
 	(*ListTunnelsRequest)(nil),  // 0: nvad.v1.ListTunnelsRequest
 	(*ListTunnelsResponse)(nil), // 1: nvad.v1.ListTunnelsResponse
 	(*Tunnel)(nil),              // 2: nvad.v1.Tunnel
-	(*FDBEntry)(nil),            // 3: nvad.v1.FDBEntry
+	(*TunnelPeer)(nil),          // 3: nvad.v1.TunnelPeer
+	(*FDBEntry)(nil),            // 4: nvad.v1.FDBEntry
 }
 var file_nvad_v1_tunnel_proto_depIdxs = []int32{
 	2, // 0: nvad.v1.ListTunnelsResponse.tunnels:type_name -> nvad.v1.Tunnel
-	3, // 1: nvad.v1.Tunnel.fdb:type_name -> nvad.v1.FDBEntry
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	4, // 1: nvad.v1.Tunnel.fdb:type_name -> nvad.v1.FDBEntry
+	3, // 2: nvad.v1.Tunnel.peers:type_name -> nvad.v1.TunnelPeer
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_tunnel_proto_init() }
@@ -436,7 +536,7 @@ func file_nvad_v1_tunnel_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_tunnel_proto_rawDesc), len(file_nvad_v1_tunnel_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,92 @@
+package daemon
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/nvad/nvad/pkg/bfd"
+	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/kernel"
+	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/tunnel"
+)
+
+// Tunnels implements api.Reader.
+func (d *daemon) Tunnels(ctx context.Context) ([]engine.TunnelView, error) {
+	list, err := d.plane.Tunnels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	neighbors, err := d.Neighbors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]engine.TunnelView, 0, len(list))
+	for _, t := range list {
+		v := tunnelView(t)
+		v.Peers = peersOf(t, neighbors, outerRemote)
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+func tunnelView(t tunnel.Status) engine.TunnelView {
+	v := engine.TunnelView{
+		Name: t.Name, VNI: t.VNI, Remotes: t.Remotes, Group: t.Group, Device: t.Underlay, Local: t.Source,
+		Port: t.Port, MTU: t.Actual, MAC: t.MAC.String(), Addresses: t.Addresses, State: t.State, Reason: t.Reason,
+		Warning:   t.Warning,
+		RxPackets: t.Stats.RxPackets, TxPackets: t.Stats.TxPackets, RxBytes: t.Stats.RxBytes, TxBytes: t.Stats.TxBytes,
+	}
+	if v.Port == 0 {
+		v.Port = tunnel.DefaultPort
+	}
+	for _, r := range t.FDB {
+		v.FDB = append(v.FDB, engine.FDBView{MAC: "00:00:00:00:00:00", Remote: r, Permanent: true})
+	}
+	return v
+}
+
+// peersOf are the neighbors that a tunnel leads to, those within its subnets, and
+// whether they are alive. Which remote each is behind is asked of outer where there
+// are several.
+func peersOf(t tunnel.Status, neighbors []engine.NeighborView, outer func(string, netip.Addr) netip.Addr) []engine.TunnelPeerView {
+	var out []engine.TunnelPeerView
+	for _, n := range neighbors {
+		if !slices.ContainsFunc(t.Addresses, func(p netip.Prefix) bool { return p.Contains(n.Address) }) {
+			continue
+		}
+		p := engine.TunnelPeerView{Neighbor: n.Address}
+		p.Up, p.By = alive(n)
+		if len(t.Remotes) == 1 {
+			p.Remote = t.Remotes[0]
+		} else {
+			p.Remote = outer(t.Name, n.Address)
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// alive says whether a neighbor is, and what tells: BFD if it has ever been up.
+func alive(n engine.NeighborView) (up bool, by string) {
+	if b := n.BFD; b != nil && (b.State == bfd.Up.String() || b.Flaps > 0) {
+		return b.State == bfd.Up.String(), "bfd"
+	}
+	return n.State == speaker.EstablishedState, "bgp"
+}
+
+// outerRemote is the remote of a tunnel that a neighbor on it is behind; invalid if
+// the device has not learned that.
+func outerRemote(link string, neighbor netip.Addr) netip.Addr {
+	l, err := net.InterfaceByName(link)
+	if err != nil {
+		return netip.Addr{}
+	}
+	remote, err := kernel.OuterRemote(kernel.Namespace{}, l.Index, neighbor)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return remote
+}

@@ -1,0 +1,45 @@
+package daemon
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/tunnel"
+)
+
+// BFD tells whether a peer is alive once it has been up, BGP otherwise.
+func TestTunnelPeers(t *testing.T) {
+	addr := netip.MustParseAddr
+	near, far := addr("10.10.0.4"), addr("10.20.0.4")
+	neighbors := []engine.NeighborView{
+		{Address: addr("10.0.210.4"), State: speaker.EstablishedState},
+		{Address: addr("169.254.0.2"), State: speaker.EstablishedState, BFD: &engine.BFDView{State: "Down"}},
+		{Address: addr("169.254.0.3"), State: speaker.EstablishedState, BFD: &engine.BFDView{State: "Down", Flaps: 1}},
+		{Address: addr("169.254.0.4"), State: speaker.Active, BFD: &engine.BFDView{State: "Up"}},
+	}
+	st := tunnel.Status{Addresses: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24")}}
+	st.Remotes = []netip.Addr{near, far}
+	outer := func(_ string, n netip.Addr) netip.Addr {
+		if n == addr("169.254.0.3") {
+			return far
+		}
+		return netip.Addr{}
+	}
+	want := []engine.TunnelPeerView{
+		{Neighbor: addr("169.254.0.2"), Up: true, By: "bgp"},
+		{Neighbor: addr("169.254.0.3"), Remote: far, By: "bfd"},
+		{Neighbor: addr("169.254.0.4"), Up: true, By: "bfd"},
+	}
+	if got := peersOf(st, neighbors, outer); !slices.Equal(got, want) {
+		t.Errorf("peers %v", got)
+	}
+	st.Remotes = st.Remotes[:1]
+	for _, p := range peersOf(st, neighbors, outer) {
+		if p.Remote != near {
+			t.Errorf("the only remote is %s, not %s", near, p.Remote)
+		}
+	}
+}
