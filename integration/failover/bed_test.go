@@ -60,8 +60,8 @@ func newBed(t *testing.T, names ...string) *bed {
 // ns is the namespace of a name.
 func (b *bed) ns(name string) string { return b.prefix + "-" + name }
 
-// link joins two namespaces. Each end is named after the other, unless that is
-// too long for a device, and has its address in one /24.
+// link joins two namespaces. Each end is named after the other, and has its
+// address in one /24.
 func (b *bed) link(left, leftAddress, right, rightAddress string) {
 	b.Helper()
 	b.run("ip", "link", "add", right, "netns", b.ns(left), "type", "veth", "peer", "name", left, "netns", b.ns(right))

@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -111,12 +112,31 @@ func (s *scene) load() {
 	s.settle()
 }
 
-// settle waits until all routes go through the preferred NVA.
+// calm is how long the kernel's tables must not grow or shrink for a daemon to
+// count as done.
+const calm = time.Second
+
+// settle waits until all routes go through the preferred NVA and the daemon is
+// done: what fails next must not meet work that is still under way.
 func (s *scene) settle() {
 	s.Helper()
 	s.eventually(3*patience, func() error {
 		s.a.stay()
 		s.b.stay()
 		return s.through("dut", s.a.address, s.routes)
+	})
+	last, since := -1, time.Now()
+	s.eventually(3*patience, func() error {
+		count, err := s.prefixes("dut")
+		if err != nil {
+			return err
+		}
+		if count != last {
+			last, since = count, time.Now()
+		}
+		if time.Since(since) < calm {
+			return fmt.Errorf("the kernel's routes, %d at the moment, still change", count)
+		}
+		return nil
 	})
 }

@@ -24,6 +24,9 @@ func prepareNvad(b *bed, c setup) {
 	p("asn = %d\nrouter-id = %q", dutASN, dutID)
 	for _, n := range c.neighbors {
 		p("[[neighbor]]\naddress = %q\nremote-asn = %d\nimport = \"accept\"\nexport = \"deny\"", n.address, n.asn)
+		if ms := c.bfd.Milliseconds(); ms > 0 {
+			p("bfd = { min-tx = %d, min-rx = %d, multiplier = 3 }", ms, ms)
+		}
 	}
 	b.write("nvad.toml", w.String())
 }

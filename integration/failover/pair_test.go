@@ -1,0 +1,157 @@
+package failover
+
+import (
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// Blocks that the two hosts of a pair announce.
+const (
+	leftBlock  = 20
+	rightBlock = 28
+)
+
+// pair is two nvads, each a helper of the other's graceful restart, with a
+// VXLAN tunnel and iBGP between them. Each has a host behind it that feeds it
+// routes, and asks it to keep them, which is what it sends traffic to.
+//
+//	left ── near ══ far ── right
+type pair struct {
+	*bed
+	routes      int
+	left, right *nva
+	near, far   *process
+}
+
+func newPair(t *testing.T, routes int) *pair {
+	t.Helper()
+	lab.RequireRoot(t)
+	lab.Build(t, "./cmd/nvad")
+	lab.Build(t, "./cmd/nvactl")
+	b := newBed(t, "left", "near", "far", "right")
+	b.link("near", "10.9.0.1", "far", "10.9.0.2")
+	p := &pair{bed: b, routes: routes}
+	p.left = p.host("left", "near", "10.1.0", 65101, leftBlock, rightBlock)
+	p.right = p.host("right", "far", "10.2.0", 65102, rightBlock, leftBlock)
+	p.configure("near", "far", "10.9.0.2", "169.254.0.1", "169.254.0.2", p.left)
+	p.configure("far", "near", "10.9.0.1", "169.254.0.2", "169.254.0.1", p.right)
+	p.near, p.far = startNvad(b, "near", "near"), startNvad(b, "far", "far")
+	p.converge()
+	return p
+}
+
+// host makes the host of one end, which only listens.
+func (p *pair) host(name, gateway, net string, asn uint32, own, other int) *nva {
+	p.link(name, net+".2", gateway, net+".1")
+	p.ip(name, fmt.Sprintf("route add local %d.0.0.0/8 dev lo", own))
+	p.ip(name, fmt.Sprintf("route add %d.0.0.0/8 via %s.1", other, net))
+	v := &nva{
+		bed: p.bed, name: name, address: addr(net + ".2"), remote: addr(net + ".1"), asn: asn, keep: 2 * time.Minute,
+	}
+	v.routes = announcement(own, p.routes, pathOf(v.address, asn, 1))
+	v.serve()
+	return v
+}
+
+// configure writes the configuration of one nvad.
+func (p *pair) configure(name, device, remote, tunnel, peer string, host *nva) {
+	p.write(name+".toml", fmt.Sprintf(`asn = 65001
+router-id = %[1]q
+[kernel]
+ip-forward = true
+[[tunnel]]
+name = "vxlan0"
+vni = 77
+device = %[2]q
+remotes = [%[3]q]
+address = "%[4]s/24"
+[[neighbor]]
+address = %[5]q
+remote-asn = %[6]d
+import = "accept"
+export = "accept"
+[[neighbor]]
+address = %[7]q
+remote-asn = 65001
+next-hop-self = true
+import = "accept"
+export = "accept"
+`, host.remote, device, remote, tunnel, host.address, host.asn, peer))
+}
+
+// converge waits until each of the two has heard everything of its neighbors,
+// has kept nothing of an earlier session and has told everything.
+func (p *pair) converge() {
+	p.Helper()
+	p.eventually(patience, func() error {
+		for _, name := range []string{"near", "far"} {
+			if err := p.heardAll(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (p *pair) heardAll(name string) error {
+	var status struct {
+		InSync bool `json:"in_sync"`
+	}
+	var neighbors []struct {
+		Address, State              string
+		Received, Stale, Advertised int
+		EndOfRIB                    []string `json:"end_of_rib"`
+	}
+	if err := p.ask(name, &status, "status"); err != nil {
+		return err
+	}
+	if err := p.ask(name, &neighbors, "neighbors"); err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		complete := slices.Contains(n.EndOfRIB, "ipv4 unicast")
+		if n.State != "Established" || !complete || n.Received != p.routes || n.Stale > 0 || n.Advertised != p.routes {
+			return fmt.Errorf("%s: %+v", name, n)
+		}
+	}
+	if !status.InSync || len(neighbors) != 2 {
+		return fmt.Errorf("%s has %d neighbors, in sync: %v", name, len(neighbors), status.InSync)
+	}
+	return nil
+}
+
+// ask runs nvactl -o json.
+func (p *pair) ask(name string, into any, command string) error {
+	argv := within(p.ns(name), lab.Build(p.T, "./cmd/nvactl"), "--socket", filepath.Join(p.dir, name+".sock"), "-o", "json", command)
+	out, err := exec.Command(argv[0], argv[1:]...).Output()
+	if err != nil {
+		return fmt.Errorf("nvactl %s on %s: %w", command, name, err)
+	}
+	return json.Unmarshal(out, into)
+}
+
+// state is what an nvad has in the kernel, without the numbers of next-hop
+// objects. That of a link tells whether it is still the same.
+func (p *pair) state(name string) string {
+	p.Helper()
+	var text strings.Builder
+	for _, args := range []string{
+		"-d link show vxlan0", "address show", "route show table all", "nexthop show", "rule show", "neigh show nud permanent",
+	} {
+		lines := slices.Collect(strings.Lines(objectNumber.ReplaceAllString(p.ip(name, args), "")))
+		if !strings.Contains(args, "link") {
+			slices.Sort(lines)
+		}
+		text.WriteString("# " + args + "\n" + strings.Join(lines, ""))
+	}
+	text.WriteString(p.in(name, "bridge", "fdb", "show", "dev", "vxlan0"))
+	return text.String()
+}

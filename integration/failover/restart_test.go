@@ -1,0 +1,138 @@
+package failover
+
+import (
+	"flag"
+	"math/rand/v2"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/failover/probe"
+)
+
+var (
+	flagKills       = flag.Int("kills", 10, "how often nvad is killed")
+	flagKillsRoutes = flag.Int("kill-routes", 10_000, "routes of each side while it is")
+)
+
+// objectNumber is the number of a next-hop object or group.
+var objectNumber = regexp.MustCompile(`\b(nhid|id|group) [0-9/,]+ ?`)
+
+// watched runs do while traffic passes both ways, and returns what became of it.
+func (p *pair) watched(do func()) (results [2]probe.Result) {
+	p.Helper()
+	var streams [2]*probe.Stream
+	for i, way := range []struct {
+		from, to string
+		block    int
+	}{{"left", "right", rightBlock}, {"right", "left", leftBlock}} {
+		s, err := probe.Start(p.ns(way.from), p.ns(way.to), targets(way.block, p.routes, 100), 5000)
+		if err != nil {
+			p.Fatal(err)
+		}
+		streams[i] = s
+	}
+	for _, s := range streams {
+		if err := s.Flowing(steady, patience); err != nil {
+			p.Fatal(err)
+		}
+	}
+	do()
+	for i, s := range streams {
+		if err := s.Flowing(steady, patience); err != nil {
+			p.Error(err)
+		}
+		r, err := s.Stop()
+		if err != nil {
+			p.Fatal(err)
+		}
+		results[i] = r
+	}
+	return results
+}
+
+// lossless fails the test if a packet was lost.
+func (p *pair) lossless(what string, results [2]probe.Result) {
+	p.Helper()
+	for i, way := range []string{"left to right", "right to left"} {
+		r := results[i]
+		if r.Lost > 0 {
+			p.Errorf("%s: %d of %d packets lost from %s, worst outage %v", what, r.Lost, r.Sent, way, r.Worst())
+		}
+	}
+}
+
+// same fails the test if an nvad's state in the kernel is another than before.
+func (p *pair) same(name, before string) {
+	p.Helper()
+	if after := p.state(name); after != before {
+		p.Errorf("%s: the kernel differs:\n%s", name, difference(before, after))
+	}
+}
+
+// difference lists the lines that only one of two texts has.
+func difference(before, after string) string {
+	count := map[string]int{}
+	for line := range strings.Lines(before) {
+		count[line]--
+	}
+	for line := range strings.Lines(after) {
+		count[line]++
+	}
+	var w strings.Builder
+	for line, n := range count {
+		switch {
+		case n < 0:
+			w.WriteString("- " + line)
+		case n > 0:
+			w.WriteString("+ " + line)
+		}
+		if w.Len() > 4000 {
+			break
+		}
+	}
+	return w.String()
+}
+
+// TestRestart ends an nvad as `systemctl restart` does and starts it again.
+func TestRestart(t *testing.T) {
+	p := newPair(t, *flagKillsRoutes)
+	near, far := p.state("near"), p.state("far")
+	results := p.watched(func() {
+		p.near.stop()
+		p.near = startNvad(p.bed, "near", "near")
+		p.converge()
+	})
+	p.lossless("restart", results)
+	p.same("near", near)
+	p.same("far", far)
+	t.Logf("%d and %d packets, %d and %d lost", results[0].Sent, results[1].Sent, results[0].Lost, results[1].Lost)
+}
+
+// TestKill kills an nvad at random moments and starts it again: at rest, while it
+// reads what the kernel has, while its sessions come up, while it learns.
+func TestKill(t *testing.T) {
+	p := newPair(t, *flagKillsRoutes)
+	near, far := p.state("near"), p.state("far")
+	sent, lost := 0, 0
+	for range *flagKills {
+		pause := time.Duration(rand.Int64N(int64(longestPause)))
+		results := p.watched(func() {
+			time.Sleep(pause) // the moment is to be any
+			p.near.kill()
+			p.near = startNvad(p.bed, "near", "near")
+			p.converge()
+		})
+		p.lossless("killed after "+pause.String(), results)
+		for _, r := range results {
+			sent, lost = sent+r.Sent, lost+r.Lost
+		}
+	}
+	p.same("near", near)
+	p.same("far", far)
+	t.Logf("killed %d times: %d packets, %d lost", *flagKills, sent, lost)
+}
+
+// longestPause is some more than nvad needs to be in sync.
+const longestPause = 500 * time.Millisecond
