@@ -26,15 +26,17 @@ var rules = []rule{
 		"sessions are GoBGP's, decisions are not"},
 	{"github.com/vishvananda/netlink", []string{"pkg/kernel", "pkg/daemon", "cmd/nvad", "pkg/speaker/gobgp"},
 		"one package knows the kernel's wire format (GoBGP links a netlink client of its own)"},
+	{"github.com/google/nftables", []string{"pkg/kernel", "pkg/daemon", "cmd/nvad"},
+		"one package knows the kernel's wire format"},
 	{module + "proto/nvad/v1", []string{"pkg/api", "pkg/api/apitest", "pkg/ctl", "pkg/daemon", "cmd/nvad", "cmd/nvactl"},
 		"generated types stay at the edge"},
 }
 
 // core packages run in a unit test without root, network or clock.
-var core = []string{"pkg/route", "pkg/policy", "pkg/config", "pkg/rib", "pkg/fib", "pkg/tunnel", "pkg/engine", "pkg/speaker"}
+var core = []string{"pkg/route", "pkg/policy", "pkg/config", "pkg/rib", "pkg/fib", "pkg/tunnel", "pkg/nat", "pkg/engine", "pkg/speaker"}
 
 var forbiddenInCore = []string{
-	"github.com/osrg/gobgp", "github.com/vishvananda", "google.golang.org/grpc", "golang.org/x/sys/unix", module + "pkg/kernel",
+	"github.com/osrg/gobgp", "github.com/vishvananda", "github.com/mdlayher", "github.com/google/nftables", "google.golang.org/grpc", "golang.org/x/sys/unix", module + "pkg/kernel",
 	module + "pkg/daemon", module + "pkg/api",
 }
 

@@ -84,6 +84,7 @@ const (
 	SysctlEvent             // forwarding was switched (RTM_NEWNETCONF)
 	RouteEvent
 	ObjectEvent
+	NATEvent  // nvad's nftables table
 	LostEvent // events were lost: only a full compare tells the state
 )
 

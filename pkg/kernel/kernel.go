@@ -1,18 +1,26 @@
 package kernel
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nvad/nvad/pkg/fib"
 )
 
 // Kernel is every door to one namespace, opened together.
 type Kernel struct {
 	FIB     *FIB
 	Tunnels *Tunnels
+	NFT     *NFT
 	Sysctls Sysctls
 	Monitor *Monitor
+	// NFTMonitor is what Monitor is not: nftables has events of its own.
+	NFTMonitor *NFTMonitor
 	// ID names the boot and the namespace.
 	ID string
 }
@@ -37,8 +45,23 @@ func (k *Kernel) open(ns Namespace) (err error) {
 	if k.Tunnels, err = OpenTunnels(ns); err != nil {
 		return err
 	}
-	k.Monitor, err = OpenMonitor(ns, k.FIB)
+	if k.NFT, err = OpenNFT(ns); err != nil {
+		return err
+	}
+	if k.Monitor, err = OpenMonitor(ns, k.FIB); err != nil {
+		return err
+	}
+	k.NFTMonitor, err = OpenNFTMonitor(ns)
 	return err
+}
+
+// Watch tells what both monitors see, as [Monitor.Watch] does, but from two
+// goroutines.
+func (k *Kernel) Watch(ctx context.Context, fn func([]fib.Event)) error {
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.Go(func() error { return k.Monitor.Watch(ctx, fn) })
+	tasks.Go(func() error { return k.NFTMonitor.Watch(ctx, fn) })
+	return tasks.Wait()
 }
 
 func identify(ns Namespace) (string, error) {
@@ -56,6 +79,9 @@ func identify(ns Namespace) (string, error) {
 // Close closes what is open; the kernel's state stays.
 func (k *Kernel) Close() error {
 	var errs []error
+	if k.NFTMonitor != nil {
+		errs = append(errs, k.NFTMonitor.Close())
+	}
 	if k.Monitor != nil {
 		errs = append(errs, k.Monitor.Close())
 	}

@@ -1,0 +1,148 @@
+package nat
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Hook is where packets enter a chain.
+type Hook uint8
+
+// Hooks. The first is of a chain that others jump to.
+const (
+	NoHook      Hook = iota
+	Prerouting       // of type nat, priority dstnat
+	Postrouting      // of type nat, priority srcnat
+	Forward          // of type filter, priority mangle
+	OtherHook        // anything else; never wanted
+)
+
+// Chain is a chain of the table.
+type Chain struct {
+	Name  string
+	Hook  Hook // its policy is to accept
+	Rules []Rule
+}
+
+// Protocol is what of IP a rule is about, by its number there.
+type Protocol uint8
+
+// Protocols.
+const (
+	AnyProtocol Protocol = 0
+	TCP         Protocol = 6
+	UDP         Protocol = 17
+)
+
+// Ports is a range of ports. The zero value is any port.
+type Ports struct{ Low, High uint16 }
+
+func onePort(n uint16) Ports { return Ports{n, n} }
+
+// Count is how many ports there are; 0 for any.
+func (p Ports) Count() int {
+	if p == (Ports{}) {
+		return 0
+	}
+	return int(p.High) - int(p.Low) + 1
+}
+
+// String is the range as nft(8) writes it.
+func (p Ports) String() string {
+	if p.Low == p.High {
+		return fmt.Sprint(p.Low)
+	}
+	return fmt.Sprintf("%d-%d", p.Low, p.High)
+}
+
+// Action is what a rule does to the packets that it is about.
+type Action uint8
+
+// Actions.
+const (
+	Return           Action = iota // leave the chain
+	Jump                           // to the chain Chain
+	MasqueradeSource               // the address of the device they leave by
+	SourceTo                       // To
+	DestinationTo                  // To
+	ClampSize                      // of TCP's SYN, down to Size or, if 0, to the route's MTU
+)
+
+// Rule is one rule: packets that all of it fits are treated as Do says.
+type Rule struct {
+	Why         string // what of the configuration asks for it
+	In, Out     string // devices; "": any
+	Source      netip.Prefix
+	Destination netip.Prefix
+	Protocol    Protocol
+	Ports       Ports // of the destination
+	Do          Action
+	Chain       string
+	To          Endpoint
+	Size        int
+}
+
+// single is the prefix of one address.
+func single(a netip.Addr) netip.Prefix {
+	if !a.IsValid() {
+		return netip.Prefix{}
+	}
+	return netip.PrefixFrom(a, a.BitLen())
+}
+
+// String is the rule much as nft(8) writes it, without comment.
+func (r Rule) String() string {
+	var b strings.Builder
+	word := func(format string, args ...any) { fmt.Fprintf(&b, format+" ", args...) }
+	if r.In != "" {
+		word("iifname %q", r.In)
+	}
+	if r.Out != "" {
+		word("oifname %q", r.Out)
+	}
+	if r.Source.IsValid() {
+		word("saddr %s", r.Source)
+	}
+	if r.Destination.IsValid() {
+		word("daddr %s", r.Destination)
+	}
+	if name := map[Protocol]string{TCP: "tcp", UDP: "udp"}[r.Protocol]; name != "" {
+		word("%s", name)
+	}
+	if r.Ports != (Ports{}) {
+		word("dport %s", r.Ports)
+	}
+	return b.String() + r.action()
+}
+
+func (r Rule) action() string {
+	switch r.Do {
+	case Jump:
+		return "jump " + r.Chain
+	case MasqueradeSource:
+		return "masquerade"
+	case SourceTo:
+		return "snat to " + r.To.String()
+	case DestinationTo:
+		return "dnat to " + r.To.String()
+	case ClampSize:
+		if r.Size == 0 {
+			return "maxseg size set rt mtu"
+		}
+		return fmt.Sprintf("maxseg size set %d", r.Size)
+	}
+	return "return"
+}
+
+// encoding is the number of the form in which package kernel writes rules. It is
+// part of the marks: rules of another form are written anew.
+const encoding = 1
+
+// Mark is the comment that tells the rule from every other: why it is there, and a
+// hash of what it says.
+func (r Rule) Mark() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", encoding, r))
+	return fmt.Sprintf("%s #%x", r.Why, sum[:4])
+}
