@@ -5,6 +5,8 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 LDFLAGS  := -s -w -X github.com/nvad/nvad/pkg/telemetry.version=$(VERSION)
 SCENARIO ?= two-hubs
 COUNT    ?= 1
+N        ?= 50
+SEED     ?= 1
 
 # Tests that make network namespaces need root. As another user, only the test
 # binaries run under sudo; compiling does not.
@@ -50,6 +52,10 @@ test-unit: ## unit tests with the race detector; as root they include the real k
 .PHONY: test-root
 test-root: ## namespace tests against FRR, BIRD and the emulated Azure
 	$(GO) test -count=$(COUNT) -p 1 -timeout 15m $(ROOT_EXEC) ./integration/...
+
+.PHONY: differential
+differential: ## hold nvad against FRR in N random cases, from SEED on
+	$(GO) test -v -count=1 -timeout 24h $(ROOT_EXEC) ./integration/differential -run Differential -cases $(N) -seed $(SEED)
 
 .PHONY: lint
 lint: ## formatting and go vet

@@ -103,9 +103,9 @@ func (s *side) kernel(t *testing.T, protocols ...string) map[string]string {
 			if protocol == "bgp" && r.Metric != metric {
 				continue
 			}
-			hops := r.hops()
+			hops := objects[r.NHID]
 			if len(hops) == 0 {
-				hops = objects[r.NHID]
+				hops = r.hops()
 			}
 			if r.Type != "" && r.Type != "unicast" {
 				hops = []string{r.Type}
@@ -123,12 +123,15 @@ func (s *side) kernel(t *testing.T, protocols ...string) map[string]string {
 
 // kernelRoute is a route, or a next-hop object, in the words of iproute2.
 type kernelRoute struct {
-	ID, NHID      int
-	Metric        int
-	Type          string
-	Dst           string
-	Gateway, Dev  string
-	NextHops      []struct{ Gateway, Dev string }
+	ID, NHID     int
+	Metric       int
+	Type         string
+	Dst          string
+	Gateway, Dev string
+	NextHops     []struct {
+		Gateway, Dev string
+		Weight       int
+	}
 	Group         []struct{ ID, Weight int }
 	BlackholeFlag any `json:"blackhole"`
 }
@@ -136,7 +139,9 @@ type kernelRoute struct {
 func (r *kernelRoute) hops() []string {
 	var out []string
 	for _, h := range r.NextHops {
-		out = append(out, hopText(h.Gateway, h.Dev))
+		if h.Weight == mostWeight || r.NextHops[0].Weight != mostWeight {
+			out = append(out, hopText(h.Gateway, h.Dev))
+		}
 	}
 	if r.Gateway != "" || r.Dev != "" {
 		out = append(out, hopText(r.Gateway, r.Dev))
@@ -163,10 +168,9 @@ func (s *side) nextHops(t *testing.T) map[int][]string {
 	}
 	for _, h := range list {
 		for _, member := range h.Group {
-			if member.Weight != mostWeight && h.Group[0].Weight == mostWeight {
-				continue
+			if member.Weight == mostWeight || h.Group[0].Weight != mostWeight {
+				out[h.ID] = append(out[h.ID], out[member.ID]...)
 			}
-			out[h.ID] = append(out[h.ID], out[member.ID]...)
 		}
 	}
 	return out
@@ -174,7 +178,7 @@ func (s *side) nextHops(t *testing.T) map[int][]string {
 
 func ipJSON[T any](t *testing.T, b *bed, args ...string) []T {
 	t.Helper()
-	text := run(t, "", "ip", append([]string{"-n", b.daemon, "-j", "-4"}, args...)...)
+	text := run(t, "", "ip", append([]string{"-n", b.daemon, "-j"}, args...)...)
 	if strings.TrimSpace(text) == "" {
 		return nil
 	}
