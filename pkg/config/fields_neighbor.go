@@ -191,8 +191,9 @@ var settingsFields = []field[Settings]{
 		bind: func(s *Settings) value { return number(&s.Weight, 0, maxUint16) },
 	},
 	{
-		key: "role", example: `"provider"`, impact: SoftRefresh,
-		doc:  "What the neighbor is to this NVA, for match.role (RFC 9234): " + orList(roles) + ".",
+		key: "role", example: `"provider"`, impact: SessionReset,
+		doc: "What the neighbor is to this NVA (RFC 9234): " + orList(roles) + ". It is announced, so that both ends agree, " +
+			"and routes of providers, peers and route servers go to customers alone (Only to Customer).",
 		bind: func(s *Settings) value { return oneOf(&s.Role, roles...) },
 	},
 	{

@@ -81,7 +81,7 @@ func (e *Engine) configureSpeaker() error {
 func session(cfg *config.Config, n config.Neighbor) speaker.Neighbor {
 	s := speaker.Neighbor{
 		Address: n.Address, Port: n.Port, LocalAddress: n.LocalAddress,
-		LocalASN: n.OwnASN(cfg), RemoteASN: n.RemoteASN, Families: n.Families,
+		LocalASN: n.OwnASN(cfg), RemoteASN: n.RemoteASN, Role: n.Role, Families: n.Families,
 		Passive: n.Passive, HoldTime: n.HoldTime, Keepalive: n.Keepalive,
 		MultihopTTL: uint8(n.EBGPMultihop), TTLSecurity: uint8(n.TTLSecurity), Password: n.Password,
 	}
@@ -112,7 +112,7 @@ func compilePeer(cfg *config.Config, c *policy.Compiler, n config.Neighbor) (rib
 	out, err2 := c.Compile(n.Export, cfg.Session(&n, true))
 	p := rib.Peer{
 		Address: n.Address, Group: n.PeerGroup, LocalASN: n.OwnASN(cfg), RemoteASN: n.RemoteASN,
-		Domain: n.Domain, Import: in, Export: out, Weight: n.Weight, AllowASIn: n.AllowASIn,
+		Domain: n.Domain, Role: n.Role, Import: in, Export: out, Weight: n.Weight, AllowASIn: n.AllowASIn,
 		EnforceFirstAS: n.EnforceFirstAS, AllowASSets: n.AllowASSets,
 		NextHopSelf: n.NextHopSelf, NextHopSelfForce: n.NextHopSelfForce,
 		ReflectorClient: n.RouteReflectorClient, ASOverride: n.ASOverride,

@@ -74,6 +74,7 @@ var importChecks = []importCheck{
 		func(_ *peer, a *route.Attrs) string { return a.OriginatorID.String() }},
 	{byCluster, "cluster list", func(p *peer, a *route.Attrs) bool { return p.internal && len(a.ClusterList) > 0 },
 		func(_ *peer, a *route.Attrs) string { return joined(a.ClusterList) }},
+	{byLeak, "role", func(p *peer, _ *route.Attrs) bool { return p.Role != "" }, otcText},
 	{byLimit, "maximum-prefix", func(p *peer, _ *route.Attrs) bool { return p.MaxReceived > 0 },
 		func(p *peer, _ *route.Attrs) string { return fmt.Sprintf("%d are taken", p.MaxReceived) }},
 }

@@ -20,6 +20,7 @@ const (
 	ownDomain
 	noAdvertise
 	noExport
+	onlyToCustomer
 	exportPolicy
 	noNextHop
 	family
@@ -134,6 +135,8 @@ func (r *RIB) mayExport(d *dest, p *peer) hold {
 		return noAdvertise
 	case !p.internal && (slices.Contains(communities, route.NoExport) || slices.Contains(communities, route.NoExportSubconfed)):
 		return noExport
+	case p.wouldLeak(pt.accepted.OTC):
+		return onlyToCustomer
 	case r.suppressed(d):
 		return summarised
 	}
@@ -230,6 +233,7 @@ func (r *RIB) toExternal(a *route.Attrs, p *peer) {
 		a.ExtCommunities = withoutOrigin(a.ExtCommunities)
 	}
 	a.ASPath = withoutConfed(a.ASPath).Prepend(p.LocalASN, 1)
+	a.OTC = p.told(a.OTC)
 }
 
 // toInternal prepares a set for an iBGP neighbor (RFC 4271 5.1.5, RFC 4456 8).
@@ -311,6 +315,8 @@ func (r *RIB) holdReason(d *dest, p *peer, h hold, rule policy.Rule) string {
 		return "community no-advertise"
 	case noExport:
 		return "community no-export"
+	case onlyToCustomer:
+		return fmt.Sprintf("Only to Customer of AS %d, and the neighbor is a %s (RFC 9234)", d.paths[d.best].accepted.OTC.Value, p.Role)
 	case noNextHop:
 		return "no next hop of the prefix's family"
 	case summarised:

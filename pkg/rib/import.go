@@ -23,6 +23,7 @@ const (
 	byNextHop
 	byOriginator
 	byCluster
+	byLeak
 	byLimit
 )
 
@@ -35,14 +36,16 @@ type admission struct {
 }
 
 // admit runs the checks that stand before policy: loops (RFC 4271 9.1.2, RFC
-// 4456 8), the first AS, AS_SETs (RFC 9774), impossible next hops.
+// 4456 8), the first AS, AS_SETs (RFC 9774), impossible next hops, leaks (RFC
+// 9234 5).
 func (r *RIB) admit(p *peer, a *route.Attrs) admission {
 	out := admission{received: a, attrs: a, reject: r.check(p, a)}
-	if out.reject == accepted && !p.internal && (a.LocalPref.Set || a.OriginatorID.IsValid() || a.ClusterList != nil) {
+	otc := p.received(a.OTC)
+	if out.reject == accepted && !p.internal && (a.LocalPref.Set || a.OriginatorID.IsValid() || a.ClusterList != nil || otc != a.OTC) {
 		// An eBGP neighbor's LOCAL_PREF and reflection attributes mean
 		// nothing here (RFC 4271 5.1.5, RFC 7606 7.9 and 7.10).
 		b := *a
-		b.LocalPref, b.OriginatorID, b.ClusterList = route.Optional{}, netip.Addr{}, nil
+		b.LocalPref, b.OriginatorID, b.ClusterList, b.OTC = route.Optional{}, netip.Addr{}, nil, otc
 		out.attrs = r.opt.Interner.Intern(b)
 	}
 	return out
@@ -67,6 +70,8 @@ func (r *RIB) check(p *peer, a *route.Attrs) reject {
 		return byOriginator
 	case p.internal && inCluster(a.ClusterList, r.opt.RouterID):
 		return byCluster
+	case p.leaked(a.OTC):
+		return byLeak
 	}
 	return accepted
 }
@@ -199,6 +204,8 @@ func (r *RIB) rejectReason(pt *path) string {
 		return "ORIGINATOR_ID is this router"
 	case byCluster:
 		return "CLUSTER_LIST holds this router"
+	case byLeak:
+		return p.leakText(a.OTC)
 	case byLimit:
 		return fmt.Sprintf("maximum-prefix %d reached", p.MaxReceived)
 	}

@@ -16,6 +16,7 @@ type Peer struct {
 	LocalASN         uint32
 	RemoteASN        uint32
 	Domain           string // loop domain; empty: none
+	Role             string // RFC 9234 role of the neighbor; empty: none
 	Import, Export   *policy.Program
 	Weight           uint32
 	AllowASIn        int
@@ -167,7 +168,7 @@ func (r *RIB) touchDefault() {
 func importDiffers(a, b *Peer) bool {
 	return !a.Import.Equal(b.Import) || a.AllowASIn != b.AllowASIn || a.Weight != b.Weight ||
 		a.EnforceFirstAS != b.EnforceFirstAS || a.AllowASSets != b.AllowASSets ||
-		a.Group != b.Group || a.MaxReceived != b.MaxReceived
+		a.Group != b.Group || a.MaxReceived != b.MaxReceived || a.Role != b.Role
 }
 
 // sourceDiffers reports whether what a neighbor taught may be preferred
@@ -180,7 +181,7 @@ func exportDiffers(a, b *Peer) bool {
 	return !a.Export.Equal(b.Export) || a.Domain != b.Domain || a.NextHopSelf != b.NextHopSelf ||
 		a.NextHopSelfForce != b.NextHopSelfForce || a.ReflectorClient != b.ReflectorClient ||
 		a.ASOverride != b.ASOverride || a.RemovePrivateAS != b.RemovePrivateAS || a.ReplacePrivateAS != b.ReplacePrivateAS ||
-		a.MaxAdvertised != b.MaxAdvertised || !sameProgram(a.Default, b.Default)
+		a.MaxAdvertised != b.MaxAdvertised || a.Role != b.Role || !sameProgram(a.Default, b.Default)
 }
 
 func sameProgram(a, b *policy.Program) bool {

@@ -22,6 +22,7 @@ type Neighbor struct {
 	LocalAddress netip.Addr // invalid: the address the kernel's route selects
 	LocalASN     uint32
 	RemoteASN    uint32
+	Role         string // of the neighbor (RFC 9234); empty: the capability is absent
 	Families     route.Family
 	Passive      bool          // never dial, only accept
 	HoldTime     time.Duration // proposed in OPEN; 0 disables, else at least 3 s (RFC 4271 4.2)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
@@ -28,6 +29,7 @@ type open struct {
 	restart    time.Duration
 	keeps      route.Family // families of the graceful restart capability
 	preserved  route.Family // of these, with the F bit
+	roles      []byte       // RFC 9234; more than one is an error
 	names      []string
 }
 
@@ -76,6 +78,10 @@ func (o *open) add(c bgp.ParameterCapabilityInterface) {
 	case *bgp.CapExtendedNexthop:
 		for _, t := range c.Tuples {
 			o.v6NextHops = o.v6NextHops || t.NLRIAFI == bgp.AFI_IP && t.NLRISAFI == bgp.SAFI_UNICAST && t.NexthopAFI == bgp.AFI_IP6
+		}
+	case *bgp.CapUnknown:
+		if c.Code() == capRole && len(c.CapValue) == 1 && !slices.Contains(o.roles, c.CapValue[0]) {
+			o.roles = append(o.roles, c.CapValue[0])
 		}
 	case *bgp.CapGracefulRestart:
 		o.graceful, o.restarted = true, c.Flags&0x8 != 0
@@ -161,6 +167,7 @@ func capabilities(n speaker.Neighbor, r restart) []byte {
 	b = append(b, byte(bgp.BGP_CAP_EXTENDED_MESSAGE), 0)
 	b = append(b, byte(bgp.BGP_CAP_FOUR_OCTET_AS_NUMBER), 4)
 	b = binary.BigEndian.AppendUint32(b, n.LocalASN)
+	b = appendRole(b, n.Role)
 	return appendGracefulRestart(b, n, r)
 }
 

@@ -139,6 +139,9 @@ func (s *session) receiveOpen(m message) error {
 		s.peer, s.opened = peer, true
 		s.mu.Unlock()
 		s.tell()
+		if err := peer.checkRole(s.cfg.Role); err != nil {
+			return err
+		}
 	}
 	if s.cfg.HoldTime == 0 {
 		clearHoldTime(m)

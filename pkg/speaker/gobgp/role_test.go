@@ -1,0 +1,43 @@
+package gobgp
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// RFC 9234 4.2: roles that fit, a neighbor that tells none, and one that takes
+// itself for something else.
+func TestRoles(t *testing.T) {
+	as := func(role string) func(*speaker.Neighbor) { return func(n *speaker.Neighbor) { n.Role = role } }
+	t.Run("peers", func(t *testing.T) { pair(t, as("peer")) })
+	t.Run("provider and customer", func(t *testing.T) {
+		a, b := rolePair(t, "provider", "customer")
+		next[speaker.Established](a, 2*time.Second)
+		next[speaker.Established](b, 2*time.Second)
+	})
+	t.Run("one tells none", func(t *testing.T) {
+		a, _ := rolePair(t, "rs-server", "")
+		next[speaker.Established](a, 2*time.Second)
+	})
+	t.Run("two providers", func(t *testing.T) {
+		a, _ := rolePair(t, "customer", "customer")
+		for ev := next[speaker.StateChanged](a, 2*time.Second); !strings.Contains(ev.Reason, "Role Mismatch"); {
+			ev = next[speaker.StateChanged](a, 2*time.Second)
+		}
+	})
+}
+
+// rolePair returns two speakers, each with what the other one is to it.
+func rolePair(t *testing.T, ofB, ofA string) (a, b *testSpeaker) {
+	t.Helper()
+	a = newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
+	b = newTestSpeaker(t, "127.0.4.2", "10.0.0.2", 65002)
+	na, nb := a.neighbor(b), b.neighbor(a)
+	na.Role, nb.Role = ofB, ofA
+	a.configure(na)
+	b.configure(nb)
+	return a, b
+}
