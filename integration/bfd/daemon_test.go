@@ -1,0 +1,147 @@
+package bfd
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// announced is what FRR tells nvad.
+const announced = "10.50.0.0/16"
+
+// A neighbor of nvad that falls silent is found dead by BFD, its session is reset
+// and its route goes, long before the hold time of BGP; and all comes back.
+func TestDaemonBesideFRR(t *testing.T) {
+	lab.RequireRoot(t)
+	lab.RequireCommands(t, "vtysh", "/usr/lib/frr/bgpd", "/usr/lib/frr/bfdd", "/usr/lib/frr/zebra")
+	for name, path := range map[string]struct {
+		addrs [2]netip.Addr
+		ttl   int
+	}{"single-hop": {direct, 1}, "multihop": {distant, 2}} {
+		t.Run(name, func(t *testing.T) {
+			d := startDaemon(t, path.addrs, path.ttl)
+			d.await(t, 30*time.Second, true)
+			if b := d.bfd(t); b.State != "Up" || b.DetectionTimeMs != 300 || b.Multihop != (path.ttl > 1) {
+				t.Errorf("bfd %+v", b)
+			}
+			unmute := silence(t, d.lan.far)
+			start := time.Now()
+			d.await(t, detection+slack, false)
+			t.Logf("route gone %v after silence, detection time %v", time.Since(start).Round(time.Millisecond), detection)
+			if b := d.bfd(t); b.State != "Down" || !strings.HasPrefix(b.LastDown, "nothing received for ") {
+				t.Errorf("bfd %+v", b)
+			}
+			unmute()
+			d.await(t, 30*time.Second, true)
+		})
+	}
+}
+
+// silence drops all that leaves a namespace.
+func silence(t *testing.T, space string) (end func()) {
+	t.Helper()
+	cmd := exec.Command("ip", "netns", "exec", space, "nft", "-f", "-")
+	cmd.Stdin = strings.NewReader(`table inet silence {
+		chain out { type filter hook output priority 0; oifname != "lo" drop; }
+	}`)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("nft: %v: %s", err, out)
+	}
+	return func() { sh(t, "ip netns exec "+space+" nft delete table inet silence") }
+}
+
+// underTest is nvad near and FRR far.
+type underTest struct {
+	lan    lan
+	far    netip.Addr
+	socket string
+}
+
+func startDaemon(t *testing.T, addrs [2]netip.Addr, ttl int) *underTest {
+	t.Helper()
+	d := &underTest{lan: newLAN(t), far: addrs[1], socket: filepath.Join(shortDir(t), "nvad.sock")}
+	startFRRouter(t, d.lan.far, addrs, ttl)
+	multihop := ""
+	if ttl > 1 {
+		multihop = fmt.Sprintf("ebgp-multihop = %d\n", ttl)
+	}
+	config := filepath.Join(filepath.Dir(d.socket), "nvad.toml")
+	text := fmt.Sprintf("asn = 65001\nrouter-id = \"10.77.0.1\"\n[[neighbor]]\naddress = %q\nremote-asn = 65002\n"+
+		"import = \"accept\"\nexport = \"accept\"\nbfd = { min-tx = %[2]d, min-rx = %[2]d }\n%[3]s",
+		d.far, interval.Milliseconds(), multihop)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	spawn(t, d.lan.near, lab.Build(t, "./cmd/nvad"), "--config", config, "--socket", d.socket)
+	lab.Build(t, "./cmd/nvactl")
+	return d
+}
+
+// startFRRouter starts FRR's daemons with one neighbor that is watched by BFD.
+func startFRRouter(t *testing.T, space string, addrs [2]netip.Addr, ttl int) {
+	t.Helper()
+	dir := shortDir(t)
+	sh(t, "chown frr:frr "+dir)
+	multihop := ""
+	if ttl > 1 {
+		multihop = fmt.Sprintf(" neighbor %s ebgp-multihop %d\n", addrs[0], ttl)
+	}
+	ms := interval.Milliseconds()
+	conf := map[string]string{"zebra": "", "bfdd": "", "bgpd": fmt.Sprintf("router bgp 65002\n bgp router-id 10.77.0.2\n"+
+		" no bgp ebgp-requires-policy\n no bgp network import-check\n neighbor %[1]s remote-as 65001\n neighbor %[1]s timers connect 1\n"+
+		"%[2]s neighbor %[1]s bfd 3 %[3]d %[3]d\n address-family ipv4 unicast\n  network %[4]s\n exit-address-family\n",
+		addrs[0], multihop, ms, announced)}
+	for _, name := range []string{"zebra", "bfdd", "bgpd"} {
+		file := filepath.Join(dir, name+".conf")
+		if err := os.WriteFile(file, []byte(conf[name]), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		args := []string{"/usr/lib/frr/" + name, "-f", file, "-i", filepath.Join(dir, name+".pid"), "--vty_socket", dir,
+			"-z", filepath.Join(dir, "zserv.api"), "-P", "0"}
+		if name == "bfdd" {
+			args = append(args, "--bfdctl", filepath.Join(dir, "bfdd.sock"))
+		}
+		spawn(t, space, args...)
+		lab.Eventually(t, 10*time.Second, func() error { _, err := os.Stat(filepath.Join(dir, name+".vty")); return err })
+	}
+}
+
+// await waits until FRR's route is in the kernel, or is not.
+func (d *underTest) await(t *testing.T, limit time.Duration, there bool) {
+	t.Helper()
+	lab.Eventually(t, limit, func() error {
+		if got := sh(t, "ip -n "+d.lan.near+" route show "+announced); (got != "") != there {
+			return errors.New("the route is: " + got)
+		}
+		return nil
+	})
+}
+
+// bfdView is what nvactl says of the BFD session.
+type bfdView struct {
+	State           string `json:"state"`
+	Multihop        bool   `json:"multihop"`
+	DetectionTimeMs int    `json:"detection_time_ms"`
+	LastDown        string `json:"last_down"`
+}
+
+func (d *underTest) bfd(t *testing.T) bfdView {
+	t.Helper()
+	out := sh(t, lab.Build(t, "./cmd/nvactl")+" --socket "+d.socket+" neighbors "+d.far.String()+" -o json")
+	var v struct {
+		BFD bfdView `json:"bfd"`
+	}
+	if err := json.Unmarshal([]byte(out), &v); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return v.BFD
+}

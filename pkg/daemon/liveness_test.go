@@ -1,0 +1,45 @@
+package daemon
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/nvad/nvad/pkg/bfd"
+	"github.com/nvad/nvad/pkg/engine"
+)
+
+// What a change of a BFD session does to the forwarding plane and the engine.
+func TestLivenessTakes(t *testing.T) {
+	neighbor := netip.MustParseAddr("169.254.0.2")
+	key := bfd.Key{Local: netip.MustParseAddr("169.254.0.1"), Remote: neighbor}
+	up := bfd.Event{Key: key, State: bfd.Up}
+	down := bfd.Event{Key: key, State: bfd.Down, Reason: "nothing received for 900ms"}
+	shut := bfd.Event{Key: key, State: bfd.Down, Administrative: true, Reason: "neighbor: administratively down"}
+	diverted, back, lost := "diverts [169.254.0.2]", "diverts []", "lost 169.254.0.2: nothing received for 900ms"
+	for _, tt := range []struct {
+		name string
+		do   func(*liveness)
+		want []string
+	}{
+		{"up", func(l *liveness) { l.take(up) }, nil},
+		{"down and up", func(l *liveness) { l.take(down); l.take(up) }, []string{diverted, lost, back}},
+		{"taken down on purpose", func(l *liveness) { l.take(up); l.take(shut) }, nil},
+		{"down, then on purpose", func(l *liveness) { l.take(down); l.take(shut) }, []string{diverted, lost, back}},
+		{"down, but BGP gets through", func(l *liveness) { l.take(down); l.Reached(neighbor) }, []string{diverted, lost, back}},
+		{"down, still watched", func(l *liveness) { l.take(down); l.Watch([]engine.Watched{{Neighbor: neighbor}}) }, []string{diverted, lost}},
+		{"down, no longer watched", func(l *liveness) { l.take(down); l.Watch(nil) }, []string{diverted, lost, back}},
+	} {
+		var did []string
+		l := newLiveness(slog.New(slog.DiscardHandler),
+			func(dead []netip.Addr) { did = append(did, fmt.Sprint("diverts ", dead)) },
+			func(n netip.Addr, reason string) { did = append(did, fmt.Sprintf("lost %s: %s", n, reason)) })
+		tt.do(l)
+		l.manager.Close()
+		if !slices.Equal(did, tt.want) {
+			t.Errorf("%s: %q, want %q", tt.name, did, tt.want)
+		}
+	}
+}
