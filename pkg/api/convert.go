@@ -224,7 +224,10 @@ func tunnelMessage(v engine.TunnelView) *nvadv1.Tunnel {
 		RxBytes:   v.RxBytes,
 		TxBytes:   v.TxBytes,
 		Fdb: convert(v.FDB, func(e engine.FDBView) *nvadv1.FDBEntry {
-			return &nvadv1.FDBEntry{Mac: e.MAC, Remote: text(e.Remote), Permanent: e.Permanent, AgeSeconds: seconds(e.Age)}
+			return &nvadv1.FDBEntry{
+				Mac: e.MAC, Remote: text(e.Remote), Permanent: e.Permanent, AgeSeconds: seconds(e.Age),
+				Addresses: convert(e.Addresses, text[netip.Addr]),
+			}
 		}),
 		Peers: convert(v.Peers, func(p engine.TunnelPeerView) *nvadv1.TunnelPeer {
 			return &nvadv1.TunnelPeer{Remote: text(p.Remote), Neighbor: text(p.Neighbor), Up: p.Up, By: p.By}

@@ -3,6 +3,7 @@ package ctl
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -74,7 +75,9 @@ func (a *app) printTunnel(n *nvadv1.Tunnel) error {
 	p.field("MAC", n.GetMac())
 	p.field("MTU", mtu(n))
 	p.field("Underlay", fmt.Sprintf("%s dev %s, UDP port %d", n.GetLocal(), n.GetDevice(), n.GetPort()))
-	p.field("Remotes", remotes(n, ", "))
+	p.field("Group", n.GetGroup())
+	p.field("Remotes", strings.Join(n.GetRemotes(), ", "))
+	p.field("Heard of", strings.Join(heard(n), ", "))
 	for _, peer := range n.GetPeers() {
 		p.field("Peer", peerSentence(peer))
 	}
@@ -84,18 +87,58 @@ func (a *app) printTunnel(n *nvadv1.Tunnel) error {
 	if err := p.print(); err != nil || len(n.GetFdb()) == 0 {
 		return err
 	}
+	return a.printFDB(n)
+}
+
+func (a *app) printFDB(n *nvadv1.Tunnel) error {
 	if err := line(a.Out, "\nForwarding database"); err != nil {
 		return err
 	}
-	t := newTable(a.Out, a.Width, column{head: "  MAC"}, column{head: "Remote", max: 39}, column{head: "Kind"})
+	neighbors := make(map[string]bool)
+	for _, p := range n.GetPeers() {
+		neighbors[p.GetNeighbor()] = true
+	}
+	t := newTable(a.Out, a.Width,
+		column{head: "  MAC"},
+		column{head: "Remote", max: 39},
+		column{head: "Kind"},
+		column{head: "Age", right: true},
+		column{head: "Peer", fit: wrapped})
 	for _, e := range n.GetFdb() {
-		kind := fmt.Sprintf("learned %d s ago", e.GetAgeSeconds())
+		kind, age := "learned", fmt.Sprintf("%d s", e.GetAgeSeconds())
 		if e.GetPermanent() {
-			kind = "permanent"
+			kind, age = "permanent", ""
 		}
-		t.row("  "+e.GetMac(), e.GetRemote(), kind)
+		t.row("  "+e.GetMac(), e.GetRemote(), kind, age, whose(e, neighbors))
 	}
 	return t.end()
+}
+
+// whose names the peer that an entry leads to: its addresses on the tunnel, and
+// whether it is a neighbor.
+func whose(e *nvadv1.FDBEntry, neighbors map[string]bool) string {
+	var names []string
+	for _, addr := range e.GetAddresses() {
+		if neighbors[addr] {
+			addr = "neighbor " + addr
+		}
+		names = append(names, addr)
+	}
+	if len(names) == 0 && strings.Trim(e.GetMac(), "0:") == "" {
+		return "all that are unknown"
+	}
+	return strings.Join(names, ", ")
+}
+
+// heard lists the remotes that the device has learned of.
+func heard(n *nvadv1.Tunnel) []string {
+	var list []string
+	for _, e := range n.GetFdb() {
+		if !e.GetPermanent() && !slices.Contains(list, e.GetRemote()) {
+			list = append(list, e.GetRemote())
+		}
+	}
+	return list
 }
 
 // tunnelNote is what of a tunnel needs attention: why it is not up, which peers are

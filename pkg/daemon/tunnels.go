@@ -26,6 +26,7 @@ func (d *daemon) Tunnels(ctx context.Context) ([]engine.TunnelView, error) {
 	out := make([]engine.TunnelView, 0, len(list))
 	for _, t := range list {
 		v := tunnelView(t)
+		v.FDB = fdbViews(forwarding(t.Name))
 		v.Peers = peersOf(t, neighbors, outerRemote)
 		out = append(out, v)
 	}
@@ -42,10 +43,46 @@ func tunnelView(t tunnel.Status) engine.TunnelView {
 	if v.Port == 0 {
 		v.Port = tunnel.DefaultPort
 	}
-	for _, r := range t.FDB {
-		v.FDB = append(v.FDB, engine.FDBView{MAC: "00:00:00:00:00:00", Remote: r, Permanent: true})
-	}
 	return v
+}
+
+// forwarding reads what the device of a tunnel has been given and has learned; it
+// has nothing where there is no device.
+func forwarding(link string) []tunnel.Entry {
+	l, err := net.InterfaceByName(link)
+	if err != nil {
+		return nil
+	}
+	entries, err := kernel.Forwarding(kernel.Namespace{}, l.Index)
+	if err != nil {
+		return nil
+	}
+	return entries
+}
+
+// fdbViews lists what was given before what was learned. A link-local address, which
+// every device has, says of nobody who it is.
+func fdbViews(entries []tunnel.Entry) []engine.FDBView {
+	var out []engine.FDBView
+	for _, e := range entries {
+		v := engine.FDBView{MAC: e.MAC.String(), Remote: e.Remote, Permanent: e.Permanent, Age: e.Age}
+		for _, a := range e.Addresses {
+			if !a.IsLinkLocalUnicast() || a.Is4() {
+				v.Addresses = append(v.Addresses, a)
+			}
+		}
+		out = append(out, v)
+	}
+	slices.SortStableFunc(out, func(a, b engine.FDBView) int {
+		switch {
+		case a.Permanent == b.Permanent:
+			return a.Remote.Compare(b.Remote)
+		case a.Permanent:
+			return -1
+		}
+		return 1
+	})
+	return out
 }
 
 // peersOf are the neighbors that a tunnel leads to, those within its subnets, and

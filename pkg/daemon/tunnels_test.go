@@ -1,9 +1,12 @@
 package daemon
 
 import (
+	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/speaker"
@@ -41,5 +44,28 @@ func TestTunnelPeers(t *testing.T) {
 		if p.Remote != near {
 			t.Errorf("the only remote is %s, not %s", near, p.Remote)
 		}
+	}
+}
+
+// What was given comes first, then by remote; link-local IPv6 tells nothing.
+func TestFDBViews(t *testing.T) {
+	addr := netip.MustParseAddr
+	mac := func(last byte) net.HardwareAddr { return net.HardwareAddr{2, 0, 0, 0, 0, last} }
+	got := fdbViews([]tunnel.Entry{
+		{MAC: mac(2), Remote: addr("10.0.2.254"), Age: time.Second, Addresses: []netip.Addr{addr("10.0.1.254"), addr("fe80::2")}},
+		{MAC: mac(1), Remote: addr("10.0.2.1"), Addresses: []netip.Addr{addr("169.254.0.2")}},
+		{MAC: mac(0), Remote: addr("239.1.1.1"), Permanent: true},
+	})
+	var text []string
+	for _, v := range got {
+		text = append(text, fmt.Sprint(v.MAC[15:], " ", v.Remote, " ", v.Permanent, " ", v.Age, " ", v.Addresses))
+	}
+	want := []string{
+		"00 239.1.1.1 true 0s []",
+		"01 10.0.2.1 false 0s [169.254.0.2]",
+		"02 10.0.2.254 false 1s [10.0.1.254]",
+	}
+	if !slices.Equal(text, want) {
+		t.Errorf("got %q, want %q", text, want)
 	}
 }

@@ -149,6 +149,7 @@ type TunnelPeerView struct {
 type FDBView struct {
 	MAC       string
 	Remote    netip.Addr
-	Permanent bool
-	Age       time.Duration
+	Permanent bool          // put there by nvad, not learned
+	Age       time.Duration // since it was last used or heard of
+	Addresses []netip.Addr  // on the tunnel, of whom MAC is
 }

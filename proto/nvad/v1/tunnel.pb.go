@@ -384,8 +384,11 @@ type FDBEntry struct {
 	Mac    string                 `protobuf:"bytes,1,opt,name=mac,proto3" json:"mac,omitempty"`
 	Remote string                 `protobuf:"bytes,2,opt,name=remote,proto3" json:"remote,omitempty"`
 	// Put there by nvad, not learned.
-	Permanent     bool   `protobuf:"varint,3,opt,name=permanent,proto3" json:"permanent,omitempty"`
-	AgeSeconds    uint32 `protobuf:"varint,4,opt,name=age_seconds,json=ageSeconds,proto3" json:"age_seconds,omitempty"`
+	Permanent bool `protobuf:"varint,3,opt,name=permanent,proto3" json:"permanent,omitempty"`
+	// Since it was last used or heard of.
+	AgeSeconds uint32 `protobuf:"varint,4,opt,name=age_seconds,json=ageSeconds,proto3" json:"age_seconds,omitempty"`
+	// On the tunnel, of whom the MAC is: what the kernel's neighbor tables say.
+	Addresses     []string `protobuf:"bytes,5,rep,name=addresses,proto3" json:"addresses,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -448,6 +451,13 @@ func (x *FDBEntry) GetAgeSeconds() uint32 {
 	return 0
 }
 
+func (x *FDBEntry) GetAddresses() []string {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
 var File_nvad_v1_tunnel_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_tunnel_proto_rawDesc = "" +
@@ -486,13 +496,14 @@ const file_nvad_v1_tunnel_proto_rawDesc = "" +
 	"\x06remote\x18\x01 \x01(\tR\x06remote\x12\x1a\n" +
 	"\bneighbor\x18\x02 \x01(\tR\bneighbor\x12\x0e\n" +
 	"\x02up\x18\x03 \x01(\bR\x02up\x12\x0e\n" +
-	"\x02by\x18\x04 \x01(\tR\x02by\"s\n" +
+	"\x02by\x18\x04 \x01(\tR\x02by\"\x91\x01\n" +
 	"\bFDBEntry\x12\x10\n" +
 	"\x03mac\x18\x01 \x01(\tR\x03mac\x12\x16\n" +
 	"\x06remote\x18\x02 \x01(\tR\x06remote\x12\x1c\n" +
 	"\tpermanent\x18\x03 \x01(\bR\tpermanent\x12\x1f\n" +
 	"\vage_seconds\x18\x04 \x01(\rR\n" +
-	"ageSecondsB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
+	"ageSeconds\x12\x1c\n" +
+	"\taddresses\x18\x05 \x03(\tR\taddressesB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
 
 var (
 	file_nvad_v1_tunnel_proto_rawDescOnce sync.Once
