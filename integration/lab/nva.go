@@ -23,6 +23,8 @@ const (
 	FRR Kind = "frr"
 	// BIRD runs BIRD 2.
 	BIRD Kind = "bird"
+	// Plain runs no daemon: its script is all that is done.
+	Plain Kind = "plain"
 	// None runs nothing.
 	None Kind = "none"
 )
@@ -77,6 +79,13 @@ func (l *Lab) nvaOf(name string) (VM, NVA, error) {
 			return vm, spec, nil
 		}
 	}
+	for _, s := range l.Topology.Segments {
+		for _, host := range s.Hosts {
+			if host.Name == name {
+				return host, l.Options.NVAs[name], nil
+			}
+		}
+	}
 	return VM{}, NVA{}, fmt.Errorf("no NVA %q", name)
 }
 
@@ -94,8 +103,10 @@ func (l *Lab) prepareNVA(name string) error {
 			return err
 		}
 	}
-	if _, err := l.Output(vm.Name, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1"); err != nil {
-		return err
+	if nva.Kind != Plain {
+		if _, err := l.Output(vm.Name, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1"); err != nil {
+			return err
+		}
 	}
 	script, err := l.nvaFile(nva.Script, vm, ".sh")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -126,7 +137,7 @@ func (l *Lab) StartNVA(name string) error {
 			return err
 		}
 		return l.spawn(vm.Name, vm.Name, "bird", "-f", "-c", file, "-s", l.nvaSocket(vm))
-	case None, "":
+	case Plain, None, "":
 		return nil
 	default:
 		return fmt.Errorf("unknown kind of NVA %q", nva.Kind)

@@ -87,10 +87,8 @@ func (l *Lab) Vtysh(name, command string) (string, error) {
 // removeFRR removes the path spaces' directories.
 func (l *Lab) removeFRR() error {
 	var errs []error
-	for _, v := range l.Topology.VNets {
-		for _, vm := range v.NVAs() {
-			errs = append(errs, os.RemoveAll(l.frrDir(vm)))
-		}
+	for _, host := range l.Topology.Hosts() {
+		errs = append(errs, os.RemoveAll(l.frrDir(host)))
 	}
 	return errors.Join(errs...)
 }

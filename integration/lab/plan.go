@@ -11,6 +11,7 @@ func routerNode(vnet string) string    { return "net-" + vnet }
 func gatewayNode(vnet string) string   { return "ergw-" + vnet }
 func rsNode(vnet string, i int) string { return fmt.Sprintf("rs-%s-%d", vnet, i) }
 func mseeNode(circuit string) string   { return "msee-" + circuit }
+func segmentNode(name string) string   { return "seg-" + name }
 func siteNode(circuit string) string   { return "site-" + circuit }
 func circuitNet(circuit, link int) [2]string {
 	at := func(host int) string { return fmt.Sprintf("172.16.%d.%d", circuit, 4*link+host) }
@@ -27,7 +28,24 @@ func plan(prefix string, t Topology) *network {
 		n.circuit(i, c, t)
 	}
 	n.peerings(t)
+	for _, s := range t.Segments {
+		n.segment(s)
+	}
 	return n
+}
+
+// segment lays out a bridge with its hosts. No querier asks who listens to
+// which group, so the bridge does not try to know.
+func (n *network) segment(s Segment) {
+	b := n.node(segmentNode(s.Name))
+	b.add("link add br0 type bridge mcast_snooping 0")
+	b.add("link set br0 up")
+	for _, h := range s.Hosts {
+		n.link(h.Name, "eth1", segmentNode(s.Name), port(h.Name))
+		b.add("link set %s master br0", port(h.Name))
+		n.node(h.Name).add("addr add %s/24 dev eth1", h.Address)
+		n.node(h.Name).sysctls["net/ipv4/ip_forward"] = "0"
+	}
 }
 
 // vnet lays out a VNet's router and NICs. The VNet's own prefix is a blackhole

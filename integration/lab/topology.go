@@ -2,10 +2,18 @@ package lab
 
 import "net/netip"
 
-// Topology is an Azure deployment.
+// Topology is an Azure deployment, or hosts that have nothing to do with Azure.
 type Topology struct {
 	VNets    []VNet
 	Circuits []Circuit
+	Segments []Segment
+}
+
+// Segment is an Ethernet segment, which carries what no VNet does: broadcast
+// and multicast. Its hosts are on it with eth1.
+type Segment struct {
+	Name  string
+	Hosts []VM
 }
 
 // VNet is a virtual network with what is deployed into it.
@@ -22,7 +30,8 @@ type VNet struct {
 	VMs         []VM
 }
 
-// VM is a virtual machine with one NIC in the VNet's default subnet.
+// VM is a virtual machine with one NIC in the VNet's default subnet, or a host of
+// a segment.
 type VM struct {
 	Name    string
 	Address netip.Addr
@@ -87,11 +96,14 @@ func (v VNet) NVAs() []VM {
 	return nvas
 }
 
-// Hosts returns all VMs.
+// Hosts returns all VMs and the hosts of all segments.
 func (t Topology) Hosts() []VM {
 	var hosts []VM
 	for _, v := range t.VNets {
 		hosts = append(hosts, v.VMs...)
+	}
+	for _, s := range t.Segments {
+		hosts = append(hosts, s.Hosts...)
 	}
 	return hosts
 }

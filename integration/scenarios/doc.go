@@ -1,0 +1,5 @@
+// Package scenarios holds the acceptance tests of the lab's scenarios, one file
+// each: it comes up with the NVAs and configurations that `make lab` gives it,
+// what it shows is printed, and what the article shows is checked. The two hubs
+// are in package twohubs.
+package scenarios
