@@ -22,6 +22,9 @@ type Config struct {
 	Kernel        Kernel
 	Tunnels       []Tunnel
 	Statics       []Static
+	Masquerades   []Masquerade
+	SNATs         []SNAT
+	DNATs         []DNAT
 	Networks      []Network
 	Aggregates    []Aggregate
 	Redistributes []Redistribute
@@ -115,7 +118,8 @@ type Tunnel struct {
 	Group     netip.Addr // multicast group in place of Remotes; needs Device
 	Port      uint16     // UDP destination port
 	MTU       int        // 0: underlay's less the encapsulation
-	TTL       int        // 0: inherit
+	MSSClamp  MSSClamp
+	TTL       int // 0: inherit
 	Learning  bool
 	Addresses []netip.Prefix
 }

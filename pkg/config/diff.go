@@ -31,6 +31,7 @@ func Diff(old, new *Config) []Change {
 		func(object string, a, b *Tunnel) []Change { return diffFields(object, a, b, tunnelFields) })...)
 	out = append(out, diffEach("static-route", old.Statics, new.Statics, Live, staticName,
 		func(object string, a, b *Static) []Change { return diffFields(object, a, b, staticFields) })...)
+	out = append(out, diffNAT(old, new)...)
 	out = append(out, diffEach("network", old.Networks, new.Networks, Live,
 		func(n *Network) string { return n.Prefix.String() },
 		func(object string, a, b *Network) []Change { return diffFields(object, a, b, networkFields) })...)
@@ -43,6 +44,15 @@ func Diff(old, new *Config) []Change {
 	out = append(out, diffEach("neighbor", old.Neighbors, new.Neighbors, SessionReset,
 		func(n *Neighbor) string { return n.Address.String() }, diffNeighbor)...)
 	return append(out, diffPolicies(old, new)...)
+}
+
+func diffNAT(old, new *Config) []Change {
+	out := diffEach("masquerade", old.Masquerades, new.Masquerades, Live, masqueradeName,
+		func(object string, a, b *Masquerade) []Change { return diffFields(object, a, b, masqueradeFields) })
+	out = append(out, diffEach("snat", old.SNATs, new.SNATs, Live, snatName,
+		func(object string, a, b *SNAT) []Change { return diffFields(object, a, b, snatFields) })...)
+	return append(out, diffEach("dnat", old.DNATs, new.DNATs, Live, dnatName,
+		func(object string, a, b *DNAT) []Change { return diffFields(object, a, b, dnatFields) })...)
 }
 
 // staticName is what the kernel tells routes apart by.

@@ -44,6 +44,13 @@ func TestDiff(t *testing.T) {
 		{"static", `via    = "10.0.0.1"`, `via    = "10.0.0.2"`, []string{
 			`static-route 10.0.210.0/24: via: "10.0.0.1" -> "10.0.0.2" (live)`,
 		}},
+		{"nat", "[[static-route]]", "[[masquerade]]\nout = \"bond0\"\n[[dnat]]\nin = \"eth0\"\nto = \"10.1.0.4\"\n[[static-route]]", []string{
+			"masquerade bond0: added (live)",
+			"dnat in eth0 any: added (live)",
+		}},
+		{"mss-clamp", "vni     = 77", "vni     = 77\nmss-clamp = \"off\"", []string{
+			`tunnel vxlan0: mss-clamp: "auto" -> "off" (live)`,
+		}},
 		{"timers", "next-hop-self = true", "next-hop-self = true\nhold-time = 30", []string{
 			"neighbor 169.254.0.2: hold-time: 180 -> 30 (session reset)",
 			"neighbor 169.254.0.2: keepalive: 60 -> 10 (session reset)",

@@ -42,6 +42,12 @@ var tunnelFields = []field[Tunnel]{
 		bind: func(t *Tunnel) value { return number(&t.MTU, 576, 65535) },
 	},
 	{
+		key: "mss-clamp",
+		doc: "Segment size that TCP connections through the tunnel agree on at most: a number, \"auto\" for what fits its MTU, " +
+			"or \"off\".",
+		bind: func(t *Tunnel) value { return mssClamp{&t.MSSClamp} },
+	},
+	{
 		key: "ttl", impact: DeviceRecreated,
 		doc:  "TTL of the outer packet; 0 leaves it to the kernel.",
 		bind: func(t *Tunnel) value { return number(&t.TTL, 0, 255) },

@@ -22,6 +22,7 @@ func Print(cfg *Config, redact bool) []byte {
 	for i := range cfg.Statics {
 		printFields(p, "[[static-route]]", &cfg.Statics[i], &Static{}, staticFields)
 	}
+	p.nat()
 	for i := range cfg.Networks {
 		printFields(p, "[[network]]", &cfg.Networks[i], &Network{}, networkFields)
 	}
@@ -79,6 +80,19 @@ func differing[T any](v, base *T, fields []field[T], redact bool) []string {
 		out = append(out, f.key+" = "+s)
 	}
 	return out
+}
+
+func (p *printer) nat() {
+	masquerade, dnat := defaultMasquerade(), defaultDNAT()
+	for i := range p.cfg.Masquerades {
+		printFields(p, "[[masquerade]]", &p.cfg.Masquerades[i], &masquerade, masqueradeFields)
+	}
+	for i := range p.cfg.SNATs {
+		printFields(p, "[[snat]]", &p.cfg.SNATs[i], &SNAT{}, snatFields)
+	}
+	for i := range p.cfg.DNATs {
+		printFields(p, "[[dnat]]", &p.cfg.DNATs[i], &dnat, dnatFields)
+	}
 }
 
 func (p *printer) groups() {

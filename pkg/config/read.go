@@ -19,6 +19,9 @@ func readConfig(t *table) *Config {
 	}
 	cfg.Tunnels = readEach(t, "tunnel", "name", tunnelFields, defaultTunnel)
 	cfg.Statics = readEach(t, "static-route", "prefix", staticFields, zero[Static])
+	cfg.Masquerades = readEach(t, "masquerade", "out", masqueradeFields, defaultMasquerade)
+	cfg.SNATs = readEach(t, "snat", "source", snatFields, zero[SNAT])
+	cfg.DNATs = readEach(t, "dnat", "to", dnatFields, defaultDNAT)
 	cfg.Networks = readEach(t, "network", "prefix", networkFields, zero[Network])
 	cfg.Aggregates = readEach(t, "aggregate", "prefix", aggregateFields, zero[Aggregate])
 	cfg.Redistributes = readEach(t, "redistribute", "source", redistributeFields, zero[Redistribute])

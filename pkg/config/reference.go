@@ -23,6 +23,13 @@ func Reference() []byte {
 	tunnel, settings := defaultTunnel(), DefaultSettings()
 	referTo(&b, "[[tunnel]]", &tunnel, tunnelFields, "VXLAN devices; one table each.")
 	referTo(&b, "[[static-route]]", &Static{}, staticFields, "Static routes; one table each.")
+	masquerade, dnat := defaultMasquerade(), defaultDNAT()
+	referTo(&b, "[[masquerade]]", &masquerade, masqueradeFields,
+		"Sources hidden behind a device's address, in nvad's own nftables table; one table each.")
+	referTo(&b, "[[snat]]", &SNAT{}, snatFields,
+		"Sources replaced by an address. Of these tables, and before any masquerade, the first that fits counts.")
+	referTo(&b, "[[dnat]]", &dnat, dnatFields,
+		"Destinations replaced, of what passes this NVA. The first table that fits counts.")
 	referTo(&b, "[[network]]", &Network{}, networkFields, "Prefixes that nvad originates; one table each.")
 	referTo(&b, "[[aggregate]]", &Aggregate{}, aggregateFields, "Prefixes that stand for their parts; one table each.")
 	referTo(&b, "[[redistribute]]", &Redistribute{}, redistributeFields, "Routes of other sources to originate; one table each.")

@@ -25,6 +25,7 @@ func validate(cfg *Config, found Errors) Errors {
 	for i := range cfg.Statics {
 		v.static(i)
 	}
+	v.nat()
 	v.originated()
 	for i := range cfg.Neighbors {
 		v.neighbor(i)

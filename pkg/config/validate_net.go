@@ -18,6 +18,9 @@ func (v *checker) tunnel(i int) {
 	}
 	v.tunnelEnds(key, t)
 	v.tunnelAddresses(key, t)
+	if most := t.MTU - 40; t.MTU > 0 && int(t.MSSClamp) > most {
+		v.fail(key+".mss-clamp", "an MTU of %d has room for segments of %d at most", t.MTU, most)
+	}
 }
 
 // tunnelEnds looks at the underlay.
