@@ -110,8 +110,8 @@ func TestRestart(t *testing.T) {
 	t.Logf("%d and %d packets, %d and %d lost", results[0].Sent, results[1].Sent, results[0].Lost, results[1].Lost)
 }
 
-// TestKill kills an nvad at random moments and starts it again: at rest, while it
-// reads what the kernel has, while its sessions come up, while it learns.
+// TestKill kills an nvad at random moments, while routes come and go, and starts
+// it again.
 func TestKill(t *testing.T) {
 	p := newPair(t, *flagKillsRoutes)
 	near, far := p.state("near"), p.state("far")
@@ -119,9 +119,10 @@ func TestKill(t *testing.T) {
 	for range *flagKills {
 		pause := time.Duration(rand.Int64N(int64(longestPause)))
 		results := p.watched(func() {
+			calm := p.left.churn(leftBlock + 1)
 			time.Sleep(pause) // the moment is to be any
-			p.near.kill()
-			p.near = startNvad(p.bed, "near", "near")
+			p.restart()
+			calm()
 			p.converge()
 		})
 		p.lossless("killed after "+pause.String(), results)
@@ -134,5 +135,31 @@ func TestKill(t *testing.T) {
 	t.Logf("killed %d times: %d packets, %d lost", *flagKills, sent, lost)
 }
 
-// longestPause is some more than nvad needs to be in sync.
-const longestPause = 500 * time.Millisecond
+const longestPause = 300 * time.Millisecond
+
+// restart kills the near nvad and starts it again.
+func (p *pair) restart() {
+	p.near.kill()
+	p.near = startNvad(p.bed, "near", "near")
+}
+
+// TestKillTwice kills an nvad again before it has told its neighbor everything.
+// RFC 4724 4.2 has the neighbor delete then what it kept so far, so there may be
+// an outage: it is printed, and the kernel ends as it was.
+func TestKillTwice(t *testing.T) {
+	p := newPair(t, *flagKillsRoutes)
+	near, far := p.state("near"), p.state("far")
+	for range max(1, *flagKills/10) {
+		pause := time.Duration(rand.Int64N(int64(longestPause)))
+		results := p.watched(func() {
+			p.restart()
+			time.Sleep(pause) // the moment is to be any
+			p.restart()
+			p.converge()
+		})
+		t.Logf("killed again %v after the start: %d and %d packets lost, worst outages %v and %v",
+			pause, results[0].Lost, results[1].Lost, results[0].Worst(), results[1].Worst())
+	}
+	p.same("near", near)
+	p.same("far", far)
+}

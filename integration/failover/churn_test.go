@@ -1,0 +1,52 @@
+package failover
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/nvad/nvad/integration/differential/wire"
+)
+
+// churned is how many routes come and go at once, and churnPause how long they
+// stay, or stay away.
+const (
+	churned    = 100
+	churnPause = 10 * time.Millisecond
+)
+
+// churn announces and withdraws routes of a block over and over, in whatever
+// session there is. The returned function ends it with all of them withdrawn.
+func (v *nva) churn(block int) (calm func()) {
+	routes := announcement(block, churned, pathOf(v.address, v.asn, 1))
+	stop := make(chan struct{})
+	var done sync.WaitGroup
+	done.Go(func() {
+		for {
+			v.flap(routes)
+			select {
+			case <-stop:
+				return
+			case <-time.After(churnPause):
+			}
+		}
+	})
+	return func() { close(stop); done.Wait() }
+}
+
+// flap announces routes and withdraws them again. What a session that ends takes
+// no more is of no interest: the next one begins without these routes.
+func (v *nva) flap(routes []wire.Route) {
+	v.mu.Lock()
+	s := v.session
+	v.mu.Unlock()
+	if s == nil || s.Send(routes) != nil {
+		return
+	}
+	time.Sleep(churnPause) // the neighbor is to have them for a while
+	var prefixes []netip.Prefix
+	for _, r := range routes {
+		prefixes = append(prefixes, r.Prefix)
+	}
+	_ = s.Withdraw(prefixes...)
+}
