@@ -25,7 +25,9 @@ const ourASN = 65001
 
 var (
 	ourAddress = netip.MustParseAddr("10.0.0.4")
-	beds       atomic.Int32
+	// sources are the preferred source addresses that the policies set.
+	sources = [2]string{ourAddress.String(), "10.0.0.8"}
+	beds    atomic.Int32
 )
 
 // bed is nvad in a namespace, joined by one link to that of its neighbors.
@@ -48,7 +50,9 @@ func newBed(t *testing.T, config string) *bed {
 		b.sh("ip -n " + ns + " link set lo up")
 	}
 	b.sh(fmt.Sprintf("ip link add eth0 netns %s type veth peer name eth0 netns %s", b.nvad, b.peers))
-	b.sh("ip -n " + b.nvad + " addr add " + ourAddress.String() + "/24 dev eth0")
+	for _, a := range sources {
+		b.sh("ip -n " + b.nvad + " addr add " + a + "/24 dev eth0")
+	}
 	for _, a := range []string{"10.0.0.1", "10.0.0.2", "10.0.0.5", "10.0.0.6"} {
 		b.sh("ip -n " + b.peers + " addr add " + a + "/24 dev eth0")
 	}

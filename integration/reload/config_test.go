@@ -57,7 +57,7 @@ set = { communities-add = ["MARK"] }
 
 [[route-map.in]]
 action = "permit"
-set = { communities-add = ["65001:1"], local-preference = 101 }
+set = { communities-add = ["65001:1"], local-preference = 101, preferred-source = "10.0.0.4" }
 
 [[route-map.out]]
 action = "deny"
@@ -84,7 +84,7 @@ set = { communities-add = ["MARK"] }
 
 [[route-map.in]]
 action = "permit"
-set = { communities-add = ["65001:2"], local-preference = 102 }
+set = { communities-add = ["65001:2"], local-preference = 102, preferred-source = "10.0.0.8" }
 
 [[route-map.out]]
 action = "deny"

@@ -173,8 +173,15 @@ func (f *field) compare(policy int) {
 	for i, l := range f.listeners {
 		equal(f.T, l.address.String(), l.session.Table(), fresh.listeners[i].session.Table())
 	}
-	if a, b := f.kernel(), fresh.kernel(); !slices.Equal(a, b) {
+	a, b := f.kernel(), fresh.kernel()
+	if !slices.Equal(a, b) {
 		f.Errorf("%d routes in the kernel, a fresh start has %d, or others", len(a), len(b))
+	}
+	for _, line := range a {
+		if !strings.Contains(line, " src "+sources[policy-1]) && !strings.HasPrefix(line, "10.31.") {
+			f.Errorf("preferred source of policy %d is not in %q", policy, line)
+			break
+		}
 	}
 }
 
@@ -183,7 +190,8 @@ var objectID = regexp.MustCompile(`nhid \d+ `)
 // kernel is nvad's routes in the kernel.
 func (b *bed) kernel() []string {
 	b.Helper()
-	lines := strings.Split(objectID.ReplaceAllString(b.sh("ip -n "+b.nvad+" route show proto 186"), ""), "\n")
+	routes := strings.TrimSpace(b.sh("ip -n " + b.nvad + " -o route show proto 186"))
+	lines := strings.Split(objectID.ReplaceAllString(routes, ""), "\n")
 	slices.Sort(lines)
 	return lines
 }
