@@ -32,7 +32,8 @@ func (s *side) observe(t *testing.T) facts {
 		if p.best {
 			teacher[p.prefix] = p.peer
 		}
-		out[fact{"table", prefix, "from " + p.peer}] = fmt.Sprintf("valid %t, best %t, multipath %t, weight %d", p.valid, p.best, p.multipath, p.weight)
+		out[fact{"table", prefix, "from " + p.peer}] = fmt.Sprintf(
+			"valid %t, best %t, beside the best %t, weight %d", p.valid, p.best, p.multipath && !p.best, p.weight)
 	}
 	for i, session := range s.sessions {
 		for prefix, heard := range session.Table() {

@@ -3,6 +3,7 @@ package differential
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -63,7 +64,7 @@ func meet(t *testing.T, d daemon, neighbors []gen.Neighbor) *side {
 		if err := s.sessions[i].Announce(n.Routes); err != nil {
 			t.Fatalf("%s: %s: %v", d.name(), n.Name, err)
 		}
-		await(t, 20*time.Second, func() error { return d.heardAll(t, n.Address) })
+		await(t, 20*time.Second, func() error { return errors.Join(s.sessions[i].Err(), d.heardAll(t, n.Address)) })
 	}
 	return s
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 
 	"github.com/nvad/nvad/integration/differential/wire"
 	"github.com/nvad/nvad/pkg/policy"
@@ -42,6 +43,9 @@ type Neighbor struct {
 
 // Internal reports an iBGP neighbor.
 func (n *Neighbor) Internal() bool { return n.ASN == LocalASN }
+
+// mirror reports a neighbor without policies, which shows what the table holds.
+func (n *Neighbor) mirror() bool { return strings.HasPrefix(n.Name, "mirror") }
 
 // generator is the state of drawing one case.
 type generator struct {
@@ -107,7 +111,9 @@ func (g *generator) settings(n *Neighbor) {
 	if g.chance(30) {
 		n.Weight = uint32(g.IntN(3)) * 100
 	}
-	n.NextHopSelf = n.Internal() && g.chance(50)
+	// Without an export route-map FRR heeds next-hop-self only where import
+	// policy has set no next hop.
+	n.NextHopSelf = n.Internal() && !n.mirror() && g.chance(50)
 	n.EnforceFirstAS = !n.Internal() && g.chance(30)
 	if g.chance(30) {
 		n.AllowASIn = 1 + g.IntN(2)

@@ -6,11 +6,10 @@ import "github.com/nvad/nvad/pkg/policy"
 // on import, the mirrors have none anywhere.
 func (g *generator) policies(n *Neighbor) {
 	n.Import, n.Export = policy.Chain{Accept: true}, policy.Chain{Accept: true}
-	mirror := n.Name == "mirror-ebgp" || n.Name == "mirror-ibgp"
 	if len(n.Routes) > 0 {
 		n.Import = g.chain(n, scope{external: !n.Internal()})
 	}
-	if !mirror {
+	if !n.mirror() {
 		n.Export = g.chain(n, scope{export: true, external: !n.Internal()})
 	}
 }
