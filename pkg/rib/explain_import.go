@@ -97,14 +97,14 @@ func firstASText(p *peer, a *route.Attrs) string {
 }
 
 func loopText(p *peer, a *route.Attrs) string {
-	n := a.ASPath.Contains(p.LocalASN)
+	asn, n := p.own(a.ASPath)
 	switch {
 	case n == 0:
-		return fmt.Sprintf("own AS %d is not in the path", p.LocalASN)
+		return fmt.Sprintf("own AS %d is not in the path", asn)
 	case p.AllowASIn == 0:
-		return fmt.Sprintf("own AS %d is in the path", p.LocalASN)
+		return fmt.Sprintf("own AS %d is in the path", asn)
 	}
-	return fmt.Sprintf("own AS %d is in the path %d of %d times allowed", p.LocalASN, n, p.AllowASIn)
+	return fmt.Sprintf("own AS %d is in the path %d of %d times allowed", asn, n, p.AllowASIn)
 }
 
 func presence(has bool, what string) string {

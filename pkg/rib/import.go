@@ -53,8 +53,9 @@ func (r *RIB) admit(p *peer, a *route.Attrs) admission {
 
 func (r *RIB) check(p *peer, a *route.Attrs) reject {
 	first, ok := a.ASPath.First()
+	_, loops := p.own(a.ASPath)
 	switch {
-	case a.ASPath.Contains(p.LocalASN) > p.AllowASIn:
+	case loops > p.AllowASIn:
 		return byASLoop
 	case !p.internal && len(a.ASPath) == 0:
 		return byFirstAS
@@ -74,6 +75,16 @@ func (r *RIB) check(p *peer, a *route.Attrs) reject {
 		return byLeak
 	}
 	return accepted
+}
+
+// own is the own ASN that path holds most often, and how often: the one that p
+// is shown, or the one that others are (RFC 7705 3.3).
+func (p *peer) own(path route.ASPath) (asn uint32, times int) {
+	shown, real := path.Contains(p.LocalASN), path.Contains(p.asn)
+	if real > shown {
+		return p.asn, real
+	}
+	return p.LocalASN, shown
 }
 
 func usableNextHop(a netip.Addr) bool {
@@ -188,7 +199,8 @@ func (r *RIB) rejectReason(pt *path) string {
 	p, a := r.peers[pt.peer], pt.received
 	switch pt.reject {
 	case byASLoop:
-		return fmt.Sprintf("AS path loop: contains own AS %d", p.LocalASN)
+		asn, _ := p.own(a.ASPath)
+		return fmt.Sprintf("AS path loop: contains own AS %d", asn)
 	case byFirstAS:
 		if len(a.ASPath) == 0 {
 			return "empty AS path from an eBGP neighbor"

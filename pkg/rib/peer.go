@@ -51,6 +51,7 @@ type peer struct {
 	Peer
 	Session
 	id       peerID
+	asn      uint32 // of this router; LocalASN is the one the neighbor is shown
 	internal bool
 	up       bool
 	epoch    uint32             // sessions so far
@@ -100,7 +101,7 @@ func (r *RIB) SetPeer(c Peer) {
 	r.needDefault(&c)
 	p := r.byAddr[c.Address]
 	if p == nil {
-		p = &peer{id: r.freeID()}
+		p = &peer{id: r.freeID(), asn: r.opt.ASN}
 		r.peers[p.id] = p
 		r.byAddr[c.Address] = p
 		p.set(c)

@@ -40,6 +40,39 @@ func TestExportedPaths(t *testing.T) {
 	}
 }
 
+// RFC 7705: a neighbor is shown another ASN alone, and what holds either of the
+// two has been here before, as often as allowas-in lets it.
+func TestLocalASN(t *testing.T) {
+	for _, c := range []struct {
+		path    string
+		allowed int
+		want    string // reason of the rejection
+	}{
+		{"64580 3356", 0, ""},
+		{"64580 65002 3356", 0, "AS path loop: contains own AS 65002"},
+		{"64580 65001 3356", 0, "AS path loop: contains own AS 65001"},
+		{"64580 65001 3356", 1, ""},
+		{"64580 65001 65002 65001", 1, "AS path loop: contains own AS 65001"},
+	} {
+		b := newBed(t)
+		pass := b.program(policy.Clause{Seq: 5, Permit: true})
+		b.r.SetPeer(Peer{Address: addr(branch), LocalASN: 65002, RemoteASN: 64580, AllowASIn: c.allowed, Import: pass, Export: pass})
+		b.peer(Peer{Address: addr(nva), RemoteASN: 65001}, acceptAll, acceptAll)
+		b.up(branch)
+		b.up(nva)
+		b.announce(branch, c.path, "10.1.0.0/16")
+		b.announce(nva, "65515", "10.2.0.0/16")
+		b.flush()
+		d := b.r.table[pfx("10.1.0.0/16")]
+		if got := b.r.rejectReason(&d.paths[0]); d.paths[0].accepted == nil && got != c.want || d.paths[0].accepted != nil && c.want != "" {
+			t.Errorf("%s, %d allowed: %q, want %q", c.path, c.allowed, got, c.want)
+		}
+		if a := b.r.Sent(pfx("10.2.0.0/16"), addr(branch)); a == nil || a.ASPath.String() != "65002 65515" {
+			t.Errorf("sent %+v", a)
+		}
+	}
+}
+
 // RFC 4271 5.1.4: a learned MED does not leave the AS, one that policy set does,
 // also where policy sets what was learned. A change adds to nothing, or the
 // sum would tell what was learned.
