@@ -64,7 +64,7 @@ func (d *daemon) start(ctx context.Context, cfg *config.Config) (*parts, error) 
 
 func (d *daemon) planeOptions(cfg *config.Config, k *kernel.Kernel, onFacts func(fib.Facts)) dataplane.Options {
 	return dataplane.Options{
-		FIB: k.FIB, Tunnels: k.Tunnels, Sysctls: k.Sysctls, Events: k.Monitor,
+		FIB: k.FIB, Tunnels: k.Tunnels, NAT: k.NFT, Sysctls: k.Sysctls, Events: k,
 		Log: d.log, Adopt: d.opt.Adopt, Plain: d.plain(cfg), Scan: cfg.Kernel.ScanInterval,
 		Protocols: fib.Protocols{BGP: cfg.Kernel.Protocol, Static: cfg.Kernel.StaticProtocol},
 		OnFacts:   onFacts,
@@ -127,7 +127,7 @@ func (d *daemon) startEngine(p *parts, cfg *config.Config, restarting bool) erro
 // wanted is what the configuration asks of the kernel, but for routes.
 func wanted(cfg *config.Config) dataplane.Wanted {
 	w := dataplane.Wanted{
-		Sysctls: map[string]string{}, Protected: protected(cfg), AllowDefault: cfg.Kernel.AllowDefault,
+		Sysctls: map[string]string{}, Protected: protected(cfg), NAT: natRules(cfg), AllowDefault: cfg.Kernel.AllowDefault,
 	}
 	if cfg.Kernel.IPForward {
 		w.Sysctls["net.ipv4.ip_forward"] = "1"

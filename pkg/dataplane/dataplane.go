@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
@@ -32,6 +33,7 @@ type Dataplane struct {
 	// Of the loop alone.
 	fib     *fib.FIB
 	tunnels *tunnel.Manager
+	nat     *nat.Manager
 	owner   *ownership
 	wanted  *Wanted
 	links   []fib.Link
@@ -42,14 +44,14 @@ type Dataplane struct {
 	flushed bool
 
 	dead     map[string][]netip.Addr // gateways, by who knows
-	linkDied bool // the FIB was told of it: it must hear if the link is back already
+	linkDied bool                    // the FIB was told of it: it must hear if the link is back already
 }
 
 // due is when each thing is to be looked at; zero: not of itself.
 type due struct {
-	links, sysctls, compare time.Time
-	compareFrom             time.Time // no full compare before
-	scan                    time.Time
+	links, nat, sysctls, compare time.Time
+	compareFrom                  time.Time // no full compare before
+	scan                         time.Time
 }
 
 // New returns a data plane that touches nothing before [Dataplane.Run] and the
@@ -68,7 +70,7 @@ func New(opt Options) (*Dataplane, error) {
 	d := &Dataplane{
 		opt: opt, log: opt.Log, box: newInbox(), owner: owner,
 		calls: make(chan func()), done: make(chan struct{}), ready: make(chan struct{}),
-		facts: newFactsBox(opt.OnFacts), tunnels: tunnel.New(opt.Tunnels),
+		facts: newFactsBox(opt.OnFacts), tunnels: tunnel.New(opt.Tunnels), nat: nat.New(opt.NAT),
 		fib: fib.New(fib.Options{
 			Kernel: opt.FIB, Protocols: opt.Protocols, Plain: opt.Plain, Adopt: opt.Adopt, Owns: owner.owns,
 		}),
@@ -124,7 +126,7 @@ func (d *Dataplane) sleep(now time.Time, more bool) time.Duration {
 	if d.wanted == nil || d.flushed {
 		return d.opt.Scan
 	}
-	for _, at := range []time.Time{d.due.links, d.due.sysctls, d.due.compare, d.due.scan, d.fib.Next()} {
+	for _, at := range []time.Time{d.due.links, d.due.nat, d.due.sysctls, d.due.compare, d.due.scan, d.fib.Next()} {
 		if !at.IsZero() && at.Before(next) {
 			next = at
 		}
@@ -194,7 +196,7 @@ func (d *Dataplane) Flush(ctx context.Context) error {
 	var flushErr error
 	err := d.call(ctx, func() {
 		d.flushed = true
-		flushErr = errors.Join(d.fib.Flush(time.Now()), d.tunnels.Flush(), d.owner.forget())
+		flushErr = errors.Join(d.fib.Flush(time.Now()), d.nat.Flush(), d.tunnels.Flush(), d.owner.forget())
 	})
 	return errors.Join(err, flushErr)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/nvad/nvad/pkg/dataplane"
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/kernel"
+	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
@@ -25,6 +26,7 @@ type host struct {
 	name string
 	ns   kernel.Namespace
 	dir  string
+	nat  nat.Rules // that start wants
 }
 
 func newHost(t testing.TB) *host {
@@ -84,7 +86,7 @@ func (h *host) start(change func(*dataplane.Options)) *plane {
 	}
 	p := &plane{facts: make(chan fib.Facts, 100)}
 	opt := dataplane.Options{
-		FIB: k.FIB, Tunnels: k.Tunnels, Sysctls: k.Sysctls, Events: k.Monitor,
+		FIB: k.FIB, Tunnels: k.Tunnels, NAT: k.NFT, Sysctls: k.Sysctls, Events: k,
 		StateFile: filepath.Join(h.dir, "fib"), Namespace: k.ID,
 		OnFacts: func(f fib.Facts) { p.facts <- f },
 		Log:     slog.New(slog.NewTextHandler(h.t.Output(), nil)),
@@ -111,7 +113,9 @@ func (h *host) start(change func(*dataplane.Options)) *plane {
 		k.Close()
 	}
 	h.t.Cleanup(p.stop)
-	p.SetWanted(wanted())
+	w := wanted()
+	w.NAT = h.nat
+	p.SetWanted(w)
 	<-p.Ready()
 	return p
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
@@ -21,10 +22,11 @@ type Events interface {
 	Watch(ctx context.Context, fn func([]fib.Event)) error
 }
 
-// Options are what a [Dataplane] is made of. The first four are needed.
+// Options are what a [Dataplane] is made of. The first five are needed.
 type Options struct {
 	FIB     fib.Kernel
 	Tunnels tunnel.Kernel
+	NAT     nat.Kernel
 	Sysctls Sysctls
 	Events  Events
 
@@ -48,6 +50,7 @@ const DefaultScan = 30 * time.Second
 // Wanted is what the configuration asks for, but for routes.
 type Wanted struct {
 	Tunnels      []tunnel.Tunnel
+	NAT          nat.Rules
 	Sysctls      map[string]string
 	Protected    []fib.Protected
 	AllowDefault bool // routes of class BGP may be a default route
@@ -57,6 +60,7 @@ type Wanted struct {
 type Counters struct {
 	fib.Counters
 	TunnelRepairs uint64
+	NATRepairs    uint64
 	SysctlRepairs uint64
 	Events        uint64 // of the kernel
 	LostEvents    uint64 // times that events were lost

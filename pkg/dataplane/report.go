@@ -31,6 +31,10 @@ func (d *Dataplane) report() {
 		d.total.TunnelRepairs++
 		d.log.Warn("repaired tunnel that another program changed", "what", what)
 	}
+	for _, what := range d.nat.Repairs() {
+		d.total.NATRepairs++
+		d.log.Warn("repaired nftables table that another program changed", "what", what)
+	}
 	for _, t := range d.tunnels.Status() {
 		d.tellTunnel(t)
 	}

@@ -34,11 +34,14 @@ func (d *Dataplane) step(now time.Time) (more bool) {
 		return false
 	}
 	if passed(d.due.scan, now) {
-		d.due.links, d.due.sysctls, d.due.compare = now, now, now
+		d.due.links, d.due.nat, d.due.sysctls, d.due.compare = now, now, now, now
 		d.due.scan = now.Add(d.opt.Scan)
 	}
 	if passed(d.due.links, now) {
 		d.syncLinks(now)
+	}
+	if passed(d.due.nat, now) {
+		d.syncNAT(now)
 	}
 	if passed(d.due.sysctls, now) {
 		d.syncSysctls()
@@ -91,8 +94,9 @@ func (d *Dataplane) want(w *Wanted, now time.Time) {
 	}
 	d.wanted = w
 	d.tunnels.SetWanted(w.Tunnels)
+	d.nat.SetWanted(w.NAT)
 	d.fib.Protect(w.Protected, w.AllowDefault, now)
-	d.due.links, d.due.sysctls = now, now
+	d.due.links, d.due.nat, d.due.sysctls = now, now, now
 }
 
 // event marks what an event makes worth looking at.
@@ -114,9 +118,13 @@ func (d *Dataplane) event(e fib.Event, now time.Time) {
 		d.due.links = now
 	case fib.SysctlEvent:
 		d.due.sysctls = now
+	case fib.NATEvent:
+		if d.due.nat.IsZero() {
+			d.due.nat = now.Add(settle)
+		}
 	case fib.LostEvent:
 		d.total.LostEvents++
-		d.due.links, d.due.sysctls, d.due.compare = now, now, now
+		d.due.links, d.due.nat, d.due.sysctls, d.due.compare = now, now, now, now
 	default:
 		d.fib.Observe(e, now)
 	}
@@ -149,6 +157,13 @@ func (d *Dataplane) syncLinks(now time.Time) {
 	d.links = links
 	d.fib.SetLinks(links, now)
 	d.facts.set(fib.Facts{Links: d.links, Routes: d.routes}, d.total.Compares > 0)
+}
+
+// syncNAT brings the nftables table to what is wanted.
+func (d *Dataplane) syncNAT(now time.Time) {
+	var err error
+	d.due.nat, err = d.nat.Sync(now)
+	d.fault("nat", err)
 }
 
 // worse reports whether a link or an address that was there is not any more.

@@ -1,0 +1,142 @@
+package dataplane_test
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os/exec"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nvad/nvad/pkg/dataplane"
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/nat"
+)
+
+func clampOnly() dataplane.Wanted {
+	return dataplane.Wanted{NAT: nat.Rules{Clamps: []nat.Clamp{{Device: "vxlan0"}}}}
+}
+
+// The table comes back by an event and by the scan, is tried again after a
+// failure, and goes when nothing asks for it.
+func TestNAT(t *testing.T) {
+	f := newFakes()
+	f.run(t, nil, func(t *testing.T, d *dataplane.Dataplane) {
+		f.nat.FailNext("Replace", errors.New("busy"))
+		d.SetWanted(clampOnly())
+		time.Sleep(time.Second)
+		synctest.Wait()
+		good := f.nat.String()
+		if !strings.Contains(good, `oifname "vxlan0"`) {
+			t.Errorf("table is\n%s", good)
+		}
+		spoil := func() {
+			f.nat.Change(func(*nat.Found) *nat.Found { return nil })
+			_, _ = d.Entries(t.Context()) // orders what it wrote before what the loop reads
+		}
+		spoil()
+		f.events <- []fib.Event{{Kind: fib.NATEvent}}
+		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
+		if got := f.nat.String(); got != good {
+			t.Errorf("after the event\n%s", got)
+		}
+		spoil()
+		time.Sleep(dataplane.DefaultScan)
+		synctest.Wait()
+		if got := f.nat.String(); got != good {
+			t.Errorf("after the scan\n%s", got)
+		}
+		if c := d.Counters(); c.NATRepairs != 2 {
+			t.Errorf("counters %+v", c)
+		}
+		d.SetWanted(dataplane.Wanted{})
+		synctest.Wait()
+		if got := f.nat.String(); got != "" {
+			t.Errorf("unwanted\n%s", got)
+		}
+	})
+}
+
+// Flush takes the table away and does not bring it back.
+func TestNATFlush(t *testing.T) {
+	f := newFakes()
+	f.run(t, nil, func(t *testing.T, d *dataplane.Dataplane) {
+		d.SetWanted(clampOnly())
+		synctest.Wait()
+		if err := d.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := f.nat.String(); got != "" {
+			t.Errorf("after flush\n%s", got)
+		}
+	})
+}
+
+// nft is nft(8) in the namespace, which may fail.
+func (h *host) nft(args string) string {
+	h.t.Helper()
+	cmd := append([]string{"netns", "exec", h.name, "nft"}, strings.Fields(args)...)
+	out, err := exec.Command("ip", cmd...).CombinedOutput()
+	if err != nil {
+		return err.Error()
+	}
+	return string(out)
+}
+
+// natHost is a host that wants a table, beside one of another program.
+func natHost(t *testing.T) *host {
+	h := newHost(t)
+	h.nft("add table ip filter")
+	h.nat = nat.Rules{
+		Masquerades: []nat.Masquerade{{Out: "eth0", Source: netip.MustParsePrefix("10.0.0.0/8")}},
+		Clamps:      []nat.Clamp{{Device: "vxlan0"}},
+	}
+	return h
+}
+
+// By events alone: no scan comes.
+func noScan(o *dataplane.Options) { o.Scan = time.Hour }
+
+// What another program does to the table is undone within a second. The table of
+// the other program stays; without rules nvad's goes.
+func TestNATHeals(t *testing.T) {
+	h := natHost(t)
+	p := h.start(noScan)
+	table := func() string { return h.nft("list table inet nvad") }
+	good := table()
+	if !strings.Contains(good, "masquerade comment") {
+		t.Fatalf("table is\n%s", good)
+	}
+	for i, cmd := range []string{"delete table inet nvad", "flush table inet nvad", "flush ruleset"} {
+		h.nft(cmd)
+		start := time.Now()
+		within(t, time.Second, good, table)
+		t.Logf("%s: healed in %v", cmd, time.Since(start).Round(time.Millisecond))
+		within(t, time.Second, fmt.Sprint(i+1), func() string { return fmt.Sprint(p.Counters().NATRepairs) })
+	}
+	h.nft("add table ip filter")
+	p.SetWanted(wanted())
+	within(t, time.Second, "table ip filter {\n}\n", func() string { return h.nft("list ruleset") })
+}
+
+// A restart leaves every rule as it is, with its handle.
+func TestNATRestart(t *testing.T) {
+	h := natHost(t)
+	h.start(nil).stop()
+	before := h.nft("-a list ruleset")
+	p := h.start(nil)
+	if got := h.nft("-a list ruleset"); got != before || !strings.Contains(got, "masquerade comment") {
+		t.Errorf("restart made\n%s\nof\n%s", got, before)
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := h.nft("list ruleset"); got != "table ip filter {\n}\n" {
+		t.Errorf("after flush\n%s", got)
+	}
+}
