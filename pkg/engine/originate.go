@@ -46,7 +46,7 @@ func compileOrigination(cfg *config.Config, in *route.Interner) (*origination, e
 	}
 	for _, n := range cfg.Networks {
 		p := program("network "+n.Prefix.String(), n.RouteMap)
-		if a := originated(p, in, n.Prefix, route.SourceNetwork, route.Attrs{}); a != nil {
+		if a := originated(p, in, n.Prefix, route.SourceNetwork, route.Attrs{MED: route.Some(0)}); a != nil {
 			o.networks = append(o.networks, rib.Local{Prefix: n.Prefix, Source: route.SourceNetwork, Attrs: a})
 		}
 	}

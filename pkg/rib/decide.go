@@ -124,9 +124,6 @@ func (r *RIB) key(pt *path) key {
 	k := key{valid: true, med: a.MED.Or(0), peer: p.Address}
 	k.neighborAS, _ = a.ASPath.First()
 	weight, id := p.Weight, p.RemoteID
-	if pt.source != route.SourceBGP {
-		weight = localWeight
-	}
 	if pt.extra != nil {
 		weight = pt.extra.weight
 	}

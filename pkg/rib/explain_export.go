@@ -59,7 +59,7 @@ func (r *RIB) exportStory(d *dest, p *peer) Export {
 // traceExport tells what export policy did: that of the default route which is
 // originated for p, or else that of the best path.
 func (r *RIB) traceExport(x *Export, d *dest, p *peer, rule policy.Rule) {
-	program, pt := p.Export, &path{source: route.SourceDefault, accepted: &route.Attrs{}}
+	program, pt := p.Export, &path{source: route.SourceDefault, accepted: &route.Attrs{MED: route.Some(0)}}
 	if p.originates(d.prefix) {
 		program, x.Originated = p.Default, true
 	} else {

@@ -63,7 +63,7 @@ func (p *peer) originates(prefix netip.Prefix) bool {
 // exportDefault is the default route that is originated for p alone, whatever
 // the table holds (default-originate).
 func (r *RIB) exportDefault(d *dest, p *peer) (*route.Attrs, hold, policy.Rule) {
-	pt := path{accepted: r.opt.Interner.Intern(route.Attrs{}), source: route.SourceDefault}
+	pt := path{accepted: r.opt.Interner.Intern(route.Attrs{MED: route.Some(0)}), source: route.SourceDefault}
 	out := p.Default.Run(r.exportInput(d.prefix, &pt, p))
 	if !out.Accept {
 		return nil, exportPolicy, out.Rule

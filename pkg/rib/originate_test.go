@@ -37,7 +37,7 @@ func TestDefaultOriginate(t *testing.T) {
 	given := Peer{Address: addr(branch), RemoteASN: 64580, Default: b.program(policy.Clause{Seq: 5, Permit: true})}
 	b.peer(given, acceptAll, policy.Chain{})
 	b.want("without any default in the table, and past export policy",
-		"to 10.0.0.9 + 0.0.0.0/0 path [65001] via 10.0.0.4")
+		"to 10.0.0.9 + 0.0.0.0/0 path [65001] via 10.0.0.4 med 0")
 
 	b.announce(nva, "65515", "0.0.0.0/0")
 	b.want("a learned default goes to the kernel, not to this neighbor",
@@ -142,4 +142,17 @@ func TestNetworkLeavesTheKernelAlone(t *testing.T) {
 		"to 10.0.0.9 - 10.1.0.0/16",
 		"to 169.254.0.2 - 10.1.0.0/16",
 		"to 169.254.0.2 - 10.2.0.0/16")
+}
+
+// TestLocalIsBest: a route of our own is better than a learned one, whatever
+// LOCAL_PREF that has.
+func TestLocalIsBest(t *testing.T) {
+	b := newEdge(t)
+	b.send(nva, route.Attrs{ASPath: asPath("65515"), LocalPref: route.Some(300)}, "10.1.0.0/16")
+	b.r.SetLocal([]Local{{Prefix: pfx("10.1.0.0/16"), Source: route.SourceNetwork, Attrs: b.in.Intern(route.Attrs{})}})
+	b.flush()
+	d := b.r.table[pfx("10.1.0.0/16")]
+	if d.best < 0 || d.paths[d.best].source != route.SourceNetwork || d.step != StepWeight {
+		t.Errorf("best %d by %v of %+v", d.best, d.step, d.paths)
+	}
 }
