@@ -78,16 +78,16 @@ func (f failure) test(t *testing.T, l *lab.Lab, p pair) {
 	if f.restarts != "" && l.Options.NVAs[f.restarts].Kind != lab.Nvad {
 		// FRR opens its first session seconds after its start. Only when it
 		// talks to its Route Server again has the cause ended.
-		l.AwaitSessions(t, 30*time.Second)
+		l.AwaitSessions(t, convergeTime)
 	}
 	limit := returnTime
 	if p.near != lab.Nvad {
 		limit = othersReturnTime
 	}
 	awaitReturn(t, l, limit)
-	l.AwaitSessions(t, 30*time.Second)
-	lab.Eventually(t, 30*time.Second, func() error { return same(t, l, near.nva, p.near, nearBefore) })
-	lab.Eventually(t, 30*time.Second, func() error { return same(t, l, far.nva, p.far, farBefore) })
+	l.AwaitSessions(t, convergeTime)
+	lab.Eventually(t, convergeTime, func() error { return same(t, l, near.nva, p.near, nearBefore) })
+	lab.Eventually(t, convergeTime, func() error { return same(t, l, far.nva, p.far, farBefore) })
 	checkPlanted(t, l, near.nva)
 	checkPlanted(t, l, far.nva)
 }

@@ -86,6 +86,10 @@ const (
 // returnTime is how soon traffic is back after the cause of a failure has ended.
 const returnTime = 5 * time.Second
 
+// convergeTime bounds how long a lab may take to settle. FRR's first session can
+// take half a minute on a busy machine; nothing is measured by it.
+const convergeTime = 90 * time.Second
+
 // ping tries one packet.
 func ping(l *lab.Lab, vm, to string) error {
 	_, err := l.Output(vm, "ping", "-c", "1", "-W", "0.3", to)
@@ -95,8 +99,8 @@ func ping(l *lab.Lab, vm, to string) error {
 // converge waits until both directions work and both VNets are programmed.
 func converge(t *testing.T, l *lab.Lab) {
 	t.Helper()
-	l.AwaitSessions(t, 30*time.Second)
-	lab.Eventually(t, 30*time.Second, func() error {
+	l.AwaitSessions(t, convergeTime)
+	lab.Eventually(t, convergeTime, func() error {
 		if err := ping(l, "vm-hub100", vm110); err != nil {
 			return err
 		}

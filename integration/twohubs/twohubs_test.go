@@ -234,6 +234,6 @@ func testTunnelDown(t *testing.T, l *lab.Lab, p pair) {
 	}
 	signal(syscall.SIGCONT)
 	if p.near == lab.Nvad {
-		awaitReturn(t, l, 30*time.Second)
+		awaitReturn(t, l, convergeTime)
 	}
 }
