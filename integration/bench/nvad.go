@@ -10,7 +10,6 @@ import (
 type nvad struct {
 	processes
 	binary string
-	wrap   []string // command that runs the binary, such as a profiler
 	bed    *bed
 }
 
@@ -77,7 +76,7 @@ func (n *nvad) start(b *bed) error {
 		return err
 	}
 	socket := filepath.Join(b.dir, "nvad.sock")
-	if err := n.spawn(b, append(n.wrap, n.binary, "--config", config, "--socket", socket)...); err != nil {
+	if err := n.spawn(b, n.binary, "--config", config, "--socket", socket); err != nil {
 		return err
 	}
 	return awaitSocket(socket)

@@ -11,7 +11,6 @@ type Options struct {
 	Sizes    []int
 	Rounds   int           // of all subjects; figures are medians
 	Nvad     string        // path of the binary
-	Wrap     []string      // command that runs nvad, such as a profiler
 	Probes   int           // single routes for the latency
 	Settle   time.Duration // that a subject may tidy up before its memory is read
 	Churn    time.Duration // of flapping; 0: none

@@ -36,8 +36,9 @@ type peer struct {
 }
 
 const (
-	bgpPort  = 179
-	holdTime = 180
+	bgpPort       = 179
+	holdTime      = 180 // s, proposed; the second Route Server's session has 30
+	keepaliveTime = 9 * time.Second
 )
 
 // connect dials the subject until it takes the session.
@@ -224,7 +225,7 @@ func (p *peer) note(nlri []byte, there bool) {
 }
 
 func (p *peer) keepAlive(done chan struct{}) {
-	tick := time.NewTicker(holdTime / 3 * time.Second)
+	tick := time.NewTicker(keepaliveTime)
 	defer tick.Stop()
 	for {
 		select {

@@ -26,7 +26,7 @@ var Subjects = []string{"nvad", "bird", "frr"}
 func newSubject(name string, o *Options) (subject, error) {
 	switch name {
 	case "nvad":
-		return &nvad{binary: o.Nvad, wrap: o.Wrap}, nil
+		return &nvad{binary: o.Nvad}, nil
 	case "bird":
 		return &bird{}, nil
 	case "frr":

@@ -28,7 +28,6 @@ func run() error {
 	subjects := flag.String("subjects", strings.Join(bench.Subjects, ","), "what to measure")
 	sizes := flag.String("sizes", "1000,10000,100000", "numbers of routes")
 	phases := flag.String("phases", "", "phases to run, such as start,converge; empty: all")
-	wrap := flag.String("wrap", "", "command that runs nvad, such as a profiler")
 	out := flag.String("out", "", "directory for bench.json, bench.md and bench.svg")
 	flag.IntVar(&o.Rounds, "rounds", 1, "rounds, of which medians are taken")
 	flag.StringVar(&o.Nvad, "nvad", "bin/nvad", "nvad's binary")
@@ -41,7 +40,7 @@ func run() error {
 	if o.Sizes, err = integers(*sizes); err != nil {
 		return err
 	}
-	o.Subjects, o.Phases, o.Wrap = list(*subjects), list(*phases), strings.Fields(*wrap)
+	o.Subjects, o.Phases = list(*subjects), list(*phases)
 	if o.Nvad, err = filepath.Abs(o.Nvad); err != nil {
 		return err
 	}
