@@ -66,7 +66,20 @@ type scene struct {
 	a, b   *nva
 }
 
+// newScene is a scene in which the daemon runs.
 func newScene(t *testing.T, d daemon, routes int, bfd time.Duration) *scene {
+	t.Helper()
+	s := layScene(t, d, routes, bfd)
+	if bfd > 0 {
+		s.a.answerBFD(bfd)
+		s.b.answerBFD(bfd)
+	}
+	d.start(s.bed)
+	return s
+}
+
+// layScene is a scene in which nothing runs yet.
+func layScene(t *testing.T, d daemon, routes int, bfd time.Duration) *scene {
 	t.Helper()
 	lab.RequireRoot(t)
 	d.require(t)
@@ -84,11 +97,6 @@ func newScene(t *testing.T, d daemon, routes int, bfd time.Duration) *scene {
 	s.a = s.nva("nva1", "10.1", 65101, 1)
 	s.b = s.nva("nva2", "10.2", 65102, 2)
 	d.prepare(b, setup{bfd: bfd, neighbors: []neighbor{{"10.1.0.2", 65101}, {"10.2.0.2", 65102}}})
-	if bfd > 0 {
-		s.a.answerBFD(bfd)
-		s.b.answerBFD(bfd)
-	}
-	d.start(b)
 	return s
 }
 

@@ -22,3 +22,24 @@ func TestMain(m *testing.M) {
 	sweep()
 	os.Exit(lab.Main(m))
 }
+
+// shortLimit is far beyond what nvad needs, even on a busy machine: the figures
+// are printed.
+const shortLimit = 2 * time.Second
+
+// TestFailover is the short form of TestOutages.
+func TestFailover(t *testing.T) {
+	s := newScene(t, nvadDaemon, 1000, 0)
+	s.load()
+	for _, f := range failures {
+		if f.needs != nil && !f.needs(s) {
+			continue
+		}
+		r := s.measure(f, traffic{flows: 100, rate: 20_000, limit: 3 * shortLimit})
+		if r.Worst() > shortLimit || r.Open > 0 {
+			t.Errorf("%s: an outage of %v, %d flows did not return", f.name, r.Worst(), r.Open)
+		}
+		s.a.connect()
+		s.settle()
+	}
+}

@@ -111,5 +111,5 @@ func (b *bed) eventually(timeout time.Duration, check func() error) {
 // exists waits for a file, such as a daemon's socket.
 func (b *bed) exists(path string) {
 	b.Helper()
-	b.eventually(patience, func() error { _, err := os.Stat(path); return err })
+	b.soon(func() error { _, err := os.Stat(path); return err })
 }

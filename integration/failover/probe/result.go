@@ -34,7 +34,7 @@ func judge(sent []time.Duration, arrived []bool, flows int, interval time.Durati
 				losing = true
 				continue
 			case losing:
-				r.Outages[f] += sent[n] - last - interval
+				r.Outages[f] += max(sent[n]-last-interval, 0)
 				losing = false
 			}
 			last = sent[n]

@@ -19,6 +19,7 @@ const (
 	port        = 5001
 	payload     = 16                     // stream and number of a packet
 	tick        = 500 * time.Microsecond // between bursts
+	burst       = 100                    // packets at once: more might find a queue full
 	longest     = 2 * time.Minute        // that a stream may run
 	drain       = 200 * time.Millisecond // for packets under way when it ends
 	priority    = -15                    // nice value of the threads that send and receive
@@ -78,33 +79,39 @@ func listen(namespace string, port int) (conn *net.UDPConn, err error) {
 }
 
 // send sends what is due and sleeps, until it is stopped or the stream is too
-// long.
+// long. What was not sent while it stalled is not made up for.
 func (s *Stream) send() {
 	lockThread()
 	var packet [payload]byte
 	binary.BigEndian.PutUint64(packet[:], s.id)
+	owed, last := 0.0, s.begin
 	for {
 		select {
 		case <-s.stop:
 			return
 		default:
 		}
-		due := min(int(time.Since(s.begin).Seconds()*float64(s.rate)), cap(s.sent))
-		for n := len(s.sent); n < due; n++ {
-			binary.BigEndian.PutUint64(packet[8:], uint64(n))
-			s.sent = append(s.sent, time.Since(s.begin))
-			if _, err := s.out.WriteToUDPAddrPort(packet[:], s.flows[n%len(s.flows)]); err != nil {
-				s.err = err
+		now := time.Now()
+		owed = min(owed+now.Sub(last).Seconds()*float64(s.rate), burst)
+		for last = now; owed >= 1; owed-- {
+			if s.err = s.sendOne(packet[:]); s.err != nil {
 				return
 			}
-			s.number.Store(uint64(n + 1))
-		}
-		if due == cap(s.sent) {
-			s.err = fmt.Errorf("the stream runs for more than %v", longest)
-			return
 		}
 		time.Sleep(tick)
 	}
+}
+
+func (s *Stream) sendOne(packet []byte) error {
+	n := len(s.sent)
+	if n == cap(s.sent) {
+		return fmt.Errorf("the stream runs for more than %v", longest)
+	}
+	binary.BigEndian.PutUint64(packet[8:], uint64(n))
+	s.sent = append(s.sent, time.Since(s.begin))
+	_, err := s.out.WriteToUDPAddrPort(packet, s.flows[n%len(s.flows)])
+	s.number.Store(uint64(n + 1))
+	return err
 }
 
 // receive notes what arrives until the socket's deadline.
