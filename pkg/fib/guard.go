@@ -149,7 +149,8 @@ type path struct {
 }
 
 // base returns the longest match for an address among the routes that are not
-// nvad's and, if r is not static itself, the static ones.
+// nvad's and the static ones. Those by which the operator pins this very address
+// count for other static routes too.
 func (g *guard) base(addr netip.Addr, r *Route) path {
 	for bits := addr.BitLen(); bits >= 0; bits-- {
 		prefix := netip.PrefixFrom(addr, bits).Masked()
@@ -157,7 +158,7 @@ func (g *guard) base(addr netip.Addr, r *Route) path {
 		if k := g.foreign[prefix]; k != nil {
 			p = path{true, bits, k.Metric, k.Kind, k.Hops}
 		}
-		if s := g.statics[prefix]; s != nil && r.Class != Static && (!p.found || s.Metric < p.metric) {
+		if s := g.statics[prefix]; s != nil && (r.Class != Static || prefix.IsSingleIP()) && (!p.found || s.Metric < p.metric) {
 			p = path{true, bits, s.Metric, s.Kind, s.Hops}
 		}
 		if p.found {

@@ -75,6 +75,26 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+// A static route into the tunnel stands if another pins the remote beside it, in
+// whatever order they come, and for as long.
+func TestPinnedRemote(t *testing.T) {
+	wide, pin := static("10.10.0.0/16", far), static("10.10.0.4/32", gw)
+	for _, changes := range [][]fib.Change{{wide, pin}, {pin, wide}} {
+		f := start(t, hub(), fib.Options{})
+		f.Protect(hubProtected, false, t0)
+		f.Apply(changes, t0)
+		settle(f, t0)
+		if got := states(f); got["10.10.0.0/16"] != "installed" || got["10.10.0.4/32"] != "installed" {
+			t.Errorf("with the remote pinned: %v", got)
+		}
+		f.Apply([]fib.Change{{Prefix: pin.Prefix}}, t0)
+		settle(f, t0)
+		if got := states(f)["10.10.0.0/16"]; !strings.HasPrefix(got, "refused") {
+			t.Errorf("without the pin it is %s", got)
+		}
+	}
+}
+
 // The answer does not depend on which came first, and follows the facts.
 func TestGuardFollowsFacts(t *testing.T) {
 	k := hub()
