@@ -15,7 +15,14 @@ func Check(path string, w io.Writer) error {
 	for _, warning := range Warnings(cfg) {
 		fmt.Fprintln(w, warning)
 	}
-	_, err = fmt.Fprintf(w, "%s: ok: %d neighbors, %d tunnels, %d static routes\n",
-		path, len(cfg.Neighbors), len(cfg.Tunnels), len(cfg.Statics))
+	_, err = fmt.Fprintf(w, "%s: ok: %s, %s, %s\n", path,
+		count(len(cfg.Neighbors), "neighbor"), count(len(cfg.Tunnels), "tunnel"), count(len(cfg.Statics), "static route"))
 	return err
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

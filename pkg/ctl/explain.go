@@ -34,7 +34,7 @@ kernel. Policies are run once more for it, by the rules in force.`,
 			case a.json():
 				return writeJSON(a.Out, x)
 			}
-			return a.printExplanation(x)
+			return a.printExplanation(x, req)
 		}),
 	}
 	cmd.Flags().StringVar(&req.Neighbor, "neighbor", "", "only the path from `ADDRESS`")
@@ -47,9 +47,9 @@ kernel. Policies are run once more for it, by the rules in force.`,
 	return cmd
 }
 
-func (a *app) printExplanation(x *nvadv1.Explanation) error {
+func (a *app) printExplanation(x *nvadv1.Explanation, req *nvadv1.ExplainRequest) error {
 	s := &story{out: a.Out, width: a.Width}
-	s.heading(summary(x))
+	s.heading(summary(x, req))
 	if x.GetUndecided() {
 		s.field("Not settled", "something has changed; the decision about it is still to be made")
 	}
@@ -68,12 +68,13 @@ func (a *app) printExplanation(x *nvadv1.Explanation) error {
 	return s.err
 }
 
-// summary is the story in one sentence.
-func summary(x *nvadv1.Explanation) string {
+// summary is the story in one sentence. It counts what is shown, which may be
+// less than there is.
+func summary(x *nvadv1.Explanation, req *nvadv1.ExplainRequest) string {
 	if !x.GetKnown() {
 		return x.GetPrefix() + " is not in the table: " + x.GetNotWanted()
 	}
-	words := []string{count(len(x.GetPaths()), "path")}
+	words := []string{count(len(x.GetPaths()), "path") + shown(req.GetNeighbor())}
 	if len(x.GetPaths()) == 0 && x.GetWanted().GetClass() == "static" {
 		words[0] = "static route"
 	}
@@ -89,8 +90,16 @@ func summary(x *nvadv1.Explanation) string {
 			told++
 		}
 	}
-	words = append(words, fmt.Sprintf("advertised to %d of %s", told, count(len(x.GetExports()), "neighbor")))
+	words = append(words, fmt.Sprintf("advertised to %d of %s", told, count(len(x.GetExports()), "neighbor")+shown(req.GetExportTo())))
 	return x.GetPrefix() + ": " + strings.Join(words, ", ")
+}
+
+// shown follows the number of what a selection has left over.
+func shown(selection string) string {
+	if selection == "" {
+		return ""
+	}
+	return " shown"
 }
 
 // origin is where a path is from.
