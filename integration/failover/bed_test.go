@@ -30,7 +30,7 @@ type bed struct {
 func newBed(t *testing.T, names ...string) *bed {
 	t.Helper()
 	lab.RequireRoot(t)
-	lab.RequireCommands(t, "ip", "nft", "nice")
+	lab.RequireCommands(t, "ip", "nft")
 	dir, err := os.MkdirTemp("", "nvad-failover-")
 	if err != nil {
 		t.Fatal(err)

@@ -13,8 +13,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// process is a daemon in the foreground, ahead of the machine's other load, as
-// service managers start routing daemons. It does not outlive the test process.
+// process is a daemon in the foreground, with the test's own priority. It does
+// not outlive the test process.
 type process struct {
 	bed    *bed
 	name   string
@@ -43,7 +43,7 @@ func (b *bed) spawn(namespace, name string, argv ...string) *process {
 		b.Fatal(err)
 	}
 	defer out.Close()
-	argv = within(b.ns(namespace), append([]string{"nice", "-n", "-15"}, argv...)...)
+	argv = within(b.ns(namespace), argv...)
 	p := &process{bed: b, name: name, cmd: exec.Command(argv[0], argv[1:]...), exited: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = b.dir, out, out
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -3,10 +3,7 @@ package probe
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // slack is how many rounds of all flows may be under way in a stream that
@@ -50,11 +47,4 @@ func errDead(missing int) error {
 		return errors.New("the flows are not steady")
 	}
 	return fmt.Errorf("%d flows do not arrive", missing)
-}
-
-// lockThread gives the goroutine a thread of its own, ahead of the machine's
-// other load. The thread ends with the goroutine.
-func lockThread() {
-	runtime.LockOSThread()
-	_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), priority)
 }

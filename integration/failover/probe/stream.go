@@ -22,7 +22,6 @@ const (
 	burst       = 100                    // packets at once: more might find a queue full
 	longest     = 2 * time.Minute        // that a stream may run
 	drain       = 200 * time.Millisecond // for packets under way when it ends
-	priority    = -15                    // nice value of the threads that send and receive
 	receiveSize = 8 << 20                // socket buffer
 )
 
@@ -81,7 +80,6 @@ func listen(namespace string, port int) (conn *net.UDPConn, err error) {
 // send sends what is due and sleeps, until it is stopped or the stream is too
 // long. What was not sent while it stalled is not made up for.
 func (s *Stream) send() {
-	lockThread()
 	var packet [payload]byte
 	binary.BigEndian.PutUint64(packet[:], s.id)
 	owed, last := 0.0, s.begin
@@ -116,7 +114,6 @@ func (s *Stream) sendOne(packet []byte) error {
 
 // receive notes what arrives until the socket's deadline.
 func (s *Stream) receive() {
-	lockThread()
 	var packet [2 * payload]byte
 	for {
 		n, _, err := s.in.ReadFromUDPAddrPort(packet[:])
