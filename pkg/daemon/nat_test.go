@@ -1,0 +1,72 @@
+package daemon
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/nat"
+)
+
+func TestNATRules(t *testing.T) {
+	cfg, err := config.Parse("nvad.toml", []byte(`
+asn = 65001
+router-id = "10.0.0.4"
+[[tunnel]]
+name = "vxlan0"
+vni = 1
+device = "eth0"
+remotes = ["10.10.0.4"]
+[[tunnel]]
+name = "vxlan1"
+vni = 2
+device = "eth0"
+remotes = ["10.10.0.4"]
+mss-clamp = 1350
+[[tunnel]]
+name = "vxlan2"
+vni = 3
+device = "eth0"
+remotes = ["10.10.0.4"]
+mss-clamp = "off"
+[[masquerade]]
+out = "bond0"
+except-destinations = ["10.0.0.0/8"]
+except-sources = ["192.168.0.1/32"]
+[[snat]]
+source = "10.1.0.0/16"
+out = "eth0"
+to = "10.0.0.4:1024-2047"
+[[dnat]]
+in = "eth0"
+destination = "10.0.0.4"
+protocol = "udp"
+port = 53
+to = "10.1.0.4:5353"
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := nat.Rules{
+		Masquerades: []nat.Masquerade{{
+			Out: "bond0", Source: netip.MustParsePrefix("0.0.0.0/0"),
+			ExceptDestinations: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+			ExceptSources:      []netip.Prefix{netip.MustParsePrefix("192.168.0.1/32")},
+		}},
+		SNATs: []nat.SNAT{{
+			Source: netip.MustParsePrefix("10.1.0.0/16"), Out: "eth0",
+			To: nat.Endpoint{Addr: netip.MustParseAddr("10.0.0.4"), Ports: nat.Ports{Low: 1024, High: 2047}},
+		}},
+		DNATs: []nat.DNAT{{
+			In: "eth0", Destination: netip.MustParseAddr("10.0.0.4"), Protocol: nat.UDP, Ports: nat.Ports{Low: 53, High: 53},
+			To: nat.Endpoint{Addr: netip.MustParseAddr("10.1.0.4"), Ports: nat.Ports{Low: 5353, High: 5353}},
+		}},
+		Clamps: []nat.Clamp{{Device: "vxlan0"}, {Device: "vxlan1", Size: 1350}},
+	}
+	if diff := cmp.Diff(want, natRules(cfg), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
