@@ -72,14 +72,19 @@ func (s *socket) close() error { return unix.Close(s.fd) }
 
 // batch sends n messages, each written by encode, and returns the answer to
 // each. encode gets the buffer, the index and the sequence number, and must ask
-// for an acknowledgement.
+// for an acknowledgement. Only the last of those sent together gets one: the
+// kernel answers in order, and an error without being asked.
 func (s *socket) batch(n int, encode func(b []byte, i int, seq uint32) []byte) []error {
 	errs := make([]error, n)
 	for done := 0; done < n; {
 		s.out = s.out[:0]
-		first, end := s.seq+1, done
+		first, end, start := s.seq+1, done, 0
 		for end < n && end-done < batchMessages && len(s.out) < batchBytes {
+			if end > done {
+				unasked(s.out[start:])
+			}
 			s.seq++
+			start = len(s.out)
 			s.out = encode(s.out, end, s.seq)
 			end++
 		}
@@ -94,13 +99,19 @@ func (s *socket) batch(n int, encode func(b []byte, i int, seq uint32) []byte) [
 	return errs
 }
 
-// exchange sends what is in out and files the answers, the first of which has
-// the sequence number first.
+// unasked takes the wish for an acknowledgement out of a message.
+func unasked(m []byte) {
+	const flags = 6 // offset of nlmsg_flags
+	order.PutUint16(m[flags:], order.Uint16(m[flags:])&^unix.NLM_F_ACK)
+}
+
+// exchange sends what is in out and files the answers to the messages, the
+// first of which has the sequence number first, up to that of the last.
 func (s *socket) exchange(first uint32, errs []error) error {
 	if err := s.send(); err != nil {
 		return err
 	}
-	for left := len(errs); left > 0; {
+	for answered := false; !answered; {
 		b, err := s.receive()
 		if err != nil {
 			return err
@@ -109,7 +120,7 @@ func (s *socket) exchange(first uint32, errs []error) error {
 			i := m.seq - first
 			if m.kind == unix.NLMSG_ERROR && i < uint32(len(errs)) {
 				errs[i] = m.answer()
-				left--
+				answered = answered || i == uint32(len(errs))-1
 			}
 		})
 	}
