@@ -68,6 +68,17 @@ bench: setup build ## measure nvad beside FRR and BIRD; BENCH="-sizes 1000 -roun
 	$(GO) build -trimpath -o bin/ ./integration/bench/cmd/bench
 	@$(AS_ROOT) bin/bench -out dist/bench $(BENCH)
 
+# FAILOVER are flags of the measurement: see integration/failover.
+.PHONY: bench-failover
+bench-failover: setup ## measure outages of nvad, FRR and BIRD; FAILOVER="-routes 1000,100000 -rounds 3"
+	@mkdir -p dist/bench
+	$(GO) test ./integration/failover -run 'Outages|ColdStart' -count=1 -v -timeout 3h $(ROOT_EXEC) \
+		-args -daemons nvad,FRR,BIRD -json $(CURDIR)/dist/bench/failover.json $(FAILOVER)
+
+.PHONY: restart
+restart: setup ## restart nvad, and kill it N times (default 10), under traffic both ways
+	$(GO) test ./integration/failover -run 'Restart|Kill|RouteServer' -count=1 -v -timeout 3h $(ROOT_EXEC) -args -kills $(or $(N),10)
+
 MICRO = $(GO) test -run '^$$' -bench . -benchmem -count 6 ./pkg/...
 
 .PHONY: bench-micro
