@@ -9,17 +9,16 @@ import (
 
 // outage is what a failure cost the flows of all rounds.
 type outage struct {
-	Failure string
-	Daemon  string
-	Routes  int
-	Rounds  int
+	Failure string          `json:"failure"`
+	Daemon  string          `json:"daemon"`
+	Routes  int             `json:"routes"`
+	Rounds  int             `json:"rounds"`
 	Flows   []time.Duration `json:"-"` // outage of each flow in each round
-	Median  float64         // milliseconds
-	Worst   float64
-	Open    int           // flows that were still lost when the measurement ended
-	Lost    int           // packets
-	Stall   time.Duration `json:"-"` // the sender's longest, in any round
-	StallMS float64       `json:"sender_stall"`
+	Median  float64         `json:"median_ms"`
+	Worst   float64         `json:"worst_ms"`
+	Open    int             `json:"open_flows"` // still lost when the measurement ended
+	Lost    int             `json:"lost_packets"`
+	Stall   float64         `json:"sender_stall_ms"` // the longest of any round
 }
 
 // outages are in the order in which they were met first.

@@ -20,9 +20,8 @@ func (o *outage) add(r probe.Result) {
 	o.Flows = append(o.Flows, r.Outages...)
 	o.Open += r.Open
 	o.Lost += r.Lost
-	o.Stall = max(o.Stall, r.Stall)
+	o.Stall = max(o.Stall, milliseconds(r.Stall))
 	o.Median, o.Worst = milliseconds(probe.Median(o.Flows)), milliseconds(slices.Max(o.Flows))
-	o.StallMS = milliseconds(o.Stall)
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Round(100*time.Microsecond)) / 1e6 }
