@@ -128,13 +128,11 @@ const calm = time.Second
 // done: what fails next must not meet work that is still under way.
 func (s *scene) settle() {
 	s.Helper()
-	s.eventually(3*patience, func() error {
-		s.a.stay()
-		s.b.stay()
-		return s.through("dut", s.a.address, s.routes)
-	})
 	last, since := -1, time.Now()
-	s.eventually(3*patience, func() error {
+	s.eventually(4*patience, func() error {
+		if s.a.stay() || s.b.stay() {
+			since = time.Now()
+		}
 		count, err := s.prefixes("dut")
 		if err != nil {
 			return err
@@ -145,6 +143,6 @@ func (s *scene) settle() {
 		if time.Since(since) < calm {
 			return fmt.Errorf("the kernel's routes, %d at the moment, still change", count)
 		}
-		return nil
+		return s.through("dut", s.a.address, s.routes)
 	})
 }

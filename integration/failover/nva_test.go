@@ -65,21 +65,23 @@ func (v *nva) connect() {
 	}
 }
 
-// stay opens the session again if the neighbor has ended it: a daemon that
-// comes up may change its mind.
-func (v *nva) stay() {
+// stay opens the session again if the neighbor has ended it, and reports that: a
+// daemon that comes up may change its mind.
+func (v *nva) stay() (ended bool) {
 	v.Helper()
 	v.mu.Lock()
 	s := v.session
 	v.mu.Unlock()
-	if s != nil && s.Err() != nil {
-		v.Logf("%s: session ended: %v", v.name, s.Err())
-		v.connect()
+	if s == nil || s.Err() == nil {
+		return false
 	}
+	v.Logf("%s: session ended: %v", v.name, s.Err())
+	v.connect()
+	return true
 }
 
-// use announces on a new session. A plain speaker ends it with End-of-RIB too,
-// which it may send without graceful restart.
+// use announces on a new session. A plain speaker sends End-of-RIB too, which it
+// may without graceful restart.
 func (v *nva) use(s *wire.Session) error {
 	v.mu.Lock()
 	v.session = s
