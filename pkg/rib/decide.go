@@ -199,8 +199,8 @@ func eliminateMED(left []int, keys []key) []int {
 	return append(left[:0], out...)
 }
 
-// markMultipath flags the paths equal up to the metric that also have the same
-// AS_PATH as the first of them by address, which is not order of arrival.
+// markMultipath flags the paths equal up to the metric that lead the same way as
+// the first of them by address, which is not order of arrival.
 func (r *RIB) markMultipath(d *dest, left []int) {
 	if len(left) < 2 {
 		return
@@ -211,12 +211,21 @@ func (r *RIB) markMultipath(d *dest, left []int) {
 			first = i
 		}
 	}
-	path := d.paths[first].accepted.ASPath
 	for _, i := range left {
-		if d.paths[i].accepted.ASPath.Equal(path) {
+		if r.sameWay(&d.paths[i], &d.paths[first]) {
 			d.paths[i].flags |= flagMultipath
 		}
 	}
+}
+
+// sameWay reports whether traffic may be shared between two paths that are
+// equally good: both through one neighboring AS, or of one AS_PATH within ours.
+func (r *RIB) sameWay(a, b *path) bool {
+	p, q := r.peers[a.peer], r.peers[b.peer]
+	if !p.internal && !q.internal {
+		return p.RemoteASN == q.RemoteASN
+	}
+	return a.accepted.ASPath.Equal(b.accepted.ASPath)
 }
 
 // tieBreak orders by the steps after the metric.

@@ -145,6 +145,27 @@ func TestECMP(t *testing.T) {
 	b.want("a longer path is no equal", "fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0 backup 169.254.0.3 dev vxlan0")
 }
 
+// Paths through one neighboring AS share traffic although they part behind it.
+func TestECMPOfOneNeighboringAS(t *testing.T) {
+	b := newBed(t)
+	for i, address := range []string{"10.0.0.7", "10.0.0.8", "10.0.0.9"} {
+		b.peer(Peer{Address: addr(address), RemoteASN: 64580 + uint32(i/2)}, acceptAll, acceptAll)
+		b.up(address)
+	}
+	b.flush()
+	b.announce("10.0.0.7", "64580 65010", "10.1.0.0/16")
+	b.announce("10.0.0.8", "64580 65011", "10.1.0.0/16")
+	b.announce("10.0.0.9", "64581 65010", "10.1.0.0/16")
+	b.flush()
+	var shared int
+	for _, pt := range b.r.table[pfx("10.1.0.0/16")].paths {
+		shared += int(bit(pt.flags&flagMultipath != 0))
+	}
+	if shared != 2 {
+		t.Errorf("%d paths share traffic, want 2", shared)
+	}
+}
+
 // Deciding about a route with the seed's policies, from UPDATE to the changes
 // for the kernel and for three neighbors.
 func BenchmarkPropagate(bm *testing.B) {
