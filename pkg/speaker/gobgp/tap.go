@@ -200,7 +200,8 @@ func (t *tap) sendLocked(b []byte, count int) error {
 	_ = t.conn.SetWriteDeadline(time.Now().Add(time.Duration(t.sendHold.Load())))
 	if _, err := t.conn.Write(b); err != nil {
 		reason := "write failed: " + errText(err)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		// TCP_USER_TIMEOUT is as long as the deadline, and either may be first.
+		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, syscall.ETIMEDOUT) {
 			reason = "send hold timer expired: the neighbor does not read"
 		}
 		t.end(cause{reason: reason, lost: true}, nil)
