@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"time"
@@ -26,6 +27,8 @@ func (l *Lab) startAzure(ctx context.Context) error {
 		if err := l.awaitEmulator(ctx, routerNode(v.Name)); err != nil {
 			return err
 		}
+	}
+	for _, v := range l.Topology.VNets {
 		for i := range v.RouteServers() {
 			if err := l.startEmulator("route-server", rsNode(v.Name, i), l.routeServerConfig(v, i)); err != nil {
 				return err
@@ -102,8 +105,14 @@ func (l *Lab) sdnConfig(v VNet) sdn.Config {
 	for _, m := range v.VMs {
 		c.Ports[m.Address] = port(m.Name)
 	}
-	for _, hop := range l.circuitHops(v.Circuit) {
+	for _, hop := range l.Topology.circuitHops(v.Circuit) {
 		c.Ports[hop] = port(gatewayNode(v.Name))
+	}
+	maps.Copy(c.Ports, l.Topology.remotePorts(v))
+	for i, table := range v.UserRoutes {
+		c.RouteTables = append(c.RouteTables, sdn.RouteTable{
+			Subnet: v.Subnet(table.Subnet), Kernel: userTable + i, Routes: table.Routes,
+		})
 	}
 	for _, peer := range v.Peers {
 		p, _ := l.Topology.vnet(peer)
@@ -112,13 +121,15 @@ func (l *Lab) sdnConfig(v VNet) sdn.Config {
 	return c
 }
 
-func (l *Lab) circuitHops(name string) []netip.Addr {
-	for _, c := range l.Topology.Circuits {
-		if c.Name == name {
-			return c.NextHops
-		}
+// fabrics are the sockets of the SDN agents of a VNet and of its spokes, and the
+// spokes' prefixes.
+func (l *Lab) fabrics(v VNet) (sockets []string, spokes []netip.Prefix) {
+	sockets = []string{l.socket(routerNode(v.Name))}
+	for _, s := range l.Topology.spokes(v) {
+		sockets = append(sockets, l.socket(routerNode(s.Name)))
+		spokes = append(spokes, s.Prefix)
 	}
-	return nil
+	return sockets, spokes
 }
 
 func (l *Lab) routeServerConfig(v VNet, i int) routeserver.Config {
@@ -131,10 +142,10 @@ func (l *Lab) routeServerConfig(v VNet, i int) routeserver.Config {
 		Preference:     l.Options.Preference,
 		RouteLimit:     cmp.Or(l.Options.RouteLimit, routeserver.DefaultRouteLimit),
 		Dial:           l.Options.RouteServerDials,
-		Fabric:         l.socket(routerNode(v.Name)),
 		Socket:         l.socket(rsNode(v.Name, i)),
 	}
-	for _, m := range v.NVAs() {
+	c.Fabrics, c.Spokes = l.fabrics(v)
+	for _, m := range l.Topology.peersOfRouteServer(v) {
 		c.NVAs = append(c.NVAs, routeserver.NVA{Address: m.Address, ASN: m.ASN})
 	}
 	if v.Circuit != "" {
@@ -144,15 +155,16 @@ func (l *Lab) routeServerConfig(v VNet, i int) routeserver.Config {
 }
 
 func (l *Lab) gatewayConfig(v VNet) gateway.Config {
-	return gateway.Config{
+	c := gateway.Config{
 		Name:         gatewayNode(v.Name),
 		Address:      v.Gateway(),
 		VNet:         v.Prefix,
 		MSEE:         l.mseeAddress(v),
 		RouteServers: v.RouteServers(),
-		NextHops:     l.circuitHops(v.Circuit),
+		NextHops:     l.Topology.circuitHops(v.Circuit),
 		Preference:   l.Options.Preference,
-		Fabric:       l.socket(routerNode(v.Name)),
 		Socket:       l.socket(gatewayNode(v.Name)),
 	}
+	c.Fabrics, c.Spokes = l.fabrics(v)
+	return c
 }

@@ -70,10 +70,16 @@ protocol bgp {{.Name}} {
 }
 {{end}}`))
 
+// The site's own packets come from the address that is within its prefix.
 var siteTemplate = template.Must(template.New("site").Parse(`log stderr { warning, error, fatal };
 router id {{.Link.Remote}};
+filter from_site {
+  if source != RTS_BGP then reject;
+  krt_prefsrc = {{.Site.Address}};
+  accept;
+}
 protocol device {}
-protocol kernel { ipv4 { import none; export where source = RTS_BGP; }; }
+protocol kernel { ipv4 { import none; export filter from_site; }; }
 protocol static { ipv4; route {{.Site.Prefix}} blackhole; }
 protocol bgp msee {
   local {{.Link.Remote}} as {{.Site.ASN}};

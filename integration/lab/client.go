@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -77,12 +78,19 @@ func (s Speaker) Seen(ctx context.Context, neighbor netip.Addr) ([]netip.Prefix,
 	return rpc.Get[[]netip.Prefix](ctx, s.socket, "/seen?neighbor="+neighbor.String())
 }
 
-// EffectiveRoutes returns the effective routes of a VM's NIC.
+// RouteServerPeers lists the NVAs that the Route Server of a VNet peers with.
+func (l *Lab) RouteServerPeers(vnet string) []VM {
+	v, _ := l.Topology.vnet(vnet)
+	return l.Topology.peersOfRouteServer(v)
+}
+
+// EffectiveRoutes returns the effective routes of the NIC of a VM, or of an
+// emulated part.
 func (l *Lab) EffectiveRoutes(ctx context.Context, vm string) ([]sdn.EffectiveRoute, error) {
 	for _, v := range l.Topology.VNets {
-		for _, m := range v.VMs {
-			if m.Name == vm {
-				return rpc.Get[[]sdn.EffectiveRoute](ctx, l.socket(routerNode(v.Name)), "/effective")
+		for _, nic := range v.nics() {
+			if nic.name == vm {
+				return rpc.Get[[]sdn.EffectiveRoute](ctx, l.socket(routerNode(v.Name)), "/effective?nic="+nic.address.String())
 			}
 		}
 	}
@@ -92,10 +100,10 @@ func (l *Lab) EffectiveRoutes(ctx context.Context, vm string) ([]sdn.EffectiveRo
 // EffectiveTable prints effective routes as the portal shows them, one row per
 // next hop.
 func EffectiveTable(routes []sdn.EffectiveRoute) string {
-	rows := [][]string{{"Source", "State", "Address Prefixes", "Next Hop Type", "Next Hop IP Address"}}
+	rows := [][]string{{"Source", "State", "Address Prefixes", "Next Hop Type", "Next Hop IP Address", "User Defined Route Name"}}
 	for _, r := range routes {
 		for _, hop := range hopTexts(r.NextHops) {
-			rows = append(rows, []string{r.Source, r.State, r.Prefix.String(), r.NextHopType, hop})
+			rows = append(rows, []string{r.Source, r.State, r.Prefix.String(), r.NextHopType, hop, cmp.Or(r.Name, "-")})
 		}
 	}
 	return Table(rows)

@@ -28,6 +28,10 @@ func plan(prefix string, t Topology) *network {
 		n.circuit(i, c, t)
 	}
 	n.peerings(t)
+	for _, v := range t.VNets {
+		n.routeTables(v)
+	}
+	n.hops(t)
 	for _, s := range t.Segments {
 		n.segment(s)
 	}
@@ -59,15 +63,11 @@ func (n *network) vnet(v VNet) {
 	r.add("addr add %s/32 dev lo", wireServer)
 	r.add("addr add %s/32 dev lo", metadata)
 	r.add("route add blackhole %s", v.Prefix)
+	for _, nic := range v.nics() {
+		n.nic(name, nic.name, nic.address)
+	}
 	for _, m := range v.VMs {
-		n.nic(name, m.Name, m.Address)
 		n.node(m.Name).sysctls["net/ipv4/ip_forward"] = "0"
-	}
-	for i, a := range v.RouteServers() {
-		n.nic(name, rsNode(v.Name, i), a)
-	}
-	if v.Circuit != "" {
-		n.nic(name, gatewayNode(v.Name), v.Gateway())
 	}
 }
 

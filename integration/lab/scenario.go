@@ -38,6 +38,8 @@ var scenarios = []Scenario{
 	{Name: DefaultScenario, About: "two peered hubs, a circuit each, joined by VXLAN and iBGP", NVAs: nvads("hub00", "hub10"), Reach: acrossHubs, Show: twoHubsShow, topology: twoHubs},
 	twoHubsCommunities,
 	vxlanMulticast,
+	vxlanStatic,
+	spokeAdvertise,
 	{Name: "one-hub", About: "a hub, its circuit and two NVAs, for the emulator's own tests", topology: oneHub},
 }
 

@@ -65,8 +65,8 @@ var acrossHubs = []Flow{{"vm-hub100", "10.110.0.4"}, {"vm-hub110", "10.100.0.4"}
 // twoHubsShow is what the article of the two hubs shows, in its order.
 var twoHubsShow = []string{
 	"vm-hub00# ip -d link show vxlan0",
-	"vm-hub100# traceroute -n -q 1 -w 1 10.110.0.4",
-	"vm-hub110# traceroute -n -q 1 -w 1 10.100.0.4",
+	"vm-hub100# traceroute -n -q 1 -N 1 -w 1 10.110.0.4",
+	"vm-hub110# traceroute -n -q 1 -N 1 -w 1 10.100.0.4",
 	"azure# effective-routes vm-hub100",
 	"azure# effective-routes vm-hub00",
 	"vm-hub00# nvactl routes",

@@ -41,7 +41,7 @@ func (l *Lab) Show(ctx context.Context, out io.Writer) error {
 	for _, line := range l.Scenario.Show {
 		fmt.Fprintf(out, "\n%s\n", line)
 		text, err := l.Step(ctx, line)
-		fmt.Fprint(out, text)
+		fmt.Fprintln(out, strings.TrimRight(text, "\n"))
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,10 @@
 package lab
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/nvad/nvad/integration/lab/emulator/sdn"
+)
 
 // Topology is an Azure deployment, or hosts that have nothing to do with Azure.
 type Topology struct {
@@ -27,7 +31,20 @@ type VNet struct {
 	Unconnected bool
 	// RouteServer says whether the VNet has a Route Server.
 	RouteServer bool
-	VMs         []VM
+	// NVAsOf are peered VNets whose NVAs the Route Server peers with too.
+	NVAsOf []string
+	// RemoteGateway is the peered VNet whose gateway and Route Server this
+	// one uses.
+	RemoteGateway string
+	UserRoutes    []SubnetRoutes
+	VMs           []VM
+}
+
+// SubnetRoutes are user-defined routes of a subnet, which is known by its third
+// octet.
+type SubnetRoutes struct {
+	Subnet byte
+	Routes []sdn.UserRoute
 }
 
 // VM is a virtual machine with one NIC in the VNet's default subnet, or a host of
@@ -94,6 +111,58 @@ func (v VNet) NVAs() []VM {
 		}
 	}
 	return nvas
+}
+
+// nic is a port of a VNet.
+type nic struct {
+	name    string
+	address netip.Addr
+}
+
+// nics lists everything that is attached to the VNet.
+func (v VNet) nics() []nic {
+	var list []nic
+	for _, m := range v.VMs {
+		list = append(list, nic{m.Name, m.Address})
+	}
+	for i, a := range v.RouteServers() {
+		list = append(list, nic{rsNode(v.Name, i), a})
+	}
+	if v.Circuit != "" {
+		list = append(list, nic{gatewayNode(v.Name), v.Gateway()})
+	}
+	return list
+}
+
+// spokes lists the VNets that use the gateway and Route Server of v.
+func (t Topology) spokes(v VNet) []VNet {
+	var list []VNet
+	for _, s := range t.VNets {
+		if s.RemoteGateway == v.Name {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// peersOfRouteServer lists the NVAs that the Route Server of v peers with.
+func (t Topology) peersOfRouteServer(v VNet) []VM {
+	list := v.NVAs()
+	for _, name := range v.NVAsOf {
+		p, _ := t.vnet(name)
+		list = append(list, p.NVAs()...)
+	}
+	return list
+}
+
+// circuitHops are the next hops that effective routes show for a circuit.
+func (t Topology) circuitHops(name string) []netip.Addr {
+	for _, c := range t.Circuits {
+		if c.Name == name {
+			return c.NextHops
+		}
+	}
+	return nil
 }
 
 // Hosts returns all VMs and the hosts of all segments.

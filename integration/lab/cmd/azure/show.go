@@ -77,7 +77,7 @@ func routeServerRoutes(ctx context.Context, l *lab.Lab, name string) error {
 		}
 		for i, addr := range v.RouteServers() {
 			rs := l.RouteServer(v.Name, i)
-			for _, nva := range v.NVAs() {
+			for _, nva := range l.RouteServerPeers(v.Name) {
 				received, err := rs.Received(ctx, nva.Address)
 				if err != nil {
 					return err

@@ -28,15 +28,19 @@ type Config struct {
 	Name    string
 	Address netip.Addr
 	VNet    netip.Prefix
-	MSEE    netip.Addr
+	// Spokes are the prefixes of peered VNets that use this VNet's gateway
+	// and Route Server.
+	Spokes []netip.Prefix
+	MSEE   netip.Addr
 	// RouteServers are the VNet's Route Server instances, if it has any.
 	RouteServers []netip.Addr
 	// NextHops are what effective routes show for routes of this gateway.
 	NextHops   []netip.Addr
 	Preference sdn.Preference
-	// Fabric is the SDN agent's socket, Socket the gateway's own.
-	Fabric string
-	Socket string
+	// Fabrics are the sockets of the SDN agents of the VNet and of its
+	// spokes, Socket is the gateway's own.
+	Fabrics []string
+	Socket  string
 }
 
 // Run runs the gateway in the network namespace it is started in, until ctx is
@@ -47,14 +51,14 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("gateway %s: %w", c.Name, err)
 	}
-	if err := r.Originate(c.VNet); err != nil {
+	if err := r.Originate(append([]netip.Prefix{c.VNet}, c.Spokes...)...); err != nil {
 		return fmt.Errorf("gateway %s: %w", c.Name, err)
 	}
 	fib := &kernel{via: c.MSEE}
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return rpc.Serve(ctx, c.Socket, routeserver.Handler(r)) })
 	tasks.Go(func() error {
-		return sdn.Feed(ctx, c.Fabric, c.Name, r.Changed(), func() ([]sdn.Learned, error) {
+		return sdn.Feed(ctx, c.Fabrics, c.Name, r.Changed(), func() ([]sdn.Learned, error) {
 			routes, err := c.learned(r)
 			if err != nil {
 				return nil, err

@@ -77,8 +77,17 @@ func (r *Router) start(ctx context.Context) error {
 	return nil
 }
 
-// Originate announces a prefix of the router's own.
-func (r *Router) Originate(prefix netip.Prefix) error {
+// Originate announces prefixes of the router's own.
+func (r *Router) Originate(prefixes ...netip.Prefix) error {
+	for _, prefix := range prefixes {
+		if err := r.originate(prefix); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Router) originate(prefix netip.Prefix) error {
 	nlri, err := bgp.NewIPAddrPrefix(prefix)
 	if err != nil {
 		return fmt.Errorf("originate %s: %w", prefix, err)

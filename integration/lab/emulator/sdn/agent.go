@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 
 	"github.com/nvad/nvad/integration/lab/emulator/rpc"
@@ -16,8 +17,17 @@ import (
 type agent struct {
 	config Config
 
-	mu        sync.Mutex
-	feeds     map[string][]Learned
+	mu    sync.Mutex
+	feeds map[string][]Learned
+	// subnets are those with user-defined routes, and last all others.
+	subnets []*subnet
+}
+
+// subnet is the effective routes of the NICs in one subnet, and the kernel's
+// table that has them.
+type subnet struct {
+	prefix    netip.Prefix
+	user      []UserRoute
 	effective []EffectiveRoute
 	kernel    kernel
 }
@@ -25,23 +35,49 @@ type agent struct {
 // Run serves one VNet in the network namespace it is started in, until ctx is
 // done.
 //
-//	GET  /effective    the VNet's effective routes
-//	POST /feed/{name}  a stream of route lists, each replacing the one before;
-//	                   the routes go when the stream ends
+//	GET  /effective?nic=ADDR  the effective routes of a NIC
+//	POST /feed/{name}         a stream of route lists, each replacing the one
+//	                          before; the routes go when the stream ends
 func Run(ctx context.Context, config Config) error {
-	a := &agent{config: config, feeds: map[string][]Learned{}, kernel: kernel{ports: config.Ports}}
-	if err := a.kernel.flush(); err != nil {
-		return err
+	a := newAgent(config)
+	for _, s := range a.subnets {
+		if err := s.kernel.flush(); err != nil {
+			return err
+		}
 	}
 	a.update()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /feed/{name}", a.feed)
-	rpc.Handle(mux, "/effective", func(*http.Request) ([]EffectiveRoute, error) {
+	rpc.Handle(mux, "/effective", func(req *http.Request) ([]EffectiveRoute, error) {
+		nic, err := netip.ParseAddr(req.FormValue("nic"))
+		if err != nil {
+			return nil, err
+		}
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		return a.effective, nil
+		return a.subnetOf(nic).effective, nil
 	})
 	return rpc.Serve(ctx, config.Socket, mux)
+}
+
+func newAgent(config Config) *agent {
+	a := &agent{config: config, feeds: map[string][]Learned{}}
+	for _, t := range config.RouteTables {
+		a.subnets = append(a.subnets, &subnet{
+			prefix: t.Subnet, user: t.Routes, kernel: kernel{ports: config.Ports, table: t.Kernel},
+		})
+	}
+	a.subnets = append(a.subnets, &subnet{kernel: kernel{ports: config.Ports, table: mainTable}})
+	return a
+}
+
+func (a *agent) subnetOf(nic netip.Addr) *subnet {
+	for _, s := range a.subnets {
+		if s.prefix.Contains(nic) {
+			return s
+		}
+	}
+	return a.subnets[len(a.subnets)-1]
 }
 
 func (a *agent) feed(_ http.ResponseWriter, req *http.Request) {
@@ -77,8 +113,10 @@ func (a *agent) updateLocked() {
 	for _, routes := range a.feeds {
 		learned = append(learned, routes...)
 	}
-	a.effective = Effective(a.config, learned)
-	if err := a.kernel.sync(a.effective); err != nil {
-		slog.Error("could not program the VNet", "vnet", a.config.VNet, "error", err)
+	for _, s := range a.subnets {
+		s.effective = Effective(a.config, s.user, learned)
+		if err := s.kernel.sync(s.effective); err != nil {
+			slog.Error("could not program the VNet", "vnet", a.config.VNet, "error", err)
+		}
 	}
 }

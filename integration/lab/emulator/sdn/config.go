@@ -7,6 +7,8 @@ type Config struct {
 	VNet     string
 	Prefix   netip.Prefix
 	Peerings []Peering
+	// RouteTables are the user-defined routes.
+	RouteTables []RouteTable
 	// Ports maps every address that can be a next hop to the router's device
 	// towards it.
 	Ports map[netip.Addr]string
@@ -20,6 +22,22 @@ type Config struct {
 type Peering struct {
 	VNet   string
 	Prefix netip.Prefix
+}
+
+// RouteTable is the user-defined routes of a subnet.
+type RouteTable struct {
+	Subnet netip.Prefix
+	// Kernel is the number of the router's table for NICs of the subnet. What
+	// is not user-defined in it is a copy of the main table.
+	Kernel int
+	Routes []UserRoute
+}
+
+// UserRoute is a user-defined route whose next hop is a virtual appliance.
+type UserRoute struct {
+	Name    string
+	Prefix  netip.Prefix
+	NextHop netip.Addr
 }
 
 // Preference is Azure's hub routing preference.
@@ -57,14 +75,19 @@ type EffectiveRoute struct {
 	Prefix      netip.Prefix `json:"prefix"`
 	NextHopType string       `json:"next_hop_type"`
 	NextHops    []netip.Addr `json:"next_hops,omitempty"`
+	// Name is that of a user-defined route.
+	Name string `json:"name,omitempty"`
 }
 
 // The words of Azure's effective route table.
 const (
 	SourceDefault = "Default"
 	SourceGateway = "Virtual network gateway"
+	SourceUser    = "User"
 	TypeVNet      = "Virtual network"
 	TypePeering   = "VNet peering"
 	TypeGateway   = "Virtual network gateway"
+	TypeAppliance = "Virtual appliance"
 	stateActive   = "Active"
+	stateInvalid  = "Invalid"
 )

@@ -4,5 +4,6 @@
 // VNet's router namespace.
 //
 // All NICs share these routes, the NVA's own included. That is what makes a
-// packet loop that an NVA sends back un-encapsulated.
+// packet loop that an NVA sends back un-encapsulated. Only what the user defines
+// differs from subnet to subnet.
 package sdn

@@ -5,18 +5,15 @@ import (
 	"slices"
 )
 
-// Effective computes a VNet's effective routes: system routes first, then one
-// entry per learned prefix. System routes win over learned ones that are equal
-// to or longer than them; a shorter prefix is programmed.
-func Effective(c Config, learned []Learned) []EffectiveRoute {
-	routes := []EffectiveRoute{{Source: SourceDefault, State: stateActive, Prefix: c.Prefix, NextHopType: TypeVNet}}
-	system := []netip.Prefix{c.Prefix}
-	for _, p := range c.Peerings {
-		routes = append(routes, EffectiveRoute{Source: SourceDefault, State: stateActive, Prefix: p.Prefix, NextHopType: TypePeering})
-		system = append(system, p.Prefix)
-	}
+// Effective computes the effective routes of a subnet's NICs: system routes first,
+// then one entry per learned prefix, then what the user has defined. System
+// routes win over learned ones that are equal to or longer than them; a shorter
+// prefix is programmed. A user-defined route makes all others for its prefix
+// invalid.
+func Effective(c Config, user []UserRoute, learned []Learned) []EffectiveRoute {
+	routes := system(c)
 	for _, group := range byPrefix(learned) {
-		if within(system, group[0].Prefix) {
+		if within(routes, group[0].Prefix) {
 			continue
 		}
 		routes = append(routes, EffectiveRoute{
@@ -27,12 +24,37 @@ func Effective(c Config, learned []Learned) []EffectiveRoute {
 			NextHops:    nextHops(best(group, c.Preference)),
 		})
 	}
+	for _, u := range user {
+		for i := range routes {
+			if routes[i].Prefix == u.Prefix {
+				routes[i].State = stateInvalid
+			}
+		}
+		routes = append(routes, EffectiveRoute{
+			Source:      SourceUser,
+			State:       stateActive,
+			Prefix:      u.Prefix,
+			NextHopType: TypeAppliance,
+			NextHops:    []netip.Addr{u.NextHop},
+			Name:        u.Name,
+		})
+	}
 	return routes
 }
 
-func within(system []netip.Prefix, p netip.Prefix) bool {
-	return slices.ContainsFunc(system, func(s netip.Prefix) bool {
-		return s.Bits() <= p.Bits() && s.Contains(p.Addr())
+// system lists the routes that every NIC of a VNet has.
+func system(c Config) []EffectiveRoute {
+	routes := []EffectiveRoute{{Source: SourceDefault, State: stateActive, Prefix: c.Prefix, NextHopType: TypeVNet}}
+	for _, p := range c.Peerings {
+		routes = append(routes, EffectiveRoute{Source: SourceDefault, State: stateActive, Prefix: p.Prefix, NextHopType: TypePeering})
+	}
+	return routes
+}
+
+// within says whether a system route is for p or for what p is a part of.
+func within(routes []EffectiveRoute, p netip.Prefix) bool {
+	return slices.ContainsFunc(routes, func(r EffectiveRoute) bool {
+		return r.Source == SourceDefault && r.Prefix.Bits() <= p.Bits() && r.Prefix.Contains(p.Addr())
 	})
 }
 

@@ -3,6 +3,7 @@ package sdn
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -62,7 +63,7 @@ func TestEffective(t *testing.T) {
 				Prefix:     netip.MustParsePrefix("10.0.0.0/16"),
 				Peerings:   []Peering{{"hub10", netip.MustParsePrefix("10.10.0.0/16")}},
 				Preference: tc.preference,
-			}, tc.learned)
+			}, nil, tc.learned)
 			if text(routes[:2]) != "10.0.0.0/16 | 10.10.0.0/16" {
 				t.Errorf("system routes are %s", text(routes[:2]))
 			}
@@ -70,6 +71,37 @@ func TestEffective(t *testing.T) {
 				t.Errorf("got %s, want %s", got, tc.want)
 			}
 		})
+	}
+}
+
+// A user-defined route wins over a learned and over a system route for its prefix,
+// and stands beside those for others.
+func TestUserRoutes(t *testing.T) {
+	appliance := netip.MustParseAddr("10.0.0.4")
+	user := func(prefix string) UserRoute { return UserRoute{"udr", netip.MustParsePrefix(prefix), appliance} }
+	hop := []netip.Addr{netip.MustParseAddr("10.2.146.76")}
+	learned := []Learned{
+		{netip.MustParsePrefix("10.100.0.0/16"), hop, Gateway, 2}, {netip.MustParsePrefix("10.110.0.0/16"), hop, Gateway, 2},
+	}
+	routes := Effective(Config{
+		Prefix:   netip.MustParsePrefix("10.0.0.0/16"),
+		Peerings: []Peering{{"spoke10", netip.MustParsePrefix("10.10.0.0/16")}},
+	}, []UserRoute{user("10.10.0.0/16"), user("10.100.0.0/16"), user("10.0.0.0/8")}, learned)
+	var got []string
+	for _, r := range routes {
+		got = append(got, fmt.Sprintf("%s %s %s %s %v %s", r.Source, r.State, r.Prefix, r.NextHopType, r.NextHops, r.Name))
+	}
+	want := []string{
+		"Default Active 10.0.0.0/16 Virtual network [] ",
+		"Default Invalid 10.10.0.0/16 VNet peering [] ",
+		"Virtual network gateway Invalid 10.100.0.0/16 Virtual network gateway [10.2.146.76] ",
+		"Virtual network gateway Active 10.110.0.0/16 Virtual network gateway [10.2.146.76] ",
+		"User Active 10.10.0.0/16 Virtual appliance [10.0.0.4] udr",
+		"User Active 10.100.0.0/16 Virtual appliance [10.0.0.4] udr",
+		"User Active 10.0.0.0/8 Virtual appliance [10.0.0.4] udr",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 

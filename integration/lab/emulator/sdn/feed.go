@@ -8,14 +8,26 @@ import (
 	"net/http"
 
 	"github.com/nvad/nvad/integration/lab/emulator/rpc"
+	"golang.org/x/sync/errgroup"
 )
 
-// Feed keeps the agent behind socket supplied with the routes of one speaker,
+// Feed keeps the agents behind sockets supplied with the routes of one speaker,
 // which are listed anew after each value from changed. It returns when ctx is
-// done or the agent is gone.
-func Feed(ctx context.Context, socket, name string, changed <-chan struct{}, list func() ([]Learned, error)) error {
-	body, out := io.Pipe()
-	go func() { _ = out.CloseWithError(write(ctx, out, changed, list)) }()
+// done or an agent is gone.
+func Feed(ctx context.Context, sockets []string, name string, changed <-chan struct{}, list func() ([]Learned, error)) error {
+	tasks, ctx := errgroup.WithContext(ctx)
+	var outs []io.Writer
+	for _, socket := range sockets {
+		body, out := io.Pipe()
+		outs = append(outs, out)
+		context.AfterFunc(ctx, func() { _ = out.CloseWithError(ctx.Err()) })
+		tasks.Go(func() error { return post(ctx, socket, name, body) })
+	}
+	tasks.Go(func() error { return write(ctx, io.MultiWriter(outs...), changed, list) })
+	return tasks.Wait()
+}
+
+func post(ctx context.Context, socket, name string, body io.Reader) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://lab/feed/"+name, body)
 	if err != nil {
 		return fmt.Errorf("feed %s: %w", name, err)

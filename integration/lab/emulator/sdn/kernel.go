@@ -17,10 +17,14 @@ import (
 // restarted agent recognises them.
 const routeProtocol = 150
 
-// kernel keeps the learned routes of the router namespace the process runs in.
-// System routes are the lab's own and never touched.
+const mainTable = unix.RT_TABLE_MAIN
+
+// kernel keeps the learned and user-defined routes in a table of the router
+// namespace the process runs in. System routes are the lab's own, and only ever
+// replaced by a user-defined route.
 type kernel struct {
 	ports     map[netip.Addr]string
+	table     int
 	installed map[netip.Prefix][]netip.Addr
 }
 
@@ -29,7 +33,7 @@ func (k *kernel) sync(routes []EffectiveRoute) error {
 	var errs []error
 	wanted := map[netip.Prefix][]netip.Addr{}
 	for _, r := range routes {
-		if r.Source == SourceDefault {
+		if r.Source == SourceDefault || r.State != stateActive {
 			continue
 		}
 		wanted[r.Prefix] = r.NextHops
@@ -45,7 +49,7 @@ func (k *kernel) sync(routes []EffectiveRoute) error {
 		if _, ok := wanted[prefix]; ok {
 			continue
 		}
-		err := netlink.RouteDel(&netlink.Route{Dst: ipNet(prefix), Protocol: routeProtocol})
+		err := netlink.RouteDel(&netlink.Route{Dst: ipNet(prefix), Protocol: routeProtocol, Table: k.table})
 		if err != nil && !errors.Is(err, syscall.ESRCH) {
 			errs = append(errs, fmt.Errorf("delete route %s: %w", prefix, err))
 		}
@@ -57,7 +61,7 @@ func (k *kernel) sync(routes []EffectiveRoute) error {
 // route builds the kernel's form of a route. A next hop that is no NIC of the
 // VNet leads nowhere, as in Azure, instead of falling back to another route.
 func (k *kernel) route(prefix netip.Prefix, hops []netip.Addr) *netlink.Route {
-	route := &netlink.Route{Dst: ipNet(prefix), Protocol: routeProtocol}
+	route := &netlink.Route{Dst: ipNet(prefix), Protocol: routeProtocol, Table: k.table}
 	for _, hop := range hops {
 		link, err := netlink.LinkByName(k.ports[hop])
 		if err != nil {
@@ -77,7 +81,8 @@ func (k *kernel) route(prefix netip.Prefix, hops []netip.Addr) *netlink.Route {
 
 // flush removes what an earlier agent of the same router left.
 func (k *kernel) flush() error {
-	left, err := netlink.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Protocol: routeProtocol}, netlink.RT_FILTER_PROTOCOL)
+	own := &netlink.Route{Protocol: routeProtocol, Table: k.table}
+	left, err := netlink.RouteListFiltered(netlink.FAMILY_V4, own, netlink.RT_FILTER_PROTOCOL|netlink.RT_FILTER_TABLE)
 	if err != nil {
 		return fmt.Errorf("list routes: %w", err)
 	}

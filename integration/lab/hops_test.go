@@ -1,0 +1,49 @@
+package lab_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// TestUserRoutes checks that a user-defined route holds for its own subnet only,
+// wins over a peering, and leads to a next hop in a peered VNet whatever that
+// VNet's own routes say.
+func TestUserRoutes(t *testing.T) {
+	l := lab.Up(t, lab.Options{Scenario: "spoke-advertise"})
+	l.AwaitSessions(t, 20*time.Second)
+	lab.Eventually(t, 10*time.Second, func() error {
+		_, err := l.Output("vm-hub00", "ping", "-c", "1", "-W", "1", "10.100.0.4")
+		return err
+	})
+	l.Exec(t, "vm-hub00", "sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
+	t.Run("next hop in a peered VNet", func(t *testing.T) {
+		if out := l.Exec(t, "vm-spoke10", "traceroute", "-n", "-q", "1", "-w", "0.5", "-m", "1", "10.100.0.4"); !strings.Contains(out, " 1  10.0.0.4") {
+			t.Errorf("the first hop is not the NVA:\n%s", out)
+		}
+	})
+	t.Run("own subnet only", func(t *testing.T) {
+		for node, want := range map[string]string{"ergw-hub00": "10.0.0.4", "vm-hub00": ""} {
+			if hops, _ := effective(t, l, node, "10.10.0.0/16"); hops != want {
+				t.Errorf("%s: next hop of the spoke is %q, want %q", node, hops, want)
+			}
+		}
+		for from, want := range map[string]string{"10.0.200.4 iif ergw-hub00": "via 10.0.0.4 ", "10.0.0.4 iif vm-hub00": "dev peer-spoke10"} {
+			argv := append([]string{"ip", "route", "get", "10.10.0.4", "from"}, strings.Fields(from)...)
+			if out := l.Exec(t, "net-hub00", argv...); !strings.Contains(out, want) {
+				t.Errorf("what comes from %s takes %q, want %q", from, out, want)
+			}
+		}
+	})
+	t.Run("not the peer's routes", func(t *testing.T) {
+		routes, err := l.EffectiveRoutes(t.Context(), "vm-spoke10")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(routes) != 3 {
+			t.Errorf("the spoke has more than its own, the peering's and the user's route:\n%s", lab.EffectiveTable(routes))
+		}
+	})
+}
