@@ -12,7 +12,11 @@ func (f *FIB) Observe(e Event, now time.Time) {
 	case LostEvent:
 		f.needResync = true
 	case ObjectEvent:
-		if f.inRange(e.Object) {
+		switch {
+		case !f.inRange(e.Object):
+		case e.Deleted:
+			f.objectGone(e.Object, now)
+		default:
 			f.needResync = true
 		}
 	case RouteEvent:

@@ -178,7 +178,7 @@ func (f *FIB) holds(s *slot, r KernelRoute) {
 	known := s.have.present
 	f.setHave(s, h)
 	if known && s.want != nil {
-		f.repair("route " + s.prefix.String())
+		f.repairRoute(s.prefix)
 	}
 	if s.want == nil || h != f.wanted(s) {
 		f.queue(s)
@@ -188,7 +188,7 @@ func (f *FIB) holds(s *slot, r KernelRoute) {
 // lost notes that the kernel no longer holds the route of a slot.
 func (f *FIB) lost(s *slot) {
 	if s.want != nil && s.have.present {
-		f.repair("route " + s.prefix.String())
+		f.repairRoute(s.prefix)
 	}
 	f.setHave(s, have{})
 	f.queue(s)
@@ -246,6 +246,15 @@ func (f *FIB) repair(what string) {
 	}
 	f.repairs++
 	f.count.Repairs++
+}
+
+// repairRoute is repair for one route, of perhaps many: only the first is named.
+func (f *FIB) repairRoute(prefix netip.Prefix) {
+	what := f.repaired
+	if f.repairs == 0 {
+		what = "route " + prefix.String()
+	}
+	f.repair(what)
 }
 
 // Repairs returns how many routes and objects were found missing or changed

@@ -159,7 +159,7 @@ func restart(t *testing.T, k *fibtest.Kernel, m mode, want []fib.Change) *fib.FI
 
 // disaster is what other programs and the hardware do.
 func disaster(rng *rand.Rand, k *fibtest.Kernel, f *fib.FIB) {
-	switch rng.IntN(11) {
+	switch rng.IntN(13) {
 	case 0:
 		k.Uproot(p("10.1.0.0/16"), 20)
 	case 1:
@@ -183,5 +183,9 @@ func disaster(rng *rand.Rand, k *fibtest.Kernel, f *fib.FIB) {
 		f.Swap(t0)
 	case 9:
 		f.Swap(t0)
+	case 10, 11:
+		id := fib.DefaultIDs.First + uint32(rng.IntN(12))
+		k.DropObject(id)
+		f.Observe(fib.Event{Kind: fib.ObjectEvent, Deleted: true, Object: id}, t0)
 	}
 }
