@@ -158,6 +158,9 @@ func (r *RIB) conclude(pt *path, p *peer, in *route.Attrs, out *policy.Output) {
 	if !p.internal && slices.Contains(pt.accepted.Communities, route.GracefulShutdown) {
 		pt.accepted = r.leastPreferred(pt.accepted)
 	}
+	if !p.internal && slices.Contains(pt.accepted.Communities, route.Blackhole) {
+		pt.accepted = r.kept(pt.accepted)
+	}
 	pt.extra = extraOf(out, p.Weight)
 }
 
@@ -183,6 +186,14 @@ func (r *RIB) importInput(prefix netip.Prefix, p *peer, a *route.Attrs) *policy.
 func (r *RIB) leastPreferred(a *route.Attrs) *route.Attrs {
 	b := *a
 	b.LocalPref = route.Some(0)
+	return r.opt.Interner.Intern(b)
+}
+
+// kept is a with NO_EXPORT: what one neighbor wants dropped is no other AS's
+// affair (RFC 7999 3.2).
+func (r *RIB) kept(a *route.Attrs) *route.Attrs {
+	b := *a
+	b.Communities = route.SortedSet(append(slices.Clone(a.Communities), route.NoExport))
 	return r.opt.Interner.Intern(b)
 }
 

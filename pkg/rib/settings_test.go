@@ -1,6 +1,7 @@
 package rib
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/nvad/nvad/pkg/policy"
@@ -116,6 +117,17 @@ func TestGracefulShutdown(t *testing.T) {
 		"to 10.0.210.4 + 10.1.0.0/16 path [65001 65001 65001] via 10.0.0.4",
 		"to 10.0.210.5 + 10.1.0.0/16 path [65001 65001 65001] via 10.0.0.4",
 		"to 169.254.0.2 - 10.1.0.0/16")
+}
+
+// RFC 7999 3.2: an eBGP neighbor's wish stays within the AS.
+func TestBlackholeIsNotExported(t *testing.T) {
+	b := newHub00(t)
+	b.send(rs0, route.Attrs{ASPath: asPath("65515"), Communities: []route.Community{route.Blackhole}}, "10.1.0.9/32")
+	b.flush()
+	want := []route.Community{route.Blackhole, route.NoExport}
+	if a := b.r.Sent(pfx("10.1.0.9/32"), addr(nva)); a == nil || !slices.Equal(a.Communities, want) {
+		t.Errorf("%+v", a)
+	}
 }
 
 // RFC 7999: the packets are dropped here.
