@@ -3,7 +3,6 @@ package differential
 import (
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -26,31 +25,50 @@ const there = "there"
 func (s *side) observe(t *testing.T) facts {
 	t.Helper()
 	out := facts{}
-	teacher := map[netip.Prefix]string{}
+	teacher := map[string]string{}
 	for _, p := range s.table(t) {
 		prefix := p.prefix.String()
 		if p.best {
-			teacher[p.prefix] = p.peer
+			teacher[prefix] = p.peer
 		}
 		out[fact{"table", prefix, "from " + p.peer}] = fmt.Sprintf(
 			"valid %t, best %t, beside the best %t, weight %d", p.valid, p.best, p.multipath && !p.best, p.weight)
 	}
-	for i, session := range s.sessions {
-		for prefix, heard := range session.Table() {
-			if teacher[prefix] == s.neighbors[i].Address.String() {
-				continue // FRR tells it what it has told itself
-			}
-			where := s.neighbors[i].Name
-			out[fact{where, prefix.String(), there}] = "yes"
-			for name, value := range heard {
-				out[fact{where, prefix.String(), name}] = value
-			}
+	for f, value := range s.heard() {
+		// FRR tells a neighbor what it was told by it.
+		if f.where != s.nameOf(teacher[f.prefix]) {
+			out[f] = value
 		}
 	}
 	for prefix, hops := range s.kernel(t, "bgp") {
 		out[fact{"kernel", prefix, "next hops"}] = hops
 	}
 	return out
+}
+
+// heard is what the neighbors were told.
+func (s *side) heard() facts {
+	out := facts{}
+	for i, session := range s.sessions {
+		where := s.neighbors[i].Name
+		for prefix, attrs := range session.Table() {
+			out[fact{where, prefix.String(), there}] = "yes"
+			for name, value := range attrs {
+				out[fact{where, prefix.String(), name}] = value
+			}
+		}
+	}
+	return out
+}
+
+// nameOf is the name of the neighbor with that address, empty if there is none.
+func (s *side) nameOf(address string) string {
+	for _, n := range s.neighbors {
+		if n.Address.String() == address {
+			return n.Name
+		}
+	}
+	return ""
 }
 
 // difference is a fact of which the two disagree. An empty value is none.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,7 +64,9 @@ func runCase(t *testing.T, drawn *gen.Case, c *coverage) {
 // links is the addresses of the daemon and of its neighbors.
 func links(neighbors []gen.Neighbor) (daemon, peers []string) {
 	for _, n := range neighbors {
-		daemon = append(daemon, fmt.Sprintf("addr add %s/24 dev eth0", n.Self))
+		if add := fmt.Sprintf("addr add %s/24 dev eth0", n.Self); !slices.Contains(daemon, add) {
+			daemon = append(daemon, add)
+		}
 		peers = append(peers, fmt.Sprintf("addr add %s/24 dev eth0", n.Address))
 	}
 	return append(daemon, fmt.Sprintf("addr add %s/24 dev eth0", gen.Spare)), peers

@@ -78,9 +78,15 @@ func (g *generator) largeList(expanded bool) string {
 	return name
 }
 
+// extList draws rules of one value and expressions without anchors: FRR does
+// not sort what it adds, and looks for several values in the order of the list.
 func (g *generator) extList(expanded bool) string {
 	name := g.name("ext")
-	g.c.Library.ExtCommunityLists[name] = g.rules(extPatterns, extTexts(ext[:5]), expanded)
+	l := g.rules(extPatterns, extTexts(ext[:5]), expanded)
+	for i := range l {
+		l[i].Values = l[i].Values[:min(1, len(l[i].Values))]
+	}
+	g.c.Library.ExtCommunityLists[name] = l
 	return name
 }
 
