@@ -44,7 +44,7 @@ var globalRules = slices.Concat(
 	[]rule{
 		on("router REST", block(unsupported("nvad speaks BGP in the default VRF only"))),
 		on("vrf NAME", block(unsupported("nvad works in the default VRF only"))),
-		on("bfd", block(unsupported("BFD"))),
+		on("bfd", block(unsupported("BFD profiles and sessions without a neighbor; see the neighbors' bfd"))),
 		on("rpki", block(unsupported("RPKI"))),
 		on("key chain NAME", block(meaningless("only other protocols than BGP use key chains"))),
 		on("nexthop-group NAME", block(unsupported("named next-hop groups"))),

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nvad/nvad/pkg/config"
 )
@@ -33,7 +34,9 @@ var sessionRules = slices.Concat(
 	toggle("neighbor PEER graceful-restart", func(s *config.Settings, on bool) { s.GracefulRestart = on }),
 	toggle("neighbor PEER graceful-restart-helper", func(s *config.Settings, on bool) { s.GracefulRestart = on }),
 	toggle("neighbor PEER graceful-restart-disable", func(s *config.Settings, on bool) { s.GracefulRestart = !on }),
-	leaveEach(unsupported("BFD"), "neighbor PEER bfd REST", "no neighbor PEER bfd REST"),
+	toggle("neighbor PEER bfd", func(s *config.Settings, on bool) { s.BFD.Enabled = on }),
+	[]rule{about("neighbor PEER bfd MULTIPLIER RX TX", bfdTimers)},
+	leaveEach(unsupported("this of BFD; see the neighbor's bfd"), "neighbor PEER bfd REST", "no neighbor PEER bfd REST"),
 	leaveEach(unsupported("neighbors by interface"), "neighbor PEER interface REST"),
 	leaveEach(unsupported("eBGP over a loopback without ebgp-multihop"),
 		"neighbor PEER disable-connected-check", "neighbor PEER enforce-multihop"),
@@ -147,6 +150,22 @@ func ttlSecurity(c *converter, l *line, p *peer, args []string) outcome {
 		return attention("%s is not a number of hops", args[0])
 	}
 	return p.change(func(s *config.Settings) { s.TTLSecurity = int(n) })
+}
+
+// bfdTimers takes the multiplier, and the intervals in milliseconds.
+func bfdTimers(c *converter, l *line, p *peer, args []string) outcome {
+	multiplier, ok1 := number(args[0])
+	rx, ok2 := number(args[1])
+	tx, ok3 := number(args[2])
+	if !ok1 || !ok2 || !ok3 || multiplier < 1 || multiplier > 255 || min(rx, tx) < 10 || max(rx, tx) > 60000 {
+		return attention("%s are not a multiplier and two intervals of 10 to 60000 ms", strings.Join(args, " "))
+	}
+	return p.change(func(s *config.Settings) {
+		s.BFD = config.BFD{
+			Enabled: true, Multiplier: int(multiplier),
+			MinRx: time.Duration(rx) * time.Millisecond, MinTx: time.Duration(tx) * time.Millisecond,
+		}
+	})
 }
 
 // updateSource takes an address, or the device whose address the rest of the
