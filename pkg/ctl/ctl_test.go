@@ -166,6 +166,8 @@ func TestShowUnusual(t *testing.T) {
 		"bad-routes":         "routes",
 		"bad-routes-prefix":  "routes 203.0.113.0/24",
 		"bad-fib":            "routes fib",
+		"bad-fib-failed":     "routes fib --failed",
+		"bad-tunnel-peers":   "tunnels vxlan0",
 		"bad-tunnels":        "tunnels",
 		"bad-tunnel":         "tunnels vxlan1",
 	} {

@@ -83,6 +83,26 @@ func TestTimers(t *testing.T) {
 	}
 }
 
+func TestBFD(t *testing.T) {
+	for lines, want := range map[string]string{
+		"":                               "",
+		"neighbor 10.0.0.9 bfd":          "bfd = true",
+		"neighbor 10.0.0.9 bfd 5 300 50": "bfd = { min-tx = 50, multiplier = 5 }",
+		"neighbor 10.0.0.9 bfd\nno neighbor 10.0.0.9 bfd": "",
+	} {
+		cfg, _ := convert(t, bgpHead+lines+"\n")
+		got := ""
+		for line := range strings.Lines(string(config.Print(cfg, false))) {
+			if strings.HasPrefix(line, "bfd") {
+				got = strings.TrimSpace(line)
+			}
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", lines, got, want)
+		}
+	}
+}
+
 func TestActivation(t *testing.T) {
 	const v6 = "router bgp 65001\nneighbor fd00::9 remote-as 65001\n"
 	tests := []struct {
@@ -112,6 +132,8 @@ func TestLeftovers(t *testing.T) {
 		{bgpHead + "neighbor 10.0.0.9 local-as 65009 no-prepend", string(NotSupported), "local-as"},
 		{bgpHead + "neighbor 10.0.0.9 update-source lo", string(Attention), "address of lo"},
 		{bgpHead + "neighbor 10.0.0.9 send-community both", "", ""},
+		{bgpHead + "neighbor 10.0.0.9 bfd 0 300 300", string(Attention), "multiplier"},
+		{bgpHead + "neighbor 10.0.0.9 bfd profile fast", string(NotSupported), "BFD"},
 		{bgpHead + "bgp bestpath compare-routerid", "", ""},
 		{bgpHead + "what is this", string(NotSupported), "unknown"},
 		{bgpHead + "network 10.0.0.0", string(Attention), "no length"},
