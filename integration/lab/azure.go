@@ -142,9 +142,9 @@ func (l *Lab) routeServerConfig(v VNet, i int) routeserver.Config {
 		Preference:     l.Options.Preference,
 		RouteLimit:     cmp.Or(l.Options.RouteLimit, routeserver.DefaultRouteLimit),
 		Dial:           l.Options.RouteServerDials,
+		Fabric:         l.socket(routerNode(v.Name)),
 		Socket:         l.socket(rsNode(v.Name, i)),
 	}
-	c.Fabrics, c.Spokes = l.fabrics(v)
 	for _, m := range l.Topology.peersOfRouteServer(v) {
 		c.NVAs = append(c.NVAs, routeserver.NVA{Address: m.Address, ASN: m.ASN})
 	}

@@ -1,12 +1,56 @@
 package lab_test
 
 import (
+	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nvad/nvad/integration/lab"
 )
+
+// TestNVAInPeeredVNet checks that a Route Server peers with an NVA in a peered VNet,
+// programs what it announces, and that packets get there.
+func TestNVAInPeeredVNet(t *testing.T) {
+	nva := netip.MustParseAddr("10.10.0.4")
+	l := lab.Up(t, lab.Options{Scenario: "dual-homed", NVAs: map[string]lab.NVA{
+		"vm-hub10": birdNVA(t, nva, 65001, announcement{"10.200.0.0/16", ""}),
+	}})
+	lab.Eventually(t, 20*time.Second, func() error {
+		if hops, _ := effective(t, l, "vm-spoke00", "10.200.0.0/16"); hops != "10.10.0.4" {
+			return fmt.Errorf("next hops of 10.200.0.0/16 are %q", hops)
+		}
+		return nil
+	})
+	if hops, ok := effective(t, l, "vm-hub10", "10.200.0.0/16"); ok {
+		t.Errorf("the NVA's own VNet, to whose Route Server it says nothing, has the route by %s", hops)
+	}
+	if out := l.Exec(t, "vm-spoke00", "traceroute", "-n", "-q", "1", "-w", "0.5", "-m", "1", "10.200.0.1"); !strings.Contains(out, " 1  10.10.0.4") {
+		t.Errorf("packets do not get to the NVA:\n%s", out)
+	}
+}
+
+// TestRemoteGateway checks that a hub's gateway announces the spokes that use it,
+// and that they learn what it learns.
+func TestRemoteGateway(t *testing.T) {
+	l := lab.Up(t, lab.Options{Scenario: "expressroute-hairpin"})
+	l.AwaitSessions(t, 20*time.Second)
+	lab.Eventually(t, 10*time.Second, func() error {
+		for _, node := range []string{"vm-hub00", "vm-spoke10", "vm-spoke20"} {
+			for _, prefix := range []string{"10.100.0.0/16", "10.110.0.0/16", "10.120.0.0/16"} {
+				if hops, _ := effective(t, l, node, prefix); hops != "10.2.146.76 10.2.146.77" {
+					return fmt.Errorf("%s: next hops of %s are %q", node, prefix, hops)
+				}
+			}
+		}
+		return nil
+	})
+	if hops, ok := effective(t, l, "vm-spoke10", "10.20.0.0/16"); ok {
+		t.Errorf("a spoke learns the other spoke of its hub, by %s", hops)
+	}
+	l.Exec(t, "vm-spoke10", "ping", "-c", "1", "-W", "2", "10.110.0.5")
+}
 
 // TestUserRoutes checks that a user-defined route holds for its own subnet only,
 // wins over a peering, and leads to a next hop in a peered VNet whatever that

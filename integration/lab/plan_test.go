@@ -24,7 +24,10 @@ func TestPlan(t *testing.T) {
 				}
 			}
 			for name, node := range n.nodes {
-				if strings.HasPrefix(name, "net-") && strings.Contains(node.batch(), "default") {
+				hasDefault := func(command string) bool {
+					return strings.HasPrefix(command, "route add default") && !strings.Contains(command, " table ")
+				}
+				if strings.HasPrefix(name, "net-") && slices.ContainsFunc(node.ip, hasDefault) {
 					t.Errorf("%s has a default route", name)
 				}
 			}

@@ -40,6 +40,9 @@ var scenarios = []Scenario{
 	vxlanMulticast,
 	vxlanStatic,
 	spokeAdvertise,
+	dualHomed,
+	singleHomedUDR,
+	expressRouteHairpin,
 	{Name: "one-hub", About: "a hub, its circuit and two NVAs, for the emulator's own tests", topology: oneHub},
 }
 

@@ -33,8 +33,7 @@ type VNet struct {
 	RouteServer bool
 	// NVAsOf are peered VNets whose NVAs the Route Server peers with too.
 	NVAsOf []string
-	// RemoteGateway is the peered VNet whose gateway and Route Server this
-	// one uses.
+	// RemoteGateway is the peered VNet whose gateway this one uses.
 	RemoteGateway string
 	UserRoutes    []SubnetRoutes
 	VMs           []VM
@@ -134,7 +133,7 @@ func (v VNet) nics() []nic {
 	return list
 }
 
-// spokes lists the VNets that use the gateway and Route Server of v.
+// spokes lists the VNets that use the gateway of v.
 func (t Topology) spokes(v VNet) []VNet {
 	var list []VNet
 	for _, s := range t.VNets {

@@ -28,8 +28,7 @@ type Config struct {
 	Name    string
 	Address netip.Addr
 	VNet    netip.Prefix
-	// Spokes are the prefixes of peered VNets that use this VNet's gateway
-	// and Route Server.
+	// Spokes are the prefixes of peered VNets that use this gateway.
 	Spokes []netip.Prefix
 	MSEE   netip.Addr
 	// RouteServers are the VNet's Route Server instances, if it has any.

@@ -36,9 +36,6 @@ type Config struct {
 	Name    string
 	Address netip.Addr
 	VNet    netip.Prefix
-	// Spokes are the prefixes of peered VNets that use this VNet's gateway
-	// and Route Server.
-	Spokes []netip.Prefix
 	// Subnet is the RouteServerSubnet.
 	Subnet  netip.Prefix
 	NVAs    []NVA
@@ -49,10 +46,9 @@ type Config struct {
 	RouteLimit     int
 	// Dial makes the instance open sessions too, not only accept them.
 	Dial bool
-	// Fabrics are the sockets of the SDN agents of the VNet and of its
-	// spokes, Socket is the instance's own.
-	Fabrics []string
-	Socket  string
+	// Fabric is the SDN agent's socket, Socket the instance's own.
+	Fabric string
+	Socket string
 }
 
 // NVA is a configured peer of the Route Server.
@@ -73,13 +69,13 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("route server %s: %w", c.Name, err)
 	}
-	if err := r.Originate(append([]netip.Prefix{c.VNet}, c.Spokes...)...); err != nil {
+	if err := r.Originate(c.VNet); err != nil {
 		return fmt.Errorf("route server %s: %w", c.Name, err)
 	}
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return rpc.Serve(ctx, c.Socket, Handler(r)) })
 	tasks.Go(func() error {
-		return sdn.Feed(ctx, c.Fabrics, c.Name, r.Changed(), func() ([]sdn.Learned, error) { return learned(r) })
+		return sdn.Feed(ctx, []string{c.Fabric}, c.Name, r.Changed(), func() ([]sdn.Learned, error) { return learned(r) })
 	})
 	return tasks.Wait()
 }
