@@ -4,21 +4,25 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"net/netip"
-	"runtime"
 	"slices"
 	"sync"
 	"weak"
 )
 
-// Interner makes equal attribute sets one pointer. A set nothing refers to any
-// more is forgotten by the garbage collector. It is safe for concurrent use.
-// The zero value is not usable, see [NewInterner].
+// Interner makes equal attribute sets one pointer. The garbage collector takes a
+// set that nothing refers to any more; what the Interner knew of it goes when
+// it has grown to twice its size. It is safe for concurrent use. The zero value
+// is not usable, see [NewInterner].
 type Interner struct {
 	seed maphash.Seed
 	mu   sync.Mutex
 	key  []byte // reused
 	sets map[uint64][]weak.Pointer[Attrs]
+	most int // sums in sets before those without a set are forgotten
 }
+
+// fewSums is not worth a look for what can be forgotten.
+const fewSums = 1024
 
 // NewInterner returns an empty Interner.
 func NewInterner() *Interner {
@@ -39,15 +43,18 @@ func (in *Interner) Intern(a Attrs) *Attrs {
 	}
 	p := new(Attrs)
 	*p = a
+	if len(in.sets) >= max(in.most, fewSums) {
+		in.forget()
+	}
 	in.sets[sum] = append(in.sets[sum], weak.Make(p))
-	runtime.AddCleanup(p, in.forget, sum)
 	return p
 }
 
-// Len is the number of sets that are remembered, for metrics and tests.
+// Len is the number of sets that are in use, for metrics and tests.
 func (in *Interner) Len() int {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.forget()
 	n := 0
 	for _, b := range in.sets {
 		n += len(b)
@@ -55,15 +62,17 @@ func (in *Interner) Len() int {
 	return n
 }
 
-func (in *Interner) forget(sum uint64) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	left := slices.DeleteFunc(in.sets[sum], func(w weak.Pointer[Attrs]) bool { return w.Value() == nil })
-	if len(left) == 0 {
-		delete(in.sets, sum)
-		return
+// forget forgets the sets that the garbage collector has taken.
+func (in *Interner) forget() {
+	for sum, list := range in.sets {
+		left := slices.DeleteFunc(list, func(w weak.Pointer[Attrs]) bool { return w.Value() == nil })
+		if len(left) == 0 {
+			delete(in.sets, sum)
+		} else {
+			in.sets[sum] = left
+		}
 	}
-	in.sets[sum] = left
+	in.most = 2 * len(in.sets)
 }
 
 // Equal reports whether both sets have the same attributes with the same values.

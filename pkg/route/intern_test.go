@@ -95,13 +95,7 @@ func TestInternForgets(t *testing.T) {
 	for i := range uint32(1000) {
 		in.Intern(Attrs{MED: Some(i)})
 	}
-	// Cleanups run some time after the collection that found them.
-	for range 1000 {
-		if runtime.GC(); in.Len() == 1 {
-			break
-		}
-		runtime.Gosched()
-	}
+	runtime.GC()
 	if n := in.Len(); n != 1 {
 		t.Errorf("%d sets are remembered", n)
 	}
@@ -109,6 +103,19 @@ func TestInternForgets(t *testing.T) {
 		t.Error("the set in use has a second pointer")
 	}
 	runtime.KeepAlive(kept)
+}
+
+// TestInternForgetsUnasked: sets that come and go do not pile up.
+func TestInternForgetsUnasked(t *testing.T) {
+	in := NewInterner()
+	for i := range uint32(20 * fewSums) {
+		if in.Intern(Attrs{MED: Some(i)}); i%fewSums == 0 {
+			runtime.GC()
+		}
+	}
+	if n := len(in.sets); n > 3*fewSums {
+		t.Errorf("%d sets are remembered", n)
+	}
 }
 
 // TestInternConcurrently: goroutines that intern the same sets while others are
@@ -138,6 +145,19 @@ func TestInternConcurrently(t *testing.T) {
 			}
 		}
 	}
+}
+
+// BenchmarkInternNew interns sets of which each is the first of its kind.
+func BenchmarkInternNew(b *testing.B) {
+	in := NewInterner()
+	a := full()
+	kept := make([]*Attrs, 20_000)
+	b.ReportAllocs()
+	for i := uint32(0); b.Loop(); i++ {
+		a.MED = Some(i)
+		kept[int(i)%len(kept)] = in.Intern(a)
+	}
+	runtime.KeepAlive(kept)
 }
 
 func BenchmarkIntern(b *testing.B) {
