@@ -175,39 +175,37 @@ func (r *RIB) exportInput(prefix netip.Prefix, pt *path, p *peer) *policy.Input 
 // to nothing that another AS has set (RFC 4271 5.1.4), iBGP policies see the
 // LOCAL_PREF that is sent (5.1.5), and what policy writes into a path stays.
 func (r *RIB) offered(p *peer, pt *path) *route.Attrs {
-	a := *pt.accepted
 	learned := pt.source == route.SourceBGP
-	switch {
-	case !p.internal && (learned && a.MED.Set || p.RemovePrivateAS || p.ASOverride):
-		if learned {
-			a.MED = route.Optional{}
-		}
-		a.ASPath = shownPath(a.ASPath, p)
-	case p.internal && !a.LocalPref.Set:
-		a.LocalPref = route.Some(100)
-	default:
+	differs := !p.internal && (learned && pt.accepted.MED.Set || p.RemovePrivateAS || p.ASOverride)
+	if !differs && (!p.internal || pt.accepted.LocalPref.Set) {
 		return pt.accepted
 	}
-	key := wireKey{attrs: pt.accepted, from: pt.peer}
-	if known, ok := p.offers[key]; ok {
-		return known
+	key := wireKey{accepted: pt.accepted, from: pt.peer}
+	if p.offers.out != nil && p.offers.key == key {
+		return p.offers.out
 	}
-	out := r.opt.Interner.Intern(a)
-	p.offers.put(key, out)
+	out := new(route.Attrs) // not interned: it goes no further than the policy
+	*out = *pt.accepted
+	if p.internal {
+		out.LocalPref = route.Some(100)
+	} else {
+		if learned {
+			out.MED = route.Optional{}
+		}
+		out.ASPath = shownPath(out.ASPath, p)
+	}
+	p.offers = wireMemo{key, out}
 	return out
 }
 
 // wireAttrs turns what policy accepted into what goes on the wire.
 func (r *RIB) wireAttrs(p *peer, pt *path, out *policy.Output, prefix netip.Prefix) *route.Attrs {
-	// Cached only while policy left the set alone: then the outcome depends on
-	// the set and on the neighbor it came from, and one interned set rarely
-	// comes from two.
-	plain := out.Attrs == r.offered(p, pt) && out.NextHop == policy.NextHopDefault
-	key := wireKey{attrs: out.Attrs, from: pt.peer, family: route.FamilyOf(prefix)}
-	if plain {
-		if a, ok := p.wire[key]; ok {
-			return a
-		}
+	key := wireKey{
+		accepted: pt.accepted, out: out.Attrs, from: pt.peer,
+		family: route.FamilyOf(prefix), nextHop: out.NextHop,
+	}
+	if p.wire.out != nil && p.wire.key == key {
+		return p.wire.out
 	}
 	a := *out.Attrs
 	a.NextHop = r.exportNextHop(p, pt, out, prefix.Addr().Is4())
@@ -220,9 +218,7 @@ func (r *RIB) wireAttrs(p *peer, pt *path, out *policy.Output, prefix netip.Pref
 		r.toExternal(&a, p)
 	}
 	wire := r.opt.Interner.Intern(a)
-	if plain {
-		p.wire.put(key, wire)
-	}
+	p.wire = wireMemo{key, wire}
 	return wire
 }
 

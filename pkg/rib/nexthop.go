@@ -94,6 +94,7 @@ func (r *RIB) SetFacts(f fib.Facts) {
 		}
 	}
 	u.routes = f.Routes
+	r.forgetWire() // next hops of ours are among what is remembered
 	r.rebuildUnderlay()
 }
 

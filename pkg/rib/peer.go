@@ -6,6 +6,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
 )
 
 // Peer is what the RIB must know of a neighbor's configuration. Import and
@@ -61,27 +62,25 @@ type peer struct {
 	refills  bool               // a walk looks for those that fit now
 	soo      route.ExtCommunity // of Domain; 0: none
 	counts   Counts
-	wire     wireCache
-	offers   wireCache // what export policy meets, by accepted set
+	changes  []speaker.Change // since the last Take
+	wire     wireMemo
+	offers   wireMemo // what export policy meets, by accepted set
 }
 
-// wireCache remembers the attributes sent for an accepted set. It is emptied
-// when it is full: what is hot comes back at once.
-type wireCache map[wireKey]*route.Attrs
+// wireMemo remembers the attributes sent for the latest accepted set: the routes
+// of an UPDATE come one after the other, also in walks of the whole table.
+type wireMemo struct {
+	key wireKey
+	out *route.Attrs // nil: nothing is remembered
+}
 
+// wireKey is all that what is sent depends on, besides the neighbor's settings.
 type wireKey struct {
-	attrs  *route.Attrs
-	from   peerID
-	family route.Family
-}
-
-const wireCacheSize = 8192
-
-func (c wireCache) put(k wireKey, out *route.Attrs) {
-	if len(c) >= wireCacheSize {
-		clear(c)
-	}
-	c[k] = out
+	accepted *route.Attrs
+	out      *route.Attrs // what export policy made of it; nil: the policy is yet to run
+	from     peerID
+	family   route.Family
+	nextHop  policy.NextHop
 }
 
 // siteOfOrigin derives the community that marks a loop domain. Both NVAs of a
@@ -136,14 +135,14 @@ func (p *peer) set(c Peer) {
 	p.Peer = c
 	p.internal = c.LocalASN == c.RemoteASN
 	p.soo = siteOfOrigin(c.LocalASN, c.Domain)
-	p.wire, p.offers = wireCache{}, wireCache{}
+	p.wire, p.offers = wireMemo{}, wireMemo{}
 }
 
 // forgetWire empties what is remembered of attributes sent: they may depend on
 // settings of the neighbor that a path came from.
 func (r *RIB) forgetWire() {
 	for _, p := range r.byAddr {
-		p.wire, p.offers = wireCache{}, wireCache{}
+		p.wire, p.offers = wireMemo{}, wireMemo{}
 	}
 }
 
@@ -206,7 +205,7 @@ func (r *RIB) PeerUp(addr netip.Addr, s Session, done func()) {
 	p := r.byAddr[addr]
 	p.Session, p.up = s, true
 	p.epoch++
-	p.wire, p.offers = wireCache{}, wireCache{}
+	p.wire, p.offers = wireMemo{}, wireMemo{}
 	r.eachFor(p, func(d *dest) { r.offer(d, p) }, done)
 }
 

@@ -34,7 +34,7 @@ type RIB struct {
 	hops   hopSets
 	sums   []*aggregate
 	eff    Effects
-	outIdx map[netip.Addr]int // neighbor → index in eff.Out
+	told   []*peer // neighbors with changes that Take is to return
 	paths  int
 	work   scratch
 }
@@ -108,7 +108,6 @@ func New(opt Options) *RIB {
 		peers:  []*peer{local},
 		byAddr: map[netip.Addr]*peer{},
 		table:  map[netip.Prefix]*dest{},
-		outIdx: map[netip.Addr]int{},
 		under:  newUnderlay(),
 		hops:   hopSets{},
 	}
@@ -223,16 +222,17 @@ func (r *RIB) uncount(p *peer, pt *path) {
 func (r *RIB) Take() Effects {
 	e := r.eff
 	r.eff = Effects{}
-	clear(r.outIdx)
+	for _, p := range r.told {
+		e.Out = append(e.Out, Adverts{Peer: p.Address, Changes: p.changes})
+		p.changes = nil
+	}
+	r.told = r.told[:0]
 	return e
 }
 
 func (r *RIB) emit(p *peer, prefix netip.Prefix, attrs *route.Attrs) {
-	i, ok := r.outIdx[p.Address]
-	if !ok {
-		i = len(r.eff.Out)
-		r.outIdx[p.Address] = i
-		r.eff.Out = append(r.eff.Out, Adverts{Peer: p.Address})
+	if p.changes == nil {
+		r.told = append(r.told, p)
 	}
-	r.eff.Out[i].Changes = append(r.eff.Out[i].Changes, speaker.Change{Prefix: prefix, Attrs: attrs})
+	p.changes = append(p.changes, speaker.Change{Prefix: prefix, Attrs: attrs})
 }
