@@ -26,13 +26,16 @@ func (f *FIB) objectGone(id uint32, now time.Time) {
 	if f.users[id] > 0 {
 		f.routesGone(id, now)
 	}
-	s := f.byID[id]
-	if s == nil {
-		return
+	f.abandon(id)
+}
+
+// abandon leaves the number of a set's group to whoever has it now.
+func (f *FIB) abandon(id uint32) {
+	if s := f.byID[id]; s != nil {
+		f.forgetID(id)
+		f.inUse[id] = true // until a Resync finds it free
+		f.bad[s] = true
 	}
-	f.forgetID(id)
-	f.inUse[id] = true // until the next Resync
-	f.bad[s] = true
 }
 
 // forgetHop forgets that the kernel has the object of a hop, and reports whether it

@@ -120,6 +120,32 @@ func TestRestartAdoptsBackup(t *testing.T) {
 	}
 }
 
+// A group that another program put in the place of nvad's is not replaced: the
+// routes get one of a new number.
+func TestGroupOfAnother(t *testing.T) {
+	const id = 186000002
+	for _, protocol := range []int{186, 4} {
+		k, f := newProtected(t)
+		k.DropObject(id)
+		k.Log = nil
+		for _, err := range k.Do([]fib.Op{
+			{Kind: fib.PutObject, Object: fib.Object{ID: 7, Hop: far[0]}},
+			{Kind: fib.PutObject, Object: fib.Object{ID: id, Protocol: protocol, Members: []fib.Member{{ID: 7, Weight: 1}}}},
+		}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		recover3(t, f, t0.Add(time.Minute))
+		if routes := strings.TrimSuffix(protected, "3 objects\n"); !strings.HasPrefix("\n"+k.String(), routes) {
+			t.Errorf("kernel holds\n%s", k)
+		}
+		if n := strings.Count(log(k), "put group 186000002"); n != 1 {
+			t.Errorf("protocol %d: the group was written %d times", protocol, n-1)
+		}
+	}
+}
+
 // Where a group can't hold the backup it is a second route.
 func TestBackupRoute(t *testing.T) {
 	for name, m := range map[string]mode{"no resilient groups": {mpath: true}, "plain": {plain: true}} {

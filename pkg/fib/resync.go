@@ -63,6 +63,7 @@ func (f *FIB) readObjects(objects []Object, now time.Time) {
 		f.inUse[o.ID] = true
 		switch {
 		case o.Protocol != f.opt.Protocols.BGP:
+			f.abandon(o.ID)
 		case len(o.Members) > 0:
 			f.groups[o.ID] = o.Members
 			kind[o.ID] = o.Buckets
@@ -83,6 +84,10 @@ func (f *FIB) readObjects(objects []Object, now time.Time) {
 		content[id] = f.readGroup(id, members, kind[id], hop)
 	}
 	for id, s := range f.byID {
+		if f.groups[id] != nil && kind[id] != f.bucketsOf(s) {
+			f.abandon(id) // made anew by another: the kernel would refuse to replace it
+			continue
+		}
 		switch content[id] {
 		case f.content(s): // also where the kernel took out what died
 			s.ok, s.live, s.fail = true, content[id], nil
