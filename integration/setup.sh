@@ -24,6 +24,7 @@ need ip iproute2
 need nft nftables
 need ping iputils-ping
 need traceroute traceroute
+need curl curl
 need tshark tshark
 need bgpd frr
 need bird bird2

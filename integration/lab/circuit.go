@@ -7,6 +7,7 @@ import (
 	"text/template"
 
 	"github.com/nvad/nvad/integration/lab/emulator/gateway"
+	"github.com/nvad/nvad/integration/lab/emulator/internet"
 	"github.com/nvad/nvad/integration/lab/emulator/routeserver"
 )
 
@@ -17,7 +18,7 @@ type circuitLink struct {
 	Local  string
 	Remote string
 	ASN    uint32
-	// Site marks the link to the on-premises site.
+	// Site marks the link that leads out of Azure.
 	Site bool
 }
 
@@ -36,6 +37,11 @@ func (l *Lab) circuitLinks(i int, c Circuit) []circuitLink {
 	}
 	if c.Site != nil {
 		add(siteNode(c.Name), c.Site.ASN, true)
+	}
+	if e := c.Edge; e != nil {
+		links = append(links, circuitLink{
+			Name: e.Name, Local: e.MSEE.String(), Remote: e.Address.String(), ASN: e.ASN, Site: true,
+		})
 	}
 	return links
 }
@@ -97,6 +103,11 @@ func (l *Lab) startCircuit(i int, c Circuit) error {
 	msee := map[string]any{"Links": links, "Azure": routeserver.ASN, "MSEE": gateway.MSEEASN}
 	if err := l.startBIRD(mseeNode(c.Name), mseeTemplate, msee); err != nil {
 		return err
+	}
+	if c.Edge != nil {
+		if err := l.startEmulator("internet", internetNode, internet.Config{Address: c.Edge.Internet}); err != nil {
+			return err
+		}
 	}
 	if c.Site == nil {
 		return nil

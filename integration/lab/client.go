@@ -28,6 +28,12 @@ func (l *Lab) Gateway(vnet string) Speaker { return l.speaker(gatewayNode(vnet))
 
 func (l *Lab) speaker(node string) Speaker { return Speaker{Name: node, socket: l.socket(node)} }
 
+// CircuitRoutes lists what the gateway of a VNet learned from its circuit's MSEE.
+func (l *Lab) CircuitRoutes(ctx context.Context, vnet string) ([]router.Route, error) {
+	v, _ := l.Topology.vnet(vnet)
+	return l.Gateway(vnet).Received(ctx, l.mseeAddress(v))
+}
+
 // Speakers lists all emulated BGP speakers.
 func (l *Lab) Speakers() []Speaker {
 	var list []Speaker

@@ -79,11 +79,9 @@ func (l *Lab) nvaOf(name string) (VM, NVA, error) {
 			return vm, spec, nil
 		}
 	}
-	for _, s := range l.Topology.Segments {
-		for _, host := range s.Hosts {
-			if host.Name == name {
-				return host, l.Options.NVAs[name], nil
-			}
+	for _, host := range l.Topology.outside() {
+		if host.Name == name {
+			return host, l.Options.NVAs[name], nil
 		}
 	}
 	return VM{}, NVA{}, fmt.Errorf("no NVA %q", name)

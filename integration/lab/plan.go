@@ -6,6 +6,8 @@ import (
 	"strings"
 )
 
+const internetNode = "internet"
+
 // Names of nodes by role.
 func routerNode(vnet string) string    { return "net-" + vnet }
 func gatewayNode(vnet string) string   { return "ergw-" + vnet }
@@ -95,6 +97,10 @@ func (n *network) circuit(i int, c Circuit, t Topology) {
 		}
 		g := n.node(gatewayNode(v.Name))
 		g.forward()
+		// A default route may come over the circuit.
+		for _, inside := range append([]VNet{v}, t.spokes(v)...) {
+			g.add("route add %s via %s dev eth0", inside.Prefix, host(v.Subnet(subnetGateway), 1))
+		}
 		g.nft = gatewayRules
 		for _, hop := range c.NextHops {
 			g.add("addr add %s/32 dev lo", hop)
@@ -106,6 +112,24 @@ func (n *network) circuit(i int, c Circuit, t Topology) {
 		s.forward()
 		s.add("addr add %s/32 dev lo", c.Site.Address)
 	}
+	if c.Edge != nil {
+		n.edge(name, *c.Edge)
+	}
+}
+
+// edge joins an edge with its MSEE and with the internet.
+func (n *network) edge(msee string, e Edge) {
+	n.link(msee, port(e.Name), e.Name, "bond0.1000")
+	n.node(msee).add("addr add %s/30 dev %s", e.MSEE, port(e.Name))
+	m := n.node(e.Name)
+	m.sysctls["net/ipv4/ip_forward"] = "0"
+	m.add("addr add %s/30 dev bond0.1000", e.Address)
+	n.link(e.Name, "bond0", internetNode, "eth0")
+	m.add("addr add %s/31 dev bond0", e.Uplink)
+	m.add("route add default via %s dev bond0 onlink", e.Upstream)
+	i := n.node(internetNode)
+	i.add("addr add %s/31 dev eth0", e.Upstream)
+	i.add("addr add %s/32 dev lo", e.Internet)
 }
 
 // peerings joins the routers of peered VNets. Only the peer's own prefix leads

@@ -43,6 +43,7 @@ var scenarios = []Scenario{
 	dualHomed,
 	singleHomedUDR,
 	expressRouteHairpin,
+	expressRouteEdge,
 	{Name: "one-hub", About: "a hub, its circuit and two NVAs, for the emulator's own tests", topology: oneHub},
 }
 

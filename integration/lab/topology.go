@@ -65,6 +65,21 @@ type Circuit struct {
 	NextHops []netip.Addr
 	// Site is the on-premises site behind the circuit, if there is one.
 	Site *Site
+	// Edge is the router that the circuit leads to in place of a site.
+	Edge *Edge
+}
+
+// Edge is an NVA outside of Azure: on bond0.1000 with the MSEE, on bond0 with the
+// internet, where there is one host.
+type Edge struct {
+	VM
+	// MSEE is the MSEE's address on the /30 with that of the VM.
+	MSEE netip.Addr
+	// Uplink is the address on bond0, Upstream the provider's; they are a /31.
+	Uplink   netip.Addr
+	Upstream netip.Addr
+	// Internet is the address of the host, which knows of the uplink alone.
+	Internet netip.Addr
 }
 
 // Site is an on-premises network with its own router.
@@ -164,14 +179,25 @@ func (t Topology) circuitHops(name string) []netip.Addr {
 	return nil
 }
 
-// Hosts returns all VMs and the hosts of all segments.
+// Hosts returns all VMs and what is outside of VNets.
 func (t Topology) Hosts() []VM {
 	var hosts []VM
 	for _, v := range t.VNets {
 		hosts = append(hosts, v.VMs...)
 	}
+	return append(hosts, t.outside()...)
+}
+
+// outside returns the hosts of all segments and the edges.
+func (t Topology) outside() []VM {
+	var hosts []VM
 	for _, s := range t.Segments {
 		hosts = append(hosts, s.Hosts...)
+	}
+	for _, c := range t.Circuits {
+		if c.Edge != nil {
+			hosts = append(hosts, c.Edge.VM)
+		}
 	}
 	return hosts
 }

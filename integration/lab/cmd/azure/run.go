@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/nvad/nvad/integration/lab/emulator/gateway"
+	"github.com/nvad/nvad/integration/lab/emulator/internet"
 	"github.com/nvad/nvad/integration/lab/emulator/routeserver"
 	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ var roles = map[string]func(ctx context.Context, file string) error{
 	"sdn":          role(sdn.Run),
 	"route-server": role(routeserver.Run),
 	"gateway":      role(gateway.Run),
+	"internet":     role(internet.Run),
 }
 
 // role reads a part's configuration and runs it. Being told to end is no error.

@@ -15,6 +15,7 @@ func showCommands(prefix *string) []*cobra.Command {
 	return []*cobra.Command{
 		show(prefix, "status", "list sessions and processes", 0, status),
 		show(prefix, "effective-routes [VM]", "print effective routes, of all VMs if none is named", 1, effectiveRoutes),
+		show(prefix, "gateway-routes [VNET]", "print what ExpressRoute gateways learned over their circuits", 1, gatewayRoutes),
 		show(prefix, "route-server-routes [VNET]", "print what Route Server received and advertises", 1, routeServerRoutes),
 	}
 }
@@ -90,6 +91,20 @@ func routeServerRoutes(ctx context.Context, l *lab.Lab, name string) error {
 				fmt.Printf("Route Server %s %s: advertised to %s\n%s\n", v.Name, addr, nva.Name, lab.RouteTable(advertised))
 			}
 		}
+	}
+	return nil
+}
+
+func gatewayRoutes(ctx context.Context, l *lab.Lab, name string) error {
+	for _, v := range l.Topology.VNets {
+		if v.Circuit == "" || name != "" && name != v.Name {
+			continue
+		}
+		routes, err := l.CircuitRoutes(ctx, v.Name)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("Gateway of %s %s: received from %s\n%s\n", v.Name, v.Gateway(), v.Circuit, lab.RouteTable(routes))
 	}
 	return nil
 }
