@@ -21,7 +21,8 @@ type inbox struct {
 // input is what the loop takes from the inbox in one go.
 type input struct {
 	wanted  *Wanted
-	changes map[netip.Prefix]fib.Change
+	changes []fib.Change // in the order in which they came
+	folded  int          // length of changes without duplicates, when last known
 	events  []fib.Event
 	dead    map[string][]netip.Addr // by who knows; those that changed
 	inSync  bool
@@ -57,11 +58,32 @@ func (in *input) addEvents(events []fib.Event) {
 	in.events = append(in.events, events...)
 }
 
+// addChanges appends changes. Those that later ones supersede are taken out only
+// once they may be half of all: so what waits is bounded by the prefixes there
+// are, and the usual changes, which wait for no more than a turn, cost nothing.
 func (in *input) addChanges(changes []fib.Change) {
-	if in.changes == nil {
-		in.changes = make(map[netip.Prefix]fib.Change, len(changes))
+	in.changes = append(in.changes, changes...)
+	if len(in.changes) > 2*max(in.folded, minFold) {
+		in.changes = fold(in.changes)
+		in.folded = len(in.changes)
 	}
+}
+
+// minFold is how many changes are not worth a look for superseded ones.
+const minFold = 1 << 16
+
+// fold leaves the last change of each prefix.
+func fold(changes []fib.Change) []fib.Change {
+	at := make(map[netip.Prefix]int, len(changes)/2)
+	out := changes[:0]
 	for _, c := range changes {
-		in.changes[c.Prefix] = c
+		if i, ok := at[c.Prefix]; ok {
+			out[i] = c
+			continue
+		}
+		at[c.Prefix] = len(out)
+		out = append(out, c)
 	}
+	clear(changes[len(out):])
+	return out
 }

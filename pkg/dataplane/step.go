@@ -81,7 +81,7 @@ func (d *Dataplane) take(in input, now time.Time) {
 		d.fib.Swap(now)
 	}
 	if len(in.changes) > 0 && !d.flushed {
-		d.fib.Apply(slices.Collect(maps.Values(in.changes)), now)
+		d.fib.Apply(in.changes, now)
 	}
 	if in.inSync {
 		d.fib.InSync()
