@@ -24,7 +24,7 @@ func many(n int, hops []fib.NextHop) []fib.Change {
 	list := make([]fib.Change, n)
 	for i := range list {
 		prefix := netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(20 + i>>16), byte(i >> 8), byte(i), 0}), 24)
-		list[i] = fib.Change{Prefix: prefix, Route: &fib.Route{Prefix: prefix, Metric: 20, Hops: hops}}
+		list[i] = fib.Change{Prefix: prefix, Route: &fib.Route{Metric: 20, Hops: hops}}
 	}
 	return list
 }

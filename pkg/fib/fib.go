@@ -54,7 +54,7 @@ type FIB struct {
 	last   *hopSet             // that was asked for
 	byID   map[uint32]*hopSet  // sets that have a group number
 	bad    map[*hopSet]bool    // sets whose group is to be written
-	dead   map[netip.Addr]bool // gateways, see SetDead
+	dead   map[netip.Addr]bool // gateways, see SetDead; false: until all routes are written
 	up     map[int]bool        // links that are up; nil: not told yet
 	deaths bool                // one of the two changed since the groups were matched
 	groups map[uint32][]Member // groups that the kernel has
@@ -110,6 +110,7 @@ func New(opt Options) *FIB {
 		byID:    make(map[uint32]*hopSet),
 		bad:     make(map[*hopSet]bool),
 		groups:  make(map[uint32][]Member),
+		dead:    make(map[netip.Addr]bool),
 		hops:    make(map[NextHop]uint32),
 		users:   make(map[uint32]int),
 		inUse:   make(map[uint32]bool),
@@ -130,7 +131,7 @@ func (f *FIB) Apply(changes []Change, now time.Time) {
 func (f *FIB) place(prefix netip.Prefix, r *Route, now time.Time) {
 	delete(f.refused, prefix)
 	if r != nil {
-		if why := f.guard.refuse(r); why != "" {
+		if why := f.guard.refuse(prefix, r); why != "" {
 			f.refused[prefix] = refusal{route: r, reason: why, since: now}
 			r = nil
 		}
@@ -155,17 +156,17 @@ func (f *FIB) wantIn(s *slot, r *Route, hops []NextHop, backup bool, now time.Ti
 	var set *hopSet
 	if r.Kind == Unicast {
 		hops = canonical(hops, s.prefix)
-		set = f.intern(hops, f.standby(r, hops))
+		set = f.intern(hops, f.standby(s.prefix, r, hops))
 	}
 	f.setWant(s, r, set, backup, now)
 }
 
 // standby is what the group of a route holds beside its hops.
-func (f *FIB) standby(r *Route, hops []NextHop) []NextHop {
+func (f *FIB) standby(prefix netip.Prefix, r *Route, hops []NextHop) []NextHop {
 	if f.ownRoute() {
 		return nil
 	}
-	return bridge(hops, canonical(r.Backup, r.Prefix))
+	return bridge(hops, canonical(r.Backup, prefix))
 }
 
 // recheck asks the guard again about the routes that it may judge anew.
@@ -176,7 +177,7 @@ func (f *FIB) recheck(now time.Time) {
 			continue
 		}
 		old, was := f.refused[prefix]
-		switch why := f.guard.refuse(r); {
+		switch why := f.guard.refuse(prefix, r); {
 		case why == "" && was, why != "" && !was:
 			f.place(prefix, r, now)
 			f.applied = true

@@ -23,7 +23,7 @@ var (
 func p(s string) netip.Prefix { return netip.MustParsePrefix(s) }
 
 func bgp(prefix string, hops []fib.NextHop) fib.Change {
-	return fib.Change{Prefix: p(prefix), Route: &fib.Route{Prefix: p(prefix), Metric: 20, Hops: hops}}
+	return fib.Change{Prefix: p(prefix), Route: &fib.Route{Metric: 20, Hops: hops}}
 }
 
 func gone(prefix string) fib.Change { return fib.Change{Prefix: p(prefix)} }

@@ -95,20 +95,20 @@ func (g *guard) update(foreign map[routeKey][]KernelRoute) {
 	}
 }
 
-// refuse returns why a route must not be installed, or "".
-func (g *guard) refuse(r *Route) string {
-	if r.Class == BGP && r.Prefix.Bits() == 0 && !g.allowDefault {
+// refuse returns why a route must not be installed for a prefix, or "".
+func (g *guard) refuse(prefix netip.Prefix, r *Route) string {
+	if r.Class == BGP && prefix.Bits() == 0 && !g.allowDefault {
 		return "default route; allow-default is not set"
 	}
-	if r.Class == Static && r.Prefix.IsSingleIP() {
+	if r.Class == Static && prefix.IsSingleIP() {
 		return "" // the operator pins this very address
 	}
-	for _, i := range g.cover[r.Prefix] {
+	for _, i := range g.cover[prefix] {
 		p := &g.list[i]
-		if why := g.spoils(r, r.Hops, p); why != "" {
+		if why := g.spoils(prefix, r, r.Hops, p); why != "" {
 			return why
 		}
-		if why := g.spoils(r, r.Backup, p); why != "" {
+		if why := g.spoils(prefix, r, r.Backup, p); why != "" {
 			return why
 		}
 	}
@@ -117,9 +117,9 @@ func (g *guard) refuse(r *Route) string {
 
 // spoils returns what would be wrong with the path to p if r, through hops,
 // were installed.
-func (g *guard) spoils(r *Route, hops []NextHop, p *Protected) string {
+func (g *guard) spoils(prefix netip.Prefix, r *Route, hops []NextHop, p *Protected) string {
 	base := g.base(p.Addr, r)
-	if !base.loses(r) {
+	if !base.loses(prefix, r) {
 		return ""
 	}
 	for _, h := range hops {
@@ -169,9 +169,9 @@ func (g *guard) base(addr netip.Addr, r *Route) path {
 }
 
 // loses reports whether r would be preferred to the path.
-func (p path) loses(r *Route) bool {
-	if !p.found || r.Prefix.Bits() != p.bits {
-		return !p.found || r.Prefix.Bits() > p.bits
+func (p path) loses(prefix netip.Prefix, r *Route) bool {
+	if !p.found || prefix.Bits() != p.bits {
+		return !p.found || prefix.Bits() > p.bits
 	}
 	return r.Metric <= p.metric
 }

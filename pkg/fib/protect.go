@@ -38,13 +38,29 @@ func (f *FIB) bucketsOf(s *hopSet) uint16 {
 func (f *FIB) ownRoute() bool { return f.plain || f.mpath }
 
 // SetDead replaces the gateways that are known not to forward although their link
-// is up. [FIB.Swap] acts on it.
+// is up. [FIB.Swap] acts on it. A gateway that is not among them any more comes
+// back once all routes are written: those that leave it must not return to it while
+// they wait for their turn.
 func (f *FIB) SetDead(gateways []netip.Addr) {
 	f.deaths = true
-	f.dead = make(map[netip.Addr]bool, len(gateways))
+	for a := range f.dead {
+		f.dead[a] = false
+	}
 	for _, a := range gateways {
 		f.dead[a] = true
 	}
+}
+
+// revive ends the death of gateways that are not said to be dead any more. It
+// reports whether there were any.
+func (f *FIB) revive() (some bool) {
+	for a, dead := range f.dead {
+		if !dead {
+			delete(f.dead, a)
+			f.deaths, some = true, true
+		}
+	}
+	return some
 }
 
 // LinkDown says that a link has gone down, or has no carrier, before the next
@@ -80,7 +96,8 @@ func (f *FIB) Swap(now time.Time) {
 
 // isDead reports whether nothing gets through by way of a hop.
 func (f *FIB) isDead(h NextHop) bool {
-	return f.dead[h.Via] || f.up != nil && !f.up[h.Link]
+	_, dead := f.dead[h.Via]
+	return dead || f.up != nil && !f.up[h.Link]
 }
 
 // alive is what the group of a set shall hold now: the hops that are not dead and

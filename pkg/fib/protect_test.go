@@ -58,6 +58,21 @@ func TestDeadGateway(t *testing.T) {
 	wantKernel(t, k, protected)
 }
 
+// A gateway does not come back before the routes that leave it are written.
+func TestDeadUntilWritten(t *testing.T) {
+	k, f := newProtected(t)
+	f.SetDead([]netip.Addr{gw[0].Via})
+	f.Swap(t0)
+	f.Apply([]fib.Change{bgp("10.1.0.0/16", far), bgp("10.2.0.0/16", far), bgp("10.3.0.0/16", gw)}, t0)
+	f.SetDead(nil)
+	for f.Sync(t0, 1) {
+		if got := k.String(); strings.Contains(got, "10.2.0.0/16 metric 20 proto 186 via 10.0.0.1") {
+			t.Fatalf("a route returns to where it has left\n%s", got)
+		}
+	}
+	wantKernel(t, k, diverted+"10.3.0.0/16 metric 20 proto 186 via 10.0.0.1 dev #2\n4 objects\n")
+}
+
 // The kernel takes out the hops of a link by itself: nothing is repaired.
 func TestDeadLink(t *testing.T) {
 	k, f := newProtected(t)

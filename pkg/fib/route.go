@@ -57,10 +57,10 @@ const (
 // String is "bgp" or "static".
 func (c Class) String() string { return [...]string{"bgp", "static"}[c] }
 
-// Route is one wanted route. Values are immutable once handed over; Hops may be
-// shared by many routes, and are in the order of [SortHops], without duplicates.
+// Route is what is wanted for a prefix. Values are immutable once handed over, and
+// may be shared by many prefixes, as Hops may be by many routes. Hops are in the
+// order of [SortHops], without duplicates.
 type Route struct {
-	Prefix netip.Prefix
 	Kind   Kind
 	Class  Class
 	Metric uint32

@@ -24,7 +24,7 @@ func (f *FIB) Sync(now time.Time, limit int) (more bool) {
 	f.doubted = false
 	f.putSets(now)
 	f.write(f.take(limit), now)
-	if len(f.dirty) > 0 || f.doubted {
+	if len(f.dirty) > 0 || f.doubted || f.revive() {
 		return true
 	}
 	f.remove(limit, now)
