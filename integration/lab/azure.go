@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/nvad/nvad/integration/lab/emulator/echo"
 	"github.com/nvad/nvad/integration/lab/emulator/gateway"
 	"github.com/nvad/nvad/integration/lab/emulator/routeserver"
 	"github.com/nvad/nvad/integration/lab/emulator/rpc"
@@ -46,7 +47,25 @@ func (l *Lab) startAzure(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, host := range l.Topology.Hosts() {
+		if err := l.startEcho(host.Name, host.Address, host.Services...); err != nil {
+			return err
+		}
+	}
 	return l.awaitSpeakers(ctx)
+}
+
+// startEcho starts the services of a host, if it has any, beside what else runs
+// there.
+func (l *Lab) startEcho(node string, addr netip.Addr, ports ...uint16) error {
+	if len(ports) == 0 {
+		return nil
+	}
+	var config echo.Config
+	for _, port := range ports {
+		config.Addresses = append(config.Addresses, netip.AddrPortFrom(addr, port))
+	}
+	return l.startEmulator("echo", node, config)
 }
 
 // startEmulator starts one emulated part, whose configuration is handed over

@@ -7,7 +7,6 @@ import (
 	"text/template"
 
 	"github.com/nvad/nvad/integration/lab/emulator/gateway"
-	"github.com/nvad/nvad/integration/lab/emulator/internet"
 	"github.com/nvad/nvad/integration/lab/emulator/routeserver"
 )
 
@@ -105,7 +104,7 @@ func (l *Lab) startCircuit(i int, c Circuit) error {
 		return err
 	}
 	if c.Edge != nil {
-		if err := l.startEmulator("internet", internetNode, internet.Config{Address: c.Edge.Internet}); err != nil {
+		if err := l.startEcho(internetNode, c.Edge.Internet, 80); err != nil {
 			return err
 		}
 	}

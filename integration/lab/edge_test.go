@@ -47,7 +47,7 @@ func TestForcedTunneling(t *testing.T) {
 		}
 		return nil
 	})
-	if out := l.Exec(t, "edge", "curl", "-sS", "-m", "5", "http://203.0.113.10/"); strings.TrimSpace(out) != "198.51.100.1" {
+	if out := l.Exec(t, "edge", "curl", "-sS", "-m", "5", "http://203.0.113.10/"); strings.TrimSpace(out) != "198.51.100.1 asked 203.0.113.10:80" {
 		t.Errorf("the internet sees the edge as %q", out)
 	}
 	if out, err := l.Output("vm-er-test", "ping", "-c", "1", "-W", "0.5", "203.0.113.10"); err == nil {

@@ -42,6 +42,7 @@ var scenarios = []Scenario{
 	spokeAdvertise,
 	dualHomed,
 	singleHomedUDR,
+	oneWayNAT,
 	expressRouteHairpin,
 	expressRouteEdge,
 	{Name: "one-hub", About: "a hub, its circuit and two NVAs, for the emulator's own tests", topology: oneHub},

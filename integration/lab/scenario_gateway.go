@@ -74,6 +74,38 @@ var spokeAdvertise = Scenario{
 	},
 }
 
+// oneWayNAT reaches the spoke through an address in the hub, so that no route has
+// to be known at either end; the spoke can't begin a conversation.
+var oneWayNAT = Scenario{
+	Name:  "nat",
+	About: "a spoke reached from on-premises, one way, through an address of the hub's NVA",
+	NVAs:  nvads("hub00-nat"),
+	Reach: []Flow{{"vm-hub100", "10.0.0.4"}, {"vm-hub101", "10.0.0.4"}, {"vm-hub00", "10.10.0.4"}},
+	Show: []string{
+		"azure# effective-routes vm-hub100",
+		"azure# effective-routes vm-spoke10",
+		"vm-hub100# curl -sS http://10.0.0.4:8080/",
+		"vm-hub101# curl -sS http://10.0.0.4:9009/",
+		"vm-hub00# nft list ruleset",
+	},
+	topology: func(Options) Topology {
+		spoke := spokeWithGateway()
+		spoke.UserRoutes = nil
+		spoke.VMs[0].Services = []uint16{80, 9000, 9009}
+		return Topology{
+			VNets: []VNet{
+				{
+					Name: "hub00", Prefix: netip.MustParsePrefix("10.0.0.0/16"), Circuit: "circuit01",
+					Peers: []string{"spoke10"}, VMs: []VM{nva("vm-hub00", "10.0.0.4")},
+				},
+				spoke,
+				onPremisesVNet(vm("vm-hub100", "10.100.0.4"), vm("vm-hub101", "10.100.0.5")),
+			},
+			Circuits: twoCircuits(),
+		}
+	},
+}
+
 // spokeWithGateway is a spoke of hub00 that can't use its gateway. What is
 // on-premises is sent to the hub's NVA.
 func spokeWithGateway() VNet {

@@ -55,6 +55,9 @@ type VM struct {
 	// with under ASN.
 	NVA bool
 	ASN uint32
+	// Services are ports on which a VM that is no NVA tells how it sees its
+	// caller.
+	Services []uint16
 }
 
 // Circuit is an ExpressRoute circuit that ends at one MSEE.

@@ -14,7 +14,7 @@ func TestExpressRouteEdge(t *testing.T) {
 	show(t, l)
 	t.Run("with the edge's address", func(t *testing.T) {
 		for _, vm := range []string{"vm-er-test", "vm-peered"} {
-			if out := step(t, l, vm+"# curl -sS -m 5 http://203.0.113.10/"); strings.TrimSpace(out) != "198.51.100.1" {
+			if out := step(t, l, vm+"# curl -sS -m 5 http://203.0.113.10/"); strings.TrimSpace(out) != "198.51.100.1 asked 203.0.113.10:80" {
 				t.Errorf("%s is seen as %q", vm, out)
 			}
 		}

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/nvad/nvad/integration/lab/emulator/echo"
 	"github.com/nvad/nvad/integration/lab/emulator/gateway"
-	"github.com/nvad/nvad/integration/lab/emulator/internet"
 	"github.com/nvad/nvad/integration/lab/emulator/routeserver"
 	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 	"github.com/spf13/cobra"
@@ -19,7 +19,7 @@ var roles = map[string]func(ctx context.Context, file string) error{
 	"sdn":          role(sdn.Run),
 	"route-server": role(routeserver.Run),
 	"gateway":      role(gateway.Run),
-	"internet":     role(internet.Run),
+	"echo":         role(echo.Run),
 }
 
 // role reads a part's configuration and runs it. Being told to end is no error.
