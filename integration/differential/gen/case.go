@@ -52,8 +52,10 @@ type generator struct {
 	*rand.Rand
 	c     *Case
 	names int // of objects made so far
-	match deck
-	set   deck
+	// serves is the neighbor whose policy is being drawn.
+	serves netip.Addr
+	match  deck
+	set    deck
 }
 
 // New draws the case of a seed, with about so many routes.

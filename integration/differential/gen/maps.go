@@ -5,6 +5,7 @@ import "github.com/nvad/nvad/pkg/policy"
 // policies draws both directions of a neighbor. What announces has a policy
 // on import, the mirrors have none anywhere.
 func (g *generator) policies(n *Neighbor) {
+	g.serves = n.Address
 	n.Import, n.Export = policy.Chain{Accept: true}, policy.Chain{Accept: true}
 	if len(n.Routes) > 0 {
 		n.Import = g.chain(n, scope{external: !n.Internal()})

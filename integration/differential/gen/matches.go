@@ -20,13 +20,21 @@ var matches = []feature{
 	{free: noExt, draw: matchExt(true)},
 	{fits: onImport, draw: func(g *generator, c *policy.Clause) { c.Match.NextHopPrefixList = g.nextHopList() }},
 	{fits: onImport, draw: func(g *generator, c *policy.Clause) { c.Match.NextHop = subnetHost(g.IntN(3), 2) }},
-	{fits: onImport, draw: func(g *generator, c *policy.Clause) { c.Match.Peer = pick(g, g.c.Neighbors).Address }},
+	{fits: onImport, draw: func(g *generator, c *policy.Clause) { c.Match.Peer = g.somePeer() }},
 	{fits: medKnown, draw: func(g *generator, c *policy.Clause) { c.Match.MED = ptr(pick(g, meds[1:])) }},
 	{draw: func(g *generator, c *policy.Clause) { c.Match.LocalPref = ptr(pick(g, localPrefs)) }},
 	{draw: func(g *generator, c *policy.Clause) {
 		c.Match.Origin = pick(g, []string{"igp", "egp", "incomplete"})
 	}},
 	{draw: func(g *generator, c *policy.Clause) { c.Match.Tag = ptr(pick(g, tags)) }},
+}
+
+// somePeer is mostly the neighbor whose policy is drawn.
+func (g *generator) somePeer() netip.Addr {
+	if g.chance(70) {
+		return g.serves
+	}
+	return pick(g, g.c.Neighbors).Address
 }
 
 // tags that policies set and match; routes arrive without, which FRR's
