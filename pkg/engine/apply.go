@@ -71,7 +71,10 @@ func (e *Engine) configureSpeaker() error {
 	list := make([]speaker.Neighbor, 0, len(e.neighbors))
 	for _, c := range e.cfg.Neighbors {
 		s := session(e.cfg, c)
-		s.Disabled = e.neighbors[c.Address].isShutdown()
+		n := e.neighbors[c.Address]
+		if s.Disabled = n.isShutdown(); s.Disabled {
+			e.forgetKept(c.Address, n)
+		}
 		list = append(list, s)
 	}
 	e.watch()

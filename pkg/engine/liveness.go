@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/fib"
@@ -72,11 +71,7 @@ func (e *Engine) losePath(n *neighbor, p lostPath) {
 		e.opt.Speaker.Reset(p.neighbor, speaker.Notification{Code: cease, Subcode: ceaseBFDDown})
 		return
 	}
-	if !n.staleUntil.IsZero() {
-		e.depart(p.neighbor)
-		e.rib.SweepStale(p.neighbor, allFamilies)
-		n.staleUntil = time.Time{}
-	}
+	e.forgetKept(p.neighbor, n)
 }
 
 // depart takes a neighbor's gateway out of the forwarding plane until the best

@@ -59,6 +59,12 @@ func (e *Engine) handle(ev speaker.Event) {
 		return // removed by a reload while the event was on its way
 	}
 	now := time.Now()
+	switch ev.(type) {
+	case speaker.Update, speaker.EndOfRIB, speaker.RouteRefresh:
+		if n.up == nil {
+			return // of a session from before the neighbor was removed and added again
+		}
+	}
 	switch ev := ev.(type) {
 	case speaker.Update:
 		n.lastUpdate = now
@@ -72,7 +78,7 @@ func (e *Engine) handle(ev speaker.Event) {
 		n.eor |= ev.Family
 		n.lastUpdate = now
 		e.rib.SweepStale(ev.Peer, ev.Family)
-		if n.up != nil && n.eor.Has(n.up.Families) {
+		if n.eor.Has(n.up.Families) {
 			n.staleUntil = time.Time{}
 		}
 	case speaker.RouteRefresh:
@@ -151,7 +157,7 @@ func (e *Engine) down(n *neighbor, ev *speaker.Down, now time.Time) {
 	if n.up == nil {
 		return
 	}
-	keep := ev.Graceful && !n.isShutdown() && n.pathDown == ""
+	keep, unkept := ev.Graceful && !n.isShutdown() && n.pathDown == "", n.up.Families&^n.up.GracefulPeer
 	if keep {
 		n.staleUntil = now.Add(n.up.PeerRestart)
 	} else {
@@ -166,6 +172,19 @@ func (e *Engine) down(n *neighbor, ev *speaker.Down, now time.Time) {
 		e.depart(ev.Peer)
 	}
 	e.rib.PeerDown(ev.Peer, keep)
+	if keep && unkept != 0 {
+		e.rib.SweepStale(ev.Peer, unkept) // it did not say that it keeps them (RFC 4724 4.2)
+	}
+}
+
+// forgetKept removes what graceful restart keeps of a neighbor that is down.
+func (e *Engine) forgetKept(addr netip.Addr, n *neighbor) {
+	if n.up != nil || n.staleUntil.IsZero() {
+		return
+	}
+	e.depart(addr)
+	e.rib.SweepStale(addr, allFamilies)
+	n.staleUntil = time.Time{}
 }
 
 func (e *Engine) reconfigure() {

@@ -1,0 +1,99 @@
+package engine
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// without is hub00 less one neighbor.
+func without(addr netip.Addr) *config.Config {
+	cfg := hub00()
+	for i, n := range cfg.Neighbors {
+		if n.Address == addr {
+			cfg.Neighbors = append(cfg.Neighbors[:i:i], cfg.Neighbors[i+1:]...)
+			break
+		}
+	}
+	return cfg
+}
+
+// A neighbor is removed and added again while UPDATEs of its session are still
+// on their way: there is no session any more that could take their routes back.
+func TestRemovedAndAddedAgain(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		p.establish(farNVA, false, false)
+		p.announce(farNVA, prefix)
+		apply(t, e, without(farNVA))
+		apply(t, e, hub00())
+		p.announce(farNVA, prefix)
+		p.events <- speaker.EndOfRIB{From: speaker.From{Peer: farNVA}, Family: route.IPv4}
+		p.events <- speaker.RouteRefresh{From: speaker.From{Peer: farNVA}, Family: route.IPv4}
+		p.events <- speaker.Down{From: speaker.From{Peer: farNVA}, Reason: "Cease"}
+		if p.hasRoute() {
+			t.Error("a route of the session that is over stays for good")
+		}
+		p.establish(farNVA, false, false)
+		if p.hasRoute() {
+			t.Error("the next session began with a route of the one before")
+		}
+	})
+}
+
+// Graceful restart keeps the routes of the families that the neighbor named, and
+// of no others (RFC 4724 4.2).
+func TestKeepsOnlyGracefulFamilies(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		cfg := hub00()
+		cfg.Neighbors[1].Families = allFamilies
+		apply(t, e, cfg)
+		p.events <- speaker.Established{
+			From: speaker.From{Peer: farNVA}, LocalAddress: netip.MustParseAddr("169.254.0.1"), RemoteID: farNVA,
+			Families: allFamilies, GracefulPeer: route.IPv4, PeerRestart: 120 * time.Second,
+		}
+		p.announce(farNVA, prefix, netip.MustParsePrefix("2001:db8::/32"))
+		p.events <- speaker.Down{From: speaker.From{Peer: farNVA}, Graceful: true}
+		if !p.hasRoute() {
+			t.Error("IPv4 route gone, which the neighbor keeps")
+		}
+		views, err := e.Neighbors(t.Context())
+		if err != nil || views[1].Received != 1 || views[1].Stale != 1 {
+			t.Errorf("%d routes kept, %d stale, %v; want the IPv4 one alone", views[1].Received, views[1].Stale, err)
+		}
+	})
+}
+
+// Who shuts a neighbor down means also the routes that graceful restart keeps.
+func TestShutdownWhileRestarting(t *testing.T) {
+	for name, shut := range map[string]func(*testing.T, *Engine){
+		"by nvactl": func(t *testing.T, e *Engine) {
+			if err := e.SetShutdown(t.Context(), farNVA, true, ""); err != nil {
+				t.Error(err)
+			}
+		},
+		"by the file": func(t *testing.T, e *Engine) {
+			cfg := hub00()
+			cfg.Neighbors[1].Shutdown = true
+			apply(t, e, cfg)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, false, func(t *testing.T, e *Engine, p *ports) {
+				p.establish(farNVA, true, false)
+				p.announce(farNVA, prefix)
+				p.events <- speaker.Down{From: speaker.From{Peer: farNVA}, Graceful: true}
+				if !p.hasRoute() {
+					t.Fatal("route went at once")
+				}
+				shut(t, e)
+				if p.hasRoute() {
+					t.Error("route of a neighbor that is shut down")
+				}
+			})
+		})
+	}
+}
