@@ -3,6 +3,7 @@ package engine
 import (
 	"net/netip"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nvad/nvad/pkg/config"
@@ -96,4 +97,25 @@ func TestShutdownWhileRestarting(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Without a hold time (RFC 4271 4.2) a neighbor that is down is still waited for
+// before what an earlier run left is deleted.
+func TestInSyncWithoutHoldTime(t *testing.T) {
+	run(t, true, func(t *testing.T, e *Engine, p *ports) {
+		cfg := hub00()
+		for i := range cfg.Neighbors {
+			cfg.Neighbors[i].HoldTime = 0
+		}
+		apply(t, e, cfg)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if p.synced() {
+			t.Error("in sync before any neighbor had a chance")
+		}
+		time.Sleep(longestTable)
+		if !p.synced() {
+			t.Error("never in sync")
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 )
@@ -77,7 +78,7 @@ func (n *neighbor) synced(now, started time.Time) bool {
 	case n.isShutdown():
 		return true
 	case n.up == nil:
-		return now.Sub(started) > n.cfg.HoldTime
+		return now.Sub(started) > cmp.Or(n.cfg.HoldTime, longestTable)
 	case n.eor.Has(n.up.Families), n.up.PeerRestarted:
 		return true
 	case now.Sub(n.since) > longestTable:
