@@ -18,7 +18,7 @@ func BenchmarkHeal(b *testing.B) {
 	hops := h.change("10.0.0.0/16", "10.0.0.1", "eth0").Route.Hops
 	for i := range changes {
 		prefix := netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(20 + i>>16), byte(i >> 8), byte(i), 0}), 24)
-		changes[i] = fib.Change{Prefix: prefix, Route: &fib.Route{Prefix: prefix, Metric: 20, Hops: hops}}
+		changes[i] = fib.Change{Prefix: prefix, Route: &fib.Route{Metric: 20, Hops: hops}}
 	}
 	p.UpdateRoutes(changes)
 	p.InSync()

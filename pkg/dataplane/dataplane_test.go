@@ -101,7 +101,7 @@ func (f *fakes) run(t *testing.T, change func(*dataplane.Options), fn func(t *te
 func fakeRoute(prefix, via string) fib.Change {
 	p := netip.MustParsePrefix(prefix)
 	return fib.Change{Prefix: p, Route: &fib.Route{
-		Prefix: p, Metric: 20, Hops: []fib.NextHop{{Via: netip.MustParseAddr(via), Link: 1}},
+		Metric: 20, Hops: []fib.NextHop{{Via: netip.MustParseAddr(via), Link: 1}},
 	}}
 }
 

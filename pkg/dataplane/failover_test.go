@@ -45,7 +45,7 @@ func newPair(t testing.TB, n int) *pair {
 	hops, backup := by("10.0.0.1", "eth0"), by("10.0.1.1", "eth1")
 	for i := range n {
 		prefix := netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(20 + i>>16), byte(i >> 8), byte(i), 0}), 24)
-		p.changes = append(p.changes, fib.Change{Prefix: prefix, Route: &fib.Route{Prefix: prefix, Metric: 20, Hops: hops, Backup: backup}})
+		p.changes = append(p.changes, fib.Change{Prefix: prefix, Route: &fib.Route{Metric: 20, Hops: hops, Backup: backup}})
 	}
 	p.UpdateRoutes(p.changes)
 	p.InSync()

@@ -149,7 +149,7 @@ func (h *host) link(name string) int {
 func (h *host) change(prefix, via, dev string) fib.Change {
 	p := netip.MustParsePrefix(prefix)
 	hop := fib.NextHop{Via: netip.MustParseAddr(via), Link: h.link(dev)}
-	return fib.Change{Prefix: p, Route: &fib.Route{Prefix: p, Metric: 20, Hops: []fib.NextHop{hop}}}
+	return fib.Change{Prefix: p, Route: &fib.Route{Metric: 20, Hops: []fib.NextHop{hop}}}
 }
 
 // hub00 wants the routes of the two-hubs picture.

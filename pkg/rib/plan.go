@@ -2,6 +2,7 @@ package rib
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"slices"
 
 	"github.com/nvad/nvad/pkg/fib"
@@ -25,6 +26,34 @@ func (s hopSets) intern(hops []fib.NextHop) []fib.NextHop {
 	own := slices.Clone(hops)
 	s[string(key)] = own
 	return own
+}
+
+// routeSets makes equal routes of BGP one value: a million prefixes have but a
+// handful of them. Hops and Backup must be interned.
+type routeSets map[routeKey]*fib.Route
+
+type routeKey struct {
+	hops, backup *fib.NextHop // the first
+	source       netip.Addr
+	metric       uint32
+	kind         fib.Kind
+}
+
+func (s routeSets) intern(r *fib.Route) *fib.Route {
+	key := routeKey{hops: first(r.Hops), backup: first(r.Backup), source: r.Source, metric: r.Metric, kind: r.Kind}
+	if old, ok := s[key]; ok {
+		return old
+	}
+	own := *r
+	s[key] = &own
+	return &own
+}
+
+func first(hops []fib.NextHop) *fib.NextHop {
+	if len(hops) == 0 {
+		return nil
+	}
+	return &hops[0]
 }
 
 func bit(b bool) byte {
@@ -54,7 +83,7 @@ func (r *RIB) wanted(d *dest) *fib.Route {
 	}
 	best := &d.paths[d.forward]
 	out := &r.work.route
-	*out = fib.Route{Prefix: d.prefix, Class: fib.BGP, Metric: r.opt.Metric}
+	*out = fib.Route{Class: fib.BGP, Metric: r.opt.Metric}
 	if slices.Contains(best.accepted.Communities, route.Blackhole) {
 		out.Kind = fib.Blackhole
 	} else {
@@ -64,11 +93,7 @@ func (r *RIB) wanted(d *dest) *fib.Route {
 	if best.extra != nil {
 		out.Source = best.extra.source
 	}
-	if sameRoute(out, d.fib) {
-		return d.fib
-	}
-	kept := *out
-	return &kept
+	return r.routes.intern(out)
 }
 
 // bestHops folds the next hops of all multipath paths: both instances of a

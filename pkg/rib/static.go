@@ -73,7 +73,7 @@ func (r *RIB) resolveStatics() {
 }
 
 func (r *RIB) staticRoute(s *static) *fib.Route {
-	out := &fib.Route{Prefix: s.Prefix, Class: fib.Static, Metric: s.Metric, Source: s.Source}
+	out := &fib.Route{Class: fib.Static, Metric: s.Metric, Source: s.Source}
 	link := r.under.link(s.Device)
 	switch {
 	case s.Blackhole:

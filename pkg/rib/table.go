@@ -32,6 +32,7 @@ type RIB struct {
 	jobs   []*job
 	under  underlay
 	hops   hopSets
+	routes routeSets
 	sums   []*aggregate
 	eff    Effects
 	told   []*peer // neighbors with changes that Take is to return
@@ -110,6 +111,7 @@ func New(opt Options) *RIB {
 		table:  map[netip.Prefix]*dest{},
 		under:  newUnderlay(),
 		hops:   hopSets{},
+		routes: routeSets{},
 	}
 }
 
