@@ -21,20 +21,22 @@ const (
 	tick        = 500 * time.Microsecond // between bursts
 	burst       = 100                    // packets at once: more might find a queue full
 	longest     = 2 * time.Minute        // that a stream may run
-	drain       = 200 * time.Millisecond // for packets under way when it ends
+	drain       = 500 * time.Millisecond // for packets under way when it ends
 	receiveSize = 8 << 20                // socket buffer
 )
 
 // Stream is traffic under way.
 type Stream struct {
-	id     uint64
-	flows  []netip.AddrPort
-	rate   int
-	out    *net.UDPConn
-	in     *net.UDPConn
-	begin  time.Time
-	stop   chan struct{}
-	tasks  sync.WaitGroup
+	id    uint64
+	flows []netip.AddrPort
+	rate  int
+	out   *net.UDPConn
+	in    *net.UDPConn
+	begin time.Time
+	stop  chan struct{}
+
+	sender, receiver sync.WaitGroup
+
 	number atomic.Uint64   // of the next packet
 	last   []atomic.Uint64 // by flow: one more than the number that came last
 
@@ -64,8 +66,8 @@ func Start(sender, receiver string, to []netip.Addr, rate int) (*Stream, error) 
 		return nil, errors.Join(fmt.Errorf("send: %w", err), s.in.Close())
 	}
 	s.begin = time.Now()
-	s.tasks.Go(s.receive)
-	s.tasks.Go(s.send)
+	s.receiver.Go(s.receive)
+	s.sender.Go(s.send)
 	return s, nil
 }
 
@@ -134,8 +136,9 @@ func (s *Stream) receive() {
 // Stop ends the stream and tells what became of it.
 func (s *Stream) Stop() (Result, error) {
 	close(s.stop)
+	s.sender.Wait()
 	_ = s.in.SetReadDeadline(time.Now().Add(drain))
-	s.tasks.Wait()
+	s.receiver.Wait()
 	if err := errors.Join(s.err, s.out.Close(), s.in.Close()); err != nil {
 		return Result{}, err
 	}
