@@ -51,14 +51,14 @@ func TestHeals(t *testing.T) {
 			p := h.start(func(o *dataplane.Options) { o.Scan = time.Hour })
 			p.UpdateRoutes(h.hub00())
 			p.InSync()
-			within(t, time.Second, hub00Routes, h.routes)
+			within(t, healTime, hub00Routes, h.routes)
 			h.run("route", "add", "10.99.0.0/16", "via", "10.0.0.1", "proto", "static", "metric", "7")
 			h.run("route", "del", "10.99.0.0/16")
 			was, start := p.Counters(), time.Now()
 			tt.do(h)
-			within(t, time.Second, healthy, h.health)
+			within(t, healTime, healthy, h.health)
 			t.Logf("healed in %v", time.Since(start).Round(time.Millisecond))
-			within(t, time.Second, "true", func() string {
+			within(t, healTime, "true", func() string {
 				c := p.Counters()
 				return strconv.FormatBool(c.Repairs+c.TunnelRepairs+c.SysctlRepairs > was.Repairs+was.TunnelRepairs+was.SysctlRepairs)
 			})
@@ -74,11 +74,11 @@ func TestScanHeals(t *testing.T) {
 		o.Events = deaf{}
 	})
 	p.UpdateRoutes(h.hub00())
-	within(t, time.Second, hub00Routes, h.routes)
+	within(t, healTime, hub00Routes, h.routes)
 	h.run("nexthop", "flush")
 	h.run("link", "del", "vxlan0")
 	h.sysctl("net.ipv4.ip_forward=0")
-	within(t, 2*time.Second, healthy, h.health)
+	within(t, 2*healTime, healthy, h.health)
 }
 
 type deaf struct{}
@@ -118,7 +118,7 @@ func TestRestartAdopts(t *testing.T) {
 		p.UpdateRoutes(h.hub00())
 		p.UpdateRoutes([]fib.Change{h.change("10.77.0.0/16", "10.0.0.1", "eth0")})
 		p.InSync()
-		within(t, time.Second, "4", func() string { return h.count("proto bgp") })
+		within(t, healTime, "4", func() string { return h.count("proto bgp") })
 		before := h.all()
 		p.stop()
 
@@ -129,7 +129,7 @@ func TestRestartAdopts(t *testing.T) {
 			t.Errorf("plain %t: restart made of\n%s\nthis\n%s", plain, before, got)
 		}
 		p.InSync()
-		within(t, time.Second, hub00Routes, h.routes)
+		within(t, healTime, hub00Routes, h.routes)
 		if c := p.Counters(); c.Written != 0 || c.Deleted != 1 || c.Repairs+c.TunnelRepairs != 0 {
 			t.Errorf("plain %t: counters %+v", plain, c)
 		}
@@ -159,10 +159,10 @@ func TestForeignStays(t *testing.T) {
 			return ""
 		}
 	}
-	within(t, time.Second, "conflict", state("10.100.0.0/16"))
-	within(t, time.Second, "leftover", state("10.55.0.0/16"))
+	within(t, healTime, "conflict", state("10.100.0.0/16"))
+	within(t, healTime, "leftover", state("10.55.0.0/16"))
 	h.run("route", "del", "10.100.0.0/16")
-	within(t, time.Second, "installed", state("10.100.0.0/16"))
+	within(t, healTime, "installed", state("10.100.0.0/16"))
 	if err := p.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestDeviceAppears(t *testing.T) {
 	}
 	h.run("link", "set", "later", "name", "eth0")
 	p.UpdateRoutes(nil)
-	within(t, time.Second, "true", func() string {
+	within(t, healTime, "true", func() string {
 		if strings.Contains(h.tryIP("-d", "link", "show", "vxlan0"), "vxlan id 77") {
 			return "true"
 		}
@@ -205,7 +205,7 @@ func TestFacts(t *testing.T) {
 	h := newHost(t)
 	p := h.start(nil)
 	p.UpdateRoutes(h.hub00())
-	within(t, time.Second, hub00Routes, h.routes)
+	within(t, healTime, hub00Routes, h.routes)
 	h.run("route", "add", "10.50.0.0/16", "via", "10.0.0.1", "proto", "static", "metric", "5")
 	deadline := time.After(time.Second)
 	for {

@@ -115,13 +115,13 @@ func TestNATHeals(t *testing.T) {
 	for i, cmd := range []string{"delete table inet nvad", "flush table inet nvad", "flush ruleset"} {
 		h.nft(cmd)
 		start := time.Now()
-		within(t, time.Second, good, table)
+		within(t, healTime, good, table)
 		t.Logf("%s: healed in %v", cmd, time.Since(start).Round(time.Millisecond))
-		within(t, time.Second, fmt.Sprint(i+1), func() string { return fmt.Sprint(p.Counters().NATRepairs) })
+		within(t, healTime, fmt.Sprint(i+1), func() string { return fmt.Sprint(p.Counters().NATRepairs) })
 	}
 	h.nft("add table ip filter")
 	p.SetWanted(wanted())
-	within(t, time.Second, "table ip filter {\n}\n", func() string { return h.nft("list ruleset") })
+	within(t, healTime, "table ip filter {\n}\n", func() string { return h.nft("list ruleset") })
 }
 
 // A restart leaves every rule as it is, with its handle.

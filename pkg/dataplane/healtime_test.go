@@ -1,0 +1,8 @@
+//go:build !race
+
+package dataplane_test
+
+import "time"
+
+// healTime is how soon what another program broke is back.
+const healTime = time.Second
