@@ -207,7 +207,7 @@ func TestFacts(t *testing.T) {
 	p.UpdateRoutes(h.hub00())
 	within(t, healTime, hub00Routes, h.routes)
 	h.run("route", "add", "10.50.0.0/16", "via", "10.0.0.1", "proto", "static", "metric", "5")
-	deadline := time.After(time.Second)
+	deadline := time.After(healTime)
 	for {
 		select {
 		case <-deadline:
