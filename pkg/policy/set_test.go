@@ -107,11 +107,11 @@ func TestSetPathKeepsSegments(t *testing.T) {
 		{Type: route.ASSet, ASNs: []uint32{1, 12076}},
 	}
 	for want, s := range map[string]Set{
-		"(65001) 65001 65001 {65001}":       {ASPathReplace: "any"},
-		"(65100) 65515 65001 {1,65001}":     {ASPathReplace: "12076"},
-		"65515 {1}":                         {ASPathExclude: []uint32{12076, 65100}},
-		"7 65515 12076 {1,12076}":           {ASPathPrepend: []uint32{7}},
-		"(65100) 65515 12076 {1,12076}":     {ASPathPrependLast: 2},
+		"(65001) 65001 65001 {65001}":   {ASPathReplace: "any"},
+		"(65100) 65515 65001 {1,65001}": {ASPathReplace: "12076"},
+		"65515 {1}":                     {ASPathExclude: []uint32{12076, 65100}},
+		"7 65515 12076 {1,12076}":       {ASPathPrepend: []uint32{7}},
+		"(65100) 65515 12076 {1,12076}": {ASPathPrependLast: 2},
 	} {
 		out, _ := runSet(t, s, Input{Prefix: netip.MustParsePrefix("10.0.0.0/8"), Attrs: &route.Attrs{ASPath: path}}, Session{LocalASN: 65001})
 		if got := out.Attrs.ASPath.String(); got != want {
