@@ -47,6 +47,20 @@ func newBed(t *testing.T, name string, daemon, peers []string) *bed {
 	return b
 }
 
+// sweep removes namespaces of runs that were killed; their processes died with
+// them.
+func sweep() {
+	names, _ := filepath.Glob("/run/netns/nvd*x*-[dp]")
+	for _, path := range names {
+		var pid, n int
+		name := filepath.Base(path)
+		if _, err := fmt.Sscanf(name, "nvd%dx%d-", &pid, &n); err != nil || syscall.Kill(pid, 0) == nil {
+			continue
+		}
+		_ = exec.Command("ip", "netns", "del", name).Run()
+	}
+}
+
 // close ends the processes, latest first, and removes the namespaces.
 func (b *bed) close(t *testing.T) {
 	for i := len(b.stops) - 1; i >= 0; i-- {

@@ -27,6 +27,7 @@ func requirements(t *testing.T) {
 	t.Helper()
 	lab.RequireRoot(t)
 	lab.RequireCommands(t, "ip", "vtysh", frrDir+"bgpd")
+	sweep()
 	for _, command := range []string{"./cmd/nvad", "./cmd/nvactl"} {
 		lab.Build(t, command)
 	}
