@@ -150,9 +150,14 @@ func (r *RIB) origin(pt *path) route.ExtCommunity {
 	if from.soo != 0 || !from.internal {
 		return from.soo
 	}
-	for _, c := range pt.accepted.ExtCommunities {
-		if c.IsSiteOfOrigin() {
-			return c
+	for _, a := range [...]*route.Attrs{pt.received, pt.accepted} { // import policy can't take a mark away
+		if a == nil {
+			continue
+		}
+		for _, c := range a.ExtCommunities {
+			if c.IsSiteOfOrigin() {
+				return c
+			}
 		}
 	}
 	return 0
@@ -204,6 +209,9 @@ func (r *RIB) wireAttrs(p *peer, pt *path, out *policy.Output, prefix netip.Pref
 		accepted: pt.accepted, out: out.Attrs, from: pt.peer,
 		family: route.FamilyOf(prefix), nextHop: out.NextHop,
 	}
+	if p.internal {
+		key.origin = r.origin(pt)
+	}
 	if p.wire.out != nil && p.wire.key == key {
 		return p.wire.out
 	}
@@ -213,7 +221,7 @@ func (r *RIB) wireAttrs(p *peer, pt *path, out *policy.Output, prefix netip.Pref
 		return nil
 	}
 	if p.internal {
-		r.toInternal(&a, p, pt)
+		r.toInternal(&a, pt, key.origin)
 	} else {
 		r.toExternal(&a, p)
 	}
@@ -233,8 +241,8 @@ func (r *RIB) toExternal(a *route.Attrs, p *peer) {
 }
 
 // toInternal prepares a set for an iBGP neighbor (RFC 4271 5.1.5, RFC 4456 8).
-func (r *RIB) toInternal(a *route.Attrs, p *peer, pt *path) {
-	if soo := r.origin(pt); soo != 0 && r.usesDomains() {
+func (r *RIB) toInternal(a *route.Attrs, pt *path, soo route.ExtCommunity) {
+	if soo != 0 && r.usesDomains() {
 		a.ExtCommunities = route.SortedSet(append(withoutOrigin(a.ExtCommunities), soo))
 	}
 	from := r.peers[pt.peer]

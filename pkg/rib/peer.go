@@ -79,6 +79,7 @@ type wireKey struct {
 	accepted *route.Attrs
 	out      *route.Attrs // what export policy made of it; nil: the policy is yet to run
 	from     peerID
+	origin   route.ExtCommunity // loop domain that an iBGP neighbor is told; 0: none
 	family   route.Family
 	nextHop  policy.NextHop
 }

@@ -93,6 +93,21 @@ func TestLoopDomain(t *testing.T) {
 		"to 10.0.210.5 + 10.42.0.0/16 path [65001 65515 12076] via 10.0.0.4")
 }
 
+// What another NVA of this hub has marked as learned from our Route Server does
+// not go back there, also where import policy takes its communities away.
+func TestLoopDomainWhateverImportDoes(t *testing.T) {
+	b := newHub00(t)
+	b.r.SetPeer(Peer{
+		Address: addr(nva), RemoteASN: 65001, LocalASN: 65001,
+		Import: b.program(policy.Clause{Seq: 5, Permit: true, Set: policy.Set{ExtCommunities: []string{"rt 65001:1"}}}),
+		Export: b.program(policy.Clause{Seq: 5, Permit: true}),
+	})
+	b.send(nva, route.Attrs{
+		ASPath: asPath("65515 12076"), ExtCommunities: []route.ExtCommunity{siteOfOrigin(65001, "ars-hub00")},
+	}, "10.41.0.0/16")
+	b.want("it stays here", "fib + 10.41.0.0/16 bgp via 169.254.0.2 dev vxlan0")
+}
+
 func TestExportAttributes(t *testing.T) {
 	b := newBed(t)
 	b.peer(Peer{Address: addr(rs0), RemoteASN: 65515}, acceptAll, acceptAll)
