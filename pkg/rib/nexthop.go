@@ -7,6 +7,7 @@ import (
 	"github.com/gaissmai/bart"
 
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/route"
 )
 
 // underlay answers how a next hop is reached: through connected, static and
@@ -86,6 +87,10 @@ func (u *underlay) resolve(addr netip.Addr) ([]fib.NextHop, uint32) {
 // another way are decided about by the following Flushes.
 func (r *RIB) SetFacts(f fib.Facts) {
 	u := &r.under
+	selves := map[*peer]netip.Addr{}
+	for _, p := range r.byAddr {
+		selves[p] = r.otherSelf(p)
+	}
 	u.links, u.own = map[int]fib.Link{}, map[netip.Addr]bool{}
 	for _, l := range f.Links {
 		u.links[l.Index] = l
@@ -96,6 +101,21 @@ func (r *RIB) SetFacts(f fib.Facts) {
 	u.routes = f.Routes
 	r.forgetWire() // next hops of ours are among what is remembered
 	r.rebuildUnderlay()
+	for p, was := range selves {
+		if p.up && r.otherSelf(p) != was {
+			r.eachFor(p, func(d *dest) { r.offer(d, p) }, nil)
+		}
+	}
+}
+
+// otherSelf is the next hop of ours that p is told for prefixes of the family
+// that its session does not run over; invalid if there is none.
+func (r *RIB) otherSelf(p *peer) netip.Addr {
+	is4 := p.LocalAddress.Is4()
+	if !p.LocalAddress.IsValid() || is4 && !p.Families.Has(route.IPv6) || !is4 && !p.Families.Has(route.IPv4) {
+		return netip.Addr{}
+	}
+	return r.under.address(p.LocalAddress, !is4)
 }
 
 func (r *RIB) rebuildUnderlay() {

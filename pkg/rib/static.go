@@ -31,14 +31,10 @@ func (r *RIB) SetStatics(list []Static) {
 		r.under.statics[s.Prefix] = &static{Static: s}
 		r.touch(r.dest(s.Prefix))
 	}
-	for prefix, s := range old {
-		if r.under.statics[prefix] == nil {
-			r.under.table.Delete(prefix)
-		}
+	for _, s := range old {
 		r.touch(r.dest(s.Prefix))
 	}
-	r.resolveStatics()
-	r.retrack()
+	r.rebuildUnderlay()
 }
 
 // Standing returns the static routes that the forwarding plane is told, in no
@@ -54,11 +50,10 @@ func (r *RIB) Standing() []Static {
 }
 
 // resolveStatics decides which static routes can stand, by connected and other
-// programs' routes alone: a static route never resolves through another.
+// programs' routes alone, which is all that the underlay holds: a static route
+// never resolves through another. One that stands takes the place of another
+// program's of the same prefix.
 func (r *RIB) resolveStatics() {
-	for prefix := range r.under.statics {
-		r.under.table.Delete(prefix)
-	}
 	routes := make([]*static, 0, len(r.under.statics))
 	for _, s := range r.under.statics {
 		s.route = r.staticRoute(s)
