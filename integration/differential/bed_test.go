@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -47,8 +48,8 @@ func newBed(t *testing.T, name string, daemon, peers []string) *bed {
 	return b
 }
 
-// sweep removes namespaces of runs that were killed; their processes died with
-// them.
+// sweep removes namespaces of runs that were killed, with the daemons in them:
+// those that change their user do not die with what started them.
 func sweep() {
 	names, _ := filepath.Glob("/run/netns/nvd*x*-[dp]")
 	for _, path := range names {
@@ -56,6 +57,12 @@ func sweep() {
 		name := filepath.Base(path)
 		if _, err := fmt.Sscanf(name, "nvd%dx%d-", &pid, &n); err != nil || syscall.Kill(pid, 0) == nil {
 			continue
+		}
+		pids, _ := exec.Command("ip", "netns", "pids", name).Output()
+		for _, word := range strings.Fields(string(pids)) {
+			if left, err := strconv.Atoi(word); err == nil {
+				_ = syscall.Kill(left, syscall.SIGKILL)
+			}
 		}
 		_ = exec.Command("ip", "netns", "del", name).Run()
 	}
