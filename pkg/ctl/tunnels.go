@@ -127,7 +127,7 @@ func whose(e *nvadv1.FDBEntry, neighbors map[string]bool) string {
 	if len(names) == 0 && strings.Trim(e.GetMac(), "0:") == "" {
 		return "all that are unknown"
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(names, "\n")
 }
 
 // heard lists the remotes that the device has learned of.
