@@ -70,6 +70,9 @@ func (n *network) vnet(v VNet) {
 	}
 	for _, m := range v.VMs {
 		n.node(m.Name).sysctls["net/ipv4/ip_forward"] = "0"
+		if m.Loopback.IsValid() {
+			n.node(m.Name).add("addr add %s dev lo", m.Loopback)
+		}
 	}
 }
 

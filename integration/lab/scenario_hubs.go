@@ -99,6 +99,30 @@ var twoHubsCommunities = Scenario{
 	},
 }
 
+// twoHubsIPv6 is two-hubs with an IPv6 network at each NVA. Neither Route Server
+// nor the VNets know of it; the overlay carries it.
+var twoHubsIPv6 = Scenario{
+	Name:  "two-hubs-ipv6",
+	About: "two-hubs with IPv6 between the NVAs, which Azure's Route Server does not carry",
+	NVAs:  nvads("hub00-ipv6", "hub10-ipv6"),
+	Reach: append([]Flow{{"vm-hub00", "fd00:10::1"}, {"vm-hub10", "fd00::1"}}, acrossHubs...),
+	Show: []string{
+		"vm-hub00# nvactl neighbors",
+		"vm-hub00# nvactl routes",
+		"vm-hub00# ip -6 route show proto bgp",
+		"vm-hub00# ping -c 3 -i 0.2 -I fd00::1 fd00:10::1",
+		"vm-hub00# nvactl tunnels vxlan0",
+		"azure# effective-routes vm-hub00",
+	},
+	topology: func(o Options) Topology {
+		t := twoHubs(o)
+		for i, addr := range addrs("fd00::1", "fd00:10::1") {
+			t.VNets[i].VMs[0].Loopback = addr
+		}
+		return t
+	},
+}
+
 func vm(name, addr string) VM { return VM{Name: name, Address: netip.MustParseAddr(addr)} }
 
 func nva(name, addr string) VM {

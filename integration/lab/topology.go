@@ -55,6 +55,8 @@ type VM struct {
 	// with under ASN.
 	NVA bool
 	ASN uint32
+	// Loopback is an address of the VM that its VNet knows nothing of.
+	Loopback netip.Addr
 	// Services are ports on which a VM that is no NVA tells how it sees its
 	// caller.
 	Services []uint16

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,7 +18,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := command().ExecuteContext(ctx)
-	if child := (*exec.ExitError)(nil); errors.As(err, &child) {
+	// Unwrapped, it is that of a command that was asked for and has spoken for
+	// itself.
+	if child, ok := err.(*exec.ExitError); ok {
 		os.Exit(child.ExitCode())
 	}
 	if err != nil {
