@@ -15,8 +15,8 @@ import (
 
 // Listen creates the unix socket at path with the given mode and, unless group
 // is empty, that group. A socket that nobody answers on is replaced. One that
-// somebody answers on, or a file that is not a socket, is an error. Closing the
-// listener removes the socket.
+// somebody answers on, or a file that is not a socket, is an error. The directory
+// is made if only it is missing. Closing the listener removes the socket.
 func Listen(path string, mode fs.FileMode, group string) (net.Listener, error) {
 	gid, err := groupID(group)
 	if err != nil {
@@ -24,6 +24,10 @@ func Listen(path string, mode fs.FileMode, group string) (net.Listener, error) {
 	}
 	if err := checkFree(path); err != nil {
 		return nil, err
+	}
+	// systemd makes the directory of a service; who starts nvad by hand has none.
+	if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
 	l, err := bind(path, mode, gid)
 	if err != nil {

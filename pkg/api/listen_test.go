@@ -46,6 +46,16 @@ func TestListenModeAndRemoval(t *testing.T) {
 	}
 }
 
+// Who starts nvad by hand has no /run/nvad.
+func TestListenMakesDirectory(t *testing.T) {
+	path := filepath.Join(filepath.Dir(socketPath(t)), "run", "nvad.sock")
+	l, err := api.Listen(path, 0o660, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+}
+
 func TestListenReplacesStaleSocket(t *testing.T) {
 	path := socketPath(t)
 	old, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
@@ -82,7 +92,7 @@ func TestListenRefuses(t *testing.T) {
 	for _, tt := range []struct{ name, path, group, want string }{
 		{"answered", busy, "", "another nvad answers on " + busy},
 		{"file", file, "", file + " exists and is not a socket"},
-		{"no directory", "/nonexistent/nvad.sock", "", "listen on /nonexistent/nvad.sock"},
+		{"no directory", "/nonexistent/run/nvad.sock", "", "listen on /nonexistent/run/nvad.sock"},
 		{"unknown group", socketPath(t), "no-such-group", "unknown group no-such-group"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
