@@ -163,7 +163,7 @@ func (d *demo) kernel() error {
 }
 
 func (d *demo) path() error {
-	d.title("vm 10.100.0.4# traceroute " + far)
+	d.title("vm-hub100# traceroute " + far)
 	if err := d.show(d.lab.Command("vm-hub100", "traceroute", "-n", "-q", "1", "-w", "1", far)); err != nil {
 		return err
 	}
@@ -178,14 +178,21 @@ func (d *demo) path() error {
 
 func (d *demo) lookAround() {
 	d.title("Look around")
-	fmt.Fprintf(d.out, `  export NVAD_SOCKET=%s
-  bin/nvactl status                        and neighbors, routes, tunnels, ...
-  bin/azure effective-routes vm-hub00      what Azure's portal would show
-  bin/azure route-server-routes hub00      what Route Server has heard
-  bin/azure exec vm-hub00 ip -d route      any command on any host
-  ip netns exec %s bash                    a shell on hub00's NVA
-As root, or through sudo. "make lab-down" takes it all away.
-`, d.lab.NVASocket("vm-hub00"), d.lab.Namespace("vm-hub00"))
+	sudo := ""
+	if os.Getenv("SUDO_USER") != "" { // an exported NVAD_SOCKET would not get through
+		sudo = "sudo "
+	}
+	fmt.Fprintf(d.out, "  alias nvactl='%sbin/nvactl --socket %s'\n", sudo, d.lab.NVASocket("vm-hub00"))
+	for _, try := range [][2]string{
+		{"nvactl status", "and neighbors, routes, tunnels, explain, ..."},
+		{sudo + "bin/azure effective-routes vm-hub00", "what Azure's portal would show"},
+		{sudo + "bin/azure route-server-routes hub00", "what Route Server has heard"},
+		{sudo + "bin/azure exec vm-hub00 ip -d route", "any command on any host"},
+		{sudo + "bin/azure exec vm-hub00 bash", "a shell on hub00's NVA"},
+	} {
+		fmt.Fprintf(d.out, "  %-40s  %s\n", try[0], try[1])
+	}
+	fmt.Fprintln(d.out, `"make lab-down" takes it all away.`)
 }
 
 func (d *demo) title(text string) { fmt.Fprintf(d.out, "\n== %s\n", text) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,9 +56,16 @@ func status(ctx context.Context, l *lab.Lab, _ string) error {
 	return nil
 }
 
+// unknown is the error for a name that no part of the lab has.
+func unknown(what, name string, known []string) error {
+	return fmt.Errorf("no %s %q, there are %s", what, name, strings.Join(known, ", "))
+}
+
 func effectiveRoutes(ctx context.Context, l *lab.Lab, name string) error {
+	var vms []string
 	for _, v := range l.Topology.VNets {
 		for _, vm := range v.VMs {
+			vms = append(vms, vm.Name)
 			if name != "" && name != vm.Name {
 				continue
 			}
@@ -68,11 +76,18 @@ func effectiveRoutes(ctx context.Context, l *lab.Lab, name string) error {
 			fmt.Printf("%s, %s\n%s\n", vm.Name, vm.Address, lab.EffectiveTable(routes))
 		}
 	}
+	if name != "" && !slices.Contains(vms, name) {
+		return unknown("VM", name, vms)
+	}
 	return nil
 }
 
 func routeServerRoutes(ctx context.Context, l *lab.Lab, name string) error {
+	var vnets []string
 	for _, v := range l.Topology.VNets {
+		if len(v.RouteServers()) > 0 {
+			vnets = append(vnets, v.Name)
+		}
 		if name != "" && name != v.Name {
 			continue
 		}
@@ -91,6 +106,9 @@ func routeServerRoutes(ctx context.Context, l *lab.Lab, name string) error {
 				fmt.Printf("Route Server %s %s: advertised to %s\n%s\n", v.Name, addr, nva.Name, lab.RouteTable(advertised))
 			}
 		}
+	}
+	if name != "" && !slices.Contains(vnets, name) {
+		return unknown("VNet with Route Server", name, vnets)
 	}
 	return nil
 }
