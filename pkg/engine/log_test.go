@@ -50,3 +50,22 @@ func TestEngineLogsOutages(t *testing.T) {
 		}
 	})
 }
+
+// A neighbor whose routes are treated as withdrawn is named, with the reason, but
+// not for every route.
+func TestEngineLogsMalformedUpdates(t *testing.T) {
+	run(t, false, func(t *testing.T, _ *Engine, p *ports) {
+		for range 2 {
+			p.establish(farNVA, false, false)
+			for range 100 {
+				p.events <- speaker.Update{
+					From: speaker.From{Peer: farNVA}, Withdrawn: prefixes(3), Err: "treated as withdraw: ORIGIN is missing",
+				}
+			}
+			p.events <- speaker.Down{From: speaker.From{Peer: farNVA}, Reason: "hold timer expired"}
+		}
+		if n := len(p.logged("malformed UPDATE")); n != 2 {
+			t.Errorf("%d lines for one reason in two sessions", n)
+		}
+	})
+}

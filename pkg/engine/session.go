@@ -34,7 +34,7 @@ type neighbor struct {
 	overLimit  bool      // held because of maximum-prefix
 	heldUntil  time.Time // when it is let up again; zero: when somebody asks
 	fill       fill      // of maximum-prefix, the most since the session came up
-	told       []string  // reasons logged since the session was up last
+	told       []string  // reasons logged: while it is down, or of its UPDATEs while it is up
 }
 
 // stalePathTime bounds how long stale routes stay after the session is back
@@ -70,6 +70,9 @@ func (e *Engine) handle(ev speaker.Event) {
 		n.lastUpdate = now
 		e.rib.Update(&ev, now)
 		e.checkLimit(ev.Peer, n)
+		if ev.Err != "" {
+			e.tellMalformed(n, &ev)
+		}
 	case speaker.Established:
 		e.established(n, &ev, now)
 	case speaker.Down:
@@ -100,8 +103,8 @@ func (e *Engine) stateChanged(n *neighbor, ev *speaker.StateChanged, now time.Ti
 	}
 }
 
-// mostReasons bounds what an outage logs: the text of some reasons is the
-// neighbor's.
+// mostReasons bounds what an outage or a session logs: the text of some reasons is
+// the neighbor's.
 const mostReasons = 8
 
 // calmTime is how long a session may be down before its failures are news:
@@ -116,6 +119,18 @@ func (e *Engine) tellFailure(n *neighbor, now time.Time) {
 	}
 	n.told = append(n.told, n.reason)
 	e.log.Info("neighbor not up", "neighbor", n.cfg.Address, "as", n.cfg.RemoteASN, "reason", n.reason)
+}
+
+// tellMalformed logs what was wrong with an UPDATE, and what became of its routes
+// (RFC 7606 6), each reason once in a session: it may be true of a whole table.
+func (e *Engine) tellMalformed(n *neighbor, ev *speaker.Update) {
+	if len(n.told) == mostReasons || slices.Contains(n.told, ev.Err) {
+		return
+	}
+	n.told = append(n.told, ev.Err)
+	prefixes := slices.Concat(ev.Withdrawn, ev.Announced)
+	e.log.Warn("malformed UPDATE", "neighbor", ev.Peer, "as", n.cfg.RemoteASN, "reason", ev.Err,
+		"prefixes", len(prefixes), "first", fmt.Sprint(prefixes[:min(1, len(prefixes))]))
 }
 
 func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time) {
