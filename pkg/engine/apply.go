@@ -15,8 +15,9 @@ import (
 )
 
 // Apply makes cfg the running configuration. Policies are compiled before
-// anything changes; on an error everything stays as it was. Sessions whose
-// settings are equal in both configurations are not touched.
+// anything changes; on an error the configuration before stays in force. Sessions
+// whose settings are equal in both configurations are not touched. Once begun it
+// is carried through, also if ctx ends: what else depends on cfg follows.
 func (e *Engine) Apply(ctx context.Context, cfg *config.Config) error {
 	peers, err := compile(cfg)
 	origin, err2 := compileOrigination(cfg, e.opt.Interner)
@@ -24,7 +25,15 @@ func (e *Engine) Apply(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	var applied error
-	err = e.do(ctx, func() { applied = e.apply(cfg, peers, origin) })
+	err = e.do(context.WithoutCancel(ctx), func() {
+		next := func() error { return e.apply(cfg, peers, origin) }
+		switch applied = next(); {
+		case applied == nil:
+			e.again = next
+		case e.again != nil:
+			applied = errors.Join(applied, e.again())
+		}
+	})
 	return errors.Join(err, applied)
 }
 

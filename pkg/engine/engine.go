@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"sync/atomic"
@@ -56,12 +57,14 @@ type Engine struct {
 	opt       Options
 	log       *slog.Logger
 	calls     chan func()
+	ended     chan struct{}             // closed when Run has returned
 	facts     atomic.Pointer[fib.Facts] // not taken yet
 	kernel    fib.Facts                 // as taken last
 	lost      lostPaths                 // not taken yet
 	wake      chan struct{}
 	rib       *rib.RIB
 	cfg       *config.Config
+	again     func() error // applies the running configuration once more; nil: there is none
 	origin    *origination
 	local     []rib.Local // as the RIB was told last
 	neighbors map[netip.Addr]*neighbor
@@ -86,6 +89,7 @@ func New(opt Options, cfg *config.Config) *Engine {
 		opt:       opt,
 		log:       opt.Log,
 		calls:     make(chan func()),
+		ended:     make(chan struct{}),
 		wake:      make(chan struct{}, 1),
 		cfg:       &config.Config{},
 		origin:    &origination{},
@@ -100,6 +104,7 @@ func New(opt Options, cfg *config.Config) *Engine {
 
 // Run is the engine's goroutine. It returns when ctx ends.
 func (e *Engine) Run(ctx context.Context) error {
+	defer close(e.ended)
 	ticker := time.NewTicker(tickInterval)
 	ticker.Stop()
 	defer ticker.Stop()
@@ -209,6 +214,9 @@ func (e *Engine) takeFacts() {
 	}
 }
 
+// errEnded is the error of calls on an engine that does not run any more.
+var errEnded = errors.New("the engine has ended")
+
 // do runs f on the engine's goroutine and waits for it.
 func (e *Engine) do(ctx context.Context, f func()) error {
 	done := make(chan struct{})
@@ -216,6 +224,8 @@ func (e *Engine) do(ctx context.Context, f func()) error {
 	case e.calls <- func() { f(); close(done) }:
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-e.ended:
+		return errEnded
 	}
 	select {
 	case <-done:

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/speaker"
 )
 
 var otherServer = netip.MustParseAddr("10.0.210.5")
@@ -122,6 +125,54 @@ func TestReloadKernel(t *testing.T) {
 		apply(t, e, cfg)
 		if hops() != 1 {
 			t.Fatalf("%d next hops, want 1", hops())
+		}
+	})
+}
+
+// A configuration that the sessions do not take leaves the one before in force.
+func TestReloadRefusedBySessions(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		p.configure = func(n []speaker.Neighbor) error {
+			if len(n) == 1 {
+				return errors.New("listen on 10.0.0.4 port 179: address already in use")
+			}
+			return nil
+		}
+		if err := e.Apply(t.Context(), without(farNVA)); err == nil {
+			t.Fatal("no error")
+		}
+		if s, _ := e.Status(t.Context()); s.Neighbors != 2 || len(p.wanted) != 2 {
+			t.Errorf("%d neighbors, %d sessions wanted after a refused configuration, want 2", s.Neighbors, len(p.wanted))
+		}
+	})
+}
+
+// Who asked for a reload may go away while it is under way. It is not left half
+// done then: the engine's part done, and the data plane's not.
+func TestReloadOutlivesItsCaller(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		gate := make(chan struct{})
+		p.configure = func([]speaker.Neighbor) error { <-gate; return nil }
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- e.Apply(ctx, without(farNVA)) }()
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		close(gate)
+		if err := <-done; err != nil {
+			t.Errorf("applied, and yet an error: %v", err)
+		}
+	})
+}
+
+// An engine that has ended takes no configuration, and keeps nobody waiting.
+func TestReloadAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, _, stop := start(t, hub00(), false)
+		stop()
+		if err := e.Apply(t.Context(), hub00()); !errors.Is(err, errEnded) {
+			t.Errorf("error %v", err)
 		}
 	})
 }

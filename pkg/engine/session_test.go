@@ -45,6 +45,38 @@ func TestRemovedAndAddedAgain(t *testing.T) {
 	})
 }
 
+// RFC 4724: routes of a restarting helper stay until End-of-RIB, or until its
+// restart time is over.
+func TestEngineKeepsRoutesOverRestart(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		p.establish(farNVA, true, false)
+		p.announce(farNVA, prefix)
+		p.events <- speaker.Down{From: speaker.From{Peer: farNVA}, Graceful: true}
+		if !p.hasRoute() {
+			t.Fatal("route went at once")
+		}
+		time.Sleep(119 * time.Second)
+		if !p.hasRoute() {
+			t.Fatal("route went before the restart time")
+		}
+		time.Sleep(2 * time.Second)
+		if p.hasRoute() {
+			t.Fatal("route stays after the restart time")
+		}
+		p.establish(farNVA, true, true)
+		p.announce(farNVA, prefix)
+		p.events <- speaker.Down{From: speaker.From{Peer: farNVA}, Graceful: true}
+		p.establish(farNVA, true, true)
+		if !p.hasRoute() {
+			t.Fatal("route went before End-of-RIB")
+		}
+		p.events <- speaker.EndOfRIB{From: speaker.From{Peer: farNVA}, Family: route.IPv4}
+		if p.hasRoute() {
+			t.Fatal("route not announced again stays after End-of-RIB")
+		}
+	})
+}
+
 // Graceful restart keeps the routes of the families that the neighbor named, and
 // of no others (RFC 4724 4.2).
 func TestKeepsOnlyGracefulFamilies(t *testing.T) {
