@@ -22,13 +22,12 @@ type decoder struct {
 }
 
 type decoderOptions struct {
-	interner  *route.Interner
-	from      speaker.From
-	families  route.Family
-	internal  bool // iBGP
-	twoOctet  bool // the peer knows no 4-octet ASNs
-	loopback  bool // both ends are loopback addresses, so next hops may be
-	v6NextHop bool // IPv4 routes may have IPv6 next hops
+	interner *route.Interner
+	from     speaker.From
+	families route.Family
+	internal bool // iBGP
+	twoOctet bool // the peer knows no 4-octet ASNs
+	loopback bool // both ends are loopback addresses, so next hops may be
 }
 
 func newDecoder(o decoderOptions) *decoder { return &decoder{decoderOptions: o} }

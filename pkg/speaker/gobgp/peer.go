@@ -23,7 +23,6 @@ type peer struct {
 	previous *peer // of the same address, which must be gone first
 
 	incoming chan net.Conn // accepted
-	active   chan struct{} // GoBGP's state machine takes a connection
 	resets   chan speaker.Notification
 	hint     chan struct{}
 	stop     chan farewellOrder

@@ -265,13 +265,12 @@ func (s *session) from() speaker.From { return speaker.From{Peer: s.cfg.Address}
 
 func (s *session) decoderOptions() decoderOptions {
 	return decoderOptions{
-		interner:  s.sp.opts.Interner,
-		from:      s.from(),
-		families:  s.families(),
-		internal:  s.cfg.IsInternal(),
-		twoOctet:  !s.peer.fourOctet,
-		loopback:  isLoopback(s.tap.local.AddrPort().Addr()) && isLoopback(s.cfg.Address),
-		v6NextHop: s.peer.v6NextHops,
+		interner: s.sp.opts.Interner,
+		from:     s.from(),
+		families: s.families(),
+		internal: s.cfg.IsInternal(),
+		twoOctet: !s.peer.fourOctet,
+		loopback: isLoopback(s.tap.local.AddrPort().Addr()) && isLoopback(s.cfg.Address),
 	}
 }
 
