@@ -111,6 +111,9 @@ func (l *Lab) awaitEmulator(ctx context.Context, node string) error {
 	}
 }
 
+// probePort is where load balancers ask NVAs whether they route: BGP's.
+const probePort = 179
+
 func (l *Lab) socket(node string) string { return l.path("sock", node) }
 
 func (l *Lab) sdnConfig(v VNet) sdn.Config {
@@ -132,6 +135,13 @@ func (l *Lab) sdnConfig(v VNet) sdn.Config {
 		c.RouteTables = append(c.RouteTables, sdn.RouteTable{
 			Subnet: v.Subnet(table.Subnet), Kernel: userTable + i, Routes: table.Routes,
 		})
+	}
+	if v.LoadBalancer.IsValid() {
+		b := sdn.LoadBalancer{Frontend: v.LoadBalancer, Probe: probePort}
+		for _, m := range v.NVAs() {
+			b.Backends = append(b.Backends, m.Address)
+		}
+		c.LoadBalancers = append(c.LoadBalancers, b)
 	}
 	for _, peer := range v.Peers {
 		p, _ := l.Topology.vnet(peer)

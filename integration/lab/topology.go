@@ -33,6 +33,9 @@ type VNet struct {
 	RouteServer bool
 	// NVAsOf are peered VNets whose NVAs the Route Server peers with too.
 	NVAsOf []string
+	// LoadBalancer is the frontend of an internal load balancer before the
+	// VNet's NVAs, if it has one.
+	LoadBalancer netip.Addr
 	// RemoteGateway is the peered VNet whose gateway this one uses.
 	RemoteGateway string
 	UserRoutes    []SubnetRoutes

@@ -19,6 +19,8 @@ type agent struct {
 
 	mu    sync.Mutex
 	feeds map[string][]Learned
+	// healthy are the backends of load balancers that answer, by frontend.
+	healthy map[netip.Addr][]netip.Addr
 	// subnets are those with user-defined routes, and last all others.
 	subnets []*subnet
 }
@@ -46,6 +48,9 @@ func Run(ctx context.Context, config Config) error {
 		}
 	}
 	a.update()
+	for _, b := range config.LoadBalancers {
+		go a.watch(ctx, b)
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /feed/{name}", a.feed)
 	rpc.Handle(mux, "/effective", func(req *http.Request) ([]EffectiveRoute, error) {
@@ -61,7 +66,7 @@ func Run(ctx context.Context, config Config) error {
 }
 
 func newAgent(config Config) *agent {
-	a := &agent{config: config, feeds: map[string][]Learned{}}
+	a := &agent{config: config, feeds: map[string][]Learned{}, healthy: map[netip.Addr][]netip.Addr{}}
 	for _, t := range config.RouteTables {
 		a.subnets = append(a.subnets, &subnet{
 			prefix: t.Subnet, user: t.Routes, kernel: kernel{ports: config.Ports, table: t.Kernel},
@@ -115,7 +120,7 @@ func (a *agent) updateLocked() {
 	}
 	for _, s := range a.subnets {
 		s.effective = Effective(a.config, s.user, learned)
-		if err := s.kernel.sync(s.effective); err != nil {
+		if err := s.kernel.sync(a.balanced(s.effective)); err != nil {
 			slog.Error("could not program the VNet", "vnet", a.config.VNet, "error", err)
 		}
 	}

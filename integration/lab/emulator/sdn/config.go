@@ -8,7 +8,8 @@ type Config struct {
 	Prefix   netip.Prefix
 	Peerings []Peering
 	// RouteTables are the user-defined routes.
-	RouteTables []RouteTable
+	RouteTables   []RouteTable
+	LoadBalancers []LoadBalancer
 	// Ports maps every address that can be a next hop to the router's device
 	// towards it.
 	Ports map[netip.Addr]string
@@ -38,6 +39,14 @@ type UserRoute struct {
 	Name    string
 	Prefix  netip.Prefix
 	NextHop netip.Addr
+}
+
+// LoadBalancer is an internal load balancer that shares all ports of its frontend
+// among the backends that accept connections on Probe.
+type LoadBalancer struct {
+	Frontend netip.Addr
+	Backends []netip.Addr
+	Probe    uint16
 }
 
 // Preference is Azure's hub routing preference.

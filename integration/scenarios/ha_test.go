@@ -1,0 +1,119 @@
+package scenarios
+
+import (
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// mostOutage is for a death that nobody is told of: a probe of the load balancer
+// has to fail, at least.
+const mostOutage = 2 * time.Second
+
+// TestTwoHubsHA lets one NVA of each hub die under traffic, whichever, silently
+// or not, and says for how long nothing got through.
+func TestTwoHubsHA(t *testing.T) {
+	l := lab.UpScenario(t, "two-hubs-ha")
+	show(t, l)
+	awaitPairs(t, l)
+	t.Run("announced", func(t *testing.T) {
+		for i := range 2 {
+			for _, nva := range []string{"10.0.0.4", "10.0.0.6"} {
+				r := received(t, l, "hub00", i, nva, "10.110.0.0/16")
+				if r.NextHop.String() != "10.0.0.100" || r.Path() != "65001 65001 65001" || !r.Accepted {
+					t.Errorf("instance %d was sent %+v by %s", i, r, nva)
+				}
+				wantSeen(t, l, "hub00", i, nva, "10.110.0.0/16")
+			}
+		}
+	})
+	for _, victims := range [][]string{{"vm-hub00", "vm-hub10"}, {"vm-hub00-2", "vm-hub10-2"}} {
+		t.Run(strings.Join(victims, " and ")+" silent", func(t *testing.T) {
+			testDeath(t, l, victims, l.LinkDown, l.LinkUp)
+		})
+	}
+	t.Run("vm-hub00 and vm-hub10 killed", func(t *testing.T) {
+		testDeath(t, l, []string{"vm-hub00", "vm-hub10"}, l.KillNVA, l.StartNVA)
+	})
+}
+
+// testDeath measures the outage of a flow while NVAs die and while they return. A
+// killed nvad leaves its routes, so that it takes no traffic along.
+func testDeath(t *testing.T, l *lab.Lab, victims []string, die, revive func(string) error) {
+	outage := during(t, l, func() { each(t, victims, die) })
+	t.Logf("death: %v without traffic", outage)
+	if outage > mostOutage {
+		t.Errorf("nothing got through for %v", outage)
+	}
+	outage = during(t, l, func() { each(t, victims, revive) })
+	t.Logf("return: %v without traffic", outage)
+	if outage > mostOutage {
+		t.Errorf("on return nothing got through for %v", outage)
+	}
+	awaitPairs(t, l)
+}
+
+func each(t *testing.T, nvas []string, do func(string) error) {
+	t.Helper()
+	for _, nva := range nvas {
+		if err := do(nva); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// pingInterval is the resolution of an outage.
+const pingInterval = 20 * time.Millisecond
+
+var pingCounts = regexp.MustCompile(`(\d+) packets transmitted, (\d+) received`)
+
+// during returns for how long a flow was interrupted by do.
+func during(t *testing.T, l *lab.Lab, do func()) time.Duration {
+	t.Helper()
+	ping := l.Command("vm-hub100", "ping", "-q", "-i", fmt.Sprint(pingInterval.Seconds()), "-c", "150", "-W", "1", "10.110.0.4")
+	var out strings.Builder
+	ping.Stdout = &out
+	if err := ping.Start(); err != nil {
+		t.Fatal(err)
+	}
+	do()
+	if err := ping.Wait(); err != nil {
+		if _, lost := err.(*exec.ExitError); !lost {
+			t.Fatal(err)
+		}
+	}
+	counts := pingCounts.FindStringSubmatch(out.String())
+	if counts == nil {
+		t.Fatalf("ping printed\n%s", out.String())
+	}
+	sent, _ := strconv.Atoi(counts[1])
+	answered, _ := strconv.Atoi(counts[2])
+	return time.Duration(sent-answered) * pingInterval
+}
+
+// awaitPairs waits until both load balancers share between both NVAs, and all
+// four NVAs have both of the other hub.
+func awaitPairs(t *testing.T, l *lab.Lab) {
+	t.Helper()
+	lab.Eventually(t, 30*time.Second, func() error {
+		for node, prefix := range map[string]string{
+			"net-hub00": "10.110.0.0/16", "vm-hub00": "10.110.0.0/16", "vm-hub00-2": "10.110.0.0/16",
+			"net-hub10": "10.100.0.0/16", "vm-hub10": "10.100.0.0/16", "vm-hub10-2": "10.100.0.0/16",
+		} {
+			out, err := l.Output(node, "ip", "route", "show", prefix)
+			if err != nil {
+				return err
+			}
+			if strings.Count(out, "nexthop") != 2 {
+				return fmt.Errorf("%s has %q", node, out)
+			}
+		}
+		return nil
+	})
+}
