@@ -35,6 +35,7 @@ func (r *RIB) pathStory(d *dest, i int) PathStory {
 // compares the outcome with what is in force.
 func (r *RIB) evaluateAgain(s *PathStory, d *dest, pt *path, p *peer) {
 	pre := r.admit(p, pt.received)
+	pre.reject = refused(d.prefix, pre.reject)
 	if pt.reject == byLimit {
 		pre.reject = byLimit // whether it fits now is for the next change to say
 	}
@@ -75,6 +76,9 @@ var importChecks = []importCheck{
 	{byCluster, "cluster list", func(p *peer, a *route.Attrs) bool { return p.internal && len(a.ClusterList) > 0 },
 		func(_ *peer, a *route.Attrs) string { return joined(a.ClusterList) }},
 	{byLeak, "role", func(p *peer, _ *route.Attrs) bool { return p.Role != "" }, otcText},
+	{byPrefix, "prefix", func(*peer, *route.Attrs) bool { return false }, func(*peer, *route.Attrs) string {
+		return "multicast or link-local"
+	}},
 	{byLimit, "maximum-prefix", func(p *peer, _ *route.Attrs) bool { return p.MaxReceived > 0 },
 		func(p *peer, _ *route.Attrs) string { return fmt.Sprintf("%d are taken", p.MaxReceived) }},
 }

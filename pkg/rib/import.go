@@ -24,6 +24,7 @@ const (
 	byOriginator
 	byCluster
 	byLeak
+	byPrefix
 	byLimit
 )
 
@@ -137,7 +138,7 @@ func (r *RIB) refresh(d *dest, pt *path, p *peer) {
 // evaluate runs import policy and fills in what depends on it.
 func (r *RIB) evaluate(d *dest, pt *path, p *peer, pre admission) {
 	pt.accepted, pt.hop, pt.extra, pt.rule, pt.era = nil, nil, nil, 0, p.era
-	if pt.reject = pre.reject; pt.reject != accepted {
+	if pt.reject = refused(d.prefix, pre.reject); pt.reject != accepted {
 		return
 	}
 	out := p.Import.Run(r.importInput(d.prefix, p, pre.attrs))
@@ -145,6 +146,15 @@ func (r *RIB) evaluate(d *dest, pt *path, p *peer, pre admission) {
 	if pt.accepted != nil {
 		pt.hop = r.under.track(pt.accepted.NextHop)
 	}
+}
+
+// refused is pre, or byPrefix for what no route of unicast can have: groups, and
+// addresses that mean something on one link alone (RFC 4271 6.3).
+func refused(prefix netip.Prefix, pre reject) reject {
+	if a := prefix.Addr(); pre == accepted && (a.IsMulticast() || a.Is6() && a.IsLinkLocalUnicast()) {
+		return byPrefix
+	}
+	return pre
 }
 
 // conclude fills in what import policy made of a path.
@@ -229,6 +239,8 @@ func (r *RIB) rejectReason(pt *path) string {
 		return "CLUSTER_LIST holds this router"
 	case byLeak:
 		return p.leakText(a.OTC)
+	case byPrefix:
+		return "prefix is not of unicast use"
 	case byLimit:
 		return fmt.Sprintf("maximum-prefix %d reached", p.MaxReceived)
 	}

@@ -108,6 +108,23 @@ func TestLoopDomainWhateverImportDoes(t *testing.T) {
 	b.want("it stays here", "fib + 10.41.0.0/16 bgp via 169.254.0.2 dev vxlan0")
 }
 
+// Multicast and link-local prefixes are ignored (RFC 4271 6.3): with fe80::/10 a
+// neighbor would have the links of this host.
+func TestNoUnicastPrefix(t *testing.T) {
+	b := newHub00(t)
+	b.r.PeerUp(addr(nva), Session{LocalAddress: addr("169.254.0.1"), RemoteID: addr(nva), Families: route.IPv4 | route.IPv6}, nil)
+	b.announce(nva, "64580", "224.0.0.0/4", "239.1.0.0/16", "fe80::/10", "ff02::/16")
+	b.want("nothing is done with them")
+	if c := b.r.Counts(addr(nva)); c.Received != 4 || c.Accepted != 0 {
+		t.Errorf("%+v", c)
+	}
+	b.r.From(pfx("fe80::/10"), addr(nva), func(p Path) {
+		if p.Rule != "prefix is not of unicast use" {
+			t.Errorf("reason %q", p.Rule)
+		}
+	})
+}
+
 func TestExportAttributes(t *testing.T) {
 	b := newBed(t)
 	b.peer(Peer{Address: addr(rs0), RemoteASN: 65515}, acceptAll, acceptAll)
