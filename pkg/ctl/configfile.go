@@ -3,7 +3,6 @@ package ctl
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
 
@@ -144,6 +143,6 @@ func (a *app) convert(file string, v *conversion) error {
 			return err
 		}
 	}
-	_, err = io.WriteString(a.Out, string(frrconf.Render(cfg, leftovers)))
+	_, err = a.Out.Write(frrconf.Render(cfg, leftovers))
 	return err
 }
