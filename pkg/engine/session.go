@@ -128,9 +128,11 @@ func (e *Engine) tellMalformed(n *neighbor, ev *speaker.Update) {
 		return
 	}
 	n.told = append(n.told, ev.Err)
-	prefixes := slices.Concat(ev.Withdrawn, ev.Announced)
-	e.log.Warn("malformed UPDATE", "neighbor", ev.Peer, "as", n.cfg.RemoteASN, "reason", ev.Err,
-		"prefixes", len(prefixes), "first", fmt.Sprint(prefixes[:min(1, len(prefixes))]))
+	first := ""
+	if prefixes := slices.Concat(ev.Announced, ev.Withdrawn); len(prefixes) > 0 {
+		first = prefixes[0].String()
+	}
+	e.log.Warn("malformed UPDATE", "neighbor", ev.Peer, "as", n.cfg.RemoteASN, "reason", ev.Err, "first_prefix", first)
 }
 
 func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time) {
