@@ -19,6 +19,8 @@ type bed struct {
 	dir    string // of the subject's files
 	fib    *fibWatch
 
+	nextProbe int // number of a route that was not announced yet
+
 	routeServer, nva, second *peer
 }
 
@@ -36,7 +38,7 @@ var nodes = []struct {
 var beds atomic.Int32
 
 func newBed() (*bed, error) {
-	b := &bed{prefix: fmt.Sprintf("nvb%dx%d", os.Getpid(), beds.Add(1))}
+	b := &bed{prefix: fmt.Sprintf("nvb%dx%d", os.Getpid(), beds.Add(1)), nextProbe: probeBase}
 	if err := b.make(); err != nil {
 		return nil, errors.Join(err, b.close())
 	}

@@ -15,9 +15,9 @@ func (t *trial) churn() bool {
 	return t.phase("churn", func() error {
 		ps := t.sub.running()
 		memory, used, begin := ps.pss(), ps.cpu(), time.Now()
-		p := startProbe(t.ctx, t.routeServer, t.nva, 0)
+		p := t.probe(t.ctx, t.routeServer, t.nva, 0)
 		err := t.flap(begin.Add(t.Churn))
-		if err2 := p.end(); err == nil {
+		if err2 := t.endProbe(p); err == nil {
 			err = err2
 		}
 		if err != nil {

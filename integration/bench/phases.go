@@ -95,9 +95,9 @@ func (t *trial) atRest() error {
 // latency announces one route after the other, each once the one before has
 // arrived.
 func (t *trial) latency() error {
-	p := startProbe(t.ctx, t.routeServer, t.nva, t.Probes)
+	p := t.probe(t.ctx, t.routeServer, t.nva, t.Probes)
 	<-p.done
-	if err := p.end(); err != nil {
+	if err := t.endProbe(p); err != nil {
 		return err
 	}
 	t.value("p50", p.quantile(0.5))
@@ -110,13 +110,13 @@ func (t *trial) latency() error {
 func (t *trial) reload() error {
 	t.nva.told.reset()
 	told := t.nva.told.expect(t.n)
-	p := startProbe(t.ctx, t.nva, t.second, 0)
+	p := t.probe(t.ctx, t.nva, t.second, 0)
 	begin := time.Now()
 	if err := t.sub.reload(); err != nil {
 		return err
 	}
 	err := t.since("reload", begin, t.nva.told, told)
-	if err2 := p.end(); err == nil {
+	if err2 := t.endProbe(p); err == nil {
 		err = err2
 	}
 	t.value("stall-reload", p.quantile(1))
@@ -148,7 +148,7 @@ func (t *trial) withdraw() error {
 func (t *trial) stall() error {
 	routes := t.routeServer.announcements(t.n)
 	complete, told := t.fib.expect(t.n), t.second.told.expect(t.n)
-	p := startProbe(t.ctx, t.nva, t.second, 0)
+	p := t.probe(t.ctx, t.nva, t.second, 0)
 	if err := t.routeServer.feed(routes); err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (t *trial) stall() error {
 	if _, err := t.second.told.await(t.ctx, told); err != nil {
 		return err
 	}
-	err := p.end()
+	err := t.endProbe(p)
 	t.value("stall-feed", p.quantile(1))
 	t.value("keepalive", t.second.keepalives.max().Seconds())
 	return err

@@ -10,6 +10,7 @@ import (
 // then withdraws them.
 type probe struct {
 	from, to *peer
+	first    int // number of the first route
 	delays   []time.Duration
 	err      error
 	stop     context.CancelFunc
@@ -19,9 +20,10 @@ type probe struct {
 // probeGap is the time between the arrival of a route and the next.
 const probeGap = 5 * time.Millisecond
 
-// startProbe probes until end, or most times unless that is 0.
-func startProbe(ctx context.Context, from, to *peer, most int) *probe {
-	p := &probe{from: from, to: to, done: make(chan struct{})}
+// probe probes until end, or most times unless that is 0. No route is used twice
+// on a bed: one that is withdrawn and comes back at once may be no news.
+func (b *bed) probe(ctx context.Context, from, to *peer, most int) *probe {
+	p := &probe{from: from, to: to, first: b.nextProbe, done: make(chan struct{})}
 	stopping, stop := context.WithCancel(ctx)
 	p.stop = stop
 	go func() {
@@ -38,7 +40,7 @@ func startProbe(ctx context.Context, from, to *peer, most int) *probe {
 }
 
 func (p *probe) once(ctx context.Context, n int) error {
-	number := probeBase + n
+	number := p.first + n
 	m := p.from.announcement(nil, number, 1)
 	arrived := p.to.told.expectProbe(number)
 	begin := time.Now()
@@ -52,15 +54,16 @@ func (p *probe) once(ctx context.Context, n int) error {
 	return err
 }
 
-// end waits for the last probe and withdraws all.
-func (p *probe) end() error {
+// endProbe waits for the last route of a probe and withdraws all.
+func (b *bed) endProbe(p *probe) error {
 	p.stop()
 	<-p.done
+	b.nextProbe = p.first + len(p.delays) + 1
 	if p.err != nil {
 		return p.err
 	}
 	slices.Sort(p.delays)
-	return p.from.send(withdrawals(probeBase, len(p.delays))...)
+	return p.from.send(withdrawals(p.first, len(p.delays))...)
 }
 
 // quantile is a quantile of the delays, in milliseconds, once ended.

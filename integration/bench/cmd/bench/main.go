@@ -32,7 +32,7 @@ func run() error {
 	flag.IntVar(&o.Rounds, "rounds", 1, "rounds, of which medians are taken")
 	flag.StringVar(&o.Nvad, "nvad", "bin/nvad", "nvad's binary")
 	flag.IntVar(&o.Probes, "probes", 200, "single routes for the latency")
-	flag.DurationVar(&o.Settle, "settle", 2*time.Second, "time to tidy up before memory is read")
+	flag.DurationVar(&o.Settle, "settle", 3*time.Second, "time to tidy up before memory is read")
 	flag.DurationVar(&o.Churn, "churn", 10*time.Second, "how long routes flap; 0: not at all")
 	flag.IntVar(&o.ChurnAt, "churn-at", 100_000, "number of routes at which some flap")
 	flag.Parse()
