@@ -10,7 +10,7 @@ import (
 
 // Times and sizes of giving memory back. A look costs some microseconds.
 const (
-	tidyInterval = 2 * time.Second
+	tidyInterval = time.Second
 	quietBytes   = 1 << 20 // allocated between two looks at most, or there is work
 	worthTidying = 8 << 20 // allocated since the last time at least
 )
