@@ -2,7 +2,6 @@ package failover
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -79,16 +78,6 @@ func (p *process) stop() {
 	case <-p.exited:
 	case <-time.After(patience):
 		p.bed.Fatalf("%s does not end", p.name)
-	}
-}
-
-// running is an error once the process has ended.
-func (p *process) running() error {
-	select {
-	case <-p.exited:
-		return fmt.Errorf("%s has ended: %v", p.name, p.cmd.ProcessState)
-	default:
-		return nil
 	}
 }
 

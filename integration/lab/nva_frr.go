@@ -75,15 +75,6 @@ func (l *Lab) startFRR(vm VM, nva NVA) error {
 	return err
 }
 
-// Vtysh runs one command in the shell of an FRR NVA.
-func (l *Lab) Vtysh(name, command string) (string, error) {
-	vm, _, err := l.nvaOf(name)
-	if err != nil {
-		return "", err
-	}
-	return l.Output(vm.Name, "vtysh", "-N", l.Namespace(vm.Name), "-c", command)
-}
-
 // removeFRR removes the path spaces' directories.
 func (l *Lab) removeFRR() error {
 	var errs []error
