@@ -21,18 +21,11 @@ func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 		return api.Status{}, err
 	}
 	out := api.Status{Status: s}
-	entries, err := d.plane.Entries(ctx)
+	routes, err := d.plane.Tally(ctx)
 	if err != nil {
 		return out, err
 	}
-	for _, e := range entries {
-		if e.State != fib.Leftover && e.State != fib.Stale && !e.Backup {
-			out.FIBWanted++
-		}
-		if e.State == fib.Installed && !e.Backup {
-			out.FIBInstalled++
-		}
-	}
+	out.FIBWanted, out.FIBInstalled = routes.Wanted, routes.Installed
 	tunnels, err := d.plane.Tunnels(ctx)
 	for _, t := range tunnels {
 		out.Tunnels++

@@ -13,7 +13,6 @@ import (
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/config"
-	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/telemetry"
 )
 
@@ -64,13 +63,8 @@ func (d *daemon) staticsTried(ctx context.Context) bool {
 	if err := d.engine.Settle(ctx); err != nil {
 		return false
 	}
-	entries, err := d.plane.Entries(ctx)
-	for _, e := range entries {
-		if e.Class == fib.Static && e.State == fib.Pending {
-			return false
-		}
-	}
-	return err == nil
+	routes, err := d.plane.Tally(ctx)
+	return err == nil && routes.Untried == 0
 }
 
 func newLogger(w io.Writer, level *slog.LevelVar) *slog.Logger {

@@ -169,8 +169,15 @@ func (d *Dataplane) Counters() Counters { return *d.counters.Load() }
 
 // Entries returns the routes as fib.FIB.Entries does.
 func (d *Dataplane) Entries(ctx context.Context) (list []fib.Entry, err error) {
-	err = d.call(ctx, func() { list = d.fib.Entries() })
+	err = d.call(ctx, func() { list = d.fib.Snapshot() })
+	fib.SortEntries(list) // not in the loop, which has better to do
 	return list, err
+}
+
+// Tally counts the routes as fib.FIB.Tally does.
+func (d *Dataplane) Tally(ctx context.Context) (t fib.Tally, err error) {
+	err = d.call(ctx, func() { t = d.fib.Tally() })
+	return t, err
 }
 
 // Links returns the links as last read.

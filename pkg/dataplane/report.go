@@ -41,22 +41,12 @@ func (d *Dataplane) report() {
 	failing := d.total.Failed
 	d.total.Counters = d.fib.Count()
 	if failing == 0 && d.total.Failed > 0 {
-		first := d.firstFailed()
+		example, _ := d.fib.Refusal()
 		d.log.Warn("the kernel refuses routes, they will be tried again",
-			"count", d.total.Failed, "first", first.Prefix, "reason", first.Reason)
+			"count", d.total.Failed, "example", example.Prefix, "reason", example.Reason)
 	}
 	c := d.total
 	d.counters.Store(&c)
-}
-
-// firstFailed is a route that the kernel refuses, as an example.
-func (d *Dataplane) firstFailed() fib.Entry {
-	for _, e := range d.fib.Entries() {
-		if e.State == fib.Failed {
-			return e
-		}
-	}
-	return fib.Entry{}
 }
 
 // tellTunnel logs a tunnel whose state is another than before.

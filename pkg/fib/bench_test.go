@@ -71,3 +71,27 @@ func BenchmarkMove(b *testing.B) {
 		b.Errorf("%d routes written", c.Written)
 	}
 }
+
+// BenchmarkRead is what a look at 100,000 routes takes: Tally and Snapshot hold the
+// loop up, sorting does not.
+func BenchmarkRead(b *testing.B) {
+	f := fib.New(fib.Options{Kernel: &nothing{}})
+	f.Apply(many(100_000, gw), t0)
+	for f.Sync(t0, 10_000) {
+	}
+	b.Run("tally", func(b *testing.B) {
+		for b.Loop() {
+			f.Tally()
+		}
+	})
+	b.Run("snapshot", func(b *testing.B) {
+		for b.Loop() {
+			f.Snapshot()
+		}
+	})
+	b.Run("entries", func(b *testing.B) {
+		for b.Loop() {
+			f.Entries()
+		}
+	})
+}

@@ -32,3 +32,43 @@ func (f *FIB) Others(prefix netip.Prefix) []KernelRoute {
 	sortRoutes(list)
 	return list
 }
+
+// Tally is how many routes there are, without a list of them.
+type Tally struct {
+	Wanted    int // routes, backups and what an earlier run left not counted
+	Installed int // of Wanted
+	Untried   int // static routes of Wanted that were neither written nor refused yet
+}
+
+// Tally counts the routes.
+func (f *FIB) Tally() Tally {
+	t := Tally{Wanted: len(f.refused)}
+	for _, first := range f.slots {
+		for s := first; s != nil; s = s.next {
+			if s.want == nil || s.backup {
+				continue
+			}
+			t.Wanted++
+			switch state, _ := f.state(s); {
+			case state == Installed:
+				t.Installed++
+			case state == Pending && s.want.Class == Static:
+				t.Untried++
+			}
+		}
+	}
+	return t
+}
+
+// Refusal returns one of the routes that the kernel refuses, as an example.
+func (f *FIB) Refusal() (Entry, bool) {
+	for s := range f.failed {
+		return f.entry(s), true
+	}
+	for set := range f.bad {
+		if set.fail != nil && len(set.wait) > 0 {
+			return f.entry(set.wait[0]), true
+		}
+	}
+	return Entry{}, false
+}

@@ -34,3 +34,31 @@ func TestAt(t *testing.T) {
 		t.Errorf("other routes: %v", got)
 	}
 }
+
+// Tally counts what Entries lists.
+func TestTally(t *testing.T) {
+	k := hub()
+	k.Plant(fib.KernelRoute{Prefix: p("10.13.0.0/16"), Metric: 20, Protocol: 3, Hops: gw})
+	f := start(t, k, fib.Options{})
+	f.Protect(hubProtected, false, t0)
+	static := bgp("10.14.0.0/16", gw)
+	static.Route.Class = fib.Static
+	f.Apply([]fib.Change{
+		bgp("10.10.0.0/16", far), backup("10.11.0.0/16", gw, far), bgp("10.12.0.0/16", gw), bgp("10.13.0.0/16", gw), static,
+	}, t0)
+	for round, untried := range []int{1, 0} {
+		want := fib.Tally{Untried: untried}
+		for _, e := range f.Entries() {
+			if !e.Backup {
+				want.Wanted++
+			}
+			if e.State == fib.Installed && !e.Backup {
+				want.Installed++
+			}
+		}
+		if got := f.Tally(); got != want || got.Wanted != 5 {
+			t.Errorf("round %d: %+v, want %+v", round, got, want)
+		}
+		settle(f, t0)
+	}
+}
