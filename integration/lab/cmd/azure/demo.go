@@ -184,7 +184,7 @@ func (d *demo) lookAround() {
 	}
 	fmt.Fprintf(d.out, "  alias nvactl='%sbin/nvactl --socket %s'\n", sudo, d.lab.NVASocket("vm-hub00"))
 	for _, try := range [][2]string{
-		{"nvactl status", "and neighbors, routes, tunnels, explain, ..."},
+		{"nvactl status", "and neighbors, routes, tunnels, ..."},
 		{sudo + "bin/azure effective-routes vm-hub00", "what Azure's portal would show"},
 		{sudo + "bin/azure route-server-routes hub00", "what Route Server has heard"},
 		{sudo + "bin/azure exec vm-hub00 ip -d route", "any command on any host"},
