@@ -10,6 +10,7 @@ import (
 // TestDualHomed: through one NVA, two Route Servers learn what the other knows,
 // without the AS number that both have, and never what they told themselves.
 func TestDualHomed(t *testing.T) {
+	t.Parallel()
 	l := lab.UpScenario(t, "dual-homed")
 	show(t, l)
 	t.Run("announced", func(t *testing.T) {
@@ -47,6 +48,7 @@ func TestDualHomed(t *testing.T) {
 // TestSingleHomedUDR: as before, but the spoke knows the way to each hub's site
 // from user-defined routes, and the NVAs announce it by their own files.
 func TestSingleHomedUDR(t *testing.T) {
+	t.Parallel()
 	l := lab.UpScenario(t, "single-homed-udr")
 	show(t, l)
 	t.Run("announced", func(t *testing.T) {

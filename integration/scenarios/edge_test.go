@@ -10,6 +10,7 @@ import (
 // TestExpressRouteEdge: VMs behind the circuit reach the internet by the default
 // route that the edge announces, with the edge's address.
 func TestExpressRouteEdge(t *testing.T) {
+	t.Parallel()
 	l := lab.UpScenario(t, "expressroute-edge")
 	show(t, l)
 	t.Run("with the edge's address", func(t *testing.T) {

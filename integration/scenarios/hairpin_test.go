@@ -9,6 +9,7 @@ import (
 // TestExpressRouteHairpin compares the lab's Azure, without any NVA, with the
 // article's table and traces.
 func TestExpressRouteHairpin(t *testing.T) {
+	t.Parallel()
 	l := lab.UpScenario(t, "expressroute-hairpin")
 	show(t, l)
 	wantEffective(t, l, "vm-spoke10", `

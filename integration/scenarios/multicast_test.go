@@ -13,6 +13,7 @@ import (
 // TestVXLANMulticast: three hosts find each other through the group, and nvad
 // tells who is behind which remote, which the article's author missed.
 func TestVXLANMulticast(t *testing.T) {
+	t.Parallel()
 	l := lab.UpScenario(t, "vxlan-multicast")
 	show(t, l)
 	t.Run("device", func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 // TestNAT: hosts on-premises reach the spoke's services through the hub's NVA, as
 // which they are seen, and the spoke reaches none of them.
 func TestNAT(t *testing.T) {
+	t.Parallel()
 	l := lab.UpScenario(t, "nat")
 	show(t, l)
 	t.Run("there", func(t *testing.T) {

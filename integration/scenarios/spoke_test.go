@@ -12,6 +12,7 @@ import (
 // TestSpokeAdvertise: the NVA announces the space of a spoke that it has no
 // route for, and on-premises reaches the spoke through it, there and back.
 func TestSpokeAdvertise(t *testing.T) {
+	t.Parallel()
 	l := lab.UpScenario(t, "spoke-advertise")
 	show(t, l)
 	t.Run("announced", func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 
 // TestVXLANStatic: nvad without a neighbor, with a tunnel and static routes only.
 func TestVXLANStatic(t *testing.T) {
+	t.Parallel()
 	l := lab.UpScenario(t, "vxlan-static")
 	show(t, l)
 	t.Run("paths", func(t *testing.T) {
