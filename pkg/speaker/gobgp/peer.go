@@ -229,7 +229,13 @@ func (p *peer) part(order farewellOrder) {
 		s.tap.end(cause{reason: "graceful stop", lost: true}, nil)
 		return
 	}
-	s.tap.notify(*order.notification, nil, describe(*order.notification))
+	n := *order.notification
+	select {
+	case n = <-p.resets: // asked for before, and says more
+		n.Sent = true
+	default:
+	}
+	s.tap.notify(n, nil, describe(n))
 }
 
 // discardArrivals closes connections nobody will take any more. The listener

@@ -1,0 +1,30 @@
+package gobgp
+
+import (
+	"io"
+	"net"
+	"sync"
+	"testing"
+
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// A neighbor that is shut down with a message (RFC 9003) is told it, also where
+// the new configuration, which only says that it is down, comes right behind.
+func TestPartingTellsTheMessage(t *testing.T) {
+	ours, theirs := net.Pipe()
+	go func() { _, _ = io.Copy(io.Discard, theirs) }()
+	var background sync.WaitGroup
+	s := &session{tap: newTap(ours, tapOptions{counters: new(counters), background: &background})}
+	p := &peer{resets: make(chan speaker.Notification, 1), current: s}
+	p.resets <- speaker.Notification{Code: bgp.BGP_ERROR_CEASE, Subcode: bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN, Message: "back at noon"}
+	p.part(farewellOrder{notification: cease(bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN)})
+	<-s.tap.done
+	if n := s.tap.cause.notification; n == nil || n.Message != "back at noon" {
+		t.Errorf("sent %+v", n)
+	}
+	background.Wait()
+	_ = theirs.Close()
+}
