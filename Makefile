@@ -18,8 +18,9 @@ endif
 AS_ROOT   := $(SUDO) env PATH=$(PATH):/usr/sbin:/sbin HOME=$(HOME) NVAD_REQUIRE_ROOT=1
 ROOT_EXEC := -exec '$(AS_ROOT)'
 
-# Tests that mostly wait for the timers of FRR and BIRD; two run at a time.
-WAITING := ./integration/bfd ./integration/interop
+# Tests that measure, and so run alone. The others mostly wait for the timers of
+# FRR and BIRD, and run two at a time.
+ALONE := /integration/(bench|failover)
 
 .PHONY: help
 help: ## list the targets
@@ -54,8 +55,8 @@ test-unit: ## unit tests with the race detector; as root they include the real k
 
 .PHONY: test-root
 test-root: ## namespace tests against FRR, BIRD and the emulated Azure
-	$(GO) test -count=$(COUNT) -p 2 -timeout 15m $(ROOT_EXEC) $(WAITING)
-	$(GO) test -count=$(COUNT) -p 1 -timeout 15m $(ROOT_EXEC) $$($(GO) list ./integration/... | grep -vE '/(bfd|interop)$$')
+	$(GO) test -count=$(COUNT) -p 2 -timeout 15m $(ROOT_EXEC) $$($(GO) list ./integration/... | grep -vE '$(ALONE)')
+	$(GO) test -count=$(COUNT) -p 1 -timeout 15m $(ROOT_EXEC) $$($(GO) list ./integration/... | grep -E '$(ALONE)')
 
 .PHONY: differential
 differential: ## hold nvad against FRR in N random cases, from SEED on
