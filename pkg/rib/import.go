@@ -115,7 +115,7 @@ func (r *RIB) install(p *peer, prefix netip.Prefix, pre admission, now time.Time
 	}
 	r.evaluate(d, &pt, p, pre)
 	if i < 0 {
-		d.paths = append(d.paths, pt)
+		r.addPath(d, pt)
 	} else {
 		r.uncount(p, &d.paths[i])
 		r.under.release(d.paths[i].hop)

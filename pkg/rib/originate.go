@@ -42,7 +42,7 @@ func (r *RIB) originate(l Local) {
 	i := d.find(0)
 	switch {
 	case i < 0:
-		d.paths = append(d.paths, pt)
+		r.addPath(d, pt)
 		r.count(r.peers[0], &pt)
 	case d.paths[i].accepted == l.Attrs && d.paths[i].source == l.Source:
 		return

@@ -125,6 +125,25 @@ func TestNoUnicastPrefix(t *testing.T) {
 	})
 }
 
+// What nvactl status counts is what nvactl routes lists: not the static routes.
+func TestPrefixes(t *testing.T) {
+	b := newHub00(t)
+	b.announce(rs0, "65515", "10.1.0.0/16", "10.2.0.0/16")
+	b.announce(rs1, "65515", "10.1.0.0/16")
+	b.r.SetLocal([]Local{{Prefix: pfx("10.2.0.0/16"), Source: route.SourceNetwork, Attrs: b.in.Intern(route.Attrs{})}})
+	if prefixes, paths := b.r.Prefixes(); prefixes != 2 || paths != 4 {
+		t.Errorf("%d prefixes, %d paths; want 2 and 4", prefixes, paths)
+	}
+	b.r.SetLocal(nil)
+	b.withdraw(rs0, "10.2.0.0/16")
+	b.withdraw(rs1, "10.1.0.0/16")
+	b.flush()
+	b.r.RemovePeer(addr(rs0))
+	if prefixes, paths := b.r.Prefixes(); prefixes != 0 || paths != 0 {
+		t.Errorf("%d prefixes, %d paths left", prefixes, paths)
+	}
+}
+
 func TestExportAttributes(t *testing.T) {
 	b := newBed(t)
 	b.peer(Peer{Address: addr(rs0), RemoteASN: 65515}, acceptAll, acceptAll)

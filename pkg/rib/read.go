@@ -30,8 +30,8 @@ type Path struct {
 	Advertised []netip.Addr // neighbors that were told of the prefix
 }
 
-// Prefixes returns the number of destinations and of paths.
-func (r *RIB) Prefixes() (destinations, paths int) { return len(r.all), r.paths }
+// Prefixes returns the number of prefixes with a path, and of paths.
+func (r *RIB) Prefixes() (prefixes, paths int) { return r.routed, r.paths }
 
 // LinkName returns the name of a link by its index, "" if it is not known.
 func (r *RIB) LinkName(index int) string { return r.under.links[index].Name }

@@ -37,6 +37,7 @@ type RIB struct {
 	eff    Effects
 	told   []*peer // neighbors with changes that Take is to return
 	paths  int
+	routed int // destinations with a path: static routes alone have none
 	work   scratch
 }
 
@@ -164,6 +165,14 @@ func (r *RIB) touch(d *dest) {
 	}
 }
 
+// addPath puts pt beside the others.
+func (r *RIB) addPath(d *dest, pt path) {
+	if len(d.paths) == 0 {
+		r.routed++
+	}
+	d.paths = append(d.paths, pt)
+}
+
 func (d *dest) find(id peerID) int {
 	for i := range d.paths {
 		if d.paths[i].peer == id {
@@ -180,6 +189,9 @@ func (r *RIB) removePath(d *dest, i int, p *peer) {
 	r.takeMore(p)
 	r.under.release(pt.hop)
 	d.paths = append(d.paths[:i], d.paths[i+1:]...)
+	if len(d.paths) == 0 {
+		r.routed--
+	}
 	d.best, d.forward = without(d.best, i), without(d.forward, i)
 	r.touch(d)
 }
