@@ -105,7 +105,6 @@ func (d *daemon) run(ctx context.Context, cfg *config.Config, l net.Listener) er
 	if err != nil {
 		return errors.Join(err, parts.stopAll())
 	}
-	tuneGC()
 	parts.run("memory", tidyMemory)
 	parts.run("api", func(ctx context.Context) error { return d.serve(ctx, l) })
 	parts.run("systemd", func(ctx context.Context) error {
