@@ -36,9 +36,9 @@ func paceGC(live uint64) {
 	}
 }
 
-// tidyMemory paces the garbage collector, and gives what a burst of work has left over back to the system, once
-// it is quiet. The garbage collector alone would keep as much again as is in use
-// for the next burst, which may never come.
+// tidyMemory paces the garbage collector, and gives what a burst of work has left
+// over back to the system once it is quiet. The collector alone would keep as
+// much again as is in use for the next burst, which may never come.
 func tidyMemory(ctx context.Context) error {
 	tick := time.NewTicker(tidyInterval)
 	defer tick.Stop()
