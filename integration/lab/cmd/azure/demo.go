@@ -153,7 +153,7 @@ const seedRoutes = `default via 10.0.0.1 dev eth0 proto dhcp src 10.0.0.4 metric
 169.254.169.254 via 10.0.0.1 dev eth0 proto dhcp src 10.0.0.4 metric 100`
 
 func (d *demo) kernel() error {
-	d.title("hub00# ip route        (nvad)")
+	d.title("hub00# ip route        (nvad; proto 200 are its static routes)")
 	if err := d.show(d.lab.Command("vm-hub00", "ip", "route")); err != nil {
 		return err
 	}
