@@ -30,9 +30,13 @@ func TestDaemonBesideFRR(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := startDaemon(t, path.addrs, path.ttl)
 			d.await(t, 30*time.Second, true)
-			if b := d.bfd(t); b.State != "Up" || b.DetectionTimeMs != 300 || b.Multihop != (path.ttl > 1) {
-				t.Errorf("bfd %+v", b)
-			}
+			// BFD comes up beside BGP, and negotiates its intervals after that.
+			lab.Eventually(t, 30*time.Second, func() error {
+				if b := d.bfd(t); b.State != "Up" || b.DetectionTimeMs != 300 || b.Multihop != (path.ttl > 1) {
+					return fmt.Errorf("bfd %+v", b)
+				}
+				return nil
+			})
 			unmute := silence(t, d.lan.far)
 			start := time.Now()
 			d.await(t, detection+slack, false)
