@@ -64,6 +64,9 @@ func loopback(t testing.TB, a, b netip.Addr, multihop bool, interval time.Durati
 		t.Fatal(err)
 	}
 	for _, s := range m.Snapshot().Sessions {
+		if s.Error != "" && os.Getenv("NVAD_REQUIRE_ROOT") == "1" {
+			t.Fatalf("no socket: %s", s.Error)
+		}
 		if s.Error != "" {
 			t.Skipf("no socket: %s", s.Error)
 		}
