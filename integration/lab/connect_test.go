@@ -35,7 +35,7 @@ func TestConnect(t *testing.T) {
 		}
 		return nil
 	})
-	l.Exec(t, "vm-hub110", "ping", "-c", "1", "-W", "2", "10.120.0.4")
+	l.AwaitAnswer(t, "vm-hub110", "10.120.0.4")
 	if err := l.Connect("nowhere"); err == nil {
 		t.Error("a VNet that is not there is connected")
 	}

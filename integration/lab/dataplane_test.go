@@ -68,10 +68,10 @@ func withoutTunnel(t *testing.T, vnet, static string) string {
 // what it drops.
 func TestVNet(t *testing.T) {
 	l := lab.Up(t, lab.Options{})
-	l.Exec(t, "vm-hub00", "ping", "-c", "1", "-W", "2", "10.0.0.5")
-	l.Exec(t, "vm-hub00", "ping", "-c", "1", "-W", "2", "10.10.0.5")
-	l.Exec(t, "vm-hub00", "ping", "-c", "1", "-W", "2", "168.63.129.16")
-	l.Exec(t, "vm-hub00", "ping", "-c", "1", "-W", "2", "169.254.169.254")
+	l.AwaitAnswer(t, "vm-hub00", "10.0.0.5")
+	l.AwaitAnswer(t, "vm-hub00", "10.10.0.5")
+	l.AwaitAnswer(t, "vm-hub00", "168.63.129.16")
+	l.AwaitAnswer(t, "vm-hub00", "169.254.169.254")
 	for name, argv := range map[string][]string{
 		"multicast":        {"ping", "-c", "1", "-W", "1", "-I", "eth0", "224.0.0.1"},
 		"own unused space": {"ping", "-c", "1", "-W", "1", "10.0.7.7"},

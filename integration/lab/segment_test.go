@@ -11,7 +11,7 @@ import (
 // multicast group reaches who has joined it.
 func TestSegment(t *testing.T) {
 	l := lab.Up(t, lab.Options{Scenario: "vxlan-multicast"})
-	l.Exec(t, "vyos01", "ping", "-c", "1", "-W", "2", "10.0.2.1")
+	l.AwaitAnswer(t, "vyos01", "10.0.2.1")
 	group := &net.UDPAddr{IP: net.IPv4(239, 9, 9, 9), Port: 9999}
 	var member *net.UDPConn
 	err := l.Within("ubuntu", func() error {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -117,6 +118,29 @@ func Eventually(t testing.TB, timeout time.Duration, check func() error) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// AwaitAnswer polls until address answers a ping of node's. That routes are
+// programmed does not yet mean that the first packet gets through: neighbour
+// entries are still to be resolved on each hop of the way.
+func (l *Lab) AwaitAnswer(t testing.TB, node, address string) {
+	t.Helper()
+	Eventually(t, 10*time.Second, func() error {
+		_, err := l.Output(node, "ping", "-c", "1", "-W", "1", address)
+		return err
+	})
+}
+
+// AwaitFirstHop polls until hop is the first on node's way to address.
+func (l *Lab) AwaitFirstHop(t testing.TB, node, address, hop string) {
+	t.Helper()
+	Eventually(t, 10*time.Second, func() error {
+		out, err := l.Output(node, "traceroute", "-n", "-q", "1", "-w", "0.5", "-m", "1", address)
+		if err == nil && !strings.Contains(out, " 1  "+hop) {
+			err = fmt.Errorf("the first hop of %s is not %s:\n%s", node, hop, out)
+		}
+		return err
+	})
 }
 
 // AwaitSessions polls until every gateway's sessions are up, and those of

@@ -86,14 +86,20 @@ func testTraceroute(t *testing.T, l *lab.Lab) {
 		"vm-hub100": {"*", "10.0.0.4", "*", "*", vm110},
 		"vm-hub110": {"*", "10.10.0.4", "*", "*", vm100},
 	} {
-		out := l.Exec(t, vm, "traceroute", "-n", "-q", "1", "-w", "0.5", want[len(want)-1])
-		var hops []string
-		for _, line := range lines(out)[1:] {
-			hops = append(hops, strings.Fields(line)[1])
-		}
-		if !slices.Equal(hops, want) {
-			t.Errorf("%s: hops are %v, want %v", vm, hops, want)
-		}
+		lab.Eventually(t, 20*time.Second, func() error {
+			out, err := l.Output(vm, "traceroute", "-n", "-q", "1", "-w", "0.5", want[len(want)-1])
+			if err != nil {
+				return err
+			}
+			var hops []string
+			for _, line := range lines(out)[1:] {
+				hops = append(hops, strings.Fields(line)[1])
+			}
+			if !slices.Equal(hops, want) {
+				return fmt.Errorf("%s: hops are %v, want %v", vm, hops, want)
+			}
+			return nil
+		})
 	}
 }
 
