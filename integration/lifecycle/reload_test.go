@@ -26,9 +26,11 @@ func TestReloadBad(t *testing.T) {
 	bad := ordinary(open(peer1, "hold-tme = 9"), open("10.0.0.300"))
 	b.configure(bad)
 	check := b.run(lab.Build(t, "./cmd/nvad"), "check", b.config)
-	r := b.ctl("reload")
-	if r.code != 1 || r.out != "" || r.err != check.err {
-		t.Errorf("nvactl reload: exit code %d, stdout %q, stderr\n%snvad check:\n%s", r.code, r.out, r.err, check.err)
+	for _, args := range [][]string{{"reload"}, {"reload", "--dry-run"}} {
+		r := b.ctl(args...)
+		if r.code != 1 || r.out != "" || r.err != check.err {
+			t.Errorf("nvactl %s: exit code %d, stdout %q, stderr\n%snvad check:\n%s", args, r.code, r.out, r.err, check.err)
+		}
 	}
 	n.signal(syscall.SIGHUP)
 	n.logs("reload refused", "hold-tme", "10.0.0.300")
@@ -49,6 +51,11 @@ func TestReloadBad(t *testing.T) {
 			t.Errorf("exit code %d: %s", r.code, r.err)
 		}
 		b.must(contains(r.err, want, "restart"))
+		dry := b.ctl("reload", "--dry-run")
+		b.must(contains(dry.out, "restart"))
+		if dry.code != 1 || dry.err != r.err {
+			t.Errorf("--dry-run: exit code %d: %s, a reload says %s", dry.code, dry.err, r.err)
+		}
 	}
 	m.only("none of it")
 	if after := b.ownState(); after != before {
@@ -102,7 +109,14 @@ func TestReloadSession(t *testing.T) {
 	before := two.view()
 
 	b.configure(ordinary(open(peer1, "hold-time = 6"), open(peer2)))
-	b.must(contains(b.tell("reload"), "session reset", "neighbor 10.0.0.1", "hold-time"))
+	dry := b.tell("reload --dry-run")
+	b.must(contains(dry, "session reset", "neighbor 10.0.0.1", "hold-time"))
+	if v := one.view(); v.Established != 1 || v.State != "Established" {
+		t.Errorf("--dry-run reset the session: %+v", v)
+	}
+	if out := b.tell("reload"); out != dry {
+		t.Errorf("reload says\n%s--dry-run said\n%s", out, dry)
+	}
 	b.eventually(patience, func() error {
 		if v := one.view(); v.Established != 2 || v.State != "Established" {
 			return fmt.Errorf("FRR: %+v", v)

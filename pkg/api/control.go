@@ -21,9 +21,7 @@ func (s *controlServer) Reload(ctx context.Context, _ *nvadv1.ReloadRequest) (*n
 	if err != nil {
 		return nil, statusOf(err)
 	}
-	return &nvadv1.ReloadResponse{Changes: convert(changes, func(c Change) *nvadv1.Change {
-		return &nvadv1.Change{What: c.What, Impact: c.Impact}
-	})}, nil
+	return &nvadv1.ReloadResponse{Changes: convert(changes, changeMessage)}, nil
 }
 
 // ResetNeighbor implements nvadv1.NvadControlServer.

@@ -21,6 +21,7 @@ type Status struct {
 // Reader answers questions. It may be called concurrently, and what it hands
 // out is the caller's to keep.
 type Reader interface {
+	ConfigReader
 	Status(ctx context.Context) (Status, error)
 	// Config is the running configuration as normalised TOML, secrets masked.
 	Config(ctx context.Context) (string, error)

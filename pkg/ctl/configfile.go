@@ -86,10 +86,7 @@ func (a *app) diff(running, file string) error {
 	if a.json() {
 		return writeArray(a.Out, r.GetChanges())
 	}
-	if len(r.GetChanges()) == 0 {
-		return line(a.Out, "No difference.")
-	}
-	return a.printChanges(r.GetChanges())
+	return a.printChanges(r.GetChanges(), "No difference.")
 }
 
 // conversion is the flags of config convert.

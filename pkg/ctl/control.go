@@ -8,9 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
@@ -19,43 +17,6 @@ import (
 // ending is how long the daemon may take to end. Removing a million routes
 // takes a few seconds.
 const ending = 60 * time.Second
-
-func (a *app) reloadCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "reload",
-		GroupID: groupChange,
-		Short:   "Apply the configuration file",
-		Long: `Read the configuration file again and apply it. Sessions that did not change are
-left alone. If the file has errors they are all shown, and the running
-configuration stays.`,
-		Example: "  nvactl reload",
-		Args:    between(0, 0),
-		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
-			r, err := c.control.Reload(ctx, &nvadv1.ReloadRequest{})
-			if status.Code(err) == codes.InvalidArgument {
-				return faults{errors.New(status.Convert(err).Message())}
-			}
-			if err != nil {
-				return err
-			}
-			if a.json() {
-				return writeJSON(a.Out, r)
-			}
-			return a.printChanges(r.GetChanges())
-		}),
-	}
-}
-
-func (a *app) printChanges(changes []*nvadv1.Change) error {
-	if len(changes) == 0 {
-		return line(a.Out, "Nothing changed.")
-	}
-	t := newTable(a.Out, a.Width, column{head: "Impact"}, column{head: "Change", fit: wrapped})
-	for _, c := range changes {
-		t.row(c.GetImpact(), c.GetWhat())
-	}
-	return t.end()
-}
 
 func (a *app) resetCommand() *cobra.Command {
 	var soft string

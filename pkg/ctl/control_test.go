@@ -42,8 +42,31 @@ func TestReload(t *testing.T) {
 
 	d = apitest.Hub00()
 	d.Changes = nil
-	if r := nvactl(t, serve(t, d), "reload"); r.out != "Nothing changed.\n" {
-		t.Errorf("got %+v", r)
+	socket := serve(t, d)
+	for args, want := range map[string]string{"reload": "Nothing changed.\n", "reload --dry-run": "Nothing would change.\n"} {
+		if r := nvactl(t, socket, strings.Fields(args)...); r.code != 0 || r.out != want {
+			t.Errorf("%s: %+v", args, r)
+		}
+	}
+}
+
+// TestDryRun: it looks as a reload does, and changes nothing.
+func TestDryRun(t *testing.T) {
+	d := apitest.Hub00()
+	socket := serve(t, d)
+	show(t, socket, "dry-run", "reload", "--dry-run")
+	if did := d.Commands(); len(did) > 0 {
+		t.Errorf("did %q", did)
+	}
+	d = apitest.Hub00()
+	d.Refused = "global: asn: 65001 -> 65009: only a restart changes that; a reload is refused"
+	socket = serve(t, d)
+	for _, args := range []string{"reload --dry-run", "reload --dry-run -o json"} {
+		r := nvactl(t, socket, strings.Fields(args)...)
+		wantError(t, r, d.Refused)
+		if !strings.Contains(r.out, "hold-time") {
+			t.Errorf("the changes are missing: %s", r.out)
+		}
 	}
 }
 

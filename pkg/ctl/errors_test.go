@@ -145,8 +145,11 @@ func TestFaultsOfTheFile(t *testing.T) {
 	const want = "/etc/nvad/nvad.toml:3: asn: missing\n/etc/nvad/nvad.toml:9: neighbor.addres: unknown key"
 	d := apitest.Hub00()
 	d.Err = api.Invalid("%s", want)
-	if r := nvactl(t, serve(t, d), "reload"); r.code != 1 || r.err != want+"\n" {
-		t.Errorf("exit code %d, stderr %q", r.code, r.err)
+	socket := serve(t, d)
+	for _, args := range []string{"reload", "reload --dry-run"} {
+		if r := nvactl(t, socket, strings.Fields(args)...); r.code != 1 || r.err != want+"\n" || r.out != "" {
+			t.Errorf("%s: exit code %d, stderr %q, stdout %q", args, r.code, r.err, r.out)
+		}
 	}
 }
 

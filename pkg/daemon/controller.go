@@ -46,15 +46,33 @@ func (d *daemon) Reload(ctx context.Context) ([]api.Change, error) {
 	if err := reloadable(changes); err != nil {
 		return nil, err
 	}
-	var out []api.Change
-	for _, c := range changes {
-		out = append(out, api.Change{What: c.Object + ": " + c.What, Impact: c.Impact.String()})
-	}
 	if err := d.apply(ctx, cfg); err != nil {
 		return nil, err
 	}
-	d.log.Info("configuration reloaded", "changes", len(out))
+	d.log.Info("configuration reloaded", "changes", len(changes))
+	return told(changes), nil
+}
+
+// Preview implements api.Reader: all that Reload does, but for applying.
+func (d *daemon) Preview(context.Context) (api.Preview, error) {
+	cfg, err := load(d.opt.Config)
+	if err != nil {
+		return api.Preview{}, api.Invalid("%s", err)
+	}
+	changes := config.Diff(d.config.get(), cfg)
+	out := api.Preview{Changes: told(changes)}
+	if err := reloadable(changes); err != nil {
+		out.Refused = err.Error()
+	}
 	return out, nil
+}
+
+// told is changes in the words of the API.
+func told(changes []config.Change) (out []api.Change) {
+	for _, c := range changes {
+		out = append(out, api.Change{What: c.Object + ": " + c.What, Impact: c.Impact.String()})
+	}
+	return out
 }
 
 // reloadable refuses what only a restart can change.
@@ -68,7 +86,7 @@ func reloadable(changes []config.Change) error {
 	if len(needs) == 0 {
 		return nil
 	}
-	return api.Conflict("%s: only a restart changes that; nothing was reloaded", strings.Join(needs, ", "))
+	return api.Conflict("%s: only a restart changes that; a reload is refused", strings.Join(needs, ", "))
 }
 
 // apply makes cfg the running configuration. Policies are compiled first; an

@@ -24,7 +24,8 @@ type Daemon struct {
 	Devices   []engine.TunnelView
 	Stories   map[netip.Prefix]engine.Explanation
 	Ways      map[netip.Addr]engine.LookupView
-	Changes   []api.Change // what Reload answers
+	Changes   []api.Change // what Reload and Preview answer
+	Refused   string       // what Preview answers
 	OnQuit    func()       // called by Shutdown, if not nil
 	Err       error        // what every question and command answers, if not nil
 	AfterRows int          // with Err: tables yield so many rows before it
@@ -66,6 +67,11 @@ func (d *Daemon) Status(context.Context) (api.Status, error) { return d.At, d.Er
 
 // Config implements api.Reader.
 func (d *Daemon) Config(context.Context) (string, error) { return d.TOML, d.Err }
+
+// Preview implements api.Reader.
+func (d *Daemon) Preview(context.Context) (api.Preview, error) {
+	return api.Preview{Changes: d.Changes, Refused: d.Refused}, d.Err
+}
 
 // Neighbors implements api.Reader.
 func (d *Daemon) Neighbors(context.Context) ([]engine.NeighborView, error) { return d.Peers, d.Err }

@@ -167,143 +167,6 @@ func (x *Config) GetToml() string {
 	return ""
 }
 
-// ReloadRequest has no parameters yet.
-type ReloadRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ReloadRequest) Reset() {
-	*x = ReloadRequest{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ReloadRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ReloadRequest) ProtoMessage() {}
-
-func (x *ReloadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[2]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ReloadRequest.ProtoReflect.Descriptor instead.
-func (*ReloadRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{2}
-}
-
-// ReloadResponse is what a reload did.
-type ReloadResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Changes       []*Change              `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ReloadResponse) Reset() {
-	*x = ReloadResponse{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[3]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ReloadResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ReloadResponse) ProtoMessage() {}
-
-func (x *ReloadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[3]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ReloadResponse.ProtoReflect.Descriptor instead.
-func (*ReloadResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{3}
-}
-
-func (x *ReloadResponse) GetChanges() []*Change {
-	if x != nil {
-		return x.Changes
-	}
-	return nil
-}
-
-// Change is one difference between two configurations.
-type Change struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// What differs, such as "neighbor 10.0.210.4: hold-time 180s -> 60s".
-	What string `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
-	// What it does: "live", "soft refresh", "session reset", "device recreated".
-	Impact        string `protobuf:"bytes,2,opt,name=impact,proto3" json:"impact,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Change) Reset() {
-	*x = Change{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[4]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Change) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Change) ProtoMessage() {}
-
-func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[4]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Change.ProtoReflect.Descriptor instead.
-func (*Change) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{4}
-}
-
-func (x *Change) GetWhat() string {
-	if x != nil {
-		return x.What
-	}
-	return ""
-}
-
-func (x *Change) GetImpact() string {
-	if x != nil {
-		return x.Impact
-	}
-	return ""
-}
-
 // ResetNeighborRequest names the neighbor to reset.
 type ResetNeighborRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -315,7 +178,7 @@ type ResetNeighborRequest struct {
 
 func (x *ResetNeighborRequest) Reset() {
 	*x = ResetNeighborRequest{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[5]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -327,7 +190,7 @@ func (x *ResetNeighborRequest) String() string {
 func (*ResetNeighborRequest) ProtoMessage() {}
 
 func (x *ResetNeighborRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[5]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -340,7 +203,7 @@ func (x *ResetNeighborRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetNeighborRequest.ProtoReflect.Descriptor instead.
 func (*ResetNeighborRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{5}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ResetNeighborRequest) GetAddress() string {
@@ -366,7 +229,7 @@ type ResetNeighborResponse struct {
 
 func (x *ResetNeighborResponse) Reset() {
 	*x = ResetNeighborResponse{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[6]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -378,7 +241,7 @@ func (x *ResetNeighborResponse) String() string {
 func (*ResetNeighborResponse) ProtoMessage() {}
 
 func (x *ResetNeighborResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[6]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -391,7 +254,7 @@ func (x *ResetNeighborResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetNeighborResponse.ProtoReflect.Descriptor instead.
 func (*ResetNeighborResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{6}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{3}
 }
 
 // ShutdownNeighborRequest names the neighbor to hold down.
@@ -406,7 +269,7 @@ type ShutdownNeighborRequest struct {
 
 func (x *ShutdownNeighborRequest) Reset() {
 	*x = ShutdownNeighborRequest{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[7]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -418,7 +281,7 @@ func (x *ShutdownNeighborRequest) String() string {
 func (*ShutdownNeighborRequest) ProtoMessage() {}
 
 func (x *ShutdownNeighborRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[7]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -431,7 +294,7 @@ func (x *ShutdownNeighborRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownNeighborRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownNeighborRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{7}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ShutdownNeighborRequest) GetAddress() string {
@@ -457,7 +320,7 @@ type ShutdownNeighborResponse struct {
 
 func (x *ShutdownNeighborResponse) Reset() {
 	*x = ShutdownNeighborResponse{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[8]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -469,7 +332,7 @@ func (x *ShutdownNeighborResponse) String() string {
 func (*ShutdownNeighborResponse) ProtoMessage() {}
 
 func (x *ShutdownNeighborResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[8]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -482,7 +345,7 @@ func (x *ShutdownNeighborResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownNeighborResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownNeighborResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{8}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{5}
 }
 
 // EnableNeighborRequest names the neighbor to let up again.
@@ -495,7 +358,7 @@ type EnableNeighborRequest struct {
 
 func (x *EnableNeighborRequest) Reset() {
 	*x = EnableNeighborRequest{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[9]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -507,7 +370,7 @@ func (x *EnableNeighborRequest) String() string {
 func (*EnableNeighborRequest) ProtoMessage() {}
 
 func (x *EnableNeighborRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[9]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -520,7 +383,7 @@ func (x *EnableNeighborRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnableNeighborRequest.ProtoReflect.Descriptor instead.
 func (*EnableNeighborRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{9}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *EnableNeighborRequest) GetAddress() string {
@@ -539,7 +402,7 @@ type EnableNeighborResponse struct {
 
 func (x *EnableNeighborResponse) Reset() {
 	*x = EnableNeighborResponse{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[10]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -551,7 +414,7 @@ func (x *EnableNeighborResponse) String() string {
 func (*EnableNeighborResponse) ProtoMessage() {}
 
 func (x *EnableNeighborResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[10]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -564,7 +427,7 @@ func (x *EnableNeighborResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnableNeighborResponse.ProtoReflect.Descriptor instead.
 func (*EnableNeighborResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{10}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{7}
 }
 
 // ShutdownRequest says how the daemon ends.
@@ -580,7 +443,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[11]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -592,7 +455,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[11]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -605,7 +468,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{11}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ShutdownRequest) GetFlush() bool {
@@ -631,7 +494,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[12]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -643,7 +506,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[12]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -656,7 +519,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{12}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{9}
 }
 
 // SetLogLevelRequest holds the new level.
@@ -670,7 +533,7 @@ type SetLogLevelRequest struct {
 
 func (x *SetLogLevelRequest) Reset() {
 	*x = SetLogLevelRequest{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[13]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -682,7 +545,7 @@ func (x *SetLogLevelRequest) String() string {
 func (*SetLogLevelRequest) ProtoMessage() {}
 
 func (x *SetLogLevelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[13]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -695,7 +558,7 @@ func (x *SetLogLevelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetLogLevelRequest.ProtoReflect.Descriptor instead.
 func (*SetLogLevelRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{13}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SetLogLevelRequest) GetLevel() string {
@@ -714,7 +577,7 @@ type SetLogLevelResponse struct {
 
 func (x *SetLogLevelResponse) Reset() {
 	*x = SetLogLevelResponse{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[14]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -726,7 +589,7 @@ func (x *SetLogLevelResponse) String() string {
 func (*SetLogLevelResponse) ProtoMessage() {}
 
 func (x *SetLogLevelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[14]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -739,23 +602,17 @@ func (x *SetLogLevelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetLogLevelResponse.ProtoReflect.Descriptor instead.
 func (*SetLogLevelResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{14}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{11}
 }
 
 var File_nvad_v1_nvad_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\n" +
-	"\x12nvad/v1/nvad.proto\x12\anvad.v1\x1a\x15nvad/v1/explain.proto\x1a\x11nvad/v1/fib.proto\x1a\x16nvad/v1/neighbor.proto\x1a\x13nvad/v1/route.proto\x1a\x14nvad/v1/status.proto\x1a\x14nvad/v1/tunnel.proto\"\x12\n" +
+	"\x12nvad/v1/nvad.proto\x12\anvad.v1\x1a\x14nvad/v1/change.proto\x1a\x15nvad/v1/explain.proto\x1a\x11nvad/v1/fib.proto\x1a\x16nvad/v1/neighbor.proto\x1a\x13nvad/v1/route.proto\x1a\x14nvad/v1/status.proto\x1a\x14nvad/v1/tunnel.proto\"\x12\n" +
 	"\x10GetConfigRequest\"\x1c\n" +
 	"\x06Config\x12\x12\n" +
-	"\x04toml\x18\x01 \x01(\tR\x04toml\"\x0f\n" +
-	"\rReloadRequest\";\n" +
-	"\x0eReloadResponse\x12)\n" +
-	"\achanges\x18\x01 \x03(\v2\x0f.nvad.v1.ChangeR\achanges\"4\n" +
-	"\x06Change\x12\x12\n" +
-	"\x04what\x18\x01 \x01(\tR\x04what\x12\x16\n" +
-	"\x06impact\x18\x02 \x01(\tR\x06impact\"X\n" +
+	"\x04toml\x18\x01 \x01(\tR\x04toml\"X\n" +
 	"\x14ResetNeighborRequest\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12&\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x12.nvad.v1.ResetKindR\x04kind\"\x17\n" +
@@ -777,12 +634,13 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\tResetKind\x12\x13\n" +
 	"\x0fRESET_KIND_HARD\x10\x00\x12\x16\n" +
 	"\x12RESET_KIND_SOFT_IN\x10\x01\x12\x17\n" +
-	"\x13RESET_KIND_SOFT_OUT\x10\x022\x8a\x05\n" +
+	"\x13RESET_KIND_SOFT_OUT\x10\x022\xda\x05\n" +
 	"\x04Nvad\x12:\n" +
 	"\n" +
 	"GetVersion\x12\x1a.nvad.v1.GetVersionRequest\x1a\x10.nvad.v1.Version\x127\n" +
 	"\tGetStatus\x12\x19.nvad.v1.GetStatusRequest\x1a\x0f.nvad.v1.Status\x127\n" +
 	"\tGetConfig\x12\x19.nvad.v1.GetConfigRequest\x1a\x0f.nvad.v1.Config\x12N\n" +
+	"\rPreviewReload\x12\x1d.nvad.v1.PreviewReloadRequest\x1a\x1e.nvad.v1.PreviewReloadResponse\x12N\n" +
 	"\rListNeighbors\x12\x1d.nvad.v1.ListNeighborsRequest\x1a\x1e.nvad.v1.ListNeighborsResponse\x12=\n" +
 	"\vGetNeighbor\x12\x1b.nvad.v1.GetNeighborRequest\x1a\x11.nvad.v1.Neighbor\x12G\n" +
 	"\n" +
@@ -812,35 +670,35 @@ func file_nvad_v1_nvad_proto_rawDescGZIP() []byte {
 }
 
 var file_nvad_v1_nvad_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_nvad_v1_nvad_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_nvad_v1_nvad_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_nvad_v1_nvad_proto_goTypes = []any{
 	(ResetKind)(0),                   // 0: nvad.v1.ResetKind
 	(*GetConfigRequest)(nil),         // 1: nvad.v1.GetConfigRequest
 	(*Config)(nil),                   // 2: nvad.v1.Config
-	(*ReloadRequest)(nil),            // 3: nvad.v1.ReloadRequest
-	(*ReloadResponse)(nil),           // 4: nvad.v1.ReloadResponse
-	(*Change)(nil),                   // 5: nvad.v1.Change
-	(*ResetNeighborRequest)(nil),     // 6: nvad.v1.ResetNeighborRequest
-	(*ResetNeighborResponse)(nil),    // 7: nvad.v1.ResetNeighborResponse
-	(*ShutdownNeighborRequest)(nil),  // 8: nvad.v1.ShutdownNeighborRequest
-	(*ShutdownNeighborResponse)(nil), // 9: nvad.v1.ShutdownNeighborResponse
-	(*EnableNeighborRequest)(nil),    // 10: nvad.v1.EnableNeighborRequest
-	(*EnableNeighborResponse)(nil),   // 11: nvad.v1.EnableNeighborResponse
-	(*ShutdownRequest)(nil),          // 12: nvad.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),         // 13: nvad.v1.ShutdownResponse
-	(*SetLogLevelRequest)(nil),       // 14: nvad.v1.SetLogLevelRequest
-	(*SetLogLevelResponse)(nil),      // 15: nvad.v1.SetLogLevelResponse
-	(*GetVersionRequest)(nil),        // 16: nvad.v1.GetVersionRequest
-	(*GetStatusRequest)(nil),         // 17: nvad.v1.GetStatusRequest
-	(*ListNeighborsRequest)(nil),     // 18: nvad.v1.ListNeighborsRequest
-	(*GetNeighborRequest)(nil),       // 19: nvad.v1.GetNeighborRequest
-	(*ListRoutesRequest)(nil),        // 20: nvad.v1.ListRoutesRequest
-	(*ListFIBRequest)(nil),           // 21: nvad.v1.ListFIBRequest
-	(*ListTunnelsRequest)(nil),       // 22: nvad.v1.ListTunnelsRequest
-	(*ExplainRequest)(nil),           // 23: nvad.v1.ExplainRequest
-	(*LookupRequest)(nil),            // 24: nvad.v1.LookupRequest
-	(*Version)(nil),                  // 25: nvad.v1.Version
-	(*Status)(nil),                   // 26: nvad.v1.Status
+	(*ResetNeighborRequest)(nil),     // 3: nvad.v1.ResetNeighborRequest
+	(*ResetNeighborResponse)(nil),    // 4: nvad.v1.ResetNeighborResponse
+	(*ShutdownNeighborRequest)(nil),  // 5: nvad.v1.ShutdownNeighborRequest
+	(*ShutdownNeighborResponse)(nil), // 6: nvad.v1.ShutdownNeighborResponse
+	(*EnableNeighborRequest)(nil),    // 7: nvad.v1.EnableNeighborRequest
+	(*EnableNeighborResponse)(nil),   // 8: nvad.v1.EnableNeighborResponse
+	(*ShutdownRequest)(nil),          // 9: nvad.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),         // 10: nvad.v1.ShutdownResponse
+	(*SetLogLevelRequest)(nil),       // 11: nvad.v1.SetLogLevelRequest
+	(*SetLogLevelResponse)(nil),      // 12: nvad.v1.SetLogLevelResponse
+	(*GetVersionRequest)(nil),        // 13: nvad.v1.GetVersionRequest
+	(*GetStatusRequest)(nil),         // 14: nvad.v1.GetStatusRequest
+	(*PreviewReloadRequest)(nil),     // 15: nvad.v1.PreviewReloadRequest
+	(*ListNeighborsRequest)(nil),     // 16: nvad.v1.ListNeighborsRequest
+	(*GetNeighborRequest)(nil),       // 17: nvad.v1.GetNeighborRequest
+	(*ListRoutesRequest)(nil),        // 18: nvad.v1.ListRoutesRequest
+	(*ListFIBRequest)(nil),           // 19: nvad.v1.ListFIBRequest
+	(*ListTunnelsRequest)(nil),       // 20: nvad.v1.ListTunnelsRequest
+	(*ExplainRequest)(nil),           // 21: nvad.v1.ExplainRequest
+	(*LookupRequest)(nil),            // 22: nvad.v1.LookupRequest
+	(*ReloadRequest)(nil),            // 23: nvad.v1.ReloadRequest
+	(*Version)(nil),                  // 24: nvad.v1.Version
+	(*Status)(nil),                   // 25: nvad.v1.Status
+	(*PreviewReloadResponse)(nil),    // 26: nvad.v1.PreviewReloadResponse
 	(*ListNeighborsResponse)(nil),    // 27: nvad.v1.ListNeighborsResponse
 	(*Neighbor)(nil),                 // 28: nvad.v1.Neighbor
 	(*ListRoutesResponse)(nil),       // 29: nvad.v1.ListRoutesResponse
@@ -848,47 +706,49 @@ var file_nvad_v1_nvad_proto_goTypes = []any{
 	(*ListTunnelsResponse)(nil),      // 31: nvad.v1.ListTunnelsResponse
 	(*Explanation)(nil),              // 32: nvad.v1.Explanation
 	(*Lookup)(nil),                   // 33: nvad.v1.Lookup
+	(*ReloadResponse)(nil),           // 34: nvad.v1.ReloadResponse
 }
 var file_nvad_v1_nvad_proto_depIdxs = []int32{
-	5,  // 0: nvad.v1.ReloadResponse.changes:type_name -> nvad.v1.Change
-	0,  // 1: nvad.v1.ResetNeighborRequest.kind:type_name -> nvad.v1.ResetKind
-	16, // 2: nvad.v1.Nvad.GetVersion:input_type -> nvad.v1.GetVersionRequest
-	17, // 3: nvad.v1.Nvad.GetStatus:input_type -> nvad.v1.GetStatusRequest
-	1,  // 4: nvad.v1.Nvad.GetConfig:input_type -> nvad.v1.GetConfigRequest
-	18, // 5: nvad.v1.Nvad.ListNeighbors:input_type -> nvad.v1.ListNeighborsRequest
-	19, // 6: nvad.v1.Nvad.GetNeighbor:input_type -> nvad.v1.GetNeighborRequest
-	20, // 7: nvad.v1.Nvad.ListRoutes:input_type -> nvad.v1.ListRoutesRequest
-	21, // 8: nvad.v1.Nvad.ListFIB:input_type -> nvad.v1.ListFIBRequest
-	22, // 9: nvad.v1.Nvad.ListTunnels:input_type -> nvad.v1.ListTunnelsRequest
-	23, // 10: nvad.v1.Nvad.Explain:input_type -> nvad.v1.ExplainRequest
-	24, // 11: nvad.v1.Nvad.LookupAddress:input_type -> nvad.v1.LookupRequest
-	3,  // 12: nvad.v1.NvadControl.Reload:input_type -> nvad.v1.ReloadRequest
-	6,  // 13: nvad.v1.NvadControl.ResetNeighbor:input_type -> nvad.v1.ResetNeighborRequest
-	8,  // 14: nvad.v1.NvadControl.ShutdownNeighbor:input_type -> nvad.v1.ShutdownNeighborRequest
-	10, // 15: nvad.v1.NvadControl.EnableNeighbor:input_type -> nvad.v1.EnableNeighborRequest
-	12, // 16: nvad.v1.NvadControl.Shutdown:input_type -> nvad.v1.ShutdownRequest
-	14, // 17: nvad.v1.NvadControl.SetLogLevel:input_type -> nvad.v1.SetLogLevelRequest
-	25, // 18: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
-	26, // 19: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
+	0,  // 0: nvad.v1.ResetNeighborRequest.kind:type_name -> nvad.v1.ResetKind
+	13, // 1: nvad.v1.Nvad.GetVersion:input_type -> nvad.v1.GetVersionRequest
+	14, // 2: nvad.v1.Nvad.GetStatus:input_type -> nvad.v1.GetStatusRequest
+	1,  // 3: nvad.v1.Nvad.GetConfig:input_type -> nvad.v1.GetConfigRequest
+	15, // 4: nvad.v1.Nvad.PreviewReload:input_type -> nvad.v1.PreviewReloadRequest
+	16, // 5: nvad.v1.Nvad.ListNeighbors:input_type -> nvad.v1.ListNeighborsRequest
+	17, // 6: nvad.v1.Nvad.GetNeighbor:input_type -> nvad.v1.GetNeighborRequest
+	18, // 7: nvad.v1.Nvad.ListRoutes:input_type -> nvad.v1.ListRoutesRequest
+	19, // 8: nvad.v1.Nvad.ListFIB:input_type -> nvad.v1.ListFIBRequest
+	20, // 9: nvad.v1.Nvad.ListTunnels:input_type -> nvad.v1.ListTunnelsRequest
+	21, // 10: nvad.v1.Nvad.Explain:input_type -> nvad.v1.ExplainRequest
+	22, // 11: nvad.v1.Nvad.LookupAddress:input_type -> nvad.v1.LookupRequest
+	23, // 12: nvad.v1.NvadControl.Reload:input_type -> nvad.v1.ReloadRequest
+	3,  // 13: nvad.v1.NvadControl.ResetNeighbor:input_type -> nvad.v1.ResetNeighborRequest
+	5,  // 14: nvad.v1.NvadControl.ShutdownNeighbor:input_type -> nvad.v1.ShutdownNeighborRequest
+	7,  // 15: nvad.v1.NvadControl.EnableNeighbor:input_type -> nvad.v1.EnableNeighborRequest
+	9,  // 16: nvad.v1.NvadControl.Shutdown:input_type -> nvad.v1.ShutdownRequest
+	11, // 17: nvad.v1.NvadControl.SetLogLevel:input_type -> nvad.v1.SetLogLevelRequest
+	24, // 18: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
+	25, // 19: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
 	2,  // 20: nvad.v1.Nvad.GetConfig:output_type -> nvad.v1.Config
-	27, // 21: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
-	28, // 22: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
-	29, // 23: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
-	30, // 24: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
-	31, // 25: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
-	32, // 26: nvad.v1.Nvad.Explain:output_type -> nvad.v1.Explanation
-	33, // 27: nvad.v1.Nvad.LookupAddress:output_type -> nvad.v1.Lookup
-	4,  // 28: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
-	7,  // 29: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
-	9,  // 30: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
-	11, // 31: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
-	13, // 32: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
-	15, // 33: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
-	18, // [18:34] is the sub-list for method output_type
-	2,  // [2:18] is the sub-list for method input_type
-	2,  // [2:2] is the sub-list for extension type_name
-	2,  // [2:2] is the sub-list for extension extendee
-	0,  // [0:2] is the sub-list for field type_name
+	26, // 21: nvad.v1.Nvad.PreviewReload:output_type -> nvad.v1.PreviewReloadResponse
+	27, // 22: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
+	28, // 23: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
+	29, // 24: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
+	30, // 25: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
+	31, // 26: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
+	32, // 27: nvad.v1.Nvad.Explain:output_type -> nvad.v1.Explanation
+	33, // 28: nvad.v1.Nvad.LookupAddress:output_type -> nvad.v1.Lookup
+	34, // 29: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
+	4,  // 30: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
+	6,  // 31: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
+	8,  // 32: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
+	10, // 33: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
+	12, // 34: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
+	18, // [18:35] is the sub-list for method output_type
+	1,  // [1:18] is the sub-list for method input_type
+	1,  // [1:1] is the sub-list for extension type_name
+	1,  // [1:1] is the sub-list for extension extendee
+	0,  // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_nvad_proto_init() }
@@ -896,6 +756,7 @@ func file_nvad_v1_nvad_proto_init() {
 	if File_nvad_v1_nvad_proto != nil {
 		return
 	}
+	file_nvad_v1_change_proto_init()
 	file_nvad_v1_explain_proto_init()
 	file_nvad_v1_fib_proto_init()
 	file_nvad_v1_neighbor_proto_init()
@@ -908,7 +769,7 @@ func file_nvad_v1_nvad_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_nvad_proto_rawDesc), len(file_nvad_v1_nvad_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   15,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -32,6 +32,7 @@ const (
 	Nvad_GetVersion_FullMethodName    = "/nvad.v1.Nvad/GetVersion"
 	Nvad_GetStatus_FullMethodName     = "/nvad.v1.Nvad/GetStatus"
 	Nvad_GetConfig_FullMethodName     = "/nvad.v1.Nvad/GetConfig"
+	Nvad_PreviewReload_FullMethodName = "/nvad.v1.Nvad/PreviewReload"
 	Nvad_ListNeighbors_FullMethodName = "/nvad.v1.Nvad/ListNeighbors"
 	Nvad_GetNeighbor_FullMethodName   = "/nvad.v1.Nvad/GetNeighbor"
 	Nvad_ListRoutes_FullMethodName    = "/nvad.v1.Nvad/ListRoutes"
@@ -54,6 +55,9 @@ type NvadClient interface {
 	// GetConfig returns the running configuration in normalised form, without
 	// secrets.
 	GetConfig(ctx context.Context, in *GetConfigRequest, opts ...grpc.CallOption) (*Config, error)
+	// PreviewReload tells what a reload of the configuration file would do.
+	// INVALID_ARGUMENT has all errors of the file.
+	PreviewReload(ctx context.Context, in *PreviewReloadRequest, opts ...grpc.CallOption) (*PreviewReloadResponse, error)
 	// ListNeighbors returns every configured neighbor, ordered by address.
 	ListNeighbors(ctx context.Context, in *ListNeighborsRequest, opts ...grpc.CallOption) (*ListNeighborsResponse, error)
 	// GetNeighbor returns one neighbor; NOT_FOUND if it is not configured.
@@ -104,6 +108,16 @@ func (c *nvadClient) GetConfig(ctx context.Context, in *GetConfigRequest, opts .
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Config)
 	err := c.cc.Invoke(ctx, Nvad_GetConfig_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *nvadClient) PreviewReload(ctx context.Context, in *PreviewReloadRequest, opts ...grpc.CallOption) (*PreviewReloadResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PreviewReloadResponse)
+	err := c.cc.Invoke(ctx, Nvad_PreviewReload_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -211,6 +225,9 @@ type NvadServer interface {
 	// GetConfig returns the running configuration in normalised form, without
 	// secrets.
 	GetConfig(context.Context, *GetConfigRequest) (*Config, error)
+	// PreviewReload tells what a reload of the configuration file would do.
+	// INVALID_ARGUMENT has all errors of the file.
+	PreviewReload(context.Context, *PreviewReloadRequest) (*PreviewReloadResponse, error)
 	// ListNeighbors returns every configured neighbor, ordered by address.
 	ListNeighbors(context.Context, *ListNeighborsRequest) (*ListNeighborsResponse, error)
 	// GetNeighbor returns one neighbor; NOT_FOUND if it is not configured.
@@ -245,6 +262,9 @@ func (UnimplementedNvadServer) GetStatus(context.Context, *GetStatusRequest) (*S
 }
 func (UnimplementedNvadServer) GetConfig(context.Context, *GetConfigRequest) (*Config, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetConfig not implemented")
+}
+func (UnimplementedNvadServer) PreviewReload(context.Context, *PreviewReloadRequest) (*PreviewReloadResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PreviewReload not implemented")
 }
 func (UnimplementedNvadServer) ListNeighbors(context.Context, *ListNeighborsRequest) (*ListNeighborsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListNeighbors not implemented")
@@ -338,6 +358,24 @@ func _Nvad_GetConfig_Handler(srv interface{}, ctx context.Context, dec func(inte
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(NvadServer).GetConfig(ctx, req.(*GetConfigRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Nvad_PreviewReload_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PreviewReloadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NvadServer).PreviewReload(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Nvad_PreviewReload_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NvadServer).PreviewReload(ctx, req.(*PreviewReloadRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -472,6 +510,10 @@ var Nvad_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetConfig",
 			Handler:    _Nvad_GetConfig_Handler,
+		},
+		{
+			MethodName: "PreviewReload",
+			Handler:    _Nvad_PreviewReload_Handler,
 		},
 		{
 			MethodName: "ListNeighbors",
