@@ -1,0 +1,101 @@
+package metadata
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Event is a scheduled event, as the service shows it.
+type Event struct {
+	EventID           string `json:"EventId"`
+	EventType         string
+	ResourceType      string
+	Resources         []string
+	EventStatus       string
+	NotBefore         string
+	Description       string
+	EventSource       string
+	DurationInSeconds int
+}
+
+// events are the scheduled events, and which of them were approved.
+type events struct {
+	incarnation int
+	list        []Event
+	approved    []string
+}
+
+// Schedule adds an event of a type that affects vms after notice.
+func (s *Server) Schedule(id, kind string, notice time.Duration, vms ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events.incarnation++
+	s.events.list = append(s.events.list, Event{
+		EventID: id, EventType: kind, ResourceType: "VirtualMachine", Resources: vms, EventStatus: "Scheduled",
+		NotBefore:   time.Now().Add(notice).UTC().Format(http.TimeFormat),
+		Description: "Host server is undergoing maintenance.", EventSource: "Platform", DurationInSeconds: -1,
+	})
+}
+
+// Begin lets an event start, as Azure does once all have approved or its time
+// has come.
+func (s *Server) Begin(id string) {
+	s.change(id, func(e *Event) { e.EventStatus, e.NotBefore = "Started", "" })
+}
+
+// Finish removes an event, whether it has happened or was given up.
+func (s *Server) Finish(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events.incarnation++
+	s.events.list = slices.DeleteFunc(s.events.list, func(e Event) bool { return e.EventID == id })
+}
+
+// Approved lists the events that were approved, in that order.
+func (s *Server) Approved() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.events.approved)
+}
+
+func (s *Server) change(id string, change func(*Event)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events.incarnation++
+	for i := range s.events.list {
+		if s.events.list[i].EventID == id {
+			change(&s.events.list[i])
+		}
+	}
+}
+
+func (s *Server) document() object {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return object{"DocumentIncarnation": s.events.incarnation, "Events": append([]Event{}, s.events.list...)}
+}
+
+// approve answers StartRequests, which are all right if they name events that
+// there are.
+func (s *Server) approve(w http.ResponseWriter, req *http.Request) {
+	var body struct {
+		StartRequests []struct {
+			EventID string `json:"EventId"`
+		}
+	}
+	if json.NewDecoder(req.Body).Decode(&body) != nil || len(body.StartRequests) == 0 {
+		fail(w, http.StatusBadRequest, "Bad request. The payload is malformed")
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range body.StartRequests {
+		if !slices.ContainsFunc(s.events.list, func(e Event) bool { return e.EventID == r.EventID }) {
+			fail(w, http.StatusBadRequest, "Bad request. No such event")
+			return
+		}
+		s.events.approved = append(s.events.approved, r.EventID)
+	}
+}

@@ -1,0 +1,160 @@
+package metadata
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Address is where the service listens, in every VNet.
+const Address = "169.254.169.254:80"
+
+// rateLimit is how many requests of a VM are answered within a second.
+const rateLimit = 5
+
+// VM is what the service knows of a virtual machine.
+type VM struct {
+	Name string
+	// NICs begin with the primary one, whose first address may ask.
+	NICs []NIC
+}
+
+// NIC is a NIC of a VM.
+type NIC struct {
+	MAC       net.HardwareAddr
+	Addresses []netip.Addr
+	Subnet    netip.Prefix
+}
+
+// Server is the service of one VNet. It is an [http.Handler].
+type Server struct {
+	mu     sync.Mutex
+	vms    map[netip.Addr]VM
+	asked  map[netip.Addr][]time.Time // within the last second
+	faults []Fault
+	count  int
+	events events
+}
+
+// Fault is what a request meets in place of an answer.
+type Fault struct {
+	// Delay passes before the answer.
+	Delay time.Duration
+	// Status is the answer's; 0 answers as if there were no fault.
+	Status int
+}
+
+// New returns a service that knows vms.
+func New(vms ...VM) *Server {
+	s := &Server{vms: map[netip.Addr]VM{}, asked: map[netip.Addr][]time.Time{}}
+	for _, vm := range vms {
+		s.vms[vm.NICs[0].Addresses[0]] = vm
+	}
+	s.events.incarnation = 1
+	return s
+}
+
+// Fail lets the next requests meet a fault each.
+func (s *Server) Fail(faults ...Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(s.faults, faults...)
+}
+
+// Requests is how many requests have come.
+func (s *Server) Requests() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count
+}
+
+// ServeHTTP answers a request. One that does not come from a primary address
+// gets no answer at all.
+func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	from := netip.MustParseAddrPort(req.RemoteAddr).Addr().Unmap()
+	vm, fault, known := s.admit(from)
+	if !known {
+		panic(http.ErrAbortHandler)
+	}
+	time.Sleep(fault.Delay)
+	switch status, text := refused(req); {
+	case fault.Status != 0:
+		fail(w, fault.Status, "")
+	case status != 0:
+		fail(w, status, text)
+	case s.tooOften(from):
+		fail(w, http.StatusTooManyRequests, "Too many requests")
+	default:
+		s.answer(w, req, vm)
+	}
+}
+
+func (s *Server) admit(from netip.Addr) (VM, Fault, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count++
+	vm, known := s.vms[from]
+	var fault Fault
+	if len(s.faults) > 0 {
+		fault, s.faults = s.faults[0], s.faults[1:]
+	}
+	return vm, fault, known
+}
+
+func (s *Server) tooOften(from netip.Addr) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	recent := s.asked[from]
+	for len(recent) > 0 && now.Sub(recent[0]) > time.Second {
+		recent = recent[1:]
+	}
+	s.asked[from] = append(recent, now)
+	return len(recent) >= rateLimit
+}
+
+// refused says what is wrong with a request for any path.
+func refused(req *http.Request) (int, string) {
+	switch {
+	case req.Header.Get("Metadata") != "true":
+		return http.StatusBadRequest, "Bad request. Required metadata header not specified"
+	case req.Header.Get("X-Forwarded-For") != "":
+		return http.StatusBadRequest, "Bad request. X-Forwarded-For is not allowed"
+	case req.URL.Query().Get("api-version") == "":
+		return http.StatusBadRequest, "Bad request. api-version is invalid or was not specified in the request"
+	}
+	return 0, ""
+}
+
+func (s *Server) answer(w http.ResponseWriter, req *http.Request, vm VM) {
+	events := strings.EqualFold(req.URL.Path, "/metadata/scheduledevents")
+	switch {
+	case req.Method == http.MethodPost && events:
+		s.approve(w, req)
+	case req.Method != http.MethodGet:
+		fail(w, http.StatusMethodNotAllowed, "Method not allowed")
+	case events:
+		send(w, s.document())
+	case req.URL.Path == "/metadata/instance":
+		send(w, vm.instance())
+	default:
+		fail(w, http.StatusNotFound, "Not found")
+	}
+}
+
+func send(w http.ResponseWriter, value any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	_ = json.NewEncoder(w).Encode(value)
+}
+
+func fail(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	if text != "" {
+		_ = json.NewEncoder(w).Encode(map[string]string{"error": text})
+	}
+}

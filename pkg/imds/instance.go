@@ -1,0 +1,144 @@
+package imds
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+)
+
+// instanceVersion is the oldest API version whose answer has all that is read.
+const instanceVersion = "2021-02-01"
+
+// Instance is a virtual machine as Azure knows it.
+type Instance struct {
+	// Name is the VM's resource name, by which scheduled events call it.
+	Name string
+	// NICs are in no particular order.
+	NICs []NIC
+	// asker is the address that the machine asked from.
+	asker netip.Addr
+}
+
+// NIC is a network interface of a VM.
+type NIC struct {
+	// MAC is the hardware address.
+	MAC net.HardwareAddr
+	// Addresses are private IPv4 addresses, the primary one first.
+	Addresses []netip.Addr
+	// Subnet is the subnet of Addresses.
+	Subnet netip.Prefix
+}
+
+// Gateway is the address of the subnet's router, which in Azure is always the
+// subnet's first.
+func (n NIC) Gateway() netip.Addr { return n.Subnet.Addr().Next() }
+
+// Instance asks for the machine's name and NICs, until there is an answer or ctx
+// ends. The error is a [StatusError] or that of the connection, within what the
+// operator should know of it.
+func (c *Client) Instance(ctx context.Context) (*Instance, error) {
+	a, err := c.get(ctx, "/instance", instanceVersion)
+	if err != nil {
+		return nil, err
+	}
+	in, err := parseInstance(a.body)
+	if err != nil {
+		return nil, fmt.Errorf("metadata service: /instance: %w", err)
+	}
+	in.asker = a.to
+	return in, nil
+}
+
+// Primary returns the primary NIC: the service answers no other.
+func (in *Instance) Primary() (NIC, error) {
+	for _, n := range in.NICs {
+		if slices.Contains(n.Addresses, in.asker) {
+			return n, nil
+		}
+	}
+	return NIC{}, fmt.Errorf("metadata service: %s asked, which is an address of none of the VM's NICs", in.asker)
+}
+
+// The answer, in which every value is a string.
+type (
+	rawInstance struct {
+		Compute struct{ Name string }
+		Network struct{ Interface []rawNIC }
+	}
+	rawNIC struct {
+		MACAddress string
+		IPv4       struct {
+			IPAddress []struct{ PrivateIPAddress string }
+			Subnet    []struct{ Address, Prefix string }
+		}
+	}
+)
+
+func parseInstance(body []byte) (*Instance, error) {
+	var raw rawInstance
+	if err := json.Unmarshal(body, &raw); err != nil {
+		return nil, fmt.Errorf("not the JSON that is documented: %w", err)
+	}
+	in := &Instance{Name: raw.Compute.Name}
+	for i, r := range raw.Network.Interface {
+		n, err := r.parse()
+		if err != nil {
+			return nil, fmt.Errorf("interface %d: %w", i, err)
+		}
+		if len(n.Addresses) > 0 {
+			in.NICs = append(in.NICs, n)
+		}
+	}
+	if len(in.NICs) == 0 {
+		return nil, fmt.Errorf("no interface with an IPv4 address")
+	}
+	return in, nil
+}
+
+// parse leaves out addresses of a NIC that has none yet, which are empty.
+func (r rawNIC) parse() (NIC, error) {
+	mac, err := hex.DecodeString(r.MACAddress)
+	if err != nil || len(mac) != 6 {
+		return NIC{}, fmt.Errorf("macAddress %q: want 12 hexadecimal digits", r.MACAddress)
+	}
+	n := NIC{MAC: mac}
+	for _, a := range r.IPv4.IPAddress {
+		if a.PrivateIPAddress == "" {
+			continue
+		}
+		addr, err := netip.ParseAddr(a.PrivateIPAddress)
+		if err != nil {
+			return NIC{}, fmt.Errorf("privateIpAddress: %w", err)
+		}
+		n.Addresses = append(n.Addresses, addr)
+	}
+	if len(n.Addresses) == 0 {
+		return n, nil
+	}
+	if len(r.IPv4.Subnet) == 0 {
+		return NIC{}, fmt.Errorf("%s has no subnet", n.Addresses[0])
+	}
+	n.Subnet, err = parseSubnet(r.IPv4.Subnet[0].Address, r.IPv4.Subnet[0].Prefix)
+	return n, err
+}
+
+func parseSubnet(address, length string) (netip.Prefix, error) {
+	addr, err := netip.ParseAddr(address)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("subnet address: %w", err)
+	}
+	bits, err := strconv.Atoi(length)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("subnet prefix %q: want a number", length)
+	}
+	p, err := addr.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("subnet prefix: %w", err)
+	}
+	return p, nil
+}
