@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"math"
 
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
@@ -64,6 +65,21 @@ func (s *controlServer) EnableNeighbor(ctx context.Context, req *nvadv1.EnableNe
 	}
 	err = s.controller.SetNeighborShutdown(ctx, addr, false, "")
 	return &nvadv1.EnableNeighborResponse{}, statusOf(err)
+}
+
+// Drain implements nvadv1.NvadControlServer.
+func (s *controlServer) Drain(ctx context.Context, req *nvadv1.DrainRequest) (*nvadv1.DrainResponse, error) {
+	if req.GetOff() {
+		return &nvadv1.DrainResponse{}, statusOf(s.controller.Undrain(ctx))
+	}
+	if n := len(req.GetReason()); n > maxMessage {
+		return nil, statusOf(Invalid("the reason has %d bytes, at most %d are taken", n, maxMessage))
+	}
+	remaining, err := s.controller.Drain(ctx, req.GetReason())
+	if err != nil {
+		return nil, statusOf(err)
+	}
+	return &nvadv1.DrainResponse{RemainingSeconds: uint32(math.Ceil(remaining.Seconds()))}, nil
 }
 
 // Shutdown implements nvadv1.NvadControlServer.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/netip"
+	"time"
 
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/rib"
@@ -51,6 +52,12 @@ type Controller interface {
 	// SetNeighborShutdown holds a neighbor down, with a shutdown communication
 	// for it (RFC 9003), or lets it up again.
 	SetNeighborShutdown(ctx context.Context, neighbor netip.Addr, down bool, message string) error
+	// Drain has this NVA take leave of its traffic for a reason, which may be
+	// empty, and returns how long it takes from now on until traffic is taken to
+	// have moved.
+	Drain(ctx context.Context, reason string) (time.Duration, error)
+	// Undrain ends that, whoever wanted it.
+	Undrain(ctx context.Context) error
 	// Shutdown starts the end of the daemon and returns. The daemon should stop
 	// serving last: clients take the closed connection for the end.
 	Shutdown(ctx context.Context, opts ShutdownOptions) error

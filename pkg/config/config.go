@@ -20,6 +20,7 @@ type Config struct {
 
 	Daemon        Daemon
 	Kernel        Kernel
+	Drain         Drain
 	Tunnels       []Tunnel
 	Statics       []Static
 	Masquerades   []Masquerade
@@ -106,6 +107,12 @@ type Kernel struct {
 	NextHopGroups  Toggle        // use kernel next-hop objects
 	MaxPaths       int           // next hops of an ECMP route
 	Sysctls        map[string]string
+}
+
+// Drain is how the NVA takes leave of its traffic.
+type Drain struct {
+	Prepends int           // of the own ASN, towards eBGP neighbors
+	Hold     time.Duration // until traffic is taken to have moved
 }
 
 // Tunnel is a VXLAN device.

@@ -27,6 +27,7 @@ func Default() *Config {
 			ScanInterval:   30 * time.Second,
 			MaxPaths:       16,
 		},
+		Drain: Drain{Prepends: 5, Hold: 30 * time.Second}, // Azure holds a second change of a VNet's routes back for so long
 	}
 }
 

@@ -30,6 +30,10 @@ func TestDiff(t *testing.T) {
 			`daemon: socket: "/run/nvad/nvad.sock" -> "/run/x.sock" (restart)`,
 			`daemon: log-level: "info" -> "debug" (live)`,
 		}},
+		{"drain", "[kernel]", "[drain]\nprepends = 0\nhold = 10\n[kernel]", []string{
+			"drain: prepends: 5 -> 0 (soft refresh)",
+			"drain: hold: 30 -> 10 (live)",
+		}},
 		{"tunnel", "vni     = 77", "vni     = 78\nmtu = 1400", []string{
 			"tunnel vxlan0: vni: 77 -> 78 (device recreated)",
 			"tunnel vxlan0: mtu: 0 -> 1400 (live)",

@@ -98,6 +98,20 @@ var kernelFields = []field[Kernel]{
 	},
 }
 
+var drainFields = []field[Drain]{
+	{
+		key: "prepends", impact: SoftRefresh,
+		doc: "How often eBGP neighbors see the own ASN on top of the path during a drain: for Azure Route Server, " +
+			"the shorter path wins. All neighbors see GRACEFUL_SHUTDOWN (RFC 8326), iBGP ones LOCAL_PREF 0.",
+		bind: func(d *Drain) value { return number(&d.Prepends, 0, 32) },
+	},
+	{
+		key:  "hold",
+		doc:  "Seconds from the beginning of a drain until traffic is taken to have moved: \"nvactl drain --wait\" returns.",
+		bind: func(d *Drain) value { return seconds{p: &d.Hold, lo: 0, hi: 3600} },
+	},
+}
+
 func checkPath(s string) error {
 	if len(s) < 2 || s[0] != '/' {
 		return fmt.Errorf("want an absolute path, got %s", show(s))

@@ -15,6 +15,7 @@ func Print(cfg *Config, redact bool) []byte {
 	printFields(p, "", cfg, Default(), configFields)
 	printFields(p, "[daemon]", &cfg.Daemon, &Default().Daemon, daemonFields)
 	printFields(p, "[kernel]", &cfg.Kernel, &Default().Kernel, kernelFields)
+	printFields(p, "[drain]", &cfg.Drain, &Default().Drain, drainFields)
 	initial := defaultTunnel()
 	for i := range cfg.Tunnels {
 		printFields(p, "[[tunnel]]", &cfg.Tunnels[i], &initial, tunnelFields)

@@ -17,6 +17,10 @@ func readConfig(t *table) *Config {
 		readFields(sub, &cfg.Kernel, kernelFields)
 		sub.done()
 	}
+	if sub := t.sub("drain"); sub != nil {
+		readFields(sub, &cfg.Drain, drainFields)
+		sub.done()
+	}
 	cfg.Tunnels = readEach(t, "tunnel", "name", tunnelFields, defaultTunnel)
 	cfg.Statics = readEach(t, "static-route", "prefix", staticFields, zero[Static])
 	cfg.Masquerades = readEach(t, "masquerade", "out", masqueradeFields, defaultMasquerade)

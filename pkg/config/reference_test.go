@@ -38,6 +38,7 @@ func TestExamples(t *testing.T) {
 	examples(t, "global", configFields)
 	examples(t, "daemon", daemonFields)
 	examples(t, "kernel", kernelFields)
+	examples(t, "drain", drainFields)
 	examples(t, "tunnel", tunnelFields)
 	examples(t, "static-route", staticFields)
 	examples(t, "masquerade", masqueradeFields)

@@ -5,12 +5,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nvad/nvad/pkg/api/apitest"
 )
 
 func TestControl(t *testing.T) {
 	d := apitest.Hub00()
+	d.Hold, d.At.Drain.Since = time.Second, time.Now()
 	socket := serve(t, d)
 	for _, tt := range []struct{ args, out, did string }{
 		{"reset 10.0.210.4", "10.0.210.4: session reset\n", "reset 10.0.210.4 hard"},
@@ -18,6 +20,10 @@ func TestControl(t *testing.T) {
 		{"reset 10.0.210.4 --soft=out -o json", "{}\n", "reset 10.0.210.4 soft out"},
 		{"shutdown 10.0.210.5 --message maintenance", "10.0.210.5: shut down\n", `neighbor 10.0.210.5 shutdown=true "maintenance"`},
 		{"enable 10.0.210.5", "10.0.210.5: enabled\n", `neighbor 10.0.210.5 shutdown=false ""`},
+		{"drain --reason kernel", "draining, traffic will have moved in 1s\n", `drain "kernel"`},
+		{"drain --wait", "drained\n", `drain ""`},
+		{"drain --wait -o json", "{\n  \"remaining_seconds\": 1\n}\n", `drain ""`},
+		{"drain --off", "this NVA carries traffic again\n", "undrain"},
 		{"log-level debug", "log level is debug\n", "log-level debug"},
 		{"shutdown --flush --message bye", "nvad has ended\n", `shutdown flush=true "bye"`},
 	} {
@@ -33,6 +39,17 @@ func TestControl(t *testing.T) {
 	}
 	if r := nvactl(t, socket, "status"); r.code != 1 || !strings.Contains(r.err, "not running") {
 		t.Errorf("after the shutdown: %+v", r)
+	}
+}
+
+// What waits for a drain learns that somebody has ended it.
+func TestDrainEnded(t *testing.T) {
+	socket := serve(t, apitest.Hub00())
+	if r := nvactl(t, socket, "drain", "--wait"); r.code != 1 || !strings.Contains(r.err, "ended before traffic had moved") {
+		t.Errorf("got %+v", r)
+	}
+	if r := nvactl(t, socket, "drain", "--off", "--wait"); r.code != 1 || !strings.Contains(r.err, "--help") {
+		t.Errorf("got %+v", r)
 	}
 }
 

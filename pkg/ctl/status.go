@@ -39,6 +39,9 @@ func (a *app) printStatus(s *nvadv1.Status) error {
 	p.heading("nvad %s, up %s", s.GetVersion(), a.age(s.GetSince()))
 	p.field("AS", fmt.Sprintf("%d, router ID %s", s.GetAsn(), s.GetRouterId()))
 	p.field("In sync", inSync(s))
+	if s.GetDrainingSince() != nil {
+		p.field("Draining", fmt.Sprintf("for %s, by %s", a.age(s.GetDrainingSince()), s.GetDrainingReason()))
+	}
 	p.field("Neighbors", fmt.Sprintf("%d of %d established", s.GetEstablished(), s.GetNeighbors()))
 	p.field("Routes", count(int(s.GetPrefixes()), "prefix")+", "+count(int(s.GetPaths()), "path"))
 	fib := fmt.Sprintf("%d of %d routes installed", s.GetFibInstalled(), s.GetFibWanted())

@@ -93,5 +93,8 @@ func statusText(s engine.Status) string {
 	if !s.InSync {
 		text += ", not in sync yet"
 	}
+	if !s.Drain.Since.IsZero() {
+		text += ", draining"
+	}
 	return text
 }

@@ -72,6 +72,8 @@ type Engine struct {
 	departing []netip.Addr // gateways of lost sessions whose routes are not decided anew yet
 	started   time.Time
 	sync      syncGate
+	drains    map[string]string // why the NVA takes leave, by who wants it
+	draining  time.Time         // since when; zero: it does not
 }
 
 // Sizes of the engine's turns. A turn is short enough that a single change
@@ -94,6 +96,7 @@ func New(opt Options, cfg *config.Config) *Engine {
 		cfg:       &config.Config{},
 		origin:    &origination{},
 		neighbors: map[netip.Addr]*neighbor{},
+		drains:    map[string]string{},
 		rib: rib.New(rib.Options{
 			ASN: cfg.ASN, RouterID: cfg.RouterID, MaxPaths: cfg.Kernel.MaxPaths, Metric: cfg.Kernel.Metric,
 			ResolveDefault: cfg.Kernel.ResolveDefault, Interner: opt.Interner,
@@ -149,12 +152,12 @@ func (e *Engine) turn(ctx context.Context, tick <-chan time.Time, busy bool) boo
 			e.tick(time.Now())
 		}
 	}
-	return e.drain(ctx, tick)
+	return e.takeWaiting(ctx, tick)
 }
 
-// drain takes what is waiting, up to a bound: effects must not wait for a peer
+// takeWaiting takes what is there, up to a bound: effects must not wait for a peer
 // that never stops talking.
-func (e *Engine) drain(ctx context.Context, tick <-chan time.Time) bool {
+func (e *Engine) takeWaiting(ctx context.Context, tick <-chan time.Time) bool {
 	for range eventsPerTurn {
 		select {
 		case <-ctx.Done():

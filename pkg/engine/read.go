@@ -46,7 +46,7 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 	var s Status
 	err := e.do(ctx, func() {
 		s = Status{ASN: e.cfg.ASN, RouterID: e.cfg.RouterID, Since: e.started,
-			Neighbors: len(e.neighbors), InSync: e.sync.reached}
+			Neighbors: len(e.neighbors), InSync: e.sync.reached, Drain: e.drainNow()}
 		s.Prefixes, s.Paths = e.rib.Prefixes()
 		for _, n := range e.neighbors {
 			if n.up != nil {

@@ -19,6 +19,7 @@ type Status struct {
 	Paths       int // in all Adj-RIBs-In
 	InSync      bool
 	Waiting     []netip.Addr // neighbors that keep the engine from being in sync
+	Drain       Drain
 }
 
 // NeighborView is a neighbor as tables show it. Counts are kept as things

@@ -225,6 +225,7 @@ func (r *RIB) wireAttrs(p *peer, pt *path, out *policy.Output, prefix netip.Pref
 	} else {
 		r.toExternal(&a, p)
 	}
+	r.takeLeave(&a, p)
 	wire := r.opt.Interner.Intern(a)
 	p.wire = wireMemo{key, wire}
 	return wire

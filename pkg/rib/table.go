@@ -34,6 +34,7 @@ type RIB struct {
 	hops   hopSets
 	routes routeSets
 	sums   []*aggregate
+	drain  Drain
 	eff    Effects
 	told   []*peer // neighbors with changes that Take is to return
 	paths  int

@@ -25,6 +25,7 @@ func BadDay() *Daemon {
 				ASN: 4200000001, RouterID: netip.MustParseAddr("192.168.0.1"), Since: ago(24*400, 0, 0),
 				Neighbors: 3, Established: 1, Prefixes: 1048576, Paths: 1048580,
 				Waiting: []netip.Addr{msee, long6},
+				Drain:   engine.Drain{Since: ago(0, 1, 2), Reason: "azure: Reboot; operator: new kernel"},
 			},
 			FIBWanted: 1048576, FIBInstalled: 1048570, Tunnels: 2, TunnelsUp: 0,
 		},

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/engine"
@@ -24,11 +25,12 @@ type Daemon struct {
 	Devices   []engine.TunnelView
 	Stories   map[netip.Prefix]engine.Explanation
 	Ways      map[netip.Addr]engine.LookupView
-	Changes   []api.Change // what Reload and Preview answer
-	Refused   string       // what Preview answers
-	OnQuit    func()       // called by Shutdown, if not nil
-	Err       error        // what every question and command answers, if not nil
-	AfterRows int          // with Err: tables yield so many rows before it
+	Changes   []api.Change  // what Reload and Preview answer
+	Refused   string        // what Preview answers
+	Hold      time.Duration // what Drain answers
+	OnQuit    func()        // called by Shutdown, if not nil
+	Err       error         // what every question and command answers, if not nil
+	AfterRows int           // with Err: tables yield so many rows before it
 
 	mu       sync.Mutex
 	commands []string
@@ -156,6 +158,14 @@ func (d *Daemon) Shutdown(_ context.Context, o api.ShutdownOptions) error {
 	}
 	return d.did("shutdown flush=%t %q", o.Flush, o.Message)
 }
+
+// Drain implements api.Controller.
+func (d *Daemon) Drain(_ context.Context, reason string) (time.Duration, error) {
+	return d.Hold, d.did("drain %q", reason)
+}
+
+// Undrain implements api.Controller.
+func (d *Daemon) Undrain(context.Context) error { return d.did("undrain") }
 
 // SetLogLevel implements api.Controller.
 func (d *Daemon) SetLogLevel(_ context.Context, level string) error {

@@ -430,6 +430,108 @@ func (*EnableNeighborResponse) Descriptor() ([]byte, []int) {
 	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{7}
 }
 
+// DrainRequest says whether this NVA takes leave of its traffic.
+type DrainRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Carry traffic again, whoever wanted the drain.
+	Off bool `protobuf:"varint,1,opt,name=off,proto3" json:"off,omitempty"`
+	// Why, for the log and GetStatus; at most 255 bytes.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrainRequest) Reset() {
+	*x = DrainRequest{}
+	mi := &file_nvad_v1_nvad_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrainRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrainRequest) ProtoMessage() {}
+
+func (x *DrainRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_nvad_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrainRequest.ProtoReflect.Descriptor instead.
+func (*DrainRequest) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *DrainRequest) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+func (x *DrainRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// DrainResponse says what is left to wait for.
+type DrainResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Until traffic is taken to have moved: drain.hold, counted from the beginning of
+	// the drain.
+	RemainingSeconds uint32 `protobuf:"varint,1,opt,name=remaining_seconds,json=remainingSeconds,proto3" json:"remaining_seconds,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *DrainResponse) Reset() {
+	*x = DrainResponse{}
+	mi := &file_nvad_v1_nvad_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrainResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrainResponse) ProtoMessage() {}
+
+func (x *DrainResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_nvad_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrainResponse.ProtoReflect.Descriptor instead.
+func (*DrainResponse) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *DrainResponse) GetRemainingSeconds() uint32 {
+	if x != nil {
+		return x.RemainingSeconds
+	}
+	return 0
+}
+
 // ShutdownRequest says how the daemon ends.
 type ShutdownRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -443,7 +545,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[8]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -455,7 +557,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[8]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -468,7 +570,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{8}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ShutdownRequest) GetFlush() bool {
@@ -494,7 +596,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[9]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -506,7 +608,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[9]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -519,7 +621,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{9}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{11}
 }
 
 // SetLogLevelRequest holds the new level.
@@ -533,7 +635,7 @@ type SetLogLevelRequest struct {
 
 func (x *SetLogLevelRequest) Reset() {
 	*x = SetLogLevelRequest{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[10]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -545,7 +647,7 @@ func (x *SetLogLevelRequest) String() string {
 func (*SetLogLevelRequest) ProtoMessage() {}
 
 func (x *SetLogLevelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[10]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -558,7 +660,7 @@ func (x *SetLogLevelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetLogLevelRequest.ProtoReflect.Descriptor instead.
 func (*SetLogLevelRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{10}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SetLogLevelRequest) GetLevel() string {
@@ -577,7 +679,7 @@ type SetLogLevelResponse struct {
 
 func (x *SetLogLevelResponse) Reset() {
 	*x = SetLogLevelResponse{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[11]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -589,7 +691,7 @@ func (x *SetLogLevelResponse) String() string {
 func (*SetLogLevelResponse) ProtoMessage() {}
 
 func (x *SetLogLevelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[11]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -602,7 +704,7 @@ func (x *SetLogLevelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetLogLevelResponse.ProtoReflect.Descriptor instead.
 func (*SetLogLevelResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{11}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{13}
 }
 
 var File_nvad_v1_nvad_proto protoreflect.FileDescriptor
@@ -623,7 +725,12 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\x18ShutdownNeighborResponse\"1\n" +
 	"\x15EnableNeighborRequest\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\"\x18\n" +
-	"\x16EnableNeighborResponse\"A\n" +
+	"\x16EnableNeighborResponse\"8\n" +
+	"\fDrainRequest\x12\x10\n" +
+	"\x03off\x18\x01 \x01(\bR\x03off\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"<\n" +
+	"\rDrainResponse\x12+\n" +
+	"\x11remaining_seconds\x18\x01 \x01(\rR\x10remainingSeconds\"A\n" +
 	"\x0fShutdownRequest\x12\x14\n" +
 	"\x05flush\x18\x01 \x01(\bR\x05flush\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\"\x12\n" +
@@ -648,12 +755,13 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\aListFIB\x12\x17.nvad.v1.ListFIBRequest\x1a\x18.nvad.v1.ListFIBResponse0\x01\x12H\n" +
 	"\vListTunnels\x12\x1b.nvad.v1.ListTunnelsRequest\x1a\x1c.nvad.v1.ListTunnelsResponse\x128\n" +
 	"\aExplain\x12\x17.nvad.v1.ExplainRequest\x1a\x14.nvad.v1.Explanation\x128\n" +
-	"\rLookupAddress\x12\x16.nvad.v1.LookupRequest\x1a\x0f.nvad.v1.Lookup2\xcf\x03\n" +
+	"\rLookupAddress\x12\x16.nvad.v1.LookupRequest\x1a\x0f.nvad.v1.Lookup2\x87\x04\n" +
 	"\vNvadControl\x129\n" +
 	"\x06Reload\x12\x16.nvad.v1.ReloadRequest\x1a\x17.nvad.v1.ReloadResponse\x12N\n" +
 	"\rResetNeighbor\x12\x1d.nvad.v1.ResetNeighborRequest\x1a\x1e.nvad.v1.ResetNeighborResponse\x12W\n" +
 	"\x10ShutdownNeighbor\x12 .nvad.v1.ShutdownNeighborRequest\x1a!.nvad.v1.ShutdownNeighborResponse\x12Q\n" +
-	"\x0eEnableNeighbor\x12\x1e.nvad.v1.EnableNeighborRequest\x1a\x1f.nvad.v1.EnableNeighborResponse\x12?\n" +
+	"\x0eEnableNeighbor\x12\x1e.nvad.v1.EnableNeighborRequest\x1a\x1f.nvad.v1.EnableNeighborResponse\x126\n" +
+	"\x05Drain\x12\x15.nvad.v1.DrainRequest\x1a\x16.nvad.v1.DrainResponse\x12?\n" +
 	"\bShutdown\x12\x18.nvad.v1.ShutdownRequest\x1a\x19.nvad.v1.ShutdownResponse\x12H\n" +
 	"\vSetLogLevel\x12\x1b.nvad.v1.SetLogLevelRequest\x1a\x1c.nvad.v1.SetLogLevelResponseB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
 
@@ -670,7 +778,7 @@ func file_nvad_v1_nvad_proto_rawDescGZIP() []byte {
 }
 
 var file_nvad_v1_nvad_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_nvad_v1_nvad_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_nvad_v1_nvad_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_nvad_v1_nvad_proto_goTypes = []any{
 	(ResetKind)(0),                   // 0: nvad.v1.ResetKind
 	(*GetConfigRequest)(nil),         // 1: nvad.v1.GetConfigRequest
@@ -681,71 +789,75 @@ var file_nvad_v1_nvad_proto_goTypes = []any{
 	(*ShutdownNeighborResponse)(nil), // 6: nvad.v1.ShutdownNeighborResponse
 	(*EnableNeighborRequest)(nil),    // 7: nvad.v1.EnableNeighborRequest
 	(*EnableNeighborResponse)(nil),   // 8: nvad.v1.EnableNeighborResponse
-	(*ShutdownRequest)(nil),          // 9: nvad.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),         // 10: nvad.v1.ShutdownResponse
-	(*SetLogLevelRequest)(nil),       // 11: nvad.v1.SetLogLevelRequest
-	(*SetLogLevelResponse)(nil),      // 12: nvad.v1.SetLogLevelResponse
-	(*GetVersionRequest)(nil),        // 13: nvad.v1.GetVersionRequest
-	(*GetStatusRequest)(nil),         // 14: nvad.v1.GetStatusRequest
-	(*PreviewReloadRequest)(nil),     // 15: nvad.v1.PreviewReloadRequest
-	(*ListNeighborsRequest)(nil),     // 16: nvad.v1.ListNeighborsRequest
-	(*GetNeighborRequest)(nil),       // 17: nvad.v1.GetNeighborRequest
-	(*ListRoutesRequest)(nil),        // 18: nvad.v1.ListRoutesRequest
-	(*ListFIBRequest)(nil),           // 19: nvad.v1.ListFIBRequest
-	(*ListTunnelsRequest)(nil),       // 20: nvad.v1.ListTunnelsRequest
-	(*ExplainRequest)(nil),           // 21: nvad.v1.ExplainRequest
-	(*LookupRequest)(nil),            // 22: nvad.v1.LookupRequest
-	(*ReloadRequest)(nil),            // 23: nvad.v1.ReloadRequest
-	(*Version)(nil),                  // 24: nvad.v1.Version
-	(*Status)(nil),                   // 25: nvad.v1.Status
-	(*PreviewReloadResponse)(nil),    // 26: nvad.v1.PreviewReloadResponse
-	(*ListNeighborsResponse)(nil),    // 27: nvad.v1.ListNeighborsResponse
-	(*Neighbor)(nil),                 // 28: nvad.v1.Neighbor
-	(*ListRoutesResponse)(nil),       // 29: nvad.v1.ListRoutesResponse
-	(*ListFIBResponse)(nil),          // 30: nvad.v1.ListFIBResponse
-	(*ListTunnelsResponse)(nil),      // 31: nvad.v1.ListTunnelsResponse
-	(*Explanation)(nil),              // 32: nvad.v1.Explanation
-	(*Lookup)(nil),                   // 33: nvad.v1.Lookup
-	(*ReloadResponse)(nil),           // 34: nvad.v1.ReloadResponse
+	(*DrainRequest)(nil),             // 9: nvad.v1.DrainRequest
+	(*DrainResponse)(nil),            // 10: nvad.v1.DrainResponse
+	(*ShutdownRequest)(nil),          // 11: nvad.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),         // 12: nvad.v1.ShutdownResponse
+	(*SetLogLevelRequest)(nil),       // 13: nvad.v1.SetLogLevelRequest
+	(*SetLogLevelResponse)(nil),      // 14: nvad.v1.SetLogLevelResponse
+	(*GetVersionRequest)(nil),        // 15: nvad.v1.GetVersionRequest
+	(*GetStatusRequest)(nil),         // 16: nvad.v1.GetStatusRequest
+	(*PreviewReloadRequest)(nil),     // 17: nvad.v1.PreviewReloadRequest
+	(*ListNeighborsRequest)(nil),     // 18: nvad.v1.ListNeighborsRequest
+	(*GetNeighborRequest)(nil),       // 19: nvad.v1.GetNeighborRequest
+	(*ListRoutesRequest)(nil),        // 20: nvad.v1.ListRoutesRequest
+	(*ListFIBRequest)(nil),           // 21: nvad.v1.ListFIBRequest
+	(*ListTunnelsRequest)(nil),       // 22: nvad.v1.ListTunnelsRequest
+	(*ExplainRequest)(nil),           // 23: nvad.v1.ExplainRequest
+	(*LookupRequest)(nil),            // 24: nvad.v1.LookupRequest
+	(*ReloadRequest)(nil),            // 25: nvad.v1.ReloadRequest
+	(*Version)(nil),                  // 26: nvad.v1.Version
+	(*Status)(nil),                   // 27: nvad.v1.Status
+	(*PreviewReloadResponse)(nil),    // 28: nvad.v1.PreviewReloadResponse
+	(*ListNeighborsResponse)(nil),    // 29: nvad.v1.ListNeighborsResponse
+	(*Neighbor)(nil),                 // 30: nvad.v1.Neighbor
+	(*ListRoutesResponse)(nil),       // 31: nvad.v1.ListRoutesResponse
+	(*ListFIBResponse)(nil),          // 32: nvad.v1.ListFIBResponse
+	(*ListTunnelsResponse)(nil),      // 33: nvad.v1.ListTunnelsResponse
+	(*Explanation)(nil),              // 34: nvad.v1.Explanation
+	(*Lookup)(nil),                   // 35: nvad.v1.Lookup
+	(*ReloadResponse)(nil),           // 36: nvad.v1.ReloadResponse
 }
 var file_nvad_v1_nvad_proto_depIdxs = []int32{
 	0,  // 0: nvad.v1.ResetNeighborRequest.kind:type_name -> nvad.v1.ResetKind
-	13, // 1: nvad.v1.Nvad.GetVersion:input_type -> nvad.v1.GetVersionRequest
-	14, // 2: nvad.v1.Nvad.GetStatus:input_type -> nvad.v1.GetStatusRequest
+	15, // 1: nvad.v1.Nvad.GetVersion:input_type -> nvad.v1.GetVersionRequest
+	16, // 2: nvad.v1.Nvad.GetStatus:input_type -> nvad.v1.GetStatusRequest
 	1,  // 3: nvad.v1.Nvad.GetConfig:input_type -> nvad.v1.GetConfigRequest
-	15, // 4: nvad.v1.Nvad.PreviewReload:input_type -> nvad.v1.PreviewReloadRequest
-	16, // 5: nvad.v1.Nvad.ListNeighbors:input_type -> nvad.v1.ListNeighborsRequest
-	17, // 6: nvad.v1.Nvad.GetNeighbor:input_type -> nvad.v1.GetNeighborRequest
-	18, // 7: nvad.v1.Nvad.ListRoutes:input_type -> nvad.v1.ListRoutesRequest
-	19, // 8: nvad.v1.Nvad.ListFIB:input_type -> nvad.v1.ListFIBRequest
-	20, // 9: nvad.v1.Nvad.ListTunnels:input_type -> nvad.v1.ListTunnelsRequest
-	21, // 10: nvad.v1.Nvad.Explain:input_type -> nvad.v1.ExplainRequest
-	22, // 11: nvad.v1.Nvad.LookupAddress:input_type -> nvad.v1.LookupRequest
-	23, // 12: nvad.v1.NvadControl.Reload:input_type -> nvad.v1.ReloadRequest
+	17, // 4: nvad.v1.Nvad.PreviewReload:input_type -> nvad.v1.PreviewReloadRequest
+	18, // 5: nvad.v1.Nvad.ListNeighbors:input_type -> nvad.v1.ListNeighborsRequest
+	19, // 6: nvad.v1.Nvad.GetNeighbor:input_type -> nvad.v1.GetNeighborRequest
+	20, // 7: nvad.v1.Nvad.ListRoutes:input_type -> nvad.v1.ListRoutesRequest
+	21, // 8: nvad.v1.Nvad.ListFIB:input_type -> nvad.v1.ListFIBRequest
+	22, // 9: nvad.v1.Nvad.ListTunnels:input_type -> nvad.v1.ListTunnelsRequest
+	23, // 10: nvad.v1.Nvad.Explain:input_type -> nvad.v1.ExplainRequest
+	24, // 11: nvad.v1.Nvad.LookupAddress:input_type -> nvad.v1.LookupRequest
+	25, // 12: nvad.v1.NvadControl.Reload:input_type -> nvad.v1.ReloadRequest
 	3,  // 13: nvad.v1.NvadControl.ResetNeighbor:input_type -> nvad.v1.ResetNeighborRequest
 	5,  // 14: nvad.v1.NvadControl.ShutdownNeighbor:input_type -> nvad.v1.ShutdownNeighborRequest
 	7,  // 15: nvad.v1.NvadControl.EnableNeighbor:input_type -> nvad.v1.EnableNeighborRequest
-	9,  // 16: nvad.v1.NvadControl.Shutdown:input_type -> nvad.v1.ShutdownRequest
-	11, // 17: nvad.v1.NvadControl.SetLogLevel:input_type -> nvad.v1.SetLogLevelRequest
-	24, // 18: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
-	25, // 19: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
-	2,  // 20: nvad.v1.Nvad.GetConfig:output_type -> nvad.v1.Config
-	26, // 21: nvad.v1.Nvad.PreviewReload:output_type -> nvad.v1.PreviewReloadResponse
-	27, // 22: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
-	28, // 23: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
-	29, // 24: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
-	30, // 25: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
-	31, // 26: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
-	32, // 27: nvad.v1.Nvad.Explain:output_type -> nvad.v1.Explanation
-	33, // 28: nvad.v1.Nvad.LookupAddress:output_type -> nvad.v1.Lookup
-	34, // 29: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
-	4,  // 30: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
-	6,  // 31: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
-	8,  // 32: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
-	10, // 33: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
-	12, // 34: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
-	18, // [18:35] is the sub-list for method output_type
-	1,  // [1:18] is the sub-list for method input_type
+	9,  // 16: nvad.v1.NvadControl.Drain:input_type -> nvad.v1.DrainRequest
+	11, // 17: nvad.v1.NvadControl.Shutdown:input_type -> nvad.v1.ShutdownRequest
+	13, // 18: nvad.v1.NvadControl.SetLogLevel:input_type -> nvad.v1.SetLogLevelRequest
+	26, // 19: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
+	27, // 20: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
+	2,  // 21: nvad.v1.Nvad.GetConfig:output_type -> nvad.v1.Config
+	28, // 22: nvad.v1.Nvad.PreviewReload:output_type -> nvad.v1.PreviewReloadResponse
+	29, // 23: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
+	30, // 24: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
+	31, // 25: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
+	32, // 26: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
+	33, // 27: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
+	34, // 28: nvad.v1.Nvad.Explain:output_type -> nvad.v1.Explanation
+	35, // 29: nvad.v1.Nvad.LookupAddress:output_type -> nvad.v1.Lookup
+	36, // 30: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
+	4,  // 31: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
+	6,  // 32: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
+	8,  // 33: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
+	10, // 34: nvad.v1.NvadControl.Drain:output_type -> nvad.v1.DrainResponse
+	12, // 35: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
+	14, // 36: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
+	19, // [19:37] is the sub-list for method output_type
+	1,  // [1:19] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name
@@ -769,7 +881,7 @@ func file_nvad_v1_nvad_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_nvad_proto_rawDesc), len(file_nvad_v1_nvad_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   12,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

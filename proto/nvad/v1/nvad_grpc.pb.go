@@ -556,6 +556,7 @@ const (
 	NvadControl_ResetNeighbor_FullMethodName    = "/nvad.v1.NvadControl/ResetNeighbor"
 	NvadControl_ShutdownNeighbor_FullMethodName = "/nvad.v1.NvadControl/ShutdownNeighbor"
 	NvadControl_EnableNeighbor_FullMethodName   = "/nvad.v1.NvadControl/EnableNeighbor"
+	NvadControl_Drain_FullMethodName            = "/nvad.v1.NvadControl/Drain"
 	NvadControl_Shutdown_FullMethodName         = "/nvad.v1.NvadControl/Shutdown"
 	NvadControl_SetLogLevel_FullMethodName      = "/nvad.v1.NvadControl/SetLogLevel"
 )
@@ -576,6 +577,8 @@ type NvadControlClient interface {
 	ShutdownNeighbor(ctx context.Context, in *ShutdownNeighborRequest, opts ...grpc.CallOption) (*ShutdownNeighborResponse, error)
 	// EnableNeighbor undoes ShutdownNeighbor and a configured shutdown.
 	EnableNeighbor(ctx context.Context, in *EnableNeighborRequest, opts ...grpc.CallOption) (*EnableNeighborResponse, error)
+	// Drain has this NVA take leave of its traffic, or ends that.
+	Drain(ctx context.Context, in *DrainRequest, opts ...grpc.CallOption) (*DrainResponse, error)
 	// Shutdown ends the daemon. It answers when the request is accepted; the
 	// connection closes when the daemon has ended.
 	Shutdown(ctx context.Context, in *ShutdownRequest, opts ...grpc.CallOption) (*ShutdownResponse, error)
@@ -631,6 +634,16 @@ func (c *nvadControlClient) EnableNeighbor(ctx context.Context, in *EnableNeighb
 	return out, nil
 }
 
+func (c *nvadControlClient) Drain(ctx context.Context, in *DrainRequest, opts ...grpc.CallOption) (*DrainResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DrainResponse)
+	err := c.cc.Invoke(ctx, NvadControl_Drain_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *nvadControlClient) Shutdown(ctx context.Context, in *ShutdownRequest, opts ...grpc.CallOption) (*ShutdownResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ShutdownResponse)
@@ -667,6 +680,8 @@ type NvadControlServer interface {
 	ShutdownNeighbor(context.Context, *ShutdownNeighborRequest) (*ShutdownNeighborResponse, error)
 	// EnableNeighbor undoes ShutdownNeighbor and a configured shutdown.
 	EnableNeighbor(context.Context, *EnableNeighborRequest) (*EnableNeighborResponse, error)
+	// Drain has this NVA take leave of its traffic, or ends that.
+	Drain(context.Context, *DrainRequest) (*DrainResponse, error)
 	// Shutdown ends the daemon. It answers when the request is accepted; the
 	// connection closes when the daemon has ended.
 	Shutdown(context.Context, *ShutdownRequest) (*ShutdownResponse, error)
@@ -693,6 +708,9 @@ func (UnimplementedNvadControlServer) ShutdownNeighbor(context.Context, *Shutdow
 }
 func (UnimplementedNvadControlServer) EnableNeighbor(context.Context, *EnableNeighborRequest) (*EnableNeighborResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method EnableNeighbor not implemented")
+}
+func (UnimplementedNvadControlServer) Drain(context.Context, *DrainRequest) (*DrainResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Drain not implemented")
 }
 func (UnimplementedNvadControlServer) Shutdown(context.Context, *ShutdownRequest) (*ShutdownResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Shutdown not implemented")
@@ -793,6 +811,24 @@ func _NvadControl_EnableNeighbor_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NvadControl_Drain_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DrainRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NvadControlServer).Drain(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NvadControl_Drain_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NvadControlServer).Drain(ctx, req.(*DrainRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _NvadControl_Shutdown_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ShutdownRequest)
 	if err := dec(in); err != nil {
@@ -851,6 +887,10 @@ var NvadControl_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "EnableNeighbor",
 			Handler:    _NvadControl_EnableNeighbor_Handler,
+		},
+		{
+			MethodName: "Drain",
+			Handler:    _NvadControl_Drain_Handler,
 		},
 		{
 			MethodName: "Shutdown",

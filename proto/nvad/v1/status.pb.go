@@ -174,13 +174,16 @@ type Status struct {
 	// False until every neighbor has told what it knows, or was given up.
 	InSync bool `protobuf:"varint,9,opt,name=in_sync,json=inSync,proto3" json:"in_sync,omitempty"`
 	// Neighbors that keep the daemon from being in sync.
-	WaitingFor    []string `protobuf:"bytes,10,rep,name=waiting_for,json=waitingFor,proto3" json:"waiting_for,omitempty"`
-	FibWanted     uint32   `protobuf:"varint,11,opt,name=fib_wanted,json=fibWanted,proto3" json:"fib_wanted,omitempty"`
-	FibInstalled  uint32   `protobuf:"varint,12,opt,name=fib_installed,json=fibInstalled,proto3" json:"fib_installed,omitempty"`
-	Tunnels       uint32   `protobuf:"varint,13,opt,name=tunnels,proto3" json:"tunnels,omitempty"`
-	TunnelsUp     uint32   `protobuf:"varint,14,opt,name=tunnels_up,json=tunnelsUp,proto3" json:"tunnels_up,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	WaitingFor   []string `protobuf:"bytes,10,rep,name=waiting_for,json=waitingFor,proto3" json:"waiting_for,omitempty"`
+	FibWanted    uint32   `protobuf:"varint,11,opt,name=fib_wanted,json=fibWanted,proto3" json:"fib_wanted,omitempty"`
+	FibInstalled uint32   `protobuf:"varint,12,opt,name=fib_installed,json=fibInstalled,proto3" json:"fib_installed,omitempty"`
+	Tunnels      uint32   `protobuf:"varint,13,opt,name=tunnels,proto3" json:"tunnels,omitempty"`
+	TunnelsUp    uint32   `protobuf:"varint,14,opt,name=tunnels_up,json=tunnelsUp,proto3" json:"tunnels_up,omitempty"`
+	// Since when this NVA takes leave of its traffic, and why; absent: it does not.
+	DrainingSince  *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=draining_since,json=drainingSince,proto3" json:"draining_since,omitempty"`
+	DrainingReason string                 `protobuf:"bytes,16,opt,name=draining_reason,json=drainingReason,proto3" json:"draining_reason,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Status) Reset() {
@@ -311,6 +314,20 @@ func (x *Status) GetTunnelsUp() uint32 {
 	return 0
 }
 
+func (x *Status) GetDrainingSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DrainingSince
+	}
+	return nil
+}
+
+func (x *Status) GetDrainingReason() string {
+	if x != nil {
+		return x.DrainingReason
+	}
+	return ""
+}
+
 var File_nvad_v1_status_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_status_proto_rawDesc = "" +
@@ -322,7 +339,7 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\x06commit\x18\x02 \x01(\tR\x06commit\x12\x1d\n" +
 	"\n" +
 	"go_version\x18\x03 \x01(\tR\tgoVersion\"\x12\n" +
-	"\x10GetStatusRequest\"\xac\x03\n" +
+	"\x10GetStatusRequest\"\x98\x04\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x10\n" +
 	"\x03asn\x18\x02 \x01(\rR\x03asn\x12\x1b\n" +
@@ -341,7 +358,9 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\rfib_installed\x18\f \x01(\rR\ffibInstalled\x12\x18\n" +
 	"\atunnels\x18\r \x01(\rR\atunnels\x12\x1d\n" +
 	"\n" +
-	"tunnels_up\x18\x0e \x01(\rR\ttunnelsUpB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
+	"tunnels_up\x18\x0e \x01(\rR\ttunnelsUp\x12A\n" +
+	"\x0edraining_since\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\rdrainingSince\x12'\n" +
+	"\x0fdraining_reason\x18\x10 \x01(\tR\x0edrainingReasonB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
 
 var (
 	file_nvad_v1_status_proto_rawDescOnce sync.Once
@@ -365,11 +384,12 @@ var file_nvad_v1_status_proto_goTypes = []any{
 }
 var file_nvad_v1_status_proto_depIdxs = []int32{
 	4, // 0: nvad.v1.Status.since:type_name -> google.protobuf.Timestamp
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	4, // 1: nvad.v1.Status.draining_since:type_name -> google.protobuf.Timestamp
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_status_proto_init() }
