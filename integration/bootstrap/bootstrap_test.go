@@ -1,0 +1,157 @@
+package bootstrap
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/lab/emulator/metadata"
+	"github.com/nvad/nvad/pkg/config"
+)
+
+// TestTwoHubs writes both NVAs' files and lets nvad run them.
+func TestTwoHubs(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	for _, hub := range []string{"hub00", "hub10"} {
+		b.metadata(t, hub)
+		r := b.bootstrap(hub, b.flags(hub, hub+".toml")...).must(t)
+		if want := "ok: 3 neighbors, 1 tunnel, 2 static routes"; !strings.Contains(r.out, want) || r.err != "" {
+			t.Errorf("it said %q and %q, not %q", r.out, r.err, want)
+		}
+		b.start(t, hub, filepath.Join(b.dir, hub+".toml"))
+	}
+	b.settles(t)
+	cfg, err := config.Load(filepath.Join(b.dir, "hub10.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprintf("%s %s %s %s", cfg.RouterID, cfg.Tunnels[0].Device, cfg.Tunnels[0].Addresses, cfg.Neighbors[2].Address)
+	if want := "10.10.0.4 eth0 [169.254.0.2/24] 169.254.0.1"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestFile follows one file: written, found unchanged, written anew, changed by
+// hand and left alone.
+func TestFile(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.metadata(t, "hub00")
+	file := filepath.Join(b.dir, "nvad.toml")
+	flags := b.flags("hub00", "nvad.toml")
+	dry := b.bootstrap("hub00", append(flags, "--dry-run")...).must(t)
+	if _, err := os.Stat(file); err == nil {
+		t.Error("--dry-run wrote")
+	}
+	b.bootstrap("hub00", flags...).must(t)
+	first := read(t, file)
+	if first != dry.out {
+		t.Errorf("--dry-run printed\n%swritten was\n%s", dry.out, first)
+	}
+	if st, _ := os.Stat(file); st.Mode() != 0o640 {
+		t.Errorf("mode %v", st.Mode())
+	}
+	if r := b.bootstrap("hub00", flags...).must(t); !strings.Contains(r.out, ": unchanged") || read(t, file) != first {
+		t.Errorf("the second time it said %q", r.out)
+	}
+	b.bootstrap("hub00", append(flags, "--asn", "65010")...).must(t)
+	if !strings.Contains(read(t, file), "asn       = 65010") {
+		t.Error("its own file was not written anew")
+	}
+	edited := read(t, file) + "# mine\n"
+	if err := os.WriteFile(file, []byte(edited), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := b.bootstrap("hub00", flags...)
+	for _, w := range []string{file, "changed since", "--dry-run", "move it away"} {
+		if !strings.Contains(r.err, w) {
+			t.Errorf("no %q in %q", w, r.err)
+		}
+	}
+	if r.code != 1 || read(t, file) != edited {
+		t.Errorf("exit code %d, or a changed file was overwritten", r.code)
+	}
+	left, _ := filepath.Glob(filepath.Join(b.dir, ".*"))
+	if len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestMetadataErrors: each failure of the service, passing and lasting.
+func TestMetadataErrors(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	file := filepath.Join(b.dir, "nvad.toml")
+	flags := b.flags("hub00", "nvad.toml")
+	b.bootstrap("hub00", append(flags, "--wait", "2s")...).refused(t, file, "no answer from 169.254.169.254", "primary NIC")
+	s := b.metadata(t, "hub00")
+	for _, status := range []int{404, 410, 429, 500} {
+		lasting := make([]metadata.Fault, 3)
+		for i := range lasting {
+			lasting[i].Status = status
+		}
+		s.Fail(lasting[:2]...)
+		b.bootstrap("hub00", append(flags, "--wait", "1s")...).refused(t, file, fmt.Sprint("/instance: ", status))
+		r := b.bootstrap("hub00", flags...).must(t)
+		if want := fmt.Sprint("/instance: ", status); strings.Count(r.err, want) != 1 || !strings.Contains(r.err, "asking again in 1s") {
+			t.Errorf("%d: it said %q", status, r.err)
+		}
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestSlowStart: the service comes up while bootstrap waits, and is slow.
+func TestSlowStart(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	s := metadata.New(b.vm(t, "hub00"))
+	s.Fail(metadata.Fault{Delay: 2 * time.Second})
+	var up sync.Once
+	r := b.watched(func(string) { up.Do(func() { b.listen(t, "hub00", s) }) }, "hub00", b.flags("hub00", "nvad.toml")...).must(t)
+	if !strings.Contains(r.err, "connection refused; asking again") {
+		t.Errorf("it said %q", r.err)
+	}
+}
+
+// TestRefuses: what is wrong is said of the flag, and nothing is written.
+func TestRefuses(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	s := b.metadata(t, "hub00")
+	file := filepath.Join(b.dir, "nvad.toml")
+	for want, flags := range map[string]string{
+		"nobody to peer with":         "",
+		"half of the traffic":         "--route-server 10.0.210.4",
+		"got 3 addresses":             "--route-server 10.0.210.4,10.0.210.5,10.0.210.6",
+		"10.0.210.4 twice":            "--route-server 10.0.210.4,10.0.210.4",
+		`--route-server: "rs"`:        "--route-server rs,10.0.210.5",
+		`--remote-nva: "far"`:         "--remote-nva far",
+		"10.10.0.4 twice":             "--remote-nva 10.10.0.4,10.10.0.4",
+		"needs --tunnel-address":      "--remote-nva 10.10.0.4=169.254.0.2",
+		"--remote-nva 10.10.0.4=ADD":  "--remote-nva 10.10.0.4 --tunnel-address 169.254.0.1/24",
+		"--vnet: 10.0.0.1/16":         "--remote-nva 10.10.0.4 --vnet 10.0.0.1/16",
+		"does not peer with AS 65515": "--route-server 10.0.210.4,10.0.210.5 --asn 65515",
+	} {
+		args := append(strings.Fields(flags), "--output", file)
+		b.bootstrap("hub00", args...).refused(t, file, want)
+	}
+	if n := s.Requests(); n != 1 {
+		t.Errorf("asked %d times for what was wrong before", n)
+	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
