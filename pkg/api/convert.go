@@ -233,7 +233,7 @@ func tunnelMessage(v engine.TunnelView) *nvadv1.Tunnel {
 			}
 		}),
 		Peers: convert(v.Peers, func(p engine.TunnelPeerView) *nvadv1.TunnelPeer {
-			return &nvadv1.TunnelPeer{Remote: text(p.Remote), Neighbor: text(p.Neighbor), Up: p.Up, By: p.By}
+			return &nvadv1.TunnelPeer{Remote: text(p.Remote), Neighbor: text(p.Neighbor), Up: p.Up, By: p.By, Gateway: p.Gateway, Reason: p.Reason}
 		}),
 		MtuWarning: v.Warning,
 	}

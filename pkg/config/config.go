@@ -129,10 +129,12 @@ type Tunnel struct {
 	TTL       int // 0: inherit
 	Learning  bool
 	Addresses []netip.Prefix
+	BFD       BFD // of the far ends, see [Config.FarEnds]
 }
 
 // Static is a static route. Exactly one of Via (with or without Device),
-// Device (on-link) and Blackhole is given.
+// Device (on-link) and Blackhole is given. Routes for one prefix differ in their
+// metric.
 type Static struct {
 	Prefix    netip.Prefix
 	Via       netip.Addr

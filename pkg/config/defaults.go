@@ -40,7 +40,6 @@ func DefaultSettings() Settings {
 		EnforceFirstAS:  true,
 		GracefulRestart: true,
 		RestartTime:     120 * time.Second,
-		BFD:             defaultBFD,
 
 		MaximumPrefixAction:  "shutdown",
 		MaximumPrefixWarning: 75, // FRR's

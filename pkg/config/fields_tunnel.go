@@ -62,6 +62,12 @@ var tunnelFields = []field[Tunnel]{
 		doc:  "Address of the device, with its length; or a list of them.",
 		bind: func(t *Tunnel) value { return interfaceAddresses{&t.Addresses} },
 	},
+	{
+		key: "bfd", example: "{ min-tx = 100, min-rx = 100 }",
+		doc: "Watch the far ends with BFD, over one hop within the tunnel (RFC 5881): true, or a table as a neighbor's. Far ends are the " +
+			"gateways of static routes that lie in a subnet of address. The routes of one that does not answer are taken out of the kernel.",
+		bind: func(t *Tunnel) value { return bfd{&t.BFD} },
+	},
 }
 
 var staticFields = []field[Static]{
@@ -86,8 +92,9 @@ var staticFields = []field[Static]{
 		bind: func(s *Static) value { return boolean{&s.Blackhole} },
 	},
 	{
-		key:  "metric",
-		doc:  "Metric in the kernel; 0 is that of BGP routes (kernel.metric).",
+		key: "metric",
+		doc: "Metric in the kernel; 0 is that of BGP routes (kernel.metric). Of several routes for a prefix the kernel has the one of " +
+			"lowest metric whose gateway is reached.",
 		bind: func(s *Static) value { return number(&s.Metric, 0, maxUint32-1) },
 	},
 	{

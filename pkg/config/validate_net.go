@@ -87,7 +87,10 @@ func (v *checker) static(i int) {
 	if !s.Prefix.IsValid() {
 		return
 	}
-	v.distinct("static-route", "prefix", i, s.Prefix, func(j int) bool { return v.cfg.Statics[j].Prefix == s.Prefix })
+	v.distinct("static-route", "prefix", i, s.Prefix, func(j int) bool {
+		o := v.cfg.Statics[j]
+		return o.Prefix == s.Prefix && v.cfg.MetricOf(o) == v.cfg.MetricOf(*s)
+	})
 	via, device := v.has(key+".via"), v.has(key+".device")
 	switch {
 	case !via && !device && !s.Blackhole:

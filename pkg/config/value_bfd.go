@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// BFD is how a neighbor is watched by Bidirectional Forwarding Detection (RFC
-// 5880). Whether over one hop or several follows from the neighbor.
+// BFD is how a neighbor or a tunnel's far end is watched by Bidirectional Forwarding Detection (RFC 5880);
+// zero if it is not. Whether over one hop or several follows from who is watched.
 type BFD struct {
 	Enabled    bool
 	MinTx      time.Duration // between own packets, at least
@@ -15,7 +15,7 @@ type BFD struct {
 	Multiplier int           // packets that may be lost
 }
 
-// defaultBFD is FRR's.
+// defaultBFD is what true means, as in FRR.
 var defaultBFD = BFD{MinTx: 300 * time.Millisecond, MinRx: 300 * time.Millisecond, Multiplier: 3}
 
 var bfdFields = []field[BFD]{
@@ -32,11 +32,13 @@ type bfd struct{ p *BFD }
 
 func (v bfd) set(c cell) {
 	out := defaultBFD
+	out.Enabled = true
 	switch val := c.val.(type) {
 	case bool:
-		out.Enabled = val
+		if !val {
+			out = BFD{}
+		}
 	case map[string]any:
-		out.Enabled = true
 		t, _ := c.table()
 		readFields(t, &out, bfdFields)
 		t.done()

@@ -29,6 +29,10 @@ func Warnings(cfg *Config) []Warning {
 		w.neighbor(i)
 	}
 	for i, t := range cfg.Tunnels {
+		if t.BFD.Enabled && len(cfg.FarEnds(&t)) == 0 {
+			w.warn("no-far-end", w.src.elem("tunnel", i, t.Name)+".bfd",
+				"no static route has its gateway in a subnet of this tunnel: there is nobody to watch")
+		}
 		if t.Group.IsValid() {
 			w.warn("multicast", w.src.elem("tunnel", i, t.Name)+".group", "Azure carries no multicast; name the remotes instead")
 		}

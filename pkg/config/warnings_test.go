@@ -39,6 +39,10 @@ func TestWarnings(t *testing.T) {
 		{"multicast", head + "[[tunnel]]\nname = \"vxlan42\"\nvni = 42\ndevice = \"eth0\"\ngroup = \"239.1.1.1\"\n", []string{
 			"nvad.toml:7: tunnel.vxlan42.group: warning: Azure carries no multicast; name the remotes instead",
 		}},
+		{"nobody at the other end", head + static + "[[tunnel]]\nname = \"vxlan77\"\nvni = 77\ndevice = \"eth0\"\nremotes = [\"10.10.0.4\"]\n" +
+			"address = \"169.254.0.1/24\"\nbfd = true\n", []string{
+			"nvad.toml:12: tunnel.vxlan77.bfd: warning: no static route has its gateway in a subnet of this tunnel: there is nobody to watch",
+		}},
 		{"unused", head + "[prefix-list]\np = [\"permit any\"]\n[peer-group.g]\nremote-asn = 65002\n[[route-map.m]]\naction = \"deny\"\n", []string{
 			"nvad.toml:5: peer-group.g: warning: nothing refers to this peer-group",
 			"nvad.toml:4: prefix-list.p: warning: nothing refers to this prefix-list",

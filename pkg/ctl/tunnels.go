@@ -94,9 +94,9 @@ func (a *app) printFDB(n *nvadv1.Tunnel) error {
 	if err := line(a.Out, "\nForwarding database"); err != nil {
 		return err
 	}
-	neighbors := make(map[string]bool)
+	roles := make(map[string]string)
 	for _, p := range n.GetPeers() {
-		neighbors[p.GetNeighbor()] = true
+		roles[p.GetNeighbor()] = role(p)
 	}
 	t := newTable(a.Out, a.Width,
 		column{head: "  MAC"},
@@ -109,18 +109,18 @@ func (a *app) printFDB(n *nvadv1.Tunnel) error {
 		if e.GetPermanent() {
 			kind, age = "permanent", ""
 		}
-		t.row("  "+e.GetMac(), e.GetRemote(), kind, age, whose(e, neighbors))
+		t.row("  "+e.GetMac(), e.GetRemote(), kind, age, whose(e, roles))
 	}
 	return t.end()
 }
 
 // whose names the peer that an entry leads to: its addresses on the tunnel, and
-// whether it is a neighbor.
-func whose(e *nvadv1.FDBEntry, neighbors map[string]bool) string {
+// whether it is a neighbor or a gateway.
+func whose(e *nvadv1.FDBEntry, roles map[string]string) string {
 	var names []string
 	for _, addr := range e.GetAddresses() {
-		if neighbors[addr] {
-			addr = "neighbor " + addr
+		if r := roles[addr]; r != "" {
+			addr = r + " " + addr
 		}
 		names = append(names, addr)
 	}
@@ -159,7 +159,8 @@ func tunnelNote(n *nvadv1.Tunnel) string {
 	return strings.Join(notes, "; ")
 }
 
-// peerSentence is "10.10.0.4 up (bfd of neighbor 169.254.0.2)".
+// peerSentence is "10.10.0.4 up (bfd of neighbor 169.254.0.2)", with the reason
+// behind it if it is down.
 func peerSentence(p *nvadv1.TunnelPeer) string {
 	state, remote := "down", p.GetRemote()
 	if p.GetUp() {
@@ -168,7 +169,19 @@ func peerSentence(p *nvadv1.TunnelPeer) string {
 	if remote == "" {
 		remote = "unknown remote"
 	}
-	return fmt.Sprintf("%s %s (%s of neighbor %s)", remote, state, p.GetBy(), p.GetNeighbor())
+	s := fmt.Sprintf("%s %s (%s of %s %s)", remote, state, p.GetBy(), role(p), p.GetNeighbor())
+	if p.GetReason() != "" {
+		s += ": " + p.GetReason()
+	}
+	return s
+}
+
+// role is what a peer of a tunnel is to nvad.
+func role(p *nvadv1.TunnelPeer) string {
+	if p.GetGateway() {
+		return "gateway"
+	}
+	return "neighbor"
 }
 
 // mtu is empty for a device that is not there.

@@ -3,8 +3,10 @@ package daemon
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/nvad/nvad/pkg/bfd"
 	"github.com/nvad/nvad/pkg/engine"
@@ -15,21 +17,27 @@ import (
 type liveness struct {
 	log     *slog.Logger
 	manager *bfd.Manager
-	// divert tells the forwarding plane which gateways are dead, lost the engine
-	// which path is down. Neither blocks.
+	// divert tells forwarding plane and engine which gateways are dead, lost the
+	// engine which path is down. Neither blocks.
 	divert func([]netip.Addr)
 	lost   func(neighbor netip.Addr, reason string)
 	wake   chan struct{}
 
-	mu     sync.Mutex
-	wanted []bfd.Session
-	dead   map[netip.Addr]bool
+	mu      sync.Mutex
+	wanted  []bfd.Session
+	farEnds map[netip.Addr]bool
+	dead    map[netip.Addr]string // why
 }
+
+// answerTime is how long the far end of a tunnel may take to answer, on a start of
+// this nvad or its own: BFD begins with a packet a second (RFC 5880 6.8.3), and
+// needs three. It is what a restart on purpose, which tells AdminDown, may take.
+const answerTime = 5 * time.Second
 
 func newLiveness(log *slog.Logger, divert func([]netip.Addr), lost func(netip.Addr, string)) *liveness {
 	return &liveness{
 		log: log, manager: bfd.New(bfd.Options{Log: log}), divert: divert, lost: lost,
-		wake: make(chan struct{}, 1), dead: map[netip.Addr]bool{},
+		wake: make(chan struct{}, 1), dead: map[netip.Addr]string{},
 	}
 }
 
@@ -37,12 +45,16 @@ func newLiveness(log *slog.Logger, divert func([]netip.Addr), lost func(netip.Ad
 // The neighbors are told that this is no failure (RFC 5882 3.2).
 func (l *liveness) run(ctx context.Context) error {
 	defer l.manager.Close()
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case ev := <-l.manager.Events():
 			l.take(ev)
+		case <-ticker.C:
+			l.askFarEnds(time.Now())
 		case <-l.wake:
 			l.mu.Lock()
 			wanted := l.wanted
@@ -61,30 +73,67 @@ func (l *liveness) take(ev bfd.Event) {
 	switch {
 	case ev.State == bfd.Up:
 		l.log.Info("bfd up", "neighbor", addr, "local", ev.Key.Local, "multihop", ev.Key.Multihop)
-		l.mark(addr, false)
+		l.alive(addr)
 	case ev.Administrative:
 		l.log.Info("bfd taken down by the neighbor", "neighbor", addr, "reason", ev.Reason)
-		l.mark(addr, false)
+		l.alive(addr)
 	default:
-		l.mark(addr, true)
+		l.died(addr, ev.Reason)
 		l.lost(addr, ev.Reason)
 		l.log.Warn("bfd down", "neighbor", addr, "reason", ev.Reason, "delayed", ev.Extended)
 	}
 }
 
-// mark notes whether a gateway is dead.
-func (l *liveness) mark(addr netip.Addr, dead bool) {
+// askFarEnds looks at those whose session is not up, of which no event tells: one
+// that has not answered in time is dead, one that says AdminDown is there.
+func (l *liveness) askFarEnds(now time.Time) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.dead[addr] == dead {
+	none := len(l.farEnds) == 0
+	l.mu.Unlock()
+	if none {
 		return
 	}
-	if dead {
-		l.dead[addr] = true
-	} else {
-		delete(l.dead, addr)
+	for addr, s := range l.sessions() {
+		l.mu.Lock()
+		farEnd, why := l.farEnds[addr], l.dead[addr]
+		l.mu.Unlock()
+		switch {
+		case !farEnd || s.State == bfd.Up:
+		case s.RemoteState == bfd.AdminDown:
+			l.alive(addr)
+		case why == "" && now.Sub(s.Since) > answerTime:
+			l.died(addr, "no answer")
+			l.log.Warn("bfd does not come up", "far-end", addr, "local", s.Key.Local, "error", s.Error)
+		}
 	}
-	l.tell()
+}
+
+// died notes that a gateway is dead.
+func (l *liveness) died(addr netip.Addr, why string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, was := l.dead[addr]
+	l.dead[addr] = why
+	if !was {
+		l.tell()
+	}
+}
+
+// alive notes that a gateway is not dead.
+func (l *liveness) alive(addr netip.Addr) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, was := l.dead[addr]; was {
+		delete(l.dead, addr)
+		l.tell()
+	}
+}
+
+// deaths says of each dead gateway why it is.
+func (l *liveness) deaths() map[netip.Addr]string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.dead)
 }
 
 // tell hands over the dead gateways. The lock is held, so that sets arrive in the
@@ -100,16 +149,19 @@ func (l *liveness) tell() {
 // Watch implements engine.Liveness.
 func (l *liveness) Watch(list []engine.Watched) {
 	sessions := make([]bfd.Session, 0, len(list))
-	still := make(map[netip.Addr]bool, len(list))
+	still, farEnds := make(map[netip.Addr]bool, len(list)), map[netip.Addr]bool{}
 	for _, w := range list {
 		still[w.Neighbor] = true
+		if w.FarEnd {
+			farEnds[w.Neighbor] = true
+		}
 		sessions = append(sessions, bfd.Session{
 			Key:   bfd.Key{Local: w.Local, Remote: w.Neighbor, Multihop: w.Multihop},
 			MinTx: w.MinTx, MinRx: w.MinRx, Multiplier: uint8(w.Multiplier),
 		})
 	}
 	l.mu.Lock()
-	l.wanted = sessions
+	l.wanted, l.farEnds = sessions, farEnds
 	before := len(l.dead)
 	for a := range l.dead {
 		if !still[a] {
@@ -127,7 +179,7 @@ func (l *liveness) Watch(list []engine.Watched) {
 }
 
 // Reached implements engine.Liveness.
-func (l *liveness) Reached(neighbor netip.Addr) { l.mark(neighbor, false) }
+func (l *liveness) Reached(neighbor netip.Addr) { l.alive(neighbor) }
 
 // sessions returns the state of each session by its neighbor.
 func (l *liveness) sessions() map[netip.Addr]bfd.Status {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/nvad/nvad/pkg/bfd"
 	"github.com/nvad/nvad/pkg/engine"
@@ -41,5 +42,32 @@ func TestLivenessTakes(t *testing.T) {
 		if !slices.Equal(did, tt.want) {
 			t.Errorf("%s: %q, want %q", tt.name, did, tt.want)
 		}
+	}
+}
+
+// A far end that never answers is dead after a while; one that says AdminDown is
+// there; of neighbors, BGP tells.
+func TestFarEndNeverAnswers(t *testing.T) {
+	far, neighbor := netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.3")
+	local := netip.MustParseAddr("127.0.0.1")
+	var did []string
+	l := newLiveness(slog.New(slog.DiscardHandler),
+		func(dead []netip.Addr) { did = append(did, fmt.Sprint(dead)) }, func(netip.Addr, string) {})
+	defer l.manager.Close()
+	l.Watch([]engine.Watched{{Neighbor: far, Local: local, FarEnd: true}, {Neighbor: neighbor, Local: local}})
+	if err := l.manager.Configure(l.wanted); err != nil {
+		t.Fatal(err)
+	}
+	l.askFarEnds(time.Now())
+	if len(did) > 0 {
+		t.Errorf("dead at once: %q", did)
+	}
+	l.askFarEnds(time.Now().Add(answerTime + time.Second))
+	if why := l.deaths(); !slices.Equal(did, []string{"[127.0.0.2]"}) || why[far] != "no answer" {
+		t.Errorf("told %q, dead are %v", did, why)
+	}
+	l.Watch(nil)
+	if !slices.Equal(did, []string{"[127.0.0.2]", "[]"}) {
+		t.Errorf("told %q", did)
 	}
 }

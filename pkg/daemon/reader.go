@@ -26,7 +26,7 @@ func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 		return out, err
 	}
 	out.FIBWanted, out.FIBInstalled = routes.Wanted, routes.Installed
-	tunnels, err := d.plane.Tunnels(ctx)
+	tunnels, err := d.Tunnels(ctx)
 	for _, t := range tunnels {
 		out.Tunnels++
 		if t.State == "up" {

@@ -114,7 +114,10 @@ func (d *daemon) startEngine(p *parts, cfg *config.Config, restarting bool) erro
 		return err
 	}
 	d.liveness = newLiveness(d.log,
-		func(dead []netip.Addr) { d.plane.SetDead("bfd", dead) },
+		func(dead []netip.Addr) {
+			d.plane.SetDead("bfd", dead)
+			d.engine.SetDead(dead)
+		},
 		func(neighbor netip.Addr, reason string) { d.engine.PathDown(neighbor, reason) })
 	d.engine = engine.New(engine.Options{
 		Interner: interner, Speaker: d.speaker, Forwarding: d.plane, Liveness: d.liveness, Log: d.log, Restarting: restarting,

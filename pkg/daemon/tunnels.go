@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/nvad/nvad/pkg/bfd"
+	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/kernel"
 	"github.com/nvad/nvad/pkg/speaker"
@@ -28,6 +29,7 @@ func (d *daemon) Tunnels(ctx context.Context) ([]engine.TunnelView, error) {
 		v := tunnelView(t)
 		v.FDB = fdbViews(forwarding(t.Name))
 		v.Peers = peersOf(t, neighbors, outerRemote)
+		d.addFarEnds(&v)
 		out = append(out, v)
 	}
 	return out, nil
@@ -96,14 +98,63 @@ func peersOf(t tunnel.Status, neighbors []engine.NeighborView, outer func(string
 		}
 		p := engine.TunnelPeerView{Neighbor: n.Address}
 		p.Up, p.By = alive(n)
-		if len(t.Remotes) == 1 {
-			p.Remote = t.Remotes[0]
-		} else {
-			p.Remote = outer(t.Name, n.Address)
-		}
+		p.Remote = remoteOf(t.Name, t.Remotes, n.Address, outer)
 		out = append(out, p)
 	}
 	return out
+}
+
+// remoteOf is the remote of a tunnel that an address on it is behind.
+func remoteOf(name string, remotes []netip.Addr, inner netip.Addr, outer func(string, netip.Addr) netip.Addr) netip.Addr {
+	if len(remotes) == 1 {
+		return remotes[0]
+	}
+	return outer(name, inner)
+}
+
+// addFarEnds adds the far ends that are no neighbors to v. A tunnel all of whose
+// far ends are dead is down.
+func (d *daemon) addFarEnds(v *engine.TunnelView) {
+	cfg := d.config.get()
+	i := slices.IndexFunc(cfg.Tunnels, func(t config.Tunnel) bool { return t.Name == v.Name })
+	if i < 0 || !cfg.Tunnels[i].BFD.Enabled {
+		return
+	}
+	sessions, deaths := d.liveness.sessions(), d.liveness.deaths()
+	for _, end := range cfg.FarEnds(&cfg.Tunnels[i]) {
+		if slices.ContainsFunc(v.Peers, func(p engine.TunnelPeerView) bool { return p.Neighbor == end.Remote }) {
+			continue
+		}
+		p := farEndView(sessions[end.Remote], deaths[end.Remote])
+		p.Neighbor, p.Remote = end.Remote, remoteOf(v.Name, v.Remotes, end.Remote, outerRemote)
+		v.Peers = append(v.Peers, p)
+	}
+	takeDown(v, deaths)
+}
+
+// farEndView is what BFD says of a far end; dead is why it counts as dead.
+func farEndView(s bfd.Status, dead string) engine.TunnelPeerView {
+	p := engine.TunnelPeerView{Gateway: true, Up: s.State == bfd.Up, By: "bfd", Reason: dead}
+	switch {
+	case p.Up:
+		p.Reason = ""
+	case s.Error != "":
+		p.Reason = s.Error
+	case dead == "" && s.RemoteState == bfd.AdminDown && s.RemoteDiscriminator != 0:
+		p.Reason = "the other end has shut BFD down, the routes stay"
+	}
+	return p
+}
+
+// takeDown has a tunnel that seems up be down if nobody that it leads to is there.
+func takeDown(v *engine.TunnelView, deaths map[netip.Addr]string) {
+	there := func(p engine.TunnelPeerView) bool {
+		_, dead := deaths[p.Neighbor]
+		return !dead
+	}
+	if v.State == "up" && len(v.Peers) > 0 && !slices.ContainsFunc(v.Peers, there) {
+		v.State, v.Reason = "down", "no far end answers"
+	}
 }
 
 // alive says whether a neighbor is, and what tells: BFD if it has ever been up.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nvad/nvad/pkg/bfd"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/speaker"
 	"github.com/nvad/nvad/pkg/tunnel"
@@ -44,6 +45,35 @@ func TestTunnelPeers(t *testing.T) {
 		if p.Remote != near {
 			t.Errorf("the only remote is %s, not %s", near, p.Remote)
 		}
+	}
+}
+
+// A tunnel is down when none of those that it leads to is there.
+func TestFarEndViews(t *testing.T) {
+	one, other := netip.MustParseAddr("169.254.0.2"), netip.MustParseAddr("169.254.0.3")
+	for _, tt := range []struct {
+		status bfd.Status
+		dead   string
+		want   engine.TunnelPeerView
+	}{
+		{bfd.Status{State: bfd.Up}, "", engine.TunnelPeerView{Up: true}},
+		{bfd.Status{State: bfd.Down}, "", engine.TunnelPeerView{}},
+		{bfd.Status{State: bfd.Down}, "no answer", engine.TunnelPeerView{Reason: "no answer"}},
+		{bfd.Status{State: bfd.Down, Error: "no address"}, "no answer", engine.TunnelPeerView{Reason: "no address"}},
+		{bfd.Status{State: bfd.Down, RemoteState: bfd.AdminDown, RemoteDiscriminator: 7}, "",
+			engine.TunnelPeerView{Reason: "the other end has shut BFD down, the routes stay"}},
+	} {
+		tt.want.By, tt.want.Gateway = "bfd", true
+		if got := farEndView(tt.status, tt.dead); got != tt.want {
+			t.Errorf("%+v: %+v, want %+v", tt.status, got, tt.want)
+		}
+	}
+	v := engine.TunnelView{State: "up", Peers: []engine.TunnelPeerView{{Neighbor: one}, {Neighbor: other}}}
+	if takeDown(&v, map[netip.Addr]string{one: "no answer"}); v.State != "up" {
+		t.Errorf("%s: %s", v.State, v.Reason)
+	}
+	if takeDown(&v, map[netip.Addr]string{one: "no answer", other: "no answer"}); v.State != "down" {
+		t.Errorf("%s: %s", v.State, v.Reason)
 	}
 }
 

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -144,10 +143,9 @@ func compilePeer(cfg *config.Config, c *policy.Compiler, n config.Neighbor) (rib
 func statics(cfg *config.Config) []rib.Static {
 	out := make([]rib.Static, 0, len(cfg.Statics))
 	for _, s := range cfg.Statics {
-		s.Metric = cmp.Or(s.Metric, cfg.Kernel.Metric)
 		out = append(out, rib.Static{
 			Prefix: s.Prefix, Via: s.Via, Device: s.Device, Blackhole: s.Blackhole,
-			Metric: s.Metric, Source: s.Source,
+			Metric: cfg.MetricOf(s), Source: s.Source,
 		})
 	}
 	return out

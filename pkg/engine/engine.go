@@ -57,10 +57,11 @@ type Engine struct {
 	opt       Options
 	log       *slog.Logger
 	calls     chan func()
-	ended     chan struct{}             // closed when Run has returned
-	facts     atomic.Pointer[fib.Facts] // not taken yet
-	kernel    fib.Facts                 // as taken last
-	lost      lostPaths                 // not taken yet
+	ended     chan struct{}                // closed when Run has returned
+	facts     atomic.Pointer[fib.Facts]    // not taken yet
+	kernel    fib.Facts                    // as taken last
+	lost      lostPaths                    // not taken yet
+	dead      atomic.Pointer[[]netip.Addr] // not taken yet
 	wake      chan struct{}
 	rib       *rib.RIB
 	cfg       *config.Config
@@ -147,6 +148,7 @@ func (e *Engine) turn(ctx context.Context, tick <-chan time.Time, busy bool) boo
 			f()
 		case <-e.wake:
 			e.takeLost()
+			e.takeDead()
 			e.takeFacts()
 		case <-tick:
 			e.tick(time.Now())
@@ -171,6 +173,7 @@ func (e *Engine) takeWaiting(ctx context.Context, tick <-chan time.Time) bool {
 			f()
 		case <-e.wake:
 			e.takeLost()
+			e.takeDead()
 			e.takeFacts()
 		case <-tick:
 			e.tick(time.Now())

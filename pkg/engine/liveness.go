@@ -21,11 +21,14 @@ type Liveness interface {
 	Reached(neighbor netip.Addr)
 }
 
-// Watched is the path to one neighbor.
+// Watched is the path to one neighbor, or to the far end of a tunnel.
 type Watched struct {
 	Neighbor netip.Addr
 	Local    netip.Addr // own address of the path
 	Multihop bool       // it is not on a link of this host (RFC 5883)
+	// FarEnd is set of one that is no neighbor: nothing else tells whether it is
+	// there, so one that never answers counts as dead too.
+	FarEnd bool
 	config.BFD
 }
 
@@ -51,6 +54,20 @@ type lostPaths struct {
 type lostPath struct {
 	neighbor netip.Addr
 	reason   string
+}
+
+// SetDead replaces the gateways that BFD holds for dead: static routes through
+// them do not stand. The latest call wins. It does not block.
+func (e *Engine) SetDead(gateways []netip.Addr) {
+	e.dead.Store(&gateways)
+	e.poke()
+}
+
+func (e *Engine) takeDead() {
+	if dead := e.dead.Swap(nil); dead != nil {
+		e.rib.SetDead(*dead)
+		e.originate()
+	}
 }
 
 func (e *Engine) takeLost() {
@@ -110,10 +127,34 @@ func (e *Engine) watch() {
 			list = append(list, w)
 		}
 	}
+	list = append(list, e.farEnds(list)...)
 	if !slices.Equal(list, e.watched) {
 		e.watched = list
 		e.opt.Liveness.Watch(list)
 	}
+}
+
+// farEnds is what tunnels have watched, but for neighbors that watched has already.
+func (e *Engine) farEnds(watched []Watched) []Watched {
+	var out []Watched
+	known := func(a netip.Addr) bool {
+		is := func(w Watched) bool { return w.Neighbor == a }
+		return slices.ContainsFunc(watched, is) || slices.ContainsFunc(out, is)
+	}
+	for i := range e.cfg.Tunnels {
+		t := &e.cfg.Tunnels[i]
+		if !t.BFD.Enabled {
+			continue
+		}
+		for _, end := range e.cfg.FarEnds(t) {
+			if !known(end.Remote) {
+				out = append(out, Watched{
+					Neighbor: end.Remote, Local: end.Local, BFD: t.BFD, FarEnd: e.neighbors[end.Remote] == nil,
+				})
+			}
+		}
+	}
+	return out
 }
 
 // localFor is the own address of the path to a neighbor: that of its session, the

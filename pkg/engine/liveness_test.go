@@ -104,7 +104,7 @@ func TestWatches(t *testing.T) {
 			},
 		})
 		own, inner := netip.MustParseAddr("10.0.0.4"), netip.MustParseAddr("169.254.0.1")
-		want := []Watched{{routeServer, own, true, fast}, {farNVA, inner, false, fast}}
+		want := []Watched{{routeServer, own, true, false, fast}, {farNVA, inner, false, false, fast}}
 		if got := last(); !slices.Equal(got, want) {
 			t.Errorf("watches %v, want %v", got, want)
 		}
@@ -118,6 +118,40 @@ func TestWatches(t *testing.T) {
 		}
 		if got := last(); !slices.Equal(got, want[:1]) {
 			t.Errorf("watches %v, which is shut down", got)
+		}
+	})
+}
+
+// The far ends of a tunnel are watched beside the neighbors, none of them twice, and
+// a static route through one that is dead is taken back.
+func TestFarEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := hub00()
+		e, p, stop := start(t, cfg, false)
+		defer stop()
+		w := &watcher{}
+		e.opt.Liveness = w
+		gateway, inner := netip.MustParseAddr("169.254.0.3"), netip.MustParsePrefix("169.254.0.1/24")
+		slow := config.BFD{Enabled: true, MinTx: time.Second, MinRx: time.Second, Multiplier: 3}
+		cfg.Tunnels = []config.Tunnel{{Name: "vxlan0", Addresses: []netip.Prefix{inner}, BFD: slow}}
+		cfg.Statics = []config.Static{
+			{Prefix: prefix, Via: gateway}, {Prefix: netip.MustParsePrefix("10.2.0.0/16"), Via: farNVA},
+		}
+		apply(t, e, cfg)
+		synctest.Wait()
+		want := []Watched{{gateway, inner.Addr(), false, true, slow}, {farNVA, inner.Addr(), false, false, slow}}
+		if got := w.lists[len(w.lists)-1]; !slices.Equal(got, want) {
+			t.Errorf("watches %v, want %v", got, want)
+		}
+		e.SetFacts(fib.Facts{
+			Links:  []fib.Link{{Index: 3, Up: true, Addresses: []netip.Prefix{inner}}},
+			Routes: []fib.KernelRoute{{Prefix: inner.Masked(), Hops: []fib.NextHop{{Link: 3}}}},
+		})
+		for _, dead := range [][]netip.Addr{{}, {gateway}, {farNVA}} {
+			e.SetDead(dead)
+			if p.hasRoute() == slices.Contains(dead, gateway) {
+				t.Errorf("there is a route: %t, with %v dead", p.hasRoute(), dead)
+			}
 		}
 	})
 }

@@ -142,14 +142,14 @@ func kernelCandidates(routes []fib.KernelRoute, connected bool, own ...int) []ca
 
 // staticCandidates are the static routes that stand, with the metric that the
 // file gives them.
-func staticCandidates(list []config.Static, standing []rib.Static) []candidate {
-	stands := map[netip.Prefix]bool{}
+func staticCandidates(cfg *config.Config, standing []rib.Static) []candidate {
+	stands := map[netip.Prefix]uint32{}
 	for _, s := range standing {
-		stands[s.Prefix] = true
+		stands[s.Prefix] = s.Metric
 	}
 	var out []candidate
-	for _, s := range list {
-		if stands[s.Prefix] {
+	for _, s := range cfg.Statics {
+		if metric, ok := stands[s.Prefix]; ok && metric == cfg.MetricOf(s) {
 			out = append(out, candidate{s.Prefix, s.Metric})
 		}
 	}
@@ -161,7 +161,7 @@ func staticCandidates(list []config.Static, standing []rib.Static) []candidate {
 func (e *Engine) originate() {
 	list := e.origin.locals(e.opt.Interner, func(s route.Source) []candidate {
 		if s == route.SourceStatic {
-			return staticCandidates(e.cfg.Statics, e.rib.Standing())
+			return staticCandidates(e.cfg, e.rib.Standing())
 		}
 		return kernelCandidates(e.kernel.Routes, s == route.SourceConnected, e.cfg.Kernel.Protocol, e.cfg.Kernel.StaticProtocol)
 	})

@@ -138,12 +138,14 @@ type TunnelView struct {
 }
 
 // TunnelPeerView tells whether a remote of a tunnel is alive, by a neighbor that
-// is reached over it.
+// is reached over it or by its far end.
 type TunnelPeerView struct {
 	Remote   netip.Addr // invalid: it can't be told which
 	Neighbor netip.Addr
+	Gateway  bool // it is no neighbor, but the gateway of static routes
 	Up       bool
 	By       string // bfd or bgp
+	Reason   string // why it is not up, as far as that is known
 }
 
 // FDBView is an entry of a tunnel's forwarding database.

@@ -68,7 +68,7 @@ func (r *RIB) Explain(q ExplainQuery) Explanation {
 	}
 	x.Paths = r.pathStories(d, q.Neighbor)
 	x.Exports = r.exports(d, q.ExportTo)
-	x.Known = len(d.paths) > 0 || r.under.statics[q.Prefix] != nil ||
+	x.Known = len(d.paths) > 0 || len(r.under.statics[q.Prefix]) > 0 ||
 		slices.ContainsFunc(x.Exports, func(e Export) bool { return e.Originated })
 	return x
 }
@@ -89,7 +89,6 @@ const noneAnnounced = "no neighbor has announced it"
 
 // noRoute says why the forwarding plane has no route for d.
 func (r *RIB) noRoute(d *dest) string {
-	s := r.under.statics[d.prefix]
 	accepted := slices.ContainsFunc(d.paths, func(p path) bool { return p.accepted != nil })
 	switch {
 	case d.best >= 0 && d.paths[d.best].source != route.SourceBGP:
@@ -100,14 +99,25 @@ func (r *RIB) noRoute(d *dest) string {
 		return "the next hop of no accepted path is reached"
 	case len(d.paths) > 0:
 		return "no path was accepted"
-	case s != nil && s.Device != "" && r.under.link(s.Device) == 0:
+	}
+	return r.under.whyNotStatic(d.prefix)
+}
+
+// whyNotStatic says why the first static route for a prefix does not stand.
+func (u *underlay) whyNotStatic(prefix netip.Prefix) string {
+	if len(u.statics[prefix]) == 0 {
+		return noneAnnounced
+	}
+	switch s := u.statics[prefix][0]; {
+	case s.Device != "" && u.link(s.Device) == 0:
 		return "static route: there is no device " + s.Device
-	case s != nil && s.Via.IsValid():
+	case u.dead[s.Via]:
+		return "static route: gateway " + s.Via.String() + " does not answer BFD"
+	case s.Via.IsValid():
 		return "static route: gateway " + s.Via.String() + " is not reached"
-	case s != nil:
+	default:
 		return "static route: device " + s.Device + " is down"
 	}
-	return noneAnnounced
 }
 
 // pathStories tells of d's paths, or of the one from a neighbor alone.

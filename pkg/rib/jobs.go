@@ -80,7 +80,7 @@ func (r *RIB) settle(d *dest) {
 			r.advertise(d, p)
 		}
 	}
-	if len(d.paths) == 0 && len(d.out) == 0 && d.fib == nil && r.under.statics[d.prefix] == nil && !r.isDefault(d) {
+	if len(d.paths) == 0 && len(d.out) == 0 && d.fib == nil && len(r.under.statics[d.prefix]) == 0 && !r.isDefault(d) {
 		r.drop(d)
 	}
 }

@@ -18,7 +18,8 @@ type underlay struct {
 	own     map[netip.Addr]bool // addresses of this host
 	routes  []fib.KernelRoute   // of the last SetFacts
 	table   *bart.Table[via]
-	statics map[netip.Prefix]*static
+	statics map[netip.Prefix][]*static // by metric
+	dead    map[netip.Addr]bool        // gateways, see SetDead
 	tracked map[netip.Addr]*nextHop
 }
 

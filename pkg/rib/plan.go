@@ -75,7 +75,7 @@ func (r *RIB) plan(d *dest) {
 
 // wanted is the kernel route for d: a static one, else the best BGP paths.
 func (r *RIB) wanted(d *dest) *fib.Route {
-	if s := r.under.statics[d.prefix]; s != nil && s.route != nil {
+	if s := r.under.standing(d.prefix); s != nil {
 		return s.route
 	}
 	if d.forward < 0 {

@@ -1,7 +1,9 @@
 package rib
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 
 	"github.com/nvad/nvad/pkg/fib"
 )
@@ -23,26 +25,57 @@ type static struct {
 }
 
 // SetStatics replaces the static routes. A static route is preferred to BGP in
-// the kernel, and next hops resolve through it.
+// the kernel, and next hops resolve through it. Of several for one prefix the one
+// with the lowest metric stands that is reached, and the next one is its backup.
 func (r *RIB) SetStatics(list []Static) {
 	old := r.under.statics
-	r.under.statics = make(map[netip.Prefix]*static, len(list))
+	r.under.statics = make(map[netip.Prefix][]*static, len(list))
 	for _, s := range list {
-		r.under.statics[s.Prefix] = &static{Static: s}
+		r.under.statics[s.Prefix] = append(r.under.statics[s.Prefix], &static{Static: s})
 		r.touch(r.dest(s.Prefix))
 	}
-	for _, s := range old {
-		r.touch(r.dest(s.Prefix))
+	for _, same := range r.under.statics {
+		slices.SortStableFunc(same, func(a, b *static) int { return cmp.Compare(a.Metric, b.Metric) })
+	}
+	for prefix := range old {
+		r.touch(r.dest(prefix))
 	}
 	r.rebuildUnderlay()
+}
+
+// SetDead replaces the gateways that are known not to forward, although their link
+// is up. No static route through them stands.
+func (r *RIB) SetDead(gateways []netip.Addr) {
+	was := r.under.dead
+	r.under.dead = make(map[netip.Addr]bool, len(gateways))
+	for _, a := range gateways {
+		r.under.dead[a] = true
+	}
+	for _, same := range r.under.statics {
+		if slices.ContainsFunc(same, func(s *static) bool { return was[s.Via] != r.under.dead[s.Via] }) {
+			r.rebuildUnderlay()
+			return
+		}
+	}
+}
+
+// standing is the static route for a prefix that the forwarding plane is told;
+// nil if there is none.
+func (u *underlay) standing(prefix netip.Prefix) *static {
+	for _, s := range u.statics[prefix] {
+		if s.route != nil {
+			return s
+		}
+	}
+	return nil
 }
 
 // Standing returns the static routes that the forwarding plane is told, in no
 // particular order.
 func (r *RIB) Standing() []Static {
 	var out []Static
-	for _, s := range r.under.statics {
-		if s.route != nil {
+	for prefix := range r.under.statics {
+		if s := r.under.standing(prefix); s != nil {
 			out = append(out, s.Static)
 		}
 	}
@@ -54,17 +87,30 @@ func (r *RIB) Standing() []Static {
 // never resolves through another. One that stands takes the place of another
 // program's of the same prefix.
 func (r *RIB) resolveStatics() {
-	routes := make([]*static, 0, len(r.under.statics))
-	for _, s := range r.under.statics {
-		s.route = r.staticRoute(s)
-		r.touch(r.dest(s.Prefix))
-		routes = append(routes, s)
-	}
-	for _, s := range routes {
-		if s.route != nil && s.route.Kind == fib.Unicast {
-			r.under.table.Insert(s.Prefix, via{hops: s.route.Hops})
+	for prefix, same := range r.under.statics {
+		r.touch(r.dest(prefix))
+		var next *fib.Route
+		for _, s := range slices.Backward(same) {
+			s.route = r.staticRoute(s)
+			if s.route != nil {
+				s.route.Backup = bypass(next, s.route.Hops)
+				next = s.route
+			}
 		}
 	}
+	for prefix := range r.under.statics {
+		if s := r.under.standing(prefix); s != nil && s.route.Kind == fib.Unicast {
+			r.under.table.Insert(prefix, via{hops: s.route.Hops})
+		}
+	}
+}
+
+// bypass is the hops of next, unless it leads where hops do.
+func bypass(next *fib.Route, hops []fib.NextHop) []fib.NextHop {
+	if next == nil || len(hops) == 0 || slices.ContainsFunc(next.Hops, func(h fib.NextHop) bool { return slices.Contains(hops, h) }) {
+		return nil
+	}
+	return next.Hops
 }
 
 func (r *RIB) staticRoute(s *static) *fib.Route {
@@ -74,7 +120,7 @@ func (r *RIB) staticRoute(s *static) *fib.Route {
 	case s.Blackhole:
 		out.Kind = fib.Blackhole
 		return out
-	case s.Device != "" && !r.under.links[link].Up:
+	case r.under.dead[s.Via] || s.Device != "" && !r.under.links[link].Up:
 		return nil
 	case !s.Via.IsValid():
 		out.Hops = r.hops.intern([]fib.NextHop{{Link: link}})

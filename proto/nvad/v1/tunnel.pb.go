@@ -136,7 +136,7 @@ type Tunnel struct {
 	RxBytes   uint64      `protobuf:"varint,15,opt,name=rx_bytes,json=rxBytes,proto3" json:"rx_bytes,omitempty"`
 	TxBytes   uint64      `protobuf:"varint,16,opt,name=tx_bytes,json=txBytes,proto3" json:"tx_bytes,omitempty"`
 	Fdb       []*FDBEntry `protobuf:"bytes,17,rep,name=fdb,proto3" json:"fdb,omitempty"`
-	// Neighbors that are reached over it.
+	// Neighbors that are reached over it, and far ends that static routes lead to.
 	Peers []*TunnelPeer `protobuf:"bytes,18,rep,name=peers,proto3" json:"peers,omitempty"`
 	// What keeps large packets from getting through; empty: nothing is known to.
 	MtuWarning    string `protobuf:"bytes,19,opt,name=mtu_warning,json=mtuWarning,proto3" json:"mtu_warning,omitempty"`
@@ -315,7 +315,11 @@ type TunnelPeer struct {
 	Neighbor string `protobuf:"bytes,2,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
 	Up       bool   `protobuf:"varint,3,opt,name=up,proto3" json:"up,omitempty"`
 	// What says so: "bfd" or "bgp".
-	By            string `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"`
+	By string `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"`
+	// It is no neighbor, but the gateway of static routes.
+	Gateway bool `protobuf:"varint,5,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	// Why it is not up, as far as that is known.
+	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -374,6 +378,20 @@ func (x *TunnelPeer) GetUp() bool {
 func (x *TunnelPeer) GetBy() string {
 	if x != nil {
 		return x.By
+	}
+	return ""
+}
+
+func (x *TunnelPeer) GetGateway() bool {
+	if x != nil {
+		return x.Gateway
+	}
+	return false
+}
+
+func (x *TunnelPeer) GetReason() string {
+	if x != nil {
+		return x.Reason
 	}
 	return ""
 }
@@ -490,13 +508,15 @@ const file_nvad_v1_tunnel_proto_rawDesc = "" +
 	"\x03fdb\x18\x11 \x03(\v2\x11.nvad.v1.FDBEntryR\x03fdb\x12)\n" +
 	"\x05peers\x18\x12 \x03(\v2\x13.nvad.v1.TunnelPeerR\x05peers\x12\x1f\n" +
 	"\vmtu_warning\x18\x13 \x01(\tR\n" +
-	"mtuWarning\"`\n" +
+	"mtuWarning\"\x92\x01\n" +
 	"\n" +
 	"TunnelPeer\x12\x16\n" +
 	"\x06remote\x18\x01 \x01(\tR\x06remote\x12\x1a\n" +
 	"\bneighbor\x18\x02 \x01(\tR\bneighbor\x12\x0e\n" +
 	"\x02up\x18\x03 \x01(\bR\x02up\x12\x0e\n" +
-	"\x02by\x18\x04 \x01(\tR\x02by\"\x91\x01\n" +
+	"\x02by\x18\x04 \x01(\tR\x02by\x12\x18\n" +
+	"\agateway\x18\x05 \x01(\bR\agateway\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\"\x91\x01\n" +
 	"\bFDBEntry\x12\x10\n" +
 	"\x03mac\x18\x01 \x01(\tR\x03mac\x12\x16\n" +
 	"\x06remote\x18\x02 \x01(\tR\x06remote\x12\x1c\n" +
