@@ -29,6 +29,9 @@ need tshark tshark
 need bgpd frr
 need bird bird2
 need gcc gcc
+need debootstrap debootstrap
+need systemd-nspawn systemd-container
+need journalctl systemd
 
 if [ -n "$missing" ]; then
 	command -v apt-get >/dev/null 2>&1 || fail "these packages are missing:$missing"

@@ -1,0 +1,117 @@
+package machine
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// patience bounds a boot or a shutdown, which take some seconds on an idle host.
+const patience = 2 * time.Minute
+
+// Make makes a machine for a test, off, and removes it at the test's end. If the
+// test has failed its journal is printed first.
+func Make(t testing.TB, o Options) *Machine {
+	t.Helper()
+	lab.RequireRoot(t)
+	lab.RequireCommands(t, "debootstrap", "systemd-nspawn", "journalctl", "nsenter")
+	m, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%s: console:\n%s", o.Name, m.console())
+			t.Logf("%s: journal:\n%s", o.Name, m.Journal())
+		}
+		if err := m.Remove(); err != nil {
+			t.Errorf("remove %s: %v", o.Name, err)
+		}
+	})
+	return m
+}
+
+func (m *Machine) console() string {
+	text, _ := os.ReadFile(filepath.Join(m.dir, "console.log"))
+	return string(text)
+}
+
+// Boot starts the machine and waits until it is up.
+func (m *Machine) Boot(t testing.TB) {
+	t.Helper()
+	if err := m.Start(); err != nil {
+		t.Fatal(err)
+	}
+	m.Booted(t)
+}
+
+// Booted waits until the machine is up, all of it.
+func (m *Machine) Booted(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := m.AwaitBooted(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Exec runs a command in the machine and returns what it prints. The test fails
+// if the command does.
+func (m *Machine) Exec(t testing.TB, argv ...string) string {
+	t.Helper()
+	out, err := m.Output(t.Context(), argv...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// Sh runs a line of shell in the machine, as Exec does.
+func (m *Machine) Sh(t testing.TB, line string) string {
+	t.Helper()
+	return m.Exec(t, "sh", "-ec", line)
+}
+
+// CopyIn copies a file of the host into the machine, on or off, with its mode.
+func (m *Machine) CopyIn(t testing.TB, from, to string) {
+	t.Helper()
+	info, err := os.Stat(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Write(to, string(data)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(m.Root(), to), info.Mode().Perm()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Put writes a file into the machine, as Write does.
+func (m *Machine) Put(t testing.TB, path, text string) {
+	t.Helper()
+	if err := m.Write(path, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Networkd is a file for systemd-networkd that gives eth0 an address with its
+// prefix length and routes, each "PREFIX GATEWAY".
+func Networkd(address string, routes ...string) string {
+	var b strings.Builder
+	b.WriteString("[Match]\nName=eth0\n\n[Network]\nAddress=" + address + "\nLinkLocalAddressing=no\n")
+	for _, r := range routes {
+		prefix, gateway, _ := strings.Cut(r, " ")
+		b.WriteString("\n[Route]\nDestination=" + prefix + "\nGateway=" + gateway + "\n")
+	}
+	return b.String()
+}
