@@ -122,6 +122,7 @@ func (l *Lab) sdnConfig(v VNet) sdn.Config {
 		Prefix:     v.Prefix,
 		Ports:      map[netip.Addr]string{},
 		Preference: l.Options.Preference,
+		Dampening:  max(0, cmp.Or(l.Options.Dampening, sdn.DefaultDampening)),
 		Socket:     l.socket(routerNode(v.Name)),
 	}
 	for _, m := range v.VMs {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"time"
 
 	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 )
@@ -27,6 +28,13 @@ type Options struct {
 	RouteServerDials bool
 	// RouteLimit is how many routes an NVA may announce, 4,000 if 0.
 	RouteLimit int
+	// CircuitLimit is how many routes a circuit takes from Azure, 1,000 if 0, and
+	// OnPremisesLimit how many a gateway takes from a circuit, 4,000 if 0.
+	CircuitLimit    int
+	OnPremisesLimit int
+	// Dampening is how long a second change of a prefix in a VNet waits, 30 s if
+	// 0, not at all if below.
+	Dampening time.Duration
 	// Preference is the hub routing preference, ExpressRoute if empty.
 	Preference sdn.Preference
 	// Emulator is the binary of cmd/azure that runs the emulated parts.

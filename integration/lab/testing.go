@@ -1,8 +1,10 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -46,7 +48,8 @@ func RequireCommands(t testing.TB, names ...string) {
 var upCount atomic.Int32
 
 // Up builds a lab for a test and takes it down at its end. When the test
-// failed, the logs of all processes are printed first.
+// failed, the logs of all processes are printed first. Changes of VNets' routes are
+// not dampened unless the test asks for it.
 func Up(t testing.TB, o Options) *Lab {
 	t.Helper()
 	RequireRoot(t)
@@ -60,6 +63,7 @@ func Up(t testing.TB, o Options) *Lab {
 	if o.Prefix == "" {
 		o.Prefix = fmt.Sprintf("nvl%dx%d", os.Getpid(), upCount.Add(1))
 	}
+	o.Dampening = cmp.Or(o.Dampening, -1)
 	o.Owner = os.Getpid()
 	l, err := Create(context.Background(), o)
 	if err != nil {
@@ -80,8 +84,15 @@ func Up(t testing.TB, o Options) *Lab {
 // until all sessions are up and all its flows pass.
 func UpScenario(t testing.TB, name string) *Lab {
 	t.Helper()
+	return UpOptions(t, Options{Scenario: name})
+}
+
+// UpOptions is UpScenario with more options. NVAs that are named run what they say, in
+// place of the scenario's own.
+func UpOptions(t testing.TB, o Options) *Lab {
+	t.Helper()
 	RequireRoot(t)
-	s, err := FindScenario(name)
+	s, err := FindScenario(o.Scenario)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,11 +100,10 @@ func UpScenario(t testing.TB, name string) *Lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := Up(t, Options{
-		Scenario: name,
-		NVAs:     s.Defaults(Build(t, "./cmd/nvad"), filepath.Join(root, "configs")),
-		Nvactl:   Build(t, "./cmd/nvactl"),
-	})
+	nvas := s.Defaults(Build(t, "./cmd/nvad"), filepath.Join(root, "configs"))
+	maps.Copy(nvas, o.NVAs)
+	o.NVAs, o.Nvactl = nvas, Build(t, "./cmd/nvactl")
+	l := Up(t, o)
 	l.AwaitSessions(t, 30*time.Second)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 	"github.com/spf13/cobra"
 )
 
@@ -51,6 +52,7 @@ run nvad. "azure scenarios" lists the scenarios.`,
 	flags.BoolVar(&o.OnPremises, "on-premises", false, "add a site behind circuit01")
 	flags.BoolVar(&o.NoBranchToBranch, "no-branch-to-branch", false, "keep NVAs' and gateways' routes apart")
 	flags.BoolVar(&o.RouteServerDials, "route-server-dials", false, "let Route Server open sessions too")
+	flags.DurationVar(&o.Dampening, "dampening", sdn.DefaultDampening, "how long a second change of a prefix waits in a VNet, -1s: not at all")
 	return cmd
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/nvad/nvad/integration/lab/emulator/rpc"
 )
@@ -19,6 +20,9 @@ type agent struct {
 
 	mu    sync.Mutex
 	feeds map[string][]Learned
+	damp  dampener
+	// later programs changes that wait.
+	later *time.Timer
 	// healthy are the backends of load balancers that answer, by frontend.
 	healthy map[netip.Addr][]netip.Addr
 	// subnets are those with user-defined routes, and last all others.
@@ -67,6 +71,7 @@ func Run(ctx context.Context, config Config) error {
 
 func newAgent(config Config) *agent {
 	a := &agent{config: config, feeds: map[string][]Learned{}, healthy: map[netip.Addr][]netip.Addr{}}
+	a.damp = dampener{window: config.Dampening, preference: config.Preference, last: map[netip.Prefix]damped{}}
 	for _, t := range config.RouteTables {
 		a.subnets = append(a.subnets, &subnet{
 			prefix: t.Subnet, user: t.Routes, kernel: kernel{ports: config.Ports, table: t.Kernel},
@@ -117,6 +122,13 @@ func (a *agent) updateLocked() {
 	var learned []Learned
 	for _, routes := range a.feeds {
 		learned = append(learned, routes...)
+	}
+	learned, again := a.damp.pass(learned, time.Now())
+	if a.later != nil {
+		a.later.Stop()
+	}
+	if again > 0 {
+		a.later = time.AfterFunc(again, a.update)
 	}
 	for _, s := range a.subnets {
 		s.effective = Effective(a.config, s.user, learned)

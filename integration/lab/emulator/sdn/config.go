@@ -1,6 +1,9 @@
 package sdn
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // Config describes one VNet to its SDN agent.
 type Config struct {
@@ -15,6 +18,8 @@ type Config struct {
 	Ports map[netip.Addr]string
 	// Preference decides between a gateway's and an NVA's route for one prefix.
 	Preference Preference
+	// Dampening is how long a second change of a prefix waits, 0: it does not.
+	Dampening time.Duration
 	// Socket is where the agent takes feeds and answers questions.
 	Socket string
 }

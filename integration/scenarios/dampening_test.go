@@ -1,0 +1,120 @@
+package scenarios
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// dampening is what a VNet of these tests makes a second change of a route wait,
+// long enough to be told from convergence and shorter than Azure's 30 s.
+const dampening = 8 * time.Second
+
+// TestRestartOfOne restarts one NVA of a pair in a VNet that dampens changes. Behind
+// a load balancer nothing changes in the VNet. Without one the set of next hops
+// changes twice, and the second time waits.
+func TestRestartOfOne(t *testing.T) {
+	for name, keep := range map[string]bool{"load balancer": true, "own next hops": false} {
+		t.Run(name, func(t *testing.T) {
+			l := lab.UpOptions(t, lab.Options{Scenario: "two-hubs-ha", Dampening: dampening, NVAs: pairOf(t, keep)})
+			time.Sleep(2 * dampening) // the first announcement was a change too
+			before := hopsOf(t, l)
+			if len(before) == 0 {
+				t.Fatal("the VNet has no route to the other hub")
+			}
+			changes := follow(t, l, before)
+			t.Logf("next hops of 10.110.0.0/16 were %v, then %v", before, changes)
+			switch {
+			case keep && len(changes) > 0:
+				t.Error("the VNet's route changed")
+			case !keep && (len(changes) != 2 || changes[1].at-changes[0].at < dampening-time.Second):
+				t.Errorf("want two changes, at least %v apart", dampening)
+			}
+		})
+	}
+}
+
+// pairOf returns hub00's NVAs, told to set the frontend as next hop or not.
+func pairOf(t *testing.T, frontend bool) map[string]lab.NVA {
+	t.Helper()
+	if frontend {
+		return nil
+	}
+	root, err := lab.ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	nvas := map[string]lab.NVA{}
+	for vm, file := range map[string]string{"vm-hub00": "hub00-ha1.toml", "vm-hub00-2": "hub00-ha2.toml"} {
+		text, err := os.ReadFile(filepath.Join(root, "configs", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const setting = `, next-hop = "10.0.0.100"`
+		if !strings.Contains(string(text), setting) {
+			t.Fatalf("%s has no %s", file, setting)
+		}
+		own := filepath.Join(t.TempDir(), file)
+		if err := os.WriteFile(own, []byte(strings.ReplaceAll(string(text), setting, "")), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		nvas[vm] = lab.NVA{Kind: lab.Nvad, Binary: lab.Build(t, "./cmd/nvad"), Config: own}
+	}
+	return nvas
+}
+
+// change is one change of a route's next hops, at some time after the start.
+type change struct {
+	at   time.Duration
+	hops []string
+}
+
+func (c change) String() string { return fmt.Sprintf("%v after %.1fs", c.hops, c.at.Seconds()) }
+
+// follow stops vm-hub00, starts it when the VNet has had time to notice, and returns
+// what its route went through until nothing can wait any more.
+func follow(t *testing.T, l *lab.Lab, hops []string) []change {
+	t.Helper()
+	start := time.Now()
+	var changes []change
+	watch := func(do func(string) error, until time.Duration) {
+		t.Helper()
+		if err := do("vm-hub00"); err != nil {
+			t.Fatal(err)
+		}
+		for time.Since(start) < until {
+			if now := hopsOf(t, l); !slices.Equal(now, hops) {
+				changes = append(changes, change{time.Since(start), now})
+				hops = now
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	watch(l.StopNVA, dampening/4)
+	watch(l.StartNVA, 2*dampening)
+	return changes
+}
+
+// hopsOf are the next hops of the route to hub10's spoke in hub00.
+func hopsOf(t *testing.T, l *lab.Lab) []string {
+	t.Helper()
+	routes, err := l.EffectiveRoutes(t.Context(), "vm-hub00")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hops []string
+	for _, r := range routes {
+		if r.Prefix.String() == "10.110.0.0/16" {
+			for _, hop := range r.NextHops {
+				hops = append(hops, hop.String())
+			}
+		}
+	}
+	return hops
+}
