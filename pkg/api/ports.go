@@ -24,8 +24,9 @@ type Status struct {
 type Reader interface {
 	ConfigReader
 	Status(ctx context.Context) (Status, error)
-	// Config is the running configuration as normalised TOML, secrets masked.
-	Config(ctx context.Context) (string, error)
+	// Config is the running configuration as normalised TOML, secrets masked;
+	// expanded: with presets and what is derived written out.
+	Config(ctx context.Context, expanded bool) (string, error)
 	// Neighbors are all configured ones, ordered by address.
 	Neighbors(ctx context.Context) ([]engine.NeighborView, error)
 	// Routes yields what q selects, ordered by prefix, and stops at yield's

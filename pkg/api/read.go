@@ -36,8 +36,8 @@ func (s *readServer) GetStatus(ctx context.Context, _ *nvadv1.GetStatusRequest) 
 }
 
 // GetConfig implements nvadv1.NvadServer.
-func (s *readServer) GetConfig(ctx context.Context, _ *nvadv1.GetConfigRequest) (*nvadv1.Config, error) {
-	toml, err := s.reader.Config(ctx)
+func (s *readServer) GetConfig(ctx context.Context, r *nvadv1.GetConfigRequest) (*nvadv1.Config, error) {
+	toml, err := s.reader.Config(ctx, r.GetExpanded())
 	if err != nil {
 		return nil, statusOf(err)
 	}

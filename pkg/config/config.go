@@ -167,7 +167,9 @@ type Redistribute struct {
 // Families are zero if the group does not give them: they follow from the
 // neighbor's hold time and address.
 type Group struct {
-	Name string
+	Name   string
+	Preset string       // what its settings started from; empty: the defaults
+	Listed []netip.Addr // those of Neighbors that give nothing themselves
 	Settings
 }
 

@@ -32,9 +32,9 @@ func TestHub00(t *testing.T) {
 		return s
 	}
 	routeServer := settings(func(s *Settings) {
-		s.RemoteASN, s.EBGPMultihop, s.Domain = 65515, 255, "ars-hub00"
+		s.RemoteASN, s.EBGPMultihop, s.Domain, s.MaximumPrefixOut = 65515, 255, "auto", 4000
 		s.Import = policy.Chain{Accept: true, DenyASNs: policy.Reserved}
-		s.Export = policy.Chain{Accept: true, PrefixList: "rs-hub00", RouteMap: "to-azure"}
+		s.Export = policy.Chain{Accept: true, RouteMap: "azure-route-server"}
 	})
 	nva := settings(func(s *Settings) {
 		s.RemoteASN, s.NextHopSelf = 65001, true
@@ -50,30 +50,29 @@ func TestHub00(t *testing.T) {
 		Addresses: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24")},
 	}}
 	want.Statics = []Static{{Prefix: netip.MustParsePrefix("10.0.210.0/24"), Via: netip.MustParseAddr("10.0.0.1")}}
-	want.Groups = map[string]Group{"route-server": {"route-server", routeServer}, "nva": {"nva", nva}}
+	want.Groups = map[string]Group{"route-server": {
+		Name: "route-server", Preset: "azure-route-server", Settings: routeServer,
+		Listed: []netip.Addr{netip.MustParseAddr("10.0.210.4"), netip.MustParseAddr("10.0.210.5")},
+	}}
+	routeServer.Domain = "ars-10.0.210.0"
 	want.Neighbors = []Neighbor{
+		{Address: netip.MustParseAddr("169.254.0.2"), Settings: complete(nva)},
 		{Address: netip.MustParseAddr("10.0.210.4"), PeerGroup: "route-server", Settings: complete(routeServer)},
 		{Address: netip.MustParseAddr("10.0.210.5"), PeerGroup: "route-server", Settings: complete(routeServer)},
-		{Address: netip.MustParseAddr("169.254.0.2"), PeerGroup: "nva", Settings: complete(nva)},
 	}
 	want.Policies = policy.Library{
 		PrefixLists: map[string]policy.PrefixList{
-			"rs-hub00": {
-				{Seq: 5, Prefix: netip.MustParsePrefix("10.0.0.0/16")},
-				{Seq: 10, Prefix: netip.MustParsePrefix("10.100.0.0/16")},
-				{Seq: 15, Permit: true, Any: true},
-			},
 			"vm-hub10": {
 				{Seq: 5, Prefix: netip.MustParsePrefix("10.0.0.0/16"), GE: 16},
 				{Seq: 10, Permit: true, Any: true},
 			},
 		},
-		ASPathLists: map[string]policy.ASPathList{"azure-asns": {{Seq: 5, Permit: true, Regexp: "_65515_"}}},
-		RouteMaps: map[string]policy.RouteMap{"to-azure": {{
-			Seq: 5, Permit: true,
-			Match: policy.Match{ASPathList: "azure-asns"},
-			Set:   policy.Set{ASPathReplace: "any"},
-		}}},
+		ASPathLists: map[string]policy.ASPathList{"azure-route-server": {{Seq: 5, Permit: true, Regexp: "_65515_"}}},
+		RouteMaps: map[string]policy.RouteMap{"azure-route-server": {
+			{Seq: 5, Permit: true, Match: policy.Match{ASPathList: "azure-route-server"}, Set: policy.Set{ASPathReplace: "any"}},
+			{Seq: 10, Permit: true, Match: policy.Match{Source: "network"}},
+			{Seq: 15, Permit: true, Match: policy.Match{Source: "aggregate"}},
+		}},
 	}
 	if diff := cmp.Diff(want, cfg, cmpOptions); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

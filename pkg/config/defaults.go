@@ -4,8 +4,19 @@ import "time"
 
 // Numbers that have no key of their own.
 const (
-	// routeServerASN is the ASN of every Azure Route Server.
+	// routeServerASN is the ASN of every Azure Route Server, mseeASN that of
+	// every Microsoft Enterprise Edge.
 	routeServerASN = 65515
+	mseeASN        = 12076
+	// routeServerHoldTime is what both propose.
+	routeServerHoldTime = 180 * time.Second
+	// mseeBFDInterval and mseeBFDMultiplier are what an MSEE has configured.
+	mseeBFDInterval   = 300 * time.Millisecond
+	mseeBFDMultiplier = 3
+	// azureRouteLimit is how many routes a Route Server takes of one neighbor,
+	// and a circuit with private peering, SKU Standard, of one side; one more
+	// ends the session.
+	azureRouteLimit = 4000
 	// seqStep is between the numbers of rules and clauses that give none, as
 	// in FRR.
 	seqStep = 5

@@ -24,6 +24,24 @@ var neighborFields = []field[Neighbor]{
 	},
 }
 
+// listKey is the key of Group.Listed.
+const listKey = "neighbors"
+
+// groupFields are the keys that only a peer-group has.
+var groupFields = []field[Group]{
+	{
+		key: "preset", example: `"azure-route-server"`,
+		doc: "What the neighbors are, which says all that they need: " + orList(presetNames()) + ". A key that is given here or in a neighbor " +
+			"counts before the preset's. `nvactl config show --expanded` writes it out.",
+		bind: func(g *Group) value { return oneOf(&g.Preset, presetNames()...) },
+	},
+	{
+		key: listKey, example: `["10.0.210.4", "10.0.210.5"]`,
+		doc:  "Addresses of neighbors that need no table of their own.",
+		bind: func(g *Group) value { return addresses{&g.Listed, unicast} },
+	},
+}
+
 // settingsFields are the keys that neighbors and peer-groups share.
 var settingsFields = []field[Settings]{
 	{
@@ -99,7 +117,8 @@ var settingsFields = []field[Settings]{
 	},
 	{
 		key: "domain", example: `"ars-hub00"`, shown: true, impact: SoftRefresh,
-		doc:  "Loop domain: what was learned in a domain is never sent back into it. Both instances of a Route Server are one.",
+		doc: "Loop domain: what was learned in a domain is never sent back into it. Both instances of a Route Server are one. " +
+			`"auto" names it after the /27 (IPv6: /64) of the neighbor's address, which both instances share.`,
 		bind: func(s *Settings) value { return text{&s.Domain, checkDomain} },
 	},
 	{

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nvad/nvad/pkg/policy"
@@ -9,7 +10,8 @@ import (
 
 // Print is the normalised form of cfg: keys in a fixed order, without those
 // that have their default or that a neighbor inherits. What it writes parses
-// to an equal Config; unless redact, which hides passwords.
+// to an equal Config; unless redact, which hides passwords. What a preset brings
+// is not repeated; see [Config.Expanded].
 func Print(cfg *Config, redact bool) []byte {
 	p := &printer{cfg: cfg, redact: redact}
 	printFields(p, "", cfg, Default(), configFields)
@@ -97,15 +99,19 @@ func (p *printer) nat() {
 }
 
 func (p *printer) groups() {
-	base := DefaultSettings()
 	for _, name := range sortedKeys(p.cfg.Groups) {
 		g := p.cfg.Groups[name]
-		p.section("[peer-group."+tomlKey(name)+"]", differing(&g.Settings, &base, settingsFields, p.redact))
+		base := presetSettings(g.Preset)
+		lines := differing(&g, &Group{}, groupFields, p.redact)
+		p.section("[peer-group."+tomlKey(name)+"]", append(lines, differing(&g.Settings, &base, settingsFields, p.redact)...))
 	}
 }
 
 func (p *printer) neighbors() {
 	for _, n := range p.cfg.Neighbors {
+		if slices.Contains(p.cfg.Groups[n.PeerGroup].Listed, n.Address) {
+			continue
+		}
 		lines := differing(&n, &Neighbor{}, neighborFields, p.redact)
 		base := p.cfg.settingsIfSilent(&n)
 		if n.PasswordFile != "" {
@@ -130,11 +136,11 @@ func (c *Config) settingsIfSilent(n *Neighbor) Settings {
 func (p *printer) policies() {
 	lib := &p.cfg.Policies
 	printLists(p, "prefix-list", lib.PrefixLists, prefixSeq, policy.PrefixRule.String)
-	printLists(p, "as-path-list", lib.ASPathLists, pathSeq, policy.ASPathRule.String)
+	printLists(p, "as-path-list", ofFile(p.cfg, lib.ASPathLists), pathSeq, policy.ASPathRule.String)
 	printLists(p, "community-list", lib.CommunityLists, communitySeq, policy.CommunityRule.String)
 	printLists(p, "large-community-list", lib.LargeCommunityLists, communitySeq, policy.CommunityRule.String)
 	printLists(p, "ext-community-list", lib.ExtCommunityLists, communitySeq, policy.CommunityRule.String)
-	for _, name := range sortedKeys(lib.RouteMaps) {
+	for _, name := range sortedKeys(ofFile(p.cfg, lib.RouteMaps)) {
 		var numbers numbering
 		for _, clause := range lib.RouteMaps[name] {
 			base := policy.Clause{Seq: numbers.next(), Permit: !clause.Permit}
@@ -142,6 +148,17 @@ func (p *printer) policies() {
 			printFields(p, "[[route-map."+tomlKey(name)+"]]", &clause, &base, clauseFields)
 		}
 	}
+}
+
+// ofFile is lists without those of presets.
+func ofFile[L any](cfg *Config, lists map[string]L) map[string]L {
+	out := make(map[string]L, len(lists))
+	for name, l := range lists {
+		if !cfg.fromPreset(name) {
+			out[name] = l
+		}
+	}
+	return out
 }
 
 // printLists writes the lists of one kind. Rules are numbered only where a

@@ -1,6 +1,9 @@
 package config
 
 import (
+	"net/netip"
+	"slices"
+
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
 )
@@ -31,6 +34,7 @@ func readConfig(t *table) *Config {
 	cfg.Redistributes = readEach(t, "redistribute", "source", redistributeFields, zero[Redistribute])
 	readNeighbors(t, cfg)
 	cfg.Policies = readPolicies(t)
+	addPresets(cfg, t.doc)
 	t.done()
 	return cfg
 }
@@ -49,50 +53,91 @@ func readEach[T any](t *table, key, id string, fields []field[T], initial func()
 	return out
 }
 
-// readNeighbors reads peer-groups, then neighbors upon them.
+// readNeighbors reads peer-groups, then neighbors upon them: the tables, then
+// those that are only listed by a group.
 func readNeighbors(t *table, cfg *Config) {
-	groups := map[string]*table{}
+	r := neighborReader{cfg: cfg, groups: map[string]*table{}}
 	if sub := t.sub("peer-group"); sub != nil {
-		sub.each(func(name string, c cell) {
-			checkNameOf(c, name)
-			group, ok := c.table()
-			if !ok {
-				return
-			}
-			g := Group{Name: name, Settings: DefaultSettings()}
-			readFields(group, &g.Settings, settingsFields)
-			group.done()
-			if cfg.Groups == nil {
-				cfg.Groups = map[string]Group{}
-			}
-			cfg.Groups[name], groups[name] = g, group
-		})
+		sub.each(r.group)
 	}
 	for _, sub := range t.tables("neighbor", "address") {
-		cfg.Neighbors = append(cfg.Neighbors, readNeighbor(sub, cfg, groups))
+		r.neighbor(sub)
+	}
+	for _, name := range sortedKeys(r.groups) {
+		r.listed(name)
 	}
 }
 
-func readNeighbor(t *table, cfg *Config, groups map[string]*table) Neighbor {
+// neighborReader reads neighbors into cfg.
+type neighborReader struct {
+	cfg    *Config
+	groups map[string]*table
+}
+
+func (r *neighborReader) group(name string, c cell) {
+	checkNameOf(c, name)
+	t, ok := c.table()
+	if !ok {
+		return
+	}
+	g := Group{Name: name}
+	readFields(t, &g, groupFields)
+	g.Settings = presetSettings(g.Preset)
+	readFields(t, &g.Settings, settingsFields)
+	t.done()
+	if r.cfg.Groups == nil {
+		r.cfg.Groups = map[string]Group{}
+	}
+	r.cfg.Groups[name], r.groups[name] = g, t
+}
+
+func (r *neighborReader) neighbor(t *table) {
 	var n Neighbor
 	readFields(t, &n, neighborFields)
-	n.Settings = inherited(cfg, n.PeerGroup)
+	n.Settings = inherited(r.cfg, n.PeerGroup)
 	readFields(t, &n.Settings, settingsFields)
 	t.done()
-	given := func(key string) bool {
-		group := groups[n.PeerGroup]
-		return t.has(key) || group != nil && group.has(key)
+	r.add(n, t)
+}
+
+// listed adds the neighbors that a group lists. What is wrong with the list was
+// told when it was read.
+func (r *neighborReader) listed(group string) {
+	g := r.cfg.Groups[group]
+	if len(g.Listed) == 0 {
+		return
 	}
-	base := derived(cfg, n)
-	n.Keepalive = base.Keepalive
-	n.Families = base.Families
+	c, _ := r.groups[group].get(listKey)
+	cells, _ := c.items("")
+	left := slices.Clone(g.Listed) // one that is listed twice has its fault already
+	for _, item := range cells {
+		text, _ := item.val.(string)
+		addr, err := netip.ParseAddr(text)
+		i := slices.Index(left, addr)
+		if err != nil || i < 0 {
+			continue
+		}
+		left = slices.Delete(left, i, i+1)
+		c.doc.element("neighbor", item)
+		r.add(Neighbor{Address: addr, PeerGroup: group, Settings: g.Settings}, nil)
+	}
+}
+
+// add completes a neighbor, which t gives unless it is nil.
+func (r *neighborReader) add(n Neighbor, t *table) {
+	given := func(key string) bool {
+		group := r.groups[n.PeerGroup]
+		return t != nil && t.has(key) || group != nil && group.has(key)
+	}
+	base := derived(r.cfg, n)
+	n.Keepalive, n.Families, n.Domain = base.Keepalive, base.Families, base.Domain
 	if !given("import") {
 		n.Import = base.Import
 	}
 	if !given("export") {
 		n.Export = base.Export
 	}
-	return n
+	r.cfg.Neighbors = append(r.cfg.Neighbors, n)
 }
 
 // inherited is what a neighbor of a peer-group starts from.
@@ -114,6 +159,9 @@ func derived(cfg *Config, n Neighbor) Settings {
 		if n.Address.Is6() {
 			s.Families = route.IPv6
 		}
+	}
+	if s.Domain == autoDomain {
+		s.Domain = domainOf(n.Address)
 	}
 	if n.RemoteASN == n.OwnASN(cfg) {
 		s.Import = orAccept(s.Import)

@@ -36,6 +36,7 @@ func Reference() []byte {
 	referTo(&b, "[[redistribute]]", &Redistribute{}, redistributeFields, "Routes of other sources to originate; one table each.")
 	referTo(&b, "[peer-group.route-server]", &settings, settingsFields,
 		"Peer-groups: settings that neighbors share. A neighbor may have any of these keys itself.")
+	referTo(&b, "", &Group{}, groupFields, "Keys that a peer-group alone has:")
 	referTo(&b, "[[neighbor]]", &Neighbor{}, neighborFields, "BGP neighbors; one table each.")
 	b.WriteString(referenceLists)
 	referTo(&b, "[[route-map.to-azure]]", &policy.Clause{}, clauseFields, "Route-maps: one table a clause. "+

@@ -48,6 +48,7 @@ func TestExamples(t *testing.T) {
 	examples(t, "aggregate", aggregateFields)
 	examples(t, "redistribute", redistributeFields)
 	examples(t, "neighbor", neighborFields)
+	examples(t, "peer-group", groupFields)
 	examples(t, "settings", settingsFields)
 	examples(t, "chain", chainFields)
 	examples(t, "clause", clauseFields)

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // checker collects what is wrong with a Config as a whole: all that no key
@@ -59,7 +58,7 @@ func (v *checker) distinct(array, field string, i int, id any, same func(j int) 
 func (v *checker) references() {
 	objects := v.cfg.objects()
 	for _, r := range v.cfg.refs() {
-		inherited := strings.HasPrefix(r.key, "neighbor") && !v.has(r.key)
+		inherited := !v.has(r.key) // by a neighbor from its group, or by a group from its preset
 		if inherited || slices.Contains(objects[r.kind], r.name) {
 			continue
 		}

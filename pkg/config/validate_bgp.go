@@ -28,16 +28,18 @@ func (v *checker) fault(key string, n *Neighbor, keys []string, format string, a
 	for _, k := range keys {
 		places += " " + key + "." + k
 	}
+	group := " peer-group." + n.PeerGroup + "."
 	for _, k := range keys {
-		places += " peer-group." + n.PeerGroup + "." + k
+		places += group + k
 	}
+	places += group + "preset"
 	v.fail(places, format, args...)
 }
 
 // remoteASN may be the group's; a group that does not exist has its own error.
 func (v *checker) remoteASN(key string, n *Neighbor) {
-	_, exists := v.cfg.Groups[n.PeerGroup]
-	given := v.has(key+".remote-asn") || v.has("peer-group."+n.PeerGroup+".remote-asn")
+	group, exists := v.cfg.Groups[n.PeerGroup]
+	given := v.has(key+".remote-asn") || v.has("peer-group."+n.PeerGroup+".remote-asn") || group.Preset != ""
 	if !given && (exists || n.PeerGroup == "") {
 		v.fail(key+".remote-asn", "required key is missing in the neighbor and its peer-group")
 	}

@@ -65,7 +65,8 @@ func (w *warner) warn(code, keys, format string, args ...any) {
 func (w *warner) places(i int, key string) string {
 	n := &w.cfg.Neighbors[i]
 	own := w.src.elem("neighbor", i, n.Address)
-	return own + "." + key + " peer-group." + n.PeerGroup + "." + key
+	group := " peer-group." + n.PeerGroup + "."
+	return own + "." + key + group + key + group + "preset"
 }
 
 func (w *warner) neighbor(i int) {

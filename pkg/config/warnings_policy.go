@@ -15,7 +15,7 @@ func (w *warner) unused() {
 	objects := w.cfg.objects()
 	for _, kind := range sortedKeys(objects) {
 		for _, name := range objects[kind] {
-			if !used[kind+" "+name] {
+			if !used[kind+" "+name] && !w.cfg.fromPreset(name) {
 				w.warn("unused", kind+"."+name, "nothing refers to this %s", kind)
 			}
 		}

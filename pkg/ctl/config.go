@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nvad/nvad/pkg/config"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
@@ -19,24 +20,53 @@ func (a *app) configCommand() *cobra.Command {
 
 		SuggestionsMinimumDistance: suggestionDistance,
 	}
-	cmd.AddCommand(a.configCheckCommand(), a.configDiffCommand(), a.configConvertCommand(), &cobra.Command{
-		Use:   "show",
-		Short: "Show the running configuration",
-		Long: `Show the running configuration in its normalised form, which is itself a
-configuration file, with secrets masked.`,
-		Example: "  nvactl config show | diff - /etc/nvad/nvad.toml",
-		Args:    between(0, 0),
-		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
-			r, err := c.read.GetConfig(ctx, &nvadv1.GetConfigRequest{})
-			if err != nil {
-				return err
-			}
-			if a.json() {
-				return writeJSON(a.Out, r)
-			}
-			_, err = io.WriteString(a.Out, r.GetToml())
-			return err
-		}),
-	})
+	cmd.AddCommand(a.configCheckCommand(), a.configDiffCommand(), a.configConvertCommand(), a.configShowCommand())
 	return cmd
+}
+
+func (a *app) configShowCommand() *cobra.Command {
+	var expanded bool
+	running := a.run(func(ctx context.Context, c *client, _ []string) error {
+		r, err := c.read.GetConfig(ctx, &nvadv1.GetConfigRequest{Expanded: expanded})
+		if err != nil {
+			return err
+		}
+		return a.printConfig(r)
+	})
+	file := a.offline(func(args []string) error {
+		cfg, err := loadConfig(args[0])
+		if err != nil {
+			return err
+		}
+		if expanded {
+			cfg = cfg.Expanded()
+		}
+		return a.printConfig(&nvadv1.Config{Toml: string(config.Print(cfg, true))})
+	})
+	cmd := &cobra.Command{
+		Use:   "show [FILE]",
+		Short: "Show the running configuration",
+		Long: `Show the running configuration, or that of a file without a daemon, in its
+normalised form, which is itself a configuration file, with secrets masked.
+Expanded, it says what its presets stand for.`,
+		Example: `  nvactl config show | diff - /etc/nvad/nvad.toml
+  nvactl config show --expanded`,
+		Args: between(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return file(cmd, args)
+			}
+			return running(cmd, args)
+		},
+	}
+	cmd.Flags().BoolVar(&expanded, "expanded", false, "write out presets, and what nvad derives")
+	return cmd
+}
+
+func (a *app) printConfig(c *nvadv1.Config) error {
+	if a.json() {
+		return writeJSON(a.Out, c)
+	}
+	_, err := io.WriteString(a.Out, c.GetToml())
+	return err
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 )
 
-const seedFile = "../../configs/hub00.toml"
+const seedFile = "../config/testdata/good/hub00-lists.toml"
 
 func TestConfigCheck(t *testing.T) {
 	r := nvactl(t, "/nonexistent", "config", "check", seedFile)
-	if r.code != 0 || r.err != "" || !strings.HasSuffix(r.out, "hub00.toml: ok: 3 neighbors, 1 tunnel, 1 static route\n") {
+	if r.code != 0 || r.err != "" || !strings.HasSuffix(r.out, "hub00-lists.toml: ok: 3 neighbors, 1 tunnel, 1 static route\n") {
 		t.Errorf("%+v", r)
 	}
 	bad := write(t, "bad.toml", "asn = 0\nrouter-idd = \"10.0.0.4\"\n")

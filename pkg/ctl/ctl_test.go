@@ -150,6 +150,8 @@ func TestShow(t *testing.T) {
 		"tunnels":           "tunnels",
 		"tunnel":            "tunnels vxlan0",
 		"config":            "config show",
+		"config-expanded":   "config show --expanded",
+		"config-file":       "config show --expanded ../../configs/hub00.toml",
 	} {
 		t.Run(name, func(t *testing.T) { show(t, socket, name, strings.Fields(args)...) })
 	}

@@ -8,7 +8,7 @@ import (
 // TestPolicyTest: what the seed's configuration makes of routes, without a
 // daemon.
 func TestPolicyTest(t *testing.T) {
-	const file = "../../configs/hub00.toml"
+	const file = "../config/testdata/good/hub00-lists.toml"
 	for name, args := range map[string][]string{
 		"policy-in-accepted": {"10.0.210.4", "in", `10.1.0.0/16 as-path "65515 12076 64580" med 50`},
 		"policy-in-rejected": {"10.0.210.4", "in", `10.1.0.0/16 as-path "65515 23456"`},
@@ -43,7 +43,7 @@ func TestPolicyTestErrors(t *testing.T) {
 		{"rs0", "in", good, "", `--neighbor: "rs0" is not an address`},
 		{"10.0.210.4", "in", good, "--config=/nonexistent", "not a valid configuration:\n/nonexistent: "},
 	} {
-		args := []string{"policy", "test", "--config", "../../configs/hub00.toml", "--neighbor", c.neighbor, "--direction", c.direction, "--route", c.route}
+		args := []string{"policy", "test", "--config", "../config/testdata/good/hub00-lists.toml", "--neighbor", c.neighbor, "--direction", c.direction, "--route", c.route}
 		if c.more != "" {
 			args = append(args, c.more)
 		}

@@ -37,8 +37,12 @@ func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 }
 
 // Config implements api.Reader.
-func (d *daemon) Config(context.Context) (string, error) {
-	return string(config.Print(d.config.get(), true)), nil
+func (d *daemon) Config(_ context.Context, expanded bool) (string, error) {
+	cfg := d.config.get()
+	if expanded {
+		cfg = cfg.Expanded()
+	}
+	return string(config.Print(cfg, true)), nil
 }
 
 // Neighbors implements api.Reader.

@@ -25,10 +25,10 @@ type hub struct {
 	passed  int          // changes that the other NVA has had
 }
 
-// newHub starts the NVA of a hub whose VNet is 10.n.0.0/16; its tunnel address
-// ends in host.
-func newHub(t *testing.T, file string, n, host byte) *hub {
-	cfg, err := config.Load("../../configs/" + file)
+// newHub starts the NVA of a hub whose VNet is 10.n.0.0/16, by the file at path;
+// its tunnel address ends in host.
+func newHub(t *testing.T, path string, n, host byte) *hub {
+	cfg, err := config.Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,8 +103,8 @@ func (h *hub) advertised() []string {
 }
 
 // meet brings up both hubs and lets them tell each other the seed's routes.
-func meet(t *testing.T, suffix string) (a, b *hub) {
-	a, b = newHub(t, "hub00"+suffix, 0, 1), newHub(t, "hub10"+suffix, 10, 2)
+func meet(t *testing.T, dir, suffix string) (a, b *hub) {
+	a, b = newHub(t, dir+"hub00"+suffix, 0, 1), newHub(t, dir+"hub10"+suffix, 10, 2)
 	a.learn("10.0.0.0/16", 65515)
 	a.learn("10.100.0.0/16", 65515, 12076, 12076)
 	a.learn("192.168.100.0/24", 65515, 12076, 64580)
@@ -116,17 +116,23 @@ func meet(t *testing.T, suffix string) (a, b *hub) {
 	return a, b
 }
 
-// Tags do the job of the prefix-lists: each neighbor is told the same.
-func TestHubsByCommunities(t *testing.T) {
-	var lists, tags [2][]string
-	synctest.Test(t, func(t *testing.T) {
-		a, b := meet(t, ".toml")
-		lists = [2][]string{a.advertised(), b.advertised()}
-	})
-	synctest.Test(t, func(t *testing.T) {
-		a, b := meet(t, "-communities.toml")
-		tags = [2][]string{a.advertised(), b.advertised()}
-	})
+// Where the files of the hubs are.
+const (
+	shipped    = "../../configs/"
+	writtenOut = "../config/testdata/good/"
+)
+
+// A preset and tags do the job of the article's prefix-lists: each neighbor is
+// told the same.
+func TestHubsAlike(t *testing.T) {
+	told := func(dir, suffix string) (out [2][]string) {
+		synctest.Test(t, func(t *testing.T) {
+			a, b := meet(t, dir, suffix)
+			out = [2][]string{a.advertised(), b.advertised()}
+		})
+		return out
+	}
+	lists := told(writtenOut, "-lists.toml")
 	want := []string{
 		"to 10.0.210.4: 10.110.0.0/16 path [65001 65001 65001 65001] via 10.0.0.4",
 		"to 10.0.210.5: 10.110.0.0/16 path [65001 65001 65001 65001] via 10.0.0.4",
@@ -134,10 +140,12 @@ func TestHubsByCommunities(t *testing.T) {
 		"to 169.254.0.2: 192.168.100.0/24 path [65515 12076 64580] via 169.254.0.1",
 	}
 	if diff := cmp.Diff(want, lists[0]); diff != "" {
-		t.Errorf("hub00.toml (-want +got)\n%s", diff)
+		t.Errorf("hub00-lists.toml (-want +got)\n%s", diff)
 	}
-	if diff := cmp.Diff(lists, tags); diff != "" {
-		t.Errorf("(-lists +tags)\n%s", diff)
+	for _, suffix := range []string{".toml", "-communities.toml"} {
+		if diff := cmp.Diff(lists, told(shipped, suffix)); diff != "" {
+			t.Errorf("%s (-lists +got)\n%s", suffix, diff)
+		}
 	}
 }
 
@@ -145,7 +153,7 @@ func TestHubsByCommunities(t *testing.T) {
 // taken off.
 func TestHubsNewSpoke(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := meet(t, "-communities.toml")
+		a, b := meet(t, shipped, "-communities.toml")
 		before := len(a.advertised())
 		spoke := pfx("10.101.0.0/16")
 		a.learn(spoke.String(), 65515, 12076, 12076)

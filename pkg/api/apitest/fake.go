@@ -68,7 +68,12 @@ func (d *Daemon) known(addr netip.Addr) error {
 func (d *Daemon) Status(context.Context) (api.Status, error) { return d.At, d.Err }
 
 // Config implements api.Reader.
-func (d *Daemon) Config(context.Context) (string, error) { return d.TOML, d.Err }
+func (d *Daemon) Config(_ context.Context, expanded bool) (string, error) {
+	if expanded {
+		return d.TOML + "# expanded\n", d.Err
+	}
+	return d.TOML, d.Err
+}
 
 // Preview implements api.Reader.
 func (d *Daemon) Preview(context.Context) (api.Preview, error) {

@@ -84,9 +84,11 @@ func (ResetKind) EnumDescriptor() ([]byte, []int) {
 	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{0}
 }
 
-// GetConfigRequest has no parameters yet.
+// GetConfigRequest chooses the form.
 type GetConfigRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Write out what presets stand for and what nvad derives.
+	Expanded      bool `protobuf:"varint,1,opt,name=expanded,proto3" json:"expanded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -119,6 +121,13 @@ func (x *GetConfigRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use GetConfigRequest.ProtoReflect.Descriptor instead.
 func (*GetConfigRequest) Descriptor() ([]byte, []int) {
 	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *GetConfigRequest) GetExpanded() bool {
+	if x != nil {
+		return x.Expanded
+	}
+	return false
 }
 
 // Config is the running configuration.
@@ -711,8 +720,9 @@ var File_nvad_v1_nvad_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\n" +
-	"\x12nvad/v1/nvad.proto\x12\anvad.v1\x1a\x14nvad/v1/change.proto\x1a\x15nvad/v1/explain.proto\x1a\x11nvad/v1/fib.proto\x1a\x16nvad/v1/neighbor.proto\x1a\x13nvad/v1/route.proto\x1a\x14nvad/v1/status.proto\x1a\x14nvad/v1/tunnel.proto\"\x12\n" +
-	"\x10GetConfigRequest\"\x1c\n" +
+	"\x12nvad/v1/nvad.proto\x12\anvad.v1\x1a\x14nvad/v1/change.proto\x1a\x15nvad/v1/explain.proto\x1a\x11nvad/v1/fib.proto\x1a\x16nvad/v1/neighbor.proto\x1a\x13nvad/v1/route.proto\x1a\x14nvad/v1/status.proto\x1a\x14nvad/v1/tunnel.proto\".\n" +
+	"\x10GetConfigRequest\x12\x1a\n" +
+	"\bexpanded\x18\x01 \x01(\bR\bexpanded\"\x1c\n" +
 	"\x06Config\x12\x12\n" +
 	"\x04toml\x18\x01 \x01(\tR\x04toml\"X\n" +
 	"\x14ResetNeighborRequest\x12\x18\n" +
