@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,12 +27,14 @@ func main() {
 // report writes err to stderr: the errors of a configuration a line each, as
 // editors and CI systems expect them, anything else after the program's name.
 func report(err error) {
+	text := "nvad: " + err.Error()
 	var list config.Errors
 	if errors.As(err, &list) {
-		fmt.Fprintln(os.Stderr, list.Error())
-		return
+		text = list.Error()
 	}
-	fmt.Fprintln(os.Stderr, "nvad:", err)
+	for line := range strings.Lines(text) {
+		fmt.Fprintln(os.Stderr, telemetry.ErrorPrefix()+strings.TrimSuffix(line, "\n"))
+	}
 }
 
 func command() *cobra.Command {

@@ -108,14 +108,9 @@ func (l *loop) step(e *entry, event any, now time.Time) {
 }
 
 func (l *loop) report(e *entry, c *change, now time.Time) {
-	attrs := []any{"session", e.wanted.Key.String(), "state", c.to.String(), "reason", c.reason}
-	if c.from != Up && c.to != Up {
-		l.log.Debug("BFD session changed", attrs...)
-		return
-	}
-	l.log.Info("BFD session changed", attrs...)
-	if c.to == AdminDown {
-		return // our own doing: whoever removed the session knows
+	l.log.Debug("BFD session changed", "session", e.wanted.Key.String(), "state", c.to.String(), "reason", c.reason)
+	if c.from != Up && c.to != Up || c.to == AdminDown {
+		return // never up, or our own doing: whoever removed the session knows
 	}
 	l.backlog.add(Event{
 		Key: e.wanted.Key, State: c.to, Diag: e.diag, Reason: c.reason,

@@ -101,7 +101,7 @@ func (l *loop) unlink(e *entry, err error, retryAt time.Time) {
 // fail keeps the error for display and logs it if it is news.
 func (l *loop) fail(e *entry, err error) {
 	if err != nil && (e.err == nil || e.err.Error() != err.Error()) {
-		l.log.Warn("BFD session cannot send", "session", e.wanted.Key.String(), "error", err)
+		l.log.Warn("BFD session cannot send", "session", e.wanted.Key.String(), "reason", err)
 	}
 	e.err = err
 }

@@ -65,10 +65,12 @@ func Run(ctx context.Context, opt Options) error {
 	defer lock.Close()
 	d := &daemon{opt: opt, level: new(slog.LevelVar), config: &running{},
 		seen: make(chan struct{}), stop: make(chan stopOrder, 1)}
-	d.log = newLogger(os.Stderr, d.level)
+	log := telemetry.NewLogger(d.level)
+	defer log.Flush()
+	d.log = log.Logger
 	setLevel(d.level, cfg.Daemon.LogLevel)
 	for _, w := range config.Warnings(cfg) {
-		d.log.Warn("configuration", "warning", w.String())
+		d.log.Warn("configuration", "reason", w.String())
 	}
 	listener, err := d.listen(cfg)
 	if err != nil {
@@ -141,6 +143,6 @@ func (d *daemon) await(ctx context.Context, signals <-chan os.Signal) stopOrder 
 // file.
 func (d *daemon) tellRefused(err error) {
 	for line := range strings.Lines(err.Error()) {
-		d.log.Error("reload refused, the running configuration stays", "error", strings.TrimSuffix(line, "\n"))
+		d.log.Error("reload refused, the running configuration stays", "reason", strings.TrimSuffix(line, "\n"))
 	}
 }

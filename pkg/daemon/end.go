@@ -19,7 +19,7 @@ const (
 // stops first: a session that ends now must not take routes with it.
 func (d *daemon) end(order stopOrder, p *parts) error {
 	flush := order.flush || !d.config.get().Daemon.PreserveFIB
-	d.log.Info("stopping", "why", order.why, "flush", flush)
+	d.log.Info("stopping", "reason", order.why, "flush", flush)
 	d.notify("STOPPING=1")
 	errs := []error{p.stop("engine")}
 

@@ -60,7 +60,7 @@ func (l *liveness) run(ctx context.Context) error {
 			wanted := l.wanted
 			l.mu.Unlock()
 			if err := l.manager.Configure(wanted); err != nil {
-				l.log.Error("bfd not configured", "error", err)
+				l.log.Error("bfd not configured", "reason", err)
 			}
 		}
 	}

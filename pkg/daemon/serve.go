@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -65,10 +64,6 @@ func (d *daemon) staticsTried(ctx context.Context) bool {
 	}
 	routes, err := d.plane.Tally(ctx)
 	return err == nil && routes.Untried == 0
-}
-
-func newLogger(w io.Writer, level *slog.LevelVar) *slog.Logger {
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
 // setLevel sets the log level by its name; false if there is no such level.

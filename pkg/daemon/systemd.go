@@ -19,7 +19,7 @@ const statusInterval = 2 * time.Second
 // notify tells systemd; without systemd it does nothing.
 func (d *daemon) notify(state ...string) {
 	if _, err := sd.SdNotify(false, strings.Join(state, "\n")); err != nil {
-		d.log.Warn("systemd not notified", "error", err)
+		d.log.Warn("systemd not notified", "reason", err)
 	}
 }
 
@@ -28,7 +28,7 @@ func (d *daemon) notify(state ...string) {
 func (d *daemon) reloading() (done func()) {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
-		d.log.Warn("monotonic clock", "error", err)
+		d.log.Warn("monotonic clock", "reason", err)
 	}
 	d.notify(sd.SdNotifyReloading, fmt.Sprintf("MONOTONIC_USEC=%d", now.Nano()/1000))
 	return func() { d.notify(sd.SdNotifyReady) }
@@ -41,7 +41,7 @@ func (d *daemon) report(ctx context.Context) error {
 	}
 	watchdog, err := sd.SdWatchdogEnabled(false)
 	if err != nil {
-		d.log.Warn("systemd's watchdog is not served", "error", err)
+		d.log.Warn("systemd's watchdog is not served", "reason", err)
 	}
 	return heartbeat{watchdog: watchdog, status: d.engine.Status, notify: d.notify}.run(ctx)
 }

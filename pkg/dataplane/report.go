@@ -18,7 +18,7 @@ func (d *Dataplane) fault(object string, err error) {
 		d.log.Info("recovered", "object", object)
 	case err != nil && err.Error() != was:
 		d.shown[object] = err.Error()
-		d.log.Warn("failed, will be tried again", "object", object, "error", err)
+		d.log.Warn("failed, will be tried again", "object", object, "reason", err)
 	}
 }
 
@@ -29,11 +29,11 @@ func (d *Dataplane) report() {
 	}
 	for _, what := range d.tunnels.Repairs() {
 		d.total.TunnelRepairs++
-		d.log.Warn("repaired tunnel that another program changed", "what", what)
+		d.log.Warn("repaired tunnel that another program changed", "reason", what)
 	}
 	for _, what := range d.nat.Repairs() {
 		d.total.NATRepairs++
-		d.log.Warn("repaired nftables table that another program changed", "what", what)
+		d.log.Warn("repaired nftables table that another program changed", "reason", what)
 	}
 	for _, t := range d.tunnels.Status() {
 		d.tellTunnel(t)
@@ -43,7 +43,7 @@ func (d *Dataplane) report() {
 	if failing == 0 && d.total.Failed > 0 {
 		example, _ := d.fib.Refusal()
 		d.log.Warn("the kernel refuses routes, they will be tried again",
-			"count", d.total.Failed, "example", example.Prefix, "reason", example.Reason)
+			"count", d.total.Failed, "prefix", example.Prefix, "reason", example.Reason)
 	}
 	c := d.total
 	d.counters.Store(&c)
@@ -72,7 +72,7 @@ func (d *Dataplane) tellMTU(t tunnel.Status) {
 	}
 	d.shown[object] = t.Warning
 	if t.Warning != "" {
-		d.log.Warn("tunnel MTU", "tunnel", t.Name, "problem", t.Warning)
+		d.log.Warn("tunnel MTU", "tunnel", t.Name, "reason", t.Warning)
 	} else {
 		d.log.Info("tunnel MTU fits", "tunnel", t.Name)
 	}

@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"slices"
 	"time"
@@ -132,7 +131,7 @@ func (e *Engine) tellMalformed(n *neighbor, ev *speaker.Update) {
 	if prefixes := slices.Concat(ev.Announced, ev.Withdrawn); len(prefixes) > 0 {
 		first = prefixes[0].String()
 	}
-	e.log.Warn("malformed UPDATE", "neighbor", ev.Peer, "as", n.cfg.RemoteASN, "reason", ev.Err, "first_prefix", first)
+	e.log.Warn("malformed UPDATE", "neighbor", ev.Peer, "as", n.cfg.RemoteASN, "reason", ev.Err, "prefix", first)
 }
 
 func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time) {
@@ -206,6 +205,6 @@ func (e *Engine) forgetKept(addr netip.Addr, n *neighbor) {
 
 func (e *Engine) reconfigure() {
 	if err := e.configureSpeaker(); err != nil {
-		e.log.Error("sessions not configured", slog.Any("error", err))
+		e.log.Error("sessions not configured", "reason", err)
 	}
 }

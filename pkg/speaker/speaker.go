@@ -60,6 +60,7 @@ type Notification struct {
 	Code    uint8
 	Subcode uint8
 	Message string // shutdown communication (RFC 9003), if any
+	Detail  string // what its data says, in words; not sent
 	Sent    bool   // by us; otherwise received
 }
 

@@ -3,6 +3,7 @@ package gobgp
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -139,6 +140,10 @@ func (s *session) receiveOpen(m message) error {
 		s.peer, s.opened = peer, true
 		s.mu.Unlock()
 		s.tell()
+		if peer.asn != s.cfg.RemoteASN {
+			return &fault{bgp.BGP_ERROR_OPEN_MESSAGE_ERROR, bgp.BGP_ERROR_SUB_BAD_PEER_AS, nil,
+				fmt.Sprintf("it is AS %d, not %d", peer.asn, s.cfg.RemoteASN)}
+		}
 		if err := peer.checkRole(s.cfg.Role); err != nil {
 			return err
 		}
@@ -191,7 +196,7 @@ func (s *session) next(r io.Reader, buf []byte, extended bool) (message, error) 
 	s.tap.counters.messagesIn.Add(1)
 	if m.kind() == bgp.BGP_MSG_NOTIFICATION {
 		n := decodeNotification(m, false)
-		s.tap.end(cause{reason: describe(n), notification: &n}, nil)
+		s.tap.end(cause{reason: describeReceived(n, &s.cfg), notification: &n}, nil)
 		return m, errEnded
 	}
 	return m, nil
@@ -226,7 +231,7 @@ func (s *session) establish() bool {
 	s.mu.Unlock()
 	s.tell()
 	s.writer.Go(w.run)
-	s.log.Debug("session established", "families", ev.Families.String(), "hold", ev.HoldTime)
+	s.log.Debug("session established", "families", ev.Families.String(), "hold_time", ev.HoldTime)
 	s.announced = s.push(ev)
 	return s.announced
 }

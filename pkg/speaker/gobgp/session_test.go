@@ -141,7 +141,7 @@ func TestUnchangedNeighborIsLeftAlone(t *testing.T) {
 	}
 }
 
-// TestBadPeerAS is GoBGP's check of the OPEN, in our words.
+// TestBadPeerAS: the AS that the neighbor has is told.
 func TestBadPeerAS(t *testing.T) {
 	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
 	s.configure(speaker.Neighbor{Address: addr("127.0.4.2"), LocalAddress: s.addr, LocalASN: 65001, RemoteASN: 65002, Passive: true})
@@ -152,7 +152,7 @@ func TestBadPeerAS(t *testing.T) {
 	}
 	for {
 		ev := next[speaker.StateChanged](s, time.Second)
-		if ev.Reason == "NOTIFICATION sent: OPEN Message Error/Bad Peer AS" {
+		if ev.Reason == "NOTIFICATION sent: OPEN Message Error/Bad Peer AS (it is AS 65003, not 65002)" {
 			break
 		}
 	}

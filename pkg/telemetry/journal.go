@@ -1,0 +1,149 @@
+package telemetry
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"github.com/coreos/go-systemd/v22/journal"
+)
+
+// journalHandler sends records to systemd's journal. What the journal does not
+// take goes to rescue.
+type journalHandler struct {
+	level  slog.Leveler
+	send   func(message string, p journal.Priority, fields map[string]string) error
+	rescue slog.Handler
+	attrs  []slog.Attr
+}
+
+func newJournalHandler(level slog.Leveler, send func(string, journal.Priority, map[string]string) error, rescue slog.Handler) slog.Handler {
+	return journalHandler{level: level, send: send, rescue: rescue}
+}
+
+// Enabled implements [slog.Handler].
+func (h journalHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level.Level() }
+
+// Handle implements [slog.Handler].
+func (h journalHandler) Handle(ctx context.Context, r slog.Record) error {
+	fields := map[string]string{"SYSLOG_IDENTIFIER": "nvad"}
+	add := func(a slog.Attr) bool {
+		fields[fieldName(a.Key)] = a.Value.Resolve().String()
+		return true
+	}
+	for _, a := range h.attrs {
+		add(a)
+	}
+	r.Attrs(add)
+	if h.send(lineOf(r, h.attrs), priorityOf(r.Level), fields) == nil {
+		return nil
+	}
+	return h.rescue.Handle(ctx, r)
+}
+
+// WithAttrs implements [slog.Handler].
+func (h journalHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	h.attrs = append(h.attrs[:len(h.attrs):len(h.attrs)], attrs...)
+	h.rescue = h.rescue.WithAttrs(attrs)
+	return h
+}
+
+// WithGroup implements [slog.Handler]. The keys of nvad are not grouped.
+func (h journalHandler) WithGroup(string) slog.Handler { return h }
+
+// fieldName is the journal's name for a key: capitals, digits and underscores.
+func fieldName(key string) string {
+	return "NVAD_" + strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z':
+			return r - 'a' + 'A'
+		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+			return r
+		}
+		return '_'
+	}, key)
+}
+
+// lineOf is the record as journalctl shows it: the journal adds time and priority.
+func lineOf(r slog.Record, attrs []slog.Attr) string {
+	var b bytes.Buffer
+	var h slog.Handler = slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.Level(-1 << 10), ReplaceAttr: withoutBuiltin})
+	bare := slog.NewRecord(r.Time, r.Level, "", 0)
+	r.Attrs(func(a slog.Attr) bool { bare.AddAttrs(a); return true })
+	_ = h.WithAttrs(attrs).Handle(context.Background(), bare) // a buffer takes everything
+	return strings.TrimSuffix(r.Message+" "+strings.TrimSuffix(b.String(), "\n"), " ")
+}
+
+// withoutBuiltin drops time, level and message, and no key of nvad's that is called
+// so, such as the level of "log level changed".
+func withoutBuiltin(_ []string, a slog.Attr) slog.Attr {
+	switch a.Key {
+	case slog.TimeKey:
+		return slog.Attr{}
+	case slog.MessageKey:
+		if a.Value.String() == "" {
+			return slog.Attr{}
+		}
+	case slog.LevelKey:
+		if _, builtin := a.Value.Any().(slog.Level); builtin {
+			return slog.Attr{}
+		}
+	}
+	return a
+}
+
+func priorityOf(l slog.Level) journal.Priority {
+	switch {
+	case l >= slog.LevelError:
+		return journal.PriErr
+	case l >= slog.LevelWarn:
+		return journal.PriWarning
+	case l >= slog.LevelInfo:
+		return journal.PriInfo
+	}
+	return journal.PriDebug
+}
+
+// prefixHandler writes lines with the priority in front (sd-daemon(3)): the stream
+// to the journal still works where its socket can't be reached.
+type prefixHandler struct {
+	level slog.Leveler
+	attrs []slog.Attr
+	out   *lockedWriter
+}
+
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func newPrefixHandler(w io.Writer, level slog.Leveler) slog.Handler {
+	return prefixHandler{level: level, out: &lockedWriter{w: w}}
+}
+
+// Enabled implements [slog.Handler].
+func (h prefixHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level.Level() }
+
+// Handle implements [slog.Handler].
+func (h prefixHandler) Handle(_ context.Context, r slog.Record) error {
+	line := strings.ReplaceAll(lineOf(r, h.attrs), "\n", " ")
+	h.out.mu.Lock()
+	defer h.out.mu.Unlock()
+	_, err := io.WriteString(h.out.w, prefixOf(r.Level)+line+"\n")
+	return err
+}
+
+// WithAttrs implements [slog.Handler].
+func (h prefixHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	h.attrs = append(h.attrs[:len(h.attrs):len(h.attrs)], attrs...)
+	return h
+}
+
+// WithGroup implements [slog.Handler]. The keys of nvad are not grouped.
+func (h prefixHandler) WithGroup(string) slog.Handler { return h }
+
+func prefixOf(l slog.Level) string { return fmt.Sprintf("<%d>", priorityOf(l)) }

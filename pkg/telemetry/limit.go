@@ -1,0 +1,177 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Limits bound how often one event is logged. What is beyond is counted, and told
+// when the window ends: the latest of the events, with the key "suppressed".
+// Debug messages are not limited: who asks for them wants them all.
+type Limits struct {
+	Window time.Duration
+	Object int // lines in a window for one message about one object
+	Total  int // lines in a window for one message
+}
+
+// DefaultLimits let a neighbor that flaps be seen to flap.
+var DefaultLimits = Limits{Window: time.Minute, Object: 10, Total: 200}
+
+// objectKeys are the keys that say what an event is about.
+var objectKeys = map[string]bool{"neighbor": true, "tunnel": true, "object": true, "session": true, "name": true}
+
+// limiter counts events. Its map holds no more than the events of two windows.
+type limiter struct {
+	limits Limits
+	mu     sync.Mutex
+	counts map[event]*count
+	swept  time.Time
+}
+
+// event is one message about one object; the object is empty in the count of all.
+type event struct {
+	level           slog.Level
+	message, object string
+}
+
+type count struct {
+	since      time.Time
+	lines      int
+	suppressed int
+	last       slog.Record // of the suppressed
+	next       slog.Handler
+	timer      *time.Timer
+}
+
+func newLimiter(l Limits) *limiter { return &limiter{limits: l, counts: map[event]*count{}} }
+
+// take decides about a record: whether it is logged now.
+func (l *limiter) take(ev event, r slog.Record, next slog.Handler) bool {
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sweep(now)
+	total := l.count(event{level: ev.level, message: ev.message}, now)
+	if total.lines >= l.limits.Total { // before the object is asked for: there may be any number
+		l.suppress(total, r, next)
+		return false
+	}
+	one := l.count(ev, now)
+	if one.lines >= l.limits.Object {
+		l.suppress(one, r, next)
+		return false
+	}
+	one.lines++
+	if one != total {
+		total.lines++
+	}
+	return true
+}
+
+// count returns what was counted in the window that now is in.
+func (l *limiter) count(ev event, now time.Time) *count {
+	c := l.counts[ev]
+	if c == nil || now.Sub(c.since) >= l.limits.Window && c.suppressed == 0 {
+		c = &count{since: now}
+		l.counts[ev] = c
+	}
+	return c
+}
+
+func (l *limiter) suppress(c *count, r slog.Record, next slog.Handler) {
+	c.suppressed++
+	c.last, c.next = r.Clone(), next
+	if c.suppressed == 1 {
+		c.timer = time.AfterFunc(time.Until(c.since.Add(l.limits.Window)), func() { l.tell(c) })
+	}
+}
+
+// tell logs how many events of a window were held back, and begins the next one.
+func (l *limiter) tell(c *count) {
+	l.mu.Lock()
+	n, r, next := c.suppressed, c.last, c.next
+	c.since, c.lines, c.suppressed = time.Now(), 0, 0
+	c.last, c.next = slog.Record{}, nil
+	l.mu.Unlock()
+	if n == 0 {
+		return // told by flush
+	}
+	r.AddAttrs(slog.Int("suppressed", n))
+	_ = next.Handle(context.Background(), r)
+}
+
+// flush tells of everything that is held back.
+func (l *limiter) flush(now time.Time) {
+	l.mu.Lock()
+	var held []*count
+	for _, c := range l.counts {
+		if c.suppressed > 0 {
+			c.timer.Stop()
+			held = append(held, c)
+		}
+	}
+	l.mu.Unlock()
+	for _, c := range held {
+		l.tell(c)
+	}
+}
+
+// sweep forgets counts of windows that are over.
+func (l *limiter) sweep(now time.Time) {
+	if now.Sub(l.swept) < l.limits.Window {
+		return
+	}
+	l.swept = now
+	for ev, c := range l.counts {
+		if c.suppressed == 0 && now.Sub(c.since) >= l.limits.Window {
+			delete(l.counts, ev)
+		}
+	}
+}
+
+// limitHandler passes on what its limiter lets through.
+type limitHandler struct {
+	next    slog.Handler
+	limiter *limiter
+	object  string // of With
+}
+
+// Enabled implements [slog.Handler].
+func (h limitHandler) Enabled(ctx context.Context, l slog.Level) bool { return h.next.Enabled(ctx, l) }
+
+// Handle implements [slog.Handler].
+func (h limitHandler) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level < slog.LevelInfo {
+		return h.next.Handle(ctx, r)
+	}
+	ev := event{level: r.Level, message: r.Message, object: h.object}
+	r.Attrs(func(a slog.Attr) bool {
+		if objectKeys[a.Key] {
+			ev.object = a.Value.Resolve().String()
+		}
+		return ev.object == ""
+	})
+	if !h.limiter.take(ev, r, h.next) {
+		return nil
+	}
+	return h.next.Handle(ctx, r)
+}
+
+// WithAttrs implements [slog.Handler].
+func (h limitHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	h.next = h.next.WithAttrs(attrs)
+	for _, a := range attrs {
+		if objectKeys[a.Key] {
+			h.object = a.Value.Resolve().String()
+		}
+	}
+	return h
+}
+
+// WithGroup implements [slog.Handler].
+func (h limitHandler) WithGroup(name string) slog.Handler {
+	h.next = h.next.WithGroup(name)
+	return h
+}

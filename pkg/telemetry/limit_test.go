@@ -1,0 +1,87 @@
+package telemetry
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// collected is a Logger that writes to a buffer.
+func collected() (Logger, *bytes.Buffer) {
+	var b bytes.Buffer
+	return newLogger(newTextHandler(&b, slog.LevelDebug), DefaultLimits), &b
+}
+
+// A neighbor that flaps is told of ten times in a minute, and then in one line.
+func TestLimitOfOneObject(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, out := collected()
+		of := log.With("neighbor", "10.0.210.4")
+		for i := range 1000 {
+			of.Warn("neighbor down", "reason", fmt.Sprint("reason ", i))
+			log.Warn("neighbor down", "neighbor", "10.0.210.5", "reason", "only once")
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := strings.Count(out.String(), "10.0.210.4"); n != 10 {
+			t.Errorf("%d lines in ten seconds", n)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		for _, want := range []string{
+			"neighbor=10.0.210.4 reason=\"reason 999\" suppressed=990\n",
+			"neighbor=10.0.210.5 reason=\"only once\" suppressed=990\n",
+		} {
+			if strings.Count(out.String(), want) != 1 {
+				t.Errorf("%q is not there once in\n%s", want, out)
+			}
+		}
+		before := strings.Count(out.String(), "\n")
+		of.Warn("neighbor down", "reason", "again")
+		if n := strings.Count(out.String(), "\n"); n != before+1 {
+			t.Error("the next minute's first event is missing")
+		}
+	})
+}
+
+// Any number of objects fill no more than the total of a message, and cost no more
+// memory.
+func TestLimitOfManyObjects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, out := collected()
+		for i := range 100_000 {
+			log.Info("connection refused", "neighbor", i)
+		}
+		if n := strings.Count(out.String(), "\n"); n != DefaultLimits.Total {
+			t.Errorf("%d lines", n)
+		}
+		if n := len(log.limit.counts); n > DefaultLimits.Total+1 {
+			t.Errorf("%d counts are kept", n)
+		}
+		log.Info("something else")
+		log.Flush()
+		log.Flush() // nothing twice
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if n := strings.Count(out.String(), "neighbor=99999 suppressed=99800\n"); n != 1 {
+			t.Errorf("the rest was told %d times", n)
+		}
+		if n := strings.Count(out.String(), "something else"); n != 1 {
+			t.Errorf("%d lines of another event", n)
+		}
+	})
+}
+
+// Debug messages are for somebody who wants them all.
+func TestDebugIsNotLimited(t *testing.T) {
+	log, out := collected()
+	for range 500 {
+		log.Debug("packet discarded", "neighbor", "10.0.210.4")
+	}
+	if n := strings.Count(out.String(), "\n"); n != 500 {
+		t.Errorf("%d lines", n)
+	}
+}
