@@ -103,7 +103,7 @@ func (l *liveness) askFarEnds(now time.Time) {
 			l.alive(addr)
 		case why == "" && now.Sub(s.Since) > answerTime:
 			l.died(addr, "no answer")
-			l.log.Warn("bfd does not come up", "far-end", addr, "local", s.Key.Local, "error", s.Error)
+			l.log.Warn("bfd does not come up", "remote", addr, "local", s.Key.Local, "reason", s.Error)
 		}
 	}
 }

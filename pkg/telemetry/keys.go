@@ -6,6 +6,7 @@ package telemetry
 var Keys = map[string]string{
 	"after":       "time since the start of nvad",
 	"as":          "ASN of the neighbor, at the start of nvad its own",
+	"by":          "who asked for it",
 	"changes":     "number of differences between the old and the new configuration",
 	"config":      "path of the configuration file",
 	"count":       "how many objects the event is about",
