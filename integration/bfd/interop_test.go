@@ -73,7 +73,7 @@ func newScene(t *testing.T, newPeer func(*testing.T, ends) peer, addrs [2]netip.
 	n := newLAN(t)
 	return &scene{
 		lan: n, near: startSpeaker(t, n.near), key: bfd.Key{Local: addrs[0], Remote: addrs[1], Multihop: multihop},
-		far: newPeer(t, ends{test: t, space: n.far, dir: shortDir(t), local: addrs[1], remote: addrs[0], multihop: multihop}),
+		far: newPeer(t, ends{test: t, space: n.far, dir: shortDir(t), device: "direct", local: addrs[1], remote: addrs[0], multihop: multihop}),
 	}
 }
 

@@ -34,6 +34,7 @@ type peer interface {
 type ends struct {
 	space         string
 	dir           string
+	device        string // of a path of one hop
 	local, remote netip.Addr
 	multihop      bool
 	test          *testing.T // the daemon's life: a step may restart it
@@ -120,7 +121,7 @@ func newBIRD(t *testing.T, e ends) peer {
 func (b *bird) write(t *testing.T, interval time.Duration) string {
 	t.Helper()
 	options := fmt.Sprintf("min rx interval %[1]d ms; min tx interval %[1]d ms; multiplier 3; ", interval.Milliseconds())
-	neighbor := fmt.Sprintf(`neighbor %s dev "direct" local %s;`, b.remote, b.local)
+	neighbor := fmt.Sprintf(`neighbor %s dev %q local %s;`, b.remote, b.device, b.local)
 	if b.multihop {
 		neighbor = fmt.Sprintf(`neighbor %s local %s multihop yes;`, b.remote, b.local)
 	}

@@ -1,0 +1,167 @@
+package bfd
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// inner is the addresses within the tunnel.
+var inner = [2]netip.Addr{netip.MustParseAddr("169.254.0.1"), netip.MustParseAddr("169.254.0.2")}
+
+// Behind the far end of the tunnel there is what static routes lead to, one of
+// them with a way around.
+const (
+	onlyByTunnel = "10.60.0.0/16"
+	alsoAround   = "10.61.0.0/16"
+)
+
+// The static routes over a tunnel without BGP follow the BFD of its far end, which
+// is not nvad.
+func TestTunnelFarEnd(t *testing.T) {
+	for name, newPeer := range peers {
+		t.Run(name, func(t *testing.T) {
+			s := startTunnel(t, newPeer)
+			const farEnd, around = "169.254.0.2", "10.77.1.9"
+			s.routes(t, "nobody answers", 20*time.Second, "", around)
+			s.far.start(t, interval)
+			start := time.Now()
+			s.routes(t, "the far end is there", 20*time.Second, farEnd, farEnd)
+			t.Logf("routes up %v after the start of %s", time.Since(start).Round(time.Millisecond), name)
+			s.detects(t)
+			unmute := mute(t, s.lan.far)
+			start = time.Now()
+			s.routes(t, "it is silent", detection+slack, "", around)
+			t.Logf("routes moved %v after silence, detection time %v", time.Since(start).Round(time.Millisecond), detection)
+			s.says(t, "down", "nothing received for")
+			unmute()
+			s.routes(t, "it is heard again", 20*time.Second, farEnd, farEnd)
+			s.says(t, "up", "")
+			s.shut(t, farEnd)
+			s.far.open(t)
+			s.says(t, "up", "")
+		})
+	}
+}
+
+// shut has the far end shut its session down: the routes stay, if it says so.
+func (s *tunnelScene) shut(t *testing.T, farEnd string) {
+	t.Helper()
+	s.far.shut(t)
+	if _, tells := s.far.(*frr); !tells {
+		s.says(t, "down", "nothing received for")
+		return
+	}
+	s.says(t, "up", "the other end has shut BFD down, the routes stay")
+	time.Sleep(2 * detection) // there is no sign of what must not happen
+	s.routes(t, "it is shut down on purpose", slack, farEnd, farEnd)
+}
+
+// tunnelScene is nvad near, with a tunnel to a peer far.
+type tunnelScene struct {
+	lan    lan
+	far    peer
+	socket string
+}
+
+func startTunnel(t *testing.T, newPeer func(*testing.T, ends) peer) *tunnelScene {
+	t.Helper()
+	s := &tunnelScene{lan: newLAN(t), socket: filepath.Join(shortDir(t), "nvad.sock")}
+	sh(t, "ip -n "+s.lan.far+" link add vxlan0 type vxlan id 77 remote 10.77.0.1 local 10.77.0.2 dstport 4789 dev direct")
+	sh(t, "ip -n "+s.lan.far+" addr add 169.254.0.2/24 dev vxlan0")
+	sh(t, "ip -n "+s.lan.far+" link set vxlan0 up")
+	s.far = newPeer(t, ends{
+		test: t, space: s.lan.far, dir: shortDir(t), device: "vxlan0", local: inner[1], remote: inner[0],
+	})
+	config := filepath.Join(filepath.Dir(s.socket), "nvad.toml")
+	text := fmt.Sprintf(`asn = 65001
+router-id = "10.77.0.1"
+[[tunnel]]
+name = "vxlan0"
+vni = 77
+device = "direct"
+remotes = ["10.77.0.2"]
+address = "169.254.0.1/24"
+bfd = { min-tx = %[1]d, min-rx = %[1]d }
+[[static-route]]
+prefix = %[2]q
+via = "169.254.0.2"
+[[static-route]]
+prefix = %[3]q
+via = "169.254.0.2"
+[[static-route]]
+prefix = %[3]q
+via = "10.77.1.9"
+metric = 200
+`, interval.Milliseconds(), onlyByTunnel, alsoAround)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lab.Build(t, "./cmd/nvactl")
+	spawn(t, s.lan.near, lab.Build(t, "./cmd/nvad"), "--config", config, "--socket", s.socket)
+	return s
+}
+
+// routes waits until the kernel has the routes by the tunnel and with a way around,
+// each given by its gateway; empty: there is none.
+func (s *tunnelScene) routes(t *testing.T, when string, limit time.Duration, only, around string) {
+	t.Helper()
+	lab.Eventually(t, limit, func() error {
+		for prefix, want := range map[string]string{onlyByTunnel: only, alsoAround: around} {
+			text := sh(t, "ip -n "+s.lan.near+" route show "+prefix)
+			_, got, _ := strings.Cut(text, "via ") // the first: what follows is the backup
+			if got, _, _ = strings.Cut(got, " "); got != want {
+				return fmt.Errorf("%s: route is %q, want gateway %q", when, text, want)
+			}
+		}
+		return nil
+	})
+}
+
+// tunnelView is what nvactl says of the tunnel.
+type tunnelView struct {
+	State string `json:"state"`
+	Peers []struct {
+		Neighbor string `json:"neighbor"`
+		Up       bool   `json:"up"`
+		Reason   string `json:"reason"`
+	} `json:"peers"`
+}
+
+// says waits until nvactl shows this state of the tunnel, and why the far end is not
+// up; empty: it is.
+func (s *tunnelScene) says(t *testing.T, state, reason string) {
+	t.Helper()
+	lab.Eventually(t, 20*time.Second, func() error {
+		var v tunnelView
+		out := sh(t, lab.Build(t, "./cmd/nvactl")+" --socket "+s.socket+" tunnels vxlan0 -o json")
+		if err := json.Unmarshal([]byte(out), &v); err != nil {
+			return err
+		}
+		if len(v.Peers) != 1 || v.State != state || v.Peers[0].Up != (reason == "") || !strings.HasPrefix(v.Peers[0].Reason, reason) {
+			return errors.New(out)
+		}
+		return nil
+	})
+}
+
+// detects waits until both sides have agreed on the fast interval: BFD begins with
+// a packet a second.
+func (s *tunnelScene) detects(t *testing.T) {
+	t.Helper()
+	s.says(t, "up", "")
+	lab.Eventually(t, 20*time.Second, func() error {
+		if !s.far.up(t) {
+			return errors.New(s.far.show(t))
+		}
+		return nil
+	})
+}
