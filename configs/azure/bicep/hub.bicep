@@ -1,0 +1,260 @@
+// A hub: VNet, Route Server and one NVA, which cloud-init takes to a routing one.
+
+param location string
+param name string
+param prefix string
+param nva string
+param remoteNvas array
+param packageUrl string
+param packageSha256 string
+param asn int
+param vni int
+param forwardedPrefixes array
+param announcesDefault bool
+param adminUsername string
+param adminPublicKey string
+param vmSize string
+
+var nvaSubnet = cidrSubnet(prefix, 24, 0)
+var gatewaySubnet = cidrSubnet(prefix, 24, 200)
+var routeServerSubnet = cidrSubnet(prefix, 24, 210)
+
+// A Route Server's instances have the first two addresses that Azure leaves free.
+// `az network routeserver show --query virtualRouterIps` must say the same.
+var routeServers = [cidrHost(routeServerSubnet, 3), cidrHost(routeServerSubnet, 4)]
+
+var values = {
+  package_url: packageUrl
+  package_sha256: packageSha256
+  route_servers: join(routeServers, ',')
+  remote_nvas: join(remoteNvas, ',')
+  vnet: prefix
+  asn: string(asn)
+  vni: string(vni)
+}
+var userData = reduce(items(values), loadTextContent('../../cloud-init/bootstrap.yaml'), (text, v) => replace(text, '\${${v.key}}', v.value))
+
+resource nsg 'Microsoft.Network/networkSecurityGroups@2023-09-01' = {
+  name: 'nsg-${name}'
+  location: location
+  properties: {
+    securityRules: [
+      {
+        name: 'vxlan'
+        properties: {
+          priority: 100
+          direction: 'Inbound'
+          access: 'Allow'
+          protocol: 'Udp'
+          sourceAddressPrefixes: remoteNvas
+          sourcePortRange: '*'
+          destinationAddressPrefix: nva
+          destinationPortRange: '4789'
+        }
+      }
+      {
+        name: 'forwarded-in'
+        properties: {
+          priority: 110
+          direction: 'Inbound'
+          access: 'Allow'
+          protocol: '*'
+          sourceAddressPrefixes: forwardedPrefixes
+          sourcePortRange: '*'
+          destinationAddressPrefixes: forwardedPrefixes
+          destinationPortRange: '*'
+        }
+      }
+      {
+        name: 'forwarded-out'
+        properties: {
+          priority: 110
+          direction: 'Outbound'
+          access: 'Allow'
+          protocol: '*'
+          sourceAddressPrefixes: forwardedPrefixes
+          sourcePortRange: '*'
+          destinationAddressPrefixes: forwardedPrefixes
+          destinationPortRange: '*'
+        }
+      }
+    ]
+  }
+}
+
+// Route Server programs what the NVA announces on the NVA's own NIC too; a default
+// route would send its packets back to itself.
+resource userRoutes 'Microsoft.Network/routeTables@2023-09-01' = if (announcesDefault) {
+  name: 'rt-${name}-nva'
+  location: location
+  properties: {
+    routes: [
+      {
+        name: 'internet'
+        properties: {
+          addressPrefix: '0.0.0.0/0'
+          nextHopType: 'Internet'
+        }
+      }
+    ]
+  }
+}
+
+resource vnet 'Microsoft.Network/virtualNetworks@2023-09-01' = {
+  name: 'vnet-${name}'
+  location: location
+  properties: {
+    addressSpace: {
+      addressPrefixes: [prefix]
+    }
+    subnets: [
+      {
+        name: 'default'
+        properties: {
+          addressPrefix: nvaSubnet
+          networkSecurityGroup: {
+            id: nsg.id
+          }
+          routeTable: announcesDefault ? { id: userRoutes.id } : null
+          // So that the package can come from a storage account without a way to the internet.
+          serviceEndpoints: [{ service: 'Microsoft.Storage' }]
+        }
+      }
+      {
+        name: 'GatewaySubnet'
+        properties: {
+          addressPrefix: gatewaySubnet
+        }
+      }
+      {
+        name: 'RouteServerSubnet'
+        properties: {
+          addressPrefix: routeServerSubnet
+        }
+      }
+    ]
+  }
+}
+
+resource nic 'Microsoft.Network/networkInterfaces@2023-09-01' = {
+  name: 'nic-${name}'
+  location: location
+  properties: {
+    enableIPForwarding: true
+    ipConfigurations: [
+      {
+        name: 'ipconfig1'
+        properties: {
+          privateIPAllocationMethod: 'Static'
+          privateIPAddress: nva
+          subnet: {
+            id: vnet.properties.subnets[0].id
+          }
+        }
+      }
+    ]
+  }
+}
+
+resource vm 'Microsoft.Compute/virtualMachines@2023-09-01' = {
+  name: 'vm-${name}'
+  location: location
+  properties: {
+    hardwareProfile: {
+      vmSize: vmSize
+    }
+    storageProfile: {
+      imageReference: {
+        publisher: 'Canonical'
+        offer: 'ubuntu-24_04-lts'
+        sku: 'server'
+        version: 'latest'
+      }
+      osDisk: {
+        createOption: 'FromImage'
+        managedDisk: {
+          storageAccountType: 'Premium_LRS'
+        }
+      }
+    }
+    osProfile: {
+      computerName: 'vm-${name}'
+      adminUsername: adminUsername
+      customData: base64(userData)
+      linuxConfiguration: {
+        disablePasswordAuthentication: true
+        ssh: {
+          publicKeys: [
+            {
+              path: '/home/${adminUsername}/.ssh/authorized_keys'
+              keyData: adminPublicKey
+            }
+          ]
+        }
+      }
+    }
+    networkProfile: {
+      networkInterfaces: [
+        {
+          id: nic.id
+        }
+      ]
+    }
+    diagnosticsProfile: {
+      bootDiagnostics: {
+        enabled: true
+      }
+    }
+  }
+}
+
+resource routeServerAddress 'Microsoft.Network/publicIPAddresses@2023-09-01' = {
+  name: 'pip-rs-${name}'
+  location: location
+  sku: {
+    name: 'Standard'
+  }
+  properties: {
+    publicIPAllocationMethod: 'Static'
+  }
+}
+
+resource routeServer 'Microsoft.Network/virtualHubs@2023-09-01' = {
+  name: 'rs-${name}'
+  location: location
+  properties: {
+    sku: 'Standard'
+    // Without it the NVA gets no routes of a gateway, and gives it none.
+    allowBranchToBranchTraffic: true
+  }
+}
+
+resource routeServerConfig 'Microsoft.Network/virtualHubs/ipConfigurations@2023-09-01' = {
+  parent: routeServer
+  name: 'ipconfig1'
+  properties: {
+    subnet: {
+      id: vnet.properties.subnets[2].id
+    }
+    publicIPAddress: {
+      id: routeServerAddress.id
+    }
+  }
+}
+
+var peers = [{ name: 'vm-${name}', address: nva }]
+
+// One at a time: a Route Server refuses a second change while one is made.
+@batchSize(1)
+resource peer 'Microsoft.Network/virtualHubs/bgpConnections@2023-09-01' = [for p in peers: {
+  parent: routeServer
+  name: p.name
+  properties: {
+    peerIp: p.address
+    peerAsn: asn
+  }
+  dependsOn: [routeServerConfig, vm]
+}]
+
+output routeServerAddresses array = routeServers
+output routeServerId string = routeServer.id

@@ -1,0 +1,76 @@
+// Hubs with a Route Server and an NVA each, joined by VXLAN: two, or more.
+//
+//   az deployment group create -g RESOURCE-GROUP -f main.bicep \
+//     -p adminPublicKey="$(cat ~/.ssh/id_ed25519.pub)" packageUrl=URL packageSha256=SUM
+
+@description('Region of all hubs.')
+param location string = resourceGroup().location
+
+@description('The hubs: a name and a /16 each. The NVA is .0.4, Route Server .210.4 and .210.5, and .200.0/24 is left to a gateway.')
+param hubs array = [
+  { name: 'hub00', prefix: '10.0.0.0/16' }
+  { name: 'hub10', prefix: '10.10.0.0/16' }
+]
+
+@description('Where the VMs get nvad\'s package from. Empty if the image has it.')
+param packageUrl string = ''
+
+@description('SHA-256 of the package.')
+param packageSha256 string = ''
+
+@description('AS number of the NVAs.')
+param asn int = 65001
+
+@description('VXLAN network identifier of the tunnel between the NVAs.')
+param vni int = 77
+
+@description('What passes through the NVAs, by source and destination.')
+param forwardedPrefixes array = ['10.0.0.0/8']
+
+@description('Whether the NVAs announce a default route. Their own subnet is then kept from following it.')
+param announcesDefault bool = false
+
+@description('User of the VMs.')
+param adminUsername string = 'azureuser'
+
+@description('SSH public key of that user.')
+param adminPublicKey string
+
+@description('Size of the VMs.')
+param vmSize string = 'Standard_B2ats_v2'
+
+// The NVA of every hub has the fourth address of the first subnet.
+var nvas = map(hubs, h => cidrHost(cidrSubnet(h.prefix, 24, 0), 3))
+
+module hub 'hub.bicep' = [for (h, i) in hubs: {
+  name: 'hub-${h.name}'
+  params: {
+    location: location
+    name: h.name
+    prefix: h.prefix
+    nva: nvas[i]
+    remoteNvas: filter(nvas, n => n != nvas[i])
+    packageUrl: packageUrl
+    packageSha256: packageSha256
+    asn: asn
+    vni: vni
+    forwardedPrefixes: forwardedPrefixes
+    announcesDefault: announcesDefault
+    adminUsername: adminUsername
+    adminPublicKey: adminPublicKey
+    vmSize: vmSize
+  }
+}]
+
+var pairs = flatten(map(hubs, a => map(filter(hubs, b => b.name != a.name), b => { from: a.name, to: b.name })))
+
+// One at a time: a VNet takes one change at a time.
+@batchSize(1)
+module peering 'peering.bicep' = [for p in pairs: {
+  name: 'peering-${p.from}-${p.to}'
+  params: {
+    from: 'vnet-${p.from}'
+    to: 'vnet-${p.to}'
+  }
+  dependsOn: [hub]
+}]

@@ -1,0 +1,27 @@
+// One direction of a VNet peering.
+
+param from string
+param to string
+
+resource near 'Microsoft.Network/virtualNetworks@2023-09-01' existing = {
+  name: from
+}
+
+resource far 'Microsoft.Network/virtualNetworks@2023-09-01' existing = {
+  name: to
+}
+
+// The NVAs' packets have the addresses of the NVAs outside, so nothing is forwarded.
+resource peering 'Microsoft.Network/virtualNetworks/virtualNetworkPeerings@2023-09-01' = {
+  parent: near
+  name: 'to-${to}'
+  properties: {
+    remoteVirtualNetwork: {
+      id: far.id
+    }
+    allowVirtualNetworkAccess: true
+    allowForwardedTraffic: false
+    allowGatewayTransit: false
+    useRemoteGateways: false
+  }
+}

@@ -1,0 +1,101 @@
+# The VNet of a hub, and what may pass.
+
+resource "azurerm_virtual_network" "this" {
+  name                = "vnet-${var.name}"
+  resource_group_name = var.resource_group_name
+  location            = var.location
+  address_space       = [var.prefix]
+}
+
+resource "azurerm_subnet" "default" {
+  name                 = "default"
+  resource_group_name  = var.resource_group_name
+  virtual_network_name = azurerm_virtual_network.this.name
+  address_prefixes     = [cidrsubnet(var.prefix, 8, 0)]
+  # So that the package can come from a storage account without a way to the internet.
+  service_endpoints = ["Microsoft.Storage"]
+}
+
+resource "azurerm_subnet" "gateway" {
+  name                 = "GatewaySubnet"
+  resource_group_name  = var.resource_group_name
+  virtual_network_name = azurerm_virtual_network.this.name
+  address_prefixes     = [cidrsubnet(var.prefix, 8, 200)]
+}
+
+resource "azurerm_subnet" "route_server" {
+  name                 = "RouteServerSubnet"
+  resource_group_name  = var.resource_group_name
+  virtual_network_name = azurerm_virtual_network.this.name
+  address_prefixes     = [cidrsubnet(var.prefix, 8, 210)]
+}
+
+resource "azurerm_network_security_group" "nva" {
+  name                = "nsg-${var.name}"
+  resource_group_name = var.resource_group_name
+  location            = var.location
+
+  security_rule {
+    name                       = "vxlan"
+    priority                   = 100
+    direction                  = "Inbound"
+    access                     = "Allow"
+    protocol                   = "Udp"
+    source_address_prefixes    = var.remote_nvas
+    source_port_range          = "*"
+    destination_address_prefix = var.nva
+    destination_port_range     = "4789"
+  }
+
+  security_rule {
+    name                         = "forwarded-in"
+    priority                     = 110
+    direction                    = "Inbound"
+    access                       = "Allow"
+    protocol                     = "*"
+    source_address_prefixes      = var.forwarded_prefixes
+    source_port_range            = "*"
+    destination_address_prefixes = var.forwarded_prefixes
+    destination_port_range       = "*"
+  }
+
+  security_rule {
+    name                         = "forwarded-out"
+    priority                     = 110
+    direction                    = "Outbound"
+    access                       = "Allow"
+    protocol                     = "*"
+    source_address_prefixes      = var.forwarded_prefixes
+    source_port_range            = "*"
+    destination_address_prefixes = var.forwarded_prefixes
+    destination_port_range       = "*"
+  }
+}
+
+resource "azurerm_subnet_network_security_group_association" "default" {
+  subnet_id                 = azurerm_subnet.default.id
+  network_security_group_id = azurerm_network_security_group.nva.id
+}
+
+# Route Server programs what the NVA announces on the NVA's own NIC too; a default
+# route would send its packets back to itself.
+resource "azurerm_route_table" "nva" {
+  count = var.announces_default ? 1 : 0
+
+  name                = "rt-${var.name}-nva"
+  resource_group_name = var.resource_group_name
+  location            = var.location
+
+  route {
+    name           = "internet"
+    address_prefix = "0.0.0.0/0"
+    next_hop_type  = "Internet"
+  }
+}
+
+resource "azurerm_subnet_route_table_association" "default" {
+  count = var.announces_default ? 1 : 0
+
+  subnet_id      = azurerm_subnet.default.id
+  route_table_id = azurerm_route_table.nva[0].id
+}

@@ -1,0 +1,15 @@
+variable "name" { type = string }
+variable "prefix" { type = string }
+variable "nva" { type = string }
+variable "remote_nvas" { type = list(string) }
+variable "resource_group_name" { type = string }
+variable "location" { type = string }
+variable "package_url" { type = string }
+variable "package_sha256" { type = string }
+variable "asn" { type = number }
+variable "vni" { type = number }
+variable "forwarded_prefixes" { type = list(string) }
+variable "announces_default" { type = bool }
+variable "admin_username" { type = string }
+variable "admin_public_key" { type = string }
+variable "vm_size" { type = string }

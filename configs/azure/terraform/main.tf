@@ -1,0 +1,67 @@
+# Hubs with a Route Server and an NVA each, joined by VXLAN: two, or more.
+
+terraform {
+  required_version = ">= 1.5"
+  required_providers {
+    azurerm = {
+      source  = "hashicorp/azurerm"
+      version = "~> 4.0"
+    }
+  }
+}
+
+provider "azurerm" {
+  features {}
+}
+
+locals {
+  # The NVA of every hub has the fourth address of the first subnet.
+  nvas = { for name, prefix in var.hubs : name => cidrhost(cidrsubnet(prefix, 8, 0), 4) }
+
+  pairs = {
+    for p in setproduct(keys(var.hubs), keys(var.hubs)) : "${p[0]}-${p[1]}" => { from = p[0], to = p[1] } if p[0] != p[1]
+  }
+}
+
+resource "azurerm_resource_group" "this" {
+  name     = var.resource_group_name
+  location = var.location
+}
+
+module "hub" {
+  source   = "./hub"
+  for_each = var.hubs
+
+  name                = each.key
+  prefix              = each.value
+  nva                 = local.nvas[each.key]
+  remote_nvas         = [for name, address in local.nvas : address if name != each.key]
+  resource_group_name = azurerm_resource_group.this.name
+  location            = azurerm_resource_group.this.location
+  package_url         = var.package_url
+  package_sha256      = var.package_sha256
+  asn                 = var.asn
+  vni                 = var.vni
+  forwarded_prefixes  = var.forwarded_prefixes
+  announces_default   = var.announces_default
+  admin_username      = var.admin_username
+  admin_public_key    = var.admin_public_key
+  vm_size             = var.vm_size
+}
+
+# The NVAs' packets have the addresses of the NVAs outside, so nothing is forwarded.
+resource "azurerm_virtual_network_peering" "this" {
+  for_each = local.pairs
+
+  name                         = "to-vnet-${each.value.to}"
+  resource_group_name          = azurerm_resource_group.this.name
+  virtual_network_name         = module.hub[each.value.from].vnet_name
+  remote_virtual_network_id    = module.hub[each.value.to].vnet_id
+  allow_virtual_network_access = true
+  allow_forwarded_traffic      = false
+}
+
+output "route_servers" {
+  description = "Addresses that the NVAs peer with, by hub. `az network routeserver show --query virtualRouterIps` must say the same."
+  value       = { for name, hub in module.hub : name => hub.route_servers }
+}

@@ -1,0 +1,80 @@
+package userdata
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestBicep reads the files as text, since Bicep's compiler is not at hand: the
+// user-data is loaded, not copied, with a value for each of its names, and what
+// an NVA needs is there.
+func TestBicep(t *testing.T) {
+	dir := configs(t, "azure/bicep")
+	hub := read(t, filepath.Join(dir, "hub.bicep"))
+	load := regexp.MustCompile(`loadTextContent\('([^']+)'\)`).FindStringSubmatch(hub)
+	if load == nil {
+		t.Fatal("no user-data is loaded")
+	}
+	text := read(t, filepath.Join(dir, load[1]))
+	_, values, _ := strings.Cut(hub, "var values = {")
+	values, _, _ = strings.Cut(values, "\n}")
+	given := regexp.MustCompile(`(?m)^  (\w+):`).FindAllStringSubmatch(values, -1)
+	var names []string
+	for _, m := range given {
+		names = append(names, m[1])
+	}
+	slices.Sort(names)
+	if want := slices.Sorted(maps.Keys(placeholders(text))); !slices.Equal(names, want) {
+		t.Errorf("values for %v, the user-data has %v", names, want)
+	}
+	for _, want := range []string{
+		"(text, v) => replace(text, '\\${${v.key}}', v.value)", "customData: base64(userData)", "enableIPForwarding: true",
+		"protocol: 'Udp'", "destinationPortRange: '4789'", "name: 'RouteServerSubnet'", "allowBranchToBranchTraffic: true",
+		"@batchSize(1)\nresource peer 'Microsoft.Network/virtualHubs/bgpConnections@",
+	} {
+		if !strings.Contains(hub, want) {
+			t.Errorf("hub.bicep has no %q", want)
+		}
+	}
+	main := read(t, filepath.Join(dir, "main.bicep"))
+	for _, m := range regexp.MustCompile(`(?m)^module \w+ '([^']+)'`).FindAllStringSubmatch(main, -1) {
+		sameNames(t, m[1], modulePart(t, main, m[0]), read(t, filepath.Join(dir, m[1])))
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 3 {
+		t.Errorf("%d files, %v", len(entries), err)
+	}
+}
+
+// modulePart is the params of a module's call.
+func modulePart(t *testing.T, text, start string) string {
+	t.Helper()
+	_, call, _ := strings.Cut(text, start)
+	_, call, ok := strings.Cut(call, "  params: {\n")
+	call, _, end := strings.Cut(call, "\n  }")
+	if !ok || !end {
+		t.Fatalf("%s has no params", start)
+	}
+	return call
+}
+
+// sameNames holds the params of a call against those that a module declares.
+func sameNames(t *testing.T, module, call, declared string) {
+	t.Helper()
+	names := func(expr, text string) []string {
+		var out []string
+		for _, m := range regexp.MustCompile(expr).FindAllStringSubmatch(text, -1) {
+			out = append(out, m[1])
+		}
+		slices.Sort(out)
+		return out
+	}
+	got, want := names(`(?m)^    (\w+):`, call), names(`(?m)^param (\w+) `, declared)
+	if !slices.Equal(got, want) {
+		t.Errorf("%s is given %v, declares %v", module, got, want)
+	}
+}

@@ -1,0 +1,160 @@
+package userdata
+
+import (
+	"encoding/base64"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// hub00 are the values of the first hub's NVA, in both examples of configs/azure.
+var hub00 = map[string]string{
+	"package_url": "https://example.blob.core.windows.net/nvad/nvad.deb", "package_sha256": strings.Repeat("0", 64),
+	"route_servers": "10.0.210.4,10.0.210.5", "remote_nvas": "10.10.0.4", "vnet": "10.0.0.0/16", "asn": "65001", "vni": "77",
+}
+
+// configs is a file or directory below configs.
+func configs(t *testing.T, path string) string {
+	t.Helper()
+	root, err := lab.ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(root, "configs", path)
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+var placeholder = regexp.MustCompile(`\$\{(\w+)\}`)
+
+// placeholders are the names in dollar braces, once each.
+func placeholders(text string) map[string]bool {
+	names := map[string]bool{}
+	for _, m := range placeholder.FindAllStringSubmatch(text, -1) {
+		names[m[1]] = true
+	}
+	return names
+}
+
+// fill replaces what is in dollar braces.
+func fill(t *testing.T, text string, values map[string]string) string {
+	t.Helper()
+	for name := range placeholders(text) {
+		value, ok := values[name]
+		if !ok {
+			t.Fatalf("no value for %s", name)
+		}
+		text = strings.ReplaceAll(text, "${"+name+"}", value)
+	}
+	return text
+}
+
+// userData is both files, as shipped and filled in.
+func userData(t *testing.T) map[string]string {
+	t.Helper()
+	toml := base64.StdEncoding.EncodeToString([]byte(read(t, configs(t, "hub00.toml"))))
+	out := map[string]string{}
+	for _, name := range []string{"bootstrap.yaml", "config.yaml"} {
+		text := read(t, configs(t, filepath.Join("cloud-init", name)))
+		values := map[string]string{"nvad_toml": toml}
+		for k, v := range hub00 {
+			values[k] = v
+		}
+		out[name], out["filled "+name] = text, fill(t, text, values)
+	}
+	return out
+}
+
+// TestSchema holds the user-data against cloud-init's own schema. Older versions
+// let keys pass that they do not know; TestTraps does not.
+func TestSchema(t *testing.T) {
+	lab.RequireCommands(t, "cloud-init")
+	check := func(text string) ([]byte, error) {
+		file := filepath.Join(t.TempDir(), "user-data.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return exec.Command("cloud-init", "schema", "--config-file", file).CombinedOutput()
+	}
+	for name, text := range userData(t) {
+		if out, err := check(text); err != nil {
+			t.Errorf("%s: %v: %s", name, err, out)
+		}
+		if len(text) > 64<<10 {
+			t.Errorf("%s: Azure takes 64 KB", name)
+		}
+		if out, err := check(text + "\npackage_update: perhaps\n"); err == nil {
+			t.Errorf("what is no boolean passes for one: %s", out)
+		}
+	}
+}
+
+// cloudConfig is what the traps are in.
+type cloudConfig struct {
+	WriteFiles []struct{ Path, Owner, Permissions, Content string } `yaml:"write_files"`
+	RunCmd     []any                                                `yaml:"runcmd"`
+	Rest       map[string]any                                       `yaml:",inline"`
+}
+
+// TestTraps: each is known from templates that people run in Azure.
+func TestTraps(t *testing.T) {
+	for name, text := range userData(t) {
+		var c cloudConfig
+		if err := yaml.Unmarshal([]byte(text), &c); err != nil {
+			t.Fatal(err)
+		}
+		// Packages need the internet, which an NVA may not have; a reboot is time lost.
+		for key := range c.Rest {
+			t.Errorf("%s: has the key %s", name, key)
+		}
+		if len(c.RunCmd) != 1 || len(c.WriteFiles) == 0 {
+			t.Errorf("%s: %d commands, %d files", name, len(c.RunCmd), len(c.WriteFiles))
+		}
+		for _, f := range c.WriteFiles {
+			if f.Owner != "" {
+				t.Errorf("%s: %s is written before there is a user %s", name, f.Path, f.Owner)
+			}
+			if strings.HasPrefix(f.Path, "/tmp") || strings.HasPrefix(f.Path, "/run") || strings.HasPrefix(f.Path, "/etc/nvad") {
+				t.Errorf("%s: %s is emptied at boot, or the package's", name, f.Path)
+			}
+			for _, trap := range []string{"sysctl -w", "reboot", "/tmp", "add-apt-repository", "apt-get update", "curl "} {
+				if strings.Contains(f.Content, trap) {
+					t.Errorf("%s: %s: %q", name, f.Path, trap)
+				}
+			}
+		}
+	}
+}
+
+// TestScripts lets the shell read what the user-data runs.
+func TestScripts(t *testing.T) {
+	lab.RequireCommands(t, "shellcheck")
+	for name, text := range userData(t) {
+		var c cloudConfig
+		if err := yaml.Unmarshal([]byte(text), &c); err != nil {
+			t.Fatal(err)
+		}
+		script := c.WriteFiles[len(c.WriteFiles)-1]
+		cmd := exec.Command("shellcheck", "-")
+		// As shipped, the names in dollar braces are variables that nobody sets.
+		cmd.Args = append(cmd.Args, "--exclude=SC2154")
+		cmd.Stdin = strings.NewReader(script.Content)
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.HasPrefix(script.Content, "#!/bin/sh\n") {
+			t.Errorf("%s: %s: %v\n%s", name, script.Path, err, out)
+		}
+	}
+}
