@@ -28,6 +28,8 @@ need curl curl
 need tshark tshark
 need bgpd frr
 need bird bird2
+need cloud-init cloud-init
+need shellcheck shellcheck
 need gcc gcc
 need debootstrap debootstrap
 need systemd-nspawn systemd-container
