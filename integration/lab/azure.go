@@ -111,8 +111,8 @@ func (l *Lab) awaitEmulator(ctx context.Context, node string) error {
 	}
 }
 
-// probePort is where load balancers ask NVAs whether they route: BGP's.
-const probePort = 179
+// probePort is where load balancers ask NVAs whether they should carry traffic.
+const probePort = 8080
 
 func (l *Lab) socket(node string) string { return l.path("sock", node) }
 

@@ -38,6 +38,7 @@ func TestTwoHubsHA(t *testing.T) {
 			testDeath(t, l, victims, l.LinkDown, l.LinkUp)
 		})
 	}
+	t.Run("vm-hub00 drained", func(t *testing.T) { testDrain(t, l) })
 	t.Run("vm-hub00 and vm-hub10 killed", func(t *testing.T) {
 		testDeath(t, l, []string{"vm-hub00", "vm-hub10"}, l.KillNVA, l.StartNVA)
 	})

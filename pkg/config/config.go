@@ -21,6 +21,7 @@ type Config struct {
 	Daemon        Daemon
 	Kernel        Kernel
 	Drain         Drain
+	Health        Health
 	Tunnels       []Tunnel
 	Statics       []Static
 	Masquerades   []Masquerade
@@ -113,6 +114,14 @@ type Kernel struct {
 type Drain struct {
 	Prepends int           // of the own ASN, towards eBGP neighbors
 	Hold     time.Duration // until traffic is taken to have moved
+}
+
+// Health is where to answer whether the NVA should carry traffic, and when it
+// should: in sync and not draining, in any case.
+type Health struct {
+	Listen         []netip.AddrPort
+	MinEstablished map[string]int // neighbors, by peer-group
+	Tunnels        []string
 }
 
 // Tunnel is a VXLAN device.

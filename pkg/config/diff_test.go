@@ -34,6 +34,10 @@ func TestDiff(t *testing.T) {
 			"drain: prepends: 5 -> 0 (soft refresh)",
 			"drain: hold: 30 -> 10 (live)",
 		}},
+		{"health", "[kernel]", "[health]\nlisten = [\"10.0.0.4:8080\"]\nmin-established = { nva = 1 }\n[kernel]", []string{
+			`health: listen: [] -> ["10.0.0.4:8080"] (live)`,
+			"health: min-established: {} -> { nva = 1 } (live)",
+		}},
 		{"tunnel", "vni     = 77", "vni     = 78\nmtu = 1400", []string{
 			"tunnel vxlan0: vni: 77 -> 78 (device recreated)",
 			"tunnel vxlan0: mtu: 0 -> 1400 (live)",

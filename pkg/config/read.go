@@ -24,6 +24,10 @@ func readConfig(t *table) *Config {
 		readFields(sub, &cfg.Drain, drainFields)
 		sub.done()
 	}
+	if sub := t.sub("health"); sub != nil {
+		readFields(sub, &cfg.Health, healthFields)
+		sub.done()
+	}
 	cfg.Tunnels = readEach(t, "tunnel", "name", tunnelFields, defaultTunnel)
 	cfg.Statics = readEach(t, "static-route", "prefix", staticFields, zero[Static])
 	cfg.Masquerades = readEach(t, "masquerade", "out", masqueradeFields, defaultMasquerade)

@@ -39,6 +39,7 @@ func TestExamples(t *testing.T) {
 	examples(t, "daemon", daemonFields)
 	examples(t, "kernel", kernelFields)
 	examples(t, "drain", drainFields)
+	examples(t, "health", healthFields)
 	examples(t, "tunnel", tunnelFields)
 	examples(t, "static-route", staticFields)
 	examples(t, "masquerade", masqueradeFields)

@@ -24,6 +24,9 @@ func (c *Config) refs() []ref {
 		out = append(out, ref{key + ".peer-group", "peer-group", n.PeerGroup})
 		out = append(out, n.refs(key)...)
 	}
+	for _, group := range sortedKeys(c.Health.MinEstablished) {
+		out = append(out, ref{"health.min-established." + group, "peer-group", group})
+	}
 	for i, n := range c.Networks {
 		key := c.source.elem("network", i, n.Prefix)
 		out = append(out, ref{key + ".route-map", "route-map", n.RouteMap})

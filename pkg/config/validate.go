@@ -18,6 +18,7 @@ func validate(cfg *Config, found Errors) Errors {
 	v := &checker{cfg: cfg, src: &cfg.source, errors: found}
 	v.references()
 	v.kernel()
+	v.health()
 	for i := range cfg.Tunnels {
 		v.tunnel(i)
 	}
@@ -70,5 +71,30 @@ func (v *checker) kernel() {
 	k := v.cfg.Kernel
 	if k.Protocol == k.StaticProtocol {
 		v.fail("kernel.static-protocol kernel.protocol", "protocol and static-protocol must differ, both are %d", k.Protocol)
+	}
+}
+
+// health reports a minimum that its peer-group can't reach, and tunnels that are
+// not there.
+func (v *checker) health() {
+	for _, group := range sortedKeys(v.cfg.Health.MinEstablished) {
+		have := 0
+		for _, n := range v.cfg.Neighbors {
+			if n.PeerGroup == group {
+				have++
+			}
+		}
+		if _, known := v.cfg.Groups[group]; known && v.cfg.Health.MinEstablished[group] > have {
+			v.fail("health.min-established."+group, "peer-group %s has no more neighbors than %d", group, have)
+		}
+	}
+	var tunnels []string
+	for _, t := range v.cfg.Tunnels {
+		tunnels = append(tunnels, t.Name)
+	}
+	for _, name := range v.cfg.Health.Tunnels {
+		if !slices.Contains(tunnels, name) {
+			v.fail("health.tunnels", "there is no tunnel %q%s", name, didYouMean(name, tunnels))
+		}
 	}
 }

@@ -92,8 +92,11 @@ func reloadable(changes []config.Change) error {
 // apply makes cfg the running configuration. Policies are compiled first; an
 // error leaves everything as it was.
 func (d *daemon) apply(ctx context.Context, cfg *config.Config) error {
+	if err := d.http.Set(d.endpoints(cfg)); err != nil {
+		return api.Conflict("%s", err)
+	}
 	if err := d.engine.Apply(ctx, cfg); err != nil {
-		return err
+		return errors.Join(err, d.http.Set(d.endpoints(d.config.get())))
 	}
 	d.plane.SetWanted(wanted(cfg))
 	setLevel(d.level, cfg.Daemon.LogLevel)

@@ -14,6 +14,7 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/dataplane"
 	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/httpd"
 	"github.com/nvad/nvad/pkg/kernel"
 	"github.com/nvad/nvad/pkg/speaker/gobgp"
 	"github.com/nvad/nvad/pkg/telemetry"
@@ -36,6 +37,7 @@ type daemon struct {
 	engine   *engine.Engine
 	speaker  *gobgp.Speaker
 	liveness *liveness
+	http     *httpd.Server
 	seen     chan struct{} // closed when the engine has its first look at the kernel
 	stop     chan stopOrder
 }
@@ -68,6 +70,8 @@ func Run(ctx context.Context, opt Options) error {
 	log := telemetry.NewLogger(d.level)
 	defer log.Flush()
 	d.log = log.Logger
+	d.http = httpd.New(d.log)
+	defer d.http.Close()
 	setLevel(d.level, cfg.Daemon.LogLevel)
 	for _, w := range config.Warnings(cfg) {
 		d.log.Warn("configuration", "reason", w.String())

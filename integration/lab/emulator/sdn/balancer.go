@@ -3,6 +3,7 @@ package sdn
 import (
 	"context"
 	"net"
+	"net/http"
 	"net/netip"
 	"slices"
 	"time"
@@ -32,19 +33,23 @@ func (a *agent) watch(ctx context.Context, b LoadBalancer) {
 	}
 }
 
-// probe asks all backends at once and returns those that answer.
+// prober is an HTTP client as Azure's: each probe is a connection of its own from
+// the platform's address, and only a 200 is a success.
+var prober = http.Client{
+	Timeout: probeTimeout,
+	Transport: &http.Transport{
+		DialContext:       (&net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(platform, 0))}).DialContext,
+		DisableKeepAlives: true,
+	},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// probe asks all backends at once and returns those that are healthy.
 func probe(ctx context.Context, b LoadBalancer) []netip.Addr {
 	answers := make([]chan bool, len(b.Backends))
 	for i, backend := range b.Backends {
 		answers[i] = make(chan bool, 1)
-		go func() {
-			dialer := net.Dialer{Timeout: probeTimeout, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(platform, 0))}
-			conn, err := dialer.DialContext(ctx, "tcp", netip.AddrPortFrom(backend, b.Probe).String())
-			if err == nil {
-				_ = conn.Close()
-			}
-			answers[i] <- err == nil
-		}()
+		go func() { answers[i] <- isHealthy(ctx, netip.AddrPortFrom(backend, b.Probe)) }()
 	}
 	healthy := []netip.Addr{}
 	for i, answer := range answers {
@@ -53,6 +58,19 @@ func probe(ctx context.Context, b LoadBalancer) []netip.Addr {
 		}
 	}
 	return healthy
+}
+
+func isHealthy(ctx context.Context, at netip.AddrPort) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+at.String()+"/healthz", nil)
+	if err != nil {
+		return false
+	}
+	resp, err := prober.Do(req)
+	if err != nil {
+		return false
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
 }
 
 func (a *agent) setHealthy(frontend netip.Addr, backends []netip.Addr) {

@@ -47,7 +47,7 @@ type UserRoute struct {
 }
 
 // LoadBalancer is an internal load balancer that shares all ports of its frontend
-// among the backends that accept connections on Probe.
+// among the backends that answer GET /healthz on Probe with 200.
 type LoadBalancer struct {
 	Frontend netip.Addr
 	Backends []netip.Addr

@@ -1,0 +1,19 @@
+package daemon
+
+import (
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/health"
+	"github.com/nvad/nvad/pkg/httpd"
+)
+
+// endpoints is what cfg has served over HTTP; nothing if it is nil.
+func (d *daemon) endpoints(cfg *config.Config) httpd.Endpoints {
+	out := httpd.Endpoints{}
+	if cfg == nil {
+		return out
+	}
+	out.Add(cfg.Health.Listen, health.Handlers(health.Options{
+		Vitals: d.engine.Vitals, Conditions: func() config.Health { return cfg.Health }, Log: d.log,
+	}))
+	return out
+}
