@@ -30,7 +30,7 @@ func TestTwoHubs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprintf("%s %s %s %s", cfg.RouterID, cfg.Tunnels[0].Device, cfg.Tunnels[0].Addresses, cfg.Neighbors[2].Address)
+	got := fmt.Sprintf("%s %s %s %s", cfg.RouterID, cfg.Tunnels[0].Device, cfg.Tunnels[0].Addresses, cfg.Neighbors[0].Address)
 	if want := "10.10.0.4 eth0 [169.254.0.2/24] 169.254.0.1"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

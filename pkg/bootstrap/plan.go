@@ -56,7 +56,3 @@ func (p *plan) number() error {
 	}
 	return nil
 }
-
-// Domain is the loop domain of the Route Server, the same on all NVAs that peer
-// with it.
-func (p plan) Domain() string { return "ars-" + p.RouteServers[0].String() }
