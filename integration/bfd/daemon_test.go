@@ -15,7 +15,7 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// announced is what FRR tells nvad.
+// announced is what the neighbor tells nvad.
 const announced = "10.50.0.0/16"
 
 // A neighbor of nvad that falls silent is found dead by BFD, its session is reset
@@ -29,25 +29,31 @@ func TestDaemonBesideFRR(t *testing.T) {
 	}{"single-hop": {direct, 1}, "multihop": {distant, 2}} {
 		t.Run(name, func(t *testing.T) {
 			d := startDaemon(t, path.addrs, path.ttl)
-			d.await(t, 30*time.Second, true)
-			// BFD comes up beside BGP, and negotiates its intervals after that.
-			lab.Eventually(t, 30*time.Second, func() error {
-				if b := d.bfd(t); b.State != "Up" || b.DetectionTimeMs != 300 || b.Multihop != (path.ttl > 1) {
-					return fmt.Errorf("bfd %+v", b)
-				}
-				return nil
-			})
-			unmute := silence(t, d.lan.far)
-			start := time.Now()
-			d.await(t, detection+slack, false)
-			t.Logf("route gone %v after silence, detection time %v", time.Since(start).Round(time.Millisecond), detection)
-			if b := d.bfd(t); b.State != "Down" || !strings.HasPrefix(b.LastDown, "nothing received for ") {
-				t.Errorf("bfd %+v", b)
-			}
-			unmute()
-			d.await(t, 30*time.Second, true)
+			d.follows(t, path.ttl > 1)
 		})
 	}
+}
+
+// follows has the neighbor, whose route is there, fall silent and come back.
+func (d *underTest) follows(t *testing.T, multihop bool) {
+	t.Helper()
+	d.await(t, 30*time.Second, true)
+	// BFD comes up beside BGP, and negotiates its intervals after that.
+	lab.Eventually(t, 30*time.Second, func() error {
+		if b := d.bfd(t); b.State != "Up" || b.DetectionTimeMs != 300 || b.Multihop != multihop {
+			return fmt.Errorf("bfd %+v", b)
+		}
+		return nil
+	})
+	unmute := silence(t, d.lan.far)
+	start := time.Now()
+	d.await(t, detection+slack, false)
+	t.Logf("route gone %v after silence, detection time %v", time.Since(start).Round(time.Millisecond), detection)
+	if b := d.bfd(t); b.State != "Down" || !strings.HasPrefix(b.LastDown, "nothing received for ") {
+		t.Errorf("bfd %+v", b)
+	}
+	unmute()
+	d.await(t, 30*time.Second, true)
 }
 
 // silence drops all that leaves a namespace.

@@ -65,6 +65,55 @@ func (s *tunnelScene) shut(t *testing.T, farEnd string) {
 	s.routes(t, "it is shut down on purpose", slack, farEnd, farEnd)
 }
 
+// nearTunnel is the beginning of nvad's file.
+const nearTunnel = `asn = 65001
+router-id = "10.77.0.1"
+[[tunnel]]
+name = "vxlan0"
+vni = 77
+device = "direct"
+remotes = ["10.77.0.2"]
+address = "169.254.0.1/24"`
+
+// farTunnel makes the far end of the tunnel.
+func (n lan) farTunnel(t *testing.T) {
+	t.Helper()
+	sh(t, "ip -n "+n.far+" link add vxlan0 type vxlan id 77 remote 10.77.0.1 local 10.77.0.2 dstport 4789 dev direct")
+	sh(t, "ip -n "+n.far+" addr add 169.254.0.2/24 dev vxlan0")
+	sh(t, "ip -n "+n.far+" link set vxlan0 up")
+}
+
+// A neighbor behind the tunnel that is BIRD, with iBGP and BFD.
+func TestDaemonBesideBIRD(t *testing.T) {
+	lab.RequireRoot(t)
+	lab.RequireCommands(t, "bird")
+	d := &underTest{lan: newLAN(t), far: inner[1], socket: filepath.Join(shortDir(t), "nvad.sock")}
+	d.lan.farTunnel(t)
+	dir := shortDir(t)
+	bird := filepath.Join(dir, "bird.conf")
+	config := filepath.Join(dir, "nvad.toml")
+	for file, text := range map[string]string{bird: fmt.Sprintf(`router id 10.77.0.2;
+protocol device {}
+protocol static { ipv4; route %[1]s blackhole; }
+protocol bfd { interface "*" { min rx interval %[2]d ms; min tx interval %[2]d ms; multiplier 3; }; }
+protocol bgp { local as 65001; neighbor %[3]s as 65001; direct; bfd on; connect retry time 1; error wait time 1, 2;
+	ipv4 { import all; export all; next hop self; }; }
+`, announced, interval.Milliseconds(), inner[0]), config: fmt.Sprintf(nearTunnel+`
+[[neighbor]]
+address = %q
+remote-asn = 65001
+bfd = { min-tx = %[2]d, min-rx = %[2]d }
+`, inner[1], interval.Milliseconds())} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spawn(t, d.lan.far, "bird", "-f", "-c", bird, "-s", filepath.Join(dir, "bird.ctl"), "-P", filepath.Join(dir, "bird.pid"))
+	lab.Build(t, "./cmd/nvactl")
+	spawn(t, d.lan.near, lab.Build(t, "./cmd/nvad"), "--config", config, "--socket", d.socket)
+	d.follows(t, false)
+}
+
 // tunnelScene is nvad near, with a tunnel to a peer far.
 type tunnelScene struct {
 	lan    lan
@@ -75,21 +124,12 @@ type tunnelScene struct {
 func startTunnel(t *testing.T, newPeer func(*testing.T, ends) peer) *tunnelScene {
 	t.Helper()
 	s := &tunnelScene{lan: newLAN(t), socket: filepath.Join(shortDir(t), "nvad.sock")}
-	sh(t, "ip -n "+s.lan.far+" link add vxlan0 type vxlan id 77 remote 10.77.0.1 local 10.77.0.2 dstport 4789 dev direct")
-	sh(t, "ip -n "+s.lan.far+" addr add 169.254.0.2/24 dev vxlan0")
-	sh(t, "ip -n "+s.lan.far+" link set vxlan0 up")
+	s.lan.farTunnel(t)
 	s.far = newPeer(t, ends{
 		test: t, space: s.lan.far, dir: shortDir(t), device: "vxlan0", local: inner[1], remote: inner[0],
 	})
 	config := filepath.Join(filepath.Dir(s.socket), "nvad.toml")
-	text := fmt.Sprintf(`asn = 65001
-router-id = "10.77.0.1"
-[[tunnel]]
-name = "vxlan0"
-vni = 77
-device = "direct"
-remotes = ["10.77.0.2"]
-address = "169.254.0.1/24"
+	text := fmt.Sprintf(nearTunnel+`
 bfd = { min-tx = %[1]d, min-rx = %[1]d }
 [[static-route]]
 prefix = %[2]q

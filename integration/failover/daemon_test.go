@@ -104,7 +104,7 @@ func layScene(t *testing.T, d daemon, routes int, bfd time.Duration) *scene {
 // lost.
 func (s *scene) nva(name, net string, asn uint32, length int) *nva {
 	v := &nva{
-		bed: s.bed, name: name, address: addr(net + ".0.2"), remote: addr(net + ".0.1"), asn: asn, plain: true,
+		bed: s.bed, name: name, device: "dut", address: addr(net + ".0.2"), remote: addr(net + ".0.1"), asn: asn, plain: true,
 	}
 	v.routes = announcement(block, s.routes, pathOf(v.address, asn, length))
 	s.Cleanup(v.reset)

@@ -19,6 +19,7 @@ import (
 type nva struct {
 	*bed
 	name    string
+	device  string // towards the device under test
 	address netip.Addr
 	remote  netip.Addr // of the device under test
 	asn     uint32
@@ -151,9 +152,9 @@ func (v *nva) answerBFD(interval time.Duration) {
 protocol device {}
 protocol bfd {
 	interface "*" { min rx interval %[2]d ms; min tx interval %[2]d ms; multiplier 3; };
-	neighbor %[3]s dev "dut" local %[1]s;
+	neighbor %[3]s dev %[4]q local %[1]s;
 }
-`, v.address, interval.Milliseconds(), v.remote))
+`, v.address, interval.Milliseconds(), v.remote, v.device))
 	v.spawn(v.name, "bfd-"+v.name, "bird", "-f", "-c", config,
 		"-s", filepath.Join(v.dir, "bfd-"+v.name+".ctl"), "-P", filepath.Join(v.dir, "bfd-"+v.name+".pid"))
 }
