@@ -66,6 +66,16 @@ func (a authorizer) check(ctx context.Context, method string) error {
 		"changing nvad is for root and members of group %s (you are %s)", a.group, userName(c.uid))
 }
 
+// CallerName is who made the call that ctx belongs to, for a log; empty if that
+// is not known.
+func CallerName(ctx context.Context) string {
+	c, ok := callerOf(ctx)
+	if !ok {
+		return ""
+	}
+	return userName(c.uid)
+}
+
 func userName(uid uint32) string {
 	id := strconv.FormatUint(uint64(uid), 10)
 	if u, err := user.LookupId(id); err == nil {

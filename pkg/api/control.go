@@ -16,15 +16,6 @@ type controlServer struct {
 	controller Controller
 }
 
-// Reload implements nvadv1.NvadControlServer.
-func (s *controlServer) Reload(ctx context.Context, _ *nvadv1.ReloadRequest) (*nvadv1.ReloadResponse, error) {
-	changes, err := s.controller.Reload(ctx)
-	if err != nil {
-		return nil, statusOf(err)
-	}
-	return &nvadv1.ReloadResponse{Changes: convert(changes, changeMessage)}, nil
-}
-
 // ResetNeighbor implements nvadv1.NvadControlServer.
 func (s *controlServer) ResetNeighbor(ctx context.Context, req *nvadv1.ResetNeighborRequest) (*nvadv1.ResetNeighborResponse, error) {
 	addr, err := parseNeighbor(req.GetAddress())

@@ -77,6 +77,7 @@ func statusMessage(s Status) *nvadv1.Status {
 		FibInstalled: uint32(s.FIBInstalled),
 		Tunnels:      uint32(s.Tunnels),
 		TunnelsUp:    uint32(s.TunnelsUp),
+		Config:       configStateMessage(s.Config),
 
 		DrainingSince:  stamp(s.Drain.Since),
 		DrainingReason: printable(s.Drain.Reason),

@@ -17,6 +17,7 @@ type Status struct {
 	FIBInstalled int
 	Tunnels      int
 	TunnelsUp    int
+	Config       ConfigState
 }
 
 // Reader answers questions. It may be called concurrently, and what it hands
@@ -24,9 +25,6 @@ type Status struct {
 type Reader interface {
 	ConfigReader
 	Status(ctx context.Context) (Status, error)
-	// Config is the running configuration as normalised TOML, secrets masked;
-	// expanded: with presets and what is derived written out.
-	Config(ctx context.Context, expanded bool) (string, error)
 	// Neighbors are all configured ones, ordered by address.
 	Neighbors(ctx context.Context) ([]engine.NeighborView, error)
 	// Routes yields what q selects, ordered by prefix, and stops at yield's
@@ -46,9 +44,7 @@ type Reader interface {
 // Controller takes commands. A command that cannot be carried out changes
 // nothing and returns [NotFound], [Invalid] or [Conflict].
 type Controller interface {
-	// Reload reads the configuration file and applies it. A bad file is
-	// Invalid with one line for each of its errors.
-	Reload(ctx context.Context) ([]Change, error)
+	ConfigController
 	Reset(ctx context.Context, neighbor netip.Addr, kind ResetKind) error
 	// SetNeighborShutdown holds a neighbor down, with a shutdown communication
 	// for it (RFC 9003), or lets it up again.

@@ -35,15 +35,6 @@ func (s *readServer) GetStatus(ctx context.Context, _ *nvadv1.GetStatusRequest) 
 	return out, nil
 }
 
-// GetConfig implements nvadv1.NvadServer.
-func (s *readServer) GetConfig(ctx context.Context, r *nvadv1.GetConfigRequest) (*nvadv1.Config, error) {
-	toml, err := s.reader.Config(ctx, r.GetExpanded())
-	if err != nil {
-		return nil, statusOf(err)
-	}
-	return &nvadv1.Config{Toml: toml}, nil
-}
-
 // ListNeighbors implements nvadv1.NvadServer.
 func (s *readServer) ListNeighbors(ctx context.Context, _ *nvadv1.ListNeighborsRequest) (*nvadv1.ListNeighborsResponse, error) {
 	views, err := s.reader.Neighbors(ctx)

@@ -16,11 +16,21 @@ const maxSize = 8 << 20
 
 // Load reads the file at path. The error is Errors.
 func Load(path string) (*Config, error) {
+	data, err := Read(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, data)
+}
+
+// Read is the text of the file at path, or as much of it as tells that it is too
+// large. The error is Errors.
+func Read(path string) ([]byte, error) {
 	data, err := readFile(path)
 	if err != nil {
 		return nil, Errors{{File: path, Msg: err.Error()}}
 	}
-	return Parse(path, data)
+	return data, nil
 }
 
 // readFile is the content of a regular file of at most maxSize, or an error

@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -20,14 +21,16 @@ func (a *app) configCommand() *cobra.Command {
 
 		SuggestionsMinimumDistance: suggestionDistance,
 	}
-	cmd.AddCommand(a.configCheckCommand(), a.configDiffCommand(), a.configConvertCommand(), a.configShowCommand())
+	cmd.AddCommand(a.configShowCommand(), a.configCheckCommand(), a.configDiffCommand(), a.configHistoryCommand(),
+		a.configRestoreCommand(), a.configConvertCommand())
 	return cmd
 }
 
 func (a *app) configShowCommand() *cobra.Command {
 	var expanded bool
+	var version uint32
 	running := a.run(func(ctx context.Context, c *client, _ []string) error {
-		r, err := c.read.GetConfig(ctx, &nvadv1.GetConfigRequest{Expanded: expanded})
+		r, err := c.read.GetConfig(ctx, &nvadv1.GetConfigRequest{Expanded: expanded, Version: version})
 		if err != nil {
 			return err
 		}
@@ -46,12 +49,19 @@ func (a *app) configShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show [FILE]",
 		Short: "Show the running configuration",
-		Long: `Show the running configuration, or that of a file without a daemon, in its
-normalised form, which is itself a configuration file, with secrets masked.
-Expanded, it says what its presets stand for.`,
+		Long: `Show the running configuration, an earlier version of it, or that of a file
+without a daemon, in its normalised form, which is itself a configuration file,
+with secrets masked. Expanded, it says what its presets stand for.`,
 		Example: `  nvactl config show | diff - /etc/nvad/nvad.toml
-  nvactl config show --expanded`,
+  nvactl config show --expanded
+  nvactl config show --version 3`,
 		Args: between(0, 1),
+		PreRunE: func(_ *cobra.Command, args []string) error {
+			if version != 0 && len(args) > 0 {
+				return errors.New("either --version or a file")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return file(cmd, args)
@@ -59,6 +69,7 @@ Expanded, it says what its presets stand for.`,
 			return running(cmd, args)
 		},
 	}
+	cmd.Flags().Uint32Var(&version, "version", 0, "`NUMBER` of a configuration in the history")
 	cmd.Flags().BoolVar(&expanded, "expanded", false, "write out presets, and what nvad derives")
 	return cmd
 }

@@ -1,7 +1,6 @@
 package ctl
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
 	"os"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/frrconf"
-	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
 // defaultConfig is the file that nvad reads unless told otherwise.
@@ -44,49 +42,6 @@ func fileOr(args []string) string {
 		return args[0]
 	}
 	return defaultConfig
-}
-
-func (a *app) configDiffCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "diff [FILE]",
-		Short: "Show what a reload of a file would change",
-		Long: `Compare the running configuration with a file and say of each difference what
-applying it costs. Passwords are hidden in the running configuration, so that a
-changed one does not show.`,
-		Example: "  nvactl config diff /etc/nvad/nvad.toml",
-		Args:    between(0, 1),
-		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
-			r, err := c.read.GetConfig(ctx, &nvadv1.GetConfigRequest{})
-			if err != nil {
-				return err
-			}
-			return a.diff(r.GetToml(), fileOr(args))
-		}),
-	}
-}
-
-// diff prints what differs from running to the file.
-func (a *app) diff(running, file string) error {
-	cfg, err := loadConfig(file)
-	if err != nil {
-		return err
-	}
-	old, err := config.Parse("running configuration", []byte(running))
-	if err != nil {
-		return fmt.Errorf("nvad is of another version, its configuration is not understood:\n%w", err)
-	}
-	// Both sides hide their passwords, or all of them would differ.
-	if cfg, err = config.Parse(file, config.Print(cfg, true)); err != nil {
-		return err
-	}
-	r := &nvadv1.ReloadResponse{}
-	for _, d := range config.Diff(old, cfg) {
-		r.Changes = append(r.Changes, &nvadv1.Change{What: d.Object + ": " + d.What, Impact: d.Impact.String()})
-	}
-	if a.json() {
-		return writeArray(a.Out, r.GetChanges())
-	}
-	return a.printChanges(r.GetChanges(), "No difference.")
 }
 
 // conversion is the flags of config convert.

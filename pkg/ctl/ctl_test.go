@@ -152,6 +152,7 @@ func TestShow(t *testing.T) {
 		"config":            "config show",
 		"config-expanded":   "config show --expanded",
 		"config-file":       "config show --expanded ../../configs/hub00.toml",
+		"config-history":    "config history",
 	} {
 		t.Run(name, func(t *testing.T) { show(t, socket, name, strings.Fields(args)...) })
 	}

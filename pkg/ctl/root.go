@@ -128,7 +128,8 @@ and the members of group nvad-admin.`,
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	root.AddGroup(&cobra.Group{ID: groupShow, Title: "Show:"}, &cobra.Group{ID: groupChange, Title: "Change:"})
 	root.AddCommand(a.statusCommand(), a.neighborsCommand(), a.routesCommand(), a.explainCommand(), a.tunnelsCommand(), a.policyCommand(), a.configCommand(),
-		a.versionCommand(), a.reloadCommand(), a.resetCommand(), a.shutdownCommand(), a.enableCommand(), a.drainCommand(), a.logLevelCommand())
+		a.versionCommand(), a.reloadCommand(), a.confirmCommand(), a.rollbackCommand(), a.resetCommand(), a.shutdownCommand(), a.enableCommand(),
+		a.drainCommand(), a.logLevelCommand())
 	return root
 }
 

@@ -52,7 +52,29 @@ func (a *app) printStatus(s *nvadv1.Status) error {
 	if s.GetTunnels() > 0 {
 		p.field("Tunnels", fmt.Sprintf("%d of %d up", s.GetTunnelsUp(), s.GetTunnels()))
 	}
+	a.configFields(p, s.GetConfig())
 	return p.print()
+}
+
+// configFields say which configuration runs, what it waits for, and whether it
+// is the file's.
+func (a *app) configFields(p *page, c *nvadv1.ConfigState) {
+	if c.GetVersion() > 0 {
+		p.field("Config", fmt.Sprintf("version %d, since %s", c.GetVersion(), a.age(c.GetSince())))
+	}
+	if c.GetDeadline() != nil {
+		p.field("Unconfirmed", fmt.Sprintf("version %d runs again in %s (nvactl confirm keeps version %d)",
+			c.GetFallback(), a.until(c.GetDeadline()), c.GetVersion()))
+	}
+	switch c.GetFileState() {
+	case "differs":
+		p.field("File", c.GetFile()+" differs from what runs (nvactl reload --dry-run says how)")
+	case "held back":
+		p.field("File", c.GetFile()+" holds what was rolled back, also a restart does not take it "+
+			"(nvactl config restore writes back what runs)")
+	case "unreadable":
+		p.field("File", c.GetFile()+" can't be read")
+	}
 }
 
 func inSync(s *nvadv1.Status) string {

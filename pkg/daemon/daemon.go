@@ -10,10 +10,13 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
+	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/dataplane"
 	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/history"
 	"github.com/nvad/nvad/pkg/httpd"
 	"github.com/nvad/nvad/pkg/kernel"
 	"github.com/nvad/nvad/pkg/speaker/gobgp"
@@ -40,6 +43,8 @@ type daemon struct {
 	http     *httpd.Server
 	seen     chan struct{} // closed when the engine has its first look at the kernel
 	stop     chan stopOrder
+	history  *history.History
+	deadline alarm
 }
 
 // stopOrder says how to end. The zero value is what SIGTERM asks for.
@@ -53,10 +58,12 @@ type stopOrder struct {
 // Until the configuration proved valid and the namespace free of other routing
 // daemons, nothing is touched.
 func Run(ctx context.Context, opt Options) error {
-	cfg, err := load(opt.Config)
+	kept, unkept := openHistory(opt)
+	chosen, err := choose(kept, opt.Config, time.Now())
 	if err != nil {
 		return err
 	}
+	cfg := chosen.cfg
 	if err := refuseRivals(); err != nil {
 		return err
 	}
@@ -66,7 +73,7 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	defer lock.Close()
 	d := &daemon{opt: opt, level: new(slog.LevelVar), config: &running{},
-		seen: make(chan struct{}), stop: make(chan stopOrder, 1)}
+		seen: make(chan struct{}), stop: make(chan stopOrder, 1), history: kept, deadline: make(alarm, 1)}
 	log := telemetry.NewLogger(d.level)
 	defer log.Flush()
 	d.log = log.Logger
@@ -76,12 +83,15 @@ func Run(ctx context.Context, opt Options) error {
 	for _, w := range config.Warnings(cfg) {
 		d.log.Warn("configuration", "reason", w.String())
 	}
+	if unkept != nil {
+		d.log.Warn("history of configurations not read, a new one begins", "reason", unkept)
+	}
 	listener, err := d.listen(cfg)
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	return d.run(ctx, cfg, listener)
+	return d.run(ctx, chosen, listener)
 }
 
 // refuseRivals fails where another routing daemon of this namespace would
@@ -100,17 +110,19 @@ func refuseRivals() error {
 
 // run starts the parts, each before those that need it, and ends them in
 // reverse once something asks for it.
-func (d *daemon) run(ctx context.Context, cfg *config.Config, l net.Listener) error {
+func (d *daemon) run(ctx context.Context, chosen choice, l net.Listener) error {
 	d.log.Info("starting", "version", telemetry.Build().Version, "config", d.opt.Config,
-		"as", cfg.ASN, "router_id", cfg.RouterID)
+		"as", chosen.cfg.ASN, "router_id", chosen.cfg.RouterID)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
 
-	parts, err := d.start(ctx, cfg)
+	parts, err := d.start(ctx, chosen.candidate)
 	if err != nil {
 		return errors.Join(err, parts.stopAll())
 	}
+	d.remember(chosen)
+	parts.run("confirmation", d.watchDeadline)
 	parts.run("memory", tidyMemory)
 	parts.run("api", func(ctx context.Context) error { return d.serve(ctx, l) })
 	parts.run("systemd", func(ctx context.Context) error {
@@ -121,6 +133,26 @@ func (d *daemon) run(ctx context.Context, cfg *config.Config, l net.Listener) er
 	err = errors.Join(d.end(order, parts), parts.stopAll())
 	d.log.Info("stopped")
 	return err
+}
+
+// remember writes what runs since the start into the history, and tells where it
+// is not the file.
+func (d *daemon) remember(c choice) {
+	text := c.text
+	if c.record.Running == d.history.Record().Running {
+		text = nil
+	}
+	if err := d.history.Commit(c.record, text); err != nil {
+		d.log.Warn("configuration not kept", "reason", err)
+	}
+	d.history.Prune()
+	if c.warn == "" {
+		return
+	}
+	d.log.Warn(c.warn, "config_version", c.record.Running, "config", d.opt.Config)
+	if p := c.record.Pending; p != nil {
+		d.log.Warn("rollback unless confirmed", "deadline", p.Deadline, "fallback", p.Fallback)
+	}
 }
 
 // await returns how to end, once a signal, a command or a failed task asks for
@@ -136,7 +168,7 @@ func (d *daemon) await(ctx context.Context, signals <-chan os.Signal) stopOrder 
 			if s != syscall.SIGHUP {
 				return stopOrder{why: "signal " + s.String()}
 			}
-			if _, err := d.Reload(ctx); err != nil {
+			if _, err := d.Reload(ctx, api.ReloadOptions{}); err != nil {
 				d.tellRefused(err)
 			}
 		}

@@ -13,24 +13,9 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 )
 
-// load reads the configuration file at path, and the files in which it keeps
-// TCP-MD5 keys. The error is that of config.Load, or names key and file; it
-// never shows what a file holds.
-func load(path string) (*config.Config, error) {
-	cfg, err := config.Load(path)
-	if err != nil {
-		return nil, err
-	}
-	out, err := withPasswords(cfg, os.Getenv("CREDENTIALS_DIRECTORY"))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return out, nil
-}
-
 // withPasswords is cfg with the passwords that its neighbors keep in files;
-// credentials is where files without an absolute path are.
-func withPasswords(cfg *config.Config, credentials string) (*config.Config, error) {
+// credentials is where files without an absolute path are. The error names the file at path.
+func withPasswords(path string, cfg *config.Config, credentials string) (*config.Config, error) {
 	out := *cfg
 	out.Neighbors = slices.Clone(cfg.Neighbors)
 	var errs []error
@@ -44,7 +29,10 @@ func withPasswords(cfg *config.Config, credentials string) (*config.Config, erro
 			errs = append(errs, fmt.Errorf("neighbor.%s.password-file: %w", n.Address, err))
 		}
 	}
-	return &out, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &out, nil
 }
 
 // longestPassword is more than any key has, so that what is longer is told.

@@ -42,10 +42,11 @@ address = "10.0.1.6"
 remote-asn = 65003
 password = "own"
 `)
-	cfg, err := load(file)
+	got, err := load(file)
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg := got.cfg
 	for i, want := range []string{"correct horse", "battery staple ", "own"} {
 		if got := cfg.Neighbors[i].Password; got != want {
 			t.Errorf("neighbor %s: %q, want %q", cfg.Neighbors[i].Address, got, want)
@@ -59,7 +60,7 @@ password = "own"
 	if err != nil {
 		t.Fatal(err)
 	}
-	changes := config.Diff(cfg, next)
+	changes := config.Diff(cfg, next.cfg)
 	if len(changes) != 1 || changes[0].String() != "neighbor 10.0.1.4: password: changed (session reset)" {
 		t.Errorf("a new key in the file: %v", changes)
 	}

@@ -25,6 +25,7 @@ func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 	if err != nil {
 		return out, err
 	}
+	out.Config = d.configState()
 	out.FIBWanted, out.FIBInstalled = routes.Wanted, routes.Installed
 	tunnels, err := d.Tunnels(ctx)
 	for _, t := range tunnels {
@@ -34,15 +35,6 @@ func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 		}
 	}
 	return out, err
-}
-
-// Config implements api.Reader.
-func (d *daemon) Config(_ context.Context, expanded bool) (string, error) {
-	cfg := d.config.get()
-	if expanded {
-		cfg = cfg.Expanded()
-	}
-	return string(config.Print(cfg, true)), nil
 }
 
 // Neighbors implements api.Reader.

@@ -25,9 +25,9 @@ import (
 const startTime = 30 * time.Second
 
 // start brings up forwarding plane, sessions and engine, in this order, and
-// applies cfg. The parts that run are returned also with an error.
-func (d *daemon) start(ctx context.Context, cfg *config.Config) (*parts, error) {
-	p := newParts(ctx)
+// applies it. The parts that run are returned also with an error.
+func (d *daemon) start(ctx context.Context, c candidate) (*parts, error) {
+	p, cfg := newParts(ctx), c.cfg
 	k, err := kernel.Open(kernel.Namespace{})
 	if err != nil {
 		return p, fmt.Errorf("open the kernel's interfaces: %w", err)
@@ -59,7 +59,7 @@ func (d *daemon) start(ctx context.Context, cfg *config.Config) (*parts, error) 
 		return p, err
 	}
 	close(engineReady)
-	return p, d.apply(p.ctx, cfg)
+	return p, d.apply(p.ctx, c)
 }
 
 func (d *daemon) planeOptions(cfg *config.Config, k *kernel.Kernel, onFacts func(fib.Facts)) dataplane.Options {

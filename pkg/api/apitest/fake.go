@@ -25,8 +25,10 @@ type Daemon struct {
 	Devices   []engine.TunnelView
 	Stories   map[netip.Prefix]engine.Explanation
 	Ways      map[netip.Addr]engine.LookupView
-	Changes   []api.Change  // what Reload and Preview answer
-	Refused   string        // what Preview answers
+	Changes   []api.Change // what Reload, Rollback and Preview answer
+	Refused   string       // what Preview answers
+	Versions  []api.ConfigVersion
+	File      string        // path of the configuration file
 	Hold      time.Duration // what Drain answers
 	OnQuit    func()        // called by Shutdown, if not nil
 	Err       error         // what every question and command answers, if not nil
@@ -66,19 +68,6 @@ func (d *Daemon) known(addr netip.Addr) error {
 
 // Status implements api.Reader.
 func (d *Daemon) Status(context.Context) (api.Status, error) { return d.At, d.Err }
-
-// Config implements api.Reader.
-func (d *Daemon) Config(_ context.Context, expanded bool) (string, error) {
-	if expanded {
-		return d.TOML + "# expanded\n", d.Err
-	}
-	return d.TOML, d.Err
-}
-
-// Preview implements api.Reader.
-func (d *Daemon) Preview(context.Context) (api.Preview, error) {
-	return api.Preview{Changes: d.Changes, Refused: d.Refused}, d.Err
-}
 
 // Neighbors implements api.Reader.
 func (d *Daemon) Neighbors(context.Context) ([]engine.NeighborView, error) { return d.Peers, d.Err }
@@ -133,11 +122,6 @@ func each[T any](d *Daemon, rows []T, yield func(T) error) error {
 		}
 	}
 	return d.Err
-}
-
-// Reload implements api.Controller.
-func (d *Daemon) Reload(context.Context) ([]api.Change, error) {
-	return d.Changes, d.did("reload")
 }
 
 // Reset implements api.Controller.

@@ -9,6 +9,7 @@ package nvadv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -77,11 +78,13 @@ func (x *Change) GetImpact() string {
 	return ""
 }
 
-// ReloadRequest has no parameters yet.
+// ReloadRequest says how sure the operator is.
 type ReloadRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Seconds after which the change is undone unless Confirm comes; 0: it stays.
+	ConfirmSeconds uint32 `protobuf:"varint,1,opt,name=confirm_seconds,json=confirmSeconds,proto3" json:"confirm_seconds,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ReloadRequest) Reset() {
@@ -114,10 +117,23 @@ func (*ReloadRequest) Descriptor() ([]byte, []int) {
 	return file_nvad_v1_change_proto_rawDescGZIP(), []int{1}
 }
 
+func (x *ReloadRequest) GetConfirmSeconds() uint32 {
+	if x != nil {
+		return x.ConfirmSeconds
+	}
+	return 0
+}
+
 // ReloadResponse is what a reload did.
 type ReloadResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Changes       []*Change              `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Changes []*Change              `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	// The version that runs now; 0 if no history is kept.
+	Version uint32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// When the change is undone unless Confirm comes; absent if it stays.
+	Deadline *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	// The version that then runs again.
+	Fallback      uint32 `protobuf:"varint,4,opt,name=fallback,proto3" json:"fallback,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -159,6 +175,598 @@ func (x *ReloadResponse) GetChanges() []*Change {
 	return nil
 }
 
+func (x *ReloadResponse) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *ReloadResponse) GetDeadline() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Deadline
+	}
+	return nil
+}
+
+func (x *ReloadResponse) GetFallback() uint32 {
+	if x != nil {
+		return x.Fallback
+	}
+	return 0
+}
+
+// ConfirmRequest has no parameters.
+type ConfirmRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfirmRequest) Reset() {
+	*x = ConfirmRequest{}
+	mi := &file_nvad_v1_change_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfirmRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfirmRequest) ProtoMessage() {}
+
+func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_change_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfirmRequest.ProtoReflect.Descriptor instead.
+func (*ConfirmRequest) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{3}
+}
+
+// ConfirmResponse names what was confirmed.
+type ConfirmResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfirmResponse) Reset() {
+	*x = ConfirmResponse{}
+	mi := &file_nvad_v1_change_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfirmResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfirmResponse) ProtoMessage() {}
+
+func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_change_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfirmResponse.ProtoReflect.Descriptor instead.
+func (*ConfirmResponse) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ConfirmResponse) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// RollbackRequest says where to go back to.
+type RollbackRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A version of ListConfigs; 0: the fallback of a change that waits for its
+	// confirmation, else the version before.
+	Version       uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollbackRequest) Reset() {
+	*x = RollbackRequest{}
+	mi := &file_nvad_v1_change_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollbackRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollbackRequest) ProtoMessage() {}
+
+func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_change_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollbackRequest.ProtoReflect.Descriptor instead.
+func (*RollbackRequest) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RollbackRequest) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// RollbackResponse is what a rollback did.
+type RollbackResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Changes []*Change              `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	// The version whose text runs again.
+	To uint32 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
+	// The new version it runs as.
+	Version       uint32 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollbackResponse) Reset() {
+	*x = RollbackResponse{}
+	mi := &file_nvad_v1_change_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollbackResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollbackResponse) ProtoMessage() {}
+
+func (x *RollbackResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_change_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollbackResponse.ProtoReflect.Descriptor instead.
+func (*RollbackResponse) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RollbackResponse) GetChanges() []*Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *RollbackResponse) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *RollbackResponse) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// FetchConfigRequest names a configuration.
+type FetchConfigRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A version of ListConfigs; 0: the one that runs.
+	Version       uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchConfigRequest) Reset() {
+	*x = FetchConfigRequest{}
+	mi := &file_nvad_v1_change_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchConfigRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchConfigRequest) ProtoMessage() {}
+
+func (x *FetchConfigRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_change_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchConfigRequest.ProtoReflect.Descriptor instead.
+func (*FetchConfigRequest) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *FetchConfigRequest) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// ConfigFile is a configuration as it was written, with its secrets.
+type ConfigFile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The daemon's configuration file.
+	Path          string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Text          []byte `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfigFile) Reset() {
+	*x = ConfigFile{}
+	mi := &file_nvad_v1_change_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfigFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfigFile) ProtoMessage() {}
+
+func (x *ConfigFile) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_change_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfigFile.ProtoReflect.Descriptor instead.
+func (*ConfigFile) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ConfigFile) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *ConfigFile) GetText() []byte {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
+// ListConfigsRequest has no parameters.
+type ListConfigsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListConfigsRequest) Reset() {
+	*x = ListConfigsRequest{}
+	mi := &file_nvad_v1_change_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListConfigsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListConfigsRequest) ProtoMessage() {}
+
+func (x *ListConfigsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_change_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListConfigsRequest.ProtoReflect.Descriptor instead.
+func (*ListConfigsRequest) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{9}
+}
+
+// ListConfigsResponse is the kept configurations, the oldest first.
+type ListConfigsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Versions      []*ConfigVersion       `protobuf:"bytes,1,rep,name=versions,proto3" json:"versions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListConfigsResponse) Reset() {
+	*x = ListConfigsResponse{}
+	mi := &file_nvad_v1_change_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListConfigsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListConfigsResponse) ProtoMessage() {}
+
+func (x *ListConfigsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_change_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListConfigsResponse.ProtoReflect.Descriptor instead.
+func (*ListConfigsResponse) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ListConfigsResponse) GetVersions() []*ConfigVersion {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
+// ConfigVersion is one configuration that came into force.
+type ConfigVersion struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Version uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Time    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	// "start", "reload" or "rollback".
+	Cause string `protobuf:"bytes,3,opt,name=cause,proto3" json:"cause,omitempty"`
+	// Who caused it; empty for a start.
+	By string `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"`
+	// Of a rollback: the version whose text it has.
+	Origin uint32 `protobuf:"varint,5,opt,name=origin,proto3" json:"origin,omitempty"`
+	// "applied", "waiting" (for confirmation), "confirmed", "not confirmed" (in time),
+	// "rolled back" and others.
+	Result string `protobuf:"bytes,6,opt,name=result,proto3" json:"result,omitempty"`
+	// Who confirmed it or rolled it back.
+	Judge         string `protobuf:"bytes,7,opt,name=judge,proto3" json:"judge,omitempty"`
+	Running       bool   `protobuf:"varint,8,opt,name=running,proto3" json:"running,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfigVersion) Reset() {
+	*x = ConfigVersion{}
+	mi := &file_nvad_v1_change_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfigVersion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfigVersion) ProtoMessage() {}
+
+func (x *ConfigVersion) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_change_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfigVersion.ProtoReflect.Descriptor instead.
+func (*ConfigVersion) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ConfigVersion) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *ConfigVersion) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *ConfigVersion) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *ConfigVersion) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *ConfigVersion) GetOrigin() uint32 {
+	if x != nil {
+		return x.Origin
+	}
+	return 0
+}
+
+func (x *ConfigVersion) GetResult() string {
+	if x != nil {
+		return x.Result
+	}
+	return ""
+}
+
+func (x *ConfigVersion) GetJudge() string {
+	if x != nil {
+		return x.Judge
+	}
+	return ""
+}
+
+func (x *ConfigVersion) GetRunning() bool {
+	if x != nil {
+		return x.Running
+	}
+	return false
+}
+
+// ConfigState is how the configuration that runs stands to the file.
+type ConfigState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The version that runs; 0 if no history is kept.
+	Version uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Since   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	File    string                 `protobuf:"bytes,3,opt,name=file,proto3" json:"file,omitempty"`
+	// "same", "differs", "held back" (the file was rolled back and has not changed
+	// since: a start does not take it) or "unreadable".
+	FileState string `protobuf:"bytes,4,opt,name=file_state,json=fileState,proto3" json:"file_state,omitempty"`
+	// When the change is undone unless Confirm comes; absent if none waits.
+	Deadline *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	// The version that then runs again.
+	Fallback      uint32 `protobuf:"varint,6,opt,name=fallback,proto3" json:"fallback,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfigState) Reset() {
+	*x = ConfigState{}
+	mi := &file_nvad_v1_change_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfigState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfigState) ProtoMessage() {}
+
+func (x *ConfigState) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_change_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfigState.ProtoReflect.Descriptor instead.
+func (*ConfigState) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ConfigState) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *ConfigState) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *ConfigState) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *ConfigState) GetFileState() string {
+	if x != nil {
+		return x.FileState
+	}
+	return ""
+}
+
+func (x *ConfigState) GetDeadline() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Deadline
+	}
+	return nil
+}
+
+func (x *ConfigState) GetFallback() uint32 {
+	if x != nil {
+		return x.Fallback
+	}
+	return 0
+}
+
 // PreviewReloadRequest has no parameters.
 type PreviewReloadRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -168,7 +776,7 @@ type PreviewReloadRequest struct {
 
 func (x *PreviewReloadRequest) Reset() {
 	*x = PreviewReloadRequest{}
-	mi := &file_nvad_v1_change_proto_msgTypes[3]
+	mi := &file_nvad_v1_change_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -180,7 +788,7 @@ func (x *PreviewReloadRequest) String() string {
 func (*PreviewReloadRequest) ProtoMessage() {}
 
 func (x *PreviewReloadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[3]
+	mi := &file_nvad_v1_change_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -193,7 +801,7 @@ func (x *PreviewReloadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewReloadRequest.ProtoReflect.Descriptor instead.
 func (*PreviewReloadRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{3}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{13}
 }
 
 // PreviewReloadResponse is what a reload would do.
@@ -208,7 +816,7 @@ type PreviewReloadResponse struct {
 
 func (x *PreviewReloadResponse) Reset() {
 	*x = PreviewReloadResponse{}
-	mi := &file_nvad_v1_change_proto_msgTypes[4]
+	mi := &file_nvad_v1_change_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -220,7 +828,7 @@ func (x *PreviewReloadResponse) String() string {
 func (*PreviewReloadResponse) ProtoMessage() {}
 
 func (x *PreviewReloadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[4]
+	mi := &file_nvad_v1_change_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -233,7 +841,7 @@ func (x *PreviewReloadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewReloadResponse.ProtoReflect.Descriptor instead.
 func (*PreviewReloadResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{4}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PreviewReloadResponse) GetChanges() []*Change {
@@ -254,13 +862,52 @@ var File_nvad_v1_change_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_change_proto_rawDesc = "" +
 	"\n" +
-	"\x14nvad/v1/change.proto\x12\anvad.v1\"4\n" +
+	"\x14nvad/v1/change.proto\x12\anvad.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"4\n" +
 	"\x06Change\x12\x12\n" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x12\x16\n" +
-	"\x06impact\x18\x02 \x01(\tR\x06impact\"\x0f\n" +
-	"\rReloadRequest\";\n" +
+	"\x06impact\x18\x02 \x01(\tR\x06impact\"8\n" +
+	"\rReloadRequest\x12'\n" +
+	"\x0fconfirm_seconds\x18\x01 \x01(\rR\x0econfirmSeconds\"\xa9\x01\n" +
 	"\x0eReloadResponse\x12)\n" +
-	"\achanges\x18\x01 \x03(\v2\x0f.nvad.v1.ChangeR\achanges\"\x16\n" +
+	"\achanges\x18\x01 \x03(\v2\x0f.nvad.v1.ChangeR\achanges\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\x126\n" +
+	"\bdeadline\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\x12\x1a\n" +
+	"\bfallback\x18\x04 \x01(\rR\bfallback\"\x10\n" +
+	"\x0eConfirmRequest\"+\n" +
+	"\x0fConfirmResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\"+\n" +
+	"\x0fRollbackRequest\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\"g\n" +
+	"\x10RollbackResponse\x12)\n" +
+	"\achanges\x18\x01 \x03(\v2\x0f.nvad.v1.ChangeR\achanges\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\rR\x02to\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\rR\aversion\".\n" +
+	"\x12FetchConfigRequest\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\"4\n" +
+	"\n" +
+	"ConfigFile\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\fR\x04text\"\x14\n" +
+	"\x12ListConfigsRequest\"I\n" +
+	"\x13ListConfigsResponse\x122\n" +
+	"\bversions\x18\x01 \x03(\v2\x16.nvad.v1.ConfigVersionR\bversions\"\xdf\x01\n" +
+	"\rConfigVersion\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\x12.\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
+	"\x05cause\x18\x03 \x01(\tR\x05cause\x12\x0e\n" +
+	"\x02by\x18\x04 \x01(\tR\x02by\x12\x16\n" +
+	"\x06origin\x18\x05 \x01(\rR\x06origin\x12\x16\n" +
+	"\x06result\x18\x06 \x01(\tR\x06result\x12\x14\n" +
+	"\x05judge\x18\a \x01(\tR\x05judge\x12\x18\n" +
+	"\arunning\x18\b \x01(\bR\arunning\"\xe0\x01\n" +
+	"\vConfigState\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\x120\n" +
+	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x12\n" +
+	"\x04file\x18\x03 \x01(\tR\x04file\x12\x1d\n" +
+	"\n" +
+	"file_state\x18\x04 \x01(\tR\tfileState\x126\n" +
+	"\bdeadline\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\x12\x1a\n" +
+	"\bfallback\x18\x06 \x01(\rR\bfallback\"\x16\n" +
 	"\x14PreviewReloadRequest\"\\\n" +
 	"\x15PreviewReloadResponse\x12)\n" +
 	"\achanges\x18\x01 \x03(\v2\x0f.nvad.v1.ChangeR\achanges\x12\x18\n" +
@@ -278,22 +925,39 @@ func file_nvad_v1_change_proto_rawDescGZIP() []byte {
 	return file_nvad_v1_change_proto_rawDescData
 }
 
-var file_nvad_v1_change_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_nvad_v1_change_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_nvad_v1_change_proto_goTypes = []any{
 	(*Change)(nil),                // 0: nvad.v1.Change
 	(*ReloadRequest)(nil),         // 1: nvad.v1.ReloadRequest
 	(*ReloadResponse)(nil),        // 2: nvad.v1.ReloadResponse
-	(*PreviewReloadRequest)(nil),  // 3: nvad.v1.PreviewReloadRequest
-	(*PreviewReloadResponse)(nil), // 4: nvad.v1.PreviewReloadResponse
+	(*ConfirmRequest)(nil),        // 3: nvad.v1.ConfirmRequest
+	(*ConfirmResponse)(nil),       // 4: nvad.v1.ConfirmResponse
+	(*RollbackRequest)(nil),       // 5: nvad.v1.RollbackRequest
+	(*RollbackResponse)(nil),      // 6: nvad.v1.RollbackResponse
+	(*FetchConfigRequest)(nil),    // 7: nvad.v1.FetchConfigRequest
+	(*ConfigFile)(nil),            // 8: nvad.v1.ConfigFile
+	(*ListConfigsRequest)(nil),    // 9: nvad.v1.ListConfigsRequest
+	(*ListConfigsResponse)(nil),   // 10: nvad.v1.ListConfigsResponse
+	(*ConfigVersion)(nil),         // 11: nvad.v1.ConfigVersion
+	(*ConfigState)(nil),           // 12: nvad.v1.ConfigState
+	(*PreviewReloadRequest)(nil),  // 13: nvad.v1.PreviewReloadRequest
+	(*PreviewReloadResponse)(nil), // 14: nvad.v1.PreviewReloadResponse
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
 }
 var file_nvad_v1_change_proto_depIdxs = []int32{
-	0, // 0: nvad.v1.ReloadResponse.changes:type_name -> nvad.v1.Change
-	0, // 1: nvad.v1.PreviewReloadResponse.changes:type_name -> nvad.v1.Change
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	0,  // 0: nvad.v1.ReloadResponse.changes:type_name -> nvad.v1.Change
+	15, // 1: nvad.v1.ReloadResponse.deadline:type_name -> google.protobuf.Timestamp
+	0,  // 2: nvad.v1.RollbackResponse.changes:type_name -> nvad.v1.Change
+	11, // 3: nvad.v1.ListConfigsResponse.versions:type_name -> nvad.v1.ConfigVersion
+	15, // 4: nvad.v1.ConfigVersion.time:type_name -> google.protobuf.Timestamp
+	15, // 5: nvad.v1.ConfigState.since:type_name -> google.protobuf.Timestamp
+	15, // 6: nvad.v1.ConfigState.deadline:type_name -> google.protobuf.Timestamp
+	0,  // 7: nvad.v1.PreviewReloadResponse.changes:type_name -> nvad.v1.Change
+	8,  // [8:8] is the sub-list for method output_type
+	8,  // [8:8] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_change_proto_init() }
@@ -307,7 +971,7 @@ func file_nvad_v1_change_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_change_proto_rawDesc), len(file_nvad_v1_change_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -84,11 +84,13 @@ func (ResetKind) EnumDescriptor() ([]byte, []int) {
 	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{0}
 }
 
-// GetConfigRequest chooses the form.
+// GetConfigRequest names a configuration and chooses its form.
 type GetConfigRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Write out what presets stand for and what nvad derives.
-	Expanded      bool `protobuf:"varint,1,opt,name=expanded,proto3" json:"expanded,omitempty"`
+	Expanded bool `protobuf:"varint,1,opt,name=expanded,proto3" json:"expanded,omitempty"`
+	// A version of ListConfigs; 0: the one that runs.
+	Version       uint32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -130,7 +132,14 @@ func (x *GetConfigRequest) GetExpanded() bool {
 	return false
 }
 
-// Config is the running configuration.
+func (x *GetConfigRequest) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// Config is a configuration.
 type Config struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Normalised TOML that parses back to itself; secrets are masked.
@@ -720,9 +729,10 @@ var File_nvad_v1_nvad_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\n" +
-	"\x12nvad/v1/nvad.proto\x12\anvad.v1\x1a\x14nvad/v1/change.proto\x1a\x15nvad/v1/explain.proto\x1a\x11nvad/v1/fib.proto\x1a\x16nvad/v1/neighbor.proto\x1a\x13nvad/v1/route.proto\x1a\x14nvad/v1/status.proto\x1a\x14nvad/v1/tunnel.proto\".\n" +
+	"\x12nvad/v1/nvad.proto\x12\anvad.v1\x1a\x14nvad/v1/change.proto\x1a\x15nvad/v1/explain.proto\x1a\x11nvad/v1/fib.proto\x1a\x16nvad/v1/neighbor.proto\x1a\x13nvad/v1/route.proto\x1a\x14nvad/v1/status.proto\x1a\x14nvad/v1/tunnel.proto\"H\n" +
 	"\x10GetConfigRequest\x12\x1a\n" +
-	"\bexpanded\x18\x01 \x01(\bR\bexpanded\"\x1c\n" +
+	"\bexpanded\x18\x01 \x01(\bR\bexpanded\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\"\x1c\n" +
 	"\x06Config\x12\x12\n" +
 	"\x04toml\x18\x01 \x01(\tR\x04toml\"X\n" +
 	"\x14ResetNeighborRequest\x12\x18\n" +
@@ -751,12 +761,13 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\tResetKind\x12\x13\n" +
 	"\x0fRESET_KIND_HARD\x10\x00\x12\x16\n" +
 	"\x12RESET_KIND_SOFT_IN\x10\x01\x12\x17\n" +
-	"\x13RESET_KIND_SOFT_OUT\x10\x022\xda\x05\n" +
+	"\x13RESET_KIND_SOFT_OUT\x10\x022\xa4\x06\n" +
 	"\x04Nvad\x12:\n" +
 	"\n" +
 	"GetVersion\x12\x1a.nvad.v1.GetVersionRequest\x1a\x10.nvad.v1.Version\x127\n" +
 	"\tGetStatus\x12\x19.nvad.v1.GetStatusRequest\x1a\x0f.nvad.v1.Status\x127\n" +
-	"\tGetConfig\x12\x19.nvad.v1.GetConfigRequest\x1a\x0f.nvad.v1.Config\x12N\n" +
+	"\tGetConfig\x12\x19.nvad.v1.GetConfigRequest\x1a\x0f.nvad.v1.Config\x12H\n" +
+	"\vListConfigs\x12\x1b.nvad.v1.ListConfigsRequest\x1a\x1c.nvad.v1.ListConfigsResponse\x12N\n" +
 	"\rPreviewReload\x12\x1d.nvad.v1.PreviewReloadRequest\x1a\x1e.nvad.v1.PreviewReloadResponse\x12N\n" +
 	"\rListNeighbors\x12\x1d.nvad.v1.ListNeighborsRequest\x1a\x1e.nvad.v1.ListNeighborsResponse\x12=\n" +
 	"\vGetNeighbor\x12\x1b.nvad.v1.GetNeighborRequest\x1a\x11.nvad.v1.Neighbor\x12G\n" +
@@ -765,9 +776,12 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\aListFIB\x12\x17.nvad.v1.ListFIBRequest\x1a\x18.nvad.v1.ListFIBResponse0\x01\x12H\n" +
 	"\vListTunnels\x12\x1b.nvad.v1.ListTunnelsRequest\x1a\x1c.nvad.v1.ListTunnelsResponse\x128\n" +
 	"\aExplain\x12\x17.nvad.v1.ExplainRequest\x1a\x14.nvad.v1.Explanation\x128\n" +
-	"\rLookupAddress\x12\x16.nvad.v1.LookupRequest\x1a\x0f.nvad.v1.Lookup2\x87\x04\n" +
+	"\rLookupAddress\x12\x16.nvad.v1.LookupRequest\x1a\x0f.nvad.v1.Lookup2\xc7\x05\n" +
 	"\vNvadControl\x129\n" +
-	"\x06Reload\x12\x16.nvad.v1.ReloadRequest\x1a\x17.nvad.v1.ReloadResponse\x12N\n" +
+	"\x06Reload\x12\x16.nvad.v1.ReloadRequest\x1a\x17.nvad.v1.ReloadResponse\x12<\n" +
+	"\aConfirm\x12\x17.nvad.v1.ConfirmRequest\x1a\x18.nvad.v1.ConfirmResponse\x12?\n" +
+	"\bRollback\x12\x18.nvad.v1.RollbackRequest\x1a\x19.nvad.v1.RollbackResponse\x12?\n" +
+	"\vFetchConfig\x12\x1b.nvad.v1.FetchConfigRequest\x1a\x13.nvad.v1.ConfigFile\x12N\n" +
 	"\rResetNeighbor\x12\x1d.nvad.v1.ResetNeighborRequest\x1a\x1e.nvad.v1.ResetNeighborResponse\x12W\n" +
 	"\x10ShutdownNeighbor\x12 .nvad.v1.ShutdownNeighborRequest\x1a!.nvad.v1.ShutdownNeighborResponse\x12Q\n" +
 	"\x0eEnableNeighbor\x12\x1e.nvad.v1.EnableNeighborRequest\x1a\x1f.nvad.v1.EnableNeighborResponse\x126\n" +
@@ -807,67 +821,83 @@ var file_nvad_v1_nvad_proto_goTypes = []any{
 	(*SetLogLevelResponse)(nil),      // 14: nvad.v1.SetLogLevelResponse
 	(*GetVersionRequest)(nil),        // 15: nvad.v1.GetVersionRequest
 	(*GetStatusRequest)(nil),         // 16: nvad.v1.GetStatusRequest
-	(*PreviewReloadRequest)(nil),     // 17: nvad.v1.PreviewReloadRequest
-	(*ListNeighborsRequest)(nil),     // 18: nvad.v1.ListNeighborsRequest
-	(*GetNeighborRequest)(nil),       // 19: nvad.v1.GetNeighborRequest
-	(*ListRoutesRequest)(nil),        // 20: nvad.v1.ListRoutesRequest
-	(*ListFIBRequest)(nil),           // 21: nvad.v1.ListFIBRequest
-	(*ListTunnelsRequest)(nil),       // 22: nvad.v1.ListTunnelsRequest
-	(*ExplainRequest)(nil),           // 23: nvad.v1.ExplainRequest
-	(*LookupRequest)(nil),            // 24: nvad.v1.LookupRequest
-	(*ReloadRequest)(nil),            // 25: nvad.v1.ReloadRequest
-	(*Version)(nil),                  // 26: nvad.v1.Version
-	(*Status)(nil),                   // 27: nvad.v1.Status
-	(*PreviewReloadResponse)(nil),    // 28: nvad.v1.PreviewReloadResponse
-	(*ListNeighborsResponse)(nil),    // 29: nvad.v1.ListNeighborsResponse
-	(*Neighbor)(nil),                 // 30: nvad.v1.Neighbor
-	(*ListRoutesResponse)(nil),       // 31: nvad.v1.ListRoutesResponse
-	(*ListFIBResponse)(nil),          // 32: nvad.v1.ListFIBResponse
-	(*ListTunnelsResponse)(nil),      // 33: nvad.v1.ListTunnelsResponse
-	(*Explanation)(nil),              // 34: nvad.v1.Explanation
-	(*Lookup)(nil),                   // 35: nvad.v1.Lookup
-	(*ReloadResponse)(nil),           // 36: nvad.v1.ReloadResponse
+	(*ListConfigsRequest)(nil),       // 17: nvad.v1.ListConfigsRequest
+	(*PreviewReloadRequest)(nil),     // 18: nvad.v1.PreviewReloadRequest
+	(*ListNeighborsRequest)(nil),     // 19: nvad.v1.ListNeighborsRequest
+	(*GetNeighborRequest)(nil),       // 20: nvad.v1.GetNeighborRequest
+	(*ListRoutesRequest)(nil),        // 21: nvad.v1.ListRoutesRequest
+	(*ListFIBRequest)(nil),           // 22: nvad.v1.ListFIBRequest
+	(*ListTunnelsRequest)(nil),       // 23: nvad.v1.ListTunnelsRequest
+	(*ExplainRequest)(nil),           // 24: nvad.v1.ExplainRequest
+	(*LookupRequest)(nil),            // 25: nvad.v1.LookupRequest
+	(*ReloadRequest)(nil),            // 26: nvad.v1.ReloadRequest
+	(*ConfirmRequest)(nil),           // 27: nvad.v1.ConfirmRequest
+	(*RollbackRequest)(nil),          // 28: nvad.v1.RollbackRequest
+	(*FetchConfigRequest)(nil),       // 29: nvad.v1.FetchConfigRequest
+	(*Version)(nil),                  // 30: nvad.v1.Version
+	(*Status)(nil),                   // 31: nvad.v1.Status
+	(*ListConfigsResponse)(nil),      // 32: nvad.v1.ListConfigsResponse
+	(*PreviewReloadResponse)(nil),    // 33: nvad.v1.PreviewReloadResponse
+	(*ListNeighborsResponse)(nil),    // 34: nvad.v1.ListNeighborsResponse
+	(*Neighbor)(nil),                 // 35: nvad.v1.Neighbor
+	(*ListRoutesResponse)(nil),       // 36: nvad.v1.ListRoutesResponse
+	(*ListFIBResponse)(nil),          // 37: nvad.v1.ListFIBResponse
+	(*ListTunnelsResponse)(nil),      // 38: nvad.v1.ListTunnelsResponse
+	(*Explanation)(nil),              // 39: nvad.v1.Explanation
+	(*Lookup)(nil),                   // 40: nvad.v1.Lookup
+	(*ReloadResponse)(nil),           // 41: nvad.v1.ReloadResponse
+	(*ConfirmResponse)(nil),          // 42: nvad.v1.ConfirmResponse
+	(*RollbackResponse)(nil),         // 43: nvad.v1.RollbackResponse
+	(*ConfigFile)(nil),               // 44: nvad.v1.ConfigFile
 }
 var file_nvad_v1_nvad_proto_depIdxs = []int32{
 	0,  // 0: nvad.v1.ResetNeighborRequest.kind:type_name -> nvad.v1.ResetKind
 	15, // 1: nvad.v1.Nvad.GetVersion:input_type -> nvad.v1.GetVersionRequest
 	16, // 2: nvad.v1.Nvad.GetStatus:input_type -> nvad.v1.GetStatusRequest
 	1,  // 3: nvad.v1.Nvad.GetConfig:input_type -> nvad.v1.GetConfigRequest
-	17, // 4: nvad.v1.Nvad.PreviewReload:input_type -> nvad.v1.PreviewReloadRequest
-	18, // 5: nvad.v1.Nvad.ListNeighbors:input_type -> nvad.v1.ListNeighborsRequest
-	19, // 6: nvad.v1.Nvad.GetNeighbor:input_type -> nvad.v1.GetNeighborRequest
-	20, // 7: nvad.v1.Nvad.ListRoutes:input_type -> nvad.v1.ListRoutesRequest
-	21, // 8: nvad.v1.Nvad.ListFIB:input_type -> nvad.v1.ListFIBRequest
-	22, // 9: nvad.v1.Nvad.ListTunnels:input_type -> nvad.v1.ListTunnelsRequest
-	23, // 10: nvad.v1.Nvad.Explain:input_type -> nvad.v1.ExplainRequest
-	24, // 11: nvad.v1.Nvad.LookupAddress:input_type -> nvad.v1.LookupRequest
-	25, // 12: nvad.v1.NvadControl.Reload:input_type -> nvad.v1.ReloadRequest
-	3,  // 13: nvad.v1.NvadControl.ResetNeighbor:input_type -> nvad.v1.ResetNeighborRequest
-	5,  // 14: nvad.v1.NvadControl.ShutdownNeighbor:input_type -> nvad.v1.ShutdownNeighborRequest
-	7,  // 15: nvad.v1.NvadControl.EnableNeighbor:input_type -> nvad.v1.EnableNeighborRequest
-	9,  // 16: nvad.v1.NvadControl.Drain:input_type -> nvad.v1.DrainRequest
-	11, // 17: nvad.v1.NvadControl.Shutdown:input_type -> nvad.v1.ShutdownRequest
-	13, // 18: nvad.v1.NvadControl.SetLogLevel:input_type -> nvad.v1.SetLogLevelRequest
-	26, // 19: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
-	27, // 20: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
-	2,  // 21: nvad.v1.Nvad.GetConfig:output_type -> nvad.v1.Config
-	28, // 22: nvad.v1.Nvad.PreviewReload:output_type -> nvad.v1.PreviewReloadResponse
-	29, // 23: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
-	30, // 24: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
-	31, // 25: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
-	32, // 26: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
-	33, // 27: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
-	34, // 28: nvad.v1.Nvad.Explain:output_type -> nvad.v1.Explanation
-	35, // 29: nvad.v1.Nvad.LookupAddress:output_type -> nvad.v1.Lookup
-	36, // 30: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
-	4,  // 31: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
-	6,  // 32: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
-	8,  // 33: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
-	10, // 34: nvad.v1.NvadControl.Drain:output_type -> nvad.v1.DrainResponse
-	12, // 35: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
-	14, // 36: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
-	19, // [19:37] is the sub-list for method output_type
-	1,  // [1:19] is the sub-list for method input_type
+	17, // 4: nvad.v1.Nvad.ListConfigs:input_type -> nvad.v1.ListConfigsRequest
+	18, // 5: nvad.v1.Nvad.PreviewReload:input_type -> nvad.v1.PreviewReloadRequest
+	19, // 6: nvad.v1.Nvad.ListNeighbors:input_type -> nvad.v1.ListNeighborsRequest
+	20, // 7: nvad.v1.Nvad.GetNeighbor:input_type -> nvad.v1.GetNeighborRequest
+	21, // 8: nvad.v1.Nvad.ListRoutes:input_type -> nvad.v1.ListRoutesRequest
+	22, // 9: nvad.v1.Nvad.ListFIB:input_type -> nvad.v1.ListFIBRequest
+	23, // 10: nvad.v1.Nvad.ListTunnels:input_type -> nvad.v1.ListTunnelsRequest
+	24, // 11: nvad.v1.Nvad.Explain:input_type -> nvad.v1.ExplainRequest
+	25, // 12: nvad.v1.Nvad.LookupAddress:input_type -> nvad.v1.LookupRequest
+	26, // 13: nvad.v1.NvadControl.Reload:input_type -> nvad.v1.ReloadRequest
+	27, // 14: nvad.v1.NvadControl.Confirm:input_type -> nvad.v1.ConfirmRequest
+	28, // 15: nvad.v1.NvadControl.Rollback:input_type -> nvad.v1.RollbackRequest
+	29, // 16: nvad.v1.NvadControl.FetchConfig:input_type -> nvad.v1.FetchConfigRequest
+	3,  // 17: nvad.v1.NvadControl.ResetNeighbor:input_type -> nvad.v1.ResetNeighborRequest
+	5,  // 18: nvad.v1.NvadControl.ShutdownNeighbor:input_type -> nvad.v1.ShutdownNeighborRequest
+	7,  // 19: nvad.v1.NvadControl.EnableNeighbor:input_type -> nvad.v1.EnableNeighborRequest
+	9,  // 20: nvad.v1.NvadControl.Drain:input_type -> nvad.v1.DrainRequest
+	11, // 21: nvad.v1.NvadControl.Shutdown:input_type -> nvad.v1.ShutdownRequest
+	13, // 22: nvad.v1.NvadControl.SetLogLevel:input_type -> nvad.v1.SetLogLevelRequest
+	30, // 23: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
+	31, // 24: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
+	2,  // 25: nvad.v1.Nvad.GetConfig:output_type -> nvad.v1.Config
+	32, // 26: nvad.v1.Nvad.ListConfigs:output_type -> nvad.v1.ListConfigsResponse
+	33, // 27: nvad.v1.Nvad.PreviewReload:output_type -> nvad.v1.PreviewReloadResponse
+	34, // 28: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
+	35, // 29: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
+	36, // 30: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
+	37, // 31: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
+	38, // 32: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
+	39, // 33: nvad.v1.Nvad.Explain:output_type -> nvad.v1.Explanation
+	40, // 34: nvad.v1.Nvad.LookupAddress:output_type -> nvad.v1.Lookup
+	41, // 35: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
+	42, // 36: nvad.v1.NvadControl.Confirm:output_type -> nvad.v1.ConfirmResponse
+	43, // 37: nvad.v1.NvadControl.Rollback:output_type -> nvad.v1.RollbackResponse
+	44, // 38: nvad.v1.NvadControl.FetchConfig:output_type -> nvad.v1.ConfigFile
+	4,  // 39: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
+	6,  // 40: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
+	8,  // 41: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
+	10, // 42: nvad.v1.NvadControl.Drain:output_type -> nvad.v1.DrainResponse
+	12, // 43: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
+	14, // 44: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
+	23, // [23:45] is the sub-list for method output_type
+	1,  // [1:23] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name

@@ -32,6 +32,7 @@ const (
 	Nvad_GetVersion_FullMethodName    = "/nvad.v1.Nvad/GetVersion"
 	Nvad_GetStatus_FullMethodName     = "/nvad.v1.Nvad/GetStatus"
 	Nvad_GetConfig_FullMethodName     = "/nvad.v1.Nvad/GetConfig"
+	Nvad_ListConfigs_FullMethodName   = "/nvad.v1.Nvad/ListConfigs"
 	Nvad_PreviewReload_FullMethodName = "/nvad.v1.Nvad/PreviewReload"
 	Nvad_ListNeighbors_FullMethodName = "/nvad.v1.Nvad/ListNeighbors"
 	Nvad_GetNeighbor_FullMethodName   = "/nvad.v1.Nvad/GetNeighbor"
@@ -52,9 +53,11 @@ type NvadClient interface {
 	GetVersion(ctx context.Context, in *GetVersionRequest, opts ...grpc.CallOption) (*Version, error)
 	// GetStatus is the daemon at a glance.
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*Status, error)
-	// GetConfig returns the running configuration in normalised form, without
-	// secrets.
+	// GetConfig returns the running configuration, or an earlier one, in
+	// normalised form, without secrets; NOT_FOUND if the version is not kept.
 	GetConfig(ctx context.Context, in *GetConfigRequest, opts ...grpc.CallOption) (*Config, error)
+	// ListConfigs returns the configurations that are kept, the oldest first.
+	ListConfigs(ctx context.Context, in *ListConfigsRequest, opts ...grpc.CallOption) (*ListConfigsResponse, error)
 	// PreviewReload tells what a reload of the configuration file would do.
 	// INVALID_ARGUMENT has all errors of the file.
 	PreviewReload(ctx context.Context, in *PreviewReloadRequest, opts ...grpc.CallOption) (*PreviewReloadResponse, error)
@@ -108,6 +111,16 @@ func (c *nvadClient) GetConfig(ctx context.Context, in *GetConfigRequest, opts .
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Config)
 	err := c.cc.Invoke(ctx, Nvad_GetConfig_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *nvadClient) ListConfigs(ctx context.Context, in *ListConfigsRequest, opts ...grpc.CallOption) (*ListConfigsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListConfigsResponse)
+	err := c.cc.Invoke(ctx, Nvad_ListConfigs_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -222,9 +235,11 @@ type NvadServer interface {
 	GetVersion(context.Context, *GetVersionRequest) (*Version, error)
 	// GetStatus is the daemon at a glance.
 	GetStatus(context.Context, *GetStatusRequest) (*Status, error)
-	// GetConfig returns the running configuration in normalised form, without
-	// secrets.
+	// GetConfig returns the running configuration, or an earlier one, in
+	// normalised form, without secrets; NOT_FOUND if the version is not kept.
 	GetConfig(context.Context, *GetConfigRequest) (*Config, error)
+	// ListConfigs returns the configurations that are kept, the oldest first.
+	ListConfigs(context.Context, *ListConfigsRequest) (*ListConfigsResponse, error)
 	// PreviewReload tells what a reload of the configuration file would do.
 	// INVALID_ARGUMENT has all errors of the file.
 	PreviewReload(context.Context, *PreviewReloadRequest) (*PreviewReloadResponse, error)
@@ -262,6 +277,9 @@ func (UnimplementedNvadServer) GetStatus(context.Context, *GetStatusRequest) (*S
 }
 func (UnimplementedNvadServer) GetConfig(context.Context, *GetConfigRequest) (*Config, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetConfig not implemented")
+}
+func (UnimplementedNvadServer) ListConfigs(context.Context, *ListConfigsRequest) (*ListConfigsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListConfigs not implemented")
 }
 func (UnimplementedNvadServer) PreviewReload(context.Context, *PreviewReloadRequest) (*PreviewReloadResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PreviewReload not implemented")
@@ -358,6 +376,24 @@ func _Nvad_GetConfig_Handler(srv interface{}, ctx context.Context, dec func(inte
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(NvadServer).GetConfig(ctx, req.(*GetConfigRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Nvad_ListConfigs_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListConfigsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NvadServer).ListConfigs(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Nvad_ListConfigs_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NvadServer).ListConfigs(ctx, req.(*ListConfigsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -512,6 +548,10 @@ var Nvad_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _Nvad_GetConfig_Handler,
 		},
 		{
+			MethodName: "ListConfigs",
+			Handler:    _Nvad_ListConfigs_Handler,
+		},
+		{
 			MethodName: "PreviewReload",
 			Handler:    _Nvad_PreviewReload_Handler,
 		},
@@ -553,6 +593,9 @@ var Nvad_ServiceDesc = grpc.ServiceDesc{
 
 const (
 	NvadControl_Reload_FullMethodName           = "/nvad.v1.NvadControl/Reload"
+	NvadControl_Confirm_FullMethodName          = "/nvad.v1.NvadControl/Confirm"
+	NvadControl_Rollback_FullMethodName         = "/nvad.v1.NvadControl/Rollback"
+	NvadControl_FetchConfig_FullMethodName      = "/nvad.v1.NvadControl/FetchConfig"
 	NvadControl_ResetNeighbor_FullMethodName    = "/nvad.v1.NvadControl/ResetNeighbor"
 	NvadControl_ShutdownNeighbor_FullMethodName = "/nvad.v1.NvadControl/ShutdownNeighbor"
 	NvadControl_EnableNeighbor_FullMethodName   = "/nvad.v1.NvadControl/EnableNeighbor"
@@ -570,6 +613,14 @@ type NvadControlClient interface {
 	// Reload validates the configuration file and applies it.
 	// INVALID_ARGUMENT, with all errors of the file, leaves the running one.
 	Reload(ctx context.Context, in *ReloadRequest, opts ...grpc.CallOption) (*ReloadResponse, error)
+	// Confirm makes a change stay that Reload would undo; FAILED_PRECONDITION if
+	// none waits.
+	Confirm(ctx context.Context, in *ConfirmRequest, opts ...grpc.CallOption) (*ConfirmResponse, error)
+	// Rollback applies an earlier configuration. The file stays as it is.
+	Rollback(ctx context.Context, in *RollbackRequest, opts ...grpc.CallOption) (*RollbackResponse, error)
+	// FetchConfig returns a configuration as it was written. It changes nothing,
+	// but what it returns has the secrets.
+	FetchConfig(ctx context.Context, in *FetchConfigRequest, opts ...grpc.CallOption) (*ConfigFile, error)
 	// ResetNeighbor resets a session, or only what was exchanged over it.
 	ResetNeighbor(ctx context.Context, in *ResetNeighborRequest, opts ...grpc.CallOption) (*ResetNeighborResponse, error)
 	// ShutdownNeighbor holds a neighbor down until EnableNeighbor or the next
@@ -598,6 +649,36 @@ func (c *nvadControlClient) Reload(ctx context.Context, in *ReloadRequest, opts 
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ReloadResponse)
 	err := c.cc.Invoke(ctx, NvadControl_Reload_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *nvadControlClient) Confirm(ctx context.Context, in *ConfirmRequest, opts ...grpc.CallOption) (*ConfirmResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ConfirmResponse)
+	err := c.cc.Invoke(ctx, NvadControl_Confirm_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *nvadControlClient) Rollback(ctx context.Context, in *RollbackRequest, opts ...grpc.CallOption) (*RollbackResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RollbackResponse)
+	err := c.cc.Invoke(ctx, NvadControl_Rollback_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *nvadControlClient) FetchConfig(ctx context.Context, in *FetchConfigRequest, opts ...grpc.CallOption) (*ConfigFile, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ConfigFile)
+	err := c.cc.Invoke(ctx, NvadControl_FetchConfig_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -673,6 +754,14 @@ type NvadControlServer interface {
 	// Reload validates the configuration file and applies it.
 	// INVALID_ARGUMENT, with all errors of the file, leaves the running one.
 	Reload(context.Context, *ReloadRequest) (*ReloadResponse, error)
+	// Confirm makes a change stay that Reload would undo; FAILED_PRECONDITION if
+	// none waits.
+	Confirm(context.Context, *ConfirmRequest) (*ConfirmResponse, error)
+	// Rollback applies an earlier configuration. The file stays as it is.
+	Rollback(context.Context, *RollbackRequest) (*RollbackResponse, error)
+	// FetchConfig returns a configuration as it was written. It changes nothing,
+	// but what it returns has the secrets.
+	FetchConfig(context.Context, *FetchConfigRequest) (*ConfigFile, error)
 	// ResetNeighbor resets a session, or only what was exchanged over it.
 	ResetNeighbor(context.Context, *ResetNeighborRequest) (*ResetNeighborResponse, error)
 	// ShutdownNeighbor holds a neighbor down until EnableNeighbor or the next
@@ -699,6 +788,15 @@ type UnimplementedNvadControlServer struct{}
 
 func (UnimplementedNvadControlServer) Reload(context.Context, *ReloadRequest) (*ReloadResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Reload not implemented")
+}
+func (UnimplementedNvadControlServer) Confirm(context.Context, *ConfirmRequest) (*ConfirmResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Confirm not implemented")
+}
+func (UnimplementedNvadControlServer) Rollback(context.Context, *RollbackRequest) (*RollbackResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Rollback not implemented")
+}
+func (UnimplementedNvadControlServer) FetchConfig(context.Context, *FetchConfigRequest) (*ConfigFile, error) {
+	return nil, status.Error(codes.Unimplemented, "method FetchConfig not implemented")
 }
 func (UnimplementedNvadControlServer) ResetNeighbor(context.Context, *ResetNeighborRequest) (*ResetNeighborResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ResetNeighbor not implemented")
@@ -753,6 +851,60 @@ func _NvadControl_Reload_Handler(srv interface{}, ctx context.Context, dec func(
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(NvadControlServer).Reload(ctx, req.(*ReloadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NvadControl_Confirm_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ConfirmRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NvadControlServer).Confirm(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NvadControl_Confirm_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NvadControlServer).Confirm(ctx, req.(*ConfirmRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NvadControl_Rollback_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RollbackRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NvadControlServer).Rollback(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NvadControl_Rollback_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NvadControlServer).Rollback(ctx, req.(*RollbackRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NvadControl_FetchConfig_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FetchConfigRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NvadControlServer).FetchConfig(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NvadControl_FetchConfig_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NvadControlServer).FetchConfig(ctx, req.(*FetchConfigRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -875,6 +1027,18 @@ var NvadControl_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Reload",
 			Handler:    _NvadControl_Reload_Handler,
+		},
+		{
+			MethodName: "Confirm",
+			Handler:    _NvadControl_Confirm_Handler,
+		},
+		{
+			MethodName: "Rollback",
+			Handler:    _NvadControl_Rollback_Handler,
+		},
+		{
+			MethodName: "FetchConfig",
+			Handler:    _NvadControl_FetchConfig_Handler,
 		},
 		{
 			MethodName: "ResetNeighbor",

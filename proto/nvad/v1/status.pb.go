@@ -182,6 +182,7 @@ type Status struct {
 	// Since when this NVA takes leave of its traffic, and why; absent: it does not.
 	DrainingSince  *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=draining_since,json=drainingSince,proto3" json:"draining_since,omitempty"`
 	DrainingReason string                 `protobuf:"bytes,16,opt,name=draining_reason,json=drainingReason,proto3" json:"draining_reason,omitempty"`
+	Config         *ConfigState           `protobuf:"bytes,17,opt,name=config,proto3" json:"config,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -328,18 +329,25 @@ func (x *Status) GetDrainingReason() string {
 	return ""
 }
 
+func (x *Status) GetConfig() *ConfigState {
+	if x != nil {
+		return x.Config
+	}
+	return nil
+}
+
 var File_nvad_v1_status_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_status_proto_rawDesc = "" +
 	"\n" +
-	"\x14nvad/v1/status.proto\x12\anvad.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x13\n" +
+	"\x14nvad/v1/status.proto\x12\anvad.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14nvad/v1/change.proto\"\x13\n" +
 	"\x11GetVersionRequest\"Z\n" +
 	"\aVersion\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x16\n" +
 	"\x06commit\x18\x02 \x01(\tR\x06commit\x12\x1d\n" +
 	"\n" +
 	"go_version\x18\x03 \x01(\tR\tgoVersion\"\x12\n" +
-	"\x10GetStatusRequest\"\x98\x04\n" +
+	"\x10GetStatusRequest\"\xc6\x04\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x10\n" +
 	"\x03asn\x18\x02 \x01(\rR\x03asn\x12\x1b\n" +
@@ -360,7 +368,8 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\n" +
 	"tunnels_up\x18\x0e \x01(\rR\ttunnelsUp\x12A\n" +
 	"\x0edraining_since\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\rdrainingSince\x12'\n" +
-	"\x0fdraining_reason\x18\x10 \x01(\tR\x0edrainingReasonB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
+	"\x0fdraining_reason\x18\x10 \x01(\tR\x0edrainingReason\x12,\n" +
+	"\x06config\x18\x11 \x01(\v2\x14.nvad.v1.ConfigStateR\x06configB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
 
 var (
 	file_nvad_v1_status_proto_rawDescOnce sync.Once
@@ -381,15 +390,17 @@ var file_nvad_v1_status_proto_goTypes = []any{
 	(*GetStatusRequest)(nil),      // 2: nvad.v1.GetStatusRequest
 	(*Status)(nil),                // 3: nvad.v1.Status
 	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*ConfigState)(nil),           // 5: nvad.v1.ConfigState
 }
 var file_nvad_v1_status_proto_depIdxs = []int32{
 	4, // 0: nvad.v1.Status.since:type_name -> google.protobuf.Timestamp
 	4, // 1: nvad.v1.Status.draining_since:type_name -> google.protobuf.Timestamp
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	5, // 2: nvad.v1.Status.config:type_name -> nvad.v1.ConfigState
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_status_proto_init() }
@@ -397,6 +408,7 @@ func file_nvad_v1_status_proto_init() {
 	if File_nvad_v1_status_proto != nil {
 		return
 	}
+	file_nvad_v1_change_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

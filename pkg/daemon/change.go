@@ -1,0 +1,165 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/history"
+)
+
+// Reload implements api.Controller: read, validate, compile, and only then
+// apply. Sessions that did not change are not reset.
+func (d *daemon) Reload(ctx context.Context, o api.ReloadOptions) (api.Reloaded, error) {
+	d.config.mu.Lock()
+	defer d.config.mu.Unlock()
+	defer d.reloading()()
+	next, err := load(d.opt.Config)
+	if err != nil {
+		return api.Reloaded{}, api.Invalid("%s", err)
+	}
+	record, err := d.planned(next, by(ctx), o.Confirm)
+	if err != nil {
+		return api.Reloaded{}, err
+	}
+	changes, err := d.change(ctx, next, record, o.Confirm > 0)
+	if err != nil {
+		return api.Reloaded{}, err
+	}
+	out := api.Reloaded{Changes: told(changes), Version: d.history.Record().Running}
+	if p := d.history.Record().Pending; p != nil {
+		out.Deadline, out.Fallback = p.Deadline, p.Fallback
+		d.log.Warn("configuration waits for confirmation", "config_version", out.Version, "deadline", p.Deadline, "fallback", p.Fallback)
+	}
+	d.log.Info("configuration reloaded", "changes", len(changes), "config_version", out.Version)
+	return out, nil
+}
+
+// planned is the history after next came into force, if it may.
+func (d *daemon) planned(next candidate, who string, confirm time.Duration) (history.Record, error) {
+	r := d.history.Record()
+	now := time.Now()
+	same := bytes.Equal(next.text, d.config.both().text)
+	entry := history.Entry{Time: now, Cause: history.Reload, By: who}
+	switch {
+	case r.Pending != nil && confirm == 0:
+		return r, api.Conflict("version %d waits for confirmation until %s: confirm it or roll it back first, or reload with --confirm",
+			r.Running, r.Pending.Deadline.Local().Format(time.TimeOnly))
+	case confirm == 0 && same:
+		r.HeldBack = ""
+		return r, nil
+	case confirm == 0:
+		return r.Next(entry), nil
+	case !same:
+		r, err := d.recorded(now)
+		return r.NextPending(entry, now, confirm), err
+	case r.Pending != nil:
+		return r.Prolong(now, confirm), nil
+	}
+	return r, api.Conflict("the file is what runs already: there is nothing to confirm")
+}
+
+// recorded is the history with what runs in it, which is missing after the
+// directory could not be written for a time: there must be a way back.
+func (d *daemon) recorded(now time.Time) (history.Record, error) {
+	r := d.history.Record()
+	text := d.config.both().text
+	if before, err := d.history.Text(r.Running); err == nil && bytes.Equal(before, text) {
+		return r, nil
+	}
+	r = r.Next(history.Entry{Time: now, Cause: history.Reload})
+	if err := d.history.Commit(r, text); err != nil {
+		return r, api.Conflict("%s: a crash could not be undone; nothing was changed", err)
+	}
+	return r, nil
+}
+
+// change makes next the running configuration, and record the history. A change
+// that must be recorded is refused if it can't be. An error leaves everything as
+// it was.
+func (d *daemon) change(ctx context.Context, next candidate, record history.Record, must bool) ([]config.Change, error) {
+	changes := config.Diff(d.config.get(), next.cfg)
+	if err := reloadable(changes); err != nil {
+		return nil, err
+	}
+	before := d.history.Record()
+	text := next.text
+	if record.Running == before.Running {
+		text = nil
+	}
+	if err := d.history.Commit(record, text); err != nil {
+		if must {
+			return nil, api.Conflict("%s: a crash could not be undone; nothing was changed", err)
+		}
+		d.log.Warn("configuration not kept", "reason", err)
+	}
+	if err := d.apply(ctx, next); err != nil {
+		return nil, errors.Join(err, d.history.Commit(before, nil))
+	}
+	d.history.Prune()
+	d.deadline.poke()
+	return changes, nil
+}
+
+// Preview implements api.Reader: all that Reload does, but for applying.
+func (d *daemon) Preview(context.Context) (api.Preview, error) {
+	next, err := load(d.opt.Config)
+	if err != nil {
+		return api.Preview{}, api.Invalid("%s", err)
+	}
+	changes := config.Diff(d.config.get(), next.cfg)
+	out := api.Preview{Changes: told(changes)}
+	if err := reloadable(changes); err != nil {
+		out.Refused = err.Error()
+	}
+	return out, nil
+}
+
+// told is changes in the words of the API.
+func told(changes []config.Change) (out []api.Change) {
+	for _, c := range changes {
+		out = append(out, api.Change{What: c.Object + ": " + c.What, Impact: c.Impact.String()})
+	}
+	return out
+}
+
+// reloadable refuses what only a restart can change.
+func reloadable(changes []config.Change) error {
+	var needs []string
+	for _, c := range changes {
+		if c.Impact == config.Restart {
+			needs = append(needs, c.Object+": "+c.What)
+		}
+	}
+	if len(needs) == 0 {
+		return nil
+	}
+	return api.Conflict("%s: only a restart changes that; a reload is refused", strings.Join(needs, ", "))
+}
+
+// apply makes next the running configuration. Policies are compiled first; an
+// error leaves everything as it was.
+func (d *daemon) apply(ctx context.Context, next candidate) error {
+	if err := d.http.Set(d.endpoints(next.cfg)); err != nil {
+		return api.Conflict("%s", err)
+	}
+	if err := d.engine.Apply(ctx, next.cfg); err != nil {
+		return errors.Join(err, d.http.Set(d.endpoints(d.config.get())))
+	}
+	d.plane.SetWanted(wanted(next.cfg))
+	setLevel(d.level, next.cfg.Daemon.LogLevel)
+	d.config.set(next)
+	return nil
+}
+
+// by is who asks for a change: without a caller it is a signal.
+func by(ctx context.Context) string {
+	if name := api.CallerName(ctx); name != "" {
+		return name
+	}
+	return "SIGHUP"
+}

@@ -1,0 +1,89 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/history"
+)
+
+// Config implements api.Reader.
+func (d *daemon) Config(_ context.Context, q api.ConfigQuery) (string, error) {
+	cfg, err := d.version(q.Version)
+	if err != nil {
+		return "", err
+	}
+	if q.Expanded {
+		cfg = cfg.Expanded()
+	}
+	return string(config.Print(cfg, true)), nil
+}
+
+// version is a configuration that is kept, or what runs for version 0.
+func (d *daemon) version(version int) (*config.Config, error) {
+	if version == 0 {
+		return d.config.get(), nil
+	}
+	text, err := d.text(version)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.Parse(d.history.Path(version), text)
+	if err != nil {
+		return nil, api.Conflict("this nvad does not understand version %d any more: %s", version, err)
+	}
+	return cfg, nil
+}
+
+// text is that of a version, or what runs for version 0.
+func (d *daemon) text(version int) ([]byte, error) {
+	if version == 0 {
+		return d.config.both().text, nil
+	}
+	if _, ok := d.history.Record().Find(version); !ok {
+		return nil, notKept(version)
+	}
+	return d.history.Text(version)
+}
+
+// FetchConfig implements api.Controller.
+func (d *daemon) FetchConfig(_ context.Context, version int) (string, []byte, error) {
+	text, err := d.text(version)
+	return d.history.Record().File, text, err
+}
+
+// Configs implements api.Reader.
+func (d *daemon) Configs(context.Context) ([]api.ConfigVersion, error) {
+	r := d.history.Record()
+	var out []api.ConfigVersion
+	for _, e := range r.Entries {
+		out = append(out, api.ConfigVersion{
+			Version: e.Version, Time: e.Time, Cause: e.Cause, By: e.By, Origin: e.Origin,
+			Result: e.Result, Judge: e.Judge, Running: e.Version == r.Running,
+		})
+	}
+	return out, nil
+}
+
+// configState compares the file with what runs.
+func (d *daemon) configState() api.ConfigState {
+	r := d.history.Record()
+	running, _ := r.Find(r.Running)
+	s := api.ConfigState{Version: r.Running, Since: running.Time, File: r.File, FileState: "same"}
+	if r.Pending != nil {
+		s.Deadline, s.Fallback = r.Pending.Deadline, r.Pending.Fallback
+	}
+	text, err := config.Read(r.File)
+	switch {
+	case err != nil:
+		s.FileState = "unreadable"
+	case bytes.Equal(text, d.config.both().text):
+	case history.Sum(text) == r.HeldBack:
+		s.FileState = "held back"
+	default:
+		s.FileState = "differs"
+	}
+	return s
+}
