@@ -201,7 +201,7 @@ var settingsFields = []field[Settings]{
 	},
 	{
 		key: "maximum-prefix-out", impact: SoftRefresh,
-		doc:  "Most prefixes to send; what does not fit is held back until there is room. 0 is no limit.",
+		doc:  "Most prefixes of each family to send. What does not fit is held back until there is room: shorter prefixes go first, then lower addresses. 0 is no limit.",
 		bind: func(s *Settings) value { return number(&s.MaximumPrefixOut, 0, maxUint32) },
 	},
 	{

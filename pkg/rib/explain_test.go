@@ -337,7 +337,7 @@ func TestExplainLimit(t *testing.T) {
 	b.flush()
 	b.announce(rs0, "65515", "10.2.0.0/16")
 	x := b.explain("10.2.0.0/16")
-	if e := x.to(t, nva); e.Held != "maximum-prefix-out 1 reached" || e.Evaluated != nil || e.Differs || e.Steps == nil {
+	if e := x.to(t, nva); e.Held != "held back: maximum-prefix-out 1 reached" || e.Evaluated != nil || e.Differs || e.Steps == nil {
 		t.Errorf("%+v", e)
 	}
 }

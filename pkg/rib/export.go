@@ -34,11 +34,16 @@ func (r *RIB) advertise(d *dest, p *peer) {
 		return
 	}
 	attrs, _, _ := r.export(d, p)
-	i := slices.IndexFunc(d.out, func(a advert) bool { return a.peer == p.id })
-	if attrs != nil && !p.fits(i >= 0) {
-		p.full = true
-		attrs = nil
+	if p.MaxAdvertised > 0 {
+		r.ration(d, p, attrs)
+		return
 	}
+	r.tell(d, p, attrs)
+}
+
+// tell makes attrs what p's Adj-RIB-Out holds for d; nil: nothing.
+func (r *RIB) tell(d *dest, p *peer, attrs *route.Attrs) {
+	i := slices.IndexFunc(d.out, func(a advert) bool { return a.peer == p.id })
 	switch {
 	case i < 0 && attrs == nil:
 		return
@@ -48,32 +53,12 @@ func (r *RIB) advertise(d *dest, p *peer) {
 	case attrs == nil:
 		d.out = slices.Delete(d.out, i, i+1)
 		p.counts.Advertised--
-		r.refill(p)
 	case d.out[i].attrs == attrs:
 		return
 	default:
 		d.out[i].attrs = attrs
 	}
 	r.emit(p, d.prefix, attrs)
-}
-
-// fits reports whether maximum-prefix-out has room for a prefix, which may be
-// advertised already: the limit may be lower now.
-func (p *peer) fits(advertised bool) bool {
-	n := p.counts.Advertised
-	if !advertised {
-		n++
-	}
-	return p.MaxAdvertised == 0 || n <= p.MaxAdvertised
-}
-
-// refill looks for what can take the place of a withdrawn route, if the limit
-// kept something back.
-func (r *RIB) refill(p *peer) {
-	if p.full && p.fits(false) {
-		p.full = false
-		r.eachFor(p, func(d *dest) { r.offer(d, p) }, nil)
-	}
 }
 
 // sent returns what the neighbor was told, nil if nothing.
@@ -327,7 +312,7 @@ func (r *RIB) holdReason(d *dest, p *peer, h hold, rule policy.Rule) string {
 	case summarised:
 		return "covered by a summary-only aggregate"
 	case overLimit:
-		return fmt.Sprintf("maximum-prefix-out %d reached", p.MaxAdvertised)
+		return heldText(p.MaxAdvertised)
 	case family:
 		return fmt.Sprintf("%s was not negotiated", route.FamilyOf(d.prefix))
 	}

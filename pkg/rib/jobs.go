@@ -42,6 +42,7 @@ func (r *RIB) Flush(n int) bool {
 		}
 		n -= k
 	}
+	n -= r.runRefills(n)
 	for n > 0 && len(r.dirty) == 0 && len(r.jobs) > 0 {
 		n -= r.jobs[0].run(n)
 		if j := r.jobs[0]; len(j.todo) == 0 {
@@ -51,7 +52,7 @@ func (r *RIB) Flush(n int) bool {
 			}
 		}
 	}
-	return len(r.dirty) > 0 || len(r.jobs) > 0
+	return len(r.dirty) > 0 || len(r.refills) > 0 || len(r.jobs) > 0
 }
 
 func (j *job) run(n int) int {

@@ -31,7 +31,7 @@ type Peer struct {
 	ReplacePrivateAS bool            // with RemovePrivateAS: by the own ASN
 	Default          *policy.Program // default-originate: what the default route must pass; nil: none is originated
 	MaxReceived      int             // prefixes; what exceeds it is rejected; 0: unlimited
-	MaxAdvertised    int             // prefixes; what exceeds it is held back; 0: unlimited
+	MaxAdvertised    int             // prefixes of each family; what exceeds it is held back; 0: unlimited
 }
 
 // Session is what the RIB must know of an established session.
@@ -42,7 +42,12 @@ type Session struct {
 }
 
 // Counts are the sizes of a neighbor's tables.
-type Counts struct{ Received, Accepted, Stale, Advertised int }
+type Counts struct {
+	Received, Accepted, Stale, Advertised int
+
+	Held    int // prefixes that MaxAdvertised keeps back
+	Fullest int // prefixes advertised of the family that has more, if MaxAdvertised is set
+}
 
 // peerID indexes RIB.peers. It is reused after a neighbor was removed, when
 // nothing in the tables refers to it any more.
@@ -57,14 +62,19 @@ type peer struct {
 	up       bool
 	epoch    uint32             // sessions so far
 	era      uint32             // changes of import settings so far
-	full     bool               // MaxAdvertised kept something back
 	excess   int                // paths that MaxReceived rejects
 	refills  bool               // a walk looks for those that fit now
 	soo      route.ExtCommunity // of Domain; 0: none
 	counts   Counts
-	changes  []speaker.Change // since the last Take
-	wire     wireMemo
-	offers   wireMemo // what export policy meets, by accepted set
+
+	rations   rations // of MaxAdvertised
+	collects  bool    // a walk puts together what there is, before anything is told
+	refilling bool    // waits in RIB.refills
+	refilled  func()  // called once it does not any more
+
+	changes []speaker.Change // since the last Take
+	wire    wireMemo
+	offers  wireMemo // what export policy meets, by accepted set
 }
 
 // wireMemo remembers the attributes sent for the latest accepted set: the routes
@@ -105,6 +115,7 @@ func (r *RIB) SetPeer(c Peer) {
 		r.peers[p.id] = p
 		r.byAddr[c.Address] = p
 		p.set(c)
+		r.setLimit(p, 0)
 		if p.soo != 0 {
 			r.forgetWire()
 		}
@@ -112,6 +123,9 @@ func (r *RIB) SetPeer(c Peer) {
 	}
 	old := p.Peer
 	p.set(c)
+	if old.MaxAdvertised != c.MaxAdvertised {
+		r.setLimit(p, old.MaxAdvertised)
+	}
 	if importDiffers(&old, &c) {
 		p.era++
 		r.eachFor(p, func(d *dest) { r.renew(d) }, nil)
@@ -182,7 +196,7 @@ func exportDiffers(a, b *Peer) bool {
 	return !a.Export.Equal(b.Export) || a.Domain != b.Domain || a.NextHopSelf != b.NextHopSelf ||
 		a.NextHopSelfForce != b.NextHopSelfForce || a.ReflectorClient != b.ReflectorClient ||
 		a.ASOverride != b.ASOverride || a.RemovePrivateAS != b.RemovePrivateAS || a.ReplacePrivateAS != b.ReplacePrivateAS ||
-		a.MaxAdvertised != b.MaxAdvertised || a.Role != b.Role || !sameProgram(a.Default, b.Default)
+		(a.MaxAdvertised == 0) != (b.MaxAdvertised == 0) || a.Role != b.Role || !sameProgram(a.Default, b.Default)
 }
 
 func sameProgram(a, b *policy.Program) bool {
@@ -207,7 +221,8 @@ func (r *RIB) PeerUp(addr netip.Addr, s Session, done func()) {
 	p.Session, p.up = s, true
 	p.epoch++
 	p.wire, p.offers = wireMemo{}, wireMemo{}
-	r.eachFor(p, func(d *dest) { r.offer(d, p) }, done)
+	r.collect(p)
+	r.eachFor(p, func(d *dest) { r.offer(d, p) }, func() { r.collected(p, done) })
 }
 
 // PeerDown tells that a session is lost. Its routes go, or stay as stale if
@@ -227,6 +242,8 @@ func (r *RIB) PeerDown(addr netip.Addr, keep bool) {
 		}
 	}
 	p.counts.Advertised = 0
+	r.setLimit(p, 0)
+	p.collects, p.refilled = false, nil
 }
 
 // Readvertise sends the whole Adj-RIB-Out of the given families once more, as
@@ -247,7 +264,12 @@ func (r *RIB) Reimport(addr netip.Addr) {
 }
 
 // Counts returns the sizes of a neighbor's tables.
-func (r *RIB) Counts(addr netip.Addr) Counts { return r.byAddr[addr].counts }
+func (r *RIB) Counts(addr netip.Addr) Counts {
+	p := r.byAddr[addr]
+	c := p.counts
+	p.countRations(&c)
+	return c
+}
 
 // freeID returns an unused index; index 0 is the RIB itself (local routes).
 func (r *RIB) freeID() peerID {

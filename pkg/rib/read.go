@@ -93,7 +93,7 @@ func (r *RIB) Held(prefix netip.Prefix, neighbor netip.Addr) string {
 // exported is export less what the neighbor's limit keeps back.
 func (r *RIB) exported(d *dest, p *peer) (*route.Attrs, hold, policy.Rule) {
 	attrs, h, rule := r.export(d, p)
-	if h == sent && p.up && p.full && d.sent(p.id) == nil {
+	if h == sent && p.isHeld(d) {
 		return nil, overLimit, rule
 	}
 	return attrs, h, rule

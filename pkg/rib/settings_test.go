@@ -165,7 +165,7 @@ func TestMaximumPrefixOut(t *testing.T) {
 	b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16")
 	b.flush()
 	b.wantAdvertised(branch, 2)
-	if held := b.r.Held(pfx("10.4.0.0/16"), addr(branch)); held != "maximum-prefix-out 2 reached" {
+	if held := b.r.Held(pfx("10.4.0.0/16"), addr(branch)); held != "held back: maximum-prefix-out 2 reached" {
 		t.Errorf("held: %q", held)
 	}
 	b.withdraw(nva, "10.1.0.0/16")

@@ -23,23 +23,24 @@ type Options struct {
 
 // RIB is the routing table. The zero value is not usable, see [New].
 type RIB struct {
-	opt    Options
-	peers  []*peer // by peerID; 0 is local
-	byAddr map[netip.Addr]*peer
-	table  map[netip.Prefix]*dest
-	all    []*dest // the values of table, for walks in a stable order
-	dirty  []*dest
-	jobs   []*job
-	under  underlay
-	hops   hopSets
-	routes routeSets
-	sums   []*aggregate
-	drain  Drain
-	eff    Effects
-	told   []*peer // neighbors with changes that Take is to return
-	paths  int
-	routed int // destinations with a path: static routes alone have none
-	work   scratch
+	opt     Options
+	peers   []*peer // by peerID; 0 is local
+	byAddr  map[netip.Addr]*peer
+	table   map[netip.Prefix]*dest
+	all     []*dest // the values of table, for walks in a stable order
+	dirty   []*dest
+	jobs    []*job
+	under   underlay
+	hops    hopSets
+	routes  routeSets
+	sums    []*aggregate
+	drain   Drain
+	refills []*peer // with room for what their limit has held back
+	eff     Effects
+	told    []*peer // neighbors with changes that Take is to return
+	paths   int
+	routed  int // destinations with a path: static routes alone have none
+	work    scratch
 }
 
 // Effects are what the outside must be told, in the order of the fields.
