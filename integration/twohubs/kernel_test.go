@@ -3,6 +3,7 @@ package twohubs
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -102,4 +103,22 @@ func same(t *testing.T, l *lab.Lab, node string, kind lab.Kind, before []string)
 		return nil
 	}
 	return fmt.Errorf("state of %s was\n%s\nis\n%s", node, strings.Join(before, "\n"), strings.Join(after, "\n"))
+}
+
+// longest is the route that an address is reached by; the zero value if none is.
+func longest(routes []kernelRoute, a netip.Addr) (best kernelRoute) {
+	bits := -1
+	for _, r := range routes {
+		dst, err := netip.ParsePrefix(r.Dst)
+		if host, herr := netip.ParseAddr(r.Dst); herr == nil {
+			dst, err = netip.PrefixFrom(host, host.BitLen()), nil
+		}
+		if r.Dst == "default" {
+			dst, err = netip.PrefixFrom(netip.IPv4Unspecified(), 0), nil
+		}
+		if err == nil && dst.Contains(a) && dst.Bits() > bits {
+			best, bits = r, dst.Bits()
+		}
+	}
+	return best
 }

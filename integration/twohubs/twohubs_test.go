@@ -71,9 +71,10 @@ func testKernelRoutes(t *testing.T, l *lab.Lab, s side, kind lab.Kind) {
 				return fmt.Errorf("%s lacks %+v, has %+v", s.nva, want, routes)
 			}
 		}
-		i := slices.IndexFunc(routes, func(r kernelRoute) bool { return r.Dst == s.routeServerSubnet })
-		if i < 0 || routes[i].Gateway != s.gateway || routes[i].Proto == "bgp" {
-			return fmt.Errorf("%s lacks the static route to %s, has %+v", s.nva, s.routeServerSubnet, routes)
+		for _, rs := range s.routeServer {
+			if r := longest(routes, rs); r.Gateway != s.gateway || r.Proto == "bgp" || r.Dst == s.own || r.Dst == "default" {
+				return fmt.Errorf("%s has no static route to Route Server %s, has %+v", s.nva, rs, routes)
+			}
 		}
 		return nil
 	})

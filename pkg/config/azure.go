@@ -1,6 +1,36 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"net/netip"
+)
+
+// IsRouteServer reports whether n is taken for an instance of an Azure Route
+// Server: AS 65515, more than one hop away.
+func (c *Config) IsRouteServer(n *Neighbor) bool {
+	return n.RemoteASN == routeServerASN && n.OwnASN(c) != routeServerASN && n.EBGPMultihop > 1 && n.Address.Is4()
+}
+
+// HasStatic reports whether a static route of the file, not a default one,
+// covers a.
+func (c *Config) HasStatic(a netip.Addr) bool {
+	for _, s := range c.Statics {
+		if s.Prefix.Bits() > 0 && s.Prefix.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// HasTunnel reports whether a tunnel of the file is called name.
+func (c *Config) HasTunnel(name string) bool {
+	for _, t := range c.Tunnels {
+		if t.Name == name {
+			return true
+		}
+	}
+	return false
+}
 
 // azureReserved is the 16-bit ASNs that Azure keeps for itself or that IANA
 // reserves: a Route Server refuses them from an NVA.

@@ -42,14 +42,13 @@ func TestHub00(t *testing.T) {
 		s.Export = policy.Chain{Accept: true, PrefixList: "vm-hub10"}
 	})
 	want := Default()
-	want.ASN, want.RouterID = 65001, netip.MustParseAddr("10.0.0.4")
+	want.ASN = 65001
 	want.Kernel.IPForward = true
 	want.Tunnels = []Tunnel{{
 		Name: "vxlan0", VNI: 77, Device: "eth0", Port: 4789, Learning: true,
 		Remotes:   []netip.Addr{netip.MustParseAddr("10.10.0.4")},
 		Addresses: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24")},
 	}}
-	want.Statics = []Static{{Prefix: netip.MustParsePrefix("10.0.210.0/24"), Via: netip.MustParseAddr("10.0.0.1")}}
 	want.Groups = map[string]Group{"route-server": {
 		Name: "route-server", Preset: "azure-route-server", Settings: routeServer,
 		Listed: []netip.Addr{netip.MustParseAddr("10.0.210.4"), netip.MustParseAddr("10.0.210.5")},

@@ -5,13 +5,14 @@ import "fmt"
 // configFields are the keys above the first table.
 var configFields = []field[Config]{
 	{
-		key: "asn", example: "65001", required: true, shown: true, impact: Restart,
-		doc:  "Autonomous system number of this NVA.",
+		key: "asn", example: "65001", shown: true, impact: Restart,
+		doc:  "Autonomous system number of this NVA. Required if there are neighbors.",
 		bind: func(c *Config) value { return asn{&c.ASN} },
 	},
 	{
-		key: "router-id", example: `"10.0.0.4"`, required: true, shown: true, impact: Restart,
-		doc:  "BGP identifier: an IPv4 address of this NVA, unique among its neighbors.",
+		key: "router-id", example: `"10.0.0.4"`, impact: Restart,
+		doc: "BGP identifier: an IPv4 address of this NVA, unique among its neighbors. Default: local of the first tunnel that gives it, " +
+			"or else the first address of the first tunnel's device, or of the device that the default route leads through.",
 		bind: func(c *Config) value { return address{&c.RouterID, checkRouterID} },
 	},
 }

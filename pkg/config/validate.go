@@ -16,6 +16,7 @@ type checker struct {
 // validate adds to what reading cfg has found.
 func validate(cfg *Config, found Errors) Errors {
 	v := &checker{cfg: cfg, src: &cfg.source, errors: found}
+	v.identity()
 	v.references()
 	v.kernel()
 	v.health()
@@ -64,6 +65,18 @@ func (v *checker) references() {
 			continue
 		}
 		v.fail(r.key, "there is no %s %q%s", r.kind, r.name, didYouMean(r.name, objects[r.kind]))
+	}
+}
+
+// identity looks for the ASN, which only neighbors ask for. A file that says
+// nothing at all was cut off, or is another one than was meant: it would take
+// away everything that runs.
+func (v *checker) identity() {
+	if len(v.src.lines) == 1 {
+		v.errors = append(v.errors, &Error{File: v.src.file, Line: 1, Msg: "the file says nothing"})
+	}
+	if len(v.cfg.Neighbors) > 0 && !v.has("asn") {
+		v.fail("asn", "required key is missing: there are neighbors")
 	}
 }
 

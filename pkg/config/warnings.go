@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/netip"
 
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
@@ -131,18 +130,4 @@ func (w *warner) routeServer(i int) {
 	if n.Password != "" || n.PasswordFile != "" {
 		w.warn("password", w.places(i, "password")+" "+w.places(i, "password-file"), "Route Server has no setting for a TCP-MD5 key")
 	}
-	if !w.reached(n.Address) {
-		w.warn("no-static", w.src.elem("neighbor", i, n.Address)+".address",
-			"no static route covers %s: add one for RouteServerSubnet via the first address of the own subnet", n.Address)
-	}
-}
-
-// reached reports whether a static route, not the default, covers a.
-func (w *warner) reached(a netip.Addr) bool {
-	for _, s := range w.cfg.Statics {
-		if s.Prefix.Bits() > 0 && s.Prefix.Contains(a) {
-			return true
-		}
-	}
-	return false
 }

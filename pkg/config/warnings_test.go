@@ -26,10 +26,8 @@ func TestWarnings(t *testing.T) {
 			`nvad.toml:11: peer-group.rs.import.deny-asns: warning: on-premises ASNs are private: "private" loses what ExpressRoute and VPN teach`,
 			"nvad.toml:12: peer-group.rs.families: warning: Route Server has no IPv6",
 			"nvad.toml:13: peer-group.rs.password: warning: Route Server has no setting for a TCP-MD5 key",
-			"nvad.toml:4: neighbor.10.0.210.4.address: warning: no static route covers 10.0.210.4: add one for RouteServerSubnet via the first address of the own subnet",
 			"nvad.toml:12: peer-group.rs.families: warning: IPv6 routes over an IPv4 session need a next hop that a route-map sets",
 			"nvad.toml:3: neighbor.10.0.210.4.export: warning: an eBGP neighbor without export policy exchanges no routes that way (RFC 8212)",
-			"nvad.toml:7: neighbor.10.0.210.5.address: warning: no static route covers 10.0.210.5: add one for RouteServerSubnet via the first address of the own subnet",
 			"nvad.toml:6: neighbor.10.0.210.5.export: warning: an eBGP neighbor without export policy exchanges no routes that way (RFC 8212)",
 		}},
 		{"no policy", head + "[[neighbor]]\naddress = \"10.0.1.4\"\nremote-asn = 65002\nimport = \"deny\"\n", []string{

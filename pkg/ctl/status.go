@@ -37,7 +37,7 @@ once every neighbor has told what it knows or was given up.`,
 func (a *app) printStatus(s *nvadv1.Status) error {
 	p := newPage(a.Out, a.Width)
 	p.heading("nvad %s, up %s", s.GetVersion(), a.age(s.GetSince()))
-	p.field("AS", fmt.Sprintf("%d, router ID %s", s.GetAsn(), s.GetRouterId()))
+	p.field("AS", identity(s))
 	p.field("In sync", inSync(s))
 	if s.GetDrainingSince() != nil {
 		p.field("Draining", fmt.Sprintf("for %s, by %s", a.age(s.GetDrainingSince()), s.GetDrainingReason()))
@@ -75,6 +75,14 @@ func (a *app) configFields(p *page, c *nvadv1.ConfigState) {
 	case "unreadable":
 		p.field("File", c.GetFile()+" can't be read")
 	}
+}
+
+// identity is what the neighbors know this NVA by; without any it needs none.
+func identity(s *nvadv1.Status) string {
+	if s.GetAsn() == 0 {
+		return "none, there are no neighbors"
+	}
+	return fmt.Sprintf("%d, router ID %s", s.GetAsn(), s.GetRouterId())
 }
 
 func inSync(s *nvadv1.Status) string {

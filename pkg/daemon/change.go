@@ -82,7 +82,7 @@ func (d *daemon) recorded(now time.Time) (history.Record, error) {
 // that must be recorded is refused if it can't be. An error leaves everything as
 // it was.
 func (d *daemon) change(ctx context.Context, next candidate, record history.Record, must bool) ([]config.Change, error) {
-	changes := config.Diff(d.config.get(), next.cfg)
+	changes := config.Diff(d.complete(d.config.get()), d.complete(next.cfg))
 	if err := reloadable(changes); err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (d *daemon) Preview(context.Context) (api.Preview, error) {
 	if err != nil {
 		return api.Preview{}, api.Invalid("%s", err)
 	}
-	changes := config.Diff(d.config.get(), next.cfg)
+	changes := config.Diff(d.complete(d.config.get()), d.complete(next.cfg))
 	out := api.Preview{Changes: told(changes)}
 	if err := reloadable(changes); err != nil {
 		out.Refused = err.Error()
@@ -147,7 +147,7 @@ func (d *daemon) apply(ctx context.Context, next candidate) error {
 	if err := d.http.Set(d.endpoints(next.cfg)); err != nil {
 		return api.Conflict("%s", err)
 	}
-	if err := d.engine.Apply(ctx, next.cfg); err != nil {
+	if err := d.engine.Apply(ctx, d.complete(next.cfg)); err != nil {
 		return errors.Join(err, d.http.Set(d.endpoints(d.config.get())))
 	}
 	d.plane.SetWanted(wanted(next.cfg))

@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/config"
@@ -10,15 +11,29 @@ import (
 )
 
 // Config implements api.Reader.
-func (d *daemon) Config(_ context.Context, q api.ConfigQuery) (string, error) {
+func (d *daemon) Config(ctx context.Context, q api.ConfigQuery) (string, error) {
 	cfg, err := d.version(q.Version)
 	if err != nil {
 		return "", err
 	}
 	if q.Expanded {
-		cfg = cfg.Expanded()
+		if cfg, err = d.expanded(ctx, cfg, q.Version == 0); err != nil {
+			return "", err
+		}
 	}
 	return string(config.Print(cfg, true)), nil
+}
+
+// expanded is cfg with presets written out, and what this machine adds to it if it
+// runs.
+func (d *daemon) expanded(ctx context.Context, cfg *config.Config, runs bool) (*config.Config, error) {
+	if !runs {
+		return cfg.Expanded(), nil
+	}
+	derived, err := d.engine.Derived(ctx)
+	out := d.complete(cfg).Expanded()
+	out.Statics = slices.Concat(out.Statics, derived)
+	return out, err
 }
 
 // version is a configuration that is kept, or what runs for version 0.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -41,6 +42,7 @@ type daemon struct {
 	speaker  *gobgp.Speaker
 	liveness *liveness
 	http     *httpd.Server
+	routerID netip.Addr    // of this run; invalid: none
 	seen     chan struct{} // closed when the engine has its first look at the kernel
 	stop     chan stopOrder
 	history  *history.History
@@ -112,7 +114,7 @@ func refuseRivals() error {
 // reverse once something asks for it.
 func (d *daemon) run(ctx context.Context, chosen choice, l net.Listener) error {
 	d.log.Info("starting", "version", telemetry.Build().Version, "config", d.opt.Config,
-		"as", chosen.cfg.ASN, "router_id", chosen.cfg.RouterID)
+		"as", chosen.cfg.ASN)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/bfd"
@@ -85,11 +86,19 @@ func (d *daemon) FIB(ctx context.Context, yield func(engine.FIBView) error) erro
 	if err != nil {
 		return err
 	}
+	derived, err := d.engine.Derived(ctx)
+	if err != nil {
+		return err
+	}
 	for _, e := range entries {
 		if e.Backup {
 			continue // a second route for the same prefix, for the kernel alone
 		}
-		if err := yield(fibView(e, names)); err != nil {
+		v := fibView(e, names)
+		if e.Class == fib.Static && slices.ContainsFunc(derived, func(s config.Static) bool { return s.Prefix == e.Prefix }) {
+			v.Class = "derived"
+		}
+		if err := yield(v); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,7 +56,10 @@ func (d *daemon) start(ctx context.Context, c candidate) (*parts, error) {
 	if err != nil {
 		return p, err
 	}
-	if err := d.startEngine(p, cfg, restarting); err != nil {
+	if err := d.findIdentity(p.ctx, cfg); err != nil {
+		return p, err
+	}
+	if err := d.startEngine(p, d.complete(cfg), restarting); err != nil {
 		return p, err
 	}
 	close(engineReady)
@@ -108,7 +112,8 @@ func (d *daemon) startEngine(p *parts, cfg *config.Config, restarting bool) erro
 	interner := route.NewInterner()
 	var err error
 	d.speaker, err = gobgp.New(gobgp.Options{
-		ASN: cfg.ASN, RouterID: cfg.RouterID, Interner: interner, Log: d.log, Restarting: restarting,
+		ASN: cmp.Or(cfg.ASN, nobodysASN), RouterID: cmp.Or(cfg.RouterID, nobodysID),
+		Interner: interner, Log: d.log, Restarting: restarting,
 	})
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/nvad/nvad/pkg/config"
@@ -59,7 +60,7 @@ func (e *Engine) apply(cfg *config.Config, peers []rib.Peer, origin *origination
 	for addr, n := range e.neighbors {
 		e.checkLimit(addr, n)
 	}
-	e.rib.SetStatics(statics(cfg))
+	e.setStatics(true)
 	e.rib.SetAggregates(origin.aggregates)
 	e.originate()
 	return e.configureSpeaker()
@@ -140,9 +141,21 @@ func compilePeer(cfg *config.Config, c *policy.Compiler, n config.Neighbor) (rib
 	return p, errors.Join(err1, err2, err3)
 }
 
-func statics(cfg *config.Config) []rib.Static {
-	out := make([]rib.Static, 0, len(cfg.Statics))
-	for _, s := range cfg.Statics {
+// setStatics tells the RIB the static routes, the file's and the derived ones;
+// the file's may have changed if fresh is set.
+func (e *Engine) setStatics(fresh bool) {
+	if len(e.kernel.Links) > 0 && e.derived.derive(e.cfg, e.kernel) {
+		e.tellDerived()
+		fresh = true
+	}
+	if fresh {
+		e.rib.SetStatics(statics(e.cfg, slices.Concat(e.cfg.Statics, e.derived.routes)))
+	}
+}
+
+func statics(cfg *config.Config, list []config.Static) []rib.Static {
+	out := make([]rib.Static, 0, len(list))
+	for _, s := range list {
 		out = append(out, rib.Static{
 			Prefix: s.Prefix, Via: s.Via, Device: s.Device, Blackhole: s.Blackhole,
 			Metric: cfg.MetricOf(s), Source: s.Source,

@@ -68,6 +68,7 @@ type Engine struct {
 	again     func() error // applies the running configuration once more; nil: there is none
 	origin    *origination
 	local     []rib.Local // as the RIB was told last
+	derived   derivation
 	neighbors map[netip.Addr]*neighbor
 	watched   []Watched    // as Liveness was told last
 	departing []netip.Addr // gateways of lost sessions whose routes are not decided anew yet
@@ -215,6 +216,7 @@ func (e *Engine) takeFacts() {
 	if f := e.facts.Swap(nil); f != nil {
 		e.kernel = *f
 		e.rib.SetFacts(*f)
+		e.setStatics(false)
 		e.originate()
 		e.watch()
 	}

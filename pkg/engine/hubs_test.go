@@ -35,13 +35,16 @@ func newHub(t *testing.T, path string, n, host byte) *hub {
 	e, p, stop := start(t, cfg, false)
 	t.Cleanup(stop)
 	vnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, n, 0, 0}), 24)
+	eth0 := fib.Link{Index: 2, Name: "eth0", Up: true, Addresses: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, n, 0, 4}), 24)}}
 	e.SetFacts(fib.Facts{
-		Links: []fib.Link{{Index: 2, Name: "eth0", Up: true}, {Index: 3, Name: "vxlan0", Up: true}},
+		Links: []fib.Link{eth0, {Index: 3, Name: "vxlan0", Up: true}},
 		Routes: []fib.KernelRoute{
 			{Prefix: vnet, Protocol: 2, Hops: []fib.NextHop{{Link: 2}}},
 			{Prefix: pfx("169.254.0.0/24"), Protocol: 2, Hops: []fib.NextHop{{Link: 3}}},
+			{Prefix: pfx("0.0.0.0/0"), Protocol: 16, Metric: 100, Hops: []fib.NextHop{{Via: vnet.Addr().Next(), Link: 2}}},
 		},
 	})
+	cfg.RouterID = netip.AddrFrom4([4]byte{10, n, 0, 4})
 	apply(t, e, cfg)
 	tunnel := func(host byte) netip.Addr { return netip.AddrFrom4([4]byte{169, 254, 0, host}) }
 	h := &hub{ports: p, own: tunnel(host), far: tunnel(3 - host)}

@@ -40,7 +40,7 @@ func (e *Engine) tick(now time.Time) {
 		}
 	}
 	e.releaseDue(now)
-	if e.sync.reached || e.cfg.RouterID == (netip.Addr{}) || len(e.waiting(now)) > 0 {
+	if e.sync.reached || e.again == nil || len(e.waiting(now)) > 0 {
 		return
 	}
 	e.sync.reached = true

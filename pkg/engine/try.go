@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -137,7 +138,8 @@ func (b *bench) up(p rib.Peer) {
 }
 
 // localAddress is the session's own address as far as the file tells: the one it
-// gives, that of the tunnel the neighbor is in, or else the router ID.
+// gives, that of the tunnel the neighbor is in, or else the router ID. 0.0.0.0
+// stands for one that is not known.
 func (b *bench) localAddress(neighbor netip.Addr) netip.Addr {
 	for _, n := range b.cfg.Neighbors {
 		if n.Address == neighbor && n.LocalAddress.IsValid() {
@@ -151,7 +153,7 @@ func (b *bench) localAddress(neighbor netip.Addr) netip.Addr {
 			}
 		}
 	}
-	return b.cfg.RouterID
+	return cmp.Or(b.cfg.RouterID, netip.IPv4Unspecified()) // the machine's, which no file tells
 }
 
 func (b *bench) receive(from netip.Addr, t Trial) {

@@ -96,7 +96,7 @@ type PathView struct {
 // FIBView is a route nvad wants in the kernel.
 type FIBView struct {
 	Prefix   netip.Prefix
-	Class    string // bgp, static
+	Class    string // bgp, static, derived (a static route that the file does not give)
 	Kind     string // unicast, blackhole, unreachable
 	Metric   uint32
 	NextHops []HopView

@@ -118,7 +118,7 @@ func (x *ListFIBResponse) GetRoutes() []*FIBRoute {
 type FIBRoute struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Prefix string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// "bgp" or "static".
+	// "bgp", "static", or "derived": a static route that the file does not give.
 	Class string `protobuf:"bytes,2,opt,name=class,proto3" json:"class,omitempty"`
 	// "unicast", "blackhole" or "unreachable".
 	Kind     string     `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
