@@ -22,6 +22,7 @@ type Config struct {
 	Kernel        Kernel
 	Drain         Drain
 	Health        Health
+	Azure         Azure
 	Tunnels       []Tunnel
 	Statics       []Static
 	Masquerades   []Masquerade
@@ -122,6 +123,11 @@ type Health struct {
 	Listen         []netip.AddrPort
 	MinEstablished map[string]int // neighbors, by peer-group
 	Tunnels        []string
+}
+
+// Azure is what the platform is asked while the NVA runs.
+type Azure struct {
+	ScheduledEvents bool // drain before maintenance, and approve it
 }
 
 // Tunnel is a VXLAN device.

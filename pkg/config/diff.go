@@ -28,6 +28,7 @@ func Diff(old, new *Config) []Change {
 	out = append(out, diffFields("kernel", &old.Kernel, &new.Kernel, kernelFields)...)
 	out = append(out, diffFields("drain", &old.Drain, &new.Drain, drainFields)...)
 	out = append(out, diffFields("health", &old.Health, &new.Health, healthFields)...)
+	out = append(out, diffFields("azure", &old.Azure, &new.Azure, azureFields)...)
 	out = append(out, diffEach("tunnel", old.Tunnels, new.Tunnels, DeviceRecreated,
 		func(t *Tunnel) string { return t.Name },
 		func(object string, a, b *Tunnel) []Change { return diffFields(object, a, b, tunnelFields) })...)

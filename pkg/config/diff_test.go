@@ -34,6 +34,9 @@ func TestDiff(t *testing.T) {
 			"drain: prepends: 5 -> 0 (soft refresh)",
 			"drain: hold: 30 -> 10 (live)",
 		}},
+		{"azure", "[kernel]", "[azure]\nscheduled-events = true\n[kernel]", []string{
+			"azure: scheduled-events: false -> true (live)",
+		}},
 		{"health", "[kernel]", "[health]\nlisten = [\"10.0.0.4:8080\"]\nmin-established = { nva = 1 }\n[kernel]", []string{
 			`health: listen: [] -> ["10.0.0.4:8080"] (live)`,
 			"health: min-established: {} -> { nva = 1 } (live)",

@@ -19,6 +19,7 @@ func Print(cfg *Config, redact bool) []byte {
 	printFields(p, "[kernel]", &cfg.Kernel, &Default().Kernel, kernelFields)
 	printFields(p, "[drain]", &cfg.Drain, &Default().Drain, drainFields)
 	printFields(p, "[health]", &cfg.Health, &Health{}, healthFields)
+	printFields(p, "[azure]", &cfg.Azure, &Azure{}, azureFields)
 	initial := defaultTunnel()
 	for i := range cfg.Tunnels {
 		printFields(p, "[[tunnel]]", &cfg.Tunnels[i], &initial, tunnelFields)

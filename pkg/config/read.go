@@ -28,6 +28,10 @@ func readConfig(t *table) *Config {
 		readFields(sub, &cfg.Health, healthFields)
 		sub.done()
 	}
+	if sub := t.sub("azure"); sub != nil {
+		readFields(sub, &cfg.Azure, azureFields)
+		sub.done()
+	}
 	cfg.Tunnels = readEach(t, "tunnel", "name", tunnelFields, defaultTunnel)
 	cfg.Statics = readEach(t, "static-route", "prefix", staticFields, zero[Static])
 	cfg.Masquerades = readEach(t, "masquerade", "out", masqueradeFields, defaultMasquerade)

@@ -40,6 +40,7 @@ func TestExamples(t *testing.T) {
 	examples(t, "kernel", kernelFields)
 	examples(t, "drain", drainFields)
 	examples(t, "health", healthFields)
+	examples(t, "azure", azureFields)
 	examples(t, "tunnel", tunnelFields)
 	examples(t, "static-route", staticFields)
 	examples(t, "masquerade", masqueradeFields)

@@ -126,6 +126,7 @@ func (d *daemon) run(ctx context.Context, chosen choice, l net.Listener) error {
 	d.remember(chosen)
 	parts.run("confirmation", d.watchDeadline)
 	parts.run("memory", tidyMemory)
+	parts.run("maintenance", d.maintain)
 	parts.run("api", func(ctx context.Context) error { return d.serve(ctx, l) })
 	parts.run("systemd", func(ctx context.Context) error {
 		d.ready(ctx)

@@ -26,6 +26,7 @@ type liveness struct {
 	mu      sync.Mutex
 	wanted  []bfd.Session
 	farEnds map[netip.Addr]bool
+	held    bool                  // nothing is watched for now
 	dead    map[netip.Addr]string // why
 }
 
@@ -56,13 +57,37 @@ func (l *liveness) run(ctx context.Context) error {
 		case <-ticker.C:
 			l.askFarEnds(time.Now())
 		case <-l.wake:
-			l.mu.Lock()
-			wanted := l.wanted
-			l.mu.Unlock()
-			if err := l.manager.Configure(wanted); err != nil {
+			if err := l.manager.Configure(l.now()); err != nil {
 				l.log.Error("bfd not configured", "reason", err)
 			}
 		}
+	}
+}
+
+// now is what to watch at this moment.
+func (l *liveness) now() []bfd.Session {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held {
+		return nil
+	}
+	return l.wanted
+}
+
+// hold ends all watching, without a failure at either end, until it is called with
+// false.
+func (l *liveness) hold(on bool) {
+	l.mu.Lock()
+	l.held = on
+	l.mu.Unlock()
+	l.rouse()
+}
+
+// rouse has run look at what to watch.
+func (l *liveness) rouse() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -172,10 +197,7 @@ func (l *liveness) Watch(list []engine.Watched) {
 		l.tell()
 	}
 	l.mu.Unlock()
-	select {
-	case l.wake <- struct{}{}:
-	default:
-	}
+	l.rouse()
 }
 
 // Reached implements engine.Liveness.

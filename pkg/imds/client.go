@@ -1,6 +1,7 @@
 package imds
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -48,7 +49,6 @@ func newClient(dial func(context.Context, string, string) (net.Conn, error)) *Cl
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
-		Timeout: answerTimeout,
 	}}
 }
 
@@ -63,7 +63,7 @@ type answer struct {
 func (c *Client) get(ctx context.Context, path, version string) (answer, error) {
 	pause := firstPause
 	for try := 1; ; try++ {
-		a, err := c.once(ctx, path, version)
+		a, err := c.try(ctx, request{method: http.MethodGet, path: path, version: version})
 		if err == nil {
 			return a, nil
 		}
@@ -85,16 +85,29 @@ func (c *Client) get(ctx context.Context, path, version string) (answer, error) 
 	}
 }
 
-// once asks for path one time.
-func (c *Client) once(ctx context.Context, path, version string) (answer, error) {
+// try asks once, and not for longer than an answer takes.
+func (c *Client) try(ctx context.Context, r request) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	return c.once(ctx, r)
+}
+
+// request is a request but for what all have in common.
+type request struct {
+	method, path, version string
+	body                  []byte
+}
+
+// once asks one time.
+func (c *Client) once(ctx context.Context, r request) (answer, error) {
 	var a answer
 	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 		if tcp, ok := info.Conn.LocalAddr().(*net.TCPAddr); ok {
 			a.to = tcp.AddrPort().Addr().Unmap()
 		}
 	}}
-	url := endpoint + path + "?api-version=" + version
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodGet, url, nil)
+	url := endpoint + r.path + "?api-version=" + r.version
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), r.method, url, bytes.NewReader(r.body))
 	if err != nil {
 		return a, err
 	}
@@ -109,7 +122,7 @@ func (c *Client) once(ctx context.Context, path, version string) (answer, error)
 		return a, &unreachable{err}
 	}
 	if resp.StatusCode != http.StatusOK {
-		return a, &StatusError{Code: resp.StatusCode, Path: path, Message: message(a.body)}
+		return a, &StatusError{Code: resp.StatusCode, Path: r.path, Message: message(a.body)}
 	}
 	return a, nil
 }
