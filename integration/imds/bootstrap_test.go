@@ -20,7 +20,7 @@ func TestTwoHubs(t *testing.T) {
 	for _, hub := range []string{"hub00", "hub10"} {
 		b.metadata(t, hub)
 		r := b.bootstrap(hub, b.flags(hub, hub+".toml")...).must(t)
-		if want := "ok: 3 neighbors, 1 tunnel, 2 static routes"; !strings.Contains(r.out, want) || r.err != "" {
+		if want := "ok: 3 neighbors, 1 tunnel, 0 static routes"; !strings.Contains(r.out, want) || r.err != "" {
 			t.Errorf("it said %q and %q, not %q", r.out, r.err, want)
 		}
 		b.start(t, hub, filepath.Join(b.dir, hub+".toml"))

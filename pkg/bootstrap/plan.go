@@ -18,14 +18,13 @@ type plan struct {
 	VM       string
 	Device   string
 	RouterID netip.Addr
-	Gateway  netip.Addr
 	Tunnel   netip.Prefix // own address
 }
 
 // derive completes the request by what the metadata service and the kernel know:
 // the VM's primary NIC, whose device is named device.
 func derive(r Request, vm string, nic imds.NIC, device string) (plan, error) {
-	p := plan{Request: r, VM: vm, Device: device, RouterID: nic.Addresses[0], Gateway: nic.Gateway(), Tunnel: r.TunnelAddress}
+	p := plan{Request: r, VM: vm, Device: device, RouterID: nic.Addresses[0], Tunnel: r.TunnelAddress}
 	p.Remotes = slices.Clone(r.Remotes)
 	p.Remotes = slices.DeleteFunc(p.Remotes, func(m Remote) bool { return slices.Contains(nic.Addresses, m.Address) })
 	slices.SortFunc(p.Remotes, func(a, b Remote) int { return a.Address.Compare(b.Address) })
