@@ -190,6 +190,22 @@ func TestAnnounces(t *testing.T) {
 	}
 }
 
+// gratuitousARP is a request for one's own address (RFC 5227 section 2.3), from
+// its sender's hardware address on.
+func gratuitousARP(mac net.HardwareAddr, addr netip.Addr) []byte {
+	b := append(slices.Clone(mac), addr.AsSlice()...)
+	b = append(b, make([]byte, 6)...)
+	return append(b, addr.AsSlice()...)
+}
+
+// unsolicitedNA is a neighbour advertisement that overrides what is held (RFC
+// 4861 sections 4.4 and 7.2.6), from its flags on.
+func unsolicitedNA(mac net.HardwareAddr, addr netip.Addr) []byte {
+	b := append([]byte{0x20, 0, 0, 0}, addr.AsSlice()...)
+	b = append(b, 2, 1) // option: target link-layer address, 8 bytes
+	return append(b, mac...)
+}
+
 // capture opens a socket that sees every frame of a link, for a second at most.
 func capture(t *testing.T, ns Namespace, link string) int {
 	t.Helper()

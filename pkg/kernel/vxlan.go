@@ -39,7 +39,7 @@ func (t *Tunnels) Do(op tunnel.Op) error {
 	case tunnel.DeleteRemote:
 		return unless(t.forward(op, unix.RTM_DELNEIGH, 0), unix.ENOENT)
 	case tunnel.Announce:
-		return t.ns.do(func() error { return announce(op.Index, op.MAC, op.Address.Addr()) })
+		return t.announce(link, op)
 	}
 	return fmt.Errorf("unknown operation %d", op.Kind)
 }
