@@ -26,13 +26,16 @@ func (b *bed) touched() string {
 	return fmt.Sprint(links, routes, sysctls.out, files)
 }
 
-// refused runs nvad, which has to end at once with code 1, all of want on
-// stderr and nothing changed.
+// exitConfig is the exit code for a bad file: EX_CONFIG of sysexits.h.
+const exitConfig = 78
+
+// refused runs nvad, which has to end at once with code 1, or that for a bad file,
+// all of want on stderr and nothing changed.
 func (b *bed) refused(want ...string) {
 	b.Helper()
 	before := b.touched()
 	r := b.run(b.daemonArgs()...)
-	if r.code != 1 || r.out != "" {
+	if r.code != 1 && r.code != exitConfig || r.out != "" {
 		b.Errorf("exit code %d, stdout %q", r.code, r.out)
 	}
 	b.must(contains(r.err, want...))
@@ -59,8 +62,9 @@ func TestBadFile(t *testing.T) {
 	b.refused(want...)
 	start := b.run(b.daemonArgs()...)
 	check := b.run(lab.Build(t, "./cmd/nvad"), "check", b.config)
-	if check.code != 1 || check.out != "" || check.err != start.err {
-		t.Errorf("nvad check: exit code %d, stdout %q, stderr:\n%snvad:\n%s", check.code, check.out, check.err, start.err)
+	if start.code != exitConfig || check.code != 1 || check.out != "" || check.err != start.err {
+		t.Errorf("nvad check: exit code %d, stdout %q, stderr:\n%snvad: exit code %d\n%s",
+			check.code, check.out, check.err, start.code, start.err)
 	}
 	if n := strings.Count(check.err, "\n"); n != len(want) {
 		t.Errorf("%d lines for %d errors:\n%s", n, len(want), check.err)
