@@ -33,6 +33,25 @@ help: ## list the targets
 build: ## build bin/nvad, bin/nvactl and bin/azure (the lab)
 	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/nvad ./cmd/nvactl ./integration/lab/cmd/azure
 
+DIST        ?= dist
+DEB_VERSION ?= $(shell packaging/version.sh)
+DEB         := $(DIST)/deb
+# The dates of all that is packaged: the same commit gives the same bytes.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+NFPM        := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.44.2
+
+.PHONY: deb
+deb: ## build the Debian package, dist/nvad_VERSION_ARCH.deb
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $(DEB)/bin/ ./cmd/nvad ./cmd/nvactl
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(GO) run ./packaging/docs -package $(DEB)
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) DEB_VERSION=$(DEB_VERSION) NVAD_ARCH=$(shell $(GO) env GOARCH) NVAD_DIST=$(DEB) \
+		$(GO) run $(NFPM) package --config packaging/nfpm.yaml --packager deb \
+		--target $(DIST)/nvad_$(DEB_VERSION)_$(shell $(GO) env GOARCH).deb
+
+.PHONY: docs
+docs: ## write the reference of the command lines, docs/cli.md
+	$(GO) run ./packaging/docs -markdown docs/cli.md
+
 .PHONY: setup
 setup: ## check what the lab and the tests need, and install Debian packages that are missing
 	@./integration/setup.sh
@@ -67,7 +86,7 @@ differential: ## hold nvad against FRR in N random cases, from SEED on
 
 .PHONY: lint
 lint: ## formatting and go vet
-	@test -z "$$(gofmt -l cmd pkg integration | tee /dev/stderr)"
+	@test -z "$$(gofmt -l cmd pkg integration packaging | tee /dev/stderr)"
 	$(GO) vet ./...
 
 # BENCH are flags of the bench: see `bin/bench -h`.

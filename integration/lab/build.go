@@ -17,7 +17,7 @@ import (
 //
 //	func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 func Main(m *testing.M) int {
-	defer os.RemoveAll(buildDir(os.Getpid()))
+	defer os.RemoveAll(BuildDir())
 	return m.Run()
 }
 
@@ -38,7 +38,7 @@ func Build(t testing.TB, pkg string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := buildDir(os.Getpid())
+	dir := BuildDir()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func Build(t testing.TB, pkg string) string {
 	// As root in somebody else's working tree git refuses to say the version.
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", path, pkg)
 	cmd.Dir = root
-	if err := asInvoker(cmd, dir); err != nil {
+	if err := AsInvoker(cmd, dir); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -59,9 +59,10 @@ func Build(t testing.TB, pkg string) string {
 	return path
 }
 
-// asInvoker makes a build under sudo run as the user who called sudo, whose
-// build cache would otherwise be left with files of root's.
-func asInvoker(cmd *exec.Cmd, dir string) error {
+// AsInvoker makes a build under sudo run as the user who called sudo, whose
+// build cache would otherwise be left with files of root's, and gives them dir to
+// build into.
+func AsInvoker(cmd *exec.Cmd, dir string) error {
 	uid, errUID := strconv.ParseUint(os.Getenv("SUDO_UID"), 10, 32)
 	gid, errGID := strconv.ParseUint(os.Getenv("SUDO_GID"), 10, 32)
 	if errUID != nil || errGID != nil || os.Geteuid() != 0 {
@@ -97,8 +98,10 @@ func ModuleRoot() (string, error) {
 
 const buildDirPrefix = "nvad-lab-build-"
 
-func buildDir(pid int) string {
-	return filepath.Join(os.TempDir(), buildDirPrefix+strconv.Itoa(pid))
+// BuildDir is where this process keeps what it builds, until Main removes it. It
+// may be yet to be made.
+func BuildDir() string {
+	return filepath.Join(os.TempDir(), buildDirPrefix+strconv.Itoa(os.Getpid()))
 }
 
 // sweepBuilds removes what processes have built that died without Main.

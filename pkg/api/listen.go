@@ -99,6 +99,15 @@ func bind(path string, mode fs.FileMode, gid int) (*net.UnixListener, error) {
 	return l, nil
 }
 
+// giveTo gives a new file to a group, unless it is that group's, or gid is -1. The
+// service may not call chown(2), and as a rule need not.
+func giveTo(path string, gid int) error {
+	if gid == -1 || gid == os.Getegid() {
+		return nil
+	}
+	return os.Chown(path, -1, gid)
+}
+
 // listener removes its socket when it is closed, unless another one has taken
 // its place meanwhile.
 type listener struct {

@@ -1,0 +1,172 @@
+// Command docs writes what is generated from the command lines of nvad and
+// nvactl: man pages and shell completions for the package, and the reference for
+// docs/cli.md.
+//
+//	docs -package DIR    DIR/man and DIR/completions
+//	docs -markdown FILE
+//
+// The same commands give the same bytes: dates are those of SOURCE_DATE_EPOCH.
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+
+	"github.com/nvad/nvad/cmd/nvad/command"
+	"github.com/nvad/nvad/pkg/ctl"
+)
+
+func main() {
+	dir := flag.String("package", "", "write man pages and completions below `DIR`")
+	markdown := flag.String("markdown", "", "write the reference to `FILE`")
+	flag.Parse()
+	if err := write(*dir, *markdown); err != nil {
+		fmt.Fprintln(os.Stderr, "docs:", err)
+		os.Exit(1)
+	}
+}
+
+func write(dir, markdown string) error {
+	var errs []error
+	if dir != "" {
+		errs = append(errs, manPages(dir), completions(dir))
+	}
+	if markdown != "" {
+		errs = append(errs, os.WriteFile(markdown, reference(), 0o644))
+	}
+	return errors.Join(errs...)
+}
+
+// program is one of the two, with the section of the manual it is in.
+type program struct {
+	root    *cobra.Command
+	section string
+}
+
+func programs() []program {
+	surroundings := ctl.Env{Out: io.Discard, Err: io.Discard, Getenv: func(string) string { return "" }, Now: time.Now, Width: 80}
+	return []program{{command.New(), "8"}, {ctl.NewCommand(surroundings), "1"}}
+}
+
+// manPages writes a page for each command, compressed.
+func manPages(dir string) error {
+	dir = filepath.Join(dir, "man")
+	if err := fresh(dir); err != nil {
+		return err
+	}
+	for _, p := range programs() {
+		disableTag(p.root)
+		header := &doc.GenManHeader{Section: p.section, Source: "nvad", Manual: "nvad"}
+		if err := doc.GenManTree(p.root, header, dir); err != nil {
+			return err
+		}
+	}
+	pages, err := filepath.Glob(filepath.Join(dir, "*.[18]"))
+	if err != nil {
+		return err
+	}
+	for _, page := range pages {
+		if err := compress(page); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func compress(page string) error {
+	data, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	return errors.Join(err, w.Close(), os.WriteFile(page+".gz", b.Bytes(), 0o644), os.Remove(page))
+}
+
+func completions(dir string) error {
+	dir = filepath.Join(dir, "completions")
+	if err := fresh(dir); err != nil {
+		return err
+	}
+	for _, p := range programs() {
+		file := func(shell string) string { return filepath.Join(dir, p.root.Name()+"."+shell) }
+		if err := errors.Join(p.root.GenBashCompletionFileV2(file("bash"), true),
+			p.root.GenZshCompletionFile(file("zsh")), p.root.GenFishCompletionFile(file("fish"), true)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fresh makes dir, empty.
+func fresh(dir string) error {
+	return errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755))
+}
+
+// reference is docs/cli.md: every command of both programs.
+func reference() []byte {
+	var b bytes.Buffer
+	b.WriteString("# Command line\n\nGenerated from the commands by `make docs`; the man pages say the same.\n")
+	for _, p := range programs() {
+		section(&b, p.root)
+	}
+	return b.Bytes()
+}
+
+// section writes a command and those below it.
+func section(b *bytes.Buffer, c *cobra.Command) {
+	if c.Hidden || c.Name() == "help" {
+		return
+	}
+	fmt.Fprintf(b, "\n%s %s\n\n%s.\n", strings.Repeat("#", min(4, 2+depth(c))), c.CommandPath(), strings.TrimSuffix(upper(c.Short), "."))
+	if c.Long != "" {
+		fmt.Fprintf(b, "\n%s\n", strings.TrimSpace(c.Long))
+	}
+	if c.Runnable() {
+		fmt.Fprintf(b, "\n    %s\n", c.UseLine())
+	}
+	if c.Example != "" {
+		fmt.Fprintf(b, "\n```sh\n%s\n```\n", strings.TrimRight(dedent(c.Example), "\n"))
+	}
+	if flags := c.NonInheritedFlags(); flags.HasAvailableFlags() {
+		fmt.Fprintf(b, "\n```\n%s```\n", flags.FlagUsages())
+	}
+	for _, sub := range c.Commands() {
+		section(b, sub)
+	}
+}
+
+func depth(c *cobra.Command) (n int) {
+	c.VisitParents(func(*cobra.Command) { n++ })
+	return n
+}
+
+func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// dedent takes the two spaces away by which cobra's help indents examples.
+func dedent(s string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(s, "  "), "\n  ", "\n")
+}
+
+// disableTag keeps the day of the build out of the pages.
+func disableTag(c *cobra.Command) {
+	c.DisableAutoGenTag = true
+	for _, sub := range c.Commands() {
+		disableTag(sub)
+	}
+}
