@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"time"
@@ -29,18 +30,29 @@ type Params struct {
 	Controller Controller
 	Build      telemetry.BuildInfo
 	AdminGroup string // empty: [AdminGroup]
+
+	certificates *Certificates // nil: a unix socket
 }
 
-// NewServer returns a server with the services of nvad, health and reflection.
+// NewServer returns a server with the services of nvad, health and reflection,
+// for a unix socket.
 func NewServer(p Params) *grpc.Server {
 	return newServer(p, unixCredentials{}, lookupGroup)
+}
+
+// NewTLSServer returns the same for TCP. A caller needs a certificate that one
+// of the authorities of certs has signed.
+func NewTLSServer(p Params, certs *Certificates) *grpc.Server {
+	p.certificates = certs
+	config := &tls.Config{MinVersion: tls.VersionTLS13, GetConfigForClient: certs.current}
+	return newServer(p, credentials.NewTLS(config), lookupGroup)
 }
 
 func newServer(p Params, creds credentials.TransportCredentials, lookup func(string) (uint32, error)) *grpc.Server {
 	if p.AdminGroup == "" {
 		p.AdminGroup = AdminGroup
 	}
-	auth := authorizer{group: p.AdminGroup, lookup: lookup}
+	auth := authorizer{group: p.AdminGroup, lookup: lookup, certificates: p.certificates}
 	s := grpc.NewServer(grpc.Creds(creds), grpc.UnaryInterceptor(auth.unary), grpc.StreamInterceptor(auth.stream))
 	nvadv1.RegisterNvadServer(s, &readServer{reader: p.Reader, build: p.Build})
 	nvadv1.RegisterNvadControlServer(s, &controlServer{controller: p.Controller})

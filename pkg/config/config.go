@@ -23,6 +23,7 @@ type Config struct {
 	Drain         Drain
 	Health        Health
 	Azure         Azure
+	API           API
 	Tunnels       []Tunnel
 	Statics       []Static
 	Masquerades   []Masquerade
@@ -115,6 +116,15 @@ type Kernel struct {
 type Drain struct {
 	Prepends int           // of the own ASN, towards eBGP neighbors
 	Hold     time.Duration // until traffic is taken to have moved
+}
+
+// API is how the gRPC API is served over TCP, besides its unix socket.
+type API struct {
+	Listen      []netip.AddrPort // none: not at all
+	Certificate string           // path of the daemon's, with its chain (PEM)
+	Key         string           // path of its key (PEM)
+	ClientCA    string           // path of the authorities that sign clients (PEM)
+	Admins      []string         // who may change: "CN=..." or "OU=..." of a certificate
 }
 
 // Health is where to answer whether the NVA should carry traffic, and when it

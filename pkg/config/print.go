@@ -20,6 +20,7 @@ func Print(cfg *Config, redact bool) []byte {
 	printFields(p, "[drain]", &cfg.Drain, &Default().Drain, drainFields)
 	printFields(p, "[health]", &cfg.Health, &Health{}, healthFields)
 	printFields(p, "[azure]", &cfg.Azure, &Azure{}, azureFields)
+	printFields(p, "[api]", &cfg.API, &API{}, apiFields)
 	initial := defaultTunnel()
 	for i := range cfg.Tunnels {
 		printFields(p, "[[tunnel]]", &cfg.Tunnels[i], &initial, tunnelFields)

@@ -32,6 +32,10 @@ func readConfig(t *table) *Config {
 		readFields(sub, &cfg.Azure, azureFields)
 		sub.done()
 	}
+	if sub := t.sub("api"); sub != nil {
+		readFields(sub, &cfg.API, apiFields)
+		sub.done()
+	}
 	cfg.Tunnels = readEach(t, "tunnel", "name", tunnelFields, defaultTunnel)
 	cfg.Statics = readEach(t, "static-route", "prefix", staticFields, zero[Static])
 	cfg.Masquerades = readEach(t, "masquerade", "out", masqueradeFields, defaultMasquerade)

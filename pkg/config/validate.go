@@ -20,6 +20,7 @@ func validate(cfg *Config, found Errors) Errors {
 	v.references()
 	v.kernel()
 	v.health()
+	v.api()
 	for i := range cfg.Tunnels {
 		v.tunnel(i)
 	}

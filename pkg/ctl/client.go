@@ -15,6 +15,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
@@ -31,21 +32,28 @@ type client struct {
 	control nvadv1.NvadControlClient
 }
 
-// connect opens the socket at path. The first connection is made here and not
-// by gRPC, whose errors do not tell a missing socket from a forbidden one.
-func connect(ctx context.Context, path string) (*client, error) {
+// connect opens the daemon's socket, or its TCP port if there is an address. The
+// first connection is made here and not by gRPC, whose errors do not tell a
+// missing socket from a forbidden one.
+func (a *app) connect(ctx context.Context) (*client, error) {
+	if a.remote.address != "" {
+		return a.remote.connect(ctx)
+	}
+	path := a.path()
 	var d net.Dialer
 	first, err := d.DialContext(ctx, "unix", path)
 	if err != nil {
 		return nil, dialError(path, err)
 	}
 	_ = first.Close()
-	conn, err := grpc.NewClient("passthrough:nvad",
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-			return d.DialContext(ctx, "unix", path)
-		}),
-		grpc.WithUnaryInterceptor(impatient))
+	return newClient(insecure.NewCredentials(), func(ctx context.Context, _ string) (net.Conn, error) {
+		return d.DialContext(ctx, "unix", path)
+	})
+}
+
+func newClient(creds credentials.TransportCredentials, dial func(context.Context, string) (net.Conn, error)) (*client, error) {
+	conn, err := grpc.NewClient("passthrough:nvad", grpc.WithTransportCredentials(creds),
+		grpc.WithContextDialer(dial), grpc.WithUnaryInterceptor(impatient))
 	if err != nil {
 		return nil, err
 	}

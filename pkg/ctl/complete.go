@@ -45,7 +45,7 @@ func (a *app) complete(cmd *cobra.Command, args []string, ask func(context.Conte
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
 	defer cancel()
-	c, err := connect(ctx, a.path())
+	c, err := a.connect(ctx)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -27,6 +27,9 @@ as FILE.old; mode and owner stay.`,
 		Example: "  sudo nvactl config restore",
 		Args:    between(0, 0),
 		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
+			if a.remote.address != "" {
+				return errors.New("the file is on the machine of nvad: run nvactl config restore there")
+			}
 			f, err := c.control.FetchConfig(ctx, &nvadv1.FetchConfigRequest{})
 			if err != nil {
 				return err
@@ -50,6 +53,9 @@ func restored(path string, written bool) string {
 // writeBack has the file follow a rollback. That the file can't be written is no
 // failure: the rollback is done, and what is left to do is told.
 func (a *app) writeBack(ctx context.Context, c *client) error {
+	if a.remote.address != "" {
+		return line(a.Err, "The file may still hold what was rolled back. Write it back, on the machine of nvad, with: sudo nvactl config restore")
+	}
 	f, err := c.control.FetchConfig(ctx, &nvadv1.FetchConfigRequest{})
 	if err != nil {
 		return err

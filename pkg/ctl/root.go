@@ -76,6 +76,7 @@ func (f failure) Unwrap() error { return f.error }
 type app struct {
 	Env
 	socket string
+	remote remote
 	output outputFormat
 }
 
@@ -102,7 +103,7 @@ func (a *app) json() bool { return a.output == "json" }
 // NewCommand returns the command tree, also for generating documentation.
 func NewCommand(env Env) *cobra.Command {
 	env.Width = columns(env)
-	a := &app{Env: env, output: "table"}
+	a := &app{Env: env, output: "table", remote: remoteOf(env.Getenv)}
 	root := &cobra.Command{
 		Use:   "nvactl",
 		Short: "Show and control the routing daemon nvad",
@@ -110,7 +111,11 @@ func NewCommand(env Env) *cobra.Command {
 
 It talks to the daemon over a unix socket, the one of --socket or else of the
 variable NVAD_SOCKET. Whoever may open the socket may look; changing is for root
-and the members of group nvad-admin.`,
+and the members of group nvad-admin.
+
+The daemon of another machine is reached at --address (NVAD_ADDRESS) over mutual
+TLS, with --cert, --key and --ca (NVAD_CERT, NVAD_KEY, NVAD_CA); changing is for
+the certificates that its configuration names in [api].`,
 		Example: `  nvactl neighbors                      sessions at a glance
   nvactl routes rejected 10.0.210.4     what a policy kept out, and why
   nvactl routes fib -o json | jq .      everything is there for programs, too`,
@@ -125,6 +130,8 @@ and the members of group nvad-admin.`,
 	root.SetErr(env.Err)
 	root.PersistentFlags().VarP(&a.output, "output", "o", "print as `FORMAT`: table or json")
 	root.PersistentFlags().StringVar(&a.socket, "socket", "", "daemon's socket `PATH` (default "+DefaultSocket+")")
+	a.remote.flags(root)
+	root.PersistentPreRunE = a.chooseDaemon
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	root.AddGroup(&cobra.Group{ID: groupShow, Title: "Show:"}, &cobra.Group{ID: groupChange, Title: "Change:"})
 	root.AddCommand(a.statusCommand(), a.neighborsCommand(), a.routesCommand(), a.explainCommand(), a.tunnelsCommand(), a.policyCommand(), a.configCommand(),
@@ -184,7 +191,7 @@ type action func(ctx context.Context, c *client, args []string) error
 // run makes do the body of a command.
 func (a *app) run(do action) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		c, err := connect(cmd.Context(), a.path())
+		c, err := a.connect(cmd.Context())
 		if err != nil {
 			return failure{err}
 		}

@@ -33,7 +33,7 @@ that of nvactl is shown all the same, and the exit code is 1.`,
 }
 
 func (a *app) daemonVersion(ctx context.Context) (*nvadv1.Version, error) {
-	c, err := connect(ctx, a.path())
+	c, err := a.connect(ctx)
 	if err != nil {
 		return nil, err
 	}

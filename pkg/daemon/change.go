@@ -144,16 +144,26 @@ func reloadable(changes []config.Change) error {
 // apply makes next the running configuration. Policies are compiled first; an
 // error leaves everything as it was.
 func (d *daemon) apply(ctx context.Context, next candidate) error {
-	if err := d.http.Set(d.endpoints(next.cfg)); err != nil {
-		return api.Conflict("%s", err)
+	if err := errors.Join(d.tcp.set(next.cfg.API), d.http.Set(d.endpoints(next.cfg))); err != nil {
+		return errors.Join(api.Conflict("%s", err), d.serveAsBefore())
 	}
 	if err := d.engine.Apply(ctx, d.complete(next.cfg)); err != nil {
-		return errors.Join(err, d.http.Set(d.endpoints(d.config.get())))
+		return errors.Join(err, d.serveAsBefore())
 	}
 	d.plane.SetWanted(wanted(next.cfg))
 	setLevel(d.level, next.cfg.Daemon.LogLevel)
 	d.config.set(next)
 	return nil
+}
+
+// serveAsBefore takes back what a change that failed has changed of the
+// listeners. At the start there is nothing to go back to.
+func (d *daemon) serveAsBefore() error {
+	cfg := d.config.get()
+	if cfg == nil {
+		return nil
+	}
+	return errors.Join(d.tcp.set(cfg.API), d.http.Set(d.endpoints(cfg)))
 }
 
 // by is who asks for a change: without a caller it is a signal.

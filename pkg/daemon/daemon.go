@@ -47,6 +47,7 @@ type daemon struct {
 	stop     chan stopOrder
 	history  *history.History
 	deadline alarm
+	tcp      *tcp
 }
 
 // stopOrder says how to end. The zero value is what SIGTERM asks for.
@@ -93,6 +94,10 @@ func Run(ctx context.Context, opt Options) error {
 		return err
 	}
 	defer listener.Close()
+	if d.tcp, err = openTCP(cfg.API); err != nil {
+		return err
+	}
+	defer d.tcp.close()
 	return d.run(ctx, chosen, listener)
 }
 
@@ -128,6 +133,7 @@ func (d *daemon) run(ctx context.Context, chosen choice, l net.Listener) error {
 	parts.run("memory", tidyMemory)
 	parts.run("maintenance", d.maintain)
 	parts.run("api", func(ctx context.Context) error { return d.serve(ctx, l) })
+	d.serveTCP(parts)
 	parts.run("systemd", func(ctx context.Context) error {
 		d.ready(ctx)
 		return d.report(ctx)

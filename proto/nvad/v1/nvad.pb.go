@@ -1,8 +1,10 @@
-// The interface of the routing daemon nvad, served on a unix socket.
+// The interface of the routing daemon nvad, served on a unix socket and, if the
+// configuration says so, over TCP with mutual TLS.
 //
 // Reading and changing are two services, so that one rule decides who may call
 // what: whoever can open the socket reads; root and members of the group
-// nvad-admin change.
+// nvad-admin change. Over TCP, whoever has a certificate reads; those that the
+// configuration names change.
 //
 // Words in answers ("Established", "installed") are strings where more of them
 // may come; a client shows what it does not know. Fields are only ever added.

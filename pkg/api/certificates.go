@@ -1,0 +1,114 @@
+package api
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+)
+
+// TLSOptions say how a caller over TCP proves who it is.
+type TLSOptions struct {
+	Certificate string   // path of the daemon's certificate and chain (PEM)
+	Key         string   // path of its key (PEM)
+	ClientCA    string   // path of the authorities that sign clients (PEM)
+	Admins      []string // who may change: "CN=..." or "OU=..." of a certificate
+}
+
+// Certificates are the files of TLSOptions as they are now: a file that was
+// replaced counts from the next connection on. Its methods are safe for
+// concurrent use.
+type Certificates struct {
+	mu      sync.Mutex // guards the rest
+	options TLSOptions
+	seen    []fs.FileInfo
+	config  *tls.Config
+}
+
+// NewCertificates reads the files. The error names the file at fault.
+func NewCertificates(o TLSOptions) (*Certificates, error) {
+	c := &Certificates{}
+	return c, c.Set(o)
+}
+
+// Set reads the files of o from now on. An error leaves all as it was.
+func (c *Certificates) Set(o TLSOptions) error {
+	seen, err := o.stat()
+	if err != nil {
+		return err
+	}
+	config, err := o.load()
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.options, c.seen, c.config = o, seen, config
+	return nil
+}
+
+// admins are the certificates that may change.
+func (c *Certificates) admins() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.options.Admins
+}
+
+// current is the configuration of a new connection. Files that can't be read
+// any more, or are replaced one after the other and do not fit yet, leave the
+// ones before in use.
+func (c *Certificates) current(*tls.ClientHelloInfo) (*tls.Config, error) {
+	c.mu.Lock()
+	options, seen, config := c.options, c.seen, c.config
+	c.mu.Unlock()
+	now, err := options.stat()
+	if err != nil || same(now, seen) || c.Set(options) != nil {
+		return config, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.config, nil
+}
+
+func (o TLSOptions) stat() ([]fs.FileInfo, error) {
+	var out []fs.FileInfo
+	for _, path := range []string{o.Certificate, o.Key, o.ClientCA} {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, info)
+	}
+	return out, nil
+}
+
+func same(a, b []fs.FileInfo) bool {
+	for i := range a {
+		if !os.SameFile(a[i], b[i]) || !a[i].ModTime().Equal(b[i].ModTime()) || a[i].Size() != b[i].Size() {
+			return false
+		}
+	}
+	return true
+}
+
+func (o TLSOptions) load() (*tls.Config, error) {
+	own, err := tls.LoadX509KeyPair(o.Certificate, o.Key)
+	if err != nil {
+		return nil, fmt.Errorf("certificate %s with key %s: %w", o.Certificate, o.Key, err)
+	}
+	data, err := os.ReadFile(o.ClientCA)
+	if err != nil {
+		return nil, err
+	}
+	clients := x509.NewCertPool()
+	if !clients.AppendCertsFromPEM(data) {
+		return nil, fmt.Errorf("%s: %w", o.ClientCA, errors.New("holds no certificate in PEM form"))
+	}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{own}, NextProtos: []string{"h2"},
+		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients,
+	}, nil
+}

@@ -1,0 +1,86 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/telemetry"
+)
+
+// tcp is the API's service over TCP: its listeners and what its callers have to
+// show.
+type tcp struct {
+	listeners []net.Listener
+	certs     *api.Certificates // nil: not served over TCP
+}
+
+// openTCP opens the listeners of the configuration.
+func openTCP(c config.API) (*tcp, error) {
+	t := &tcp{}
+	if len(c.Listen) == 0 {
+		return t, nil
+	}
+	var err error
+	if t.certs, err = api.NewCertificates(tlsOptions(c)); err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	for _, at := range c.Listen {
+		l, err := listenTCP(at)
+		if err != nil {
+			t.close()
+			return nil, fmt.Errorf("api.listen: %w", err)
+		}
+		t.listeners = append(t.listeners, l)
+	}
+	return t, nil
+}
+
+func tlsOptions(c config.API) api.TLSOptions {
+	return api.TLSOptions{Certificate: c.Certificate, Key: c.Key, ClientCA: c.ClientCA, Admins: c.Admins}
+}
+
+// listenTCP listens at an address that the NIC may get later.
+func listenTCP(at netip.AddrPort) (net.Listener, error) {
+	c := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		var err error
+		cerr := raw.Control(func(fd uintptr) {
+			err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_FREEBIND, 1)
+		})
+		return errors.Join(cerr, err)
+	}}
+	network := "tcp4"
+	if at.Addr().Is6() {
+		network = "tcp6"
+	}
+	return c.Listen(context.Background(), network, at.String())
+}
+
+// set takes the certificates of another configuration; the listeners stay.
+func (t *tcp) set(c config.API) error {
+	if t.certs == nil {
+		return nil
+	}
+	return t.certs.Set(tlsOptions(c))
+}
+
+func (t *tcp) close() {
+	for _, l := range t.listeners {
+		_ = l.Close()
+	}
+}
+
+// serveTCP starts a part for each listener.
+func (d *daemon) serveTCP(p *parts) {
+	for _, l := range d.tcp.listeners {
+		s := api.NewTLSServer(api.Params{Reader: d, Controller: d, Build: telemetry.Build()}, d.tcp.certs)
+		p.run("api at "+l.Addr().String(), func(ctx context.Context) error { return api.Serve(ctx, l, s) })
+	}
+}
