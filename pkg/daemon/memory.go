@@ -20,8 +20,10 @@ const (
 // but with 200 a million take twice the memory meanwhile.
 const (
 	gcPercent      = 200
-	gcPercentLarge = 100      // from largeHeap on
-	largeHeap      = 64 << 20 // in use
+	gcPercentLarge = 100       // from largeHeap on
+	gcPercentHuge  = 50        // from hugeHeap on
+	largeHeap      = 64 << 20  // in use
+	hugeHeap       = 320 << 20 // half a million routes
 )
 
 // paceGC sets the collector's pace for the bytes in use, unless the operator does
@@ -31,8 +33,10 @@ func paceGC(live uint64) {
 	case os.Getenv("GOGC") != "":
 	case live < largeHeap:
 		debug.SetGCPercent(gcPercent)
-	default:
+	case live < hugeHeap:
 		debug.SetGCPercent(gcPercentLarge)
+	default:
+		debug.SetGCPercent(gcPercentHuge)
 	}
 }
 
