@@ -8,6 +8,7 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/tunnel"
+	"github.com/nvad/nvad/pkg/watch"
 )
 
 // Sysctls reads and writes settings by their names in sysctl(8)'s form.
@@ -36,6 +37,8 @@ type Options struct {
 	Adopt     bool            // take over routes of nvad's protocols whoever installed them
 	Scan      time.Duration   // between full compares; 0: DefaultScan
 	OnFacts   func(fib.Facts) // called from a goroutine of its own, with the latest only
+
+	Watch *watch.Hub // told what changes in the kernel; nil: nobody
 
 	// StateFile remembers across restarts which routes without next-hop object
 	// are nvad's; it is believed only if Namespace is still the same. Empty:

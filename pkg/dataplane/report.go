@@ -54,6 +54,7 @@ func (d *Dataplane) tellTunnel(t tunnel.Status) {
 	d.tellMTU(t)
 	object := "tunnel " + t.Name
 	if state := strings.TrimSpace(t.State + " " + t.Reason); d.shown[object] != state {
+		d.tellState(t, d.shown[object])
 		d.shown[object] = state
 		if t.Err == nil {
 			d.log.Info("tunnel "+t.State, "tunnel", t.Name, "vni", t.VNI)
@@ -71,6 +72,7 @@ func (d *Dataplane) tellMTU(t tunnel.Status) {
 		return
 	}
 	d.shown[object] = t.Warning
+	d.tellWarning(t)
 	if t.Warning != "" {
 		d.log.Warn("tunnel MTU", "tunnel", t.Name, "reason", t.Warning)
 	} else {

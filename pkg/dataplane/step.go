@@ -8,6 +8,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/tunnel"
+	"github.com/nvad/nvad/pkg/watch"
 )
 
 // batch is how many routes are written before the loop looks at what else has
@@ -28,6 +29,7 @@ const settle = 10 * time.Millisecond
 
 // step is one turn of the loop. It reports whether more is to do at once.
 func (d *Dataplane) step(now time.Time) (more bool) {
+	d.fib.Report(d.opt.Watch.Wants(watch.FIB))
 	in := d.box.take()
 	d.take(in, now)
 	if d.wanted == nil || d.flushed {
@@ -57,6 +59,7 @@ func (d *Dataplane) step(now time.Time) (more bool) {
 	}
 	d.publish()
 	d.report()
+	d.tellTransitions(now)
 	if !more && d.total.Compares > 0 {
 		d.once.Do(func() { close(d.ready) })
 	}

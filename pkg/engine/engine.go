@@ -13,6 +13,7 @@ import (
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/watch"
 )
 
 // Speaker is the BGP sessions, as the engine needs them. Its methods do not
@@ -46,6 +47,7 @@ type Options struct {
 	Speaker    Speaker
 	Forwarding Forwarding
 	Liveness   Liveness // nil: none
+	Watch      *watch.Hub // told what changes; nil: nobody
 	Log        *slog.Logger
 	// Restarting says that the kernel still holds the routes of an earlier run,
 	// so that End-of-RIB leaves only once the engine is in sync (RFC 4724 4.1).
@@ -115,6 +117,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer ticker.Stop()
 	ticking := false
 	for {
+		e.rib.Observe(e.opt.Watch.Wants(watch.Routes))
 		busy := e.rib.Flush(destinationsPerTurn)
 		e.publish()
 		if !busy {
@@ -188,6 +191,7 @@ func (e *Engine) takeWaiting(ctx context.Context, tick <-chan time.Time) bool {
 // publish hands on the effects of a turn.
 func (e *Engine) publish() {
 	eff := e.rib.Take()
+	e.tellBest(eff.Best)
 	if len(eff.FIB) > 0 {
 		e.opt.Forwarding.UpdateRoutes(eff.FIB)
 	}

@@ -33,6 +33,7 @@ type neighbor struct {
 	overLimit  bool      // held because of maximum-prefix
 	heldUntil  time.Time // when it is let up again; zero: when somebody asks
 	fill       fill      // of maximum-prefix, the most since the session came up
+	shown      string    // why it is not up, as told to those who watch
 	told       []string  // reasons logged: while it is down, or of its UPDATEs while it is up
 }
 
@@ -97,9 +98,11 @@ func (e *Engine) stateChanged(n *neighbor, ev *speaker.StateChanged, now time.Ti
 		n.reason = ev.Reason
 		e.tellFailure(n, now)
 	}
+	from := n.state
 	if n.up == nil && n.state != ev.State {
 		n.state = ev.State
 	}
+	e.tellAttempt(n, ev, from, now)
 }
 
 // mostReasons bounds what an outage or a session logs: the text of some reasons is
@@ -135,7 +138,9 @@ func (e *Engine) tellMalformed(n *neighbor, ev *speaker.Update) {
 }
 
 func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time) {
+	from := n.state
 	n.state, n.since, n.up = speaker.EstablishedState, now, ev
+	e.tellNeighbor(n, from, "", false, now)
 	n.lastUpdate, n.eor, n.dumped, n.eorSent, n.fill = now, 0, false, false, fillLow
 	n.told, n.pathDown = nil, ""
 	if e.opt.Liveness != nil {
@@ -184,6 +189,7 @@ func (e *Engine) down(n *neighbor, ev *speaker.Down, now time.Time) {
 	n.told = []string{n.reason}
 	e.log.Warn("neighbor down", "neighbor", ev.Peer, "as", n.cfg.RemoteASN,
 		"reason", n.reason, "routes_kept", keep)
+	e.tellNeighbor(n, speaker.EstablishedState, n.reason, keep, now)
 	if !keep {
 		e.depart(ev.Peer)
 	}

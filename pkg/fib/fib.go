@@ -64,17 +64,20 @@ type FIB struct {
 	inUse  map[uint32]bool     // numbers of the range that are not free
 	nextID uint32
 
-	round      uint32    // of full compares
-	retryAt    time.Time // of the first failed object; zero: none
-	applied    bool      // wanted routes changed since the groups were matched
-	sweepDue   bool
-	doubted    bool // a group is to be written again before anything else
-	needResync bool
-	news       bool // foreign routes changed since they were read
-	judgeDue   bool // and since the guard saw them
-	count      Counters
-	repaired   string
-	repairs    int
+	round       uint32    // of full compares
+	retryAt     time.Time // of the first failed object; zero: none
+	applied     bool      // wanted routes changed since the groups were matched
+	sweepDue    bool
+	doubted     bool // a group is to be written again before anything else
+	needResync  bool
+	news        bool          // foreign routes changed since they were read
+	judgeDue    bool          // and since the guard saw them
+	before      map[*slot]Transition // what changes, as it was; nil: nobody watches
+	transitions []Transition
+
+	count    Counters
+	repaired string
+	repairs  int
 }
 
 // Counters are totals since the start, but for Held and Failed, which are now.
@@ -129,10 +132,14 @@ func (f *FIB) Apply(changes []Change, now time.Time) {
 // place wants a route, or none, in the slots of its prefix, unless the guard
 // refuses it.
 func (f *FIB) place(prefix netip.Prefix, r *Route, now time.Time) {
+	was := f.refused[prefix]
 	delete(f.refused, prefix)
 	if r != nil {
 		if why := f.guard.refuse(prefix, r); why != "" {
 			f.refused[prefix] = refusal{route: r, reason: why, since: now}
+			if was.reason != why {
+				f.tellRefused(prefix, f.refused[prefix])
+			}
 			r = nil
 		}
 	}

@@ -67,6 +67,7 @@ func (f *FIB) slotOf(prefix netip.Prefix, metric uint32) *slot {
 // drop forgets a slot in which nothing is wanted nor held.
 func (f *FIB) drop(s *slot) {
 	delete(f.failed, s)
+	delete(f.before, s)
 	s.list = none
 	first := f.slots[s.prefix]
 	if first == s {
@@ -114,6 +115,7 @@ func (f *FIB) setHave(s *slot, h have) {
 
 // setWant notes what is wanted in a slot and queues it.
 func (f *FIB) setWant(s *slot, r *Route, set *hopSet, backup bool, now time.Time) {
+	f.note(s)
 	if set != nil {
 		set.refs++
 	}

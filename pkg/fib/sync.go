@@ -84,6 +84,7 @@ func (f *FIB) take(limit int) []*slot {
 func (f *FIB) settled(s *slot) {
 	s.taken = false
 	delete(f.failed, s)
+	f.tell(s)
 }
 
 // write adds or replaces the routes of slots.
@@ -107,6 +108,7 @@ func (f *FIB) write(batch []*slot, now time.Time) {
 func (f *FIB) wrote(s *slot, err error, now time.Time) {
 	switch {
 	case err == nil:
+		f.note(s)
 		f.setHave(s, f.wanted(s))
 		f.settled(s)
 		s.since = now
@@ -139,6 +141,7 @@ func (f *FIB) fail(s *slot, err error, now time.Time) {
 		b = &retry.State{}
 		f.failed[s] = b
 		s.since = now
+		f.tellFailed(s, err)
 	}
 	b.Again(err, now)
 	f.retryBy(b.At)
@@ -178,7 +181,9 @@ func (f *FIB) remove(limit int, now time.Time) {
 			f.fail(batch[i], err, now)
 			continue
 		}
+		f.note(batch[i])
 		f.setHave(batch[i], have{})
+		f.tell(batch[i])
 		f.drop(batch[i])
 		f.count.Deleted++
 	}

@@ -12,12 +12,18 @@ import (
 // BenchmarkTable takes in a table of which every five routes share a set, with
 // the policies of the two hubs, and decides what the kernel and three neighbors
 // are told.
-func BenchmarkTable(bm *testing.B) {
+func BenchmarkTable(bm *testing.B) { table(bm, false) }
+
+// BenchmarkTableObserved is BenchmarkTable while somebody watches the best paths.
+func BenchmarkTableObserved(bm *testing.B) { table(bm, true) }
+
+func table(bm *testing.B, observed bool) {
 	const updates, perUpdate, perTurn = 20_000, 5, 256
 	bm.ReportAllocs()
 	for bm.Loop() {
 		bm.StopTimer()
 		b := newHub00(&testing.T{})
+		b.r.Observe(observed)
 		list := make([]speaker.Update, updates)
 		for i := range list {
 			list[i] = speaker.Update{From: speaker.From{Peer: addr(rs0)}, Attrs: b.in.Intern(route.Attrs{

@@ -109,6 +109,7 @@ func (r *RIB) install(p *peer, prefix netip.Prefix, pre admission, now time.Time
 		r.refresh(d, &d.paths[i], p)
 		return
 	}
+	r.note(d)
 	pt := path{received: pre.received, peer: p.id, at: uint32(now.Unix())}
 	if i < 0 || d.paths[i].reject == byLimit {
 		pre = r.limit(p, pre)

@@ -71,9 +71,11 @@ func (r *RIB) settle(d *dest) {
 	if d.index < 0 {
 		return
 	}
+	r.note(d)
 	r.renew(d) // while d counts as dirty, so that it is not queued once more
 	d.dirty = false
 	r.decide(d)
+	r.compare(d)
 	r.contribute(d)
 	r.plan(d)
 	for _, p := range r.peers {

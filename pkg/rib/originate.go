@@ -38,6 +38,7 @@ func (r *RIB) SetLocal(list []Local) {
 
 func (r *RIB) originate(l Local) {
 	d := r.dest(l.Prefix)
+	r.note(d)
 	pt := path{received: l.Attrs, accepted: l.Attrs, source: l.Source}
 	i := d.find(0)
 	switch {

@@ -36,6 +36,7 @@ func (r *RIB) reimport(d *dest, p *peer) bool {
 	if i < 0 {
 		return false
 	}
+	r.note(d)
 	pt := &d.paths[i]
 	before := *pt
 	r.uncount(p, pt)

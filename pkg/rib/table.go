@@ -41,12 +41,15 @@ type RIB struct {
 	paths   int
 	routed  int // destinations with a path: static routes alone have none
 	work    scratch
+	before  map[*dest]Choice // best paths ahead of the changes of a turn; nil: nobody watches
 }
 
 // Effects are what the outside must be told, in the order of the fields.
 type Effects struct {
 	FIB []fib.Change
 	Out []Adverts
+	// Best are the changes of best paths, if they are observed.
+	Best []BestChange
 }
 
 // Adverts are changes of one neighbor's Adj-RIB-Out.
@@ -186,6 +189,7 @@ func (d *dest) find(id peerID) int {
 
 // removePath takes path i out; the destination is decided about later.
 func (r *RIB) removePath(d *dest, i int, p *peer) {
+	r.note(d)
 	pt := &d.paths[i]
 	r.uncount(p, pt)
 	r.takeMore(p)

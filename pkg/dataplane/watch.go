@@ -1,0 +1,71 @@
+package dataplane
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/tunnel"
+	"github.com/nvad/nvad/pkg/watch"
+)
+
+// tellState hands the new state of a tunnel to those who watch. Shown is the old one
+// with its reason, as it was logged.
+func (d *Dataplane) tellState(t tunnel.Status, shown string) {
+	old, _, _ := strings.Cut(shown, " ")
+	d.opt.Watch.Publish(watch.Event{At: time.Now(), Change: watch.Tunnel{
+		Name: t.Name, VNI: t.VNI, Old: old, New: t.State, Reason: t.Reason,
+	}})
+}
+
+// tellWarning hands on what keeps packets of a tunnel from getting through, or that
+// nothing does any more.
+func (d *Dataplane) tellWarning(t tunnel.Status) {
+	d.opt.Watch.Publish(watch.Event{At: time.Now(), Change: watch.Tunnel{
+		Name: t.Name, VNI: t.VNI, Old: t.State, New: t.State, Reason: cmp.Or(t.Warning, "MTU fits"),
+	}})
+}
+
+// tellTransitions hands on what the turn has changed in the kernel.
+func (d *Dataplane) tellTransitions(now time.Time) {
+	list := d.fib.Transitions()
+	if len(list) == 0 {
+		return
+	}
+	names := make(map[int]string, len(d.links))
+	for _, l := range d.links {
+		names[l.Index] = l.Name
+	}
+	events := make([]watch.Event, len(list))
+	for i, t := range list {
+		c := watch.Forwarding{
+			Prefix: t.Prefix, Group: t.Group, Routes: t.Routes, Class: t.Class.String(),
+			Old: wayText(t.Old, names), New: wayText(t.New, names), State: t.State.String(), Reason: t.Reason,
+		}
+		if t.State == fib.Installed && !t.New.Present {
+			c.State = "removed"
+		}
+		events[i] = watch.Event{At: now, Change: c}
+	}
+	d.opt.Watch.Publish(events...)
+}
+
+// wayText is a way in the form of iproute2.
+func wayText(w fib.Way, names map[int]string) string {
+	switch {
+	case !w.Present:
+		return ""
+	case w.Kind != fib.Unicast:
+		return w.Kind.String()
+	}
+	var hops []string
+	for _, h := range w.Hops {
+		text := "dev " + cmp.Or(names[h.Link], "?")
+		if h.Via.IsValid() && !h.Via.IsUnspecified() {
+			text = "via " + h.Via.String() + " " + text
+		}
+		hops = append(hops, text)
+	}
+	return strings.Join(hops, ", ")
+}
