@@ -7,6 +7,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/rib"
+	"github.com/nvad/nvad/pkg/watch"
 )
 
 // Status is the daemon at a glance: the engine's view and what the forwarding
@@ -39,6 +40,9 @@ type Reader interface {
 	Explain(ctx context.Context, q rib.ExplainQuery) (engine.Explanation, error)
 	// Lookup tells what becomes of a packet for addr.
 	Lookup(ctx context.Context, addr netip.Addr) (engine.LookupView, error)
+	// Events is where changes are told as they happen. It is closed when serving
+	// ends.
+	Events() *watch.Hub
 }
 
 // Controller takes commands. A command that cannot be carried out changes

@@ -37,6 +37,9 @@ func appendJSON(b []byte, m protoreflect.Message) []byte {
 	return append(b, '}')
 }
 
+// preciseTime is of changes that follow each other within a second.
+const preciseTime protoreflect.FullName = "nvad.v1.WatchEvent.time"
+
 func appendField(b []byte, m protoreflect.Message, f protoreflect.FieldDescriptor) []byte {
 	v := m.Get(f)
 	switch {
@@ -53,6 +56,8 @@ func appendField(b []byte, m protoreflect.Message, f protoreflect.FieldDescripto
 		return append(b, ']')
 	case f.HasPresence() && !m.Has(f):
 		return append(b, "null"...)
+	case f.FullName() == preciseTime:
+		return appendString(b, v.Message().Interface().(*timestamppb.Timestamp).AsTime().UTC().Format("2006-01-02T15:04:05.000000Z"))
 	}
 	return appendValue(b, f, v)
 }

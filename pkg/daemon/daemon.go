@@ -22,6 +22,7 @@ import (
 	"github.com/nvad/nvad/pkg/kernel"
 	"github.com/nvad/nvad/pkg/speaker/gobgp"
 	"github.com/nvad/nvad/pkg/telemetry"
+	"github.com/nvad/nvad/pkg/watch"
 )
 
 // Options are the command line of nvad.
@@ -41,6 +42,7 @@ type daemon struct {
 	engine   *engine.Engine
 	speaker  *gobgp.Speaker
 	liveness *liveness
+	changes  *watch.Hub
 	http     *httpd.Server
 	routerID netip.Addr    // of this run; invalid: none
 	seen     chan struct{} // closed when the engine has its first look at the kernel
@@ -75,7 +77,7 @@ func Run(ctx context.Context, opt Options) error {
 		return err
 	}
 	defer lock.Close()
-	d := &daemon{opt: opt, level: new(slog.LevelVar), config: &running{},
+	d := &daemon{opt: opt, level: new(slog.LevelVar), config: &running{}, changes: &watch.Hub{},
 		seen: make(chan struct{}), stop: make(chan stopOrder, 1), history: kept, deadline: make(alarm, 1)}
 	log := telemetry.NewLogger(d.level)
 	defer log.Flush()

@@ -11,6 +11,7 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/watch"
 )
 
 var _ api.Reader = (*daemon)(nil)
@@ -37,6 +38,9 @@ func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 	}
 	return out, err
 }
+
+// Events implements api.Reader.
+func (d *daemon) Events() *watch.Hub { return d.changes }
 
 // Neighbors implements api.Reader.
 func (d *daemon) Neighbors(ctx context.Context) ([]engine.NeighborView, error) {

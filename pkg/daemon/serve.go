@@ -31,6 +31,7 @@ func (d *daemon) listen(cfg *config.Config) (net.Listener, error) {
 }
 
 func (d *daemon) serve(ctx context.Context, l net.Listener) error {
+	defer context.AfterFunc(ctx, d.changes.Close)() // ends the streams of those who watch
 	return api.Serve(ctx, l, api.NewServer(api.Params{Reader: d, Controller: d, Build: telemetry.Build()}))
 }
 

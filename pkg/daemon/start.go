@@ -69,7 +69,7 @@ func (d *daemon) start(ctx context.Context, c candidate) (*parts, error) {
 func (d *daemon) planeOptions(cfg *config.Config, k *kernel.Kernel, onFacts func(fib.Facts)) dataplane.Options {
 	return dataplane.Options{
 		FIB: k.FIB, Tunnels: k.Tunnels, NAT: k.NFT, Sysctls: k.Sysctls, Events: k,
-		Log: d.log, Adopt: d.opt.Adopt, Plain: d.plain(cfg), Scan: cfg.Kernel.ScanInterval,
+		Log: d.log, Watch: d.changes, Adopt: d.opt.Adopt, Plain: d.plain(cfg), Scan: cfg.Kernel.ScanInterval,
 		Protocols: fib.Protocols{BGP: cfg.Kernel.Protocol, Static: cfg.Kernel.StaticProtocol},
 		OnFacts:   onFacts,
 		StateFile: filepath.Join(filepath.Dir(d.socketPath(cfg)), "routes.state"),
@@ -125,7 +125,7 @@ func (d *daemon) startEngine(p *parts, cfg *config.Config, restarting bool) erro
 		},
 		func(neighbor netip.Addr, reason string) { d.engine.PathDown(neighbor, reason) })
 	d.engine = engine.New(engine.Options{
-		Interner: interner, Speaker: d.speaker, Forwarding: d.plane, Liveness: d.liveness, Log: d.log, Restarting: restarting,
+		Interner: interner, Speaker: d.speaker, Forwarding: d.plane, Liveness: d.liveness, Watch: d.changes, Log: d.log, Restarting: restarting,
 	}, cfg)
 	p.run("bfd", d.liveness.run)
 	p.run("engine", d.engine.Run)

@@ -29,6 +29,7 @@ func (d *Dataplane) report() {
 	}
 	for _, what := range d.tunnels.Repairs() {
 		d.total.TunnelRepairs++
+		d.tellRepair(what)
 		d.log.Warn("repaired tunnel that another program changed", "reason", what)
 	}
 	for _, what := range d.nat.Repairs() {

@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,16 @@ func (d *Dataplane) tellWarning(t tunnel.Status) {
 	d.opt.Watch.Publish(watch.Event{At: time.Now(), Change: watch.Tunnel{
 		Name: t.Name, VNI: t.VNI, Old: t.State, New: t.State, Reason: cmp.Or(t.Warning, "MTU fits"),
 	}})
+}
+
+// tellRepair hands on that a tunnel is as it should be again. What names it.
+func (d *Dataplane) tellRepair(what string) {
+	words := strings.Fields(what)
+	for _, t := range d.tunnels.Status() {
+		if slices.Contains(words, t.Name) {
+			d.opt.Watch.Publish(watch.Event{At: time.Now(), Change: watch.Tunnel{Name: t.Name, VNI: t.VNI, New: "repaired", Reason: what}})
+		}
+	}
 }
 
 // tellTransitions hands on what the turn has changed in the kernel.

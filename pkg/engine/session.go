@@ -33,7 +33,7 @@ type neighbor struct {
 	overLimit  bool      // held because of maximum-prefix
 	heldUntil  time.Time // when it is let up again; zero: when somebody asks
 	fill       fill      // of maximum-prefix, the most since the session came up
-	shown      string    // why it is not up, as told to those who watch
+	shown      []string  // reasons for not being up that those who watch were told
 	told       []string  // reasons logged: while it is down, or of its UPDATEs while it is up
 }
 
@@ -98,11 +98,10 @@ func (e *Engine) stateChanged(n *neighbor, ev *speaker.StateChanged, now time.Ti
 		n.reason = ev.Reason
 		e.tellFailure(n, now)
 	}
-	from := n.state
 	if n.up == nil && n.state != ev.State {
 		n.state = ev.State
 	}
-	e.tellAttempt(n, ev, from, now)
+	e.tellAttempt(n, ev.Reason, now)
 }
 
 // mostReasons bounds what an outage or a session logs: the text of some reasons is

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/nvad/nvad/pkg/rib"
@@ -23,23 +24,25 @@ func (e *Engine) tellBest(changes []rib.BestChange) {
 	e.opt.Watch.Publish(events...)
 }
 
-// tellNeighbor hands on that a session is in another state than before.
+// tellNeighbor hands on that a session came up or went down.
 func (e *Engine) tellNeighbor(n *neighbor, from speaker.State, reason string, kept bool, now time.Time) {
-	n.shown = reason
+	n.shown = append(n.shown[:0], reason)
+	e.tellSession(n, from, reason, kept, now)
+}
+
+// tellAttempt hands on why a session does not come up, each reason once in an
+// outage: an absent neighbor is tried twice a second, and that it is tried is no
+// news.
+func (e *Engine) tellAttempt(n *neighbor, reason string, now time.Time) {
+	if n.up != nil || reason == "" || len(n.shown) >= mostReasons || slices.Contains(n.shown, reason) {
+		return
+	}
+	n.shown = append(n.shown, reason)
+	e.tellSession(n, n.state, reason, false, now)
+}
+
+func (e *Engine) tellSession(n *neighbor, from speaker.State, reason string, kept bool, now time.Time) {
 	e.opt.Watch.Publish(watch.Event{At: now, Change: watch.Neighbor{
 		Address: n.cfg.Address, ASN: n.cfg.RemoteASN, From: from, To: n.state, Reason: reason, Kept: kept,
 	}})
-}
-
-// tellAttempt hands on how an attempt to come up fares: a connection that is there,
-// or another reason for failing than was told before. An absent neighbor is tried
-// twice a second; that it is tried is no news.
-func (e *Engine) tellAttempt(n *neighbor, ev *speaker.StateChanged, from speaker.State, now time.Time) {
-	switch {
-	case n.up != nil:
-	case ev.State == speaker.OpenSent || ev.State == speaker.OpenConfirm:
-		e.tellNeighbor(n, from, n.shown, false, now)
-	case ev.Reason != "" && ev.Reason != n.shown && ev.State != speaker.Connect:
-		e.tellNeighbor(n, from, ev.Reason, false, now)
-	}
 }

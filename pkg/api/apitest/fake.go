@@ -13,6 +13,7 @@ import (
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/rib"
+	"github.com/nvad/nvad/pkg/watch"
 )
 
 // Daemon answers from its fields. They must not be changed while it serves.
@@ -30,6 +31,7 @@ type Daemon struct {
 	Versions  []api.ConfigVersion
 	File      string        // path of the configuration file
 	Hold      time.Duration // what Drain answers
+	Hub       watch.Hub     // of what is told to those who watch
 	OnQuit    func()        // called by Shutdown, if not nil
 	Err       error         // what every question and command answers, if not nil
 	AfterRows int           // with Err: tables yield so many rows before it
@@ -90,6 +92,9 @@ func (d *Daemon) Explain(_ context.Context, q rib.ExplainQuery) (engine.Explanat
 func (d *Daemon) Lookup(_ context.Context, addr netip.Addr) (engine.LookupView, error) {
 	return d.Ways[addr], d.Err
 }
+
+// Events implements api.Reader.
+func (d *Daemon) Events() *watch.Hub { return &d.Hub }
 
 // Routes implements api.Reader.
 func (d *Daemon) Routes(_ context.Context, q api.RouteQuery, yield func(engine.PathView) error) error {

@@ -43,6 +43,7 @@ const (
 	Nvad_ListTunnels_FullMethodName   = "/nvad.v1.Nvad/ListTunnels"
 	Nvad_Explain_FullMethodName       = "/nvad.v1.Nvad/Explain"
 	Nvad_LookupAddress_FullMethodName = "/nvad.v1.Nvad/LookupAddress"
+	Nvad_Watch_FullMethodName         = "/nvad.v1.Nvad/Watch"
 )
 
 // NvadClient is the client API for Nvad service.
@@ -79,6 +80,8 @@ type NvadClient interface {
 	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*Explanation, error)
 	// LookupAddress tells what becomes of a packet.
 	LookupAddress(ctx context.Context, in *LookupRequest, opts ...grpc.CallOption) (*Lookup, error)
+	// Watch streams changes as they happen, until the client or the daemon ends.
+	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 }
 
 type nvadClient struct {
@@ -227,6 +230,25 @@ func (c *nvadClient) LookupAddress(ctx context.Context, in *LookupRequest, opts 
 	return out, nil
 }
 
+func (c *nvadClient) Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Nvad_ServiceDesc.Streams[2], Nvad_Watch_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchRequest, WatchResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Nvad_WatchClient = grpc.ServerStreamingClient[WatchResponse]
+
 // NvadServer is the server API for Nvad service.
 // All implementations must embed UnimplementedNvadServer
 // for forward compatibility.
@@ -261,6 +283,8 @@ type NvadServer interface {
 	Explain(context.Context, *ExplainRequest) (*Explanation, error)
 	// LookupAddress tells what becomes of a packet.
 	LookupAddress(context.Context, *LookupRequest) (*Lookup, error)
+	// Watch streams changes as they happen, until the client or the daemon ends.
+	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	mustEmbedUnimplementedNvadServer()
 }
 
@@ -306,6 +330,9 @@ func (UnimplementedNvadServer) Explain(context.Context, *ExplainRequest) (*Expla
 }
 func (UnimplementedNvadServer) LookupAddress(context.Context, *LookupRequest) (*Lookup, error) {
 	return nil, status.Error(codes.Unimplemented, "method LookupAddress not implemented")
+}
+func (UnimplementedNvadServer) Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error {
+	return status.Error(codes.Unimplemented, "method Watch not implemented")
 }
 func (UnimplementedNvadServer) mustEmbedUnimplementedNvadServer() {}
 func (UnimplementedNvadServer) testEmbeddedByValue()              {}
@@ -530,6 +557,17 @@ func _Nvad_LookupAddress_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Nvad_Watch_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(NvadServer).Watch(m, &grpc.GenericServerStream[WatchRequest, WatchResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Nvad_WatchServer = grpc.ServerStreamingServer[WatchResponse]
+
 // Nvad_ServiceDesc is the grpc.ServiceDesc for Nvad service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -587,6 +625,11 @@ var Nvad_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "ListFIB",
 			Handler:       _Nvad_ListFIB_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Watch",
+			Handler:       _Nvad_Watch_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -1,0 +1,87 @@
+package lifecycle
+
+import (
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// watcher is a running nvactl watch.
+type watcher struct {
+	*bed
+	cmd *exec.Cmd
+	log string
+}
+
+func (b *bed) watch(args ...string) *watcher {
+	b.Helper()
+	w := &watcher{bed: b, log: fmt.Sprintf("watch%d.log", beds.Add(1))}
+	argv := append([]string{lab.Build(b.T, "./cmd/nvactl"), "--socket", b.socket, "watch"}, args...)
+	w.cmd = b.background(b.ours, w.log, argv...)
+	return w
+}
+
+// sees waits for a line that has all of want.
+func (w *watcher) sees(want ...string) {
+	w.Helper()
+	w.eventually(patience, func() error {
+		for line := range strings.Lines(w.read(w.log)) {
+			if !slices.ContainsFunc(want, func(s string) bool { return !strings.Contains(line, s) }) {
+				return nil
+			}
+		}
+		return fmt.Errorf("no line with %q in\n%s", want, w.read(w.log))
+	})
+}
+
+// TestWatch follows a neighbor and its route through a day: each change is seen
+// with what made it so, in the RIB and in the kernel.
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	const prefix = "10.100.0.0/16"
+	f := b.frr(peer1, frrOptions{networks: []string{"10.99.0.0/16"}})
+	b.configure(ordinary(open(peer1), open(peer2)))
+	n := b.start()
+	b.up(peer1)
+	w, only, objects := b.watch(), b.watch("routes", "--prefix", prefix), b.watch("-o", "json")
+
+	f.vtysh("conf t", "router bgp 65010", "address-family ipv4 unicast", "network "+prefix)
+	w.sees("route", prefix+" best "+peer1+", AS path 65010")
+	w.sees("fib", prefix+" installed via "+peer1+" dev eth0")
+	g := b.frr(peer2, frrOptions{networks: []string{prefix}})
+	w.sees("neighbor", peer2+" (AS 65010)", " Established")
+	f.vtysh("conf t", "router bgp 65010", "address-family ipv4 unicast", "no network "+prefix)
+	w.sees("route", prefix+" best "+peer1+" -> "+peer2+": "+peer1+" withdrew it")
+	w.sees("fib", prefix+" installed", "via "+peer2+" dev eth0")
+	g.vtysh("conf t", "router bgp 65010", "neighbor "+ourAddress+" shutdown message off to the beach")
+	w.sees("neighbor", peer2+" (AS 65010) Established -> Idle: NOTIFICATION received: Cease/Administrative Shutdown \"off to the beach\"")
+	w.sees("route", prefix+" unreachable, was "+peer2+": "+peer2+" is down")
+	w.sees("fib", prefix+" removed via "+peer2+" dev eth0")
+	b.ip("link del vxlan0")
+	w.sees("tunnel", "vxlan0 repaired: vxlan0 was gone")
+	b.ip("route del 10.99.0.0/16 metric 20")
+	w.sees("fib", "10.99.0.0/16 installed via "+peer1)
+	only.sees(prefix + " unreachable")
+	if strings.Contains(only.read(only.log), "10.99.0.0") || strings.Contains(only.read(only.log), "neighbor ") {
+		t.Errorf("more than asked for:\n%s", only.read(only.log))
+	}
+
+	b.must(only.cmd.Process.Signal(syscall.SIGINT))
+	b.must(only.cmd.Wait())
+	n.stop()
+	b.must(w.cmd.Wait())
+	b.must(objects.cmd.Wait())
+	b.must(contains(w.read(w.log), "nvad has ended"))
+	for line := range strings.Lines(strings.TrimSuffix(objects.read(objects.log), "nvactl: nvad has ended\n")) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("not JSON: %q", line)
+		}
+	}
+}

@@ -1,0 +1,189 @@
+package ctl
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
+)
+
+var watchKinds = map[string]nvadv1.WatchKind{
+	"neighbors": nvadv1.WatchKind_WATCH_KIND_NEIGHBORS,
+	"routes":    nvadv1.WatchKind_WATCH_KIND_ROUTES,
+	"fib":       nvadv1.WatchKind_WATCH_KIND_FIB,
+	"tunnels":   nvadv1.WatchKind_WATCH_KIND_TUNNELS,
+}
+
+func (a *app) watchCommand() *cobra.Command {
+	req := &nvadv1.WatchRequest{}
+	cmd := &cobra.Command{
+		Use:     "watch [neighbors|routes|fib|tunnels]...",
+		GroupID: groupShow,
+		Short:   "Show changes as they happen",
+		Long: `Show what changes, a line each, until Ctrl-C or the end of nvad: sessions with
+the reason, best paths with what made them so, routes of the kernel, tunnels.
+
+With -o json each line is an object. Who reads too slowly is told how many
+changes were lost; nvad waits for nobody.`,
+		Example: `  nvactl watch
+  nvactl watch neighbors tunnels
+  nvactl watch routes fib --prefix 10.100.0.0/16
+  nvactl watch --neighbor 10.0.210.4 -o json | jq -c 'select(.route)'`,
+		ValidArgs: []string{"neighbors", "routes", "fib", "tunnels"},
+		Args: func(_ *cobra.Command, args []string) error {
+			for _, arg := range args {
+				if _, ok := watchKinds[arg]; !ok {
+					return fmt.Errorf("%q can't be watched, want neighbors, routes, fib or tunnels", arg)
+				}
+			}
+			return nil
+		},
+		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
+			for _, arg := range args {
+				req.Kinds = append(req.Kinds, watchKinds[arg])
+			}
+			return a.watch(ctx, c, req)
+		}),
+	}
+	cmd.Flags().StringVar(&req.Neighbor, "neighbor", "", "only the session with `ADDRESS`, and paths from it")
+	cmd.Flags().StringVar(&req.Prefix, "prefix", "", "only routes of `PREFIX` and within it")
+	return cmd
+}
+
+// watch prints changes until something ends. Ctrl-C is the ordinary end, and so is
+// nvad's own.
+func (a *app) watch(ctx context.Context, c *client, req *nvadv1.WatchRequest) error {
+	stream, err := c.read.Watch(ctx, req)
+	err = receive(stream, err, func(r *nvadv1.WatchResponse) error {
+		if r.GetLost() > 0 {
+			fmt.Fprintf(a.Err, "nvactl: %d changes are lost, read too slowly\n", r.GetLost())
+		}
+		for _, ev := range r.GetEvents() {
+			if err := a.printEvent(ev); err != nil {
+				return err
+			}
+		}
+		return a.flush()
+	})
+	switch {
+	case ctx.Err() != nil, status.Code(err) == codes.Canceled:
+		return nil
+	case err == nil:
+		fmt.Fprintln(a.Err, "nvactl: nvad has ended")
+	case status.Code(err) == codes.Unavailable:
+		return errors.New("the connection to nvad was lost")
+	}
+	return err
+}
+
+// flush shows at once what was printed.
+func (a *app) flush() error {
+	if b, ok := a.Out.(interface{ Flush() error }); ok {
+		return b.Flush()
+	}
+	return nil
+}
+
+func (a *app) printEvent(ev *nvadv1.WatchEvent) error {
+	if a.json() {
+		_, err := a.Out.Write(append(appendJSON(nil, ev.ProtoReflect()), '\n'))
+		return err
+	}
+	_, err := io.WriteString(a.Out, printable(a.eventLine(ev))+"\n")
+	return err
+}
+
+// eventLine is a change in one line.
+func (a *app) eventLine(ev *nvadv1.WatchEvent) string {
+	kind, text := "", ""
+	switch {
+	case ev.GetNeighbor() != nil:
+		kind, text = "neighbor", neighborLine(ev.GetNeighbor())
+	case ev.GetRoute() != nil:
+		kind, text = "route", routeLine(ev.GetRoute())
+	case ev.GetFib() != nil:
+		kind, text = "fib", fibLine(ev.GetFib())
+	case ev.GetTunnel() != nil:
+		kind, text = "tunnel", tunnelLine(ev.GetTunnel())
+	}
+	return fmt.Sprintf("%s %-8s %s", ev.GetTime().AsTime().In(a.Now().Location()).Format("15:04:05.000"), kind, strings.ReplaceAll(text, "\n", " "))
+}
+
+func neighborLine(c *nvadv1.NeighborChange) string {
+	states := arrow(c.GetOldState(), c.GetNewState())
+	if c.GetNewState() == established {
+		states = established
+	}
+	text := fmt.Sprintf("%s (AS %d) %s", c.GetAddress(), c.GetAsn(), states)
+	if c.GetReason() != "" {
+		text += ": " + c.GetReason()
+	}
+	if c.GetRoutesKept() {
+		text += "; its routes stay for now"
+	}
+	return text
+}
+
+func routeLine(c *nvadv1.RouteChange) string {
+	old, now := from(c.GetOld()), from(c.GetNew())
+	switch {
+	case c.GetNew() == nil:
+		return fmt.Sprintf("%s unreachable, was %s: %s", c.GetPrefix(), old, c.GetReason())
+	case c.GetOld() == nil:
+		text := c.GetPrefix() + " best " + now
+		if c.GetNew().GetAsPath() != "" {
+			text += ", AS path " + c.GetNew().GetAsPath()
+		}
+		return text
+	}
+	return fmt.Sprintf("%s best %s: %s", c.GetPrefix(), arrow(old, now), c.GetReason())
+}
+
+// from says where a best path is from.
+func from(b *nvadv1.BestPath) string {
+	if b == nil {
+		return "none"
+	}
+	return cmp.Or(b.GetNeighbor(), b.GetSource())
+}
+
+func fibLine(c *nvadv1.FIBChange) string {
+	what, way := c.GetPrefix(), arrow(c.GetOld(), c.GetNew())
+	switch {
+	case c.GetGroup() != 0:
+		what = fmt.Sprintf("group %d (%s)", c.GetGroup(), count(int(c.GetRoutes()), "route"))
+	case c.GetState() == "removed":
+		way = c.GetOld()
+	case c.GetState() == "failed" || c.GetState() == "refused":
+		way = c.GetNew()
+	}
+	text := fmt.Sprintf("%s %s %s", what, c.GetState(), way)
+	if c.GetReason() != "" {
+		text += ": " + c.GetReason()
+	}
+	return text
+}
+
+func tunnelLine(c *nvadv1.TunnelChange) string {
+	text := c.GetName() + " " + arrow(c.GetOldState(), c.GetNewState())
+	if c.GetReason() != "" {
+		text += ": " + c.GetReason()
+	}
+	return text
+}
+
+// arrow is "old -> new", or new alone where that says all.
+func arrow(old, now string) string {
+	if old == "" || old == now {
+		return now
+	}
+	return old + " -> " + now
+}

@@ -1,0 +1,130 @@
+package ctl
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/pkg/api/apitest"
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/watch"
+)
+
+// anHour is what happens to the NVA of hub00 within one.
+func anHour() []watch.Event {
+	ars0, ars1, far := netip.MustParseAddr("10.0.210.4"), netip.MustParseAddr("10.0.210.5"), netip.MustParseAddr("169.254.0.2")
+	prefix := netip.MustParsePrefix("10.100.0.0/16")
+	path := func(from netip.Addr, asns ...uint32) watch.Best {
+		return watch.Best{Neighbor: from, Attrs: &route.Attrs{NextHop: from, ASPath: route.NewASPath(asns...)}}
+	}
+	changes := []watch.Change{
+		watch.Neighbor{Address: ars0, ASN: 65515, From: speaker.Active, To: speaker.Active, Reason: "no route to host"},
+		watch.Neighbor{Address: ars0, ASN: 65515, From: speaker.OpenConfirm, To: speaker.EstablishedState},
+		watch.Route{Prefix: prefix, New: path(ars0, 65515, 12076), Reason: "new"},
+		watch.Forwarding{Prefix: prefix, Class: "bgp", New: "via 10.0.0.1 dev eth0", State: "installed"},
+		watch.Route{Prefix: prefix, Old: path(ars0, 65515, 12076), New: path(ars1, 65515), Reason: "better by AS path length"},
+		watch.Route{Prefix: prefix, Old: path(ars1, 65515), New: path(ars1, 65515, 64580), Reason: "changed: AS path 65515 -> 65515 64580"},
+		watch.Neighbor{Address: ars1, ASN: 65515, From: speaker.EstablishedState, To: speaker.Idle, Kept: true,
+			Reason: "NOTIFICATION received: Cease/Administrative Shutdown \"off\nto the \x1b[31mbeach\""},
+		watch.Route{Prefix: prefix, Old: path(ars1, 65515), New: path(far, 65515), Reason: "10.0.210.5 is down"},
+		watch.Forwarding{Group: 186000003, Routes: 4000, New: "via 169.254.0.2 dev vxlan0", State: "installed", Reason: "a next hop died or is back"},
+		watch.Forwarding{Prefix: prefix, Class: "bgp", Old: "via 10.0.0.1 dev eth0", New: "via 169.254.0.2 dev vxlan0", State: "installed"},
+		watch.Tunnel{Name: "vxlan0", VNI: 77, Old: "up", New: "waiting", Reason: "waiting for link eth0"},
+		watch.Route{Prefix: prefix, Old: path(far, 65515), Reason: "next hop 169.254.0.2 does not resolve"},
+		watch.Forwarding{Prefix: prefix, Class: "bgp", Old: "via 169.254.0.2 dev vxlan0", State: "removed"},
+		watch.Forwarding{Prefix: netip.MustParsePrefix("0.0.0.0/0"), Class: "bgp", New: "via 10.0.0.1 dev eth0", State: "refused",
+			Reason: "default route; allow-default is not set"},
+		watch.Route{Prefix: prefix, New: watch.Best{Source: route.SourceNetwork, Attrs: &route.Attrs{}}, Reason: "new"},
+		watch.Tunnel{Name: "vxlan0", VNI: 77, Old: "waiting", New: "up"},
+		watch.Neighbor{Address: far, ASN: 65001, From: speaker.Active, To: speaker.Active, Reason: "connection refused"},
+	}
+	events := make([]watch.Event, len(changes))
+	for i, c := range changes {
+		events[i] = watch.Event{At: apitest.Now.Add(time.Duration(i) * 1234 * time.Millisecond), Change: c}
+	}
+	return events
+}
+
+// watched runs nvactl watch, has events happen, ends the daemon, and returns what was
+// printed.
+func watched(t *testing.T, d *apitest.Daemon, kind watch.Kind, events []watch.Event, args ...string) result {
+	t.Helper()
+	socket := serve(t, d)
+	done := make(chan result, 1)
+	go func() { done <- nvactl(t, socket, append([]string{"watch"}, args...)...) }()
+	for !d.Hub.Wants(kind) {
+		time.Sleep(time.Millisecond)
+	}
+	d.Hub.Publish(events...)
+	d.Hub.Close()
+	return <-done
+}
+
+// TestWatch: one line for a change, whatever a neighbor has in its texts.
+func TestWatch(t *testing.T) {
+	r := watched(t, apitest.Hub00(), watch.Routes, anHour())
+	if r.code != 0 || r.err != "nvactl: nvad has ended\n" {
+		t.Errorf("exit code %d: %s", r.code, r.err)
+	}
+	golden(t, "watch.txt", r.out)
+
+	r = watched(t, apitest.Hub00(), watch.FIB, anHour(), "routes", "fib", "--prefix", "10.0.0.0/8", "-o", "json")
+	if n := strings.Count(r.out, "\n"); n != 9 {
+		t.Errorf("%d lines of JSON", n)
+	}
+	for line := range strings.Lines(r.out) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("not JSON: %s", line)
+		}
+	}
+	golden(t, "watch.json", r.out)
+}
+
+// TestWatchLoses: who is too slow is told.
+func TestWatchLoses(t *testing.T) {
+	events := make([]watch.Event, 0, 40_000)
+	for len(events) < cap(events) {
+		events = append(events, anHour()[:1]...)
+	}
+	r := watched(t, apitest.Hub00(), watch.FIB, events)
+	if r.code != 0 || !strings.Contains(r.err, "nvactl: 32768 changes are lost, read too slowly\n") {
+		t.Errorf("exit code %d: %s", r.code, r.err)
+	}
+}
+
+// TestWatchInterrupted: Ctrl-C is no error.
+func TestWatchInterrupted(t *testing.T) {
+	d := apitest.Hub00()
+	socket := serve(t, d)
+	var out, errs bytes.Buffer
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan int, 1)
+	env := Env{Out: &out, Err: &errs, Getenv: func(string) string { return "" }, Now: time.Now, Width: defaultWidth}
+	go func() { done <- Run(ctx, env, []string{"watch", "--socket", socket}) }()
+	for !d.Hub.Wants(watch.Routes) {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if code := <-done; code != 0 || errs.String() != "" {
+		t.Errorf("exit code %d: %s", code, errs.String())
+	}
+}
+
+// TestWatchRefused: what can't be watched.
+func TestWatchRefused(t *testing.T) {
+	socket := serve(t, apitest.Hub00())
+	for args, want := range map[string]string{
+		"watch everything":            `nvactl: "everything" can't be watched, want neighbors, routes, fib or tunnels (see nvactl watch --help)`,
+		"watch --neighbor hub":        `nvactl: "hub" is not an address of a neighbor`,
+		"watch --prefix 10.0.0.1/300": `nvactl: "10.0.0.1/300" is not a prefix`,
+	} {
+		if r := nvactl(t, socket, strings.Fields(args)...); r.code != 1 || !strings.HasPrefix(r.err, want) {
+			t.Errorf("%s: exit code %d: %s", args, r.code, r.err)
+		}
+	}
+}
