@@ -46,7 +46,7 @@ type Options struct {
 	Interner   *route.Interner
 	Speaker    Speaker
 	Forwarding Forwarding
-	Liveness   Liveness // nil: none
+	Liveness   Liveness   // nil: none
 	Watch      *watch.Hub // told what changes; nil: nobody
 	Log        *slog.Logger
 	// Restarting says that the kernel still holds the routes of an earlier run,

@@ -70,8 +70,8 @@ type FIB struct {
 	sweepDue    bool
 	doubted     bool // a group is to be written again before anything else
 	needResync  bool
-	news        bool          // foreign routes changed since they were read
-	judgeDue    bool          // and since the guard saw them
+	news        bool                 // foreign routes changed since they were read
+	judgeDue    bool                 // and since the guard saw them
 	before      map[*slot]Transition // what changes, as it was; nil: nobody watches
 	transitions []Transition
 

@@ -1,12 +1,15 @@
 package telemetry
 
 import (
+	"flag"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,17 +34,37 @@ func TestKeys(t *testing.T) {
 	if calls < 30 {
 		t.Errorf("only %d calls of a logger found", calls)
 	}
-	doc, err := os.ReadFile("../../docs/logs.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for key, meaning := range Keys {
+	for key := range Keys {
 		if !used[key] {
 			t.Errorf("no event has key %q", key)
 		}
-		if row := "| `" + key + "` | " + meaning + " |"; !strings.Contains(string(doc), row) {
-			t.Errorf("docs/logs.md has no line: %s", row)
-		}
+	}
+	checkDoc(t, "../../docs/logs.md")
+}
+
+var update = flag.Bool("update", false, "rewrite the keys in docs/logs.md")
+
+// checkDoc holds the document's table of keys, which is its end, to Keys.
+func checkDoc(t *testing.T, path string) {
+	t.Helper()
+	doc, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const head = "| key | meaning |\n|---|---|\n"
+	text, _, _ := strings.Cut(string(doc), head)
+	text += head
+	for _, key := range slices.Sorted(maps.Keys(Keys)) {
+		text += "| `" + key + "` | " + Keys[key] + " |\n"
+	}
+	if text == string(doc) {
+		return
+	}
+	if !*update {
+		t.Fatalf("%s has other keys: go test ./pkg/telemetry -update", path)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
