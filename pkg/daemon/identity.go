@@ -38,7 +38,7 @@ func (d *daemon) findIdentity(ctx context.Context, cfg *config.Config) error {
 		case len(cfg.Neighbors) == 0:
 			return nil
 		case !told:
-			d.log.Warn("waiting for an address to derive the router ID from", "why", why)
+			d.log.Warn("waiting for an address to derive the router ID from", "reason", why)
 		}
 		select {
 		case <-time.After(100 * time.Millisecond):

@@ -105,7 +105,7 @@ func (s *Server) Close() { _ = s.Set(nil) }
 
 func (s *Server) serve(l *listener) {
 	if err := l.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		s.log.Error("HTTP is served no longer", "address", l.Addr(), "error", err)
+		s.log.Error("HTTP is served no longer", "address", l.Addr(), "reason", err)
 	}
 }
 

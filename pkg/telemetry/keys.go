@@ -4,6 +4,7 @@ package telemetry
 // other keys; a test reads the source and holds it to that. In systemd's journal each
 // is a field: neighbor is NVAD_NEIGHBOR.
 var Keys = map[string]string{
+	"address":        "own address that is listened on",
 	"after":          "time since the start of nvad",
 	"as":             "ASN of the neighbor, at the start of nvad its own",
 	"by":             "who asked for it",
@@ -13,6 +14,9 @@ var Keys = map[string]string{
 	"count":          "how many objects the event is about",
 	"deadline":       "when a change is undone unless it is confirmed",
 	"delayed":        "BFD noticed a late packet before it gave up",
+	"description":    "what Azure says about it",
+	"device":         "name of a device",
+	"event":          "identifier of one of Azure's scheduled events",
 	"fallback":       "version of the configuration that runs again",
 	"families":       "address families of the session",
 	"first":          "the first of several objects",
@@ -25,6 +29,7 @@ var Keys = map[string]string{
 	"multihop":       "whether BFD runs over several hops (RFC 5883)",
 	"name":           "name of a sysctl",
 	"neighbor":       "address of the neighbor",
+	"not_before":     "when a scheduled event begins at the earliest",
 	"object":         "what could not be written: a tunnel, a sysctl, the nftables table",
 	"otherwise":      "what to do where that is not wanted",
 	"percent":        "configured maximum-prefix-warning",
@@ -37,12 +42,14 @@ var Keys = map[string]string{
 	"router_id":      "BGP identifier",
 	"routes_kept":    "whether routes of the neighbor stay until it is back (RFC 4724)",
 	"session":        "BFD session",
+	"started":        "whether a scheduled event has begun",
 	"state":          "state of a session",
 	"suppressed":     "how many events like this one were held back in the last minute",
 	"tunnel":         "name of the VXLAN device",
 	"type":           "type of an event",
 	"value":          "new value of a sysctl",
 	"version":        "version of nvad",
+	"via":            "gateway of a route",
 	"vni":            "VXLAN network identifier",
 	"was":            "old value of a sysctl, or version of the configuration that ran",
 }
