@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/BurntSushi/toml"
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -96,7 +97,20 @@ func decodeError(data []byte, err error) *Error {
 		out.Key = pe.LastKey
 		out.Msg = "TOML syntax: " + pe.Message
 	}
+	if isSecret(out.Key) {
+		out.Msg = "TOML syntax: the value is not a string in quotes" // the parser's words would show it
+	}
 	return out
+}
+
+// isSecret reports whether a dotted key is that of a password.
+func isSecret(key string) bool {
+	key = key[strings.LastIndexByte(key, '.')+1:]
+	var s Settings
+	return slices.ContainsFunc(settingsFields, func(f field[Settings]) bool {
+		_, hidden := f.bind(&s).(secret)
+		return hidden && f.key == key
+	})
 }
 
 // marker walks the syntax tree of a document.

@@ -1,0 +1,121 @@
+package lifecycle
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// Secrets of TestSecrets: one in the file, one in a file of its own, one that
+// systemd passes, and what each becomes.
+var secrets = []string{"rosebud-inline", "xanadu-in-a-file", "kane-of-systemd", "rosebud-changed", "xanadu-changed"}
+
+// shown collects everything that somebody may read of nvad.
+type shown struct {
+	*bed
+	text strings.Builder
+}
+
+func (s *shown) add(what, text string) { fmt.Fprintf(&s.text, "== %s\n%s\n", what, text) }
+
+// ask adds what a command prints, in both forms, whether it succeeds or not.
+func (s *shown) ask(command string) {
+	s.Helper()
+	for _, args := range []string{command, command + " -o json"} {
+		r := s.ctl(strings.Fields(args)...)
+		s.add("nvactl "+args, r.out+r.err)
+	}
+}
+
+// TestSecrets looks for TCP-MD5 keys in all that nvad shows, with the log at
+// debug: commands, errors, log, history.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.must(os.Mkdir(b.dir+"/credentials", 0o700))
+	b.write("credentials/bgp-key", secrets[2]+"\n")
+	b.write("key", secrets[1]+"\n")
+	b.frr(peer1, frrOptions{password: secrets[0]})
+	b.frr(peer2, frrOptions{password: secrets[2]})
+	const third = "10.0.0.3"
+	file := func(inline string) settings {
+		s := ordinary(open(peer1, "password = "+inline), open(peer2, `password-file = "bgp-key"`),
+			open(third, fmt.Sprintf("password-file = %q", b.dir+"/key")))
+		s.daemon = []string{`log-level = "debug"`}
+		return s
+	}
+	b.configure(file(fmt.Sprintf("%q", secrets[0])))
+	n := b.launch([]string{"CREDENTIALS_DIRECTORY=" + b.dir + "/credentials"})
+	n.logs("msg=ready")
+	b.up(peer1)
+	b.up(peer2) // with the key that systemd passed
+
+	s := &shown{bed: b}
+	s.ask("reload")
+	b.write("key", secrets[4]+"\n")
+	b.configure(file(fmt.Sprintf("%q", secrets[3])))
+	for _, command := range []string{
+		"reload --dry-run", "config diff " + b.config, "reload --confirm 5m", "rollback", "config history", "config diff --from 1 --to 2",
+		"config show", "config show --expanded", "config show --version 1", "config show --version 2", "status", "neighbors",
+		"neighbors " + peer1, "neighbors " + third, "routes", "version",
+	} {
+		s.ask(command)
+	}
+	for _, value := range []string{secrets[3], `"` + secrets[3], `["` + secrets[3] + `"]`, `"` + strings.Repeat(secrets[3], 9) + `"`} {
+		b.configure(file(value))
+		s.ask("reload")
+		s.ask("config check " + b.config)
+		check := b.run(lab.Build(t, "./cmd/nvad"), "check", b.config)
+		if check.code != 1 {
+			t.Errorf("accepted: password = %s", value)
+		}
+		s.add("nvad check", check.out+check.err)
+	}
+	s.add("log", b.read(n.log))
+	for _, secret := range secrets {
+		for line := range strings.Lines(s.text.String()) {
+			if strings.Contains(line, secret) {
+				t.Errorf("%q is shown: %s", secret, line)
+			}
+		}
+	}
+	if !strings.Contains(s.text.String(), "level=DEBUG") || !strings.Contains(s.text.String(), "password: changed") {
+		t.Errorf("too little was looked at:\n%s", s.text.String())
+	}
+	b.keptSafe()
+}
+
+// keptSafe fails the test if the history has what password files hold, or is
+// open to others.
+func (b *bed) keptSafe() {
+	b.Helper()
+	texts := 0
+	b.must(filepath.WalkDir(filepath.Join(filepath.Dir(b.socket), "history"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil || info.Mode().Perm()&0o077 != 0 {
+			b.Errorf("%s: %v, %v", path, info.Mode(), err)
+		}
+		if d.IsDir() {
+			return nil
+		}
+		texts++
+		text, err := os.ReadFile(path)
+		for _, secret := range []string{secrets[1], secrets[2], secrets[4]} {
+			if strings.Contains(string(text), secret) {
+				b.Errorf("%s has what a password file holds", path)
+			}
+		}
+		return err
+	}))
+	if texts < 3 {
+		b.Errorf("%d files in the history", texts)
+	}
+}
