@@ -11,6 +11,21 @@ func (c *Config) IsRouteServer(n *Neighbor) bool {
 	return n.RemoteASN == routeServerASN && n.OwnASN(c) != routeServerASN && n.EBGPMultihop > 1 && n.Address.Is4()
 }
 
+// ServerSubnets is what RouteServerSubnet may be, for an instance at a: a subnet
+// of Azure's /27 at least, at whose begin the instances are.
+func ServerSubnets(a netip.Addr) (out []netip.Prefix) {
+	smallest, err := a.Prefix(serverSubnetBits)
+	if err != nil {
+		return nil
+	}
+	for bits := serverSubnetBits; bits >= 24; bits-- {
+		if p := netip.PrefixFrom(smallest.Addr(), bits); p == p.Masked() {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
 // HasStatic reports whether a static route of the file, not a default one,
 // covers a.
 func (c *Config) HasStatic(a netip.Addr) bool {

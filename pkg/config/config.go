@@ -222,7 +222,8 @@ type Settings struct {
 	Keepalive            time.Duration
 	BFD                  BFD
 	Families             route.Family
-	Domain               string // loop domain; see design: Site-of-Origin
+	Domain               string         // loop domain; see design: Site-of-Origin
+	VNet                 []netip.Prefix // address space of the VNet that the neighbor, a Route Server, serves
 	NextHopSelf          bool
 	NextHopSelfForce     bool // also iBGP-learned routes
 	RouteReflectorClient bool

@@ -8,6 +8,8 @@ const (
 	// every Microsoft Enterprise Edge.
 	routeServerASN = 65515
 	mseeASN        = 12076
+	// serverSubnetBits is the length of the smallest RouteServerSubnet.
+	serverSubnetBits = 27
 	// routeServerHoldTime is what both propose.
 	routeServerHoldTime = 180 * time.Second
 	// mseeBFDInterval and mseeBFDMultiplier are what an MSEE has configured.

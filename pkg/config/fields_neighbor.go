@@ -122,6 +122,12 @@ var settingsFields = []field[Settings]{
 		bind: func(s *Settings) value { return text{&s.Domain, checkDomain} },
 	},
 	{
+		key: "vnet", example: `["10.0.0.0/16"]`, impact: SoftRefresh,
+		doc: "Address space of the VNet that this Route Server serves. Azure ignores what it is told of it, and of parts of it: " +
+			"nvad holds that back, and says so.",
+		bind: func(s *Settings) value { return prefixes{&s.VNet} },
+	},
+	{
 		key: "next-hop-self", impact: SoftRefresh,
 		doc:  `Send this NVA as the next hop to an iBGP neighbor: true for what eBGP taught, "force" for all.`,
 		bind: func(s *Settings) value { return nextHopSelf{s} },

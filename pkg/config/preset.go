@@ -177,7 +177,7 @@ const autoDomain = "auto"
 // which Azure lets RouteServerSubnet be. Both instances are at its begin, so
 // that they and all NVAs that peer with them derive the same name.
 func domainOf(a netip.Addr) string {
-	bits := 27
+	bits := serverSubnetBits
 	if a.Is6() {
 		bits = 64
 	}

@@ -134,6 +134,10 @@ func compilePeer(cfg *config.Config, c *policy.Compiler, n config.Neighbor) (rib
 	if n.MaximumPrefixAction == config.ActionDiscard {
 		p.MaxReceived = n.MaximumPrefix
 	}
+	p.Ignored.VNet = n.VNet
+	if cfg.IsRouteServer(&n) {
+		p.Ignored.Subnet = config.ServerSubnets(n.Address)
+	}
 	var err3 error
 	if n.DefaultOriginate {
 		p.Default, err3 = c.Compile(n.DefaultChain(), cfg.Session(&n, true))

@@ -26,6 +26,8 @@ const (
 	family
 	summarised
 	overLimit
+	inVNet
+	serverSubnet
 )
 
 // advertise brings p's Adj-RIB-Out entry for d up to date.
@@ -91,6 +93,9 @@ func (r *RIB) export(d *dest, p *peer) (*route.Attrs, hold, policy.Rule) {
 	out := p.Export.Run(r.exportInput(d.prefix, pt, p))
 	if !out.Accept {
 		return nil, exportPolicy, out.Rule
+	}
+	if h, ignored := p.ignores(d.prefix); ignored {
+		return nil, h, out.Rule
 	}
 	attrs := r.wireAttrs(p, &d.paths[d.best], &out, d.prefix)
 	if attrs == nil {
@@ -313,6 +318,8 @@ func (r *RIB) holdReason(d *dest, p *peer, h hold, rule policy.Rule) string {
 		return "covered by a summary-only aggregate"
 	case overLimit:
 		return heldText(p.MaxAdvertised)
+	case inVNet, serverSubnet:
+		return p.ignoredReason(d.prefix, h)
 	case family:
 		return fmt.Sprintf("%s was not negotiated", route.FamilyOf(d.prefix))
 	}

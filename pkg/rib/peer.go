@@ -31,7 +31,8 @@ type Peer struct {
 	ReplacePrivateAS bool            // with RemovePrivateAS: by the own ASN
 	Default          *policy.Program // default-originate: what the default route must pass; nil: none is originated
 	MaxReceived      int             // prefixes; what exceeds it is rejected; 0: unlimited
-	MaxAdvertised    int             // prefixes of each family; what exceeds it is held back; 0: unlimited
+	Ignored          Ignored
+	MaxAdvertised    int // prefixes of each family; what exceeds it is held back; 0: unlimited
 }
 
 // Session is what the RIB must know of an established session.
@@ -65,6 +66,7 @@ type peer struct {
 	excess   int                // paths that MaxReceived rejects
 	refills  bool               // a walk looks for those that fit now
 	soo      route.ExtCommunity // of Domain; 0: none
+	ignored  []netip.Prefix     // held back; see Ignored
 	counts   Counts
 
 	rations   rations // of MaxAdvertised
@@ -196,7 +198,7 @@ func exportDiffers(a, b *Peer) bool {
 	return !a.Export.Equal(b.Export) || a.Domain != b.Domain || a.NextHopSelf != b.NextHopSelf ||
 		a.NextHopSelfForce != b.NextHopSelfForce || a.ReflectorClient != b.ReflectorClient ||
 		a.ASOverride != b.ASOverride || a.RemovePrivateAS != b.RemovePrivateAS || a.ReplacePrivateAS != b.ReplacePrivateAS ||
-		(a.MaxAdvertised == 0) != (b.MaxAdvertised == 0) || a.Role != b.Role || !sameProgram(a.Default, b.Default)
+		(a.MaxAdvertised == 0) != (b.MaxAdvertised == 0) || !a.Ignored.equal(b.Ignored) || a.Role != b.Role || !sameProgram(a.Default, b.Default)
 }
 
 func sameProgram(a, b *policy.Program) bool {

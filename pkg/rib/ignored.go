@@ -1,0 +1,77 @@
+package rib
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// Ignored is what a neighbor does not heed, though export policy lets it pass.
+// Azure does so without a word, so it is held back and shown instead.
+type Ignored struct {
+	VNet   []netip.Prefix // these, and what is in them: the VNet's own routes win
+	Subnet []netip.Prefix // exactly these may be RouteServerSubnet
+}
+
+// mostIgnored bounds the prefixes that are remembered to be shown.
+const mostIgnored = 64
+
+func (i Ignored) equal(o Ignored) bool {
+	return slices.Equal(i.VNet, o.VNet) && slices.Equal(i.Subnet, o.Subnet)
+}
+
+// ignores reports whether p would do nothing with a prefix, and remembers it.
+func (p *peer) ignores(prefix netip.Prefix) (hold, bool) {
+	why := sent
+	switch {
+	case p.Ignored.vnetOf(prefix).IsValid():
+		why = inVNet
+	case slices.Contains(p.Ignored.Subnet, prefix):
+		why = serverSubnet
+	default:
+		return sent, false
+	}
+	if !slices.Contains(p.ignored, prefix) && len(p.ignored) < mostIgnored {
+		p.ignored = append(p.ignored, prefix)
+	}
+	return why, true
+}
+
+// vnetOf is the part of the VNet's address space that prefix is in; invalid if
+// it is in none.
+func (i Ignored) vnetOf(prefix netip.Prefix) netip.Prefix {
+	for _, v := range i.VNet {
+		if v.Bits() <= prefix.Bits() && v.Contains(prefix.Addr()) {
+			return v
+		}
+	}
+	return netip.Prefix{}
+}
+
+// ignoredReason says why prefix is held back.
+func (p *peer) ignoredReason(prefix netip.Prefix, h hold) string {
+	if h == serverSubnet {
+		return "it is RouteServerSubnet, which Azure ignores"
+	}
+	return fmt.Sprintf("in the VNet's own address space %s, which Azure ignores", p.Ignored.vnetOf(prefix))
+}
+
+// HeldIgnored returns the prefixes that are held back from a neighbor because it
+// would ignore them, in order; at most 64.
+func (r *RIB) HeldIgnored(addr netip.Addr) []netip.Prefix {
+	p := r.byAddr[addr]
+	p.ignored = slices.DeleteFunc(p.ignored, func(prefix netip.Prefix) bool {
+		d := r.table[prefix]
+		if d == nil || !p.up {
+			return true
+		}
+		_, why, _ := r.export(d, p)
+		return why != inVNet && why != serverSubnet
+	})
+	out := slices.Clone(p.ignored)
+	slices.SortFunc(out, func(a, b netip.Prefix) int {
+		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+	})
+	return out
+}
