@@ -32,10 +32,9 @@ func Warnings(cfg *Config) []Warning {
 			w.warn("no-far-end", w.src.elem("tunnel", i, t.Name)+".bfd",
 				"no static route has its gateway in a subnet of this tunnel: there is nobody to watch")
 		}
-		if t.Group.IsValid() {
-			w.warn("multicast", w.src.elem("tunnel", i, t.Name)+".group", "Azure carries no multicast; name the remotes instead")
-		}
+		w.tunnel(i)
 	}
+	w.originated()
 	w.bogonPatterns()
 	w.unused()
 	return w.out
@@ -90,44 +89,5 @@ func (w *warner) noPolicy(i int, key string, c policy.Chain) {
 	if c == (policy.Chain{}) && !given {
 		own := w.src.elem("neighbor", i, w.cfg.Neighbors[i].Address)
 		w.warn("no-policy", own+"."+key, "an eBGP neighbor without %s policy exchanges no routes that way (RFC 8212)", key)
-	}
-}
-
-// routeServers looks at the two instances that every Route Server has.
-func (w *warner) routeServers() {
-	instances := map[string][]int{}
-	for i, n := range w.cfg.Neighbors {
-		if n.RemoteASN == routeServerASN && n.Domain != "" {
-			instances[n.Domain] = append(instances[n.Domain], i)
-		}
-	}
-	for _, domain := range sortedKeys(instances) {
-		if list := instances[domain]; len(list) == 1 {
-			n := w.cfg.Neighbors[list[0]]
-			w.warn("one-instance", w.src.elem("neighbor", list[0], n.Address)+".address",
-				"only one instance of Route Server %s is a neighbor; Azure sends half of the traffic nowhere", domain)
-		}
-	}
-}
-
-func (w *warner) routeServer(i int) {
-	n := &w.cfg.Neighbors[i]
-	if n.Domain == "" {
-		w.warn("no-domain", w.places(i, "domain")+" "+w.places(i, "remote-asn"),
-			"a Route Server without domain gets back what its other instance taught")
-	}
-	if n.EBGPMultihop < 2 {
-		w.warn("no-multihop", w.places(i, "ebgp-multihop")+" "+w.places(i, "remote-asn"),
-			"Route Server is more than one hop away: set ebgp-multihop to 2 or more")
-	}
-	if n.Import.DenyASNs&policy.Private != 0 {
-		w.warn("private-asns", w.places(i, "import.deny-asns"),
-			`on-premises ASNs are private: "private" loses what ExpressRoute and VPN teach`)
-	}
-	if n.Families.Has(route.IPv6) {
-		w.warn("family", w.places(i, "families"), "Route Server has no IPv6")
-	}
-	if n.Password != "" || n.PasswordFile != "" {
-		w.warn("password", w.places(i, "password")+" "+w.places(i, "password-file"), "Route Server has no setting for a TCP-MD5 key")
 	}
 }
