@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/route"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
@@ -79,9 +80,15 @@ func statusMessage(s Status) *nvadv1.Status {
 		TunnelsUp:    uint32(s.TunnelsUp),
 		Config:       configStateMessage(s.Config),
 
+		Warnings: convert(s.Warnings, warningMessage),
+
 		DrainingSince:  stamp(s.Drain.Since),
 		DrainingReason: printable(s.Drain.Reason),
 	}
+}
+
+func warningMessage(w config.Warning) *nvadv1.Warning {
+	return &nvadv1.Warning{File: printable(w.File), Line: uint32(w.Line), Key: printable(w.Key), Code: w.Code, Text: printable(w.Msg)}
 }
 
 func neighborMessage(v engine.NeighborView) *nvadv1.Neighbor {
@@ -89,6 +96,7 @@ func neighborMessage(v engine.NeighborView) *nvadv1.Neighbor {
 		Address:            text(v.Address),
 		RemoteAsn:          v.RemoteASN,
 		Description:        v.Description,
+		Warnings:           v.Warnings,
 		State:              v.State.String(),
 		Since:              stamp(v.Since),
 		Reason:             printable(v.Reason),

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
@@ -38,6 +39,24 @@ func Warnings(cfg *Config) []Warning {
 	w.bogonPatterns()
 	w.unused()
 	return w.out
+}
+
+// Warn is a warning of what shows only while cfg runs, at a key of a neighbor, or
+// at the neighbor itself if key is empty.
+func (c *Config) Warn(neighbor netip.Addr, key, code, format string, args ...any) Warning {
+	w := &warner{cfg: c, src: &c.source}
+	for i := range c.Neighbors {
+		if c.Neighbors[i].Address == neighbor {
+			own := w.src.elem("neighbor", i, neighbor)
+			if key != "" {
+				own = w.places(i, key) + " " + own
+			}
+			w.warn(code, own, format, args...)
+			return w.out[0]
+		}
+	}
+	w.warn(code, "neighbor", format, args...)
+	return w.out[0]
 }
 
 type warner struct {

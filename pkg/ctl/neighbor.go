@@ -30,6 +30,7 @@ func (a *app) printNeighbor(n *nvadv1.Neighbor) error {
 	p.heading("Neighbor %s, AS %d (%s)", n.GetAddress(), n.GetRemoteAsn(), kind)
 	p.field("Description", n.GetDescription())
 	p.field("State", a.stateSentence(n))
+	p.field("Warning", strings.Join(n.GetWarnings(), "; "))
 	p.field("Last down", a.lastDown(n))
 	p.field("Peer group", n.GetPeerGroup())
 	p.field("Loop domain", n.GetDomain())

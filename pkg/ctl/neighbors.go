@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
@@ -66,7 +67,7 @@ func (a *app) printNeighbors(list []*nvadv1.Neighbor) error {
 func trouble(n *nvadv1.Neighbor) string {
 	switch {
 	case n.GetState() == established:
-		return withoutPolicy(n)
+		return cmp.Or(withoutPolicy(n), strings.Join(n.GetWarnings(), "; "))
 	case n.GetShutdown():
 		return ""
 	}

@@ -53,7 +53,34 @@ func (a *app) printStatus(s *nvadv1.Status) error {
 		p.field("Tunnels", fmt.Sprintf("%d of %d up", s.GetTunnelsUp(), s.GetTunnels()))
 	}
 	a.configFields(p, s.GetConfig())
-	return p.print()
+	if err := p.print(); err != nil {
+		return err
+	}
+	return a.printWarnings(s.GetWarnings())
+}
+
+// printWarnings tells each warning with its place in the configuration.
+func (a *app) printWarnings(list []*nvadv1.Warning) error {
+	for i, w := range list {
+		if i == 0 {
+			if err := line(a.Out, "\nWarnings"); err != nil {
+				return err
+			}
+		}
+		place := w.GetKey()
+		if w.GetLine() > 0 {
+			place = fmt.Sprintf("%s:%d: %s", w.GetFile(), w.GetLine(), w.GetKey())
+		}
+		if err := line(a.Out, "  "+printable(place)); err != nil {
+			return err
+		}
+		for _, l := range wrap(printable(w.GetText()), a.Width-4) {
+			if err := line(a.Out, "    "+l); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // configFields say which configuration runs, what it waits for, and whether it

@@ -35,6 +35,9 @@ func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 		if t.State == "up" {
 			out.TunnelsUp++
 		}
+		if t.Warning != "" {
+			out.Warnings = append(out.Warnings, config.Warning{Key: "tunnel." + t.Name, Code: "mtu", Msg: t.Warning})
+		}
 	}
 	return out, err
 }

@@ -38,7 +38,7 @@ func (e *Engine) Apply(ctx context.Context, cfg *config.Config) error {
 }
 
 func (e *Engine) apply(cfg *config.Config, peers []rib.Peer, origin *origination) error {
-	e.cfg, e.origin = cfg, origin
+	e.cfg, e.origin, e.cautions = cfg, origin, config.Warnings(cfg)
 	e.setDrain()
 	e.rib.SetForwarding(cfg.Kernel.MaxPaths, cfg.Kernel.ResolveDefault)
 	for addr := range e.neighbors {

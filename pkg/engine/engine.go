@@ -71,6 +71,9 @@ type Engine struct {
 	origin    *origination
 	local     []rib.Local // as the RIB was told last
 	derived   derivation
+	cautions  []config.Warning // of the file
+	noticed   symptoms
+	warned    []config.Warning // logged for noticed
 	neighbors map[netip.Addr]*neighbor
 	watched   []Watched    // as Liveness was told last
 	departing []netip.Addr // gateways of lost sessions whose routes are not decided anew yet
@@ -122,6 +125,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.publish()
 		if !busy {
 			e.departed()
+			e.noteWarnings()
 		}
 		if want := e.needsTicks(); want != ticking {
 			if ticking = want; want {

@@ -56,6 +56,7 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 		if !s.InSync {
 			s.Waiting = e.waiting(time.Now())
 		}
+		s.Warnings = append(slices.Clone(e.cautions), e.warnings()...)
 	})
 	slices.SortFunc(s.Waiting, netip.Addr.Compare)
 	return s, err
@@ -89,6 +90,9 @@ func (e *Engine) neighborView(addr netip.Addr, n *neighbor) NeighborView {
 	}
 	if n.held != "" {
 		v.Reason = n.held
+	}
+	for _, w := range e.neighborWarnings(&n.cfg) {
+		v.Warnings = append(v.Warnings, w.Msg)
 	}
 	if n.up != nil {
 		v.LocalAddress, v.RemoteID = n.up.LocalAddress, n.up.RemoteID

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
 )
@@ -19,7 +20,9 @@ type Status struct {
 	Paths       int // in all Adj-RIBs-In
 	InSync      bool
 	Waiting     []netip.Addr // neighbors that keep the engine from being in sync
-	Drain       Drain
+	// Warnings of the configuration, and of what came of it.
+	Warnings []config.Warning
+	Drain    Drain
 }
 
 // NeighborView is a neighbor as tables show it. Counts are kept as things
@@ -55,6 +58,7 @@ type NeighborView struct {
 	EndOfRIB     route.Family // markers received since established
 	ImportPolicy string       // in words; says so if RFC 8212 denies all
 	ExportPolicy string
+	Warnings     []string          // what is to be looked at while the session is up
 	Settings     map[string]string // remaining settings worth showing, key as in the file
 	BFD          *BFDView          // nil: not watched
 }

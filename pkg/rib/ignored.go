@@ -57,6 +57,14 @@ func (p *peer) ignoredReason(prefix netip.Prefix, h hold) string {
 	return fmt.Sprintf("in the VNet's own address space %s, which Azure ignores", p.Ignored.vnetOf(prefix))
 }
 
+// IgnoredCount is at least how many prefixes are held back so from all neighbors.
+func (r *RIB) IgnoredCount() (n int) {
+	for _, p := range r.byAddr {
+		n += len(p.ignored)
+	}
+	return n
+}
+
 // HeldIgnored returns the prefixes that are held back from a neighbor because it
 // would ignore them, in order; at most 64.
 func (r *RIB) HeldIgnored(addr netip.Addr) []netip.Prefix {

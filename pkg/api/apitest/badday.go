@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
@@ -25,7 +26,11 @@ func BadDay() *Daemon {
 				ASN: 4200000001, RouterID: netip.MustParseAddr("192.168.0.1"), Since: ago(24*400, 0, 0),
 				Neighbors: 3, Established: 1, Prefixes: 1048576, Paths: 1048580,
 				Waiting: []netip.Addr{msee, long6},
-				Drain:   engine.Drain{Since: ago(0, 1, 2), Reason: "azure: Reboot; operator: new kernel"},
+				Warnings: []config.Warning{{
+					File: "/etc/nvad/nvad.toml", Line: 12, Key: "neighbor.fd00:10:0:210::4.address", Code: "one-instance",
+					Msg: "only one instance of Route Server ars is a neighbor; Azure sends half of the traffic nowhere",
+				}, {Key: "tunnel.vxlan1", Code: "mtu", Msg: "packets of more than 1322 bytes do not get through"}},
+				Drain: engine.Drain{Since: ago(0, 1, 2), Reason: "azure: Reboot; operator: new kernel"},
 			},
 			FIBWanted: 1048576, FIBInstalled: 1048570, Tunnels: 2, TunnelsUp: 0,
 		},
@@ -50,6 +55,7 @@ func badDayNeighbors() []engine.NeighborView {
 		Address: link6, Description: "Route Server, instance 0, eastasia, hub00", RemoteASN: 65515, LocalASN: 4200000001,
 		LocalAddress: netip.MustParseAddr("fd00:10::4"), RemoteID: rs0,
 		State: speaker.EstablishedState, Since: ago(24*10+3, 0, 0), Stats: speaker.Stats{Established: 1},
+		Warnings: []string{"10.0.7.0/24 is not sent to fd00:10:0:210::4: part of its VNet, which Azure ignores"},
 		Families: route.IPv6, Received: 1048576, Accepted: 1048576, Advertised: 1048575, Stale: 3,
 		ImportPolicy: "accept everything", ExportPolicy: "accept everything",
 	}, {

@@ -199,7 +199,9 @@ type Neighbor struct {
 	Settings map[string]string `protobuf:"bytes,32,rep,name=settings,proto3" json:"settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Messages *Messages         `protobuf:"bytes,33,opt,name=messages,proto3" json:"messages,omitempty"`
 	// Absent unless the neighbor is watched by BFD.
-	Bfd           *Bfd `protobuf:"bytes,34,opt,name=bfd,proto3" json:"bfd,omitempty"`
+	Bfd *Bfd `protobuf:"bytes,34,opt,name=bfd,proto3" json:"bfd,omitempty"`
+	// What is to be looked at while the session is up.
+	Warnings      []string `protobuf:"bytes,35,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -454,6 +456,13 @@ func (x *Neighbor) GetMessages() *Messages {
 func (x *Neighbor) GetBfd() *Bfd {
 	if x != nil {
 		return x.Bfd
+	}
+	return nil
+}
+
+func (x *Neighbor) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
 	}
 	return nil
 }
@@ -720,7 +729,7 @@ const file_nvad_v1_neighbor_proto_rawDesc = "" +
 	"\x15ListNeighborsResponse\x12/\n" +
 	"\tneighbors\x18\x01 \x03(\v2\x11.nvad.v1.NeighborR\tneighbors\".\n" +
 	"\x12GetNeighborRequest\x12\x18\n" +
-	"\aaddress\x18\x01 \x01(\tR\aaddress\"\x96\t\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\"\xb2\t\n" +
 	"\bNeighbor\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x1d\n" +
 	"\n" +
@@ -760,7 +769,8 @@ const file_nvad_v1_neighbor_proto_rawDesc = "" +
 	"\rexport_policy\x18\x1f \x01(\tR\fexportPolicy\x12;\n" +
 	"\bsettings\x18  \x03(\v2\x1f.nvad.v1.Neighbor.SettingsEntryR\bsettings\x12-\n" +
 	"\bmessages\x18! \x01(\v2\x11.nvad.v1.MessagesR\bmessages\x12\x1e\n" +
-	"\x03bfd\x18\" \x01(\v2\f.nvad.v1.BfdR\x03bfd\x1a;\n" +
+	"\x03bfd\x18\" \x01(\v2\f.nvad.v1.BfdR\x03bfd\x12\x1a\n" +
+	"\bwarnings\x18# \x03(\tR\bwarnings\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8d\x04\n" +

@@ -183,8 +183,10 @@ type Status struct {
 	DrainingSince  *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=draining_since,json=drainingSince,proto3" json:"draining_since,omitempty"`
 	DrainingReason string                 `protobuf:"bytes,16,opt,name=draining_reason,json=drainingReason,proto3" json:"draining_reason,omitempty"`
 	Config         *ConfigState           `protobuf:"bytes,17,opt,name=config,proto3" json:"config,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// What the configuration may say but hardly means, and what came of it.
+	Warnings      []*Warning `protobuf:"bytes,18,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Status) Reset() {
@@ -336,6 +338,92 @@ func (x *Status) GetConfig() *ConfigState {
 	return nil
 }
 
+func (x *Status) GetWarnings() []*Warning {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+// Warning is one thing to look at.
+type Warning struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the configuration says so; line 0: it does not itself.
+	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	Line uint32 `protobuf:"varint,2,opt,name=line,proto3" json:"line,omitempty"`
+	Key  string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	// What kind of warning it is, as one word: "one-instance".
+	Code          string `protobuf:"bytes,4,opt,name=code,proto3" json:"code,omitempty"`
+	Text          string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Warning) Reset() {
+	*x = Warning{}
+	mi := &file_nvad_v1_status_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Warning) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Warning) ProtoMessage() {}
+
+func (x *Warning) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_status_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Warning.ProtoReflect.Descriptor instead.
+func (*Warning) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_status_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Warning) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *Warning) GetLine() uint32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *Warning) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Warning) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Warning) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 var File_nvad_v1_status_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_status_proto_rawDesc = "" +
@@ -347,7 +435,7 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\x06commit\x18\x02 \x01(\tR\x06commit\x12\x1d\n" +
 	"\n" +
 	"go_version\x18\x03 \x01(\tR\tgoVersion\"\x12\n" +
-	"\x10GetStatusRequest\"\xc6\x04\n" +
+	"\x10GetStatusRequest\"\xf4\x04\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x10\n" +
 	"\x03asn\x18\x02 \x01(\rR\x03asn\x12\x1b\n" +
@@ -369,7 +457,14 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"tunnels_up\x18\x0e \x01(\rR\ttunnelsUp\x12A\n" +
 	"\x0edraining_since\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\rdrainingSince\x12'\n" +
 	"\x0fdraining_reason\x18\x10 \x01(\tR\x0edrainingReason\x12,\n" +
-	"\x06config\x18\x11 \x01(\v2\x14.nvad.v1.ConfigStateR\x06configB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
+	"\x06config\x18\x11 \x01(\v2\x14.nvad.v1.ConfigStateR\x06config\x12,\n" +
+	"\bwarnings\x18\x12 \x03(\v2\x10.nvad.v1.WarningR\bwarnings\"k\n" +
+	"\aWarning\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12\x12\n" +
+	"\x04line\x18\x02 \x01(\rR\x04line\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\tR\x03key\x12\x12\n" +
+	"\x04code\x18\x04 \x01(\tR\x04code\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04textB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
 
 var (
 	file_nvad_v1_status_proto_rawDescOnce sync.Once
@@ -383,24 +478,26 @@ func file_nvad_v1_status_proto_rawDescGZIP() []byte {
 	return file_nvad_v1_status_proto_rawDescData
 }
 
-var file_nvad_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_nvad_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_nvad_v1_status_proto_goTypes = []any{
 	(*GetVersionRequest)(nil),     // 0: nvad.v1.GetVersionRequest
 	(*Version)(nil),               // 1: nvad.v1.Version
 	(*GetStatusRequest)(nil),      // 2: nvad.v1.GetStatusRequest
 	(*Status)(nil),                // 3: nvad.v1.Status
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
-	(*ConfigState)(nil),           // 5: nvad.v1.ConfigState
+	(*Warning)(nil),               // 4: nvad.v1.Warning
+	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*ConfigState)(nil),           // 6: nvad.v1.ConfigState
 }
 var file_nvad_v1_status_proto_depIdxs = []int32{
-	4, // 0: nvad.v1.Status.since:type_name -> google.protobuf.Timestamp
-	4, // 1: nvad.v1.Status.draining_since:type_name -> google.protobuf.Timestamp
-	5, // 2: nvad.v1.Status.config:type_name -> nvad.v1.ConfigState
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	5, // 0: nvad.v1.Status.since:type_name -> google.protobuf.Timestamp
+	5, // 1: nvad.v1.Status.draining_since:type_name -> google.protobuf.Timestamp
+	6, // 2: nvad.v1.Status.config:type_name -> nvad.v1.ConfigState
+	4, // 3: nvad.v1.Status.warnings:type_name -> nvad.v1.Warning
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_status_proto_init() }
@@ -415,7 +512,7 @@ func file_nvad_v1_status_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_status_proto_rawDesc), len(file_nvad_v1_status_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
