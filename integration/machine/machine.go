@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -109,15 +110,30 @@ func (m *Machine) Start() error {
 	cmd.Env = append(os.Environ(), "SYSTEMD_NSPAWN_API_VFS_WRITABLE=network")
 	cmd.Stdout, cmd.Stderr = console, console
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setsid: true}
-	if err := cmd.Start(); err != nil {
+	done := make(chan struct{})
+	if err := startOnThread(cmd, done); err != nil {
 		return fmt.Errorf("start %s: %w", m.opt.Name, err)
 	}
-	m.proc, m.done = cmd, make(chan struct{})
-	go func(done chan struct{}) {
-		_ = cmd.Wait()
-		close(done)
-	}(m.done)
+	m.proc, m.done = cmd, done
 	return nil
+}
+
+// startOnThread starts a command that gets its parent-death signal and closes done
+// when it has ended. The kernel means the death of the thread that started it, so
+// that thread does nothing else.
+func startOnThread(cmd *exec.Cmd, done chan struct{}) error {
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+			close(done)
+		}
+	}()
+	return <-started
 }
 
 // Stop shuts the machine down in order and waits until it is off.

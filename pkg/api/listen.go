@@ -86,7 +86,7 @@ func bind(path string, mode fs.FileMode, gid int) (*net.UnixListener, error) {
 		return nil, err
 	}
 	l.SetUnlinkOnClose(false)
-	err = os.Chown(tmp, -1, gid)
+	err = giveTo(tmp, gid)
 	if err == nil {
 		err = os.Chmod(tmp, mode)
 	}

@@ -1,0 +1,227 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/failover/probe"
+	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/machine"
+)
+
+const (
+	patience = 30 * time.Second
+	routes   = 100 // that the neighbor announces
+	rate     = 2000
+	steady   = 300 * time.Millisecond
+	password = "rosebud"
+)
+
+// bed is a machine, vm-hub00, between two namespaces: a neighbor with the
+// networks 10.100.0.0/24 and on, and a host behind it.
+type bed struct {
+	*testing.T
+	*machine.Machine
+	prefix string
+	dir    string
+}
+
+func newBed(t *testing.T) *bed {
+	t.Helper()
+	lab.RequireRoot(t)
+	lab.RequireCommands(t, "ip", bgpd, "vtysh", "make", "dpkg-deb")
+	dir, err := os.MkdirTemp("", "nvsvc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	b := &bed{T: t, prefix: fmt.Sprintf("nvs%d", os.Getpid()), dir: dir}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"nva", "far", "host"} {
+		sh(t, "ip netns add "+b.ns(name))
+		t.Cleanup(func() { sh(t, "ip netns del "+b.ns(name)) })
+	}
+	sh(t, fmt.Sprintf("ip link add eth0 netns %s type veth peer name eth0 netns %s", b.ns("nva"), b.ns("far")))
+	sh(t, fmt.Sprintf("ip link add eth1 netns %s type veth peer name eth0 netns %s", b.ns("nva"), b.ns("host")))
+	b.outside("far", "addr add 10.0.0.1/24 dev eth0", "route add local 10.100.0.0/16 dev lo", "route add 10.1.0.0/24 via 10.0.0.4")
+	b.outside("host", "addr add 10.1.0.2/24 dev eth0", "route add default via 10.1.0.1")
+	b.frr()
+
+	b.Machine = machine.Make(t, machine.Options{Name: "vm-hub00", Namespace: b.ns("nva")})
+	b.Put(t, "/etc/systemd/network/10-eth0.network", machine.Networkd("10.0.0.4/24", "0.0.0.0/0 10.0.0.1"))
+	b.Put(t, "/etc/systemd/network/10-eth1.network", strings.Replace(machine.Networkd("10.1.0.1/24"), "eth0", "eth1", 1))
+	b.Boot(t)
+	return b
+}
+
+func (b *bed) ns(name string) string { return b.prefix + name }
+
+// outside sets up a namespace beside the machine.
+func (b *bed) outside(name string, commands ...string) {
+	b.Helper()
+	for _, c := range append([]string{"link set lo up", "link set eth0 up"}, commands...) {
+		sh(b.T, "ip -n "+b.ns(name)+" "+c)
+	}
+}
+
+const bgpd = "/usr/lib/frr/bgpd"
+
+// frr starts the neighbor: FRR's bgpd, AS 65010, which keeps nvad's routes while
+// that restarts (RFC 4724).
+func (b *bed) frr() {
+	b.Helper()
+	var conf strings.Builder
+	conf.WriteString(`router bgp 65010
+ bgp router-id 10.0.0.1
+ no bgp ebgp-requires-policy
+ no bgp network import-check
+ bgp graceful-restart
+ bgp graceful-restart preserve-fw-state
+ neighbor 10.0.0.4 remote-as 65001
+ neighbor 10.0.0.4 password ` + password + `
+ neighbor 10.0.0.4 timers 10 30
+ neighbor 10.0.0.4 timers connect 1
+ address-family ipv4 unicast
+`)
+	for i := range routes {
+		fmt.Fprintf(&conf, "  network 10.100.%d.0/24\n", i)
+	}
+	file := filepath.Join(b.dir, "bgpd.conf")
+	if err := os.WriteFile(file, []byte(conf.String()), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	cmd := exec.Command("ip", "netns", "exec", b.ns("far"), bgpd, "-Z", "-S", "-f", file, "-l", "10.0.0.1",
+		"-i", b.dir+"/bgpd.pid", "--vty_socket", b.dir, "-A", "127.0.0.1", "-P", "0")
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+}
+
+// neighborView is what FRR knows of its session with nvad.
+func (b *bed) neighborView() string {
+	out, err := exec.Command("ip", "netns", "exec", b.ns("far"), "vtysh", "--vty_socket", b.dir, "-c", "show bgp neighbors 10.0.0.4").CombinedOutput()
+	if err != nil {
+		return err.Error()
+	}
+	return string(out)
+}
+
+// configure writes nvad.toml and the key of the session. kernel is what [kernel]
+// has besides.
+func (b *bed) configure(kernel string) {
+	b.Helper()
+	b.Put(b.T, "/etc/nvad/nvad.toml", `asn = 65001
+router-id = "10.0.0.4"
+
+[kernel]
+ip-forward = true
+`+kernel+`
+
+[[tunnel]]
+name    = "vxlan0"
+vni     = 77
+device  = "eth0"
+remotes = ["10.0.0.1"]
+address = "169.254.0.1/24"
+
+[[static-route]]
+prefix = "10.0.210.0/24"
+via    = "10.0.0.1"
+
+[[snat]]
+source = "10.9.0.0/16"
+out    = "eth0"
+to     = "10.0.0.4:1024-65535"
+
+[[network]]
+prefix = "10.1.0.0/24"
+
+[[neighbor]]
+address       = "10.0.0.1"
+remote-asn    = 65010
+password-file = "/etc/nvad/far.key"
+import        = "accept"
+export        = "accept"
+`)
+	b.Put(b.T, "/etc/nvad/far.key", password+"\n")
+	b.Sh(b.T, "chgrp nvad /etc/nvad/*; chmod 640 /etc/nvad/*")
+}
+
+// install installs or upgrades to the package of a version.
+func (b *bed) install(version string) {
+	b.Helper()
+	b.CopyIn(b.T, machine.Deb(b.T, version), "/root/nvad.deb")
+	b.Sh(b.T, "dpkg -i /root/nvad.deb 2>&1")
+}
+
+// converged waits until the session is up, every route is in the kernel, and
+// nvad has nothing more to hear.
+func (b *bed) converged() {
+	b.Helper()
+	lab.Eventually(b.T, patience, func() error {
+		status, err := b.Output(b.Context(), "nvactl", "status", "-o", "json")
+		if err != nil {
+			return err
+		}
+		if !strings.Contains(status, `"in_sync": true`) {
+			return fmt.Errorf("status: %s", status)
+		}
+		table, err := b.Output(b.Context(), "ip", "route", "show", "proto", "bgp")
+		if got := strings.Count(table, "10.100."); err == nil && got != routes {
+			err = fmt.Errorf("%d of %d routes: %s", got, routes, table)
+		}
+		return err
+	})
+}
+
+// watched runs do while packets pass from the host to every network of the
+// neighbor, and returns what became of them.
+func (b *bed) watched(do func()) probe.Result {
+	b.Helper()
+	var to []netip.Addr
+	for i := range routes {
+		to = append(to, netip.AddrFrom4([4]byte{10, 100, byte(i), 9}))
+	}
+	s, err := probe.Start(b.ns("host"), b.ns("far"), to, rate)
+	if err != nil {
+		b.Fatal(err)
+	}
+	err = s.Flowing(steady, patience)
+	if err == nil {
+		do()
+		err = s.Flowing(steady, patience)
+	}
+	r, stopErr := s.Stop()
+	if err := errors.Join(err, stopErr); err != nil {
+		b.Fatal(err)
+	}
+	return r
+}
+
+// lossless fails the test if a packet was lost.
+func (b *bed) lossless(what string, r probe.Result) {
+	b.Helper()
+	b.Logf("%s: %d packets, %d lost", what, r.Sent, r.Lost)
+	if r.Lost > 0 {
+		b.Errorf("%s: %d of %d packets lost, worst outage %v", what, r.Lost, r.Sent, r.Worst())
+	}
+}
+
+// pid is nvad's, 0 if it does not run.
+func (b *bed) pid() string {
+	b.Helper()
+	return strings.TrimSpace(b.Exec(b.T, "systemctl", "show", "-P", "MainPID", "nvad.service"))
+}

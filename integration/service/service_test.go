@@ -1,0 +1,238 @@
+package service
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// TestService takes the package through its life on one machine.
+func TestService(t *testing.T) {
+	b := newBed(t)
+	for _, step := range []struct {
+		name string
+		do   func(*bed)
+	}{
+		{"install", (*bed).testInstall},
+		{"first start", (*bed).testStart},
+		{"exposure", (*bed).testExposure},
+		{"access", (*bed).testAccess},
+		{"sysctls are healed", (*bed).testSysctl},
+		{"upgrade", (*bed).testUpgrade},
+		{"reload", (*bed).testReload},
+		{"bad file at the start", (*bed).testBadFile},
+		{"watchdog", (*bed).testWatchdog},
+		{"remove", (*bed).testRemove},
+		{"purge", (*bed).testPurge},
+	} {
+		ok := t.Run(step.name, func(t *testing.T) {
+			inner := *b
+			inner.T = t
+			step.do(&inner)
+		})
+		if !ok {
+			t.FailNow() // each step begins where the one before has ended
+		}
+	}
+}
+
+// testInstall: without a configuration nothing runs and nothing has failed.
+func (b *bed) testInstall() {
+	before := b.everything()
+	if err := b.Write("/root/before", before); err != nil {
+		b.Fatal(err)
+	}
+	b.install("1.0.0")
+	if got := b.Sh(b.T, "systemctl is-active nvad || true; systemctl is-enabled nvad; systemctl is-system-running"); got != "inactive\nenabled\nrunning\n" {
+		b.Errorf("after installation: %q", got)
+	}
+	for name, want := range map[string]string{
+		"net.ipv4.ip_forward": "1", "net.ipv4.conf.all.rp_filter": "2", "net.ipv4.conf.eth0.send_redirects": "0",
+		"net.ipv4.conf.all.send_redirects": "0", "net.ipv4.conf.default.send_redirects": "0",
+	} {
+		if got := strings.TrimSpace(b.Exec(b.T, "sysctl", "-n", name)); got != want {
+			b.Errorf("%s = %s, want %s", name, got, want)
+		}
+	}
+	if got := b.Sh(b.T, "stat -c '%A %U:%G' /etc/nvad; getent group nvad nvad-admin | wc -l"); got != "drwxr-s--- root:nvad\n2\n" {
+		b.Errorf("owners: %q", got)
+	}
+}
+
+// testStart: all that nvad does works with what the unit leaves it.
+func (b *bed) testStart() {
+	b.configure("")
+	b.Exec(b.T, "systemctl", "start", "nvad")
+	b.converged()
+	status := b.Sh(b.T, "grep -E '^(Cap(Eff|Bnd|Amb)|Uid)' /proc/"+b.pid()+"/status; id -u nvad")
+	for _, set := range []string{"CapEff", "CapBnd", "CapAmb"} {
+		if !strings.Contains(status, set+":\t0000000000001400\n") { // NET_ADMIN and NET_BIND_SERVICE
+			b.Errorf("capabilities:\n%s", status)
+		}
+	}
+	if strings.Contains(status, "Uid:\t0\t") {
+		b.Errorf("nvad runs as root:\n%s", status)
+	}
+	if got := b.Sh(b.T, "ip -br addr show vxlan0; nft list ruleset; ip route show proto nvad-static"); !strings.Contains(got, "169.254.0.1/24") ||
+		!strings.Contains(got, "10.9.0.0/16") || !strings.Contains(got, "10.0.210.0/24") {
+		b.Errorf("kernel: %s", got)
+	}
+	if v := b.neighborView(); !strings.Contains(v, "BGP state = Established") {
+		b.Errorf("FRR: %s", v)
+	}
+	lab.Eventually(b.T, patience, func() error { // it is told every other second
+		if got, err := b.Output(b.Context(), "systemctl", "show", "-P", "StatusText", "nvad"); err != nil || !strings.Contains(got, "1 of 1 neighbors established") {
+			return fmt.Errorf("status %q: %w", got, err)
+		}
+		return nil
+	})
+	for line := range strings.Lines(b.Exec(b.T, "journalctl", "--no-pager", "-u", "nvad", "-p", "warning", "-o", "cat")) {
+		b.Errorf("logged: %s", line)
+	}
+}
+
+func (b *bed) testExposure() {
+	b.Log(b.Sh(b.T, "systemd-analyze security --no-pager --offline=true --threshold=16 /lib/systemd/system/nvad.service | tail -1"))
+	b.Exec(b.T, "systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=16", "/lib/systemd/system/nvad.service")
+	b.Exec(b.T, "systemd-analyze", "verify", "--man=no", "--recursive-errors=no", "/lib/systemd/system/nvad.service")
+}
+
+// testAccess: group nvad looks, nvad-admin changes, nobody else does either.
+func (b *bed) testAccess() {
+	b.Sh(b.T, "useradd -G nvad reader; useradd -G nvad,nvad-admin admin; useradd stranger")
+	for _, c := range []struct{ user, command, want string }{
+		{"reader", "neighbors", "10.0.0.1"},
+		{"reader", "reset 10.0.0.1 --soft in", "group nvad-admin (you are reader)"},
+		{"admin", "reset 10.0.0.1 --soft in", ""},
+		{"stranger", "neighbors", "no permission"},
+	} {
+		out := b.Sh(b.T, "runuser -u "+c.user+" -- nvactl "+c.command+" 2>&1 || true")
+		if !strings.Contains(out, c.want) {
+			b.Errorf("%s: nvactl %s: %s", c.user, c.command, out)
+		}
+	}
+}
+
+// testSysctl: the service may write the network's settings, and no others.
+func (b *bed) testSysctl() {
+	b.Exec(b.T, "sysctl", "-q", "net.ipv4.ip_forward=0")
+	lab.Eventually(b.T, patience, func() error {
+		if got, err := b.Output(b.Context(), "sysctl", "-n", "net.ipv4.ip_forward"); err != nil || got != "1\n" {
+			return fmt.Errorf("ip_forward is %q: %w", got, err)
+		}
+		return nil
+	})
+}
+
+// testUpgrade: not one packet is lost, and the kernel is the same afterwards.
+func (b *bed) testUpgrade() {
+	before, pid := b.forwarding(), b.pid()
+	r := b.watched(func() {
+		b.install("1.1.0")
+		b.converged()
+	})
+	b.lossless("upgrade", r)
+	if after := b.forwarding(); after != before {
+		b.Errorf("forwarding changed from\n%s\nto\n%s", before, after)
+	}
+	if now := b.pid(); now == pid {
+		b.Error("the old nvad still runs")
+	}
+	if got := b.Exec(b.T, "nvactl", "version"); strings.Count(got, "v1.1.0") != 2 {
+		b.Errorf("version: %s", got)
+	}
+	if v := b.neighborView(); !strings.Contains(v, "BGP state = Established") {
+		b.Errorf("FRR: %s", v)
+	}
+}
+
+// testReload: systemctl reload says what is wrong with a bad file.
+func (b *bed) testReload() {
+	pid := b.pid()
+	b.Sh(b.T, "sed -i 's/10.0.210.0.24/10.0.211.0\\/24/' /etc/nvad/nvad.toml; systemctl reload nvad")
+	if got := b.Exec(b.T, "ip", "route", "show", "10.0.211.0/24"); !strings.Contains(got, "via 10.0.0.1") {
+		b.Errorf("after the reload: %q", got)
+	}
+	b.Sh(b.T, "cp -p /etc/nvad/nvad.toml /root/good; echo 'hold-tme = 9' >>/etc/nvad/nvad.toml; ! systemctl reload nvad")
+	log := b.Exec(b.T, "journalctl", "--no-pager", "-u", "nvad", "-n", "20", "-o", "cat")
+	if !strings.Contains(log, "hold-tme") || b.pid() != pid {
+		b.Errorf("pid %s, now %s, log:\n%s", pid, b.pid(), log)
+	}
+}
+
+// testBadFile: with a bad file nvad is not started again and again, and the
+// kernel forwards on.
+func (b *bed) testBadFile() {
+	before := b.forwarding()
+	b.Sh(b.T, "! systemctl restart nvad")
+	if got := b.Exec(b.T, "systemctl", "show", "-P", "NRestarts", "-P", "ExecMainStatus", "-P", "ActiveState", "nvad"); got != "0\n78\nfailed\n" {
+		b.Errorf("state: %q", got)
+	}
+	if after := b.forwarding(); after != before {
+		b.Errorf("forwarding changed from\n%s\nto\n%s", before, after)
+	}
+	b.Sh(b.T, "cp -p /root/good /etc/nvad/nvad.toml; systemctl start nvad")
+	b.converged()
+}
+
+// testWatchdog stops the process, so that its engine does not answer. systemd
+// kills it and starts another; the kernel forwards meanwhile.
+func (b *bed) testWatchdog() {
+	b.Put(b.T, "/run-watchdog.conf", "[Service]\nWatchdogSec=2s\nTimeoutAbortSec=1s\n")
+	b.Sh(b.T, "install -D -m 644 /run-watchdog.conf /etc/systemd/system/nvad.service.d/watchdog.conf; rm /run-watchdog.conf; systemctl daemon-reload; systemctl restart nvad")
+	b.converged()
+	before, pid := b.forwarding(), b.pid()
+	r := b.watched(func() {
+		b.Sh(b.T, "kill -STOP "+pid)
+		lab.Eventually(b.T, patience, func() error {
+			if now := b.pid(); now == pid || now == "0" {
+				return fmt.Errorf("the main process is %s, was %s", now, pid)
+			}
+			return nil
+		})
+		b.converged()
+	})
+	b.lossless("watchdog", r)
+	if after := b.forwarding(); after != before {
+		b.Errorf("forwarding changed from\n%s\nto\n%s", before, after)
+	}
+	if log := b.Exec(b.T, "journalctl", "--no-pager", "-u", "nvad"); !strings.Contains(log, "Watchdog timeout") {
+		b.Errorf("log:\n%s", log)
+	}
+}
+
+// testRemove: the kernel is as it was without nvad, and the configuration stays.
+func (b *bed) testRemove() {
+	b.Sh(b.T, "rm -r /etc/systemd/system/nvad.service.d; dpkg -r nvad 2>&1")
+	if got := b.forwarding(); strings.Contains(got, "10.100.") || strings.Contains(got, "10.0.211.0") {
+		b.Errorf("routes are left:\n%s", got)
+	}
+	if got := b.Sh(b.T, "ip -br link; nft list ruleset; systemctl --failed --no-legend; ls /run/nvad 2>&1 || true"); strings.Contains(got, "vxlan0") ||
+		strings.Contains(got, "table") || strings.Contains(got, "nvad.service") || !strings.Contains(got, "No such file") {
+		b.Errorf("left: %s", got)
+	}
+	b.Exec(b.T, "test", "-f", "/etc/nvad/nvad.toml")
+}
+
+// testPurge: not a file, not a user.
+func (b *bed) testPurge() {
+	b.Sh(b.T, "dpkg -P nvad 2>&1; userdel reader; userdel admin; userdel stranger; systemctl reset-failed")
+	want := b.Exec(b.T, "cat", "/root/before")
+	if got := b.everything(); got != want {
+		b.Errorf("before:\n%s\nafter:\n%s", want, got)
+	}
+}
+
+// everything is what may name nvad on the machine: files, users and groups.
+func (b *bed) everything() string {
+	b.Helper()
+	return b.Sh(b.T, "find / -xdev -iname '*nvad*' -not -path '/root/*' -not -path '/proc/*' -not -path '/sys/*' | sort; grep -rl nvad /etc || true; dpkg -l | grep nvad || true")
+}
+
+// forwarding is the machine's routes, the numbers of next-hop objects left out.
+func (b *bed) forwarding() string {
+	b.Helper()
+	return b.Sh(b.T, "ip route show table all | sed 's/nhid [0-9]* //; s/ *$//' | sort; ip -br link | sed 's/@[^ ]*//'")
+}
