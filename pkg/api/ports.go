@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/watch"
 )
@@ -40,6 +41,8 @@ type Reader interface {
 	Explain(ctx context.Context, q rib.ExplainQuery) (engine.Explanation, error)
 	// Lookup tells what becomes of a packet for addr.
 	Lookup(ctx context.Context, addr netip.Addr) (engine.LookupView, error)
+	// Links are the interfaces of the kernel.
+	Links(ctx context.Context) ([]fib.Link, error)
 	// Events is where changes are told as they happen. It is closed when serving
 	// ends.
 	Events() *watch.Hub

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/telemetry"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
@@ -110,6 +111,17 @@ func (s *readServer) ListTunnels(ctx context.Context, req *nvadv1.ListTunnelsReq
 		}
 	}
 	return nil, statusOf(NotFound("tunnel %s is not configured", req.GetName()))
+}
+
+// ListLinks implements nvadv1.NvadServer.
+func (s *readServer) ListLinks(ctx context.Context, _ *nvadv1.ListLinksRequest) (*nvadv1.ListLinksResponse, error) {
+	links, err := s.reader.Links(ctx)
+	if err != nil {
+		return nil, statusOf(err)
+	}
+	return &nvadv1.ListLinksResponse{Links: convert(links, func(l fib.Link) *nvadv1.Link {
+		return &nvadv1.Link{Name: l.Name, Up: l.Up, Mtu: uint32(l.MTU), Addresses: convert(l.Addresses, text[netip.Prefix])}
+	})}, nil
 }
 
 // failedStates are those of routes that need somebody's attention.

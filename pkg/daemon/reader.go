@@ -42,6 +42,9 @@ func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 	return out, err
 }
 
+// Links implements api.Reader.
+func (d *daemon) Links(ctx context.Context) ([]fib.Link, error) { return d.plane.Links(ctx) }
+
 // Events implements api.Reader.
 func (d *daemon) Events() *watch.Hub { return d.changes }
 

@@ -12,29 +12,31 @@ import (
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/watch"
 )
 
 // Daemon answers from its fields. They must not be changed while it serves.
 type Daemon struct {
-	At        api.Status
-	TOML      string
-	Peers     []engine.NeighborView
-	Tables    map[api.RouteKind][]engine.PathView
-	Kernel    []engine.FIBView
-	Devices   []engine.TunnelView
-	Stories   map[netip.Prefix]engine.Explanation
-	Ways      map[netip.Addr]engine.LookupView
-	Changes   []api.Change // what Reload, Rollback and Preview answer
-	Refused   string       // what Preview answers
-	Versions  []api.ConfigVersion
-	File      string        // path of the configuration file
-	Hold      time.Duration // what Drain answers
-	Hub       watch.Hub     // of what is told to those who watch
-	OnQuit    func()        // called by Shutdown, if not nil
-	Err       error         // what every question and command answers, if not nil
-	AfterRows int           // with Err: tables yield so many rows before it
+	At         api.Status
+	TOML       string
+	Peers      []engine.NeighborView
+	Tables     map[api.RouteKind][]engine.PathView
+	Kernel     []engine.FIBView
+	Devices    []engine.TunnelView
+	Stories    map[netip.Prefix]engine.Explanation
+	Ways       map[netip.Addr]engine.LookupView
+	Changes    []api.Change // what Reload, Rollback and Preview answer
+	Refused    string       // what Preview answers
+	Versions   []api.ConfigVersion
+	File       string        // path of the configuration file
+	Hold       time.Duration // what Drain answers
+	Interfaces []fib.Link
+	Hub        watch.Hub // of what is told to those who watch
+	OnQuit     func()    // called by Shutdown, if not nil
+	Err        error     // what every question and command answers, if not nil
+	AfterRows  int       // with Err: tables yield so many rows before it
 
 	mu       sync.Mutex
 	commands []string
@@ -92,6 +94,9 @@ func (d *Daemon) Explain(_ context.Context, q rib.ExplainQuery) (engine.Explanat
 func (d *Daemon) Lookup(_ context.Context, addr netip.Addr) (engine.LookupView, error) {
 	return d.Ways[addr], d.Err
 }
+
+// Links implements api.Reader.
+func (d *Daemon) Links(context.Context) ([]fib.Link, error) { return d.Interfaces, d.Err }
 
 // Events implements api.Reader.
 func (d *Daemon) Events() *watch.Hub { return &d.Hub }

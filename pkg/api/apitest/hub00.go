@@ -6,6 +6,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
 )
@@ -34,11 +35,16 @@ func Hub00() *Daemon {
 			},
 			FIBWanted: 5, FIBInstalled: 4, Tunnels: 1, TunnelsUp: 1,
 		},
-		TOML:     "asn       = 65001\nrouter-id = \"10.0.0.4\"\n",
-		Peers:    hub00Neighbors(),
-		Tables:   hub00Tables(),
-		Kernel:   hub00FIB(),
-		Devices:  hub00Tunnels(),
+		TOML:    "asn       = 65001\nrouter-id = \"10.0.0.4\"\n",
+		Peers:   hub00Neighbors(),
+		Tables:  hub00Tables(),
+		Kernel:  hub00FIB(),
+		Devices: hub00Tunnels(),
+		Interfaces: []fib.Link{
+			{Index: 1, Name: "lo", Up: true, MTU: 65536, Addresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")}},
+			{Index: 2, Name: "eth0", Up: true, MTU: 1500, Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.4/24")}},
+			{Index: 3, Name: "vxlan0", Up: true, MTU: 1450, Addresses: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24")}},
+		},
 		Stories:  hub00Stories(),
 		Ways:     hub00Ways(),
 		Versions: versions(), File: "/etc/nvad/nvad.toml",

@@ -43,6 +43,7 @@ const (
 	Nvad_ListTunnels_FullMethodName   = "/nvad.v1.Nvad/ListTunnels"
 	Nvad_Explain_FullMethodName       = "/nvad.v1.Nvad/Explain"
 	Nvad_LookupAddress_FullMethodName = "/nvad.v1.Nvad/LookupAddress"
+	Nvad_ListLinks_FullMethodName     = "/nvad.v1.Nvad/ListLinks"
 	Nvad_Watch_FullMethodName         = "/nvad.v1.Nvad/Watch"
 )
 
@@ -80,6 +81,8 @@ type NvadClient interface {
 	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*Explanation, error)
 	// LookupAddress tells what becomes of a packet.
 	LookupAddress(ctx context.Context, in *LookupRequest, opts ...grpc.CallOption) (*Lookup, error)
+	// ListLinks returns the interfaces of the kernel, as nvad last read them.
+	ListLinks(ctx context.Context, in *ListLinksRequest, opts ...grpc.CallOption) (*ListLinksResponse, error)
 	// Watch streams changes as they happen, until the client or the daemon ends.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 }
@@ -230,6 +233,16 @@ func (c *nvadClient) LookupAddress(ctx context.Context, in *LookupRequest, opts 
 	return out, nil
 }
 
+func (c *nvadClient) ListLinks(ctx context.Context, in *ListLinksRequest, opts ...grpc.CallOption) (*ListLinksResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListLinksResponse)
+	err := c.cc.Invoke(ctx, Nvad_ListLinks_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *nvadClient) Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &Nvad_ServiceDesc.Streams[2], Nvad_Watch_FullMethodName, cOpts...)
@@ -283,6 +296,8 @@ type NvadServer interface {
 	Explain(context.Context, *ExplainRequest) (*Explanation, error)
 	// LookupAddress tells what becomes of a packet.
 	LookupAddress(context.Context, *LookupRequest) (*Lookup, error)
+	// ListLinks returns the interfaces of the kernel, as nvad last read them.
+	ListLinks(context.Context, *ListLinksRequest) (*ListLinksResponse, error)
 	// Watch streams changes as they happen, until the client or the daemon ends.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	mustEmbedUnimplementedNvadServer()
@@ -330,6 +345,9 @@ func (UnimplementedNvadServer) Explain(context.Context, *ExplainRequest) (*Expla
 }
 func (UnimplementedNvadServer) LookupAddress(context.Context, *LookupRequest) (*Lookup, error) {
 	return nil, status.Error(codes.Unimplemented, "method LookupAddress not implemented")
+}
+func (UnimplementedNvadServer) ListLinks(context.Context, *ListLinksRequest) (*ListLinksResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListLinks not implemented")
 }
 func (UnimplementedNvadServer) Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error {
 	return status.Error(codes.Unimplemented, "method Watch not implemented")
@@ -557,6 +575,24 @@ func _Nvad_LookupAddress_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Nvad_ListLinks_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListLinksRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NvadServer).ListLinks(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Nvad_ListLinks_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NvadServer).ListLinks(ctx, req.(*ListLinksRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Nvad_Watch_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -614,6 +650,10 @@ var Nvad_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "LookupAddress",
 			Handler:    _Nvad_LookupAddress_Handler,
+		},
+		{
+			MethodName: "ListLinks",
+			Handler:    _Nvad_ListLinks_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

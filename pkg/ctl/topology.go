@@ -1,0 +1,240 @@
+package ctl
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
+)
+
+// drawing is the value of topology's --output.
+type drawing string
+
+// String implements pflag.Value.
+func (d *drawing) String() string { return string(*d) }
+
+// Type implements pflag.Value.
+func (d *drawing) Type() string { return "FORMAT" }
+
+// Set implements pflag.Value.
+func (d *drawing) Set(s string) error {
+	if !slices.Contains(drawings, s) {
+		return errors.New("want text, mermaid or svg")
+	}
+	*d = drawing(s)
+	return nil
+}
+
+var drawings = []string{"text", "mermaid", "svg"}
+
+func (a *app) topologyCommand() *cobra.Command {
+	form := drawing("text")
+	cmd := &cobra.Command{
+		Use:     "topology",
+		GroupID: groupShow,
+		Short:   "Draw this NVA with its VNet, Route Server and tunnels",
+		Long: `Draw what this NVA is connected to: its interfaces and subnets, the Route Server
+instances and other neighbors behind them, its tunnels and the NVAs at their far
+ends, with the state of each session and how many routes go either way.`,
+		Example: `  nvactl topology
+  nvactl topology -o svg > hub00.svg
+  nvactl topology -o mermaid`,
+		Args: between(0, 0),
+		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
+			v, err := survey(ctx, c)
+			if err != nil {
+				return err
+			}
+			return a.draw(a.tree(v), form)
+		}),
+	}
+	cmd.Flags().VarP(&form, "output", "o", "draw as `FORMAT`: text, mermaid or svg")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(drawings, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func (a *app) draw(root *node, form drawing) error {
+	switch form {
+	case "svg":
+		return drawSVG(a.Out, root)
+	case "mermaid":
+		return drawMermaid(a.Out, root)
+	}
+	return drawText(a.Out, root, a.Width)
+}
+
+// view is what a drawing is made of.
+type view struct {
+	status    *nvadv1.Status
+	links     []*nvadv1.Link
+	neighbors []*nvadv1.Neighbor
+	tunnels   []*nvadv1.Tunnel
+}
+
+func survey(ctx context.Context, c *client) (view, error) {
+	status, err1 := c.read.GetStatus(ctx, &nvadv1.GetStatusRequest{})
+	links, err2 := c.read.ListLinks(ctx, &nvadv1.ListLinksRequest{})
+	neighbors, err3 := c.read.ListNeighbors(ctx, &nvadv1.ListNeighborsRequest{})
+	tunnels, err4 := c.read.ListTunnels(ctx, &nvadv1.ListTunnelsRequest{})
+	return view{status, links.GetLinks(), neighbors.GetNeighbors(), tunnels.GetTunnels()}, cmp.Or(err1, err2, err3, err4)
+}
+
+// node is a thing of a drawing. Things hang from each other as a tree: this NVA, its
+// devices, what is behind them, and the sessions.
+type node struct {
+	title  string
+	detail string
+	health health
+	below  []*node
+}
+
+// health is the color of a node.
+type health uint8
+
+const (
+	plain health = iota // not up or down
+	well
+	ill
+)
+
+func healthOf(up bool) health {
+	if up {
+		return well
+	}
+	return ill
+}
+
+func (n *node) add(c *node) *node {
+	n.below = append(n.below, c)
+	return c
+}
+
+// tree orders what is known: below each device what is reached over it.
+func (a *app) tree(v view) *node {
+	s := v.status
+	root := &node{title: "NVA " + s.GetRouterId(), detail: fmt.Sprintf("AS %d, %d prefixes, %d/%d in the kernel",
+		s.GetAsn(), s.GetPrefixes(), s.GetFibInstalled(), s.GetFibWanted()), health: healthOf(s.GetInSync())}
+	over := map[string]bool{}
+	var tunnels []*node
+	for _, t := range v.tunnels {
+		over[t.GetName()] = true
+		tunnels = append(tunnels, a.tunnelNode(t, v.neighbors))
+	}
+	left := slices.DeleteFunc(slices.Clone(v.neighbors), func(n *nvadv1.Neighbor) bool { return behindTunnel(v.tunnels, n) })
+	for _, l := range v.links {
+		if over[l.GetName()] || len(l.GetAddresses()) == 0 || l.GetName() == "lo" {
+			continue
+		}
+		d := root.add(&node{title: l.GetName() + " " + l.GetAddresses()[0], detail: fmt.Sprintf("%s, MTU %d", upDownWord(l.GetUp()), l.GetMtu()),
+			health: healthOf(l.GetUp())})
+		here := func(n *nvadv1.Neighbor) bool { return reachedOver(l, n) }
+		a.addGroups(d, slices.DeleteFunc(slices.Clone(left), func(n *nvadv1.Neighbor) bool { return !here(n) }))
+		left = slices.DeleteFunc(left, here)
+	}
+	if len(left) > 0 {
+		a.addGroups(root.add(&node{title: "not reached yet"}), left)
+	}
+	root.below = append(root.below, tunnels...)
+	return root
+}
+
+func upDownWord(up bool) string {
+	if up {
+		return "up"
+	}
+	return "down"
+}
+
+func behindTunnel(tunnels []*nvadv1.Tunnel, n *nvadv1.Neighbor) bool {
+	return slices.ContainsFunc(tunnels, func(t *nvadv1.Tunnel) bool {
+		return slices.ContainsFunc(t.GetPeers(), func(p *nvadv1.TunnelPeer) bool { return p.GetNeighbor() == n.GetAddress() })
+	})
+}
+
+// reachedOver reports whether a neighbor's session has an address of the link, or
+// would: it is within its subnet.
+func reachedOver(l *nvadv1.Link, n *nvadv1.Neighbor) bool {
+	peer, _ := netip.ParseAddr(n.GetAddress())
+	for _, text := range l.GetAddresses() {
+		if p, err := netip.ParsePrefix(text); err == nil && (p.Addr().String() == n.GetLocalAddress() || p.Contains(peer)) {
+			return true
+		}
+	}
+	return false
+}
+
+// addGroups hangs neighbors below d, those of one Route Server or peer-group
+// together.
+func (a *app) addGroups(d *node, list []*nvadv1.Neighbor) {
+	groups := map[string]*node{}
+	for _, n := range list {
+		name := groupName(n)
+		if groups[name] == nil {
+			groups[name] = d.add(&node{title: name})
+			if as := fmt.Sprintf("AS %d", n.GetRemoteAsn()); name != as {
+				groups[name].detail = as
+			}
+		}
+		groups[name].add(a.sessionNode(n))
+	}
+}
+
+const routeServerASN = 65515
+
+func groupName(n *nvadv1.Neighbor) string {
+	name := cmp.Or(n.GetDomain(), n.GetPeerGroup(), n.GetDescription())
+	switch {
+	case n.GetRemoteAsn() == routeServerASN && !strings.HasPrefix(name, "Route Server"):
+		return trimmed("Route Server " + name)
+	case name != "":
+		return name
+	}
+	return fmt.Sprintf("AS %d", n.GetRemoteAsn())
+}
+
+func (a *app) tunnelNode(t *nvadv1.Tunnel, neighbors []*nvadv1.Neighbor) *node {
+	title := t.GetName()
+	if len(t.GetAddresses()) > 0 {
+		title += " " + t.GetAddresses()[0]
+	}
+	d := &node{title: title, detail: fmt.Sprintf("VNI %d over %s, %s, MTU %d", t.GetVni(), t.GetDevice(), t.GetState(), t.GetMtu()),
+		health: healthOf(t.GetState() == "up")}
+	for _, remote := range append(slices.Clone(t.GetRemotes()), "") {
+		r := &node{title: "NVA " + remote, detail: "far end of " + t.GetName()}
+		if remote == "" {
+			r.title = "behind " + t.GetName()
+		}
+		for _, p := range t.GetPeers() {
+			if i := slices.IndexFunc(neighbors, func(n *nvadv1.Neighbor) bool { return n.GetAddress() == p.GetNeighbor() }); i >= 0 && p.GetRemote() == remote {
+				r.add(a.sessionNode(neighbors[i]))
+			}
+		}
+		if remote != "" || len(r.below) > 0 {
+			d.add(r)
+		}
+	}
+	return d
+}
+
+func (a *app) sessionNode(n *nvadv1.Neighbor) *node {
+	s := &node{title: n.GetAddress(), health: healthOf(n.GetState() == established)}
+	if n.GetRemoteAsn() == n.GetLocalAsn() {
+		s.title += " (iBGP)"
+	}
+	if s.health == well {
+		s.detail = fmt.Sprintf("%s, %s in, %d out", a.upDown(n), count(int(n.GetAccepted()), "route"), n.GetAdvertised())
+		return s
+	}
+	s.detail = stateOf(n)
+	if n.GetReason() != "" {
+		s.detail += ": " + n.GetReason()
+	}
+	return s
+}
