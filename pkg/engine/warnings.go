@@ -92,7 +92,7 @@ func (e *Engine) noteWarnings() {
 	list := e.warnings()
 	for _, w := range list {
 		if !slices.Contains(e.warned, w) {
-			e.log.Warn("configuration", "warning", w.String())
+			e.log.Warn("configuration", "reason", w.String())
 		}
 	}
 	e.warned = list
