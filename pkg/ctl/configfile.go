@@ -95,6 +95,19 @@ func (a *app) convert(file string, v *conversion) error {
 			return err
 		}
 	}
-	_, err = a.Out.Write(frrconf.Render(cfg, leftovers))
-	return err
+	if _, err = a.Out.Write(frrconf.Render(cfg, leftovers)); err != nil {
+		return err
+	}
+	return a.hintPreset(cfg)
+}
+
+// hintPreset tells of the preset that says what the file writes out. It does
+// more than FRR did, so that it is not for a conversion to decide.
+func (a *app) hintPreset(cfg *config.Config) error {
+	for i := range cfg.Neighbors {
+		if cfg.IsRouteServer(&cfg.Neighbors[i]) {
+			return line(a.Err, `hint: neighbors of AS 65515 are Azure Route Server's: preset = "azure-route-server" in a peer-group has all that they need`)
+		}
+	}
+	return nil
 }

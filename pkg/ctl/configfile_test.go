@@ -68,7 +68,11 @@ func TestConfigConvert(t *testing.T) {
 	if err != nil || len(cfg.Neighbors) != 3 || len(cfg.Tunnels) != 1 || cfg.RouterID.String() != "10.0.0.4" {
 		t.Errorf("%v\n%s", err, r.out)
 	}
-	for _, l := range strings.Split(strings.TrimSpace(r.err), "\n") {
+	told, hint, _ := strings.Cut(r.err, "hint: ")
+	if !strings.Contains(hint, `preset = "azure-route-server"`) {
+		t.Errorf("no hint of the preset: %q", hint)
+	}
+	for _, l := range strings.Split(strings.TrimSpace(told), "\n") {
 		if !strings.HasPrefix(l, from) || !strings.Contains(l, ": no meaning in nvad: ") {
 			t.Errorf("left over: %s", l)
 		}
