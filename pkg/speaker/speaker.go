@@ -148,10 +148,17 @@ type Change struct {
 
 // Stats are the message counters of a neighbor since it was configured.
 type Stats struct {
-	MessagesIn, MessagesOut uint64
-	UpdatesIn, UpdatesOut   uint64
-	Queued                  int    // changes not yet on the wire
-	Unsendable              uint64 // routes withheld because no message can carry their attributes
-	Established             uint64
-	Since                   time.Time // last change of state
+	In, Out     Messages
+	Queued      int    // changes not yet on the wire
+	Unsendable  uint64 // routes withheld because no message can carry their attributes
+	Established uint64
+	Since       time.Time // last change of state
+}
+
+// Messages are numbers of messages by type (RFC 4271 4.1, RFC 2918 3).
+type Messages struct{ Open, Update, Notification, Keepalive, RouteRefresh uint64 }
+
+// Total is the number of messages of all types.
+func (m Messages) Total() uint64 {
+	return m.Open + m.Update + m.Notification + m.Keepalive + m.RouteRefresh
 }

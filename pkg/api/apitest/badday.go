@@ -47,7 +47,7 @@ func badDayNeighbors() []engine.NeighborView {
 		State: speaker.Active, Since: ago(0, 0, 42), LastDown: ago(26, 3, 0), Flaps: 12,
 		Reason: "Cease/Maximum Number of Prefixes Reached: Route Server counts current plus incoming routes, " +
 			"limit 4,000 (received)",
-		Stats:    speaker.Stats{MessagesIn: 8640, MessagesOut: 8641, UpdatesIn: 1, UpdatesOut: 12, Queued: 3, Established: 12},
+		Stats:    speaker.Stats{In: speaker.Messages{Open: 1, Update: 1, Keepalive: 8638}, Out: speaker.Messages{Open: 1, Update: 12, Keepalive: 8628}, Queued: 3, Established: 12},
 		HoldTime: 180 * time.Second, Keepalive: 60 * time.Second, Families: route.IPv4 | route.IPv6,
 		ImportPolicy: "none: everything is denied (RFC 8212)", ExportPolicy: "none: everything is denied (RFC 8212)",
 		Settings: map[string]string{"password": "set", "ttl-security": "2"},

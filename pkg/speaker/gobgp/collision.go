@@ -136,7 +136,8 @@ func (p *peer) challenge(s *session, k *peek, since time.Time, peeked bool) {
 		return
 	}
 	p.verdict.Reset(probeTime)
-	go func() { _ = s.tap.send(keepalive, 1) }()
+	s.tap.counters.out[keepalive.kind()].Add(1)
+	go func() { _ = s.tap.send(keepalive) }()
 }
 
 // refuseSecond closes the second connection with Cease/Connection Collision

@@ -4,26 +4,36 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
 // counters are the statistics of a neighbor over all of its sessions.
 type counters struct {
-	messagesIn, messagesOut atomic.Uint64
-	updatesIn, updatesOut   atomic.Uint64
-	established             atomic.Uint64
-	unsendable              atomic.Uint64
-	since                   atomic.Int64 // of the last change of state, Unix nanoseconds
+	in, out     messageCounts
+	established atomic.Uint64
+	unsendable  atomic.Uint64
+	since       atomic.Int64 // of the last change of state, Unix nanoseconds
+}
+
+// messageCounts are numbers of messages by their type on the wire.
+type messageCounts [bgp.BGP_MSG_ROUTE_REFRESH + 1]atomic.Uint64
+
+func (c *messageCounts) messages() speaker.Messages {
+	return speaker.Messages{
+		Open: c[bgp.BGP_MSG_OPEN].Load(), Update: c[bgp.BGP_MSG_UPDATE].Load(),
+		Notification: c[bgp.BGP_MSG_NOTIFICATION].Load(), Keepalive: c[bgp.BGP_MSG_KEEPALIVE].Load(),
+		RouteRefresh: c[bgp.BGP_MSG_ROUTE_REFRESH].Load(),
+	}
 }
 
 func (c *counters) changed() { c.since.Store(time.Now().UnixNano()) }
 
 func (c *counters) stats() speaker.Stats {
 	s := speaker.Stats{
-		MessagesIn:  c.messagesIn.Load(),
-		MessagesOut: c.messagesOut.Load(),
-		UpdatesIn:   c.updatesIn.Load(),
-		UpdatesOut:  c.updatesOut.Load(),
+		In:          c.in.messages(),
+		Out:         c.out.messages(),
 		Unsendable:  c.unsendable.Load(),
 		Established: c.established.Load(),
 	}

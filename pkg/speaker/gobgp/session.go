@@ -169,7 +169,6 @@ func (s *session) receive(r io.Reader, buf []byte) error {
 		buf = m[:0:cap(m)]
 		switch m.kind() {
 		case bgp.BGP_MSG_UPDATE:
-			s.tap.counters.updatesIn.Add(1)
 			s.poke()
 			if err := dec.update(m.body(), s.push); err != nil {
 				return err
@@ -193,7 +192,7 @@ func (s *session) next(r io.Reader, buf []byte, extended bool) (message, error) 
 	if err != nil {
 		return m, err
 	}
-	s.tap.counters.messagesIn.Add(1)
+	s.tap.counters.in[m.kind()].Add(1)
 	if m.kind() == bgp.BGP_MSG_NOTIFICATION {
 		n := decodeNotification(m, false)
 		s.tap.end(cause{reason: describeReceived(n, &s.cfg), notification: &n}, nil)

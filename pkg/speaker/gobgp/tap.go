@@ -170,9 +170,10 @@ func (t *tap) forward(m message) {
 	case bgp.BGP_MSG_OPEN:
 		m = ownOpen(m, t.neighbor, t.restart())
 	}
-	if t.send(m, 1) != nil {
+	if t.send(m) != nil {
 		return
 	}
+	t.counters.out[m.kind()].Add(1)
 	switch m.kind() {
 	case bgp.BGP_MSG_OPEN:
 		t.openOnce.Do(func() { close(t.opened) })
@@ -181,19 +182,19 @@ func (t *tap) forward(m message) {
 	}
 }
 
-// send writes b, which holds count whole messages. A peer that takes longer
+// send writes b, which holds whole messages. A peer that takes longer
 // than the send hold time is given up.
-func (t *tap) send(b []byte, count int) error {
+func (t *tap) send(b []byte) error {
 	select {
 	case t.writing <- struct{}{}:
 	case <-t.done:
 		return errEnded
 	}
 	defer func() { <-t.writing }()
-	return t.sendLocked(b, count)
+	return t.sendLocked(b)
 }
 
-func (t *tap) sendLocked(b []byte, count int) error {
+func (t *tap) sendLocked(b []byte) error {
 	if t.ended() {
 		return errEnded
 	}
@@ -207,7 +208,6 @@ func (t *tap) sendLocked(b []byte, count int) error {
 		t.end(cause{reason: reason, lost: true}, nil)
 		return err
 	}
-	t.counters.messagesOut.Add(uint64(count))
 	return nil
 }
 
@@ -246,7 +246,7 @@ func (t *tap) end(c cause, last message) {
 			t.conn.Close()
 			return
 		}
-		t.counters.messagesOut.Add(1)
+		t.counters.out[last.kind()].Add(1)
 		_ = t.conn.SetReadDeadline(time.Now())
 		t.background.Go(func() { t.farewell(last) })
 	})

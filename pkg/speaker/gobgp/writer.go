@@ -16,7 +16,6 @@ type writer struct {
 	enc      encoder
 	families route.Family
 	buf      []byte
-	count    int // messages in buf
 }
 
 // chunk is how much is written at once.
@@ -181,7 +180,7 @@ func (w *writer) markers(b batch) error {
 	for family, afi := range map[route.Family]byte{route.IPv4: bgp.AFI_IP, route.IPv6: bgp.AFI_IP6} {
 		if w.s.peer.refresh && b.refresh&w.families&family != 0 {
 			w.buf = append(w.buf, newMessage(bgp.BGP_MSG_ROUTE_REFRESH, []byte{0, afi, 0, bgp.SAFI_UNICAST})...)
-			w.count++
+			w.s.tap.counters.out[bgp.BGP_MSG_ROUTE_REFRESH].Add(1)
 		}
 	}
 	return nil
@@ -189,8 +188,7 @@ func (w *writer) markers(b batch) error {
 
 // queued counts an UPDATE that was added to the buffer.
 func (w *writer) queued() error {
-	w.count++
-	w.s.tap.counters.updatesOut.Add(1)
+	w.s.tap.counters.out[bgp.BGP_MSG_UPDATE].Add(1)
 	if len(w.buf) < chunk {
 		return nil
 	}
@@ -201,10 +199,10 @@ func (w *writer) flush() error {
 	if len(w.buf) == 0 {
 		return nil
 	}
-	if err := w.s.tap.send(w.buf, w.count); err != nil {
+	if err := w.s.tap.send(w.buf); err != nil {
 		return errEnded
 	}
-	w.buf, w.count = w.buf[:0], 0
+	w.buf = w.buf[:0]
 	return nil
 }
 
