@@ -28,6 +28,7 @@ type Dataplane struct {
 	ready    chan struct{}
 	once     sync.Once
 	counters atomic.Pointer[Counters]
+	seen     atomic.Pointer[[]tunnel.Status] // tunnels at the end of the last turn
 	facts    *factsBox
 
 	// Of the loop alone.
@@ -77,6 +78,7 @@ func New(opt Options) (*Dataplane, error) {
 		shown: make(map[string]string), dead: make(map[string][]netip.Addr),
 	}
 	d.counters.Store(&Counters{})
+	d.seen.Store(&[]tunnel.Status{})
 	return d, nil
 }
 
@@ -166,6 +168,17 @@ func (d *Dataplane) Ready() <-chan struct{} { return d.ready }
 
 // Counters returns the totals of the last turn.
 func (d *Dataplane) Counters() Counters { return *d.counters.Load() }
+
+// SeenTunnels returns the wanted tunnels as they were after the last turn. Unlike
+// Tunnels it does not wait for the loop.
+func (d *Dataplane) SeenTunnels() []tunnel.Status { return *d.seen.Load() }
+
+// Waiting is how many changes of routes the loop has not taken yet.
+func (d *Dataplane) Waiting() int {
+	d.box.mu.Lock()
+	defer d.box.mu.Unlock()
+	return len(d.box.in.changes)
+}
 
 // Entries returns the routes as fib.FIB.Entries does.
 func (d *Dataplane) Entries(ctx context.Context) (list []fib.Entry, err error) {

@@ -36,9 +36,11 @@ func (d *Dataplane) report() {
 		d.total.NATRepairs++
 		d.log.Warn("repaired nftables table that another program changed", "reason", what)
 	}
-	for _, t := range d.tunnels.Status() {
+	seen := d.tunnels.Status()
+	for _, t := range seen {
 		d.tellTunnel(t)
 	}
+	d.seen.Store(&seen)
 	failing := d.total.Failed
 	d.total.Counters = d.fib.Count()
 	if failing == 0 && d.total.Failed > 0 {

@@ -166,9 +166,17 @@ func (f *FIB) classOf(protocol int) Class {
 	return BGP
 }
 
+// Installed is how many of the wanted routes the kernel has as they should be. It
+// is exact once nothing is pending.
+func (c Counters) Installed() int {
+	return max(0, c.Wanted-c.Refused-c.Failed-c.Conflicts-c.Pending)
+}
+
 // Count returns the counters.
 func (f *FIB) Count() Counters {
 	c := f.count
+	c.Wanted += len(f.refused)
+	c.Refused, c.Pending, c.Groups = len(f.refused), len(f.dirty)+len(f.doomed), len(f.groups)
 	c.Failed = len(f.failed)
 	for s := range f.bad {
 		if s.fail != nil {

@@ -80,10 +80,17 @@ type FIB struct {
 	repairs  int
 }
 
-// Counters are totals since the start, but for Held and Failed, which are now.
+// Counters are totals since the start, but for the numbers of routes and groups,
+// which are now. They are kept as things happen.
 type Counters struct {
-	Held     int    // routes of nvad that the kernel holds
-	Failed   int    // routes that wait for another attempt
+	Wanted    int // routes, refused ones too, but not second routes of a prefix
+	Held      int // routes of nvad that the kernel holds, also what an earlier run left
+	Failed    int // routes that wait for another attempt
+	Refused   int // routes that the guard keeps out
+	Conflicts int // routes whose place another program's has
+	Pending   int // routes that wait for their turn
+	Groups    int // next-hop groups in the kernel
+
 	Written  uint64 // routes added or replaced
 	Deleted  uint64
 	Failures uint64 // messages that the kernel refused

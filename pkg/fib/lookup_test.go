@@ -61,4 +61,8 @@ func TestTally(t *testing.T) {
 		}
 		settle(f, t0)
 	}
+	wantCounted(t, f)
+	if c := f.Count(); c.Refused != 1 || c.Conflicts != 1 {
+		t.Errorf("%+v", c)
+	}
 }

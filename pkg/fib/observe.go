@@ -63,7 +63,7 @@ func (f *FIB) foreignGone(s *slot, r KernelRoute, now time.Time) {
 	}
 	f.news, f.judgeDue = true, true
 	if s != nil && s.taken && len(routes) == 0 {
-		s.taken = false
+		f.setTaken(s, false)
 		s.since = now
 		delete(f.failed, s)
 		f.queue(s)

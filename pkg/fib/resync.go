@@ -208,7 +208,7 @@ func (f *FIB) missing(now time.Time) {
 				s.since = now
 			}
 			if s.taken != (len(f.foreign[routeKey{prefix, s.metric}]) > 0) {
-				s.taken = !s.taken
+				f.setTaken(s, !s.taken)
 				s.since = now
 				f.queue(s)
 			}

@@ -68,6 +68,7 @@ func (f *FIB) slotOf(prefix netip.Prefix, metric uint32) *slot {
 func (f *FIB) drop(s *slot) {
 	delete(f.failed, s)
 	delete(f.before, s)
+	f.setTaken(s, false)
 	s.list = none
 	first := f.slots[s.prefix]
 	if first == s {
@@ -123,7 +124,11 @@ func (f *FIB) setWant(s *slot, r *Route, set *hopSet, backup bool, now time.Time
 	if s.want == nil || r == nil || s.want.Kind != r.Kind || old != set {
 		s.since = now
 	}
+	f.count.Wanted += counted(r, backup) - counted(s.want, s.backup)
 	s.want, s.set, s.backup = r, set, backup
+	if r == nil {
+		f.setTaken(s, false)
+	}
 	s.ours = s.ours || r != nil
 	if old != nil {
 		f.release(old)
@@ -133,6 +138,25 @@ func (f *FIB) setWant(s *slot, r *Route, set *hopSet, backup bool, now time.Time
 		f.bad[set] = true
 	}
 	f.queue(s)
+}
+
+// counted is 1 for a route that counts as wanted.
+func counted(r *Route, backup bool) int {
+	if r == nil || backup {
+		return 0
+	}
+	return 1
+}
+
+// setTaken notes whether a foreign route is in the place of a slot.
+func (f *FIB) setTaken(s *slot, taken bool) {
+	switch {
+	case taken && !s.taken:
+		f.count.Conflicts++
+	case !taken && s.taken:
+		f.count.Conflicts--
+	}
+	s.taken = taken
 }
 
 // queue puts a slot on the list that it belongs on.

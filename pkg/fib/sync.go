@@ -65,7 +65,7 @@ func (f *FIB) take(limit int) []*slot {
 			s.set.wait = append(s.set.wait, s)
 			f.bad[s.set] = true
 		case len(f.foreign[key]) > 0:
-			s.taken = true
+			f.setTaken(s, true)
 			delete(f.failed, s)
 		case s.have != f.wanted(s):
 			batch = append(batch, s)
@@ -82,7 +82,7 @@ func (f *FIB) take(limit int) []*slot {
 
 // settled notes that a slot is as it should be.
 func (f *FIB) settled(s *slot) {
-	s.taken = false
+	f.setTaken(s, false)
 	delete(f.failed, s)
 	f.tell(s)
 }
@@ -114,7 +114,7 @@ func (f *FIB) wrote(s *slot, err error, now time.Time) {
 		s.since = now
 		f.count.Written++
 	case errors.Is(err, fs.ErrExist):
-		s.taken = true
+		f.setTaken(s, true)
 		f.needResync = true
 		f.fail(s, err, now)
 	default:

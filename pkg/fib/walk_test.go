@@ -131,6 +131,17 @@ func walk(t *testing.T, seed uint64, m mode, goals []string) {
 			t.Errorf("%s is %s: %s", e.Prefix, e.State, e.Reason)
 		}
 	}
+	wantCounted(t, f)
+}
+
+// wantCounted holds what is counted as it happens against a count of everything,
+// at rest.
+func wantCounted(t *testing.T, f *fib.FIB) {
+	t.Helper()
+	c, all := f.Count(), f.Tally()
+	if c.Wanted != all.Wanted || c.Installed() != all.Installed || c.Pending != 0 {
+		t.Errorf("counted %+v, installed %d; there are %+v", c, c.Installed(), all)
+	}
 }
 
 // recover3 gives the FIB what the loop above it gives after trouble: full

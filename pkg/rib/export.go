@@ -52,9 +52,11 @@ func (r *RIB) tell(d *dest, p *peer, attrs *route.Attrs) {
 	case i < 0:
 		d.out = append(d.out, advert{attrs: attrs, peer: p.id})
 		p.counts.Advertised++
+		p.tallies.of(d).advertised++
 	case attrs == nil:
 		d.out = slices.Delete(d.out, i, i+1)
 		p.counts.Advertised--
+		p.tallies.of(d).advertised--
 	case d.out[i].attrs == attrs:
 		return
 	default:

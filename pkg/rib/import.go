@@ -26,6 +26,7 @@ const (
 	byLeak
 	byPrefix
 	byLimit
+	outcomes // how many there are
 )
 
 // admission is the outcome of the checks that look at attributes only. They
@@ -118,11 +119,11 @@ func (r *RIB) install(p *peer, prefix netip.Prefix, pre admission, now time.Time
 	if i < 0 {
 		r.addPath(d, pt)
 	} else {
-		r.uncount(p, &d.paths[i])
+		r.uncount(d, p, &d.paths[i])
 		r.under.release(d.paths[i].hop)
 		d.paths[i] = pt
 	}
-	r.count(p, &pt)
+	r.count(d, p, &pt)
 	r.touch(d)
 }
 

@@ -44,7 +44,7 @@ func (r *RIB) originate(l Local) {
 	switch {
 	case i < 0:
 		r.addPath(d, pt)
-		r.count(r.peers[0], &pt)
+		r.count(d, r.peers[0], &pt)
 	case d.paths[i].accepted == l.Attrs && d.paths[i].source == l.Source:
 		return
 	case l.Source == route.SourceAggregate && d.paths[i].source != route.SourceAggregate:

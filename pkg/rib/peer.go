@@ -68,6 +68,7 @@ type peer struct {
 	soo      route.ExtCommunity // of Domain; 0: none
 	ignored  []netip.Prefix     // held back; see Ignored
 	counts   Counts
+	tallies  tallies
 
 	rations   rations // of MaxAdvertised
 	collects  bool    // a walk puts together what there is, before anything is told
@@ -244,6 +245,7 @@ func (r *RIB) PeerDown(addr netip.Addr, keep bool) {
 		}
 	}
 	p.counts.Advertised = 0
+	p.tallies[0].advertised, p.tallies[1].advertised = 0, 0
 	r.setLimit(p, 0)
 	p.collects, p.refilled = false, nil
 }

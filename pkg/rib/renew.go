@@ -39,9 +39,9 @@ func (r *RIB) reimport(d *dest, p *peer) bool {
 	r.note(d)
 	pt := &d.paths[i]
 	before := *pt
-	r.uncount(p, pt)
+	r.uncount(d, p, pt)
 	r.evaluate(d, pt, p, r.limit(p, r.admit(p, pt.received)))
-	r.count(p, pt)
+	r.count(d, p, pt)
 	if pt.flags&flagStale != 0 {
 		p.counts.Stale++
 	}

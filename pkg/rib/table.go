@@ -191,7 +191,7 @@ func (d *dest) find(id peerID) int {
 func (r *RIB) removePath(d *dest, i int, p *peer) {
 	r.note(d)
 	pt := &d.paths[i]
-	r.uncount(p, pt)
+	r.uncount(d, p, pt)
 	r.takeMore(p)
 	r.under.release(pt.hop)
 	d.paths = append(d.paths[:i], d.paths[i+1:]...)
@@ -213,8 +213,9 @@ func without(n int16, i int) int16 {
 	return n
 }
 
-func (r *RIB) count(p *peer, pt *path) {
+func (r *RIB) count(d *dest, p *peer, pt *path) {
 	r.paths++
+	p.tallies.of(d).outcomes[pt.reject]++
 	p.counts.Received++
 	if pt.accepted != nil {
 		p.counts.Accepted++
@@ -224,8 +225,9 @@ func (r *RIB) count(p *peer, pt *path) {
 	}
 }
 
-func (r *RIB) uncount(p *peer, pt *path) {
+func (r *RIB) uncount(d *dest, p *peer, pt *path) {
 	r.paths--
+	p.tallies.of(d).outcomes[pt.reject]--
 	p.counts.Received--
 	if pt.accepted != nil {
 		p.counts.Accepted--

@@ -1,0 +1,81 @@
+package rib
+
+import (
+	"net/netip"
+
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// tally is what a neighbor's tables hold in one family, kept as it changes.
+type tally struct {
+	outcomes   [outcomes]int // paths received, by what became of them
+	advertised int
+}
+
+// tallies are those of IPv4 and IPv6.
+type tallies [2]tally
+
+func (t *tallies) of(d *dest) *tally {
+	if d.prefix.Addr().Is4() {
+		return &t[0]
+	}
+	return &t[1]
+}
+
+// Tally is how many routes a neighbor's tables hold in one family.
+type Tally struct {
+	Family     route.Family
+	Accepted   int
+	Rejected   []Rejected // one for each reason there is, most of them 0
+	Advertised int
+}
+
+// Rejected is how many received paths one reason keeps out.
+type Rejected struct {
+	Reason string // "policy", "as-loop", "first-as"...
+	Paths  int
+}
+
+// Received is the size of the Adj-RIB-In.
+func (t Tally) Received() int {
+	n := t.Accepted
+	for _, r := range t.Rejected {
+		n += r.Paths
+	}
+	return n
+}
+
+// Tallies returns how many routes a neighbor's tables hold, for IPv4 and IPv6. It
+// walks nothing.
+func (r *RIB) Tallies(addr netip.Addr) [2]Tally {
+	var out [2]Tally
+	for i, t := range r.byAddr[addr].tallies {
+		out[i] = Tally{
+			Family: [...]route.Family{route.IPv4, route.IPv6}[i], Accepted: t.outcomes[accepted], Advertised: t.advertised,
+		}
+		for why, n := range t.outcomes {
+			if reject(why) != accepted {
+				out[i].Rejected = append(out[i].Rejected, Rejected{reject(why).String(), n})
+			}
+		}
+	}
+	return out
+}
+
+// String is the reason as one word.
+func (r reject) String() string {
+	return [outcomes]string{
+		accepted: "accepted", byPolicy: "policy", byASLoop: "as-loop", byFirstAS: "first-as", byASSet: "as-set",
+		byConfed: "confederation", byNextHop: "next-hop", byOriginator: "originator-id", byCluster: "cluster-list",
+		byLeak: "route-leak", byPrefix: "prefix", byLimit: "maximum-prefix",
+	}[r]
+}
+
+// Backlog is how many destinations wait to be looked at.
+func (r *RIB) Backlog() int {
+	n := len(r.dirty)
+	for _, j := range r.jobs {
+		n += len(j.todo)
+	}
+	return n
+}
