@@ -24,6 +24,7 @@ type Config struct {
 	Health        Health
 	Azure         Azure
 	API           API
+	Metrics       Metrics
 	Tunnels       []Tunnel
 	Statics       []Static
 	Masquerades   []Masquerade
@@ -139,6 +140,9 @@ type Health struct {
 type Azure struct {
 	ScheduledEvents bool // drain before maintenance, and approve it
 }
+
+// Metrics is where Prometheus scrapes.
+type Metrics struct{ Listen []netip.AddrPort }
 
 // Tunnel is a VXLAN device.
 type Tunnel struct {

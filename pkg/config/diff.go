@@ -30,6 +30,7 @@ func Diff(old, new *Config) []Change {
 	out = append(out, diffFields("health", &old.Health, &new.Health, healthFields)...)
 	out = append(out, diffFields("azure", &old.Azure, &new.Azure, azureFields)...)
 	out = append(out, diffFields("api", &old.API, &new.API, apiFields)...)
+	out = append(out, diffFields("metrics", &old.Metrics, &new.Metrics, metricsFields)...)
 	out = append(out, diffEach("tunnel", old.Tunnels, new.Tunnels, DeviceRecreated,
 		func(t *Tunnel) string { return t.Name },
 		func(object string, a, b *Tunnel) []Change { return diffFields(object, a, b, tunnelFields) })...)

@@ -37,6 +37,9 @@ func TestDiff(t *testing.T) {
 		{"azure", "[kernel]", "[azure]\nscheduled-events = true\n[kernel]", []string{
 			"azure: scheduled-events: false -> true (live)",
 		}},
+		{"metrics", "[kernel]", "[metrics]\nlisten = [\"127.0.0.1:9179\"]\n[kernel]", []string{
+			`metrics: listen: [] -> ["127.0.0.1:9179"] (live)`,
+		}},
 		{"health", "[kernel]", "[health]\nlisten = [\"10.0.0.4:8080\"]\nmin-established = { nva = 1 }\n[kernel]", []string{
 			`health: listen: [] -> ["10.0.0.4:8080"] (live)`,
 			"health: min-established: {} -> { nva = 1 } (live)",

@@ -18,3 +18,12 @@ var healthFields = []field[Health]{
 		bind: func(h *Health) value { return names{&h.Tunnels} },
 	},
 }
+
+var metricsFields = []field[Metrics]{
+	{
+		key: "listen", example: `["127.0.0.1:9179"]`,
+		doc: "Where /metrics is answered over HTTP; it may be where health.listen is. It tells names and numbers to whoever " +
+			"can reach it. Default: nowhere.",
+		bind: func(m *Metrics) value { return endpoints{&m.Listen} },
+	},
+}

@@ -21,6 +21,7 @@ func Print(cfg *Config, redact bool) []byte {
 	printFields(p, "[health]", &cfg.Health, &Health{}, healthFields)
 	printFields(p, "[azure]", &cfg.Azure, &Azure{}, azureFields)
 	printFields(p, "[api]", &cfg.API, &API{}, apiFields)
+	printFields(p, "[metrics]", &cfg.Metrics, &Metrics{}, metricsFields)
 	initial := defaultTunnel()
 	for i := range cfg.Tunnels {
 		printFields(p, "[[tunnel]]", &cfg.Tunnels[i], &initial, tunnelFields)

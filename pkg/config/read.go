@@ -36,6 +36,10 @@ func readConfig(t *table) *Config {
 		readFields(sub, &cfg.API, apiFields)
 		sub.done()
 	}
+	if sub := t.sub("metrics"); sub != nil {
+		readFields(sub, &cfg.Metrics, metricsFields)
+		sub.done()
+	}
 	cfg.Tunnels = readEach(t, "tunnel", "name", tunnelFields, defaultTunnel)
 	cfg.Statics = readEach(t, "static-route", "prefix", staticFields, zero[Static])
 	cfg.Masquerades = readEach(t, "masquerade", "out", masqueradeFields, defaultMasquerade)

@@ -24,6 +24,7 @@ func Reference() []byte {
 	referTo(&b, "[health]", &Health{}, healthFields, "Whether this NVA should carry traffic. It should not before it is in sync, nor during a drain.")
 	referTo(&b, "[azure]", &Azure{}, azureFields, "What Azure's metadata service is asked while nvad runs.")
 	referTo(&b, "[api]", &API{}, apiFields, "The gRPC API over TCP. On the socket of [daemon] it is always served.")
+	referTo(&b, "[metrics]", &Metrics{}, metricsFields, "Numbers for Prometheus.")
 	tunnel, settings := defaultTunnel(), DefaultSettings()
 	referTo(&b, "[[tunnel]]", &tunnel, tunnelFields, "VXLAN devices; one table each.")
 	referTo(&b, "[[static-route]]", &Static{}, staticFields, "Static routes; one table each.")

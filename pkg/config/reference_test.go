@@ -41,6 +41,7 @@ func TestExamples(t *testing.T) {
 	examples(t, "drain", drainFields)
 	examples(t, "health", healthFields)
 	examples(t, "azure", azureFields)
+	examples(t, "metrics", metricsFields)
 	examples(t, "tunnel", tunnelFields)
 	examples(t, "static-route", staticFields)
 	examples(t, "masquerade", masqueradeFields)

@@ -14,7 +14,8 @@ import (
 
 // Reload implements api.Controller: read, validate, compile, and only then
 // apply. Sessions that did not change are not reset.
-func (d *daemon) Reload(ctx context.Context, o api.ReloadOptions) (api.Reloaded, error) {
+func (d *daemon) Reload(ctx context.Context, o api.ReloadOptions) (_ api.Reloaded, err error) {
+	defer func() { d.reloads.note(err) }()
 	d.config.mu.Lock()
 	defer d.config.mu.Unlock()
 	defer d.reloading()()

@@ -44,6 +44,7 @@ type daemon struct {
 	liveness *liveness
 	changes  *watch.Hub
 	http     *httpd.Server
+	reloads  reloads
 	routerID netip.Addr    // of this run; invalid: none
 	seen     chan struct{} // closed when the engine has its first look at the kernel
 	stop     chan stopOrder

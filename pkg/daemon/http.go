@@ -1,9 +1,12 @@
 package daemon
 
 import (
+	"context"
+
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/health"
 	"github.com/nvad/nvad/pkg/httpd"
+	"github.com/nvad/nvad/pkg/metrics"
 )
 
 // endpoints is what cfg has served over HTTP; nothing if it is nil.
@@ -15,5 +18,6 @@ func (d *daemon) endpoints(cfg *config.Config) httpd.Endpoints {
 	out.Add(cfg.Health.Listen, health.Handlers(health.Options{
 		Vitals: d.engine.Vitals, Conditions: func() config.Health { return cfg.Health }, Log: d.log,
 	}))
+	out.Add(cfg.Metrics.Listen, metrics.Handlers(func(ctx context.Context) (metrics.Sample, error) { return d.sample(ctx, cfg.Health) }))
 	return out
 }

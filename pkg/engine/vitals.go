@@ -26,23 +26,28 @@ type TunnelVitals struct {
 
 // Vitals returns the engine's vitals. It walks neighbors, never routes.
 func (e *Engine) Vitals(ctx context.Context) (Vitals, error) {
-	v := Vitals{Established: map[string]int{}, Tunnels: map[string]TunnelVitals{}}
-	err := e.do(ctx, func() {
-		v.InSync, v.Drain = e.sync.reached, e.drainNow()
-		if !v.InSync {
-			v.Waiting = e.waiting(time.Now())
-		}
-		for _, n := range e.neighbors {
-			if n.up != nil {
-				v.Established[n.cfg.PeerGroup]++
-			}
-		}
-		for _, t := range e.cfg.Tunnels {
-			v.Tunnels[t.Name] = e.tunnelVitals(t.Name, t.Addresses)
-		}
-	})
-	slices.SortFunc(v.Waiting, netip.Addr.Compare)
+	var v Vitals
+	err := e.do(ctx, func() { v = e.vitals() })
 	return v, err
+}
+
+func (e *Engine) vitals() Vitals {
+	v := Vitals{
+		InSync: e.sync.reached, Drain: e.drainNow(), Established: map[string]int{}, Tunnels: map[string]TunnelVitals{},
+	}
+	if !v.InSync {
+		v.Waiting = e.waiting(time.Now())
+		slices.SortFunc(v.Waiting, netip.Addr.Compare)
+	}
+	for _, n := range e.neighbors {
+		if n.up != nil {
+			v.Established[n.cfg.PeerGroup]++
+		}
+	}
+	for _, t := range e.cfg.Tunnels {
+		v.Tunnels[t.Name] = e.tunnelVitals(t.Name, t.Addresses)
+	}
+	return v
 }
 
 func (e *Engine) tunnelVitals(name string, subnets []netip.Prefix) TunnelVitals {

@@ -1,0 +1,168 @@
+package metrics
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"github.com/nvad/nvad/pkg/bfd"
+	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/rib"
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/telemetry"
+	"github.com/nvad/nvad/pkg/tunnel"
+)
+
+var update = flag.Bool("update", false, "write docs/metrics.md")
+
+// full is a sample with a value for every metric.
+func full() Sample {
+	nva := netip.MustParseAddr("169.254.0.2")
+	return Sample{
+		Build: telemetry.BuildInfo{Version: "v1.2.3", Commit: "4f2a9c1", GoVersion: "go1.25.0"},
+		Engine: engine.Sample{
+			Vitals: engine.Vitals{InSync: true}, Prefixes: 7, Paths: 9,
+			Neighbors: []engine.NeighborSample{{
+				Address: nva, PeerGroup: "nva", RemoteASN: 65001, State: speaker.EstablishedState, Since: time.Unix(1_700_000_000, 0),
+				Families: route.IPv4, MaxPrefix: 4000, Stats: speaker.Stats{In: speaker.Messages{Update: 3}},
+				Tallies: [2]rib.Tally{
+					{Family: route.IPv4, Accepted: 5, Rejected: []rib.Rejected{{Reason: "policy", Paths: 2}}, Advertised: 4},
+					{Family: route.IPv6},
+				},
+			}},
+		},
+		Healthy: true,
+		Tunnels: []tunnel.Status{{Tunnel: tunnel.Tunnel{Name: "vxlan0"}, State: "up", Actual: 1450, Stats: tunnel.Stats{TxBytes: 77}}},
+		BFD:     map[netip.Addr]bfd.Status{nva: {State: bfd.Up, DetectionTime: 900 * time.Millisecond}},
+		Reloads: Reloads{Applied: 2, Last: time.Unix(1_700_000_001, 500_000_000), LastApplied: true},
+	}
+}
+
+func scrape(t *testing.T, sample func(context.Context) (Sample, error)) (int, string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	Handlers(sample)["GET /metrics"].ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	return w.Code, w.Body.String()
+}
+
+func TestScrape(t *testing.T) {
+	code, text := scrape(t, func(context.Context) (Sample, error) { return full(), nil })
+	if code != 200 {
+		t.Fatalf("%d %s", code, text)
+	}
+	for _, line := range []string{
+		`nvad_build_info{commit="4f2a9c1",go_version="go1.25.0",version="v1.2.3"} 1`,
+		`nvad_neighbor_established{neighbor="169.254.0.2",peer_group="nva"} 1`,
+		`nvad_neighbor_state{neighbor="169.254.0.2",peer_group="nva"} 6`,
+		`nvad_neighbor_messages_total{direction="received",neighbor="169.254.0.2",peer_group="nva",type="update"} 3`,
+		`nvad_neighbor_routes_received{family="ipv4",neighbor="169.254.0.2",peer_group="nva"} 7`,
+		`nvad_neighbor_routes_rejected{family="ipv4",neighbor="169.254.0.2",peer_group="nva",reason="policy"} 2`,
+		`nvad_neighbor_routes_limit{neighbor="169.254.0.2",peer_group="nva"} 4000`,
+		`nvad_tunnel_transmit_bytes_total{tunnel="vxlan0"} 77`,
+		`nvad_bfd_detection_time_seconds{neighbor="169.254.0.2"} 0.9`,
+		`nvad_config_last_reload_timestamp_seconds 1.7000000015e+09`,
+	} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("there is no line %s", line)
+		}
+	}
+	if strings.Contains(text, `family="ipv6"`) {
+		t.Error("a family that was not negotiated is told")
+	}
+	for _, m := range all() {
+		if !strings.Contains(text, "# TYPE "+m.name+" ") {
+			t.Errorf("%s is not told", m.name)
+		}
+	}
+	if !strings.Contains(text, "go_memstats_heap_inuse_bytes ") || !strings.Contains(text, "process_resident_memory_bytes ") {
+		t.Error("the process and the Go runtime are not told")
+	}
+}
+
+// An engine that does not answer is no NVA without neighbors.
+func TestScrapeFails(t *testing.T) {
+	code, text := scrape(t, func(context.Context) (Sample, error) { return Sample{}, errors.New("the engine has ended") })
+	if code != 500 || !strings.Contains(text, "the engine has ended") {
+		t.Errorf("%d %s", code, text)
+	}
+}
+
+// Names, units and help are as Prometheus wants them.
+func TestLint(t *testing.T) {
+	_, text := scrape(t, func(context.Context) (Sample, error) { return full(), nil })
+	problems, err := promlint.New(strings.NewReader(text)).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+// docs/metrics.md has every metric.
+func TestReference(t *testing.T) {
+	const path = "../../docs/metrics.md"
+	got := reference()
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s is not what the code says; run go test ./pkg/metrics -update", path)
+	}
+}
+
+const introduction = `# Metrics
+
+    [metrics]
+    listen = ["127.0.0.1:9179"]
+
+has nvad answer ` + "`GET /metrics`" + ` in the text format of Prometheus. It may be the address of ` + "`health.listen`" + `. Without it nothing is served.
+
+Everything is counted as it happens. A scrape reads the counts: under a million routes it takes as long as under none
+(` + "`go test ./integration/prometheus -run Scrape -v -args -routes 1000000`" + `). Where the engine does not answer within five seconds the scrape fails.
+
+` + "`configs/prometheus`" + ` has alert rules for these metrics, ` + "`configs/grafana`" + ` a dashboard. Metrics of a neighbor go when the neighbor is removed
+from the configuration. The process and the Go runtime are told of under the usual names, ` + "`process_*` and `go_*`" + `.
+
+This file is made from the code by ` + "`go test ./pkg/metrics -update`" + `.
+`
+
+func reference() []byte {
+	var b bytes.Buffer
+	b.WriteString(introduction)
+	for _, part := range []struct {
+		title   string
+		metrics []metric
+	}{
+		{"Daemon", daemonMetrics}, {"Neighbors", neighborMetrics}, {"Loc-RIB", ribMetrics},
+		{"Kernel", fibMetrics}, {"Tunnels", tunnelMetrics}, {"BFD", bfdMetrics},
+	} {
+		fmt.Fprintf(&b, "\n## %s\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n", part.title)
+		for _, m := range part.metrics {
+			kind := "gauge"
+			if m.kind == prometheus.CounterValue {
+				kind = "counter"
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", m.name, kind, strings.Join(m.labels, ", "), m.help)
+		}
+	}
+	return b.Bytes()
+}

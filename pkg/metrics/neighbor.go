@@ -1,0 +1,101 @@
+package metrics
+
+import (
+	"time"
+
+	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// perNeighbor are the labels of every metric of a neighbor; more may follow.
+var perNeighbor = []string{"neighbor", "peer_group"}
+
+func withNeighbor(more ...string) []string { return append(perNeighbor[:2:2], more...) }
+
+// eachNeighbor reads a value of every neighbor. The labels that it tells come
+// after those of perNeighbor.
+func eachNeighbor(read func(*engine.NeighborSample, emit)) func(*Sample, emit) {
+	return func(s *Sample, out emit) {
+		for i := range s.Engine.Neighbors {
+			n := &s.Engine.Neighbors[i]
+			read(n, func(v float64, labels ...string) {
+				out(v, append([]string{n.Address.String(), n.PeerGroup}, labels...)...)
+			})
+		}
+	}
+}
+
+// eachFamily reads a value of every neighbor in each family of its session.
+func eachFamily(read func(i int, n *engine.NeighborSample, family string, out emit)) func(*Sample, emit) {
+	return eachNeighbor(func(n *engine.NeighborSample, out emit) {
+		for i, t := range n.Tallies {
+			if n.Families.Has(t.Family) {
+				read(i, n, familyName[t.Family], out)
+			}
+		}
+	})
+}
+
+var familyName = map[route.Family]string{route.IPv4: "ipv4", route.IPv6: "ipv6"}
+
+var neighborMetrics = []metric{
+	{"nvad_neighbor_info", "A configured neighbor; always 1.", gauge, withNeighbor("remote_asn"),
+		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(1, text(n.RemoteASN)) })},
+	{"nvad_neighbor_established", "1 if the session is established.", gauge, perNeighbor,
+		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(one(n.State == speaker.EstablishedState)) })},
+	{"nvad_neighbor_state", "State of the session as in RFC 4273: 1 Idle, 2 Connect, 3 Active, 4 OpenSent, 5 OpenConfirm, 6 Established.", gauge, perNeighbor,
+		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(stateNumber(n.State)) })},
+	{"nvad_neighbor_state_change_timestamp_seconds", "Unix time since which the session is established, or is not.", gauge, perNeighbor,
+		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(unix(n.Since)) })},
+	{"nvad_neighbor_shutdown", "1 if the neighbor is held down by the configuration, an operator or a limit.", gauge, perNeighbor,
+		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(one(n.Shutdown)) })},
+	{"nvad_neighbor_flaps_total", "How often the session was lost after it was established.", counter, perNeighbor,
+		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Flaps)) })},
+	{"nvad_neighbor_messages_total", "BGP messages, by direction (received, sent) and type.", counter, withNeighbor("direction", "type"),
+		eachNeighbor(func(n *engine.NeighborSample, out emit) {
+			messages(n.Stats.In, "received", out)
+			messages(n.Stats.Out, "sent", out)
+		})},
+	{"nvad_neighbor_routes_received", "Routes in the Adj-RIB-In, before policy.", gauge, withNeighbor("family"),
+		eachFamily(func(i int, n *engine.NeighborSample, family string, out emit) {
+			out(float64(n.Tallies[i].Received()), family)
+		})},
+	{"nvad_neighbor_routes_accepted", "Received routes that were accepted.", gauge, withNeighbor("family"),
+		eachFamily(func(i int, n *engine.NeighborSample, family string, out emit) {
+			out(float64(n.Tallies[i].Accepted), family)
+		})},
+	{"nvad_neighbor_routes_rejected", "Received routes that were rejected, by reason: policy, or the check that failed before it.", gauge, withNeighbor("family", "reason"),
+		eachFamily(func(i int, n *engine.NeighborSample, family string, out emit) {
+			for _, r := range n.Tallies[i].Rejected {
+				out(float64(r.Paths), family, r.Reason)
+			}
+		})},
+	{"nvad_neighbor_routes_advertised", "Routes in the Adj-RIB-Out.", gauge, withNeighbor("family"),
+		eachFamily(func(i int, n *engine.NeighborSample, family string, out emit) {
+			out(float64(n.Tallies[i].Advertised), family)
+		})},
+	{"nvad_neighbor_routes_stale", "Routes kept while the neighbor restarts (RFC 4724).", gauge, perNeighbor,
+		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Stale)) })},
+	{"nvad_neighbor_routes_limit", "maximum-prefix; absent where there is no limit.", gauge, perNeighbor,
+		eachNeighbor(func(n *engine.NeighborSample, out emit) {
+			if n.MaxPrefix > 0 {
+				out(float64(n.MaxPrefix))
+			}
+		})},
+	{"nvad_neighbor_routes_waiting", "Changes that are not on the wire yet.", gauge, perNeighbor,
+		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Stats.Queued)) })},
+	{"nvad_neighbor_routes_unsendable_total", "Routes withheld because no message can carry their attributes.", counter, perNeighbor,
+		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Stats.Unsendable)) })},
+}
+
+func messages(m speaker.Messages, direction string, out emit) {
+	out(float64(m.Open), direction, "open")
+	out(float64(m.Update), direction, "update")
+	out(float64(m.Notification), direction, "notification")
+	out(float64(m.Keepalive), direction, "keepalive")
+	out(float64(m.RouteRefresh), direction, "route-refresh")
+}
+
+// unix is a time in seconds as Prometheus has them.
+func unix(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

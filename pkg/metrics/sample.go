@@ -1,0 +1,31 @@
+package metrics
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/nvad/nvad/pkg/bfd"
+	"github.com/nvad/nvad/pkg/dataplane"
+	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/telemetry"
+	"github.com/nvad/nvad/pkg/tunnel"
+)
+
+// Sample is all that a scrape tells.
+type Sample struct {
+	Build   telemetry.BuildInfo
+	Engine  engine.Sample
+	Healthy bool // what /healthz answers
+	Plane   dataplane.Counters
+	Waiting int // changes of routes that the forwarding plane has not taken yet
+	Tunnels []tunnel.Status
+	BFD     map[netip.Addr]bfd.Status // by neighbor
+	Reloads Reloads
+}
+
+// Reloads are the reloads of the configuration since the start.
+type Reloads struct {
+	Applied, Refused uint64
+	Last             time.Time // zero: there was none
+	LastApplied      bool      // also where there was none: the file was good at the start
+}
