@@ -15,8 +15,8 @@ func TestFlush(t *testing.T) {
 		end    func(n *nvad)
 		says   string
 	}{
-		"shutdown --flush": {end: func(n *nvad) {
-			r := n.ctl("shutdown", "--flush", "--message", message)
+		"stop --flush": {end: func(n *nvad) {
+			r := n.ctl("stop", "--flush", "--message", message)
 			if r.code != 0 || r.out != "nvad has ended\n" {
 				n.Errorf("nvactl: %+v", r)
 			}

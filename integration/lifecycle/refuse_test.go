@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,7 +119,7 @@ func TestRivals(t *testing.T) {
 			elsewhere := start(b, b.theirs)
 			b.runsAs(name)
 			n := b.start() // it is none of ours there
-			b.tell("shutdown --flush")
+			b.tell("stop --flush")
 			n.wait()
 			_ = elsewhere.Process.Kill()
 			_ = elsewhere.Wait()
@@ -159,6 +160,21 @@ func (b *bed) runsAs(name string) {
 		}
 		return fmt.Errorf("no %s of user %s", name, user)
 	})
+}
+
+// TestPortTaken starts nvad where another program has the port of BGP.
+func TestPortTaken(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.configure(ordinary(open(peer1)))
+	var other net.Listener
+	b.must(lab.WithinNamespace(b.ours, func() (err error) {
+		other, err = net.Listen("tcp4", ourAddress+":179")
+		return err
+	}))
+	b.refused("listen on 0.0.0.0 port 179: another program has it (ss -ltnp shows which)")
+	b.must(other.Close())
+	b.start()
 }
 
 // TestSecond starts a second nvad: on the same socket, on one of its own, and

@@ -250,6 +250,31 @@ func TestPassword(t *testing.T) {
 	}
 }
 
+// TestPasswordMismatch gives nvad and FRR different TCP-MD5 keys, or one of them
+// none: what the kernels drop without a word is told all the same.
+func TestPasswordMismatch(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ ours, theirs string }{
+		"different": {`password = "rosebud"`, "xanadu"}, "ours only": {`password = "rosebud"`, ""}, "theirs only": {"", "xanadu"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t)
+			f := b.frr(peer1, frrOptions{password: c.theirs})
+			b.configure(ordinary(open(peer1, c.ours)))
+			b.start()
+			b.eventually(2*patience, func() error {
+				return contains(b.neighbor(peer1).Reason, "timed out (TCP-MD5 failures are counted: check the password)")
+			})
+			if c.theirs == "" || c.ours == "" {
+				return
+			}
+			f.vtysh("configure terminal", "router bgp 65010", "neighbor "+ourAddress+" password rosebud")
+			b.up(peer1)
+		})
+	}
+}
+
 // established waits until FRR is in at least its nth session.
 func (b *bed) established(f *frr, n int) {
 	b.Helper()

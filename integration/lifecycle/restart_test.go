@@ -64,7 +64,7 @@ func TestLeftovers(t *testing.T) {
 	b.inSync()
 	b.unrouted("192.0.2.0/24")
 	b.routed("203.0.113.0/24", "10.100.0.0/16", "198.51.100.0/24 via 9.0.0.2 dev foreign0 proto static metric 7")
-	b.tell("shutdown --flush")
+	b.tell("stop --flush")
 	n.wait()
 	b.unrouted("203.0.113.0/24")
 }

@@ -2,21 +2,14 @@ package ctl
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc/connectivity"
 	"google.golang.org/protobuf/proto"
 
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
-
-// ending is how long the daemon may take to end. Removing a million routes
-// takes a few seconds.
-const ending = 60 * time.Second
 
 func (a *app) resetCommand() *cobra.Command {
 	var soft string
@@ -59,52 +52,23 @@ var resets = map[string]struct {
 }
 
 func (a *app) shutdownCommand() *cobra.Command {
-	var flush bool
 	var message string
 	cmd := &cobra.Command{
-		Use:     "shutdown [ADDRESS]",
+		Use:     "shutdown ADDRESS",
 		GroupID: groupChange,
-		Short:   "Shut down a neighbor, or the daemon",
+		Short:   "Shut down a neighbor",
 		Long: `Hold a neighbor down until "nvactl enable" or the next start of the daemon.
-Without an address, end the daemon: its routes and devices stay in the kernel,
-so that traffic goes on, unless --flush removes them.`,
-		Example: `  nvactl shutdown 10.0.210.4 --message "maintenance until 14:00"
-  nvactl shutdown --flush`,
-		Args:              between(0, 1),
+"nvactl stop" ends the daemon itself.`,
+		Example:           `  nvactl shutdown 10.0.210.4 --message "maintenance until 14:00"`,
+		Args:              between(1, 1),
 		ValidArgsFunction: a.completeNeighbors,
-	}
-	cmd.Flags().BoolVar(&flush, "flush", false, "remove own routes, next hops and devices from the kernel")
-	cmd.Flags().StringVar(&message, "message", "", "`TEXT` that the neighbors are told (RFC 9003)")
-	cmd.PreRunE = func(_ *cobra.Command, args []string) error {
-		if flush && len(args) > 0 {
-			return errors.New("--flush is for the daemon as a whole, not for a neighbor")
-		}
-		return nil
-	}
-	cmd.RunE = a.run(func(ctx context.Context, c *client, args []string) error {
-		if len(args) == 1 {
+		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			r, err := c.control.ShutdownNeighbor(ctx, &nvadv1.ShutdownNeighborRequest{Address: args[0], Message: message})
 			return a.done(r, err, "%s: shut down", args[0])
-		}
-		r, err := c.control.Shutdown(ctx, &nvadv1.ShutdownRequest{Flush: flush, Message: message})
-		if err == nil {
-			err = awaitEnd(ctx, c)
-		}
-		return a.done(r, err, "nvad has ended")
-	})
-	return cmd
-}
-
-// awaitEnd waits for the daemon to close the connection, which it does last.
-func awaitEnd(ctx context.Context, c *client) error {
-	ctx, cancel := context.WithTimeout(ctx, ending)
-	defer cancel()
-	for c.GetState() == connectivity.Ready {
-		if !c.WaitForStateChange(ctx, connectivity.Ready) {
-			return fmt.Errorf("nvad is still ending after %s", ending)
-		}
+		}),
 	}
-	return nil
+	cmd.Flags().StringVar(&message, "message", "", "`TEXT` that the neighbor is told (RFC 9003)")
+	return cmd
 }
 
 func (a *app) enableCommand() *cobra.Command {

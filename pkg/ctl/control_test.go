@@ -25,7 +25,7 @@ func TestControl(t *testing.T) {
 		{"drain --wait -o json", "{\n  \"remaining_seconds\": 1\n}\n", `drain ""`},
 		{"drain --off", "this NVA carries traffic again\n", "undrain"},
 		{"log-level debug", "log level is debug\n", "log-level debug"},
-		{"shutdown --flush --message bye", "nvad has ended\n", `shutdown flush=true "bye"`},
+		{"stop --flush --message bye", "nvad has ended\n", `shutdown flush=true "bye"`},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			r := nvactl(t, socket, strings.Fields(tt.args)...)

@@ -29,7 +29,7 @@ func (d *daemon) SetNeighborShutdown(ctx context.Context, neighbor netip.Addr, d
 // Shutdown implements api.Controller.
 func (d *daemon) Shutdown(_ context.Context, o api.ShutdownOptions) error {
 	select {
-	case d.stop <- stopOrder{why: "nvactl shutdown", flush: o.Flush, message: o.Message}:
+	case d.stop <- stopOrder{why: "nvactl stop", flush: o.Flush, message: o.Message}:
 		return nil
 	default:
 		return errors.New("already stopping")

@@ -51,6 +51,7 @@ type daemon struct {
 	history  *history.History
 	deadline alarm
 	tcp      *tcp
+	reserved *gobgp.Reserved // port 179, until the speaker has it
 }
 
 // stopOrder says how to end. The zero value is what SIGTERM asks for.
@@ -101,6 +102,10 @@ func Run(ctx context.Context, opt Options) error {
 		return err
 	}
 	defer d.tcp.close()
+	if d.reserved, err = gobgp.Reserve(ctx, engine.Sessions(cfg), 0); err != nil {
+		return err
+	}
+	defer d.reserved.Close()
 	return d.run(ctx, chosen, listener)
 }
 

@@ -91,6 +91,18 @@ func (e *Engine) configureSpeaker() error {
 	return e.opt.Speaker.Configure(list)
 }
 
+// Sessions are the sessions of a configuration that nobody has shut down but
+// itself.
+func Sessions(cfg *config.Config) []speaker.Neighbor {
+	var list []speaker.Neighbor
+	for _, c := range cfg.Neighbors {
+		s := session(cfg, c)
+		s.Disabled = c.Shutdown
+		list = append(list, s)
+	}
+	return list
+}
+
 func session(cfg *config.Config, n config.Neighbor) speaker.Neighbor {
 	s := speaker.Neighbor{
 		Address: n.Address, Port: n.Port, LocalAddress: n.LocalAddress,

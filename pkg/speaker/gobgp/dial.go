@@ -46,7 +46,7 @@ func (p *peer) dialDone(r dialResult) {
 	p.dialing = nil
 	if r.err != nil {
 		if p.current == nil {
-			p.tellState(speaker.Active, errText(r.err))
+			p.tellState(speaker.Active, p.dialReason(r.err))
 		}
 		p.backoff.unreachable++
 		p.schedule()
@@ -54,6 +54,15 @@ func (p *peer) dialDone(r dialResult) {
 	}
 	p.backoff.unreachable = 0
 	p.connected(r.conn, true)
+}
+
+// dialReason is why an attempt failed.
+func (p *peer) dialReason(err error) string {
+	reason := errText(err)
+	if reason == timedOut && p.md5Suspect(readMD5Failures()) {
+		reason += md5Hint
+	}
+	return reason
 }
 
 // schedule plans the next attempt.

@@ -18,7 +18,8 @@ import (
 // connect to it.
 type listener struct {
 	*net.TCPListener
-	keys map[netip.Addr]string // TCP-MD5, by neighbor
+	keys      map[netip.Addr]string // TCP-MD5, by neighbor
+	accepting bool
 }
 
 // wantedListeners says where to listen: at the local address of each neighbor
@@ -76,20 +77,23 @@ func (s *Speaker) listen(neighbors map[netip.Addr]speaker.Neighbor) error {
 		l := s.listeners[addr]
 		if l == nil {
 			var err error
-			if l, err = s.openListener(addr); err != nil {
-				errs = append(errs, fmt.Errorf("listen on %s port %d: %w", addr, s.opts.Port, err))
+			if l, err = openListener(s.ctx, addr, s.opts.Port); err != nil {
+				errs = append(errs, err)
 				continue
 			}
 			s.listeners[addr] = l
-			s.background.Go(func() { s.acceptFrom(l) })
 		}
 		errs = append(errs, l.rekey(keys))
+		if !l.accepting {
+			l.accepting = true
+			s.background.Go(func() { s.acceptFrom(l) })
+		}
 	}
 	return errors.Join(errs...)
 }
 
 // openListener opens a socket at an address that need not exist yet (IP_FREEBIND).
-func (s *Speaker) openListener(addr netip.Addr) (*listener, error) {
+func openListener(ctx context.Context, addr netip.Addr, port uint16) (*listener, error) {
 	c := net.ListenConfig{
 		KeepAliveConfig: keepAlive,
 		Control: func(network, _ string, c syscall.RawConn) error {
@@ -97,10 +101,13 @@ func (s *Speaker) openListener(addr netip.Addr) (*listener, error) {
 		},
 	}
 	c.SetMultipathTCP(false) // knows no TCP-MD5
-	at := netip.AddrPortFrom(addr, s.opts.Port).String()
-	l, err := c.Listen(s.ctx, network(addr), at)
+	l, err := c.Listen(ctx, network(addr), netip.AddrPortFrom(addr, port).String())
 	if err != nil {
-		return nil, errors.New(errText(err))
+		reason := errText(err)
+		if errors.Is(err, unix.EADDRINUSE) {
+			reason = "another program has it (ss -ltnp shows which)"
+		}
+		return nil, fmt.Errorf("listen on %s port %d: %s", addr, port, reason)
 	}
 	return &listener{TCPListener: l.(*net.TCPListener), keys: map[netip.Addr]string{}}, nil
 }

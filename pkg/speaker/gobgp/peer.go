@@ -44,6 +44,8 @@ type peer struct {
 	verdict *time.Timer // the established session has until then to prove dead
 	news    *speaker.StateChanged
 	state   speaker.StateChanged // the last told
+	// md5Before are the failures when the last session ended.
+	md5Before md5Failures
 }
 
 // farewellOrder tells run to end.
@@ -90,6 +92,7 @@ func (p *peer) run() {
 		<-p.previous.done
 		p.previous = nil
 	}
+	p.md5Before = readMD5Failures()
 	p.counters.changed()
 	p.enlist()
 	p.dial()
@@ -107,6 +110,7 @@ func (p *peer) run() {
 		case <-p.phase:
 			p.judge()
 		case s := <-p.ended:
+			p.md5Before = readMD5Failures()
 			p.sessionEnded(s)
 		case n := <-p.resets:
 			p.reset(n)

@@ -12,6 +12,9 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
+// timedOut is the reason where nothing answers.
+const timedOut = "timed out"
+
 // errText is err without the addresses and the system call that Go puts in
 // front of it: "connection refused", "no route to host".
 func errText(err error) string {
@@ -19,11 +22,11 @@ func errText(err error) string {
 	var op *net.OpError
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return "timed out"
+		return timedOut
 	case errors.As(err, &errno):
 		return errno.Error()
 	case errors.As(err, &op) && op.Timeout():
-		return "timed out"
+		return timedOut
 	}
 	return err.Error()
 }

@@ -106,7 +106,7 @@ func TestMD5(t *testing.T) {
 		for ev.Reason == "" {
 			ev = next[speaker.StateChanged](a, 2*time.Second)
 		}
-		if ev.Reason != "timed out" {
+		if ev.Reason != timedOut+md5Hint {
 			t.Errorf("reason %q", ev.Reason)
 		}
 		nb.Password = "one" // a changed key resets the neighbor

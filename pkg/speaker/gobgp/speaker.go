@@ -33,6 +33,7 @@ type Options struct {
 	// OPEN has the Restart State bit until Restarted is called, and the
 	// Forwarding State bits (RFC 4724 3).
 	Restarting bool
+	Reserved   *Reserved // sockets to begin with, or nil; they belong to the Speaker then
 }
 
 // Speaker holds the sessions of this router with its neighbors. Its methods are
@@ -87,6 +88,9 @@ func New(o Options) (*Speaker, error) {
 	if s.engine, err = newEngine(o.ASN, o.RouterID, o.Log); err != nil {
 		s.cancel()
 		return nil, err
+	}
+	if o.Reserved != nil {
+		s.listeners, o.Reserved.listeners = o.Reserved.listeners, nil
 	}
 	return s, nil
 }
