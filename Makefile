@@ -106,6 +106,10 @@ bench-failover: setup ## measure outages of nvad, FRR and BIRD; FAILOVER="-route
 restart: setup ## restart nvad, and kill it N times (default 10), under traffic both ways
 	$(GO) test ./integration/failover -run 'Restart|Kill|RouteServer' -count=1 -v -timeout 3h $(ROOT_EXEC) -args -kills $(or $(N),10)
 
+.PHONY: bench-bfd
+bench-bfd: setup ## hold BFD, 300 ms x 3, with FRR and BIRD through HOLD routes (default 1000000) on busy cores
+	$(GO) test ./integration/failover -run BFDHolds -count=1 -v -timeout 3h $(ROOT_EXEC) -args -hold-routes $(or $(HOLD),1000000)
+
 MICRO = $(GO) test -run '^$$' -bench . -benchmem -count 6 ./pkg/...
 
 .PHONY: bench-micro

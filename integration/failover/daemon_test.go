@@ -124,12 +124,15 @@ func (s *scene) load() {
 // count as done.
 const calm = time.Second
 
+// perRoute is added to what large tables may take on a machine that is busy.
+const perRoute = 300 * time.Microsecond
+
 // settle waits until all routes go through the preferred NVA and the daemon is
 // done: what fails next must not meet work that is still under way.
 func (s *scene) settle() {
 	s.Helper()
 	last, since := -1, time.Now()
-	s.eventually(4*patience, func() error {
+	s.eventually(4*patience+time.Duration(s.routes)*perRoute, func() error {
 		if s.a.stay() || s.b.stay() {
 			since = time.Now()
 		}

@@ -52,7 +52,7 @@ func (v *nva) dial(ctx context.Context, local, remote netip.AddrPort) (conn net.
 func (v *nva) connect() {
 	v.Helper()
 	v.reset()
-	ctx, cancel := context.WithTimeout(v.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(v.Context(), 2*patience+time.Duration(len(v.routes))*perRoute)
 	defer cancel()
 	for {
 		s, err := v.peer().Connect(ctx)
