@@ -148,15 +148,19 @@ func (d *Dataplane) UpdateRoutes(changes []fib.Change) {
 // SetDead replaces the gateways that one of those who know, named by, holds for
 // dead although their link is up. Routes through them are swapped to what remains
 // of their next hops, or to their backup, before anything else is done; best paths
-// may follow at leisure.
-func (d *Dataplane) SetDead(by string, gateways []netip.Addr) {
+// may follow at leisure. It does not block; what it returns is closed once the
+// groups are swapped, never if the data plane has stopped.
+func (d *Dataplane) SetDead(by string, gateways []netip.Addr) <-chan struct{} {
 	gateways = slices.Clone(gateways)
+	swapped := make(chan struct{})
 	d.box.put(func(in *input) {
+		in.swapped = append(in.swapped, swapped)
 		if in.dead == nil {
 			in.dead = make(map[string][]netip.Addr)
 		}
 		in.dead[by] = gateways
 	})
+	return swapped
 }
 
 // InSync says that every route wanted after the start has been handed over: what

@@ -25,6 +25,7 @@ type input struct {
 	folded  int          // length of changes without duplicates, when last known
 	events  []fib.Event
 	dead    map[string][]netip.Addr // by who knows; those that changed
+	swapped []chan<- struct{}       // closed once groups are as dead says
 	inSync  bool
 }
 

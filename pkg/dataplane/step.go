@@ -83,6 +83,9 @@ func (d *Dataplane) take(in input, now time.Time) {
 	if d.wanted != nil && !d.flushed {
 		d.fib.Swap(now)
 	}
+	for _, swapped := range in.swapped {
+		close(swapped)
+	}
 	if len(in.changes) > 0 && !d.flushed {
 		d.fib.Apply(in.changes, now)
 	}

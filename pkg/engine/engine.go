@@ -35,8 +35,9 @@ type Forwarding interface {
 	// UpdateRoutes changes what the kernel shall hold.
 	UpdateRoutes([]fib.Change)
 	// SetDead replaces the gateways that one who knows, named by, holds for dead:
-	// routes through them are diverted at once.
-	SetDead(by string, gateways []netip.Addr)
+	// routes through them are diverted at once. What it returns is closed when that
+	// is done.
+	SetDead(by string, gateways []netip.Addr) (diverted <-chan struct{})
 	// InSync allows the deletion of routes left over from an earlier run.
 	InSync()
 }

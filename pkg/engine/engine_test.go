@@ -134,10 +134,13 @@ func (p *ports) UpdateRoutes(changes []fib.Change) {
 	}
 }
 
-func (p *ports) SetDead(_ string, gateways []netip.Addr) {
+func (p *ports) SetDead(_ string, gateways []netip.Addr) <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.dead = append(p.dead, gateways)
+	diverted := make(chan struct{})
+	close(diverted)
+	return diverted
 }
 
 func (p *ports) InSync() {

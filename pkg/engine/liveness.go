@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/fib"
@@ -93,11 +94,22 @@ func (e *Engine) losePath(n *neighbor, p lostPath) {
 
 // depart takes a neighbor's gateway out of the forwarding plane until the best
 // paths of all it announced are decided anew: groups are swapped in one message,
-// routes take longer.
+// routes take longer. It waits for the swap: the walk of a large table that follows
+// would keep a processor, and the garbage collector the other.
 func (e *Engine) depart(addr netip.Addr) {
 	e.departing = append(e.departing, addr)
-	e.opt.Forwarding.SetDead(deadSessions, e.departing)
+	diverted := e.opt.Forwarding.SetDead(deadSessions, e.departing)
+	timeout := time.NewTimer(divertTime)
+	defer timeout.Stop()
+	select {
+	case <-diverted:
+	case <-timeout.C:
+	}
 }
+
+// divertTime bounds how long the engine waits for a swap: that of some thousand
+// routes that the forwarding plane may be writing.
+const divertTime = 50 * time.Millisecond
 
 // departed says that the best paths have followed.
 func (e *Engine) departed() {
