@@ -11,7 +11,8 @@
 // down, so that a busy machine does not look like a dead peer.
 //
 // The state machine (session) has no clock, socket or goroutine. One goroutine
-// (loop) owns all sessions; sockets are behind the port interface.
+// (loop) owns all sessions, on a thread of its own that runs ahead of others where
+// it may; sockets are behind the port interface.
 //
 // Left out, on purpose:
 //   - Authentication (RFC 5880 6.7). Packets with the A bit are discarded. Over

@@ -74,6 +74,7 @@ func Run(ctx context.Context, opt Options) error {
 	if err := refuseRivals(); err != nil {
 		return err
 	}
+	spareProcessor()
 	lock, err := alone()
 	if err != nil {
 		return err
