@@ -62,7 +62,7 @@ demo: setup build ## bring up two hubs, show that they talk, leave them running
 
 .PHONY: lab
 lab: setup build ## bring up SCENARIO (default two-hubs), show it and leave it running
-	@$(AS_ROOT) bin/azure down && $(AS_ROOT) bin/azure up $(SCENARIO) && $(AS_ROOT) bin/azure show
+	@$(AS_ROOT) bin/azure up --replace $(SCENARIO) && $(AS_ROOT) bin/azure show
 
 .PHONY: lab-down
 lab-down: ## take the lab down

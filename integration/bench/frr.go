@@ -1,11 +1,6 @@
 package bench
 
-import (
-	"os"
-	"os/user"
-	"path/filepath"
-	"strconv"
-)
+import "github.com/nvad/nvad/integration/frrouting"
 
 // frr is FRR as Debian ships it: zebra, staticd and bgpd, with the sockets in
 // the bed's directory.
@@ -73,40 +68,16 @@ func (d *frr) start(b *bed) error {
 	if err != nil {
 		return err
 	}
-	if err := ownedByFRR(b.dir); err != nil {
-		return err
-	}
-	for _, name := range []string{"zebra", "staticd", "bgpd"} {
-		err := d.spawn(b, "/usr/lib/frr/"+name, "-f", os.DevNull, "-i", filepath.Join(b.dir, name+".pid"),
-			"--vty_socket", b.dir, "-z", filepath.Join(b.dir, "zserv.api"), "-A", "127.0.0.1", "-P", "0")
-		if err == nil {
-			err = awaitSocket(filepath.Join(b.dir, name+".vty"))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return run(nil, "vtysh", "--vty_socket", b.dir, "-f", config)
-}
-
-// ownedByFRR gives a directory to the user that FRR's daemons become.
-func ownedByFRR(dir string) error {
-	u, err := user.Lookup("frr")
+	err = frrouting.Start(b.dir, []string{"zebra", "staticd", "bgpd"}, frrouting.Unconfigured, func(_ string, argv ...string) error {
+		return d.spawn(b, argv...)
+	})
 	if err != nil {
 		return err
 	}
-	uid, err := strconv.Atoi(u.Uid)
-	if err != nil {
-		return err
-	}
-	gid, err := strconv.Atoi(u.Gid)
-	if err != nil {
-		return err
-	}
-	return os.Chown(dir, uid, gid)
+	return run(nil, frrouting.Vtysh(b.dir, "-f", config)...)
 }
 
 func (d *frr) reload() error {
-	return run(nil, "vtysh", "--vty_socket", d.bed.dir, "-c", "configure terminal",
-		"-c", "route-map rmap-bogon-asns permit 10", "-c", "set local-preference 200")
+	return run(nil, frrouting.Vtysh(d.bed.dir, "-c", "configure terminal",
+		"-c", "route-map rmap-bogon-asns permit 10", "-c", "set local-preference 200")...)
 }

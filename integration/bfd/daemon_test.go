@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nvad/nvad/integration/frrouting"
 	"github.com/nvad/nvad/integration/lab"
 )
 
@@ -22,7 +23,7 @@ const announced = "10.50.0.0/16"
 // and its route goes, long before the hold time of BGP; and all comes back.
 func TestDaemonBesideFRR(t *testing.T) {
 	lab.RequireRoot(t)
-	lab.RequireCommands(t, "vtysh", "/usr/lib/frr/bgpd", "/usr/lib/frr/bfdd", "/usr/lib/frr/zebra")
+	lab.RequireCommands(t, "vtysh", frrouting.Path("bgpd"), frrouting.Path("bfdd"), frrouting.Path("zebra"))
 	for name, path := range map[string]struct {
 		addrs [2]netip.Addr
 		ttl   int
@@ -100,7 +101,6 @@ func startDaemon(t *testing.T, addrs [2]netip.Addr, ttl int) *underTest {
 func startFRRouter(t *testing.T, space string, addrs [2]netip.Addr, ttl int) {
 	t.Helper()
 	dir := shortDir(t)
-	sh(t, "chown frr:frr "+dir)
 	multihop := ""
 	if ttl > 1 {
 		multihop = fmt.Sprintf(" neighbor %s ebgp-multihop %d\n", addrs[0], ttl)
@@ -110,18 +110,17 @@ func startFRRouter(t *testing.T, space string, addrs [2]netip.Addr, ttl int) {
 		" no bgp ebgp-requires-policy\n no bgp network import-check\n neighbor %[1]s remote-as 65001\n neighbor %[1]s timers connect 1\n"+
 		"%[2]s neighbor %[1]s bfd 3 %[3]d %[3]d\n address-family ipv4 unicast\n  network %[4]s\n exit-address-family\n",
 		addrs[0], multihop, ms, announced)}
-	for _, name := range []string{"zebra", "bfdd", "bgpd"} {
-		file := filepath.Join(dir, name+".conf")
-		if err := os.WriteFile(file, []byte(conf[name]), 0o644); err != nil {
+	for name, text := range conf {
+		if err := os.WriteFile(filepath.Join(dir, name+".conf"), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		args := []string{"/usr/lib/frr/" + name, "-f", file, "-i", filepath.Join(dir, name+".pid"), "--vty_socket", dir,
-			"-z", filepath.Join(dir, "zserv.api"), "-P", "0"}
-		if name == "bfdd" {
-			args = append(args, "--bfdctl", filepath.Join(dir, "bfdd.sock"))
-		}
-		spawn(t, space, args...)
-		lab.Eventually(t, 10*time.Second, func() error { _, err := os.Stat(filepath.Join(dir, name+".vty")); return err })
+	}
+	err := frrouting.Start(dir, []string{"zebra", "bfdd", "bgpd"}, frrouting.Files(dir), func(_ string, argv ...string) error {
+		spawn(t, space, argv...)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

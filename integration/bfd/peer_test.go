@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nvad/nvad/integration/frrouting"
 	"github.com/nvad/nvad/integration/lab"
 )
 
@@ -47,7 +48,7 @@ type frr struct{ ends }
 
 func newFRR(t *testing.T, e ends) peer {
 	t.Helper()
-	lab.RequireCommands(t, "vtysh", "/usr/lib/frr/bfdd")
+	lab.RequireCommands(t, "vtysh", frrouting.Path("bfdd"))
 	return &frr{e}
 }
 
@@ -62,28 +63,28 @@ func (f *frr) name() string {
 
 func (f *frr) start(t *testing.T, interval time.Duration) {
 	t.Helper()
-	sh(t, "chown frr:frr "+f.dir)
-	vty := filepath.Join(f.dir, "bfdd.vty")
-	if err := os.RemoveAll(vty); err != nil {
-		t.Fatal(err)
-	}
 	conf := filepath.Join(f.dir, "bfdd.conf")
 	text := fmt.Sprintf("bfd\n %s\n  transmit-interval %[2]d\n  receive-interval %[2]d\n exit\nexit\n", f.name(), interval.Milliseconds())
 	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	f.process = spawn(f.test, f.space, "/usr/lib/frr/bfdd", "-f", conf, "-i", filepath.Join(f.dir, "bfdd.pid"),
-		"--vty_socket", f.dir, "-z", filepath.Join(f.dir, "zserv.api"), "--bfdctl", filepath.Join(f.dir, "bfdd.sock"), "-P", "0")
-	lab.Eventually(t, 10*time.Second, func() error { _, err := os.Stat(vty); return err })
+	err := frrouting.Start(f.dir, []string{"bfdd"}, frrouting.Files(f.dir), func(_ string, argv ...string) error {
+		f.process = spawn(f.test, f.space, argv...)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (f *frr) vtysh(t *testing.T, commands ...string) string {
 	t.Helper()
-	args := []string{"--vty_socket", f.dir}
+	var args []string
 	for _, c := range commands {
 		args = append(args, "-c", c)
 	}
-	out, err := exec.Command("vtysh", args...).CombinedOutput()
+	argv := frrouting.Vtysh(f.dir, args...)
+	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("vtysh: %v: %s", err, out)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nvad/nvad/integration/differential/gen"
 	"github.com/nvad/nvad/integration/differential/wire"
+	"github.com/nvad/nvad/integration/frrouting"
 	"github.com/nvad/nvad/integration/lab"
 )
 
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 func requirements(t *testing.T) {
 	t.Helper()
 	lab.RequireRoot(t)
-	lab.RequireCommands(t, "ip", "vtysh", frrDir+"bgpd")
+	lab.RequireCommands(t, "ip", "vtysh", frrouting.Path("bgpd"))
 	sweep()
 	for _, command := range []string{"./cmd/nvad", "./cmd/nvactl"} {
 		lab.Build(t, command)

@@ -6,19 +6,16 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nvad/nvad/integration/frrouting"
 )
 
 // frr is FRR as Debian ships it, its sockets in the bed's own directory.
 type frr struct{ *bed }
-
-// frrDir is where Debian has the daemons.
-const frrDir = "/usr/lib/frr/"
 
 // frrPreamble has the route-map of every decision logged, of which the hits are
 // counted, and saves the second for which FRR waits for more to send.
@@ -29,11 +26,12 @@ debug route-map
 func startFRR(t *testing.T, b *bed, config string) daemon {
 	t.Helper()
 	f := &frr{b}
-	own(t, b.dir)
-	for _, name := range []string{"zebra", "staticd", "bgpd"} {
-		b.start(t, frrDir+name, "-f", os.DevNull, "-i", filepath.Join(b.dir, name+".pid"),
-			"--vty_socket", b.dir, "-z", filepath.Join(b.dir, "zserv.api"), "-A", "127.0.0.1", "-P", "0")
-		awaitSocket(t, filepath.Join(b.dir, name+".vty"))
+	err := frrouting.Start(b.dir, []string{"zebra", "staticd", "bgpd"}, frrouting.Unconfigured, func(_ string, argv ...string) error {
+		b.start(t, argv...)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	file := filepath.Join(b.dir, "frr.conf")
 	text := fmt.Sprintf(frrPreamble, f.log()) + config
@@ -42,31 +40,11 @@ func startFRR(t *testing.T, b *bed, config string) daemon {
 	}
 	// A line that FRR does not take is a mistake of the case, which would
 	// otherwise pass for a difference.
-	out := b.exec(t, "vtysh", "--vty_socket", b.dir, "-f", file)
+	out := b.exec(t, frrouting.Vtysh(b.dir, "-f", file)...)
 	if strings.Contains(out, "%") || strings.Contains(out, "Unknown command") {
 		t.Fatalf("FRR does not take %s:\n%s", file, out)
 	}
 	return f
-}
-
-// own gives a directory to the user that FRR's daemons become.
-func own(t *testing.T, dir string) {
-	t.Helper()
-	u, err := user.Lookup("frr")
-	if err != nil {
-		t.Fatalf("is FRR installed? %v", err)
-	}
-	uid, err := strconv.Atoi(u.Uid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	gid, err := strconv.Atoi(u.Gid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chown(dir, uid, gid); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func awaitSocket(t *testing.T, path string) {
@@ -87,7 +65,7 @@ func (f *frr) log() string    { return filepath.Join(f.dir, "frr.log") }
 
 func (f *frr) vtysh(t *testing.T, into any, command string) {
 	t.Helper()
-	out := f.exec(t, "vtysh", "--vty_socket", f.dir, "-c", command)
+	out := f.exec(t, frrouting.Vtysh(f.dir, "-c", command)...)
 	if err := json.Unmarshal([]byte(out), into); err != nil {
 		t.Fatalf("%s: %v\n%s", command, err, out)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nvad/nvad/integration/frrouting"
 	"github.com/nvad/nvad/integration/lab"
 )
 
@@ -24,13 +25,13 @@ var flagHold = flag.Int("hold-routes", 100_000, "routes that two neighbors annou
 // by a lost session and announce it again, while every core is busy with something
 // else too. BFD, 300 ms x 3, with FRR's bfdd and with BIRD, must not notice.
 func TestBFDHolds(t *testing.T) {
-	lab.RequireCommands(t, "vtysh", frrDir+"bfdd")
+	lab.RequireCommands(t, "vtysh", frrouting.Path("bfdd"))
 	const interval = 300 * time.Millisecond
 	s := layScene(t, nvadDaemon, *flagHold, interval)
 	s.a.answerByFRR(interval)
 	s.b.answerBFD(interval)
 	lab.Build(t, "./cmd/nvactl")
-	startNvadNicely(s.bed)
+	startNvadAsService(s.bed)
 	s.occupy()
 	gap := s.a.watchBFD()
 	start := time.Now()
@@ -47,10 +48,13 @@ func TestBFDHolds(t *testing.T) {
 	}
 }
 
-// startNvadNicely starts nvad at the priority of an ordinary service.
-func startNvadNicely(b *bed) {
+// servicePriority is the nice value of nvad.service.
+const servicePriority = -10
+
+// startNvadAsService starts nvad at the priority that it has under systemd.
+func startNvadAsService(b *bed) {
 	b.Helper()
-	b.spawn("dut", "nvad", "nice", "-n", fmt.Sprint(-priority), lab.Build(b.T, "./cmd/nvad"),
+	b.spawn("dut", "nvad", "nice", "-n", fmt.Sprint(servicePriority-priority), lab.Build(b.T, "./cmd/nvad"),
 		"--config", filepath.Join(b.dir, "nvad.toml"), "--socket", filepath.Join(b.dir, "nvad.sock"))
 }
 
@@ -68,16 +72,19 @@ func (v *nva) answerByFRR(interval time.Duration) {
 	ms := interval.Milliseconds()
 	config := v.write("bfdd.conf", fmt.Sprintf("bfd\n peer %s local-address %s\n  transmit-interval %d\n  receive-interval %d\n exit\nexit\n",
 		v.remote, v.address, ms, ms))
-	ownedByFRR(v.bed)
-	v.spawn(v.name, "bfdd", frrDir+"bfdd", "-f", config, "-i", filepath.Join(v.dir, "bfdd.pid"), "--vty_socket", v.dir,
-		"-z", filepath.Join(v.dir, "zserv.api"), "--bfdctl", filepath.Join(v.dir, "bfdd.sock"), "-A", "127.0.0.1", "-P", "0")
-	v.exists(filepath.Join(v.dir, "bfdd.vty"))
+	err := frrouting.Start(v.dir, []string{"bfdd"}, func(string) string { return config }, func(name string, argv ...string) error {
+		v.spawn(v.name, name, argv...)
+		return nil
+	})
+	if err != nil {
+		v.Fatal(err)
+	}
 }
 
 // frrDowns is how often FRR has seen a session go down.
 func (v *nva) frrDowns() int {
 	v.Helper()
-	out := v.run("vtysh", "--vty_socket", v.dir, "-c", "show bfd peers counters json")
+	out := v.run(frrouting.Vtysh(v.dir, "-c", "show bfd peers counters json")...)
 	var peers []struct {
 		Downs int `json:"session-down"`
 	}

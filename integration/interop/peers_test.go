@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/nvad/nvad/integration/frrouting"
 )
 
 // setup is how the peer is configured.
@@ -62,9 +64,11 @@ func (f *frr) start(t *testing.T, ns namespace, s setup) *daemon {
 	if err := os.WriteFile(conf, []byte(f.config(s)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	d := ns.start(t, "/usr/lib/frr/bgpd", "-Z", "-S", "-f", conf, "-i", filepath.Join(f.dir, "bgpd.pid"),
-		"--vty_socket", f.dir, "-A", "127.0.0.1", "-P", "0", "--log", "stdout")
-	waitSocket(t, filepath.Join(f.dir, "bgpd.vty"))
+	argv := frrouting.Command(f.dir, "bgpd", conf, "-Z", "-S", "--log", "stdout")
+	d := ns.start(t, argv[0], argv[1:]...)
+	if err := frrouting.Await(f.dir, "bgpd"); err != nil {
+		t.Fatal(err)
+	}
 	return d
 }
 
@@ -119,7 +123,7 @@ func (f *frr) config(s setup) string {
 
 func (f *frr) vtysh(t *testing.T, ns namespace, command string) string {
 	t.Helper()
-	out, _ := ns.command("vtysh", "--vty_socket", f.dir, "-c", command).CombinedOutput()
+	out, _ := ns.command("vtysh", frrouting.Vtysh(f.dir, "-c", command)[1:]...).CombinedOutput()
 	return string(out)
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nvad/nvad/integration/frrouting"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
 	"github.com/nvad/nvad/pkg/speaker/gobgp"
@@ -133,7 +134,7 @@ func localPref(n speaker.Neighbor) route.Optional {
 func forPeers(t *testing.T, f func(*testing.T, namespace, peer)) {
 	for _, p := range []peer{&frr{}, &bird{}} {
 		t.Run(p.name(), func(t *testing.T) {
-			binary := "/usr/lib/frr/bgpd"
+			binary := frrouting.Path("bgpd")
 			if p.name() == "bird" {
 				binary = "bird"
 			}

@@ -6,10 +6,9 @@ import (
 	"os"
 	"strings"
 
+	"github.com/nvad/nvad/integration/frrouting"
 	"github.com/nvad/nvad/integration/lab"
 )
-
-const bgpdPath = "/usr/lib/frr/bgpd"
 
 // frr is FRR's bgpd in the neighbors' namespace. It is AS 65010.
 type frr struct {
@@ -32,7 +31,7 @@ type frrOptions struct {
 // frr starts bgpd at one of the addresses in the neighbors' namespace.
 func (b *bed) frr(address string, o frrOptions) *frr {
 	b.Helper()
-	lab.RequireCommands(b.T, bgpdPath, "vtysh")
+	lab.RequireCommands(b.T, frrouting.Path("bgpd"), "vtysh")
 	if o.ours == "" {
 		o.ours = ourAddress
 	}
@@ -41,13 +40,10 @@ func (b *bed) frr(address string, o frrOptions) *frr {
 		b.Fatal(err)
 	}
 	conf := b.write("frr-"+address+".conf", f.text(o))
-	cmd := b.background(b.theirs, "bgpd-"+address+".log", bgpdPath, "-Z", "-S", "-f", conf, "-l", address,
-		"-i", f.dir+"/bgpd.pid", "--vty_socket", f.dir, "-A", "127.0.0.1", "-P", "0", "--log", "stdout")
+	cmd := b.background(b.theirs, "bgpd-"+address+".log",
+		frrouting.Command(f.dir, "bgpd", conf, "-Z", "-S", "-l", address, "--log", "stdout")...)
 	f.stop = func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
-	b.eventually(patience, func() error {
-		_, err := f.try("show version")
-		return err
-	})
+	b.must(frrouting.Await(f.dir, "bgpd"))
 	return f
 }
 
@@ -77,11 +73,11 @@ func (f *frr) text(o frrOptions) string {
 
 // try runs commands in FRR's shell.
 func (f *frr) try(commands ...string) (string, error) {
-	argv := []string{"vtysh", "--vty_socket", f.dir}
+	var args []string
 	for _, c := range commands {
-		argv = append(argv, "-c", c)
+		args = append(args, "-c", c)
 	}
-	out, err := within(f.theirs, argv...).CombinedOutput()
+	out, err := within(f.theirs, frrouting.Vtysh(f.dir, args...)...).CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("vtysh: %w: %s", err, out)
 	}

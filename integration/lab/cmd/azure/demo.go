@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,11 +64,7 @@ func (d *demo) run(ctx context.Context) error {
 
 // up replaces the lab of an earlier showing.
 func (d *demo) up(ctx context.Context) error {
-	old, err := lab.Open(d.prefix)
-	if err == nil {
-		err = old.Down()
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := takeDown(d.prefix); err != nil {
 		return err
 	}
 	self, err := os.Executable()

@@ -16,6 +16,7 @@ import (
 func upCommand(prefix *string) *cobra.Command {
 	var nvas map[string]string
 	var nvad, configs string
+	var replace bool
 	o := lab.Options{}
 	cmd := &cobra.Command{
 		Use:   "up SCENARIO",
@@ -41,7 +42,12 @@ run nvad. "azure scenarios" lists the scenarios.`,
 					return err
 				}
 			}
-			_, err = lab.Create(cmd.Context(), o)
+			if replace {
+				err = takeDown(*prefix)
+			}
+			if err == nil {
+				_, err = lab.Create(cmd.Context(), o)
+			}
 			return err
 		},
 	}
@@ -49,6 +55,7 @@ run nvad. "azure scenarios" lists the scenarios.`,
 	flags.StringToStringVar(&nvas, "nva", nil, "what an NVA runs, as NAME=KIND[:CONFIG] with KIND nvad, frr, bird, plain or none")
 	flags.StringVar(&nvad, "nvad", "bin/nvad", "the nvad binary")
 	flags.StringVar(&configs, "configs", "configs", "directory of the scenarios' nvad configurations")
+	flags.BoolVar(&replace, "replace", false, "take down a lab that stands, once it is clear that this one can be built")
 	flags.BoolVar(&o.OnPremises, "on-premises", false, "add a site behind circuit01")
 	flags.BoolVar(&o.NoBranchToBranch, "no-branch-to-branch", false, "keep NVAs' and gateways' routes apart")
 	flags.BoolVar(&o.RouteServerDials, "route-server-dials", false, "let Route Server open sessions too")
@@ -110,17 +117,20 @@ func downCommand(prefix *string) *cobra.Command {
 		Use:   "down",
 		Short: "remove a lab and all that it owns",
 		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			l, err := lab.Open(*prefix)
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			return l.Down()
-		},
+		RunE:  func(*cobra.Command, []string) error { return takeDown(*prefix) },
 	}
+}
+
+// takeDown removes the lab of a prefix, if there is one.
+func takeDown(prefix string) error {
+	l, err := lab.Open(prefix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return l.Down()
 }
 
 func connectCommand(prefix *string) *cobra.Command {
