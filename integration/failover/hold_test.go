@@ -151,6 +151,8 @@ func capture(device string) (int, error) {
 		return 0, err
 	}
 	return fd, errors.Join(unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: ipv4, Ifindex: i.Index}),
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1),
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20),
 		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 100_000}))
 }
 
@@ -159,14 +161,14 @@ func capture(device string) (int, error) {
 func longestGap(fd int, stop <-chan struct{}) (longest time.Duration) {
 	const up, ipHeader, udpHeader, bfdPort = 3, 20, 8, 3784
 	var last time.Time
-	buf := make([]byte, 2048)
+	buf, oob := make([]byte, 2048), make([]byte, 128)
 	for {
 		select {
 		case <-stop:
 			return longest
 		default:
 		}
-		n, from, err := unix.Recvfrom(fd, buf, 0)
+		n, cn, _, from, err := unix.Recvmsg(fd, buf, oob, 0)
 		if err != nil || n < ipHeader+udpHeader+24 || binary.BigEndian.Uint16(buf[ipHeader+2:]) != bfdPort {
 			continue
 		}
@@ -178,10 +180,21 @@ func longestGap(fd int, stop <-chan struct{}) (longest time.Duration) {
 			last = time.Time{}
 			continue
 		}
-		now := time.Now()
+		now := arrival(oob[:cn])
 		if !last.IsZero() {
 			longest = max(longest, now.Sub(last))
 		}
 		last = now
 	}
+}
+
+// arrival is when the kernel got a packet (SO_TIMESTAMPNS): this process may have been
+// late to read it.
+func arrival(oob []byte) time.Time {
+	list, err := unix.ParseSocketControlMessage(oob)
+	if err != nil || len(list) == 0 || len(list[0].Data) < 16 {
+		return time.Now()
+	}
+	sec, nsec := binary.NativeEndian.Uint64(list[0].Data), binary.NativeEndian.Uint64(list[0].Data[8:])
+	return time.Unix(int64(sec), int64(nsec))
 }
