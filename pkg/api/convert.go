@@ -107,6 +107,8 @@ func neighborMessage(v engine.NeighborView) *nvadv1.Neighbor {
 		Stale:              uint32(v.Stale),
 		Advertised:         uint32(v.Advertised),
 		MaxPrefix:          uint32(v.MaxPrefix),
+		MaxPrefixOut:       uint32(v.MaxPrefixOut),
+		HeldBack:           uint32(v.Held),
 		LocalAsn:           v.LocalASN,
 		LocalAddress:       text(v.LocalAddress),
 		RemoteId:           text(v.RemoteID),
@@ -246,4 +248,8 @@ func tunnelMessage(v engine.TunnelView) *nvadv1.Tunnel {
 		}),
 		MtuWarning: v.Warning,
 	}
+}
+
+func summaryMessage(s route.Summary) *nvadv1.Summary {
+	return &nvadv1.Summary{Prefix: s.Prefix.String(), Replaces: uint32(s.Replaces)}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/rib"
+	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/watch"
 )
 
@@ -29,6 +30,7 @@ type Reader interface {
 	Status(ctx context.Context) (Status, error)
 	// Neighbors are all configured ones, ordered by address.
 	Neighbors(ctx context.Context) ([]engine.NeighborView, error)
+	Summaries(ctx context.Context, neighbor netip.Addr) ([]route.Summary, error)
 	// Routes yields what q selects, ordered by prefix, and stops at yield's
 	// first error, which it returns. An unknown neighbor is [NotFound]. Yield
 	// blocks for as long as the client likes; the engine must not wait for it.

@@ -57,7 +57,10 @@ func (s *readServer) GetNeighbor(ctx context.Context, req *nvadv1.GetNeighborReq
 	}
 	for _, v := range views {
 		if v.Address == addr {
-			return neighborMessage(v), nil
+			m := neighborMessage(v)
+			summaries, err := s.reader.Summaries(ctx, addr)
+			m.Summaries = convert(summaries, summaryMessage)
+			return m, statusOf(err)
 		}
 	}
 	return nil, statusOf(NotFound("neighbor %s is not configured", addr))

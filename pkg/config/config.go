@@ -245,9 +245,11 @@ type Settings struct {
 	MaximumPrefixAction  string        // shutdown, warn or discard
 	MaximumPrefixWarning int           // percent of MaximumPrefix
 	MaximumPrefixRestart time.Duration // that a shutdown lasts; 0: for good
-	MaximumPrefixOut     int           // 0: unlimited
-	Weight               uint32
-	Role                 string // RFC 9234 role of the neighbor, or empty
+	MaximumPrefixOut     int           // of each family; 0: unlimited
+	// MaximumPrefixOutCount is how the neighbor counts: CountPrefixes or CountIncoming.
+	MaximumPrefixOutCount string
+	Weight                uint32
+	Role                  string // RFC 9234 role of the neighbor, or empty
 	// Import and Export accept everything if neither the iBGP neighbor nor its
 	// group gives them, and deny everything for eBGP (RFC 8212).
 	Import policy.Chain

@@ -34,6 +34,7 @@ func TestHub00(t *testing.T) {
 	routeServer := settings(func(s *Settings) {
 		s.RemoteASN, s.EBGPMultihop, s.Domain, s.MaximumPrefixOut = 65515, 255, "auto", 4000
 		s.VNet = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}
+		s.MaximumPrefixOutCount = CountIncoming
 		s.Import = policy.Chain{Accept: true, DenyASNs: policy.Reserved}
 		s.Export = policy.Chain{Accept: true, RouteMap: "azure-route-server"}
 	})

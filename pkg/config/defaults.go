@@ -56,6 +56,8 @@ func DefaultSettings() Settings {
 
 		MaximumPrefixAction:  "shutdown",
 		MaximumPrefixWarning: 75, // FRR's
+
+		MaximumPrefixOutCount: CountPrefixes,
 	}
 }
 

@@ -211,6 +211,12 @@ var settingsFields = []field[Settings]{
 		bind: func(s *Settings) value { return number(&s.MaximumPrefixOut, 0, maxUint32) },
 	},
 	{
+		key: "maximum-prefix-out-count", impact: SessionReset,
+		doc: `How the neighbor counts: "prefixes", each once, or "current-plus-incoming", as Azure Route Server does: ` +
+			"what is sent again counts twice until nothing has been sent for a while, so that changes are spread over time where they would exceed maximum-prefix-out.",
+		bind: func(s *Settings) value { return oneOf(&s.MaximumPrefixOutCount, CountPrefixes, CountIncoming) },
+	},
+	{
 		key: "weight", impact: SoftRefresh,
 		doc:  "Local preference among neighbors that is never sent; the highest wins.",
 		bind: func(s *Settings) value { return number(&s.Weight, 0, maxUint16) },
@@ -232,6 +238,12 @@ var settingsFields = []field[Settings]{
 		bind: func(s *Settings) value { return chain{&s.Export} },
 	},
 }
+
+// Values of Settings.MaximumPrefixOutCount.
+const (
+	CountPrefixes = "prefixes"
+	CountIncoming = "current-plus-incoming"
+)
 
 // Values of Settings.MaximumPrefixAction.
 const (

@@ -31,7 +31,7 @@ var routeServerPreset = preset{
 		s.EBGPMultihop = 255
 		s.HoldTime = routeServerHoldTime
 		s.Domain = autoDomain
-		s.MaximumPrefixOut = azureRouteLimit
+		s.MaximumPrefixOut, s.MaximumPrefixOutCount = azureRouteLimit, CountIncoming
 		s.Import = policy.Chain{Accept: true, DenyASNs: policy.Reserved} // on-premises ASNs are private
 		s.Export = policy.Chain{Accept: true, RouteMap: "azure-route-server"}
 	},

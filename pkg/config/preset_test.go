@@ -61,6 +61,7 @@ remote-asn = 65515
 ebgp-multihop = 255
 domain = "ars-10.0.210.0"
 maximum-prefix-out = 4000
+maximum-prefix-out-count = "current-plus-incoming"
 import = { deny-asns = "reserved" }
 export = { route-map = "azure-route-server" }
 

@@ -165,6 +165,7 @@ func TestShowUnusual(t *testing.T) {
 		"bad-status":         "status",
 		"bad-neighbors":      "neighbors",
 		"bad-neighbor-down":  "neighbors 192.168.0.2",
+		"bad-neighbor-limit": "neighbors fd00:10:0:210::4",
 		"bad-neighbor-admin": "neighbors 2001:db8:ffff:ffff:ffff:ffff:ffff:fffe",
 		"bad-routes":         "routes",
 		"bad-routes-prefix":  "routes 203.0.113.0/24",

@@ -160,7 +160,19 @@ func routesSection(p *page, n *nvadv1.Neighbor) {
 	if n.GetStale() > 0 {
 		p.field("Stale", decimal(n.GetStale())+", kept while the neighbor restarts")
 	}
-	p.field("Advertised", decimal(n.GetAdvertised()))
+	advertised := decimal(n.GetAdvertised())
+	if n.GetMaxPrefixOut() > 0 {
+		advertised += fmt.Sprintf(", limit %d", n.GetMaxPrefixOut())
+	}
+	p.field("Advertised", advertised)
+	if n.GetHeldBack() > 0 {
+		p.field("Held back", decimal(n.GetHeldBack())+" by maximum-prefix-out")
+	}
+	var summaries []string
+	for _, s := range n.GetSummaries() {
+		summaries = append(summaries, fmt.Sprintf("%s for %s", s.GetPrefix(), count(int(s.GetReplaces()), "prefix")))
+	}
+	p.field("Aggregate?", strings.Join(summaries, ", "))
 }
 
 func orNone(words []string, none string) string {

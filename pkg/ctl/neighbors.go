@@ -3,6 +3,7 @@ package ctl
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -67,11 +68,19 @@ func (a *app) printNeighbors(list []*nvadv1.Neighbor) error {
 func trouble(n *nvadv1.Neighbor) string {
 	switch {
 	case n.GetState() == established:
-		return cmp.Or(withoutPolicy(n), strings.Join(n.GetWarnings(), "; "))
+		return cmp.Or(withoutPolicy(n), strings.Join(append(heldBack(n), n.GetWarnings()...), "; "))
 	case n.GetShutdown():
 		return ""
 	}
 	return n.GetReason()
+}
+
+// heldBack says that the neighbor does not take all there is for it.
+func heldBack(n *nvadv1.Neighbor) []string {
+	if n.GetHeldBack() == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s held back: maximum-prefix-out %d reached", count(int(n.GetHeldBack()), "prefix"), n.GetMaxPrefixOut())}
 }
 
 // withoutPolicy says what RFC 8212 keeps an eBGP neighbor from.

@@ -11,6 +11,7 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/watch"
 )
 
@@ -58,6 +59,11 @@ func (d *daemon) Neighbors(ctx context.Context) ([]engine.NeighborView, error) {
 		}
 	}
 	return list, err
+}
+
+// Summaries implements api.Reader.
+func (d *daemon) Summaries(ctx context.Context, neighbor netip.Addr) ([]route.Summary, error) {
+	return d.engine.Summaries(ctx, neighbor)
 }
 
 func bfdView(s bfd.Status) *engine.BFDView {

@@ -55,6 +55,9 @@ func (e *Engine) apply(cfg *config.Config, peers []rib.Peer, origin *origination
 			e.neighbors[c.Address] = n
 		}
 		n.setConfig(c)
+		if n.up != nil {
+			e.opt.Speaker.SetLimit(c.Address, n.up.Session, c.MaximumPrefixOut)
+		}
 		e.rib.SetPeer(peers[i])
 	}
 	for addr, n := range e.neighbors {
@@ -108,7 +111,8 @@ func session(cfg *config.Config, n config.Neighbor) speaker.Neighbor {
 		Address: n.Address, Port: n.Port, LocalAddress: n.LocalAddress,
 		LocalASN: n.OwnASN(cfg), RemoteASN: n.RemoteASN, Role: n.Role, Families: n.Families,
 		Passive: n.Passive, HoldTime: n.HoldTime, Keepalive: n.Keepalive,
-		MultihopTTL: uint8(n.EBGPMultihop), TTLSecurity: uint8(n.TTLSecurity), Password: n.Password,
+		CountsIncoming: n.MaximumPrefixOutCount == config.CountIncoming,
+		MultihopTTL:    uint8(n.EBGPMultihop), TTLSecurity: uint8(n.TTLSecurity), Password: n.Password,
 	}
 	if n.GracefulRestart {
 		s.RestartTime = n.RestartTime

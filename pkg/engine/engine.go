@@ -23,6 +23,9 @@ type Speaker interface {
 	Configure([]speaker.Neighbor) error
 	Send(peer netip.Addr, session uint64, changes []speaker.Change)
 	SendEndOfRIB(peer netip.Addr, session uint64, family route.Family)
+	// SetLimit tells how many prefixes of each family the neighbor takes; 0: any
+	// number.
+	SetLimit(peer netip.Addr, session uint64, prefixes int)
 	Reset(netip.Addr, speaker.Notification)
 	// Restarted ends the restarting speaker's role in sessions to come.
 	Restarted()
@@ -205,6 +208,7 @@ func (e *Engine) publish() {
 			e.opt.Speaker.Send(a.Peer, n.up.Session, a.Changes)
 		}
 	}
+	e.checkLimitsOut()
 }
 
 // SetFacts tells what the kernel has; the latest call wins. It does not block.

@@ -122,6 +122,8 @@ func (p *ports) Reset(_ netip.Addr, n speaker.Notification) {
 
 func (p *ports) Restarted() {}
 
+func (p *ports) SetLimit(netip.Addr, uint64, int) {}
+
 func (p *ports) Stats(netip.Addr) (speaker.Stats, bool) { return speaker.Stats{}, true }
 
 func (p *ports) UpdateRoutes(changes []fib.Change) {

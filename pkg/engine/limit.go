@@ -88,6 +88,9 @@ func (e *Engine) releaseDue(now time.Time) {
 func (n *neighbor) setConfig(c config.Neighbor) {
 	old := n.cfg
 	n.cfg = c
+	if old.MaximumPrefixOut != c.MaximumPrefixOut {
+		n.outFill = outLow
+	}
 	if old.MaximumPrefix == c.MaximumPrefix && old.MaximumPrefixAction == c.MaximumPrefixAction {
 		return
 	}

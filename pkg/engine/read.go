@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/rib"
 )
@@ -84,7 +85,8 @@ func (e *Engine) neighborView(addr netip.Addr, n *neighbor) NeighborView {
 		LastDown: n.lastDown, Flaps: n.flaps, Stats: stats,
 		HoldTime: n.cfg.HoldTime, Keepalive: n.cfg.Keepalive, Families: n.cfg.Families,
 		Received: c.Received, Accepted: c.Accepted, Rejected: c.Received - c.Accepted,
-		Stale: c.Stale, Advertised: c.Advertised, MaxPrefix: n.cfg.MaximumPrefix, EndOfRIB: n.eor,
+		Stale: c.Stale, Advertised: c.Advertised, MaxPrefix: n.cfg.MaximumPrefix,
+		MaxPrefixOut: n.cfg.MaximumPrefixOut, Held: c.Held, EndOfRIB: n.eor,
 		ImportPolicy: policyText(n.cfg.Import, external), ExportPolicy: policyText(n.cfg.Export, external),
 		Settings: settings(n),
 	}
@@ -125,7 +127,7 @@ func settings(n *neighbor) map[string]string {
 	add("default-originate", c.DefaultOriginate, cmp.Or(c.DefaultOriginateMap, "true"))
 	add("maximum-prefix-action", c.MaximumPrefix > 0 && c.MaximumPrefixAction != "", c.MaximumPrefixAction)
 	add("maximum-prefix-restart", c.MaximumPrefix > 0 && c.MaximumPrefixRestart > 0, c.MaximumPrefixRestart)
-	add("maximum-prefix-out", c.MaximumPrefixOut > 0, c.MaximumPrefixOut)
+	add("maximum-prefix-out-count", c.MaximumPrefixOut > 0 && c.MaximumPrefixOutCount != config.CountPrefixes, c.MaximumPrefixOutCount)
 	add("weight", c.Weight > 0, c.Weight)
 	add("role", c.Role != "", c.Role)
 	return out

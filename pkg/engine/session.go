@@ -34,6 +34,7 @@ type neighbor struct {
 	heldUntil  time.Time // when it is let up again; zero: when somebody asks
 	fill       fill      // of maximum-prefix, the most since the session came up
 	shown      []string  // reasons for not being up that those who watch were told
+	outFill    outFill   // of maximum-prefix-out, likewise
 	told       []string  // reasons logged: while it is down, or of its UPDATEs while it is up
 }
 
@@ -140,7 +141,7 @@ func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time
 	from := n.state
 	n.state, n.since, n.up = speaker.EstablishedState, now, ev
 	e.tellNeighbor(n, from, "", false, now)
-	n.lastUpdate, n.eor, n.dumped, n.eorSent, n.fill = now, 0, false, false, fillLow
+	n.lastUpdate, n.eor, n.dumped, n.eorSent, n.fill, n.outFill = now, 0, false, false, fillLow, outLow
 	n.told, n.pathDown = nil, ""
 	if e.opt.Liveness != nil {
 		e.opt.Liveness.Reached(ev.Peer)
@@ -154,6 +155,7 @@ func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time
 		e.rib.SweepStale(ev.Peer, allFamilies&^ev.Preserved)
 		n.staleUntil = now.Add(stalePathTime)
 	}
+	e.opt.Speaker.SetLimit(ev.Peer, ev.Session, n.cfg.MaximumPrefixOut)
 	e.rib.PeerUp(ev.Peer, rib.Session{
 		LocalAddress: ev.LocalAddress, RemoteID: ev.RemoteID, Families: ev.Families,
 	}, func() { n.dumped = true; e.publish(); e.sendEndOfRIB(n) })

@@ -55,6 +55,8 @@ type NeighborView struct {
 	Stale        int
 	Advertised   int
 	MaxPrefix    int
+	MaxPrefixOut int          // of each family; 0: unlimited
+	Held         int          // prefixes that MaxPrefixOut keeps back
 	EndOfRIB     route.Family // markers received since established
 	ImportPolicy string       // in words; says so if RFC 8212 denies all
 	ExportPolicy string

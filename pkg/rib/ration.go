@@ -3,6 +3,7 @@ package rib
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 
 	"github.com/google/btree"
 
@@ -180,10 +181,31 @@ func (p *peer) isHeld(d *dest) bool {
 func (p *peer) countRations(c *Counts) {
 	for _, q := range p.rations {
 		if q != nil {
-			c.Held += q.held.Len()
+			c.Held += max(0, q.held.Len()+q.told.Len()-p.MaxAdvertised) // the others are about to be told
 			c.Fullest = max(c.Fullest, q.told.Len())
 		}
 	}
+}
+
+// Rationed returns what of a neighbor's families is told or next to be told, for
+// one with a limit: at most twice the limit of each.
+func (r *RIB) Rationed(addr netip.Addr) []netip.Prefix {
+	p := r.byAddr[addr]
+	var out []netip.Prefix
+	for _, q := range p.rations {
+		if q == nil {
+			continue
+		}
+		for _, set := range []*btree.BTreeG[*dest]{q.told, q.held} {
+			left := p.MaxAdvertised
+			set.Ascend(func(d *dest) bool {
+				out = append(out, d.prefix)
+				left--
+				return left > 0
+			})
+		}
+	}
+	return out
 }
 
 func heldText(limit int) string {

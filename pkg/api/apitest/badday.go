@@ -57,6 +57,7 @@ func badDayNeighbors() []engine.NeighborView {
 		State: speaker.EstablishedState, Since: ago(24*10+3, 0, 0), Stats: speaker.Stats{Established: 1},
 		Warnings: []string{"10.0.7.0/24 is not sent to fd00:10:0:210::4: part of its VNet, which Azure ignores"},
 		Families: route.IPv6, Received: 1048576, Accepted: 1048576, Advertised: 1048575, Stale: 3,
+		MaxPrefixOut: 1048575, Held: 1,
 		ImportPolicy: "accept everything", ExportPolicy: "accept everything",
 	}, {
 		Address: long6, RemoteASN: 4200000002, LocalASN: 4200000001, State: speaker.Idle, Shutdown: true,

@@ -14,6 +14,7 @@ import (
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/rib"
+	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/watch"
 )
 
@@ -75,6 +76,19 @@ func (d *Daemon) Status(context.Context) (api.Status, error) { return d.At, d.Er
 
 // Neighbors implements api.Reader.
 func (d *Daemon) Neighbors(context.Context) ([]engine.NeighborView, error) { return d.Peers, d.Err }
+
+// Summaries implements api.Reader: what is held back could be said shorter.
+func (d *Daemon) Summaries(_ context.Context, neighbor netip.Addr) ([]route.Summary, error) {
+	for _, v := range d.Peers {
+		if v.Address == neighbor && v.Held > 0 {
+			return []route.Summary{
+				{Prefix: netip.MustParsePrefix("10.64.0.0/16"), Replaces: 256},
+				{Prefix: netip.MustParsePrefix("10.80.4.0/22"), Replaces: 4},
+			}, nil
+		}
+	}
+	return nil, d.Err
+}
 
 // Tunnels implements api.Reader.
 func (d *Daemon) Tunnels(context.Context) ([]engine.TunnelView, error) { return d.Devices, d.Err }

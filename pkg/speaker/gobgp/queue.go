@@ -20,6 +20,7 @@ type queue struct {
 	index   map[netip.Prefix]int // into changes
 	eor     route.Family
 	refresh route.Family
+	limit   int // prefixes of each family that the neighbor takes; 0: any number
 
 	writing atomic.Int64 // taken, not yet on the wire
 }
@@ -29,6 +30,7 @@ type batch struct {
 	changes []speaker.Change
 	eor     route.Family
 	refresh route.Family
+	limit   int
 }
 
 func newQueue() *queue {
@@ -64,6 +66,14 @@ func (q *queue) requestRefresh(f route.Family) {
 	q.signal()
 }
 
+// setLimit takes effect with what is sent from now on.
+func (q *queue) setLimit(prefixes int) {
+	q.mu.Lock()
+	q.limit = prefixes
+	q.mu.Unlock()
+	q.signal()
+}
+
 func (q *queue) signal() {
 	select {
 	case q.wake <- struct{}{}:
@@ -75,7 +85,7 @@ func (q *queue) signal() {
 func (q *queue) take() batch {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	b := batch{q.changes, q.eor, q.refresh}
+	b := batch{q.changes, q.eor, q.refresh, q.limit}
 	q.writing.Store(int64(len(b.changes)))
 	q.changes, q.eor, q.refresh = nil, 0, 0
 	q.index = map[netip.Prefix]int{}

@@ -181,6 +181,15 @@ func (s *Speaker) SendEndOfRIB(addr netip.Addr, session uint64, family route.Fam
 	}
 }
 
+// SetLimit tells how many prefixes of each family the neighbor of a session takes;
+// 0: any number. What is queued is sent such that the neighbor never has more,
+// as long as the Adj-RIB-Out has no more.
+func (s *Speaker) SetLimit(addr netip.Addr, session uint64, prefixes int) {
+	if out := s.outgoing(addr, session); out != nil {
+		out.setLimit(prefixes)
+	}
+}
+
 // RequestRefresh asks a neighbor to send its routes again (RFC 2918). It does
 // nothing if the neighbor has not announced that it can.
 func (s *Speaker) RequestRefresh(addr netip.Addr, family route.Family) {

@@ -2,6 +2,7 @@ package gobgp
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
@@ -16,13 +17,16 @@ type writer struct {
 	enc      encoder
 	families route.Family
 	buf      []byte
+	// accounts are those of IPv4 and IPv6; nil: the neighbor counts otherwise.
+	accounts *[2]*account
+	eor      route.Family // to be sent once nothing waits
 }
 
 // chunk is how much is written at once.
 const chunk = 1 << 16
 
 func newWriter(s *session) *writer {
-	return &writer{
+	w := &writer{
 		s: s,
 		enc: encoder{
 			twoOctet:   !s.peer.fourOctet,
@@ -32,27 +36,77 @@ func newWriter(s *session) *writer {
 		families: s.families(),
 		buf:      make([]byte, 0, chunk+maxMessage),
 	}
+	if s.cfg.CountsIncoming {
+		w.accounts = &[2]*account{newAccount(), newAccount()}
+	}
+	return w
 }
 
 // run sends until the session ends.
 func (w *writer) run() {
+	later := newStoppedTimer()
+	defer later.Stop()
 	for {
 		select {
 		case <-w.s.out.wake:
+		case <-later.C:
 		case <-w.s.tap.done:
 			return
 		}
-		if err := w.write(w.s.out.take()); err != nil {
+		b, waiting, wait := w.within(w.s.out.take(), time.Now())
+		if wait > 0 {
+			later.Reset(wait)
+		}
+		if err := w.write(b); err != nil {
 			return
 		}
-		w.s.out.writing.Store(0)
+		w.s.out.writing.Store(int64(waiting))
 	}
 }
 
+// within is what of a batch may be sent now to a neighbor that counts incoming
+// routes too, how many changes wait, and for how long.
+func (w *writer) within(b batch, now time.Time) (_ batch, waiting int, wait time.Duration) {
+	if w.accounts == nil {
+		return b, 0, 0
+	}
+	for _, c := range b.changes {
+		w.accounts[accountOf(c.Prefix)].add(c)
+	}
+	b.changes = nil
+	for _, a := range w.accounts {
+		var left time.Duration
+		b.changes, left = a.release(b.changes, b.limit, now)
+		waiting += len(a.waiting)
+		if left > 0 && (wait == 0 || left < wait) {
+			wait = left
+		}
+	}
+	w.eor |= b.eor
+	if b.eor = 0; waiting == 0 {
+		b.eor, w.eor = w.eor, 0
+	}
+	return b, waiting, wait
+}
+
+func accountOf(p netip.Prefix) int {
+	if p.Addr().Is4() {
+		return 0
+	}
+	return 1
+}
+
 // write sends a batch: announcements, then withdrawals (what replaces a route
-// arrives before the route goes), then markers.
+// arrives before the route goes), then markers. A neighbor with a limit gets
+// withdrawals first: they make the room.
 func (w *writer) write(b batch) error {
 	groups, withdrawn := w.group(b.changes)
+	if b.limit > 0 {
+		if err := w.withdraw(withdrawn); err != nil {
+			return err
+		}
+		withdrawn = nil
+	}
 	for _, g := range groups {
 		attrs, err := w.enc.attributes(g.attrs, g.family)
 		if err == nil {

@@ -201,7 +201,14 @@ type Neighbor struct {
 	// Absent unless the neighbor is watched by BFD.
 	Bfd *Bfd `protobuf:"bytes,34,opt,name=bfd,proto3" json:"bfd,omitempty"`
 	// What is to be looked at while the session is up.
-	Warnings      []string `protobuf:"bytes,35,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Warnings []string `protobuf:"bytes,35,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// Most prefixes of each family that are advertised; 0: unlimited.
+	MaxPrefixOut uint32 `protobuf:"varint,36,opt,name=max_prefix_out,json=maxPrefixOut,proto3" json:"max_prefix_out,omitempty"`
+	// Prefixes that max_prefix_out keeps back.
+	HeldBack uint32 `protobuf:"varint,37,opt,name=held_back,json=heldBack,proto3" json:"held_back,omitempty"`
+	// Prefixes that could be announced in place of several, while much of
+	// max_prefix_out is used; only if one neighbor was asked for.
+	Summaries     []*Summary `protobuf:"bytes,38,rep,name=summaries,proto3" json:"summaries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -467,6 +474,81 @@ func (x *Neighbor) GetWarnings() []string {
 	return nil
 }
 
+func (x *Neighbor) GetMaxPrefixOut() uint32 {
+	if x != nil {
+		return x.MaxPrefixOut
+	}
+	return 0
+}
+
+func (x *Neighbor) GetHeldBack() uint32 {
+	if x != nil {
+		return x.HeldBack
+	}
+	return 0
+}
+
+func (x *Neighbor) GetSummaries() []*Summary {
+	if x != nil {
+		return x.Summaries
+	}
+	return nil
+}
+
+// Summary is a prefix that says the same as several.
+type Summary struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Prefix string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// Advertised or held back prefixes that it stands for.
+	Replaces      uint32 `protobuf:"varint,2,opt,name=replaces,proto3" json:"replaces,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Summary) Reset() {
+	*x = Summary{}
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Summary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Summary) ProtoMessage() {}
+
+func (x *Summary) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Summary.ProtoReflect.Descriptor instead.
+func (*Summary) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Summary) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *Summary) GetReplaces() uint32 {
+	if x != nil {
+		return x.Replaces
+	}
+	return 0
+}
+
 // Bfd is the BFD session with a neighbor (RFC 5880).
 type Bfd struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -500,7 +582,7 @@ type Bfd struct {
 
 func (x *Bfd) Reset() {
 	*x = Bfd{}
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[4]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -512,7 +594,7 @@ func (x *Bfd) String() string {
 func (*Bfd) ProtoMessage() {}
 
 func (x *Bfd) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[4]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -525,7 +607,7 @@ func (x *Bfd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bfd.ProtoReflect.Descriptor instead.
 func (*Bfd) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{4}
+	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Bfd) GetState() string {
@@ -650,7 +732,7 @@ type Messages struct {
 
 func (x *Messages) Reset() {
 	*x = Messages{}
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[5]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -662,7 +744,7 @@ func (x *Messages) String() string {
 func (*Messages) ProtoMessage() {}
 
 func (x *Messages) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[5]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -675,7 +757,7 @@ func (x *Messages) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Messages.ProtoReflect.Descriptor instead.
 func (*Messages) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{5}
+	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Messages) GetReceived() uint64 {
@@ -729,7 +811,8 @@ const file_nvad_v1_neighbor_proto_rawDesc = "" +
 	"\x15ListNeighborsResponse\x12/\n" +
 	"\tneighbors\x18\x01 \x03(\v2\x11.nvad.v1.NeighborR\tneighbors\".\n" +
 	"\x12GetNeighborRequest\x12\x18\n" +
-	"\aaddress\x18\x01 \x01(\tR\aaddress\"\xb2\t\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\"\xa5\n" +
+	"\n" +
 	"\bNeighbor\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x1d\n" +
 	"\n" +
@@ -770,10 +853,16 @@ const file_nvad_v1_neighbor_proto_rawDesc = "" +
 	"\bsettings\x18  \x03(\v2\x1f.nvad.v1.Neighbor.SettingsEntryR\bsettings\x12-\n" +
 	"\bmessages\x18! \x01(\v2\x11.nvad.v1.MessagesR\bmessages\x12\x1e\n" +
 	"\x03bfd\x18\" \x01(\v2\f.nvad.v1.BfdR\x03bfd\x12\x1a\n" +
-	"\bwarnings\x18# \x03(\tR\bwarnings\x1a;\n" +
+	"\bwarnings\x18# \x03(\tR\bwarnings\x12$\n" +
+	"\x0emax_prefix_out\x18$ \x01(\rR\fmaxPrefixOut\x12\x1b\n" +
+	"\theld_back\x18% \x01(\rR\bheldBack\x12.\n" +
+	"\tsummaries\x18& \x03(\v2\x10.nvad.v1.SummaryR\tsummaries\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8d\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"=\n" +
+	"\aSummary\x12\x16\n" +
+	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x1a\n" +
+	"\breplaces\x18\x02 \x01(\rR\breplaces\"\x8d\x04\n" +
 	"\x03Bfd\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12!\n" +
 	"\fremote_state\x18\x02 \x01(\tR\vremoteState\x12#\n" +
@@ -813,30 +902,32 @@ func file_nvad_v1_neighbor_proto_rawDescGZIP() []byte {
 	return file_nvad_v1_neighbor_proto_rawDescData
 }
 
-var file_nvad_v1_neighbor_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_nvad_v1_neighbor_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_nvad_v1_neighbor_proto_goTypes = []any{
 	(*ListNeighborsRequest)(nil),  // 0: nvad.v1.ListNeighborsRequest
 	(*ListNeighborsResponse)(nil), // 1: nvad.v1.ListNeighborsResponse
 	(*GetNeighborRequest)(nil),    // 2: nvad.v1.GetNeighborRequest
 	(*Neighbor)(nil),              // 3: nvad.v1.Neighbor
-	(*Bfd)(nil),                   // 4: nvad.v1.Bfd
-	(*Messages)(nil),              // 5: nvad.v1.Messages
-	nil,                           // 6: nvad.v1.Neighbor.SettingsEntry
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*Summary)(nil),               // 4: nvad.v1.Summary
+	(*Bfd)(nil),                   // 5: nvad.v1.Bfd
+	(*Messages)(nil),              // 6: nvad.v1.Messages
+	nil,                           // 7: nvad.v1.Neighbor.SettingsEntry
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 }
 var file_nvad_v1_neighbor_proto_depIdxs = []int32{
 	3, // 0: nvad.v1.ListNeighborsResponse.neighbors:type_name -> nvad.v1.Neighbor
-	7, // 1: nvad.v1.Neighbor.since:type_name -> google.protobuf.Timestamp
-	7, // 2: nvad.v1.Neighbor.last_down:type_name -> google.protobuf.Timestamp
-	6, // 3: nvad.v1.Neighbor.settings:type_name -> nvad.v1.Neighbor.SettingsEntry
-	5, // 4: nvad.v1.Neighbor.messages:type_name -> nvad.v1.Messages
-	4, // 5: nvad.v1.Neighbor.bfd:type_name -> nvad.v1.Bfd
-	7, // 6: nvad.v1.Bfd.since:type_name -> google.protobuf.Timestamp
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	8, // 1: nvad.v1.Neighbor.since:type_name -> google.protobuf.Timestamp
+	8, // 2: nvad.v1.Neighbor.last_down:type_name -> google.protobuf.Timestamp
+	7, // 3: nvad.v1.Neighbor.settings:type_name -> nvad.v1.Neighbor.SettingsEntry
+	6, // 4: nvad.v1.Neighbor.messages:type_name -> nvad.v1.Messages
+	5, // 5: nvad.v1.Neighbor.bfd:type_name -> nvad.v1.Bfd
+	4, // 6: nvad.v1.Neighbor.summaries:type_name -> nvad.v1.Summary
+	8, // 7: nvad.v1.Bfd.since:type_name -> google.protobuf.Timestamp
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_neighbor_proto_init() }
@@ -850,7 +941,7 @@ func file_nvad_v1_neighbor_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_neighbor_proto_rawDesc), len(file_nvad_v1_neighbor_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

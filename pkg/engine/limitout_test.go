@@ -1,0 +1,55 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/nvad/nvad/pkg/config"
+)
+
+// TestMaximumPrefixOutWarns fills up what Route Server takes and looks at what is
+// said on the way, once each.
+func TestMaximumPrefixOutWarns(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		apply(t, e, limited(func(s *config.Settings) {
+			s.MaximumPrefixOut, s.MaximumPrefixOutCount = 10, config.CountIncoming
+		}))
+		p.establish(routeServer, false, false)
+		p.establish(farNVA, false, false)
+		for _, step := range []struct {
+			routes     int
+			sent, held int
+			says       string
+		}{
+			{5, 5, 0, ""},
+			{6, 6, 0, "half used"},
+			{8, 8, 0, "half used"},
+			{9, 9, 0, "half used, nearly reached"},
+			{10, 10, 0, "half used, nearly reached"},
+			{12, 10, 2, "half used, nearly reached, held back"},
+			{14, 10, 4, "half used, nearly reached, held back"},
+		} {
+			p.announce(farNVA, prefixes(step.routes)...)
+			var said []string
+			for _, line := range p.logged("maximum-prefix-out") {
+				for _, words := range []string{"half used", "nearly reached", "held back"} {
+					if strings.Contains(line, words) {
+						said = append(said, words)
+					}
+				}
+			}
+			if got := strings.Join(said, ", "); got != step.says {
+				t.Errorf("%d routes: said %q, want %q", step.routes, got, step.says)
+			}
+			list, err := e.Neighbors(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range list {
+				if n.Address == routeServer && (n.Advertised != step.sent || n.Held != step.held || n.MaxPrefixOut != 10) {
+					t.Errorf("%d routes: %d advertised, %d held back, limit %d", step.routes, n.Advertised, n.Held, n.MaxPrefixOut)
+				}
+			}
+		}
+	})
+}

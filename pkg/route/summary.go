@@ -1,0 +1,66 @@
+package route
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+)
+
+// Summary is a prefix that could be announced in place of several.
+type Summary struct {
+	Prefix   netip.Prefix
+	Replaces int // prefixes within it, all of which together it is
+}
+
+// Summaries returns the prefixes that say the same as several of list, those that
+// replace most first, at most so many. Each is covered by its parts completely,
+// so that no address is announced that was not before; that the parts have the
+// same attributes is not looked at.
+func Summaries(list []netip.Prefix, most int) []Summary {
+	byLength := [129]map[netip.Prefix]int{} // covered prefixes, and of how many of list they are made
+	put := func(p netip.Prefix, n int) {
+		if byLength[p.Bits()] == nil {
+			byLength[p.Bits()] = map[netip.Prefix]int{}
+		}
+		byLength[p.Bits()][p] += n
+	}
+	for _, p := range slices.Compact(slices.SortedFunc(slices.Values(list), comparePrefix)) {
+		put(p, 1)
+	}
+	var out []Summary
+	for bits := len(byLength) - 1; bits >= 0; bits-- {
+		for p, n := range byLength[bits] {
+			other, whole := byLength[bits][sibling(p)]
+			switch {
+			case bits > 0 && whole && isLower(p):
+				put(netip.PrefixFrom(p.Addr(), bits-1), n+other)
+			case (bits == 0 || !whole) && n > 1:
+				out = append(out, Summary{p, n})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b Summary) int {
+		return cmp.Or(cmp.Compare(b.Replaces, a.Replaces), comparePrefix(a.Prefix, b.Prefix))
+	})
+	return out[:min(most, len(out))]
+}
+
+func comparePrefix(a, b netip.Prefix) int {
+	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+}
+
+// sibling is the other half of the prefix that is one bit shorter; p itself if
+// there is none.
+func sibling(p netip.Prefix) netip.Prefix {
+	if p.Bits() == 0 {
+		return p
+	}
+	b := p.Addr().AsSlice()
+	b[(p.Bits()-1)/8] ^= 0x80 >> ((p.Bits() - 1) % 8)
+	a, _ := netip.AddrFromSlice(b)
+	return netip.PrefixFrom(a, p.Bits())
+}
+
+// isLower reports whether p is the first half of the prefix that is one bit
+// shorter.
+func isLower(p netip.Prefix) bool { return p.Addr().Less(sibling(p).Addr()) }
