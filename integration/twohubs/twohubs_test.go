@@ -31,6 +31,9 @@ func testArticle(t *testing.T, l *lab.Lab, p pair) {
 		testKernelRoutes(t, l, near, p.near)
 		testKernelRoutes(t, l, far, p.far)
 	})
+	if p.near == lab.Nvad {
+		t.Run("derived", func(t *testing.T) { testDerived(t, l) })
+	}
 	t.Run("traceroute", func(t *testing.T) { testTraceroute(t, l) })
 	t.Run("advertised", func(t *testing.T) {
 		testAdvertised(t, l, near, far)
