@@ -193,7 +193,9 @@ func (l *Lab) gatewayConfig(v VNet) gateway.Config {
 		RouteServers: v.RouteServers(),
 		NextHops:     l.Topology.circuitHops(v.Circuit),
 		Preference:   l.Options.Preference,
-		Socket:       l.socket(gatewayNode(v.Name)),
+
+		OnPremisesLimit: cmp.Or(l.Options.OnPremisesLimit, gateway.DefaultOnPremisesLimit),
+		Socket:          l.socket(gatewayNode(v.Name)),
 	}
 	c.Fabrics, c.Spokes = l.fabrics(v)
 	return c

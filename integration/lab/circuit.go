@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"net/netip"
 	"os"
 	"strings"
@@ -71,7 +72,7 @@ protocol bgp {{.Name}} {
   local {{.Local}} as {{$.MSEE}};
   neighbor {{.Remote}} as {{.ASN}};
   connect delay time 1; connect retry time 1; error wait time 1, 1;
-  ipv4 { import all; export filter {{if .Site}}to_site{{else}}to_vnet{{end}}; next hop self; };
+  ipv4 { {{if not .Site}}receive limit {{$.Limit}} action restart; {{end}}import all; export filter {{if .Site}}to_site{{else}}to_vnet{{end}}; next hop self; };
 }
 {{end}}`))
 
@@ -99,7 +100,7 @@ protocol bgp msee {
 // the emulator.
 func (l *Lab) startCircuit(i int, c Circuit) error {
 	links := l.circuitLinks(i, c)
-	msee := map[string]any{"Links": links, "Azure": routeserver.ASN, "MSEE": gateway.MSEEASN}
+	msee := map[string]any{"Links": links, "Azure": routeserver.ASN, "MSEE": gateway.MSEEASN, "Limit": cmp.Or(l.Options.CircuitLimit, gateway.DefaultCircuitLimit)}
 	if err := l.startBIRD(mseeNode(c.Name), mseeTemplate, msee); err != nil {
 		return err
 	}

@@ -19,6 +19,14 @@ import (
 // MSEEASN is the AS number of Microsoft's edge routers.
 const MSEEASN = 12076
 
+// Limits of private peering: prefixes that a circuit takes from a gateway, and a
+// gateway from a circuit of the Standard SKU. Either session ends when its limit is
+// exceeded.
+const (
+	DefaultCircuitLimit    = 1000
+	DefaultOnPremisesLimit = 4000
+)
+
 // mseePreference makes ExpressRoute win over an NVA's route for the same prefix.
 const mseePreference = 200
 
@@ -36,6 +44,8 @@ type Config struct {
 	// NextHops are what effective routes show for routes of this gateway.
 	NextHops   []netip.Addr
 	Preference sdn.Preference
+	// OnPremisesLimit is how many prefixes the MSEE may announce.
+	OnPremisesLimit int
 	// Fabrics are the sockets of the SDN agents of the VNet and of its
 	// spokes, Socket is the gateway's own.
 	Fabrics []string
@@ -73,7 +83,7 @@ func (c Config) router() router.Config {
 		ASN: routeserver.ASN,
 		ID:  c.Address,
 		Neighbors: []router.Neighbor{
-			{Address: c.MSEE, ASN: MSEEASN, Passive: true},
+			{Address: c.MSEE, ASN: MSEEASN, Passive: true, Limit: c.OnPremisesLimit, CountOnce: true},
 		},
 		Import: []router.Rule{{Name: "loop", ASPath: "_65515_"}},
 	}

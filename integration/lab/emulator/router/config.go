@@ -30,6 +30,8 @@ type Neighbor struct {
 	// Limit is the number of routes after which the session is torn down, 0
 	// for none. See counter for how they are counted.
 	Limit int
+	// CountOnce counts a route that is sent again only once against Limit.
+	CountOnce bool
 }
 
 // Rule is one policy statement. Empty conditions match everything.

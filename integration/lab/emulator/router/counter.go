@@ -16,11 +16,14 @@ const settleTime = time.Second
 // taken as coming in.
 type counter struct {
 	limit    int
+	once     bool // what is sent again does not count again
 	current  map[netip.Prefix]bool
 	settled  int
 	incoming int
 	last     time.Time
 }
+
+func newCounter(n Neighbor) counter { return counter{limit: n.Limit, once: n.CountOnce} }
 
 // add accounts for one UPDATE and reports whether the limit is exceeded.
 func (c *counter) add(announced, withdrawn []netip.Prefix, now time.Time) bool {
@@ -41,5 +44,8 @@ func (c *counter) add(announced, withdrawn []netip.Prefix, now time.Time) bool {
 		c.current[p] = true
 	}
 	c.incoming += len(announced)
+	if c.once {
+		return c.limit > 0 && len(c.current) > c.limit
+	}
 	return c.limit > 0 && c.settled+c.incoming > c.limit
 }

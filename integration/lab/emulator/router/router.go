@@ -36,7 +36,7 @@ func Start(ctx context.Context, config Config) (*Router, error) {
 		sessions: map[netip.Addr]*session{},
 	}
 	for _, n := range config.Neighbors {
-		r.sessions[n.Address] = &session{neighbor: n, counter: counter{limit: n.Limit}}
+		r.sessions[n.Address] = &session{neighbor: n, counter: newCounter(n)}
 	}
 	go r.server.Serve()
 	if err := r.start(ctx); err != nil {

@@ -127,7 +127,7 @@ func (r *Router) follow(ctx context.Context, ev *apiutil.WatchEventMessage_PeerE
 		if s.exceeded {
 			s.state.LastDown = "Cease: maximum number of prefixes reached"
 		}
-		s.counter, s.exceeded = counter{limit: s.neighbor.Limit}, false
+		s.counter, s.exceeded = newCounter(s.neighbor), false
 		go r.renew(ctx, s.neighbor)
 	}
 }
