@@ -28,6 +28,7 @@ need curl curl
 need tshark tshark
 need bgpd frr
 need bird bird2
+need prometheus prometheus
 need cloud-init cloud-init
 need shellcheck shellcheck
 need gcc gcc
@@ -47,7 +48,7 @@ if [ -n "$missing" ]; then
 fi
 
 # The packages start their daemons; the lab runs its own, in its namespaces.
-for unit in frr bird; do
+for unit in frr bird prometheus prometheus-node-exporter; do
 	case "$missing" in *"$unit"*) $sudo systemctl disable --now "$unit" >/dev/null 2>&1 || true ;; esac
 done
 
