@@ -1,0 +1,187 @@
+package boot
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/lab/emulator/metadata"
+	"github.com/nvad/nvad/integration/machine"
+)
+
+func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
+
+// patience bounds what takes seconds on an idle host.
+const patience = 90 * time.Second
+
+// nva is an NVA: what Azure is told of it, and its machine.
+type nva struct {
+	hub, userData    string
+	address, gateway netip.Addr
+	store            string // VM that serves the package
+	values           map[string]string
+	*machine.Machine
+}
+
+// bed is the two hubs.
+type bed struct {
+	*lab.Lab
+	hub00, hub10 *nva
+}
+
+// newBed builds the hubs with what Azure has in them, and the machines, which are
+// off. One NVA writes its configuration by nvad bootstrap, the other brings it.
+func newBed(t *testing.T) bed {
+	t.Helper()
+	l := lab.Up(t, lab.Options{NVAs: map[string]lab.NVA{"vm-hub00": {Kind: lab.None}, "vm-hub10": {Kind: lab.None}}})
+	root, err := lab.ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	toml, err := os.ReadFile(filepath.Join(root, "configs/hub10.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := bed{l,
+		&nva{hub: "hub00", userData: "bootstrap.yaml", address: netip.MustParseAddr("10.0.0.4"), store: "10.0.0.5", values: map[string]string{
+			"route_servers": "10.0.210.4,10.0.210.5", "remote_nvas": "10.10.0.4", "vnet": "10.0.0.0/16", "asn": "65001", "vni": "77",
+		}},
+		&nva{hub: "hub10", userData: "config.yaml", address: netip.MustParseAddr("10.10.0.4"), store: "10.10.0.5", values: map[string]string{
+			"nvad_toml": base64.StdEncoding.EncodeToString(toml),
+		}},
+	}
+	for _, n := range []*nva{b.hub00, b.hub10} {
+		b.furnish(t, n, filepath.Join(root, "configs/cloud-init"))
+	}
+	return b
+}
+
+// furnish puts into a hub what its NVA will ask, and makes the machine.
+func (b bed) furnish(t *testing.T, n *nva, userData string) {
+	t.Helper()
+	subnet, _ := n.address.Prefix(24)
+	n.gateway = subnet.Addr().Next()
+	vm := "vm-" + n.hub
+	mac, err := net.ParseMAC(strings.TrimSpace(b.Exec(t, vm, "cat", "/sys/class/net/eth0/address")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	service := metadata.New(metadata.VM{Name: vm, NICs: []metadata.NIC{{MAC: mac, Addresses: []netip.Addr{n.address}, Subnet: subnet}}})
+	b.serve(t, "net-"+n.hub, metadata.Address, service)
+	deb := machine.Deb(t, "1.0.0")
+	b.serve(t, vm+"-b", n.store+":80", http.FileServer(http.Dir(filepath.Dir(deb))))
+	n.values["package_url"] = "http://" + n.store + "/" + filepath.Base(deb)
+	n.values["package_sha256"] = sum(t, deb)
+
+	n.Machine = machine.Make(t, machine.Options{Name: vm, Namespace: b.Namespace(vm)})
+	text, err := os.ReadFile(filepath.Join(userData, n.userData))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed := "/var/lib/cloud/seed/nocloud/"
+	n.Put(t, seed+"meta-data", "instance-id: "+vm+"\nlocal-hostname: "+vm+"\n")
+	n.Put(t, seed+"user-data", fill(t, string(text), n.values))
+	n.Put(t, seed+"network-config", n.network(mac))
+	// The root has neither locales nor an SSH server, at which other modules fail.
+	n.Put(t, "/etc/cloud/cloud.cfg.d/90_nocloud.cfg", "datasource_list: [NoCloud]\ncloud_init_modules: [write-files, set_hostname, users-groups]\ncloud_config_modules: [runcmd]\n")
+}
+
+// network is what Azure's DHCP gives a VM: one address, and its two host routes.
+func (n *nva) network(mac net.HardwareAddr) string {
+	return fmt.Sprintf(`version: 2
+ethernets:
+  eth0:
+    match: {macaddress: "%s"}
+    set-name: eth0
+    addresses: [%s/24]
+    routes:
+      - {to: 0.0.0.0/0, via: %[3]s, metric: 100}
+      - {to: 168.63.129.16/32, via: %[3]s, metric: 100}
+      - {to: 169.254.169.254/32, via: %[3]s, metric: 100}
+`, mac, n.address, n.gateway)
+}
+
+// fill replaces what is in dollar braces, as Bicep does.
+func fill(t *testing.T, text string, values map[string]string) string {
+	t.Helper()
+	for name, value := range values {
+		text = strings.ReplaceAll(text, "${"+name+"}", value)
+	}
+	if strings.Contains(text, "${") {
+		t.Fatalf("not all is filled in:\n%s", text)
+	}
+	return text
+}
+
+func sum(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(data))
+}
+
+// serve answers HTTP in the namespace of a node until the test ends.
+func (b bed) serve(t *testing.T, node, address string, handler http.Handler) {
+	t.Helper()
+	var l net.Listener
+	err := b.Within(node, func() (err error) {
+		l, err = net.Listen("tcp4", address)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go http.Serve(l, handler)
+}
+
+// reach waits until both directions between the outer VNets work.
+func (b bed) reach(t *testing.T) {
+	t.Helper()
+	lab.Eventually(t, patience, func() error {
+		for _, w := range ways {
+			if _, err := b.Output(w.from, "ping", "-c", "1", "-W", "0.3", w.address); err != nil {
+				return fmt.Errorf("%s does not reach %s: %w", w.from, w.to, err)
+			}
+		}
+		return nil
+	})
+}
+
+// settled waits until an NVA is in sync with all of its neighbors.
+func (n *nva) settled(t *testing.T) {
+	t.Helper()
+	lab.Eventually(t, patience, func() error {
+		out, err := n.Output(t.Context(), "nvactl", "status")
+		if err != nil {
+			return err
+		}
+		if !strings.Contains(out, "3 of 3 established") || !strings.Contains(out, "In sync    yes") {
+			return fmt.Errorf("%s is not settled:\n%s", n.hub, out)
+		}
+		return nil
+	})
+}
+
+// initialised waits for cloud-init, which must have met no error.
+func (n *nva) initialised(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if out, err := n.Output(ctx, "cloud-init", "status", "--wait", "--long"); err != nil {
+		log, _ := os.ReadFile(filepath.Join(n.Root(), "var/log/cloud-init-output.log"))
+		t.Fatalf("%v: %s\n%s", err, out, log)
+	}
+}
