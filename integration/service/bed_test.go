@@ -57,7 +57,7 @@ func newBed(t *testing.T) *bed {
 	b.frr()
 
 	b.Machine = machine.Make(t, machine.Options{Name: "vm-hub00", Namespace: b.ns("nva")})
-	b.Put(t, "/etc/systemd/network/10-eth0.network", machine.Networkd("10.0.0.4/24", "0.0.0.0/0 10.0.0.1"))
+	b.Put(t, "/etc/systemd/network/10-eth0.network", machine.Networkd("10.0.0.4/24")) // no default route: it would hide a loss
 	b.Put(t, "/etc/systemd/network/10-eth1.network", strings.Replace(machine.Networkd("10.1.0.1/24"), "eth0", "eth1", 1))
 	b.Boot(t)
 	return b

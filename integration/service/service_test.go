@@ -231,8 +231,9 @@ func (b *bed) everything() string {
 	return b.Sh(b.T, "find / -xdev -iname '*nvad*' -not -path '/root/*' -not -path '/proc/*' -not -path '/sys/*' | sort; grep -rl nvad /etc || true; dpkg -l | grep nvad || true")
 }
 
-// forwarding is the machine's routes, the numbers of next-hop objects left out.
+// forwarding is the machine's links and IPv4 routes, the numbers of next-hop
+// objects left out.
 func (b *bed) forwarding() string {
 	b.Helper()
-	return b.Sh(b.T, "ip route show table all | sed 's/nhid [0-9]* //; s/ *$//' | sort; ip -br link | sed 's/@[^ ]*//'")
+	return b.Sh(b.T, "ip -4 route show table all | sed 's/nhid [0-9]* //; s/ *$//' | sort; ip -br link | sed 's/@[^ ]*//'")
 }
