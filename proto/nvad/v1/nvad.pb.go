@@ -731,7 +731,7 @@ var File_nvad_v1_nvad_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\n" +
-	"\x12nvad/v1/nvad.proto\x12\anvad.v1\x1a\x14nvad/v1/change.proto\x1a\x15nvad/v1/explain.proto\x1a\x11nvad/v1/fib.proto\x1a\x12nvad/v1/link.proto\x1a\x16nvad/v1/neighbor.proto\x1a\x13nvad/v1/route.proto\x1a\x14nvad/v1/status.proto\x1a\x14nvad/v1/tunnel.proto\x1a\x13nvad/v1/watch.proto\"H\n" +
+	"\x12nvad/v1/nvad.proto\x12\anvad.v1\x1a\x14nvad/v1/change.proto\x1a\x15nvad/v1/explain.proto\x1a\x11nvad/v1/fib.proto\x1a\x12nvad/v1/link.proto\x1a\x16nvad/v1/neighbor.proto\x1a\x15nvad/v1/profile.proto\x1a\x13nvad/v1/route.proto\x1a\x14nvad/v1/status.proto\x1a\x14nvad/v1/tunnel.proto\x1a\x13nvad/v1/watch.proto\"H\n" +
 	"\x10GetConfigRequest\x12\x1a\n" +
 	"\bexpanded\x18\x01 \x01(\bR\bexpanded\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\"\x1c\n" +
@@ -780,7 +780,7 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\aExplain\x12\x17.nvad.v1.ExplainRequest\x1a\x14.nvad.v1.Explanation\x128\n" +
 	"\rLookupAddress\x12\x16.nvad.v1.LookupRequest\x1a\x0f.nvad.v1.Lookup\x12B\n" +
 	"\tListLinks\x12\x19.nvad.v1.ListLinksRequest\x1a\x1a.nvad.v1.ListLinksResponse\x128\n" +
-	"\x05Watch\x12\x15.nvad.v1.WatchRequest\x1a\x16.nvad.v1.WatchResponse0\x012\xc7\x05\n" +
+	"\x05Watch\x12\x15.nvad.v1.WatchRequest\x1a\x16.nvad.v1.WatchResponse0\x012\x90\x06\n" +
 	"\vNvadControl\x129\n" +
 	"\x06Reload\x12\x16.nvad.v1.ReloadRequest\x1a\x17.nvad.v1.ReloadResponse\x12<\n" +
 	"\aConfirm\x12\x17.nvad.v1.ConfirmRequest\x1a\x18.nvad.v1.ConfirmResponse\x12?\n" +
@@ -790,7 +790,9 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\x10ShutdownNeighbor\x12 .nvad.v1.ShutdownNeighborRequest\x1a!.nvad.v1.ShutdownNeighborResponse\x12Q\n" +
 	"\x0eEnableNeighbor\x12\x1e.nvad.v1.EnableNeighborRequest\x1a\x1f.nvad.v1.EnableNeighborResponse\x126\n" +
 	"\x05Drain\x12\x15.nvad.v1.DrainRequest\x1a\x16.nvad.v1.DrainResponse\x12?\n" +
-	"\bShutdown\x12\x18.nvad.v1.ShutdownRequest\x1a\x19.nvad.v1.ShutdownResponse\x12H\n" +
+	"\bShutdown\x12\x18.nvad.v1.ShutdownRequest\x1a\x19.nvad.v1.ShutdownResponse\x12G\n" +
+	"\n" +
+	"GetProfile\x12\x1a.nvad.v1.GetProfileRequest\x1a\x1b.nvad.v1.GetProfileResponse0\x01\x12H\n" +
 	"\vSetLogLevel\x12\x1b.nvad.v1.SetLogLevelRequest\x1a\x1c.nvad.v1.SetLogLevelResponseB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
 
 var (
@@ -840,23 +842,25 @@ var file_nvad_v1_nvad_proto_goTypes = []any{
 	(*ConfirmRequest)(nil),           // 29: nvad.v1.ConfirmRequest
 	(*RollbackRequest)(nil),          // 30: nvad.v1.RollbackRequest
 	(*FetchConfigRequest)(nil),       // 31: nvad.v1.FetchConfigRequest
-	(*Version)(nil),                  // 32: nvad.v1.Version
-	(*Status)(nil),                   // 33: nvad.v1.Status
-	(*ListConfigsResponse)(nil),      // 34: nvad.v1.ListConfigsResponse
-	(*PreviewReloadResponse)(nil),    // 35: nvad.v1.PreviewReloadResponse
-	(*ListNeighborsResponse)(nil),    // 36: nvad.v1.ListNeighborsResponse
-	(*Neighbor)(nil),                 // 37: nvad.v1.Neighbor
-	(*ListRoutesResponse)(nil),       // 38: nvad.v1.ListRoutesResponse
-	(*ListFIBResponse)(nil),          // 39: nvad.v1.ListFIBResponse
-	(*ListTunnelsResponse)(nil),      // 40: nvad.v1.ListTunnelsResponse
-	(*Explanation)(nil),              // 41: nvad.v1.Explanation
-	(*Lookup)(nil),                   // 42: nvad.v1.Lookup
-	(*ListLinksResponse)(nil),        // 43: nvad.v1.ListLinksResponse
-	(*WatchResponse)(nil),            // 44: nvad.v1.WatchResponse
-	(*ReloadResponse)(nil),           // 45: nvad.v1.ReloadResponse
-	(*ConfirmResponse)(nil),          // 46: nvad.v1.ConfirmResponse
-	(*RollbackResponse)(nil),         // 47: nvad.v1.RollbackResponse
-	(*ConfigFile)(nil),               // 48: nvad.v1.ConfigFile
+	(*GetProfileRequest)(nil),        // 32: nvad.v1.GetProfileRequest
+	(*Version)(nil),                  // 33: nvad.v1.Version
+	(*Status)(nil),                   // 34: nvad.v1.Status
+	(*ListConfigsResponse)(nil),      // 35: nvad.v1.ListConfigsResponse
+	(*PreviewReloadResponse)(nil),    // 36: nvad.v1.PreviewReloadResponse
+	(*ListNeighborsResponse)(nil),    // 37: nvad.v1.ListNeighborsResponse
+	(*Neighbor)(nil),                 // 38: nvad.v1.Neighbor
+	(*ListRoutesResponse)(nil),       // 39: nvad.v1.ListRoutesResponse
+	(*ListFIBResponse)(nil),          // 40: nvad.v1.ListFIBResponse
+	(*ListTunnelsResponse)(nil),      // 41: nvad.v1.ListTunnelsResponse
+	(*Explanation)(nil),              // 42: nvad.v1.Explanation
+	(*Lookup)(nil),                   // 43: nvad.v1.Lookup
+	(*ListLinksResponse)(nil),        // 44: nvad.v1.ListLinksResponse
+	(*WatchResponse)(nil),            // 45: nvad.v1.WatchResponse
+	(*ReloadResponse)(nil),           // 46: nvad.v1.ReloadResponse
+	(*ConfirmResponse)(nil),          // 47: nvad.v1.ConfirmResponse
+	(*RollbackResponse)(nil),         // 48: nvad.v1.RollbackResponse
+	(*ConfigFile)(nil),               // 49: nvad.v1.ConfigFile
+	(*GetProfileResponse)(nil),       // 50: nvad.v1.GetProfileResponse
 }
 var file_nvad_v1_nvad_proto_depIdxs = []int32{
 	0,  // 0: nvad.v1.ResetNeighborRequest.kind:type_name -> nvad.v1.ResetKind
@@ -883,33 +887,35 @@ var file_nvad_v1_nvad_proto_depIdxs = []int32{
 	7,  // 21: nvad.v1.NvadControl.EnableNeighbor:input_type -> nvad.v1.EnableNeighborRequest
 	9,  // 22: nvad.v1.NvadControl.Drain:input_type -> nvad.v1.DrainRequest
 	11, // 23: nvad.v1.NvadControl.Shutdown:input_type -> nvad.v1.ShutdownRequest
-	13, // 24: nvad.v1.NvadControl.SetLogLevel:input_type -> nvad.v1.SetLogLevelRequest
-	32, // 25: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
-	33, // 26: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
-	2,  // 27: nvad.v1.Nvad.GetConfig:output_type -> nvad.v1.Config
-	34, // 28: nvad.v1.Nvad.ListConfigs:output_type -> nvad.v1.ListConfigsResponse
-	35, // 29: nvad.v1.Nvad.PreviewReload:output_type -> nvad.v1.PreviewReloadResponse
-	36, // 30: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
-	37, // 31: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
-	38, // 32: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
-	39, // 33: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
-	40, // 34: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
-	41, // 35: nvad.v1.Nvad.Explain:output_type -> nvad.v1.Explanation
-	42, // 36: nvad.v1.Nvad.LookupAddress:output_type -> nvad.v1.Lookup
-	43, // 37: nvad.v1.Nvad.ListLinks:output_type -> nvad.v1.ListLinksResponse
-	44, // 38: nvad.v1.Nvad.Watch:output_type -> nvad.v1.WatchResponse
-	45, // 39: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
-	46, // 40: nvad.v1.NvadControl.Confirm:output_type -> nvad.v1.ConfirmResponse
-	47, // 41: nvad.v1.NvadControl.Rollback:output_type -> nvad.v1.RollbackResponse
-	48, // 42: nvad.v1.NvadControl.FetchConfig:output_type -> nvad.v1.ConfigFile
-	4,  // 43: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
-	6,  // 44: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
-	8,  // 45: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
-	10, // 46: nvad.v1.NvadControl.Drain:output_type -> nvad.v1.DrainResponse
-	12, // 47: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
-	14, // 48: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
-	25, // [25:49] is the sub-list for method output_type
-	1,  // [1:25] is the sub-list for method input_type
+	32, // 24: nvad.v1.NvadControl.GetProfile:input_type -> nvad.v1.GetProfileRequest
+	13, // 25: nvad.v1.NvadControl.SetLogLevel:input_type -> nvad.v1.SetLogLevelRequest
+	33, // 26: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
+	34, // 27: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
+	2,  // 28: nvad.v1.Nvad.GetConfig:output_type -> nvad.v1.Config
+	35, // 29: nvad.v1.Nvad.ListConfigs:output_type -> nvad.v1.ListConfigsResponse
+	36, // 30: nvad.v1.Nvad.PreviewReload:output_type -> nvad.v1.PreviewReloadResponse
+	37, // 31: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
+	38, // 32: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
+	39, // 33: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
+	40, // 34: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
+	41, // 35: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
+	42, // 36: nvad.v1.Nvad.Explain:output_type -> nvad.v1.Explanation
+	43, // 37: nvad.v1.Nvad.LookupAddress:output_type -> nvad.v1.Lookup
+	44, // 38: nvad.v1.Nvad.ListLinks:output_type -> nvad.v1.ListLinksResponse
+	45, // 39: nvad.v1.Nvad.Watch:output_type -> nvad.v1.WatchResponse
+	46, // 40: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
+	47, // 41: nvad.v1.NvadControl.Confirm:output_type -> nvad.v1.ConfirmResponse
+	48, // 42: nvad.v1.NvadControl.Rollback:output_type -> nvad.v1.RollbackResponse
+	49, // 43: nvad.v1.NvadControl.FetchConfig:output_type -> nvad.v1.ConfigFile
+	4,  // 44: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
+	6,  // 45: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
+	8,  // 46: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
+	10, // 47: nvad.v1.NvadControl.Drain:output_type -> nvad.v1.DrainResponse
+	12, // 48: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
+	50, // 49: nvad.v1.NvadControl.GetProfile:output_type -> nvad.v1.GetProfileResponse
+	14, // 50: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
+	26, // [26:51] is the sub-list for method output_type
+	1,  // [1:26] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name
@@ -925,6 +931,7 @@ func file_nvad_v1_nvad_proto_init() {
 	file_nvad_v1_fib_proto_init()
 	file_nvad_v1_link_proto_init()
 	file_nvad_v1_neighbor_proto_init()
+	file_nvad_v1_profile_proto_init()
 	file_nvad_v1_route_proto_init()
 	file_nvad_v1_status_proto_init()
 	file_nvad_v1_tunnel_proto_init()

@@ -686,6 +686,7 @@ const (
 	NvadControl_EnableNeighbor_FullMethodName   = "/nvad.v1.NvadControl/EnableNeighbor"
 	NvadControl_Drain_FullMethodName            = "/nvad.v1.NvadControl/Drain"
 	NvadControl_Shutdown_FullMethodName         = "/nvad.v1.NvadControl/Shutdown"
+	NvadControl_GetProfile_FullMethodName       = "/nvad.v1.NvadControl/GetProfile"
 	NvadControl_SetLogLevel_FullMethodName      = "/nvad.v1.NvadControl/SetLogLevel"
 )
 
@@ -718,6 +719,9 @@ type NvadControlClient interface {
 	// Shutdown ends the daemon. It answers when the request is accepted; the
 	// connection closes when the daemon has ended.
 	Shutdown(ctx context.Context, in *ShutdownRequest, opts ...grpc.CallOption) (*ShutdownResponse, error)
+	// GetProfile streams a profile of the running daemon; NOT_FOUND if there is no
+	// such profile.
+	GetProfile(ctx context.Context, in *GetProfileRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetProfileResponse], error)
 	// SetLogLevel changes the level of the log until the next start or reload.
 	SetLogLevel(ctx context.Context, in *SetLogLevelRequest, opts ...grpc.CallOption) (*SetLogLevelResponse, error)
 }
@@ -820,6 +824,25 @@ func (c *nvadControlClient) Shutdown(ctx context.Context, in *ShutdownRequest, o
 	return out, nil
 }
 
+func (c *nvadControlClient) GetProfile(ctx context.Context, in *GetProfileRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetProfileResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &NvadControl_ServiceDesc.Streams[0], NvadControl_GetProfile_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[GetProfileRequest, GetProfileResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type NvadControl_GetProfileClient = grpc.ServerStreamingClient[GetProfileResponse]
+
 func (c *nvadControlClient) SetLogLevel(ctx context.Context, in *SetLogLevelRequest, opts ...grpc.CallOption) (*SetLogLevelResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SetLogLevelResponse)
@@ -859,6 +882,9 @@ type NvadControlServer interface {
 	// Shutdown ends the daemon. It answers when the request is accepted; the
 	// connection closes when the daemon has ended.
 	Shutdown(context.Context, *ShutdownRequest) (*ShutdownResponse, error)
+	// GetProfile streams a profile of the running daemon; NOT_FOUND if there is no
+	// such profile.
+	GetProfile(*GetProfileRequest, grpc.ServerStreamingServer[GetProfileResponse]) error
 	// SetLogLevel changes the level of the log until the next start or reload.
 	SetLogLevel(context.Context, *SetLogLevelRequest) (*SetLogLevelResponse, error)
 	mustEmbedUnimplementedNvadControlServer()
@@ -897,6 +923,9 @@ func (UnimplementedNvadControlServer) Drain(context.Context, *DrainRequest) (*Dr
 }
 func (UnimplementedNvadControlServer) Shutdown(context.Context, *ShutdownRequest) (*ShutdownResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Shutdown not implemented")
+}
+func (UnimplementedNvadControlServer) GetProfile(*GetProfileRequest, grpc.ServerStreamingServer[GetProfileResponse]) error {
+	return status.Error(codes.Unimplemented, "method GetProfile not implemented")
 }
 func (UnimplementedNvadControlServer) SetLogLevel(context.Context, *SetLogLevelRequest) (*SetLogLevelResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetLogLevel not implemented")
@@ -1084,6 +1113,17 @@ func _NvadControl_Shutdown_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NvadControl_GetProfile_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(GetProfileRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(NvadControlServer).GetProfile(m, &grpc.GenericServerStream[GetProfileRequest, GetProfileResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type NvadControl_GetProfileServer = grpc.ServerStreamingServer[GetProfileResponse]
+
 func _NvadControl_SetLogLevel_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SetLogLevelRequest)
 	if err := dec(in); err != nil {
@@ -1150,6 +1190,12 @@ var NvadControl_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _NvadControl_SetLogLevel_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "GetProfile",
+			Handler:       _NvadControl_GetProfile_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "nvad/v1/nvad.proto",
 }

@@ -1,0 +1,170 @@
+package ctl
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
+
+	"github.com/nvad/nvad/pkg/support"
+)
+
+func (a *app) techSupportCommand() *cobra.Command {
+	file := ""
+	cmd := &cobra.Command{
+		Use:     "tech-support",
+		GroupID: groupShow,
+		Short:   "Gather everything a colleague would ask for into one archive",
+		Long: `Write a .tar.gz with versions, configuration, state of sessions, routes, tunnels
+and kernel, recent changes, journal, and memory profile. Passwords are in none
+of it. What is missing on this machine, or not allowed, is noted in CONTENTS.txt
+and keeps nothing else out; run it as root to have everything. It works without
+a running nvad, too.`,
+		Example: `  nvactl tech-support
+  nvactl tech-support --output /tmp/hub00.tar.gz`,
+		Args: between(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.techSupport(cmd.Context(), file); err != nil {
+				return failure{err}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&file, "output", "o", "", "write to `FILE` (default nvad-support-HOST-TIME.tar.gz)")
+	return cmd
+}
+
+func (a *app) techSupport(ctx context.Context, file string) error {
+	if a.remote.address != "" {
+		return errors.New("half of it is of this machine: run it where nvad runs")
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	name := "nvad-support-" + host + "-" + a.Now().UTC().Format("20060102T150405Z")
+	if file == "" {
+		file = name + ".tar.gz"
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(file), ".nvad-support") // mode 0600: it is nobody else's business
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	results, err := support.Write(ctx, tmp, name, a.Now(), append(a.exhibits(ctx), support.System()...))
+	if err := errors.Join(err, tmp.Close(), ctx.Err()); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp.Name(), file); err != nil {
+		return err
+	}
+	for _, r := range results {
+		if err := line(a.Out, printable(r.String())); err != nil {
+			return err
+		}
+	}
+	return line(a.Out, "\n"+file)
+}
+
+// exhibits are what nvad says of itself: outputs of nvactl, and what only the daemon
+// has.
+func (a *app) exhibits(ctx context.Context) []support.Exhibit {
+	list := []support.Exhibit{
+		a.shown("version", "version"), a.shown("status", "status"), a.shown("neighbors", "neighbors"),
+		a.object("status", "status"), a.object("neighbors", "neighbors"), a.object("tunnels", "tunnels"),
+		a.shown("tunnels", "tunnels"), a.shown("topology", "topology"), a.shown("config", "config", "show"),
+		a.shown("routes", "routes"), a.shown("fib", "routes", "fib"), a.shown("fib-failed", "routes", "fib", "--failed"),
+		{Name: "nvad/events.json", Collect: a.recentEvents},
+		{Name: "nvad/heap.pprof", Collect: a.profile("heap")},
+		{Name: "nvad/goroutines.pprof", Collect: a.profile("goroutine")},
+	}
+	for _, addr := range a.addresses(ctx) {
+		list = append(list, a.shown("neighbor-"+addr, "neighbors", addr), a.shown("rejected-"+addr, "routes", "rejected", addr),
+			a.shown("advertised-"+addr, "routes", "advertised", addr))
+	}
+	return list
+}
+
+// shown is what a command of nvactl prints.
+func (a *app) shown(name string, args ...string) support.Exhibit {
+	return support.Exhibit{Name: "nvad/" + strings.ReplaceAll(name, ":", "-") + ".txt", Collect: func(ctx context.Context, w io.Writer) error {
+		var errs bytes.Buffer
+		env := a.Env
+		env.Out, env.Err, env.Width = w, &errs, defaultWidth
+		if Run(ctx, env, append(args, "--socket", a.path())) != 0 {
+			return errors.New(errs.String())
+		}
+		return nil
+	}}
+}
+
+// object is the same in JSON.
+func (a *app) object(name string, args ...string) support.Exhibit {
+	e := a.shown(name, append(args, "-o", "json")...)
+	e.Name = strings.TrimSuffix(e.Name, ".txt") + ".json"
+	return e
+}
+
+// addresses are those of the neighbors; none without a daemon.
+func (a *app) addresses(ctx context.Context) []string {
+	c, err := a.connect(ctx)
+	if err != nil {
+		return nil
+	}
+	defer c.Close()
+	r, err := c.read.ListNeighbors(ctx, &nvadv1.ListNeighborsRequest{})
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, n := range r.GetNeighbors() {
+		out = append(out, n.GetAddress())
+	}
+	return out
+}
+
+func (a *app) recentEvents(ctx context.Context, w io.Writer) error {
+	return a.collect(ctx, func(c *client) error {
+		stream, err := c.read.Watch(ctx, &nvadv1.WatchRequest{Recent: true})
+		return receive(stream, err, func(r *nvadv1.WatchResponse) error {
+			for _, ev := range r.GetEvents() {
+				if err := line(w, string(appendJSON(nil, ev.ProtoReflect()))); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+func (a *app) profile(name string) func(context.Context, io.Writer) error {
+	return func(ctx context.Context, w io.Writer) error {
+		return a.collect(ctx, func(c *client) error {
+			stream, err := c.control.GetProfile(ctx, &nvadv1.GetProfileRequest{Name: name})
+			return receive(stream, err, func(r *nvadv1.GetProfileResponse) error {
+				_, err := w.Write(r.GetData())
+				return err
+			})
+		})
+	}
+}
+
+// collect asks the daemon for one exhibit.
+func (a *app) collect(ctx context.Context, ask func(*client) error) error {
+	c, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := ask(c); err != nil {
+		return explain(err)
+	}
+	return nil
+}
