@@ -5,6 +5,7 @@ package telemetry
 // is a field: neighbor is NVAD_NEIGHBOR.
 var Keys = map[string]string{
 	"address":        "own address that is listened on",
+	"advertised":     "routes advertised to the neighbor",
 	"after":          "time since the start of nvad",
 	"as":             "ASN of the neighbor, at the start of nvad its own",
 	"by":             "who asked for it",
@@ -21,6 +22,7 @@ var Keys = map[string]string{
 	"families":       "address families of the session",
 	"first":          "the first of several objects",
 	"flush":          "whether routes and devices are removed from the kernel",
+	"held":           "routes held back from the neighbor",
 	"hold_time":      "negotiated hold time of the session",
 	"level":          "new log level",
 	"limit":          "configured maximum-prefix",
