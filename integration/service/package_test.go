@@ -127,3 +127,16 @@ func sh(t *testing.T, line string) string {
 	}
 	return string(out)
 }
+
+// TestReference: docs/cli.md says what the commands say.
+func TestReference(t *testing.T) {
+	root, err := lab.ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := filepath.Join(t.TempDir(), "cli.md")
+	sh(t, "cd "+root+" && go run -buildvcs=false ./packaging/docs -markdown "+now)
+	if !bytes.Equal(read(t, now), read(t, filepath.Join(root, "docs/cli.md"))) {
+		t.Error("docs/cli.md is not what the commands say: make docs")
+	}
+}
