@@ -48,6 +48,9 @@ func pageRouteServer(b *bytes.Buffer, p plan) {
 preset    = "azure-route-server"
 neighbors = [%s]
 `, quoted(p.RouteServers, func(a netip.Addr) netip.Addr { return a }))
+	if len(p.VNets) > 0 {
+		fmt.Fprintf(b, "vnet      = [%s]\n", quoted(p.VNets, func(v netip.Prefix) netip.Prefix { return v }))
+	}
 }
 
 func pageRemotes(b *bytes.Buffer, p plan) {
@@ -76,10 +79,10 @@ not-own-vnet = [`)
 }
 
 // quoted is the addresses of list as elements of a TOML array.
-func quoted[T any](list []T, address func(T) netip.Addr) string {
+func quoted[T any, S fmt.Stringer](list []T, value func(T) S) string {
 	var parts []string
 	for _, v := range list {
-		parts = append(parts, `"`+address(v).String()+`"`)
+		parts = append(parts, `"`+value(v).String()+`"`)
 	}
 	return strings.Join(parts, ", ")
 }

@@ -34,10 +34,6 @@ type NIC struct {
 	Subnet netip.Prefix
 }
 
-// Gateway is the address of the subnet's router, which in Azure is always the
-// subnet's first.
-func (n NIC) Gateway() netip.Addr { return n.Subnet.Addr().Next() }
-
 // Instance asks for the machine's name and NICs, until there is an answer or ctx
 // ends. The error is a [StatusError] or that of the connection, within what the
 // operator should know of it.
