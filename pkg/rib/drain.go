@@ -22,6 +22,11 @@ func (r *RIB) SetDrain(d Drain) {
 	}
 	r.drain = d
 	r.forgetWire()
+	r.offerAll()
+}
+
+// offerAll has every neighbor told what has changed of what it is to be told.
+func (r *RIB) offerAll() {
 	r.each(func(d *dest) {
 		for _, p := range r.peers {
 			if p != nil && p.up {

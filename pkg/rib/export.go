@@ -259,6 +259,15 @@ func (r *RIB) usesDomains() bool {
 	return false
 }
 
+// followDomains has all neighbors told anew once the first domain came or the last
+// went, with which Sites of Origin mean something else.
+func (r *RIB) followDomains(before bool) {
+	if r.usesDomains() != before {
+		r.forgetWire()
+		r.offerAll()
+	}
+}
+
 // withoutOrigin returns a copy of list without Sites of Origin.
 func withoutOrigin(list []route.ExtCommunity) []route.ExtCommunity {
 	var out []route.ExtCommunity

@@ -29,11 +29,20 @@ func (r *RIB) eachFor(p *peer, visit func(*dest), done func()) {
 	})
 }
 
+// jobShare is the part of each Flush, as 1/n, that walks of the table have for
+// themselves: a neighbor that never stops talking does not keep another from
+// being told the table.
+const jobShare = 4
+
 // Flush decides about at most n destinations and reports whether work is left.
-// Changes of routes go before walks of the whole table.
+// Changes of routes go before walks of the whole table, which have their share.
 func (r *RIB) Flush(n int) bool {
-	for n > 0 && len(r.dirty) > 0 {
-		k := min(n, len(r.dirty))
+	share := 0
+	if len(r.jobs) > 0 || len(r.refills) > 0 {
+		share = n / jobShare
+	}
+	for n > share && len(r.dirty) > 0 {
+		k := min(n-share, len(r.dirty))
 		for _, d := range r.dirty[:k] {
 			r.settle(d)
 		}
@@ -43,8 +52,8 @@ func (r *RIB) Flush(n int) bool {
 		n -= k
 	}
 	n -= r.runRefills(n)
-	for n > 0 && len(r.dirty) == 0 && len(r.jobs) > 0 {
-		n -= r.jobs[0].run(n)
+	for n > 0 && len(r.jobs) > 0 {
+		n -= r.runJob(r.jobs[0], n)
 		if j := r.jobs[0]; len(j.todo) == 0 {
 			r.jobs = r.jobs[1:]
 			if j.done != nil {
@@ -55,9 +64,14 @@ func (r *RIB) Flush(n int) bool {
 	return len(r.dirty) > 0 || len(r.refills) > 0 || len(r.jobs) > 0
 }
 
-func (j *job) run(n int) int {
+// runJob visits at most n destinations, each decided about before, and returns how
+// many it has used up.
+func (r *RIB) runJob(j *job, n int) int {
 	k := min(n, len(j.todo))
 	for _, d := range j.todo[:k] {
+		if d.dirty {
+			r.settle(d)
+		}
 		if d.index >= 0 {
 			j.visit(d)
 		}

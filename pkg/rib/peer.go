@@ -111,6 +111,7 @@ func siteOfOrigin(asn uint32, domain string) route.ExtCommunity {
 // SetPeer adds a neighbor, or changes one. Routes that its new policy may treat
 // differently are evaluated again by Flush; the session's state is kept.
 func (r *RIB) SetPeer(c Peer) {
+	defer r.followDomains(r.usesDomains())
 	r.needDefault(&c)
 	p := r.byAddr[c.Address]
 	if p == nil {
@@ -212,6 +213,7 @@ func (r *RIB) RemovePeer(addr netip.Addr) {
 	if p == nil {
 		return
 	}
+	defer r.followDomains(r.usesDomains())
 	r.PeerDown(addr, false)
 	delete(r.byAddr, addr)
 	r.peers[p.id] = nil
