@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +20,7 @@ const hold = 30 * time.Second
 // bed is Azure and an NVA that write down what they are asked. The real ones meet
 // in integration/maintenance; here is what takes Azure minutes.
 type bed struct {
+	mu      sync.Mutex
 	enabled bool
 	err     error
 	events  []imds.Event
@@ -26,17 +28,40 @@ type bed struct {
 	done    []string
 }
 
+// set changes what they answer.
+func (b *bed) set(change func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change()
+}
+
+// state is what they answer.
+func (b *bed) state() (enabled bool, events []imds.Event, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.enabled, slices.Clone(b.events), b.err
+}
+
 func (b *bed) note(format string, args ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.done = append(b.done, fmt.Sprintf("%v ", time.Since(b.start).Round(time.Second))+fmt.Sprintf(format, args...))
 }
 
-func (b *bed) Name(context.Context) (string, error) { return "vm-hub00", b.err }
+func (b *bed) Name(context.Context) (string, error) {
+	_, _, err := b.state()
+	return "vm-hub00", err
+}
 
-func (b *bed) Events(context.Context) ([]imds.Event, error) { return slices.Clone(b.events), b.err }
+func (b *bed) Events(context.Context) ([]imds.Event, error) {
+	_, events, err := b.state()
+	return events, err
+}
 
 func (b *bed) Approve(_ context.Context, id string) error {
 	b.note("approve %s", id)
-	return b.err
+	_, _, err := b.state()
+	return err
 }
 
 func (b *bed) Drain(context.Context, string) (time.Duration, error) {
@@ -57,7 +82,11 @@ func run(t *testing.T, script func(*bed), want ...string) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bed{enabled: true, start: time.Now()}
 		ctx, cancel := context.WithCancel(t.Context())
-		k := New(b, b, func() bool { return b.enabled }, slog.New(slog.DiscardHandler))
+		enabled := func() bool {
+			on, _, _ := b.state()
+			return on
+		}
+		k := New(b, b, enabled, slog.New(slog.DiscardHandler))
 		done := make(chan error)
 		go func() { done <- k.Run(ctx) }()
 		// Between two polls.
@@ -79,22 +108,24 @@ func ev(id string, kind imds.EventType, duration time.Duration, vms ...string) i
 
 func TestReboot(t *testing.T) {
 	run(t, func(b *bed) {
-		b.events = []imds.Event{ev("a", "Reboot", -1, "vm-hub00"), ev("other", "Reboot", -1, "vm-hub10")}
+		b.set(func() {
+			b.events = []imds.Event{ev("a", "Reboot", -1, "vm-hub00"), ev("other", "Reboot", -1, "vm-hub10")}
+		})
 		time.Sleep(time.Minute)
-		b.events[0].Started = true
+		b.set(func() { b.events[0].Started = true })
 		time.Sleep(time.Minute)
-		b.events = b.events[1:] // it froze instead, or was given up
+		b.set(func() { b.events = b.events[1:] }) // it froze instead, or was given up
 		time.Sleep(time.Minute)
 	}, "1s drain", "31s approve a", "2m1s undrain")
 }
 
 func TestFreeze(t *testing.T) {
 	run(t, func(b *bed) {
-		b.events = []imds.Event{ev("a", imds.Freeze, 5*time.Second, "vm-hub00")}
+		b.set(func() { b.events = []imds.Event{ev("a", imds.Freeze, 5*time.Second, "vm-hub00")} })
 		time.Sleep(time.Minute)
-		b.events[0].Started = true
+		b.set(func() { b.events[0].Started = true })
 		time.Sleep(time.Minute)
-		b.events = nil
+		b.set(func() { b.events = nil })
 		time.Sleep(time.Minute)
 	}, "1s drain", "31s hold true", "31s approve a", "2m1s hold false", "2m1s undrain")
 }
@@ -102,8 +133,8 @@ func TestFreeze(t *testing.T) {
 // TestStartedAtOnce: after a failure of the host nothing is announced.
 func TestStartedAtOnce(t *testing.T) {
 	run(t, func(b *bed) {
-		b.events = []imds.Event{ev("a", imds.Freeze, -1, "vm-hub00")}
-		b.events[0].Started = true
+		b.set(func() { b.events = []imds.Event{ev("a", imds.Freeze, -1, "vm-hub00")} })
+		b.set(func() { b.events[0].Started = true })
 		time.Sleep(time.Minute)
 	}, "1s drain", "1s hold true")
 }
@@ -111,9 +142,9 @@ func TestStartedAtOnce(t *testing.T) {
 // TestNoInterruption: nothing needs to move.
 func TestNoInterruption(t *testing.T) {
 	run(t, func(b *bed) {
-		b.events = []imds.Event{ev("a", imds.Freeze, 0, "vm-hub00")}
+		b.set(func() { b.events = []imds.Event{ev("a", imds.Freeze, 0, "vm-hub00")} })
 		time.Sleep(time.Minute)
-		b.events = nil
+		b.set(func() { b.events = nil })
 		time.Sleep(time.Minute)
 	}, "1s approve a")
 }
@@ -121,7 +152,7 @@ func TestNoInterruption(t *testing.T) {
 // TestShared: the others may not be ready.
 func TestShared(t *testing.T) {
 	run(t, func(b *bed) {
-		b.events = []imds.Event{ev("a", "Redeploy", -1, "vm-hub00", "vm-hub10")}
+		b.set(func() { b.events = []imds.Event{ev("a", "Redeploy", -1, "vm-hub00", "vm-hub10")} })
 		time.Sleep(20 * time.Minute)
 	}, "1s drain")
 }
@@ -129,11 +160,13 @@ func TestShared(t *testing.T) {
 // TestTwo: a drain lasts as long as the last event that wants it.
 func TestTwo(t *testing.T) {
 	run(t, func(b *bed) {
-		b.events = []imds.Event{ev("a", "Reboot", -1, "vm-hub00"), ev("b", imds.Freeze, 9*time.Second, "vm-hub00")}
+		b.set(func() {
+			b.events = []imds.Event{ev("a", "Reboot", -1, "vm-hub00"), ev("b", imds.Freeze, 9*time.Second, "vm-hub00")}
+		})
 		time.Sleep(time.Minute)
-		b.events = b.events[1:]
+		b.set(func() { b.events = b.events[1:] })
 		time.Sleep(time.Minute)
-		b.events = nil
+		b.set(func() { b.events = nil })
 		time.Sleep(time.Minute)
 	}, "1s drain", "1s drain", "31s approve a", "31s hold true", "31s approve b", "2m1s hold false", "2m1s undrain")
 }
@@ -141,12 +174,12 @@ func TestTwo(t *testing.T) {
 // TestDisabled: switched off, it takes back what it did.
 func TestDisabled(t *testing.T) {
 	run(t, func(b *bed) {
-		b.enabled = false
-		b.events = []imds.Event{ev("a", "Reboot", -1, "vm-hub00")}
+		b.set(func() { b.enabled = false })
+		b.set(func() { b.events = []imds.Event{ev("a", "Reboot", -1, "vm-hub00")} })
 		time.Sleep(time.Minute)
-		b.enabled = true
+		b.set(func() { b.enabled = true })
 		time.Sleep(10 * time.Second)
-		b.enabled = false
+		b.set(func() { b.enabled = false })
 		time.Sleep(time.Minute)
 	}, "1m1s drain", "1m11s undrain")
 }
@@ -154,11 +187,11 @@ func TestDisabled(t *testing.T) {
 // TestNoAnswer: what was known stays, and is asked again less often.
 func TestNoAnswer(t *testing.T) {
 	run(t, func(b *bed) {
-		b.events = []imds.Event{ev("a", "Reboot", -1, "vm-hub00")}
+		b.set(func() { b.events = []imds.Event{ev("a", "Reboot", -1, "vm-hub00")} })
 		time.Sleep(10 * time.Second)
-		b.err, b.events = errors.New("410 Gone"), nil
+		b.set(func() { b.err, b.events = errors.New("410 Gone"), nil })
 		time.Sleep(time.Minute)
-		b.err = nil
+		b.set(func() { b.err = nil })
 		time.Sleep(time.Minute)
 	}, "1s drain", "1m11s undrain")
 }
