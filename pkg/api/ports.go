@@ -7,6 +7,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/watch"
@@ -43,6 +44,8 @@ type Reader interface {
 	Explain(ctx context.Context, q rib.ExplainQuery) (engine.Explanation, error)
 	// Lookup tells what becomes of a packet for addr.
 	Lookup(ctx context.Context, addr netip.Addr) (engine.LookupView, error)
+	// NAT are the rules of the nftables table with their counters.
+	NAT(ctx context.Context) ([]nat.Status, error)
 	// Links are the interfaces of the kernel.
 	Links(ctx context.Context) ([]fib.Link, error)
 	// Events is where changes are told as they happen. It is closed when serving

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/telemetry"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
@@ -114,6 +115,19 @@ func (s *readServer) ListTunnels(ctx context.Context, req *nvadv1.ListTunnelsReq
 		}
 	}
 	return nil, statusOf(NotFound("tunnel %s is not configured", req.GetName()))
+}
+
+// ListNAT implements nvadv1.NvadServer.
+func (s *readServer) ListNAT(ctx context.Context, _ *nvadv1.ListNATRequest) (*nvadv1.ListNATResponse, error) {
+	rules, err := s.reader.NAT(ctx)
+	if err != nil {
+		return nil, statusOf(err)
+	}
+	return &nvadv1.ListNATResponse{Rules: convert(rules, func(r nat.Status) *nvadv1.NATRule {
+		return &nvadv1.NATRule{
+			Chain: r.Chain, Why: r.Rule.Why, Rule: r.Rule.String(), Packets: r.Packets, Bytes: r.Bytes, Missing: r.Missing,
+		}
+	})}, nil
 }
 
 // ListLinks implements nvadv1.NvadServer.

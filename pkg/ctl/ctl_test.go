@@ -150,6 +150,7 @@ func TestShow(t *testing.T) {
 		"tunnels":           "tunnels",
 		"tunnel":            "tunnels vxlan0",
 		"config":            "config show",
+		"nat":               "nat",
 		"config-expanded":   "config show --expanded",
 		"config-file":       "config show --expanded ../../configs/hub00.toml",
 		"config-history":    "config history",

@@ -137,7 +137,7 @@ the certificates that its configuration names in [api].`,
 	root.AddCommand(a.statusCommand(), a.neighborsCommand(), a.routesCommand(), a.explainCommand(), a.tunnelsCommand(), a.policyCommand(), a.configCommand(),
 		a.versionCommand(), a.reloadCommand(), a.confirmCommand(), a.rollbackCommand(), a.resetCommand(), a.shutdownCommand(), a.enableCommand(), a.stopCommand(),
 		a.drainCommand(), a.logLevelCommand())
-	root.AddCommand(a.watchCommand(), a.topologyCommand(), a.techSupportCommand())
+	root.AddCommand(a.watchCommand(), a.topologyCommand(), a.techSupportCommand(), a.natCommand())
 	return root
 }
 

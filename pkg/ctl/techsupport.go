@@ -79,7 +79,7 @@ func (a *app) exhibits(ctx context.Context) []support.Exhibit {
 	list := []support.Exhibit{
 		a.shown("version", "version"), a.shown("status", "status"), a.shown("neighbors", "neighbors"),
 		a.object("status", "status"), a.object("neighbors", "neighbors"), a.object("tunnels", "tunnels"),
-		a.shown("tunnels", "tunnels"), a.shown("topology", "topology"), a.shown("config", "config", "show"),
+		a.shown("tunnels", "tunnels"), a.shown("topology", "topology"), a.shown("nat", "nat"), a.shown("config", "config", "show"),
 		a.shown("routes", "routes"), a.shown("fib", "routes", "fib"), a.shown("fib-failed", "routes", "fib", "--failed"),
 		{Name: "nvad/events.json", Collect: a.recentEvents},
 		{Name: "nvad/heap.pprof", Collect: a.profile("heap")},

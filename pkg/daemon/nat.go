@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"context"
+
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/nat"
 )
@@ -32,3 +34,6 @@ func natRules(cfg *config.Config) nat.Rules {
 func natEndpoint(e config.Endpoint) nat.Endpoint {
 	return nat.Endpoint{Addr: e.Addr, Ports: nat.Ports(e.Ports)}
 }
+
+// NAT implements api.Reader.
+func (d *daemon) NAT(ctx context.Context) ([]nat.Status, error) { return d.plane.NAT(ctx) }

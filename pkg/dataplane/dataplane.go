@@ -214,6 +214,12 @@ func (d *Dataplane) Tunnels(ctx context.Context) (list []tunnel.Status, err erro
 	return list, err
 }
 
+// NAT returns the wanted rules of NAT with the kernel's counters.
+func (d *Dataplane) NAT(ctx context.Context) (list []nat.Status, err error) {
+	callErr := d.call(ctx, func() { list, err = d.nat.Status() })
+	return list, errors.Join(callErr, err)
+}
+
 // Flush removes everything that is nvad's, routes first, devices last, and stops
 // wanting anything. It returns what could not be removed.
 func (d *Dataplane) Flush(ctx context.Context) error {

@@ -107,7 +107,7 @@ func noScan(o *dataplane.Options) { o.Scan = time.Hour }
 func TestNATHeals(t *testing.T) {
 	h := natHost(t)
 	p := h.start(noScan)
-	table := func() string { return h.nft("list table inet nvad") }
+	table := func() string { return h.nft("-s list table inet nvad") }
 	good := table()
 	if !strings.Contains(good, "masquerade comment") {
 		t.Fatalf("table is\n%s", good)
@@ -121,22 +121,22 @@ func TestNATHeals(t *testing.T) {
 	}
 	h.nft("add table ip filter")
 	p.SetWanted(wanted())
-	within(t, healTime, "table ip filter {\n}\n", func() string { return h.nft("list ruleset") })
+	within(t, healTime, "table ip filter {\n}\n", func() string { return h.nft("-s list ruleset") })
 }
 
 // A restart leaves every rule as it is, with its handle.
 func TestNATRestart(t *testing.T) {
 	h := natHost(t)
 	h.start(nil).stop()
-	before := h.nft("-a list ruleset")
+	before := h.nft("-s -a list ruleset")
 	p := h.start(nil)
-	if got := h.nft("-a list ruleset"); got != before || !strings.Contains(got, "masquerade comment") {
+	if got := h.nft("-s -a list ruleset"); got != before || !strings.Contains(got, "masquerade comment") {
 		t.Errorf("restart made\n%s\nof\n%s", got, before)
 	}
 	if err := p.Flush(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if got := h.nft("list ruleset"); got != "table ip filter {\n}\n" {
+	if got := h.nft("-s list ruleset"); got != "table ip filter {\n}\n" {
 		t.Errorf("after flush\n%s", got)
 	}
 }

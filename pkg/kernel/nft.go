@@ -50,13 +50,13 @@ func (n *NFT) Read() (*nat.Found, error) {
 	if err != nil {
 		return nil, fmt.Errorf("chains: %w", err)
 	}
-	marks, err := n.marks()
+	rules, err := n.rules()
 	if err != nil {
 		return nil, fmt.Errorf("rules: %w", err)
 	}
 	for _, c := range chains {
 		if c.Table.Name == nat.Table {
-			found.Chains = append(found.Chains, nat.FoundChain{Name: c.Name, Hook: hookOf(c), Marks: marks[c.Name]})
+			found.Chains = append(found.Chains, nat.FoundChain{Name: c.Name, Hook: hookOf(c), Marks: rules[c.Name].Marks, Hits: rules[c.Name].Hits})
 		}
 	}
 	return found, nil

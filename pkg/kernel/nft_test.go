@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"net/netip"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -94,13 +95,14 @@ iifname "vxlan1" tcp flags syn / syn,rst tcp option maxseg size set 1350
 }
 `
 
-// shown is nft(8)'s picture of the table, or of all tables, without comments and
-// indentation.
+// shown is nft(8)'s picture of the table, or of all tables, without comments,
+// counters and indentation.
 func shown(t *testing.T, name, what string) string {
 	t.Helper()
 	var b strings.Builder
-	for line := range strings.Lines(sh(t, "ip netns exec "+name+" nft list "+what)) {
+	for line := range strings.Lines(sh(t, "ip netns exec "+name+" nft -s list "+what)) {
 		line, _, _ = strings.Cut(strings.TrimSpace(line), " comment ")
+		line = strings.TrimPrefix(strings.Replace(line, " counter ", " ", 1), "counter ")
 		if line != "" {
 			b.WriteString(line + "\n")
 		}
@@ -118,11 +120,11 @@ func TestNATForms(t *testing.T) {
 	if got := shown(t, name, "table inet nvad"); got != everyRuleShown {
 		t.Errorf("table is\n%s\nwant\n%s", got, everyRuleShown)
 	}
-	handles := sh(t, "ip netns exec "+name+" nft -a list table inet nvad")
+	handles := sh(t, "ip netns exec "+name+" nft -s -a list table inet nvad")
 	again := nat.New(k.NFT)
 	again.SetWanted(everyRule())
 	syncNAT(t, again)
-	if got := sh(t, "ip netns exec "+name+" nft -a list table inet nvad"); got != handles {
+	if got := sh(t, "ip netns exec "+name+" nft -s -a list table inet nvad"); got != handles {
 		t.Errorf("restart made\n%s\nof\n%s", got, handles)
 	}
 }
@@ -202,4 +204,31 @@ func TestNATLargeTable(t *testing.T) {
 	start := time.Now()
 	syncNAT(t, m)
 	t.Logf("2048 rules in %v", time.Since(start).Round(time.Millisecond))
+}
+
+// What is sent out of the masqueraded device is counted, once for the connection.
+func TestNATHits(t *testing.T) {
+	ns, name := testNS(t)
+	k := open(t, ns)
+	sh(t, "ip -n "+name+" link add hits0 type veth peer name hits1")
+	sh(t, "ip -n "+name+" addr add 10.66.0.4/24 dev hits0")
+	sh(t, "ip -n "+name+" link set hits0 up")
+	sh(t, "ip -n "+name+" link set hits1 up")
+	sh(t, "ip -n "+name+" neigh add 10.66.0.9 lladdr 02:00:00:00:00:09 dev hits0")
+	m := nat.New(k.NFT)
+	m.SetWanted(nat.Rules{Masquerades: []nat.Masquerade{{Out: "hits0", Source: netip.MustParsePrefix("0.0.0.0/0")}}})
+	syncNAT(t, m)
+	_ = exec.Command("ip", "netns", "exec", name, "ping", "-c", "3", "-i", "0.01", "-W", "0.1", "10.66.0.9").Run() // nobody answers
+	list, err := m.Status()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range list {
+		if s.Missing || s.Packets != 1 || s.Bytes == 0 {
+			t.Errorf("%s %s: %+v", s.Chain, s.Rule, s.Hits)
+		}
+	}
+	if len(list) != 2 {
+		t.Errorf("%d rules", len(list))
+	}
 }

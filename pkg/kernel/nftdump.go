@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -16,9 +17,9 @@ const nfgenmsg = 4
 
 var errTorn = errors.New("changed while it was read")
 
-// marks reads the comments of the table's rules by chain. It does not decode the
-// rules: package nftables, which could, knows only some expressions.
-func (n *NFT) marks() (map[string][]string, error) {
+// rules reads the comments and counters of the table's rules by chain. It does not
+// decode the rules: package nftables, which could, knows only some expressions.
+func (n *NFT) rules() (map[string]nat.FoundChain, error) {
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: n.ns.fd})
 	if err != nil {
 		return nil, fmt.Errorf("netfilter socket: %w", err)
@@ -38,20 +39,22 @@ func (n *NFT) marks() (map[string][]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	marks := make(map[string][]string)
+	rules := make(map[string]nat.FoundChain)
 	for _, m := range answers {
 		if m.Header.Flags&netlink.DumpInterrupted != 0 {
 			return nil, errTorn
 		}
-		if table, chain, mark := ruleOf(m.Data); table == nat.Table {
-			marks[chain] = append(marks[chain], mark)
+		if table, chain, mark, hits := ruleOf(m.Data); table == nat.Table {
+			c := rules[chain]
+			c.Marks, c.Hits = append(c.Marks, mark), append(c.Hits, hits)
+			rules[chain] = c
 		}
 	}
-	return marks, nil
+	return rules, nil
 }
 
 // ruleOf reads a message about a rule.
-func ruleOf(b []byte) (table, chain, mark string) {
+func ruleOf(b []byte) (table, chain, mark string, hits nat.Hits) {
 	attrs(b[min(nfgenmsg, len(b)):], func(kind uint16, value []byte) {
 		switch kind {
 		case unix.NFTA_RULE_TABLE:
@@ -60,9 +63,32 @@ func ruleOf(b []byte) (table, chain, mark string) {
 			chain = unix.ByteSliceToString(value)
 		case unix.NFTA_RULE_USERDATA:
 			mark = comment(value)
+		case unix.NFTA_RULE_EXPRESSIONS:
+			attrs(value, func(_ uint16, one []byte) { counter(one, &hits) })
 		}
 	})
-	return table, chain, mark
+	return table, chain, mark, hits
+}
+
+// counter reads an expression into hits if it is a counter.
+func counter(b []byte, hits *nat.Hits) {
+	name := ""
+	attrs(b, func(kind uint16, value []byte) {
+		switch {
+		case kind == unix.NFTA_EXPR_NAME:
+			name = unix.ByteSliceToString(value)
+		case kind == unix.NFTA_EXPR_DATA && name == "counter":
+			attrs(value, func(kind uint16, n []byte) {
+				switch {
+				case len(n) != 8:
+				case kind == unix.NFTA_COUNTER_PACKETS:
+					hits.Packets = binary.BigEndian.Uint64(n)
+				case kind == unix.NFTA_COUNTER_BYTES:
+					hits.Bytes = binary.BigEndian.Uint64(n)
+				}
+			})
+		}
+	})
 }
 
 // comment is that of a rule's user data: entries of type, length and value.

@@ -37,6 +37,9 @@ func expressions(r nat.Rule) []expr.Any {
 		list = append(list, meta(expr.MetaKeyL4PROTO), equals([]byte{byte(r.Protocol)}))
 	}
 	list = append(list, ports(r.Ports)...)
+	if r.Do != nat.ClampSize {
+		list = append(list, &expr.Counter{})
+	}
 	return append(list, action(r)...)
 }
 
@@ -150,7 +153,7 @@ func translate(kind expr.NATType, to nat.Endpoint) []expr.Any {
 func clamp(size int) []expr.Any {
 	const flagsOffset, syn, rst = 13, 0x02, 0x04
 	const maxseg, sizeOffset = 2, 2 // RFC 9293 section 3.2
-	list := []expr.Any{load(expr.PayloadBaseTransportHeader, flagsOffset, 1), masked([]byte{syn | rst}), equals([]byte{syn})}
+	list := []expr.Any{load(expr.PayloadBaseTransportHeader, flagsOffset, 1), masked([]byte{syn | rst}), equals([]byte{syn}), &expr.Counter{}}
 	if size > 0 {
 		list = append(list, &expr.Immediate{Register: mainRegister, Data: port(uint16(size))})
 	} else {

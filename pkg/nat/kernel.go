@@ -25,4 +25,9 @@ type FoundChain struct {
 	Name  string
 	Hook  Hook
 	Marks []string // of the rules, in their order; "" for a rule without
+	Hits  []Hits   // of the same rules
 }
+
+// Hits is how often a rule was met. In chains of type nat that is once for each
+// connection: its other packets follow the first.
+type Hits struct{ Packets, Bytes uint64 }

@@ -88,11 +88,14 @@ func (r *Rules) chains() []Chain {
 	return list
 }
 
+// platform is the reason of the rules about exempt.
+const platform = "Azure platform"
+
 // spare is what every chain that translates begins with.
 func spare() []Rule {
 	var list []Rule
 	for _, a := range exempt {
-		list = append(list, Rule{Why: "Azure platform", Destination: netip.PrefixFrom(a, 32), Do: Return})
+		list = append(list, Rule{Why: platform, Destination: netip.PrefixFrom(a, 32), Do: Return})
 	}
 	return list
 }

@@ -84,7 +84,7 @@ func TestMarks(t *testing.T) {
 	a := nat.Rule{Why: "masquerade bond0", Out: "bond0", Do: nat.MasqueradeSource}
 	b := a
 	b.Out = "bond1"
-	if a.Mark() == b.Mark() || a.Mark() != "masquerade bond0 #51550e55" {
+	if a.Mark() == b.Mark() || a.Mark() != "masquerade bond0 #97ceb9ee" {
 		t.Errorf("marks %s and %s", a.Mark(), b.Mark())
 	}
 }

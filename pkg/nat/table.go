@@ -138,7 +138,7 @@ func (r Rule) action() string {
 
 // encoding is the number of the form in which package kernel writes rules. It is
 // part of the marks: rules of another form are written anew.
-const encoding = 1
+const encoding = 2
 
 // Mark is the comment that tells the rule from every other: why it is there, and a
 // hash of what it says.

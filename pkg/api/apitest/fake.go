@@ -13,6 +13,7 @@ import (
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/watch"
@@ -33,6 +34,7 @@ type Daemon struct {
 	Versions   []api.ConfigVersion
 	File       string        // path of the configuration file
 	Hold       time.Duration // what Drain answers
+	Rules      []nat.Status
 	Interfaces []fib.Link
 	Hub        watch.Hub // of what is told to those who watch
 	OnQuit     func()    // called by Shutdown, if not nil
@@ -111,6 +113,9 @@ func (d *Daemon) Lookup(_ context.Context, addr netip.Addr) (engine.LookupView, 
 
 // Links implements api.Reader.
 func (d *Daemon) Links(context.Context) ([]fib.Link, error) { return d.Interfaces, d.Err }
+
+// NAT implements api.Reader.
+func (d *Daemon) NAT(context.Context) ([]nat.Status, error) { return d.Rules, d.Err }
 
 // Events implements api.Reader.
 func (d *Daemon) Events() *watch.Hub { return &d.Hub }

@@ -7,6 +7,7 @@ import (
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
 )
@@ -40,6 +41,13 @@ func Hub00() *Daemon {
 		Tables:  hub00Tables(),
 		Kernel:  hub00FIB(),
 		Devices: hub00Tunnels(),
+		Rules: []nat.Status{
+			{Chain: "prerouting", Rule: nat.Rule{Why: "dnat tcp 8080", In: "eth0", Protocol: nat.TCP, Ports: nat.Ports{Low: 8080, High: 8080}, Do: nat.DestinationTo,
+				To: nat.Endpoint{Addr: netip.MustParseAddr("10.100.0.4"), Ports: nat.Ports{Low: 80, High: 80}}}, Hits: nat.Hits{Packets: 12, Bytes: 720}},
+			{Chain: "postrouting", Rule: nat.Rule{Why: "masquerade eth0", Out: "eth0", Do: nat.Jump, Chain: "masquerade-1"}, Missing: true},
+			{Chain: "masquerade-1", Rule: nat.Rule{Why: "masquerade eth0", Do: nat.MasqueradeSource}, Hits: nat.Hits{Packets: 1234567890, Bytes: 1234567890123}},
+			{Chain: "forward", Rule: nat.Rule{Why: "mss-clamp vxlan0", Out: "vxlan0", Protocol: nat.TCP, Do: nat.ClampSize}, Hits: nat.Hits{Packets: 3, Bytes: 180}},
+		},
 		Interfaces: []fib.Link{
 			{Index: 1, Name: "lo", Up: true, MTU: 65536, Addresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")}},
 			{Index: 2, Name: "eth0", Up: true, MTU: 1500, Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.4/24")}},

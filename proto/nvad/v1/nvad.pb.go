@@ -731,7 +731,7 @@ var File_nvad_v1_nvad_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\n" +
-	"\x12nvad/v1/nvad.proto\x12\anvad.v1\x1a\x14nvad/v1/change.proto\x1a\x15nvad/v1/explain.proto\x1a\x11nvad/v1/fib.proto\x1a\x12nvad/v1/link.proto\x1a\x16nvad/v1/neighbor.proto\x1a\x15nvad/v1/profile.proto\x1a\x13nvad/v1/route.proto\x1a\x14nvad/v1/status.proto\x1a\x14nvad/v1/tunnel.proto\x1a\x13nvad/v1/watch.proto\"H\n" +
+	"\x12nvad/v1/nvad.proto\x12\anvad.v1\x1a\x14nvad/v1/change.proto\x1a\x15nvad/v1/explain.proto\x1a\x11nvad/v1/fib.proto\x1a\x12nvad/v1/link.proto\x1a\x11nvad/v1/nat.proto\x1a\x16nvad/v1/neighbor.proto\x1a\x15nvad/v1/profile.proto\x1a\x13nvad/v1/route.proto\x1a\x14nvad/v1/status.proto\x1a\x14nvad/v1/tunnel.proto\x1a\x13nvad/v1/watch.proto\"H\n" +
 	"\x10GetConfigRequest\x12\x1a\n" +
 	"\bexpanded\x18\x01 \x01(\bR\bexpanded\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\"\x1c\n" +
@@ -763,7 +763,7 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\tResetKind\x12\x13\n" +
 	"\x0fRESET_KIND_HARD\x10\x00\x12\x16\n" +
 	"\x12RESET_KIND_SOFT_IN\x10\x01\x12\x17\n" +
-	"\x13RESET_KIND_SOFT_OUT\x10\x022\xa2\a\n" +
+	"\x13RESET_KIND_SOFT_OUT\x10\x022\xe0\a\n" +
 	"\x04Nvad\x12:\n" +
 	"\n" +
 	"GetVersion\x12\x1a.nvad.v1.GetVersionRequest\x1a\x10.nvad.v1.Version\x127\n" +
@@ -778,7 +778,8 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\aListFIB\x12\x17.nvad.v1.ListFIBRequest\x1a\x18.nvad.v1.ListFIBResponse0\x01\x12H\n" +
 	"\vListTunnels\x12\x1b.nvad.v1.ListTunnelsRequest\x1a\x1c.nvad.v1.ListTunnelsResponse\x128\n" +
 	"\aExplain\x12\x17.nvad.v1.ExplainRequest\x1a\x14.nvad.v1.Explanation\x128\n" +
-	"\rLookupAddress\x12\x16.nvad.v1.LookupRequest\x1a\x0f.nvad.v1.Lookup\x12B\n" +
+	"\rLookupAddress\x12\x16.nvad.v1.LookupRequest\x1a\x0f.nvad.v1.Lookup\x12<\n" +
+	"\aListNAT\x12\x17.nvad.v1.ListNATRequest\x1a\x18.nvad.v1.ListNATResponse\x12B\n" +
 	"\tListLinks\x12\x19.nvad.v1.ListLinksRequest\x1a\x1a.nvad.v1.ListLinksResponse\x128\n" +
 	"\x05Watch\x12\x15.nvad.v1.WatchRequest\x1a\x16.nvad.v1.WatchResponse0\x012\x90\x06\n" +
 	"\vNvadControl\x129\n" +
@@ -836,31 +837,33 @@ var file_nvad_v1_nvad_proto_goTypes = []any{
 	(*ListTunnelsRequest)(nil),       // 23: nvad.v1.ListTunnelsRequest
 	(*ExplainRequest)(nil),           // 24: nvad.v1.ExplainRequest
 	(*LookupRequest)(nil),            // 25: nvad.v1.LookupRequest
-	(*ListLinksRequest)(nil),         // 26: nvad.v1.ListLinksRequest
-	(*WatchRequest)(nil),             // 27: nvad.v1.WatchRequest
-	(*ReloadRequest)(nil),            // 28: nvad.v1.ReloadRequest
-	(*ConfirmRequest)(nil),           // 29: nvad.v1.ConfirmRequest
-	(*RollbackRequest)(nil),          // 30: nvad.v1.RollbackRequest
-	(*FetchConfigRequest)(nil),       // 31: nvad.v1.FetchConfigRequest
-	(*GetProfileRequest)(nil),        // 32: nvad.v1.GetProfileRequest
-	(*Version)(nil),                  // 33: nvad.v1.Version
-	(*Status)(nil),                   // 34: nvad.v1.Status
-	(*ListConfigsResponse)(nil),      // 35: nvad.v1.ListConfigsResponse
-	(*PreviewReloadResponse)(nil),    // 36: nvad.v1.PreviewReloadResponse
-	(*ListNeighborsResponse)(nil),    // 37: nvad.v1.ListNeighborsResponse
-	(*Neighbor)(nil),                 // 38: nvad.v1.Neighbor
-	(*ListRoutesResponse)(nil),       // 39: nvad.v1.ListRoutesResponse
-	(*ListFIBResponse)(nil),          // 40: nvad.v1.ListFIBResponse
-	(*ListTunnelsResponse)(nil),      // 41: nvad.v1.ListTunnelsResponse
-	(*Explanation)(nil),              // 42: nvad.v1.Explanation
-	(*Lookup)(nil),                   // 43: nvad.v1.Lookup
-	(*ListLinksResponse)(nil),        // 44: nvad.v1.ListLinksResponse
-	(*WatchResponse)(nil),            // 45: nvad.v1.WatchResponse
-	(*ReloadResponse)(nil),           // 46: nvad.v1.ReloadResponse
-	(*ConfirmResponse)(nil),          // 47: nvad.v1.ConfirmResponse
-	(*RollbackResponse)(nil),         // 48: nvad.v1.RollbackResponse
-	(*ConfigFile)(nil),               // 49: nvad.v1.ConfigFile
-	(*GetProfileResponse)(nil),       // 50: nvad.v1.GetProfileResponse
+	(*ListNATRequest)(nil),           // 26: nvad.v1.ListNATRequest
+	(*ListLinksRequest)(nil),         // 27: nvad.v1.ListLinksRequest
+	(*WatchRequest)(nil),             // 28: nvad.v1.WatchRequest
+	(*ReloadRequest)(nil),            // 29: nvad.v1.ReloadRequest
+	(*ConfirmRequest)(nil),           // 30: nvad.v1.ConfirmRequest
+	(*RollbackRequest)(nil),          // 31: nvad.v1.RollbackRequest
+	(*FetchConfigRequest)(nil),       // 32: nvad.v1.FetchConfigRequest
+	(*GetProfileRequest)(nil),        // 33: nvad.v1.GetProfileRequest
+	(*Version)(nil),                  // 34: nvad.v1.Version
+	(*Status)(nil),                   // 35: nvad.v1.Status
+	(*ListConfigsResponse)(nil),      // 36: nvad.v1.ListConfigsResponse
+	(*PreviewReloadResponse)(nil),    // 37: nvad.v1.PreviewReloadResponse
+	(*ListNeighborsResponse)(nil),    // 38: nvad.v1.ListNeighborsResponse
+	(*Neighbor)(nil),                 // 39: nvad.v1.Neighbor
+	(*ListRoutesResponse)(nil),       // 40: nvad.v1.ListRoutesResponse
+	(*ListFIBResponse)(nil),          // 41: nvad.v1.ListFIBResponse
+	(*ListTunnelsResponse)(nil),      // 42: nvad.v1.ListTunnelsResponse
+	(*Explanation)(nil),              // 43: nvad.v1.Explanation
+	(*Lookup)(nil),                   // 44: nvad.v1.Lookup
+	(*ListNATResponse)(nil),          // 45: nvad.v1.ListNATResponse
+	(*ListLinksResponse)(nil),        // 46: nvad.v1.ListLinksResponse
+	(*WatchResponse)(nil),            // 47: nvad.v1.WatchResponse
+	(*ReloadResponse)(nil),           // 48: nvad.v1.ReloadResponse
+	(*ConfirmResponse)(nil),          // 49: nvad.v1.ConfirmResponse
+	(*RollbackResponse)(nil),         // 50: nvad.v1.RollbackResponse
+	(*ConfigFile)(nil),               // 51: nvad.v1.ConfigFile
+	(*GetProfileResponse)(nil),       // 52: nvad.v1.GetProfileResponse
 }
 var file_nvad_v1_nvad_proto_depIdxs = []int32{
 	0,  // 0: nvad.v1.ResetNeighborRequest.kind:type_name -> nvad.v1.ResetKind
@@ -876,46 +879,48 @@ var file_nvad_v1_nvad_proto_depIdxs = []int32{
 	23, // 10: nvad.v1.Nvad.ListTunnels:input_type -> nvad.v1.ListTunnelsRequest
 	24, // 11: nvad.v1.Nvad.Explain:input_type -> nvad.v1.ExplainRequest
 	25, // 12: nvad.v1.Nvad.LookupAddress:input_type -> nvad.v1.LookupRequest
-	26, // 13: nvad.v1.Nvad.ListLinks:input_type -> nvad.v1.ListLinksRequest
-	27, // 14: nvad.v1.Nvad.Watch:input_type -> nvad.v1.WatchRequest
-	28, // 15: nvad.v1.NvadControl.Reload:input_type -> nvad.v1.ReloadRequest
-	29, // 16: nvad.v1.NvadControl.Confirm:input_type -> nvad.v1.ConfirmRequest
-	30, // 17: nvad.v1.NvadControl.Rollback:input_type -> nvad.v1.RollbackRequest
-	31, // 18: nvad.v1.NvadControl.FetchConfig:input_type -> nvad.v1.FetchConfigRequest
-	3,  // 19: nvad.v1.NvadControl.ResetNeighbor:input_type -> nvad.v1.ResetNeighborRequest
-	5,  // 20: nvad.v1.NvadControl.ShutdownNeighbor:input_type -> nvad.v1.ShutdownNeighborRequest
-	7,  // 21: nvad.v1.NvadControl.EnableNeighbor:input_type -> nvad.v1.EnableNeighborRequest
-	9,  // 22: nvad.v1.NvadControl.Drain:input_type -> nvad.v1.DrainRequest
-	11, // 23: nvad.v1.NvadControl.Shutdown:input_type -> nvad.v1.ShutdownRequest
-	32, // 24: nvad.v1.NvadControl.GetProfile:input_type -> nvad.v1.GetProfileRequest
-	13, // 25: nvad.v1.NvadControl.SetLogLevel:input_type -> nvad.v1.SetLogLevelRequest
-	33, // 26: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
-	34, // 27: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
-	2,  // 28: nvad.v1.Nvad.GetConfig:output_type -> nvad.v1.Config
-	35, // 29: nvad.v1.Nvad.ListConfigs:output_type -> nvad.v1.ListConfigsResponse
-	36, // 30: nvad.v1.Nvad.PreviewReload:output_type -> nvad.v1.PreviewReloadResponse
-	37, // 31: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
-	38, // 32: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
-	39, // 33: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
-	40, // 34: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
-	41, // 35: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
-	42, // 36: nvad.v1.Nvad.Explain:output_type -> nvad.v1.Explanation
-	43, // 37: nvad.v1.Nvad.LookupAddress:output_type -> nvad.v1.Lookup
-	44, // 38: nvad.v1.Nvad.ListLinks:output_type -> nvad.v1.ListLinksResponse
-	45, // 39: nvad.v1.Nvad.Watch:output_type -> nvad.v1.WatchResponse
-	46, // 40: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
-	47, // 41: nvad.v1.NvadControl.Confirm:output_type -> nvad.v1.ConfirmResponse
-	48, // 42: nvad.v1.NvadControl.Rollback:output_type -> nvad.v1.RollbackResponse
-	49, // 43: nvad.v1.NvadControl.FetchConfig:output_type -> nvad.v1.ConfigFile
-	4,  // 44: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
-	6,  // 45: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
-	8,  // 46: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
-	10, // 47: nvad.v1.NvadControl.Drain:output_type -> nvad.v1.DrainResponse
-	12, // 48: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
-	50, // 49: nvad.v1.NvadControl.GetProfile:output_type -> nvad.v1.GetProfileResponse
-	14, // 50: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
-	26, // [26:51] is the sub-list for method output_type
-	1,  // [1:26] is the sub-list for method input_type
+	26, // 13: nvad.v1.Nvad.ListNAT:input_type -> nvad.v1.ListNATRequest
+	27, // 14: nvad.v1.Nvad.ListLinks:input_type -> nvad.v1.ListLinksRequest
+	28, // 15: nvad.v1.Nvad.Watch:input_type -> nvad.v1.WatchRequest
+	29, // 16: nvad.v1.NvadControl.Reload:input_type -> nvad.v1.ReloadRequest
+	30, // 17: nvad.v1.NvadControl.Confirm:input_type -> nvad.v1.ConfirmRequest
+	31, // 18: nvad.v1.NvadControl.Rollback:input_type -> nvad.v1.RollbackRequest
+	32, // 19: nvad.v1.NvadControl.FetchConfig:input_type -> nvad.v1.FetchConfigRequest
+	3,  // 20: nvad.v1.NvadControl.ResetNeighbor:input_type -> nvad.v1.ResetNeighborRequest
+	5,  // 21: nvad.v1.NvadControl.ShutdownNeighbor:input_type -> nvad.v1.ShutdownNeighborRequest
+	7,  // 22: nvad.v1.NvadControl.EnableNeighbor:input_type -> nvad.v1.EnableNeighborRequest
+	9,  // 23: nvad.v1.NvadControl.Drain:input_type -> nvad.v1.DrainRequest
+	11, // 24: nvad.v1.NvadControl.Shutdown:input_type -> nvad.v1.ShutdownRequest
+	33, // 25: nvad.v1.NvadControl.GetProfile:input_type -> nvad.v1.GetProfileRequest
+	13, // 26: nvad.v1.NvadControl.SetLogLevel:input_type -> nvad.v1.SetLogLevelRequest
+	34, // 27: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
+	35, // 28: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
+	2,  // 29: nvad.v1.Nvad.GetConfig:output_type -> nvad.v1.Config
+	36, // 30: nvad.v1.Nvad.ListConfigs:output_type -> nvad.v1.ListConfigsResponse
+	37, // 31: nvad.v1.Nvad.PreviewReload:output_type -> nvad.v1.PreviewReloadResponse
+	38, // 32: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
+	39, // 33: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
+	40, // 34: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
+	41, // 35: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
+	42, // 36: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
+	43, // 37: nvad.v1.Nvad.Explain:output_type -> nvad.v1.Explanation
+	44, // 38: nvad.v1.Nvad.LookupAddress:output_type -> nvad.v1.Lookup
+	45, // 39: nvad.v1.Nvad.ListNAT:output_type -> nvad.v1.ListNATResponse
+	46, // 40: nvad.v1.Nvad.ListLinks:output_type -> nvad.v1.ListLinksResponse
+	47, // 41: nvad.v1.Nvad.Watch:output_type -> nvad.v1.WatchResponse
+	48, // 42: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
+	49, // 43: nvad.v1.NvadControl.Confirm:output_type -> nvad.v1.ConfirmResponse
+	50, // 44: nvad.v1.NvadControl.Rollback:output_type -> nvad.v1.RollbackResponse
+	51, // 45: nvad.v1.NvadControl.FetchConfig:output_type -> nvad.v1.ConfigFile
+	4,  // 46: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
+	6,  // 47: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
+	8,  // 48: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
+	10, // 49: nvad.v1.NvadControl.Drain:output_type -> nvad.v1.DrainResponse
+	12, // 50: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
+	52, // 51: nvad.v1.NvadControl.GetProfile:output_type -> nvad.v1.GetProfileResponse
+	14, // 52: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
+	27, // [27:53] is the sub-list for method output_type
+	1,  // [1:27] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name
@@ -930,6 +935,7 @@ func file_nvad_v1_nvad_proto_init() {
 	file_nvad_v1_explain_proto_init()
 	file_nvad_v1_fib_proto_init()
 	file_nvad_v1_link_proto_init()
+	file_nvad_v1_nat_proto_init()
 	file_nvad_v1_neighbor_proto_init()
 	file_nvad_v1_profile_proto_init()
 	file_nvad_v1_route_proto_init()

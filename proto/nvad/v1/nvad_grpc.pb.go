@@ -43,6 +43,7 @@ const (
 	Nvad_ListTunnels_FullMethodName   = "/nvad.v1.Nvad/ListTunnels"
 	Nvad_Explain_FullMethodName       = "/nvad.v1.Nvad/Explain"
 	Nvad_LookupAddress_FullMethodName = "/nvad.v1.Nvad/LookupAddress"
+	Nvad_ListNAT_FullMethodName       = "/nvad.v1.Nvad/ListNAT"
 	Nvad_ListLinks_FullMethodName     = "/nvad.v1.Nvad/ListLinks"
 	Nvad_Watch_FullMethodName         = "/nvad.v1.Nvad/Watch"
 )
@@ -81,6 +82,8 @@ type NvadClient interface {
 	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*Explanation, error)
 	// LookupAddress tells what becomes of a packet.
 	LookupAddress(ctx context.Context, in *LookupRequest, opts ...grpc.CallOption) (*Lookup, error)
+	// ListNAT returns the rules of masquerade, SNAT, DNAT and MSS clamp with counters.
+	ListNAT(ctx context.Context, in *ListNATRequest, opts ...grpc.CallOption) (*ListNATResponse, error)
 	// ListLinks returns the interfaces of the kernel, as nvad last read them.
 	ListLinks(ctx context.Context, in *ListLinksRequest, opts ...grpc.CallOption) (*ListLinksResponse, error)
 	// Watch streams changes as they happen, until the client or the daemon ends.
@@ -233,6 +236,16 @@ func (c *nvadClient) LookupAddress(ctx context.Context, in *LookupRequest, opts 
 	return out, nil
 }
 
+func (c *nvadClient) ListNAT(ctx context.Context, in *ListNATRequest, opts ...grpc.CallOption) (*ListNATResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListNATResponse)
+	err := c.cc.Invoke(ctx, Nvad_ListNAT_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *nvadClient) ListLinks(ctx context.Context, in *ListLinksRequest, opts ...grpc.CallOption) (*ListLinksResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListLinksResponse)
@@ -296,6 +309,8 @@ type NvadServer interface {
 	Explain(context.Context, *ExplainRequest) (*Explanation, error)
 	// LookupAddress tells what becomes of a packet.
 	LookupAddress(context.Context, *LookupRequest) (*Lookup, error)
+	// ListNAT returns the rules of masquerade, SNAT, DNAT and MSS clamp with counters.
+	ListNAT(context.Context, *ListNATRequest) (*ListNATResponse, error)
 	// ListLinks returns the interfaces of the kernel, as nvad last read them.
 	ListLinks(context.Context, *ListLinksRequest) (*ListLinksResponse, error)
 	// Watch streams changes as they happen, until the client or the daemon ends.
@@ -345,6 +360,9 @@ func (UnimplementedNvadServer) Explain(context.Context, *ExplainRequest) (*Expla
 }
 func (UnimplementedNvadServer) LookupAddress(context.Context, *LookupRequest) (*Lookup, error) {
 	return nil, status.Error(codes.Unimplemented, "method LookupAddress not implemented")
+}
+func (UnimplementedNvadServer) ListNAT(context.Context, *ListNATRequest) (*ListNATResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListNAT not implemented")
 }
 func (UnimplementedNvadServer) ListLinks(context.Context, *ListLinksRequest) (*ListLinksResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListLinks not implemented")
@@ -575,6 +593,24 @@ func _Nvad_LookupAddress_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Nvad_ListNAT_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListNATRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NvadServer).ListNAT(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Nvad_ListNAT_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NvadServer).ListNAT(ctx, req.(*ListNATRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Nvad_ListLinks_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListLinksRequest)
 	if err := dec(in); err != nil {
@@ -650,6 +686,10 @@ var Nvad_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "LookupAddress",
 			Handler:    _Nvad_LookupAddress_Handler,
+		},
+		{
+			MethodName: "ListNAT",
+			Handler:    _Nvad_ListNAT_Handler,
 		},
 		{
 			MethodName: "ListLinks",
