@@ -48,7 +48,7 @@ if [ -n "$missing" ]; then
 fi
 
 # The packages start their daemons; the lab runs its own, in its namespaces.
-for unit in frr bird prometheus prometheus-node-exporter; do
+for unit in frr bird prometheus; do
 	case "$missing" in *"$unit"*) $sudo systemctl disable --now "$unit" >/dev/null 2>&1 || true ;; esac
 done
 
