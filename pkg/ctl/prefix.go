@@ -64,9 +64,9 @@ func pathTitle(p *nvadv1.Path) string {
 func (a *app) pathFields(p *page, path *nvadv1.Path) {
 	at := path.GetAttributes()
 	if !path.GetBest() {
-		p.field("Not best", path.GetReason())
+		p.field("Not best", strings.TrimPrefix(path.GetReason(), "not best: "))
 	} else {
-		p.field("Decided by", path.GetReason())
+		p.field("Decided by", strings.TrimPrefix(path.GetReason(), "best by "))
 	}
 	asPath := at.GetAsPath()
 	if asPath == "" {

@@ -38,12 +38,17 @@ func (d *daemon) Tunnels(ctx context.Context) ([]engine.TunnelView, error) {
 func tunnelView(t tunnel.Status) engine.TunnelView {
 	v := engine.TunnelView{
 		Name: t.Name, VNI: t.VNI, Remotes: t.Remotes, Group: t.Group, Device: t.Underlay, Local: t.Source,
-		Port: t.Port, MTU: t.Actual, MAC: t.MAC.String(), Addresses: t.Addresses, State: t.State, Reason: t.Reason,
+		Port: t.Port, MTU: t.Actual, MAC: t.MAC.String(), State: t.State, Reason: t.Reason,
 		Warning:   t.Warning,
 		RxPackets: t.Stats.RxPackets, TxPackets: t.Stats.TxPackets, RxBytes: t.Stats.RxBytes, TxBytes: t.Stats.TxBytes,
 	}
 	if v.Port == 0 {
 		v.Port = tunnel.DefaultPort
+	}
+	for _, p := range t.Addresses {
+		if a := p.Addr(); a.Is4() || !a.IsLinkLocalUnicast() { // every device has one of these
+			v.Addresses = append(v.Addresses, p)
+		}
 	}
 	return v
 }

@@ -188,11 +188,13 @@ func (e *Engine) appendViews(out []PathView, p netip.Prefix, q Query) []PathView
 	add := func(v rib.Path) { out = append(out, e.pathView(v, q.Table == AdjRIBIn || v.Accepted == nil)) }
 	switch q.Table {
 	case LocRIB:
+		first := len(out)
 		e.rib.Lookup(p, func(v rib.Path) {
 			if v.Accepted != nil || q.Prefix.IsValid() {
 				add(v)
 			}
 		})
+		slices.SortStableFunc(out[first:], bestFirst)
 	case AdjRIBOut:
 		if a := e.rib.Sent(p, q.Neighbor); a != nil {
 			out = append(out, PathView{Prefix: p, Neighbor: q.Neighbor, Attrs: a, Best: true, Valid: true})
@@ -205,6 +207,23 @@ func (e *Engine) appendViews(out []PathView, p netip.Prefix, q Query) []PathView
 		})
 	}
 	return out
+}
+
+// bestFirst orders the paths of a prefix: the best one, then those that share its
+// traffic, then by neighbor.
+func bestFirst(a, b PathView) int {
+	rank := func(v PathView) int {
+		switch {
+		case v.Best:
+			return 0
+		case v.Multipath:
+			return 1
+		case v.Valid:
+			return 2
+		}
+		return 3
+	}
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), a.Neighbor.Compare(b.Neighbor))
 }
 
 func (e *Engine) pathView(p rib.Path, received bool) PathView {
