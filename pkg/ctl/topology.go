@@ -119,7 +119,7 @@ func (n *node) add(c *node) *node {
 // tree orders what is known: below each device what is reached over it.
 func (a *app) tree(v view) *node {
 	s := v.status
-	root := &node{title: "NVA " + s.GetRouterId(), detail: fmt.Sprintf("AS %d, %d prefixes, %d/%d in the kernel",
+	root := &node{title: "NVA " + s.GetRouterId(), detail: fmt.Sprintf("AS %d, %d prefixes, kernel %d/%d",
 		s.GetAsn(), s.GetPrefixes(), s.GetFibInstalled(), s.GetFibWanted()), health: healthOf(s.GetInSync())}
 	over := map[string]bool{}
 	var tunnels []*node
