@@ -5,15 +5,34 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
 // collected is a Logger that writes to a buffer.
-func collected() (Logger, *bytes.Buffer) {
-	var b bytes.Buffer
-	return newLogger(newTextHandler(&b, slog.LevelDebug), DefaultLimits), &b
+func collected() (Logger, *buffer) {
+	b := &buffer{}
+	return newLogger(newTextHandler(b, slog.LevelDebug), DefaultLimits), b
+}
+
+// buffer may be read while the log's timers write.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
 }
 
 // A neighbor that flaps is told of ten times in a minute, and then in one line.
