@@ -68,14 +68,14 @@ var (
 		vnet: "hub00", nva: "vm-hub00", vm: "vm-hub100",
 		address: netip.MustParseAddr("10.0.0.4"), far: netip.MustParseAddr("10.10.0.4"),
 		own: "10.0.0.0/16", behind: "10.100.0.0/16", beyond: "10.110.0.0/16",
-		gateway: "10.0.0.1", tunnel: "169.254.0.2", 
+		gateway: "10.0.0.1", tunnel: "169.254.0.2",
 		routeServer: [2]netip.Addr{netip.MustParseAddr("10.0.210.4"), netip.MustParseAddr("10.0.210.5")},
 	}
 	far = side{
 		vnet: "hub10", nva: "vm-hub10", vm: "vm-hub110",
 		address: netip.MustParseAddr("10.10.0.4"), far: netip.MustParseAddr("10.0.0.4"),
 		own: "10.10.0.0/16", behind: "10.110.0.0/16", beyond: "10.100.0.0/16",
-		gateway: "10.10.0.1", tunnel: "169.254.0.1", 
+		gateway: "10.10.0.1", tunnel: "169.254.0.1",
 		routeServer: [2]netip.Addr{netip.MustParseAddr("10.10.210.4"), netip.MustParseAddr("10.10.210.5")},
 	}
 )

@@ -29,7 +29,7 @@ func BenchmarkSample(b *testing.B) {
 			p.establish(routeServer, false, false)
 			u := speaker.Update{From: speaker.From{Peer: routeServer}, Attrs: &route.Attrs{ASPath: route.NewASPath(65515), NextHop: routeServer}}
 			for i := range n {
-				u.Announced = append(u.Announced, netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(i >> 16) + 11, byte(i >> 8), byte(i), 0}), 24))
+				u.Announced = append(u.Announced, netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(i>>16) + 11, byte(i >> 8), byte(i), 0}), 24))
 			}
 			p.events <- u
 			if err := e.Settle(b.Context()); err != nil {
