@@ -15,8 +15,10 @@ type BFD struct {
 	Multiplier int           // packets that may be lost
 }
 
-// defaultBFD is what true means, as in FRR.
-var defaultBFD = BFD{MinTx: 300 * time.Millisecond, MinRx: 300 * time.Millisecond, Multiplier: 3}
+// DefaultBFD is what true means: 300 ms and three packets, as in FRR.
+func DefaultBFD() BFD {
+	return BFD{Enabled: true, MinTx: 300 * time.Millisecond, MinRx: 300 * time.Millisecond, Multiplier: 3}
+}
 
 var bfdFields = []field[BFD]{
 	{key: "min-tx", doc: "Milliseconds between packets to the neighbor, at least.",
@@ -31,8 +33,7 @@ var bfdFields = []field[BFD]{
 type bfd struct{ p *BFD }
 
 func (v bfd) set(c cell) {
-	out := defaultBFD
-	out.Enabled = true
+	out := DefaultBFD()
 	switch val := c.val.(type) {
 	case bool:
 		if !val {
@@ -53,7 +54,7 @@ func (v bfd) toml() string {
 	if !v.p.Enabled {
 		return "false"
 	}
-	base := defaultBFD
+	base := DefaultBFD()
 	lines := differing(v.p, &base, bfdFields, false)
 	if len(lines) == 0 {
 		return "true"

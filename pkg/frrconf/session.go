@@ -34,7 +34,7 @@ var sessionRules = slices.Concat(
 	toggle("neighbor PEER graceful-restart", func(s *config.Settings, on bool) { s.GracefulRestart = on }),
 	toggle("neighbor PEER graceful-restart-helper", func(s *config.Settings, on bool) { s.GracefulRestart = on }),
 	toggle("neighbor PEER graceful-restart-disable", func(s *config.Settings, on bool) { s.GracefulRestart = !on }),
-	toggle("neighbor PEER bfd", func(s *config.Settings, on bool) { s.BFD.Enabled = on }),
+	toggle("neighbor PEER bfd", bfd),
 	[]rule{about("neighbor PEER bfd MULTIPLIER RX TX", bfdTimers)},
 	leaveEach(unsupported("this of BFD; see the neighbor's bfd"), "neighbor PEER bfd REST", "no neighbor PEER bfd REST"),
 	leaveEach(unsupported("neighbors by interface"), "neighbor PEER interface REST"),
@@ -150,6 +150,16 @@ func ttlSecurity(c *converter, l *line, p *peer, args []string) outcome {
 		return attention("%s is not a number of hops", args[0])
 	}
 	return p.change(func(s *config.Settings) { s.TTLSecurity = int(n) })
+}
+
+// bfd keeps timers that an earlier line set.
+func bfd(s *config.Settings, on bool) {
+	switch {
+	case !on:
+		s.BFD = config.BFD{}
+	case !s.BFD.Enabled:
+		s.BFD = config.DefaultBFD()
+	}
 }
 
 // bfdTimers takes the multiplier, and the intervals in milliseconds.
