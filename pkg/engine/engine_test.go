@@ -286,12 +286,20 @@ func TestEngineInSync(t *testing.T) {
 	})
 }
 
-// Two NVAs that start together do not wait for each other's End-of-RIB.
+// Two NVAs that start together do not wait for each other's End-of-RIB, yet
+// for what the other has to tell.
 func TestEngineInSyncBothRestarted(t *testing.T) {
 	run(t, true, func(t *testing.T, e *Engine, p *ports) {
 		p.establish(routeServer, false, false)
 		p.establish(farNVA, true, true)
-		time.Sleep(4 * time.Second)
+		time.Sleep(time.Second)
+		p.announce(farNVA, prefix)
+		time.Sleep(2500 * time.Millisecond)
+		synctest.Wait()
+		if p.synced() {
+			t.Error("in sync before three quiet seconds")
+		}
+		time.Sleep(time.Second)
 		synctest.Wait()
 		if !p.synced() {
 			t.Error("waits for a neighbor that waits for us")

@@ -79,10 +79,14 @@ func (n *neighbor) synced(now, started time.Time) bool {
 		return true
 	case n.up == nil:
 		return now.Sub(started) > cmp.Or(n.cfg.HoldTime, longestTable)
-	case n.eor.Has(n.up.Families), n.up.PeerRestarted:
+	case n.eor.Has(n.up.Families):
 		return true
 	case now.Sub(n.since) > longestTable:
 		return true
+	case n.up.PeerRestarted:
+		// It may wait for our End-of-RIB as we do for its (RFC 4724 4.1), and so
+		// is not waited for. FRR says so for minutes after its start and has yet
+		// to tell its routes: quiet decides.
 	case n.up.PeerRestart > 0 || n.up.GracefulPeer != 0:
 		return false // it will send End-of-RIB
 	}
