@@ -4,8 +4,9 @@ GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS  := -s -w -X github.com/nvad/nvad/pkg/telemetry.version=$(VERSION)
 # gRPC's request traces draw HTML; the reflection in it keeps every method of
-# every type in the binary: 24 MB instead of 17.
-TAGS     := grpcnotrace
+# every type in the binary: 24 MB instead of 17. net/http's HTTP/2 is for none of
+# what is served or asked over HTTP; gRPC has its own.
+TAGS     := grpcnotrace,nethttpomithttp2
 SCENARIO ?= two-hubs
 COUNT    ?= 1
 N        ?= 50

@@ -12,7 +12,7 @@ import (
 const (
 	tidyInterval = time.Second
 	quietBytes   = 1 << 20 // allocated between two looks at most, or there is work
-	worthTidying = 8 << 20 // allocated since the last time at least
+	worthTidying = 2 << 20 // allocated since the last time at least, and an eighth of what is in use
 )
 
 // The collector waits for garbage of so many percent of what is in use. With Go's
@@ -56,7 +56,7 @@ func tidyMemory(ctx context.Context) error {
 		}
 		now, live := heap()
 		paceGC(live)
-		if now-last < quietBytes && now-tidied > worthTidying {
+		if now-last < quietBytes && now-tidied > worthTidying+live/8 {
 			debug.FreeOSMemory()
 			tidied, _ = heap()
 		}
