@@ -50,8 +50,8 @@ deb: ## build the Debian package, dist/nvad_VERSION_ARCH.deb
 		--target $(DIST)/nvad_$(DEB_VERSION)_$(shell $(GO) env GOARCH).deb
 
 .PHONY: docs
-docs: ## write the reference of the command lines, docs/cli.md
-	$(GO) run ./packaging/docs -markdown docs/cli.md
+docs: ## write the references of commands and keys, docs/cli.md and docs/reference.md
+	$(GO) run ./packaging/docs -markdown docs/cli.md -keys docs/reference.md
 
 .PHONY: setup
 setup: ## check what the lab and the tests need, and install Debian packages that are missing

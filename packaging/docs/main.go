@@ -1,9 +1,10 @@
 // Command docs writes what is generated from the command lines of nvad and
-// nvactl: man pages and shell completions for the package, and the reference for
-// docs/cli.md.
+// nvactl and from the keys of nvad.toml: man pages and shell completions for the
+// package, and the references for docs/cli.md and docs/reference.md.
 //
 //	docs -package DIR    DIR/man and DIR/completions
 //	docs -markdown FILE
+//	docs -keys FILE
 //
 // The same commands give the same bytes: dates are those of SOURCE_DATE_EPOCH.
 package main
@@ -24,26 +25,31 @@ import (
 	"github.com/spf13/cobra/doc"
 
 	"github.com/nvad/nvad/cmd/nvad/command"
+	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/ctl"
 )
 
 func main() {
 	dir := flag.String("package", "", "write man pages and completions below `DIR`")
-	markdown := flag.String("markdown", "", "write the reference to `FILE`")
+	markdown := flag.String("markdown", "", "write the reference of the command lines to `FILE`")
+	keys := flag.String("keys", "", "write the reference of nvad.toml to `FILE`")
 	flag.Parse()
-	if err := write(*dir, *markdown); err != nil {
+	if err := write(*dir, *markdown, *keys); err != nil {
 		fmt.Fprintln(os.Stderr, "docs:", err)
 		os.Exit(1)
 	}
 }
 
-func write(dir, markdown string) error {
+func write(dir, markdown, keys string) error {
 	var errs []error
 	if dir != "" {
 		errs = append(errs, manPages(dir), completions(dir))
 	}
 	if markdown != "" {
 		errs = append(errs, os.WriteFile(markdown, reference(), 0o644))
+	}
+	if keys != "" {
+		errs = append(errs, os.WriteFile(keys, config.ReferencePage(), 0o644))
 	}
 	return errors.Join(errs...)
 }

@@ -50,6 +50,8 @@ func (v subjects) set(c cell) {
 	}
 }
 
+func (subjects) kind() string { return "list of names" }
+
 func (v subjects) toml() string { return list(*v.p, quote) }
 
 // api reports a TCP listener that would let in who proves nothing.

@@ -3,8 +3,6 @@ package config
 import (
 	"fmt"
 	"strings"
-
-	"github.com/nvad/nvad/pkg/policy"
 )
 
 // Reference is a configuration file that explains every key there is, with its
@@ -17,37 +15,16 @@ func Reference() []byte {
 # a default or none is needed. ` + "`nvad check FILE`" + ` reports every error of a
 # file at once, with its line.
 `)
-	referTo(&b, "", Default(), configFields, "")
-	referTo(&b, "[daemon]", &Default().Daemon, daemonFields, "The process.")
-	referTo(&b, "[kernel]", &Default().Kernel, kernelFields, "The forwarding plane.")
-	referTo(&b, "[drain]", &Default().Drain, drainFields, "Leave of all traffic, before maintenance (nvactl drain).")
-	referTo(&b, "[health]", &Health{}, healthFields, "Whether this NVA should carry traffic. It should not before it is in sync, nor during a drain.")
-	referTo(&b, "[azure]", &Azure{}, azureFields, "What Azure's metadata service is asked while nvad runs.")
-	referTo(&b, "[api]", &API{}, apiFields, "The gRPC API over TCP. On the socket of [daemon] it is always served.")
-	referTo(&b, "[metrics]", &Metrics{}, metricsFields, "Numbers for Prometheus.")
-	tunnel, settings := defaultTunnel(), DefaultSettings()
-	referTo(&b, "[[tunnel]]", &tunnel, tunnelFields, "VXLAN devices; one table each.")
-	referTo(&b, "[[static-route]]", &Static{}, staticFields, "Static routes; one table each.")
-	masquerade, dnat := defaultMasquerade(), defaultDNAT()
-	referTo(&b, "[[masquerade]]", &masquerade, masqueradeFields,
-		"Sources hidden behind a device's address, in nvad's own nftables table; one table each.")
-	referTo(&b, "[[snat]]", &SNAT{}, snatFields,
-		"Sources replaced by an address. Of these tables, and before any masquerade, the first that fits counts.")
-	referTo(&b, "[[dnat]]", &dnat, dnatFields,
-		"Destinations replaced, of what passes this NVA. The first table that fits counts.")
-	referTo(&b, "[[network]]", &Network{}, networkFields, "Prefixes that nvad originates; one table each.")
-	referTo(&b, "[[aggregate]]", &Aggregate{}, aggregateFields, "Prefixes that stand for their parts; one table each.")
-	referTo(&b, "[[redistribute]]", &Redistribute{}, redistributeFields, "Routes of other sources to originate; one table each.")
-	referTo(&b, "[peer-group.route-server]", &settings, settingsFields,
-		"Peer-groups: settings that neighbors share. A neighbor may have any of these keys itself.")
-	referTo(&b, "", &Group{}, groupFields, "Keys that a peer-group alone has:")
-	referTo(&b, "[[neighbor]]", &Neighbor{}, neighborFields, "BGP neighbors; one table each.")
+	for _, tables := range [][]tableDoc{singleTables(), forwardingTables(), routingTables()} {
+		for _, t := range tables {
+			referTo(&b, t)
+		}
+	}
 	b.WriteString(referenceLists)
-	referTo(&b, "[[route-map.to-azure]]", &policy.Clause{}, clauseFields, "Route-maps: one table a clause. "+
-		"The first clause that matches decides; no match denies.")
-	keysOf(&b, "Keys of import and export, all of which must pass, in this order:", chainFields)
-	keysOf(&b, "Keys of match:", matchFields)
-	keysOf(&b, "Keys of set:", setFields)
+	referTo(&b, clauseTable())
+	for _, t := range policyTables() {
+		keysOf(&b, t)
+	}
 	b.WriteString(referenceEnd)
 	return []byte(b.String())
 }
@@ -107,35 +84,27 @@ match = { community-list = "spokes" }
 `
 
 // referTo writes a table with a line or two for every key.
-func referTo[T any](b *strings.Builder, header string, base *T, fields []field[T], doc string) {
-	if doc != "" {
-		b.WriteString("\n" + comment("# ", doc))
+func referTo(b *strings.Builder, t tableDoc) {
+	if t.doc != "" {
+		b.WriteString("\n" + comment("# ", t.doc))
 	}
-	if header != "" {
-		b.WriteString(header + "\n")
+	if t.header != "" {
+		b.WriteString(t.header + "\n")
 	}
-	for _, f := range fields {
-		val, mute := f.example, "# "
-		if val == "" {
-			val = f.bind(base).toml()
-		}
-		if f.shown {
+	for _, k := range t.keys {
+		mute := "# "
+		if k.shown {
 			mute = ""
 		}
-		fmt.Fprintf(b, "\n%s%s%s = %s\n", comment("# ", f.doc), mute, f.key, val)
+		fmt.Fprintf(b, "\n%s%s%s = %s\n", comment("# ", k.doc), mute, k.key, k.value())
 	}
 }
 
 // keysOf writes the keys of an inline table as a comment.
-func keysOf[T any](b *strings.Builder, title string, fields []field[T]) {
-	var base T
-	b.WriteString("\n# " + title + "\n")
-	for _, f := range fields {
-		val := f.example
-		if val == "" {
-			val = f.bind(&base).toml()
-		}
-		fmt.Fprintf(b, "#\n#   %s = %s\n%s", f.key, val, comment("#     ", f.doc))
+func keysOf(b *strings.Builder, t tableDoc) {
+	b.WriteString("\n# " + t.doc + "\n")
+	for _, k := range t.keys {
+		fmt.Fprintf(b, "#\n#   %s = %s\n%s", k.key, k.value(), comment("#     ", k.doc))
 	}
 }
 

@@ -4,14 +4,15 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"regexp"
 	"testing"
 )
 
 var update = flag.Bool("update", false, "write golden files")
 
-func TestReference(t *testing.T) {
-	const path = "../../configs/reference.toml"
-	got := Reference()
+// golden holds the file at path to what the code says.
+func golden(t *testing.T, path string, got []byte) {
+	t.Helper()
 	if *update {
 		if err := os.WriteFile(path, got, 0o644); err != nil {
 			t.Fatal(err)
@@ -22,14 +23,31 @@ func TestReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("%s is not what the code says; run go test ./pkg/config -update", path)
+		t.Errorf("%s is not what the code says; run make docs, or go test ./pkg/config -update", path)
 	}
+}
+
+func TestReference(t *testing.T) {
+	got := Reference()
+	golden(t, "../../configs/reference.toml", got)
 	cfg, err := Parse("reference.toml", got)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, w := range Warnings(cfg) {
 		t.Error(w)
+	}
+}
+
+// The page is what the code says, and tells of every key what it holds and
+// what it means.
+func TestReferencePage(t *testing.T) {
+	page := ReferencePage()
+	golden(t, "../../docs/reference.md", page)
+	entry := regexp.MustCompile("(?m)^- \\*\\*`[a-z0-9-]+`\\*\\* · [^·\n]+ · [^·\n]+( · [^·\n]+)?\\\\\n  [^\n]+\n")
+	entries, all := len(entry.FindAll(page, -1)), bytes.Count(page, []byte("\n- **`"))
+	if entries != all || all < 100 {
+		t.Errorf("%d of %d entries are complete", entries, all)
 	}
 }
 

@@ -26,4 +26,6 @@ func (v toggle) set(c cell) {
 	}
 }
 
+func (toggle) kind() string { return `"auto", true or false` }
+
 func (v toggle) toml() string { return [...]string{`"auto"`, "true", "false"}[*v.p] }

@@ -13,6 +13,8 @@ type value interface {
 	// set reads a cell into the place, or reports what is wrong with it and
 	// leaves the place alone.
 	set(cell)
+	// kind is what the file may hold there, in a few words for the reference.
+	kind() string
 	// toml is the place's content as it is written after the "=".
 	toml() string
 }
@@ -81,6 +83,8 @@ func (v text) set(c cell) {
 	*v.p = s
 }
 
+func (text) kind() string { return "string" }
+
 func (v text) toml() string { return quote(*v.p) }
 
 // choice is one of a few words.
@@ -99,6 +103,8 @@ func (v choice) set(c cell) {
 	}
 	*v.p = s
 }
+
+func (choice) kind() string { return "word" }
 
 func (v choice) toml() string { return quote(*v.p) }
 
@@ -127,6 +133,8 @@ func (v boolean) set(c cell) {
 	*v.p = b
 }
 
+func (boolean) kind() string { return "true or false" }
+
 func (v boolean) toml() string { return strconv.FormatBool(*v.p) }
 
 type integer interface {
@@ -150,6 +158,8 @@ func (v num[N]) set(c cell) {
 	*v.p = N(n)
 }
 
+func (v num[N]) kind() string { return fmt.Sprintf("number %d-%d", v.lo, v.hi) }
+
 func (v num[N]) toml() string { return strconv.FormatInt(int64(*v.p), 10) }
 
 // optional is a number whose absence differs from zero.
@@ -163,6 +173,8 @@ func (v optional) set(c cell) {
 		*v.p = &n
 	}
 }
+
+func (optional) kind() string { return "number" }
 
 func (v optional) toml() string {
 	if *v.p == nil {
@@ -196,6 +208,8 @@ func (v seconds) set(c cell) {
 	}
 	*v.p = time.Duration(n) * time.Second
 }
+
+func (v seconds) kind() string { return fmt.Sprintf("seconds %d-%d", v.lo, v.hi) }
 
 func (v seconds) toml() string { return strconv.FormatInt(int64(*v.p/time.Second), 10) }
 

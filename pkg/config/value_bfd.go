@@ -50,6 +50,8 @@ func (v bfd) set(c cell) {
 	*v.p = out
 }
 
+func (bfd) kind() string { return "true, false or table" }
+
 func (v bfd) toml() string {
 	if !v.p.Enabled {
 		return "false"
@@ -76,5 +78,7 @@ func (v milliseconds) set(c cell) {
 	}
 	*v.p = time.Duration(n) * time.Millisecond
 }
+
+func (v milliseconds) kind() string { return fmt.Sprintf("milliseconds %d-%d", v.lo, v.hi) }
 
 func (v milliseconds) toml() string { return fmt.Sprint(v.p.Milliseconds()) }

@@ -26,6 +26,8 @@ func (v asn) set(c cell) {
 	}
 }
 
+func (asn) kind() string { return "ASN" }
+
 func (v asn) toml() string { return strconv.FormatUint(uint64(*v.p), 10) }
 
 // secret is a TCP-MD5 key. Its messages do not show it.
@@ -57,6 +59,8 @@ func CheckPassword(s string) error {
 	}
 	return nil
 }
+
+func (secret) kind() string { return "string" }
 
 func (v secret) toml() string { return quote(*v.p) }
 
@@ -91,6 +95,8 @@ func (v families) set(c cell) {
 	*v.p = set
 }
 
+func (families) kind() string { return "list of words" }
+
 func (v families) toml() string {
 	var names []string
 	for i, f := range []route.Family{route.IPv4, route.IPv6} {
@@ -115,6 +121,8 @@ func (v nextHopSelf) set(c cell) {
 	}
 }
 
+func (nextHopSelf) kind() string { return `true, false or "force"` }
+
 func (v nextHopSelf) toml() string {
 	if v.s.NextHopSelfForce {
 		return `"force"`
@@ -135,6 +143,8 @@ func (v removePrivateAS) set(c cell) {
 		c.want(`true, false or "replace"`)
 	}
 }
+
+func (removePrivateAS) kind() string { return `true, false or "replace"` }
 
 func (v removePrivateAS) toml() string {
 	if v.s.ReplacePrivateAS {
@@ -170,6 +180,8 @@ func (v bogons) set(c cell) {
 	}
 	*v.p = set
 }
+
+func (bogons) kind() string { return "word or list of words" }
 
 func (v bogons) toml() string {
 	switch *v.p {
@@ -216,6 +228,8 @@ func (v chain) set(c cell) {
 		c.want(`"accept", "deny" or a table`)
 	}
 }
+
+func (chain) kind() string { return "word or table" }
 
 func (v chain) toml() string {
 	switch *v.p {
@@ -270,6 +284,8 @@ func (v sysctls) set(c cell) {
 		*v.p = out
 	}
 }
+
+func (sysctls) kind() string { return "table of values" }
 
 func (v sysctls) toml() string {
 	var parts []string

@@ -41,6 +41,8 @@ func (v action) set(c cell) {
 	*v.permit = word == "permit"
 }
 
+func (action) kind() string { return "word" }
+
 func (v action) toml() string {
 	if *v.permit {
 		return `"permit"`
@@ -61,6 +63,8 @@ func (v inlineTable[T]) set(c cell) {
 	}
 }
 
+func (inlineTable[T]) kind() string { return "table" }
+
 func (v inlineTable[T]) toml() string { return inline(v.p, v.fields) }
 
 // onMatch is "next" or the number of a later clause.
@@ -77,6 +81,8 @@ func (v onMatch) set(c cell) {
 		c.want(`"next" or the number of a later clause`)
 	}
 }
+
+func (onMatch) kind() string { return "word or number" }
 
 func (v onMatch) toml() string {
 	switch v.clause.Next {
@@ -105,6 +111,8 @@ func (v cont) set(c cell) {
 	}
 }
 
+func (cont) kind() string { return "true or number" }
+
 func (v cont) toml() string {
 	switch {
 	case v.clause.Next != policy.NextContinue:
@@ -128,6 +136,8 @@ func (v comparison) set(c cell) {
 	c.want(`a number, or one after "=", "<", "<=", ">" or ">="`)
 }
 
+func (comparison) kind() string { return "number or comparison" }
+
 func (v comparison) toml() string {
 	if v.p.Op == "=" {
 		return strconv.FormatUint(uint64(v.p.Value), 10)
@@ -147,6 +157,8 @@ func (v change) set(c cell) {
 	}
 	c.want(`a number, or a change ("+10", "-10")`)
 }
+
+func (change) kind() string { return "number or change" }
 
 func (v change) toml() string {
 	switch n := *v.p; {

@@ -49,6 +49,8 @@ func parseEndpoint(c cell) (netip.AddrPort, bool) {
 	return netip.AddrPort{}, false
 }
 
+func (endpoints) kind() string { return "list of addresses with a port" }
+
 func (v endpoints) toml() string {
 	return list(*v.p, func(e netip.AddrPort) string { return quote(e.String()) })
 }
@@ -76,6 +78,8 @@ func (v names) set(c cell) {
 	*v.p = out
 }
 
+func (names) kind() string { return "list of names" }
+
 func (v names) toml() string { return list(*v.p, quote) }
 
 // numbers is a table of a positive number for each of some names.
@@ -97,6 +101,8 @@ func (v numbers) set(c cell) {
 		*v.p = nil
 	}
 }
+
+func (numbers) kind() string { return "table of numbers" }
 
 func (v numbers) toml() string {
 	var parts []string

@@ -34,6 +34,8 @@ func (v prefixes) set(c cell) {
 	*v.p = out
 }
 
+func (prefixes) kind() string { return "list of prefixes" }
+
 func (v prefixes) toml() string {
 	return list(*v.p, func(p netip.Prefix) string { return quote(p.String()) })
 }
@@ -54,6 +56,8 @@ func (v ports) set(c cell) {
 	}
 	c.want(whatPorts)
 }
+
+func (ports) kind() string { return "port or range" }
 
 func (v ports) toml() string {
 	if v.p.count() == 1 {
@@ -117,6 +121,8 @@ func splitEndpoint(s string) (host, tail string) {
 	return s, ""
 }
 
+func (endpoint) kind() string { return "address with ports" }
+
 func (v endpoint) toml() string { return quote(v.p.String()) }
 
 // mssClamp is "auto", "off" or a size.
@@ -138,6 +144,8 @@ func (v mssClamp) set(c cell) {
 		c.fail("want \"auto\", \"off\" or a number from %d to %d, got %s", minMSS, maxMSS, show(c.val))
 	}
 }
+
+func (mssClamp) kind() string { return `"auto", "off" or number` }
 
 func (v mssClamp) toml() string {
 	switch *v.p {

@@ -18,6 +18,8 @@ func (v address) set(c cell) {
 	}
 }
 
+func (address) kind() string { return "address" }
+
 func (v address) toml() string {
 	if !v.p.IsValid() {
 		return `""`
@@ -95,6 +97,8 @@ func (v addresses) set(c cell) {
 	*v.p = out
 }
 
+func (addresses) kind() string { return "list of addresses" }
+
 func (v addresses) toml() string {
 	return list(*v.p, func(a netip.Addr) string { return quote(a.String()) })
 }
@@ -111,6 +115,8 @@ func (v prefix) set(c cell) {
 		*v.p = p
 	}
 }
+
+func (prefix) kind() string { return "prefix" }
 
 func (v prefix) toml() string { return quote(v.p.String()) }
 
@@ -175,6 +181,8 @@ func hostAddress(p netip.Prefix, seen map[netip.Addr]bool) error {
 	seen[a] = true
 	return nil
 }
+
+func (interfaceAddresses) kind() string { return "address with length, or list" }
 
 func (v interfaceAddresses) toml() string {
 	one := func(p netip.Prefix) string { return quote(p.String()) }

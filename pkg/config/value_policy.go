@@ -28,6 +28,8 @@ func (v asnList) set(c cell) {
 	*v.p = out
 }
 
+func (asnList) kind() string { return "list of ASNs" }
+
 func (v asnList) toml() string {
 	return list(*v.p, func(n uint32) string { return strconv.FormatUint(uint64(n), 10) })
 }
@@ -55,6 +57,8 @@ func (v pathReplace) set(c cell) {
 	}
 }
 
+func (pathReplace) kind() string { return "word or ASNs" }
+
 func (v pathReplace) toml() string { return quote(*v.p) }
 
 // exclude is as-path-exclude: "all" or a list.
@@ -67,6 +71,8 @@ func (v exclude) set(c cell) {
 	}
 	asnList{&v.s.ASPathExclude}.set(c)
 }
+
+func (exclude) kind() string { return "word or list of ASNs" }
 
 func (v exclude) toml() string {
 	if v.s.ASPathExcludeAll {
@@ -109,6 +115,8 @@ func (v communities) set(c cell) {
 	}
 	*v.p = out
 }
+
+func (communities) kind() string { return "list of communities" }
 
 func (v communities) toml() string {
 	if len(*v.p) == 1 && (*v.p)[0] == "none" {
