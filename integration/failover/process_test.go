@@ -96,9 +96,3 @@ func (b *bed) eventually(timeout time.Duration, check func() error) {
 	b.Helper()
 	lab.Eventually(b.T, timeout, check)
 }
-
-// exists waits for a file, such as a daemon's socket.
-func (b *bed) exists(path string) {
-	b.Helper()
-	b.soon(func() error { _, err := os.Stat(path); return err })
-}

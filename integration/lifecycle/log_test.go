@@ -21,7 +21,7 @@ func TestLog(t *testing.T) {
 	n.logs("neighbor="+peer2+" as=65010 reason=\"connection refused\"", "neighbor="+absent)
 	f.stop()
 	b.unrouted("10.100.0.0/16")
-	f = b.frr(peer1, frrOptions{networks: []string{"10.100.0.0/16"}})
+	b.frr(peer1, frrOptions{networks: []string{"10.100.0.0/16"}})
 	b.routed("10.100.0.0/16")
 	// After some ten attempts, ARP gives up and the reason is another.
 	n.logs("neighbor=" + absent + " as=65010 reason=\"no route to host\"")

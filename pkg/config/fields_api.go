@@ -37,7 +37,7 @@ var apiFields = []field[API]{
 type subjects struct{ p *[]string }
 
 func (v subjects) set(c cell) {
-	names{v.p}.set(c)
+	names(v).set(c)
 	cells, ok := c.items("a list of names")
 	if !ok {
 		return

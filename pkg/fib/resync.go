@@ -31,7 +31,7 @@ func (f *FIB) Resync(now time.Time) error {
 		f.usePlain(now)
 	}
 	f.needResync = false
-	f.readObjects(objects, now)
+	f.readObjects(objects)
 	old := f.foreign
 	f.foreign = make(map[routeKey][]KernelRoute, len(old))
 	f.round++
@@ -50,7 +50,7 @@ func (f *FIB) Resync(now time.Time) error {
 }
 
 // readObjects compares the kernel's objects with the believed ones.
-func (f *FIB) readObjects(objects []Object, now time.Time) {
+func (f *FIB) readObjects(objects []Object) {
 	clear(f.hops)
 	clear(f.groups)
 	clear(f.inUse)

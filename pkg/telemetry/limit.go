@@ -103,7 +103,7 @@ func (l *limiter) tell(c *count) {
 }
 
 // flush tells of everything that is held back.
-func (l *limiter) flush(now time.Time) {
+func (l *limiter) flush() {
 	l.mu.Lock()
 	var held []*count
 	for _, c := range l.counts {

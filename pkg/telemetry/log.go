@@ -4,7 +4,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"time"
 
 	"github.com/coreos/go-systemd/v22/journal"
 )
@@ -20,7 +19,7 @@ type Logger struct {
 // key, NVAD_NEIGHBOR=10.0.210.4 for neighbor; else it is a line of text.
 // Events that repeat too fast are counted instead, see [Limits].
 func NewLogger(level slog.Leveler) Logger {
-	var h slog.Handler = newTextHandler(os.Stderr, level)
+	h := newTextHandler(os.Stderr, level)
 	if inJournal() {
 		h = newJournalHandler(level, journal.Send, newPrefixHandler(os.Stderr, level))
 	}
@@ -33,7 +32,7 @@ func newLogger(h slog.Handler, l Limits) Logger {
 }
 
 // Flush tells of what was held back up to now.
-func (l Logger) Flush() { l.limit.flush(time.Now()) }
+func (l Logger) Flush() { l.limit.flush() }
 
 // ErrorPrefix is what a line of text on stderr must begin with to be an error in
 // systemd's journal (sd-daemon(3)), and empty elsewhere.

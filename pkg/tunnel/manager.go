@@ -164,7 +164,7 @@ func (m *Manager) build(t *Tunnel, s *state, low, high uint16) error {
 	want := t.vxlan(underlay, low, high)
 	l := m.link(t.Name)
 	if l != nil {
-		if l, err = m.adopt(l, t, want); err != nil {
+		if l, err = m.adopt(l, want); err != nil {
 			return err
 		}
 	}
@@ -209,7 +209,7 @@ func (m *Manager) link(name string) *Link {
 
 // adopt decides on the link that already has the tunnel's name: it returns it
 // with the wanted attributes, or nil if a new one is to be made.
-func (m *Manager) adopt(l *Link, t *Tunnel, want VXLAN) (*Link, error) {
+func (m *Manager) adopt(l *Link, want VXLAN) (*Link, error) {
 	own := l.Alias == Alias && l.VXLAN != nil
 	switch {
 	case l.VXLAN != nil && *l.VXLAN == want:
