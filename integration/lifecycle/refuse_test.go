@@ -162,18 +162,23 @@ func (b *bed) runsAs(name string) {
 	})
 }
 
-// TestPortTaken starts nvad where another program has the port of BGP.
+// TestPortTaken starts nvad where another program has the port of BGP, or that of
+// the health probe or of the metrics.
 func TestPortTaken(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
-	b.configure(ordinary(open(peer1)))
-	var other net.Listener
-	b.must(lab.WithinNamespace(b.ours, func() (err error) {
-		other, err = net.Listen("tcp4", ourAddress+":179")
-		return err
-	}))
-	b.refused("listen on 0.0.0.0 port 179: another program has it (ss -ltnp shows which)")
-	b.must(other.Close())
+	s := ordinary(open(peer1))
+	s.rest = fmt.Sprintf("[health]\nlisten = [%q]\n[metrics]\nlisten = [%q]", ourAddress+":8080", ourAddress+":9179")
+	b.configure(s)
+	for port, where := range map[string]string{"179": "0.0.0.0 port 179", "8080": ourAddress + ":8080", "9179": ourAddress + ":9179"} {
+		var other net.Listener
+		b.must(lab.WithinNamespace(b.ours, func() (err error) {
+			other, err = net.Listen("tcp4", ourAddress+":"+port)
+			return err
+		}))
+		b.refused("listen on " + where + ": another program has it (ss -ltnp shows which)")
+		b.must(other.Close())
+	}
 	b.start()
 }
 

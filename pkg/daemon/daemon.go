@@ -103,6 +103,9 @@ func Run(ctx context.Context, opt Options) error {
 		return err
 	}
 	defer d.tcp.close()
+	if err := d.http.Set(starting(cfg)); err != nil {
+		return err
+	}
 	if d.reserved, err = gobgp.Reserve(ctx, engine.Sessions(cfg), 0); err != nil {
 		return err
 	}

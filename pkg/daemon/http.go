@@ -2,12 +2,25 @@ package daemon
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/health"
 	"github.com/nvad/nvad/pkg/httpd"
 	"github.com/nvad/nvad/pkg/metrics"
 )
+
+// starting is the addresses of cfg before there is anything to tell on them: open,
+// so that one which is taken ends the start before anything is touched.
+func starting(cfg *config.Config) httpd.Endpoints {
+	out := httpd.Endpoints{}
+	notYet := map[string]http.Handler{"/": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "nvad is starting", http.StatusServiceUnavailable)
+	})}
+	out.Add(cfg.Health.Listen, notYet)
+	out.Add(cfg.Metrics.Listen, notYet)
+	return out
+}
 
 // endpoints is what cfg has served over HTTP; nothing if it is nil.
 func (d *daemon) endpoints(cfg *config.Config) httpd.Endpoints {

@@ -2,16 +2,12 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	"net/netip"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/listen"
 	"github.com/nvad/nvad/pkg/telemetry"
 )
 
@@ -33,10 +29,10 @@ func openTCP(c config.API) (*tcp, error) {
 		return nil, fmt.Errorf("api: %w", err)
 	}
 	for _, at := range c.Listen {
-		l, err := listenTCP(at)
+		l, err := listen.TCP(at)
 		if err != nil {
 			t.close()
-			return nil, fmt.Errorf("api.listen: %w", err)
+			return nil, fmt.Errorf("api: %w", err)
 		}
 		t.listeners = append(t.listeners, l)
 	}
@@ -45,22 +41,6 @@ func openTCP(c config.API) (*tcp, error) {
 
 func tlsOptions(c config.API) api.TLSOptions {
 	return api.TLSOptions{Certificate: c.Certificate, Key: c.Key, ClientCA: c.ClientCA, Admins: c.Admins}
-}
-
-// listenTCP listens at an address that the NIC may get later.
-func listenTCP(at netip.AddrPort) (net.Listener, error) {
-	c := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
-		var err error
-		cerr := raw.Control(func(fd uintptr) {
-			err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_FREEBIND, 1)
-		})
-		return errors.Join(cerr, err)
-	}}
-	network := "tcp4"
-	if at.Addr().Is6() {
-		network = "tcp6"
-	}
-	return c.Listen(context.Background(), network, at.String())
 }
 
 // set takes the certificates of another configuration; the listeners stay.

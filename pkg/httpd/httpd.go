@@ -6,9 +6,7 @@
 package httpd
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -17,10 +15,9 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/nvad/nvad/pkg/listen"
 )
 
 // Bounds for clients, who are probes and scrapers: anybody may reach the NIC.
@@ -71,12 +68,12 @@ func (s *Server) Set(want Endpoints) error {
 		if s.open[at] != nil {
 			continue
 		}
-		l, err := listen(at)
+		l, err := open(at)
 		if err != nil {
 			for _, l := range fresh {
 				_ = l.Close()
 			}
-			return fmt.Errorf("listen on %s: %w", at, err)
+			return err
 		}
 		fresh[at] = l
 	}
@@ -117,29 +114,14 @@ func mux(patterns map[string]http.Handler) *http.ServeMux {
 	return m
 }
 
-// listen opens at. The NIC may get its address later than nvad starts, and a reload
-// may put one address in the place of all, or the reverse.
-func listen(at netip.AddrPort) (*listener, error) {
-	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		var err error
-		if cerr := c.Control(func(fd uintptr) {
-			err = errors.Join(
-				unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_FREEBIND, 1),
-				unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1))
-		}); cerr != nil {
-			return cerr
-		}
-		return err
-	}}
-	network := "tcp4"
-	if at.Addr().Is6() {
-		network = "tcp6"
-	}
-	open, err := config.Listen(context.Background(), network, at.String())
+// open listens at an address. A reload may put one address in the place of all, or
+// the reverse.
+func open(at netip.AddrPort) (*listener, error) {
+	shared, err := listen.Shared(at)
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{Listener: open}
+	l := &listener{Listener: shared}
 	l.http = http.Server{
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { l.handler.Load().ServeHTTP(w, r) }),
 		ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
