@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,6 +55,26 @@ func TestEveryFigure(t *testing.T) {
 		t.Errorf("%v MiB idle, %v MiB at most", idle, peak)
 	}
 	writes(t, report)
+}
+
+// TestPhases chooses phases that can't be measured, each a panic or an empty report
+// if it were tried.
+func TestPhases(t *testing.T) {
+	for want, chosen := range map[string][]string{
+		`phase "converge" needs "start" before it: name both`: {"converge"},
+		`phase "stall" needs "withdraw" before it: name both`: {"start", "converge", "stall"},
+		`no phase "convergence": choose from cold, `:          {"start", "convergence"},
+	} {
+		_, err := Run(t.Context(), Options{Phases: chosen})
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", chosen, err, want)
+		}
+	}
+	for _, chosen := range [][]string{nil, {"cold"}, {"start", "converge", "latency"}, {"add", "delete"}} {
+		if err := checkPhases(chosen); err != nil {
+			t.Errorf("%q: %v", chosen, err)
+		}
+	}
 }
 
 // writes looks that the report can be written.

@@ -7,28 +7,27 @@ const (
 	flapTick       = 50 * time.Millisecond
 )
 
-// churn has routes flap, and watches how far the subject falls behind.
-func (t *trial) churn() bool {
+// churn has routes flap, and watches how far the subject falls behind. It is
+// measured at one size only.
+func (t *trial) churn() error {
 	if t.Churn == 0 || t.n != t.ChurnAt {
-		return true
-	}
-	return t.phase("churn", func() error {
-		ps := t.sub.running()
-		memory, used, begin := ps.pss(), ps.cpu(), time.Now()
-		p := t.probe(t.ctx, t.routeServer, t.nva, 0)
-		err := t.flap(begin.Add(t.Churn))
-		if err2 := t.endProbe(p); err == nil {
-			err = err2
-		}
-		if err != nil {
-			return err
-		}
-		t.value("churn-p99", p.quantile(0.99))
-		t.value("churn-cpu", 100*(ps.cpu()-used).Seconds()/time.Since(begin).Seconds())
-		t.rest(t.Settle)
-		t.value("churn-growth", ps.pss()-memory)
 		return nil
-	})
+	}
+	ps := t.sub.running()
+	memory, used, begin := ps.pss(), ps.cpu(), time.Now()
+	p := t.probe(t.ctx, t.routeServer, t.nva, 0)
+	err := t.flap(begin.Add(t.Churn))
+	if err2 := t.endProbe(p); err == nil {
+		err = err2
+	}
+	if err != nil {
+		return err
+	}
+	t.value("churn-p99", p.quantile(0.99))
+	t.value("churn-cpu", 100*(ps.cpu()-used).Seconds()/time.Since(begin).Seconds())
+	t.rest(t.Settle)
+	t.value("churn-growth", ps.pss()-memory)
+	return nil
 }
 
 // flap withdraws some routes at each tick, and announces those of the tick

@@ -2,6 +2,8 @@ package bench
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -29,20 +31,54 @@ func (t *trial) cold() {
 	})
 }
 
-// warm measures everything else with one process, in an order in which each
-// phase leaves what the next one needs.
+// warmPhases are those of one process, in an order in which each leaves what the
+// next ones need.
+var warmPhases = []struct {
+	name, needs string
+	run         func(*trial) error
+}{
+	{"start", "", (*trial).idle},
+	{"converge", "start", (*trial).converge},
+	{"rest", "start", (*trial).atRest},
+	{"latency", "start", (*trial).latency},
+	{"churn", "converge", (*trial).churn},
+	{"reload", "converge", (*trial).reload},
+	{"withdraw", "converge", (*trial).withdraw},
+	{"stall", "withdraw", (*trial).stall},
+	{"loss", "stall", (*trial).loss},
+	{"back", "loss", (*trial).back},
+}
+
+// checkPhases refuses a selection with a phase that there is none of, or that lacks
+// the one it builds on.
+func checkPhases(chosen []string) error {
+	known := []string{"cold", "add", "delete"} // the last two are the kernel's own, see floor
+	for _, p := range warmPhases {
+		known = append(known, p.name)
+		if slices.Contains(chosen, p.name) && p.needs != "" && !slices.Contains(chosen, p.needs) {
+			return fmt.Errorf("phase %q needs %q before it: name both", p.name, p.needs)
+		}
+	}
+	for _, name := range chosen {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("no phase %q: choose from %s", name, strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
+
+// warm measures everything else with one process.
 func (t *trial) warm() {
 	if err := t.sub.start(t.bed); err != nil {
 		t.res.Errors = append(t.res.Errors, err.Error())
 		return
 	}
-	ok := t.phase("start", t.idle) && t.phase("converge", t.converge) &&
-		t.phase("rest", t.atRest) && t.phase("latency", t.latency) && t.churn() &&
-		t.phase("reload", t.reload) && t.phase("withdraw", t.withdraw) &&
-		t.phase("stall", t.stall) && t.phase("loss", t.loss) && t.phase("back", t.back)
-	if ok {
-		t.value("peak", t.sub.running().peak())
+	for _, p := range warmPhases {
+		if !t.phase(p.name, func() error { return p.run(t) }) {
+			return
+		}
 	}
+	t.value("peak", t.sub.running().peak())
 }
 
 func (t *trial) idle() error {

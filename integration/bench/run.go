@@ -10,6 +10,9 @@ import (
 // Run measures all that o asks for, round by round, and returns what it has
 // when ctx ends.
 func Run(ctx context.Context, o Options) (*Report, error) {
+	if err := checkPhases(o.Phases); err != nil {
+		return nil, err
+	}
 	if err := sweep(); err != nil {
 		return nil, err
 	}
