@@ -26,6 +26,7 @@ type Config struct {
 	API           API
 	Metrics       Metrics
 	Tunnels       []Tunnel
+	NICs          []NIC
 	Statics       []Static
 	Masquerades   []Masquerade
 	SNATs         []SNAT
@@ -159,6 +160,13 @@ type Tunnel struct {
 	Learning  bool
 	Addresses []netip.Prefix
 	BFD       BFD // of the far ends, see [Config.FarEnds]
+}
+
+// NIC is a device whose answers to Azure's platform address leave by it.
+type NIC struct {
+	Device  string
+	Table   uint32     // 0: see [NIC.TableNumber]
+	Gateway netip.Addr // invalid: the first address of the device's subnet
 }
 
 // Static is a static route. Exactly one of Via (with or without Device),

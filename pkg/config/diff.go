@@ -34,6 +34,9 @@ func Diff(old, new *Config) []Change {
 	out = append(out, diffEach("tunnel", old.Tunnels, new.Tunnels, DeviceRecreated,
 		func(t *Tunnel) string { return t.Name },
 		func(object string, a, b *Tunnel) []Change { return diffFields(object, a, b, tunnelFields) })...)
+	out = append(out, diffEach("nic", old.NICs, new.NICs, Live,
+		func(n *NIC) string { return n.Device },
+		func(object string, a, b *NIC) []Change { return diffFields(object, a, b, nicFields) })...)
 	out = append(out, diffEach("static-route", old.Statics, new.Statics, Live, staticName,
 		func(object string, a, b *Static) []Change { return diffFields(object, a, b, staticFields) })...)
 	out = append(out, diffNAT(old, new)...)

@@ -55,6 +55,7 @@ func TestDiff(t *testing.T) {
 		{"remote", `["10.10.0.4"]`, `["10.10.0.4", "10.10.0.5"]`, []string{
 			`tunnel vxlan0: remotes: ["10.10.0.4"] -> ["10.10.0.4", "10.10.0.5"] (live)`,
 		}},
+		{"nic", "[kernel]", "[[nic]]\ndevice = \"eth1\"\ntable = 101\n[kernel]", []string{"nic eth1: added (live)"}},
 		{"static", `via    = "10.0.0.1"`, `via    = "10.0.0.2"`, []string{
 			`static-route 10.0.210.0/24: via: "10.0.0.1" -> "10.0.0.2" (live)`,
 		}},

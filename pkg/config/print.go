@@ -26,6 +26,9 @@ func Print(cfg *Config, redact bool) []byte {
 	for i := range cfg.Tunnels {
 		printFields(p, "[[tunnel]]", &cfg.Tunnels[i], &initial, tunnelFields)
 	}
+	for i := range cfg.NICs {
+		printFields(p, "[[nic]]", &cfg.NICs[i], &NIC{}, nicFields)
+	}
 	for i := range cfg.Statics {
 		printFields(p, "[[static-route]]", &cfg.Statics[i], &Static{}, staticFields)
 	}

@@ -41,6 +41,7 @@ func readConfig(t *table) *Config {
 		sub.done()
 	}
 	cfg.Tunnels = readEach(t, "tunnel", "name", tunnelFields, defaultTunnel)
+	cfg.NICs = readEach(t, "nic", "device", nicFields, zero[NIC])
 	cfg.Statics = readEach(t, "static-route", "prefix", staticFields, zero[Static])
 	cfg.Masquerades = readEach(t, "masquerade", "out", masqueradeFields, defaultMasquerade)
 	cfg.SNATs = readEach(t, "snat", "source", snatFields, zero[SNAT])

@@ -72,6 +72,8 @@ func forwardingTables() []tableDoc {
 	tunnel, masquerade, dnat := defaultTunnel(), defaultMasquerade(), defaultDNAT()
 	return []tableDoc{
 		{header: "[[tunnel]]", doc: "VXLAN devices; one table each.", each: tunnelTables, keys: keyDocs(&tunnel, tunnelFields)},
+		{header: "[[nic]]", doc: "NICs of a VM that has several, one table each: what a load balancer's probe asks of a NIC is answered " +
+			"by that NIC. Only packets to 168.63.129.16 are concerned.", each: liveTables, keys: keyDocs(&NIC{}, nicFields)},
 		{header: "[[static-route]]", doc: "Static routes; one table each.", each: liveTables, keys: keyDocs(&Static{}, staticFields)},
 		{header: "[[masquerade]]", doc: "Sources hidden behind a device's address, in nvad's own nftables table; one table each.",
 			each: liveTables, keys: keyDocs(&masquerade, masqueradeFields)},

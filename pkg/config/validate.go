@@ -24,6 +24,9 @@ func validate(cfg *Config, found Errors) Errors {
 	for i := range cfg.Tunnels {
 		v.tunnel(i)
 	}
+	for i := range cfg.NICs {
+		v.nic(i)
+	}
 	for i := range cfg.Statics {
 		v.static(i)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/kernel"
+	"github.com/nvad/nvad/pkg/nic"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker/gobgp"
 	"github.com/nvad/nvad/pkg/tunnel"
@@ -68,7 +69,7 @@ func (d *daemon) start(ctx context.Context, c candidate) (*parts, error) {
 
 func (d *daemon) planeOptions(cfg *config.Config, k *kernel.Kernel, onFacts func(fib.Facts)) dataplane.Options {
 	return dataplane.Options{
-		FIB: k.FIB, Tunnels: k.Tunnels, NAT: k.NFT, Sysctls: k.Sysctls, Events: k,
+		FIB: k.FIB, Tunnels: k.Tunnels, NAT: k.NFT, NICs: k.NICs, Sysctls: k.Sysctls, Events: k,
 		Log: d.log, Watch: d.changes, Adopt: d.opt.Adopt, Plain: d.plain(cfg), Scan: cfg.Kernel.ScanInterval,
 		Protocols: fib.Protocols{BGP: cfg.Kernel.Protocol, Static: cfg.Kernel.StaticProtocol},
 		OnFacts:   onFacts,
@@ -147,6 +148,9 @@ func wanted(cfg *config.Config) dataplane.Wanted {
 			Name: t.Name, VNI: t.VNI, Device: t.Device, Local: t.Local, Remotes: t.Remotes, Group: t.Group,
 			Port: t.Port, TTL: uint8(t.TTL), MTU: t.MTU, Addresses: t.Addresses, NoLearning: !t.Learning,
 		})
+	}
+	for _, n := range cfg.NICs {
+		w.NICs = append(w.NICs, nic.NIC{Device: n.Device, Table: n.TableNumber(), Gateway: n.Gateway})
 	}
 	return w
 }

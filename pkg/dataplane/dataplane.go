@@ -15,6 +15,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/nat"
+	"github.com/nvad/nvad/pkg/nic"
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
@@ -35,6 +36,7 @@ type Dataplane struct {
 	fib     *fib.FIB
 	tunnels *tunnel.Manager
 	nat     *nat.Manager
+	nics    *nic.Manager
 	owner   *ownership
 	wanted  *Wanted
 	links   []fib.Link
@@ -50,9 +52,9 @@ type Dataplane struct {
 
 // due is when each thing is to be looked at; zero: not of itself.
 type due struct {
-	links, nat, sysctls, compare time.Time
-	compareFrom                  time.Time // no full compare before
-	scan                         time.Time
+	links, nics, nat, sysctls, compare time.Time
+	compareFrom                        time.Time // no full compare before
+	scan                               time.Time
 }
 
 // New returns a data plane that touches nothing before [Dataplane.Run] and the
@@ -72,6 +74,7 @@ func New(opt Options) (*Dataplane, error) {
 		opt: opt, log: opt.Log, box: newInbox(), owner: owner,
 		calls: make(chan func()), done: make(chan struct{}), ready: make(chan struct{}),
 		facts: newFactsBox(opt.OnFacts), tunnels: tunnel.New(opt.Tunnels), nat: nat.New(opt.NAT),
+		nics: nic.New(opt.NICs),
 		fib: fib.New(fib.Options{
 			Kernel: opt.FIB, Protocols: opt.Protocols, Plain: opt.Plain, Adopt: opt.Adopt, Owns: owner.owns,
 		}),
@@ -128,7 +131,7 @@ func (d *Dataplane) sleep(now time.Time, more bool) time.Duration {
 	if d.wanted == nil || d.flushed {
 		return d.opt.Scan
 	}
-	for _, at := range []time.Time{d.due.links, d.due.nat, d.due.sysctls, d.due.compare, d.due.scan, d.fib.Next()} {
+	for _, at := range []time.Time{d.due.links, d.due.nics, d.due.nat, d.due.sysctls, d.due.compare, d.due.scan, d.fib.Next()} {
 		if !at.IsZero() && at.Before(next) {
 			next = at
 		}
@@ -220,13 +223,19 @@ func (d *Dataplane) NAT(ctx context.Context) (list []nat.Status, err error) {
 	return list, errors.Join(callErr, err)
 }
 
+// NICs returns the wanted NICs as they were at the end of the last turn.
+func (d *Dataplane) NICs(ctx context.Context) (list []nic.Status, err error) {
+	err = d.call(ctx, func() { list = d.nics.Status() })
+	return list, err
+}
+
 // Flush removes everything that is nvad's, routes first, devices last, and stops
 // wanting anything. It returns what could not be removed.
 func (d *Dataplane) Flush(ctx context.Context) error {
 	var flushErr error
 	err := d.call(ctx, func() {
 		d.flushed = true
-		flushErr = errors.Join(d.fib.Flush(time.Now()), d.nat.Flush(), d.tunnels.Flush(), d.owner.forget())
+		flushErr = errors.Join(d.fib.Flush(time.Now()), d.nat.Flush(), d.nics.Flush(), d.tunnels.Flush(), d.owner.forget())
 	})
 	return errors.Join(err, flushErr)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/fib/fibtest"
 	"github.com/nvad/nvad/pkg/nat/nattest"
+	"github.com/nvad/nvad/pkg/nic/nictest"
 	"github.com/nvad/nvad/pkg/tunnel"
 	"github.com/nvad/nvad/pkg/tunnel/tunneltest"
 )
@@ -29,6 +30,7 @@ type fakes struct {
 	fib     *fibtest.Kernel
 	tunnels *tunneltest.Kernel
 	nat     *nattest.Kernel
+	nics    *nictest.Kernel
 	sysctls sysctls
 	events  chan []fib.Event
 	facts   []fib.Facts
@@ -58,7 +60,7 @@ func (f *fakes) Watch(ctx context.Context, fn func([]fib.Event)) error {
 
 func newFakes() *fakes {
 	f := &fakes{
-		fib: fibtest.New(), nat: &nattest.Kernel{}, tunnels: &tunneltest.Kernel{Low: 32768, High: 60999},
+		fib: fibtest.New(), nat: &nattest.Kernel{}, nics: &nictest.Kernel{}, tunnels: &tunneltest.Kernel{Low: 32768, High: 60999},
 		sysctls: sysctls{"net.ipv4.ip_forward": "0"},
 	}
 	f.tunnels.Plant(tunnel.Link{
@@ -74,7 +76,7 @@ func (f *fakes) run(t *testing.T, change func(*dataplane.Options), fn func(t *te
 	synctest.Test(t, func(t *testing.T) {
 		f.events = make(chan []fib.Event) // of the bubble
 		opt := dataplane.Options{
-			FIB: f.fib, Tunnels: f.tunnels, NAT: f.nat, Sysctls: f.sysctls, Events: f,
+			FIB: f.fib, Tunnels: f.tunnels, NAT: f.nat, NICs: f.nics, Sysctls: f.sysctls, Events: f,
 			OnFacts: func(x fib.Facts) { f.facts = append(f.facts, x) },
 		}
 		if change != nil {

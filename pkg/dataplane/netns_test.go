@@ -16,6 +16,7 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/kernel"
 	"github.com/nvad/nvad/pkg/nat"
+	"github.com/nvad/nvad/pkg/nic"
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
@@ -27,6 +28,7 @@ type host struct {
 	ns   kernel.Namespace
 	dir  string
 	nat  nat.Rules // that start wants
+	nics []nic.NIC // the same
 }
 
 func newHost(t testing.TB) *host {
@@ -86,7 +88,7 @@ func (h *host) start(change func(*dataplane.Options)) *plane {
 	}
 	p := &plane{facts: make(chan fib.Facts, 100)}
 	opt := dataplane.Options{
-		FIB: k.FIB, Tunnels: k.Tunnels, NAT: k.NFT, Sysctls: k.Sysctls, Events: k,
+		FIB: k.FIB, Tunnels: k.Tunnels, NAT: k.NFT, NICs: k.NICs, Sysctls: k.Sysctls, Events: k,
 		StateFile: filepath.Join(h.dir, "fib"), Namespace: k.ID,
 		OnFacts: func(f fib.Facts) { p.facts <- f },
 		Log:     slog.New(slog.NewTextHandler(h.t.Output(), nil)),
@@ -114,7 +116,7 @@ func (h *host) start(change func(*dataplane.Options)) *plane {
 	}
 	h.t.Cleanup(p.stop)
 	w := wanted()
-	w.NAT = h.nat
+	w.NAT, w.NICs = h.nat, h.nics
 	p.SetWanted(w)
 	<-p.Ready()
 	return p

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/nat"
+	"github.com/nvad/nvad/pkg/nic"
 	"github.com/nvad/nvad/pkg/tunnel"
 	"github.com/nvad/nvad/pkg/watch"
 )
@@ -23,11 +24,12 @@ type Events interface {
 	Watch(ctx context.Context, fn func([]fib.Event)) error
 }
 
-// Options are what a [Dataplane] is made of. The first five are needed.
+// Options are what a [Dataplane] is made of. The first six are needed.
 type Options struct {
 	FIB     fib.Kernel
 	Tunnels tunnel.Kernel
 	NAT     nat.Kernel
+	NICs    nic.Kernel
 	Sysctls Sysctls
 	Events  Events
 
@@ -54,6 +56,7 @@ const DefaultScan = 30 * time.Second
 type Wanted struct {
 	Tunnels      []tunnel.Tunnel
 	NAT          nat.Rules
+	NICs         []nic.NIC
 	Sysctls      map[string]string
 	Protected    []fib.Protected
 	AllowDefault bool // routes of class BGP may be a default route
@@ -64,6 +67,7 @@ type Counters struct {
 	fib.Counters
 	TunnelRepairs uint64
 	NATRepairs    uint64
+	NICRepairs    uint64
 	SysctlRepairs uint64
 	Events        uint64 // of the kernel
 	LostEvents    uint64 // times that events were lost

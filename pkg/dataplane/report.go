@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/nic"
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
@@ -36,6 +37,13 @@ func (d *Dataplane) report() {
 		d.total.NATRepairs++
 		d.log.Warn("repaired nftables table that another program changed", "reason", what)
 	}
+	for _, what := range d.nics.Repairs() {
+		d.total.NICRepairs++
+		d.log.Warn("repaired way of a NIC's answers that another program changed", "reason", what)
+	}
+	for _, n := range d.nics.Status() {
+		d.tellNIC(n)
+	}
 	seen := d.tunnels.Status()
 	for _, t := range seen {
 		d.tellTunnel(t)
@@ -64,6 +72,21 @@ func (d *Dataplane) tellTunnel(t tunnel.Status) {
 		} else {
 			d.log.Warn("tunnel "+t.State, "tunnel", t.Name, "vni", t.VNI, "reason", t.Reason)
 		}
+	}
+}
+
+// tellNIC logs a NIC whose state is another than before.
+func (d *Dataplane) tellNIC(n nic.Status) {
+	object := "nic " + n.Device
+	state := strings.TrimSpace(n.State + " " + n.Reason)
+	if d.shown[object] == state {
+		return
+	}
+	d.shown[object] = state
+	if n.Reason == "" {
+		d.log.Info("nic "+n.State, "device", n.Device, "via", n.Gateway, "table", n.Table)
+	} else {
+		d.log.Warn("nic "+n.State, "device", n.Device, "reason", n.Reason)
 	}
 }
 

@@ -36,11 +36,14 @@ func (d *Dataplane) step(now time.Time) (more bool) {
 		return false
 	}
 	if passed(d.due.scan, now) {
-		d.due.links, d.due.nat, d.due.sysctls, d.due.compare = now, now, now, now
+		d.due.links, d.due.nics, d.due.nat, d.due.sysctls, d.due.compare = now, now, now, now, now
 		d.due.scan = now.Add(d.opt.Scan)
 	}
 	if passed(d.due.links, now) {
 		d.syncLinks(now)
+	}
+	if passed(d.due.nics, now) {
+		d.syncNICs(now)
 	}
 	if passed(d.due.nat, now) {
 		d.syncNAT(now)
@@ -101,8 +104,9 @@ func (d *Dataplane) want(w *Wanted, now time.Time) {
 	d.wanted = w
 	d.tunnels.SetWanted(w.Tunnels)
 	d.nat.SetWanted(w.NAT)
+	d.nics.SetWanted(w.NICs)
 	d.fib.Protect(w.Protected, w.AllowDefault, now)
-	d.due.links, d.due.nat, d.due.sysctls = now, now, now
+	d.due.links, d.due.nics, d.due.nat, d.due.sysctls = now, now, now, now
 }
 
 // event marks what an event makes worth looking at.
@@ -113,8 +117,9 @@ func (d *Dataplane) event(e fib.Event, now time.Time) {
 		if e.Kind == fib.LinkEvent && e.Deleted {
 			d.linkDown(e.Link)
 		}
-		d.due.links = now
+		d.due.links, d.due.nics = now, now
 		d.tunnels.Kick()
+		d.nics.Kick()
 		if e.Deleted && d.due.compare.IsZero() {
 			// IPv4 routes and next hops go with their link or source address
 			// without an event of their own.
@@ -128,9 +133,13 @@ func (d *Dataplane) event(e fib.Event, now time.Time) {
 		if d.due.nat.IsZero() {
 			d.due.nat = now.Add(settle)
 		}
+	case fib.RuleEvent:
+		if d.due.nics.IsZero() {
+			d.due.nics = now.Add(settle)
+		}
 	case fib.LostEvent:
 		d.total.LostEvents++
-		d.due.links, d.due.nat, d.due.sysctls, d.due.compare = now, now, now, now
+		d.due.links, d.due.nics, d.due.nat, d.due.sysctls, d.due.compare = now, now, now, now, now
 	default:
 		d.fib.Observe(e, now)
 	}
@@ -160,7 +169,7 @@ func (d *Dataplane) syncLinks(now time.Time) {
 	if worse(d.links, links) && d.due.compare.IsZero() {
 		d.due.compare = now
 	}
-	d.links = links
+	d.links, d.due.nics = links, now
 	d.fib.SetLinks(links, now)
 	d.facts.set(fib.Facts{Links: d.links, Routes: d.routes}, d.total.Compares > 0)
 }
@@ -170,6 +179,13 @@ func (d *Dataplane) syncNAT(now time.Time) {
 	var err error
 	d.due.nat, err = d.nat.Sync(now)
 	d.fault("nat", err)
+}
+
+// syncNICs brings the rules and tables of NICs to what is wanted.
+func (d *Dataplane) syncNICs(now time.Time) {
+	var err error
+	d.due.nics, err = d.nics.Sync(d.links, now)
+	d.fault("nics", err)
 }
 
 // worse reports whether a link or an address that was there is not any more.

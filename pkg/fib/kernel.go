@@ -85,6 +85,7 @@ const (
 	RouteEvent
 	ObjectEvent
 	NATEvent  // nvad's nftables table
+	RuleEvent // a policy rule, or a route of nvad's in another table than main
 	LostEvent // events were lost: only a full compare tells the state
 )
 

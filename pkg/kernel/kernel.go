@@ -17,6 +17,7 @@ type Kernel struct {
 	FIB     *FIB
 	Tunnels *Tunnels
 	NFT     *NFT
+	NICs    *NICs
 	Sysctls Sysctls
 	Monitor *Monitor
 	// NFTMonitor is what Monitor is not: nftables has events of its own.
@@ -46,6 +47,9 @@ func (k *Kernel) open(ns Namespace) (err error) {
 		return err
 	}
 	if k.NFT, err = OpenNFT(ns); err != nil {
+		return err
+	}
+	if k.NICs, err = OpenNICs(ns); err != nil {
 		return err
 	}
 	if k.Monitor, err = OpenMonitor(ns, k.FIB); err != nil {
@@ -84,6 +88,9 @@ func (k *Kernel) Close() error {
 	}
 	if k.Monitor != nil {
 		errs = append(errs, k.Monitor.Close())
+	}
+	if k.NICs != nil {
+		errs = append(errs, k.NICs.Close())
 	}
 	if k.Tunnels != nil {
 		errs = append(errs, k.Tunnels.Close())

@@ -20,7 +20,7 @@ const monitorBuffer = 8 << 20
 var monitorGroups = []int{
 	unix.RTNLGRP_LINK, unix.RTNLGRP_NEIGH, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
 	unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF,
-	unix.RTNLGRP_NEXTHOP,
+	unix.RTNLGRP_NEXTHOP, unix.RTNLGRP_IPV4_RULE,
 }
 
 // Monitor tells what changes in a namespace by other hands than this process's
@@ -162,6 +162,18 @@ func running(body []byte) bool {
 	return len(body) >= unix.SizeofIfInfomsg && order.Uint32(body[8:])&flags == flags
 }
 
+// routeEvent reads the event of a route of table main, or of a NIC's table.
+func routeEvent(m message) (e fib.Event, ok bool) {
+	e = fib.Event{Kind: fib.RouteEvent, Deleted: m.kind == unix.RTM_DELROUTE}
+	e.Replaced = m.flags&unix.NLM_F_REPLACE != 0
+	r, table, ok := decodeAnyRoute(m.body)
+	if ok && ownNICRoute(r, table) {
+		return fib.Event{Kind: fib.RuleEvent, Deleted: e.Deleted}, true
+	}
+	e.Route = r
+	return e, ok && table == unix.RT_TABLE_MAIN
+}
+
 // event reads one event. ok is false for one that nothing depends on.
 func event(m message) (e fib.Event, ok bool) {
 	switch m.kind {
@@ -174,11 +186,10 @@ func event(m message) (e fib.Event, ok bool) {
 		return fib.Event{Kind: fib.NeighborEvent, Deleted: m.kind == unix.RTM_DELNEIGH}, bridge
 	case unix.RTM_NEWNETCONF, unix.RTM_DELNETCONF:
 		return fib.Event{Kind: fib.SysctlEvent}, true
+	case unix.RTM_NEWRULE, unix.RTM_DELRULE:
+		return fib.Event{Kind: fib.RuleEvent, Deleted: m.kind == unix.RTM_DELRULE}, true
 	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
-		e = fib.Event{Kind: fib.RouteEvent, Deleted: m.kind == unix.RTM_DELROUTE}
-		e.Replaced = m.flags&unix.NLM_F_REPLACE != 0
-		e.Route, ok = decodeRoute(m.body)
-		return e, ok
+		return routeEvent(m)
 	case unix.RTM_NEWNEXTHOP, unix.RTM_DELNEXTHOP:
 		o, ok := decodeObject(m.body)
 		return fib.Event{Kind: fib.ObjectEvent, Deleted: m.kind == unix.RTM_DELNEXTHOP, Object: o.ID}, ok

@@ -116,10 +116,17 @@ func routeType(k fib.Kind) byte {
 // decodeRoute reads an RTM_NEWROUTE or RTM_DELROUTE. ok is false for what is not
 // a route of table main, such as a cached one.
 func decodeRoute(body []byte) (r fib.KernelRoute, ok bool) {
+	r, table, ok := decodeAnyRoute(body)
+	return r, ok && table == unix.RT_TABLE_MAIN
+}
+
+// decodeAnyRoute is decodeRoute for any table, whose number it returns.
+func decodeAnyRoute(body []byte) (r fib.KernelRoute, table uint32, ok bool) {
 	if len(body) < unix.SizeofRtMsg {
-		return r, false
+		return r, 0, false
 	}
-	table, flags := uint32(body[4]), order.Uint32(body[8:])
+	table = uint32(body[4])
+	flags := order.Uint32(body[8:])
 	r.Protocol = int(body[5])
 	switch body[7] {
 	case unix.RTN_UNICAST:
@@ -128,7 +135,7 @@ func decodeRoute(body []byte) (r fib.KernelRoute, ok bool) {
 	case unix.RTN_UNREACHABLE, unix.RTN_PROHIBIT:
 		r.Kind = fib.Unreachable
 	default:
-		return r, false
+		return r, table, false
 	}
 	dst := netip.IPv4Unspecified()
 	if body[0] == unix.AF_INET6 {
@@ -157,7 +164,7 @@ func decodeRoute(body []byte) (r fib.KernelRoute, ok bool) {
 		r.Hops = []fib.NextHop{hop}
 	}
 	r.Prefix = netip.PrefixFrom(dst, int(body[1]))
-	return r, table == unix.RT_TABLE_MAIN && flags&unix.RTM_F_CLONED == 0 && body[0] != unix.AF_MPLS
+	return r, table, flags&unix.RTM_F_CLONED == 0 && body[0] != unix.AF_MPLS
 }
 
 func decodeHop(h *fib.NextHop, kind uint16, v []byte) {

@@ -30,12 +30,13 @@ var fibMetrics = []metric{
 		func(s *Sample, out emit) { out(float64(s.Plane.Moved)) }},
 	{"nvad_fib_compares_total", "Full comparisons with the kernel's table.", counter, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Compares)) }},
-	{"nvad_kernel_repairs_total", "What another program took away or changed and nvad put back, by object: route, tunnel, nat or sysctl. Sysctls set at the start count too.",
+	{"nvad_kernel_repairs_total", "What another program took away or changed and nvad put back, by object: route, tunnel, nat, nic or sysctl. Sysctls set at the start count too.",
 		counter, []string{"object"},
 		func(s *Sample, out emit) {
 			out(float64(s.Plane.Repairs), "route")
 			out(float64(s.Plane.TunnelRepairs), "tunnel")
 			out(float64(s.Plane.NATRepairs), "nat")
+			out(float64(s.Plane.NICRepairs), "nic")
 			out(float64(s.Plane.SysctlRepairs), "sysctl")
 		}},
 	{"nvad_kernel_events_total", "Notifications of the kernel.", counter, nil,

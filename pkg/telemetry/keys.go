@@ -47,6 +47,7 @@ var Keys = map[string]string{
 	"started":        "whether a scheduled event has begun",
 	"state":          "state of a session",
 	"suppressed":     "how many events like this one were held back in the last minute",
+	"table":          "number of a routing table",
 	"tunnel":         "name of the VXLAN device",
 	"type":           "type of an event",
 	"value":          "new value of a sysctl",

@@ -1,0 +1,142 @@
+package dataplane_test
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nvad/nvad/pkg/dataplane"
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/kernel"
+	"github.com/nvad/nvad/pkg/nic"
+)
+
+var eth0NIC = dataplane.Wanted{NICs: []nic.NIC{{Device: "eth0", Table: 16800}}}
+
+// Rules come back by an event and by the scan, and go when nothing asks for them.
+func TestNIC(t *testing.T) {
+	f := newFakes()
+	f.run(t, nil, func(t *testing.T, d *dataplane.Dataplane) {
+		d.SetWanted(eth0NIC)
+		synctest.Wait()
+		expect := func(want int) {
+			t.Helper()
+			got, _ := f.nics.Read(nil)
+			if len(got.Rules) != want || len(got.Routes) != want {
+				t.Errorf("%+v, want %d of each", got, want)
+			}
+		}
+		expect(1)
+		spoil := func() {
+			f.nics.Change(func(f *nic.Found) { *f = nic.Found{} })
+			_, _ = d.Entries(t.Context()) // orders what it wrote before what the loop reads
+		}
+		spoil()
+		f.events <- []fib.Event{{Kind: fib.RuleEvent}}
+		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
+		expect(1)
+		spoil()
+		time.Sleep(dataplane.DefaultScan)
+		synctest.Wait()
+		expect(1)
+		if c := d.Counters(); c.NICRepairs != 2 {
+			t.Errorf("counters %+v", c)
+		}
+		d.SetWanted(dataplane.Wanted{})
+		synctest.Wait()
+		expect(0)
+	})
+}
+
+// nicText is the policy rules and the routes of the NIC's table.
+func (h *host) nicText() string {
+	return h.run("rule") + h.tryIP("route", "show", "table", "16800")
+}
+
+// In the kernel: what another program deletes is back, what is its own stays, a
+// link that goes and returns costs nothing, a restart is not noticed, and a flush
+// leaves nothing.
+func TestNICInKernel(t *testing.T) {
+	h := newHost(t)
+	h.run("rule", "add", "from", "10.0.0.4", "to", "168.63.129.16", "lookup", "7", "pref", "168")
+	h.run("route", "add", "192.0.2.0/24", "via", "10.0.0.9", "table", "16800")
+	before := h.nicText()
+	h.nics = eth0NIC.NICs
+	p := h.start(func(o *dataplane.Options) { o.Scan = time.Hour })
+	const rule, route = "from 10.0.0.4 to 168.63.129.16 lookup 16800 proto 201", "168.63.129.16 via 10.0.0.1 dev eth0 proto 201"
+	within(t, healTime, "true", func() string {
+		out := h.nicText()
+		return fmt.Sprint(strings.Contains(out, rule) && strings.Contains(out, route))
+	})
+	good := h.nicText()
+	for i, spoil := range [][]string{
+		{"rule", "del", "pref", "168", "protocol", "201"},
+		{"route", "flush", "table", "16800", "proto", "201"},
+		{"route", "replace", "168.63.129.16", "via", "10.0.0.8", "table", "16800", "proto", "201"},
+	} {
+		h.run(spoil...)
+		start := time.Now()
+		within(t, healTime, good, h.nicText)
+		t.Logf("ip %s: repaired after %v", strings.Join(spoil, " "), time.Since(start).Round(time.Millisecond))
+		within(t, healTime, fmt.Sprint(i+1), func() string { return fmt.Sprint(p.Counters().NICRepairs) })
+	}
+	h.run("link", "set", "eth0", "down")
+	within(t, healTime, "waiting", func() string { return nicState(t, p) })
+	h.run("link", "set", "eth0", "up")
+	h.run("route", "add", "192.0.2.0/24", "via", "10.0.0.9", "table", "16800") // of the other program, gone with the link
+	within(t, healTime, good, h.nicText)
+	if c := p.Counters(); c.NICRepairs != 3 {
+		t.Errorf("%d repairs after the link came back", c.NICRepairs)
+	}
+	changes := h.ruleEvents()
+	p.stop()
+	p = h.start(nil)
+	within(t, healTime, "ready", func() string { return nicState(t, p) })
+	if got := h.nicText(); got != good {
+		t.Errorf("after the restart\n%s", got)
+	}
+	h.run("rule", "add", "lookup", "main", "pref", "9") // the last change, by which it is known that all were heard
+	within(t, healTime, "1", func() string { return fmt.Sprint(changes.Load()) })
+	h.run("rule", "del", "pref", "9")
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if after := h.nicText(); after != before {
+		t.Errorf("after the flush\n%s\nwant\n%s", after, before)
+	}
+}
+
+// ruleEvents counts from now on the changes of rules, and of nvad's routes beside
+// table main.
+func (h *host) ruleEvents() *atomic.Int32 {
+	h.t.Helper()
+	k, err := kernel.Open(h.ns)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { k.Close() })
+	var n atomic.Int32
+	go func() {
+		_ = k.Monitor.Watch(h.t.Context(), func(list []fib.Event) {
+			for _, e := range list {
+				if e.Kind == fib.RuleEvent {
+					n.Add(1)
+				}
+			}
+		})
+	}()
+	return &n
+}
+
+func nicState(t *testing.T, p *plane) string {
+	t.Helper()
+	list, err := p.NICs(t.Context())
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%v, %v", list, err)
+	}
+	return list[0].State
+}

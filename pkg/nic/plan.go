@@ -1,0 +1,74 @@
+package nic
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/nvad/nvad/pkg/fib"
+)
+
+// NIC is a device whose answers shall leave by it. Devices and tables are unique.
+type NIC struct {
+	Device  string
+	Table   uint32
+	Gateway netip.Addr // invalid: the first address of the device's first subnet
+}
+
+// plan is what a NIC needs of the kernel.
+type plan struct {
+	route Route
+	rules []Rule
+}
+
+// waitError says what a NIC waits for.
+type waitError string
+
+func (w waitError) Error() string { return "waiting for " + string(w) }
+
+// plan derives it from the links. The error is a waitError.
+func (n NIC) plan(links []fib.Link) (plan, error) {
+	i := slices.IndexFunc(links, func(l fib.Link) bool { return l.Name == n.Device })
+	switch {
+	case i < 0:
+		return plan{}, waitError("link " + n.Device)
+	case !links[i].Up:
+		return plan{}, waitError("link " + n.Device + " to come up")
+	}
+	addresses := hosts(links[i])
+	if len(addresses) == 0 {
+		return plan{}, waitError("an IPv4 address on " + n.Device)
+	}
+	via := n.gateway(addresses)
+	if !via.IsValid() {
+		return plan{}, waitError("a subnet on " + n.Device + " that has a gateway; the file can name one")
+	}
+	p := plan{route: Route{Table: n.Table, Via: via, Link: links[i].Index}}
+	for _, a := range addresses {
+		p.rules = append(p.rules, Rule{From: a.Addr(), Table: n.Table})
+	}
+	return p, nil
+}
+
+// hosts are the addresses that may be probed, with their subnets.
+func hosts(l fib.Link) (out []netip.Prefix) {
+	for _, p := range l.Addresses {
+		if a := p.Addr(); a.Is4() && !a.IsLoopback() && !a.IsLinkLocalUnicast() {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// gateway is the way out of the NIC's subnet. In Azure it is the first address of
+// every subnet, and DHCP names it for the primary NIC alone.
+func (n NIC) gateway(addresses []netip.Prefix) netip.Addr {
+	if n.Gateway.IsValid() {
+		return n.Gateway
+	}
+	for _, p := range addresses {
+		if first := p.Masked().Addr().Next(); p.Bits() < 31 && first != p.Addr() {
+			return first
+		}
+	}
+	return netip.Addr{}
+}
