@@ -10,6 +10,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/nic"
 	"github.com/nvad/nvad/pkg/route"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
@@ -81,9 +82,17 @@ func statusMessage(s Status) *nvadv1.Status {
 		Config:       configStateMessage(s.Config),
 
 		Warnings: convert(s.Warnings, warningMessage),
+		Nics:     convert(s.NICs, nicMessage),
 
 		DrainingSince:  stamp(s.Drain.Since),
 		DrainingReason: printable(s.Drain.Reason),
+	}
+}
+
+func nicMessage(n nic.Status) *nvadv1.Nic {
+	return &nvadv1.Nic{
+		Device: printable(n.Device), Table: n.Table, Gateway: text(n.Gateway), State: n.State, Reason: printable(n.Reason),
+		Addresses: convert(n.Addresses, text[netip.Addr]),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/nat"
+	"github.com/nvad/nvad/pkg/nic"
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/watch"
@@ -21,6 +22,7 @@ type Status struct {
 	FIBInstalled int
 	Tunnels      int
 	TunnelsUp    int
+	NICs         []nic.Status
 	Config       ConfigState
 }
 

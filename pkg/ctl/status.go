@@ -52,11 +52,26 @@ func (a *app) printStatus(s *nvadv1.Status) error {
 	if s.GetTunnels() > 0 {
 		p.field("Tunnels", fmt.Sprintf("%d of %d up", s.GetTunnelsUp(), s.GetTunnels()))
 	}
+	for _, n := range s.GetNics() {
+		p.field("NIC "+n.GetDevice(), nicText(n))
+	}
 	a.configFields(p, s.GetConfig())
 	if err := p.print(); err != nil {
 		return err
 	}
 	return a.printWarnings(s.GetWarnings())
+}
+
+// nicText says how a NIC answers health probes, or why it may not.
+func nicText(n *nvadv1.Nic) string {
+	switch n.GetState() {
+	case "ready":
+	case "failed":
+		return "failed: " + n.GetReason()
+	default:
+		return n.GetReason()
+	}
+	return fmt.Sprintf("answers probes of %s through %s, table %d", strings.Join(n.GetAddresses(), ", "), n.GetGateway(), n.GetTable())
 }
 
 // printWarnings tells each warning with its place in the configuration.

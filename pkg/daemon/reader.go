@@ -30,6 +30,9 @@ func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 	}
 	out.Config = d.configState()
 	out.FIBWanted, out.FIBInstalled = routes.Wanted, routes.Installed
+	if out.NICs, err = d.plane.NICs(ctx); err != nil {
+		return out, err
+	}
 	tunnels, err := d.Tunnels(ctx)
 	for _, t := range tunnels {
 		out.Tunnels++

@@ -7,6 +7,7 @@ import (
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/nic"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
 )
@@ -33,6 +34,13 @@ func BadDay() *Daemon {
 				Drain: engine.Drain{Since: ago(0, 1, 2), Reason: "azure: Reboot; operator: new kernel"},
 			},
 			FIBWanted: 1048576, FIBInstalled: 1048570, Tunnels: 2, TunnelsUp: 0,
+			NICs: []nic.Status{
+				{NIC: nic.NIC{Device: "eth0", Table: 16800, Gateway: netip.MustParseAddr("10.0.0.1")}, State: "ready",
+					Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.4"), netip.MustParseAddr("10.0.0.5")}},
+				{NIC: nic.NIC{Device: "eth1", Table: 16801}, State: "waiting", Reason: "waiting for link eth1"},
+				{NIC: nic.NIC{Device: "eth2", Table: 101, Gateway: netip.MustParseAddr("10.0.2.1")}, State: "failed",
+					Reason: "add route via 10.0.2.1 in table 101: table 101 has a route of another program to 168.63.129.16"},
+			},
 		},
 		Peers:   badDayNeighbors(),
 		Tables:  map[api.RouteKind][]engine.PathView{api.LocRIB: badDayPaths()},

@@ -184,7 +184,9 @@ type Status struct {
 	DrainingReason string                 `protobuf:"bytes,16,opt,name=draining_reason,json=drainingReason,proto3" json:"draining_reason,omitempty"`
 	Config         *ConfigState           `protobuf:"bytes,17,opt,name=config,proto3" json:"config,omitempty"`
 	// What the configuration may say but hardly means, and what came of it.
-	Warnings      []*Warning `protobuf:"bytes,18,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Warnings []*Warning `protobuf:"bytes,18,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// NICs that answer 168.63.129.16 themselves, as the configuration asks.
+	Nics          []*Nic `protobuf:"bytes,19,rep,name=nics,proto3" json:"nics,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -345,6 +347,102 @@ func (x *Status) GetWarnings() []*Warning {
 	return nil
 }
 
+func (x *Status) GetNics() []*Nic {
+	if x != nil {
+		return x.Nics
+	}
+	return nil
+}
+
+// Nic is a NIC with a routing table of its own for its answers to 168.63.129.16.
+type Nic struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Device string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	Table  uint32                 `protobuf:"varint,2,opt,name=table,proto3" json:"table,omitempty"`
+	// Empty while it is not known.
+	Gateway string `protobuf:"bytes,3,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	// "ready", "waiting" or "failed".
+	State string `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
+	// Why it is not ready.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Addresses whose answers leave by this NIC.
+	Addresses     []string `protobuf:"bytes,6,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Nic) Reset() {
+	*x = Nic{}
+	mi := &file_nvad_v1_status_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Nic) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Nic) ProtoMessage() {}
+
+func (x *Nic) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_status_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Nic.ProtoReflect.Descriptor instead.
+func (*Nic) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_status_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Nic) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *Nic) GetTable() uint32 {
+	if x != nil {
+		return x.Table
+	}
+	return 0
+}
+
+func (x *Nic) GetGateway() string {
+	if x != nil {
+		return x.Gateway
+	}
+	return ""
+}
+
+func (x *Nic) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Nic) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Nic) GetAddresses() []string {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
 // Warning is one thing to look at.
 type Warning struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -361,7 +459,7 @@ type Warning struct {
 
 func (x *Warning) Reset() {
 	*x = Warning{}
-	mi := &file_nvad_v1_status_proto_msgTypes[4]
+	mi := &file_nvad_v1_status_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -373,7 +471,7 @@ func (x *Warning) String() string {
 func (*Warning) ProtoMessage() {}
 
 func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_status_proto_msgTypes[4]
+	mi := &file_nvad_v1_status_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -386,7 +484,7 @@ func (x *Warning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warning.ProtoReflect.Descriptor instead.
 func (*Warning) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_status_proto_rawDescGZIP(), []int{4}
+	return file_nvad_v1_status_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Warning) GetFile() string {
@@ -435,7 +533,7 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\x06commit\x18\x02 \x01(\tR\x06commit\x12\x1d\n" +
 	"\n" +
 	"go_version\x18\x03 \x01(\tR\tgoVersion\"\x12\n" +
-	"\x10GetStatusRequest\"\xf4\x04\n" +
+	"\x10GetStatusRequest\"\x96\x05\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x10\n" +
 	"\x03asn\x18\x02 \x01(\rR\x03asn\x12\x1b\n" +
@@ -458,7 +556,15 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\x0edraining_since\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\rdrainingSince\x12'\n" +
 	"\x0fdraining_reason\x18\x10 \x01(\tR\x0edrainingReason\x12,\n" +
 	"\x06config\x18\x11 \x01(\v2\x14.nvad.v1.ConfigStateR\x06config\x12,\n" +
-	"\bwarnings\x18\x12 \x03(\v2\x10.nvad.v1.WarningR\bwarnings\"k\n" +
+	"\bwarnings\x18\x12 \x03(\v2\x10.nvad.v1.WarningR\bwarnings\x12 \n" +
+	"\x04nics\x18\x13 \x03(\v2\f.nvad.v1.NicR\x04nics\"\x99\x01\n" +
+	"\x03Nic\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\x12\x14\n" +
+	"\x05table\x18\x02 \x01(\rR\x05table\x12\x18\n" +
+	"\agateway\x18\x03 \x01(\tR\agateway\x12\x14\n" +
+	"\x05state\x18\x04 \x01(\tR\x05state\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x1c\n" +
+	"\taddresses\x18\x06 \x03(\tR\taddresses\"k\n" +
 	"\aWarning\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\tR\x04file\x12\x12\n" +
 	"\x04line\x18\x02 \x01(\rR\x04line\x12\x10\n" +
@@ -478,26 +584,28 @@ func file_nvad_v1_status_proto_rawDescGZIP() []byte {
 	return file_nvad_v1_status_proto_rawDescData
 }
 
-var file_nvad_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_nvad_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_nvad_v1_status_proto_goTypes = []any{
 	(*GetVersionRequest)(nil),     // 0: nvad.v1.GetVersionRequest
 	(*Version)(nil),               // 1: nvad.v1.Version
 	(*GetStatusRequest)(nil),      // 2: nvad.v1.GetStatusRequest
 	(*Status)(nil),                // 3: nvad.v1.Status
-	(*Warning)(nil),               // 4: nvad.v1.Warning
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
-	(*ConfigState)(nil),           // 6: nvad.v1.ConfigState
+	(*Nic)(nil),                   // 4: nvad.v1.Nic
+	(*Warning)(nil),               // 5: nvad.v1.Warning
+	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*ConfigState)(nil),           // 7: nvad.v1.ConfigState
 }
 var file_nvad_v1_status_proto_depIdxs = []int32{
-	5, // 0: nvad.v1.Status.since:type_name -> google.protobuf.Timestamp
-	5, // 1: nvad.v1.Status.draining_since:type_name -> google.protobuf.Timestamp
-	6, // 2: nvad.v1.Status.config:type_name -> nvad.v1.ConfigState
-	4, // 3: nvad.v1.Status.warnings:type_name -> nvad.v1.Warning
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	6, // 0: nvad.v1.Status.since:type_name -> google.protobuf.Timestamp
+	6, // 1: nvad.v1.Status.draining_since:type_name -> google.protobuf.Timestamp
+	7, // 2: nvad.v1.Status.config:type_name -> nvad.v1.ConfigState
+	5, // 3: nvad.v1.Status.warnings:type_name -> nvad.v1.Warning
+	4, // 4: nvad.v1.Status.nics:type_name -> nvad.v1.Nic
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_status_proto_init() }
@@ -512,7 +620,7 @@ func file_nvad_v1_status_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_status_proto_rawDesc), len(file_nvad_v1_status_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
