@@ -92,6 +92,9 @@ func (f *FIB) readObjects(objects []Object) {
 		case f.content(s): // also where the kernel took out what died
 			s.ok, s.live, s.fail = true, content[id], nil
 			delete(f.bad, s)
+			if f.holdsSpare(id) {
+				f.bad[s] = true // written with the other object of the hop, so that the spare one can go
+			}
 			f.wake(s)
 			continue
 		case s.live:
@@ -104,6 +107,12 @@ func (f *FIB) readObjects(objects []Object) {
 		f.bad[s] = true
 		s.fail = nil
 	}
+}
+
+// holdsSpare reports whether a member of the group is the lesser of two objects of
+// one hop.
+func (f *FIB) holdsSpare(group uint32) bool {
+	return slices.ContainsFunc(f.groups[group], func(m Member) bool { return slices.Contains(f.spare, m.ID) })
 }
 
 // readGroup returns the key of a group's content, and recognises the group of
