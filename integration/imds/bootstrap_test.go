@@ -2,6 +2,8 @@ package imds
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nvad/nvad/integration/lab"
 	"github.com/nvad/nvad/integration/lab/emulator/metadata"
 	"github.com/nvad/nvad/pkg/config"
 )
@@ -34,6 +37,48 @@ func TestTwoHubs(t *testing.T) {
 	if want := "10.10.0.4 eth0 [169.254.0.2/24] 169.254.0.1"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+}
+
+// TestTwoNICs writes a table for each NIC that the kernel has, and says which one it
+// has not; nvad makes their rules.
+func TestTwoNICs(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	vm := b.vm(t, "hub00")
+	for i, address := range []string{"10.0.1.4", "10.0.2.4"} {
+		mac := net.HardwareAddr{2, 0, 0, 0, byte(os.Getpid()), byte(i)}
+		addr := netip.MustParseAddr(address)
+		subnet, _ := addr.Prefix(24)
+		vm.NICs = append(vm.NICs, metadata.NIC{MAC: mac, Addresses: []netip.Addr{addr}, Subnet: subnet})
+	}
+	b.Exec(t, "vm-hub00", "ip", "link", "add", "eth1", "address", vm.NICs[1].MAC.String(), "type", "veth", "peer", "name", "far")
+	b.Exec(t, "vm-hub00", "ip", "addr", "add", "10.0.1.4/24", "dev", "eth1")
+	for _, end := range []string{"eth1", "far"} {
+		b.Exec(t, "vm-hub00", "ip", "link", "set", end, "up")
+	}
+	b.listen(t, "hub00", metadata.New(vm))
+	r := b.bootstrap("hub00", b.flags("hub00", "nvad.toml")...).must(t)
+	if want := "note: a NIC is left out: no network interface has the MAC address " + vm.NICs[2].MAC.String(); !strings.Contains(r.err, want) {
+		t.Errorf("it said %q, not %q", r.err, want)
+	}
+	file := filepath.Join(b.dir, "nvad.toml")
+	cfg, err := config.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(cfg.NICs); len(cfg.NICs) != 2 || cfg.NICs[0].Device != "eth0" || cfg.NICs[1].Device != "eth1" {
+		t.Errorf("NICs are %s", got)
+	}
+	b.start(t, "hub00", file)
+	lab.Eventually(t, time.Minute, func() error {
+		rules := b.Exec(t, "vm-hub00", "ip", "rule", "show", "pref", "168")
+		for _, want := range []string{"from 10.0.0.4 to 168.63.129.16 lookup 16800", "from 10.0.1.4 to 168.63.129.16 lookup 16801"} {
+			if !strings.Contains(rules, want) {
+				return fmt.Errorf("no %q in\n%s", want, rules)
+			}
+		}
+		return nil
+	})
 }
 
 // TestFile follows one file: written, found unchanged, written anew, changed by

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/nvad/nvad/pkg/config"
@@ -66,7 +67,24 @@ func ask(ctx context.Context, r Request, wait time.Duration, progress io.Writer)
 	if err != nil {
 		return plan{}, err
 	}
-	return derive(r, in.Name, nic, device)
+	p, err := derive(r, in.Name, nic, device)
+	p.NICs = devices(in.NICs, progress)
+	return p, err
+}
+
+// devices are those of all NICs. A NIC that the kernel has not, or has without its
+// address, is told of and left out.
+func devices(nics []imds.NIC, progress io.Writer) (list []string) {
+	for _, n := range nics {
+		device, err := deviceOf(n)
+		if err != nil {
+			fmt.Fprintf(progress, "note: a NIC is left out: %v\n", err)
+			continue
+		}
+		list = append(list, device)
+	}
+	slices.Sort(list)
+	return list
 }
 
 // put writes the file and says how it now stands.

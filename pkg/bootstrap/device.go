@@ -30,7 +30,7 @@ func deviceOf(nic imds.NIC) (string, error) {
 	if len(bare) > 0 {
 		return "", fmt.Errorf("%v has the MAC address %s, but not yet the address %s that Azure gave it", bare, nic.MAC, nic.Addresses[0])
 	}
-	return "", fmt.Errorf("no network interface has the MAC address %s, which Azure gave the VM's primary NIC", nic.MAC)
+	return "", fmt.Errorf("no network interface has the MAC address %s, which Azure gave the NIC with %s", nic.MAC, nic.Addresses[0])
 }
 
 func has(l net.Interface, want netip.Addr) bool {

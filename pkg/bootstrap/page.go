@@ -31,6 +31,7 @@ remotes = [%s]
 address = "%s"
 `, p.VNI, p.Device, quoted(p.Remotes, func(r Remote) netip.Addr { return r.Address }), p.Tunnel)
 	}
+	pageNICs(&b, p)
 	if len(p.RouteServers) > 0 {
 		pageRouteServer(&b, p)
 	}
@@ -38,6 +39,17 @@ address = "%s"
 		pageRemotes(&b, p)
 	}
 	return b.Bytes()
+}
+
+// pageNICs has nothing to say of a NIC alone: table main leads through it.
+func pageNICs(b *bytes.Buffer, p plan) {
+	if len(p.NICs) < 2 {
+		return
+	}
+	b.WriteString("\n# A load balancer's probe is answered by the NIC that it came to.\n")
+	for _, device := range p.NICs {
+		fmt.Fprintf(b, "[[nic]]\ndevice = \"%s\"\n", device)
+	}
 }
 
 func pageRouteServer(b *bytes.Buffer, p plan) {

@@ -19,6 +19,7 @@ type plan struct {
 	Device   string
 	RouterID netip.Addr
 	Tunnel   netip.Prefix // own address
+	NICs     []string     // devices
 }
 
 // derive completes the request by what the metadata service and the kernel know:

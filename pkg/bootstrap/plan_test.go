@@ -72,6 +72,7 @@ func TestRender(t *testing.T) {
 	for name, r := range map[string]Request{
 		"hub":     {RouteServers: rs, Remotes: remotes(t, "10.10.0.4"), VNets: vnet},
 		"alone":   {RouteServers: rs},
+		"nics":    {RouteServers: rs},
 		"overlay": {Remotes: remotes(t, "10.10.0.4=192.168.7.2", "10.20.0.4=192.168.7.3"), TunnelAddress: netip.MustParsePrefix("192.168.7.1/29")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -82,6 +83,10 @@ func TestRender(t *testing.T) {
 			p, err := derive(r, "vm-hub00", nicOf("10.0.0.4"), "eth0")
 			if err != nil {
 				t.Fatal(err)
+			}
+			p.NICs = []string{"eth0"}
+			if name == "nics" {
+				p.NICs = append(p.NICs, "eth1")
 			}
 			got, err := render(p, "nvad.toml")
 			if err != nil {

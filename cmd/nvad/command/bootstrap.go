@@ -23,9 +23,10 @@ func bootstrapCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bootstrap --route-server ADDRESS,ADDRESS [--remote-nva ADDRESS[=OVERLAY],...]",
 		Short: "write the configuration of an NVA in Azure",
-		Long: `bootstrap asks Azure's instance metadata service for the VM's primary NIC and
-writes a complete configuration: both instances of a Route Server reached through
-the subnet's gateway, a VXLAN tunnel and iBGP to the other NVAs.
+		Long: `bootstrap asks Azure's instance metadata service for the VM's NICs and writes a
+complete configuration: both instances of a Route Server reached through the
+gateway of the primary NIC's subnet, a VXLAN tunnel and iBGP to the other NVAs,
+and, where there are several NICs, that each answers health probes itself.
 
 It writes its own file again, but never one that somebody has changed. Unless they
 are given, the addresses in the tunnel follow from the order of all NVAs'
