@@ -58,8 +58,6 @@ type Session struct {
 	// Multiplier is how many of our packets the peer may miss; 0 is
 	// DefaultMultiplier.
 	Multiplier uint8
-	// Passive waits for the peer's first packet (RFC 5880 6.1).
-	Passive bool
 }
 
 // normalise fills in defaults and refuses what cannot work.

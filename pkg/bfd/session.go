@@ -39,7 +39,6 @@ type remote struct {
 	state       State
 	diag        Diag
 	demand      bool
-	independent bool
 	multiplier  uint8
 	minTx       time.Duration
 	minRx       time.Duration
@@ -119,7 +118,7 @@ func (s *session) receive(p packet, now time.Time) effects {
 	s.packets.in++
 	s.extended = 0
 	s.remote = remote{
-		discr: p.my, state: p.state, diag: p.diag, demand: p.demand, independent: p.independent,
+		discr: p.my, state: p.state, diag: p.diag, demand: p.demand,
 		multiplier: p.multiplier, minTx: p.desiredMinTx, minRx: p.requiredMinRx,
 	}
 	if p.final {

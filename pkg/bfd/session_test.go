@@ -196,20 +196,6 @@ func TestAdministrativeDown(t *testing.T) {
 	}
 }
 
-func TestPassive(t *testing.T) {
-	s := unheard(t, Session{Passive: true})
-	if !s.deadline().IsZero() {
-		t.Fatal("6.8.7 the passive side speaks first")
-	}
-	if e := s.step(received{from(Down)}, epoch); e.send == nil || e.send.state != Init {
-		t.Fatalf("sent %+v", e.send)
-	}
-	s.step(tick{}, s.detectAt)
-	if e := s.step(tick{}, epoch.Add(time.Hour)); e.send != nil || s.state != Down {
-		t.Fatalf("6.8.7 the passive side speaks to a lost peer: %+v", e.send)
-	}
-}
-
 func TestDemandOfThePeer(t *testing.T) {
 	s := testSession(t, Up)
 	p := from(Up)

@@ -19,9 +19,7 @@ type Snapshot struct {
 type Status struct {
 	Key                 Key
 	State               State
-	Diag                Diag // why the session last changed its state
 	RemoteState         State
-	RemoteDiag          Diag
 	Discriminator       uint32
 	RemoteDiscriminator uint32 // 0: not heard
 	// TxInterval is the negotiated interval of our packets before jitter; 0 while
@@ -31,10 +29,7 @@ type Status struct {
 	Multiplier             uint8
 	RemoteMultiplier       uint8
 	// Polling is set while a change of parameters awaits the peer's answer.
-	Polling bool
-	// RemoteIndependent is the peer's C bit: its BFD survives a restart of its
-	// control plane (RFC 5882 4.3).
-	RemoteIndependent     bool
+	Polling               bool
 	PacketsIn, PacketsOut uint64
 	Since                 time.Time // last change of state; up since, where State is Up
 	Flaps                 uint64    // how often the session has left Up
@@ -56,11 +51,11 @@ func (l *loop) snapshot() Snapshot {
 
 func (e *entry) status() Status {
 	s := Status{
-		Key: e.wanted.Key, State: e.state, Diag: e.diag, RemoteState: e.remote.state, RemoteDiag: e.remote.diag,
+		Key: e.wanted.Key, State: e.state, RemoteState: e.remote.state,
 		Discriminator: e.discr, RemoteDiscriminator: e.remote.discr,
 		TxInterval: e.interval, DetectionTime: e.detectionTime(),
 		Multiplier: e.wanted.Multiplier, RemoteMultiplier: e.remote.multiplier, Polling: e.poll.running,
-		RemoteIndependent: e.remote.independent, PacketsIn: e.packets.in, PacketsOut: e.packets.out,
+		PacketsIn: e.packets.in, PacketsOut: e.packets.out,
 		Since: e.since, Flaps: e.flaps, LastDown: e.lastDown,
 	}
 	if e.remote.discr != 0 {

@@ -62,14 +62,10 @@ func (s *session) detectionTime() time.Duration {
 	return time.Duration(s.remote.multiplier) * s.rxInterval()
 }
 
-// mute reports whether nothing at all may be sent: the passive side waits for the
-// first packet (6.8.7).
-func (s *session) mute() bool { return s.wanted.Passive && s.remote.discr == 0 }
-
 // silent reports whether 6.8.7 forbids periodic packets.
 func (s *session) silent() bool {
 	demand := s.remote.demand && s.state == Up && s.remote.state == Up
-	return s.mute() || s.remote.minRx == 0 || demand && !s.poll.running
+	return s.remote.minRx == 0 || demand && !s.poll.running
 }
 
 // reschedule sets the next periodic transmission after anything that may have
@@ -85,12 +81,8 @@ func (s *session) reschedule(now time.Time) {
 	}
 }
 
-// transmit is a packet that leaves now, periodic or because its content changed;
-// nil if none may.
+// transmit is a packet that leaves now, periodic or because its content changed.
 func (s *session) transmit(now time.Time) *packet {
-	if s.mute() {
-		return nil
-	}
 	p := s.packet()
 	p.poll = s.poll.running
 	s.poll.sent = s.poll.sent || p.poll

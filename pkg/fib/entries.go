@@ -36,7 +36,6 @@ type Entry struct {
 	Hops   []NextHop
 	Then   []NextHop // where traffic goes when all of Hops die
 	Backup bool      // a route of its own that takes over when all hops of the first die
-	Object uint32    // number of the next-hop group; 0: none
 	State  State
 	Reason string // of Failed, Refused, Conflict and Leftover
 	Since  time.Time
@@ -89,7 +88,7 @@ func refusedEntry(prefix netip.Prefix, r refusal) Entry {
 }
 
 func (f *FIB) entry(s *slot) Entry {
-	e := Entry{Prefix: s.prefix, Metric: s.metric, Backup: s.backup, Object: s.have.object, Since: s.since}
+	e := Entry{Prefix: s.prefix, Metric: s.metric, Backup: s.backup, Since: s.since}
 	if s.want == nil {
 		e.Class, e.Kind, e.State = f.classOf(s.have.protocol), s.have.kind, Stale
 		switch set := f.byID[s.have.object]; {

@@ -84,7 +84,6 @@ type FIB struct {
 // which are now. They are kept as things happen.
 type Counters struct {
 	Wanted    int // routes, refused ones too, but not second routes of a prefix
-	Held      int // routes of nvad that the kernel holds, also what an earlier run left
 	Failed    int // routes that wait for another attempt
 	Refused   int // routes that the guard keeps out
 	Conflicts int // routes whose place another program's has

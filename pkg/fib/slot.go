@@ -106,12 +106,6 @@ func (f *FIB) setHave(s *slot, h have) {
 	if old.set != nil {
 		f.release(old.set)
 	}
-	switch {
-	case h.present && !old.present:
-		f.count.Held++
-	case !h.present && old.present:
-		f.count.Held--
-	}
 }
 
 // setWant notes what is wanted in a slot and queues it.

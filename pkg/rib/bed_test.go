@@ -238,3 +238,16 @@ func asPath(s string) route.ASPath {
 }
 
 func pfxFrom(a [4]byte) netip.Prefix { return netip.PrefixFrom(netip.AddrFrom4(a), 24) }
+
+// held says why neighbor is not told of prefix; empty if it is.
+func (b *bed) held(prefix netip.Prefix, neighbor netip.Addr) string {
+	d, p := b.r.table[prefix], b.r.byAddr[neighbor]
+	if d == nil || p == nil {
+		return "not in the table"
+	}
+	_, h, rule := b.r.exported(d, p)
+	if h == sent {
+		return ""
+	}
+	return b.r.holdReason(d, p, h, rule)
+}

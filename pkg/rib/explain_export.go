@@ -13,7 +13,6 @@ type Export struct {
 	Neighbor  netip.Addr
 	PeerGroup string
 	Sent      *route.Attrs  // what it was told; nil: nothing
-	Before    *route.Attrs  // what export policy was asked about; nil: it was not asked
 	Evaluated *route.Attrs  // what it would be told now, as sent; nil: nothing
 	Rule      string        // of export policy that decided; empty if it was not asked
 	Held      string        // why nothing is to be told
@@ -65,7 +64,6 @@ func (r *RIB) traceExport(x *Export, d *dest, p *peer, rule policy.Rule) {
 	} else {
 		pt = &d.paths[d.best]
 	}
-	x.Before = pt.accepted
 	x.Rule = program.RuleText(rule)
 	_, x.Steps = program.Trace(r.exportInput(d.prefix, pt, p))
 }

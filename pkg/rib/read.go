@@ -77,19 +77,6 @@ func (r *RIB) Sent(prefix netip.Prefix, neighbor netip.Addr) *route.Attrs {
 	return d.sent(p.id)
 }
 
-// Held says in words why neighbor is not told of prefix; empty if it is.
-func (r *RIB) Held(prefix netip.Prefix, neighbor netip.Addr) string {
-	d, p := r.table[prefix], r.byAddr[neighbor]
-	if d == nil || p == nil {
-		return "not in the table"
-	}
-	_, h, rule := r.exported(d, p)
-	if h == sent {
-		return ""
-	}
-	return r.holdReason(d, p, h, rule)
-}
-
 // exported is export less what the neighbor's limit keeps back.
 func (r *RIB) exported(d *dest, p *peer) (*route.Attrs, hold, policy.Rule) {
 	attrs, h, rule := r.export(d, p)

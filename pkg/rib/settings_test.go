@@ -150,7 +150,7 @@ func TestNoExportSubconfed(t *testing.T) {
 	tagged := route.Attrs{ASPath: asPath("65515"), Communities: []route.Community{route.NoExportSubconfed}}
 	b.send(nva, tagged, "10.1.0.0/16")
 	b.want("not to an eBGP neighbor", "fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0")
-	if held := b.r.Held(pfx("10.1.0.0/16"), addr(rs0)); held != "community no-export" {
+	if held := b.held(pfx("10.1.0.0/16"), addr(rs0)); held != "community no-export" {
 		t.Errorf("held: %q", held)
 	}
 	b.send(rs0, tagged, "10.2.0.0/16")
@@ -165,7 +165,7 @@ func TestMaximumPrefixOut(t *testing.T) {
 	b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16")
 	b.flush()
 	b.wantAdvertised(branch, 2)
-	if held := b.r.Held(pfx("10.4.0.0/16"), addr(branch)); held != "held back: maximum-prefix-out 2 reached" {
+	if held := b.held(pfx("10.4.0.0/16"), addr(branch)); held != "held back: maximum-prefix-out 2 reached" {
 		t.Errorf("held: %q", held)
 	}
 	b.withdraw(nva, "10.1.0.0/16")

@@ -67,21 +67,6 @@ func (p ASPath) First() (uint32, bool) {
 	return 0, false
 }
 
-// Origin returns the rightmost ASN, and false if the path is empty or ends in
-// an AS_SET.
-func (p ASPath) Origin() (uint32, bool) {
-	for i := len(p) - 1; i >= 0; i-- {
-		s := p[i]
-		if s.Type == ASSequence && len(s.ASNs) > 0 {
-			return s.ASNs[len(s.ASNs)-1], true
-		}
-		if s.Type == ASSet {
-			return 0, false
-		}
-	}
-	return 0, false
-}
-
 // Contains reports how often asn occurs, in segments of every type.
 func (p ASPath) Contains(asn uint32) int {
 	n := 0

@@ -21,24 +21,24 @@ type asn struct {
 func TestASPath(t *testing.T) {
 	absent := asn{}
 	for _, c := range []struct {
-		path          ASPath
-		text          string
-		length        int
-		first, origin asn
-		set, confed   bool
+		path        ASPath
+		text        string
+		length      int
+		first       asn
+		set, confed bool
 	}{
-		{nil, "", 0, absent, absent, false, false},
-		{NewASPath(), "", 0, absent, absent, false, false},
-		{NewASPath(65515), "65515", 1, asn{65515, true}, asn{65515, true}, false, false},
-		{NewASPath(65515, 12076, 64580), "65515 12076 64580", 3, asn{65515, true}, asn{64580, true}, false, false},
-		{ASPath{seq(1, 2), set(3, 4)}, "1 2 {3,4}", 3, asn{1, true}, absent, true, false},
-		{ASPath{set(3, 4)}, "{3,4}", 1, absent, absent, true, false},
-		{ASPath{set(3), seq(1)}, "{3} 1", 2, absent, asn{1, true}, true, false},
-		{ASPath{cseq(65100, 65101), seq(1)}, "(65100 65101) 1", 1, asn{1, true}, asn{1, true}, false, true},
-		{ASPath{cset(65100, 65101), seq(0)}, "[65100,65101] 0", 1, asn{0, true}, asn{0, true}, true, true},
-		{ASPath{cseq(65100)}, "(65100)", 0, absent, absent, false, true},
-		{ASPath{seq(1), cseq(2)}, "1 (2)", 1, asn{1, true}, asn{1, true}, false, true},
-		{ASPath{seq(1), seq(4294967295)}, "1 4294967295", 2, asn{1, true}, asn{4294967295, true}, false, false},
+		{nil, "", 0, absent, false, false},
+		{NewASPath(), "", 0, absent, false, false},
+		{NewASPath(65515), "65515", 1, asn{65515, true}, false, false},
+		{NewASPath(65515, 12076, 64580), "65515 12076 64580", 3, asn{65515, true}, false, false},
+		{ASPath{seq(1, 2), set(3, 4)}, "1 2 {3,4}", 3, asn{1, true}, true, false},
+		{ASPath{set(3, 4)}, "{3,4}", 1, absent, true, false},
+		{ASPath{set(3), seq(1)}, "{3} 1", 2, absent, true, false},
+		{ASPath{cseq(65100, 65101), seq(1)}, "(65100 65101) 1", 1, asn{1, true}, false, true},
+		{ASPath{cset(65100, 65101), seq(0)}, "[65100,65101] 0", 1, asn{0, true}, true, true},
+		{ASPath{cseq(65100)}, "(65100)", 0, absent, false, true},
+		{ASPath{seq(1), cseq(2)}, "1 (2)", 1, asn{1, true}, false, true},
+		{ASPath{seq(1), seq(4294967295)}, "1 4294967295", 2, asn{1, true}, false, false},
 	} {
 		if got := c.path.String(); got != c.text {
 			t.Errorf("String %q, want %q", got, c.text)
@@ -48,9 +48,6 @@ func TestASPath(t *testing.T) {
 		}
 		if v, ok := c.path.First(); (asn{v, ok}) != c.first {
 			t.Errorf("%q: First %d %v", c.text, v, ok)
-		}
-		if v, ok := c.path.Origin(); (asn{v, ok}) != c.origin {
-			t.Errorf("%q: Origin %d %v", c.text, v, ok)
 		}
 		if c.path.HasSet() != c.set || c.path.HasConfed() != c.confed {
 			t.Errorf("%q: set %v, confederation %v", c.text, c.path.HasSet(), c.path.HasConfed())

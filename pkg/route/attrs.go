@@ -23,17 +23,6 @@ func (o Origin) String() string {
 	return "incomplete"
 }
 
-// Code is the letter of a routing table: "i", "e" or "?".
-func (o Origin) Code() string {
-	switch o {
-	case OriginIGP:
-		return "i"
-	case OriginEGP:
-		return "e"
-	}
-	return "?"
-}
-
 // Optional is an attribute of 32 bits that may be absent, such as MED.
 type Optional struct {
 	Value uint32

@@ -104,9 +104,6 @@ func (c ExtCommunity) IsSiteOfOrigin() bool {
 	return byte(c>>48) == extSiteOfOrigin && byte(c>>56)&^0x40 <= 2
 }
 
-// Transitive reports whether c crosses AS boundaries (RFC 4360 2, T bit).
-func (c ExtCommunity) Transitive() bool { return byte(c>>56)&0x40 == 0 }
-
 // String is "rt asn:value", "soo asn:value", or "0x" and 16 hex digits.
 func (c ExtCommunity) String() string {
 	kind := map[byte]string{extRouteTarget: "rt", extSiteOfOrigin: "soo"}[byte(c>>48)]

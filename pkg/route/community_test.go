@@ -77,16 +77,13 @@ func TestExtCommunity(t *testing.T) {
 
 func TestSiteOfOrigin(t *testing.T) {
 	c := SiteOfOrigin(65515, 7)
-	if c.String() != "soo 65515:7" || !c.IsSiteOfOrigin() || !c.Transitive() {
-		t.Errorf("%s: site of origin %v, transitive %v", c, c.IsSiteOfOrigin(), c.Transitive())
+	if c.String() != "soo 65515:7" || !c.IsSiteOfOrigin() {
+		t.Errorf("%s: site of origin %v", c, c.IsSiteOfOrigin())
 	}
 	for s, want := range map[string]bool{"soo 10.0.0.4:1": true, "soo 4200000000:1": true, "rt 65515:7": false, "0x0903ffeb00000007": false} {
 		if c, err := ParseExtCommunity(s); err != nil || c.IsSiteOfOrigin() != want {
 			t.Errorf("%s: %v %v", s, c.IsSiteOfOrigin(), err)
 		}
-	}
-	if ExtCommunity(0x4003ffeb00000007).Transitive() {
-		t.Error("the T bit is not looked at")
 	}
 }
 

@@ -38,9 +38,9 @@ func TestSource(t *testing.T) {
 }
 
 func TestOrigin(t *testing.T) {
-	for o, want := range map[Origin][2]string{OriginIGP: {"igp", "i"}, OriginEGP: {"egp", "e"}, OriginIncomplete: {"incomplete", "?"}} {
-		if o.String() != want[0] || o.Code() != want[1] {
-			t.Errorf("%d: %q %q", o, o.String(), o.Code())
+	for o, want := range map[Origin]string{OriginIGP: "igp", OriginEGP: "egp", OriginIncomplete: "incomplete"} {
+		if o.String() != want {
+			t.Errorf("%d: %q, want %q", o, o, want)
 		}
 	}
 }

@@ -50,18 +50,6 @@ func (in *Interner) Intern(a Attrs) *Attrs {
 	return p
 }
 
-// Len is the number of sets that are in use, for metrics and tests.
-func (in *Interner) Len() int {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.forget()
-	n := 0
-	for _, b := range in.sets {
-		n += len(b)
-	}
-	return n
-}
-
 // forget forgets the sets that the garbage collector has taken.
 func (in *Interner) forget() {
 	for sum, list := range in.sets {

@@ -16,7 +16,6 @@ type Status struct {
 	Actual    int // MTU that the device has
 	MAC       net.HardwareAddr
 	Addresses []netip.Prefix // that the device has
-	FDB       []netip.Addr   // default entries that the device has
 	Stats     Stats
 	Warning   string // why large packets do not get through; empty: nothing is known to stop them
 }
@@ -38,9 +37,6 @@ func (m *Manager) status(t *Tunnel) Status {
 	}
 	if l := m.link(t.Name); l != nil && l.VXLAN != nil {
 		st.Actual, st.MAC, st.Addresses, st.Stats = l.MTU, l.MAC, l.Addresses, l.Stats
-		for _, r := range l.FDB {
-			st.FDB = append(st.FDB, r.Addr)
-		}
 		st.State = "down"
 		if l.Up && l.Carrier {
 			st.State = "up"

@@ -15,7 +15,6 @@ const (
 // State is a failed object's. The zero value is one that has not failed.
 type State struct {
 	Err   error
-	Since time.Time // of the first failure of the row
 	At    time.Time // of the next attempt
 	tries int
 }
@@ -25,9 +24,6 @@ func (s *State) Again(err error, now time.Time) {
 	wait := Last
 	if s.tries < 10 {
 		wait = min(First<<s.tries, Last)
-	}
-	if s.tries == 0 {
-		s.Since = now
 	}
 	s.Err, s.At = err, now.Add(wait)
 	s.tries++
