@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +63,71 @@ func TestImportRules(t *testing.T) {
 	}
 }
 
+// TestLayers holds the imports against the numbered lines of docs/architecture.md:
+// each goes to an earlier line.
+func TestLayers(t *testing.T) {
+	layer := map[string]int{}
+	for n, line := range regexp.MustCompile(`(?m)^\d+\. (`+"`"+`.*)$`).FindAllStringSubmatch(architecture(t), -1) {
+		for _, name := range quoted.FindAllStringSubmatch(line[1], -1) {
+			layer["pkg/"+name[1]] = n + 1
+		}
+	}
+	for _, line := range list(t, "{{.ImportPath}}{{range .Imports}} {{.}}{{end}}") {
+		fields := strings.Fields(strings.ReplaceAll(line, module, ""))
+		name := fields[0]
+		if !strings.HasPrefix(name, "pkg/") || forTests(name) {
+			continue
+		}
+		if layer[name] == 0 {
+			t.Errorf("%s stands in no numbered line of docs/architecture.md", name)
+		}
+		for _, dep := range fields[1:] {
+			if strings.HasPrefix(dep, "pkg/") && layer[dep] >= layer[name] {
+				t.Errorf("%s imports %s, which does not stand in an earlier line of docs/architecture.md", name, dep)
+			}
+		}
+	}
+}
+
+// TestEveryPackageIsOnTheMap holds docs/architecture.md against the tree.
+func TestEveryPackageIsOnTheMap(t *testing.T) {
+	there := map[string]bool{}
+	for _, name := range list(t, "{{.ImportPath}}", "./integration/...") {
+		there[strings.TrimPrefix(name, module)] = true
+	}
+	onMap := map[string]bool{}
+	for _, name := range quoted.FindAllStringSubmatch(architecture(t), -1) {
+		onMap[name[1]] = true
+		if dir := filepath.Join("..", name[1]); regexp.MustCompile(`^(pkg|cmd|integration)/`).MatchString(name[1]) && !strings.Contains(name[1], "*") {
+			if _, err := os.Stat(dir); err != nil {
+				t.Errorf("docs/architecture.md names %s, which is not there", name[1])
+			}
+		}
+	}
+	for name := range there {
+		if !onMap[name] && !strings.HasPrefix(name, "proto/") && name != "cmd/nvad" && name != "cmd/nvactl" {
+			t.Errorf("%s is not in docs/architecture.md", name)
+		}
+	}
+}
+
+var quoted = regexp.MustCompile("`([^`\n]+)`")
+
+func architecture(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// forTests reports whether a package below pkg is for tests of others only.
+func forTests(name string) bool {
+	return slices.ContainsFunc([]string{"fibtest", "tunneltest", "nattest", "nictest", "apitest"},
+		func(part string) bool { return strings.Contains(name, "/"+part) })
+}
+
 func TestEveryPackageSaysWhatItPromises(t *testing.T) {
 	for _, line := range list(t, "{{.ImportPath}} {{.Dir}}") {
 		name, dir, _ := strings.Cut(line, " ")
@@ -93,15 +159,16 @@ func documented(t *testing.T, dir string) bool {
 	return false
 }
 
-func list(t *testing.T, format string) []string {
+func list(t *testing.T, format string, more ...string) []string {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-f", format, "./cmd/...", "./pkg/...", "./proto/...")
+	cmd := exec.Command("go", append([]string{"list", "-f", format, "./cmd/...", "./pkg/...", "./proto/..."}, more...)...)
 	cmd.Dir = ".."
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return slices.DeleteFunc(strings.Split(strings.TrimSpace(string(out)), "\n"), func(s string) bool {
-		return strings.HasPrefix(s, module+"pkg ")
+		name, _, _ := strings.Cut(s, " ")
+		return name == module+"pkg"
 	})
 }

@@ -35,13 +35,13 @@ type session struct {
 
 // remote is what the peer's last packet said.
 type remote struct {
-	discr       uint32
-	state       State
-	diag        Diag
-	demand      bool
-	multiplier  uint8
-	minTx       time.Duration
-	minRx       time.Duration
+	discr      uint32
+	state      State
+	diag       Diag
+	demand     bool
+	multiplier uint8
+	minTx      time.Duration
+	minRx      time.Duration
 }
 
 // unknown is the peer before its first packet: a RemoteMinRxInterval of one

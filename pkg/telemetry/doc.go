@@ -1,5 +1,7 @@
-// Package telemetry says what nvad is and does in numbers and names.
+// Package telemetry says which nvad this is, and writes its log.
 //
-// Promise: a leaf. It imports nothing of nvad and holds no state that decides
-// anything.
+// Promise: an event has one line, known keys and a place in systemd's journal; one
+// that repeats too fast is counted, not lost. The package imports nothing of nvad
+// and decides nothing about routes; its state is what the log holds back. Numbers
+// are package metrics' business.
 package telemetry

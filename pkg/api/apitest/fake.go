@@ -1,4 +1,4 @@
-// Package apitest is a daemon without routing: a [api.Reader] and
+// Package apitest is a daemon without routing: an [api.Reader] and
 // [api.Controller] that answer from a picture and write down their commands.
 package apitest
 
