@@ -64,7 +64,14 @@ func (e Errors) Unwrap() []error {
 // is not told once for every neighbor that inherits it.
 func (e Errors) sorted() Errors {
 	slices.SortStableFunc(e, func(a, b *Error) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Msg, b.Msg))
+		return cmp.Or(cmp.Compare(a.Line, b.Line), compareKeys(a.Key, b.Key), cmp.Compare(a.Msg, b.Msg))
 	})
 	return slices.CompactFunc(e, func(a, b *Error) bool { return *a == *b })
+}
+
+// compareKeys puts element 10 of a list behind element 9.
+func compareKeys(a, b string) int {
+	listA, placeA, _ := strings.Cut(a, "[")
+	listB, placeB, _ := strings.Cut(b, "[")
+	return cmp.Or(cmp.Compare(listA, listB), cmp.Compare(len(placeA), len(placeB)), cmp.Compare(placeA, placeB))
 }

@@ -69,7 +69,9 @@ func (m *mark) put(key string, k *mark) {
 func decode(name string, data []byte) (map[string]any, *mark, *Error) {
 	doc := map[string]any{}
 	root, fault := markLines(data)
-	if fault == nil || shallow(data) {
+	switch {
+	case fault != nil && fault.Msg == tooManyParts: // for the decoder, the more so
+	case fault == nil || shallow(data):
 		if _, err := toml.Decode(string(data), &doc); err != nil {
 			fault = decodeError(data, err)
 		}
@@ -116,8 +118,15 @@ func isSecret(key string) bool {
 // marker walks the syntax tree of a document.
 type marker struct {
 	parser   unstable.Parser
-	newlines []int // offset of each
+	newlines []int  // offset of each
+	deep     *Error // the first key of too many parts
 }
+
+const tooManyParts = "the key has too many parts"
+
+// maxParts is how many parts a dotted key may have; nvad's have four. The
+// decoder takes half a minute over 20,000.
+const maxParts = 32
 
 // markLines is the marks of a document. It fails where the two parsers
 // disagree about what is TOML.
@@ -141,6 +150,9 @@ func markLines(data []byte) (*mark, *Error) {
 		case unstable.KeyValue:
 			w.keyValue(table, node)
 		}
+	}
+	if w.deep != nil {
+		return nil, w.deep
 	}
 	if err := w.parser.Error(); err != nil {
 		return nil, w.syntaxError(err, data)
@@ -166,6 +178,9 @@ func (w *marker) keys(node *unstable.Node) (parts []string, line int) {
 	for it := node.Key(); it.Next(); {
 		parts = append(parts, string(it.Node().Data))
 		line = w.line(it.Node().Raw)
+	}
+	if len(parts) > maxParts && w.deep == nil {
+		w.deep = &Error{Line: line, Key: parts[0], Msg: tooManyParts}
 	}
 	return parts, line
 }

@@ -46,6 +46,9 @@ func (v *checker) remoteASN(key string, n *Neighbor) {
 }
 
 func (v *checker) neighborAddress(key string, n *Neighbor) {
+	if n.Address.Is6() && n.Address.IsLinkLocalUnicast() {
+		v.fail(key+".address", "%s is a link-local address, which means nothing without its device: nvad has no neighbors by device", n.Address)
+	}
 	if n.Address == v.cfg.RouterID {
 		v.fail(key+".address", "%s is the own router-id", n.Address)
 	}

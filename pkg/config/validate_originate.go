@@ -4,16 +4,16 @@ package config
 func (v *checker) originated() {
 	c := v.cfg
 	for i, n := range c.Networks {
-		v.distinct("network", "prefix", i, n.Prefix, func(j int) bool { return c.Networks[j].Prefix == n.Prefix })
+		v.distinct("network", "prefix", i, n.Prefix, func(j int) bool { return n.Prefix.IsValid() && c.Networks[j].Prefix == n.Prefix })
 	}
 	for i, a := range c.Aggregates {
-		v.distinct("aggregate", "prefix", i, a.Prefix, func(j int) bool { return c.Aggregates[j].Prefix == a.Prefix })
+		v.distinct("aggregate", "prefix", i, a.Prefix, func(j int) bool { return a.Prefix.IsValid() && c.Aggregates[j].Prefix == a.Prefix })
 		if key := v.src.elem("aggregate", i, a.Prefix) + ".prefix"; a.Prefix.IsValid() && a.Prefix.IsSingleIP() {
 			v.fail(key, "%s has no parts that it could stand for", a.Prefix)
 		}
 	}
 	for i, r := range c.Redistributes {
-		v.distinct("redistribute", "source", i, r.Source, func(j int) bool { return c.Redistributes[j].Source == r.Source })
+		v.distinct("redistribute", "source", i, r.Source, func(j int) bool { return r.Source != "" && c.Redistributes[j].Source == r.Source })
 	}
 }
 

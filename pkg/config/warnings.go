@@ -37,6 +37,7 @@ func Warnings(cfg *Config) []Warning {
 	}
 	w.originated()
 	w.bogonPatterns()
+	w.strangers()
 	w.unused()
 	return w.out
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"strings"
 
 	"github.com/nvad/nvad/pkg/policy"
@@ -17,6 +18,26 @@ func (w *warner) unused() {
 		for _, name := range objects[kind] {
 			if !used[kind+" "+name] && !w.cfg.fromPreset(name) {
 				w.warn("unused", kind+"."+name, "nothing refers to this %s", kind)
+			}
+		}
+	}
+}
+
+// strangers reports conditions on a neighbor that there is not, which never
+// hold.
+func (w *warner) strangers() {
+	known := map[netip.Addr]bool{{}: true} // the condition is not given
+	for i := range w.cfg.Neighbors {
+		known[w.cfg.Neighbors[i].Address] = true
+	}
+	for _, name := range sortedKeys(w.cfg.Policies.RouteMaps) {
+		for i, clause := range w.cfg.Policies.RouteMaps[name] {
+			key := w.src.elem(string(policy.KindRouteMap)+"."+name, i, clause.Seq) + ".match."
+			if m := clause.Match; !known[m.Neighbor] {
+				w.warn("no-neighbor", key+"neighbor", "never matches: %s is not a neighbor", m.Neighbor)
+			}
+			if m := clause.Match; !known[m.Peer] {
+				w.warn("no-neighbor", key+"peer", "never matches: %s is not a neighbor", m.Peer)
 			}
 		}
 	}

@@ -34,6 +34,12 @@ func TestWarnings(t *testing.T) {
 			"nvad.toml:3: neighbor.10.0.1.4.export: warning: an eBGP neighbor without export policy exchanges no routes that way (RFC 8212)",
 		}},
 		{"iBGP needs none", head + "[[neighbor]]\naddress = \"10.0.1.4\"\nremote-asn = 65001\n", nil},
+		{"neighbors that are not there", head + "[[neighbor]]\naddress = \"10.0.1.4\"\nremote-asn = 65001\nimport = { route-map = \"a\" }\n" +
+			"[[route-map.a]]\naction = \"permit\"\nmatch = { neighbor = \"10.0.1.5\", peer = \"10.0.1.6\" }\n" +
+			"[[route-map.a]]\naction = \"permit\"\nmatch = { neighbor = \"10.0.1.4\", peer = \"10.0.1.4\" }\n", []string{
+			"nvad.toml:9: route-map.a.5.match.neighbor: warning: never matches: 10.0.1.5 is not a neighbor",
+			"nvad.toml:9: route-map.a.5.match.peer: warning: never matches: 10.0.1.6 is not a neighbor",
+		}},
 		{"multicast", head + "[[tunnel]]\nname = \"vxlan42\"\nvni = 42\ndevice = \"eth0\"\ngroup = \"239.1.1.1\"\n", []string{
 			"nvad.toml:7: tunnel.vxlan42.group: warning: Azure carries no multicast; name the remotes instead",
 		}},
