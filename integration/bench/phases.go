@@ -162,6 +162,7 @@ func (t *trial) reload() error {
 func (t *trial) withdraw() error {
 	messages := withdrawals(0, t.n)
 	empty, nva, second := t.fib.expect(0), t.nva.told.expect(0), t.second.told.expect(0)
+	p := t.probe(t.ctx, t.nva, t.second, 0)
 	begin := time.Now()
 	if err := t.routeServer.feed(messages); err != nil {
 		return err
@@ -176,7 +177,9 @@ func (t *trial) withdraw() error {
 		}
 		t.value("withdraw-told", max(t.res.Values["withdraw-told"], at.Sub(begin).Seconds()))
 	}
-	return nil
+	err := t.endProbe(p)
+	t.value("stall-withdraw", p.quantile(1))
+	return err
 }
 
 // stall announces all once more and watches what a single route elsewhere has
@@ -203,9 +206,15 @@ func (t *trial) stall() error {
 func (t *trial) loss() error {
 	t.rest(t.Settle)
 	empty := t.fib.expect(0)
+	p := t.probe(t.ctx, t.nva, t.second, 0)
 	begin := time.Now()
 	t.routeServer.close()
-	return t.since("loss", begin, t.fib.tracker, empty)
+	err := t.since("loss", begin, t.fib.tracker, empty)
+	if err2 := t.endProbe(p); err == nil {
+		err = err2
+	}
+	t.value("stall-loss", p.quantile(1))
+	return err
 }
 
 // back is convergence in the other direction.

@@ -44,7 +44,7 @@ func (r *RIB) SetAggregates(list []Aggregate) {
 		}
 		d.adds = false
 		if r.contribute(d); r.covered(d, old) || r.covered(d, r.sums) {
-			r.touch(d) // summary-only may hold it back now, or no longer
+			r.touch(d, 0) // summary-only may hold it back now, or no longer
 		}
 	}
 }

@@ -124,7 +124,7 @@ func (r *RIB) install(p *peer, prefix netip.Prefix, pre admission, now time.Time
 		d.paths[i] = pt
 	}
 	r.count(d, p, &pt)
-	r.touch(d)
+	r.touch(d, p.id)
 }
 
 // refresh takes a path that was announced once more with the same attributes.
@@ -134,7 +134,7 @@ func (r *RIB) refresh(d *dest, pt *path, p *peer) {
 	}
 	pt.flags &^= flagStale
 	p.counts.Stale--
-	r.touch(d)
+	r.touch(d, p.id)
 }
 
 // evaluate runs import policy and fills in what depends on it.

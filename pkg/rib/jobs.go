@@ -41,15 +41,12 @@ func (r *RIB) Flush(n int) bool {
 	if len(r.jobs) > 0 || len(r.refills) > 0 {
 		share = n / jobShare
 	}
-	for n > share && len(r.dirty) > 0 {
-		k := min(n-share, len(r.dirty))
-		for _, d := range r.dirty[:k] {
+	for n > share && r.dirty.n > 0 {
+		ds := r.dirty.take(n - share)
+		for _, d := range ds {
 			r.settle(d)
 		}
-		if r.dirty = r.dirty[k:]; len(r.dirty) == 0 {
-			r.dirty = nil
-		}
-		n -= k
+		n -= len(ds)
 	}
 	n -= r.runRefills(n)
 	for n > 0 && len(r.jobs) > 0 {
@@ -61,7 +58,7 @@ func (r *RIB) Flush(n int) bool {
 			}
 		}
 	}
-	return len(r.dirty) > 0 || len(r.refills) > 0 || len(r.jobs) > 0
+	return r.dirty.n > 0 || len(r.refills) > 0 || len(r.jobs) > 0
 }
 
 // runJob visits at most n destinations, each decided about before, and returns how

@@ -134,7 +134,7 @@ func (r *RIB) SetForwarding(maxPaths int, resolveDefault bool) {
 	}
 	if maxPaths != r.opt.MaxPaths {
 		r.opt.MaxPaths = maxPaths
-		r.each(r.touch, nil)
+		r.each(func(d *dest) { r.touch(d, 0) }, nil)
 	}
 }
 
@@ -165,7 +165,7 @@ func (r *RIB) retrack() {
 	if len(moved) > 0 {
 		r.each(func(d *dest) {
 			if slices.ContainsFunc(d.paths, func(p path) bool { return moved[p.hop] }) {
-				r.touch(d)
+				r.touch(d, 0)
 			}
 		}, nil)
 	}

@@ -52,7 +52,7 @@ func (r *RIB) originate(l Local) {
 	default:
 		d.paths[i] = pt
 	}
-	r.touch(d)
+	r.touch(d, 0)
 }
 
 // originates reports whether prefix is the default route that is originated for

@@ -138,7 +138,7 @@ func (r *RIB) SetPeer(c Peer) {
 		r.forgetWire()
 		r.eachFor(p, func(d *dest) {
 			if d.find(p.id) >= 0 {
-				r.touch(d)
+				r.touch(d, p.id)
 			}
 		}, nil)
 	}
@@ -179,7 +179,7 @@ func (r *RIB) needDefault(c *Peer) {
 func (r *RIB) touchDefault() {
 	for _, prefix := range []netip.Prefix{defaultIPv4, defaultIPv6} {
 		if d := r.table[prefix]; d != nil {
-			r.touch(d)
+			r.touch(d, 0)
 		}
 	}
 }

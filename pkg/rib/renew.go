@@ -49,7 +49,7 @@ func (r *RIB) reimport(d *dest, p *peer) bool {
 	if pt.accepted == before.accepted && sameExtra(pt.extra, before.extra) {
 		return false
 	}
-	r.touch(d)
+	r.touch(d, p.id)
 	return true
 }
 

@@ -32,13 +32,13 @@ func (r *RIB) SetStatics(list []Static) {
 	r.under.statics = make(map[netip.Prefix][]*static, len(list))
 	for _, s := range list {
 		r.under.statics[s.Prefix] = append(r.under.statics[s.Prefix], &static{Static: s})
-		r.touch(r.dest(s.Prefix))
+		r.touch(r.dest(s.Prefix), 0)
 	}
 	for _, same := range r.under.statics {
 		slices.SortStableFunc(same, func(a, b *static) int { return cmp.Compare(a.Metric, b.Metric) })
 	}
 	for prefix := range old {
-		r.touch(r.dest(prefix))
+		r.touch(r.dest(prefix), 0)
 	}
 	r.rebuildUnderlay()
 }
@@ -88,7 +88,7 @@ func (r *RIB) Standing() []Static {
 // program's of the same prefix.
 func (r *RIB) resolveStatics() {
 	for prefix, same := range r.under.statics {
-		r.touch(r.dest(prefix))
+		r.touch(r.dest(prefix), 0)
 		var next *fib.Route
 		for _, s := range slices.Backward(same) {
 			s.route = r.staticRoute(s)

@@ -28,7 +28,7 @@ type RIB struct {
 	byAddr  map[netip.Addr]*peer
 	table   map[netip.Prefix]*dest
 	all     []*dest // the values of table, for walks in a stable order
-	dirty   []*dest
+	dirty   backlog
 	jobs    []*job
 	under   underlay
 	hops    hopSets
@@ -163,10 +163,11 @@ func (r *RIB) drop(d *dest) {
 	delete(r.table, d.prefix)
 }
 
-func (r *RIB) touch(d *dest) {
+// touch has d decided about. Whose change it is counts with the first one.
+func (r *RIB) touch(d *dest, by peerID) {
 	if !d.dirty {
 		d.dirty = true
-		r.dirty = append(r.dirty, d)
+		r.dirty.add(by, d)
 	}
 }
 
@@ -199,7 +200,7 @@ func (r *RIB) removePath(d *dest, i int, p *peer) {
 		r.routed--
 	}
 	d.best, d.forward = without(d.best, i), without(d.forward, i)
-	r.touch(d)
+	r.touch(d, p.id)
 }
 
 // without is where path n is found once path i is gone; -1: nowhere.

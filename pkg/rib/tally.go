@@ -73,7 +73,7 @@ func (r reject) String() string {
 
 // Backlog is how many destinations wait to be looked at.
 func (r *RIB) Backlog() int {
-	n := len(r.dirty)
+	n := r.dirty.n
 	for _, j := range r.jobs {
 		n += len(j.todo)
 	}
