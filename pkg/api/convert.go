@@ -161,7 +161,7 @@ func pathMessage(v engine.PathView) *nvadv1.Path {
 		Stale:        v.Stale,
 		Fib:          v.FIB,
 		Reason:       v.Reason,
-		Received:     stamp(v.Received),
+		ReceivedAt:   stamp(v.Received),
 		NextHops:     v.NextHops,
 		AdvertisedTo: convert(v.Advertised, text[netip.Addr]),
 	}

@@ -88,7 +88,7 @@ func eventMessage(ev watch.Event) *nvadv1.WatchEvent {
 	switch c := ev.Change.(type) {
 	case watch.Neighbor:
 		m.Change = &nvadv1.WatchEvent_Neighbor{Neighbor: &nvadv1.NeighborChange{
-			Address: text(c.Address), Asn: c.ASN, OldState: c.From.String(), NewState: c.To.String(),
+			Address: text(c.Address), RemoteAsn: c.ASN, OldState: c.From.String(), NewState: c.To.String(),
 			Reason: printable(c.Reason), RoutesKept: c.Kept,
 		}}
 	case watch.Route:

@@ -81,8 +81,8 @@ func (a *app) pathFields(p *page, path *nvadv1.Path) {
 	p.field("Aggregated", at.GetAggregator())
 	p.field("Reflected", reflected(at))
 	p.field("Unknown", unknown(at))
-	if path.GetReceived() != nil {
-		p.field("Age", a.age(path.GetReceived()))
+	if path.GetReceivedAt() != nil {
+		p.field("Age", a.age(path.GetReceivedAt()))
 	}
 	if path.GetFib() {
 		p.field("Kernel", "wanted (nvactl routes fib)")

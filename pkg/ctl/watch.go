@@ -122,7 +122,7 @@ func neighborLine(c *nvadv1.NeighborChange) string {
 	if c.GetNewState() == established {
 		states = established
 	}
-	text := fmt.Sprintf("%s (AS %d) %s", c.GetAddress(), c.GetAsn(), states)
+	text := fmt.Sprintf("%s (AS %d) %s", c.GetAddress(), c.GetRemoteAsn(), states)
 	if c.GetReason() != "" {
 		text += ": " + c.GetReason()
 	}

@@ -126,8 +126,9 @@ func (x *ReloadRequest) GetConfirmSeconds() uint32 {
 
 // ReloadResponse is what a reload did.
 type ReloadResponse struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Changes []*Change              `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: nothing differs.
+	Changes []*Change `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
 	// The version that runs now; 0 if no history is kept.
 	Version uint32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	// When the change is undone unless Confirm comes; absent if it stays.
@@ -438,7 +439,8 @@ func (x *FetchConfigRequest) GetVersion() uint32 {
 type ConfigFile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The daemon's configuration file.
-	Path          string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// As it stands on disk, comments and passwords included.
 	Text          []byte `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -572,9 +574,11 @@ func (x *ListConfigsResponse) GetVersions() []*ConfigVersion {
 
 // ConfigVersion is one configuration that came into force.
 type ConfigVersion struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Version uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
-	Time    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Counts up from 1; never given twice.
+	Version uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// When it came into force.
+	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
 	// "start", "reload" or "rollback".
 	Cause string `protobuf:"bytes,3,opt,name=cause,proto3" json:"cause,omitempty"`
 	// Who caused it; empty for a start.
@@ -585,8 +589,9 @@ type ConfigVersion struct {
 	// "rolled back" and others.
 	Result string `protobuf:"bytes,6,opt,name=result,proto3" json:"result,omitempty"`
 	// Who confirmed it or rolled it back.
-	Judge         string `protobuf:"bytes,7,opt,name=judge,proto3" json:"judge,omitempty"`
-	Running       bool   `protobuf:"varint,8,opt,name=running,proto3" json:"running,omitempty"`
+	Judge string `protobuf:"bytes,7,opt,name=judge,proto3" json:"judge,omitempty"`
+	// It is what runs now.
+	Running       bool `protobuf:"varint,8,opt,name=running,proto3" json:"running,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -681,9 +686,11 @@ func (x *ConfigVersion) GetRunning() bool {
 type ConfigState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The version that runs; 0 if no history is kept.
-	Version uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
-	Since   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
-	File    string                 `protobuf:"bytes,3,opt,name=file,proto3" json:"file,omitempty"`
+	Version uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// When it came into force.
+	Since *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	// Path of the daemon's configuration file.
+	File string `protobuf:"bytes,3,opt,name=file,proto3" json:"file,omitempty"`
 	// "same", "differs", "held back" (the file was rolled back and has not changed
 	// since: a start does not take it) or "unreadable".
 	FileState string `protobuf:"bytes,4,opt,name=file_state,json=fileState,proto3" json:"file_state,omitempty"`

@@ -24,8 +24,9 @@ const (
 
 // ExplainRequest selects what of a prefix is told.
 type ExplainRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Prefix string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "10.100.0.0/16".
+	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
 	// Only the path of this neighbor; empty: of all.
 	Neighbor string `protobuf:"bytes,2,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
 	// Only what this neighbor is told; empty: what all are told.
@@ -96,7 +97,8 @@ type Explanation struct {
 	// Something changed that was not decided about yet.
 	Undecided bool `protobuf:"varint,4,opt,name=undecided,proto3" json:"undecided,omitempty"`
 	// The best path first.
-	Paths   []*PathStory   `protobuf:"bytes,5,rep,name=paths,proto3" json:"paths,omitempty"`
+	Paths []*PathStory `protobuf:"bytes,5,rep,name=paths,proto3" json:"paths,omitempty"`
+	// By neighbor.
 	Exports []*ExportStory `protobuf:"bytes,6,rep,name=exports,proto3" json:"exports,omitempty"`
 	// The route that is wanted in the kernel; absent: none.
 	Wanted *FIBRoute `protobuf:"bytes,7,opt,name=wanted,proto3" json:"wanted,omitempty"`
@@ -214,8 +216,9 @@ func (x *Explanation) GetOthers() []*FIBRoute {
 type PathStory struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty: local.
-	Neighbor   string                 `protobuf:"bytes,1,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
-	PeerGroup  string                 `protobuf:"bytes,2,opt,name=peer_group,json=peerGroup,proto3" json:"peer_group,omitempty"`
+	Neighbor  string `protobuf:"bytes,1,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
+	PeerGroup string `protobuf:"bytes,2,opt,name=peer_group,json=peerGroup,proto3" json:"peer_group,omitempty"`
+	// As in Path, like the next flags.
 	Source     string                 `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
 	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
 	Internal   bool                   `protobuf:"varint,5,opt,name=internal,proto3" json:"internal,omitempty"`
@@ -235,7 +238,8 @@ type PathStory struct {
 	Rule string `protobuf:"bytes,14,opt,name=rule,proto3" json:"rule,omitempty"`
 	// As checks and policy left it; absent: rejected.
 	Attributes *Attributes `protobuf:"bytes,15,opt,name=attributes,proto3" json:"attributes,omitempty"`
-	Weight     uint32      `protobuf:"varint,16,opt,name=weight,proto3" json:"weight,omitempty"`
+	// As policy set it; it does not leave this router.
+	Weight uint32 `protobuf:"varint,16,opt,name=weight,proto3" json:"weight,omitempty"`
 	// What is in force is older than the policy: the outcome before it.
 	Pending string `protobuf:"bytes,17,opt,name=pending,proto3" json:"pending,omitempty"`
 	// How the next hop is reached, "via 10.0.0.1 dev eth0".
@@ -430,7 +434,8 @@ func (x *PathStory) GetLost() *Comparison {
 // Check is one of the checks before the import policy.
 type Check struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// "first AS", "AS path loop" and so on.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// What it looked at.
 	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	Passed        bool   `protobuf:"varint,3,opt,name=passed,proto3" json:"passed,omitempty"`
@@ -501,7 +506,8 @@ type PolicyStep struct {
 	// What it looked at.
 	Value string `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
 	// "permit", "deny", "match" or "no match".
-	Verdict       string             `protobuf:"bytes,5,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	Verdict string `protobuf:"bytes,5,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	// What its set clauses did.
 	Changes       []*AttributeChange `protobuf:"bytes,6,rep,name=changes,proto3" json:"changes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -581,10 +587,11 @@ func (x *PolicyStep) GetChanges() []*AttributeChange {
 
 // AttributeChange is an attribute before and after; "-" if absent.
 type AttributeChange struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Attribute     string                 `protobuf:"bytes,1,opt,name=attribute,proto3" json:"attribute,omitempty"`
-	Before        string                 `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
-	After         string                 `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "as-path", as the configuration names it.
+	Attribute     string `protobuf:"bytes,1,opt,name=attribute,proto3" json:"attribute,omitempty"`
+	Before        string `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
+	After         string `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -724,10 +731,13 @@ func (x *Comparison) GetSteps() []*ComparedStep {
 
 // ComparedStep is a step of the decision with both values.
 type ComparedStep struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Step          string                 `protobuf:"bytes,1,opt,name=step,proto3" json:"step,omitempty"`
-	Best          string                 `protobuf:"bytes,2,opt,name=best,proto3" json:"best,omitempty"`
-	Other         string                 `protobuf:"bytes,3,opt,name=other,proto3" json:"other,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "local preference".
+	Step string `protobuf:"bytes,1,opt,name=step,proto3" json:"step,omitempty"`
+	// Value of the best path.
+	Best string `protobuf:"bytes,2,opt,name=best,proto3" json:"best,omitempty"`
+	// Value of the path that lost.
+	Other         string `protobuf:"bytes,3,opt,name=other,proto3" json:"other,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -901,8 +911,9 @@ func (x *ExportStory) GetPending() string {
 
 // LookupRequest holds the destination of a packet.
 type LookupRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Address       string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// IPv4 or IPv6.
+	Address       string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1013,7 +1024,8 @@ type Way struct {
 	// "prohibit" or "no route".
 	Fate string `protobuf:"bytes,1,opt,name=fate,proto3" json:"fate,omitempty"`
 	// Empty: on-link.
-	Via    string `protobuf:"bytes,2,opt,name=via,proto3" json:"via,omitempty"`
+	Via string `protobuf:"bytes,2,opt,name=via,proto3" json:"via,omitempty"`
+	// Empty: the packet leaves by none.
 	Device string `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`
 	// Source address of this machine's own packets.
 	Source string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
@@ -1021,8 +1033,9 @@ type Way struct {
 	Prefix string `protobuf:"bytes,5,opt,name=prefix,proto3" json:"prefix,omitempty"`
 	// "bgp" or "static" if it is nvad's, else the kernel's word.
 	Protocol string `protobuf:"bytes,6,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	Own      bool   `protobuf:"varint,7,opt,name=own,proto3" json:"own,omitempty"`
-	Metric   uint32 `protobuf:"varint,8,opt,name=metric,proto3" json:"metric,omitempty"`
+	// The route is nvad's.
+	Own    bool   `protobuf:"varint,7,opt,name=own,proto3" json:"own,omitempty"`
+	Metric uint32 `protobuf:"varint,8,opt,name=metric,proto3" json:"metric,omitempty"`
 	// Whom nvad learned it from.
 	Neighbor      string `protobuf:"bytes,9,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
 	AsPath        string `protobuf:"bytes,10,opt,name=as_path,json=asPath,proto3" json:"as_path,omitempty"`
@@ -1135,12 +1148,15 @@ type Encapsulation struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Device string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
 	Vni    uint32                 `protobuf:"varint,2,opt,name=vni,proto3" json:"vni,omitempty"`
-	Source string                 `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// Source address of the outer packet.
+	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
 	// UDP destination port.
 	Port uint32 `protobuf:"varint,4,opt,name=port,proto3" json:"port,omitempty"`
-	Mtu  uint32 `protobuf:"varint,5,opt,name=mtu,proto3" json:"mtu,omitempty"`
+	// Of the device.
+	Mtu uint32 `protobuf:"varint,5,opt,name=mtu,proto3" json:"mtu,omitempty"`
 	// The device has learned which remote it is; else all get a copy.
-	Learned       bool           `protobuf:"varint,6,opt,name=learned,proto3" json:"learned,omitempty"`
+	Learned bool `protobuf:"varint,6,opt,name=learned,proto3" json:"learned,omitempty"`
+	// One for each remote that gets a copy.
 	Outer         []*OuterPacket `protobuf:"bytes,7,rep,name=outer,proto3" json:"outer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1227,9 +1243,11 @@ func (x *Encapsulation) GetOuter() []*OuterPacket {
 
 // OuterPacket is where a packet of the tunnel goes.
 type OuterPacket struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Destination   string                 `protobuf:"bytes,1,opt,name=destination,proto3" json:"destination,omitempty"`
-	Way           *Way                   `protobuf:"bytes,2,opt,name=way,proto3" json:"way,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The remote's underlay address.
+	Destination string `protobuf:"bytes,1,opt,name=destination,proto3" json:"destination,omitempty"`
+	// How the outer packet leaves.
+	Way           *Way `protobuf:"bytes,2,opt,name=way,proto3" json:"way,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

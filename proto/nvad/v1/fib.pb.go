@@ -121,8 +121,10 @@ type FIBRoute struct {
 	// "bgp", "static", or "derived": a static route that the file does not give.
 	Class string `protobuf:"bytes,2,opt,name=class,proto3" json:"class,omitempty"`
 	// "unicast", "blackhole" or "unreachable".
-	Kind     string     `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
-	Metric   uint32     `protobuf:"varint,4,opt,name=metric,proto3" json:"metric,omitempty"`
+	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Priority of the kernel: the lowest wins.
+	Metric uint32 `protobuf:"varint,4,opt,name=metric,proto3" json:"metric,omitempty"`
+	// Several share the traffic by weight.
 	NextHops []*NextHop `protobuf:"bytes,5,rep,name=next_hops,json=nextHops,proto3" json:"next_hops,omitempty"`
 	// Preferred source address.
 	Source string `protobuf:"bytes,6,opt,name=source,proto3" json:"source,omitempty"`
@@ -242,8 +244,9 @@ func (x *FIBRoute) GetBackup() []*NextHop {
 type NextHop struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty: on-link.
-	Via           string `protobuf:"bytes,1,opt,name=via,proto3" json:"via,omitempty"`
-	Device        string `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
+	Via    string `protobuf:"bytes,1,opt,name=via,proto3" json:"via,omitempty"`
+	Device string `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
+	// 0 and 1 mean the same: an equal share.
 	Weight        uint32 `protobuf:"varint,3,opt,name=weight,proto3" json:"weight,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -106,7 +106,8 @@ func (x *ListNATResponse) GetRules() []*NATRule {
 // NATRule is a rule of the nftables table of nvad.
 type NATRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Chain string                 `protobuf:"bytes,1,opt,name=chain,proto3" json:"chain,omitempty"`
+	// "postrouting".
+	Chain string `protobuf:"bytes,1,opt,name=chain,proto3" json:"chain,omitempty"`
 	// What of the configuration asks for it.
 	Why string `protobuf:"bytes,2,opt,name=why,proto3" json:"why,omitempty"`
 	// Much as nft(8) writes it.
@@ -114,7 +115,8 @@ type NATRule struct {
 	// In chains of NAT, the first packet of each connection; since the table was
 	// written last.
 	Packets uint64 `protobuf:"varint,4,opt,name=packets,proto3" json:"packets,omitempty"`
-	Bytes   uint64 `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// As packets.
+	Bytes uint64 `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	// It is not in the kernel as wanted.
 	Missing       bool `protobuf:"varint,6,opt,name=missing,proto3" json:"missing,omitempty"`
 	unknownFields protoimpl.UnknownFields

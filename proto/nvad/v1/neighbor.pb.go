@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// ListNeighborsRequest has no parameters yet.
+// ListNeighborsRequest has no parameters.
 type ListNeighborsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -152,10 +152,11 @@ func (x *GetNeighborRequest) GetAddress() string {
 // Neighbor is a configured neighbor and the state of its session. Numbers up to
 // 15 are for what a list shows.
 type Neighbor struct {
-	state       protoimpl.MessageState `protogen:"open.v1"`
-	Address     string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
-	RemoteAsn   uint32                 `protobuf:"varint,2,opt,name=remote_asn,json=remoteAsn,proto3" json:"remote_asn,omitempty"`
-	Description string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As configured; it identifies the neighbor.
+	Address     string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	RemoteAsn   uint32 `protobuf:"varint,2,opt,name=remote_asn,json=remoteAsn,proto3" json:"remote_asn,omitempty"`
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
 	// State of RFC 4271: "Idle", "Connect", "Active", "OpenSent", "OpenConfirm",
 	// "Established".
 	State string `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
@@ -164,32 +165,39 @@ type Neighbor struct {
 	// Why the session is not up, or why it last went down.
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Held down by configuration or by an operator.
-	Shutdown   bool   `protobuf:"varint,7,opt,name=shutdown,proto3" json:"shutdown,omitempty"`
+	Shutdown bool `protobuf:"varint,7,opt,name=shutdown,proto3" json:"shutdown,omitempty"`
+	// Prefixes before policy, let in, refused, kept while it restarts, and sent to it.
 	Received   uint32 `protobuf:"varint,8,opt,name=received,proto3" json:"received,omitempty"`
 	Accepted   uint32 `protobuf:"varint,9,opt,name=accepted,proto3" json:"accepted,omitempty"`
 	Rejected   uint32 `protobuf:"varint,10,opt,name=rejected,proto3" json:"rejected,omitempty"`
 	Stale      uint32 `protobuf:"varint,11,opt,name=stale,proto3" json:"stale,omitempty"`
 	Advertised uint32 `protobuf:"varint,12,opt,name=advertised,proto3" json:"advertised,omitempty"`
 	// 0: unlimited.
-	MaxPrefix    uint32 `protobuf:"varint,13,opt,name=max_prefix,json=maxPrefix,proto3" json:"max_prefix,omitempty"`
-	LocalAsn     uint32 `protobuf:"varint,16,opt,name=local_asn,json=localAsn,proto3" json:"local_asn,omitempty"`
+	MaxPrefix uint32 `protobuf:"varint,13,opt,name=max_prefix,json=maxPrefix,proto3" json:"max_prefix,omitempty"`
+	// The ASN that the neighbor is shown.
+	LocalAsn uint32 `protobuf:"varint,16,opt,name=local_asn,json=localAsn,proto3" json:"local_asn,omitempty"`
+	// Of the session; as configured while there is none.
 	LocalAddress string `protobuf:"bytes,17,opt,name=local_address,json=localAddress,proto3" json:"local_address,omitempty"`
 	// BGP identifier of the neighbor.
 	RemoteId  string `protobuf:"bytes,18,opt,name=remote_id,json=remoteId,proto3" json:"remote_id,omitempty"`
 	PeerGroup string `protobuf:"bytes,19,opt,name=peer_group,json=peerGroup,proto3" json:"peer_group,omitempty"`
 	// Loop domain: a path is never advertised into the domain it came from.
-	Domain   string                 `protobuf:"bytes,20,opt,name=domain,proto3" json:"domain,omitempty"`
+	Domain string `protobuf:"bytes,20,opt,name=domain,proto3" json:"domain,omitempty"`
+	// When the session last left Established; absent: never.
 	LastDown *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=last_down,json=lastDown,proto3" json:"last_down,omitempty"`
-	Flaps    uint64                 `protobuf:"varint,22,opt,name=flaps,proto3" json:"flaps,omitempty"`
+	// How often it has left Established.
+	Flaps uint64 `protobuf:"varint,22,opt,name=flaps,proto3" json:"flaps,omitempty"`
 	// Negotiated if established, else configured.
-	HoldTimeSeconds  uint32   `protobuf:"varint,23,opt,name=hold_time_seconds,json=holdTimeSeconds,proto3" json:"hold_time_seconds,omitempty"`
-	KeepaliveSeconds uint32   `protobuf:"varint,24,opt,name=keepalive_seconds,json=keepaliveSeconds,proto3" json:"keepalive_seconds,omitempty"`
-	Families         []string `protobuf:"bytes,25,rep,name=families,proto3" json:"families,omitempty"`
+	HoldTimeSeconds  uint32 `protobuf:"varint,23,opt,name=hold_time_seconds,json=holdTimeSeconds,proto3" json:"hold_time_seconds,omitempty"`
+	KeepaliveSeconds uint32 `protobuf:"varint,24,opt,name=keepalive_seconds,json=keepaliveSeconds,proto3" json:"keepalive_seconds,omitempty"`
+	// "ipv4 unicast", "ipv6 unicast".
+	Families []string `protobuf:"bytes,25,rep,name=families,proto3" json:"families,omitempty"`
 	// Capabilities the neighbor announced, by their IANA names.
 	Capabilities []string `protobuf:"bytes,26,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	// Families whose routes stay while the neighbor restarts (RFC 4724).
-	GracefulRestart    []string `protobuf:"bytes,27,rep,name=graceful_restart,json=gracefulRestart,proto3" json:"graceful_restart,omitempty"`
-	RestartTimeSeconds uint32   `protobuf:"varint,28,opt,name=restart_time_seconds,json=restartTimeSeconds,proto3" json:"restart_time_seconds,omitempty"`
+	GracefulRestart []string `protobuf:"bytes,27,rep,name=graceful_restart,json=gracefulRestart,proto3" json:"graceful_restart,omitempty"`
+	// That the neighbor asks for (RFC 4724).
+	RestartTimeSeconds uint32 `protobuf:"varint,28,opt,name=restart_time_seconds,json=restartTimeSeconds,proto3" json:"restart_time_seconds,omitempty"`
 	// Families whose End-of-RIB has arrived since the session came up.
 	EndOfRib []string `protobuf:"bytes,29,rep,name=end_of_rib,json=endOfRib,proto3" json:"end_of_rib,omitempty"`
 	// The policies in words; they say so where RFC 8212 denies everything.
@@ -553,7 +561,8 @@ func (x *Summary) GetReplaces() uint32 {
 type Bfd struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "AdminDown", "Down", "Init" or "Up".
-	State        string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	// As the neighbor's last packet says.
 	RemoteState  string `protobuf:"bytes,2,opt,name=remote_state,json=remoteState,proto3" json:"remote_state,omitempty"`
 	LocalAddress string `protobuf:"bytes,3,opt,name=local_address,json=localAddress,proto3" json:"local_address,omitempty"`
 	// Over several hops (RFC 5883).
@@ -569,7 +578,8 @@ type Bfd struct {
 	// Packets that the neighbor may miss, and that nvad may miss.
 	Multiplier       uint32 `protobuf:"varint,9,opt,name=multiplier,proto3" json:"multiplier,omitempty"`
 	RemoteMultiplier uint32 `protobuf:"varint,10,opt,name=remote_multiplier,json=remoteMultiplier,proto3" json:"remote_multiplier,omitempty"`
-	Flaps            uint64 `protobuf:"varint,11,opt,name=flaps,proto3" json:"flaps,omitempty"`
+	// How often the session has left Up.
+	Flaps uint64 `protobuf:"varint,11,opt,name=flaps,proto3" json:"flaps,omitempty"`
 	// Why it last went down.
 	LastDown string `protobuf:"bytes,12,opt,name=last_down,json=lastDown,proto3" json:"last_down,omitempty"`
 	// Why no packets can be sent.
@@ -717,11 +727,12 @@ func (x *Bfd) GetPacketsSent() uint64 {
 
 // Messages counts BGP messages since the neighbor was configured.
 type Messages struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Received        uint64                 `protobuf:"varint,1,opt,name=received,proto3" json:"received,omitempty"`
-	Sent            uint64                 `protobuf:"varint,2,opt,name=sent,proto3" json:"sent,omitempty"`
-	UpdatesReceived uint64                 `protobuf:"varint,3,opt,name=updates_received,json=updatesReceived,proto3" json:"updates_received,omitempty"`
-	UpdatesSent     uint64                 `protobuf:"varint,4,opt,name=updates_sent,json=updatesSent,proto3" json:"updates_sent,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All types together.
+	Received        uint64 `protobuf:"varint,1,opt,name=received,proto3" json:"received,omitempty"`
+	Sent            uint64 `protobuf:"varint,2,opt,name=sent,proto3" json:"sent,omitempty"`
+	UpdatesReceived uint64 `protobuf:"varint,3,opt,name=updates_received,json=updatesReceived,proto3" json:"updates_received,omitempty"`
+	UpdatesSent     uint64 `protobuf:"varint,4,opt,name=updates_sent,json=updatesSent,proto3" json:"updates_sent,omitempty"`
 	// Changes that are not yet on the wire.
 	Queued uint32 `protobuf:"varint,5,opt,name=queued,proto3" json:"queued,omitempty"`
 	// How often the session came up.

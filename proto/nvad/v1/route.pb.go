@@ -201,10 +201,13 @@ type Path struct {
 	// "default-originate".
 	Source     string      `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
 	Attributes *Attributes `protobuf:"bytes,4,opt,name=attributes,proto3" json:"attributes,omitempty"`
-	Weight     uint32      `protobuf:"varint,5,opt,name=weight,proto3" json:"weight,omitempty"`
+	// Local to this router.
+	Weight uint32 `protobuf:"varint,5,opt,name=weight,proto3" json:"weight,omitempty"`
 	// The next hop resolves.
-	Valid     bool `protobuf:"varint,6,opt,name=valid,proto3" json:"valid,omitempty"`
-	Best      bool `protobuf:"varint,7,opt,name=best,proto3" json:"best,omitempty"`
+	Valid bool `protobuf:"varint,6,opt,name=valid,proto3" json:"valid,omitempty"`
+	// Chosen by the decision process.
+	Best bool `protobuf:"varint,7,opt,name=best,proto3" json:"best,omitempty"`
+	// Used beside the best path.
 	Multipath bool `protobuf:"varint,8,opt,name=multipath,proto3" json:"multipath,omitempty"`
 	// Learned over iBGP.
 	Internal bool `protobuf:"varint,9,opt,name=internal,proto3" json:"internal,omitempty"`
@@ -213,8 +216,9 @@ type Path struct {
 	// Selected for the kernel.
 	Fib bool `protobuf:"varint,11,opt,name=fib,proto3" json:"fib,omitempty"`
 	// The rule that rejected it, or why it is not valid or not best.
-	Reason   string                 `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`
-	Received *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=received,proto3" json:"received,omitempty"`
+	Reason string `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When it last changed.
+	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
 	// Resolved next hops.
 	NextHops []string `protobuf:"bytes,14,rep,name=next_hops,json=nextHops,proto3" json:"next_hops,omitempty"`
 	// Neighbors it is advertised to; only if one prefix was asked for.
@@ -337,9 +341,9 @@ func (x *Path) GetReason() string {
 	return ""
 }
 
-func (x *Path) GetReceived() *timestamppb.Timestamp {
+func (x *Path) GetReceivedAt() *timestamppb.Timestamp {
 	if x != nil {
-		return x.Received
+		return x.ReceivedAt
 	}
 	return nil
 }
@@ -364,14 +368,18 @@ type Attributes struct {
 	// "65515 12076", sets in braces; empty for a local route.
 	AsPath string `protobuf:"bytes,1,opt,name=as_path,json=asPath,proto3" json:"as_path,omitempty"`
 	// "igp", "egp" or "incomplete".
-	Origin           string   `protobuf:"bytes,2,opt,name=origin,proto3" json:"origin,omitempty"`
-	NextHop          string   `protobuf:"bytes,3,opt,name=next_hop,json=nextHop,proto3" json:"next_hop,omitempty"`
-	Med              *uint32  `protobuf:"varint,4,opt,name=med,proto3,oneof" json:"med,omitempty"`
-	LocalPref        *uint32  `protobuf:"varint,5,opt,name=local_pref,json=localPref,proto3,oneof" json:"local_pref,omitempty"`
-	Communities      []string `protobuf:"bytes,6,rep,name=communities,proto3" json:"communities,omitempty"`
+	Origin  string `protobuf:"bytes,2,opt,name=origin,proto3" json:"origin,omitempty"`
+	NextHop string `protobuf:"bytes,3,opt,name=next_hop,json=nextHop,proto3" json:"next_hop,omitempty"`
+	// Absent: not set.
+	Med       *uint32 `protobuf:"varint,4,opt,name=med,proto3,oneof" json:"med,omitempty"`
+	LocalPref *uint32 `protobuf:"varint,5,opt,name=local_pref,json=localPref,proto3,oneof" json:"local_pref,omitempty"`
+	// "65001:200" or the name of a well-known one.
+	Communities []string `protobuf:"bytes,6,rep,name=communities,proto3" json:"communities,omitempty"`
+	// "65001:1:2".
 	LargeCommunities []string `protobuf:"bytes,7,rep,name=large_communities,json=largeCommunities,proto3" json:"large_communities,omitempty"`
-	ExtCommunities   []string `protobuf:"bytes,8,rep,name=ext_communities,json=extCommunities,proto3" json:"ext_communities,omitempty"`
-	AtomicAggregate  bool     `protobuf:"varint,9,opt,name=atomic_aggregate,json=atomicAggregate,proto3" json:"atomic_aggregate,omitempty"`
+	// "rt 65001:1", "soo 65515:7", else "0x" and 16 hex digits.
+	ExtCommunities  []string `protobuf:"bytes,8,rep,name=ext_communities,json=extCommunities,proto3" json:"ext_communities,omitempty"`
+	AtomicAggregate bool     `protobuf:"varint,9,opt,name=atomic_aggregate,json=atomicAggregate,proto3" json:"atomic_aggregate,omitempty"`
 	// "ASN ADDRESS"
 	Aggregator   string   `protobuf:"bytes,10,opt,name=aggregator,proto3" json:"aggregator,omitempty"`
 	OriginatorId string   `protobuf:"bytes,11,opt,name=originator_id,json=originatorId,proto3" json:"originator_id,omitempty"`
@@ -513,10 +521,12 @@ func (x *Attributes) GetUnknown() []*UnknownAttribute {
 
 // UnknownAttribute is an attribute that nvad passes on without reading it.
 type UnknownAttribute struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          uint32                 `protobuf:"varint,1,opt,name=type,proto3" json:"type,omitempty"`
-	Flags         uint32                 `protobuf:"varint,2,opt,name=flags,proto3" json:"flags,omitempty"`
-	Value         []byte                 `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Type code of the IANA registry.
+	Type uint32 `protobuf:"varint,1,opt,name=type,proto3" json:"type,omitempty"`
+	// As received (RFC 4271 4.3).
+	Flags         uint32 `protobuf:"varint,2,opt,name=flags,proto3" json:"flags,omitempty"`
+	Value         []byte `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -582,7 +592,7 @@ const file_nvad_v1_route_proto_rawDesc = "" +
 	"\bneighbor\x18\x02 \x01(\tR\bneighbor\x12\x16\n" +
 	"\x06prefix\x18\x03 \x01(\tR\x06prefix\"9\n" +
 	"\x12ListRoutesResponse\x12#\n" +
-	"\x05paths\x18\x01 \x03(\v2\r.nvad.v1.PathR\x05paths\"\xbd\x03\n" +
+	"\x05paths\x18\x01 \x03(\v2\r.nvad.v1.PathR\x05paths\"\xc2\x03\n" +
 	"\x04Path\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x1a\n" +
 	"\bneighbor\x18\x02 \x01(\tR\bneighbor\x12\x16\n" +
@@ -598,8 +608,9 @@ const file_nvad_v1_route_proto_rawDesc = "" +
 	"\x05stale\x18\n" +
 	" \x01(\bR\x05stale\x12\x10\n" +
 	"\x03fib\x18\v \x01(\bR\x03fib\x12\x16\n" +
-	"\x06reason\x18\f \x01(\tR\x06reason\x126\n" +
-	"\breceived\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\breceived\x12\x1b\n" +
+	"\x06reason\x18\f \x01(\tR\x06reason\x12;\n" +
+	"\vreceived_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"receivedAt\x12\x1b\n" +
 	"\tnext_hops\x18\x0e \x03(\tR\bnextHops\x12#\n" +
 	"\radvertised_to\x18\x0f \x03(\tR\fadvertisedTo\"\xae\x04\n" +
 	"\n" +
@@ -663,7 +674,7 @@ var file_nvad_v1_route_proto_depIdxs = []int32{
 	0, // 0: nvad.v1.ListRoutesRequest.kind:type_name -> nvad.v1.RouteKind
 	3, // 1: nvad.v1.ListRoutesResponse.paths:type_name -> nvad.v1.Path
 	4, // 2: nvad.v1.Path.attributes:type_name -> nvad.v1.Attributes
-	6, // 3: nvad.v1.Path.received:type_name -> google.protobuf.Timestamp
+	6, // 3: nvad.v1.Path.received_at:type_name -> google.protobuf.Timestamp
 	5, // 4: nvad.v1.Attributes.unknown:type_name -> nvad.v1.UnknownAttribute
 	5, // [5:5] is the sub-list for method output_type
 	5, // [5:5] is the sub-list for method input_type

@@ -61,8 +61,9 @@ func (*GetVersionRequest) Descriptor() ([]byte, []int) {
 
 // Version identifies a build.
 type Version struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Version string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "v1.2.0".
+	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
 	// VCS revision, with "+dirty" if the tree had changes; empty if unknown.
 	Commit        string `protobuf:"bytes,2,opt,name=commit,proto3" json:"commit,omitempty"`
 	GoVersion     string `protobuf:"bytes,3,opt,name=go_version,json=goVersion,proto3" json:"go_version,omitempty"`
@@ -165,20 +166,23 @@ type Status struct {
 	Asn      uint32                 `protobuf:"varint,2,opt,name=asn,proto3" json:"asn,omitempty"`
 	RouterId string                 `protobuf:"bytes,3,opt,name=router_id,json=routerId,proto3" json:"router_id,omitempty"`
 	// When the daemon started.
-	Since       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
-	Neighbors   uint32                 `protobuf:"varint,5,opt,name=neighbors,proto3" json:"neighbors,omitempty"`
-	Established uint32                 `protobuf:"varint,6,opt,name=established,proto3" json:"established,omitempty"`
+	Since *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
+	// Neighbors that are configured, and that are Established.
+	Neighbors   uint32 `protobuf:"varint,5,opt,name=neighbors,proto3" json:"neighbors,omitempty"`
+	Established uint32 `protobuf:"varint,6,opt,name=established,proto3" json:"established,omitempty"`
 	// Prefixes in the Loc-RIB and paths in all Adj-RIBs-In.
 	Prefixes uint32 `protobuf:"varint,7,opt,name=prefixes,proto3" json:"prefixes,omitempty"`
 	Paths    uint32 `protobuf:"varint,8,opt,name=paths,proto3" json:"paths,omitempty"`
 	// False until every neighbor has told what it knows, or was given up.
 	InSync bool `protobuf:"varint,9,opt,name=in_sync,json=inSync,proto3" json:"in_sync,omitempty"`
 	// Neighbors that keep the daemon from being in sync.
-	WaitingFor   []string `protobuf:"bytes,10,rep,name=waiting_for,json=waitingFor,proto3" json:"waiting_for,omitempty"`
-	FibWanted    uint32   `protobuf:"varint,11,opt,name=fib_wanted,json=fibWanted,proto3" json:"fib_wanted,omitempty"`
-	FibInstalled uint32   `protobuf:"varint,12,opt,name=fib_installed,json=fibInstalled,proto3" json:"fib_installed,omitempty"`
-	Tunnels      uint32   `protobuf:"varint,13,opt,name=tunnels,proto3" json:"tunnels,omitempty"`
-	TunnelsUp    uint32   `protobuf:"varint,14,opt,name=tunnels_up,json=tunnelsUp,proto3" json:"tunnels_up,omitempty"`
+	WaitingFor []string `protobuf:"bytes,10,rep,name=waiting_for,json=waitingFor,proto3" json:"waiting_for,omitempty"`
+	// Routes wanted in the kernel, and those it holds.
+	FibWanted    uint32 `protobuf:"varint,11,opt,name=fib_wanted,json=fibWanted,proto3" json:"fib_wanted,omitempty"`
+	FibInstalled uint32 `protobuf:"varint,12,opt,name=fib_installed,json=fibInstalled,proto3" json:"fib_installed,omitempty"`
+	// Tunnels that are configured, and that are up.
+	Tunnels   uint32 `protobuf:"varint,13,opt,name=tunnels,proto3" json:"tunnels,omitempty"`
+	TunnelsUp uint32 `protobuf:"varint,14,opt,name=tunnels_up,json=tunnelsUp,proto3" json:"tunnels_up,omitempty"`
 	// Since when this NVA takes leave of its traffic, and why; absent: it does not.
 	DrainingSince  *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=draining_since,json=drainingSince,proto3" json:"draining_since,omitempty"`
 	DrainingReason string                 `protobuf:"bytes,16,opt,name=draining_reason,json=drainingReason,proto3" json:"draining_reason,omitempty"`
@@ -358,7 +362,8 @@ func (x *Status) GetNics() []*Nic {
 type Nic struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Device string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
-	Table  uint32                 `protobuf:"varint,2,opt,name=table,proto3" json:"table,omitempty"`
+	// Number of the kernel's routing table.
+	Table uint32 `protobuf:"varint,2,opt,name=table,proto3" json:"table,omitempty"`
 	// Empty while it is not known.
 	Gateway string `protobuf:"bytes,3,opt,name=gateway,proto3" json:"gateway,omitempty"`
 	// "ready", "waiting" or "failed".
@@ -451,7 +456,8 @@ type Warning struct {
 	Line uint32 `protobuf:"varint,2,opt,name=line,proto3" json:"line,omitempty"`
 	Key  string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
 	// What kind of warning it is, as one word: "one-instance".
-	Code          string `protobuf:"bytes,4,opt,name=code,proto3" json:"code,omitempty"`
+	Code string `protobuf:"bytes,4,opt,name=code,proto3" json:"code,omitempty"`
+	// For people.
 	Text          string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

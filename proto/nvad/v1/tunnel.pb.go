@@ -117,20 +117,26 @@ type Tunnel struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Vni   uint32                 `protobuf:"varint,2,opt,name=vni,proto3" json:"vni,omitempty"`
-	// "up", "down", "missing" or "failed".
+	// "up", "down", "waiting" or "failed".
 	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
 	// Why it is not up.
-	Reason  string   `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
-	Local   string   `protobuf:"bytes,5,opt,name=local,proto3" json:"local,omitempty"`
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Underlay address of this end.
+	Local string `protobuf:"bytes,5,opt,name=local,proto3" json:"local,omitempty"`
+	// Underlay addresses of the far ends.
 	Remotes []string `protobuf:"bytes,6,rep,name=remotes,proto3" json:"remotes,omitempty"`
 	// Multicast group in place of remotes.
 	Group string `protobuf:"bytes,7,opt,name=group,proto3" json:"group,omitempty"`
 	// Underlay device.
-	Device    string      `protobuf:"bytes,8,opt,name=device,proto3" json:"device,omitempty"`
-	Port      uint32      `protobuf:"varint,9,opt,name=port,proto3" json:"port,omitempty"`
-	Mtu       uint32      `protobuf:"varint,10,opt,name=mtu,proto3" json:"mtu,omitempty"`
-	Mac       string      `protobuf:"bytes,11,opt,name=mac,proto3" json:"mac,omitempty"`
-	Addresses []string    `protobuf:"bytes,12,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	Device string `protobuf:"bytes,8,opt,name=device,proto3" json:"device,omitempty"`
+	// UDP destination port.
+	Port uint32 `protobuf:"varint,9,opt,name=port,proto3" json:"port,omitempty"`
+	// That the device has.
+	Mtu uint32 `protobuf:"varint,10,opt,name=mtu,proto3" json:"mtu,omitempty"`
+	Mac string `protobuf:"bytes,11,opt,name=mac,proto3" json:"mac,omitempty"`
+	// Inside the tunnel, with the length of the subnet.
+	Addresses []string `protobuf:"bytes,12,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// The kernel's counters of the device.
 	RxPackets uint64      `protobuf:"varint,13,opt,name=rx_packets,json=rxPackets,proto3" json:"rx_packets,omitempty"`
 	TxPackets uint64      `protobuf:"varint,14,opt,name=tx_packets,json=txPackets,proto3" json:"tx_packets,omitempty"`
 	RxBytes   uint64      `protobuf:"varint,15,opt,name=rx_bytes,json=rxBytes,proto3" json:"rx_bytes,omitempty"`
@@ -311,7 +317,8 @@ func (x *Tunnel) GetMtuWarning() string {
 type TunnelPeer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Underlay address; empty if it can't be told which remote the neighbor is behind.
-	Remote   string `protobuf:"bytes,1,opt,name=remote,proto3" json:"remote,omitempty"`
+	Remote string `protobuf:"bytes,1,opt,name=remote,proto3" json:"remote,omitempty"`
+	// Address of the neighbor, or of the gateway.
 	Neighbor string `protobuf:"bytes,2,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
 	Up       bool   `protobuf:"varint,3,opt,name=up,proto3" json:"up,omitempty"`
 	// What says so: "bfd" or "bgp".
@@ -398,9 +405,11 @@ func (x *TunnelPeer) GetReason() string {
 
 // FDBEntry is an entry of a tunnel's forwarding database.
 type FDBEntry struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Mac    string                 `protobuf:"bytes,1,opt,name=mac,proto3" json:"mac,omitempty"`
-	Remote string                 `protobuf:"bytes,2,opt,name=remote,proto3" json:"remote,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All zeros: every one that is not known.
+	Mac string `protobuf:"bytes,1,opt,name=mac,proto3" json:"mac,omitempty"`
+	// Underlay address, or the multicast group.
+	Remote string `protobuf:"bytes,2,opt,name=remote,proto3" json:"remote,omitempty"`
 	// Put there by nvad, not learned.
 	Permanent bool `protobuf:"varint,3,opt,name=permanent,proto3" json:"permanent,omitempty"`
 	// Since it was last used or heard of.

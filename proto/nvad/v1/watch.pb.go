@@ -212,7 +212,8 @@ func (x *WatchResponse) GetEvents() []*WatchEvent {
 // WatchEvent is one change.
 type WatchEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Time  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
+	// When nvad noticed.
+	Time *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
 	// Types that are valid to be assigned to Change:
 	//
 	//	*WatchEvent_Neighbor
@@ -334,11 +335,12 @@ func (*WatchEvent_Tunnel) isWatchEvent_Change() {}
 
 // NeighborChange is a session that came up, went down, or fails to come up.
 type NeighborChange struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	Address  string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
-	Asn      uint32                 `protobuf:"varint,2,opt,name=asn,proto3" json:"asn,omitempty"`
-	OldState string                 `protobuf:"bytes,3,opt,name=old_state,json=oldState,proto3" json:"old_state,omitempty"`
-	NewState string                 `protobuf:"bytes,4,opt,name=new_state,json=newState,proto3" json:"new_state,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Address   string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	RemoteAsn uint32                 `protobuf:"varint,2,opt,name=remote_asn,json=remoteAsn,proto3" json:"remote_asn,omitempty"`
+	// States of RFC 4271, as in Neighbor.
+	OldState string `protobuf:"bytes,3,opt,name=old_state,json=oldState,proto3" json:"old_state,omitempty"`
+	NewState string `protobuf:"bytes,4,opt,name=new_state,json=newState,proto3" json:"new_state,omitempty"`
 	// Why it went down, or is not up.
 	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Its routes stay for now (RFC 4724).
@@ -384,9 +386,9 @@ func (x *NeighborChange) GetAddress() string {
 	return ""
 }
 
-func (x *NeighborChange) GetAsn() uint32 {
+func (x *NeighborChange) GetRemoteAsn() uint32 {
 	if x != nil {
-		return x.Asn
+		return x.RemoteAsn
 	}
 	return 0
 }
@@ -567,7 +569,8 @@ type FIBChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty: a group.
 	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	Group  uint32 `protobuf:"varint,2,opt,name=group,proto3" json:"group,omitempty"`
+	// Number of the next-hop group; 0: a prefix.
+	Group uint32 `protobuf:"varint,2,opt,name=group,proto3" json:"group,omitempty"`
 	// Routes that go through the group.
 	Routes uint32 `protobuf:"varint,3,opt,name=routes,proto3" json:"routes,omitempty"`
 	// "bgp" or "static".
@@ -576,7 +579,8 @@ type FIBChange struct {
 	Old string `protobuf:"bytes,5,opt,name=old,proto3" json:"old,omitempty"`
 	New string `protobuf:"bytes,6,opt,name=new,proto3" json:"new,omitempty"`
 	// "installed", "removed", "failed" or "refused".
-	State         string `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`
+	State string `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`
+	// Why it failed or was refused.
 	Reason        string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -670,12 +674,13 @@ func (x *FIBChange) GetReason() string {
 
 // TunnelChange is another state of a tunnel, or another reason for it.
 type TunnelChange struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Vni           uint32                 `protobuf:"varint,2,opt,name=vni,proto3" json:"vni,omitempty"`
-	OldState      string                 `protobuf:"bytes,3,opt,name=old_state,json=oldState,proto3" json:"old_state,omitempty"`
-	NewState      string                 `protobuf:"bytes,4,opt,name=new_state,json=newState,proto3" json:"new_state,omitempty"`
-	Reason        string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Vni   uint32                 `protobuf:"varint,2,opt,name=vni,proto3" json:"vni,omitempty"`
+	// As in Tunnel.
+	OldState      string `protobuf:"bytes,3,opt,name=old_state,json=oldState,proto3" json:"old_state,omitempty"`
+	NewState      string `protobuf:"bytes,4,opt,name=new_state,json=newState,proto3" json:"new_state,omitempty"`
+	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -765,10 +770,11 @@ const file_nvad_v1_watch_proto_rawDesc = "" +
 	"\x05route\x18\x03 \x01(\v2\x14.nvad.v1.RouteChangeH\x00R\x05route\x12&\n" +
 	"\x03fib\x18\x04 \x01(\v2\x12.nvad.v1.FIBChangeH\x00R\x03fib\x12/\n" +
 	"\x06tunnel\x18\x05 \x01(\v2\x15.nvad.v1.TunnelChangeH\x00R\x06tunnelB\b\n" +
-	"\x06change\"\xaf\x01\n" +
+	"\x06change\"\xbc\x01\n" +
 	"\x0eNeighborChange\x12\x18\n" +
-	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x10\n" +
-	"\x03asn\x18\x02 \x01(\rR\x03asn\x12\x1b\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x1d\n" +
+	"\n" +
+	"remote_asn\x18\x02 \x01(\rR\tremoteAsn\x12\x1b\n" +
 	"\told_state\x18\x03 \x01(\tR\boldState\x12\x1b\n" +
 	"\tnew_state\x18\x04 \x01(\tR\bnewState\x12\x16\n" +
 	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x1f\n" +
