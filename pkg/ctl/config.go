@@ -52,7 +52,8 @@ func (a *app) configShowCommand() *cobra.Command {
 		Long: `Show the running configuration, an earlier version of it, or that of a file
 without a daemon, in its normalised form, which is itself a configuration file,
 with secrets masked. Expanded, it says what its presets stand for.`,
-		Example: `  nvactl config show | diff - /etc/nvad/nvad.toml
+		Example: `  nvactl config show
+  nvactl config show /etc/nvad/nvad.toml
   nvactl config show --expanded
   nvactl config show --version 3`,
 		Args: between(0, 1),

@@ -116,9 +116,9 @@ and the members of group nvad-admin.
 The daemon of another machine is reached at --address (NVAD_ADDRESS) over mutual
 TLS, with --cert, --key and --ca (NVAD_CERT, NVAD_KEY, NVAD_CA); changing is for
 the certificates that its configuration names in [api].`,
-		Example: `  nvactl neighbors                      sessions at a glance
-  nvactl routes rejected 10.0.210.4     what a policy kept out, and why
-  nvactl routes fib -o json | jq .      everything is there for programs, too`,
+		Example: `  nvactl neighbors                      # sessions at a glance
+  nvactl routes rejected 10.0.210.4     # what a policy kept out, and why
+  nvactl routes fib -o json | jq .      # everything is there for programs, too`,
 		Args:          rootArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,

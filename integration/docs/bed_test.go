@@ -1,0 +1,195 @@
+package docs
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/lab/emulator/metadata"
+)
+
+// nva is the machine that the pages' reader works on.
+const nva = "vm-hub00"
+
+// bed is the two hubs, with FRR or nvad on nva, and the files that statements
+// take for given.
+type bed struct {
+	*lab.Lab
+	dir     string
+	frr     bool // FRR runs, not nvad
+	pending bool // a change waits for confirmation
+	changes int
+	history string // page that has one
+}
+
+func (b *bed) conf() string { return filepath.Join(b.dir, "conf", "nvad.toml") }
+
+// newBed brings the two hubs up, with FRR at first.
+func newBed(t *testing.T) *bed {
+	t.Helper()
+	lab.RequireRoot(t)
+	lab.RequireCommands(t, "jq", "curl", "openssl")
+	far, err := below("configs/hub10.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bed{dir: t.TempDir(), frr: true}
+	b.furnish(t)
+	b.Lab = lab.Up(t, lab.Options{NVAs: map[string]lab.NVA{
+		nva: {Kind: lab.FRR}, "vm-hub10": {Kind: lab.Nvad, Binary: lab.Build(t, "./cmd/nvad"), Config: far},
+	}})
+	b.AwaitSessions(t, time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	b.must(t, b.Settle(ctx))
+	b.wrap(t, "vtysh", `if [ -e `+b.dir+`/saved ]; then exec cat `+b.dir+`/saved; fi; exec /usr/bin/vtysh -N `+b.Namespace(nva)+` "$@"`)
+	if _, err := os.Stat("/run/nvad"); err != nil {
+		t.Cleanup(func() { _ = os.Remove("/run/nvad") }) // if it is still empty
+	}
+	b.metadata(t)
+	return b
+}
+
+// furnish makes the directories: conf is /etc/nvad, bin is in PATH, work is what a
+// page starts from.
+func (b *bed) furnish(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"conf", "bin", "work", "own", "state"} {
+		b.must(t, os.Mkdir(filepath.Join(b.dir, name), 0o755))
+	}
+	b.wrap(t, "nvad", `exec `+lab.Build(t, "./cmd/nvad")+` "$@"`)
+	// watch ends when its reader says so.
+	b.wrap(t, "nvactl", `case "$1" in watch) set -- timeout --preserve-status -s INT 1 `+lab.Build(t, "./cmd/nvactl")+` "$@";; *) set -- `+
+		lab.Build(t, "./cmd/nvactl")+` "$@";; esac; exec "$@"`)
+	b.wrap(t, "sudo", `exec "$@"`)
+	b.configure(t)
+}
+
+func (b *bed) wrap(t *testing.T, name, script string) {
+	t.Helper()
+	b.must(t, os.WriteFile(filepath.Join(b.dir, "bin", name), []byte("#!/bin/sh\n"+script+"\n"), 0o755))
+}
+
+func (b *bed) must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// configure writes the configuration: the example's, with a short drain.
+func (b *bed) configure(t *testing.T) {
+	t.Helper()
+	path, err := below("configs/hub00.toml")
+	b.must(t, err)
+	data, err := os.ReadFile(path)
+	b.must(t, err)
+	b.must(t, os.WriteFile(b.conf(), []byte("drain.hold = 1\nhealth.listen = [\"10.0.0.4:8080\"]\n"+string(data)), 0o644))
+}
+
+// change makes the configuration differ from what runs.
+func (b *bed) change(t *testing.T) {
+	t.Helper()
+	b.configure(t)
+	b.changes++
+	data, err := os.ReadFile(b.conf())
+	b.must(t, err)
+	text := strings.Replace(string(data), "drain.hold = 1", fmt.Sprintf("drain.hold = 1\ndrain.prepends = %d", b.changes%30), 1)
+	b.must(t, os.WriteFile(b.conf(), []byte(text), 0o644))
+}
+
+// work makes a directory with what statements read.
+func (b *bed) work(t *testing.T, p page) string {
+	t.Helper()
+	dir := b.workOf(p.name)
+	root, err := below("")
+	b.must(t, err)
+	hubs := root + "/integration/lab/testdata/two-hubs/vm-hub00"
+	out, err := exec.Command("sh", "-ec", `mkdir `+dir+`; cd `+dir+`; ln -s `+root+`/configs configs; ln -s `+b.dir+`/bin bin
+		cp `+b.conf()+` new.toml; cp `+b.conf()+` nvad.toml; cp `+hubs+`.frr.conf frr.conf; cp `+hubs+`.sh vxlan.sh
+		cp `+root+`/configs/cloud-init/bootstrap.yaml .; echo package >nvad_amd64.deb`).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return dir
+}
+
+func (b *bed) workOf(page string) string {
+	return filepath.Join(b.dir, "work", strings.ReplaceAll(page, "/", "_"))
+}
+
+// metadata starts the metadata service of the VM.
+func (b *bed) metadata(t *testing.T) {
+	t.Helper()
+	mac, err := net.ParseMAC(strings.TrimSpace(b.Exec(t, nva, "cat", "/sys/class/net/eth0/address")))
+	b.must(t, err)
+	nic := metadata.NIC{MAC: mac, Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.4")}, Subnet: netip.MustParsePrefix("10.0.0.0/24")}
+	l, err := metadata.Listen(func(do func() error) error { return b.Within("net-hub00", do) })
+	b.must(t, err)
+	t.Cleanup(func() { l.Close() })
+	go metadata.New(metadata.VM{Name: nva, NICs: []metadata.NIC{nic}}).Serve(l)
+}
+
+// use lets FRR or nvad run, and waits until its routes are there.
+func (b *bed) use(t *testing.T, frr bool) {
+	t.Helper()
+	saved := filepath.Join(b.dir, "saved")
+	if b.frr != frr {
+		if b.frr {
+			text := b.Exec(t, nva, "vtysh", "-N", b.Namespace(nva), "-c", "show running-config")
+			b.must(t, os.WriteFile(saved, []byte(text), 0o644))
+		}
+		_ = b.StopNVA(nva) // it may have ended already
+		b.must(t, os.RemoveAll(filepath.Join(filepath.Dir(b.NVASocket(nva)), "history")))
+		b.frr = frr
+		if frr {
+			b.must(t, os.RemoveAll(saved))
+		}
+		b.Options.NVAs[nva] = lab.NVA{Kind: lab.FRR}
+		if !frr {
+			b.Options.NVAs[nva] = lab.NVA{Kind: lab.Nvad, Binary: lab.Build(t, "./cmd/nvad"), Config: b.conf()}
+		}
+	}
+	if _, err := b.NVAProcess(nva); err != nil {
+		b.must(t, b.StartNVA(nva))
+	}
+	if !frr {
+		b.inSync(t)
+	}
+}
+
+// inSync waits for nvad to have its routes. Neighbors that a page has shut down stay so.
+func (b *bed) inSync(t *testing.T) {
+	t.Helper()
+	lab.Eventually(t, time.Minute, func() error {
+		out, err := exec.Command(lab.Build(t, "./cmd/nvactl"), "--socket", b.NVASocket(nva), "status", "-o", "json").Output()
+		if err != nil {
+			return err
+		}
+		var status struct {
+			InSync bool `json:"in_sync"`
+		}
+		if err := json.Unmarshal(out, &status); err != nil || !status.InSync {
+			return fmt.Errorf("not in sync (%v)", err)
+		}
+		return nil
+	})
+}
+
+// nvactl runs the command outside of a page.
+func (b *bed) nvactl(t *testing.T, args ...string) {
+	t.Helper()
+	out, err := exec.Command(lab.Build(t, "./cmd/nvactl"), append([]string{"--socket", b.NVASocket(nva)}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("nvactl %v: %v: %s", args, err, out)
+	}
+}

@@ -1,0 +1,193 @@
+package docs
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// TestCommands goes through the pages and runs what they show, each page in a
+// shell of its own on an NVA. First comes the way from FRR, then everything else
+// with nvad.
+func TestCommands(t *testing.T) {
+	b := newBed(t)
+	count := 0
+	for _, p := range inOrder(readPages(t)) {
+		statements := p.shown(t)
+		if len(statements) == 0 {
+			continue
+		}
+		t.Run(strings.ReplaceAll(p.name, "/", "_"), func(t *testing.T) { count += b.page(t, p, statements) })
+	}
+	t.Logf("%d statements ran", count)
+	if count < 100 {
+		t.Errorf("%d statements ran: are they looked for where they are?", count)
+	}
+}
+
+// inOrder puts the page that begins with FRR first.
+func inOrder(pages []page) (out []page) {
+	for _, p := range pages {
+		if p.name == "docs/from-frr.md" {
+			out = append([]page{p}, out...)
+		} else {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// page runs the statements of a page and returns how many it ran.
+func (b *bed) page(t *testing.T, p page, statements []statement) (ran int) {
+	sh := newShell(t, b.Lab, nva, filepath.Join(b.dir, "own"), filepath.Join(b.dir, "conf"), b.NVASocket(nva),
+		filepath.Join(b.dir, "bin"), b.work(t, p), filepath.Join(b.dir, "state"))
+	for _, s := range statements {
+		by, _ := runsElsewhere(s) // TestElsewhere has the faults
+		if by != "" && !b.stand(t, sh, s) || by == "" && checkKnown(s) != nil {
+			continue
+		}
+		ran++
+		if by == "" && !b.stand(t, sh, s) {
+			b.run(t, sh, s)
+		}
+	}
+	b.leave(t)
+	return ran
+}
+
+// run runs a statement, which has to end with exit code 0.
+func (b *bed) run(t *testing.T, sh *shell, s statement) {
+	t.Helper()
+	begin := time.Now()
+	b.before(t, s)
+	out, code := sh.run(s.text)
+	t.Logf("%s:%d (%.1f s) $ %s\n%s", s.page, s.line, time.Since(begin).Seconds(), s.text, out)
+	if code != 0 {
+		t.Errorf("%s:%d: %s: exit code %d\n%s", s.page, s.line, s.text, code, out)
+	}
+	if strings.Contains(s.text, "the same") && differs(out) {
+		t.Errorf("%s:%d: not the same:\n%s", s.page, s.line, out)
+	}
+	b.after(t, sh, s)
+}
+
+// differs says whether diff has printed a difference.
+func differs(out string) bool {
+	return strings.HasPrefix(out, "< ") || strings.HasPrefix(out, "> ") || strings.Contains(out, "\n< ") || strings.Contains(out, "\n> ")
+}
+
+// alone are commands of nvactl that ask no daemon.
+var alone = []string{"nvactl config check", "nvactl config convert", "nvactl policy test"}
+
+// before sees to what a statement takes for given: a daemon, a change to apply.
+func (b *bed) before(t *testing.T, s statement) {
+	t.Helper()
+	asks := strings.Contains(s.text, "nvactl ") && !strings.Contains(s.text, "nvactl config convert")
+	for _, a := range alone {
+		asks = asks && !strings.HasPrefix(s.text, a)
+	}
+	switch {
+	case asks:
+		b.use(t, false)
+	case strings.Contains(s.text, "nvad bootstrap"):
+		b.must(t, os.RemoveAll(b.conf()))
+	}
+	switch {
+	case strings.HasPrefix(s.text, "nvactl reload"):
+		b.change(t)
+		b.pending = strings.Contains(s.text, "--confirm")
+	case strings.HasPrefix(s.text, "nvactl confirm"):
+		if !b.pending {
+			b.change(t)
+			b.nvactl(t, "reload", "--confirm", "60s")
+		}
+		b.pending = false
+	case strings.Contains(s.text, "nvactl rollback"), strings.Contains(s.text, "--from"), strings.Contains(s.text, "--version"):
+		b.versions(t, s.page)
+	}
+}
+
+// versions gives a page a history of its own, of six configurations.
+func (b *bed) versions(t *testing.T, page string) {
+	t.Helper()
+	if b.history == page {
+		return
+	}
+	b.history = page
+	b.must(t, b.StopNVA(nva))
+	b.must(t, os.RemoveAll(filepath.Join(filepath.Dir(b.NVASocket(nva)), "history")))
+	b.use(t, false)
+	for range 5 {
+		b.change(t)
+		b.nvactl(t, "reload")
+	}
+}
+
+// after brings back what a statement took.
+func (b *bed) after(t *testing.T, sh *shell, s statement) {
+	t.Helper()
+	switch {
+	case strings.Contains(s.text, "nvad bootstrap"):
+		b.configure(t)
+	case strings.HasPrefix(s.text, "cd $(mktemp -d)"): // where the reader has the file of his tunnel
+		sh.run("cp " + filepath.Join(b.workOf(s.page), "vxlan.sh") + " .")
+	}
+}
+
+// leave ends a page: what it changed is as the next one expects it.
+func (b *bed) leave(t *testing.T) {
+	t.Helper()
+	b.configure(t)
+	b.use(t, false)
+	for _, address := range []string{"10.0.210.4", "10.0.210.5"} {
+		b.nvactl(t, "enable", address)
+	}
+	b.nvactl(t, "drain", "--off")
+	b.nvactl(t, "reload")
+	b.AwaitSessions(t, time.Minute)
+}
+
+// stand does itself what a statement asks of systemd or of a terminal, and says
+// whether it has.
+func (b *bed) stand(t *testing.T, sh *shell, s statement) bool {
+	t.Helper()
+	switch {
+	case strings.HasPrefix(s.text, "systemctl disable --now frr"):
+		return true // it ends when nvad begins
+	case strings.HasPrefix(s.text, "systemctl enable --now nvad"):
+		b.use(t, false)
+	case strings.HasPrefix(s.text, "systemctl enable --now frr"):
+		b.use(t, true)
+	case strings.Contains(s.text, "nvad --config"):
+		b.foreground(t, sh, s)
+	default:
+		return false
+	}
+	return true
+}
+
+// foreground runs nvad as a reader does at a terminal, until it is in sync.
+func (b *bed) foreground(t *testing.T, sh *shell, s statement) {
+	t.Helper()
+	b.use(t, false)
+	b.must(t, b.StopNVA(nva))
+	sh.run("rm /run/nvad/nvad.sock; (exec " + s.text + ") >nvad.log 2>&1 & daemon=$!")
+	defer func() {
+		out, code := sh.run("kill -TERM $daemon; wait $daemon; code=$?; ln -sf " + b.NVASocket(nva) + " /run/nvad/nvad.sock; cat nvad.log; (exit $code)")
+		t.Logf("%s:%d $ %s\n%s", s.page, s.line, s.text, out)
+		if code != 0 {
+			t.Errorf("%s:%d: %s: exit code %d\n%s", s.page, s.line, s.text, code, out)
+		}
+	}()
+	lab.Eventually(t, time.Minute, func() error {
+		if out, code := sh.run("nvactl status -o json | jq -e .in_sync"); code != 0 {
+			return errors.New(out)
+		}
+		return nil
+	})
+}

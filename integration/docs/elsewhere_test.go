@@ -1,0 +1,73 @@
+package docs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// elsewhere are the commands that do not run here, by how they begin, with what
+// runs them: a test, or a target of the Makefile that is nothing but the command.
+var elsewhere = []struct{ start, by string }{
+	{"make build", "go test ./integration/service -run Package"},
+	{"make demo", "make demo"},
+	{"make test", "make test"},
+	{"make lab ", "make lab"},
+	{"make bench BENCH", "go test ./integration/bench -run EveryFigure"},
+	{"make bench-failover", "go test ./integration/failover -run 'Failover|ColdStart'"},
+	{"make bench-bfd", "go test ./integration/failover -run BFDHolds"},
+	{"make restart", "go test ./integration/failover -run 'Restart|Kill'"},
+	{"go test ", "make test"},
+	{"systemctl ", "go test ./integration/service -run Service"},
+	{"journalctl -u nvad", "go test ./integration/lifecycle -run Journal"},
+	{"az deployment group create", "go test ./integration/userdata -run Bicep"},
+	{"az vm create", "go test ./integration/boot -run Boot"},
+	{"terraform ", "go test ./integration/userdata -run Terraform"},
+}
+
+// TestElsewhere: the table names nothing that no page shows, and nothing that does
+// not exist.
+func TestElsewhere(t *testing.T) {
+	used := map[string]bool{}
+	for _, p := range readPages(t) {
+		for _, s := range p.shown(t) {
+			for _, e := range elsewhere {
+				used[e.start] = used[e.start] || strings.HasPrefix(s.text, e.start)
+			}
+			if by, err := runsElsewhere(s); err != nil {
+				t.Errorf("%s:%d: %s: %v", s.page, s.line, s.text, err)
+			} else if by == "" && checkKnown(s) != nil {
+				t.Errorf("%s:%d: %s: %v", s.page, s.line, s.text, checkKnown(s))
+			}
+		}
+	}
+	for _, e := range elsewhere {
+		if !used[e.start] {
+			t.Errorf("no page shows %s", e.start)
+		}
+	}
+}
+
+// runsElsewhere says what runs the statement, empty if nothing does but this
+// package. It is an error if the statement names what does not exist.
+func runsElsewhere(s statement) (string, error) {
+	for _, e := range elsewhere {
+		if strings.HasPrefix(s.text, e.start) {
+			return e.by, exists(strings.Fields(strings.ReplaceAll(e.by, "'", "")))
+		}
+	}
+	return "", nil
+}
+
+// known are the programs that statements may use beside nvad and nvactl.
+var known = strings.Fields("cat cd cp curl cut diff echo install ip jq mktemp openssl plain reboot sed sha256sum sort vtysh")
+
+func checkKnown(s statement) error {
+	for _, p := range s.programs {
+		if p != "nvad" && p != "nvactl" && !slices.Contains(known, p) {
+			return fmt.Errorf("%s neither runs here nor is it in the table of what runs elsewhere", p)
+		}
+	}
+	return nil
+}
