@@ -100,7 +100,7 @@ func (a *app) sessionSection(p *page, n *nvadv1.Neighbor) {
 		timers += " (negotiated)"
 	}
 	p.field("Timers", timers)
-	p.field("Families", strings.Join(n.GetFamilies(), ", "))
+	p.field("Families", orNone(n.GetFamilies(), "none in common"))
 	p.field("Capabilities", strings.Join(n.GetCapabilities(), ", "))
 	if up {
 		p.field("Restart", gracefulRestart(n))

@@ -13,11 +13,17 @@ import (
 // new to warn of.
 type symptoms struct {
 	ignored, lost int
+	mute          int           // sessions without an address family in common
 	defaults      [2]netip.Addr // neighbors of default routes that are not installed
 }
 
 func (e *Engine) symptoms() symptoms {
 	s := symptoms{ignored: e.rib.IgnoredCount(), lost: len(e.derived.lost)}
+	for _, n := range e.neighbors {
+		if n.mute() {
+			s.mute++
+		}
+	}
 	if !e.cfg.Kernel.AllowDefault {
 		for i, p := range defaultRoutes {
 			e.rib.Lookup(p, func(v rib.Path) {
@@ -54,6 +60,9 @@ func (e *Engine) neighborWarnings(n *config.Neighbor) (out []config.Warning) {
 	if held := e.rib.HeldIgnored(n.Address); len(held) > 0 {
 		warn("vnet", "ignored", "%s %s not sent to %s: part of its VNet, which Azure ignores", few(held), areOrIs(len(held)), n.Address)
 	}
+	if s := e.neighbors[n.Address]; s != nil && s.mute() {
+		warn("families", "no-family", "%s speaks none of the families configured for it, %s: no routes are exchanged", n.Address, n.Families)
+	}
 	for i, from := range e.symptoms().defaults {
 		if from == n.Address {
 			warn("import", "default-route", "the default route %s from %s is not installed: kernel.allow-default = true would take it; "+
@@ -62,6 +71,9 @@ func (e *Engine) neighborWarnings(n *config.Neighbor) (out []config.Warning) {
 	}
 	return out
 }
+
+// mute reports a session on which no routes can be exchanged.
+func (n *neighbor) mute() bool { return n.up != nil && n.up.Families == 0 }
 
 // few names some of the prefixes.
 func few(list []netip.Prefix) string {

@@ -79,6 +79,10 @@ prefix = "10.0.7.0/24"
 
 		p.events <- speaker.Update{From: speaker.From{Peer: branch}, Withdrawn: []netip.Prefix{pfx("0.0.0.0/0")}}
 		warnings(ignored)
+		p.events <- speaker.Down{From: speaker.From{Peer: branch}}
+		p.events <- speaker.Established{From: speaker.From{Peer: branch}, LocalAddress: cfg.RouterID, RemoteID: branch}
+		warnings("nvad.toml:8: neighbor.10.0.0.9: warning: "+
+			"10.0.0.9 speaks none of the families configured for it, ipv4 unicast: no routes are exchanged", ignored)
 		list, err := e.Neighbors(t.Context())
 		if err != nil || len(list[1].Warnings) != 1 || !strings.Contains(list[1].Warnings[0], "10.0.7.0/24") {
 			t.Errorf("%v: %+v", err, list)

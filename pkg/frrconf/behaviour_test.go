@@ -175,6 +175,30 @@ func TestLeftovers(t *testing.T) {
 	}
 }
 
+// TestBlocksWithin checks that the end of a block within one that is left out
+// does not end that one, and that what follows it is read.
+func TestBlocksWithin(t *testing.T) {
+	cfg, left := convert(t, "bfd\n peer 10.0.0.1\n  detect-multiplier 5\n exit\n !\n profile fast\n  transmit-interval 100\n exit\n !\nexit\n!\n"+
+		"router bgp 65001\n address-family l2vpn evpn\n  vni 7\n   rd 1:1\n  exit-vni\n  advertise-all-vni\n exit-address-family\n neighbor 10.0.0.9 remote-as 65009\n")
+	if len(cfg.Neighbors) != 1 || len(left) == 0 {
+		t.Errorf("%d neighbors, %d left", len(cfg.Neighbors), len(left))
+	}
+	for _, l := range left {
+		if strings.Contains(l.Reason, "unknown") {
+			t.Error(l)
+		}
+	}
+}
+
+// TestByteOrderMark checks that a file from a Windows editor begins where it
+// begins.
+func TestByteOrderMark(t *testing.T) {
+	cfg, _ := convert(t, "\ufeffrouter bgp 65001\n neighbor 10.0.0.9 remote-as 65009\n")
+	if cfg.ASN != 65001 || len(cfg.Neighbors) != 1 {
+		t.Errorf("AS %d, %d neighbors", cfg.ASN, len(cfg.Neighbors))
+	}
+}
+
 // TestOneFamilyOfTwo checks that a policy of one family never serves another.
 func TestOneFamilyOfTwo(t *testing.T) {
 	cfg, left := convert(t, "router bgp 65001\nneighbor 10.0.0.9 remote-as 65001\n"+

@@ -74,6 +74,7 @@ type mode struct {
 	// skipped is the answer to all lines of a block that is left out.
 	skipped outcome
 	nested  bool // the block's lines are indented
+	indent  int  // of the line that opened the block
 }
 
 // find returns the rule for words in the mode or the nearest one around it

@@ -114,7 +114,7 @@ func (c *converter) readFRR(lines []*line) {
 			continue
 		}
 		if c.mode.skipped != carried {
-			c.mode.nested = c.mode.nested || l.nested
+			c.mode.nested = c.mode.nested || l.indent > 0
 			l.settle(c.mode.skipped)
 			continue
 		}
@@ -125,6 +125,9 @@ func (c *converter) readFRR(lines []*line) {
 		}
 		c.mode = m
 		l.settle(do(c, l, args))
+		if c.mode != m {
+			c.mode.indent = l.indent
+		}
 	}
 }
 
@@ -134,14 +137,16 @@ func (c *converter) readStructure(l *line, top *mode) bool {
 		return true
 	}
 	// A file without the ends of blocks tells them by indentation.
-	if c.mode.skipped != carried && c.mode.nested && !l.nested {
+	if c.mode.skipped != carried && c.mode.nested && l.indent == 0 {
 		c.mode = top
 	}
 	switch l.text {
 	case "end", "configure terminal":
 		c.mode = top
 	case "exit", "quit", "exit-address-family", "exit-vrf", "exit-vni":
-		c.mode = outer(c.mode, top)
+		if c.mode.skipped == carried || l.indent <= c.mode.indent { // else of a block within the one left out
+			c.mode = outer(c.mode, top)
+		}
 	default:
 		return false
 	}

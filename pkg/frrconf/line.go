@@ -12,7 +12,7 @@ type line struct {
 	number int
 	text   string // without the space around it
 	words  []string
-	nested bool // it was indented
+	indent int // spaces before it
 	fate   fate
 	left   []outcome
 }
@@ -31,10 +31,11 @@ const (
 // scan splits a file into lines.
 func scan(file string, data []byte) []*line {
 	var out []*line
-	for i, raw := range strings.Split(string(data), "\n") {
+	text := strings.TrimPrefix(string(data), "\ufeff") // Windows editors write it
+	for i, raw := range strings.Split(text, "\n") {
 		text := strings.TrimSpace(raw)
-		nested := raw != "" && unicode.IsSpace(rune(raw[0])) && text != ""
-		out = append(out, &line{file: file, number: i + 1, text: text, words: strings.Fields(text), nested: nested})
+		indent := len(raw) - len(strings.TrimLeftFunc(raw, unicode.IsSpace))
+		out = append(out, &line{file: file, number: i + 1, text: text, words: strings.Fields(text), indent: indent})
 	}
 	return out
 }

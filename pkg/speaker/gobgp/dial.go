@@ -1,6 +1,7 @@
 package gobgp
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"net"
@@ -28,7 +29,11 @@ type dialResult struct {
 
 // dial starts an attempt, unless the neighbor is passive or has a connection.
 func (p *peer) dial() {
-	if p.cfg.Passive || p.dialing != nil || p.current != nil {
+	if p.dialing != nil || p.current != nil {
+		return
+	}
+	if p.cfg.Passive {
+		p.tellState(speaker.Active, cmp.Or(p.state.Reason, "waits for the neighbor to connect (passive)"))
 		return
 	}
 	p.redial.Stop()

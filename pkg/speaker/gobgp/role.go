@@ -3,6 +3,7 @@ package gobgp
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 )
@@ -40,7 +41,7 @@ func (o *open) checkRole(want string) error {
 	for i, r := range o.roles {
 		names[i] = roleName(r)
 	}
-	return &fault{bgp.BGP_ERROR_OPEN_MESSAGE_ERROR, roleMismatch, nil, fmt.Sprintf("the neighbor says it is %v, configured is %s", names, want)}
+	return &fault{bgp.BGP_ERROR_OPEN_MESSAGE_ERROR, roleMismatch, nil, fmt.Sprintf("the neighbor says it is %s, configured is %s", strings.Join(names, " and "), want)}
 }
 
 func roleName(r byte) string {

@@ -141,6 +141,16 @@ func TestUnchangedNeighborIsLeftAlone(t *testing.T) {
 	}
 }
 
+// TestPassive: a session that nobody opens says so.
+func TestPassive(t *testing.T) {
+	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
+	s.configure(speaker.Neighbor{Address: addr("127.0.4.2"), LocalAddress: s.addr, LocalASN: 65001, RemoteASN: 65002, Passive: true})
+	ev := next[speaker.StateChanged](s, time.Second)
+	if ev.State != speaker.Active || ev.Reason != "waits for the neighbor to connect (passive)" {
+		t.Errorf("%+v", ev)
+	}
+}
+
 // TestBadPeerAS: the AS that the neighbor has is told.
 func TestBadPeerAS(t *testing.T) {
 	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
