@@ -163,20 +163,3 @@ func (b *bed) dial(ctx context.Context, local, remote netip.AddrPort) (net.Conn,
 	r := <-done
 	return r.conn, r.err
 }
-
-// await polls until check returns nil, and fails the test with what it said
-// last.
-func await(t *testing.T, timeout time.Duration, check func() error) {
-	t.Helper()
-	deadline := time.Now().Add(timeout)
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("after %v: %v", timeout, err)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nvad/nvad/integration/differential/gen"
 	"github.com/nvad/nvad/integration/differential/wire"
+	"github.com/nvad/nvad/integration/lab"
 	"github.com/nvad/nvad/pkg/policy"
 )
 
@@ -50,7 +51,7 @@ func TestDifferences(t *testing.T) {
 	frr := meet(t, startFRR(t, newBed(t, "frr", ours, theirs), frrConf), c.Neighbors)
 	nvad := meet(t, startNvad(t, newBed(t, "nvad", ours, theirs), c.Nvad()), c.Neighbors)
 	for _, s := range []*side{frr, nvad} {
-		await(t, patience*5, s.settled)
+		lab.Eventually(t, patience*5, s.settled)
 	}
 	a, b := shown(t, frr), shown(t, nvad)
 	for _, d := range differences {

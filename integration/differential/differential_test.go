@@ -82,7 +82,7 @@ const patience = 6 * time.Second
 func expectSame(t *testing.T, frr, nvad *side) facts {
 	t.Helper()
 	for _, s := range []*side{frr, nvad} {
-		await(t, 30*time.Second, s.settled)
+		lab.Eventually(t, 30*time.Second, s.settled)
 	}
 	var seen facts
 	var diffs []difference

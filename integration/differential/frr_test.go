@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/integration/frrouting"
+	"github.com/nvad/nvad/integration/lab"
 )
 
 // frr is FRR as Debian ships it, its sockets in the bed's own directory.
@@ -49,7 +50,7 @@ func startFRR(t *testing.T, b *bed, config string) daemon {
 
 func awaitSocket(t *testing.T, path string) {
 	t.Helper()
-	await(t, 10*time.Second, func() error {
+	lab.Eventually(t, 10*time.Second, func() error {
 		c, err := net.Dial("unix", path)
 		if err == nil {
 			c.Close()

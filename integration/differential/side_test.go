@@ -13,6 +13,7 @@ import (
 
 	"github.com/nvad/nvad/integration/differential/gen"
 	"github.com/nvad/nvad/integration/differential/wire"
+	"github.com/nvad/nvad/integration/lab"
 )
 
 // daemon is one of the two that are compared.
@@ -64,7 +65,7 @@ func meet(t *testing.T, d daemon, neighbors []gen.Neighbor) *side {
 		if err := s.sessions[i].Announce(n.Routes); err != nil {
 			t.Fatalf("%s: %s: %v", d.name(), n.Name, err)
 		}
-		await(t, 20*time.Second, func() error { return errors.Join(s.sessions[i].Err(), d.heardAll(t, n.Address)) })
+		lab.Eventually(t, 20*time.Second, func() error { return errors.Join(s.sessions[i].Err(), d.heardAll(t, n.Address)) })
 	}
 	return s
 }

@@ -3,8 +3,6 @@ package config
 import (
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // Azure's rules, each broken once.
@@ -57,18 +55,6 @@ func TestAzureWarnings(t *testing.T) {
 			"nvad.toml:7: tunnel.vxlan0.mss-clamp: warning: TCP through the tunnel sends segments that do not fit: hosts behind it do not know its MTU; Azure advises 1350",
 		}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			cfg, err := Parse("nvad.toml", []byte(c.file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got []string
-			for _, w := range Warnings(cfg) {
-				got = append(got, w.String())
-			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
-				t.Errorf("(-want +got)\n%s", diff)
-			}
-		})
+		t.Run(c.name, func(t *testing.T) { wantWarnings(t, c.file, c.want) })
 	}
 }

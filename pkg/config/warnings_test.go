@@ -74,19 +74,23 @@ action = "permit"
 		}},
 	}
 	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			cfg, err := Parse("nvad.toml", []byte(c.file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got []string
-			for _, w := range Warnings(cfg) {
-				got = append(got, w.String())
-			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
-				t.Errorf("(-want +got)\n%s", diff)
-			}
-		})
+		t.Run(c.name, func(t *testing.T) { wantWarnings(t, c.file, c.want) })
+	}
+}
+
+// wantWarnings parses a valid file and compares what it is warned of.
+func wantWarnings(t *testing.T, file string, want []string) {
+	t.Helper()
+	cfg, err := Parse("nvad.toml", []byte(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, w := range Warnings(cfg) {
+		got = append(got, w.String())
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 

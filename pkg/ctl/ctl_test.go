@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.uber.org/goleak"
+	"google.golang.org/grpc"
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/api/apitest"
@@ -42,8 +44,14 @@ func serve(t *testing.T, d *apitest.Daemon) string {
 		Reader: d, Controller: d, AdminGroup: apitest.OwnGroup(t),
 		Build: telemetry.BuildInfo{Version: "v1.2.3", Commit: "4f2a9c1d0e7b", GoVersion: "go1.25.0"},
 	})
+	d.OnQuit = run(t, l, s)
+	return path
+}
+
+// run serves on l until the test ends, or stop is called.
+func run(t *testing.T, l net.Listener, s *grpc.Server) (stop func()) {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	d.OnQuit = stop
 	ended := make(chan error, 1)
 	go func() { ended <- api.Serve(ctx, l, s) }()
 	t.Cleanup(func() {
@@ -52,7 +60,7 @@ func serve(t *testing.T, d *apitest.Daemon) string {
 			t.Error(err)
 		}
 	})
-	return path
+	return stop
 }
 
 // result is what a run of nvactl left.

@@ -42,15 +42,7 @@ func newTLSDaemon(t *testing.T, admins ...string) *tlsDaemon {
 	d.address = l.Addr().String()
 	picture := apitest.Hub00()
 	s := api.NewTLSServer(api.Params{Reader: picture, Controller: picture}, d.certs)
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- api.Serve(ctx, l, s) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
+	run(t, l, s)
 	return d
 }
 

@@ -23,10 +23,8 @@ type Manager struct {
 
 // state is what the manager remembers of one NIC.
 type state struct {
-	plan    plan
-	built   bool // the kernel had plan
-	wait    error
-	failure *retry.State
+	retry.Progress // Built: the kernel had plan
+	plan           plan
 }
 
 // New returns a manager that wants nothing.
@@ -39,7 +37,7 @@ func (m *Manager) SetWanted(list []NIC) {
 	for _, n := range list {
 		m.state[n.Device] = &state{}
 		if s := old[n.Device]; s != nil {
-			m.state[n.Device].plan, m.state[n.Device].built = s.plan, s.built
+			m.state[n.Device].plan, m.state[n.Device].Built = s.plan, s.Built
 		}
 	}
 }
@@ -56,22 +54,13 @@ func (m *Manager) Sync(links []fib.Link, now time.Time) (next time.Time, err err
 	}
 	for _, n := range m.wanted {
 		s := m.state[n.Device]
-		if s.failure == nil || s.failure.Due(now) {
-			m.settle(s, m.build(n, s, have, links), now)
+		if s.Due(now) {
+			s.Settle(m.build(n, s, have, links), now)
 		}
-		next = sooner(next, s.failure)
+		next = retry.Sooner(next, s.Failure)
 	}
 	m.removeUnwanted(have, now)
-	return sooner(next, m.remains), nil
-}
-
-// sooner is next, or the time of the next attempt after a failure if that is
-// before.
-func sooner(next time.Time, failure *retry.State) time.Time {
-	if failure != nil && (next.IsZero() || failure.At.Before(next)) {
-		return failure.At
-	}
-	return next
+	return retry.Sooner(next, m.remains), nil
 }
 
 // read reads what is nvad's. All tables are looked through only the first time:
@@ -106,14 +95,14 @@ func (m *Manager) read() (Found, error) {
 func (m *Manager) build(n NIC, s *state, have Found, links []fib.Link) error {
 	p, err := n.plan(links)
 	if err != nil {
-		s.plan, s.built = plan{}, false
+		s.plan, s.Built = plan{}, false
 		return err
 	}
 	ops := missing(p, have)
-	if s.built && len(ops) > 0 && same(s.plan, p) {
+	if s.Built && len(ops) > 0 && same(s.plan, p) {
 		m.repairs = append(m.repairs, n.Device+": "+ops[0].String())
 	}
-	s.plan, s.built = p, false
+	s.plan, s.Built = p, false
 	return m.all(ops)
 }
 
@@ -135,23 +124,6 @@ func missing(p plan, have Found) (ops []Op) {
 }
 
 func same(a, b plan) bool { return a.route == b.route && slices.Equal(a.rules, b.rules) }
-
-// settle notes the outcome of an attempt.
-func (m *Manager) settle(s *state, err error, now time.Time) {
-	var w waitError
-	switch {
-	case err == nil:
-		s.built, s.wait, s.failure = true, nil, nil
-	case errors.As(err, &w):
-		s.wait, s.failure = w, nil
-	default:
-		if s.failure == nil {
-			s.failure = &retry.State{}
-		}
-		s.wait = nil
-		s.failure.Again(err, now)
-	}
-}
 
 // removeUnwanted deletes what of nvad's no NIC needs any more.
 func (m *Manager) removeUnwanted(have Found, now time.Time) {
@@ -209,9 +181,7 @@ func (m *Manager) all(ops []Op) error {
 // Kick makes what failed due again: a link did something.
 func (m *Manager) Kick() {
 	for _, s := range m.state {
-		if s.failure != nil {
-			s.failure.At = time.Time{}
-		}
+		s.Kick()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/nvad/nvad/pkg/dataplane/retry"
 	"github.com/nvad/nvad/pkg/fib"
 )
 
@@ -20,27 +21,23 @@ type plan struct {
 	rules []Rule
 }
 
-// waitError says what a NIC waits for.
-type waitError string
-
-func (w waitError) Error() string { return "waiting for " + string(w) }
-
-// plan derives it from the links. The error is a waitError.
+// plan derives it from the links. The error is a
+// [retry.Waiting].
 func (n NIC) plan(links []fib.Link) (plan, error) {
 	i := slices.IndexFunc(links, func(l fib.Link) bool { return l.Name == n.Device })
 	switch {
 	case i < 0:
-		return plan{}, waitError("link " + n.Device)
+		return plan{}, retry.Waiting("link " + n.Device)
 	case !links[i].Up:
-		return plan{}, waitError("link " + n.Device + " to come up")
+		return plan{}, retry.Waiting("link " + n.Device + " to come up")
 	}
 	addresses := hosts(links[i])
 	if len(addresses) == 0 {
-		return plan{}, waitError("an IPv4 address on " + n.Device)
+		return plan{}, retry.Waiting("an IPv4 address on " + n.Device)
 	}
 	via := n.gateway(addresses)
 	if !via.IsValid() {
-		return plan{}, waitError("a subnet on " + n.Device + " that has a gateway; the file can name one")
+		return plan{}, retry.Waiting("a subnet on " + n.Device + " that has a gateway; the file can name one")
 	}
 	p := plan{route: Route{Table: n.Table, Via: via, Link: links[i].Index}}
 	for _, a := range addresses {

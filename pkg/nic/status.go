@@ -20,11 +20,11 @@ func (m *Manager) Status() []Status {
 			st.Gateway = s.plan.route.Via
 		}
 		switch {
-		case s.failure != nil:
-			st.State, st.Reason = "failed", s.failure.Err.Error()
-		case s.wait != nil:
-			st.Reason = s.wait.Error()
-		case s.built:
+		case s.Failure != nil:
+			st.State, st.Reason = "failed", s.Failure.Err.Error()
+		case s.Wait != nil:
+			st.Reason = s.Wait.Error()
+		case s.Built:
 			st.State = "ready"
 			for _, r := range s.plan.rules {
 				st.Addresses = append(st.Addresses, r.From)

@@ -25,11 +25,9 @@ type Manager struct {
 
 // state is what the manager remembers of one tunnel.
 type state struct {
-	built   bool   // it was as wanted at some time
-	index   int    // of the link that it last had
-	wait    error  // what it waits for without a fault
-	narrow  string // what of the underlay is too small for its MTU
-	failure *retry.State
+	retry.Progress
+	index  int    // of the link that it last had
+	narrow string // what of the underlay is too small for its MTU
 }
 
 // errForeign is a link that stands where a tunnel is wanted.
@@ -46,7 +44,7 @@ func (m *Manager) SetWanted(list []Tunnel) {
 	for _, t := range list {
 		m.state[t.Name] = &state{}
 		if s := old[t.Name]; s != nil {
-			m.state[t.Name].built, m.state[t.Name].index = s.built, s.index
+			m.state[t.Name].Built, m.state[t.Name].index = s.Built, s.index
 		}
 	}
 }
@@ -63,18 +61,14 @@ func (m *Manager) Sync(now time.Time) (next time.Time, err error) {
 	}
 	m.changed = false
 	m.removeUnwanted(now)
-	if m.remains != nil {
-		next = m.remains.At
-	}
+	next = retry.Sooner(next, m.remains)
 	for i := range m.wanted {
 		t := &m.wanted[i]
 		s := m.state[t.Name]
-		if s.failure == nil || s.failure.Due(now) {
-			m.settle(s, m.build(t, s, low, high), now)
+		if s.Due(now) {
+			s.Settle(m.build(t, s, low, high), now)
 		}
-		if s.failure != nil && (next.IsZero() || s.failure.At.Before(next)) {
-			next = s.failure.At
-		}
+		next = retry.Sooner(next, s.Failure)
 	}
 	if m.changed {
 		err = m.read()
@@ -88,9 +82,7 @@ func (m *Manager) Sync(now time.Time) (next time.Time, err error) {
 // Kick makes what failed due again: a link did something.
 func (m *Manager) Kick() {
 	for _, s := range m.state {
-		if s.failure != nil {
-			s.failure.At = time.Time{}
-		}
+		s.Kick()
 	}
 }
 
@@ -102,28 +94,6 @@ func (m *Manager) read() error {
 	m.links = links
 	return nil
 }
-
-// settle notes the outcome of an attempt to build a tunnel.
-func (m *Manager) settle(s *state, err error, now time.Time) {
-	var w waitError
-	switch {
-	case err == nil:
-		s.built, s.wait, s.failure = true, nil, nil
-	case errors.As(err, &w):
-		s.wait, s.failure = w, nil
-	default:
-		if s.failure == nil {
-			s.failure = &retry.State{}
-		}
-		s.wait = nil
-		s.failure.Again(err, now)
-	}
-}
-
-// waitError says what a tunnel waits for.
-type waitError string
-
-func (w waitError) Error() string { return "waiting for " + string(w) }
 
 // removeUnwanted deletes the devices of nvad that no tunnel asks for. They go
 // first: the kernel has room for one device of a VNI and port only.
@@ -159,7 +129,7 @@ func (m *Manager) build(t *Tunnel, s *state, low, high uint16) error {
 	}
 	macs := t.macs(underlay)
 	if len(macs) == 0 {
-		return waitError("an address on " + underlay.Name)
+		return retry.Waiting("an address on " + underlay.Name)
 	}
 	want := t.vxlan(underlay, low, high)
 	l := m.link(t.Name)
@@ -174,7 +144,7 @@ func (m *Manager) build(t *Tunnel, s *state, low, high uint16) error {
 			return err
 		}
 	}
-	if s.built && fresh {
+	if s.Built && fresh {
 		m.repaired(t.Name + " was gone")
 	}
 	s.index = l.Index
@@ -193,9 +163,9 @@ func (m *Manager) underlay(t *Tunnel) (Link, error) {
 		}
 	}
 	if t.Device != "" {
-		return Link{}, waitError("link " + t.Device)
+		return Link{}, retry.Waiting("link " + t.Device)
 	}
-	return Link{}, waitError("address " + t.Local.String())
+	return Link{}, retry.Waiting("address " + t.Local.String())
 }
 
 func (m *Manager) link(name string) *Link {
@@ -297,7 +267,7 @@ func (m *Manager) dress(t *Tunnel, s *state, l *Link, want look, fresh bool) err
 	for _, r := range without(l.FDB, want.remotes) {
 		add(Op{Kind: DeleteRemote, Remote: r})
 	}
-	if s.built && l.Alias == Alias && len(ops) > 0 {
+	if s.Built && l.Alias == Alias && len(ops) > 0 {
 		m.repaired(ops[0].String())
 	}
 	for _, a := range t.Addresses {

@@ -44,10 +44,10 @@ func (m *Manager) status(t *Tunnel) Status {
 	}
 	st.Warning = m.state[t.Name].narrow
 	switch s := m.state[t.Name]; {
-	case s.failure != nil:
-		st.State, st.Err = "failed", s.failure.Err
-	case s.wait != nil:
-		st.State, st.Err = "waiting", s.wait
+	case s.Failure != nil:
+		st.State, st.Err = "failed", s.Failure.Err
+	case s.Wait != nil:
+		st.State, st.Err = "waiting", s.Wait
 	}
 	if st.Err != nil {
 		st.Reason = st.Err.Error()

@@ -1,5 +1,5 @@
 // Package retry keeps, for one object that could not be brought to its wanted
-// state, what went wrong and when to try again. It has no clock and no state but
+// state, what went wrong or is waited for, and when to try again. It has no clock and no state but
 // that of its values.
 package retry
 
