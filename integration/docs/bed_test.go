@@ -27,6 +27,7 @@ type bed struct {
 	dir     string
 	frr     bool // FRR runs, not nvad
 	pending bool // a change waits for confirmation
+	remote  bool // the API is served over TCP too
 	changes int
 	history string // page that has one
 }

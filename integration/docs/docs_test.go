@@ -2,6 +2,7 @@ package docs
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -143,6 +144,10 @@ func (b *bed) after(t *testing.T, sh *shell, s statement) {
 func (b *bed) leave(t *testing.T) {
 	t.Helper()
 	b.configure(t)
+	if b.remote {
+		b.must(t, b.StopNVA(nva))
+		b.remote = false
+	}
 	b.use(t, false)
 	for _, address := range []string{"10.0.210.4", "10.0.210.5"} {
 		b.nvactl(t, "enable", address)
@@ -163,12 +168,27 @@ func (b *bed) stand(t *testing.T, sh *shell, s statement) bool {
 		b.use(t, false)
 	case strings.HasPrefix(s.text, "systemctl enable --now frr"):
 		b.use(t, true)
+	case strings.HasPrefix(s.text, "systemctl restart nvad"):
+		b.serve(t)
 	case strings.Contains(s.text, "nvad --config"):
 		b.foreground(t, sh, s)
 	default:
 		return false
 	}
 	return true
+}
+
+// serve restarts nvad with the API on TCP, as docs/safe-change.md configures it.
+func (b *bed) serve(t *testing.T) {
+	t.Helper()
+	file, err := os.OpenFile(b.conf(), os.O_APPEND|os.O_WRONLY, 0)
+	b.must(t, err)
+	tls := filepath.Join(filepath.Dir(b.conf()), "tls")
+	_, err = fmt.Fprintf(file, "[api]\nlisten = [\"10.0.0.4:8443\"]\ncertificate = \"%[1]s/nvad.crt\"\nkey = \"%[1]s/nvad.key\"\n"+
+		"client-ca = \"%[1]s/ca.crt\"\nadmins = [\"OU=network\"]\n", tls)
+	b.must(t, errors.Join(err, file.Close(), b.StopNVA(nva)))
+	b.remote = true
+	b.use(t, false)
 }
 
 // foreground runs nvad as a reader does at a terminal, until it is in sync.
