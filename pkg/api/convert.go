@@ -160,6 +160,7 @@ func pathMessage(v engine.PathView) *nvadv1.Path {
 		Internal:     v.Internal,
 		Stale:        v.Stale,
 		Fib:          v.FIB,
+		HeldBack:     v.Held,
 		Reason:       v.Reason,
 		ReceivedAt:   stamp(v.Received),
 		NextHops:     v.NextHops,

@@ -177,6 +177,7 @@ func TestShowUnusual(t *testing.T) {
 		"bad-neighbor-limit": "neighbors fd00:10:0:210::4",
 		"bad-neighbor-admin": "neighbors 2001:db8:ffff:ffff:ffff:ffff:ffff:fffe",
 		"bad-routes":         "routes",
+		"bad-routes-held":    "routes advertised 192.168.0.2",
 		"bad-routes-prefix":  "routes 203.0.113.0/24",
 		"bad-fib":            "routes fib",
 		"bad-fib-failed":     "routes fib --failed",

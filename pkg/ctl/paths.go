@@ -15,6 +15,8 @@ type pathTable struct {
 	last     string // prefix of the row before
 	prefixes int
 	paths    int
+	held     int    // of the paths: not advertised, for the reason
+	reason   string // of the last one held
 	seen     [len(statusCodes)]bool
 }
 
@@ -25,6 +27,7 @@ var statusCodes = [...]struct {
 	is   func(*nvadv1.Path) bool
 }{
 	{"*", "valid", func(p *nvadv1.Path) bool { return p.GetValid() && !p.GetStale() }},
+	{"h", "held back", (*nvadv1.Path).GetHeldBack},
 	{"S", "stale", (*nvadv1.Path).GetStale},
 	{">", "best", (*nvadv1.Path).GetBest},
 	{"=", "multipath", func(p *nvadv1.Path) bool { return p.GetMultipath() && !p.GetBest() }},
@@ -55,6 +58,9 @@ func (t *pathTable) add(p *nvadv1.Path) {
 	}
 	t.last = p.GetPrefix()
 	t.paths++
+	if p.GetHeldBack() {
+		t.held, t.reason = t.held+1, p.GetReason()
+	}
 	at := p.GetAttributes()
 	cells := []string{t.codes(p) + network, at.GetNextHop(), maybe(at.Med), maybe(at.LocalPref)}
 	if t.weights {
@@ -70,7 +76,7 @@ func (t *pathTable) add(p *nvadv1.Path) {
 // codes are the status codes, valid, best and internal each in a place of its
 // own.
 func (t *pathTable) codes(p *nvadv1.Path) string {
-	slots := [...]int{0, 0, 1, 1, 2}
+	slots := [...]int{0, 0, 0, 1, 1, 2}
 	out := []byte("    ")
 	for i, c := range statusCodes {
 		if c.is(p) {
@@ -92,9 +98,12 @@ func (t *pathTable) finish() error {
 			legend = append(legend, c.code+" "+c.word)
 		}
 	}
-	totals := count(t.prefixes, "prefix")
+	totals := count(t.prefixes-t.held, "prefix")
 	if t.paths != t.prefixes {
 		totals += ", " + count(t.paths, "path")
+	}
+	if t.held > 0 {
+		totals += fmt.Sprintf(" advertised, %d %s", t.held, t.reason)
 	}
 	if len(legend) > 0 {
 		totals = strings.Join(legend, ", ") + "\n" + totals

@@ -88,7 +88,7 @@ func (a *app) tableCommands() []*cobra.Command {
 			"Show the routes of a neighbor that its import policy kept out, as they were\nreceived, each with the rule that decided.",
 			"Nothing rejected from %s."),
 		table(nvadv1.RouteKind_ROUTE_KIND_ADVERTISED, "advertised", "Show what a neighbor was sent",
-			"Show every route that was sent to a neighbor, as it was sent, after the export\npolicy.",
+			"Show every route that was sent to a neighbor, as it was sent, after the export\npolicy; marked by an h, also what maximum-prefix-out holds back from it.",
 			"Nothing advertised to %s."),
 	}
 }

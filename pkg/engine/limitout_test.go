@@ -50,6 +50,36 @@ func TestMaximumPrefixOutWarns(t *testing.T) {
 					t.Errorf("%d routes: %d advertised, %d held back, limit %d", step.routes, n.Advertised, n.Held, n.MaxPrefixOut)
 				}
 			}
+			wantOut(t, e, step.sent, step.held)
 		}
 	})
+}
+
+// wantOut looks at what readers see of Route Server's Adj-RIB-Out, and Prometheus.
+func wantOut(t *testing.T, e *Engine, sent, held int) {
+	t.Helper()
+	gotSent, gotHeld := 0, 0
+	err := e.Routes(t.Context(), Query{Table: AdjRIBOut, Neighbor: routeServer}, func(v PathView) error {
+		switch {
+		case !v.Held:
+			gotSent++
+		case v.Attrs == nil || v.Best || v.Reason != "held back: maximum-prefix-out 10 reached":
+			t.Errorf("held back: %+v", v)
+		default:
+			gotHeld++
+		}
+		return nil
+	})
+	if err != nil || gotSent != sent || gotHeld != held {
+		t.Errorf("routes: %d sent, %d held back, want %d and %d (%v)", gotSent, gotHeld, sent, held, err)
+	}
+	s, err := e.Sample(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range s.Neighbors {
+		if n.Address == routeServer && (n.Tallies[0].Held != held || n.Tallies[0].Advertised != sent || n.MaxOut != 10) {
+			t.Errorf("sample: %+v, limit %d, want %d sent, %d held back", n.Tallies[0], n.MaxOut, sent, held)
+		}
+	}
 }

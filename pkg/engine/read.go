@@ -28,7 +28,7 @@ const (
 	AdjRIBIn
 	AdjRIBInAccepted
 	AdjRIBInRejected
-	AdjRIBOut
+	AdjRIBOut // and what maximum-prefix-out holds back from it
 )
 
 // Query selects routes. Neighbor is not looked at for LocRIB; an invalid
@@ -197,7 +197,10 @@ func (e *Engine) appendViews(out []PathView, p netip.Prefix, q Query) []PathView
 		slices.SortStableFunc(out[first:], bestFirst)
 	case AdjRIBOut:
 		if a := e.rib.Sent(p, q.Neighbor); a != nil {
-			out = append(out, PathView{Prefix: p, Neighbor: q.Neighbor, Attrs: a, Best: true, Valid: true})
+			return append(out, PathView{Prefix: p, Neighbor: q.Neighbor, Attrs: a, Best: true, Valid: true})
+		}
+		if a, why := e.rib.HeldBack(p, q.Neighbor); a != nil {
+			out = append(out, PathView{Prefix: p, Neighbor: q.Neighbor, Attrs: a, Held: true, Reason: why})
 		}
 	default:
 		e.rib.From(p, q.Neighbor, func(v rib.Path) {

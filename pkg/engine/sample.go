@@ -36,6 +36,7 @@ type NeighborSample struct {
 	Tallies   [2]rib.Tally
 	Stale     int
 	MaxPrefix int // 0: unlimited
+	MaxOut    int // MaximumPrefixOut, of each family; 0: unlimited
 }
 
 // Sample measures the engine. Everything was counted as it happened: it walks
@@ -59,6 +60,7 @@ func (e *Engine) neighborSample(addr netip.Addr, n *neighbor) NeighborSample {
 		Address: addr, PeerGroup: n.cfg.PeerGroup, RemoteASN: n.cfg.RemoteASN, State: n.state, Since: n.since,
 		Shutdown: n.isShutdown(), Flaps: n.flaps, Stats: stats, Families: n.cfg.Families,
 		Tallies: e.rib.Tallies(addr), Stale: e.rib.Counts(addr).Stale, MaxPrefix: n.cfg.MaximumPrefix,
+		MaxOut: n.cfg.MaximumPrefixOut,
 	}
 	if n.up != nil {
 		s.Families = n.up.Families

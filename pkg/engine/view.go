@@ -92,7 +92,8 @@ type PathView struct {
 	Internal   bool
 	Stale      bool
 	Valid      bool   // the next hop resolves
-	Reason     string // the rule that rejected it, or why it is not valid or not best
+	Held       bool   // not advertised, because of maximum-prefix-out
+	Reason     string // the rule that rejected it, or why it is not valid, not best or held back
 	Received   time.Time
 	FIB        bool // selected for the kernel
 	NextHops   []string

@@ -36,9 +36,9 @@ func full() Sample {
 			Vitals: engine.Vitals{InSync: true}, Prefixes: 7, Paths: 9,
 			Neighbors: []engine.NeighborSample{{
 				Address: nva, PeerGroup: "nva", RemoteASN: 65001, State: speaker.EstablishedState, Since: time.Unix(1_700_000_000, 0),
-				Families: route.IPv4, MaxPrefix: 4000, Stats: speaker.Stats{In: speaker.Messages{Update: 3}},
+				Families: route.IPv4, MaxPrefix: 4000, MaxOut: 4, Stats: speaker.Stats{In: speaker.Messages{Update: 3}},
 				Tallies: [2]rib.Tally{
-					{Family: route.IPv4, Accepted: 5, Rejected: []rib.Rejected{{Reason: "policy", Paths: 2}}, Advertised: 4},
+					{Family: route.IPv4, Accepted: 5, Rejected: []rib.Rejected{{Reason: "policy", Paths: 2}}, Advertised: 4, Held: 3},
 					{Family: route.IPv6},
 				},
 			}},
@@ -70,6 +70,8 @@ func TestScrape(t *testing.T) {
 		`nvad_neighbor_routes_received{family="ipv4",neighbor="169.254.0.2",peer_group="nva"} 7`,
 		`nvad_neighbor_routes_rejected{family="ipv4",neighbor="169.254.0.2",peer_group="nva",reason="policy"} 2`,
 		`nvad_neighbor_routes_limit{neighbor="169.254.0.2",peer_group="nva"} 4000`,
+		`nvad_neighbor_routes_held_back{family="ipv4",neighbor="169.254.0.2",peer_group="nva"} 3`,
+		`nvad_neighbor_routes_out_limit{neighbor="169.254.0.2",peer_group="nva"} 4`,
 		`nvad_tunnel_transmit_bytes_total{tunnel="vxlan0"} 77`,
 		`nvad_bfd_detection_time_seconds{neighbor="169.254.0.2"} 0.9`,
 		`nvad_config_last_reload_timestamp_seconds 1.7000000015e+09`,

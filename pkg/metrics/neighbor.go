@@ -75,6 +75,16 @@ var neighborMetrics = []metric{
 		eachFamily(func(i int, n *engine.NeighborSample, family string, out emit) {
 			out(float64(n.Tallies[i].Advertised), family)
 		})},
+	{"nvad_neighbor_routes_held_back", "Routes that maximum-prefix-out keeps out of the Adj-RIB-Out.", gauge, withNeighbor("family"),
+		eachFamily(func(i int, n *engine.NeighborSample, family string, out emit) {
+			out(float64(n.Tallies[i].Held), family)
+		})},
+	{"nvad_neighbor_routes_out_limit", "maximum-prefix-out, of each family; absent where there is no limit.", gauge, perNeighbor,
+		eachNeighbor(func(n *engine.NeighborSample, out emit) {
+			if n.MaxOut > 0 {
+				out(float64(n.MaxOut))
+			}
+		})},
 	{"nvad_neighbor_routes_stale", "Routes kept while the neighbor restarts (RFC 4724).", gauge, perNeighbor,
 		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Stale)) })},
 	{"nvad_neighbor_routes_limit", "maximum-prefix; absent where there is no limit.", gauge, perNeighbor,

@@ -177,11 +177,20 @@ func (p *peer) isHeld(d *dest) bool {
 	return q != nil && q.held.Has(d)
 }
 
+// over is how many destinations limit has no room for. What waits besides is about
+// to be told.
+func (q *ration) over(limit int) int {
+	if q == nil {
+		return 0
+	}
+	return max(0, q.held.Len()+q.told.Len()-limit)
+}
+
 // countRations fills in what the limit has to do with.
 func (p *peer) countRations(c *Counts) {
 	for _, q := range p.rations {
 		if q != nil {
-			c.Held += max(0, q.held.Len()+q.told.Len()-p.MaxAdvertised) // the others are about to be told
+			c.Held += q.over(p.MaxAdvertised)
 			c.Fullest = max(c.Fullest, q.told.Len())
 		}
 	}

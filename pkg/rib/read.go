@@ -77,6 +77,17 @@ func (r *RIB) Sent(prefix netip.Prefix, neighbor netip.Addr) *route.Attrs {
 	return d.sent(p.id)
 }
 
+// HeldBack returns what neighbor would be told of prefix if its MaxAdvertised had
+// room for it, and in words why it is not; nil if that is not what keeps it back.
+func (r *RIB) HeldBack(prefix netip.Prefix, neighbor netip.Addr) (*route.Attrs, string) {
+	d, p := r.table[prefix], r.byAddr[neighbor]
+	if d == nil || p == nil || !p.isHeld(d) || p.rations.of(d).hasRoom(p.MaxAdvertised) {
+		return nil, ""
+	}
+	attrs, _, _ := r.export(d, p)
+	return attrs, heldText(p.MaxAdvertised)
+}
+
 // exported is export less what the neighbor's limit keeps back.
 func (r *RIB) exported(d *dest, p *peer) (*route.Attrs, hold, policy.Rule) {
 	attrs, h, rule := r.export(d, p)

@@ -28,6 +28,7 @@ type Tally struct {
 	Accepted   int
 	Rejected   []Rejected // one for each reason there is, most of them 0
 	Advertised int
+	Held       int // what MaxAdvertised keeps back
 }
 
 // Rejected is how many received paths one reason keeps out.
@@ -49,9 +50,11 @@ func (t Tally) Received() int {
 // walks nothing.
 func (r *RIB) Tallies(addr netip.Addr) [2]Tally {
 	var out [2]Tally
-	for i, t := range r.byAddr[addr].tallies {
+	p := r.byAddr[addr]
+	for i, t := range p.tallies {
 		out[i] = Tally{
 			Family: [...]route.Family{route.IPv4, route.IPv6}[i], Accepted: t.outcomes[accepted], Advertised: t.advertised,
+			Held: p.rations[i].over(p.MaxAdvertised),
 		}
 		for why, n := range t.outcomes {
 			if reject(why) != accepted {

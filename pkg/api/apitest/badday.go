@@ -43,7 +43,7 @@ func BadDay() *Daemon {
 			},
 		},
 		Peers:   badDayNeighbors(),
-		Tables:  map[api.RouteKind][]engine.PathView{api.LocRIB: badDayPaths()},
+		Tables:  map[api.RouteKind][]engine.PathView{api.LocRIB: badDayPaths(), api.Advertised: badDayHeld()},
 		Kernel:  badDayFIB(),
 		Devices: badDayTunnels(),
 	}
@@ -71,6 +71,16 @@ func badDayNeighbors() []engine.NeighborView {
 		Address: long6, RemoteASN: 4200000002, LocalASN: 4200000001, State: speaker.Idle, Shutdown: true,
 		Families: route.IPv6, ImportPolicy: "accept everything", ExportPolicy: "accept everything",
 	}}
+}
+
+// badDayHeld is an Adj-RIB-Out that is full.
+func badDayHeld() []engine.PathView {
+	at := attrs(netip.MustParseAddr("10.0.0.100"), 65001, 65001, 65001)
+	sent := path("10.110.0.0/16", msee, at, ago(0, 1, 0))
+	sent.Best = true
+	held := path("10.120.0.0/24", msee, at, ago(0, 1, 0))
+	held.Valid, held.Held, held.Reason = false, true, "held back: maximum-prefix-out 1 reached"
+	return []engine.PathView{sent, held}
 }
 
 func badDayPaths() []engine.PathView {

@@ -34,7 +34,7 @@ const (
 	RouteKind_ROUTE_KIND_ACCEPTED RouteKind = 2
 	// What it did not let in, with the rule.
 	RouteKind_ROUTE_KIND_REJECTED RouteKind = 3
-	// What was sent to a neighbor, as it was sent.
+	// What was sent to a neighbor, as it was sent, and what is held back from it.
 	RouteKind_ROUTE_KIND_ADVERTISED RouteKind = 4
 )
 
@@ -215,14 +215,17 @@ type Path struct {
 	Stale bool `protobuf:"varint,10,opt,name=stale,proto3" json:"stale,omitempty"`
 	// Selected for the kernel.
 	Fib bool `protobuf:"varint,11,opt,name=fib,proto3" json:"fib,omitempty"`
-	// The rule that rejected it, or why it is not valid or not best.
+	// The rule that rejected it, or why it is not valid, not best or held back.
 	Reason string `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`
 	// When it last changed.
 	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
 	// Resolved next hops.
 	NextHops []string `protobuf:"bytes,14,rep,name=next_hops,json=nextHops,proto3" json:"next_hops,omitempty"`
 	// Neighbors it is advertised to; only if one prefix was asked for.
-	AdvertisedTo  []string `protobuf:"bytes,15,rep,name=advertised_to,json=advertisedTo,proto3" json:"advertised_to,omitempty"`
+	AdvertisedTo []string `protobuf:"bytes,15,rep,name=advertised_to,json=advertisedTo,proto3" json:"advertised_to,omitempty"`
+	// Not advertised, because maximum-prefix-out has no room for it; only in
+	// ROUTE_KIND_ADVERTISED.
+	HeldBack      bool `protobuf:"varint,16,opt,name=held_back,json=heldBack,proto3" json:"held_back,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -360,6 +363,13 @@ func (x *Path) GetAdvertisedTo() []string {
 		return x.AdvertisedTo
 	}
 	return nil
+}
+
+func (x *Path) GetHeldBack() bool {
+	if x != nil {
+		return x.HeldBack
+	}
+	return false
 }
 
 // Attributes is a set of BGP path attributes.
@@ -592,7 +602,7 @@ const file_nvad_v1_route_proto_rawDesc = "" +
 	"\bneighbor\x18\x02 \x01(\tR\bneighbor\x12\x16\n" +
 	"\x06prefix\x18\x03 \x01(\tR\x06prefix\"9\n" +
 	"\x12ListRoutesResponse\x12#\n" +
-	"\x05paths\x18\x01 \x03(\v2\r.nvad.v1.PathR\x05paths\"\xc2\x03\n" +
+	"\x05paths\x18\x01 \x03(\v2\r.nvad.v1.PathR\x05paths\"\xdf\x03\n" +
 	"\x04Path\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x1a\n" +
 	"\bneighbor\x18\x02 \x01(\tR\bneighbor\x12\x16\n" +
@@ -612,7 +622,8 @@ const file_nvad_v1_route_proto_rawDesc = "" +
 	"\vreceived_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"receivedAt\x12\x1b\n" +
 	"\tnext_hops\x18\x0e \x03(\tR\bnextHops\x12#\n" +
-	"\radvertised_to\x18\x0f \x03(\tR\fadvertisedTo\"\xae\x04\n" +
+	"\radvertised_to\x18\x0f \x03(\tR\fadvertisedTo\x12\x1b\n" +
+	"\theld_back\x18\x10 \x01(\bR\bheldBack\"\xae\x04\n" +
 	"\n" +
 	"Attributes\x12\x17\n" +
 	"\aas_path\x18\x01 \x01(\tR\x06asPath\x12\x16\n" +
