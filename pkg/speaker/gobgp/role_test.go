@@ -24,8 +24,10 @@ func TestRoles(t *testing.T) {
 	})
 	t.Run("two providers", func(t *testing.T) {
 		a, _ := rolePair(t, "customer", "customer")
-		for ev := next[speaker.StateChanged](a, 2*time.Second); !strings.Contains(ev.Reason, "Role Mismatch"); {
-			ev = next[speaker.StateChanged](a, 2*time.Second)
+		// A connection that collides with the other's may be closed without a
+		// word; the next one is tried only some seconds later.
+		for ev := next[speaker.StateChanged](a, 20*time.Second); !strings.Contains(ev.Reason, "Role Mismatch"); {
+			ev = next[speaker.StateChanged](a, 20*time.Second)
 		}
 	})
 }
