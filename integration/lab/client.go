@@ -84,6 +84,17 @@ func (s Speaker) Seen(ctx context.Context, neighbor netip.Addr) ([]netip.Prefix,
 	return rpc.Get[[]netip.Prefix](ctx, s.socket, "/seen?neighbor="+neighbor.String())
 }
 
+// Updates lists every UPDATE that a neighbor of a Route Server instance has sent, in
+// order.
+func (s Speaker) Updates(ctx context.Context, neighbor netip.Addr) ([]router.Update, error) {
+	return rpc.Get[[]router.Update](ctx, s.socket, "/updates?neighbor="+neighbor.String())
+}
+
+// Lost lists what went from the speaker's table, one entry for each time.
+func (s Speaker) Lost(ctx context.Context) ([]netip.Prefix, error) {
+	return rpc.Get[[]netip.Prefix](ctx, s.socket, "/lost")
+}
+
 // RouteServerPeers lists the NVAs that the Route Server of a VNet peers with.
 func (l *Lab) RouteServerPeers(vnet string) []VM {
 	v, _ := l.Topology.vnet(vnet)

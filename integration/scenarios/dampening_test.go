@@ -2,10 +2,7 @@ package scenarios
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -46,25 +43,9 @@ func pairOf(t *testing.T, frontend bool) map[string]lab.NVA {
 	if frontend {
 		return nil
 	}
-	root, err := lab.ModuleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	nvas := map[string]lab.NVA{}
-	for vm, file := range map[string]string{"vm-hub00": "hub00-ha1.toml", "vm-hub00-2": "hub00-ha2.toml"} {
-		text, err := os.ReadFile(filepath.Join(root, "configs", file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		const setting = `, next-hop = "10.0.0.100"`
-		if !strings.Contains(string(text), setting) {
-			t.Fatalf("%s has no %s", file, setting)
-		}
-		own := filepath.Join(t.TempDir(), file)
-		if err := os.WriteFile(own, []byte(strings.ReplaceAll(string(text), setting, "")), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		nvas[vm] = lab.NVA{Kind: lab.Nvad, Binary: lab.Build(t, "./cmd/nvad"), Config: own}
+	nvas := copiesOf(t, "hub00-ha1.toml", "hub00-ha2.toml")
+	for _, nva := range nvas {
+		edit(t, nva.Config, `, next-hop = "10.0.0.100"`, "")
 	}
 	return nvas
 }

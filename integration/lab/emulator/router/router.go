@@ -23,6 +23,7 @@ type Router struct {
 
 	mu       sync.Mutex
 	sessions map[netip.Addr]*session
+	lost     []netip.Prefix
 }
 
 // Start starts a router with its neighbors. It runs until ctx is done.

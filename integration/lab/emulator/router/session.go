@@ -57,7 +57,10 @@ func (r *Router) watch(ctx context.Context) error {
 			r.count(ctx, paths, at)
 			r.change()
 		},
-		OnBestPath: func([]*apiutil.Path, time.Time) { r.change() },
+		OnBestPath: func(paths []*apiutil.Path, _ time.Time) {
+			r.lose(paths)
+			r.change()
+		},
 		OnPeerUpdate: func(ev *apiutil.WatchEventMessage_PeerEvent, at time.Time) {
 			r.follow(ctx, ev, at)
 			r.change()

@@ -20,6 +20,7 @@ type wireLog struct {
 	mu        sync.Mutex
 	offset    int
 	localPref map[wireKey]*uint32
+	updates   []Update
 }
 
 type wireKey struct {
@@ -133,9 +134,18 @@ func (w *wireLog) take(message *mrt.MRTMessage) {
 			pref = &a.Value
 		}
 	}
-	for _, nlri := range update.NLRI {
+	logged := Update{Neighbor: body.PeerIpAddress, Announced: prefixesOf(update.NLRI), Withdrawn: prefixesOf(update.WithdrawnRoutes)}
+	for _, prefix := range logged.Announced {
+		w.localPref[wireKey{body.PeerIpAddress, prefix}] = pref
+	}
+	w.updates = append(w.updates, logged)
+}
+
+func prefixesOf(list []bgp.PathNLRI) (prefixes []netip.Prefix) {
+	for _, nlri := range list {
 		if p, ok := nlri.NLRI.(*bgp.IPAddrPrefix); ok {
-			w.localPref[wireKey{body.PeerIpAddress, p.Prefix}] = pref
+			prefixes = append(prefixes, p.Prefix)
 		}
 	}
+	return prefixes
 }
