@@ -31,9 +31,14 @@ func (a *app) configCheckCommand() *cobra.Command {
 		Long: `Print every error of a configuration file with line and key, and exit with 1 if
 there is one. Warnings name what is legal but probably not meant. It is the same
 check as that of nvad itself.`,
-		Example: "  nvactl config check new.toml",
+		Example: "  nvactl config check new.toml\n  nvactl config check new.toml -o json | jq '.errors[].line'",
 		Args:    between(0, 1),
-		RunE:    a.offline(func(args []string) error { return config.Check(fileOr(args), a.Out) }),
+		RunE: a.offline(func(args []string) error {
+			if a.json() {
+				return checkJSON(fileOr(args), a.Out)
+			}
+			return config.Check(fileOr(args), a.Out)
+		}),
 	}
 }
 
@@ -95,7 +100,13 @@ func (a *app) convert(file string, v *conversion) error {
 			return err
 		}
 	}
-	if _, err = a.Out.Write(frrconf.Render(cfg, leftovers)); err != nil {
+	toml := frrconf.Render(cfg, leftovers)
+	if a.json() {
+		err = conversionJSON(a.Out, toml, leftovers)
+	} else {
+		_, err = a.Out.Write(toml)
+	}
+	if err != nil {
 		return err
 	}
 	return a.hintPreset(cfg)

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,31 @@ func TestConfigCheck(t *testing.T) {
 	r = nvactl(t, "/nonexistent", "config", "check", bad)
 	if r.code != 1 || !strings.Contains(r.err, "bad.toml:1: asn: ") || !strings.Contains(r.err, "bad.toml:2: router-idd: ") {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestFileJSON: what the commands about files print for programs.
+func TestFileJSON(t *testing.T) {
+	var v checked
+	r := nvactl(t, "/nonexistent", "config", "check", seedFile, "-o", "json")
+	if err := json.Unmarshal([]byte(r.out), &v); err != nil || r.code != 0 || !v.OK || v.Errors == nil {
+		t.Errorf("%v: %+v", err, r)
+	}
+	bad := write(t, "bad.toml", "asn = 0\nrouter-idd = \"10.0.0.4\"\n")
+	r = nvactl(t, "/nonexistent", "config", "check", bad, "-o", "json")
+	if err := json.Unmarshal([]byte(r.out), &v); err != nil || r.code != 1 || v.OK || len(v.Errors) != 2 ||
+		v.Errors[1].Line != 2 || v.Errors[1].Key != "router-idd" || !strings.Contains(r.err, "bad.toml:2: router-idd: ") {
+		t.Errorf("%v: %+v", err, r)
+	}
+	var c struct {
+		TOML      string
+		Leftovers []leftover
+	}
+	frr := write(t, "frr.conf", "hostname x\nrouter bgp 65001\n bgp router-id 10.0.0.4\n")
+	r = nvactl(t, "/nonexistent", "config", "convert", frr, "-o", "json")
+	if err := json.Unmarshal([]byte(r.out), &c); err != nil || r.code != 0 || !strings.Contains(c.TOML, "asn = 65001") ||
+		len(c.Leftovers) != 1 || c.Leftovers[0].Line != 1 || c.Leftovers[0].Text != "hostname x" {
+		t.Errorf("%v: %+v", err, r)
 	}
 }
 

@@ -48,10 +48,19 @@ func TestWrongCalls(t *testing.T) {
 		"log-level loud":      `"loud" is not a log level, want debug, info, warn or error (see nvactl log-level --help)`,
 		"config shwo":         `unknown command "shwo", did you mean show? (see nvactl config --help)`,
 		"--socket":            `flag needs an argument: --socket (see nvactl --help)`,
+		"completion elvish":   `unknown command "elvish" (see nvactl completion --help)`,
+		"completion bahs":     `unknown command "bahs", did you mean bash? (see nvactl completion --help)`,
+		"help neighbrs":       `unknown command "neighbrs", did you mean neighbors? (see nvactl help --help)`,
+		"help routes xyz":     `unknown command "xyz" (see nvactl help --help)`,
 		"neighbors 1.1.1.1 2": `wrong number of arguments, want "nvactl neighbors [ADDRESS]" (see nvactl neighbors --help)`,
 	} {
 		t.Run(args, func(t *testing.T) { wantError(t, nvactl(t, "", strings.Fields(args)...), want) })
 	}
+}
+
+// TestPrefixWithHostBits: "routes" takes a prefix as "explain" does.
+func TestPrefixWithHostBits(t *testing.T) {
+	wantError(t, nvactl(t, serve(t, apitest.Hub00()), "routes", "10.99.1.2/16"), "no route to 10.99.0.0/16")
 }
 
 func TestNotRunning(t *testing.T) {

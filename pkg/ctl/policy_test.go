@@ -1,8 +1,13 @@
 package ctl
 
 import (
+	"io"
 	"strings"
 	"testing"
+
+	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/engine"
 )
 
 // TestPolicyTest: what the seed's configuration makes of routes, without a
@@ -35,6 +40,9 @@ func TestPolicyTestErrors(t *testing.T) {
 		{"10.0.210.4", "in", `10.1.0.0/16 as-path "1 2`, "", "is not closed by a quote"},
 		{"10.0.210.4", "in", `10.1.0.0/16 as-path "1 x"`, "", `as-path: "1 x" is not an AS path: "x" is not an ASN`},
 		{"10.0.210.4", "in", `10.1.0.0/16 community 1`, "", `community: "1" is not a community`},
+		{"10.0.210.4", "in", `10.1.0.0/16 next-hop x`, "", `next-hop: "x" is not an address`},
+		{"10.0.210.4", "in", `10.1.0.0/16 next-hop fe80::1%eth0`, "", `next-hop: "fe80::1%eth0" is not an address`},
+		{"10.0.210.4", "in", `10.1.0.0/16 med 1 med 2`, "", "med is given twice"},
 		{"10.0.210.4", "in", `10.1.0.0/16 origin bgp`, "", `"bgp" is not an origin`},
 		{"10.0.210.4", "up", good, "", "--direction: want in or out"},
 		{"10.0.210.4", "in", good, "--from=10.0.210.5", "--from is for --direction out"},
@@ -51,6 +59,38 @@ func TestPolicyTestErrors(t *testing.T) {
 			t.Errorf("%v: %d %q, want %q", c, r.code, r.err, c.want)
 		}
 	}
+}
+
+// FuzzPolicyTest checks that no text of a route panics, neither where it is read
+// nor where policies see it, and that what is taken makes sense.
+func FuzzPolicyTest(f *testing.F) {
+	cfg, err := config.Load("../config/testdata/good/hub00-lists.toml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(`10.1.2.3/16 as-path "65515 {1,2} (3 4)" next-hop 10.0.0.9 med 5 local-pref 7 origin egp`, true)
+	f.Add(`fd00::/8 community "65001:2 no-export" large-community '1:2:3' ext-community "rt 1:2, soo 3:4"`, false)
+	a := &app{Env: Env{Out: io.Discard, Width: 80}}
+	f.Fuzz(func(t *testing.T, text string, export bool) {
+		prefix, attrs, err := parseRoute(text)
+		if err != nil {
+			return
+		}
+		if !prefix.IsValid() || prefix != prefix.Masked() {
+			t.Fatalf("%q: %v", text, prefix)
+		}
+		x, err := engine.Try(cfg, engine.Trial{Prefix: prefix, Attrs: attrs, Neighbor: cfg.Neighbors[0].Address, Export: export})
+		if err != nil {
+			return
+		}
+		m := api.ExplanationMessage(x)
+		if err := a.printTrial(m, export); err != nil {
+			t.Error(err)
+		}
+		if err := writeJSON(io.Discard, m); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestParseRoute(t *testing.T) {

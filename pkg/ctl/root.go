@@ -40,6 +40,7 @@ func Run(ctx context.Context, env Env, args []string) int {
 	out := bufio.NewWriterSize(env.Out, 64<<10)
 	env.Out = out
 	cmd := NewCommand(env)
+	strict(cmd)
 	cmd.SetArgs(args)
 	called, err := cmd.ExecuteContextC(ctx)
 	if flushErr := out.Flush(); err == nil && flushErr != nil {
@@ -139,6 +140,25 @@ the certificates that its configuration names in [api].`,
 		a.drainCommand(), a.logLevelCommand())
 	root.AddCommand(a.watchCommand(), a.topologyCommand(), a.techSupportCommand(), a.natCommand())
 	return root
+}
+
+// strict makes cobra's own commands refuse words that they do not know, which
+// they answer with a page of help and exit code 0.
+func strict(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd("")
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "completion":
+			cmd.Args, cmd.RunE = rootArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			cmd.SuggestionsMinimumDistance = suggestionDistance
+		case "help":
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				topic, rest, _ := root.Find(args)
+				return rootArgs(topic, rest)
+			}
+		}
+	}
 }
 
 // suggestionDistance is how many letters of a mistyped command may be wrong for

@@ -49,7 +49,8 @@ func (a *app) prefixArg(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	if _, err := netip.ParsePrefix(args[0]); err == nil {
+	if p, err := netip.ParsePrefix(args[0]); err == nil {
+		args[0] = p.Masked().String() // as explain takes it
 		return nil
 	}
 	if _, err := netip.ParseAddr(args[0]); err == nil || strings.Contains(args[0], "/") {

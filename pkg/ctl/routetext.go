@@ -23,8 +23,10 @@ var routeKeys = map[string]func(a *route.Attrs, text string) error{
 		return err
 	},
 	"next-hop": func(a *route.Attrs, text string) (err error) {
-		a.NextHop, err = netip.ParseAddr(text)
-		return err
+		if a.NextHop, err = netip.ParseAddr(text); err != nil || a.NextHop.Zone() != "" {
+			return fmt.Errorf("%q is not an address", text)
+		}
+		return nil
 	},
 	"med":        func(a *route.Attrs, text string) error { return parseOptional(&a.MED, text) },
 	"local-pref": func(a *route.Attrs, text string) error { return parseOptional(&a.LocalPref, text) },
@@ -61,9 +63,12 @@ func parseRoute(text string) (netip.Prefix, route.Attrs, error) {
 	if err != nil {
 		return prefix, a, fmt.Errorf("%q is not a prefix, want\n  %s", words[0], routeGrammar)
 	}
+	given := map[string]bool{}
 	for rest := words[1:]; len(rest) > 0; rest = rest[2:] {
 		set := routeKeys[rest[0]]
 		switch {
+		case given[rest[0]]:
+			return prefix, a, fmt.Errorf("%s is given twice", rest[0])
 		case set == nil:
 			return prefix, a, fmt.Errorf("%q is not a key of a route, want\n  %s", rest[0], routeGrammar)
 		case len(rest) == 1:
@@ -72,6 +77,7 @@ func parseRoute(text string) (netip.Prefix, route.Attrs, error) {
 		if err := set(&a, rest[1]); err != nil {
 			return prefix, a, fmt.Errorf("%s: %w", rest[0], err)
 		}
+		given[rest[0]] = true
 	}
 	return prefix.Masked(), a, nil
 }
