@@ -13,6 +13,7 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/rib"
+	"github.com/nvad/nvad/pkg/route"
 )
 
 // ErrNoNeighbor ends the error for a neighbor that is not configured, after its
@@ -172,16 +173,8 @@ func (e *Engine) selected(ctx context.Context, q Query) ([]netip.Prefix, error) 
 	if err == nil && !known {
 		err = fmt.Errorf("neighbor %s %w", q.Neighbor, ErrNoNeighbor)
 	}
-	slices.SortFunc(prefixes, ComparePrefix)
+	slices.SortFunc(prefixes, route.ComparePrefix)
 	return prefixes, err
-}
-
-// ComparePrefix orders by address, then by length: the order of tables.
-func ComparePrefix(a, b netip.Prefix) int {
-	if c := a.Addr().Compare(b.Addr()); c != 0 {
-		return c
-	}
-	return a.Bits() - b.Bits()
 }
 
 func (e *Engine) appendViews(out []PathView, p netip.Prefix, q Query) []PathView {

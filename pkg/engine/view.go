@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
 )
@@ -162,4 +163,15 @@ type FDBView struct {
 	Permanent bool          // put there by nvad, not learned
 	Age       time.Duration // since it was last used or heard of
 	Addresses []netip.Addr  // on the tunnel, of whom MAC is
+}
+
+// policyText is a neighbor's policy in one line.
+func policyText(c policy.Chain, external bool) string {
+	switch {
+	case c != (policy.Chain{}):
+		return c.String()
+	case external:
+		return "deny all (no policy, RFC 8212)"
+	}
+	return "deny all (no policy)"
 }

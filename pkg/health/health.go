@@ -16,8 +16,8 @@ import (
 	"github.com/nvad/nvad/pkg/engine"
 )
 
-// Unready returns why the daemon has not finished its start; empty: it has.
-func Unready(v engine.Vitals) []string {
+// unready returns why the daemon has not finished its start; empty: it has.
+func unready(v engine.Vitals) []string {
 	if v.InSync {
 		return nil
 	}
@@ -30,7 +30,7 @@ func Unready(v engine.Vitals) []string {
 // Problems returns why this NVA should not carry traffic, by the conditions of c;
 // empty: it should.
 func Problems(c config.Health, v engine.Vitals) []string {
-	out := Unready(v)
+	out := unready(v)
 	if !v.Drain.Since.IsZero() {
 		out = append(out, "draining, by "+v.Drain.Reason)
 	}

@@ -33,7 +33,7 @@ func Handlers(o Options) map[string]http.Handler {
 			tell(o.Log, &told, strings.Join(problems, "; "))
 			return problems
 		}),
-		"GET /readyz": answer(o, Unready),
+		"GET /readyz": answer(o, unready),
 	}
 }
 

@@ -29,7 +29,7 @@ type Kernel struct {
 // Open opens the doors to a namespace. It changes nothing there, and from now on
 // the monitor keeps events.
 func Open(ns Namespace) (*Kernel, error) {
-	k := &Kernel{Sysctls: OpenSysctls(ns)}
+	k := &Kernel{Sysctls: openSysctls(ns)}
 	if err := k.open(ns); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
@@ -43,19 +43,19 @@ func (k *Kernel) open(ns Namespace) (err error) {
 	if k.FIB, err = OpenFIB(ns); err != nil {
 		return err
 	}
-	if k.Tunnels, err = OpenTunnels(ns); err != nil {
+	if k.Tunnels, err = openTunnels(ns); err != nil {
 		return err
 	}
-	if k.NFT, err = OpenNFT(ns); err != nil {
+	if k.NFT, err = openNFT(ns); err != nil {
 		return err
 	}
-	if k.NICs, err = OpenNICs(ns); err != nil {
+	if k.NICs, err = openNICs(ns); err != nil {
 		return err
 	}
-	if k.Monitor, err = OpenMonitor(ns, k.FIB); err != nil {
+	if k.Monitor, err = openMonitor(ns, k.FIB); err != nil {
 		return err
 	}
-	k.NFTMonitor, err = OpenNFTMonitor(ns)
+	k.NFTMonitor, err = openNFTMonitor(ns)
 	return err
 }
 

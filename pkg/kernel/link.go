@@ -19,8 +19,8 @@ type Tunnels struct {
 	s      *socket
 }
 
-// OpenTunnels opens the links of a namespace.
-func OpenTunnels(ns Namespace) (*Tunnels, error) {
+// openTunnels opens the links of a namespace.
+func openTunnels(ns Namespace) (*Tunnels, error) {
 	s, err := dial(ns)
 	if err != nil {
 		return nil, err

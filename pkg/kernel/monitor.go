@@ -30,10 +30,10 @@ type Monitor struct {
 	in   []byte
 }
 
-// OpenMonitor starts to listen. Events are kept by the kernel until
+// openMonitor starts to listen. Events are kept by the kernel until
 // [Monitor.Watch] fetches them, so that one opened before the state is read
 // misses nothing. Changes made through the given FIB give no events.
-func OpenMonitor(ns Namespace, own *FIB) (*Monitor, error) {
+func openMonitor(ns Namespace, own *FIB) (*Monitor, error) {
 	var fd int
 	err := ns.do(func() (err error) {
 		fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)

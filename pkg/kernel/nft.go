@@ -22,8 +22,8 @@ type NFT struct {
 // nftBuffer holds a table of some thousand rules, and an answer to each.
 const nftBuffer = 16 << 20
 
-// OpenNFT returns the table of a namespace.
-func OpenNFT(ns Namespace) (*NFT, error) {
+// openNFT returns the table of a namespace.
+func openNFT(ns Namespace) (*NFT, error) {
 	room := func(c *netlink.Conn) error {
 		return errors.Join(c.SetReadBuffer(nftBuffer), c.SetWriteBuffer(nftBuffer))
 	}

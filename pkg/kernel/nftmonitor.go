@@ -18,9 +18,9 @@ type NFTMonitor struct {
 	conn *netlink.Conn // nil: the kernel has no netfilter
 }
 
-// OpenNFTMonitor starts to listen: the kernel keeps events from now on. Where there
+// openNFTMonitor starts to listen: the kernel keeps events from now on. Where there
 // is no netfilter there are no events.
-func OpenNFTMonitor(ns Namespace) (*NFTMonitor, error) {
+func openNFTMonitor(ns Namespace) (*NFTMonitor, error) {
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: ns.fd})
 	if errors.Is(err, unix.EPROTONOSUPPORT) {
 		return &NFTMonitor{}, nil

@@ -15,8 +15,8 @@ import (
 // as package nic makes them. It implements nic.Kernel for one goroutine.
 type NICs struct{ s *socket }
 
-// OpenNICs opens the rules of a namespace.
-func OpenNICs(ns Namespace) (*NICs, error) {
+// openNICs opens the rules of a namespace.
+func openNICs(ns Namespace) (*NICs, error) {
 	s, err := dial(ns)
 	if err != nil {
 		return nil, err

@@ -10,8 +10,8 @@ import (
 // Sysctls reads and writes the settings under /proc/sys as a namespace sees them.
 type Sysctls struct{ ns Namespace }
 
-// OpenSysctls returns the settings of a namespace.
-func OpenSysctls(ns Namespace) Sysctls { return Sysctls{ns} }
+// openSysctls returns the settings of a namespace.
+func openSysctls(ns Namespace) Sysctls { return Sysctls{ns} }
 
 // Get returns a setting without surrounding space. Its name is in sysctl(8)'s
 // form; a link's name with dots in it is written with slashes throughout, as

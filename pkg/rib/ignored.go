@@ -1,10 +1,11 @@
 package rib
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"github.com/nvad/nvad/pkg/route"
 )
 
 // Ignored is what a neighbor does not heed, though export policy lets it pass.
@@ -78,8 +79,6 @@ func (r *RIB) HeldIgnored(addr netip.Addr) []netip.Prefix {
 		return why != inVNet && why != serverSubnet
 	})
 	out := slices.Clone(p.ignored)
-	slices.SortFunc(out, func(a, b netip.Prefix) int {
-		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
-	})
+	slices.SortFunc(out, route.ComparePrefix)
 	return out
 }

@@ -1,6 +1,9 @@
 package route
 
-import "net/netip"
+import (
+	"cmp"
+	"net/netip"
+)
 
 // Family is an address family with SAFI unicast. Families combine as a set.
 type Family uint8
@@ -68,4 +71,9 @@ func ParseSource(s string) (Source, bool) {
 		}
 	}
 	return 0, false
+}
+
+// ComparePrefix orders by address, then by length: the order of tables.
+func ComparePrefix(a, b netip.Prefix) int {
+	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 }

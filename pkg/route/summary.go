@@ -24,7 +24,7 @@ func Summaries(list []netip.Prefix, most int) []Summary {
 		}
 		byLength[p.Bits()][p] += n
 	}
-	for _, p := range slices.Compact(slices.SortedFunc(slices.Values(list), comparePrefix)) {
+	for _, p := range slices.Compact(slices.SortedFunc(slices.Values(list), ComparePrefix)) {
 		put(p, 1)
 	}
 	var out []Summary
@@ -40,13 +40,9 @@ func Summaries(list []netip.Prefix, most int) []Summary {
 		}
 	}
 	slices.SortFunc(out, func(a, b Summary) int {
-		return cmp.Or(cmp.Compare(b.Replaces, a.Replaces), comparePrefix(a.Prefix, b.Prefix))
+		return cmp.Or(cmp.Compare(b.Replaces, a.Replaces), ComparePrefix(a.Prefix, b.Prefix))
 	})
 	return out[:min(most, len(out))]
-}
-
-func comparePrefix(a, b netip.Prefix) int {
-	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 }
 
 // sibling is the other half of the prefix that is one bit shorter; p itself if

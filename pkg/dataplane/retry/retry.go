@@ -9,7 +9,7 @@ import "time"
 // failures are races with a link that is coming up.
 const (
 	First = 50 * time.Millisecond
-	Last  = 30 * time.Second
+	last  = 30 * time.Second
 )
 
 // State is a failed object's. The zero value is one that has not failed.
@@ -21,9 +21,9 @@ type State struct {
 
 // Again notes one more failed attempt: the wait doubles each time.
 func (s *State) Again(err error, now time.Time) {
-	wait := Last
+	wait := last
 	if s.tries < 10 {
-		wait = min(First<<s.tries, Last)
+		wait = min(First<<s.tries, last)
 	}
 	s.Err, s.At = err, now.Add(wait)
 	s.tries++

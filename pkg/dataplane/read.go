@@ -1,0 +1,77 @@
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/nat"
+	"github.com/nvad/nvad/pkg/nic"
+	"github.com/nvad/nvad/pkg/tunnel"
+)
+
+// Counters returns the totals of the last turn.
+func (d *Dataplane) Counters() Counters { return *d.counters.Load() }
+
+// SeenTunnels returns the wanted tunnels as they were after the last turn. Unlike
+// Tunnels it does not wait for the loop.
+func (d *Dataplane) SeenTunnels() []tunnel.Status { return *d.seen.Load() }
+
+// Waiting is how many changes of routes the loop has not taken yet.
+func (d *Dataplane) Waiting() int {
+	d.box.mu.Lock()
+	defer d.box.mu.Unlock()
+	return len(d.box.in.changes)
+}
+
+// Entries returns the routes as fib.FIB.Entries does.
+func (d *Dataplane) Entries(ctx context.Context) (list []fib.Entry, err error) {
+	err = d.call(ctx, func() { list = d.fib.Snapshot() })
+	fib.SortEntries(list) // not in the loop, which has better to do
+	return list, err
+}
+
+// Tally counts the routes as fib.FIB.Tally does.
+func (d *Dataplane) Tally(ctx context.Context) (t fib.Tally, err error) {
+	err = d.call(ctx, func() { t = d.fib.Tally() })
+	return t, err
+}
+
+// Links returns the links as last read.
+func (d *Dataplane) Links(ctx context.Context) (list []fib.Link, err error) {
+	err = d.call(ctx, func() { list = slices.Clone(d.links) })
+	return list, err
+}
+
+// Tunnels returns the wanted tunnels as the kernel has them now.
+func (d *Dataplane) Tunnels(ctx context.Context) (list []tunnel.Status, err error) {
+	err = d.call(ctx, func() {
+		if d.wanted != nil && !d.flushed {
+			d.syncLinks(time.Now())
+		}
+		list = d.tunnels.Status()
+	})
+	return list, err
+}
+
+// NAT returns the wanted rules of NAT with the kernel's counters.
+func (d *Dataplane) NAT(ctx context.Context) (list []nat.Status, err error) {
+	callErr := d.call(ctx, func() { list, err = d.nat.Status() })
+	return list, errors.Join(callErr, err)
+}
+
+// NICs returns the wanted NICs as they were at the end of the last turn.
+func (d *Dataplane) NICs(ctx context.Context) (list []nic.Status, err error) {
+	err = d.call(ctx, func() { list = d.nics.Status() })
+	return list, err
+}
+
+// Route returns nvad's entries for one prefix, and the kernel's other routes for
+// it, both by metric.
+func (d *Dataplane) Route(ctx context.Context, prefix netip.Prefix) (own []fib.Entry, others []fib.KernelRoute, err error) {
+	err = d.call(ctx, func() { own, others = d.fib.At(prefix), d.fib.Others(prefix) })
+	return own, others, err
+}
