@@ -137,7 +137,7 @@ the certificates that its configuration names in [api].`,
 	root.AddGroup(&cobra.Group{ID: groupShow, Title: "Show:"}, &cobra.Group{ID: groupChange, Title: "Change:"})
 	root.AddCommand(a.statusCommand(), a.neighborsCommand(), a.routesCommand(), a.explainCommand(), a.tunnelsCommand(), a.policyCommand(), a.configCommand(),
 		a.versionCommand(), a.reloadCommand(), a.confirmCommand(), a.rollbackCommand(), a.resetCommand(), a.shutdownCommand(), a.enableCommand(), a.stopCommand(),
-		a.drainCommand(), a.logLevelCommand())
+		a.drainCommand(), a.logLevelCommand(), a.profileCommand())
 	root.AddCommand(a.watchCommand(), a.topologyCommand(), a.techSupportCommand(), a.natCommand())
 	return root
 }

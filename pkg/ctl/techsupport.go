@@ -147,11 +147,7 @@ func (a *app) recentEvents(ctx context.Context, w io.Writer) error {
 func (a *app) profile(name string) func(context.Context, io.Writer) error {
 	return func(ctx context.Context, w io.Writer) error {
 		return a.collect(ctx, func(c *client) error {
-			stream, err := c.control.GetProfile(ctx, &nvadv1.GetProfileRequest{Name: name})
-			return receive(stream, err, func(r *nvadv1.GetProfileResponse) error {
-				_, err := w.Write(r.GetData())
-				return err
-			})
+			return c.profile(ctx, w, &nvadv1.GetProfileRequest{Name: name})
 		})
 	}
 }

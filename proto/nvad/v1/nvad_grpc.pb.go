@@ -760,7 +760,7 @@ type NvadControlClient interface {
 	// connection closes when the daemon has ended.
 	Shutdown(ctx context.Context, in *ShutdownRequest, opts ...grpc.CallOption) (*ShutdownResponse, error)
 	// GetProfile streams a profile of the running daemon; NOT_FOUND if there is no
-	// such profile.
+	// such profile, INTERNAL where somebody else measures the processor already.
 	GetProfile(ctx context.Context, in *GetProfileRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetProfileResponse], error)
 	// SetLogLevel changes the level of the log until the next start or reload.
 	SetLogLevel(ctx context.Context, in *SetLogLevelRequest, opts ...grpc.CallOption) (*SetLogLevelResponse, error)
@@ -923,7 +923,7 @@ type NvadControlServer interface {
 	// connection closes when the daemon has ended.
 	Shutdown(context.Context, *ShutdownRequest) (*ShutdownResponse, error)
 	// GetProfile streams a profile of the running daemon; NOT_FOUND if there is no
-	// such profile.
+	// such profile, INTERNAL where somebody else measures the processor already.
 	GetProfile(*GetProfileRequest, grpc.ServerStreamingServer[GetProfileResponse]) error
 	// SetLogLevel changes the level of the log until the next start or reload.
 	SetLogLevel(context.Context, *SetLogLevelRequest) (*SetLogLevelResponse, error)

@@ -24,8 +24,10 @@ const (
 // GetProfileRequest selects a profile.
 type GetProfileRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// As runtime/pprof calls it: "heap", "goroutine", "allocs", "threadcreate", "block", "mutex".
-	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// As runtime/pprof calls it: "heap", "goroutine", "allocs", "threadcreate", "block", "mutex"; or "cpu".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// For "cpu": how long is measured, 1 to 300 seconds; 0: 10.
+	Seconds       uint32 `protobuf:"varint,2,opt,name=seconds,proto3" json:"seconds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -65,6 +67,13 @@ func (x *GetProfileRequest) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *GetProfileRequest) GetSeconds() uint32 {
+	if x != nil {
+		return x.Seconds
+	}
+	return 0
 }
 
 // GetProfileResponse is the next part of a profile in the form of go tool pprof.
@@ -116,9 +125,10 @@ var File_nvad_v1_profile_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_profile_proto_rawDesc = "" +
 	"\n" +
-	"\x15nvad/v1/profile.proto\x12\anvad.v1\"'\n" +
+	"\x15nvad/v1/profile.proto\x12\anvad.v1\"A\n" +
 	"\x11GetProfileRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"(\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aseconds\x18\x02 \x01(\rR\aseconds\"(\n" +
 	"\x12GetProfileResponse\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04dataB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
 
