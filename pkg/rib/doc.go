@@ -9,7 +9,8 @@
 //
 // Promise: the same set of inputs ends in the same tables in whatever order
 // they came. Inputs only mark destinations dirty; [RIB.Flush] decides about a
-// bounded number of them, so that a million changes never block the caller.
+// bounded number of them, a few of each neighbor's in turn, so that a million
+// changes block neither the caller nor another neighbor's single one.
 //
 // The caller's goroutine owns all state. There is no clock, lock, log or I/O
 // here; time comes as an argument.
