@@ -13,10 +13,11 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// open is what nvad wants to know of a received OPEN (RFC 4271 4.2). Whether
-// the OPEN is acceptable is GoBGP's to say.
+// open is what nvad wants to know of a received OPEN (RFC 4271 4.2). What
+// check lets pass GoBGP may still refuse.
 type open struct {
 	id         netip.Addr
+	version    uint8
 	asn        uint32
 	holdTime   time.Duration
 	families   route.Family
@@ -46,7 +47,7 @@ func parseOpen(m message) (o open, safe bool, err error) {
 	if err := body.DecodeFromBytes(m.body()); err != nil {
 		return open{}, true, err
 	}
-	o = open{id: body.ID, asn: uint32(body.MyAS), holdTime: time.Duration(body.HoldTime) * time.Second}
+	o = open{version: body.Version, id: body.ID, asn: uint32(body.MyAS), holdTime: time.Duration(body.HoldTime) * time.Second}
 	multiprotocol := false
 	for _, param := range body.OptParams {
 		caps, ok := param.(*bgp.OptionParameterCapability)
@@ -63,6 +64,30 @@ func parseOpen(m message) (o open, safe bool, err error) {
 	}
 	return o, true, nil
 }
+
+// check refuses an OPEN as RFC 4271 6.2 and RFC 6286 2.2 have it. GoBGP would as
+// well, without telling what it looked at.
+func (o *open) check(n *speaker.Neighbor, own netip.Addr) error {
+	refuse := func(subcode uint8, data []byte, format string, args ...any) error {
+		return &fault{bgp.BGP_ERROR_OPEN_MESSAGE_ERROR, subcode, data, fmt.Sprintf(format, args...)}
+	}
+	switch {
+	case o.version != 4:
+		return refuse(bgp.BGP_ERROR_SUB_UNSUPPORTED_VERSION_NUMBER, []byte{0, 4}, "it speaks BGP-%d, not BGP-4", o.version)
+	case o.asn != n.RemoteASN:
+		return refuse(bgp.BGP_ERROR_SUB_BAD_PEER_AS, nil, "it is AS %d, not %d", o.asn, n.RemoteASN)
+	case o.id.IsUnspecified():
+		return refuse(bgp.BGP_ERROR_SUB_BAD_BGP_IDENTIFIER, nil, "its router ID is %s", o.id)
+	case o.id == own && o.asn == n.LocalASN:
+		return refuse(bgp.BGP_ERROR_SUB_BAD_BGP_IDENTIFIER, nil, "its router ID is this router's own, %s", o.id)
+	case o.holdTime > 0 && o.holdTime < leastHoldTime:
+		return refuse(bgp.BGP_ERROR_SUB_UNACCEPTABLE_HOLD_TIME, nil, "it is %s, the least is %s", o.holdTime, leastHoldTime)
+	}
+	return o.checkRole(n.Role)
+}
+
+// leastHoldTime is that of RFC 4271 4.2, unless there is none.
+const leastHoldTime = 3 * time.Second
 
 func (o *open) add(c bgp.ParameterCapabilityInterface) {
 	o.names = append(o.names, capabilityName(c))

@@ -3,7 +3,6 @@ package gobgp
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -140,11 +139,7 @@ func (s *session) receiveOpen(m message) error {
 		s.peer, s.opened = peer, true
 		s.mu.Unlock()
 		s.tell()
-		if peer.asn != s.cfg.RemoteASN {
-			return &fault{bgp.BGP_ERROR_OPEN_MESSAGE_ERROR, bgp.BGP_ERROR_SUB_BAD_PEER_AS, nil,
-				fmt.Sprintf("it is AS %d, not %d", peer.asn, s.cfg.RemoteASN)}
-		}
-		if err := peer.checkRole(s.cfg.Role); err != nil {
+		if err := peer.check(&s.cfg, s.sp.opts.RouterID); err != nil {
 			return err
 		}
 	}

@@ -151,6 +151,28 @@ func TestPassive(t *testing.T) {
 	}
 }
 
+// TestBadOpen: what a NOTIFICATION's subcode leaves open is told.
+func TestBadOpen(t *testing.T) {
+	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
+	s.configure(speaker.Neighbor{Address: addr("127.0.4.2"), LocalAddress: s.addr, LocalASN: 65001, RemoteASN: 65001, Passive: true})
+	old := rawOpen{asn: 65001, id: "10.0.0.3", hold: 90}.message()
+	old[headerLen] = 3
+	for want, open := range map[string]message{
+		"Unsupported Version Number (it speaks BGP-3, not BGP-4)":           old,
+		"Bad BGP Identifier (its router ID is 0.0.0.0)":                     rawOpen{asn: 65001, id: "0.0.0.0", hold: 90}.message(),
+		"Bad BGP Identifier (its router ID is this router's own, 10.0.0.1)": rawOpen{asn: 65001, id: "10.0.0.1", hold: 90}.message(),
+		"Unacceptable Hold Time (it is 2s, the least is 3s)":                rawOpen{asn: 65001, id: "10.0.0.3", hold: 2}.message(),
+	} {
+		p := dialRaw(t, s, "127.0.4.2")
+		p.send(open)
+		if n := decodeNotification(p.mustEnd(), false); n.Code != 2 {
+			t.Errorf("%s", describe(n))
+		}
+		for next[speaker.StateChanged](s, time.Second).Reason != "NOTIFICATION sent: OPEN Message Error/"+want {
+		}
+	}
+}
+
 // TestBadPeerAS: the AS that the neighbor has is told.
 func TestBadPeerAS(t *testing.T) {
 	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
