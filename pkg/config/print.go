@@ -45,6 +45,9 @@ func Print(cfg *Config, redact bool) []byte {
 	p.groups()
 	p.neighbors()
 	p.policies()
+	if p.b.Len() == 0 {
+		p.section("[daemon]", nil) // a file that says nothing is refused
+	}
 	return []byte(p.b.String())
 }
 
