@@ -57,12 +57,13 @@ func (p *parts) stop(name string) error {
 	return nil
 }
 
-// stopAll ends what still runs, the latest first.
+// stopAll ends what still runs, the latest first. What a part waits for that was
+// never started does not come any more: ctx ends before them.
 func (p *parts) stopAll() error {
+	p.cancel(nil)
 	var errs []error
 	for len(p.list) > 0 {
 		errs = append(errs, p.stop(p.list[len(p.list)-1].name))
 	}
-	p.cancel(nil)
 	return errors.Join(errs...)
 }
