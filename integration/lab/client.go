@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/nvad/nvad/integration/lab/emulator/router"
@@ -114,16 +115,30 @@ func (l *Lab) EffectiveRoutes(ctx context.Context, vm string) ([]sdn.EffectiveRo
 	return nil, fmt.Errorf("no VM %q", vm)
 }
 
-// EffectiveTable prints effective routes as the portal shows them, one row per
-// next hop.
+// EffectiveTable prints effective routes as the portal does, one row per next hop, but
+// within 80 columns: without a state where all are active, and a user-defined route has
+// its name beside the source.
 func EffectiveTable(routes []sdn.EffectiveRoute) string {
-	rows := [][]string{{"Source", "State", "Address Prefixes", "Next Hop Type", "Next Hop IP Address", "User Defined Route Name"}}
+	rows := [][]string{{"Source", "State", "Address prefix", "Next hop type", "Next hop IP"}}
 	for _, r := range routes {
 		for _, hop := range hopTexts(r.NextHops) {
-			rows = append(rows, []string{r.Source, r.State, r.Prefix.String(), r.NextHopType, hop, cmp.Or(r.Name, "-")})
+			source := strings.TrimSpace(r.Source + " " + r.Name)
+			rows = append(rows, []string{source, r.State, r.Prefix.String(), r.NextHopType, hop})
 		}
 	}
-	return Table(rows)
+	return Table(without(rows, "State", "Active"))
+}
+
+// without leaves out a column that says the same in every row.
+func without(rows [][]string, head, value string) [][]string {
+	i := slices.Index(rows[0], head)
+	if slices.ContainsFunc(rows[1:], func(row []string) bool { return row[i] != value }) {
+		return rows
+	}
+	for n, row := range rows {
+		rows[n] = slices.Delete(row, i, i+1)
+	}
+	return rows
 }
 
 func hopTexts(hops []netip.Addr) []string {
@@ -137,7 +152,7 @@ func hopTexts(hops []netip.Addr) []string {
 	return texts
 }
 
-// RouteTable prints a speaker's routes.
+// RouteTable prints a speaker's routes, with those attributes that one of them has.
 func RouteTable(routes []router.Route) string {
 	rows := [][]string{{"Prefix", "Next Hop", "MED", "LocPrf", "AS Path", "Communities", "Verdict"}}
 	for _, r := range routes {
@@ -147,8 +162,11 @@ func RouteTable(routes []router.Route) string {
 		}
 		rows = append(rows, []string{
 			r.Prefix.String(), r.NextHop.String(), number(r.MED), number(r.LocalPref),
-			r.Path(), strings.Join(r.Communities, " "), verdict,
+			r.Path(), cmp.Or(strings.Join(r.Communities, " "), "-"), verdict,
 		})
+	}
+	for _, head := range []string{"MED", "LocPrf", "Communities"} {
+		rows = without(rows, head, "-")
 	}
 	return Table(rows)
 }

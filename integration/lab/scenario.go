@@ -47,7 +47,7 @@ var scenarios = []Scenario{
 	oneWayNAT,
 	expressRouteHairpin,
 	expressRouteEdge,
-	{Name: "one-hub", About: "a hub, its circuit and two NVAs, for the emulator's own tests", topology: oneHub},
+	{Name: "one-hub", About: "a hub with two NVAs, for the emulator's own tests", topology: oneHub},
 }
 
 // Scenarios lists all scenarios.

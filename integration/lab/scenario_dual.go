@@ -9,7 +9,7 @@ import "net/netip"
 // spoke's own.
 var dualHomed = Scenario{
 	Name:  "dual-homed",
-	About: "one NVA between two Route Servers, each learning what the other knows",
+	About: "one NVA between two Route Servers, each told of the other",
 	NVAs:  nvads("hub10-dual"),
 	Reach: []Flow{{"vm-spoke00", "192.168.100.4"}, {"site-circuit01", "10.0.0.4"}},
 	Show: []string{
@@ -35,7 +35,7 @@ var dualHomed = Scenario{
 // its space, and user-defined routes lead back to them.
 var singleHomedUDR = Scenario{
 	Name:  "single-homed-udr",
-	About: "a spoke of two hubs with sites, user-defined routes in place of its own Route Server",
+	About: "a spoke of two hubs, reached by user-defined routes",
 	NVAs:  nvads("hub10-udr", "hub20-udr"),
 	Reach: []Flow{
 		{"vm-spoke00", "192.168.100.4"}, {"vm-spoke00", "192.168.200.4"},

@@ -6,7 +6,7 @@ import "net/netip"
 // VMs in Azure reach the internet.
 var expressRouteEdge = Scenario{
 	Name:  "expressroute-edge",
-	About: "an edge router behind the circuit: forced tunneling to the internet, with NAT",
+	About: "an edge behind the circuit: forced tunneling, with NAT",
 	NVAs:  map[string]NVA{"edge": {Kind: Nvad, Config: "edge.toml"}},
 	Reach: []Flow{{"vm-er-test", "203.0.113.10"}, {"vm-peered", "203.0.113.10"}},
 	Show: []string{
@@ -17,7 +17,7 @@ var expressRouteEdge = Scenario{
 		"azure# effective-routes vm-er-test",
 		"vm-er-test# curl -sS http://203.0.113.10/",
 		"vm-er-test# traceroute -n -q 1 -N 1 -w 1 203.0.113.10",
-		"edge# nft list ruleset",
+		"edge# nvactl nat",
 	},
 	topology: func(Options) Topology {
 		edge := nva("edge", "192.168.0.1")

@@ -14,7 +14,7 @@ import (
 // on-premises network is a VNet, as in the article's template.
 var vxlanStatic = Scenario{
 	Name:  "vxlan-static",
-	About: "a spoke reached from on-premises through a tunnel, by static routes alone",
+	About: "a spoke reached by a tunnel and static routes alone",
 	NVAs:  nvads("hub00-static", "hub100-static"),
 	Reach: []Flow{{"vm-hub101", "10.10.0.4"}, {"vm-spoke10", "10.100.0.5"}},
 	Show: []string{
@@ -45,7 +45,7 @@ var vxlanStatic = Scenario{
 // spokeAdvertise is the article's first way with Route Server.
 var spokeAdvertise = Scenario{
 	Name:  "spoke-advertise",
-	About: "a spoke reached from on-premises because the hub's NVA announces its space",
+	About: "a spoke reached because the hub's NVA announces its space",
 	NVAs:  nvads("hub00-spokes"),
 	Reach: []Flow{{"vm-hub100", "10.10.0.4"}, {"vm-spoke10", "10.100.0.4"}},
 	Show: []string{
@@ -78,7 +78,7 @@ var spokeAdvertise = Scenario{
 // to be known at either end; the spoke can't begin a conversation.
 var oneWayNAT = Scenario{
 	Name:  "nat",
-	About: "a spoke reached from on-premises, one way, through an address of the hub's NVA",
+	About: "a spoke reached one way, through an address of the NVA",
 	NVAs:  nvads("hub00-nat"),
 	Reach: []Flow{{"vm-hub100", "10.0.0.4"}, {"vm-hub101", "10.0.0.4"}, {"vm-hub00", "10.10.0.4"}},
 	Show: []string{
@@ -86,7 +86,7 @@ var oneWayNAT = Scenario{
 		"azure# effective-routes vm-spoke10",
 		"vm-hub100# curl -sS http://10.0.0.4:8080/",
 		"vm-hub101# curl -sS http://10.0.0.4:9009/",
-		"vm-hub00# nft list ruleset",
+		"vm-hub00# nvactl nat",
 	},
 	topology: func(Options) Topology {
 		spoke := spokeWithGateway()

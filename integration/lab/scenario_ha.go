@@ -6,7 +6,7 @@ import "net/netip"
 // balancer, whose frontend is the next hop that they announce.
 var twoHubsHA = Scenario{
 	Name:  "two-hubs-ha",
-	About: "two-hubs with two NVAs each behind an internal load balancer; any one may die",
+	About: "two-hubs with two NVAs each behind a load balancer",
 	NVAs: map[string]NVA{
 		"vm-hub00":   {Kind: Nvad, Config: "hub00-ha1.toml"},
 		"vm-hub00-2": {Kind: Nvad, Config: "hub00-ha2.toml"},

@@ -6,7 +6,7 @@ import "net/netip"
 // in it: it shows what Azure does by itself.
 var expressRouteHairpin = Scenario{
 	Name:  "expressroute-hairpin",
-	About: "two hubs with spokes, joined by one circuit alone; no NVA",
+	About: "two hubs with spokes, joined by one circuit, no NVA",
 	Reach: []Flow{{"vm-spoke10", "10.100.0.5"}, {"vm-spoke10", "10.110.0.5"}, {"vm-spoke10", "10.120.0.5"}},
 	Show: []string{
 		"azure# effective-routes vm-spoke10",

@@ -78,7 +78,7 @@ var twoHubsShow = []string{
 // configurations. hub120 is deployed, but not connected to its circuit yet.
 var twoHubsCommunities = Scenario{
 	Name:  "two-hubs-communities",
-	About: "two-hubs without typed prefixes: connecting a new spoke needs no edit on any NVA",
+	About: "two-hubs by tags: a new spoke needs no edit on any NVA",
 	NVAs:  nvads("hub00-communities", "hub10-communities"),
 	Reach: acrossHubs,
 	Show: []string{
@@ -103,7 +103,7 @@ var twoHubsCommunities = Scenario{
 // nor the VNets know of it; the overlay carries it.
 var twoHubsIPv6 = Scenario{
 	Name:  "two-hubs-ipv6",
-	About: "two-hubs with IPv6 between the NVAs, which Azure's Route Server does not carry",
+	About: "two-hubs with IPv6 between the NVAs, sessions and routes",
 	NVAs:  nvads("hub00-ipv6", "hub10-ipv6"),
 	Reach: append([]Flow{{"vm-hub00", "fd00:10::1"}, {"vm-hub10", "fd00::1"}}, acrossHubs...),
 	Show: []string{

@@ -7,7 +7,7 @@ import "net/netip"
 // its Ubuntu host its commands.
 var vxlanMulticast = Scenario{
 	Name:  "vxlan-multicast",
-	About: "three hosts on one segment, VXLAN over a multicast group; one runs plain ip commands",
+	About: "three hosts, VXLAN over a multicast group, one by ip link",
 	NVAs: map[string]NVA{
 		"vyos01": {Kind: Nvad, Config: "vyos01.toml"},
 		"vyos02": {Kind: Nvad, Config: "vyos02.toml"},
