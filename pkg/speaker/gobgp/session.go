@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
@@ -74,8 +75,20 @@ func (s *session) endBy(err error) {
 		s.tap.notify(n, f.data, describe(n)+" ("+f.reason+")")
 		return
 	}
-	s.tap.end(lostBy(err), nil)
+	s.tap.end(s.lost(err), nil)
 }
+
+// lost is the cause for an error of the socket. Where no OPEN comes although
+// the connection stands, its packets may be those that the kernel drops.
+func (s *session) lost(err error) cause {
+	c := lostBy(err)
+	if s.cfg.TTLSecurity > 0 && !s.announced && errors.Is(err, os.ErrDeadlineExceeded) {
+		c.reason += ttlHint
+	}
+	return c
+}
+
+const ttlHint = " (ttl-security: does the neighbor send with TTL 255, and is it as near as configured?)"
 
 // handshake takes the connection from the first message to Established.
 func (s *session) handshake(r io.Reader, buf []byte) error {

@@ -3,7 +3,9 @@ package gobgp
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -117,6 +119,23 @@ func TestMD5(t *testing.T) {
 
 func TestTTLSecurity(t *testing.T) {
 	pair(t, func(n *speaker.Neighbor) { n.TTLSecurity = 1 })
+}
+
+// TestTTLSecurityHint: silence on a connection that stands has a likely reason.
+func TestTTLSecurityHint(t *testing.T) {
+	s := &session{cfg: speaker.Neighbor{TTLSecurity: 1}}
+	for err, want := range map[error]string{
+		os.ErrDeadlineExceeded: "connection lost: timed out" + ttlHint,
+		syscall.ECONNRESET:     "connection reset by peer",
+	} {
+		if got := s.lost(err).reason; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	s.announced = true
+	if got := s.lost(os.ErrDeadlineExceeded).reason; got != "connection lost: timed out" {
+		t.Errorf("of a session that was up: %q", got)
+	}
 }
 
 // TestUnchangedNeighborIsLeftAlone reconfigures around a session.
