@@ -46,6 +46,7 @@ func TestRouteServer(t *testing.T) {
 		return nil
 	})
 	t.Run("advertises", func(t *testing.T) { testAdvertises(t, l) })
+	t.Run("passes on", func(t *testing.T) { testPassesOn(t, l) })
 	t.Run("receives", func(t *testing.T) { testReceives(t, l) })
 	t.Run("programs", func(t *testing.T) { testPrograms(t, l) })
 	t.Run("no-advertise", func(t *testing.T) { testNoAdvertise(t, l) })
@@ -73,6 +74,20 @@ func testAdvertises(t *testing.T, l *lab.Lab) {
 			if r.Path() != path || r.NextHop.String() != addr || r.MED != nil || r.LocalPref != nil || r.Origin != "IGP" {
 				t.Errorf("instance %d advertises %+v, want path %s next hop %s", i, r, path, addr)
 			}
+		}
+	}
+}
+
+// testPassesOn: one NVA's AS path and communities reach the other as they are.
+func testPassesOn(t *testing.T, l *lab.Lab) {
+	for i := range 2 {
+		routes, err := l.RouteServer("hub00", i).Advertised(t.Context(), nva2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, ok := find(routes, "10.200.0.0/16")
+		if !ok || r.Path() != "65515 65001" || !slices.Equal(r.Communities, []string{"65001:200"}) {
+			t.Errorf("instance %d advertises %+v", i, r)
 		}
 	}
 }
