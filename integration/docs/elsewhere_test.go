@@ -11,9 +11,11 @@ import (
 // runs them: a test, or a target of the Makefile that is nothing but the command.
 var elsewhere = []struct{ start, by string }{
 	{"make build", "go test ./integration/service -run Package"},
+	{"make deb && sudo apt install", "go test ./integration/service -run Service"},
+	{"sudo systemctl start nvad", "go test ./integration/service -run Service"},
 	{"make demo", "make demo"},
 	{"make test", "make test"},
-	{"make lab ", "make lab"},
+	{"make lab", "go test ./integration/scenarios -run TwoHubsHA"},
 	{"make bench BENCH", "go test ./integration/bench -run EveryFigure"},
 	{"make bench-failover", "go test ./integration/failover -run 'Failover|ColdStart'"},
 	{"make bench-bfd", "go test ./integration/failover -run BFDHolds"},
