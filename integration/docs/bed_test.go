@@ -69,7 +69,7 @@ func (b *bed) furnish(t *testing.T) {
 	}
 	b.wrap(t, "nvad", `exec `+lab.Build(t, "./cmd/nvad")+` "$@"`)
 	// watch ends when its reader says so.
-	b.wrap(t, "nvactl", `case "$1" in watch) set -- timeout --preserve-status -s INT 1 `+lab.Build(t, "./cmd/nvactl")+` "$@";; *) set -- `+
+	b.wrap(t, "nvactl", `case "$1" in watch) set -- timeout --foreground --preserve-status -s INT 1 `+lab.Build(t, "./cmd/nvactl")+` "$@";; *) set -- `+
 		lab.Build(t, "./cmd/nvactl")+` "$@";; esac; exec "$@"`)
 	b.wrap(t, "sudo", `exec "$@"`)
 	b.configure(t)
@@ -164,23 +164,28 @@ func (b *bed) use(t *testing.T, frr bool) {
 		b.must(t, b.StartNVA(nva))
 	}
 	if !frr {
-		b.inSync(t)
+		b.await(t, false)
 	}
 }
 
-// inSync waits for nvad to have its routes. Neighbors that a page has shut down stay so.
-func (b *bed) inSync(t *testing.T) {
+// await waits for nvad to have its routes, and if asked until it knows that these
+// are all. Neighbors that a page has shut down stay so.
+func (b *bed) await(t *testing.T, inSync bool) {
 	t.Helper()
 	lab.Eventually(t, time.Minute, func() error {
+		if _, err := b.NVAProcess(nva); err != nil { // it was still about to end
+			b.must(t, b.StartNVA(nva))
+		}
 		out, err := exec.Command(lab.Build(t, "./cmd/nvactl"), "--socket", b.NVASocket(nva), "status", "-o", "json").Output()
 		if err != nil {
 			return err
 		}
 		var status struct {
-			InSync bool `json:"in_sync"`
+			Prefixes int  `json:"prefixes"`
+			InSync   bool `json:"in_sync"`
 		}
-		if err := json.Unmarshal(out, &status); err != nil || !status.InSync {
-			return fmt.Errorf("not in sync (%v)", err)
+		if err := json.Unmarshal(out, &status); err != nil || status.Prefixes < 3 || inSync && !status.InSync {
+			return fmt.Errorf("%s: %v", out, err)
 		}
 		return nil
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,9 @@ func differs(out string) bool {
 // alone are commands of nvactl that ask no daemon.
 var alone = []string{"nvactl config check", "nvactl config convert", "nvactl policy test"}
 
+// versioned are commands that name a configuration of the history.
+var versioned = regexp.MustCompile(`--from [0-9]|--version [0-9]|nvactl rollback [0-9]`)
+
 // before sees to what a statement takes for given: a daemon, a change to apply.
 func (b *bed) before(t *testing.T, s statement) {
 	t.Helper()
@@ -99,6 +103,8 @@ func (b *bed) before(t *testing.T, s statement) {
 		b.must(t, os.RemoveAll(b.conf()))
 	}
 	switch {
+	case strings.Contains(s.text, "in_sync"):
+		b.await(t, true)
 	case strings.HasPrefix(s.text, "nvactl reload"):
 		b.change(t)
 		b.pending = strings.Contains(s.text, "--confirm")
@@ -108,7 +114,7 @@ func (b *bed) before(t *testing.T, s statement) {
 			b.nvactl(t, "reload", "--confirm", "60s")
 		}
 		b.pending = false
-	case strings.Contains(s.text, "nvactl rollback"), strings.Contains(s.text, "--from"), strings.Contains(s.text, "--version"):
+	case versioned.MatchString(s.text):
 		b.versions(t, s.page)
 	}
 }
@@ -166,6 +172,7 @@ func (b *bed) stand(t *testing.T, sh *shell, s statement) bool {
 		return true // it ends when nvad begins
 	case strings.HasPrefix(s.text, "systemctl enable --now nvad"):
 		b.use(t, false)
+		b.await(t, true)
 	case strings.HasPrefix(s.text, "systemctl enable --now frr"):
 		b.use(t, true)
 	case strings.HasPrefix(s.text, "systemctl restart nvad"):
