@@ -31,7 +31,7 @@ func (a *app) profileCommand() *cobra.Command {
 		Long: `Write a profile of the running daemon for go tool pprof: cpu, heap, goroutine
 (what each of them does) or allocs. It holds no route, address or password.
 Measuring the processor costs about a hundredth of one.`,
-		Example: `  nvactl profile cpu --duration 30s
+		Example: `  nvactl profile cpu --duration 5s
   nvactl profile heap --output /tmp/heap.pprof`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 || !slices.Contains(profiles, args[0]) {
