@@ -71,6 +71,7 @@ func (b *bed) furnish(t *testing.T) {
 	// watch ends when its reader says so.
 	b.wrap(t, "nvactl", `case "$1" in watch) set -- timeout --foreground --preserve-status -s INT 1 `+lab.Build(t, "./cmd/nvactl")+` "$@";; *) set -- `+
 		lab.Build(t, "./cmd/nvactl")+` "$@";; esac; exec "$@"`)
+	b.wrap(t, "azure", `exec `+lab.Build(t, "./integration/lab/cmd/azure")+` "$@"`)
 	b.wrap(t, "sudo", `exec "$@"`)
 	b.configure(t)
 }

@@ -63,7 +63,7 @@ func runsElsewhere(s statement) (string, error) {
 }
 
 // known are the programs that statements may use beside nvad and nvactl.
-var known = strings.Fields("cat cd cp curl cut diff echo install ip jq mkdir mktemp openssl plain reboot sed sha256sum sort vtysh")
+var known = strings.Fields("azure cat cd cp curl cut diff echo install ip jq mkdir mktemp openssl plain reboot sed sha256sum sort vtysh")
 
 func checkKnown(s statement) error {
 	for _, p := range s.programs {
