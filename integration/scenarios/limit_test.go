@@ -32,6 +32,10 @@ func TestRouteLimit(t *testing.T) {
 			if out := nvactl(t, l, "explain "+last); strings.Contains(strings.Join(strings.Fields(out), " "), "held back: maximum-prefix-out 400 reached") != (tc.held > 0) {
 				t.Errorf("nvactl explain says\n%s", out)
 			}
+			told := fmt.Sprintf("%d prefixes advertised, %d held back: maximum-prefix-out 400 reached\n", tc.received, tc.held)
+			if out := nvactl(t, l, "routes advertised 10.0.210.4"); strings.Contains(out, told) != (tc.held > 0) {
+				t.Errorf("nvactl routes advertised says\n%s", out)
+			}
 			start := time.Now()
 			nvactl(t, l, "reset 10.0.210.4 --soft out")
 			nvactl(t, l, "reset 10.0.210.5 --soft out")
