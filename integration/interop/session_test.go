@@ -7,13 +7,13 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nvad/nvad/integration/frrouting"
+	"github.com/nvad/nvad/integration/lab"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
 	"github.com/nvad/nvad/pkg/speaker/gobgp"
@@ -138,12 +138,7 @@ func forPeers(t *testing.T, f func(*testing.T, namespace, peer)) {
 			if p.name() == "bird" {
 				binary = "bird"
 			}
-			if _, err := exec.LookPath(binary); err != nil {
-				if os.Getenv("NVAD_REQUIRE_ROOT") == "1" {
-					t.Fatalf("%s is missing", binary)
-				}
-				t.Skipf("%s is missing", binary)
-			}
+			lab.RequireCommands(t, binary)
 			f(t, newNamespace(t), p)
 		})
 	}
