@@ -51,3 +51,19 @@ func TestScenariosTold(t *testing.T) {
 		}
 	}
 }
+
+func TestFold(t *testing.T) {
+	long := "    " + strings.Repeat("dstport 4789 ", 12)
+	lines := strings.Split(fold(long), "\n")
+	for i, line := range lines {
+		if len(strings.TrimRight(line, " ")) > terminal || i > 0 && !strings.HasPrefix(line, "        dstport") && !strings.HasPrefix(line, "        4789") {
+			t.Errorf("%q", line)
+		}
+	}
+	if got := strings.Join(strings.Fields(strings.Join(lines, " ")), " "); got != strings.TrimSpace(long) || len(lines) != 3 {
+		t.Errorf("%d lines: %s", len(lines), got)
+	}
+	if row := strings.Repeat("é", terminal); fold(row) != row {
+		t.Error("a row that fits is broken")
+	}
+}

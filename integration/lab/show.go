@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // labNode is the node of commands that are the lab's own.
@@ -41,12 +42,38 @@ func (l *Lab) Show(ctx context.Context, out io.Writer) error {
 	for _, line := range l.Scenario.Show {
 		fmt.Fprintf(out, "\n%s\n", line)
 		text, err := l.Step(ctx, line)
-		fmt.Fprintln(out, strings.TrimRight(text, "\n"))
+		for _, row := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
+			fmt.Fprintln(out, fold(row))
+		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// terminal is the width in which everything is to be read, in columns.
+const terminal = 80
+
+// fold breaks a row that is too long, as those of ip -d link are, at spaces.
+func fold(row string) string {
+	row = strings.TrimRight(row, " ")
+	if utf8.RuneCountInString(row) <= terminal {
+		return row
+	}
+	indent := strings.Repeat(" ", len(row)-len(strings.TrimLeft(row, " "))+4)
+	var text strings.Builder
+	width := 0
+	for _, word := range strings.SplitAfter(row, " ") {
+		n := utf8.RuneCountInString(strings.TrimRight(word, " "))
+		if width > len(indent) && width+n > terminal {
+			text.WriteString("\n" + indent)
+			width = len(indent)
+		}
+		text.WriteString(word)
+		width += utf8.RuneCountInString(word)
+	}
+	return text.String()
 }
 
 // Step runs one line of a scenario's Show and returns its output.
