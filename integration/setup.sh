@@ -25,6 +25,8 @@ need nft nftables
 need ping iputils-ping
 need traceroute traceroute
 need curl curl
+need jq jq
+need openssl openssl
 need tshark tshark
 need bgpd frr
 need bird bird2
