@@ -32,7 +32,7 @@ func (a *app) profileCommand() *cobra.Command {
 (what each of them does) or allocs. It holds no route, address or password.
 Measuring the processor costs about a hundredth of one.`,
 		Example: `  nvactl profile cpu --duration 5s
-  nvactl profile heap --output /tmp/heap.pprof`,
+  nvactl profile heap --output heap.pprof`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 || !slices.Contains(profiles, args[0]) {
 				return errors.New("want one of " + strings.Join(profiles, ", "))

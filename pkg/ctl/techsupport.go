@@ -28,7 +28,7 @@ of it. What is missing on this machine, or not allowed, is noted in CONTENTS.txt
 and keeps nothing else out; run it as root to have everything. It works without
 a running nvad, too.`,
 		Example: `  nvactl tech-support
-  nvactl tech-support --output /tmp/hub00.tar.gz`,
+  nvactl tech-support --output hub00.tar.gz`,
 		Args: between(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.techSupport(cmd.Context(), file); err != nil {
