@@ -139,7 +139,7 @@ const introduction = `# Metrics
 has nvad answer ` + "`GET /metrics`" + ` in the text format of Prometheus. It may be the address of ` + "`health.listen`" + `. Without it nothing is served.
 
 Everything is counted as it happens. A scrape reads the counts and walks no table: what it asks of the engine took 13 µs without routes and 7 µs under
-a million (` + "`go test ./pkg/engine -run XXX -bench Sample`" + `), and all of it 2 to 6 ms by curl on two busy cores, most of that for the process and the Go
+a million (` + "`go test ./pkg/engine -run '^$' -bench Sample`" + `), and all of it 2 to 6 ms by curl on two busy cores, most of that for the process and the Go
 runtime. Where the engine does not answer within five seconds the scrape fails.
 
 ` + "`configs/prometheus`" + ` has alert rules for these metrics, ` + "`configs/grafana`" + ` a dashboard. Metrics of a neighbor go when the neighbor is removed
