@@ -23,7 +23,7 @@ AS_ROOT   := $(SUDO) env PATH=$(PATH):/usr/sbin:/sbin HOME=$(HOME) NVAD_REQUIRE_
 ROOT_EXEC := -exec '$(AS_ROOT)'
 
 # Tests that measure, and so run alone. The others mostly wait for the timers of
-# FRR and BIRD, and run two at a time.
+# FRR and BIRD, and run three at a time.
 ALONE := /integration/(bench|failover)
 
 .PHONY: help
@@ -78,7 +78,7 @@ test-unit: ## unit tests with the race detector; as root they include the real k
 
 .PHONY: test-root
 test-root: ## namespace tests against FRR, BIRD and the emulated Azure
-	$(GO) test -count=$(COUNT) -p 2 -timeout 15m $(ROOT_EXEC) $$($(GO) list ./integration/... | grep -vE '$(ALONE)')
+	$(GO) test -count=$(COUNT) -p 3 -timeout 15m $(ROOT_EXEC) $$($(GO) list ./integration/... | grep -vE '$(ALONE)')
 	$(GO) test -count=$(COUNT) -p 1 -timeout 15m $(ROOT_EXEC) $$($(GO) list ./integration/... | grep -E '$(ALONE)')
 
 .PHONY: differential

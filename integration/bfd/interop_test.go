@@ -54,6 +54,7 @@ func TestInterop(t *testing.T) {
 	for name, newPeer := range peers {
 		for _, path := range paths {
 			t.Run(name+" "+path.name, func(t *testing.T) {
+				t.Parallel()
 				s := setScene(t, newPeer, path.addrs, path.multihop)
 				for _, step := range steps {
 					if !t.Run(step.name, func(t *testing.T) { s.near.t = t; step.run(t, s) }) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -24,10 +25,13 @@ var (
 	distant6 = [2]netip.Addr{netip.MustParseAddr("2001:db8:77:1::1"), netip.MustParseAddr("2001:db8:77:2::2")}
 )
 
+// lans counts them: those of parallel tests stand side by side.
+var lans atomic.Int32
+
 func newLAN(t *testing.T) lan {
 	t.Helper()
 	lab.RequireRoot(t)
-	id := fmt.Sprintf("bfd%d", os.Getpid())
+	id := fmt.Sprintf("bfd%d-%d", os.Getpid(), lans.Add(1))
 	n := lan{id + "n", id + "f", id + "r"}
 	for _, space := range []string{n.near, n.far, n.router} {
 		sh(t, "ip netns add "+space)
