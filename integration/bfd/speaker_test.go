@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nvad/nvad/integration/lab"
 	"github.com/nvad/nvad/pkg/bfd"
 )
 
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 		speak(os.Stdin, os.Stdout)
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(lab.Main(m))
 }
 
 // speak runs a manager until its input ends.

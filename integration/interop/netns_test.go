@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/nvad/nvad/integration/lab"
 )
 
 // Addresses of the link between nvad, which is this process, and the peer.
@@ -25,7 +27,7 @@ const insideEnv = "NVAD_INTEROP_INSIDE"
 func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv(insideEnv) != "":
-		os.Exit(m.Run())
+		os.Exit(lab.Main(m))
 	case os.Getuid() != 0 && os.Getenv("NVAD_REQUIRE_ROOT") == "1":
 		fmt.Fprintln(os.Stderr, "interop tests need root, and NVAD_REQUIRE_ROOT=1 says that it is there")
 		os.Exit(1)

@@ -13,14 +13,6 @@ import (
 	"testing"
 )
 
-// Main runs the tests of a package and removes what Build has built.
-//
-//	func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
-func Main(m *testing.M) int {
-	defer os.RemoveAll(BuildDir())
-	return m.Run()
-}
-
 var built struct {
 	sync.Mutex
 	binaries map[string]string

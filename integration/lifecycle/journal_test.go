@@ -19,15 +19,17 @@ const underJournal = `
 run=$1; shift
 mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup # ip netns exec has mounted a bare /sys
 mount --bind "$run" /run && mkdir -p /run/systemd/journal /run/log/journal
-/lib/systemd/systemd-journald & journald=$!
+/lib/systemd/systemd-journald &
 for i in $(seq 200); do systemd-cat true && break; sleep 0.05; done 2>/dev/null
-trap 'kill -TERM "$daemon"' TERM
 systemd-cat -t nvad sh -c 'export JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2)
 exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+net_admin,+net_bind_service \
-	--ambient-caps=+net_admin,+net_bind_service "$@"' sh "$@" & daemon=$!
-wait $daemon || wait $daemon
-kill $journald; wait $journald
+	--ambient-caps=+net_admin,+net_bind_service "$@"' sh "$@"
+exit $? # not exec: who becomes another user outlives its parent
 `
+
+// ownProcesses runs its arguments with mounts and processes of their own, which end
+// with it.
+var ownProcesses = []string{"unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"}
 
 // TestJournal runs nvad under systemd's journal with a neighbor that ends the session
 // and says why: each event is one entry with priority and fields.
@@ -40,7 +42,7 @@ func TestJournal(t *testing.T) {
 	run := filepath.Join(b.dir, "journal")
 	b.must(os.Mkdir(run, 0o755))
 	b.must(os.Chown(filepath.Dir(b.socket), 65534, 65534))
-	b.background(b.ours, "journald.log", append([]string{"unshare", "--mount", "sh", "-c", underJournal, "sh", run}, b.daemonArgs()...)...)
+	b.background(b.ours, "journald.log", slices.Concat(ownProcesses, []string{"sh", "-c", underJournal, "sh", run}, b.daemonArgs())...)
 
 	j := journal{bed: b, dir: filepath.Join(run, "log/journal")}
 	j.has(entry{"MESSAGE": "ready", "PRIORITY": "6", "SYSLOG_IDENTIFIER": "nvad", "_TRANSPORT": "journal", "_UID": "65534"})

@@ -14,6 +14,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
+func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
+
 // TestMachine takes a machine through its life: files from outside, a boot, a
 // reboot, a power cut. Only what is on its disk survives.
 func TestMachine(t *testing.T) {
