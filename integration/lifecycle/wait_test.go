@@ -56,3 +56,17 @@ func TestLateDevice(t *testing.T) {
 		})
 	}
 }
+
+// TestStopWhileWaiting ends nvad while its start waits for an address to derive
+// the router ID from: at once, and as an orderly end.
+func TestStopWhileWaiting(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.ip("addr flush dev eth0")
+	s := ordinary(open(peer1))
+	s.global = []string{"asn = 65001"}
+	b.configure(s)
+	n := b.launch(nil)
+	n.logs("waiting for an address to derive the router ID from")
+	n.stop()
+}

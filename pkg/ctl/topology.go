@@ -26,13 +26,13 @@ func (d *drawing) Type() string { return "FORMAT" }
 // Set implements pflag.Value.
 func (d *drawing) Set(s string) error {
 	if !slices.Contains(drawings, s) {
-		return errors.New("want text, mermaid or svg")
+		return errors.New("want text, mermaid, svg or json")
 	}
 	*d = drawing(s)
 	return nil
 }
 
-var drawings = []string{"text", "mermaid", "svg"}
+var drawings = []string{"text", "mermaid", "svg", "json"}
 
 func (a *app) topologyCommand() *cobra.Command {
 	form := drawing("text")
@@ -55,7 +55,7 @@ ends, with the state of each session and how many routes go either way.`,
 			return a.draw(a.tree(v), form)
 		}),
 	}
-	cmd.Flags().VarP(&form, "output", "o", "draw as `FORMAT`: text, mermaid or svg")
+	cmd.Flags().VarP(&form, "output", "o", "draw as `FORMAT`: text, mermaid, svg or json")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(drawings, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -66,6 +66,8 @@ func (a *app) draw(root *node, form drawing) error {
 		return drawSVG(a.Out, root)
 	case "mermaid":
 		return drawMermaid(a.Out, root)
+	case "json":
+		return writeValue(a.Out, root.forJSON())
 	}
 	return drawText(a.Out, root, a.Width)
 }

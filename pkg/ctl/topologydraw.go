@@ -43,6 +43,26 @@ func cut(s string, width int) string {
 	return string([]rune(s)[:width-1]) + "…"
 }
 
+// nodeJSON is a node for a program that draws it itself.
+type nodeJSON struct {
+	Title  string     `json:"title"`
+	Detail string     `json:"detail"`
+	Up     *bool      `json:"up"` // null: neither up nor down
+	Below  []nodeJSON `json:"below"`
+}
+
+func (n *node) forJSON() nodeJSON {
+	out := nodeJSON{Title: n.title, Detail: n.detail, Below: []nodeJSON{}}
+	if n.health != plain {
+		up := n.health == well
+		out.Up = &up
+	}
+	for _, c := range n.below {
+		out.Below = append(out.Below, c.forJSON())
+	}
+	return out
+}
+
 // drawMermaid draws a tree as a flowchart.
 func drawMermaid(out io.Writer, root *node) error {
 	var b strings.Builder

@@ -136,8 +136,8 @@ func (d *daemon) run(ctx context.Context, chosen choice, l net.Listener) error {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
 
-	parts, err := d.start(ctx, chosen.candidate)
-	if err != nil {
+	parts := newParts(ctx)
+	if stopped, err := d.begin(parts, chosen.candidate); stopped || err != nil {
 		return errors.Join(err, parts.stopAll())
 	}
 	d.remember(chosen)
@@ -151,9 +151,22 @@ func (d *daemon) run(ctx context.Context, chosen choice, l net.Listener) error {
 		return d.report(ctx)
 	})
 	order := d.await(parts.ctx, signals)
-	err = errors.Join(d.end(order, parts), parts.stopAll())
+	err := errors.Join(d.end(order, parts), parts.stopAll())
 	d.log.Info("stopped")
 	return err
+}
+
+// begin starts, and reports whether a signal ended what the start waited for. One
+// that came too late for that is left to await.
+func (d *daemon) begin(p *parts, c candidate) (stopped bool, err error) {
+	ctx, done := signal.NotifyContext(p.ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer done()
+	err = d.start(ctx, p, c)
+	if err != nil && ctx.Err() != nil && p.ctx.Err() == nil {
+		d.log.Info("stopped before the start was done", "reason", err)
+		return true, nil
+	}
+	return false, err
 }
 
 // remember writes what runs since the start into the history, and tells where it

@@ -26,13 +26,13 @@ import (
 // startTime bounds how long the first look at the kernel may take.
 const startTime = 30 * time.Second
 
-// start brings up forwarding plane, sessions and engine, in this order, and
-// applies it. The parts that run are returned also with an error.
-func (d *daemon) start(ctx context.Context, c candidate) (*parts, error) {
-	p, cfg := newParts(ctx), c.cfg
+// start brings up forwarding plane, sessions and engine, in this order, as parts of
+// p, and applies the configuration. It waits for nothing once ctx has ended.
+func (d *daemon) start(ctx context.Context, p *parts, c candidate) error {
+	cfg := c.cfg
 	k, err := kernel.Open(kernel.Namespace{})
 	if err != nil {
-		return p, fmt.Errorf("open the kernel's interfaces: %w", err)
+		return fmt.Errorf("open the kernel's interfaces: %w", err)
 	}
 	engineReady := make(chan struct{})
 	var first sync.Once
@@ -47,24 +47,24 @@ func (d *daemon) start(ctx context.Context, c candidate) (*parts, error) {
 		}
 	}))
 	if err != nil {
-		return p, errors.Join(err, k.Close())
+		return errors.Join(err, k.Close())
 	}
 	d.plane.SetWanted(wanted(cfg))
 	p.run("forwarding plane", func(ctx context.Context) error {
 		return errors.Join(d.plane.Run(ctx), k.Close())
 	})
-	restarting, err := d.leftovers(p.ctx)
+	restarting, err := d.leftovers(ctx)
 	if err != nil {
-		return p, err
+		return err
 	}
-	if err := d.findIdentity(p.ctx, cfg); err != nil {
-		return p, err
+	if err := d.findIdentity(ctx, cfg); err != nil {
+		return err
 	}
 	if err := d.startEngine(p, d.complete(cfg), restarting); err != nil {
-		return p, err
+		return err
 	}
 	close(engineReady)
-	return p, d.apply(p.ctx, c)
+	return d.apply(ctx, c)
 }
 
 func (d *daemon) planeOptions(cfg *config.Config, k *kernel.Kernel, onFacts func(fib.Facts)) dataplane.Options {

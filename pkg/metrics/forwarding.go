@@ -80,8 +80,9 @@ var tunnelMetrics = []metric{
 // eachBFD reads a value of every BFD session.
 func eachBFD(read func(bfd.Status, emit)) func(*Sample, emit) {
 	return func(s *Sample, out emit) {
-		for addr, b := range s.BFD {
-			read(b, func(v float64, labels ...string) { out(v, append([]string{addr.String()}, labels...)...) })
+		for _, b := range s.BFD.Sessions {
+			neighbor := b.Key.Remote.String()
+			read(b, func(v float64, labels ...string) { out(v, append([]string{neighbor}, labels...)...) })
 		}
 	}
 }
@@ -98,4 +99,14 @@ var bfdMetrics = []metric{
 		})},
 	{"nvad_bfd_detection_time_seconds", "Time without a packet after which the neighbor is down; 0 before the first one.", gauge, []string{"neighbor"},
 		eachBFD(func(b bfd.Status, out emit) { out(b.DetectionTime.Seconds()) })},
+	{"nvad_bfd_discards_total", "BFD packets that no session has taken: from elsewhere, forged or malformed (daemon.log-level = \"debug\" tells why).", counter, nil,
+		func(s *Sample, out emit) {
+			total := uint64(0)
+			for _, n := range s.BFD.Discards {
+				total += n
+			}
+			out(float64(total))
+		}},
+	{"nvad_bfd_lateness_seconds", "The longest time since the start that BFD ran later than it wanted to, by which detection was extended.", gauge, nil,
+		func(s *Sample, out emit) { out(s.BFD.Lateness.Seconds()) }},
 }

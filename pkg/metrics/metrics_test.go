@@ -45,7 +45,10 @@ func full() Sample {
 		},
 		Healthy: true,
 		Tunnels: []tunnel.Status{{Tunnel: tunnel.Tunnel{Name: "vxlan0"}, State: "up", Actual: 1450, Stats: tunnel.Stats{TxBytes: 77}}},
-		BFD:     map[netip.Addr]bfd.Status{nva: {State: bfd.Up, DetectionTime: 900 * time.Millisecond}},
+		BFD: bfd.Snapshot{
+			Sessions: []bfd.Status{{Key: bfd.Key{Remote: nva}, State: bfd.Up, DetectionTime: 900 * time.Millisecond}},
+			Discards: map[string]uint64{"discriminator is unknown": 2, "hop limit is not 255 (RFC 5881 5)": 1}, Lateness: 30 * time.Millisecond,
+		},
 		Reloads: Reloads{Applied: 2, Last: time.Unix(1_700_000_001, 500_000_000), LastApplied: true},
 	}
 }
@@ -74,6 +77,8 @@ func TestScrape(t *testing.T) {
 		`nvad_neighbor_routes_out_limit{neighbor="169.254.0.2",peer_group="nva"} 4`,
 		`nvad_tunnel_transmit_bytes_total{tunnel="vxlan0"} 77`,
 		`nvad_bfd_detection_time_seconds{neighbor="169.254.0.2"} 0.9`,
+		`nvad_bfd_discards_total 3`,
+		`nvad_bfd_lateness_seconds 0.03`,
 		`nvad_config_last_reload_timestamp_seconds 1.7000000015e+09`,
 	} {
 		if !strings.Contains(text, line+"\n") {

@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"net/netip"
 	"time"
 
 	"github.com/nvad/nvad/pkg/bfd"
@@ -19,7 +18,7 @@ type Sample struct {
 	Plane   dataplane.Counters
 	Waiting int // changes of routes that the forwarding plane has not taken yet
 	Tunnels []tunnel.Status
-	BFD     map[netip.Addr]bfd.Status // by neighbor
+	BFD     bfd.Snapshot
 	Reloads Reloads
 }
 
