@@ -55,7 +55,7 @@ ends, with the state of each session and how many routes go either way.`,
 			return a.draw(a.tree(v), form)
 		}),
 	}
-	cmd.Flags().VarP(&form, "output", "o", "draw as `FORMAT`: text, mermaid, svg or json")
+	cmd.Flags().VarP(&form, "output", "o", "`FORMAT`: text, mermaid, svg or json")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(drawings, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
