@@ -92,7 +92,11 @@ func (t *trial) phase(name string, do func() error) bool {
 	whole := t.ctx
 	defer func() { t.ctx = whole }()
 	var cancel context.CancelFunc
-	t.ctx, cancel = context.WithTimeout(whole, timeout(t.n))
+	limit := timeout(t.n)
+	if name == "churn" {
+		limit += t.Churn
+	}
+	t.ctx, cancel = context.WithTimeout(whole, limit)
 	defer cancel()
 	err := do()
 	if err == nil {
