@@ -1,6 +1,7 @@
 package bfd
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -83,17 +84,22 @@ func (u *udp) watch(r *receiver) {
 
 func (u *udp) receive(deliver func(datagram)) {
 	for k, r := range u.receivers {
-		// An error means that the socket is closed: nothing to deliver then.
-		_ = r.raw.Control(func(fd uintptr) {
-			for range burst {
-				d, err := u.read(int(fd), k)
-				if err != nil {
-					return
-				}
-				deliver(d)
+		for range burst {
+			d, err := u.take(r, k)
+			if err != nil {
+				break
 			}
-		})
+			deliver(d)
+		}
 	}
+}
+
+// take reads one datagram, if there is one and the socket is open. What it leads to
+// may close the socket, which waits until nobody uses the descriptor: it is given
+// back before.
+func (u *udp) take(r *receiver, k receiverKey) (d datagram, err error) {
+	closed := r.raw.Control(func(fd uintptr) { d, err = u.read(int(fd), k) })
+	return d, cmp.Or(closed, err)
 }
 
 // read reads one datagram.

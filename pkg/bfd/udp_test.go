@@ -132,6 +132,36 @@ func TestHopLimitOnTheWire(t *testing.T) {
 	}
 }
 
+// TestCloseWhileReceiving ends the last session of a socket by what is read from it.
+func TestCloseWhileReceiving(t *testing.T) {
+	u := newUDP()
+	defer u.close()
+	session, err := u.open(Key{Local: loopA, Remote: loopB}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := bind(netip.AddrPortFrom(loopB, 0), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.WriteToUDPAddrPort([]byte{0}, netip.AddrPortFrom(loopA, portSingleHop)); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for len(u.receivers) > 0 {
+			u.receive(func(datagram) { session.close() })
+		}
+	}()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the socket waits for its own reader")
+	}
+}
+
 func TestSocketErrors(t *testing.T) {
 	u := newUDP()
 	defer u.close()

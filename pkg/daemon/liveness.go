@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -102,8 +103,7 @@ func (l *liveness) take(ev bfd.Event) {
 	case ev.Administrative:
 		l.log.Info("bfd taken down by the neighbor", "neighbor", addr, "reason", ev.Reason)
 		l.alive(addr)
-	default:
-		l.died(addr, ev.Reason)
+	case l.died(addr, ev.Reason):
 		l.lost(addr, ev.Reason)
 		l.log.Warn("bfd down", "neighbor", addr, "reason", ev.Reason, "delayed", ev.Extended)
 	}
@@ -126,22 +126,26 @@ func (l *liveness) askFarEnds(now time.Time) {
 		case !farEnd || s.State == bfd.Up:
 		case s.RemoteState == bfd.AdminDown:
 			l.alive(addr)
-		case why == "" && now.Sub(s.Since) > answerTime:
-			l.died(addr, "no answer")
+		case why == "" && now.Sub(s.Since) > answerTime && l.died(addr, "no answer"):
 			l.log.Warn("bfd does not come up", "remote", addr, "local", s.Key.Local, "reason", s.Error)
 		}
 	}
 }
 
-// died notes that a gateway is dead.
-func (l *liveness) died(addr netip.Addr, why string) {
+// died notes that a gateway is dead, and reports whether it is watched at all: the
+// event of one that no longer is may be on its way still.
+func (l *liveness) died(addr netip.Addr, why string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !slices.ContainsFunc(l.wanted, func(s bfd.Session) bool { return s.Key.Remote == addr }) {
+		return false
+	}
 	_, was := l.dead[addr]
 	l.dead[addr] = why
 	if !was {
 		l.tell()
 	}
+	return true
 }
 
 // alive notes that a gateway is not dead.

@@ -31,12 +31,14 @@ func TestLivenessTakes(t *testing.T) {
 		{"down, then on purpose", func(l *liveness) { l.take(down); l.take(shut) }, []string{diverted, lost, back}},
 		{"down, but BGP gets through", func(l *liveness) { l.take(down); l.Reached(neighbor) }, []string{diverted, lost, back}},
 		{"down, still watched", func(l *liveness) { l.take(down); l.Watch([]engine.Watched{{Neighbor: neighbor}}) }, []string{diverted, lost}},
+		{"no longer watched, down", func(l *liveness) { l.Watch(nil); l.take(down) }, nil},
 		{"down, no longer watched", func(l *liveness) { l.take(down); l.Watch(nil) }, []string{diverted, lost, back}},
 	} {
 		var did []string
 		l := newLiveness(slog.New(slog.DiscardHandler),
 			func(dead []netip.Addr) { did = append(did, fmt.Sprint("diverts ", dead)) },
 			func(n netip.Addr, reason string) { did = append(did, fmt.Sprintf("lost %s: %s", n, reason)) })
+		l.Watch([]engine.Watched{{Neighbor: neighbor}})
 		tt.do(l)
 		l.manager.Close()
 		if !slices.Equal(did, tt.want) {

@@ -2,6 +2,7 @@ package dataplane_test
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/kernel"
 	"github.com/nvad/nvad/pkg/nic"
+	"github.com/nvad/nvad/pkg/tunnel"
 )
 
 var eth0NIC = dataplane.Wanted{NICs: []nic.NIC{{Device: "eth0", Table: 16800}}}
@@ -49,6 +51,28 @@ func TestNIC(t *testing.T) {
 		d.SetWanted(dataplane.Wanted{})
 		synctest.Wait()
 		expect(0)
+	})
+}
+
+// A NIC that cannot be had, and is tried ever less often, holds up no other one.
+func TestNICBesideFailing(t *testing.T) {
+	f := newFakes()
+	f.tunnels.Plant(tunnel.Link{
+		Name: "eth1", MTU: 1500, Up: true, Carrier: true, Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.1.4/24")},
+	})
+	f.nics.Occupy(16801)
+	f.run(t, nil, func(t *testing.T, d *dataplane.Dataplane) {
+		d.SetWanted(dataplane.Wanted{NICs: []nic.NIC{{Device: "eth0", Table: 16800}, {Device: "eth1", Table: 16801}}})
+		time.Sleep(3 * dataplane.DefaultScan)
+		synctest.Wait()
+		f.nics.Change(func(f *nic.Found) { *f = nic.Found{} })
+		_, _ = d.Entries(t.Context()) // orders what it wrote before what the loop reads
+		f.events <- []fib.Event{{Kind: fib.RuleEvent}}
+		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
+		if got, _ := f.nics.Read([]uint32{16800}); len(got.Routes) != 1 {
+			t.Errorf("got %+v", got)
+		}
 	})
 }
 

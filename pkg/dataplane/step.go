@@ -134,8 +134,8 @@ func (d *Dataplane) event(e fib.Event, now time.Time) {
 			d.due.nat = now.Add(settle)
 		}
 	case fib.RuleEvent:
-		if d.due.nics.IsZero() {
-			d.due.nics = now.Add(settle)
+		if soon := now.Add(settle); d.due.nics.IsZero() || d.due.nics.After(soon) { // later: one NIC's next attempt
+			d.due.nics = soon
 		}
 	case fib.LostEvent:
 		d.total.LostEvents++

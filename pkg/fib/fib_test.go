@@ -127,6 +127,43 @@ func TestRestartAdoptsUnchanged(t *testing.T) {
 `)
 }
 
+// After a restart one route goes elsewhere: those of the earlier run that nobody has
+// told of yet stay where they are.
+func TestRestartMovesOneRoute(t *testing.T) {
+	k := fibtest.New()
+	f := start(t, k, fib.Options{})
+	f.Apply([]fib.Change{bgp("10.1.0.0/16", gw), bgp("10.2.0.0/16", gw)}, t0)
+	settle(f, t0)
+	f = fib.New(fib.Options{Kernel: k})
+	if err := f.Resync(t0); err != nil {
+		t.Fatal(err)
+	}
+	f.Apply([]fib.Change{bgp("10.1.0.0/16", far)}, t0)
+	settle(f, t0)
+	wantKernel(t, k, `
+10.1.0.0/16 metric 20 proto 186 via 169.254.0.2 dev #3
+10.2.0.0/16 metric 20 proto 186 via 10.0.0.1 dev #2
+4 objects
+`)
+}
+
+// What an earlier run left is adopted by the first read that gets through.
+func TestAdoptsAfterFailedRead(t *testing.T) {
+	k := fibtest.New()
+	k.Plant(fib.KernelRoute{Prefix: p("10.1.0.0/16"), Metric: 20, Protocol: 186, Hops: gw})
+	f := fib.New(fib.Options{Kernel: k, Plain: true, Owns: func(fib.KernelRoute) bool { return true }})
+	k.FailNext("Routes", errors.New("no buffer space"))
+	if err := f.Resync(t0); err == nil {
+		t.Fatal("the read did not fail")
+	}
+	if err := f.Resync(t0); err != nil {
+		t.Fatal(err)
+	}
+	if s := states(f)["10.1.0.0/16"]; s != "stale" {
+		t.Errorf("the route is %q", s)
+	}
+}
+
 // A neighbor that is lost takes its routes along, however long another one lets
 // everybody wait. What an earlier run left stays.
 func TestWithdrawBeforeInSync(t *testing.T) {

@@ -43,7 +43,7 @@ func (f *FIB) Resync(now time.Time) error {
 	f.missing(now)
 	f.count.Compares++
 	f.sweepDue = true
-	if f.round == 1 || !f.foreignSame(old) {
+	if f.count.Compares == 1 || !f.foreignSame(old) {
 		f.news, f.judgeDue = true, true
 	}
 	return nil
@@ -155,7 +155,7 @@ func (f *FIB) own(r KernelRoute, s *slot) bool {
 	case s != nil && s.have.present:
 		return true
 	}
-	return f.round == 1 && (f.opt.Adopt || f.opt.Owns != nil && f.opt.Owns(r))
+	return f.count.Compares == 0 && (f.opt.Adopt || f.opt.Owns != nil && f.opt.Owns(r))
 }
 
 // see takes in one route of a full compare.

@@ -116,8 +116,13 @@ func (f *FIB) allocate() (uint32, error) {
 }
 
 // moveGroups lets a set take over the group of another where every route of the
-// group goes to it (or goes away): one message then moves them all.
+// group goes to it (or goes away): one message then moves them all. Of a route that
+// an earlier run left nobody knows yet where it goes, so that none moves before all
+// are in sync.
 func (f *FIB) moveGroups() {
+	if !f.inSync && len(f.stale) > 0 {
+		return
+	}
 	to := make(map[uint32]*hopSet)
 	for id, s := range f.byID {
 		if s.refs == 0 && f.users[id] > 0 {
@@ -134,6 +139,11 @@ func (f *FIB) moveGroups() {
 		case was == nil:
 			to[s.have.object] = s.set
 		case was != s.set:
+			delete(to, s.have.object)
+		}
+	}
+	for s := range f.failed { // these don't go yet
+		if s.list != dirty {
 			delete(to, s.have.object)
 		}
 	}

@@ -15,7 +15,9 @@ func (p *peer) hasRoom() bool {
 	return p.MaxReceived == 0 || p.counts.Received-p.excess < p.MaxReceived
 }
 
-// takeMore looks for paths that the limit kept out and that fit now.
+// takeMore looks for paths that the limit kept out and that fit now, and once more
+// where there is room after it: what went meanwhile may have made room for a path
+// that had been passed by.
 func (r *RIB) takeMore(p *peer) {
 	if p.excess == 0 || p.refills || !p.up || !p.hasRoom() {
 		return
@@ -25,5 +27,10 @@ func (r *RIB) takeMore(p *peer) {
 		if i := d.find(p.id); r.peers[p.id] == p && i >= 0 && d.paths[i].reject == byLimit && p.hasRoom() {
 			r.reimport(d, p)
 		}
-	}, func() { p.refills = false })
+	}, func() {
+		p.refills = false
+		if r.peers[p.id] == p {
+			r.takeMore(p)
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package rib
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -226,6 +227,33 @@ func TestMaximumPrefixDiscard(t *testing.T) {
 	b.flush()
 	if c := b.r.Counts(addr(nva)); c.Accepted != 2 {
 		t.Errorf("counts without limit: %+v", c)
+	}
+}
+
+// Room that comes while the table is searched for what fits is found, also where the
+// search has been already.
+func TestRoomDuringSearch(t *testing.T) {
+	b := newBed(t)
+	b.peer(Peer{Address: addr(nva), RemoteASN: 65001, MaxReceived: 20}, acceptAll, acceptAll)
+	b.up(nva)
+	b.flush()
+	var all []string
+	for i := range 40 {
+		all = append(all, fmt.Sprintf("10.%d.0.0/16", i))
+	}
+	kept, out := all[:20], all[20:]
+	b.announce(nva, "65515", kept...)
+	b.flush()
+	b.announce(nva, "65515", out...)
+	b.flush()
+	b.withdraw(nva, kept[0])
+	for range 10 { // past some of those left out
+		b.r.Flush(3)
+	}
+	b.withdraw(nva, kept[1:16]...)
+	b.flush()
+	if c := b.r.Counts(addr(nva)); c.Received != 24 || c.Accepted != 20 {
+		t.Errorf("counts %+v", c)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"reflect"
 	"slices"
 	"time"
 
@@ -36,15 +37,17 @@ var errForeign = errors.New("a link of this name exists and is not nvad's")
 // New returns a manager that wants no tunnels.
 func New(k Kernel) *Manager { return &Manager{kernel: k, state: make(map[string]*state)} }
 
-// SetWanted replaces the wanted tunnels. Names are unique.
+// SetWanted replaces the wanted tunnels. Names are unique. What is other than it was
+// built because something else is wanted now is no repair.
 func (m *Manager) SetWanted(list []Tunnel) {
+	old, before := m.state, m.wanted
 	m.wanted = slices.Clone(list)
-	old := m.state
 	m.state = make(map[string]*state)
 	for _, t := range list {
 		m.state[t.Name] = &state{}
 		if s := old[t.Name]; s != nil {
-			m.state[t.Name].Built, m.state[t.Name].index = s.Built, s.index
+			same := slices.ContainsFunc(before, func(b Tunnel) bool { return reflect.DeepEqual(b, t) })
+			m.state[t.Name].Built, m.state[t.Name].index = s.Built && same, s.index
 		}
 	}
 }
@@ -251,7 +254,7 @@ func (m *Manager) dress(t *Tunnel, s *state, l *Link, want look, fresh bool) err
 		fresh = true
 	}
 	have := owned(*l)
-	for _, a := range without(t.Addresses, have) {
+	for _, a := range without(t.Addresses, l.Addresses) {
 		add(Op{Kind: AddAddress, Address: a})
 	}
 	for _, a := range without(have, t.Addresses) {
@@ -271,7 +274,7 @@ func (m *Manager) dress(t *Tunnel, s *state, l *Link, want look, fresh bool) err
 		m.repaired(ops[0].String())
 	}
 	for _, a := range t.Addresses {
-		if fresh || !slices.Contains(have, a) {
+		if fresh || !slices.Contains(l.Addresses, a) {
 			add(Op{Kind: Announce, Address: a, MAC: hw})
 		}
 	}

@@ -71,6 +71,37 @@ func TestBuildsInOrder(t *testing.T) {
 	}
 }
 
+// What another program changed is a repair; what is wanted otherwise is none.
+func TestRepairs(t *testing.T) {
+	k := newKernel()
+	m := tunnel.New(k)
+	want := vxlan0(remote4)
+	repairs := func(what string, n int) {
+		t.Helper()
+		sync(t, m, t0)
+		if got := m.Repairs(); len(got) != n {
+			t.Errorf("%s: repairs %v", what, got)
+		}
+	}
+	m.SetWanted([]tunnel.Tunnel{want})
+	repairs("built", 0)
+	want.Remotes = append(want.Remotes, remote5)
+	want.Addresses = append(want.Addresses, netip.MustParsePrefix("fe80::1/64"))
+	m.SetWanted([]tunnel.Tunnel{want})
+	repairs("another remote and address", 0)
+	want.VNI = 78
+	m.SetWanted([]tunnel.Tunnel{want})
+	repairs("another VNI", 0)
+	k.Log = nil
+	repairs("nothing new", 0)
+	if len(k.Log) > 0 {
+		t.Errorf("did %v", k.Log)
+	}
+	m.SetWanted([]tunnel.Tunnel{want})
+	k.Uproot("vxlan0")
+	repairs("taken away", 1)
+}
+
 // A link of the wanted name that another made is taken over only as it is wanted.
 func TestForeignLinks(t *testing.T) {
 	like := tunnel.VXLAN{VNI: 77, Device: 1, Remote: remote4, Port: 4789, Learning: true}
