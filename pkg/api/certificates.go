@@ -22,10 +22,11 @@ type TLSOptions struct {
 // replaced counts from the next connection on. Its methods are safe for
 // concurrent use.
 type Certificates struct {
-	mu      sync.Mutex // guards the rest
-	options TLSOptions
-	seen    []fs.FileInfo
-	config  *tls.Config
+	mu         sync.Mutex // guards the rest
+	options    TLSOptions
+	generation int // of options
+	seen       []fs.FileInfo
+	config     *tls.Config
 }
 
 // NewCertificates reads the files. The error names the file at fault.
@@ -47,6 +48,7 @@ func (c *Certificates) Set(o TLSOptions) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.options, c.seen, c.config = o, seen, config
+	c.generation++
 	return nil
 }
 
@@ -62,15 +64,28 @@ func (c *Certificates) admins() []string {
 // ones before in use.
 func (c *Certificates) current(*tls.ClientHelloInfo) (*tls.Config, error) {
 	c.mu.Lock()
-	options, seen, config := c.options, c.seen, c.config
+	options, generation, seen, config := c.options, c.generation, c.seen, c.config
 	c.mu.Unlock()
 	now, err := options.stat()
-	if err != nil || same(now, seen) || c.Set(options) != nil {
+	if err != nil || same(now, seen) {
 		return config, nil
 	}
+	next, err := options.load()
+	if err != nil {
+		return config, nil
+	}
+	return c.replace(generation, now, next), nil
+}
+
+// replace takes what was loaded for the options of a generation, unless there are
+// others by now, and returns what is in use.
+func (c *Certificates) replace(generation int, seen []fs.FileInfo, config *tls.Config) *tls.Config {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.config, nil
+	if c.generation == generation {
+		c.seen, c.config = seen, config
+	}
+	return c.config
 }
 
 func (o TLSOptions) stat() ([]fs.FileInfo, error) {

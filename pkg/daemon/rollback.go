@@ -31,7 +31,10 @@ func (d *daemon) Rollback(ctx context.Context, version int) (api.RolledBack, err
 	d.config.mu.Lock()
 	defer d.config.mu.Unlock()
 	defer d.reloading()()
-	r := d.history.Record()
+	r, err := d.recorded(time.Now()) // what runs may not have been kept
+	if err != nil {
+		return api.RolledBack{}, err
+	}
 	if version == 0 {
 		version = r.Before()
 	}

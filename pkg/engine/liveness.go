@@ -107,6 +107,15 @@ func (e *Engine) depart(addr netip.Addr) {
 	}
 }
 
+// returned says that the gateway of a neighbor that is back leads somewhere again,
+// though the best paths may not have followed its loss yet.
+func (e *Engine) returned(addr netip.Addr) {
+	if i := slices.Index(e.departing, addr); i >= 0 {
+		e.departing = slices.Concat(e.departing[:i], e.departing[i+1:])
+		e.opt.Forwarding.SetDead(deadSessions, e.departing)
+	}
+}
+
 // divertTime bounds how long the engine waits for a swap: that of some thousand
 // routes that the forwarding plane may be writing.
 const divertTime = 50 * time.Millisecond

@@ -155,3 +155,18 @@ func TestFarEnds(t *testing.T) {
 		}
 	})
 }
+
+// A neighbor that is back is dead no more, whatever else is still to be decided.
+func TestReturned(t *testing.T) {
+	first, second := netip.MustParseAddr("10.0.210.4"), netip.MustParseAddr("10.0.210.5")
+	p := &ports{}
+	e := &Engine{opt: Options{Forwarding: p}}
+	e.depart(first)
+	e.depart(second)
+	e.returned(first)
+	e.returned(first)
+	want := [][]netip.Addr{{first}, {first, second}, {second}}
+	if !slices.EqualFunc(p.dead, want, slices.Equal[[]netip.Addr]) {
+		t.Errorf("told %v, want %v", p.dead, want)
+	}
+}

@@ -146,6 +146,7 @@ func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time
 	if e.opt.Liveness != nil {
 		e.opt.Liveness.Reached(ev.Peer)
 	}
+	e.returned(ev.Peer)
 	e.watch()
 	e.log.Info("neighbor up", "neighbor", ev.Peer, "as", n.cfg.RemoteASN,
 		"router_id", ev.RemoteID, "hold_time", ev.HoldTime, "families", ev.Families)

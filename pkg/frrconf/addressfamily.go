@@ -88,7 +88,11 @@ func attach(kind string) peerHandler {
 			if direction == "out" {
 				chain = &s.Export
 			}
-			*place(chain, kind) = name
+			target := name
+			if kind == "access-list" { // only now are all lists known
+				target = c.policies.accessName(name)
+			}
+			*place(chain, kind) = target
 		})
 	}
 }

@@ -2,6 +2,7 @@ package frrconf
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -192,6 +193,51 @@ func TestBlocksWithin(t *testing.T) {
 
 // TestByteOrderMark checks that a file from a Windows editor begins where it
 // begins.
+// From 9.1 on, FRR's default demands the neighbor's ASN at the front.
+func TestEnforceFirstAS(t *testing.T) {
+	for text, want := range map[string]bool{
+		"frr version 8.4.4\n" + bgpHead: false, "frr version 9.0\n" + bgpHead: false, "frr version 9.1\n" + bgpHead: true,
+		"frr version 10.3\n" + bgpHead: true, "frr version git\n" + bgpHead: false, bgpHead: false,
+		"frr version 10.3\n" + bgpHead + "no bgp enforce-first-as\n":               false,
+		"frr version 10.3\n" + bgpHead + "no neighbor 10.0.0.9 enforce-first-as\n": false,
+		"frr version 8.4.4\n" + bgpHead + "neighbor 10.0.0.9 enforce-first-as\n":   true,
+	} {
+		if cfg, _ := convert(t, text); cfg.Neighbors[0].EnforceFirstAS != want {
+			t.Errorf("%q: enforce-first-as is not %v", text, want)
+		}
+	}
+}
+
+// An access-list and a prefix-list of one name are two things.
+func TestDistributeListBesidePrefixList(t *testing.T) {
+	cfg, _ := convert(t, "ip prefix-list lan permit 10.0.0.0/8\naccess-list lan permit 192.168.0.0/16\n"+bgpHead+
+		"neighbor 10.0.0.9 distribute-list lan in\n")
+	if got := cfg.Neighbors[0].Import.PrefixList; got != "lan-access-list" {
+		t.Errorf("import asks %q", got)
+	}
+}
+
+// A match names its family, of which FRR asks the list.
+func TestMatchOfOneFamily(t *testing.T) {
+	const lists = "ip prefix-list OWN permit 10.0.0.0/8 le 24\nipv6 prefix-list OWN permit fd00::/8 le 48\n"
+	_, left := convert(t, lists+bgpHead+"route-map RM permit 10\nmatch ip address prefix-list OWN\n")
+	if !slices.ContainsFunc(left, func(l Leftover) bool { return l.Line == 6 && strings.Contains(l.Reason, "IPv6 prefix-list") }) {
+		t.Errorf("nothing tells: %v", left)
+	}
+}
+
+// No key is among the leftovers.
+func TestSecretsLeftOver(t *testing.T) {
+	for _, text := range []string{
+		"ip ospf message-digest-key 1 md5 KEY", "area-password md5 KEY", "domain-password clear KEY", "ip rip authentication string KEY",
+		"neighbor 10.0.0.1 password\tKEY", "neighbor 10.0.0.1 password KEY password KEY", "key-string KEY", "password 8 KEY",
+	} {
+		if got := hideSecret(text); strings.Contains(got, "KEY") {
+			t.Errorf("%q shows %q", text, got)
+		}
+	}
+}
+
 func TestByteOrderMark(t *testing.T) {
 	cfg, _ := convert(t, "\ufeffrouter bgp 65001\n neighbor 10.0.0.9 remote-as 65009\n")
 	if cfg.ASN != 65001 || len(cfg.Neighbors) != 1 {

@@ -18,6 +18,7 @@ type bgp struct {
 	requirePolicy       bool // RFC 8212
 	checkNetworks       bool // originate networks only while there is a route
 	refuseASSets        bool
+	enforceFirstAS      bool
 	graceful            bool
 	restartTime         time.Duration
 	activate            [families]bool // neighbors that do not say
@@ -83,6 +84,8 @@ var bgpRules = slices.Concat(
 		unset("no bgp ebgp-requires-policy", func(b *bgp, on bool) { b.requirePolicy = on }),
 		set("bgp network import-check", func(b *bgp, on bool) { b.checkNetworks = on }),
 		unset("no bgp network import-check", func(b *bgp, on bool) { b.checkNetworks = on }),
+		set("bgp enforce-first-as", func(b *bgp, on bool) { b.enforceFirstAS = on }),
+		unset("no bgp enforce-first-as", func(b *bgp, on bool) { b.enforceFirstAS = on }),
 		set("bgp reject-as-sets", func(b *bgp, on bool) { b.refuseASSets = on }),
 		unset("no bgp reject-as-sets", func(b *bgp, on bool) { b.refuseASSets = on }),
 		set("bgp graceful-restart", func(b *bgp, on bool) { b.graceful = on }),

@@ -61,17 +61,28 @@ func frrVersion(c *converter, _ *line, args []string) outcome {
 	if before(args[0], 7, 4) {
 		c.bgp.requirePolicy, c.bgp.checkNetworks = false, false
 	}
+	c.bgp.enforceFirstAS = readable(args[0]) && !before(args[0], 9, 1)
 	return meaningless("the defaults of that release are written out")
 }
 
 // before reports whether version is that of a release before major.minor; a
 // version it can't read is none.
 func before(version string, major, minor int) bool {
+	a, b, ok := release(version)
+	return ok && (a < major || a == major && b < minor)
+}
+
+func readable(version string) bool {
+	_, _, ok := release(version)
+	return ok
+}
+
+func release(version string) (major, minor int, ok bool) {
 	first, rest, _ := strings.Cut(version, ".")
 	second, _, _ := strings.Cut(rest, ".")
-	a, err1 := strconv.Atoi(first)
-	b, err2 := strconv.Atoi(second)
-	return err1 == nil && err2 == nil && (a < major || a == major && b < minor)
+	major, err1 := strconv.Atoi(first)
+	minor, err2 := strconv.Atoi(second)
+	return major, minor, err1 == nil && err2 == nil
 }
 
 func frrDefaults(c *converter, _ *line, args []string) outcome {

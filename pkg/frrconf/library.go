@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/nvad/nvad/pkg/policy"
 )
@@ -142,10 +143,31 @@ func (c *converter) resolveReferences() {
 		case "route-map":
 			missing = define(&lib.RouteMaps, r.name, policy.RouteMap{{Seq: 10}})
 		}
+		if twin := c.policies.twin(r); twin != "" {
+			r.line.leave(attention("FRR asks the list of one family only, but there is an %s %s of this name too, whose routes match here as well: rename one", twin, r.kind))
+		}
 		if missing {
 			r.line.leave(attention("there is no %s %s; it is carried over as one that denies everything, as FRR takes it", r.kind, r.name))
 		}
 	}
+}
+
+// twin is the family of a list whose name a match of the other family has; "" if
+// there is none. A neighbor's lists are asked for both.
+func (p *policies) twin(r reference) string {
+	lists := p.prefixes
+	if r.kind == "access-list" {
+		lists = p.access
+	} else if r.kind != "prefix-list" {
+		return ""
+	}
+	switch words := strings.ToLower(r.line.text); {
+	case strings.HasPrefix(words, "match ip ") && lists[ipv6][r.name] != nil:
+		return "IPv6"
+	case strings.HasPrefix(words, "match ipv6 ") && lists[ipv4][r.name] != nil:
+		return "IPv4"
+	}
+	return ""
 }
 
 // define puts v under a name that is free.

@@ -87,7 +87,7 @@ func (l *line) blank() bool {
 }
 
 // secret is a command and the key behind it, which no list of leftovers shows.
-var secret = regexp.MustCompile(`^((?:.* )?(?:password|key-string|authentication-key)) .*$`)
+var secret = regexp.MustCompile(`^((?:.*?\s)??(?:\S*password|key-string|authentication-key|message-digest-key|authentication string|authentication key|md5))\s.*$`)
 
 func hideSecret(text string) string {
 	return secret.ReplaceAllString(text, "$1 <hidden>")

@@ -247,7 +247,7 @@ func (p *peer) apply(s *config.Settings, f family) {
 // defaults is those of FRR where they are not nvad's.
 func (c *converter) defaults() config.Settings {
 	s := config.DefaultSettings()
-	s.EnforceFirstAS = false
+	s.EnforceFirstAS = c.bgp.enforceFirstAS
 	s.AllowASSets = !c.bgp.refuseASSets
 	s.GracefulRestart = c.bgp.graceful
 	s.RestartTime = c.bgp.restartTime

@@ -149,9 +149,12 @@ func (m *Monitor) read(fd int) ([]fib.Event, error) {
 }
 
 func linkEvent(m message) fib.Event {
-	e := fib.Event{Kind: fib.LinkEvent, Deleted: m.kind == unix.RTM_DELLINK || !running(m.body)}
+	e := fib.Event{Kind: fib.LinkEvent}
 	if len(m.body) >= unix.SizeofIfInfomsg {
 		e.Link = int(order.Uint32(m.body[4:]))
+		// One that leaves a bridge is deleted from there only (br_ifinfo_notify in
+		// net/bridge/br_netlink.c): of family AF_BRIDGE.
+		e.Deleted = m.kind == unix.RTM_DELLINK && m.body[0] == unix.AF_UNSPEC || !running(m.body)
 	}
 	return e
 }

@@ -215,6 +215,7 @@ func (r *RIB) RemovePeer(addr netip.Addr) {
 	}
 	defer r.followDomains(r.usesDomains())
 	r.PeerDown(addr, false)
+	r.forgetWire()
 	delete(r.byAddr, addr)
 	r.peers[p.id] = nil
 }
@@ -225,7 +226,8 @@ func (r *RIB) PeerUp(addr netip.Addr, s Session, done func()) {
 	p := r.byAddr[addr]
 	p.Session, p.up = s, true
 	p.epoch++
-	p.wire, p.offers = wireMemo{}, wireMemo{}
+	r.forgetWire() // the router ID may be another, which others are told (RFC 4456 8)
+	r.takeMore(p)  // what went meanwhile has made room
 	r.collect(p)
 	r.eachFor(p, func(d *dest) { r.offer(d, p) }, func() { r.collected(p, done) })
 }

@@ -286,6 +286,38 @@ func TestSetForwarding(t *testing.T) {
 	b.want("it counts now", "fib + 10.2.0.0/16 bgp via 10.0.0.1 dev eth0")
 }
 
+// A static default route counts as little as any other.
+func TestStaticDefault(t *testing.T) {
+	b := newBed(t)
+	b.peer(Peer{Address: addr(nva), RemoteASN: 65001}, acceptAll, acceptAll)
+	b.up(nva)
+	b.r.SetStatics([]Static{{Prefix: pfx("0.0.0.0/0"), Via: addr("10.0.0.1"), Metric: 20}})
+	b.flush()
+	b.send(nva, route.Attrs{ASPath: asPath("65515"), NextHop: addr("192.0.2.1")}, "10.2.0.0/16")
+	b.want("only the default route leads to the next hop")
+	b.r.SetForwarding(1, true)
+	b.want("it counts now", "fib + 10.2.0.0/16 bgp via 10.0.0.1 dev eth0")
+}
+
+// What the limit kept out is taken by a session that has room for it, though it is
+// told nothing new.
+func TestRoomAfterRestart(t *testing.T) {
+	b := newBed(t)
+	b.peer(Peer{Address: addr(nva), RemoteASN: 65001, MaxReceived: 2}, acceptAll, acceptAll)
+	b.up(nva)
+	b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16")
+	b.flush()
+	for range 2 { // the first time nothing but the third is told again
+		b.r.PeerDown(addr(nva), true)
+		b.up(nva)
+		b.announce(nva, "65515", "10.3.0.0/16")
+		b.flush()
+	}
+	if c := b.r.Counts(addr(nva)); c.Received != 1 || c.Accepted != 1 {
+		t.Errorf("counts %+v", c)
+	}
+}
+
 // What one change of the underlay moved is not forgotten over the next one.
 func TestUnderlayChangesTwice(t *testing.T) {
 	b := newBed(t)

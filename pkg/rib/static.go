@@ -99,6 +99,9 @@ func (r *RIB) resolveStatics() {
 		}
 	}
 	for prefix := range r.under.statics {
+		if prefix.Bits() == 0 && !r.opt.ResolveDefault {
+			continue
+		}
 		if s := r.under.standing(prefix); s != nil && s.route.Kind == fib.Unicast {
 			r.under.table.Insert(prefix, via{hops: s.route.Hops})
 		}
