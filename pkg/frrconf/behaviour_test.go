@@ -220,9 +220,24 @@ func TestDistributeListBesidePrefixList(t *testing.T) {
 // A match names its family, of which FRR asks the list.
 func TestMatchOfOneFamily(t *testing.T) {
 	const lists = "ip prefix-list OWN permit 10.0.0.0/8 le 24\nipv6 prefix-list OWN permit fd00::/8 le 48\n"
-	_, left := convert(t, lists+bgpHead+"route-map RM permit 10\nmatch ip address prefix-list OWN\n")
-	if !slices.ContainsFunc(left, func(l Leftover) bool { return l.Line == 6 && strings.Contains(l.Reason, "IPv6 prefix-list") }) {
-		t.Errorf("nothing tells: %v", left)
+	cfg, left := convert(t, lists+bgpHead+"route-map RM permit 10\nmatch ip address prefix-list OWN\n"+
+		"route-map RM permit 20\nmatch ipv6 address prefix-list OWN\nmatch ipv6 next-hop prefix-list V4\n"+
+		"ip prefix-list V4 permit any\nip prefix-list OWN-ipv6 permit any\n")
+	lib := cfg.Policies
+	first, second := lib.RouteMaps["RM"][0].Match, lib.RouteMaps["RM"][1].Match
+	if first.PrefixList != "OWN-ipv4" || second.PrefixList != "OWN-ipv6-list" || second.NextHopPrefixList != "V4-ipv6" {
+		t.Errorf("asked are %q, %q and %q", first.PrefixList, second.PrefixList, second.NextHopPrefixList)
+	}
+	for name, prefix := range map[string]string{"OWN-ipv4": "10.0.0.0/8", "OWN-ipv6-list": "fd00::/8"} {
+		if l := lib.PrefixLists[name]; len(l) != 1 || l[0].Prefix.String() != prefix {
+			t.Errorf("%s is %+v", name, l)
+		}
+	}
+	if l := lib.PrefixLists["V4-ipv6"]; len(l) != 1 || l[0].Permit || !l[0].Any {
+		t.Errorf("V4-ipv6 is %+v", l)
+	}
+	if !slices.ContainsFunc(left, func(l Leftover) bool { return l.Line == 9 && strings.Contains(l.Reason, "there is no prefix-list V4") }) {
+		t.Errorf("nothing tells of V4: %v", left)
 	}
 }
 

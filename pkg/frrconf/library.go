@@ -17,8 +17,10 @@ type reference struct {
 }
 
 // refer notes that a line names an object, which may follow later or never.
-func (c *converter) refer(l *line, kind, name string) {
-	c.policies.references = append(c.policies.references, reference{l, kind, name})
+func (c *converter) refer(l *line, kind, name string) reference {
+	r := reference{l, kind, name}
+	c.policies.references = append(c.policies.references, r)
+	return r
 }
 
 // used notes in which direction a route-map is asked.
@@ -101,6 +103,49 @@ func (c *converter) joinFamilies(in [families]map[string]*list[policy.PrefixRule
 	return out
 }
 
+// listOf is the name of the prefix-list that a condition asks. FRR asks that of the
+// family that the condition names: where the other family has one of this name too,
+// it is put beside what joinFamilies has made of the two.
+func (c *converter) listOf(r reference) string {
+	p, lists, name := &c.policies, c.policies.prefixes, r.name
+	if r.kind == "access-list" {
+		lists, name = p.access, p.accessName(name)
+	}
+	own, other, suffix := ipv4, ipv6, "-ipv4"
+	if strings.EqualFold(r.line.words[1], "ipv6") {
+		own, other, suffix = ipv6, ipv4, "-ipv6"
+	}
+	if lists[other][r.name] == nil {
+		return name
+	}
+	single := name + suffix
+	for p.hasList(single) {
+		single += "-list"
+	}
+	var rules []policy.PrefixRule
+	if l := lists[own][r.name]; l != nil {
+		for _, rule := range l.rules {
+			rules = append(rules, ofFamily(rule, own))
+		}
+	} else {
+		rules = policy.PrefixList{{Seq: 5, Any: true}}
+		r.line.leave(attention("there is no %s %s of this family; it is carried over as one that denies everything, as FRR takes it", r.kind, r.name))
+	}
+	one := map[string]*list[policy.PrefixRule]{single: {rules: rules}}
+	put(&c.cfg.Policies.PrefixLists, single, library[policy.PrefixList](one, prefixSeq)[single])
+	return single
+}
+
+// hasList reports whether the file has a list of prefixes of this name.
+func (p *policies) hasList(name string) bool {
+	for f := range families {
+		if p.prefixes[f][name] != nil || p.access[f][name] != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // ofFamily is a rule that says "any" of one family only.
 func ofFamily(r policy.PrefixRule, f family) policy.PrefixRule {
 	if !r.Any {
@@ -143,31 +188,10 @@ func (c *converter) resolveReferences() {
 		case "route-map":
 			missing = define(&lib.RouteMaps, r.name, policy.RouteMap{{Seq: 10}})
 		}
-		if twin := c.policies.twin(r); twin != "" {
-			r.line.leave(attention("FRR asks the list of one family only, but there is an %s %s of this name too, whose routes match here as well: rename one", twin, r.kind))
-		}
 		if missing {
 			r.line.leave(attention("there is no %s %s; it is carried over as one that denies everything, as FRR takes it", r.kind, r.name))
 		}
 	}
-}
-
-// twin is the family of a list whose name a match of the other family has; "" if
-// there is none. A neighbor's lists are asked for both.
-func (p *policies) twin(r reference) string {
-	lists := p.prefixes
-	if r.kind == "access-list" {
-		lists = p.access
-	} else if r.kind != "prefix-list" {
-		return ""
-	}
-	switch words := strings.ToLower(r.line.text); {
-	case strings.HasPrefix(words, "match ip ") && lists[ipv6][r.name] != nil:
-		return "IPv6"
-	case strings.HasPrefix(words, "match ipv6 ") && lists[ipv4][r.name] != nil:
-		return "IPv4"
-	}
-	return ""
 }
 
 // define puts v under a name that is free.

@@ -23,8 +23,8 @@ var matchRules = conditions(slices.Concat(
 		on("match extcommunity NAME any", matchExact("ext-community-list", func(m *policy.Match) (*string, *bool) { return &m.ExtCommunityList, &m.ExtAny })),
 		on("match ip|ipv6 address prefix-list NAME", matchPrefix),
 		on("match ip|ipv6 address prefix-len N", always(unsupported("matching a prefix by its length alone"))),
-		on("match ip|ipv6 address NAME", matchAccess(0)),
-		on("match ip|ipv6 next-hop prefix-list NAME", matchList("prefix-list", func(m *policy.Match) *string { return &m.NextHopPrefixList })),
+		on("match ip|ipv6 address NAME", matchAccess),
+		on("match ip|ipv6 next-hop prefix-list NAME", matchNextHopPrefix),
 		on("match ip|ipv6 next-hop address ADDRESS", matchAddress(func(m *policy.Match) *netip.Addr { return &m.NextHop })),
 		on("match ip|ipv6 next-hop NAME", matchNextHop),
 		on("match peer local", always(unsupported("matching the routes of this router itself"))),
@@ -80,16 +80,19 @@ func matchPrefix(c *converter, l *line, args []string) outcome {
 		return unsupported("two prefix-lists in one entry")
 	}
 	m.PrefixList = args[0]
-	c.refer(l, "prefix-list", args[0])
+	c.mode.clause.address = c.refer(l, "prefix-list", args[0])
 	return carried
 }
 
-func matchAccess(which int) handler {
-	return func(c *converter, l *line, args []string) outcome {
-		c.mode.clause.access[which] = args[0]
-		c.refer(l, "access-list", args[0])
-		return carried
-	}
+func matchAccess(c *converter, l *line, args []string) outcome {
+	c.mode.clause.address = c.refer(l, "access-list", args[0])
+	return carried
+}
+
+func matchNextHopPrefix(c *converter, l *line, args []string) outcome {
+	c.mode.clause.Match.NextHopPrefixList = args[0]
+	c.mode.clause.nextHop = c.refer(l, "prefix-list", args[0])
+	return carried
 }
 
 // matchNextHop reads an address (IPv6) or an access-list.
@@ -98,7 +101,8 @@ func matchNextHop(c *converter, l *line, args []string) outcome {
 		c.mode.clause.Match.NextHop = a
 		return carried
 	}
-	return matchAccess(1)(c, l, args)
+	c.mode.clause.nextHop = c.refer(l, "access-list", args[0])
+	return carried
 }
 
 func matchAddress(at func(*policy.Match) *netip.Addr) handler {

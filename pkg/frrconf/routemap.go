@@ -12,7 +12,8 @@ import (
 type clause struct {
 	policy.Clause
 	line     *line
-	access   [2]string // access-lists of the prefix and of the next hop
+	address  reference // of the list for the prefix
+	nextHop  reference // of the list for the next hop
 	callLine *line
 	nextLine *line
 	peerLine *line          // that sets the next hop to the neighbor's address
@@ -119,11 +120,11 @@ const maxSeq = 65535
 
 // finishClause settles what other lines decide.
 func (c *converter) finishClause(cl *clause, directions map[string]bool) {
-	if cl.access[0] != "" {
-		cl.Match.PrefixList = c.policies.accessName(cl.access[0])
+	if cl.address.name != "" {
+		cl.Match.PrefixList = c.listOf(cl.address)
 	}
-	if cl.access[1] != "" {
-		cl.Match.NextHopPrefixList = c.policies.accessName(cl.access[1])
+	if cl.nextHop.name != "" {
+		cl.Match.NextHopPrefixList = c.listOf(cl.nextHop)
 	}
 	if cl.incomplete && cl.Permit {
 		cl.Match.PathLength = never
