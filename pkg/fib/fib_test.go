@@ -96,6 +96,16 @@ func TestGroupMoves(t *testing.T) {
 	}
 }
 
+// restarted is a FIB that has read what an earlier run left in k.
+func restarted(t *testing.T, k *fibtest.Kernel) *fib.FIB {
+	t.Helper()
+	f := fib.New(fib.Options{Kernel: k})
+	if err := f.Resync(t0); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
 func TestRestartAdoptsUnchanged(t *testing.T) {
 	k := fibtest.New()
 	f := start(t, k, fib.Options{})
@@ -104,10 +114,7 @@ func TestRestartAdoptsUnchanged(t *testing.T) {
 	settle(f, t0)
 	before := k.String()
 
-	f = fib.New(fib.Options{Kernel: k})
-	if err := f.Resync(t0); err != nil {
-		t.Fatal(err)
-	}
+	f = restarted(t, k)
 	k.Log = nil
 	settle(f, t0)
 	f.Apply(changes[:2], t0)
@@ -134,10 +141,7 @@ func TestRestartMovesOneRoute(t *testing.T) {
 	f := start(t, k, fib.Options{})
 	f.Apply([]fib.Change{bgp("10.1.0.0/16", gw), bgp("10.2.0.0/16", gw)}, t0)
 	settle(f, t0)
-	f = fib.New(fib.Options{Kernel: k})
-	if err := f.Resync(t0); err != nil {
-		t.Fatal(err)
-	}
+	f = restarted(t, k)
 	f.Apply([]fib.Change{bgp("10.1.0.0/16", far)}, t0)
 	settle(f, t0)
 	wantKernel(t, k, `
@@ -171,10 +175,7 @@ func TestWithdrawBeforeInSync(t *testing.T) {
 	f := start(t, k, fib.Options{})
 	f.Apply([]fib.Change{bgp("10.1.0.0/16", gw), bgp("10.2.0.0/16", gw)}, t0)
 	settle(f, t0)
-	f = fib.New(fib.Options{Kernel: k})
-	if err := f.Resync(t0); err != nil {
-		t.Fatal(err)
-	}
+	f = restarted(t, k)
 	f.Apply([]fib.Change{bgp("10.2.0.0/16", gw), bgp("10.3.0.0/16", gw)}, t0)
 	settle(f, t0)
 	f.Apply([]fib.Change{gone("10.2.0.0/16"), gone("10.3.0.0/16")}, t0)
