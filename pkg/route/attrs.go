@@ -75,4 +75,6 @@ type Attrs struct {
 	Unknown          []Unknown
 	Origin           Origin
 	AtomicAggregate  bool
+
+	octets uint32 // what Octets returns, once interned; fills what would be padding
 }

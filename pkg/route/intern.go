@@ -11,59 +11,108 @@ import (
 
 // Interner makes equal attribute sets one pointer. The garbage collector takes a
 // set that nothing refers to any more; what the Interner knew of it goes when
-// it has grown to twice its size. It is safe for concurrent use. The zero value
-// is not usable, see [NewInterner].
+// it has grown to twice its size, or with Tidy. It is safe for concurrent use.
+// The zero value is not usable, see [NewInterner].
+//
+// Neighbors choose what is interned, so no choice of theirs may cost more than
+// another: sets are found by a keyed hash of every field, and the table is in
+// shards, each with a lock of its own, so that nobody waits while all of it is
+// looked through.
 type Interner struct {
-	seed maphash.Seed
+	seed   maphash.Seed
+	shards [shardCount]shard
+}
+
+const shardCount = 64
+
+// shard is the part of the sets whose sums end alike.
+type shard struct {
 	mu   sync.Mutex
-	key  []byte // reused
-	sets map[uint64][]weak.Pointer[Attrs]
-	most int // sums in sets before those without a set are forgotten
+	sets map[uint64]weak.Pointer[Attrs]
+	most int // entries before those without a set are forgotten
+	peak int // entries there have been in this map, which never shrinks by itself
 }
 
 // fewSums is not worth a look for what can be forgotten.
-const fewSums = 1024
+const fewSums = 64
 
 // NewInterner returns an empty Interner.
 func NewInterner() *Interner {
-	return &Interner{seed: maphash.MakeSeed(), sets: make(map[uint64][]weak.Pointer[Attrs])}
+	in := &Interner{seed: maphash.MakeSeed()}
+	for i := range in.shards {
+		in.shards[i].sets = map[uint64]weak.Pointer[Attrs]{}
+	}
+	return in
 }
 
 // Intern returns the one pointer for the set that a holds. The caller must not
 // change what a's slices refer to afterwards.
 func (in *Interner) Intern(a Attrs) *Attrs {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.key = a.appendKey(in.key[:0])
-	sum := maphash.Bytes(in.seed, in.key)
-	for _, w := range in.sets[sum] {
-		if p := w.Value(); p != nil && p.Equal(&a) {
+	var short [512]byte
+	sum := maphash.Bytes(in.seed, a.appendKey(short[:0]))
+	return in.shards[sum%shardCount].intern(sum, &a)
+}
+
+// Tidy forgets the sets that the garbage collector has taken, and gives back the
+// memory of tables that have become much too large.
+func (in *Interner) Tidy() {
+	for i := range in.shards {
+		s := &in.shards[i]
+		s.mu.Lock()
+		s.forget()
+		s.mu.Unlock()
+	}
+}
+
+// intern finds a under sum or, where another set has that, under one of the next.
+func (s *shard) intern(sum uint64, a *Attrs) *Attrs {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	free, found := sum, false
+	for ; ; sum += shardCount {
+		w, ok := s.sets[sum]
+		p := w.Value()
+		if p != nil && p.Equal(a) {
 			return p
+		}
+		if p == nil && !found {
+			free, found = sum, true
+		}
+		if !ok {
+			break
 		}
 	}
 	p := new(Attrs)
-	*p = a
-	if len(in.sets) >= max(in.most, fewSums) {
-		in.forget()
+	*p = *a
+	p.octets = uint32(p.measure())
+	s.sets[free] = weak.Make(p)
+	s.peak = max(s.peak, len(s.sets))
+	if len(s.sets) >= max(s.most, fewSums) {
+		s.forget()
 	}
-	in.sets[sum] = append(in.sets[sum], weak.Make(p))
 	return p
 }
 
 // forget forgets the sets that the garbage collector has taken.
-func (in *Interner) forget() {
-	for sum, list := range in.sets {
-		left := slices.DeleteFunc(list, func(w weak.Pointer[Attrs]) bool { return w.Value() == nil })
-		if len(left) == 0 {
-			delete(in.sets, sum)
-		} else {
-			in.sets[sum] = left
+func (s *shard) forget() {
+	for sum, w := range s.sets {
+		if w.Value() == nil {
+			delete(s.sets, sum)
 		}
 	}
-	in.most = 2 * len(in.sets)
+	s.most = 2 * len(s.sets)
+	if s.peak < fewSums || len(s.sets) > s.peak/4 {
+		return
+	}
+	left := make(map[uint64]weak.Pointer[Attrs], len(s.sets))
+	for sum, w := range s.sets {
+		left[sum] = w
+	}
+	s.sets, s.peak = left, len(left)
 }
 
-// Equal reports whether both sets have the same attributes with the same values.
+// Equal reports whether a and b are the same set. Interned sets are equal
+// exactly if their pointers are.
 func (a *Attrs) Equal(b *Attrs) bool {
 	return a == b || a.Origin == b.Origin && a.NextHop == b.NextHop &&
 		a.MED == b.MED && a.LocalPref == b.LocalPref &&
@@ -77,36 +126,61 @@ func (a *Attrs) Equal(b *Attrs) bool {
 		slices.Equal(a.Unknown, b.Unknown)
 }
 
-// appendKey appends bytes that are the same for equal sets. Different sets may
-// share them: it feeds a hash, not a comparison.
+// appendKey writes every field, each list after its length, so that two sets have
+// the same key only if they are equal.
 func (a *Attrs) appendKey(b []byte) []byte {
-	u32 := binary.BigEndian.AppendUint32
-	addr := func(b []byte, ip netip.Addr) []byte {
-		x := ip.As16()
-		return append(b, x[:]...)
-	}
-	b = append(b, byte(a.Origin))
-	if a.NextHop.IsValid() {
-		b = addr(b, a.NextHop)
-	}
-	b = u32(u32(u32(b, a.MED.Value), a.LocalPref.Value), a.OTC.Value)
+	b = append(b, byte(a.Origin), bit(a.AtomicAggregate), bit(a.MED.Set), bit(a.LocalPref.Set), bit(a.OTC.Set))
+	b = u32(u32(u32(u32(b, a.MED.Value), a.LocalPref.Value), a.OTC.Value), a.Aggregator.ASN)
+	b = appendAddr(appendAddr(appendAddr(b, a.NextHop), a.Aggregator.Address), a.OriginatorID)
+	b = u32(b, uint32(len(a.ASPath)))
 	for _, s := range a.ASPath {
-		b = append(b, byte(s.Type))
+		b = u32(append(b, byte(s.Type)), uint32(len(s.ASNs)))
 		for _, asn := range s.ASNs {
 			b = u32(b, asn)
 		}
 	}
+	b = u32(b, uint32(len(a.Communities)))
 	for _, c := range a.Communities {
 		b = u32(b, uint32(c))
 	}
+	b = u32(b, uint32(len(a.ExtCommunities)))
 	for _, c := range a.ExtCommunities {
 		b = binary.BigEndian.AppendUint64(b, uint64(c))
 	}
+	b = u32(b, uint32(len(a.LargeCommunities)))
 	for _, c := range a.LargeCommunities {
 		b = u32(u32(u32(b, c.Global), c.Local1), c.Local2)
 	}
+	b = u32(b, uint32(len(a.ClusterList)))
+	for _, id := range a.ClusterList {
+		b = appendAddr(b, id)
+	}
+	b = u32(b, uint32(len(a.Unknown)))
 	for _, u := range a.Unknown {
-		b = append(append(b, u.Flags, u.Type), u.Value...)
+		b = append(u32(append(b, u.Flags, u.Type), uint32(len(u.Value))), u.Value...)
+	}
+	return b
+}
+
+func u32(b []byte, v uint32) []byte { return binary.BigEndian.AppendUint32(b, v) }
+
+func bit(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// appendAddr writes ip after its length, 0 where there is none.
+func appendAddr(b []byte, ip netip.Addr) []byte {
+	b = append(b, byte(ip.BitLen()/8))
+	switch {
+	case ip.Is4():
+		v4 := ip.As4()
+		b = append(b, v4[:]...)
+	case ip.Is6():
+		v6, zone := ip.As16(), ip.Zone()
+		b = append(u32(append(b, v6[:]...), uint32(len(zone))), zone...)
 	}
 	return b
 }

@@ -1,10 +1,16 @@
 package route
 
 import (
+	"bytes"
+	"hash/maphash"
 	"net/netip"
+	"reflect"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"weak"
 
 	"pgregory.net/rapid"
 )
@@ -89,12 +95,14 @@ func TestInternPointers(t *testing.T) {
 
 // inUse is the number of sets that something refers to.
 func inUse(in *Interner) int {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.forget()
+	in.Tidy()
+	return remembered(in)
+}
+
+func remembered(in *Interner) int {
 	n := 0
-	for _, b := range in.sets {
-		n += len(b)
+	for i := range in.shards {
+		n += len(in.shards[i].sets)
 	}
 	return n
 }
@@ -120,13 +128,184 @@ func TestInternForgets(t *testing.T) {
 // TestInternForgetsUnasked: sets that come and go do not pile up.
 func TestInternForgetsUnasked(t *testing.T) {
 	in := NewInterner()
-	for i := range uint32(20 * fewSums) {
-		if in.Intern(Attrs{MED: Some(i)}); i%fewSums == 0 {
+	const few = shardCount * fewSums
+	for i := range uint32(20 * few) {
+		if in.Intern(Attrs{MED: Some(i)}); i%few == 0 {
 			runtime.GC()
 		}
 	}
-	if n := len(in.sets); n > 3*fewSums {
+	if n := remembered(in); n > 4*few {
 		t.Errorf("%d sets are remembered", n)
+	}
+}
+
+// TestInternKey: no field can change without the key. A neighbor that can make
+// many sets with one sum makes each of them cost a look at all the others.
+func TestInternKey(t *testing.T) {
+	base := full()
+	want := base.appendKey(nil)
+	differs := func(name string, change func(a *Attrs)) {
+		t.Helper()
+		a := full()
+		if change(&a); bytes.Equal(a.appendKey(nil), want) {
+			t.Errorf("%s is not in the key", name)
+		}
+	}
+	for name, edit := range edits {
+		differs(name, edit)
+	}
+	eachLeaf(reflect.TypeFor[Attrs](), "", func(name string, at func(reflect.Value) reflect.Value) {
+		differs(name, func(a *Attrs) { alter(t, name, at(reflect.ValueOf(a).Elem())) })
+	})
+	// What follows a list is not taken for a part of it.
+	for name, pair := range map[string][2]Attrs{
+		"segments":          {{ASPath: ASPath{seq(1), seq(2)}}, {ASPath: ASPath{seq(1, 2)}}},
+		"communities":       {{Communities: []Community{1, 2}}, {ExtCommunities: []ExtCommunity{1<<32 | 2}}},
+		"large communities": {{LargeCommunities: []LargeCommunity{{1, 2, 3}}}, {Communities: []Community{1, 2, 3}}},
+		"unknown":           {{Unknown: []Unknown{{1, 2, "ab"}}}, {Unknown: []Unknown{{1, 2, "a"}, {'b', 0, ""}}}},
+		"IPv4 in IPv6":      {{NextHop: netip.MustParseAddr("10.0.0.1")}, {NextHop: netip.MustParseAddr("::ffff:10.0.0.1")}},
+		"zone":              {{NextHop: netip.MustParseAddr("fe80::1%a")}, {NextHop: netip.MustParseAddr("fe80::1%b")}},
+	} {
+		if bytes.Equal(pair[0].appendKey(nil), pair[1].appendKey(nil)) {
+			t.Errorf("%s: two sets have one key", name)
+		}
+	}
+}
+
+// eachLeaf finds what a set consists of, also in the elements of its lists.
+func eachLeaf(typ reflect.Type, name string, yield func(string, func(reflect.Value) reflect.Value)) {
+	switch {
+	case typ == reflect.TypeFor[netip.Addr]():
+	case typ.Kind() == reflect.Struct:
+		for i := range typ.NumField() {
+			if f := typ.Field(i); f.IsExported() {
+				eachLeaf(f.Type, name+"."+f.Name, func(n string, at func(reflect.Value) reflect.Value) {
+					yield(n, func(v reflect.Value) reflect.Value { return at(v.Field(i)) })
+				})
+			}
+		}
+		return
+	case typ.Kind() == reflect.Slice:
+		yield(name+" (length)", func(v reflect.Value) reflect.Value { return v })
+		eachLeaf(typ.Elem(), name+"[]", func(n string, at func(reflect.Value) reflect.Value) {
+			yield(n, func(v reflect.Value) reflect.Value { return at(v.Index(0)) })
+		})
+		return
+	}
+	yield(name, func(v reflect.Value) reflect.Value { return v })
+}
+
+// alter gives v another value.
+func alter(t *testing.T, name string, v reflect.Value) {
+	switch {
+	case v.Type() == reflect.TypeFor[netip.Addr]():
+		v.Set(reflect.ValueOf(v.Interface().(netip.Addr).Next()))
+	case v.Kind() == reflect.Slice:
+		v.Set(v.Slice(0, 0))
+	case v.Kind() == reflect.Bool:
+		v.SetBool(!v.Bool())
+	case v.CanUint():
+		v.SetUint(v.Uint() + 1)
+	case v.Kind() == reflect.String:
+		v.SetString(v.String() + "x")
+	default:
+		t.Fatalf("%s: this test can't alter a %s", name, v.Type())
+	}
+}
+
+// TestInternAlike: many sets that differ in one field alone cost no more each than
+// others: all have a sum of their own.
+func TestInternAlike(t *testing.T) {
+	in := NewInterner()
+	var kept []*Attrs
+	for i := range uint32(10_000) {
+		id := netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
+		kept = append(kept,
+			in.Intern(Attrs{Aggregator: Aggregator{ASN: i, Address: id}}),
+			in.Intern(Attrs{OriginatorID: id}), in.Intern(Attrs{ClusterList: []netip.Addr{id}}))
+	}
+	for _, p := range kept {
+		sum := maphash.Bytes(in.seed, p.appendKey(nil))
+		if in.shards[sum%shardCount].sets[sum].Value() != p {
+			t.Fatalf("%+v is not found at once", p)
+		}
+	}
+}
+
+// TestInternClash: sets whose sums are equal are told apart, and the place of one
+// that is gone is used again.
+func TestInternClash(t *testing.T) {
+	s := shard{sets: map[uint64]weak.Pointer[Attrs]{}}
+	a, b := s.intern(7, &Attrs{MED: Some(1)}), s.intern(7, &Attrs{MED: Some(2)})
+	if a == b || s.intern(7, &Attrs{MED: Some(1)}) != a || s.intern(7, &Attrs{MED: Some(2)}) != b {
+		t.Fatal("sets with one sum are mixed up")
+	}
+	for range 10 {
+		for i := range uint32(10) {
+			s.intern(7, &Attrs{LocalPref: Some(i)})
+		}
+		runtime.GC()
+	}
+	if len(s.sets) > 12 {
+		t.Errorf("%d places for 2 sets in use", len(s.sets))
+	}
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(b)
+}
+
+// TestInternShrinks: after a peak the tables are as small as what is left.
+func TestInternShrinks(t *testing.T) {
+	in := NewInterner()
+	before := heapInUse()
+	var kept []*Attrs
+	for i := range uint32(300_000) {
+		kept = append(kept, in.Intern(Attrs{MED: Some(i)}))
+	}
+	runtime.KeepAlive(kept)
+	peak := heapInUse() - before
+	kept = nil
+	runtime.GC()
+	in.Tidy()
+	left := heapInUse() - before
+	t.Logf("%d kB at the peak, %d kB after it", peak>>10, left>>10)
+	if left > peak/50 {
+		t.Errorf("%d octets of %d are left", left, peak)
+	}
+	runtime.KeepAlive(in)
+}
+
+func heapInUse() int {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}
+
+// TestOctets: what a set is said to take is what it takes.
+func TestOctets(t *testing.T) {
+	const sets = 2000
+	for name, make := range map[string]func(i uint32) Attrs{
+		"small":       func(i uint32) Attrs { return Attrs{MED: Some(i)} },
+		"path":        func(i uint32) Attrs { return Attrs{ASPath: NewASPath(slices.Repeat([]uint32{i}, 256)...)} },
+		"communities": func(i uint32) Attrs { return Attrs{Communities: slices.Repeat([]Community{Community(i)}, 1024)} },
+		"unknown": func(i uint32) Attrs {
+			return Attrs{MED: Some(i), Unknown: []Unknown{{0xe0, 99, strings.Repeat("x", 4096)}}}
+		},
+	} {
+		in, kept, said := NewInterner(), []*Attrs{}, 0
+		before := heapInUse()
+		for i := range uint32(sets) {
+			p := in.Intern(make(i))
+			kept = append(kept, p)
+			said += p.Octets()
+		}
+		took := heapInUse() - before
+		if took < said*3/4 || took > said*5/4 {
+			t.Errorf("%s: %d octets a set, said to be %d", name, took/sets, said/sets)
+		}
+		runtime.KeepAlive(kept)
+		runtime.KeepAlive(in)
 	}
 }
 
