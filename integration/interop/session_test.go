@@ -97,7 +97,7 @@ func (s *nvad) routes(families int) map[netip.Prefix]*route.Attrs {
 	got := map[netip.Prefix]*route.Attrs{}
 	for len(got) < families {
 		u := next[speaker.Update](s, 10*time.Second)
-		if u.Err != "" {
+		if u.Err != nil {
 			s.t.Errorf("UPDATE: %s", u.Err)
 		}
 		for _, p := range u.Announced {

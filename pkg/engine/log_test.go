@@ -59,7 +59,8 @@ func TestEngineLogsMalformedUpdates(t *testing.T) {
 			p.establish(farNVA, false, false)
 			for range 100 {
 				p.events <- speaker.Update{
-					From: speaker.From{Peer: farNVA}, Withdrawn: prefixes(3), Err: "treated as withdraw: ORIGIN is missing",
+					From: speaker.From{Peer: farNVA}, Withdrawn: prefixes(3),
+					Err: &speaker.Malformed{Action: speaker.TreatAsWithdraw, Class: speaker.Missing, Attribute: 1, Text: "ORIGIN is missing (RFC 7606 3 d)", Routes: 3},
 				}
 			}
 			p.events <- speaker.Down{From: speaker.From{Peer: farNVA}, Reason: "hold timer expired"}

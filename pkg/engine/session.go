@@ -71,7 +71,7 @@ func (e *Engine) handle(ev speaker.Event) {
 		n.lastUpdate = now
 		e.rib.Update(&ev, now)
 		e.checkLimit(ev.Peer, n)
-		if ev.Err != "" {
+		if ev.Err != nil {
 			e.tellMalformed(n, &ev)
 		}
 	case speaker.Established:
@@ -126,15 +126,15 @@ func (e *Engine) tellFailure(n *neighbor, now time.Time) {
 // tellMalformed logs what was wrong with an UPDATE, and what became of its routes
 // (RFC 7606 6), each reason once in a session: it may be true of a whole table.
 func (e *Engine) tellMalformed(n *neighbor, ev *speaker.Update) {
-	if len(n.told) == mostReasons || slices.Contains(n.told, ev.Err) {
+	if len(n.told) == mostReasons || slices.Contains(n.told, ev.Err.String()) {
 		return
 	}
-	n.told = append(n.told, ev.Err)
+	n.told = append(n.told, ev.Err.String())
 	first := ""
 	if prefixes := slices.Concat(ev.Announced, ev.Withdrawn); len(prefixes) > 0 {
 		first = prefixes[0].String()
 	}
-	e.log.Warn("malformed UPDATE", "neighbor", ev.Peer, "as", n.cfg.RemoteASN, "reason", ev.Err, "prefix", first)
+	e.log.Warn("malformed UPDATE", "neighbor", ev.Peer, "as", n.cfg.RemoteASN, "reason", ev.Err.String(), "prefix", first)
 }
 
 func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time) {

@@ -125,8 +125,8 @@ type Update struct {
 	Attrs     *route.Attrs
 	Announced []netip.Prefix
 	Withdrawn []netip.Prefix
-	// Err is set if an attribute was malformed, with the RFC 7606 action in words.
-	Err string
+	// Err says what was malformed and what was done about it; nil: nothing was.
+	Err *Malformed
 }
 
 // EndOfRIB is the peer's marker for one family (RFC 4724 2).
@@ -154,6 +154,7 @@ type Stats struct {
 	In, Out     Messages
 	Queued      int    // changes not yet on the wire
 	Unsendable  uint64 // routes withheld because no message can carry their attributes
+	Malformed   MalformedCounts
 	Established uint64
 	Since       time.Time // last change of state
 }

@@ -2,11 +2,54 @@ package gobgp
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
 	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
 )
+
+// readAS4Path reads AS4_PATH, which has at least one segment.
+func (a *attribute) readAS4Path(_ *decoder, p *parsed, v []byte) (m *speaker.Malformed) {
+	if len(v) == 0 {
+		return a.wrongLength(0)
+	}
+	p.as4Path, m = a.path(v, 4)
+	return m
+}
+
+func (a *attribute) readAS4Aggregator(_ *decoder, p *parsed, v []byte) *speaker.Malformed {
+	return a.aggregator(&p.as4Aggr, v)
+}
+
+// path reads the segments of AS_PATH or AS4_PATH, whose ASNs have width octets.
+// It returns no path together with an error.
+func (a *attribute) path(v []byte, width int) (route.ASPath, *speaker.Malformed) {
+	var out route.ASPath
+	for len(v) > 0 {
+		if len(v) < 2 || len(v) < 2+int(v[1])*width {
+			return nil, a.wrong(speaker.WrongLength, "ends within a segment", a.section)
+		}
+		s := route.Segment{Type: route.SegmentType(v[0])}
+		switch {
+		case s.Type < route.ASSet || s.Type > route.ASConfedSet:
+			return nil, a.wrong(speaker.WrongValue, "has a segment of type "+strconv.Itoa(int(v[0])), a.section)
+		case v[1] == 0:
+			return nil, a.wrong(speaker.WrongLength, "has a segment of 0 ASNs", a.section)
+		}
+		s.ASNs = make([]uint32, v[1])
+		v = v[2:]
+		for i := range s.ASNs {
+			if s.ASNs[i] = readASN(v[:width]); s.ASNs[i] == 0 {
+				return nil, a.wrong(speaker.WrongValue, "has AS 0", "RFC 7607 2")
+			}
+			v = v[width:]
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
 
 // mergeAS4 restores the 4-octet ASNs that a 2-octet neighbor has passed on in
 // AS4_PATH and AS4_AGGREGATOR (RFC 6793 4.2.3).

@@ -110,7 +110,7 @@ func TestRoundTrip(t *testing.T) {
 			}
 			err := d.update(message(b).body(), func(ev speaker.Event) bool {
 				u := ev.(speaker.Update)
-				if u.Err != "" || !u.Attrs.Equal(&a) {
+				if u.Err != nil || !u.Attrs.Equal(&a) {
 					t.Fatalf("%s\ngot  %+v\nwant %+v", u.Err, u.Attrs, a)
 				}
 				got = append(got, u.Announced...)

@@ -2,7 +2,6 @@ package gobgp
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net/netip"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
@@ -11,11 +10,11 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// decoder makes events of the UPDATEs of one session. Prefixes and the frame of
-// attributes are read here; what an attribute holds is GoBGP's to parse, and
-// only once per set: attributes come back from a cache by their raw octets.
+// decoder makes events of the UPDATEs of one session. A set of attributes is
+// parsed once: after that it comes from a cache by its raw octets.
 type decoder struct {
 	decoderOptions
+	bad   *speaker.Malformed // what was wrong with the last UPDATE; nil: nothing
 	cache attrCache
 	key   []byte
 	rest  []byte
@@ -35,9 +34,13 @@ func newDecoder(o decoderOptions) *decoder { return &decoder{decoderOptions: o} 
 // update decodes the body of an UPDATE and emits what it says. Errors follow
 // RFC 7606: one that is returned ends the session, the others are in the event.
 func (d *decoder) update(body []byte, emit func(speaker.Event) bool) (err error) {
+	d.bad = nil
 	defer func() {
 		if r := recover(); r != nil {
-			err = malformed(bgp.BGP_ERROR_SUB_MALFORMED_ATTRIBUTE_LIST, nil, "UPDATE cannot be decoded: %v", r)
+			err = malformed(bgp.BGP_ERROR_SUB_MALFORMED_ATTRIBUTE_LIST, nil, speaker.WrongFrame, 0, "UPDATE cannot be decoded: %v", r)
+		}
+		if f, ok := err.(*updateFault); ok {
+			d.bad = &f.bad
 		}
 	}()
 	u, err := d.split(body)
@@ -53,8 +56,20 @@ func (d *decoder) update(body []byte, emit func(speaker.Event) bool) (err error)
 	return d.emit(u, emit)
 }
 
-func malformed(subcode uint8, data []byte, format string, args ...any) *fault {
-	return &fault{bgp.BGP_ERROR_UPDATE_MESSAGE_ERROR, subcode, data, fmt.Sprintf(format, args...)}
+// updateFault is an error of an UPDATE that ends the session.
+type updateFault struct {
+	fault
+	bad speaker.Malformed
+}
+
+// Unwrap returns what the NOTIFICATION is made of.
+func (f *updateFault) Unwrap() error { return &f.fault }
+
+// malformed makes an error that ends the session. typ is the attribute, if it
+// is one.
+func malformed(subcode uint8, data []byte, class speaker.Class, typ uint8, format string, args ...any) *updateFault {
+	m := found(speaker.SessionReset, class, typ, format, args...)
+	return &updateFault{fault{bgp.BGP_ERROR_UPDATE_MESSAGE_ERROR, subcode, data, m.Text}, *m}
 }
 
 // parts is an UPDATE taken apart.
@@ -65,19 +80,20 @@ type parts struct {
 	reach     []netip.Prefix // of MP_REACH_NLRI
 	nextHop   netip.Addr     // of MP_REACH_NLRI
 	attrs     []byte         // without MP_REACH_NLRI and MP_UNREACH_NLRI
-	truncated string         // why the attributes end early (RFC 7606 4)
-	mpSeen    bool           // has MP_REACH_NLRI, of whatever family
+	reachable bool           // announces something, perhaps of another family
+	other     bool           // has attributes besides MP_UNREACH_NLRI
+	bad       *speaker.Malformed
 }
 
 // split reads the three fields of an UPDATE (RFC 4271 4.3).
 func (d *decoder) split(body []byte) (u parts, err error) {
 	withdrawn, rest, ok := cut(body)
 	if !ok {
-		return u, malformed(bgp.BGP_ERROR_SUB_MALFORMED_ATTRIBUTE_LIST, nil, "withdrawn routes exceed the message")
+		return u, malformed(bgp.BGP_ERROR_SUB_MALFORMED_ATTRIBUTE_LIST, nil, speaker.WrongFrame, 0, "withdrawn routes exceed the message")
 	}
 	attrs, nlri, ok := cut(rest)
 	if !ok {
-		return u, malformed(bgp.BGP_ERROR_SUB_MALFORMED_ATTRIBUTE_LIST, nil, "path attributes exceed the message")
+		return u, malformed(bgp.BGP_ERROR_SUB_MALFORMED_ATTRIBUTE_LIST, nil, speaker.WrongFrame, 0, "path attributes exceed the message")
 	}
 	if len(body) == 4 {
 		u.eor = route.IPv4
@@ -89,6 +105,7 @@ func (d *decoder) split(body []byte) (u parts, err error) {
 	if u.nlri, err = parsePrefixes(nlri, route.IPv4); err != nil {
 		return u, err
 	}
+	u.reachable = len(nlri) > 0
 	if !d.families.Has(route.IPv4) {
 		u.withdrawn, u.nlri = nil, nil
 	}
@@ -113,76 +130,83 @@ func (d *decoder) walk(attrs []byte, u *parts, alone bool) error {
 	d.rest = d.rest[:0]
 	var seen [2]bool
 	for b := attrs; len(b) > 0; {
-		size, value, why := frameAttr(b)
-		if why != "" {
-			u.truncated = why
+		size, value, bad := frameAttr(b)
+		if bad != nil {
+			u.bad = strongest(u.bad, bad)
+			u.other = true
 			break
 		}
 		whole := b[:size]
 		b = b[size:]
-		switch bgp.BGPAttrType(whole[1]) {
-		case bgp.BGP_ATTR_TYPE_MP_REACH_NLRI:
-			if seen[0] {
-				return malformed(bgp.BGP_ERROR_SUB_MALFORMED_ATTRIBUTE_LIST, nil, "MP_REACH_NLRI appears twice")
-			}
-			seen[0] = true
-			if err := d.mpReach(value, u); err != nil {
-				return err
-			}
-		case bgp.BGP_ATTR_TYPE_MP_UNREACH_NLRI:
-			if seen[1] {
-				return malformed(bgp.BGP_ERROR_SUB_MALFORMED_ATTRIBUTE_LIST, nil, "MP_UNREACH_NLRI appears twice")
-			}
-			seen[1] = true
-			if err := d.mpUnreach(value, u, alone && len(whole) == len(attrs)); err != nil {
-				return err
-			}
-		default:
+		typ := whole[1]
+		i := typ - uint8(bgp.BGP_ATTR_TYPE_MP_REACH_NLRI)
+		if int(i) >= len(seen) {
 			d.rest = append(d.rest, whole...)
+			continue
+		}
+		if seen[i] {
+			return malformed(bgp.BGP_ERROR_SUB_MALFORMED_ATTRIBUTE_LIST, nil, speaker.Duplicate, typ, "%s appears twice (RFC 7606 3 g)", attrName(typ))
+		}
+		seen[i] = true
+		u.bad = strongest(u.bad, checkFlags(whole[0], typ))
+		if err := d.multiprotocol(typ, value, u, alone && len(whole) == len(attrs)); err != nil {
+			return err
 		}
 	}
-	u.attrs, u.mpSeen = d.rest, seen[0]
+	u.attrs = d.rest
+	u.other = u.other || seen[0] || len(d.rest) > 0
 	return nil
 }
 
+func (d *decoder) multiprotocol(typ uint8, value []byte, u *parts, alone bool) error {
+	if bgp.BGPAttrType(typ) == bgp.BGP_ATTR_TYPE_MP_REACH_NLRI {
+		return d.mpReach(value, u)
+	}
+	return d.mpUnreach(value, u, alone && u.bad == nil)
+}
+
 // frameAttr returns the length of the first attribute in b, and its value; or
-// why it does not fit.
-func frameAttr(b []byte) (size int, value []byte, why string) {
+// why it does not fit (RFC 7606 4).
+func frameAttr(b []byte) (size int, value []byte, bad *speaker.Malformed) {
 	header := 3
 	if b[0]&flagExtended != 0 {
 		header = 4
 	}
 	if len(b) < header {
-		return 0, nil, "path attributes end within an attribute header"
+		return 0, nil, found(withdraw, speaker.WrongFrame, 0, "path attributes end within the header of one (RFC 7606 4)")
 	}
 	n := int(b[2])
 	if header == 4 {
 		n = int(binary.BigEndian.Uint16(b[2:]))
 	}
 	if len(b) < header+n {
-		return 0, nil, fmt.Sprintf("length of path attribute %d exceeds the path attributes", b[1])
+		return 0, nil, found(withdraw, speaker.WrongFrame, b[1], "%s exceeds the path attributes (RFC 7606 4)", attrName(b[1]))
 	}
-	return header + n, b[header : header+n], ""
+	return header + n, b[header : header+n], nil
 }
 
 // mpReach reads MP_REACH_NLRI (RFC 4760 3). Whatever is wrong with it, the
 // prefixes it meant are unknown, so the session must end (RFC 7606 5.3, 7.11).
 func (d *decoder) mpReach(v []byte, u *parts) error {
+	const typ = uint8(bgp.BGP_ATTR_TYPE_MP_REACH_NLRI)
 	if len(v) < 5 || len(v) < 5+int(v[3]) {
-		return malformed(bgp.BGP_ERROR_SUB_OPTIONAL_ATTRIBUTE_ERROR, nil, "MP_REACH_NLRI is too short")
+		return malformed(bgp.BGP_ERROR_SUB_OPTIONAL_ATTRIBUTE_ERROR, nil, speaker.WrongLength, typ, "MP_REACH_NLRI is too short (RFC 7606 7.11)")
 	}
 	family := familyOf(binary.BigEndian.Uint16(v), v[2])
 	if family == 0 || !d.families.Has(family) {
+		u.reachable = true // perhaps, and in a form that nvad does not know
 		return nil
 	}
 	hop, nlri := v[4:4+int(v[3])], v[5+int(v[3]):]
+	u.reachable = u.reachable || len(nlri) > 0
 	switch {
 	case len(hop) == 16, len(hop) == 32: // global, and perhaps link-local (RFC 2545 3)
 		u.nextHop, _ = netip.AddrFromSlice(hop[:16])
 	case len(hop) == 4 && family == route.IPv4:
 		u.nextHop, _ = netip.AddrFromSlice(hop)
 	default:
-		return malformed(bgp.BGP_ERROR_SUB_OPTIONAL_ATTRIBUTE_ERROR, nil, "MP_REACH_NLRI has a next hop of %d octets", len(hop))
+		return malformed(bgp.BGP_ERROR_SUB_OPTIONAL_ATTRIBUTE_ERROR, nil, speaker.WrongLength, typ,
+			"MP_REACH_NLRI has a next hop of %d octets (RFC 7606 7.11)", len(hop))
 	}
 	var err error
 	u.reach, err = parsePrefixes(nlri, family)
@@ -193,7 +217,8 @@ func (d *decoder) mpReach(v []byte, u *parts) error {
 // the message, it is an End-of-RIB (RFC 4724 2).
 func (d *decoder) mpUnreach(v []byte, u *parts, alone bool) error {
 	if len(v) < 3 {
-		return malformed(bgp.BGP_ERROR_SUB_OPTIONAL_ATTRIBUTE_ERROR, nil, "MP_UNREACH_NLRI is too short")
+		return malformed(bgp.BGP_ERROR_SUB_OPTIONAL_ATTRIBUTE_ERROR, nil, speaker.WrongLength, uint8(bgp.BGP_ATTR_TYPE_MP_UNREACH_NLRI),
+			"MP_UNREACH_NLRI is too short (RFC 7606 7.12)")
 	}
 	family := familyOf(binary.BigEndian.Uint16(v), v[2])
 	if family == 0 || !d.families.Has(family) {
@@ -223,7 +248,8 @@ func parsePrefixes(b []byte, family route.Family) ([]netip.Prefix, error) {
 		bits := int(b[0])
 		n := 1 + (bits+7)/8
 		if bits > longest || n > len(b) {
-			return nil, malformed(bgp.BGP_ERROR_SUB_INVALID_NETWORK_FIELD, nil, "prefix of length %d in %d octets", bits, len(b)-1)
+			return nil, malformed(bgp.BGP_ERROR_SUB_INVALID_NETWORK_FIELD, nil, speaker.WrongPrefix, 0,
+				"prefix of length %d in %d octets (RFC 7606 5.3)", bits, len(b)-1)
 		}
 		var addr netip.Addr
 		if family == route.IPv4 {

@@ -56,7 +56,7 @@ func TestPlainGoBGP(t *testing.T) {
 	for _, c := range []struct{ prefix, nextHop string }{{"10.1.0.0/16", "192.0.2.1"}, {"2001:db8:1::/48", "2001:db8::1"}} {
 		injectIntoGoBGP(t, g, prefix(c.prefix), addr(c.nextHop))
 		ev := next[speaker.Update](s, 2*time.Second)
-		if ev.Err != "" || len(ev.Announced) != 1 || ev.Announced[0] != prefix(c.prefix) || ev.Attrs.NextHop != addr(c.nextHop) ||
+		if ev.Err != nil || len(ev.Announced) != 1 || ev.Announced[0] != prefix(c.prefix) || ev.Attrs.NextHop != addr(c.nextHop) ||
 			ev.Attrs.ASPath.String() != "65002" {
 			t.Errorf("received %+v %+v", ev, ev.Attrs)
 		}

@@ -11,16 +11,15 @@ import (
 
 // attrSet is a decoded set of attributes and what is wrong with it.
 type attrSet struct {
-	attrs    *route.Attrs
-	withdraw bool   // its routes are treated as withdrawn
-	err      string // why, or which attributes were discarded
+	attrs *route.Attrs // nil: its routes are treated as withdrawn
+	bad   *speaker.Malformed
 }
 
 // emit makes events of an UPDATE. One with both fields and MP_REACH_NLRI has two
 // next hops, hence two events.
 func (d *decoder) emit(u parts, emit func(speaker.Event) bool) error {
 	ev := speaker.Update{From: d.from, Withdrawn: u.withdrawn}
-	if len(u.attrs) == 0 && len(u.nlri)+len(u.reach) == 0 && u.truncated == "" {
+	if !u.other && len(u.nlri) == 0 && u.bad == nil {
 		if len(ev.Withdrawn) > 0 {
 			emit(ev)
 		}
@@ -30,7 +29,7 @@ func (d *decoder) emit(u parts, emit func(speaker.Event) bool) error {
 		if err := d.finish(&ev, u, u.nlri, netip.Addr{}); err != nil {
 			return err
 		}
-		if len(ev.Withdrawn)+len(ev.Announced) > 0 || ev.Err != "" {
+		if len(ev.Withdrawn)+len(ev.Announced) > 0 || ev.Err != nil {
 			emit(ev)
 		}
 		ev = speaker.Update{From: d.from}
@@ -51,29 +50,28 @@ func (d *decoder) finish(ev *speaker.Update, u parts, announced []netip.Prefix, 
 	if err != nil {
 		return err
 	}
-	if u.truncated != "" {
-		set.withdraw, set.err = true, u.truncated
-	}
-	if set.err != "" {
-		ev.Err = "attribute discarded: " + set.err
-	}
-	if !set.withdraw {
+	bad := strongest(u.bad, set.bad)
+	d.bad = strongest(d.bad, bad)
+	if bad == nil || bad.Action == discard {
+		ev.Err = bad
 		if len(announced) > 0 {
 			ev.Attrs, ev.Announced = set.attrs, announced
 		}
 		return nil
 	}
-	if len(announced) == 0 && len(ev.Withdrawn) == 0 && !u.mpSeen {
-		// RFC 7606 5.2: with no route to withdraw, something was overlooked.
-		return malformed(bgp.BGP_ERROR_SUB_MALFORMED_ATTRIBUTE_LIST, nil, "%s, and no routes to withdraw", set.err)
+	if u.other && !u.reachable {
+		// Where nothing is announced, what was announced may have been overlooked.
+		return malformed(bgp.BGP_ERROR_SUB_MALFORMED_ATTRIBUTE_LIST, nil, bad.Class, bad.Attribute, "%s, and nothing is announced (RFC 7606 5.2)", bad.Text)
 	}
-	ev.Err = "treated as withdraw: " + set.err
+	why := *bad // the other event of this UPDATE has other routes
+	why.Routes = len(announced)
+	ev.Err = &why
 	ev.Withdrawn = append(ev.Withdrawn, announced...)
 	return nil
 }
 
 // attributes returns the set that raw encodes. mandatory says that routes need
-// it: then ORIGIN, AS_PATH and a next hop must be there (RFC 7606 3 d).
+// it: then ORIGIN, AS_PATH and a next hop must be there.
 func (d *decoder) attributes(raw []byte, nextHop netip.Addr, mandatory bool) (attrSet, error) {
 	d.key = append(d.key[:0], raw...)
 	if nextHop.IsValid() {
@@ -87,14 +85,14 @@ func (d *decoder) attributes(raw []byte, nextHop netip.Addr, mandatory bool) (at
 	if err != nil {
 		return attrSet{}, err
 	}
-	set := attrSet{withdraw: p.withdraw, err: p.err}
-	if mandatory && !set.withdraw {
+	if mandatory {
 		p.useNextHop(nextHop)
-		set.withdraw, set.err = p.missing(set.err)
+		p.note(d.missing(p))
 	}
-	if !set.withdraw {
+	set := attrSet{bad: p.err}
+	if p.err == nil || p.err.Action == discard {
 		set.attrs = d.interner.Intern(p.attrs)
-		if set.err == "" && mandatory {
+		if p.err == nil && mandatory {
 			d.cache.put(d.key, set.attrs)
 		}
 	}

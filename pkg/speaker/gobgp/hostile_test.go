@@ -147,7 +147,7 @@ func fate(s *testSpeaker) string {
 		return ignored
 	case len(ev.Announced) > 0:
 		return accepted
-	case ev.Err != "":
+	case ev.Err != nil:
 		return withdrawn
 	}
 	return ignored

@@ -178,7 +178,9 @@ func (s *session) receive(r io.Reader, buf []byte) error {
 		switch m.kind() {
 		case bgp.BGP_MSG_UPDATE:
 			s.poke()
-			if err := dec.update(m.body(), s.push); err != nil {
+			err := dec.update(m.body(), s.push)
+			s.tap.counters.malformed.add(dec.bad)
+			if err != nil {
 				return err
 			}
 		case bgp.BGP_MSG_KEEPALIVE:
@@ -286,7 +288,7 @@ func (s *session) decoderOptions() decoderOptions {
 	}
 }
 
-func isLoopback(a netip.Addr) bool { return a.Unmap().Is4() && a.Unmap().IsLoopback() }
+func isLoopback(a netip.Addr) bool { return a.Unmap().IsLoopback() }
 
 // establishedAt is zero before the session is established.
 func (s *session) establishedAt() time.Time {

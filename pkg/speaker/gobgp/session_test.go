@@ -388,7 +388,7 @@ func (p *rawPeer) collect(t *testing.T, twoOctet bool, last netip.Prefix) (annou
 		m := p.expect(2)
 		err := d.update(m.body(), func(ev speaker.Event) bool {
 			u := ev.(speaker.Update)
-			if u.Err != "" {
+			if u.Err != nil {
 				t.Errorf("UPDATE: %s", u.Err)
 			}
 			for _, x := range u.Announced {
