@@ -22,9 +22,9 @@ endif
 AS_ROOT   := $(SUDO) env PATH=$(PATH):/usr/sbin:/sbin HOME=$(HOME) NVAD_REQUIRE_ROOT=1
 ROOT_EXEC := -exec '$(AS_ROOT)'
 
-# Tests that measure, and so run alone. The others mostly wait for the timers of
-# FRR and BIRD, and run three at a time.
-ALONE := /integration/(bench|failover)
+# Tests that measure, and so run alone, in test-long. The others mostly wait for
+# the timers of FRR and BIRD, and run three at a time.
+ALONE := /integration/(bench|failover|hostile)
 
 .PHONY: help
 help: ## list the targets
@@ -79,7 +79,14 @@ test-unit: ## unit tests with the race detector; as root they include the real k
 .PHONY: test-root
 test-root: ## namespace tests against FRR, BIRD and the emulated Azure
 	$(GO) test -count=$(COUNT) -p 3 -timeout 15m $(ROOT_EXEC) $$($(GO) list ./integration/... | grep -vE '$(ALONE)')
+
+.PHONY: test-long
+test-long: setup ## what measures and so runs alone: attacks, outages, speed
 	$(GO) test -count=$(COUNT) -p 1 -timeout 15m $(ROOT_EXEC) $$($(GO) list ./integration/... | grep -E '$(ALONE)')
+
+.PHONY: hostile
+hostile: setup ## attack nvad for longer than test-long does, with the figures of docs/security.md; GOFLAGS=-race too
+	$(AS_ROOT) NVAD_HOSTILE_LONG=1 GOFLAGS=$(GOFLAGS) $(GO) test -v -count=1 -timeout 60m ./integration/hostile $(HOSTILE)
 
 .PHONY: differential
 differential: ## hold nvad against FRR in N random cases, from SEED on

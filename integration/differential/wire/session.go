@@ -29,6 +29,9 @@ type Peer struct {
 	Restart time.Duration
 	// Plain leaves graceful restart out, as a Route Server does.
 	Plain bool
+	// Extended offers messages of up to 65,535 octets (RFC 8654). A Session reads
+	// none of those itself: it is for who writes them after Handshake.
+	Extended bool
 	// Watch, if set, is given every UPDATE in the order of the wire, before it
 	// counts in Table. Nothing is read meanwhile.
 	Watch func(Update)
@@ -76,14 +79,24 @@ func (p Peer) connect(ctx context.Context) (*Session, error) {
 // Begin takes up a session on a connection, whoever made it. On an error the
 // connection is closed.
 func (p Peer) Begin(conn net.Conn) (*Session, error) {
-	s := &Session{conn: conn, done: make(chan struct{}), watch: p.Watch, table: map[netip.Prefix]Heard{}, changed: time.Now()}
-	if err := s.open(p); err != nil {
-		conn.Close()
+	if err := p.Handshake(conn); err != nil {
 		return nil, err
 	}
+	s := &Session{conn: conn, done: make(chan struct{}), watch: p.Watch, table: map[netip.Prefix]Heard{}, changed: time.Now()}
 	go s.receive()
 	go s.keepAlive()
 	return s, nil
+}
+
+// Handshake takes a connection to Established and leaves it to the caller, who may
+// write whatever octets it likes. On an error the connection is closed.
+func (p Peer) Handshake(conn net.Conn) error {
+	s := &Session{conn: conn}
+	err := s.open(p)
+	if err != nil {
+		conn.Close()
+	}
+	return err
 }
 
 // open exchanges OPEN and KEEPALIVE.
@@ -123,6 +136,9 @@ func (p Peer) capabilities() []bgp.ParameterCapabilityInterface {
 		bgp.NewCapMultiProtocol(family),
 		bgp.NewCapRouteRefresh(),
 		bgp.NewCapFourOctetASNumber(p.ASN),
+	}
+	if p.Extended {
+		list = append(list, bgp.NewCapExtendedMessage())
 	}
 	if p.Plain {
 		return list
