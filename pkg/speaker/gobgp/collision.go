@@ -57,7 +57,7 @@ func (k *peek) run() {
 		k.err = errors.New("no OPEN")
 		return
 	}
-	k.open, _, k.err = parseOpen(m)
+	k.open, k.err = parseOpen(m)
 }
 
 // stop ends the peek, wherever it is.
@@ -99,7 +99,7 @@ func (p *peer) judge() {
 	case p.prevails(k, s):
 		s.tap.notify(*cease(bgp.BGP_ERROR_SUB_CONNECTION_COLLISION_RESOLUTION), nil, "connection collision")
 	default:
-		p.refuseSecond("connection collision")
+		p.refuseSecond("connection collision", bgp.BGP_ERROR_SUB_CONNECTION_COLLISION_RESOLUTION)
 	}
 }
 
@@ -125,7 +125,7 @@ func (p *peer) prevails(k *peek, s *session) bool {
 // answers with a reset.
 func (p *peer) challenge(s *session, k *peek, since time.Time, peeked bool) {
 	if k.ours {
-		p.refuseSecond("already established")
+		p.refuseSecond("already established", bgp.BGP_ERROR_SUB_CONNECTION_COLLISION_RESOLUTION)
 		return
 	}
 	if !peeked {
@@ -140,9 +140,8 @@ func (p *peer) challenge(s *session, k *peek, since time.Time, peeked bool) {
 	go func() { _ = s.tap.send(keepalive) }()
 }
 
-// refuseSecond closes the second connection with Cease/Connection Collision
-// Resolution.
-func (p *peer) refuseSecond(reason string) {
+// refuseSecond closes the second connection with a NOTIFICATION of code Cease.
+func (p *peer) refuseSecond(reason string, subcode uint8) {
 	if p.second == nil {
 		return
 	}
@@ -150,7 +149,7 @@ func (p *peer) refuseSecond(reason string) {
 	k := p.second
 	p.second = nil
 	k.stop()
-	p.collision(k.conn)
+	p.refuse(k.conn, subcode, reason)
 }
 
 // dropSecond closes the second connection without a word.
@@ -170,7 +169,6 @@ func (p *peer) promote() {
 	k.stop()
 	if k.err != nil && !isTimeout(k.err) {
 		k.conn.Close()
-		p.backoff = backoff{}
 		p.schedule()
 		return
 	}

@@ -3,7 +3,6 @@ package gobgp
 import (
 	"cmp"
 	"context"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"syscall"
@@ -18,8 +17,6 @@ const (
 	dialTimeout = 600 * time.Millisecond
 	firstPause  = 100 * time.Millisecond
 	longPause   = 350 * time.Millisecond
-	longDamping = 5 * time.Second
-	steadyTime  = 10 * time.Second // a session that lasted so long was no failure
 )
 
 type dialResult struct {
@@ -27,17 +24,27 @@ type dialResult struct {
 	err  error
 }
 
-// dial starts an attempt, unless the neighbor is passive or has a connection.
+// dial starts an attempt, unless the neighbor is passive or has a connection. If
+// it is held back, or others are to be dialled first, it is tried later.
 func (p *peer) dial() {
 	if p.dialing != nil || p.current != nil {
 		return
 	}
+	now := time.Now()
+	if wait := p.backoff.held(now); wait > 0 {
+		p.redial.Reset(wait)
+		return
+	}
 	if p.cfg.Passive {
-		p.tellState(speaker.Active, cmp.Or(p.state.Reason, "waits for the neighbor to connect (passive)"))
+		p.tellState(speaker.Active, cmp.Or(p.failure, "waits for the neighbor to connect (passive)"))
+		return
+	}
+	if wait := p.paced(now); wait > 0 {
+		p.redial.Reset(wait)
 		return
 	}
 	p.redial.Stop()
-	p.tellState(speaker.Connect, p.state.Reason)
+	p.tellState(speaker.Connect, p.failure)
 	ctx, cancel := context.WithTimeout(p.sp.ctx, dialTimeout)
 	p.dialing = cancel
 	p.dials.Go(func() {
@@ -46,12 +53,25 @@ func (p *peer) dial() {
 	})
 }
 
+// paced is how long to wait for the pace of dialling.
+func (p *peer) paced(now time.Time) time.Duration {
+	if p.slot.IsZero() {
+		p.slot = now.Add(p.sp.pace.reserve(now, p.backoff.there))
+	}
+	wait := p.slot.Sub(now)
+	if wait <= 0 {
+		p.slot = time.Time{}
+	}
+	return wait
+}
+
 func (p *peer) dialDone(r dialResult) {
 	p.dialing()
 	p.dialing = nil
 	if r.err != nil {
 		if p.current == nil {
-			p.tellState(speaker.Active, p.dialReason(r.err))
+			p.failure = p.dialReason(r.err)
+			p.tellState(speaker.Active, p.failure)
 		}
 		p.backoff.unreachable++
 		p.schedule()
@@ -64,45 +84,22 @@ func (p *peer) dialDone(r dialResult) {
 // dialReason is why an attempt failed.
 func (p *peer) dialReason(err error) string {
 	reason := errText(err)
-	if reason == timedOut && p.md5Suspect(readMD5Failures()) {
+	if reason == timedOut && p.md5Suspect(p.sp.md5.read(time.Now())) {
 		reason += md5Hint
 	}
 	return reason
 }
 
-// schedule plans the next attempt.
+// schedule plans the next attempt. A passive neighbor has none, but a hold ends.
 func (p *peer) schedule() {
-	if !p.cfg.Passive && p.current == nil {
-		p.redial.Reset(p.backoff.pause())
+	now := time.Now()
+	switch held := p.backoff.held(now); {
+	case p.current != nil:
+	case held > 0:
+		p.redial.Reset(held)
+	case !p.cfg.Passive:
+		p.redial.Reset(p.backoff.pause(now))
 	}
-}
-
-// backoff says how long to wait before the next attempt to dial.
-type backoff struct {
-	unreachable int // attempts without a connection, in a row
-	refused     int // connections without a lasting session, in a row
-}
-
-// lost counts the end of a session. One that lasted, or ended in a collision,
-// is followed by an attempt at once.
-func (b *backoff) lost(s *session) {
-	since := s.establishedAt()
-	if !since.IsZero() && time.Since(since) > steadyTime {
-		b.refused = 0
-		return
-	}
-	b.refused++
-}
-
-func (b *backoff) pause() time.Duration {
-	pause := time.Duration(0)
-	if b.unreachable > 0 {
-		pause = min(firstPause<<min(b.unreachable-1, 8), longPause)
-	}
-	if b.refused > 1 {
-		pause = max(pause, min(2*firstPause<<min(b.refused-2, 8), longDamping))
-	}
-	return pause - time.Duration(rand.Int64N(int64(pause)/4+1))
 }
 
 // dialer is configured so that the socket is complete before the first packet:

@@ -4,6 +4,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 )
 
 // md5Hint is added to the reason of an attempt that got no answer, where the
@@ -17,6 +19,23 @@ const netstat = "/proc/thread-self/net/netstat"
 // md5Failures is how many segments were dropped for their signature: absent or
 // wrong where a key is set, there where none is.
 type md5Failures struct{ keyed, keyless uint64 }
+
+// md5Reader reads the counters at most ten times a second, however many neighbors
+// do not answer.
+type md5Reader struct {
+	mu   sync.Mutex
+	at   time.Time
+	last md5Failures
+}
+
+func (r *md5Reader) read(now time.Time) md5Failures {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now.Sub(r.at) >= firstPause {
+		r.at, r.last = now, readMD5Failures()
+	}
+	return r.last
+}
 
 // readMD5Failures is zero where the kernel does not tell.
 func readMD5Failures() md5Failures {

@@ -2,6 +2,7 @@ package gobgp
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -13,8 +14,7 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// open is what nvad wants to know of a received OPEN (RFC 4271 4.2). What
-// check lets pass GoBGP may still refuse.
+// open is what nvad wants to know of a received OPEN (RFC 4271 4.2).
 type open struct {
 	id         netip.Addr
 	version    uint8
@@ -34,18 +34,16 @@ type open struct {
 	names      []string
 }
 
-// parseOpen reads an OPEN. A panic of the decoder is an error like any other,
-// but one after which GoBGP must not see the message: the second result is
-// false then.
-func parseOpen(m message) (o open, safe bool, err error) {
+// parseOpen reads an OPEN. Errors are faults, also a panic of the decoder.
+func parseOpen(m message) (o open, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			safe, err = false, fmt.Errorf("OPEN cannot be decoded: %v", r)
+			err = &fault{bgp.BGP_ERROR_OPEN_MESSAGE_ERROR, 0, nil, fmt.Sprintf("OPEN cannot be decoded: %v", r)}
 		}
 	}()
 	body := &bgp.BGPOpen{}
 	if err := body.DecodeFromBytes(m.body()); err != nil {
-		return open{}, true, err
+		return open{}, openFault(err)
 	}
 	o = open{version: body.Version, id: body.ID, asn: uint32(body.MyAS), holdTime: time.Duration(body.HoldTime) * time.Second}
 	multiprotocol := false
@@ -62,11 +60,20 @@ func parseOpen(m message) (o open, safe bool, err error) {
 	if !multiprotocol {
 		o.families = route.IPv4 // RFC 4760 8
 	}
-	return o, true, nil
+	return o, nil
 }
 
-// check refuses an OPEN as RFC 4271 6.2 and RFC 6286 2.2 have it. GoBGP would as
-// well, without telling what it looked at.
+// openFault is the fault for an error of GoBGP's decoder.
+func openFault(err error) error {
+	f := &fault{bgp.BGP_ERROR_OPEN_MESSAGE_ERROR, 0, nil, err.Error()}
+	var e *bgp.MessageError
+	if errors.As(err, &e) {
+		f.code, f.subcode, f.data = e.TypeCode, e.SubTypeCode, e.Data
+	}
+	return f
+}
+
+// check refuses an OPEN as RFC 4271 6.2 and RFC 6286 2.2 have it.
 func (o *open) check(n *speaker.Neighbor, own netip.Addr) error {
 	refuse := func(subcode uint8, data []byte, format string, args ...any) error {
 		return &fault{bgp.BGP_ERROR_OPEN_MESSAGE_ERROR, subcode, data, fmt.Sprintf(format, args...)}
@@ -158,11 +165,27 @@ func capabilityName(c bgp.ParameterCapabilityInterface) string {
 	return name
 }
 
-const openHoldOffset = headerLen + 3
+// forEngine encodes o anew for GoBGP, which decodes an OPEN without recover: what
+// it gets was made here, with nothing in it but what its state machine needs.
+// With a hold time of 0 in either OPEN the session runs without hold and keepalive
+// timers (RFC 4271 4.2).
+func (o *open) forEngine(n *speaker.Neighbor) message {
+	hold := o.holdTime
+	if n.HoldTime == 0 {
+		hold = 0
+	}
+	caps := []byte{byte(bgp.BGP_CAP_MULTIPROTOCOL), 4, 0, bgp.AFI_IP, 0, bgp.SAFI_UNICAST}
+	if o.fourOctet {
+		caps = binary.BigEndian.AppendUint32(append(caps, byte(bgp.BGP_CAP_FOUR_OCTET_AS_NUMBER), 4), o.asn)
+	}
+	body := binary.BigEndian.AppendUint16([]byte{o.version}, twoOctetASN(o.asn))
+	body = binary.BigEndian.AppendUint16(body, uint16(hold/time.Second))
+	body = append(body, o.id.AsSlice()...)
+	body = append(body, byte(len(caps)+2), bgp.BGP_OPT_CAPABILITY, byte(len(caps)))
+	return newMessage(bgp.BGP_MSG_OPEN, append(body, caps...))
+}
 
-// clearHoldTime makes the hold time of an OPEN 0. With the 0 in either OPEN the
-// session runs without hold and keepalive timers (RFC 4271 4.2).
-func clearHoldTime(m message) { binary.BigEndian.PutUint16(m[openHoldOffset:], 0) }
+const openHoldOffset = headerLen + 3
 
 // ownOpen is the OPEN that GoBGP has made with the capabilities that nvad
 // announces in place of GoBGP's, among which is the name of the host.
@@ -172,7 +195,7 @@ func ownOpen(m message, n speaker.Neighbor, r restart) message {
 	body = append(body, byte(len(caps)+2), bgp.BGP_OPT_CAPABILITY, byte(len(caps)))
 	own := newMessage(bgp.BGP_MSG_OPEN, append(body, caps...))
 	if n.HoldTime == 0 {
-		clearHoldTime(own)
+		binary.BigEndian.PutUint16(own[openHoldOffset:], 0)
 	}
 	return own
 }

@@ -40,7 +40,9 @@ type peer struct {
 	current *session
 	second  *peek
 	backoff backoff
-	redial  *time.Timer
+	failure string      // why the last attempt or session ended
+	slot    time.Time   // when the pace of dialling allows the next attempt; zero: not asked
+	redial  *time.Timer // for the next attempt, or the end of a hold
 	verdict *time.Timer // the established session has until then to prove dead
 	news    *speaker.StateChanged
 	state   speaker.StateChanged // the last told
@@ -70,6 +72,7 @@ func newPeer(sp *Speaker, cfg speaker.Neighbor, previous *peer) *peer {
 		peeked:   make(chan *peek, 1),
 		phase:    make(chan *session, 1),
 		ended:    make(chan *session, 1),
+		backoff:  backoff{there: time.Now()},
 		redial:   newStoppedTimer(),
 		verdict:  newStoppedTimer(),
 	}
@@ -92,9 +95,8 @@ func (p *peer) run() {
 		<-p.previous.done
 		p.previous = nil
 	}
-	p.md5Before = readMD5Failures()
+	p.md5Before = p.sp.md5.read(time.Now())
 	p.counters.changed()
-	p.enlist()
 	p.dial()
 	for {
 		select {
@@ -110,7 +112,7 @@ func (p *peer) run() {
 		case <-p.phase:
 			p.judge()
 		case s := <-p.ended:
-			p.md5Before = readMD5Failures()
+			p.md5Before = p.sp.md5.read(time.Now())
 			p.sessionEnded(s)
 		case n := <-p.resets:
 			p.reset(n)
@@ -120,7 +122,7 @@ func (p *peer) run() {
 		case <-p.redial.C:
 			p.dial()
 		case <-p.verdict.C:
-			p.refuseSecond("the established session is alive")
+			p.refuseSecond("the established session is alive", bgp.BGP_ERROR_SUB_CONNECTION_COLLISION_RESOLUTION)
 		case p.newsChannel() <- p.newsEvent():
 			p.news = nil
 		}
@@ -135,10 +137,19 @@ func (p *peer) enlist() {
 	}
 }
 
+// delist takes the state machine of the session that ended out of GoBGP.
+func (p *peer) delist() {
+	if err := p.sp.engine.remove(p.cfg.Address); err != nil {
+		p.log.Error("neighbor not removed from the session engine", keyReason, err)
+	}
+}
+
 // connected takes a new connection: the first one becomes the session, a second
 // one has to be judged.
 func (p *peer) connected(conn net.Conn, ours bool) {
 	switch {
+	case p.current == nil && !ours && p.backoff.held(time.Now()) > 0:
+		p.refuse(conn, bgp.BGP_ERROR_SUB_CONNECTION_REJECTED, "held back")
 	case p.current == nil:
 		p.start(conn, ours)
 	case ours && !p.current.establishedAt().IsZero():
@@ -152,6 +163,7 @@ func (p *peer) connected(conn net.Conn, ours bool) {
 func (p *peer) start(conn net.Conn, ours bool) {
 	p.news = nil
 	p.redial.Stop()
+	p.slot = time.Time{}
 	s := &session{
 		cfg:     p.cfg,
 		dialled: ours,
@@ -168,6 +180,7 @@ func (p *peer) start(conn net.Conn, ours bool) {
 		}),
 	}
 	s.tap.reading = make(chan struct{})
+	p.enlist()
 	p.current = s
 	p.session.Store(s)
 	go func() {
@@ -177,31 +190,45 @@ func (p *peer) start(conn net.Conn, ours bool) {
 }
 
 // sessionEnded prepares for the next session, with the second connection if
-// there is one.
+// there is one and the neighbor need not be held back.
 func (p *peer) sessionEnded(s *session) {
 	p.current = nil
 	p.session.Store(nil)
 	p.verdict.Stop()
-	if err := p.sp.engine.remove(p.cfg.Address); err != nil {
-		p.log.Error("neighbor not removed from the session engine", keyReason, err)
+	p.delist()
+	p.failure = s.tap.cause.reason
+	now := time.Now()
+	if !s.tap.cause.collision() {
+		p.backoff.ended(s.establishedAt(), now, s.asked)
 	}
-	p.enlist()
-	p.tellState(speaker.Active, s.tap.cause.reason)
+	if p.backoff.held(now) > 0 {
+		p.refuseSecond("held back", bgp.BGP_ERROR_SUB_CONNECTION_REJECTED)
+	}
+	state, reason := speaker.Active, p.failure
+	if held := p.backoff.reason(now); held != "" {
+		state, reason = speaker.Idle, held+": "+p.failure
+	}
+	p.tellState(state, reason)
 	if p.second != nil {
 		p.promote()
 		return
 	}
-	p.backoff.lost(s)
 	p.schedule()
 }
 
-// reset ends the session; the neighbor is dialled again at once.
+// reset ends the session; the neighbor is dialled again at once, unless the reset
+// is nobody's wish and the neighbor is held back for its flaps.
 func (p *peer) reset(n speaker.Notification) {
-	p.backoff = backoff{}
+	asked := n.Code == bgp.BGP_ERROR_CEASE &&
+		(n.Subcode == bgp.BGP_ERROR_SUB_ADMINISTRATIVE_RESET || n.Subcode == bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN)
+	if asked {
+		p.backoff = backoff{there: p.backoff.there}
+	}
 	if p.current == nil {
 		p.dial()
 		return
 	}
+	p.current.asked = asked
 	n.Sent = true
 	p.current.tap.notify(n, nil, describe(n))
 }
@@ -219,12 +246,10 @@ func (p *peer) leave(order farewellOrder) {
 		p.part(order)
 		<-p.ended
 		p.session.Store(nil)
+		p.delist()
 	}
 	p.dials.Wait()
 	p.discardArrivals()
-	if err := p.sp.engine.remove(p.cfg.Address); err != nil {
-		p.log.Debug("neighbor not removed from the session engine", keyReason, err)
-	}
 }
 
 func (p *peer) part(order farewellOrder) {
@@ -301,8 +326,8 @@ func (p *peer) offer(conn net.Conn) {
 	}
 }
 
-// collision closes conn, which lost (RFC 4271 6.8).
-func (p *peer) collision(conn net.Conn) {
+// refuse closes a connection with a NOTIFICATION of code Cease.
+func (p *peer) refuse(conn net.Conn, subcode uint8, reason string) {
 	t := newTap(conn, tapOptions{counters: p.counters, background: &p.sp.background})
-	t.notify(*cease(bgp.BGP_ERROR_SUB_CONNECTION_COLLISION_RESOLUTION), nil, "connection collision")
+	t.notify(*cease(subcode), nil, reason)
 }

@@ -3,6 +3,7 @@ package gobgp
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -30,8 +31,10 @@ type session struct {
 	out      *queue
 	writer   sync.WaitGroup
 	lastPoke time.Time
+	asked    bool // an operator had it reset; of the neighbor's goroutine
 
-	announced bool // Established was emitted, so Down must be
+	expected  string // what the handshake misses if it takes too long
+	announced bool   // Established was emitted, so Down must be
 
 	mu          sync.Mutex // guards what the neighbor's goroutine looks at
 	peer        open
@@ -39,9 +42,13 @@ type session struct {
 	established time.Time
 }
 
-// handshakeTime bounds the time until the peer's KEEPALIVE. The hold timer
-// cannot: RFC 4271 8.2.2 gives it four minutes before the OPEN.
-const handshakeTime = 30 * time.Second
+// handshakeTime bounds the time until the peer's OPEN, for which RFC 4271 8.2.2
+// suggests four minutes, and after it the time until its KEEPALIVE where the
+// negotiated hold time does not. Four minutes bound that one in any case.
+const (
+	handshakeTime  = 30 * time.Second
+	longestConfirm = 4 * time.Minute
+)
 
 // run receives until the connection ends, then ends the session.
 func (s *session) run() {
@@ -53,7 +60,7 @@ func (s *session) run() {
 
 // read receives until it cannot go on.
 func (s *session) read() error {
-	if !s.tap.readUntil(time.Now().Add(handshakeTime)) {
+	if !s.expect("OPEN", s.sp.handshakeTime) {
 		return errEnded
 	}
 	r := bufio.NewReaderSize(s.tap.conn, 1<<15)
@@ -67,25 +74,36 @@ func (s *session) read() error {
 	return s.receive(r, buf)
 }
 
+// expect bounds the time until the named message has arrived; false if the
+// session has ended.
+func (s *session) expect(message string, within time.Duration) bool {
+	s.expected = fmt.Sprintf("no %s within %s", message, within)
+	return s.tap.readUntil(time.Now().Add(within))
+}
+
 // endBy ends the connection for the error that stopped reception.
 func (s *session) endBy(err error) {
 	var f *fault
-	if errors.As(err, &f) {
+	switch {
+	case errors.As(err, &f):
 		n := speaker.Notification{Code: f.code, Subcode: f.subcode, Sent: true}
 		s.tap.notify(n, f.data, describe(n)+" ("+f.reason+")")
-		return
+	case errors.Is(err, os.ErrDeadlineExceeded): // only the handshake has one
+		s.tap.notify(speaker.Notification{Code: bgp.BGP_ERROR_HOLD_TIMER_EXPIRED}, nil, s.overdue())
+	default:
+		s.tap.end(lostBy(err), nil)
 	}
-	s.tap.end(s.lost(err), nil)
 }
 
-// lost is the cause for an error of the socket. Where no OPEN comes although
-// the connection stands, its packets may be those that the kernel drops.
-func (s *session) lost(err error) cause {
-	c := lostBy(err)
-	if s.cfg.TTLSecurity > 0 && !s.announced && errors.Is(err, os.ErrDeadlineExceeded) {
-		c.reason += ttlHint
+// overdue is the reason for the end of a handshake that took too long. Where no
+// OPEN comes although the connection stands, its packets may be those that the
+// kernel drops.
+func (s *session) overdue() string {
+	reason := "hold timer expired: " + s.expected
+	if s.cfg.TTLSecurity > 0 && !s.opened {
+		reason += ttlHint
 	}
-	return c
+	return reason
 }
 
 const ttlHint = " (ttl-security: does the neighbor send with TTL 255, and is it as near as configured?)"
@@ -109,7 +127,13 @@ func (s *session) handshake(r io.Reader, buf []byte) error {
 	if !s.await(s.tap.accepted) {
 		return errEnded
 	}
+	if !s.expect("KEEPALIVE", s.confirmTime()) {
+		return errEnded
+	}
 	s.push(speaker.StateChanged{From: s.from(), State: speaker.OpenConfirm})
+	confirmed := make(chan struct{})
+	defer close(confirmed)
+	go s.keepAlive(confirmed)
 	if m, err = s.next(r, buf, false); err != nil {
 		return err
 	}
@@ -118,6 +142,48 @@ func (s *session) handshake(r io.Reader, buf []byte) error {
 	}
 	s.tap.deliver(m)
 	return nil
+}
+
+// confirmTime is the hold time of OPENCONFIRM, the negotiated one (RFC 4271 8.2.2).
+func (s *session) confirmTime() time.Duration {
+	if hold := s.holdTime(); hold > 0 {
+		return min(hold, longestConfirm)
+	}
+	return s.sp.handshakeTime
+}
+
+// holdTime is the negotiated one, 0 if there is none.
+func (s *session) holdTime() time.Duration { return min(s.cfg.HoldTime, s.peer.holdTime) }
+
+// keepAlive sends KEEPALIVEs until done is closed. GoBGP begins with its own once
+// the session is established.
+func (s *session) keepAlive(done <-chan struct{}) {
+	interval := s.keepaliveTime()
+	if interval <= 0 {
+		return
+	}
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if s.tap.send(keepalive) != nil {
+				return
+			}
+			s.tap.counters.out[keepalive.kind()].Add(1)
+		case <-done:
+			return
+		}
+	}
+}
+
+// keepaliveTime is a third of the negotiated hold time, unless the configuration
+// says otherwise.
+func (s *session) keepaliveTime() time.Duration {
+	if hold := s.holdTime(); s.cfg.Keepalive == 0 || hold < s.cfg.HoldTime {
+		return hold / 3
+	}
+	return s.cfg.Keepalive
 }
 
 // handOver gives the connection to GoBGP until that takes it. A state machine
@@ -140,26 +206,20 @@ func (s *session) handOver() bool {
 	return false
 }
 
-// receiveOpen shows the peer's OPEN to GoBGP, which accepts it with a KEEPALIVE
-// or refuses it with a NOTIFICATION.
+// receiveOpen checks the peer's OPEN and has GoBGP answer it with a KEEPALIVE.
 func (s *session) receiveOpen(m message) error {
-	peer, safe, err := parseOpen(m)
-	if !safe {
-		return &fault{bgp.BGP_ERROR_OPEN_MESSAGE_ERROR, 0, nil, err.Error()}
+	peer, err := parseOpen(m)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		s.mu.Lock()
-		s.peer, s.opened = peer, true
-		s.mu.Unlock()
-		s.tell()
-		if err := peer.check(&s.cfg, s.sp.opts.RouterID); err != nil {
-			return err
-		}
+	s.mu.Lock()
+	s.peer, s.opened = peer, true
+	s.mu.Unlock()
+	s.tell()
+	if err := peer.check(&s.cfg, s.sp.opts.RouterID); err != nil {
+		return err
 	}
-	if s.cfg.HoldTime == 0 {
-		clearHoldTime(m)
-	}
-	s.tap.deliver(m)
+	s.tap.deliver(peer.forEngine(&s.cfg))
 	return nil
 }
 
@@ -252,14 +312,11 @@ func (s *session) facts() speaker.Established {
 		Session:      s.number,
 		RemoteID:     s.peer.id,
 		Families:     s.families(),
-		HoldTime:     min(s.cfg.HoldTime, s.peer.holdTime),
-		Keepalive:    s.cfg.Keepalive,
+		HoldTime:     s.holdTime(),
+		Keepalive:    s.keepaliveTime(),
 		FourOctetASN: s.peer.fourOctet,
 		RouteRefresh: s.peer.refresh,
 		Capabilities: s.peer.names,
-	}
-	if ev.Keepalive == 0 || ev.HoldTime < s.cfg.HoldTime {
-		ev.Keepalive = ev.HoldTime / 3
 	}
 	if s.tap.local != nil {
 		ev.LocalAddress = s.tap.local.AddrPort().Addr().Unmap()

@@ -3,9 +3,7 @@ package gobgp
 import (
 	"fmt"
 	"net/netip"
-	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -123,18 +121,13 @@ func TestTTLSecurity(t *testing.T) {
 
 // TestTTLSecurityHint: silence on a connection that stands has a likely reason.
 func TestTTLSecurityHint(t *testing.T) {
-	s := &session{cfg: speaker.Neighbor{TTLSecurity: 1}}
-	for err, want := range map[error]string{
-		os.ErrDeadlineExceeded: "connection lost: timed out" + ttlHint,
-		syscall.ECONNRESET:     "connection reset by peer",
-	} {
-		if got := s.lost(err).reason; got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
+	s := &session{cfg: speaker.Neighbor{TTLSecurity: 1}, expected: "no OPEN within 30s"}
+	if got, want := s.overdue(), "hold timer expired: no OPEN within 30s"+ttlHint; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
-	s.announced = true
-	if got := s.lost(os.ErrDeadlineExceeded).reason; got != "connection lost: timed out" {
-		t.Errorf("of a session that was up: %q", got)
+	s.opened = true
+	if got, want := s.overdue(), "hold timer expired: no OPEN within 30s"; got != want {
+		t.Errorf("after an OPEN: got %q, want %q", got, want)
 	}
 }
 

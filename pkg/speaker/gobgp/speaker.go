@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
@@ -50,6 +51,10 @@ type Speaker struct {
 	preserved  atomic.Bool
 	background sync.WaitGroup
 	strangers  strangers
+	pace       dialPace
+	md5        md5Reader
+	// handshakeTime is that of the sessions to come; tests have less of it.
+	handshakeTime time.Duration
 
 	mu        sync.RWMutex // guards the rest
 	closed    bool
@@ -80,6 +85,8 @@ func New(o Options) (*Speaker, error) {
 		peers:     map[netip.Addr]*peer{},
 		leaving:   map[netip.Addr]*peer{},
 		listeners: map[netip.Addr]*listener{},
+
+		handshakeTime: handshakeTime,
 	}
 	s.restarting.Store(o.Restarting)
 	s.preserved.Store(o.Restarting)

@@ -60,6 +60,12 @@ type cause struct {
 	lost         bool // TCP went away, nobody sent a NOTIFICATION
 }
 
+// collision reports whether we closed the connection in favor of another one.
+func (c *cause) collision() bool {
+	n := c.notification
+	return n != nil && n.Sent && n.Code == bgp.BGP_ERROR_CEASE && n.Subcode == bgp.BGP_ERROR_SUB_CONNECTION_COLLISION_RESOLUTION
+}
+
 var errEnded = errors.New("session has ended")
 
 func newTap(conn net.Conn, o tapOptions) *tap {

@@ -1,0 +1,124 @@
+package gobgp
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// TestBackoff counts what is a flap, and what is not.
+func TestBackoff(t *testing.T) {
+	now := time.Now()
+	var b backoff
+	session := func(lasted time.Duration, asked bool) time.Duration {
+		now = now.Add(b.held(now) + lasted)
+		b.ended(now.Add(-lasted), now, asked)
+		return b.held(now)
+	}
+	for i, want := range []time.Duration{0, 0, 4, 8, 16, 32, 64, 64} {
+		if got := session(time.Second, false); got != want*time.Second {
+			t.Errorf("flap %d: held back for %s, want %d s", i+1, got, want)
+		}
+		if i == 4 && b.reason(now) != "held back for 16s after 5 flaps" {
+			t.Errorf("reason %q", b.reason(now))
+		}
+	}
+	if got := session(time.Hour, false); got != 0 || b.pause(now) != 0 {
+		t.Errorf("after an hour: held back for %s, pause %s", got, b.pause(now))
+	}
+	if got := session(time.Second, false); got != 0 || b.flaps != 1 {
+		t.Errorf("a flap after an hour: %d flaps, held back for %s", b.flaps, got)
+	}
+	for range 5 {
+		if got := session(time.Second, true); got != 0 {
+			t.Errorf("after a reset: held back for %s", got)
+		}
+	}
+	for range 20 {
+		if got := session(11*time.Second, false); got != 0 {
+			t.Errorf("a restart every 11 s: held back for %s", got)
+		}
+	}
+}
+
+// TestFailedHandshakes hold a neighbor back too, but not for long.
+func TestFailedHandshakes(t *testing.T) {
+	now := time.Now()
+	var b backoff
+	for i := range 20 {
+		now = now.Add(b.held(now))
+		b.ended(time.Time{}, now, false)
+		held := b.held(now)
+		if i < freeRefusals && held > 0 || i >= freeRefusals && held == 0 || held > longDamping {
+			t.Errorf("failure %d: held back for %s", i+1, held)
+		}
+	}
+	if reason := b.reason(now); reason != "" {
+		t.Errorf("reason %q hides that of the failure", reason)
+	}
+}
+
+// flap opens sessions as fast as they are taken and closes each at once, for d. It
+// returns how many there were.
+func flap(t *testing.T, s *testSpeaker, address string, o rawOpen, d time.Duration) int {
+	t.Helper()
+	stop := make(chan struct{})
+	go func() {
+		defer close(stop)
+		for end := time.Now().Add(d); time.Now().Before(end); {
+			d := net.Dialer{LocalAddr: &net.TCPAddr{IP: addr(address).AsSlice()}, Timeout: time.Second}
+			conn, err := d.Dial("tcp4", net.TCPAddrFromAddrPort(remote(speaker.Neighbor{Address: s.addr, Port: testPort})).String())
+			if err != nil {
+				continue
+			}
+			_, _ = conn.Write(append(o.message(), keepalive...))
+			_ = conn.SetReadDeadline(time.Now().Add(time.Second))
+			for m, err := message(nil), error(nil); err == nil && (m == nil || m.kind() != keepalive.kind()); {
+				m, err = readMessage(conn, make([]byte, maxMessage), true)
+			}
+			conn.Close()
+		}
+	}()
+	sessions := 0
+	for {
+		select {
+		case ev := <-s.Events():
+			if _, ok := ev.(speaker.Established); ok {
+				sessions++
+			}
+		case <-stop:
+			return sessions
+		}
+	}
+}
+
+// TestFlapsAreDamped has a neighbor connect, come up and go, over and over, with
+// and without graceful restart. Thousands of sessions a minute would cost a walk of
+// the table each.
+func TestFlapsAreDamped(t *testing.T) {
+	for _, graceful := range []bool{false, true} {
+		s := newTestSpeaker(t, "127.0.10.1", "10.0.0.1", 65001)
+		passive(s, "127.0.10.2", func(n *speaker.Neighbor) { n.RestartTime = time.Minute })
+		o := rawOpen{asn: 65002, id: "10.0.0.2", hold: 90, graceful: graceful}
+		if n := flap(t, s, "127.0.10.2", o, 3*time.Second); n < 2 || n > freeFlaps+1 {
+			t.Errorf("%d sessions in 3 s, want %d", n, freeFlaps+1)
+		}
+		p := dialRaw(t, s, "127.0.10.2")
+		if n := decodeNotification(p.mustEnd(), false); n.Code != 6 || n.Subcode != 5 {
+			t.Errorf("refused with %s", describe(n))
+		}
+		s.Reset(addr("127.0.10.2"), speaker.Notification{Code: 6, Subcode: 4})
+		for ev := next[speaker.StateChanged](s, time.Second); ev.State != speaker.Active; ev = next[speaker.StateChanged](s, time.Second) {
+			if ev.State == speaker.Idle && !strings.HasPrefix(ev.Reason, "held back for 4s after 3 flaps: ") {
+				t.Errorf("reason %q", ev.Reason)
+			}
+		}
+		p = dialRaw(t, s, "127.0.10.2")
+		p.open(o)
+		next[speaker.Established](s, time.Second)
+		s.close(CloseOptions{})
+	}
+}
