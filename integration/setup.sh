@@ -5,10 +5,10 @@ set -eu
 
 fail() { echo "setup: $1" >&2; exit 1; }
 
-command -v go >/dev/null 2>&1 || fail "Go 1.25 or newer is needed and 'go' is not in PATH"
+command -v go >/dev/null 2>&1 || fail "Go 1.26 or newer is needed and 'go' is not in PATH"
 go_version=$(go env GOVERSION | sed 's/^go//; s/[^0-9.].*//')
-oldest=$(printf '%s\n1.25\n' "$go_version" | sort -V | head -n 1)
-[ "$oldest" = 1.25 ] || fail "Go 1.25 or newer is needed, this is $go_version"
+oldest=$(printf '%s\n1.26\n' "$go_version" | sort -V | head -n 1)
+[ "$oldest" = 1.26 ] || fail "Go 1.26 or newer is needed, this is $go_version"
 
 sudo=
 if [ "$(id -u)" != 0 ]; then
