@@ -97,10 +97,6 @@ func apiError(err error) error {
 
 // FIB implements api.Reader.
 func (d *daemon) FIB(ctx context.Context, yield func(engine.FIBView) error) error {
-	entries, err := d.plane.Entries(ctx)
-	if err != nil {
-		return err
-	}
 	names, err := d.linkNames(ctx)
 	if err != nil {
 		return err
@@ -109,19 +105,16 @@ func (d *daemon) FIB(ctx context.Context, yield func(engine.FIBView) error) erro
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
+	return d.plane.Entries(ctx, func(e fib.Entry) error {
 		if e.Backup {
-			continue // a second route for the same prefix, for the kernel alone
+			return nil // a second route for the same prefix, for the kernel alone
 		}
 		v := fibView(e, names)
 		if e.Class == fib.Static && slices.ContainsFunc(derived, func(s config.Static) bool { return s.Prefix == e.Prefix }) {
 			v.Class = "derived"
 		}
-		if err := yield(v); err != nil {
-			return err
-		}
-	}
-	return nil
+		return yield(v)
+	})
 }
 
 func fibView(e fib.Entry, names map[int]string) engine.FIBView {

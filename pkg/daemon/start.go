@@ -88,17 +88,17 @@ func (d *daemon) leftovers(ctx context.Context) (bool, error) {
 	case <-ctx.Done():
 		return false, fmt.Errorf("first look at the kernel: %w", context.Cause(ctx))
 	}
-	entries, err := d.plane.Entries(ctx)
 	restarting := false
 	var foreign []string
-	for _, e := range entries {
+	err := d.plane.Entries(ctx, func(e fib.Entry) error {
 		switch {
 		case e.State == fib.Leftover:
 			foreign = append(foreign, e.Prefix.String())
 		case e.State == fib.Stale && e.Class == fib.BGP:
 			restarting = true
 		}
-	}
+		return nil
+	})
 	if len(foreign) > 0 {
 		d.log.Warn("routes of another program are left alone, --adopt takes them over",
 			"count", len(foreign), "first", strings.Join(foreign[:min(len(foreign), mostNamed)], " "))

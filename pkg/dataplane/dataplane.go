@@ -16,6 +16,7 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/nic"
+	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
@@ -31,6 +32,7 @@ type Dataplane struct {
 	counters atomic.Pointer[Counters]
 	seen     atomic.Pointer[[]tunnel.Status] // tunnels at the end of the last turn
 	facts    *factsBox
+	lists    route.Lists // of prefixes, lent to readers of all routes
 
 	// Of the loop alone.
 	fib     *fib.FIB

@@ -94,7 +94,7 @@ func (f *fakes) run(t *testing.T, change func(*dataplane.Options), fn func(t *te
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if _, err := d.Entries(t.Context()); err == nil {
+		if _, err := d.Tally(t.Context()); err == nil {
 			t.Error("answers after its end")
 		}
 	})
@@ -189,7 +189,7 @@ func TestScanAndLoss(t *testing.T) {
 			f.sysctls["net.ipv4.ip_forward"] = "0"
 		}
 		spoil()
-		_, _ = d.Entries(t.Context()) // orders what spoil wrote before what the loop reads
+		_, _ = d.Tally(t.Context()) // orders what spoil wrote before what the loop reads
 		time.Sleep(dataplane.DefaultScan + time.Second)
 		synctest.Wait()
 		if got := f.fib.String() + f.tunnels.String(); got != good || f.sysctls["net.ipv4.ip_forward"] != "1" {
@@ -219,7 +219,7 @@ func TestFailuresAreRetried(t *testing.T) {
 		d.UpdateRoutes([]fib.Change{fakeRoute("10.1.0.0/16", "10.0.0.1"), fakeRoute("10.2.0.0/16", "10.0.0.1")})
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		entries, err := d.Entries(t.Context())
+		entries, err := entriesOf(t, d)
 		if err != nil || len(entries) != 2 || entries[0].State != fib.Installed || entries[1].State != fib.Installed {
 			t.Errorf("entries %+v, %v", entries, err)
 		}
@@ -262,7 +262,7 @@ func TestStateFile(t *testing.T) {
 	states := func(t *testing.T, d *dataplane.Dataplane) map[string]string {
 		t.Helper()
 		m := make(map[string]string)
-		entries, err := d.Entries(t.Context())
+		entries, err := entriesOf(t, d)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -300,4 +300,14 @@ func TestStateFile(t *testing.T) {
 			t.Errorf("state file after flush: %v", err)
 		}
 	})
+}
+
+// entriesOf reads all routes of d.
+func entriesOf(t *testing.T, d *dataplane.Dataplane) (list []fib.Entry, err error) {
+	t.Helper()
+	err = d.Entries(t.Context(), func(e fib.Entry) error {
+		list = append(list, e)
+		return nil
+	})
+	return list, err
 }

@@ -164,7 +164,7 @@ func TestForeignStays(t *testing.T) {
 	p.InSync()
 	state := func(prefix string) func() string {
 		return func() string {
-			entries, err := p.Entries(t.Context())
+			entries, err := entriesOf(t, p.Dataplane)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -34,7 +34,7 @@ func TestNAT(t *testing.T) {
 		}
 		spoil := func() {
 			f.nat.Change(func(*nat.Found) *nat.Found { return nil })
-			_, _ = d.Entries(t.Context()) // orders what it wrote before what the loop reads
+			_, _ = d.Tally(t.Context()) // orders what it wrote before what the loop reads
 		}
 		spoil()
 		f.events <- []fib.Event{{Kind: fib.NATEvent}}

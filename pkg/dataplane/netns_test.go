@@ -215,7 +215,7 @@ func TestHub00(t *testing.T) {
 	}
 	p.UpdateRoutes([]fib.Change{h.change("10.10.0.0/16", "169.254.0.2", "vxlan0"), h.change("168.63.0.0/16", "169.254.0.2", "vxlan0")})
 	within(t, time.Second, "refused refused", func() string {
-		entries, err := p.Entries(t.Context())
+		entries, err := entriesOf(t, p.Dataplane)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -34,7 +34,7 @@ func TestNIC(t *testing.T) {
 		expect(1)
 		spoil := func() {
 			f.nics.Change(func(f *nic.Found) { *f = nic.Found{} })
-			_, _ = d.Entries(t.Context()) // orders what it wrote before what the loop reads
+			_, _ = d.Tally(t.Context()) // orders what it wrote before what the loop reads
 		}
 		spoil()
 		f.events <- []fib.Event{{Kind: fib.RuleEvent}}
@@ -66,7 +66,7 @@ func TestNICBesideFailing(t *testing.T) {
 		time.Sleep(3 * dataplane.DefaultScan)
 		synctest.Wait()
 		f.nics.Change(func(f *nic.Found) { *f = nic.Found{} })
-		_, _ = d.Entries(t.Context()) // orders what it wrote before what the loop reads
+		_, _ = d.Tally(t.Context()) // orders what it wrote before what the loop reads
 		f.events <- []fib.Event{{Kind: fib.RuleEvent}}
 		time.Sleep(100 * time.Millisecond)
 		synctest.Wait()

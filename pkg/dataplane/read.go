@@ -27,11 +27,33 @@ func (d *Dataplane) Waiting() int {
 	return len(d.box.in.changes)
 }
 
-// Entries returns the routes as fib.FIB.Entries does.
-func (d *Dataplane) Entries(ctx context.Context) (list []fib.Entry, err error) {
-	err = d.call(ctx, func() { list = d.fib.Snapshot() })
-	fib.SortEntries(list) // not in the loop, which has better to do
-	return list, err
+// readPage is how many prefixes a reader copies in one turn of the loop.
+const readPage = 512
+
+// Entries calls yield with the routes by prefix and metric, and stops at yield's
+// first error, which it returns. The loop does not wait for yield: it copies a page
+// at a time, so that a route may be newer than the one before it.
+func (d *Dataplane) Entries(ctx context.Context, yield func(fib.Entry) error) error {
+	prefixes, release, err := d.lists.Borrow(ctx, func(ctx context.Context) (out []netip.Prefix, err error) {
+		err = d.call(ctx, func() { out = d.fib.Prefixes() })
+		return out, err
+	})
+	if err != nil {
+		return err
+	}
+	defer release()
+	for page := range prefixes.Pages(readPage) {
+		var entries []fib.Entry
+		if err := d.call(ctx, func() { entries = d.fib.EntriesOf(page) }); err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if err := yield(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Tally counts the routes as fib.FIB.Tally does.

@@ -85,6 +85,7 @@ type Engine struct {
 	sync      syncGate
 	drains    map[string]string // why the NVA takes leave, by who wants it
 	draining  time.Time         // since when; zero: it does not
+	lists     route.Lists       // of prefixes, lent to readers of whole tables
 }
 
 // Sizes of the engine's turns. A turn is short enough that a single change

@@ -135,15 +135,24 @@ func settings(n *neighbor) map[string]string {
 }
 
 // Routes calls yield with the routes that q selects, ordered by prefix. The
-// engine does not wait for yield: a table is copied a chunk at a time, so that
-// a prefix may be newer than the one before it. It stops at yield's first
-// error and returns it.
+// engine does not wait for yield: a table is copied a page at a time, so that
+// a prefix may be newer than the one before it. What a reader holds meanwhile is
+// one page, and the list of prefixes that all who began with it share. It stops
+// at yield's first error and returns it.
 func (e *Engine) Routes(ctx context.Context, q Query, yield func(PathView) error) error {
-	prefixes, err := e.selected(ctx, q)
-	if err != nil {
+	if err := e.checkQuery(ctx, q); err != nil {
 		return err
 	}
-	for chunk := range slices.Chunk(prefixes, readChunk) {
+	prefixes := route.Pack([]netip.Prefix{q.Prefix})
+	if !q.Prefix.IsValid() {
+		list, release, err := e.lists.Borrow(ctx, e.prefixes)
+		if err != nil {
+			return err
+		}
+		defer release()
+		prefixes = list
+	}
+	for chunk := range prefixes.Pages(readChunk) {
 		var views []PathView
 		if err := e.do(ctx, func() {
 			for _, p := range chunk {
@@ -161,20 +170,20 @@ func (e *Engine) Routes(ctx context.Context, q Query, yield func(PathView) error
 	return nil
 }
 
-func (e *Engine) selected(ctx context.Context, q Query) ([]netip.Prefix, error) {
-	prefixes := []netip.Prefix{q.Prefix}
+// checkQuery refuses a query for a neighbor that is not configured.
+func (e *Engine) checkQuery(ctx context.Context, q Query) error {
 	known := true
-	err := e.do(ctx, func() {
-		known = q.Table == LocRIB || e.neighbors[q.Neighbor] != nil
-		if !q.Prefix.IsValid() {
-			prefixes = e.rib.Snapshot()
-		}
-	})
+	err := e.do(ctx, func() { known = q.Table == LocRIB || e.neighbors[q.Neighbor] != nil })
 	if err == nil && !known {
 		err = fmt.Errorf("neighbor %s %w", q.Neighbor, ErrNoNeighbor)
 	}
-	slices.SortFunc(prefixes, route.ComparePrefix)
-	return prefixes, err
+	return err
+}
+
+// prefixes copies those of the table.
+func (e *Engine) prefixes(ctx context.Context) (out []netip.Prefix, err error) {
+	err = e.do(ctx, func() { out = e.rib.Snapshot() })
+	return out, err
 }
 
 func (e *Engine) appendViews(out []PathView, p netip.Prefix, q Query) []PathView {

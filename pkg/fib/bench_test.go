@@ -84,9 +84,9 @@ func BenchmarkRead(b *testing.B) {
 			f.Tally()
 		}
 	})
-	b.Run("snapshot", func(b *testing.B) {
+	b.Run("prefixes", func(b *testing.B) {
 		for b.Loop() {
-			f.Snapshot()
+			f.Prefixes()
 		}
 	})
 	b.Run("entries", func(b *testing.B) {

@@ -43,35 +43,45 @@ type Entry struct {
 
 // Entries returns the wanted routes and the kernel routes that are nvad's or may
 // be, by prefix and metric.
-func (f *FIB) Entries() []Entry {
-	list := f.Snapshot()
-	SortEntries(list)
-	return list
-}
+func (f *FIB) Entries() []Entry { return f.EntriesOf(f.Prefixes()) }
 
-// SortEntries sorts by prefix and metric. With a million entries that takes a
-// second, in which nothing of the FIB is needed.
-func SortEntries(list []Entry) { slices.SortFunc(list, compareEntries) }
-
-// Snapshot is Entries in no particular order.
-func (f *FIB) Snapshot() []Entry {
-	list := make([]Entry, 0, len(f.slots)+len(f.refused))
-	for _, first := range f.slots {
-		for s := first; s != nil; s = s.next {
-			if s.want != nil || s.have.present {
-				list = append(list, f.entry(s))
-			}
+// Prefixes returns the prefixes of Entries, each once, in no particular order.
+func (f *FIB) Prefixes() []netip.Prefix {
+	list := make([]netip.Prefix, 0, len(f.slots)+len(f.refused))
+	for prefix := range f.slots {
+		list = append(list, prefix)
+	}
+	for prefix := range f.refused {
+		if f.slots[prefix] == nil {
+			list = append(list, prefix)
 		}
 	}
-	for prefix, r := range f.refused {
-		list = append(list, refusedEntry(prefix, r))
-	}
+	var left []netip.Prefix
 	for _, r := range f.Leftovers() {
+		_, refused := f.refused[r.Prefix]
+		if f.slots[r.Prefix] == nil && !refused {
+			left = append(left, r.Prefix)
+		}
+	}
+	return append(list, slices.Compact(left)...) // Leftovers are sorted
+}
+
+// EntriesOf is Entries of a few prefixes. To read all routes a page at a time, so
+// that nothing waits for it, is to call it with parts of Prefixes.
+func (f *FIB) EntriesOf(prefixes []netip.Prefix) []Entry {
+	var list []Entry
+	wanted := make(map[netip.Prefix]bool, len(prefixes))
+	for _, p := range prefixes {
+		wanted[p] = true
+		list = f.appendAt(list, p)
+	}
+	for _, r := range f.leftovers(func(p netip.Prefix) bool { return wanted[p] }) {
 		list = append(list, Entry{
 			Prefix: r.Prefix, Class: f.classOf(r.Protocol), Kind: r.Kind, Metric: r.Metric, Hops: r.Hops,
 			State: Leftover, Reason: "not recognised as installed by nvad; --adopt takes it over",
 		})
 	}
+	slices.SortFunc(list, compareEntries)
 	return list
 }
 
@@ -122,8 +132,15 @@ func plainHops(hops []NextHop) []NextHop {
 // Leftovers returns the kernel's routes that have a protocol of nvad's and are
 // not known to be nvad's, by prefix and metric.
 func (f *FIB) Leftovers() []KernelRoute {
+	return f.leftovers(func(netip.Prefix) bool { return true })
+}
+
+func (f *FIB) leftovers(of func(netip.Prefix) bool) []KernelRoute {
 	var list []KernelRoute
-	for _, routes := range f.foreign {
+	for key, routes := range f.foreign {
+		if !of(key.prefix) {
+			continue
+		}
 		for _, r := range routes {
 			if f.opt.Protocols.has(r.Protocol) {
 				list = append(list, r)

@@ -7,7 +7,12 @@ import (
 
 // At returns the entries of one prefix; see [FIB.Entries].
 func (f *FIB) At(prefix netip.Prefix) []Entry {
-	var list []Entry
+	list := f.appendAt(nil, prefix)
+	slices.SortFunc(list, compareEntries)
+	return list
+}
+
+func (f *FIB) appendAt(list []Entry, prefix netip.Prefix) []Entry {
 	for s := f.slots[prefix]; s != nil; s = s.next {
 		if s.want != nil || s.have.present {
 			list = append(list, f.entry(s))
@@ -16,7 +21,6 @@ func (f *FIB) At(prefix netip.Prefix) []Entry {
 	if r, ok := f.refused[prefix]; ok {
 		list = append(list, refusedEntry(prefix, r))
 	}
-	slices.SortFunc(list, compareEntries)
 	return list
 }
 
