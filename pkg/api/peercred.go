@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/peer"
 )
 
 // caller is the process at the other end of a unix socket, as it was when it
@@ -29,11 +28,7 @@ func (c caller) in(gid uint32) bool { return slices.Contains(c.groups, gid) }
 
 // callerOf returns who made the call, and false if that is not known.
 func callerOf(ctx context.Context) (caller, bool) {
-	p, ok := peer.FromContext(ctx)
-	if !ok {
-		return caller{}, false
-	}
-	c, ok := p.AuthInfo.(caller)
+	c, ok := authOf(ctx).(caller)
 	return c, ok
 }
 
@@ -45,20 +40,39 @@ var errNotUnix = errors.New("not a unix socket: the caller is unknown")
 
 // ServerHandshake implements credentials.TransportCredentials.
 func (unixCredentials) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	uc, ok := conn.(*net.UnixConn)
-	if !ok {
-		return nil, nil, errNotUnix
-	}
-	raw, err := uc.SyscallConn()
+	c, err := whoConnected(conn)
 	if err != nil {
 		return nil, nil, err
 	}
-	var c caller
-	var credErr error
-	if err := raw.Control(func(fd uintptr) { c, credErr = readCaller(int(fd)) }); err != nil {
-		return nil, nil, err
+	return conn, c, nil
+}
+
+func whoConnected(conn net.Conn) (c caller, err error) {
+	if counted, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = counted.NetConn()
 	}
-	return conn, c, credErr
+	uc, ok := conn.(*net.UnixConn)
+	if !ok {
+		return c, errNotUnix
+	}
+	raw, err := uc.SyscallConn()
+	if err != nil {
+		return c, err
+	}
+	if controlErr := raw.Control(func(fd uintptr) { c, err = readCaller(int(fd)) }); controlErr != nil {
+		return c, controlErr
+	}
+	return c, err
+}
+
+// UserOf names the user at the other end of a unix socket, for a pool of
+// connections; what is not one counts as one user.
+func UserOf(conn net.Conn) string {
+	c, err := whoConnected(conn)
+	if err != nil {
+		return "unknown"
+	}
+	return callerKey(c)
 }
 
 // ClientHandshake implements credentials.TransportCredentials.

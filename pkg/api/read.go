@@ -184,19 +184,25 @@ var routeKinds = map[nvadv1.RouteKind]RouteKind{
 	nvadv1.RouteKind_ROUTE_KIND_ADVERTISED: Advertised,
 }
 
-// batchSize keeps a message under gRPC's 4 MB even if each path carries a
-// BGP message full of attributes.
-const batchSize = 128
+// A batch ends with so many rows, or octets. Paths with long attributes would make
+// a message that no client takes: 65 kB each where a neighbor speaks extended
+// messages (RFC 8654), and gRPC's limit is 4 MB.
+const (
+	batchSize   = 128
+	batchOctets = 32 << 10
+)
 
 // batch collects rows of a stream, so that a table costs one message for many.
 type batch[T any] struct {
-	rows []*T
-	send func([]*T) error
+	rows   []*T
+	octets int
+	send   func([]*T) error
 }
 
 func (b *batch[T]) add(row *T) error {
 	b.rows = append(b.rows, row)
-	if len(b.rows) < batchSize {
+	b.octets += messageSize(row)
+	if len(b.rows) < batchSize && b.octets < batchOctets {
 		return nil
 	}
 	return b.flush()
@@ -207,6 +213,6 @@ func (b *batch[T]) flush() error {
 		return nil
 	}
 	rows := b.rows
-	b.rows = make([]*T, 0, batchSize)
+	b.rows, b.octets = make([]*T, 0, batchSize), 0
 	return b.send(rows)
 }

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
 	"github.com/nvad/nvad/pkg/telemetry"
@@ -29,7 +30,8 @@ type Params struct {
 	Reader     Reader
 	Controller Controller
 	Build      telemetry.BuildInfo
-	AdminGroup string // empty: [AdminGroup]
+	AdminGroup string  // empty: [AdminGroup]
+	Limits     *Limits // shared with other servers; nil: of this one alone
 
 	certificates *Certificates // nil: a unix socket
 }
@@ -52,13 +54,39 @@ func newServer(p Params, creds credentials.TransportCredentials, lookup func(str
 	if p.AdminGroup == "" {
 		p.AdminGroup = AdminGroup
 	}
+	if p.Limits == nil {
+		p.Limits = NewLimits()
+	}
 	auth := authorizer{group: p.AdminGroup, lookup: lookup, certificates: p.certificates}
-	s := grpc.NewServer(grpc.Creds(creds), grpc.UnaryInterceptor(auth.unary), grpc.StreamInterceptor(auth.stream))
+	s := grpc.NewServer(append(bounds(),
+		grpc.Creds(metered{creds, p.Limits}),
+		grpc.ChainUnaryInterceptor(auth.unary, p.Limits.unary), grpc.ChainStreamInterceptor(auth.stream, p.Limits.stream))...)
 	nvadv1.RegisterNvadServer(s, &readServer{reader: p.Reader, build: p.Build})
 	nvadv1.RegisterNvadControlServer(s, &controlServer{controller: p.Controller})
 	grpc_health_v1.RegisterHealthServer(s, health.NewServer())
 	reflection.Register(s)
 	return s
+}
+
+// Bounds of one connection. A client that says nothing for a while is asked whether
+// it is there: what it holds must not outlive it.
+const (
+	streams     = 16       // calls at once
+	requestSize = 64 << 10 // octets of a request; the largest has a prefix and two addresses
+	headerSize  = 8 << 10
+	aliveTime   = 30 * time.Second // of silence, then it is asked
+	answerTime  = 10 * time.Second // for the answer
+	idleTime    = 5 * time.Minute  // without a call
+	pingTime    = 10 * time.Second // between pings of the client's own, at least
+)
+
+func bounds() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.MaxConcurrentStreams(streams), grpc.MaxRecvMsgSize(requestSize), grpc.MaxHeaderListSize(headerSize),
+		grpc.ConnectionTimeout(handshakeTime),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idleTime, Time: aliveTime, Timeout: answerTime}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingTime}),
+	}
 }
 
 // Serve answers calls on l until ctx ends. It closes l.

@@ -1,0 +1,249 @@
+package api
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
+)
+
+// class is a kind of call that has limits of its own.
+type class uint8
+
+const (
+	question class = iota // an answer in one message, and commands
+	dump                  // a table, or a profile
+	watcher               // a stream that goes on
+	classes
+)
+
+// classOf maps the streams; every other method is a question.
+var classOf = map[string]class{
+	nvadv1.Nvad_ListRoutes_FullMethodName:                            dump,
+	nvadv1.Nvad_ListFIB_FullMethodName:                               dump,
+	nvadv1.NvadControl_GetProfile_FullMethodName:                     dump,
+	nvadv1.Nvad_Watch_FullMethodName:                                 watcher,
+	grpc_health_v1.Health_Watch_FullMethodName:                       watcher,
+	"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo":      watcher,
+	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": watcher,
+}
+
+// quota is how much of something one caller may have at once, and all together.
+type quota struct {
+	each, all int
+	what      string // that there are too many of
+}
+
+// quotas bound the calls under way. One that reads a table holds a page of it, see
+// unreadEach; one that watches holds what it has not read (package watch).
+var quotas = [classes]quota{
+	question: {16, 64, "requests"},
+	dump:     {4, 16, "tables and profiles being read"},
+	watcher:  {8, 32, "watches"},
+}
+
+// Bounds of what answers hold that nobody has read yet, in octets.
+const (
+	unreadConn = 4 << 20  // on one connection
+	unreadEach = 8 << 20  // of one caller
+	unreadAll  = 32 << 20 // of all callers
+)
+
+// connectionsEach is how many connections one caller may have.
+const connectionsEach = 32
+
+// patience is how long a question waits for one of the caller's others to end.
+const patience = 2 * time.Second
+
+// Limits bound what callers hold of the daemon. Servers that share one count a
+// caller's calls together, whichever way it came. Root has a share of its own
+// beyond what all others may use.
+type Limits struct {
+	sendTime time.Duration // how long a client may take to read a message
+
+	mu      sync.Mutex // guards the rest
+	callers map[string]*usage
+	total   usage
+	freed   chan struct{} // closed when a question ends
+}
+
+// usage is what one caller uses, or all of them.
+type usage struct {
+	calls       [classes]int
+	connections int
+	unread      int // octets
+}
+
+// NewLimits returns Limits with nothing in use.
+func NewLimits() *Limits {
+	return &Limits{sendTime: sendTime, callers: map[string]*usage{}, freed: make(chan struct{})}
+}
+
+// of returns the usage of a caller, to be read or added to.
+func (l *Limits) of(who string) *usage {
+	u := l.callers[who]
+	if u == nil {
+		u = &usage{}
+		l.callers[who] = u
+	}
+	return u
+}
+
+// tidy forgets a caller that uses nothing. The lock is held.
+func (l *Limits) tidy(who string) {
+	if u := l.callers[who]; u != nil && *u == (usage{}) {
+		delete(l.callers, who)
+	}
+}
+
+// begin counts a call, or returns the error that tells the caller why it may not
+// be made at the moment.
+func (l *Limits) begin(ctx context.Context, who string, c class) (end func(), err error) {
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for {
+		l.mu.Lock()
+		err, freed := l.over(who, c), l.freed
+		if err == nil {
+			l.of(who).calls[c]++
+			l.total.calls[c]++
+			l.mu.Unlock()
+			return func() { l.end(who, c) }, nil
+		}
+		l.tidy(who)
+		l.mu.Unlock()
+		if c != question {
+			return nil, err
+		}
+		select {
+		case <-freed:
+		case <-deadline.C:
+			return nil, err
+		case <-ctx.Done():
+			return nil, statusOf(ctx.Err())
+		}
+	}
+}
+
+func (l *Limits) end(who string, c class) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.of(who).calls[c]--
+	l.total.calls[c]--
+	l.tidy(who)
+	if c == question {
+		close(l.freed)
+		l.freed = make(chan struct{})
+	}
+}
+
+// over returns why a caller may not make one more call of a class. The lock is
+// held.
+func (l *Limits) over(who string, c class) error {
+	q := quotas[c]
+	all := q.all
+	if who == rootCaller {
+		all += q.each
+	}
+	switch {
+	case l.of(who).calls[c] >= q.each:
+		return status.Errorf(codes.ResourceExhausted,
+			"too many %s: you have %d at nvad already, the most that one caller may have; end one first", q.what, q.each)
+	case l.total.calls[c] >= all:
+		return status.Errorf(codes.ResourceExhausted,
+			"too many %s: nvad answers %d of all callers already, the most it takes; try again later", q.what, q.all)
+	}
+	return nil
+}
+
+// connect counts a connection of a caller.
+func (l *Limits) connect(who string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	u := l.of(who)
+	if u.connections >= connectionsEach {
+		return errTooMany
+	}
+	u.connections++
+	return nil
+}
+
+func (l *Limits) disconnect(who string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.of(who).connections--
+	l.tidy(who)
+}
+
+// charge counts octets of an answer that the client has not read. An answer on its
+// own may be as large as it is; beyond that the caller must read first.
+func (l *Limits) charge(m *meter, n int) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	u := l.of(m.who)
+	switch {
+	case m.unread > 0 && m.unread+n > unreadConn, u.unread > 0 && u.unread+n > unreadEach:
+		return status.Errorf(codes.ResourceExhausted, "the answers before this one have not been read: %d octets wait for you", u.unread)
+	case l.total.unread > 0 && l.total.unread+n > unreadAll && m.who != rootCaller:
+		return status.Error(codes.ResourceExhausted, "too many answers wait for clients that do not read them; try again later")
+	}
+	m.unread += n
+	u.unread += n
+	l.total.unread += n
+	return nil
+}
+
+// credit takes back what a connection was charged, when the client has been sent
+// it or is gone.
+func (l *Limits) credit(m *meter, n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n = min(n, m.unread)
+	m.unread -= n
+	l.of(m.who).unread -= n
+	l.total.unread -= n
+	l.tidy(m.who)
+}
+
+func (l *Limits) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	m := meterOf(ctx)
+	end, err := l.begin(ctx, m.who, classOf[info.FullMethod])
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	answer, err := next(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.send(messageSize(answer)); err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+func (l *Limits) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	m := meterOf(ss.Context())
+	end, err := l.begin(ss.Context(), m.who, classOf[info.FullMethod])
+	if err != nil {
+		return err
+	}
+	defer end()
+	return next(srv, &paced{ServerStream: ss, meter: m, timeout: l.sendTime})
+}
+
+// messageSize is what a message takes on the wire, with gRPC's prefix.
+func messageSize(m any) int {
+	const prefix = 5
+	if pm, ok := m.(proto.Message); ok {
+		return proto.Size(pm) + prefix
+	}
+	return prefix
+}

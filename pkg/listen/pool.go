@@ -1,0 +1,205 @@
+package listen
+
+import (
+	"container/list"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Limits bound what clients may hold of the listeners of a [Pool].
+type Limits struct {
+	Total int // connections of all clients
+	Each  int // connections of one client
+	Rate  int // new connections of one client in a second; 0 is no limit
+}
+
+// Pool keeps the connections of listeners within [Limits], so that clients never
+// use up the descriptors with which this process routes.
+//
+// A connection over the limit takes the place of another: the oldest of its own
+// client, or of the client that holds most. So a client that holds all it can get
+// does not keep out one that asks now and then, such as a load balancer's probe.
+// A connection that was kept (see [Conn.Keep]) gives way to nobody; where all
+// are, the new one is closed.
+type Pool struct {
+	limits Limits
+	client func(net.Conn) string
+
+	mu      sync.Mutex // guards the rest
+	open    list.List  // of *Conn that were not kept, the oldest first
+	held    map[string]int
+	total   int
+	window  time.Time      // when started began
+	started map[string]int // connections since window, by client
+}
+
+// NewPool returns a Pool without listeners. Client says whose a connection is; nil
+// goes by its address, where a /64 of IPv6 counts as one.
+func NewPool(l Limits, client func(net.Conn) string) *Pool {
+	if client == nil {
+		client = byAddress
+	}
+	return &Pool{limits: l, client: client, held: map[string]int{}, started: map[string]int{}}
+}
+
+// byAddress names a client by its address. Whoever has an IPv6 address has the
+// whole /64 as a rule.
+func byAddress(c net.Conn) string {
+	at, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	if err != nil {
+		return ""
+	}
+	a := at.Addr().Unmap().WithZone("")
+	if a.Is6() {
+		p, _ := a.Prefix(64)
+		return p.String()
+	}
+	return a.String()
+}
+
+// Listener returns l, whose connections count in the pool. What it accepts are
+// [Conn]s.
+func (p *Pool) Listener(l net.Listener) net.Listener { return &limited{l, p} }
+
+type limited struct {
+	net.Listener
+	pool *Pool
+}
+
+// Accept implements net.Listener.
+func (l *limited) Accept() (net.Conn, error) {
+	for {
+		raw, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		c, closing := l.pool.admit(raw, time.Now())
+		if closing != nil {
+			reset(closing)
+		}
+		if c != nil {
+			return c, nil
+		}
+	}
+}
+
+// reset closes a connection without waiting for what was not sent yet.
+func reset(c net.Conn) {
+	if t, ok := c.(*net.TCPConn); ok {
+		_ = t.SetLinger(0)
+	}
+	_ = c.Close()
+}
+
+// admit makes room for a connection. It returns it, nil if there is none, and what
+// to close.
+func (p *Pool) admit(raw net.Conn, now time.Time) (admitted *Conn, closing net.Conn) {
+	who := p.client(raw)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.tooFast(who, now) {
+		return nil, raw
+	}
+	if p.held[who] >= p.limits.Each {
+		if closing = p.evict(who); closing == nil {
+			return nil, raw
+		}
+	} else if p.total >= p.limits.Total {
+		if closing = p.evict(p.heaviest()); closing == nil {
+			return nil, raw
+		}
+	}
+	c := &Conn{Conn: raw, pool: p, client: who}
+	c.place = p.open.PushBack(c)
+	p.held[who]++
+	p.total++
+	return c, closing
+}
+
+// tooFast counts a new connection of a client, and reports whether it is one too
+// many in this second.
+func (p *Pool) tooFast(who string, now time.Time) bool {
+	if p.limits.Rate == 0 {
+		return false
+	}
+	if now.Sub(p.window) >= time.Second {
+		p.window = now
+		clear(p.started)
+	}
+	p.started[who]++
+	return p.started[who] > p.limits.Rate
+}
+
+// heaviest is the client with the most connections that may be closed; of several,
+// the one whose oldest is the oldest.
+func (p *Pool) heaviest() string {
+	count := map[string]int{}
+	most, who := 0, ""
+	for e := p.open.Back(); e != nil; e = e.Prev() {
+		c := e.Value.(*Conn)
+		count[c.client]++
+		if count[c.client] >= most {
+			most, who = count[c.client], c.client
+		}
+	}
+	return who
+}
+
+// evict forgets the oldest connection of a client that was not kept, and returns
+// it to be closed; nil if there is none.
+func (p *Pool) evict(who string) net.Conn {
+	for e := p.open.Front(); e != nil; e = e.Next() {
+		if c := e.Value.(*Conn); c.client == who {
+			p.forget(c)
+			return c.Conn
+		}
+	}
+	return nil
+}
+
+func (p *Pool) forget(c *Conn) {
+	if c.gone {
+		return
+	}
+	c.gone = true
+	if c.place != nil {
+		p.open.Remove(c.place)
+	}
+	p.total--
+	if p.held[c.client]--; p.held[c.client] == 0 {
+		delete(p.held, c.client)
+	}
+}
+
+// Conn is a connection that counts in a pool until it is closed.
+type Conn struct {
+	net.Conn
+	pool   *Pool
+	client string
+	place  *list.Element // among those that may be closed; nil: kept
+	gone   bool          // does not count any more
+}
+
+// NetConn returns the connection as it was accepted.
+func (c *Conn) NetConn() net.Conn { return c.Conn }
+
+// Keep says that whoever is at the other end has proved who it is: the connection
+// is not closed in favor of a new one.
+func (c *Conn) Keep() {
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	if !c.gone && c.place != nil {
+		c.pool.open.Remove(c.place)
+		c.place = nil
+	}
+}
+
+// Close implements net.Conn.
+func (c *Conn) Close() error {
+	c.pool.mu.Lock()
+	c.pool.forget(c)
+	c.pool.mu.Unlock()
+	return c.Conn.Close()
+}
