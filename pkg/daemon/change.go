@@ -107,7 +107,9 @@ func (d *daemon) change(ctx context.Context, next candidate, record history.Reco
 }
 
 // Preview implements api.Reader: all that Reload does, but for applying.
-func (d *daemon) Preview(context.Context) (api.Preview, error) {
+func (d *daemon) Preview(ctx context.Context) (api.Preview, error) { return d.ask.preview(ctx) }
+
+func (d *daemon) askPreview(context.Context) (api.Preview, error) {
 	next, err := load(d.opt.Config)
 	if err != nil {
 		return api.Preview{}, api.Invalid("%s", err)

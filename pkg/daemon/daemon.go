@@ -44,6 +44,8 @@ type daemon struct {
 	liveness *liveness
 	changes  *watch.Hub
 	http     *httpd.Server
+	clients  *clients
+	ask      questions
 	reloads  reloads
 	routerID netip.Addr    // of this run; invalid: none
 	seen     chan struct{} // closed when the engine has its first look at the kernel
@@ -85,7 +87,8 @@ func Run(ctx context.Context, opt Options) error {
 	log := telemetry.NewLogger(d.level)
 	defer log.Flush()
 	d.log = log.Logger
-	d.http = httpd.New(d.log)
+	d.clients, d.ask = newClients(), d.questions()
+	d.http = httpd.New(d.log, d.clients.http)
 	defer d.http.Close()
 	setLevel(d.level, cfg.Daemon.LogLevel)
 	for _, w := range config.Warnings(cfg) {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/health"
 	"github.com/nvad/nvad/pkg/httpd"
 	"github.com/nvad/nvad/pkg/metrics"
@@ -22,6 +23,9 @@ func starting(cfg *config.Config) httpd.Endpoints {
 	return out
 }
 
+// askVitals is the engine's, who is there once HTTP serves more than a start.
+func (d *daemon) askVitals(ctx context.Context) (engine.Vitals, error) { return d.engine.Vitals(ctx) }
+
 // endpoints is what cfg has served over HTTP; nothing if it is nil.
 func (d *daemon) endpoints(cfg *config.Config) httpd.Endpoints {
 	out := httpd.Endpoints{}
@@ -29,8 +33,9 @@ func (d *daemon) endpoints(cfg *config.Config) httpd.Endpoints {
 		return out
 	}
 	out.Add(cfg.Health.Listen, health.Handlers(health.Options{
-		Vitals: d.engine.Vitals, Conditions: func() config.Health { return cfg.Health }, Log: d.log,
+		Vitals: d.ask.vitals, Conditions: func() config.Health { return cfg.Health }, Log: d.log,
 	}))
-	out.Add(cfg.Metrics.Listen, metrics.Handlers(func(ctx context.Context) (metrics.Sample, error) { return d.sample(ctx, cfg.Health) }))
+	sample := shared(func(ctx context.Context) (metrics.Sample, error) { return d.sample(ctx, cfg.Health) })
+	out.Add(cfg.Metrics.Listen, metrics.Handlers(sample))
 	return out
 }

@@ -36,4 +36,6 @@ func natEndpoint(e config.Endpoint) nat.Endpoint {
 }
 
 // NAT implements api.Reader.
-func (d *daemon) NAT(ctx context.Context) ([]nat.Status, error) { return d.plane.NAT(ctx) }
+func (d *daemon) NAT(ctx context.Context) ([]nat.Status, error) { return d.ask.nat(ctx) }
+
+func (d *daemon) askNAT(ctx context.Context) ([]nat.Status, error) { return d.plane.NAT(ctx) }

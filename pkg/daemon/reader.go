@@ -18,7 +18,9 @@ import (
 var _ api.Reader = (*daemon)(nil)
 
 // Status implements api.Reader.
-func (d *daemon) Status(ctx context.Context) (api.Status, error) {
+func (d *daemon) Status(ctx context.Context) (api.Status, error) { return d.ask.status(ctx) }
+
+func (d *daemon) askStatus(ctx context.Context) (api.Status, error) {
 	s, err := d.engine.Status(ctx)
 	if err != nil {
 		return api.Status{}, err
@@ -54,6 +56,10 @@ func (d *daemon) Events() *watch.Hub { return d.changes }
 
 // Neighbors implements api.Reader.
 func (d *daemon) Neighbors(ctx context.Context) ([]engine.NeighborView, error) {
+	return d.ask.neighbors(ctx)
+}
+
+func (d *daemon) askNeighbors(ctx context.Context) ([]engine.NeighborView, error) {
 	list, err := d.engine.Neighbors(ctx)
 	sessions := d.liveness.sessions()
 	for i := range list {

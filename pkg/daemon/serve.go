@@ -27,12 +27,16 @@ func (d *daemon) socketPath(cfg *config.Config) string {
 // listen opens the API's socket. It fails where another nvad answers there, so
 // that two never manage the same kernel by mistake.
 func (d *daemon) listen(cfg *config.Config) (net.Listener, error) {
-	return api.Listen(d.socketPath(cfg), socketMode, cfg.Daemon.SocketGroup)
+	l, err := api.Listen(d.socketPath(cfg), socketMode, cfg.Daemon.SocketGroup)
+	if err != nil {
+		return nil, err
+	}
+	return d.clients.unix.Listener(l), nil
 }
 
 func (d *daemon) serve(ctx context.Context, l net.Listener) error {
 	defer context.AfterFunc(ctx, d.changes.Close)() // ends the streams of those who watch
-	return api.Serve(ctx, l, api.NewServer(api.Params{Reader: d, Controller: d, Build: telemetry.Build()}))
+	return api.Serve(ctx, l, api.NewServer(api.Params{Reader: d, Controller: d, Build: telemetry.Build(), Limits: d.clients.calls}))
 }
 
 // ready tells systemd that configuration, links and static routes stand. It

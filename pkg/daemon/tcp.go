@@ -60,7 +60,7 @@ func (t *tcp) close() {
 // serveTCP starts a part for each listener.
 func (d *daemon) serveTCP(p *parts) {
 	for _, l := range d.tcp.listeners {
-		s := api.NewTLSServer(api.Params{Reader: d, Controller: d, Build: telemetry.Build()}, d.tcp.certs)
-		p.run("api at "+l.Addr().String(), func(ctx context.Context) error { return api.Serve(ctx, l, s) })
+		s := api.NewTLSServer(api.Params{Reader: d, Controller: d, Build: telemetry.Build(), Limits: d.clients.calls}, d.tcp.certs)
+		p.run("api at "+l.Addr().String(), func(ctx context.Context) error { return api.Serve(ctx, d.clients.tcp.Listener(l), s) })
 	}
 }

@@ -15,7 +15,9 @@ import (
 )
 
 // Tunnels implements api.Reader.
-func (d *daemon) Tunnels(ctx context.Context) ([]engine.TunnelView, error) {
+func (d *daemon) Tunnels(ctx context.Context) ([]engine.TunnelView, error) { return d.ask.tunnels(ctx) }
+
+func (d *daemon) askTunnels(ctx context.Context) ([]engine.TunnelView, error) {
 	list, err := d.plane.Tunnels(ctx)
 	if err != nil {
 		return nil, err

@@ -20,12 +20,14 @@ import (
 	"github.com/nvad/nvad/pkg/listen"
 )
 
-// Bounds for clients, who are probes and scrapers: anybody may reach the NIC.
+// Bounds for clients, who are probes and scrapers: anybody may reach the NIC. How
+// many connections there may be is for the pool to say.
 const (
-	headerTime  = 5 * time.Second
-	writeTime   = 30 * time.Second
-	idleTime    = 2 * time.Minute
-	headerBytes = 16 << 10
+	headerTime  = 5 * time.Second  // until a request has been read
+	writeTime   = 15 * time.Second // until its answer has been taken
+	idleTime    = 75 * time.Second // for the next one; scrapers come once a minute
+	headerBytes = 8 << 10
+	bodyBytes   = 1 << 10 // nothing that is served reads one
 )
 
 // Endpoints are handlers by pattern of [http.ServeMux], by where they are served.
@@ -46,7 +48,8 @@ func (e Endpoints) Add(list []netip.AddrPort, patterns map[string]http.Handler) 
 // Server is the listeners. Its methods may be called concurrently.
 type Server struct {
 	log  *slog.Logger
-	mu   sync.Mutex
+	pool *listen.Pool
+	mu   sync.Mutex // guards open
 	open map[netip.AddrPort]*listener
 }
 
@@ -56,8 +59,11 @@ type listener struct {
 	handler atomic.Pointer[http.ServeMux]
 }
 
-// New returns a Server without listeners.
-func New(log *slog.Logger) *Server { return &Server{log: log, open: map[netip.AddrPort]*listener{}} }
+// New returns a Server without listeners. What connects to those it gets counts in
+// pool.
+func New(log *slog.Logger, pool *listen.Pool) *Server {
+	return &Server{log: log, pool: pool, open: map[netip.AddrPort]*listener{}}
+}
 
 // Set makes want what is served. On an error, all stays as it was.
 func (s *Server) Set(want Endpoints) error {
@@ -68,7 +74,7 @@ func (s *Server) Set(want Endpoints) error {
 		if s.open[at] != nil {
 			continue
 		}
-		l, err := open(at)
+		l, err := s.listen(at)
 		if err != nil {
 			for _, l := range fresh {
 				_ = l.Close()
@@ -114,16 +120,18 @@ func mux(patterns map[string]http.Handler) *http.ServeMux {
 	return m
 }
 
-// open listens at an address. A reload may put one address in the place of all, or
+// listen opens an address. A reload may put one address in the place of all, or
 // the reverse.
-func open(at netip.AddrPort) (*listener, error) {
+func (s *Server) listen(at netip.AddrPort) (*listener, error) {
 	shared, err := listen.Shared(at)
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{Listener: shared}
+	l := &listener{Listener: s.pool.Listener(shared)}
 	l.http = http.Server{
-		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { l.handler.Load().ServeHTTP(w, r) }),
+		Handler: http.MaxBytesHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			l.handler.Load().ServeHTTP(w, r)
+		}), bodyBytes),
 		ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: headerBytes, ErrorLog: log.New(io.Discard, "", 0),
 	}

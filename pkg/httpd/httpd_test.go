@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/nvad/nvad/pkg/listen"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -44,7 +46,7 @@ func get(at netip.AddrPort, path string) string {
 }
 
 func TestSet(t *testing.T) {
-	s := New(slog.New(slog.DiscardHandler))
+	s := New(slog.New(slog.DiscardHandler), listen.NewPool(listen.Limits{Total: 100, Each: 50}, nil))
 	defer s.Close()
 	set := func(e Endpoints) {
 		t.Helper()

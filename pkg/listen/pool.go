@@ -59,6 +59,9 @@ func byAddress(c net.Conn) string {
 	return a.String()
 }
 
+// Most is how many connections there may be at once.
+func (p *Pool) Most() int { return p.limits.Total }
+
 // Listener returns l, whose connections count in the pool. What it accepts are
 // [Conn]s.
 func (p *Pool) Listener(l net.Listener) net.Listener { return &limited{l, p} }

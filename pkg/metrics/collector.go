@@ -71,10 +71,24 @@ func Handlers(sample func(context.Context) (Sample, error)) map[string]http.Hand
 	return map[string]http.Handler{"GET /metrics": handler(r)}
 }
 
+// scrapes is how many are answered at once. Each costs a millisecond of processor
+// time, and anybody may ask as often as the network allows.
+const scrapes = 2
+
 // handler stands in for promhttp, which brings a compressor along that costs more
 // memory than all of nvad's metrics.
 func handler(from prometheus.Gatherer) http.Handler {
+	turns := make(chan struct{}, scrapes)
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		ctx, cancel := context.WithTimeout(req.Context(), patience)
+		defer cancel()
+		select {
+		case turns <- struct{}{}:
+			defer func() { <-turns }()
+		case <-ctx.Done():
+			http.Error(w, "too many scrapes at once", http.StatusServiceUnavailable)
+			return
+		}
 		families, err := from.Gather()
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -1,0 +1,85 @@
+package daemon
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/nat"
+)
+
+// questions are those that cost engine, kernel or disk something, and that anybody
+// may ask as often as it likes.
+type questions struct {
+	status    func(context.Context) (api.Status, error)
+	vitals    func(context.Context) (engine.Vitals, error)
+	neighbors func(context.Context) ([]engine.NeighborView, error)
+	tunnels   func(context.Context) ([]engine.TunnelView, error)
+	nat       func(context.Context) ([]nat.Status, error)
+	preview   func(context.Context) (api.Preview, error)
+}
+
+func (d *daemon) questions() questions {
+	return questions{
+		status: shared(d.askStatus), vitals: shared(d.askVitals), neighbors: shared(d.askNeighbors), tunnels: shared(d.askTunnels),
+		nat: shared(d.askNAT), preview: shared(d.askPreview),
+	}
+}
+
+// Times of a shared question.
+const (
+	askTime   = 10 * time.Second       // it may take
+	pauseMost = 100 * time.Millisecond // between two, at most
+	pauseTime = 3                      // times as long as the last one took
+)
+
+// flight is a question under way, and who waits for it.
+type flight[T any] struct {
+	done   chan struct{}
+	answer T
+	err    error
+}
+
+// shared returns ask for many callers at once. All who ask before it begins are
+// given one answer, so that it is never older than their question; then it pauses
+// for longer than it took. Whoever asks without an end, from however many
+// connections, so gets a quarter of the engine's time at most. The answer is
+// everybody's: it must not be changed.
+func shared[T any](ask func(context.Context) (T, error)) func(context.Context) (T, error) {
+	var (
+		mu   sync.Mutex
+		next *flight[T] // has not begun; nil: none
+	)
+	turn := make(chan struct{}, 1)
+	fly := func(f *flight[T]) {
+		turn <- struct{}{}
+		mu.Lock()
+		next = nil
+		mu.Unlock()
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(context.Background(), askTime)
+		f.answer, f.err = ask(ctx)
+		cancel()
+		close(f.done)
+		time.AfterFunc(min(pauseMost, pauseTime*time.Since(began)), func() { <-turn })
+	}
+	return func(ctx context.Context) (T, error) {
+		mu.Lock()
+		f := next
+		if f == nil {
+			f = &flight[T]{done: make(chan struct{})}
+			next = f
+			go fly(f)
+		}
+		mu.Unlock()
+		select {
+		case <-f.done:
+			return f.answer, f.err
+		case <-ctx.Done():
+			var none T
+			return none, ctx.Err()
+		}
+	}
+}
