@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/nvad/nvad/pkg/listen"
 )
 
@@ -92,5 +94,9 @@ func TestLargeRequests(t *testing.T) {
 		if resp.StatusCode != c.want {
 			t.Errorf("%s: %s, want %d", name, resp.Status, c.want)
 		}
+	}
+	s.Close()
+	for limit := time.Now().Add(5 * time.Second); goleak.Find() != nil && time.Now().Before(limit); {
+		time.Sleep(10 * time.Millisecond) // the server lingers over a request it has refused
 	}
 }
