@@ -10,6 +10,10 @@ import (
 // they were changed to.
 const maxSlots = 1024
 
+// maxOctets bounds it where the sets are large, which neighbors choose. It is room
+// for some thousand of usual size.
+const maxOctets = 1 << 20
+
 // ways is how many sets that hash alike are remembered beside each other.
 const ways = 4
 
@@ -24,6 +28,7 @@ type memo struct {
 	slots  []slot
 	last   *slot
 	victim uint64 // which way is replaced next
+	octets int    // of the sets that slots hold, and of what they were changed to
 }
 
 // slot is what is known of one attribute set.
@@ -37,6 +42,7 @@ type slot struct {
 type derived struct {
 	change int
 	attrs  *route.Attrs
+	octets int
 }
 
 func newMemo(lists int) memo {
@@ -52,7 +58,14 @@ func (m *memo) resize(n int) {
 	for i := range m.slots {
 		m.slots[i].verdicts = verdicts[i*m.lists : (i+1)*m.lists]
 	}
-	m.last = &m.slots[0]
+	m.last, m.octets = &m.slots[0], 0
+}
+
+// forget drops all sets, and the table that they filled.
+func (m *memo) forget() {
+	if m.octets > 0 {
+		m.resize(2 * ways)
+	}
 }
 
 // of returns the slot of a, emptied if it was another's.
@@ -64,20 +77,44 @@ func (m *memo) of(a *route.Attrs) *slot {
 }
 
 func (m *memo) find(a *route.Attrs) *slot {
+	if m.octets > maxOctets {
+		m.forget()
+	}
 	for {
 		set := m.set(a)
 		for i := range set {
-			if s := &set[i]; s.attrs == a || s.attrs == nil {
+			s := &set[i]
+			if s.attrs == nil {
 				s.attrs = a
+				m.octets += a.Octets()
+			}
+			if s.attrs == a {
 				return s
 			}
 		}
 		if len(m.slots) == maxSlots {
 			m.victim++
-			return set[m.victim%ways].reset(a)
+			s := &set[m.victim%ways]
+			m.octets += a.Octets() - s.octets()
+			return s.reset(a)
 		}
 		m.resize(2 * len(m.slots))
 	}
+}
+
+// derive keeps what a change made of the set of s.
+func (m *memo) derive(s *slot, change int, to *route.Attrs) {
+	s.derived = append(s.derived, derived{change, to, to.Measure()})
+	m.octets += s.derived[len(s.derived)-1].octets
+}
+
+// octets is what is counted of s.
+func (s *slot) octets() int {
+	n := s.attrs.Octets()
+	for _, d := range s.derived {
+		n += d.octets
+	}
+	return n
 }
 
 // set returns the slots that a may be in.

@@ -77,6 +77,13 @@ func (p *Program) evaluate(in *Input, t *tracer) Output {
 	return e.out
 }
 
+// Forget drops what the Program remembers of attribute sets, so that those which
+// nothing else refers to can be freed.
+func (p *Program) Forget() {
+	p.eval = eval{}
+	p.memo.forget()
+}
+
 // ask returns the verdict of the list whose place in the memo is given.
 func (e *eval) ask(l attrList, place int) verdict {
 	if e.slot == nil {
@@ -102,7 +109,7 @@ func (e *eval) derive(c *change) {
 		}
 	}
 	to := c.apply(e.attrs)
-	e.slot.derived = append(e.slot.derived, derived{c.number, to})
+	e.p.memo.derive(e.slot, c.number, to)
 	e.setAttrs(to)
 }
 

@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"net/netip"
 	"reflect"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/nvad/nvad/pkg/route"
@@ -146,6 +148,35 @@ func TestMemoIsBounded(t *testing.T) {
 		<-freed
 	}
 	runtime.KeepAlive(p)
+}
+
+// TestMemoOctets: large sets do not make a Program keep more than some octets
+// alive, and nothing of them once it forgets.
+func TestMemoOctets(t *testing.T) {
+	in := route.NewInterner()
+	p := mustCompile(t, seedLibrary(t), Chain{RouteMap: "rmap-azure-asns"}, Session{LocalASN: 65001})
+	before := heapInUse()
+	for i := range uint32(2 * maxSlots) {
+		set := in.Intern(route.Attrs{ASPath: route.NewASPath(slices.Repeat([]uint32{65515, i}, 8000)...)})
+		p.Run(&Input{Prefix: netip.MustParsePrefix("10.0.0.0/8"), Attrs: set})
+	}
+	if held := heapInUse() - before; held > 2*maxOctets {
+		t.Errorf("a Program keeps %d octets alive", held)
+	}
+	p.Forget()
+	if held := heapInUse() - before; held > maxOctets/4 {
+		t.Errorf("a Program that forgot keeps %d octets alive", held)
+	}
+	runtime.KeepAlive(p)
+	runtime.KeepAlive(in)
+}
+
+func heapInUse() int {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }
 
 // drawChain draws a chain over a library of its own.

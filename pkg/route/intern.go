@@ -84,7 +84,7 @@ func (s *shard) intern(sum uint64, a *Attrs) *Attrs {
 	}
 	p := new(Attrs)
 	*p = *a
-	p.octets = uint32(p.measure())
+	p.octets = uint32(p.Measure())
 	s.sets[free] = weak.Make(p)
 	s.peak = max(s.peak, len(s.sets))
 	if len(s.sets) >= max(s.most, fewSums) {

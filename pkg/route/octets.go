@@ -10,7 +10,8 @@ const internOverhead = 96
 // to: an estimate that leaves out the rounding of the allocator.
 func (a *Attrs) Octets() int { return int(a.octets) }
 
-func (a *Attrs) measure() int {
+// Measure is Octets for a set that is not interned. It looks at all of it.
+func (a *Attrs) Measure() int {
 	n := internOverhead + int(unsafe.Sizeof(*a))
 	for _, s := range a.ASPath {
 		n += int(unsafe.Sizeof(s)) + 4*len(s.ASNs)
