@@ -69,6 +69,7 @@ type peer struct {
 	ignored  []netip.Prefix     // held back; see Ignored
 	counts   Counts
 	tallies  tallies
+	holds    holdings
 
 	rations   rations // of MaxAdvertised
 	collects  bool    // a walk puts together what there is, before anything is told

@@ -216,6 +216,7 @@ func without(n int16, i int) int16 {
 
 func (r *RIB) count(d *dest, p *peer, pt *path) {
 	r.paths++
+	p.holds.add(pt, 1)
 	p.tallies.of(d).outcomes[pt.reject]++
 	p.counts.Received++
 	if pt.accepted != nil {
@@ -228,6 +229,7 @@ func (r *RIB) count(d *dest, p *peer, pt *path) {
 
 func (r *RIB) uncount(d *dest, p *peer, pt *path) {
 	r.paths--
+	p.holds.add(pt, -1)
 	p.tallies.of(d).outcomes[pt.reject]--
 	p.counts.Received--
 	if pt.accepted != nil {
