@@ -1,11 +1,12 @@
 // Package gobgp carries BGP sessions. It is the only package that knows GoBGP.
 //
 // GoBGP is the session engine (RFC 4271 8: OPEN and its checks, the state
-// machine, keepalive and hold timers) and the parser of path attributes. nvad
-// owns what surrounds that: every TCP connection, dialled or accepted, is ours,
-// and GoBGP is handed a [net.Conn] that is a tap on it. UPDATE and ROUTE-REFRESH
-// never reach GoBGP. They are decoded here and become events; what is sent is
-// encoded here and written past GoBGP. See
+// machine, keepalive and hold timers). nvad owns what surrounds that: every TCP
+// connection, dialled or accepted, is ours, and GoBGP is handed a [net.Conn]
+// that is a tap on it. UPDATE and ROUTE-REFRESH never reach GoBGP. They are
+// decoded here, errors in them are handled here (RFC 7606; attrtable.go has the
+// rules), and they become events; what is sent is encoded here and written past
+// GoBGP. See
 // docs/adr/0002-update-stream-past-gobgp.md.
 //
 // Promise: the events of a session are those of [speaker.Event] and in its
