@@ -12,6 +12,7 @@ import (
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/nic"
 	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
@@ -143,8 +144,32 @@ func neighborMessage(v engine.NeighborView) *nvadv1.Neighbor {
 			UpdatesSent:     v.Stats.Out.Update,
 			Queued:          uint32(v.Stats.Queued),
 			Established:     v.Stats.Established,
+			Malformed:       malformedUpdates(v),
 		},
 	}
+}
+
+// malformedUpdates is nil if no UPDATE was malformed.
+func malformedUpdates(v engine.NeighborView) *nvadv1.MalformedUpdates {
+	c := v.Stats.Malformed
+	if c.Total() == 0 {
+		return nil
+	}
+	m := &nvadv1.MalformedUpdates{
+		Total: c.Total(), ByAction: map[string]uint64{}, ByClass: map[string]uint64{},
+		Last: v.LastMalformed, LastAt: stamp(v.MalformedAt),
+	}
+	for i, n := range c.ByAction {
+		if n > 0 {
+			m.ByAction[speaker.Action(i).String()] = n
+		}
+	}
+	for i, n := range c.ByClass {
+		if n > 0 {
+			m.ByClass[speaker.Class(i).String()] = n
+		}
+	}
+	return m
 }
 
 func pathMessage(v engine.PathView) *nvadv1.Path {

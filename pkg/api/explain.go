@@ -58,6 +58,9 @@ func ExplanationMessage(x engine.Explanation) *nvadv1.Explanation {
 		NotWanted: x.NoRoute,
 		Kernel:    convert(x.Kernel, fibMessage),
 		Others:    convert(x.Others, fibMessage),
+		Malformed: convert(x.Malformed, func(t engine.Treated) *nvadv1.MalformedAnnouncement {
+			return &nvadv1.MalformedAnnouncement{Neighbor: text(t.Neighbor), At: stamp(t.At), Reason: t.Reason}
+		}),
 	}
 	if x.Wanted != nil {
 		out.Wanted = fibMessage(*x.Wanted)

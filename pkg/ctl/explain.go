@@ -53,6 +53,9 @@ func (a *app) printExplanation(x *nvadv1.Explanation, req *nvadv1.ExplainRequest
 	if x.GetUndecided() {
 		s.field("Not settled", "something has changed; the decision about it is still to be made")
 	}
+	for _, m := range x.GetMalformed() {
+		s.field("Malformed", fmt.Sprintf("%s announced it at %s, treated as withdrawn: %s", m.GetNeighbor(), a.clock(m.GetAt()), m.GetReason()))
+	}
 	if !x.GetKnown() {
 		notThere(s, x)
 	}

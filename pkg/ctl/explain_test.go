@@ -11,19 +11,20 @@ import (
 func TestExplain(t *testing.T) {
 	socket := serve(t, apitest.Hub00())
 	for name, args := range map[string]string{
-		"explain":          "explain 10.110.0.0/16",
-		"explain-decision": "explain 10.100.0.0/16",
-		"explain-refused":  "explain 10.10.0.0/16",
-		"explain-rejected": "explain 192.0.2.0/24",
-		"explain-pending":  "explain 198.51.100.0/24",
-		"explain-static":   "explain 10.0.210.0/24",
-		"explain-absent":   "explain 10.110.7.0/24",
-		"lookup-tunnel":    "routes lookup 10.110.0.4",
-		"lookup-flood":     "routes lookup 10.110.0.5",
-		"lookup-connected": "routes lookup 10.0.0.7",
-		"lookup-local":     "routes lookup 10.0.0.4",
-		"lookup-blackhole": "routes lookup 10.20.0.1",
-		"lookup-none":      "routes lookup 10.30.0.1",
+		"explain":           "explain 10.110.0.0/16",
+		"explain-decision":  "explain 10.100.0.0/16",
+		"explain-refused":   "explain 10.10.0.0/16",
+		"explain-rejected":  "explain 192.0.2.0/24",
+		"explain-pending":   "explain 198.51.100.0/24",
+		"explain-static":    "explain 10.0.210.0/24",
+		"explain-absent":    "explain 10.110.7.0/24",
+		"explain-malformed": "explain 10.120.0.0/16",
+		"lookup-tunnel":     "routes lookup 10.110.0.4",
+		"lookup-flood":      "routes lookup 10.110.0.5",
+		"lookup-connected":  "routes lookup 10.0.0.7",
+		"lookup-local":      "routes lookup 10.0.0.4",
+		"lookup-blackhole":  "routes lookup 10.20.0.1",
+		"lookup-none":       "routes lookup 10.30.0.1",
 	} {
 		t.Run(name, func(t *testing.T) { show(t, socket, name, strings.Fields(args)...) })
 	}

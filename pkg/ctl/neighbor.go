@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -44,6 +45,7 @@ func (a *app) printNeighbor(n *nvadv1.Neighbor) error {
 	p.heading("Messages")
 	p.field("Received", fmt.Sprintf("%d, of them %s", m.GetReceived(), count(int(m.GetUpdatesReceived()), "UPDATE")))
 	p.field("Sent", fmt.Sprintf("%d, of them %s", m.GetSent(), count(int(m.GetUpdatesSent()), "UPDATE")))
+	a.malformedFields(p, m.GetMalformed())
 	if m.GetQueued() > 0 {
 		p.field("Queued", count(int(m.GetQueued()), "change"))
 	}
@@ -52,6 +54,29 @@ func (a *app) printNeighbor(n *nvadv1.Neighbor) error {
 		p.field(key, n.GetSettings()[key])
 	}
 	return p.print()
+}
+
+// malformedFields say how many UPDATEs were malformed, and what was wrong with
+// the last of them.
+func (a *app) malformedFields(p *page, m *nvadv1.MalformedUpdates) {
+	if m.GetTotal() == 0 {
+		return
+	}
+	p.field("Malformed", fmt.Sprintf("%s: %s (%s)", count(int(m.GetTotal()), "UPDATE"), tallies(m.GetByAction()), tallies(m.GetByClass())))
+	if m.GetLastAt() != nil {
+		p.field("Last of them", a.age(m.GetLastAt())+" ago, "+m.GetLast())
+	}
+}
+
+// tallies are counts with their names, the greatest first.
+func tallies(counts map[string]uint64) string {
+	names := slices.SortedFunc(maps.Keys(counts), func(x, y string) int {
+		return cmp.Or(cmp.Compare(counts[y], counts[x]), cmp.Compare(x, y))
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%d %s", counts[name], name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // stateSentence is the state, for how long, and what keeps the session from

@@ -43,6 +43,15 @@ func (a *app) age(since *timestamppb.Timestamp) string {
 	return span(a.Now().Sub(since.AsTime()))
 }
 
+// clock is a time of today as 15:04:05, of another day with its date.
+func (a *app) clock(t *timestamppb.Timestamp) string {
+	at, now := t.AsTime().In(a.Now().Location()), a.Now()
+	if at.Format(time.DateOnly) == now.Format(time.DateOnly) {
+		return at.Format(time.TimeOnly)
+	}
+	return at.Format(time.DateTime)
+}
+
 func span(d time.Duration) string {
 	const day, week, year = 24, 7 * 24, 365 * 24 // in hours
 	s := int(max(d, 0) / time.Second)

@@ -18,6 +18,9 @@ type Explanation struct {
 	// and Others those of other programs, their Class being the protocol.
 	Kernel []FIBView
 	Others []FIBView
+	// Malformed are announcements of the prefix that were treated as withdrawn, by
+	// neighbor.
+	Malformed []Treated
 }
 
 // Explain tells the story of a prefix, without Kernel and Others. Policies are
@@ -35,12 +38,18 @@ func (e *Engine) Explain(ctx context.Context, q rib.ExplainQuery) (Explanation, 
 		}
 		x.Explanation = e.rib.Explain(q)
 		x.Wanted = e.wantedView(&x.Explanation)
+		x.Malformed = e.treatedOf(q.Prefix, q.Neighbor)
+		if !x.Known && len(x.Malformed) > 0 {
+			x.NoRoute = onlyMalformed
+		}
 	})
 	if err == nil {
 		err = failed
 	}
 	return x, err
 }
+
+const onlyMalformed = "it was announced only in malformed UPDATEs"
 
 func (e *Engine) wantedView(x *rib.Explanation) *FIBView {
 	r := x.Route

@@ -83,7 +83,7 @@ func (e *Engine) neighborView(addr netip.Addr, n *neighbor) NeighborView {
 		Address: addr, Description: n.cfg.Description, PeerGroup: n.cfg.PeerGroup, Domain: n.cfg.Domain,
 		RemoteASN: n.cfg.RemoteASN, LocalASN: n.cfg.OwnASN(e.cfg), LocalAddress: n.cfg.LocalAddress,
 		State: n.state, Shutdown: n.isShutdown(), Since: n.since, Reason: n.reason,
-		LastDown: n.lastDown, Flaps: n.flaps, Stats: stats,
+		LastDown: n.lastDown, Flaps: n.flaps, Stats: stats, LastMalformed: n.malformed.String(), MalformedAt: n.malformedAt,
 		HoldTime: n.cfg.HoldTime, Keepalive: n.cfg.Keepalive, Families: n.cfg.Families,
 		Received: c.Received, Accepted: c.Accepted, Rejected: c.Received - c.Accepted,
 		Stale: c.Stale, Advertised: c.Advertised, MaxPrefix: n.cfg.MaximumPrefix,

@@ -15,27 +15,30 @@ import (
 
 // neighbor is what the engine knows of one neighbor beside its routes.
 type neighbor struct {
-	cfg        config.Neighbor
-	state      speaker.State
-	since      time.Time // of state
-	reason     string    // of the last change for the worse
-	lastDown   time.Time
-	flaps      uint64
-	up         *speaker.Established // nil unless established
-	local      netip.Addr           // own address of the last session
-	pathDown   string               // why BFD had the session reset; empty: it did not
-	lastUpdate time.Time
-	eor        route.Family // End-of-RIB markers received
-	dumped     bool         // our Adj-RIB-Out has left
-	eorSent    bool
-	staleUntil time.Time // stale routes are kept until then; zero: none
-	held       string    // why it is shut down at run time; empty: it is not
-	overLimit  bool      // held because of maximum-prefix
-	heldUntil  time.Time // when it is let up again; zero: when somebody asks
-	fill       fill      // of maximum-prefix, the most since the session came up
-	shown      []string  // reasons for not being up that those who watch were told
-	outFill    outFill   // of maximum-prefix-out, likewise
-	told       []string  // reasons logged: while it is down, or of its UPDATEs while it is up
+	cfg         config.Neighbor
+	state       speaker.State
+	since       time.Time // of state
+	reason      string    // of the last change for the worse
+	lastDown    time.Time
+	flaps       uint64
+	up          *speaker.Established // nil unless established
+	local       netip.Addr           // own address of the last session
+	pathDown    string               // why BFD had the session reset; empty: it did not
+	lastUpdate  time.Time
+	eor         route.Family // End-of-RIB markers received
+	dumped      bool         // our Adj-RIB-Out has left
+	eorSent     bool
+	staleUntil  time.Time          // stale routes are kept until then; zero: none
+	held        string             // why it is shut down at run time; empty: it is not
+	overLimit   bool               // held because of maximum-prefix
+	heldUntil   time.Time          // when it is let up again; zero: when somebody asks
+	fill        fill               // of maximum-prefix, the most since the session came up
+	shown       []string           // reasons for not being up that those who watch were told
+	outFill     outFill            // of maximum-prefix-out, likewise
+	malformed   *speaker.Malformed // what was wrong with its last malformed UPDATE; nil: there was none
+	malformedAt time.Time
+	treated     treated  // prefixes whose announcements were malformed
+	told        []string // reasons logged: while it is down, or of its UPDATEs while it is up
 }
 
 // stalePathTime bounds how long stale routes stay after the session is back
@@ -71,9 +74,7 @@ func (e *Engine) handle(ev speaker.Event) {
 		n.lastUpdate = now
 		e.rib.Update(&ev, now)
 		e.checkLimit(ev.Peer, n)
-		if ev.Err != nil {
-			e.tellMalformed(n, &ev)
-		}
+		e.examine(n, &ev, now)
 	case speaker.Established:
 		e.established(n, &ev, now)
 	case speaker.Down:

@@ -44,26 +44,30 @@ type NeighborView struct {
 	LastDown     time.Time
 	Flaps        uint64
 	Stats        speaker.Stats
-	HoldTime     time.Duration // negotiated if established, else configured
-	Keepalive    time.Duration
-	Families     route.Family
-	Capabilities []string
-	GracefulPeer route.Family
-	PeerRestart  time.Duration
-	Received     int
-	Accepted     int
-	Rejected     int
-	Stale        int
-	Advertised   int
-	MaxPrefix    int
-	MaxPrefixOut int          // of each family; 0: unlimited
-	Held         int          // prefixes that MaxPrefixOut keeps back
-	EndOfRIB     route.Family // markers received since established
-	ImportPolicy string       // in words; says so if RFC 8212 denies all
-	ExportPolicy string
-	Warnings     []string          // what is to be looked at while the session is up
-	Settings     map[string]string // remaining settings worth showing, key as in the file
-	BFD          *BFDView          // nil: not watched
+	// LastMalformed is what was wrong with the last UPDATE that was malformed, short
+	// of a session reset, and MalformedAt when it came; empty: there was none.
+	LastMalformed string
+	MalformedAt   time.Time
+	HoldTime      time.Duration // negotiated if established, else configured
+	Keepalive     time.Duration
+	Families      route.Family
+	Capabilities  []string
+	GracefulPeer  route.Family
+	PeerRestart   time.Duration
+	Received      int
+	Accepted      int
+	Rejected      int
+	Stale         int
+	Advertised    int
+	MaxPrefix     int
+	MaxPrefixOut  int          // of each family; 0: unlimited
+	Held          int          // prefixes that MaxPrefixOut keeps back
+	EndOfRIB      route.Family // markers received since established
+	ImportPolicy  string       // in words; says so if RFC 8212 denies all
+	ExportPolicy  string
+	Warnings      []string          // what is to be looked at while the session is up
+	Settings      map[string]string // remaining settings worth showing, key as in the file
+	BFD           *BFDView          // nil: not watched
 }
 
 // BFDView is the BFD session with a neighbor.

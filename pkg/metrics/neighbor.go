@@ -57,6 +57,18 @@ var neighborMetrics = []metric{
 			messages(n.Stats.In, "received", out)
 			messages(n.Stats.Out, "sent", out)
 		})},
+	{"nvad_neighbor_malformed_updates_total", "Malformed UPDATEs, by what became of them (RFC 7606): attribute-discard, treat-as-withdraw or session-reset.", counter, withNeighbor("action"),
+		eachNeighbor(func(n *engine.NeighborSample, out emit) {
+			for i, c := range n.Stats.Malformed.ByAction {
+				out(float64(c), speaker.Action(i).String())
+			}
+		})},
+	{"nvad_neighbor_malformed_updates_class_total", "Malformed UPDATEs, by what was wrong: frame, prefix, flags, length, value, duplicate, missing, unrecognized or limit.", counter, withNeighbor("class"),
+		eachNeighbor(func(n *engine.NeighborSample, out emit) {
+			for i, c := range n.Stats.Malformed.ByClass {
+				out(float64(c), speaker.Class(i).String())
+			}
+		})},
 	{"nvad_neighbor_routes_received", "Routes in the Adj-RIB-In, before policy.", gauge, withNeighbor("family"),
 		eachFamily(func(i int, n *engine.NeighborSample, family string, out emit) {
 			out(float64(n.Tallies[i].Received()), family)

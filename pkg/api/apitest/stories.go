@@ -125,6 +125,12 @@ func hub00Stories() map[netip.Prefix]engine.Explanation {
 	}
 	t.configure(t.cfg.Neighbors[2], policy.Chain{PrefixList: "rs-hub00", RouteMap: "to-azure"})
 	t.tell(out, "198.51.100.0/24")
+	bad := netip.MustParsePrefix("10.120.0.0/16")
+	t.tell(out, bad.String())
+	x := out[bad]
+	x.Malformed = []engine.Treated{{Neighbor: far, At: ago(0, 3, 4), Reason: "COMMUNITIES has 3 octets (RFC 7606 7.8)"}}
+	x.NoRoute = "it was announced only in malformed UPDATEs"
+	out[bad] = x
 	return out
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
@@ -144,4 +145,25 @@ func remains(t *testing.T, k kind, body []byte) (string, *speaker.Malformed) {
 		out = append(out, state[p])
 	}
 	return strings.Join(out, " "), d.bad
+}
+
+// TestMalformedAreCounted: each UPDATE counts once, by what became of it and by
+// what was wrong, also the one that ends the session.
+func TestMalformedAreCounted(t *testing.T) {
+	s := newTestSpeaker(t, "127.0.3.3", "10.0.0.1", 65001)
+	peer, up := rawSession(t, s, "127.0.3.4", rawOpen{asn: 65002, id: "10.0.0.2", hold: 90})
+	peer.update(unhex(hexBase), unhex(hexNLRI))
+	peer.update(unhex(hexBase+badAggregator), unhex(hexNLRI))
+	peer.update(unhex(badOrigin+hexPath+hexNextHop+hexMPReach), unhex(hexNLRI)) // two events
+	peer.update(unhex(hexBase+"c0 08 00"), unhex(hexNLRI))
+	peer.update(unhex(hexBase), unhex("21 cb00710000"))
+	peer.mustEnd()
+	next[speaker.Down](s, 2*time.Second)
+	want := speaker.MalformedCounts{
+		ByAction: [speaker.Actions]uint64{speaker.AttributeDiscard: 1, speaker.TreatAsWithdraw: 2, speaker.SessionReset: 1},
+		ByClass:  [speaker.Classes]uint64{speaker.WrongLength: 2, speaker.WrongValue: 1, speaker.WrongPrefix: 1},
+	}
+	if st, _ := s.Stats(up.Neighbor()); st.Malformed != want || st.Malformed.Total() != 4 {
+		t.Errorf("%+v, want %+v", st.Malformed, want)
+	}
 }

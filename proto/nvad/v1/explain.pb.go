@@ -107,7 +107,11 @@ type Explanation struct {
 	// Nvad's routes for the prefix as they stand with the kernel.
 	Kernel []*FIBRoute `protobuf:"bytes,9,rep,name=kernel,proto3" json:"kernel,omitempty"`
 	// Other programs' routes for it; their class is the protocol.
-	Others        []*FIBRoute `protobuf:"bytes,10,rep,name=others,proto3" json:"others,omitempty"`
+	Others []*FIBRoute `protobuf:"bytes,10,rep,name=others,proto3" json:"others,omitempty"`
+	// Announcements of the prefix that were malformed, so that it was treated as
+	// withdrawn (RFC 7606), by neighbor. Only the last ones of each neighbor are
+	// remembered, until it announces the prefix well, or withdraws it.
+	Malformed     []*MalformedAnnouncement `protobuf:"bytes,11,rep,name=malformed,proto3" json:"malformed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -212,6 +216,75 @@ func (x *Explanation) GetOthers() []*FIBRoute {
 	return nil
 }
 
+func (x *Explanation) GetMalformed() []*MalformedAnnouncement {
+	if x != nil {
+		return x.Malformed
+	}
+	return nil
+}
+
+// MalformedAnnouncement is an announcement that was treated as a withdrawal.
+type MalformedAnnouncement struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Neighbor string                 `protobuf:"bytes,1,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
+	At       *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	// What was wrong, and the rule: "COMMUNITIES has 3 octets (RFC 7606 7.8)".
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MalformedAnnouncement) Reset() {
+	*x = MalformedAnnouncement{}
+	mi := &file_nvad_v1_explain_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MalformedAnnouncement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MalformedAnnouncement) ProtoMessage() {}
+
+func (x *MalformedAnnouncement) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_explain_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MalformedAnnouncement.ProtoReflect.Descriptor instead.
+func (*MalformedAnnouncement) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *MalformedAnnouncement) GetNeighbor() string {
+	if x != nil {
+		return x.Neighbor
+	}
+	return ""
+}
+
+func (x *MalformedAnnouncement) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *MalformedAnnouncement) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // PathStory is what became of one path.
 type PathStory struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -256,7 +329,7 @@ type PathStory struct {
 
 func (x *PathStory) Reset() {
 	*x = PathStory{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[2]
+	mi := &file_nvad_v1_explain_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -268,7 +341,7 @@ func (x *PathStory) String() string {
 func (*PathStory) ProtoMessage() {}
 
 func (x *PathStory) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[2]
+	mi := &file_nvad_v1_explain_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -281,7 +354,7 @@ func (x *PathStory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathStory.ProtoReflect.Descriptor instead.
 func (*PathStory) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{2}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *PathStory) GetNeighbor() string {
@@ -445,7 +518,7 @@ type Check struct {
 
 func (x *Check) Reset() {
 	*x = Check{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[3]
+	mi := &file_nvad_v1_explain_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -457,7 +530,7 @@ func (x *Check) String() string {
 func (*Check) ProtoMessage() {}
 
 func (x *Check) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[3]
+	mi := &file_nvad_v1_explain_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -470,7 +543,7 @@ func (x *Check) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Check.ProtoReflect.Descriptor instead.
 func (*Check) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{3}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Check) GetName() string {
@@ -515,7 +588,7 @@ type PolicyStep struct {
 
 func (x *PolicyStep) Reset() {
 	*x = PolicyStep{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[4]
+	mi := &file_nvad_v1_explain_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -527,7 +600,7 @@ func (x *PolicyStep) String() string {
 func (*PolicyStep) ProtoMessage() {}
 
 func (x *PolicyStep) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[4]
+	mi := &file_nvad_v1_explain_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -540,7 +613,7 @@ func (x *PolicyStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyStep.ProtoReflect.Descriptor instead.
 func (*PolicyStep) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{4}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PolicyStep) GetDepth() uint32 {
@@ -598,7 +671,7 @@ type AttributeChange struct {
 
 func (x *AttributeChange) Reset() {
 	*x = AttributeChange{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[5]
+	mi := &file_nvad_v1_explain_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -610,7 +683,7 @@ func (x *AttributeChange) String() string {
 func (*AttributeChange) ProtoMessage() {}
 
 func (x *AttributeChange) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[5]
+	mi := &file_nvad_v1_explain_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -623,7 +696,7 @@ func (x *AttributeChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttributeChange.ProtoReflect.Descriptor instead.
 func (*AttributeChange) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{5}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AttributeChange) GetAttribute() string {
@@ -666,7 +739,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[6]
+	mi := &file_nvad_v1_explain_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -678,7 +751,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[6]
+	mi := &file_nvad_v1_explain_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -691,7 +764,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{6}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Comparison) GetStep() string {
@@ -744,7 +817,7 @@ type ComparedStep struct {
 
 func (x *ComparedStep) Reset() {
 	*x = ComparedStep{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[7]
+	mi := &file_nvad_v1_explain_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -756,7 +829,7 @@ func (x *ComparedStep) String() string {
 func (*ComparedStep) ProtoMessage() {}
 
 func (x *ComparedStep) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[7]
+	mi := &file_nvad_v1_explain_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -769,7 +842,7 @@ func (x *ComparedStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ComparedStep.ProtoReflect.Descriptor instead.
 func (*ComparedStep) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{7}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ComparedStep) GetStep() string {
@@ -818,7 +891,7 @@ type ExportStory struct {
 
 func (x *ExportStory) Reset() {
 	*x = ExportStory{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[8]
+	mi := &file_nvad_v1_explain_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -830,7 +903,7 @@ func (x *ExportStory) String() string {
 func (*ExportStory) ProtoMessage() {}
 
 func (x *ExportStory) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[8]
+	mi := &file_nvad_v1_explain_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -843,7 +916,7 @@ func (x *ExportStory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportStory.ProtoReflect.Descriptor instead.
 func (*ExportStory) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{8}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ExportStory) GetNeighbor() string {
@@ -920,7 +993,7 @@ type LookupRequest struct {
 
 func (x *LookupRequest) Reset() {
 	*x = LookupRequest{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[9]
+	mi := &file_nvad_v1_explain_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -932,7 +1005,7 @@ func (x *LookupRequest) String() string {
 func (*LookupRequest) ProtoMessage() {}
 
 func (x *LookupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[9]
+	mi := &file_nvad_v1_explain_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -945,7 +1018,7 @@ func (x *LookupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupRequest.ProtoReflect.Descriptor instead.
 func (*LookupRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{9}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *LookupRequest) GetAddress() string {
@@ -968,7 +1041,7 @@ type Lookup struct {
 
 func (x *Lookup) Reset() {
 	*x = Lookup{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[10]
+	mi := &file_nvad_v1_explain_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -980,7 +1053,7 @@ func (x *Lookup) String() string {
 func (*Lookup) ProtoMessage() {}
 
 func (x *Lookup) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[10]
+	mi := &file_nvad_v1_explain_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -993,7 +1066,7 @@ func (x *Lookup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lookup.ProtoReflect.Descriptor instead.
 func (*Lookup) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{10}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Lookup) GetAddress() string {
@@ -1045,7 +1118,7 @@ type Way struct {
 
 func (x *Way) Reset() {
 	*x = Way{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[11]
+	mi := &file_nvad_v1_explain_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1057,7 +1130,7 @@ func (x *Way) String() string {
 func (*Way) ProtoMessage() {}
 
 func (x *Way) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[11]
+	mi := &file_nvad_v1_explain_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1070,7 +1143,7 @@ func (x *Way) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Way.ProtoReflect.Descriptor instead.
 func (*Way) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{11}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Way) GetFate() string {
@@ -1164,7 +1237,7 @@ type Encapsulation struct {
 
 func (x *Encapsulation) Reset() {
 	*x = Encapsulation{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[12]
+	mi := &file_nvad_v1_explain_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1176,7 +1249,7 @@ func (x *Encapsulation) String() string {
 func (*Encapsulation) ProtoMessage() {}
 
 func (x *Encapsulation) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[12]
+	mi := &file_nvad_v1_explain_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1189,7 +1262,7 @@ func (x *Encapsulation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Encapsulation.ProtoReflect.Descriptor instead.
 func (*Encapsulation) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{12}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Encapsulation) GetDevice() string {
@@ -1254,7 +1327,7 @@ type OuterPacket struct {
 
 func (x *OuterPacket) Reset() {
 	*x = OuterPacket{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[13]
+	mi := &file_nvad_v1_explain_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1266,7 +1339,7 @@ func (x *OuterPacket) String() string {
 func (*OuterPacket) ProtoMessage() {}
 
 func (x *OuterPacket) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[13]
+	mi := &file_nvad_v1_explain_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1279,7 +1352,7 @@ func (x *OuterPacket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OuterPacket.ProtoReflect.Descriptor instead.
 func (*OuterPacket) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{13}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *OuterPacket) GetDestination() string {
@@ -1304,7 +1377,7 @@ const file_nvad_v1_explain_proto_rawDesc = "" +
 	"\x0eExplainRequest\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x1a\n" +
 	"\bneighbor\x18\x02 \x01(\tR\bneighbor\x12\x1b\n" +
-	"\texport_to\x18\x03 \x01(\tR\bexportTo\"\xf2\x02\n" +
+	"\texport_to\x18\x03 \x01(\tR\bexportTo\"\xb0\x03\n" +
 	"\vExplanation\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x14\n" +
 	"\x05known\x18\x02 \x01(\bR\x05known\x12\x1d\n" +
@@ -1318,7 +1391,12 @@ const file_nvad_v1_explain_proto_rawDesc = "" +
 	"not_wanted\x18\b \x01(\tR\tnotWanted\x12)\n" +
 	"\x06kernel\x18\t \x03(\v2\x11.nvad.v1.FIBRouteR\x06kernel\x12)\n" +
 	"\x06others\x18\n" +
-	" \x03(\v2\x11.nvad.v1.FIBRouteR\x06others\"\xb0\x05\n" +
+	" \x03(\v2\x11.nvad.v1.FIBRouteR\x06others\x12<\n" +
+	"\tmalformed\x18\v \x03(\v2\x1e.nvad.v1.MalformedAnnouncementR\tmalformed\"w\n" +
+	"\x15MalformedAnnouncement\x12\x1a\n" +
+	"\bneighbor\x18\x01 \x01(\tR\bneighbor\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xb0\x05\n" +
 	"\tPathStory\x12\x1a\n" +
 	"\bneighbor\x18\x01 \x01(\tR\bneighbor\x12\x1d\n" +
 	"\n" +
@@ -1432,51 +1510,54 @@ func file_nvad_v1_explain_proto_rawDescGZIP() []byte {
 	return file_nvad_v1_explain_proto_rawDescData
 }
 
-var file_nvad_v1_explain_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_nvad_v1_explain_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_nvad_v1_explain_proto_goTypes = []any{
 	(*ExplainRequest)(nil),        // 0: nvad.v1.ExplainRequest
 	(*Explanation)(nil),           // 1: nvad.v1.Explanation
-	(*PathStory)(nil),             // 2: nvad.v1.PathStory
-	(*Check)(nil),                 // 3: nvad.v1.Check
-	(*PolicyStep)(nil),            // 4: nvad.v1.PolicyStep
-	(*AttributeChange)(nil),       // 5: nvad.v1.AttributeChange
-	(*Comparison)(nil),            // 6: nvad.v1.Comparison
-	(*ComparedStep)(nil),          // 7: nvad.v1.ComparedStep
-	(*ExportStory)(nil),           // 8: nvad.v1.ExportStory
-	(*LookupRequest)(nil),         // 9: nvad.v1.LookupRequest
-	(*Lookup)(nil),                // 10: nvad.v1.Lookup
-	(*Way)(nil),                   // 11: nvad.v1.Way
-	(*Encapsulation)(nil),         // 12: nvad.v1.Encapsulation
-	(*OuterPacket)(nil),           // 13: nvad.v1.OuterPacket
-	(*FIBRoute)(nil),              // 14: nvad.v1.FIBRoute
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*Attributes)(nil),            // 16: nvad.v1.Attributes
+	(*MalformedAnnouncement)(nil), // 2: nvad.v1.MalformedAnnouncement
+	(*PathStory)(nil),             // 3: nvad.v1.PathStory
+	(*Check)(nil),                 // 4: nvad.v1.Check
+	(*PolicyStep)(nil),            // 5: nvad.v1.PolicyStep
+	(*AttributeChange)(nil),       // 6: nvad.v1.AttributeChange
+	(*Comparison)(nil),            // 7: nvad.v1.Comparison
+	(*ComparedStep)(nil),          // 8: nvad.v1.ComparedStep
+	(*ExportStory)(nil),           // 9: nvad.v1.ExportStory
+	(*LookupRequest)(nil),         // 10: nvad.v1.LookupRequest
+	(*Lookup)(nil),                // 11: nvad.v1.Lookup
+	(*Way)(nil),                   // 12: nvad.v1.Way
+	(*Encapsulation)(nil),         // 13: nvad.v1.Encapsulation
+	(*OuterPacket)(nil),           // 14: nvad.v1.OuterPacket
+	(*FIBRoute)(nil),              // 15: nvad.v1.FIBRoute
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*Attributes)(nil),            // 17: nvad.v1.Attributes
 }
 var file_nvad_v1_explain_proto_depIdxs = []int32{
-	2,  // 0: nvad.v1.Explanation.paths:type_name -> nvad.v1.PathStory
-	8,  // 1: nvad.v1.Explanation.exports:type_name -> nvad.v1.ExportStory
-	14, // 2: nvad.v1.Explanation.wanted:type_name -> nvad.v1.FIBRoute
-	14, // 3: nvad.v1.Explanation.kernel:type_name -> nvad.v1.FIBRoute
-	14, // 4: nvad.v1.Explanation.others:type_name -> nvad.v1.FIBRoute
-	15, // 5: nvad.v1.PathStory.received_at:type_name -> google.protobuf.Timestamp
-	16, // 6: nvad.v1.PathStory.received:type_name -> nvad.v1.Attributes
-	3,  // 7: nvad.v1.PathStory.checks:type_name -> nvad.v1.Check
-	4,  // 8: nvad.v1.PathStory.import:type_name -> nvad.v1.PolicyStep
-	16, // 9: nvad.v1.PathStory.attributes:type_name -> nvad.v1.Attributes
-	6,  // 10: nvad.v1.PathStory.lost:type_name -> nvad.v1.Comparison
-	5,  // 11: nvad.v1.PolicyStep.changes:type_name -> nvad.v1.AttributeChange
-	7,  // 12: nvad.v1.Comparison.steps:type_name -> nvad.v1.ComparedStep
-	16, // 13: nvad.v1.ExportStory.sent:type_name -> nvad.v1.Attributes
-	4,  // 14: nvad.v1.ExportStory.export:type_name -> nvad.v1.PolicyStep
-	11, // 15: nvad.v1.Lookup.way:type_name -> nvad.v1.Way
-	12, // 16: nvad.v1.Lookup.tunnel:type_name -> nvad.v1.Encapsulation
-	13, // 17: nvad.v1.Encapsulation.outer:type_name -> nvad.v1.OuterPacket
-	11, // 18: nvad.v1.OuterPacket.way:type_name -> nvad.v1.Way
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	3,  // 0: nvad.v1.Explanation.paths:type_name -> nvad.v1.PathStory
+	9,  // 1: nvad.v1.Explanation.exports:type_name -> nvad.v1.ExportStory
+	15, // 2: nvad.v1.Explanation.wanted:type_name -> nvad.v1.FIBRoute
+	15, // 3: nvad.v1.Explanation.kernel:type_name -> nvad.v1.FIBRoute
+	15, // 4: nvad.v1.Explanation.others:type_name -> nvad.v1.FIBRoute
+	2,  // 5: nvad.v1.Explanation.malformed:type_name -> nvad.v1.MalformedAnnouncement
+	16, // 6: nvad.v1.MalformedAnnouncement.at:type_name -> google.protobuf.Timestamp
+	16, // 7: nvad.v1.PathStory.received_at:type_name -> google.protobuf.Timestamp
+	17, // 8: nvad.v1.PathStory.received:type_name -> nvad.v1.Attributes
+	4,  // 9: nvad.v1.PathStory.checks:type_name -> nvad.v1.Check
+	5,  // 10: nvad.v1.PathStory.import:type_name -> nvad.v1.PolicyStep
+	17, // 11: nvad.v1.PathStory.attributes:type_name -> nvad.v1.Attributes
+	7,  // 12: nvad.v1.PathStory.lost:type_name -> nvad.v1.Comparison
+	6,  // 13: nvad.v1.PolicyStep.changes:type_name -> nvad.v1.AttributeChange
+	8,  // 14: nvad.v1.Comparison.steps:type_name -> nvad.v1.ComparedStep
+	17, // 15: nvad.v1.ExportStory.sent:type_name -> nvad.v1.Attributes
+	5,  // 16: nvad.v1.ExportStory.export:type_name -> nvad.v1.PolicyStep
+	12, // 17: nvad.v1.Lookup.way:type_name -> nvad.v1.Way
+	13, // 18: nvad.v1.Lookup.tunnel:type_name -> nvad.v1.Encapsulation
+	14, // 19: nvad.v1.Encapsulation.outer:type_name -> nvad.v1.OuterPacket
+	12, // 20: nvad.v1.OuterPacket.way:type_name -> nvad.v1.Way
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_explain_proto_init() }
@@ -1492,7 +1573,7 @@ func file_nvad_v1_explain_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_explain_proto_rawDesc), len(file_nvad_v1_explain_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -736,7 +736,9 @@ type Messages struct {
 	// Changes that are not yet on the wire.
 	Queued uint32 `protobuf:"varint,5,opt,name=queued,proto3" json:"queued,omitempty"`
 	// How often the session came up.
-	Established   uint64 `protobuf:"varint,6,opt,name=established,proto3" json:"established,omitempty"`
+	Established uint64 `protobuf:"varint,6,opt,name=established,proto3" json:"established,omitempty"`
+	// UPDATEs received that were malformed; absent: none was.
+	Malformed     *MalformedUpdates `protobuf:"bytes,7,opt,name=malformed,proto3" json:"malformed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -811,6 +813,96 @@ func (x *Messages) GetEstablished() uint64 {
 		return x.Established
 	}
 	return 0
+}
+
+func (x *Messages) GetMalformed() *MalformedUpdates {
+	if x != nil {
+		return x.Malformed
+	}
+	return nil
+}
+
+// MalformedUpdates counts UPDATEs that were malformed, each once in both maps.
+type MalformedUpdates struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Total uint64                 `protobuf:"varint,1,opt,name=total,proto3" json:"total,omitempty"`
+	// By what RFC 7606 2 prescribes: "attribute-discard", "treat-as-withdraw",
+	// "session-reset".
+	ByAction map[string]uint64 `protobuf:"bytes,2,rep,name=by_action,json=byAction,proto3" json:"by_action,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// By what was wrong: "frame", "prefix", "flags", "length", "value",
+	// "duplicate", "missing", "unrecognized", "limit".
+	ByClass map[string]uint64 `protobuf:"bytes,3,rep,name=by_class,json=byClass,proto3" json:"by_class,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// What was wrong with the last one that did not end the session, and what
+	// became of it; empty: there was none.
+	Last          string                 `protobuf:"bytes,4,opt,name=last,proto3" json:"last,omitempty"`
+	LastAt        *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_at,json=lastAt,proto3" json:"last_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MalformedUpdates) Reset() {
+	*x = MalformedUpdates{}
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MalformedUpdates) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MalformedUpdates) ProtoMessage() {}
+
+func (x *MalformedUpdates) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MalformedUpdates.ProtoReflect.Descriptor instead.
+func (*MalformedUpdates) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *MalformedUpdates) GetTotal() uint64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *MalformedUpdates) GetByAction() map[string]uint64 {
+	if x != nil {
+		return x.ByAction
+	}
+	return nil
+}
+
+func (x *MalformedUpdates) GetByClass() map[string]uint64 {
+	if x != nil {
+		return x.ByClass
+	}
+	return nil
+}
+
+func (x *MalformedUpdates) GetLast() string {
+	if x != nil {
+		return x.Last
+	}
+	return ""
+}
+
+func (x *MalformedUpdates) GetLastAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastAt
+	}
+	return nil
 }
 
 var File_nvad_v1_neighbor_proto protoreflect.FileDescriptor
@@ -892,14 +984,27 @@ const file_nvad_v1_neighbor_proto_rawDesc = "" +
 	"\tlast_down\x18\f \x01(\tR\blastDown\x12\x14\n" +
 	"\x05error\x18\r \x01(\tR\x05error\x12)\n" +
 	"\x10packets_received\x18\x0e \x01(\x04R\x0fpacketsReceived\x12!\n" +
-	"\fpackets_sent\x18\x0f \x01(\x04R\vpacketsSent\"\xc2\x01\n" +
+	"\fpackets_sent\x18\x0f \x01(\x04R\vpacketsSent\"\xfb\x01\n" +
 	"\bMessages\x12\x1a\n" +
 	"\breceived\x18\x01 \x01(\x04R\breceived\x12\x12\n" +
 	"\x04sent\x18\x02 \x01(\x04R\x04sent\x12)\n" +
 	"\x10updates_received\x18\x03 \x01(\x04R\x0fupdatesReceived\x12!\n" +
 	"\fupdates_sent\x18\x04 \x01(\x04R\vupdatesSent\x12\x16\n" +
 	"\x06queued\x18\x05 \x01(\rR\x06queued\x12 \n" +
-	"\vestablished\x18\x06 \x01(\x04R\vestablishedB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
+	"\vestablished\x18\x06 \x01(\x04R\vestablished\x127\n" +
+	"\tmalformed\x18\a \x01(\v2\x19.nvad.v1.MalformedUpdatesR\tmalformed\"\xf3\x02\n" +
+	"\x10MalformedUpdates\x12\x14\n" +
+	"\x05total\x18\x01 \x01(\x04R\x05total\x12D\n" +
+	"\tby_action\x18\x02 \x03(\v2'.nvad.v1.MalformedUpdates.ByActionEntryR\bbyAction\x12A\n" +
+	"\bby_class\x18\x03 \x03(\v2&.nvad.v1.MalformedUpdates.ByClassEntryR\abyClass\x12\x12\n" +
+	"\x04last\x18\x04 \x01(\tR\x04last\x123\n" +
+	"\alast_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x06lastAt\x1a;\n" +
+	"\rByActionEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a:\n" +
+	"\fByClassEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01B+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
 
 var (
 	file_nvad_v1_neighbor_proto_rawDescOnce sync.Once
@@ -913,7 +1018,7 @@ func file_nvad_v1_neighbor_proto_rawDescGZIP() []byte {
 	return file_nvad_v1_neighbor_proto_rawDescData
 }
 
-var file_nvad_v1_neighbor_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_nvad_v1_neighbor_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_nvad_v1_neighbor_proto_goTypes = []any{
 	(*ListNeighborsRequest)(nil),  // 0: nvad.v1.ListNeighborsRequest
 	(*ListNeighborsResponse)(nil), // 1: nvad.v1.ListNeighborsResponse
@@ -922,23 +1027,30 @@ var file_nvad_v1_neighbor_proto_goTypes = []any{
 	(*Summary)(nil),               // 4: nvad.v1.Summary
 	(*Bfd)(nil),                   // 5: nvad.v1.Bfd
 	(*Messages)(nil),              // 6: nvad.v1.Messages
-	nil,                           // 7: nvad.v1.Neighbor.SettingsEntry
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*MalformedUpdates)(nil),      // 7: nvad.v1.MalformedUpdates
+	nil,                           // 8: nvad.v1.Neighbor.SettingsEntry
+	nil,                           // 9: nvad.v1.MalformedUpdates.ByActionEntry
+	nil,                           // 10: nvad.v1.MalformedUpdates.ByClassEntry
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
 }
 var file_nvad_v1_neighbor_proto_depIdxs = []int32{
-	3, // 0: nvad.v1.ListNeighborsResponse.neighbors:type_name -> nvad.v1.Neighbor
-	8, // 1: nvad.v1.Neighbor.since:type_name -> google.protobuf.Timestamp
-	8, // 2: nvad.v1.Neighbor.last_down:type_name -> google.protobuf.Timestamp
-	7, // 3: nvad.v1.Neighbor.settings:type_name -> nvad.v1.Neighbor.SettingsEntry
-	6, // 4: nvad.v1.Neighbor.messages:type_name -> nvad.v1.Messages
-	5, // 5: nvad.v1.Neighbor.bfd:type_name -> nvad.v1.Bfd
-	4, // 6: nvad.v1.Neighbor.summaries:type_name -> nvad.v1.Summary
-	8, // 7: nvad.v1.Bfd.since:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	3,  // 0: nvad.v1.ListNeighborsResponse.neighbors:type_name -> nvad.v1.Neighbor
+	11, // 1: nvad.v1.Neighbor.since:type_name -> google.protobuf.Timestamp
+	11, // 2: nvad.v1.Neighbor.last_down:type_name -> google.protobuf.Timestamp
+	8,  // 3: nvad.v1.Neighbor.settings:type_name -> nvad.v1.Neighbor.SettingsEntry
+	6,  // 4: nvad.v1.Neighbor.messages:type_name -> nvad.v1.Messages
+	5,  // 5: nvad.v1.Neighbor.bfd:type_name -> nvad.v1.Bfd
+	4,  // 6: nvad.v1.Neighbor.summaries:type_name -> nvad.v1.Summary
+	11, // 7: nvad.v1.Bfd.since:type_name -> google.protobuf.Timestamp
+	7,  // 8: nvad.v1.Messages.malformed:type_name -> nvad.v1.MalformedUpdates
+	9,  // 9: nvad.v1.MalformedUpdates.by_action:type_name -> nvad.v1.MalformedUpdates.ByActionEntry
+	10, // 10: nvad.v1.MalformedUpdates.by_class:type_name -> nvad.v1.MalformedUpdates.ByClassEntry
+	11, // 11: nvad.v1.MalformedUpdates.last_at:type_name -> google.protobuf.Timestamp
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_neighbor_proto_init() }
@@ -952,7 +1064,7 @@ func file_nvad_v1_neighbor_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_neighbor_proto_rawDesc), len(file_nvad_v1_neighbor_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

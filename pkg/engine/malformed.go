@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// Treated is an announcement that was malformed, so that the prefix was treated
+// as withdrawn (RFC 7606 2).
+type Treated struct {
+	Neighbor netip.Addr
+	At       time.Time
+	Reason   string
+}
+
+// mostTreated bounds how many prefixes of a neighbor are remembered: the last
+// ones. They take 20 kB at most.
+const mostTreated = 128
+
+// treated remembers which prefixes of a neighbor were treated as withdrawn, for
+// explain. The zero value remembers none.
+type treated struct {
+	remarks map[netip.Prefix]remark
+	order   []netip.Prefix // a ring, oldest at next once it is full
+	next    int
+}
+
+type remark struct {
+	at     time.Time
+	reason string
+	slot   int // in order; another remark of the prefix makes an older slot void
+}
+
+// add remembers prefixes, the oldest of the others being forgotten for them.
+func (t *treated) add(prefixes []netip.Prefix, reason string, now time.Time) {
+	if t.remarks == nil && len(prefixes) > 0 {
+		t.remarks = make(map[netip.Prefix]remark)
+	}
+	for _, p := range prefixes[max(0, len(prefixes)-mostTreated):] {
+		if r, known := t.remarks[p]; known {
+			t.remarks[p] = remark{now, reason, r.slot}
+			continue
+		}
+		if len(t.order) < mostTreated {
+			t.order = append(t.order, p)
+			t.next = len(t.order) - 1
+		} else if old := t.order[t.next]; t.remarks[old].slot == t.next {
+			delete(t.remarks, old)
+		}
+		t.order[t.next] = p
+		t.remarks[p] = remark{now, reason, t.next}
+		t.next = (t.next + 1) % mostTreated
+	}
+}
+
+// forget drops what is remembered of prefixes.
+func (t *treated) forget(prefixes []netip.Prefix) {
+	if len(t.remarks) == 0 {
+		return
+	}
+	for _, p := range prefixes {
+		delete(t.remarks, p)
+	}
+	if len(t.remarks) == 0 {
+		*t = treated{}
+	}
+}
+
+// examine records what was wrong with an UPDATE. A good announcement, or a
+// withdrawal, ends what is remembered of a malformed one.
+func (e *Engine) examine(n *neighbor, ev *speaker.Update, now time.Time) {
+	n.treated.forget(ev.Announced)
+	if ev.Err == nil {
+		n.treated.forget(ev.Withdrawn)
+		return
+	}
+	withdrawn := len(ev.Withdrawn) - ev.Err.Routes // the neighbor meant these to go
+	n.treated.forget(ev.Withdrawn[:withdrawn])
+	n.treated.add(ev.Withdrawn[withdrawn:], ev.Err.Text, now)
+	n.malformed, n.malformedAt = ev.Err, now
+	e.tellMalformed(n, ev)
+}
+
+// treatedOf returns the malformed announcements of a prefix by neighbor, or by
+// one of them if from is valid.
+func (e *Engine) treatedOf(prefix netip.Prefix, from netip.Addr) []Treated {
+	var out []Treated
+	for _, addr := range slices.SortedFunc(maps.Keys(e.neighbors), netip.Addr.Compare) {
+		if from.IsValid() && addr != from {
+			continue
+		}
+		if r, ok := e.neighbors[addr].treated.remarks[prefix]; ok {
+			out = append(out, Treated{Neighbor: addr, At: r.at, Reason: r.reason})
+		}
+	}
+	return out
+}
