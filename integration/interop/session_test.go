@@ -302,3 +302,49 @@ func TestPeerRestarts(t *testing.T) {
 		}
 	})
 }
+
+// TestShortOutages interrupts the way to the peer twice, each time for less than
+// the hold time and with something to send meanwhile. The second outage comes more
+// than a hold time after the first.
+func TestShortOutages(t *testing.T) {
+	route4 := []string{"10.99.0.0/24", "dev", "nvad0"}
+	ways := []struct {
+		name        string
+		cut, repair []string
+	}{
+		{"route", append([]string{"route", "del"}, route4...), append([]string{"route", "add"}, route4...)},
+		{"link", []string{"link", "set", "nvad0", "down"}, []string{"link", "set", "nvad0", "up"}},
+	}
+	forPeers(t, func(t *testing.T, ns namespace, p peer) {
+		p.start(t, ns, setup{})
+		for _, way := range ways {
+			n := newNvad(t, setup{}.neighbor())
+			up := next[speaker.Established](n, 10*time.Second)
+			n.routes(2)
+			for i, lasts := range []time.Duration{1500 * time.Millisecond, 600 * time.Millisecond} {
+				run(t, "ip", way.cut...)
+				n.announce(up.Session, uint32(65100+i))
+				n.stays(lasts)
+				run(t, "ip", way.repair...)
+				n.stays(up.HoldTime + 2*time.Second)
+			}
+			hasRoute(t, ns, p, "198.51.100.0/24", "65101")
+			n.close(gobgp.CloseOptions{})
+		}
+	})
+}
+
+// stays fails if the session is lost within d.
+func (s *nvad) stays(d time.Duration) {
+	s.t.Helper()
+	for end := time.After(d); ; {
+		select {
+		case ev := <-s.Events():
+			if down, ok := ev.(speaker.Down); ok {
+				s.t.Fatalf("session lost: %s", down.Reason)
+			}
+		case <-end:
+			return
+		}
+	}
+}

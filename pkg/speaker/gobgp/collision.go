@@ -5,21 +5,26 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+
+	"github.com/nvad/nvad/pkg/speaker"
 )
 
 // Times around a second connection.
 const (
-	peekTime    = 10 * time.Second // for the OPEN of a second connection
-	probeTime   = time.Second      // for an established session to prove dead
-	settledTime = 5 * time.Second  // after which a new connection is no leftover of a collision
+	peekTime  = 10 * time.Second // for the OPEN of a second connection
+	probeTime = time.Second      // for an established session to prove dead
 )
 
-// peek reads the OPEN of a second connection while the first one is with GoBGP.
-// RFC 4271 6.8 decides between the two by BGP Identifier, and the OPEN tells it.
+// peek reads and checks the OPEN of a second connection while the first one is
+// with GoBGP. RFC 4271 6.8 decides between the two by BGP Identifier, which the
+// OPEN tells; one that is not fit for a session decides nothing.
 type peek struct {
+	cfg  *speaker.Neighbor
+	own  netip.Addr // our router ID
 	conn net.Conn
 	ours bool
 	done chan struct{}
@@ -33,7 +38,7 @@ type peek struct {
 // contest takes a second connection, in place of one it had before.
 func (p *peer) contest(conn net.Conn, ours bool) {
 	p.dropSecond()
-	k := &peek{conn: conn, ours: ours, done: make(chan struct{})}
+	k := &peek{cfg: &p.cfg, own: p.sp.opts.RouterID, conn: conn, ours: ours, done: make(chan struct{})}
 	p.second = k
 	_ = conn.SetReadDeadline(time.Now().Add(peekTime)) // here, or it might undo that of stop
 	go func() {
@@ -54,10 +59,22 @@ func (k *peek) run() {
 		return
 	}
 	if m.kind() != bgp.BGP_MSG_OPEN {
-		k.err = errors.New("no OPEN")
+		k.err = &fault{bgp.BGP_ERROR_FSM_ERROR, 1, []byte{m.kind()}, "expected OPEN"}
 		return
 	}
-	k.open, k.err = parseOpen(m)
+	if k.open, k.err = parseOpen(m); k.err == nil {
+		k.err = k.open.check(k.cfg, k.own)
+	}
+}
+
+// valid reports whether an OPEN has arrived that is fit for a session.
+func (k *peek) valid() bool {
+	select {
+	case <-k.done:
+		return k.err == nil
+	default:
+		return false
+	}
 }
 
 // stop ends the peek, wherever it is.
@@ -72,30 +89,41 @@ func (p *peer) peekDone(k *peek) {
 		return
 	}
 	if k.err != nil {
-		p.dropSecond()
+		p.second = nil
+		p.fail(k)
 		return
 	}
 	p.judge()
 }
 
+// fail closes the connection of a peek that found no OPEN, or a wrong one, with the
+// NOTIFICATION that it deserves.
+func (p *peer) fail(k *peek) {
+	p.log.Debug("second connection refused", keyReason, k.err)
+	var f *fault
+	switch {
+	case errors.As(k.err, &f):
+		p.turnAway(k.conn, speaker.Notification{Code: f.code, Subcode: f.subcode}, f.data)
+	case isTimeout(k.err):
+		p.turnAway(k.conn, speaker.Notification{Code: bgp.BGP_ERROR_HOLD_TIMER_EXPIRED}, nil)
+	default:
+		k.conn.Close()
+	}
+}
+
 // judge decides between two connections once that is possible (RFC 4271 6.8,
-// RFC 6286 2.3, RFC 4724 5).
+// RFC 6286 2.3).
 func (p *peer) judge() {
 	k, s := p.second, p.current
 	if k == nil || s == nil {
 		return
 	}
-	peeked := false
-	select {
-	case <-k.done:
-		peeked = k.err == nil
-	default:
-	}
-	since := s.establishedAt()
-	switch {
-	case !since.IsZero():
-		p.challenge(s, k, since, peeked)
-	case !peeked:
+	switch established := !s.establishedAt().IsZero(); {
+	case established && k.ours:
+		p.refuseSecond("already established", bgp.BGP_ERROR_SUB_CONNECTION_COLLISION_RESOLUTION)
+	case !k.valid():
+	case established:
+		p.challenge(s)
 	case p.prevails(k, s):
 		s.tap.notify(*cease(bgp.BGP_ERROR_SUB_CONNECTION_COLLISION_RESOLUTION), nil, "connection collision")
 	default:
@@ -118,26 +146,34 @@ func (p *peer) prevails(k *peek, s *session) bool {
 	return weWin == k.ours
 }
 
-// challenge meets a new connection while the session is established. A peer
-// that restarts with graceful restart replaces the session (RFC 4724 5). Any
-// other new connection is kept for a moment, in which a KEEPALIVE on the
-// established one finds out whether the peer still knows it: if not, it
-// answers with a reset.
-func (p *peer) challenge(s *session, k *peek, since time.Time, peeked bool) {
-	if k.ours {
-		p.refuseSecond("already established", bgp.BGP_ERROR_SUB_CONNECTION_COLLISION_RESOLUTION)
-		return
+// challenge meets a second connection, whose OPEN is fit, while the session is
+// established. Who opened it may be the neighbor, which has restarted, or anybody
+// with its address. So the second one is kept for a moment, in which a KEEPALIVE
+// on the established one finds out whether the neighbor still has that: if not,
+// its answer is a reset, or none at all.
+func (p *peer) challenge(s *session) {
+	if p.challenged {
+		return // however many connections follow, one KEEPALIVE at a time
 	}
-	if !peeked {
-		return
-	}
-	if s.gracefulPeer() && (k.open.restarted || time.Since(since) > settledTime) {
-		s.tap.end(cause{reason: "replaced by a new connection of the restarted neighbor", lost: true}, nil)
-		return
-	}
+	p.challenged = true
 	p.verdict.Reset(probeTime)
-	s.tap.counters.out[keepalive.kind()].Add(1)
-	go func() { _ = s.tap.send(keepalive) }()
+	s.tap.probe()
+}
+
+// conclude decides after a challenge. A session whose neighbor acknowledges what
+// is sent is alive, whatever an OPEN says. One whose neighbor does not may be cut
+// off for a moment, and lasts until its hold time, except with graceful restart:
+// then the second connection is that of the restarted neighbor (RFC 4724 5).
+func (p *peer) conclude() {
+	p.challenged = false
+	k, s := p.second, p.current
+	switch {
+	case k == nil || s == nil || !k.valid():
+	case s.gracefulPeer() && unanswered(s.tap.conn, probeTime):
+		s.tap.end(cause{reason: "replaced by a new connection of the restarted neighbor", lost: true}, nil)
+	default:
+		p.refuseSecond("the established session is alive", bgp.BGP_ERROR_SUB_CONNECTION_COLLISION_RESOLUTION)
+	}
 }
 
 // refuseSecond closes the second connection with a NOTIFICATION of code Cease.
@@ -149,7 +185,7 @@ func (p *peer) refuseSecond(reason string, subcode uint8) {
 	k := p.second
 	p.second = nil
 	k.stop()
-	p.refuse(k.conn, subcode, reason)
+	p.turnAway(k.conn, *cease(subcode), nil)
 }
 
 // dropSecond closes the second connection without a word.
@@ -168,7 +204,7 @@ func (p *peer) promote() {
 	p.second = nil
 	k.stop()
 	if k.err != nil && !isTimeout(k.err) {
-		k.conn.Close()
+		p.fail(k)
 		p.schedule()
 		return
 	}

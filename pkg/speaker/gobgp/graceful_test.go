@@ -111,23 +111,3 @@ func TestNoMarkerOfItsOwn(t *testing.T) {
 		t.Errorf("sent %s", got)
 	}
 }
-
-// TestRestartedNeighborReplacesItsSession connects again over a connection that
-// is, as far as this side can tell, alive (RFC 4724 5).
-func TestRestartedNeighborReplacesItsSession(t *testing.T) {
-	s := newTestSpeaker(t, "127.0.5.1", "10.0.0.1", 65001)
-	o := rawOpen{asn: 65002, id: "10.0.0.2", hold: 90, graceful: true}
-	p, _ := rawSession(t, s, "127.0.5.2", o, restartTime(time.Minute))
-	o.restart = true
-	q := dialRaw(t, s, "127.0.5.2")
-	q.open(o)
-	if down := next[speaker.Down](s, time.Second); !down.Graceful {
-		t.Errorf("down: %+v", down)
-	}
-	if up := next[speaker.Established](s, time.Second); !up.PeerRestarted {
-		t.Errorf("established: %+v", up)
-	}
-	if m := p.read(); m != nil {
-		t.Errorf("message of type %d on the old connection", m.kind())
-	}
-}

@@ -44,8 +44,11 @@ type peer struct {
 	slot    time.Time   // when the pace of dialling allows the next attempt; zero: not asked
 	redial  *time.Timer // for the next attempt, or the end of a hold
 	verdict *time.Timer // the established session has until then to prove dead
-	news    *speaker.StateChanged
-	state   speaker.StateChanged // the last told
+	// challenged says that verdict runs.
+	challenged bool
+	partings   atomic.Int32 // connections that are being turned away
+	news       *speaker.StateChanged
+	state      speaker.StateChanged // the last told
 	// md5Before are the failures when the last session ended.
 	md5Before md5Failures
 }
@@ -122,7 +125,7 @@ func (p *peer) run() {
 		case <-p.redial.C:
 			p.dial()
 		case <-p.verdict.C:
-			p.refuseSecond("the established session is alive", bgp.BGP_ERROR_SUB_CONNECTION_COLLISION_RESOLUTION)
+			p.conclude()
 		case p.newsChannel() <- p.newsEvent():
 			p.news = nil
 		}
@@ -149,7 +152,7 @@ func (p *peer) delist() {
 func (p *peer) connected(conn net.Conn, ours bool) {
 	switch {
 	case p.current == nil && !ours && p.backoff.held(time.Now()) > 0:
-		p.refuse(conn, bgp.BGP_ERROR_SUB_CONNECTION_REJECTED, "held back")
+		p.turnAway(conn, *cease(bgp.BGP_ERROR_SUB_CONNECTION_REJECTED), nil)
 	case p.current == nil:
 		p.start(conn, ours)
 	case ours && !p.current.establishedAt().IsZero():
@@ -195,6 +198,7 @@ func (p *peer) sessionEnded(s *session) {
 	p.current = nil
 	p.session.Store(nil)
 	p.verdict.Stop()
+	p.challenged = false
 	p.delist()
 	p.failure = s.tap.cause.reason
 	now := time.Now()
@@ -326,8 +330,22 @@ func (p *peer) offer(conn net.Conn) {
 	}
 }
 
-// refuse closes a connection with a NOTIFICATION of code Cease.
-func (p *peer) refuse(conn net.Conn, subcode uint8, reason string) {
-	t := newTap(conn, tapOptions{counters: p.counters, background: &p.sp.background})
-	t.notify(*cease(subcode), nil, reason)
+// mostPartings bounds the connections of a neighbor that are being turned away:
+// each takes a descriptor until the neighbor has read why, or a second.
+const mostPartings = 4
+
+// turnAway closes a connection that is no session with a NOTIFICATION, or without
+// if there are too many.
+func (p *peer) turnAway(conn net.Conn, n speaker.Notification, data []byte) {
+	if p.partings.Add(1) > mostPartings {
+		p.partings.Add(-1)
+		conn.Close()
+		return
+	}
+	p.counters.out[bgp.BGP_MSG_NOTIFICATION].Add(1)
+	t := newTap(conn, tapOptions{})
+	p.sp.background.Go(func() {
+		defer p.partings.Add(-1)
+		t.farewell(encodeNotification(n, data))
+	})
 }

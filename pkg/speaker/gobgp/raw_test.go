@@ -93,6 +93,24 @@ func (p *rawPeer) open(o rawOpen) {
 	p.send(keepalive)
 }
 
+// keepAlive sends KEEPALIVEs for as long as the test lasts.
+func (p *rawPeer) keepAlive() {
+	stop := make(chan struct{})
+	p.t.Cleanup(func() { close(stop) })
+	go func() {
+		tick := time.NewTicker(500 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				_, _ = p.conn.Write(keepalive)
+			case <-stop:
+				return
+			}
+		}
+	}()
+}
+
 func (p *rawPeer) send(m message) {
 	p.t.Helper()
 	if _, err := p.conn.Write(m); err != nil {

@@ -289,8 +289,8 @@ func (s *session) refresh(m message) error {
 func (s *session) establish() bool {
 	ev := s.facts()
 	if ev.HoldTime > 0 {
-		s.tap.sendHold.Store(int64(ev.HoldTime))
-		setUserTimeout(s.tap.conn, ev.HoldTime)
+		s.tap.sendHold.Store(int64(sendHoldTime(ev.HoldTime)))
+		withoutKeepAlive(s.tap.conn)
 	}
 	s.tap.counters.established.Add(1)
 	s.tap.counters.changed()

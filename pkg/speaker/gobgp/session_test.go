@@ -261,32 +261,19 @@ func TestBackPressureKeepsTheSession(t *testing.T) {
 	quiet(t, s, 0)
 }
 
-// TestNeighborThatDoesNotRead is dropped after the hold time (RFC 9687), though
-// it sends KEEPALIVEs.
+// TestNeighborThatDoesNotRead is dropped after the send hold time (RFC 9687),
+// though it sends KEEPALIVEs.
 func TestNeighborThatDoesNotRead(t *testing.T) {
 	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
 	p, up := rawSession(t, s, "127.0.4.2", rawOpen{asn: 65002, id: "10.0.0.2", hold: 3})
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() {
-		tick := time.NewTicker(500 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				_, _ = p.conn.Write(keepalive)
-			case <-stop:
-				return
-			}
-		}
-	}()
+	p.keepAlive()
 	changes := make([]speaker.Change, 0, 500_000)
 	for i := range cap(changes) {
 		a := route.Attrs{ASPath: route.NewASPath(65001), NextHop: addr("192.0.2.1"), MED: route.Some(uint32(i))}
 		changes = append(changes, speaker.Change{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32), Attrs: &a})
 	}
 	s.Send(p.address(), up.Session, changes)
-	if down := next[speaker.Down](s, 10*time.Second); down.Reason != "send hold timer expired: the neighbor does not read" {
+	if down := next[speaker.Down](s, 30*time.Second); down.Reason != "send hold timer expired: the neighbor does not read" {
 		t.Errorf("down: %s", down.Reason)
 	}
 }

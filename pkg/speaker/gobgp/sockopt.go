@@ -13,7 +13,8 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// keepAlive finds dead peers of sessions without a hold time.
+// keepAlive finds dead peers of sessions without a hold time. Others lose it once
+// they are established: it might end them before their hold time is over.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}
 
 // maxTTL is what a sender under RFC 5082 uses.
@@ -35,7 +36,9 @@ func setInt(fd, level, option, value int, name string) error {
 }
 
 // setSession sets what a socket of a session with n needs, but for the MD5 key:
-// TTL, TTL security and the time unacknowledged data may be under way.
+// TTL and TTL security. TCP_USER_TIMEOUT is left alone: with it the kernel ends a
+// connection whose sending fails for a moment if it had failed before, a hold
+// time ago or longer, however well it did in between.
 func setSession(fd int, network string, n speaker.Neighbor) error {
 	ttl := sessionTTL(n)
 	var err error
@@ -50,14 +53,7 @@ func setSession(fd int, network string, n speaker.Neighbor) error {
 			err = setInt(fd, unix.IPPROTO_IP, unix.IP_MINTTL, minTTL(n), "IP_MINTTL")
 		}
 	}
-	if err != nil {
-		return err
-	}
-	hold := n.HoldTime
-	if hold == 0 {
-		hold = defaultHold
-	}
-	return setInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(hold.Milliseconds()), "TCP_USER_TIMEOUT")
+	return err
 }
 
 // sessionTTL is 255 under TTL security, that of the configuration for eBGP, 1
@@ -97,17 +93,6 @@ func setMD5(fd int, addr netip.Addr, key string) error {
 		return os.NewSyscallError("setsockopt TCP_MD5SIG", err)
 	}
 	return nil
-}
-
-// setUserTimeout adapts the socket of a session to its negotiated hold time.
-func setUserTimeout(conn net.Conn, hold time.Duration) {
-	if tcp, ok := unwrap(conn).(*net.TCPConn); ok {
-		if raw, err := tcp.SyscallConn(); err == nil {
-			_ = onSocket(raw, func(fd int) error {
-				return setInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(hold.Milliseconds()), "TCP_USER_TIMEOUT")
-			})
-		}
-	}
 }
 
 func unwrap(conn net.Conn) net.Conn {

@@ -81,7 +81,7 @@ func newTap(conn net.Conn, o tapOptions) *tap {
 	t.local, _ = conn.LocalAddr().(*net.TCPAddr)
 	t.remote, _ = conn.RemoteAddr().(*net.TCPAddr)
 	t.wake = sync.NewCond(&t.mu)
-	t.sendHold.Store(int64(defaultHold))
+	t.sendHold.Store(int64(sendHoldTime(defaultHold)))
 	return t
 }
 
@@ -206,15 +206,29 @@ func (t *tap) sendLocked(b []byte) error {
 	}
 	_ = t.conn.SetWriteDeadline(time.Now().Add(time.Duration(t.sendHold.Load())))
 	if _, err := t.conn.Write(b); err != nil {
-		reason := "write failed: " + errText(err)
-		// TCP_USER_TIMEOUT is as long as the deadline, and either may be first.
-		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, syscall.ETIMEDOUT) {
-			reason = "send hold timer expired: the neighbor does not read"
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			t.endStuck()
+		} else {
+			t.end(cause{reason: "write failed: " + errText(err), lost: true}, nil)
 		}
-		t.end(cause{reason: reason, lost: true}, nil)
 		return err
 	}
 	return nil
+}
+
+// probe sends a KEEPALIVE without waiting, unless something is being sent anyway.
+func (t *tap) probe() {
+	select {
+	case t.writing <- struct{}{}:
+	default:
+		return
+	}
+	t.background.Go(func() {
+		defer func() { <-t.writing }()
+		if t.sendLocked(keepalive) == nil {
+			t.counters.out[keepalive.kind()].Add(1)
+		}
+	})
 }
 
 // Close implements [net.Conn]: GoBGP is done with the connection. If it has not

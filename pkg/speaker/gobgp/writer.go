@@ -46,8 +46,16 @@ func newWriter(s *session) *writer {
 func (w *writer) run() {
 	later := newStoppedTimer()
 	defer later.Stop()
+	check := time.NewTicker(max(time.Duration(w.s.tap.sendHold.Load())/8, firstPause))
+	defer check.Stop()
+	progress := progress{since: time.Now()}
 	for {
 		select {
+		case now := <-check.C:
+			if progress.stopped(w.s.tap.conn, now) >= time.Duration(w.s.tap.sendHold.Load()) {
+				w.s.tap.endStuck()
+			}
+			continue
 		case <-w.s.out.wake:
 		case <-later.C:
 		case <-w.s.tap.done:

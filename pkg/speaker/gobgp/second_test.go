@@ -1,0 +1,164 @@
+package gobgp
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// deafen has the kernel drop whatever arrives for the socket, as if its host were
+// gone. What it has sent is acknowledged before: its retransmissions would be signs
+// of life.
+func (p *rawPeer) deafen() {
+	p.t.Helper()
+	for deadline := time.Now().Add(time.Second); tcpInfo(p.conn).Unacked > 0 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	raw, err := p.conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	nothing := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
+	err = onSocket(raw, func(fd int) error {
+		return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &nothing})
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// TestRestartedNeighborReplacesItsSession connects again where the old connection
+// is dead, but nothing tells so except that nobody answers on it (RFC 4724 5).
+func TestRestartedNeighborReplacesItsSession(t *testing.T) {
+	s := newTestSpeaker(t, "127.0.11.1", "10.0.0.1", 65001)
+	o := rawOpen{asn: 65002, id: "10.0.0.2", hold: 90, graceful: true}
+	p, _ := rawSession(t, s, "127.0.11.2", o, restartTime(time.Minute))
+	p.deafen()
+	o.restart = true
+	q := dialRaw(t, s, "127.0.11.2")
+	q.send(o.message())
+	if down := next[speaker.Down](s, 2*probeTime); !down.Graceful {
+		t.Errorf("down: %+v", down)
+	}
+	q.expect(1)
+	q.expect(4)
+	q.send(keepalive)
+	if up := next[speaker.Established](s, time.Second); !up.PeerRestarted {
+		t.Errorf("established: %+v", up)
+	}
+}
+
+// TestDeadSessionWithoutGracefulRestart is not given up for a second connection:
+// its neighbor may be cut off for a moment, and its hold time decides.
+func TestDeadSessionWithoutGracefulRestart(t *testing.T) {
+	s := newTestSpeaker(t, "127.0.11.1", "10.0.0.1", 65001)
+	o := rawOpen{asn: 65002, id: "10.0.0.2", hold: 90}
+	p, _ := rawSession(t, s, "127.0.11.2", o)
+	p.deafen()
+	q := dialRaw(t, s, "127.0.11.2")
+	q.send(o.message())
+	if n := decodeNotification(q.mustEnd(), false); n.Code != 6 || n.Subcode != 7 {
+		t.Errorf("refused with %s", describe(n))
+	}
+	quiet(t, s, 0)
+}
+
+// TestSecondConnectionsDisplaceNothing attacks a session that is alive, with graceful
+// restart, from the address of its neighbor: without TCP-MD5 anybody in the
+// network can have that.
+func TestSecondConnectionsDisplaceNothing(t *testing.T) {
+	good := rawOpen{asn: 65002, id: "10.0.0.2", hold: 90, graceful: true, restart: true}
+	with := func(change func(*rawOpen)) []byte {
+		o := good
+		change(&o)
+		return o.message()
+	}
+	version := good.message()
+	version[headerLen] = 3
+	cases := []struct {
+		name          string
+		said          []byte
+		code, subcode uint8 // of the answer; 0: none is awaited
+	}{
+		{"a perfect OPEN", good.message(), 6, 7},
+		{"a perfect OPEN and a KEEPALIVE", append(good.message(), keepalive...), 6, 7},
+		{"a wrong ASN", with(func(o *rawOpen) { o.asn = 65003 }), 2, 2},
+		{"our own ASN", with(func(o *rawOpen) { o.asn = 65001 }), 2, 2},
+		{"identifier 0.0.0.0", with(func(o *rawOpen) { o.id = "0.0.0.0" }), 2, 3},
+		{"hold time 1", with(func(o *rawOpen) { o.hold = 1 }), 2, 6},
+		{"version 3", version, 2, 1},
+		{"capabilities cut off", newMessage(1, []byte{4, 0xfd, 0xea, 0, 90, 10, 0, 0, 2, 4, 2, 2, 65, 200}), 2, 7},
+		{"a KEEPALIVE", keepalive, 5, 1},
+		{"octets of no meaning", unhex("47 45 54 20 2f 20 48 54 54 50 2f 31 2e 31 0d 0a 0d 0a 0d 0a"), 1, 1},
+		{"half an OPEN", good.message()[:headerLen+4], 0, 0},
+		{"nothing", nil, 0, 0},
+	}
+	s := newTestSpeaker(t, "127.0.11.1", "10.0.0.1", 65001)
+	p, _ := rawSession(t, s, "127.0.11.2", good, restartTime(time.Minute))
+	for _, c := range cases {
+		q := dialRaw(t, s, "127.0.11.2")
+		q.send(c.said)
+		if c.code != 0 {
+			if n := decodeNotification(q.mustEnd(), false); n.Code != c.code || n.Subcode != c.subcode {
+				t.Errorf("%s: refused with %s", c.name, describe(n))
+			}
+			q.conn.Close() // or it takes one of the few places of those turned away
+		}
+		quiet(t, s, 0)
+	}
+	for range 200 { // at once
+		dialRaw(t, s, "127.0.11.2").send(good.message())
+	}
+	quiet(t, s, 2*probeTime)
+	p.update(unhex(hexBase), unhex("18 c63364"))
+	if up := next[speaker.Update](s, time.Second); len(up.Announced) != 1 {
+		t.Errorf("received %+v", up)
+	}
+	if sent := s.find(p.address()).counters.out[keepalive.kind()].Load(); sent > 20 {
+		t.Errorf("%d KEEPALIVEs were sent to prove the session alive", sent)
+	}
+}
+
+// TestNeighborThatTakesLittle leaves its window closed before the socket's buffer on
+// this side is full: no write takes long (RFC 9687).
+func TestNeighborThatTakesLittle(t *testing.T) {
+	s := newTestSpeaker(t, "127.0.11.1", "10.0.0.1", 65001)
+	passive(s, "127.0.11.2", func(n *speaker.Neighbor) { n.Families = route.IPv4 })
+	d := net.Dialer{
+		LocalAddr: &net.TCPAddr{IP: addr("127.0.11.2").AsSlice()},
+		Control: func(_, _ string, c syscall.RawConn) error {
+			return onSocket(c, func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1) })
+		},
+	}
+	conn, err := d.Dial("tcp4", remote(speaker.Neighbor{Address: s.addr, Port: testPort}).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &rawPeer{t, conn}
+	defer conn.Close()
+	p.open(rawOpen{asn: 65002, id: "10.0.0.2", hold: 3, ipv4Only: true})
+	up := next[speaker.Established](s, time.Second)
+	p.keepAlive()
+	for i := range 1000 {
+		a := route.Attrs{ASPath: route.NewASPath(65001), NextHop: addr("192.0.2.1"), MED: route.Some(uint32(i))}
+		s.Send(p.address(), up.Session, []speaker.Change{{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 32), Attrs: &a}})
+	}
+	if down := next[speaker.Down](s, 10*time.Second); down.Reason != "send hold timer expired: the neighbor does not read" {
+		t.Errorf("down: %s", down.Reason)
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(time.Second))
+	for buf := make([]byte, 1<<16); err == nil; {
+		_, err = conn.Read(buf)
+	}
+	if !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("what was not read is kept: %v", err)
+	}
+}
