@@ -318,6 +318,9 @@ func TestShortOutages(t *testing.T) {
 	forPeers(t, func(t *testing.T, ns namespace, p peer) {
 		p.start(t, ns, setup{})
 		for _, way := range ways {
+			if p.name() == "bird" && way.name == "link" {
+				continue // it ends a session itself when its link goes down
+			}
 			n := newNvad(t, setup{}.neighbor())
 			up := next[speaker.Established](n, 10*time.Second)
 			n.routes(2)

@@ -247,6 +247,7 @@ type Settings struct {
 	AllowASSets          bool // accept paths with AS_SET (RFC 9774 says no)
 	GracefulRestart      bool
 	RestartTime          time.Duration
+	StalePathTime        time.Duration
 	DefaultOriginate     bool
 	DefaultOriginateMap  string        // route-map; empty: none
 	MaximumPrefix        int           // 0: unlimited

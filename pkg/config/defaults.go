@@ -53,6 +53,7 @@ func DefaultSettings() Settings {
 		EnforceFirstAS:  true,
 		GracefulRestart: true,
 		RestartTime:     120 * time.Second,
+		StalePathTime:   360 * time.Second, // FRR's
 
 		MaximumPrefixAction:  "shutdown",
 		MaximumPrefixWarning: 75, // FRR's

@@ -174,6 +174,12 @@ var settingsFields = []field[Settings]{
 		bind: func(s *Settings) value { return seconds{p: &s.RestartTime, lo: 1, hi: 4095} },
 	},
 	{
+		key: "stalepath-time",
+		doc: "Seconds for which routes of a neighbor that restarts are kept at most, until it has announced them again. It may ask " +
+			"for up to 4095, in which traffic may go to a router that is gone; three times the usual restart time is enough for a large table.",
+		bind: func(s *Settings) value { return seconds{p: &s.StalePathTime, lo: 1, hi: 4095} },
+	},
+	{
 		key: "default-originate", impact: SoftRefresh,
 		doc:  "Send a default route, whether or not the table has one. It passes no export policy.",
 		bind: func(s *Settings) value { return boolean{&s.DefaultOriginate} },

@@ -165,7 +165,7 @@ func hub00() *config.Config {
 	}
 	rs, nva := common, common
 	rs.RemoteASN, rs.Domain, rs.MaximumPrefix = 65515, "ars-hub00", 3
-	nva.RemoteASN, nva.NextHopSelf, nva.GracefulRestart, nva.RestartTime = 65001, true, true, 120*time.Second
+	nva.RemoteASN, nva.NextHopSelf, nva.GracefulRestart, nva.RestartTime, nva.StalePathTime = 65001, true, true, 120*time.Second, 360*time.Second
 	return &config.Config{
 		ASN: 65001, RouterID: netip.MustParseAddr("10.0.0.4"),
 		Kernel: config.Kernel{Metric: 20, MaxPaths: 16},

@@ -41,10 +41,6 @@ type neighbor struct {
 	told        []string // reasons logged: while it is down, or of its UPDATEs while it is up
 }
 
-// stalePathTime bounds how long stale routes stay after the session is back
-// but no End-of-RIB comes (RFC 4724 4.2).
-const stalePathTime = 360 * time.Second
-
 const allFamilies = route.IPv4 | route.IPv6
 
 // Cease subcodes (RFC 4486).
@@ -155,7 +151,7 @@ func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time
 		// What the neighbor did not keep over its restart is gone now; the rest
 		// may stay until its End-of-RIB (RFC 4724 4.2).
 		e.rib.SweepStale(ev.Peer, allFamilies&^ev.Preserved)
-		n.staleUntil = now.Add(stalePathTime)
+		n.staleUntil = n.lastDown.Add(n.cfg.StalePathTime)
 	}
 	e.opt.Speaker.SetLimit(ev.Peer, ev.Session, n.cfg.MaximumPrefixOut)
 	e.rib.PeerUp(ev.Peer, rib.Session{
@@ -183,7 +179,7 @@ func (e *Engine) down(n *neighbor, ev *speaker.Down, now time.Time) {
 	}
 	keep, unkept := ev.Graceful && !n.isShutdown() && n.pathDown == "", n.up.Families&^n.up.GracefulPeer
 	if keep {
-		n.staleUntil = now.Add(n.up.PeerRestart)
+		n.staleUntil = now.Add(min(n.up.PeerRestart, n.cfg.StalePathTime))
 	} else {
 		n.staleUntil = time.Time{}
 	}

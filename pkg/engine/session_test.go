@@ -77,6 +77,33 @@ func TestEngineKeepsRoutesOverRestart(t *testing.T) {
 	})
 }
 
+// A neighbor's restart time is honored within stalepath-time, and what is stale goes
+// then though the session is back, if no End-of-RIB has come.
+func TestStalePathTime(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		for _, returns := range []bool{false, true} {
+			p.events <- speaker.Established{
+				From: speaker.From{Peer: farNVA}, LocalAddress: netip.MustParseAddr("169.254.0.1"), RemoteID: farNVA,
+				Families: route.IPv4, GracefulPeer: route.IPv4, PeerRestart: 4095 * time.Second, Preserved: route.IPv4,
+			}
+			p.announce(farNVA, prefix)
+			p.events <- speaker.Down{From: speaker.From{Peer: farNVA}, Graceful: true}
+			time.Sleep(300 * time.Second)
+			if returns {
+				p.establish(farNVA, true, true)
+			}
+			time.Sleep(59 * time.Second)
+			if !p.hasRoute() {
+				t.Fatalf("returns %t: route went before stalepath-time", returns)
+			}
+			time.Sleep(2 * time.Second)
+			if p.hasRoute() {
+				t.Fatalf("returns %t: route stays after stalepath-time", returns)
+			}
+		}
+	})
+}
+
 // Graceful restart keeps the routes of the families that the neighbor named, and
 // of no others (RFC 4724 4.2).
 func TestKeepsOnlyGracefulFamilies(t *testing.T) {

@@ -21,6 +21,7 @@ type bgp struct {
 	enforceFirstAS      bool
 	graceful            bool
 	restartTime         time.Duration
+	stalePathTime       time.Duration
 	activate            [families]bool // neighbors that do not say
 	maxPaths            [2]*pathLimit  // eBGP, iBGP
 
@@ -51,7 +52,7 @@ const maxPaths = 256
 func newBGP() bgp {
 	return bgp{
 		holdTime: 180 * time.Second, keepalive: 60 * time.Second,
-		requirePolicy: true, checkNetworks: true, graceful: true, restartTime: 120 * time.Second,
+		requirePolicy: true, checkNetworks: true, graceful: true, restartTime: 120 * time.Second, stalePathTime: 360 * time.Second,
 		activate: [families]bool{ipv4: true},
 		peers:    map[string]*peer{}, groups: map[string]*peer{},
 	}
@@ -80,6 +81,7 @@ var bgpRules = slices.Concat(
 		on("vnc REST", block(unsupported("VNC"))),
 		on("segment-routing srv6", block(unsupported("segment routing"))),
 		on("bgp graceful-restart restart-time N", restartTime),
+		on("bgp graceful-restart stalepath-time N", stalePathTime),
 		set("bgp ebgp-requires-policy", func(b *bgp, on bool) { b.requirePolicy = on }),
 		unset("no bgp ebgp-requires-policy", func(b *bgp, on bool) { b.requirePolicy = on }),
 		set("bgp network import-check", func(b *bgp, on bool) { b.checkNetworks = on }),
@@ -212,11 +214,19 @@ func timers(args []string) (keepalive, hold time.Duration, o outcome) {
 }
 
 func restartTime(c *converter, _ *line, args []string) outcome {
-	n, ok := number(args[0])
+	return gracefulSeconds(args[0], &c.bgp.restartTime)
+}
+
+func stalePathTime(c *converter, _ *line, args []string) outcome {
+	return gracefulSeconds(args[0], &c.bgp.stalePathTime)
+}
+
+func gracefulSeconds(arg string, to *time.Duration) outcome {
+	n, ok := number(arg)
 	if !ok || n < 1 || n > 4095 {
-		return attention("%s is not a restart time of 1 to 4095 seconds", args[0])
+		return attention("%s is not a time of 1 to 4095 seconds", arg)
 	}
-	c.bgp.restartTime = time.Duration(n) * time.Second
+	*to = time.Duration(n) * time.Second
 	return carried
 }
 

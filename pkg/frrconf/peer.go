@@ -251,6 +251,7 @@ func (c *converter) defaults() config.Settings {
 	s.AllowASSets = !c.bgp.refuseASSets
 	s.GracefulRestart = c.bgp.graceful
 	s.RestartTime = c.bgp.restartTime
+	s.StalePathTime = c.bgp.stalePathTime
 	return s
 }
 
