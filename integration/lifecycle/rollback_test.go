@@ -183,7 +183,7 @@ func TestConfirmed(t *testing.T) {
 	c.inSync()
 	since := c.neighbor(peer1).Since
 	c.must(os.Chmod(c.config, 0o640))
-	out := c.tell("rollback")
+	out := c.tell("rollback --config " + c.config)
 	c.must(contains(out, "soft refresh", "Version 1 runs again, as version 3.", "nvad.toml is written back"))
 	c.follows(oldSource)
 	if n := c.neighbor(peer1); !n.Since.Equal(since) || n.Flaps != 0 {
@@ -198,7 +198,7 @@ func TestConfirmed(t *testing.T) {
 	if s := c.state(); s.FileState != "same" || s.Version != 3 {
 		t.Errorf("status: %+v", s)
 	}
-	c.tell("rollback 2")
+	c.tell("rollback 2 --config " + c.config)
 	c.follows(newSource)
 }
 

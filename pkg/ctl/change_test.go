@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -14,16 +13,17 @@ import (
 
 func TestConfirmAndRollback(t *testing.T) {
 	d := apitest.Hub00()
-	d.File = filepath.Join(t.TempDir(), "nvad.toml")
+	d.File = filepath.Join(ownDirectory(t), "nvad.toml")
 	if err := os.WriteFile(d.File, []byte(d.TOML), 0o640); err != nil {
 		t.Fatal(err)
 	}
 	socket := serve(t, d)
+	file := " --config " + d.File
 	for _, tt := range []struct{ args, out, did string }{
 		{"reload --confirm 60s", "Version 4 runs again in 1m0s unless confirmed: nvactl confirm\n", "reload confirm=1m0s"},
 		{"confirm", "version 5 stays\n", "confirm"},
-		{"rollback", "Version 3 runs again, as version 6.\n" + d.File + " is what runs.\n", "rollback 0"},
-		{"rollback 3", "Version 3 runs again, as version 6.\n" + d.File + " is what runs.\n", "rollback 3"},
+		{"rollback" + file, "Version 3 runs again, as version 6.\n" + d.File + " is what runs.\n", "rollback 0"},
+		{"rollback 3" + file, "Version 3 runs again, as version 6.\n" + d.File + " is what runs.\n", "rollback 3"},
 	} {
 		r := nvactl(t, socket, strings.Fields(tt.args)...)
 		if r.code != 0 || r.err != "" || !strings.HasSuffix(r.out, tt.out) {
@@ -50,55 +50,12 @@ func TestConfirmAndRollback(t *testing.T) {
 	}
 }
 
-// A rollback writes the file back with its mode and owner, through a link, and
-// keeps what it held.
-func TestRestore(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "nvad.toml")
-	for _, step := range []error{
-		os.WriteFile(path, []byte("# changed\n"), 0o640), os.Symlink("nvad.toml", filepath.Join(dir, "link")),
-	} {
-		if step != nil {
-			t.Fatal(step)
-		}
-	}
-	owner := 0
-	if os.Getuid() == 0 {
-		owner = 65534
-		if err := os.Chown(path, owner, owner); err != nil {
-			t.Fatal(err)
-		}
-	}
-	d := apitest.Hub00()
-	d.File = filepath.Join(dir, "link")
-	socket := serve(t, d)
-	if r := nvactl(t, socket, "config", "restore"); r.code != 0 || r.out != d.File+" is written back; "+d.File+".old is what it was.\n" {
-		t.Errorf("got %+v", r)
-	}
-	for name, want := range map[string]string{path: d.TOML, path + ".old": "# changed\n"} {
-		text, err := os.ReadFile(name)
-		if err != nil || string(text) != want {
-			t.Errorf("%s: %q, %v", name, text, err)
-		}
-		info, err := os.Stat(name)
-		if err != nil || info.Mode().Perm() != 0o640 {
-			t.Errorf("%s: %v, %v", name, info.Mode(), err)
-		}
-		if st := info.Sys().(*syscall.Stat_t); os.Getuid() == 0 && int(st.Uid) != owner {
-			t.Errorf("%s belongs to %d", name, st.Uid)
-		}
-	}
-	if info, err := os.Lstat(d.File); err != nil || info.Mode().Type() != os.ModeSymlink {
-		t.Errorf("the link was replaced: %v, %v", info.Mode(), err)
-	}
-}
-
-// Where the file can't be written, the rollback is done all the same, and what
-// is left to do is said.
+// TestRollbackWithoutFile: where the file can't be written, the rollback is done all
+// the same, and what is left to do is said.
 func TestRollbackWithoutFile(t *testing.T) {
 	d := apitest.Hub00()
 	d.File = "/nonexistent/nvad.toml"
-	r := nvactl(t, serve(t, d), "rollback")
+	r := nvactl(t, serve(t, d), "rollback", "--config", d.File)
 	if r.code != 0 || !strings.Contains(r.err, "still holds what was rolled back (no such file or directory)") ||
 		!strings.Contains(r.err, "sudo nvactl config restore") {
 		t.Errorf("got %+v", r)

@@ -1,46 +1,72 @@
 package ctl
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/nvad/nvad/pkg/config"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
+// fileFlag is --config of the commands that write the configuration file. As a
+// rule they run as root, and the daemon does not: which file they write is the
+// caller's to say, never the daemon's.
+type fileFlag struct {
+	path  string
+	given func() bool
+}
+
+func (f *fileFlag) register(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&f.path, "config", "c", defaultConfig, "`FILE` to write back")
+	f.given = func() bool { return cmd.Flags().Changed("config") }
+}
+
+// check refuses the default where nvad reads another file. Nothing is done to the
+// file that the daemon names but to compare it.
+func (f *fileFlag) check(named string) error {
+	if f.given() || named == f.path {
+		return nil
+	}
+	own, err := os.Lstat(f.path)
+	if other, e := os.Lstat(named); err == nil && e == nil && os.SameFile(own, other) {
+		return nil
+	}
+	return fmt.Errorf("nvad says that its file is %q, and not %s: name the file with --config", named, f.path)
+}
+
 func (a *app) configRestoreCommand() *cobra.Command {
-	return &cobra.Command{
+	file := &fileFlag{}
+	cmd := &cobra.Command{
 		Use:   "restore",
 		Short: "Write what runs back to the configuration file",
-		Long: `Write the running configuration back to the daemon's configuration file, as it
-was written, with its comments. It is for the time after a rollback, when the
-file still holds what was rolled back. What the file holds now is kept beside it
-as FILE.old; mode and owner stay.`,
+		Long: `Write the running configuration back to the configuration file, as it was
+written, with its comments. It is for the time after a rollback, when the file
+still holds what was rolled back. What the file holds now is kept beside it as
+FILE.old; mode and owner stay.
+
+If nvad reads another file than /etc/nvad/nvad.toml, name it with --config. A
+symbolic link, or a directory that others can write to, is refused.`,
 		Example: "  sudo nvactl config restore",
 		Args:    between(0, 0),
 		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
 			if a.remote.address != "" {
 				return errors.New("the file is on the machine of nvad: run nvactl config restore there")
 			}
-			f, err := c.control.FetchConfig(ctx, &nvadv1.FetchConfigRequest{})
+			written, err := restoreFrom(ctx, c, file)
 			if err != nil {
 				return err
 			}
-			written, err := restore(f.GetPath(), f.GetText())
-			if err != nil {
-				return err
-			}
-			return line(a.Out, restored(f.GetPath(), written))
+			return line(a.Out, restored(file.path, written))
 		}),
 	}
+	file.register(cmd)
+	return cmd
 }
 
 func restored(path string, written bool) string {
@@ -52,23 +78,19 @@ func restored(path string, written bool) string {
 
 // writeBack has the file follow a rollback. That the file can't be written is no
 // failure: the rollback is done, and what is left to do is told.
-func (a *app) writeBack(ctx context.Context, c *client) error {
+func (a *app) writeBack(ctx context.Context, c *client, file *fileFlag) error {
 	if a.remote.address != "" {
 		return line(a.Err, "The file may still hold what was rolled back. Write it back, on the machine of nvad, with: sudo nvactl config restore")
 	}
-	f, err := c.control.FetchConfig(ctx, &nvadv1.FetchConfigRequest{})
+	written, err := restoreFrom(ctx, c, file)
 	if err != nil {
-		return err
-	}
-	written, err := restore(f.GetPath(), f.GetText())
-	if err != nil {
-		return line(a.Err, fmt.Sprintf("%s still holds what was rolled back (%s). Write it back with: sudo nvactl config restore",
-			f.GetPath(), cause(err)))
+		return line(a.Err, printable(fmt.Sprintf("%s still holds what was rolled back (%s). Write it back with: sudo nvactl config restore",
+			file.path, cause(err))))
 	}
 	if a.json() {
 		return nil
 	}
-	return line(a.Out, restored(f.GetPath(), written))
+	return line(a.Out, restored(file.path, written))
 }
 
 // cause is err without the path that it names.
@@ -80,42 +102,22 @@ func cause(err error) error {
 	return err
 }
 
-// restore writes text to the file at path, and what the file held to path.old,
-// both with the file's mode and owner. It reports whether there was anything to
-// do.
-func restore(path string, text []byte) (bool, error) {
-	path, err := filepath.EvalSymlinks(path)
+// restoreFrom writes the text that runs to the caller's file, and reports whether
+// there was anything to do. A text that nvad would not take is not written.
+func restoreFrom(ctx context.Context, c *client, file *fileFlag) (bool, error) {
+	f, err := c.control.FetchConfig(ctx, &nvadv1.FetchConfigRequest{})
 	if err != nil {
 		return false, err
 	}
-	before, err := os.ReadFile(path)
-	if err != nil || bytes.Equal(before, text) {
+	if err := file.check(f.GetPath()); err != nil {
 		return false, err
 	}
-	info, err := os.Stat(path)
+	if _, err := config.Parse("text of the daemon", f.GetText()); err != nil {
+		return false, fmt.Errorf("what nvad sent is not a configuration, nothing was written: %w", err)
+	}
+	path, err := filepath.Abs(file.path)
 	if err != nil {
 		return false, err
 	}
-	if err := replace(path+".old", before, info); err != nil {
-		return false, err
-	}
-	return true, replace(path, text, info)
-}
-
-// replace writes a file at once, with the mode and owner of another one.
-func replace(path string, text []byte, like fs.FileInfo) error {
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(like.Mode().Perm()))
-	if err != nil {
-		return err
-	}
-	defer f.Cleanup()
-	if owner, ok := like.Sys().(*syscall.Stat_t); ok {
-		if err := f.Chown(int(owner.Uid), int(owner.Gid)); err != nil {
-			return err
-		}
-	}
-	if _, err := f.Write(text); err != nil {
-		return err
-	}
-	return f.CloseAtomicallyReplace()
+	return restore(path, f.GetText())
 }

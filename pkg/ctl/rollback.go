@@ -26,7 +26,8 @@ func (a *app) confirmCommand() *cobra.Command {
 }
 
 func (a *app) rollbackCommand() *cobra.Command {
-	return &cobra.Command{
+	file := &fileFlag{}
+	cmd := &cobra.Command{
 		Use:     "rollback [VERSION]",
 		GroupID: groupChange,
 		Short:   "Go back to an earlier configuration",
@@ -34,9 +35,9 @@ func (a *app) rollbackCommand() *cobra.Command {
 which waits for confirmation would fall back to, else the one before the one
 that runs. Sessions that are the same in both are left alone.
 
-The configuration file is then written back where nvactl may write it; what it
-held before is kept beside it as FILE.old. Where it may not, the daemon stays
-with what runs also over a restart, until the file changes or is reloaded.`,
+The configuration file, that of --config, is then written back if nvactl may
+write it; what it held before is kept beside it as FILE.old. If it may not, what
+runs stays in force, also over a restart, until the file changes or is reloaded.`,
 		Example:           "  nvactl rollback\n  nvactl rollback 3",
 		Args:              versionArg,
 		ValidArgsFunction: a.completeVersions,
@@ -52,9 +53,11 @@ with what runs also over a restart, until the file changes or is reloaded.`,
 			if err := a.printRollback(r); err != nil {
 				return err
 			}
-			return a.writeBack(ctx, c)
+			return a.writeBack(ctx, c, file)
 		}),
 	}
+	file.register(cmd)
+	return cmd
 }
 
 func (a *app) printRollback(r *nvadv1.RollbackResponse) error {

@@ -1,0 +1,186 @@
+package ctl
+
+import (
+	"encoding/binary"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nvad/nvad/pkg/api/apitest"
+)
+
+// ownDirectory is a directory that only the test can change. That of t.TempDir may
+// be open to a group.
+func ownDirectory(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "nvad")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func must(t *testing.T, errs ...error) {
+	t.Helper()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const before = "# changed\n"
+
+// TestRestore writes a file back, and keeps what it held: mode and owner stay, and
+// nobody can read it who could not before.
+func TestRestore(t *testing.T) {
+	dir := ownDirectory(t)
+	path := filepath.Join(dir, "nvad.toml")
+	must(t, os.WriteFile(path, []byte(before), 0o640), os.Chmod(path, 0o640))
+	owner := os.Getuid()
+	if owner == 0 {
+		owner = 65534
+		must(t, os.Chown(path, owner, owner))
+	}
+	// New files of the directory get an access list with one more user in it.
+	if err := unix.Setxattr(dir, "system.posix_acl_default", listWith(12345), 0); err != nil && !errors.Is(err, unix.ENOTSUP) {
+		t.Fatal(err)
+	}
+	d := apitest.Hub00()
+	d.File = path
+	socket := serve(t, d)
+	if r := nvactl(t, socket, "config", "restore", "--config", path); r.code != 0 || r.out != path+" is written back; "+path+".old is what it was.\n" {
+		t.Errorf("got %+v", r)
+	}
+	for name, want := range map[string]string{path: d.TOML, path + ".old": before} {
+		text, err := os.ReadFile(name)
+		if err != nil || string(text) != want {
+			t.Errorf("%s: %q, %v", name, text, err)
+		}
+		info, err := os.Stat(name)
+		if err != nil || info.Mode() != 0o640 {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+		if st := info.Sys().(*syscall.Stat_t); int(st.Uid) != owner {
+			t.Errorf("%s belongs to %d", name, st.Uid)
+		}
+		if n, err := unix.Getxattr(name, accessList, nil); n > 0 {
+			t.Errorf("%s is open to more users: %d bytes of access list, %v", name, n, err)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// listWith is a POSIX access list in the kernel's form, by which a user may read
+// and write besides the owner.
+func listWith(uid uint32) []byte {
+	b := binary.LittleEndian.AppendUint32(nil, 2) // version
+	for _, e := range []struct {
+		tag, perm uint16
+		id        uint32
+	}{{0x01, 6, ^uint32(0)}, {0x02, 6, uid}, {0x04, 6, ^uint32(0)}, {0x10, 6, ^uint32(0)}, {0x20, 0, ^uint32(0)}} {
+		b = binary.LittleEndian.AppendUint16(b, e.tag)
+		b = binary.LittleEndian.AppendUint16(b, e.perm)
+		b = binary.LittleEndian.AppendUint32(b, e.id)
+	}
+	return b
+}
+
+// TestRestoreElsewhere has a daemon, and whoever can write near the file, try to
+// make nvactl write another one. Rollback and config restore take the same way.
+func TestRestoreElsewhere(t *testing.T) {
+	for _, tt := range []struct {
+		name, want string
+		root       bool
+		// prepare makes the file that is given, if any, and returns it.
+		prepare func(t *testing.T, dir, victim string) string
+	}{
+		{name: "the daemon names it", want: "name the file with --config", prepare: func(*testing.T, string, string) string { return "" }},
+		{name: "link", want: "is a symbolic link", prepare: func(t *testing.T, dir, victim string) string {
+			must(t, os.Symlink(victim, filepath.Join(dir, "nvad.toml")))
+			return filepath.Join(dir, "nvad.toml")
+		}},
+		{name: "link on the way", want: "link is a symbolic link", prepare: func(t *testing.T, dir, victim string) string {
+			must(t, os.Symlink(filepath.Dir(victim), filepath.Join(dir, "link")))
+			return filepath.Join(dir, "link", filepath.Base(victim))
+		}},
+		{name: "link in the place of the old one", want: "nvad.toml.old is a symbolic link", prepare: func(t *testing.T, dir, victim string) string {
+			path := filepath.Join(dir, "nvad.toml")
+			must(t, os.WriteFile(path, []byte(before), 0o600), os.Symlink(victim, path+".old"))
+			return path
+		}},
+		{name: "pipe", want: "is not a regular file", prepare: func(t *testing.T, dir, _ string) string {
+			must(t, unix.Mkfifo(filepath.Join(dir, "nvad.toml"), 0o600))
+			return filepath.Join(dir, "nvad.toml")
+		}},
+		{name: "directory of a group", want: "others may write to", prepare: func(t *testing.T, dir, _ string) string {
+			path := filepath.Join(dir, "nvad.toml")
+			must(t, os.WriteFile(path, []byte(before), 0o600), os.Chmod(dir, 0o770))
+			return path
+		}},
+		{name: "directory of another user", want: "belongs to another user", root: true, prepare: func(t *testing.T, dir, _ string) string {
+			path := filepath.Join(dir, "nvad.toml")
+			must(t, os.WriteFile(path, []byte(before), 0o600), os.Chown(dir, 65534, 65534))
+			return path
+		}},
+		{name: "file of another user in a directory of all", want: "belongs to another user", root: true, prepare: func(t *testing.T, dir, _ string) string {
+			path := filepath.Join(dir, "nvad.toml")
+			must(t, os.WriteFile(path, []byte(before), 0o600), os.Chown(path, 65534, 65534), os.Chmod(dir, 0o777|fs.ModeSticky))
+			return path
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.root && os.Getuid() != 0 {
+				t.Skip("only root can make that file")
+			}
+			dir := ownDirectory(t)
+			victim := filepath.Join(ownDirectory(t), "victim")
+			must(t, os.WriteFile(victim, []byte("precious"), 0o600))
+			d := apitest.Hub00()
+			d.File = victim
+			socket := serve(t, d)
+			args := []string{"config", "restore"}
+			if path := tt.prepare(t, dir, victim); path != "" {
+				args = append(args, "--config", path)
+			}
+			if r := nvactl(t, socket, args...); r.code != 1 || !strings.Contains(r.err, tt.want) {
+				t.Errorf("config restore: %+v", r)
+			}
+			if r := nvactl(t, socket, append([]string{"rollback"}, args[2:]...)...); r.code != 0 || !strings.Contains(r.err, tt.want) {
+				t.Errorf("rollback: %+v", r)
+			}
+			for path, want := range map[string]string{victim: "precious", filepath.Join(dir, "nvad.toml"): before} {
+				if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+					continue
+				}
+				if text, err := os.ReadFile(path); err != nil || string(text) != want {
+					t.Errorf("%s holds %q, %v", path, text, err)
+				}
+			}
+			if left, err := os.ReadDir(filepath.Dir(victim)); err != nil || len(left) != 1 {
+				t.Errorf("beside the victim: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+// TestRestoreNoConfiguration: the file does not become what nvad would not take.
+func TestRestoreNoConfiguration(t *testing.T) {
+	path := filepath.Join(ownDirectory(t), "nvad.toml")
+	must(t, os.WriteFile(path, []byte(before), 0o600))
+	d := apitest.Hub00()
+	d.TOML = "root::0:0::/:/bin/sh\n"
+	if r := nvactl(t, serve(t, d), "config", "restore", "-c", path); r.code != 1 || !strings.Contains(r.err, "what nvad sent is not a configuration") {
+		t.Errorf("got %+v", r)
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != before {
+		t.Errorf("%q, %v", text, err)
+	}
+}
