@@ -40,14 +40,13 @@ func (a *app) connect(ctx context.Context) (*client, error) {
 		return a.remote.connect(ctx)
 	}
 	path := a.path()
-	var d net.Dialer
-	first, err := d.DialContext(ctx, "unix", path)
+	first, err := dialSocket(ctx, path)
 	if err != nil {
-		return nil, dialError(path, err)
+		return nil, err
 	}
 	_ = first.Close()
 	return newClient(insecure.NewCredentials(), func(ctx context.Context, _ string) (net.Conn, error) {
-		return d.DialContext(ctx, "unix", path)
+		return dialSocket(ctx, path)
 	})
 }
 

@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,7 @@ func (a *app) completeNeighbors(cmd *cobra.Command, args []string, _ string) ([]
 		r, err := c.read.ListNeighbors(ctx, &nvadv1.ListNeighborsRequest{})
 		var out []cobra.Completion
 		for _, n := range r.GetNeighbors() {
-			out = append(out, cobra.CompletionWithDesc(n.GetAddress(), printable(n.GetDescription())))
+			out = append(out, cobra.CompletionWithDesc(n.GetAddress(), n.GetDescription()))
 		}
 		return out, err
 	})
@@ -54,5 +55,32 @@ func (a *app) complete(cmd *cobra.Command, args []string, ask func(context.Conte
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return out, cobra.ShellCompDirectiveNoFileComp
+	return harmless(out), cobra.ShellCompDirectiveNoFileComp
+}
+
+// harmless leaves of candidates those that mean nothing to a shell, and of their
+// descriptions one line that can be printed. What the daemon sends ends up in the
+// command line of whoever presses Tab, who may be root.
+func harmless(list []cobra.Completion) []cobra.Completion {
+	var out []cobra.Completion
+	for _, c := range list {
+		word, description, _ := strings.Cut(c, "\t")
+		if word == "" || strings.HasPrefix(word, "-") || strings.ContainsFunc(word, special) {
+			continue
+		}
+		description = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+			if strings.ContainsRune("$`\\\"'", r) {
+				return ' '
+			}
+			return r
+		}, printable(description))), " ")
+		out = append(out, cobra.CompletionWithDesc(word, description))
+	}
+	return out
+}
+
+// special reports whether a character has no place in the name of a neighbor, a
+// tunnel or a version.
+func special(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(".:%_-", r))
 }

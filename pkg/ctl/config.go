@@ -79,6 +79,6 @@ func (a *app) printConfig(c *nvadv1.Config) error {
 	if a.json() {
 		return writeJSON(a.Out, c)
 	}
-	_, err := io.WriteString(a.Out, c.GetToml())
+	_, err := io.WriteString(a.Out, printable(c.GetToml()))
 	return err
 }

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -67,8 +68,13 @@ func conversionJSON(w io.Writer, toml []byte, left []frrconf.Leftover) error {
 
 // writeValue prints a value that is no message of the interface.
 func writeValue(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(appendPlain(nil, buf.Bytes()))
+	return err
 }

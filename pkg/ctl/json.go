@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -69,7 +73,7 @@ func appendMap(b []byte, f protoreflect.FieldDescriptor, m protoreflect.Map) []b
 		return true
 	})
 	sorted, _ := json.Marshal(entries)
-	return append(b, sorted...)
+	return appendPlain(b, sorted)
 }
 
 func appendValue(b []byte, f protoreflect.FieldDescriptor, v protoreflect.Value) []byte {
@@ -94,7 +98,24 @@ func appendString(b []byte, s string) []byte {
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(s) // a string cannot fail
-	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...)
+	return appendPlain(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n")))
+}
+
+// appendPlain appends JSON with the characters escaped that encoding/json leaves as
+// they are and a terminal does not only print: DEL, C1, marks of direction.
+func appendPlain(b, text []byte) []byte {
+	for _, r := range string(text) {
+		switch {
+		case unicode.IsPrint(r) || r == '\n':
+			b = utf8.AppendRune(b, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			b = fmt.Appendf(b, `\u%04x\u%04x`, high, low)
+		default:
+			b = fmt.Appendf(b, `\u%04x`, r)
+		}
+	}
+	return b
 }
 
 func needsEscape(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }

@@ -66,10 +66,18 @@ Measuring the processor costs about a hundredth of one.`,
 	return cmd
 }
 
+// largestProfile is many times what any profile has, in bytes: a daemon that sends
+// without end must not fill the disk.
+const largestProfile = 256 << 20
+
 // profile writes a profile of the daemon.
 func (c *client) profile(ctx context.Context, w io.Writer, req *nvadv1.GetProfileRequest) error {
 	stream, err := c.control.GetProfile(ctx, req)
+	left := largestProfile
 	return receive(stream, err, func(r *nvadv1.GetProfileResponse) error {
+		if left -= len(r.GetData()); left < 0 {
+			return fmt.Errorf("the profile is larger than %d MiB", largestProfile>>20)
+		}
 		_, err := w.Write(r.GetData())
 		return err
 	})

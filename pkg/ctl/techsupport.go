@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -85,16 +87,38 @@ func (a *app) exhibits(ctx context.Context) []support.Exhibit {
 		{Name: "nvad/heap.pprof", Collect: a.profile("heap")},
 		{Name: "nvad/goroutines.pprof", Collect: a.profile("goroutine")},
 	}
-	for _, addr := range a.addresses(ctx) {
+	addrs := a.addresses(ctx)
+	if len(addrs) > mostNeighbors {
+		list = append(list, support.Exhibit{Name: "nvad/neighbors-left-out.txt", Collect: func(context.Context, io.Writer) error {
+			return fmt.Errorf("%d of %d neighbors have no files of their own", len(addrs)-mostNeighbors, len(addrs))
+		}})
+		addrs = addrs[:mostNeighbors]
+	}
+	for _, addr := range addrs {
 		list = append(list, a.shown("neighbor-"+addr, "neighbors", addr), a.shown("rejected-"+addr, "routes", "rejected", addr),
 			a.shown("advertised-"+addr, "routes", "advertised", addr))
 	}
 	return list
 }
 
+// mostNeighbors is how many neighbors have files of their own in the archive: each
+// of them may be as large as an exhibit can be.
+const mostNeighbors = 50
+
+// archived is a name as it stands in the archive, where it must not lead out of the
+// directory that somebody unpacks it in. The zone of an IPv6 address may be any text.
+func archived(name string) string {
+	return strings.ReplaceAll(strings.Map(func(r rune) rune {
+		if special(r) || r == ':' || r == '%' {
+			return '-'
+		}
+		return r
+	}, name), "..", "-")
+}
+
 // shown is what a command of nvactl prints.
 func (a *app) shown(name string, args ...string) support.Exhibit {
-	return support.Exhibit{Name: "nvad/" + strings.ReplaceAll(name, ":", "-") + ".txt", Collect: func(ctx context.Context, w io.Writer) error {
+	return support.Exhibit{Name: "nvad/" + archived(name) + ".txt", Collect: func(ctx context.Context, w io.Writer) error {
 		var errs bytes.Buffer
 		env := a.Env
 		env.Out, env.Err, env.Width = w, &errs, defaultWidth
@@ -112,7 +136,8 @@ func (a *app) object(name string, args ...string) support.Exhibit {
 	return e
 }
 
-// addresses are those of the neighbors; none without a daemon.
+// addresses are those of the neighbors; none without a daemon. What is no address
+// is left out: it would be read as an argument of nvactl.
 func (a *app) addresses(ctx context.Context) []string {
 	c, err := a.connect(ctx)
 	if err != nil {
@@ -125,7 +150,9 @@ func (a *app) addresses(ctx context.Context) []string {
 	}
 	var out []string
 	for _, n := range r.GetNeighbors() {
-		out = append(out, n.GetAddress())
+		if addr, err := netip.ParseAddr(n.GetAddress()); err == nil {
+			out = append(out, addr.String())
+		}
 	}
 	return out
 }

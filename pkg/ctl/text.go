@@ -78,7 +78,9 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// printable drops what would steer a terminal: texts of a neighbor are shown.
+// printable drops what would steer a terminal. Most texts are of neighbors, or of a
+// daemon that need not be one: neither may write to the screen of an operator what it
+// likes, such as escape sequences, or marks that turn the direction of writing.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\n' && !unicode.IsPrint(r) {
@@ -133,8 +135,9 @@ func pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(width-length(s), 0))
 }
 
-// line writes one line, without spaces at its end.
+// line writes one line, without spaces at its end, and without what would steer a
+// terminal.
 func line(w io.Writer, s string) error {
-	_, err := io.WriteString(w, strings.TrimRight(s, " ")+"\n")
+	_, err := io.WriteString(w, printable(strings.TrimRight(s, " "))+"\n")
 	return err
 }
