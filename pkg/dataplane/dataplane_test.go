@@ -249,6 +249,29 @@ func TestFlushStopsWanting(t *testing.T) {
 	})
 }
 
+// TestStateFileLinks: beside a socket in /tmp anybody can plant links for the state
+// file to be written through.
+func TestStateFileLinks(t *testing.T) {
+	f := newFakes()
+	dir := t.TempDir()
+	path, victim := filepath.Join(dir, "routes.state"), filepath.Join(dir, "victim")
+	if err := errors.Join(os.WriteFile(victim, []byte("precious"), 0o600), os.Symlink(victim, path), os.Symlink(victim, path+".new")); err != nil {
+		t.Fatal(err)
+	}
+	f.run(t, func(o *dataplane.Options) { o.StateFile, o.Namespace = path, "boot 1" }, func(t *testing.T, d *dataplane.Dataplane) {
+		d.SetWanted(dataplane.Wanted{})
+		d.UpdateRoutes([]fib.Change{fakeRoute("10.1.0.0/16", "10.0.0.1")})
+		d.InSync()
+		synctest.Wait()
+	})
+	if text, err := os.ReadFile(victim); err != nil || string(text) != "precious" {
+		t.Errorf("victim: %q, %v", text, err)
+	}
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		t.Errorf("state file: %v, %v", info, err)
+	}
+}
+
 // Without next-hop objects the state file tells own routes from leftovers.
 func TestStateFile(t *testing.T) {
 	f := newFakes()

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/google/renameio/v2"
 
 	"github.com/nvad/nvad/pkg/fib"
 )
@@ -68,11 +71,9 @@ func (o *ownership) note(f *fib.FIB) error {
 	if text == o.written {
 		return nil
 	}
-	fresh := o.path + ".new"
-	if err := os.WriteFile(fresh, []byte(text), 0o600); err != nil {
-		return fmt.Errorf("state file: %w", err)
-	}
-	if err := os.Rename(fresh, o.path); err != nil {
+	// The file beside it has a name that nobody could have put a link at, as another
+	// user can where the socket is in /tmp.
+	if err := renameio.WriteFile(o.path, []byte(text), 0o600, renameio.WithTempDir(filepath.Dir(o.path)), renameio.WithStaticPermissions(0o600)); err != nil {
 		return fmt.Errorf("state file: %w", err)
 	}
 	o.written = text

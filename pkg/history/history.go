@@ -30,10 +30,11 @@ type History struct {
 
 // Open reads the history of the configuration file in dir. A directory that is
 // missing is an empty history; one of another file is begun anew. With an error
-// the history is empty, and usable.
+// the history is empty, and usable, but for a directory that somebody else can
+// change: nothing is read from it or kept in it.
 func Open(dir, file string) (*History, error) {
 	h := &History{dir: dir, record: Record{File: file}}
-	data, err := os.ReadFile(filepath.Join(dir, indexName))
+	data, err := h.read(indexName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return h, nil
 	}
@@ -64,7 +65,7 @@ func (h *History) Path(version int) string {
 
 // Text is the text of a version.
 func (h *History) Text(version int) ([]byte, error) {
-	return os.ReadFile(h.Path(version))
+	return h.read(filepath.Base(h.Path(version)))
 }
 
 // Commit makes r the history. Text is that of its running version, nil if that
@@ -82,6 +83,9 @@ func (h *History) Commit(r Record, text []byte) error {
 // write stores the text before the index names it.
 func (h *History) write(r Record, text []byte) error {
 	if err := os.MkdirAll(h.dir, 0o700); err != nil {
+		return err
+	}
+	if err := own(h.dir, fs.ModeDir); err != nil {
 		return err
 	}
 	if text != nil {

@@ -1,10 +1,13 @@
 package history
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -167,5 +170,58 @@ func TestBefore(t *testing.T) {
 	r = r.Next(Entry{Cause: Reload})
 	if e, _ := r.Find(r.Before()); e.Origin != 1 {
 		t.Errorf("a reload after it goes back to %+v", e)
+	}
+}
+
+// TestStrangers: a history that somebody else made, or could have changed, is not
+// read, and nothing is written to where it leads.
+func TestStrangers(t *testing.T) {
+	for _, tt := range []struct {
+		name, want string
+		root       bool
+		spoil      func(dir string) error
+	}{
+		{"directory of another user", "belongs to another user", true, func(dir string) error { return os.Chown(dir, 65534, 65534) }},
+		{"directory of all", "may be written by others", false, func(dir string) error { return os.Chmod(dir, 0o777) }},
+		{"link", "is a link", false, func(dir string) error {
+			return errors.Join(os.Rename(dir, dir+".real"), os.Symlink(dir+".real", dir))
+		}},
+		{"index of another user", "belongs to another user", true, func(dir string) error {
+			return os.Chown(filepath.Join(dir, indexName), 65534, 65534)
+		}},
+		{"index is a link", "too many levels of symbolic links", false, func(dir string) error {
+			return errors.Join(os.Rename(filepath.Join(dir, indexName), dir+".json"), os.Symlink(dir+".json", filepath.Join(dir, indexName)))
+		}},
+		{"index is a pipe", "is a link, or not of the kind", false, func(dir string) error {
+			return errors.Join(os.Remove(filepath.Join(dir, indexName)), syscall.Mkfifo(filepath.Join(dir, indexName), 0o600))
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.root && os.Getuid() != 0 {
+				t.Skip("only root can give files away")
+			}
+			dir := filepath.Join(t.TempDir(), "history")
+			h := open(t, dir, file)
+			commit(t, h, h.Record().NextPending(Entry{Time: noon}, noon, time.Hour), "planted")
+			if err := tt.spoil(dir); err != nil {
+				t.Fatal(err)
+			}
+			again, err := Open(dir, file)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+			if r := again.Record(); r.Pending != nil || r.Running != 0 {
+				t.Errorf("the planted history is taken: %+v", r)
+			}
+			if strings.HasPrefix(tt.name, "index") {
+				return
+			}
+			if err := again.Commit(again.Record().Next(Entry{Time: noon}), []byte("secret")); err == nil {
+				t.Error("kept where others can change it")
+			}
+			if _, err := h.Text(1); err == nil {
+				t.Error("a text is read that others can have changed")
+			}
+		})
 	}
 }
