@@ -176,10 +176,62 @@ func TestPortTaken(t *testing.T) {
 			other, err = net.Listen("tcp4", ourAddress+":"+port)
 			return err
 		}))
-		b.refused("listen on " + where + ": another program has it (ss -ltnp shows which)")
+		b.refused(fmt.Sprintf("listen on %s: lifecycle.test (pid %d) of user root has it", where, os.Getpid()))
+		b.unseen("listen on " + where + ": a program of user root has it (ss -lntp, as root, shows which)")
 		b.must(other.Close())
 	}
 	b.start()
+}
+
+// unseen starts nvad as its service does, without the right to look into the
+// processes of others.
+func (b *bed) unseen(want string) {
+	b.Helper()
+	few := append([]string{"setpriv", "--reuid=nobody", "--clear-groups", "--inh-caps=-all,+net_admin,+net_bind_service",
+		"--ambient-caps=-all,+net_admin,+net_bind_service", "--bounding-set=-all,+net_admin,+net_bind_service"}, b.daemonArgs()...)
+	b.must(os.Chmod(filepath.Dir(b.socket), 0o777))
+	defer func() { b.must(os.Chmod(filepath.Dir(b.socket), 0o755)) }()
+	r := b.run(few...)
+	if r.code != 1 {
+		b.Errorf("exit code %d with few capabilities", r.code)
+	}
+	b.must(contains(r.err, want))
+}
+
+// TestSquatters has a user without any right do what kept nvad from starting: take a
+// name that it would take, and call a process like a rival.
+func TestSquatters(t *testing.T) {
+	t.Parallel()
+	lab.RequireCommands(t, "setpriv", "unshare", "flock")
+	b := newBed(t)
+	b.configure(ordinary())
+	var name net.Listener
+	b.must(lab.WithinNamespace(b.ours, func() (err error) {
+		name, err = net.Listen("unix", "@nvad")
+		return err
+	}))
+	defer name.Close()
+	b.sh("cp /bin/sleep " + b.dir + "/bird")
+	nobody := []string{"setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"}
+	pretenders := []int{
+		b.background(b.ours, "bird.log", append(nobody, b.dir+"/bird", "60")...).Process.Pid,
+		b.background(b.ours, "unshared.log", append(nobody, "unshare", "--user", "--map-root-user", b.dir+"/bird", "60")...).Process.Pid,
+	}
+	for _, pid := range pretenders {
+		b.eventually(patience, func() error { return contains(b.run("cat", fmt.Sprintf("/proc/%d/comm", pid)).out, "bird") })
+	}
+	n := b.start()
+	var st syscall.Stat_t
+	b.must(syscall.Stat("/run/netns/"+b.ours, &st))
+	lock := fmt.Sprintf("/run/nvad/netns-%d.lock", st.Ino)
+	if r := b.run(append(nobody, "flock", "--nonblock", lock, "true")...); r.code == 0 || !strings.Contains(r.err, "Permission denied") {
+		t.Errorf("nobody can take the lock: %+v", r)
+	}
+	b.refused(fmt.Sprintf("another nvad (pid %d)", n.cmd.Process.Pid))
+	n.stop()
+	if _, err := os.Stat(lock); err == nil {
+		t.Error("nvad left its lock")
+	}
 }
 
 // TestSecond starts a second nvad: on the same socket, on one of its own, and

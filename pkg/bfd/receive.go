@@ -3,12 +3,15 @@ package bfd
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nvad/nvad/pkg/listen"
 )
 
 // burst bounds what one call takes from a socket, so that a flood cannot keep the
@@ -43,6 +46,9 @@ func (u *udp) receiver(k receiverKey) (*receiver, error) {
 		at = netip.AddrPortFrom(at.Addr(), portMultihop)
 	}
 	conn, err := bind(at, receiverOptions(k.v6))
+	if errors.Is(err, unix.EADDRINUSE) {
+		return nil, fmt.Errorf("receive on UDP port %d: %w: %s", at.Port(), err, listen.HolderUDP(at))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("receive on UDP port %d: %w", at.Port(), err)
 	}

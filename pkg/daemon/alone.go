@@ -4,47 +4,105 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// lockName is an abstract unix socket: it belongs to one network namespace, and
-// goes with the process that made it.
-const lockName = "@nvad"
+// lockDirectory is where nvad keeps its lock: only root and its own user can make
+// files there. What anybody can take, such as a port or the name of an abstract
+// socket, would let anybody keep nvad from starting.
+const lockDirectory = "/run/nvad"
 
-// alone takes the lock that keeps a second nvad out of this network namespace,
-// where both would write the same routes and devices.
-func alone() (io.Closer, error) {
-	l, err := net.Listen("unix", lockName)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("another nvad%s runs in this network namespace and would fight over its routes: stop it first",
-			lockHolder())
-	}
+// lock keeps a second nvad out of the network namespace. It goes with the process.
+type lock struct {
+	*os.File
+}
+
+// alone takes the lock of this network namespace, where two nvads would both write
+// the same routes and devices. Where lockDirectory can't be used, because nvad runs
+// as a user who has no part in it, the lock is beside the socket.
+func alone(socket string) (io.Closer, error) {
+	ns, err := os.Stat("/proc/self/ns/net")
 	if err != nil {
 		return nil, fmt.Errorf("lock of the network namespace: %w", err)
 	}
-	return l, nil
+	name := fmt.Sprintf("netns-%d.lock", ns.Sys().(*syscall.Stat_t).Ino)
+	var errs []error
+	for _, dir := range []string{lockDirectory, filepath.Dir(socket)} {
+		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			errs = append(errs, err)
+			continue
+		}
+		l, err := take(filepath.Join(dir, name))
+		if !errors.Is(err, fs.ErrPermission) && !errors.Is(err, unix.EROFS) {
+			return l, err
+		}
+		errs = append(errs, err)
+	}
+	return nil, fmt.Errorf("lock of the network namespace: %w", errors.Join(errs...))
 }
 
-// lockHolder is " (pid N)" of the process that has the lock, empty if that is
-// not known.
-func lockHolder() string {
-	conn, err := net.Dial("unix", lockName)
+// take takes the lock at path, or says who has it.
+func take(path string) (io.Closer, error) {
+	for {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			defer f.Close()
+			if errors.Is(err, unix.EWOULDBLOCK) {
+				return nil, fmt.Errorf("another nvad%s runs in this network namespace and would fight over its routes: stop it first", holder(f))
+			}
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		// Who had the lock may have removed the file after it was opened here: the
+		// next one to come would make another.
+		if !current(f, path) {
+			_ = f.Close()
+			continue
+		}
+		_, err = fmt.Fprintln(f, os.Getpid())
+		return lock{f}, errors.Join(err, f.Truncate(int64(len(fmt.Sprintln(os.Getpid())))), share(f))
+	}
+}
+
+func current(f *os.File, path string) bool {
+	held, err := f.Stat()
+	named, e := os.Lstat(path)
+	return err == nil && e == nil && os.SameFile(held, named)
+}
+
+// share gives a lock that root made to the owner of the directory: if a nvad that
+// was started by hand leaves it behind, the service can still take it.
+func share(f *os.File) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	dir, err := os.Stat(filepath.Dir(f.Name()))
 	if err != nil {
-		return ""
+		return err
 	}
-	defer conn.Close()
-	raw, err := conn.(*net.UnixConn).SyscallConn()
-	if err != nil {
-		return ""
+	st := dir.Sys().(*syscall.Stat_t)
+	return f.Chown(int(st.Uid), int(st.Gid))
+}
+
+// holder is " (pid N)" of the process that has the lock, empty if that is not known.
+func holder(f *os.File) string {
+	text := make([]byte, 16)
+	n, err := f.ReadAt(text, 0)
+	if pid := strings.TrimSpace(string(text[:n])); pid != "" && (err == nil || errors.Is(err, io.EOF)) {
+		return fmt.Sprintf(" (pid %.10s)", pid)
 	}
-	var holder *unix.Ucred
-	if cerr := raw.Control(func(fd uintptr) {
-		holder, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	}); cerr != nil || err != nil || holder.Pid == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" (pid %d)", holder.Pid)
+	return ""
+}
+
+// Close removes the lock, and then gives it up.
+func (l lock) Close() error {
+	return errors.Join(os.Remove(l.Name()), l.File.Close())
 }

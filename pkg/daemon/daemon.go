@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,7 +78,7 @@ func Run(ctx context.Context, opt Options) error {
 		return err
 	}
 	spareProcessor()
-	lock, err := alone()
+	lock, err := alone(cmp.Or(opt.Socket, cfg.Daemon.Socket))
 	if err != nil {
 		return err
 	}

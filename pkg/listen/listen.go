@@ -45,7 +45,7 @@ func open(at netip.AddrPort, options ...option) (net.Listener, error) {
 	}
 	l, err := config.Listen(context.Background(), network, at.String())
 	if errors.Is(err, unix.EADDRINUSE) {
-		return nil, fmt.Errorf("listen on %s: another program has it (ss -ltnp shows which)", at)
+		return nil, fmt.Errorf("listen on %s: %s", at, Holder(at))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", at, err)

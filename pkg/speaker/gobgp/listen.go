@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nvad/nvad/pkg/listen"
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
@@ -105,7 +106,7 @@ func openListener(ctx context.Context, addr netip.Addr, port uint16) (*listener,
 	if err != nil {
 		reason := errText(err)
 		if errors.Is(err, unix.EADDRINUSE) {
-			reason = "another program has it (ss -ltnp shows which)"
+			reason = listen.Holder(netip.AddrPortFrom(addr, port))
 		}
 		return nil, fmt.Errorf("listen on %s port %d: %s", addr, port, reason)
 	}
