@@ -18,6 +18,7 @@ func TestService(t *testing.T) {
 		{"install", (*bed).testInstall},
 		{"first start", (*bed).testStart},
 		{"exposure", (*bed).testExposure},
+		{"limits", (*bed).testLimits},
 		{"access", (*bed).testAccess},
 		{"sysctls are healed", (*bed).testSysctl},
 		{"upgrade", (*bed).testUpgrade},
@@ -56,7 +57,7 @@ func (b *bed) testInstall() {
 			b.Errorf("%s = %s, want %s", name, got, want)
 		}
 	}
-	if got := b.Sh(b.T, "stat -c '%A %U:%G' /etc/nvad; getent group nvad nvad-admin | wc -l"); got != "drwxr-s--- root:nvad\n2\n" {
+	if got := b.Sh(b.T, "stat -c '%A %U:%G' /etc/nvad; getent group nvad nvad-view nvad-admin | wc -l"); got != "drwxr-s--- root:nvad\n3\n" {
 		b.Errorf("owners: %q", got)
 	}
 }
@@ -99,9 +100,40 @@ func (b *bed) testExposure() {
 	b.Exec(b.T, "systemd-analyze", "verify", "--man=no", "--recursive-errors=no", "/lib/systemd/system/nvad.service")
 }
 
-// testAccess: group nvad looks, nvad-admin changes, nobody else does either.
+// testLimits reads what the kernel holds the process to, and not what the unit says.
+func (b *bed) testLimits() {
+	pid := b.pid()
+	for what, c := range map[string]struct{ command, want string }{
+		"nice values of its threads": {"ps -L -o ni= -p " + pid + " | sort -u | tr -d ' '", "-10\n"},
+		"OOM score":                  {"cat /proc/" + pid + "/oom_score_adj", "-900\n"},
+		"size of a core":             {"prlimit --core --output SOFT,HARD --noheadings -p " + pid + " | tr -s ' '", "0 0\n"},
+		"mount of the system":        {"awk '$5 == \"/\" {print $6}' /proc/" + pid + "/mountinfo | tail -1 | tr , '\\n' | grep -x -e ro -e noexec | sort | paste -sd,", "noexec,ro\n"},
+		"mount of its directory":     {"awk '$5 == \"/run/nvad\" {print $6}' /proc/" + pid + "/mountinfo | tail -1 | tr , '\\n' | grep -x -e rw -e noexec | sort | paste -sd,", "noexec,rw\n"},
+		"policy":                     {"systemctl show -P OOMPolicy -P TasksMax -P MemorySwapMax nvad", "continue\n256\n0\n"},
+	} {
+		if got := b.Sh(b.T, c.command); got != c.want {
+			b.Errorf("%s: %q, want %q", what, got, c.want)
+		}
+	}
+	memory := b.Sh(b.T, "systemctl show -P MemoryMax nvad; awk '$1 == \"MemTotal:\" {print $2 * 1024}' /proc/meminfo")
+	var most, total float64
+	if _, err := fmt.Sscan(memory, &most, &total); err != nil || most < 0.70*total || most > 0.80*total {
+		b.Errorf("memory: at most %v of %v: %v (%q)", most, total, err, memory)
+	}
+}
+
+// testAccess: group nvad-view looks and reads no key, nvad-admin changes, nobody else
+// does either.
 func (b *bed) testAccess() {
-	b.Sh(b.T, "useradd -G nvad reader; useradd -G nvad,nvad-admin admin; useradd stranger")
+	b.Sh(b.T, "useradd -G nvad-view reader; useradd -G nvad-view,nvad-admin admin; useradd stranger")
+	for _, user := range []string{"reader", "admin", "stranger"} {
+		for _, file := range []string{"/etc/nvad/nvad.toml", "/etc/nvad/far.key", "/var/lib/nvad/history/1.toml"} {
+			if out := b.Sh(b.T, "test -e "+file+"; runuser -u "+user+" -- cat "+file+" 2>&1 || true"); !strings.Contains(out, "Permission denied") {
+				b.Errorf("%s reads %s: %s", user, file, out)
+			}
+		}
+	}
+	b.socketGroups()
 	for _, c := range []struct{ user, command, want string }{
 		{"reader", "neighbors", "10.0.0.1"},
 		{"reader", "reset 10.0.0.1 --soft in", "group nvad-admin (you are reader)"},
@@ -115,6 +147,25 @@ func (b *bed) testAccess() {
 	}
 }
 
+// socketGroups: the socket is for nvad-view, or for another group that the file or a
+// changed tmpfiles.d names, although the service can't give files away.
+func (b *bed) socketGroups() {
+	b.Helper()
+	group := func(want, change, back string) {
+		b.Helper()
+		b.Sh(b.T, change+"; systemctl restart nvad")
+		if got := b.Exec(b.T, "stat", "-c", "%A %U:%G", "/run/nvad/nvad.sock"); got != "srw-rw---- nvad:"+want+"\n" {
+			b.Errorf("the socket is %q, want group %s", got, want)
+		}
+		b.Sh(b.T, back)
+	}
+	group("nvad", `cp -p /etc/nvad/nvad.toml /root/plain; printf '[daemon]\nsocket-group = "nvad"\n' >>/etc/nvad/nvad.toml`,
+		"cp -p /root/plain /etc/nvad/nvad.toml")
+	group("staff", "sed 's/nvad-view/staff/' /usr/lib/tmpfiles.d/nvad.conf >/etc/tmpfiles.d/nvad.conf", "rm /etc/tmpfiles.d/nvad.conf")
+	group("nvad-view", "true", "true")
+	b.converged()
+}
+
 // testSysctl: the service may write the network's settings, and no others.
 func (b *bed) testSysctl() {
 	b.Exec(b.T, "sysctl", "-q", "net.ipv4.ip_forward=0")
@@ -126,8 +177,10 @@ func (b *bed) testSysctl() {
 	})
 }
 
-// testUpgrade: not one packet is lost, and the kernel is the same afterwards.
+// testUpgrade: not one packet is lost, and the kernel is the same afterwards. Who
+// could look before there was a group for it still can, and reads keys no more.
 func (b *bed) testUpgrade() {
+	b.Sh(b.T, "gpasswd -d reader nvad-view; gpasswd -d admin nvad-view; groupdel nvad-view; usermod -aG nvad reader; usermod -aG nvad admin; chgrp nvad /run/nvad /run/nvad/nvad.sock")
 	before, pid := b.forwarding(), b.pid()
 	r := b.watched(func() {
 		b.install("1.1.0")
@@ -145,6 +198,10 @@ func (b *bed) testUpgrade() {
 	}
 	if v := b.neighborView(); !strings.Contains(v, "BGP state = Established") {
 		b.Errorf("FRR: %s", v)
+	}
+	if got := b.Sh(b.T, "id -Gn reader; id -Gn admin; runuser -u reader -- nvactl neighbors"); !strings.HasPrefix(got, "reader nvad-view\nadmin nvad-admin nvad-view\n") ||
+		!strings.Contains(got, "10.0.0.1") {
+		b.Errorf("who could look before: %s", got)
 	}
 }
 

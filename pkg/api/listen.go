@@ -10,11 +10,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
-// Listen creates the unix socket at path with the given mode and, unless group
-// is empty, that group. A socket that nobody answers on is replaced. One that
+// Listen creates the unix socket at path with the given mode and group; without one,
+// the group is that of the directory if it has the setgid bit, else that of the
+// process. A socket that nobody answers on is replaced. One that
 // somebody answers on, or a file that is not a socket, is an error. The directory
 // is made if only it is missing. Closing the listener removes the socket.
 func Listen(path string, mode fs.FileMode, group string) (net.Listener, error) {
@@ -80,6 +82,13 @@ func bind(path string, mode fs.FileMode, gid int) (*net.UnixListener, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
+	if gid == os.Getegid() {
+		// Without the setgid bit, which it has from the directory around it, what is
+		// made in it belongs to the group of the process.
+		if err := os.Chmod(dir, 0o700); err != nil {
+			return nil, err
+		}
+	}
 	tmp := filepath.Join(dir, "sock")
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: tmp, Net: "unix"})
 	if err != nil {
@@ -100,12 +109,17 @@ func bind(path string, mode fs.FileMode, gid int) (*net.UnixListener, error) {
 }
 
 // giveTo gives a new file to a group, unless it is that group's, or gid is -1. The
-// service may not call chown(2), and as a rule need not.
+// service may not call chown(2), and need not: a new file has the group of its
+// directory, if that has the setgid bit, or that of the process.
 func giveTo(path string, gid int) error {
-	if gid == -1 || gid == os.Getegid() {
-		return nil
+	info, err := os.Stat(path)
+	if err != nil || gid == -1 || int(info.Sys().(*syscall.Stat_t).Gid) == gid {
+		return err
 	}
-	return os.Chown(path, -1, gid)
+	if err := os.Chown(path, -1, gid); err != nil {
+		return fmt.Errorf("give the socket to group %d (or make it the group of the directory, with the setgid bit): %w", gid, err)
+	}
+	return nil
 }
 
 // listener removes its socket when it is closed, unless another one has taken

@@ -45,7 +45,6 @@ func start(o Options, p port) *Manager {
 	go func() {
 		defer close(m.done)
 		defer close(m.events)
-		hurry(o.Log)
 		l.run(m)
 	}()
 	return m

@@ -24,8 +24,9 @@ var daemonFields = []field[Daemon]{
 		bind: func(d *Daemon) value { return text{&d.Socket, checkPath} },
 	},
 	{
-		key: "socket-group", example: `"nvad"`, impact: Restart,
-		doc:  "Group of the socket. Default: the group nvad runs as.",
+		key: "socket-group", example: `"nvad-view"`, impact: Restart,
+		doc: "Group of the socket, whose members may look. Default: that of the socket's directory if the directory has the setgid bit, " +
+			"as /run/nvad of the package has (nvad-view), else the group nvad runs as.",
 		bind: func(d *Daemon) value { return text{p: &d.SocketGroup} },
 	},
 	{
