@@ -1,11 +1,13 @@
 package api_test
 
 import (
+	"errors"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/nvad/nvad/pkg/api"
@@ -43,6 +45,41 @@ func TestListenModeAndRemoval(t *testing.T) {
 	rest, err := os.ReadDir(filepath.Dir(path))
 	if err != nil || len(rest) != 0 {
 		t.Errorf("left behind: %v, %v", rest, err)
+	}
+}
+
+// TestListenGroup: a directory with the setgid bit gives the socket its group, unless
+// another one is asked for. No file is given away for it, which the service can't.
+func TestListenGroup(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can make a directory of another group")
+	}
+	const other = 65534
+	for _, tt := range []struct {
+		mode  fs.FileMode
+		group string
+		want  uint32
+	}{
+		{0o755, "", uint32(os.Getegid())},
+		{0o755 | fs.ModeSetgid, "", other},
+		{0o755 | fs.ModeSetgid, apitest.OwnGroup(t), uint32(os.Getegid())},
+	} {
+		path := socketPath(t)
+		if err := errors.Join(os.Chown(filepath.Dir(path), -1, other), os.Chmod(filepath.Dir(path), tt.mode)); err != nil {
+			t.Fatal(err)
+		}
+		l, err := api.Listen(path, 0o660, tt.group)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Lstat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Sys().(*syscall.Stat_t).Gid; got != tt.want || info.Mode() != fs.ModeSocket|0o660 {
+			t.Errorf("%v, group %q: the socket is %v of group %d, want %d", tt.mode, tt.group, info.Mode(), got, tt.want)
+		}
+		_ = l.Close()
 	}
 }
 

@@ -58,7 +58,7 @@ func write(path string, content []byte) (bool, error) {
 	case err != nil:
 		return false, err
 	case bytes.Equal(old, fresh):
-		return false, permit(path)
+		return false, permitAt(path)
 	case len(bytes.TrimSpace(old)) > 0 && !own(old):
 		return false, ErrChanged
 	}
@@ -74,19 +74,25 @@ func replace(path string, data []byte) error {
 	}
 	defer os.Remove(f.Name()) // fails once it was renamed
 	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := permit(f.Name()); err != nil {
+	if err = errors.Join(err, permit(f), f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), path)
 }
 
+func permitAt(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(permit(f), f.Close())
+}
+
 // permit gives the file its mode and, as root, its owner: root, and the group
-// where there is one.
-func permit(path string) error {
-	if err := os.Chmod(path, mode); err != nil || os.Geteuid() != 0 {
+// where there is one. It goes by the open file: by its name, root would give away
+// whatever somebody put there meanwhile.
+func permit(f *os.File) error {
+	if err := f.Chmod(mode); err != nil || os.Geteuid() != 0 {
 		return err
 	}
 	gid := 0
@@ -95,5 +101,5 @@ func permit(path string) error {
 			return fmt.Errorf("group %s: %w", group, err)
 		}
 	}
-	return os.Chown(path, 0, gid)
+	return f.Chown(0, gid)
 }

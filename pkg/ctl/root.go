@@ -111,8 +111,9 @@ func NewCommand(env Env) *cobra.Command {
 		Long: `nvactl shows what the routing daemon nvad of this machine does, and changes it.
 
 It talks to the daemon over a unix socket, the one of --socket or else of the
-variable NVAD_SOCKET. Whoever may open the socket may look; changing is for root
-and the members of group nvad-admin.
+variable NVAD_SOCKET. Whoever may open the socket may look, as a rule root and
+group nvad-view; changing is for root and the members of group nvad-admin. A
+socket on which another user than root, nvad or the caller listens is refused.
 
 The daemon of another machine is reached at --address (NVAD_ADDRESS) over mutual
 TLS, with --cert, --key and --ca (NVAD_CERT, NVAD_KEY, NVAD_CA); changing is for

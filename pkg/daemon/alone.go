@@ -38,6 +38,9 @@ func alone(socket string) (io.Closer, error) {
 			errs = append(errs, err)
 			continue
 		}
+		if info, err := os.Stat(dir); dir == lockDirectory && err == nil && info.Mode().Perm()&0o022 != 0 {
+			return nil, fmt.Errorf("%s may be written by others (mode %04o), who could keep nvad from starting: chmod go-w it first", dir, info.Mode().Perm())
+		}
 		l, err := take(filepath.Join(dir, name))
 		if !errors.Is(err, fs.ErrPermission) && !errors.Is(err, unix.EROFS) {
 			return l, err
