@@ -105,15 +105,26 @@ func (b *bed) testLimits() {
 	pid := b.pid()
 	for what, c := range map[string]struct{ command, want string }{
 		"nice values of its threads": {"ps -L -o ni= -p " + pid + " | sort -u | tr -d ' '", "-10\n"},
-		"OOM score":                  {"cat /proc/" + pid + "/oom_score_adj", "-900\n"},
-		"size of a core":             {"prlimit --core --output SOFT,HARD --noheadings -p " + pid + " | tr -s ' '", "0 0\n"},
-		"mount of the system":        {"awk '$5 == \"/\" {print $6}' /proc/" + pid + "/mountinfo | tail -1 | tr , '\\n' | grep -x -e ro -e noexec | sort | paste -sd,", "noexec,ro\n"},
-		"mount of its directory":     {"awk '$5 == \"/run/nvad\" {print $6}' /proc/" + pid + "/mountinfo | tail -1 | tr , '\\n' | grep -x -e rw -e noexec | sort | paste -sd,", "noexec,rw\n"},
-		"policy":                     {"systemctl show -P OOMPolicy -P TasksMax -P MemorySwapMax nvad", "continue\n256\n0\n"},
+		"size of a core":             {"awk '/^Max core/ {print $5, $6}' /proc/" + pid + "/limits", "0 0\n"},
+		// A container may not set it, and systemd lets that pass.
+		"OOM score":  {"systemctl show -P OOMScoreAdjust nvad", "-900\n"},
+		"OOM policy": {"systemctl show -P OOMPolicy nvad", "continue\n"},
+		"threads":    {"systemctl show -P TasksMax nvad", "256\n"},
+		"swap":       {"systemctl show -P MemorySwapMax nvad", "0\n"},
 	} {
 		if got := b.Sh(b.T, c.command); got != c.want {
 			b.Errorf("%s: %q, want %q", what, got, c.want)
 		}
+	}
+	for _, dir := range []string{"/run/nvad", "/var/lib/nvad", "/tmp", "/var/tmp", "/dev/shm"} {
+		program := "/proc/" + pid + "/root" + dir + "/planted"
+		if got := b.Sh(b.T, "cp /bin/true "+program+"; "+program+" 2>&1 || true; rm "+program); !strings.Contains(got, "Permission denied") {
+			b.Errorf("a program in %s runs: %s", dir, got)
+		}
+	}
+	if got := b.Sh(b.T, "/proc/"+pid+"/root/bin/true 2>&1 || true; /proc/"+pid+"/root/usr/bin/nvad version"); !strings.HasPrefix(got, "sh: 1: ") ||
+		!strings.Contains(got, "Permission denied") || !strings.Contains(got, "v1.0.0") {
+		b.Errorf("programs of the system: %s", got)
 	}
 	memory := b.Sh(b.T, "systemctl show -P MemoryMax nvad; awk '$1 == \"MemTotal:\" {print $2 * 1024}' /proc/meminfo")
 	var most, total float64
