@@ -39,15 +39,31 @@ DEB_VERSION ?= $(shell packaging/version.sh)
 DEB         := $(DIST)/deb
 # The dates of all that is packaged: the same commit gives the same bytes.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
-NFPM        := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.44.2
+PACKAGE     = $(DIST)/nvad_$(DEB_VERSION)_$(shell $(GO) env GOARCH)
+
+# Tools written in Go have a module of their own: its go.sum holds them, and all
+# that they are made of, to what was reviewed, and none of it becomes nvad's.
+TOOLS := packaging/tools/go.mod
+TOOL  := GOFLAGS=-trimpath $(GO) tool -modfile=$(TOOLS)
 
 .PHONY: deb
-deb: ## build the Debian package, dist/nvad_VERSION_ARCH.deb
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $(DEB)/bin/ ./cmd/nvad ./cmd/nvactl
+deb: sbom ## build the Debian package, dist/nvad_VERSION_ARCH.deb, and its SBOM
 	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(GO) run ./packaging/docs -package $(DEB)
 	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) DEB_VERSION=$(DEB_VERSION) NVAD_ARCH=$(shell $(GO) env GOARCH) NVAD_DIST=$(DEB) \
-		$(GO) run $(NFPM) package --config packaging/nfpm.yaml --packager deb \
-		--target $(DIST)/nvad_$(DEB_VERSION)_$(shell $(GO) env GOARCH).deb
+		$(TOOL) nfpm package --config packaging/nfpm.yaml --packager deb --target $(PACKAGE).deb
+
+# It is read out of the programs, so it lists what the linker took and no more.
+.PHONY: sbom
+sbom: ## build what is packaged, and write what it is made of (CycloneDX), dist/nvad_VERSION_ARCH.PROGRAM.cdx.json
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $(DEB)/bin/ ./cmd/nvad ./cmd/nvactl
+	for program in nvad nvactl; do \
+		$(TOOL) cyclonedx-gomod bin -json -std -noserial -notimestamp -version $(DEB_VERSION) \
+			-output $(PACKAGE).$$program.cdx.json $(DEB)/bin/$$program || exit; \
+	done
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities, in the database https://vuln.go.dev or a copy of it, VULNDB=DIR
+	TAGS=$(TAGS) VULNDB=$(VULNDB) packaging/vuln.sh
 
 .PHONY: docs
 docs: ## write the references of commands and keys, docs/cli.md and docs/reference.md
@@ -129,11 +145,12 @@ bench-micro: ## micro-benchmarks of the hot paths; their output is the baseline 
 bench-compare: ## micro-benchmarks beside the baseline that bench-micro saved
 	@test -f dist/bench/baseline.txt || { echo "run make bench-micro on the baseline first"; exit 1; }
 	$(MICRO) >dist/bench/now.txt
-	$(GO) run golang.org/x/perf/cmd/benchstat@latest dist/bench/baseline.txt dist/bench/now.txt
+	$(TOOL) benchstat dist/bench/baseline.txt dist/bench/now.txt
 
 .PHONY: proto
-proto: ## generate the gRPC code again (needs protoc, protoc-gen-go, protoc-gen-go-grpc)
-	$(GO) generate ./proto/...
+proto: ## generate the gRPC code again (needs protoc)
+	$(GO) build -modfile=$(TOOLS) -o bin/tools/ google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc
+	PATH=$(CURDIR)/bin/tools:$(PATH) $(GO) generate ./proto/...
 
 .PHONY: clean
 clean: ## remove what was built

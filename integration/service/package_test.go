@@ -32,6 +32,12 @@ func TestPackage(t *testing.T) {
 	if !bytes.Equal(read(t, first), read(t, second)) {
 		t.Errorf("two builds differ: %s", sh(t, "cmp "+first+" "+second+" || true"))
 	}
+	for _, program := range []string{"nvad", "nvactl"} {
+		if !bytes.Equal(read(t, sbomOf(first, program)), read(t, sbomOf(second, program))) {
+			t.Errorf("two SBOMs of %s differ", program)
+		}
+		checkSBOM(t, first, program)
+	}
 
 	files := t.TempDir()
 	sh(t, "dpkg-deb -R "+first+" "+files)
@@ -58,7 +64,7 @@ func TestPackage(t *testing.T) {
 	if got := string(read(t, filepath.Join(files, "DEBIAN/conffiles"))); got != "/etc/iproute2/rt_protos.d/nvad.conf\n" {
 		t.Errorf("conffiles: %q", got)
 	}
-	sh(t, "shellcheck "+root+"/packaging/debian/* "+root+"/packaging/version.sh")
+	sh(t, "shellcheck "+root+"/packaging/debian/* "+root+"/packaging/version.sh "+root+"/packaging/vuln.sh")
 }
 
 // TestVersion reads the version that a tree's tags give.
