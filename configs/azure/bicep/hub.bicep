@@ -7,6 +7,7 @@ param nva string
 param remoteNvas array
 param packageUrl string
 param packageSha256 string
+param imageVersion string
 param asn int
 param vni int
 param forwardedPrefixes array
@@ -168,7 +169,7 @@ resource vm 'Microsoft.Compute/virtualMachines@2023-09-01' = {
         publisher: 'Canonical'
         offer: 'ubuntu-24_04-lts'
         sku: 'server'
-        version: 'latest'
+        version: imageVersion
       }
       osDisk: {
         createOption: 'FromImage'

@@ -1,7 +1,8 @@
 // Hubs with a Route Server and an NVA each, joined by VXLAN: two, or more.
 //
 //   az deployment group create -g RESOURCE-GROUP -f main.bicep \
-//     -p adminPublicKey="$(cat ~/.ssh/id_ed25519.pub)" packageUrl=URL packageSha256=SUM
+//     -p adminPublicKey="$(cat ~/.ssh/id_ed25519.pub)" packageUrl=URL packageSha256=SUM \
+//        imageVersion=VERSION
 
 @description('Region of all hubs.')
 param location string = resourceGroup().location
@@ -12,11 +13,19 @@ param hubs array = [
   { name: 'hub10', prefix: '10.10.0.0/16' }
 ]
 
-@description('Where the VMs get nvad\'s package from. Empty if the image has it.')
-param packageUrl string = ''
+@description('Where the VMs get nvad\'s package from.')
+@minLength(1)
+param packageUrl string
 
-@description('SHA-256 of the package.')
-param packageSha256 string = ''
+@description('SHA-256 of the package, 64 hexadecimal digits. A VM installs nothing else.')
+@minLength(64)
+@maxLength(64)
+param packageSha256 string
+
+// "latest" is too short on purpose: with it two NVAs made on different days would differ.
+@description('Version of Canonical\'s image ubuntu-24_04-lts, server, such as 24.04.YYYYMMDD0. `az vm image list --all -p Canonical -f ubuntu-24_04-lts -s server` lists them.')
+@minLength(10)
+param imageVersion string
 
 @description('AS number of the NVAs.')
 param asn int = 65001
@@ -52,6 +61,7 @@ module hub 'hub.bicep' = [for (h, i) in hubs: {
     remoteNvas: filter(nvas, n => n != nvas[i])
     packageUrl: packageUrl
     packageSha256: packageSha256
+    imageVersion: imageVersion
     asn: asn
     vni: vni
     forwardedPrefixes: forwardedPrefixes

@@ -40,6 +40,7 @@ module "hub" {
   location            = azurerm_resource_group.this.location
   package_url         = var.package_url
   package_sha256      = var.package_sha256
+  image_version       = var.image_version
   asn                 = var.asn
   vni                 = var.vni
   forwarded_prefixes  = var.forwarded_prefixes

@@ -18,15 +18,33 @@ variable "hubs" {
 }
 
 variable "package_url" {
-  description = "Where the VMs get nvad's package from. Empty if the image has it."
+  description = "Where the VMs get nvad's package from."
   type        = string
-  default     = ""
+
+  validation {
+    condition     = length(regexall("^https://.", var.package_url)) == 1
+    error_message = "package_url must begin with https://."
+  }
 }
 
 variable "package_sha256" {
-  description = "SHA-256 of the package."
+  description = "SHA-256 of the package. A VM installs nothing else."
   type        = string
-  default     = ""
+
+  validation {
+    condition     = length(regexall("^[0-9a-fA-F]{64}$", var.package_sha256)) == 1
+    error_message = "package_sha256 must have 64 hexadecimal digits, as sha256sum prints them."
+  }
+}
+
+variable "image_version" {
+  description = "Version of Canonical's image ubuntu-24_04-lts, server. `az vm image list --all -p Canonical -f ubuntu-24_04-lts -s server` lists them."
+  type        = string
+
+  validation {
+    condition     = length(regexall("^[0-9]+[.][0-9]+[.][0-9]+$", var.image_version)) == 1
+    error_message = "image_version must be a version such as 24.04.YYYYMMDD0. With \"latest\" two NVAs made on different days would differ."
+  }
 }
 
 variable "asn" {

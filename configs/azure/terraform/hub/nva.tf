@@ -49,7 +49,7 @@ resource "azurerm_linux_virtual_machine" "nva" {
     publisher = "Canonical"
     offer     = "ubuntu-24_04-lts"
     sku       = "server"
-    version   = "latest"
+    version   = var.image_version
   }
 
   boot_diagnostics {}

@@ -6,6 +6,7 @@ variable "resource_group_name" { type = string }
 variable "location" { type = string }
 variable "package_url" { type = string }
 variable "package_sha256" { type = string }
+variable "image_version" { type = string }
 variable "asn" { type = number }
 variable "vni" { type = number }
 variable "forwarded_prefixes" { type = list(string) }
