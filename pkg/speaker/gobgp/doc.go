@@ -19,6 +19,12 @@
 // is received; one per session (writer.run) owns what is sent. They meet in
 // channels, in the tap and in the queue of changes.
 //
+// Whoever can connect from a neighbor's address is bounded: in connections, in the
+// time a handshake takes, in sessions a minute, and in what it can do to a session
+// that is alive, which is nothing. GoBGP decodes OPEN without recover, and keeps a
+// table for each of its neighbors. So it is given a neighbor only while that has a
+// connection, and an OPEN that was decoded, checked and encoded anew here.
+//
 // The package decides nothing about routes: loop checks, first AS, limits and
 // what becomes of stale routes are the engine's.
 package gobgp

@@ -185,7 +185,12 @@ func (s *Speaker) arrived(conn *net.TCPConn) {
 	}
 	raw, err := conn.SyscallConn()
 	if err == nil {
-		err = onSocket(raw, func(fd int) error { return setSession(fd, network(addr), p.cfg) })
+		err = onSocket(raw, func(fd int) error {
+			if fd >= s.descriptors {
+				return errDescriptors
+			}
+			return setSession(fd, network(addr), p.cfg)
+		})
 	}
 	if err != nil {
 		p.log.Warn("connection refused", keyReason, err)
@@ -194,6 +199,8 @@ func (s *Speaker) arrived(conn *net.TCPConn) {
 	}
 	p.offer(conn)
 }
+
+var errDescriptors = errors.New("too few file descriptors are left (LimitNOFILE)")
 
 // listensAt reports whether the neighbor may connect to our address local.
 func (p *peer) listensAt(local netip.Addr) bool {

@@ -162,3 +162,20 @@ func TestNeighborThatTakesLittle(t *testing.T) {
 		t.Errorf("what was not read is kept: %v", err)
 	}
 }
+
+// TestSilentStrangerComesFirst: who connects from the neighbor's address and says
+// nothing, or a part of an OPEN, does not keep the neighbor out until it is timed
+// out.
+func TestSilentStrangerComesFirst(t *testing.T) {
+	o := rawOpen{asn: 65002, id: "10.0.0.2", hold: 90}
+	s := newTestSpeaker(t, "127.0.11.1", "10.0.0.1", 65001)
+	for _, said := range [][]byte{nil, o.message()[:25], o.message()} {
+		passive(s, "127.0.11.2")
+		first := dialRaw(t, s, "127.0.11.2")
+		first.send(said)
+		first.expect(1)
+		dialRaw(t, s, "127.0.11.2").open(o)
+		next[speaker.Established](s, time.Second)
+		drop(s)
+	}
+}

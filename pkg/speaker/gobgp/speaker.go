@@ -41,18 +41,19 @@ type Options struct {
 // safe for concurrent use, and none but Close waits for a neighbor or for the
 // reader of events.
 type Speaker struct {
-	opts       Options
-	engine     *engine
-	events     chan speaker.Event
-	ctx        context.Context
-	cancel     context.CancelFunc
-	sessions   atomic.Uint64
-	restarting atomic.Bool
-	preserved  atomic.Bool
-	background sync.WaitGroup
-	strangers  strangers
-	pace       dialPace
-	md5        md5Reader
+	opts        Options
+	engine      *engine
+	events      chan speaker.Event
+	ctx         context.Context
+	cancel      context.CancelFunc
+	sessions    atomic.Uint64
+	restarting  atomic.Bool
+	preserved   atomic.Bool
+	background  sync.WaitGroup
+	strangers   strangers
+	pace        dialPace
+	md5         md5Reader
+	descriptors int // the least number that a neighbor's socket must not have
 	// handshakeTime is that of the sessions to come; tests have less of it.
 	handshakeTime time.Duration
 
@@ -86,6 +87,7 @@ func New(o Options) (*Speaker, error) {
 		leaving:   map[netip.Addr]*peer{},
 		listeners: map[netip.Addr]*listener{},
 
+		descriptors:   descriptorLimit(),
 		handshakeTime: handshakeTime,
 	}
 	s.restarting.Store(o.Restarting)
