@@ -252,11 +252,19 @@ func TestQueue(t *testing.T) {
 }
 
 // FuzzDecodeUpdate feeds the decoder with anything. Its recover must never be
-// what saves it.
+// what saves it, and what it accepts must be fit to be sent on.
 func FuzzDecodeUpdate(f *testing.F) {
 	for _, c := range hostileCases {
 		f.Add(updateBody(nil, unhex(c.attrs), unhex(c.nlri)), false, false)
 		f.Add(updateBody(unhex("18 cb0071"), unhex(c.attrs), unhex(c.nlri)), true, true)
+	}
+	for _, c := range frameCases {
+		f.Add(updateBody(unhex(c.withdrawn), unhex(c.attrs), unhex(c.nlri)), false, true)
+	}
+	for _, v := range badValues {
+		for k, c := range each() {
+			f.Add(c.with(kinds[k], v.typ, tlv(v.flags, v.typ, kinds[k].expand(v.value))), kinds[k].twoOctet, kinds[k].internal)
+		}
 	}
 	f.Add([]byte{0, 0, 0, 0}, false, false)
 	f.Add(unhex("0000 0006 800f 03 0002 01"), false, false)
@@ -267,22 +275,39 @@ func FuzzDecodeUpdate(f *testing.F) {
 		d := newDecoder(decoderOptions{interner: route.NewInterner(), families: route.IPv4 | route.IPv6, twoOctet: twoOctet, internal: internal})
 		for range 2 { // the second time from the cache
 			err := d.update(body, func(ev speaker.Event) bool {
-				u, ok := ev.(speaker.Update)
-				if !ok {
-					return true
-				}
-				if len(u.Announced) > 0 && (u.Attrs == nil || !u.Attrs.NextHop.IsValid()) {
-					t.Fatalf("announced without attributes: %+v", u)
-				}
-				if u.Attrs != nil {
-					e := encoder{twoOctet: twoOctet, extended: true, v6NextHops: true}
-					_, _ = e.attributes(u.Attrs, route.FamilyOf(u.Announced[0]))
+				if u, ok := ev.(speaker.Update); ok {
+					checkDecoded(t, &u, twoOctet, internal)
 				}
 				return true
 			})
 			if err != nil && strings.HasPrefix(err.Error(), "UPDATE cannot be decoded") {
 				t.Fatal(err)
 			}
+			if d.bad != nil && (len(d.bad.Text) > 200 || (err != nil) != (d.bad.Action == speaker.SessionReset)) {
+				t.Fatalf("%v recorded as %v", err, d.bad)
+			}
 		}
 	})
+}
+
+// checkDecoded fails unless what u announces may be passed on.
+func checkDecoded(t *testing.T, u *speaker.Update, twoOctet, internal bool) {
+	if u.Err != nil && (u.Err.Routes > len(u.Withdrawn) || u.Err.Routes > 0 && u.Err.Action != speaker.TreatAsWithdraw) {
+		t.Fatalf("%+v of %d withdrawn", u.Err, len(u.Withdrawn))
+	}
+	if len(u.Announced) == 0 {
+		return
+	}
+	a := u.Attrs
+	if a == nil || !a.NextHop.IsValid() {
+		t.Fatalf("announced without attributes: %+v", u)
+	}
+	if a.ASPath.Contains(0) > 0 || a.ASPath.HasConfed() || a.Aggregator.Address.IsValid() && a.Aggregator.ASN == 0 {
+		t.Fatalf("accepted: %s, aggregator %+v", a.ASPath, a.Aggregator)
+	}
+	if !internal && (a.LocalPref.Set || a.OriginatorID.IsValid() || len(a.ClusterList) > 0) {
+		t.Fatalf("from an external neighbor: %+v", a)
+	}
+	e := encoder{twoOctet: twoOctet, extended: true, v6NextHops: true}
+	_, _ = e.attributes(a, route.FamilyOf(u.Announced[0]))
 }
