@@ -17,6 +17,7 @@ const (
 	plain    = "203.0.113.0/24" // by feeder, over eBGP
 	internal = "203.0.114.0/24" // by feeder-ibgp, without MED
 	dropped  = "203.0.115.0/24" // by twin, over eBGP, to be dropped
+	confed   = "203.0.116.0/24" // by feeder-ibgp, with a confederation segment
 )
 
 // told is one entry of docs/frr-differences.md: what each does.
@@ -38,6 +39,7 @@ var differences = []told{
 	{8, fact{"sink-ebgp", plain, "as-path"}, "65001 64580", "65001 65010 64580"},
 	{9, fact{"sink-ibgp", plain, "as-path"}, "64580 65010", "65001 65001"},
 	{10, fact{"kernel", dropped, "next hops"}, "10.255.2.2", "blackhole"},
+	{11, fact{"kernel", confed, "next hops"}, "10.255.3.2", ""},
 }
 
 // TestDifferences shows each difference that stays, so that the document is
@@ -86,6 +88,10 @@ func differing() *gen.Case {
 	within := neighbor("feeder-ibgp", gen.LocalASN, "10.255.3.2", "10.255.3.1", "")
 	within.Routes = announced(internal, within.Address)
 	within.Routes[0].Attrs.LocalPref = &[]uint32{100}[0]
+	within.Routes = append(within.Routes, announced(confed, within.Address)...)
+	within.Routes[1].Attrs.LocalPref = within.Routes[0].Attrs.LocalPref
+	path := &within.Routes[1].Attrs.Path
+	*path = append([]wire.Segment{{Type: wire.ConfedSeq, ASNs: []uint32{64999}}}, *path...)
 	client := neighbor("client", gen.LocalASN, "10.255.7.2", "10.255.7.1", "")
 	client.Reflect = true
 	c.Neighbors = []gen.Neighbor{

@@ -11,7 +11,7 @@ var (
 	asns = []uint32{
 		65515, 12076, 64580, 65010, 64512, 64999, 23456, 7018, 131072, 398000, 4200000001, 4200000100,
 	}
-	// Sets have a public ASN, confederations no other: where remove-private-AS leaves nothing of a set,
+	// Sets have a public ASN: where remove-private-AS leaves nothing of a set,
 	// FRR sends it empty, which RFC 7606 7.2 calls malformed.
 	public  = []uint32{12076, 7018, 131072, 398000}
 	private = []uint32{65515, 64580, 65010, 64999, 4200000001}
@@ -131,15 +131,9 @@ func (g *generator) communities() []uint32 {
 }
 
 // path draws an AS_PATH: mostly a sequence, sometimes with a set at its end or
-// amidst, with the own ASN, or, from iBGP only, behind confederation segments.
+// amidst, or with the own ASN.
 func (g *generator) path(n *Neighbor) []wire.Segment {
 	var out []wire.Segment
-	if n.Internal() && g.chance(15) {
-		out = append(out, wire.Segment{Type: wire.ConfedSeq, ASNs: some(g, public, 1+g.IntN(2))})
-		if g.chance(30) {
-			out = append(out, wire.Segment{Type: wire.ConfedSet, ASNs: some(g, public, 2)})
-		}
-	}
 	if seq := g.sequence(n); len(seq) > 0 {
 		out = append(out, wire.Segment{Type: wire.Sequence, ASNs: seq})
 	}
