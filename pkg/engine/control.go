@@ -56,10 +56,25 @@ func (e *Engine) SetShutdown(ctx context.Context, addr netip.Addr, down bool, me
 // Settle decides about everything that is known so far and hands the outcome
 // over before it returns.
 func (e *Engine) Settle(ctx context.Context) error {
-	return e.do(ctx, func() {
+	settled := make(chan struct{})
+	err := e.do(ctx, func() {
 		e.takeFacts()
-		e.settle()
+		e.rib.Settled(func() {
+			e.publish()
+			close(settled)
+		})
 	})
+	if err != nil {
+		return err
+	}
+	select {
+	case <-settled:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-e.ended:
+		return errEnded
+	}
 }
 
 func (e *Engine) with(ctx context.Context, addr netip.Addr, f func(*neighbor) error) error {

@@ -93,6 +93,7 @@ type Engine struct {
 // overhead.
 const (
 	eventsPerTurn       = 256
+	prefixesPerTurn     = 4096 // and one UPDATE more
 	destinationsPerTurn = 2048
 	tickInterval        = 250 * time.Millisecond
 )
@@ -170,10 +171,22 @@ func (e *Engine) turn(ctx context.Context, tick <-chan time.Time, busy bool) boo
 	return e.takeWaiting(ctx, tick)
 }
 
+// cost is how many prefixes an event has, which says how long it takes.
+func cost(ev speaker.Event) int {
+	if u, ok := ev.(speaker.Update); ok {
+		return len(u.Announced) + len(u.Withdrawn)
+	}
+	return 0
+}
+
 // takeWaiting takes what is there, up to a bound: effects must not wait for a peer
 // that never stops talking.
 func (e *Engine) takeWaiting(ctx context.Context, tick <-chan time.Time) bool {
+	taken := 0
 	for range eventsPerTurn {
+		if taken >= prefixesPerTurn {
+			break
+		}
 		select {
 		case <-ctx.Done():
 			return false
@@ -181,6 +194,7 @@ func (e *Engine) takeWaiting(ctx context.Context, tick <-chan time.Time) bool {
 			if !open {
 				return false
 			}
+			taken += cost(ev)
 			e.handle(ev)
 		case f := <-e.calls:
 			f()

@@ -35,6 +35,7 @@ type neighbor struct {
 	fill        fill               // of maximum-prefix, the most since the session came up
 	shown       []string           // reasons for not being up that those who watch were told
 	outFill     outFill            // of maximum-prefix-out, likewise
+	refresh     refresh            // what it asked for by ROUTE-REFRESH
 	malformed   *speaker.Malformed // what was wrong with its last malformed UPDATE; nil: there was none
 	malformedAt time.Time
 	treated     treated  // prefixes whose announcements were malformed
@@ -83,7 +84,8 @@ func (e *Engine) handle(ev speaker.Event) {
 			n.staleUntil = time.Time{}
 		}
 	case speaker.RouteRefresh:
-		e.rib.Readvertise(ev.Peer, ev.Family, nil)
+		n.refresh.asked |= ev.Family & n.up.Families
+		e.refresh(n, now)
 	case speaker.StateChanged:
 		e.stateChanged(n, &ev, now)
 	default:
@@ -139,7 +141,7 @@ func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time
 	n.state, n.since, n.up = speaker.EstablishedState, now, ev
 	e.tellNeighbor(n, from, "", false, now)
 	n.lastUpdate, n.eor, n.dumped, n.eorSent, n.fill, n.outFill = now, 0, false, false, fillLow, outLow
-	n.told, n.pathDown = nil, ""
+	n.told, n.pathDown, n.refresh = nil, "", refresh{}
 	if e.opt.Liveness != nil {
 		e.opt.Liveness.Reached(ev.Peer)
 	}
@@ -185,6 +187,7 @@ func (e *Engine) down(n *neighbor, ev *speaker.Down, now time.Time) {
 	}
 	n.state, n.since, n.lastDown, n.reason, n.up = speaker.Idle, now, now, cmp.Or(n.pathDown, ev.Reason), nil
 	n.flaps++
+	n.refresh = refresh{}
 	n.told = []string{n.reason}
 	e.log.Warn("neighbor down", "neighbor", ev.Peer, "as", n.cfg.RemoteASN,
 		"reason", n.reason, "routes_kept", keep)

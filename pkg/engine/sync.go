@@ -15,7 +15,10 @@ const (
 
 // syncGate says whether the engine has heard from everybody. Until then
 // nothing an earlier run left in the kernel is deleted.
-type syncGate struct{ reached bool }
+type syncGate struct {
+	heard   bool // from everybody: what was heard is being decided about
+	reached bool
+}
 
 // needsTicks reports whether something waits for time to pass. At rest nothing
 // does, and the engine sleeps.
@@ -24,7 +27,7 @@ func (e *Engine) needsTicks() bool {
 		return true
 	}
 	for _, n := range e.neighbors {
-		if !n.staleUntil.IsZero() || !n.heldUntil.IsZero() {
+		if !n.staleUntil.IsZero() || !n.heldUntil.IsZero() || n.refresh.asked != 0 {
 			return true
 		}
 	}
@@ -40,26 +43,26 @@ func (e *Engine) tick(now time.Time) {
 		}
 	}
 	e.releaseDue(now)
-	if e.sync.reached || e.again == nil || len(e.waiting(now)) > 0 {
+	e.refreshDue(now)
+	if e.sync.heard || e.again == nil || len(e.waiting(now)) > 0 {
 		return
 	}
+	e.sync.heard = true
+	e.rib.Settled(e.inSync)
+}
+
+// inSync opens the gate. What the RIB had heard must reach the forwarding plane
+// before that sweeps. It is decided about in turns like everything else: the engine
+// answers meanwhile, however much a neighbor has sent.
+func (e *Engine) inSync() {
 	e.sync.reached = true
-	e.log.Info("in sync", "after", now.Sub(e.started).Round(time.Millisecond))
-	// What the RIB still has to decide about must reach the forwarding plane
-	// before it sweeps.
-	e.settle()
+	e.log.Info("in sync", "after", time.Since(e.started).Round(time.Millisecond))
+	e.publish()
 	e.opt.Forwarding.InSync()
 	e.opt.Speaker.Restarted()
 	for _, n := range e.neighbors {
 		e.sendEndOfRIB(n)
 	}
-}
-
-// settle decides about all that is dirty and hands it on.
-func (e *Engine) settle() {
-	for e.rib.Flush(destinationsPerTurn) {
-	}
-	e.publish()
 }
 
 // waiting returns the neighbors that have not told all they have yet.

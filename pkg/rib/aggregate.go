@@ -18,39 +18,52 @@ type Aggregate struct {
 
 type aggregate struct {
 	Aggregate
-	parts int // destinations that contribute
+	parts int  // destinations that contribute, and 1 if it stays
+	stays bool // until what contributes is counted
 }
 
 func (a *aggregate) covers(p netip.Prefix) bool {
 	return p.Bits() > a.Prefix.Bits() && a.Prefix.Contains(p.Addr())
 }
 
-// SetAggregates replaces the aggregates.
+// SetAggregates replaces the aggregates. The table's walk counts anew what
+// contributes to them. An aggregate that was originated stays so until then: it
+// would flap otherwise.
 func (r *RIB) SetAggregates(list []Aggregate) {
 	old := r.sums
 	if slices.EqualFunc(old, list, func(a *aggregate, b Aggregate) bool { return a.Aggregate == b }) {
 		return
 	}
 	r.sums = make([]*aggregate, 0, len(list))
+	r.sumsGen++
 	for _, a := range list {
 		r.sums = append(r.sums, &aggregate{Aggregate: a})
 	}
-	for _, a := range old {
-		r.withdrawAggregate(a)
-	}
-	for _, d := range slices.Clone(r.all) {
-		if r.renew(d) {
-			r.decide(d) // parts count under the policy that came with the aggregates
+	for _, was := range old {
+		i := slices.IndexFunc(r.sums, func(a *aggregate) bool { return a.Prefix == was.Prefix })
+		switch {
+		case was.parts == 0:
+		case i < 0:
+			r.withdrawAggregate(was)
+		default:
+			r.sums[i].stays, r.sums[i].parts = true, 1
+			r.originateAggregate(r.sums[i])
 		}
-		d.adds = false
-		if r.contribute(d); r.covered(d, old) || r.covered(d, r.sums) {
-			r.touch(d, 0) // summary-only may hold it back now, or no longer
-		}
 	}
+	r.request(r.peers[0], decides)
 }
 
-func (r *RIB) covered(d *dest, sums []*aggregate) bool {
-	return slices.ContainsFunc(sums, func(a *aggregate) bool { return a.covers(d.prefix) })
+// recounted withdraws the aggregates that nothing was found to contribute to.
+func (r *RIB) recounted() {
+	for _, a := range r.sums {
+		if !a.stays {
+			continue
+		}
+		a.stays = false
+		if a.parts--; a.parts == 0 {
+			r.withdrawAggregate(a)
+		}
+	}
 }
 
 // contribute keeps count of the destinations below each aggregate. The first
@@ -58,10 +71,13 @@ func (r *RIB) covered(d *dest, sums []*aggregate) bool {
 // the ones that cover them, too.
 func (r *RIB) contribute(d *dest) {
 	adds := d.best >= 0
-	if adds == d.adds || len(r.sums) == 0 {
+	if adds == (d.adds == r.sumsGen) || len(r.sums) == 0 {
 		return
 	}
-	d.adds = adds
+	d.adds = 0
+	if adds {
+		d.adds = r.sumsGen
+	}
 	for _, a := range r.sums {
 		switch {
 		case !a.covers(d.prefix):
@@ -92,7 +108,7 @@ func (r *RIB) restoreAggregate(prefix netip.Prefix) {
 }
 
 func (r *RIB) withdrawAggregate(a *aggregate) {
-	d := r.table[a.Prefix]
+	d := r.find(a.Prefix)
 	if d == nil {
 		return
 	}

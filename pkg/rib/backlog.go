@@ -21,6 +21,11 @@ func (b *backlog) add(id peerID, d *dest) {
 	b.n++
 }
 
+// hasFew reports whether all that waits for a neighbor is taken in one turn.
+func (b *backlog) hasFew(id peerID) bool {
+	return int(id) >= len(b.queues) || len(b.queues[id]) < backlogTurn
+}
+
 // take takes at most n destinations, at least one if there is any.
 func (b *backlog) take(n int) []*dest {
 	if b.n == 0 {
@@ -31,8 +36,12 @@ func (b *backlog) take(n int) []*dest {
 	}
 	q := b.queues[b.next]
 	k := min(n, backlogTurn, len(q))
-	if b.queues[b.next] = q[k:]; k == len(q) {
+	b.queues[b.next] = q[k:]
+	switch rest := q[k:]; {
+	case len(rest) == 0:
 		b.queues[b.next] = nil
+	case shrinks(len(rest), cap(rest)):
+		b.queues[b.next] = fitted(rest)
 	}
 	b.next = (b.next + 1) % len(b.queues)
 	b.n -= k

@@ -28,7 +28,7 @@ func (r *RIB) backupHops(d *dest, primary []fib.NextHop) []fib.NextHop {
 		return nil
 	}
 	left = narrow(left, keys, func(Step, []int) {})
-	return r.hops.intern(d.paths[left[0]].hop.hops)
+	return d.paths[left[0]].hop.hops
 }
 
 // bypasses reports whether traffic by way of pt takes none of hops.

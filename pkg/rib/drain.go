@@ -22,18 +22,7 @@ func (r *RIB) SetDrain(d Drain) {
 	}
 	r.drain = d
 	r.forgetWire()
-	r.offerAll()
-}
-
-// offerAll has every neighbor told what has changed of what it is to be told.
-func (r *RIB) offerAll() {
-	r.each(func(d *dest) {
-		for _, p := range r.peers {
-			if p != nil && p.up {
-				r.offer(d, p)
-			}
-		}
-	}, nil)
+	r.request(r.peers[0], offers)
 }
 
 // takeLeave makes a set the least preferred one: by GRACEFUL_SHUTDOWN where the

@@ -56,14 +56,15 @@ type ExplainQuery struct {
 // Explain tells the story of a prefix.
 func (r *RIB) Explain(q ExplainQuery) Explanation {
 	x := Explanation{Prefix: q.Prefix, Covering: r.covering(q.Prefix)}
-	d := r.table[q.Prefix]
+	d := r.look(q.Prefix)
 	if d == nil {
 		x.NoRoute = noneAnnounced
 		return x
 	}
 	x.Undecided = d.dirty
-	x.Route = d.fib
-	if d.fib == nil {
+	if d.fib != nil {
+		x.Route = &d.fib.Route
+	} else {
 		x.NoRoute = r.noRoute(d)
 	}
 	x.Paths = r.pathStories(d, q.Neighbor)
@@ -78,7 +79,7 @@ func (r *RIB) Explain(q ExplainQuery) Explanation {
 func (r *RIB) covering(p netip.Prefix) netip.Prefix {
 	for bits := p.Bits() - 1; bits >= 0; bits-- {
 		less := netip.PrefixFrom(p.Addr(), bits).Masked()
-		if d := r.table[less]; d != nil && (d.best >= 0 || d.fib != nil) {
+		if d := r.find(less); d != nil && (d.best >= 0 || d.fib != nil) {
 			return less
 		}
 	}

@@ -36,7 +36,7 @@ func (r *RIB) exports(d *dest, to netip.Addr) []Export {
 }
 
 func (r *RIB) exportStory(d *dest, p *peer) Export {
-	x := Export{Neighbor: p.Address, PeerGroup: p.Group, Sent: d.sent(p.id)}
+	x := Export{Neighbor: p.Address, PeerGroup: p.Group, Sent: d.sent(p)}
 	if !p.up {
 		x.Held = "the session is not established"
 		return x

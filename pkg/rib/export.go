@@ -46,16 +46,19 @@ func (r *RIB) advertise(d *dest, p *peer) {
 // tell makes attrs what p's Adj-RIB-Out holds for d; nil: nothing.
 func (r *RIB) tell(d *dest, p *peer, attrs *route.Attrs) {
 	i := slices.IndexFunc(d.out, func(a advert) bool { return a.peer == p.id })
+	if i >= 0 && d.out[i].epoch != p.epoch { // of a session that is lost
+		d.out[i] = d.out[len(d.out)-1]
+		d.out[len(d.out)-1] = advert{}
+		d.out, i = d.out[:len(d.out)-1], -1
+	}
 	switch {
 	case i < 0 && attrs == nil:
 		return
 	case i < 0:
-		d.out = append(d.out, advert{attrs: attrs, peer: p.id})
-		p.counts.Advertised++
+		d.out = append(d.out, advert{attrs: attrs, epoch: p.epoch, peer: p.id})
 		p.tallies.of(d).advertised++
 	case attrs == nil:
-		d.out = slices.Delete(d.out, i, i+1)
-		p.counts.Advertised--
+		d.out = fitted(slices.Delete(d.out, i, i+1))
 		p.tallies.of(d).advertised--
 	case d.out[i].attrs == attrs:
 		return
@@ -66,19 +69,13 @@ func (r *RIB) tell(d *dest, p *peer, attrs *route.Attrs) {
 }
 
 // sent returns what the neighbor was told, nil if nothing.
-func (d *dest) sent(id peerID) *route.Attrs {
+func (d *dest) sent(p *peer) *route.Attrs {
 	for i := range d.out {
-		if d.out[i].peer == id {
-			return d.out[i].attrs
+		if a := &d.out[i]; a.peer == p.id && a.epoch == p.epoch {
+			return a.attrs
 		}
 	}
 	return nil
-}
-
-// forget removes p's Adj-RIB-Out entry without a withdrawal: there is no
-// session to send it on.
-func (d *dest) forget(p *peer) {
-	d.out = slices.DeleteFunc(d.out, func(a advert) bool { return a.peer == p.id })
 }
 
 // export returns the attributes that p is to see of d's best path, interned;
@@ -108,7 +105,7 @@ func (r *RIB) export(d *dest, p *peer) (*route.Attrs, hold, policy.Rule) {
 
 // mayExport applies the rules that no policy can lift.
 func (r *RIB) mayExport(d *dest, p *peer) hold {
-	if d.best < 0 {
+	if d.best < 0 || d.paths[d.best].accepted == nil { // rejected since it was chosen
 		return noPath
 	}
 	pt := &d.paths[d.best]
@@ -264,7 +261,7 @@ func (r *RIB) usesDomains() bool {
 func (r *RIB) followDomains(before bool) {
 	if r.usesDomains() != before {
 		r.forgetWire()
-		r.offerAll()
+		r.request(r.peers[0], offers)
 	}
 }
 

@@ -71,7 +71,7 @@ func (r *RIB) IgnoredCount() (n int) {
 func (r *RIB) HeldIgnored(addr netip.Addr) []netip.Prefix {
 	p := r.byAddr[addr]
 	p.ignored = slices.DeleteFunc(p.ignored, func(prefix netip.Prefix) bool {
-		d := r.table[prefix]
+		d := r.find(prefix)
 		if d == nil || !p.up {
 			return true
 		}

@@ -106,6 +106,10 @@ func inCluster(list []netip.Addr, id netip.Addr) bool {
 func (r *RIB) install(p *peer, prefix netip.Prefix, pre admission, now time.Time) {
 	d := r.dest(prefix)
 	i := d.find(p.id)
+	if i >= 0 && d.paths[i].era != p.era && r.catchUp(d, i, p) {
+		r.touch(d, p.id)
+		i = d.find(p.id) // it may have been of a session before
+	}
 	if i >= 0 && d.paths[i].received == pre.received {
 		r.refresh(d, &d.paths[i], p)
 		return
@@ -132,8 +136,8 @@ func (r *RIB) refresh(d *dest, pt *path, p *peer) {
 	if pt.flags&flagStale == 0 {
 		return
 	}
+	p.tallies.of(d).stale[pt.reject]--
 	pt.flags &^= flagStale
-	p.counts.Stale--
 	r.touch(d, p.id)
 }
 

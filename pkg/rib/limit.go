@@ -12,25 +12,17 @@ func (r *RIB) limit(p *peer, pre admission) admission {
 
 // hasRoom reports whether one more path of p may be taken.
 func (p *peer) hasRoom() bool {
-	return p.MaxReceived == 0 || p.counts.Received-p.excess < p.MaxReceived
+	return p.MaxReceived == 0 || p.tallies[0].received()+p.tallies[1].received()-p.excess() < p.MaxReceived
 }
 
-// takeMore looks for paths that the limit kept out and that fit now, and once more
-// where there is room after it: what went meanwhile may have made room for a path
-// that had been passed by.
+// excess is how many paths MaxReceived keeps out.
+func (p *peer) excess() int { return p.tallies[0].outcomes[byLimit] + p.tallies[1].outcomes[byLimit] }
+
+// takeMore has the table's walk look for paths that the limit kept out and that fit
+// now. It is asked for once more after that walk, if there is room still: what went
+// meanwhile may have made room for a path that had been passed by.
 func (r *RIB) takeMore(p *peer) {
-	if p.excess == 0 || p.refills || !p.up || !p.hasRoom() {
-		return
+	if p.MaxReceived > 0 && p.up && p.excess() > 0 && p.hasRoom() {
+		r.request(r.peers[0], takes)
 	}
-	p.refills = true
-	r.each(func(d *dest) {
-		if i := d.find(p.id); r.peers[p.id] == p && i >= 0 && d.paths[i].reject == byLimit && p.hasRoom() {
-			r.reimport(d, p)
-		}
-	}, func() {
-		p.refills = false
-		if r.peers[p.id] == p {
-			r.takeMore(p)
-		}
-	})
 }

@@ -20,7 +20,7 @@ type underlay struct {
 	table   *bart.Table[via]
 	statics map[netip.Prefix][]*static // by metric
 	dead    map[netip.Addr]bool        // gateways, see SetDead
-	tracked map[netip.Addr]*nextHop
+	tracked trimmed[netip.Addr, *nextHop]
 }
 
 // via is an underlay route: on-link if no hop has a gateway.
@@ -34,20 +34,21 @@ type nextHop struct {
 	addr   netip.Addr
 	hops   []fib.NextHop // sorted; nil: does not resolve
 	metric uint32        // of the underlay route
+	moved  uint32        // RIB.retracks when it was last resolved otherwise
 	refs   int
 }
 
 func newUnderlay() underlay {
-	return underlay{table: new(bart.Table[via]), tracked: map[netip.Addr]*nextHop{}}
+	return underlay{table: new(bart.Table[via])}
 }
 
 // track returns the resolution of addr and keeps it current until released.
 func (u *underlay) track(addr netip.Addr) *nextHop {
-	h := u.tracked[addr]
-	if h == nil {
+	h, ok := u.tracked.get(addr)
+	if !ok {
 		h = &nextHop{addr: addr}
 		h.hops, h.metric = u.resolve(addr)
-		u.tracked[addr] = h
+		u.tracked.set(addr, h)
 	}
 	h.refs++
 	return h
@@ -58,7 +59,7 @@ func (u *underlay) release(h *nextHop) {
 		return
 	}
 	if h.refs--; h.refs == 0 {
-		delete(u.tracked, h.addr)
+		u.tracked.remove(h.addr)
 	}
 }
 
@@ -104,7 +105,7 @@ func (r *RIB) SetFacts(f fib.Facts) {
 	r.rebuildUnderlay()
 	for p, was := range selves {
 		if p.up && r.otherSelf(p) != was {
-			r.eachFor(p, func(d *dest) { r.offer(d, p) }, nil)
+			r.request(p, offers)
 		}
 	}
 }
@@ -134,7 +135,7 @@ func (r *RIB) SetForwarding(maxPaths int, resolveDefault bool) {
 	}
 	if maxPaths != r.opt.MaxPaths {
 		r.opt.MaxPaths = maxPaths
-		r.each(func(d *dest) { r.touch(d, 0) }, nil)
+		r.request(r.peers[0], decides)
 	}
 }
 
@@ -152,22 +153,17 @@ func (r *RIB) underlayTable(routes []fib.KernelRoute) *bart.Table[via] {
 	return t
 }
 
-// retrack resolves every tracked next hop again.
+// retrack resolves every tracked next hop again. The table's walk decides about
+// what has one that moved.
 func (r *RIB) retrack() {
-	moved := map[*nextHop]bool{}
-	for _, h := range r.under.tracked {
+	r.retracks++
+	for _, h := range r.under.tracked.m {
 		hops, metric := r.under.resolve(h.addr)
 		if metric != h.metric || !slices.Equal(hops, h.hops) {
-			moved[h] = true
+			h.moved = r.retracks
+			r.request(r.peers[0], reroutes)
 		}
 		h.hops, h.metric = hops, metric
-	}
-	if len(moved) > 0 {
-		r.each(func(d *dest) {
-			if slices.ContainsFunc(d.paths, func(p path) bool { return moved[p.hop] }) {
-				r.touch(d, 0)
-			}
-		}, nil)
 	}
 }
 

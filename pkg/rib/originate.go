@@ -28,12 +28,14 @@ func (r *RIB) SetLocal(list []Local) {
 		want[l.Prefix] = true
 		r.originate(l)
 	}
-	for _, d := range r.all {
-		if i := d.find(0); i >= 0 && !want[d.prefix] && d.paths[i].source != route.SourceAggregate {
+	for prefix := range r.locals {
+		d := r.find(prefix)
+		if i := d.find(0); !want[prefix] && d.paths[i].source != route.SourceAggregate {
 			r.removePath(d, i, r.peers[0])
-			r.restoreAggregate(d.prefix)
+			r.restoreAggregate(prefix)
 		}
 	}
+	r.locals = want
 }
 
 func (r *RIB) originate(l Local) {

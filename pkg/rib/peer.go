@@ -3,6 +3,7 @@ package rib
 import (
 	"hash/fnv"
 	"net/netip"
+	"slices"
 
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
@@ -61,15 +62,17 @@ type peer struct {
 	asn      uint32 // of this router; LocalASN is the one the neighbor is shown
 	internal bool
 	up       bool
-	epoch    uint32             // sessions so far
-	era      uint32             // changes of import settings so far
-	excess   int                // paths that MaxReceived rejects
-	refills  bool               // a walk looks for those that fit now
+	epoch    uint32             // sessions lost so far
 	soo      route.ExtCommunity // of Domain; 0: none
 	ignored  []netip.Prefix     // held back; see Ignored
-	counts   Counts
 	tallies  tallies
 	holds    holdings
+	history
+	removed uint64 // the walk of the table after which nothing refers to it; 0: it is configured
+
+	walk   walk
+	synced func()    // called once it was told the table in this session
+	resent [2]func() // by family: called once it was told its routes again
 
 	rations   rations // of MaxAdvertised
 	collects  bool    // a walk puts together what there is, before anything is told
@@ -116,9 +119,7 @@ func (r *RIB) SetPeer(c Peer) {
 	r.needDefault(&c)
 	p := r.byAddr[c.Address]
 	if p == nil {
-		p = &peer{id: r.freeID(), asn: r.opt.ASN}
-		r.peers[p.id] = p
-		r.byAddr[c.Address] = p
+		p = r.newPeer(c.Address)
 		p.set(c)
 		r.setLimit(p, 0)
 		if p.soo != 0 {
@@ -132,22 +133,19 @@ func (r *RIB) SetPeer(c Peer) {
 		r.setLimit(p, old.MaxAdvertised)
 	}
 	if importDiffers(&old, &c) {
-		p.era++
-		r.eachFor(p, func(d *dest) { r.renew(d) }, nil)
+		r.reevaluate(p)
 	}
 	if sourceDiffers(&old, &c) {
 		r.forgetWire()
-		r.eachFor(p, func(d *dest) {
-			if d.find(p.id) >= 0 {
-				r.touch(d, p.id)
-			}
-		}, nil)
+		p.era++
+		p.source = p.era
+		r.request(r.peers[0], renews)
 	}
 	if old.Default != nil && c.Default == nil {
 		r.touchDefault()
 	}
-	if exportDiffers(&old, &c) {
-		r.eachFor(p, func(d *dest) { r.offer(d, p) }, nil)
+	if exportDiffers(&old, &c) && p.up {
+		r.request(p, offers)
 	}
 }
 
@@ -179,7 +177,7 @@ func (r *RIB) needDefault(c *Peer) {
 // longer.
 func (r *RIB) touchDefault() {
 	for _, prefix := range []netip.Prefix{defaultIPv4, defaultIPv6} {
-		if d := r.table[prefix]; d != nil {
+		if d := r.find(prefix); d != nil {
 			r.touch(d, 0)
 		}
 	}
@@ -208,7 +206,8 @@ func sameProgram(a, b *policy.Program) bool {
 	return a == b || a != nil && b != nil && a.Equal(b)
 }
 
-// RemovePeer forgets a neighbor and everything it announced.
+// RemovePeer forgets a neighbor and everything it announced. Until the table's
+// walk has met all of it, the neighbor keeps its index.
 func (r *RIB) RemovePeer(addr netip.Addr) {
 	p := r.byAddr[addr]
 	if p == nil {
@@ -218,7 +217,32 @@ func (r *RIB) RemovePeer(addr netip.Addr) {
 	r.PeerDown(addr, false)
 	r.forgetWire()
 	delete(r.byAddr, addr)
-	r.peers[p.id] = nil
+	p.removed = r.lap + 1
+}
+
+// forgetRemoved gives the indexes of removed neighbors away to which the table does
+// not refer any more.
+func (r *RIB) forgetRemoved() {
+	for i, p := range r.peers {
+		if p != nil && p.removed > 0 && p.removed <= r.lap {
+			r.peers[i] = nil
+		}
+	}
+}
+
+// newPeer adds a neighbor. One that was removed and comes back before the table has
+// forgotten it takes its old place, so that reloads do not use up indexes.
+func (r *RIB) newPeer(addr netip.Addr) *peer {
+	i := slices.IndexFunc(r.peers, func(p *peer) bool { return p != nil && p.removed > 0 && p.Address == addr })
+	p := &peer{asn: r.opt.ASN}
+	if i >= 0 {
+		was := r.peers[i]
+		p.id, p.epoch, p.history, p.holds = was.id, was.epoch, was.history, was.holds
+	} else {
+		p.id = r.freeID()
+	}
+	r.peers[p.id], r.byAddr[addr] = p, p
+	return p
 }
 
 // PeerUp tells that a session is established. The neighbor is sent the
@@ -226,56 +250,68 @@ func (r *RIB) RemovePeer(addr netip.Addr) {
 func (r *RIB) PeerUp(addr netip.Addr, s Session, done func()) {
 	p := r.byAddr[addr]
 	p.Session, p.up = s, true
-	p.epoch++
 	r.forgetWire() // the router ID may be another, which others are told (RFC 4456 8)
 	r.takeMore(p)  // what went meanwhile has made room
 	r.collect(p)
-	r.eachFor(p, func(d *dest) { r.offer(d, p) }, func() { r.collected(p, done) })
+	p.synced = done
+	r.request(p, offers)
 }
 
-// PeerDown tells that a session is lost. Its routes go, or stay as stale if
-// keep is set (RFC 4724 4.2).
+// PeerDown tells that a session is lost. Its routes are gone, or stay as stale if
+// keep is set (RFC 4724 4.2). What follows for each destination is decided by the
+// following Flushes, also if the session is back before; no call waits for it.
 func (r *RIB) PeerDown(addr netip.Addr, keep bool) {
 	p := r.byAddr[addr]
-	p.up = false
-	for _, d := range r.all {
-		d.forget(p)
-		i := d.find(p.id)
-		switch {
-		case i < 0:
-		case keep:
-			r.markStale(d, i, p)
-		default:
-			r.removePath(d, i, p)
-		}
+	p.up, p.changes = false, nil
+	p.epoch++
+	r.cancel(p)
+	if keep {
+		p.keepPaths()
+	} else {
+		p.forgetPaths()
 	}
-	p.counts.Advertised = 0
 	p.tallies[0].advertised, p.tallies[1].advertised = 0, 0
 	r.setLimit(p, 0)
-	p.collects, p.refilled = false, nil
+	p.collects = false
+	r.request(r.peers[0], renews)
 }
 
 // Readvertise sends the whole Adj-RIB-Out of the given families once more, as
-// ROUTE-REFRESH asks for (RFC 2918 4), and then calls done.
-func (r *RIB) Readvertise(addr netip.Addr, f route.Family, done func()) {
+// ROUTE-REFRESH asks for (RFC 2918 4), and then calls done for each family, but not
+// if the session ends before. What is asked for again while it waits is done once.
+func (r *RIB) Readvertise(addr netip.Addr, f route.Family, done func(route.Family)) {
 	p := r.byAddr[addr]
-	r.eachFor(p, func(d *dest) {
-		if a := d.sent(p.id); a != nil && f.Has(route.FamilyOf(d.prefix)) {
-			r.emit(p, d.prefix, a)
+	if !p.up {
+		return
+	}
+	r.request(p, resends(f))
+	for i, family := range [...]route.Family{route.IPv4, route.IPv6} {
+		if done != nil && f.Has(family) {
+			p.resent[i] = func() { done(family) }
 		}
-	}, done)
+	}
 }
 
 // Reimport evaluates the import policy again, for all that addr announced.
-func (r *RIB) Reimport(addr netip.Addr) {
-	p := r.byAddr[addr]
-	r.eachFor(p, func(d *dest) { r.reimport(d, p) }, nil)
+func (r *RIB) Reimport(addr netip.Addr) { r.reevaluate(r.byAddr[addr]) }
+
+func (r *RIB) reevaluate(p *peer) {
+	p.era++
+	p.policy = p.era
+	r.request(r.peers[0], renews)
 }
 
 // Counts returns the sizes of a neighbor's tables.
 func (r *RIB) Counts(addr netip.Addr) Counts {
 	p := r.byAddr[addr]
-	c := p.counts
+	var c Counts
+	for i := range p.tallies {
+		t := &p.tallies[i]
+		c.Received += t.received()
+		c.Accepted += t.outcomes[accepted]
+		c.Stale += t.sumStale()
+		c.Advertised += t.advertised
+	}
 	p.countRations(&c)
 	return c
 }

@@ -9,51 +9,61 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// hopSets makes equal lists of next hops one slice.
-type hopSets map[string][]fib.NextHop
-
-func (s hopSets) intern(hops []fib.NextHop) []fib.NextHop {
-	key := make([]byte, 0, 64)
-	for _, h := range hops {
-		a := h.Via.As16()
-		key = append(key, a[:]...)
-		key = binary.BigEndian.AppendUint32(key, uint32(h.Link))
-		key = append(key, h.Weight, bit(h.Onlink), bit(h.Via.Is4()))
-	}
-	if old, ok := s[string(key)]; ok {
-		return old
-	}
-	own := slices.Clone(hops)
-	s[string(key)] = own
-	return own
+// planned is a route that the forwarding plane holds for at least one destination.
+type planned struct {
+	fib.Route
+	refs int // destinations
 }
 
 // routeSets makes equal routes of BGP one value: a million prefixes have but a
-// handful of them. Hops and Backup must be interned.
-type routeSets map[routeKey]*fib.Route
-
-type routeKey struct {
-	hops, backup *fib.NextHop // the first
-	source       netip.Addr
-	metric       uint32
-	kind         fib.Kind
+// handful of them. A route is forgotten with its last destination.
+type routeSets struct {
+	trimmed[string, *planned]
+	key []byte // reused
 }
 
-func (s routeSets) intern(r *fib.Route) *fib.Route {
-	key := routeKey{hops: first(r.Hops), backup: first(r.Backup), source: r.Source, metric: r.Metric, kind: r.Kind}
-	if old, ok := s[key]; ok {
-		return old
+// acquire returns the one value equal to r, whose slices may be reused afterwards.
+func (s *routeSets) acquire(r *fib.Route) *planned {
+	s.key = appendRoute(s.key[:0], r)
+	p := s.m[string(s.key)]
+	if p == nil {
+		p = &planned{Route: *r}
+		p.Hops, p.Backup = slices.Clone(r.Hops), slices.Clone(r.Backup)
+		s.set(string(s.key), p)
 	}
-	own := *r
-	s[key] = &own
-	return &own
+	p.refs++
+	return p
 }
 
-func first(hops []fib.NextHop) *fib.NextHop {
-	if len(hops) == 0 {
-		return nil
+// release forgets p with its last destination. Static routes are not in the set.
+func (s *routeSets) release(p *planned) {
+	if p == nil || p.Class != fib.BGP {
+		return
 	}
-	return &hops[0]
+	if p.refs--; p.refs == 0 {
+		s.key = appendRoute(s.key[:0], &p.Route)
+		s.remove(string(s.key))
+	}
+}
+
+// appendRoute appends bytes that are the same for equal routes of BGP alone.
+func appendRoute(b []byte, r *fib.Route) []byte {
+	b = binary.BigEndian.AppendUint32(b, r.Metric)
+	b = appendAddr(append(b, byte(r.Kind)), r.Source)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(r.Hops)))
+	for _, hops := range [...][]fib.NextHop{r.Hops, r.Backup} {
+		for _, h := range hops {
+			b = appendAddr(b, h.Via)
+			b = binary.BigEndian.AppendUint32(b, uint32(h.Link))
+			b = append(b, h.Weight, bit(h.Onlink))
+		}
+	}
+	return b
+}
+
+func appendAddr(b []byte, a netip.Addr) []byte {
+	x := a.As16()
+	return append(append(b, x[:]...), bit(a.Is4()), bit(a.IsValid()))
 }
 
 func bit(b bool) byte {
@@ -65,19 +75,31 @@ func bit(b bool) byte {
 
 // plan tells the forwarding plane if what it shall hold for d has changed.
 func (r *RIB) plan(d *dest) {
-	want := r.wanted(d)
-	if sameRoute(want, d.fib) {
-		return
+	old := d.fib
+	if s := r.under.standing(d.prefix); s != nil {
+		if d.fib = s.route; old == d.fib || old != nil && sameRoute(&old.Route, &d.fib.Route) {
+			return
+		}
+	} else if want := r.wanted(d); want == nil {
+		if d.fib = nil; old == nil {
+			return
+		}
+	} else {
+		if old != nil && sameRoute(want, &old.Route) {
+			return
+		}
+		d.fib = r.routes.acquire(want)
 	}
-	d.fib = want
-	r.eff.FIB = append(r.eff.FIB, fib.Change{Prefix: d.prefix, Route: want})
+	r.routes.release(old)
+	change := fib.Change{Prefix: d.prefix}
+	if d.fib != nil {
+		change.Route = &d.fib.Route
+	}
+	r.eff.FIB = append(r.eff.FIB, change)
 }
 
-// wanted is the kernel route for d: a static one, else the best BGP paths.
+// wanted is the kernel route for d by its best BGP paths, until the next call.
 func (r *RIB) wanted(d *dest) *fib.Route {
-	if s := r.under.standing(d.prefix); s != nil {
-		return s.route
-	}
 	if d.forward < 0 {
 		return nil
 	}
@@ -93,7 +115,7 @@ func (r *RIB) wanted(d *dest) *fib.Route {
 	if best.extra != nil {
 		out.Source = best.extra.source
 	}
-	return r.routes.intern(out)
+	return out
 }
 
 // bestHops folds the next hops of all multipath paths: both instances of a
@@ -114,13 +136,10 @@ func (r *RIB) bestHops(d *dest) []fib.NextHop {
 	if len(hops) > r.opt.MaxPaths {
 		hops = hops[:r.opt.MaxPaths]
 	}
-	return r.hops.intern(hops)
+	return hops
 }
 
 func sameRoute(a, b *fib.Route) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a == b || a.Kind == b.Kind && a.Class == b.Class && a.Metric == b.Metric &&
+	return a.Kind == b.Kind && a.Class == b.Class && a.Metric == b.Metric &&
 		a.Source == b.Source && slices.Equal(a.Hops, b.Hops) && slices.Equal(a.Backup, b.Backup)
 }

@@ -139,6 +139,7 @@ func TestPrefixes(t *testing.T) {
 	b.withdraw(rs1, "10.1.0.0/16")
 	b.flush()
 	b.r.RemovePeer(addr(rs0))
+	b.flush()
 	if prefixes, paths := b.r.Prefixes(); prefixes != 0 || paths != 0 {
 		t.Errorf("%d prefixes, %d paths left", prefixes, paths)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/google/btree"
 
@@ -49,9 +50,6 @@ func (r *RIB) setLimit(p *peer, old int) {
 	case old == 0:
 		p.rations = rations{newRation(), newRation()}
 	default:
-		for _, q := range p.rations {
-			r.shrink(q, p)
-		}
 		r.refill(p)
 	}
 }
@@ -65,17 +63,17 @@ func (r *RIB) ration(d *dest, p *peer, attrs *route.Attrs) {
 		q.told.Delete(d)
 		r.tell(d, p, nil)
 		r.refill(p)
-	case d.sent(p.id) != nil:
+	case d.sent(p) != nil:
 		q.told.ReplaceOrInsert(d) // it may be there from before there was a limit
 		r.tell(d, p, attrs)
-		r.shrink(q, p)
+		r.shrink(q, p, 1)
 	case p.collects || !q.admits(d, p.MaxAdvertised):
 		q.held.ReplaceOrInsert(d)
 		r.refill(p)
 	default:
 		q.held.Delete(d)
 		q.told.ReplaceOrInsert(d)
-		r.shrink(q, p)
+		r.shrink(q, p, 1)
 		r.tell(d, p, attrs)
 	}
 }
@@ -90,25 +88,28 @@ func (q *ration) admits(d *dest, limit int) bool {
 	return !ok || rank(d, first) <= 0
 }
 
-// shrink withdraws the last until what is told keeps to the limit.
-func (r *RIB) shrink(q *ration, p *peer) {
-	for q.told.Len() > p.MaxAdvertised {
+// shrink withdraws the last until what is told keeps to the limit, but at most n. It
+// returns how many it has withdrawn.
+func (r *RIB) shrink(q *ration, p *peer, n int) (used int) {
+	for ; used < n && q.told.Len() > p.MaxAdvertised; used++ {
 		last, _ := q.told.DeleteMax()
 		q.held.ReplaceOrInsert(last)
 		r.tell(last, p, nil)
 	}
+	return used
 }
 
 // hasRoom reports whether something that is held back can be told.
 func (q *ration) hasRoom(limit int) bool { return q.held.Len() > 0 && q.told.Len() < limit }
 
-// refill has following Flushes tell p what was held back, while there is room.
+// refill has following Flushes tell p what was held back, while there is room, and
+// withdraw what a lower limit leaves no room for.
 func (r *RIB) refill(p *peer) {
 	if p.refilling || p.collects {
 		return
 	}
 	for _, q := range p.rations {
-		if q != nil && q.hasRoom(p.MaxAdvertised) {
+		if q != nil && (q.hasRoom(p.MaxAdvertised) || q.told.Len() > p.MaxAdvertised) {
 			p.refilling = true
 			r.refills = append(r.refills, p)
 			return
@@ -126,7 +127,7 @@ func (r *RIB) runRefills(n int) int {
 		if used == n {
 			break
 		}
-		r.refills = r.refills[1:]
+		r.refills = slices.Delete(r.refills, 0, 1)
 		p.refilling = false
 		if done := p.refilled; done != nil {
 			p.refilled = nil
@@ -139,6 +140,9 @@ func (r *RIB) runRefills(n int) int {
 func (r *RIB) refillSome(p *peer, n int) int {
 	used := 0
 	for _, q := range p.rations {
+		if q != nil && p.up {
+			used += r.shrink(q, p, n-used)
+		}
 		for used < n && p.up && !p.collects && q != nil && q.hasRoom(p.MaxAdvertised) {
 			d, _ := q.held.DeleteMin()
 			r.advertise(d, p)

@@ -30,7 +30,8 @@ type Path struct {
 	Advertised []netip.Addr // neighbors that were told of the prefix
 }
 
-// Prefixes returns the number of prefixes with a path, and of paths.
+// Prefixes returns the number of prefixes with a path, and of paths. What went with
+// a session counts until it is taken out of the table.
 func (r *RIB) Prefixes() (prefixes, paths int) { return r.routed, r.paths }
 
 // LinkName returns the name of a link by its index, "" if it is not known.
@@ -48,7 +49,7 @@ func (r *RIB) Snapshot() []netip.Prefix {
 // Lookup calls yield with each path of prefix, received ones included that
 // policy rejected.
 func (r *RIB) Lookup(prefix netip.Prefix, yield func(Path)) {
-	d := r.table[prefix]
+	d := r.look(prefix)
 	if d == nil {
 		return
 	}
@@ -59,7 +60,7 @@ func (r *RIB) Lookup(prefix netip.Prefix, yield func(Path)) {
 
 // From calls yield with the path of prefix that came from neighbor, if any.
 func (r *RIB) From(prefix netip.Prefix, neighbor netip.Addr, yield func(Path)) {
-	d, p := r.table[prefix], r.byAddr[neighbor]
+	d, p := r.look(prefix), r.byAddr[neighbor]
 	if d == nil || p == nil {
 		return
 	}
@@ -70,17 +71,17 @@ func (r *RIB) From(prefix netip.Prefix, neighbor netip.Addr, yield func(Path)) {
 
 // Sent returns what neighbor was told of prefix, nil if nothing.
 func (r *RIB) Sent(prefix netip.Prefix, neighbor netip.Addr) *route.Attrs {
-	d, p := r.table[prefix], r.byAddr[neighbor]
+	d, p := r.look(prefix), r.byAddr[neighbor]
 	if d == nil || p == nil {
 		return nil
 	}
-	return d.sent(p.id)
+	return d.sent(p)
 }
 
 // HeldBack returns what neighbor would be told of prefix if its MaxAdvertised had
 // room for it, and in words why it is not; nil if that is not what keeps it back.
 func (r *RIB) HeldBack(prefix netip.Prefix, neighbor netip.Addr) (*route.Attrs, string) {
-	d, p := r.table[prefix], r.byAddr[neighbor]
+	d, p := r.look(prefix), r.byAddr[neighbor]
 	if d == nil || p == nil || !p.isHeld(d) || p.rations.of(d).hasRoom(p.MaxAdvertised) {
 		return nil, ""
 	}
@@ -104,7 +105,7 @@ func (r *RIB) view(d *dest, i int) Path {
 		Prefix: d.prefix, Neighbor: p.Address, Source: pt.source,
 		Received: pt.received, Accepted: pt.accepted,
 		Weight: p.Weight, At: time.Unix(int64(pt.at), 0), Internal: p.internal && pt.peer != 0,
-		Stale: pt.flags&flagStale != 0, Valid: pt.valid(),
+		Stale: p.isStale(pt), Valid: pt.valid(),
 		Best: int(d.best) == i, Multipath: pt.flags&flagMultipath != 0, Step: d.step,
 	}
 	v.Forwards = v.Multipath || int(d.forward) == i
@@ -119,7 +120,9 @@ func (r *RIB) view(d *dest, i int) Path {
 	}
 	if v.Best {
 		for _, a := range d.out {
-			v.Advertised = append(v.Advertised, r.peers[a.peer].Address)
+			if p := r.peers[a.peer]; p.epoch == a.epoch {
+				v.Advertised = append(v.Advertised, p.Address)
+			}
 		}
 	}
 	return v

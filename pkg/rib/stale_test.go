@@ -95,7 +95,7 @@ func TestReturnsToEmpty(t *testing.T) {
 	if n, paths := b.r.Prefixes(); n != 0 || paths != 0 {
 		t.Errorf("%d destinations and %d paths are left", n, paths)
 	}
-	if n := len(b.r.under.tracked); n != 0 {
+	if n := len(b.r.under.tracked.m); n != 0 {
 		t.Errorf("%d next hops are still tracked", n)
 	}
 }

@@ -21,7 +21,7 @@ type Static struct {
 
 type static struct {
 	Static
-	route *fib.Route // nil while gateway or device are not reachable
+	route *planned // nil while gateway or device are not reachable
 }
 
 // SetStatics replaces the static routes. A static route is preferred to BGP in
@@ -89,7 +89,7 @@ func (r *RIB) Standing() []Static {
 func (r *RIB) resolveStatics() {
 	for prefix, same := range r.under.statics {
 		r.touch(r.dest(prefix), 0)
-		var next *fib.Route
+		var next *planned
 		for _, s := range slices.Backward(same) {
 			s.route = r.staticRoute(s)
 			if s.route != nil {
@@ -109,15 +109,15 @@ func (r *RIB) resolveStatics() {
 }
 
 // bypass is the hops of next, unless it leads where hops do.
-func bypass(next *fib.Route, hops []fib.NextHop) []fib.NextHop {
+func bypass(next *planned, hops []fib.NextHop) []fib.NextHop {
 	if next == nil || len(hops) == 0 || slices.ContainsFunc(next.Hops, func(h fib.NextHop) bool { return slices.Contains(hops, h) }) {
 		return nil
 	}
 	return next.Hops
 }
 
-func (r *RIB) staticRoute(s *static) *fib.Route {
-	out := &fib.Route{Class: fib.Static, Metric: s.Metric, Source: s.Source}
+func (r *RIB) staticRoute(s *static) *planned {
+	out := &planned{Route: fib.Route{Class: fib.Static, Metric: s.Metric, Source: s.Source}}
 	link := r.under.link(s.Device)
 	switch {
 	case s.Blackhole:
@@ -126,18 +126,18 @@ func (r *RIB) staticRoute(s *static) *fib.Route {
 	case r.under.dead[s.Via] || s.Device != "" && !r.under.links[link].Up:
 		return nil
 	case !s.Via.IsValid():
-		out.Hops = r.hops.intern([]fib.NextHop{{Link: link}})
+		out.Hops = []fib.NextHop{{Link: link}}
 		return out
 	}
 	hops, _ := r.under.resolve(s.Via)
 	for _, h := range hops {
 		if h.Via == s.Via && (s.Device == "" || h.Link == link) {
-			out.Hops = r.hops.intern([]fib.NextHop{{Via: s.Via, Link: h.Link}})
+			out.Hops = []fib.NextHop{{Via: s.Via, Link: h.Link}}
 			return out
 		}
 	}
 	if s.Device != "" {
-		out.Hops = r.hops.intern([]fib.NextHop{{Via: s.Via, Link: link, Onlink: true}})
+		out.Hops = []fib.NextHop{{Via: s.Via, Link: link, Onlink: true}}
 		return out
 	}
 	return nil

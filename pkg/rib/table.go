@@ -2,6 +2,7 @@ package rib
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/nvad/nvad/pkg/fib"
@@ -27,13 +28,14 @@ type RIB struct {
 	peers   []*peer // by peerID; 0 is local
 	byAddr  map[netip.Addr]*peer
 	table   map[netip.Prefix]*dest
-	all     []*dest // the values of table, for walks in a stable order
+	all     []*dest // every destination, for walks; see walk for the order
+	most    int     // destinations since table was made
 	dirty   backlog
-	jobs    []*job
 	under   underlay
-	hops    hopSets
 	routes  routeSets
+	locals  map[netip.Prefix]bool // originated, but for aggregates
 	sums    []*aggregate
+	sumsGen uint32 // of sums; see dest.adds
 	drain   Drain
 	refills []*peer // with room for what their limit has held back
 	eff     Effects
@@ -41,7 +43,17 @@ type RIB struct {
 	paths   int
 	routed  int // destinations with a path: static routes alone have none
 	work    scratch
-	before  map[*dest]Choice // best paths ahead of the changes of a turn; nil: nobody watches
+	watched bool                   // best paths are reported
+	before  trimmed[*dest, Choice] // best paths ahead of the changes of a turn
+
+	walks      []*peer                // whose walk is not over, in their order; not the table's
+	lap        uint64                 // walks of the table so far
+	outgrown   map[netip.Prefix]*dest // what table is to replace; nil: nothing
+	unsettled  []func()               // see Settled: called after the next walk of the table
+	settling   []func()               // called after this one
+	retracks   uint32                 // changes of the underlay so far
+	retracking uint32                 // those that this walk of the table is for
+	retracked  uint32                 // those that walks of the table are over for
 }
 
 // Effects are what the outside must be told, in the order of the fields.
@@ -63,15 +75,17 @@ type dest struct {
 	prefix netip.Prefix
 	paths  []path // Adj-RIB-In: at most one for each neighbor
 	out    []advert
-	fib    *fib.Route // as last told to the forwarding plane; nil: none
-	index  int32      // in RIB.all; -1 once removed
-	best   int16      // in paths; -1: none
+	fib    *planned // as last told to the forwarding plane; nil: none
+	index  int32    // in RIB.all; -1 once removed
+	best   int16    // in paths; -1: none
 	// forward is the best learned path, whose next hops are the FIB's: what is
 	// originated here takes no route out of the kernel; -1: none.
 	forward int16
-	dirty   bool
-	adds    bool // counted by the aggregates that cover it
-	step    Step // that decided between best and its runner-up
+	adds    uint32 // RIB.sumsGen of the aggregates that count it; 0: none does
+	queued  uint32 // places it has in the backlog
+	by      peerID // in whose queue the latest is
+	dirty   bool   // to be decided about
+	step    Step   // that decided between best and its runner-up
 }
 
 // path is a route as one neighbor announced it.
@@ -81,7 +95,7 @@ type path struct {
 	hop      *nextHop     // of accepted; nil: rejected
 	extra    *extra       // rare values that policy set; nil: none
 	at       uint32       // Unix time of receipt
-	era      uint32       // of the import policy that was asked; see peer.era
+	era      uint32       // in which it was brought up to date last; see history
 	rule     policy.Rule  // that accepted or rejected
 	peer     peerID
 	reject   reject
@@ -104,6 +118,7 @@ type extra struct {
 // advert is one entry of an Adj-RIB-Out.
 type advert struct {
 	attrs *route.Attrs
+	epoch uint32 // of the session it was sent in; see peer.epoch
 	peer  peerID
 }
 
@@ -111,13 +126,12 @@ type advert struct {
 func New(opt Options) *RIB {
 	local := &peer{Peer: Peer{Weight: localWeight}, internal: true, up: false}
 	return &RIB{
-		opt:    opt,
-		peers:  []*peer{local},
-		byAddr: map[netip.Addr]*peer{},
-		table:  map[netip.Prefix]*dest{},
-		under:  newUnderlay(),
-		hops:   hopSets{},
-		routes: routeSets{},
+		opt:     opt,
+		peers:   []*peer{local},
+		byAddr:  map[netip.Addr]*peer{},
+		table:   map[netip.Prefix]*dest{},
+		under:   newUnderlay(),
+		sumsGen: 1,
 	}
 }
 
@@ -128,7 +142,7 @@ func (r *RIB) Update(u *speaker.Update, now time.Time) {
 		return
 	}
 	for _, prefix := range u.Withdrawn {
-		if d := r.table[prefix]; d != nil {
+		if d := r.find(prefix); d != nil {
 			if i := d.find(p.id); i >= 0 {
 				r.removePath(d, i, p)
 			}
@@ -143,17 +157,42 @@ func (r *RIB) Update(u *speaker.Update, now time.Time) {
 	}
 }
 
-func (r *RIB) dest(prefix netip.Prefix) *dest {
-	d := r.table[prefix]
+// find returns the destination of prefix, nil if there is none.
+func (r *RIB) find(prefix netip.Prefix) *dest {
+	if d := r.table[prefix]; d != nil || r.outgrown == nil {
+		return d
+	}
+	return r.outgrown[prefix]
+}
+
+// look is find for readers, who are not to see what is gone.
+func (r *RIB) look(prefix netip.Prefix) *dest {
+	d := r.find(prefix)
 	if d == nil {
-		d = &dest{prefix: prefix, best: -1, forward: -1, index: int32(len(r.all))}
-		r.table[prefix] = d
-		r.all = append(r.all, d)
+		return nil
+	}
+	for i := len(d.paths) - 1; i >= 0; i-- {
+		if p := r.peers[d.paths[i].peer]; p.isGone(&d.paths[i], d.family()) {
+			r.cut(d, i, p)
+			r.touch(d, p.id)
+		}
 	}
 	return d
 }
 
-// drop removes a destination nothing refers to any more.
+func (r *RIB) dest(prefix netip.Prefix) *dest {
+	d := r.find(prefix)
+	if d == nil {
+		d = &dest{prefix: prefix, best: -1, forward: -1, index: int32(len(r.all))}
+		r.table[prefix] = d
+		r.all = append(r.all, d)
+		r.most = max(r.most, len(r.all))
+	}
+	return d
+}
+
+// drop removes a destination nothing refers to any more. The last one takes its
+// place in all, as walks require.
 func (r *RIB) drop(d *dest) {
 	last := r.all[len(r.all)-1]
 	r.all[d.index], last.index = last, d.index
@@ -161,14 +200,22 @@ func (r *RIB) drop(d *dest) {
 	r.all = r.all[:len(r.all)-1]
 	d.index = -1
 	delete(r.table, d.prefix)
+	delete(r.outgrown, d.prefix)
+	if shrinks(len(r.all), cap(r.all)) {
+		r.all = fitted(r.all)
+	}
+	if shrinks(len(r.all), r.most) {
+		r.most = len(r.all)
+		r.request(r.peers[0], moves)
+	}
 }
 
-// touch has d decided about. Whose change it is counts with the first one.
-func (r *RIB) touch(d *dest, by peerID) {
-	if !d.dirty {
-		d.dirty = true
-		r.dirty.add(by, d)
+// family is the index of d's family in what is kept by family.
+func (d *dest) family() int {
+	if d.prefix.Addr().Is4() {
+		return 0
 	}
+	return 1
 }
 
 // addPath puts pt beside the others.
@@ -190,17 +237,22 @@ func (d *dest) find(id peerID) int {
 
 // removePath takes path i out; the destination is decided about later.
 func (r *RIB) removePath(d *dest, i int, p *peer) {
+	r.cut(d, i, p)
+	r.takeMore(p)
+	r.touch(d, p.id)
+}
+
+// cut takes path i out of a destination that is about to be decided about.
+func (r *RIB) cut(d *dest, i int, p *peer) {
 	r.note(d)
 	pt := &d.paths[i]
 	r.uncount(d, p, pt)
-	r.takeMore(p)
 	r.under.release(pt.hop)
-	d.paths = append(d.paths[:i], d.paths[i+1:]...)
+	d.paths = fitted(slices.Delete(d.paths, i, i+1))
 	if len(d.paths) == 0 {
 		r.routed--
 	}
 	d.best, d.forward = without(d.best, i), without(d.forward, i)
-	r.touch(d, p.id)
 }
 
 // without is where path n is found once path i is gone; -1: nowhere.
@@ -214,44 +266,17 @@ func without(n int16, i int) int16 {
 	return n
 }
 
-func (r *RIB) count(d *dest, p *peer, pt *path) {
-	r.paths++
-	p.holds.add(pt, 1)
-	p.tallies.of(d).outcomes[pt.reject]++
-	p.counts.Received++
-	if pt.accepted != nil {
-		p.counts.Accepted++
-	}
-	if pt.reject == byLimit {
-		p.excess++
-	}
-}
-
-func (r *RIB) uncount(d *dest, p *peer, pt *path) {
-	r.paths--
-	p.holds.add(pt, -1)
-	p.tallies.of(d).outcomes[pt.reject]--
-	p.counts.Received--
-	if pt.accepted != nil {
-		p.counts.Accepted--
-	}
-	if pt.flags&flagStale != 0 {
-		p.counts.Stale--
-	}
-	if pt.reject == byLimit {
-		p.excess--
-	}
-}
-
 // Take returns the effects since the last call. The caller may keep them.
 func (r *RIB) Take() Effects {
 	e := r.eff
 	r.eff = Effects{}
 	for _, p := range r.told {
-		e.Out = append(e.Out, Adverts{Peer: p.Address, Changes: p.changes})
-		p.changes = nil
+		if p.changes != nil {
+			e.Out = append(e.Out, Adverts{Peer: p.Address, Changes: p.changes})
+			p.changes = nil
+		}
 	}
-	r.told = r.told[:0]
+	r.told = fitted(r.told[:0])
 	return e
 }
 

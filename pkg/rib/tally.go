@@ -9,17 +9,59 @@ import (
 // tally is what a neighbor's tables hold in one family, kept as it changes.
 type tally struct {
 	outcomes   [outcomes]int // paths received, by what became of them
+	stale      [outcomes]int // of these, kept over the neighbor's restart
 	advertised int
+}
+
+// forget counts no path any more.
+func (t *tally) forget() { t.outcomes, t.stale = [outcomes]int{}, [outcomes]int{} }
+
+// sweep counts stale paths no more.
+func (t *tally) sweep() {
+	for i, n := range t.stale {
+		t.outcomes[i] -= n
+	}
+	t.stale = [outcomes]int{}
+}
+
+func (t *tally) received() (n int) {
+	for _, k := range t.outcomes {
+		n += k
+	}
+	return n
+}
+
+func (t *tally) sumStale() (n int) {
+	for _, k := range t.stale {
+		n += k
+	}
+	return n
 }
 
 // tallies are those of IPv4 and IPv6.
 type tallies [2]tally
 
-func (t *tallies) of(d *dest) *tally {
-	if d.prefix.Addr().Is4() {
-		return &t[0]
+func (t *tallies) of(d *dest) *tally { return &t[d.family()] }
+
+// count counts pt, a path of p.
+func (r *RIB) count(d *dest, p *peer, pt *path) { r.add(d, p, pt, 1) }
+
+// uncount counts pt no more.
+func (r *RIB) uncount(d *dest, p *peer, pt *path) { r.add(d, p, pt, -1) }
+
+// add changes the counts of paths. A path that is gone is in no count of the
+// neighbor's, only in those of what the table still holds.
+func (r *RIB) add(d *dest, p *peer, pt *path, n int) {
+	r.paths += n
+	p.holds.add(pt, int32(n))
+	if p.isGone(pt, d.family()) {
+		return
 	}
-	return &t[1]
+	t := p.tallies.of(d)
+	t.outcomes[pt.reject] += n
+	if p.isStale(pt) {
+		t.stale[pt.reject] += n
+	}
 }
 
 // Tally is how many routes a neighbor's tables hold in one family.
@@ -72,13 +114,4 @@ func (r reject) String() string {
 		byConfed: "confederation", byNextHop: "next-hop", byOriginator: "originator-id", byCluster: "cluster-list",
 		byLeak: "route-leak", byPrefix: "prefix", byLimit: "maximum-prefix",
 	}[r]
-}
-
-// Backlog is how many destinations wait to be looked at.
-func (r *RIB) Backlog() int {
-	n := r.dirty.n
-	for _, j := range r.jobs {
-		n += len(j.todo)
-	}
-	return n
 }

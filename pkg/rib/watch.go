@@ -24,25 +24,24 @@ type BestChange struct {
 }
 
 // Observe begins or ends the reporting of best paths in [Effects]. While it is off,
-// which it is at first, it costs a comparison with nil.
+// which it is at first, it costs next to nothing.
 func (r *RIB) Observe(on bool) {
-	switch {
-	case on && r.before == nil:
-		r.before = make(map[*dest]Choice)
-	case !on:
-		r.before = nil
+	if r.watched = on; !on {
+		r.before = trimmed[*dest, Choice]{}
 	}
 }
 
 // note remembers the best path of d as it was before anything was done to d. It is
-// called ahead of every change.
-func (r *RIB) note(d *dest) {
-	if r.before == nil {
-		return
+// called ahead of every change, and reports whether it is the first.
+func (r *RIB) note(d *dest) (first bool) {
+	if !r.watched {
+		return false
 	}
-	if _, known := r.before[d]; !known {
-		r.before[d] = r.choice(d)
+	_, known := r.before.get(d)
+	if !known {
+		r.before.set(d, r.choice(d))
 	}
+	return !known
 }
 
 func (r *RIB) choice(d *dest) Choice {
@@ -55,11 +54,12 @@ func (r *RIB) choice(d *dest) Choice {
 
 // compare reports how the decision about d came out, if otherwise than before.
 func (r *RIB) compare(d *dest) {
-	if r.before == nil {
+	if !r.watched {
 		return
 	}
-	was, now := r.before[d], r.choice(d)
-	delete(r.before, d)
+	was, _ := r.before.get(d)
+	now := r.choice(d)
+	r.before.remove(d)
 	if was != now {
 		r.eff.Best = append(r.eff.Best, BestChange{Prefix: d.prefix, Old: was, New: now, Reason: r.changeReason(d, was, now)})
 	}
