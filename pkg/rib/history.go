@@ -100,11 +100,12 @@ func (r *RIB) catchUp(d *dest, i int, p *peer) (changed bool) {
 	if p.isStale(pt) {
 		pt.flags |= flagStale
 	}
+	evaluate := pt.era < p.policy
 	changed = pt.era < p.source
-	if pt.era < p.policy {
+	pt.era = p.era // before it is counted anew: a stale path of the past may be gone
+	if evaluate {
 		changed = r.reimport(d, i, p) || changed
 	}
-	pt.era = p.era
 	return changed
 }
 

@@ -40,11 +40,11 @@ func (r *RIB) SetLocal(list []Local) {
 
 func (r *RIB) originate(l Local) {
 	d := r.dest(l.Prefix)
-	r.note(d)
 	pt := path{received: l.Attrs, accepted: l.Attrs, source: l.Source}
 	i := d.find(0)
 	switch {
 	case i < 0:
+		r.note(d)
 		r.addPath(d, pt)
 		r.count(d, r.peers[0], &pt)
 	case d.paths[i].accepted == l.Attrs && d.paths[i].source == l.Source:
@@ -52,6 +52,7 @@ func (r *RIB) originate(l Local) {
 	case l.Source == route.SourceAggregate && d.paths[i].source != route.SourceAggregate:
 		return
 	default:
+		r.note(d)
 		d.paths[i] = pt
 	}
 	r.touch(d, 0)

@@ -1,0 +1,354 @@
+package rib
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+// model is what neighbors and the operator did, written down as simply as
+// possible: what a RIB that meets everything at once, at rest, would be told.
+type model struct {
+	t      *testing.T
+	b      *bed
+	rnd    *rand.Rand
+	peers  map[string]*modelPeer
+	locals map[netip.Prefix]bool
+	sums   map[netip.Prefix]bool
+	fib    map[netip.Prefix]string
+}
+
+type modelPeer struct {
+	removed, up bool
+	denies      bool // import policy takes part of the prefixes alone
+	shows       bool // export policy replaces part of the paths
+	routes      map[netip.Prefix]modelRoute
+	told        map[netip.Prefix]string // in this session
+}
+
+type modelRoute struct {
+	variant int
+	stale   bool
+}
+
+func newModel(t *testing.T, seed uint64) *model {
+	m := &model{
+		t: t, b: newBed(t), rnd: rand.New(rand.NewPCG(seed, 1)), peers: map[string]*modelPeer{},
+		locals: map[netip.Prefix]bool{}, sums: map[netip.Prefix]bool{}, fib: map[netip.Prefix]string{},
+	}
+	for _, a := range modelPeers {
+		m.peers[a] = &modelPeer{routes: map[netip.Prefix]modelRoute{}}
+		m.configure(m.b, a)
+	}
+	return m
+}
+
+var modelPeers = []string{rs0, rs1, nva, branch}
+
+func (m *model) configure(b *bed, a string) {
+	p := Peer{Address: addr(a), RemoteASN: map[string]uint32{rs0: 65515, rs1: 65515, nva: 65001, branch: 64580}[a]}
+	if p.RemoteASN == 65515 {
+		p.Domain = "ars-hub00"
+	}
+	in, out := acceptAll, acceptAll
+	if m.peers[a].denies {
+		in = policy.Chain{Accept: true, PrefixList: "rs-hub00"}
+	}
+	if m.peers[a].shows {
+		out = policy.Chain{Accept: true, RouteMap: "to-azure"}
+	}
+	b.peer(p, in, out)
+}
+
+func modelPrefix(i int) netip.Prefix {
+	if i%5 == 4 {
+		return netip.MustParsePrefix(fmt.Sprintf("fd00:%x::/32", i))
+	}
+	return netip.MustParsePrefix(fmt.Sprintf("10.%d.0.0/16", i*20))
+}
+
+const modelPrefixes = 12 // 10.0.0.0/16 and 10.100.0.0/16 among them, which a list denies
+
+func (b *bed) announceVariant(from string, p netip.Prefix, variant int) {
+	b.announce(from, []string{"65515", "65515 12076", "65515 65515 12076", "64580"}[variant], p.String())
+}
+
+func (m *model) setSums(b *bed) {
+	var list []Aggregate
+	for p, only := range m.sums {
+		list = append(list, Aggregate{Prefix: p, SummaryOnly: only, Attrs: b.in.Intern(route.Attrs{AtomicAggregate: true})})
+	}
+	slices.SortFunc(list, func(a, c Aggregate) int { return route.ComparePrefix(a.Prefix, c.Prefix) })
+	b.r.SetAggregates(list)
+}
+
+func (m *model) setLocals(b *bed) {
+	var list []Local
+	for p := range m.locals {
+		list = append(list, Local{Prefix: p, Source: route.SourceNetwork, Attrs: b.in.Intern(route.Attrs{})})
+	}
+	b.r.SetLocal(list)
+}
+
+// flip has p in set, or no longer.
+func (m *model) flip(set map[netip.Prefix]bool, p netip.Prefix, value bool) {
+	if _, ok := set[p]; ok {
+		delete(set, p)
+		return
+	}
+	set[p] = value
+}
+
+// step does one thing.
+func (m *model) step() {
+	a := modelPeers[m.rnd.IntN(len(modelPeers))]
+	p, r := m.peers[a], m.b.r
+	prefix := modelPrefix(m.rnd.IntN(modelPrefixes))
+	switch what := m.rnd.IntN(40); {
+	case what == 0:
+		m.flip(m.locals, prefix, true)
+		m.setLocals(m.b)
+	case what == 1:
+		m.flip(m.sums, pfx([]string{"10.0.0.0/8", "10.96.0.0/11", "fd00::/16"}[m.rnd.IntN(3)]), m.rnd.IntN(2) == 0)
+		m.setSums(m.b)
+	case p.removed:
+		*p = modelPeer{routes: map[netip.Prefix]modelRoute{}}
+		m.configure(m.b, a)
+	case what == 2:
+		r.RemovePeer(addr(a))
+		*p = modelPeer{removed: true, routes: map[netip.Prefix]modelRoute{}}
+	case what == 3:
+		p.denies = !p.denies
+		m.configure(m.b, a)
+	case what == 4:
+		p.shows = !p.shows
+		m.configure(m.b, a)
+	case what == 5:
+		r.Reimport(addr(a))
+	case what == 6 && p.up:
+		r.Readvertise(addr(a), route.IPv4|route.IPv6, nil)
+	case what == 7:
+		m.b.facts(m.rnd.IntN(2) == 0)
+		m.b.facts(true)
+	case what < 10:
+		f := 1 + m.rnd.IntN(3)
+		r.SweepStale(addr(a), route.Family(f))
+		maps.DeleteFunc(p.routes, func(q netip.Prefix, x modelRoute) bool {
+			return x.stale && route.Family(f).Has(route.FamilyOf(q))
+		})
+	case !p.up:
+		m.b.upBoth(a)
+		p.up, p.told = true, map[netip.Prefix]string{}
+	case what < 16:
+		m.down(a, p, m.rnd.IntN(2) == 0)
+	case what < 22:
+		m.b.withdraw(a, prefix.String())
+		delete(p.routes, prefix)
+	default:
+		v := m.rnd.IntN(4)
+		m.b.announceVariant(a, prefix, v)
+		p.routes[prefix] = modelRoute{variant: v}
+	}
+}
+
+func (m *model) down(a string, p *modelPeer, keep bool) {
+	m.b.r.PeerDown(addr(a), keep)
+	p.up, p.told = false, nil
+	for q, x := range p.routes {
+		if !keep || x.stale {
+			delete(p.routes, q)
+			continue
+		}
+		p.routes[q] = modelRoute{x.variant, true}
+	}
+}
+
+func (b *bed) upBoth(a string) {
+	b.r.PeerUp(addr(a), Session{LocalAddress: addr("10.0.0.4"), RemoteID: addr(a), Families: route.IPv4 | route.IPv6}, nil)
+}
+
+// take keeps the tables that the effects add up to.
+func (m *model) take() {
+	eff := m.b.r.Take()
+	for _, c := range eff.FIB {
+		if m.fib[c.Prefix] = fibLine(c); c.Route == nil {
+			delete(m.fib, c.Prefix)
+		}
+	}
+	for _, o := range eff.Out {
+		p := m.peers[o.Peer.String()]
+		if !p.up {
+			m.t.Fatalf("%s is down and told %v", o.Peer, o.Changes)
+		}
+		for _, c := range o.Changes {
+			if p.told[c.Prefix] = outLine(o.Peer, c); c.Attrs == nil {
+				delete(p.told, c.Prefix)
+			}
+		}
+	}
+}
+
+// counted holds the counts to the model: they are exact at once.
+func (m *model) counted() {
+	for a, p := range m.peers {
+		if p.removed {
+			continue
+		}
+		stale := 0
+		for _, x := range p.routes {
+			stale += int(bit(x.stale))
+		}
+		if c := m.b.r.Counts(addr(a)); c.Received != len(p.routes) || c.Stale != stale {
+			m.t.Fatalf("%s: counts %+v, want %d received, %d stale", a, c, len(p.routes), stale)
+		}
+		for prefix := range p.routes {
+			n := 0
+			m.b.r.From(prefix, addr(a), func(v Path) { n += 1 + int(bit(v.Stale))*2 })
+			if want := 1 + int(bit(p.routes[prefix].stale))*2; n != want {
+				m.t.Fatalf("%s from %s is %d, want %d", prefix, a, n, want)
+			}
+		}
+	}
+}
+
+// fresh compares with a RIB that is told the outcome alone.
+func (m *model) fresh() {
+	b := newBed(m.t)
+	for _, a := range modelPeers {
+		if p := m.peers[a]; !p.removed {
+			m.configure(b, a)
+			b.upBoth(a)
+			for prefix, x := range p.routes {
+				b.announceVariant(a, prefix, x.variant)
+			}
+			if !p.up {
+				b.r.PeerDown(addr(a), true)
+			}
+		}
+	}
+	m.setSums(b)
+	m.setLocals(b)
+	want, told := map[netip.Prefix]string{}, map[string]map[netip.Prefix]string{}
+	for b.r.Flush(100) {
+	}
+	eff := b.r.Take()
+	for _, c := range eff.FIB {
+		if want[c.Prefix] = fibLine(c); c.Route == nil {
+			delete(want, c.Prefix)
+		}
+	}
+	for _, o := range eff.Out {
+		told[o.Peer.String()] = map[netip.Prefix]string{}
+		for _, c := range o.Changes {
+			if told[o.Peer.String()][c.Prefix] = outLine(o.Peer, c); c.Attrs == nil {
+				delete(told[o.Peer.String()], c.Prefix)
+			}
+		}
+	}
+	if !maps.Equal(m.fib, want) {
+		m.t.Fatalf("kernel:\n got %v\nwant %v", m.fib, want)
+	}
+	for a, p := range m.peers {
+		if p.up && !maps.Equal(p.told, told[a]) {
+			m.t.Fatalf("told %s:\n got %v\nwant %v", a, p.told, told[a])
+		}
+	}
+}
+
+// wantWhole checks what holds of a RIB at rest.
+func (b *bed) wantWhole() {
+	b.t.Helper()
+	r := b.r
+	if len(r.table) != len(r.all) || r.outgrown != nil || r.dirty.n != 0 || len(r.before.m) != 0 {
+		b.t.Fatalf("%d in the table, %d in all, outgrown %v, %d wait", len(r.table), len(r.all), r.outgrown != nil, r.dirty.n)
+	}
+	routes, hops := map[*planned]int{}, map[*nextHop]int{}
+	counts := map[*peer]tallies{}
+	paths := 0
+	for i, d := range r.all {
+		if d.index != int32(i) || r.table[d.prefix] != d || d.queued != 0 || d.dirty {
+			b.t.Fatalf("%s: %+v at %d", d.prefix, d, i)
+		}
+		if d.fib != nil && d.fib.Class == fib.BGP {
+			routes[d.fib]++
+		}
+		for i := range d.paths {
+			pt := &d.paths[i]
+			p := r.peers[pt.peer]
+			if pt.era != p.era {
+				b.t.Fatalf("%s: path of %s has not caught up", d.prefix, p.Address)
+			}
+			if pt.hop != nil {
+				hops[pt.hop]++
+			}
+			paths++
+			c := counts[p]
+			c.of(d).outcomes[pt.reject]++
+			if pt.flags&flagStale != 0 {
+				c.of(d).stale[pt.reject]++
+			}
+			counts[p] = c
+		}
+		for _, a := range d.out {
+			p := r.peers[a.peer]
+			if a.epoch != p.epoch || !p.up {
+				b.t.Fatalf("%s: left of a lost session of %s", d.prefix, p.Address)
+			}
+			c := counts[p]
+			c.of(d).advertised++
+			counts[p] = c
+		}
+	}
+	if paths != r.paths || len(routes) != len(r.routes.m) || len(hops) != len(r.under.tracked.m) {
+		b.t.Fatalf("%d paths of %d, %d routes of %d, %d next hops of %d", paths, r.paths, len(routes), len(r.routes.m), len(hops), len(r.under.tracked.m))
+	}
+	for p, n := range routes {
+		if p.refs != n {
+			b.t.Fatalf("%+v: %d refer to it", p, n)
+		}
+	}
+	for h, n := range hops {
+		if h.refs != n {
+			b.t.Fatalf("%+v: %d refer to it", h, n)
+		}
+	}
+	for _, p := range r.peers[1:] {
+		if p != nil && (p.removed > 0 || counts[p] != p.tallies) {
+			b.t.Fatalf("%s: removed %d, counts %+v, want %+v", p.Address, p.removed, p.tallies, counts[p])
+		}
+	}
+}
+
+// Whatever neighbors and the operator do, in whatever turns it is worked off, it
+// comes to what a RIB holds that met the outcome alone; and counts are exact at any
+// time.
+func TestAnyOrderOfTurns(t *testing.T) {
+	for seed := range uint64(60) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			m := newModel(t, seed)
+			m.b.r.Observe(seed%2 == 0)
+			for i := range 600 {
+				m.step()
+				m.counted()
+				for range m.rnd.IntN(4) {
+					m.b.r.Flush(1 + m.rnd.IntN(8))
+				}
+				m.take()
+				if i%60 == 59 {
+					for m.b.r.Flush(1 + m.rnd.IntN(8)) {
+					}
+					m.take()
+					m.b.wantWhole()
+					m.fresh()
+				}
+			}
+		})
+	}
+}
