@@ -182,16 +182,21 @@ func run(t *testing.T, restarting bool, story func(*testing.T, *Engine, *ports))
 	synctest.Test(t, func(t *testing.T) {
 		e, p, stop := start(t, hub00(), restarting)
 		defer stop()
-		e.SetFacts(fib.Facts{
-			Links: []fib.Link{{Index: 2, Name: "eth0", Up: true}, {Index: 3, Name: "vxlan0", Up: true}},
-			Routes: []fib.KernelRoute{
-				{Prefix: netip.MustParsePrefix("10.0.0.0/16"), Hops: []fib.NextHop{{Link: 2}}},
-				{Prefix: netip.MustParsePrefix("169.254.0.0/24"), Hops: []fib.NextHop{{Link: 3}}},
-			},
-		})
+		e.SetFacts(reachable())
 		apply(t, e, hub00())
 		story(t, e, p)
 	})
+}
+
+// reachable is a kernel that reaches hub00's neighbors.
+func reachable() fib.Facts {
+	return fib.Facts{
+		Links: []fib.Link{{Index: 2, Name: "eth0", Up: true}, {Index: 3, Name: "vxlan0", Up: true}},
+		Routes: []fib.KernelRoute{
+			{Prefix: netip.MustParsePrefix("10.0.0.0/16"), Hops: []fib.NextHop{{Link: 2}}},
+			{Prefix: netip.MustParsePrefix("169.254.0.0/24"), Hops: []fib.NextHop{{Link: 3}}},
+		},
+	}
 }
 
 // start runs an engine without a configuration until stop is called.

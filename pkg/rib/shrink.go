@@ -6,7 +6,7 @@ import "slices"
 // neither maps nor arrays of slices shrink by themselves.
 
 // fewEntries are not worth giving back.
-const fewEntries = 1024
+const fewEntries = 4096
 
 // shrinks reports whether what has n entries and had most is to be made smaller.
 // It is when three quarters are unused, so that the copying costs less than what
