@@ -11,19 +11,10 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// heap is the octets that are in use, garbage apart.
-func heap() int {
-	var s runtime.MemStats
-	runtime.GC()
-	runtime.GC() // what weak pointers kept over the first
-	runtime.ReadMemStats(&s)
-	return int(s.HeapAlloc)
-}
-
 // wantHeap fails if more than most octets are in use beyond those before.
 func (b *bed) wantHeap(what string, before, most int) {
 	b.t.Helper()
-	if grown := heap() - before; grown > most {
+	if grown := heapInUse() - before; grown > most {
 		b.t.Errorf("%s: %d kB more are in use, at most %d kB are expected", what, grown>>10, most>>10)
 	}
 	runtime.KeepAlive(b)
@@ -90,7 +81,7 @@ func TestRequestsCoalesce(t *testing.T) {
 			b := newEdge(t)
 			b.tell(nva, manyPrefixes(routes), 1)
 			b.rest()
-			before := heap()
+			before := heapInUse()
 			for i := range times {
 				attack(b, i)
 				if i%100 == 0 {
@@ -131,7 +122,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	b.r.Observe(true)
 	b.rest()
 	all := manyPrefixes(routes)
-	before := heap()
+	before := heapInUse()
 	withdraw := map[string]func(){
 		"withdrawn": func() { b.tell(nva, all, 0) },
 		"session lost": func() {
@@ -160,7 +151,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 func TestNextHopsAreForgotten(t *testing.T) {
 	b := newEdge(t)
 	b.rest()
-	before := heap()
+	before := heapInUse()
 	for i := range 50_000 {
 		next := netip.AddrFrom4([4]byte{169, 254, 0, byte(2 + i%200)})
 		b.r.SetStatics([]Static{{Prefix: pfx("11.0.0.0/8"), Via: addr("10.0.0.1"), Metric: 20}})

@@ -330,7 +330,11 @@ func (b *bed) wantWhole() {
 // comes to what a RIB holds that met the outcome alone; and counts are exact at any
 // time.
 func TestAnyOrderOfTurns(t *testing.T) {
-	for seed := range uint64(60) {
+	seeds := uint64(60)
+	if testing.Short() {
+		seeds = 10
+	}
+	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			m := newModel(t, seed)
 			m.b.r.Observe(seed%2 == 0)
