@@ -46,10 +46,31 @@ func (a *account) add(c speaker.Change) {
 		return
 	}
 	delete(a.waiting, c.Prefix)
+	a.prune()
 	if a.known[c.Prefix] {
 		delete(a.known, c.Prefix)
 		a.withdrawn = append(a.withdrawn, c.Prefix)
 	}
+}
+
+// fewOrdered is not worth a look for what is ordered in vain.
+const fewOrdered = 256
+
+// prune takes the prefixes out of order that do not wait any more, once they are more
+// than half: where nothing may leave, a route that flaps would otherwise leave one
+// behind each time.
+func (a *account) prune() {
+	if len(a.order) < fewOrdered || len(a.order) < 2*len(a.waiting) {
+		return
+	}
+	left, seen := make([]netip.Prefix, 0, len(a.waiting)), make(map[netip.Prefix]bool, len(a.waiting))
+	for _, p := range a.order {
+		if _, ok := a.waiting[p]; ok && !seen[p] {
+			seen[p] = true
+			left = append(left, p)
+		}
+	}
+	a.order = left
 }
 
 // release appends what may leave now. If something has to wait, it says for how
@@ -78,7 +99,7 @@ func (a *account) release(out []speaker.Change, limit int, now time.Time) ([]spe
 		a.last = now
 	}
 	if len(a.waiting) == 0 {
-		a.order = nil
+		a.order, a.waiting = nil, map[netip.Prefix]*route.Attrs{} // as large as it was, a map stays
 		return out, 0
 	}
 	return out, a.last.Add(settleTime).Sub(now)

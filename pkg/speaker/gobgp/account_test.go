@@ -125,3 +125,25 @@ func TestAccountAtRandom(t *testing.T) {
 		t.Errorf("the neighbor counted %d", c.most)
 	}
 }
+
+// Where nothing may leave, what waits is kept, not how often it changed.
+func TestAccountForgetsWhatFlaps(t *testing.T) {
+	const limit = 10
+	a, now := newAccount(), time.Unix(0, 0)
+	attrs := &route.Attrs{}
+	for i := range limit {
+		a.add(speaker.Change{Prefix: prefixAt(i), Attrs: attrs})
+	}
+	a.release(nil, limit, now)
+	for i := range 100_000 {
+		p := prefixAt(limit + i%20)
+		a.add(speaker.Change{Prefix: p, Attrs: attrs})
+		if i%20 < 15 {
+			a.add(speaker.Change{Prefix: p})
+		}
+		a.release(nil, limit, now)
+	}
+	if n := len(a.order); n > fewOrdered+2*len(a.waiting) || len(a.waiting) != 5 {
+		t.Errorf("%d prefixes are in order for %d that wait", n, len(a.waiting))
+	}
+}
