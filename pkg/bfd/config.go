@@ -58,7 +58,30 @@ type Session struct {
 	// Multiplier is how many of our packets the peer may miss; 0 is
 	// DefaultMultiplier.
 	Multiplier uint8
+	// MinTTL is the least TTL, or hop limit, of the peer's packets over several
+	// hops: 255 less the routers on the way, if the peer sends with 255; 0 takes
+	// any (RFC 5883 5). Over one hop it is always 255 (RFC 5881 5).
+	MinTTL uint8
+	// Keys authenticate the session (RFC 5880 6.7.4, Meticulous Keyed SHA1). The
+	// first one is sent with; a packet with any of them is taken, so that both ends
+	// can change to another key one after the other. None: no authentication.
+	Keys []AuthKey
 }
+
+// AuthKey is a key that both ends of a session have.
+type AuthKey struct {
+	ID     uint8
+	Secret string // 1 to 20 octets
+}
+
+// String does not show the secret.
+func (k AuthKey) String() string { return fmt.Sprintf("key %d", k.ID) }
+
+// GoString does not show the secret.
+func (k AuthKey) GoString() string { return k.String() }
+
+// MaxSecret is how long a key may be, in octets (RFC 5880 6.7.4).
+const MaxSecret = 20
 
 // normalise fills in defaults and refuses what cannot work.
 func (s Session) normalise() (Session, error) {
@@ -71,6 +94,9 @@ func (s Session) normalise() (Session, error) {
 	}
 	if s.Multiplier == 0 {
 		s.Multiplier = DefaultMultiplier
+	}
+	if !s.Multihop {
+		s.MinTTL = maxHopLimit
 	}
 	if err := s.check(); err != nil {
 		return s, fmt.Errorf("bfd session %s: %w", s.Key, err)
@@ -91,6 +117,16 @@ func (s Session) check() error {
 		return errors.New("a link-local address reaches one hop only")
 	case linkLocal && s.Device == "":
 		return errors.New("a link-local address needs a device")
+	}
+	ids := map[uint8]bool{}
+	for _, k := range s.Keys {
+		switch {
+		case len(k.Secret) < 1 || len(k.Secret) > MaxSecret:
+			return fmt.Errorf("%v has %d octets, want 1 to %d", k, len(k.Secret), MaxSecret)
+		case ids[k.ID]:
+			return fmt.Errorf("%v is given twice", k)
+		}
+		ids[k.ID] = true
 	}
 	for _, v := range [...]time.Duration{s.MinTx, s.MinRx} {
 		if v < MinInterval || v > MaxInterval {

@@ -15,9 +15,8 @@
 // it may; sockets are behind the port interface.
 //
 // Left out, on purpose:
-//   - Authentication (RFC 5880 6.7). Packets with the A bit are discarded. Over
-//     one hop the hop limit of 255 keeps strangers out (RFC 5881 5); over several
-//     hops only the addresses and the discriminator do.
+//   - Types of authentication other than Meticulous Keyed SHA1 (RFC 5880 6.7.4).
+//     The others send the key itself, use MD5, or let packets be replayed.
 //   - Demand mode of our own and the echo function: D is never set, Required Min
 //     Echo RX Interval is 0. A peer that sets D is served as 6.8.7 demands: it
 //     gets no periodic packets while both sides are up.

@@ -21,6 +21,8 @@ type loop struct {
 	byDiscr  map[uint32]*entry
 	backlog  backlog
 	discards map[string]uint64
+	flood    flood
+	shielded []rule        // those that the kernel has; none: it lets everything through
 	wake     time.Time     // the deadline slept for; zero: none
 	lateness time.Duration // the worst
 }
@@ -94,6 +96,7 @@ func (l *loop) turn(now time.Time) {
 		}
 		l.step(e, tick{}, now)
 	}
+	l.shield(now)
 }
 
 // step runs a session's state machine and carries out its effects.
@@ -146,6 +149,7 @@ func (l *loop) configure(wanted map[Key]Session) {
 func (l *loop) add(w Session, now time.Time) {
 	discr := discriminator(func(d uint32) bool { return l.byDiscr[d] != nil })
 	e := &entry{session: newSession(w, discr, rand.Float64, now), retryAt: now}
+	e.auth.sent = rand.Uint32()
 	l.sessions[w.Key], l.byDiscr[discr] = e, e
 	l.open(e, now)
 }

@@ -128,8 +128,8 @@ func TestDiscards(t *testing.T) {
 			t.Errorf("%s: taken %v", name, taken)
 		}
 	}
-	if len(l.discards) != 5 {
-		t.Errorf("reasons %v", l.discards)
+	if len(l.discards) != 4 || e.refused.count != 3 {
+		t.Errorf("reasons %v, refused %+v", l.discards, e.refused)
 	}
 }
 

@@ -12,16 +12,17 @@ const (
 	authHeaderLen   = 26 // the shortest packet with an authentication section
 )
 
-// packet is a BFD Control packet (RFC 5880 4.1) without authentication.
+// packet is a BFD Control packet (RFC 5880 4.1) without its authentication section.
 type packet struct {
-	diag        Diag
-	state       State
-	poll        bool
-	final       bool
-	independent bool // C: the sender's BFD survives its control plane
-	demand      bool
-	multiplier  uint8
-	my, your    uint32 // discriminators
+	authenticated bool // A: a section follows, see auth.go
+	diag          Diag
+	state         State
+	poll          bool
+	final         bool
+	independent   bool // C: the sender's BFD survives its control plane
+	demand        bool
+	multiplier    uint8
+	my, your      uint32 // discriminators
 
 	desiredMinTx  time.Duration
 	requiredMinRx time.Duration
@@ -36,7 +37,6 @@ var (
 	errMultipoint = errors.New("multipoint bit is set")
 	errMyDiscr    = errors.New("own discriminator is zero")
 	errYourDiscr  = errors.New("discriminator is zero in state Init or Up")
-	errAuth       = errors.New("authentication is not in use")
 )
 
 // Bits of the second octet.
@@ -70,6 +70,7 @@ func decode(b []byte) (packet, error) {
 		independent:   flags&bitIndependent != 0,
 		demand:        flags&bitDemand != 0,
 		multiplier:    b[2],
+		authenticated: flags&bitAuth != 0,
 		my:            binary.BigEndian.Uint32(b[4:]),
 		your:          binary.BigEndian.Uint32(b[8:]),
 		desiredMinTx:  micros(b[12:]),
@@ -85,8 +86,6 @@ func decode(b []byte) (packet, error) {
 		return packet{}, errMyDiscr
 	case p.your == 0 && p.state != Down && p.state != AdminDown:
 		return packet{}, errYourDiscr
-	case flags&bitAuth != 0:
-		return packet{}, errAuth
 	}
 	return p, nil
 }

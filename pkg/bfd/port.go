@@ -12,6 +12,8 @@ type port interface {
 	// receive passes on all that has been received, without waiting. The payload is
 	// valid during the call.
 	receive(func(datagram))
+	// shield has the kernel drop what no rule lets through; no rules lift it.
+	shield([]rule)
 	// close ends reception.
 	close()
 }

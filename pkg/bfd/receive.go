@@ -56,6 +56,10 @@ func (u *udp) receiver(k receiverKey) (*receiver, error) {
 	if err != nil {
 		panic(err) // a UDP socket just opened has one
 	}
+	// More than the machine's limit (net.core.rmem_max), where that is allowed.
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer)
+	})
 	r := &receiver{conn: conn, raw: raw}
 	u.receivers[k] = r
 	u.watchers.Go(func() { u.watch(r) })

@@ -27,10 +27,19 @@ type session struct {
 	extended time.Duration // of detectAt, since the last packet
 	leaveAt  time.Time     // zero unless removed: how long AdminDown is still told
 
+	auth auth
+
 	since    time.Time // last change of state
 	flaps    uint64
 	lastDown string // reason in words
 	packets  struct{ in, out uint64 }
+	refused  refusals
+}
+
+// refusals are packets between the session's addresses that it did not take.
+type refusals struct {
+	count uint64
+	last  string // why
 }
 
 // remote is what the peer's last packet said.

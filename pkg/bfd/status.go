@@ -35,6 +35,9 @@ type Status struct {
 	Flaps                 uint64    // how often the session has left Up
 	LastDown              string    // why it last went down, in words
 	Error                 string    // why packets cannot be sent; empty if they can
+	Authenticated         bool
+	Refused               uint64 // packets between the session's addresses that it did not take
+	LastRefused           string // why, the last time
 }
 
 // snapshot copies everything for display.
@@ -57,6 +60,7 @@ func (e *entry) status() Status {
 		Multiplier: e.wanted.Multiplier, RemoteMultiplier: e.remote.multiplier, Polling: e.poll.running,
 		PacketsIn: e.packets.in, PacketsOut: e.packets.out,
 		Since: e.since, Flaps: e.flaps, LastDown: e.lastDown,
+		Authenticated: len(e.wanted.Keys) > 0, Refused: e.refused.count, LastRefused: e.refused.last,
 	}
 	if e.remote.discr != 0 {
 		s.RxInterval = e.rxInterval()

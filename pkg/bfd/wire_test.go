@@ -94,6 +94,8 @@ func (p *wirePort) receive(deliver func(datagram)) {
 	}
 }
 
+func (p *wirePort) shield([]rule) {}
+
 func (p *wirePort) close() {}
 
 type wireLink struct {
