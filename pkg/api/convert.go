@@ -249,6 +249,7 @@ func bfdMessage(v *engine.BFDView) *nvadv1.Bfd {
 		RxIntervalMs: milliseconds(v.RxInterval), Multiplier: uint32(v.Multiplier),
 		RemoteMultiplier: uint32(v.RemoteMultiplier), Flaps: v.Flaps, LastDown: v.LastDown, Error: v.Error,
 		PacketsReceived: v.PacketsIn, PacketsSent: v.PacketsOut,
+		Authenticated: v.Authenticated, Refused: v.Refused, LastRefused: v.LastRefused,
 	}
 }
 

@@ -79,6 +79,9 @@ func diffFields[T any](object string, old, new *T, fields []field[T]) []Change {
 	var out []Change
 	for _, f := range fields {
 		a, b := f.bind(old).toml(), f.bind(new).toml()
+		if keys, ok := f.bind(new).(bfd); ok && a == b && keys.rekeyed(f.bind(old)) {
+			out = append(out, Change{object, f.key + ": keys changed", f.impact})
+		}
 		if a == b {
 			continue
 		}

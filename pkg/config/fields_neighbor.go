@@ -106,7 +106,8 @@ var settingsFields = []field[Settings]{
 	},
 	{
 		key: "bfd", example: "{ min-tx = 100, min-rx = 100 }",
-		doc: "Watch the neighbor with BFD (RFC 5880): true, or a table of min-tx and min-rx in milliseconds (300) and multiplier (3). " +
+		doc: "Watch the neighbor with BFD (RFC 5880): true, or a table of min-tx and min-rx in milliseconds (300), multiplier (3), " +
+			"min-ttl and key-file. " +
 			"When it stops answering its routes go at once, whatever graceful-restart says.",
 		bind: func(s *Settings) value { return bfd{&s.BFD} },
 	},

@@ -167,6 +167,12 @@ func (a *app) bfdSection(p *page, b *nvadv1.Bfd) {
 	}
 	p.field("Intervals", fmt.Sprintf("send %d ms, receive %d ms", b.GetTxIntervalMs(), b.GetRxIntervalMs()))
 	p.field("Packets", fmt.Sprintf("%d received, %d sent", b.GetPacketsReceived(), b.GetPacketsSent()))
+	if b.GetRefused() > 0 {
+		p.field("Discarded", fmt.Sprintf("%s, the last because: %s", count(int(b.GetRefused()), "packet"), b.GetLastRefused()))
+	}
+	if b.GetAuthenticated() {
+		p.field("Auth", "Meticulous Keyed SHA1")
+	}
 }
 
 func routesSection(p *page, n *nvadv1.Neighbor) {

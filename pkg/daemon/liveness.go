@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/bfd"
+	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 )
 
@@ -185,8 +186,9 @@ func (l *liveness) Watch(list []engine.Watched) {
 			farEnds[w.Neighbor] = true
 		}
 		sessions = append(sessions, bfd.Session{
-			Key:   bfd.Key{Local: w.Local, Remote: w.Neighbor, Multihop: w.Multihop},
-			MinTx: w.MinTx, MinRx: w.MinRx, Multiplier: uint8(w.Multiplier),
+			Key:    bfd.Key{Local: w.Local, Remote: w.Neighbor, Multihop: w.Multihop},
+			Device: w.Device, MinTx: w.MinTx, MinRx: w.MinRx, Multiplier: uint8(w.Multiplier),
+			MinTTL: uint8(w.MinTTL), Keys: authKeys(w.Keys),
 		})
 	}
 	l.mu.Lock()
@@ -202,6 +204,16 @@ func (l *liveness) Watch(list []engine.Watched) {
 	}
 	l.mu.Unlock()
 	l.rouse()
+}
+
+// authKeys are the keys that are in use.
+func authKeys(keys config.BFDKeys) (out []bfd.AuthKey) {
+	for _, k := range keys {
+		if k.Secret != "" {
+			out = append(out, bfd.AuthKey(k))
+		}
+	}
+	return out
 }
 
 // Reached implements engine.Liveness.

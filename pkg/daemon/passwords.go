@@ -13,14 +13,24 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 )
 
-// withPasswords is cfg with the passwords that its neighbors keep in files;
-// credentials is where files without an absolute path are. The error names the file at path.
+// withPasswords is cfg with the passwords that its neighbors keep in files, and the
+// keys of BFD; credentials is where files without an absolute path are. The error
+// names the file at path.
 func withPasswords(path string, cfg *config.Config, credentials string) (*config.Config, error) {
 	out := *cfg
-	out.Neighbors = slices.Clone(cfg.Neighbors)
+	out.Neighbors, out.Tunnels = slices.Clone(cfg.Neighbors), slices.Clone(cfg.Tunnels)
 	var errs []error
+	for i := range out.Tunnels {
+		t := &out.Tunnels[i]
+		if err := readBFDKeys(&t.BFD, credentials); err != nil {
+			errs = append(errs, fmt.Errorf("tunnel.%s.bfd.key-file: %w", t.Name, err))
+		}
+	}
 	for i := range out.Neighbors {
 		n := &out.Neighbors[i]
+		if err := readBFDKeys(&n.BFD, credentials); err != nil {
+			errs = append(errs, fmt.Errorf("neighbor.%s.bfd.key-file: %w", n.Address, err))
+		}
 		if n.PasswordFile == "" {
 			continue
 		}
@@ -39,26 +49,50 @@ func withPasswords(path string, cfg *config.Config, credentials string) (*config
 const longestPassword = 4096
 
 func readPassword(file, credentials string) (string, error) {
+	file, text, err := readSecret(file, credentials)
+	if err != nil {
+		return "", err
+	}
+	password := strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
+	if err := config.CheckPassword(password); err != nil {
+		return "", fileError(file, err)
+	}
+	return password, nil
+}
+
+// readBFDKeys fills in the keys of b, if it has a file.
+func readBFDKeys(b *config.BFD, credentials string) error {
+	if b.KeyFile == "" {
+		return nil
+	}
+	file, text, err := readSecret(b.KeyFile, credentials)
+	if err != nil {
+		return err
+	}
+	if b.Keys, err = config.ParseBFDKeys(text); err != nil {
+		return fileError(file, err)
+	}
+	return nil
+}
+
+// readSecret reads a file, and returns the path that it has.
+func readSecret(file, credentials string) (path, text string, err error) {
 	if !filepath.IsAbs(file) {
 		if credentials == "" {
-			return "", fmt.Errorf("%s is relative, and systemd has passed no credentials ($CREDENTIALS_DIRECTORY is not set)", file)
+			return "", "", fmt.Errorf("%s is relative, and systemd has passed no credentials ($CREDENTIALS_DIRECTORY is not set)", file)
 		}
 		file = filepath.Join(credentials, file)
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return "", fileError(file, err)
+		return "", "", fileError(file, err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, longestPassword))
 	if err != nil {
-		return "", fileError(file, err)
+		return "", "", fileError(file, err)
 	}
-	password := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
-	if err := config.CheckPassword(password); err != nil {
-		return "", fileError(file, err)
-	}
-	return password, nil
+	return file, string(data), nil
 }
 
 // fileError is err with the file's name, once.

@@ -85,3 +85,41 @@ func TestPasswordFileErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestBFDKeyFiles: keys of BFD come from their files, for neighbors and tunnels,
+// and no error shows them.
+func TestBFDKeyFiles(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("CREDENTIALS_DIRECTORY", dir)
+	write(t, dir, "bfd-keys", "2 new\n1 old\n")
+	text := head + `
+[[tunnel]]
+name = "vxlan0"
+vni = 77
+device = "eth0"
+remotes = ["10.10.0.4"]
+address = "169.254.0.1/24"
+bfd = { key-file = "bfd-keys" }
+[[neighbor]]
+address = "169.254.0.2"
+remote-asn = 65001
+bfd = { key-file = "bfd-keys" }
+`
+	file := write(t, dir, "nvad.toml", text)
+	got, err := load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.BFDKeys{{ID: 2, Secret: "new"}, {ID: 1, Secret: "old"}}
+	if got.cfg.Neighbors[0].BFD.Keys != want || got.cfg.Tunnels[0].BFD.Keys != want {
+		t.Errorf("got %#v", got.cfg.Neighbors[0].BFD)
+	}
+	if keys := authKeys(got.cfg.Neighbors[0].BFD.Keys); len(keys) != 2 || keys[0].ID != 2 || keys[1].Secret != "old" {
+		t.Errorf("in use: %v", keys)
+	}
+	write(t, dir, "bfd-keys", "hush")
+	if _, err := load(file); err == nil || strings.Contains(err.Error(), "hush") ||
+		!strings.Contains(err.Error(), "neighbor.169.254.0.2.bfd.key-file: "+filepath.Join(dir, "bfd-keys")+": line 1: want a key ID") {
+		t.Errorf("got %v", err)
+	}
+}

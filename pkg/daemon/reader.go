@@ -81,6 +81,7 @@ func bfdView(s bfd.Status) *engine.BFDView {
 		Since: s.Since, Detection: s.DetectionTime, TxInterval: s.TxInterval, RxInterval: s.RxInterval,
 		Multiplier: int(s.Multiplier), RemoteMultiplier: int(s.RemoteMultiplier), Flaps: s.Flaps,
 		LastDown: s.LastDown, Error: s.Error, PacketsIn: s.PacketsIn, PacketsOut: s.PacketsOut,
+		Authenticated: s.Authenticated, Refused: s.Refused, LastRefused: s.LastRefused,
 	}
 }
 

@@ -27,6 +27,7 @@ type Watched struct {
 	Neighbor netip.Addr
 	Local    netip.Addr // own address of the path
 	Multihop bool       // it is not on a link of this host (RFC 5883)
+	Device   string     // of a path that is, as far as the kernel's links tell; empty: any
 	// FarEnd is set of one that is no neighbor: nothing else tells whether it is
 	// there, so one that never answers counts as dead too.
 	FarEnd bool
@@ -144,6 +145,12 @@ func (e *Engine) watch() {
 		}
 		w := Watched{Neighbor: c.Address, BFD: c.BFD, Local: e.localFor(n)}
 		w.Multihop = c.EBGPMultihop > 1 || c.OwnASN(e.cfg) == c.RemoteASN && !onLink(e.kernel.Links, c.Address)
+		switch {
+		case !w.Multihop:
+			w.Device = linkOf(e.kernel.Links, w.Local, c.Address)
+		case w.MinTTL == 0 && c.EBGPMultihop > 1:
+			w.MinTTL = 256 - c.EBGPMultihop // as many routers as BGP may pass, from 255
+		}
 		if w.Local.IsValid() {
 			list = append(list, w)
 		}
@@ -171,6 +178,7 @@ func (e *Engine) farEnds(watched []Watched) []Watched {
 			if !known(end.Remote) {
 				out = append(out, Watched{
 					Neighbor: end.Remote, Local: end.Local, BFD: t.BFD, FarEnd: e.neighbors[end.Remote] == nil,
+					Device: t.Name,
 				})
 			}
 		}
@@ -197,6 +205,21 @@ func onLink(links []fib.Link, addr netip.Addr) bool {
 	return slices.ContainsFunc(links, func(l fib.Link) bool {
 		return slices.ContainsFunc(l.Addresses, func(p netip.Prefix) bool { return p.Contains(addr) })
 	})
+}
+
+// linkOf is the link that has the address local in a subnet with remote; empty if
+// there is none, or several.
+func linkOf(links []fib.Link, local, remote netip.Addr) string {
+	found := ""
+	for _, l := range links {
+		if slices.ContainsFunc(l.Addresses, func(p netip.Prefix) bool { return p.Addr() == local && p.Contains(remote) }) {
+			if found != "" {
+				return ""
+			}
+			found = l.Name
+		}
+	}
+	return found
 }
 
 // sourceFor is the address with which this host reaches addr, as far as links and

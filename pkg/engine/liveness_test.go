@@ -87,7 +87,7 @@ func TestWatches(t *testing.T) {
 			return slices.Clone(w.lists[len(w.lists)-1])
 		}
 		fast := config.BFD{Enabled: true, MinTx: 50 * time.Millisecond, MinRx: 50 * time.Millisecond, Multiplier: 3}
-		cfg.Neighbors[0].BFD, cfg.Neighbors[0].EBGPMultihop = fast, 255
+		cfg.Neighbors[0].BFD, cfg.Neighbors[0].EBGPMultihop = fast, 3
 		cfg.Neighbors[1].BFD = fast
 		apply(t, e, cfg)
 		if len(w.lists) > 0 {
@@ -95,8 +95,8 @@ func TestWatches(t *testing.T) {
 		}
 		e.SetFacts(fib.Facts{
 			Links: []fib.Link{
-				{Index: 2, Up: true, Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.4/24")}},
-				{Index: 3, Up: true, Addresses: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24")}},
+				{Index: 2, Name: "eth0", Up: true, Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.4/24")}},
+				{Index: 3, Name: "vxlan0", Up: true, Addresses: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24")}},
 			},
 			Routes: []fib.KernelRoute{
 				{Prefix: netip.MustParsePrefix("0.0.0.0/0"), Hops: []fib.NextHop{{Link: 2}}},
@@ -104,12 +104,16 @@ func TestWatches(t *testing.T) {
 			},
 		})
 		own, inner := netip.MustParseAddr("10.0.0.4"), netip.MustParseAddr("169.254.0.1")
-		want := []Watched{{routeServer, own, true, false, fast}, {farNVA, inner, false, false, fast}}
+		far := fast
+		far.MinTTL = 253 // what ebgp-multihop leaves of 255
+		want := []Watched{
+			{Neighbor: routeServer, Local: own, Multihop: true, BFD: far}, {Neighbor: farNVA, Local: inner, Device: "vxlan0", BFD: fast},
+		}
 		if got := last(); !slices.Equal(got, want) {
 			t.Errorf("watches %v, want %v", got, want)
 		}
 		p.establish(farNVA, false, false)
-		want[1].Local = own // that of the session
+		want[1].Local, want[1].Device = own, "" // that of the session, on no link with the neighbor
 		if got := last(); !slices.Equal(got, want) || !slices.Equal(w.reached, []netip.Addr{farNVA}) {
 			t.Errorf("watches %v, want %v; reached %v", got, want, w.reached)
 		}
@@ -139,7 +143,10 @@ func TestFarEnds(t *testing.T) {
 		}
 		apply(t, e, cfg)
 		synctest.Wait()
-		want := []Watched{{gateway, inner.Addr(), false, true, slow}, {farNVA, inner.Addr(), false, false, slow}}
+		want := []Watched{
+			{Neighbor: gateway, Local: inner.Addr(), Device: "vxlan0", FarEnd: true, BFD: slow},
+			{Neighbor: farNVA, Local: inner.Addr(), Device: "vxlan0", BFD: slow},
+		}
 		if got := w.lists[len(w.lists)-1]; !slices.Equal(got, want) {
 			t.Errorf("watches %v, want %v", got, want)
 		}

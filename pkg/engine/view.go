@@ -83,6 +83,9 @@ type BFDView struct {
 	LastDown                     string // why it last went down
 	Error                        string // why no packets can be sent
 	PacketsIn, PacketsOut        uint64
+	Authenticated                bool   // with Meticulous Keyed SHA1
+	Refused                      uint64 // packets with the neighbor's address that were discarded
+	LastRefused                  string // why, the last time
 }
 
 // PathView is one path of a prefix, as tables show it.

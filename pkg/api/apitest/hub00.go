@@ -101,7 +101,8 @@ func hub00Neighbors() []engine.NeighborView {
 			State: "Up", RemoteState: "Up", Local: netip.MustParseAddr("169.254.0.1"), Since: ago(0, 8, 25),
 			Detection: 900 * time.Millisecond, TxInterval: 300 * time.Millisecond, RxInterval: 300 * time.Millisecond,
 			Multiplier: 3, RemoteMultiplier: 3, Flaps: 1, LastDown: "nothing received for 900ms",
-			PacketsIn: 1961, PacketsOut: 1964,
+			PacketsIn: 1961, PacketsOut: 1964, Authenticated: true,
+			Refused: 4, LastRefused: "authentication hash does not fit",
 		},
 	}}
 }

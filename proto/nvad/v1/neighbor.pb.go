@@ -586,8 +586,13 @@ type Bfd struct {
 	Error           string `protobuf:"bytes,13,opt,name=error,proto3" json:"error,omitempty"`
 	PacketsReceived uint64 `protobuf:"varint,14,opt,name=packets_received,json=packetsReceived,proto3" json:"packets_received,omitempty"`
 	PacketsSent     uint64 `protobuf:"varint,15,opt,name=packets_sent,json=packetsSent,proto3" json:"packets_sent,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Whether packets are authenticated (Meticulous Keyed SHA1, RFC 5880 6.7.4).
+	Authenticated bool `protobuf:"varint,16,opt,name=authenticated,proto3" json:"authenticated,omitempty"`
+	// Packets with the neighbor's address that were discarded, and why the last was.
+	Refused       uint64 `protobuf:"varint,17,opt,name=refused,proto3" json:"refused,omitempty"`
+	LastRefused   string `protobuf:"bytes,18,opt,name=last_refused,json=lastRefused,proto3" json:"last_refused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Bfd) Reset() {
@@ -723,6 +728,27 @@ func (x *Bfd) GetPacketsSent() uint64 {
 		return x.PacketsSent
 	}
 	return 0
+}
+
+func (x *Bfd) GetAuthenticated() bool {
+	if x != nil {
+		return x.Authenticated
+	}
+	return false
+}
+
+func (x *Bfd) GetRefused() uint64 {
+	if x != nil {
+		return x.Refused
+	}
+	return 0
+}
+
+func (x *Bfd) GetLastRefused() string {
+	if x != nil {
+		return x.LastRefused
+	}
+	return ""
 }
 
 // Messages counts BGP messages since the neighbor was configured.
@@ -965,7 +991,7 @@ const file_nvad_v1_neighbor_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"=\n" +
 	"\aSummary\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x1a\n" +
-	"\breplaces\x18\x02 \x01(\rR\breplaces\"\x8d\x04\n" +
+	"\breplaces\x18\x02 \x01(\rR\breplaces\"\xf0\x04\n" +
 	"\x03Bfd\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12!\n" +
 	"\fremote_state\x18\x02 \x01(\tR\vremoteState\x12#\n" +
@@ -984,7 +1010,10 @@ const file_nvad_v1_neighbor_proto_rawDesc = "" +
 	"\tlast_down\x18\f \x01(\tR\blastDown\x12\x14\n" +
 	"\x05error\x18\r \x01(\tR\x05error\x12)\n" +
 	"\x10packets_received\x18\x0e \x01(\x04R\x0fpacketsReceived\x12!\n" +
-	"\fpackets_sent\x18\x0f \x01(\x04R\vpacketsSent\"\xfb\x01\n" +
+	"\fpackets_sent\x18\x0f \x01(\x04R\vpacketsSent\x12$\n" +
+	"\rauthenticated\x18\x10 \x01(\bR\rauthenticated\x12\x18\n" +
+	"\arefused\x18\x11 \x01(\x04R\arefused\x12!\n" +
+	"\flast_refused\x18\x12 \x01(\tR\vlastRefused\"\xfb\x01\n" +
 	"\bMessages\x12\x1a\n" +
 	"\breceived\x18\x01 \x01(\x04R\breceived\x12\x12\n" +
 	"\x04sent\x18\x02 \x01(\x04R\x04sent\x12)\n" +
