@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,7 +57,8 @@ const (
 	unreadAll  = 32 << 20 // of all callers
 )
 
-// connectionsEach is how many connections one caller may have.
+// connectionsEach is how many connections one caller may have. One more takes the
+// place of the caller's oldest: whoever leaks connections can still ask.
 const connectionsEach = 32
 
 // patience is how long a question waits for one of the caller's others to end.
@@ -77,8 +79,12 @@ type Limits struct {
 // usage is what one caller uses, or all of them.
 type usage struct {
 	calls       [classes]int
-	connections int
-	unread      int // octets
+	connections []*meter // of one caller, the oldest first
+	unread      int      // octets
+}
+
+func (u *usage) none() bool {
+	return u.calls == [classes]int{} && len(u.connections) == 0 && u.unread == 0
 }
 
 // NewLimits returns Limits with nothing in use.
@@ -98,7 +104,7 @@ func (l *Limits) of(who string) *usage {
 
 // tidy forgets a caller that uses nothing. The lock is held.
 func (l *Limits) tidy(who string) {
-	if u := l.callers[who]; u != nil && *u == (usage{}) {
+	if u := l.callers[who]; u != nil && u.none() {
 		delete(l.callers, who)
 	}
 }
@@ -163,23 +169,26 @@ func (l *Limits) over(who string, c class) error {
 	return nil
 }
 
-// connect counts a connection of a caller.
-func (l *Limits) connect(who string) error {
+// connect counts a connection of a caller, and returns the one that is to be closed
+// for it; nil if there is room.
+func (l *Limits) connect(m *meter) (oldest *meter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	u := l.of(who)
-	if u.connections >= connectionsEach {
-		return errTooMany
+	u := l.of(m.who)
+	if len(u.connections) >= connectionsEach {
+		oldest = u.connections[0]
+		u.connections = u.connections[1:]
 	}
-	u.connections++
-	return nil
+	u.connections = append(u.connections, m)
+	return oldest
 }
 
-func (l *Limits) disconnect(who string) {
+func (l *Limits) disconnect(m *meter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.of(who).connections--
-	l.tidy(who)
+	u := l.of(m.who)
+	u.connections = slices.DeleteFunc(slices.Clone(u.connections), func(o *meter) bool { return o == m })
+	l.tidy(m.who)
 }
 
 // charge counts octets of an answer that the client has not read. An answer on its

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"net"
 	"strconv"
 	"sync"
@@ -19,8 +18,6 @@ const handshakeTime = 5 * time.Second
 
 // rootCaller is how root at this machine is named in Limits.
 const rootCaller = "uid 0"
-
-var errTooMany = errors.New("this caller has too many connections")
 
 // metered are credentials whose connections count for their callers, and know how
 // much of what they were given has been sent.
@@ -41,14 +38,13 @@ func (m metered) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, 
 	if err != nil {
 		return nil, nil, err
 	}
-	who := callerKey(info)
-	if err := m.limits.connect(who); err != nil {
-		return nil, nil, errors.Join(err, conn.Close())
-	}
 	if c, ok := raw.(interface{ Keep() }); ok {
 		c.Keep()
 	}
-	counted := &meter{Conn: conn, limits: m.limits, who: who}
+	counted := &meter{Conn: conn, limits: m.limits, who: callerKey(info)}
+	if oldest := m.limits.connect(counted); oldest != nil {
+		_ = oldest.Close()
+	}
 	return counted, guest{info, counted}, nil
 }
 
@@ -166,7 +162,7 @@ func (m *meter) Close() error {
 	m.mu.Unlock()
 	if first {
 		m.limits.credit(m, m.limits.waiting(m))
-		m.limits.disconnect(m.who)
+		m.limits.disconnect(m)
 	}
 	return m.Conn.Close()
 }

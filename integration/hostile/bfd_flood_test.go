@@ -1,0 +1,167 @@
+package hostile
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// bfdPort is that of sessions over one hop (RFC 5881 4).
+const bfdPort = 3784
+
+// TestBFDFlood: someone on the link sends Down with BIRD's address as fast as it
+// can, with the TTL that a neighbor has. The session lives, with a key and without.
+func TestBFDFlood(t *testing.T) {
+	for name, keys := range map[string]struct{ ours, theirs string }{
+		"without a key": {},
+		"with a key":    {"1 rolling stone\n", `authentication meticulous keyed sha1; password "rolling stone" { id 1; };`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := bfdBed(t, keys.ours, keys.theirs)
+			lab.Eventually(t, 30*time.Second, func() error { return b.bfdHolds(keys.ours != "", false) })
+			duration := 3 * time.Second
+			if long {
+				duration = 30 * time.Second
+			}
+			var sent atomic.Uint64
+			begin := time.Now()
+			if err := lab.WithinNamespace(b.theirs, func() error { return floodDown(begin.Add(duration), &sent) }); err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%.0f packets a second", float64(sent.Load())/time.Since(begin).Seconds())
+			if err := b.bfdHolds(keys.ours != "", true); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestBFDOtherKey: without the key nobody has a session.
+func TestBFDOtherKey(t *testing.T) {
+	b := bfdBed(t, "1 rolling stone\n", `authentication meticulous keyed sha1; password "gathers no moss" { id 1; };`)
+	lab.Eventually(t, 30*time.Second, func() error {
+		s, err := b.bfdSession()
+		if err == nil && (s.BFD.Refused == 0 || s.BFD.LastRefused != "authentication hash does not fit") {
+			err = fmt.Errorf("got %+v", s)
+		}
+		return err
+	})
+	if s, err := b.bfdSession(); err != nil || s.BFD.State == "Up" {
+		t.Errorf("got %+v, %v", s, err)
+	}
+}
+
+// floodDown sends Down without our discriminator, each with another of the
+// sender's, until a time.
+func floodDown(until time.Time, sent *atomic.Uint64) error {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(fd)
+	if err := syscall.SetsockoptInt(fd, syscall.IPPROTO_IP, syscall.IP_TTL, 255); err != nil {
+		return err
+	}
+	from, to := netip.MustParseAddr(birdAddress).As4(), netip.MustParseAddr(dutAddress).As4()
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: from}); err != nil {
+		return err
+	}
+	b := make([]byte, 24)
+	b[0], b[1], b[2], b[3] = 1<<5, 1<<6, 3, 24
+	binary.BigEndian.PutUint32(b[12:], 300_000)
+	binary.BigEndian.PutUint32(b[16:], 300_000)
+	for i := uint32(1); i%256 != 0 || time.Now().Before(until); i++ {
+		binary.BigEndian.PutUint32(b[4:], i)
+		if syscall.Sendto(fd, b, syscall.MSG_DONTWAIT, &syscall.SockaddrInet4{Addr: to, Port: bfdPort}) == nil {
+			sent.Add(1)
+		}
+	}
+	return nil
+}
+
+// bfdBed is nvad with BIRD beside it and BFD between them, with what key-file has
+// and what BIRD's option says.
+func bfdBed(t *testing.T, keys, option string) *bed {
+	t.Helper()
+	lab.RequireCommands(t, "bird")
+	b := newBed(t, birdAddress)
+	ours := "bfd = { min-tx = 300, min-rx = 300 }"
+	if keys != "" {
+		file := filepath.Join(b.dir, "bfd-keys")
+		if err := os.WriteFile(file, []byte(keys), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		ours = fmt.Sprintf("bfd = { min-tx = 300, min-rx = 300, key-file = %q }", file)
+	}
+	conf := filepath.Join(b.dir, "bird.conf")
+	theirs := fmt.Sprintf(`
+router id %[1]s;
+protocol device {}
+protocol bfd { interface "*" { interval 300 ms; multiplier 3; %[5]s }; }
+protocol bgp nvad {
+	local %[1]s as %[2]d;
+	neighbor %[3]s as %[4]d;
+	bfd yes;
+	ipv4 { import all; export none; };
+}
+`, birdAddress, birdASN, dutAddress, dutASN, option)
+	if err := os.WriteFile(conf, []byte(theirs), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bird := b.background(b.theirs, "bird.log", "nice", "-n", "-15", "bird", "-f", "-c", conf, "-s", filepath.Join(b.dir, "bird.ctl"))
+	t.Cleanup(func() {
+		_ = bird.Process.Kill()
+		_ = bird.Wait()
+		if t.Failed() {
+			t.Logf("bird:\n%s", b.tail("bird.log", 20))
+		}
+	})
+	b.start(fmt.Sprintf("asn = %d\nrouter-id = %q\n", dutASN, dutAddress) + neighborKeys(birdAddress, birdASN, ours))
+	return b
+}
+
+// bfdSession is what nvactl says of BIRD.
+type bfdSession struct {
+	State string
+	BFD   struct {
+		State         string
+		Flaps         int
+		Refused       int
+		LastRefused   string `json:"last_refused"`
+		Authenticated bool
+	}
+}
+
+func (b *bed) bfdSession() (s bfdSession, err error) {
+	out, err := b.nvactl("neighbors", birdAddress, "-o", "json")
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal([]byte(out), &s); err != nil {
+		return s, fmt.Errorf("%w: %s", err, out)
+	}
+	return s, nil
+}
+
+// bfdHolds is an error unless BFD is up and was never lost, and, after an attack,
+// has discarded something.
+func (b *bed) bfdHolds(authenticated, attacked bool) error {
+	s, err := b.bfdSession()
+	if err != nil {
+		return err
+	}
+	if s.State != "Established" || s.BFD.State != "Up" || s.BFD.Flaps != 0 || s.BFD.Authenticated != authenticated ||
+		attacked && s.BFD.Refused == 0 {
+		return fmt.Errorf("got %+v", s)
+	}
+	return nil
+}
