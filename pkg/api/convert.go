@@ -84,6 +84,7 @@ func statusMessage(s Status) *nvadv1.Status {
 
 		Warnings: convert(s.Warnings, warningMessage),
 		Nics:     convert(s.NICs, nicMessage),
+		Memory:   &nvadv1.Memory{InUse: s.Memory.InUse, Budget: s.Memory.Budget, Closings: s.Memory.Closings},
 
 		DrainingSince:  stamp(s.Drain.Since),
 		DrainingReason: printable(s.Drain.Reason),
@@ -119,6 +120,8 @@ func neighborMessage(v engine.NeighborView) *nvadv1.Neighbor {
 		MaxPrefix:          uint32(v.MaxPrefix),
 		MaxPrefixOut:       uint32(v.MaxPrefixOut),
 		HeldBack:           uint32(v.Held),
+		MemoryOctets:       v.Octets,
+		MemoryClosings:     v.MemoryClosings,
 		LocalAsn:           v.LocalASN,
 		LocalAddress:       text(v.LocalAddress),
 		RemoteId:           text(v.RemoteID),

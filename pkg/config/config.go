@@ -20,6 +20,7 @@ type Config struct {
 
 	Daemon        Daemon
 	Kernel        Kernel
+	Limits        Limits
 	Drain         Drain
 	Health        Health
 	Azure         Azure
@@ -112,6 +113,11 @@ type Kernel struct {
 	NextHopGroups  Toggle        // use kernel next-hop objects
 	MaxPaths       int           // next hops of an ECMP route
 	Sysctls        map[string]string
+}
+
+// Limits are bounds of what others can make the process take.
+type Limits struct {
+	Memory int // MiB; 0: a share of what there is
 }
 
 // Drain is how the NVA takes leave of its traffic.

@@ -26,6 +26,7 @@ func Diff(old, new *Config) []Change {
 	out := diffFields("global", old, new, configFields)
 	out = append(out, diffFields("daemon", &old.Daemon, &new.Daemon, daemonFields)...)
 	out = append(out, diffFields("kernel", &old.Kernel, &new.Kernel, kernelFields)...)
+	out = append(out, diffFields("limits", &old.Limits, &new.Limits, limitsFields)...)
 	out = append(out, diffFields("drain", &old.Drain, &new.Drain, drainFields)...)
 	out = append(out, diffFields("health", &old.Health, &new.Health, healthFields)...)
 	out = append(out, diffFields("azure", &old.Azure, &new.Azure, azureFields)...)

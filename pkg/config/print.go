@@ -17,6 +17,7 @@ func Print(cfg *Config, redact bool) []byte {
 	printFields(p, "", cfg, Default(), configFields)
 	printFields(p, "[daemon]", &cfg.Daemon, &Default().Daemon, daemonFields)
 	printFields(p, "[kernel]", &cfg.Kernel, &Default().Kernel, kernelFields)
+	printFields(p, "[limits]", &cfg.Limits, &Limits{}, limitsFields)
 	printFields(p, "[drain]", &cfg.Drain, &Default().Drain, drainFields)
 	printFields(p, "[health]", &cfg.Health, &Health{}, healthFields)
 	printFields(p, "[azure]", &cfg.Azure, &Azure{}, azureFields)

@@ -20,6 +20,10 @@ func readConfig(t *table) *Config {
 		readFields(sub, &cfg.Kernel, kernelFields)
 		sub.done()
 	}
+	if sub := t.sub("limits"); sub != nil {
+		readFields(sub, &cfg.Limits, limitsFields)
+		sub.done()
+	}
 	if sub := t.sub("drain"); sub != nil {
 		readFields(sub, &cfg.Drain, drainFields)
 		sub.done()

@@ -58,6 +58,7 @@ func singleTables() []tableDoc {
 		{title: "Above the first table", keys: keyDocs(base, configFields)},
 		{header: "[daemon]", doc: "The process.", keys: keyDocs(&base.Daemon, daemonFields)},
 		{header: "[kernel]", doc: "The forwarding plane.", keys: keyDocs(&base.Kernel, kernelFields)},
+		{header: "[limits]", doc: "Bounds of what others can make nvad take.", keys: keyDocs(&base.Limits, limitsFields)},
 		{header: "[drain]", doc: "Leave of all traffic, before maintenance (nvactl drain).", keys: keyDocs(&base.Drain, drainFields)},
 		{header: "[health]", doc: "Whether this NVA should carry traffic. It should not before it is in sync, nor during a drain.",
 			keys: keyDocs(&base.Health, healthFields)},

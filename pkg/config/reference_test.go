@@ -56,6 +56,7 @@ func TestExamples(t *testing.T) {
 	examples(t, "global", configFields)
 	examples(t, "daemon", daemonFields)
 	examples(t, "kernel", kernelFields)
+	examples(t, "limits", limitsFields)
 	examples(t, "drain", drainFields)
 	examples(t, "health", healthFields)
 	examples(t, "azure", azureFields)

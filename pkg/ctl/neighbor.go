@@ -199,6 +199,13 @@ func routesSection(p *page, n *nvadv1.Neighbor) {
 	if n.GetHeldBack() > 0 {
 		p.field("Held back", decimal(n.GetHeldBack())+" by maximum-prefix-out")
 	}
+	if n.GetMemoryOctets() > 0 || n.GetMemoryClosings() > 0 {
+		memory := "about " + octets(n.GetMemoryOctets())
+		if n.GetMemoryClosings() > 0 {
+			memory += ", closed " + count(int(n.GetMemoryClosings()), "time") + " for the memory budget"
+		}
+		p.field("Memory", memory)
+	}
 	var summaries []string
 	for _, s := range n.GetSummaries() {
 		summaries = append(summaries, fmt.Sprintf("%s for %s", s.GetPrefix(), count(int(s.GetReplaces()), "prefix")))

@@ -49,6 +49,7 @@ func (a *app) printStatus(s *nvadv1.Status) error {
 		fib += " (nvactl routes fib says why)"
 	}
 	p.field("Kernel", fib)
+	p.field("Memory", memoryText(s.GetMemory()))
 	if s.GetTunnels() > 0 {
 		p.field("Tunnels", fmt.Sprintf("%d of %d up", s.GetTunnelsUp(), s.GetTunnels()))
 	}
@@ -60,6 +61,33 @@ func (a *app) printStatus(s *nvadv1.Status) error {
 		return err
 	}
 	return a.printWarnings(s.GetWarnings())
+}
+
+// memoryText says how much of the budget is in use, and how often a neighbor had to
+// be closed for it.
+func memoryText(m *nvadv1.Memory) string {
+	if m.GetBudget() == 0 {
+		return ""
+	}
+	s := fmt.Sprintf("%s in use, budget %s", octets(m.GetInUse()), octets(m.GetBudget()))
+	if m.GetClosings() > 0 {
+		s += ", exceeded " + count(int(m.GetClosings()), "time")
+	}
+	return s
+}
+
+// octets is a size as people read it.
+func octets(n uint64) string {
+	const kib, mib, gib = 1 << 10, 1 << 20, 1 << 30
+	switch {
+	case n < kib:
+		return fmt.Sprintf("%d B", n)
+	case n < mib:
+		return fmt.Sprintf("%d KiB", n/kib)
+	case n < gib:
+		return fmt.Sprintf("%.1f MiB", float64(n)/mib)
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/gib)
 }
 
 // nicText says how a NIC answers health probes, or why it may not.

@@ -153,6 +153,7 @@ func (d *daemon) apply(ctx context.Context, next candidate) error {
 	if err := d.engine.Apply(ctx, d.complete(next.cfg)); err != nil {
 		return errors.Join(err, d.serveAsBefore())
 	}
+	d.memory.set(next.cfg.Limits)
 	d.plane.SetWanted(wanted(next.cfg))
 	setLevel(d.level, next.cfg.Daemon.LogLevel)
 	d.config.set(next)

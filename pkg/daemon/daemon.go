@@ -41,6 +41,7 @@ type daemon struct {
 	config   *running
 	plane    *dataplane.Dataplane
 	engine   *engine.Engine
+	memory   *memory
 	speaker  *gobgp.Speaker
 	liveness *liveness
 	changes  *watch.Hub
@@ -146,7 +147,7 @@ func (d *daemon) run(ctx context.Context, chosen choice, l net.Listener) error {
 	}
 	d.remember(chosen)
 	parts.run("confirmation", d.watchDeadline)
-	parts.run("memory", tidyMemory)
+	parts.run("memory", func(ctx context.Context) error { return d.memory.tidy(ctx, d.engine.MemoryLow) })
 	parts.run("maintenance", d.maintain)
 	parts.run("api", func(ctx context.Context) error { return d.serve(ctx, l) })
 	d.serveTCP(parts)

@@ -5,7 +5,11 @@ import (
 	"os"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync/atomic"
 	"time"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/route"
 )
 
 // Times and sizes of giving memory back. A look costs some microseconds.
@@ -26,6 +30,65 @@ const (
 	hugeHeap       = 320 << 20 // half a million routes
 )
 
+// memory is the process's: how much there may be, and the collector's pace.
+type memory struct {
+	limit    atomic.Uint64 // that the collector works to hold to; 0: none
+	reclaims chan chan struct{}
+	interner *route.Interner
+}
+
+func newMemory(interner *route.Interner) *memory {
+	return &memory{reclaims: make(chan chan struct{}, 8), interner: interner}
+}
+
+// set holds to what the configuration asks for or, where it does not, to a share of
+// what there is. A limit of the operator's, GOMEMLIMIT, is the collector's whatever
+// the configuration says, and is the budget where that says nothing.
+func (m *memory) set(c config.Limits) {
+	limit := uint64(c.Memory) << 20
+	if os.Getenv("GOMEMLIMIT") != "" {
+		if limit == 0 {
+			limit = uint64(debug.SetMemoryLimit(-1))
+		}
+	} else {
+		if limit == 0 {
+			limit = memoryShare(os.DirFS("/"), machineMemory())
+		}
+		debug.SetMemoryLimit(int64(limit))
+	}
+	m.limit.Store(limit)
+}
+
+// Budget implements engine.Memory: a tenth of the limit is the collector's, which
+// would have to work without a pause in order to fill it.
+func (m *memory) Budget() uint64 { return m.limit.Load() / 10 * 9 }
+
+// InUse implements engine.Memory.
+func (m *memory) InUse() uint64 {
+	s := []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"}, {Name: "/memory/classes/heap/released:bytes"},
+	}
+	metrics.Read(s)
+	n := s[1].Value.Uint64()
+	for _, heap := range s[2:] {
+		n -= min(n, heap.Value.Uint64())
+	}
+	return n + s[0].Value.Uint64()
+}
+
+// Reclaim implements engine.Memory.
+func (m *memory) Reclaim() <-chan struct{} {
+	done := make(chan struct{})
+	select {
+	case m.reclaims <- done:
+	default:
+		close(done) // several are under way
+	}
+	return done
+}
+
 // paceGC sets the collector's pace for the bytes in use, unless the operator does
 // with GOGC.
 func paceGC(live uint64) {
@@ -40,10 +103,11 @@ func paceGC(live uint64) {
 	}
 }
 
-// tidyMemory paces the garbage collector, and gives what a burst of work has left
-// over back to the system once it is quiet. The collector alone would keep as
-// much again as is in use for the next burst, which may never come.
-func tidyMemory(ctx context.Context) error {
+// tidy paces the garbage collector, and gives what a burst of work has left over
+// back to the system once it is quiet, or at once where that was asked for. The
+// collector alone would keep as much again as is in use for the next burst, which
+// may never come. low is called while more is in use than may be.
+func (m *memory) tidy(ctx context.Context, low func()) error {
 	tick := time.NewTicker(tidyInterval)
 	defer tick.Stop()
 	paceGC(0)
@@ -52,16 +116,31 @@ func tidyMemory(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-tick.C:
-		}
-		now, live := heap()
-		paceGC(live)
-		if now-last < quietBytes && now-tidied > worthTidying+live/8 {
-			debug.FreeOSMemory()
+		case done := <-m.reclaims:
+			m.giveBack()
+			close(done)
 			tidied, _ = heap()
+		case <-tick.C:
+			now, live := heap()
+			paceGC(live)
+			if now-last < quietBytes && now-tidied > worthTidying+live/8 {
+				m.giveBack()
+				tidied, _ = heap()
+			}
+			last = now
 		}
-		last = now
+		if b := m.Budget(); b > 0 && m.InUse() > b {
+			low()
+		}
 	}
+}
+
+// giveBack collects twice: what the first collection finds to be garbage lets go of
+// attribute sets, which the interner then forgets.
+func (m *memory) giveBack() {
+	debug.FreeOSMemory()
+	m.interner.Tidy()
+	debug.FreeOSMemory()
 }
 
 // heap is how much was ever allocated, and how much the last collection found in

@@ -111,6 +111,8 @@ const mostNamed = 5
 
 func (d *daemon) startEngine(p *parts, cfg *config.Config, restarting bool) error {
 	interner := route.NewInterner()
+	d.memory = newMemory(interner)
+	d.memory.set(cfg.Limits)
 	var err error
 	d.speaker, err = gobgp.New(gobgp.Options{
 		ASN: cmp.Or(cfg.ASN, nobodysASN), RouterID: cmp.Or(cfg.RouterID, nobodysID),
@@ -126,7 +128,7 @@ func (d *daemon) startEngine(p *parts, cfg *config.Config, restarting bool) erro
 		},
 		func(neighbor netip.Addr, reason string) { d.engine.PathDown(neighbor, reason) })
 	d.engine = engine.New(engine.Options{
-		Interner: interner, Speaker: d.speaker, Forwarding: d.plane, Liveness: d.liveness, Watch: d.changes, Log: d.log, Restarting: restarting,
+		Interner: interner, Speaker: d.speaker, Forwarding: d.plane, Liveness: d.liveness, Memory: d.memory, Watch: d.changes, Log: d.log, Restarting: restarting,
 	}, cfg)
 	p.run("bfd", d.liveness.run)
 	p.run("engine", d.engine.Run)

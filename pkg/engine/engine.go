@@ -51,6 +51,7 @@ type Options struct {
 	Speaker    Speaker
 	Forwarding Forwarding
 	Liveness   Liveness   // nil: none
+	Memory     Memory     // nil: there is no budget
 	Watch      *watch.Hub // told what changes; nil: nobody
 	Log        *slog.Logger
 	// Restarting says that the kernel still holds the routes of an earlier run,
@@ -83,6 +84,7 @@ type Engine struct {
 	departing []netip.Addr // gateways of lost sessions whose routes are not decided anew yet
 	started   time.Time
 	sync      syncGate
+	memory    memoryGuard
 	drains    map[string]string // why the NVA takes leave, by who wants it
 	draining  time.Time         // since when; zero: it does not
 	lists     route.Lists       // of prefixes, lent to readers of whole tables
@@ -133,6 +135,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.departed()
 			e.noteWarnings()
 		}
+		e.checkMemory(time.Now(), busy)
 		if want := e.needsTicks(); want != ticking {
 			if ticking = want; want {
 				ticker.Reset(tickInterval)

@@ -201,18 +201,27 @@ func reachable() fib.Facts {
 
 // start runs an engine without a configuration until stop is called.
 func start(t *testing.T, cfg *config.Config, restarting bool) (e *Engine, p *ports, stop func()) {
-	p = &ports{
-		events: make(chan speaker.Event), routes: map[netip.Prefix]*fib.Route{},
-		sent: map[netip.Addr]map[netip.Prefix]*route.Attrs{},
-	}
+	p = newPorts()
 	e = New(Options{
 		Interner: route.NewInterner(), Speaker: p, Forwarding: p,
 		Log: slog.New(slog.NewTextHandler(p, nil)), Restarting: restarting,
 	}, cfg)
+	return e, p, runEngine(t, e)
+}
+
+func newPorts() *ports {
+	return &ports{
+		events: make(chan speaker.Event), routes: map[netip.Prefix]*fib.Route{},
+		sent: map[netip.Addr]map[netip.Prefix]*route.Attrs{},
+	}
+}
+
+// runEngine runs e until stop is called.
+func runEngine(t *testing.T, e *Engine) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()
-	return e, p, func() { cancel(); <-done }
+	return func() { cancel(); <-done }
 }
 
 func apply(t *testing.T, e *Engine, cfg *config.Config) {

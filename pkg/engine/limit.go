@@ -73,7 +73,7 @@ func (e *Engine) releaseDue(now time.Time) {
 	due := false
 	for addr, n := range e.neighbors {
 		if !n.heldUntil.IsZero() && now.After(n.heldUntil) {
-			e.log.Info("neighbor tried again after it exceeded maximum-prefix", "neighbor", addr)
+			e.log.Info("neighbor tried again after it was held down", "neighbor", addr, "reason", n.held)
 			n.release()
 			due = true
 		}

@@ -50,6 +50,7 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 		s = Status{ASN: e.cfg.ASN, RouterID: e.cfg.RouterID, Since: e.started,
 			Neighbors: len(e.neighbors), InSync: e.sync.reached, Drain: e.drainNow()}
 		s.Prefixes, s.Paths = e.rib.Prefixes()
+		s.Memory = e.memoryView()
 		for _, n := range e.neighbors {
 			if n.up != nil {
 				s.Established++
@@ -87,7 +88,7 @@ func (e *Engine) neighborView(addr netip.Addr, n *neighbor) NeighborView {
 		HoldTime: n.cfg.HoldTime, Keepalive: n.cfg.Keepalive, Families: n.cfg.Families,
 		Received: c.Received, Accepted: c.Accepted, Rejected: c.Received - c.Accepted,
 		Stale: c.Stale, Advertised: c.Advertised, MaxPrefix: n.cfg.MaximumPrefix,
-		MaxPrefixOut: n.cfg.MaximumPrefixOut, Held: c.Held, EndOfRIB: n.eor,
+		MaxPrefixOut: n.cfg.MaximumPrefixOut, Held: c.Held, Octets: e.octets(addr, &stats), MemoryClosings: n.memoryClosings, EndOfRIB: n.eor,
 		ImportPolicy: policyText(n.cfg.Import, external), ExportPolicy: policyText(n.cfg.Export, external),
 		Settings: settings(n),
 	}

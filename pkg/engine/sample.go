@@ -19,6 +19,7 @@ type Sample struct {
 	Paths     int // in all Adj-RIBs-In
 	Backlog   int // destinations that wait to be looked at
 	Events    int // of sessions that wait to be taken
+	Memory    MemoryView
 	Neighbors []NeighborSample
 }
 
@@ -35,8 +36,10 @@ type NeighborSample struct {
 	Families  route.Family
 	Tallies   [2]rib.Tally
 	Stale     int
-	MaxPrefix int // 0: unlimited
-	MaxOut    int // MaximumPrefixOut, of each family; 0: unlimited
+	MaxPrefix int    // 0: unlimited
+	MaxOut    int    // MaximumPrefixOut, of each family; 0: unlimited
+	Octets    uint64 // of memory that it holds, an estimate
+	Closings  uint64 // sessions ended for the memory budget
 }
 
 // Sample measures the engine. Everything was counted as it happened: it walks
@@ -46,6 +49,7 @@ func (e *Engine) Sample(ctx context.Context) (Sample, error) {
 	err := e.do(ctx, func() {
 		s.Vitals = e.vitals()
 		s.Prefixes, s.Paths = e.rib.Prefixes()
+		s.Memory = e.memoryView()
 		s.Backlog, s.Events = e.rib.Backlog(), len(e.opt.Speaker.Events())
 		for _, addr := range slices.SortedFunc(maps.Keys(e.neighbors), netip.Addr.Compare) {
 			s.Neighbors = append(s.Neighbors, e.neighborSample(addr, e.neighbors[addr]))
@@ -60,7 +64,7 @@ func (e *Engine) neighborSample(addr netip.Addr, n *neighbor) NeighborSample {
 		Address: addr, PeerGroup: n.cfg.PeerGroup, RemoteASN: n.cfg.RemoteASN, State: n.state, Since: n.since,
 		Shutdown: n.isShutdown(), Flaps: n.flaps, Stats: stats, Families: n.cfg.Families,
 		Tallies: e.rib.Tallies(addr), Stale: e.rib.Counts(addr).Stale, MaxPrefix: n.cfg.MaximumPrefix,
-		MaxOut: n.cfg.MaximumPrefixOut,
+		MaxOut: n.cfg.MaximumPrefixOut, Octets: e.octets(addr, &stats), Closings: n.memoryClosings,
 	}
 	if n.up != nil {
 		s.Families = n.up.Families

@@ -40,16 +40,23 @@ type neighbor struct {
 	malformedAt time.Time
 	treated     treated  // prefixes whose announcements were malformed
 	told        []string // reasons logged: while it is down, or of its UPDATEs while it is up
+
+	// Of closings for the memory budget: how long the last one lasts, when it was, and
+	// how many there were.
+	memoryHold     time.Duration
+	memoryClosed   time.Time
+	memoryClosings uint64
 }
 
 const allFamilies = route.IPv4 | route.IPv6
 
 // Cease subcodes (RFC 4486).
 const (
-	cease            = 6
-	ceaseMaxPrefixes = 1
-	ceaseShutdown    = 2
-	ceaseAdminReset  = 4
+	cease               = 6
+	ceaseMaxPrefixes    = 1
+	ceaseShutdown       = 2
+	ceaseAdminReset     = 4
+	ceaseOutOfResources = 8
 )
 
 func (n *neighbor) isShutdown() bool { return n.cfg.Shutdown || n.held != "" }
@@ -194,6 +201,9 @@ func (e *Engine) down(n *neighbor, ev *speaker.Down, now time.Time) {
 	e.tellNeighbor(n, speaker.EstablishedState, n.reason, keep, now)
 	if !keep {
 		e.depart(ev.Peer)
+	}
+	if !keep && e.rib.Octets(ev.Peer) >= worthReclaiming {
+		e.reclaimAfter(ev.Peer, now)
 	}
 	e.rib.PeerDown(ev.Peer, keep)
 	if keep && unkept != 0 {

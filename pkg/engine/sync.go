@@ -23,7 +23,7 @@ type syncGate struct {
 // needsTicks reports whether something waits for time to pass. At rest nothing
 // does, and the engine sleeps.
 func (e *Engine) needsTicks() bool {
-	if !e.sync.reached {
+	if !e.sync.reached || e.memory.busy() {
 		return true
 	}
 	for _, n := range e.neighbors {

@@ -24,6 +24,13 @@ type Status struct {
 	// Warnings of the configuration, and of what came of it.
 	Warnings []config.Warning
 	Drain    Drain
+	Memory   MemoryView
+}
+
+// MemoryView is the memory of the process, in octets.
+type MemoryView struct {
+	InUse, Budget uint64 // Budget 0: there is none
+	Closings      uint64 // sessions ended for the budget
 }
 
 // NeighborView is a neighbor as tables show it. Counts are kept as things
@@ -68,6 +75,9 @@ type NeighborView struct {
 	Warnings      []string          // what is to be looked at while the session is up
 	Settings      map[string]string // remaining settings worth showing, key as in the file
 	BFD           *BFDView          // nil: not watched
+
+	Octets         uint64 // of memory that it holds, an estimate
+	MemoryClosings uint64 // sessions ended because the budget was exceeded and it held most
 }
 
 // BFDView is the BFD session with a neighbor.

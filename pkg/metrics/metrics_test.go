@@ -33,10 +33,10 @@ func full() Sample {
 	return Sample{
 		Build: telemetry.BuildInfo{Version: "v1.2.3", Commit: "4f2a9c1", GoVersion: "go1.25.0"},
 		Engine: engine.Sample{
-			Vitals: engine.Vitals{InSync: true}, Prefixes: 7, Paths: 9,
+			Vitals: engine.Vitals{InSync: true}, Prefixes: 7, Paths: 9, Memory: engine.MemoryView{InUse: 5 << 20, Budget: 80 << 20},
 			Neighbors: []engine.NeighborSample{{
 				Address: nva, PeerGroup: "nva", RemoteASN: 65001, State: speaker.EstablishedState, Since: time.Unix(1_700_000_000, 0),
-				Families: route.IPv4, MaxPrefix: 4000, MaxOut: 4, Stats: speaker.Stats{In: speaker.Messages{Update: 3}},
+				Families: route.IPv4, MaxPrefix: 4000, MaxOut: 4, Octets: 4096, Closings: 1, Stats: speaker.Stats{In: speaker.Messages{Update: 3}},
 				Tallies: [2]rib.Tally{
 					{Family: route.IPv4, Accepted: 5, Rejected: []rib.Rejected{{Reason: "policy", Paths: 2}}, Advertised: 4, Held: 3},
 					{Family: route.IPv6},
@@ -75,6 +75,9 @@ func TestScrape(t *testing.T) {
 		`nvad_neighbor_routes_limit{neighbor="169.254.0.2",peer_group="nva"} 4000`,
 		`nvad_neighbor_routes_held_back{family="ipv4",neighbor="169.254.0.2",peer_group="nva"} 3`,
 		`nvad_neighbor_routes_out_limit{neighbor="169.254.0.2",peer_group="nva"} 4`,
+		`nvad_neighbor_memory_bytes{neighbor="169.254.0.2",peer_group="nva"} 4096`,
+		`nvad_neighbor_memory_closings_total{neighbor="169.254.0.2",peer_group="nva"} 1`,
+		`nvad_memory_budget_bytes 8.388608e+07`,
 		`nvad_tunnel_transmit_bytes_total{tunnel="vxlan0"} 77`,
 		`nvad_bfd_detection_time_seconds{neighbor="169.254.0.2"} 0.9`,
 		`nvad_bfd_discards_total 3`,

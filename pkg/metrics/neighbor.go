@@ -107,6 +107,10 @@ var neighborMetrics = []metric{
 		})},
 	{"nvad_neighbor_routes_waiting", "Changes that are not on the wire yet.", gauge, perNeighbor,
 		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Stats.Queued)) })},
+	{"nvad_neighbor_memory_bytes", "Memory that the neighbor's routes and session hold, an estimate.", gauge, perNeighbor,
+		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Octets)) })},
+	{"nvad_neighbor_memory_closings_total", "How often the session was ended because the memory budget was exceeded and it held most.", counter, perNeighbor,
+		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Closings)) })},
 	{"nvad_neighbor_routes_unsendable_total", "Routes withheld because no message can carry their attributes.", counter, perNeighbor,
 		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Stats.Unsendable)) })},
 }

@@ -43,6 +43,14 @@ var daemonMetrics = []metric{
 		}},
 	{"nvad_engine_events_waiting", "Events of sessions that the engine has not taken yet.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Engine.Events)) }},
+	{"nvad_memory_in_use_bytes", "Memory that the last collection of garbage found in use, and what the runtime needs beside it.", gauge, nil,
+		func(s *Sample, out emit) { out(float64(s.Engine.Memory.InUse)) }},
+	{"nvad_memory_budget_bytes", "Memory that may be in use before the neighbor that holds most is closed; absent where there is no budget.", gauge, nil,
+		func(s *Sample, out emit) {
+			if b := s.Engine.Memory.Budget; b > 0 {
+				out(float64(b))
+			}
+		}},
 }
 
 var ribMetrics = []metric{

@@ -153,6 +153,7 @@ type Change struct {
 type Stats struct {
 	In, Out     Messages
 	Queued      int    // changes not yet on the wire
+	Octets      int    // of memory that the session holds: its cache and its queue
 	Unsendable  uint64 // routes withheld because no message can carry their attributes
 	Malformed   MalformedCounts
 	Established uint64

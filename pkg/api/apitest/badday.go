@@ -25,7 +25,7 @@ func BadDay() *Daemon {
 		At: api.Status{
 			Status: engine.Status{
 				ASN: 4200000001, RouterID: netip.MustParseAddr("192.168.0.1"), Since: ago(24*400, 0, 0),
-				Neighbors: 3, Established: 1, Prefixes: 1048576, Paths: 1048580,
+				Neighbors: 3, Established: 1, Prefixes: 1048576, Paths: 1048580, Memory: engine.MemoryView{InUse: 1500 << 20, Budget: 1200 << 20, Closings: 2},
 				Waiting: []netip.Addr{msee, long6},
 				Warnings: []config.Warning{{
 					File: "/etc/nvad/nvad.toml", Line: 12, Key: "neighbor.fd00:10:0:210::4.address", Code: "one-instance",
@@ -65,7 +65,7 @@ func badDayNeighbors() []engine.NeighborView {
 		State: speaker.EstablishedState, Since: ago(24*10+3, 0, 0), Stats: speaker.Stats{Established: 1},
 		Warnings: []string{"10.0.7.0/24 is not sent to fd00:10:0:210::4: part of its VNet, which Azure ignores"},
 		Families: route.IPv6, Received: 1048576, Accepted: 1048576, Advertised: 1048575, Stale: 3,
-		MaxPrefixOut: 1048575, Held: 1,
+		MaxPrefixOut: 1048575, Held: 1, Octets: 700 << 20, MemoryClosings: 2,
 		ImportPolicy: "accept everything", ExportPolicy: "accept everything",
 	}, {
 		Address: long6, RemoteASN: 4200000002, LocalASN: 4200000001, State: speaker.Idle, Shutdown: true,

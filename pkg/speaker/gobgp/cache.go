@@ -52,3 +52,17 @@ func (c *attrCache) put(key []byte, a *route.Attrs) {
 	c.young.octets += size
 	c.held.Store(int64(c.young.octets + c.old.octets))
 }
+
+// queuedOctets is what a change takes that is not yet on the wire, with its place
+// in the index.
+const queuedOctets = 128
+
+// octets estimates the memory that the session holds, with queued changes that are
+// not yet on the wire.
+func (s *session) octets(queued int) int {
+	n := queued * queuedOctets
+	if d := s.decoder.Load(); d != nil {
+		n += int(d.cache.held.Load())
+	}
+	return n
+}

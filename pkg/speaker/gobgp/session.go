@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
@@ -31,7 +32,8 @@ type session struct {
 	out      *queue
 	writer   sync.WaitGroup
 	lastPoke time.Time
-	asked    bool // an operator had it reset; of the neighbor's goroutine
+	asked    bool                    // an operator had it reset; of the neighbor's goroutine
+	decoder  atomic.Pointer[decoder] // for octets; nil unless established
 
 	expected  string // what the handshake misses if it takes too long
 	announced bool   // Established was emitted, so Down must be
@@ -229,6 +231,8 @@ func (s *session) receive(r io.Reader, buf []byte) error {
 		return errEnded
 	}
 	dec := newDecoder(s.decoderOptions())
+	s.decoder.Store(dec)
+	defer s.decoder.Store(nil) // its cache goes with the session
 	for {
 		m, err := s.next(r, buf, s.peer.extended)
 		if err != nil {

@@ -240,6 +240,7 @@ func (s *Speaker) Stats(addr netip.Addr) (speaker.Stats, bool) {
 	st := p.counters.stats()
 	if ses := p.session.Load(); ses != nil {
 		st.Queued = ses.out.len()
+		st.Octets = ses.octets(st.Queued)
 	}
 	return st, true
 }

@@ -216,9 +216,14 @@ type Neighbor struct {
 	HeldBack uint32 `protobuf:"varint,37,opt,name=held_back,json=heldBack,proto3" json:"held_back,omitempty"`
 	// Prefixes that could be announced in place of several, while much of
 	// max_prefix_out is used; only if one neighbor was asked for.
-	Summaries     []*Summary `protobuf:"bytes,38,rep,name=summaries,proto3" json:"summaries,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Summaries []*Summary `protobuf:"bytes,38,rep,name=summaries,proto3" json:"summaries,omitempty"`
+	// Memory that its routes and its session hold, an estimate.
+	MemoryOctets uint64 `protobuf:"varint,39,opt,name=memory_octets,json=memoryOctets,proto3" json:"memory_octets,omitempty"`
+	// How often the session was ended because the memory budget was exceeded and it
+	// held most.
+	MemoryClosings uint64 `protobuf:"varint,40,opt,name=memory_closings,json=memoryClosings,proto3" json:"memory_closings,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Neighbor) Reset() {
@@ -501,6 +506,20 @@ func (x *Neighbor) GetSummaries() []*Summary {
 		return x.Summaries
 	}
 	return nil
+}
+
+func (x *Neighbor) GetMemoryOctets() uint64 {
+	if x != nil {
+		return x.MemoryOctets
+	}
+	return 0
+}
+
+func (x *Neighbor) GetMemoryClosings() uint64 {
+	if x != nil {
+		return x.MemoryClosings
+	}
+	return 0
 }
 
 // Summary is a prefix that says the same as several.
@@ -940,7 +959,7 @@ const file_nvad_v1_neighbor_proto_rawDesc = "" +
 	"\x15ListNeighborsResponse\x12/\n" +
 	"\tneighbors\x18\x01 \x03(\v2\x11.nvad.v1.NeighborR\tneighbors\".\n" +
 	"\x12GetNeighborRequest\x12\x18\n" +
-	"\aaddress\x18\x01 \x01(\tR\aaddress\"\xa5\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\"\xf3\n" +
 	"\n" +
 	"\bNeighbor\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x1d\n" +
@@ -985,7 +1004,9 @@ const file_nvad_v1_neighbor_proto_rawDesc = "" +
 	"\bwarnings\x18# \x03(\tR\bwarnings\x12$\n" +
 	"\x0emax_prefix_out\x18$ \x01(\rR\fmaxPrefixOut\x12\x1b\n" +
 	"\theld_back\x18% \x01(\rR\bheldBack\x12.\n" +
-	"\tsummaries\x18& \x03(\v2\x10.nvad.v1.SummaryR\tsummaries\x1a;\n" +
+	"\tsummaries\x18& \x03(\v2\x10.nvad.v1.SummaryR\tsummaries\x12#\n" +
+	"\rmemory_octets\x18' \x01(\x04R\fmemoryOctets\x12'\n" +
+	"\x0fmemory_closings\x18( \x01(\x04R\x0ememoryClosings\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"=\n" +

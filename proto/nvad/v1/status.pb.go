@@ -190,7 +190,8 @@ type Status struct {
 	// What the configuration may say but hardly means, and what came of it.
 	Warnings []*Warning `protobuf:"bytes,18,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// NICs that answer 168.63.129.16 themselves, as the configuration asks.
-	Nics          []*Nic `protobuf:"bytes,19,rep,name=nics,proto3" json:"nics,omitempty"`
+	Nics          []*Nic  `protobuf:"bytes,19,rep,name=nics,proto3" json:"nics,omitempty"`
+	Memory        *Memory `protobuf:"bytes,20,opt,name=memory,proto3" json:"memory,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -358,6 +359,78 @@ func (x *Status) GetNics() []*Nic {
 	return nil
 }
 
+func (x *Status) GetMemory() *Memory {
+	if x != nil {
+		return x.Memory
+	}
+	return nil
+}
+
+// Memory is the memory of the process.
+type Memory struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Octets that the last collection of garbage found in use, and what the runtime
+	// needs beside them.
+	InUse uint64 `protobuf:"varint,1,opt,name=in_use,json=inUse,proto3" json:"in_use,omitempty"`
+	// Octets that may be in use before the neighbor that holds most is closed.
+	Budget uint64 `protobuf:"varint,2,opt,name=budget,proto3" json:"budget,omitempty"`
+	// Sessions that were ended for it since the start.
+	Closings      uint64 `protobuf:"varint,3,opt,name=closings,proto3" json:"closings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Memory) Reset() {
+	*x = Memory{}
+	mi := &file_nvad_v1_status_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Memory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Memory) ProtoMessage() {}
+
+func (x *Memory) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_status_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Memory.ProtoReflect.Descriptor instead.
+func (*Memory) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_status_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Memory) GetInUse() uint64 {
+	if x != nil {
+		return x.InUse
+	}
+	return 0
+}
+
+func (x *Memory) GetBudget() uint64 {
+	if x != nil {
+		return x.Budget
+	}
+	return 0
+}
+
+func (x *Memory) GetClosings() uint64 {
+	if x != nil {
+		return x.Closings
+	}
+	return 0
+}
+
 // Nic is a NIC with a routing table of its own for its answers to 168.63.129.16.
 type Nic struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -378,7 +451,7 @@ type Nic struct {
 
 func (x *Nic) Reset() {
 	*x = Nic{}
-	mi := &file_nvad_v1_status_proto_msgTypes[4]
+	mi := &file_nvad_v1_status_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -390,7 +463,7 @@ func (x *Nic) String() string {
 func (*Nic) ProtoMessage() {}
 
 func (x *Nic) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_status_proto_msgTypes[4]
+	mi := &file_nvad_v1_status_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -403,7 +476,7 @@ func (x *Nic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Nic.ProtoReflect.Descriptor instead.
 func (*Nic) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_status_proto_rawDescGZIP(), []int{4}
+	return file_nvad_v1_status_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Nic) GetDevice() string {
@@ -465,7 +538,7 @@ type Warning struct {
 
 func (x *Warning) Reset() {
 	*x = Warning{}
-	mi := &file_nvad_v1_status_proto_msgTypes[5]
+	mi := &file_nvad_v1_status_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -477,7 +550,7 @@ func (x *Warning) String() string {
 func (*Warning) ProtoMessage() {}
 
 func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_status_proto_msgTypes[5]
+	mi := &file_nvad_v1_status_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -490,7 +563,7 @@ func (x *Warning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warning.ProtoReflect.Descriptor instead.
 func (*Warning) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_status_proto_rawDescGZIP(), []int{5}
+	return file_nvad_v1_status_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Warning) GetFile() string {
@@ -539,7 +612,7 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\x06commit\x18\x02 \x01(\tR\x06commit\x12\x1d\n" +
 	"\n" +
 	"go_version\x18\x03 \x01(\tR\tgoVersion\"\x12\n" +
-	"\x10GetStatusRequest\"\x96\x05\n" +
+	"\x10GetStatusRequest\"\xbf\x05\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x10\n" +
 	"\x03asn\x18\x02 \x01(\rR\x03asn\x12\x1b\n" +
@@ -563,7 +636,12 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\x0fdraining_reason\x18\x10 \x01(\tR\x0edrainingReason\x12,\n" +
 	"\x06config\x18\x11 \x01(\v2\x14.nvad.v1.ConfigStateR\x06config\x12,\n" +
 	"\bwarnings\x18\x12 \x03(\v2\x10.nvad.v1.WarningR\bwarnings\x12 \n" +
-	"\x04nics\x18\x13 \x03(\v2\f.nvad.v1.NicR\x04nics\"\x99\x01\n" +
+	"\x04nics\x18\x13 \x03(\v2\f.nvad.v1.NicR\x04nics\x12'\n" +
+	"\x06memory\x18\x14 \x01(\v2\x0f.nvad.v1.MemoryR\x06memory\"S\n" +
+	"\x06Memory\x12\x15\n" +
+	"\x06in_use\x18\x01 \x01(\x04R\x05inUse\x12\x16\n" +
+	"\x06budget\x18\x02 \x01(\x04R\x06budget\x12\x1a\n" +
+	"\bclosings\x18\x03 \x01(\x04R\bclosings\"\x99\x01\n" +
 	"\x03Nic\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\x14\n" +
 	"\x05table\x18\x02 \x01(\rR\x05table\x12\x18\n" +
@@ -590,28 +668,30 @@ func file_nvad_v1_status_proto_rawDescGZIP() []byte {
 	return file_nvad_v1_status_proto_rawDescData
 }
 
-var file_nvad_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_nvad_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_nvad_v1_status_proto_goTypes = []any{
 	(*GetVersionRequest)(nil),     // 0: nvad.v1.GetVersionRequest
 	(*Version)(nil),               // 1: nvad.v1.Version
 	(*GetStatusRequest)(nil),      // 2: nvad.v1.GetStatusRequest
 	(*Status)(nil),                // 3: nvad.v1.Status
-	(*Nic)(nil),                   // 4: nvad.v1.Nic
-	(*Warning)(nil),               // 5: nvad.v1.Warning
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
-	(*ConfigState)(nil),           // 7: nvad.v1.ConfigState
+	(*Memory)(nil),                // 4: nvad.v1.Memory
+	(*Nic)(nil),                   // 5: nvad.v1.Nic
+	(*Warning)(nil),               // 6: nvad.v1.Warning
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*ConfigState)(nil),           // 8: nvad.v1.ConfigState
 }
 var file_nvad_v1_status_proto_depIdxs = []int32{
-	6, // 0: nvad.v1.Status.since:type_name -> google.protobuf.Timestamp
-	6, // 1: nvad.v1.Status.draining_since:type_name -> google.protobuf.Timestamp
-	7, // 2: nvad.v1.Status.config:type_name -> nvad.v1.ConfigState
-	5, // 3: nvad.v1.Status.warnings:type_name -> nvad.v1.Warning
-	4, // 4: nvad.v1.Status.nics:type_name -> nvad.v1.Nic
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	7, // 0: nvad.v1.Status.since:type_name -> google.protobuf.Timestamp
+	7, // 1: nvad.v1.Status.draining_since:type_name -> google.protobuf.Timestamp
+	8, // 2: nvad.v1.Status.config:type_name -> nvad.v1.ConfigState
+	6, // 3: nvad.v1.Status.warnings:type_name -> nvad.v1.Warning
+	5, // 4: nvad.v1.Status.nics:type_name -> nvad.v1.Nic
+	4, // 5: nvad.v1.Status.memory:type_name -> nvad.v1.Memory
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_status_proto_init() }
@@ -626,7 +706,7 @@ func file_nvad_v1_status_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_status_proto_rawDesc), len(file_nvad_v1_status_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,41 @@
+package daemon
+
+import (
+	"os"
+	"testing"
+	"testing/fstest"
+)
+
+func TestMemoryShare(t *testing.T) {
+	const mib = 1 << 20
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  uint64 // MiB
+	}{
+		"no control groups": {nil, 512},
+		"no limit":          {map[string]string{"proc/self/cgroup": "0::/a", "sys/fs/cgroup/a/memory.max": "max\n"}, 512},
+		"a limit":           {map[string]string{"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/memory.max": "100663296\n"}, 80},
+		"the parent's is smaller": {map[string]string{"proc/self/cgroup": "0::/a/b\n",
+			"sys/fs/cgroup/a/b/memory.max": "200000000\n", "sys/fs/cgroup/a/memory.max": "100663296\n"}, 80},
+		"memory.high is smaller": {map[string]string{"proc/self/cgroup": "0::/a\n",
+			"sys/fs/cgroup/a/memory.max": "200000000\n", "sys/fs/cgroup/a/memory.high": "100663296\n"}, 80},
+		"larger than the machine": {map[string]string{"proc/self/cgroup": "0::/a\n", "sys/fs/cgroup/a/memory.max": "99999999999\n"}, 512},
+		"a container":             {map[string]string{"proc/self/cgroup": "0::/docker/0123\n", "sys/fs/cgroup/memory.max": "100663296\n"}, 80},
+		"version 1": {map[string]string{"proc/self/cgroup": "5:cpu:/x\n4:memory:/a/b\n0::/\n",
+			"sys/fs/cgroup/memory/a/memory.limit_in_bytes": "100663296\n", "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"}, 80},
+	} {
+		root := fstest.MapFS{}
+		for path, text := range c.files {
+			root[path] = &fstest.MapFile{Data: []byte(text)}
+		}
+		if got := memoryShare(root, 1<<30) / mib; got != c.want {
+			t.Errorf("%s: %d MiB, want %d", name, got, c.want)
+		}
+	}
+	if n := machineMemory(); n < 64*mib {
+		t.Errorf("this machine has %d octets", n)
+	}
+	if n := memoryShare(os.DirFS("/"), machineMemory()); n < mib {
+		t.Errorf("a share of %d octets here", n)
+	}
+}
