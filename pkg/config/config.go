@@ -261,6 +261,8 @@ type Settings struct {
 	MaximumPrefixWarning int           // percent of MaximumPrefix
 	MaximumPrefixRestart time.Duration // that a shutdown lasts; 0: for good
 	MaximumPrefixOut     int           // of each family; 0: unlimited
+	MaximumASPath        int           // ASNs; 0: unlimited
+	MaximumAttributes    int           // octets of one route's attributes; 0: unlimited
 	// MaximumPrefixOutCount is how the neighbor counts: CountPrefixes or CountIncoming.
 	MaximumPrefixOutCount string
 	Weight                uint32

@@ -59,6 +59,9 @@ func DefaultSettings() Settings {
 		MaximumPrefixWarning: 75, // FRR's
 
 		MaximumPrefixOutCount: CountPrefixes,
+
+		MaximumASPath:     255,  // in one segment
+		MaximumAttributes: 4096, // in a message without RFC 8654
 	}
 }
 

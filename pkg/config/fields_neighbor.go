@@ -224,6 +224,19 @@ var settingsFields = []field[Settings]{
 		bind: func(s *Settings) value { return oneOf(&s.MaximumPrefixOutCount, CountPrefixes, CountIncoming) },
 	},
 	{
+		key: "maximum-as-path", impact: SessionReset,
+		doc: "Most ASNs in the AS_PATH of a route from the neighbor; one with more is treated as withdrawn, and counted. 0 is no limit. " +
+			"As many as one segment holds is far more than any network is deep: longer ones come from mistakes and attacks.",
+		bind: func(s *Settings) value { return number(&s.MaximumASPath, 0, maxUint16) },
+	},
+	{
+		key: "maximum-attribute-octets", impact: SessionReset,
+		doc: "Most octets of path attributes of a route from the neighbor, without its prefixes; one with more is treated as withdrawn, and counted. 0 is no limit. " +
+			"What does not fit into 4096 octets could not be sent on to a neighbor without extended messages (RFC 8654), " +
+			"and a few routes of 65 kB would fill the memory in spite of maximum-prefix.",
+		bind: func(s *Settings) value { return number(&s.MaximumAttributes, 0, maxUint16) },
+	},
+	{
 		key: "weight", impact: SoftRefresh,
 		doc:  "Local preference among neighbors that is never sent; the highest wins.",
 		bind: func(s *Settings) value { return number(&s.Weight, 0, maxUint16) },

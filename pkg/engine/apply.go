@@ -111,6 +111,7 @@ func session(cfg *config.Config, n config.Neighbor) speaker.Neighbor {
 		Address: n.Address, Port: n.Port, LocalAddress: n.LocalAddress,
 		LocalASN: n.OwnASN(cfg), RemoteASN: n.RemoteASN, Role: n.Role, Families: n.Families,
 		Passive: n.Passive, HoldTime: n.HoldTime, Keepalive: n.Keepalive,
+		MaxASPath: n.MaximumASPath, MaxAttributes: n.MaximumAttributes,
 		CountsIncoming: n.MaximumPrefixOutCount == config.CountIncoming,
 		MultihopTTL:    uint8(n.EBGPMultihop), TTLSecurity: uint8(n.TTLSecurity), Password: n.Password,
 	}

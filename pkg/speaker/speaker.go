@@ -32,6 +32,9 @@ type Neighbor struct {
 	Password     string        // TCP-MD5 key (RFC 2385); never logged
 	RestartTime  time.Duration // graceful restart time announced (RFC 4724); 0: capability absent
 	Disabled     bool          // administratively down: neither dials nor accepts
+	// Routes with more than MaxASPath ASNs in AS_PATH, or with more than MaxAttributes
+	// octets of attributes, are treated as withdrawn; 0: there is no limit.
+	MaxASPath, MaxAttributes int
 	// CountsIncoming says that the neighbor adds up the routes it knows and those
 	// in what comes in, also where these replace known ones, against its limit.
 	CountsIncoming bool

@@ -24,31 +24,50 @@ func (a *attribute) readAS4Aggregator(_ *decoder, p *parsed, v []byte) *speaker.
 }
 
 // path reads the segments of AS_PATH or AS4_PATH, whose ASNs have width octets.
-// It returns no path together with an error.
+// It returns no path together with an error. Sequences that follow each other
+// become one, as far as a segment holds them, which changes nothing (RFC 4271
+// 5.1.2): a path of segments of one ASN each would take eight times its octets.
 func (a *attribute) path(v []byte, width int) (route.ASPath, *speaker.Malformed) {
 	var out route.ASPath
+	asns := make([]uint32, 0, countASNs(v, width)) // of all segments
 	for len(v) > 0 {
 		if len(v) < 2 || len(v) < 2+int(v[1])*width {
 			return nil, a.wrong(speaker.WrongLength, "ends within a segment", a.section)
 		}
-		s := route.Segment{Type: route.SegmentType(v[0])}
+		typ, n, begin := route.SegmentType(v[0]), int(v[1]), len(asns)
 		switch {
-		case s.Type < route.ASSet || s.Type > route.ASConfedSet:
-			return nil, a.wrong(speaker.WrongValue, "has a segment of type "+strconv.Itoa(int(v[0])), a.section)
-		case v[1] == 0:
+		case typ < route.ASSet || typ > route.ASConfedSet:
+			return nil, a.wrong(speaker.WrongValue, "has a segment of type "+strconv.Itoa(int(typ)), a.section)
+		case n == 0:
 			return nil, a.wrong(speaker.WrongLength, "has a segment of 0 ASNs", a.section)
 		}
-		s.ASNs = make([]uint32, v[1])
-		v = v[2:]
-		for i := range s.ASNs {
-			if s.ASNs[i] = readASN(v[:width]); s.ASNs[i] == 0 {
+		for v = v[2:]; len(asns) < begin+n; v = v[width:] {
+			asn := readASN(v[:width])
+			if asn == 0 {
 				return nil, a.wrong(speaker.WrongValue, "has AS 0", "RFC 7607 2")
 			}
-			v = v[width:]
+			asns = append(asns, asn)
 		}
-		out = append(out, s)
+		if last := len(out) - 1; last >= 0 && typ == route.ASSequence && out[last].Type == typ && len(out[last].ASNs)+n <= mostInSegment {
+			begin -= len(out[last].ASNs)
+			out = out[:last]
+		}
+		out = append(out, route.Segment{Type: typ, ASNs: asns[begin:len(asns):len(asns)]})
 	}
 	return out, nil
+}
+
+// mostInSegment is how many ASNs a segment can say that it has.
+const mostInSegment = 255
+
+// countASNs is how many ASNs the whole segments in v have.
+func countASNs(v []byte, width int) int {
+	n := 0
+	for len(v) >= 2 && len(v) >= 2+int(v[1])*width {
+		n += int(v[1])
+		v = v[2+int(v[1])*width:]
+	}
+	return n
 }
 
 // mergeAS4 restores the 4-octet ASNs that a 2-octet neighbor has passed on in

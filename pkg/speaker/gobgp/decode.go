@@ -26,7 +26,10 @@ type decoderOptions struct {
 	families route.Family
 	internal bool // iBGP
 	twoOctet bool // the peer knows no 4-octet ASNs
-	loopback bool // both ends are loopback addresses, so next hops may be
+	// maxASPath ASNs are taken, and maxOctets of a set's attributes without
+	// MP_REACH_NLRI; 0: any number.
+	maxASPath, maxOctets int
+	loopback             bool // both ends are loopback addresses, so next hops may be
 }
 
 func newDecoder(o decoderOptions) *decoder { return &decoder{decoderOptions: o} }

@@ -81,6 +81,11 @@ func (d *decoder) attributes(raw []byte, nextHop netip.Addr, mandatory bool) (at
 	if attrs := d.cache.get(d.key); attrs != nil && mandatory {
 		return attrSet{attrs: attrs}, nil
 	}
+	if mandatory {
+		if m := d.excess(raw); m != nil {
+			return attrSet{bad: m}, nil
+		}
+	}
 	p, err := d.parseAttrs(raw)
 	if err != nil {
 		return attrSet{}, err

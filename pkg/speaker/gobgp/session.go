@@ -345,6 +345,10 @@ func (s *session) decoderOptions() decoderOptions {
 		families: s.families(),
 		internal: s.cfg.IsInternal(),
 		twoOctet: !s.peer.fourOctet,
+
+		maxASPath: s.cfg.MaxASPath,
+		maxOctets: s.cfg.MaxAttributes,
+
 		loopback: isLoopback(s.tap.local.AddrPort().Addr()) && isLoopback(s.cfg.Address),
 	}
 }
