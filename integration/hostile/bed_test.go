@@ -49,6 +49,7 @@ type bed struct {
 	*testing.T
 	dir, ours, theirs string
 	socket, config    string
+	group             string // a control group for nvad; empty: that of the test
 	cmd               *exec.Cmd
 	exited            chan struct{}
 }
@@ -101,7 +102,12 @@ func (b *bed) background(ns, log string, argv ...string) *exec.Cmd {
 		b.Fatal(err)
 	}
 	defer out.Close()
-	cmd := exec.Command("ip", append([]string{"netns", "exec", ns}, argv...)...)
+	argv = append([]string{"ip", "netns", "exec", ns}, argv...)
+	if b.group != "" && ns == b.ours {
+		// ip would hide the control groups: nvad reads its limit there.
+		argv = append([]string{"sh", "-c", "echo $$ >" + b.group + "/cgroup.procs && exec nsenter --net=/run/netns/" + ns + ` "$@"`, "sh"}, argv[4:]...)
+	}
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {

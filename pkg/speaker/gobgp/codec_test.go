@@ -27,10 +27,15 @@ var (
 	genPath = rapid.Custom(func(t *rapid.T) route.ASPath {
 		var p route.ASPath
 		for range rapid.IntRange(0, 3).Draw(t, "segments") {
-			p = append(p, route.Segment{
+			s := route.Segment{
 				Type: rapid.SampledFrom([]route.SegmentType{route.ASSequence, route.ASSet}).Draw(t, "type"),
 				ASNs: rapid.SliceOfN(genASN, 1, 20).Draw(t, "asns"),
-			})
+			}
+			if last := len(p) - 1; last >= 0 && s.Type == route.ASSequence && p[last].Type == s.Type {
+				p[last].ASNs = append(p[last].ASNs, s.ASNs...) // as they are read
+				continue
+			}
+			p = append(p, s)
 		}
 		return p
 	})
