@@ -117,6 +117,12 @@ var bases = map[nat.Hook]nftables.Chain{
 	nat.Forward: {
 		Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityMangle,
 	},
+	nat.RawPrerouting: {
+		Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookPrerouting, Priority: nftables.ChainPriorityRaw,
+	},
+	nat.RawInput: {
+		Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookInput, Priority: nftables.ChainPriorityRaw,
+	},
 }
 
 func chainFor(table *nftables.Table, c nat.Chain) *nftables.Chain {

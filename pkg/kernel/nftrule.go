@@ -31,12 +31,21 @@ func expressions(r nat.Rule) []expr.Any {
 	if a := ruleFamily(r); a.IsValid() {
 		list = append(list, meta(expr.MetaKeyNFPROTO), equals([]byte{protocolFamily(a)}))
 	}
-	list = append(list, within(r.Source, 12, 8)...)
-	list = append(list, within(r.Destination, 16, 24)...)
+	source := expr.CmpOpEq
+	if r.OtherSource {
+		source = expr.CmpOpNeq
+	}
+	list = append(list, within(r.Source, source, 12, 8)...)
+	list = append(list, within(r.Destination, expr.CmpOpEq, 16, 24)...)
+	if r.OwnSource {
+		list = append(list, &expr.Fib{Register: mainRegister, ResultADDRTYPE: true, FlagSADDR: true},
+			equals(binaryutil.NativeEndian.PutUint32(unix.RTN_LOCAL)))
+	}
 	if r.Protocol != nat.AnyProtocol {
 		list = append(list, meta(expr.MetaKeyL4PROTO), equals([]byte{byte(r.Protocol)}))
 	}
 	list = append(list, ports(r.Ports)...)
+	list = append(list, encapsulated(r.Guard)...)
 	if r.Do != nat.ClampSize {
 		list = append(list, &expr.Counter{})
 	}
@@ -74,8 +83,25 @@ func deviceName(s string) []byte {
 	return b
 }
 
+// encapsulated matches what is within a VXLAN packet.
+func encapsulated(g nat.Guard) []expr.Any {
+	const vniOffset, vniSize = 12, 3 // after the UDP header and 4 octets of flags (RFC 7348 section 5)
+	var list []expr.Any
+	if g.VNI != 0 {
+		list = append(list, load(expr.PayloadBaseTransportHeader, vniOffset, vniSize), equals(binaryutil.BigEndian.PutUint32(g.VNI)[1:]))
+	}
+	for _, o := range g.Inner {
+		op := expr.CmpOpEq
+		if o.Not {
+			op = expr.CmpOpNeq
+		}
+		list = append(list, load(expr.PayloadBaseTransportHeader, uint32(o.At), uint32(len(o.Data))), compare(op, []byte(o.Data)))
+	}
+	return list
+}
+
 // within matches an address of the IP header, which stands at one of two places.
-func within(p netip.Prefix, at4, at6 uint32) []expr.Any {
+func within(p netip.Prefix, op expr.CmpOp, at4, at6 uint32) []expr.Any {
 	if !p.IsValid() || p.Bits() == 0 {
 		return nil
 	}
@@ -87,7 +113,7 @@ func within(p netip.Prefix, at4, at6 uint32) []expr.Any {
 	if !p.IsSingleIP() {
 		list = append(list, masked(net.CIDRMask(p.Bits(), 8*size)))
 	}
-	return append(list, equals(p.Masked().Addr().AsSlice()))
+	return append(list, compare(op, p.Masked().Addr().AsSlice()))
 }
 
 func load(base expr.PayloadBase, offset, size uint32) expr.Any {
@@ -129,6 +155,10 @@ func action(r nat.Rule) []expr.Any {
 		return translate(expr.NATTypeDestNAT, r.To)
 	case nat.ClampSize:
 		return clamp(r.Size)
+	case nat.Accept:
+		return []expr.Any{&expr.Verdict{Kind: expr.VerdictAccept}}
+	case nat.Drop:
+		return []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}}
 	}
 	return []expr.Any{&expr.Verdict{Kind: expr.VerdictReturn}}
 }

@@ -40,8 +40,8 @@ func TestTunnelKinds(t *testing.T) {
 	}{
 		{
 			"one remote", tunnel.Tunnel{Remotes: addrs("10.10.0.4")},
-			[]string{"vxlan id 77 remote 10.10.0.4 dev eth0 srcport 0 0 dstport 4789 ttl auto ageing 300 udpcsum", "mtu 1450"}, "local ",
-			[]string{"00:00:00:00:00:00 dst 10.10.0.4 "},
+			[]string{"vxlan id 77 remote 10.10.0.4 dev eth0 srcport 0 0 dstport 4789 ttl auto ageing 300 maxaddr 8192 udpcsum", "mtu 1450"}, "local ",
+			[]string{"00:00:00:00:00:00 dst 10.10.0.4 ", "12:65:71:58:64:64 dst 10.10.0.4 self permanent"},
 		},
 		{
 			"three remotes", tunnel.Tunnel{Remotes: addrs("10.10.0.4", "10.10.0.5", "10.10.0.6")},

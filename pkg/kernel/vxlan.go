@@ -35,7 +35,13 @@ func (t *Tunnels) Do(op tunnel.Op) error {
 	case tunnel.DeleteAddress:
 		return unless(t.handle.AddrDel(link, address(op.Address)), unix.EADDRNOTAVAIL)
 	case tunnel.AddRemote:
-		return unless(t.forward(op, unix.RTM_NEWNEIGH, unix.NLM_F_CREATE|unix.NLM_F_APPEND), unix.EEXIST)
+		// A MAC address is behind one remote: appending to an entry that a stranger
+		// left would make it permanent and keep the stranger.
+		how := uint16(unix.NLM_F_REPLACE)
+		if op.Remote.MAC == [6]byte{} {
+			how = unix.NLM_F_APPEND
+		}
+		return unless(t.forward(op, unix.RTM_NEWNEIGH, unix.NLM_F_CREATE|how), unix.EEXIST)
 	case tunnel.DeleteRemote:
 		return unless(t.forward(op, unix.RTM_DELNEIGH, 0), unix.ENOENT)
 	case tunnel.Announce:
@@ -52,6 +58,10 @@ func unless(err, fine error) error {
 	return err
 }
 
+// maxForwarding bounds the forwarding entries of a device, most of which are learned
+// from what a remote sends: without, every new source address costs memory.
+const maxForwarding = 8192
+
 func newVXLAN(op tunnel.Op) *netlink.Vxlan {
 	v := op.VXLAN
 	attrs := netlink.NewLinkAttrs()
@@ -59,7 +69,7 @@ func newVXLAN(op tunnel.Op) *netlink.Vxlan {
 	return &netlink.Vxlan{
 		LinkAttrs: attrs,
 		VxlanId:   int(v.VNI), VtepDevIndex: v.Device, Port: int(v.Port),
-		SrcAddr: v.Local.AsSlice(), Group: v.Remote.AsSlice(), TTL: int(v.TTL), Learning: v.Learning,
+		SrcAddr: v.Local.AsSlice(), Group: v.Remote.AsSlice(), TTL: int(v.TTL), Learning: v.Learning, Limit: maxForwarding,
 		PortLow: int(v.PortLow), PortHigh: int(v.PortHigh), UDPCSum: true,
 	}
 }

@@ -9,6 +9,8 @@ type Rules struct {
 	SNATs       []SNAT
 	DNATs       []DNAT
 	Clamps      []Clamp
+	Overlays    []Overlay // the tunnels that are guarded
+	Foreign     []Segment // other programs' VXLAN, which is let through
 }
 
 // Masquerade gives packets that leave through a device that device's address as
@@ -72,7 +74,7 @@ const (
 
 // chains is the table that does what the rules ask for; none if nothing does.
 func (r *Rules) chains() []Chain {
-	var list []Chain
+	list := r.guards()
 	if len(r.DNATs) > 0 {
 		list = append(list, Chain{Name: dnatChain, Hook: Prerouting, Rules: r.dnat()})
 	}

@@ -12,11 +12,13 @@ type Hook uint8
 
 // Hooks. The first is of a chain that others jump to.
 const (
-	NoHook      Hook = iota
-	Prerouting       // of type nat, priority dstnat
-	Postrouting      // of type nat, priority srcnat
-	Forward          // of type filter, priority mangle
-	OtherHook        // anything else; never wanted
+	NoHook        Hook = iota
+	Prerouting         // of type nat, priority dstnat
+	Postrouting        // of type nat, priority srcnat
+	Forward            // of type filter, priority mangle
+	RawPrerouting      // of type filter, priority raw: everything that arrives, before it is tracked
+	RawInput           // of type filter, priority raw: what arrives for this machine
+	OtherHook          // anything else; never wanted
 )
 
 // Chain is a chain of the table.
@@ -68,6 +70,8 @@ const (
 	SourceTo                       // To
 	DestinationTo                  // To
 	ClampSize                      // of TCP's SYN, down to Size or, if 0, to the route's MTU
+	Accept                         // leave the hook's chain and those that jumped
+	Drop                           // lose the packet
 )
 
 // Rule is one rule: packets that all of it fits are treated as Do says.
@@ -82,6 +86,33 @@ type Rule struct {
 	Chain       string
 	To          Endpoint
 	Size        int
+	Guard
+}
+
+// Guard is what else a rule looks at that guards a tunnel. Its zero value looks at
+// nothing.
+type Guard struct {
+	Tunnel      string // device of the guarded tunnel; "": the rule guards none
+	OtherSource bool   // Source is what the packet must not have
+	OwnSource   bool   // the source is an address of this machine
+	VNI         uint32 // of a VXLAN packet; 0: any
+	Inner       []Octets
+}
+
+// Octets are compared with those that stand at an offset of a UDP packet.
+type Octets struct {
+	At   int    // octets after the start of the UDP header
+	Data string // the octets themselves
+	Not  bool   // they must differ
+}
+
+// String is the comparison as nft(8) writes it.
+func (o Octets) String() string {
+	op := ""
+	if o.Not {
+		op = "!= "
+	}
+	return fmt.Sprintf("@th,%d,%d %s0x%x", 8*o.At, 8*len(o.Data), op, o.Data)
 }
 
 // single is the prefix of one address.
@@ -102,7 +133,12 @@ func (r Rule) String() string {
 	if r.Out != "" {
 		word("oifname %q", r.Out)
 	}
-	if r.Source.IsValid() {
+	switch {
+	case r.OwnSource:
+		word("fib saddr type local")
+	case r.OtherSource:
+		word("saddr != %s", r.Source)
+	case r.Source.IsValid():
 		word("saddr %s", r.Source)
 	}
 	if r.Destination.IsValid() {
@@ -113,6 +149,12 @@ func (r Rule) String() string {
 	}
 	if r.Ports != (Ports{}) {
 		word("dport %s", r.Ports)
+	}
+	if r.VNI != 0 {
+		word("vxlan vni %d", r.VNI)
+	}
+	for _, o := range r.Inner {
+		word("%s", o)
 	}
 	return b.String() + r.action()
 }
@@ -127,6 +169,10 @@ func (r Rule) action() string {
 		return "snat to " + r.To.String()
 	case DestinationTo:
 		return "dnat to " + r.To.String()
+	case Accept:
+		return "accept"
+	case Drop:
+		return "drop"
 	case ClampSize:
 		if r.Size == 0 {
 			return "maxseg size set rt mtu"

@@ -13,7 +13,7 @@ const Alias = "nvad"
 // success, as is adding what is there.
 type Kernel interface {
 	// Links reads every link, its addresses and, of VXLAN devices, the
-	// default forwarding entries.
+	// forwarding entries.
 	Links() ([]Link, error)
 	// PortRange is the namespace's range of local ports, from which VXLAN
 	// devices without a range of their own take UDP source ports.
@@ -37,7 +37,7 @@ type Link struct {
 	Alias     string
 	Addresses []netip.Prefix // permanent ones, with the host's bits
 	VXLAN     *VXLAN         // nil if it is something else
-	FDB       []Remote       // of VXLAN: where unknown destinations go
+	FDB       []Remote       // of VXLAN: which destinations are behind which remote
 	Stats     Stats
 }
 
@@ -54,10 +54,20 @@ type VXLAN struct {
 	Learning bool
 }
 
-// Remote is a default forwarding entry: an address and the link that leads there.
+// Segment is the VXLAN network that a device belongs to. Two devices of a
+// namespace never share one.
+type Segment struct {
+	Port uint16
+	VNI  uint32
+}
+
+// Remote is a forwarding entry: a MAC address, the address of the remote that it is
+// behind, and the link that leads there.
 type Remote struct {
-	Addr   netip.Addr
-	Device int // link index; 0: by route
+	MAC     [6]byte // zero: every destination that has no entry of its own
+	Addr    netip.Addr
+	Device  int  // link index; 0: by route
+	Learned bool // from what arrived, not put there
 }
 
 // Stats are a link's counters.
@@ -82,8 +92,8 @@ const (
 	SetUp                       // administratively
 	AddAddress                  // Address
 	DeleteAddress               // Address
-	AddRemote                   // a default entry to Remote
-	DeleteRemote                // the default entry to Remote
+	AddRemote                   // the forwarding entry Remote
+	DeleteRemote                // the forwarding entry Remote
 	Announce                    // gratuitous ARP or unsolicited NA for Address with MAC
 )
 
@@ -115,6 +125,9 @@ func (o Op) String() string {
 	case AddAddress, DeleteAddress, Announce:
 		return s + " " + o.Address.String()
 	case AddRemote, DeleteRemote:
+		if o.Remote.MAC != ([6]byte{}) {
+			s += " " + net.HardwareAddr(o.Remote.MAC[:]).String() + " at"
+		}
 		return s + " " + o.Remote.Addr.String()
 	}
 	return s

@@ -151,7 +151,9 @@ func (m *Manager) build(t *Tunnel, s *state, low, high uint16) error {
 		m.repaired(t.Name + " was gone")
 	}
 	s.index = l.Index
-	return m.dress(t, s, l, look{macs, t.mtu(underlay), t.remotes(want.Device)}, fresh)
+	remotes := t.remotes(want.Device)
+	excess := slices.DeleteFunc(without(l.FDB, remotes), t.tolerates)
+	return m.dress(t, s, l, look{macs, t.mtu(underlay), remotes, excess}, fresh)
 }
 
 // underlay finds the link that a tunnel runs over.
@@ -234,6 +236,7 @@ type look struct {
 	macs    []net.HardwareAddr // any of them will do
 	mtu     int
 	remotes []Remote
+	excess  []Remote // forwarding entries to be deleted
 }
 
 // dress brings everything about a device that can be changed in place to what is
@@ -260,15 +263,15 @@ func (m *Manager) dress(t *Tunnel, s *state, l *Link, want look, fresh bool) err
 	for _, a := range without(have, t.Addresses) {
 		add(Op{Kind: DeleteAddress, Address: a})
 	}
-	if !l.Up {
-		add(Op{Kind: SetUp})
-		fresh = true
-	}
 	for _, r := range without(want.remotes, l.FDB) {
 		add(Op{Kind: AddRemote, Remote: r})
 	}
-	for _, r := range without(l.FDB, want.remotes) {
+	for _, r := range want.excess {
 		add(Op{Kind: DeleteRemote, Remote: r})
+	}
+	if !l.Up {
+		add(Op{Kind: SetUp})
+		fresh = true
 	}
 	if s.Built && l.Alias == Alias && len(ops) > 0 {
 		m.repaired(ops[0].String())
@@ -311,6 +314,20 @@ func (m *Manager) repaired(what string) { m.repairs = append(m.repairs, what) }
 func (m *Manager) Repairs() []string {
 	list := m.repairs
 	m.repairs = nil
+	return list
+}
+
+// Look reads the links without changing any.
+func (m *Manager) Look() error { return m.read() }
+
+// Foreign lists the VXLAN networks of devices that are not nvad's, in no order.
+func (m *Manager) Foreign() (list []Segment) {
+	for _, l := range m.links {
+		wanted := func(t Tunnel) bool { return t.Name == l.Name }
+		if l.VXLAN != nil && l.Alias != Alias && !slices.ContainsFunc(m.wanted, wanted) {
+			list = append(list, Segment{l.VXLAN.Port, l.VXLAN.VNI})
+		}
+	}
 	return list
 }
 

@@ -44,7 +44,7 @@ func sync(t *testing.T, m *tunnel.Manager, now time.Time) time.Time {
 }
 
 const built = "eth0 mtu 1500 up true 10.0.0.4/24\n" +
-	"vxlan0 mtu 1450 up true alias nvad 169.254.0.1/24 mac 4e:27:6f:10:3a:1a vni 77 port 4789 to 10.10.0.4\n"
+	"vxlan0 mtu 1450 up true alias nvad 169.254.0.1/24 mac 4e:27:6f:10:3a:1a vni 77 port 4789 to 10.10.0.4 to 12:65:71:58:64:64 at 10.10.0.4\n"
 
 func TestBuildsInOrder(t *testing.T) {
 	k := newKernel()
@@ -55,7 +55,7 @@ func TestBuildsInOrder(t *testing.T) {
 		t.Errorf("kernel holds\n%swant\n%s", got, built)
 	}
 	got := strings.Join(k.Log, ", ")
-	want := "vxlan0: create, vxlan0: set alias, vxlan0: add address 169.254.0.1/24, vxlan0: set up, vxlan0: announce 169.254.0.1/24"
+	want := "vxlan0: create, vxlan0: set alias, vxlan0: add address 169.254.0.1/24, vxlan0: add remote 12:65:71:58:64:64 at 10.10.0.4, vxlan0: set up, vxlan0: announce 169.254.0.1/24"
 	if got != want {
 		t.Errorf("did %s\nwant %s", got, want)
 	}
@@ -100,6 +100,41 @@ func TestRepairs(t *testing.T) {
 	m.SetWanted([]tunnel.Tunnel{want})
 	k.Uproot("vxlan0")
 	repairs("taken away", 1)
+}
+
+// What a remote taught the device stays. What a stranger did goes, and so does an
+// entry that leads a remote's MAC address elsewhere.
+func TestForwardingEntries(t *testing.T) {
+	stranger := netip.MustParseAddr("10.0.0.66")
+	foreign, far := [6]byte{2, 0, 0, 0, 0, 1}, [6]byte{0x12, 0x65, 0x71, 0x58, 0x64, 0x64}
+	learned := func(mac [6]byte, at netip.Addr) tunnel.Remote { return tunnel.Remote{MAC: mac, Addr: at, Learned: true} }
+	for _, tt := range []struct {
+		name    string
+		planted tunnel.Remote
+		learns  bool
+		did     string
+	}{
+		{"a far end that is not nvad", learned(foreign, remote4), true, ""},
+		{"the same, not to be learned", learned(foreign, remote4), false, "vxlan0: delete remote 02:00:00:00:00:01 at 10.10.0.4"},
+		{"a stranger", learned(foreign, stranger), true, "vxlan0: delete remote 02:00:00:00:00:01 at 10.0.0.66"},
+		{"put there by another", tunnel.Remote{MAC: foreign, Addr: remote4}, true, "vxlan0: delete remote 02:00:00:00:00:01 at 10.10.0.4"},
+		{"a stranger as the remote", learned(far, stranger), true, "vxlan0: delete remote 12:65:71:58:64:64 at 10.0.0.66"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			k := newKernel()
+			m := tunnel.New(k)
+			want := vxlan0(remote4)
+			want.NoLearning = !tt.learns
+			m.SetWanted([]tunnel.Tunnel{want})
+			sync(t, m, t0)
+			k.Log = nil
+			k.Change("vxlan0", func(l *tunnel.Link) { l.FDB = append(l.FDB, tt.planted) })
+			sync(t, m, t0)
+			if got := strings.Join(k.Log, ", "); got != tt.did || len(m.Repairs()) > 0 != (tt.did != "") {
+				t.Errorf("did %q, want %q", got, tt.did)
+			}
+		})
+	}
 }
 
 // A link of the wanted name that another made is taken over only as it is wanted.

@@ -91,19 +91,30 @@ func sourcePorts(low, high uint16) (uint16, uint16) {
 	return reservedPort + 1, high
 }
 
-// remotes are the wanted default forwarding entries. They name the device as the
-// kernel's own entry for the remote does: one without would be a second entry,
+// remotes are the wanted forwarding entries. The default ones name the device as
+// the kernel's own entry for the remote does: one without would be a second entry,
 // and every flooded packet would leave twice.
+//
+// Each remote has an entry for the MAC address that nvad would have there: the kernel
+// drops frames with that source from any other remote, so nobody takes the entry
+// over. A far end that is not nvad has another MAC address, which is learned. These
+// entries name no device: with one, the kernel would take the remote's own frames
+// for another's (vxlan_snoop in drivers/net/vxlan).
 func (t *Tunnel) remotes(device int) []Remote {
-	addrs := t.Remotes
 	if t.Group.IsValid() {
-		addrs = []netip.Addr{t.Group}
+		return []Remote{{Addr: t.Group, Device: device}}
 	}
 	var list []Remote
-	for _, a := range addrs {
-		list = append(list, Remote{Addr: a, Device: device})
+	for _, a := range t.Remotes {
+		list = append(list, Remote{Addr: a, Device: device}, Remote{MAC: [6]byte(mac(t.VNI, a)), Addr: a})
 	}
 	return list
+}
+
+// tolerates reports whether a forwarding entry may stay that is not wanted: one that
+// was learned, and not from a stranger. A poisoned entry that is in use never ages.
+func (t *Tunnel) tolerates(r Remote) bool {
+	return r.Learned && !t.NoLearning && (t.Group.IsValid() || slices.Contains(t.Remotes, r.Addr))
 }
 
 // mac derives the device's address from its VNI and an address of the underlay,

@@ -79,7 +79,7 @@ func (k *Kernel) failing(name string) error {
 
 var hooks = map[nat.Hook]string{
 	nat.Prerouting: " hook prerouting", nat.Postrouting: " hook postrouting", nat.Forward: " hook forward",
-	nat.OtherHook: " hook other",
+	nat.RawPrerouting: " hook prerouting raw", nat.RawInput: " hook input raw", nat.OtherHook: " hook other",
 }
 
 // String prints the table: a line for each chain and rule. No table is "".

@@ -3,8 +3,11 @@
 package tunneltest
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -128,6 +131,9 @@ func (k *Kernel) change(op tunnel.Op, l *tunnel.Link) {
 	case tunnel.DeleteAddress:
 		l.Addresses = slices.DeleteFunc(l.Addresses, func(p netip.Prefix) bool { return p == op.Address })
 	case tunnel.AddRemote:
+		if op.Remote.MAC != [6]byte{} {
+			l.FDB = slices.DeleteFunc(l.FDB, func(r tunnel.Remote) bool { return r.MAC == op.Remote.MAC })
+		}
 		l.FDB = append(l.FDB, op.Remote)
 	case tunnel.DeleteRemote:
 		l.FDB = slices.DeleteFunc(l.FDB, func(r tunnel.Remote) bool { return r == op.Remote })
@@ -149,6 +155,10 @@ func (k *Kernel) failing(name string) error {
 	return err
 }
 
+func byAddress(a, b tunnel.Remote) int {
+	return cmp.Or(a.Addr.Compare(b.Addr), bytes.Compare(a.MAC[:], b.MAC[:]))
+}
+
 // String prints the links, one a line, without their indexes.
 func (k *Kernel) String() string {
 	var lines []string
@@ -162,8 +172,12 @@ func (k *Kernel) String() string {
 		}
 		if v := l.VXLAN; v != nil {
 			s += fmt.Sprintf(" mac %s vni %d port %d", l.MAC, v.VNI, v.Port)
-			for _, r := range slices.SortedFunc(slices.Values(l.FDB), func(a, b tunnel.Remote) int { return a.Addr.Compare(b.Addr) }) {
-				s += " to " + r.Addr.String()
+			for _, r := range slices.SortedFunc(slices.Values(l.FDB), byAddress) {
+				s += " to "
+				if r.MAC != [6]byte{} {
+					s += net.HardwareAddr(r.MAC[:]).String() + " at "
+				}
+				s += r.Addr.String()
 			}
 		}
 		lines = append(lines, s+"\n")
