@@ -10,6 +10,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/nic"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
@@ -286,6 +287,10 @@ func tunnelMessage(v engine.TunnelView) *nvadv1.Tunnel {
 			return &nvadv1.TunnelPeer{Remote: text(p.Remote), Neighbor: text(p.Neighbor), Up: p.Up, By: p.By, Gateway: p.Gateway, Reason: p.Reason}
 		}),
 		MtuWarning: v.Warning,
+		Dropped: convert(v.Dropped, func(d nat.DropCount) *nvadv1.TunnelDrop {
+			return &nvadv1.TunnelDrop{Reason: d.Reason, Packets: d.Packets, Bytes: d.Bytes}
+		}),
+		Unguarded: v.Unguarded,
 	}
 }
 

@@ -165,8 +165,15 @@ type Tunnel struct {
 	TTL       int // 0: inherit
 	Learning  bool
 	Addresses []netip.Prefix
-	BFD       BFD // of the far ends, see [Config.FarEnds]
+	Peers     []TunnelPeer // addresses in the tunnel that one remote alone may use
+	BFD       BFD          // of the far ends, see [Config.FarEnds]
 }
+
+// TunnelPeer is an address within a tunnel, and the remote that it belongs to.
+type TunnelPeer struct{ Remote, Address netip.Addr }
+
+// String is the peer as it stands in the file.
+func (p TunnelPeer) String() string { return p.Remote.String() + "=" + p.Address.String() }
 
 // NIC is a device whose answers to Azure's platform address leave by it.
 type NIC struct {

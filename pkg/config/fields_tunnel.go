@@ -27,8 +27,15 @@ var tunnelFields = []field[Tunnel]{
 		bind: func(t *Tunnel) value { return addresses{&t.Remotes, unicast} },
 	},
 	{
+		key: "peers", example: `["10.10.0.4=169.254.0.2"]`,
+		doc: "Which of the remotes has which address in the tunnel. What claims such an address and comes from another remote is " +
+			"dropped. With one remote every address is its own.",
+		bind: func(t *Tunnel) value { return tunnelPeers{&t.Peers} },
+	},
+	{
 		key: "group", example: `"239.1.1.1"`, impact: DeviceRecreated,
-		doc:  "Multicast group in place of remotes; Azure does not carry multicast.",
+		doc: "Multicast group in place of remotes; Azure does not carry multicast. Who is in reach of the group can join the tunnel: " +
+			"protect its neighbors with a password.",
 		bind: func(t *Tunnel) value { return address{&t.Group, multicast} },
 	},
 	{
@@ -54,7 +61,8 @@ var tunnelFields = []field[Tunnel]{
 	},
 	{
 		key: "learning", impact: DeviceRecreated,
-		doc:  "Learn which remote has which MAC address from what arrives.",
+		doc: "Learn which remote has which MAC address from what the remotes send. The addresses of remotes that run nvad are known " +
+			"without; a remote that does not is flooded if this is off.",
 		bind: func(t *Tunnel) value { return boolean{&t.Learning} },
 	},
 	{

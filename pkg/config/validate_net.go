@@ -18,6 +18,7 @@ func (v *checker) tunnel(i int) {
 	}
 	v.tunnelEnds(key, t)
 	v.tunnelAddresses(key, t)
+	v.tunnelPeers(key, t)
 	if most := t.MTU - 40; t.MTU > 0 && int(t.MSSClamp) > most {
 		v.fail(key+".mss-clamp", "an MTU of %d has room for segments of %d at most", t.MTU, most)
 	}
@@ -77,6 +78,22 @@ func (v *checker) tunnelAddresses(key string, t *Tunnel) {
 		}
 		if p.Addr().Is6() && t.MTU > 0 && t.MTU < 1280 {
 			v.fail(key+".mtu", "IPv6 needs an MTU of at least 1280, got %d", t.MTU)
+		}
+	}
+}
+
+// tunnelPeers: an address that nobody can have would guard nothing.
+func (v *checker) tunnelPeers(key string, t *Tunnel) {
+	for _, p := range t.Peers {
+		own := func(a netip.Prefix) bool { return a.Addr() == p.Address }
+		within := func(a netip.Prefix) bool { return a.Contains(p.Address) }
+		switch {
+		case !slices.Contains(t.Remotes, p.Remote):
+			v.fail(key+".peers", "%s: %s is not one of remotes", p, p.Remote)
+		case slices.ContainsFunc(t.Addresses, own):
+			v.fail(key+".peers", "%s: %s is the tunnel's own address", p, p.Address)
+		case !slices.ContainsFunc(t.Addresses, within):
+			v.fail(key+".peers", "%s: %s is in no subnet of address", p, p.Address)
 		}
 	}
 }

@@ -34,6 +34,7 @@ func Warnings(cfg *Config) []Warning {
 				"no static route has its gateway in a subnet of this tunnel: there is nobody to watch")
 		}
 		w.tunnel(i)
+		w.unboundPeers(i)
 	}
 	w.originated()
 	w.bogonPatterns()

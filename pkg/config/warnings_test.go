@@ -72,6 +72,13 @@ action = "permit"
 			`nvad.toml:25: as-path-list.bogon-asns[5]: warning: ^65 never matches what Route Server teaches: "_65515_" before it exempts every path that holds 65515, ` +
 				`whatever else the path holds; deny-asns = "reserved" in import exempts none`,
 		}},
+		{"who shares a tunnel", head + "[[tunnel]]\nname = \"vxlan0\"\nvni = 77\ndevice = \"eth0\"\nremotes = [\"10.10.0.4\", \"10.10.0.5\"]\n" +
+			"address = \"169.254.0.1/24\"\npeers = [\"10.10.0.5=169.254.0.3\"]\n" +
+			"[[static-route]]\nprefix = \"10.9.0.0/16\"\nvia = \"169.254.0.4\"\n" +
+			"[[neighbor]]\naddress = \"169.254.0.2\"\nremote-asn = 65001\n[[neighbor]]\naddress = \"169.254.0.3\"\nremote-asn = 65001\n", []string{
+			`nvad.toml:9: tunnel.vxlan0.peers: warning: any of the 2 remotes can take the address 169.254.0.2: say whose it is, as in peers = ["10.10.0.4=169.254.0.2"]`,
+			`nvad.toml:9: tunnel.vxlan0.peers: warning: any of the 2 remotes can take the address 169.254.0.4: say whose it is, as in peers = ["10.10.0.4=169.254.0.4"]`,
+		}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) { wantWarnings(t, c.file, c.want) })

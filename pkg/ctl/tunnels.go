@@ -82,6 +82,7 @@ func (a *app) printTunnel(n *nvadv1.Tunnel) error {
 		p.field("Peer", peerSentence(peer))
 	}
 	p.field("Warning", n.GetMtuWarning())
+	p.field("Guard", guard(n))
 	p.field("Received", traffic(n.GetRxPackets(), n.GetRxBytes()))
 	p.field("Sent", traffic(n.GetTxPackets(), n.GetTxBytes()))
 	if err := p.print(); err != nil || len(n.GetFdb()) == 0 {
@@ -156,7 +157,25 @@ func tunnelNote(n *nvadv1.Tunnel) string {
 	if n.GetMtuWarning() != "" {
 		notes = append(notes, n.GetMtuWarning())
 	}
+	if n.GetUnguarded() || len(n.GetDropped()) > 0 {
+		notes = append(notes, guard(n))
+	}
 	return strings.Join(notes, "; ")
+}
+
+// guard is what the rules that keep strangers out of a tunnel have dropped.
+func guard(n *nvadv1.Tunnel) string {
+	if n.GetUnguarded() {
+		return "unguarded: the rules that keep strangers out are not in the kernel; the log says why"
+	}
+	var parts []string
+	for _, d := range n.GetDropped() {
+		parts = append(parts, fmt.Sprintf("%d (%s)", d.GetPackets(), d.GetReason()))
+	}
+	if len(parts) == 0 {
+		return "nothing dropped"
+	}
+	return "packets dropped: " + strings.Join(parts, ", ")
 }
 
 // peerSentence is "10.10.0.4 up (bfd of neighbor 169.254.0.2)", with the reason

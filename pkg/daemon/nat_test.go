@@ -11,6 +11,13 @@ import (
 	"github.com/nvad/nvad/pkg/nat"
 )
 
+func addrs(list ...string) (out []netip.Addr) {
+	for _, s := range list {
+		out = append(out, netip.MustParseAddr(s))
+	}
+	return out
+}
+
 func TestNATRules(t *testing.T) {
 	cfg, err := config.Parse("nvad.toml", []byte(`
 asn = 65001
@@ -19,11 +26,13 @@ router-id = "10.0.0.4"
 name = "vxlan0"
 vni = 1
 device = "eth0"
-remotes = ["10.10.0.4"]
+remotes = ["10.10.0.4", "10.10.0.5"]
+address = "169.254.0.1/24"
+peers = ["10.10.0.5=169.254.0.3"]
 [[tunnel]]
 name = "vxlan1"
 vni = 2
-device = "eth0"
+local = "169.254.0.1"
 remotes = ["10.10.0.4"]
 mss-clamp = 1350
 [[tunnel]]
@@ -65,6 +74,15 @@ to = "10.1.0.4:5353"
 			To: nat.Endpoint{Addr: netip.MustParseAddr("10.1.0.4"), Ports: nat.Ports{Low: 5353, High: 5353}},
 		}},
 		Clamps: []nat.Clamp{{Device: "vxlan0"}, {Device: "vxlan1", Size: 1350}},
+		Overlays: []nat.Overlay{
+			{
+				Device: "vxlan0", Under: "eth0", VNI: 1, Port: 4789, Remotes: addrs("10.10.0.4", "10.10.0.5"),
+				Peers:   []nat.Peer{{Remote: netip.MustParseAddr("10.10.0.5"), Address: netip.MustParseAddr("169.254.0.3")}},
+				Subnets: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24")},
+			},
+			{Device: "vxlan1", Under: "vxlan0", VNI: 2, Port: 4789, Remotes: addrs("10.10.0.4")},
+			{Device: "vxlan2", Under: "eth0", VNI: 3, Port: 4789, Remotes: addrs("10.10.0.4")},
+		},
 	}
 	if diff := cmp.Diff(want, natRules(cfg), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -10,6 +10,7 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/kernel"
+	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/speaker"
 	"github.com/nvad/nvad/pkg/tunnel"
 )
@@ -26,12 +27,15 @@ func (d *daemon) askTunnels(ctx context.Context) ([]engine.TunnelView, error) {
 	if err != nil {
 		return nil, err
 	}
+	rules, _ := d.plane.NAT(ctx) // without an answer nothing is known to guard
 	out := make([]engine.TunnelView, 0, len(list))
 	for _, t := range list {
 		v := tunnelView(t)
 		v.FDB = fdbViews(forwarding(t.Name))
 		v.Peers = peersOf(t, neighbors, outerRemote)
 		d.addFarEnds(&v)
+		dropped, guarded := nat.Dropped(rules, t.Name)
+		v.Dropped, v.Unguarded = dropped, !guarded
 		out = append(out, v)
 	}
 	return out, nil

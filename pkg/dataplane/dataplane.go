@@ -175,13 +175,14 @@ func (d *Dataplane) InSync() { d.box.put(func(in *input) { in.inSync = true }) }
 // Ready is closed once everything wanted first has been tried.
 func (d *Dataplane) Ready() <-chan struct{} { return d.ready }
 
-// Flush removes everything that is nvad's, routes first, devices last, and stops
-// wanting anything. It returns what could not be removed.
+// Flush removes everything that is nvad's, routes first, then devices, then what guards
+// them, and stops wanting anything. It returns what could not be removed.
 func (d *Dataplane) Flush(ctx context.Context) error {
 	var flushErr error
 	err := d.call(ctx, func() {
 		d.flushed = true
-		flushErr = errors.Join(d.fib.Flush(time.Now()), d.nat.Flush(), d.nics.Flush(), d.tunnels.Flush(), d.owner.forget())
+		// The guards of the tunnels outlive them.
+		flushErr = errors.Join(d.fib.Flush(time.Now()), d.nics.Flush(), d.tunnels.Flush(), d.nat.Flush(), d.owner.forget())
 	})
 	return errors.Join(err, flushErr)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/tunnel"
 	"github.com/nvad/nvad/pkg/watch"
 )
@@ -39,14 +40,14 @@ func (d *Dataplane) step(now time.Time) (more bool) {
 		d.due.links, d.due.nics, d.due.nat, d.due.sysctls, d.due.compare = now, now, now, now, now
 		d.due.scan = now.Add(d.opt.Scan)
 	}
+	if passed(d.due.nat, now) {
+		d.syncNAT(now) // before the links: what guards a tunnel goes before the tunnel
+	}
 	if passed(d.due.links, now) {
 		d.syncLinks(now)
 	}
 	if passed(d.due.nics, now) {
 		d.syncNICs(now)
-	}
-	if passed(d.due.nat, now) {
-		d.syncNAT(now)
 	}
 	if passed(d.due.sysctls, now) {
 		d.syncSysctls()
@@ -100,10 +101,10 @@ func (d *Dataplane) take(in input, now time.Time) {
 func (d *Dataplane) want(w *Wanted, now time.Time) {
 	if d.wanted == nil {
 		d.due.scan = now
+		d.fault("links", d.tunnels.Look()) // whose VXLAN is there must be known before its port is guarded
 	}
 	d.wanted = w
 	d.tunnels.SetWanted(w.Tunnels)
-	d.nat.SetWanted(w.NAT)
 	d.nics.SetWanted(w.NICs)
 	d.fib.Protect(w.Protected, w.AllowDefault, now)
 	d.due.links, d.due.nics, d.due.nat, d.due.sysctls = now, now, now, now
@@ -169,13 +170,18 @@ func (d *Dataplane) syncLinks(now time.Time) {
 	if worse(d.links, links) && d.due.compare.IsZero() {
 		d.due.compare = now
 	}
-	d.links, d.due.nics = links, now
+	d.links, d.due.nics, d.due.nat = links, now, now
 	d.fib.SetLinks(links, now)
 	d.facts.set(fib.Facts{Links: d.links, Routes: d.routes}, d.total.Compares > 0)
 }
 
 // syncNAT brings the nftables table to what is wanted.
 func (d *Dataplane) syncNAT(now time.Time) {
+	rules := d.wanted.NAT
+	for _, s := range d.tunnels.Foreign() {
+		rules.Foreign = append(rules.Foreign, nat.Segment(s))
+	}
+	d.nat.SetWanted(rules)
 	var err error
 	d.due.nat, err = d.nat.Sync(now)
 	d.fault("nat", err)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
@@ -160,6 +161,8 @@ type TunnelView struct {
 	FDB       []FDBView
 	Peers     []TunnelPeerView
 	Warning   string // what keeps large packets from getting through
+	Dropped   []nat.DropCount
+	Unguarded bool // the rules that keep strangers out are not in the kernel
 }
 
 // TunnelPeerView tells whether a remote of a tunnel is alive, by a neighbor that

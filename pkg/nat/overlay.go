@@ -1,6 +1,7 @@
 package nat
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -111,7 +112,10 @@ func (r *Rules) ports() (list []uint16) {
 // otherSegments lets other programs' VXLAN through and drops the rest, which the
 // first tunnel of the port is charged with.
 func (r *Rules) otherSegments() (list []Rule) {
-	for _, s := range r.Foreign {
+	foreign := slices.SortedFunc(slices.Values(r.Foreign), func(a, b Segment) int {
+		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.VNI, b.VNI))
+	})
+	for _, s := range foreign {
 		if slices.Contains(r.ports(), s.Port) {
 			list = append(list, Rule{
 				Why: "another program's VXLAN", Protocol: UDP, Ports: onePort(s.Port), Do: Accept,

@@ -107,7 +107,9 @@ func TestRepairs(t *testing.T) {
 func TestForwardingEntries(t *testing.T) {
 	stranger := netip.MustParseAddr("10.0.0.66")
 	foreign, far := [6]byte{2, 0, 0, 0, 0, 1}, [6]byte{0x12, 0x65, 0x71, 0x58, 0x64, 0x64}
-	learned := func(mac [6]byte, at netip.Addr) tunnel.Remote { return tunnel.Remote{MAC: mac, Addr: at, Learned: true} }
+	learned := func(mac [6]byte, at netip.Addr) tunnel.Remote {
+		return tunnel.Remote{MAC: mac, Addr: at, Learned: true}
+	}
 	for _, tt := range []struct {
 		name    string
 		planted tunnel.Remote

@@ -7,6 +7,7 @@ import (
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/nic"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
@@ -138,8 +139,12 @@ func badDayTunnels() []engine.TunnelView {
 				{Remote: netip.MustParseAddr("10.10.0.4"), Neighbor: netip.MustParseAddr("169.254.0.2"), By: "bfd"},
 				{Neighbor: netip.MustParseAddr("169.254.0.3"), Up: true, By: "bgp"},
 			},
+			Dropped: []nat.DropCount{
+				{Reason: nat.Impostor, Hits: nat.Hits{Packets: 4, Bytes: 312}},
+				{Reason: nat.Stranger, Hits: nat.Hits{Packets: 1234567890, Bytes: 123456789012}},
+			},
 			Warning: "packets of more than 1350 bytes do not get through: MTU 1450 needs 1500 on eth0, which has 1400"},
-		{Name: "vxlan1", VNI: 78, Device: "eth0", Port: 4789, State: "missing",
+		{Name: "vxlan1", VNI: 78, Device: "eth0", Port: 4789, State: "missing", Unguarded: true,
 			Group: netip.MustParseAddr("239.1.1.1"), Reason: "eth0 does not exist"},
 	}
 }

@@ -193,7 +193,7 @@ func hub00Tunnels() []engine.TunnelView {
 		RxPackets: 1284, TxPackets: 1301, RxBytes: 108562, TxBytes: 110241,
 		FDB: []engine.FDBView{
 			{MAC: "00:00:00:00:00:00", Remote: remote, Permanent: true},
-			{MAC: "7e:ce:db:b2:9f:00", Remote: remote, Age: 12 * time.Second, Addresses: []netip.Addr{netip.MustParseAddr("169.254.0.2")}},
+			{MAC: "12:65:71:58:64:64", Remote: remote, Permanent: true, Addresses: []netip.Addr{netip.MustParseAddr("169.254.0.2")}},
 		},
 		Peers: []engine.TunnelPeerView{{Remote: remote, Neighbor: far, Up: true, By: "bfd"}},
 	}}

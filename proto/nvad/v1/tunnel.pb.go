@@ -145,7 +145,11 @@ type Tunnel struct {
 	// Neighbors that are reached over it, and far ends that static routes lead to.
 	Peers []*TunnelPeer `protobuf:"bytes,18,rep,name=peers,proto3" json:"peers,omitempty"`
 	// What keeps large packets from getting through; empty: nothing is known to.
-	MtuWarning    string `protobuf:"bytes,19,opt,name=mtu_warning,json=mtuWarning,proto3" json:"mtu_warning,omitempty"`
+	MtuWarning string `protobuf:"bytes,19,opt,name=mtu_warning,json=mtuWarning,proto3" json:"mtu_warning,omitempty"`
+	// What the guards of the tunnel have dropped since their rules were written.
+	Dropped []*TunnelDrop `protobuf:"bytes,20,rep,name=dropped,proto3" json:"dropped,omitempty"`
+	// The rules that keep strangers out of the tunnel are not in the kernel.
+	Unguarded     bool `protobuf:"varint,21,opt,name=unguarded,proto3" json:"unguarded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -313,6 +317,81 @@ func (x *Tunnel) GetMtuWarning() string {
 	return ""
 }
 
+func (x *Tunnel) GetDropped() []*TunnelDrop {
+	if x != nil {
+		return x.Dropped
+	}
+	return nil
+}
+
+func (x *Tunnel) GetUnguarded() bool {
+	if x != nil {
+		return x.Unguarded
+	}
+	return false
+}
+
+// TunnelDrop counts packets that tried to enter or leave a tunnel and may not.
+type TunnelDrop struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	Packets       uint64                 `protobuf:"varint,2,opt,name=packets,proto3" json:"packets,omitempty"`
+	Bytes         uint64                 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TunnelDrop) Reset() {
+	*x = TunnelDrop{}
+	mi := &file_nvad_v1_tunnel_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TunnelDrop) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TunnelDrop) ProtoMessage() {}
+
+func (x *TunnelDrop) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_tunnel_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TunnelDrop.ProtoReflect.Descriptor instead.
+func (*TunnelDrop) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_tunnel_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *TunnelDrop) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *TunnelDrop) GetPackets() uint64 {
+	if x != nil {
+		return x.Packets
+	}
+	return 0
+}
+
+func (x *TunnelDrop) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
 // TunnelPeer tells whether a remote of a tunnel is alive, by a neighbor behind it.
 type TunnelPeer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -333,7 +412,7 @@ type TunnelPeer struct {
 
 func (x *TunnelPeer) Reset() {
 	*x = TunnelPeer{}
-	mi := &file_nvad_v1_tunnel_proto_msgTypes[3]
+	mi := &file_nvad_v1_tunnel_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -345,7 +424,7 @@ func (x *TunnelPeer) String() string {
 func (*TunnelPeer) ProtoMessage() {}
 
 func (x *TunnelPeer) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_tunnel_proto_msgTypes[3]
+	mi := &file_nvad_v1_tunnel_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -358,7 +437,7 @@ func (x *TunnelPeer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TunnelPeer.ProtoReflect.Descriptor instead.
 func (*TunnelPeer) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_tunnel_proto_rawDescGZIP(), []int{3}
+	return file_nvad_v1_tunnel_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *TunnelPeer) GetRemote() string {
@@ -422,7 +501,7 @@ type FDBEntry struct {
 
 func (x *FDBEntry) Reset() {
 	*x = FDBEntry{}
-	mi := &file_nvad_v1_tunnel_proto_msgTypes[4]
+	mi := &file_nvad_v1_tunnel_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -434,7 +513,7 @@ func (x *FDBEntry) String() string {
 func (*FDBEntry) ProtoMessage() {}
 
 func (x *FDBEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_tunnel_proto_msgTypes[4]
+	mi := &file_nvad_v1_tunnel_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -447,7 +526,7 @@ func (x *FDBEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FDBEntry.ProtoReflect.Descriptor instead.
 func (*FDBEntry) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_tunnel_proto_rawDescGZIP(), []int{4}
+	return file_nvad_v1_tunnel_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *FDBEntry) GetMac() string {
@@ -493,7 +572,7 @@ const file_nvad_v1_tunnel_proto_rawDesc = "" +
 	"\x12ListTunnelsRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"@\n" +
 	"\x13ListTunnelsResponse\x12)\n" +
-	"\atunnels\x18\x01 \x03(\v2\x0f.nvad.v1.TunnelR\atunnels\"\xf5\x03\n" +
+	"\atunnels\x18\x01 \x03(\v2\x0f.nvad.v1.TunnelR\atunnels\"\xc2\x04\n" +
 	"\x06Tunnel\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03vni\x18\x02 \x01(\rR\x03vni\x12\x14\n" +
@@ -517,7 +596,14 @@ const file_nvad_v1_tunnel_proto_rawDesc = "" +
 	"\x03fdb\x18\x11 \x03(\v2\x11.nvad.v1.FDBEntryR\x03fdb\x12)\n" +
 	"\x05peers\x18\x12 \x03(\v2\x13.nvad.v1.TunnelPeerR\x05peers\x12\x1f\n" +
 	"\vmtu_warning\x18\x13 \x01(\tR\n" +
-	"mtuWarning\"\x92\x01\n" +
+	"mtuWarning\x12-\n" +
+	"\adropped\x18\x14 \x03(\v2\x13.nvad.v1.TunnelDropR\adropped\x12\x1c\n" +
+	"\tunguarded\x18\x15 \x01(\bR\tunguarded\"T\n" +
+	"\n" +
+	"TunnelDrop\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
+	"\apackets\x18\x02 \x01(\x04R\apackets\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\x92\x01\n" +
 	"\n" +
 	"TunnelPeer\x12\x16\n" +
 	"\x06remote\x18\x01 \x01(\tR\x06remote\x12\x1a\n" +
@@ -546,23 +632,25 @@ func file_nvad_v1_tunnel_proto_rawDescGZIP() []byte {
 	return file_nvad_v1_tunnel_proto_rawDescData
 }
 
-var file_nvad_v1_tunnel_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_nvad_v1_tunnel_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_nvad_v1_tunnel_proto_goTypes = []any{
 	(*ListTunnelsRequest)(nil),  // 0: nvad.v1.ListTunnelsRequest
 	(*ListTunnelsResponse)(nil), // 1: nvad.v1.ListTunnelsResponse
 	(*Tunnel)(nil),              // 2: nvad.v1.Tunnel
-	(*TunnelPeer)(nil),          // 3: nvad.v1.TunnelPeer
-	(*FDBEntry)(nil),            // 4: nvad.v1.FDBEntry
+	(*TunnelDrop)(nil),          // 3: nvad.v1.TunnelDrop
+	(*TunnelPeer)(nil),          // 4: nvad.v1.TunnelPeer
+	(*FDBEntry)(nil),            // 5: nvad.v1.FDBEntry
 }
 var file_nvad_v1_tunnel_proto_depIdxs = []int32{
 	2, // 0: nvad.v1.ListTunnelsResponse.tunnels:type_name -> nvad.v1.Tunnel
-	4, // 1: nvad.v1.Tunnel.fdb:type_name -> nvad.v1.FDBEntry
-	3, // 2: nvad.v1.Tunnel.peers:type_name -> nvad.v1.TunnelPeer
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	5, // 1: nvad.v1.Tunnel.fdb:type_name -> nvad.v1.FDBEntry
+	4, // 2: nvad.v1.Tunnel.peers:type_name -> nvad.v1.TunnelPeer
+	3, // 3: nvad.v1.Tunnel.dropped:type_name -> nvad.v1.TunnelDrop
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_tunnel_proto_init() }
@@ -576,7 +664,7 @@ func file_nvad_v1_tunnel_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_tunnel_proto_rawDesc), len(file_nvad_v1_tunnel_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
