@@ -18,6 +18,7 @@ import (
 var hub00 = map[string]string{
 	"package_url": "https://example.blob.core.windows.net/nvad/nvad.deb", "package_sha256": strings.Repeat("0", 64),
 	"route_servers": "10.0.210.4,10.0.210.5", "remote_nvas": "10.10.0.4", "vnet": "10.0.0.0/16", "asn": "65001", "vni": "77",
+	"nva_key": "MDEyMzQ1Njc4OWFiY2RlZg==",
 }
 
 // configs is a file or directory below configs.

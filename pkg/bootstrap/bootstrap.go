@@ -16,6 +16,9 @@ import (
 type Options struct {
 	// Output is the path of the file.
 	Output string
+	// Secret is a file with the TCP-MD5 key of the sessions with the other NVAs; ""
+	// for none. Its content goes to [KeyFile] beside Output, and nowhere else.
+	Secret string
 	// DryRun prints the configuration and writes nothing.
 	DryRun bool
 	// Wait bounds the wait for the metadata service.
@@ -29,8 +32,15 @@ func Run(ctx context.Context, r Request, o Options, out, progress io.Writer) err
 	if err := r.Check(); err != nil {
 		return err
 	}
+	key, err := readSecret(o.Secret)
+	if err != nil {
+		return err
+	}
 	p, err := ask(ctx, r, o.Wait, progress)
 	if err != nil {
+		return err
+	}
+	if p.Key, err = keyPath(key, o.Output); err != nil {
 		return err
 	}
 	content, err := render(p, o.Output)
@@ -42,6 +52,12 @@ func Run(ctx context.Context, r Request, o Options, out, progress io.Writer) err
 	}
 	if o.DryRun {
 		_, err := out.Write(marked(content))
+		return err
+	}
+	if err := mayWrite(o.Output); err != nil {
+		return err
+	}
+	if err := writeKey(p.Key, key); err != nil {
 		return err
 	}
 	return put(o.Output, content, out)
@@ -87,12 +103,20 @@ func devices(nics []imds.NIC, progress io.Writer) (list []string) {
 	return list
 }
 
+// mayWrite is an error if there is a file that is not bootstrap's: then the key must
+// not be changed either.
+func mayWrite(path string) error {
+	_, err := replaceable(path)
+	if errors.Is(err, ErrChanged) {
+		return fmt.Errorf("%s %w, and is left as it is: compare it with \"nvad bootstrap --dry-run\", or move it away and run bootstrap again", path, err)
+	}
+	return err
+}
+
 // put writes the file and says how it now stands.
 func put(path string, content []byte, out io.Writer) error {
 	changed, err := write(path, content)
 	switch {
-	case errors.Is(err, ErrChanged):
-		return fmt.Errorf("%s %w, and is left as it is: compare it with \"nvad bootstrap --dry-run\", or move it away and run bootstrap again", path, err)
 	case err != nil:
 		return err
 	case !changed:

@@ -53,16 +53,27 @@ func write(path string, content []byte) (bool, error) {
 		path = target
 	}
 	fresh := marked(content)
-	switch old, err := os.ReadFile(path); {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
+	old, err := replaceable(path)
+	if err != nil {
 		return false, err
-	case bytes.Equal(old, fresh):
+	}
+	if bytes.Equal(old, fresh) {
 		return false, permitAt(path)
-	case len(bytes.TrimSpace(old)) > 0 && !own(old):
-		return false, ErrChanged
 	}
 	return true, replace(path, fresh)
+}
+
+// replaceable returns what the file at path holds, nil if there is none. The error
+// is [ErrChanged] if it is not to be replaced.
+func replaceable(path string) ([]byte, error) {
+	old, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err == nil && len(bytes.TrimSpace(old)) > 0 && !own(old):
+		return nil, ErrChanged
+	}
+	return old, err
 }
 
 // replace writes beside path and then takes its place, so that no reader sees

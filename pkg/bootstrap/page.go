@@ -30,6 +30,9 @@ device  = "%s"
 remotes = [%s]
 address = "%s"
 `, p.VNI, p.Device, quoted(p.Remotes, func(r Remote) netip.Addr { return r.Address }), p.Tunnel)
+		if len(p.Remotes) > 1 { // one alone has every address of the tunnel
+			fmt.Fprintf(&b, "peers   = [%s]\n", quoted(p.Remotes, func(r Remote) Remote { return r }))
+		}
 	}
 	pageNICs(&b, p)
 	if len(p.RouteServers) > 0 {
@@ -72,6 +75,9 @@ func pageRemotes(b *bytes.Buffer, p plan) {
 remote-asn    = %d
 next-hop-self = true
 `, p.ASN)
+	if p.Key != "" {
+		fmt.Fprintf(b, "password-file = %q\n", p.Key)
+	}
 	if len(p.VNets) > 0 {
 		b.WriteString("export        = { prefix-list = \"not-own-vnet\" }\n")
 	}

@@ -20,6 +20,7 @@ type plan struct {
 	RouterID netip.Addr
 	Tunnel   netip.Prefix // own address
 	NICs     []string     // devices
+	Key      string       // file with the key of the other NVAs' sessions; "": none
 }
 
 // derive completes the request by what the metadata service and the kernel know:

@@ -35,6 +35,9 @@ type Remote struct {
 	Overlay netip.Addr
 }
 
+// String is the remote with its address in the tunnel, as a tunnel's peers name it.
+func (r Remote) String() string { return r.Address.String() + "=" + r.Overlay.String() }
+
 // ParseRemote reads ADDRESS or ADDRESS=OVERLAY.
 func ParseRemote(text string) (Remote, error) {
 	address, overlay, both := strings.Cut(text, "=")

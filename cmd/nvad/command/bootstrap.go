@@ -28,10 +28,13 @@ complete configuration: both instances of a Route Server reached through the
 gateway of the primary NIC's subnet, a VXLAN tunnel and iBGP to the other NVAs,
 and, where there are several NICs, that each answers health probes itself.
 
+With --secret-file, the sessions between the NVAs use the TCP-MD5 key that the file
+holds. It is copied to nva.key beside the configuration, which names that file.
+
 It writes its own file again, but never one that somebody has changed. Unless they
 are given, the addresses in the tunnel follow from the order of all NVAs'
 addresses, so every NVA has to be told of all others.`,
-		Example: `  nvad bootstrap --route-server 10.0.210.4,10.0.210.5 --remote-nva 10.10.0.4 --vnet 10.0.0.0/16
+		Example: `  nvad bootstrap --route-server 10.0.210.4,10.0.210.5 --remote-nva 10.10.0.4 --vnet 10.0.0.0/16 --secret-file /root/nva.key
   nvad bootstrap --route-server 10.0.210.4,10.0.210.5 --remote-nva 10.10.0.4=169.254.0.2 --tunnel-address 169.254.0.1/24`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -50,6 +53,7 @@ addresses, so every NVA has to be told of all others.`,
 	f.Uint32Var(&b.asn, "asn", 65001, "own autonomous system, the same on all NVAs")
 	f.Uint32Var(&b.vni, "vni", 77, "VXLAN network identifier, the same on all NVAs")
 	f.StringVar(&b.options.Output, "output", defaultConfig, "file to write")
+	f.StringVar(&b.options.Secret, "secret-file", "", "file with the TCP-MD5 key of the sessions between the NVAs, the same on all of them")
 	f.BoolVar(&b.options.DryRun, "dry-run", false, "print the configuration and write nothing")
 	f.DurationVar(&b.options.Wait, "wait", 5*time.Minute, "how long to wait for the metadata service")
 	return cmd

@@ -10,7 +10,10 @@ param packageSha256 string
 param imageVersion string
 param asn int
 param vni int
+@secure()
+param nvaKey string
 param forwardedPrefixes array
+param managementPrefixes array
 param announcesDefault bool
 param adminUsername string
 param adminPublicKey string
@@ -32,14 +35,32 @@ var values = {
   vnet: prefix
   asn: string(asn)
   vni: string(vni)
+  nva_key: base64(nvaKey)
 }
 var userData = reduce(items(values), loadTextContent('../../cloud-init/bootstrap.yaml'), (text, v) => replace(text, '\${${v.key}}', v.value))
+
+// From where the NVA may be reached by SSH, if from anywhere.
+var management = empty(managementPrefixes) ? [] : [
+  {
+    name: 'management'
+    properties: {
+      priority: 120
+      direction: 'Inbound'
+      access: 'Allow'
+      protocol: 'Tcp'
+      sourceAddressPrefixes: managementPrefixes
+      sourcePortRange: '*'
+      destinationAddressPrefix: nva
+      destinationPortRange: '22'
+    }
+  }
+]
 
 resource nsg 'Microsoft.Network/networkSecurityGroups@2023-09-01' = {
   name: 'nsg-${name}'
   location: location
   properties: {
-    securityRules: [
+    securityRules: concat(management, [
       {
         name: 'vxlan'
         properties: {
@@ -54,9 +75,36 @@ resource nsg 'Microsoft.Network/networkSecurityGroups@2023-09-01' = {
         }
       }
       {
-        name: 'forwarded-in'
+        name: 'route-server'
         properties: {
           priority: 110
+          direction: 'Inbound'
+          access: 'Allow'
+          protocol: 'Tcp'
+          sourceAddressPrefix: routeServerSubnet
+          sourcePortRange: '*'
+          destinationAddressPrefix: nva
+          destinationPortRange: '179'
+        }
+      }
+      // Nobody else joins the tunnel, and no prefix that is forwarded opens the NVA itself.
+      {
+        name: 'deny-nva'
+        properties: {
+          priority: 190
+          direction: 'Inbound'
+          access: 'Deny'
+          protocol: '*'
+          sourceAddressPrefix: '*'
+          sourcePortRange: '*'
+          destinationAddressPrefix: nva
+          destinationPortRange: '*'
+        }
+      }
+      {
+        name: 'forwarded-in'
+        properties: {
+          priority: 200
           direction: 'Inbound'
           access: 'Allow'
           protocol: '*'
@@ -66,10 +114,37 @@ resource nsg 'Microsoft.Network/networkSecurityGroups@2023-09-01' = {
           destinationPortRange: '*'
         }
       }
+      // Azure's own last rules would let the whole VNet in, and what is peered with it.
+      {
+        name: 'deny-in'
+        properties: {
+          priority: 4096
+          direction: 'Inbound'
+          access: 'Deny'
+          protocol: '*'
+          sourceAddressPrefix: '*'
+          sourcePortRange: '*'
+          destinationAddressPrefix: '*'
+          destinationPortRange: '*'
+        }
+      }
+      {
+        name: 'own-out'
+        properties: {
+          priority: 190
+          direction: 'Outbound'
+          access: 'Allow'
+          protocol: '*'
+          sourceAddressPrefix: nva
+          sourcePortRange: '*'
+          destinationAddressPrefix: '*'
+          destinationPortRange: '*'
+        }
+      }
       {
         name: 'forwarded-out'
         properties: {
-          priority: 110
+          priority: 200
           direction: 'Outbound'
           access: 'Allow'
           protocol: '*'
@@ -79,7 +154,20 @@ resource nsg 'Microsoft.Network/networkSecurityGroups@2023-09-01' = {
           destinationPortRange: '*'
         }
       }
-    ]
+      {
+        name: 'deny-out'
+        properties: {
+          priority: 4096
+          direction: 'Outbound'
+          access: 'Deny'
+          protocol: '*'
+          sourceAddressPrefix: '*'
+          sourcePortRange: '*'
+          destinationAddressPrefix: '*'
+          destinationPortRange: '*'
+        }
+      }
+    ])
   }
 }
 

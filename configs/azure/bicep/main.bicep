@@ -2,7 +2,7 @@
 //
 //   az deployment group create -g RESOURCE-GROUP -f main.bicep \
 //     -p adminPublicKey="$(cat ~/.ssh/id_ed25519.pub)" packageUrl=URL packageSha256=SUM \
-//        imageVersion=VERSION
+//        imageVersion=VERSION nvaKey=KEY
 
 @description('Region of all hubs.')
 param location string = resourceGroup().location
@@ -33,8 +33,17 @@ param asn int = 65001
 @description('VXLAN network identifier of the tunnel between the NVAs.')
 param vni int = 77
 
-@description('What passes through the NVAs, by source and destination.')
-param forwardedPrefixes array = ['10.0.0.0/8']
+@description('TCP-MD5 key of the sessions between the NVAs: openssl rand -hex 20.')
+@secure()
+@minLength(16)
+@maxLength(80)
+param nvaKey string
+
+@description('What passes through the NVAs besides the hubs\' own prefixes: spokes, on-premises.')
+param forwardedPrefixes array = []
+
+@description('From where the NVAs may be reached by SSH.')
+param managementPrefixes array = []
 
 @description('Whether the NVAs announce a default route. Their own subnet is then kept from following it.')
 param announcesDefault bool = false
@@ -64,7 +73,9 @@ module hub 'hub.bicep' = [for (h, i) in hubs: {
     imageVersion: imageVersion
     asn: asn
     vni: vni
-    forwardedPrefixes: forwardedPrefixes
+    nvaKey: nvaKey
+    forwardedPrefixes: concat(map(hubs, p => p.prefix), forwardedPrefixes)
+    managementPrefixes: managementPrefixes
     announcesDefault: announcesDefault
     adminUsername: adminUsername
     adminPublicKey: adminPublicKey

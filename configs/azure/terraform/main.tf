@@ -43,7 +43,9 @@ module "hub" {
   image_version       = var.image_version
   asn                 = var.asn
   vni                 = var.vni
-  forwarded_prefixes  = var.forwarded_prefixes
+  nva_key             = var.nva_key
+  forwarded_prefixes  = concat(values(var.hubs), var.forwarded_prefixes)
+  management_prefixes = var.management_prefixes
   announces_default   = var.announces_default
   admin_username      = var.admin_username
   admin_public_key    = var.admin_public_key

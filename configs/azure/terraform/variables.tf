@@ -60,9 +60,26 @@ variable "vni" {
 }
 
 variable "forwarded_prefixes" {
-  description = "What passes through the NVAs, by source and destination."
+  description = "What passes through the NVAs besides the hubs' own prefixes: spokes, on-premises."
   type        = list(string)
-  default     = ["10.0.0.0/8"]
+  default     = []
+}
+
+variable "nva_key" {
+  description = "TCP-MD5 key of the sessions between the NVAs: openssl rand -hex 20."
+  type        = string
+  sensitive   = true
+
+  validation {
+    condition     = length(var.nva_key) >= 16 && length(var.nva_key) <= 80
+    error_message = "The key has 16 to 80 characters."
+  }
+}
+
+variable "management_prefixes" {
+  description = "From where the NVAs may be reached by SSH."
+  type        = list(string)
+  default     = []
 }
 
 variable "announces_default" {

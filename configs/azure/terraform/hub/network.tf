@@ -48,8 +48,49 @@ resource "azurerm_network_security_group" "nva" {
   }
 
   security_rule {
+    name                       = "route-server"
+    priority                   = 110
+    direction                  = "Inbound"
+    access                     = "Allow"
+    protocol                   = "Tcp"
+    source_address_prefix      = cidrsubnet(var.prefix, 8, 210)
+    source_port_range          = "*"
+    destination_address_prefix = var.nva
+    destination_port_range     = "179"
+  }
+
+  dynamic "security_rule" {
+    for_each = length(var.management_prefixes) > 0 ? [1] : []
+
+    content {
+      name                       = "management"
+      priority                   = 120
+      direction                  = "Inbound"
+      access                     = "Allow"
+      protocol                   = "Tcp"
+      source_address_prefixes    = var.management_prefixes
+      source_port_range          = "*"
+      destination_address_prefix = var.nva
+      destination_port_range     = "22"
+    }
+  }
+
+  # Nobody else joins the tunnel, and no prefix that is forwarded opens the NVA itself.
+  security_rule {
+    name                       = "deny-nva"
+    priority                   = 190
+    direction                  = "Inbound"
+    access                     = "Deny"
+    protocol                   = "*"
+    source_address_prefix      = "*"
+    source_port_range          = "*"
+    destination_address_prefix = var.nva
+    destination_port_range     = "*"
+  }
+
+  security_rule {
     name                         = "forwarded-in"
-    priority                     = 110
+    priority                     = 200
     direction                    = "Inbound"
     access                       = "Allow"
     protocol                     = "*"
@@ -59,9 +100,34 @@ resource "azurerm_network_security_group" "nva" {
     destination_port_range       = "*"
   }
 
+  # Azure's own last rules would let the whole VNet in, and what is peered with it.
+  security_rule {
+    name                       = "deny-in"
+    priority                   = 4096
+    direction                  = "Inbound"
+    access                     = "Deny"
+    protocol                   = "*"
+    source_address_prefix      = "*"
+    source_port_range          = "*"
+    destination_address_prefix = "*"
+    destination_port_range     = "*"
+  }
+
+  security_rule {
+    name                       = "own-out"
+    priority                   = 190
+    direction                  = "Outbound"
+    access                     = "Allow"
+    protocol                   = "*"
+    source_address_prefix      = var.nva
+    source_port_range          = "*"
+    destination_address_prefix = "*"
+    destination_port_range     = "*"
+  }
+
   security_rule {
     name                         = "forwarded-out"
-    priority                     = 110
+    priority                     = 200
     direction                    = "Outbound"
     access                       = "Allow"
     protocol                     = "*"
@@ -69,6 +135,18 @@ resource "azurerm_network_security_group" "nva" {
     source_port_range            = "*"
     destination_address_prefixes = var.forwarded_prefixes
     destination_port_range       = "*"
+  }
+
+  security_rule {
+    name                       = "deny-out"
+    priority                   = 4096
+    direction                  = "Outbound"
+    access                     = "Deny"
+    protocol                   = "*"
+    source_address_prefix      = "*"
+    source_port_range          = "*"
+    destination_address_prefix = "*"
+    destination_port_range     = "*"
   }
 }
 

@@ -9,6 +9,7 @@ locals {
     vnet           = var.prefix
     asn            = var.asn
     vni            = var.vni
+    nva_key        = base64encode(var.nva_key)
   })
 }
 

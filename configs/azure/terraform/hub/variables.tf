@@ -9,6 +9,11 @@ variable "package_sha256" { type = string }
 variable "image_version" { type = string }
 variable "asn" { type = number }
 variable "vni" { type = number }
+variable "nva_key" {
+  type      = string
+  sensitive = true
+}
+variable "management_prefixes" { type = list(string) }
 variable "forwarded_prefixes" { type = list(string) }
 variable "announces_default" { type = bool }
 variable "admin_username" { type = string }
