@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -52,10 +53,13 @@ func newBed(t *testing.T) bed {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const key = "a key of this test"
+	near := "address       = \"169.254.0.1\"\n"
+	toml = bytes.Replace(toml, []byte(near), []byte(near+"password = \""+key+"\"\n"), 1)
 	b := bed{l,
 		&nva{hub: "hub00", userData: "bootstrap.yaml", address: netip.MustParseAddr("10.0.0.4"), store: "10.0.0.5", values: map[string]string{
 			"route_servers": "10.0.210.4,10.0.210.5", "remote_nvas": "10.10.0.4", "vnet": "10.0.0.0/16", "asn": "65001", "vni": "77",
-			"nva_key": base64.StdEncoding.EncodeToString([]byte("a key of this test")),
+			"nva_key": base64.StdEncoding.EncodeToString([]byte(key)),
 		}},
 		&nva{hub: "hub10", userData: "config.yaml", address: netip.MustParseAddr("10.10.0.4"), store: "10.10.0.5", values: map[string]string{
 			"nvad_toml": base64.StdEncoding.EncodeToString(toml),

@@ -1,6 +1,6 @@
 // Package nat keeps nvad's nftables table as wanted: masquerading, translation of
-// sources and destinations, and the clamping of TCP's maximum segment size to what
-// fits through the tunnels.
+// sources and destinations, the clamping of TCP's maximum segment size to what fits
+// through the tunnels, and the rules that keep strangers out of the tunnels (ADR 0009).
 //
 // Promises: the table is replaced as a whole and in one step, so that no packet
 // meets half of it, and only if it differs. No other table is looked at. Chains
