@@ -22,6 +22,7 @@ var elsewhere = []struct{ start, by string }{
 	{"make bench-bfd", "go test ./integration/failover -run BFDHolds"},
 	{"make restart", "go test ./integration/failover -run 'Restart|Kill'"},
 	{"go test ", "make test"},
+	{"sudo nft list table inet nvad", "go test ./integration/hostile -run OverlayGuardsStay"},
 	{"systemctl ", "go test ./integration/service -run Service"},
 	{"journalctl -u nvad", "go test ./integration/lifecycle -run Journal"},
 	{"az deployment group create", "go test ./integration/userdata -run Bicep"},
