@@ -242,7 +242,7 @@ func (s *session) receive(r io.Reader, buf []byte) error {
 		switch m.kind() {
 		case bgp.BGP_MSG_UPDATE:
 			s.poke()
-			err := dec.update(m.body(), s.push)
+			err := dec.update(m.body(), s.emit)
 			s.tap.counters.malformed.add(dec.bad)
 			if err != nil {
 				return err
