@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync/atomic"
@@ -117,6 +118,7 @@ func (m *memory) tidy(ctx context.Context, low func()) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case done := <-m.reclaims:
+			runtime.GC() // lets go of attribute sets, which the interner then forgets
 			m.giveBack()
 			close(done)
 			tidied, _ = heap()
@@ -135,10 +137,8 @@ func (m *memory) tidy(ctx context.Context, low func()) error {
 	}
 }
 
-// giveBack collects twice: what the first collection finds to be garbage lets go of
-// attribute sets, which the interner then forgets.
+// giveBack gives free memory back to the system. Other goroutines go on meanwhile.
 func (m *memory) giveBack() {
-	debug.FreeOSMemory()
 	m.interner.Tidy()
 	debug.FreeOSMemory()
 }
