@@ -1,8 +1,11 @@
 package lifecycle
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/nvad/nvad/integration/lab"
 )
 
 // TestFlush ends nvad so that nothing of its own is left, in either of the two
@@ -51,4 +54,109 @@ func TestFlush(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFlushOffline ends nvad in ways that leave the kernel as it is. Then nvad flush
+// removes what is nvad's, puts the sysctls back and touches nothing else. While an
+// nvad runs it refuses.
+func TestFlushOffline(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		kernel string
+		end    func(n *nvad)
+	}{
+		"after SIGTERM, with next-hop objects": {"nexthop-groups = true", (*nvad).stop},
+		"after SIGKILL, plain routes":          {"nexthop-groups = false", func(n *nvad) { _ = n.cmd.Process.Kill(); n.wait() }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t)
+			b.plant()
+			b.frr(peer1, frrOptions{networks: []string{"10.100.0.0/16"}})
+			s := ordinary(open(peer1))
+			s.rest = fmt.Sprintf(`[[nic]]
+device = "eth0"
+gateway = %q
+[[snat]]
+source = "10.9.0.0/16"
+out = "eth0"
+to = "10.0.0.4"
+[kernel]
+ip-forward = true
+sysctls = { "net.ipv4.conf.all.rp_filter" = "2", "net.ipv4.conf.eth0.send_redirects" = "0" }
+%s`, peer1, c.kernel)
+			b.configure(s)
+			b.sysctl("net.ipv4.conf.all.rp_filter=0 net.ipv4.ip_forward=0 net.ipv4.conf.eth0.send_redirects=1")
+			before := b.kernel()
+			n := b.start()
+			b.up(peer1)
+			b.routed("10.100.0.0/16", "10.0.210.0/24")
+			running := b.kernel()
+			if r := b.flush(); r.code != 1 || !strings.Contains(r.err, "another nvad (pid ") || !strings.Contains(r.err, "nvactl stop --flush") {
+				t.Errorf("while nvad runs: %+v", r)
+			}
+			c.end(n)
+			if got := b.kernel(); got != running {
+				t.Errorf("nvad left\n%s\nof\n%s", got, running)
+			}
+			if r := b.ctl("stop", "--flush"); r.code != 1 || !strings.Contains(r.err, "sudo nvad flush") {
+				t.Errorf("nvactl stop --flush: %+v", r)
+			}
+			b.sysctl("net.ipv4.conf.eth0.send_redirects=1") // since then it is somebody else's
+			r := b.flush()
+			b.must(contains(r.out, "removed 2 routes, ", "of NICs' tables, ", "the nftables table, tunnel vxlan0\n", "restored net.ipv4.ip_forward = 0\n",
+				"restored net.ipv4.conf.all.rp_filter = 0\n", "left net.ipv4.conf.eth0.send_redirects = 1: another program",
+				"left 2 routes of nvad's protocols"))
+			if after := b.kernel(); r.code != 0 || r.err != "" || after != before {
+				t.Errorf("flush: %+v\nleft\n%s\nof\n%s", r, after, before)
+			}
+			b.planted()
+			if r := b.flush(); r.code != 0 || !strings.HasPrefix(r.out, "nothing of nvad's is in the kernel\n") {
+				t.Errorf("once more: %+v", r)
+			}
+		})
+	}
+}
+
+// TestFlushSysctls: also the daemon that flushes at its end puts sysctls back, after
+// a restart too.
+func TestFlushSysctls(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	s := ordinary()
+	s.rest = "[kernel]\nip-forward = true\n"
+	b.configure(s)
+	b.sysctl("net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0")
+	before := b.kernel()
+	b.start().stop()
+	n := b.start()
+	if b.kernel() == before {
+		t.Error("nvad changed nothing")
+	}
+	if r := n.ctl("stop", "--flush"); r.code != 0 {
+		t.Errorf("nvactl: %+v", r)
+	}
+	n.wait()
+	if after := b.kernel(); after != before {
+		t.Errorf("left\n%s\nof\n%s", after, before)
+	}
+}
+
+// flush runs nvad flush in the bed's namespace.
+func (b *bed) flush() result {
+	b.Helper()
+	return b.run(lab.Build(b.T, "./cmd/nvad"), "flush", "--config", b.config, "--socket", b.socket)
+}
+
+func (b *bed) sysctl(settings string) {
+	b.Helper()
+	b.sh("ip netns exec " + b.ours + " sysctl -qw " + settings)
+}
+
+// kernel is all that nvad may change in the namespace.
+func (b *bed) kernel() string {
+	b.Helper()
+	return b.ip("route show table all") + b.ip("-6 route show table all") + b.ip("nexthop") + b.ip("rule") + b.ip("-br link") +
+		b.sh("ip netns exec "+b.ours+" nft list ruleset") +
+		b.sh("ip netns exec "+b.ours+" sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.all.rp_filter net.ipv4.conf.eth0.send_redirects")
 }

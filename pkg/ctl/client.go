@@ -65,17 +65,35 @@ func impatient(ctx context.Context, method string, req, reply any, cc *grpc.Clie
 	return call(ctx, method, req, reply, cc, opts...)
 }
 
+// errNotRunning is in the error of a command that found no daemon.
+var errNotRunning = errors.New("nvad is not running")
+
 // dialError says in one line why the socket cannot be opened.
 func dialError(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("nvad is not running (no socket at %s)", path)
+		return fmt.Errorf("%w (no socket at %s)%s", errNotRunning, path, firstStep(path, defaultConfig))
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("nvad is not running (nobody answers on %s)", path)
+		return fmt.Errorf("%w (nobody answers on %s)", errNotRunning, path)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("no permission to open %s%s", path, whoMay(path))
 	}
 	return fmt.Errorf("cannot open %s: %w", path, err)
+}
+
+// firstStep says how to begin on a machine that has no configuration. Not everybody
+// may look whether there is one; who asked for another socket knows where it is.
+func firstStep(socket, config string) string {
+	if socket != DefaultSocket {
+		return ""
+	}
+	switch _, err := os.Stat(config); {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Sprintf(": there is no %s yet, in Azure \"sudo nvad bootstrap\" writes it (see nvad bootstrap --help)", config)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Sprintf(": if there is no %s yet, in Azure \"sudo nvad bootstrap\" writes it (see nvad bootstrap --help)", config)
+	}
+	return ": sudo systemctl start nvad"
 }
 
 // whoMay names the group that may open the socket, if that can be seen.

@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,19 +24,27 @@ func (a *app) stopCommand() *cobra.Command {
 		GroupID: groupChange,
 		Short:   "End the daemon",
 		Long: `End the daemon, all its sessions with it. Its routes and devices stay in the
-kernel, so that traffic goes on, unless --flush removes them.`,
+kernel, so that traffic goes on, unless --flush removes them and puts sysctls
+back as they were. Where the daemon has ended already, "nvad flush" does that.`,
 		Example: `  nvactl stop
   nvactl stop --flush --message "moved to vm-hub01"`,
 		Args: between(0, 0),
-		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
-			r, err := c.control.Shutdown(ctx, &nvadv1.ShutdownRequest{Flush: flush, Message: message})
-			if err == nil {
-				err = awaitEnd(ctx, c)
-			}
-			return a.done(r, err, "nvad has ended")
-		}),
 	}
-	cmd.Flags().BoolVar(&flush, "flush", false, "remove own routes, next hops and devices from the kernel")
+	end := a.run(func(ctx context.Context, c *client, _ []string) error {
+		r, err := c.control.Shutdown(ctx, &nvadv1.ShutdownRequest{Flush: flush, Message: message})
+		if err == nil {
+			err = awaitEnd(ctx, c)
+		}
+		return a.done(r, err, "nvad has ended")
+	})
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		err := end(cmd, args)
+		if flush && errors.Is(err, errNotRunning) {
+			return failure{fmt.Errorf("%w: what it left in the kernel is removed by \"sudo nvad flush\"", errNotRunning)}
+		}
+		return err
+	}
+	cmd.Flags().BoolVar(&flush, "flush", false, "remove what is nvad's from the kernel, reset sysctls")
 	cmd.Flags().StringVar(&message, "message", "", "`TEXT` that the neighbors are told (RFC 9003)")
 	return cmd
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -71,10 +70,11 @@ func (d *daemon) planeOptions(cfg *config.Config, k *kernel.Kernel, onFacts func
 	return dataplane.Options{
 		FIB: k.FIB, Tunnels: k.Tunnels, NAT: k.NFT, NICs: k.NICs, Sysctls: k.Sysctls, Events: k,
 		Log: d.log, Watch: d.changes, Adopt: d.opt.Adopt, Plain: d.plain(cfg), Scan: cfg.Kernel.ScanInterval,
-		Protocols: fib.Protocols{BGP: cfg.Kernel.Protocol, Static: cfg.Kernel.StaticProtocol},
-		OnFacts:   onFacts,
-		StateFile: filepath.Join(filepath.Dir(d.socketPath(cfg)), "routes.state"),
-		Namespace: k.ID,
+		Protocols:  fib.Protocols{BGP: cfg.Kernel.Protocol, Static: cfg.Kernel.StaticProtocol},
+		OnFacts:    onFacts,
+		StateFile:  stateFile(d.socketPath(cfg), routesState),
+		SysctlFile: stateFile(d.socketPath(cfg), sysctlsState),
+		Namespace:  k.ID,
 	}
 }
 

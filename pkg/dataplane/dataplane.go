@@ -35,18 +35,19 @@ type Dataplane struct {
 	lists    route.Lists // of prefixes, lent to readers of all routes
 
 	// Of the loop alone.
-	fib     *fib.FIB
-	tunnels *tunnel.Manager
-	nat     *nat.Manager
-	nics    *nic.Manager
-	owner   *ownership
-	wanted  *Wanted
-	links   []fib.Link
-	routes  []fib.KernelRoute
-	due     due
-	shown   map[string]string // faults and states that are logged, by object
-	total   Counters
-	flushed bool
+	fib      *fib.FIB
+	tunnels  *tunnel.Manager
+	nat      *nat.Manager
+	nics     *nic.Manager
+	owner    *ownership
+	settings *settings
+	wanted   *Wanted
+	links    []fib.Link
+	routes   []fib.KernelRoute
+	due      due
+	shown    map[string]string // faults and states that are logged, by object
+	total    Counters
+	flushed  bool
 
 	dead     map[string][]netip.Addr // gateways, by who knows
 	linkDied bool                    // the FIB was told of it: it must hear if the link is back already
@@ -72,8 +73,12 @@ func New(opt Options) (*Dataplane, error) {
 	if err != nil {
 		return nil, err
 	}
+	settings, err := readSettings(opt.SysctlFile, opt.Namespace)
+	if err != nil {
+		return nil, err
+	}
 	d := &Dataplane{
-		opt: opt, log: opt.Log, box: newInbox(), owner: owner,
+		opt: opt, log: opt.Log, box: newInbox(), owner: owner, settings: settings,
 		calls: make(chan func()), done: make(chan struct{}), ready: make(chan struct{}),
 		facts: newFactsBox(opt.OnFacts), tunnels: tunnel.New(opt.Tunnels), nat: nat.New(opt.NAT),
 		nics: nic.New(opt.NICs),
@@ -176,13 +181,14 @@ func (d *Dataplane) InSync() { d.box.put(func(in *input) { in.inSync = true }) }
 func (d *Dataplane) Ready() <-chan struct{} { return d.ready }
 
 // Flush removes everything that is nvad's, routes first, then devices, then what guards
-// them, and stops wanting anything. It returns what could not be removed.
+// them, puts sysctls back as they were, and stops wanting anything. It returns what
+// could not be done.
 func (d *Dataplane) Flush(ctx context.Context) error {
 	var flushErr error
 	err := d.call(ctx, func() {
 		d.flushed = true
 		// The guards of the tunnels outlive them.
-		flushErr = errors.Join(d.fib.Flush(time.Now()), d.nics.Flush(), d.tunnels.Flush(), d.nat.Flush(), d.owner.forget())
+		flushErr = errors.Join(d.fib.Flush(time.Now()), d.nics.Flush(), d.tunnels.Flush(), d.nat.Flush(), d.owner.forget(), d.restoreSysctls())
 	})
 	return errors.Join(err, flushErr)
 }

@@ -46,7 +46,10 @@ type Options struct {
 	// are nvad's; it is believed only if Namespace is still the same. Empty:
 	// such routes are not recognised.
 	StateFile string
-	Namespace string // identifies boot and network namespace
+	// SysctlFile remembers in the same way what sysctls were before nvad set them.
+	// Empty: it is forgotten at the end.
+	SysctlFile string
+	Namespace  string // identifies boot and network namespace
 }
 
 // DefaultScan is the time between two full compares.

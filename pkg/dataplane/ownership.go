@@ -1,15 +1,9 @@
 package dataplane
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/google/renameio/v2"
 
 	"github.com/nvad/nvad/pkg/fib"
 )
@@ -31,17 +25,10 @@ type ownership struct {
 
 func readOwnership(path, namespace string) (*ownership, error) {
 	o := &ownership{path: path, namespace: namespace}
-	if path == "" {
-		return o, nil
-	}
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return o, nil
-	}
+	lines, err := readState(path)
 	if err != nil {
-		return nil, fmt.Errorf("state file: %w", err)
+		return o, err
 	}
-	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
 	if len(lines) >= 2 && lines[0] == namespace {
 		o.known, o.plain, o.foreign = true, lines[1] == "plain", lines[2:]
 	}
@@ -67,26 +54,16 @@ func (o *ownership) note(f *fib.FIB) error {
 	for _, r := range f.Leftovers() {
 		lines = append(lines, placeText(r.Prefix.String(), r.Metric))
 	}
-	text := strings.Join(lines, "\n") + "\n"
+	text := strings.Join(lines, "\n")
 	if text == o.written {
 		return nil
 	}
-	// The file beside it has a name that nobody could have put a link at, as another
-	// user can where the socket is in /tmp.
-	if err := renameio.WriteFile(o.path, []byte(text), 0o600, renameio.WithTempDir(filepath.Dir(o.path)), renameio.WithStaticPermissions(0o600)); err != nil {
-		return fmt.Errorf("state file: %w", err)
+	if err := writeState(o.path, lines); err != nil {
+		return err
 	}
 	o.written = text
 	return nil
 }
 
 // forget removes the file: nothing of nvad's is left.
-func (o *ownership) forget() error {
-	if o.path == "" {
-		return nil
-	}
-	if err := os.Remove(o.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("state file: %w", err)
-	}
-	return nil
-}
+func (o *ownership) forget() error { return removeState(o.path) }

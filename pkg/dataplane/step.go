@@ -3,7 +3,6 @@ package dataplane
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/nvad/nvad/pkg/fib"
@@ -245,21 +244,3 @@ func (d *Dataplane) compare(now time.Time) {
 		d.fault("state file", err)
 	}
 }
-
-// syncSysctls writes the settings that differ.
-func (d *Dataplane) syncSysctls() {
-	d.due.sysctls = time.Time{}
-	for _, name := range slices.Sorted(maps.Keys(d.wanted.Sysctls)) {
-		want := d.wanted.Sysctls[name]
-		have, err := d.opt.Sysctls.Get(name)
-		if err == nil && !sameValue(have, want) {
-			if err = d.opt.Sysctls.Set(name, want); err == nil {
-				d.total.SysctlRepairs++
-				d.log.Info("sysctl set", "name", name, "value", want, "was", have)
-			}
-		}
-		d.fault(name, err)
-	}
-}
-
-func sameValue(a, b string) bool { return slices.Equal(strings.Fields(a), strings.Fields(b)) }

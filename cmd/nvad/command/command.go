@@ -83,7 +83,7 @@ SIGHUP reads the file again, SIGTERM ends it. Ask it with nvactl.`,
 	f.StringVarP(&opt.Config, "config", "c", defaultConfig, "configuration file")
 	f.StringVar(&opt.Socket, "socket", "", "gRPC socket, in place of the configuration's")
 	f.BoolVar(&opt.Adopt, "adopt", false, "take over BGP routes in the kernel that another program left behind")
-	root.AddCommand(checkCommand(), bootstrapCommand(), versionCommand())
+	root.AddCommand(checkCommand(), bootstrapCommand(), flushCommand(), versionCommand())
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }

@@ -1,0 +1,186 @@
+package dataplane
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+	"golang.org/x/sys/unix"
+)
+
+// settings remembers, across restarts, what sysctls were before nvad first wrote
+// them, so that a flush can put them back. The file names the boot and the network
+// namespace that it speaks of; in another it says nothing, as the values are gone.
+//
+// Lines of the file: the namespace; then name, value before and value written,
+// separated by tabs.
+type settings struct {
+	path, namespace string
+	list            []setting // in the order in which they were first written
+}
+
+// setting is one sysctl that nvad wrote.
+type setting struct{ name, before, written string }
+
+func readSettings(path, namespace string) (*settings, error) {
+	s := &settings{path: path, namespace: namespace}
+	lines, err := readState(path)
+	if err != nil || len(lines) == 0 || lines[0] != namespace {
+		return s, err
+	}
+	for _, line := range lines[1:] {
+		if f := strings.Split(line, "\t"); len(f) == 3 {
+			s.list = append(s.list, setting{f[0], f[1], f[2]})
+		}
+	}
+	return s, nil
+}
+
+// maxState bounds a state file: a million foreign routes are 30 MB.
+const maxState = 64 << 20
+
+// readState returns the lines of a state file, none if there is no file. The file
+// is the daemon's, and root reads it too when it flushes: a link or a pipe in its
+// place is not followed or waited for.
+func readState(path string) ([]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("state file: %w", err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > maxState {
+		return nil, fmt.Errorf("state file %s: no file of at most %d MB", path, maxState>>20)
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxState))
+	if err != nil {
+		return nil, fmt.Errorf("state file: %w", err)
+	}
+	return strings.Split(strings.TrimSpace(string(b)), "\n"), nil
+}
+
+// writeState replaces a state file. The file that it becomes has a name that nobody
+// could have put a link at, as another user can where the socket is in /tmp.
+func writeState(path string, lines []string) error {
+	text := strings.Join(lines, "\n") + "\n"
+	err := renameio.WriteFile(path, []byte(text), 0o600, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))
+	if err != nil {
+		return fmt.Errorf("state file: %w", err)
+	}
+	return nil
+}
+
+// removeState removes a state file: nothing of nvad's is left that it speaks of.
+func removeState(path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("state file: %w", err)
+	}
+	return nil
+}
+
+// note remembers that a setting is about to be written.
+func (s *settings) note(name, before, written string) error {
+	before, written = oneSpace(before), oneSpace(written)
+	i := slices.IndexFunc(s.list, func(o setting) bool { return o.name == name })
+	switch {
+	case i >= 0 && s.list[i].written == written:
+		return nil
+	case i >= 0:
+		s.list[i].written = written
+	default:
+		s.list = append(s.list, setting{name, before, written})
+	}
+	if s.path == "" {
+		return nil
+	}
+	lines := []string{s.namespace}
+	for _, o := range s.list {
+		lines = append(lines, strings.Join([]string{o.name, o.before, o.written}, "\t"))
+	}
+	return writeState(s.path, lines)
+}
+
+// restore puts back what is still as nvad wrote it, the last first, and returns what
+// it did and what it left, in words. Only settings of the network are touched: the
+// file is the daemon's, and root, who may write others, does not take them from it.
+func (s *settings) restore(k Sysctls) (restored, left []string, err error) {
+	var errs []error
+	for _, o := range slices.Backward(s.list) {
+		now, err := k.Get(o.name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // gone with its link
+		case err != nil:
+			errs = append(errs, err)
+		case !ofNetwork(o.name):
+			left = append(left, fmt.Sprintf("%s = %s: it was %s before nvad set it", o.name, oneSpace(now), o.before))
+		case !sameValue(now, o.written):
+			left = append(left, fmt.Sprintf("%s = %s: another program has changed it since nvad set it to %s", o.name, oneSpace(now), o.written))
+		default:
+			if err := k.Set(o.name, o.before); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			restored = append(restored, o.name+" = "+o.before)
+		}
+	}
+	s.list = nil
+	return restored, left, errors.Join(append(errs, removeState(s.path))...)
+}
+
+// ofNetwork reports whether a setting, in either of sysctl(8)'s forms, is below net.
+func ofNetwork(name string) bool {
+	path := strings.ReplaceAll(name, ".", "/")
+	if strings.Contains(name, "/") {
+		path = name
+	}
+	return strings.HasPrefix(filepath.Clean("/"+path), "/net/")
+}
+
+// syncSysctls writes the settings that differ.
+func (d *Dataplane) syncSysctls() {
+	d.due.sysctls = time.Time{}
+	for _, name := range slices.Sorted(maps.Keys(d.wanted.Sysctls)) {
+		want := d.wanted.Sysctls[name]
+		have, err := d.opt.Sysctls.Get(name)
+		if err == nil && !sameValue(have, want) {
+			d.fault("sysctls state file", d.settings.note(name, have, want))
+			if err = d.opt.Sysctls.Set(name, want); err == nil {
+				d.total.SysctlRepairs++
+				d.log.Info("sysctl set", "name", name, "value", want, "was", have)
+			}
+		}
+		d.fault(name, err)
+	}
+}
+
+// restoreSysctls puts back what nvad has set, for a flush.
+func (d *Dataplane) restoreSysctls() error {
+	restored, left, err := d.settings.restore(d.opt.Sysctls)
+	for _, what := range restored {
+		d.log.Info("sysctl restored", "value", what)
+	}
+	for _, what := range left {
+		d.log.Warn("sysctl left as it is", "value", what)
+	}
+	return err
+}
+
+func oneSpace(value string) string { return strings.Join(strings.Fields(value), " ") }
+
+func sameValue(a, b string) bool { return oneSpace(a) == oneSpace(b) }
