@@ -58,8 +58,9 @@ func newNvad(t *testing.T, n speaker.Neighbor, change ...func(*gobgp.Options)) *
 	}
 	s := &nvad{sp, t, in, n}
 	t.Cleanup(func() { s.close(gobgp.CloseOptions{}) })
-	if err := sp.Configure([]speaker.Neighbor{n}); err != nil {
-		t.Fatal(err)
+	sp.Configure([]speaker.Neighbor{n})
+	if missing := sp.Missing(); len(missing) > 0 {
+		t.Fatal(missing)
 	}
 	return s
 }

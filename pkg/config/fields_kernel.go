@@ -11,7 +11,7 @@ var configFields = []field[Config]{
 	},
 	{
 		key: "router-id", example: `"10.0.0.4"`, impact: Restart,
-		doc: "BGP identifier: an IPv4 address of this NVA, unique among its neighbors. Default: local of the first tunnel that gives it, " +
+		doc: "BGP identifier, written as an IPv4 address: as a rule one of this NVA, but any except 0.0.0.0 will do (RFC 6286), unique among its neighbors. Default: local of the first tunnel that gives it, " +
 			"or else the first address of the first tunnel's device, or of the device that the default route leads through.",
 		bind: func(c *Config) value { return address{&c.RouterID, checkRouterID} },
 	},

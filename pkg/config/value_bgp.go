@@ -298,15 +298,20 @@ func (v sysctls) toml() string {
 	return "{ " + strings.Join(parts, ", ") + " }"
 }
 
-// checkRouterID refuses what can't tell this NVA from another one.
+// checkRouterID takes any identifier but 0 (RFC 6286 2.1), also one that no host has
+// as its address, and refuses what can't tell this NVA from another one.
 func checkRouterID(a netip.Addr) error {
 	switch {
 	case !a.Is4():
 		return fmt.Errorf("want an IPv4 address, got %q", a)
 	case a == imds || a == wireServer:
 		return fmt.Errorf("%s is the same on every Azure VM; use an address of this NVA", a)
+	case a.IsLoopback():
+		return fmt.Errorf("%s is the same on every machine; use an address of this NVA", a)
+	case a.IsUnspecified():
+		return fmt.Errorf("0 is not a BGP identifier (RFC 6286)")
 	}
-	return unicast(a)
+	return nil
 }
 
 // Addresses that every Azure VM reaches outside of its VNet.

@@ -150,6 +150,9 @@ func (d *daemon) apply(ctx context.Context, next candidate) error {
 	if err := errors.Join(d.tcp.set(next.cfg.API), d.http.Set(d.endpoints(next.cfg))); err != nil {
 		return errors.Join(api.Conflict("%s", err), d.serveAsBefore())
 	}
+	if err := d.engine.Prepare(ctx, d.complete(next.cfg)); err != nil && d.config.get() != nil {
+		return errors.Join(api.Conflict("%s", err), d.serveAsBefore())
+	}
 	if err := d.engine.Apply(ctx, d.complete(next.cfg)); err != nil {
 		return errors.Join(err, d.serveAsBefore())
 	}

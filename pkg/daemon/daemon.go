@@ -55,7 +55,6 @@ type daemon struct {
 	history  *history.History
 	deadline alarm
 	tcp      *tcp
-	reserved *gobgp.Reserved // port 179, until the speaker has it
 }
 
 // stopOrder says how to end. The zero value is what SIGTERM asks for.
@@ -111,10 +110,6 @@ func Run(ctx context.Context, opt Options) error {
 	if err := d.http.Set(starting(cfg)); err != nil {
 		return err
 	}
-	if d.reserved, err = gobgp.Reserve(ctx, engine.Sessions(cfg), 0); err != nil {
-		return err
-	}
-	defer d.reserved.Close()
 	return d.run(ctx, chosen, listener)
 }
 

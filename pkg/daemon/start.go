@@ -116,7 +116,7 @@ func (d *daemon) startEngine(p *parts, cfg *config.Config, restarting bool) erro
 	var err error
 	d.speaker, err = gobgp.New(gobgp.Options{
 		ASN: cmp.Or(cfg.ASN, nobodysASN), RouterID: cmp.Or(cfg.RouterID, nobodysID),
-		Interner: interner, Log: d.log, Restarting: restarting, Reserved: d.reserved,
+		Interner: interner, Log: d.log, Restarting: restarting,
 	})
 	if err != nil {
 		return err

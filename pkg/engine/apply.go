@@ -14,6 +14,15 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
+// Prepare has the sessions open what cfg needs, and fails if that can't be done.
+// Nothing changes for the neighbors. Apply does without what failed, and goes on
+// trying.
+func (e *Engine) Prepare(ctx context.Context, cfg *config.Config) error {
+	var failed error
+	err := e.do(ctx, func() { failed = e.opt.Speaker.Prepare(e.sessions(cfg)) })
+	return errors.Join(err, failed)
+}
+
 // Apply makes cfg the running configuration. Policies are compiled before
 // anything changes; on an error the configuration before stays in force. Sessions
 // whose settings are equal in both configurations are not touched. Once begun it
@@ -24,30 +33,22 @@ func (e *Engine) Apply(ctx context.Context, cfg *config.Config) error {
 	if err := errors.Join(err, err2); err != nil {
 		return err
 	}
-	var applied error
-	err = e.do(context.WithoutCancel(ctx), func() {
-		next := func() error { return e.apply(cfg, peers, origin) }
-		switch applied = next(); {
-		case applied == nil:
-			e.again = next
-		case e.again != nil:
-			applied = errors.Join(applied, e.again())
-		}
-	})
-	return errors.Join(err, applied)
+	return e.do(context.WithoutCancel(ctx), func() { e.apply(cfg, peers, origin) })
 }
 
-func (e *Engine) apply(cfg *config.Config, peers []rib.Peer, origin *origination) error {
+func (e *Engine) apply(cfg *config.Config, peers []rib.Peer, origin *origination) {
+	e.configured = true
 	e.cfg, e.origin, e.cautions = cfg, origin, config.Warnings(cfg)
 	e.setDrain()
 	e.rib.SetForwarding(cfg.Kernel.MaxPaths, cfg.Kernel.ResolveDefault)
-	for addr := range e.neighbors {
+	now := time.Now()
+	for addr, n := range e.neighbors {
 		if !configured(cfg, addr) {
+			e.removed(n, now)
 			e.rib.RemovePeer(addr)
 			delete(e.neighbors, addr)
 		}
 	}
-	now := time.Now()
 	for i, c := range cfg.Neighbors {
 		n := e.neighbors[c.Address]
 		if n == nil {
@@ -66,7 +67,7 @@ func (e *Engine) apply(cfg *config.Config, peers []rib.Peer, origin *origination
 	e.setStatics(true)
 	e.rib.SetAggregates(origin.aggregates)
 	e.originate()
-	return e.configureSpeaker()
+	e.configureSpeaker()
 }
 
 func configured(cfg *config.Config, addr netip.Addr) bool {
@@ -80,23 +81,30 @@ func configured(cfg *config.Config, addr netip.Addr) bool {
 
 // configureSpeaker tells the sessions what is wanted: the file's neighbors,
 // less those that an operator or a limit has shut down.
-func (e *Engine) configureSpeaker() error {
-	list := make([]speaker.Neighbor, 0, len(e.neighbors))
-	for _, c := range e.cfg.Neighbors {
-		s := session(e.cfg, c)
-		n := e.neighbors[c.Address]
-		if s.Disabled = n.isShutdown(); s.Disabled {
-			e.forgetKept(c.Address, n)
+func (e *Engine) configureSpeaker() {
+	for addr, n := range e.neighbors {
+		if n.isShutdown() {
+			e.forgetKept(addr, n)
 		}
-		list = append(list, s)
 	}
 	e.watch()
-	return e.opt.Speaker.Configure(list)
+	e.opt.Speaker.Configure(e.sessions(e.cfg))
 }
 
-// Sessions are the sessions of a configuration that nobody has shut down but
+// sessions are those of cfg, where what is shut down at run time stays so.
+func (e *Engine) sessions(cfg *config.Config) []speaker.Neighbor {
+	list := configuredSessions(cfg)
+	for i := range list {
+		if n := e.neighbors[list[i].Address]; n != nil && n.held != "" {
+			list[i].Disabled = true
+		}
+	}
+	return list
+}
+
+// configuredSessions are those of a configuration that nobody has shut down but
 // itself.
-func Sessions(cfg *config.Config) []speaker.Neighbor {
+func configuredSessions(cfg *config.Config) []speaker.Neighbor {
 	var list []speaker.Neighbor
 	for _, c := range cfg.Neighbors {
 		s := session(cfg, c)

@@ -13,7 +13,7 @@ import (
 // back at once. ErrNoNeighbor if it is not configured.
 func (e *Engine) Reset(ctx context.Context, addr netip.Addr) error {
 	return e.with(ctx, addr, func(n *neighbor) error {
-		e.opt.Speaker.Reset(addr, speaker.Notification{Code: cease, Subcode: ceaseAdminReset})
+		e.opt.Speaker.Reset(addr, 0, speaker.Notification{Code: cease, Subcode: ceaseAdminReset})
 		return nil
 	})
 }
@@ -45,11 +45,12 @@ func (e *Engine) SetShutdown(ctx context.Context, addr netip.Addr, down bool, me
 		case down:
 			n.release()
 			n.held = "administratively shut down"
-			e.opt.Speaker.Reset(addr, speaker.Notification{Code: cease, Subcode: ceaseShutdown, Message: message})
+			e.opt.Speaker.Reset(addr, 0, speaker.Notification{Code: cease, Subcode: ceaseShutdown, Message: message})
 		default:
 			n.release()
 		}
-		return e.configureSpeaker()
+		e.configureSpeaker()
+		return nil
 	})
 }
 

@@ -20,13 +20,18 @@ import (
 // block. Events may push back on the sessions.
 type Speaker interface {
 	Events() <-chan speaker.Event
-	Configure([]speaker.Neighbor) error
+	// Prepare makes sure that Configure can be carried out. An error leaves all as it
+	// was.
+	Prepare([]speaker.Neighbor) error
+	Configure([]speaker.Neighbor)
 	Send(peer netip.Addr, session uint64, changes []speaker.Change)
 	SendEndOfRIB(peer netip.Addr, session uint64, family route.Family)
 	// SetLimit tells how many prefixes of each family the neighbor takes; 0: any
 	// number.
 	SetLimit(peer netip.Addr, session uint64, prefixes int)
-	Reset(netip.Addr, speaker.Notification)
+	// Reset ends a session. If that one is over, it does nothing; session 0 is
+	// whichever there is, also one that is not established yet.
+	Reset(peer netip.Addr, session uint64, n speaker.Notification)
 	// Restarted ends the restarting speaker's role in sessions to come.
 	Restarted()
 	Stats(netip.Addr) (speaker.Stats, bool)
@@ -61,33 +66,33 @@ type Options struct {
 
 // Engine is the routing state and its one goroutine, [Engine.Run].
 type Engine struct {
-	opt       Options
-	log       *slog.Logger
-	calls     chan func()
-	ended     chan struct{}                // closed when Run has returned
-	facts     atomic.Pointer[fib.Facts]    // not taken yet
-	kernel    fib.Facts                    // as taken last
-	lost      lostPaths                    // not taken yet
-	dead      atomic.Pointer[[]netip.Addr] // not taken yet
-	wake      chan struct{}
-	rib       *rib.RIB
-	cfg       *config.Config
-	again     func() error // applies the running configuration once more; nil: there is none
-	origin    *origination
-	local     []rib.Local // as the RIB was told last
-	derived   derivation
-	cautions  []config.Warning // of the file
-	noticed   symptoms
-	warned    []config.Warning // logged for noticed
-	neighbors map[netip.Addr]*neighbor
-	watched   []Watched    // as Liveness was told last
-	departing []netip.Addr // gateways of lost sessions whose routes are not decided anew yet
-	started   time.Time
-	sync      syncGate
-	memory    memoryGuard
-	drains    map[string]string // why the NVA takes leave, by who wants it
-	draining  time.Time         // since when; zero: it does not
-	lists     route.Lists       // of prefixes, lent to readers of whole tables
+	opt        Options
+	log        *slog.Logger
+	calls      chan func()
+	ended      chan struct{}                // closed when Run has returned
+	facts      atomic.Pointer[fib.Facts]    // not taken yet
+	kernel     fib.Facts                    // as taken last
+	lost       lostPaths                    // not taken yet
+	dead       atomic.Pointer[[]netip.Addr] // not taken yet
+	wake       chan struct{}
+	rib        *rib.RIB
+	cfg        *config.Config
+	configured bool // cfg was applied
+	origin     *origination
+	local      []rib.Local // as the RIB was told last
+	derived    derivation
+	cautions   []config.Warning // of the file
+	noticed    symptoms
+	warned     []config.Warning // logged for noticed
+	neighbors  map[netip.Addr]*neighbor
+	watched    []Watched    // as Liveness was told last
+	departing  []netip.Addr // gateways of lost sessions whose routes are not decided anew yet
+	started    time.Time
+	sync       syncGate
+	memory     memoryGuard
+	drains     map[string]string // why the NVA takes leave, by who wants it
+	draining   time.Time         // since when; zero: it does not
+	lists      route.Lists       // of prefixes, lent to readers of whole tables
 }
 
 // Sizes of the engine's turns. A turn is short enough that a single change
@@ -256,20 +261,17 @@ func (e *Engine) takeFacts() {
 // errEnded is the error of calls on an engine that does not run any more.
 var errEnded = errors.New("the engine has ended")
 
-// do runs f on the engine's goroutine and waits for it.
+// do runs f on the engine's goroutine and waits for it. Once the engine has taken f,
+// do returns when f has, also if ctx ends: f writes to variables of its caller.
 func (e *Engine) do(ctx context.Context, f func()) error {
 	done := make(chan struct{})
 	select {
 	case e.calls <- func() { f(); close(done) }:
+		<-done
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-e.ended:
 		return errEnded
-	}
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

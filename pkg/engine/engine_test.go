@@ -18,6 +18,7 @@ import (
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/watch"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -38,11 +39,13 @@ type ports struct {
 	log    []string
 	eor    []netip.Addr
 	resets []speaker.Notification
+	reset  []uint64 // the session of each
 	wanted []speaker.Neighbor
 	inSync bool
 	dead   [][]netip.Addr // each set that was told
 
-	configure func([]speaker.Neighbor) error // answers Configure
+	prepare   func([]speaker.Neighbor) error // answers Prepare
+	configure func()                         // called by Configure
 }
 
 // told is a change of a neighbor's Adj-RIB-Out.
@@ -84,14 +87,20 @@ func (p *ports) since(n int) []told {
 
 func (p *ports) Events() <-chan speaker.Event { return p.events }
 
-func (p *ports) Configure(n []speaker.Neighbor) error {
+func (p *ports) Prepare(n []speaker.Neighbor) error {
+	if p.prepare != nil {
+		return p.prepare(n)
+	}
+	return nil
+}
+
+func (p *ports) Configure(n []speaker.Neighbor) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.wanted = n
 	if p.configure != nil {
-		return p.configure(n)
+		p.configure()
 	}
-	return nil
 }
 
 func (p *ports) Send(to netip.Addr, _ uint64, changes []speaker.Change) {
@@ -114,9 +123,10 @@ func (p *ports) SendEndOfRIB(to netip.Addr, _ uint64, _ route.Family) {
 	p.eor = append(p.eor, to)
 }
 
-func (p *ports) Reset(_ netip.Addr, n speaker.Notification) {
+func (p *ports) Reset(_ netip.Addr, session uint64, n speaker.Notification) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.reset = append(p.reset, session)
 	p.resets = append(p.resets, n)
 }
 
@@ -203,7 +213,7 @@ func reachable() fib.Facts {
 func start(t *testing.T, cfg *config.Config, restarting bool) (e *Engine, p *ports, stop func()) {
 	p = newPorts()
 	e = New(Options{
-		Interner: route.NewInterner(), Speaker: p, Forwarding: p,
+		Interner: route.NewInterner(), Speaker: p, Forwarding: p, Watch: &watch.Hub{},
 		Log: slog.New(slog.NewTextHandler(p, nil)), Restarting: restarting,
 	}, cfg)
 	return e, p, runEngine(t, e)
@@ -233,7 +243,7 @@ func apply(t *testing.T, e *Engine, cfg *config.Config) {
 
 func (p *ports) establish(peer netip.Addr, graceful, restarted bool) {
 	ev := speaker.Established{
-		From: speaker.From{Peer: peer}, LocalAddress: netip.MustParseAddr("10.0.0.4"),
+		From: speaker.From{Peer: peer}, Session: 7, LocalAddress: netip.MustParseAddr("10.0.0.4"),
 		RemoteID: peer, Families: route.IPv4, HoldTime: 180 * time.Second, PeerRestarted: restarted,
 	}
 	if graceful {

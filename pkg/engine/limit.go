@@ -61,8 +61,10 @@ func (e *Engine) holdOverLimit(addr netip.Addr, n *neighbor) {
 	if n.cfg.MaximumPrefixRestart > 0 {
 		n.heldUntil = time.Now().Add(n.cfg.MaximumPrefixRestart)
 	}
-	e.opt.Speaker.Reset(addr, speaker.Notification{Code: cease, Subcode: ceaseMaxPrefixes})
-	e.reconfigure()
+	if n.up != nil {
+		e.opt.Speaker.Reset(addr, n.up.Session, speaker.Notification{Code: cease, Subcode: ceaseMaxPrefixes})
+	}
+	e.configureSpeaker()
 }
 
 // release undoes a shutdown at run time.
@@ -79,7 +81,7 @@ func (e *Engine) releaseDue(now time.Time) {
 		}
 	}
 	if due {
-		e.reconfigure()
+		e.configureSpeaker()
 	}
 }
 

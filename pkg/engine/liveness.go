@@ -87,7 +87,7 @@ func (e *Engine) takeLost() {
 func (e *Engine) losePath(n *neighbor, p lostPath) {
 	if n.up != nil {
 		n.pathDown = "BFD: " + p.reason
-		e.opt.Speaker.Reset(p.neighbor, speaker.Notification{Code: cease, Subcode: ceaseBFDDown})
+		e.opt.Speaker.Reset(p.neighbor, n.up.Session, speaker.Notification{Code: cease, Subcode: ceaseBFDDown})
 		return
 	}
 	e.forgetKept(p.neighbor, n)

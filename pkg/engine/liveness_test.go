@@ -45,6 +45,9 @@ func TestPathDown(t *testing.T) {
 		if want := (speaker.Notification{Code: 6, Subcode: 10}); len(p.resets) != 1 || p.resets[0] != want {
 			t.Fatalf("resets %+v", p.resets)
 		}
+		if want := uint64(7); p.reset[0] != want {
+			t.Errorf("reset of session %d, want %d: the one whose path died", p.reset[0], want)
+		}
 		p.events <- speaker.Down{From: speaker.From{Peer: farNVA}, Reason: "sent", Graceful: true}
 		if p.hasRoute() {
 			t.Error("route is kept")

@@ -146,8 +146,10 @@ func (e *Engine) holdOverMemory(addr netip.Addr, n *neighbor, held uint64, now t
 	n.heldUntil, n.memoryClosed = now.Add(n.memoryHold), now
 	n.memoryClosings++
 	e.memory.closings++
-	e.opt.Speaker.Reset(addr, speaker.Notification{Code: cease, Subcode: ceaseOutOfResources})
-	e.reconfigure()
+	if n.up != nil {
+		e.opt.Speaker.Reset(addr, n.up.Session, speaker.Notification{Code: cease, Subcode: ceaseOutOfResources})
+	}
+	e.configureSpeaker()
 	e.reclaimAfter(addr, now)
 }
 

@@ -130,10 +130,7 @@ func (e *Engine) takeConfig(t *testing.T, cfg *config.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.again = func() error { return e.apply(cfg, peers, origin) }
-	if err := e.again(); err != nil {
-		t.Fatal(err)
-	}
+	e.apply(cfg, peers, origin)
 	facts := reachable()
 	e.facts.Store(&facts)
 	e.takeFacts()

@@ -12,6 +12,7 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/watch"
 )
 
 var otherServer = netip.MustParseAddr("10.0.210.5")
@@ -129,20 +130,90 @@ func TestReloadKernel(t *testing.T) {
 	})
 }
 
-// A configuration that the sessions do not take leaves the one before in force.
+// What the sessions could not be given is known before anything changes.
 func TestReloadRefusedBySessions(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
-		p.configure = func(n []speaker.Neighbor) error {
+		p.establish(farNVA, false, false)
+		p.announce(farNVA, prefixes(3)...)
+		p.prepare = func(n []speaker.Neighbor) error {
 			if len(n) == 1 {
 				return errors.New("listen on 10.0.0.4 port 179: address already in use")
 			}
 			return nil
 		}
-		if err := e.Apply(t.Context(), without(farNVA)); err == nil {
+		if err := e.Prepare(t.Context(), without(farNVA)); err == nil {
 			t.Fatal("no error")
 		}
-		if s, _ := e.Status(t.Context()); s.Neighbors != 2 || len(p.wanted) != 2 {
-			t.Errorf("%d neighbors, %d sessions wanted after a refused configuration, want 2", s.Neighbors, len(p.wanted))
+		s, _ := e.Status(t.Context())
+		if s.Neighbors != 2 || s.Established != 1 || s.Prefixes != 3 || len(p.wanted) != 2 {
+			t.Errorf("%+v, %d sessions wanted after a refused configuration", s, len(p.wanted))
+		}
+		if err := e.Prepare(t.Context(), hub00()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A neighbor that was shut down at run time stays so in what a reload prepares.
+func TestPrepareKeepsShutdowns(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		if err := e.SetShutdown(t.Context(), farNVA, true, ""); err != nil {
+			t.Fatal(err)
+		}
+		p.prepare = func(n []speaker.Neighbor) error {
+			for _, n := range n {
+				if n.Disabled != (n.Address == farNVA) {
+					t.Errorf("neighbor %s: disabled is %v", n.Address, n.Disabled)
+				}
+			}
+			return nil
+		}
+		if err := e.Prepare(t.Context(), hub00()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A neighbor that a reload removes goes with a log line and an event.
+func TestReloadRemovesNeighbor(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		p.establish(farNVA, false, false)
+		synctest.Wait()
+		events := e.opt.Watch.Subscribe(watch.Filter{Kinds: watch.Neighbors})
+		defer events.Close()
+		apply(t, e, without(farNVA))
+		if got := p.logged("neighbor removed"); len(got) != 1 {
+			t.Errorf("logged %q", got)
+		}
+		got, _, err := events.Next(t.Context())
+		if err != nil || len(got) != 1 {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		if n, ok := got[0].Change.(watch.Neighbor); !ok || n.Address != farNVA || n.From != speaker.EstablishedState ||
+			n.To != speaker.Idle || n.Reason != "removed from the configuration" {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// A caller whose time is over gets its answer when the engine has written it, never
+// while it still writes.
+func TestCallerWaitsForWhatWasTaken(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		ctx, cancel := context.WithCancel(t.Context())
+		gate, returned := make(chan struct{}), make(chan error, 1)
+		go func() { returned <- e.do(ctx, func() { <-gate }) }()
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		select {
+		case <-returned:
+			t.Error("it returned while the engine was at it")
+		default:
+		}
+		close(gate)
+		if err := <-returned; err != nil {
+			t.Error(err)
 		}
 	})
 }
@@ -152,7 +223,7 @@ func TestReloadRefusedBySessions(t *testing.T) {
 func TestReloadOutlivesItsCaller(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		gate := make(chan struct{})
-		p.configure = func([]speaker.Neighbor) error { <-gate; return nil }
+		p.configure = func() { <-gate }
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- e.Apply(ctx, without(farNVA)) }()

@@ -220,9 +220,3 @@ func (e *Engine) forgetKept(addr netip.Addr, n *neighbor) {
 	e.rib.SweepStale(addr, allFamilies)
 	n.staleUntil = time.Time{}
 }
-
-func (e *Engine) reconfigure() {
-	if err := e.configureSpeaker(); err != nil {
-		e.log.Error("sessions not configured", "reason", err)
-	}
-}

@@ -44,7 +44,7 @@ func (e *Engine) tick(now time.Time) {
 	}
 	e.releaseDue(now)
 	e.refreshDue(now)
-	if e.sync.heard || e.again == nil || len(e.waiting(now)) > 0 {
+	if e.sync.heard || !e.configured || len(e.waiting(now)) > 0 {
 		return
 	}
 	e.sync.heard = true

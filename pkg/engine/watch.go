@@ -46,3 +46,12 @@ func (e *Engine) tellSession(n *neighbor, from speaker.State, reason string, kep
 		Address: n.cfg.Address, ASN: n.cfg.RemoteASN, From: from, To: n.state, Reason: reason, Kept: kept,
 	}})
 }
+
+// removed publishes and logs that a reload takes a neighbor away. The end of its
+// session comes when the neighbor is not known any more.
+func (e *Engine) removed(n *neighbor, now time.Time) {
+	from := n.state
+	e.log.Info("neighbor removed", "neighbor", n.cfg.Address, "as", n.cfg.RemoteASN, "was", from.String())
+	n.state = speaker.Idle
+	e.tellNeighbor(n, from, "removed from the configuration", false, now)
+}

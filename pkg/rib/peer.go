@@ -145,6 +145,9 @@ func (r *RIB) SetPeer(c Peer) {
 		r.touchDefault()
 	}
 	if exportDiffers(&old, &c) && p.up {
+		// Under a limit that is new, nothing more is announced before the walk knows
+		// how much the neighbor has already.
+		p.collects = p.collects || old.MaxAdvertised == 0 && c.MaxAdvertised > 0
 		r.request(p, offers)
 	}
 }

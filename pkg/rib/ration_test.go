@@ -99,6 +99,52 @@ func TestLimitOfNewSession(t *testing.T) {
 	}
 }
 
+// A limit that is switched on over a live session takes routes away until it is kept,
+// and announces nothing meanwhile: Route Server would end the session.
+func TestLimitSwitchedOn(t *testing.T) {
+	for _, limit := range []int{1, 10, 39, 60} {
+		b := newEdge(t)
+		b.flush()
+		b.r.Take()
+		has := map[netip.Prefix]bool{}
+		follow := func() {
+			for _, a := range b.r.Take().Out {
+				for _, c := range a.Changes {
+					if a.Peer != addr(branch) {
+						continue
+					}
+					if before := len(has); c.Attrs == nil {
+						delete(has, c.Prefix)
+					} else if has[c.Prefix] = true; len(has) > max(before, limit) {
+						t.Fatalf("limit %d: %d prefixes after %s", limit, len(has), c.Prefix)
+					}
+				}
+			}
+		}
+		for i := range 40 {
+			b.announce(nva, "65515", fmt.Sprintf("10.%d.0.0/24", i))
+		}
+		b.flush()
+		b.r.Take()
+		for _, p := range b.toldTo(branch) {
+			has[p] = true
+		}
+		b.limit(limit)
+		for i := range 40 { // new ones, which come first by rank, during the walk
+			b.announce(nva, "65515", fmt.Sprintf("20.%d.0.0/16", i))
+			b.r.Flush(3)
+			follow()
+		}
+		for b.r.Flush(3) {
+			follow()
+		}
+		follow()
+		if len(has) != min(limit, 80) {
+			t.Errorf("limit %d: %d prefixes in the end", limit, len(has))
+		}
+	}
+}
+
 func TestLimitByFamily(t *testing.T) {
 	b := newEdge(t)
 	b.peer(Peer{Address: addr(branch), RemoteASN: 64580, MaxAdvertised: 1}, acceptAll, acceptAll)

@@ -200,7 +200,7 @@ func (r *RIB) endWalk(p *peer) {
 			done()
 		}
 	}
-	if did&offers != 0 {
+	if did&offers != 0 && w.now&offers == 0 {
 		done := p.synced
 		p.synced = nil
 		r.collected(p, done)

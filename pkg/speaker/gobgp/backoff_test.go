@@ -110,7 +110,7 @@ func TestFlapsAreDamped(t *testing.T) {
 		if n := decodeNotification(p.mustEnd(), false); n.Code != 6 || n.Subcode != 5 {
 			t.Errorf("refused with %s", describe(n))
 		}
-		s.Reset(addr("127.0.10.2"), speaker.Notification{Code: 6, Subcode: 4})
+		s.Reset(addr("127.0.10.2"), 0, speaker.Notification{Code: 6, Subcode: 4})
 		for ev := next[speaker.StateChanged](s, time.Second); ev.State != speaker.Active; ev = next[speaker.StateChanged](s, time.Second) {
 			if ev.State == speaker.Idle && !strings.HasPrefix(ev.Reason, "held back for 4s after 3 flaps: ") {
 				t.Errorf("reason %q", ev.Reason)

@@ -23,15 +23,19 @@ type CloseOptions struct {
 // returns early, with the context's error, if ctx ends first; what is left ends
 // in the background.
 func (s *Speaker) Close(ctx context.Context, o CloseOptions) error {
+	s.sockets.mu.Lock()
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
+		s.sockets.mu.Unlock()
 		return nil
 	}
 	s.closed = true
-	for _, l := range s.listeners {
+	s.sockets.wanted = nil
+	for _, l := range s.sockets.open {
 		l.Close()
 	}
+	s.sockets.mu.Unlock()
 	n := cease(bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN)
 	n.Message = o.Message
 	peers := slices.Collect(maps.Values(s.peers))

@@ -78,7 +78,7 @@ func TestRestarting(t *testing.T) {
 		t.Errorf("the peer claims to have restarted: %+v", other)
 	}
 	b.Restarted()
-	b.Reset(a.addr, speaker.Notification{Code: 6, Subcode: 4})
+	b.Reset(a.addr, 0, speaker.Notification{Code: 6, Subcode: 4})
 	if up := next[speaker.Established](a, 2*time.Second); up.PeerRestarted || up.GracefulPeer == 0 || up.Preserved != route.IPv4|route.IPv6 {
 		t.Errorf("established: %+v", up)
 	}

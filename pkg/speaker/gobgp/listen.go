@@ -63,36 +63,6 @@ func wantedListeners(neighbors map[netip.Addr]speaker.Neighbor) map[netip.Addr]m
 	return out
 }
 
-// listen brings the listening sockets in line with the neighbors. One that
-// cannot be opened does not keep the others from it.
-func (s *Speaker) listen(neighbors map[netip.Addr]speaker.Neighbor) error {
-	wanted := wantedListeners(neighbors)
-	for addr, l := range s.listeners {
-		if _, ok := wanted[addr]; !ok {
-			l.Close()
-			delete(s.listeners, addr)
-		}
-	}
-	var errs []error
-	for addr, keys := range wanted {
-		l := s.listeners[addr]
-		if l == nil {
-			var err error
-			if l, err = openListener(s.ctx, addr, s.opts.Port); err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			s.listeners[addr] = l
-		}
-		errs = append(errs, l.rekey(keys))
-		if !l.accepting {
-			l.accepting = true
-			s.background.Go(func() { s.acceptFrom(l) })
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // openListener opens a socket at an address that need not exist yet (IP_FREEBIND).
 func openListener(ctx context.Context, addr netip.Addr, port uint16) (*listener, error) {
 	c := net.ListenConfig{
@@ -128,8 +98,9 @@ func setListening(fd int, network string) error {
 	return setInt(fd, unix.IPPROTO_IP, unix.IP_TTL, maxTTL, "IP_TTL")
 }
 
-// rekey brings the TCP-MD5 keys of the socket in line with keys.
-func (l *listener) rekey(keys map[netip.Addr]string) error {
+// rekey brings the TCP-MD5 keys of the socket in line with keys. Without prune those
+// that are not among them stay.
+func (l *listener) rekey(keys map[netip.Addr]string, prune bool) error {
 	raw, err := l.SyscallConn()
 	if err != nil {
 		return err
@@ -137,7 +108,7 @@ func (l *listener) rekey(keys map[netip.Addr]string) error {
 	return onSocket(raw, func(fd int) error {
 		var errs []error
 		for addr := range l.keys {
-			if _, ok := keys[addr]; !ok {
+			if _, ok := keys[addr]; !ok && prune {
 				errs = append(errs, setMD5(fd, addr, ""))
 				delete(l.keys, addr)
 			}
@@ -168,16 +139,20 @@ func (s *Speaker) acceptFrom(l *listener) {
 			s.opts.Log.Warn("accept failed", keyReason, errText(err))
 			s.pause(firstPause)
 		default:
-			s.arrived(conn)
+			s.arrived(l, conn)
 		}
 	}
 }
 
 // arrived finds the neighbor of an accepted connection. Options that the
 // neighbor's sockets need are set before anything is read.
-func (s *Speaker) arrived(conn *net.TCPConn) {
+func (s *Speaker) arrived(l *listener, conn *net.TCPConn) {
 	addr := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
 	p := s.find(addr)
+	if p != nil && !s.keyed(l, p) {
+		conn.Close() // its key could not be set: anybody could have sent this
+		return
+	}
 	if p == nil || !p.listensAt(conn.LocalAddr().(*net.TCPAddr).AddrPort().Addr()) {
 		conn.Close()
 		s.strangers.warn(s.opts.Log, addr)

@@ -23,7 +23,7 @@ type peer struct {
 	previous *peer // of the same address, which must be gone first
 
 	incoming chan net.Conn // accepted
-	resets   chan speaker.Notification
+	resets   chan resetOrder
 	hint     chan struct{}
 	stop     chan farewellOrder
 	done     chan struct{}
@@ -53,6 +53,17 @@ type peer struct {
 	md5Before md5Failures
 }
 
+// resetOrder tells run to end a session.
+type resetOrder struct {
+	session      uint64 // the only one it is for; 0: any
+	notification speaker.Notification
+}
+
+// isFor reports whether the order is for s, which may be nil.
+func (o resetOrder) isFor(s *session) bool {
+	return o.session == 0 || s != nil && s.number == o.session
+}
+
 // farewellOrder tells run to end.
 type farewellOrder struct {
 	notification *speaker.Notification
@@ -67,7 +78,7 @@ func newPeer(sp *Speaker, cfg speaker.Neighbor, previous *peer) *peer {
 		counters: new(counters),
 		previous: previous,
 		incoming: make(chan net.Conn, 4),
-		resets:   make(chan speaker.Notification, 1),
+		resets:   make(chan resetOrder, 1),
 		hint:     make(chan struct{}, 1),
 		stop:     make(chan farewellOrder, 1),
 		done:     make(chan struct{}),
@@ -117,8 +128,8 @@ func (p *peer) run() {
 		case s := <-p.ended:
 			p.md5Before = p.sp.md5.read(time.Now())
 			p.sessionEnded(s)
-		case n := <-p.resets:
-			p.reset(n)
+		case o := <-p.resets:
+			p.reset(o)
 		case <-p.hint:
 			p.backoff.unreachable = 0
 			p.dial()
@@ -164,7 +175,8 @@ func (p *peer) connected(conn net.Conn, ours bool) {
 
 // start makes conn the session.
 func (p *peer) start(conn net.Conn, ours bool) {
-	p.news = nil
+	// What the session reports follows, so that the same failure again is news.
+	p.news, p.state = nil, speaker.StateChanged{}
 	p.redial.Stop()
 	p.slot = time.Time{}
 	s := &session{
@@ -222,7 +234,11 @@ func (p *peer) sessionEnded(s *session) {
 
 // reset ends the session; the neighbor is dialled again at once, unless the reset
 // is nobody's wish and the neighbor is held back for its flaps.
-func (p *peer) reset(n speaker.Notification) {
+func (p *peer) reset(o resetOrder) {
+	if !o.isFor(p.current) {
+		return
+	}
+	n := o.notification
 	asked := n.Code == bgp.BGP_ERROR_CEASE &&
 		(n.Subcode == bgp.BGP_ERROR_SUB_ADMINISTRATIVE_RESET || n.Subcode == bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN)
 	if asked {
@@ -264,8 +280,11 @@ func (p *peer) part(order farewellOrder) {
 	}
 	n := *order.notification
 	select {
-	case n = <-p.resets: // asked for before, and says more
-		n.Sent = true
+	case o := <-p.resets: // asked for before, and says more
+		if o.isFor(s) {
+			n = o.notification
+			n.Sent = true
+		}
 	default:
 	}
 	s.tap.notify(n, nil, describe(n))

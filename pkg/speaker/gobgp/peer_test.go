@@ -18,8 +18,8 @@ func TestPartingTellsTheMessage(t *testing.T) {
 	go func() { _, _ = io.Copy(io.Discard, theirs) }()
 	var background sync.WaitGroup
 	s := &session{tap: newTap(ours, tapOptions{counters: new(counters), background: &background})}
-	p := &peer{resets: make(chan speaker.Notification, 1), current: s}
-	p.resets <- speaker.Notification{Code: bgp.BGP_ERROR_CEASE, Subcode: bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN, Message: "back at noon"}
+	p := &peer{resets: make(chan resetOrder, 1), current: s}
+	p.resets <- resetOrder{notification: speaker.Notification{Code: bgp.BGP_ERROR_CEASE, Subcode: bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN, Message: "back at noon"}}
 	p.part(farewellOrder{notification: cease(bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN)})
 	<-s.tap.done
 	if n := s.tap.cause.notification; n == nil || n.Message != "back at noon" {

@@ -52,10 +52,10 @@ func TestBackAfterLoss(t *testing.T) {
 		lose   func()
 		reason string
 	}{
-		{"reset", func() { a.Reset(b.addr, speaker.Notification{Code: 6, Subcode: 4, Message: "test"}) },
+		{"reset", func() { a.Reset(b.addr, 0, speaker.Notification{Code: 6, Subcode: 4, Message: "test"}) },
 			`NOTIFICATION sent: Cease/Administrative Reset "test"`},
 		{"connection closed", func() { a.find(b.addr).session.Load().tap.conn.Close() }, "connection lost"},
-		{"peer resets", func() { b.Reset(a.addr, speaker.Notification{Code: 6, Subcode: 2, Message: "maintenance"}) },
+		{"peer resets", func() { b.Reset(a.addr, 0, speaker.Notification{Code: 6, Subcode: 2, Message: "maintenance"}) },
 			`NOTIFICATION received: Cease/Administrative Shutdown "maintenance"`},
 	}
 	for _, c := range cases {
@@ -310,7 +310,7 @@ func TestRouteRefresh(t *testing.T) {
 // TestStaleSend sends for a session that is over.
 func TestStaleSend(t *testing.T) {
 	a, b, up := pair(t)
-	a.Reset(b.addr, speaker.Notification{Code: 6, Subcode: 4})
+	a.Reset(b.addr, 0, speaker.Notification{Code: 6, Subcode: 4})
 	again := next[speaker.Established](a, 2*time.Second)
 	attrs := &route.Attrs{NextHop: addr("192.0.2.1"), ASPath: route.NewASPath(65001)}
 	a.Send(b.addr, up.Session, []speaker.Change{{Prefix: prefix("10.1.0.0/16"), Attrs: attrs}})

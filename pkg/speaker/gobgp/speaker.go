@@ -34,7 +34,6 @@ type Options struct {
 	// OPEN has the Restart State bit until Restarted is called, and the
 	// Forwarding State bits (RFC 4724 3).
 	Restarting bool
-	Reserved   *Reserved // sockets to begin with, or nil; they belong to the Speaker then
 }
 
 // Speaker holds the sessions of this router with its neighbors. Its methods are
@@ -57,11 +56,12 @@ type Speaker struct {
 	// handshakeTime is that of the sessions to come; tests have less of it.
 	handshakeTime time.Duration
 
-	mu        sync.RWMutex // guards the rest
-	closed    bool
-	peers     map[netip.Addr]*peer
-	leaving   map[netip.Addr]*peer
-	listeners map[netip.Addr]*listener // only Configure and Close touch it
+	mu      sync.RWMutex // guards the rest
+	closed  bool
+	peers   map[netip.Addr]*peer
+	leaving map[netip.Addr]*peer
+
+	sockets sockets
 }
 
 // New starts a Speaker without neighbors. Close must be called.
@@ -81,11 +81,11 @@ func New(o Options) (*Speaker, error) {
 		o.Port = defaultPort
 	}
 	s := &Speaker{
-		opts:      o,
-		events:    make(chan speaker.Event, eventQueue),
-		peers:     map[netip.Addr]*peer{},
-		leaving:   map[netip.Addr]*peer{},
-		listeners: map[netip.Addr]*listener{},
+		opts:    o,
+		events:  make(chan speaker.Event, eventQueue),
+		peers:   map[netip.Addr]*peer{},
+		leaving: map[netip.Addr]*peer{},
+		sockets: sockets{open: map[netip.Addr]*listener{}, missing: map[netip.Addr]error{}},
 
 		descriptors:   descriptorLimit(),
 		handshakeTime: handshakeTime,
@@ -98,9 +98,7 @@ func New(o Options) (*Speaker, error) {
 		s.cancel()
 		return nil, err
 	}
-	if o.Reserved != nil {
-		s.listeners, o.Reserved.listeners = o.Reserved.listeners, nil
-	}
+	s.background.Go(s.listenAgain)
 	return s, nil
 }
 
@@ -125,20 +123,16 @@ func (s *Speaker) restart() restart {
 // with Cease/Other Configuration Change, those that are gone with Cease/Peer
 // De-configured, disabled ones with Cease/Administrative Shutdown (RFC 4486).
 //
-// An error tells of listening sockets that could not be opened or keyed; the
-// rest of the configuration holds nevertheless.
-func (s *Speaker) Configure(neighbors []speaker.Neighbor) error {
-	wanted := make(map[netip.Addr]speaker.Neighbor, len(neighbors))
-	for _, n := range neighbors {
-		if n.Families == 0 {
-			n.Families = route.FamilyOf(netip.PrefixFrom(n.Address, 0))
-		}
-		wanted[n.Address] = n
-	}
+// Where a listening socket can't be opened or keyed, nvad goes on dialling, and tries
+// to listen again every few seconds: see Missing.
+func (s *Speaker) Configure(neighbors []speaker.Neighbor) {
+	wanted := byAddress(neighbors)
+	s.sockets.mu.Lock()
+	defer s.sockets.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return errors.New("speaker is closed")
+		return
 	}
 	maps.DeleteFunc(s.leaving, func(_ netip.Addr, p *peer) bool { return p.gone() })
 	for addr, p := range s.peers {
@@ -150,7 +144,8 @@ func (s *Speaker) Configure(neighbors []speaker.Neighbor) error {
 		s.leaving[addr] = p
 		p.stop <- farewellOrder{notification: cease(departure(n, ok))}
 	}
-	err := s.listen(wanted) // before the first SYN: a neighbor may answer with its own
+	s.sockets.wanted = wanted
+	s.listen() // before the first SYN: a neighbor may answer with its own
 	for addr, n := range wanted {
 		if s.peers[addr] == nil && !n.Disabled {
 			p := newPeer(s, n, s.leaving[addr])
@@ -159,7 +154,18 @@ func (s *Speaker) Configure(neighbors []speaker.Neighbor) error {
 			go p.run()
 		}
 	}
-	return err
+}
+
+// byAddress is the neighbors by their addresses, each with its families.
+func byAddress(neighbors []speaker.Neighbor) map[netip.Addr]speaker.Neighbor {
+	out := make(map[netip.Addr]speaker.Neighbor, len(neighbors))
+	for _, n := range neighbors {
+		if n.Families == 0 {
+			n.Families = route.FamilyOf(netip.PrefixFrom(n.Address, 0))
+		}
+		out[n.Address] = n
+	}
+	return out
 }
 
 // departure is the subcode of Cease for a neighbor whose configuration changed
@@ -221,11 +227,13 @@ func (s *Speaker) outgoing(addr netip.Addr, session uint64) *queue {
 }
 
 // Reset ends a session with n and dials again at once. Without a session it
-// only does the latter.
-func (s *Speaker) Reset(addr netip.Addr, n speaker.Notification) {
+// only does the latter. Session is the number of an established one: if that is over
+// by now, Reset does nothing, so that it never ends the handshake of the next. 0 is
+// whatever session there is.
+func (s *Speaker) Reset(addr netip.Addr, session uint64, n speaker.Notification) {
 	if p := s.find(addr); p != nil {
 		select {
-		case p.resets <- n:
+		case p.resets <- resetOrder{session, n}:
 		default: // another reset is under way
 		}
 	}
