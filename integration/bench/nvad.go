@@ -29,6 +29,7 @@ via    = "10.1.0.1"
 
 [peer-group.route-server]
 remote-asn    = 65515
+maximum-prefix = 0
 ebgp-multihop = 255
 import        = { deny-asns = "reserved" }
 export        = { prefix-list = "rs-hub00", route-map = "to-azure" }
@@ -46,6 +47,7 @@ keepalive  = 1
 [[neighbor]]
 address       = "169.254.0.2"
 remote-asn    = 65001
+maximum-prefix = 0
 next-hop-self = true
 import        = "accept"
 export        = { prefix-list = "vm-hub10" }

@@ -23,7 +23,7 @@ func prepareNvad(b *bed, c setup) {
 	p := func(format string, args ...any) { fmt.Fprintf(&w, format+"\n", args...) }
 	p("asn = %d\nrouter-id = %q", dutASN, dutID)
 	for _, n := range c.neighbors {
-		p("[[neighbor]]\naddress = %q\nremote-asn = %d\nimport = \"accept\"\nexport = \"deny\"", n.address, n.asn)
+		p("[[neighbor]]\naddress = %q\nremote-asn = %d\nmaximum-prefix = 0\nimport = \"accept\"\nexport = \"deny\"", n.address, n.asn)
 		if ms := c.bfd.Milliseconds(); ms > 0 {
 			p("bfd = { min-tx = %d, min-rx = %d, multiplier = 3 }", ms, ms)
 		}

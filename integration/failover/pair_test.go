@@ -76,11 +76,13 @@ address = "%[4]s/24"
 [[neighbor]]
 address = %[5]q
 remote-asn = %[6]d
+maximum-prefix = 0
 import = "accept"
 export = "accept"
 [[neighbor]]
 address = %[7]q
 remote-asn = 65001
+maximum-prefix = 0
 next-hop-self = true
 import = "accept"
 export = "accept"

@@ -49,6 +49,7 @@ address = "169.254.%[1]d.1/24"
 [[neighbor]]
 address = "169.254.%[1]d.2"
 remote-asn = %[2]d
+maximum-prefix = 0
 import = "accept"
 export = "deny"
 bfd = { min-tx = %[3]d, min-rx = %[3]d }`, n, dutASN, interval.Milliseconds()))

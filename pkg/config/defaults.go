@@ -19,6 +19,10 @@ const (
 	// and a circuit with private peering, SKU Standard, of one side; one more
 	// ends the session.
 	azureRouteLimit = 4000
+	// azureTableLimit is how many routes a Route Server holds in all, and so the
+	// most that it sends, or an NVA that peers with it passes on. An MSEE sends
+	// fewer: 1,000 of each gateway.
+	azureTableLimit = 10000
 	// seqStep is between the numbers of rules and clauses that give none, as
 	// in FRR.
 	seqStep = 5
@@ -55,8 +59,9 @@ func DefaultSettings() Settings {
 		RestartTime:     120 * time.Second,
 		StalePathTime:   360 * time.Second, // FRR's
 
-		MaximumPrefixAction:  "shutdown",
-		MaximumPrefixWarning: 75, // FRR's
+		MaximumPrefix:        azureTableLimit,
+		MaximumPrefixAction:  ActionDiscard, // an NVA without the session carries nothing at all
+		MaximumPrefixWarning: 75,            // FRR's
 
 		MaximumPrefixOutCount: CountPrefixes,
 

@@ -192,12 +192,15 @@ var settingsFields = []field[Settings]{
 	},
 	{
 		key: "maximum-prefix", impact: SoftRefresh,
-		doc:  "Most prefixes to take from the neighbor; 0 is no limit.",
+		doc: "Most prefixes to take from the neighbor; 0 is no limit. The default is what Azure Route Server holds in all: " +
+			"neither it, an ExpressRoute circuit nor an NVA that passes its routes on sends more. Raise it for a full Internet table.",
 		bind: func(s *Settings) value { return number(&s.MaximumPrefix, 0, maxUint32) },
 	},
 	{
 		key: "maximum-prefix-action", impact: SoftRefresh,
-		doc: `What exceeding it does: "shutdown" ends the session, "warn" logs it, "discard" rejects the rest until there is room.`,
+		doc: `What exceeding it does: "discard" keeps the session and rejects the rest until there is room, "shutdown" ends the session, "warn" only logs it. ` +
+			"Of what is rejected, as many prefixes as maximum-prefix are kept, to be accepted when there is room; the others cost no memory, " +
+			`and the neighbor sends them again after "nvactl reset".`,
 		bind: func(s *Settings) value {
 			return oneOf(&s.MaximumPrefixAction, ActionShutdown, ActionWarn, ActionDiscard)
 		},

@@ -46,7 +46,7 @@ func (e *Engine) checkLimit(addr netip.Addr, n *neighbor) {
 	case n.cfg.MaximumPrefixAction == config.ActionWarn:
 		log.Error("maximum-prefix exceeded")
 	case n.cfg.MaximumPrefixAction == config.ActionDiscard:
-		log.Error("maximum-prefix exceeded, what is too much is rejected")
+		log.Error("maximum-prefix exceeded, further routes are rejected")
 	default:
 		log.Error("maximum-prefix exceeded, neighbor shut down", "restart", n.cfg.MaximumPrefixRestart)
 		e.holdOverLimit(addr, n)

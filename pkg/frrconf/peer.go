@@ -252,6 +252,7 @@ func (c *converter) defaults() config.Settings {
 	s.GracefulRestart = c.bgp.graceful
 	s.RestartTime = c.bgp.restartTime
 	s.StalePathTime = c.bgp.stalePathTime
+	s.MaximumPrefix = 0 // FRR has none that is not configured
 	return s
 }
 

@@ -104,6 +104,9 @@ func inCluster(list []netip.Addr, id netip.Addr) bool {
 
 // install puts a path of p in place of the one it announced before.
 func (r *RIB) install(p *peer, prefix netip.Prefix, pre admission, now time.Time) {
+	if r.overflows(p, prefix) {
+		return
+	}
 	d := r.dest(prefix)
 	i := d.find(p.id)
 	if i >= 0 && d.paths[i].era != p.era && r.catchUp(d, i, p) {

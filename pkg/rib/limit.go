@@ -1,13 +1,26 @@
 package rib
 
+import "net/netip"
+
 // limit rejects a path that would be one too many for maximum-prefix. It is
-// kept, so that it can be shown, and taken once there is room.
+// kept, so that it can be shown, and accepted once there is room.
 func (r *RIB) limit(p *peer, pre admission) admission {
 	if p.hasRoom() {
 		return pre
 	}
 	pre.reject = byLimit
 	return pre
+}
+
+// overflows reports whether prefix, which p announces, is not even kept: p has
+// used its limit, and as many again are kept for when there is room. Without that
+// bound a neighbor would hold as much memory as it cares to announce.
+func (r *RIB) overflows(p *peer, prefix netip.Prefix) bool {
+	if p.hasRoom() || p.excess() < p.MaxReceived {
+		return false
+	}
+	d := r.table[prefix]
+	return d == nil || d.find(p.id) < 0
 }
 
 // hasRoom reports whether one more path of p may be taken.

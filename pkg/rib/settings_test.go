@@ -2,11 +2,13 @@ package rib
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
 
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
 )
 
 // The neighbor's settings that change a path on its way out.
@@ -227,6 +229,34 @@ func TestMaximumPrefixDiscard(t *testing.T) {
 	b.flush()
 	if c := b.r.Counts(addr(nva)); c.Accepted != 2 {
 		t.Errorf("counts without limit: %+v", c)
+	}
+}
+
+// A neighbor that sends 300,000 prefixes where 10 may come holds no more memory than
+// one that sends 20.
+func TestMaximumPrefixBoundsMemory(t *testing.T) {
+	b := newBed(t)
+	b.peer(Peer{Address: addr(nva), RemoteASN: 65001, MaxReceived: 10}, acceptAll, acceptAll)
+	b.up(nva)
+	b.flush()
+	attrs := b.in.Intern(route.Attrs{ASPath: asPath("65515"), NextHop: addr(nva)})
+	before := len(b.r.table)
+	for i := range 300 {
+		u := speaker.Update{From: speaker.From{Peer: addr(nva)}, Attrs: attrs}
+		for j := range 1000 {
+			n := 1<<24 + i*1000 + j
+			u.Announced = append(u.Announced, netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}), 32))
+		}
+		b.r.Update(&u, b.now)
+		b.flush()
+	}
+	if c := b.r.Counts(addr(nva)); c.Received != 20 || c.Accepted != 10 || len(b.r.table) != before+20 {
+		t.Errorf("counts %+v, %d more destinations; want 10 of 20", c, len(b.r.table)-before)
+	}
+	b.r.PeerDown(addr(nva), false)
+	b.flush()
+	if n := len(b.r.table); n != before {
+		t.Errorf("%d destinations are left", n-before)
 	}
 }
 
