@@ -43,8 +43,9 @@ func (f *fileFlag) check(named string) error {
 func (a *app) configRestoreCommand() *cobra.Command {
 	file := &fileFlag{}
 	cmd := &cobra.Command{
-		Use:   "restore",
-		Short: "Write what runs back to the configuration file",
+		Use:         "restore",
+		Annotations: changing,
+		Short:       "Write what runs back to the configuration file",
 		Long: `Write the running configuration back to the configuration file, as it was
 written, with its comments. It is for the time after a rollback, when the file
 still holds what was rolled back. What the file holds now is kept beside it as

@@ -41,8 +41,12 @@ func Run(ctx context.Context, env Env, args []string) int {
 	env.Out = out
 	cmd := NewCommand(env)
 	strict(cmd)
-	cmd.SetArgs(args)
-	called, err := cmd.ExecuteContextC(ctx)
+	called := cmd
+	args, err := fullNames(cmd, args)
+	if err == nil {
+		cmd.SetArgs(args)
+		called, err = cmd.ExecuteContextC(ctx)
+	}
 	if flushErr := out.Flush(); err == nil && flushErr != nil {
 		err = failure{flushErr}
 	}
@@ -115,6 +119,9 @@ variable NVAD_SOCKET. Whoever may open the socket may look, as a rule root and
 group nvad-view; changing is for root and the members of group nvad-admin. A
 socket on which another user than root, nvad or the caller listens is refused.
 
+A command that shows something may be abbreviated ("nei", "rou adv"), one that
+changes something may not. "nvactl show" answers the show commands of FRR.
+
 The daemon of another machine is reached at --address (NVAD_ADDRESS) over mutual
 TLS, with --cert, --key and --ca (NVAD_CERT, NVAD_KEY, NVAD_CA); changing is for
 the certificates that its configuration names in [api].`,
@@ -139,7 +146,7 @@ the certificates that its configuration names in [api].`,
 	root.AddCommand(a.statusCommand(), a.neighborsCommand(), a.routesCommand(), a.explainCommand(), a.tunnelsCommand(), a.policyCommand(), a.configCommand(),
 		a.versionCommand(), a.reloadCommand(), a.confirmCommand(), a.rollbackCommand(), a.resetCommand(), a.shutdownCommand(), a.enableCommand(), a.stopCommand(),
 		a.drainCommand(), a.logLevelCommand(), a.profileCommand())
-	root.AddCommand(a.watchCommand(), a.topologyCommand(), a.techSupportCommand(), a.natCommand())
+	root.AddCommand(a.watchCommand(), a.topologyCommand(), a.techSupportCommand(), a.natCommand(), a.showCommand())
 	return root
 }
 
@@ -176,10 +183,7 @@ func rootArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
-		return fmt.Errorf("unknown command %q, did you mean %s?", args[0], like[0])
-	}
-	return fmt.Errorf("unknown command %q", args[0])
+	return unknownCommand(cmd, args[0])
 }
 
 // between is a check of the number of arguments that says what is wanted.

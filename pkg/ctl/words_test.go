@@ -1,0 +1,129 @@
+package ctl
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nvad/nvad/pkg/api/apitest"
+)
+
+// TestAbbreviations: what shows something may be abbreviated, also after flags.
+func TestAbbreviations(t *testing.T) {
+	socket := serve(t, apitest.Hub00())
+	for short, full := range map[string]string{
+		"nei":                  "neighbors",
+		"nei 10.0.210.4":       "neighbors 10.0.210.4",
+		"-o json nei":          "neighbors -o json",
+		"rou adv 10.0.210.4":   "routes advertised 10.0.210.4",
+		"ro 10.100.0.0/16":     "routes 10.100.0.0/16",
+		"conf sh":              "config show",
+		"con hist -ojson":      "config history -o json",
+		"tun vxlan0":           "tunnels vxlan0",
+		"help rou adv":         "help routes advertised",
+		"st":                   "status",
+		"route rec 10.0.210.4": "routes received 10.0.210.4",
+		"exp 10.100.0.0/16":    "explain 10.100.0.0/16",
+	} {
+		t.Run(short, func(t *testing.T) {
+			got, want := nvactl(t, socket, strings.Fields(short)...), nvactl(t, socket, strings.Fields(full)...)
+			if got != want || got.code != 0 {
+				t.Errorf("got %+v\nwant %+v", got, want)
+			}
+		})
+	}
+	r := nvactl(t, socket, "__complete", "rou", "adv", "")
+	if !strings.HasPrefix(r.out, "10.0.210.4\t") {
+		t.Errorf("completion after an abbreviation: %s", r.out)
+	}
+}
+
+// TestNoAbbreviationChanges: no beginning of a command that changes something
+// reaches it, nor is such a command ever proposed for a mistyped word.
+func TestNoAbbreviationChanges(t *testing.T) {
+	d := apitest.Hub00()
+	socket := serve(t, d)
+	root := NewCommand(SystemEnv())
+	var all func(c *cobra.Command, path []string)
+	all = func(c *cobra.Command, path []string) {
+		for _, sub := range c.Commands() {
+			words := append(path[:len(path):len(path)], sub.Name())
+			all(sub, words)
+			if !changes(sub) {
+				continue
+			}
+			for i := 1; i < len(sub.Name()); i++ {
+				args, err := fullNames(root, append(path[:len(path):len(path)], sub.Name()[:i], "10.0.210.4"))
+				if err == nil && args[len(path)] == sub.Name() {
+					t.Errorf("%v reaches %s", args, sub.CommandPath())
+				}
+			}
+			name := sub.Name()
+			for i := range name {
+				for _, typo := range []string{name[:i] + name[i+1:], name[:i] + "x" + name[i:]} {
+					r := nvactl(t, socket, append(path[:len(path):len(path)], typo)...)
+					if strings.Contains(r.err, "did you mean "+name) {
+						t.Errorf("%s: %s", typo, r.err)
+					}
+				}
+			}
+		}
+	}
+	all(root, nil)
+	if did := d.Commands(); len(did) > 0 {
+		t.Errorf("did %q", did)
+	}
+	for args, want := range map[string]string{
+		"re":              `unknown command "re": a command that changes something needs its full name (see nvactl --help)`,
+		"shut 10.0.210.4": `unknown command "shut": a command that changes something needs its full name (see nvactl --help)`,
+		"config rest":     `unknown command "rest": a command that changes something needs its full name (see nvactl config --help)`,
+		"stopp":           `unknown command "stopp" (see nvactl --help)`,
+		"clear bgp":       `unknown command "clear" (see nvactl --help)`,
+		"n":               `"n" is short for several commands: nat, neighbors (see nvactl --help)`,
+		"rou r 10.0.0.4":  `"r" is short for several commands: received, rejected (see nvactl --help)`,
+	} {
+		t.Run(args, func(t *testing.T) { wantError(t, nvactl(t, socket, strings.Fields(args)...), want) })
+	}
+}
+
+// TestFRRWords: show commands of FRR are answered by ours, which is named.
+func TestFRRWords(t *testing.T) {
+	socket := serve(t, apitest.Hub00())
+	for theirs, ours := range map[string]string{
+		"show bgp summary":                                           "neighbors",
+		"show bgp summary json":                                      "neighbors -o json",
+		"show ip bgp summary":                                        "neighbors",
+		"sh ip bgp su":                                               "neighbors",
+		"show bgp ipv4 unicast summary":                              "neighbors",
+		"show ip bgp":                                                "routes",
+		"show bgp ipv4 unicast":                                      "routes",
+		"show ip bgp 10.100.0.0/16":                                  "routes 10.100.0.0/16",
+		"show bgp neighbors 10.0.210.4":                              "neighbors 10.0.210.4",
+		"show ip bgp neighbors 10.0.210.4 advertised-routes":         "routes advertised 10.0.210.4",
+		"show ip bgp nei 10.0.210.4 adv":                             "routes advertised 10.0.210.4",
+		"show bgp ipv4 unicast neighbors 10.0.210.4 received-routes": "routes received 10.0.210.4",
+		"show bgp neighbors 10.0.210.4 filtered-routes":              "routes rejected 10.0.210.4",
+		"show bgp neighbors 10.0.210.4 routes":                       "routes accepted 10.0.210.4",
+		"show ip route":                                              "routes fib",
+		"show ip route 10.110.0.4":                                   "routes lookup 10.110.0.4",
+		"show ip route 10.110.0.0/16":                                "explain 10.110.0.0/16",
+		"show bfd peers":                                             "neighbors",
+		"show run":                                                   "config show",
+		"show version":                                               "version",
+	} {
+		t.Run(theirs, func(t *testing.T) {
+			got, want := nvactl(t, socket, strings.Fields(theirs)...), nvactl(t, socket, strings.Fields(ours)...)
+			if got.code != 0 || got.out != want.out || got.err != "This is: nvactl "+strings.TrimSuffix(ours, " -o json")+"\n" {
+				t.Errorf("got %+v\nwant %+v", got, want)
+			}
+		})
+	}
+	for args, want := range map[string]string{
+		"show ip ospf": `nvactl knows no "show ip ospf" (see nvactl show --help)`,
+		"show":         `nvactl needs no "show": nvactl neighbors, nvactl routes (see nvactl show --help)`,
+		"show ip bgp neighbors 10.0.210.9 advertised-routes extra": `nvactl knows no "show ip bgp neighbors 10.0.210.9 advertised-routes extra" (see nvactl show --help)`,
+	} {
+		t.Run(args, func(t *testing.T) { wantError(t, nvactl(t, socket, strings.Fields(args)...), want) })
+	}
+}
