@@ -142,7 +142,7 @@ func (s *readServer) ListLinks(ctx context.Context, _ *nvadv1.ListLinksRequest) 
 }
 
 // failedStates are those of routes that need somebody's attention.
-var failedStates = []string{"failed", "refused", "conflict", "leftover"}
+var failedStates = []string{"failed", "refused", "conflict", "outranked", "leftover"}
 
 func parseNeighbor(s string) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(s)

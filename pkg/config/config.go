@@ -107,6 +107,7 @@ type Kernel struct {
 	Metric         uint32
 	IPForward      bool          // set net.ipv4.ip_forward and net.ipv6.conf.all.forwarding
 	AllowDefault   bool          // a learned default route may be installed
+	Displace       bool          // the lower metric decides beside other programs' routes
 	Protected      []netip.Addr  // never re-routed; besides 168.63.129.16 and 169.254.169.254
 	ResolveDefault bool          // next hops may resolve through the default route
 	ScanInterval   time.Duration // between full comparisons with the kernel

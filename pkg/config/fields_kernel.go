@@ -64,8 +64,14 @@ var kernelFields = []field[Kernel]{
 	},
 	{
 		key:  "allow-default",
-		doc:  "Install a default route that was learned from a neighbor.",
+		doc:  "Install a default route that was learned from a neighbor, beside the one that DHCP gave: the lower metric decides.",
 		bind: func(k *Kernel) value { return boolean{&k.AllowDefault} },
+	},
+	{
+		key: "displace",
+		doc: "Let the metric decide between nvad's routes and those of others for the same prefix. Otherwise, whatever the metrics, " +
+			"nvad installs no route for a connected prefix, and no BGP route where DHCP, networkd or ip route have set one.",
+		bind: func(k *Kernel) value { return boolean{&k.Displace} },
 	},
 	{
 		key: "protected", example: `["10.0.0.1"]`,

@@ -22,9 +22,10 @@ func (a *app) fibCommand() *cobra.Command {
 		Short: "Show the routes nvad wants in the kernel",
 		Long: `Show every route that nvad wants in the kernel: installed, pending, failed (the
 kernel refused it, nvad tries again), refused (nvad does not install it, since
-it would cut off something) or in conflict with a route of another program.
-Those not installed say why. A route that has a backup shows where its traffic
-goes should every next hop die: the kernel has that at hand.`,
+it would cut off something), outranked (the prefix is connected, or the operator
+has set a route for it by other means) or in conflict with a route of another
+routing daemon. Those not installed say why. A route that has a backup shows
+where its traffic goes should every next hop die: the kernel has that at hand.`,
 		Example: `  nvactl routes fib
   nvactl routes fib --failed
   nvactl routes fib -o json | jq '.[] | select(.state != "installed")'`,
@@ -41,7 +42,7 @@ goes should every next hop die: the kernel has that at hand.`,
 			return a.fibTable(receiveFIB(stream, err), none)
 		}),
 	}
-	cmd.Flags().BoolVar(&failed, "failed", false, "only routes that failed, are refused, in conflict or left over")
+	cmd.Flags().BoolVar(&failed, "failed", false, "only routes that are not in the kernel as wanted, or left over")
 	return cmd
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -162,7 +163,7 @@ func fibLine(c *nvadv1.FIBChange) string {
 		what = fmt.Sprintf("group %d (%s)", c.GetGroup(), count(int(c.GetRoutes()), "route"))
 	case c.GetState() == "removed":
 		way = c.GetOld()
-	case c.GetState() == "failed" || c.GetState() == "refused":
+	case slices.Contains([]string{"failed", "refused", "outranked"}, c.GetState()):
 		way = c.GetNew()
 	}
 	text := fmt.Sprintf("%s %s %s", what, c.GetState(), way)

@@ -139,6 +139,7 @@ func (d *daemon) startEngine(p *parts, cfg *config.Config, restarting bool) erro
 func wanted(cfg *config.Config) dataplane.Wanted {
 	w := dataplane.Wanted{
 		Sysctls: map[string]string{}, Protected: protected(cfg), NAT: natRules(cfg), AllowDefault: cfg.Kernel.AllowDefault,
+		Displace: cfg.Kernel.Displace,
 	}
 	if cfg.Kernel.IPForward {
 		w.Sysctls["net.ipv4.ip_forward"] = "1"

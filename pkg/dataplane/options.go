@@ -63,6 +63,7 @@ type Wanted struct {
 	Sysctls      map[string]string
 	Protected    []fib.Protected
 	AllowDefault bool // routes of class BGP may be a default route
+	Displace     bool // see fib.FIB.SetDisplace
 }
 
 // Counters are totals since the start.

@@ -20,9 +20,10 @@ const (
 	Conflict               // a foreign route has its prefix and metric
 	Leftover               // not wanted: has nvad's protocol, but is not known to be nvad's
 	Stale                  // not wanted: kept until everything is in sync
+	Outranked              // another route for its prefix stands above it
 )
 
-var stateNames = [...]string{"pending", "installed", "failed", "refused", "conflict", "leftover", "stale"}
+var stateNames = [...]string{"pending", "installed", "failed", "refused", "conflict", "leftover", "stale", "outranked"}
 
 // String returns the state in lower case.
 func (s State) String() string { return stateNames[s] }
@@ -37,7 +38,7 @@ type Entry struct {
 	Then   []NextHop // where traffic goes when all of Hops die
 	Backup bool      // a route of its own that takes over when all hops of the first die
 	State  State
-	Reason string // of Failed, Refused, Conflict and Leftover
+	Reason string // of Failed, Refused, Conflict, Leftover and Outranked
 	Since  time.Time
 }
 
@@ -93,7 +94,7 @@ func compareEntries(a, b Entry) int {
 func refusedEntry(prefix netip.Prefix, r refusal) Entry {
 	return Entry{
 		Prefix: prefix, Class: r.route.Class, Kind: r.route.Kind, Metric: r.route.Metric,
-		Hops: r.route.Hops, State: Refused, Reason: r.reason, Since: r.since,
+		Hops: r.route.Hops, State: r.state, Reason: r.reason, Since: r.since,
 	}
 }
 
@@ -185,14 +186,14 @@ func (f *FIB) classOf(protocol int) Class {
 // Installed is how many of the wanted routes the kernel has as they should be. It
 // is exact once nothing is pending.
 func (c Counters) Installed() int {
-	return max(0, c.Wanted-c.Refused-c.Failed-c.Conflicts-c.Pending)
+	return max(0, c.Wanted-c.Refused-c.Outranked-c.Failed-c.Conflicts-c.Pending)
 }
 
 // Count returns the counters.
 func (f *FIB) Count() Counters {
 	c := f.count
 	c.Wanted += len(f.refused)
-	c.Refused, c.Pending, c.Groups = len(f.refused), len(f.dirty)+len(f.doomed), len(f.groups)
+	c.Refused, c.Pending, c.Groups = len(f.refused)-c.Outranked, len(f.dirty)+len(f.doomed), len(f.groups)
 	c.Failed = len(f.failed)
 	for s := range f.bad {
 		if s.fail != nil {

@@ -70,9 +70,10 @@ type FIB struct {
 	sweepDue    bool
 	doubted     bool // a group is to be written again before anything else
 	needResync  bool
-	news        bool                 // foreign routes changed since they were read
-	judgeDue    bool                 // and since the guard saw them
-	before      map[*slot]Transition // what changes, as it was; nil: nobody watches
+	ranks       map[netip.Prefix]KernelRoute // see above, as of the last judgeAnew
+	news        bool                         // foreign routes changed since they were read
+	judgeDue    bool                         // and since routes were judged by them
+	before      map[*slot]Transition         // what changes, as it was; nil: nobody watches
 	transitions []Transition
 
 	count    Counters
@@ -86,6 +87,7 @@ type Counters struct {
 	Wanted    int // routes, refused ones too, but not second routes of a prefix
 	Failed    int // routes that wait for another attempt
 	Refused   int // routes that the guard keeps out
+	Outranked int // routes for whose prefix another stands above them
 	Conflicts int // routes whose place another program's has
 	Pending   int // routes that wait for their turn
 	Groups    int // next-hop groups in the kernel
@@ -135,16 +137,19 @@ func (f *FIB) Apply(changes []Change, now time.Time) {
 	}
 }
 
-// place wants a route, or none, in the slots of its prefix, unless the guard
-// refuses it.
+// place wants a route, or none, in the slots of its prefix, unless there is an
+// objection to it.
 func (f *FIB) place(prefix netip.Prefix, r *Route, now time.Time) {
 	was := f.refused[prefix]
-	delete(f.refused, prefix)
+	f.letIn(prefix)
 	if r != nil {
-		if why := f.guard.refuse(prefix, r); why != "" {
-			f.refused[prefix] = refusal{route: r, reason: why, since: now}
+		if state, why := f.objection(prefix, r); why != "" {
+			f.keepOut(prefix, refusal{route: r, state: state, reason: why, since: now})
 			if was.reason != why {
 				f.tellRefused(prefix, f.refused[prefix])
+			}
+			if state == Outranked {
+				f.cede(prefix)
 			}
 			r = nil
 		}
@@ -182,21 +187,12 @@ func (f *FIB) standby(prefix netip.Prefix, r *Route, hops []NextHop) []NextHop {
 	return bridge(hops, canonical(r.Backup, prefix))
 }
 
-// recheck asks the guard again about the routes that it may judge anew.
-func (f *FIB) recheck(now time.Time) {
-	for prefix := range f.guard.cover {
-		r := f.wantedAt(prefix)
-		if r == nil {
-			continue
-		}
-		old, was := f.refused[prefix]
-		switch why := f.guard.refuse(prefix, r); {
-		case why == "" && was, why != "" && !was:
-			f.place(prefix, r, now)
-			f.applied = true
-		case was && why != old.reason:
-			old.reason = why
-			f.refused[prefix] = old
+// cede has what an earlier run left for a prefix removed at once: another route,
+// which stands above it, is without effect until then.
+func (f *FIB) cede(prefix netip.Prefix) {
+	for s := f.slots[prefix]; s != nil; s = s.next {
+		if s.ours = true; s.want == nil {
+			f.queue(s)
 		}
 	}
 }

@@ -212,13 +212,13 @@ func TestPlainFallback(t *testing.T) {
 
 func TestForeignRoutesSurvive(t *testing.T) {
 	k := fibtest.New()
-	k.Plant(fib.KernelRoute{Prefix: p("10.1.0.0/16"), Metric: 20, Protocol: 4, Hops: far})
+	k.Plant(fib.KernelRoute{Prefix: p("10.1.0.0/16"), Metric: 20, Protocol: 12, Hops: far})
 	k.Plant(fib.KernelRoute{Prefix: p("10.9.0.0/16"), Metric: 20, Protocol: 186, Hops: far})
 	f := start(t, k, fib.Options{})
 	f.Apply([]fib.Change{bgp("10.1.0.0/16", gw), bgp("10.2.0.0/16", gw)}, t0)
 	settle(f, t0)
 	wantKernel(t, k, `
-10.1.0.0/16 metric 20 proto 4 via 169.254.0.2 dev #3
+10.1.0.0/16 metric 20 proto 12 via 169.254.0.2 dev #3
 10.2.0.0/16 metric 20 proto 186 via 10.0.0.1 dev #2
 10.9.0.0/16 metric 20 proto 186 via 169.254.0.2 dev #3
 2 objects
@@ -229,7 +229,7 @@ func TestForeignRoutesSurvive(t *testing.T) {
 	}
 	k.Uproot(p("10.1.0.0/16"), 20)
 	f.Observe(fib.Event{Kind: fib.RouteEvent, Deleted: true,
-		Route: fib.KernelRoute{Prefix: p("10.1.0.0/16"), Metric: 20, Protocol: 4, Hops: far}}, t0)
+		Route: fib.KernelRoute{Prefix: p("10.1.0.0/16"), Metric: 20, Protocol: 12, Hops: far}}, t0)
 	settle(f, t0)
 	if s := states(f)["10.1.0.0/16"]; s != "installed" {
 		t.Errorf("after the foreign route left: %q", s)

@@ -19,9 +19,10 @@ type Protected struct {
 	Neighbor bool
 }
 
-// refusal is a wanted route that the guard keeps out of the kernel.
+// refusal is a wanted route that is kept out of the kernel.
 type refusal struct {
 	route  *Route
+	state  State // Refused or Outranked
 	reason string
 	since  time.Time
 }
@@ -32,6 +33,7 @@ type refusal struct {
 type guard struct {
 	list         []Protected
 	allowDefault bool
+	displace     bool // see FIB.SetDisplace
 	links        map[int]string
 	statics      map[netip.Prefix]*Route
 	// cover holds every prefix that covers a protected address, with the
@@ -82,15 +84,16 @@ func (g *guard) setStatic(c Change) bool {
 	return false
 }
 
-// update takes in the routes that are not nvad's.
-func (g *guard) update(foreign map[routeKey][]KernelRoute) {
+// update takes in the routes that are not nvad's, but for those of BGP.
+func (g *guard) update(foreign map[routeKey][]KernelRoute, fromBGP func(*KernelRoute) bool) {
 	g.foreign = make(map[netip.Prefix]*KernelRoute)
 	for key, routes := range foreign {
 		if _, covers := g.cover[key.prefix]; !covers {
 			continue
 		}
-		if best := g.foreign[key.prefix]; best == nil || key.metric < best.Metric {
-			g.foreign[key.prefix] = &routes[0]
+		i := slices.IndexFunc(routes, func(r KernelRoute) bool { return !fromBGP(&r) })
+		if best := g.foreign[key.prefix]; i >= 0 && (best == nil || key.metric < best.Metric) {
+			g.foreign[key.prefix] = &routes[i]
 		}
 	}
 }
@@ -129,6 +132,8 @@ func (g *guard) spoils(prefix netip.Prefix, r *Route, hops []NextHop, p *Protect
 			return fmt.Sprintf("%s %s would be reached through %s itself", p.Why, p.Addr, name)
 		case p.Neighbor && h.Via == p.Addr:
 			return fmt.Sprintf("%s %s would be reached through itself", p.Why, p.Addr)
+		case p.Neighbor && r.Class == Static:
+			// where the session goes is the operator's to say
 		case len(p.NotBy) == 0 && base.found && !base.leaves(h):
 			return fmt.Sprintf("%s %s would leave %s instead of %s", p.Why, p.Addr, g.hop(h), g.base(p.Addr, r).text(g))
 		}
@@ -155,10 +160,11 @@ func (g *guard) base(addr netip.Addr, r *Route) path {
 	for bits := addr.BitLen(); bits >= 0; bits-- {
 		prefix := netip.PrefixFrom(addr, bits).Masked()
 		var p path
-		if k := g.foreign[prefix]; k != nil {
+		k := g.foreign[prefix]
+		if k != nil {
 			p = path{true, bits, k.Metric, k.Kind, k.Hops}
 		}
-		if s := g.statics[prefix]; s != nil && (r.Class != Static || prefix.IsSingleIP()) && (!p.found || s.Metric < p.metric) {
+		if s := g.statics[prefix]; s != nil && (r.Class != Static || prefix.IsSingleIP()) && g.before(s, k) {
 			p = path{true, bits, s.Metric, s.Kind, s.Hops}
 		}
 		if p.found {
@@ -166,6 +172,12 @@ func (g *guard) base(addr netip.Addr, r *Route) path {
 		}
 	}
 	return path{}
+}
+
+// before reports whether a static route is in effect where another program has k,
+// or nothing.
+func (g *guard) before(s *Route, k *KernelRoute) bool {
+	return k == nil || (g.displace || !k.IsConnected()) && s.Metric < k.Metric
 }
 
 // loses reports whether r would be preferred to the path.
@@ -189,12 +201,16 @@ func (p path) text(g *guard) string {
 }
 
 func (g *guard) hop(h NextHop) string {
-	name := g.links[h.Link]
-	if name == "" {
-		name = fmt.Sprintf("#%d", h.Link)
-	}
 	if h.Via.IsValid() {
-		return "via " + h.Via.String() + " dev " + name
+		return "via " + h.Via.String() + " dev " + g.link(h.Link)
 	}
-	return "dev " + name
+	return "dev " + g.link(h.Link)
+}
+
+// link is the name of a link, or its number while that is not known.
+func (g *guard) link(index int) string {
+	if name := g.links[index]; name != "" {
+		return name
+	}
+	return fmt.Sprintf("#%d", index)
 }

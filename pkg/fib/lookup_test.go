@@ -38,7 +38,7 @@ func TestAt(t *testing.T) {
 // Tally counts what Entries lists.
 func TestTally(t *testing.T) {
 	k := hub()
-	k.Plant(fib.KernelRoute{Prefix: p("10.13.0.0/16"), Metric: 20, Protocol: 3, Hops: gw})
+	k.Plant(fib.KernelRoute{Prefix: p("10.13.0.0/16"), Metric: 20, Protocol: 12, Hops: gw})
 	f := start(t, k, fib.Options{})
 	f.Protect(hubProtected, false, t0)
 	static := bgp("10.14.0.0/16", gw)

@@ -86,15 +86,19 @@ func (f *FIB) foreignNew(s *slot, e Event) {
 	f.news, f.judgeDue = true, true
 }
 
-// Foreign returns the routes that are not nvad's if they changed since it was
-// last asked. The hops of several may share memory.
+// Foreign returns the routes that are not nvad's, nor of BGP, if any changed since
+// it was last asked. The hops of several may share memory.
 func (f *FIB) Foreign() (routes []KernelRoute, changed bool) {
 	if !f.news {
 		return nil, false
 	}
 	f.news = false
 	for _, list := range f.foreign {
-		routes = append(routes, list...)
+		for i := range list {
+			if !f.fromBGP(&list[i]) {
+				routes = append(routes, list[i])
+			}
+		}
 	}
 	sortRoutes(routes)
 	return routes, true

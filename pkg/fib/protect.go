@@ -69,7 +69,7 @@ func (f *FIB) LinkDown(index int) {
 	if f.up == nil {
 		return
 	}
-	f.deaths = true
+	f.deaths, f.judgeDue = true, true
 	delete(f.up, index)
 	for h := range f.hops {
 		if h.Link == index {

@@ -238,16 +238,6 @@ func (f *FIB) foreignSame(old map[routeKey][]KernelRoute) bool {
 	return true
 }
 
-// judgeAnew tells the guard of changed foreign routes.
-func (f *FIB) judgeAnew(now time.Time) {
-	if !f.judgeDue {
-		return
-	}
-	f.judgeDue = false
-	f.guard.update(f.foreign)
-	f.recheck(now)
-}
-
 func sameRoute(a, b KernelRoute) bool {
 	return a.Prefix == b.Prefix && a.Kind == b.Kind && a.Protocol == b.Protocol && a.Metric == b.Metric &&
 		a.Source == b.Source && a.Object == b.Object && slices.Equal(a.Hops, b.Hops)

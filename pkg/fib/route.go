@@ -97,7 +97,7 @@ type KernelRoute struct {
 }
 
 // Facts is what routing decisions need to know of the kernel: every link, and
-// every route of the table that nvad did not install itself.
+// every route of the table that neither nvad nor BGP has put there.
 type Facts struct {
 	Links  []Link
 	Routes []KernelRoute

@@ -198,6 +198,7 @@ func (f *FIB) Flush(now time.Time) error {
 		}
 	}
 	clear(f.refused)
+	f.count.Outranked = 0
 	f.dirty = nil
 	f.InSync()
 	for f.remove(flushBatch, now); len(f.doomed) > 0; f.remove(flushBatch, now) {

@@ -13,7 +13,7 @@ type Transition struct {
 	Group    uint32
 	Routes   int // that go through the group
 	Old, New Way
-	State    State // Installed, Failed or Refused; Installed without New: removed
+	State    State // Installed, Failed, Refused or Outranked; Installed without New: removed
 	Reason   string
 }
 
@@ -106,13 +106,13 @@ func (f *FIB) tellFailed(s *slot, err error) {
 	f.transitions = append(f.transitions, t)
 }
 
-// tellRefused reports that the guard keeps a route out.
+// tellRefused reports that a route is kept out.
 func (f *FIB) tellRefused(prefix netip.Prefix, r refusal) {
 	if f.before == nil {
 		return
 	}
 	f.transitions = append(f.transitions, Transition{
-		Prefix: prefix, Class: r.route.Class, State: Refused, Reason: r.reason,
+		Prefix: prefix, Class: r.route.Class, State: r.state, Reason: r.reason,
 		New: Way{Present: true, Kind: r.route.Kind, Hops: r.route.Hops},
 	})
 }

@@ -16,6 +16,8 @@ var fibMetrics = []metric{
 		func(s *Sample, out emit) { out(float64(s.Plane.Failed)) }},
 	{"nvad_fib_routes_refused", "Routes kept out because they would divert a protected address.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Refused)) }},
+	{"nvad_fib_routes_outranked", "Routes not installed since a connected one, or another program's, stands above them.", gauge, nil,
+		func(s *Sample, out emit) { out(float64(s.Plane.Outranked)) }},
 	{"nvad_fib_routes_conflicting", "Routes whose prefix and metric another program's route has.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Conflicts)) }},
 	{"nvad_fib_routes_written_total", "Routes added or replaced in the kernel.", counter, nil,

@@ -71,7 +71,7 @@ type Forwarding struct {
 	Routes   int    // that go through the group
 	Class    string // "bgp" or "static"
 	Old, New string // "via 10.0.0.1 dev eth0"; empty: none
-	State    string // "installed", "removed", "failed", "refused"
+	State    string // "installed", "removed", "failed", "refused", "outranked"
 	Reason   string
 }
 

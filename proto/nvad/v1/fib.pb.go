@@ -128,7 +128,7 @@ type FIBRoute struct {
 	NextHops []*NextHop `protobuf:"bytes,5,rep,name=next_hops,json=nextHops,proto3" json:"next_hops,omitempty"`
 	// Preferred source address.
 	Source string `protobuf:"bytes,6,opt,name=source,proto3" json:"source,omitempty"`
-	// "installed", "pending", "failed", "refused", "conflict", "leftover" or "stale".
+	// "installed", "pending", "failed", "refused", "conflict", "outranked", "leftover" or "stale".
 	State string `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`
 	// Why it is not installed.
 	Reason string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`

@@ -578,7 +578,7 @@ type FIBChange struct {
 	// "via 10.0.0.1 dev eth0"; empty: none.
 	Old string `protobuf:"bytes,5,opt,name=old,proto3" json:"old,omitempty"`
 	New string `protobuf:"bytes,6,opt,name=new,proto3" json:"new,omitempty"`
-	// "installed", "removed", "failed" or "refused".
+	// "installed", "removed", "failed", "refused" or "outranked".
 	State string `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`
 	// Why it failed or was refused.
 	Reason        string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
