@@ -118,7 +118,7 @@ func (v *checker) static(i int) {
 	if s.Via.IsValid() && s.Via.Is4() != s.Prefix.Addr().Is4() {
 		v.fail(key+".via", "%s is not of the address family of %s", s.Via, s.Prefix)
 	}
-	if s.Via.IsValid() && !device && s.Prefix.Contains(s.Via) {
+	if s.Via.IsValid() && !device && s.Prefix.IsSingleIP() && s.Prefix.Contains(s.Via) {
 		v.fail(key+".via", "%s is reached through this route itself", s.Via)
 	}
 	if s.Source.IsValid() && s.Source.Is4() != s.Prefix.Addr().Is4() {

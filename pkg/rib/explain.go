@@ -110,6 +110,8 @@ func (u *underlay) whyNotStatic(prefix netip.Prefix) string {
 		return noneAnnounced
 	}
 	switch s := u.statics[prefix][0]; {
+	case s.loop != nil:
+		return circleText(s.loop)
 	case s.Device != "" && u.link(s.Device) == 0:
 		return "static route: there is no device " + s.Device
 	case u.dead[s.Via]:

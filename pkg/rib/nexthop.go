@@ -23,10 +23,12 @@ type underlay struct {
 	tracked trimmed[netip.Addr, *nextHop]
 }
 
-// via is an underlay route: on-link if no hop has a gateway.
+// via is an underlay route: on-link if no hop has a gateway. One without hops drops
+// packets, so that nothing is reached through it.
 type via struct {
-	hops   []fib.NextHop
-	metric uint32
+	hops      []fib.NextHop
+	metric    uint32
+	connected bool
 }
 
 // nextHop is the resolution of one BGP next hop, shared by all paths with it.
@@ -72,17 +74,7 @@ func (u *underlay) resolve(addr netip.Addr) ([]fib.NextHop, uint32) {
 	if !ok {
 		return nil, 0
 	}
-	var out []fib.NextHop
-	for _, h := range v.hops {
-		if !u.links[h.Link].Up {
-			continue
-		}
-		if !h.Via.IsValid() {
-			h.Via = addr
-		}
-		out = append(out, h)
-	}
-	return fib.SortHops(out), v.metric
+	return u.through(v.hops, addr), v.metric
 }
 
 // SetFacts tells what the kernel has. Paths whose next hop is now reached in
@@ -142,13 +134,13 @@ func (r *RIB) SetForwarding(maxPaths int, resolveDefault bool) {
 func (r *RIB) underlayTable(routes []fib.KernelRoute) *bart.Table[via] {
 	t := new(bart.Table[via])
 	for _, k := range routes {
-		if k.Kind != fib.Unicast || k.Prefix.Bits() == 0 && !r.opt.ResolveDefault {
+		if !r.resolvable(k.Prefix) {
 			continue
 		}
 		if old, ok := t.Get(k.Prefix); ok && old.metric <= k.Metric {
 			continue
 		}
-		t.Insert(k.Prefix, via{hops: k.Hops, metric: k.Metric})
+		t.Insert(k.Prefix, via{hops: k.Hops, metric: k.Metric, connected: k.IsConnected()})
 	}
 	return t
 }

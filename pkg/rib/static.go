@@ -21,7 +21,8 @@ type Static struct {
 
 type static struct {
 	Static
-	route *planned // nil while gateway or device are not reachable
+	route *planned  // nil while gateway or device are not reachable
+	loop  []*static // that need each other, this one included; nil: none
 }
 
 // SetStatics replaces the static routes. A static route is preferred to BGP in
@@ -82,63 +83,10 @@ func (r *RIB) Standing() []Static {
 	return out
 }
 
-// resolveStatics decides which static routes can stand, by connected and other
-// programs' routes alone, which is all that the underlay holds: a static route
-// never resolves through another. One that stands takes the place of another
-// program's of the same prefix.
-func (r *RIB) resolveStatics() {
-	for prefix, same := range r.under.statics {
-		r.touch(r.dest(prefix), 0)
-		var next *planned
-		for _, s := range slices.Backward(same) {
-			s.route = r.staticRoute(s)
-			if s.route != nil {
-				s.route.Backup = bypass(next, s.route.Hops)
-				next = s.route
-			}
-		}
-	}
-	for prefix := range r.under.statics {
-		if prefix.Bits() == 0 && !r.opt.ResolveDefault {
-			continue
-		}
-		if s := r.under.standing(prefix); s != nil && s.route.Kind == fib.Unicast {
-			r.under.table.Insert(prefix, via{hops: s.route.Hops})
-		}
-	}
-}
-
 // bypass is the hops of next, unless it leads where hops do.
 func bypass(next *planned, hops []fib.NextHop) []fib.NextHop {
 	if next == nil || len(hops) == 0 || slices.ContainsFunc(next.Hops, func(h fib.NextHop) bool { return slices.Contains(hops, h) }) {
 		return nil
 	}
 	return next.Hops
-}
-
-func (r *RIB) staticRoute(s *static) *planned {
-	out := &planned{Route: fib.Route{Class: fib.Static, Metric: s.Metric, Source: s.Source}}
-	link := r.under.link(s.Device)
-	switch {
-	case s.Blackhole:
-		out.Kind = fib.Blackhole
-		return out
-	case r.under.dead[s.Via] || s.Device != "" && !r.under.links[link].Up:
-		return nil
-	case !s.Via.IsValid():
-		out.Hops = []fib.NextHop{{Link: link}}
-		return out
-	}
-	hops, _ := r.under.resolve(s.Via)
-	for _, h := range hops {
-		if h.Via == s.Via && (s.Device == "" || h.Link == link) {
-			out.Hops = []fib.NextHop{{Via: s.Via, Link: h.Link}}
-			return out
-		}
-	}
-	if s.Device != "" {
-		out.Hops = []fib.NextHop{{Via: s.Via, Link: link, Onlink: true}}
-		return out
-	}
-	return nil
 }
