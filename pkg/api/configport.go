@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"time"
+
+	"github.com/nvad/nvad/pkg/config"
 )
 
 // ConfigReader tells about configurations, in force and not.
@@ -43,9 +45,16 @@ type ReloadOptions struct {
 	Confirm time.Duration // undo the change after it unless it is confirmed; 0: it stays
 }
 
+// Cautions are the warnings of a configuration file.
+type Cautions struct {
+	Warnings []config.Warning // those that are new first
+	New      int              // how many of them the configuration that runs does not have
+}
+
 // Reloaded is what a reload did.
 type Reloaded struct {
-	Changes  []Change
+	Changes []Change
+	Cautions
 	Version  int       // that runs now; 0 if no history is kept
 	Deadline time.Time // when the change is undone; zero: it stays
 	Fallback int       // the version that then runs again
@@ -61,6 +70,7 @@ type RolledBack struct {
 // Preview is what a reload would do.
 type Preview struct {
 	Changes []Change
+	Cautions
 	Refused string // why the reload would be refused all the same; empty: it would not
 }
 

@@ -31,7 +31,10 @@ func (s *readServer) PreviewReload(ctx context.Context, _ *nvadv1.PreviewReloadR
 	if err != nil {
 		return nil, statusOf(err)
 	}
-	return &nvadv1.PreviewReloadResponse{Changes: convert(p.Changes, changeMessage), Refused: p.Refused}, nil
+	return &nvadv1.PreviewReloadResponse{
+		Changes: convert(p.Changes, changeMessage), Refused: p.Refused,
+		Warnings: convert(p.Warnings, warningMessage), NewWarnings: uint32(p.New),
+	}, nil
 }
 
 // Reload implements nvadv1.NvadControlServer.
@@ -43,6 +46,7 @@ func (s *controlServer) Reload(ctx context.Context, req *nvadv1.ReloadRequest) (
 	return &nvadv1.ReloadResponse{
 		Changes: convert(r.Changes, changeMessage), Version: uint32(r.Version),
 		Deadline: stamp(r.Deadline), Fallback: uint32(r.Fallback),
+		Warnings: convert(r.Warnings, warningMessage), NewWarnings: uint32(r.New),
 	}, nil
 }
 

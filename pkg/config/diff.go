@@ -1,8 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/nvad/nvad/pkg/policy"
@@ -53,6 +55,13 @@ func Diff(old, new *Config) []Change {
 	out = append(out, diffEach("neighbor", old.Neighbors, new.Neighbors, SessionReset,
 		func(n *Neighbor) string { return n.Address.String() }, diffNeighbor)...)
 	return append(out, diffPolicies(old, new)...)
+}
+
+// ByImpact is changes with those first that cost most, otherwise in their order.
+func ByImpact(changes []Change) []Change {
+	out := slices.Clone(changes)
+	slices.SortStableFunc(out, func(a, b Change) int { return cmp.Compare(b.Impact, a.Impact) })
+	return out
 }
 
 func diffNAT(old, new *Config) []Change {

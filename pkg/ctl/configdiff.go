@@ -77,7 +77,7 @@ func redacted(file string) (*config.Config, error) {
 
 func (a *app) printDiff(changes []config.Change) error {
 	var list []*nvadv1.Change
-	for _, d := range changes {
+	for _, d := range config.ByImpact(changes) {
 		list = append(list, &nvadv1.Change{What: d.Object + ": " + d.What, Impact: d.Impact.String()})
 	}
 	if a.json() {

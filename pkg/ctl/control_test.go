@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/api/apitest"
 )
 
@@ -58,7 +59,7 @@ func TestReload(t *testing.T) {
 	show(t, serve(t, d), "reload", "reload")
 
 	d = apitest.Hub00()
-	d.Changes = nil
+	d.Changes, d.Cautions = nil, api.Cautions{}
 	socket := serve(t, d)
 	for args, want := range map[string]string{"reload": "Nothing changed.\n", "reload --dry-run": "Nothing would change.\n"} {
 		if r := nvactl(t, socket, strings.Fields(args)...); r.code != 0 || r.out != want {

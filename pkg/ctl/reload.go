@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,9 @@ func (a *app) reloadCommand() *cobra.Command {
 		Long: `Read the configuration file again and apply it. Sessions that did not change are
 left alone. If the file has errors they are all shown, and the running
 configuration stays.
+
+The warnings of the file come first, those ahead that the running configuration
+does not have.
 
 With --dry-run nothing is applied: each change is told with what it would cost.
 "live" disturbs nothing; "soft refresh" runs policies again over the routes of
@@ -62,6 +66,11 @@ const (
 )
 
 func (a *app) reload(ctx context.Context, c *client, confirm time.Duration) error {
+	if !a.json() {
+		if err := a.warnAhead(ctx, c); err != nil {
+			return err
+		}
+	}
 	r, err := c.control.Reload(ctx, &nvadv1.ReloadRequest{ConfirmSeconds: uint32(confirm / time.Second)})
 	if err != nil {
 		return faultsOf(err)
@@ -89,12 +98,40 @@ func (a *app) previewReload(ctx context.Context, c *client) error {
 	if a.json() {
 		err = writeJSON(a.Out, r)
 	} else {
-		err = a.printChanges(r.GetChanges(), "Nothing would change.")
+		err = errors.Join(a.printCautions(r), a.printChanges(r.GetChanges(), "Nothing would change."))
 	}
 	if err == nil && r.GetRefused() != "" {
 		err = errors.New(r.GetRefused())
 	}
 	return err
+}
+
+// warnAhead prints the warnings of the file before it is applied.
+func (a *app) warnAhead(ctx context.Context, c *client) error {
+	r, err := c.read.PreviewReload(ctx, &nvadv1.PreviewReloadRequest{})
+	if err != nil {
+		return faultsOf(err)
+	}
+	return a.printCautions(r)
+}
+
+// printCautions prints what nvad check says of the file, apart what the running
+// configuration does not say as well.
+func (a *app) printCautions(r *nvadv1.PreviewReloadResponse) error {
+	list := r.GetWarnings()
+	fresh := min(int(r.GetNewWarnings()), len(list))
+	for _, part := range []struct {
+		title string
+		list  []*nvadv1.Warning
+	}{{"New warnings", list[:fresh]}, {"Warnings", list[fresh:]}} {
+		if len(part.list) == 0 {
+			continue
+		}
+		if err := errors.Join(a.printWarnings(part.title, part.list), line(a.Out, "")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // faultsOf sets the errors of a file apart from those of the call.
@@ -111,8 +148,32 @@ func (a *app) printChanges(changes []*nvadv1.Change, none string) error {
 		return line(a.Out, none)
 	}
 	t := newTable(a.Out, a.Width, column{head: "Impact"}, column{head: "Change", fit: wrapped})
-	for _, c := range changes {
+	for _, c := range folded(changes) {
 		t.row(c.GetImpact(), c.GetWhat())
 	}
 	return t.end()
+}
+
+// folded makes one change of those that are alike for several neighbors.
+func folded(changes []*nvadv1.Change) (out []*nvadv1.Change) {
+	at := map[[2]string]int{} // in out, by impact and what changes
+	for _, c := range changes {
+		who, what, _ := strings.Cut(c.GetWhat(), ": ")
+		addr, ok := strings.CutPrefix(who, "neighbor ")
+		if !ok {
+			out = append(out, c)
+			continue
+		}
+		key := [2]string{c.GetImpact(), what}
+		i, twice := at[key]
+		if !twice {
+			at[key] = len(out)
+			out = append(out, c)
+			continue
+		}
+		before := strings.TrimSuffix(out[i].GetWhat(), ": "+what)
+		before = "neighbors " + strings.TrimPrefix(strings.TrimPrefix(before, "neighbors "), "neighbor ")
+		out[i] = &nvadv1.Change{What: before + ", " + addr + ": " + what, Impact: c.GetImpact()}
+	}
+	return out
 }

@@ -60,7 +60,7 @@ func (a *app) printStatus(s *nvadv1.Status) error {
 	if err := p.print(); err != nil {
 		return err
 	}
-	return a.printWarnings(s.GetWarnings())
+	return a.printWarnings("\nWarnings", s.GetWarnings())
 }
 
 // memoryText says how much of the budget is in use, and how often a neighbor had to
@@ -102,11 +102,12 @@ func nicText(n *nvadv1.Nic) string {
 	return fmt.Sprintf("answers probes of %s through %s, table %d", strings.Join(n.GetAddresses(), ", "), n.GetGateway(), n.GetTable())
 }
 
-// printWarnings tells each warning with its place in the configuration.
-func (a *app) printWarnings(list []*nvadv1.Warning) error {
+// printWarnings prints each warning with its place in the configuration, below a
+// title.
+func (a *app) printWarnings(title string, list []*nvadv1.Warning) error {
 	for i, w := range list {
 		if i == 0 {
-			if err := line(a.Out, "\nWarnings"); err != nil {
+			if err := line(a.Out, title); err != nil {
 				return err
 			}
 		}

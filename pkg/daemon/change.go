@@ -27,11 +27,12 @@ func (d *daemon) Reload(ctx context.Context, o api.ReloadOptions) (_ api.Reloade
 	if err != nil {
 		return api.Reloaded{}, err
 	}
+	cautions := cautions(d.config.get(), next.cfg)
 	changes, err := d.change(ctx, next, record, o.Confirm > 0)
 	if err != nil {
 		return api.Reloaded{}, err
 	}
-	out := api.Reloaded{Changes: told(changes), Version: d.history.Record().Running}
+	out := api.Reloaded{Changes: told(changes), Cautions: cautions, Version: d.history.Record().Running}
 	if p := d.history.Record().Pending; p != nil {
 		out.Deadline, out.Fallback = p.Deadline, p.Fallback
 		d.log.Warn("configuration waits for confirmation", "config_version", out.Version, "deadline", p.Deadline, "fallback", p.Fallback)
@@ -115,16 +116,39 @@ func (d *daemon) askPreview(context.Context) (api.Preview, error) {
 		return api.Preview{}, api.Invalid("%s", err)
 	}
 	changes := config.Diff(d.complete(d.config.get()), d.complete(next.cfg))
-	out := api.Preview{Changes: told(changes)}
+	out := api.Preview{Changes: told(changes), Cautions: cautions(d.config.get(), next.cfg)}
 	if err := reloadable(changes); err != nil {
 		out.Refused = err.Error()
 	}
 	return out, nil
 }
 
-// told is changes in the words of the API.
+// cautions is the warnings of next, with those first that running does not have.
+func cautions(running, next *config.Config) (out api.Cautions) {
+	has := map[config.Warning]bool{}
+	lineless := func(w config.Warning) config.Warning { // a line added above moves a warning and does not make it new
+		w.File, w.Line = "", 0
+		return w
+	}
+	for _, w := range config.Warnings(running) {
+		has[lineless(w)] = true
+	}
+	var known []config.Warning
+	for _, w := range config.Warnings(next) {
+		if has[lineless(w)] {
+			known = append(known, w)
+		} else {
+			out.Warnings = append(out.Warnings, w)
+		}
+	}
+	out.New = len(out.Warnings)
+	out.Warnings = append(out.Warnings, known...)
+	return out
+}
+
+// told is changes in the words of the API, those first that cost most.
 func told(changes []config.Change) (out []api.Change) {
-	for _, c := range changes {
+	for _, c := range config.ByImpact(changes) {
 		out = append(out, api.Change{What: c.Object + ": " + c.What, Impact: c.Impact.String()})
 	}
 	return out

@@ -41,3 +41,33 @@ func parse(t *testing.T, text string) *config.Config {
 	}
 	return cfg
 }
+
+// Warnings that the running configuration does not have come first, wherever they
+// stand in the file; a line that moved makes none of them new.
+func TestCautions(t *testing.T) {
+	list := "[prefix-list]\na = [\"permit any\"]\n"
+	old := parse(t, head+list)
+	next := parse(t, head+"# moved\n"+list+"b = [\"permit any\"]\n")
+	got := cautions(old, next)
+	if len(got.Warnings) != 2 || got.New != 1 || !strings.Contains(got.Warnings[0].Key, "b") {
+		t.Errorf("got %+v", got)
+	}
+	if got := cautions(old, old); got.New != 0 || len(got.Warnings) != 1 {
+		t.Errorf("nothing changed: %+v", got)
+	}
+}
+
+// Changes are told with the costliest first, each kind in the order of the file.
+func TestToldOrder(t *testing.T) {
+	got := told([]config.Change{
+		{Object: "a", Impact: config.Live}, {Object: "b", Impact: config.SessionReset}, {Object: "c", Impact: config.SoftRefresh},
+		{Object: "d", Impact: config.SessionReset},
+	})
+	order := ""
+	for _, c := range got {
+		order += c.What[:1]
+	}
+	if order != "bdca" {
+		t.Errorf("order %s", order)
+	}
+}

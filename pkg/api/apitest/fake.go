@@ -30,6 +30,7 @@ type Daemon struct {
 	Stories    map[netip.Prefix]engine.Explanation
 	Ways       map[netip.Addr]engine.LookupView
 	Changes    []api.Change // what Reload, Rollback and Preview answer
+	Cautions   api.Cautions // what Reload and Preview answer
 	Refused    string       // what Preview answers
 	Versions   []api.ConfigVersion
 	File       string        // path of the configuration file

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/nat"
@@ -59,8 +60,14 @@ func Hub00() *Daemon {
 		Versions: versions(), File: "/etc/nvad/nvad.toml",
 		Changes: []api.Change{
 			{What: "neighbor 10.0.210.4: hold-time 180s -> 60s", Impact: "session reset"},
+			{What: "neighbor 10.0.210.5: hold-time 180s -> 60s", Impact: "session reset"},
 			{What: "prefix-list rs-hub00", Impact: "soft refresh"},
 		},
+		Cautions: api.Cautions{New: 1, Warnings: []config.Warning{
+			{File: "/etc/nvad/nvad.toml", Line: 31, Key: "prefix-list.from-spokes", Code: "unused", Msg: "is used by nothing"},
+			{File: "/etc/nvad/nvad.toml", Line: 12, Key: "neighbor.10.0.210.4.address", Code: "one-instance",
+				Msg: "only one instance of Route Server 10.0.210.0 is a neighbor; Azure sends half of the traffic nowhere"},
+		}},
 	}
 }
 

@@ -78,6 +78,86 @@ func (x *Change) GetImpact() string {
 	return ""
 }
 
+// Warning is one thing to look at.
+type Warning struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the configuration says so; line 0: it does not itself.
+	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	Line uint32 `protobuf:"varint,2,opt,name=line,proto3" json:"line,omitempty"`
+	Key  string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	// What kind of warning it is, as one word: "one-instance".
+	Code string `protobuf:"bytes,4,opt,name=code,proto3" json:"code,omitempty"`
+	// For people.
+	Text          string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Warning) Reset() {
+	*x = Warning{}
+	mi := &file_nvad_v1_change_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Warning) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Warning) ProtoMessage() {}
+
+func (x *Warning) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_change_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Warning.ProtoReflect.Descriptor instead.
+func (*Warning) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Warning) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *Warning) GetLine() uint32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *Warning) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Warning) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Warning) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 // ReloadRequest says how sure the operator is.
 type ReloadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -89,7 +169,7 @@ type ReloadRequest struct {
 
 func (x *ReloadRequest) Reset() {
 	*x = ReloadRequest{}
-	mi := &file_nvad_v1_change_proto_msgTypes[1]
+	mi := &file_nvad_v1_change_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -101,7 +181,7 @@ func (x *ReloadRequest) String() string {
 func (*ReloadRequest) ProtoMessage() {}
 
 func (x *ReloadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[1]
+	mi := &file_nvad_v1_change_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -114,7 +194,7 @@ func (x *ReloadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReloadRequest.ProtoReflect.Descriptor instead.
 func (*ReloadRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{1}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ReloadRequest) GetConfirmSeconds() uint32 {
@@ -134,14 +214,18 @@ type ReloadResponse struct {
 	// When the change is undone unless Confirm comes; absent if it stays.
 	Deadline *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=deadline,proto3" json:"deadline,omitempty"`
 	// The version that then runs again.
-	Fallback      uint32 `protobuf:"varint,4,opt,name=fallback,proto3" json:"fallback,omitempty"`
+	Fallback uint32 `protobuf:"varint,4,opt,name=fallback,proto3" json:"fallback,omitempty"`
+	// What nvad check says of the file, with what is new first.
+	Warnings []*Warning `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// How many of warnings the configuration before did not have.
+	NewWarnings   uint32 `protobuf:"varint,6,opt,name=new_warnings,json=newWarnings,proto3" json:"new_warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReloadResponse) Reset() {
 	*x = ReloadResponse{}
-	mi := &file_nvad_v1_change_proto_msgTypes[2]
+	mi := &file_nvad_v1_change_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -153,7 +237,7 @@ func (x *ReloadResponse) String() string {
 func (*ReloadResponse) ProtoMessage() {}
 
 func (x *ReloadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[2]
+	mi := &file_nvad_v1_change_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -166,7 +250,7 @@ func (x *ReloadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReloadResponse.ProtoReflect.Descriptor instead.
 func (*ReloadResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{2}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ReloadResponse) GetChanges() []*Change {
@@ -197,6 +281,20 @@ func (x *ReloadResponse) GetFallback() uint32 {
 	return 0
 }
 
+func (x *ReloadResponse) GetWarnings() []*Warning {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *ReloadResponse) GetNewWarnings() uint32 {
+	if x != nil {
+		return x.NewWarnings
+	}
+	return 0
+}
+
 // ConfirmRequest has no parameters.
 type ConfirmRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -206,7 +304,7 @@ type ConfirmRequest struct {
 
 func (x *ConfirmRequest) Reset() {
 	*x = ConfirmRequest{}
-	mi := &file_nvad_v1_change_proto_msgTypes[3]
+	mi := &file_nvad_v1_change_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -218,7 +316,7 @@ func (x *ConfirmRequest) String() string {
 func (*ConfirmRequest) ProtoMessage() {}
 
 func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[3]
+	mi := &file_nvad_v1_change_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -231,7 +329,7 @@ func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{3}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{4}
 }
 
 // ConfirmResponse names what was confirmed.
@@ -244,7 +342,7 @@ type ConfirmResponse struct {
 
 func (x *ConfirmResponse) Reset() {
 	*x = ConfirmResponse{}
-	mi := &file_nvad_v1_change_proto_msgTypes[4]
+	mi := &file_nvad_v1_change_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -256,7 +354,7 @@ func (x *ConfirmResponse) String() string {
 func (*ConfirmResponse) ProtoMessage() {}
 
 func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[4]
+	mi := &file_nvad_v1_change_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -269,7 +367,7 @@ func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmResponse.ProtoReflect.Descriptor instead.
 func (*ConfirmResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{4}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ConfirmResponse) GetVersion() uint32 {
@@ -291,7 +389,7 @@ type RollbackRequest struct {
 
 func (x *RollbackRequest) Reset() {
 	*x = RollbackRequest{}
-	mi := &file_nvad_v1_change_proto_msgTypes[5]
+	mi := &file_nvad_v1_change_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -303,7 +401,7 @@ func (x *RollbackRequest) String() string {
 func (*RollbackRequest) ProtoMessage() {}
 
 func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[5]
+	mi := &file_nvad_v1_change_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -316,7 +414,7 @@ func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackRequest.ProtoReflect.Descriptor instead.
 func (*RollbackRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{5}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RollbackRequest) GetVersion() uint32 {
@@ -340,7 +438,7 @@ type RollbackResponse struct {
 
 func (x *RollbackResponse) Reset() {
 	*x = RollbackResponse{}
-	mi := &file_nvad_v1_change_proto_msgTypes[6]
+	mi := &file_nvad_v1_change_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -352,7 +450,7 @@ func (x *RollbackResponse) String() string {
 func (*RollbackResponse) ProtoMessage() {}
 
 func (x *RollbackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[6]
+	mi := &file_nvad_v1_change_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -365,7 +463,7 @@ func (x *RollbackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackResponse.ProtoReflect.Descriptor instead.
 func (*RollbackResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{6}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RollbackResponse) GetChanges() []*Change {
@@ -400,7 +498,7 @@ type FetchConfigRequest struct {
 
 func (x *FetchConfigRequest) Reset() {
 	*x = FetchConfigRequest{}
-	mi := &file_nvad_v1_change_proto_msgTypes[7]
+	mi := &file_nvad_v1_change_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -412,7 +510,7 @@ func (x *FetchConfigRequest) String() string {
 func (*FetchConfigRequest) ProtoMessage() {}
 
 func (x *FetchConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[7]
+	mi := &file_nvad_v1_change_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -425,7 +523,7 @@ func (x *FetchConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchConfigRequest.ProtoReflect.Descriptor instead.
 func (*FetchConfigRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{7}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *FetchConfigRequest) GetVersion() uint32 {
@@ -448,7 +546,7 @@ type ConfigFile struct {
 
 func (x *ConfigFile) Reset() {
 	*x = ConfigFile{}
-	mi := &file_nvad_v1_change_proto_msgTypes[8]
+	mi := &file_nvad_v1_change_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -460,7 +558,7 @@ func (x *ConfigFile) String() string {
 func (*ConfigFile) ProtoMessage() {}
 
 func (x *ConfigFile) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[8]
+	mi := &file_nvad_v1_change_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -473,7 +571,7 @@ func (x *ConfigFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigFile.ProtoReflect.Descriptor instead.
 func (*ConfigFile) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{8}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ConfigFile) GetPath() string {
@@ -499,7 +597,7 @@ type ListConfigsRequest struct {
 
 func (x *ListConfigsRequest) Reset() {
 	*x = ListConfigsRequest{}
-	mi := &file_nvad_v1_change_proto_msgTypes[9]
+	mi := &file_nvad_v1_change_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -511,7 +609,7 @@ func (x *ListConfigsRequest) String() string {
 func (*ListConfigsRequest) ProtoMessage() {}
 
 func (x *ListConfigsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[9]
+	mi := &file_nvad_v1_change_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -524,7 +622,7 @@ func (x *ListConfigsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConfigsRequest.ProtoReflect.Descriptor instead.
 func (*ListConfigsRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{9}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{10}
 }
 
 // ListConfigsResponse is the kept configurations, the oldest first.
@@ -537,7 +635,7 @@ type ListConfigsResponse struct {
 
 func (x *ListConfigsResponse) Reset() {
 	*x = ListConfigsResponse{}
-	mi := &file_nvad_v1_change_proto_msgTypes[10]
+	mi := &file_nvad_v1_change_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -549,7 +647,7 @@ func (x *ListConfigsResponse) String() string {
 func (*ListConfigsResponse) ProtoMessage() {}
 
 func (x *ListConfigsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[10]
+	mi := &file_nvad_v1_change_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -562,7 +660,7 @@ func (x *ListConfigsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConfigsResponse.ProtoReflect.Descriptor instead.
 func (*ListConfigsResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{10}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListConfigsResponse) GetVersions() []*ConfigVersion {
@@ -598,7 +696,7 @@ type ConfigVersion struct {
 
 func (x *ConfigVersion) Reset() {
 	*x = ConfigVersion{}
-	mi := &file_nvad_v1_change_proto_msgTypes[11]
+	mi := &file_nvad_v1_change_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -610,7 +708,7 @@ func (x *ConfigVersion) String() string {
 func (*ConfigVersion) ProtoMessage() {}
 
 func (x *ConfigVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[11]
+	mi := &file_nvad_v1_change_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -623,7 +721,7 @@ func (x *ConfigVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigVersion.ProtoReflect.Descriptor instead.
 func (*ConfigVersion) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{11}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ConfigVersion) GetVersion() uint32 {
@@ -704,7 +802,7 @@ type ConfigState struct {
 
 func (x *ConfigState) Reset() {
 	*x = ConfigState{}
-	mi := &file_nvad_v1_change_proto_msgTypes[12]
+	mi := &file_nvad_v1_change_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -716,7 +814,7 @@ func (x *ConfigState) String() string {
 func (*ConfigState) ProtoMessage() {}
 
 func (x *ConfigState) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[12]
+	mi := &file_nvad_v1_change_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -729,7 +827,7 @@ func (x *ConfigState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigState.ProtoReflect.Descriptor instead.
 func (*ConfigState) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{12}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ConfigState) GetVersion() uint32 {
@@ -783,7 +881,7 @@ type PreviewReloadRequest struct {
 
 func (x *PreviewReloadRequest) Reset() {
 	*x = PreviewReloadRequest{}
-	mi := &file_nvad_v1_change_proto_msgTypes[13]
+	mi := &file_nvad_v1_change_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -795,7 +893,7 @@ func (x *PreviewReloadRequest) String() string {
 func (*PreviewReloadRequest) ProtoMessage() {}
 
 func (x *PreviewReloadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[13]
+	mi := &file_nvad_v1_change_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -808,7 +906,7 @@ func (x *PreviewReloadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewReloadRequest.ProtoReflect.Descriptor instead.
 func (*PreviewReloadRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{13}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{14}
 }
 
 // PreviewReloadResponse is what a reload would do.
@@ -816,14 +914,18 @@ type PreviewReloadResponse struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Changes []*Change              `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
 	// Why a reload would be refused all the same; empty if it would not.
-	Refused       string `protobuf:"bytes,2,opt,name=refused,proto3" json:"refused,omitempty"`
+	Refused string `protobuf:"bytes,2,opt,name=refused,proto3" json:"refused,omitempty"`
+	// What nvad check says of the file, with what is new first.
+	Warnings []*Warning `protobuf:"bytes,3,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// How many of warnings the running configuration does not have.
+	NewWarnings   uint32 `protobuf:"varint,4,opt,name=new_warnings,json=newWarnings,proto3" json:"new_warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PreviewReloadResponse) Reset() {
 	*x = PreviewReloadResponse{}
-	mi := &file_nvad_v1_change_proto_msgTypes[14]
+	mi := &file_nvad_v1_change_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -835,7 +937,7 @@ func (x *PreviewReloadResponse) String() string {
 func (*PreviewReloadResponse) ProtoMessage() {}
 
 func (x *PreviewReloadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[14]
+	mi := &file_nvad_v1_change_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -848,7 +950,7 @@ func (x *PreviewReloadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewReloadResponse.ProtoReflect.Descriptor instead.
 func (*PreviewReloadResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{14}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PreviewReloadResponse) GetChanges() []*Change {
@@ -865,6 +967,20 @@ func (x *PreviewReloadResponse) GetRefused() string {
 	return ""
 }
 
+func (x *PreviewReloadResponse) GetWarnings() []*Warning {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *PreviewReloadResponse) GetNewWarnings() uint32 {
+	if x != nil {
+		return x.NewWarnings
+	}
+	return 0
+}
+
 var File_nvad_v1_change_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_change_proto_rawDesc = "" +
@@ -872,14 +988,22 @@ const file_nvad_v1_change_proto_rawDesc = "" +
 	"\x14nvad/v1/change.proto\x12\anvad.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"4\n" +
 	"\x06Change\x12\x12\n" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x12\x16\n" +
-	"\x06impact\x18\x02 \x01(\tR\x06impact\"8\n" +
+	"\x06impact\x18\x02 \x01(\tR\x06impact\"k\n" +
+	"\aWarning\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12\x12\n" +
+	"\x04line\x18\x02 \x01(\rR\x04line\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\tR\x03key\x12\x12\n" +
+	"\x04code\x18\x04 \x01(\tR\x04code\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\"8\n" +
 	"\rReloadRequest\x12'\n" +
-	"\x0fconfirm_seconds\x18\x01 \x01(\rR\x0econfirmSeconds\"\xa9\x01\n" +
+	"\x0fconfirm_seconds\x18\x01 \x01(\rR\x0econfirmSeconds\"\xfa\x01\n" +
 	"\x0eReloadResponse\x12)\n" +
 	"\achanges\x18\x01 \x03(\v2\x0f.nvad.v1.ChangeR\achanges\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x126\n" +
 	"\bdeadline\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\x12\x1a\n" +
-	"\bfallback\x18\x04 \x01(\rR\bfallback\"\x10\n" +
+	"\bfallback\x18\x04 \x01(\rR\bfallback\x12,\n" +
+	"\bwarnings\x18\x05 \x03(\v2\x10.nvad.v1.WarningR\bwarnings\x12!\n" +
+	"\fnew_warnings\x18\x06 \x01(\rR\vnewWarnings\"\x10\n" +
 	"\x0eConfirmRequest\"+\n" +
 	"\x0fConfirmResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\"+\n" +
@@ -915,10 +1039,12 @@ const file_nvad_v1_change_proto_rawDesc = "" +
 	"file_state\x18\x04 \x01(\tR\tfileState\x126\n" +
 	"\bdeadline\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\x12\x1a\n" +
 	"\bfallback\x18\x06 \x01(\rR\bfallback\"\x16\n" +
-	"\x14PreviewReloadRequest\"\\\n" +
+	"\x14PreviewReloadRequest\"\xad\x01\n" +
 	"\x15PreviewReloadResponse\x12)\n" +
 	"\achanges\x18\x01 \x03(\v2\x0f.nvad.v1.ChangeR\achanges\x12\x18\n" +
-	"\arefused\x18\x02 \x01(\tR\arefusedB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
+	"\arefused\x18\x02 \x01(\tR\arefused\x12,\n" +
+	"\bwarnings\x18\x03 \x03(\v2\x10.nvad.v1.WarningR\bwarnings\x12!\n" +
+	"\fnew_warnings\x18\x04 \x01(\rR\vnewWarningsB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
 
 var (
 	file_nvad_v1_change_proto_rawDescOnce sync.Once
@@ -932,39 +1058,42 @@ func file_nvad_v1_change_proto_rawDescGZIP() []byte {
 	return file_nvad_v1_change_proto_rawDescData
 }
 
-var file_nvad_v1_change_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_nvad_v1_change_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_nvad_v1_change_proto_goTypes = []any{
 	(*Change)(nil),                // 0: nvad.v1.Change
-	(*ReloadRequest)(nil),         // 1: nvad.v1.ReloadRequest
-	(*ReloadResponse)(nil),        // 2: nvad.v1.ReloadResponse
-	(*ConfirmRequest)(nil),        // 3: nvad.v1.ConfirmRequest
-	(*ConfirmResponse)(nil),       // 4: nvad.v1.ConfirmResponse
-	(*RollbackRequest)(nil),       // 5: nvad.v1.RollbackRequest
-	(*RollbackResponse)(nil),      // 6: nvad.v1.RollbackResponse
-	(*FetchConfigRequest)(nil),    // 7: nvad.v1.FetchConfigRequest
-	(*ConfigFile)(nil),            // 8: nvad.v1.ConfigFile
-	(*ListConfigsRequest)(nil),    // 9: nvad.v1.ListConfigsRequest
-	(*ListConfigsResponse)(nil),   // 10: nvad.v1.ListConfigsResponse
-	(*ConfigVersion)(nil),         // 11: nvad.v1.ConfigVersion
-	(*ConfigState)(nil),           // 12: nvad.v1.ConfigState
-	(*PreviewReloadRequest)(nil),  // 13: nvad.v1.PreviewReloadRequest
-	(*PreviewReloadResponse)(nil), // 14: nvad.v1.PreviewReloadResponse
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(*Warning)(nil),               // 1: nvad.v1.Warning
+	(*ReloadRequest)(nil),         // 2: nvad.v1.ReloadRequest
+	(*ReloadResponse)(nil),        // 3: nvad.v1.ReloadResponse
+	(*ConfirmRequest)(nil),        // 4: nvad.v1.ConfirmRequest
+	(*ConfirmResponse)(nil),       // 5: nvad.v1.ConfirmResponse
+	(*RollbackRequest)(nil),       // 6: nvad.v1.RollbackRequest
+	(*RollbackResponse)(nil),      // 7: nvad.v1.RollbackResponse
+	(*FetchConfigRequest)(nil),    // 8: nvad.v1.FetchConfigRequest
+	(*ConfigFile)(nil),            // 9: nvad.v1.ConfigFile
+	(*ListConfigsRequest)(nil),    // 10: nvad.v1.ListConfigsRequest
+	(*ListConfigsResponse)(nil),   // 11: nvad.v1.ListConfigsResponse
+	(*ConfigVersion)(nil),         // 12: nvad.v1.ConfigVersion
+	(*ConfigState)(nil),           // 13: nvad.v1.ConfigState
+	(*PreviewReloadRequest)(nil),  // 14: nvad.v1.PreviewReloadRequest
+	(*PreviewReloadResponse)(nil), // 15: nvad.v1.PreviewReloadResponse
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
 }
 var file_nvad_v1_change_proto_depIdxs = []int32{
 	0,  // 0: nvad.v1.ReloadResponse.changes:type_name -> nvad.v1.Change
-	15, // 1: nvad.v1.ReloadResponse.deadline:type_name -> google.protobuf.Timestamp
-	0,  // 2: nvad.v1.RollbackResponse.changes:type_name -> nvad.v1.Change
-	11, // 3: nvad.v1.ListConfigsResponse.versions:type_name -> nvad.v1.ConfigVersion
-	15, // 4: nvad.v1.ConfigVersion.time:type_name -> google.protobuf.Timestamp
-	15, // 5: nvad.v1.ConfigState.since:type_name -> google.protobuf.Timestamp
-	15, // 6: nvad.v1.ConfigState.deadline:type_name -> google.protobuf.Timestamp
-	0,  // 7: nvad.v1.PreviewReloadResponse.changes:type_name -> nvad.v1.Change
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	16, // 1: nvad.v1.ReloadResponse.deadline:type_name -> google.protobuf.Timestamp
+	1,  // 2: nvad.v1.ReloadResponse.warnings:type_name -> nvad.v1.Warning
+	0,  // 3: nvad.v1.RollbackResponse.changes:type_name -> nvad.v1.Change
+	12, // 4: nvad.v1.ListConfigsResponse.versions:type_name -> nvad.v1.ConfigVersion
+	16, // 5: nvad.v1.ConfigVersion.time:type_name -> google.protobuf.Timestamp
+	16, // 6: nvad.v1.ConfigState.since:type_name -> google.protobuf.Timestamp
+	16, // 7: nvad.v1.ConfigState.deadline:type_name -> google.protobuf.Timestamp
+	0,  // 8: nvad.v1.PreviewReloadResponse.changes:type_name -> nvad.v1.Change
+	1,  // 9: nvad.v1.PreviewReloadResponse.warnings:type_name -> nvad.v1.Warning
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_change_proto_init() }
@@ -978,7 +1107,7 @@ func file_nvad_v1_change_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_change_proto_rawDesc), len(file_nvad_v1_change_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

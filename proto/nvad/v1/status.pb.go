@@ -521,86 +521,6 @@ func (x *Nic) GetAddresses() []string {
 	return nil
 }
 
-// Warning is one thing to look at.
-type Warning struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where the configuration says so; line 0: it does not itself.
-	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
-	Line uint32 `protobuf:"varint,2,opt,name=line,proto3" json:"line,omitempty"`
-	Key  string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
-	// What kind of warning it is, as one word: "one-instance".
-	Code string `protobuf:"bytes,4,opt,name=code,proto3" json:"code,omitempty"`
-	// For people.
-	Text          string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Warning) Reset() {
-	*x = Warning{}
-	mi := &file_nvad_v1_status_proto_msgTypes[6]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Warning) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Warning) ProtoMessage() {}
-
-func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_status_proto_msgTypes[6]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Warning.ProtoReflect.Descriptor instead.
-func (*Warning) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_status_proto_rawDescGZIP(), []int{6}
-}
-
-func (x *Warning) GetFile() string {
-	if x != nil {
-		return x.File
-	}
-	return ""
-}
-
-func (x *Warning) GetLine() uint32 {
-	if x != nil {
-		return x.Line
-	}
-	return 0
-}
-
-func (x *Warning) GetKey() string {
-	if x != nil {
-		return x.Key
-	}
-	return ""
-}
-
-func (x *Warning) GetCode() string {
-	if x != nil {
-		return x.Code
-	}
-	return ""
-}
-
-func (x *Warning) GetText() string {
-	if x != nil {
-		return x.Text
-	}
-	return ""
-}
-
 var File_nvad_v1_status_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_status_proto_rawDesc = "" +
@@ -648,13 +568,7 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\agateway\x18\x03 \x01(\tR\agateway\x12\x14\n" +
 	"\x05state\x18\x04 \x01(\tR\x05state\x12\x16\n" +
 	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x1c\n" +
-	"\taddresses\x18\x06 \x03(\tR\taddresses\"k\n" +
-	"\aWarning\x12\x12\n" +
-	"\x04file\x18\x01 \x01(\tR\x04file\x12\x12\n" +
-	"\x04line\x18\x02 \x01(\rR\x04line\x12\x10\n" +
-	"\x03key\x18\x03 \x01(\tR\x03key\x12\x12\n" +
-	"\x04code\x18\x04 \x01(\tR\x04code\x12\x12\n" +
-	"\x04text\x18\x05 \x01(\tR\x04textB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
+	"\taddresses\x18\x06 \x03(\tR\taddressesB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
 
 var (
 	file_nvad_v1_status_proto_rawDescOnce sync.Once
@@ -668,7 +582,7 @@ func file_nvad_v1_status_proto_rawDescGZIP() []byte {
 	return file_nvad_v1_status_proto_rawDescData
 }
 
-var file_nvad_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_nvad_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_nvad_v1_status_proto_goTypes = []any{
 	(*GetVersionRequest)(nil),     // 0: nvad.v1.GetVersionRequest
 	(*Version)(nil),               // 1: nvad.v1.Version
@@ -676,15 +590,15 @@ var file_nvad_v1_status_proto_goTypes = []any{
 	(*Status)(nil),                // 3: nvad.v1.Status
 	(*Memory)(nil),                // 4: nvad.v1.Memory
 	(*Nic)(nil),                   // 5: nvad.v1.Nic
-	(*Warning)(nil),               // 6: nvad.v1.Warning
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(*ConfigState)(nil),           // 8: nvad.v1.ConfigState
+	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*ConfigState)(nil),           // 7: nvad.v1.ConfigState
+	(*Warning)(nil),               // 8: nvad.v1.Warning
 }
 var file_nvad_v1_status_proto_depIdxs = []int32{
-	7, // 0: nvad.v1.Status.since:type_name -> google.protobuf.Timestamp
-	7, // 1: nvad.v1.Status.draining_since:type_name -> google.protobuf.Timestamp
-	8, // 2: nvad.v1.Status.config:type_name -> nvad.v1.ConfigState
-	6, // 3: nvad.v1.Status.warnings:type_name -> nvad.v1.Warning
+	6, // 0: nvad.v1.Status.since:type_name -> google.protobuf.Timestamp
+	6, // 1: nvad.v1.Status.draining_since:type_name -> google.protobuf.Timestamp
+	7, // 2: nvad.v1.Status.config:type_name -> nvad.v1.ConfigState
+	8, // 3: nvad.v1.Status.warnings:type_name -> nvad.v1.Warning
 	5, // 4: nvad.v1.Status.nics:type_name -> nvad.v1.Nic
 	4, // 5: nvad.v1.Status.memory:type_name -> nvad.v1.Memory
 	6, // [6:6] is the sub-list for method output_type
@@ -706,7 +620,7 @@ func file_nvad_v1_status_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_status_proto_rawDesc), len(file_nvad_v1_status_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
