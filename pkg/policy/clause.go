@@ -36,25 +36,32 @@ func (b *builder) clause(c *clause, src *Clause) {
 	}
 }
 
-// next returns the index of the clause that follows a match of clause i.
+// next is [following], with its fault reported.
 func (b *builder) next(i int, clauses []Clause) int {
+	next, err := following(i, clauses)
+	b.check("next", err)
+	return next
+}
+
+// following returns the index of the clause that follows a match of clause i;
+// len(clauses) if none does.
+func following(i int, clauses []Clause) (int, error) {
 	c := &clauses[i]
-	target := c.Target
 	switch {
 	case c.Next == NextStop:
-		return len(clauses)
+		return len(clauses), nil
 	case !c.Permit:
-		b.fail("next", errors.New("a deny clause ends the route-map when it matches"))
-	case c.Next == NextClause || c.Next == NextContinue && target == 0:
-		return i + 1
-	case target <= c.Seq:
-		b.fail("next", fmt.Errorf("clause %d does not come after clause %d", target, c.Seq))
+		return len(clauses), errors.New("a deny clause ends the route-map when it matches")
+	case c.Next == NextClause || c.Next == NextContinue && c.Target == 0:
+		return i + 1, nil
+	case c.Target <= c.Seq:
+		return len(clauses), fmt.Errorf("clause %d does not come after clause %d", c.Target, c.Seq)
 	}
-	at := slices.IndexFunc(clauses, func(c Clause) bool { return c.Seq >= target })
+	at := slices.IndexFunc(clauses, func(o Clause) bool { return o.Seq >= c.Target })
 	if at < 0 {
-		return len(clauses)
+		return len(clauses), nil
 	}
-	return at
+	return at, nil
 }
 
 func (c *clause) when(cond condition) { c.match = append(c.match, cond) }
