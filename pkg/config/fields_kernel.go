@@ -58,8 +58,8 @@ var kernelFields = []field[Kernel]{
 		bind: func(k *Kernel) value { return number(&k.Metric, 1, maxUint32-1) },
 	},
 	{
-		key:  "ip-forward",
-		doc:  "Turn on net.ipv4.ip_forward and net.ipv6.conf.all.forwarding.",
+		key: "ip-forward", example: "true", shown: true,
+		doc:  "Turn on net.ipv4.ip_forward and net.ipv6.conf.all.forwarding; false leaves both as they are.",
 		bind: func(k *Kernel) value { return boolean{&k.IPForward} },
 	},
 	{

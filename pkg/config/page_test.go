@@ -32,7 +32,9 @@ func TestPolicyPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, w := range Warnings(cfg) {
-		t.Error(w)
+		if w.Code != "unreached" { // the page's blocks show a clause each, without the conditions of a whole route-map
+			t.Error(w)
+		}
 	}
 	var keys []string
 	keys = append(keys, fieldKeys(chainFields)...)

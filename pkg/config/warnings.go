@@ -35,10 +35,17 @@ func Warnings(cfg *Config) []Warning {
 		}
 		w.tunnel(i)
 		w.unboundPeers(i)
+		w.sharedSubnets(i)
 	}
+	w.forwarding()
 	w.originated()
+	w.privateASNs()
+	p := newProber(cfg)
+	w.serverLoops(p)
+	w.defaultToServer(p)
 	w.bogonPatterns()
 	w.strangers()
+	w.unreached()
 	w.unused()
 	return w.out
 }
@@ -93,6 +100,7 @@ func (w *warner) neighbor(i int) {
 	if n.RemoteASN == routeServerASN {
 		w.routeServer(i)
 	}
+	w.outsideTunnel(i)
 	if n.Address.Is4() && n.Families.Has(route.IPv6) {
 		w.warn("family", w.places(i, "families"), "IPv6 routes over an IPv4 session need a next hop that a route-map sets")
 	}

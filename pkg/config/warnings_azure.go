@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
 )
 
@@ -37,10 +36,6 @@ func (w *warner) routeServer(i int) {
 	if n.EBGPMultihop < 2 {
 		w.warn("no-multihop", w.places(i, "ebgp-multihop")+" "+w.places(i, "remote-asn"),
 			"Route Server is more than one hop away: set ebgp-multihop to 2 or more")
-	}
-	if n.Import.DenyASNs&policy.Private != 0 {
-		w.warn("private-asns", w.places(i, "import.deny-asns"),
-			`on-premises ASNs are private: "private" loses what ExpressRoute and VPN teach`)
 	}
 	if n.Families.Has(route.IPv6) {
 		w.warn("family", w.places(i, "families"), "Route Server has no IPv6")

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -23,12 +24,12 @@ func TestWarnings(t *testing.T) {
 		{"what Route Server needs", head + pair + "[peer-group.rs]\nremote-asn = 65515\nimport = { deny-asns = [\"private\"] }\nfamilies = [\"ipv4\", \"ipv6\"]\npassword = \"x\"\n", []string{
 			"nvad.toml:10: peer-group.rs.remote-asn: warning: a Route Server without domain gets back what its other instance taught",
 			"nvad.toml:10: peer-group.rs.remote-asn: warning: Route Server is more than one hop away: set ebgp-multihop to 2 or more",
-			`nvad.toml:11: peer-group.rs.import.deny-asns: warning: on-premises ASNs are private: "private" loses what ExpressRoute and VPN teach`,
 			"nvad.toml:12: peer-group.rs.families: warning: Route Server has no IPv6",
 			"nvad.toml:13: peer-group.rs.password: warning: Route Server has no setting for a TCP-MD5 key",
 			"nvad.toml:12: peer-group.rs.families: warning: IPv6 routes over an IPv4 session need a next hop that a route-map sets",
 			"nvad.toml:3: neighbor.10.0.210.4.export: warning: an eBGP neighbor without export policy exchanges no routes that way (RFC 8212)",
 			"nvad.toml:6: neighbor.10.0.210.5.export: warning: an eBGP neighbor without export policy exchanges no routes that way (RFC 8212)",
+			`nvad.toml:11: peer-group.rs.import.deny-asns: warning: "private" includes AS 65515, which begins every path that Route Server announces: all of its routes are rejected; use "reserved"`,
 		}},
 		{"no policy", head + "[[neighbor]]\naddress = \"10.0.1.4\"\nremote-asn = 65002\nimport = \"deny\"\n", []string{
 			"nvad.toml:3: neighbor.10.0.1.4.export: warning: an eBGP neighbor without export policy exchanges no routes that way (RFC 8212)",
@@ -75,7 +76,7 @@ action = "permit"
 		{"who shares a tunnel", head + "[[tunnel]]\nname = \"vxlan0\"\nvni = 77\ndevice = \"eth0\"\nremotes = [\"10.10.0.4\", \"10.10.0.5\"]\n" +
 			"address = \"169.254.0.1/24\"\npeers = [\"10.10.0.5=169.254.0.3\"]\n" +
 			"[[static-route]]\nprefix = \"10.9.0.0/16\"\nvia = \"169.254.0.4\"\n" +
-			"[[neighbor]]\naddress = \"169.254.0.2\"\nremote-asn = 65001\n[[neighbor]]\naddress = \"169.254.0.3\"\nremote-asn = 65001\n", []string{
+			"[[neighbor]]\naddress = \"169.254.0.2\"\nremote-asn = 65001\n[[neighbor]]\naddress = \"169.254.0.3\"\nremote-asn = 65001\n[kernel]\nip-forward = true\n", []string{
 			`nvad.toml:9: tunnel.vxlan0.peers: warning: any of the 2 remotes can take the address 169.254.0.2: say whose it is, as in peers = ["10.10.0.4=169.254.0.2"]`,
 			`nvad.toml:9: tunnel.vxlan0.peers: warning: any of the 2 remotes can take the address 169.254.0.4: say whose it is, as in peers = ["10.10.0.4=169.254.0.4"]`,
 		}},
@@ -101,15 +102,22 @@ func wantWarnings(t *testing.T, file string, want []string) {
 	}
 }
 
-// The shipped files are beyond reproach.
+// The shipped files are beyond reproach; those of VyOS are for a segment outside of
+// Azure, which does carry multicast.
 func TestShippedFilesHaveNoWarnings(t *testing.T) {
-	for _, name := range []string{"hub00.toml", "hub10.toml", "hub00-communities.toml", "hub10-communities.toml", "reference.toml"} {
-		cfg, err := Load("../../configs/" + name)
+	files, err := filepath.Glob("../../configs/*.toml")
+	if err != nil || len(files) < 20 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		cfg, err := Load(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, w := range Warnings(cfg) {
-			t.Error(w)
+			if w.Code != "multicast" || !strings.HasPrefix(filepath.Base(file), "vyos") {
+				t.Error(w)
+			}
 		}
 	}
 }

@@ -3,6 +3,9 @@ package config
 import (
 	"net/netip"
 	"slices"
+	"strings"
+
+	"github.com/nvad/nvad/pkg/policy"
 )
 
 // unboundPeers reports the addresses that nvad talks to through a tunnel of several
@@ -19,6 +22,118 @@ func (w *warner) unboundPeers(i int) {
 				"any of the %d remotes can take the address %s: say whose it is, as in peers = [\"%s=%s\"]", len(t.Remotes), a, t.Remotes[0], a)
 		}
 	}
+}
+
+// sharedSubnets reports an address or a subnet that an earlier tunnel has too: the
+// kernel looks for a neighbor there behind one of the two only. Link-local IPv6
+// addresses belong to their device.
+func (w *warner) sharedSubnets(i int) {
+	t := &w.cfg.Tunnels[i]
+	key := w.src.elem("tunnel", i, t.Name) + ".address"
+	for _, o := range w.cfg.Tunnels[:i] {
+		for _, p := range t.Addresses {
+			for _, q := range o.Addresses {
+				switch {
+				case p.Addr().Is6() && p.Addr().IsLinkLocalUnicast():
+				case p.Addr() == q.Addr():
+					w.warn("same-address", key, "%s is the address of tunnel %s too: the kernel reaches neighbors of this subnet through one of the tunnels only, "+
+						"and the others stay down; give each tunnel a subnet of its own", p.Addr(), o.Name)
+				case p.Masked() == q.Masked():
+					w.warn("same-subnet", key, "%s is the subnet of tunnel %s too: the kernel reaches its neighbors through one of the tunnels only, "+
+						"and the others stay down; give each tunnel a subnet of its own", p.Masked(), o.Name)
+				}
+			}
+		}
+	}
+}
+
+// outsideTunnel reports a neighbor that is meant to be at the other end of a tunnel,
+// as far as the file tells, but has an address that does not lead there.
+func (w *warner) outsideTunnel(i int) {
+	n := &w.cfg.Neighbors[i]
+	if n.EBGPMultihop > 1 || w.cfg.HasStatic(n.Address) {
+		return
+	}
+	key := w.src.elem("neighbor", i, n.Address) + ".address"
+	inside := func(t *Tunnel) bool {
+		return slices.ContainsFunc(t.Addresses, func(p netip.Prefix) bool { return p.Contains(n.Address) })
+	}
+	var linkLocal *Tunnel
+	for j := range w.cfg.Tunnels {
+		t := &w.cfg.Tunnels[j]
+		own := slices.ContainsFunc(t.Addresses, func(p netip.Prefix) bool { return p.Addr() == n.LocalAddress })
+		switch {
+		case inside(t):
+			return
+		case own:
+			w.warn("outside-tunnel", key, "%s is in no subnet of tunnel %s, whose address %s is this neighbor's local-address: "+
+				"packets to it do not enter the tunnel; give both ends an address of one subnet", n.Address, t.Name, n.LocalAddress)
+			return
+		case slices.Contains(t.Remotes, n.Address) && !w.setsNextHop(n):
+			w.warn("outside-tunnel", key, "%s is the remote of tunnel %s, not its address inside: the session and the next hops bypass the tunnel, "+
+				"so packets leave without VXLAN; use the other end's address inside the tunnel", n.Address, t.Name)
+			return
+		case t.hasLinkLocal():
+			linkLocal = t
+		}
+	}
+	if linkLocal != nil && n.Address.Is4() && n.Address.IsLinkLocalUnicast() {
+		w.warn("outside-tunnel", key, "%s is in no tunnel's subnet, and VNets do not carry 169.254.0.0/16: packets to it go nowhere; "+
+			"tunnel %s has %s: correct the address, or the length of the prefix", n.Address, linkLocal.Name, linkLocal.Addresses[0])
+	}
+}
+
+// hasLinkLocal reports whether the tunnel uses 169.254.0.0/16, as overlays in Azure do.
+func (t *Tunnel) hasLinkLocal() bool {
+	return slices.ContainsFunc(t.Addresses, func(p netip.Prefix) bool { return p.Addr().Is4() && p.Addr().IsLinkLocalUnicast() })
+}
+
+// setsNextHop reports whether the import route-map of n may give routes a next hop.
+func (w *warner) setsNextHop(n *Neighbor) bool {
+	return slices.ContainsFunc(w.cfg.Policies.RouteMaps[n.Import.RouteMap], func(c policy.Clause) bool {
+		return c.Set.NextHop != "" || c.Set.NextHopIPv6.IsValid() || c.Call != ""
+	})
+}
+
+// forwarding reports a file whose tunnels or NAT are for other machines' packets,
+// which the kernel drops unless it forwards. Key and value in the file, be it false,
+// say that the author has thought of it. A tunnel without a neighbor and without a
+// static route through it may serve this host alone.
+func (w *warner) forwarding() {
+	k := &w.cfg.Kernel
+	if k.IPForward || w.src.lines["kernel.ip-forward"] > 0 || forwards(k.Sysctls) {
+		return
+	}
+	warn := func(key, what string) {
+		w.warn("no-forwarding", key, "%s is for packets of other machines, and kernel.ip-forward is not set: the kernel drops them unless something else "+
+			"turned forwarding on; set kernel.ip-forward = true, or false if it is turned on elsewhere", what)
+	}
+	for i := range w.cfg.Tunnels {
+		if t := &w.cfg.Tunnels[i]; len(w.cfg.within(t)) > 0 {
+			warn(w.src.elem("tunnel", i, t.Name), "this tunnel")
+			return
+		}
+	}
+	switch c := w.cfg; {
+	case len(c.Masquerades) > 0:
+		warn(w.src.elem("masquerade", 0, c.Masquerades[0].Out), "masquerade")
+	case len(c.SNATs) > 0:
+		warn(w.src.elem("snat", 0, c.SNATs[0].Source), "snat")
+	case len(c.DNATs) > 0:
+		warn(w.src.elem("dnat", 0, c.DNATs[0].To), "dnat")
+	}
+}
+
+// forwards reports whether sysctls of the file turn forwarding on.
+func forwards(sysctls map[string]string) bool {
+	for name, value := range sysctls {
+		name = strings.ReplaceAll(name, "/", ".")
+		ip := name == "net.ipv4.ip_forward" || name == "net.ipv4.conf.all.forwarding" || name == "net.ipv6.conf.all.forwarding"
+		if ip && value != "0" {
+			return true
+		}
+	}
+	return false
 }
 
 // within is the neighbors and far ends that lie in a subnet of t, each once.
