@@ -56,6 +56,7 @@ func ExplanationMessage(x engine.Explanation) *nvadv1.Explanation {
 		Paths:     convert(x.Paths, pathStory),
 		Exports:   convert(x.Exports, exportStory),
 		NotWanted: x.NoRoute,
+		Assumed:   x.Assumed,
 		Kernel:    convert(x.Kernel, fibMessage),
 		Others:    convert(x.Others, fibMessage),
 		Malformed: convert(x.Malformed, func(t engine.Treated) *nvadv1.MalformedAnnouncement {

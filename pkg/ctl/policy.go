@@ -38,8 +38,9 @@ func (a *app) policyTestCommand() *cobra.Command {
 		Short: "Try a route on a configuration file, without a daemon",
 		Long: `Tell what a configuration file would make of a route that a neighbor sends, or
 that it is to be sent: every check and rule with what it looked at, the
-attributes before and after, and what goes on the wire. No daemon is asked; next
-hops are taken for reached. The exit code is 0 also for a route that is denied.
+attributes before and after, and what goes on the wire. No daemon is asked: what
+neither the route nor the file gives, such as the next hop, is assumed, and the
+output names it. The exit code is 0 also for a route that is denied.
 
 A route is written as
   ` + routeGrammar,
@@ -125,6 +126,9 @@ func (a *app) printTrial(x *nvadv1.Explanation, export bool) error {
 		s.heading(fmt.Sprintf("%s from %s%s: %s", x.GetPrefix(), p.GetNeighbor(), inGroup(p.GetPeerGroup()), verdict))
 		s.field("Received", sentence(p.GetReceived(), 0))
 		importStory(s, p)
+	}
+	for _, text := range x.GetAssumed() {
+		s.field("Assumed", text)
 	}
 	exportStories(s, x.GetExports())
 	return s.err

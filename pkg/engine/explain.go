@@ -21,6 +21,8 @@ type Explanation struct {
 	// Malformed are announcements of the prefix that were treated as withdrawn, by
 	// neighbor.
 	Malformed []Treated
+	// Assumed is what neither the trial nor the file says, of an Explanation by [Try].
+	Assumed []string
 }
 
 // Explain tells the story of a prefix, without Kernel and Others. Policies are

@@ -38,7 +38,8 @@ const tryLink = 1
 // Try tells how cfg would treat a route, by the same code that treats routes of
 // sessions: checks, policy and, for an export, what goes on the wire. Paths has
 // the path that was tried; with t.Export, Exports what the neighbor is told.
-// Next hops are taken for reached. ErrNoNeighbor if a neighbor is not in cfg.
+// Next hops are taken for reached, which Assumed says, like all else that neither
+// cfg nor t gives. ErrNoNeighbor if a neighbor is not in cfg.
 func Try(cfg *config.Config, t Trial) (Explanation, error) {
 	peers, err := compile(cfg)
 	if err != nil {
@@ -54,7 +55,7 @@ func Try(cfg *config.Config, t Trial) (Explanation, error) {
 		b.receive(t.Neighbor, t)
 		x := b.rib.Explain(rib.ExplainQuery{Prefix: t.Prefix, Neighbor: t.Neighbor, ExportTo: t.Neighbor})
 		x.Exports, x.Route = nil, nil
-		return Explanation{Explanation: x}, nil
+		return Explanation{Explanation: x, Assumed: assumed(t, t.Neighbor, "")}, nil
 	}
 	from, err := source(cfg, peers, &peers[i], t.From)
 	if err != nil {
@@ -70,7 +71,29 @@ func Try(cfg *config.Config, t Trial) (Explanation, error) {
 		x.Paths[i].Checks, x.Paths[i].Steps, x.Paths[i].Rule = nil, nil, ""
 	}
 	x.Route = nil
-	return Explanation{Explanation: x}, nil
+	return Explanation{Explanation: x, Assumed: assumed(t, from.Address, b.assumedLocal(t.Neighbor))}, nil
+}
+
+// assumed is what Try takes for granted. local is the text about the session's own
+// address, empty if the file gives it or it does not matter.
+func assumed(t Trial, from netip.Addr, local string) (out []string) {
+	switch {
+	case !t.Export || t.From.IsValid():
+	case from == stranger:
+		out = append(out, fmt.Sprintf("learned from %s, which stands for a neighbor: the file has none whose routes may go to %s", from, t.Neighbor))
+	default:
+		out = append(out, fmt.Sprintf("learned from %s, the first neighbor whose routes may go to %s", from, t.Neighbor))
+	}
+	if !t.Attrs.NextHop.IsValid() {
+		out = append(out, fmt.Sprintf("next hop %s, that neighbor's address", from))
+	}
+	if local != "" {
+		out = append(out, local)
+	}
+	if t.Export {
+		return append(out, "the next hop is reached, and no other path is better")
+	}
+	return append(out, "the next hop is reached")
 }
 
 // source is the neighbor that an exported route is learned from, without its
@@ -137,10 +160,27 @@ func (b *bench) up(p rib.Peer) {
 	}, nil)
 }
 
-// localAddress is the session's own address as far as the file tells: the one it
-// gives, that of the tunnel the neighbor is in, or else the router ID. 0.0.0.0
-// stands for one that is not known.
+// localAddress is [bench.fileAddress], or else the router ID; 0.0.0.0 stands for one
+// that is not known.
 func (b *bench) localAddress(neighbor netip.Addr) netip.Addr {
+	return cmp.Or(b.fileAddress(neighbor), b.cfg.RouterID, netip.IPv4Unspecified())
+}
+
+// assumedLocal says what stands for the session's own address; empty if the file
+// gives it.
+func (b *bench) assumedLocal(neighbor netip.Addr) string {
+	switch {
+	case b.fileAddress(neighbor).IsValid():
+		return ""
+	case b.cfg.RouterID.IsValid():
+		return fmt.Sprintf("session address %s, the router ID: the file gives no local-address", b.cfg.RouterID)
+	}
+	return "session address 0.0.0.0, which stands for one not known: the file gives neither local-address nor router-id"
+}
+
+// fileAddress is the session's own address if the file tells it: local-address, or
+// that of the tunnel that the neighbor is in; invalid if not.
+func (b *bench) fileAddress(neighbor netip.Addr) netip.Addr {
 	for _, n := range b.cfg.Neighbors {
 		if n.Address == neighbor && n.LocalAddress.IsValid() {
 			return n.LocalAddress
@@ -153,7 +193,7 @@ func (b *bench) localAddress(neighbor netip.Addr) netip.Addr {
 			}
 		}
 	}
-	return cmp.Or(b.cfg.RouterID, netip.IPv4Unspecified()) // the machine's, which no file tells
+	return netip.Addr{} // the machine's, which no file tells
 }
 
 func (b *bench) receive(from netip.Addr, t Trial) {

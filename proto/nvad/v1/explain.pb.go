@@ -111,7 +111,10 @@ type Explanation struct {
 	// Announcements of the prefix that were malformed, so that it was treated as
 	// withdrawn (RFC 7606), by neighbor. Only the last ones of each neighbor are
 	// remembered, until it announces the prefix well, or withdraws it.
-	Malformed     []*MalformedAnnouncement `protobuf:"bytes,11,rep,name=malformed,proto3" json:"malformed,omitempty"`
+	Malformed []*MalformedAnnouncement `protobuf:"bytes,11,rep,name=malformed,proto3" json:"malformed,omitempty"`
+	// Of "nvactl policy test": what neither the route nor the file gives, such as
+	// the next hop, or the neighbor that the route was learned from.
+	Assumed       []string `protobuf:"bytes,12,rep,name=assumed,proto3" json:"assumed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -219,6 +222,13 @@ func (x *Explanation) GetOthers() []*FIBRoute {
 func (x *Explanation) GetMalformed() []*MalformedAnnouncement {
 	if x != nil {
 		return x.Malformed
+	}
+	return nil
+}
+
+func (x *Explanation) GetAssumed() []string {
+	if x != nil {
+		return x.Assumed
 	}
 	return nil
 }
@@ -1377,7 +1387,7 @@ const file_nvad_v1_explain_proto_rawDesc = "" +
 	"\x0eExplainRequest\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x1a\n" +
 	"\bneighbor\x18\x02 \x01(\tR\bneighbor\x12\x1b\n" +
-	"\texport_to\x18\x03 \x01(\tR\bexportTo\"\xb0\x03\n" +
+	"\texport_to\x18\x03 \x01(\tR\bexportTo\"\xca\x03\n" +
 	"\vExplanation\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x14\n" +
 	"\x05known\x18\x02 \x01(\bR\x05known\x12\x1d\n" +
@@ -1392,7 +1402,8 @@ const file_nvad_v1_explain_proto_rawDesc = "" +
 	"\x06kernel\x18\t \x03(\v2\x11.nvad.v1.FIBRouteR\x06kernel\x12)\n" +
 	"\x06others\x18\n" +
 	" \x03(\v2\x11.nvad.v1.FIBRouteR\x06others\x12<\n" +
-	"\tmalformed\x18\v \x03(\v2\x1e.nvad.v1.MalformedAnnouncementR\tmalformed\"w\n" +
+	"\tmalformed\x18\v \x03(\v2\x1e.nvad.v1.MalformedAnnouncementR\tmalformed\x12\x18\n" +
+	"\aassumed\x18\f \x03(\tR\aassumed\"w\n" +
 	"\x15MalformedAnnouncement\x12\x1a\n" +
 	"\bneighbor\x18\x01 \x01(\tR\bneighbor\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
