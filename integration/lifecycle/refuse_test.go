@@ -162,42 +162,6 @@ func (b *bed) runsAs(name string) {
 	})
 }
 
-// TestPortTaken starts nvad where another program has the port of BGP, or that of
-// the health probe or of the metrics.
-func TestPortTaken(t *testing.T) {
-	t.Parallel()
-	b := newBed(t)
-	s := ordinary(open(peer1))
-	s.rest = fmt.Sprintf("[health]\nlisten = [%q]\n[metrics]\nlisten = [%q]", ourAddress+":8080", ourAddress+":9179")
-	b.configure(s)
-	for port, where := range map[string]string{"8080": ourAddress + ":8080", "9179": ourAddress + ":9179"} {
-		var other net.Listener
-		b.must(lab.WithinNamespace(b.ours, func() (err error) {
-			other, err = net.Listen("tcp4", ourAddress+":"+port)
-			return err
-		}))
-		b.refused(fmt.Sprintf("listen on %s: lifecycle.test (pid %d) of user root has it", where, os.Getpid()))
-		b.unseen("listen on " + where + ": a program of user root has it (ss -lntp, as root, shows which)")
-		b.must(other.Close())
-	}
-	b.start()
-}
-
-// unseen starts nvad as its service does, without the right to look into the
-// processes of others.
-func (b *bed) unseen(want string) {
-	b.Helper()
-	few := append([]string{"setpriv", "--reuid=nobody", "--clear-groups", "--inh-caps=-all,+net_admin,+net_bind_service",
-		"--ambient-caps=-all,+net_admin,+net_bind_service", "--bounding-set=-all,+net_admin,+net_bind_service"}, b.daemonArgs()...)
-	b.must(os.Chmod(filepath.Dir(b.socket), 0o777))
-	defer func() { b.must(os.Chmod(filepath.Dir(b.socket), 0o755)) }()
-	r := b.run(few...)
-	if r.code != 1 {
-		b.Errorf("exit code %d with few capabilities", r.code)
-	}
-	b.must(contains(r.err, want))
-}
-
 // TestSquatters has a user without any right do what kept nvad from starting: take a
 // name that it would take, and call a process like a rival.
 func TestSquatters(t *testing.T) {

@@ -18,7 +18,8 @@ import (
 // the group is that of the directory if it has the setgid bit, else that of the
 // process. A socket that nobody answers on is replaced. One that
 // somebody answers on, or a file that is not a socket, is an error. The directory
-// is made if only it is missing. Closing the listener removes the socket.
+// is made if only it is missing. Closing the listener removes the socket. Where
+// another nvad answers, the error is [ErrAnswers].
 func Listen(path string, mode fs.FileMode, group string) (net.Listener, error) {
 	gid, err := groupID(group)
 	if err != nil {
@@ -41,6 +42,9 @@ func Listen(path string, mode fs.FileMode, group string) (net.Listener, error) {
 	}
 	return &listener{UnixListener: l, path: path, info: info}, nil
 }
+
+// ErrAnswers is the error for a socket that another nvad serves.
+var ErrAnswers = errors.New("another nvad answers")
 
 // groupID returns -1, which leaves a file's group as it is, for no group.
 func groupID(name string) (int, error) {
@@ -70,7 +74,7 @@ func checkFree(path string) error {
 		return nil
 	}
 	_ = c.Close()
-	return fmt.Errorf("another nvad answers on %s", path)
+	return fmt.Errorf("%w on %s", ErrAnswers, path)
 }
 
 // bind makes the socket in a directory only its owner can enter and moves it to

@@ -32,6 +32,9 @@ type Params struct {
 	Build      telemetry.BuildInfo
 	AdminGroup string  // empty: [AdminGroup]
 	Limits     *Limits // shared with other servers; nil: of this one alone
+	// Starting is why calls can't be answered yet, but for those that tell of the start
+	// or end it; nil, or an error of nil: all are answered.
+	Starting func() error
 
 	certificates *Certificates // nil: a unix socket
 }
@@ -60,7 +63,8 @@ func newServer(p Params, creds credentials.TransportCredentials, lookup func(str
 	auth := authorizer{group: p.AdminGroup, lookup: lookup, certificates: p.certificates}
 	s := grpc.NewServer(append(bounds(),
 		grpc.Creds(metered{creds, p.Limits}),
-		grpc.ChainUnaryInterceptor(auth.unary, p.Limits.unary), grpc.ChainStreamInterceptor(auth.stream, p.Limits.stream))...)
+		grpc.ChainUnaryInterceptor(auth.unary, p.unaryOnceStarted, p.Limits.unary),
+		grpc.ChainStreamInterceptor(auth.stream, p.streamOnceStarted, p.Limits.stream))...)
 	nvadv1.RegisterNvadServer(s, &readServer{reader: p.Reader, build: p.Build})
 	nvadv1.RegisterNvadControlServer(s, &controlServer{controller: p.Controller})
 	grpc_health_v1.RegisterHealthServer(s, health.NewServer())

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -23,9 +24,14 @@ type lock struct {
 	*os.File
 }
 
+// unlockable is the error of a lock that can be made nowhere: the file systems are full
+// or read-only, say.
+type unlockable struct{ error }
+
 // alone takes the lock of this network namespace, where two nvads would both write
 // the same routes and devices. Where lockDirectory can't be used, because nvad runs
-// as a user who has no part in it, the lock is beside the socket.
+// as a user who has no part in it, the lock is beside the socket. If it can't be made
+// there either, the error is unlockable.
 func alone(socket string) (io.Closer, error) {
 	ns, err := os.Stat("/proc/self/ns/net")
 	if err != nil {
@@ -42,12 +48,17 @@ func alone(socket string) (io.Closer, error) {
 			return nil, fmt.Errorf("%s may be written by others (mode %04o), who could keep nvad from starting: chmod go-w it first", dir, info.Mode().Perm())
 		}
 		l, err := take(filepath.Join(dir, name))
-		if !errors.Is(err, fs.ErrPermission) && !errors.Is(err, unix.EROFS) {
+		if !cannotMake(err) {
 			return l, err
 		}
 		errs = append(errs, err)
 	}
-	return nil, fmt.Errorf("lock of the network namespace: %w", errors.Join(errs...))
+	return nil, unlockable{fmt.Errorf("lock of the network namespace: %w", errors.Join(errs...))}
+}
+
+func cannotMake(err error) bool {
+	return slices.ContainsFunc([]error{fs.ErrPermission, fs.ErrNotExist, unix.EROFS, unix.ENOSPC, unix.EDQUOT},
+		func(e error) bool { return errors.Is(err, e) })
 }
 
 // take takes the lock at path, or says who has it.
@@ -70,8 +81,10 @@ func take(path string) (io.Closer, error) {
 			_ = f.Close()
 			continue
 		}
-		_, err = fmt.Fprintln(f, os.Getpid())
-		return lock{f}, errors.Join(err, f.Truncate(int64(len(fmt.Sprintln(os.Getpid())))), share(f))
+		if _, err := fmt.Fprintln(f, os.Getpid()); err != nil {
+			return lock{f}, nil // the disk is full: the lock holds, only who has it is not told
+		}
+		return lock{f}, errors.Join(f.Truncate(int64(len(fmt.Sprintln(os.Getpid())))), share(f))
 	}
 }
 

@@ -28,7 +28,7 @@ func (d *daemon) Reload(ctx context.Context, o api.ReloadOptions) (_ api.Reloade
 		return api.Reloaded{}, err
 	}
 	cautions := cautions(d.config.get(), next.cfg)
-	changes, err := d.change(ctx, next, record, o.Confirm > 0)
+	changes, err := d.change(ctx, next, record, changeOptions{recorded: o.Confirm > 0, whole: true})
 	if err != nil {
 		return api.Reloaded{}, err
 	}
@@ -57,33 +57,26 @@ func (d *daemon) planned(next candidate, who string, confirm time.Duration) (his
 	case confirm == 0:
 		return r.Next(entry), nil
 	case !same:
-		r, err := d.recorded(now)
-		return r.NextPending(entry, now, confirm), err
+		if err := d.history.Sync(); err != nil { // there must be a way back
+			return r, api.Conflict("%s: a crash could not be undone; nothing was changed", err)
+		}
+		return r.NextPending(entry, now, confirm), nil
 	case r.Pending != nil:
 		return r.Prolong(now, confirm), nil
 	}
 	return r, api.Conflict("the file is what runs already: there is nothing to confirm")
 }
 
-// recorded is the history with what runs in it, which is missing after the
-// directory could not be written for a time: there must be a way back.
-func (d *daemon) recorded(now time.Time) (history.Record, error) {
-	r := d.history.Record()
-	text := d.config.both().text
-	if before, err := d.history.Text(r.Running); err == nil && bytes.Equal(before, text) {
-		return r, nil
-	}
-	r = r.Next(history.Entry{Time: now, Cause: history.Reload})
-	if err := d.history.Commit(r, text); err != nil {
-		return r, api.Conflict("%s: a crash could not be undone; nothing was changed", err)
-	}
-	return r, nil
+// changeOptions say what refuses a change.
+type changeOptions struct {
+	recorded bool // that it can't be recorded
+	whole    bool // that an address can't be listened on, which then is tried again
 }
 
-// change makes next the running configuration, and record the history. A change
-// that must be recorded is refused if it can't be. An error leaves everything as
-// it was.
-func (d *daemon) change(ctx context.Context, next candidate, record history.Record, must bool) ([]config.Change, error) {
+// change makes next the running configuration, and record the history. What can't be
+// written into the history is written later, see keepHistory. An error leaves
+// everything as it was.
+func (d *daemon) change(ctx context.Context, next candidate, record history.Record, o changeOptions) ([]config.Change, error) {
 	changes := config.Diff(d.complete(d.config.get()), d.complete(next.cfg))
 	if err := reloadable(changes); err != nil {
 		return nil, err
@@ -93,15 +86,20 @@ func (d *daemon) change(ctx context.Context, next candidate, record history.Reco
 	if record.Running == before.Running {
 		text = nil
 	}
-	if err := d.history.Commit(record, text); err != nil {
-		if must {
-			return nil, api.Conflict("%s: a crash could not be undone; nothing was changed", err)
-		}
-		d.log.Warn("configuration not kept", "reason", err)
+	store := d.history.Note
+	if o.recorded {
+		store = d.history.Commit
 	}
-	if err := d.apply(ctx, next); err != nil {
-		return nil, errors.Join(err, d.history.Commit(before, nil))
+	switch err := store(record, text); {
+	case err != nil && o.recorded:
+		return nil, api.Conflict("%s: a crash could not be undone; nothing was changed", err)
+	case err != nil:
+		d.log.Warn("configuration not kept, tried again", "reason", err)
 	}
+	if err := d.apply(ctx, next, o.whole); err != nil {
+		return nil, errors.Join(err, d.history.Note(before, nil))
+	}
+	d.notices.set("configuration", "")
 	d.history.Prune()
 	d.deadline.poke()
 	return changes, nil
@@ -168,17 +166,22 @@ func reloadable(changes []config.Change) error {
 	return api.Conflict("%s: only a restart changes that; a reload is refused", strings.Join(needs, ", "))
 }
 
-// apply makes next the running configuration. Policies are compiled first; an
-// error leaves everything as it was.
-func (d *daemon) apply(ctx context.Context, next candidate) error {
-	if err := errors.Join(d.tcp.set(next.cfg.API), d.http.Set(d.endpoints(next.cfg))); err != nil {
-		return errors.Join(api.Conflict("%s", err), d.serveAsBefore())
-	}
-	if err := d.engine.Prepare(ctx, d.complete(next.cfg)); err != nil && d.config.get() != nil {
-		return errors.Join(api.Conflict("%s", err), d.serveAsBefore())
+// apply makes next the running configuration. Policies are compiled and sockets opened
+// first; an error leaves everything as it was. Unless whole is set, what can't be
+// listened on is no error: a start and a rollback must not fail because of that.
+func (d *daemon) apply(ctx context.Context, next candidate, whole bool) error {
+	if whole {
+		if err := d.prepare(ctx, next.cfg); err != nil {
+			d.serveAsBefore()
+			return api.Conflict("%s", err)
+		}
 	}
 	if err := d.engine.Apply(ctx, d.complete(next.cfg)); err != nil {
-		return errors.Join(err, d.serveAsBefore())
+		d.serveAsBefore()
+		return err
+	}
+	if !whole {
+		d.serve(next.cfg)
 	}
 	d.memory.set(next.cfg.Limits)
 	d.plane.SetWanted(wanted(next.cfg))
@@ -187,14 +190,27 @@ func (d *daemon) apply(ctx context.Context, next candidate) error {
 	return nil
 }
 
-// serveAsBefore takes back what a change that failed has changed of the
-// listeners. At the start there is nothing to go back to.
-func (d *daemon) serveAsBefore() error {
-	cfg := d.config.get()
-	if cfg == nil {
-		return nil
+// prepare does all of a change that may fail.
+func (d *daemon) prepare(ctx context.Context, cfg *config.Config) error {
+	if err := errors.Join(d.tcp.set(cfg.API), d.http.Set(d.endpoints(cfg))); err != nil {
+		return err
 	}
-	return errors.Join(d.tcp.set(cfg.API), d.http.Set(d.endpoints(cfg)))
+	return d.engine.Prepare(ctx, d.complete(cfg))
+}
+
+// serveAsBefore takes back what a change that failed has changed of the listeners.
+func (d *daemon) serveAsBefore() {
+	if cfg := d.config.get(); cfg != nil {
+		d.serve(cfg)
+	}
+}
+
+// serve has cfg served as far as that is possible.
+func (d *daemon) serve(cfg *config.Config) {
+	if err := d.tcp.set(cfg.API); err != nil {
+		d.log.Warn("api over TCP keeps its certificates", "reason", err)
+	}
+	d.http.Force(d.endpoints(cfg))
 }
 
 // by is who asks for a change: without a caller it is a signal.

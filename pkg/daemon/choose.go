@@ -2,8 +2,11 @@ package daemon
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nvad/nvad/pkg/config"
@@ -34,52 +37,182 @@ func openHistory(o Options) (*history.History, error) {
 // choice is what a start runs.
 type choice struct {
 	candidate
-	record history.Record // the history once it runs
-	warn   string         // why it is not the file, or not for good; empty: it is
+	record  history.Record // the history once it runs
+	warn    string         // why it is not the file, or not for good; empty: it is
+	skipped []error        // what was to run before it and can't
+	isFile  bool           // it is the file
+}
+
+// theFile stands for the configuration file among the versions of the history.
+const theFile = 0
+
+// selection is what a start has to choose from.
+type selection struct {
+	history    *history.History
+	record     history.Record
+	path       string // of the file
+	text       []byte // of the file
+	unreadable error  // of the file; nil: it has text
+	now        time.Time
 }
 
 // choose takes the file, unless the history knows better: what waits for its
 // confirmation goes on waiting, what was not confirmed in time or was rolled
-// back does not come back by a restart.
-func choose(h *history.History, file string, now time.Time) (choice, error) {
-	r := h.Record()
-	text, unreadable := config.Read(file)
+// back does not come back by a restart. What this nvad can't run gives way to the
+// next best, down to the oldest version kept (ADR 0012). If nothing can run, the
+// error is the file's.
+func choose(h *history.History, path string, now time.Time) (choice, error) {
+	s := selection{history: h, record: h.Record(), path: path, now: now}
+	s.text, s.unreadable = config.Read(path)
+	var skipped []error
+	var fileErr error
+	for _, version := range s.order() {
+		c, err := s.candidate(version)
+		if err == nil {
+			return choice{c, s.recordOf(version, c.text), s.warning(version, len(skipped) > 0), skipped, version == theFile}, nil
+		}
+		if version == theFile {
+			fileErr = err
+		} else {
+			err = fmt.Errorf("version %d of the history: %w", version, err)
+		}
+		skipped = append(skipped, err)
+	}
+	return choice{}, fileErr
+}
+
+func (s *selection) candidate(version int) (candidate, error) {
+	if version == theFile {
+		if s.unreadable != nil {
+			return candidate{}, s.unreadable
+		}
+		return examine(s.path, s.text)
+	}
+	text, err := s.history.Text(version)
+	if err != nil {
+		return candidate{}, err
+	}
+	return examine(s.history.Path(version), text)
+}
+
+func (s *selection) waits() bool {
+	return s.record.Pending != nil && s.record.Pending.Left(s.now) > 0
+}
+
+func (s *selection) lapsed() bool { return s.record.Pending != nil && !s.waits() }
+
+// heldBack reports whether the file is as it was when it was rolled back.
+func (s *selection) heldBack() bool {
+	return s.unreadable == nil && s.record.HeldBack == history.Sum(s.text)
+}
+
+// isRunning reports whether text is what ran last.
+func (s *selection) isRunning(text []byte) bool {
+	ran, err := s.history.Text(s.record.Running)
+	return err == nil && bytes.Equal(ran, text)
+}
+
+// order is what to try, the best first: what is due by ADR 0007, what was not
+// discarded, the newest first, and what was. To run that is better than not to run.
+func (s *selection) order() []int {
+	r := s.record
+	var out []int
 	switch {
-	case r.Pending != nil && r.Pending.Left(now) > 0:
-		return kept(h, r.Running, r, "configuration waits for confirmation still")
+	case s.waits():
+		out = []int{r.Running, theFile, r.Pending.Fallback}
+	case s.lapsed() && s.unreadable == nil && s.isRunning(s.text):
+		out = []int{r.Pending.Fallback}
+	case s.lapsed():
+		out = []int{r.Pending.Fallback, theFile}
+	case s.heldBack():
+		out = []int{r.Running}
+	case r.Running == 0:
+		out = []int{theFile}
+	default:
+		out = []int{theFile, r.Running}
+	}
+	add := func(version int) {
+		if !slices.Contains(out, version) {
+			out = append(out, version)
+		}
+	}
+	discarded := func(e history.Entry) bool {
+		return e.Discarded() || s.lapsed() && e.Version == r.Running
+	}
+	for _, e := range slices.Backward(r.Entries) {
+		if !discarded(e) {
+			add(e.Version)
+		}
+	}
+	add(theFile)
+	for _, e := range slices.Backward(r.Entries) {
+		add(e.Version)
+	}
+	return out
+}
+
+// recordOf is the history once version, which has text, runs.
+func (s *selection) recordOf(version int, text []byte) history.Record {
+	r := s.record
+	start := history.Entry{Time: s.now, Cause: history.Start}
+	switch {
+	case !s.lapsed() && s.isRunning(text):
+		return r
+	case version == theFile && s.waits():
+		return r.NextPending(start, s.now, r.Pending.Left(s.now))
+	case version == theFile && s.lapsed():
+		return r.Lapsed().Next(start)
+	case version == theFile:
+		return r.Next(start)
+	}
+	ran, _ := s.history.Text(r.Running)
+	held := r.HeldBack
+	if r.Pending != nil {
+		held = heldBack(s.path, ran, text)
+	}
+	switch e, _ := r.Find(version); {
+	case r.Pending != nil && version == r.Pending.Fallback:
+		r = r.Back(version, history.Entry{Time: s.now, By: deadlineName}, history.Unconfirmed)
 	case r.Pending != nil:
-		return fallback(h, r, file, now)
-	case r.HeldBack != "" && unreadable == nil && r.HeldBack == history.Sum(text):
-		return kept(h, r.Running, r, "configuration file was rolled back and has not changed since: the history's runs")
-	case unreadable != nil:
-		return choice{}, unreadable
+		start.Origin = e.Source()
+		r = r.Lapsed().Next(start)
+	default:
+		start.Origin = e.Source()
+		r = r.Next(start)
 	}
-	c, err := examine(file, text)
-	if before, e := h.Text(r.Running); e != nil || !bytes.Equal(before, text) {
-		r = r.Next(history.Entry{Time: now, Cause: history.Start})
-	}
-	return choice{candidate: c, record: r}, err
+	r.HeldBack = held
+	return r
 }
 
-// fallback goes back from what was not confirmed while nvad did not run.
-func fallback(h *history.History, r history.Record, file string, now time.Time) (choice, error) {
-	to := r.Pending.Fallback
-	c, err := kept(h, to, r, "configuration was not confirmed in time: the one before it runs")
-	if err != nil {
-		return c, err
+// warning says why version runs, empty where it is the file as it should be.
+func (s *selection) warning(version int, skipped bool) string {
+	switch {
+	case skipped && version == theFile:
+		return "configuration that was to run can't: the file's runs in its place"
+	case skipped:
+		return "configuration that was to run can't: the history's runs in its place"
+	case version == theFile:
+		return ""
+	case s.waits():
+		return "configuration waits for confirmation still"
+	case s.lapsed():
+		return "configuration was not confirmed in time: the one before it runs"
 	}
-	ran, _ := h.Text(r.Running)
-	c.record = r.Back(to, history.Entry{Time: now, By: deadlineName}, history.Unconfirmed)
-	c.record.HeldBack = heldBack(file, ran, c.text)
-	return c, nil
+	return "configuration file was rolled back and has not changed since: the history's runs"
 }
 
-// kept is a version of the history.
-func kept(h *history.History, version int, r history.Record, warn string) (choice, error) {
-	text, err := h.Text(version)
-	if err != nil {
-		return choice{}, err
+// degraded says what runs in place of what should, and why; empty: nothing does.
+func (c choice) degraded(path string) string {
+	if len(c.skipped) == 0 {
+		return ""
 	}
-	c, err := examine(h.Path(version), text)
-	return choice{c, r, warn}, err
+	why, _, more := strings.Cut(c.skipped[0].Error(), "\n")
+	if more {
+		why += " (and more)"
+	}
+	if c.isFile {
+		return fmt.Sprintf("%s runs since the start, because what was to run can't: %s", path, why)
+	}
+	return fmt.Sprintf("version %d of the history runs since the start, because what was to run can't: %s (correct %s and reload)",
+		c.record.Running, why, path)
 }

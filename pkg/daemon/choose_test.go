@@ -96,7 +96,8 @@ func TestChooseUnconfirmed(t *testing.T) {
 	p.starts(noon.Add(time.Hour), text("three"), "three", "")
 }
 
-// A file that was broken when the deadline passed is not taken either.
+// A file that was broken when the deadline passed is not taken either, nor one that is
+// broken in another way since: what ran goes on.
 func TestChooseWithoutFile(t *testing.T) {
 	p := newPast(t)
 	p.commit(p.Record().Next(history.Entry{}), "one")
@@ -104,6 +105,106 @@ func TestChooseWithoutFile(t *testing.T) {
 	c := p.starts(noon.Add(time.Hour), "not even TOML", "one", "not confirmed in time")
 	p.commit(c.record, "one")
 	p.starts(noon.Add(time.Hour), "not even TOML", "one", "rolled back")
+	p.starts(noon.Add(time.Hour), "neither", "one", "the history's runs in its place")
+}
+
+// ruin makes a version what no nvad can parse, as an upgrade that renames a key would.
+func (p *past) ruin(versions ...int) {
+	p.Helper()
+	for _, v := range versions {
+		if err := os.WriteFile(p.Path(v), []byte("old-key = 1\n"), 0o600); err != nil {
+			p.Fatal(err)
+		}
+	}
+}
+
+// A broken file does not end BGP: what ran before runs, until the file is good.
+func TestChooseBrokenFile(t *testing.T) {
+	p := newPast(t)
+	p.commit(p.Record().Next(history.Entry{Cause: history.Start}), "one")
+	p.commit(p.Record().Next(history.Entry{Cause: history.Reload}), "two")
+	for range 2 {
+		c := p.starts(noon, "broken", "two", "the history's runs in its place")
+		if len(c.skipped) != 1 || len(c.record.Entries) != 2 || !strings.Contains(c.degraded(p.file), "version 2 of the history runs") {
+			t.Errorf("%+v, %s", c.record, c.degraded(p.file))
+		}
+	}
+	p.ruin(2)
+	c := p.starts(noon, "broken", "one", "the history's runs in its place")
+	if e, _ := c.record.Find(c.record.Running); c.record.Running != 3 || e.Origin != 1 || e.Cause != history.Start {
+		t.Errorf("%+v", c.record)
+	}
+	p.commit(c.record, "one")
+	p.starts(noon, text("three"), "three", "")
+	if err := os.Remove(p.file); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := choose(p.History, p.file, noon); err != nil || string(c.text) != text("one") {
+		t.Errorf("without the file: %s, %v", c.text, err)
+	}
+}
+
+// What waits for its confirmation and can't run is replaced by the file, which goes on
+// waiting, or by what was confirmed last.
+func TestChooseRuinedWait(t *testing.T) {
+	p := newPast(t)
+	p.commit(p.Record().Next(history.Entry{Cause: history.Start}), "one")
+	p.commit(p.Record().NextPending(history.Entry{Cause: history.Reload}, noon, time.Minute), "two")
+	p.ruin(2)
+	c := p.starts(noon.Add(20*time.Second), text("two"), "two", "the file's runs in its place")
+	if w := c.record.Pending; w == nil || w.Fallback != 1 || w.Left(noon) > time.Minute || !w.Deadline.Equal(noon.Add(time.Minute)) {
+		t.Errorf("it does not wait: %+v", w)
+	}
+	c = p.starts(noon.Add(20*time.Second), "broken", "one", "the history's runs in its place")
+	if e, _ := c.record.Find(2); e.Result != history.Unconfirmed || c.record.Pending != nil {
+		t.Errorf("%+v", c.record)
+	}
+	p.commit(c.record, "one")
+	p.starts(noon.Add(time.Hour), "broken", "one", "rolled back")
+}
+
+// Where the version to go back to can't run, the file does, or any other version; what
+// was discarded only if there is nothing else.
+func TestChooseRuinedFallback(t *testing.T) {
+	p := newPast(t)
+	p.commit(p.Record().Next(history.Entry{Cause: history.Start}), "one")
+	p.commit(p.Record().Next(history.Entry{Cause: history.Reload}), "two")
+	p.commit(p.Record().NextPending(history.Entry{Cause: history.Reload}, noon, time.Minute), "three")
+	p.ruin(2)
+	late := noon.Add(time.Hour)
+	p.starts(late, text("four"), "four", "the file's runs in its place")
+	c := p.starts(late, text("three"), "one", "the history's runs in its place")
+	if c.record.HeldBack != history.Sum([]byte(text("three"))) || c.record.Pending != nil {
+		t.Errorf("what was not confirmed would come back: %+v", c.record)
+	}
+	p.ruin(1)
+	c = p.starts(late, text("three"), "three", "in its place")
+	if c.record.Pending != nil {
+		t.Errorf("%+v", c.record)
+	}
+	p.starts(late, "broken", "three", "in its place")
+}
+
+// After a rollback the file is taken if nothing else can run.
+func TestChooseRuinedRollback(t *testing.T) {
+	p := newPast(t)
+	p.commit(p.Record().Next(history.Entry{Cause: history.Start}), "one")
+	p.commit(p.Record().Next(history.Entry{Cause: history.Reload}), "two")
+	r := p.Record().Back(1, history.Entry{}, history.RolledBack)
+	r.HeldBack = history.Sum([]byte(text("two")))
+	p.commit(r, "one")
+	p.starts(noon, text("two"), "one", "rolled back")
+	p.ruin(3)
+	p.starts(noon, text("two"), "one", "the history's runs in its place")
+	p.ruin(1)
+	p.starts(noon, text("two"), "two", "the file's runs in its place")
+}
+
+// Where nothing can run, the error is the file's, by which the caller knows.
+func TestChooseNothing(t *testing.T) {
+	p := newPast(t)
+	p.commit(p.Record().Next(history.Entry{Cause: history.Start}), "one")
+	p.ruin(1)
 	if err := os.WriteFile(p.file, []byte("neither"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -55,6 +54,9 @@ type daemon struct {
 	history  *history.History
 	deadline alarm
 	tcp      *tcp
+	doors    []*door
+	startup  *startup
+	notices  notices
 }
 
 // stopOrder says how to end. The zero value is what SIGTERM asks for.
@@ -79,12 +81,17 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	spareProcessor()
 	lock, err := alone(cmp.Or(opt.Socket, cfg.Daemon.Socket))
-	if err != nil {
+	var unlocked unlockable
+	switch {
+	case errors.As(err, &unlocked):
+	case err != nil:
 		return err
+	default:
+		defer lock.Close()
 	}
-	defer lock.Close()
 	d := &daemon{opt: opt, level: new(slog.LevelVar), config: &running{}, changes: &watch.Hub{},
-		seen: make(chan struct{}), stop: make(chan stopOrder, 1), history: kept, deadline: make(alarm, 1)}
+		seen: make(chan struct{}), stop: make(chan stopOrder, 1), history: kept, deadline: make(alarm, 1),
+		startup: newStartup(cfg), tcp: &tcp{api: cfg.API}}
 	log := telemetry.NewLogger(d.level)
 	defer log.Flush()
 	d.log = log.Logger
@@ -98,19 +105,12 @@ func Run(ctx context.Context, opt Options) error {
 	if unkept != nil {
 		d.log.Warn("history of configurations not read, a new one begins", "reason", unkept)
 	}
-	listener, err := d.listen(cfg)
-	if err != nil {
-		return err
+	if unlocked.error != nil {
+		d.log.Warn("no lock: a second nvad in this network namespace is not kept out", "reason", unlocked)
+		d.notices.set("lock", "a second nvad in this network namespace is not kept out: "+unlocked.Error())
 	}
-	defer listener.Close()
-	if d.tcp, err = openTCP(cfg.API); err != nil {
-		return err
-	}
-	defer d.tcp.close()
-	if err := d.http.Set(starting(cfg)); err != nil {
-		return err
-	}
-	return d.run(ctx, chosen, listener)
+	d.tellSkipped(chosen)
+	return d.run(ctx, chosen)
 }
 
 // refuseRivals fails where another routing daemon of this namespace would
@@ -129,7 +129,7 @@ func refuseRivals() error {
 
 // run starts the parts, each before those that need it, and ends them in
 // reverse once something asks for it.
-func (d *daemon) run(ctx context.Context, chosen choice, l net.Listener) error {
+func (d *daemon) run(ctx context.Context, chosen choice) error {
 	d.log.Info("starting", "version", telemetry.Build().Version, "config", d.opt.Config,
 		"as", chosen.cfg.ASN)
 	signals := make(chan os.Signal, 4)
@@ -137,15 +137,21 @@ func (d *daemon) run(ctx context.Context, chosen choice, l net.Listener) error {
 	defer signal.Stop(signals)
 
 	parts := newParts(ctx)
+	if err := d.openDoors(parts, chosen.cfg); err != nil {
+		return errors.Join(err, parts.stopAll())
+	}
+	d.http.Force(starting(chosen.cfg))
+	parts.run("http", d.http.Run)
+	parts.run("start", d.reportStart)
 	if stopped, err := d.begin(parts, chosen.candidate); stopped || err != nil {
 		return errors.Join(err, parts.stopAll())
 	}
 	d.remember(chosen)
+	close(d.startup.done)
+	parts.run("history", d.keepHistory)
 	parts.run("confirmation", d.watchDeadline)
 	parts.run("memory", func(ctx context.Context) error { return d.memory.tidy(ctx, d.engine.MemoryLow) })
 	parts.run("maintenance", d.maintain)
-	parts.run("api", func(ctx context.Context) error { return d.serve(ctx, l) })
-	d.serveTCP(parts)
 	parts.run("systemd", func(ctx context.Context) error {
 		d.ready(ctx)
 		return d.report(ctx)
@@ -161,32 +167,42 @@ func (d *daemon) run(ctx context.Context, chosen choice, l net.Listener) error {
 func (d *daemon) begin(p *parts, c candidate) (stopped bool, err error) {
 	ctx, done := signal.NotifyContext(p.ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer done()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case order := <-d.stop:
+			select {
+			case d.stop <- order:
+			default: // another came meanwhile
+			}
+			done()
+		case <-ctx.Done():
+		}
+	}()
 	err = d.start(ctx, p, c)
-	if err != nil && ctx.Err() != nil && p.ctx.Err() == nil {
-		d.log.Info("stopped before the start was done", "reason", err)
-		return true, nil
+	stopped = err != nil && ctx.Err() != nil && p.ctx.Err() == nil
+	done()
+	<-ended
+	if !stopped {
+		return false, err
 	}
-	return false, err
+	d.log.Info("stopped before the start was done", "reason", err)
+	return true, d.flushEarly()
 }
 
-// remember writes what runs since the start into the history, and tells where it
-// is not the file.
-func (d *daemon) remember(c choice) {
-	text := c.text
-	if c.record.Running == d.history.Record().Running {
-		text = nil
+// flushEarly is what "nvactl stop --flush" asks for while nvad starts.
+func (d *daemon) flushEarly() error {
+	select {
+	case order := <-d.stop:
+		if order.flush && d.plane != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), flushTime)
+			defer cancel()
+			return d.plane.Flush(ctx)
+		}
+	default:
 	}
-	if err := d.history.Commit(c.record, text); err != nil {
-		d.log.Warn("configuration not kept", "reason", err)
-	}
-	d.history.Prune()
-	if c.warn == "" {
-		return
-	}
-	d.log.Warn(c.warn, "config_version", c.record.Running, "config", d.opt.Config)
-	if p := c.record.Pending; p != nil {
-		d.log.Warn("rollback unless confirmed", "deadline", p.Deadline, "fallback", p.Fallback)
-	}
+	return nil
 }
 
 // await returns how to end, once a signal, a command or a failed task asks for

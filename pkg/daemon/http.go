@@ -11,8 +11,7 @@ import (
 	"github.com/nvad/nvad/pkg/metrics"
 )
 
-// starting is the addresses of cfg before there is anything to tell on them: open,
-// so that one which is taken ends the start before anything is touched.
+// starting is the addresses of cfg before there is anything to tell on them.
 func starting(cfg *config.Config) httpd.Endpoints {
 	out := httpd.Endpoints{}
 	notYet := map[string]http.Handler{"/": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

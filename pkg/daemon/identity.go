@@ -20,15 +20,14 @@ var (
 )
 
 // findIdentity notes the router ID: the file's, or that of the machine, which
-// may have no address yet where nvad starts before the DHCP client is done. An
-// NVA with neighbors does not go on without.
+// may have no address yet where nvad starts before the DHCP client is done, or no NIC
+// yet. An NVA with neighbors does not go on without.
 func (d *daemon) findIdentity(ctx context.Context, cfg *config.Config) error {
 	if d.routerID = cfg.RouterID; d.routerID.IsValid() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, startTime)
-	defer cancel()
-	for told := false; ; told = true {
+	defer d.startup.waitFor("")
+	for told := ""; ; {
 		id, why := d.derivedID(ctx, cfg)
 		switch {
 		case why == nil:
@@ -37,7 +36,9 @@ func (d *daemon) findIdentity(ctx context.Context, cfg *config.Config) error {
 			return nil
 		case len(cfg.Neighbors) == 0:
 			return nil
-		case !told:
+		case told != why.Error():
+			told = why.Error()
+			d.startup.waitFor("an address to derive the router ID from (" + told + ")")
 			d.log.Warn("waiting for an address to derive the router ID from", "reason", why)
 		}
 		select {

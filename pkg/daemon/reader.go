@@ -21,11 +21,15 @@ var _ api.Reader = (*daemon)(nil)
 func (d *daemon) Status(ctx context.Context) (api.Status, error) { return d.ask.status(ctx) }
 
 func (d *daemon) askStatus(ctx context.Context) (api.Status, error) {
+	if !d.startup.isDone() {
+		return d.statusOfStart(), nil
+	}
 	s, err := d.engine.Status(ctx)
 	if err != nil {
 		return api.Status{}, err
 	}
 	out := api.Status{Status: s}
+	out.Warnings = append(d.degraded(), out.Warnings...)
 	routes, err := d.plane.Tally(ctx)
 	if err != nil {
 		return out, err

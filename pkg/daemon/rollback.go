@@ -31,10 +31,7 @@ func (d *daemon) Rollback(ctx context.Context, version int) (api.RolledBack, err
 	d.config.mu.Lock()
 	defer d.config.mu.Unlock()
 	defer d.reloading()()
-	r, err := d.recorded(time.Now()) // what runs may not have been kept
-	if err != nil {
-		return api.RolledBack{}, err
-	}
+	r := d.history.Record()
 	if version == 0 {
 		version = r.Before()
 	}
@@ -71,7 +68,7 @@ func (d *daemon) back(ctx context.Context, version int, who, result string) ([]c
 	before := d.history.Record()
 	record := before.Back(version, history.Entry{Time: time.Now(), By: who}, result)
 	record.HeldBack = heldBack(d.opt.Config, d.config.both().text, text)
-	changes, err := d.change(ctx, next, record, true)
+	changes, err := d.change(ctx, next, record, changeOptions{})
 	if err != nil {
 		return nil, err
 	}

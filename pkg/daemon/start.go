@@ -22,8 +22,8 @@ import (
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
-// startTime bounds how long the first look at the kernel may take.
-const startTime = 30 * time.Second
+// readyTime is the longest time until systemd is told that nvad is ready.
+const readyTime = 30 * time.Second
 
 // start brings up forwarding plane, sessions and engine, in this order, as parts of
 // p, and applies the configuration. It waits for nothing once ctx has ended.
@@ -63,7 +63,7 @@ func (d *daemon) start(ctx context.Context, p *parts, c candidate) error {
 		return err
 	}
 	close(engineReady)
-	return d.apply(ctx, c)
+	return d.apply(ctx, c, false)
 }
 
 func (d *daemon) planeOptions(cfg *config.Config, k *kernel.Kernel, onFacts func(fib.Facts)) dataplane.Options {
@@ -81,8 +81,8 @@ func (d *daemon) planeOptions(cfg *config.Config, k *kernel.Kernel, onFacts func
 // leftovers waits for the first look at the kernel and reports whether it holds
 // routes of an earlier run: then this is a restart in the sense of RFC 4724.
 func (d *daemon) leftovers(ctx context.Context) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, startTime)
-	defer cancel()
+	d.startup.waitFor("the kernel to tell its links and routes")
+	defer d.startup.waitFor("")
 	select {
 	case <-d.plane.Ready():
 	case <-ctx.Done():

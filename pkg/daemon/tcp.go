@@ -1,66 +1,48 @@
 package daemon
 
 import (
-	"context"
 	"fmt"
-	"net"
+	"sync"
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/config"
-	"github.com/nvad/nvad/pkg/listen"
-	"github.com/nvad/nvad/pkg/telemetry"
 )
 
-// tcp is the API's service over TCP: its listeners and what its callers have to
-// show.
+// tcp is what callers of the API over TCP have to show.
 type tcp struct {
-	listeners []net.Listener
-	certs     *api.Certificates // nil: not served over TCP
-}
-
-// openTCP opens the listeners of the configuration.
-func openTCP(c config.API) (*tcp, error) {
-	t := &tcp{}
-	if len(c.Listen) == 0 {
-		return t, nil
-	}
-	var err error
-	if t.certs, err = api.NewCertificates(tlsOptions(c)); err != nil {
-		return nil, fmt.Errorf("api: %w", err)
-	}
-	for _, at := range c.Listen {
-		l, err := listen.TCP(at)
-		if err != nil {
-			t.close()
-			return nil, fmt.Errorf("api: %w", err)
-		}
-		t.listeners = append(t.listeners, l)
-	}
-	return t, nil
+	mu    sync.Mutex // guards the rest
+	api   config.API
+	certs *api.Certificates // nil: not read yet
 }
 
 func tlsOptions(c config.API) api.TLSOptions {
 	return api.TLSOptions{Certificate: c.Certificate, Key: c.Key, ClientCA: c.ClientCA, Admins: c.Admins}
 }
 
-// set takes the certificates of another configuration; the listeners stay.
+// set takes the certificates of another configuration; the listeners stay. Where none
+// could be read yet, that is left to the next attempt to listen.
 func (t *tcp) set(c config.API) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.certs != nil {
+		if err := t.certs.Set(tlsOptions(c)); err != nil {
+			return fmt.Errorf("api: %w", err)
+		}
+	}
+	t.api = c
+	return nil
+}
+
+// certificates are those of all listeners.
+func (t *tcp) certificates() (*api.Certificates, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.certs == nil {
-		return nil
+		certs, err := api.NewCertificates(tlsOptions(t.api))
+		if err != nil {
+			return nil, err
+		}
+		t.certs = certs
 	}
-	return t.certs.Set(tlsOptions(c))
-}
-
-func (t *tcp) close() {
-	for _, l := range t.listeners {
-		_ = l.Close()
-	}
-}
-
-// serveTCP starts a part for each listener.
-func (d *daemon) serveTCP(p *parts) {
-	for _, l := range d.tcp.listeners {
-		s := api.NewTLSServer(api.Params{Reader: d, Controller: d, Build: telemetry.Build(), Limits: d.clients.calls}, d.tcp.certs)
-		p.run("api at "+l.Addr().String(), func(ctx context.Context) error { return api.Serve(ctx, d.clients.tcp.Listener(l), s) })
-	}
+	return t.certs, nil
 }

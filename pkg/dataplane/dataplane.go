@@ -71,11 +71,11 @@ func New(opt Options) (*Dataplane, error) {
 	}
 	owner, err := readOwnership(opt.StateFile, opt.Namespace)
 	if err != nil {
-		return nil, err
+		opt.Log.Warn("what an earlier run left can't be recognised", "reason", err)
 	}
 	settings, err := readSettings(opt.SysctlFile, opt.Namespace)
 	if err != nil {
-		return nil, err
+		opt.Log.Warn("sysctls of an earlier run are not put back", "reason", err)
 	}
 	d := &Dataplane{
 		opt: opt, log: opt.Log, box: newInbox(), owner: owner, settings: settings,

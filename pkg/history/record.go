@@ -36,10 +36,16 @@ type Entry struct {
 	Origin  int       `json:"origin,omitempty"` // of a rollback: the version whose text it has
 	Result  string    `json:"result"`
 	Judge   string    `json:"judge,omitempty"` // who confirmed it or rolled it back
+	Sum     string    `json:"sum,omitempty"`   // [Sum] of its text; empty: not known
 }
 
-// source is the version that first had the entry's text.
-func (e Entry) source() int {
+// Discarded reports whether somebody, or a deadline, judged that it should not run.
+func (e Entry) Discarded() bool {
+	return e.Result == Unconfirmed || e.Result == RolledBack || e.Result == Replaced
+}
+
+// Source is the version that first had the entry's text.
+func (e Entry) Source() int {
 	if e.Origin != 0 {
 		return e.Origin
 	}
@@ -134,11 +140,19 @@ func (r Record) Confirm(by string) Record {
 	return r
 }
 
+// Lapsed is the record after the running version was not confirmed in time, and
+// before it is known what runs in its place.
+func (r Record) Lapsed() Record {
+	r = r.judged(Unconfirmed, "")
+	r.Pending = nil
+	return r
+}
+
 // Back is the record after the text of version came into force again: e says
 // when and by whom, result what became of the version that ran until now.
 func (r Record) Back(version int, e Entry, result string) Record {
 	if to, ok := r.Find(version); ok {
-		e.Origin = to.source()
+		e.Origin = to.Source()
 	}
 	e.Cause = Rollback
 	judge := e.By
@@ -146,6 +160,17 @@ func (r Record) Back(version int, e Entry, result string) Record {
 		judge = "" // nobody did
 	}
 	return r.judged(result, judge).Next(e)
+}
+
+// summed is r with the sum of the running version's text.
+func (r Record) summed(sum string) Record {
+	r.Entries = slices.Clone(r.Entries)
+	for i := range r.Entries {
+		if r.Entries[i].Version == r.Running {
+			r.Entries[i].Sum = sum
+		}
+	}
+	return r
 }
 
 // judged is r with the result of the running version.
@@ -168,8 +193,7 @@ func (r Record) Before() int {
 	}
 	running, _ := r.Find(r.Running)
 	for _, e := range slices.Backward(r.Entries) {
-		discarded := slices.Contains([]string{Unconfirmed, RolledBack, Replaced}, e.Result)
-		if e.Version < running.source() && !discarded {
+		if e.Version < running.Source() && !e.Discarded() {
 			return e.Version
 		}
 	}

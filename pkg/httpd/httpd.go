@@ -1,18 +1,22 @@
 // Package httpd serves HTTP on addresses that come and go with reloads.
 //
 // Promise: an address need not be there yet to be listened on; a set of addresses
-// that can't all be opened changes nothing; what serves on stays open over a
-// change of others. It knows nothing of what it serves.
+// that can't all be opened changes nothing, or is served as far as it can be and tried
+// again until it is whole; what serves on stays open over a change of others. It knows
+// nothing of what it serves.
 package httpd
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,10 +51,12 @@ func (e Endpoints) Add(list []netip.AddrPort, patterns map[string]http.Handler) 
 
 // Server is the listeners. Its methods may be called concurrently.
 type Server struct {
-	log  *slog.Logger
-	pool *listen.Pool
-	mu   sync.Mutex // guards open
-	open map[netip.AddrPort]*listener
+	log     *slog.Logger
+	pool    *listen.Pool
+	mu      sync.Mutex // guards the rest
+	want    Endpoints
+	open    map[netip.AddrPort]*listener
+	missing map[netip.AddrPort]error // why what is wanted is not open
 }
 
 type listener struct {
@@ -65,42 +71,113 @@ func New(log *slog.Logger, pool *listen.Pool) *Server {
 	return &Server{log: log, pool: pool, open: map[netip.AddrPort]*listener{}}
 }
 
-// Set makes want what is served. On an error, all stays as it was.
+// Set makes want what is served. On an error, all stays as it was. What was missing
+// before is no error: it is tried again, see Run.
 func (s *Server) Set(want Endpoints) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fresh := map[netip.AddrPort]*listener{}
+	fresh, failed := s.listenAll(want)
+	var errs []error
+	for at, err := range failed {
+		if s.missing[at] == nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) > 0 {
+		for _, l := range fresh {
+			_ = l.Close()
+		}
+		return errors.Join(errs...)
+	}
+	s.use(want, fresh, failed)
+	return nil
+}
+
+// Force is Set for what has to go on: what can't be listened on is missing until it
+// can.
+func (s *Server) Force(want Endpoints) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fresh, failed := s.listenAll(want)
+	s.use(want, fresh, failed)
+}
+
+// retryTime is the time between attempts to listen on what is missing.
+const retryTime = 5 * time.Second
+
+// Run tries again to listen on what is missing, until ctx ends.
+func (s *Server) Run(ctx context.Context) error {
+	tick := time.NewTicker(retryTime)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		s.mu.Lock()
+		if len(s.missing) > 0 {
+			fresh, failed := s.listenAll(s.want)
+			s.use(s.want, fresh, failed)
+		}
+		s.mu.Unlock()
+	}
+}
+
+// Missing says, an error each, what can't be listened on, and who has the port.
+func (s *Server) Missing() []error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []error
+	for _, at := range slices.SortedFunc(maps.Keys(s.missing), netip.AddrPort.Compare) {
+		out = append(out, s.missing[at])
+	}
+	return out
+}
+
+// listenAll opens what is wanted and not open.
+func (s *Server) listenAll(want Endpoints) (fresh map[netip.AddrPort]*listener, failed map[netip.AddrPort]error) {
+	fresh, failed = map[netip.AddrPort]*listener{}, map[netip.AddrPort]error{}
 	for at := range want {
 		if s.open[at] != nil {
 			continue
 		}
-		l, err := s.listen(at)
-		if err != nil {
-			for _, l := range fresh {
-				_ = l.Close()
-			}
-			return err
+		if l, err := s.listen(at); err != nil {
+			failed[at] = err
+		} else {
+			fresh[at] = l
 		}
-		fresh[at] = l
 	}
+	return fresh, failed
+}
+
+// use serves want on what is open and on what is fresh, and closes what is not wanted.
+func (s *Server) use(want Endpoints, fresh map[netip.AddrPort]*listener, failed map[netip.AddrPort]error) {
+	for at, err := range failed {
+		if s.missing[at] == nil {
+			s.log.Warn("HTTP is not served, tried again every few seconds", "reason", err)
+		}
+	}
+	for at := range s.missing {
+		if fresh[at] != nil {
+			s.log.Info("HTTP is served", "address", at)
+		}
+	}
+	s.want, s.missing = want, failed
 	for at, l := range s.open {
 		if want[at] == nil {
 			delete(s.open, at)
 			_ = l.http.Close()
 		}
 	}
-	for at, patterns := range want {
-		l := fresh[at]
-		if l == nil {
-			l = s.open[at]
-		}
-		l.handler.Store(mux(patterns))
-		if s.open[at] == nil {
-			s.open[at] = l
-			go s.serve(l)
-		}
+	for at, l := range s.open {
+		l.handler.Store(mux(want[at]))
 	}
-	return nil
+	for at, l := range fresh {
+		l.handler.Store(mux(want[at]))
+		s.open[at] = l
+		go s.serve(l)
+	}
 }
 
 // Close ends all connections and listeners.

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -94,4 +96,39 @@ func TestSet(t *testing.T) {
 	want(b, "one", "one")
 	set(nil)
 	want(b, "one", "nobody")
+}
+
+// TestTaken: a port that somebody else has keeps nothing else from being served, nor a
+// later change from being made, and is listened on once it is free.
+func TestTaken(t *testing.T) {
+	synced := make(chan struct{})
+	s := New(slog.New(slog.DiscardHandler), listen.NewPool(listen.Limits{Total: 100, Each: 50}, nil))
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { defer close(synced); _ = s.Run(ctx) }()
+	defer func() { cancel(); <-synced; s.Close() }()
+	other, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	taken, ours := other.Addr().(*net.TCPAddr).AddrPort(), free(t)
+	s.Force(Endpoints{taken: says("later"), ours: says("now")})
+	if got := get(ours, "now"); got != "now" {
+		t.Errorf("what is free: %s", got)
+	}
+	if m := s.Missing(); len(m) != 1 || !strings.Contains(m[0].Error(), taken.String()+": httpd.test (pid ") {
+		t.Errorf("missing: %v", m)
+	}
+	if err := s.Set(Endpoints{taken: says("later"), ours: says("changed")}); err != nil {
+		t.Errorf("what was missing before refuses a change: %v", err)
+	}
+	if got := get(ours, "changed"); got != "changed" {
+		t.Errorf("after a change: %s", got)
+	}
+	other.Close()
+	for end := time.Now().Add(3 * retryTime); get(taken, "later") != "later" || len(s.Missing()) > 0; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not served: %v", s.Missing())
+		}
+	}
 }

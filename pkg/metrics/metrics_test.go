@@ -49,7 +49,8 @@ func full() Sample {
 			Sessions: []bfd.Status{{Key: bfd.Key{Remote: nva}, State: bfd.Up, DetectionTime: 900 * time.Millisecond}},
 			Discards: map[string]uint64{"discriminator is unknown": 2, "hop limit is not 255 (RFC 5881 5)": 1}, Lateness: 30 * time.Millisecond,
 		},
-		Reloads: Reloads{Applied: 2, Last: time.Unix(1_700_000_001, 500_000_000), LastApplied: true},
+		Reloads:  Reloads{Applied: 2, Last: time.Unix(1_700_000_001, 500_000_000), LastApplied: true},
+		Degraded: map[string]int{"listen": 2},
 	}
 }
 

@@ -41,6 +41,13 @@ var daemonMetrics = []metric{
 				out(unix(s.Reloads.Last))
 			}
 		}},
+	{"nvad_degraded", "Things that nvad does without for now and tries to get back, by kind: configuration (it runs another than it should), " +
+		"history (not on disk), lock (a second nvad is not kept out), listen (ports and sockets). nvactl status says why.", gauge, []string{"kind"},
+		func(s *Sample, out emit) {
+			for _, kind := range Degradations {
+				out(float64(s.Degraded[kind]), kind)
+			}
+		}},
 	{"nvad_engine_events_waiting", "Events of sessions that the engine has not taken yet.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Engine.Events)) }},
 	{"nvad_memory_in_use_bytes", "Memory that the last collection of garbage found in use, and what the runtime needs beside it.", gauge, nil,

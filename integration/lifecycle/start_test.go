@@ -1,0 +1,255 @@
+package lifecycle
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// warned waits until nvactl status shows all of want among its warnings, and nothing
+// about nvad itself if there is none.
+func (b *bed) warned(want ...string) {
+	b.Helper()
+	type warning struct{ Key, Code, Text string }
+	b.eventually(patience, func() error {
+		s := ask[struct{ Warnings []warning }](b, "status")
+		var own []string
+		for _, w := range s.Warnings {
+			if w.Key == "nvad" {
+				own = append(own, w.Code+": "+w.Text)
+			}
+		}
+		text := strings.Join(own, "\n")
+		if len(own) != len(want) {
+			return fmt.Errorf("%d warnings, want %d:\n%s", len(own), len(want), text)
+		}
+		return contains(text, want...)
+	})
+}
+
+// taken listens in nvad's namespace, as somebody else would.
+func (b *bed) taken(at string) net.Listener {
+	b.Helper()
+	var l net.Listener
+	b.must(lab.WithinNamespace(b.ours, func() (err error) {
+		l, err = net.Listen("tcp4", at)
+		return err
+	}))
+	b.Cleanup(func() { l.Close() })
+	return l
+}
+
+// fetch is what a URL in nvad's namespace answers.
+func (b *bed) fetch(url string) string {
+	b.Helper()
+	r := b.run("curl", "-s", "-m", "5", url)
+	return r.out
+}
+
+// TestPortsTaken starts nvad where other programs have its ports: it routes, says who has
+// them, and takes them over when they are free.
+func TestPortsTaken(t *testing.T) {
+	t.Parallel()
+	lab.RequireCommands(t, "curl")
+	b := newBed(t)
+	s := ordinary(open(peer1))
+	s.rest = fmt.Sprintf("[health]\nlisten = [%q]\n[metrics]\nlisten = [%q]", ourAddress+":8080", ourAddress+":9179")
+	b.configure(s)
+	others := map[string]net.Listener{}
+	for _, port := range []string{"179", "8080", "9179"} {
+		others[port] = b.taken(ourAddress + ":" + port)
+	}
+	n := b.start()
+	b.routed("10.0.210.0/24") // the file's static route
+	who := fmt.Sprintf(": lifecycle.test (pid %d) of user root has it", os.Getpid())
+	b.warned("listen on 0.0.0.0 port 179"+who, "listen on "+ourAddress+":8080"+who, "listen on "+ourAddress+":9179"+who)
+	n.logs("not listening", "HTTP is not served")
+	b.frr(peer1, frrOptions{passive: true}) // nvad dials
+	since := b.up(peer1).Since
+
+	// A reload that has nothing to do with it is carried out, one that needs another
+	// port that is taken is refused and changes nothing.
+	s.daemon = append(s.daemon, `log-level = "debug"`)
+	b.configure(s)
+	b.tell("reload")
+	b.taken(ourAddress + ":8081")
+	s.rest = strings.Replace(s.rest, ":8080", ":8081", 1)
+	b.configure(s)
+	if r := b.ctl("reload"); r.code == 0 || contains(r.err, "listen on "+ourAddress+":8081"+who) != nil {
+		t.Errorf("a reload that can't be served: %+v", r)
+	}
+	if now := b.up(peer1).Since; !now.Equal(since) {
+		t.Errorf("the session is another: since %s, was since %s", now, since)
+	}
+
+	others["9179"].Close()
+	b.eventually(patience, func() error {
+		return contains(b.fetch("http://"+ourAddress+":9179/metrics"), `nvad_degraded{kind="listen"} 2`)
+	})
+	others["179"].Close()
+	others["8080"].Close()
+	b.warned()
+	b.eventually(patience, func() error { return contains(b.fetch("http://"+ourAddress+":8080/healthz"), "") })
+	n.stop()
+}
+
+// TestBrokenFile restarts nvad with a broken file: what ran before goes on, loudly, until
+// the file is good.
+func TestBrokenFile(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.configure(ordinary(open(peer1)))
+	b.start().stop()
+	b.must(os.WriteFile(b.config, []byte("asn = 65001\nold-key = 3\n"), 0o644))
+	for range 2 {
+		n := b.start()
+		b.routed("10.0.210.0/24")
+		n.logs("configuration can't run", "old-key: unknown key")
+		b.warned("configuration: version 1 of the history runs since the start, because what was to run can't: " + b.config + ":2: old-key: unknown key")
+		if r := b.run(lab.Build(t, "./cmd/nvad"), "check", b.config); r.code != 1 {
+			t.Errorf("nvad check: exit code %d", r.code)
+		}
+		if r := b.ctl("reload"); r.code == 0 {
+			t.Error("a broken file was reloaded")
+		}
+		n.stop()
+	}
+	b.must(os.Remove(b.config))
+	b.start()
+	b.warned("no such file or directory")
+	b.configure(ordinary(open(peer1)))
+	b.tell("reload")
+	b.warned()
+}
+
+// TestRuinedHistory has a history that this nvad can't read, as after an upgrade that
+// renames a key: neither a change that waits nor a rollback keeps it from the file.
+func TestRuinedHistory(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.configure(ordinary(open(peer1)))
+	n := b.start()
+	second := ordinary(open(peer1), open(peer2))
+	b.configure(second)
+	b.tell("reload --confirm 10m")
+	n.stop()
+	ruin := func() {
+		texts, err := filepath.Glob(filepath.Dir(b.socket) + "/history/*.toml")
+		if err != nil || len(texts) == 0 {
+			t.Fatalf("no history: %v", err)
+		}
+		for _, path := range texts {
+			b.must(os.WriteFile(path, []byte("old-key = 1\n"), 0o600))
+		}
+	}
+	ruin()
+	n = b.start()
+	b.warned("because what was to run can't")
+	b.must(contains(b.tell("status"), "Unconfirmed"))
+	b.neighbor(peer2)
+	b.tell("confirm")
+	n.stop()
+
+	n = b.start() // the file is what runs, and kept again
+	b.warned()
+	b.configure(ordinary(open(peer2)))
+	b.tell("reload")
+	if r := b.ctl("rollback"); r.code != 0 {
+		t.Errorf("rollback: %+v", r)
+	}
+	n.stop()
+	ruin()
+	b.start()
+	b.warned("because what was to run can't")
+	b.neighbor(peer2)
+}
+
+// TestStartWaits starts nvad without the NIC that its router ID comes from. It waits as
+// long as it takes, and tells what for from the first moment.
+func TestStartWaits(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.ip("link del eth0")
+	s := ordinary(open(peer1))
+	s.global = []string{"asn = 65001"}
+	b.configure(s)
+	n := b.launch(nil)
+	b.eventually(patience, func() error { _, err := os.Stat(b.socket); return err })
+	const waits = "still starting: it waits for an address to derive the router ID from (eth0 has no IPv4 address), for "
+	b.warned("starting: " + waits)
+	b.must(contains(b.tell("status"), "0 of 1 established"))
+	began := time.Now()
+	for _, command := range []string{"neighbors", "routes", "watch", "reload", "config show", "tunnels"} {
+		if r := b.ctl(strings.Fields(command)...); r.code == 0 || contains(r.err, "nvad is still starting: it waits for") != nil {
+			t.Errorf("nvactl %s: %+v", command, r)
+		}
+	}
+	if took := time.Since(began); took > patience {
+		t.Errorf("six answers took %s", took)
+	}
+	b.connect()
+	b.ip("addr add " + ourAddress + "/24 dev eth0")
+	n.logs("router ID derived", "msg=ready")
+	b.warned()
+	b.must(contains(b.tell("neighbors"), peer1))
+	n.stop()
+
+	b.ip("addr flush dev eth0")
+	n = b.launch(nil)
+	n.logs("waiting for an address to derive the router ID from")
+	b.tell("stop --flush")
+	if code := n.wait(); code != 0 {
+		t.Errorf("exit code %d after a stop during the start", code)
+	}
+}
+
+// TestReadOnly starts nvad where nothing can be written: it routes, and is there again
+// for nvactl when something can.
+func TestReadOnly(t *testing.T) {
+	t.Parallel()
+	lab.RequireCommands(t, "mount", "umount", "nsenter")
+	b := newBed(t)
+	dir := filepath.Dir(b.socket)
+	b.sh("mount -t tmpfs -o mode=0755,size=64k nvlc " + dir)
+	t.Cleanup(func() { b.sh("umount -l " + dir) })
+	b.configure(ordinary(open(peer1)))
+	b.sh("mount -o remount,ro " + dir)
+	n := b.launch(nil)
+	b.routed("10.0.210.0/24")
+	n.logs("msg=ready", "api not served", "configuration not kept", "read-only file system")
+	b.sh("mount -o remount,rw " + dir)
+	b.sh(fmt.Sprintf("nsenter -m -t %d mount -o remount,rw %s", n.cmd.Process.Pid, dir)) // ip netns exec gave it mounts of its own
+	b.eventually(patience, func() error { _, err := os.Stat(b.socket); return err })
+	b.warned("history: the configurations of this run are not on disk")
+
+	// The next change brings the history up to date, also where it is none.
+	b.tell("reload")
+	b.warned()
+	b.must(contains(b.tell("config history"), "start"))
+
+	// A full disk refuses neither a reload nor a restart. Another reload, once there is
+	// room, repairs what is on it.
+	filler := dir + "/filler"
+	fill := func() {
+		r := b.run("sh", "-c", "cat /dev/zero > "+filler)
+		b.must(contains(r.err, "No space left"))
+	}
+	fill()
+	b.configure(ordinary(open(peer1), open(peer2)))
+	b.tell("reload")
+	b.warned("history: the configurations of this run are not on disk")
+	b.must(os.Remove(filler))
+	b.tell("reload")
+	b.warned()
+	fill()
+	n.stop()
+	n = b.start()
+	b.neighbor(peer2)
+	n.stop()
+}

@@ -1,0 +1,90 @@
+package history
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// A directory that can't be written for a while does not make the history name what
+// does not run any more: it is right in memory, and on disk once that is possible.
+func TestBehind(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "history")
+	h, err := Open(dir, "nvad.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit := func(e Entry, text string) {
+		t.Helper()
+		if err := h.Commit(h.Record().Next(e), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit(Entry{Cause: Start}, "one")
+	if err := os.Rename(dir, dir+".full"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir, nil, 0o600); err != nil { // nothing can be written below a file
+		t.Fatal(err)
+	}
+	if err := h.Commit(h.Record().Next(Entry{}), []byte("no")); err == nil || h.Record().Running != 1 || h.Behind() != nil {
+		t.Errorf("a change that must be kept: %v, version %d, behind: %v", err, h.Record().Running, h.Behind())
+	}
+	for _, text := range []string{"two", "three"} {
+		if err := h.Note(h.Record().Next(Entry{Cause: Reload}), []byte(text)); err == nil {
+			t.Error("no error")
+		}
+	}
+	h.Prune()
+	if text, err := h.Text(3); err != nil || string(text) != "three" || h.Behind() == nil || h.Sync() == nil {
+		t.Errorf("in memory: %q, %v, behind: %v", text, err, h.Behind())
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(dir+".full", dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Sync(); err != nil || h.Behind() != nil {
+		t.Errorf("%v, behind: %v", err, h.Behind())
+	}
+	again, err := Open(dir, "nvad.toml")
+	if err != nil || again.Record().Running != 3 {
+		t.Fatalf("read back: %+v, %v", again.Record(), err)
+	}
+	for version, want := range map[int]string{1: "one", 2: "two", 3: "three"} {
+		if text, err := again.Text(version); err != nil || string(text) != want {
+			t.Errorf("version %d: %q, %v", version, text, err)
+		}
+	}
+}
+
+// What is not kept any more takes no memory while the directory is behind.
+func TestBehindIsBounded(t *testing.T) {
+	h, _ := Open("/proc/nowhere", "nvad.toml")
+	for range 5 * Kept {
+		_ = h.Note(h.Record().Next(Entry{Time: time.Now()}), []byte("text"))
+	}
+	if n := len(h.unsaved); n > Kept {
+		t.Errorf("%d texts in memory", n)
+	}
+}
+
+// A text that is not what was stored is not run, though it may be valid: an empty
+// file is a configuration, too.
+func TestDamagedText(t *testing.T) {
+	h, err := Open(filepath.Join(t.TempDir(), "history"), "nvad.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Commit(h.Record().Next(Entry{}), []byte("asn = 65001")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(h.Path(1), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := h.Text(1); err == nil {
+		t.Errorf("no error for %q", text)
+	}
+}
