@@ -93,6 +93,9 @@ type RouteQuery struct {
 	Kind     RouteKind
 	Neighbor netip.Addr   // valid for every kind but LocRIB
 	Prefix   netip.Prefix // exactly this one; invalid: all
+	Longer   bool         // also what lies within Prefix
+	Address  netip.Addr   // the longest prefix around it, of LocRIB; invalid: none
+	Filter   engine.Filter
 }
 
 // Change is one difference that a reload made.

@@ -165,15 +165,38 @@ func parseQuery(req *nvadv1.ListRoutesRequest) (RouteQuery, error) {
 			return q, err
 		}
 		q.Neighbor = addr
-	} else if req.GetNeighbor() != "" {
-		return q, Invalid("the Loc-RIB is of all neighbors, not of %s alone", req.GetNeighbor())
-	}
-	if req.GetPrefix() == "" {
-		return q, nil
 	}
 	var err error
-	q.Prefix, err = parsePrefix(req.GetPrefix())
+	if q.Filter, err = engine.NewFilter(req.GetCommunities(), req.GetAsPath()); err != nil {
+		return q, Invalid("%s", err)
+	}
+	if kind == LocRIB && req.GetNeighbor() != "" {
+		if q.Filter.From, err = parseNeighbor(req.GetNeighbor()); err != nil {
+			return q, err
+		}
+	}
+	err = parsePlace(&q, req)
 	return q, err
+}
+
+// parsePlace reads which prefixes are asked for.
+func parsePlace(q *RouteQuery, req *nvadv1.ListRoutesRequest) (err error) {
+	q.Longer = req.GetLonger()
+	switch prefix, address := req.GetPrefix(), req.GetAddress(); {
+	case address != "" && (prefix != "" || q.Kind != LocRIB):
+		return Invalid("an address is looked up in the Loc-RIB, and without a prefix")
+	case q.Longer && prefix == "":
+		return Invalid("longer prefixes are those within a prefix, and none is given")
+	case address != "":
+		addr, err := netip.ParseAddr(address)
+		if err != nil || addr.Zone() != "" {
+			return Invalid("%q is not an address (want one like 10.110.0.4)", address)
+		}
+		q.Address = addr.Unmap()
+	case prefix != "":
+		q.Prefix, err = parsePrefix(prefix)
+	}
+	return err
 }
 
 var routeKinds = map[nvadv1.RouteKind]RouteKind{

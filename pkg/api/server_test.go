@@ -96,9 +96,27 @@ func TestCodes(t *testing.T) {
 		{"routes of no neighbor", func() error {
 			return routes(&nvadv1.ListRoutesRequest{Kind: nvadv1.RouteKind_ROUTE_KIND_RECEIVED})
 		}, codes.InvalidArgument, `"" is not an address`},
-		{"Loc-RIB of a neighbor", func() error {
-			return routes(&nvadv1.ListRoutesRequest{Neighbor: "10.0.210.4"})
-		}, codes.InvalidArgument, "the Loc-RIB is of all neighbors"},
+		{"Loc-RIB of an unknown neighbor", func() error {
+			return routes(&nvadv1.ListRoutesRequest{Neighbor: "hub"})
+		}, codes.InvalidArgument, `"hub" is not an address of a neighbor`},
+		{"not a community", func() error {
+			return routes(&nvadv1.ListRoutesRequest{Communities: []string{"65001"}})
+		}, codes.InvalidArgument, `"65001" is not a community`},
+		{"many communities", func() error {
+			return routes(&nvadv1.ListRoutesRequest{Communities: slices.Repeat([]string{"1:1"}, 17)})
+		}, codes.InvalidArgument, "17 communities are asked for, at most 16"},
+		{"not an expression", func() error {
+			return routes(&nvadv1.ListRoutesRequest{AsPath: "("})
+		}, codes.InvalidArgument, `AS path expression "(": bad regular expression`},
+		{"long expression", func() error {
+			return routes(&nvadv1.ListRoutesRequest{AsPath: strings.Repeat("1", 1001)})
+		}, codes.InvalidArgument, "longer than 1000 characters"},
+		{"longer than nothing", func() error {
+			return routes(&nvadv1.ListRoutesRequest{Longer: true})
+		}, codes.InvalidArgument, "none is given"},
+		{"address and prefix", func() error {
+			return routes(&nvadv1.ListRoutesRequest{Prefix: "10.0.0.0/8", Address: "10.0.0.4"})
+		}, codes.InvalidArgument, "without a prefix"},
 		{"not a prefix", func() error {
 			return routes(&nvadv1.ListRoutesRequest{Prefix: "10.0.0.4"})
 		}, codes.InvalidArgument, `"10.0.0.4" is not a prefix`},

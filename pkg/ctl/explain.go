@@ -24,7 +24,8 @@ kernel. Policies are run once more for it, by the rules in force.`,
 		Example: `  nvactl explain 10.110.0.0/16
   nvactl explain 10.110.0.0/16 --neighbor 10.0.210.4
   nvactl explain 10.110.0.0/16 --export-to 10.0.210.5 -o json | jq .exports`,
-		Args: between(1, 1),
+		Args:              between(1, 1),
+		ValidArgsFunction: a.completePrefixes(&nvadv1.ListRoutesRequest{}),
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			req.Prefix = args[0]
 			x, err := c.read.Explain(ctx, req)

@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
@@ -66,11 +67,31 @@ func (t *pathTable) add(p *nvadv1.Path) {
 	if t.weights {
 		cells = append(cells, decimal(p.GetWeight()))
 	}
-	note := ""
+	var notes []string
 	if t.notes {
-		note = p.GetReason()
+		notes = append(notes, p.GetReason())
 	}
-	t.rowWithNote(note, append(cells, pathCell(at))...)
+	if c := communityNote(at); c != "" {
+		notes = append(notes, c)
+	}
+	t.rowWithNote(strings.Join(notes, "; "), append(cells, pathCell(at))...)
+}
+
+// maxNoted is how many communities a table shows of a path.
+const maxNoted = 8
+
+// communityNote names the communities of a path. Extended ones are left out: nvad
+// itself marks every route between NVAs with one.
+func communityNote(at *nvadv1.Attributes) string {
+	list := slices.Concat(at.GetCommunities(), at.GetLargeCommunities())
+	if len(list) == 0 {
+		return ""
+	}
+	more := ""
+	if n := len(list) - maxNoted; n > 0 {
+		list, more = list[:maxNoted], fmt.Sprintf(" and %d more", n)
+	}
+	return "communities " + strings.Join(list, " ") + more
 }
 
 // codes are the status codes, valid, best and internal each in a place of its

@@ -8,10 +8,10 @@ import (
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
-// showPrefix prints all paths of one prefix, which fit in memory.
-func (a *app) showPrefix(ctx context.Context, c *client, prefix string) error {
+// showPrefix prints the paths of one prefix that req asks for, which fit in memory.
+func (a *app) showPrefix(ctx context.Context, c *client, place string, req *nvadv1.ListRoutesRequest) error {
 	var paths []*nvadv1.Path
-	stream, err := c.read.ListRoutes(ctx, &nvadv1.ListRoutesRequest{Prefix: prefix})
+	stream, err := c.read.ListRoutes(ctx, req)
 	err = receive(stream, err, func(m *nvadv1.ListRoutesResponse) error {
 		paths = append(paths, m.GetPaths()...)
 		return nil
@@ -20,7 +20,7 @@ func (a *app) showPrefix(ctx context.Context, c *client, prefix string) error {
 		return err
 	}
 	if len(paths) == 0 {
-		return fmt.Errorf("no route to %s", prefix)
+		return fmt.Errorf("no route to %s", place)
 	}
 	if a.json() {
 		return writeArray(a.Out, paths)

@@ -12,33 +12,61 @@ import (
 )
 
 func (a *app) routesCommand() *cobra.Command {
+	req := &nvadv1.ListRoutesRequest{}
 	cmd := &cobra.Command{
-		Use:     "routes [PREFIX]",
+		Use:     "routes [PREFIX|ADDRESS]",
 		Aliases: []string{"route"},
 		GroupID: groupShow,
 		Short:   "Show routes",
 		Long: `Show every accepted path of every neighbor, the best of each prefix marked; or
-all paths of one prefix in detail. The subcommands show what one neighbor sent
-or was sent, and what is in the kernel.`,
+all paths of one prefix in detail, for an address those of the longest prefix
+around it. The subcommands show what one neighbor sent or was sent, and what is
+in the kernel. Communities stand below their path; extended ones only in detail.
+
+The flags choose paths, and several of them those that fit all. An EXPRESSION is
+one of an as-path-list: "_65515_" is every path through AS 65515.`,
 		Example: `  nvactl routes
   nvactl routes 10.110.0.0/16
+  nvactl routes 10.110.0.4
+  nvactl routes 10.0.0.0/8 --longer --as-path '_65515_'
+  nvactl routes --community graceful-shutdown --neighbor 169.254.0.2
   nvactl routes received 10.0.210.4
   nvactl routes rejected 10.0.210.4
   nvactl routes fib
   nvactl routes lookup 10.110.0.4`,
 		Args: a.prefixArg,
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
-			if len(args) == 1 {
-				return a.showPrefix(ctx, c, args[0])
+			switch _, notAddr := netip.ParseAddr(strings.Join(args, "")); {
+			case notAddr == nil:
+				req.Address = args[0]
+			case len(args) == 1:
+				req.Prefix = args[0]
 			}
-			return a.listRoutes(ctx, c, &nvadv1.ListRoutesRequest{}, a.pathTable(true), "No routes.")
+			if len(args) == 1 && !req.Longer {
+				return a.showPrefix(ctx, c, args[0], req)
+			}
+			return a.listRoutes(ctx, c, req, a.pathTable(true), "No routes.")
 		}),
+		ValidArgsFunction: a.completePrefixes(req),
 
 		SuggestionsMinimumDistance: suggestionDistance,
 	}
+	chooseFlags(cmd, req)
+	cmd.Flags().StringVar(&req.Neighbor, "neighbor", "", "only paths from the neighbor `ADDRESS`")
+	_ = cmd.RegisterFlagCompletionFunc("neighbor", func(cmd *cobra.Command, _ []string, s string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return a.completeNeighbors(cmd, nil, s)
+	})
 	cmd.AddCommand(a.tableCommands()...)
 	cmd.AddCommand(a.fibCommand(), a.lookupCommand())
 	return cmd
+}
+
+// chooseFlags gives cmd the flags that choose paths.
+func chooseFlags(cmd *cobra.Command, req *nvadv1.ListRoutesRequest) {
+	f := cmd.Flags()
+	f.StringArrayVar(&req.Communities, "community", nil, "only paths with this `COMMUNITY`; may be repeated")
+	f.StringVar(&req.AsPath, "as-path", "", "only paths whose AS path `EXPRESSION` matches")
+	f.BoolVar(&req.Longer, "longer", false, "with PREFIX: also the prefixes within it")
 }
 
 // prefixArg takes a misspelled subcommand for what it is.
@@ -53,7 +81,10 @@ func (a *app) prefixArg(cmd *cobra.Command, args []string) error {
 		args[0] = p.Masked().String() // as explain takes it
 		return nil
 	}
-	if _, err := netip.ParseAddr(args[0]); err == nil || strings.Contains(args[0], "/") {
+	if _, err := netip.ParseAddr(args[0]); err == nil {
+		return nil
+	}
+	if strings.Contains(args[0], "/") {
 		return fmt.Errorf("%q is not a prefix (want one like 10.110.0.0/16)", args[0])
 	}
 	return rootArgs(cmd, args)
@@ -61,22 +92,25 @@ func (a *app) prefixArg(cmd *cobra.Command, args []string) error {
 
 func (a *app) tableCommands() []*cobra.Command {
 	table := func(kind nvadv1.RouteKind, word, short, long, none string) *cobra.Command {
-		return &cobra.Command{
-			Use:               word + " ADDRESS",
+		req := &nvadv1.ListRoutesRequest{Kind: kind}
+		cmd := &cobra.Command{
+			Use:               word + " ADDRESS [PREFIX]",
 			Short:             short,
 			Long:              long,
 			Example:           "  nvactl routes " + word + " 10.0.210.4\n  nvactl routes " + word + " 10.0.210.4 -o json | jq length",
-			Args:              between(1, 1),
+			Args:              between(1, 2),
 			ValidArgsFunction: a.completeNeighbors,
 			RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 				t := a.pathTable(false)
 				if kind == nvadv1.RouteKind_ROUTE_KIND_REJECTED {
 					t.notes = true
 				}
-				q := &nvadv1.ListRoutesRequest{Kind: kind, Neighbor: args[0]}
-				return a.listRoutes(ctx, c, q, t, fmt.Sprintf(none, args[0]))
+				req.Neighbor, req.Prefix = args[0], strings.Join(args[1:], "")
+				return a.listRoutes(ctx, c, req, t, fmt.Sprintf(none, args[0]))
 			}),
 		}
+		chooseFlags(cmd, req)
+		return cmd
 	}
 	return []*cobra.Command{
 		table(nvadv1.RouteKind_ROUTE_KIND_RECEIVED, "received", "Show what a neighbor sent, before policy",

@@ -58,11 +58,11 @@ func become(cmd *cobra.Command, words []string) error {
 }
 
 // frrCommands are the show commands of FRR, after "show", and what they are here. X stands
-// for an address, P for an address or prefix, R for one word or more to the end.
-// Words between "ip" and what matters are left out of both.
+// for an address, P for an address or prefix, C for a word, R for all words to the end.
 var frrCommands = []struct{ theirs, ours string }{
 	{"bgp", "routes"},
 	{"bgp P", "routes P"},
+	{"bgp P longer-prefixes", "routes P --longer"},
 	{"bgp summary", "neighbors"},
 	{"bgp neighbors", "neighbors"},
 	{"bgp neighbors X", "neighbors X"},
@@ -70,6 +70,9 @@ var frrCommands = []struct{ theirs, ours string }{
 	{"bgp neighbors X received-routes", "routes received X"},
 	{"bgp neighbors X filtered-routes", "routes rejected X"},
 	{"bgp neighbors X routes", "routes accepted X"},
+	{"bgp community C", "routes --community C"},
+	{"bgp large-community C", "routes --community C"},
+	{"bgp regexp R", "routes --as-path R"},
 	{"ip route", "routes fib"},
 	{"ip route X", "routes lookup X"},
 	{"ip route P", "explain P"},
@@ -113,7 +116,7 @@ func bare(words []string) []string {
 }
 
 // matches reports whether words, which may be abbreviated, are those of pattern, with
-// what stands for X, P or R.
+// what stands for X, P, C or R.
 func matches(pattern, words []string) (values map[string]string, ok bool) {
 	values = map[string]string{}
 	for i, p := range pattern {
@@ -124,7 +127,7 @@ func matches(pattern, words []string) (values map[string]string, ok bool) {
 		case p == "R":
 			values[p] = strings.Join(words[i:], " ")
 			return values, true
-		case p == "X" && notAddr == nil, p == "P" && isPlace(words[i]):
+		case p == "X" && notAddr == nil, p == "P" && isPlace(words[i]), p == "C":
 			values[p] = words[i]
 		case !abbreviates(words[i], p):
 			return nil, false

@@ -95,12 +95,14 @@ func (d *daemon) Routes(ctx context.Context, q api.RouteQuery, yield func(engine
 		api.LocRIB: engine.LocRIB, api.Received: engine.AdjRIBIn, api.Accepted: engine.AdjRIBInAccepted,
 		api.Rejected: engine.AdjRIBInRejected, api.Advertised: engine.AdjRIBOut,
 	}[q.Kind]
-	return apiError(d.engine.Routes(ctx, engine.Query{Table: table, Neighbor: q.Neighbor, Prefix: q.Prefix}, yield))
+	return apiError(d.engine.Routes(ctx, engine.Query{
+		Table: table, Neighbor: q.Neighbor, Prefix: q.Prefix, Longer: q.Longer, Address: q.Address, Filter: q.Filter,
+	}, yield))
 }
 
 // apiError gives the engine's errors the code a client is told.
 func apiError(err error) error {
-	if errors.Is(err, engine.ErrNoNeighbor) {
+	if errors.Is(err, engine.ErrNoNeighbor) || errors.Is(err, engine.ErrNoRoute) {
 		return api.NotFound("%s", err)
 	}
 	return err

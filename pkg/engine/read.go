@@ -38,6 +38,9 @@ type Query struct {
 	Table    Table
 	Neighbor netip.Addr
 	Prefix   netip.Prefix
+	Longer   bool       // also what lies within Prefix
+	Address  netip.Addr // with LocRIB: the longest prefix around it, in place of Prefix
+	Filter   Filter
 }
 
 // readChunk is how many prefixes a reader copies in one turn of the engine.
@@ -141,11 +144,11 @@ func settings(n *neighbor) map[string]string {
 // one page, and the list of prefixes that all who began with it share. It stops
 // at yield's first error and returns it.
 func (e *Engine) Routes(ctx context.Context, q Query, yield func(PathView) error) error {
-	if err := e.checkQuery(ctx, q); err != nil {
+	if err := e.prepare(ctx, &q); err != nil {
 		return err
 	}
 	prefixes := route.Pack([]netip.Prefix{q.Prefix})
-	if !q.Prefix.IsValid() {
+	if !q.Prefix.IsValid() || q.Longer {
 		list, release, err := e.lists.Borrow(ctx, e.prefixes)
 		if err != nil {
 			return err
@@ -154,6 +157,12 @@ func (e *Engine) Routes(ctx context.Context, q Query, yield func(PathView) error
 		prefixes = list
 	}
 	for chunk := range prefixes.Pages(readChunk) {
+		if q.Longer {
+			chunk = slices.DeleteFunc(chunk, func(p netip.Prefix) bool { return !within(p, q.Prefix) })
+		}
+		if len(chunk) == 0 {
+			continue
+		}
 		var views []PathView
 		if err := e.do(ctx, func() {
 			for _, p := range chunk {
@@ -162,8 +171,11 @@ func (e *Engine) Routes(ctx context.Context, q Query, yield func(PathView) error
 		}); err != nil {
 			return err
 		}
-		for _, v := range views {
-			if err := yield(v); err != nil {
+		for i := range views {
+			if !q.Filter.Selects(&views[i]) {
+				continue
+			}
+			if err := yield(views[i]); err != nil {
 				return err
 			}
 		}
@@ -171,14 +183,40 @@ func (e *Engine) Routes(ctx context.Context, q Query, yield func(PathView) error
 	return nil
 }
 
-// checkQuery refuses a query for a neighbor that is not configured.
-func (e *Engine) checkQuery(ctx context.Context, q Query) error {
-	known := true
-	err := e.do(ctx, func() { known = q.Table == LocRIB || e.neighbors[q.Neighbor] != nil })
-	if err == nil && !known {
-		err = fmt.Errorf("neighbor %s %w", q.Neighbor, ErrNoNeighbor)
+// within reports whether p is outer or lies in it. An invalid outer has all.
+func within(p, outer netip.Prefix) bool {
+	return !outer.IsValid() || outer.Bits() <= p.Bits() && outer.Contains(p.Addr())
+}
+
+// ErrNoRoute is what Routes returns if no prefix covers the address that it is asked
+// for.
+var ErrNoRoute = errors.New("no route covers the address")
+
+// prepare refuses a query for a neighbor that is not configured, and finds the prefix
+// of an address.
+func (e *Engine) prepare(ctx context.Context, q *Query) error {
+	neighbor := q.Neighbor
+	if q.Table == LocRIB {
+		neighbor = q.Filter.From
 	}
-	return err
+	known, covered := true, true
+	prefix := q.Prefix
+	err := e.do(ctx, func() {
+		known = !neighbor.IsValid() && q.Table == LocRIB || e.neighbors[neighbor] != nil
+		if q.Address.IsValid() {
+			prefix, covered = e.rib.Covering(q.Address)
+		}
+	})
+	switch {
+	case err != nil:
+		return err
+	case !known:
+		return fmt.Errorf("neighbor %s %w", neighbor, ErrNoNeighbor)
+	case !covered:
+		return ErrNoRoute
+	}
+	q.Prefix = prefix
+	return nil
 }
 
 // prefixes copies those of the table.
@@ -193,7 +231,7 @@ func (e *Engine) appendViews(out []PathView, p netip.Prefix, q Query) []PathView
 	case LocRIB:
 		first := len(out)
 		e.rib.Lookup(p, func(v rib.Path) {
-			if v.Accepted != nil || q.Prefix.IsValid() {
+			if v.Accepted != nil || q.Prefix.IsValid() && !q.Longer {
 				add(v)
 			}
 		})

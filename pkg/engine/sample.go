@@ -48,7 +48,8 @@ func (e *Engine) Sample(ctx context.Context) (Sample, error) {
 	var s Sample
 	err := e.do(ctx, func() {
 		s.Vitals = e.vitals()
-		s.Prefixes, s.Paths = e.rib.Prefixes()
+		s.Prefixes, _ = e.rib.Prefixes()
+		s.Paths = e.rib.Received()
 		s.Memory = e.memoryView()
 		s.Backlog, s.Events = e.rib.Backlog(), len(e.opt.Speaker.Events())
 		for _, addr := range slices.SortedFunc(maps.Keys(e.neighbors), netip.Addr.Compare) {

@@ -18,8 +18,8 @@ type Status struct {
 	Since       time.Time
 	Neighbors   int
 	Established int
-	Prefixes    int // in the Loc-RIB
-	Paths       int // in all Adj-RIBs-In
+	Prefixes    int // with an accepted path
+	Paths       int // that were accepted, and local ones: what Routes yields of LocRIB
 	InSync      bool
 	Waiting     []netip.Addr // neighbors that keep the engine from being in sync
 	// Warnings of the configuration, and of what came of it.

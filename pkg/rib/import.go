@@ -124,7 +124,7 @@ func (r *RIB) install(p *peer, prefix netip.Prefix, pre admission, now time.Time
 	}
 	r.evaluate(d, &pt, p, pre)
 	if i < 0 {
-		r.addPath(d, pt)
+		d.addPath(pt)
 	} else {
 		r.uncount(d, p, &d.paths[i])
 		r.under.release(d.paths[i].hop)

@@ -271,7 +271,7 @@ func (b *bed) wantWhole() {
 	}
 	routes, hops := map[*planned]int{}, map[*nextHop]int{}
 	counts := map[*peer]tallies{}
-	paths := 0
+	paths, usable, routed := 0, 0, 0
 	for i, d := range r.all {
 		if d.index != int32(i) || r.table[d.prefix] != d || d.queued != 0 || d.dirty {
 			b.t.Fatalf("%s: %+v at %d", d.prefix, d, i)
@@ -279,6 +279,7 @@ func (b *bed) wantWhole() {
 		if d.fib != nil && d.fib.Class == fib.BGP {
 			routes[d.fib]++
 		}
+		here := 0
 		for i := range d.paths {
 			pt := &d.paths[i]
 			p := r.peers[pt.peer]
@@ -289,12 +290,18 @@ func (b *bed) wantWhole() {
 				hops[pt.hop]++
 			}
 			paths++
+			if pt.accepted != nil {
+				here++
+			}
 			c := counts[p]
 			c.of(d).outcomes[pt.reject]++
 			if pt.flags&flagStale != 0 {
 				c.of(d).stale[pt.reject]++
 			}
 			counts[p] = c
+		}
+		if usable += here; here > 0 {
+			routed++
 		}
 		for _, a := range d.out {
 			p := r.peers[a.peer]
@@ -305,6 +312,9 @@ func (b *bed) wantWhole() {
 			c.of(d).advertised++
 			counts[p] = c
 		}
+	}
+	if n, m := r.Prefixes(); n != routed || m != usable {
+		b.t.Fatalf("%d prefixes and %d paths were accepted, counted as %d and %d", routed, usable, n, m)
 	}
 	if paths != r.paths || len(routes) != len(r.routes.m) || len(hops) != len(r.under.tracked.m) {
 		b.t.Fatalf("%d paths of %d, %d routes of %d, %d next hops of %d", paths, r.paths, len(routes), len(r.routes.m), len(hops), len(r.under.tracked.m))

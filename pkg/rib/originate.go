@@ -45,7 +45,7 @@ func (r *RIB) originate(l Local) {
 	switch {
 	case i < 0:
 		r.note(d)
-		r.addPath(d, pt)
+		d.addPath(pt)
 		r.count(d, r.peers[0], &pt)
 	case d.paths[i].accepted == l.Attrs && d.paths[i].source == l.Source:
 		return

@@ -1,6 +1,7 @@
 package rib
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/nvad/nvad/pkg/policy"
@@ -134,7 +135,12 @@ func TestPrefixes(t *testing.T) {
 	if prefixes, paths := b.r.Prefixes(); prefixes != 2 || paths != 4 {
 		t.Errorf("%d prefixes, %d paths; want 2 and 4", prefixes, paths)
 	}
+	b.announce(rs1, "65515 65001", "10.3.0.0/16") // a loop: rejected
+	if prefixes, paths := b.r.Prefixes(); prefixes != 2 || paths != 4 || b.r.Received() != 5 {
+		t.Errorf("%d prefixes, %d paths of %d; want 2 and 4 of 5", prefixes, paths, b.r.Received())
+	}
 	b.r.SetLocal(nil)
+	b.withdraw(rs1, "10.3.0.0/16")
 	b.withdraw(rs0, "10.2.0.0/16")
 	b.withdraw(rs1, "10.1.0.0/16")
 	b.flush()
@@ -142,6 +148,21 @@ func TestPrefixes(t *testing.T) {
 	b.flush()
 	if prefixes, paths := b.r.Prefixes(); prefixes != 0 || paths != 0 {
 		t.Errorf("%d prefixes, %d paths left", prefixes, paths)
+	}
+}
+
+// An address is covered by the longest prefix with an accepted path.
+func TestCovering(t *testing.T) {
+	b := newHub00(t)
+	b.announce(rs0, "65515", "0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16")
+	b.announce(rs0, "65515 65001", "10.1.2.0/24") // a loop: rejected
+	for addr, want := range map[string]string{
+		"10.1.2.3": "10.1.0.0/16", "10.2.0.1": "10.0.0.0/8", "192.0.2.1": "0.0.0.0/0", "2001:db8::1": "invalid Prefix",
+	} {
+		got, ok := b.r.Covering(netip.MustParseAddr(addr))
+		if got.String() != want || ok != got.IsValid() {
+			t.Errorf("%s: %s, want %s", addr, got, want)
+		}
 	}
 }
 

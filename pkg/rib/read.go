@@ -30,9 +30,23 @@ type Path struct {
 	Advertised []netip.Addr // neighbors that were told of the prefix
 }
 
-// Prefixes returns the number of prefixes with a path, and of paths. What went with
-// a session counts until it is taken out of the table.
-func (r *RIB) Prefixes() (prefixes, paths int) { return r.routed, r.paths }
+// Prefixes returns the number of prefixes with a path that policy let in, and of such
+// paths. What went with a session counts until it is taken out of the table.
+func (r *RIB) Prefixes() (prefixes, paths int) { return r.routed, r.usable }
+
+// Received returns the number of paths, those that policy rejected included.
+func (r *RIB) Received() int { return r.paths }
+
+// Covering returns the longest prefix around addr with a path that policy let in.
+func (r *RIB) Covering(addr netip.Addr) (netip.Prefix, bool) {
+	for bits := addr.BitLen(); bits >= 0; bits-- {
+		prefix := netip.PrefixFrom(addr, bits).Masked()
+		if d := r.look(prefix); d != nil && d.usable > 0 {
+			return prefix, true
+		}
+	}
+	return netip.Prefix{}, false
+}
 
 // LinkName returns the name of a link by its index, "" if it is not known.
 func (r *RIB) LinkName(index int) string { return r.under.links[index].Name }

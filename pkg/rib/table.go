@@ -41,7 +41,8 @@ type RIB struct {
 	eff     Effects
 	told    []*peer // neighbors with changes that Take is to return
 	paths   int
-	routed  int // destinations with a path: static routes alone have none
+	usable  int // of paths: those that policy let in
+	routed  int // destinations with such a path
 	work    scratch
 	watched bool                   // best paths are reported
 	before  trimmed[*dest, Choice] // best paths ahead of the changes of a turn
@@ -84,6 +85,7 @@ type dest struct {
 	adds    uint32 // RIB.sumsGen of the aggregates that count it; 0: none does
 	queued  uint32 // places it has in the backlog
 	by      peerID // in whose queue the latest is
+	usable  uint16 // of paths: those that policy let in
 	dirty   bool   // to be decided about
 	step    Step   // that decided between best and its runner-up
 }
@@ -219,12 +221,7 @@ func (d *dest) family() int {
 }
 
 // addPath puts pt beside the others.
-func (r *RIB) addPath(d *dest, pt path) {
-	if len(d.paths) == 0 {
-		r.routed++
-	}
-	d.paths = append(d.paths, pt)
-}
+func (d *dest) addPath(pt path) { d.paths = append(d.paths, pt) }
 
 func (d *dest) find(id peerID) int {
 	for i := range d.paths {
@@ -249,9 +246,6 @@ func (r *RIB) cut(d *dest, i int, p *peer) {
 	r.uncount(d, p, pt)
 	r.under.release(pt.hop)
 	d.paths = fitted(slices.Delete(d.paths, i, i+1))
-	if len(d.paths) == 0 {
-		r.routed--
-	}
 	d.best, d.forward = without(d.best, i), without(d.forward, i)
 }
 

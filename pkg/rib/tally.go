@@ -53,6 +53,9 @@ func (r *RIB) uncount(d *dest, p *peer, pt *path) { r.add(d, p, pt, -1) }
 // neighbor's, only in those of what the table still holds.
 func (r *RIB) add(d *dest, p *peer, pt *path, n int) {
 	r.paths += n
+	if pt.reject == accepted {
+		r.addUsable(d, n)
+	}
 	p.holds.add(pt, int32(n))
 	if p.isGone(pt, d.family()) {
 		return
@@ -61,6 +64,19 @@ func (r *RIB) add(d *dest, p *peer, pt *path, n int) {
 	t.outcomes[pt.reject] += n
 	if p.isStale(pt) {
 		t.stale[pt.reject] += n
+	}
+}
+
+// addUsable counts n paths more that policy let in; n is 1 or -1.
+func (r *RIB) addUsable(d *dest, n int) {
+	had := d.usable > 0
+	d.usable = uint16(int(d.usable) + n)
+	r.usable += n
+	switch has := d.usable > 0; {
+	case has && !had:
+		r.routed++
+	case had && !has:
+		r.routed--
 	}
 }
 

@@ -128,13 +128,32 @@ func (d *Daemon) Routes(_ context.Context, q api.RouteQuery, yield func(engine.P
 			return err
 		}
 	}
+	if q.Address.IsValid() {
+		q.Prefix = d.covering(q.Address)
+	}
 	var rows []engine.PathView
 	for _, v := range d.Tables[q.Kind] {
-		if (q.Kind == api.LocRIB || v.Neighbor == q.Neighbor) && (!q.Prefix.IsValid() || v.Prefix == q.Prefix) {
+		if (q.Kind == api.LocRIB || v.Neighbor == q.Neighbor) && inside(v.Prefix, q) && q.Filter.Selects(&v) {
 			rows = append(rows, v)
 		}
 	}
 	return each(d, rows, yield)
+}
+
+// covering is the longest prefix of the Loc-RIB around addr.
+func (d *Daemon) covering(addr netip.Addr) netip.Prefix {
+	longest := netip.PrefixFrom(addr, addr.BitLen())
+	for _, v := range d.Tables[api.LocRIB] {
+		if v.Prefix.Contains(addr) && (!longest.Contains(v.Prefix.Addr()) || longest.IsSingleIP()) {
+			longest = v.Prefix
+		}
+	}
+	return longest
+}
+
+// inside reports whether the query asks for p.
+func inside(p netip.Prefix, q api.RouteQuery) bool {
+	return !q.Prefix.IsValid() || p == q.Prefix || q.Longer && p.Bits() > q.Prefix.Bits() && q.Prefix.Contains(p.Addr())
 }
 
 // FIB implements api.Reader.

@@ -33,7 +33,7 @@ func Hub00() *Daemon {
 		At: api.Status{
 			Status: engine.Status{
 				ASN: 65001, RouterID: netip.MustParseAddr("10.0.0.4"), Since: ago(0, 36, 35),
-				Neighbors: 3, Established: 3, Prefixes: 3, Paths: 7, InSync: true,
+				Neighbors: 3, Established: 3, Prefixes: 3, Paths: 5, InSync: true,
 				Memory: engine.MemoryView{InUse: 14 << 20, Budget: 1800 << 20},
 			},
 			FIBWanted: 5, FIBInstalled: 4, Tunnels: 1, TunnelsUp: 1,

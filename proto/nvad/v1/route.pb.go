@@ -87,10 +87,19 @@ func (RouteKind) EnumDescriptor() ([]byte, []int) {
 type ListRoutesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kind  RouteKind              `protobuf:"varint,1,opt,name=kind,proto3,enum=nvad.v1.RouteKind" json:"kind,omitempty"`
-	// Required for every kind but the Loc-RIB.
+	// Required for every kind but the Loc-RIB, of which it selects the neighbor's paths.
 	Neighbor string `protobuf:"bytes,2,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
 	// Only paths of exactly this prefix; empty: all.
-	Prefix        string `protobuf:"bytes,3,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	Prefix string `protobuf:"bytes,3,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// Only the longest prefix around this address that has a path in the Loc-RIB.
+	Address string `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`
+	// With prefix: also what lies within it.
+	Longer bool `protobuf:"varint,5,opt,name=longer,proto3" json:"longer,omitempty"`
+	// Only paths with each of these communities, in the form in which Attributes has
+	// them; at most 16.
+	Communities []string `protobuf:"bytes,6,rep,name=communities,proto3" json:"communities,omitempty"`
+	// Only paths whose AS path this matches, an expression as in an as-path-list.
+	AsPath        string `protobuf:"bytes,7,opt,name=as_path,json=asPath,proto3" json:"as_path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -142,6 +151,34 @@ func (x *ListRoutesRequest) GetNeighbor() string {
 func (x *ListRoutesRequest) GetPrefix() string {
 	if x != nil {
 		return x.Prefix
+	}
+	return ""
+}
+
+func (x *ListRoutesRequest) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *ListRoutesRequest) GetLonger() bool {
+	if x != nil {
+		return x.Longer
+	}
+	return false
+}
+
+func (x *ListRoutesRequest) GetCommunities() []string {
+	if x != nil {
+		return x.Communities
+	}
+	return nil
+}
+
+func (x *ListRoutesRequest) GetAsPath() string {
+	if x != nil {
+		return x.AsPath
 	}
 	return ""
 }
@@ -596,11 +633,15 @@ var File_nvad_v1_route_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_route_proto_rawDesc = "" +
 	"\n" +
-	"\x13nvad/v1/route.proto\x12\anvad.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"o\n" +
+	"\x13nvad/v1/route.proto\x12\anvad.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdc\x01\n" +
 	"\x11ListRoutesRequest\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.nvad.v1.RouteKindR\x04kind\x12\x1a\n" +
 	"\bneighbor\x18\x02 \x01(\tR\bneighbor\x12\x16\n" +
-	"\x06prefix\x18\x03 \x01(\tR\x06prefix\"9\n" +
+	"\x06prefix\x18\x03 \x01(\tR\x06prefix\x12\x18\n" +
+	"\aaddress\x18\x04 \x01(\tR\aaddress\x12\x16\n" +
+	"\x06longer\x18\x05 \x01(\bR\x06longer\x12 \n" +
+	"\vcommunities\x18\x06 \x03(\tR\vcommunities\x12\x17\n" +
+	"\aas_path\x18\a \x01(\tR\x06asPath\"9\n" +
 	"\x12ListRoutesResponse\x12#\n" +
 	"\x05paths\x18\x01 \x03(\v2\r.nvad.v1.PathR\x05paths\"\xdf\x03\n" +
 	"\x04Path\x12\x16\n" +

@@ -170,7 +170,8 @@ type Status struct {
 	// Neighbors that are configured, and that are Established.
 	Neighbors   uint32 `protobuf:"varint,5,opt,name=neighbors,proto3" json:"neighbors,omitempty"`
 	Established uint32 `protobuf:"varint,6,opt,name=established,proto3" json:"established,omitempty"`
-	// Prefixes in the Loc-RIB and paths in all Adj-RIBs-In.
+	// Prefixes with an accepted path, and accepted paths: what ListRoutes returns of
+	// the Loc-RIB.
 	Prefixes uint32 `protobuf:"varint,7,opt,name=prefixes,proto3" json:"prefixes,omitempty"`
 	Paths    uint32 `protobuf:"varint,8,opt,name=paths,proto3" json:"paths,omitempty"`
 	// False until every neighbor has told what it knows, or was given up.
