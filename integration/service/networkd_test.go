@@ -11,7 +11,7 @@ import (
 )
 
 // dropIn is what keeps systemd-networkd's hands off the routes of others.
-const dropIn = "/usr/lib/systemd/networkd.conf.d/nvad.conf"
+const dropIn = "/etc/systemd/networkd.conf.d/nvad.conf"
 
 // longest is ten times what is aimed at, for a busy machine.
 const longest = 2 * time.Second
@@ -61,11 +61,11 @@ func TestNetworkd(t *testing.T) {
 // withDropIn has systemd-networkd run with the package's drop-in, or without.
 func (b *bed) withDropIn(yes bool) {
 	b.Helper()
-	mask := "ln -sf /dev/null /etc/systemd/networkd.conf.d/nvad.conf"
+	target := "/dev/null"
 	if yes {
-		mask = "rm -f /etc/systemd/networkd.conf.d/nvad.conf; test -f " + dropIn
+		target = "/usr/share/nvad/networkd.conf"
 	}
-	b.Sh(b.T, "mkdir -p /etc/systemd/networkd.conf.d; "+mask)
+	b.Sh(b.T, "ln -sf "+target+" "+dropIn)
 	b.Sh(b.T, "systemctl reset-failed systemd-networkd; systemctl restart systemd-networkd")
 }
 

@@ -64,7 +64,8 @@ func TestPackage(t *testing.T) {
 	if got := string(read(t, filepath.Join(files, "DEBIAN/conffiles"))); got != "/etc/iproute2/rt_protos.d/nvad.conf\n" {
 		t.Errorf("conffiles: %q", got)
 	}
-	sh(t, "shellcheck "+root+"/packaging/debian/* "+root+"/packaging/version.sh "+root+"/packaging/vuln.sh")
+	checkDocuments(t, files)
+	sh(t, "shellcheck "+root+"/packaging/debian/* "+root+"/packaging/machine "+root+"/integration/setup.sh "+root+"/packaging/version.sh "+root+"/packaging/vuln.sh")
 }
 
 // TestVersion reads the version that a tree's tags give.

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -39,34 +40,67 @@ func TestService(t *testing.T) {
 	}
 }
 
-// testInstall: without a configuration nothing runs and nothing has failed.
+// testInstall: without a configuration nothing runs, nothing has failed, and the
+// machine is as it was.
 func (b *bed) testInstall() {
-	before := b.everything()
-	if err := b.Write("/root/before", before); err != nil {
+	before, host := b.everything(), b.host()
+	if err := errors.Join(b.Write("/root/before", before), b.Write("/root/host", host)); err != nil {
 		b.Fatal(err)
 	}
 	b.install("1.0.0")
 	if got := b.Sh(b.T, "systemctl is-active nvad || true; systemctl is-enabled nvad; systemctl is-system-running"); got != "inactive\nenabled\nrunning\n" {
 		b.Errorf("after installation: %q", got)
 	}
-	for name, want := range map[string]string{
-		"net.ipv4.ip_forward": "1", "net.ipv4.conf.all.rp_filter": "2", "net.ipv4.conf.eth0.send_redirects": "0",
-		"net.ipv4.conf.all.send_redirects": "0", "net.ipv4.conf.default.send_redirects": "0",
-	} {
-		if got := strings.TrimSpace(b.Exec(b.T, "sysctl", "-n", name)); got != want {
-			b.Errorf("%s = %s, want %s", name, got, want)
-		}
+	b.Sh(b.T, "systemctl start nvad")
+	b.same("installation", host)
+	if got := b.Sh(b.T, "nvactl status 2>&1 || true"); !strings.Contains(got, `there is no /etc/nvad/nvad.toml yet, in Azure "sudo nvad bootstrap" writes it`) {
+		b.Errorf("nvactl: %s", got)
 	}
+	b.Sh(b.T, "echo 'asn = no' >/etc/nvad/nvad.toml; ! systemctl start nvad; systemctl reset-failed nvad; rm /etc/nvad/nvad.toml")
+	b.same("a start with a bad file", host)
 	if got := b.Sh(b.T, "stat -c '%A %U:%G' /etc/nvad; getent group nvad nvad-view nvad-admin | wc -l"); got != "drwxr-s--- root:nvad\n3\n" {
 		b.Errorf("owners: %q", got)
+	}
+}
+
+// host is what the first start changes on the machine beside nvad: settings, the run
+// of systemd-networkd, and its configuration and sysctl(8)'s.
+func (b *bed) host() string {
+	b.Helper()
+	return b.settings() + b.Sh(b.T, "systemctl show -P InvocationID systemd-networkd; ls /etc/sysctl.d /etc/systemd 2>&1")
+}
+
+// settings are the sysctls that nvad or its package may set, those of tunnels aside.
+func (b *bed) settings() string {
+	b.Helper()
+	return b.Sh(b.T, "cd /proc/sys/net; grep . ipv4/ip_forward ipv6/conf/all/forwarding ipv4/conf/*/rp_filter ipv4/conf/*/send_redirects | grep -v vxlan0")
+}
+
+// same fails the test unless the machine is still as it was.
+func (b *bed) same(after, host string) {
+	b.Helper()
+	if got := b.host(); got != host {
+		b.Errorf("after %s the machine has\n%s\nnot\n%s", after, got, host)
 	}
 }
 
 // testStart: all that nvad does works with what the unit leaves it.
 func (b *bed) testStart() {
 	b.configure("")
+	const networkd = "systemctl show -P InvocationID systemd-networkd"
+	before := b.Sh(b.T, networkd)
 	b.Exec(b.T, "systemctl", "start", "nvad")
 	b.converged()
+	b.prepared()
+	restarted := b.Sh(b.T, networkd)
+	if restarted == before {
+		b.Error("systemd-networkd has not read that it is to leave routes alone")
+	}
+	b.Exec(b.T, "systemctl", "restart", "nvad")
+	b.converged()
+	if got := b.Sh(b.T, networkd); got != restarted {
+		b.Error("also the second start restarted systemd-networkd")
+	}
 	status := b.Sh(b.T, "grep -E '^(Cap(Eff|Bnd|Amb)|Uid)' /proc/"+b.pid()+"/status; id -u nvad")
 	for _, set := range []string{"CapEff", "CapBnd", "CapAmb"} {
 		if !strings.Contains(status, set+":\t0000000000001400\n") { // NET_ADMIN and NET_BIND_SERVICE
@@ -271,22 +305,60 @@ func (b *bed) testWatchdog() {
 	}
 }
 
-// testRemove: the kernel is as it was without nvad, and the configuration stays.
+// prepared: the first start has set what a router needs, also for the next boot.
+func (b *bed) prepared() {
+	b.Helper()
+	for name, want := range map[string]string{
+		"net.ipv4.ip_forward": "1", "net.ipv4.conf.all.rp_filter": "2", "net.ipv4.conf.eth0.send_redirects": "0",
+		"net.ipv4.conf.all.send_redirects": "0", "net.ipv4.conf.default.send_redirects": "0",
+	} {
+		if got := strings.TrimSpace(b.Exec(b.T, "sysctl", "-n", name)); got != want {
+			b.Errorf("%s = %s, want %s", name, got, want)
+		}
+	}
+	b.Sh(b.T, "cmp /etc/sysctl.d/60-nvad.conf /usr/share/nvad/sysctl.conf; cmp /etc/systemd/networkd.conf.d/nvad.conf /usr/share/nvad/networkd.conf")
+}
+
+// testRemove: the kernel and its settings are as they were without nvad, and the
+// configuration stays.
 func (b *bed) testRemove() {
-	b.Sh(b.T, "rm -r /etc/systemd/system/nvad.service.d; dpkg -r nvad 2>&1")
-	if got := b.forwarding(); strings.Contains(got, "10.100.") || strings.Contains(got, "10.0.211.0") {
-		b.Errorf("routes are left:\n%s", got)
-	}
-	if got := b.Sh(b.T, "ip -br link; nft list ruleset; systemctl --failed --no-legend; ls /run/nvad 2>&1 || true"); strings.Contains(got, "vxlan0") ||
-		strings.Contains(got, "table") || strings.Contains(got, "nvad.service") || !strings.Contains(got, "No such file") {
-		b.Errorf("left: %s", got)
-	}
+	b.Sh(b.T, "rm -r /etc/systemd/system/nvad.service.d")
+	b.Log(b.Sh(b.T, "dpkg -r nvad 2>&1"))
+	b.bare()
 	b.Exec(b.T, "test", "-f", "/etc/nvad/nvad.toml")
 }
 
-// testPurge: not a file, not a user.
+// bare: nothing of nvad's is in the kernel, and the settings are as before.
+func (b *bed) bare() {
+	b.Helper()
+	if got := b.forwarding(); strings.Contains(got, "10.100.") || strings.Contains(got, "10.0.211.0") {
+		b.Errorf("routes are left:\n%s", got)
+	}
+	if got := b.Sh(b.T, "ip -br link; ip nexthop; ip rule show proto 201; nft list ruleset; systemctl --failed --no-legend; ls /run/nvad 2>&1 || true"); strings.Contains(got, "vxlan0") ||
+		strings.Contains(got, "table") || strings.Contains(got, "nvad.service") || strings.Contains(got, "id 186") || !strings.Contains(got, "No such file") {
+		b.Errorf("left: %s", got)
+	}
+	if got, want := b.settings(), b.Exec(b.T, "cat", "/root/host"); !strings.HasPrefix(want, got) {
+		b.Errorf("settings:\n%s\nbefore:\n%s", got, want)
+	}
+}
+
+// testPurge: not a file, not a user, and nothing in the kernel, although nvad was
+// stopped, so that it left everything there, and is not asked any more.
 func (b *bed) testPurge() {
-	b.Sh(b.T, "dpkg -P nvad 2>&1; userdel reader; userdel admin; userdel stranger; systemctl reset-failed")
+	b.install("1.1.0")
+	b.Exec(b.T, "systemctl", "start", "nvad")
+	b.converged()
+	b.prepared()
+	b.Exec(b.T, "systemctl", "stop", "nvad")
+	if got := b.forwarding(); !strings.Contains(got, "10.100.7.0/24") || !strings.Contains(got, "vxlan0") {
+		b.Errorf("a stop leaves\n%s", got)
+	}
+	out := b.Sh(b.T, "dpkg -P nvad 2>&1; userdel reader; userdel admin; userdel stranger; systemctl reset-failed")
+	if !strings.Contains(out, "tunnel vxlan0") || !strings.Contains(out, "restored net.ipv6.conf.all.forwarding = 0") {
+		b.Errorf("purge says\n%s", out)
+	}
+	b.bare()
 	want := b.Exec(b.T, "cat", "/root/before")
 	if got := b.everything(); got != want {
 		b.Errorf("before:\n%s\nafter:\n%s", want, got)

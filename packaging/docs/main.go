@@ -65,7 +65,7 @@ func programs() []program {
 	return []program{{command.New(), "8"}, {ctl.NewCommand(surroundings), "1"}}
 }
 
-// manPages writes a page for each command, compressed.
+// manPages writes a page for each command, and one for nvad.toml, compressed.
 func manPages(dir string) error {
 	dir = filepath.Join(dir, "man")
 	if err := fresh(dir); err != nil {
@@ -78,7 +78,10 @@ func manPages(dir string) error {
 			return err
 		}
 	}
-	pages, err := filepath.Glob(filepath.Join(dir, "*.[18]"))
+	if err := os.WriteFile(filepath.Join(dir, "nvad.toml.5"), filePage(), 0o644); err != nil {
+		return err
+	}
+	pages, err := filepath.Glob(filepath.Join(dir, "*.[158]"))
 	if err != nil {
 		return err
 	}

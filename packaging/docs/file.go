@@ -1,0 +1,51 @@
+package main
+
+import (
+	"bytes"
+	"regexp"
+
+	"github.com/cpuguy83/go-md2man/v2/md2man"
+
+	"github.com/nvad/nvad/pkg/config"
+)
+
+// filePageHead stands above the reference of the keys in nvad.toml(5).
+const filePageHead = `% "NVAD.TOML" "5" "" "nvad" "nvad"
+
+# NAME
+
+nvad.toml - configuration of nvad(8)
+
+# SYNOPSIS
+
+**/etc/nvad/nvad.toml**
+
+# DESCRIPTION
+
+`
+
+// filePageFoot stands below it.
+const filePageFoot = `
+
+# FILES
+
+**/usr/share/doc/nvad/configs** has examples, and in **reference.toml** every key with its default.
+**/usr/share/doc/nvad/docs/policy.md** says how lists and route-maps work together.
+
+# SEE ALSO
+
+**nvad(8)**, **nvad-check(8)**, **nvad-bootstrap(8)**, **nvactl(1)**, **nvactl-config-diff(1)**
+`
+
+var (
+	introduction = regexp.MustCompile(`(?s)^# .*?\n\n.*?\n\n`) // title, and where the page of the tree comes from
+	links        = regexp.MustCompile(`\[([^\]]+)\]\([^)]+\)`)
+)
+
+// filePage is the reference of docs/reference.md as the manual page nvad.toml(5).
+func filePage() []byte {
+	body := introduction.ReplaceAll(config.ReferencePage(), nil)
+	body = links.ReplaceAll(body, []byte("$1"))
+	body = bytes.ReplaceAll(body, []byte("\\\n"), []byte("  \n")) // md2man knows only this line break
+	return md2man.Render(bytes.Join([][]byte{[]byte(filePageHead), body, []byte(filePageFoot)}, nil))
+}
