@@ -70,8 +70,16 @@ docs: ## write the references of commands and keys, docs/cli.md and docs/referen
 	$(GO) run ./packaging/docs -markdown docs/cli.md -keys docs/reference.md
 
 .PHONY: setup
-setup: ## check what the lab and the tests need, and install Debian packages that are missing
-	@./integration/setup.sh
+setup: ## check what the lab needs; Debian packages that are missing are named and, if you agree, installed
+	@./integration/setup.sh demo
+
+.PHONY: setup-test
+setup-test: ## the same of what the tests need
+	@./integration/setup.sh test
+
+.PHONY: setup-undo
+setup-undo: ## remove the packages that setup installed, and the tests' cache, ~/.cache/nvad-machine
+	@./integration/setup.sh undo
 
 .PHONY: demo
 demo: setup build ## bring up two hubs, show that they talk, leave them running
@@ -86,7 +94,7 @@ lab-down: ## take the lab down
 	@$(AS_ROOT) bin/azure down
 
 .PHONY: test
-test: setup lint test-unit test-root ## everything: unit tests with the race detector, then the namespace tests
+test: setup-test lint test-unit test-root ## everything: unit tests with the race detector, then the namespace tests
 
 .PHONY: test-unit
 test-unit: ## unit tests with the race detector; as root they include the real kernel's
@@ -97,11 +105,11 @@ test-root: ## namespace tests against FRR, BIRD and the emulated Azure
 	$(GO) test -count=$(COUNT) -p 3 -timeout 15m $(ROOT_EXEC) $$($(GO) list ./integration/... | grep -vE '$(ALONE)')
 
 .PHONY: test-long
-test-long: setup ## what measures and so runs alone: attacks, outages, speed
+test-long: setup-test ## what measures and so runs alone: attacks, outages, speed
 	$(GO) test -count=$(COUNT) -p 1 -timeout 15m $(ROOT_EXEC) $$($(GO) list ./integration/... | grep -E '$(ALONE)')
 
 .PHONY: hostile
-hostile: setup ## attack nvad for longer than test-long does, with the figures of docs/security.md; GOFLAGS=-race too
+hostile: setup-test ## attack nvad for longer than test-long does, with the figures of docs/security.md; GOFLAGS=-race too
 	$(AS_ROOT) NVAD_HOSTILE_LONG=1 GOFLAGS=$(GOFLAGS) $(GO) test -v -count=1 -timeout 60m ./integration/hostile $(HOSTILE)
 
 .PHONY: differential
@@ -115,23 +123,23 @@ lint: ## formatting and go vet
 
 # BENCH are flags of the bench: see `bin/bench -h`.
 .PHONY: bench
-bench: setup build ## measure nvad beside FRR and BIRD; BENCH="-sizes 1000 -rounds 3"
+bench: setup-test build ## measure nvad beside FRR and BIRD; BENCH="-sizes 1000 -rounds 3"
 	$(GO) build -trimpath -o bin/ ./integration/bench/cmd/bench
 	@$(AS_ROOT) bin/bench -out dist/bench $(BENCH)
 
 # FAILOVER are flags of the measurement: see integration/failover.
 .PHONY: bench-failover
-bench-failover: setup ## measure outages of nvad, FRR and BIRD; FAILOVER="-routes 1000,100000 -rounds 3"
+bench-failover: setup-test ## measure outages of nvad, FRR and BIRD; FAILOVER="-routes 1000,100000 -rounds 3"
 	@mkdir -p dist/bench
 	$(GO) test ./integration/failover -run 'Outages|ColdStart' -count=1 -v -timeout 3h $(ROOT_EXEC) \
 		-args -daemons nvad,FRR,BIRD -json $(CURDIR)/dist/bench/failover.json $(FAILOVER)
 
 .PHONY: restart
-restart: setup ## restart nvad, and kill it N times (default 10), under traffic both ways
+restart: setup-test ## restart nvad, and kill it N times (default 10), under traffic both ways
 	$(GO) test ./integration/failover -run 'Restart|Kill|RouteServer' -count=1 -v -timeout 3h $(ROOT_EXEC) -args -kills $(or $(N),10)
 
 .PHONY: bench-bfd
-bench-bfd: setup ## hold BFD, 300 ms x 3, with FRR and BIRD through HOLD routes (default 1000000) on busy cores
+bench-bfd: setup-test ## hold BFD, 300 ms x 3, with FRR and BIRD through HOLD routes (default 1000000) on busy cores
 	$(GO) test ./integration/failover -run BFDHolds -count=1 -v -timeout 3h $(ROOT_EXEC) -args -hold-routes $(or $(HOLD),1000000)
 
 MICRO = $(GO) test -run '^$$' -bench . -benchmem -count 6 ./pkg/...

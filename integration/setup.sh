@@ -1,62 +1,193 @@
 #!/bin/sh
-# Checks what the lab and the tests need and installs the Debian packages that
-# are missing. Prints one line for each thing it can't provide itself.
+# Usage: setup.sh demo|test|undo
+#
+# Names the Debian packages that the lab (demo), or the lab and all tests (test), need
+# and that are missing, asks if there is a terminal to ask at, and installs them
+# without what they merely recommend. Nothing that they bring is started. What was
+# installed is recorded, and undo removes it.
 set -eu
 
-fail() { echo "setup: $1" >&2; exit 1; }
+record=/var/lib/nvad-setup/packages
+policy=/usr/sbin/policy-rc.d
+what=${1:-demo}
 
-command -v go >/dev/null 2>&1 || fail "Go 1.26 or newer is needed and 'go' is not in PATH"
-go_version=$(go env GOVERSION | sed 's/^go//; s/[^0-9.].*//')
-oldest=$(printf '%s\n1.26\n' "$go_version" | sort -V | head -n 1)
-[ "$oldest" = 1.26 ] || fail "Go 1.26 or newer is needed, this is $go_version"
+fail() { echo "setup: $*" >&2; exit 1; }
 
 sudo=
-if [ "$(id -u)" != 0 ]; then
+as_root() {
+	[ "$(id -u)" != 0 ] || return 0
 	sudo="sudo -n"
 	$sudo true 2>/dev/null || fail "root or passwordless sudo is needed to make network namespaces"
-fi
+}
+
+# agreed asks whether to go on. Without a terminal whoever started this has decided.
+agreed() {
+	[ -t 0 ] || return 0
+	printf 'setup: %s [y/N] ' "$1"
+	read -r answer
+	case "$answer" in [yY]*) ;; *) fail "stopped, nothing was changed" ;; esac
+}
+
+wrapped() { echo "$@" | sed 's/^ *//' | fold -s -w 74 | sed 's/^/  /'; }
+
+installed() { dpkg-query -W -f '${Package}\t${db:Status-Abbrev}\n' | awk '$2 == "ii" {print $1}' | sort; }
 
 missing=
-need() { # need COMMAND PACKAGE
-	PATH="$PATH:/usr/sbin:/sbin:/usr/lib/frr" command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+need() { # need COMMAND-OR-FILE PACKAGE
+	case "$1" in
+	/*) [ -e "$1" ] || missing="$missing $2" ;;
+	*) PATH="$PATH:/usr/sbin:/sbin:/usr/lib/frr" command -v "$1" >/dev/null 2>&1 || missing="$missing $2" ;;
+	esac
 }
-need ip iproute2
-need nft nftables
-need ping iputils-ping
-need traceroute traceroute
-need curl curl
-need jq jq
-need openssl openssl
-need tshark tshark
-need bgpd frr
-need bird bird2
-need prometheus prometheus
-need cloud-init cloud-init
-need shellcheck shellcheck
-need gcc gcc
-need debootstrap debootstrap
-need systemd-nspawn systemd-container
-need journalctl systemd
 
-if [ -n "$missing" ]; then
-	command -v apt-get >/dev/null 2>&1 || fail "these packages are missing:$missing"
-	echo "setup: installing$missing"
-	log=$(mktemp)
-	if ! { $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $missing; } >"$log" 2>&1; then
-		tail -n 5 "$log" >&2
-		fail "could not install:$missing"
+need_for_demo() {
+	need ip iproute2
+	need nft nftables
+	need ping iputils-ping
+	need traceroute traceroute
+	need sysctl procps
+	need curl curl
+}
+
+need_for_tests() {
+	need bgpd frr
+	need bird bird2
+	need promtool prometheus
+	need jq jq
+	need openssl openssl
+	need /etc/ssl/certs/ca-certificates.crt ca-certificates
+	need git git
+	need shellcheck shellcheck
+	need gcc gcc
+	need /usr/include/stdlib.h libc6-dev
+	need setpriv util-linux
+	need debootstrap debootstrap
+	need gpgv gpgv
+	case $(sed -n 's/^ID=//p' /etc/os-release) in
+	debian) need /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring ;;
+	ubuntu) need /usr/share/keyrings/ubuntu-archive-keyring.gpg ubuntu-keyring ;;
+	esac
+	need systemd-nspawn systemd-container
+	need journalctl systemd
+}
+
+check_go() {
+	command -v go >/dev/null 2>&1 || fail "Go 1.26 or newer is needed and 'go' is not in PATH"
+	version=$(go env GOVERSION | sed 's/^go//; s/[^0-9.].*//')
+	oldest=$(printf '%s\n1.26\n' "$version" | sort -V | head -n 1)
+	[ "$oldest" = 1.26 ] || fail "Go 1.26 or newer is needed, this is $version"
+}
+
+# announce says what will be downloaded beside packages.
+announce() {
+	GOPROXY=off go list -deps ./cmd/... >/dev/null 2>&1 ||
+		echo "setup: the build downloads Go modules into $(go env GOMODCACHE)"
+	if [ "$what" = test ] && [ ! -d "$HOME/.cache/nvad-machine" ]; then
+		echo "setup: the tests download a minimal Debian of some 150 MB, once, into $HOME/.cache/nvad-machine"
 	fi
-	rm -f "$log"
-fi
+}
 
-# The packages start their daemons; the lab runs its own, in its namespaces.
-for unit in frr bird prometheus; do
-	case "$missing" in *"$unit"*) $sudo systemctl disable --now "$unit" >/dev/null 2>&1 || true ;; esac
-done
+install_missing() {
+	[ -n "$missing" ] || return 0
+	command -v apt-get >/dev/null 2>&1 || fail "these packages are missing:$missing"
+	echo "setup: these packages are missing:"
+	wrapped "$missing"
+	log=$(mktemp)
+	$sudo apt-get update -qq >"$log" 2>&1 || broken "apt-get update"
+	# shellcheck disable=SC2086 # a list
+	all=$(apt-get install -s --no-install-recommends $missing 2>"$log" | awk '$1 == "Inst" {print $2}') || broken "apt-get install -s"
+	echo "setup: with what they depend on, $(echo "$all" | wc -l) packages are installed, nothing of it is started:"
+	# shellcheck disable=SC2086
+	wrapped $all
+	agreed "install them? \"make setup-undo\" removes them"
+	before=$(mktemp)
+	installed >"$before"
+	hush
+	# shellcheck disable=SC2086
+	if ! $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >"$log" 2>&1; then
+		remember
+		broken "installing$missing"
+	fi
+	remember
+	disable_units
+	rm -f "$log" "$before"
+}
 
-probe=nvad-setup-$$
-$sudo ip netns add "$probe" 2>/dev/null || fail "this system does not let root make network namespaces"
-vxlan=0
-$sudo ip -n "$probe" link add vx0 type vxlan id 1 dstport 4789 2>/dev/null || vxlan=1
-$sudo ip netns del "$probe"
-[ "$vxlan" = 0 ] || fail "the kernel has no VXLAN (module vxlan)"
+broken() {
+	tail -n 5 "$log" >&2
+	fail "failed: $1"
+}
+
+# hush keeps packages from starting what they bring (invoke-rc.d(8)).
+hush() {
+	[ ! -e "$policy" ] || return 0
+	trap '$sudo rm -f "$policy"' EXIT
+	printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+	$sudo chmod 755 "$policy"
+}
+
+remember() {
+	added=$(installed | comm -13 "$before" -)
+	$sudo mkdir -p "${record%/*}"
+	echo "$added" | $sudo tee -a "$record" >/dev/null
+}
+
+# disable_units keeps what the packages bring from starting at the next boot.
+disable_units() {
+	for package in $added; do
+		case "$package" in systemd* | dbus* | udev) continue ;; esac
+		for unit in $(dpkg -L "$package" | sed -nE 's,^.*/systemd/system/([^/@]*\.(service|socket|timer|path))$,\1,p'); do
+			$sudo systemctl disable "$unit" >/dev/null 2>&1 || true
+			$sudo systemctl stop "$unit" >/dev/null 2>&1 || true
+		done
+	done
+}
+
+check_namespaces() {
+	probe=nvad-setup-$$
+	$sudo ip netns add "$probe" 2>/dev/null || fail "this system does not let root make network namespaces"
+	vxlan=0
+	$sudo ip -n "$probe" link add vx0 type vxlan id 1 dstport 4789 2>/dev/null || vxlan=1
+	$sudo ip netns del "$probe"
+	[ "$vxlan" = 0 ] || fail "the kernel has no VXLAN (module vxlan)"
+}
+
+# undo purges what was recorded and is still there. It stops where that would take
+# along a package that was not: somebody needs it now.
+undo() {
+	as_root
+	if [ -f "$record" ]; then
+		gone=$(installed | grep -xF -f "$record" | tr '\n' ' ')
+		if [ -n "$gone" ]; then
+			# shellcheck disable=SC2086
+			others=$(apt-get purge -s $gone | awk '$1 == "Purg" {print $2}' | grep -vxF "$(echo "$gone" | tr ' ' '\n' | grep .)" || true)
+			# shellcheck disable=SC2086
+			[ -z "$others" ] || fail "nothing is removed, as packages that setup installed are needed by:" $others
+			echo "setup: these packages were installed by setup:"
+			# shellcheck disable=SC2086
+			wrapped $gone
+			agreed "remove them, with their configuration?"
+			# shellcheck disable=SC2086
+			$sudo env DEBIAN_FRONTEND=noninteractive apt-get purge -y -qq $gone >/dev/null
+		fi
+		$sudo rm -r "${record%/*}"
+	fi
+	for cache in "$HOME/.cache/nvad-machine" "${XDG_CACHE_HOME:-$HOME/.cache}/nvad-machine"; do
+		[ ! -d "$cache" ] || $sudo rm -r --one-file-system "$cache"
+	done
+	echo "setup: what setup installed is removed"
+}
+
+case "$what" in
+demo | test)
+	check_go
+	as_root
+	need_for_demo
+	[ "$what" = demo ] || need_for_tests
+	announce
+	install_missing
+	check_namespaces
+	;;
+undo) undo ;;
+*) fail "usage: setup.sh demo|test|undo" ;;
+esac
