@@ -20,6 +20,9 @@ const (
 	far  = "10.110.0.4"
 )
 
+// rejected is a prefix of hub10 that the file of hub00 does not let in.
+const rejected = "10.66.0.0/16"
+
 // demoTime bounds how long the demonstration waits for routes to settle.
 const demoTime = 60 * time.Second
 
@@ -40,6 +43,7 @@ type demo struct {
 	out    io.Writer
 	prefix string
 	lab    *lab.Lab
+	bin    string // directory of this program, nvad and nvactl
 	nvactl string
 }
 
@@ -71,11 +75,11 @@ func (d *demo) up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	bin := filepath.Dir(self)
-	d.nvactl = filepath.Join(bin, "nvactl")
-	root := filepath.Dir(bin)
+	d.bin = filepath.Dir(self)
+	d.nvactl = filepath.Join(d.bin, "nvactl")
+	root := filepath.Dir(d.bin)
 	nva := func(hub string) lab.NVA {
-		return lab.NVA{Kind: lab.Nvad, Binary: filepath.Join(bin, "nvad"), Config: filepath.Join(root, "configs", hub+".toml")}
+		return lab.NVA{Kind: lab.Nvad, Binary: filepath.Join(d.bin, "nvad"), Config: filepath.Join(root, "configs/demo", hub+".toml")}
 	}
 	fmt.Fprintln(d.out, "  building namespaces, starting Route Servers, gateways, circuits and two nvads")
 	d.lab, err = lab.Create(ctx, lab.Options{
@@ -124,7 +128,7 @@ func (d *demo) state(ctx context.Context) string {
 func (d *demo) bgp() error {
 	for _, c := range [][]string{
 		{"neighbors"}, {"routes", "received", "10.0.210.4"}, {"routes", "received", "169.254.0.2"},
-		{"routes", "advertised", "10.0.210.4"},
+		{"routes", "advertised", "10.0.210.4"}, {"routes", "rejected", "169.254.0.2"}, {"explain", rejected},
 	} {
 		d.title("hub00# nvactl " + strings.Join(c, " "))
 		args := append([]string{"--socket", d.lab.NVASocket("vm-hub00")}, c...)
@@ -161,6 +165,8 @@ func (d *demo) path() error {
 	if err := d.show(d.lab.Command("vm-hub100", "traceroute", "-n", "-q", "1", "-w", "1", far)); err != nil {
 		return err
 	}
+	fmt.Fprintln(d.out, `  A hop that answers is an NVA or a VM. "*" are the VNets, which forward and do not answer,
+  and hub10's NVA: its answer starts from 169.254.0.2, and a VNet drops link-local sources.`)
 	for _, p := range [][2]string{{"vm-hub100", far}, {"vm-hub110", near}} {
 		d.title(fmt.Sprintf("%s# ping %s", p[0], p[1]))
 		if err := d.show(d.lab.Command(p[0], "ping", "-c", "5", "-i", "0.2", p[1])); err != nil {
@@ -176,17 +182,20 @@ func (d *demo) lookAround() {
 	if os.Getenv("SUDO_USER") != "" { // an exported NVAD_SOCKET would not get through
 		sudo = "sudo "
 	}
-	fmt.Fprintf(d.out, "  alias nvactl='%sbin/nvactl --socket %s'\n", sudo, d.lab.NVASocket("vm-hub00"))
+	azure := sudo + filepath.Join(d.bin, "azure")
+	fmt.Fprintf(d.out, "  alias nvactl='%s%s --socket %s'\n  alias azure='%s'\n", sudo, d.nvactl, d.lab.NVASocket("vm-hub00"), azure)
 	for _, try := range [][2]string{
 		{"nvactl status", "and neighbors, routes, tunnels, ..."},
-		{sudo + "bin/azure effective-routes vm-hub00", "what Azure's portal would show"},
-		{sudo + "bin/azure route-server-routes hub00", "what Route Server has heard"},
-		{sudo + "bin/azure exec vm-hub00 ip -d route", "any command on any host"},
-		{sudo + "bin/azure exec vm-hub00 bash", "a shell on hub00's NVA"},
+		{"nvactl routes rejected 169.254.0.2", "what a policy kept out, and which rule"},
+		{"nvactl explain " + rejected, "the whole story of a route"},
+		{"azure effective-routes vm-hub00", "what Azure's portal would show"},
+		{"azure route-server-routes hub00", "what Route Server has heard"},
+		{"azure exec vm-hub00 ip -d route", "any command on any host"},
+		{"azure exec vm-hub00 bash", "a shell on hub00's NVA"},
 	} {
-		fmt.Fprintf(d.out, "  %-40s  %s\n", try[0], try[1])
+		fmt.Fprintf(d.out, "  %-36s  %s\n", try[0], try[1])
 	}
-	fmt.Fprintln(d.out, `"make lab-down" takes it all away.`)
+	fmt.Fprintf(d.out, "\"make -C %s lab-down\" takes it all away.\n", filepath.Dir(d.bin))
 }
 
 func (d *demo) title(text string) { fmt.Fprintf(d.out, "\n== %s\n", text) }

@@ -64,16 +64,17 @@ func showCommand(prefix *string) *cobra.Command {
 
 // lookAround says what else there is to try.
 func lookAround(l *lab.Lab) string {
+	bin := filepath.Dir(l.Options.Emulator)
 	text := "\nLook around, as root:\n"
 	for _, v := range l.Topology.Hosts() {
 		if l.Options.NVAs[v.Name].Kind == lab.Nvad {
-			text += fmt.Sprintf("  bin/nvactl --socket %s status\n", l.NVASocket(v.Name))
+			text += fmt.Sprintf("  %s --socket %s status\n", filepath.Join(bin, "nvactl"), l.NVASocket(v.Name))
 		}
 	}
 	for _, v := range l.Topology.Hosts() {
 		text += fmt.Sprintf("  ip netns exec %s bash\n", l.Namespace(v.Name))
 	}
-	return text + fmt.Sprintf(`  bin/azure status, bin/azure effective-routes, bin/azure --help
-Logs are in %s. "make lab-down" takes it all away.
-`, filepath.Join(l.Dir(), "log"))
+	return text + fmt.Sprintf(`  %[1]s status, %[1]s effective-routes, %[1]s --help
+Logs are in %[2]s. "make lab-down" takes it all away.
+`, filepath.Join(bin, "azure"), filepath.Join(l.Dir(), "log"))
 }

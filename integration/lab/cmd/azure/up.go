@@ -53,14 +53,24 @@ run nvad. "azure scenarios" lists the scenarios.`,
 	}
 	flags := cmd.Flags()
 	flags.StringToStringVar(&nvas, "nva", nil, "what an NVA runs, as NAME=KIND[:CONFIG] with KIND nvad, frr, bird, plain or none")
-	flags.StringVar(&nvad, "nvad", "bin/nvad", "the nvad binary")
-	flags.StringVar(&configs, "configs", "configs", "directory of the scenarios' nvad configurations")
+	flags.StringVar(&nvad, "nvad", beside("nvad"), "the nvad binary")
+	flags.StringVar(&configs, "configs", beside("../configs"), "directory of the scenarios' nvad configurations")
 	flags.BoolVar(&replace, "replace", false, "take down a lab that stands, once it is clear that this one can be built")
 	flags.BoolVar(&o.OnPremises, "on-premises", false, "add a site behind circuit01")
 	flags.BoolVar(&o.NoBranchToBranch, "no-branch-to-branch", false, "keep NVAs' and gateways' routes apart")
 	flags.BoolVar(&o.RouteServerDials, "route-server-dials", false, "let Route Server open sessions too")
 	flags.DurationVar(&o.Dampening, "dampening", sdn.DefaultDampening, "how long a second change of a prefix waits in a VNet, -1s: not at all")
 	return cmd
+}
+
+// beside is a path that starts at this program's directory, so that it works from
+// any other.
+func beside(path string) string {
+	self, err := os.Executable()
+	if err != nil {
+		return path
+	}
+	return filepath.Join(filepath.Dir(self), path)
 }
 
 // defaults is what runs on the scenario's NVAs where nothing else is asked for.
