@@ -91,12 +91,14 @@ router-id = "10.0.0.4"
 [[neighbor]]
 address = "10.0.0.12"
 remote-asn = 65002
+maximum-prefix = 0
 passive = true
 import = "accept"
 
 [[neighbor]]
 address = "10.0.0.13"
 remote-asn = 65003
+maximum-prefix = 0
 passive = true
 import = "accept"
 `

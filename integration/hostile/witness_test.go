@@ -87,12 +87,7 @@ func goodNeighbors() string {
 	return text
 }
 
-// neighborKeys is a neighbor without a maximum-prefix, unless keys set one: what
-// holds against an attacker must hold where an operator has lifted the default.
 func neighborKeys(address string, asn int, keys string) string {
-	if !strings.Contains(keys, "maximum-prefix =") {
-		keys = "maximum-prefix = 0\n" + keys
-	}
 	return fmt.Sprintf("\n[[neighbor]]\naddress = %q\nremote-asn = %d\npassive = true\nimport = \"accept\"\nexport = \"accept\"\n%s\n", address, asn, keys)
 }
 
