@@ -114,7 +114,7 @@ func addPresets(cfg *Config, doc *document) {
 
 func (d *document) nameTaken(kind, name string) {
 	key := kind + "." + name
-	d.fail(d.lines[key], key, "this name is that of a preset in use; choose another one")
+	d.fail(d.lines[key], key, "a preset in use has this name; choose another one")
 }
 
 // usedPresets is the presets that groups of c name.

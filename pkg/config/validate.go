@@ -80,7 +80,7 @@ func (v *checker) identity() {
 		v.errors = append(v.errors, &Error{File: v.src.file, Line: 1, Msg: "the file says nothing"})
 	}
 	if len(v.cfg.Neighbors) > 0 && !v.has("asn") {
-		v.fail("asn", "required key is missing: there are neighbors")
+		v.fail("asn", "required key is missing: neighbors need it")
 	}
 }
 
@@ -102,7 +102,7 @@ func (v *checker) health() {
 			}
 		}
 		if _, known := v.cfg.Groups[group]; known && v.cfg.Health.MinEstablished[group] > have {
-			v.fail("health.min-established."+group, "peer-group %s has no more neighbors than %d", group, have)
+			v.fail("health.min-established."+group, "peer-group %s has only %d neighbors", group, have)
 		}
 	}
 	var tunnels []string

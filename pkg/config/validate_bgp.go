@@ -47,18 +47,18 @@ func (v *checker) remoteASN(key string, n *Neighbor) {
 
 func (v *checker) neighborAddress(key string, n *Neighbor) {
 	if n.Address.Is6() && n.Address.IsLinkLocalUnicast() {
-		v.fail(key+".address", "%s is a link-local address, which means nothing without its device: nvad has no neighbors by device", n.Address)
+		v.fail(key+".address", "%s is a link-local address, which needs a device to go with it, and nvad has no key for that; use another address", n.Address)
 	}
 	if n.Address == v.cfg.RouterID {
-		v.fail(key+".address", "%s is the own router-id", n.Address)
+		v.fail(key+".address", "%s is this NVA's own router-id", n.Address)
 	}
 	if n.Address == n.LocalAddress {
-		v.fail(key+".address", "%s is the own local-address", n.Address)
+		v.fail(key+".address", "%s is local-address too", n.Address)
 	}
 	for _, t := range v.cfg.Tunnels {
 		for _, p := range t.Addresses {
 			if p.Addr() == n.Address {
-				v.fail(key+".address", "%s is the own address on %s", n.Address, t.Name)
+				v.fail(key+".address", "%s is this NVA's own address on %s", n.Address, t.Name)
 			}
 		}
 	}

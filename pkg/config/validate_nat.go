@@ -66,7 +66,7 @@ func (v *checker) dnat(i int) {
 	}
 	for _, a := range platform {
 		if d.Destination == a {
-			v.fail(key+".destination", "%s is Azure's and never translated", a)
+			v.fail(key+".destination", "%s belongs to Azure's platform and is never translated", a)
 		}
 	}
 	v.dnatPorts(key, d)

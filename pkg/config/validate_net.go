@@ -49,7 +49,7 @@ func (v *checker) underlayFamily(key string, t *Tunnel) {
 	ends := t.underlay()
 	for _, a := range ends {
 		if a.Is4() != ends[0].Is4() {
-			v.fail(key+".remotes "+key+".group", "%s and %s are not of one address family", ends[0], a)
+			v.fail(key+".remotes "+key+".group", "%s and %s are of different address families", ends[0], a)
 			return
 		}
 	}

@@ -9,7 +9,7 @@ func (v *checker) originated() {
 	for i, a := range c.Aggregates {
 		v.distinct("aggregate", "prefix", i, a.Prefix, func(j int) bool { return a.Prefix.IsValid() && c.Aggregates[j].Prefix == a.Prefix })
 		if key := v.src.elem("aggregate", i, a.Prefix) + ".prefix"; a.Prefix.IsValid() && a.Prefix.IsSingleIP() {
-			v.fail(key, "%s has no parts that it could stand for", a.Prefix)
+			v.fail(key, "%s has no more specific prefixes to stand for", a.Prefix)
 		}
 	}
 	for i, r := range c.Redistributes {

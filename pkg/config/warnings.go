@@ -31,7 +31,7 @@ func Warnings(cfg *Config) []Warning {
 	for i, t := range cfg.Tunnels {
 		if t.BFD.Enabled && len(cfg.FarEnds(&t)) == 0 {
 			w.warn("no-far-end", w.src.elem("tunnel", i, t.Name)+".bfd",
-				"no static route has its gateway in a subnet of this tunnel: there is nobody to watch")
+				"BFD has nobody to watch: no static route has its gateway in a subnet of this tunnel; add one, or remove bfd")
 		}
 		w.tunnel(i)
 		w.unboundPeers(i)
@@ -102,7 +102,7 @@ func (w *warner) neighbor(i int) {
 	}
 	w.outsideTunnel(i)
 	if n.Address.Is4() && n.Families.Has(route.IPv6) {
-		w.warn("family", w.places(i, "families"), "IPv6 routes over an IPv4 session need a next hop that a route-map sets")
+		w.warn("family", w.places(i, "families"), "IPv6 routes over an IPv4 session have no usable next hop unless a route-map sets one")
 	}
 	if n.RemoteASN == n.OwnASN(w.cfg) {
 		return
@@ -117,6 +117,10 @@ func (w *warner) noPolicy(i int, key string, c policy.Chain) {
 	given := w.src.lines[w.src.given(w.places(i, key))] > 0
 	if c == (policy.Chain{}) && !given {
 		own := w.src.elem("neighbor", i, w.cfg.Neighbors[i].Address)
-		w.warn("no-policy", own+"."+key, "an eBGP neighbor without %s policy exchanges no routes that way (RFC 8212)", key)
+		effect := "accepted from"
+		if key == "export" {
+			effect = "sent to"
+		}
+		w.warn("no-policy", own+"."+key, "no route is %s an eBGP neighbor without %s policy (RFC 8212); set %[2]s", effect, key)
 	}
 }

@@ -22,7 +22,7 @@ func (w *warner) routeServers() {
 		if list := instances[server]; len(list) == 1 {
 			n := w.cfg.Neighbors[list[0]]
 			w.warn("one-instance", w.src.elem("neighbor", list[0], n.Address)+".address",
-				"only one instance of Route Server %s is a neighbor; Azure sends half of the traffic nowhere", server)
+				"only one of the two instances of Route Server %s is a neighbor, so that half of the traffic is lost; add the other one", server)
 		}
 	}
 }
@@ -31,17 +31,17 @@ func (w *warner) routeServer(i int) {
 	n := &w.cfg.Neighbors[i]
 	if n.Domain == "" {
 		w.warn("no-domain", w.places(i, "domain")+" "+w.places(i, "remote-asn"),
-			"a Route Server without domain gets back what its other instance taught")
+			"without domain, what one instance of Route Server announces is sent to the other, and traffic may loop; set domain")
 	}
 	if n.EBGPMultihop < 2 {
 		w.warn("no-multihop", w.places(i, "ebgp-multihop")+" "+w.places(i, "remote-asn"),
 			"Route Server is more than one hop away: set ebgp-multihop to 2 or more")
 	}
 	if n.Families.Has(route.IPv6) {
-		w.warn("family", w.places(i, "families"), "Route Server has no IPv6")
+		w.warn("family", w.places(i, "families"), "Route Server exchanges no IPv6 routes; leave \"ipv6\" out of families")
 	}
 	if n.Password != "" || n.PasswordFile != "" {
-		w.warn("password", w.places(i, "password")+" "+w.places(i, "password-file"), "Route Server has no setting for a TCP-MD5 key")
+		w.warn("password", w.places(i, "password")+" "+w.places(i, "password-file"), "Route Server has no setting for a TCP-MD5 key, so that the session never comes up; remove the password")
 	}
 	w.holdTime(i)
 }
@@ -54,11 +54,11 @@ func (w *warner) holdTime(i int) {
 	key := w.places(i, "hold-time")
 	switch {
 	case n.HoldTime == 0:
-		w.warn("hold-time", key, "without a hold time neither side notices that the other is gone")
+		w.warn("hold-time", key, "without a hold time, neither side notices that the other is gone; set 10 s or more")
 	case n.HoldTime > routeServerHoldTime:
-		w.warn("hold-time", key, "the lower of both hold times counts, and Route Server's is %d s: more has no effect", routeServerHoldTime/time.Second)
+		w.warn("hold-time", key, "Route Server offers %d s, and the lower hold time wins: a longer one has no effect", routeServerHoldTime/time.Second)
 	case n.HoldTime < shortHoldTime:
-		w.warn("hold-time", key, "Azure freezes VMs for seconds to move them: %d s end the session each time, 10 s or more may not", n.HoldTime/time.Second)
+		w.warn("hold-time", key, "Azure freezes a VM for several seconds when it moves it: a hold time of %d s ends the session each time; set 10 s or more", n.HoldTime/time.Second)
 	}
 }
 
@@ -81,11 +81,11 @@ func (w *warner) ignored(key string, p netip.Prefix) {
 		}
 		for _, v := range n.VNet {
 			if v.Bits() <= p.Bits() && v.Contains(p.Addr()) {
-				w.warn("in-vnet", key, "%s is in the VNet's own address space %s: Azure ignores it, and nvad does not send it to Route Server; only a wider one has an effect", p, v)
+				w.warn("in-vnet", key, "%s is within the VNet's own address space %s: Azure ignores such a route, so nvad does not send it to Route Server; announce a wider prefix", p, v)
 			}
 		}
 		if slices.Contains(ServerSubnets(n.Address), p) {
-			w.warn("server-subnet", key, "%s is RouteServerSubnet: Azure ignores it without a word, and nvad does not send it to Route Server", p)
+			w.warn("server-subnet", key, "%s is RouteServerSubnet: Azure ignores the route silently, so nvad does not send it to Route Server; remove it", p)
 		}
 	}
 }
@@ -111,12 +111,12 @@ func (w *warner) tunnel(i int) {
 		most = azureMTU - vxlanIPv6
 	}
 	if t.MTU > most {
-		w.warn("mtu", key+".mtu", "VNets carry packets of %d bytes to each other: more than %d do not fit into them with VXLAN; Azure advises 1400", azureMTU, most)
+		w.warn("mtu", key+".mtu", "VNets carry packets of %d bytes to each other, of which VXLAN leaves %d for the tunnel; set mtu to 1400, as Azure advises", azureMTU, most)
 	}
 	switch {
 	case t.MSSClamp == MSSOff:
-		w.warn("mss", key+".mss-clamp", "TCP through the tunnel sends segments that do not fit: hosts behind it do not know its MTU; Azure advises 1350")
+		w.warn("mss", key+".mss-clamp", "hosts behind the tunnel do not know its MTU, so that their TCP sends segments that do not fit; set mss-clamp to 1350, as Azure advises")
 	case int(t.MSSClamp) > most-tcpIPv4:
-		w.warn("mss", key+".mss-clamp", "segments of %d bytes do not fit into Azure's packets of %d with VXLAN: at most %d do, Azure advises 1350", t.MSSClamp, azureMTU, most-tcpIPv4)
+		w.warn("mss", key+".mss-clamp", "segments of %d bytes do not fit into Azure's packets of %d bytes with VXLAN around them, at most %d do; set mss-clamp to 1350, as Azure advises", t.MSSClamp, azureMTU, most-tcpIPv4)
 	}
 }

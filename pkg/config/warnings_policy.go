@@ -51,13 +51,13 @@ func (w *warner) bogonPatterns() {
 		for i, rule := range list {
 			key := w.src.elem(string(policy.KindASPathList)+"."+name, i, rule.Seq)
 			if strings.Contains(rule.Regexp, "1310[0-6][0-9]") {
-				w.warn("bogon-pattern", key, "%s matches 131000-131071 of the reserved ASNs 65552-131071: "+
-					`65552-130999 pass; deny-asns = "reserved" in import knows them all`, rule.Regexp)
+				w.warn("bogon-pattern", key, "%s matches only 131000-131071 of the reserved ASNs 65552-131071: "+
+					`65552-130999 pass; use deny-asns = "reserved" in import, which covers them all`, rule.Regexp)
 			}
 			exempt := exemption(list[:i])
 			if rule.Permit && exempt != "" && (rule.Regexp == "^65" || strings.HasPrefix(rule.Regexp, "^65[")) {
-				w.warn("bogon-pattern", key, "%s never matches what Route Server teaches: %q before it exempts every path that holds 65515, "+
-					`whatever else the path holds; deny-asns = "reserved" in import exempts none`, rule.Regexp, exempt)
+				w.warn("bogon-pattern", key, "%s never matches a route from Route Server: %q before it exempts every path that contains 65515, "+
+					`whatever else it contains; use deny-asns = "reserved" in import, which exempts none`, rule.Regexp, exempt)
 			}
 		}
 	}

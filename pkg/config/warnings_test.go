@@ -19,20 +19,20 @@ func TestWarnings(t *testing.T) {
 	}{
 		{"none", head + static + group + pair, nil},
 		{"one instance", head + static + group + "[[neighbor]]\naddress = \"10.0.210.4\"\npeer-group = \"rs\"\n", []string{
-			"nvad.toml:13: neighbor.10.0.210.4.address: warning: only one instance of Route Server ars is a neighbor; Azure sends half of the traffic nowhere",
+			"nvad.toml:13: neighbor.10.0.210.4.address: warning: only one of the two instances of Route Server ars is a neighbor, so that half of the traffic is lost; add the other one",
 		}},
 		{"what Route Server needs", head + pair + "[peer-group.rs]\nremote-asn = 65515\nimport = { deny-asns = [\"private\"] }\nfamilies = [\"ipv4\", \"ipv6\"]\npassword = \"x\"\n", []string{
-			"nvad.toml:10: peer-group.rs.remote-asn: warning: a Route Server without domain gets back what its other instance taught",
+			"nvad.toml:10: peer-group.rs.remote-asn: warning: without domain, what one instance of Route Server announces is sent to the other, and traffic may loop; set domain",
 			"nvad.toml:10: peer-group.rs.remote-asn: warning: Route Server is more than one hop away: set ebgp-multihop to 2 or more",
-			"nvad.toml:12: peer-group.rs.families: warning: Route Server has no IPv6",
-			"nvad.toml:13: peer-group.rs.password: warning: Route Server has no setting for a TCP-MD5 key",
-			"nvad.toml:12: peer-group.rs.families: warning: IPv6 routes over an IPv4 session need a next hop that a route-map sets",
-			"nvad.toml:3: neighbor.10.0.210.4.export: warning: an eBGP neighbor without export policy exchanges no routes that way (RFC 8212)",
-			"nvad.toml:6: neighbor.10.0.210.5.export: warning: an eBGP neighbor without export policy exchanges no routes that way (RFC 8212)",
+			"nvad.toml:12: peer-group.rs.families: warning: Route Server exchanges no IPv6 routes; leave \"ipv6\" out of families",
+			"nvad.toml:13: peer-group.rs.password: warning: Route Server has no setting for a TCP-MD5 key, so that the session never comes up; remove the password",
+			"nvad.toml:12: peer-group.rs.families: warning: IPv6 routes over an IPv4 session have no usable next hop unless a route-map sets one",
+			"nvad.toml:3: neighbor.10.0.210.4.export: warning: no route is sent to an eBGP neighbor without export policy (RFC 8212); set export",
+			"nvad.toml:6: neighbor.10.0.210.5.export: warning: no route is sent to an eBGP neighbor without export policy (RFC 8212); set export",
 			`nvad.toml:11: peer-group.rs.import.deny-asns: warning: "private" includes AS 65515, which begins every path that Route Server announces: all of its routes are rejected; use "reserved"`,
 		}},
 		{"no policy", head + "[[neighbor]]\naddress = \"10.0.1.4\"\nremote-asn = 65002\nimport = \"deny\"\n", []string{
-			"nvad.toml:3: neighbor.10.0.1.4.export: warning: an eBGP neighbor without export policy exchanges no routes that way (RFC 8212)",
+			"nvad.toml:3: neighbor.10.0.1.4.export: warning: no route is sent to an eBGP neighbor without export policy (RFC 8212); set export",
 		}},
 		{"iBGP needs none", head + "[[neighbor]]\naddress = \"10.0.1.4\"\nremote-asn = 65001\n", nil},
 		{"neighbors that are not there", head + "[[neighbor]]\naddress = \"10.0.1.4\"\nremote-asn = 65001\nimport = { route-map = \"a\" }\n" +
@@ -46,7 +46,7 @@ func TestWarnings(t *testing.T) {
 		}},
 		{"nobody at the other end", head + static + "[[tunnel]]\nname = \"vxlan77\"\nvni = 77\ndevice = \"eth0\"\nremotes = [\"10.10.0.4\"]\n" +
 			"address = \"169.254.0.1/24\"\nbfd = true\n", []string{
-			"nvad.toml:12: tunnel.vxlan77.bfd: warning: no static route has its gateway in a subnet of this tunnel: there is nobody to watch",
+			"nvad.toml:12: tunnel.vxlan77.bfd: warning: BFD has nobody to watch: no static route has its gateway in a subnet of this tunnel; add one, or remove bfd",
 		}},
 		{"unused", head + "[prefix-list]\np = [\"permit any\"]\n[peer-group.g]\nremote-asn = 65002\n[[route-map.m]]\naction = \"deny\"\n", []string{
 			"nvad.toml:5: peer-group.g: warning: nothing refers to this peer-group",
@@ -68,10 +68,10 @@ match = { as-path-list = "bogon-asns" }
 [[route-map.rmap-bogon-asns]]
 action = "permit"
 `, []string{
-			"nvad.toml:23: as-path-list.bogon-asns[3]: warning: _1310[0-6][0-9]_|_13107[0-1]_ matches 131000-131071 of the reserved ASNs 65552-131071: " +
-				`65552-130999 pass; deny-asns = "reserved" in import knows them all`,
-			`nvad.toml:25: as-path-list.bogon-asns[5]: warning: ^65 never matches what Route Server teaches: "_65515_" before it exempts every path that holds 65515, ` +
-				`whatever else the path holds; deny-asns = "reserved" in import exempts none`,
+			"nvad.toml:23: as-path-list.bogon-asns[3]: warning: _1310[0-6][0-9]_|_13107[0-1]_ matches only 131000-131071 of the reserved ASNs 65552-131071: " +
+				`65552-130999 pass; use deny-asns = "reserved" in import, which covers them all`,
+			`nvad.toml:25: as-path-list.bogon-asns[5]: warning: ^65 never matches a route from Route Server: "_65515_" before it exempts every path that contains 65515, ` +
+				`whatever else it contains; use deny-asns = "reserved" in import, which exempts none`,
 		}},
 		{"who shares a tunnel", head + "[[tunnel]]\nname = \"vxlan0\"\nvni = 77\ndevice = \"eth0\"\nremotes = [\"10.10.0.4\", \"10.10.0.5\"]\n" +
 			"address = \"169.254.0.1/24\"\npeers = [\"10.10.0.5=169.254.0.3\"]\n" +
