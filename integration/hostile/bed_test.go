@@ -19,9 +19,27 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
+// nice is the priority that nvad's unit gives it. Whoever measures has it too, and so
+// what else runs on the machine does not count as nvad's delay.
+const nice = -10
+
 func TestMain(m *testing.M) {
 	sweep()
+	if os.Geteuid() == 0 {
+		hurry()
+	}
 	os.Exit(lab.Main(m))
+}
+
+// hurry gives every thread of this process its priority, which threads and processes
+// to come inherit.
+func hurry() {
+	threads, _ := filepath.Glob("/proc/self/task/*")
+	for _, thread := range threads {
+		if id, err := strconv.Atoi(filepath.Base(thread)); err == nil {
+			_ = syscall.Setpriority(syscall.PRIO_PROCESS, id, nice) // a thread may end meanwhile
+		}
+	}
 }
 
 // long says whether the attacks run with the figures of docs/security.md.

@@ -316,6 +316,10 @@ func (w *witnesses) judge(before int) {
 	if err := w.alive(); err != nil {
 		w.Error(err)
 	}
+	if w.Failed() {
+		table, err := w.nvactl("neighbors")
+		w.Logf("%s%v", table, err)
+	}
 }
 
 // givesBack waits until memory is that of before the attack, but for slack.
