@@ -18,7 +18,7 @@ import (
 // door is a listener of the API. Routing does not wait for it: where it can't be
 // opened, because the port is taken or the disk full, it is tried again.
 type door struct {
-	name  string
+	at    string // path or address
 	open  func() (net.Listener, error)
 	serve func(context.Context, net.Listener) error
 
@@ -28,6 +28,8 @@ type door struct {
 
 // doorTime is the time between attempts to open a door.
 const doorTime = 5 * time.Second
+
+func (d *door) name() string { return "api at " + d.at }
 
 // shut is why the door is not open; nil: it is.
 func (d *door) shut() error {
@@ -43,9 +45,9 @@ func (d *door) try(log *slog.Logger) (net.Listener, error) {
 	defer d.mu.Unlock()
 	switch {
 	case err != nil && d.err == nil:
-		log.Warn("api not served, tried again every few seconds", "address", d.name, "reason", err)
+		log.Warn("api not served, tried again every few seconds", "address", d.at, "reason", err)
 	case err == nil && d.err != nil:
-		log.Info("api served", "address", d.name)
+		log.Info("api served", "address", d.at)
 	}
 	d.err = err
 	return l, err
@@ -78,7 +80,7 @@ func (d *daemon) openDoors(p *parts, cfg *config.Config) error {
 		if errors.Is(err, api.ErrAnswers) {
 			return err
 		}
-		p.run(door.name, func(ctx context.Context) error { return door.run(ctx, l, d.log) })
+		p.run(door.name(), func(ctx context.Context) error { return door.run(ctx, l, d.log) })
 	}
 	return nil
 }
@@ -86,7 +88,7 @@ func (d *daemon) openDoors(p *parts, cfg *config.Config) error {
 func (d *daemon) unixDoor(cfg *config.Config) *door {
 	path := d.socketPath(cfg)
 	return &door{
-		name: "api at " + path,
+		at:   path,
 		open: func() (net.Listener, error) { return api.Listen(path, socketMode, cfg.Daemon.SocketGroup) },
 		serve: func(ctx context.Context, l net.Listener) error {
 			defer context.AfterFunc(ctx, d.changes.Close)() // ends the streams of those who watch
@@ -97,7 +99,7 @@ func (d *daemon) unixDoor(cfg *config.Config) *door {
 
 func (d *daemon) tcpDoor(at netip.AddrPort) *door {
 	return &door{
-		name: "api at " + at.String(),
+		at: at.String(),
 		open: func() (net.Listener, error) {
 			if _, err := d.tcp.certificates(); err != nil {
 				return nil, err

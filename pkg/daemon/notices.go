@@ -47,7 +47,7 @@ func (d *daemon) degraded() []config.Warning {
 	}
 	for _, door := range d.doors {
 		if err := door.shut(); err != nil {
-			add("listen", door.name+" is not served: "+err.Error()+" (tried again)")
+			add("listen", door.name()+" is not served: "+err.Error()+" (tried again)")
 		}
 	}
 	for _, err := range d.http.Missing() {
