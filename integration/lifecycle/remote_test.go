@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -56,13 +57,23 @@ func TestRemote(t *testing.T) {
 		t.Errorf("bob changes: %+v", r)
 	}
 
+	good, err := os.ReadFile(key)
+	b.must(err)
 	b.must(os.WriteFile(key, []byte("none"), 0o600))
 	if r := b.ctl("reload"); r.code != 1 || !strings.Contains(r.err, "nvad.key") {
 		t.Errorf("a bad key was taken: %+v", r)
 	}
 	n.stop()
-	b.refused("nvad.key")
+	n = b.start() // routes, and serves the rest
+	b.warned("listen: api at "+ourAddress+":"+port+" is not served: ", "nvad.key")
+	b.must(os.WriteFile(key, good, 0o600))
+	b.warned()
+	if r := remote(bob, "status"); r.code != 0 {
+		t.Errorf("with a good key again: %+v", r)
+	}
+	n.stop()
 	s.rest = "[api]\nlisten = [\"10.0.0.4:8443\"]\n"
 	b.configure(s)
+	b.must(os.RemoveAll(filepath.Dir(b.socket) + "/history")) // which would run in its place
 	b.refused(fmt.Sprintf("%s:%d: api.listen: TCP is served with mutual TLS only: client-ca is missing", b.config, s.line("listen =")))
 }
