@@ -37,6 +37,7 @@ func (e *Engine) Apply(ctx context.Context, cfg *config.Config) error {
 }
 
 func (e *Engine) apply(cfg *config.Config, peers []rib.Peer, origin *origination) {
+	e.expectOutcome(cfg)
 	e.configured = true
 	e.cfg, e.origin, e.cautions = cfg, origin, config.Warnings(cfg)
 	e.setDrain()
@@ -68,6 +69,7 @@ func (e *Engine) apply(cfg *config.Config, peers []rib.Peer, origin *origination
 	e.rib.SetAggregates(origin.aggregates)
 	e.originate()
 	e.configureSpeaker()
+	e.settleOutcome()
 }
 
 func configured(cfg *config.Config, addr netip.Addr) bool {

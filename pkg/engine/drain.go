@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/rib"
 )
 
@@ -49,12 +50,14 @@ func (e *Engine) Undrain(ctx context.Context, by string) error {
 }
 
 // setDrain tells the RIB what holds by now.
-func (e *Engine) setDrain() {
+func (e *Engine) setDrain() { e.rib.SetDrain(e.drainOf(e.cfg)) }
+
+func (e *Engine) drainOf(cfg *config.Config) rib.Drain {
 	d := rib.Drain{On: !e.draining.IsZero()}
 	if d.On {
-		d.Prepends = e.cfg.Drain.Prepends
+		d.Prepends = cfg.Drain.Prepends
 	}
-	e.rib.SetDrain(d)
+	return d
 }
 
 func (e *Engine) drainNow() Drain {

@@ -92,6 +92,9 @@ type Engine struct {
 	memory     memoryGuard
 	drains     map[string]string // why the NVA takes leave, by who wants it
 	draining   time.Time         // since when; zero: it does not
+	previews   chan struct{}     // has one while a preview is made
+	changes    uint64            // of configuration and facts so far
+	outcome    *aftermath        // of the last reload; nil: there was none
 	lists      route.Lists       // of prefixes, lent to readers of whole tables
 }
 
@@ -117,6 +120,7 @@ func New(opt Options, cfg *config.Config) *Engine {
 		origin:    &origination{},
 		neighbors: map[netip.Addr]*neighbor{},
 		drains:    map[string]string{},
+		previews:  make(chan struct{}, 1),
 		rib: rib.New(rib.Options{
 			ASN: cfg.ASN, RouterID: cfg.RouterID, MaxPaths: cfg.Kernel.MaxPaths, Metric: cfg.Kernel.Metric,
 			ResolveDefault: cfg.Kernel.ResolveDefault, Interner: opt.Interner,
@@ -140,6 +144,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.departed()
 			e.noteWarnings()
 		}
+		e.followUp(time.Now(), busy)
 		e.checkMemory(time.Now(), busy)
 		if want := e.needsTicks(); want != ticking {
 			if ticking = want; want {
@@ -251,6 +256,7 @@ func (e *Engine) poke() {
 func (e *Engine) takeFacts() {
 	if f := e.facts.Swap(nil); f != nil {
 		e.kernel = *f
+		e.changes++
 		e.rib.SetFacts(*f)
 		e.setStatics(false)
 		e.originate()

@@ -159,14 +159,20 @@ func staticCandidates(cfg *config.Config, standing []rib.Static) []candidate {
 // originate brings what is originated up to date with the kernel's routes and
 // the static ones.
 func (e *Engine) originate() {
-	list := e.origin.locals(e.opt.Interner, func(s route.Source) []candidate {
-		if s == route.SourceStatic {
-			return staticCandidates(e.cfg, e.rib.Standing())
-		}
-		return kernelCandidates(e.kernel.Routes, s == route.SourceConnected, e.cfg.Kernel.Protocol, e.cfg.Kernel.StaticProtocol)
-	})
+	list := e.locals(e.cfg, e.origin, e.rib)
 	if !slices.Equal(list, e.local) {
 		e.local = list
 		e.rib.SetLocal(list)
 	}
+}
+
+// locals is what cfg, compiled to origin, originates with the kernel as it is and the
+// static routes that stand in r.
+func (e *Engine) locals(cfg *config.Config, origin *origination, r *rib.RIB) []rib.Local {
+	return origin.locals(e.opt.Interner, func(s route.Source) []candidate {
+		if s == route.SourceStatic {
+			return staticCandidates(cfg, r.Standing())
+		}
+		return kernelCandidates(e.kernel.Routes, s == route.SourceConnected, cfg.Kernel.Protocol, cfg.Kernel.StaticProtocol)
+	})
 }

@@ -23,7 +23,7 @@ type syncGate struct {
 // needsTicks reports whether something waits for time to pass. At rest nothing
 // does, and the engine sleeps.
 func (e *Engine) needsTicks() bool {
-	if !e.sync.reached || e.memory.busy() {
+	if !e.sync.reached || e.memory.busy() || e.outcome.pending() {
 		return true
 	}
 	for _, n := range e.neighbors {

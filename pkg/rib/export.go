@@ -46,6 +46,10 @@ func (r *RIB) advertise(d *dest, p *peer) {
 // tell makes attrs what p's Adj-RIB-Out holds for d; nil: nothing.
 func (r *RIB) tell(d *dest, p *peer, attrs *route.Attrs) {
 	i := slices.IndexFunc(d.out, func(a advert) bool { return a.peer == p.id })
+	if i < 0 && attrs == nil || i >= 0 && d.out[i].attrs == attrs && d.out[i].epoch == p.epoch {
+		return
+	}
+	r.record(d)
 	if i >= 0 && d.out[i].epoch != p.epoch { // of a session that is lost
 		d.out[i] = d.out[len(d.out)-1]
 		d.out[len(d.out)-1] = advert{}
@@ -60,8 +64,6 @@ func (r *RIB) tell(d *dest, p *peer, attrs *route.Attrs) {
 	case attrs == nil:
 		d.out = fitted(slices.Delete(d.out, i, i+1))
 		p.tallies.of(d).advertised--
-	case d.out[i].attrs == attrs:
-		return
 	default:
 		d.out[i].attrs = attrs
 	}

@@ -2,6 +2,7 @@ package rib
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/nvad/nvad/pkg/route"
 )
@@ -134,16 +135,11 @@ func sameExtra(a, b *extra) bool {
 // tidy removes what was advertised in sessions that are lost, and reports whether
 // there was any.
 func (r *RIB) tidy(d *dest) bool {
-	kept := d.out[:0]
-	for _, a := range d.out {
-		if a.epoch == r.peers[a.peer].epoch {
-			kept = append(kept, a)
-		}
-	}
-	if len(kept) == len(d.out) {
+	gone := func(a advert) bool { return a.epoch != r.peers[a.peer].epoch }
+	if !slices.ContainsFunc(d.out, gone) {
 		return false
 	}
-	clear(d.out[len(kept):])
-	d.out = fitted(kept)
+	r.record(d)
+	d.out = fitted(slices.DeleteFunc(d.out, gone))
 	return true
 }

@@ -76,6 +76,7 @@ func bit(b bool) byte {
 // plan tells the forwarding plane if what it shall hold for d has changed.
 func (r *RIB) plan(d *dest) {
 	old := d.fib
+	defer func() { r.installed += count(d.fib) - count(old) }()
 	if s := r.under.standing(d.prefix); s != nil {
 		if d.fib = s.route; old == d.fib || old != nil && sameRoute(&old.Route, &d.fib.Route) {
 			return
@@ -96,6 +97,22 @@ func (r *RIB) plan(d *dest) {
 		change.Route = &d.fib.Route
 	}
 	r.eff.FIB = append(r.eff.FIB, change)
+}
+
+func count(p *planned) int {
+	if p == nil {
+		return 0
+	}
+	return 1
+}
+
+// target is the route that plan would have the forwarding plane hold for d, until
+// the next call; nil: none.
+func (r *RIB) target(d *dest) *fib.Route {
+	if s := r.under.standing(d.prefix); s != nil {
+		return &s.route.Route
+	}
+	return r.wanted(d)
 }
 
 // wanted is the kernel route for d by its best BGP paths, until the next call.

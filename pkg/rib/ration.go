@@ -23,7 +23,11 @@ type ration struct {
 // rank orders destinations by who is told first: the shorter prefix, which stands
 // for more addresses, then the lower address.
 func rank(a, b *dest) int {
-	return cmp.Or(cmp.Compare(a.prefix.Bits(), b.prefix.Bits()), a.prefix.Addr().Compare(b.prefix.Addr()))
+	return rankPrefix(a.prefix, b.prefix)
+}
+
+func rankPrefix(a, b netip.Prefix) int {
+	return cmp.Or(cmp.Compare(a.Bits(), b.Bits()), a.Addr().Compare(b.Addr()))
 }
 
 func newRation() *ration {

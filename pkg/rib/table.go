@@ -24,28 +24,30 @@ type Options struct {
 
 // RIB is the routing table. The zero value is not usable, see [New].
 type RIB struct {
-	opt     Options
-	peers   []*peer // by peerID; 0 is local
-	byAddr  map[netip.Addr]*peer
-	table   map[netip.Prefix]*dest
-	all     []*dest // every destination, for walks; see walk for the order
-	most    int     // destinations since table was made
-	dirty   backlog
-	under   underlay
-	routes  routeSets
-	locals  map[netip.Prefix]bool // originated, but for aggregates
-	sums    []*aggregate
-	sumsGen uint32 // of sums; see dest.adds
-	drain   Drain
-	refills []*peer // with room for what their limit has held back
-	eff     Effects
-	told    []*peer // neighbors with changes that Take is to return
-	paths   int
-	usable  int // of paths: those that policy let in
-	routed  int // destinations with such a path
-	work    scratch
-	watched bool                   // best paths are reported
-	before  trimmed[*dest, Choice] // best paths ahead of the changes of a turn
+	opt       Options
+	peers     []*peer // by peerID; 0 is local
+	byAddr    map[netip.Addr]*peer
+	table     map[netip.Prefix]*dest
+	all       []*dest // every destination, for walks; see walk for the order
+	most      int     // destinations since table was made
+	dirty     backlog
+	under     underlay
+	routes    routeSets
+	locals    map[netip.Prefix]bool // originated, but for aggregates
+	sums      []*aggregate
+	sumsGen   uint32 // of sums; see dest.adds
+	drain     Drain
+	refills   []*peer // with room for what their limit has held back
+	eff       Effects
+	told      []*peer // neighbors with changes that Take is to return
+	paths     int
+	usable    int // of paths: those that policy let in
+	routed    int // destinations with such a path
+	installed int // destinations with a route in the forwarding plane
+	work      scratch
+	watched   bool                   // best paths are reported
+	before    trimmed[*dest, Choice] // best paths ahead of the changes of a turn
+	journal   *journal               // of what changes; nil: nobody asks
 
 	walks      []*peer                // whose walk is not over, in their order; not the table's
 	lap        uint64                 // walks of the table so far
@@ -185,12 +187,17 @@ func (r *RIB) look(prefix netip.Prefix) *dest {
 func (r *RIB) dest(prefix netip.Prefix) *dest {
 	d := r.find(prefix)
 	if d == nil {
-		d = &dest{prefix: prefix, best: -1, forward: -1, index: int32(len(r.all))}
+		d = newDest(prefix)
+		d.index = int32(len(r.all))
 		r.table[prefix] = d
 		r.all = append(r.all, d)
 		r.most = max(r.most, len(r.all))
 	}
 	return d
+}
+
+func newDest(prefix netip.Prefix) *dest {
+	return &dest{prefix: prefix, best: -1, forward: -1, index: -1}
 }
 
 // drop removes a destination nothing refers to any more. The last one takes its

@@ -34,6 +34,7 @@ func (r *RIB) Observe(on bool) {
 // note remembers the best path of d as it was before anything was done to d. It is
 // called ahead of every change, and reports whether it is the first.
 func (r *RIB) note(d *dest) (first bool) {
+	r.record(d)
 	if !r.watched {
 		return false
 	}
