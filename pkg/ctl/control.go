@@ -75,8 +75,8 @@ func (a *app) enableCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "enable ADDRESS",
 		GroupID:           groupChange,
-		Short:             "Let a neighbor up again that was shut down",
-		Long:              "Let a neighbor up again that was shut down by \"nvactl shutdown\" or by the\nconfiguration.",
+		Short:             "Re-enable a neighbor",
+		Long:              "Re-enable a neighbor that was shut down by \"nvactl shutdown\" or by the\nconfiguration.",
 		Example:           "  nvactl enable 10.0.210.4",
 		Args:              between(1, 1),
 		ValidArgsFunction: a.completeNeighbors,

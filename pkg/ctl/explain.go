@@ -16,7 +16,7 @@ func (a *app) explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "explain PREFIX",
 		GroupID: groupShow,
-		Short:   "Tell why a prefix fares as it does",
+		Short:   "Explain why a prefix is accepted, advertised, installed, or not",
 		Long: `Tell the whole story of a prefix: what each neighbor sent, every check and
 every rule of the import policy with what it looked at, which path is best and
 by which step, who is told of it and why the others are not, and what is in the

@@ -14,8 +14,8 @@ func (a *app) confirmCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "confirm",
 		GroupID: groupChange,
-		Short:   "Make a change stay that waits for confirmation",
-		Long:    "Make a change stay that \"nvactl reload --confirm\" applied and would undo.",
+		Short:   "Keep a pending change",
+		Long:    "Keep a change that \"nvactl reload --confirm\" applied and would otherwise undo.",
 		Example: "  nvactl confirm",
 		Args:    between(0, 0),
 		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
