@@ -42,7 +42,7 @@ type Dataplane struct {
 	owner    *ownership
 	settings *settings
 	wanted   *Wanted
-	links    []fib.Link
+	links    []fib.Link // nil: not read yet
 	routes   []fib.KernelRoute
 	due      due
 	shown    map[string]string // faults and states that are logged, by object

@@ -155,7 +155,7 @@ func TestRestartAdopts(t *testing.T) {
 
 func TestForeignStays(t *testing.T) {
 	h := newHost(t)
-	h.run("route", "add", "10.100.0.0/16", "via", "10.0.0.9", "proto", "static", "metric", "20")
+	h.run("route", "add", "10.100.0.0/16", "via", "10.0.0.9", "proto", "bird", "metric", "20")
 	h.run("route", "add", "10.55.0.0/16", "via", "10.0.0.9", "proto", "bgp", "metric", "20")
 	h.run("nexthop", "add", "id", "7", "via", "10.0.0.8", "dev", "eth0")
 	h.run("link", "add", "vxlan9", "type", "vxlan", "id", "9", "remote", "10.0.0.9", "dev", "eth0", "dstport", "4790")

@@ -52,9 +52,10 @@ func (d *Dataplane) report() {
 	failing := d.total.Failed
 	d.total.Counters = d.fib.Count()
 	if failing == 0 && d.total.Failed > 0 {
-		example, _ := d.fib.Refusal()
-		d.log.Warn("the kernel refuses routes, they will be tried again",
-			"count", d.total.Failed, "prefix", example.Prefix, "reason", example.Reason)
+		if example := d.fib.Refusal(); example != nil {
+			d.log.Warn("the kernel refuses routes, they will be tried again",
+				"count", d.total.Failed, "prefix", example.Prefix, "reason", example.Err)
+		}
 	}
 	c := d.total
 	d.counters.Store(&c)
@@ -114,7 +115,7 @@ func (d *Dataplane) publish() {
 		return
 	}
 	d.routes = routes
-	d.facts.set(fib.Facts{Links: d.links, Routes: d.routes}, true)
+	d.facts.set(fib.Facts{Links: d.links, Routes: d.routes}, d.links != nil)
 }
 
 // factsBox delivers the latest facts from a goroutine of its own.
@@ -130,7 +131,8 @@ func newFactsBox(fn func(fib.Facts)) *factsBox {
 }
 
 // set replaces the facts that wait. Facts that are not whole yet, before the
-// first compare, are not delivered.
+// first compare or before links were read, are not delivered: all next hops would
+// be taken for dead.
 func (b *factsBox) set(f fib.Facts, whole bool) {
 	if b.fn == nil || !whole {
 		return

@@ -13,8 +13,9 @@ const (
 	longestTable = 60 * time.Second
 )
 
-// syncGate says whether the engine has heard from everybody. Until then
-// nothing an earlier run left in the kernel is deleted.
+// syncGate says whether the engine has heard from everybody, the kernel included:
+// without its links no next hop resolves. Until then nothing an earlier run left in
+// the kernel is deleted.
 type syncGate struct {
 	heard   bool // from everybody: what was heard is being decided about
 	reached bool
@@ -44,7 +45,7 @@ func (e *Engine) tick(now time.Time) {
 	}
 	e.releaseDue(now)
 	e.refreshDue(now)
-	if e.sync.heard || !e.configured || len(e.waiting(now)) > 0 {
+	if e.sync.heard || !e.configured || len(e.kernel.Links) == 0 || len(e.waiting(now)) > 0 {
 		return
 	}
 	e.sync.heard = true

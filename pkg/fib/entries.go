@@ -108,6 +108,9 @@ func (f *FIB) entry(s *slot) Entry {
 		case set != nil:
 			e.Hops = plainHops(set.hops)
 		}
+		if b := f.failed[s]; b != nil {
+			e.State, e.Reason = Failed, "not deleted: "+b.Err.Error()
+		}
 		return e
 	}
 	e.Class, e.Kind, e.Hops = s.want.Class, s.want.Kind, s.want.Hops
@@ -197,7 +200,9 @@ func (f *FIB) Count() Counters {
 	c.Failed = len(f.failed)
 	for s := range f.bad {
 		if s.fail != nil {
-			c.Failed += len(s.wait)
+			for range s.waits() {
+				c.Failed++
+			}
 		}
 	}
 	return c

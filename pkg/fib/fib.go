@@ -55,6 +55,8 @@ type FIB struct {
 	byID   map[uint32]*hopSet  // sets that have a group number
 	bad    map[*hopSet]bool    // sets whose group is to be written
 	dead   map[netip.Addr]bool // gateways, see SetDead; false: until all routes are written
+	links  []Link              // as SetLinks told
+	rejoin *retry.State        // of connected routes that could not be put back; nil: none
 	up     map[int]bool        // links that are up; nil: not told yet
 	deaths bool                // one of the two changed since the groups were matched
 	groups map[uint32][]Member // groups that the kernel has
@@ -235,6 +237,7 @@ func (f *FIB) SetLinks(links []Link, now time.Time) {
 		f.up[l.Index] = l.Up
 	}
 	f.guard.setLinks(links)
+	f.links, f.rejoin = links, nil
 	f.judgeDue = true
 	for _, b := range f.failed {
 		b.At = now

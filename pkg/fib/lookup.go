@@ -64,15 +64,19 @@ func (f *FIB) Tally() Tally {
 	return t
 }
 
-// Refusal returns one of the routes that the kernel refuses, as an example.
-func (f *FIB) Refusal() (Entry, bool) {
-	for s := range f.failed {
-		return f.entry(s), true
+// Refusal returns one of the routes that the kernel refuses, as an example, and the
+// kernel's answer; nil if it refuses none.
+func (f *FIB) Refusal() *RouteError {
+	for s, b := range f.failed {
+		return &RouteError{Prefix: s.prefix, Err: b.Err}
 	}
 	for set := range f.bad {
-		if set.fail != nil && len(set.wait) > 0 {
-			return f.entry(set.wait[0]), true
+		if set.fail == nil {
+			continue
+		}
+		for s := range set.waits() {
+			return &RouteError{Prefix: s.prefix, Err: set.fail.Err}
 		}
 	}
-	return Entry{}, false
+	return nil
 }

@@ -146,6 +146,7 @@ func (f *FIB) judgeAnew(now time.Time) {
 		return
 	}
 	f.judgeDue = false
+	f.reconnect(now)
 	old := f.ranks
 	f.ranks = f.above()
 	f.guard.update(f.foreign, f.fromBGP)

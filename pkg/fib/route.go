@@ -81,6 +81,7 @@ type Link struct {
 	Index     int
 	Name      string
 	Up        bool // administratively up and with carrier
+	Own       bool // nvad made it: its connected routes are nvad's to keep
 	MTU       int
 	Addresses []netip.Prefix // with the host's bits
 }

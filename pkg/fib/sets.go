@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"net/netip"
 	"slices"
@@ -132,7 +133,7 @@ func (f *FIB) moveGroups() {
 	if len(to) == 0 {
 		return
 	}
-	for _, s := range f.dirty {
+	leaves := func(s *slot) {
 		was, left := to[s.have.object]
 		switch {
 		case !left || s.set == nil:
@@ -140,6 +141,14 @@ func (f *FIB) moveGroups() {
 			to[s.have.object] = s.set
 		case was != s.set:
 			delete(to, s.have.object)
+		}
+	}
+	for _, s := range f.dirty {
+		leaves(s)
+	}
+	for set := range f.bad {
+		for s := range set.waits() { // its packets follow the group until it can be written
+			leaves(s)
 		}
 	}
 	for s := range f.failed { // these don't go yet
@@ -210,11 +219,39 @@ func (f *FIB) putSet(s *hopSet, now time.Time) {
 }
 
 func (f *FIB) wake(s *hopSet) {
-	slots := s.wait
+	slots := s.waits()
 	s.wait = nil
-	for _, w := range slots {
-		if w.list == waiting && w.set == s {
-			f.queue(w)
+	for w := range slots {
+		f.queue(w)
+	}
+}
+
+// addWait has a slot wait for the group of s. Slots that leave stay in the list, so
+// that what leaves and comes back is thinned out from time to time.
+func (s *hopSet) addWait(w *slot) {
+	if len(s.wait) > 2*s.refs {
+		seen := make(map[*slot]bool, s.refs)
+		for o := range s.waits() {
+			seen[o] = o != w
+		}
+		s.wait = s.wait[:0]
+		for o, other := range seen {
+			if other {
+				s.wait = append(s.wait, o)
+			}
+		}
+	}
+	s.wait = append(s.wait, w)
+}
+
+// waits is the slots that wait for the group of s. Others of the list have left it.
+func (s *hopSet) waits() iter.Seq[*slot] {
+	list := s.wait
+	return func(yield func(*slot) bool) {
+		for _, w := range list {
+			if w.list == waiting && w.set == s && !yield(w) {
+				return
+			}
 		}
 	}
 }

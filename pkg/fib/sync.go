@@ -62,7 +62,7 @@ func (f *FIB) take(limit int) []*slot {
 		switch key := (routeKey{s.prefix, s.metric}); {
 		case s.set != nil && !s.set.ok && !f.plain:
 			s.list = waiting
-			s.set.wait = append(s.set.wait, s)
+			s.set.addWait(s)
 			f.bad[s.set] = true
 		case len(f.foreign[key]) > 0:
 			f.setTaken(s, true)

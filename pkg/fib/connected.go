@@ -1,0 +1,78 @@
+package fib
+
+import (
+	"errors"
+	"io/fs"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/nvad/nvad/pkg/dataplane/retry"
+)
+
+// metricIPv6 is that of the connected routes of IPv6; those of IPv4 have 0.
+const metricIPv6 = 256
+
+// reconnect puts the connected routes of nvad's own links back that another program
+// has deleted: the kernel makes one together with the address, and never again.
+func (f *FIB) reconnect(now time.Time) {
+	if f.rejoin != nil && !f.rejoin.Due(now) {
+		f.judgeDue = true
+		return
+	}
+	var errs []error
+	for _, l := range f.links {
+		for _, p := range l.Addresses {
+			if l.Own && l.Up && hasRoute(p) && !f.connects(p.Masked(), l.Index) {
+				errs = append(errs, f.connect(p, l))
+			}
+		}
+	}
+	err := errors.Join(errs...)
+	if err == nil {
+		f.rejoin = nil
+		return
+	}
+	if f.rejoin == nil {
+		f.rejoin = &retry.State{}
+	}
+	f.rejoin.Again(err, now)
+	f.retryBy(f.rejoin.At)
+	f.judgeDue = true
+}
+
+// hasRoute reports whether the kernel makes a route of table main for an address that
+// nvad gives a link. Link-local ones of IPv6 are the kernel's own.
+func hasRoute(p netip.Prefix) bool {
+	return !p.IsSingleIP() && (p.Addr().Is4() || !p.Addr().IsLinkLocalUnicast())
+}
+
+// connects reports whether a route leads to a subnet that is on a link.
+func (f *FIB) connects(subnet netip.Prefix, link int) bool {
+	metric := uint32(0)
+	if subnet.Addr().Is6() {
+		metric = metricIPv6
+	}
+	return slices.ContainsFunc(f.foreign[routeKey{subnet, metric}], func(r KernelRoute) bool {
+		return r.IsConnected() && slices.ContainsFunc(r.Hops, func(h NextHop) bool { return h.Link == link })
+	})
+}
+
+// connect writes the connected route of an address as the kernel would.
+func (f *FIB) connect(p netip.Prefix, l Link) error {
+	r := KernelRoute{Prefix: p.Masked(), Protocol: protocolKernel, Source: p.Addr(), Hops: []NextHop{{Link: l.Index}}}
+	if p.Addr().Is6() {
+		r.Metric, r.Source = metricIPv6, netip.Addr{}
+	}
+	err := f.do(Op{Kind: AddRoute, Route: r})
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil // it came back meanwhile, which an event is to tell
+	case err != nil:
+		return &RouteError{Prefix: r.Prefix, Err: err}
+	}
+	f.foreign[keyOf(r)] = append(slices.Clone(f.foreign[keyOf(r)]), r)
+	f.news = true
+	f.repair("connected route " + r.Prefix.String() + " of " + l.Name)
+	return nil
+}
