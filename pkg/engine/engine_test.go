@@ -348,6 +348,31 @@ func TestEngineInSyncNeighborDown(t *testing.T) {
 	})
 }
 
+// Without the kernel's links no next hop resolves, so that nothing is wanted: a sweep
+// would empty a table that works.
+func TestEngineInSyncWithoutLinks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, p, stop := start(t, hub00(), true)
+		defer stop()
+		apply(t, e, hub00())
+		for a := range e.neighbors {
+			p.establish(a, false, false)
+		}
+		e.SetFacts(fib.Facts{Routes: reachable().Routes})
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if p.synced() {
+			t.Fatal("in sync before the kernel's links were known")
+		}
+		e.SetFacts(reachable())
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if !p.synced() {
+			t.Fatal("never in sync")
+		}
+	})
+}
+
 func TestEngineMaximumPrefix(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		p.establish(routeServer, false, false)

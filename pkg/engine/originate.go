@@ -118,14 +118,27 @@ func announceable(p netip.Prefix) bool {
 // the addresses of an interface.
 const protocolKernel = 2
 
-// kernelCandidates are the connected routes of the kernel, or else those of
-// other programs. What has one of nvad's own protocols was left by an earlier
-// run: it came from BGP and must not enter it again as local.
-func kernelCandidates(routes []fib.KernelRoute, connected bool, own ...int) []candidate {
+// connectedCandidates are the connected routes of the kernel, and the addresses that
+// it makes none for in table main: those of lo, and those without a subnet.
+func connectedCandidates(f fib.Facts) []candidate {
+	out := routeCandidates(f.Routes, true)
+	for _, l := range f.Links {
+		for _, p := range l.Addresses {
+			if l.Up && (p.IsSingleIP() || l.Name == "lo") {
+				out = append(out, candidate{prefix: p.Masked()})
+			}
+		}
+	}
+	return out
+}
+
+// routeCandidates are the connected routes of the kernel, or else those of other
+// programs, each prefix with its lowest metric.
+func routeCandidates(routes []fib.KernelRoute, connected bool) []candidate {
 	var out []candidate
 	at := map[netip.Prefix]int{}
 	for _, k := range routes {
-		if (k.Protocol == protocolKernel) != connected || slices.Contains(own, k.Protocol) {
+		if (k.Protocol == protocolKernel) != connected {
 			continue
 		}
 		i, twice := at[k.Prefix]
@@ -170,9 +183,13 @@ func (e *Engine) originate() {
 // static routes that stand in r.
 func (e *Engine) locals(cfg *config.Config, origin *origination, r *rib.RIB) []rib.Local {
 	return origin.locals(e.opt.Interner, func(s route.Source) []candidate {
-		if s == route.SourceStatic {
+		switch s {
+		case route.SourceStatic:
 			return staticCandidates(cfg, r.Standing())
+		case route.SourceConnected:
+			return connectedCandidates(e.kernel)
+		default:
+			return routeCandidates(e.kernel.Routes, false)
 		}
-		return kernelCandidates(e.kernel.Routes, s == route.SourceConnected, cfg.Kernel.Protocol, cfg.Kernel.StaticProtocol)
 	})
 }

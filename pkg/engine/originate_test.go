@@ -78,13 +78,23 @@ func TestRedistribute(t *testing.T) {
 			fib.KernelRoute{Prefix: pfx("0.0.0.0/0"), Protocol: 16, Metric: 100, Hops: []fib.NextHop{{Link: 2}}},
 			fib.KernelRoute{Prefix: pfx("10.7.0.0/16"), Protocol: 3, Metric: 50, Hops: []fib.NextHop{{Link: 2}}},
 			fib.KernelRoute{Prefix: pfx("10.7.0.0/16"), Protocol: 3, Metric: 40, Hops: []fib.NextHop{{Link: 2}}},
-			fib.KernelRoute{Prefix: pfx("10.6.0.0/16"), Protocol: 186, Metric: 20, Hops: []fib.NextHop{{Link: 2}}},
 			fib.KernelRoute{Prefix: pfx("10.9.0.0/16"), Protocol: 3, Hops: []fib.NextHop{{Link: 2}}},
 		))
-		p.wantSent(t, "another program's route, by its best metric; none that nvad left; the static one before it",
+		p.wantSent(t, "another program's route, by its best metric; the static one before it",
 			routeServer, slices.Insert(slices.Clone(start), 2, "10.7.0.0/16 incomplete med 40")...)
 		e.SetFacts(facts())
 		p.wantSent(t, "gone again", routeServer, start...)
+
+		f := facts()
+		f.Links[0].Addresses = []netip.Prefix{pfx("10.0.0.4/24"), pfx("10.99.0.9/32"), pfx("10.98.0.9/24")}
+		f.Links = append(f.Links, fib.Link{Index: 1, Name: "lo", Up: true, Addresses: []netip.Prefix{
+			pfx("127.0.0.1/8"), pfx("10.99.0.1/32"), pfx("10.97.0.1/24"), pfx("::1/128"), pfx("169.254.7.7/32"),
+		}}, fib.Link{Index: 4, Name: "dummy0", Addresses: []netip.Prefix{pfx("10.99.0.5/32")}})
+		e.SetFacts(f)
+		p.wantSent(t, "addresses of lo, and of one host; not those of a link that is down, and no subnet whose route somebody keeps out",
+			routeServer, append(slices.Clone(start), "10.97.0.0/24 incomplete med 0", "10.99.0.1/32 incomplete med 0", "10.99.0.9/32 incomplete med 0")...)
+		e.SetFacts(facts())
+		p.wantSent(t, "these go with their addresses", routeServer, start...)
 
 		cfg.Redistributes = nil
 		if err := e.Apply(t.Context(), cfg); err != nil {
