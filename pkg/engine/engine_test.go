@@ -355,8 +355,8 @@ func TestEngineInSyncWithoutLinks(t *testing.T) {
 		e, p, stop := start(t, hub00(), true)
 		defer stop()
 		apply(t, e, hub00())
-		for a := range e.neighbors {
-			p.establish(a, false, false)
+		for _, n := range hub00().Neighbors {
+			p.establish(n.Address, false, false)
 		}
 		e.SetFacts(fib.Facts{Routes: reachable().Routes})
 		time.Sleep(10 * time.Minute)

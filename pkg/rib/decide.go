@@ -57,35 +57,38 @@ type key struct {
 
 // decide chooses the best path of d and the paths that share its FIB entry.
 func (r *RIB) decide(d *dest) {
-	d.best, d.forward, d.step = -1, -1, StepOnly
+	d.best, d.step = -1, StepOnly
 	for i := range d.paths {
 		d.paths[i].flags &^= flagMultipath
 	}
 	if len(d.paths) > 1 {
-		d.best, d.step = r.choose(d, false)
+		d.best, d.step = r.choose(d)
 	} else if len(d.paths) == 1 && d.paths[0].valid() { // by far the most frequent case
 		d.best = 0
 	}
-	switch {
-	case d.best < 0:
-	case d.paths[d.best].source == route.SourceBGP:
-		d.forward = d.best
-	default:
-		d.forward, _ = r.choose(d, true)
+}
+
+// forwards returns the best path if its next hops are the FIB's; nil otherwise.
+// Nothing is installed for what is originated here: the neighbor that taught the
+// same prefix may originate it, too, and send the packets back.
+func (d *dest) forwards() *path {
+	if d.best < 0 || d.paths[d.best].source != route.SourceBGP {
+		return nil
 	}
+	return &d.paths[d.best]
 }
 
 func (pt *path) valid() bool {
 	return pt.accepted != nil && (pt.source != route.SourceBGP || pt.hop.hops != nil)
 }
 
-// choose returns the best of all paths, or of the learned ones alone, and the
-// step that decided; -1 if there is none.
-func (r *RIB) choose(d *dest, learned bool) (best int16, by Step) {
+// choose returns the best of all paths and the step that decided; -1 if there is
+// none.
+func (r *RIB) choose(d *dest) (best int16, by Step) {
 	left, keys := r.work.left[:0], r.work.keys[:0]
 	for i := range d.paths {
 		k := key{}
-		if d.paths[i].valid() && (!learned || d.paths[i].source == route.SourceBGP) {
+		if d.paths[i].valid() {
 			k = r.key(&d.paths[i])
 			left = append(left, i)
 		}

@@ -93,7 +93,7 @@ func (r *RIB) noRoute(d *dest) string {
 	accepted := slices.ContainsFunc(d.paths, func(p path) bool { return p.accepted != nil })
 	switch {
 	case d.best >= 0 && d.paths[d.best].source != route.SourceBGP:
-		return "originated here: a route of its own is not put in the kernel"
+		return "originated here: no route for it is put in the kernel, and packets follow more or less specific ones"
 	case d.best >= 0:
 		return "not decided about yet"
 	case accepted:

@@ -287,7 +287,7 @@ func TestExplainNoRoute(t *testing.T) {
 	for prefix, want := range map[string]string{
 		"10.1.0.0/16":   "the next hop of no accepted path is reached",
 		"10.2.0.0/16":   "the next hop of no accepted path is reached",
-		"10.3.0.0/16":   "originated here: a route of its own is not put in the kernel",
+		"10.3.0.0/16":   "originated here: no route for it is put in the kernel, and packets follow more or less specific ones",
 		"10.4.0.0/16":   "no neighbor has announced it",
 		"10.0.210.0/24": "",
 	} {

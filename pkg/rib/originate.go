@@ -20,8 +20,9 @@ var (
 )
 
 // SetLocal replaces the routes that this router originates, but for aggregates.
-// They are never put in the kernel, and take nothing out of it: packets follow
-// what was learned. Where an aggregate has the same prefix, they stand for it.
+// They are never put in the kernel, nor is what was learned of the same prefix as
+// long as they are best: packets follow the parts, or a less specific route. Where
+// an aggregate has the same prefix, they stand for it.
 func (r *RIB) SetLocal(list []Local) {
 	want := make(map[netip.Prefix]bool, len(list))
 	for _, l := range list {

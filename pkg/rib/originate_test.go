@@ -117,9 +117,9 @@ func TestAggregateUnderNetwork(t *testing.T) {
 	}
 }
 
-// What is originated here is told to others; packets still follow what was
-// learned, or nothing at all.
-func TestNetworkLeavesTheKernelAlone(t *testing.T) {
+// What is originated here is announced to others, and nothing is installed for it,
+// also where a neighbor has announced the same prefix: it may send packets back.
+func TestNetworkIsNotInstalled(t *testing.T) {
 	b := newEdge(t)
 	network := func(p string) Local {
 		return Local{Prefix: pfx(p), Source: route.SourceNetwork, Attrs: b.in.Intern(route.Attrs{})}
@@ -127,17 +127,19 @@ func TestNetworkLeavesTheKernelAlone(t *testing.T) {
 	b.announce(nva, "65515", "10.1.0.0/16")
 	b.flush()
 	b.r.SetLocal([]Local{network("10.1.0.0/16"), network("10.2.0.0/16")})
-	b.want("the learned route stays in the kernel",
+	b.want("the learned route leaves the kernel",
+		"fib - 10.1.0.0/16",
 		"to 10.0.0.9 + 10.1.0.0/16 path [65001] via 10.0.0.4",
 		"to 10.0.0.9 + 10.2.0.0/16 path [65001] via 10.0.0.4",
 		"to 169.254.0.2 + 10.1.0.0/16 path [] via 169.254.0.1 local-pref 100",
 		"to 169.254.0.2 + 10.2.0.0/16 path [] via 169.254.0.1 local-pref 100")
 	b.withdraw(nva, "10.1.0.0/16")
-	b.want("until the neighbor withdraws it", "fib - 10.1.0.0/16")
+	b.want("its withdrawal changes nothing")
 	b.announce(nva, "65515", "10.2.0.0/16")
-	b.want("one that comes later gets there", "fib + 10.2.0.0/16 bgp via 169.254.0.2 dev vxlan0")
+	b.want("one that comes later is not installed either")
 	b.r.SetLocal(nil)
-	b.want("and is told to others when the statement goes",
+	b.want("but it is, and is announced, when the statement goes",
+		"fib + 10.2.0.0/16 bgp via 169.254.0.2 dev vxlan0",
 		"to 10.0.0.9 + 10.2.0.0/16 path [65001 65515] via 10.0.0.4",
 		"to 10.0.0.9 - 10.1.0.0/16",
 		"to 169.254.0.2 - 10.1.0.0/16",

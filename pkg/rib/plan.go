@@ -117,10 +117,10 @@ func (r *RIB) target(d *dest) *fib.Route {
 
 // wanted is the kernel route for d by its best BGP paths, until the next call.
 func (r *RIB) wanted(d *dest) *fib.Route {
-	if d.forward < 0 {
+	best := d.forwards()
+	if best == nil {
 		return nil
 	}
-	best := &d.paths[d.forward]
 	out := &r.work.route
 	*out = fib.Route{Class: fib.BGP, Metric: r.opt.Metric}
 	if slices.Contains(best.accepted.Communities, route.Blackhole) {
@@ -141,7 +141,7 @@ func (r *RIB) bestHops(d *dest) []fib.NextHop {
 	hops := r.work.hops[:0]
 	n := 0
 	for i := range d.paths {
-		if i == int(d.forward) || d.paths[i].flags&flagMultipath != 0 {
+		if i == int(d.best) || d.paths[i].flags&flagMultipath != 0 {
 			hops = append(hops, d.paths[i].hop.hops...)
 			n++
 		}

@@ -120,7 +120,7 @@ func (v *Preview) follow() {
 // visit has the current pass look at a destination, of which live or own may be nil.
 func (v *Preview) visit(live, own *dest) {
 	d := &v.scratch
-	*d = dest{paths: d.paths[:0], best: -1, forward: -1, index: -1}
+	*d = dest{paths: d.paths[:0], best: -1, index: -1}
 	if own != nil {
 		d.prefix = own.prefix
 		d.paths = append(d.paths, own.paths...)

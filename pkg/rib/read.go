@@ -122,7 +122,7 @@ func (r *RIB) view(d *dest, i int) Path {
 		Stale: p.isStale(pt), Valid: pt.valid(),
 		Best: int(d.best) == i, Multipath: pt.flags&flagMultipath != 0, Step: d.step,
 	}
-	v.Forwards = v.Multipath || int(d.forward) == i
+	v.Forwards = d.forwards() != nil && (v.Multipath || v.Best)
 	if pt.peer != 0 {
 		v.Rule = r.rejectReason(pt)
 	}

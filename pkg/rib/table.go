@@ -81,15 +81,12 @@ type dest struct {
 	fib    *planned // as last told to the forwarding plane; nil: none
 	index  int32    // in RIB.all; -1 once removed
 	best   int16    // in paths; -1: none
-	// forward is the best learned path, whose next hops are the FIB's: what is
-	// originated here takes no route out of the kernel; -1: none.
-	forward int16
-	adds    uint32 // RIB.sumsGen of the aggregates that count it; 0: none does
-	queued  uint32 // places it has in the backlog
-	by      peerID // in whose queue the latest is
-	usable  uint16 // of paths: those that policy let in
-	dirty   bool   // to be decided about
-	step    Step   // that decided between best and its runner-up
+	adds   uint32   // RIB.sumsGen of the aggregates that count it; 0: none does
+	queued uint32   // places it has in the backlog
+	by     peerID   // in whose queue the latest is
+	usable uint16   // of paths: those that policy let in
+	dirty  bool     // to be decided about
+	step   Step     // that decided between best and its runner-up
 }
 
 // path is a route as one neighbor announced it.
@@ -197,7 +194,7 @@ func (r *RIB) dest(prefix netip.Prefix) *dest {
 }
 
 func newDest(prefix netip.Prefix) *dest {
-	return &dest{prefix: prefix, best: -1, forward: -1, index: -1}
+	return &dest{prefix: prefix, best: -1, index: -1}
 }
 
 // drop removes a destination nothing refers to any more. The last one takes its
@@ -253,7 +250,7 @@ func (r *RIB) cut(d *dest, i int, p *peer) {
 	r.uncount(d, p, pt)
 	r.under.release(pt.hop)
 	d.paths = fitted(slices.Delete(d.paths, i, i+1))
-	d.best, d.forward = without(d.best, i), without(d.forward, i)
+	d.best = without(d.best, i)
 }
 
 // without is where path n is found once path i is gone; -1: nowhere.
