@@ -103,7 +103,7 @@ func Run(ctx context.Context, opt Options) error {
 		d.log.Warn("configuration", "reason", w.String())
 	}
 	if unkept != nil {
-		d.log.Warn("history of configurations not read, a new one begins", "reason", unkept)
+		d.log.Warn("history of configurations is damaged, only what can still be read counts", "reason", unkept)
 	}
 	if unlocked.error != nil {
 		d.log.Warn("no lock: a second nvad in this network namespace is not kept out", "reason", unlocked)

@@ -88,3 +88,33 @@ func TestDamagedText(t *testing.T) {
 		t.Errorf("no error for %q", text)
 	}
 }
+
+// Without its index the texts are still there to be run, and are not written over.
+func TestDamagedIndex(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "history")
+	h, err := Open(dir, "nvad.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"one", "two"} {
+		if err := h.Commit(h.Record().Next(Entry{}), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, indexName), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(dir, "nvad.toml")
+	if r := again.Record(); err == nil || r.Running != 2 || len(r.Entries) != 2 || r.Pending != nil {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if err := again.Commit(again.Record().Next(Entry{}), []byte("three")); err != nil {
+		t.Fatal(err)
+	}
+	again.Prune()
+	for version, want := range map[int]string{1: "one", 2: "two", 3: "three"} {
+		if text, err := again.Text(version); err != nil || string(text) != want {
+			t.Errorf("version %d: %q, %v", version, text, err)
+		}
+	}
+}

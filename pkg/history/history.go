@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,7 +36,8 @@ type History struct {
 // Open reads the history of the configuration file in dir. A directory that is
 // missing is an empty history; one of another file is begun anew. With an error
 // the history is empty, and usable, but for a directory that somebody else can
-// change: nothing is read from it or kept in it.
+// change: nothing is read from it or kept in it. Where only the index is damaged, the
+// history has the texts that are there, as if each had been started with.
 func Open(dir, file string) (*History, error) {
 	h := &History{dir: dir, record: Record{File: file}}
 	data, err := h.read(indexName)
@@ -44,7 +46,9 @@ func Open(dir, file string) (*History, error) {
 	}
 	var found Record
 	if err == nil {
-		err = json.Unmarshal(data, &found)
+		if err = json.Unmarshal(data, &found); err != nil {
+			h.record = h.rebuilt(file)
+		}
 	}
 	if err != nil {
 		return h, fmt.Errorf("history in %s: %w", dir, err)
@@ -53,6 +57,33 @@ func Open(dir, file string) (*History, error) {
 		h.record = found
 	}
 	return h, nil
+}
+
+// rebuilt is a record of the texts in the directory.
+func (h *History) rebuilt(file string) Record {
+	r := Record{File: file}
+	for _, version := range h.stored() {
+		if info, err := os.Lstat(h.Path(version)); err == nil {
+			r.Entries = append(r.Entries, Entry{Version: version, Time: info.ModTime(), Cause: Start, Result: Applied})
+			r.Running = version
+		}
+	}
+	r.Entries = r.Entries[max(0, len(r.Entries)-Kept):]
+	return r
+}
+
+// stored are the versions whose texts are in the directory, in order.
+func (h *History) stored() []int {
+	var out []int
+	names, _ := filepath.Glob(filepath.Join(h.dir, "*"+textSuffix))
+	for _, path := range names {
+		version, err := strconv.Atoi(strings.TrimSuffix(filepath.Base(path), textSuffix))
+		if err == nil && version > 0 {
+			out = append(out, version)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // Record is the history as it is now.
@@ -166,11 +197,9 @@ func (h *History) Prune() {
 	if h.Behind() != nil {
 		return
 	}
-	names, _ := filepath.Glob(filepath.Join(h.dir, "*"+textSuffix))
-	for _, path := range names {
-		version, err := strconv.Atoi(strings.TrimSuffix(filepath.Base(path), textSuffix))
-		if _, kept := r.Find(version); err == nil && !kept {
-			_ = os.Remove(path)
+	for _, version := range h.stored() {
+		if _, kept := r.Find(version); !kept {
+			_ = os.Remove(h.Path(version))
 		}
 	}
 }

@@ -18,7 +18,8 @@ import (
 
 const defaultConfig = "/etc/nvad/nvad.toml"
 
-// exitConfig is the exit code of a daemon whose configuration file is bad:
+// exitConfig is the exit code of a daemon whose configuration file is bad, and whose
+// history has no text that can run in its place:
 // EX_CONFIG of sysexits.h, by which a service manager knows that to start it again
 // would not help.
 const exitConfig = 78
