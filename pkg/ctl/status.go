@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -153,7 +154,7 @@ func identity(s *nvadv1.Status) string {
 	if s.GetAsn() == 0 {
 		return "none, there are no neighbors"
 	}
-	return fmt.Sprintf("%d, router ID %s", s.GetAsn(), s.GetRouterId())
+	return fmt.Sprintf("%d, router ID %s", s.GetAsn(), cmp.Or(s.GetRouterId(), "not known yet"))
 }
 
 func inSync(s *nvadv1.Status) string {
