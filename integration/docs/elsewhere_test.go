@@ -13,6 +13,7 @@ var elsewhere = []struct{ start, by string }{
 	{"make build", "go test ./integration/service -run Package"},
 	{"make deb && sudo apt install", "go test ./integration/service -run Service"},
 	{"sudo systemctl start nvad", "go test ./integration/service -run Service"},
+	{"sudo nvad flush", "go test ./integration/lifecycle -run FlushOffline"},
 	{"sudo usermod -aG nvad-view", "go test ./integration/service -run Service"},
 	{"make demo", "make demo"},
 	{"make test", "make test"},

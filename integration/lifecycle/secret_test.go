@@ -60,7 +60,7 @@ func TestSecrets(t *testing.T) {
 	b.write("key", secrets[4]+"\n")
 	b.configure(file(fmt.Sprintf("%q", secrets[3])))
 	for _, command := range []string{
-		"reload --dry-run", "config diff " + b.config, "reload --confirm 5m", "rollback --config " + b.config, "config history", "config diff --from 1 --to 2",
+		"reload --dry-run", "config diff " + b.config, "config diff", "reload --confirm 5m", "rollback --config " + b.config, "config history", "config diff --from 1 --to 2",
 		"config show", "config show --expanded", "config show --version 1", "config show --version 2", "status", "neighbors",
 		"neighbors " + peer1, "neighbors " + third, "routes", "version",
 	} {

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,11 +52,19 @@ func TestTechSupport(t *testing.T) {
 		t.Errorf("heap profile of %d bytes: %v", len(data), err)
 	}
 
+	contents := func() string {
+		data, err := os.ReadFile(filepath.Join(dir, "CONTENTS.txt"))
+		b.must(err)
+		return string(data)
+	}
+	if strings.Contains(contents(), "not nvad's") {
+		t.Errorf("in nvad's own namespace:\n%s", contents())
+	}
+	b.elsewhere(fmt.Sprintf("it (pid %d) runs in another network namespace", n.cmd.Process.Pid))
+
 	n.stop()
 	dir = b.gather("ended")
-	data, err := os.ReadFile(filepath.Join(dir, "CONTENTS.txt"))
-	b.must(err)
-	b.must(contains(string(data), "nvad is not running", "kernel/routes.txt"))
+	b.must(contains(contents(), "nvad is not running", "kernel/routes.txt"))
 
 	for _, word := range []string{secret, other} {
 		if out := b.run("grep", "-rlF", word, filepath.Join(b.dir, "out")); out.out != "" || out.code != 1 {
@@ -79,4 +88,13 @@ func (b *bed) gather(name string) string {
 	}
 	b.sh("tar -C " + out + " --strip-components=1 -xzf " + archive)
 	return out
+}
+
+// elsewhere runs nvactl tech-support in the neighbors' namespace, whose kernel is not
+// nvad's, which the list of contents has to say.
+func (b *bed) elsewhere(says string) {
+	b.Helper()
+	out, err := within(b.theirs, lab.Build(b.T, "./cmd/nvactl"), "--socket", b.socket, "tech-support", "--output", filepath.Join(b.dir, "theirs.tar.gz")).CombinedOutput()
+	b.must(err)
+	b.must(contains(string(out), "kernel/namespace.txt", "the files in kernel/ are not nvad's", says))
 }

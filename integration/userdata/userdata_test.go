@@ -12,6 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/machine"
 )
 
 // hub00 are the values of the first hub's NVA, in both examples of configs/azure.
@@ -80,16 +81,15 @@ func userData(t *testing.T) map[string]string {
 	return out
 }
 
-// TestSchema holds the user-data against cloud-init's own schema. Older versions
-// let keys pass that they do not know; TestTraps does not.
+// TestSchema holds the user-data against cloud-init's own schema, in the root of a
+// machine: installed on the host, cloud-init would configure that at its next boot.
+// Older versions let keys pass that they do not know; TestTraps does not.
 func TestSchema(t *testing.T) {
-	lab.RequireCommands(t, "cloud-init")
+	m := machine.Make(t, machine.Options{Name: "vm-schema"})
 	check := func(text string) ([]byte, error) {
-		file := filepath.Join(t.TempDir(), "user-data.yaml")
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return exec.Command("cloud-init", "schema", "--config-file", file).CombinedOutput()
+		const file = "/root/user-data.yaml"
+		m.Put(t, file, text)
+		return exec.Command("chroot", m.Root(), "cloud-init", "schema", "--config-file", file).CombinedOutput()
 	}
 	for name, text := range userData(t) {
 		if out, err := check(text); err != nil {

@@ -68,6 +68,7 @@ func optional(o route.Optional) *uint32 {
 
 func statusMessage(s Status) *nvadv1.Status {
 	return &nvadv1.Status{
+		Host:         printable(s.Host),
 		Asn:          s.ASN,
 		RouterId:     text(s.RouterID),
 		Since:        stamp(s.Since),

@@ -18,6 +18,7 @@ import (
 // plane adds to it.
 type Status struct {
 	engine.Status
+	Host         string // name of the machine; empty if that can't be read
 	FIBWanted    int
 	FIBInstalled int
 	Tunnels      int

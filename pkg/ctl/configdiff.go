@@ -1,7 +1,9 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -15,11 +17,13 @@ func (a *app) configDiffCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff [FILE]",
 		Short: "Show what differs between configurations",
-		Long: `Compare the running configuration with a file and say of each difference what
-applying it costs. --from takes an earlier version in place of the running one,
---to one in place of the file. Passwords are hidden in what the daemon tells, so
-that a changed one does not show; "nvactl reload --dry-run" knows.`,
-		Example: `  nvactl config diff /etc/nvad/nvad.toml
+		Long: `Compare the running configuration with a file, by default the one that nvad was
+started with, and say of each difference what applying it costs. --from takes an
+earlier version in place of the running one, --to one in place of the file.
+Passwords are hidden in what the daemon tells, so that a changed one does not
+show; "nvactl reload --dry-run" knows.`,
+		Example: `  nvactl config diff
+  nvactl config diff new.toml
   nvactl config diff --from 3
   nvactl config diff --from 3 --to 5`,
 		Args: between(0, 1),
@@ -41,7 +45,7 @@ that a changed one does not show; "nvactl reload --dry-run" knows.`,
 		if to != 0 {
 			next, err = versionOf(ctx, c, to)
 		} else {
-			next, err = redacted(fileOr(args))
+			next, err = a.candidate(ctx, c, args)
 		}
 		if err != nil {
 			return err
@@ -49,6 +53,23 @@ that a changed one does not show; "nvactl reload --dry-run" knows.`,
 		return a.printDiff(config.Diff(old, next))
 	})
 	return cmd
+}
+
+// candidate is the file of args, or else the one that the daemon runs with: by
+// default the two are compared that a reload would. Of another machine only its
+// own nvad can read the file.
+func (a *app) candidate(ctx context.Context, c *client, args []string) (*config.Config, error) {
+	if len(args) > 0 {
+		return redacted(args[0])
+	}
+	if a.remote.address != "" {
+		return nil, errors.New("name a file of this machine to compare with: the daemon's own is on the other (nvactl reload --dry-run reads that)")
+	}
+	s, err := c.read.GetStatus(ctx, &nvadv1.GetStatusRequest{})
+	if err != nil {
+		return nil, err
+	}
+	return redacted(cmp.Or(s.GetConfig().GetFile(), defaultConfig))
 }
 
 // versionOf is a configuration that the daemon keeps, without passwords; version

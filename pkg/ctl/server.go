@@ -24,9 +24,9 @@ func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	if err != nil {
 		return nil, dialError(path, err)
 	}
-	uid, err := serverUser(conn)
-	if err == nil && !mayServe(uid) {
-		err = fmt.Errorf("%s is not nvad's: %s listens there, and not root, %s or you; nothing was sent", path, nameOf(uid), daemonUser)
+	server, err := serverOf(conn)
+	if err == nil && !mayServe(server.Uid) {
+		err = fmt.Errorf("%s is not nvad's: %s listens there, and not root, %s or you; nothing was sent", path, nameOf(server.Uid), daemonUser)
 	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -34,28 +34,28 @@ func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	return conn, nil
 }
 
-// serverUser is the user who made the listening end of a connection, as the kernel
-// has kept it.
-func serverUser(conn net.Conn) (uint32, error) {
+// serverOf is the process and the user who made the listening end of a connection,
+// as the kernel has kept it.
+func serverOf(conn net.Conn) (*unix.Ucred, error) {
 	uc, ok := conn.(*net.UnixConn)
 	if !ok {
-		return 0, errors.New("not a unix socket: nobody knows who listens")
+		return nil, errors.New("not a unix socket: nobody knows who listens")
 	}
 	raw, err := uc.SyscallConn()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	var cred *unix.Ucred
 	var credErr error
 	if err := raw.Control(func(fd uintptr) {
 		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 	}); err != nil {
-		return 0, err
+		return nil, err
 	}
 	if credErr != nil {
-		return 0, fmt.Errorf("who listens on the socket: %w", credErr)
+		return nil, fmt.Errorf("who listens on the socket: %w", credErr)
 	}
-	return cred.Uid, nil
+	return cred, nil
 }
 
 // mayServe reports whether nvad may run as that user: root, the user of the service,

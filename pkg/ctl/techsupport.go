@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -60,7 +61,7 @@ func (a *app) techSupport(ctx context.Context, file string) error {
 		return err
 	}
 	defer os.Remove(tmp.Name())
-	results, err := support.Write(ctx, tmp, name, a.Now(), append(a.exhibits(ctx), support.System()...))
+	results, err := support.Write(ctx, tmp, name, a.Now(), slices.Concat(a.exhibits(ctx), []support.Exhibit{a.whoseKernel()}, support.System()))
 	if err := errors.Join(err, tmp.Close(), ctx.Err()); err != nil {
 		return err
 	}

@@ -42,7 +42,8 @@ func (a *app) topologyCommand() *cobra.Command {
 		Short:   "Draw this NVA with its VNet, Route Server and tunnels",
 		Long: `Draw what this NVA is connected to: its interfaces and subnets, the Route Server
 instances and other neighbors behind them, its tunnels and the NVAs at their far
-ends, with the state of each session and how many routes go either way.`,
+ends, with the state of each session and how many routes go either way. Each
+drawing says whose it is and when it was made: host name, VNet and time.`,
 		Example: `  nvactl topology
   nvactl topology -o svg > hub00.svg
   nvactl topology -o mermaid`,
@@ -78,6 +79,7 @@ type view struct {
 	links     []*nvadv1.Link
 	neighbors []*nvadv1.Neighbor
 	tunnels   []*nvadv1.Tunnel
+	vnets     []string // address spaces of the VNets of this NVA's Route Servers
 }
 
 func survey(ctx context.Context, c *client) (view, error) {
@@ -85,16 +87,34 @@ func survey(ctx context.Context, c *client) (view, error) {
 	links, err2 := c.read.ListLinks(ctx, &nvadv1.ListLinksRequest{})
 	neighbors, err3 := c.read.ListNeighbors(ctx, &nvadv1.ListNeighborsRequest{})
 	tunnels, err4 := c.read.ListTunnels(ctx, &nvadv1.ListTunnelsRequest{})
-	return view{status, links.GetLinks(), neighbors.GetNeighbors(), tunnels.GetTunnels()}, cmp.Or(err1, err2, err3, err4)
+	return view{status, links.GetLinks(), neighbors.GetNeighbors(), tunnels.GetTunnels(), vnetsOf(ctx, c)}, cmp.Or(err1, err2, err3, err4)
+}
+
+// vnetsOf are those that the running configuration names. They are left out where
+// the daemon is of another version, whose configuration is not understood.
+func vnetsOf(ctx context.Context, c *client) (out []string) {
+	cfg, err := versionOf(ctx, c, 0)
+	if err != nil {
+		return nil
+	}
+	for i := range cfg.Neighbors {
+		for _, p := range cfg.Neighbors[i].VNet {
+			if !slices.Contains(out, p.String()) {
+				out = append(out, p.String())
+			}
+		}
+	}
+	return out
 }
 
 // node is a thing of a drawing. Things hang from each other as a tree: this NVA, its
 // devices, what is behind them, and the sessions.
 type node struct {
-	title  string
-	detail string
-	health health
-	below  []*node
+	title   string
+	detail  string
+	caption string // of the drawing; the first node's alone
+	health  health
+	below   []*node
 }
 
 // health is the color of a node.
@@ -121,8 +141,9 @@ func (n *node) add(c *node) *node {
 // tree orders what is known: below each device what is reached over it.
 func (a *app) tree(v view) *node {
 	s := v.status
-	root := &node{title: "NVA " + s.GetRouterId(), detail: fmt.Sprintf("AS %d, %d prefixes, kernel %d/%d",
-		s.GetAsn(), s.GetPrefixes(), s.GetFibInstalled(), s.GetFibWanted()), health: healthOf(s.GetInSync())}
+	root := &node{title: trimmed("NVA " + s.GetHost() + " " + s.GetRouterId()), detail: fmt.Sprintf("AS %d, %d prefixes, kernel %d/%d",
+		s.GetAsn(), s.GetPrefixes(), s.GetFibInstalled(), s.GetFibWanted()), health: healthOf(s.GetInSync()),
+		caption: strings.Join(append(vnetText(v.vnets), a.Now().UTC().Format("2006-01-02 15:04:05 UTC")), ", ")}
 	over := map[string]bool{}
 	var tunnels []*node
 	for _, t := range v.tunnels {
@@ -145,6 +166,13 @@ func (a *app) tree(v view) *node {
 	}
 	root.below = append(root.below, tunnels...)
 	return root
+}
+
+func vnetText(vnets []string) []string {
+	if len(vnets) == 0 {
+		return nil
+	}
+	return []string{"VNet " + strings.Join(vnets, " ")}
 }
 
 func upDownWord(up bool) string {

@@ -12,7 +12,9 @@ import (
 
 // TestTopology draws an NVA on a good day and one on a bad day in every form.
 func TestTopology(t *testing.T) {
-	for name, d := range map[string]*apitest.Daemon{"topology": apitest.Hub00(), "bad-topology": apitest.BadDay()} {
+	hub00 := apitest.Hub00()
+	hub00.TOML += "[[neighbor]]\naddress = \"10.0.210.4\"\nremote-asn = 65515\nvnet = [\"10.0.0.0/16\"]\n"
+	for name, d := range map[string]*apitest.Daemon{"topology": hub00, "bad-topology": apitest.BadDay()} {
 		socket := serve(t, d)
 		for _, form := range drawings {
 			t.Run(name+" "+form, func(t *testing.T) {

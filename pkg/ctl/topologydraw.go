@@ -12,6 +12,9 @@ import (
 func drawText(out io.Writer, root *node, width int) error {
 	var b strings.Builder
 	b.WriteString(printable(cut(trimmed(root.title+"  "+root.detail), width)) + "\n")
+	if root.caption != "" {
+		b.WriteString(printable(cut(root.caption, width)) + "\n")
+	}
 	textBelow(&b, root, "", width)
 	_, err := io.WriteString(out, b.String())
 	return err
@@ -45,14 +48,15 @@ func cut(s string, width int) string {
 
 // nodeJSON is a node for a program that draws it itself.
 type nodeJSON struct {
-	Title  string     `json:"title"`
-	Detail string     `json:"detail"`
-	Up     *bool      `json:"up"` // null: neither up nor down
-	Below  []nodeJSON `json:"below"`
+	Title   string     `json:"title"`
+	Detail  string     `json:"detail"`
+	Caption string     `json:"caption,omitempty"`
+	Up      *bool      `json:"up"` // null: neither up nor down
+	Below   []nodeJSON `json:"below"`
 }
 
 func (n *node) forJSON() nodeJSON {
-	out := nodeJSON{Title: n.title, Detail: n.detail, Below: []nodeJSON{}}
+	out := nodeJSON{Title: n.title, Detail: n.detail, Caption: n.caption, Below: []nodeJSON{}}
 	if n.health != plain {
 		up := n.health == well
 		out.Up = &up
@@ -75,6 +79,9 @@ func drawMermaid(out io.Writer, root *node) error {
 		text := mermaidText(n.title)
 		if n.detail != "" {
 			text += "<br/>" + mermaidText(n.detail)
+		}
+		if n.caption != "" {
+			text += "<br/>" + mermaidText(n.caption)
 		}
 		fmt.Fprintf(&b, "  n%d[\"%s\"]%s\n", id, text, [...]string{plain: "", well: ":::well", ill: ":::ill"}[n.health])
 		for _, c := range n.below {
@@ -103,6 +110,7 @@ const (
 	boxWidth, boxHeight = 236, 46
 	columnGap, rowGap   = 44, 14
 	margin              = 16
+	captionHeight       = 24
 	boxText             = 34 // characters that fit in a box
 )
 
@@ -120,12 +128,16 @@ func drawSVG(out io.Writer, root *node) error {
 	p.place(root, 0)
 	width := margin*2 + (p.depth+1)*boxWidth + p.depth*columnGap
 	height := margin*2 + p.rows*(boxHeight+rowGap) - rowGap
+	if root.caption != "" {
+		height += captionHeight
+		fmt.Fprintf(&p.boxes, "<text x=\"%d\" y=\"%d\">%s</text>\n", margin, height-margin, escaped(root.caption))
+	}
 	_, err := fmt.Fprintf(out, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" role="img">
 <title>%s</title>
 <style>%s</style>
 <rect class="bg" width="%[1]d" height="%[2]d"/>
 %[5]s%[6]s</svg>
-`, width, height, escaped(root.title), style, p.edges.String(), p.boxes.String())
+`, width, height, escaped(trimmed(root.title+" "+root.caption)), style, p.edges.String(), p.boxes.String())
 	return err
 }
 

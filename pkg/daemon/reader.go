@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"os"
 	"slices"
 
 	"github.com/nvad/nvad/pkg/api"
@@ -28,7 +29,7 @@ func (d *daemon) askStatus(ctx context.Context) (api.Status, error) {
 	if err != nil {
 		return api.Status{}, err
 	}
-	out := api.Status{Status: s}
+	out := api.Status{Status: s, Host: hostName()}
 	out.Warnings = append(d.degraded(), out.Warnings...)
 	routes, err := d.plane.Tally(ctx)
 	if err != nil {
@@ -168,4 +169,13 @@ func protected(cfg *config.Config) []fib.Protected {
 		add(n.Address, "neighbor "+n.Address.String(), fib.Protected{Neighbor: true})
 	}
 	return out
+}
+
+// hostName is the machine's; empty if it can't be read.
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return name
 }

@@ -24,6 +24,7 @@ var (
 func BadDay() *Daemon {
 	return &Daemon{
 		At: api.Status{
+			Host: "vm-edge01",
 			Status: engine.Status{
 				ASN: 4200000001, RouterID: netip.MustParseAddr("192.168.0.1"), Since: ago(24*400, 0, 0),
 				Neighbors: 3, Established: 1, Prefixes: 1048576, Paths: 1048580, Memory: engine.MemoryView{InUse: 1500 << 20, Budget: 1200 << 20, Closings: 2},

@@ -191,8 +191,10 @@ type Status struct {
 	// What the configuration may say but hardly means, and what came of it.
 	Warnings []*Warning `protobuf:"bytes,18,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// NICs that answer 168.63.129.16 themselves, as the configuration asks.
-	Nics          []*Nic  `protobuf:"bytes,19,rep,name=nics,proto3" json:"nics,omitempty"`
-	Memory        *Memory `protobuf:"bytes,20,opt,name=memory,proto3" json:"memory,omitempty"`
+	Nics   []*Nic  `protobuf:"bytes,19,rep,name=nics,proto3" json:"nics,omitempty"`
+	Memory *Memory `protobuf:"bytes,20,opt,name=memory,proto3" json:"memory,omitempty"`
+	// Host name of the machine that the daemon runs on.
+	Host          string `protobuf:"bytes,30,opt,name=host,proto3" json:"host,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -367,6 +369,13 @@ func (x *Status) GetMemory() *Memory {
 	return nil
 }
 
+func (x *Status) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
 // Memory is the memory of the process.
 type Memory struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -533,7 +542,7 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\x06commit\x18\x02 \x01(\tR\x06commit\x12\x1d\n" +
 	"\n" +
 	"go_version\x18\x03 \x01(\tR\tgoVersion\"\x12\n" +
-	"\x10GetStatusRequest\"\xbf\x05\n" +
+	"\x10GetStatusRequest\"\xd3\x05\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x10\n" +
 	"\x03asn\x18\x02 \x01(\rR\x03asn\x12\x1b\n" +
@@ -558,7 +567,8 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\x06config\x18\x11 \x01(\v2\x14.nvad.v1.ConfigStateR\x06config\x12,\n" +
 	"\bwarnings\x18\x12 \x03(\v2\x10.nvad.v1.WarningR\bwarnings\x12 \n" +
 	"\x04nics\x18\x13 \x03(\v2\f.nvad.v1.NicR\x04nics\x12'\n" +
-	"\x06memory\x18\x14 \x01(\v2\x0f.nvad.v1.MemoryR\x06memory\"S\n" +
+	"\x06memory\x18\x14 \x01(\v2\x0f.nvad.v1.MemoryR\x06memory\x12\x12\n" +
+	"\x04host\x18\x1e \x01(\tR\x04host\"S\n" +
 	"\x06Memory\x12\x15\n" +
 	"\x06in_use\x18\x01 \x01(\x04R\x05inUse\x12\x16\n" +
 	"\x06budget\x18\x02 \x01(\x04R\x06budget\x12\x1a\n" +
