@@ -69,6 +69,12 @@ func newFakes() *fakes {
 	return f
 }
 
+// connect makes the connected route of the tunnel, as the real kernel does with its
+// address; that goes with the device, which this one doesn't know of.
+func (f *fakes) connect() {
+	f.fib.Plant(fib.KernelRoute{Prefix: netip.MustParsePrefix("169.254.0.0/24"), Protocol: 2, Hops: []fib.NextHop{{Link: 2}}})
+}
+
 // run starts a data plane on the fakes in a bubble of its own time, and ends it
 // after fn.
 func (f *fakes) run(t *testing.T, change func(*dataplane.Options), fn func(t *testing.T, d *dataplane.Dataplane)) {
@@ -110,6 +116,7 @@ func fakeRoute(prefix, via string) fib.Change {
 // Nothing is touched before it is told what is wanted, and then in order.
 func TestStart(t *testing.T) {
 	f := newFakes()
+	f.connect()
 	f.run(t, nil, func(t *testing.T, d *dataplane.Dataplane) {
 		d.UpdateRoutes([]fib.Change{fakeRoute("10.1.0.0/16", "10.0.0.1")})
 		synctest.Wait()
@@ -124,7 +131,7 @@ func TestStart(t *testing.T) {
 		d.SetWanted(wanted())
 		<-d.Ready()
 		synctest.Wait()
-		if got := f.fib.String(); got != "10.1.0.0/16 metric 20 proto 186 via 10.0.0.1 dev #1\n2 objects\n" {
+		if got := f.fib.String(); got != "10.1.0.0/16 metric 20 proto 186 via 10.0.0.1 dev #1\n169.254.0.0/24 metric 0 proto 2 dev #2\n2 objects\n" {
 			t.Errorf("table is\n%s", got)
 		}
 		if got := f.tunnels.String(); !strings.Contains(got, "vxlan0 mtu 1450 up true") {
@@ -178,6 +185,7 @@ func TestNothingIsDeletedBeforeInSync(t *testing.T) {
 // full compare at once.
 func TestScanAndLoss(t *testing.T) {
 	f := newFakes()
+	f.connect()
 	f.run(t, nil, func(t *testing.T, d *dataplane.Dataplane) {
 		d.SetWanted(wanted())
 		d.UpdateRoutes([]fib.Change{fakeRoute("10.1.0.0/16", "10.0.0.1")})
@@ -232,6 +240,7 @@ func TestFailuresAreRetried(t *testing.T) {
 
 func TestFlushStopsWanting(t *testing.T) {
 	f := newFakes()
+	f.connect()
 	f.run(t, nil, func(t *testing.T, d *dataplane.Dataplane) {
 		links := f.tunnels.String()
 		d.SetWanted(wanted())
@@ -243,7 +252,7 @@ func TestFlushStopsWanting(t *testing.T) {
 		d.UpdateRoutes([]fib.Change{fakeRoute("10.2.0.0/16", "10.0.0.1")})
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if got := f.fib.String() + f.tunnels.String(); got != "0 objects\n"+links {
+		if got := f.fib.String() + f.tunnels.String(); got != "169.254.0.0/24 metric 0 proto 2 dev #2\n0 objects\n"+links {
 			t.Errorf("after flush\n%s", got)
 		}
 	})
