@@ -87,6 +87,11 @@ func deviceName(s string) []byte {
 func encapsulated(g nat.Guard) []expr.Any {
 	const vniOffset, vniSize = 12, 3 // after the UDP header and 4 octets of flags (RFC 7348 section 5)
 	var list []expr.Any
+	if g.Fragment {
+		const header, present = unix.IPPROTO_FRAGMENT, 1 // NFT_EXTHDR_F_PRESENT
+		list = append(list, meta(expr.MetaKeyNFPROTO), equals([]byte{unix.NFPROTO_IPV6}),
+			&expr.Exthdr{DestRegister: mainRegister, Type: header, Len: 1, Flags: present, Op: expr.ExthdrOpIpv6}, equals([]byte{1}))
+	}
 	if g.VNI != 0 {
 		list = append(list, load(expr.PayloadBaseTransportHeader, vniOffset, vniSize), equals(binaryutil.BigEndian.PutUint32(g.VNI)[1:]))
 	}

@@ -33,6 +33,8 @@ const (
 	Stranger     = "outer source is no remote"
 	UnknownVNI   = "no tunnel has this VNI"
 	Nested       = "VXLAN that comes out of the tunnel"
+	Forged       = "VXLAN of this tunnel's remote that comes out of a tunnel"
+	Fragment     = "IPv6 fragment, which hides what is inside"
 	NotIP        = "neither IP nor ARP inside"
 	Impostor     = "inner address of another remote"
 	HiddenND     = "neighbor discovery behind an IPv6 extension header"
@@ -46,6 +48,8 @@ const (
 const (
 	outerChain = "underlay" // sees VXLAN packets before they are unpacked
 	innerChain = "overlay"  // sees everything that arrives, also what was unpacked
+
+	forgedChain = "overlay-forged" // sees UDP that was unpacked
 )
 
 // linkLocal4 is what no router forwards (RFC 3927 section 2.6.2).
@@ -61,6 +65,10 @@ func (r *Rules) guards() []Chain {
 		{Why: "from this machine", In: "lo", Do: Accept, Guard: Guard{Tunnel: r.Overlays[0].Device}},
 	}}
 	var each []Chain
+	forged := Chain{Name: forgedChain, Rules: r.forged()}
+	if len(forged.Rules) > 0 {
+		each = append(each, forged)
+	}
 	for i := range r.Overlays {
 		o := &r.Overlays[i]
 		out, in := fmt.Sprintf("%s-%d", outerChain, i+1), fmt.Sprintf("%s-%d", innerChain, i+1)
@@ -69,7 +77,13 @@ func (r *Rules) guards() []Chain {
 		enter.Protocol, enter.Ports, enter.VNI, enter.Chain = UDP, onePort(o.Port), o.VNI, out
 		leave.In, leave.Chain = o.Device, in
 		outer.Rules, inner.Rules = append(outer.Rules, enter), append(inner.Rules, leave)
-		each = append(each, Chain{Name: out, Rules: o.outer()}, Chain{Name: in, Rules: o.inner()})
+		unpacked := o.inner()
+		if len(forged.Rules) > 0 && !r.carries(o) {
+			rule := o.rule("UDP", Jump)
+			rule.Protocol, rule.Chain = UDP, forgedChain
+			unpacked = append([]Rule{rule}, unpacked...)
+		}
+		each = append(each, Chain{Name: out, Rules: o.outer()}, Chain{Name: in, Rules: unpacked})
 	}
 	outer.Rules = append(outer.Rules, r.otherSegments()...)
 	inner.Rules = append(inner.Rules, r.outside()...)
@@ -94,6 +108,38 @@ func (r *Rules) nested() (list []Rule) {
 			rule := o.rule(Nested, Drop)
 			rule.In, rule.Protocol, rule.Ports = o.Device, UDP, onePort(port)
 			list = append(list, rule)
+		}
+	}
+	return list
+}
+
+// forged drops VXLAN that comes out of a tunnel with a remote as its source, also
+// where it is for another NVA, of which that is a remote as well: forwarded from
+// here it would pass Azure's check of sources, which forwarding lifts.
+func (r *Rules) forged() (list []Rule) {
+	for i := range r.Overlays {
+		o := &r.Overlays[i]
+		for _, remote := range o.Remotes {
+			rule := o.rule(Forged, Drop)
+			rule.Source, rule.Protocol, rule.Ports = single(remote), UDP, onePort(o.Port)
+			list = append(list, rule)
+		}
+	}
+	return list
+}
+
+// carries reports whether another tunnel runs through o.
+func (r *Rules) carries(o *Overlay) bool {
+	return slices.ContainsFunc(r.Overlays, func(v Overlay) bool { return v.Under == o.Device })
+}
+
+// spareRemotes keeps packets to the tunnels' remotes from being translated. With
+// this NVA's address as source they would pass the remote's guards, whoever sent
+// them to be forwarded.
+func (r *Rules) spareRemotes() (list []Rule) {
+	for _, o := range r.Overlays {
+		for _, remote := range o.Remotes {
+			list = append(list, Rule{Why: toRemote, Destination: single(remote), Protocol: UDP, Ports: onePort(o.Port), Do: Return})
 		}
 	}
 	return list
@@ -165,7 +211,8 @@ func (o *Overlay) outer() []Rule {
 	if len(o.Remotes) == 0 {
 		return []Rule{notIP, o.rule("multicast group", Accept)}
 	}
-	list := o.impostors()
+	list := o.fragments()
+	list = append(list, o.impostors()...)
 	list = append(list, notIP)
 	for _, remote := range o.Remotes {
 		rule := o.rule("remote "+remote.String(), Accept)
@@ -173,6 +220,18 @@ func (o *Overlay) outer() []Rule {
 		list = append(list, rule)
 	}
 	return append(list, o.rule(Stranger, Drop))
+}
+
+// fragments drops the first fragment of packets whose inner addresses are looked
+// at. The kernel puts IPv6 together behind the hook, unless it tracks connections;
+// IPv4 before it.
+func (o *Overlay) fragments() []Rule {
+	if len(o.Peers) == 0 || !slices.ContainsFunc(o.Remotes, netip.Addr.Is6) {
+		return nil
+	}
+	rule := o.rule(Fragment, Drop)
+	rule.Guard.Fragment = true
+	return []Rule{rule}
 }
 
 // impostors drops what claims a peer's address, in an IP header, in ARP or in

@@ -90,8 +90,11 @@ func (r *Rules) chains() []Chain {
 	return list
 }
 
-// platform is the reason of the rules about exempt.
-const platform = "Azure platform"
+// Reasons of the rules that chains which translate begin with.
+const (
+	platform = "Azure platform" // about exempt
+	toRemote = "VXLAN to a remote"
+)
 
 // spare is what every chain that translates begins with.
 func spare() []Rule {
@@ -103,7 +106,7 @@ func spare() []Rule {
 }
 
 func (r *Rules) snat() []Rule {
-	list := spare()
+	list := append(spare(), r.spareRemotes()...)
 	for _, s := range r.SNATs {
 		list = append(list, s.rules()...)
 	}

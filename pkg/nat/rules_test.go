@@ -2,6 +2,7 @@ package nat_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/nvad/nvad/pkg/nat"
@@ -77,6 +78,20 @@ func tableOf(t *testing.T, r nat.Rules) string {
 	m.SetWanted(r)
 	sync(t, m, t0)
 	return k.String()
+}
+
+// What is forwarded to a remote's tunnel keeps its own source: translated, it would
+// be taken for this NVA's.
+func TestTunnelsAreNotTranslated(t *testing.T) {
+	far := netip.MustParseAddr("10.10.0.4")
+	rules := nat.Rules{
+		Masquerades: []nat.Masquerade{{Out: "eth0", Source: prefixes("0.0.0.0/0")[0]}},
+		Overlays:    []nat.Overlay{{Device: "vxlan0", VNI: 77, Port: 4789, Remotes: []netip.Addr{far}}},
+	}
+	want := "postrouting hook postrouting\n" + spared + "  daddr 10.10.0.4/32 udp dport 4789 return\n"
+	if got := tableOf(t, rules); !strings.Contains(got, want) {
+		t.Errorf("table is\n%s\nwant in it\n%s", got, want)
+	}
 }
 
 // A mark changes with all that a rule says.

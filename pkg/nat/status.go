@@ -25,7 +25,7 @@ func (m *Manager) Status() ([]Status, error) {
 			if !s.Missing && i < len(found.Hits) {
 				s.Hits = found.Hits[i]
 			}
-			if r.Why != platform {
+			if r.Why != platform && r.Why != toRemote {
 				list = append(list, s)
 			}
 		}

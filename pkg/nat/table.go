@@ -95,6 +95,7 @@ type Guard struct {
 	Tunnel      string // device of the guarded tunnel; "": the rule guards none
 	OtherSource bool   // Source is what the packet must not have
 	OwnSource   bool   // the source is an address of this machine
+	Fragment    bool   // a fragment of an IPv6 packet
 	VNI         uint32 // of a VXLAN packet; 0: any
 	Inner       []Octets
 }
@@ -149,6 +150,9 @@ func (r Rule) String() string {
 	}
 	if r.Ports != (Ports{}) {
 		word("dport %s", r.Ports)
+	}
+	if r.Fragment {
+		word("exthdr frag exists")
 	}
 	if r.VNI != 0 {
 		word("vxlan vni %d", r.VNI)
