@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/rib"
 )
 
 // ConfigReader tells about configurations, in force and not.
@@ -14,9 +16,9 @@ type ConfigReader interface {
 	Config(ctx context.Context, q ConfigQuery) (string, error)
 	// Configs are the kept configurations, the oldest first.
 	Configs(ctx context.Context) ([]ConfigVersion, error)
-	// Preview tells what a reload would do. A bad file is Invalid, as for
-	// [ConfigController].
-	Preview(ctx context.Context) (Preview, error)
+	// Preview tells what a reload would do, and with effect what becomes of the
+	// routes. A bad file is Invalid, as for [ConfigController].
+	Preview(ctx context.Context, effect bool) (Preview, error)
 }
 
 // ConfigController changes the configuration.
@@ -51,6 +53,13 @@ type Cautions struct {
 	New      int              // how many of them the configuration that runs does not have
 }
 
+// Effect is what a reload does to the routes.
+type Effect struct {
+	rib.Effect
+	Resets  []netip.Addr // neighbors whose sessions it resets
+	Unknown string       // why nothing else is known; empty: it is
+}
+
 // Reloaded is what a reload did.
 type Reloaded struct {
 	Changes []Change
@@ -58,6 +67,7 @@ type Reloaded struct {
 	Version  int       // that runs now; 0 if no history is kept
 	Deadline time.Time // when the change is undone; zero: it stays
 	Fallback int       // the version that then runs again
+	Effect   *Effect
 }
 
 // RolledBack is what a rollback did.
@@ -71,7 +81,8 @@ type RolledBack struct {
 type Preview struct {
 	Changes []Change
 	Cautions
-	Refused string // why the reload would be refused all the same; empty: it would not
+	Effect  *Effect // nil: not asked for, or it would be refused
+	Refused string  // why the reload would be refused all the same; empty: it would not
 }
 
 // ConfigVersion is one configuration that came into force.

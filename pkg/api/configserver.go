@@ -26,14 +26,15 @@ func (s *readServer) ListConfigs(ctx context.Context, _ *nvadv1.ListConfigsReque
 }
 
 // PreviewReload implements nvadv1.NvadServer.
-func (s *readServer) PreviewReload(ctx context.Context, _ *nvadv1.PreviewReloadRequest) (*nvadv1.PreviewReloadResponse, error) {
-	p, err := s.reader.Preview(ctx)
+func (s *readServer) PreviewReload(ctx context.Context, req *nvadv1.PreviewReloadRequest) (*nvadv1.PreviewReloadResponse, error) {
+	p, err := s.reader.Preview(ctx, req.GetEffect())
 	if err != nil {
 		return nil, statusOf(err)
 	}
 	return &nvadv1.PreviewReloadResponse{
 		Changes: convert(p.Changes, changeMessage), Refused: p.Refused,
 		Warnings: convert(p.Warnings, warningMessage), NewWarnings: uint32(p.New),
+		Effect: effectMessage(p.Effect, req.GetAll()),
 	}, nil
 }
 
@@ -47,6 +48,7 @@ func (s *controlServer) Reload(ctx context.Context, req *nvadv1.ReloadRequest) (
 		Changes: convert(r.Changes, changeMessage), Version: uint32(r.Version),
 		Deadline: stamp(r.Deadline), Fallback: uint32(r.Fallback),
 		Warnings: convert(r.Warnings, warningMessage), NewWarnings: uint32(r.New),
+		Effect: effectMessage(r.Effect, req.GetAll()),
 	}, nil
 }
 

@@ -33,6 +33,13 @@ With --dry-run nothing is applied: each change is told with what it would cost.
 "live" disturbs nothing; "soft refresh" runs policies again over the routes of
 a neighbor; "session reset" ends a session, which comes back at once; "device
 recreated" interrupts a tunnel; "restart" needs one, and a reload is refused.
+The new policies are tried on the routes that there are, and what would become
+of them is shown: how many more or fewer are accepted, preferred, sent and
+installed, and the first ten of each. A warning precedes a neighbor, or the
+kernel, that would lose more than a tenth of its routes. "--output json" lists
+all.
+
+A reload shows the same of what it did.
 
 With --confirm the change is undone by itself after that time, also by a daemon
 that was killed or restarted meanwhile, unless "nvactl confirm" comes first.`,
@@ -71,14 +78,17 @@ func (a *app) reload(ctx context.Context, c *client, confirm time.Duration) erro
 			return err
 		}
 	}
-	r, err := c.control.Reload(ctx, &nvadv1.ReloadRequest{ConfirmSeconds: uint32(confirm / time.Second)})
+	r, err := c.control.Reload(ctx, &nvadv1.ReloadRequest{ConfirmSeconds: uint32(confirm / time.Second), All: a.json()}, largeEffect)
 	if err != nil {
 		return faultsOf(err)
 	}
 	if a.json() {
 		return writeJSON(a.Out, r)
 	}
-	if err := a.printChanges(r.GetChanges(), "Nothing changed."); err != nil || r.GetDeadline() == nil {
+	if err := a.printChanges(r.GetChanges(), "Nothing changed."); err != nil {
+		return err
+	}
+	if err := a.printEffect(r.GetEffect(), "No route changed."); err != nil || r.GetDeadline() == nil {
 		return err
 	}
 	return line(a.Out, fmt.Sprintf("Version %d runs again in %s unless confirmed: nvactl confirm",
@@ -91,14 +101,15 @@ func (a *app) until(t *timestamppb.Timestamp) time.Duration {
 }
 
 func (a *app) previewReload(ctx context.Context, c *client) error {
-	r, err := c.read.PreviewReload(ctx, &nvadv1.PreviewReloadRequest{})
+	r, err := c.read.PreviewReload(ctx, &nvadv1.PreviewReloadRequest{Effect: true, All: a.json()}, largeEffect)
 	if err != nil {
 		return faultsOf(err)
 	}
 	if a.json() {
 		err = writeJSON(a.Out, r)
 	} else {
-		err = errors.Join(a.printCautions(r), a.printChanges(r.GetChanges(), "Nothing would change."))
+		err = errors.Join(a.printCautions(r), a.printChanges(r.GetChanges(), "Nothing would change."),
+			a.printEffect(r.GetEffect(), "No route would change."))
 	}
 	if err == nil && r.GetRefused() != "" {
 		err = errors.New(r.GetRefused())

@@ -12,9 +12,19 @@ import (
 	"github.com/nvad/nvad/pkg/history"
 )
 
-// Reload implements api.Controller: read, validate, compile, and only then
-// apply. Sessions that did not change are not reset.
-func (d *daemon) Reload(ctx context.Context, o api.ReloadOptions) (_ api.Reloaded, err error) {
+// Reload implements api.Controller. What the reload did to the routes is waited for
+// once others may change the configuration again.
+func (d *daemon) Reload(ctx context.Context, o api.ReloadOptions) (api.Reloaded, error) {
+	out, err := d.reload(ctx, o)
+	if err == nil {
+		out.Effect = d.effect(ctx)
+	}
+	return out, err
+}
+
+// reload reads, validates, compiles, and only then applies. Sessions that did not
+// change are not reset.
+func (d *daemon) reload(ctx context.Context, o api.ReloadOptions) (_ api.Reloaded, err error) {
 	defer func() { d.reloads.note(err) }()
 	d.config.mu.Lock()
 	defer d.config.mu.Unlock()
@@ -106,19 +116,60 @@ func (d *daemon) change(ctx context.Context, next candidate, record history.Reco
 }
 
 // Preview implements api.Reader: all that Reload does, but for applying.
-func (d *daemon) Preview(ctx context.Context) (api.Preview, error) { return d.ask.preview(ctx) }
+func (d *daemon) Preview(ctx context.Context, effect bool) (api.Preview, error) {
+	if effect {
+		return d.ask.effect(ctx)
+	}
+	return d.ask.preview(ctx)
+}
 
 func (d *daemon) askPreview(context.Context) (api.Preview, error) {
 	next, err := load(d.opt.Config)
 	if err != nil {
 		return api.Preview{}, api.Invalid("%s", err)
 	}
+	return d.previewOf(next), nil
+}
+
+func (d *daemon) askEffect(ctx context.Context) (api.Preview, error) {
+	next, err := load(d.opt.Config)
+	if err != nil {
+		return api.Preview{}, api.Invalid("%s", err)
+	}
+	out := d.previewOf(next)
+	if out.Refused != "" {
+		return out, nil
+	}
+	out.Effect = &api.Effect{}
+	out.Effect.Effect, out.Effect.Resets, err = d.engine.Preview(ctx, d.complete(next.cfg))
+	if err != nil {
+		out.Effect.Unknown = err.Error()
+	}
+	return out, nil
+}
+
+func (d *daemon) previewOf(next candidate) api.Preview {
 	changes := config.Diff(d.complete(d.config.get()), d.complete(next.cfg))
 	out := api.Preview{Changes: told(changes), Cautions: cautions(d.config.get(), next.cfg)}
 	if err := reloadable(changes); err != nil {
 		out.Refused = err.Error()
 	}
-	return out, nil
+	return out
+}
+
+// effect is what the last reload did to the routes. It waits until that is over.
+func (d *daemon) effect(ctx context.Context) *api.Effect {
+	out := &api.Effect{}
+	var known bool
+	var err error
+	out.Effect, out.Resets, known, err = d.engine.Outcome(ctx)
+	switch {
+	case err != nil:
+		out.Unknown = err.Error()
+	case !known:
+		out.Unknown = "it was not over within 10 s, or another change followed"
+	}
+	return out
 }
 
 // cautions is the warnings of next, with those first that running does not have.

@@ -218,7 +218,7 @@ func (d *daemon) await(ctx context.Context, signals <-chan os.Signal) stopOrder 
 			if s != syscall.SIGHUP {
 				return stopOrder{why: "signal " + s.String()}
 			}
-			if _, err := d.Reload(ctx, api.ReloadOptions{}); err != nil {
+			if _, err := d.reload(ctx, api.ReloadOptions{}); err != nil {
 				d.tellRefused(err)
 			}
 		}

@@ -19,12 +19,13 @@ type questions struct {
 	tunnels   func(context.Context) ([]engine.TunnelView, error)
 	nat       func(context.Context) ([]nat.Status, error)
 	preview   func(context.Context) (api.Preview, error)
+	effect    func(context.Context) (api.Preview, error)
 }
 
 func (d *daemon) questions() questions {
 	return questions{
 		status: shared(d.askStatus), vitals: shared(d.askVitals), neighbors: shared(d.askNeighbors), tunnels: shared(d.askTunnels),
-		nat: shared(d.askNAT), preview: shared(d.askPreview),
+		nat: shared(d.askNAT), preview: shared(d.askPreview), effect: shared(d.askEffect),
 	}
 }
 

@@ -56,14 +56,20 @@ func (e *Engine) expectOutcome(cfg *config.Config) {
 		return
 	}
 	e.outcome = &aftermath{until: time.Now().Add(outcomeTime), done: make(chan struct{})}
+	e.outcome.resets = e.resets(cfg)
+	e.rib.StartJournal()
+}
+
+// resets is the neighbors with a session that cfg resets.
+func (e *Engine) resets(cfg *config.Config) (out []netip.Addr) {
 	before := configuredSessions(e.cfg)
 	for _, s := range configuredSessions(cfg) {
 		i := slices.IndexFunc(before, func(b speaker.Neighbor) bool { return b.Address == s.Address })
-		if i >= 0 && s != before[i] && !s.Disabled {
-			e.outcome.resets = append(e.outcome.resets, s.Address)
+		if n := e.neighbors[s.Address]; i >= 0 && s != before[i] && !s.Disabled && n != nil && n.up != nil {
+			out = append(out, s.Address)
 		}
 	}
-	e.rib.StartJournal()
+	return out
 }
 
 // settleOutcome has a reload's outcome told once nothing is left to decide.

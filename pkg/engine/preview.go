@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 
 	"github.com/nvad/nvad/pkg/config"
@@ -23,32 +24,35 @@ var errUnsettled = errors.New("links, routes of the kernel or the configuration 
 // nothing. Sessions are taken for what they are: one that cfg shuts down is gone,
 // one that cfg resets comes back with the same routes, and one that it adds has
 // none. Events are handled between any two turns of it; a second call waits for
-// the first.
-func (e *Engine) Preview(ctx context.Context, cfg *config.Config) (rib.Effect, error) {
-	peers, err := compile(cfg)
+// the first. Resets are the neighbors whose sessions cfg resets.
+func (e *Engine) Preview(ctx context.Context, cfg *config.Config) (effect rib.Effect, resets []netip.Addr, err error) {
+	peers, err1 := compile(cfg)
 	origin, err2 := compileOrigination(cfg, e.opt.Interner)
-	if err := errors.Join(err, err2); err != nil {
-		return rib.Effect{}, err
+	if err := errors.Join(err1, err2); err != nil {
+		return effect, nil, err
 	}
 	select {
 	case e.previews <- struct{}{}:
 		defer func() { <-e.previews }()
 	case <-ctx.Done():
-		return rib.Effect{}, ctx.Err()
+		return effect, nil, ctx.Err()
 	}
 	if err := e.settled(ctx); err != nil {
-		return rib.Effect{}, err
+		return effect, nil, err
 	}
 	for range mostPreviews {
-		p, err := e.preview(ctx, func() *rib.RIB { return e.fork(cfg, peers, origin) })
+		p, err := e.preview(ctx, func() *rib.RIB {
+			resets = e.resets(cfg)
+			return e.fork(cfg, peers, origin)
+		})
 		if err != nil {
-			return rib.Effect{}, err
+			return effect, nil, err
 		}
 		if p != nil {
-			return p.Effect(), nil
+			return p.Effect(), resets, nil
 		}
 	}
-	return rib.Effect{}, errUnsettled
+	return effect, nil, errUnsettled
 }
 
 // settled waits until what has been received is decided about: what is still to

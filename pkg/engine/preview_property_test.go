@@ -263,7 +263,7 @@ func (g *gambler) tables() tables {
 func (g *gambler) check(what string) rib.Effect {
 	g.t.Helper()
 	before := g.tables()
-	foretold, err := g.e.Preview(g.t.Context(), g.cfg)
+	foretold, _, err := g.e.Preview(g.t.Context(), g.cfg)
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -55,6 +55,12 @@ type EffectGroup struct {
 	Routes                  []RouteEffect // by prefix
 }
 
+// Heavy reports whether the neighbor or the kernel loses more than a tenth of its
+// routes, or all of them.
+func (g *EffectGroup) Heavy() bool {
+	return g.Stage != Preferred && g.Removed > 0 && (g.Removed*10 > g.Before || g.Removed == g.Before)
+}
+
 // RouteEffect is the difference of one route.
 type RouteEffect struct {
 	Prefix     netip.Prefix

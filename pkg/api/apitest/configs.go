@@ -34,16 +34,19 @@ func (d *Daemon) kept(version int) error {
 func (d *Daemon) Configs(context.Context) ([]api.ConfigVersion, error) { return d.Versions, d.Err }
 
 // Preview implements api.Reader.
-func (d *Daemon) Preview(context.Context) (api.Preview, error) {
-	return api.Preview{Changes: d.Changes, Cautions: d.Cautions, Refused: d.Refused}, d.Err
+func (d *Daemon) Preview(_ context.Context, effect bool) (api.Preview, error) {
+	if !effect {
+		return api.Preview{Changes: d.Changes, Cautions: d.Cautions, Refused: d.Refused}, d.Err
+	}
+	return api.Preview{Changes: d.Changes, Cautions: d.Cautions, Effect: d.Effect, Refused: d.Refused}, d.Err
 }
 
 // Reload implements api.Controller.
 func (d *Daemon) Reload(_ context.Context, o api.ReloadOptions) (api.Reloaded, error) {
 	if o.Confirm == 0 {
-		return api.Reloaded{Changes: d.Changes, Cautions: d.Cautions, Version: 5}, d.did("reload")
+		return api.Reloaded{Changes: d.Changes, Cautions: d.Cautions, Effect: d.Effect, Version: 5}, d.did("reload")
 	}
-	return api.Reloaded{Changes: d.Changes, Cautions: d.Cautions, Version: 5, Deadline: Now.Add(o.Confirm), Fallback: 4},
+	return api.Reloaded{Changes: d.Changes, Cautions: d.Cautions, Effect: d.Effect, Version: 5, Deadline: Now.Add(o.Confirm), Fallback: 4},
 		d.did("reload confirm=%s", o.Confirm.Round(time.Second))
 }
 

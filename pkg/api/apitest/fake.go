@@ -31,6 +31,7 @@ type Daemon struct {
 	Ways       map[netip.Addr]engine.LookupView
 	Changes    []api.Change // what Reload, Rollback and Preview answer
 	Cautions   api.Cautions // what Reload and Preview answer
+	Effect     *api.Effect  // likewise
 	Refused    string       // what Preview answers
 	Versions   []api.ConfigVersion
 	File       string        // path of the configuration file

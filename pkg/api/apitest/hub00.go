@@ -56,6 +56,7 @@ func Hub00() *Daemon {
 			{Index: 2, Name: "eth0", Up: true, MTU: 1500, Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.4/24")}},
 			{Index: 3, Name: "vxlan0", Up: true, MTU: 1450, Addresses: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24")}},
 		},
+		Effect:   hub00Effect(),
 		Stories:  hub00Stories(),
 		Ways:     hub00Ways(),
 		Versions: versions(), File: "/etc/nvad/nvad.toml",

@@ -163,8 +163,10 @@ type ReloadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Seconds after which the change is undone unless Confirm comes; 0: it stays.
 	ConfirmSeconds uint32 `protobuf:"varint,1,opt,name=confirm_seconds,json=confirmSeconds,proto3" json:"confirm_seconds,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// List every route of the effect, not only the first ten of each group.
+	All           bool `protobuf:"varint,2,opt,name=all,proto3" json:"all,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReloadRequest) Reset() {
@@ -204,6 +206,13 @@ func (x *ReloadRequest) GetConfirmSeconds() uint32 {
 	return 0
 }
 
+func (x *ReloadRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
 // ReloadResponse is what a reload did.
 type ReloadResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -218,7 +227,9 @@ type ReloadResponse struct {
 	// What nvad check says of the file, with what is new first.
 	Warnings []*Warning `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// How many of warnings the configuration before did not have.
-	NewWarnings   uint32 `protobuf:"varint,6,opt,name=new_warnings,json=newWarnings,proto3" json:"new_warnings,omitempty"`
+	NewWarnings uint32 `protobuf:"varint,6,opt,name=new_warnings,json=newWarnings,proto3" json:"new_warnings,omitempty"`
+	// What the reload did to the routes.
+	Effect        *Effect `protobuf:"bytes,7,opt,name=effect,proto3" json:"effect,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -295,6 +306,266 @@ func (x *ReloadResponse) GetNewWarnings() uint32 {
 	return 0
 }
 
+func (x *ReloadResponse) GetEffect() *Effect {
+	if x != nil {
+		return x.Effect
+	}
+	return nil
+}
+
+// Effect is what a reload does to the routes.
+type Effect struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By stage and neighbor; those without a difference are left out.
+	Groups []*EffectGroup `protobuf:"bytes,1,rep,name=groups,proto3" json:"groups,omitempty"`
+	// Differences that are counted without being listed, and whether there are more
+	// that are not even counted.
+	Unlisted uint32 `protobuf:"varint,2,opt,name=unlisted,proto3" json:"unlisted,omitempty"`
+	Partial  bool   `protobuf:"varint,3,opt,name=partial,proto3" json:"partial,omitempty"`
+	// Neighbors whose sessions the reload resets. A preview takes their routes for
+	// what they are; afterwards they are not in groups.
+	Resets []string `protobuf:"bytes,4,rep,name=resets,proto3" json:"resets,omitempty"`
+	// Why the effect is not known; empty if it is.
+	Unknown       string `protobuf:"bytes,5,opt,name=unknown,proto3" json:"unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Effect) Reset() {
+	*x = Effect{}
+	mi := &file_nvad_v1_change_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Effect) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Effect) ProtoMessage() {}
+
+func (x *Effect) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_change_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Effect.ProtoReflect.Descriptor instead.
+func (*Effect) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Effect) GetGroups() []*EffectGroup {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *Effect) GetUnlisted() uint32 {
+	if x != nil {
+		return x.Unlisted
+	}
+	return 0
+}
+
+func (x *Effect) GetPartial() bool {
+	if x != nil {
+		return x.Partial
+	}
+	return false
+}
+
+func (x *Effect) GetResets() []string {
+	if x != nil {
+		return x.Resets
+	}
+	return nil
+}
+
+func (x *Effect) GetUnknown() string {
+	if x != nil {
+		return x.Unknown
+	}
+	return ""
+}
+
+// EffectGroup is the differences at one stage, of one neighbor where it has one.
+type EffectGroup struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "accepted" (from a neighbor), "preferred" (as best path), "advertised" (to a
+	// neighbor) or "installed" (in the kernel).
+	Stage string `protobuf:"bytes,1,opt,name=stage,proto3" json:"stage,omitempty"`
+	// Empty for "preferred" and "installed".
+	Neighbor string `protobuf:"bytes,2,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
+	// Routes ahead of the change; 0 for "preferred".
+	Before  uint32 `protobuf:"varint,3,opt,name=before,proto3" json:"before,omitempty"`
+	Added   uint32 `protobuf:"varint,4,opt,name=added,proto3" json:"added,omitempty"`
+	Removed uint32 `protobuf:"varint,5,opt,name=removed,proto3" json:"removed,omitempty"`
+	Changed uint32 `protobuf:"varint,6,opt,name=changed,proto3" json:"changed,omitempty"`
+	// Everything goes, or more than a tenth: a second look is due.
+	Heavy bool `protobuf:"varint,7,opt,name=heavy,proto3" json:"heavy,omitempty"`
+	// By prefix; those that are missing are counted above.
+	Routes        []*RouteEffect `protobuf:"bytes,8,rep,name=routes,proto3" json:"routes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EffectGroup) Reset() {
+	*x = EffectGroup{}
+	mi := &file_nvad_v1_change_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EffectGroup) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EffectGroup) ProtoMessage() {}
+
+func (x *EffectGroup) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_change_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EffectGroup.ProtoReflect.Descriptor instead.
+func (*EffectGroup) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *EffectGroup) GetStage() string {
+	if x != nil {
+		return x.Stage
+	}
+	return ""
+}
+
+func (x *EffectGroup) GetNeighbor() string {
+	if x != nil {
+		return x.Neighbor
+	}
+	return ""
+}
+
+func (x *EffectGroup) GetBefore() uint32 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+func (x *EffectGroup) GetAdded() uint32 {
+	if x != nil {
+		return x.Added
+	}
+	return 0
+}
+
+func (x *EffectGroup) GetRemoved() uint32 {
+	if x != nil {
+		return x.Removed
+	}
+	return 0
+}
+
+func (x *EffectGroup) GetChanged() uint32 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
+}
+
+func (x *EffectGroup) GetHeavy() bool {
+	if x != nil {
+		return x.Heavy
+	}
+	return false
+}
+
+func (x *EffectGroup) GetRoutes() []*RouteEffect {
+	if x != nil {
+		return x.Routes
+	}
+	return nil
+}
+
+// RouteEffect is what becomes of one route.
+type RouteEffect struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Prefix string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// "added", "removed" or "changed".
+	Difference string `protobuf:"bytes,2,opt,name=difference,proto3" json:"difference,omitempty"`
+	// For people; may be empty.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RouteEffect) Reset() {
+	*x = RouteEffect{}
+	mi := &file_nvad_v1_change_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RouteEffect) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RouteEffect) ProtoMessage() {}
+
+func (x *RouteEffect) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_change_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RouteEffect.ProtoReflect.Descriptor instead.
+func (*RouteEffect) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RouteEffect) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *RouteEffect) GetDifference() string {
+	if x != nil {
+		return x.Difference
+	}
+	return ""
+}
+
+func (x *RouteEffect) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // ConfirmRequest has no parameters.
 type ConfirmRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -304,7 +575,7 @@ type ConfirmRequest struct {
 
 func (x *ConfirmRequest) Reset() {
 	*x = ConfirmRequest{}
-	mi := &file_nvad_v1_change_proto_msgTypes[4]
+	mi := &file_nvad_v1_change_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -316,7 +587,7 @@ func (x *ConfirmRequest) String() string {
 func (*ConfirmRequest) ProtoMessage() {}
 
 func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[4]
+	mi := &file_nvad_v1_change_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -329,7 +600,7 @@ func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{4}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{7}
 }
 
 // ConfirmResponse names what was confirmed.
@@ -342,7 +613,7 @@ type ConfirmResponse struct {
 
 func (x *ConfirmResponse) Reset() {
 	*x = ConfirmResponse{}
-	mi := &file_nvad_v1_change_proto_msgTypes[5]
+	mi := &file_nvad_v1_change_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -354,7 +625,7 @@ func (x *ConfirmResponse) String() string {
 func (*ConfirmResponse) ProtoMessage() {}
 
 func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[5]
+	mi := &file_nvad_v1_change_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -367,7 +638,7 @@ func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmResponse.ProtoReflect.Descriptor instead.
 func (*ConfirmResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{5}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ConfirmResponse) GetVersion() uint32 {
@@ -389,7 +660,7 @@ type RollbackRequest struct {
 
 func (x *RollbackRequest) Reset() {
 	*x = RollbackRequest{}
-	mi := &file_nvad_v1_change_proto_msgTypes[6]
+	mi := &file_nvad_v1_change_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -401,7 +672,7 @@ func (x *RollbackRequest) String() string {
 func (*RollbackRequest) ProtoMessage() {}
 
 func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[6]
+	mi := &file_nvad_v1_change_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -414,7 +685,7 @@ func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackRequest.ProtoReflect.Descriptor instead.
 func (*RollbackRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{6}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RollbackRequest) GetVersion() uint32 {
@@ -438,7 +709,7 @@ type RollbackResponse struct {
 
 func (x *RollbackResponse) Reset() {
 	*x = RollbackResponse{}
-	mi := &file_nvad_v1_change_proto_msgTypes[7]
+	mi := &file_nvad_v1_change_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -450,7 +721,7 @@ func (x *RollbackResponse) String() string {
 func (*RollbackResponse) ProtoMessage() {}
 
 func (x *RollbackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[7]
+	mi := &file_nvad_v1_change_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -463,7 +734,7 @@ func (x *RollbackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackResponse.ProtoReflect.Descriptor instead.
 func (*RollbackResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{7}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RollbackResponse) GetChanges() []*Change {
@@ -498,7 +769,7 @@ type FetchConfigRequest struct {
 
 func (x *FetchConfigRequest) Reset() {
 	*x = FetchConfigRequest{}
-	mi := &file_nvad_v1_change_proto_msgTypes[8]
+	mi := &file_nvad_v1_change_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -510,7 +781,7 @@ func (x *FetchConfigRequest) String() string {
 func (*FetchConfigRequest) ProtoMessage() {}
 
 func (x *FetchConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[8]
+	mi := &file_nvad_v1_change_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -523,7 +794,7 @@ func (x *FetchConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchConfigRequest.ProtoReflect.Descriptor instead.
 func (*FetchConfigRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{8}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *FetchConfigRequest) GetVersion() uint32 {
@@ -546,7 +817,7 @@ type ConfigFile struct {
 
 func (x *ConfigFile) Reset() {
 	*x = ConfigFile{}
-	mi := &file_nvad_v1_change_proto_msgTypes[9]
+	mi := &file_nvad_v1_change_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -558,7 +829,7 @@ func (x *ConfigFile) String() string {
 func (*ConfigFile) ProtoMessage() {}
 
 func (x *ConfigFile) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[9]
+	mi := &file_nvad_v1_change_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -571,7 +842,7 @@ func (x *ConfigFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigFile.ProtoReflect.Descriptor instead.
 func (*ConfigFile) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{9}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ConfigFile) GetPath() string {
@@ -597,7 +868,7 @@ type ListConfigsRequest struct {
 
 func (x *ListConfigsRequest) Reset() {
 	*x = ListConfigsRequest{}
-	mi := &file_nvad_v1_change_proto_msgTypes[10]
+	mi := &file_nvad_v1_change_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -609,7 +880,7 @@ func (x *ListConfigsRequest) String() string {
 func (*ListConfigsRequest) ProtoMessage() {}
 
 func (x *ListConfigsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[10]
+	mi := &file_nvad_v1_change_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -622,7 +893,7 @@ func (x *ListConfigsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConfigsRequest.ProtoReflect.Descriptor instead.
 func (*ListConfigsRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{10}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{13}
 }
 
 // ListConfigsResponse is the kept configurations, the oldest first.
@@ -635,7 +906,7 @@ type ListConfigsResponse struct {
 
 func (x *ListConfigsResponse) Reset() {
 	*x = ListConfigsResponse{}
-	mi := &file_nvad_v1_change_proto_msgTypes[11]
+	mi := &file_nvad_v1_change_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -647,7 +918,7 @@ func (x *ListConfigsResponse) String() string {
 func (*ListConfigsResponse) ProtoMessage() {}
 
 func (x *ListConfigsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[11]
+	mi := &file_nvad_v1_change_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -660,7 +931,7 @@ func (x *ListConfigsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConfigsResponse.ProtoReflect.Descriptor instead.
 func (*ListConfigsResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{11}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListConfigsResponse) GetVersions() []*ConfigVersion {
@@ -696,7 +967,7 @@ type ConfigVersion struct {
 
 func (x *ConfigVersion) Reset() {
 	*x = ConfigVersion{}
-	mi := &file_nvad_v1_change_proto_msgTypes[12]
+	mi := &file_nvad_v1_change_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -708,7 +979,7 @@ func (x *ConfigVersion) String() string {
 func (*ConfigVersion) ProtoMessage() {}
 
 func (x *ConfigVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[12]
+	mi := &file_nvad_v1_change_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -721,7 +992,7 @@ func (x *ConfigVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigVersion.ProtoReflect.Descriptor instead.
 func (*ConfigVersion) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{12}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ConfigVersion) GetVersion() uint32 {
@@ -802,7 +1073,7 @@ type ConfigState struct {
 
 func (x *ConfigState) Reset() {
 	*x = ConfigState{}
-	mi := &file_nvad_v1_change_proto_msgTypes[13]
+	mi := &file_nvad_v1_change_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -814,7 +1085,7 @@ func (x *ConfigState) String() string {
 func (*ConfigState) ProtoMessage() {}
 
 func (x *ConfigState) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[13]
+	mi := &file_nvad_v1_change_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -827,7 +1098,7 @@ func (x *ConfigState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigState.ProtoReflect.Descriptor instead.
 func (*ConfigState) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{13}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ConfigState) GetVersion() uint32 {
@@ -872,16 +1143,20 @@ func (x *ConfigState) GetFallback() uint32 {
 	return 0
 }
 
-// PreviewReloadRequest has no parameters.
+// PreviewReloadRequest says how much is asked for.
 type PreviewReloadRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Tell the effect on the routes, too.
+	Effect bool `protobuf:"varint,1,opt,name=effect,proto3" json:"effect,omitempty"`
+	// List every route of it, not only the first ten of each group.
+	All           bool `protobuf:"varint,2,opt,name=all,proto3" json:"all,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PreviewReloadRequest) Reset() {
 	*x = PreviewReloadRequest{}
-	mi := &file_nvad_v1_change_proto_msgTypes[14]
+	mi := &file_nvad_v1_change_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -893,7 +1168,7 @@ func (x *PreviewReloadRequest) String() string {
 func (*PreviewReloadRequest) ProtoMessage() {}
 
 func (x *PreviewReloadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[14]
+	mi := &file_nvad_v1_change_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -906,7 +1181,21 @@ func (x *PreviewReloadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewReloadRequest.ProtoReflect.Descriptor instead.
 func (*PreviewReloadRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{14}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *PreviewReloadRequest) GetEffect() bool {
+	if x != nil {
+		return x.Effect
+	}
+	return false
+}
+
+func (x *PreviewReloadRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
 }
 
 // PreviewReloadResponse is what a reload would do.
@@ -918,14 +1207,17 @@ type PreviewReloadResponse struct {
 	// What nvad check says of the file, with what is new first.
 	Warnings []*Warning `protobuf:"bytes,3,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// How many of warnings the running configuration does not have.
-	NewWarnings   uint32 `protobuf:"varint,4,opt,name=new_warnings,json=newWarnings,proto3" json:"new_warnings,omitempty"`
+	NewWarnings uint32 `protobuf:"varint,4,opt,name=new_warnings,json=newWarnings,proto3" json:"new_warnings,omitempty"`
+	// What it would do to the routes; absent if that was not asked for, or if it would
+	// be refused.
+	Effect        *Effect `protobuf:"bytes,5,opt,name=effect,proto3" json:"effect,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PreviewReloadResponse) Reset() {
 	*x = PreviewReloadResponse{}
-	mi := &file_nvad_v1_change_proto_msgTypes[15]
+	mi := &file_nvad_v1_change_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -937,7 +1229,7 @@ func (x *PreviewReloadResponse) String() string {
 func (*PreviewReloadResponse) ProtoMessage() {}
 
 func (x *PreviewReloadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_change_proto_msgTypes[15]
+	mi := &file_nvad_v1_change_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -950,7 +1242,7 @@ func (x *PreviewReloadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewReloadResponse.ProtoReflect.Descriptor instead.
 func (*PreviewReloadResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_change_proto_rawDescGZIP(), []int{15}
+	return file_nvad_v1_change_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PreviewReloadResponse) GetChanges() []*Change {
@@ -981,6 +1273,13 @@ func (x *PreviewReloadResponse) GetNewWarnings() uint32 {
 	return 0
 }
 
+func (x *PreviewReloadResponse) GetEffect() *Effect {
+	if x != nil {
+		return x.Effect
+	}
+	return nil
+}
+
 var File_nvad_v1_change_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_change_proto_rawDesc = "" +
@@ -994,16 +1293,39 @@ const file_nvad_v1_change_proto_rawDesc = "" +
 	"\x04line\x18\x02 \x01(\rR\x04line\x12\x10\n" +
 	"\x03key\x18\x03 \x01(\tR\x03key\x12\x12\n" +
 	"\x04code\x18\x04 \x01(\tR\x04code\x12\x12\n" +
-	"\x04text\x18\x05 \x01(\tR\x04text\"8\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\"J\n" +
 	"\rReloadRequest\x12'\n" +
-	"\x0fconfirm_seconds\x18\x01 \x01(\rR\x0econfirmSeconds\"\xfa\x01\n" +
+	"\x0fconfirm_seconds\x18\x01 \x01(\rR\x0econfirmSeconds\x12\x10\n" +
+	"\x03all\x18\x02 \x01(\bR\x03all\"\xa3\x02\n" +
 	"\x0eReloadResponse\x12)\n" +
 	"\achanges\x18\x01 \x03(\v2\x0f.nvad.v1.ChangeR\achanges\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x126\n" +
 	"\bdeadline\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\x12\x1a\n" +
 	"\bfallback\x18\x04 \x01(\rR\bfallback\x12,\n" +
 	"\bwarnings\x18\x05 \x03(\v2\x10.nvad.v1.WarningR\bwarnings\x12!\n" +
-	"\fnew_warnings\x18\x06 \x01(\rR\vnewWarnings\"\x10\n" +
+	"\fnew_warnings\x18\x06 \x01(\rR\vnewWarnings\x12'\n" +
+	"\x06effect\x18\a \x01(\v2\x0f.nvad.v1.EffectR\x06effect\"\x9e\x01\n" +
+	"\x06Effect\x12,\n" +
+	"\x06groups\x18\x01 \x03(\v2\x14.nvad.v1.EffectGroupR\x06groups\x12\x1a\n" +
+	"\bunlisted\x18\x02 \x01(\rR\bunlisted\x12\x18\n" +
+	"\apartial\x18\x03 \x01(\bR\apartial\x12\x16\n" +
+	"\x06resets\x18\x04 \x03(\tR\x06resets\x12\x18\n" +
+	"\aunknown\x18\x05 \x01(\tR\aunknown\"\xe5\x01\n" +
+	"\vEffectGroup\x12\x14\n" +
+	"\x05stage\x18\x01 \x01(\tR\x05stage\x12\x1a\n" +
+	"\bneighbor\x18\x02 \x01(\tR\bneighbor\x12\x16\n" +
+	"\x06before\x18\x03 \x01(\rR\x06before\x12\x14\n" +
+	"\x05added\x18\x04 \x01(\rR\x05added\x12\x18\n" +
+	"\aremoved\x18\x05 \x01(\rR\aremoved\x12\x18\n" +
+	"\achanged\x18\x06 \x01(\rR\achanged\x12\x14\n" +
+	"\x05heavy\x18\a \x01(\bR\x05heavy\x12,\n" +
+	"\x06routes\x18\b \x03(\v2\x14.nvad.v1.RouteEffectR\x06routes\"]\n" +
+	"\vRouteEffect\x12\x16\n" +
+	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x1e\n" +
+	"\n" +
+	"difference\x18\x02 \x01(\tR\n" +
+	"difference\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x10\n" +
 	"\x0eConfirmRequest\"+\n" +
 	"\x0fConfirmResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\"+\n" +
@@ -1038,13 +1360,16 @@ const file_nvad_v1_change_proto_rawDesc = "" +
 	"\n" +
 	"file_state\x18\x04 \x01(\tR\tfileState\x126\n" +
 	"\bdeadline\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\x12\x1a\n" +
-	"\bfallback\x18\x06 \x01(\rR\bfallback\"\x16\n" +
-	"\x14PreviewReloadRequest\"\xad\x01\n" +
+	"\bfallback\x18\x06 \x01(\rR\bfallback\"@\n" +
+	"\x14PreviewReloadRequest\x12\x16\n" +
+	"\x06effect\x18\x01 \x01(\bR\x06effect\x12\x10\n" +
+	"\x03all\x18\x02 \x01(\bR\x03all\"\xd6\x01\n" +
 	"\x15PreviewReloadResponse\x12)\n" +
 	"\achanges\x18\x01 \x03(\v2\x0f.nvad.v1.ChangeR\achanges\x12\x18\n" +
 	"\arefused\x18\x02 \x01(\tR\arefused\x12,\n" +
 	"\bwarnings\x18\x03 \x03(\v2\x10.nvad.v1.WarningR\bwarnings\x12!\n" +
-	"\fnew_warnings\x18\x04 \x01(\rR\vnewWarningsB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
+	"\fnew_warnings\x18\x04 \x01(\rR\vnewWarnings\x12'\n" +
+	"\x06effect\x18\x05 \x01(\v2\x0f.nvad.v1.EffectR\x06effectB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
 
 var (
 	file_nvad_v1_change_proto_rawDescOnce sync.Once
@@ -1058,42 +1383,49 @@ func file_nvad_v1_change_proto_rawDescGZIP() []byte {
 	return file_nvad_v1_change_proto_rawDescData
 }
 
-var file_nvad_v1_change_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_nvad_v1_change_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_nvad_v1_change_proto_goTypes = []any{
 	(*Change)(nil),                // 0: nvad.v1.Change
 	(*Warning)(nil),               // 1: nvad.v1.Warning
 	(*ReloadRequest)(nil),         // 2: nvad.v1.ReloadRequest
 	(*ReloadResponse)(nil),        // 3: nvad.v1.ReloadResponse
-	(*ConfirmRequest)(nil),        // 4: nvad.v1.ConfirmRequest
-	(*ConfirmResponse)(nil),       // 5: nvad.v1.ConfirmResponse
-	(*RollbackRequest)(nil),       // 6: nvad.v1.RollbackRequest
-	(*RollbackResponse)(nil),      // 7: nvad.v1.RollbackResponse
-	(*FetchConfigRequest)(nil),    // 8: nvad.v1.FetchConfigRequest
-	(*ConfigFile)(nil),            // 9: nvad.v1.ConfigFile
-	(*ListConfigsRequest)(nil),    // 10: nvad.v1.ListConfigsRequest
-	(*ListConfigsResponse)(nil),   // 11: nvad.v1.ListConfigsResponse
-	(*ConfigVersion)(nil),         // 12: nvad.v1.ConfigVersion
-	(*ConfigState)(nil),           // 13: nvad.v1.ConfigState
-	(*PreviewReloadRequest)(nil),  // 14: nvad.v1.PreviewReloadRequest
-	(*PreviewReloadResponse)(nil), // 15: nvad.v1.PreviewReloadResponse
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*Effect)(nil),                // 4: nvad.v1.Effect
+	(*EffectGroup)(nil),           // 5: nvad.v1.EffectGroup
+	(*RouteEffect)(nil),           // 6: nvad.v1.RouteEffect
+	(*ConfirmRequest)(nil),        // 7: nvad.v1.ConfirmRequest
+	(*ConfirmResponse)(nil),       // 8: nvad.v1.ConfirmResponse
+	(*RollbackRequest)(nil),       // 9: nvad.v1.RollbackRequest
+	(*RollbackResponse)(nil),      // 10: nvad.v1.RollbackResponse
+	(*FetchConfigRequest)(nil),    // 11: nvad.v1.FetchConfigRequest
+	(*ConfigFile)(nil),            // 12: nvad.v1.ConfigFile
+	(*ListConfigsRequest)(nil),    // 13: nvad.v1.ListConfigsRequest
+	(*ListConfigsResponse)(nil),   // 14: nvad.v1.ListConfigsResponse
+	(*ConfigVersion)(nil),         // 15: nvad.v1.ConfigVersion
+	(*ConfigState)(nil),           // 16: nvad.v1.ConfigState
+	(*PreviewReloadRequest)(nil),  // 17: nvad.v1.PreviewReloadRequest
+	(*PreviewReloadResponse)(nil), // 18: nvad.v1.PreviewReloadResponse
+	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
 }
 var file_nvad_v1_change_proto_depIdxs = []int32{
 	0,  // 0: nvad.v1.ReloadResponse.changes:type_name -> nvad.v1.Change
-	16, // 1: nvad.v1.ReloadResponse.deadline:type_name -> google.protobuf.Timestamp
+	19, // 1: nvad.v1.ReloadResponse.deadline:type_name -> google.protobuf.Timestamp
 	1,  // 2: nvad.v1.ReloadResponse.warnings:type_name -> nvad.v1.Warning
-	0,  // 3: nvad.v1.RollbackResponse.changes:type_name -> nvad.v1.Change
-	12, // 4: nvad.v1.ListConfigsResponse.versions:type_name -> nvad.v1.ConfigVersion
-	16, // 5: nvad.v1.ConfigVersion.time:type_name -> google.protobuf.Timestamp
-	16, // 6: nvad.v1.ConfigState.since:type_name -> google.protobuf.Timestamp
-	16, // 7: nvad.v1.ConfigState.deadline:type_name -> google.protobuf.Timestamp
-	0,  // 8: nvad.v1.PreviewReloadResponse.changes:type_name -> nvad.v1.Change
-	1,  // 9: nvad.v1.PreviewReloadResponse.warnings:type_name -> nvad.v1.Warning
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	4,  // 3: nvad.v1.ReloadResponse.effect:type_name -> nvad.v1.Effect
+	5,  // 4: nvad.v1.Effect.groups:type_name -> nvad.v1.EffectGroup
+	6,  // 5: nvad.v1.EffectGroup.routes:type_name -> nvad.v1.RouteEffect
+	0,  // 6: nvad.v1.RollbackResponse.changes:type_name -> nvad.v1.Change
+	15, // 7: nvad.v1.ListConfigsResponse.versions:type_name -> nvad.v1.ConfigVersion
+	19, // 8: nvad.v1.ConfigVersion.time:type_name -> google.protobuf.Timestamp
+	19, // 9: nvad.v1.ConfigState.since:type_name -> google.protobuf.Timestamp
+	19, // 10: nvad.v1.ConfigState.deadline:type_name -> google.protobuf.Timestamp
+	0,  // 11: nvad.v1.PreviewReloadResponse.changes:type_name -> nvad.v1.Change
+	1,  // 12: nvad.v1.PreviewReloadResponse.warnings:type_name -> nvad.v1.Warning
+	4,  // 13: nvad.v1.PreviewReloadResponse.effect:type_name -> nvad.v1.Effect
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_change_proto_init() }
@@ -1107,7 +1439,7 @@ func file_nvad_v1_change_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_change_proto_rawDesc), len(file_nvad_v1_change_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
