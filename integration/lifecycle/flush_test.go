@@ -153,10 +153,11 @@ func (b *bed) sysctl(settings string) {
 	b.sh("ip netns exec " + b.ours + " sysctl -qw " + settings)
 }
 
-// kernel is all that nvad may change in the namespace.
+// kernel is all that nvad may change in the namespace. IPv6 routes are those that the
+// kernel does not make by itself: it adds its own some time after a link is up.
 func (b *bed) kernel() string {
 	b.Helper()
-	return b.ip("route show table all") + b.ip("-6 route show table all") + b.ip("nexthop") + b.ip("rule") + b.ip("-br link") +
+	return b.ip("route show table all") + b.ip("-6 route show proto bgp") + b.ip("-6 route show proto 200") + b.ip("nexthop") + b.ip("rule") + b.ip("-br link") +
 		b.sh("ip netns exec "+b.ours+" nft list ruleset") +
 		b.sh("ip netns exec "+b.ours+" sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.all.rp_filter net.ipv4.conf.eth0.send_redirects")
 }
