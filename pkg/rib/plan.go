@@ -76,7 +76,7 @@ func bit(b bool) byte {
 // plan tells the forwarding plane if what it shall hold for d has changed.
 func (r *RIB) plan(d *dest) {
 	old := d.fib
-	defer func() { r.installed += count(d.fib) - count(old) }()
+	defer func() { r.installed += entries(d.fib) - entries(old) }()
 	if s := r.under.standing(d.prefix); s != nil {
 		if d.fib = s.route; old == d.fib || old != nil && sameRoute(&old.Route, &d.fib.Route) {
 			return
@@ -99,7 +99,8 @@ func (r *RIB) plan(d *dest) {
 	r.eff.FIB = append(r.eff.FIB, change)
 }
 
-func count(p *planned) int {
+// entries is 1 for a route, 0 for none.
+func entries(p *planned) int {
 	if p == nil {
 		return 0
 	}

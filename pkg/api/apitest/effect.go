@@ -35,7 +35,7 @@ func hub00Effect() *api.Effect {
 			}},
 			lost(rs0), lost(rs1),
 			{Stage: rib.Advertised, Neighbor: far, Before: 20, Removed: 1, Routes: []rib.RouteEffect{
-				{Prefix: pfx("10.100.0.0/16"), Difference: rib.Removed, Reason: "denied by prefix-list vm-hub10 seq 5"},
+				{Prefix: pfx("10.100.0.0/16"), Difference: rib.Removed, Reason: "prefix-list vm-hub10 seq 5 deny 10.100.0.0/16"},
 			}},
 			kernel,
 		}},
