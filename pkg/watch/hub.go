@@ -10,8 +10,9 @@ import (
 
 // Sizes of what is kept.
 const (
-	mostWaiting = 16384 // events for one reader
-	mostRecent  = 256   // events of the past
+	mostWaiting = 16384   // events for one reader
+	mostOctets  = 8 << 20 // of attribute sets that those refer to
+	mostRecent  = 256     // events of the past
 )
 
 // ErrEnded is the error of a Subscription whose Hub was closed.
@@ -117,6 +118,7 @@ type Subscription struct {
 
 	mu      sync.Mutex
 	waiting []Event
+	octets  int // of waiting
 	lost    uint64
 	ended   bool
 }
@@ -136,7 +138,7 @@ func (s *Subscription) Next(ctx context.Context) (events []Event, lost uint64, e
 		s.mu.Lock()
 		events, lost = s.waiting, s.lost
 		ended := s.ended
-		s.waiting, s.lost = nil, 0
+		s.waiting, s.octets, s.lost = nil, 0, 0
 		s.mu.Unlock()
 		switch {
 		case len(events) > 0:
@@ -160,14 +162,28 @@ func (s *Subscription) take(events []Event) {
 		if !s.filter.lets(ev.Change) {
 			continue
 		}
-		if len(s.waiting) == mostWaiting {
-			s.lost += mostWaiting
-			s.waiting = s.waiting[:0:0]
+		n := octets(ev.Change)
+		if len(s.waiting) == mostWaiting || s.octets+n > mostOctets {
+			s.lost += uint64(len(s.waiting))
+			s.waiting, s.octets = nil, 0
 		}
 		s.waiting = append(s.waiting, ev)
+		s.octets += n
 	}
 	s.mu.Unlock()
 	s.poke()
+}
+
+// octets is what an event keeps from being freed: no route may hold its sets any more,
+// and how large they are a neighbor chooses.
+func octets(c Change) (n int) {
+	r, _ := c.(Route)
+	for _, b := range [...]Best{r.Old, r.New} {
+		if b.Attrs != nil {
+			n += b.Attrs.Octets()
+		}
+	}
+	return n
 }
 
 func (s *Subscription) poke() {

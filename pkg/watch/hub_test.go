@@ -80,6 +80,22 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
+// TestSlowReaderOctets: large attribute sets that nobody has read take no more memory
+// than many small ones.
+func TestSlowReaderOctets(t *testing.T) {
+	h := &Hub{}
+	slow := h.Subscribe(Filter{Kinds: Routes})
+	interner := route.NewInterner()
+	set := interner.Intern(route.Attrs{Communities: make([]route.Community, 1<<14)})
+	for range mostWaiting {
+		h.Publish(Event{Change: Route{Prefix: netip.MustParsePrefix("10.0.0.0/8"), New: Best{Neighbor: ars0, Attrs: set}}})
+	}
+	events, lost, err := slow.Next(t.Context())
+	if held := len(events) * set.Octets(); err != nil || held > mostOctets || lost+uint64(len(events)) != mostWaiting {
+		t.Errorf("%d events that hold %d octets, %d lost, %v", len(events), held, lost, err)
+	}
+}
+
 // TestWants: routes are not worth a thought while nobody watches them; sessions are
 // remembered.
 func TestWants(t *testing.T) {
