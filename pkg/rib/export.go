@@ -7,6 +7,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
 )
 
 // hold says why the best path is not advertised to a neighbor.
@@ -55,10 +56,11 @@ func (r *RIB) tell(d *dest, p *peer, attrs *route.Attrs) {
 		d.out[len(d.out)-1] = advert{}
 		d.out, i = d.out[:len(d.out)-1], -1
 	}
+	first := i < 0
 	switch {
-	case i < 0 && attrs == nil:
+	case first && attrs == nil:
 		return
-	case i < 0:
+	case first:
 		d.out = append(d.out, advert{attrs: attrs, epoch: p.epoch, peer: p.id})
 		p.tallies.of(d).advertised++
 	case attrs == nil:
@@ -67,7 +69,7 @@ func (r *RIB) tell(d *dest, p *peer, attrs *route.Attrs) {
 	default:
 		d.out[i].attrs = attrs
 	}
-	r.emit(p, d.prefix, attrs)
+	r.emit(p, speaker.Change{Prefix: d.prefix, Attrs: attrs, New: first})
 }
 
 // sent returns what the neighbor was told, nil if nothing.

@@ -278,9 +278,9 @@ func (r *RIB) Take() Effects {
 	return e
 }
 
-func (r *RIB) emit(p *peer, prefix netip.Prefix, attrs *route.Attrs) {
+func (r *RIB) emit(p *peer, c speaker.Change) {
 	if p.changes == nil {
 		r.told = append(r.told, p)
 	}
-	p.changes = append(p.changes, speaker.Change{Prefix: prefix, Attrs: attrs})
+	p.changes = append(p.changes, c)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
 )
 
 // errands are what a walk of the table does at each destination. Asking for one
@@ -138,7 +139,7 @@ func (r *RIB) visit(d *dest, p *peer, e errands) (worked bool) {
 	}
 	if e&resends(route.FamilyOf(d.prefix)) != 0 {
 		if a := d.sent(p); a != nil {
-			r.emit(p, d.prefix, a)
+			r.emit(p, speaker.Change{Prefix: d.prefix, Attrs: a})
 			worked = true
 		}
 	}

@@ -147,9 +147,13 @@ type RouteRefresh struct {
 // Change is one difference of an Adj-RIB-Out. Attrs nil withdraws the prefix.
 // Attrs are what goes on the wire: the own ASN is already prepended, next hop,
 // MED and LOCAL_PREF are as the neighbor shall see them.
+//
+// New says that the session has been told nothing of the prefix, or that it was
+// withdrawn, so that a withdrawal of what has not left yet need not leave either.
 type Change struct {
 	Prefix netip.Prefix
 	Attrs  *route.Attrs
+	New    bool
 }
 
 // Stats are the message counters of a neighbor since it was configured.

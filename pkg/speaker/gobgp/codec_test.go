@@ -229,6 +229,7 @@ func TestQueue(t *testing.T) {
 		q := newQueue()
 		attrs := []*route.Attrs{nil, {}, {MED: route.Some(1)}}
 		queued, got := map[netip.Prefix]*route.Attrs{}, map[netip.Prefix]*route.Attrs{}
+		told, left := map[netip.Prefix]bool{}, map[netip.Prefix]bool{} // by the Adj-RIB-Out, and on the wire
 		take := func() {
 			b := q.take()
 			for _, c := range b.changes {
@@ -236,6 +237,9 @@ func TestQueue(t *testing.T) {
 					t.Fatalf("%s leaves twice in a batch", c.Prefix)
 				}
 				got[c.Prefix] = c.Attrs
+				if left[c.Prefix] = c.Attrs != nil; !left[c.Prefix] {
+					delete(left, c.Prefix)
+				}
 			}
 			if !reflect.DeepEqual(got, queued) {
 				t.Fatalf("got %v, want %v", got, queued)
@@ -249,11 +253,33 @@ func TestQueue(t *testing.T) {
 			}
 			p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(rapid.IntRange(0, 5).Draw(t, "prefix"))}), 32)
 			c := speaker.Change{Prefix: p, Attrs: rapid.SampledFrom(attrs).Draw(t, "attrs")}
+			if c.Attrs == nil && !told[p] {
+				continue // nothing is withdrawn that was not told
+			}
+			c.New = c.Attrs != nil && !told[p]
+			told[p] = c.Attrs != nil
 			q.add([]speaker.Change{c})
-			queued[p] = c.Attrs
+			if queued[p] = c.Attrs; c.Attrs == nil && !left[p] {
+				delete(queued, p) // it came and went
+			}
 		}
 		take()
 	})
+}
+
+// TestQueueForgetsWhatCameAndWent: while a neighbor does not read, another announces and
+// withdraws ever new prefixes within its maximum-prefix. Nothing of them waits.
+func TestQueueForgetsWhatCameAndWent(t *testing.T) {
+	q := newQueue()
+	for i := range uint32(1 << 16) {
+		a := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+		p := netip.PrefixFrom(a, 32)
+		q.add([]speaker.Change{{Prefix: p, Attrs: &route.Attrs{}, New: true}})
+		q.add([]speaker.Change{{Prefix: p}})
+	}
+	if n := q.len(); n != 0 || len(q.index) != 0 || cap(q.changes) > 16 {
+		t.Errorf("%d changes of %d and %d prefixes wait", n, cap(q.changes), len(q.index))
+	}
 }
 
 // FuzzDecodeUpdate feeds the decoder with anything. Its recover must never be

@@ -10,8 +10,9 @@ import (
 )
 
 // queue holds what a session has yet to send. It is bounded by the number of
-// prefixes: a change takes the place of the pending one of its prefix, so that
-// a withdrawal and the announcement after it leave as one implicit replacement.
+// prefixes that the neighbor is or will be told of: a change takes the place of the
+// pending one of its prefix, so that a withdrawal and the announcement after it leave
+// as one implicit replacement, and what comes and goes before it left leaves nothing.
 type queue struct {
 	wake chan struct{} // has a token while there is something to send
 
@@ -40,15 +41,32 @@ func newQueue() *queue {
 func (q *queue) add(changes []speaker.Change) {
 	q.mu.Lock()
 	for _, c := range changes {
-		if i, ok := q.index[c.Prefix]; ok {
+		i, ok := q.index[c.Prefix]
+		switch {
+		case !ok:
+			q.index[c.Prefix] = len(q.changes)
+			q.changes = append(q.changes, c)
+		case c.Attrs == nil && q.changes[i].New:
+			q.drop(i)
+		default:
+			c.New = q.changes[i].New // of a withdrawal it is false: the neighbor has been told
 			q.changes[i] = c
-			continue
 		}
-		q.index[c.Prefix] = len(q.changes)
-		q.changes = append(q.changes, c)
 	}
 	q.mu.Unlock()
 	q.signal()
+}
+
+// drop forgets change i; the last one takes its place. The lock is held.
+func (q *queue) drop(i int) {
+	delete(q.index, q.changes[i].Prefix)
+	last := len(q.changes) - 1
+	if i < last {
+		q.changes[i] = q.changes[last]
+		q.index[q.changes[i].Prefix] = i
+	}
+	q.changes[last] = speaker.Change{} // its attribute set may go
+	q.changes = q.changes[:last]
 }
 
 // endOfRIB asks for a marker after all changes so far.
