@@ -114,18 +114,37 @@ func (e *Engine) relieve(inUse, budget uint64, now time.Time) {
 	}
 }
 
-// heaviest is the neighbor that holds most, and how much it and all neighbors hold.
-// One that is shut down already does not count: what it holds is about to go.
+// heaviest is the neighbor that holds most, and how much it and all neighbors hold,
+// with what the others are told of its routes. One that is shut down already does not
+// count: what it holds is about to go.
 func (e *Engine) heaviest() (addr netip.Addr, most, all uint64) {
+	views := e.views()
 	for a, n := range e.neighbors {
 		stats, _ := e.opt.Speaker.Stats(a)
-		held := e.octets(a, &stats)
+		held := e.octets(a, &stats) + uint64(e.rib.SetOctets(a)*views)
 		all += held
 		if !n.isShutdown() && (held > most || held == most && a.Less(addr)) {
 			addr, most = a, held
 		}
 	}
 	return addr, most, all
+}
+
+// views is in how many ways, at least, neighbors are told of one attribute set: each
+// way is a set more in memory. With 20 tunnels, each with an own address as next hop,
+// a neighbor's sets cost 20 times what it holds itself.
+func (e *Engine) views() int {
+	type view struct {
+		nextHop  netip.Addr
+		localASN uint32
+	}
+	seen := map[view]bool{}
+	for _, n := range e.neighbors {
+		if n.up != nil {
+			seen[view{n.up.LocalAddress, n.cfg.LocalASN}] = true
+		}
+	}
+	return max(0, len(seen)-1) // its own is as good as never among them
 }
 
 // octets estimates the memory that a neighbor holds: its routes, and what its

@@ -146,6 +146,43 @@ func TestMemoryOneAtATime(t *testing.T) {
 	})
 }
 
+// What others are told of a neighbor's routes is memory that it has filled, too: they
+// get sets of their own, each with another next hop.
+func TestMemoryOfWhatOthersAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, p, in := &fakeMemory{}, newPorts(), route.NewInterner()
+		cfg := hub00()
+		for i := range 20 {
+			n := cfg.Neighbors[0]
+			n.Address = netip.AddrFrom4([4]byte{10, 1, byte(i), 4})
+			cfg.Neighbors = append(cfg.Neighbors, n)
+		}
+		for i := range cfg.Neighbors {
+			cfg.Neighbors[i].MaximumPrefix = 0
+		}
+		e := New(Options{Interner: in, Speaker: p, Forwarding: p, Memory: m, Log: slog.New(slog.NewTextHandler(p, nil))}, cfg)
+		m.e = e
+		stop := runEngine(t, e)
+		defer stop()
+		e.SetFacts(fib.Facts{Links: []fib.Link{{Index: 2, Name: "eth0", Up: true}}})
+		apply(t, e, cfg)
+		for i, n := range cfg.Neighbors {
+			p.events <- speaker.Established{
+				From: speaker.From{Peer: n.Address}, Session: 7, LocalAddress: netip.AddrFrom4([4]byte{10, 1, byte(i), 5}),
+				RemoteID: n.Address, Families: route.IPv4, HoldTime: 180 * time.Second,
+			}
+		}
+		m.budget.Store(500 << 10)
+		p.load(in, routeServer, 100)
+		m.inUse.Store(8 << 20)
+		time.Sleep(time.Second)
+		e.MemoryLow()
+		if !p.closed(routeServer) {
+			t.Error("the neighbor that has filled the memory goes on")
+		}
+	})
+}
+
 // Memory that something else has filled ends no session.
 func TestMemoryOfOthers(t *testing.T) {
 	crowded(t, func(t *testing.T, e *Engine, p *ports, m *fakeMemory, in *route.Interner) {

@@ -106,6 +106,17 @@ func (r *RIB) Octets(addr netip.Addr) int {
 	return p.holds.sum()
 }
 
+// SetOctets is what attribute sets are of Octets. Neighbors that are told of the routes
+// may be told sets of their own, as large.
+func (r *RIB) SetOctets(addr netip.Addr) int {
+	p := r.byAddr[addr]
+	if p == nil {
+		return 0
+	}
+	p.holds.sum()
+	return p.holds.octets
+}
+
 // Tidy forgets attribute sets that are remembered only because they may come
 // again, so that those of a neighbor that is gone can be freed.
 func (r *RIB) Tidy() {
