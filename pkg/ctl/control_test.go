@@ -62,7 +62,7 @@ func TestReload(t *testing.T) {
 	d.Changes, d.Cautions, d.Effect = nil, api.Cautions{}, &api.Effect{}
 	socket := serve(t, d)
 	for args, want := range map[string]string{
-		"reload": "Nothing changed.\n\nNo route changed.\n", "reload --dry-run": "Nothing would change.\n\nNo route would change.\n",
+		"reload": "Nothing changed.\n", "reload --dry-run": "Nothing would change.\n",
 	} {
 		if r := nvactl(t, socket, strings.Fields(args)...); r.code != 0 || r.out != want {
 			t.Errorf("%s: %+v", args, r)

@@ -15,10 +15,11 @@ import (
 // 50,000 at most.
 var largeEffect = grpc.MaxCallRecvMsgSize(64 << 20)
 
-// printEffect prints what a reload does to the routes, none if nothing: what loses
-// much first, and groups once that are alike for several neighbors.
-func (a *app) printEffect(e *nvadv1.Effect, none string) error {
-	if e == nil {
+// printEffect prints what a reload does to the routes: what loses much first, and
+// groups once that are alike for several neighbors. It says that there is nothing if
+// the configuration changes.
+func (a *app) printEffect(e *nvadv1.Effect, changes bool) error {
+	if e == nil || !changes && len(e.GetGroups()) == 0 {
 		return nil
 	}
 	if e.GetUnknown() != "" {
@@ -41,7 +42,7 @@ func (a *app) printEffect(e *nvadv1.Effect, none string) error {
 		}
 	}
 	if len(groups) == 0 {
-		err = errors.Join(err, a.paragraph(none))
+		err = errors.Join(err, a.paragraph("The routes stay as they are."))
 	}
 	if e.GetPartial() {
 		err = errors.Join(err, a.paragraph("There are more differences than nvad counts."))

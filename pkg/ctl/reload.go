@@ -88,7 +88,7 @@ func (a *app) reload(ctx context.Context, c *client, confirm time.Duration) erro
 	if err := a.printChanges(r.GetChanges(), "Nothing changed."); err != nil {
 		return err
 	}
-	if err := a.printEffect(r.GetEffect(), "No route changed."); err != nil || r.GetDeadline() == nil {
+	if err := a.printEffect(r.GetEffect(), len(r.GetChanges()) > 0); err != nil || r.GetDeadline() == nil {
 		return err
 	}
 	return line(a.Out, fmt.Sprintf("Version %d runs again in %s unless confirmed: nvactl confirm",
@@ -109,7 +109,7 @@ func (a *app) previewReload(ctx context.Context, c *client) error {
 		err = writeJSON(a.Out, r)
 	} else {
 		err = errors.Join(a.printCautions(r), a.printChanges(r.GetChanges(), "Nothing would change."),
-			a.printEffect(r.GetEffect(), "No route would change."))
+			a.printEffect(r.GetEffect(), len(r.GetChanges()) > 0))
 	}
 	if err == nil && r.GetRefused() != "" {
 		err = errors.New(r.GetRefused())
