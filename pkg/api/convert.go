@@ -88,6 +88,12 @@ func statusMessage(s Status) *nvadv1.Status {
 		Nics:     convert(s.NICs, nicMessage),
 		Memory:   &nvadv1.Memory{InUse: s.Memory.InUse, Budget: s.Memory.Budget, Closings: s.Memory.Closings},
 
+		Problems: convert(s.Problems, func(p Problem) *nvadv1.Problem {
+			return &nvadv1.Problem{Kind: p.Kind, Name: printable(p.Name), Text: printable(p.Text), Since: stamp(p.Since)}
+		}),
+		TunnelPeers:   uint32(s.TunnelPeers),
+		TunnelPeersUp: uint32(s.TunnelPeersUp),
+
 		DrainingSince:  stamp(s.Drain.Since),
 		DrainingReason: printable(s.Drain.Reason),
 	}

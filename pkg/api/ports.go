@@ -25,6 +25,18 @@ type Status struct {
 	TunnelsUp    int
 	NICs         []nic.Status
 	Config       ConfigState
+	Problems     []Problem
+	// What tunnels lead to, and how many of that are alive.
+	TunnelPeers   int
+	TunnelPeersUp int
+}
+
+// Problem is one thing that is wrong at this moment.
+type Problem struct {
+	Kind  string    // "neighbor", "route-server", "tunnel", "default-route" or "drain"
+	Name  string    // of the neighbor, Route Server or tunnel; empty: of none
+	Text  string    // for people
+	Since time.Time // when it began; zero: not known
 }
 
 // Reader answers questions. It may be called concurrently, and what it hands

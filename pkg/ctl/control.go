@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -12,33 +13,92 @@ import (
 )
 
 func (a *app) resetCommand() *cobra.Command {
-	var soft string
+	var soft, group string
+	var all bool
 	cmd := &cobra.Command{
-		Use:     "reset ADDRESS",
+		Use:     "reset ADDRESS | --group NAME | --all",
 		GroupID: groupChange,
 		Short:   "Reset the session with a neighbor",
 		Long: `Close the session with a neighbor and open it again. With --soft the session
 stays: "in" runs the import policy again over what the neighbor sent, "out"
-sends it everything again.`,
+sends it everything again. With --group it is done to every neighbor of a
+peer-group, with --all to every neighbor, one after the other.`,
 		Example: `  nvactl reset 10.0.210.4
+  nvactl reset --group route-server --soft out
   nvactl reset 10.0.210.4 --soft in`,
-		Args:              between(1, 1),
+		Args:              between(0, 1),
 		ValidArgsFunction: a.completeNeighbors,
 	}
+	cmd.Flags().StringVar(&group, "group", "", "every neighbor of the peer-group `NAME`")
+	cmd.Flags().BoolVar(&all, "all", false, "every neighbor")
 	cmd.Flags().StringVar(&soft, "soft", "", "keep the session, refresh one `DIRECTION`: in or out")
 	_ = cmd.RegisterFlagCompletionFunc("soft", cobra.FixedCompletions([]string{"in", "out"}, cobra.ShellCompDirectiveNoFileComp))
-	cmd.PreRunE = func(*cobra.Command, []string) error {
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if given := len(args) + boolToInt(group != "") + boolToInt(all); given != 1 {
+			return between(1, 0)(cmd, args)
+		}
 		if _, ok := resets[soft]; !ok {
 			return fmt.Errorf("invalid argument %q for \"--soft\" flag: want in or out", soft)
 		}
 		return nil
 	}
 	cmd.RunE = a.run(func(ctx context.Context, c *client, args []string) error {
-		kind := resets[soft]
-		r, err := c.control.ResetNeighbor(ctx, &nvadv1.ResetNeighborRequest{Address: args[0], Kind: kind.kind})
-		return a.done(r, err, "%s: %s", args[0], kind.done)
+		if len(args) == 1 {
+			err := a.reset(ctx, c, args[0], soft)
+			if err != nil || !a.json() {
+				return err
+			}
+			return writeJSON(a.Out, &nvadv1.ResetNeighborResponse{})
+		}
+		r, err := c.read.ListNeighbors(ctx, &nvadv1.ListNeighborsRequest{})
+		if err != nil {
+			return err
+		}
+		return a.resetThose(ctx, c, r.GetNeighbors(), group, soft)
 	})
 	return cmd
+}
+
+func boolToInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// resetThose resets the neighbors of list that are in group; empty: all. One that
+// can't be reset keeps none of the others from it.
+func (a *app) resetThose(ctx context.Context, c *client, list []*nvadv1.Neighbor, group, soft string) error {
+	var failed []error
+	found := false
+	for _, n := range list {
+		if group != "" && n.GetPeerGroup() != group {
+			continue
+		}
+		found = true
+		if err := a.reset(ctx, c, n.GetAddress(), soft); err != nil {
+			failed = append(failed, explain(err))
+		}
+	}
+	switch {
+	case !found && group != "":
+		return fmt.Errorf("peer-group %s has no neighbors", group)
+	case !found:
+		return errors.New("no neighbors are configured")
+	case len(failed) == 0 && a.json():
+		return writeJSON(a.Out, &nvadv1.ResetNeighborResponse{})
+	}
+	return errors.Join(failed...)
+}
+
+// reset resets one neighbor and says so; in JSON its caller does.
+func (a *app) reset(ctx context.Context, c *client, address, soft string) error {
+	kind := resets[soft]
+	_, err := c.control.ResetNeighbor(ctx, &nvadv1.ResetNeighborRequest{Address: address, Kind: kind.kind})
+	if err != nil || a.json() {
+		return err
+	}
+	return line(a.Out, fmt.Sprintf("%s: %s", address, kind.done))
 }
 
 // resets are the kinds of reset by the value of --soft.

@@ -19,6 +19,9 @@ func TestControl(t *testing.T) {
 		{"reset 10.0.210.4", "10.0.210.4: session reset\n", "reset 10.0.210.4 hard"},
 		{"reset 10.0.210.4 --soft in", "10.0.210.4: import policy applied again\n", "reset 10.0.210.4 soft in"},
 		{"reset 10.0.210.4 --soft=out -o json", "{}\n", "reset 10.0.210.4 soft out"},
+		{"reset --group route-server", "10.0.210.4: session reset\n10.0.210.5: session reset\n", "reset 10.0.210.5 hard"},
+		{"reset --all --soft out", "10.0.210.4: routes sent again\n10.0.210.5: routes sent again\n169.254.0.2: routes sent again\n", "reset 169.254.0.2 soft out"},
+		{"reset --all -o json", "{}\n", "reset 169.254.0.2 hard"},
 		{"shutdown 10.0.210.5 --message maintenance", "10.0.210.5: shut down\n", `neighbor 10.0.210.5 shutdown=true "maintenance"`},
 		{"enable 10.0.210.5", "10.0.210.5: enabled\n", `neighbor 10.0.210.5 shutdown=false ""`},
 		{"drain --reason kernel", "draining, traffic will have moved in 1s\n", `drain "kernel"`},
@@ -150,5 +153,18 @@ func TestCompletion(t *testing.T) {
 		if r := nvactl(t, socket, "completion", shell); r.code != 0 || !strings.Contains(r.out, "nvactl") {
 			t.Errorf("completion %s: %d %s", shell, r.code, r.err)
 		}
+	}
+}
+
+// TestDrainAlone: who drains an NVA that nobody can take the place of is told.
+func TestDrainAlone(t *testing.T) {
+	d := apitest.BadDay()
+	d.Hold = time.Second
+	r := nvactl(t, serve(t, d), "drain")
+	if r.code != 0 || r.err != "Warning: no other NVA is known to have the routes of this one.\n" {
+		t.Errorf("got %+v", r)
+	}
+	if r := nvactl(t, serve(t, apitest.Hub00()), "drain"); r.code != 0 || r.err != "" {
+		t.Errorf("got %+v", r)
 	}
 }

@@ -43,7 +43,13 @@ configuration; with --off the NVA carries traffic again.`,
 		case off:
 			return a.done(r, nil, "this NVA carries traffic again")
 		case !wait:
-			return a.done(r, nil, "draining, traffic will have moved in %s", left(r))
+			if err := a.done(r, nil, "draining, traffic will have moved in %s", left(r)); err != nil {
+				return err
+			}
+			return a.warnOfDrain(ctx, c)
+		}
+		if err := a.warnOfDrain(ctx, c); err != nil {
+			return err
 		}
 		if err := awaitDrained(ctx, c, left(r)); err != nil {
 			return err
@@ -51,6 +57,17 @@ configuration; with --off the NVA carries traffic again.`,
 		return a.done(r, nil, "drained")
 	})
 	return cmd
+}
+
+// warnOfDrain says on stderr if nobody is known who could take the traffic.
+func (a *app) warnOfDrain(ctx context.Context, c *client) error {
+	s, err := c.read.GetStatus(ctx, &nvadv1.GetStatusRequest{})
+	for _, p := range s.GetProblems() {
+		if p.GetKind() == "drain" {
+			fmt.Fprintf(a.Err, "Warning: %s.\n", printable(p.GetText()))
+		}
+	}
+	return err
 }
 
 func left(r *nvadv1.DrainResponse) time.Duration {

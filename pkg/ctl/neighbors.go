@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,8 +22,8 @@ func (a *app) neighborsCommand() *cobra.Command {
 		GroupID: groupShow,
 		Short:   "Show the BGP neighbors, or one in detail",
 		Long: `Show every BGP neighbor with the state of its session, how long it is up or
-down, and how many routes were received, accepted and advertised; or one
-neighbor in detail.`,
+down, and how many routes were received, accepted and advertised; the state of
+BFD, where it watches somebody; or one neighbor in detail.`,
 		Example: `  nvactl neighbors
   nvactl neighbors 10.0.210.4
   nvactl neighbors -o json | jq '.[] | select(.state != "Established")'`,
@@ -48,18 +49,30 @@ func (a *app) printNeighbors(list []*nvadv1.Neighbor) error {
 	if len(list) == 0 {
 		return line(a.Out, "No neighbors are configured.")
 	}
-	t := newTable(a.Out, a.Width,
-		column{head: "Neighbor", max: 24, min: 15},
-		column{head: "AS", right: true},
-		column{head: "State"},
-		column{head: "Up/Down", right: true},
-		column{head: "Rcvd", right: true},
-		column{head: "Acc", right: true},
-		column{head: "Adv", right: true},
-		column{head: "Description", min: 11, fit: elided})
+	watched := slices.ContainsFunc(list, func(n *nvadv1.Neighbor) bool { return n.GetBfd() != nil })
+	columns := []column{
+		{head: "Neighbor", max: 24, min: 15},
+		{head: "AS", right: true},
+		{head: "State"},
+		{head: "BFD"},
+		{head: "Up/Down", right: true},
+		{head: "Rcvd", right: true},
+		{head: "Acc", right: true},
+		{head: "Adv", right: true},
+		{head: "Description", min: 11, fit: elided},
+	}
+	const bfd = 3 // a column only where BFD watches somebody
+	if !watched {
+		columns = slices.Delete(columns, bfd, bfd+1)
+	}
+	t := newTable(a.Out, a.Width, columns...)
 	for _, n := range list {
-		t.rowWithNote(trouble(n), n.GetAddress(), decimal(n.GetRemoteAsn()), stateOf(n), a.upDown(n),
-			decimal(n.GetReceived()), decimal(n.GetAccepted()), decimal(n.GetAdvertised()), n.GetDescription())
+		cells := []string{n.GetAddress(), decimal(n.GetRemoteAsn()), stateOf(n), cmp.Or(n.GetBfd().GetState(), "-"), a.upDown(n),
+			decimal(n.GetReceived()), decimal(n.GetAccepted()), decimal(n.GetAdvertised()), n.GetDescription()}
+		if !watched {
+			cells = slices.Delete(cells, bfd, bfd+1)
+		}
+		t.rowWithNote(trouble(n), cells...)
 	}
 	return t.end()
 }

@@ -16,9 +16,10 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:     "status",
 		GroupID: groupShow,
 		Short:   "Show the daemon at a glance",
-		Long: `Show the daemon at a glance: how many sessions are up, how much they brought,
-how much of it is in the kernel, and whether the daemon is in sync, which it is
-once every neighbor has told what it knows or was given up.`,
+		Long: `Show the daemon at a glance: first what is wrong, by name, then how many
+sessions are up, how many routes they brought, how many of them are in the
+kernel, and whether the daemon is in sync, which it is once every neighbor has
+told what it knows or was given up.`,
 		Example: `  nvactl status
   nvactl status -o json | jq -e .in_sync`,
 		Args: between(0, 0),
@@ -36,6 +37,9 @@ once every neighbor has told what it knows or was given up.`,
 }
 
 func (a *app) printStatus(s *nvadv1.Status) error {
+	if err := a.printProblems(s.GetProblems()); err != nil {
+		return err
+	}
 	p := newPage(a.Out, a.Width)
 	p.heading("nvad %s, up %s", s.GetVersion(), a.age(s.GetSince()))
 	p.field("AS", identity(s))
@@ -52,7 +56,7 @@ func (a *app) printStatus(s *nvadv1.Status) error {
 	p.field("Kernel", fib)
 	p.field("Memory", memoryText(s.GetMemory()))
 	if s.GetTunnels() > 0 {
-		p.field("Tunnels", fmt.Sprintf("%d of %d up", s.GetTunnelsUp(), s.GetTunnels()))
+		p.field("Tunnels", tunnelsText(s))
 	}
 	for _, n := range s.GetNics() {
 		p.field("NIC "+n.GetDevice(), nicText(n))
@@ -62,6 +66,39 @@ func (a *app) printStatus(s *nvadv1.Status) error {
 		return err
 	}
 	return a.printWarnings("\nWarnings", s.GetWarnings())
+}
+
+// maxProblems is how many problems are printed; --output json has all.
+const maxProblems = 20
+
+// printProblems tells what is wrong, before anything else.
+func (a *app) printProblems(list []*nvadv1.Problem) error {
+	if len(list) == 0 {
+		return nil
+	}
+	lines := []string{"Problems"}
+	for _, p := range list[:min(len(list), maxProblems)] {
+		text := p.GetText()
+		if p.GetSince() != nil {
+			text += " (for " + a.age(p.GetSince()) + ")"
+		}
+		for i, l := range wrap(printable(text), a.Width-4) {
+			lines = append(lines, [...]string{"  - ", "    "}[min(i, 1)]+l)
+		}
+	}
+	if more := len(list) - maxProblems; more > 0 {
+		lines = append(lines, fmt.Sprintf("  - and %d more (nvactl neighbors, nvactl tunnels)", more))
+	}
+	return line(a.Out, strings.Join(lines, "\n")+"\n")
+}
+
+// tunnelsText tells devices from who is at their far ends.
+func tunnelsText(s *nvadv1.Status) string {
+	text := fmt.Sprintf("%d of %d up", s.GetTunnelsUp(), s.GetTunnels())
+	if s.GetTunnelPeers() > 0 {
+		text += fmt.Sprintf(", %d of %s alive", s.GetTunnelPeersUp(), count(int(s.GetTunnelPeers()), "peer"))
+	}
+	return text
 }
 
 // memoryText says how much of the budget is in use, and how often a neighbor had to

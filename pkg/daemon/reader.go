@@ -50,6 +50,12 @@ func (d *daemon) askStatus(ctx context.Context) (api.Status, error) {
 			out.Warnings = append(out.Warnings, config.Warning{Key: "tunnel." + t.Name, Code: "mtu", Msg: t.Warning})
 		}
 	}
+	if err != nil {
+		return out, err
+	}
+	out.TunnelPeers, out.TunnelPeersUp = tunnelPeers(tunnels)
+	neighbors, err := d.Neighbors(ctx)
+	out.Problems = problems(d.config.get(), &s, neighbors, tunnels)
 	return out, err
 }
 

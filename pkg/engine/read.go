@@ -54,6 +54,7 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 			Neighbors: len(e.neighbors), InSync: e.sync.reached, Drain: e.drainNow()}
 		s.Prefixes, s.Paths = e.rib.Prefixes()
 		s.Memory = e.memoryView()
+		s.NoWayOut, s.Alone = e.noWayOut(), e.alone()
 		for _, n := range e.neighbors {
 			if n.up != nil {
 				s.Established++

@@ -26,6 +26,8 @@ type Status struct {
 	Warnings []config.Warning
 	Drain    Drain
 	Memory   MemoryView
+	NoWayOut bool // the kernel has no default route
+	Alone    bool // no other NVA is known to have the routes of this one
 }
 
 // MemoryView is the memory of the process, in octets.

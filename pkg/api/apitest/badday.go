@@ -35,7 +35,13 @@ func BadDay() *Daemon {
 				}, {Key: "tunnel.vxlan1", Code: "mtu", Msg: "packets of more than 1322 bytes do not get through"}},
 				Drain: engine.Drain{Since: ago(0, 1, 2), Reason: "azure: Reboot; operator: new kernel"},
 			},
-			FIBWanted: 1048576, FIBInstalled: 1048570, Tunnels: 2, TunnelsUp: 0,
+			FIBWanted: 1048576, FIBInstalled: 1048570, Tunnels: 2, TunnelsUp: 0, TunnelPeers: 2, TunnelPeersUp: 1,
+			Problems: []api.Problem{
+				{Kind: "neighbor", Name: msee.String(), Text: "neighbor 192.168.0.2 (MSEE primary) is down: hold timer expired", Since: ago(26, 3, 0)},
+				{Kind: "neighbor", Name: long6.String(), Text: "neighbor " + long6.String() + " has never been up: administratively shut down"},
+				{Kind: "tunnel", Name: "vxlan1", Text: "tunnel vxlan1 is missing: eth0 does not exist"},
+				{Kind: "drain", Text: "no other NVA is known to have the routes of this one"},
+			},
 			NICs: []nic.Status{
 				{NIC: nic.NIC{Device: "eth0", Table: 16800, Gateway: netip.MustParseAddr("10.0.0.1")}, State: "ready",
 					Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.4"), netip.MustParseAddr("10.0.0.5")}},

@@ -37,7 +37,7 @@ func Hub00() *Daemon {
 				Neighbors: 3, Established: 3, Prefixes: 3, Paths: 5, InSync: true,
 				Memory: engine.MemoryView{InUse: 14 << 20, Budget: 1800 << 20},
 			},
-			FIBWanted: 5, FIBInstalled: 4, Tunnels: 1, TunnelsUp: 1,
+			FIBWanted: 5, FIBInstalled: 4, Tunnels: 1, TunnelsUp: 1, TunnelPeers: 1, TunnelPeersUp: 1,
 		},
 		TOML:    "asn       = 65001\nrouter-id = \"10.0.0.4\"\n",
 		Peers:   hub00Neighbors(),

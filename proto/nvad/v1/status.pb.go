@@ -194,7 +194,12 @@ type Status struct {
 	Nics   []*Nic  `protobuf:"bytes,19,rep,name=nics,proto3" json:"nics,omitempty"`
 	Memory *Memory `protobuf:"bytes,20,opt,name=memory,proto3" json:"memory,omitempty"`
 	// Host name of the machine that the daemon runs on.
-	Host          string `protobuf:"bytes,30,opt,name=host,proto3" json:"host,omitempty"`
+	Host string `protobuf:"bytes,30,opt,name=host,proto3" json:"host,omitempty"`
+	// What is wrong at this moment.
+	Problems []*Problem `protobuf:"bytes,21,rep,name=problems,proto3" json:"problems,omitempty"`
+	// Neighbors and gateways that tunnels lead to, and those that are alive.
+	TunnelPeers   uint32 `protobuf:"varint,22,opt,name=tunnel_peers,json=tunnelPeers,proto3" json:"tunnel_peers,omitempty"`
+	TunnelPeersUp uint32 `protobuf:"varint,23,opt,name=tunnel_peers_up,json=tunnelPeersUp,proto3" json:"tunnel_peers_up,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -376,6 +381,100 @@ func (x *Status) GetHost() string {
 	return ""
 }
 
+func (x *Status) GetProblems() []*Problem {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
+func (x *Status) GetTunnelPeers() uint32 {
+	if x != nil {
+		return x.TunnelPeers
+	}
+	return 0
+}
+
+func (x *Status) GetTunnelPeersUp() uint32 {
+	if x != nil {
+		return x.TunnelPeersUp
+	}
+	return 0
+}
+
+// Problem is one thing that is wrong.
+type Problem struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "neighbor", "route-server", "tunnel", "default-route" or "drain".
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Of the neighbor, Route Server or tunnel; empty: of none.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// For people.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// When it began; absent: not known.
+	Since         *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Problem) Reset() {
+	*x = Problem{}
+	mi := &file_nvad_v1_status_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Problem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Problem) ProtoMessage() {}
+
+func (x *Problem) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_status_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Problem.ProtoReflect.Descriptor instead.
+func (*Problem) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_status_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Problem) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Problem) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Problem) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Problem) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
 // Memory is the memory of the process.
 type Memory struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -392,7 +491,7 @@ type Memory struct {
 
 func (x *Memory) Reset() {
 	*x = Memory{}
-	mi := &file_nvad_v1_status_proto_msgTypes[4]
+	mi := &file_nvad_v1_status_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -404,7 +503,7 @@ func (x *Memory) String() string {
 func (*Memory) ProtoMessage() {}
 
 func (x *Memory) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_status_proto_msgTypes[4]
+	mi := &file_nvad_v1_status_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -417,7 +516,7 @@ func (x *Memory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Memory.ProtoReflect.Descriptor instead.
 func (*Memory) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_status_proto_rawDescGZIP(), []int{4}
+	return file_nvad_v1_status_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Memory) GetInUse() uint64 {
@@ -461,7 +560,7 @@ type Nic struct {
 
 func (x *Nic) Reset() {
 	*x = Nic{}
-	mi := &file_nvad_v1_status_proto_msgTypes[5]
+	mi := &file_nvad_v1_status_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -473,7 +572,7 @@ func (x *Nic) String() string {
 func (*Nic) ProtoMessage() {}
 
 func (x *Nic) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_status_proto_msgTypes[5]
+	mi := &file_nvad_v1_status_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -486,7 +585,7 @@ func (x *Nic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Nic.ProtoReflect.Descriptor instead.
 func (*Nic) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_status_proto_rawDescGZIP(), []int{5}
+	return file_nvad_v1_status_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Nic) GetDevice() string {
@@ -542,7 +641,7 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\x06commit\x18\x02 \x01(\tR\x06commit\x12\x1d\n" +
 	"\n" +
 	"go_version\x18\x03 \x01(\tR\tgoVersion\"\x12\n" +
-	"\x10GetStatusRequest\"\xd3\x05\n" +
+	"\x10GetStatusRequest\"\xcc\x06\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x10\n" +
 	"\x03asn\x18\x02 \x01(\rR\x03asn\x12\x1b\n" +
@@ -568,7 +667,15 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\bwarnings\x18\x12 \x03(\v2\x10.nvad.v1.WarningR\bwarnings\x12 \n" +
 	"\x04nics\x18\x13 \x03(\v2\f.nvad.v1.NicR\x04nics\x12'\n" +
 	"\x06memory\x18\x14 \x01(\v2\x0f.nvad.v1.MemoryR\x06memory\x12\x12\n" +
-	"\x04host\x18\x1e \x01(\tR\x04host\"S\n" +
+	"\x04host\x18\x1e \x01(\tR\x04host\x12,\n" +
+	"\bproblems\x18\x15 \x03(\v2\x10.nvad.v1.ProblemR\bproblems\x12!\n" +
+	"\ftunnel_peers\x18\x16 \x01(\rR\vtunnelPeers\x12&\n" +
+	"\x0ftunnel_peers_up\x18\x17 \x01(\rR\rtunnelPeersUp\"w\n" +
+	"\aProblem\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x120\n" +
+	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"S\n" +
 	"\x06Memory\x12\x15\n" +
 	"\x06in_use\x18\x01 \x01(\x04R\x05inUse\x12\x16\n" +
 	"\x06budget\x18\x02 \x01(\x04R\x06budget\x12\x1a\n" +
@@ -593,30 +700,33 @@ func file_nvad_v1_status_proto_rawDescGZIP() []byte {
 	return file_nvad_v1_status_proto_rawDescData
 }
 
-var file_nvad_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_nvad_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_nvad_v1_status_proto_goTypes = []any{
 	(*GetVersionRequest)(nil),     // 0: nvad.v1.GetVersionRequest
 	(*Version)(nil),               // 1: nvad.v1.Version
 	(*GetStatusRequest)(nil),      // 2: nvad.v1.GetStatusRequest
 	(*Status)(nil),                // 3: nvad.v1.Status
-	(*Memory)(nil),                // 4: nvad.v1.Memory
-	(*Nic)(nil),                   // 5: nvad.v1.Nic
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
-	(*ConfigState)(nil),           // 7: nvad.v1.ConfigState
-	(*Warning)(nil),               // 8: nvad.v1.Warning
+	(*Problem)(nil),               // 4: nvad.v1.Problem
+	(*Memory)(nil),                // 5: nvad.v1.Memory
+	(*Nic)(nil),                   // 6: nvad.v1.Nic
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*ConfigState)(nil),           // 8: nvad.v1.ConfigState
+	(*Warning)(nil),               // 9: nvad.v1.Warning
 }
 var file_nvad_v1_status_proto_depIdxs = []int32{
-	6, // 0: nvad.v1.Status.since:type_name -> google.protobuf.Timestamp
-	6, // 1: nvad.v1.Status.draining_since:type_name -> google.protobuf.Timestamp
-	7, // 2: nvad.v1.Status.config:type_name -> nvad.v1.ConfigState
-	8, // 3: nvad.v1.Status.warnings:type_name -> nvad.v1.Warning
-	5, // 4: nvad.v1.Status.nics:type_name -> nvad.v1.Nic
-	4, // 5: nvad.v1.Status.memory:type_name -> nvad.v1.Memory
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	7, // 0: nvad.v1.Status.since:type_name -> google.protobuf.Timestamp
+	7, // 1: nvad.v1.Status.draining_since:type_name -> google.protobuf.Timestamp
+	8, // 2: nvad.v1.Status.config:type_name -> nvad.v1.ConfigState
+	9, // 3: nvad.v1.Status.warnings:type_name -> nvad.v1.Warning
+	6, // 4: nvad.v1.Status.nics:type_name -> nvad.v1.Nic
+	5, // 5: nvad.v1.Status.memory:type_name -> nvad.v1.Memory
+	4, // 6: nvad.v1.Status.problems:type_name -> nvad.v1.Problem
+	7, // 7: nvad.v1.Problem.since:type_name -> google.protobuf.Timestamp
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_status_proto_init() }
@@ -631,7 +741,7 @@ func file_nvad_v1_status_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_status_proto_rawDesc), len(file_nvad_v1_status_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

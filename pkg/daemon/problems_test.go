@@ -1,0 +1,79 @@
+package daemon
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// TestProblems: each thing that is wrong is named, and nothing else is.
+func TestProblems(t *testing.T) {
+	addr := netip.MustParseAddr
+	rs0, rs1, far := addr("10.0.210.4"), addr("10.0.210.5"), addr("169.254.0.2")
+	cfg := &config.Config{ASN: 65001}
+	for _, a := range []netip.Addr{rs0, rs1} {
+		cfg.Neighbors = append(cfg.Neighbors, config.Neighbor{Address: a, Settings: config.Settings{RemoteASN: 65515, EBGPMultihop: 255, Domain: "ars-hub00"}})
+	}
+	up := speaker.EstablishedState
+	down := time.Now()
+	for name, tt := range map[string]struct {
+		status    engine.Status
+		neighbors []engine.NeighborView
+		tunnels   []engine.TunnelView
+		want      []string
+	}{
+		"well": {
+			neighbors: []engine.NeighborView{{Address: rs0, State: up}, {Address: rs1, State: up}, {Address: far, State: up}},
+			tunnels:   []engine.TunnelView{{Name: "vxlan0", State: "up", Peers: []engine.TunnelPeerView{{Neighbor: far, Up: true}}}},
+			status:    engine.Status{Alone: true}, // of no account without a drain
+		},
+		"an instance is down": {
+			neighbors: []engine.NeighborView{
+				{Address: rs0, State: up},
+				{Address: rs1, State: speaker.Active, Description: "instance 1", Reason: "hold timer expired", LastDown: down},
+			},
+			want: []string{
+				"neighbor 10.0.210.5 (instance 1) is down: hold timer expired",
+				"Route Server ars-hub00 is reached over one instance only, 10.0.210.4 (2 configured): Azure sends half of the traffic nowhere",
+			},
+		},
+		"never up, no reason": {
+			neighbors: []engine.NeighborView{{Address: far, State: speaker.Connect}},
+			want:      []string{"neighbor 169.254.0.2 has never been up: state Connect"},
+		},
+		"tunnels up in vain": {
+			tunnels: []engine.TunnelView{
+				{Name: "vxlan0", State: "up", Peers: []engine.TunnelPeerView{{Neighbor: far, Remote: addr("10.10.0.4"), By: "bfd"}}},
+				{Name: "vxlan1", State: "up", Peers: []engine.TunnelPeerView{{Neighbor: rs0, Up: true}, {Neighbor: rs1, By: "bgp"}}},
+				{Name: "vxlan2", State: "missing", Reason: "eth0 does not exist"},
+				{Name: "vxlan3", State: "up"}, // static routes alone
+			},
+			want: []string{
+				"tunnel vxlan0 leads nowhere, though its device is up: nobody answers of 169.254.0.2 at 10.10.0.4 (bfd)",
+				"tunnel vxlan1: 1 of 2 peers are dead: 10.0.210.5 (bgp)",
+				"tunnel vxlan2 is missing: eth0 does not exist",
+			},
+		},
+		"no way out, and a drain alone": {
+			status: engine.Status{NoWayOut: true, Alone: true, Drain: engine.Drain{Since: down}},
+			want:   []string{"no default way out: ", "no other NVA is known to have the routes of this one: "},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := problems(cfg, &tt.status, tt.neighbors, tt.tunnels)
+			for i, p := range got {
+				if i >= len(tt.want) || !strings.HasPrefix(p.Text, tt.want[i]) {
+					t.Errorf("unexpected: %+v", p)
+				}
+			}
+			if len(got) != len(tt.want) {
+				t.Errorf("%d problems, want %d", len(got), len(tt.want))
+			}
+		})
+	}
+}
