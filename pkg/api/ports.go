@@ -47,6 +47,9 @@ type Reader interface {
 	// Neighbors are all configured ones, ordered by address.
 	Neighbors(ctx context.Context) ([]engine.NeighborView, error)
 	Summaries(ctx context.Context, neighbor netip.Addr) ([]route.Summary, error)
+	// PolicyHits is how often the rules of a neighbor's policies decided; an unknown
+	// neighbor is [NotFound].
+	PolicyHits(ctx context.Context, neighbor netip.Addr) ([]engine.PolicyHits, error)
 	// Routes yields what q selects, ordered by prefix, and stops at yield's
 	// first error, which it returns. An unknown neighbor is [NotFound]. Yield
 	// blocks for as long as the client likes; the engine must not wait for it.

@@ -156,6 +156,7 @@ func TestShow(t *testing.T) {
 		"routes-accepted":   "routes accepted 169.254.0.2",
 		"routes-rejected":   "routes rejected 10.0.210.4",
 		"routes-advertised": "routes advertised 10.0.210.4",
+		"policy-hits":       "policy hits 169.254.0.2",
 		"routes-none":       "routes rejected 169.254.0.2",
 		"fib":               "routes fib",
 		"tunnels":           "tunnels",

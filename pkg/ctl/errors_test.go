@@ -124,6 +124,7 @@ func TestAnswersThatAreErrors(t *testing.T) {
 		"tunnels vxlan9":             "tunnel vxlan9 is not configured",
 		"reset 10.0.210.9":           "neighbor 10.0.210.9 is not configured",
 		"shutdown 10.0.210.9":        "neighbor 10.0.210.9 is not configured",
+		"policy hits 10.0.210.9":     "neighbor 10.0.210.9 is not configured",
 		"reset --group nobody":       "peer-group nobody has no neighbors",
 		"enable 10.0.210.9":          "neighbor 10.0.210.9 is not configured",
 	} {

@@ -16,13 +16,13 @@ func (a *app) policyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "policy",
 		GroupID: groupShow,
-		Short:   "Try policies",
+		Short:   "Try policies, and count what their rules did",
 		Args:    rootArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 
 		SuggestionsMinimumDistance: suggestionDistance,
 	}
-	cmd.AddCommand(a.policyTestCommand())
+	cmd.AddCommand(a.policyTestCommand(), a.policyHitsCommand())
 	return cmd
 }
 

@@ -96,6 +96,12 @@ func bfdView(s bfd.Status) *engine.BFDView {
 	}
 }
 
+// PolicyHits implements api.Reader.
+func (d *daemon) PolicyHits(ctx context.Context, neighbor netip.Addr) ([]engine.PolicyHits, error) {
+	hits, err := d.engine.PolicyHits(ctx, neighbor)
+	return hits, apiError(err)
+}
+
 // Routes implements api.Reader.
 func (d *daemon) Routes(ctx context.Context, q api.RouteQuery, yield func(engine.PathView) error) error {
 	table := map[api.RouteKind]engine.Table{

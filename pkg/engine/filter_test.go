@@ -94,3 +94,21 @@ func TestFilterTellsWhatIsWrong(t *testing.T) {
 		t.Error("an expression that is none is taken")
 	}
 }
+
+// TestPolicyHits: what a neighbor announced is counted by its import policy.
+func TestPolicyHits(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		p.establish(farNVA, true, false)
+		p.announce(farNVA, prefix)
+		hits, err := e.PolicyHits(t.Context(), farNVA)
+		if err != nil || len(hits) != 2 || hits[0].Export || !hits[1].Export {
+			t.Fatalf("%+v, %v", hits, err)
+		}
+		if r := hits[0].Rules; len(r) != 1 || r[0].Rule != "accept" || r[0].Hits != 1 {
+			t.Errorf("%+v", r)
+		}
+		if _, err := e.PolicyHits(t.Context(), netip.MustParseAddr("1.2.3.4")); err == nil {
+			t.Error("an unknown neighbor is no error")
+		}
+	})
+}

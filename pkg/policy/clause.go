@@ -76,12 +76,17 @@ func (b *builder) whenValid(c *clause, field string, cond *valueCondition, err e
 }
 
 func (b *builder) whenList(c *clause, l attrList) {
-	c.when(&listCondition{list: l, place: b.place()})
+	b.whenNamed(c, l, 0)
+}
+
+// whenNamed is whenList for a list whose rules have numbers from base on.
+func (b *builder) whenNamed(c *clause, l attrList, base Rule) {
+	c.when(&listCondition{list: l, place: b.place(), base: base})
 }
 
 func (b *builder) matchLists(c *clause, m *Match) {
 	if l := b.pathList("match.as-path-list", m.ASPathList); l != nil {
-		b.whenList(c, l)
+		b.whenNamed(c, l, b.name(l, len(l.rules)+1))
 	}
 	if m.Bogons != "" {
 		set, err := ParseBogons(m.Bogons)
@@ -89,13 +94,13 @@ func (b *builder) matchLists(c *clause, m *Match) {
 		b.whenList(c, bogonList(set))
 	}
 	if l := b.c.standard.list(b, "match.community-list", m.CommunityList); l != nil {
-		b.whenList(c, communityMatch[route.Community]{l, modeOf(m.CommunityExact, m.CommunityAny)})
+		b.whenNamed(c, communityMatch[route.Community]{l, modeOf(m.CommunityExact, m.CommunityAny)}, b.name(l, len(l.src)+1))
 	}
 	if l := b.c.large.list(b, "match.large-community-list", m.LargeCommunityList); l != nil {
-		b.whenList(c, communityMatch[route.LargeCommunity]{l, modeOf(m.LargeExact, m.LargeAny)})
+		b.whenNamed(c, communityMatch[route.LargeCommunity]{l, modeOf(m.LargeExact, m.LargeAny)}, b.name(l, len(l.src)+1))
 	}
 	if l := b.c.ext.list(b, "match.ext-community-list", m.ExtCommunityList); l != nil {
-		b.whenList(c, communityMatch[route.ExtCommunity]{l, modeOf(m.ExtExact, m.ExtAny)})
+		b.whenNamed(c, communityMatch[route.ExtCommunity]{l, modeOf(m.ExtExact, m.ExtAny)}, b.name(l, len(l.src)+1))
 	}
 	if l := b.prefixList("match.next-hop-prefix-list", m.NextHopPrefixList); l != nil {
 		b.whenList(c, nextHopList{l})
@@ -104,7 +109,7 @@ func (b *builder) matchLists(c *clause, m *Match) {
 
 func (b *builder) matchPrefix(c *clause, m *Match) {
 	if l := b.prefixList("match.prefix-list", m.PrefixList); l != nil {
-		c.when(&prefixCondition{l})
+		c.when(&prefixCondition{l, b.name(l, len(l.rules)+1)})
 	}
 }
 

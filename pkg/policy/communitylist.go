@@ -71,6 +71,8 @@ type communityList[T comparable] struct {
 	rules []communityRule[T]
 }
 
+func (l *communityList[T]) ruleText(i int, _ uint32) string { return listRuleText(l, i, len(l.src)) }
+
 type communityRule[T comparable] struct {
 	permit  bool
 	any     bool // "internet"

@@ -52,6 +52,7 @@ func (c *Compiler) Compile(chain Chain, s Session) (*Program, error) {
 	b.p.src.chain = chain
 	b.chain(chain)
 	b.p.memo = newMemo(b.places)
+	b.p.hits = make([]uint64, b.rules)
 	if len(b.errs) > 0 {
 		return nil, joined(b.errs)
 	}

@@ -9,9 +9,16 @@ import (
 )
 
 // prefixCondition asks a prefix-list about the route's prefix.
-type prefixCondition struct{ list *prefixList }
+type prefixCondition struct {
+	list *prefixList
+	base Rule
+}
 
-func (c *prefixCondition) match(e *eval) bool { return c.list.lookup(e.in.Prefix).permit() }
+func (c *prefixCondition) match(e *eval) bool {
+	v := c.list.lookup(e.in.Prefix)
+	e.hit(numbered(c.base, v))
+	return v.permit()
+}
 
 func (c *prefixCondition) explain(e *eval) Step {
 	v := c.list.lookup(e.in.Prefix)
@@ -22,9 +29,16 @@ func (c *prefixCondition) explain(e *eval) Step {
 type listCondition struct {
 	list  attrList
 	place int
+	base  Rule // of the list's rules; 0: they have no numbers
 }
 
-func (c *listCondition) match(e *eval) bool { return e.ask(c.list, c.place).permit() }
+func (c *listCondition) match(e *eval) bool {
+	v := e.ask(c.list, c.place)
+	if c.base != 0 {
+		e.hit(numbered(c.base, v))
+	}
+	return v.permit()
+}
 
 func (c *listCondition) explain(e *eval) Step {
 	v := e.ask(c.list, c.place)

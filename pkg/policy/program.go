@@ -17,7 +17,8 @@ type Program struct {
 	stages []stage
 
 	names   []ruleRange
-	changes int // numbers given out to changes of attributes
+	hits    []uint64 // by number: how often the rule decided
+	changes int      // numbers given out to changes of attributes
 	memo    memo
 	text    []byte // scratch
 	eval    eval
@@ -163,6 +164,7 @@ type constStage struct {
 }
 
 func (s constStage) run(e *eval) (bool, Rule) {
+	e.hit(s.rule)
 	if e.trace != nil {
 		e.trace.verdict(Step{Object: e.p.RuleText(s.rule)}, s.permit)
 	}
@@ -182,7 +184,9 @@ func (s *denyStage) run(e *eval) (bool, Rule) {
 		e.trace.verdict(Step{Object: "deny-asns " + Bogons(s.list).String(), Rule: s.list.hit(v), Value: s.list.looked(e.attrs)}, !v.permit())
 	}
 	if v.permit() {
-		return false, numbered(s.base, v)
+		by := numbered(s.base, v)
+		e.hit(by)
+		return false, by
 	}
 	return true, 0
 }
@@ -198,7 +202,9 @@ func (s *prefixStage) run(e *eval) (bool, Rule) {
 	if e.trace != nil {
 		e.trace.verdict(Step{Object: s.list.label(), Rule: s.list.written(v.index()), Value: e.in.Prefix.String()}, v.permit())
 	}
-	return v.permit(), numbered(s.base, v)
+	by := numbered(s.base, v)
+	e.hit(by)
+	return v.permit(), by
 }
 
 type pathStage struct {
@@ -212,7 +218,9 @@ func (s *pathStage) run(e *eval) (bool, Rule) {
 	if e.trace != nil {
 		e.trace.verdict(Step{Object: s.list.label(), Rule: s.list.written(v.index()), Value: s.list.looked(e.attrs)}, v.permit())
 	}
-	return v.permit(), numbered(s.base, v)
+	by := numbered(s.base, v)
+	e.hit(by)
+	return v.permit(), by
 }
 
 func numbered(base Rule, v verdict) Rule {

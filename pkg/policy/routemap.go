@@ -59,6 +59,7 @@ func (m *routeMap) run(e *eval) (bool, Rule) {
 			continue
 		}
 		by = m.base + Rule(i)
+		e.hit(by)
 		if !c.permit {
 			e.trace.verdict(Step{Object: m.label(), Rule: m.written(i)}, false)
 			return false, by
@@ -73,6 +74,7 @@ func (m *routeMap) run(e *eval) (bool, Rule) {
 		i = c.next
 	}
 	if !permit {
+		e.hit(implicit)
 		e.trace.verdict(Step{Object: m.label(), Rule: implicitDeny}, false)
 	}
 	return permit, by

@@ -37,6 +37,15 @@ func (r *RIB) Prefixes() (prefixes, paths int) { return r.routed, r.usable }
 // Received returns the number of paths, those that policy rejected included.
 func (r *RIB) Received() int { return r.paths }
 
+// Policies returns the Programs of a neighbor, which run on the caller's goroutine.
+func (r *RIB) Policies(neighbor netip.Addr) (in, out *policy.Program) {
+	p := r.byAddr[neighbor]
+	if p == nil {
+		return nil, nil
+	}
+	return p.Import, p.Export
+}
+
 // Covering returns the longest prefix around addr with a path that policy let in.
 func (r *RIB) Covering(addr netip.Addr) (netip.Prefix, bool) {
 	for bits := addr.BitLen(); bits >= 0; bits-- {

@@ -14,6 +14,7 @@ import (
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/nat"
+	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/watch"
@@ -92,6 +93,21 @@ func (d *Daemon) Summaries(_ context.Context, neighbor netip.Addr) ([]route.Summ
 		}
 	}
 	return nil, d.Err
+}
+
+// PolicyHits implements api.Reader.
+func (d *Daemon) PolicyHits(_ context.Context, neighbor netip.Addr) ([]engine.PolicyHits, error) {
+	if err := d.known(neighbor); err != nil {
+		return nil, err
+	}
+	return []engine.PolicyHits{
+		{Rules: []policy.RuleHits{{Rule: "accept", Hits: 3}}},
+		{Export: true, Rules: []policy.RuleHits{
+			{Rule: "prefix-list vm-hub10 seq 5 deny 10.0.0.0/16", Hits: 12},
+			{Rule: "prefix-list vm-hub10 seq 10 permit any", Hits: 1234567},
+			{Rule: "prefix-list vm-hub10: no rule matched (implicit deny)"},
+		}},
+	}, d.Err
 }
 
 // Tunnels implements api.Reader.

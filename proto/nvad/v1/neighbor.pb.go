@@ -950,6 +950,161 @@ func (x *MalformedUpdates) GetLastAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// ListPolicyHitsRequest names the neighbor.
+type ListPolicyHitsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Address       string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPolicyHitsRequest) Reset() {
+	*x = ListPolicyHitsRequest{}
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPolicyHitsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPolicyHitsRequest) ProtoMessage() {}
+
+func (x *ListPolicyHitsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPolicyHitsRequest.ProtoReflect.Descriptor instead.
+func (*ListPolicyHitsRequest) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListPolicyHitsRequest) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+// ListPolicyHitsResponse is the next rules, those of the import policy first.
+type ListPolicyHitsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rules         []*PolicyHits          `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPolicyHitsResponse) Reset() {
+	*x = ListPolicyHitsResponse{}
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPolicyHitsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPolicyHitsResponse) ProtoMessage() {}
+
+func (x *ListPolicyHitsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPolicyHitsResponse.ProtoReflect.Descriptor instead.
+func (*ListPolicyHitsResponse) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ListPolicyHitsResponse) GetRules() []*PolicyHits {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+// PolicyHits is how often a rule decided since the policy came into force, which is
+// the start, or the last reload that changed it. What was evaluated again counts
+// again.
+type PolicyHits struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "in" or "out".
+	Direction string `protobuf:"bytes,1,opt,name=direction,proto3" json:"direction,omitempty"`
+	// "prefix-list vm-hub10 seq 5 deny 10.0.0.0/16".
+	Rule          string `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
+	Hits          uint64 `protobuf:"varint,3,opt,name=hits,proto3" json:"hits,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyHits) Reset() {
+	*x = PolicyHits{}
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyHits) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyHits) ProtoMessage() {}
+
+func (x *PolicyHits) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyHits.ProtoReflect.Descriptor instead.
+func (*PolicyHits) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *PolicyHits) GetDirection() string {
+	if x != nil {
+		return x.Direction
+	}
+	return ""
+}
+
+func (x *PolicyHits) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *PolicyHits) GetHits() uint64 {
+	if x != nil {
+		return x.Hits
+	}
+	return 0
+}
+
 var File_nvad_v1_neighbor_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_neighbor_proto_rawDesc = "" +
@@ -1054,7 +1209,16 @@ const file_nvad_v1_neighbor_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a:\n" +
 	"\fByClassEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01B+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"1\n" +
+	"\x15ListPolicyHitsRequest\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\"C\n" +
+	"\x16ListPolicyHitsResponse\x12)\n" +
+	"\x05rules\x18\x01 \x03(\v2\x13.nvad.v1.PolicyHitsR\x05rules\"R\n" +
+	"\n" +
+	"PolicyHits\x12\x1c\n" +
+	"\tdirection\x18\x01 \x01(\tR\tdirection\x12\x12\n" +
+	"\x04rule\x18\x02 \x01(\tR\x04rule\x12\x12\n" +
+	"\x04hits\x18\x03 \x01(\x04R\x04hitsB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
 
 var (
 	file_nvad_v1_neighbor_proto_rawDescOnce sync.Once
@@ -1068,39 +1232,43 @@ func file_nvad_v1_neighbor_proto_rawDescGZIP() []byte {
 	return file_nvad_v1_neighbor_proto_rawDescData
 }
 
-var file_nvad_v1_neighbor_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_nvad_v1_neighbor_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_nvad_v1_neighbor_proto_goTypes = []any{
-	(*ListNeighborsRequest)(nil),  // 0: nvad.v1.ListNeighborsRequest
-	(*ListNeighborsResponse)(nil), // 1: nvad.v1.ListNeighborsResponse
-	(*GetNeighborRequest)(nil),    // 2: nvad.v1.GetNeighborRequest
-	(*Neighbor)(nil),              // 3: nvad.v1.Neighbor
-	(*Summary)(nil),               // 4: nvad.v1.Summary
-	(*Bfd)(nil),                   // 5: nvad.v1.Bfd
-	(*Messages)(nil),              // 6: nvad.v1.Messages
-	(*MalformedUpdates)(nil),      // 7: nvad.v1.MalformedUpdates
-	nil,                           // 8: nvad.v1.Neighbor.SettingsEntry
-	nil,                           // 9: nvad.v1.MalformedUpdates.ByActionEntry
-	nil,                           // 10: nvad.v1.MalformedUpdates.ByClassEntry
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*ListNeighborsRequest)(nil),   // 0: nvad.v1.ListNeighborsRequest
+	(*ListNeighborsResponse)(nil),  // 1: nvad.v1.ListNeighborsResponse
+	(*GetNeighborRequest)(nil),     // 2: nvad.v1.GetNeighborRequest
+	(*Neighbor)(nil),               // 3: nvad.v1.Neighbor
+	(*Summary)(nil),                // 4: nvad.v1.Summary
+	(*Bfd)(nil),                    // 5: nvad.v1.Bfd
+	(*Messages)(nil),               // 6: nvad.v1.Messages
+	(*MalformedUpdates)(nil),       // 7: nvad.v1.MalformedUpdates
+	(*ListPolicyHitsRequest)(nil),  // 8: nvad.v1.ListPolicyHitsRequest
+	(*ListPolicyHitsResponse)(nil), // 9: nvad.v1.ListPolicyHitsResponse
+	(*PolicyHits)(nil),             // 10: nvad.v1.PolicyHits
+	nil,                            // 11: nvad.v1.Neighbor.SettingsEntry
+	nil,                            // 12: nvad.v1.MalformedUpdates.ByActionEntry
+	nil,                            // 13: nvad.v1.MalformedUpdates.ByClassEntry
+	(*timestamppb.Timestamp)(nil),  // 14: google.protobuf.Timestamp
 }
 var file_nvad_v1_neighbor_proto_depIdxs = []int32{
 	3,  // 0: nvad.v1.ListNeighborsResponse.neighbors:type_name -> nvad.v1.Neighbor
-	11, // 1: nvad.v1.Neighbor.since:type_name -> google.protobuf.Timestamp
-	11, // 2: nvad.v1.Neighbor.last_down:type_name -> google.protobuf.Timestamp
-	8,  // 3: nvad.v1.Neighbor.settings:type_name -> nvad.v1.Neighbor.SettingsEntry
+	14, // 1: nvad.v1.Neighbor.since:type_name -> google.protobuf.Timestamp
+	14, // 2: nvad.v1.Neighbor.last_down:type_name -> google.protobuf.Timestamp
+	11, // 3: nvad.v1.Neighbor.settings:type_name -> nvad.v1.Neighbor.SettingsEntry
 	6,  // 4: nvad.v1.Neighbor.messages:type_name -> nvad.v1.Messages
 	5,  // 5: nvad.v1.Neighbor.bfd:type_name -> nvad.v1.Bfd
 	4,  // 6: nvad.v1.Neighbor.summaries:type_name -> nvad.v1.Summary
-	11, // 7: nvad.v1.Bfd.since:type_name -> google.protobuf.Timestamp
+	14, // 7: nvad.v1.Bfd.since:type_name -> google.protobuf.Timestamp
 	7,  // 8: nvad.v1.Messages.malformed:type_name -> nvad.v1.MalformedUpdates
-	9,  // 9: nvad.v1.MalformedUpdates.by_action:type_name -> nvad.v1.MalformedUpdates.ByActionEntry
-	10, // 10: nvad.v1.MalformedUpdates.by_class:type_name -> nvad.v1.MalformedUpdates.ByClassEntry
-	11, // 11: nvad.v1.MalformedUpdates.last_at:type_name -> google.protobuf.Timestamp
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	12, // 9: nvad.v1.MalformedUpdates.by_action:type_name -> nvad.v1.MalformedUpdates.ByActionEntry
+	13, // 10: nvad.v1.MalformedUpdates.by_class:type_name -> nvad.v1.MalformedUpdates.ByClassEntry
+	14, // 11: nvad.v1.MalformedUpdates.last_at:type_name -> google.protobuf.Timestamp
+	10, // 12: nvad.v1.ListPolicyHitsResponse.rules:type_name -> nvad.v1.PolicyHits
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_neighbor_proto_init() }
@@ -1114,7 +1282,7 @@ func file_nvad_v1_neighbor_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_neighbor_proto_rawDesc), len(file_nvad_v1_neighbor_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

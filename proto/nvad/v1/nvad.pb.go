@@ -763,7 +763,7 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\tResetKind\x12\x13\n" +
 	"\x0fRESET_KIND_HARD\x10\x00\x12\x16\n" +
 	"\x12RESET_KIND_SOFT_IN\x10\x01\x12\x17\n" +
-	"\x13RESET_KIND_SOFT_OUT\x10\x022\xe0\a\n" +
+	"\x13RESET_KIND_SOFT_OUT\x10\x022\xb5\b\n" +
 	"\x04Nvad\x12:\n" +
 	"\n" +
 	"GetVersion\x12\x1a.nvad.v1.GetVersionRequest\x1a\x10.nvad.v1.Version\x127\n" +
@@ -777,7 +777,8 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"ListRoutes\x12\x1a.nvad.v1.ListRoutesRequest\x1a\x1b.nvad.v1.ListRoutesResponse0\x01\x12>\n" +
 	"\aListFIB\x12\x17.nvad.v1.ListFIBRequest\x1a\x18.nvad.v1.ListFIBResponse0\x01\x12H\n" +
 	"\vListTunnels\x12\x1b.nvad.v1.ListTunnelsRequest\x1a\x1c.nvad.v1.ListTunnelsResponse\x128\n" +
-	"\aExplain\x12\x17.nvad.v1.ExplainRequest\x1a\x14.nvad.v1.Explanation\x128\n" +
+	"\aExplain\x12\x17.nvad.v1.ExplainRequest\x1a\x14.nvad.v1.Explanation\x12S\n" +
+	"\x0eListPolicyHits\x12\x1e.nvad.v1.ListPolicyHitsRequest\x1a\x1f.nvad.v1.ListPolicyHitsResponse0\x01\x128\n" +
 	"\rLookupAddress\x12\x16.nvad.v1.LookupRequest\x1a\x0f.nvad.v1.Lookup\x12<\n" +
 	"\aListNAT\x12\x17.nvad.v1.ListNATRequest\x1a\x18.nvad.v1.ListNATResponse\x12B\n" +
 	"\tListLinks\x12\x19.nvad.v1.ListLinksRequest\x1a\x1a.nvad.v1.ListLinksResponse\x128\n" +
@@ -836,34 +837,36 @@ var file_nvad_v1_nvad_proto_goTypes = []any{
 	(*ListFIBRequest)(nil),           // 22: nvad.v1.ListFIBRequest
 	(*ListTunnelsRequest)(nil),       // 23: nvad.v1.ListTunnelsRequest
 	(*ExplainRequest)(nil),           // 24: nvad.v1.ExplainRequest
-	(*LookupRequest)(nil),            // 25: nvad.v1.LookupRequest
-	(*ListNATRequest)(nil),           // 26: nvad.v1.ListNATRequest
-	(*ListLinksRequest)(nil),         // 27: nvad.v1.ListLinksRequest
-	(*WatchRequest)(nil),             // 28: nvad.v1.WatchRequest
-	(*ReloadRequest)(nil),            // 29: nvad.v1.ReloadRequest
-	(*ConfirmRequest)(nil),           // 30: nvad.v1.ConfirmRequest
-	(*RollbackRequest)(nil),          // 31: nvad.v1.RollbackRequest
-	(*FetchConfigRequest)(nil),       // 32: nvad.v1.FetchConfigRequest
-	(*GetProfileRequest)(nil),        // 33: nvad.v1.GetProfileRequest
-	(*Version)(nil),                  // 34: nvad.v1.Version
-	(*Status)(nil),                   // 35: nvad.v1.Status
-	(*ListConfigsResponse)(nil),      // 36: nvad.v1.ListConfigsResponse
-	(*PreviewReloadResponse)(nil),    // 37: nvad.v1.PreviewReloadResponse
-	(*ListNeighborsResponse)(nil),    // 38: nvad.v1.ListNeighborsResponse
-	(*Neighbor)(nil),                 // 39: nvad.v1.Neighbor
-	(*ListRoutesResponse)(nil),       // 40: nvad.v1.ListRoutesResponse
-	(*ListFIBResponse)(nil),          // 41: nvad.v1.ListFIBResponse
-	(*ListTunnelsResponse)(nil),      // 42: nvad.v1.ListTunnelsResponse
-	(*Explanation)(nil),              // 43: nvad.v1.Explanation
-	(*Lookup)(nil),                   // 44: nvad.v1.Lookup
-	(*ListNATResponse)(nil),          // 45: nvad.v1.ListNATResponse
-	(*ListLinksResponse)(nil),        // 46: nvad.v1.ListLinksResponse
-	(*WatchResponse)(nil),            // 47: nvad.v1.WatchResponse
-	(*ReloadResponse)(nil),           // 48: nvad.v1.ReloadResponse
-	(*ConfirmResponse)(nil),          // 49: nvad.v1.ConfirmResponse
-	(*RollbackResponse)(nil),         // 50: nvad.v1.RollbackResponse
-	(*ConfigFile)(nil),               // 51: nvad.v1.ConfigFile
-	(*GetProfileResponse)(nil),       // 52: nvad.v1.GetProfileResponse
+	(*ListPolicyHitsRequest)(nil),    // 25: nvad.v1.ListPolicyHitsRequest
+	(*LookupRequest)(nil),            // 26: nvad.v1.LookupRequest
+	(*ListNATRequest)(nil),           // 27: nvad.v1.ListNATRequest
+	(*ListLinksRequest)(nil),         // 28: nvad.v1.ListLinksRequest
+	(*WatchRequest)(nil),             // 29: nvad.v1.WatchRequest
+	(*ReloadRequest)(nil),            // 30: nvad.v1.ReloadRequest
+	(*ConfirmRequest)(nil),           // 31: nvad.v1.ConfirmRequest
+	(*RollbackRequest)(nil),          // 32: nvad.v1.RollbackRequest
+	(*FetchConfigRequest)(nil),       // 33: nvad.v1.FetchConfigRequest
+	(*GetProfileRequest)(nil),        // 34: nvad.v1.GetProfileRequest
+	(*Version)(nil),                  // 35: nvad.v1.Version
+	(*Status)(nil),                   // 36: nvad.v1.Status
+	(*ListConfigsResponse)(nil),      // 37: nvad.v1.ListConfigsResponse
+	(*PreviewReloadResponse)(nil),    // 38: nvad.v1.PreviewReloadResponse
+	(*ListNeighborsResponse)(nil),    // 39: nvad.v1.ListNeighborsResponse
+	(*Neighbor)(nil),                 // 40: nvad.v1.Neighbor
+	(*ListRoutesResponse)(nil),       // 41: nvad.v1.ListRoutesResponse
+	(*ListFIBResponse)(nil),          // 42: nvad.v1.ListFIBResponse
+	(*ListTunnelsResponse)(nil),      // 43: nvad.v1.ListTunnelsResponse
+	(*Explanation)(nil),              // 44: nvad.v1.Explanation
+	(*ListPolicyHitsResponse)(nil),   // 45: nvad.v1.ListPolicyHitsResponse
+	(*Lookup)(nil),                   // 46: nvad.v1.Lookup
+	(*ListNATResponse)(nil),          // 47: nvad.v1.ListNATResponse
+	(*ListLinksResponse)(nil),        // 48: nvad.v1.ListLinksResponse
+	(*WatchResponse)(nil),            // 49: nvad.v1.WatchResponse
+	(*ReloadResponse)(nil),           // 50: nvad.v1.ReloadResponse
+	(*ConfirmResponse)(nil),          // 51: nvad.v1.ConfirmResponse
+	(*RollbackResponse)(nil),         // 52: nvad.v1.RollbackResponse
+	(*ConfigFile)(nil),               // 53: nvad.v1.ConfigFile
+	(*GetProfileResponse)(nil),       // 54: nvad.v1.GetProfileResponse
 }
 var file_nvad_v1_nvad_proto_depIdxs = []int32{
 	0,  // 0: nvad.v1.ResetNeighborRequest.kind:type_name -> nvad.v1.ResetKind
@@ -878,49 +881,51 @@ var file_nvad_v1_nvad_proto_depIdxs = []int32{
 	22, // 9: nvad.v1.Nvad.ListFIB:input_type -> nvad.v1.ListFIBRequest
 	23, // 10: nvad.v1.Nvad.ListTunnels:input_type -> nvad.v1.ListTunnelsRequest
 	24, // 11: nvad.v1.Nvad.Explain:input_type -> nvad.v1.ExplainRequest
-	25, // 12: nvad.v1.Nvad.LookupAddress:input_type -> nvad.v1.LookupRequest
-	26, // 13: nvad.v1.Nvad.ListNAT:input_type -> nvad.v1.ListNATRequest
-	27, // 14: nvad.v1.Nvad.ListLinks:input_type -> nvad.v1.ListLinksRequest
-	28, // 15: nvad.v1.Nvad.Watch:input_type -> nvad.v1.WatchRequest
-	29, // 16: nvad.v1.NvadControl.Reload:input_type -> nvad.v1.ReloadRequest
-	30, // 17: nvad.v1.NvadControl.Confirm:input_type -> nvad.v1.ConfirmRequest
-	31, // 18: nvad.v1.NvadControl.Rollback:input_type -> nvad.v1.RollbackRequest
-	32, // 19: nvad.v1.NvadControl.FetchConfig:input_type -> nvad.v1.FetchConfigRequest
-	3,  // 20: nvad.v1.NvadControl.ResetNeighbor:input_type -> nvad.v1.ResetNeighborRequest
-	5,  // 21: nvad.v1.NvadControl.ShutdownNeighbor:input_type -> nvad.v1.ShutdownNeighborRequest
-	7,  // 22: nvad.v1.NvadControl.EnableNeighbor:input_type -> nvad.v1.EnableNeighborRequest
-	9,  // 23: nvad.v1.NvadControl.Drain:input_type -> nvad.v1.DrainRequest
-	11, // 24: nvad.v1.NvadControl.Shutdown:input_type -> nvad.v1.ShutdownRequest
-	33, // 25: nvad.v1.NvadControl.GetProfile:input_type -> nvad.v1.GetProfileRequest
-	13, // 26: nvad.v1.NvadControl.SetLogLevel:input_type -> nvad.v1.SetLogLevelRequest
-	34, // 27: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
-	35, // 28: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
-	2,  // 29: nvad.v1.Nvad.GetConfig:output_type -> nvad.v1.Config
-	36, // 30: nvad.v1.Nvad.ListConfigs:output_type -> nvad.v1.ListConfigsResponse
-	37, // 31: nvad.v1.Nvad.PreviewReload:output_type -> nvad.v1.PreviewReloadResponse
-	38, // 32: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
-	39, // 33: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
-	40, // 34: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
-	41, // 35: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
-	42, // 36: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
-	43, // 37: nvad.v1.Nvad.Explain:output_type -> nvad.v1.Explanation
-	44, // 38: nvad.v1.Nvad.LookupAddress:output_type -> nvad.v1.Lookup
-	45, // 39: nvad.v1.Nvad.ListNAT:output_type -> nvad.v1.ListNATResponse
-	46, // 40: nvad.v1.Nvad.ListLinks:output_type -> nvad.v1.ListLinksResponse
-	47, // 41: nvad.v1.Nvad.Watch:output_type -> nvad.v1.WatchResponse
-	48, // 42: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
-	49, // 43: nvad.v1.NvadControl.Confirm:output_type -> nvad.v1.ConfirmResponse
-	50, // 44: nvad.v1.NvadControl.Rollback:output_type -> nvad.v1.RollbackResponse
-	51, // 45: nvad.v1.NvadControl.FetchConfig:output_type -> nvad.v1.ConfigFile
-	4,  // 46: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
-	6,  // 47: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
-	8,  // 48: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
-	10, // 49: nvad.v1.NvadControl.Drain:output_type -> nvad.v1.DrainResponse
-	12, // 50: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
-	52, // 51: nvad.v1.NvadControl.GetProfile:output_type -> nvad.v1.GetProfileResponse
-	14, // 52: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
-	27, // [27:53] is the sub-list for method output_type
-	1,  // [1:27] is the sub-list for method input_type
+	25, // 12: nvad.v1.Nvad.ListPolicyHits:input_type -> nvad.v1.ListPolicyHitsRequest
+	26, // 13: nvad.v1.Nvad.LookupAddress:input_type -> nvad.v1.LookupRequest
+	27, // 14: nvad.v1.Nvad.ListNAT:input_type -> nvad.v1.ListNATRequest
+	28, // 15: nvad.v1.Nvad.ListLinks:input_type -> nvad.v1.ListLinksRequest
+	29, // 16: nvad.v1.Nvad.Watch:input_type -> nvad.v1.WatchRequest
+	30, // 17: nvad.v1.NvadControl.Reload:input_type -> nvad.v1.ReloadRequest
+	31, // 18: nvad.v1.NvadControl.Confirm:input_type -> nvad.v1.ConfirmRequest
+	32, // 19: nvad.v1.NvadControl.Rollback:input_type -> nvad.v1.RollbackRequest
+	33, // 20: nvad.v1.NvadControl.FetchConfig:input_type -> nvad.v1.FetchConfigRequest
+	3,  // 21: nvad.v1.NvadControl.ResetNeighbor:input_type -> nvad.v1.ResetNeighborRequest
+	5,  // 22: nvad.v1.NvadControl.ShutdownNeighbor:input_type -> nvad.v1.ShutdownNeighborRequest
+	7,  // 23: nvad.v1.NvadControl.EnableNeighbor:input_type -> nvad.v1.EnableNeighborRequest
+	9,  // 24: nvad.v1.NvadControl.Drain:input_type -> nvad.v1.DrainRequest
+	11, // 25: nvad.v1.NvadControl.Shutdown:input_type -> nvad.v1.ShutdownRequest
+	34, // 26: nvad.v1.NvadControl.GetProfile:input_type -> nvad.v1.GetProfileRequest
+	13, // 27: nvad.v1.NvadControl.SetLogLevel:input_type -> nvad.v1.SetLogLevelRequest
+	35, // 28: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
+	36, // 29: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
+	2,  // 30: nvad.v1.Nvad.GetConfig:output_type -> nvad.v1.Config
+	37, // 31: nvad.v1.Nvad.ListConfigs:output_type -> nvad.v1.ListConfigsResponse
+	38, // 32: nvad.v1.Nvad.PreviewReload:output_type -> nvad.v1.PreviewReloadResponse
+	39, // 33: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
+	40, // 34: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
+	41, // 35: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
+	42, // 36: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
+	43, // 37: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
+	44, // 38: nvad.v1.Nvad.Explain:output_type -> nvad.v1.Explanation
+	45, // 39: nvad.v1.Nvad.ListPolicyHits:output_type -> nvad.v1.ListPolicyHitsResponse
+	46, // 40: nvad.v1.Nvad.LookupAddress:output_type -> nvad.v1.Lookup
+	47, // 41: nvad.v1.Nvad.ListNAT:output_type -> nvad.v1.ListNATResponse
+	48, // 42: nvad.v1.Nvad.ListLinks:output_type -> nvad.v1.ListLinksResponse
+	49, // 43: nvad.v1.Nvad.Watch:output_type -> nvad.v1.WatchResponse
+	50, // 44: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
+	51, // 45: nvad.v1.NvadControl.Confirm:output_type -> nvad.v1.ConfirmResponse
+	52, // 46: nvad.v1.NvadControl.Rollback:output_type -> nvad.v1.RollbackResponse
+	53, // 47: nvad.v1.NvadControl.FetchConfig:output_type -> nvad.v1.ConfigFile
+	4,  // 48: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
+	6,  // 49: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
+	8,  // 50: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
+	10, // 51: nvad.v1.NvadControl.Drain:output_type -> nvad.v1.DrainResponse
+	12, // 52: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
+	54, // 53: nvad.v1.NvadControl.GetProfile:output_type -> nvad.v1.GetProfileResponse
+	14, // 54: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
+	28, // [28:55] is the sub-list for method output_type
+	1,  // [1:28] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name

@@ -31,21 +31,22 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Nvad_GetVersion_FullMethodName    = "/nvad.v1.Nvad/GetVersion"
-	Nvad_GetStatus_FullMethodName     = "/nvad.v1.Nvad/GetStatus"
-	Nvad_GetConfig_FullMethodName     = "/nvad.v1.Nvad/GetConfig"
-	Nvad_ListConfigs_FullMethodName   = "/nvad.v1.Nvad/ListConfigs"
-	Nvad_PreviewReload_FullMethodName = "/nvad.v1.Nvad/PreviewReload"
-	Nvad_ListNeighbors_FullMethodName = "/nvad.v1.Nvad/ListNeighbors"
-	Nvad_GetNeighbor_FullMethodName   = "/nvad.v1.Nvad/GetNeighbor"
-	Nvad_ListRoutes_FullMethodName    = "/nvad.v1.Nvad/ListRoutes"
-	Nvad_ListFIB_FullMethodName       = "/nvad.v1.Nvad/ListFIB"
-	Nvad_ListTunnels_FullMethodName   = "/nvad.v1.Nvad/ListTunnels"
-	Nvad_Explain_FullMethodName       = "/nvad.v1.Nvad/Explain"
-	Nvad_LookupAddress_FullMethodName = "/nvad.v1.Nvad/LookupAddress"
-	Nvad_ListNAT_FullMethodName       = "/nvad.v1.Nvad/ListNAT"
-	Nvad_ListLinks_FullMethodName     = "/nvad.v1.Nvad/ListLinks"
-	Nvad_Watch_FullMethodName         = "/nvad.v1.Nvad/Watch"
+	Nvad_GetVersion_FullMethodName     = "/nvad.v1.Nvad/GetVersion"
+	Nvad_GetStatus_FullMethodName      = "/nvad.v1.Nvad/GetStatus"
+	Nvad_GetConfig_FullMethodName      = "/nvad.v1.Nvad/GetConfig"
+	Nvad_ListConfigs_FullMethodName    = "/nvad.v1.Nvad/ListConfigs"
+	Nvad_PreviewReload_FullMethodName  = "/nvad.v1.Nvad/PreviewReload"
+	Nvad_ListNeighbors_FullMethodName  = "/nvad.v1.Nvad/ListNeighbors"
+	Nvad_GetNeighbor_FullMethodName    = "/nvad.v1.Nvad/GetNeighbor"
+	Nvad_ListRoutes_FullMethodName     = "/nvad.v1.Nvad/ListRoutes"
+	Nvad_ListFIB_FullMethodName        = "/nvad.v1.Nvad/ListFIB"
+	Nvad_ListTunnels_FullMethodName    = "/nvad.v1.Nvad/ListTunnels"
+	Nvad_Explain_FullMethodName        = "/nvad.v1.Nvad/Explain"
+	Nvad_ListPolicyHits_FullMethodName = "/nvad.v1.Nvad/ListPolicyHits"
+	Nvad_LookupAddress_FullMethodName  = "/nvad.v1.Nvad/LookupAddress"
+	Nvad_ListNAT_FullMethodName        = "/nvad.v1.Nvad/ListNAT"
+	Nvad_ListLinks_FullMethodName      = "/nvad.v1.Nvad/ListLinks"
+	Nvad_Watch_FullMethodName          = "/nvad.v1.Nvad/Watch"
 )
 
 // NvadClient is the client API for Nvad service.
@@ -80,6 +81,9 @@ type NvadClient interface {
 	// Explain tells why a prefix fares as it does, from arrival to kernel and
 	// neighbors; NOT_FOUND for a neighbor that is not configured.
 	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*Explanation, error)
+	// ListPolicyHits tells how often each rule of a neighbor's policies decided;
+	// NOT_FOUND if it is not configured.
+	ListPolicyHits(ctx context.Context, in *ListPolicyHitsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListPolicyHitsResponse], error)
 	// LookupAddress tells what becomes of a packet.
 	LookupAddress(ctx context.Context, in *LookupRequest, opts ...grpc.CallOption) (*Lookup, error)
 	// ListNAT returns the rules of masquerade, SNAT, DNAT and MSS clamp with counters.
@@ -226,6 +230,25 @@ func (c *nvadClient) Explain(ctx context.Context, in *ExplainRequest, opts ...gr
 	return out, nil
 }
 
+func (c *nvadClient) ListPolicyHits(ctx context.Context, in *ListPolicyHitsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListPolicyHitsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Nvad_ServiceDesc.Streams[2], Nvad_ListPolicyHits_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ListPolicyHitsRequest, ListPolicyHitsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Nvad_ListPolicyHitsClient = grpc.ServerStreamingClient[ListPolicyHitsResponse]
+
 func (c *nvadClient) LookupAddress(ctx context.Context, in *LookupRequest, opts ...grpc.CallOption) (*Lookup, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Lookup)
@@ -258,7 +281,7 @@ func (c *nvadClient) ListLinks(ctx context.Context, in *ListLinksRequest, opts .
 
 func (c *nvadClient) Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &Nvad_ServiceDesc.Streams[2], Nvad_Watch_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &Nvad_ServiceDesc.Streams[3], Nvad_Watch_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -307,6 +330,9 @@ type NvadServer interface {
 	// Explain tells why a prefix fares as it does, from arrival to kernel and
 	// neighbors; NOT_FOUND for a neighbor that is not configured.
 	Explain(context.Context, *ExplainRequest) (*Explanation, error)
+	// ListPolicyHits tells how often each rule of a neighbor's policies decided;
+	// NOT_FOUND if it is not configured.
+	ListPolicyHits(*ListPolicyHitsRequest, grpc.ServerStreamingServer[ListPolicyHitsResponse]) error
 	// LookupAddress tells what becomes of a packet.
 	LookupAddress(context.Context, *LookupRequest) (*Lookup, error)
 	// ListNAT returns the rules of masquerade, SNAT, DNAT and MSS clamp with counters.
@@ -357,6 +383,9 @@ func (UnimplementedNvadServer) ListTunnels(context.Context, *ListTunnelsRequest)
 }
 func (UnimplementedNvadServer) Explain(context.Context, *ExplainRequest) (*Explanation, error) {
 	return nil, status.Error(codes.Unimplemented, "method Explain not implemented")
+}
+func (UnimplementedNvadServer) ListPolicyHits(*ListPolicyHitsRequest, grpc.ServerStreamingServer[ListPolicyHitsResponse]) error {
+	return status.Error(codes.Unimplemented, "method ListPolicyHits not implemented")
 }
 func (UnimplementedNvadServer) LookupAddress(context.Context, *LookupRequest) (*Lookup, error) {
 	return nil, status.Error(codes.Unimplemented, "method LookupAddress not implemented")
@@ -575,6 +604,17 @@ func _Nvad_Explain_Handler(srv interface{}, ctx context.Context, dec func(interf
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Nvad_ListPolicyHits_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ListPolicyHitsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(NvadServer).ListPolicyHits(m, &grpc.GenericServerStream[ListPolicyHitsRequest, ListPolicyHitsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Nvad_ListPolicyHitsServer = grpc.ServerStreamingServer[ListPolicyHitsResponse]
+
 func _Nvad_LookupAddress_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(LookupRequest)
 	if err := dec(in); err != nil {
@@ -705,6 +745,11 @@ var Nvad_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "ListFIB",
 			Handler:       _Nvad_ListFIB_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "ListPolicyHits",
+			Handler:       _Nvad_ListPolicyHits_Handler,
 			ServerStreams: true,
 		},
 		{
