@@ -43,6 +43,7 @@ func (p *peer) forgetPaths() {
 	p.born = [2]uint32{p.era, p.era}
 	p.tallies[0].forget()
 	p.tallies[1].forget()
+	p.retake()
 }
 
 // keepPaths makes all paths of p stale. What is stale already goes: it was not
@@ -61,6 +62,7 @@ func (p *peer) sweep(f int) {
 	p.era++
 	p.born[f], p.swept[f] = max(p.born[f], p.lost), p.era
 	p.tallies[f].sweep()
+	p.retake()
 }
 
 // SweepStale removes the routes of the given families that the neighbor has

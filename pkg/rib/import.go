@@ -105,6 +105,7 @@ func inCluster(list []netip.Addr, id netip.Addr) bool {
 // install puts a path of p in place of the one it announced before.
 func (r *RIB) install(p *peer, prefix netip.Prefix, pre admission, now time.Time) {
 	if r.overflows(p, prefix) {
+		p.dropped.drop(prefix)
 		return
 	}
 	d := r.dest(prefix)

@@ -330,10 +330,18 @@ func (b *bed) wantWhole() {
 		}
 	}
 	for _, p := range r.peers[1:] {
-		if p != nil && (p.removed > 0 || counts[p] != p.tallies) {
-			b.t.Fatalf("%s: removed %d, counts %+v, want %+v", p.Address, p.removed, p.tallies, counts[p])
+		if p != nil && (p.removed > 0 || counts[p] != p.tallies || p.taken != taken(p)) {
+			b.t.Fatalf("%s: removed %d, counts %+v, want %+v, taken %d", p.Address, p.removed, p.tallies, counts[p], p.taken)
 		}
 	}
+}
+
+// taken adds up what p.taken counts.
+func taken(p *peer) (n int) {
+	for i := range p.tallies {
+		n += p.tallies[i].received() - p.tallies[i].outcomes[byLimit]
+	}
+	return n
 }
 
 // Whatever neighbors and the operator do, in whatever turns it is worked off, it

@@ -66,6 +66,8 @@ type peer struct {
 	soo      route.ExtCommunity // of Domain; 0: none
 	ignored  []netip.Prefix     // held back; see Ignored
 	tallies  tallies
+	taken    int // of received paths: those that MaxReceived counts
+	dropped  dropped
 	holds    holdings
 	history
 	removed uint64 // the walk of the table after which nothing refers to it; 0: it is configured
@@ -265,7 +267,7 @@ func (r *RIB) PeerUp(addr netip.Addr, s Session, done func()) {
 // following Flushes, also if the session is back before; no call waits for it.
 func (r *RIB) PeerDown(addr netip.Addr, keep bool) {
 	p := r.byAddr[addr]
-	p.up, p.changes = false, nil
+	p.up, p.changes, p.dropped = false, nil, dropped{}
 	p.epoch++
 	r.cancel(p)
 	if keep {

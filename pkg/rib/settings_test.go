@@ -253,10 +253,66 @@ func TestMaximumPrefixBoundsMemory(t *testing.T) {
 	if c := b.r.Counts(addr(nva)); c.Received != 20 || c.Accepted != 10 || len(b.r.table) != before+20 {
 		t.Errorf("counts %+v, %d more destinations; want 10 of 20", c, len(b.r.table)-before)
 	}
+	if n, missing := b.r.Dropped(addr(nva)); n != 300_000-20 || missing != route.IPv4 || b.r.Fits(addr(nva)) {
+		t.Errorf("%d announcements dropped, of %s, fits %v", n, missing, b.r.Fits(addr(nva)))
+	}
 	b.r.PeerDown(addr(nva), false)
 	b.flush()
 	if n := len(b.r.table); n != before {
 		t.Errorf("%d destinations are left", n-before)
+	}
+	if n, missing := b.r.Dropped(addr(nva)); n != 0 || missing != 0 {
+		t.Errorf("%d announcements of a session that is over", n)
+	}
+}
+
+// What was dropped fits once the limit is raised and what was kept aside is taken,
+// not before.
+func TestDroppedFits(t *testing.T) {
+	b := newBed(t)
+	limited := Peer{Address: addr(nva), RemoteASN: 65001, MaxReceived: 2}
+	b.peer(limited, acceptAll, acceptAll)
+	b.up(nva)
+	b.flush()
+	all := []string{"10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16", "10.5.0.0/16", "10.6.0.0/16"}
+	b.announce(nva, "65515", all...)
+	b.flush()
+	for _, c := range []struct {
+		limit int
+		fits  bool
+	}{{3, false}, {4, false}, {5, true}, {0, true}} {
+		limited.MaxReceived = c.limit
+		b.peer(limited, acceptAll, acceptAll)
+		if b.r.Fits(addr(nva)) && c.limit == 3 {
+			t.Error("fits before what is kept aside was taken")
+		}
+		b.flush()
+		if n, missing := b.r.Dropped(addr(nva)); n != 2 || missing != route.IPv4 || b.r.Fits(addr(nva)) != c.fits {
+			t.Errorf("limit %d: %d dropped, missing %s, fits %v", c.limit, n, missing, b.r.Fits(addr(nva)))
+		}
+	}
+	b.r.Requested(addr(nva), route.IPv4)
+	b.announce(nva, "65515", all...)
+	b.flush()
+	if n, missing := b.r.Dropped(addr(nva)); n != 2 || missing != 0 || b.r.Counts(addr(nva)).Accepted != 6 {
+		t.Errorf("%d dropped, missing %s, counts %+v", n, missing, b.r.Counts(addr(nva)))
+	}
+}
+
+// A prefix that is kept takes a new announcement also while the table moves to a
+// smaller map.
+func TestLimitWhileTableMoves(t *testing.T) {
+	b := newBed(t)
+	b.peer(Peer{Address: addr(nva), RemoteASN: 65001, MaxReceived: 1}, acceptAll, acceptAll)
+	b.up(nva)
+	b.flush()
+	b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16")
+	b.flush()
+	b.r.request(b.r.peers[0], moves)
+	b.r.tableBegins(moves)
+	b.announce(nva, "65515 7", "10.1.0.0/16", "10.2.0.0/16")
+	if n, _ := b.r.Dropped(addr(nva)); n != 1 {
+		t.Errorf("%d announcements dropped, want that of 10.3.0.0/16 alone", n)
 	}
 }
 

@@ -62,6 +62,9 @@ func (r *RIB) add(d *dest, p *peer, pt *path, n int) {
 	}
 	t := p.tallies.of(d)
 	t.outcomes[pt.reject] += n
+	if pt.reject != byLimit {
+		p.taken += n
+	}
 	if p.isStale(pt) {
 		t.stale[pt.reject] += n
 	}
@@ -86,7 +89,8 @@ type Tally struct {
 	Accepted   int
 	Rejected   []Rejected // one for each reason there is, most of them 0
 	Advertised int
-	Held       int // what MaxAdvertised keeps back
+	Held       int    // what MaxAdvertised keeps back
+	Dropped    uint64 // announcements not kept since the session came up; see [RIB.Dropped]
 }
 
 // Rejected is how many received paths one reason keeps out.
@@ -112,7 +116,7 @@ func (r *RIB) Tallies(addr netip.Addr) [2]Tally {
 	for i, t := range p.tallies {
 		out[i] = Tally{
 			Family: [...]route.Family{route.IPv4, route.IPv6}[i], Accepted: t.outcomes[accepted], Advertised: t.advertised,
-			Held: p.rations[i].over(p.MaxAdvertised),
+			Held: p.rations[i].over(p.MaxAdvertised), Dropped: p.dropped.count[i],
 		}
 		for why, n := range t.outcomes {
 			if reject(why) != accepted {
