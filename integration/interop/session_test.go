@@ -231,7 +231,7 @@ func TestRefresh(t *testing.T) {
 		n.routes(2)
 		n.announce(up.Session)
 		hasRoute(t, ns, p, "198.51.100.0/24", ours4)
-		n.RequestRefresh(n.n.Address, route.IPv4)
+		n.RequestRefresh(n.n.Address, up.Session, route.IPv4)
 		for wanted := netip.MustParsePrefix("203.0.113.0/24"); !slices.Contains(next[speaker.Update](n, 5*time.Second).Announced, wanted); {
 		}
 		if _, isFRR := p.(*frr); isFRR { // BIRD has an import table and need not ask

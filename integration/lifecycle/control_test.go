@@ -41,6 +41,48 @@ func TestClearByFRR(t *testing.T) {
 	}
 }
 
+// TestLimitRaised has FRR announce more than nvad even keeps, and raises the limit:
+// nvad requests the rest, and the session stays.
+func TestLimitRaised(t *testing.T) {
+	t.Parallel()
+	const announced = 50
+	b := newBed(t)
+	var networks []string
+	for i := range announced {
+		networks = append(networks, fmt.Sprintf("10.100.%d.0/24", i))
+	}
+	b.frr(peer1, frrOptions{networks: networks})
+	limited := func(n int) settings { return ordinary(open(peer1, fmt.Sprintf("maximum-prefix = %d", n))) }
+	b.configure(limited(10))
+	n := b.start()
+	since := b.up(peer1).Since
+	n.logs("maximum-prefix exceeded twice over")
+	b.eventually(patience, func() error {
+		if v := b.neighbor(peer1); v.Received != 20 || v.Accepted != 10 || v.Dropped < announced-20 {
+			return fmt.Errorf("neighbor: %+v", v)
+		}
+		return nil
+	})
+	b.must(contains(b.tell("neighbors "+peer1), "announcements in this session, beyond", "twice maximum-prefix 10"))
+	for _, network := range networks {
+		if r := b.ctl("explain", network); strings.Contains(r.out, "not in the table") {
+			b.must(contains(r.out, peer1+" exceeded maximum-prefix"))
+		}
+	}
+	b.configure(limited(100))
+	b.tell("reload")
+	b.eventually(patience, func() error {
+		if v := b.neighbor(peer1); v.Accepted != announced {
+			return fmt.Errorf("neighbor: %+v", v)
+		}
+		return nil
+	})
+	n.logs("routes are requested by ROUTE-REFRESH")
+	if v := b.neighbor(peer1); !v.Since.Equal(since) || v.Flaps != 0 {
+		t.Errorf("the session was reset: %+v", v)
+	}
+}
+
 // TestReset resets a session, hard and soft.
 func TestReset(t *testing.T) {
 	t.Parallel()

@@ -164,6 +164,7 @@ type neighbor struct {
 	Since      time.Time
 	Reason     string
 	Received   int
+	Dropped    int
 	Accepted   int
 	Advertised int
 	Flaps      int

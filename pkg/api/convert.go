@@ -129,6 +129,7 @@ func neighborMessage(v engine.NeighborView) *nvadv1.Neighbor {
 		MaxPrefixOut:       uint32(v.MaxPrefixOut),
 		HeldBack:           uint32(v.Held),
 		MemoryOctets:       v.Octets,
+		Dropped:            v.Dropped,
 		MemoryClosings:     v.MemoryClosings,
 		LocalAsn:           v.LocalASN,
 		LocalAddress:       text(v.LocalAddress),

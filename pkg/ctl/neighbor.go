@@ -188,6 +188,9 @@ func routesSection(p *page, n *nvadv1.Neighbor) {
 		rejected += fmt.Sprintf(" (nvactl routes rejected %s says why)", n.GetAddress())
 	}
 	p.field("Rejected", rejected)
+	if n.GetDropped() > 0 {
+		p.field("Dropped", count(int(n.GetDropped()), "announcement")+" in this session, beyond twice the limit")
+	}
 	if n.GetStale() > 0 {
 		p.field("Stale", decimal(n.GetStale())+", kept while the neighbor restarts")
 	}

@@ -29,6 +29,10 @@ type Speaker interface {
 	// SetLimit tells how many prefixes of each family the neighbor takes; 0: any
 	// number.
 	SetLimit(peer netip.Addr, session uint64, prefixes int)
+	// RequestRefresh asks the neighbor of a session to announce all of some families
+	// again (RFC 2918). It does nothing if that session is over, or if the neighbor
+	// did not announce the capability.
+	RequestRefresh(peer netip.Addr, session uint64, families route.Family)
 	// Reset ends a session. If that one is over, it does nothing; session 0 is
 	// whichever there is, also one that is not established yet.
 	Reset(peer netip.Addr, session uint64, n speaker.Notification)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -31,18 +32,19 @@ var (
 
 // ports stands at both of the engine's ports and writes down what arrives.
 type ports struct {
-	events chan speaker.Event
-	mu     sync.Mutex
-	routes map[netip.Prefix]*fib.Route
-	sent   map[netip.Addr]map[netip.Prefix]*route.Attrs
-	told   []told // every change that was sent, in order
-	log    []string
-	eor    []netip.Addr
-	resets []speaker.Notification
-	reset  []uint64 // the session of each
-	wanted []speaker.Neighbor
-	inSync bool
-	dead   [][]netip.Addr // each set that was told
+	events    chan speaker.Event
+	mu        sync.Mutex
+	routes    map[netip.Prefix]*fib.Route
+	sent      map[netip.Addr]map[netip.Prefix]*route.Attrs
+	told      []told   // every change that was sent, in order
+	requested []string // ROUTE-REFRESH: neighbor and families
+	log       []string
+	eor       []netip.Addr
+	resets    []speaker.Notification
+	reset     []uint64 // the session of each
+	wanted    []speaker.Neighbor
+	inSync    bool
+	dead      [][]netip.Addr // each set that was told
 
 	prepare   func([]speaker.Neighbor) error // answers Prepare
 	configure func()                         // called by Configure
@@ -133,6 +135,12 @@ func (p *ports) Reset(_ netip.Addr, session uint64, n speaker.Notification) {
 func (p *ports) Restarted() {}
 
 func (p *ports) SetLimit(netip.Addr, uint64, int) {}
+
+func (p *ports) RequestRefresh(to netip.Addr, _ uint64, f route.Family) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.requested = append(p.requested, fmt.Sprint(to, " ", f))
+}
 
 func (p *ports) Stats(netip.Addr) (speaker.Stats, bool) { return speaker.Stats{}, true }
 

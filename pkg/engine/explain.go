@@ -3,9 +3,13 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/nvad/nvad/pkg/rib"
+	"github.com/nvad/nvad/pkg/route"
 )
 
 // Explanation is the story of one prefix: the RIB's, and how its route stands
@@ -43,6 +47,9 @@ func (e *Engine) Explain(ctx context.Context, q rib.ExplainQuery) (Explanation, 
 		x.Malformed = e.treatedOf(q.Prefix, q.Neighbor)
 		if !x.Known && len(x.Malformed) > 0 {
 			x.NoRoute = onlyMalformed
+		} else if from := e.mayHaveDropped(q); !x.Known && len(from) > 0 {
+			x.NoRoute = fmt.Sprintf("no announcement of it was kept, but %s exceeded maximum-prefix and some announcements were dropped unseen",
+				strings.Join(from, " and "))
 		}
 	})
 	if err == nil {
@@ -52,6 +59,18 @@ func (e *Engine) Explain(ctx context.Context, q rib.ExplainQuery) (Explanation, 
 }
 
 const onlyMalformed = "it was announced only in malformed UPDATEs"
+
+// mayHaveDropped are the neighbors that may have announced the prefix of q, or the one
+// that q selects: what maximum-prefix drops, it drops without a trace.
+func (e *Engine) mayHaveDropped(q rib.ExplainQuery) (from []string) {
+	for _, addr := range slices.SortedFunc(maps.Keys(e.neighbors), netip.Addr.Compare) {
+		_, missing := e.rib.Dropped(addr)
+		if missing.Has(route.FamilyOf(q.Prefix)) && (!q.Neighbor.IsValid() || q.Neighbor == addr) {
+			from = append(from, addr.String())
+		}
+	}
+	return from
+}
 
 func (e *Engine) wantedView(x *rib.Explanation) *FIBView {
 	r := x.Route

@@ -16,13 +16,16 @@ const (
 	fillLow  fill = iota
 	fillHigh      // maximum-prefix-warning reached
 	fillOver      // maximum-prefix exceeded
+	fillLost      // exceeded twice over: announcements are dropped
 )
 
-func (n *neighbor) fillOf(received int) fill {
+func (n *neighbor) fillOf(received int, drops bool) fill {
 	limit := n.cfg.MaximumPrefix
 	switch {
 	case limit == 0:
 		return fillLow
+	case received > limit && drops:
+		return fillLost
 	case received > limit:
 		return fillOver
 	case n.cfg.MaximumPrefixWarning > 0 && received*100 >= limit*n.cfg.MaximumPrefixWarning:
@@ -34,13 +37,16 @@ func (n *neighbor) fillOf(received int) fill {
 // checkLimit does what maximum-prefix asks for, once a session for each step.
 func (e *Engine) checkLimit(addr netip.Addr, n *neighbor) {
 	received := e.rib.Counts(addr).Received
-	now := n.fillOf(received)
+	dropped, missing := e.rib.Dropped(addr)
+	now := n.fillOf(received, missing != 0)
 	if now <= n.fill || n.held != "" {
 		return
 	}
 	n.fill = now
 	log := e.log.With("neighbor", addr, "limit", n.cfg.MaximumPrefix, "received", received)
 	switch {
+	case now == fillLost:
+		log.Error("maximum-prefix exceeded twice over, further announcements are dropped", "dropped", dropped)
 	case now == fillHigh:
 		log.Warn("maximum-prefix nearly reached", "percent", n.cfg.MaximumPrefixWarning)
 	case n.cfg.MaximumPrefixAction == config.ActionWarn:

@@ -96,6 +96,7 @@ func (e *Engine) neighborView(addr netip.Addr, n *neighbor) NeighborView {
 		ImportPolicy: policyText(n.cfg.Import, external), ExportPolicy: policyText(n.cfg.Export, external),
 		Settings: settings(n),
 	}
+	v.Dropped, _ = e.rib.Dropped(addr)
 	if n.held != "" {
 		v.Reason = n.held
 	}

@@ -36,6 +36,7 @@ type neighbor struct {
 	shown       []string           // reasons for not being up that those who watch were told
 	outFill     outFill            // of maximum-prefix-out, likewise
 	refresh     refresh            // what it asked for by ROUTE-REFRESH
+	nextRequest [2]time.Time       // by family: when it may be sent a ROUTE-REFRESH again
 	malformed   *speaker.Malformed // what was wrong with its last malformed UPDATE; nil: there was none
 	malformedAt time.Time
 	treated     treated  // prefixes whose announcements were malformed

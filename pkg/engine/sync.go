@@ -27,8 +27,8 @@ func (e *Engine) needsTicks() bool {
 	if !e.sync.reached || e.memory.busy() || e.outcome.pending() {
 		return true
 	}
-	for _, n := range e.neighbors {
-		if !n.staleUntil.IsZero() || !n.heldUntil.IsZero() || n.refresh.asked != 0 {
+	for addr, n := range e.neighbors {
+		if !n.staleUntil.IsZero() || !n.heldUntil.IsZero() || n.refresh.asked != 0 || e.lossOf(addr, n) == lossPending {
 			return true
 		}
 	}
@@ -45,6 +45,7 @@ func (e *Engine) tick(now time.Time) {
 	}
 	e.releaseDue(now)
 	e.refreshDue(now)
+	e.requestDropped(now)
 	if e.sync.heard || !e.configured || len(e.kernel.Links) == 0 || len(e.waiting(now)) > 0 {
 		return
 	}

@@ -80,6 +80,7 @@ type NeighborView struct {
 	BFD           *BFDView          // nil: not watched
 
 	Octets         uint64 // of memory that it holds, an estimate
+	Dropped        uint64 // announcements not kept since the session came up: beyond twice MaxPrefix
 	MemoryClosings uint64 // sessions ended because the budget was exceeded and it held most
 }
 

@@ -14,6 +14,8 @@ import (
 type symptoms struct {
 	ignored, lost int
 	mute          int           // sessions without an address family in common
+	over          int           // neighbors whose announcements are dropped
+	unasked       int           // neighbors that can't be asked for what was dropped
 	defaults      [2]netip.Addr // neighbors of default routes that are not installed
 }
 
@@ -22,6 +24,14 @@ func (e *Engine) symptoms() symptoms {
 	for _, n := range e.neighbors {
 		if n.mute() {
 			s.mute++
+		}
+	}
+	for addr, n := range e.neighbors {
+		switch e.lossOf(addr, n) {
+		case lossOver:
+			s.over++
+		case lossUnasked:
+			s.unasked++
 		}
 	}
 	if !e.cfg.Kernel.AllowDefault {
@@ -63,6 +73,9 @@ func (e *Engine) neighborWarnings(n *config.Neighbor) (out []config.Warning) {
 	if s := e.neighbors[n.Address]; s != nil && s.mute() {
 		warn("families", "no-family", "%s speaks none of the families configured for it, %s: no routes are exchanged", n.Address, n.Families)
 	}
+	if s := e.neighbors[n.Address]; s != nil {
+		e.warnLoss(s, warn)
+	}
 	for i, from := range e.symptoms().defaults {
 		if from == n.Address {
 			warn("import", "default-route", "the default route %s from %s is not installed: kernel.allow-default = true would take it; "+
@@ -74,6 +87,23 @@ func (e *Engine) neighborWarnings(n *config.Neighbor) (out []config.Warning) {
 
 // mute reports a session on which no routes can be exchanged.
 func (n *neighbor) mute() bool { return n.up != nil && n.up.Families == 0 }
+
+// warnLoss says what was dropped, and how to get it.
+func (e *Engine) warnLoss(n *neighbor, warn func(key, code, format string, args ...any)) {
+	const key = "maximum-prefix"
+	addr := n.cfg.Address
+	switch l := e.lossOf(addr, n); {
+	case l == lossOver && n.up.RouteRefresh:
+		warn(key, key, "%s announces more than twice maximum-prefix %d, the rest is not even kept: have it announce less or raise the limit, "+
+			"nvad then requests the rest by itself", addr, n.cfg.MaximumPrefix)
+	case l == lossOver:
+		warn(key, key, "%s announces more than twice maximum-prefix %d, the rest is not even kept: have it announce less or raise the limit, "+
+			"and then run nvactl reset %[1]s, since it does not support ROUTE-REFRESH", addr, n.cfg.MaximumPrefix)
+	case l == lossUnasked:
+		warn(key, key, "maximum-prefix dropped announcements of %s and has room for them again, but the neighbor does not support ROUTE-REFRESH: "+
+			"nvactl reset %[1]s gets them", addr)
+	}
+}
 
 // few names some of the prefixes.
 func few(list []netip.Prefix) string {

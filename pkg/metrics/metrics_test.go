@@ -38,7 +38,7 @@ func full() Sample {
 				Address: nva, PeerGroup: "nva", RemoteASN: 65001, State: speaker.EstablishedState, Since: time.Unix(1_700_000_000, 0),
 				Families: route.IPv4, MaxPrefix: 4000, MaxOut: 4, Octets: 4096, Closings: 1, Stats: speaker.Stats{In: speaker.Messages{Update: 3}},
 				Tallies: [2]rib.Tally{
-					{Family: route.IPv4, Accepted: 5, Rejected: []rib.Rejected{{Reason: "policy", Paths: 2}}, Advertised: 4, Held: 3},
+					{Family: route.IPv4, Accepted: 5, Rejected: []rib.Rejected{{Reason: "policy", Paths: 2}}, Advertised: 4, Held: 3, Dropped: 6},
 					{Family: route.IPv6},
 				},
 			}},
@@ -71,6 +71,7 @@ func TestScrape(t *testing.T) {
 		`nvad_neighbor_established{neighbor="169.254.0.2",peer_group="nva"} 1`,
 		`nvad_neighbor_state{neighbor="169.254.0.2",peer_group="nva"} 6`,
 		`nvad_neighbor_messages_total{direction="received",neighbor="169.254.0.2",peer_group="nva",type="update"} 3`,
+		`nvad_neighbor_announcements_dropped_total{family="ipv4",neighbor="169.254.0.2",peer_group="nva"} 6`,
 		`nvad_neighbor_routes_received{family="ipv4",neighbor="169.254.0.2",peer_group="nva"} 7`,
 		`nvad_neighbor_routes_rejected{family="ipv4",neighbor="169.254.0.2",peer_group="nva",reason="policy"} 2`,
 		`nvad_neighbor_routes_limit{neighbor="169.254.0.2",peer_group="nva"} 4000`,

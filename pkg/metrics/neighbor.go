@@ -83,6 +83,10 @@ var neighborMetrics = []metric{
 				out(float64(r.Paths), family, r.Reason)
 			}
 		})},
+	{"nvad_neighbor_announcements_dropped_total", "Announcements that were not even kept since the session came up: the neighbor exceeded maximum-prefix twice over.", counter, withNeighbor("family"),
+		eachFamily(func(i int, n *engine.NeighborSample, family string, out emit) {
+			out(float64(n.Tallies[i].Dropped), family)
+		})},
 	{"nvad_neighbor_routes_advertised", "Routes in the Adj-RIB-Out.", gauge, withNeighbor("family"),
 		eachFamily(func(i int, n *engine.NeighborSample, family string, out emit) {
 			out(float64(n.Tallies[i].Advertised), family)

@@ -72,7 +72,8 @@ func badDayNeighbors() []engine.NeighborView {
 		LocalAddress: netip.MustParseAddr("fd00:10::4"), RemoteID: rs0,
 		State: speaker.EstablishedState, Since: ago(24*10+3, 0, 0), Stats: speaker.Stats{Established: 1},
 		Warnings: []string{"10.0.7.0/24 is not sent to fd00:10:0:210::4: part of its VNet, which Azure ignores"},
-		Families: route.IPv6, Received: 1048576, Accepted: 1048576, Advertised: 1048575, Stale: 3,
+		Families: route.IPv6, Received: 2097152, Accepted: 1048576, Rejected: 1048576, Advertised: 1048575, Stale: 3,
+		MaxPrefix: 1048576, Dropped: 90210,
 		MaxPrefixOut: 1048575, Held: 1, Octets: 700 << 20, MemoryClosings: 2,
 		ImportPolicy: "accept everything", ExportPolicy: "accept everything",
 	}, {

@@ -300,8 +300,9 @@ func TestZeroHoldTime(t *testing.T) {
 
 // TestRouteRefresh asks in both directions.
 func TestRouteRefresh(t *testing.T) {
-	a, b, _ := pair(t)
-	a.RequestRefresh(b.addr, route.IPv6)
+	a, b, up := pair(t)
+	a.RequestRefresh(b.addr, up.Session+1, route.IPv4) // of another session
+	a.RequestRefresh(b.addr, up.Session, route.IPv6)
 	if ev := next[speaker.RouteRefresh](b, time.Second); ev.Family != route.IPv6 {
 		t.Errorf("refresh of %s", ev.Family)
 	}

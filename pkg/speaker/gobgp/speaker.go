@@ -205,13 +205,12 @@ func (s *Speaker) SetLimit(addr netip.Addr, session uint64, prefixes int) {
 	}
 }
 
-// RequestRefresh asks a neighbor to send its routes again (RFC 2918). It does
-// nothing if the neighbor has not announced that it can.
-func (s *Speaker) RequestRefresh(addr netip.Addr, family route.Family) {
-	if p := s.find(addr); p != nil {
-		if ses := p.session.Load(); ses != nil {
-			ses.out.requestRefresh(family)
-		}
+// RequestRefresh asks the neighbor of a session to announce all of some families again
+// (RFC 2918). Requests that have not left yet become one. It does nothing if the
+// session is over, or if the neighbor did not announce the capability.
+func (s *Speaker) RequestRefresh(addr netip.Addr, session uint64, families route.Family) {
+	if out := s.outgoing(addr, session); out != nil {
+		out.requestRefresh(families)
 	}
 }
 

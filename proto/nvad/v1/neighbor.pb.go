@@ -222,8 +222,11 @@ type Neighbor struct {
 	// How often the session was ended because the memory budget was exceeded and it
 	// held most.
 	MemoryClosings uint64 `protobuf:"varint,40,opt,name=memory_closings,json=memoryClosings,proto3" json:"memory_closings,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Announcements that were not even kept since the session came up, because
+	// twice max_prefix was announced already.
+	Dropped       uint64 `protobuf:"varint,41,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Neighbor) Reset() {
@@ -518,6 +521,13 @@ func (x *Neighbor) GetMemoryOctets() uint64 {
 func (x *Neighbor) GetMemoryClosings() uint64 {
 	if x != nil {
 		return x.MemoryClosings
+	}
+	return 0
+}
+
+func (x *Neighbor) GetDropped() uint64 {
+	if x != nil {
+		return x.Dropped
 	}
 	return 0
 }
@@ -1114,8 +1124,7 @@ const file_nvad_v1_neighbor_proto_rawDesc = "" +
 	"\x15ListNeighborsResponse\x12/\n" +
 	"\tneighbors\x18\x01 \x03(\v2\x11.nvad.v1.NeighborR\tneighbors\".\n" +
 	"\x12GetNeighborRequest\x12\x18\n" +
-	"\aaddress\x18\x01 \x01(\tR\aaddress\"\xf3\n" +
-	"\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\"\x8d\v\n" +
 	"\bNeighbor\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x1d\n" +
 	"\n" +
@@ -1161,7 +1170,8 @@ const file_nvad_v1_neighbor_proto_rawDesc = "" +
 	"\theld_back\x18% \x01(\rR\bheldBack\x12.\n" +
 	"\tsummaries\x18& \x03(\v2\x10.nvad.v1.SummaryR\tsummaries\x12#\n" +
 	"\rmemory_octets\x18' \x01(\x04R\fmemoryOctets\x12'\n" +
-	"\x0fmemory_closings\x18( \x01(\x04R\x0ememoryClosings\x1a;\n" +
+	"\x0fmemory_closings\x18( \x01(\x04R\x0ememoryClosings\x12\x18\n" +
+	"\adropped\x18) \x01(\x04R\adropped\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"=\n" +

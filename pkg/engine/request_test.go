@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/rib"
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// discarding is hub00 whose Route Server may announce so many prefixes.
+func discarding(limit int) *config.Config {
+	return limited(func(s *config.Settings) { s.MaximumPrefix, s.MaximumPrefixAction = limit, config.ActionDiscard })
+}
+
+// refreshing establishes a session with Route Server, which supports ROUTE-REFRESH or
+// does not.
+func (p *ports) refreshing(supported bool) {
+	p.events <- speaker.Established{
+		From: speaker.From{Peer: routeServer}, Session: 7, RemoteID: routeServer, Families: route.IPv4, RouteRefresh: supported,
+	}
+}
+
+// requests are the ROUTE-REFRESH messages sent so far.
+func (p *ports) requests() []string {
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.requested)
+}
+
+// server returns the view of Route Server.
+func server(t *testing.T, e *Engine) NeighborView {
+	t.Helper()
+	v, err := e.Neighbors(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v[slices.IndexFunc(v, func(v NeighborView) bool { return v.Address == routeServer })]
+}
+
+// What maximum-prefix dropped is counted, shown, and requested once a reload raises
+// the limit; nothing else is asked for.
+func TestDroppedIsRequested(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		apply(t, e, discarding(3))
+		p.refreshing(true)
+		p.announce(routeServer, prefixes(10)...)
+		if v := server(t, e); v.Dropped != 4 || v.Received != 6 || len(v.Warnings) != 1 || !strings.Contains(v.Warnings[0], "twice maximum-prefix 3") {
+			t.Errorf("%d dropped of %d received, warnings %q", v.Dropped, v.Received, v.Warnings)
+		}
+		if got := p.logged("maximum-prefix exceeded"); len(got) != 1 || !strings.Contains(got[0], "twice over") {
+			t.Errorf("logged %q", got)
+		}
+		x, err := e.Explain(t.Context(), rib.ExplainQuery{Prefix: prefixes(10)[9]})
+		if err != nil || !strings.Contains(x.NoRoute, "10.0.210.4 exceeded maximum-prefix") {
+			t.Errorf("explained as %q, %v", x.NoRoute, err)
+		}
+		time.Sleep(5 * time.Minute)
+		apply(t, e, discarding(5)) // still no room once what is kept aside is taken
+		time.Sleep(5 * time.Minute)
+		if got := p.requests(); got != nil {
+			t.Fatalf("requested %q while there is no room", got)
+		}
+		apply(t, e, discarding(20))
+		time.Sleep(3 * time.Second)
+		if got := p.requests(); !slices.Equal(got, []string{"10.0.210.4 ipv4 unicast"}) {
+			t.Fatalf("requested %q", got)
+		}
+		p.announce(routeServer, prefixes(10)...)
+		time.Sleep(5 * time.Minute)
+		if v := server(t, e); v.Accepted != 10 || v.Dropped != 4 || len(v.Warnings) != 0 || len(p.requests()) != 1 {
+			t.Errorf("%d accepted, %d dropped, warnings %q, requested %q", v.Accepted, v.Dropped, v.Warnings, p.requests())
+		}
+	})
+}
+
+// A neighbor that makes room and fills it again all the time is asked once a minute,
+// also if it begins a new session each time.
+func TestRequestsArePaced(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		apply(t, e, discarding(3))
+		for i := range 120 {
+			if i%10 == 0 {
+				p.events <- speaker.Down{From: speaker.From{Peer: routeServer}}
+				p.refreshing(true)
+			}
+			p.announce(routeServer, prefixes(10)...)
+			p.events <- speaker.Update{From: speaker.From{Peer: routeServer}, Withdrawn: prefixes(10)}
+			time.Sleep(time.Second)
+		}
+		if n := len(p.requests()); n < 1 || n > 2 {
+			t.Errorf("%d requests in two minutes, want one a minute", n)
+		}
+	})
+}
+
+// A neighbor that can't be asked is said to need a reset.
+func TestDroppedWithoutRouteRefresh(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		apply(t, e, discarding(3))
+		p.refreshing(false)
+		p.announce(routeServer, prefixes(10)...)
+		reset := "nvactl reset " + routeServer.String()
+		if w := server(t, e).Warnings; len(w) != 1 || !strings.Contains(w[0], reset) {
+			t.Errorf("warnings %q", w)
+		}
+		apply(t, e, discarding(20))
+		time.Sleep(5 * time.Minute)
+		if w := server(t, e).Warnings; len(w) != 1 || !strings.Contains(w[0], "has room") || !strings.Contains(w[0], reset) {
+			t.Errorf("warnings with room %q", w)
+		}
+		if got := p.requests(); got != nil {
+			t.Errorf("requested %q", got)
+		}
+	})
+}
