@@ -199,8 +199,8 @@ var settingsFields = []field[Settings]{
 	{
 		key: "maximum-prefix-action", impact: SoftRefresh,
 		doc: `What exceeding it does: "discard" keeps the session and rejects the rest until there is room, "shutdown" ends the session, "warn" only logs it. ` +
-			"Of what is rejected, as many prefixes as maximum-prefix are kept, to be accepted when there is room; the others cost no memory, " +
-			`and the neighbor sends them again after "nvactl reset".`,
+			"Of what is rejected, as many prefixes as maximum-prefix are kept, to be accepted when there is room; the others are counted and dropped. " +
+			`Once there is room for them, nvad requests them by ROUTE-REFRESH (RFC 2918), at most once a minute; "nvactl reset" does where the neighbor does not support it.`,
 		bind: func(s *Settings) value {
 			return oneOf(&s.MaximumPrefixAction, ActionShutdown, ActionWarn, ActionDiscard)
 		},

@@ -38,7 +38,7 @@ func (n *neighbor) fillOf(received int, drops bool) fill {
 func (e *Engine) checkLimit(addr netip.Addr, n *neighbor) {
 	received := e.rib.Counts(addr).Received
 	dropped, missing := e.rib.Dropped(addr)
-	now := n.fillOf(received, missing != 0)
+	now := n.fillOf(received, missing != 0 && n.cfg.MaximumPrefixAction == config.ActionDiscard)
 	if now <= n.fill || n.held != "" {
 		return
 	}

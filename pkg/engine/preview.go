@@ -124,6 +124,6 @@ func (e *Engine) wouldExceed(n *neighbor, c config.Neighbor) bool {
 	if next.held != "" || c.MaximumPrefixAction == config.ActionWarn || c.MaximumPrefixAction == config.ActionDiscard {
 		return false
 	}
-	over := next.fillOf(e.rib.Counts(c.Address).Received)
+	over := next.fillOf(e.rib.Counts(c.Address).Received, false)
 	return over == fillOver && next.fill < fillOver
 }

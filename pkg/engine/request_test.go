@@ -120,3 +120,16 @@ func TestDroppedWithoutRouteRefresh(t *testing.T) {
 		}
 	})
 }
+
+// What was dropped does not keep a reload from having the limit end the session.
+func TestDroppedThenShutdown(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		apply(t, e, discarding(3))
+		p.refreshing(true)
+		p.announce(routeServer, prefixes(10)...)
+		apply(t, e, limited(func(s *config.Settings) { s.MaximumPrefixAction = config.ActionShutdown }))
+		if !p.disabled() {
+			t.Error("not shut down")
+		}
+	})
+}
