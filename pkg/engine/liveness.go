@@ -121,7 +121,19 @@ func (e *Engine) returned(addr netip.Addr) {
 // routes that the forwarding plane may be writing.
 const divertTime = 50 * time.Millisecond
 
-// departed says that the best paths have followed.
+// follow ends depart once the best paths have followed, however much other neighbors
+// have to tell all the time: routes of others may lead through that gateway.
+func (e *Engine) follow(addr netip.Addr, n *neighbor) {
+	lost := n.lastDown
+	e.rib.Settled(func() {
+		if n.lastDown.Equal(lost) { // it may have been back, and lost once more
+			e.publish()
+			e.returned(addr)
+		}
+	})
+}
+
+// departed says that the best paths of all have followed: nothing waits any more.
 func (e *Engine) departed() {
 	if len(e.departing) > 0 {
 		e.departing = nil

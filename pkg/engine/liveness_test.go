@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"log/slog"
 	"net/netip"
 	"slices"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
@@ -179,4 +181,42 @@ func TestReturned(t *testing.T) {
 	if !slices.EqualFunc(p.dead, want, slices.Equal[[]netip.Addr]) {
 		t.Errorf("told %v, want %v", p.dead, want)
 	}
+}
+
+// A gateway whose session is lost is not held for dead for as long as another neighbor
+// never stops talking.
+func TestDepartureEndsUnderFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, in := newPorts(), route.NewInterner()
+		e := New(Options{Interner: in, Speaker: p, Forwarding: p, Log: slog.New(slog.NewTextHandler(p, nil))}, hub00())
+		stop := runEngine(t, e)
+		e.SetFacts(fib.Facts{Links: []fib.Link{{Index: 2, Name: "eth0", Up: true}}})
+		cfg := hub00()
+		for i := range cfg.Neighbors {
+			cfg.Neighbors[i].MaximumPrefix = 0
+		}
+		apply(t, e, cfg)
+		p.establish(routeServer, false, false)
+		p.establish(farNVA, false, false)
+		synctest.Wait()
+		stop()
+		many := prefixes(250)
+		flood := func(i uint32) {
+			set := in.Intern(route.Attrs{ASPath: route.NewASPath(65515, i+1), NextHop: farNVA})
+			e.handle(speaker.Update{From: speaker.From{Peer: farNVA}, Attrs: set, Announced: many})
+		}
+		flood(0)
+		e.handle(speaker.Down{From: speaker.From{Peer: routeServer}})
+		for i := range uint32(1000) {
+			flood(i)
+			if !e.rib.Flush(100) {
+				t.Fatal("nothing waits: this is no flood")
+			}
+			e.publish()
+			if len(e.departing) == 0 {
+				return
+			}
+		}
+		t.Error("the gateway still counts as dead")
+	})
 }

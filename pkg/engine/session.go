@@ -207,6 +207,9 @@ func (e *Engine) down(n *neighbor, ev *speaker.Down, now time.Time) {
 		e.reclaimAfter(ev.Peer, now)
 	}
 	e.rib.PeerDown(ev.Peer, keep)
+	if !keep {
+		e.follow(ev.Peer, n)
+	}
 	if keep && unkept != 0 {
 		e.rib.SweepStale(ev.Peer, unkept) // it did not say that it keeps them (RFC 4724 4.2)
 	}
@@ -219,5 +222,6 @@ func (e *Engine) forgetKept(addr netip.Addr, n *neighbor) {
 	}
 	e.depart(addr)
 	e.rib.SweepStale(addr, allFamilies)
+	e.follow(addr, n)
 	n.staleUntil = time.Time{}
 }
