@@ -20,7 +20,7 @@ type symptoms struct {
 }
 
 func (e *Engine) symptoms() symptoms {
-	s := symptoms{ignored: e.rib.IgnoredCount(), lost: len(e.derived.lost)}
+	s := symptoms{ignored: e.rib.IgnoredCount(), lost: len(e.derived.lost), defaults: e.untaken()}
 	for _, n := range e.neighbors {
 		if n.mute() {
 			s.mute++
@@ -34,16 +34,23 @@ func (e *Engine) symptoms() symptoms {
 			s.unasked++
 		}
 	}
-	if !e.cfg.Kernel.AllowDefault {
-		for i, p := range defaultRoutes {
-			e.rib.Lookup(p, func(v rib.Path) {
-				if v.Best && v.Valid && v.Neighbor.IsValid() {
-					s.defaults[i] = v.Neighbor
-				}
-			})
-		}
-	}
 	return s
+}
+
+// untaken are the neighbors of default routes that are not installed. It is asked for
+// each neighbor, so it walks none: a neighbor may change its default route all the time.
+func (e *Engine) untaken() (from [2]netip.Addr) {
+	if e.cfg.Kernel.AllowDefault {
+		return from
+	}
+	for i, p := range defaultRoutes {
+		e.rib.Lookup(p, func(v rib.Path) {
+			if v.Best && v.Valid && v.Neighbor.IsValid() {
+				from[i] = v.Neighbor
+			}
+		})
+	}
+	return from
 }
 
 var defaultRoutes = [2]netip.Prefix{
@@ -76,7 +83,7 @@ func (e *Engine) neighborWarnings(n *config.Neighbor) (out []config.Warning) {
 	if s := e.neighbors[n.Address]; s != nil {
 		e.warnLoss(s, warn)
 	}
-	for i, from := range e.symptoms().defaults {
+	for i, from := range e.untaken() {
 		if from == n.Address {
 			warn("import", "default-route", "the default route %s from %s is not installed: kernel.allow-default = true would take it; "+
 				"deny it in import if it is not wanted", defaultRoutes[i], from)
