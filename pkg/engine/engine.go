@@ -91,6 +91,7 @@ type Engine struct {
 	neighbors  map[netip.Addr]*neighbor
 	watched    []Watched    // as Liveness was told last
 	departing  []netip.Addr // gateways of lost sessions whose routes are not decided anew yet
+	diverts    diverts
 	started    time.Time
 	sync       syncGate
 	memory     memoryGuard

@@ -100,6 +100,9 @@ func (e *Engine) losePath(n *neighbor, p lostPath) {
 func (e *Engine) depart(addr netip.Addr) {
 	e.departing = append(e.departing, addr)
 	diverted := e.opt.Forwarding.SetDead(deadSessions, e.departing)
+	if !e.diverts.wait(time.Now()) {
+		return
+	}
 	timeout := time.NewTimer(divertTime)
 	defer timeout.Stop()
 	select {
@@ -120,6 +123,24 @@ func (e *Engine) returned(addr netip.Addr) {
 // divertTime bounds how long the engine waits for a swap: that of some thousand
 // routes that the forwarding plane may be writing.
 const divertTime = 50 * time.Millisecond
+
+// mostDiverts bounds for how many swaps the engine waits in a second: with a link
+// hundreds of sessions may go at once, and it has to answer meanwhile.
+const mostDiverts = 4
+
+// diverts counts them.
+type diverts struct {
+	since time.Time
+	n     int
+}
+
+func (d *diverts) wait(now time.Time) bool {
+	if now.Sub(d.since) >= time.Second {
+		*d = diverts{since: now}
+	}
+	d.n++
+	return d.n <= mostDiverts
+}
 
 // follow ends depart once the best paths have followed, however much other neighbors
 // have to tell all the time: routes of others may lead through that gateway.

@@ -220,3 +220,43 @@ func TestDepartureEndsUnderFlood(t *testing.T) {
 		t.Error("the gateway still counts as dead")
 	})
 }
+
+// stuck is a forwarding plane that never gets to a swap.
+type stuck struct{ *ports }
+
+func (stuck) SetDead(string, []netip.Addr) <-chan struct{} { return nil }
+
+// Hundreds of sessions that are lost at once keep the engine from answering for a
+// moment, not for as long as their swaps take one after the other.
+func TestManyDepartures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, cfg := newPorts(), hub00()
+		for i := range 200 {
+			n := cfg.Neighbors[0]
+			n.Address = netip.AddrFrom4([4]byte{10, 1, byte(i), 4})
+			cfg.Neighbors = append(cfg.Neighbors, n)
+		}
+		e := New(Options{Interner: route.NewInterner(), Speaker: p, Forwarding: stuck{p}, Log: slog.New(slog.NewTextHandler(p, nil))}, cfg)
+		stop := runEngine(t, e)
+		defer stop()
+		apply(t, e, cfg)
+		for _, n := range cfg.Neighbors {
+			p.establish(n.Address, false, false)
+		}
+		synctest.Wait()
+		begin := time.Now()
+		for _, n := range cfg.Neighbors {
+			p.events <- speaker.Down{From: speaker.From{Peer: n.Address}}
+		}
+		for up := 1; up > 0; {
+			status, err := e.Status(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			up = status.Established
+		}
+		if took := time.Since(begin); took > mostDiverts*divertTime {
+			t.Errorf("the engine was busy with it for %s", took)
+		}
+	})
+}
