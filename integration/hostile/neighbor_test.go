@@ -153,7 +153,7 @@ var attacks = []attack{
 // sets announces one prefix over and over, with another attribute each time.
 func (a *attacker) sets(ctx context.Context, t testing.TB, count int, other func(i int) []byte) {
 	a.during(ctx, t, func(s *session) {
-		pace(ctx, count, count/2, func(i int) bool { return s.send(update(append(a.basics(), other(i)...), 30<<16)) })
+		pace(ctx, count, 50_000, func(i int) bool { return s.send(update(append(a.basics(), other(i)...), 30<<16)) })
 	})
 }
 
