@@ -7,7 +7,9 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +35,7 @@ type fakes struct {
 	nics    *nictest.Kernel
 	sysctls sysctls
 	events  chan []fib.Event
+	mu      sync.Mutex // guards facts
 	facts   []fib.Facts
 }
 
@@ -75,6 +78,19 @@ func (f *fakes) connect() {
 	f.fib.Plant(fib.KernelRoute{Prefix: netip.MustParsePrefix("169.254.0.0/24"), Protocol: 2, Hops: []fib.NextHop{{Link: 2}}})
 }
 
+func (f *fakes) tell(x fib.Facts) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.facts = append(f.facts, x)
+}
+
+// told is what the data plane has told of the kernel so far.
+func (f *fakes) told() []fib.Facts {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.facts)
+}
+
 // run starts a data plane on the fakes in a bubble of its own time, and ends it
 // after fn.
 func (f *fakes) run(t *testing.T, change func(*dataplane.Options), fn func(t *testing.T, d *dataplane.Dataplane)) {
@@ -83,7 +99,7 @@ func (f *fakes) run(t *testing.T, change func(*dataplane.Options), fn func(t *te
 		f.events = make(chan []fib.Event) // of the bubble
 		opt := dataplane.Options{
 			FIB: f.fib, Tunnels: f.tunnels, NAT: f.nat, NICs: f.nics, Sysctls: f.sysctls, Events: f,
-			OnFacts: func(x fib.Facts) { f.facts = append(f.facts, x) },
+			OnFacts: f.tell,
 		}
 		if change != nil {
 			change(&opt)
@@ -140,8 +156,8 @@ func TestStart(t *testing.T) {
 		if f.sysctls["net.ipv4.ip_forward"] != "1" {
 			t.Error("forwarding is off")
 		}
-		if len(f.facts) == 0 || len(f.facts[len(f.facts)-1].Links) != 2 {
-			t.Errorf("facts %+v", f.facts)
+		if facts := f.told(); len(facts) == 0 || len(facts[len(facts)-1].Links) != 2 {
+			t.Errorf("facts %+v", facts)
 		}
 	})
 }

@@ -140,15 +140,16 @@ func TestNoFactsWithoutLinks(t *testing.T) {
 		d.SetWanted(dataplane.Wanted{Tunnels: []tunnel.Tunnel{}})
 		time.Sleep(10 * time.Millisecond)
 		synctest.Wait()
-		if len(f.facts) != 0 {
-			t.Errorf("told before links were read: %+v", f.facts)
+		if facts := f.told(); len(facts) != 0 {
+			t.Errorf("told before links were read: %+v", facts)
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if len(f.facts) == 0 {
+		facts := f.told()
+		if len(facts) == 0 {
 			t.Fatal("told nothing")
 		}
-		for _, x := range f.facts {
+		for _, x := range facts {
 			if len(x.Links) == 0 || len(x.Routes) == 0 {
 				t.Errorf("told %+v", x)
 			}

@@ -64,8 +64,10 @@ func TestRivals(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for pid, p := range map[string][2]string{
-		"self": {"nvad", "net1"}, "10": {"zebra", "net1"}, "11": {"zebra", "net2"}, "12": {"sh", "net1"}, "13": {"bird", "net1"},
+	const all, none, host, user = "CapPrm:\t000001ffffffffff\n", "CapPrm:\t0000000000000000\n", "0 0 4294967295\n", "0 1000 1\n"
+	for pid, p := range map[string][4]string{
+		"self": {"nvad", "net1", none, host}, "10": {"zebra", "net1", all, host}, "11": {"zebra", "net2", all, host},
+		"12": {"sh", "net1", all, host}, "13": {"bird", "net1", all, host}, "14": {"bird", "net1", none, host}, "15": {"bird", "net1", all, user},
 	} {
 		dir := filepath.Join(root, pid, "net")
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -74,8 +76,10 @@ func TestRivals(t *testing.T) {
 		if err := os.Link(filepath.Join(root, p[1]), filepath.Join(dir, "dev")); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(root, pid, "comm"), []byte(p[0]+"\n"), 0o600); err != nil {
-			t.Fatal(err)
+		for name, text := range map[string]string{"comm": p[0] + "\n", "status": p[2], "uid_map": p[3]} {
+			if err := os.WriteFile(filepath.Join(root, pid, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	found, err := rivalsIn(root)
