@@ -148,7 +148,7 @@ func (b bed) bfdUp(t *testing.T) {
 	lab.Eventually(t, 30*time.Second, func() error {
 		out := b.nvactl(t, "neighbors", "169.254.0.2")
 		_, bfd, _ := strings.Cut(out, "BFD\n")
-		if !strings.HasPrefix(strings.TrimSpace(bfd), "State          Up for") {
+		if words := strings.Join(strings.Fields(bfd), " "); !strings.HasPrefix(words, "State Up for") {
 			return fmt.Errorf("no BFD in\n%s", out)
 		}
 		return nil

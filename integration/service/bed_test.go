@@ -134,7 +134,7 @@ ip-forward = true
 name    = "vxlan0"
 vni     = 77
 device  = "eth0"
-remotes = ["10.0.0.1"]
+remotes = ["10.0.0.5"]
 address = "169.254.0.1/24"
 
 [[static-route]]
