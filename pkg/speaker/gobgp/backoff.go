@@ -28,23 +28,32 @@ const (
 // table, so what counts most are sessions that end soon after they were
 // established, whatever ended them: a neighbor that restarts gracefully has been
 // up for longer than that.
+//
+// Connections that we dialled and those of the neighbor's are counted apart. If two
+// nvads hold each other back, each refuses what the other dials. Were that a reason to
+// refuse what the other dials, neither would ever accept the other again.
 type backoff struct {
 	unreachable int // attempts without a connection, in a row
-	refused     int // connections without a session, in a row
+	refused     int // connections dialled without a session, in a row
+	failed      int // connections of the neighbor's without a session, in a row
 	flaps       int // sessions that lasted less than steadyTime
 	lastFlap    time.Time
 	until       time.Time // neither dialled nor accepted before
+	deaf        time.Time // not accepted before
 	there       time.Time // when it was there last, or was configured
 }
 
-// ended counts the end of a connection that was established since then, or never
-// (zero). One that an operator asked for does not count.
-func (b *backoff) ended(since, now time.Time, asked bool) {
+// ended counts the end of a connection, ours or the neighbor's, that was established
+// since then, or never (zero). One that an operator asked for does not count.
+func (b *backoff) ended(since, now time.Time, ours, asked bool) {
 	switch {
 	case asked:
+	case since.IsZero() && ours:
+		b.refused++
+		return
 	case since.IsZero():
-		if b.refused++; b.refused > freeRefusals {
-			b.until = now.Add(b.pause(now))
+		if b.failed++; b.failed > freeRefusals {
+			b.deaf = now.Add(damping(b.failed))
 		}
 		return
 	case now.Sub(since) < steadyTime:
@@ -55,8 +64,11 @@ func (b *backoff) ended(since, now time.Time, asked bool) {
 		b.lastFlap = now
 		b.until = now.Add(b.hold())
 	}
-	b.refused, b.there = 0, now
+	b.refused, b.failed, b.there = 0, 0, now
 }
+
+// accepts reports whether a connection of the neighbor's is accepted.
+func (b *backoff) accepts(now time.Time) bool { return !now.Before(b.until) && !now.Before(b.deaf) }
 
 // hold is how long the neighbor is held back for its flaps.
 func (b *backoff) hold() time.Duration {
@@ -88,7 +100,12 @@ func (b *backoff) pause(now time.Time) time.Duration {
 		failed = max(failed, b.flaps)
 	}
 	if failed > 1 {
-		pause = max(pause, min(2*firstPause<<min(failed-2, 8), longDamping))
+		pause = max(pause, damping(failed))
 	}
 	return pause - time.Duration(rand.Int64N(int64(pause)/4+1))
+}
+
+// damping is the pause after so many failures, two or more.
+func damping(failed int) time.Duration {
+	return min(2*firstPause<<min(failed-2, 8), longDamping)
 }

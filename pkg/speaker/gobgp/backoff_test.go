@@ -15,7 +15,7 @@ func TestBackoff(t *testing.T) {
 	var b backoff
 	session := func(lasted time.Duration, asked bool) time.Duration {
 		now = now.Add(b.held(now) + lasted)
-		b.ended(now.Add(-lasted), now, asked)
+		b.ended(now.Add(-lasted), now, true, asked)
 		return b.held(now)
 	}
 	for i, want := range []time.Duration{0, 0, 4, 8, 16, 32, 64, 64} {
@@ -44,20 +44,43 @@ func TestBackoff(t *testing.T) {
 	}
 }
 
-// TestFailedHandshakes hold a neighbor back too, but not for long.
+// TestFailedHandshakes: a neighbor whose connections fail over and over is kept out, but
+// not for long.
 func TestFailedHandshakes(t *testing.T) {
 	now := time.Now()
 	var b backoff
 	for i := range 20 {
-		now = now.Add(b.held(now))
-		b.ended(time.Time{}, now, false)
-		held := b.held(now)
-		if i < freeRefusals && held > 0 || i >= freeRefusals && held == 0 || held > longDamping {
-			t.Errorf("failure %d: held back for %s", i+1, held)
+		now = now.Add(longDamping)
+		b.ended(time.Time{}, now, false, false)
+		if accepted := b.accepts(now); accepted != (i < freeRefusals) {
+			t.Errorf("failure %d: accepted %v", i+1, accepted)
 		}
+		if !b.accepts(now.Add(longDamping)) {
+			t.Errorf("failure %d: kept out for more than %s", i+1, longDamping)
+		}
+	}
+	if pause := b.pause(now); pause > 0 || b.held(now) > 0 {
+		t.Errorf("its failures keep us from dialling for %s", pause)
 	}
 	if reason := b.reason(now); reason != "" {
 		t.Errorf("reason %q hides that of the failure", reason)
+	}
+}
+
+// TestRefusedDialsAcceptTheirs: a neighbor that holds us back refuses all that we dial.
+// When its hold has ended it dials, and must be let in: two nvads that were both
+// restarted a few times would never meet again.
+func TestRefusedDialsAcceptTheirs(t *testing.T) {
+	now := time.Now()
+	var b backoff
+	for range 20 {
+		b.ended(time.Time{}, now, true, false)
+		if !b.accepts(now) {
+			t.Fatal("what the neighbor refuses keeps the neighbor out")
+		}
+	}
+	if pause := b.pause(now); pause < longDamping/2 || pause > longDamping {
+		t.Errorf("dialled again after %s", pause)
 	}
 }
 

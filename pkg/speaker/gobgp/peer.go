@@ -162,7 +162,7 @@ func (p *peer) delist() {
 // one has to be judged.
 func (p *peer) connected(conn net.Conn, ours bool) {
 	switch {
-	case p.current == nil && !ours && p.backoff.held(time.Now()) > 0:
+	case p.current == nil && !ours && !p.backoff.accepts(time.Now()):
 		p.turnAway(conn, *cease(bgp.BGP_ERROR_SUB_CONNECTION_REJECTED), nil)
 	case p.current == nil:
 		p.start(conn, ours)
@@ -215,9 +215,9 @@ func (p *peer) sessionEnded(s *session) {
 	p.failure = s.tap.cause.reason
 	now := time.Now()
 	if !s.tap.cause.collision() {
-		p.backoff.ended(s.establishedAt(), now, s.asked)
+		p.backoff.ended(s.establishedAt(), now, s.dialled, s.asked)
 	}
-	if p.backoff.held(now) > 0 {
+	if !p.backoff.accepts(now) {
 		p.refuseSecond("held back", bgp.BGP_ERROR_SUB_CONNECTION_REJECTED)
 	}
 	state, reason := speaker.Active, p.failure
