@@ -162,11 +162,22 @@ func (b *bed) use(t *testing.T, frr bool) {
 		}
 	}
 	if _, err := b.NVAProcess(nva); err != nil {
-		b.must(t, b.StartNVA(nva))
+		b.restart(t)
 	}
 	if !frr {
 		b.await(t, false)
 	}
+}
+
+// restart starts the NVA. The far one holds back a neighbor that comes and goes as
+// often as from page to page; a reset, as an operator's, ends that.
+func (b *bed) restart(t *testing.T) {
+	t.Helper()
+	far := exec.Command(lab.Build(t, "./cmd/nvactl"), "--socket", b.NVASocket("vm-hub10"), "reset", "169.254.0.1")
+	if out, err := far.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	b.must(t, b.StartNVA(nva))
 }
 
 // await waits for nvad to have its routes, and if asked until it knows that these
@@ -175,7 +186,7 @@ func (b *bed) await(t *testing.T, inSync bool) {
 	t.Helper()
 	lab.Eventually(t, time.Minute, func() error {
 		if _, err := b.NVAProcess(nva); err != nil { // it was still about to end
-			b.must(t, b.StartNVA(nva))
+			b.restart(t)
 		}
 		out, err := exec.Command(lab.Build(t, "./cmd/nvactl"), "--socket", b.NVASocket(nva), "status", "-o", "json").Output()
 		if err != nil {

@@ -33,7 +33,7 @@ const prelude = `set -o pipefail
 own=%[1]s
 mount -t tmpfs tmpfs $own && mkdir $own/u $own/w &&
 mount -t overlay overlay -o lowerdir=/etc,upperdir=$own/u,workdir=$own/w /etc &&
-mkdir -p /etc/nvad /etc/frr /run/nvad && mount --bind %[2]s /etc/nvad && mount -t tmpfs tmpfs /run/nvad &&
+mkdir -p /etc/nvad /etc/frr /run/nvad && mount --bind %[2]s /etc/nvad && mount -t tmpfs -o mode=755 tmpfs /run/nvad &&
 ln -s %[3]s /run/nvad/nvad.sock || exit 1
 PATH=%[4]s:$PATH
 export STATE_DIRECTORY=%[6]s TMPDIR=%[6]s
