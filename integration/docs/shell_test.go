@@ -28,7 +28,8 @@ type shell struct {
 }
 
 // prelude gives the shell an /etc and a /run/nvad of its own, in which conf is
-// /etc/nvad and socket is nvad's, and functions for what a test can't do for real.
+// /etc/nvad and socket is nvad's, a key for the NVAs, and functions for what a test
+// can't do for real.
 const prelude = `set -o pipefail
 own=%[1]s
 mount -t tmpfs tmpfs $own && mkdir $own/u $own/w &&
@@ -38,7 +39,7 @@ ln -s %[3]s /run/nvad/nvad.sock || exit 1
 PATH=%[4]s:$PATH
 export STATE_DIRECTORY=%[6]s TMPDIR=%[6]s
 reboot() { :; }
-cd %[5]s && cp frr.conf /etc/frr/
+cd %[5]s && cp frr.conf /etc/frr/ && openssl rand -hex 20 >nva.key
 `
 
 // newShell starts a shell on a node.

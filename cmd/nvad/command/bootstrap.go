@@ -34,7 +34,7 @@ holds. It is copied to nva.key beside the configuration, which names that file.
 It writes its own file again, but never one that somebody has changed. Unless they
 are given, the addresses in the tunnel follow from the order of all NVAs'
 addresses, so every NVA has to be told of all others.`,
-		Example: `  nvad bootstrap --route-server 10.0.210.4,10.0.210.5 --remote-nva 10.10.0.4 --vnet 10.0.0.0/16 --secret-file /root/nva.key
+		Example: `  nvad bootstrap --route-server 10.0.210.4,10.0.210.5 --remote-nva 10.10.0.4 --vnet 10.0.0.0/16 --secret-file nva.key
   nvad bootstrap --route-server 10.0.210.4,10.0.210.5 --remote-nva 10.10.0.4=169.254.0.2 --tunnel-address 169.254.0.1/24`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
