@@ -2,6 +2,7 @@ package failover
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"regexp"
 	"strings"
@@ -9,10 +10,11 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/integration/failover/probe"
+	"github.com/nvad/nvad/integration/lab"
 )
 
 var (
-	flagKills       = flag.Int("kills", 10, "how often nvad is killed")
+	flagKills       = flag.Int("kills", 5, "how often nvad is killed")
 	flagKillsRoutes = flag.Int("kill-routes", 10_000, "routes of each side while it is")
 )
 
@@ -126,6 +128,7 @@ func TestKill(t *testing.T) {
 			p.converge()
 		})
 		p.lossless("killed after "+pause.String(), results)
+		p.steady()
 		for _, r := range results {
 			sent, lost = sent+r.Sent, lost+r.Lost
 		}
@@ -136,6 +139,28 @@ func TestKill(t *testing.T) {
 }
 
 const longestPause = 300 * time.Millisecond
+
+// steady waits until the sessions have lasted for so long that the next loss is no
+// flap: the far nvad holds back a neighbor that comes and goes more often.
+func (p *pair) steady() {
+	p.Helper()
+	const steadyTime = 10 * time.Second
+	lab.Eventually(p.T, 2*steadyTime, func() error {
+		var neighbors []struct {
+			Address string
+			Since   time.Time
+		}
+		if err := p.ask("far", &neighbors, "neighbors"); err != nil {
+			return err
+		}
+		for _, n := range neighbors {
+			if age := time.Since(n.Since); age < steadyTime {
+				return fmt.Errorf("the session with %s has lasted for %s", n.Address, age)
+			}
+		}
+		return nil
+	})
+}
 
 // restart kills the near nvad and starts it again.
 func (p *pair) restart() {
