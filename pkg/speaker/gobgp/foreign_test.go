@@ -53,6 +53,8 @@ func TestPlainGoBGP(t *testing.T) {
 	if up.Families != route.IPv4|route.IPv6 {
 		t.Errorf("families %s", up.Families)
 	}
+	// GoBGP loses a route that is injected before its own end is Established.
+	eventually(t, 2*time.Second, func() bool { return established(g) })
 	for _, c := range []struct{ prefix, nextHop string }{{"10.1.0.0/16", "192.0.2.1"}, {"2001:db8:1::/48", "2001:db8::1"}} {
 		injectIntoGoBGP(t, g, prefix(c.prefix), addr(c.nextHop))
 		ev := next[speaker.Update](s, 2*time.Second)
@@ -65,6 +67,15 @@ func TestPlainGoBGP(t *testing.T) {
 		s.Send(up.Neighbor(), up.Session, []speaker.Change{{Prefix: wider, Attrs: back}})
 		eventually(t, 2*time.Second, func() bool { return hasAdjIn(g, wider) })
 	}
+}
+
+// established reports whether all sessions of a GoBGP are, as it sees them.
+func established(g *server.BgpServer) bool {
+	all := true
+	err := g.ListPeer(context.Background(), &api.ListPeerRequest{}, func(p *api.Peer) {
+		all = all && p.State.SessionState == api.PeerState_SESSION_STATE_ESTABLISHED
+	})
+	return all && err == nil
 }
 
 func injectIntoGoBGP(t testing.TB, g *server.BgpServer, p netip.Prefix, nextHop netip.Addr) {
