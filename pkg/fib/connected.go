@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"time"
-
-	"github.com/nvad/nvad/pkg/dataplane/retry"
 )
 
 // metricIPv6 is that of the connected routes of IPv6; those of IPv4 have 0.
@@ -16,7 +14,7 @@ const metricIPv6 = 256
 // reconnect puts the connected routes of nvad's own links back that another program
 // has deleted: the kernel makes one together with the address, and never again.
 func (f *FIB) reconnect(now time.Time) {
-	if f.rejoin != nil && !f.rejoin.Due(now) {
+	if !f.rejoin.Due(now) {
 		f.judgeDue = true
 		return
 	}
@@ -28,17 +26,10 @@ func (f *FIB) reconnect(now time.Time) {
 			}
 		}
 	}
-	err := errors.Join(errs...)
-	if err == nil {
-		f.rejoin = nil
-		return
+	if f.rejoin = f.rejoin.After(errors.Join(errs...), now); f.rejoin != nil {
+		f.retryBy(f.rejoin.At)
+		f.judgeDue = true
 	}
-	if f.rejoin == nil {
-		f.rejoin = &retry.State{}
-	}
-	f.rejoin.Again(err, now)
-	f.retryBy(f.rejoin.At)
-	f.judgeDue = true
 }
 
 // hasRoute reports whether the kernel makes a route of table main for an address that

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/nvad/nvad/pkg/dataplane/retry"
+	"github.com/nvad/nvad/pkg/retry"
 )
 
 // IDRange is the range of next-hop object numbers that are nvad's.

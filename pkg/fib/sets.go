@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nvad/nvad/pkg/dataplane/retry"
+	"github.com/nvad/nvad/pkg/retry"
 )
 
 // hopSet is one distinct set of resolved next hops. In the kernel it is one
@@ -183,7 +183,7 @@ func (f *FIB) putSets(now time.Time) {
 		switch {
 		case s.refs == 0 && f.users[s.id] == 0:
 			delete(f.bad, s)
-		case s.fail != nil && now.Before(s.fail.At):
+		case !s.fail.Due(now):
 			f.retryBy(s.fail.At)
 		default:
 			f.putSet(s, now)
@@ -205,10 +205,7 @@ func (f *FIB) putSet(s *hopSet, now time.Time) {
 		f.wake(s)
 	}
 	if err != nil {
-		if s.fail == nil {
-			s.fail = &retry.State{}
-		}
-		s.fail.Again(err, now)
+		s.fail = s.fail.After(err, now)
 		f.retryBy(s.fail.At)
 		f.needResync = true // a hop that is believed to be there may be gone
 		f.count.Failures++

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"time"
-
-	"github.com/nvad/nvad/pkg/dataplane/retry"
 )
 
 // Sync writes what is wanted and not believed to be in the kernel: first groups,
@@ -138,12 +136,11 @@ func (f *FIB) doubt(s *slot) {
 func (f *FIB) fail(s *slot, err error, now time.Time) {
 	b := f.failed[s]
 	if b == nil {
-		b = &retry.State{}
-		f.failed[s] = b
 		s.since = now
 		f.tellFailed(s, err)
 	}
-	b.Again(err, now)
+	b = b.After(err, now)
+	f.failed[s] = b
 	f.retryBy(b.At)
 	f.count.Failures++
 }

@@ -7,16 +7,15 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nvad/nvad/pkg/dataplane/retry"
+	"github.com/nvad/nvad/pkg/retry"
 )
 
 // Manager is the state of package nat. It belongs to one goroutine.
 type Manager struct {
-	kernel  Kernel
-	wanted  []Chain
-	built   bool // the table was as wanted at some time
-	failure *retry.State
-	repairs []string
+	kernel   Kernel
+	wanted   []Chain
+	progress retry.Progress
+	repairs  []string
 }
 
 // New returns a manager that wants no table.
@@ -28,23 +27,18 @@ func (m *Manager) SetWanted(r Rules) {
 	if reflect.DeepEqual(wanted, m.wanted) {
 		return
 	}
-	m.wanted, m.built, m.failure = wanted, false, nil
+	m.wanted, m.progress = wanted, retry.Progress{}
 }
 
 // Sync reads the table and makes it as wanted. After a failure it returns when to
 // try again; it does nothing before.
 func (m *Manager) Sync(now time.Time) (next time.Time, err error) {
-	if m.failure != nil && !m.failure.Due(now) {
-		return m.failure.At, m.failure.Err
+	if m.progress.Due(now) {
+		m.progress.Settle(m.settle(), now)
 	}
-	if err := m.settle(); err != nil {
-		if m.failure == nil {
-			m.failure = &retry.State{}
-		}
-		m.failure.Again(err, now)
-		return m.failure.At, err
+	if f := m.progress.Failure; f != nil {
+		return f.At, f.Err
 	}
-	m.built, m.failure = true, nil
 	return time.Time{}, nil
 }
 
@@ -53,8 +47,8 @@ func (m *Manager) settle() error {
 	if err != nil || what == "" {
 		return err
 	}
-	if m.built {
-		m.built = false
+	if m.progress.Built {
+		m.progress.Built = false
 		m.repairs = append(m.repairs, what)
 	}
 	if err := m.write(); err != nil {
@@ -135,7 +129,7 @@ func (m *Manager) Repairs() []string {
 
 // Flush removes the table.
 func (m *Manager) Flush() error {
-	m.wanted, m.built = nil, false
+	m.wanted, m.progress.Built = nil, false
 	if err := m.kernel.Delete(); err != nil {
 		return fmt.Errorf("delete table %s: %w", Table, err)
 	}

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nvad/nvad/pkg/dataplane/retry"
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/retry"
 )
 
 // Manager is the state of package nic. It belongs to one goroutine.
@@ -57,10 +57,10 @@ func (m *Manager) Sync(links []fib.Link, now time.Time) (next time.Time, err err
 		if s.Due(now) {
 			s.Settle(m.build(n, s, have, links), now)
 		}
-		next = retry.Sooner(next, s.Failure)
+		next = s.Failure.Earlier(next)
 	}
 	m.removeUnwanted(have, now)
-	return retry.Sooner(next, m.remains), nil
+	return m.remains.Earlier(next), nil
 }
 
 // read reads what is nvad's. All tables are looked through only the first time:
@@ -127,18 +127,9 @@ func same(a, b plan) bool { return a.route == b.route && slices.Equal(a.rules, b
 
 // removeUnwanted deletes what of nvad's no NIC needs any more.
 func (m *Manager) removeUnwanted(have Found, now time.Time) {
-	if m.remains != nil && !m.remains.Due(now) {
-		return
+	if m.remains.Due(now) {
+		m.remains = m.remains.After(m.all(m.unwanted(have)), now)
 	}
-	err := m.all(m.unwanted(have))
-	if err == nil {
-		m.remains = nil
-		return
-	}
-	if m.remains == nil {
-		m.remains = &retry.State{}
-	}
-	m.remains.Again(err, now)
 }
 
 // unwanted is what to do about what is in have for no reason: rules first.

@@ -4,8 +4,8 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/nvad/nvad/pkg/dataplane/retry"
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/retry"
 )
 
 // NIC is a device whose answers shall leave by it. Devices and tables are unique.

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nvad/nvad/pkg/dataplane/retry"
+	"github.com/nvad/nvad/pkg/retry"
 )
 
 // Manager is the state of package tunnel. It belongs to one goroutine.
@@ -64,14 +64,14 @@ func (m *Manager) Sync(now time.Time) (next time.Time, err error) {
 	}
 	m.changed = false
 	m.removeUnwanted(now)
-	next = retry.Sooner(next, m.remains)
+	next = m.remains.Earlier(next)
 	for i := range m.wanted {
 		t := &m.wanted[i]
 		s := m.state[t.Name]
 		if s.Due(now) {
 			s.Settle(m.build(t, s, low, high), now)
 		}
-		next = retry.Sooner(next, s.Failure)
+		next = s.Failure.Earlier(next)
 	}
 	if m.changed {
 		err = m.read()
@@ -101,7 +101,7 @@ func (m *Manager) read() error {
 // removeUnwanted deletes the devices of nvad that no tunnel asks for. They go
 // first: the kernel has room for one device of a VNI and port only.
 func (m *Manager) removeUnwanted(now time.Time) {
-	if m.remains != nil && !m.remains.Due(now) {
+	if !m.remains.Due(now) {
 		return
 	}
 	var errs []error
@@ -113,15 +113,7 @@ func (m *Manager) removeUnwanted(now time.Time) {
 			errs = append(errs, m.do(Op{Kind: Delete, Name: l.Name, Index: l.Index}))
 		}
 	}
-	err := errors.Join(errs...)
-	if err == nil {
-		m.remains = nil
-		return
-	}
-	if m.remains == nil {
-		m.remains = &retry.State{}
-	}
-	m.remains.Again(err, now)
+	m.remains = m.remains.After(errors.Join(errs...), now)
 }
 
 // build makes one tunnel as wanted.
