@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/protobuf/proto"
 
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
@@ -184,4 +186,133 @@ func (a *app) done(r proto.Message, err error, format string, args ...any) error
 		return writeJSON(a.Out, r)
 	}
 	return line(a.Out, fmt.Sprintf(format, args...))
+}
+
+func (a *app) drainCommand() *cobra.Command {
+	var off, wait bool
+	var reason string
+	cmd := &cobra.Command{
+		Use:     "drain",
+		GroupID: groupChange,
+		Short:   "Take traffic off this NVA, before maintenance",
+		Long: `Take traffic off this NVA: its health endpoint answers 503, so that a load
+balancer sends it nothing new, and its routes become the last choice of every
+neighbor. They are replaced, not withdrawn, and packets that still come are
+forwarded as before.
+
+A drain survives a reload and ends with the daemon. With --wait the command
+returns once traffic is taken to have moved, which is drain.hold of the
+configuration; with --off the NVA carries traffic again.`,
+		Example: `  nvactl drain --wait --reason "new kernel" && reboot
+  nvactl drain --off`,
+		Args: between(0, 0),
+	}
+	cmd.Flags().BoolVar(&off, "off", false, "carry traffic again")
+	cmd.Flags().BoolVar(&wait, "wait", false, "return when traffic is taken to have moved")
+	cmd.Flags().StringVar(&reason, "reason", "", "`TEXT` for the log and \"nvactl status\"")
+	cmd.MarkFlagsMutuallyExclusive("off", "wait")
+	cmd.MarkFlagsMutuallyExclusive("off", "reason")
+	cmd.RunE = a.run(func(ctx context.Context, c *client, _ []string) error {
+		r, err := c.control.Drain(ctx, &nvadv1.DrainRequest{Off: off, Reason: reason})
+		switch {
+		case err != nil:
+			return err
+		case off:
+			return a.done(r, nil, "this NVA carries traffic again")
+		case !wait:
+			if err := a.done(r, nil, "draining, traffic will have moved in %s", left(r)); err != nil {
+				return err
+			}
+			return a.warnOfDrain(ctx, c)
+		}
+		if err := a.warnOfDrain(ctx, c); err != nil {
+			return err
+		}
+		if err := awaitDrained(ctx, c, left(r)); err != nil {
+			return err
+		}
+		return a.done(r, nil, "drained")
+	})
+	return cmd
+}
+
+// warnOfDrain says on stderr if nobody is known who could take the traffic.
+func (a *app) warnOfDrain(ctx context.Context, c *client) error {
+	s, err := c.read.GetStatus(ctx, &nvadv1.GetStatusRequest{})
+	for _, p := range s.GetProblems() {
+		if p.GetKind() == "drain" {
+			fmt.Fprintf(a.Err, "Warning: %s.\n", printable(p.GetText()))
+		}
+	}
+	return err
+}
+
+func left(r *nvadv1.DrainResponse) time.Duration {
+	return time.Duration(r.GetRemainingSeconds()) * time.Second
+}
+
+// awaitDrained waits for d, and checks that nobody has ended the drain since.
+func awaitDrained(ctx context.Context, c *client, d time.Duration) error {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	s, err := c.read.GetStatus(ctx, &nvadv1.GetStatusRequest{})
+	if err != nil {
+		return fmt.Errorf("it is not known whether this NVA is still draining: %w", err)
+	}
+	if s.GetDrainingSince() == nil {
+		return errors.New("the drain was ended before traffic had moved")
+	}
+	return nil
+}
+
+// ending is how long the daemon may take to end. Removing a million routes
+// takes a few seconds.
+const ending = 60 * time.Second
+
+func (a *app) stopCommand() *cobra.Command {
+	var flush bool
+	var message string
+	cmd := &cobra.Command{
+		Use:     "stop",
+		GroupID: groupChange,
+		Short:   "End the daemon",
+		Long: `End the daemon, all its sessions with it. Its routes and devices stay in the
+kernel, so that traffic goes on, unless --flush removes them and puts sysctls
+back as they were. Where the daemon has ended already, "nvad flush" does that.`,
+		Example: `  nvactl stop
+  nvactl stop --flush --message "moved to vm-hub01"`,
+		Args: between(0, 0),
+	}
+	end := a.run(func(ctx context.Context, c *client, _ []string) error {
+		r, err := c.control.Shutdown(ctx, &nvadv1.ShutdownRequest{Flush: flush, Message: message})
+		if err == nil {
+			err = awaitEnd(ctx, c)
+		}
+		return a.done(r, err, "nvad has ended")
+	})
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		err := end(cmd, args)
+		if flush && errors.Is(err, errNotRunning) {
+			return failure{fmt.Errorf("%w: what it left in the kernel is removed by \"sudo nvad flush\"", errNotRunning)}
+		}
+		return err
+	}
+	cmd.Flags().BoolVar(&flush, "flush", false, "remove what is nvad's from the kernel, reset sysctls")
+	cmd.Flags().StringVar(&message, "message", "", "`TEXT` that the neighbors are told (RFC 9003)")
+	return cmd
+}
+
+// awaitEnd waits for the daemon to close the connection, which it does last.
+func awaitEnd(ctx context.Context, c *client) error {
+	ctx, cancel := context.WithTimeout(ctx, ending)
+	defer cancel()
+	for c.GetState() == connectivity.Ready {
+		if !c.WaitForStateChange(ctx, connectivity.Ready) {
+			return fmt.Errorf("nvad is still ending after %s", ending)
+		}
+	}
+	return nil
 }

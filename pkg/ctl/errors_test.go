@@ -176,3 +176,37 @@ func TestStreamBreaks(t *testing.T) {
 		wantError(t, nvactl(t, socket, strings.Fields(args)...), "shutting down")
 	}
 }
+
+// TestFirstStep: on a machine without a configuration nvactl says what writes one,
+// and where there is one, how to start nvad.
+func TestFirstStep(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "nvad.toml")
+	if got := firstStep(DefaultSocket, file); !strings.Contains(got, `there is no `+file+` yet, in Azure "sudo nvad bootstrap"`) {
+		t.Errorf("without a file: %q", got)
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := firstStep(DefaultSocket, file); got != ": sudo systemctl start nvad" {
+		t.Errorf("with a file: %q", got)
+	}
+	if got := firstStep("/tmp/other.sock", file); got != "" {
+		t.Errorf("for another socket: %q", got)
+	}
+}
+
+// TestStopFlushWithoutDaemon: what is left is another command's to remove.
+func TestStopFlushWithoutDaemon(t *testing.T) {
+	r := nvactl(t, filepath.Join(t.TempDir(), "nvad.sock"), "stop", "--flush")
+	if r.code != 1 || !strings.Contains(r.err, `nvad is not running: what it left in the kernel is removed by "sudo nvad flush"`) {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestOverLimit: who asks for more than a caller may have reads why, in one line.
+func TestOverLimit(t *testing.T) {
+	d := apitest.Hub00()
+	d.Err = status.Error(codes.ResourceExhausted, "too many tables and profiles being read: you have 4 at nvad already, the most that one caller may have; end one first")
+	wantError(t, nvactl(t, serve(t, d), "routes", "fib"),
+		"too many tables and profiles being read: you have 4 at nvad already, the most that one caller may have; end one first")
+}

@@ -1,10 +1,14 @@
 package ctl
 
 import (
+	"io"
 	"strings"
 	"testing"
 
+	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/api/apitest"
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/engine"
 )
 
 // TestExplain: the stories that a real table tells of hub00's routes.
@@ -42,5 +46,101 @@ func TestExplainErrors(t *testing.T) {
 		if r := nvactl(t, socket, strings.Fields(args)...); r.code != 1 || !strings.Contains(r.err, want) {
 			t.Errorf("%s: %d %q, want %q", args, r.code, r.err, want)
 		}
+	}
+}
+
+// TestPolicyTest: what the seed's configuration makes of routes, without a
+// daemon.
+func TestPolicyTest(t *testing.T) {
+	const file = "../config/testdata/good/hub00-lists.toml"
+	for name, args := range map[string][]string{
+		"policy-in-accepted": {"10.0.210.4", "in", `10.1.0.0/16 as-path "65515 12076 64580" med 50`},
+		"policy-in-rejected": {"10.0.210.4", "in", `10.1.0.0/16 as-path "65515 23456"`},
+		"policy-in-loop":     {"10.0.210.4", "in", `10.1.0.0/16 as-path '65515 65001'`},
+		"policy-out-sent":    {"10.0.210.4", "out", `10.110.0.0/16 as-path "65515 12076" local-pref 200 community "65001:1 65001:2"`},
+		"policy-out-held":    {"10.0.210.4", "out", `10.100.0.0/16 as-path 65515`},
+		"policy-out-domain":  {"10.0.210.5", "out", `10.110.0.0/16 as-path 65515`, "--from", "10.0.210.4"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			call := append([]string{"policy", "test", "--config", file, "--neighbor", args[0], "--direction", args[1], "--route", args[2]}, args[3:]...)
+			show(t, "/nonexistent", name, call...)
+		})
+	}
+}
+
+func TestPolicyTestErrors(t *testing.T) {
+	const good = `10.1.0.0/16 as-path 65515`
+	for _, c := range []struct{ neighbor, direction, route, more, want string }{
+		{"10.0.210.4", "in", "", "", "--route: no route given"},
+		{"10.0.210.4", "in", "10.1.0.0", "", `--route: "10.1.0.0" is not a prefix`},
+		{"10.0.210.4", "in", "10.1.0.0/16 colour red", "", `"colour" is not a key of a route`},
+		{"10.0.210.4", "in", "10.1.0.0/16 med", "", "med has no value"},
+		{"10.0.210.4", "in", "10.1.0.0/16 med x", "", `med: "x" is not a number`},
+		{"10.0.210.4", "in", `10.1.0.0/16 as-path "1 2`, "", "is not closed by a quote"},
+		{"10.0.210.4", "in", `10.1.0.0/16 as-path "1 x"`, "", `as-path: "1 x" is not an AS path: "x" is not an ASN`},
+		{"10.0.210.4", "in", `10.1.0.0/16 community 1`, "", `community: "1" is not a community`},
+		{"10.0.210.4", "in", `10.1.0.0/16 next-hop x`, "", `next-hop: "x" is not an address`},
+		{"10.0.210.4", "in", `10.1.0.0/16 next-hop fe80::1%eth0`, "", `next-hop: "fe80::1%eth0" is not an address`},
+		{"10.0.210.4", "in", `10.1.0.0/16 med 1 med 2`, "", "med is given twice"},
+		{"10.0.210.4", "in", `10.1.0.0/16 origin bgp`, "", `"bgp" is not an origin`},
+		{"10.0.210.4", "up", good, "", "--direction: want in or out"},
+		{"10.0.210.4", "in", good, "--from=10.0.210.5", "--from is for --direction out"},
+		{"10.0.210.4", "out", good, "--from=x", `--from: "x" is not an address`},
+		{"10.0.210.9", "in", good, "", "neighbor 10.0.210.9 is not configured"},
+		{"rs0", "in", good, "", `--neighbor: "rs0" is not an address`},
+		{"10.0.210.4", "in", good, "--config=/nonexistent", "not a valid configuration:\n/nonexistent: "},
+	} {
+		args := []string{"policy", "test", "--config", "../config/testdata/good/hub00-lists.toml", "--neighbor", c.neighbor, "--direction", c.direction, "--route", c.route}
+		if c.more != "" {
+			args = append(args, c.more)
+		}
+		if r := nvactl(t, "/nonexistent", args...); r.code != 1 || r.out != "" || !strings.Contains(r.err, c.want) {
+			t.Errorf("%v: %d %q, want %q", c, r.code, r.err, c.want)
+		}
+	}
+}
+
+// FuzzPolicyTest checks that no text of a route panics, neither where it is read
+// nor where policies see it, and that what is taken makes sense.
+func FuzzPolicyTest(f *testing.F) {
+	cfg, err := config.Load("../config/testdata/good/hub00-lists.toml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(`10.1.2.3/16 as-path "65515 {1,2} (3 4)" next-hop 10.0.0.9 med 5 local-pref 7 origin egp`, true)
+	f.Add(`fd00::/8 community "65001:2 no-export" large-community '1:2:3' ext-community "rt 1:2, soo 3:4"`, false)
+	a := &app{Env: Env{Out: io.Discard, Width: 80}}
+	f.Fuzz(func(t *testing.T, text string, export bool) {
+		prefix, attrs, err := parseRoute(text)
+		if err != nil {
+			return
+		}
+		if !prefix.IsValid() || prefix != prefix.Masked() {
+			t.Fatalf("%q: %v", text, prefix)
+		}
+		x, err := engine.Try(cfg, engine.Trial{Prefix: prefix, Attrs: attrs, Neighbor: cfg.Neighbors[0].Address, Export: export})
+		if err != nil {
+			return
+		}
+		m := api.ExplanationMessage(x)
+		if err := a.printTrial(m, export); err != nil {
+			t.Error(err)
+		}
+		if err := writeJSON(io.Discard, m); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestParseRoute(t *testing.T) {
+	prefix, a, err := parseRoute(`10.1.2.3/16 as-path "65515 {1,2}" next-hop 10.0.0.9 med 5 local-pref 7 origin egp ` +
+		`community "65001:2 65001:1 65001:2" large-community '1:2:3' ext-community "rt 1:2, soo 3:4"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if prefix.String() != "10.1.0.0/16" || a.ASPath.String() != "65515 {1,2}" || a.NextHop.String() != "10.0.0.9" ||
+		a.MED.Value != 5 || a.LocalPref.Value != 7 || a.Origin.String() != "egp" || len(a.Communities) != 2 ||
+		len(a.LargeCommunities) != 1 || len(a.ExtCommunities) != 2 {
+		t.Errorf("%s %+v", prefix, a)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,3 +130,215 @@ func (a *app) upDown(n *nvadv1.Neighbor) string {
 }
 
 func decimal[T uint32 | uint64](n T) string { return strconv.FormatUint(uint64(n), 10) }
+
+func (a *app) showNeighbor(ctx context.Context, c *client, address string) error {
+	n, err := c.read.GetNeighbor(ctx, &nvadv1.GetNeighborRequest{Address: address})
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return writeJSON(a.Out, n)
+	}
+	return a.printNeighbor(n)
+}
+
+func (a *app) printNeighbor(n *nvadv1.Neighbor) error {
+	p := newPage(a.Out, a.Width)
+	kind := "eBGP"
+	if n.GetLocalAsn() == n.GetRemoteAsn() {
+		kind = "iBGP"
+	}
+	p.heading("Neighbor %s, AS %d (%s)", n.GetAddress(), n.GetRemoteAsn(), kind)
+	p.field("Description", n.GetDescription())
+	p.field("State", a.stateSentence(n))
+	p.field("Warning", strings.Join(n.GetWarnings(), "; "))
+	p.field("Last down", a.lastDown(n))
+	p.field("Peer group", n.GetPeerGroup())
+	p.field("Loop domain", n.GetDomain())
+	a.sessionSection(p, n)
+	a.bfdSection(p, n.GetBfd())
+	routesSection(p, n)
+	p.heading("Policy")
+	p.field("Import", n.GetImportPolicy())
+	p.field("Export", n.GetExportPolicy())
+	m := n.GetMessages()
+	p.heading("Messages")
+	p.field("Received", fmt.Sprintf("%d, of them %s", m.GetReceived(), count(int(m.GetUpdatesReceived()), "UPDATE")))
+	p.field("Sent", fmt.Sprintf("%d, of them %s", m.GetSent(), count(int(m.GetUpdatesSent()), "UPDATE")))
+	a.malformedFields(p, m.GetMalformed())
+	if m.GetQueued() > 0 {
+		p.field("Queued", count(int(m.GetQueued()), "change"))
+	}
+	p.heading("Settings")
+	for _, key := range slices.Sorted(maps.Keys(n.GetSettings())) {
+		p.field(key, n.GetSettings()[key])
+	}
+	return p.print()
+}
+
+// malformedFields say how many UPDATEs were malformed, and what was wrong with
+// the last of them.
+func (a *app) malformedFields(p *page, m *nvadv1.MalformedUpdates) {
+	if m.GetTotal() == 0 {
+		return
+	}
+	p.field("Malformed", fmt.Sprintf("%s: %s (%s)", count(int(m.GetTotal()), "UPDATE"), tallies(m.GetByAction()), tallies(m.GetByClass())))
+	if m.GetLastAt() != nil {
+		p.field("Last of them", a.age(m.GetLastAt())+" ago, "+m.GetLast())
+	}
+}
+
+// tallies are counts with their names, the greatest first.
+func tallies(counts map[string]uint64) string {
+	names := slices.SortedFunc(maps.Keys(counts), func(x, y string) int {
+		return cmp.Or(cmp.Compare(counts[y], counts[x]), cmp.Compare(x, y))
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%d %s", counts[name], name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// stateSentence is the state, for how long, and what keeps the session from
+// being up.
+func (a *app) stateSentence(n *nvadv1.Neighbor) string {
+	s := stateOf(n)
+	if n.GetSince() != nil {
+		s += " for " + a.age(n.GetSince())
+	}
+	if n.GetShutdown() {
+		s += fmt.Sprintf(", shut down (nvactl enable %s lets it up)", n.GetAddress())
+	}
+	if n.GetState() != established && n.GetReason() != "" {
+		s += ": " + n.GetReason()
+	}
+	return s
+}
+
+// lastDown is when the session was lost, and why if it is up again: the reason
+// of a session that is down is part of its state.
+func (a *app) lastDown(n *nvadv1.Neighbor) string {
+	if n.GetLastDown() == nil {
+		return ""
+	}
+	s := fmt.Sprintf("%s ago, %s so far", a.age(n.GetLastDown()), count(int(n.GetFlaps()), "time"))
+	if n.GetState() == established && n.GetReason() != "" {
+		s += ": " + n.GetReason()
+	}
+	return s
+}
+
+func (a *app) sessionSection(p *page, n *nvadv1.Neighbor) {
+	up := n.GetState() == established
+	p.heading("Session")
+	local := fmt.Sprintf("AS %d", n.GetLocalAsn())
+	if n.GetLocalAddress() != "" {
+		local = n.GetLocalAddress() + ", " + local
+	}
+	p.field("Local", local)
+	p.field("Remote ID", n.GetRemoteId())
+	timers := "hold 0, no keepalives"
+	if n.GetHoldTimeSeconds() > 0 {
+		timers = fmt.Sprintf("hold %d s, keepalive %d s", n.GetHoldTimeSeconds(), n.GetKeepaliveSeconds())
+	}
+	if up {
+		timers += " (negotiated)"
+	}
+	p.field("Timers", timers)
+	p.field("Families", orNone(n.GetFamilies(), "none in common"))
+	p.field("Capabilities", strings.Join(n.GetCapabilities(), ", "))
+	if up {
+		p.field("Restart", gracefulRestart(n))
+		p.field("End-of-RIB", orNone(n.GetEndOfRib(), "not received"))
+	}
+}
+
+func gracefulRestart(n *nvadv1.Neighbor) string {
+	if len(n.GetGracefulRestart()) == 0 {
+		return "not graceful: its routes go when the session is lost"
+	}
+	return fmt.Sprintf("graceful: its routes stay for %d s (%s)",
+		n.GetRestartTimeSeconds(), strings.Join(n.GetGracefulRestart(), ", "))
+}
+
+func (a *app) bfdSection(p *page, b *nvadv1.Bfd) {
+	if b == nil {
+		return
+	}
+	p.heading("BFD")
+	state := b.GetState()
+	if b.GetSince() != nil {
+		state += " for " + a.age(b.GetSince())
+	}
+	if b.GetError() != "" {
+		state += ": " + b.GetError()
+	}
+	p.field("State", state)
+	if b.GetLastDown() != "" {
+		p.field("Last down", fmt.Sprintf("%s, %s so far", b.GetLastDown(), count(int(b.GetFlaps()), "time")))
+	}
+	path := b.GetLocalAddress() + ", one hop"
+	if b.GetMultihop() {
+		path = b.GetLocalAddress() + ", several hops"
+	}
+	p.field("Local", path)
+	if b.GetDetectionTimeMs() > 0 {
+		p.field("Detection", fmt.Sprintf("%d ms (%d packets)", b.GetDetectionTimeMs(), b.GetRemoteMultiplier()))
+	}
+	p.field("Intervals", fmt.Sprintf("send %d ms, receive %d ms", b.GetTxIntervalMs(), b.GetRxIntervalMs()))
+	p.field("Packets", fmt.Sprintf("%d received, %d sent", b.GetPacketsReceived(), b.GetPacketsSent()))
+	if b.GetRefused() > 0 {
+		p.field("Discarded", fmt.Sprintf("%s, the last because: %s", count(int(b.GetRefused()), "packet"), b.GetLastRefused()))
+	}
+	if b.GetAuthenticated() {
+		p.field("Auth", "Meticulous Keyed SHA1")
+	}
+}
+
+func routesSection(p *page, n *nvadv1.Neighbor) {
+	p.heading("Routes")
+	received := decimal(n.GetReceived())
+	if n.GetMaxPrefix() > 0 {
+		received += fmt.Sprintf(", limit %d", n.GetMaxPrefix())
+	}
+	p.field("Received", received)
+	p.field("Accepted", decimal(n.GetAccepted()))
+	rejected := decimal(n.GetRejected())
+	if n.GetRejected() > 0 {
+		rejected += fmt.Sprintf(" (nvactl routes rejected %s says why)", n.GetAddress())
+	}
+	p.field("Rejected", rejected)
+	if n.GetDropped() > 0 {
+		p.field("Dropped", count(int(n.GetDropped()), "announcement")+" in this session, beyond twice the limit")
+	}
+	if n.GetStale() > 0 {
+		p.field("Stale", decimal(n.GetStale())+", kept while the neighbor restarts")
+	}
+	advertised := decimal(n.GetAdvertised())
+	if n.GetMaxPrefixOut() > 0 {
+		advertised += fmt.Sprintf(", limit %d", n.GetMaxPrefixOut())
+	}
+	p.field("Advertised", advertised)
+	if n.GetHeldBack() > 0 {
+		p.field("Held back", decimal(n.GetHeldBack())+" by maximum-prefix-out")
+	}
+	if n.GetMemoryOctets() > 0 || n.GetMemoryClosings() > 0 {
+		memory := "about " + octets(n.GetMemoryOctets())
+		if n.GetMemoryClosings() > 0 {
+			memory += ", closed " + count(int(n.GetMemoryClosings()), "time") + " for the memory budget"
+		}
+		p.field("Memory", memory)
+	}
+	var summaries []string
+	for _, s := range n.GetSummaries() {
+		summaries = append(summaries, fmt.Sprintf("%s for %s", s.GetPrefix(), count(int(s.GetReplaces()), "prefix")))
+	}
+	p.field("Aggregate?", strings.Join(summaries, ", "))
+}
+
+func orNone(words []string, none string) string {
+	if len(words) == 0 {
+		return none
+	}
+	return strings.Join(words, ", ")
+}

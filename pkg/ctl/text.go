@@ -141,3 +141,148 @@ func line(w io.Writer, s string) error {
 	_, err := io.WriteString(w, printable(strings.TrimRight(s, " "))+"\n")
 	return err
 }
+
+// page is one object in detail: labels with values, in sections.
+type page struct {
+	out   io.Writer
+	width int
+	items []item
+}
+
+// item is a field, or a heading if it has no label.
+type item struct{ label, text string }
+
+func newPage(out io.Writer, width int) *page { return &page{out: out, width: width} }
+
+// heading starts a section.
+func (p *page) heading(format string, args ...any) {
+	p.items = append(p.items, item{text: fmt.Sprintf(format, args...)})
+}
+
+// field adds a value; an empty one is left out.
+func (p *page) field(label, value string) {
+	if value != "" {
+		p.items = append(p.items, item{label, value})
+	}
+}
+
+// print writes the page. A section without fields is left out, unless it is the
+// first, which is the title.
+func (p *page) print() error {
+	labels := 0
+	for _, it := range p.items {
+		labels = max(labels, length(it.label))
+	}
+	for i, it := range p.items {
+		if it.label == "" {
+			empty := i+1 == len(p.items) || p.items[i+1].label == ""
+			if i > 0 && empty {
+				continue
+			}
+			if err := p.title(i, it.text); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := p.value(it, labels); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *page) title(i int, text string) error {
+	if i > 0 {
+		text = "\n" + text
+	}
+	return line(p.out, strings.Join(wrap(printable(text), p.width), "\n"))
+}
+
+func (p *page) value(it item, labels int) error {
+	indent := 2 + labels + gap
+	for i, l := range wrap(printable(it.text), p.width-indent) {
+		label := ""
+		if i == 0 {
+			label = it.label
+		}
+		if err := line(p.out, "  "+pad(label, labels+gap)+l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Columns of a story.
+const (
+	storyLabel   = 13 // width of labels, after the margin
+	storyVerdict = 10
+	storyMargin  = 2
+	storyHang    = 2 // of the lines after the first
+)
+
+// story tells things in order: headings, labelled texts, and steps with their
+// verdicts. A label is printed once for all that follow with the same.
+type story struct {
+	out   io.Writer
+	width int
+	label string
+	lines int
+	err   error
+}
+
+// heading starts a section.
+func (s *story) heading(text string) {
+	s.label = ""
+	if s.lines > 0 {
+		s.write("")
+	}
+	for i, l := range wrap(printable(text), s.width-storyHang) {
+		if i > 0 {
+			l = strings.Repeat(" ", storyHang) + l
+		}
+		s.write(l)
+	}
+}
+
+// field is a labelled text; an empty one is left out.
+func (s *story) field(label, text string) {
+	if text != "" {
+		s.put(label, 0, text)
+	}
+}
+
+// step is a labelled verdict and what it is about, indented by its depth.
+func (s *story) step(label, verdict string, depth int, text string) {
+	indent := storyVerdict + 2*depth
+	s.put(label, indent, pad(verdict, indent)+text)
+}
+
+// put prints a text whose first columns are spaced already.
+func (s *story) put(label string, spaced int, text string) {
+	text = printable(text)
+	runes := []rune(text)
+	first, rest := string(runes[:spaced]), string(runes[spaced:])
+	left := storyMargin + storyLabel
+	for i, l := range wrap(rest, s.width-left-spaced-storyHang) {
+		if i > 0 {
+			first = strings.Repeat(" ", spaced+storyHang)
+		}
+		s.write(strings.Repeat(" ", storyMargin) + pad(s.once(label), storyLabel) + first + l)
+	}
+}
+
+// once is the label where it changes.
+func (s *story) once(label string) string {
+	if label == s.label {
+		return ""
+	}
+	s.label = label
+	return label
+}
+
+func (s *story) write(text string) {
+	s.lines++
+	if s.err == nil {
+		s.err = line(s.out, text)
+	}
+}

@@ -1,9 +1,23 @@
+// Package frrconf turns the configuration of FRR, and the shell script that
+// made its VXLAN tunnel, into nvad's.
+//
+// Promise: the result does to routes what FRR 8.4 did with the same file, also
+// where nvad's own default is stricter. Each line of the input is either part
+// of the result, or without content (a comment, the end of a block), or told
+// as a [Leftover] with the reason. A line that the package does not know is a
+// leftover too, never an error.
+//
+// The package is pure: it takes bytes and gives values, and asks neither the
+// kernel nor a running FRR.
 package frrconf
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/nvad/nvad/pkg/config"
 )
@@ -203,4 +217,108 @@ func (c *converter) leftovers() []Leftover {
 		out = append(out, l.leftovers()...)
 	}
 	return out
+}
+
+// Kind says what to make of a line that was not carried over.
+type Kind string
+
+// Kinds of leftovers.
+const (
+	NoMeaning    Kind = "no meaning in nvad" // the route's way is the same without it
+	NotSupported Kind = "not supported"      // nvad does not do this
+	Attention    Kind = "needs attention"    // somebody has to decide or to check
+)
+
+// Leftover is a line, or a part of one, that the result does not say.
+type Leftover struct {
+	File   string // empty if the leftover belongs to no line
+	Line   int    // from 1
+	Text   string // the line without the space around it; secrets are hidden
+	Reason string
+	Kind   Kind
+}
+
+// String is "file:line: kind: reason: text" on one line.
+func (l Leftover) String() string {
+	s := fmt.Sprintf("%s: %s", l.Kind, l.Reason)
+	if l.Text != "" {
+		s += ": " + printable(l.Text)
+	}
+	if l.File == "" {
+		return s
+	}
+	return fmt.Sprintf("%s:%d: %s", l.File, l.Line, s)
+}
+
+// outcome is what a handler made of a line; zero if the result says all of it.
+type outcome struct {
+	kind   Kind
+	reason string
+}
+
+// carried is the outcome of a line that the result says in full.
+var carried = outcome{}
+
+func meaningless(format string, args ...any) outcome {
+	return outcome{NoMeaning, fmt.Sprintf(format, args...)}
+}
+
+func unsupported(format string, args ...any) outcome {
+	return outcome{NotSupported, fmt.Sprintf(format, args...)}
+}
+
+func attention(format string, args ...any) outcome {
+	return outcome{Attention, fmt.Sprintf(format, args...)}
+}
+
+// Render is the nvad.toml of a conversion: the configuration after comments
+// that tell every leftover, those first that need attention.
+func Render(cfg *config.Config, leftovers []Leftover) []byte {
+	var b bytes.Buffer
+	b.WriteString("# Converted from FRR.\n")
+	for _, kind := range []Kind{Attention, NotSupported, NoMeaning} {
+		writeLeftovers(&b, kind, leftovers)
+	}
+	b.WriteByte('\n')
+	for line := range strings.Lines(string(config.Print(cfg, false))) {
+		b.WriteString(marked(line, leftovers))
+	}
+	return b.Bytes()
+}
+
+func writeLeftovers(b *bytes.Buffer, kind Kind, leftovers []Leftover) {
+	headed := false
+	for _, l := range leftovers {
+		if l.Kind != kind {
+			continue
+		}
+		if !headed {
+			fmt.Fprintf(b, "#\n# %s%s:\n", strings.ToUpper(string(kind)[:1]), string(kind)[1:])
+			headed = true
+		}
+		if l.File != "" {
+			fmt.Fprintf(b, "#   %s:%d: %s\n", printable(l.File), l.Line, printable(l.Text))
+			fmt.Fprintf(b, "#     %s\n", printable(l.Reason))
+			continue
+		}
+		fmt.Fprintf(b, "#   %s\n", printable(l.Reason))
+	}
+}
+
+// placeholders are the lines that stand in for what the input does not say, by
+// what is told about them.
+var placeholders = map[outcome]string{
+	noASN:      fmt.Sprintf("asn = %d\n", placeholderASN),
+	noRouterID: fmt.Sprintf("router-id = %q\n", placeholderRouterID),
+}
+
+// marked is a line of the configuration with a comment if it holds a
+// placeholder.
+func marked(line string, leftovers []Leftover) string {
+	for _, l := range leftovers {
+		if l.File == "" && placeholders[outcome{l.Kind, l.Reason}] == line {
+			return strings.TrimSuffix(line, "\n") + "  # placeholder: put in the real one\n"
+		}
+	}
+	return line
 }

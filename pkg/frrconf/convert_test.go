@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/nvad/nvad/pkg/config"
 )
@@ -150,4 +152,62 @@ func lines(data []byte) int {
 		return 0
 	}
 	return 1 + strings.Count(string(data), "\n")
+}
+
+func TestOriginate(t *testing.T) {
+	cfg, left := convert(t, bgpHead+`aggregate-address 10.0.0.0 255.0.0.0 summary-only
+aggregate-address 10.16.0.0/12 route-map tag
+redistribute static route-map tag
+redistribute kernel
+neighbor 10.0.0.9 default-originate
+neighbor 10.0.0.9 maximum-prefix-out 7
+neighbor 10.0.0.9 maximum-prefix 100 80 restart 5 force
+neighbor 10.0.0.9 remove-private-AS all replace-AS
+exit
+route-map tag permit 10
+`)
+	for _, l := range left {
+		if l.Kind != NoMeaning {
+			t.Errorf("left over: %+v", l)
+		}
+	}
+	same := cmpopts.EquateComparable(netip.Prefix{})
+	aggregates := []config.Aggregate{
+		{Prefix: netip.MustParsePrefix("10.0.0.0/8"), SummaryOnly: true},
+		{Prefix: netip.MustParsePrefix("10.16.0.0/12"), RouteMap: "tag"},
+	}
+	if diff := cmp.Diff(aggregates, cfg.Aggregates, same); diff != "" {
+		t.Errorf("aggregates (-want +got)\n%s", diff)
+	}
+	others := []config.Redistribute{{Source: "static", RouteMap: "tag"}, {Source: "kernel"}}
+	if diff := cmp.Diff(others, cfg.Redistributes); diff != "" {
+		t.Errorf("redistribution (-want +got)\n%s", diff)
+	}
+	n := cfg.Neighbors[0]
+	if !n.DefaultOriginate || n.MaximumPrefixOut != 7 || n.MaximumPrefix != 100 || n.MaximumPrefixWarning != 80 ||
+		n.MaximumPrefixRestart != 5*time.Minute || n.MaximumPrefixAction != config.ActionShutdown || !n.ReplacePrivateAS {
+		t.Errorf("neighbor %+v", n.Settings)
+	}
+}
+
+// FuzzConvert checks that no input panics, that every line is accounted for,
+// and that a result which nvad does not accept says so.
+func FuzzConvert(f *testing.F) {
+	for _, tt := range golden {
+		in := input(f, tt.name, "")
+		f.Add(in.FRR, in.Interfaces, in.VXLANScript)
+	}
+	f.Add([]byte("router bgp 1\n neighbor ::1 remote-as 1\nroute-map a permit 1\n set x\n"), []byte("iface a inet dhcp\n"), []byte("ip route add\n"))
+	f.Fuzz(func(t *testing.T, frr, interfaces, script []byte) {
+		in := Input{FRR: frr, Interfaces: interfaces, VXLANScript: script}
+		accounted(t, in)
+		cfg, left, err := Convert(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = config.Parse("nvad.toml", Render(cfg, left))
+		if told := strings.Contains(text(left), "does not accept"); (err != nil) != told {
+			t.Errorf("told: %t, but Parse says: %v", told, err)
+		}
+	})
 }

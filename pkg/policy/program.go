@@ -3,6 +3,7 @@ package policy
 import (
 	"net/netip"
 	"reflect"
+	"slices"
 	"sort"
 
 	"github.com/nvad/nvad/pkg/route"
@@ -233,4 +234,100 @@ func hostPrefix(ip netip.Addr) (netip.Prefix, bool) {
 		return netip.Prefix{}, false
 	}
 	return netip.PrefixFrom(ip, ip.BitLen()), true
+}
+
+// verdict is what a list said of a route: the index of the rule that matched
+// (one past the last for the implicit deny), whether it permits, and for a set
+// of ASNs the one that hit. Zero means that the list was not asked yet.
+type verdict uint64
+
+func listVerdict(index int, permit bool) verdict {
+	v := verdict(index+1) << 1
+	if permit {
+		v |= 1
+	}
+	return v
+}
+
+func (v verdict) withASN(asn uint32) verdict { return v | verdict(asn)<<32 }
+func (v verdict) permit() bool               { return v&1 != 0 }
+func (v verdict) index() int                 { return int(uint32(v)>>1) - 1 }
+func (v verdict) asn() uint32                { return uint32(v >> 32) }
+
+// ruleSource can name its own rules. Index len(rules) is the implicit deny.
+type ruleSource interface {
+	// ruleText is the rule with the object it belongs to.
+	ruleText(index int, asn uint32) string
+}
+
+// attrList is a list that looks at path attributes only, so that its verdict
+// holds for every route with the same set of them.
+type attrList interface {
+	// decide asks the list. buf is scratch space for a text form.
+	decide(a *route.Attrs, buf *[]byte) verdict
+	// label is the kind and name of the list.
+	label() string
+	// written is the rule alone, as the user wrote it.
+	written(index int) string
+	// looked is the text of what decide looks at.
+	looked(a *route.Attrs) string
+}
+
+// RuleHits is how often a rule decided.
+type RuleHits struct {
+	Rule string // as RuleText names it
+	Hits uint64
+}
+
+// hit counts a decision of rule r. What is only told, not done, is not counted. It is
+// one addition for each rule that decides, whether its list was asked or its verdict
+// remembered.
+func (e *eval) hit(r Rule) {
+	if e.trace == nil {
+		e.p.hits[uint32(r)]++
+	}
+}
+
+// Counts returns a copy of the counts, for Hits.
+func (p *Program) Counts() []uint64 { return slices.Clone(p.hits) }
+
+// Hits names the rules of the Program with counts, which are its own, in the order in
+// which they were compiled: those of a list behind each other, the last of them being
+// what happens to a route that none of them matches. A list that a policy uses in
+// several places is there once. It may be called while another goroutine runs the
+// Program.
+func (p *Program) Hits(counts []uint64) []RuleHits {
+	var out []RuleHits
+	at := map[string]int{}
+	for i, r := range p.names {
+		end := len(counts)
+		if i+1 < len(p.names) {
+			end = int(p.names[i+1].base)
+		}
+		for n := int(r.base); n < end; n++ {
+			text := r.src.ruleText(n-int(r.base), 0)
+			if l, ok := r.src.(bogonList); ok {
+				text = l.part(n - int(r.base))
+			}
+			if _, chain := r.src.(chainRules); text == "" || chain && counts[n] == 0 {
+				continue
+			}
+			if k, ok := at[text]; ok {
+				out[k].Hits += counts[n]
+				continue
+			}
+			at[text] = len(out)
+			out = append(out, RuleHits{text, counts[n]})
+		}
+	}
+	return out
+}
+
+// part names rule i of the list without an ASN; empty: it is not used.
+func (l bogonList) part(i int) string {
+	set := []Bogons{Reserved, Private}[i]
+	if Bogons(l)&set == 0 {
+		return ""
+	}
+	return "deny-asns " + set.String()
 }

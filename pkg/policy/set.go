@@ -1,8 +1,184 @@
 package policy
 
 import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
 	"github.com/nvad/nvad/pkg/route"
 )
+
+// set compiles the changes of a clause.
+func (b *builder) set(out *setter, s *Set) {
+	var steps []func(*route.Attrs)
+	steps = append(steps, b.setPath(s)...)
+	steps = append(steps, b.setValues(s)...)
+	steps = append(steps, b.setCommunities(s)...)
+	b.setLocal(out, s)
+	v4, v6 := b.setNextHop(out, s)
+	out.ipv4 = b.change(steps, v4)
+	out.ipv6 = out.ipv4
+	if v4 != v6 {
+		out.ipv6 = b.change(steps, v6)
+	}
+}
+
+// change returns nil if there is nothing to do. An invalid address is none.
+func (b *builder) change(steps []func(*route.Attrs), nextHop netip.Addr) *change {
+	c := &change{number: b.p.changes, steps: slices.Clone(steps)}
+	if nextHop.IsValid() {
+		c.nextHop = true
+		c.steps = append(c.steps, func(a *route.Attrs) { a.NextHop = nextHop })
+	}
+	if len(c.steps) == 0 {
+		return nil
+	}
+	b.p.changes++
+	return c
+}
+
+// setPath returns the changes of the AS_PATH in the order that [Set] promises.
+func (b *builder) setPath(s *Set) (out []func(*route.Attrs)) {
+	edit := func(f func(route.ASPath) route.ASPath) {
+		out = append(out, func(a *route.Attrs) { a.ASPath = f(a.ASPath) })
+	}
+	if s.ASPathReplace != "" {
+		any, asns, err := ParseASPathReplace(s.ASPathReplace)
+		b.check("set.as-path-replace", err)
+		local := b.session.LocalASN
+		b.p.src.session.LocalASN = local
+		edit(func(p route.ASPath) route.ASPath { return replaceASNs(p, any, asns, local) })
+	}
+	if s.ASPathExcludeAll {
+		edit(func(route.ASPath) route.ASPath { return nil })
+	}
+	if len(s.ASPathExclude) > 0 {
+		edit(func(p route.ASPath) route.ASPath { return excludeASNs(p, s.ASPathExclude) })
+	}
+	if len(s.ASPathPrepend) > 0 {
+		if slices.Contains(s.ASPathPrepend, 0) {
+			b.fail("set.as-path-prepend", errors.New("AS 0 must not be in a path (RFC 7607)"))
+		}
+		edit(func(p route.ASPath) route.ASPath { return prependASNs(p, s.ASPathPrepend) })
+	}
+	if n := s.ASPathPrependLast; n != 0 {
+		if n < 1 || n > 10 {
+			b.fail("set.as-path-prepend-last", fmt.Errorf("%d is not between 1 and 10", n))
+		}
+		edit(func(p route.ASPath) route.ASPath { return repeatFirst(p, n) })
+	}
+	return out
+}
+
+func (b *builder) setValues(s *Set) (out []func(*route.Attrs)) {
+	if n := s.LocalPref; n != nil {
+		b.check("set.local-pref", n.valid())
+		out = append(out, func(a *route.Attrs) { a.LocalPref = route.Some(n.adjust(a.LocalPref.Or(0))) })
+	}
+	if n := s.MED; n != nil {
+		b.check("set.med", n.valid())
+		out = append(out, func(a *route.Attrs) { a.MED = route.Some(n.adjust(a.MED.Or(0))) })
+	}
+	if s.Origin != "" {
+		o, err := parseOrigin(s.Origin)
+		b.check("set.origin", err)
+		out = append(out, func(a *route.Attrs) { a.Origin = o })
+	}
+	if s.AtomicAggregate {
+		out = append(out, func(a *route.Attrs) { a.AtomicAggregate = true })
+	}
+	if s.AggregatorASN != 0 || s.AggregatorAddress.IsValid() {
+		agg := route.Aggregator{ASN: s.AggregatorASN, Address: s.AggregatorAddress}
+		if agg.ASN == 0 || !agg.Address.Is4() {
+			b.fail("set.aggregator", errors.New("an aggregator is an ASN and an IPv4 address"))
+		}
+		out = append(out, func(a *route.Attrs) { a.Aggregator = agg })
+	}
+	return out
+}
+
+func (b *builder) setCommunities(s *Set) (out []func(*route.Attrs)) {
+	out = append(out, editCommunities(b, b.c.standard, "community", "communities", s.Communities, s.CommunityDelete, s.CommunitiesAdd)...)
+	out = append(out, editCommunities(b, b.c.large, "large-community", "large-communities", s.LargeCommunities, s.LargeCommunityDelete, s.LargeCommunitiesAdd)...)
+	return append(out, editCommunities(b, b.c.ext, "ext-community", "ext-communities", s.ExtCommunities, s.ExtCommunityDelete, s.ExtCommunitiesAdd)...)
+}
+
+func editCommunities[T comparable](b *builder, lists *communityLists[T], one, many string, replace []string, remove string, add []string) []func(*route.Attrs) {
+	c := &communityEdit[T]{kind: lists.kind, replace: len(replace) > 0}
+	var err error
+	if !slices.Equal(replace, []string{noCommunities}) {
+		c.values, err = lists.kind.parseAll(replace)
+		b.check("set."+many, err)
+	}
+	c.add, err = lists.kind.parseAll(add)
+	b.check("set."+many+"-add", err)
+	c.remove = lists.list(b, "set."+one+"-delete", remove)
+	if c.empty() {
+		return nil
+	}
+	return []func(*route.Attrs){c.apply}
+}
+
+func (b *builder) setLocal(out *setter, s *Set) {
+	if s.Weight != nil {
+		w := *s.Weight
+		out.local = append(out.local, func(o *Output) { o.Weight = w })
+	}
+	if s.Tag != nil {
+		t := *s.Tag
+		out.local = append(out.local, func(o *Output) { o.Tag = t })
+	}
+	if s.PreferredSource.IsValid() {
+		ip := s.PreferredSource
+		out.local = append(out.local, func(o *Output) { o.PreferredSource = ip })
+	}
+}
+
+// setNextHop returns the next hop address for routes of each family, and adds
+// what is no address to out.
+func (b *builder) setNextHop(out *setter, s *Set) (v4, v6 netip.Addr) {
+	kinds := map[string]NextHop{"self": NextHopSelf, "unchanged": NextHopUnchanged, "peer": NextHopPeer}
+	kind := kinds[s.NextHop]
+	switch {
+	case s.NextHop == "":
+	case kind == NextHopSelf && !b.session.Export:
+		b.fail("set.next-hop", errors.New("self has no meaning for routes received"))
+	case kind == NextHopPeer && !b.session.Export:
+		b.p.src.session.Neighbor = b.session.Neighbor
+		if b.session.Neighbor.Is6() {
+			return v4, b.session.Neighbor
+		}
+		return b.session.Neighbor, v6
+	case kind != NextHopDefault:
+		out.local = append(out.local, func(o *Output) { o.NextHop = kind })
+	default:
+		ip, err := netip.ParseAddr(s.NextHop)
+		switch {
+		case err != nil || ip.Zone() != "" || ip.Is4In6() || ip.IsUnspecified():
+			b.fail("set.next-hop", fmt.Errorf("%q is not an address, self, unchanged or peer", s.NextHop))
+		case ip.Is4():
+			v4 = ip
+		default:
+			v6 = ip
+		}
+	}
+	if s.NextHopIPv6.IsValid() {
+		if v6.IsValid() || !s.NextHopIPv6.Is6() || s.NextHopIPv6.Is4In6() {
+			b.fail("set.next-hop-ipv6", errors.New("want one IPv6 address, beside an IPv4 next hop"))
+		}
+		v6 = s.NextHopIPv6
+	}
+	return v4, v6
+}
+
+// valid reports a number that [ParseNumber] would not make.
+func (n Number) valid() error {
+	if n.Op != 0 && n.Op != '+' && n.Op != '-' {
+		return fmt.Errorf("%q is not + or -", n.Op)
+	}
+	return nil
+}
 
 // setter makes the changes of one clause.
 type setter struct {
@@ -54,4 +230,99 @@ func (n Number) adjust(v uint32) uint32 {
 		return v - min(v, n.Value)
 	}
 	return n.Value
+}
+
+// noCommunities is the value that empties a list of communities.
+const noCommunities = "none"
+
+// communityEdit is the changes of one kind of community.
+type communityEdit[T comparable] struct {
+	kind    *communityKind[T]
+	replace bool // by values
+	values  []T
+	remove  *communityList[T] // nil: nothing
+	add     []T
+}
+
+func (c *communityEdit[T]) empty() bool {
+	return !c.replace && c.remove == nil && len(c.add) == 0
+}
+
+func (c *communityEdit[T]) apply(a *route.Attrs) {
+	out := slices.Clone(c.kind.of(a))
+	if c.replace {
+		out = slices.Clone(c.values)
+	}
+	if c.remove != nil {
+		out = slices.DeleteFunc(out, c.remove.deletes)
+	}
+	out = append(out, c.add...)
+	c.kind.put(a, c.kind.sort(out))
+}
+
+// replaceASNs returns the path with every ASN, or those given, replaced by
+// local. Segments keep their types and lengths.
+func replaceASNs(p route.ASPath, any bool, asns []uint32, local uint32) route.ASPath {
+	out := make(route.ASPath, len(p))
+	for i, s := range p {
+		out[i] = route.Segment{Type: s.Type, ASNs: slices.Clone(s.ASNs)}
+		for j, asn := range s.ASNs {
+			if any || slices.Contains(asns, asn) {
+				out[i].ASNs[j] = local
+			}
+		}
+	}
+	return out
+}
+
+// excludeASNs returns the path without the ASNs, and without the segments that
+// become empty; sequences that stood around such a segment become one.
+func excludeASNs(p route.ASPath, asns []uint32) route.ASPath {
+	var out route.ASPath
+	for _, s := range p {
+		var left []uint32
+		for _, asn := range s.ASNs {
+			if !slices.Contains(asns, asn) {
+				left = append(left, asn)
+			}
+		}
+		if len(left) > 0 {
+			out = appendSegment(out, route.Segment{Type: s.Type, ASNs: left})
+		}
+	}
+	return out
+}
+
+// mostASNs is how many ASNs a segment has room for (RFC 4271 4.3).
+const mostASNs = 255
+
+// appendSegment appends s, whose ASNs nobody else holds, to p.
+func appendSegment(p route.ASPath, s route.Segment) route.ASPath {
+	if n := len(p); n > 0 && s.Type == route.ASSequence && p[n-1].Type == s.Type && len(p[n-1].ASNs)+len(s.ASNs) <= mostASNs {
+		p[n-1].ASNs = append(p[n-1].ASNs, s.ASNs...)
+		return p
+	}
+	return append(p, s)
+}
+
+// prependASNs puts asns before the path, the first of them leftmost. They take
+// the place of confederation segments, which may not stand behind others (RFC
+// 5065 5.3).
+func prependASNs(p route.ASPath, asns []uint32) route.ASPath {
+	for len(p) > 0 && (p[0].Type == route.ASConfedSequence || p[0].Type == route.ASConfedSet) {
+		p = p[1:]
+	}
+	for _, asn := range slices.Backward(asns) {
+		p = p.Prepend(asn, 1)
+	}
+	return p
+}
+
+// repeatFirst prepends the leftmost ASN n times, if the path begins with a
+// sequence.
+func repeatFirst(p route.ASPath, n int) route.ASPath {
+	if len(p) == 0 || p[0].Type != route.ASSequence || len(p[0].ASNs) == 0 {
+		return p
+	}
+	return p.Prepend(p[0].ASNs[0], n)
 }

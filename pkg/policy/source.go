@@ -1,7 +1,31 @@
+// Package policy compiles prefix-lists, as-path-lists, community-lists and
+// route-maps into a [Program] and evaluates routes against it.
+//
+// Promise: evaluation is pure, allocates nothing for a route it does not
+// change, and never fails open: what cannot be decided or applied is denied
+// (RFC 8212 for a missing policy, implicit deny at the end of every list and
+// route-map). Semantics follow what FRRouting users know.
+//
+// The source form ([Library], [Chain]) is what a configuration says, rule by
+// rule; ParseXxx and String read and print single rules. [Compile] turns a
+// Chain into a Program, which is a short sequence of stages: ASNs to deny, a
+// prefix-list, an as-path-list, a route-map. [Program.Run] evaluates them,
+// [Program.Trace] does the same and tells every step.
+//
+// Three things make it fast. A prefix-list is a trie with the first matching
+// rule worked out for every length, so that its size does not matter. The
+// expressions of an as-path-list become one automaton over the text of the
+// path. And what lists say of an attribute set, and what a clause makes of it,
+// is remembered by the set's pointer, since most routes share few sets.
+//
+// The package reads no clock and does no I/O. It does not choose between
+// routes (package rib) and does not read files (package config).
 package policy
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/nvad/nvad/pkg/route"
 )
@@ -236,3 +260,47 @@ const (
 // [Program.RuleText] can tell what it stands for: the lower 32 bits are a
 // number the Program gave out, the upper ones the ASN that hit, if one did.
 type Rule uint64
+
+// Kind is a kind of named object, by the word that starts its definition.
+type Kind string
+
+// Kinds of named objects. KindChain is the policy of a neighbor in one
+// direction, which has no name of its own.
+const (
+	KindPrefixList         Kind = "prefix-list"
+	KindASPathList         Kind = "as-path-list"
+	KindCommunityList      Kind = "community-list"
+	KindLargeCommunityList Kind = "large-community-list"
+	KindExtCommunityList   Kind = "ext-community-list"
+	KindRouteMap           Kind = "route-map"
+	KindChain              Kind = "policy"
+)
+
+// Error is one problem of a policy, with its place in the source.
+type Error struct {
+	Kind  Kind
+	Name  string
+	Index int    // position of the rule or clause as written, from 0; -1: the object as a whole
+	Seq   int    // its number, 0 if there is no rule or clause
+	Field string // such as "match.prefix-list" or "set.med"; empty: the rule as a whole
+	Err   error  // what is wrong
+}
+
+// Error is the place and the problem in one line.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(string(e.Kind))
+	if e.Name != "" {
+		b.WriteString(" " + e.Name)
+	}
+	if e.Seq > 0 {
+		fmt.Fprintf(&b, " seq %d", e.Seq)
+	}
+	if e.Field != "" {
+		b.WriteString(" " + e.Field)
+	}
+	return b.String() + ": " + e.Err.Error()
+}
+
+// Unwrap returns what is wrong, without the place.
+func (e *Error) Unwrap() error { return e.Err }
