@@ -151,12 +151,18 @@ func compilePeer(cfg *config.Config, c *policy.Compiler, n config.Neighbor) (rib
 	in, err1 := c.Compile(n.Import, cfg.Session(&n, false))
 	out, err2 := c.Compile(n.Export, cfg.Session(&n, true))
 	p := rib.Peer{
-		Address: n.Address, Group: n.PeerGroup, LocalASN: n.OwnASN(cfg), RemoteASN: n.RemoteASN,
-		Domain: n.Domain, Role: n.Role, Import: in, Export: out, Weight: n.Weight, AllowASIn: n.AllowASIn,
-		EnforceFirstAS: n.EnforceFirstAS, AllowASSets: n.AllowASSets,
-		NextHopSelf: n.NextHopSelf, NextHopSelfForce: n.NextHopSelfForce,
-		ReflectorClient: n.RouteReflectorClient, ASOverride: n.ASOverride,
-		RemovePrivateAS: n.RemovePrivateAS, ReplacePrivateAS: n.ReplacePrivateAS, MaxAdvertised: n.MaximumPrefixOut,
+		Address:         n.Address,
+		SessionSettings: rib.SessionSettings{LocalASN: n.OwnASN(cfg), RemoteASN: n.RemoteASN, Role: n.Role},
+		SourceSettings: rib.SourceSettings{
+			Group: n.PeerGroup, Domain: n.Domain, Weight: n.Weight, ReflectorClient: n.RouteReflectorClient,
+		},
+		ImportSettings: rib.ImportSettings{
+			Import: in, AllowASIn: n.AllowASIn, EnforceFirstAS: n.EnforceFirstAS, AllowASSets: n.AllowASSets,
+		},
+		ExportSettings: rib.ExportSettings{
+			Export: out, NextHopSelf: n.NextHopSelf, NextHopSelfForce: n.NextHopSelfForce, ASOverride: n.ASOverride,
+			RemovePrivateAS: n.RemovePrivateAS, ReplacePrivateAS: n.ReplacePrivateAS, MaxAdvertised: n.MaximumPrefixOut,
+		},
 	}
 	if n.MaximumPrefixAction == config.ActionDiscard {
 		p.MaxReceived = n.MaximumPrefix

@@ -107,7 +107,7 @@ func source(cfg *config.Config, peers []rib.Peer, to *rib.Peer, want netip.Addr)
 		}
 		return p.Address != to.Address && internal(&p) != internal(to)
 	})
-	out := rib.Peer{Address: stranger, LocalASN: cfg.ASN, RemoteASN: cfg.ASN}
+	out := rib.Peer{Address: stranger, SessionSettings: rib.SessionSettings{LocalASN: cfg.ASN, RemoteASN: cfg.ASN}}
 	switch {
 	case i >= 0:
 		out = peers[i]

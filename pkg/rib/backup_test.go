@@ -13,11 +13,11 @@ const nva2 = "169.254.0.3"
 func newBackupBed(t *testing.T) *bed {
 	b := newBed(t)
 	for _, a := range []string{nva, nva2} {
-		b.peer(Peer{Address: addr(a), RemoteASN: 65001}, acceptAll, acceptAll)
+		b.peer(neighbor(a, 65001), acceptAll, acceptAll)
 		b.up(a)
 	}
 	for _, a := range []string{rs0, rs1} {
-		b.peer(Peer{Address: addr(a), RemoteASN: 65515, Domain: "ars-hub00"}, fromAzure, acceptAll)
+		b.peer(neighbor(a, 65515, SourceSettings{Domain: "ars-hub00"}), fromAzure, acceptAll)
 		b.up(a)
 	}
 	b.flush()

@@ -1,6 +1,7 @@
 package rib
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -73,10 +74,10 @@ func newBed(t *testing.T) *bed {
 func newHub00(t *testing.T) *bed {
 	b := newBed(t)
 	for _, a := range []string{rs0, rs1} {
-		b.peer(Peer{Address: addr(a), RemoteASN: 65515, Domain: "ars-hub00", EnforceFirstAS: true}, fromAzure, toAzure)
+		b.peer(neighbor(a, 65515, ImportSettings{EnforceFirstAS: true}, SourceSettings{Domain: "ars-hub00"}), fromAzure, toAzure)
 		b.up(a)
 	}
-	b.peer(Peer{Address: addr(nva), RemoteASN: 65001, NextHopSelf: true}, acceptAll, toNVA)
+	b.peer(neighbor(nva, 65001, ExportSettings{NextHopSelf: true}), acceptAll, toNVA)
 	b.up(nva)
 	b.flush()
 	return b
@@ -99,9 +100,28 @@ func (b *bed) facts(tunnelUp bool) {
 	b.r.SetFacts(f)
 }
 
+// neighbor returns the settings of a neighbor: those given, by group, and this
+// router's own ASN, 65001.
+func neighbor(address string, asn uint32, groups ...any) Peer {
+	p := Peer{Address: addr(address), SessionSettings: SessionSettings{LocalASN: 65001, RemoteASN: asn}}
+	for _, g := range groups {
+		switch g := g.(type) {
+		case SessionSettings:
+			p.LocalASN, p.Role = cmp.Or(g.LocalASN, p.LocalASN), g.Role
+		case ImportSettings:
+			p.ImportSettings = g
+		case SourceSettings:
+			p.SourceSettings = g
+		case ExportSettings:
+			p.ExportSettings = g
+		}
+	}
+	return p
+}
+
+// peer configures a neighbor, with its policies compiled.
 func (b *bed) peer(p Peer, in, out policy.Chain) {
 	b.t.Helper()
-	p.LocalASN = 65001
 	s := policy.Session{LocalASN: p.LocalASN, PeerASN: p.RemoteASN, Neighbor: p.Address, PeerGroup: p.Group}
 	var err error
 	if p.Import, err = policy.Compile(&library, in, s); err != nil {

@@ -61,13 +61,13 @@ func TestRequestsCoalesce(t *testing.T) {
 			b.up(branch)
 		},
 		"reloads": func(b *bed, i int) {
-			b.peer(Peer{Address: addr(branch), RemoteASN: 64580, Weight: uint32(i)}, in, out)
+			b.peer(neighbor(branch, 64580, SourceSettings{Weight: uint32(i)}), in, out)
 			in, out = out, in
 		},
 		"soft in": func(b *bed, i int) { b.r.Reimport(addr(nva)) },
 		"removal": func(b *bed, i int) {
 			b.r.RemovePeer(addr(branch))
-			b.peer(Peer{Address: addr(branch), RemoteASN: 64580}, acceptAll, acceptAll)
+			b.peer(neighbor(branch, 64580), acceptAll, acceptAll)
 			b.up(branch)
 		},
 		"underlay": func(b *bed, i int) { b.facts(i%2 == 0) },
@@ -133,7 +133,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 		"removed": func() {
 			b.r.RemovePeer(addr(nva))
 			b.rest()
-			b.peer(Peer{Address: addr(nva), RemoteASN: 65001, NextHopSelf: true}, acceptAll, acceptAll)
+			b.peer(neighbor(nva, 65001, ExportSettings{NextHopSelf: true}), acceptAll, acceptAll)
 			b.up(nva)
 		},
 	}
@@ -210,7 +210,7 @@ func TestTurnsAreBounded(t *testing.T) {
 		"aggregate":    func(b *bed) { b.aggregate(true) },
 		"tunnel down":  func(b *bed) { b.facts(false) },
 		"a lower limit": func(b *bed) {
-			b.peer(Peer{Address: addr(branch), RemoteASN: 64580, MaxAdvertised: 10}, acceptAll, acceptAll)
+			b.peer(neighbor(branch, 64580, ExportSettings{MaxAdvertised: 10}), acceptAll, acceptAll)
 		},
 		"a refresh":      func(b *bed) { b.r.Readvertise(addr(branch), route.IPv4, nil) },
 		"own route gone": func(b *bed) { b.r.SetLocal(nil) },
@@ -218,7 +218,7 @@ func TestTurnsAreBounded(t *testing.T) {
 	for name, f := range whole {
 		t.Run(name, func(t *testing.T) {
 			b := newEdge(t)
-			b.peer(Peer{Address: addr(branch), RemoteASN: 64580, MaxAdvertised: 2 * routes}, acceptAll, acceptAll)
+			b.peer(neighbor(branch, 64580, ExportSettings{MaxAdvertised: 2 * routes}), acceptAll, acceptAll)
 			b.tell(nva, all, 1)
 			b.r.SetLocal([]Local{{Prefix: pfx("10.0.0.0/8"), Source: route.SourceNetwork, Attrs: b.in.Intern(route.Attrs{})}})
 			b.rest()
@@ -252,7 +252,7 @@ func (b *bed) aggregate(summaryOnly bool) {
 func TestRouteCrossesFlood(t *testing.T) {
 	const routes, turn, few = 20_000, 2048, 4
 	b := newEdge(t)
-	b.peer(Peer{Address: addr(rs0), RemoteASN: 65515}, acceptAll, acceptAll)
+	b.peer(neighbor(rs0, 65515), acceptAll, acceptAll)
 	b.up(rs0)
 	all := manyPrefixes(routes)
 	b.tell(rs0, all, 1)

@@ -68,11 +68,11 @@ func TestDecisionSteps(t *testing.T) {
 func decisionBed(t *testing.T) *bed {
 	b := newBed(t)
 	for _, a := range []string{rs0, rs1} {
-		b.peer(Peer{Address: addr(a), RemoteASN: 65515, AllowASSets: true}, acceptAll, acceptAll)
+		b.peer(neighbor(a, 65515, ImportSettings{AllowASSets: true}), acceptAll, acceptAll)
 		b.up(a)
 	}
 	for _, a := range []string{"169.254.0.3", "169.254.0.9"} {
-		b.peer(Peer{Address: addr(a), RemoteASN: 65001, AllowASSets: true}, acceptAll, acceptAll)
+		b.peer(neighbor(a, 65001, ImportSettings{AllowASSets: true}), acceptAll, acceptAll)
 		b.r.PeerUp(addr(a), Session{LocalAddress: addr("169.254.0.1"), RemoteID: addr(a), Families: route.IPv4}, nil)
 	}
 	b.flush()

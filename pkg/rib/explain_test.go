@@ -258,8 +258,8 @@ func TestExplainPendingPolicy(t *testing.T) {
 	b := newHub00(t)
 	b.announce(nva, "65515 12076", onPrem)
 	b.flush()
-	b.peer(Peer{Address: addr(nva), RemoteASN: 65001, NextHopSelf: true}, policy.Chain{Accept: true, PrefixList: "none"}, toNVA)
-	b.peer(Peer{Address: addr(rs0), RemoteASN: 65515, Domain: "ars-hub00", EnforceFirstAS: true}, fromAzure, acceptAll)
+	b.peer(neighbor(nva, 65001, ExportSettings{NextHopSelf: true}), policy.Chain{Accept: true, PrefixList: "none"}, toNVA)
+	b.peer(neighbor(rs0, 65515, ImportSettings{EnforceFirstAS: true}, SourceSettings{Domain: "ars-hub00"}), fromAzure, acceptAll)
 	x := b.r.Explain(ExplainQuery{Prefix: pfx(onPrem)})
 	if s := x.from(t, nva); !s.Differs || s.Accepted == nil || s.Evaluated != nil ||
 		s.Rule != "prefix-list none seq 5 deny any" {
@@ -320,7 +320,7 @@ func TestExplainOriginatedDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.peer(Peer{Address: addr(nva), RemoteASN: 65001, Default: program}, acceptAll, policy.Chain{PrefixList: "none"})
+	b.peer(neighbor(nva, 65001, ExportSettings{Default: program}), acceptAll, policy.Chain{PrefixList: "none"})
 	x := b.explain("0.0.0.0/0")
 	if e := x.to(t, nva); !x.Known || !e.Originated || e.Sent == nil || e.Differs || e.Rule != "prefix-list vm-hub10 seq 10 permit any" {
 		t.Errorf("%+v", e)
@@ -332,7 +332,7 @@ func TestExplainOriginatedDefault(t *testing.T) {
 
 func TestExplainLimit(t *testing.T) {
 	b := newHub00(t)
-	b.peer(Peer{Address: addr(nva), RemoteASN: 65001, MaxAdvertised: 1}, acceptAll, acceptAll)
+	b.peer(neighbor(nva, 65001, ExportSettings{MaxAdvertised: 1}), acceptAll, acceptAll)
 	b.announce(rs0, "65515", "10.1.0.0/16")
 	b.flush()
 	b.announce(rs0, "65515", "10.2.0.0/16")

@@ -35,8 +35,8 @@ func (b *bed) reload(m marking) {
 	b.t.Helper()
 	in, out := m.programs(b)
 	_, shut := marking{tag: m.tag}.programs(b)
-	b.r.SetPeer(Peer{Address: addr(branch), LocalASN: 65001, RemoteASN: 64580, Import: in, Export: out})
-	b.r.SetPeer(Peer{Address: addr(nva), LocalASN: 65001, RemoteASN: 65001, Import: in, Export: shut})
+	b.r.SetPeer(neighbor(branch, 64580, ImportSettings{Import: in}, ExportSettings{Export: out}))
+	b.r.SetPeer(neighbor(nva, 65001, ImportSettings{Import: in}, ExportSettings{Export: shut}))
 }
 
 // Policies that deny, each with a tag of its own: no mixture of them lets the
@@ -45,7 +45,7 @@ func (b *bed) reload(m marking) {
 func TestReloadMixesNoPolicies(t *testing.T) {
 	for _, open := range []bool{false, true} {
 		b := newEdge(t)
-		b.r.SetPeer(Peer{Address: addr(rs0), LocalASN: 65001, RemoteASN: 65515, Import: b.program(policy.Clause{Seq: 5}), Export: b.program(policy.Clause{Seq: 5})})
+		b.r.SetPeer(neighbor(rs0, 65515, ImportSettings{Import: b.program(policy.Clause{Seq: 5})}, ExportSettings{Export: b.program(policy.Clause{Seq: 5})}))
 		b.up(rs0)
 		b.reload(marking{tag: 1, open: open})
 		b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16", "10.5.0.0/16")
@@ -85,8 +85,8 @@ func TestReloadChangesBestPath(t *testing.T) {
 	b := newEdge(t)
 	accept, deny := b.program(policy.Clause{Seq: 5, Permit: true}), b.program(policy.Clause{Seq: 5})
 	set := func(first, second *policy.Program) {
-		b.r.SetPeer(Peer{Address: addr(rs0), LocalASN: 65001, RemoteASN: 65515, Import: first, Export: deny})
-		b.r.SetPeer(Peer{Address: addr(rs1), LocalASN: 65001, RemoteASN: 65515, Import: second, Export: deny})
+		b.r.SetPeer(neighbor(rs0, 65515, ImportSettings{Import: first}, ExportSettings{Export: deny}))
+		b.r.SetPeer(neighbor(rs1, 65515, ImportSettings{Import: second}, ExportSettings{Export: deny}))
 	}
 	set(accept, deny)
 	b.up(rs0)
@@ -105,8 +105,7 @@ func TestReloadAggregateOfDeniedParts(t *testing.T) {
 	b := newEdge(t)
 	b.announce(nva, "65515", "10.1.1.0/24")
 	b.flush()
-	b.r.SetPeer(Peer{Address: addr(nva), LocalASN: 65001, RemoteASN: 65001,
-		Import: b.program(policy.Clause{Seq: 5}), Export: b.program(policy.Clause{Seq: 5})})
+	b.r.SetPeer(neighbor(nva, 65001, ImportSettings{Import: b.program(policy.Clause{Seq: 5})}, ExportSettings{Export: b.program(policy.Clause{Seq: 5})}))
 	b.r.SetAggregates([]Aggregate{{Prefix: pfx("10.1.0.0/16"), Attrs: b.in.Intern(route.Attrs{})}})
 	b.want("the aggregate never stands", "fib - 10.1.1.0/24", "to 10.0.0.9 - 10.1.1.0/24")
 }
@@ -115,13 +114,13 @@ func TestReloadAggregateOfDeniedParts(t *testing.T) {
 func TestReloadWeight(t *testing.T) {
 	b := newEdge(t)
 	for _, a := range []string{rs0, rs1} {
-		b.peer(Peer{Address: addr(a), RemoteASN: 65515}, acceptAll, policy.Chain{})
+		b.peer(neighbor(a, 65515), acceptAll, policy.Chain{})
 		b.up(a)
 	}
 	b.announce(rs0, "65515", "10.1.0.0/16")
 	b.announce(rs1, "65515 12076", "10.1.0.0/16")
 	b.flush()
-	b.peer(Peer{Address: addr(rs1), RemoteASN: 65515, Weight: 100}, acceptAll, policy.Chain{})
+	b.peer(neighbor(rs1, 65515, SourceSettings{Weight: 100}), acceptAll, policy.Chain{})
 	b.want("the heavier one",
 		"to 10.0.0.9 + 10.1.0.0/16 path [65001 65515 12076] via 10.0.0.4",
 		"to 169.254.0.2 + 10.1.0.0/16 path [65515 12076] via 169.254.0.1 local-pref 100")

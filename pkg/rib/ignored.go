@@ -18,10 +18,6 @@ type Ignored struct {
 // mostIgnored bounds the prefixes that are remembered to be shown.
 const mostIgnored = 64
 
-func (i Ignored) equal(o Ignored) bool {
-	return slices.Equal(i.VNet, o.VNet) && slices.Equal(i.Subnet, o.Subnet)
-}
-
 // ignores reports whether p would do nothing with a prefix, and remembers it.
 func (p *peer) ignores(prefix netip.Prefix) (hold, bool) {
 	why := sent

@@ -11,11 +11,11 @@ import (
 func TestIgnored(t *testing.T) {
 	const own, part, subnet, other = "10.0.0.0/16", "10.0.7.0/24", "10.9.210.0/26", "10.9.0.0/16"
 	b := newBed(t)
-	settings := Peer{Address: addr(branch), RemoteASN: 65515, Ignored: Ignored{
+	settings := neighbor(branch, 65515, ExportSettings{Ignored: Ignored{
 		VNet: []netip.Prefix{pfx(own)}, Subnet: []netip.Prefix{pfx("10.9.210.0/27"), pfx(subnet)},
-	}}
+	}})
 	b.peer(settings, acceptAll, acceptAll)
-	b.peer(Peer{Address: addr(nva), RemoteASN: 65001}, acceptAll, acceptAll)
+	b.peer(neighbor(nva, 65001), acceptAll, acceptAll)
 	b.up(branch)
 	b.up(nva)
 	b.announce(nva, "65515", own, part, subnet, other, "10.0.0.0/15")

@@ -53,7 +53,7 @@ func newModel(t *testing.T, seed uint64) *model {
 var modelPeers = []string{rs0, rs1, nva, branch}
 
 func (m *model) configure(b *bed, a string) {
-	p := Peer{Address: addr(a), RemoteASN: map[string]uint32{rs0: 65515, rs1: 65515, nva: 65001, branch: 64580}[a]}
+	p := neighbor(a, map[string]uint32{rs0: 65515, rs1: 65515, nva: 65001, branch: 64580}[a])
 	if p.RemoteASN == 65515 {
 		p.Domain = "ars-hub00"
 	}

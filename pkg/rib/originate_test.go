@@ -13,8 +13,8 @@ const branch = "10.0.0.9"
 // newEdge is a bed with two eBGP neighbors that are told everything.
 func newEdge(t *testing.T) *bed {
 	b := newBed(t)
-	b.peer(Peer{Address: addr(branch), RemoteASN: 64580}, acceptAll, acceptAll)
-	b.peer(Peer{Address: addr(nva), RemoteASN: 65001, NextHopSelf: true}, acceptAll, acceptAll)
+	b.peer(neighbor(branch, 64580), acceptAll, acceptAll)
+	b.peer(neighbor(nva, 65001, ExportSettings{NextHopSelf: true}), acceptAll, acceptAll)
 	b.up(branch)
 	b.up(nva)
 	b.flush()
@@ -34,7 +34,7 @@ func (b *bed) program(clause policy.Clause) *policy.Program {
 
 func TestDefaultOriginate(t *testing.T) {
 	b := newEdge(t)
-	given := Peer{Address: addr(branch), RemoteASN: 64580, Default: b.program(policy.Clause{Seq: 5, Permit: true})}
+	given := neighbor(branch, 64580, ExportSettings{Default: b.program(policy.Clause{Seq: 5, Permit: true})})
 	b.peer(given, acceptAll, policy.Chain{})
 	b.want("without any default in the table, and past export policy",
 		"to 10.0.0.9 + 0.0.0.0/0 path [65001] via 10.0.0.4 med 0")

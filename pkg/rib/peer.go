@@ -10,32 +10,6 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// Peer is what the RIB must know of a neighbor's configuration. Import and
-// Export are never nil; a neighbor without policy has Programs that deny.
-type Peer struct {
-	Address          netip.Addr
-	Group            string
-	LocalASN         uint32
-	RemoteASN        uint32
-	Domain           string // loop domain; empty: none
-	Role             string // RFC 9234 role of the neighbor; empty: none
-	Import, Export   *policy.Program
-	Weight           uint32
-	AllowASIn        int
-	EnforceFirstAS   bool
-	AllowASSets      bool
-	NextHopSelf      bool
-	NextHopSelfForce bool
-	ReflectorClient  bool
-	ASOverride       bool
-	RemovePrivateAS  bool
-	ReplacePrivateAS bool            // with RemovePrivateAS: by the own ASN
-	Default          *policy.Program // default-originate: what the default route must pass; nil: none is originated
-	MaxReceived      int             // prefixes; what exceeds it is rejected; 0: unlimited
-	Ignored          Ignored
-	MaxAdvertised    int // prefixes of each family; what exceeds it is held back; 0: unlimited
-}
-
 // Session is what the RIB must know of an established session.
 type Session struct {
 	LocalAddress netip.Addr
@@ -134,19 +108,20 @@ func (r *RIB) SetPeer(c Peer) {
 	if old.MaxAdvertised != c.MaxAdvertised {
 		r.setLimit(p, old.MaxAdvertised)
 	}
-	if importDiffers(&old, &c) {
+	if old.Default != nil && c.Default == nil {
+		r.touchDefault()
+	}
+	imports, source, exports := affected(&old, &c)
+	if imports {
 		r.reevaluate(p)
 	}
-	if sourceDiffers(&old, &c) {
+	if source {
 		r.forgetWire()
 		p.era++
 		p.source = p.era
 		r.request(r.peers[0], renews)
 	}
-	if old.Default != nil && c.Default == nil {
-		r.touchDefault()
-	}
-	if exportDiffers(&old, &c) && p.up {
+	if exports && p.up {
 		// Under a limit that is new, nothing more is announced before the walk knows
 		// how much the neighbor has already.
 		p.collects = p.collects || old.MaxAdvertised == 0 && c.MaxAdvertised > 0
@@ -186,29 +161,6 @@ func (r *RIB) touchDefault() {
 			r.touch(d, 0)
 		}
 	}
-}
-
-func importDiffers(a, b *Peer) bool {
-	return !a.Import.Equal(b.Import) || a.AllowASIn != b.AllowASIn || a.Weight != b.Weight ||
-		a.EnforceFirstAS != b.EnforceFirstAS || a.AllowASSets != b.AllowASSets ||
-		a.Group != b.Group || a.MaxReceived != b.MaxReceived || a.Role != b.Role
-}
-
-// sourceDiffers reports whether what a neighbor taught may be preferred
-// otherwise, or be advertised to others in another way.
-func sourceDiffers(a, b *Peer) bool {
-	return a.Domain != b.Domain || a.Group != b.Group || a.ReflectorClient != b.ReflectorClient || a.Weight != b.Weight
-}
-
-func exportDiffers(a, b *Peer) bool {
-	return !a.Export.Equal(b.Export) || a.Domain != b.Domain || a.NextHopSelf != b.NextHopSelf ||
-		a.NextHopSelfForce != b.NextHopSelfForce || a.ReflectorClient != b.ReflectorClient ||
-		a.ASOverride != b.ASOverride || a.RemovePrivateAS != b.RemovePrivateAS || a.ReplacePrivateAS != b.ReplacePrivateAS ||
-		(a.MaxAdvertised == 0) != (b.MaxAdvertised == 0) || !a.Ignored.equal(b.Ignored) || a.Role != b.Role || !sameProgram(a.Default, b.Default)
-}
-
-func sameProgram(a, b *policy.Program) bool {
-	return a == b || a != nil && b != nil && a.Equal(b)
 }
 
 // RemovePeer forgets a neighbor and everything it announced. Until the table's

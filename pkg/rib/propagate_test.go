@@ -66,10 +66,10 @@ func TestLoopDomain(t *testing.T) {
 	open := policy.Chain{Accept: true}
 	b := newBed(t)
 	for _, a := range []string{rs0, rs1} {
-		b.peer(Peer{Address: addr(a), RemoteASN: 65515, Domain: "ars-hub00"}, open, open)
+		b.peer(neighbor(a, 65515, SourceSettings{Domain: "ars-hub00"}), open, open)
 		b.up(a)
 	}
-	b.peer(Peer{Address: addr(nva), RemoteASN: 65001}, open, open)
+	b.peer(neighbor(nva, 65001), open, open)
 	b.up(nva)
 	b.flush()
 
@@ -98,11 +98,7 @@ func TestLoopDomain(t *testing.T) {
 // not go back there, also where import policy takes its communities away.
 func TestLoopDomainWhateverImportDoes(t *testing.T) {
 	b := newHub00(t)
-	b.r.SetPeer(Peer{
-		Address: addr(nva), RemoteASN: 65001, LocalASN: 65001,
-		Import: b.program(policy.Clause{Seq: 5, Permit: true, Set: policy.Set{ExtCommunities: []string{"rt 65001:1"}}}),
-		Export: b.program(policy.Clause{Seq: 5, Permit: true}),
-	})
+	b.r.SetPeer(neighbor(nva, 65001, ImportSettings{Import: b.program(policy.Clause{Seq: 5, Permit: true, Set: policy.Set{ExtCommunities: []string{"rt 65001:1"}}})}, ExportSettings{Export: b.program(policy.Clause{Seq: 5, Permit: true})}))
 	b.send(nva, route.Attrs{
 		ASPath: asPath("65515 12076"), ExtCommunities: []route.ExtCommunity{siteOfOrigin(65001, "ars-hub00")},
 	}, "10.41.0.0/16")
@@ -168,8 +164,8 @@ func TestCovering(t *testing.T) {
 
 func TestExportAttributes(t *testing.T) {
 	b := newBed(t)
-	b.peer(Peer{Address: addr(rs0), RemoteASN: 65515}, acceptAll, acceptAll)
-	b.peer(Peer{Address: addr(nva), RemoteASN: 65001, NextHopSelf: true}, acceptAll, acceptAll)
+	b.peer(neighbor(rs0, 65515), acceptAll, acceptAll)
+	b.peer(neighbor(nva, 65001, ExportSettings{NextHopSelf: true}), acceptAll, acceptAll)
 	b.up(rs0)
 	b.up(nva)
 	b.flush()
@@ -196,8 +192,8 @@ func TestExportAttributes(t *testing.T) {
 
 func TestDefaultDeny(t *testing.T) {
 	b := newBed(t)
-	b.peer(Peer{Address: addr(rs0), RemoteASN: 65515}, policy.Chain{}, policy.Chain{})
-	b.peer(Peer{Address: addr(nva), RemoteASN: 65001}, acceptAll, acceptAll)
+	b.peer(neighbor(rs0, 65515), policy.Chain{}, policy.Chain{})
+	b.peer(neighbor(nva, 65001), acceptAll, acceptAll)
 	b.up(rs0)
 	b.up(nva)
 	b.flush()

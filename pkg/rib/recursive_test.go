@@ -164,7 +164,7 @@ func TestRecursiveStaticsRandom(t *testing.T) {
 // specific route covers it.
 func TestNextHopDropped(t *testing.T) {
 	b := newBed(t)
-	b.peer(Peer{Address: addr(rs0), RemoteASN: 65515}, acceptAll, acceptAll)
+	b.peer(neighbor(rs0, 65515), acceptAll, acceptAll)
 	b.up(rs0)
 	b.announce(rs0, "65515", "10.1.0.0/16")
 	b.wantRoute("reached", "fib + 10.1.0.0/16 bgp via 10.0.0.1 dev eth0")

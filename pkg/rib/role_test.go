@@ -42,8 +42,8 @@ func TestOnlyToCustomer(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s to %s with %d", c.from, c.to, c.otc), func(t *testing.T) {
 			b := newBed(t)
-			b.peer(Peer{Address: addr(rs0), RemoteASN: 64500, Role: c.from}, acceptAll, acceptAll)
-			b.peer(Peer{Address: addr(branch), RemoteASN: 64501, Role: c.to}, acceptAll, acceptAll)
+			b.peer(neighbor(rs0, 64500, SessionSettings{Role: c.from}), acceptAll, acceptAll)
+			b.peer(neighbor(branch, 64501, SessionSettings{Role: c.to}), acceptAll, acceptAll)
 			b.up(rs0)
 			b.up(branch)
 			b.send(rs0, route.Attrs{ASPath: asPath("64500"), OTC: route.Optional{Value: c.otc, Set: c.otc > 0}}, "10.1.0.0/16")
@@ -72,17 +72,17 @@ func (b *bed) outcome(prefix, to string) string {
 // A role that a reload gives holds for the routes that are there.
 func TestReloadRole(t *testing.T) {
 	b := newBed(t)
-	b.peer(Peer{Address: addr(rs0), RemoteASN: 64500}, acceptAll, acceptAll)
-	b.peer(Peer{Address: addr(branch), RemoteASN: 64501, Role: "peer"}, acceptAll, acceptAll)
+	b.peer(neighbor(rs0, 64500), acceptAll, acceptAll)
+	b.peer(neighbor(branch, 64501, SessionSettings{Role: "peer"}), acceptAll, acceptAll)
 	b.up(rs0)
 	b.up(branch)
 	b.announce(rs0, "64500", "10.1.0.0/16")
 	b.flush()
-	b.peer(Peer{Address: addr(rs0), RemoteASN: 64500, Role: "provider"}, acceptAll, acceptAll)
+	b.peer(neighbor(rs0, 64500, SessionSettings{Role: "provider"}), acceptAll, acceptAll)
 	b.want("held back now", "to 10.0.0.9 - 10.1.0.0/16")
 	if reason := b.r.holdReason(b.r.table[pfx("10.1.0.0/16")], b.r.byAddr[addr(branch)], onlyToCustomer, 0); reason != "Only to Customer of AS 64500, and the neighbor is a peer (RFC 9234)" {
 		t.Error(reason)
 	}
-	b.peer(Peer{Address: addr(rs0), RemoteASN: 64500}, acceptAll, acceptAll)
+	b.peer(neighbor(rs0, 64500), acceptAll, acceptAll)
 	b.want("and told again", "to 10.0.0.9 + 10.1.0.0/16 path [65001 64500] via 10.0.0.4")
 }

@@ -1,14 +1,11 @@
 package rib
 
 import (
-	"fmt"
-	"net/netip"
 	"slices"
 	"testing"
 
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
-	"github.com/nvad/nvad/pkg/speaker"
 )
 
 // The neighbor's settings that change a path on its way out.
@@ -19,20 +16,19 @@ func TestExportedPaths(t *testing.T) {
 		learned  string
 		want     string
 	}{
-		{"as it is", Peer{RemoteASN: 3356}, "65515 64580 3356", "65001 65515 64580 3356"},
-		{"as-override", Peer{RemoteASN: 64580, ASOverride: true}, "65515 64580 64580", "65001 65515 65001 65001"},
-		{"private ASNs removed", Peer{RemoteASN: 3356, RemovePrivateAS: true}, "65515 12076 64580 4200000000", "65001 12076"},
-		{"a set becomes empty", Peer{RemoteASN: 3356, RemovePrivateAS: true}, "12076 {64580,64581}", "65001 12076"},
-		{"the neighbor's own stays", Peer{RemoteASN: 64580, RemovePrivateAS: true}, "12076 64580 64581", "65001 12076 64580"},
-		{"replaced", Peer{RemoteASN: 3356, RemovePrivateAS: true, ReplacePrivateAS: true}, "12076 64580 64581", "65001 12076 65001 65001"},
-		{"replaced, then overridden", Peer{RemoteASN: 64580, RemovePrivateAS: true, ReplacePrivateAS: true, ASOverride: true},
+		{"as it is", neighbor(branch, 3356), "65515 64580 3356", "65001 65515 64580 3356"},
+		{"as-override", neighbor(branch, 64580, ExportSettings{ASOverride: true}), "65515 64580 64580", "65001 65515 65001 65001"},
+		{"private ASNs removed", neighbor(branch, 3356, ExportSettings{RemovePrivateAS: true}), "65515 12076 64580 4200000000", "65001 12076"},
+		{"a set becomes empty", neighbor(branch, 3356, ExportSettings{RemovePrivateAS: true}), "12076 {64580,64581}", "65001 12076"},
+		{"the neighbor's own stays", neighbor(branch, 64580, ExportSettings{RemovePrivateAS: true}), "12076 64580 64581", "65001 12076 64580"},
+		{"replaced", neighbor(branch, 3356, ExportSettings{RemovePrivateAS: true, ReplacePrivateAS: true}), "12076 64580 64581", "65001 12076 65001 65001"},
+		{"replaced, then overridden", neighbor(branch, 64580, ExportSettings{RemovePrivateAS: true, ReplacePrivateAS: true, ASOverride: true}),
 			"12076 64580 64581", "65001 12076 65001 65001"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBed(t)
-			c.settings.Address = addr(branch)
 			b.peer(c.settings, acceptAll, acceptAll)
-			b.peer(Peer{Address: addr(nva), RemoteASN: 65001, AllowASSets: true}, acceptAll, acceptAll)
+			b.peer(neighbor(nva, 65001, ImportSettings{AllowASSets: true}), acceptAll, acceptAll)
 			b.up(branch)
 			b.up(nva)
 			b.announce(nva, c.learned, "10.1.0.0/16")
@@ -60,8 +56,8 @@ func TestLocalASN(t *testing.T) {
 	} {
 		b := newBed(t)
 		pass := b.program(policy.Clause{Seq: 5, Permit: true})
-		b.r.SetPeer(Peer{Address: addr(branch), LocalASN: 65002, RemoteASN: 64580, AllowASIn: c.allowed, Import: pass, Export: pass})
-		b.peer(Peer{Address: addr(nva), RemoteASN: 65001}, acceptAll, acceptAll)
+		b.r.SetPeer(neighbor(branch, 64580, SessionSettings{LocalASN: 65002}, ImportSettings{AllowASIn: c.allowed, Import: pass}, ExportSettings{Export: pass}))
+		b.peer(neighbor(nva, 65001), acceptAll, acceptAll)
 		b.up(branch)
 		b.up(nva)
 		b.announce(branch, c.path, "10.1.0.0/16")
@@ -92,10 +88,7 @@ func TestMEDThatPolicySets(t *testing.T) {
 		{"changed by nothing", &policy.Number{Op: '+'}, route.Some(0)},
 		{"changed", &policy.Number{Op: '+', Value: 20}, route.Some(20)},
 	} {
-		p := Peer{
-			Address: addr(branch), RemoteASN: 64580, LocalASN: 65001, Import: b.program(policy.Clause{Seq: 5, Permit: true}),
-			Export: b.program(policy.Clause{Seq: 5, Permit: true, Set: policy.Set{MED: c.med}}),
-		}
+		p := neighbor(branch, 64580, ImportSettings{Import: b.program(policy.Clause{Seq: 5, Permit: true})}, ExportSettings{Export: b.program(policy.Clause{Seq: 5, Permit: true, Set: policy.Set{MED: c.med}})})
 		b.r.SetPeer(p)
 		b.send(nva, route.Attrs{ASPath: asPath("65515"), MED: route.Some(70)}, "10.1.0.0/16")
 		b.flush()
@@ -161,194 +154,12 @@ func TestNoExportSubconfed(t *testing.T) {
 		"to 169.254.0.2 + 10.2.0.0/16 path [65515] via 169.254.0.1 local-pref 100 soo")
 }
 
-func TestMaximumPrefixOut(t *testing.T) {
-	b := newEdge(t)
-	limited := Peer{Address: addr(branch), RemoteASN: 64580, MaxAdvertised: 2}
-	b.peer(limited, acceptAll, acceptAll)
-	b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16")
-	b.flush()
-	b.wantAdvertised(branch, 2)
-	if held := b.held(pfx("10.4.0.0/16"), addr(branch)); held != "held back: maximum-prefix-out 2 reached" {
-		t.Errorf("held: %q", held)
-	}
-	b.withdraw(nva, "10.1.0.0/16")
-	b.flush()
-	b.wantAdvertised(branch, 2)
-	if b.r.Sent(pfx("10.3.0.0/16"), addr(branch)) == nil && b.r.Sent(pfx("10.4.0.0/16"), addr(branch)) == nil {
-		t.Error("nothing takes the place of what was withdrawn")
-	}
-	limited.MaxAdvertised = 1
-	b.peer(limited, acceptAll, acceptAll)
-	b.flush()
-	b.wantAdvertised(branch, 1)
-	limited.MaxAdvertised = 0
-	b.peer(limited, acceptAll, acceptAll)
-	b.flush()
-	b.wantAdvertised(branch, 3)
-}
-
-func (b *bed) wantAdvertised(to string, n int) {
-	b.t.Helper()
-	if c := b.r.Counts(addr(to)); c.Advertised != n {
-		b.t.Errorf("%d prefixes advertised, want %d", c.Advertised, n)
-	}
-}
-
-// What is one too many is kept aside, shown, and taken once there is room.
-func TestMaximumPrefixDiscard(t *testing.T) {
-	b := newBed(t)
-	limited := Peer{Address: addr(nva), RemoteASN: 65001, MaxReceived: 2}
-	b.peer(limited, acceptAll, acceptAll)
-	b.up(nva)
-	b.flush()
-	b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16")
-	b.want("two of three",
-		"fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0",
-		"fib + 10.2.0.0/16 bgp via 169.254.0.2 dev vxlan0")
-	b.r.From(pfx("10.3.0.0/16"), addr(nva), func(p Path) {
-		if p.Rule != "maximum-prefix 2 reached" {
-			t.Errorf("rejected because of %q", p.Rule)
-		}
-	})
-	b.announce(nva, "65515 12076", "10.1.0.0/16", "10.3.0.0/16")
-	b.want("an update takes no place of another")
-	b.r.Reimport(addr(nva))
-	b.want("nor does a new look at all of them")
-	b.withdraw(nva, "10.2.0.0/16")
-	b.want("room for the third",
-		"fib + 10.3.0.0/16 bgp via 169.254.0.2 dev vxlan0",
-		"fib - 10.2.0.0/16")
-	limited.MaxReceived = 1
-	b.peer(limited, acceptAll, acceptAll)
-	b.flush()
-	if c := b.r.Counts(addr(nva)); c.Received != 2 || c.Accepted != 1 {
-		t.Errorf("counts after the limit went down: %+v", c)
-	}
-	limited.MaxReceived = 0
-	b.peer(limited, acceptAll, acceptAll)
-	b.flush()
-	if c := b.r.Counts(addr(nva)); c.Accepted != 2 {
-		t.Errorf("counts without limit: %+v", c)
-	}
-}
-
-// A neighbor that sends 300,000 prefixes where 10 may come holds no more memory than
-// one that sends 20.
-func TestMaximumPrefixBoundsMemory(t *testing.T) {
-	b := newBed(t)
-	b.peer(Peer{Address: addr(nva), RemoteASN: 65001, MaxReceived: 10}, acceptAll, acceptAll)
-	b.up(nva)
-	b.flush()
-	attrs := b.in.Intern(route.Attrs{ASPath: asPath("65515"), NextHop: addr(nva)})
-	before := len(b.r.table)
-	for i := range 300 {
-		u := speaker.Update{From: speaker.From{Peer: addr(nva)}, Attrs: attrs}
-		for j := range 1000 {
-			n := 1<<24 + i*1000 + j
-			u.Announced = append(u.Announced, netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}), 32))
-		}
-		b.r.Update(&u, b.now)
-		b.flush()
-	}
-	if c := b.r.Counts(addr(nva)); c.Received != 20 || c.Accepted != 10 || len(b.r.table) != before+20 {
-		t.Errorf("counts %+v, %d more destinations; want 10 of 20", c, len(b.r.table)-before)
-	}
-	if n, missing := b.r.Dropped(addr(nva)); n != 300_000-20 || missing != route.IPv4 || b.r.Fits(addr(nva)) {
-		t.Errorf("%d announcements dropped, of %s, fits %v", n, missing, b.r.Fits(addr(nva)))
-	}
-	b.r.PeerDown(addr(nva), false)
-	b.flush()
-	if n := len(b.r.table); n != before {
-		t.Errorf("%d destinations are left", n-before)
-	}
-	if n, missing := b.r.Dropped(addr(nva)); n != 0 || missing != 0 {
-		t.Errorf("%d announcements of a session that is over", n)
-	}
-}
-
-// What was dropped fits once the limit is raised and what was kept aside is taken,
-// not before.
-func TestDroppedFits(t *testing.T) {
-	b := newBed(t)
-	limited := Peer{Address: addr(nva), RemoteASN: 65001, MaxReceived: 2}
-	b.peer(limited, acceptAll, acceptAll)
-	b.up(nva)
-	b.flush()
-	all := []string{"10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16", "10.5.0.0/16", "10.6.0.0/16"}
-	b.announce(nva, "65515", all...)
-	b.flush()
-	for _, c := range []struct {
-		limit int
-		fits  bool
-	}{{3, false}, {4, false}, {5, true}, {0, true}} {
-		limited.MaxReceived = c.limit
-		b.peer(limited, acceptAll, acceptAll)
-		if b.r.Fits(addr(nva)) && c.limit == 3 {
-			t.Error("fits before what is kept aside was taken")
-		}
-		b.flush()
-		if n, missing := b.r.Dropped(addr(nva)); n != 2 || missing != route.IPv4 || b.r.Fits(addr(nva)) != c.fits {
-			t.Errorf("limit %d: %d dropped, missing %s, fits %v", c.limit, n, missing, b.r.Fits(addr(nva)))
-		}
-	}
-	b.r.Requested(addr(nva), route.IPv4)
-	b.announce(nva, "65515", all...)
-	b.flush()
-	if n, missing := b.r.Dropped(addr(nva)); n != 2 || missing != 0 || b.r.Counts(addr(nva)).Accepted != 6 {
-		t.Errorf("%d dropped, missing %s, counts %+v", n, missing, b.r.Counts(addr(nva)))
-	}
-}
-
-// A prefix that is kept takes a new announcement also while the table moves to a
-// smaller map.
-func TestLimitWhileTableMoves(t *testing.T) {
-	b := newBed(t)
-	b.peer(Peer{Address: addr(nva), RemoteASN: 65001, MaxReceived: 1}, acceptAll, acceptAll)
-	b.up(nva)
-	b.flush()
-	b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16")
-	b.flush()
-	b.r.request(b.r.peers[0], moves)
-	b.r.tableBegins(moves)
-	b.announce(nva, "65515 7", "10.1.0.0/16", "10.2.0.0/16")
-	if n, _ := b.r.Dropped(addr(nva)); n != 1 {
-		t.Errorf("%d announcements dropped, want that of 10.3.0.0/16 alone", n)
-	}
-}
-
-// Room that comes while the table is searched for what fits is found, also where the
-// search has been already.
-func TestRoomDuringSearch(t *testing.T) {
-	b := newBed(t)
-	b.peer(Peer{Address: addr(nva), RemoteASN: 65001, MaxReceived: 20}, acceptAll, acceptAll)
-	b.up(nva)
-	b.flush()
-	var all []string
-	for i := range 40 {
-		all = append(all, fmt.Sprintf("10.%d.0.0/16", i))
-	}
-	kept, out := all[:20], all[20:]
-	b.announce(nva, "65515", kept...)
-	b.flush()
-	b.announce(nva, "65515", out...)
-	b.flush()
-	b.withdraw(nva, kept[0])
-	for range 10 { // past some of those left out
-		b.r.Flush(3)
-	}
-	b.withdraw(nva, kept[1:16]...)
-	b.flush()
-	if c := b.r.Counts(addr(nva)); c.Received != 24 || c.Accepted != 20 {
-		t.Errorf("counts %+v", c)
-	}
-}
-
 // A neighbor's domain and group reach what others are told of its routes.
 func TestSourceSettingsReload(t *testing.T) {
 	b := newHub00(t)
 	b.announce(rs0, "65515", "10.1.0.0/16")
 	b.flush()
-	b.peer(Peer{Address: addr(rs0), RemoteASN: 65515, Domain: "elsewhere", EnforceFirstAS: true}, fromAzure, acceptAll)
+	b.peer(neighbor(rs0, 65515, ImportSettings{EnforceFirstAS: true}, SourceSettings{Domain: "elsewhere"}), fromAzure, acceptAll)
 	b.want("another mark for the far NVA, and no longer the other instance's domain",
 		"to 10.0.210.5 + 10.1.0.0/16 path [65001 65001] via 10.0.0.4",
 		"to 169.254.0.2 + 10.1.0.0/16 path [65515] via 169.254.0.1 local-pref 100 soo")
@@ -358,7 +169,7 @@ func TestSourceSettingsReload(t *testing.T) {
 func TestSetForwarding(t *testing.T) {
 	b := newBed(t)
 	for _, a := range []string{nva, "169.254.0.3"} {
-		b.peer(Peer{Address: addr(a), RemoteASN: 65001}, acceptAll, acceptAll)
+		b.peer(neighbor(a, 65001), acceptAll, acceptAll)
 		b.up(a)
 		b.announce(a, "65515", "10.1.0.0/16")
 	}
@@ -375,7 +186,7 @@ func TestSetForwarding(t *testing.T) {
 // A static default route counts as little as any other.
 func TestStaticDefault(t *testing.T) {
 	b := newBed(t)
-	b.peer(Peer{Address: addr(nva), RemoteASN: 65001}, acceptAll, acceptAll)
+	b.peer(neighbor(nva, 65001), acceptAll, acceptAll)
 	b.up(nva)
 	b.r.SetStatics([]Static{{Prefix: pfx("0.0.0.0/0"), Via: addr("10.0.0.1"), Metric: 20}})
 	b.flush()
@@ -385,29 +196,10 @@ func TestStaticDefault(t *testing.T) {
 	b.want("it counts now", "fib + 10.2.0.0/16 bgp via 10.0.0.1 dev eth0")
 }
 
-// What the limit kept out is taken by a session that has room for it, though it is
-// told nothing new.
-func TestRoomAfterRestart(t *testing.T) {
-	b := newBed(t)
-	b.peer(Peer{Address: addr(nva), RemoteASN: 65001, MaxReceived: 2}, acceptAll, acceptAll)
-	b.up(nva)
-	b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16")
-	b.flush()
-	for range 2 { // the first time nothing but the third is told again
-		b.r.PeerDown(addr(nva), true)
-		b.up(nva)
-		b.announce(nva, "65515", "10.3.0.0/16")
-		b.flush()
-	}
-	if c := b.r.Counts(addr(nva)); c.Received != 1 || c.Accepted != 1 {
-		t.Errorf("counts %+v", c)
-	}
-}
-
 // What one change of the underlay moved is not forgotten over the next one.
 func TestUnderlayChangesTwice(t *testing.T) {
 	b := newBed(t)
-	b.peer(Peer{Address: addr(nva), RemoteASN: 65001}, acceptAll, acceptAll)
+	b.peer(neighbor(nva, 65001), acceptAll, acceptAll)
 	b.up(nva)
 	b.announce(nva, "65515", "10.1.0.0/16")
 	b.flush()
@@ -420,11 +212,8 @@ func TestUnderlayChangesTwice(t *testing.T) {
 // export policy changes what is sent.
 func TestLocalPrefThatPolicyChanges(t *testing.T) {
 	b := newBed(t)
-	b.peer(Peer{Address: addr(rs0), RemoteASN: 65515}, acceptAll, acceptAll)
-	b.r.SetPeer(Peer{
-		Address: addr(nva), RemoteASN: 65001, LocalASN: 65001, NextHopSelf: true, Import: b.program(policy.Clause{Seq: 5, Permit: true}),
-		Export: b.program(policy.Clause{Seq: 5, Permit: true, Set: policy.Set{LocalPref: &policy.Number{Op: '+', Value: 10}}}),
-	})
+	b.peer(neighbor(rs0, 65515), acceptAll, acceptAll)
+	b.r.SetPeer(neighbor(nva, 65001, ImportSettings{Import: b.program(policy.Clause{Seq: 5, Permit: true})}, ExportSettings{NextHopSelf: true, Export: b.program(policy.Clause{Seq: 5, Permit: true, Set: policy.Set{LocalPref: &policy.Number{Op: '+', Value: 10}}})}))
 	b.up(rs0)
 	b.up(nva)
 	b.send(rs0, route.Attrs{ASPath: asPath("65515")}, "10.1.0.0/16")
@@ -439,8 +228,8 @@ func TestLocalPrefThatPolicyChanges(t *testing.T) {
 func TestSiteOfOriginWithoutDomains(t *testing.T) {
 	for domain, want := range map[string]int{"": 1, "ars-hub00": 0} {
 		b := newBed(t)
-		b.peer(Peer{Address: addr(rs0), RemoteASN: 65515, Domain: domain}, acceptAll, acceptAll)
-		b.peer(Peer{Address: addr(nva), RemoteASN: 65001, NextHopSelf: true}, acceptAll, acceptAll)
+		b.peer(neighbor(rs0, 65515, SourceSettings{Domain: domain}), acceptAll, acceptAll)
+		b.peer(neighbor(nva, 65001, ExportSettings{NextHopSelf: true}), acceptAll, acceptAll)
 		b.up(rs0)
 		b.up(nva)
 		b.send(nva, route.Attrs{
@@ -456,11 +245,7 @@ func TestSiteOfOriginWithoutDomains(t *testing.T) {
 // A policy may take away the weight that the neighbor's routes have.
 func TestWeightSetToNothing(t *testing.T) {
 	b := newEdge(t)
-	b.r.SetPeer(Peer{
-		Address: addr(nva), RemoteASN: 65001, LocalASN: 65001, Weight: 200,
-		Import: b.program(policy.Clause{Seq: 5, Permit: true, Set: policy.Set{Weight: new(uint32)}}),
-		Export: b.program(policy.Clause{Seq: 5, Permit: true}),
-	})
+	b.r.SetPeer(neighbor(nva, 65001, ImportSettings{Import: b.program(policy.Clause{Seq: 5, Permit: true, Set: policy.Set{Weight: new(uint32)}})}, SourceSettings{Weight: 200}, ExportSettings{Export: b.program(policy.Clause{Seq: 5, Permit: true})}))
 	b.send(nva, route.Attrs{ASPath: asPath("65515")}, "10.1.0.0/16")
 	b.flush()
 	d := b.r.table[pfx("10.1.0.0/16")]

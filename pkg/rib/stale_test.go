@@ -69,12 +69,12 @@ func TestPolicyChange(t *testing.T) {
 	b := newHub00(t)
 	b.announce(nva, "65515 12076", "10.1.0.0/16", "10.100.0.0/16")
 	b.flush()
-	b.peer(Peer{Address: addr(rs0), RemoteASN: 65515, Domain: "ars-hub00", EnforceFirstAS: true},
+	b.peer(neighbor(rs0, 65515, ImportSettings{EnforceFirstAS: true}, SourceSettings{Domain: "ars-hub00"}),
 		fromAzure, policy.Chain{Accept: true})
 	b.want("export",
 		"to 10.0.210.4 + 10.1.0.0/16 path [65001 65515 12076] via 10.0.0.4",
 		"to 10.0.210.4 + 10.100.0.0/16 path [65001 65515 12076] via 10.0.0.4")
-	b.peer(Peer{Address: addr(nva), RemoteASN: 65001, NextHopSelf: true}, policy.Chain{Accept: true, PrefixList: "rs-hub00"}, toNVA)
+	b.peer(neighbor(nva, 65001, ExportSettings{NextHopSelf: true}), policy.Chain{Accept: true, PrefixList: "rs-hub00"}, toNVA)
 	b.want("import",
 		"fib - 10.100.0.0/16",
 		"to 10.0.210.4 - 10.100.0.0/16")
@@ -135,7 +135,7 @@ func TestStatics(t *testing.T) {
 
 func TestECMP(t *testing.T) {
 	b := newHub00(t)
-	b.peer(Peer{Address: addr("169.254.0.3"), RemoteASN: 65001, NextHopSelf: true}, acceptAll, toNVA)
+	b.peer(neighbor("169.254.0.3", 65001, ExportSettings{NextHopSelf: true}), acceptAll, toNVA)
 	b.r.PeerUp(addr("169.254.0.3"), Session{LocalAddress: addr("169.254.0.1"), RemoteID: addr("169.254.0.3"), Families: route.IPv4}, nil)
 	b.announce(nva, "65515", "10.1.0.0/16")
 	b.flush()
@@ -149,7 +149,7 @@ func TestECMP(t *testing.T) {
 func TestECMPOfOneNeighboringAS(t *testing.T) {
 	b := newBed(t)
 	for i, address := range []string{"10.0.0.7", "10.0.0.8", "10.0.0.9"} {
-		b.peer(Peer{Address: addr(address), RemoteASN: 64580 + uint32(i/2)}, acceptAll, acceptAll)
+		b.peer(neighbor(address, 64580+uint32(i/2)), acceptAll, acceptAll)
 		b.up(address)
 	}
 	b.flush()

@@ -9,7 +9,7 @@ import (
 // backup before, and then to BGP.
 func TestStaticDead(t *testing.T) {
 	b := newBed(t)
-	b.peer(Peer{Address: addr(rs0), RemoteASN: 65515}, acceptAll, acceptAll)
+	b.peer(neighbor(rs0, 65515), acceptAll, acceptAll)
 	b.up(rs0)
 	b.announce(rs0, "65515", "10.1.0.0/16")
 	b.flush()

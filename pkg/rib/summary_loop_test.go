@@ -46,9 +46,8 @@ func (l *lan) join(a, b netip.Addr) {
 		if err != nil {
 			l.t.Fatal(err)
 		}
-		r.SetPeer(Peer{
-			Address: far, LocalASN: r.opt.ASN, RemoteASN: l.nvas[far].opt.ASN, Import: accept, Export: accept, NextHopSelf: true,
-		})
+		r.SetPeer(neighbor(far.String(), l.nvas[far].opt.ASN, SessionSettings{LocalASN: r.opt.ASN},
+			ImportSettings{Import: accept}, ExportSettings{Export: accept, NextHopSelf: true}))
 		r.PeerUp(far, Session{LocalAddress: end[0], RemoteID: far, Families: route.IPv4}, nil)
 	}
 }

@@ -125,7 +125,7 @@ type advert struct {
 
 // New returns an empty RIB.
 func New(opt Options) *RIB {
-	local := &peer{Peer: Peer{Weight: localWeight}, internal: true, up: false}
+	local := &peer{Peer: Peer{SourceSettings: SourceSettings{Weight: localWeight}}, internal: true, up: false}
 	return &RIB{
 		opt:     opt,
 		peers:   []*peer{local},

@@ -12,9 +12,9 @@ import (
 // come after the session (SLAAC, DHCPv6), change, and go.
 func TestOwnAddressOfOtherFamily(t *testing.T) {
 	b := newBed(t)
-	b.peer(Peer{Address: addr(rs0), RemoteASN: 65515}, acceptAll, acceptAll)
+	b.peer(neighbor(rs0, 65515), acceptAll, acceptAll)
 	b.r.PeerUp(addr(rs0), Session{LocalAddress: addr("10.0.0.4"), RemoteID: addr(rs0), Families: route.IPv4 | route.IPv6}, nil)
-	b.peer(Peer{Address: addr(nva), RemoteASN: 65001}, acceptAll, acceptAll)
+	b.peer(neighbor(nva, 65001), acceptAll, acceptAll)
 	b.r.PeerUp(addr(nva), Session{LocalAddress: addr("169.254.0.1"), RemoteID: addr(nva), Families: route.IPv4 | route.IPv6}, nil)
 	b.send(nva, route.Attrs{ASPath: asPath("64580"), NextHop: addr("fd00::2")}, "2001:db8::/32")
 	b.announce(nva, "64580", "10.1.0.0/16")

@@ -43,7 +43,7 @@ func TestFirstDomain(t *testing.T) {
 	if !origin() {
 		t.Error("without a domain the Site of Origin is taken away")
 	}
-	b.peer(Peer{Address: addr(rs0), RemoteASN: 65515, Domain: "ars-hub00"}, acceptAll, acceptAll)
+	b.peer(neighbor(rs0, 65515, SourceSettings{Domain: "ars-hub00"}), acceptAll, acceptAll)
 	if origin() {
 		t.Error("with a domain the Site of Origin is sent")
 	}

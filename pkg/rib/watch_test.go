@@ -66,7 +66,7 @@ func TestObserve(t *testing.T) {
 	}, p+" none -> network: new")
 	step("no more", func() { b.r.SetLocal(nil) }, p+" network -> none: not originated any more")
 	step("policy", func() {
-		b.peer(Peer{Address: addr(rs0), RemoteASN: 65515}, policy.Chain{Accept: true, PrefixList: "none"}, toAzure)
+		b.peer(neighbor(rs0, 65515), policy.Chain{Accept: true, PrefixList: "none"}, toAzure)
 	}, "10.99.0.0/16 10.0.210.4 -> none: rejected: prefix-list none seq 5 deny any")
 	step("not configured", func() { b.r.RemovePeer(addr(rs1)) }, "10.98.0.0/16 10.0.210.5 -> none: 10.0.210.5 is not configured any more")
 	b.r.Observe(false)

@@ -88,8 +88,11 @@ func (t *teller) configure(n config.Neighbor, imports policy.Chain) {
 		panic("hub00's policies do not compile")
 	}
 	t.rib.SetPeer(rib.Peer{
-		Address: n.Address, Group: n.PeerGroup, LocalASN: t.cfg.ASN, RemoteASN: n.RemoteASN, Domain: n.Domain,
-		Import: in, Export: out, EnforceFirstAS: n.EnforceFirstAS, NextHopSelf: n.NextHopSelf,
+		Address:         n.Address,
+		SessionSettings: rib.SessionSettings{LocalASN: t.cfg.ASN, RemoteASN: n.RemoteASN},
+		SourceSettings:  rib.SourceSettings{Group: n.PeerGroup, Domain: n.Domain},
+		ImportSettings:  rib.ImportSettings{Import: in, EnforceFirstAS: n.EnforceFirstAS},
+		ExportSettings:  rib.ExportSettings{Export: out, NextHopSelf: n.NextHopSelf},
 	})
 }
 

@@ -24,7 +24,7 @@ func newLimited(t *testing.T, limit int) *bed {
 
 func (b *bed) limit(n int) {
 	b.t.Helper()
-	b.peer(Peer{Address: addr(branch), RemoteASN: 64580, MaxAdvertised: n}, acceptAll, acceptAll)
+	b.peer(neighbor(branch, 64580, ExportSettings{MaxAdvertised: n}), acceptAll, acceptAll)
 }
 
 // toldTo are the prefixes of a neighbor's Adj-RIB-Out, in the order of tables.
@@ -147,7 +147,7 @@ func TestLimitSwitchedOn(t *testing.T) {
 
 func TestLimitByFamily(t *testing.T) {
 	b := newEdge(t)
-	b.peer(Peer{Address: addr(branch), RemoteASN: 64580, MaxAdvertised: 1}, acceptAll, acceptAll)
+	b.peer(neighbor(branch, 64580, ExportSettings{MaxAdvertised: 1}), acceptAll, acceptAll)
 	b.r.PeerDown(addr(branch), false)
 	b.r.PeerUp(addr(branch), Session{LocalAddress: addr("10.0.0.4"), RemoteID: addr(branch), Families: route.IPv4 | route.IPv6}, nil)
 	b.r.SetLocal([]Local{
@@ -165,7 +165,7 @@ func TestLimitIsStable(t *testing.T) {
 	b := newHub00(t)
 	toAll := policy.Chain{Accept: true}
 	for _, a := range []string{rs0, rs1} {
-		b.peer(Peer{Address: addr(a), RemoteASN: 65515, Domain: "ars-hub00", MaxAdvertised: limit}, fromAzure, toAll)
+		b.peer(neighbor(a, 65515, SourceSettings{Domain: "ars-hub00"}, ExportSettings{MaxAdvertised: limit}), fromAzure, toAll)
 	}
 	rnd := rand.New(rand.NewPCG(1, 2))
 	has := map[netip.Prefix]bool{}
@@ -233,8 +233,8 @@ func BenchmarkExportLimit(bm *testing.B) {
 	for name, limit := range map[string]int{"none": 0, "below": 2 * routes, "at": 4000} {
 		bm.Run(name, func(bm *testing.B) {
 			b := newHub00(&testing.T{})
-			b.peer(Peer{Address: addr(rs0), RemoteASN: 65515, Domain: "ars-hub00", MaxAdvertised: limit}, fromAzure, acceptAll)
-			b.peer(Peer{Address: addr(rs1), RemoteASN: 65515, Domain: "ars-hub00", MaxAdvertised: limit}, fromAzure, acceptAll)
+			b.peer(neighbor(rs0, 65515, SourceSettings{Domain: "ars-hub00"}, ExportSettings{MaxAdvertised: limit}), fromAzure, acceptAll)
+			b.peer(neighbor(rs1, 65515, SourceSettings{Domain: "ars-hub00"}, ExportSettings{MaxAdvertised: limit}), fromAzure, acceptAll)
 			var prefixes []netip.Prefix
 			for i := range routes {
 				prefixes = append(prefixes, netip.PrefixFrom(netip.AddrFrom4([4]byte{20, byte(i >> 8), byte(i), 0}), 24))
@@ -261,5 +261,38 @@ func BenchmarkExportLimit(bm *testing.B) {
 			}
 			bm.ReportMetric(float64(bm.Elapsed().Nanoseconds())/float64(bm.N)/(2*routes), "ns/route")
 		})
+	}
+}
+
+func TestMaximumPrefixOut(t *testing.T) {
+	b := newEdge(t)
+	limited := neighbor(branch, 64580, ExportSettings{MaxAdvertised: 2})
+	b.peer(limited, acceptAll, acceptAll)
+	b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16")
+	b.flush()
+	b.wantAdvertised(branch, 2)
+	if held := b.held(pfx("10.4.0.0/16"), addr(branch)); held != "held back: maximum-prefix-out 2 reached" {
+		t.Errorf("held: %q", held)
+	}
+	b.withdraw(nva, "10.1.0.0/16")
+	b.flush()
+	b.wantAdvertised(branch, 2)
+	if b.r.Sent(pfx("10.3.0.0/16"), addr(branch)) == nil && b.r.Sent(pfx("10.4.0.0/16"), addr(branch)) == nil {
+		t.Error("nothing takes the place of what was withdrawn")
+	}
+	limited.MaxAdvertised = 1
+	b.peer(limited, acceptAll, acceptAll)
+	b.flush()
+	b.wantAdvertised(branch, 1)
+	limited.MaxAdvertised = 0
+	b.peer(limited, acceptAll, acceptAll)
+	b.flush()
+	b.wantAdvertised(branch, 3)
+}
+
+func (b *bed) wantAdvertised(to string, n int) {
+	b.t.Helper()
+	if c := b.r.Counts(addr(to)); c.Advertised != n {
+		b.t.Errorf("%d prefixes advertised, want %d", c.Advertised, n)
 	}
 }

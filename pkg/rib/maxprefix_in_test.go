@@ -1,0 +1,178 @@
+package rib
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+)
+
+// What is one too many is kept aside, shown, and taken once there is room.
+func TestMaximumPrefixDiscard(t *testing.T) {
+	b := newBed(t)
+	limited := neighbor(nva, 65001, ImportSettings{MaxReceived: 2})
+	b.peer(limited, acceptAll, acceptAll)
+	b.up(nva)
+	b.flush()
+	b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16")
+	b.want("two of three",
+		"fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0",
+		"fib + 10.2.0.0/16 bgp via 169.254.0.2 dev vxlan0")
+	b.r.From(pfx("10.3.0.0/16"), addr(nva), func(p Path) {
+		if p.Rule != "maximum-prefix 2 reached" {
+			t.Errorf("rejected because of %q", p.Rule)
+		}
+	})
+	b.announce(nva, "65515 12076", "10.1.0.0/16", "10.3.0.0/16")
+	b.want("an update takes no place of another")
+	b.r.Reimport(addr(nva))
+	b.want("nor does a new look at all of them")
+	b.withdraw(nva, "10.2.0.0/16")
+	b.want("room for the third",
+		"fib + 10.3.0.0/16 bgp via 169.254.0.2 dev vxlan0",
+		"fib - 10.2.0.0/16")
+	limited.MaxReceived = 1
+	b.peer(limited, acceptAll, acceptAll)
+	b.flush()
+	if c := b.r.Counts(addr(nva)); c.Received != 2 || c.Accepted != 1 {
+		t.Errorf("counts after the limit went down: %+v", c)
+	}
+	limited.MaxReceived = 0
+	b.peer(limited, acceptAll, acceptAll)
+	b.flush()
+	if c := b.r.Counts(addr(nva)); c.Accepted != 2 {
+		t.Errorf("counts without limit: %+v", c)
+	}
+}
+
+// A neighbor that sends 300,000 prefixes where 10 may come holds no more memory than
+// one that sends 20.
+func TestMaximumPrefixBoundsMemory(t *testing.T) {
+	b := newBed(t)
+	b.peer(neighbor(nva, 65001, ImportSettings{MaxReceived: 10}), acceptAll, acceptAll)
+	b.up(nva)
+	b.flush()
+	attrs := b.in.Intern(route.Attrs{ASPath: asPath("65515"), NextHop: addr(nva)})
+	before := len(b.r.table)
+	for i := range 300 {
+		u := speaker.Update{From: speaker.From{Peer: addr(nva)}, Attrs: attrs}
+		for j := range 1000 {
+			n := 1<<24 + i*1000 + j
+			u.Announced = append(u.Announced, netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}), 32))
+		}
+		b.r.Update(&u, b.now)
+		b.flush()
+	}
+	if c := b.r.Counts(addr(nva)); c.Received != 20 || c.Accepted != 10 || len(b.r.table) != before+20 {
+		t.Errorf("counts %+v, %d more destinations; want 10 of 20", c, len(b.r.table)-before)
+	}
+	if n, missing := b.r.Dropped(addr(nva)); n != 300_000-20 || missing != route.IPv4 || b.r.Fits(addr(nva)) {
+		t.Errorf("%d announcements dropped, of %s, fits %v", n, missing, b.r.Fits(addr(nva)))
+	}
+	b.r.PeerDown(addr(nva), false)
+	b.flush()
+	if n := len(b.r.table); n != before {
+		t.Errorf("%d destinations are left", n-before)
+	}
+	if n, missing := b.r.Dropped(addr(nva)); n != 0 || missing != 0 {
+		t.Errorf("%d announcements of a session that is over", n)
+	}
+}
+
+// What was dropped fits once the limit is raised and what was kept aside is taken,
+// not before.
+func TestDroppedFits(t *testing.T) {
+	b := newBed(t)
+	limited := neighbor(nva, 65001, ImportSettings{MaxReceived: 2})
+	b.peer(limited, acceptAll, acceptAll)
+	b.up(nva)
+	b.flush()
+	all := []string{"10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16", "10.5.0.0/16", "10.6.0.0/16"}
+	b.announce(nva, "65515", all...)
+	b.flush()
+	for _, c := range []struct {
+		limit int
+		fits  bool
+	}{{3, false}, {4, false}, {5, true}, {0, true}} {
+		limited.MaxReceived = c.limit
+		b.peer(limited, acceptAll, acceptAll)
+		if b.r.Fits(addr(nva)) && c.limit == 3 {
+			t.Error("fits before what is kept aside was taken")
+		}
+		b.flush()
+		if n, missing := b.r.Dropped(addr(nva)); n != 2 || missing != route.IPv4 || b.r.Fits(addr(nva)) != c.fits {
+			t.Errorf("limit %d: %d dropped, missing %s, fits %v", c.limit, n, missing, b.r.Fits(addr(nva)))
+		}
+	}
+	b.r.Requested(addr(nva), route.IPv4)
+	b.announce(nva, "65515", all...)
+	b.flush()
+	if n, missing := b.r.Dropped(addr(nva)); n != 2 || missing != 0 || b.r.Counts(addr(nva)).Accepted != 6 {
+		t.Errorf("%d dropped, missing %s, counts %+v", n, missing, b.r.Counts(addr(nva)))
+	}
+}
+
+// A prefix that is kept takes a new announcement also while the table moves to a
+// smaller map.
+func TestLimitWhileTableMoves(t *testing.T) {
+	b := newBed(t)
+	b.peer(neighbor(nva, 65001, ImportSettings{MaxReceived: 1}), acceptAll, acceptAll)
+	b.up(nva)
+	b.flush()
+	b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16")
+	b.flush()
+	b.r.request(b.r.peers[0], moves)
+	b.r.tableBegins(moves)
+	b.announce(nva, "65515 7", "10.1.0.0/16", "10.2.0.0/16")
+	if n, _ := b.r.Dropped(addr(nva)); n != 1 {
+		t.Errorf("%d announcements dropped, want that of 10.3.0.0/16 alone", n)
+	}
+}
+
+// Room that comes while the table is searched for what fits is found, also where the
+// search has been already.
+func TestRoomDuringSearch(t *testing.T) {
+	b := newBed(t)
+	b.peer(neighbor(nva, 65001, ImportSettings{MaxReceived: 20}), acceptAll, acceptAll)
+	b.up(nva)
+	b.flush()
+	var all []string
+	for i := range 40 {
+		all = append(all, fmt.Sprintf("10.%d.0.0/16", i))
+	}
+	kept, out := all[:20], all[20:]
+	b.announce(nva, "65515", kept...)
+	b.flush()
+	b.announce(nva, "65515", out...)
+	b.flush()
+	b.withdraw(nva, kept[0])
+	for range 10 { // past some of those left out
+		b.r.Flush(3)
+	}
+	b.withdraw(nva, kept[1:16]...)
+	b.flush()
+	if c := b.r.Counts(addr(nva)); c.Received != 24 || c.Accepted != 20 {
+		t.Errorf("counts %+v", c)
+	}
+}
+
+// What the limit kept out is taken by a session that has room for it, though it is
+// told nothing new.
+func TestRoomAfterRestart(t *testing.T) {
+	b := newBed(t)
+	b.peer(neighbor(nva, 65001, ImportSettings{MaxReceived: 2}), acceptAll, acceptAll)
+	b.up(nva)
+	b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16")
+	b.flush()
+	for range 2 { // the first time nothing but the third is told again
+		b.r.PeerDown(addr(nva), true)
+		b.up(nva)
+		b.announce(nva, "65515", "10.3.0.0/16")
+		b.flush()
+	}
+	if c := b.r.Counts(addr(nva)); c.Received != 1 || c.Accepted != 1 {
+		t.Errorf("counts %+v", c)
+	}
+}
