@@ -4,8 +4,6 @@ import (
 	"context"
 
 	"github.com/nvad/nvad/pkg/engine"
-	"github.com/nvad/nvad/pkg/fib"
-	"github.com/nvad/nvad/pkg/kernel"
 	"github.com/nvad/nvad/pkg/rib"
 )
 
@@ -19,30 +17,15 @@ func (d *daemon) Explain(ctx context.Context, q rib.ExplainQuery) (engine.Explan
 	if err != nil {
 		return x, err
 	}
-	names, err := d.linkNames(ctx)
-	if err != nil {
-		return x, err
-	}
 	for _, e := range own {
-		if !e.Backup {
-			x.Kernel = append(x.Kernel, fibView(e, names))
+		if !e.Second {
+			x.Kernel = append(x.Kernel, fibView(e))
 		}
 	}
 	for _, r := range others {
-		x.Others = append(x.Others, foreignView(r, names))
+		x.Others = append(x.Others, fibView(r))
 	}
 	return x, nil
-}
-
-func foreignView(r fib.KernelRoute, names map[int]string) engine.FIBView {
-	v := engine.FIBView{
-		Prefix: r.Prefix, Class: kernel.ProtocolName(r.Protocol), Kind: r.Kind.String(), Metric: r.Metric,
-		Source: r.Source, State: fib.Installed.String(),
-	}
-	for _, h := range r.Hops {
-		v.NextHops = append(v.NextHops, engine.HopView{Via: h.Via, Device: names[h.Link], Weight: int(h.Weight)})
-	}
-	return v
 }
 
 // linkNames are the names of the links by index.

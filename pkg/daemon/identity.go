@@ -74,7 +74,7 @@ func (d *daemon) derivedID(ctx context.Context, cfg *config.Config) (netip.Addr,
 	if len(routes) == 0 || len(routes[0].Hops) == 0 {
 		return netip.Addr{}, errors.New("there is no default route")
 	}
-	i := slices.IndexFunc(links, func(l fib.Link) bool { return l.Index == routes[0].Hops[0].Link })
+	i := slices.IndexFunc(links, func(l fib.Link) bool { return l.Name == routes[0].Hops[0].Device })
 	return addressOf(links, i, "the default route's device")
 }
 

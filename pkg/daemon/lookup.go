@@ -37,7 +37,7 @@ func (d *daemon) Lookup(ctx context.Context, addr netip.Addr) (engine.LookupView
 func (d *daemon) wayView(ctx context.Context, w kernel.Way, names map[int]string) (engine.WayView, error) {
 	v := engine.WayView{
 		Fate: string(w.Fate), Via: w.Via, Device: names[w.Link], Source: w.Source,
-		Prefix: w.Prefix, Protocol: kernel.ProtocolName(w.Protocol), Metric: w.Metric,
+		Prefix: w.Prefix, Protocol: fib.ProtocolName(w.Protocol), Metric: w.Metric,
 	}
 	if !w.Prefix.IsValid() {
 		v.Protocol = ""
@@ -54,8 +54,8 @@ func (d *daemon) wayView(ctx context.Context, w kernel.Way, names map[int]string
 		if e.State != fib.Installed || e.Metric != w.Metric {
 			continue
 		}
-		v.Own, v.Protocol = true, e.Class.String()
-		if e.Class == fib.BGP {
+		v.Own, v.Protocol = true, e.Protocol
+		if e.Protocol == fib.BGP.String() {
 			err = d.learnedFrom(ctx, &v)
 		}
 	}

@@ -123,39 +123,33 @@ func apiError(err error) error {
 
 // FIB implements api.Reader.
 func (d *daemon) FIB(ctx context.Context, yield func(engine.FIBView) error) error {
-	names, err := d.linkNames(ctx)
-	if err != nil {
-		return err
-	}
 	derived, err := d.engine.Derived(ctx)
 	if err != nil {
 		return err
 	}
-	return d.plane.Entries(ctx, func(e fib.Entry) error {
-		if e.Backup {
-			return nil // a second route for the same prefix, for the kernel alone
+	return d.plane.Routes(ctx, func(e fib.Status) error {
+		if e.Second {
+			return nil // for the kernel alone
 		}
-		v := fibView(e, names)
-		if e.Class == fib.Static && slices.ContainsFunc(derived, func(s config.Static) bool { return s.Prefix == e.Prefix }) {
+		v := fibView(e)
+		if e.Protocol == fib.Static.String() && slices.ContainsFunc(derived, func(s config.Static) bool { return s.Prefix == e.Prefix }) {
 			v.Class = "derived"
 		}
 		return yield(v)
 	})
 }
 
-func fibView(e fib.Entry, names map[int]string) engine.FIBView {
-	v := engine.FIBView{
-		Prefix: e.Prefix, Class: e.Class.String(), Kind: e.Kind.String(),
-		Metric: e.Metric, State: e.State.String(), Reason: e.Reason, Since: e.Since,
+func fibView(s fib.Status) engine.FIBView {
+	return engine.FIBView{
+		Prefix: s.Prefix, Class: s.Protocol, Kind: s.Kind.String(), Metric: s.Metric, Source: s.Source,
+		NextHops: hopViews(s.Hops), Backup: hopViews(s.Backup), State: s.State.String(), Reason: s.Reason, Since: s.Since,
 	}
-	v.NextHops, v.Backup = hopViews(e.Hops, names), hopViews(e.Then, names)
-	return v
 }
 
-func hopViews(hops []fib.NextHop, names map[int]string) []engine.HopView {
+func hopViews(hops []fib.Hop) []engine.HopView {
 	var out []engine.HopView
 	for _, h := range hops {
-		out = append(out, engine.HopView{Via: h.Via, Device: names[h.Link], Weight: int(h.Weight)})
+		out = append(out, engine.HopView{Via: h.Via, Device: h.Device, Weight: int(h.Weight)})
 	}
 	return out
 }

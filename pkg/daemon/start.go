@@ -90,11 +90,11 @@ func (d *daemon) leftovers(ctx context.Context) (bool, error) {
 	}
 	restarting := false
 	var foreign []string
-	err := d.plane.Entries(ctx, func(e fib.Entry) error {
+	err := d.plane.Routes(ctx, func(e fib.Status) error {
 		switch {
 		case e.State == fib.Leftover:
 			foreign = append(foreign, e.Prefix.String())
-		case e.State == fib.Stale && e.Class == fib.BGP:
+		case e.State == fib.Stale && e.Protocol == fib.BGP.String():
 			restarting = true
 		}
 		return nil

@@ -351,9 +351,9 @@ func TestStateFile(t *testing.T) {
 }
 
 // entriesOf reads all routes of d.
-func entriesOf(t *testing.T, d *dataplane.Dataplane) (list []fib.Entry, err error) {
+func entriesOf(t *testing.T, d *dataplane.Dataplane) (list []fib.Status, err error) {
 	t.Helper()
-	err = d.Entries(t.Context(), func(e fib.Entry) error {
+	err = d.Routes(t.Context(), func(e fib.Status) error {
 		list = append(list, e)
 		return nil
 	})

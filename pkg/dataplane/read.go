@@ -30,10 +30,10 @@ func (d *Dataplane) Waiting() int {
 // readPage is how many prefixes a reader copies in one turn of the loop.
 const readPage = 512
 
-// Entries calls yield with the routes by prefix and metric, and stops at yield's
+// Routes calls yield with the routes by prefix and metric, and stops at yield's
 // first error, which it returns. The loop does not wait for yield: it copies a page
 // at a time, so that a route may be newer than the one before it.
-func (d *Dataplane) Entries(ctx context.Context, yield func(fib.Entry) error) error {
+func (d *Dataplane) Routes(ctx context.Context, yield func(fib.Status) error) error {
 	prefixes, release, err := d.lists.Borrow(ctx, func(ctx context.Context) (out []netip.Prefix, err error) {
 		err = d.call(ctx, func() { out = d.fib.Prefixes() })
 		return out, err
@@ -43,12 +43,12 @@ func (d *Dataplane) Entries(ctx context.Context, yield func(fib.Entry) error) er
 	}
 	defer release()
 	for page := range prefixes.Pages(readPage) {
-		var entries []fib.Entry
-		if err := d.call(ctx, func() { entries = d.fib.EntriesOf(page) }); err != nil {
+		var list []fib.Status
+		if err := d.call(ctx, func() { list = d.fib.StatusOf(page) }); err != nil {
 			return err
 		}
-		for _, e := range entries {
-			if err := yield(e); err != nil {
+		for _, s := range list {
+			if err := yield(s); err != nil {
 				return err
 			}
 		}
@@ -91,9 +91,9 @@ func (d *Dataplane) NICs(ctx context.Context) (list []nic.Status, err error) {
 	return list, err
 }
 
-// Route returns nvad's entries for one prefix, and the kernel's other routes for
-// it, both by metric.
-func (d *Dataplane) Route(ctx context.Context, prefix netip.Prefix) (own []fib.Entry, others []fib.KernelRoute, err error) {
+// Route returns nvad's routes for one prefix, and the kernel's other routes for it, both
+// by metric.
+func (d *Dataplane) Route(ctx context.Context, prefix netip.Prefix) (own, others []fib.Status, err error) {
 	err = d.call(ctx, func() { own, others = d.fib.At(prefix), d.fib.Others(prefix) })
 	return own, others, err
 }

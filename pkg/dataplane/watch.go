@@ -44,15 +44,11 @@ func (d *Dataplane) tellTransitions(now time.Time) {
 	if len(list) == 0 {
 		return
 	}
-	names := make(map[int]string, len(d.links))
-	for _, l := range d.links {
-		names[l.Index] = l.Name
-	}
 	events := make([]watch.Event, len(list))
 	for i, t := range list {
 		c := watch.Forwarding{
 			Prefix: t.Prefix, Group: t.Group, Routes: t.Routes, Class: t.Class.String(),
-			Old: wayText(t.Old, names), New: wayText(t.New, names), State: t.State.String(), Reason: t.Reason,
+			Old: t.Old.String(), New: t.New.String(), State: t.State.String(), Reason: t.Reason,
 		}
 		if t.State == fib.Installed && !t.New.Present {
 			c.State = "removed"
@@ -60,23 +56,4 @@ func (d *Dataplane) tellTransitions(now time.Time) {
 		events[i] = watch.Event{At: now, Change: c}
 	}
 	d.opt.Watch.Publish(events...)
-}
-
-// wayText is a way in the form of iproute2.
-func wayText(w fib.Way, names map[int]string) string {
-	switch {
-	case !w.Present:
-		return ""
-	case w.Kind != fib.Unicast:
-		return w.Kind.String()
-	}
-	var hops []string
-	for _, h := range w.Hops {
-		text := "dev " + cmp.Or(names[h.Link], "?")
-		if h.Via.IsValid() && !h.Via.IsUnspecified() {
-			text = "via " + h.Via.String() + " " + text
-		}
-		hops = append(hops, text)
-	}
-	return strings.Join(hops, ", ")
 }

@@ -91,7 +91,7 @@ func BenchmarkRead(b *testing.B) {
 	})
 	b.Run("entries", func(b *testing.B) {
 		for b.Loop() {
-			f.Entries()
+			f.Status()
 		}
 	})
 }

@@ -83,25 +83,6 @@ type FIB struct {
 	repairs  int
 }
 
-// Counters are totals since the start, but for the numbers of routes and groups,
-// which are now. They are kept as things happen.
-type Counters struct {
-	Wanted    int // routes, refused ones too, but not second routes of a prefix
-	Failed    int // routes that wait for another attempt
-	Refused   int // routes that the guard keeps out
-	Outranked int // routes for whose prefix another stands above them
-	Conflicts int // routes whose place another program's has
-	Pending   int // routes that wait for their turn
-	Groups    int // next-hop groups in the kernel
-
-	Written  uint64 // routes added or replaced
-	Deleted  uint64
-	Failures uint64 // messages that the kernel refused
-	Repairs  uint64 // routes and objects that another program took away or changed
-	Moved    uint64 // groups swapped under their routes
-	Compares uint64 // full compares
-}
-
 // New returns a FIB that wants no routes and knows nothing of the kernel yet:
 // call [FIB.Resync] first.
 func New(opt Options) *FIB {
@@ -148,7 +129,7 @@ func (f *FIB) place(prefix netip.Prefix, r *Route, now time.Time) {
 		if state, why := f.objection(prefix, r); why != "" {
 			f.keepOut(prefix, refusal{route: r, state: state, reason: why, since: now})
 			if was.reason != why {
-				f.tellRefused(prefix, f.refused[prefix])
+				f.reportRefused(prefix, f.refused[prefix])
 			}
 			if state == Outranked {
 				f.cede(prefix)

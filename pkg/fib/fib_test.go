@@ -55,7 +55,7 @@ func wantKernel(t *testing.T, k *fibtest.Kernel, want string) {
 
 func states(f *fib.FIB) map[string]string {
 	m := make(map[string]string)
-	for _, e := range f.Entries() {
+	for _, e := range f.Status() {
 		m[e.Prefix.String()] = strings.TrimSpace(e.State.String() + " " + e.Reason)
 	}
 	return m

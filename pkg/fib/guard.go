@@ -201,7 +201,7 @@ func (p path) text(g *guard) string {
 }
 
 func (g *guard) hop(h NextHop) string {
-	if h.Via.IsValid() {
+	if h.Gateway().IsValid() {
 		return "via " + h.Via.String() + " dev " + g.link(h.Link)
 	}
 	return "dev " + g.link(h.Link)

@@ -1,6 +1,10 @@
 package fib
 
-import "net/netip"
+import (
+	"cmp"
+	"net/netip"
+	"strconv"
+)
 
 // Kernel is what the package needs of the kernel's table main. Deleting what is
 // not there is success. An error that matches [errors.ErrUnsupported] says that
@@ -107,3 +111,20 @@ type routeKey struct {
 }
 
 func keyOf(r KernelRoute) routeKey { return routeKey{r.Prefix, r.Metric} }
+
+// Numbers of rtm_protocol in linux/rtnetlink.h.
+const (
+	protocolKernel = 2
+	protocolBGP    = 186
+)
+
+// protocolNames are iproute2's.
+var protocolNames = map[int]string{
+	1: "redirect", protocolKernel: "kernel", 3: "boot", 4: "static", 9: "ra", 11: "zebra", 12: "bird", 16: "dhcp",
+	protocolBGP: "bgp", 188: "ospf",
+}
+
+// ProtocolName returns an rtm_protocol as `ip route` prints it: by name, or the number.
+func ProtocolName(n int) string {
+	return cmp.Or(protocolNames[n], strconv.Itoa(n))
+}

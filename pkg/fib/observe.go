@@ -93,13 +93,5 @@ func (f *FIB) Foreign() (routes []KernelRoute, changed bool) {
 		return nil, false
 	}
 	f.news = false
-	for _, list := range f.foreign {
-		for i := range list {
-			if !f.fromBGP(&list[i]) {
-				routes = append(routes, list[i])
-			}
-		}
-	}
-	sortRoutes(routes)
-	return routes, true
+	return f.foreignRoutes(func(r *KernelRoute) bool { return !f.fromBGP(r) }), true
 }

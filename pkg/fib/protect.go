@@ -90,7 +90,7 @@ func (f *FIB) Swap(now time.Time) {
 			s.fail = nil
 			f.bad[s] = true
 			f.putSet(s, now)
-			f.tellSwapped(s)
+			f.reportSwapped(s)
 		}
 	}
 }

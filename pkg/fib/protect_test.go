@@ -48,7 +48,7 @@ func TestDeadGateway(t *testing.T) {
 	}
 	wantKernel(t, k, diverted+"3 objects\n")
 	settle(f, t0)
-	for _, e := range f.Entries() {
+	for _, e := range f.Status() {
 		if e.State != fib.Installed {
 			t.Errorf("%s is %s", e.Prefix, e.State)
 		}

@@ -14,21 +14,12 @@ import (
 // place: a connected route stands above all others, and what the operator has set
 // by other means (DHCP, networkd, ip route) above BGP.
 
-// Numbers of rtm_protocol in linux/rtnetlink.h.
-const (
-	protocolKernel = 2
-	protocolBGP    = 186
-)
-
 // daemons are the protocols of other routing daemons: what those have learned does
 // not stand above what nvad has. The metrics decide.
 var daemons = []int{
 	8, 11, 12, 14, 42, 99, // gated, zebra, bird, xorp, babel, openr
 	protocolBGP, 187, 188, 189, 192, // isis, ospf, rip, eigrp
 }
-
-// programs names the protocols that nvad says more of than their number.
-var programs = map[int]string{3: "boot", 4: "static", 9: "ra", 16: "dhcp"}
 
 // lastResort is the first metric that says of a route that anything else is to be
 // preferred, such as an unreachable default route of metric 4278198272. Routing
@@ -38,7 +29,7 @@ const lastResort = 1 << 24
 // IsConnected reports whether a route is one that the kernel makes for an address.
 func (r *KernelRoute) IsConnected() bool {
 	return r.Protocol == protocolKernel && r.Kind == Unicast &&
-		!slices.ContainsFunc(r.Hops, func(h NextHop) bool { return h.Via.IsValid() && !h.Via.IsUnspecified() })
+		!slices.ContainsFunc(r.Hops, func(h NextHop) bool { return h.Gateway().IsValid() })
 }
 
 // fromBGP reports whether a route was learned by BGP, by an earlier run or by
@@ -104,13 +95,9 @@ func (f *FIB) outranked(prefix netip.Prefix, r *Route) string {
 func (g *guard) routeText(r *KernelRoute) string {
 	way := r.Kind.String()
 	if len(r.Hops) > 0 {
-		way = g.hop(plainHops(r.Hops)[0])
+		way = g.hop(r.Hops[0])
 	}
-	proto := programs[r.Protocol]
-	if proto == "" {
-		proto = fmt.Sprint(r.Protocol)
-	}
-	return way + " proto " + proto
+	return way + " proto " + ProtocolName(r.Protocol)
 }
 
 // objection returns why a wanted route is not installed, and what it is for that;

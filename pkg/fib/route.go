@@ -16,10 +16,19 @@ type NextHop struct {
 	Weight uint8      // of ECMP, 1-255; 0 counts as 1
 }
 
-// String is the hop in iproute2's form, with the link by index.
+// Gateway returns Via, or the invalid address if the hop is on-link. In messages about
+// next-hop objects Via is 0.0.0.0 or :: then, because an object has a family.
+func (h NextHop) Gateway() netip.Addr {
+	if h.Via.IsUnspecified() {
+		return netip.Addr{}
+	}
+	return h.Via
+}
+
+// String returns the hop in iproute2's form, with the link by index.
 func (h NextHop) String() string {
 	var b strings.Builder
-	if h.Via.IsValid() && !h.Via.IsUnspecified() {
+	if h.Gateway().IsValid() {
 		b.WriteString("via " + h.Via.String() + " ")
 	}
 	b.WriteString("dev #" + strconv.Itoa(h.Link))

@@ -110,7 +110,7 @@ func (f *FIB) setHave(s *slot, h have) {
 
 // setWant notes what is wanted in a slot and queues it.
 func (f *FIB) setWant(s *slot, r *Route, set *hopSet, backup bool, now time.Time) {
-	f.note(s)
+	f.remember(s)
 	if set != nil {
 		set.refs++
 	}

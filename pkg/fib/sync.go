@@ -82,7 +82,7 @@ func (f *FIB) take(limit int) []*slot {
 func (f *FIB) settled(s *slot) {
 	f.setTaken(s, false)
 	delete(f.failed, s)
-	f.tell(s)
+	f.report(s)
 }
 
 // write adds or replaces the routes of slots.
@@ -106,7 +106,7 @@ func (f *FIB) write(batch []*slot, now time.Time) {
 func (f *FIB) wrote(s *slot, err error, now time.Time) {
 	switch {
 	case err == nil:
-		f.note(s)
+		f.remember(s)
 		f.setHave(s, f.wanted(s))
 		f.settled(s)
 		s.since = now
@@ -137,7 +137,7 @@ func (f *FIB) fail(s *slot, err error, now time.Time) {
 	b := f.failed[s]
 	if b == nil {
 		s.since = now
-		f.tellFailed(s, err)
+		f.reportFailed(s, err)
 	}
 	b = b.After(err, now)
 	f.failed[s] = b
@@ -178,9 +178,9 @@ func (f *FIB) remove(limit int, now time.Time) {
 			f.fail(batch[i], err, now)
 			continue
 		}
-		f.note(batch[i])
+		f.remember(batch[i])
 		f.setHave(batch[i], have{})
-		f.tell(batch[i])
+		f.report(batch[i])
 		f.drop(batch[i])
 		f.count.Deleted++
 	}

@@ -126,7 +126,7 @@ func walk(t *testing.T, seed uint64, m mode, goals []string) {
 	if got := k.String(); got != goals[at] {
 		t.Errorf("state %d ended as\n%swant\n%s", at, got, goals[at])
 	}
-	for _, e := range f.Entries() {
+	for _, e := range f.Status() {
 		if e.State != fib.Installed {
 			t.Errorf("%s is %s: %s", e.Prefix, e.State, e.Reason)
 		}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -147,19 +146,4 @@ func (f *FIB) dropping(addr netip.Addr, w *Way) error {
 		w.Prefix, w.Protocol, w.Metric = best.Prefix, best.Protocol, best.Metric
 	}
 	return err
-}
-
-// ProtocolName is an rtm_protocol in the words of ip route: its name, or the
-// number.
-func ProtocolName(n int) string {
-	if s, ok := protocolNames[n]; ok {
-		return s
-	}
-	return strconv.Itoa(n)
-}
-
-var protocolNames = map[int]string{
-	unix.RTPROT_REDIRECT: "redirect", unix.RTPROT_KERNEL: "kernel", unix.RTPROT_BOOT: "boot", unix.RTPROT_STATIC: "static",
-	unix.RTPROT_RA: "ra", unix.RTPROT_ZEBRA: "zebra", unix.RTPROT_BIRD: "bird", unix.RTPROT_DHCP: "dhcp",
-	unix.RTPROT_BGP: "bgp", unix.RTPROT_OSPF: "ospf",
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 )
 
-// At tells of a prefix what Entries tells of all.
+// At tells of a prefix what Status tells of all.
 func TestAt(t *testing.T) {
 	k := hub()
 	k.Plant(fib.KernelRoute{Prefix: p("10.10.0.0/16"), Metric: 5, Protocol: 3, Hops: gw})
@@ -17,7 +17,7 @@ func TestAt(t *testing.T) {
 	settle(f, t0)
 	for _, prefix := range []string{"10.10.0.0/16", "10.11.0.0/16", "10.12.0.0/16", "10.13.0.0/16"} {
 		var want []string
-		for _, e := range f.Entries() {
+		for _, e := range f.Status() {
 			if e.Prefix == p(prefix) {
 				want = append(want, e.State.String()+e.Reason)
 			}
@@ -35,7 +35,7 @@ func TestAt(t *testing.T) {
 	}
 }
 
-// Tally counts what Entries lists.
+// Tally counts what Status lists.
 func TestTally(t *testing.T) {
 	k := hub()
 	k.Plant(fib.KernelRoute{Prefix: p("10.13.0.0/16"), Metric: 20, Protocol: 12, Hops: gw})
@@ -48,11 +48,11 @@ func TestTally(t *testing.T) {
 	}, t0)
 	for round, untried := range []int{1, 0} {
 		want := fib.Tally{Untried: untried}
-		for _, e := range f.Entries() {
-			if !e.Backup {
+		for _, e := range f.Status() {
+			if !e.Second {
 				want.Wanted++
 			}
-			if e.State == fib.Installed && !e.Backup {
+			if e.State == fib.Installed && !e.Second {
 				want.Installed++
 			}
 		}

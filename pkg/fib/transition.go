@@ -3,10 +3,11 @@ package fib
 import (
 	"net/netip"
 	"slices"
+	"strings"
 )
 
-// Transition is a change of what the kernel holds in a place, or of a group and so
-// of all routes through it.
+// Transition is one change in the kernel, or one failed attempt at a change: of the route
+// with some prefix and metric, or of a group and so of all routes through it.
 type Transition struct {
 	Prefix   netip.Prefix // invalid: a group
 	Class    Class
@@ -17,20 +18,33 @@ type Transition struct {
 	Reason   string
 }
 
-// Way is what becomes of packets for a route: its kind and next hops. The zero value
-// is no route.
+// Way is where a route sends packets. The zero value is no route.
 type Way struct {
 	Present bool
 	Kind    Kind
-	Hops    []NextHop
+	Hops    []Hop
+}
+
+// String returns the way in iproute2's form; "" for no route.
+func (w Way) String() string {
+	switch {
+	case !w.Present:
+		return ""
+	case w.Kind != Unicast:
+		return w.Kind.String()
+	}
+	hops := make([]string, len(w.Hops))
+	for i, h := range w.Hops {
+		hops[i] = h.String()
+	}
+	return strings.Join(hops, ", ")
 }
 
 func (w Way) equal(o Way) bool {
 	return w.Present == o.Present && w.Kind == o.Kind && slices.Equal(w.Hops, o.Hops)
 }
 
-// Report begins or ends the reporting of transitions. While it is off, which it is
-// at first, it costs a comparison with nil.
+// Report starts or stops the recording of transitions. It is off at first.
 func (f *FIB) Report(on bool) {
 	switch {
 	case on && f.before == nil:
@@ -40,15 +54,16 @@ func (f *FIB) Report(on bool) {
 	}
 }
 
-// Transitions returns what happened since the last call.
+// Transitions returns what was recorded since the last call.
 func (f *FIB) Transitions() []Transition {
 	list := f.transitions
 	f.transitions = nil
 	return list
 }
 
-// note remembers what the kernel held in s before anything else was wanted.
-func (f *FIB) note(s *slot) {
+// remember keeps the present content of s until its change is done, for [FIB.report].
+// Only the first call counts: a route may be wanted anew several times before it is written.
+func (f *FIB) remember(s *slot) {
 	if f.before == nil {
 		return
 	}
@@ -57,7 +72,7 @@ func (f *FIB) note(s *slot) {
 	}
 }
 
-// way is what the kernel holds in s.
+// way returns where the route that the kernel has in s sends packets.
 func (f *FIB) way(s *slot) Way {
 	if !s.have.present {
 		return Way{}
@@ -65,15 +80,15 @@ func (f *FIB) way(s *slot) Way {
 	w := Way{Present: true, Kind: s.have.kind}
 	switch set := f.byID[s.have.object]; {
 	case s.have.set != nil:
-		w.Hops = plainHops(s.have.set.hops)
+		w.Hops = f.named(s.have.set.hops)
 	case set != nil:
-		w.Hops = plainHops(set.hops)
+		w.Hops = f.named(set.hops)
 	}
 	return w
 }
 
-// tell reports that s came to its end: written, found in place, or removed.
-func (f *FIB) tell(s *slot) {
+// report publishes the outcome for s: written, already correct, or removed.
+func (f *FIB) report(s *slot) {
 	t, changed := f.before[s]
 	if !changed {
 		return
@@ -94,38 +109,38 @@ func (f *FIB) classOfSlot(s *slot) Class {
 	return f.classOf(s.have.protocol)
 }
 
-// tellFailed reports that the kernel refused a message about s.
-func (f *FIB) tellFailed(s *slot, err error) {
+// reportFailed publishes that the kernel rejected a message about s.
+func (f *FIB) reportFailed(s *slot, err error) {
 	if f.before == nil || s.backup {
 		return
 	}
 	t := Transition{Prefix: s.prefix, Class: f.classOfSlot(s), Old: f.way(s), State: Failed, Reason: err.Error()}
 	if s.want != nil {
-		t.New = Way{Present: true, Kind: s.want.Kind, Hops: s.want.Hops}
+		t.New = Way{Present: true, Kind: s.want.Kind, Hops: f.named(s.want.Hops)}
 	}
 	f.transitions = append(f.transitions, t)
 }
 
-// tellRefused reports that a route is kept out.
-func (f *FIB) tellRefused(prefix netip.Prefix, r refusal) {
+// reportRefused publishes that a wanted route is not installed.
+func (f *FIB) reportRefused(prefix netip.Prefix, r refusal) {
 	if f.before == nil {
 		return
 	}
 	f.transitions = append(f.transitions, Transition{
 		Prefix: prefix, Class: r.route.Class, State: r.state, Reason: r.reason,
-		New: Way{Present: true, Kind: r.route.Kind, Hops: r.route.Hops},
+		New: Way{Present: true, Kind: r.route.Kind, Hops: f.named(r.route.Hops)},
 	})
 }
 
-// tellSwapped reports that a group leads elsewhere than its routes ask for, or no
-// more.
-func (f *FIB) tellSwapped(s *hopSet) {
+// reportSwapped publishes that a group leads to other next hops than its routes ask for,
+// or to those again.
+func (f *FIB) reportSwapped(s *hopSet) {
 	if f.before == nil || !s.ok {
 		return
 	}
 	hops, _ := f.alive(s)
 	f.transitions = append(f.transitions, Transition{
 		Group: s.id, Routes: f.users[s.id], State: Installed, Reason: "a next hop died or is back",
-		New: Way{Present: true, Hops: plainHops(hops)},
+		New: Way{Present: true, Hops: f.named(hops)},
 	})
 }

@@ -50,7 +50,7 @@ func TestReport(t *testing.T) {
 				}
 			}
 			const a, b = "10.100.0.0/16", "10.101.0.0/16"
-			viaGW, viaFar := "[via 10.0.0.1 dev #2]", "[via 169.254.0.2 dev #3]"
+			viaGW, viaFar := "[via 10.0.0.1 dev eth0]", "[via 169.254.0.2 dev vxlan0]"
 			step("new", func() { f.Apply([]fib.Change{bgp(a, gw), bgp(b, gw)}, t0) },
 				a+" bgp none -> "+viaGW+" installed", b+" bgp none -> "+viaGW+" installed")
 			step("the same again", func() { f.Apply([]fib.Change{bgp(a, gw)}, t0) })
