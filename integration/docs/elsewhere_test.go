@@ -12,6 +12,7 @@ import (
 var elsewhere = []struct{ start, by string }{
 	{"make build", "go test ./integration/service -run Package"},
 	{"make deb && sudo apt install", "go test ./integration/service -run Service"},
+	{"make deb", "go test ./integration/service -run Package"},
 	{"sudo systemctl start nvad", "go test ./integration/service -run Service"},
 	{"sudo nvad flush", "go test ./integration/lifecycle -run FlushOffline"},
 	{"sudo usermod -aG nvad-view", "go test ./integration/service -run Service"},
