@@ -1,28 +1,172 @@
 package config
 
 import (
-	"fmt"
-	"io"
+	"slices"
+
+	"github.com/nvad/nvad/pkg/config/tomlfile"
+	"github.com/nvad/nvad/pkg/policy"
 )
 
-// Check reads the file at path and writes a verdict, after its warnings, to w.
-// The error is that of [Load].
-func Check(path string, w io.Writer) error {
-	cfg, err := Load(path)
-	if err != nil {
-		return err
-	}
-	for _, warning := range Warnings(cfg) {
-		fmt.Fprintln(w, warning)
-	}
-	_, err = fmt.Fprintf(w, "%s: ok: %s, %s, %s\n", path,
-		count(len(cfg.Neighbors), "neighbor"), count(len(cfg.Tunnels), "tunnel"), count(len(cfg.Statics), "static route"))
-	return err
+// checker reports what no key shows by itself.
+type checker struct {
+	cfg *Config
+	src *tomlfile.Source
+	doc *tomlfile.Document
 }
 
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
+// check adds to the faults that reading cfg has found in doc.
+func check(cfg *Config, doc *tomlfile.Document) {
+	v := &checker{cfg: cfg, src: &cfg.source, doc: doc}
+	v.identity()
+	v.references()
+	v.kernel()
+	v.health()
+	v.api()
+	for i := range cfg.Tunnels {
+		v.tunnel(i)
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	for i := range cfg.NICs {
+		v.nic(i)
+	}
+	for i := range cfg.Statics {
+		v.static(i)
+	}
+	v.nat()
+	v.originated()
+	for i := range cfg.Neighbors {
+		v.neighbor(i)
+	}
+	v.policies()
+}
+
+// fail reports a fault at the first of keys, separated by spaces, that is in the
+// file; at the nearest table above the first one if none is.
+func (v *checker) fail(keys, format string, args ...any) {
+	v.doc.Errors = append(v.doc.Errors, v.src.Errorf(keys, format, args...))
+}
+
+// has reports whether key is in the file.
+func (v *checker) has(key string) bool { return v.src.Has(key) }
+
+// distinct reports element i of an array of tables if an earlier one is the
+// same.
+func (v *checker) distinct(array, field string, i int, id any, same func(j int) bool) {
+	for j := range i {
+		if same(j) {
+			first := v.src.Elem(array, j, id) + "." + field
+			v.fail(v.src.Elem(array, i, id)+"."+field, "%v is given twice, first in line %d", id, v.src.Line(first))
+			return
+		}
+	}
+}
+
+func (v *checker) references() {
+	objects := v.cfg.objects()
+	for _, r := range v.cfg.refs() {
+		inherited := !v.has(r.key) // by a neighbor from its group, or by a group from its preset
+		if inherited || slices.Contains(objects[r.kind], r.name) {
+			continue
+		}
+		v.fail(r.key, "there is no %s %q%s", r.kind, r.name, tomlfile.DidYouMean(r.name, objects[r.kind]))
+	}
+}
+
+// ref is one mention of a named object: the key that holds it, and what it
+// names.
+type ref struct {
+	key  string // as in Error.Key
+	kind string // the table that defines it: "prefix-list", "route-map", ...
+	name string
+}
+
+// refs is every mention of a list, route-map or peer-group. What a neighbor
+// inherits is mentioned under its own key too.
+func (c *Config) refs() []ref {
+	var out []ref
+	for _, name := range tomlfile.SortedKeys(c.Groups) {
+		g := c.Groups[name]
+		out = append(out, g.refs("peer-group."+name)...)
+	}
+	for i := range c.Neighbors {
+		n := &c.Neighbors[i]
+		key := c.source.Elem("neighbor", i, n.Address)
+		out = append(out, ref{key + ".peer-group", "peer-group", n.PeerGroup})
+		out = append(out, n.refs(key)...)
+	}
+	for _, group := range tomlfile.SortedKeys(c.Health.MinEstablished) {
+		out = append(out, ref{"health.min-established." + group, "peer-group", group})
+	}
+	for i, n := range c.Networks {
+		key := c.source.Elem("network", i, n.Prefix)
+		out = append(out, ref{key + ".route-map", "route-map", n.RouteMap})
+	}
+	for i, a := range c.Aggregates {
+		key := c.source.Elem("aggregate", i, a.Prefix)
+		out = append(out, ref{key + ".route-map", "route-map", a.RouteMap})
+	}
+	for i, r := range c.Redistributes {
+		key := c.source.Elem("redistribute", i, r.Source)
+		out = append(out, ref{key + ".route-map", "route-map", r.RouteMap})
+	}
+	for _, name := range tomlfile.SortedKeys(c.Policies.RouteMaps) {
+		for i, clause := range c.Policies.RouteMaps[name] {
+			out = append(out, clauseRefs(c.source.Elem("route-map."+name, i, clause.Seq), clause)...)
+		}
+	}
+	return named(out)
+}
+
+// named is in without the keys that name nothing.
+func named(in []ref) []ref {
+	var out []ref
+	for _, r := range in {
+		if r.name != "" {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (s *Settings) refs(key string) []ref {
+	out := append(chainRefs(key+".import", s.Import), chainRefs(key+".export", s.Export)...)
+	return append(out, ref{key + ".default-originate-map", "route-map", s.DefaultOriginateMap})
+}
+
+func chainRefs(key string, c policy.Chain) []ref {
+	return []ref{
+		{key + ".prefix-list", "prefix-list", c.PrefixList},
+		{key + ".as-path-list", "as-path-list", c.ASPathList},
+		{key + ".route-map", "route-map", c.RouteMap},
+	}
+}
+
+// clauseRefs is what the clause under key mentions.
+func clauseRefs(key string, c policy.Clause) []ref {
+	m, s := c.Match, c.Set
+	return []ref{
+		{key + ".call", "route-map", c.Call},
+		{key + ".match.prefix-list", "prefix-list", m.PrefixList},
+		{key + ".match.as-path-list", "as-path-list", m.ASPathList},
+		{key + ".match.community-list", "community-list", m.CommunityList},
+		{key + ".match.large-community-list", "large-community-list", m.LargeCommunityList},
+		{key + ".match.ext-community-list", "ext-community-list", m.ExtCommunityList},
+		{key + ".match.next-hop-prefix-list", "prefix-list", m.NextHopPrefixList},
+		{key + ".match.peer-group", "peer-group", m.PeerGroup},
+		{key + ".set.community-delete", "community-list", s.CommunityDelete},
+		{key + ".set.large-community-delete", "large-community-list", s.LargeCommunityDelete},
+		{key + ".set.ext-community-delete", "ext-community-list", s.ExtCommunityDelete},
+	}
+}
+
+// objects is the names that each kind of ref may have.
+func (c *Config) objects() map[string][]string {
+	return map[string][]string{
+		"peer-group":           tomlfile.SortedKeys(c.Groups),
+		"prefix-list":          tomlfile.SortedKeys(c.Policies.PrefixLists),
+		"as-path-list":         tomlfile.SortedKeys(c.Policies.ASPathLists),
+		"community-list":       tomlfile.SortedKeys(c.Policies.CommunityLists),
+		"large-community-list": tomlfile.SortedKeys(c.Policies.LargeCommunityLists),
+		"ext-community-list":   tomlfile.SortedKeys(c.Policies.ExtCommunityLists),
+		"route-map":            tomlfile.SortedKeys(c.Policies.RouteMaps),
+	}
 }

@@ -5,12 +5,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
 func TestLoadFails(t *testing.T) {
 	dir := t.TempDir()
 	large := filepath.Join(dir, "large.toml")
-	if err := os.WriteFile(large, []byte(strings.Repeat("#", maxSize+1)), 0o644); err != nil {
+	if err := os.WriteFile(large, []byte(strings.Repeat("#", tomlfile.MaxSize+1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	closed := filepath.Join(dir, "closed.toml")
@@ -41,18 +43,6 @@ func TestParseDeep(t *testing.T) {
 		_, err := Parse("nvad.toml", []byte("a = "+strings.Repeat(open, 2<<20)))
 		if err == nil || !strings.Contains(err.Error(), "nested more than") {
 			t.Errorf("%q: %v", open, err)
-		}
-	}
-}
-
-func TestSuggest(t *testing.T) {
-	keys := []string{"hold-time", "keepalive", "import", "as-path-list", "asn"}
-	for word, want := range map[string]string{
-		"hold-tiem": "hold-time", "holdtime": "hold-time", "Import": "import",
-		"as-path": "as-path-list", "ASN": "asn", "bgp": "", "description": "", "": "",
-	} {
-		if got := suggest(word, keys); got != want {
-			t.Errorf("%q: got %q, want %q", word, got, want)
 		}
 	}
 }

@@ -2,8 +2,9 @@ package config
 
 import (
 	"net/netip"
-	"strconv"
 	"strings"
+
+	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
 // Masquerade gives packets that leave through a device its address.
@@ -30,55 +31,23 @@ type DNAT struct {
 	To          Endpoint
 }
 
-// Endpoint is an address and, unless zero, ports there.
-type Endpoint struct {
-	Addr  netip.Addr
-	Ports Ports
+var masqueradeTable = tomlfile.Array[Config, Masquerade]{
+	Key: "masquerade", ID: "out", New: defaultMasquerade,
+	Doc: "Sources hidden behind a device's address, in nvad's own nftables table; one table each.",
+	Of:  func(c *Config) *[]Masquerade { return &c.Masquerades }, Name: masqueradeName, Fields: masqueradeFields,
 }
 
-// String is the endpoint as in the file: "10.0.0.4:1024-2047".
-func (e Endpoint) String() string {
-	switch {
-	case !e.Addr.IsValid():
-		return ""
-	case e.Ports == Ports{}:
-		return e.Addr.String()
-	case e.Addr.Is6():
-		return "[" + e.Addr.String() + "]:" + e.Ports.String()
-	}
-	return e.Addr.String() + ":" + e.Ports.String()
+var snatTable = tomlfile.Array[Config, SNAT]{
+	Key: "snat", ID: "source",
+	Doc: "Sources replaced by an address. Of these tables, and before any masquerade, the first that fits counts.",
+	Of:  func(c *Config) *[]SNAT { return &c.SNATs }, Name: snatName, Fields: snatFields,
 }
 
-// Ports is a range of ports; zero is any.
-type Ports struct{ Low, High uint16 }
-
-// String is the range as in the file; empty for any.
-func (p Ports) String() string {
-	switch {
-	case p == Ports{}:
-		return ""
-	case p.Low == p.High:
-		return strconv.Itoa(int(p.Low))
-	}
-	return strconv.Itoa(int(p.Low)) + "-" + strconv.Itoa(int(p.High))
+var dnatTable = tomlfile.Array[Config, DNAT]{
+	Key: "dnat", ID: "to", New: defaultDNAT,
+	Doc: "Destinations replaced, of what passes this NVA. The first table that fits counts.",
+	Of:  func(c *Config) *[]DNAT { return &c.DNATs }, Name: dnatName, Fields: dnatFields,
 }
-
-// count is how many ports there are; 0 for any.
-func (p Ports) count() int {
-	if p == (Ports{}) {
-		return 0
-	}
-	return int(p.High) - int(p.Low) + 1
-}
-
-// MSSClamp is the segment size that TCP through a tunnel is held to, in bytes.
-type MSSClamp int
-
-// What is no size.
-const (
-	MSSAuto MSSClamp = 0  // what fits the tunnel's MTU
-	MSSOff  MSSClamp = -1 // left as it is
-)
 
 // defaultMasquerade is what a masquerade has that sets nothing.
 func defaultMasquerade() Masquerade {
@@ -87,6 +56,76 @@ func defaultMasquerade() Masquerade {
 
 // defaultDNAT is what a dnat has that sets nothing.
 func defaultDNAT() DNAT { return DNAT{Protocol: "any"} }
+
+var masqueradeFields = []tomlfile.Field[Masquerade]{
+	{
+		Key: "out", Example: `"bond0"`, Required: true, Shown: true,
+		Doc:  "Device that the packets leave through, and whose address they get.",
+		Bind: func(m *Masquerade) tomlfile.Value { return tomlfile.Text(&m.Out, tomlfile.Interface) },
+	},
+	{
+		Key: "source", Example: `"10.0.0.0/8"`, Shown: true,
+		Doc:  `Sources that are hidden so. Default: all of IPv4; "::/0" is all of IPv6.`,
+		Bind: func(m *Masquerade) tomlfile.Value { return tomlfile.Prefix(&m.Source) },
+	},
+	{
+		Key: "except-destinations", Example: `["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]`, Shown: true,
+		Doc:  "Destinations that see the source as it is. 168.63.129.16 and 169.254.169.254 always do.",
+		Bind: func(m *Masquerade) tomlfile.Value { return tomlfile.Prefixes(&m.ExceptDestinations) },
+	},
+	{
+		Key: "except-sources", Example: `["192.168.0.1/32"]`,
+		Doc:  "Sources that are left as they are.",
+		Bind: func(m *Masquerade) tomlfile.Value { return tomlfile.Prefixes(&m.ExceptSources) },
+	},
+}
+
+var snatFields = []tomlfile.Field[SNAT]{
+	{
+		Key: "source", Example: `"10.20.0.0/16"`, Required: true, Shown: true,
+		Doc:  "Sources to be replaced.",
+		Bind: func(s *SNAT) tomlfile.Value { return tomlfile.Prefix(&s.Source) },
+	},
+	{
+		Key: "out", Example: `"eth0"`, Required: true, Shown: true,
+		Doc:  "Device that the packets leave through.",
+		Bind: func(s *SNAT) tomlfile.Value { return tomlfile.Text(&s.Out, tomlfile.Interface) },
+	},
+	{
+		Key: "to", Example: `"10.0.0.4:1024-65535"`, Required: true, Shown: true,
+		Doc:  "Source that they get: an address, and the ports to choose from for TCP and UDP.",
+		Bind: func(s *SNAT) tomlfile.Value { return endpoint(&s.To) },
+	},
+}
+
+var dnatFields = []tomlfile.Field[DNAT]{
+	{
+		Key: "in", Example: `"eth0"`, Shown: true,
+		Doc:  "Device that the packets come in by. Required unless destination is given.",
+		Bind: func(d *DNAT) tomlfile.Value { return tomlfile.Text(&d.In, tomlfile.Interface) },
+	},
+	{
+		Key: "destination", Example: `"10.0.0.100"`, Shown: true,
+		Doc:  "Address that they are sent to.",
+		Bind: func(d *DNAT) tomlfile.Value { return tomlfile.Address(&d.Destination, tomlfile.Unicast) },
+	},
+	{
+		Key: "protocol", Example: `"tcp"`, Shown: true,
+		Doc:  `"tcp", "udp" or "any"; with ports, "any" is these two.`,
+		Bind: func(d *DNAT) tomlfile.Value { return tomlfile.OneOf(&d.Protocol, "any", "tcp", "udp") },
+	},
+	{
+		Key: "port", Example: "8080", Shown: true,
+		Doc:  `Port, or a range of them ("8000-8009"). Default: all.`,
+		Bind: func(d *DNAT) tomlfile.Value { return ports(&d.Ports) },
+	},
+	{
+		Key: "to", Example: `"10.1.0.4:80"`, Required: true, Shown: true,
+		Doc: "Where they go instead: an address, and a port unless it stays the same. A range takes the ports of a range " +
+			"as long, one to one.",
+		Bind: func(d *DNAT) tomlfile.Value { return endpoint(&d.To) },
+	},
+}
 
 // masqueradeName tells masquerades apart.
 func masqueradeName(m *Masquerade) string {
@@ -108,4 +147,86 @@ func dnatName(d *DNAT) string {
 		words = append(words, d.Destination.String())
 	}
 	return strings.Join(append(words, strings.TrimSpace(d.Protocol+" "+d.Ports.String())), " ")
+}
+
+// mostShifted is how many ports of a dnat may change their numbers one to one:
+// each costs the kernel a rule.
+const mostShifted = 256
+
+// platform are Azure's addresses for the machine itself.
+var platform = []netip.Addr{netip.AddrFrom4([4]byte{168, 63, 129, 16}), netip.AddrFrom4([4]byte{169, 254, 169, 254})}
+
+func (v *checker) nat() {
+	for i := range v.cfg.Masquerades {
+		v.masquerade(i)
+	}
+	for i := range v.cfg.SNATs {
+		v.snat(i)
+	}
+	for i := range v.cfg.DNATs {
+		v.dnat(i)
+	}
+}
+
+func (v *checker) masquerade(i int) {
+	m := &v.cfg.Masquerades[i]
+	key := v.src.Elem("masquerade", i, m.Out)
+	v.distinct("masquerade", "out", i, masqueradeName(m), func(j int) bool {
+		return masqueradeName(&v.cfg.Masquerades[j]) == masqueradeName(m)
+	})
+	v.familyOf(key+".except-destinations", m.Source, m.ExceptDestinations)
+	v.familyOf(key+".except-sources", m.Source, m.ExceptSources)
+}
+
+// familyOf reports the first of list that is not of source's address family.
+func (v *checker) familyOf(key string, source netip.Prefix, list []netip.Prefix) {
+	for _, p := range list {
+		if p.IsValid() && source.IsValid() && p.Addr().Is4() != source.Addr().Is4() {
+			v.fail(key, "%s is not of the address family of source, %s", p, source)
+			return
+		}
+	}
+}
+
+func (v *checker) snat(i int) {
+	s := &v.cfg.SNATs[i]
+	key := v.src.Elem("snat", i, s.Source)
+	if !s.Source.IsValid() || !s.To.Addr.IsValid() {
+		return
+	}
+	v.distinct("snat", "source", i, snatName(s), func(j int) bool { return snatName(&v.cfg.SNATs[j]) == snatName(s) })
+	if s.To.Addr.Is4() != s.Source.Addr().Is4() {
+		v.fail(key+".to", "%s is not of the address family of source, %s", s.To.Addr, s.Source)
+	}
+}
+
+func (v *checker) dnat(i int) {
+	d := &v.cfg.DNATs[i]
+	key := v.src.Elem("dnat", i, d.To)
+	if !v.has(key+".in") && !v.has(key+".destination") {
+		v.fail(key+".in", "required key is missing: in, or destination")
+		return
+	}
+	v.distinct("dnat", "to", i, dnatName(d), func(j int) bool { return dnatName(&v.cfg.DNATs[j]) == dnatName(d) })
+	if d.Destination.IsValid() && d.To.Addr.IsValid() && d.Destination.Is4() != d.To.Addr.Is4() {
+		v.fail(key+".to", "%s is not of the address family of destination, %s", d.To.Addr, d.Destination)
+	}
+	for _, a := range platform {
+		if d.Destination == a {
+			v.fail(key+".destination", "%s belongs to Azure's platform and is never translated", a)
+		}
+	}
+	v.dnatPorts(key, d)
+}
+
+// dnatPorts looks at a range to be mapped one to one.
+func (v *checker) dnatPorts(key string, d *DNAT) {
+	n := d.To.Ports.count()
+	switch {
+	case n <= 1 || d.To.Ports == d.Ports || !d.To.Addr.IsValid():
+	case n != d.Ports.count():
+		v.fail(key+".to", "%s is %d ports, but port has %d; give one port, or as many", d.To.Ports, n, d.Ports.count())
+	case n > mostShifted:
+		v.fail(key+".to", "%d ports change their numbers; at most %d can", n, mostShifted)
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
 var tomlBlock = regexp.MustCompile("(?ms)^```toml\n(.*?)^```$")
@@ -48,9 +50,9 @@ func TestPolicyPage(t *testing.T) {
 	}
 }
 
-func fieldKeys[T any](fields []field[T]) (keys []string) {
+func fieldKeys[T any](fields []tomlfile.Field[T]) (keys []string) {
 	for _, f := range fields {
-		keys = append(keys, f.key)
+		keys = append(keys, f.Key)
 	}
 	return keys
 }

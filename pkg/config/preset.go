@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/nvad/nvad/pkg/config/tomlfile"
 	"github.com/nvad/nvad/pkg/policy"
 )
 
@@ -89,14 +90,14 @@ func presetSettings(name string) Settings {
 
 // addPresets gives cfg the objects of the presets that its groups use. An
 // object of the same name in the file is a fault: two would answer to it.
-func addPresets(cfg *Config, doc *document) {
+func addPresets(cfg *Config, doc *tomlfile.Document) {
 	lib := &cfg.Policies
 	for _, p := range usedPresets(cfg) {
 		if _, taken := lib.ASPathLists[p.name]; taken {
-			doc.nameTaken(string(policy.KindASPathList), p.name)
+			nameTaken(doc, policy.KindASPathList, p.name)
 		}
 		if _, taken := lib.RouteMaps[p.name]; taken {
-			doc.nameTaken(string(policy.KindRouteMap), p.name)
+			nameTaken(doc, policy.KindRouteMap, p.name)
 		}
 		if lib.ASPathLists == nil {
 			lib.ASPathLists = map[string]policy.ASPathList{}
@@ -112,9 +113,8 @@ func addPresets(cfg *Config, doc *document) {
 	}
 }
 
-func (d *document) nameTaken(kind, name string) {
-	key := kind + "." + name
-	d.fail(d.lines[key], key, "a preset in use has this name; choose another one")
+func nameTaken(doc *tomlfile.Document, kind policy.Kind, name string) {
+	doc.Errors = append(doc.Errors, doc.Errorf(string(kind)+"."+name, "a preset in use has this name; choose another one"))
 }
 
 // usedPresets is the presets that groups of c name.

@@ -106,7 +106,7 @@ password = "`+secret+`"
 	other := *cfg
 	other.Neighbors = []Neighbor{cfg.Neighbors[0]}
 	other.Neighbors[0].Password = "battery staple"
-	want := []Change{{"neighbor 10.0.1.4", "password: changed", SessionReset}}
+	want := []Change{{Object: "neighbor 10.0.1.4", What: "password: changed", Impact: SessionReset}}
 	if diff := cmp.Diff(want, Diff(cfg, &other)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"regexp"
 	"testing"
+
+	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
 var update = flag.Bool("update", false, "write golden files")
@@ -51,17 +53,19 @@ func TestReferencePage(t *testing.T) {
 	}
 }
 
-// Each key's example is valid, and comes out as it went in.
+// Each key's example is valid, and is printed as it was written.
 func TestExamples(t *testing.T) {
-	examples(t, "global", configFields)
+	examples(t, "global", identityFields)
 	examples(t, "daemon", daemonFields)
 	examples(t, "kernel", kernelFields)
 	examples(t, "limits", limitsFields)
 	examples(t, "drain", drainFields)
 	examples(t, "health", healthFields)
 	examples(t, "azure", azureFields)
+	examples(t, "api", apiFields)
 	examples(t, "metrics", metricsFields)
 	examples(t, "tunnel", tunnelFields)
+	examples(t, "nic", nicFields)
 	examples(t, "static-route", staticFields)
 	examples(t, "masquerade", masqueradeFields)
 	examples(t, "snat", snatFields)
@@ -72,37 +76,35 @@ func TestExamples(t *testing.T) {
 	examples(t, "neighbor", neighborFields)
 	examples(t, "peer-group", groupFields)
 	examples(t, "settings", settingsFields)
+	examples(t, "bfd", bfdFields)
 	examples(t, "chain", chainFields)
 	examples(t, "clause", clauseFields)
 	examples(t, "match", matchFields)
 	examples(t, "set", setFields)
 }
 
-func examples[T any](t *testing.T, table string, fields []field[T]) {
+func examples[T any](t *testing.T, table string, fields []tomlfile.Field[T]) {
 	t.Helper()
 	for _, f := range fields {
+		if f.Doc == "" {
+			t.Errorf("%s.%s has no description", table, f.Key)
+		}
+		if f.Example == "" {
+			continue
+		}
+		root, err := tomlfile.Parse("example", []byte(f.Key+" = "+f.Example), nil)
+		if err != nil {
+			t.Errorf("%s.%s: %v", table, f.Key, err)
+			continue
+		}
 		var base T
-		example := f.example
-		if example == "" {
-			continue
+		f.Required = false
+		tomlfile.ReadFields(root, &base, []tomlfile.Field[T]{f})
+		if err := root.Doc.Err(); err != nil {
+			t.Errorf("%s.%s: %v", table, f.Key, err)
 		}
-		vals, marks, fault := decode("example", []byte(f.key+" = "+example))
-		if fault != nil {
-			t.Errorf("%s.%s: %v", table, f.key, fault)
-			continue
-		}
-		doc := &document{file: "example", lines: map[string]int{}, elems: map[string][]string{}}
-		root, _ := cell{doc: doc, line: 1, val: vals, mark: marks}.table()
-		f.required = false
-		readFields(root, &base, []field[T]{f})
-		if len(doc.errors) > 0 {
-			t.Errorf("%s.%s: %v", table, f.key, doc.errors)
-		}
-		if got := f.bind(&base).toml(); got != example {
-			t.Errorf("%s.%s = %s comes out as %s", table, f.key, example, got)
-		}
-		if f.doc == "" {
-			t.Errorf("%s.%s has no description", table, f.key)
+		if got := f.Bind(&base).TOML(); got != f.Example {
+			t.Errorf("%s.%s = %s comes out as %s", table, f.Key, f.Example, got)
 		}
 	}
 }

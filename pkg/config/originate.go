@@ -1,0 +1,109 @@
+package config
+
+import (
+	"net/netip"
+
+	"github.com/nvad/nvad/pkg/config/tomlfile"
+)
+
+// Network originates a prefix (network statement).
+type Network struct {
+	Prefix   netip.Prefix
+	RouteMap string
+}
+
+// Aggregate originates a prefix while there is a more specific one.
+type Aggregate struct {
+	Prefix      netip.Prefix
+	SummaryOnly bool // the more specific ones are not advertised
+	RouteMap    string
+}
+
+// Redistribute originates the routes of another source.
+type Redistribute struct {
+	Source   string // connected, static or kernel: a route.Source by name
+	RouteMap string
+}
+
+var networkTable = tomlfile.Array[Config, Network]{
+	Key: "network", ID: "prefix", Doc: "Prefixes that nvad originates; one table each.",
+	Of:   func(c *Config) *[]Network { return &c.Networks },
+	Name: func(n *Network) string { return n.Prefix.String() }, Fields: networkFields,
+}
+
+var aggregateTable = tomlfile.Array[Config, Aggregate]{
+	Key: "aggregate", ID: "prefix", Doc: "Prefixes that stand for their parts; one table each.",
+	Of:   func(c *Config) *[]Aggregate { return &c.Aggregates },
+	Name: func(a *Aggregate) string { return a.Prefix.String() }, Fields: aggregateFields,
+}
+
+var redistributeTable = tomlfile.Array[Config, Redistribute]{
+	Key: "redistribute", ID: "source", Doc: "Routes of other sources to originate; one table each.",
+	Of:   func(c *Config) *[]Redistribute { return &c.Redistributes },
+	Name: func(r *Redistribute) string { return r.Source }, Fields: redistributeFields,
+}
+
+var networkFields = []tomlfile.Field[Network]{
+	{
+		Key: "prefix", Example: `"10.20.0.0/16"`, Required: true, Shown: true,
+		Doc:  "Prefix to originate, whether or not the kernel has a route for it.",
+		Bind: func(n *Network) tomlfile.Value { return tomlfile.Prefix(&n.Prefix) },
+	},
+	{
+		Key: "route-map", Example: `"tag-own"`, Shown: true,
+		Doc:  "Route-map that sets its attributes, or denies it.",
+		Bind: func(n *Network) tomlfile.Value { return tomlfile.Text(&n.RouteMap, checkName) },
+	},
+}
+
+var aggregateFields = []tomlfile.Field[Aggregate]{
+	{
+		Key: "prefix", Example: `"10.16.0.0/12"`, Required: true, Shown: true,
+		Doc:  "Prefix to originate while there is a valid route to a part of it.",
+		Bind: func(a *Aggregate) tomlfile.Value { return tomlfile.Prefix(&a.Prefix) },
+	},
+	{
+		Key:  "summary-only",
+		Doc:  "Advertise the aggregate alone, not its parts.",
+		Bind: func(a *Aggregate) tomlfile.Value { return tomlfile.Bool(&a.SummaryOnly) },
+	},
+	{
+		Key: "route-map", Example: `"tag-own"`,
+		Doc:  "Route-map that sets its attributes, or denies it.",
+		Bind: func(a *Aggregate) tomlfile.Value { return tomlfile.Text(&a.RouteMap, checkName) },
+	},
+}
+
+// redistributable are the sources of which routes can be originated.
+var redistributable = []string{"connected", "static", "kernel"}
+
+var redistributeFields = []tomlfile.Field[Redistribute]{
+	{
+		Key: "source", Example: `"static"`, Required: true, Shown: true,
+		Doc: `"connected": subnets of this machine's interfaces. "static": static routes above that stand. ` +
+			`"kernel": routes of other programs, the default route among them. Link-local prefixes never.`,
+		Bind: func(r *Redistribute) tomlfile.Value { return tomlfile.OneOf(&r.Source, redistributable...) },
+	},
+	{
+		Key: "route-map", Example: `"tag-own"`, Shown: true,
+		Doc:  "Route-map that sets their attributes, or denies them. Their MED is the metric in the kernel, or the static route's own.",
+		Bind: func(r *Redistribute) tomlfile.Value { return tomlfile.Text(&r.RouteMap, checkName) },
+	},
+}
+
+// originated looks at what nvad announces of its own.
+func (v *checker) originated() {
+	c := v.cfg
+	for i, n := range c.Networks {
+		v.distinct("network", "prefix", i, n.Prefix, func(j int) bool { return n.Prefix.IsValid() && c.Networks[j].Prefix == n.Prefix })
+	}
+	for i, a := range c.Aggregates {
+		v.distinct("aggregate", "prefix", i, a.Prefix, func(j int) bool { return a.Prefix.IsValid() && c.Aggregates[j].Prefix == a.Prefix })
+		if key := v.src.Elem("aggregate", i, a.Prefix) + ".prefix"; a.Prefix.IsValid() && a.Prefix.IsSingleIP() {
+			v.fail(key, "%s has no more specific prefixes to stand for", a.Prefix)
+		}
+	}
+	for i, r := range c.Redistributes {
+		v.distinct("redistribute", "source", i, r.Source, func(j int) bool { return r.Source != "" && c.Redistributes[j].Source == r.Source })
+	}
+}

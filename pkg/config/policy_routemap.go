@@ -1,0 +1,381 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/nvad/nvad/pkg/config/tomlfile"
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/route"
+)
+
+var clauseFields = []tomlfile.Field[policy.Clause]{
+	{Key: "seq", Example: "10", Doc: "Place among the clauses. Default: the next multiple of 5.",
+		Bind: func(c *policy.Clause) tomlfile.Value { return tomlfile.Number(&c.Seq, 1, 65535) }},
+	{Key: "action", Example: `"permit"`, Required: true, Shown: true, Doc: `"permit" or "deny".`,
+		Bind: func(c *policy.Clause) tomlfile.Value { return action(&c.Permit) }},
+	{Key: "match", Example: `{ as-path-list = "azure-asns" }`, Shown: true, Doc: "Conditions, all of which must hold.",
+		Bind: func(c *policy.Clause) tomlfile.Value { return tomlfile.InlineTable(&c.Match, matchFields) }},
+	{Key: "set", Example: `{ as-path-replace = "any" }`, Shown: true, Doc: "Changes to what a permit clause matched.",
+		Bind: func(c *policy.Clause) tomlfile.Value { return tomlfile.InlineTable(&c.Set, setFields) }},
+	{Key: "call", Example: `"common"`, Doc: "Route-map to run; where it denies, the route is denied.",
+		Bind: func(c *policy.Clause) tomlfile.Value { return tomlfile.Text(&c.Call, checkName) }},
+	{Key: "on-match", Example: `"next"`, Doc: `Go on with the "next" clause, or with that of a number.`,
+		Bind: func(c *policy.Clause) tomlfile.Value { return onMatch(c) }},
+	{Key: "continue", Example: "true", Doc: "Go on with the next clause (true), or with that of a number.",
+		Bind: func(c *policy.Clause) tomlfile.Value { return cont(c) }},
+}
+
+var matchFields = []tomlfile.Field[policy.Match]{
+	{Key: "prefix-list", Example: `"rs-hub00"`, Doc: "The prefix is in this list.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Text(&m.PrefixList, checkName) }},
+	{Key: "as-path-list", Example: `"azure-asns"`, Doc: "The AS_PATH is in this list.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Text(&m.ASPathList, checkName) }},
+	{Key: "bogons", Example: `"reserved"`, Doc: `The AS_PATH holds an ASN that is "reserved", "private", or either ("all").`,
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.OneOf(&m.Bogons, "reserved", "private", "all") }},
+	{Key: "community-list", Example: `"spokes"`, Doc: "The communities are in this list.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Text(&m.CommunityList, checkName) }},
+	{Key: "community-exact", Doc: "With community-list: the route has no other communities.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Bool(&m.CommunityExact) }},
+	{Key: "community-any", Doc: "With community-list: one of a rule's communities suffices.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Bool(&m.CommunityAny) }},
+	{Key: "large-community-list", Example: `"sites"`, Doc: "The large communities are in this list.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Text(&m.LargeCommunityList, checkName) }},
+	{Key: "large-community-exact", Doc: "As community-exact.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Bool(&m.LargeExact) }},
+	{Key: "large-community-any", Doc: "As community-any.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Bool(&m.LargeAny) }},
+	{Key: "ext-community-list", Example: `"targets"`, Doc: "The extended communities are in this list.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Text(&m.ExtCommunityList, checkName) }},
+	{Key: "ext-community-exact", Doc: "As community-exact.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Bool(&m.ExtExact) }},
+	{Key: "ext-community-any", Doc: "As community-any.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Bool(&m.ExtAny) }},
+	{Key: "next-hop-prefix-list", Example: `"gateways"`, Doc: "The next hop is in this prefix-list.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Text(&m.NextHopPrefixList, checkName) }},
+	{Key: "next-hop", Example: `"10.0.210.4"`, Doc: "The next hop is this address.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Address(&m.NextHop, tomlfile.Unicast) }},
+	{Key: "neighbor", Example: `"10.0.210.4"`, Doc: "The route came from this neighbor.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Address(&m.Neighbor, tomlfile.Unicast) }},
+	{Key: "peer-group", Example: `"route-server"`, Doc: "The route came from a neighbor of this peer-group.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Text(&m.PeerGroup, checkName) }},
+	{Key: "peer", Example: `"10.0.210.4"`, Doc: "The policy serves the session with this neighbor.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Address(&m.Peer, tomlfile.Unicast) }},
+	{Key: "source", Example: `"bgp"`, Doc: "Where nvad has the route from: " + tomlfile.OrList(sources()) + ".",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.OneOf(&m.Source, sources()...) }},
+	{Key: "med", Example: "100", Doc: "The MED.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.OptionalNumber(&m.MED) }},
+	{Key: "local-preference", Example: "200", Doc: "The local preference.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.OptionalNumber(&m.LocalPref) }},
+	{Key: "origin", Example: `"igp"`, Doc: "The origin: " + tomlfile.OrList(origins) + ".",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.OneOf(&m.Origin, origins...) }},
+	{Key: "path-length", Example: `"<= 5"`, Doc: `Number of ASNs in the AS_PATH, after "=", "<", "<=", ">" or ">=".`,
+		Bind: func(m *policy.Match) tomlfile.Value { return comparison(&m.PathLength) }},
+	{Key: "tag", Example: "77", Doc: "The tag.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.OptionalNumber(&m.Tag) }},
+	{Key: "role", Example: `"provider"`, Doc: "The RFC 9234 role of the neighbor.",
+		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.OneOf(&m.Role, roles...) }},
+}
+
+var origins = []string{"igp", "egp", "incomplete"}
+
+// sources is the words for route.Source, in its order.
+func sources() []string {
+	var out []string
+	for s := route.SourceBGP; s.String() != "unknown"; s++ {
+		out = append(out, s.String())
+	}
+	return out
+}
+
+func readRouteMaps(t *tomlfile.Table) map[string]policy.RouteMap {
+	sub := t.Sub("route-map")
+	if sub == nil {
+		return nil
+	}
+	out := map[string]policy.RouteMap{}
+	sub.Each(func(name string, c tomlfile.Cell) {
+		checkNameOf(c, name)
+		cells, _ := c.Items("an array of tables ([[route-map." + tomlfile.QuoteKey(name) + "]])")
+		var clauses policy.RouteMap
+		var numbers numbering
+		for _, item := range cells {
+			given, _ := item.Val.(map[string]any)["seq"].(int64)
+			clause := policy.Clause{Seq: numbers.take(int(given))}
+			if key := fmt.Sprintf("%s.%d", c.Key, clause.Seq); !c.Doc.Has(key) {
+				item.Key = key
+			}
+			if t, ok := item.Table(); ok {
+				tomlfile.ReadFields(t, &clause, clauseFields)
+				t.Done()
+				clauses = append(clauses, clause)
+				c.Doc.Element(c.Key, item)
+			}
+		}
+		out[name] = clauses
+	})
+	return orNil(out)
+}
+
+// orNil makes an empty table the same as none.
+func orNil[V any](m map[string]V) map[string]V {
+	if len(m) == 0 {
+		return nil
+	}
+	return m
+}
+
+// checkNameOf reports a table's or list's name that is none.
+func checkNameOf(c tomlfile.Cell, name string) {
+	if err := checkName(name); err != nil {
+		c.Fail("%v", err)
+	}
+}
+
+// action returns permit or deny.
+func action(permit *bool) tomlfile.Value {
+	return tomlfile.Parsed(permit, "word", func(c tomlfile.Cell) (bool, bool) {
+		word := ""
+		tomlfile.OneOf(&word, "permit", "deny").Set(c)
+		return word == "permit", word != ""
+	}, func(permit bool) string {
+		if permit {
+			return `"permit"`
+		}
+		return `"deny"`
+	})
+}
+
+// onMatch returns "next" or the number of a later clause.
+func onMatch(clause *policy.Clause) tomlfile.Value {
+	return tomlfile.Custom("word or number", func(c tomlfile.Cell) {
+		n, isNumber := c.Val.(int64)
+		switch {
+		case c.Val == "next":
+			clause.Next = policy.NextClause
+		case isNumber && n > 0 && n <= tomlfile.MaxUint16:
+			clause.Next, clause.Target = policy.NextGoto, int(n)
+		default:
+			c.Want(`"next" or the number of a later clause`)
+		}
+	}, func() string {
+		switch clause.Next {
+		case policy.NextClause:
+			return `"next"`
+		case policy.NextGoto:
+			return strconv.Itoa(clause.Target)
+		}
+		return ""
+	})
+}
+
+// cont returns true or the number of a later clause.
+func cont(clause *policy.Clause) tomlfile.Value {
+	return tomlfile.Custom("true or number", func(c tomlfile.Cell) {
+		n, isNumber := c.Val.(int64)
+		switch {
+		case clause.Next != policy.NextStop:
+			c.Fail("on-match and continue exclude each other")
+		case c.Val == true:
+			clause.Next = policy.NextContinue
+		case isNumber && n > 0 && n <= tomlfile.MaxUint16:
+			clause.Next, clause.Target = policy.NextContinue, int(n)
+		default:
+			c.Want("true or the number of a later clause")
+		}
+	}, func() string {
+		switch {
+		case clause.Next != policy.NextContinue:
+			return ""
+		case clause.Target == 0:
+			return "true"
+		}
+		return strconv.Itoa(clause.Target)
+	})
+}
+
+// comparison returns a number, alone or after an operator.
+func comparison(p *policy.Cmp) tomlfile.Value {
+	return tomlfile.Parsed(p, "number or comparison", func(c tomlfile.Cell) (policy.Cmp, bool) {
+		if s, ok := numberText(c.Val); ok {
+			if cmp, err := policy.ParseCmp(s); err == nil {
+				return cmp, true
+			}
+		}
+		c.Want(`a number, or one after "=", "<", "<=", ">" or ">="`)
+		return policy.Cmp{}, false
+	}, func(v policy.Cmp) string {
+		if v.Op == "=" {
+			return strconv.FormatUint(uint64(v.Value), 10)
+		}
+		return tomlfile.Quote(v.String())
+	})
+}
+
+// numberText is an integer or a string as text.
+func numberText(v any) (string, bool) {
+	switch v := v.(type) {
+	case int64:
+		return strconv.FormatInt(v, 10), v >= 0
+	case string:
+		return v, true
+	}
+	return "", false
+}
+
+var setFields = []tomlfile.Field[policy.Set]{
+	{Key: "as-path-replace", Example: `"any"`, Doc: `Write the own ASN over "any" ASN, or over those of a list ("65515 12076"); the length stays.`,
+		Bind: func(s *policy.Set) tomlfile.Value { return pathReplace(&s.ASPathReplace) }},
+	{Key: "as-path-prepend", Example: "[65001, 65001]", Doc: "ASNs to put before the path.",
+		Bind: func(s *policy.Set) tomlfile.Value { return asnList(&s.ASPathPrepend) }},
+	{Key: "as-path-prepend-last", Example: "2", Doc: "How often to repeat the leftmost ASN.",
+		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.Number(&s.ASPathPrependLast, 1, 10) }},
+	{Key: "as-path-exclude", Example: "[65515]", Doc: `ASNs to take out of the path, or "all".`,
+		Bind: func(s *policy.Set) tomlfile.Value { return exclude(s) }},
+	{Key: "local-preference", Example: "200", Doc: `Local preference; "+10" and "-10" change it.`,
+		Bind: func(s *policy.Set) tomlfile.Value { return change(&s.LocalPref) }},
+	{Key: "med", Example: `"+10"`, Doc: `MED; "+10" and "-10" change it.`,
+		Bind: func(s *policy.Set) tomlfile.Value { return change(&s.MED) }},
+	{Key: "communities", Example: `["65001:1"]`, Doc: `Communities in place of the route's; "none" empties.`,
+		Bind: func(s *policy.Set) tomlfile.Value { return communities(&s.Communities, standard, true) }},
+	{Key: "communities-add", Example: `["65001:1"]`, Doc: "Communities to add.",
+		Bind: func(s *policy.Set) tomlfile.Value { return communities(&s.CommunitiesAdd, standard, false) }},
+	{Key: "community-delete", Example: `"spokes"`, Doc: "Take out the communities that this list permits.",
+		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.Text(&s.CommunityDelete, checkName) }},
+	{Key: "large-communities", Example: `["65001:1:1"]`, Doc: `Large communities in place of the route's; "none" empties.`,
+		Bind: func(s *policy.Set) tomlfile.Value { return communities(&s.LargeCommunities, large, true) }},
+	{Key: "large-communities-add", Example: `["65001:1:1"]`, Doc: "Large communities to add.",
+		Bind: func(s *policy.Set) tomlfile.Value { return communities(&s.LargeCommunitiesAdd, large, false) }},
+	{Key: "large-community-delete", Example: `"sites"`, Doc: "Take out the large communities that this list permits.",
+		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.Text(&s.LargeCommunityDelete, checkName) }},
+	{Key: "ext-communities", Example: `["rt 65001:1"]`, Doc: `Route targets and sites of origin in place of the route's; "none" empties.`,
+		Bind: func(s *policy.Set) tomlfile.Value { return communities(&s.ExtCommunities, extended, true) }},
+	{Key: "ext-communities-add", Example: `["rt 65001:1"]`, Doc: "Extended communities to add.",
+		Bind: func(s *policy.Set) tomlfile.Value { return communities(&s.ExtCommunitiesAdd, extended, false) }},
+	{Key: "ext-community-delete", Example: `"targets"`, Doc: "Take out the extended communities that this list permits.",
+		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.Text(&s.ExtCommunityDelete, checkName) }},
+	{Key: "next-hop", Example: `"10.0.0.100"`, Doc: `Next hop: an address, "self", "unchanged" or "peer".`,
+		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.Text(&s.NextHop, checkSetNextHop) }},
+	{Key: "next-hop-ipv6", Example: `"fd00::100"`, Doc: "Next hop of IPv6 routes, beside an IPv4 next-hop.",
+		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.Address(&s.NextHopIPv6, tomlfile.Unicast) }},
+	{Key: "origin", Example: `"igp"`, Doc: "Origin: " + tomlfile.OrList(origins) + ".",
+		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.OneOf(&s.Origin, origins...) }},
+	{Key: "weight", Example: "100", Doc: "Weight.",
+		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.OptionalNumber(&s.Weight) }},
+	{Key: "tag", Example: "77", Doc: "Tag.",
+		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.OptionalNumber(&s.Tag) }},
+	{Key: "preferred-source", Example: `"10.0.0.4"`, Doc: "Source address of this NVA's own packets to the prefix.",
+		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.Address(&s.PreferredSource, tomlfile.Unicast) }},
+	{Key: "atomic-aggregate", Doc: "Set ATOMIC_AGGREGATE.",
+		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.Bool(&s.AtomicAggregate) }},
+	{Key: "aggregator-asn", Example: "65001", Doc: "ASN of AGGREGATOR; with aggregator-address.",
+		Bind: func(s *policy.Set) tomlfile.Value { return asn(&s.AggregatorASN) }},
+	{Key: "aggregator-address", Example: `"10.0.0.4"`, Doc: "Address of AGGREGATOR; with aggregator-asn.",
+		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.Address(&s.AggregatorAddress, tomlfile.Unicast) }},
+}
+
+func checkSetNextHop(s string) error {
+	switch s {
+	case "self", "unchanged", "peer":
+		return nil
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return fmt.Errorf(`want an IP address, "self", "unchanged" or "peer", got %s`, tomlfile.Show(s))
+	}
+	return tomlfile.Unicast(a)
+}
+
+// change returns a number, or a change by one ("+10").
+func change(p **policy.Number) tomlfile.Value {
+	return tomlfile.Parsed(p, "number or change", func(c tomlfile.Cell) (*policy.Number, bool) {
+		if s, ok := numberText(c.Val); ok {
+			if n, err := policy.ParseNumber(s); err == nil {
+				return &n, true
+			}
+		}
+		c.Want(`a number, or a change ("+10", "-10")`)
+		return nil, false
+	}, func(n *policy.Number) string {
+		switch {
+		case n == nil:
+			return ""
+		case n.Op == 0:
+			return n.String()
+		}
+		return tomlfile.Quote(n.String())
+	})
+}
+
+// pathReplace returns "any", or ASNs as a list or as text with spaces between them.
+func pathReplace(p *string) tomlfile.Value {
+	return tomlfile.Custom("word or ASNs", func(c tomlfile.Cell) {
+		s, ok := c.Val.(string)
+		if !ok {
+			var asns []uint32
+			asnList(&asns).Set(c)
+			if s = strings.Trim(fmt.Sprint(asns), "[]"); s == "" {
+				return
+			}
+		}
+		every, asns, err := policy.ParseASPathReplace(s)
+		switch {
+		case err != nil:
+			c.Want(`"any" or ASNs`)
+		case every:
+			*p = s
+		default:
+			*p = strings.Trim(fmt.Sprint(asns), "[]")
+		}
+	}, func() string { return tomlfile.Quote(*p) })
+}
+
+// exclude returns as-path-exclude: "all" or a list.
+func exclude(s *policy.Set) tomlfile.Value {
+	list := asnList(&s.ASPathExclude)
+	return tomlfile.Custom("word or list of ASNs", func(c tomlfile.Cell) {
+		if c.Val == "all" {
+			s.ASPathExcludeAll = true
+			return
+		}
+		list.Set(c)
+	}, func() string {
+		if s.ASPathExcludeAll {
+			return `"all"`
+		}
+		return list.TOML()
+	})
+}
+
+// communities returns a list of communities, each brought to its one text form by
+// norm. If none is set, "none" may replace the list.
+func communities(p *[]string, norm func(string) (string, error), none bool) tomlfile.Value {
+	list := tomlfile.List[string]{
+		Kind: "list of communities", Want: "a list of communities", TOML: tomlfile.Quote, NotEmpty: true, Repeats: true,
+		Parse: func(c tomlfile.Cell) (string, bool) {
+			s, ok := c.Text("a community")
+			if !ok {
+				return "", false
+			}
+			s, err := norm(s)
+			if err != nil {
+				c.Fail("%v", err)
+			}
+			return s, err == nil
+		},
+	}.At(p)
+	return tomlfile.Custom(list.Kind(), func(c tomlfile.Cell) {
+		if c.Val == "none" && none {
+			*p = []string{"none"}
+			return
+		}
+		list.Set(c)
+	}, func() string {
+		if len(*p) == 1 && (*p)[0] == "none" {
+			return `"none"`
+		}
+		return list.TOML()
+	})
+}

@@ -1,0 +1,157 @@
+package tomlfile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Value connects one place of a program's settings with its form in the file.
+type Value interface {
+	// Set reads c into the place. If c is invalid, it reports why and leaves the
+	// place alone.
+	Set(c Cell)
+	// Kind describes in a few words what the file may contain, for the reference.
+	Kind() string
+	// TOML returns the place's content as the file writes it after "=".
+	TOML() string
+}
+
+// Impact says what it costs to apply a change without a restart.
+type Impact uint8
+
+// Impacts, from the lightest to the heaviest.
+const (
+	Live            Impact = iota // nothing else is affected
+	SoftRefresh                   // the neighbor's routes are evaluated again
+	SessionReset                  // the BGP session is closed and reopened
+	DeviceRecreated               // the tunnel device is deleted and created again
+	Restart                       // the change takes effect when the daemon restarts
+)
+
+// String returns the impact in the words of a diff.
+func (i Impact) String() string {
+	names := [...]string{"live", "soft refresh", "session reset", "device recreated", "restart"}
+	if int(i) < len(names) {
+		return names[i]
+	}
+	return "unknown"
+}
+
+// Field declares one key of a table that is read into a T. It is all that reader,
+// printer, diff and reference need.
+type Field[T any] struct {
+	Key      string
+	Doc      string // for the reference: effect, unit, what the default means
+	Example  string // a value for the reference, if the default is none
+	Shown    bool   // the reference sets the key instead of commenting it out
+	Required bool
+	Impact   Impact // of changing the key in a reload
+	Bind     func(*T) Value
+}
+
+// ReadFields reads the keys that t has into dst.
+func ReadFields[T any](t *Table, dst *T, fields []Field[T]) {
+	for _, f := range fields {
+		if c, ok := t.Get(f.Key); ok {
+			f.Bind(dst).Set(c)
+		} else if f.Required {
+			Cell{Doc: t.Doc, Key: join(t.Key, f.Key), Line: t.Line}.Fail("required key is missing")
+		}
+	}
+}
+
+// SecretKeys returns the keys of fields whose values must not be shown.
+func SecretKeys[T any](fields []Field[T]) (keys []string) {
+	var zero T
+	for _, f := range fields {
+		if _, ok := f.Bind(&zero).(secret); ok {
+			keys = append(keys, f.Key)
+		}
+	}
+	return keys
+}
+
+// Change is one difference between two files, and what it costs to apply it.
+type Change struct {
+	Object string // "neighbor 10.0.210.4", "prefix-list rs-hub00", "kernel"
+	What   string // "added", "removed", or the key and its values
+	Impact Impact
+}
+
+// String returns the change as one line of a diff.
+func (c Change) String() string { return fmt.Sprintf("%s: %s (%s)", c.Object, c.What, c.Impact) }
+
+// ByImpact returns changes with the costliest first, otherwise in their order.
+func ByImpact(changes []Change) []Change {
+	out := slices.Clone(changes)
+	slices.SortStableFunc(out, func(a, b Change) int { return cmp.Compare(b.Impact, a.Impact) })
+	return out
+}
+
+// Discreet is a [Value] that differs in more than its TOML, or must not show it.
+type Discreet interface {
+	Value
+	// Changed describes how the value differs from old; empty if it does not.
+	Changed(old Value) string
+}
+
+// DiffFields returns a change for each key of an object that differs.
+func DiffFields[T any](object string, old, new *T, fields []Field[T]) []Change {
+	var out []Change
+	for _, f := range fields {
+		if how := changed(f.Bind(old), f.Bind(new)); how != "" {
+			out = append(out, Change{object, f.Key + ": " + how, f.Impact})
+		}
+	}
+	return out
+}
+
+func changed(old, new Value) string {
+	if d, ok := new.(Discreet); ok {
+		return d.Changed(old)
+	}
+	return Arrow(old, new)
+}
+
+// Arrow returns "OLD -> NEW"; empty if both have the same TOML.
+func Arrow(old, new Value) string {
+	a, b := old.TOML(), new.TOML()
+	if a == b {
+		return ""
+	}
+	return orUnset(a) + " -> " + orUnset(b)
+}
+
+func orUnset(toml string) string {
+	if toml == "" || toml == `""` {
+		return "unset"
+	}
+	return toml
+}
+
+// DiffEach compares the elements of two arrays by name. Adding an element is always
+// live; removing one costs gone.
+func DiffEach[T any](kind string, old, new []T, gone Impact, name func(*T) string, diff func(object string, a, b *T) []Change) []Change {
+	var out []Change
+	before := map[string]*T{}
+	for i := range old {
+		before[name(&old[i])] = &old[i]
+	}
+	after := map[string]bool{}
+	for i := range new {
+		id := name(&new[i])
+		after[id] = true
+		if was := before[id]; was != nil {
+			out = append(out, diff(kind+" "+id, was, &new[i])...)
+		} else {
+			out = append(out, Change{kind + " " + id, "added", Live})
+		}
+	}
+	for i := range old {
+		if id := name(&old[i]); !after[id] {
+			out = append(out, Change{kind + " " + id, "removed", gone})
+		}
+	}
+	return out
+}

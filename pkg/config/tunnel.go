@@ -1,0 +1,315 @@
+package config
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nvad/nvad/pkg/config/tomlfile"
+)
+
+// Tunnel is a VXLAN device.
+type Tunnel struct {
+	Name      string
+	VNI       uint32
+	Device    string     // underlay device; may be empty if Local is given
+	Local     netip.Addr // underlay source; invalid: first address of Device
+	Remotes   []netip.Addr
+	Group     netip.Addr // multicast group in place of Remotes; needs Device
+	Port      uint16     // UDP destination port
+	MTU       int        // 0: underlay's less the encapsulation
+	MSSClamp  MSSClamp
+	TTL       int // 0: inherit
+	Learning  bool
+	Addresses []netip.Prefix
+	Peers     []TunnelPeer // addresses in the tunnel that one remote alone may use
+	BFD       BFD          // of the far ends, see [Config.FarEnds]
+}
+
+// TunnelPeer is an address within a tunnel, and the remote that it belongs to.
+type TunnelPeer struct{ Remote, Address netip.Addr }
+
+// String is the peer as it stands in the file.
+func (p TunnelPeer) String() string { return p.Remote.String() + "=" + p.Address.String() }
+
+// MSSClamp is the segment size that TCP through a tunnel is held to, in bytes.
+type MSSClamp int
+
+// What is no size.
+const (
+	MSSAuto MSSClamp = 0  // what fits the tunnel's MTU
+	MSSOff  MSSClamp = -1 // left as it is
+)
+
+// defaultTunnel is what a tunnel has that sets nothing; learning is on as with
+// `ip link add type vxlan`, since a remote that is not nvad has a MAC that
+// can't be known beforehand.
+func defaultTunnel() Tunnel {
+	return Tunnel{Port: 4789, Learning: true}
+}
+
+var tunnelTable = tomlfile.Array[Config, Tunnel]{
+	Key: "tunnel", ID: "name", Doc: "VXLAN devices; one table each.", New: defaultTunnel, Gone: DeviceRecreated,
+	Of:   func(c *Config) *[]Tunnel { return &c.Tunnels },
+	Name: func(t *Tunnel) string { return t.Name }, Fields: tunnelFields,
+}
+
+var tunnelFields = []tomlfile.Field[Tunnel]{
+	{
+		Key: "name", Example: `"vxlan0"`, Required: true, Shown: true, Impact: DeviceRecreated,
+		Doc:  "Name of the VXLAN device that nvad makes.",
+		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Text(&t.Name, tomlfile.Interface) },
+	},
+	{
+		Key: "vni", Example: "77", Required: true, Shown: true, Impact: DeviceRecreated,
+		Doc:  "VXLAN network identifier.",
+		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Number(&t.VNI, 1, 1<<24-1) },
+	},
+	{
+		Key: "device", Example: `"eth0"`, Shown: true, Impact: DeviceRecreated,
+		Doc:  "Underlay device. Required unless local is given.",
+		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Text(&t.Device, tomlfile.Interface) },
+	},
+	{
+		Key: "local", Example: `"10.0.0.4"`, Impact: DeviceRecreated,
+		Doc:  "Underlay source address. Default: the first one of device.",
+		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Address(&t.Local, tomlfile.Unicast) },
+	},
+	{
+		Key: "remotes", Example: `["10.10.0.4"]`, Shown: true,
+		Doc:  "Underlay addresses of the other ends.",
+		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Addresses(&t.Remotes) },
+	},
+	{
+		Key: "peers", Example: `["10.10.0.4=169.254.0.2"]`,
+		Doc: "Which of the remotes has which address in the tunnel. What claims such an address and comes from another remote is " +
+			"dropped. With one remote every address is its own.",
+		Bind: func(t *Tunnel) tomlfile.Value { return tunnelPeers(&t.Peers) },
+	},
+	{
+		Key: "group", Example: `"239.1.1.1"`, Impact: DeviceRecreated,
+		Doc: "Multicast group in place of remotes; Azure does not carry multicast. Who is in reach of the group can join the tunnel: " +
+			"protect its neighbors with a password.",
+		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Address(&t.Group, tomlfile.Multicast) },
+	},
+	{
+		Key: "port", Impact: DeviceRecreated,
+		Doc:  "UDP destination port.",
+		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Number(&t.Port, 1, tomlfile.MaxUint16) },
+	},
+	{
+		Key: "mtu", Example: "1450",
+		Doc:  "MTU of the device. Default: the underlay's less the encapsulation.",
+		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Number(&t.MTU, 576, 65535) },
+	},
+	{
+		Key: "mss-clamp",
+		Doc: "Segment size that TCP connections through the tunnel agree on at most: a number, \"auto\" for what fits its MTU, " +
+			"or \"off\".",
+		Bind: func(t *Tunnel) tomlfile.Value { return mssClamp(&t.MSSClamp) },
+	},
+	{
+		Key: "ttl", Impact: DeviceRecreated,
+		Doc:  "TTL of the outer packet; 0 leaves it to the kernel.",
+		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Number(&t.TTL, 0, 255) },
+	},
+	{
+		Key: "learning", Impact: DeviceRecreated,
+		Doc: "Learn which remote has which MAC address from what the remotes send. The addresses of remotes that run nvad are known " +
+			"without; a remote that does not is flooded if this is off.",
+		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Bool(&t.Learning) },
+	},
+	{
+		Key: "address", Example: `"169.254.0.1/24"`, Shown: true,
+		Doc:  "Address of the device, with its length; or a list of them.",
+		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.InterfaceAddresses(&t.Addresses) },
+	},
+	{
+		Key: "bfd", Example: "{ min-tx = 100, min-rx = 100 }",
+		Doc: "Watch the far ends with BFD, over one hop within the tunnel (RFC 5881): true, or a table as a neighbor's. Far ends are the " +
+			"gateways of static routes that lie in a subnet of address. The routes of one that does not answer are taken out of the kernel.",
+		Bind: func(t *Tunnel) tomlfile.Value { return bfd{&t.BFD} },
+	},
+}
+
+// tunnelPeers returns a list of REMOTE=ADDRESS, as --remote-nva of "nvad bootstrap"
+// has it.
+func tunnelPeers(p *[]TunnelPeer) tomlfile.Value {
+	const one = "REMOTE=ADDRESS-IN-THE-TUNNEL (10.10.0.4=169.254.0.2)"
+	return tomlfile.List[TunnelPeer]{
+		Kind: "list of REMOTE=ADDRESS", Want: "a list of " + one,
+		TOML:     func(p TunnelPeer) string { return tomlfile.Quote(p.String()) },
+		Identity: func(p TunnelPeer) any { return p.Address },
+		Parse: func(c tomlfile.Cell) (TunnelPeer, bool) {
+			s, ok := c.Text(one)
+			if !ok {
+				return TunnelPeer{}, false
+			}
+			remote, inner, _ := strings.Cut(s, "=")
+			a, err := netip.ParseAddr(remote)
+			b, err2 := netip.ParseAddr(inner)
+			if err != nil || err2 != nil || a.Is4In6() || b.Is4In6() || a.Zone()+b.Zone() != "" {
+				c.Want(one)
+				return TunnelPeer{}, false
+			}
+			return TunnelPeer{a, b}, true
+		},
+	}.At(p)
+}
+
+// Segment sizes that fit the smallest and the largest MTU of IPv4.
+const minMSS, maxMSS = 536, 65495
+
+// mssClamp returns "auto", "off" or a size.
+func mssClamp(p *MSSClamp) tomlfile.Value {
+	return tomlfile.Custom(`"auto", "off" or number`, func(c tomlfile.Cell) {
+		n, isNumber := c.Val.(int64)
+		switch {
+		case c.Val == "auto":
+			*p = MSSAuto
+		case c.Val == "off":
+			*p = MSSOff
+		case isNumber && n >= minMSS && n <= maxMSS:
+			*p = MSSClamp(n)
+		default:
+			c.Fail("want \"auto\", \"off\" or a number from %d to %d, got %s", minMSS, maxMSS, tomlfile.Show(c.Val))
+		}
+	}, func() string {
+		switch *p {
+		case MSSAuto:
+			return `"auto"`
+		case MSSOff:
+			return `"off"`
+		}
+		return strconv.Itoa(int(*p))
+	})
+}
+
+func (v *checker) tunnel(i int) {
+	t := &v.cfg.Tunnels[i]
+	key := v.src.Elem("tunnel", i, t.Name)
+	if t.Name != "" {
+		v.distinct("tunnel", "name", i, t.Name, func(j int) bool { return v.cfg.Tunnels[j].Name == t.Name })
+	}
+	for j := range i {
+		if o := v.cfg.Tunnels[j]; t.VNI != 0 && o.VNI == t.VNI && o.Port == t.Port && o.Name != t.Name {
+			v.fail(key+".vni", "VNI %d with port %d is that of tunnel %s", t.VNI, t.Port, o.Name)
+		}
+	}
+	v.tunnelEnds(key, t)
+	v.tunnelAddresses(key, t)
+	v.tunnelPeers(key, t)
+	if most := t.MTU - 40; t.MTU > 0 && int(t.MSSClamp) > most {
+		v.fail(key+".mss-clamp", "an MTU of %d has room for segments of %d at most", t.MTU, most)
+	}
+}
+
+// tunnelEnds looks at the underlay.
+func (v *checker) tunnelEnds(key string, t *Tunnel) {
+	remotes, group := v.has(key+".remotes"), v.has(key+".group")
+	device, local := v.has(key+".device"), v.has(key+".local")
+	switch {
+	case remotes && group:
+		v.fail(key+".group", "remotes and group exclude each other")
+	case !remotes && !group:
+		v.fail(key+".remotes", "required key is missing: remotes, or a multicast group")
+	}
+	switch {
+	case !device && !local:
+		v.fail(key+".device", "required key is missing: device, or local")
+	case group && !device:
+		v.fail(key+".device", "required key is missing: a multicast group needs its device")
+	case device && t.Device == t.Name:
+		v.fail(key+".device", "a tunnel can't be its own underlay")
+	}
+	v.underlayFamily(key, t)
+}
+
+func (v *checker) underlayFamily(key string, t *Tunnel) {
+	ends := t.underlay()
+	for _, a := range ends {
+		if a.Is4() != ends[0].Is4() {
+			v.fail(key+".remotes "+key+".group", "%s and %s are of different address families", ends[0], a)
+			return
+		}
+	}
+	if slices.Contains(t.Remotes, t.Local) {
+		v.fail(key+".remotes", "%s is the local address", t.Local)
+	}
+}
+
+// underlay is the outer addresses that the tunnel names.
+func (t *Tunnel) underlay() []netip.Addr {
+	var out []netip.Addr
+	for _, a := range append([]netip.Addr{t.Local, t.Group}, t.Remotes...) {
+		if a.IsValid() {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func (v *checker) tunnelAddresses(key string, t *Tunnel) {
+	for _, p := range t.Addresses {
+		for _, a := range t.underlay() {
+			if p.Contains(a) {
+				v.fail(key+".address", "%s covers the underlay address %s, whose packets would enter the tunnel", p, a)
+			}
+		}
+		if p.Addr().Is6() && t.MTU > 0 && t.MTU < 1280 {
+			v.fail(key+".mtu", "IPv6 needs an MTU of at least 1280, got %d", t.MTU)
+		}
+	}
+}
+
+// tunnelPeers: an address that nobody can have would guard nothing.
+func (v *checker) tunnelPeers(key string, t *Tunnel) {
+	for _, p := range t.Peers {
+		own := func(a netip.Prefix) bool { return a.Addr() == p.Address }
+		within := func(a netip.Prefix) bool { return a.Contains(p.Address) }
+		switch {
+		case !slices.Contains(t.Remotes, p.Remote):
+			v.fail(key+".peers", "%s: %s is not one of remotes", p, p.Remote)
+		case slices.ContainsFunc(t.Addresses, own):
+			v.fail(key+".peers", "%s: %s is the tunnel's own address", p, p.Address)
+		case !slices.ContainsFunc(t.Addresses, within):
+			v.fail(key+".peers", "%s: %s is in no subnet of address", p, p.Address)
+		}
+	}
+}
+
+// FarEnd is another end of a tunnel that static routes lead to.
+type FarEnd struct {
+	Local  netip.Addr // the tunnel's own address in the subnet of both
+	Remote netip.Addr
+}
+
+// FarEnds is the gateways of static routes that lie in a subnet of t, in the order
+// of the routes.
+func (c *Config) FarEnds(t *Tunnel) []FarEnd {
+	var out []FarEnd
+	for _, s := range c.Statics {
+		if !s.Via.IsValid() || s.Device != "" && s.Device != t.Name {
+			continue
+		}
+		i := slices.IndexFunc(t.Addresses, func(p netip.Prefix) bool { return p.Contains(s.Via) && p.Addr() != s.Via })
+		if i < 0 {
+			continue
+		}
+		if end := (FarEnd{t.Addresses[i].Addr(), s.Via}); !slices.Contains(out, end) {
+			out = append(out, end)
+		}
+	}
+	return out
+}
+
+// HasTunnel reports whether a tunnel of the file is called name.
+func (c *Config) HasTunnel(name string) bool {
+	for _, t := range c.Tunnels {
+		if t.Name == name {
+			return true
+		}
+	}
+	return false
+}
