@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/nvad/nvad/pkg/route"
@@ -14,29 +13,26 @@ import (
 
 // pathList is a compiled [ASPathList].
 type pathList struct {
-	name     string
-	rules    []ASPathRule
+	ruleList[ASPathRule]
 	patterns []*pattern
-	all      *dfa // of all patterns; nil if it would be too large
+	all      *dfa // one automaton for all patterns; nil if it would be too large
 }
 
 func buildPathList(name string, src ASPathList) (*pathList, []*Error) {
-	rules, places, errs := ordered(KindASPathList, name, src, func(r *ASPathRule) *int { return &r.Seq })
-	l := &pathList{name: name, rules: rules}
-	for i, r := range rules {
+	l := &pathList{}
+	var errs []*Error
+	l.ruleList, errs = newRuleList(KindASPathList, name, src, pathSeq, func(r *ASPathRule) error {
 		p, err := compilePattern(r.Regexp)
-		if err != nil {
-			errs = append(errs, &Error{KindASPathList, name, places[i].index, places[i].seq, "", err})
-		}
 		l.patterns = append(l.patterns, p)
-	}
+		return err
+	})
 	if len(errs) == 0 {
 		l.all = combine(l.patterns)
 	}
 	return l, errs
 }
 
-// combine returns one automaton for all patterns, or nil.
+// combine returns one automaton for all patterns, or nil if one of them has none.
 func combine(patterns []*pattern) *dfa {
 	progs := make([]*syntax.Prog, len(patterns))
 	for i, p := range patterns {
@@ -49,12 +45,14 @@ func combine(patterns []*pattern) *dfa {
 }
 
 func (l *pathList) decide(a *route.Attrs, buf *[]byte) verdict {
-	*buf = appendPath((*buf)[:0], a.ASPath)
+	*buf = a.ASPath.Append((*buf)[:0])
 	if i := l.first(*buf); i >= 0 {
 		return listVerdict(i, l.rules[i].Permit)
 	}
-	return listVerdict(len(l.rules), false)
+	return l.noMatch()
 }
+
+func (l *pathList) looked(a *route.Attrs) string { return a.ASPath.String() }
 
 // first returns the index of the first rule that matches text, or -1.
 func (l *pathList) first(text []byte) int {
@@ -64,70 +62,22 @@ func (l *pathList) first(text []byte) int {
 	return slices.IndexFunc(l.patterns, func(p *pattern) bool { return p.match(text) })
 }
 
-func (l *pathList) label() string { return string(KindASPathList) + " " + l.name }
-
-func (l *pathList) written(i int) string {
-	if i >= len(l.rules) {
-		return implicitDeny
-	}
-	return l.rules[i].String()
-}
-
-func (l *pathList) ruleText(i int, _ uint32) string { return listRuleText(l, i, len(l.rules)) }
-func (l *pathList) looked(a *route.Attrs) string    { return a.ASPath.String() }
-
-// segmentMarks are the characters around and between the ASNs of a segment.
-var segmentMarks = [...]struct{ open, sep, end byte }{
-	route.ASSet:            {'{', ',', '}'},
-	route.ASSequence:       {0, ' ', 0},
-	route.ASConfedSequence: {'(', ' ', ')'},
-	route.ASConfedSet:      {'[', ',', ']'},
-}
-
-// appendPath appends the text of p, which is that of its String method, without
-// an allocation of its own.
-func appendPath(b []byte, p route.ASPath) []byte {
-	for i, s := range p {
-		if i > 0 {
-			b = append(b, ' ')
-		}
-		marks := segmentMarks[route.ASSequence]
-		if int(s.Type) < len(segmentMarks) && s.Type != 0 {
-			marks = segmentMarks[s.Type]
-		}
-		if marks.open != 0 {
-			b = append(b, marks.open)
-		}
-		for j, asn := range s.Listed() {
-			if j > 0 {
-				b = append(b, marks.sep)
-			}
-			b = strconv.AppendUint(b, uint64(asn), 10)
-		}
-		if marks.end != 0 {
-			b = append(b, marks.end)
-		}
-	}
-	return b
-}
-
-// underscore is what "_" stands for in a pattern.
+// underscore replaces "_" in a pattern.
 const underscore = "(^|[,{}() ]|$)"
 
-// pattern is one compiled expression of an as-path-list or community-list. It
-// is run over a text form of ASCII characters.
+// pattern is one compiled expression of an as-path-list or community-list. The
+// texts that it is matched against are ASCII.
 type pattern struct {
 	prog *syntax.Prog
 	dfa  *dfa
-	// slow does the work of the few expressions whose automaton would be large.
-	slow *regexp.Regexp
+	slow *regexp.Regexp // in place of an automaton that would be too large
 }
 
-// maxPatternLength keeps the time that compiling takes within bounds.
+// maxPatternLength bounds the time that compiling takes.
 const maxPatternLength = 1000
 
-// compilePattern reads a POSIX extended expression in which "_" is a separator
-// or an end of the text.
+// compilePattern compiles a POSIX extended expression in which "_" stands for a
+// separator or an end of the text.
 func compilePattern(expr string) (*pattern, error) {
 	if expr == "" {
 		return nil, errors.New("the regular expression is empty")
@@ -154,7 +104,7 @@ func compilePattern(expr string) (*pattern, error) {
 	return p, err
 }
 
-// patternError says what is wrong without the expansion of "_".
+// patternError leaves the expression out of err, as "_" is expanded there.
 func patternError(err error) error {
 	var se *syntax.Error
 	if errors.As(err, &se) {
@@ -163,8 +113,7 @@ func patternError(err error) error {
 	return err
 }
 
-// underscoreInBrackets reports whether "_" is part of a bracket expression,
-// where a "]" that comes first is an ordinary character.
+// underscoreInBrackets reports whether "_" is part of a bracket expression.
 func underscoreInBrackets(expr string) bool {
 	for i := 0; i < len(expr); i++ {
 		switch expr[i] {
@@ -182,7 +131,8 @@ func underscoreInBrackets(expr string) bool {
 }
 
 // bracketEnd returns the index of the "]" that closes the bracket expression at
-// start, or the length of expr if nothing does.
+// start, or the length of expr if nothing does. A "]" that comes first is an
+// ordinary character.
 func bracketEnd(expr string, start int) int {
 	i := start + 1
 	if i < len(expr) && expr[i] == '^' {

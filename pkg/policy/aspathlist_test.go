@@ -130,7 +130,7 @@ func TestPatternsAgree(t *testing.T) {
 					break
 				}
 			}
-			if got := l.first(appendPath(nil, path)); got != want {
+			if got := l.first(path.Append(nil)); got != want {
 				t.Fatalf("%v on %q: rule %d, want %d", src, path, got, want)
 			}
 		}
@@ -141,16 +141,6 @@ func mustNotCompile(t *rapid.T, expr string) {
 	if _, err := regexp.CompilePOSIX(strings.ReplaceAll(expr, "_", underscore)); err == nil {
 		t.Fatalf("%q is refused", expr)
 	}
-}
-
-// TestAppendPath: the text that patterns run over is the one that users see.
-func TestAppendPath(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		p := drawPath(t)
-		if got := string(appendPath(nil, p)); got != p.String() {
-			t.Fatalf("%q, want %q", got, p)
-		}
-	})
 }
 
 func FuzzASPathRegexp(f *testing.F) {

@@ -9,7 +9,7 @@ import (
 // asnRange is an inclusive range of ASNs.
 type asnRange struct{ first, last uint32 }
 
-// The IANA registry of special-purpose AS numbers, by set.
+// Special-purpose AS numbers of the IANA registry.
 var (
 	reservedASNs = []asnRange{
 		{0, 0},                   // RFC 7607
@@ -26,8 +26,8 @@ var (
 	}
 )
 
-// ParseBogons reads "reserved", "private" or "all", and the empty string as no
-// set at all.
+// ParseBogons reads "reserved", "private" or "all". The empty string is the empty
+// set.
 func ParseBogons(s string) (Bogons, error) {
 	switch s {
 	case "":
@@ -42,7 +42,7 @@ func ParseBogons(s string) (Bogons, error) {
 	return 0, fmt.Errorf("%q is not a set of ASNs (want reserved, private or all)", s)
 }
 
-// String is the inverse of [ParseBogons].
+// String returns the form that [ParseBogons] reads.
 func (b Bogons) String() string {
 	switch b {
 	case Reserved:
@@ -56,8 +56,8 @@ func (b Bogons) String() string {
 }
 
 // Of returns the set among b that asn belongs to, 0 if none. The private set
-// includes the ASNs of Azure's own Route Servers (65515-65520): a path learned
-// from one is refused where it applies.
+// includes the ASNs of Azure's Route Servers (65515-65520), so that it refuses the
+// routes learned from one.
 func (b Bogons) Of(asn uint32) Bogons {
 	if b&Reserved != 0 && inRanges(reservedASNs, asn) {
 		return Reserved
@@ -77,8 +77,8 @@ func inRanges(ranges []asnRange, asn uint32) bool {
 	return false
 }
 
-// bogonList matches a path that holds an ASN of the set, in a segment of any
-// type. Rule 0 is the reserved set, rule 1 the private one.
+// bogonList matches a path with an ASN of the set, in a segment of any type. Rule 0
+// is the reserved set, rule 1 the private one.
 type bogonList Bogons
 
 func (l bogonList) decide(a *route.Attrs, _ *[]byte) verdict {
@@ -103,7 +103,7 @@ func (l bogonList) ruleText(i int, asn uint32) string {
 	return fmt.Sprintf("deny-asns %s: AS %d", set, asn)
 }
 
-// hit names the ASN of a verdict, if there is one.
+// hit returns the ASN that was found, as text; empty if none was.
 func (l bogonList) hit(v verdict) string {
 	if !v.permit() {
 		return ""

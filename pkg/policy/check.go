@@ -8,28 +8,18 @@ import (
 	"strconv"
 )
 
-// CheckLibrary returns every problem of every object of lib, whether or not
-// something refers to it, in the order of kind, name and rule. Problems that
-// depend on a session, such as a next hop that only makes sense in one
-// direction, are for [Compile] to find.
+// CheckLibrary returns every problem of every object in lib, whether or not
+// something refers to the object, ordered by kind, name and rule. Problems that
+// depend on a session, such as a next hop that only makes sense in one direction,
+// are left to [Compile].
 func CheckLibrary(lib *Library) []*Error {
 	b := newBuilder(NewCompiler(lib), Session{Export: true})
-	for name := range lib.PrefixLists {
-		b.prefixList("", name)
-	}
-	for name := range lib.ASPathLists {
-		b.pathList("", name)
-	}
-	for name := range lib.CommunityLists {
-		b.c.standard.list(b, "", name)
-	}
-	for name := range lib.LargeCommunityLists {
-		b.c.large.list(b, "", name)
-	}
-	for name := range lib.ExtCommunityLists {
-		b.c.ext.list(b, "", name)
-	}
-	// The order decides which route-map of a loop is told.
+	b.c.prefixes.check(b)
+	b.c.paths.check(b)
+	b.c.standard.check(b)
+	b.c.large.check(b)
+	b.c.ext.check(b)
+	// The order decides which route-map of a loop gets the error.
 	for _, name := range slices.Sorted(maps.Keys(lib.RouteMaps)) {
 		b.routeMap("", name)
 	}
@@ -43,34 +33,34 @@ func kindOrder(k Kind) int {
 	return slices.Index([]Kind{KindPrefixList, KindASPathList, KindCommunityList, KindLargeCommunityList, KindExtCommunityList, KindRouteMap}, k)
 }
 
-// Unreached is rules of a list, or clauses of a route-map, that no route ever
-// gets to, because an earlier one has decided.
+// Unreached reports rules of a list, or clauses of a route-map, that no route ever
+// reaches because an earlier one decides first.
 type Unreached struct {
 	Kind  Kind
 	Name  string
-	Index int    // of the first such rule, as written, from 0
-	Seq   int    // its number
-	Count int    // how many rules By keeps from being reached
+	Index int    // position of the first such rule as written, from 0
+	Seq   int    // number of that rule
+	Count int    // how many rules are not reached because of By
 	By    string // the earlier rule: "seq 5 permit any", "permit 10"
 }
 
 // FindUnreached returns the rules of lib that are never reached, by kind and name.
-// In a prefix-list, a rule that an earlier one covers counts only if both differ in
-// their action, or if the earlier one takes every prefix of its family: what
-// merely repeats an exception does no harm. A rule that only several others cover
+// In a prefix-list, a rule that an earlier one covers is reported only if their
+// actions differ, or if the earlier one matches every prefix of the family: merely
+// repeating an exception does no harm. A rule that several others cover only
 // together is not found.
 func FindUnreached(lib *Library) []Unreached {
 	var out []Unreached
 	each(lib.PrefixLists, func(name string, l PrefixList) { out = append(out, unreachedPrefixes(name, l)...) })
 	each(lib.ASPathLists, func(name string, l ASPathList) {
-		out = append(out, afterAll(KindASPathList, name, l, func(r *ASPathRule) *int { return &r.Seq }, ASPathRule.all)...)
+		out = append(out, afterAll(KindASPathList, name, l, pathSeq, ASPathRule.all)...)
 	})
 	for _, k := range []struct {
 		kind  Kind
 		lists map[string]CommunityList
 	}{{KindCommunityList, lib.CommunityLists}, {KindLargeCommunityList, lib.LargeCommunityLists}, {KindExtCommunityList, lib.ExtCommunityLists}} {
 		each(k.lists, func(name string, l CommunityList) {
-			out = append(out, afterAll(k.kind, name, l, func(r *CommunityRule) *int { return &r.Seq }, CommunityRule.all)...)
+			out = append(out, afterAll(k.kind, name, l, communitySeq, CommunityRule.all)...)
 		})
 	}
 	each(lib.RouteMaps, func(name string, m RouteMap) { out = append(out, unreachedClauses(name, m)...) })
@@ -83,13 +73,13 @@ func each[T any](objects map[string]T, f func(string, T)) {
 	}
 }
 
-// lengthRange is a rule with the lengths that it matches.
+// lengthRange is a rule and the route lengths that it matches.
 type lengthRange struct{ rule, lo, hi int }
 
-// unreachedPrefixes looks each rule up among the earlier rules for the prefixes
-// that cover its own, so that long lists cost no more than a few look-ups a rule.
+// unreachedPrefixes looks for each rule among the earlier rules of the prefixes that
+// cover its own, which costs a few look-ups a rule however long the list.
 func unreachedPrefixes(name string, list PrefixList) (out []Unreached) {
-	rules, places, _ := ordered(KindPrefixList, name, list, func(r *PrefixRule) *int { return &r.Seq })
+	rules, places, _ := ordered(KindPrefixList, name, list, prefixSeq)
 	found := finds{kind: KindPrefixList, name: name, places: places}
 	earlier := map[netip.Prefix][]lengthRange{}
 	whole := -1
@@ -114,8 +104,9 @@ func unreachedPrefixes(name string, list PrefixList) (out []Unreached) {
 	return found.list
 }
 
-// cover is the first rule of earlier that decides whatever r matches, in another
-// way or for all prefixes of the family; -1 if there is none.
+// cover returns the first of the earlier rules that matches everything that r
+// matches and either has the other action or matches the whole family; -1 if there
+// is none.
 func cover(earlier map[netip.Prefix][]lengthRange, rules []PrefixRule, r *PrefixRule) int {
 	lo, hi := r.lengths()
 	for bits := 0; bits <= r.Prefix.Bits(); bits++ {
@@ -130,7 +121,7 @@ func cover(earlier map[netip.Prefix][]lengthRange, rules []PrefixRule, r *Prefix
 	return -1
 }
 
-// afterAll finds what stands behind the first rule that matches every route.
+// afterAll reports the rules after the first one that matches every route.
 func afterAll[R interface{ String() string }](kind Kind, name string, list []R, seq func(*R) *int, all func(R) bool) []Unreached {
 	rules, places, _ := ordered(kind, name, list, seq)
 	at := slices.IndexFunc(rules, all)
@@ -144,10 +135,10 @@ func afterAll[R interface{ String() string }](kind Kind, name string, list []R, 
 	return found.list
 }
 
-// unreachedClauses follows every way through the route-map: a clause without
-// conditions matches always, so that the next one is reached only if it says so.
+// unreachedClauses follows every way through the route-map. A clause without
+// conditions always matches, so that the next one is reached only if it goes on.
 func unreachedClauses(name string, m RouteMap) []Unreached {
-	clauses, places, _ := ordered(KindRouteMap, name, m, func(c *Clause) *int { return &c.Seq })
+	clauses, places, _ := ordered(KindRouteMap, name, m, clauseSeq)
 	found := finds{kind: KindRouteMap, name: name, places: places}
 	reached := make([]bool, len(clauses)+1)
 	reached[0] = true
@@ -170,7 +161,7 @@ func unreachedClauses(name string, m RouteMap) []Unreached {
 	return found.list
 }
 
-// finds collects what one object has, one entry for each rule that is the cause.
+// finds collects the results for one object, one for each rule that is a cause.
 type finds struct {
 	kind   Kind
 	name   string
@@ -200,8 +191,8 @@ func (r CommunityRule) all() bool {
 	return slices.Contains(r.Values, internet)
 }
 
-// matchesAll reports whether an expression matches every text of printable
-// characters; false if it is not valid or too large to know.
+// matchesAll reports whether an expression matches every text of printable ASCII
+// characters; false if it is invalid or has no automaton to find that out with.
 func matchesAll(expr string) bool {
 	p, err := compilePattern(expr)
 	if err != nil || p.dfa == nil {

@@ -8,21 +8,21 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// internet is the value of a standard rule that matches every route.
+// internet as a value makes a standard rule match every route.
 const internet = "internet"
 
-// communityKind is what the three kinds of community differ in.
+// communityKind holds the functions in which the three kinds of community differ.
 type communityKind[T comparable] struct {
-	kind  Kind
+	lists Kind
 	parse func(string) (T, error)
-	text  func(T) string // as expressions see it
+	text  func(T) string // the form that expressions match
 	of    func(*route.Attrs) []T
 	put   func(*route.Attrs, []T)
 	sort  func([]T) []T // sorted, without duplicates
 }
 
 var standardKind = &communityKind[route.Community]{
-	kind:  KindCommunityList,
+	lists: KindCommunityList,
 	parse: route.ParseCommunity,
 	text:  route.Community.String,
 	of:    func(a *route.Attrs) []route.Community { return a.Communities },
@@ -31,7 +31,7 @@ var standardKind = &communityKind[route.Community]{
 }
 
 var largeKind = &communityKind[route.LargeCommunity]{
-	kind:  KindLargeCommunityList,
+	lists: KindLargeCommunityList,
 	parse: route.ParseLargeCommunity,
 	text:  route.LargeCommunity.String,
 	of:    func(a *route.Attrs) []route.LargeCommunity { return a.LargeCommunities },
@@ -43,7 +43,7 @@ var largeKind = &communityKind[route.LargeCommunity]{
 }
 
 var extKind = &communityKind[route.ExtCommunity]{
-	kind:  KindExtCommunityList,
+	lists: KindExtCommunityList,
 	parse: route.ParseExtCommunity,
 	text:  extText,
 	of:    func(a *route.Attrs) []route.ExtCommunity { return a.ExtCommunities },
@@ -51,7 +51,7 @@ var extKind = &communityKind[route.ExtCommunity]{
 	sort:  route.SortedSet[route.ExtCommunity],
 }
 
-// extText is the form that FRR shows and matches expressions against.
+// extText returns the form that FRR shows and matches expressions against.
 func extText(c route.ExtCommunity) string {
 	s := c.String()
 	if v, ok := strings.CutPrefix(s, "rt "); ok {
@@ -65,13 +65,10 @@ func extText(c route.ExtCommunity) string {
 
 // communityList is a compiled [CommunityList].
 type communityList[T comparable] struct {
+	ruleList[CommunityRule]
 	*communityKind[T]
-	name  string
-	src   CommunityList
-	rules []communityRule[T]
+	compiled []communityRule[T]
 }
-
-func (l *communityList[T]) ruleText(i int, _ uint32) string { return listRuleText(l, i, len(l.src)) }
 
 type communityRule[T comparable] struct {
 	permit  bool
@@ -80,20 +77,18 @@ type communityRule[T comparable] struct {
 	pattern *pattern // nil for a standard rule
 }
 
-func buildCommunityList[T comparable](k *communityKind[T], name string, src CommunityList) (*communityList[T], []*Error) {
-	rules, places, errs := ordered(k.kind, name, src, func(r *CommunityRule) *int { return &r.Seq })
-	l := &communityList[T]{communityKind: k, name: name, src: rules}
-	for i, r := range rules {
+func (k *communityKind[T]) build(name string, src CommunityList) (*communityList[T], []*Error) {
+	l := &communityList[T]{communityKind: k}
+	var errs []*Error
+	l.ruleList, errs = newRuleList(k.lists, name, src, communitySeq, func(r *CommunityRule) error {
 		c, err := k.compileRule(r)
-		if err != nil {
-			errs = append(errs, &Error{k.kind, name, places[i].index, places[i].seq, "", err})
-		}
-		l.rules = append(l.rules, c)
-	}
+		l.compiled = append(l.compiled, c)
+		return err
+	})
 	return l, errs
 }
 
-func (k *communityKind[T]) compileRule(r CommunityRule) (c communityRule[T], err error) {
+func (k *communityKind[T]) compileRule(r *CommunityRule) (c communityRule[T], err error) {
 	c.permit = r.Permit
 	switch {
 	case (len(r.Values) == 0) == (r.Regexp == ""):
@@ -101,7 +96,7 @@ func (k *communityKind[T]) compileRule(r CommunityRule) (c communityRule[T], err
 	case r.Regexp != "":
 		c.pattern, err = compilePattern(r.Regexp)
 		return c, err
-	case k.kind == KindCommunityList && slices.Contains(r.Values, internet):
+	case k.lists == KindCommunityList && slices.Contains(r.Values, internet):
 		c.any = true
 		return c, nil
 	}
@@ -109,7 +104,7 @@ func (k *communityKind[T]) compileRule(r CommunityRule) (c communityRule[T], err
 	return c, err
 }
 
-// parseAll returns the distinct values in order, joining all errors.
+// parseAll returns the distinct values in order; the error joins those of all words.
 func (k *communityKind[T]) parseAll(words []string) ([]T, error) {
 	out := make([]T, 0, len(words))
 	var errs []error
@@ -124,12 +119,12 @@ func (k *communityKind[T]) parseAll(words []string) ([]T, error) {
 	return k.sort(out), errors.Join(errs...)
 }
 
-// communityMode is how the values of a standard rule are compared.
+// communityMode selects how the values of a standard rule are compared.
 type communityMode uint8
 
 const (
 	modeAll   communityMode = iota // the route carries every value
-	modeExact                      // and nothing else
+	modeExact                      // and no other
 	modeAny                        // the route carries one of them
 )
 
@@ -160,19 +155,19 @@ func (r *communityRule[T]) match(have []T, mode communityMode, text []byte) bool
 	return !slices.ContainsFunc(r.values, func(v T) bool { return !held(v) })
 }
 
-// deletes reports whether the list permits the single community v, which is how
-// a list says what to delete.
+// deletes reports whether the list permits the community v by itself: set
+// community-delete removes such communities.
 func (l *communityList[T]) deletes(v T) bool {
 	text := []byte(l.text(v))
-	for i := range l.rules {
-		if r := &l.rules[i]; r.match([]T{v}, modeAny, text) {
+	for i := range l.compiled {
+		if r := &l.compiled[i]; r.match([]T{v}, modeAny, text) {
 			return r.permit
 		}
 	}
 	return false
 }
 
-// communityMatch is a list as one clause asks it.
+// communityMatch is a list with the mode in which one clause asks it.
 type communityMatch[T comparable] struct {
 	*communityList[T]
 	mode communityMode
@@ -181,8 +176,8 @@ type communityMatch[T comparable] struct {
 func (m communityMatch[T]) decide(a *route.Attrs, buf *[]byte) verdict {
 	have := m.of(a)
 	*buf = (*buf)[:0]
-	for i := range m.rules {
-		r := &m.rules[i]
+	for i := range m.compiled {
+		r := &m.compiled[i]
 		if r.pattern != nil && len(*buf) == 0 {
 			*buf = m.appendText(*buf, have)
 		}
@@ -190,7 +185,7 @@ func (m communityMatch[T]) decide(a *route.Attrs, buf *[]byte) verdict {
 			return listVerdict(i, r.permit)
 		}
 	}
-	return listVerdict(len(m.rules), false)
+	return m.noMatch()
 }
 
 func (l *communityList[T]) appendText(b []byte, have []T) []byte {
@@ -201,15 +196,6 @@ func (l *communityList[T]) appendText(b []byte, have []T) []byte {
 		b = append(b, l.text(v)...)
 	}
 	return b
-}
-
-func (l *communityList[T]) label() string { return string(l.kind) + " " + l.name }
-
-func (l *communityList[T]) written(i int) string {
-	if i >= len(l.src) {
-		return implicitDeny
-	}
-	return l.src[i].String()
 }
 
 func (l *communityList[T]) looked(a *route.Attrs) string {

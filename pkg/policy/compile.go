@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,33 +8,27 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// Compiler turns the chains of one configuration into Programs. Lists are
-// compiled once, when they are first needed, and shared by the Programs. It
-// must be used by one goroutine at a time; the Programs do not depend on it.
+// Compiler turns the chains of one configuration into Programs. It compiles each
+// list once, when a chain first needs it, and the Programs share the result. One
+// goroutine at a time may use it; the Programs do not depend on it.
 type Compiler struct {
 	lib      *Library
-	prefixes map[string]built[*prefixList]
-	paths    map[string]built[*pathList]
-	standard *communityLists[route.Community]
-	large    *communityLists[route.LargeCommunity]
-	ext      *communityLists[route.ExtCommunity]
-}
-
-// built is a compiled object, or what is wrong with it.
-type built[T any] struct {
-	value T
-	errs  []*Error
+	prefixes *catalog[PrefixList, *prefixList]
+	paths    *catalog[ASPathList, *pathList]
+	standard *catalog[CommunityList, *communityList[route.Community]]
+	large    *catalog[CommunityList, *communityList[route.LargeCommunity]]
+	ext      *catalog[CommunityList, *communityList[route.ExtCommunity]]
 }
 
 // NewCompiler returns a Compiler for lib, which must not change afterwards.
 func NewCompiler(lib *Library) *Compiler {
 	return &Compiler{
 		lib:      lib,
-		prefixes: make(map[string]built[*prefixList]),
-		paths:    make(map[string]built[*pathList]),
-		standard: newCommunityLists(standardKind, lib.CommunityLists),
-		large:    newCommunityLists(largeKind, lib.LargeCommunityLists),
-		ext:      newCommunityLists(extKind, lib.ExtCommunityLists),
+		prefixes: newCatalog(KindPrefixList, lib.PrefixLists, buildPrefixList),
+		paths:    newCatalog(KindASPathList, lib.ASPathLists, buildPathList),
+		standard: newCatalog(KindCommunityList, lib.CommunityLists, standardKind.build),
+		large:    newCatalog(KindLargeCommunityList, lib.LargeCommunityLists, largeKind.build),
+		ext:      newCatalog(KindExtCommunityList, lib.ExtCommunityLists, extKind.build),
 	}
 }
 
@@ -68,18 +61,73 @@ func joined(errs []*Error) error {
 	return errors.Join(out...)
 }
 
+// catalog holds the lists of one kind: as written, and compiled once they are needed.
+type catalog[S any, L compiledList] struct {
+	kind  Kind
+	from  map[string]S
+	build func(name string, src S) (L, []*Error)
+	done  map[string]built[L]
+}
+
+type compiledList interface {
+	label() string
+	source() any // the rules, for comparing two Programs
+}
+
+// built is a compiled list and its errors, which make it unusable.
+type built[L any] struct {
+	list L
+	errs []*Error
+}
+
+func newCatalog[S any, L compiledList](kind Kind, from map[string]S, build func(string, S) (L, []*Error)) *catalog[S, L] {
+	return &catalog[S, L]{kind, from, build, make(map[string]built[L])}
+}
+
+// list returns the compiled list that field names, nil if no name is given. A
+// list that does not exist, and the errors of one that does, are reported to b.
+func (c *catalog[S, L]) list(b *builder, field, name string) (none L) {
+	if name == "" {
+		return none
+	}
+	src, ok := c.from[name]
+	if !ok {
+		b.fail(field, fmt.Errorf("there is no %s %q", c.kind, name))
+		return none
+	}
+	d, ok := c.done[name]
+	if !ok {
+		d.list, d.errs = c.build(name, src)
+		c.done[name] = d
+	}
+	key := d.list.label()
+	b.p.src.lists[key] = d.list.source()
+	if !b.faulty[key] {
+		b.faulty[key] = true
+		b.errs = append(b.errs, d.errs...)
+	}
+	return d.list
+}
+
+// check compiles every list for its errors.
+func (c *catalog[S, L]) check(b *builder) {
+	for name := range c.from {
+		c.list(b, "", name)
+	}
+}
+
 // builder compiles one Program.
 type builder struct {
 	c       *Compiler
 	session Session
 	p       *Program
-	rules   Rule // numbers given out
-	places  int  // verdicts that a slot of the memo holds
+	rules   Rule // next number to give out
+	places  int  // verdicts that a slot of the memo has room for
 	maps    map[string]*routeMap
-	calls   []string // route-maps being compiled, outermost first
+	calls   []string // route-maps that are being compiled, outermost first
 	errs    []*Error
-	faulty  map[string]bool // objects whose errors are in errs already
-	at      Error           // where the builder is
+	faulty  map[string]bool // lists whose errors are in errs already
+	at      Error           // the object and rule that errors belong to
 }
 
 func newBuilder(c *Compiler, s Session) *builder {
@@ -91,7 +139,7 @@ func newBuilder(c *Compiler, s Session) *builder {
 	return b
 }
 
-// name gives numbers to n rules of src and returns the first.
+// name gives numbers to the n rules of src and returns the first.
 func (b *builder) name(src ruleSource, n int) Rule {
 	base := b.rules
 	b.p.names = append(b.p.names, ruleRange{base, src})
@@ -105,26 +153,33 @@ func (b *builder) place() int {
 	return b.places - 1
 }
 
-// fail records a problem with a field of the object the builder is at.
+// numberedList is a list whose rules have numbers, by which RuleText names them.
+type numberedList interface {
+	ruleSource
+	size() int
+}
+
+// aboutPrefix returns a question to l about the route's prefix.
+func (b *builder) aboutPrefix(l *prefixList) *listUse {
+	return &listUse{prefixQuestion{l}, b.name(l, l.size())}
+}
+
+// aboutAttrs returns a question to l about the attributes; its rules are those of src.
+func (b *builder) aboutAttrs(l attrList, src numberedList) *listUse {
+	return &listUse{&attrQuestion{l, b.place()}, b.name(src, src.size())}
+}
+
+// fail records a problem in a field of the object that the builder is at.
 func (b *builder) fail(field string, err error) {
 	e := b.at
 	e.Field, e.Err = field, err
 	b.errs = append(b.errs, &e)
 }
 
-// check is fail if there is a problem.
+// check calls fail unless err is nil.
 func (b *builder) check(field string, err error) {
 	if err != nil {
 		b.fail(field, err)
-	}
-}
-
-// adopt takes over the errors of an object that field refers to, once. key is
-// the kind and name of the object.
-func (b *builder) adopt(key string, errs []*Error) {
-	if !b.faulty[key] {
-		b.faulty[key] = true
-		b.errs = append(b.errs, errs...)
 	}
 }
 
@@ -137,11 +192,11 @@ func (b *builder) chain(c Chain) {
 		l := bogonList(c.DenyASNs)
 		b.stage(&denyStage{list: l, place: b.place(), base: b.name(l, 2)})
 	}
-	if l := b.prefixList("prefix-list", c.PrefixList); l != nil {
-		b.stage(&prefixStage{list: l, base: b.name(l, len(l.rules)+1)})
+	if l := b.c.prefixes.list(b, "prefix-list", c.PrefixList); l != nil {
+		b.stage(b.aboutPrefix(l))
 	}
-	if l := b.pathList("as-path-list", c.ASPathList); l != nil {
-		b.stage(&pathStage{list: l, place: b.place(), base: b.name(l, len(l.rules)+1)})
+	if l := b.c.paths.list(b, "as-path-list", c.ASPathList); l != nil {
+		b.stage(b.aboutAttrs(l, l))
 	}
 	if c.RouteMap != "" {
 		if m := b.routeMap("route-map", c.RouteMap); m != nil {
@@ -155,64 +210,8 @@ func (b *builder) chain(c Chain) {
 
 func (b *builder) stage(s stage) { b.p.stages = append(b.p.stages, s) }
 
-// object returns the compiled list that field names, nil if no name is given.
-// If there is no such list, or something is wrong with it, that is recorded.
-func object[S any, T any](b *builder, kind Kind, field, name string, from map[string]S, done map[string]built[T], build func(string, S) (T, []*Error)) (out T) {
-	if name == "" {
-		return out
-	}
-	src, ok := from[name]
-	if !ok {
-		b.fail(field, fmt.Errorf("there is no %s %q", kind, name))
-		return out
-	}
-	d, ok := done[name]
-	if !ok {
-		d.value, d.errs = build(name, src)
-		done[name] = d
-	}
-	b.adopt(string(kind)+" "+name, d.errs)
-	return d.value
-}
-
-func (b *builder) prefixList(field, name string) *prefixList {
-	l := object(b, KindPrefixList, field, name, b.c.lib.PrefixLists, b.c.prefixes, buildPrefixList)
-	if l != nil {
-		b.p.src.lists[l.label()] = l.rules
-	}
-	return l
-}
-
-func (b *builder) pathList(field, name string) *pathList {
-	l := object(b, KindASPathList, field, name, b.c.lib.ASPathLists, b.c.paths, buildPathList)
-	if l != nil {
-		b.p.src.lists[l.label()] = l.rules
-	}
-	return l
-}
-
-// communityLists are the lists of one kind.
-type communityLists[T comparable] struct {
-	kind *communityKind[T]
-	from map[string]CommunityList
-	done map[string]built[*communityList[T]]
-}
-
-func newCommunityLists[T comparable](k *communityKind[T], from map[string]CommunityList) *communityLists[T] {
-	return &communityLists[T]{k, from, make(map[string]built[*communityList[T]])}
-}
-
-func (c *communityLists[T]) list(b *builder, field, name string) *communityList[T] {
-	l := object(b, c.kind.kind, field, name, c.from, c.done, func(name string, src CommunityList) (*communityList[T], []*Error) {
-		return buildCommunityList(c.kind, name, src)
-	})
-	if l != nil {
-		b.p.src.lists[l.label()] = l.src
-	}
-	return l
-}
-
-// routeMap returns the compiled route-map, nil if there is none.
+// routeMap returns the compiled route-map. It reports to b, and returns nil, if
+// there is none of this name, or if it would call itself.
 func (b *builder) routeMap(field, name string) *routeMap {
 	src, ok := b.c.lib.RouteMaps[name]
 	if !ok {
@@ -234,54 +233,4 @@ func (b *builder) routeMap(field, name string) *routeMap {
 	b.calls = b.calls[:len(b.calls)-1]
 	b.at = outer
 	return m
-}
-
-// seqStep is the distance between rules that are not numbered by the user.
-const seqStep = 5
-
-var errSeqRange = errors.New("sequence number must be between 1 and 4294967295")
-
-// position is where a rule or clause stands as written, and its number.
-type position struct{ index, seq int }
-
-// number gives every rule its number in the order of writing and returns the
-// positions by ascending number. A number given twice is an error.
-func number[T any](rules []T, seq func(T) int) ([]position, []position) {
-	out := make([]position, 0, len(rules))
-	seen := make(map[int]bool, len(rules))
-	var twice []position
-	highest := 0
-	for i, r := range rules {
-		at := position{i, seq(r)}
-		if at.seq == 0 {
-			at.seq = highest/seqStep*seqStep + seqStep
-		}
-		highest = max(highest, at.seq)
-		if seen[at.seq] {
-			twice = append(twice, at)
-		}
-		seen[at.seq] = true
-		out = append(out, at)
-	}
-	slices.SortStableFunc(out, func(a, b position) int { return cmp.Compare(a.seq, b.seq) })
-	return out, twice
-}
-
-// ordered returns copies of rules by ascending number, each with the number it
-// goes by, their positions, and the errors of the numbering.
-func ordered[T any](kind Kind, name string, rules []T, seq func(*T) *int) ([]T, []position, []*Error) {
-	places, twice := number(rules, func(r T) int { return *seq(&r) })
-	var errs []*Error
-	for _, at := range twice {
-		errs = append(errs, &Error{kind, name, at.index, at.seq, "seq", fmt.Errorf("sequence number %d is given twice", at.seq)})
-	}
-	out := make([]T, len(rules))
-	for i, at := range places {
-		out[i] = rules[at.index]
-		*seq(&out[i]) = at.seq
-		if at.seq < 0 || int64(at.seq) > 1<<32-1 {
-			errs = append(errs, &Error{kind, name, at.index, at.seq, "seq", errSeqRange})
-		}
-	}
-	return out, places, errs
 }

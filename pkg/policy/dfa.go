@@ -6,21 +6,22 @@ import (
 	"slices"
 )
 
-// dfa is a deterministic automaton that says which of several expressions
-// matches somewhere in a text: one table lookup for each character whatever
-// their number, no allocation.
+// dfa is a deterministic automaton that finds the first of several expressions to
+// match anywhere in a text. It needs one table lookup for each character, whatever
+// the number of expressions, and allocates nothing. ADR 0015 compares it with the
+// standard library's regexp, whose price grows with every rule of a list.
 type dfa struct {
-	class  [256]uint8 // characters that no expression can tell apart share one
-	width  int        // classes
+	class  [256]uint8 // characters that no expression tells apart share a class
+	width  int        // number of classes
 	start  uint16
-	next   []uint16 // state*width + class; with stopped: nothing can change any more
+	next   []uint16 // by state*width+class; with stopped set, the result is final
 	result []int16  // the first expression that matches if the text ends here, or -1
 }
 
 const stopped = 1 << 15
 
-// maxStates is where an automaton is given up. Lists that users write need a
-// few dozen.
+// maxStates is the size at which building an automaton is given up. Lists that
+// users write need a few dozen.
 const maxStates = 1000
 
 // match returns the index of the first expression that matches, or -1. text
@@ -52,13 +53,13 @@ func newDFA(progs []*syntax.Prog) *dfa {
 	return &b.dfa
 }
 
-// kernel is the set of instructions that the characters so far have led to. A
-// match may also begin at any place, so the start of every expression before
-// best, the first that already matched, is implied.
+// kernel is the set of instructions to which the characters so far have led. Since
+// a match may begin anywhere, it implies the start of every expression before best,
+// the first one that has matched already.
 type kernel struct {
 	pcs   []uint32 // sorted
 	best  int
-	begin bool // no character was read yet
+	begin bool // no character has been read
 }
 
 type dfaBuilder struct {
@@ -66,7 +67,7 @@ type dfaBuilder struct {
 	inst    []syntax.Inst // of all expressions
 	owner   []int         // expression of each instruction
 	starts  []uint32      // first instruction of each expression
-	samples []rune        // one character of each class
+	samples []rune        // a character of each class
 	kernels []kernel      // by state
 	index   map[string]uint16
 }
@@ -115,7 +116,7 @@ func isRune(op syntax.InstOp) bool {
 	return false
 }
 
-// add returns the state of k, making one if there is none.
+// add returns the state of k and creates it if it is new.
 func (b *dfaBuilder) add(k kernel) uint16 {
 	runes, best := b.closure(k, false)
 	k.best = best
@@ -166,9 +167,9 @@ func (b *dfaBuilder) expand(k kernel) {
 	}
 }
 
-// closure follows what reads no character, and returns the instructions that
-// wait for one, and the first expression that has matched. end says that the
-// text is at its end.
+// closure follows the instructions that read no character. It returns those that
+// wait for one, and the first expression that has matched. end tells that the text
+// ends here.
 func (b *dfaBuilder) closure(k kernel, end bool) (runes []uint32, best int) {
 	seen := make([]bool, len(b.inst))
 	stack := append(slices.Clone(k.pcs), b.starts[:k.best]...)
@@ -199,7 +200,7 @@ func (b *dfaBuilder) closure(k kernel, end bool) (runes []uint32, best int) {
 	return runes, best
 }
 
-// holds reports whether an anchor is satisfied. POSIX syntax has only ^ and $.
+// holds reports whether an anchor holds. POSIX syntax has only ^ and $.
 func holds(op syntax.EmptyOp, begin, end bool) bool {
 	const begins, ends = syntax.EmptyBeginLine | syntax.EmptyBeginText, syntax.EmptyEndLine | syntax.EmptyEndText
 	return (op&begins == 0 || begin) && (op&ends == 0 || end)

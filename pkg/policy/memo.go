@@ -6,39 +6,39 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// maxSlots bounds what a memo keeps alive: as many attribute sets, and what
-// they were changed to.
+// maxSlots bounds how many attribute sets a memo keeps alive, each with the sets
+// derived from it.
 const maxSlots = 1024
 
-// maxOctets bounds it where the sets are large, which neighbors choose. It is room
-// for some thousand of usual size.
+// maxOctets bounds their memory, as neighbors choose how large a set is. It is
+// enough for a few thousand sets of the usual size.
 const maxOctets = 1 << 20
 
-// ways is how many sets that hash alike are remembered beside each other.
+// ways is the number of slots for sets with the same hash.
 const ways = 4
 
-// memo remembers what the lists of a Program said of an attribute set and what
-// its clauses made of it. Routes of one UPDATE share their set, and the same
-// few sets come back for most routes of a session, so lists are asked once for
-// each set rather than for each route. The table grows until it has maxSlots;
-// then sets that hash alike replace each other.
+// memo remembers the verdicts of a Program's lists about an attribute set, and the
+// sets that its clauses changed it to. The routes of one UPDATE share their set, and
+// most routes of a session have one of a few sets, so that the lists are asked once
+// for each set rather than for each route. The table grows until it has maxSlots;
+// then sets with the same hash replace each other.
 type memo struct {
 	seed   maphash.Seed
-	lists  int // verdicts a slot holds
+	lists  int // verdicts in each slot
 	slots  []slot
 	last   *slot
-	victim uint64 // which way is replaced next
-	octets int    // of the sets that slots hold, and of what they were changed to
+	victim uint64 // the way to replace next
+	octets int    // memory of the sets in the slots and of those derived from them
 }
 
-// slot is what is known of one attribute set.
+// slot holds the results for one attribute set.
 type slot struct {
 	attrs    *route.Attrs
 	verdicts []verdict
 	derived  []derived
 }
 
-// derived is the result of the clause with that change number.
+// derived is the result of the change with this number.
 type derived struct {
 	change int
 	attrs  *route.Attrs
@@ -51,7 +51,7 @@ func newMemo(lists int) memo {
 	return m
 }
 
-// resize forgets everything.
+// resize empties the memo and gives it n slots.
 func (m *memo) resize(n int) {
 	m.slots = make([]slot, n)
 	verdicts := make([]verdict, n*m.lists)
@@ -61,14 +61,14 @@ func (m *memo) resize(n int) {
 	m.last, m.octets = &m.slots[0], 0
 }
 
-// forget drops all sets, and the table that they filled.
+// forget drops all sets and shrinks the table.
 func (m *memo) forget() {
 	if m.octets > 0 {
 		m.resize(2 * ways)
 	}
 }
 
-// of returns the slot of a, emptied if it was another's.
+// of returns the slot of a; it is empty if a was not in the memo.
 func (m *memo) of(a *route.Attrs) *slot {
 	if m.last.attrs != a {
 		m.last = m.find(a)
@@ -102,13 +102,13 @@ func (m *memo) find(a *route.Attrs) *slot {
 	}
 }
 
-// derive keeps what a change made of the set of s.
+// derive remembers that a change turns the set of s into to.
 func (m *memo) derive(s *slot, change int, to *route.Attrs) {
 	s.derived = append(s.derived, derived{change, to, to.Measure()})
 	m.octets += s.derived[len(s.derived)-1].octets
 }
 
-// octets is what is counted of s.
+// octets returns the memory that m.octets counts for s.
 func (s *slot) octets() int {
 	n := s.attrs.Octets()
 	for _, d := range s.derived {
@@ -117,7 +117,7 @@ func (s *slot) octets() int {
 	return n
 }
 
-// set returns the slots that a may be in.
+// set returns the slots in which a may be.
 func (m *memo) set(a *route.Attrs) []slot {
 	h := maphash.Comparable(m.seed, a) & uint64(len(m.slots)/ways-1) * ways
 	return m.slots[h : h+ways]

@@ -9,17 +9,16 @@ import (
 	"github.com/gaissmai/bart"
 )
 
-// prefixList is a compiled [PrefixList]. The trie holds, for every prefix that
-// a rule names, which rule is the first to match at each length of a route
-// within it; rules of covering prefixes are already merged in. A lookup is one
+// prefixList is a compiled [PrefixList]. For every prefix that a rule names, the
+// trie holds the first rule to match a route within that prefix, by the route's
+// length. The rules of covering prefixes are merged in, so that a lookup is one
 // longest-prefix match, however long the list.
 type prefixList struct {
-	name  string
-	rules []PrefixRule
-	trie  bart.Table[[]span]
+	ruleList[PrefixRule]
+	trie bart.Table[[]span]
 }
 
-// span says that a route of lo to hi bits first matches rule.
+// span names the first rule that matches routes of lo to hi bits.
 type span struct {
 	lo, hi uint8
 	rule   uint32
@@ -28,24 +27,20 @@ type span struct {
 // none marks lengths that no rule matches.
 const none = ^uint32(0)
 
-// firstRule is the first matching rule by route length.
+// firstRule holds the first matching rule by route length.
 type firstRule [129]uint32
 
 func buildPrefixList(name string, src PrefixList) (*prefixList, []*Error) {
-	rules, places, errs := ordered(KindPrefixList, name, src, func(r *PrefixRule) *int { return &r.Seq })
-	for i := range rules {
-		if err := rules[i].normalise(); err != nil {
-			errs = append(errs, &Error{KindPrefixList, name, places[i].index, places[i].seq, "", err})
-		}
-	}
-	l := &prefixList{name: name, rules: rules}
+	l := &prefixList{}
+	var errs []*Error
+	l.ruleList, errs = newRuleList(KindPrefixList, name, src, prefixSeq, (*PrefixRule).normalise)
 	if len(errs) == 0 {
 		l.build()
 	}
 	return l, errs
 }
 
-// normalise clears host bits and reports what is out of range.
+// normalise clears host bits and checks the lengths.
 func (r *PrefixRule) normalise() error {
 	if r.Any {
 		if r.GE != 0 || r.LE != 0 {
@@ -69,7 +64,7 @@ func (r *PrefixRule) normalise() error {
 	return nil
 }
 
-// lengths is the range of route lengths that r matches within its prefix.
+// lengths returns the range of route lengths that r matches within its prefix.
 func (r *PrefixRule) lengths() (lo, hi int) {
 	bits, most := r.Prefix.Bits(), r.Prefix.Addr().BitLen()
 	switch {
@@ -119,6 +114,7 @@ func byLength(at map[netip.Prefix][]int) []netip.Prefix {
 	return out
 }
 
+// inherited returns the rules that the prefixes covering p have for routes within p.
 func (l *prefixList) inherited(p netip.Prefix) *firstRule {
 	first := new(firstRule)
 	for i := range first {
@@ -137,7 +133,7 @@ func (f *firstRule) add(lo, hi int, rule uint32) {
 	}
 }
 
-// spans is the run-length form for routes within p.
+// spans returns f in run-length form, for routes within p.
 func (f *firstRule) spans(p netip.Prefix) []span {
 	var out []span
 	for i := p.Bits(); i <= p.Addr().BitLen(); i++ {
@@ -165,30 +161,5 @@ func (l *prefixList) lookup(p netip.Prefix) verdict {
 			break
 		}
 	}
-	return listVerdict(len(l.rules), false)
-}
-
-func (l *prefixList) label() string { return string(KindPrefixList) + " " + l.name }
-
-func (l *prefixList) written(i int) string {
-	if i >= len(l.rules) {
-		return implicitDeny
-	}
-	return l.rules[i].String()
-}
-
-func (l *prefixList) ruleText(i int, _ uint32) string { return listRuleText(l, i, len(l.rules)) }
-
-// implicitDeny stands where a list or route-map came to its end.
-const implicitDeny = "implicit deny"
-
-// listRuleText is the text of rule i of a list with n rules.
-func listRuleText(l interface {
-	label() string
-	written(int) string
-}, i, n int) string {
-	if i >= n {
-		return l.label() + ": no rule matched (" + implicitDeny + ")"
-	}
-	return l.label() + " " + l.written(i)
+	return l.noMatch()
 }

@@ -273,7 +273,7 @@ func TestCompilerShares(t *testing.T) {
 	if err1 != nil || err2 != nil {
 		t.Fatal(err1, err2)
 	}
-	if p.stages[0].(*prefixStage).list != q.stages[0].(*prefixStage).list {
+	if p.stages[0].(*listUse).question != q.stages[0].(*listUse).question {
 		t.Error("the list was compiled twice")
 	}
 }

@@ -16,13 +16,13 @@ type clause struct {
 	match  []condition
 	set    setter
 	call   *routeMap
-	next   int // index of the clause that follows a match
+	next   int // index of the clause to evaluate after a match
 }
 
-// condition is one part of a clause's match. All must hold.
+// condition is one part of a clause's match; all parts must hold.
 type condition interface {
 	match(e *eval) bool
-	// explain tells what match looked at.
+	// explain returns the value that match looked at, as a step of a trace.
 	explain(e *eval) Step
 }
 
@@ -43,11 +43,11 @@ func (m *routeMap) ruleText(i int, _ uint32) string {
 	return m.label() + " " + m.written(i)
 }
 
-// run evaluates the clauses from the first on. A permit clause that matches
-// makes its changes, and the route is accepted if nothing later denies it: a
-// called route-map, or a deny clause that matches after the clause said to go
-// on. A clause that said to go on has not decided: as in FRR, the route is
-// denied if clauses follow and none of them matches.
+// run evaluates the clauses in order. A permit clause that matches makes its changes
+// and accepts the route, unless something later denies it: a route-map that the
+// clause calls, or, if the clause goes on, a deny clause that matches after it. A
+// clause that goes on has not decided: as in FRR, the route is denied if clauses
+// follow it and none of them matches.
 func (m *routeMap) run(e *eval) (bool, Rule) {
 	implicit := m.base + Rule(len(m.clauses))
 	permit, by := false, implicit
@@ -113,7 +113,7 @@ func (m *routeMap) explain(cond condition, ok bool, e *eval) {
 	e.trace.nest(-1)
 }
 
-// change makes the changes of clause i.
+// change applies the set part of clause i.
 func (m *routeMap) change(i int, e *eval) {
 	before := view{}
 	if e.trace != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// set compiles the changes of a clause.
+// set compiles the set part of a clause.
 func (b *builder) set(out *setter, s *Set) {
 	var steps []func(*route.Attrs)
 	steps = append(steps, b.setPath(s)...)
@@ -24,7 +24,8 @@ func (b *builder) set(out *setter, s *Set) {
 	}
 }
 
-// change returns nil if there is nothing to do. An invalid address is none.
+// change returns the change that makes all steps and sets the next hop, unless that
+// is invalid; nil if there is nothing to do.
 func (b *builder) change(steps []func(*route.Attrs), nextHop netip.Addr) *change {
 	c := &change{number: b.p.changes, steps: slices.Clone(steps)}
 	if nextHop.IsValid() {
@@ -38,7 +39,7 @@ func (b *builder) change(steps []func(*route.Attrs), nextHop netip.Addr) *change
 	return c
 }
 
-// setPath returns the changes of the AS_PATH in the order that [Set] promises.
+// setPath returns the changes of the AS_PATH in the order that [Set] documents.
 func (b *builder) setPath(s *Set) (out []func(*route.Attrs)) {
 	edit := func(f func(route.ASPath) route.ASPath) {
 		out = append(out, func(a *route.Attrs) { a.ASPath = f(a.ASPath) })
@@ -99,19 +100,20 @@ func (b *builder) setValues(s *Set) (out []func(*route.Attrs)) {
 }
 
 func (b *builder) setCommunities(s *Set) (out []func(*route.Attrs)) {
-	out = append(out, editCommunities(b, b.c.standard, "community", "communities", s.Communities, s.CommunityDelete, s.CommunitiesAdd)...)
-	out = append(out, editCommunities(b, b.c.large, "large-community", "large-communities", s.LargeCommunities, s.LargeCommunityDelete, s.LargeCommunitiesAdd)...)
-	return append(out, editCommunities(b, b.c.ext, "ext-community", "ext-communities", s.ExtCommunities, s.ExtCommunityDelete, s.ExtCommunitiesAdd)...)
+	out = append(out, editCommunities(b, standardKind, b.c.standard, "community", "communities", s.Communities, s.CommunityDelete, s.CommunitiesAdd)...)
+	out = append(out, editCommunities(b, largeKind, b.c.large, "large-community", "large-communities", s.LargeCommunities, s.LargeCommunityDelete, s.LargeCommunitiesAdd)...)
+	return append(out, editCommunities(b, extKind, b.c.ext, "ext-community", "ext-communities", s.ExtCommunities, s.ExtCommunityDelete, s.ExtCommunitiesAdd)...)
 }
 
-func editCommunities[T comparable](b *builder, lists *communityLists[T], one, many string, replace []string, remove string, add []string) []func(*route.Attrs) {
-	c := &communityEdit[T]{kind: lists.kind, replace: len(replace) > 0}
+func editCommunities[T comparable](b *builder, kind *communityKind[T], lists *catalog[CommunityList, *communityList[T]], one, many string,
+	replace []string, remove string, add []string) []func(*route.Attrs) {
+	c := &communityEdit[T]{kind: kind, replace: len(replace) > 0}
 	var err error
 	if !slices.Equal(replace, []string{noCommunities}) {
-		c.values, err = lists.kind.parseAll(replace)
+		c.values, err = kind.parseAll(replace)
 		b.check("set."+many, err)
 	}
-	c.add, err = lists.kind.parseAll(add)
+	c.add, err = kind.parseAll(add)
 	b.check("set."+many+"-add", err)
 	c.remove = lists.list(b, "set."+one+"-delete", remove)
 	if c.empty() {
@@ -135,8 +137,8 @@ func (b *builder) setLocal(out *setter, s *Set) {
 	}
 }
 
-// setNextHop returns the next hop address for routes of each family, and adds
-// what is no address to out.
+// setNextHop returns the next hop for routes of each family; it adds the values that
+// are no address to out.
 func (b *builder) setNextHop(out *setter, s *Set) (v4, v6 netip.Addr) {
 	kinds := map[string]NextHop{"self": NextHopSelf, "unchanged": NextHopUnchanged, "peer": NextHopPeer}
 	kind := kinds[s.NextHop]
@@ -172,7 +174,7 @@ func (b *builder) setNextHop(out *setter, s *Set) (v4, v6 netip.Addr) {
 	return v4, v6
 }
 
-// valid reports a number that [ParseNumber] would not make.
+// valid returns an error for a number that [ParseNumber] would not return.
 func (n Number) valid() error {
 	if n.Op != 0 && n.Op != '+' && n.Op != '-' {
 		return fmt.Errorf("%q is not + or -", n.Op)
@@ -180,10 +182,10 @@ func (n Number) valid() error {
 	return nil
 }
 
-// setter makes the changes of one clause.
+// setter applies the set part of one clause.
 type setter struct {
-	ipv4, ipv6 *change         // of the attributes, by family of the route; nil: none
-	local      []func(*Output) // of what is no attribute
+	ipv4, ipv6 *change         // changes of the attributes, by family of the route; nil: none
+	local      []func(*Output) // changes of values that are no attributes
 }
 
 func (s *setter) apply(e *eval) {
@@ -202,14 +204,15 @@ func (s *setter) apply(e *eval) {
 	}
 }
 
-// change is a change of path attributes that depends on nothing else.
+// change is a change of path attributes whose result depends on them alone, so that
+// the memo can keep it.
 type change struct {
-	number  int // within the Program
+	number  int // within the Program, for the memo
 	steps   []func(*route.Attrs)
-	nextHop bool // an address is among them
+	nextHop bool // one step sets the next hop
 }
 
-// apply returns a itself if the steps leave everything as it is.
+// apply returns the changed attributes, or a itself if the steps change nothing.
 func (c *change) apply(a *route.Attrs) *route.Attrs {
 	to := *a
 	for _, f := range c.steps {
@@ -221,7 +224,7 @@ func (c *change) apply(a *route.Attrs) *route.Attrs {
 	return &to
 }
 
-// adjust returns what n makes of v, without wrapping around.
+// adjust applies n to v, without wrapping around.
 func (n Number) adjust(v uint32) uint32 {
 	switch n.Op {
 	case '+':
@@ -232,13 +235,13 @@ func (n Number) adjust(v uint32) uint32 {
 	return n.Value
 }
 
-// noCommunities is the value that empties a list of communities.
+// noCommunities as the only value removes all communities.
 const noCommunities = "none"
 
-// communityEdit is the changes of one kind of community.
+// communityEdit changes the communities of one kind.
 type communityEdit[T comparable] struct {
 	kind    *communityKind[T]
-	replace bool // by values
+	replace bool // with values
 	values  []T
 	remove  *communityList[T] // nil: nothing
 	add     []T
@@ -275,8 +278,8 @@ func replaceASNs(p route.ASPath, any bool, asns []uint32, local uint32) route.AS
 	return out
 }
 
-// excludeASNs returns the path without the ASNs, and without the segments that
-// become empty; sequences that stood around such a segment become one.
+// excludeASNs returns the path without the ASNs and without the segments that
+// become empty; the sequences on both sides of such a segment are joined.
 func excludeASNs(p route.ASPath, asns []uint32) route.ASPath {
 	var out route.ASPath
 	for _, s := range p {
@@ -293,10 +296,11 @@ func excludeASNs(p route.ASPath, asns []uint32) route.ASPath {
 	return out
 }
 
-// mostASNs is how many ASNs a segment has room for (RFC 4271 4.3).
+// mostASNs is the largest number of ASNs in a segment (RFC 4271 4.3).
 const mostASNs = 255
 
-// appendSegment appends s, whose ASNs nobody else holds, to p.
+// appendSegment appends s to p, or its ASNs to the last segment of p if both are
+// sequences. Nobody else may use the ASNs of s.
 func appendSegment(p route.ASPath, s route.Segment) route.ASPath {
 	if n := len(p); n > 0 && s.Type == route.ASSequence && p[n-1].Type == s.Type && len(p[n-1].ASNs)+len(s.ASNs) <= mostASNs {
 		p[n-1].ASNs = append(p[n-1].ASNs, s.ASNs...)
@@ -305,9 +309,9 @@ func appendSegment(p route.ASPath, s route.Segment) route.ASPath {
 	return append(p, s)
 }
 
-// prependASNs puts asns before the path, the first of them leftmost. They take
-// the place of confederation segments, which may not stand behind others (RFC
-// 5065 5.3).
+// prependASNs puts asns before the path, the first of them leftmost. They replace
+// leading confederation segments, which must not follow other segments (RFC 5065
+// 5.3).
 func prependASNs(p route.ASPath, asns []uint32) route.ASPath {
 	for len(p) > 0 && (p[0].Type == route.ASConfedSequence || p[0].Type == route.ASConfedSet) {
 		p = p[1:]

@@ -1,25 +1,25 @@
 // Package policy compiles prefix-lists, as-path-lists, community-lists and
 // route-maps into a [Program] and evaluates routes against it.
 //
-// Promise: evaluation is pure, allocates nothing for a route it does not
-// change, and never fails open: what cannot be decided or applied is denied
-// (RFC 8212 for a missing policy, implicit deny at the end of every list and
-// route-map). Semantics follow what FRRouting users know.
+// Promise: evaluation is pure, allocates nothing for a route that it does not
+// change, and never fails open: a route that cannot be decided is denied (RFC 8212
+// for a missing policy, implicit deny at the end of every list and route-map).
+// Policies mean the same as in FRRouting.
 //
-// The source form ([Library], [Chain]) is what a configuration says, rule by
-// rule; ParseXxx and String read and print single rules. [Compile] turns a
-// Chain into a Program, which is a short sequence of stages: ASNs to deny, a
-// prefix-list, an as-path-list, a route-map. [Program.Run] evaluates them,
-// [Program.Trace] does the same and tells every step.
+// A configuration gives the source form ([Library], [Chain]), rule by rule;
+// ParseXxx and String read and print single rules. [Compile] turns a Chain into a
+// Program, a short sequence of stages: ASNs to deny, a prefix-list, an as-path-list,
+// a route-map. [Program.Run] evaluates them, and [Program.Trace] also returns every
+// step.
 //
-// Three things make it fast. A prefix-list is a trie with the first matching
-// rule worked out for every length, so that its size does not matter. The
-// expressions of an as-path-list become one automaton over the text of the
-// path. And what lists say of an attribute set, and what a clause makes of it,
-// is remembered by the set's pointer, since most routes share few sets.
+// Three things make it fast. A prefix-list is a trie that holds the first matching
+// rule for every length, so that its size does not matter. The expressions of an
+// as-path-list become one automaton over the text of the path. And a memo, keyed by
+// the pointer to an attribute set, keeps the verdicts of the lists and the changes
+// of the clauses, since most routes share a few sets.
 //
-// The package reads no clock and does no I/O. It does not choose between
-// routes (package rib) and does not read files (package config).
+// The package reads no clock and does no I/O. Choosing between routes is left to
+// package rib, reading files to package config.
 package policy
 
 import (
@@ -30,7 +30,7 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// Library is the named objects of one configuration, as written; [Compile]
+// Library holds the named objects of one configuration, as written. [Compile]
 // turns it and a Chain into a Program.
 type Library struct {
 	PrefixLists         map[string]PrefixList
@@ -47,8 +47,8 @@ type PrefixList []PrefixRule
 // PrefixRule matches prefixes within Prefix whose length is between GE and LE.
 // GE and LE both zero: exactly Prefix. Any: every prefix of either family.
 //
-// Seq 0, here and in every other list and in route-maps, means not given: the
-// next multiple of five after the highest number so far.
+// Seq 0, here, in every other list and in route-maps, means not given: the rule gets
+// the next multiple of five after the highest number so far.
 type PrefixRule struct {
 	Seq    int
 	Permit bool
@@ -88,10 +88,10 @@ type CommunityRule struct {
 // RouteMap is a list of clauses, matched by ascending Seq; no match denies.
 type RouteMap []Clause
 
-// Next says what follows a matching permit clause.
+// Next selects the clause to evaluate after a matching permit clause.
 type Next uint8
 
-// What follows a matching permit clause.
+// Values of [Next].
 const (
 	NextStop     Next = iota // accept the route
 	NextClause               // on-match next
@@ -105,7 +105,7 @@ type Clause struct {
 	Permit bool
 	Match  Match
 	Set    Set
-	Call   string // route-map whose denial denies
+	Call   string // route-map to evaluate as well; if it denies, the clause denies
 	Next   Next
 	Target int // of NextGoto and NextContinue
 }
@@ -116,14 +116,14 @@ type Cmp struct {
 	Value uint32
 }
 
-// Match is the conditions of a clause; zero fields are not looked at.
+// Match holds the conditions of a clause; a zero field is no condition.
 type Match struct {
 	PrefixList         string
 	ASPathList         string
 	Bogons             string // "reserved", "private" or "all": path holds such an ASN
 	CommunityList      string
-	CommunityExact     bool // a rule's values are all that the route carries
-	CommunityAny       bool // one of a rule's values suffices
+	CommunityExact     bool // the route carries a rule's values and no others
+	CommunityAny       bool // the route carries one of a rule's values
 	LargeCommunityList string
 	LargeExact         bool // as CommunityExact
 	LargeAny           bool // as CommunityAny
@@ -132,34 +132,34 @@ type Match struct {
 	ExtAny             bool // as CommunityAny
 	NextHopPrefixList  string
 	NextHop            netip.Addr
-	Neighbor           netip.Addr // that the route was learned from
-	PeerGroup          string     // of that neighbor
-	Peer               netip.Addr // the neighbor whose session the policy serves
+	Neighbor           netip.Addr // neighbor from which the route was learned
+	PeerGroup          string     // peer-group of that neighbor
+	Peer               netip.Addr // neighbor to whose session the policy belongs
 	Source             string     // route.Source by name
 	MED                *uint32    // an absent MED is 0
-	LocalPref          *uint32    // an absent LOCAL_PREF is 0, as FRR has it
+	LocalPref          *uint32    // an absent LOCAL_PREF is 0, as in FRR
 	Origin             string     // igp, egp, incomplete
 	PathLength         Cmp        // route.ASPath.Len
 	Tag                *uint32
 	Role               string // RFC 9234 role of the neighbor: provider, customer, peer, rs-server, rs-client
 }
 
-// Set is the changes of a clause; zero fields change nothing.
+// Set holds the changes of a clause; a zero field changes nothing.
 //
-// Within a clause the AS_PATH is replaced, then excluded from, then prepended
-// to; communities are set, then deleted, then added. Only a permit clause
-// changes anything. Later clauses see what earlier ones changed.
+// Within a clause, ASNs of the AS_PATH are replaced, then excluded, then prepended;
+// communities are set, then deleted, then added. Only a permit clause changes
+// anything. Later clauses see the changes of earlier ones.
 type Set struct {
 	ASPathReplace        string   // "any" or ASNs separated by space or comma; each becomes the local ASN
 	ASPathPrepend        []uint32 // in order, leftmost first; the local ASN is not added by itself
-	ASPathPrependLast    int      // repeat the leftmost ASN so often, 1-10
+	ASPathPrependLast    int      // how often to repeat the leftmost ASN, 1-10
 	ASPathExclude        []uint32
 	ASPathExcludeAll     bool
-	LocalPref            *Number  // a change starts from 0 if there is none, as FRR has it
+	LocalPref            *Number  // a change starts from 0 if the attribute is absent, as in FRR
 	MED                  *Number  // likewise
 	Communities          []string // replace all; "none" empties
 	CommunitiesAdd       []string
-	CommunityDelete      string   // community-list, asked about each community alone
+	CommunityDelete      string   // community-list; deletes each community that it permits by itself
 	LargeCommunities     []string // as Communities
 	LargeCommunitiesAdd  []string
 	LargeCommunityDelete string
@@ -169,7 +169,7 @@ type Set struct {
 	// NextHop is an address, "self", "unchanged" or "peer". An address changes
 	// routes of its own family only.
 	NextHop           string
-	NextHopIPv6       netip.Addr // for IPv6 routes, beside an IPv4 NextHop
+	NextHopIPv6       netip.Addr // for IPv6 routes, besides an IPv4 NextHop
 	Origin            string
 	Weight            *uint32
 	Tag               *uint32
@@ -197,18 +197,18 @@ const (
 	Private
 )
 
-// Chain is what stands between a neighbor and the RIB in one direction. A
-// route must pass every part that is present, in the order of the fields; the
-// zero Chain denies everything, and Accept alone passes everything.
+// Chain is the policy of a neighbor in one direction. A route must pass every part
+// that is present, in the order of the fields. The zero Chain denies everything, and
+// Accept alone passes everything.
 type Chain struct {
-	Accept     bool   // a policy is configured, if only "accept"
+	Accept     bool   // a policy is configured, be it only "accept"
 	DenyASNs   Bogons // checked against every ASN of the path, without exception
 	PrefixList string
 	ASPathList string
 	RouteMap   string
 }
 
-// Session is what a Program may need to know of the session it serves.
+// Session holds the settings of a session that its Programs may look at.
 type Session struct {
 	LocalASN     uint32
 	PeerASN      uint32
@@ -219,18 +219,18 @@ type Session struct {
 	Export       bool   // direction: towards the neighbor
 }
 
-// Input is the route as it meets the Program.
+// Input is the route to evaluate.
 type Input struct {
 	Prefix    netip.Prefix
 	Attrs     *route.Attrs
 	Source    route.Source
-	From      netip.Addr // neighbor it was learned from, if Source is SourceBGP
+	From      netip.Addr // neighbor from which it was learned, if Source is SourceBGP
 	FromGroup string
 	Weight    uint32
 	Tag       uint32
 }
 
-// Output is the verdict. Attrs is Input's pointer if nothing was changed,
+// Output is the verdict. Attrs is Input's pointer if the Program changed nothing,
 // otherwise a new set that is not interned.
 type Output struct {
 	Accept          bool
@@ -238,34 +238,32 @@ type Output struct {
 	Weight          uint32
 	Tag             uint32
 	PreferredSource netip.Addr
-	// NextHop says what to do with the next hop on export where Attrs can't.
-	NextHop NextHop
-	// Rule names the rule that decided; see Program.RuleText.
-	Rule Rule
+	NextHop         NextHop // next hop on export
+	Rule            Rule    // the rule that decided; see Program.RuleText
 }
 
-// NextHop is the next hop treatment that policy asks for on export.
+// NextHop selects the next hop on export.
 type NextHop uint8
 
-// Treatments of the next hop.
+// Next hops on export.
 const (
-	NextHopDefault   NextHop = iota // as the session's kind prescribes
+	NextHopDefault   NextHop = iota // as usual for the session: eBGP or iBGP
 	NextHopSelf                     // the session's local address
 	NextHopUnchanged                // as learned
 	NextHopPeer                     // the neighbor's own address
-	NextHopSet                      // as Output.Attrs says
+	NextHopSet                      // that of Output.Attrs
 )
 
-// Rule identifies a rule of one Program; 0 means none. Only
-// [Program.RuleText] can tell what it stands for: the lower 32 bits are a
-// number the Program gave out, the upper ones the ASN that hit, if one did.
+// Rule identifies a rule of one Program; 0 means none. [Program.RuleText] prints it.
+// The lower 32 bits are a number that the Program gave out, the upper ones the ASN
+// that was found, if the rule is about ASNs.
 type Rule uint64
 
-// Kind is a kind of named object, by the word that starts its definition.
+// Kind is a kind of named object, named by its keyword in the configuration.
 type Kind string
 
-// Kinds of named objects. KindChain is the policy of a neighbor in one
-// direction, which has no name of its own.
+// Kinds of named objects. KindChain is the policy of a neighbor in one direction,
+// which has no name.
 const (
 	KindPrefixList         Kind = "prefix-list"
 	KindASPathList         Kind = "as-path-list"
@@ -280,13 +278,13 @@ const (
 type Error struct {
 	Kind  Kind
 	Name  string
-	Index int    // position of the rule or clause as written, from 0; -1: the object as a whole
-	Seq   int    // its number, 0 if there is no rule or clause
-	Field string // such as "match.prefix-list" or "set.med"; empty: the rule as a whole
+	Index int    // position of the rule or clause as written, from 0; -1: the whole object
+	Seq   int    // number of the rule or clause, 0 if there is none
+	Field string // such as "match.prefix-list" or "set.med"; empty: the whole rule
 	Err   error  // what is wrong
 }
 
-// Error is the place and the problem in one line.
+// Error returns the place and the problem in one line.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(string(e.Kind))
@@ -302,5 +300,5 @@ func (e *Error) Error() string {
 	return b.String() + ": " + e.Err.Error()
 }
 
-// Unwrap returns what is wrong, without the place.
+// Unwrap returns the problem without its place.
 func (e *Error) Unwrap() error { return e.Err }

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Grammar of rules, in error messages.
+// Grammar of rules, for error messages.
 const (
 	prefixGrammar    = "want [seq N] permit|deny PREFIX|any [ge LEN] [le LEN]"
 	pathGrammar      = "want [seq N] permit|deny REGEXP"
@@ -37,7 +37,7 @@ func ParsePrefixRule(s string) (PrefixRule, error) {
 	return r, nil
 }
 
-// parsePrefix refuses IPv4 addresses in IPv6 form, which no route ever has.
+// parsePrefix refuses IPv4 addresses in IPv6 form, which no route has.
 func parsePrefix(s string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil || p.Addr().Is4In6() {
@@ -80,7 +80,7 @@ func ParseASPathRule(s string) (ASPathRule, error) {
 
 // ParseCommunityRule reads "[seq N] permit|deny COMMUNITY..." or "[seq N]
 // permit|deny regexp REGEXP". Extended communities are two words: "rt 65001:1".
-// Whether the communities are of the list's kind is for [CheckLibrary] to say.
+// [CheckLibrary] checks that the communities are of the list's kind.
 func ParseCommunityRule(s string) (CommunityRule, error) {
 	seq, permit, words, err := ruleHead(s, communityGrammar)
 	if err != nil {
@@ -103,8 +103,8 @@ func ParseCommunityRule(s string) (CommunityRule, error) {
 	return r, nil
 }
 
-// ruleHead reads what all rules begin with, and returns the words that follow,
-// at least one.
+// ruleHead reads the number and action that begin every rule, and returns the words
+// that follow, at least one.
 func ruleHead(s, grammar string) (seq int, permit bool, words []string, err error) {
 	words = strings.Fields(s)
 	bad := fmt.Errorf("%q is not a rule (%s)", s, grammar)
@@ -162,8 +162,8 @@ func ParseASPathReplace(s string) (any bool, asns []uint32, err error) {
 	return false, asns, err
 }
 
-// ParseCmp reads a comparison with a number: "<= 5", ">3", "= 0" or "2", which
-// is the same as "= 2".
+// ParseCmp reads a comparison with a number: "<= 5", ">3", "= 0" or "2", which means
+// "= 2".
 func ParseCmp(s string) (Cmp, error) {
 	s = strings.TrimSpace(s)
 	op := "="
@@ -180,8 +180,8 @@ func ParseCmp(s string) (Cmp, error) {
 	return Cmp{op, uint32(v)}, nil
 }
 
-// String is the chain in one line, "prefix-list rs-hub00, route-map to-azure";
-// "accept", or "none" for the zero Chain.
+// String returns the chain in one line, "prefix-list rs-hub00, route-map to-azure";
+// "accept" if it has no lists, "none" for the zero Chain.
 func (c Chain) String() string {
 	if c == (Chain{}) {
 		return "none"
@@ -222,7 +222,7 @@ func action(permit bool) string {
 	return "deny"
 }
 
-// String is the form that [ParsePrefixRule] reads, "seq 5 deny 10.0.0.0/16 ge 16".
+// String returns the form that [ParsePrefixRule] reads, "seq 5 deny 10.0.0.0/16 ge 16".
 func (r PrefixRule) String() string {
 	if r.Any {
 		return ruleWords(r.Seq, r.Permit, "any")
@@ -237,10 +237,10 @@ func (r PrefixRule) String() string {
 	return ruleWords(r.Seq, r.Permit, words...)
 }
 
-// String is the form that [ParseASPathRule] reads, "seq 5 permit _65515_".
+// String returns the form that [ParseASPathRule] reads, "seq 5 permit _65515_".
 func (r ASPathRule) String() string { return ruleWords(r.Seq, r.Permit, r.Regexp) }
 
-// String is the form that [ParseCommunityRule] reads.
+// String returns the form that [ParseCommunityRule] reads.
 func (r CommunityRule) String() string {
 	if r.Regexp != "" {
 		return ruleWords(r.Seq, r.Permit, "regexp", r.Regexp)
@@ -248,7 +248,7 @@ func (r CommunityRule) String() string {
 	return ruleWords(r.Seq, r.Permit, r.Values...)
 }
 
-// String is the form that [ParseNumber] reads.
+// String returns the form that [ParseNumber] reads.
 func (n Number) String() string {
 	s := strconv.FormatUint(uint64(n.Value), 10)
 	if n.Op != 0 {
@@ -257,7 +257,7 @@ func (n Number) String() string {
 	return s
 }
 
-// String is the form that [ParseCmp] reads, "<= 5"; empty for the zero value.
+// String returns the form that [ParseCmp] reads, "<= 5"; empty for the zero value.
 func (c Cmp) String() string {
 	if c.Op == "" {
 		return ""

@@ -9,11 +9,11 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// Verdict is what one step came to.
+// Verdict is the result of one step.
 type Verdict uint8
 
-// Verdicts. A condition matches or does not; a list, clause or chain permits or
-// denies.
+// Verdicts. A condition matches or does not match; a list, clause or chain permits
+// or denies.
 const (
 	NoMatch Verdict = iota
 	Matched
@@ -21,27 +21,27 @@ const (
 	Permitted
 )
 
-// String is "no match", "match", "deny" or "permit".
+// String returns "no match", "match", "deny" or "permit".
 func (v Verdict) String() string {
 	return [...]string{"no match", "match", "deny", "permit"}[v&3]
 }
 
-// Step is one thing that a Program looked at, in the order of evaluation: the
-// conditions of a clause come before the clause itself, and a route-map that a
-// clause calls after it.
+// Step is one rule or condition that a Program evaluated. Steps come in the order of
+// evaluation: the conditions of a clause before the clause itself, and a route-map
+// that the clause calls after it.
 type Step struct {
 	Depth   int    // 0: part of the chain; conditions and called route-maps are deeper
 	Object  string // "prefix-list rs-hub00", "route-map to-azure", "match med"
-	Rule    string // the rule that decided, as written; empty if nothing more is to be said
-	Value   string // what was looked at; empty for a clause
+	Rule    string // the rule that decided, as written; empty if Object says it all
+	Value   string // the value that it looked at; empty for a clause
 	Verdict Verdict
-	Changes []Change // what a clause did to the route
+	Changes []Change // how a clause changed the route
 }
 
 // Change is an attribute before and after a clause; "-" stands for absent.
 type Change struct{ Attribute, Before, After string }
 
-// String is the step in one line, indented by its depth.
+// String returns the step in one line, indented by its depth.
 func (s Step) String() string {
 	var b strings.Builder
 	b.WriteString(strings.Repeat("  ", s.Depth) + s.Object)
@@ -58,14 +58,15 @@ func (s Step) String() string {
 	return b.String()
 }
 
-// Trace evaluates the route as [Program.Run] does and tells every step.
+// Trace evaluates the route as [Program.Run] does and also returns every step. It
+// counts no hits.
 func (p *Program) Trace(in *Input) (Output, []Step) {
 	t := new(tracer)
 	out := p.evaluate(in, t)
 	return out, t.steps
 }
 
-// tracer collects steps. The nil tracer collects nothing.
+// tracer collects steps; a nil tracer collects nothing.
 type tracer struct {
 	steps []Step
 	depth int
@@ -92,7 +93,7 @@ func (t *tracer) nest(by int) {
 	}
 }
 
-// view is what a clause can change, for comparison before and after.
+// view holds the values that a clause can change, for comparison before and after.
 type view struct {
 	attrs *route.Attrs
 	out   Output
@@ -100,7 +101,7 @@ type view struct {
 
 func (e *eval) view() view { return view{e.attrs, e.out} }
 
-// changes lists what differs between two views, in a fixed order.
+// changes returns the differences between v and to, in a fixed order.
 func (v view) changes(to view) []Change {
 	var out []Change
 	for _, f := range viewFields {
@@ -119,7 +120,7 @@ func (v view) changes(to view) []Change {
 	return out
 }
 
-// viewFields are the attributes that a clause can change, by the key that
+// viewFields are the attributes that a clause can change, named by the key that
 // changes them.
 var viewFields = []struct {
 	name string
@@ -140,7 +141,7 @@ var viewFields = []struct {
 	{"preferred-source", func(v view) string { return addrText(v.out.PreferredSource) }},
 }
 
-// quotePath sets an empty path apart from an absent attribute.
+// quotePath quotes a path, so that an empty one differs from an absent attribute.
 func quotePath(p route.ASPath) string { return strconv.Quote(p.String()) }
 
 func (v view) nextHop() string {

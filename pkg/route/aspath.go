@@ -3,7 +3,6 @@ package route
 import (
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // SegmentType is the type octet of an AS_PATH segment (RFC 4271 4.3, RFC 5065 3).
@@ -127,29 +126,31 @@ func (p ASPath) Equal(q ASPath) bool {
 
 // String is the form that Cisco-style as-path expressions are matched against:
 // "65515 12076 {1,2} (65001 65002) [65003]", empty for the empty path.
-func (p ASPath) String() string {
-	var b strings.Builder
+func (p ASPath) String() string { return string(p.Append(nil)) }
+
+// Append appends the form that String returns to b.
+func (p ASPath) Append(b []byte) []byte {
 	for i, s := range p {
 		if i > 0 {
-			b.WriteByte(' ')
+			b = append(b, ' ')
 		}
 		sep, open, end := s.brackets()
-		b.WriteString(open)
-		for j, a := range s.Listed() {
+		b = append(b, open...)
+		for j, asn := range s.listed() {
 			if j > 0 {
-				b.WriteString(sep)
+				b = append(b, sep...)
 			}
-			b.WriteString(strconv.FormatUint(uint64(a), 10))
+			b = strconv.AppendUint(b, uint64(asn), 10)
 		}
-		b.WriteString(end)
+		b = append(b, end...)
 	}
-	return b.String()
+	return b
 }
 
-// Listed is the ASNs as text has them: those of a set, which has no order (RFC
-// 4271 4.3), ascending and each once, so that an expression matches however
-// they arrived.
-func (s Segment) Listed() []uint32 {
+// listed returns the ASNs in the order of the text form. A set has no order (RFC
+// 4271 4.3): its ASNs are sorted and each appears once, so that an expression
+// matches however they arrived.
+func (s Segment) listed() []uint32 {
 	if s.Type != ASSet && s.Type != ASConfedSet || len(s.ASNs) < 2 {
 		return s.ASNs
 	}
