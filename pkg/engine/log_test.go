@@ -45,7 +45,7 @@ func TestEngineLogsOutages(t *testing.T) {
 		for i := range 100 {
 			fail(fmt.Sprintf("NOTIFICATION received: %d", i))
 		}
-		if n := len(p.logged("neighbor not up")) - before; n > mostReasons {
+		if n := len(p.logged("neighbor not up")) - before; n > 8 {
 			t.Errorf("%d lines for a talkative neighbor", n)
 		}
 	})

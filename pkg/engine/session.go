@@ -11,6 +11,7 @@ import (
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/telemetry"
 )
 
 // neighbor is what the engine knows of one neighbor beside its routes.
@@ -33,14 +34,14 @@ type neighbor struct {
 	overLimit   bool               // held because of maximum-prefix
 	heldUntil   time.Time          // when it is let up again; zero: when somebody asks
 	fill        fill               // of maximum-prefix, the most since the session came up
-	shown       []string           // reasons for not being up that those who watch were told
+	shown       telemetry.Throttle // reasons for not being up that were published in this outage
 	outFill     outFill            // of maximum-prefix-out, likewise
 	refresh     refresh            // what it asked for by ROUTE-REFRESH
 	nextRequest [2]time.Time       // by family: when it may be sent a ROUTE-REFRESH again
 	malformed   *speaker.Malformed // what was wrong with its last malformed UPDATE; nil: there was none
 	malformedAt time.Time
-	treated     treated  // prefixes whose announcements were malformed
-	told        []string // reasons logged: while it is down, or of its UPDATEs while it is up
+	treated     treated            // prefixes whose announcements were malformed
+	told        telemetry.Throttle // log lines of this session, or of this outage
 
 	// Of closings for the memory budget: how long the last one lasts, when it was, and
 	// how many there were.
@@ -112,10 +113,6 @@ func (e *Engine) stateChanged(n *neighbor, ev *speaker.StateChanged, now time.Ti
 	e.tellAttempt(n, ev.Reason, now)
 }
 
-// mostReasons bounds what an outage or a session logs: the text of some reasons is
-// the neighbor's.
-const mostReasons = 8
-
 // calmTime is how long a session may be down before its failures are news:
 // after a reset the first attempt may meet a neighbor that is still tidying up.
 const calmTime = time.Second
@@ -123,20 +120,18 @@ const calmTime = time.Second
 // tellFailure logs why a session is not up, each reason once in an outage: an
 // absent neighbor is tried twice a second, and fails now so and now so.
 func (e *Engine) tellFailure(n *neighbor, now time.Time) {
-	if n.up != nil || n.isShutdown() || now.Sub(n.since) < calmTime || len(n.told) == mostReasons || slices.Contains(n.told, n.reason) {
+	if n.up != nil || n.isShutdown() || now.Sub(n.since) < calmTime || !n.told.First("not up", n.reason) {
 		return
 	}
-	n.told = append(n.told, n.reason)
 	e.log.Info("neighbor not up", "neighbor", n.cfg.Address, "as", n.cfg.RemoteASN, "reason", n.reason)
 }
 
 // tellMalformed logs what was wrong with an UPDATE, and what became of its routes
 // (RFC 7606 6), each reason once in a session: it may be true of a whole table.
 func (e *Engine) tellMalformed(n *neighbor, ev *speaker.Update) {
-	if len(n.told) == mostReasons || slices.Contains(n.told, ev.Err.String()) {
+	if !n.told.First("malformed", ev.Err.String()) {
 		return
 	}
-	n.told = append(n.told, ev.Err.String())
 	first := ""
 	if prefixes := slices.Concat(ev.Announced, ev.Withdrawn); len(prefixes) > 0 {
 		first = prefixes[0].String()
@@ -149,7 +144,7 @@ func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time
 	n.state, n.since, n.up = speaker.EstablishedState, now, ev
 	e.tellNeighbor(n, from, "", false, now)
 	n.lastUpdate, n.eor, n.dumped, n.eorSent, n.fill, n.outFill = now, 0, false, false, fillLow, outLow
-	n.told, n.pathDown, n.refresh = nil, "", refresh{}
+	n.told, n.pathDown, n.refresh = telemetry.Throttle{}, "", refresh{}
 	if e.opt.Liveness != nil {
 		e.opt.Liveness.Reached(ev.Peer)
 	}
@@ -196,7 +191,8 @@ func (e *Engine) down(n *neighbor, ev *speaker.Down, now time.Time) {
 	n.state, n.since, n.lastDown, n.reason, n.up = speaker.Idle, now, now, cmp.Or(n.pathDown, ev.Reason), nil
 	n.flaps++
 	n.refresh = refresh{}
-	n.told = []string{n.reason}
+	n.told = telemetry.Throttle{}
+	n.told.First("not up", n.reason) // logged as the end of the session
 	e.log.Warn("neighbor down", "neighbor", ev.Peer, "as", n.cfg.RemoteASN,
 		"reason", n.reason, "routes_kept", keep)
 	e.tellNeighbor(n, speaker.EstablishedState, n.reason, keep, now)

@@ -1,11 +1,11 @@
 package engine
 
 import (
-	"slices"
 	"time"
 
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/telemetry"
 	"github.com/nvad/nvad/pkg/watch"
 )
 
@@ -26,7 +26,8 @@ func (e *Engine) tellBest(changes []rib.BestChange) {
 
 // tellNeighbor hands on that a session came up or went down.
 func (e *Engine) tellNeighbor(n *neighbor, from speaker.State, reason string, kept bool, now time.Time) {
-	n.shown = append(n.shown[:0], reason)
+	n.shown = telemetry.Throttle{}
+	n.shown.First("not up", reason)
 	e.tellSession(n, from, reason, kept, now)
 }
 
@@ -34,10 +35,9 @@ func (e *Engine) tellNeighbor(n *neighbor, from speaker.State, reason string, ke
 // outage: an absent neighbor is tried twice a second, and that it is tried is no
 // news.
 func (e *Engine) tellAttempt(n *neighbor, reason string, now time.Time) {
-	if n.up != nil || reason == "" || len(n.shown) >= mostReasons || slices.Contains(n.shown, reason) {
+	if n.up != nil || reason == "" || !n.shown.First("not up", reason) {
 		return
 	}
-	n.shown = append(n.shown, reason)
 	e.tellSession(n, n.state, reason, false, now)
 }
 

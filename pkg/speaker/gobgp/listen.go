@@ -144,6 +144,10 @@ func (s *Speaker) acceptFrom(l *listener) {
 	}
 }
 
+// strangerInterval is the least time between two log lines about connections from unknown
+// addresses, of which an eager one opens many.
+const strangerInterval = 10 * time.Second
+
 // arrived finds the neighbor of an accepted connection. Options that the
 // neighbor's sockets need are set before anything is read.
 func (s *Speaker) arrived(l *listener, conn *net.TCPConn) {
@@ -155,7 +159,9 @@ func (s *Speaker) arrived(l *listener, conn *net.TCPConn) {
 	}
 	if p == nil || !p.listensAt(conn.LocalAddr().(*net.TCPAddr).AddrPort().Addr()) {
 		conn.Close()
-		s.strangers.warn(s.opts.Log, addr)
+		if n, due := s.strangers.Every("", strangerInterval); due {
+			s.opts.Log.Warn("connection refused", keyNeighbor, addr.String(), keyReason, "no such neighbor at this address", "count", n)
+		}
 		return
 	}
 	raw, err := conn.SyscallConn()

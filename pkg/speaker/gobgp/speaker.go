@@ -15,6 +15,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/telemetry"
 )
 
 const (
@@ -49,7 +50,7 @@ type Speaker struct {
 	restarting  atomic.Bool
 	preserved   atomic.Bool
 	background  sync.WaitGroup
-	strangers   strangers
+	strangers   telemetry.Throttle
 	pace        dialPace
 	md5         md5Reader
 	descriptors int // the least number that a neighbor's socket must not have
