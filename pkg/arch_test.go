@@ -34,7 +34,7 @@ var rules = []rule{
 }
 
 // core packages run in a unit test without root, network or clock.
-var core = []string{"pkg/route", "pkg/policy", "pkg/config", "pkg/config/tomlfile", "pkg/rib", "pkg/fib", "pkg/tunnel", "pkg/nat", "pkg/nic", "pkg/engine", "pkg/speaker"}
+var core = []string{"pkg/route", "pkg/policy", "pkg/config", "pkg/config/tomlfile", "pkg/rib", "pkg/fib", "pkg/tunnel", "pkg/nat", "pkg/nic", "pkg/engine", "pkg/speaker", "pkg/speaker/wire"}
 
 var forbiddenInCore = []string{
 	"github.com/osrg/gobgp", "github.com/vishvananda", "github.com/mdlayher", "github.com/google/nftables", "google.golang.org/grpc", "golang.org/x/sys/unix", module + "pkg/kernel",
@@ -124,7 +124,7 @@ func architecture(t *testing.T) string {
 
 // forTests reports whether a package below pkg is for tests of others only.
 func forTests(name string) bool {
-	return slices.ContainsFunc([]string{"fibtest", "tunneltest", "nattest", "nictest", "apitest"},
+	return slices.ContainsFunc([]string{"fibtest", "tunneltest", "nattest", "nictest", "apitest", "wiretest"},
 		func(part string) bool { return strings.Contains(name, "/"+part) })
 }
 

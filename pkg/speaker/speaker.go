@@ -61,15 +61,6 @@ func (s State) String() string {
 	return [...]string{"Idle", "Connect", "Active", "OpenSent", "OpenConfirm", "Established"}[s]
 }
 
-// Notification is a NOTIFICATION message (RFC 4271 4.5).
-type Notification struct {
-	Code    uint8
-	Subcode uint8
-	Message string // shutdown communication (RFC 9003), if any
-	Detail  string // what its data says, in words; not sent
-	Sent    bool   // by us; otherwise received
-}
-
 // Event is one of StateChanged, Established, Down, Update, EndOfRIB, RouteRefresh.
 type Event interface {
 	// Neighbor is the configured address of the neighbor that the event is of.

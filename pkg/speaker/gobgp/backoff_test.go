@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire"
 )
 
 // TestBackoff counts what is a flap, and what is not.
@@ -97,10 +98,10 @@ func flap(t *testing.T, s *testSpeaker, address string, o rawOpen, d time.Durati
 			if err != nil {
 				continue
 			}
-			_, _ = conn.Write(append(o.message(), keepalive...))
+			_, _ = conn.Write(append(o.message(), wire.Keepalive...))
 			_ = conn.SetReadDeadline(time.Now().Add(time.Second))
-			for m, err := message(nil), error(nil); err == nil && (m == nil || m.kind() != keepalive.kind()); {
-				m, err = readMessage(conn, make([]byte, maxMessage), true)
+			for m, err := wire.Message(nil), error(nil); err == nil && (m == nil || m.Type() != wire.Keepalive.Type()); {
+				m, err = wire.ReadMessage(conn, make([]byte, wire.MaxLen), true)
 			}
 			conn.Close()
 		}
@@ -130,8 +131,8 @@ func TestFlapsAreDamped(t *testing.T) {
 			t.Errorf("%d sessions in 3 s, want %d", n, freeFlaps+1)
 		}
 		p := dialRaw(t, s, "127.0.10.2")
-		if n := decodeNotification(p.mustEnd(), false); n.Code != 6 || n.Subcode != 5 {
-			t.Errorf("refused with %s", describe(n))
+		if n := wire.ParseNotification(p.mustEnd(), false); n.Code != 6 || n.Subcode != 5 {
+			t.Errorf("refused with %s", wire.Describe(n))
 		}
 		s.Reset(addr("127.0.10.2"), 0, speaker.Notification{Code: 6, Subcode: 4})
 		for ev := next[speaker.StateChanged](s, time.Second); ev.State != speaker.Active; ev = next[speaker.StateChanged](s, time.Second) {

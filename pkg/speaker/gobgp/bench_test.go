@@ -2,6 +2,7 @@ package gobgp
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire"
 )
 
 const benchRoutes = 100_000
@@ -50,15 +52,15 @@ func benchUpdates(b *testing.B, perSet, round int) []byte {
 	b.Helper()
 	s := &session{
 		tap: &tap{tapOptions: tapOptions{counters: new(counters)}}, out: newQueue(), log: testLog(b),
-		cfg: speaker.Neighbor{Families: route.IPv4}, peer: open{fourOctet: true, families: route.IPv4},
+		cfg: speaker.Neighbor{Families: route.IPv4}, peer: wire.Open{FourOctetASN: true, Families: route.IPv4},
 	}
 	w := newWriter(s)
 	groups, _ := w.group(benchChanges(perSet, round))
 	var out []byte
 	for _, g := range groups {
-		attrs, err := w.enc.attributes(g.attrs, g.family)
+		set, err := w.enc.Encode(g.attrs, g.family)
 		for rest := g.prefixes; len(rest) > 0 && err == nil; {
-			out, rest, err = w.enc.update(out, g, attrs, rest)
+			out, rest, err = w.enc.Announce(out, set, rest)
 		}
 		if err != nil {
 			b.Fatal(err)
@@ -153,7 +155,7 @@ func dialGoBGP(b *testing.B) *rawPeer {
 	})
 	b.Cleanup(func() { p.conn.Close() })
 	p.expect(4)
-	p.send(keepalive)
+	p.send(wire.Keepalive)
 	return p
 }
 
@@ -274,18 +276,18 @@ func transmit(b *testing.B, p *rawPeer, prepare func(round int) (send func())) {
 // countRoutes reads UPDATEs until they had all routes, and returns their number.
 func countRoutes(b *testing.B, r io.Reader) (updates int) {
 	b.Helper()
-	buf := make([]byte, maxMessage)
+	buf := make([]byte, wire.MaxLen)
 	for got := 0; got < benchRoutes; {
-		m, err := readMessage(r, buf, false)
+		m, err := wire.ReadMessage(r, buf, false)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if m.kind() != 2 {
+		if m.Type() != 2 {
 			continue
 		}
-		_, rest, _ := cut(m.body())
-		_, nlri, _ := cut(rest)
-		got += countPrefixes(nlri)
+		body := m.Body() // without withdrawn routes
+		nlri := body[4+int(binary.BigEndian.Uint16(body[2:])):]
+		got += len(nlri) / 4 // each a /24
 		updates++
 	}
 	return updates

@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+	"github.com/nvad/nvad/pkg/speaker"
 )
 
 // CloseOptions say how to part from the neighbors.
@@ -36,7 +36,7 @@ func (s *Speaker) Close(ctx context.Context, o CloseOptions) error {
 		l.Close()
 	}
 	s.sockets.mu.Unlock()
-	n := cease(bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN)
+	n := speaker.Cease(speaker.CeaseShutdown)
 	n.Message = o.Message
 	peers := slices.Collect(maps.Values(s.peers))
 	for _, p := range peers {

@@ -8,9 +8,8 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
-
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire"
 )
 
 // Times around a second connection.
@@ -31,7 +30,7 @@ type peek struct {
 
 	// Valid once done is closed.
 	read []byte
-	open open
+	open wire.Open
 	err  error
 }
 
@@ -53,17 +52,17 @@ func (p *peer) contest(conn net.Conn, ours bool) {
 func (k *peek) run() {
 	defer close(k.done)
 	var seen bytes.Buffer
-	m, err := readMessage(io.TeeReader(k.conn, &seen), make([]byte, 0, maxMessage), false)
+	m, err := wire.ReadMessage(io.TeeReader(k.conn, &seen), make([]byte, 0, wire.MaxLen), false)
 	k.read, k.err = seen.Bytes(), err
 	if err != nil {
 		return
 	}
-	if m.kind() != bgp.BGP_MSG_OPEN {
-		k.err = &fault{bgp.BGP_ERROR_FSM_ERROR, 1, []byte{m.kind()}, "expected OPEN"}
+	if m.Type() != wire.TypeOpen {
+		k.err = wire.Unexpected(m, speaker.OpenSent)
 		return
 	}
-	if k.open, k.err = parseOpen(m); k.err == nil {
-		k.err = k.open.check(k.cfg, k.own)
+	if k.open, k.err = wire.ParseOpen(m); k.err == nil {
+		k.err = k.open.Check(k.cfg, k.own)
 	}
 }
 
@@ -100,12 +99,12 @@ func (p *peer) peekDone(k *peek) {
 // NOTIFICATION that it deserves.
 func (p *peer) fail(k *peek) {
 	p.log.Debug("second connection refused", keyReason, k.err)
-	var f *fault
+	var f *wire.Fault
 	switch {
 	case errors.As(k.err, &f):
-		p.turnAway(k.conn, speaker.Notification{Code: f.code, Subcode: f.subcode}, f.data)
+		p.turnAway(k.conn, speaker.Notification{Code: f.Code, Subcode: f.Subcode}, f.Data)
 	case isTimeout(k.err):
-		p.turnAway(k.conn, speaker.Notification{Code: bgp.BGP_ERROR_HOLD_TIMER_EXPIRED}, nil)
+		p.turnAway(k.conn, speaker.Notification{Code: speaker.CodeHoldTimer}, nil)
 	default:
 		k.conn.Close()
 	}
@@ -120,14 +119,14 @@ func (p *peer) judge() {
 	}
 	switch established := !s.establishedAt().IsZero(); {
 	case established && k.ours:
-		p.refuseSecond("already established", bgp.BGP_ERROR_SUB_CONNECTION_COLLISION_RESOLUTION)
+		p.refuseSecond("already established", speaker.CeaseCollision)
 	case !k.valid():
 	case established:
 		p.challenge(s)
 	case p.prevails(k, s):
-		s.tap.notify(*cease(bgp.BGP_ERROR_SUB_CONNECTION_COLLISION_RESOLUTION), nil, "connection collision")
+		s.tap.notify(speaker.Cease(speaker.CeaseCollision), nil, "connection collision")
 	default:
-		p.refuseSecond("connection collision", bgp.BGP_ERROR_SUB_CONNECTION_COLLISION_RESOLUTION)
+		p.refuseSecond("connection collision", speaker.CeaseCollision)
 	}
 }
 
@@ -138,10 +137,10 @@ func (p *peer) prevails(k *peek, s *session) bool {
 	if k.ours == s.dialled {
 		return true
 	}
-	local, remote := p.sp.opts.RouterID, k.open.id
+	local, remote := p.sp.opts.RouterID, k.open.ID
 	weWin := local.Compare(remote) > 0
 	if local == remote {
-		weWin = p.cfg.LocalASN > k.open.asn
+		weWin = p.cfg.LocalASN > k.open.ASN
 	}
 	return weWin == k.ours
 }
@@ -172,7 +171,7 @@ func (p *peer) conclude() {
 	case s.gracefulPeer() && unanswered(s.tap.conn, probeTime):
 		s.tap.end(cause{reason: "replaced by a new connection of the restarted neighbor", lost: true}, nil)
 	default:
-		p.refuseSecond("the established session is alive", bgp.BGP_ERROR_SUB_CONNECTION_COLLISION_RESOLUTION)
+		p.refuseSecond("the established session is alive", speaker.CeaseCollision)
 	}
 }
 
@@ -185,7 +184,7 @@ func (p *peer) refuseSecond(reason string, subcode uint8) {
 	k := p.second
 	p.second = nil
 	k.stop()
-	p.turnAway(k.conn, *cease(subcode), nil)
+	p.turnAway(k.conn, speaker.Cease(subcode), nil)
 }
 
 // dropSecond closes the second connection without a word.

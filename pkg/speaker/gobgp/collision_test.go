@@ -8,6 +8,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire"
 )
 
 // TestCollision has a neighbor that accepts our connection, keeps silent on it
@@ -40,8 +41,8 @@ func TestCollision(t *testing.T) {
 			if id > "10.0.0.2" {
 				winner, loser = theirs, ours
 			}
-			if n := decodeNotification(loser.mustEnd(), false); n.Code != 6 || n.Subcode != 7 {
-				t.Errorf("loser got %s", describe(n))
+			if n := wire.ParseNotification(loser.mustEnd(), false); n.Code != 6 || n.Subcode != 7 {
+				t.Errorf("loser got %s", wire.Describe(n))
 			}
 			if winner == ours {
 				winner.send(o.message())
@@ -50,7 +51,7 @@ func TestCollision(t *testing.T) {
 				winner.expect(1)
 			}
 			winner.expect(4)
-			winner.send(keepalive)
+			winner.send(wire.Keepalive)
 			next[speaker.Established](s, time.Second)
 			quiet(t, s, 50*time.Millisecond)
 		})
@@ -66,8 +67,8 @@ func TestSecondConnection(t *testing.T) {
 	q := dialRaw(t, s, "127.0.6.2")
 	q.send(o.message())
 	p.expect(4)
-	if n := decodeNotification(q.mustEnd(), false); n.Code != 6 || n.Subcode != 7 {
-		t.Errorf("%s", describe(n))
+	if n := wire.ParseNotification(q.mustEnd(), false); n.Code != 6 || n.Subcode != 7 {
+		t.Errorf("%s", wire.Describe(n))
 	}
 	quiet(t, s, 50*time.Millisecond)
 
@@ -77,6 +78,6 @@ func TestSecondConnection(t *testing.T) {
 	next[speaker.Down](s, time.Second)
 	q.expect(1)
 	q.expect(4)
-	q.send(keepalive)
+	q.send(wire.Keepalive)
 	next[speaker.Established](s, time.Second)
 }

@@ -4,9 +4,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
-
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire"
 )
 
 // counters are the statistics of a neighbor over all of its sessions.
@@ -19,13 +18,13 @@ type counters struct {
 }
 
 // messageCounts are numbers of messages by their type on the wire.
-type messageCounts [bgp.BGP_MSG_ROUTE_REFRESH + 1]atomic.Uint64
+type messageCounts [wire.Types]atomic.Uint64
 
 func (c *messageCounts) messages() speaker.Messages {
 	return speaker.Messages{
-		Open: c[bgp.BGP_MSG_OPEN].Load(), Update: c[bgp.BGP_MSG_UPDATE].Load(),
-		Notification: c[bgp.BGP_MSG_NOTIFICATION].Load(), Keepalive: c[bgp.BGP_MSG_KEEPALIVE].Load(),
-		RouteRefresh: c[bgp.BGP_MSG_ROUTE_REFRESH].Load(),
+		Open: c[wire.TypeOpen].Load(), Update: c[wire.TypeUpdate].Load(),
+		Notification: c[wire.TypeNotification].Load(), Keepalive: c[wire.TypeKeepalive].Load(),
+		RouteRefresh: c[wire.TypeRouteRefresh].Load(),
 	}
 }
 

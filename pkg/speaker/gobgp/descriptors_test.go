@@ -54,7 +54,7 @@ func TestDescriptorsAreLeft(t *testing.T) {
 	s.descriptors = 0
 	passive(s, "127.0.12.2")
 	if m := dialRaw(t, s, "127.0.12.2").read(); m != nil {
-		t.Errorf("message of type %d", m.kind())
+		t.Errorf("message of type %d", m.Type())
 	}
 	s.close(CloseOptions{})
 	if got := descriptorLimit(); got < fewDescriptors || got == math.MaxInt {

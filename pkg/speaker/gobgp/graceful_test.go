@@ -7,6 +7,8 @@ import (
 
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire"
+	"github.com/nvad/nvad/pkg/speaker/wire/wiretest"
 )
 
 func restartTime(d time.Duration) func(*speaker.Neighbor) {
@@ -27,8 +29,8 @@ func TestGracefulDown(t *testing.T) {
 		{"TCP closed", peerHas, time.Minute, func(p *rawPeer) { p.conn.Close() }, true},
 		{"TCP closed, peer has no capability", peerLacks, time.Minute, func(p *rawPeer) { p.conn.Close() }, false},
 		{"TCP closed, we have no capability", peerHas, 0, func(p *rawPeer) { p.conn.Close() }, false},
-		{"NOTIFICATION received", peerHas, time.Minute, func(p *rawPeer) { p.send(newMessage(3, []byte{6, 2})) }, false},
-		{"NOTIFICATION sent", peerHas, time.Minute, func(p *rawPeer) { p.update(unhex(hexBase), unhex("21 0000000000")) }, false},
+		{"NOTIFICATION received", peerHas, time.Minute, func(p *rawPeer) { p.send(wire.NewMessage(3, []byte{6, 2})) }, false},
+		{"NOTIFICATION sent", peerHas, time.Minute, func(p *rawPeer) { p.update(wiretest.Unhex(wiretest.HexBase), wiretest.Unhex("21 0000000000")) }, false},
 	}
 	s := newTestSpeaker(t, "127.0.5.1", "10.0.0.1", 65001)
 	for _, c := range cases {
@@ -89,8 +91,8 @@ func TestRestarting(t *testing.T) {
 func TestNoMarkerOfItsOwn(t *testing.T) {
 	s := newTestSpeaker(t, "127.0.5.1", "10.0.0.1", 65001)
 	p, up := rawSession(t, s, "127.0.5.2", rawOpen{asn: 65002, id: "10.0.0.2", hold: 3, graceful: true}, restartTime(time.Minute))
-	if m := p.read(); m == nil || m.kind() != 4 {
-		t.Fatalf("message of type %d before anything was sent", m.kind())
+	if m := p.read(); m == nil || m.Type() != 4 {
+		t.Fatalf("message of type %d before anything was sent", m.Type())
 	}
 	attrs := &route.Attrs{ASPath: route.NewASPath(65001), NextHop: addr("192.0.2.1")}
 	s.SendEndOfRIB(p.address(), up.Session, route.IPv4)
@@ -98,7 +100,7 @@ func TestNoMarkerOfItsOwn(t *testing.T) {
 	s.SendEndOfRIB(p.address(), up.Session, route.IPv6)
 	var kinds []string
 	for len(kinds) < 3 {
-		switch body := p.expect(2).body(); {
+		switch body := p.expect(2).Body(); {
 		case len(body) == 4:
 			kinds = append(kinds, "ipv4 end")
 		case len(body) == 4+7: // MP_UNREACH_NLRI, extended length

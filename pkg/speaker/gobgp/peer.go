@@ -8,9 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
-
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire"
 )
 
 // peer is one configured neighbor. Its goroutine, run, owns dialling and which
@@ -66,7 +65,7 @@ func (o resetOrder) isFor(s *session) bool {
 
 // farewellOrder tells run to end.
 type farewellOrder struct {
-	notification *speaker.Notification
+	notification speaker.Notification
 	graceful     bool // no NOTIFICATION if graceful restart was negotiated
 }
 
@@ -163,7 +162,7 @@ func (p *peer) delist() {
 func (p *peer) connected(conn net.Conn, ours bool) {
 	switch {
 	case p.current == nil && !ours && !p.backoff.accepts(time.Now()):
-		p.turnAway(conn, *cease(bgp.BGP_ERROR_SUB_CONNECTION_REJECTED), nil)
+		p.turnAway(conn, speaker.Cease(speaker.CeaseRejected), nil)
 	case p.current == nil:
 		p.start(conn, ours)
 	case ours && !p.current.establishedAt().IsZero():
@@ -190,6 +189,7 @@ func (p *peer) start(conn net.Conn, ours bool) {
 		tap: newTap(conn, tapOptions{
 			neighbor:   p.cfg,
 			counters:   p.counters,
+			routerID:   p.sp.opts.RouterID,
 			restart:    p.sp.restart,
 			background: &p.sp.background,
 		}),
@@ -218,7 +218,7 @@ func (p *peer) sessionEnded(s *session) {
 		p.backoff.ended(s.establishedAt(), now, s.dialled, s.asked)
 	}
 	if !p.backoff.accepts(now) {
-		p.refuseSecond("held back", bgp.BGP_ERROR_SUB_CONNECTION_REJECTED)
+		p.refuseSecond("held back", speaker.CeaseRejected)
 	}
 	state, reason := speaker.Active, p.failure
 	if held := p.backoff.reason(now); held != "" {
@@ -239,8 +239,8 @@ func (p *peer) reset(o resetOrder) {
 		return
 	}
 	n := o.notification
-	asked := n.Code == bgp.BGP_ERROR_CEASE &&
-		(n.Subcode == bgp.BGP_ERROR_SUB_ADMINISTRATIVE_RESET || n.Subcode == bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN)
+	asked := n.Code == speaker.CodeCease &&
+		(n.Subcode == speaker.CeaseReset || n.Subcode == speaker.CeaseShutdown)
 	if asked {
 		p.backoff = backoff{there: p.backoff.there}
 	}
@@ -250,7 +250,7 @@ func (p *peer) reset(o resetOrder) {
 	}
 	p.current.asked = asked
 	n.Sent = true
-	p.current.tap.notify(n, nil, describe(n))
+	p.current.tap.notify(n, nil, wire.Describe(n))
 }
 
 // leave ends everything the neighbor has. The session's goroutine tells of the
@@ -278,7 +278,7 @@ func (p *peer) part(order farewellOrder) {
 		s.tap.end(cause{reason: "graceful stop", lost: true}, nil)
 		return
 	}
-	n := *order.notification
+	n := order.notification
 	select {
 	case o := <-p.resets: // asked for before, and says more
 		if o.isFor(s) {
@@ -287,7 +287,7 @@ func (p *peer) part(order farewellOrder) {
 		}
 	default:
 	}
-	s.tap.notify(n, nil, describe(n))
+	s.tap.notify(n, nil, wire.Describe(n))
 }
 
 // discardArrivals closes connections nobody will take any more. The listener
@@ -361,10 +361,10 @@ func (p *peer) turnAway(conn net.Conn, n speaker.Notification, data []byte) {
 		conn.Close()
 		return
 	}
-	p.counters.out[bgp.BGP_MSG_NOTIFICATION].Add(1)
+	p.counters.out[wire.TypeNotification].Add(1)
 	t := newTap(conn, tapOptions{})
 	p.sp.background.Go(func() {
 		defer p.partings.Add(-1)
-		t.farewell(encodeNotification(n, data))
+		t.farewell(wire.NewNotification(n, data))
 	})
 }

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
-
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
@@ -19,8 +17,8 @@ func TestPartingTellsTheMessage(t *testing.T) {
 	var background sync.WaitGroup
 	s := &session{tap: newTap(ours, tapOptions{counters: new(counters), background: &background})}
 	p := &peer{resets: make(chan resetOrder, 1), current: s}
-	p.resets <- resetOrder{notification: speaker.Notification{Code: bgp.BGP_ERROR_CEASE, Subcode: bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN, Message: "back at noon"}}
-	p.part(farewellOrder{notification: cease(bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN)})
+	p.resets <- resetOrder{notification: speaker.Notification{Code: speaker.CodeCease, Subcode: speaker.CeaseShutdown, Message: "back at noon"}}
+	p.part(farewellOrder{notification: speaker.Cease(speaker.CeaseShutdown)})
 	<-s.tap.done
 	if n := s.tap.cause.notification; n == nil || n.Message != "back at noon" {
 		t.Errorf("sent %+v", n)

@@ -2,14 +2,14 @@ package gobgp
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"net"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire"
+	"github.com/nvad/nvad/pkg/speaker/wire/wiretest"
 )
 
 // rawPeer is a BGP speaker that says exactly what a test wants it to say.
@@ -30,7 +30,7 @@ type rawOpen struct {
 	ipv4Only bool
 }
 
-func (o rawOpen) message() message {
+func (o rawOpen) message() wire.Message {
 	caps := []byte{1, 4, 0, 1, 0, 1, 2, 0}
 	if !o.ipv4Only {
 		caps = append(caps, 1, 4, 0, 2, 0, 1)
@@ -49,11 +49,11 @@ func (o rawOpen) message() message {
 		caps = binary.BigEndian.AppendUint32(append(caps, 65, 4), o.asn)
 	}
 	body := []byte{4}
-	body = binary.BigEndian.AppendUint16(body, twoOctetASN(o.asn))
+	body = binary.BigEndian.AppendUint16(body, uint16(o.asn))
 	body = binary.BigEndian.AppendUint16(body, o.hold)
 	body = append(body, addr(o.id).AsSlice()...)
 	body = append(body, byte(len(caps)+2), 2, byte(len(caps)))
-	return newMessage(1, append(body, caps...))
+	return wire.NewMessage(1, append(body, caps...))
 }
 
 // dialRaw connects from address to s.
@@ -90,7 +90,7 @@ func (p *rawPeer) open(o rawOpen) {
 	p.send(o.message())
 	p.expect(1)
 	p.expect(4)
-	p.send(keepalive)
+	p.send(wire.Keepalive)
 }
 
 // keepAlive sends KEEPALIVEs for as long as the test lasts.
@@ -103,7 +103,7 @@ func (p *rawPeer) keepAlive() {
 		for {
 			select {
 			case <-tick.C:
-				_, _ = p.conn.Write(keepalive)
+				_, _ = p.conn.Write(wire.Keepalive)
 			case <-stop:
 				return
 			}
@@ -111,7 +111,7 @@ func (p *rawPeer) keepAlive() {
 	}()
 }
 
-func (p *rawPeer) send(m message) {
+func (p *rawPeer) send(m wire.Message) {
 	p.t.Helper()
 	if _, err := p.conn.Write(m); err != nil {
 		p.t.Fatal(err)
@@ -121,21 +121,14 @@ func (p *rawPeer) send(m message) {
 // update sends an UPDATE with the given attributes and IPv4 NLRI.
 func (p *rawPeer) update(attrs, nlri []byte) {
 	p.t.Helper()
-	p.send(newMessage(2, updateBody(nil, attrs, nlri)))
-}
-
-func updateBody(withdrawn, attrs, nlri []byte) []byte {
-	b := binary.BigEndian.AppendUint16(nil, uint16(len(withdrawn)))
-	b = append(b, withdrawn...)
-	b = binary.BigEndian.AppendUint16(b, uint16(len(attrs)))
-	return append(append(b, attrs...), nlri...)
+	p.send(wire.NewMessage(2, wiretest.UpdateBody(nil, attrs, nlri)))
 }
 
 // read returns the next message, or nil when the connection is closed.
-func (p *rawPeer) read() message {
+func (p *rawPeer) read() wire.Message {
 	p.t.Helper()
 	_ = p.conn.SetReadDeadline(time.Now().Add(5 * time.Second))
-	m, err := readMessage(p.conn, make([]byte, maxMessage), true)
+	m, err := wire.ReadMessage(p.conn, make([]byte, wire.MaxLen), true)
 	if err != nil {
 		return nil
 	}
@@ -143,27 +136,18 @@ func (p *rawPeer) read() message {
 }
 
 // expect reads messages up to one of the given type.
-func (p *rawPeer) expect(kind uint8) message {
+func (p *rawPeer) expect(kind uint8) wire.Message {
 	p.t.Helper()
 	for {
 		m := p.read()
 		if m == nil {
 			p.t.Fatalf("connection closed while message type %d was expected", kind)
 		}
-		if m.kind() == kind {
+		if m.Type() == kind {
 			return m
 		}
-		if m.kind() == 3 {
-			p.t.Fatalf("%s while message type %d was expected", describe(decodeNotification(m, false)), kind)
+		if m.Type() == 3 {
+			p.t.Fatalf("%s while message type %d was expected", wire.Describe(wire.ParseNotification(m, false)), kind)
 		}
 	}
-}
-
-// unhex reads hexadecimal with spaces.
-func unhex(s string) []byte {
-	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
-	if err != nil {
-		panic(err)
-	}
-	return b
 }

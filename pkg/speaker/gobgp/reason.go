@@ -7,9 +7,8 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
-
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire"
 )
 
 // timedOut is the reason where nothing answers.
@@ -44,8 +43,8 @@ func lostBy(err error) cause {
 
 // describeSent is the reason of a session that GoBGP ends with n.
 func describeSent(n speaker.Notification) string {
-	if n.Code == bgp.BGP_ERROR_HOLD_TIMER_EXPIRED {
+	if n.Code == speaker.CodeHoldTimer {
 		return "hold timer expired"
 	}
-	return describe(n)
+	return wire.Describe(n)
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire"
+	"github.com/nvad/nvad/pkg/speaker/wire/wiretest"
 )
 
 // deafen has the kernel drop whatever arrives for the socket, as if its host were
@@ -50,7 +52,7 @@ func TestRestartedNeighborReplacesItsSession(t *testing.T) {
 	}
 	q.expect(1)
 	q.expect(4)
-	q.send(keepalive)
+	q.send(wire.Keepalive)
 	if up := next[speaker.Established](s, time.Second); !up.PeerRestarted {
 		t.Errorf("established: %+v", up)
 	}
@@ -65,8 +67,8 @@ func TestDeadSessionWithoutGracefulRestart(t *testing.T) {
 	p.deafen()
 	q := dialRaw(t, s, "127.0.11.2")
 	q.send(o.message())
-	if n := decodeNotification(q.mustEnd(), false); n.Code != 6 || n.Subcode != 7 {
-		t.Errorf("refused with %s", describe(n))
+	if n := wire.ParseNotification(q.mustEnd(), false); n.Code != 6 || n.Subcode != 7 {
+		t.Errorf("refused with %s", wire.Describe(n))
 	}
 	quiet(t, s, 0)
 }
@@ -82,23 +84,23 @@ func TestSecondConnectionsDisplaceNothing(t *testing.T) {
 		return o.message()
 	}
 	version := good.message()
-	version[headerLen] = 3
+	version[wire.HeaderLen] = 3
 	cases := []struct {
 		name          string
 		said          []byte
 		code, subcode uint8 // of the answer; 0: none is awaited
 	}{
 		{"a perfect OPEN", good.message(), 6, 7},
-		{"a perfect OPEN and a KEEPALIVE", append(good.message(), keepalive...), 6, 7},
+		{"a perfect OPEN and a KEEPALIVE", append(good.message(), wire.Keepalive...), 6, 7},
 		{"a wrong ASN", with(func(o *rawOpen) { o.asn = 65003 }), 2, 2},
 		{"our own ASN", with(func(o *rawOpen) { o.asn = 65001 }), 2, 2},
 		{"identifier 0.0.0.0", with(func(o *rawOpen) { o.id = "0.0.0.0" }), 2, 3},
 		{"hold time 1", with(func(o *rawOpen) { o.hold = 1 }), 2, 6},
 		{"version 3", version, 2, 1},
-		{"capabilities cut off", newMessage(1, []byte{4, 0xfd, 0xea, 0, 90, 10, 0, 0, 2, 4, 2, 2, 65, 200}), 2, 7},
-		{"a KEEPALIVE", keepalive, 5, 1},
-		{"octets of no meaning", unhex("47 45 54 20 2f 20 48 54 54 50 2f 31 2e 31 0d 0a 0d 0a 0d 0a"), 1, 1},
-		{"half an OPEN", good.message()[:headerLen+4], 0, 0},
+		{"capabilities cut off", wire.NewMessage(1, []byte{4, 0xfd, 0xea, 0, 90, 10, 0, 0, 2, 4, 2, 2, 65, 200}), 2, 7},
+		{"a KEEPALIVE", wire.Keepalive, 5, 1},
+		{"octets of no meaning", wiretest.Unhex("47 45 54 20 2f 20 48 54 54 50 2f 31 2e 31 0d 0a 0d 0a 0d 0a"), 1, 1},
+		{"half an OPEN", good.message()[:wire.HeaderLen+4], 0, 0},
 		{"nothing", nil, 0, 0},
 	}
 	s := newTestSpeaker(t, "127.0.11.1", "10.0.0.1", 65001)
@@ -107,8 +109,8 @@ func TestSecondConnectionsDisplaceNothing(t *testing.T) {
 		q := dialRaw(t, s, "127.0.11.2")
 		q.send(c.said)
 		if c.code != 0 {
-			if n := decodeNotification(q.mustEnd(), false); n.Code != c.code || n.Subcode != c.subcode {
-				t.Errorf("%s: refused with %s", c.name, describe(n))
+			if n := wire.ParseNotification(q.mustEnd(), false); n.Code != c.code || n.Subcode != c.subcode {
+				t.Errorf("%s: refused with %s", c.name, wire.Describe(n))
 			}
 			q.conn.Close() // or it takes one of the few places of those turned away
 		}
@@ -118,11 +120,11 @@ func TestSecondConnectionsDisplaceNothing(t *testing.T) {
 		dialRaw(t, s, "127.0.11.2").send(good.message())
 	}
 	quiet(t, s, 2*probeTime)
-	p.update(unhex(hexBase), unhex("18 c63364"))
+	p.update(wiretest.Unhex(wiretest.HexBase), wiretest.Unhex("18 c63364"))
 	if up := next[speaker.Update](s, time.Second); len(up.Announced) != 1 {
 		t.Errorf("received %+v", up)
 	}
-	if sent := s.find(p.address()).counters.out[keepalive.kind()].Load(); sent > 20 {
+	if sent := s.find(p.address()).counters.out[wire.Keepalive.Type()].Load(); sent > 20 {
 		t.Errorf("%d KEEPALIVEs were sent to prove the session alive", sent)
 	}
 }

@@ -12,10 +12,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
-
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire"
 )
 
 // session is one connection that was handed to GoBGP, from the first byte to
@@ -32,14 +31,14 @@ type session struct {
 	out      *queue
 	writer   sync.WaitGroup
 	lastPoke time.Time
-	asked    bool                    // an operator had it reset; of the neighbor's goroutine
-	decoder  atomic.Pointer[decoder] // for octets; nil unless established
+	asked    bool                         // an operator had it reset; of the neighbor's goroutine
+	decoder  atomic.Pointer[wire.Decoder] // for octets; nil unless established
 
 	expected  string // what the handshake misses if it takes too long
 	announced bool   // Established was emitted, so Down must be
 
 	mu          sync.Mutex // guards what the neighbor's goroutine looks at
-	peer        open
+	peer        wire.Open
 	opened      bool
 	established time.Time
 }
@@ -66,7 +65,7 @@ func (s *session) read() error {
 		return errEnded
 	}
 	r := bufio.NewReaderSize(s.tap.conn, 1<<15)
-	buf := make([]byte, maxMessage)
+	buf := make([]byte, wire.MaxLen)
 	if err := s.handshake(r, buf); err != nil {
 		return err
 	}
@@ -85,13 +84,13 @@ func (s *session) expect(message string, within time.Duration) bool {
 
 // endBy ends the connection for the error that stopped reception.
 func (s *session) endBy(err error) {
-	var f *fault
+	var f *wire.Fault
 	switch {
 	case errors.As(err, &f):
-		n := speaker.Notification{Code: f.code, Subcode: f.subcode, Sent: true}
-		s.tap.notify(n, f.data, describe(n)+" ("+f.reason+")")
+		n := speaker.Notification{Code: f.Code, Subcode: f.Subcode, Sent: true}
+		s.tap.notify(n, f.Data, wire.Describe(n)+" ("+f.Reason+")")
 	case errors.Is(err, os.ErrDeadlineExceeded): // only the handshake has one
-		s.tap.notify(speaker.Notification{Code: bgp.BGP_ERROR_HOLD_TIMER_EXPIRED}, nil, s.overdue())
+		s.tap.notify(speaker.Notification{Code: speaker.CodeHoldTimer}, nil, s.overdue())
 	default:
 		s.tap.end(lostBy(err), nil)
 	}
@@ -120,8 +119,8 @@ func (s *session) handshake(r io.Reader, buf []byte) error {
 	if err != nil {
 		return err
 	}
-	if m.kind() != bgp.BGP_MSG_OPEN {
-		return &fault{bgp.BGP_ERROR_FSM_ERROR, 1, []byte{m.kind()}, "expected OPEN"}
+	if m.Type() != wire.TypeOpen {
+		return wire.Unexpected(m, speaker.OpenSent)
 	}
 	if err := s.receiveOpen(m); err != nil {
 		return err
@@ -139,8 +138,8 @@ func (s *session) handshake(r io.Reader, buf []byte) error {
 	if m, err = s.next(r, buf, false); err != nil {
 		return err
 	}
-	if m.kind() != bgp.BGP_MSG_KEEPALIVE {
-		return &fault{bgp.BGP_ERROR_FSM_ERROR, 2, []byte{m.kind()}, "expected KEEPALIVE"}
+	if m.Type() != wire.TypeKeepalive {
+		return wire.Unexpected(m, speaker.OpenConfirm)
 	}
 	s.tap.deliver(m)
 	return nil
@@ -155,7 +154,7 @@ func (s *session) confirmTime() time.Duration {
 }
 
 // holdTime is the negotiated one, 0 if there is none.
-func (s *session) holdTime() time.Duration { return min(s.cfg.HoldTime, s.peer.holdTime) }
+func (s *session) holdTime() time.Duration { return min(s.cfg.HoldTime, s.peer.HoldTime) }
 
 // keepAlive sends KEEPALIVEs until done is closed. GoBGP begins with its own once
 // the session is established.
@@ -169,10 +168,10 @@ func (s *session) keepAlive(done <-chan struct{}) {
 	for {
 		select {
 		case <-tick.C:
-			if s.tap.send(keepalive) != nil {
+			if s.tap.send(wire.Keepalive) != nil {
 				return
 			}
-			s.tap.counters.out[keepalive.kind()].Add(1)
+			s.tap.counters.out[wire.Keepalive.Type()].Add(1)
 		case <-done:
 			return
 		}
@@ -209,8 +208,8 @@ func (s *session) handOver() bool {
 }
 
 // receiveOpen checks the peer's OPEN and has GoBGP answer it with a KEEPALIVE.
-func (s *session) receiveOpen(m message) error {
-	peer, err := parseOpen(m)
+func (s *session) receiveOpen(m wire.Message) error {
+	peer, err := wire.ParseOpen(m)
 	if err != nil {
 		return err
 	}
@@ -218,10 +217,13 @@ func (s *session) receiveOpen(m message) error {
 	s.peer, s.opened = peer, true
 	s.mu.Unlock()
 	s.tell()
-	if err := peer.check(&s.cfg, s.sp.opts.RouterID); err != nil {
+	if err := peer.Check(&s.cfg, s.sp.opts.RouterID); err != nil {
 		return err
 	}
-	s.tap.deliver(peer.forEngine(&s.cfg))
+	if s.cfg.HoldTime == 0 {
+		peer.HoldTime = 0 // without hold and keepalive timers (RFC 4271 4.2)
+	}
+	s.tap.deliver(peer.Stripped())
 	return nil
 }
 
@@ -230,63 +232,58 @@ func (s *session) receive(r io.Reader, buf []byte) error {
 	if !s.establish() {
 		return errEnded
 	}
-	dec := newDecoder(s.decoderOptions())
+	dec := wire.NewDecoder(s.decoderOptions())
 	s.decoder.Store(dec)
 	defer s.decoder.Store(nil) // its cache goes with the session
 	for {
-		m, err := s.next(r, buf, s.peer.extended)
+		m, err := s.next(r, buf, s.peer.Extended)
 		if err != nil {
 			return err
 		}
 		buf = m[:0:cap(m)]
-		switch m.kind() {
-		case bgp.BGP_MSG_UPDATE:
+		switch m.Type() {
+		case wire.TypeUpdate:
 			s.poke()
-			err := dec.update(m.body(), s.emit)
-			s.tap.counters.malformed.add(dec.bad)
+			bad, err := dec.Update(m.Body(), s.push)
+			s.tap.counters.malformed.add(bad)
 			if err != nil {
 				return err
 			}
-		case bgp.BGP_MSG_KEEPALIVE:
+		case wire.TypeKeepalive:
 			s.tap.alive()
-		case bgp.BGP_MSG_ROUTE_REFRESH:
+		case wire.TypeRouteRefresh:
 			s.tap.alive()
 			if err := s.refresh(m); err != nil {
 				return err
 			}
 		default:
-			return &fault{bgp.BGP_ERROR_FSM_ERROR, 3, []byte{m.kind()}, "OPEN in an established session"}
+			return wire.Unexpected(m, speaker.EstablishedState)
 		}
 	}
 }
 
 // next reads a message. A NOTIFICATION ends the connection.
-func (s *session) next(r io.Reader, buf []byte, extended bool) (message, error) {
-	m, err := readMessage(r, buf, extended)
+func (s *session) next(r io.Reader, buf []byte, extended bool) (wire.Message, error) {
+	m, err := wire.ReadMessage(r, buf, extended)
 	if err != nil {
 		return m, err
 	}
-	s.tap.counters.in[m.kind()].Add(1)
-	if m.kind() == bgp.BGP_MSG_NOTIFICATION {
-		n := decodeNotification(m, false)
-		s.tap.end(cause{reason: describeReceived(n, &s.cfg), notification: &n}, nil)
+	s.tap.counters.in[m.Type()].Add(1)
+	if m.Type() == wire.TypeNotification {
+		n := wire.ParseNotification(m, false)
+		s.tap.end(cause{reason: wire.DescribeReceived(n, &s.cfg), notification: &n}, nil)
 		return m, errEnded
 	}
 	return m, nil
 }
 
-// refresh handles a ROUTE-REFRESH (RFC 2918 3). Subtypes other than 0 mark the
-// begin and end of a refresh we did not ask for in that form (RFC 7313 3.2).
-func (s *session) refresh(m message) error {
-	b := m.body()
-	if len(b) != 4 {
-		return &fault{bgp.BGP_ERROR_ROUTE_REFRESH_MESSAGE_ERROR, 1, m, "ROUTE-REFRESH with a wrong length"}
-	}
-	family := familyOf(uint16(b[0])<<8|uint16(b[1]), b[3])
-	if b[2] == 0 && family != 0 && s.families().Has(family) {
+// refresh handles a ROUTE-REFRESH (RFC 2918 3).
+func (s *session) refresh(m wire.Message) error {
+	family, err := wire.ParseRouteRefresh(m)
+	if family != 0 && s.families().Has(family) {
 		s.push(speaker.RouteRefresh{From: s.from(), Family: family})
 	}
-	return nil
+	return err
 }
 
 // establish opens the queue of what is sent and announces the session.
@@ -314,42 +311,42 @@ func (s *session) facts() speaker.Established {
 	ev := speaker.Established{
 		From:         s.from(),
 		Session:      s.number,
-		RemoteID:     s.peer.id,
+		RemoteID:     s.peer.ID,
 		Families:     s.families(),
 		HoldTime:     s.holdTime(),
 		Keepalive:    s.keepaliveTime(),
-		FourOctetASN: s.peer.fourOctet,
-		RouteRefresh: s.peer.refresh,
-		Capabilities: s.peer.names,
+		FourOctetASN: s.peer.FourOctetASN,
+		RouteRefresh: s.peer.RouteRefresh,
+		Capabilities: s.peer.Names,
 	}
 	if s.tap.local != nil {
 		ev.LocalAddress = s.tap.local.AddrPort().Addr().Unmap()
 	}
-	if s.peer.graceful && s.cfg.RestartTime > 0 {
-		ev.GracefulPeer = s.peer.keeps & ev.Families
-		ev.PeerRestart = s.peer.restart
-		ev.PeerRestarted = s.peer.restarted
-		ev.Preserved = s.peer.preserved & ev.Families
+	if s.peer.Graceful && s.cfg.RestartTime > 0 {
+		ev.GracefulPeer = s.peer.Keeps & ev.Families
+		ev.PeerRestart = s.peer.RestartTime
+		ev.PeerRestarted = s.peer.Restarted
+		ev.Preserved = s.peer.Preserved & ev.Families
 	}
 	return ev
 }
 
-func (s *session) families() route.Family { return s.cfg.Families & s.peer.families }
+func (s *session) families() route.Family { return s.cfg.Families & s.peer.Families }
 
 func (s *session) from() speaker.From { return speaker.From{Peer: s.cfg.Address} }
 
-func (s *session) decoderOptions() decoderOptions {
-	return decoderOptions{
-		interner: s.sp.opts.Interner,
-		from:     s.from(),
-		families: s.families(),
-		internal: s.cfg.IsInternal(),
-		twoOctet: !s.peer.fourOctet,
+func (s *session) decoderOptions() wire.DecoderOptions {
+	return wire.DecoderOptions{
+		Interner: s.sp.opts.Interner,
+		From:     s.from(),
+		Families: s.families(),
+		Internal: s.cfg.IsInternal(),
+		TwoOctet: !s.peer.FourOctetASN,
 
-		maxASPath: s.cfg.MaxASPath,
-		maxOctets: s.cfg.MaxAttributes,
+		MaxASPath:     s.cfg.MaxASPath,
+		MaxAttributes: s.cfg.MaxAttributes,
 
-		loopback: isLoopback(s.tap.local.AddrPort().Addr()) && isLoopback(s.cfg.Address),
+		Loopback: isLoopback(s.tap.local.AddrPort().Addr()) && isLoopback(s.cfg.Address),
 	}
 }
 
@@ -366,7 +363,7 @@ func (s *session) establishedAt() time.Time {
 func (s *session) gracefulPeer() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.cfg.RestartTime > 0 && s.peer.graceful && s.peer.keeps&s.families() != 0
+	return s.cfg.RestartTime > 0 && s.peer.Graceful && s.peer.Keeps&s.families() != 0
 }
 
 // await waits for ch, or false if the connection ends first.
@@ -436,4 +433,18 @@ func (s *session) farewell() {
 	case s.sp.events <- ev:
 	case <-s.sp.ctx.Done():
 	}
+}
+
+// queuedOctets is what a change takes that is not yet on the wire, with its place
+// in the index.
+const queuedOctets = 128
+
+// octets estimates the memory that the session holds, with queued changes that are
+// not yet on the wire.
+func (s *session) octets(queued int) int {
+	n := queued * queuedOctets
+	if d := s.decoder.Load(); d != nil {
+		n += d.CacheOctets()
+	}
+	return n
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire"
+	"github.com/nvad/nvad/pkg/speaker/wire/wiretest"
 )
 
 // pair is two speakers with an established session.
@@ -168,8 +170,8 @@ func TestBadOpen(t *testing.T) {
 	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
 	s.configure(speaker.Neighbor{Address: addr("127.0.4.2"), LocalAddress: s.addr, LocalASN: 65001, RemoteASN: 65001, Passive: true})
 	old := rawOpen{asn: 65001, id: "10.0.0.3", hold: 90}.message()
-	old[headerLen] = 3
-	for want, open := range map[string]message{
+	old[wire.HeaderLen] = 3
+	for want, open := range map[string]wire.Message{
 		"Unsupported Version Number (it speaks BGP-3, not BGP-4)":           old,
 		"Bad BGP Identifier (its router ID is 0.0.0.0)":                     rawOpen{asn: 65001, id: "0.0.0.0", hold: 90}.message(),
 		"Bad BGP Identifier (its router ID is this router's own, 10.0.0.1)": rawOpen{asn: 65001, id: "10.0.0.1", hold: 90}.message(),
@@ -177,8 +179,8 @@ func TestBadOpen(t *testing.T) {
 	} {
 		p := dialRaw(t, s, "127.0.4.2")
 		p.send(open)
-		if n := decodeNotification(p.mustEnd(), false); n.Code != 2 {
-			t.Errorf("%s", describe(n))
+		if n := wire.ParseNotification(p.mustEnd(), false); n.Code != 2 {
+			t.Errorf("%s", wire.Describe(n))
 		}
 		for next[speaker.StateChanged](s, time.Second).Reason != "NOTIFICATION sent: OPEN Message Error/"+want {
 		}
@@ -191,8 +193,8 @@ func TestBadPeerAS(t *testing.T) {
 	s.configure(speaker.Neighbor{Address: addr("127.0.4.2"), LocalAddress: s.addr, LocalASN: 65001, RemoteASN: 65002, Passive: true})
 	p := dialRaw(t, s, "127.0.4.2")
 	p.send(rawOpen{asn: 65003, id: "10.0.0.3", hold: 90}.message())
-	if n := decodeNotification(p.mustEnd(), false); n.Code != 2 || n.Subcode != 2 {
-		t.Errorf("%s", describe(n))
+	if n := wire.ParseNotification(p.mustEnd(), false); n.Code != 2 || n.Subcode != 2 {
+		t.Errorf("%s", wire.Describe(n))
 	}
 	for {
 		ev := next[speaker.StateChanged](s, time.Second)
@@ -206,7 +208,7 @@ func TestStrangerIsRefused(t *testing.T) {
 	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
 	s.configure(speaker.Neighbor{Address: addr("127.0.4.2"), LocalAddress: s.addr, LocalASN: 65001, RemoteASN: 65002, Passive: true})
 	if m := dialRaw(t, s, "127.0.4.3").read(); m != nil {
-		t.Errorf("a stranger got a message of type %d", m.kind())
+		t.Errorf("a stranger got a message of type %d", m.Type())
 	}
 }
 
@@ -217,8 +219,8 @@ func TestHoldTimer(t *testing.T) {
 	if up.HoldTime != 3*time.Second || up.Keepalive != time.Second {
 		t.Errorf("hold time %s, keepalive %s", up.HoldTime, up.Keepalive)
 	}
-	if n := decodeNotification(p.mustEnd(), false); n.Code != 4 {
-		t.Errorf("%s", describe(n))
+	if n := wire.ParseNotification(p.mustEnd(), false); n.Code != 4 {
+		t.Errorf("%s", wire.Describe(n))
 	}
 	if down := next[speaker.Down](s, time.Second); down.Reason != "hold timer expired" || down.Notification == nil {
 		t.Errorf("down: %+v", down)
@@ -233,7 +235,7 @@ func TestUpdatesKeepTheSession(t *testing.T) {
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for range 9 {
-		p.update(unhex(hexBase), unhex(hexNLRI))
+		p.update(wiretest.Unhex(wiretest.HexBase), wiretest.Unhex(wiretest.HexNLRI))
 		next[speaker.Update](s, time.Second)
 		<-tick.C
 	}
@@ -248,8 +250,8 @@ func TestBackPressureKeepsTheSession(t *testing.T) {
 	const count = 4 * eventQueue
 	go func() {
 		for i := range count {
-			body := updateBody(nil, unhex(hexBase), []byte{24, 10, byte(i >> 8), byte(i)})
-			if _, err := p.conn.Write(newMessage(2, body)); err != nil {
+			body := wiretest.UpdateBody(nil, wiretest.Unhex(wiretest.HexBase), []byte{24, 10, byte(i >> 8), byte(i)})
+			if _, err := p.conn.Write(wire.NewMessage(2, body)); err != nil {
 				return
 			}
 		}
@@ -288,11 +290,11 @@ func TestZeroHoldTime(t *testing.T) {
 	s.configure(speaker.Neighbor{Address: addr("127.0.4.2"), LocalAddress: s.addr, LocalASN: 65001, RemoteASN: 65002, Passive: true})
 	p := dialRaw(t, s, "127.0.4.2")
 	p.send(rawOpen{asn: 65002, id: "10.0.0.2", hold: 90}.message())
-	if m := p.expect(1); m[openHoldOffset] != 0 || m[openHoldOffset+1] != 0 {
+	if m := p.expect(1); m[wire.HeaderLen+3] != 0 || m[wire.HeaderLen+3+1] != 0 {
 		t.Error("OPEN proposes a hold time")
 	}
 	p.expect(4)
-	p.send(keepalive)
+	p.send(wire.Keepalive)
 	if up := next[speaker.Established](s, time.Second); up.HoldTime != 0 || up.Keepalive != 0 {
 		t.Errorf("hold time %s, keepalive %s", up.HoldTime, up.Keepalive)
 	}
@@ -364,10 +366,10 @@ func TestOversizeSets(t *testing.T) {
 func (p *rawPeer) collect(t *testing.T, twoOctet bool, last netip.Prefix) (announced, gone map[netip.Prefix]bool) {
 	t.Helper()
 	announced, gone = map[netip.Prefix]bool{}, map[netip.Prefix]bool{}
-	d := newDecoder(decoderOptions{interner: route.NewInterner(), families: route.IPv4 | route.IPv6, twoOctet: twoOctet})
+	d := wire.NewDecoder(wire.DecoderOptions{Interner: route.NewInterner(), Families: route.IPv4 | route.IPv6, TwoOctet: twoOctet})
 	for !announced[last] || len(announced)+len(gone) < 2 {
 		m := p.expect(2)
-		err := d.update(m.body(), func(ev speaker.Event) bool {
+		_, err := d.Update(m.Body(), func(ev speaker.Event) bool {
 			u := ev.(speaker.Update)
 			if u.Err != nil {
 				t.Errorf("UPDATE: %s", u.Err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire"
 )
 
 // taken listens on the BGP port of an address until it is closed.
@@ -105,7 +106,7 @@ func TestLateReset(t *testing.T) {
 	s.Reset(addr("127.0.23.2"), over, speaker.Notification{Code: 6, Subcode: 10})
 	p.send(peer.message())
 	p.expect(4)
-	p.send(keepalive)
+	p.send(wire.Keepalive)
 	now := next[speaker.Established](s, 2*time.Second)
 	if now.RemoteID != addr("255.255.255.255") {
 		t.Errorf("its identifier is %s", now.RemoteID)

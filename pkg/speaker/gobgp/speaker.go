@@ -11,15 +11,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
-
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire"
 	"github.com/nvad/nvad/pkg/telemetry"
 )
 
 const (
-	defaultPort = bgp.BGP_PORT
+	defaultPort = 179
 	eventQueue  = 256
 )
 
@@ -115,8 +114,8 @@ func (s *Speaker) Restarted() {
 	s.preserved.Store(true)
 }
 
-func (s *Speaker) restart() restart {
-	return restart{restarted: s.restarting.Load(), preserved: s.preserved.Load()}
+func (s *Speaker) restart() wire.Restart {
+	return wire.Restart{Restarted: s.restarting.Load(), Preserved: s.preserved.Load()}
 }
 
 // Configure makes the given neighbors the ones to have sessions with. Neighbors
@@ -143,7 +142,7 @@ func (s *Speaker) Configure(neighbors []speaker.Neighbor) {
 		}
 		delete(s.peers, addr)
 		s.leaving[addr] = p
-		p.stop <- farewellOrder{notification: cease(departure(n, ok))}
+		p.stop <- farewellOrder{notification: speaker.Cease(departure(n, ok))}
 	}
 	s.sockets.wanted = wanted
 	s.listen() // before the first SYN: a neighbor may answer with its own
@@ -174,11 +173,11 @@ func byAddress(neighbors []speaker.Neighbor) map[netip.Addr]speaker.Neighbor {
 func departure(n speaker.Neighbor, ok bool) uint8 {
 	switch {
 	case !ok:
-		return bgp.BGP_ERROR_SUB_PEER_DECONFIGURED
+		return speaker.CeaseDeconfigured
 	case n.Disabled:
-		return bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN
+		return speaker.CeaseShutdown
 	}
-	return bgp.BGP_ERROR_SUB_OTHER_CONFIGURATION_CHANGE
+	return speaker.CeaseConfigChange
 }
 
 // Send changes the Adj-RIB-Out of a session. A change replaces one of the same

@@ -4,15 +4,15 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
-	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
-
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire"
 )
 
 // tap is the connection that GoBGP is handed. GoBGP reads what the session
@@ -49,7 +49,8 @@ type tap struct {
 type tapOptions struct {
 	neighbor   speaker.Neighbor
 	counters   *counters
-	restart    func() restart
+	routerID   netip.Addr
+	restart    func() wire.Restart
 	background *sync.WaitGroup // of the goroutines that outlive the session
 }
 
@@ -63,7 +64,7 @@ type cause struct {
 // collision reports whether we closed the connection in favor of another one.
 func (c *cause) collision() bool {
 	n := c.notification
-	return n != nil && n.Sent && n.Code == bgp.BGP_ERROR_CEASE && n.Subcode == bgp.BGP_ERROR_SUB_CONNECTION_COLLISION_RESOLUTION
+	return n != nil && n.Sent && n.Code == speaker.CodeCease && n.Subcode == speaker.CeaseCollision
 }
 
 var errEnded = errors.New("session has ended")
@@ -130,14 +131,12 @@ func (t *tap) Read(p []byte) (int, error) {
 }
 
 // deliver lets GoBGP read m.
-func (t *tap) deliver(m message) {
+func (t *tap) deliver(m wire.Message) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.in = append(t.in, m...)
 	t.wake.Broadcast()
 }
-
-var keepalive = newMessage(bgp.BGP_MSG_KEEPALIVE, nil)
 
 // alive lets GoBGP restart its hold timer. A KEEPALIVE it has not yet read does
 // for any number of messages.
@@ -145,7 +144,7 @@ func (t *tap) alive() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.in) == 0 {
-		t.in = append(t.in, keepalive...)
+		t.in = append(t.in, wire.Keepalive...)
 		t.wake.Broadcast()
 	}
 }
@@ -153,9 +152,9 @@ func (t *tap) alive() {
 // Write implements [net.Conn]. GoBGP writes whole messages. After the end of the
 // session they go nowhere, see Read.
 func (t *tap) Write(p []byte) (int, error) {
-	for rest := message(p); len(rest) >= headerLen; {
+	for rest := wire.Message(p); len(rest) >= wire.HeaderLen; {
 		n := int(rest[16])<<8 | int(rest[17])
-		if n < headerLen || n > len(rest) {
+		if n < wire.HeaderLen || n > len(rest) {
 			return 0, errors.New("write of an incomplete message")
 		}
 		t.forward(rest[:n])
@@ -165,25 +164,25 @@ func (t *tap) Write(p []byte) (int, error) {
 }
 
 // forward sends a message of GoBGP's.
-func (t *tap) forward(m message) {
-	switch m.kind() {
-	case bgp.BGP_MSG_UPDATE:
+func (t *tap) forward(m wire.Message) {
+	switch m.Type() {
+	case wire.TypeUpdate:
 		return // GoBGP has no routes to tell of
-	case bgp.BGP_MSG_NOTIFICATION:
-		n := decodeNotification(m, true)
+	case wire.TypeNotification:
+		n := wire.ParseNotification(m, true)
 		t.end(cause{reason: describeSent(n), notification: &n}, m)
 		return
-	case bgp.BGP_MSG_OPEN:
-		m = ownOpen(m, t.neighbor, t.restart())
+	case wire.TypeOpen:
+		m = wire.NewOpen(&t.neighbor, t.routerID, t.restart())
 	}
 	if t.send(m) != nil {
 		return
 	}
-	t.counters.out[m.kind()].Add(1)
-	switch m.kind() {
-	case bgp.BGP_MSG_OPEN:
+	t.counters.out[m.Type()].Add(1)
+	switch m.Type() {
+	case wire.TypeOpen:
 		t.openOnce.Do(func() { close(t.opened) })
-	case bgp.BGP_MSG_KEEPALIVE:
+	case wire.TypeKeepalive:
 		t.accOnce.Do(func() { close(t.accepted) })
 	}
 }
@@ -225,8 +224,8 @@ func (t *tap) probe() {
 	}
 	t.background.Go(func() {
 		defer func() { <-t.writing }()
-		if t.sendLocked(keepalive) == nil {
-			t.counters.out[keepalive.kind()].Add(1)
+		if t.sendLocked(wire.Keepalive) == nil {
+			t.counters.out[wire.Keepalive.Type()].Add(1)
 		}
 	})
 }
@@ -256,9 +255,9 @@ func (t *tap) ended() bool {
 	}
 }
 
-// end ends the connection, with last as its last message unless that is nil.
+// end ends the connection, with last as its last wire.Message unless that is nil.
 // Only the first call counts; it returns without waiting for the peer.
-func (t *tap) end(c cause, last message) {
+func (t *tap) end(c cause, last wire.Message) {
 	t.endOnce.Do(func() {
 		t.cause = c
 		close(t.done)
@@ -266,7 +265,7 @@ func (t *tap) end(c cause, last message) {
 			t.conn.Close()
 			return
 		}
-		t.counters.out[last.kind()].Add(1)
+		t.counters.out[last.Type()].Add(1)
 		_ = t.conn.SetReadDeadline(time.Now())
 		t.background.Go(func() { t.farewell(last) })
 	})
@@ -282,7 +281,7 @@ func (t *tap) readUntil(at time.Time) bool {
 // notify ends the connection with a NOTIFICATION of ours.
 func (t *tap) notify(n speaker.Notification, data []byte, reason string) {
 	n.Sent = true
-	t.end(cause{reason: reason, notification: &n}, encodeNotification(n, data))
+	t.end(cause{reason: reason, notification: &n}, wire.NewNotification(n, data))
 }
 
 // farewellTime bounds how long the peer may take to read a NOTIFICATION.
@@ -291,7 +290,7 @@ const farewellTime = time.Second
 // farewell sends last and closes the socket. The close waits until the peer has
 // closed too: with unread data in the socket it would reset the connection and
 // might destroy what is under way.
-func (t *tap) farewell(last message) {
+func (t *tap) farewell(last wire.Message) {
 	defer t.conn.Close()
 	until := time.Now().Add(farewellTime)
 	_ = t.conn.SetWriteDeadline(until) // also frees a writer that is stuck

@@ -4,17 +4,16 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
-
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire"
 )
 
 // writer sends what is queued for an established session. It is the only one to
 // write UPDATEs; KEEPALIVEs of GoBGP's pass between two chunks.
 type writer struct {
 	s        *session
-	enc      encoder
+	enc      wire.Encoder
 	families route.Family
 	buf      []byte
 	// accounts are those of IPv4 and IPv6; nil: the neighbor counts otherwise.
@@ -27,14 +26,10 @@ const chunk = 1 << 16
 
 func newWriter(s *session) *writer {
 	w := &writer{
-		s: s,
-		enc: encoder{
-			twoOctet:   !s.peer.fourOctet,
-			v6NextHops: s.peer.v6NextHops,
-			extended:   s.peer.extended,
-		},
+		s:        s,
+		enc:      wire.Encoder{TwoOctet: !s.peer.FourOctetASN, IPv6NextHops: s.peer.IPv6NextHops, Extended: s.peer.Extended},
 		families: s.families(),
-		buf:      make([]byte, 0, chunk+maxMessage),
+		buf:      make([]byte, 0, chunk+wire.MaxLen),
 	}
 	if s.cfg.CountsIncoming {
 		w.accounts = &[2]*account{newAccount(), newAccount()}
@@ -116,9 +111,9 @@ func (w *writer) write(b batch) error {
 		withdrawn = nil
 	}
 	for _, g := range groups {
-		attrs, err := w.enc.attributes(g.attrs, g.family)
+		set, err := w.enc.Encode(g.attrs, g.family)
 		if err == nil {
-			err = w.announce(g, attrs)
+			err = w.announce(set, g.prefixes)
 		}
 		if err == errEnded {
 			return err
@@ -193,11 +188,11 @@ func (w *writer) group(changes []speaker.Change) (groups []group, withdrawn []ne
 	return groups, withdrawn
 }
 
-// announce sends a group in as few UPDATEs as fit.
-func (w *writer) announce(g group, attrs []byte) error {
-	for rest := g.prefixes; len(rest) > 0; {
+// announce sends the prefixes of a set in as few UPDATEs as fit.
+func (w *writer) announce(set wire.Set, prefixes []netip.Prefix) error {
+	for rest := prefixes; len(rest) > 0; {
 		var err error
-		if w.buf, rest, err = w.enc.update(w.buf, g, attrs, rest); err != nil {
+		if w.buf, rest, err = w.enc.Announce(w.buf, set, rest); err != nil {
 			return err
 		}
 		if err := w.queued(); err != nil {
@@ -216,7 +211,7 @@ func (w *writer) withdraw(prefixes []netip.Prefix) error {
 			}
 		}
 		for len(rest) > 0 {
-			w.buf, rest = w.enc.withdraw(w.buf, family, rest)
+			w.buf, rest = w.enc.Withdraw(w.buf, family, rest)
 			if err := w.queued(); err != nil {
 				return err
 			}
@@ -227,22 +222,16 @@ func (w *writer) withdraw(prefixes []netip.Prefix) error {
 
 // markers sends End-of-RIB (RFC 4724 2) and requests for a refresh (RFC 2918).
 func (w *writer) markers(b batch) error {
-	if b.eor&w.families&route.IPv4 != 0 {
-		w.buf = append(w.buf, newMessage(bgp.BGP_MSG_UPDATE, []byte{0, 0, 0, 0})...)
-		if err := w.queued(); err != nil {
-			return err
+	for _, family := range []route.Family{route.IPv4, route.IPv6} {
+		if b.eor&w.families&family != 0 {
+			w.buf = w.enc.EndOfRIB(w.buf, family)
+			if err := w.queued(); err != nil {
+				return err
+			}
 		}
-	}
-	if b.eor&w.families&route.IPv6 != 0 {
-		w.buf, _ = w.enc.withdraw(w.buf, route.IPv6, nil)
-		if err := w.queued(); err != nil {
-			return err
-		}
-	}
-	for family, afi := range map[route.Family]byte{route.IPv4: bgp.AFI_IP, route.IPv6: bgp.AFI_IP6} {
-		if w.s.peer.refresh && b.refresh&w.families&family != 0 {
-			w.buf = append(w.buf, newMessage(bgp.BGP_MSG_ROUTE_REFRESH, []byte{0, afi, 0, bgp.SAFI_UNICAST})...)
-			w.s.tap.counters.out[bgp.BGP_MSG_ROUTE_REFRESH].Add(1)
+		if w.s.peer.RouteRefresh && b.refresh&w.families&family != 0 {
+			w.buf = append(w.buf, wire.NewRouteRefresh(family)...)
+			w.s.tap.counters.out[wire.TypeRouteRefresh].Add(1)
 		}
 	}
 	return nil
@@ -250,7 +239,7 @@ func (w *writer) markers(b batch) error {
 
 // queued counts an UPDATE that was added to the buffer.
 func (w *writer) queued() error {
-	w.s.tap.counters.out[bgp.BGP_MSG_UPDATE].Add(1)
+	w.s.tap.counters.out[wire.TypeUpdate].Add(1)
 	if len(w.buf) < chunk {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package gobgp
+package wire
 
 import (
 	"encoding/binary"

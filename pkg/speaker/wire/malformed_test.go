@@ -1,4 +1,4 @@
-package gobgp
+package wire
 
 import (
 	"encoding/binary"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire/wiretest"
 )
 
 // kind is a kind of session.
@@ -42,7 +43,7 @@ func (k kind) expand(hex string) []byte {
 	for {
 		before, rest, ok := strings.Cut(hex, "<")
 		if !ok {
-			return unhex(hex)
+			return wiretest.Unhex(hex)
 		}
 		number, after, _ := strings.Cut(rest, ">")
 		var n uint32
@@ -51,7 +52,7 @@ func (k kind) expand(hex string) []byte {
 	}
 }
 
-// tlv is an attribute on the wire.
+// tlv is an attribute on the
 func tlv(flags, typ uint8, value []byte) []byte {
 	if flags&flagExtended != 0 {
 		return append([]byte{flags, typ, byte(len(value) >> 8), byte(len(value))}, value...)
@@ -143,10 +144,10 @@ type carrier struct {
 }
 
 var carriers = []carrier{
-	{"NLRI", netip.MustParsePrefix("203.0.113.0/24"), map[uint8]string{1: hexOrigin, 2: "40 02", 3: hexNextHop}, hexNLRI},
-	{"MP_REACH_NLRI", netip.MustParsePrefix("2001:db8::/32"), map[uint8]string{1: hexOrigin, 2: "40 02", 14: hexMPReach}, ""},
+	{"NLRI", netip.MustParsePrefix("203.0.113.0/24"), map[uint8]string{1: wiretest.HexOrigin, 2: "40 02", 3: wiretest.HexNextHop}, wiretest.HexNLRI},
+	{"MP_REACH_NLRI", netip.MustParsePrefix("2001:db8::/32"), map[uint8]string{1: wiretest.HexOrigin, 2: "40 02", 14: wiretest.HexMPReach}, ""},
 	{"MP_REACH_NLRI of IPv4", netip.MustParsePrefix("203.0.113.0/24"),
-		map[uint8]string{1: hexOrigin, 2: "40 02", 14: "80 0e 0d 0001 01 04 c0000201 00 18 cb0071"}, ""},
+		map[uint8]string{1: wiretest.HexOrigin, 2: "40 02", 14: "80 0e 0d 0001 01 04 c0000201 00 18 cb0071"}, ""},
 }
 
 // with is the body of an UPDATE with the mandatory attributes but without type
@@ -159,13 +160,13 @@ func (c carrier) with(k kind, drop uint8, more ...[]byte) []byte {
 		case typ == 2:
 			attrs = append(attrs, tlv(0x40, 2, k.expand("02 01 <65002>"))...)
 		default:
-			attrs = append(attrs, unhex(hex)...)
+			attrs = append(attrs, wiretest.Unhex(hex)...)
 		}
 	}
 	for _, m := range more {
 		attrs = append(attrs, m...)
 	}
-	return updateBody(nil, attrs, unhex(c.nlri))
+	return wiretest.UpdateBody(nil, attrs, wiretest.Unhex(c.nlri))
 }
 
 // judge decodes body after a good announcement of the same prefix and returns
@@ -173,7 +174,7 @@ func (c carrier) with(k kind, drop uint8, more ...[]byte) []byte {
 // stays, and where an error does not say which rule it breaks.
 func judge(t *testing.T, k kind, c carrier, body []byte, rule string) (string, *speaker.Malformed) {
 	t.Helper()
-	d := newDecoder(decoderOptions{interner: route.NewInterner(), families: route.IPv4 | route.IPv6, internal: k.internal, twoOctet: k.twoOctet})
+	d := NewDecoder(DecoderOptions{Interner: route.NewInterner(), Families: route.IPv4 | route.IPv6, Internal: k.internal, TwoOctet: k.twoOctet})
 	table := map[netip.Prefix]*route.Attrs{}
 	emit := func(ev speaker.Event) bool {
 		u := ev.(speaker.Update)
@@ -188,32 +189,34 @@ func judge(t *testing.T, k kind, c carrier, body []byte, rule string) (string, *
 		}
 		return true
 	}
-	if err := d.update(c.with(k, 0, tlv(0x80, 4, unhex("00003039"))), emit); err != nil || table[c.prefix] == nil || d.bad != nil {
-		t.Fatalf("good announcement: %v, %v", err, d.bad)
+	if bad, err := d.Update(c.with(k, 0, tlv(0x80, 4, wiretest.Unhex("00003039"))), emit); err != nil || table[c.prefix] == nil || bad != nil {
+		t.Fatalf("good announcement: %v, %v", err, bad)
 	}
 	old := table[c.prefix]
+	var bad *speaker.Malformed
 	for range 2 { // the second time perhaps from the cache
-		err := d.update(body, emit)
-		if d.bad != nil && (!strings.Contains(d.bad.Text, rule) || len(d.bad.Text) > 120) {
-			t.Errorf("error %q does not name %s", d.bad.Text, rule)
+		var err error
+		bad, err = d.Update(body, emit)
+		if bad != nil && (!strings.Contains(bad.Text, rule) || len(bad.Text) > 120) {
+			t.Errorf("error %q does not name %s", bad.Text, rule)
 		}
-		if (err != nil) != (d.bad != nil && d.bad.Action == speaker.SessionReset) {
-			t.Errorf("error %v, recorded as %v", err, d.bad)
+		if (err != nil) != (bad != nil && bad.Action == speaker.SessionReset) {
+			t.Errorf("error %v, recorded as %v", err, bad)
 		}
 		if err != nil {
-			return "r", d.bad
+			return "r", bad
 		}
 	}
 	now := table[c.prefix]
 	switch {
 	case now == old:
 		t.Error("the old route stays")
-	case now == nil && d.bad == nil:
+	case now == nil && bad == nil:
 		t.Error("withdrawn without a reason")
 	case now == nil:
-		return "w", d.bad
-	case d.bad != nil:
-		return "d", d.bad
+		return "w", bad
+	case bad != nil:
+		return "d", bad
 	}
 	return "a", nil
 }
@@ -292,7 +295,7 @@ func each() func(yield func(int, carrier) bool) {
 // same as without, and they are not passed on (RFC 4271 4.3).
 func TestReservedFlags(t *testing.T) {
 	for k, c := range each() {
-		d := newDecoder(decoderOptions{interner: route.NewInterner(), families: route.IPv4 | route.IPv6, internal: kinds[k].internal, twoOctet: kinds[k].twoOctet})
+		d := NewDecoder(DecoderOptions{Interner: route.NewInterner(), Families: route.IPv4 | route.IPv6, Internal: kinds[k].internal, TwoOctet: kinds[k].twoOctet})
 		var sets [2]*route.Attrs
 		for i, reserved := range []uint8{0, 0x0f} {
 			more := [][]byte{tlv(0xc0|reserved, 99, []byte{1})}
@@ -301,7 +304,7 @@ func TestReservedFlags(t *testing.T) {
 					more = append(more, tlv(a.flags|reserved, a.typ, kinds[k].expand(a.value)))
 				}
 			}
-			err := d.update(c.with(kinds[k], 0, more...), func(ev speaker.Event) bool {
+			_, err := d.Update(c.with(kinds[k], 0, more...), func(ev speaker.Event) bool {
 				sets[i] = ev.(speaker.Update).Attrs
 				return true
 			})

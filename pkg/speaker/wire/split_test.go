@@ -1,4 +1,4 @@
-package gobgp
+package wire
 
 import (
 	"net/netip"
@@ -28,7 +28,7 @@ func TestSplit(t *testing.T) {
 		}
 		var withdrawn, announced, treated []netip.Prefix
 		told := 0
-		for p := range split(u) {
+		for p := range pieces(u) {
 			if len(p.Withdrawn) > 0 && len(announced) > 0 {
 				t.Fatal("a withdrawal after an announcement")
 			}

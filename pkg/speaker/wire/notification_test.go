@@ -1,11 +1,11 @@
-package gobgp
+package wire
 
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire/wiretest"
 )
 
 // notifications are bodies in hexadecimal and the words for them.
@@ -65,25 +65,10 @@ func TestNotificationWords(t *testing.T) {
 		if asn == 0 {
 			asn = 65010
 		}
-		n := decodeNotification(newMessage(3, unhex(strings.ReplaceAll(c.body, " ", ""))), false)
-		got := describeReceived(n, &speaker.Neighbor{LocalASN: 65001, RemoteASN: asn})
+		n := ParseNotification(NewMessage(3, wiretest.Unhex(strings.ReplaceAll(c.body, " ", ""))), false)
+		got := DescribeReceived(n, &speaker.Neighbor{LocalASN: 65001, RemoteASN: asn})
 		if want := "NOTIFICATION received: " + c.words; got != want {
 			t.Errorf("%s:\n got %s\nwant %s", c.body, got, want)
-		}
-	}
-}
-
-// TestNotificationReason: the words come out of a session that a neighbor ends.
-func TestNotificationReason(t *testing.T) {
-	for _, c := range notifications[len(notifications)-8:] {
-		s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
-		p, _ := rawSession(t, s, "127.0.4.9", rawOpen{asn: 65010, id: "10.0.0.9", hold: 90})
-		p.send(newMessage(3, unhex(strings.ReplaceAll(c.body, " ", ""))))
-		if got := next[speaker.Down](s, 2*time.Second).Reason; got != "NOTIFICATION received: "+c.words {
-			t.Errorf("%s: %s", c.body, got)
-		}
-		if err := s.Close(t.Context(), CloseOptions{}); err != nil {
-			t.Fatal(err)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package gobgp
+package wire
 
 import (
 	"net/netip"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire/wiretest"
 )
 
 // Generators of what may be in an Adj-RIB-Out.
@@ -101,19 +102,19 @@ func TestRoundTrip(t *testing.T) {
 			p, _ := ip.Prefix(rapid.IntRange(0, bits).Draw(t, "bits"))
 			want = append(want, p)
 		}
-		e := encoder{twoOctet: twoOctet, extended: true}
-		attrs, err := e.attributes(&a, family)
+		e := Encoder{TwoOctet: twoOctet, Extended: true}
+		set, err := e.Encode(&a, family)
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := newDecoder(decoderOptions{interner: route.NewInterner(), families: route.IPv4 | route.IPv6, internal: true, twoOctet: twoOctet})
+		d := NewDecoder(DecoderOptions{Interner: route.NewInterner(), Families: route.IPv4 | route.IPv6, Internal: true, TwoOctet: twoOctet})
 		var got []netip.Prefix
 		for rest := want; len(rest) > 0; {
 			var b []byte
-			if b, rest, err = e.update(nil, group{&a, family, want}, attrs, rest); err != nil {
+			if b, rest, err = e.Announce(nil, set, rest); err != nil {
 				t.Fatal(err)
 			}
-			err := d.update(message(b).body(), func(ev speaker.Event) bool {
+			_, err := d.Update(Message(b).Body(), func(ev speaker.Event) bool {
 				u := ev.(speaker.Update)
 				if u.Err != nil || !u.Attrs.Equal(&a) {
 					t.Fatalf("%s\ngot  %+v\nwant %+v", u.Err, u.Attrs, a)
@@ -152,7 +153,9 @@ func TestMergeAS4Path(t *testing.T) {
 	seq, set := func(asns ...uint32) route.Segment { return route.Segment{Type: route.ASSequence, ASNs: asns} },
 		func(asns ...uint32) route.Segment { return route.Segment{Type: route.ASSet, ASNs: asns} }
 	confed := func(asns ...uint32) route.Segment { return route.Segment{Type: route.ASConfedSequence, ASNs: asns} }
-	agg := func(asn uint32) route.Aggregator { return route.Aggregator{ASN: asn, Address: addr("10.0.0.1")} }
+	agg := func(asn uint32) route.Aggregator {
+		return route.Aggregator{ASN: asn, Address: netip.MustParseAddr("10.0.0.1")}
+	}
 	cases := []struct {
 		name      string
 		path, as4 route.ASPath
@@ -172,7 +175,7 @@ func TestMergeAS4Path(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			p := &parsed{attrs: route.Attrs{ASPath: c.path, Aggregator: c.aggr}, as4Path: c.as4, as4Aggr: c.ag4}
+			p := &parsed{attrs: route.Attrs{ASPath: c.path, Aggregator: c.aggr}, as4Path: c.as4, as4Aggregator: c.ag4}
 			p.mergeAS4()
 			if !p.attrs.ASPath.Equal(c.want) || p.attrs.Aggregator != c.wantAggr {
 				t.Errorf("path %s, aggregator %v; want %s, %v", p.attrs.ASPath, p.attrs.Aggregator, c.want, c.wantAggr)
@@ -181,116 +184,15 @@ func TestMergeAS4Path(t *testing.T) {
 	}
 }
 
-// TestPacking counts UPDATEs.
-func TestPacking(t *testing.T) {
-	cases := []struct {
-		name     string
-		prefixes int
-		sets     int
-		want     int
-	}{
-		{"one set", 1000, 1, 1},
-		{"as many sets as prefixes", 100, 100, 100},
-		{"more than a message holds", 2000, 1, 2},
-		{"sets in turn", 1000, 10, 10},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			w := &writer{enc: encoder{}, families: route.IPv4}
-			sets := make([]*route.Attrs, c.sets)
-			for i := range sets {
-				sets[i] = &route.Attrs{NextHop: addr("192.0.2.1"), MED: route.Some(uint32(i))}
-			}
-			var changes []speaker.Change
-			for i := range c.prefixes {
-				p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24)
-				changes = append(changes, speaker.Change{Prefix: p, Attrs: sets[i%c.sets]})
-			}
-			groups, withdrawn := w.group(changes)
-			updates, prefixes := 0, len(withdrawn)
-			for _, g := range groups {
-				attrs, _ := w.enc.attributes(g.attrs, g.family)
-				for rest := g.prefixes; len(rest) > 0; updates++ {
-					before := len(rest)
-					_, rest, _ = w.enc.update(nil, g, attrs, rest)
-					prefixes += before - len(rest)
-				}
-			}
-			if updates != c.want || prefixes != c.prefixes {
-				t.Errorf("%d UPDATEs with %d prefixes, want %d with %d", updates, prefixes, c.want, c.prefixes)
-			}
-		})
-	}
-}
-
-// TestQueue is the promise of the queue: the latest change of a prefix wins.
-func TestQueue(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		q := newQueue()
-		attrs := []*route.Attrs{nil, {}, {MED: route.Some(1)}}
-		queued, got := map[netip.Prefix]*route.Attrs{}, map[netip.Prefix]*route.Attrs{}
-		told, left := map[netip.Prefix]bool{}, map[netip.Prefix]bool{} // by the Adj-RIB-Out, and on the wire
-		take := func() {
-			b := q.take()
-			for _, c := range b.changes {
-				if _, twice := got[c.Prefix]; twice {
-					t.Fatalf("%s leaves twice in a batch", c.Prefix)
-				}
-				got[c.Prefix] = c.Attrs
-				if left[c.Prefix] = c.Attrs != nil; !left[c.Prefix] {
-					delete(left, c.Prefix)
-				}
-			}
-			if !reflect.DeepEqual(got, queued) {
-				t.Fatalf("got %v, want %v", got, queued)
-			}
-			clear(got)
-			clear(queued)
-		}
-		for range rapid.IntRange(1, 100).Draw(t, "steps") {
-			if rapid.IntRange(0, 9).Draw(t, "take") == 0 {
-				take()
-			}
-			p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(rapid.IntRange(0, 5).Draw(t, "prefix"))}), 32)
-			c := speaker.Change{Prefix: p, Attrs: rapid.SampledFrom(attrs).Draw(t, "attrs")}
-			if c.Attrs == nil && !told[p] {
-				continue // nothing is withdrawn that was not told
-			}
-			c.New = c.Attrs != nil && !told[p]
-			told[p] = c.Attrs != nil
-			q.add([]speaker.Change{c})
-			if queued[p] = c.Attrs; c.Attrs == nil && !left[p] {
-				delete(queued, p) // it came and went
-			}
-		}
-		take()
-	})
-}
-
-// TestQueueForgetsWhatCameAndWent: while a neighbor does not read, another announces and
-// withdraws ever new prefixes within its maximum-prefix. Nothing of them waits.
-func TestQueueForgetsWhatCameAndWent(t *testing.T) {
-	q := newQueue()
-	for i := range uint32(1 << 16) {
-		a := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
-		p := netip.PrefixFrom(a, 32)
-		q.add([]speaker.Change{{Prefix: p, Attrs: &route.Attrs{}, New: true}})
-		q.add([]speaker.Change{{Prefix: p}})
-	}
-	if n := q.len(); n != 0 || len(q.index) != 0 || cap(q.changes) > 16 {
-		t.Errorf("%d changes of %d and %d prefixes wait", n, cap(q.changes), len(q.index))
-	}
-}
-
 // FuzzDecodeUpdate feeds the decoder with anything. Its recover must never be
 // what saves it, and what it accepts must be fit to be sent on.
 func FuzzDecodeUpdate(f *testing.F) {
-	for _, c := range hostileCases {
-		f.Add(updateBody(nil, unhex(c.attrs), unhex(c.nlri)), false, false)
-		f.Add(updateBody(unhex("18 cb0071"), unhex(c.attrs), unhex(c.nlri)), true, true)
+	for _, c := range wiretest.HostileUpdates {
+		f.Add(wiretest.UpdateBody(nil, wiretest.Unhex(c.Attrs), wiretest.Unhex(c.NLRI)), false, false)
+		f.Add(wiretest.UpdateBody(wiretest.Unhex("18 cb0071"), wiretest.Unhex(c.Attrs), wiretest.Unhex(c.NLRI)), true, true)
 	}
 	for _, c := range frameCases {
-		f.Add(updateBody(unhex(c.withdrawn), unhex(c.attrs), unhex(c.nlri)), false, true)
+		f.Add(wiretest.UpdateBody(wiretest.Unhex(c.withdrawn), wiretest.Unhex(c.attrs), wiretest.Unhex(c.nlri)), false, true)
 	}
 	for _, v := range badValues {
 		for k, c := range each() {
@@ -298,14 +200,14 @@ func FuzzDecodeUpdate(f *testing.F) {
 		}
 	}
 	f.Add([]byte{0, 0, 0, 0}, false, false)
-	f.Add(unhex("0000 0006 800f 03 0002 01"), false, false)
+	f.Add(wiretest.Unhex("0000 0006 800f 03 0002 01"), false, false)
 	f.Fuzz(func(t *testing.T, body []byte, twoOctet, internal bool) {
-		if len(body) > maxExtendedMsg-headerLen {
+		if len(body) > MaxExtended-HeaderLen {
 			return
 		}
-		d := newDecoder(decoderOptions{interner: route.NewInterner(), families: route.IPv4 | route.IPv6, twoOctet: twoOctet, internal: internal})
+		d := NewDecoder(DecoderOptions{Interner: route.NewInterner(), Families: route.IPv4 | route.IPv6, TwoOctet: twoOctet, Internal: internal})
 		for range 2 { // the second time from the cache
-			err := d.update(body, func(ev speaker.Event) bool {
+			bad, err := d.Update(body, func(ev speaker.Event) bool {
 				if u, ok := ev.(speaker.Update); ok {
 					checkDecoded(t, &u, twoOctet, internal)
 				}
@@ -314,8 +216,8 @@ func FuzzDecodeUpdate(f *testing.F) {
 			if err != nil && strings.HasPrefix(err.Error(), "UPDATE cannot be decoded") {
 				t.Fatal(err)
 			}
-			if d.bad != nil && (len(d.bad.Text) > 200 || (err != nil) != (d.bad.Action == speaker.SessionReset)) {
-				t.Fatalf("%v recorded as %v", err, d.bad)
+			if bad != nil && (len(bad.Text) > 200 || (err != nil) != (bad.Action == speaker.SessionReset)) {
+				t.Fatalf("%v recorded as %v", err, bad)
 			}
 		}
 	})
@@ -339,6 +241,6 @@ func checkDecoded(t *testing.T, u *speaker.Update, twoOctet, internal bool) {
 	if !internal && (a.LocalPref.Set || a.OriginatorID.IsValid() || len(a.ClusterList) > 0) {
 		t.Fatalf("from an external neighbor: %+v", a)
 	}
-	e := encoder{twoOctet: twoOctet, extended: true, v6NextHops: true}
-	_, _ = e.attributes(a, route.FamilyOf(u.Announced[0]))
+	e := Encoder{TwoOctet: twoOctet, Extended: true, IPv6NextHops: true}
+	_, _ = e.Encode(a, route.FamilyOf(u.Announced[0]))
 }

@@ -1,4 +1,4 @@
-package gobgp
+package wire
 
 import (
 	"net/netip"
@@ -48,12 +48,12 @@ func TestExcess(t *testing.T) {
 		"too much of it":               {announcement(path, unknown(4096-11-9-3)), "more than 4096 octets"},
 		"60,000 octets of it":          {announcement(path, unknown(60_000)), "more than 4096 octets"},
 	} {
-		d := newDecoder(decoderOptions{
-			interner: route.NewInterner(), families: route.IPv4, from: speaker.From{Peer: netip.MustParseAddr("192.0.2.1")},
-			maxASPath: 255, maxOctets: 4096,
+		d := NewDecoder(DecoderOptions{
+			Interner: route.NewInterner(), Families: route.IPv4, From: speaker.From{Peer: netip.MustParseAddr("192.0.2.1")},
+			MaxASPath: 255, MaxAttributes: 4096,
 		})
 		var got speaker.Update
-		if err := d.update(c.body, func(ev speaker.Event) bool { got = ev.(speaker.Update); return true }); err != nil {
+		if _, err := d.Update(c.body, func(ev speaker.Event) bool { got = ev.(speaker.Update); return true }); err != nil {
 			t.Errorf("%s: the session ends: %v", name, err)
 			continue
 		}
@@ -72,10 +72,10 @@ func TestExcess(t *testing.T) {
 // memory as it took octets.
 func TestSegmentsAreJoined(t *testing.T) {
 	in := route.NewInterner()
-	d := newDecoder(decoderOptions{interner: in, families: route.IPv4})
+	d := NewDecoder(DecoderOptions{Interner: in, Families: route.IPv4})
 	var got speaker.Update
 	emit := func(ev speaker.Event) bool { got = ev.(speaker.Update); return true }
-	if err := d.update(announcement(segments(600, 2)), emit); err != nil {
+	if _, err := d.Update(announcement(segments(600, 2)), emit); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(got.Attrs.ASPath); n != 3 || got.Attrs.ASPath.Len() != 600 {
@@ -88,7 +88,7 @@ func TestSegmentsAreJoined(t *testing.T) {
 	for i := range sets {
 		body := announcement(append(segments(10_000, 2), 0x80, 4, 4, 0, 0, 0, byte(i)))
 		octets += len(body)
-		if err := d.update(body, emit); err != nil {
+		if _, err := d.Update(body, emit); err != nil {
 			t.Fatal(err)
 		}
 		kept = append(kept, got.Attrs)
