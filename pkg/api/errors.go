@@ -7,6 +7,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/nvad/nvad/pkg/engine"
 )
 
 // callerError is an error that the caller can do something about. Its text
@@ -42,6 +44,8 @@ func statusOf(err error) error {
 		return nil
 	case errors.As(err, &ce):
 		return status.Error(ce.code, err.Error())
+	case errors.Is(err, engine.ErrNoNeighbor), errors.Is(err, engine.ErrNoRoute):
+		return status.Error(codes.NotFound, err.Error())
 	case errors.Is(err, context.Canceled):
 		return status.Error(codes.Canceled, "canceled")
 	case errors.Is(err, context.DeadlineExceeded):

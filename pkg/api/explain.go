@@ -5,10 +5,36 @@ import (
 	"net/netip"
 
 	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/rib"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
+
+// LookupAddress implements nvadv1.NvadServer.
+func (s *readServer) LookupAddress(ctx context.Context, req *nvadv1.LookupRequest) (*nvadv1.Lookup, error) {
+	addr, err := parseAddress(req.GetAddress())
+	if err != nil {
+		return nil, statusOf(err)
+	}
+	links, err := s.reader.Links(ctx)
+	if err != nil {
+		return nil, statusOf(err)
+	}
+	l, err := s.reader.Lookup(ctx, addr)
+	if err != nil {
+		return nil, statusOf(err)
+	}
+	return namesOf(links).lookup(l), nil
+}
+
+func parseAddress(s string) (netip.Addr, error) {
+	addr, err := netip.ParseAddr(s)
+	if err != nil || addr.Zone() != "" {
+		return addr, Invalid("%q is not an address (want one like 10.110.0.4)", s)
+	}
+	return addr.Unmap(), nil
+}
 
 // Explain implements nvadv1.NvadServer.
 func (s *readServer) Explain(ctx context.Context, req *nvadv1.ExplainRequest) (*nvadv1.Explanation, error) {
@@ -20,7 +46,11 @@ func (s *readServer) Explain(ctx context.Context, req *nvadv1.ExplainRequest) (*
 	if err != nil {
 		return nil, statusOf(err)
 	}
-	return ExplanationMessage(x), nil
+	links, err := s.reader.Links(ctx)
+	if err != nil {
+		return nil, statusOf(err)
+	}
+	return ExplanationMessage(x, links), nil
 }
 
 func parseExplain(req *nvadv1.ExplainRequest) (q rib.ExplainQuery, err error) {
@@ -46,9 +76,11 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	return p.Masked(), nil
 }
 
-// ExplanationMessage is x as the interface carries it.
-func ExplanationMessage(x engine.Explanation) *nvadv1.Explanation {
-	out := &nvadv1.Explanation{
+// ExplanationMessage turns x into the message of the interface. Links may be nil if
+// x has no routes of the kernel.
+func ExplanationMessage(x Explanation, links []fib.Link) *nvadv1.Explanation {
+	names := namesOf(links)
+	return &nvadv1.Explanation{
 		Prefix:    text(x.Prefix),
 		Known:     x.Known,
 		CoveredBy: text(x.Covering),
@@ -57,16 +89,13 @@ func ExplanationMessage(x engine.Explanation) *nvadv1.Explanation {
 		Exports:   convert(x.Exports, exportStory),
 		NotWanted: x.NoRoute,
 		Assumed:   x.Assumed,
+		Wanted:    names.wanted(x.Prefix, x.Route),
 		Kernel:    convert(x.Kernel, fibMessage),
 		Others:    convert(x.Others, fibMessage),
 		Malformed: convert(x.Malformed, func(t engine.Treated) *nvadv1.MalformedAnnouncement {
 			return &nvadv1.MalformedAnnouncement{Neighbor: text(t.Neighbor), At: stamp(t.At), Reason: t.Reason}
 		}),
 	}
-	if x.Wanted != nil {
-		out.Wanted = fibMessage(*x.Wanted)
-	}
-	return out
 }
 
 func pathStory(s rib.PathStory) *nvadv1.PathStory {

@@ -21,6 +21,8 @@ import (
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/api/apitest"
 	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
@@ -30,10 +32,10 @@ func large() *apitest.Daemon {
 	d := apitest.Hub00()
 	d.Kernel = nil
 	for i := range 20_000 {
-		d.Kernel = append(d.Kernel, engine.FIBView{
-			Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{100, byte(i >> 8), byte(i), 0}), 24), Class: "bgp", State: "installed",
-			NextHops: []engine.HopView{{Via: netip.MustParseAddr("10.0.0.1"), Device: "eth0"}},
-		})
+		d.Kernel = append(d.Kernel, api.FIBRoute{Status: fib.Status{
+			Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{100, byte(i >> 8), byte(i), 0}), 24), Protocol: "bgp", State: fib.Installed,
+			Hops: []fib.Hop{{Via: netip.MustParseAddr("10.0.0.1"), Device: "eth0"}},
+		}})
 	}
 	return d
 }
@@ -311,10 +313,10 @@ func TestLongPaths(t *testing.T) {
 	for i := range 10_000 {
 		long.Communities = append(long.Communities, route.Community(i))
 	}
-	d.Tables = map[api.RouteKind][]engine.PathView{}
+	d.Tables = map[engine.Table][]engine.Path{}
 	for i := range 128 {
-		d.Tables[api.LocRIB] = append(d.Tables[api.LocRIB], engine.PathView{
-			Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 0, byte(i), 0}), 24), Attrs: &long,
+		d.Tables[engine.LocRIB] = append(d.Tables[engine.LocRIB], engine.Path{
+			Path: rib.Path{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 0, byte(i), 0}), 24)}, Attrs: &long,
 		})
 	}
 	s, err := dial(t, serveLimited(t, d, nil)).ListRoutes(t.Context(), &nvadv1.ListRoutesRequest{})

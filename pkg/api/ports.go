@@ -5,28 +5,101 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/nvad/nvad/pkg/bfd"
+	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/history"
 	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/nic"
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/tunnel"
 	"github.com/nvad/nvad/pkg/watch"
 )
 
-// Status is the daemon at a glance: the engine's view and what the forwarding
-// plane adds to it.
+// Reader answers questions. It may be called concurrently; the caller must not
+// change an answer, which others may share. What its owner knows of something comes
+// as the owner's own type, whole: a new field needs no change here.
+type Reader interface {
+	Status(ctx context.Context) (Status, error)
+	// Neighbors returns all configured neighbors, ordered by address.
+	Neighbors(ctx context.Context) ([]Neighbor, error)
+	// Summaries suggests shorter announcements to a neighbor; see [engine.Engine.Summaries].
+	Summaries(ctx context.Context, neighbor netip.Addr) ([]route.Summary, error)
+	// PolicyHits counts how often the rules of a neighbor's policies decided.
+	PolicyHits(ctx context.Context, neighbor netip.Addr) ([]engine.PolicyHits, error)
+	// Routes yields the routes that q selects, ordered by prefix. It stops at yield's
+	// first error and returns it. Yield blocks for as long as the client likes; the
+	// engine must not wait for it.
+	Routes(ctx context.Context, q engine.Query, yield func(engine.Path) error) error
+	// FIB yields the routes that nvad wants in the kernel, under the same terms.
+	FIB(ctx context.Context, yield func(FIBRoute) error) error
+	// Tunnels returns all configured tunnels, ordered by name.
+	Tunnels(ctx context.Context) ([]Tunnel, error)
+	// Explain explains why a prefix is accepted, chosen, advertised and installed, or not.
+	Explain(ctx context.Context, q rib.ExplainQuery) (Explanation, error)
+	// Lookup asks the kernel where a packet for addr goes.
+	Lookup(ctx context.Context, addr netip.Addr) (Lookup, error)
+	// NAT returns the rules of the nftables table with their counters.
+	NAT(ctx context.Context) ([]nat.Status, error)
+	// Links returns the kernel's interfaces.
+	Links(ctx context.Context) ([]fib.Link, error)
+	// Events is where changes are published. It is closed when serving ends.
+	Events() *watch.Hub
+
+	// Config returns a configuration as normalised TOML, with secrets masked.
+	// [NotFound] if it is not kept.
+	Config(ctx context.Context, q ConfigQuery) (string, error)
+	// Configs returns the history of configurations.
+	Configs(ctx context.Context) (history.Record, error)
+	// Preview says what a reload would do and, with effect, how the routes would
+	// change. [Invalid] if the file is, with a line for each of its errors.
+	Preview(ctx context.Context, effect bool) (Preview, error)
+}
+
+// Controller carries out commands. A command that cannot be carried out changes
+// nothing and returns [NotFound], [Invalid] or [Conflict].
+type Controller interface {
+	Reset(ctx context.Context, neighbor netip.Addr, kind ResetKind) error
+	// SetNeighborShutdown shuts a neighbor down, with a shutdown communication
+	// (RFC 9003), or enables it again.
+	SetNeighborShutdown(ctx context.Context, neighbor netip.Addr, down bool, message string) error
+	// Drain moves traffic away from this NVA. The reason may be empty. It returns the
+	// time left until traffic should have moved.
+	Drain(ctx context.Context, reason string) (time.Duration, error)
+	// Undrain ends a drain, whoever started it.
+	Undrain(ctx context.Context) error
+	// Shutdown begins to stop the daemon and returns. The daemon should stop serving
+	// last: clients take the closed connection for the end.
+	Shutdown(ctx context.Context, opts ShutdownOptions) error
+	// SetLogLevel takes "debug", "info", "warn" or "error".
+	SetLogLevel(ctx context.Context, level string) error
+
+	// Reload reads the configuration file and applies it. [Invalid] if the file is,
+	// with a line for each of its errors.
+	Reload(ctx context.Context, o ReloadOptions) (Reloaded, error)
+	// Confirm keeps a pending change and returns its version. [Conflict] if none is
+	// pending.
+	Confirm(ctx context.Context) (version int, err error)
+	// Rollback applies a kept configuration; version 0 is the one before.
+	Rollback(ctx context.Context, version int) (RolledBack, error)
+	// FetchConfig returns a kept configuration as it was written, with its secrets,
+	// and the path of the configuration file. Version 0 is the running one.
+	FetchConfig(ctx context.Context, version int) (path string, text []byte, err error)
+}
+
+// Status summarizes the daemon: the engine's part and that of the forwarding plane.
 type Status struct {
 	engine.Status
-	Host         string // name of the machine; empty if that can't be read
-	FIBWanted    int
-	FIBInstalled int
-	Tunnels      int
-	TunnelsUp    int
-	NICs         []nic.Status
-	Config       ConfigState
-	Problems     []Problem
-	// What tunnels lead to, and how many of that are alive.
+	Host      string // name of the machine; empty if that can't be read
+	FIB       fib.Tally
+	Tunnels   int
+	TunnelsUp int
+	NICs      []nic.Status
+	Config    ConfigState
+	Problems  []Problem
+	// Neighbors and gateways that tunnels lead to, and how many of them are alive.
 	TunnelPeers   int
 	TunnelPeersUp int
 }
@@ -34,90 +107,76 @@ type Status struct {
 // Problem is one thing that is wrong at this moment.
 type Problem struct {
 	Kind  string    // "neighbor", "route-server", "tunnel", "default-route" or "drain"
-	Name  string    // of the neighbor, Route Server or tunnel; empty: of none
+	Name  string    // of the neighbor, Route Server or tunnel; may be empty
 	Text  string    // for people
 	Since time.Time // when it began; zero: not known
 }
 
-// Reader answers questions. It may be called concurrently, and what it hands
-// out is the caller's to keep.
-type Reader interface {
-	ConfigReader
-	Status(ctx context.Context) (Status, error)
-	// Neighbors are all configured ones, ordered by address.
-	Neighbors(ctx context.Context) ([]engine.NeighborView, error)
-	Summaries(ctx context.Context, neighbor netip.Addr) ([]route.Summary, error)
-	// PolicyHits is how often the rules of a neighbor's policies decided; an unknown
-	// neighbor is [NotFound].
-	PolicyHits(ctx context.Context, neighbor netip.Addr) ([]engine.PolicyHits, error)
-	// Routes yields what q selects, ordered by prefix, and stops at yield's
-	// first error, which it returns. An unknown neighbor is [NotFound]. Yield
-	// blocks for as long as the client likes; the engine must not wait for it.
-	Routes(ctx context.Context, q RouteQuery, yield func(engine.PathView) error) error
-	// FIB yields the routes that are wanted in the kernel, under the same terms.
-	FIB(ctx context.Context, yield func(engine.FIBView) error) error
-	// Tunnels are all configured ones, ordered by name.
-	Tunnels(ctx context.Context) ([]engine.TunnelView, error)
-	// Explain tells the story of a prefix; an unknown neighbor is [NotFound].
-	Explain(ctx context.Context, q rib.ExplainQuery) (engine.Explanation, error)
-	// Lookup tells what becomes of a packet for addr.
-	Lookup(ctx context.Context, addr netip.Addr) (engine.LookupView, error)
-	// NAT are the rules of the nftables table with their counters.
-	NAT(ctx context.Context) ([]nat.Status, error)
-	// Links are the interfaces of the kernel.
-	Links(ctx context.Context) ([]fib.Link, error)
-	// Events is where changes are told as they happen. It is closed when serving
-	// ends.
-	Events() *watch.Hub
+// Neighbor is a neighbor with its BFD session.
+type Neighbor struct {
+	engine.NeighborStatus
+	BFD *bfd.Status // nil: not watched
 }
 
-// Controller takes commands. A command that cannot be carried out changes
-// nothing and returns [NotFound], [Invalid] or [Conflict].
-type Controller interface {
-	ConfigController
-	Reset(ctx context.Context, neighbor netip.Addr, kind ResetKind) error
-	// SetNeighborShutdown holds a neighbor down, with a shutdown communication
-	// for it (RFC 9003), or lets it up again.
-	SetNeighborShutdown(ctx context.Context, neighbor netip.Addr, down bool, message string) error
-	// Drain has this NVA take leave of its traffic for a reason, which may be
-	// empty, and returns how long it takes from now on until traffic is taken to
-	// have moved.
-	Drain(ctx context.Context, reason string) (time.Duration, error)
-	// Undrain ends that, whoever wanted it.
-	Undrain(ctx context.Context) error
-	// Shutdown starts the end of the daemon and returns. The daemon should stop
-	// serving last: clients take the closed connection for the end.
-	Shutdown(ctx context.Context, opts ShutdownOptions) error
-	// SetLogLevel takes "debug", "info", "warn" or "error".
-	SetLogLevel(ctx context.Context, level string) error
+// FIBRoute is a route that nvad wants in the kernel.
+type FIBRoute struct {
+	fib.Status
+	Derived bool // nvad derived this static route; it is not in the file
 }
 
-// RouteKind names a routing table.
-type RouteKind uint8
-
-// Routing tables.
-const (
-	LocRIB     RouteKind = iota // accepted paths of all neighbors, and local ones
-	Received                    // Adj-RIB-In, before policy
-	Accepted                    // what the import policy let in, as it changed it
-	Rejected                    // what it did not let in, with the rule
-	Advertised                  // Adj-RIB-Out
-)
-
-// RouteQuery selects routes.
-type RouteQuery struct {
-	Kind     RouteKind
-	Neighbor netip.Addr   // valid for every kind but LocRIB
-	Prefix   netip.Prefix // exactly this one; invalid: all
-	Longer   bool         // also what lies within Prefix
-	Address  netip.Addr   // the longest prefix around it, of LocRIB; invalid: none
-	Filter   engine.Filter
+// Explanation is the engine's explanation with the kernel's routes for the prefix.
+type Explanation struct {
+	engine.Explanation
+	Kernel []fib.Status // nvad's
+	Others []fib.Status // of other programs
 }
 
-// Change is one difference that a reload made.
-type Change struct {
-	What   string // "neighbor 10.0.210.4: hold-time 180s -> 60s"
-	Impact string // "live", "soft refresh", "session reset", "device recreated"
+// Tunnel is a tunnel with its forwarding database and what it leads to.
+type Tunnel struct {
+	tunnel.Status
+	FDB       []tunnel.Entry
+	Peers     []TunnelPeer
+	Dropped   []nat.DropCount
+	Unguarded bool // the rules that keep strangers out are not in the kernel
+}
+
+// TunnelPeer says whether the far side of a tunnel is alive: a neighbor that is
+// reached through it, or the gateway of static routes.
+type TunnelPeer struct {
+	Remote   netip.Addr // of the tunnel, that it is behind; invalid: not known
+	Neighbor netip.Addr
+	Gateway  bool // not a neighbor, but a gateway of static routes
+	Up       bool
+	By       string // protocol that says so: "bfd" or "bgp"
+	Reason   string // why it is not up, if known
+}
+
+// Lookup is where the kernel sends a packet for an address.
+type Lookup struct {
+	Address netip.Addr
+	Way
+	Tunnel *Encapsulation // nil: it enters no tunnel
+}
+
+// Way is one lookup in the kernel's table, and what nvad knows of the route found.
+type Way struct {
+	fib.Lookup
+	Own      string     // "bgp" or "static" if nvad installed the route; empty: it did not
+	Neighbor netip.Addr // that nvad learned it from
+	ASPath   route.ASPath
+}
+
+// Encapsulation is the outer packet of a tunnel.
+type Encapsulation struct {
+	tunnel.Status
+	Learned bool    // the device knows which remote to use
+	Outer   []Outer // for that remote, or for each one
+}
+
+// Outer is where the outer packet to a remote goes.
+type Outer struct {
+	Remote netip.Addr
+	Way
 }
 
 // ResetKind says how much of a session is reset.
@@ -130,8 +189,62 @@ const (
 	ResetSoftOut                  // send the Adj-RIB-Out again
 )
 
-// ShutdownOptions say how the daemon ends.
+// ShutdownOptions say how the daemon stops.
 type ShutdownOptions struct {
-	Flush   bool   // remove own routes, next hops and devices from the kernel
+	Flush   bool   // remove nvad's routes, next hops and devices from the kernel
 	Message string // shutdown communication for every neighbor (RFC 9003)
+}
+
+// ConfigQuery selects a configuration and its form.
+type ConfigQuery struct {
+	Version  int  // 0: the running one
+	Expanded bool // write out presets and derived settings
+}
+
+// ConfigState compares the running configuration with the file.
+type ConfigState struct {
+	history.Record
+	FileState string // "same", "differs", "held back", "unreadable"
+}
+
+// ReloadOptions say how sure the operator is.
+type ReloadOptions struct {
+	Confirm time.Duration // undo the change after this time unless it is confirmed; 0: never
+}
+
+// Reloaded is what a reload did.
+type Reloaded struct {
+	Changes []config.Change // the most disruptive first
+	Cautions
+	Version int              // now running; 0 if no history is kept
+	Pending *history.Pending // wait for confirmation; nil: the change stays
+	Effect  *Effect
+}
+
+// RolledBack is what a rollback did.
+type RolledBack struct {
+	Changes []config.Change
+	To      int // version whose text runs again
+	Version int // new version that it runs as
+}
+
+// Preview is what a reload would do.
+type Preview struct {
+	Changes []config.Change
+	Cautions
+	Effect  *Effect // nil: not asked for, or the reload would be refused
+	Refused string  // why the reload would be refused although the file is valid
+}
+
+// Cautions are the warnings of a configuration file.
+type Cautions struct {
+	Warnings []config.Warning // new ones first
+	New      int              // how many of them the running configuration does not have
+}
+
+// Effect is how a reload changes the routes.
+type Effect struct {
+	rib.Effect
+	Resets  []netip.Addr // neighbors whose sessions it resets
+	Unknown string       // why nothing else is known; empty: it is
 }

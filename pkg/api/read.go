@@ -76,7 +76,7 @@ func (s *readServer) ListRoutes(req *nvadv1.ListRoutesRequest, stream grpc.Serve
 	b := batch[nvadv1.Path]{send: func(p []*nvadv1.Path) error {
 		return stream.Send(&nvadv1.ListRoutesResponse{Paths: p})
 	}}
-	err = s.reader.Routes(stream.Context(), q, func(v engine.PathView) error { return b.add(pathMessage(v)) })
+	err = s.reader.Routes(stream.Context(), q, func(p engine.Path) error { return b.add(pathMessage(p)) })
 	if err != nil {
 		return statusOf(err)
 	}
@@ -88,14 +88,45 @@ func (s *readServer) ListFIB(req *nvadv1.ListFIBRequest, stream grpc.ServerStrea
 	b := batch[nvadv1.FIBRoute]{send: func(r []*nvadv1.FIBRoute) error {
 		return stream.Send(&nvadv1.ListFIBResponse{Routes: r})
 	}}
-	err := s.reader.FIB(stream.Context(), func(v engine.FIBView) error {
-		if req.GetFailed() && !slices.Contains(failedStates, v.State) {
+	err := s.reader.FIB(stream.Context(), func(r FIBRoute) error {
+		if req.GetFailed() && !slices.Contains(failedStates, r.State) {
 			return nil
 		}
-		return b.add(fibMessage(v))
+		m := fibMessage(r.Status)
+		if r.Derived {
+			m.Class = "derived"
+		}
+		return b.add(m)
 	})
 	if err != nil {
 		return statusOf(err)
+	}
+	return b.flush()
+}
+
+// ListPolicyHits implements nvadv1.NvadServer.
+func (s *readServer) ListPolicyHits(req *nvadv1.ListPolicyHitsRequest, stream grpc.ServerStreamingServer[nvadv1.ListPolicyHitsResponse]) error {
+	addr, err := parseNeighbor(req.GetAddress())
+	if err != nil {
+		return statusOf(err)
+	}
+	policies, err := s.reader.PolicyHits(stream.Context(), addr)
+	if err != nil {
+		return statusOf(err)
+	}
+	b := batch[nvadv1.PolicyHits]{send: func(rules []*nvadv1.PolicyHits) error {
+		return stream.Send(&nvadv1.ListPolicyHitsResponse{Rules: rules})
+	}}
+	for _, p := range policies {
+		direction := "in"
+		if p.Export {
+			direction = "out"
+		}
+		for _, r := range p.Rules {
+			if err := b.add(&nvadv1.PolicyHits{Direction: direction, Rule: printable(r.Rule), Hits: r.Hits}); err != nil {
+				return err
+			}
+		}
 	}
 	return b.flush()
 }
@@ -142,7 +173,7 @@ func (s *readServer) ListLinks(ctx context.Context, _ *nvadv1.ListLinksRequest) 
 }
 
 // failedStates are those of routes that need somebody's attention.
-var failedStates = []string{"failed", "refused", "conflict", "outranked", "leftover"}
+var failedStates = []fib.State{fib.Failed, fib.Refused, fib.Conflict, fib.Outranked, fib.Leftover}
 
 func parseNeighbor(s string) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(s)
@@ -152,14 +183,14 @@ func parseNeighbor(s string) (netip.Addr, error) {
 	return addr.Unmap(), nil
 }
 
-func parseQuery(req *nvadv1.ListRoutesRequest) (RouteQuery, error) {
-	var q RouteQuery
-	kind, ok := routeKinds[req.GetKind()]
+func parseQuery(req *nvadv1.ListRoutesRequest) (engine.Query, error) {
+	var q engine.Query
+	table, ok := tables[req.GetKind()]
 	if !ok {
 		return q, Invalid("unknown kind of routes %d", req.GetKind())
 	}
-	q.Kind = kind
-	if kind != LocRIB {
+	q.Table = table
+	if table != engine.LocRIB {
 		addr, err := parseNeighbor(req.GetNeighbor())
 		if err != nil {
 			return q, err
@@ -170,7 +201,7 @@ func parseQuery(req *nvadv1.ListRoutesRequest) (RouteQuery, error) {
 	if q.Filter, err = engine.NewFilter(req.GetCommunities(), req.GetAsPath()); err != nil {
 		return q, Invalid("%s", err)
 	}
-	if kind == LocRIB && req.GetNeighbor() != "" {
+	if table == engine.LocRIB && req.GetNeighbor() != "" {
 		if q.Filter.From, err = parseNeighbor(req.GetNeighbor()); err != nil {
 			return q, err
 		}
@@ -180,31 +211,27 @@ func parseQuery(req *nvadv1.ListRoutesRequest) (RouteQuery, error) {
 }
 
 // parsePlace reads which prefixes are asked for.
-func parsePlace(q *RouteQuery, req *nvadv1.ListRoutesRequest) (err error) {
+func parsePlace(q *engine.Query, req *nvadv1.ListRoutesRequest) (err error) {
 	q.Longer = req.GetLonger()
 	switch prefix, address := req.GetPrefix(), req.GetAddress(); {
-	case address != "" && (prefix != "" || q.Kind != LocRIB):
+	case address != "" && (prefix != "" || q.Table != engine.LocRIB):
 		return Invalid("an address is looked up in the Loc-RIB, and without a prefix")
 	case q.Longer && prefix == "":
 		return Invalid("longer prefixes are those within a prefix, and none is given")
 	case address != "":
-		addr, err := netip.ParseAddr(address)
-		if err != nil || addr.Zone() != "" {
-			return Invalid("%q is not an address (want one like 10.110.0.4)", address)
-		}
-		q.Address = addr.Unmap()
+		q.Address, err = parseAddress(address)
 	case prefix != "":
 		q.Prefix, err = parsePrefix(prefix)
 	}
 	return err
 }
 
-var routeKinds = map[nvadv1.RouteKind]RouteKind{
-	nvadv1.RouteKind_ROUTE_KIND_LOC_RIB:    LocRIB,
-	nvadv1.RouteKind_ROUTE_KIND_RECEIVED:   Received,
-	nvadv1.RouteKind_ROUTE_KIND_ACCEPTED:   Accepted,
-	nvadv1.RouteKind_ROUTE_KIND_REJECTED:   Rejected,
-	nvadv1.RouteKind_ROUTE_KIND_ADVERTISED: Advertised,
+var tables = map[nvadv1.RouteKind]engine.Table{
+	nvadv1.RouteKind_ROUTE_KIND_LOC_RIB:    engine.LocRIB,
+	nvadv1.RouteKind_ROUTE_KIND_RECEIVED:   engine.AdjRIBIn,
+	nvadv1.RouteKind_ROUTE_KIND_ACCEPTED:   engine.AdjRIBInAccepted,
+	nvadv1.RouteKind_ROUTE_KIND_REJECTED:   engine.AdjRIBInRejected,
+	nvadv1.RouteKind_ROUTE_KIND_ADVERTISED: engine.AdjRIBOut,
 }
 
 // A batch ends with so many rows, or octets. Paths with long attributes would make

@@ -196,12 +196,12 @@ func TestCommands(t *testing.T) {
 
 func TestRoutesAreBatched(t *testing.T) {
 	d := apitest.Hub00()
-	rows := make([]engine.PathView, 1000)
+	rows := make([]engine.Path, 1000)
 	for i := range rows {
-		rows[i] = d.Tables[api.LocRIB][0]
+		rows[i] = d.Tables[engine.LocRIB][0]
 		rows[i].Prefix = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24)
 	}
-	d.Tables[api.LocRIB] = rows
+	d.Tables[engine.LocRIB] = rows
 	s, err := nvadv1.NewNvadClient(start(t, d)).ListRoutes(context.Background(), &nvadv1.ListRoutesRequest{})
 	if err != nil {
 		t.Fatal(err)
@@ -278,11 +278,11 @@ func TestHealthAndReflection(t *testing.T) {
 // hold up the daemon's end.
 func TestServeEndsUnderAStream(t *testing.T) {
 	d := apitest.Hub00()
-	rows := make([]engine.PathView, 200_000)
+	rows := make([]engine.Path, 200_000)
 	for i := range rows {
-		rows[i] = d.Tables[api.LocRIB][0]
+		rows[i] = d.Tables[engine.LocRIB][0]
 	}
-	d.Tables[api.LocRIB] = rows
+	d.Tables[engine.LocRIB] = rows
 	path := filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", path)
 	if err != nil {

@@ -122,7 +122,7 @@ func FuzzPolicyTest(f *testing.F) {
 		if err != nil {
 			return
 		}
-		m := api.ExplanationMessage(x)
+		m := api.ExplanationMessage(api.Explanation{Explanation: x}, nil)
 		if err := a.printTrial(m, export); err != nil {
 			t.Error(err)
 		}

@@ -26,7 +26,6 @@ import (
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/api/apitest"
-	"github.com/nvad/nvad/pkg/engine"
 )
 
 // poison does what a terminal, a shell and a file system must not be made to do: it
@@ -174,7 +173,8 @@ func steers(t *testing.T, what, text string) {
 // TestImpostorArchive unpacks to nowhere else, and has bounds.
 func TestImpostorArchive(t *testing.T) {
 	d := apitest.Hub00()
-	zoned := engine.NeighborView{Address: netip.MustParseAddr("fe80::1%../../../gone")}
+	var zoned api.Neighbor
+	zoned.Address = netip.MustParseAddr("fe80::1%../../../gone")
 	d.Peers = append(d.Peers, zoned)
 	for range 2 * mostNeighbors {
 		d.Peers = append(d.Peers, zoned)

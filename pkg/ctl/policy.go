@@ -83,7 +83,7 @@ func (a *app) policyTest(t *trial) error {
 	if err != nil {
 		return err
 	}
-	m := api.ExplanationMessage(x)
+	m := api.ExplanationMessage(api.Explanation{Explanation: x}, nil)
 	if a.json() {
 		return writeJSON(a.Out, m)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/api/apitest"
+	"github.com/nvad/nvad/pkg/history"
 )
 
 func TestConfirmAndRollback(t *testing.T) {
@@ -71,8 +72,11 @@ func TestRollbackWithoutFile(t *testing.T) {
 func TestStatusOfConfig(t *testing.T) {
 	d := apitest.Hub00()
 	d.At.Config = api.ConfigState{
-		Version: 5, Since: apitest.Now.Add(-time.Minute), File: d.File, FileState: "held back",
-		Deadline: apitest.Now.Add(45 * time.Second), Fallback: 4,
+		FileState: "held back",
+		Record: history.Record{
+			Running: 5, Entries: []history.Entry{{Version: 5, Time: apitest.Now.Add(-time.Minute)}}, File: d.File,
+			Pending: &history.Pending{Deadline: apitest.Now.Add(45 * time.Second), Fallback: 4},
+		},
 	}
 	show(t, serve(t, d), "status-config", "status")
 }

@@ -42,9 +42,8 @@ func (d *daemon) reload(ctx context.Context, o api.ReloadOptions) (_ api.Reloade
 	if err != nil {
 		return api.Reloaded{}, err
 	}
-	out := api.Reloaded{Changes: told(changes), Cautions: cautions, Version: d.history.Record().Running}
-	if p := d.history.Record().Pending; p != nil {
-		out.Deadline, out.Fallback = p.Deadline, p.Fallback
+	out := api.Reloaded{Changes: changes, Cautions: cautions, Version: d.history.Record().Running, Pending: d.history.Record().Pending}
+	if p := out.Pending; p != nil {
 		d.log.Warn("configuration waits for confirmation", "config_version", out.Version, "deadline", p.Deadline, "fallback", p.Fallback)
 	}
 	d.log.Info("configuration reloaded", "changes", len(changes), "config_version", out.Version)
@@ -150,7 +149,7 @@ func (d *daemon) askEffect(ctx context.Context) (api.Preview, error) {
 
 func (d *daemon) previewOf(next candidate) api.Preview {
 	changes := config.Diff(d.complete(d.config.get()), d.complete(next.cfg))
-	out := api.Preview{Changes: told(changes), Cautions: cautions(d.config.get(), next.cfg)}
+	out := api.Preview{Changes: changes, Cautions: cautions(d.config.get(), next.cfg)}
 	if err := reloadable(changes); err != nil {
 		out.Refused = err.Error()
 	}
@@ -192,14 +191,6 @@ func cautions(running, next *config.Config) (out api.Cautions) {
 	}
 	out.New = len(out.Warnings)
 	out.Warnings = append(out.Warnings, known...)
-	return out
-}
-
-// told is changes in the words of the API, those first that cost most.
-func told(changes []config.Change) (out []api.Change) {
-	for _, c := range config.ByImpact(changes) {
-		out = append(out, api.Change{What: c.Object + ": " + c.What, Impact: c.Impact.String()})
-	}
 	return out
 }
 

@@ -70,26 +70,12 @@ func (d *daemon) FetchConfig(_ context.Context, version int) (string, []byte, er
 }
 
 // Configs implements api.Reader.
-func (d *daemon) Configs(context.Context) ([]api.ConfigVersion, error) {
-	r := d.history.Record()
-	var out []api.ConfigVersion
-	for _, e := range r.Entries {
-		out = append(out, api.ConfigVersion{
-			Version: e.Version, Time: e.Time, Cause: e.Cause, By: e.By, Origin: e.Origin,
-			Result: e.Result, Judge: e.Judge, Running: e.Version == r.Running,
-		})
-	}
-	return out, nil
-}
+func (d *daemon) Configs(context.Context) (history.Record, error) { return d.history.Record(), nil }
 
 // configState compares the file with what runs.
 func (d *daemon) configState() api.ConfigState {
 	r := d.history.Record()
-	running, _ := r.Find(r.Running)
-	s := api.ConfigState{Version: r.Running, Since: running.Time, File: r.File, FileState: "same"}
-	if r.Pending != nil {
-		s.Deadline, s.Fallback = r.Pending.Deadline, r.Pending.Fallback
-	}
+	s := api.ConfigState{Record: r, FileState: "same"}
 	text, err := config.Read(r.File)
 	switch {
 	case err != nil:

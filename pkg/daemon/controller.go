@@ -14,16 +14,16 @@ var _ api.Controller = (*daemon)(nil)
 func (d *daemon) Reset(ctx context.Context, neighbor netip.Addr, kind api.ResetKind) error {
 	switch kind {
 	case api.ResetSoftIn:
-		return apiError(d.engine.SoftIn(ctx, neighbor))
+		return d.engine.SoftIn(ctx, neighbor)
 	case api.ResetSoftOut:
-		return apiError(d.engine.SoftOut(ctx, neighbor))
+		return d.engine.SoftOut(ctx, neighbor)
 	}
-	return apiError(d.engine.Reset(ctx, neighbor))
+	return d.engine.Reset(ctx, neighbor)
 }
 
 // SetNeighborShutdown implements api.Controller.
 func (d *daemon) SetNeighborShutdown(ctx context.Context, neighbor netip.Addr, down bool, message string) error {
-	return apiError(d.engine.SetShutdown(ctx, neighbor, down, message))
+	return d.engine.SetShutdown(ctx, neighbor, down, message)
 }
 
 // Shutdown implements api.Controller.

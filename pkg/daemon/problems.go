@@ -15,7 +15,7 @@ import (
 )
 
 // problems names what is wrong at this moment: what an operator asks first.
-func problems(cfg *config.Config, s *engine.Status, neighbors []engine.NeighborView, tunnels []engine.TunnelView) []api.Problem {
+func problems(cfg *config.Config, s *engine.Status, neighbors []api.Neighbor, tunnels []api.Tunnel) []api.Problem {
 	var out []api.Problem
 	for i := range neighbors {
 		out = append(out, neighborProblem(&neighbors[i])...)
@@ -36,7 +36,7 @@ func problems(cfg *config.Config, s *engine.Status, neighbors []engine.NeighborV
 }
 
 // neighborProblem says that a neighbor is down, and why.
-func neighborProblem(n *engine.NeighborView) []api.Problem {
+func neighborProblem(n *api.Neighbor) []api.Problem {
 	if n.State == speaker.EstablishedState {
 		return nil
 	}
@@ -59,7 +59,7 @@ func inParentheses(s string) string {
 
 // serverProblems names each Route Server of whose instances only one is established,
 // though that is enough for all routes to be there.
-func serverProblems(cfg *config.Config, neighbors []engine.NeighborView) (out []api.Problem) {
+func serverProblems(cfg *config.Config, neighbors []api.Neighbor) (out []api.Problem) {
 	up, all := map[string][]string{}, map[string]int{}
 	for i := range cfg.Neighbors {
 		n := &cfg.Neighbors[i]
@@ -68,7 +68,7 @@ func serverProblems(cfg *config.Config, neighbors []engine.NeighborView) (out []
 		}
 		server := cmp.Or(n.Domain, n.PeerGroup)
 		all[server]++
-		if slices.ContainsFunc(neighbors, func(v engine.NeighborView) bool {
+		if slices.ContainsFunc(neighbors, func(v api.Neighbor) bool {
 			return v.Address == n.Address && v.State == speaker.EstablishedState
 		}) {
 			up[server] = append(up[server], n.Address.String())
@@ -85,7 +85,7 @@ func serverProblems(cfg *config.Config, neighbors []engine.NeighborView) (out []
 }
 
 // tunnelProblem says that a tunnel is down, or up in vain.
-func tunnelProblem(t *engine.TunnelView) []api.Problem {
+func tunnelProblem(t *api.Tunnel) []api.Problem {
 	p := api.Problem{Kind: "tunnel", Name: t.Name}
 	if t.State != "up" {
 		p.Text = fmt.Sprintf("tunnel %s is %s: %s", t.Name, t.State, t.Reason)
@@ -108,7 +108,7 @@ func tunnelProblem(t *engine.TunnelView) []api.Problem {
 	return []api.Problem{p}
 }
 
-func peerText(p engine.TunnelPeerView) string {
+func peerText(p api.TunnelPeer) string {
 	if p.Remote.IsValid() && p.Remote != p.Neighbor {
 		return fmt.Sprintf("%s at %s (%s)", p.Neighbor, p.Remote, p.By)
 	}
@@ -116,7 +116,7 @@ func peerText(p engine.TunnelPeerView) string {
 }
 
 // tunnelPeers is how many peers tunnels have, and how many of them are alive.
-func tunnelPeers(tunnels []engine.TunnelView) (all, up int) {
+func tunnelPeers(tunnels []api.Tunnel) (all, up int) {
 	seen := map[netip.Addr]bool{}
 	for _, t := range tunnels {
 		for _, p := range t.Peers {

@@ -6,9 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/tunnel"
 )
 
 // TestProblems: each thing that is wrong is named, and nothing else is.
@@ -21,21 +23,29 @@ func TestProblems(t *testing.T) {
 	}
 	up := speaker.EstablishedState
 	down := time.Now()
+	neighbor := func(a netip.Addr, s speaker.State) api.Neighbor {
+		return api.Neighbor{NeighborStatus: engine.NeighborStatus{NeighborSample: engine.NeighborSample{Address: a, State: s}}}
+	}
+	lost := neighbor(rs1, speaker.Active)
+	lost.Description, lost.Reason, lost.LastDown = "instance 1", "hold timer expired", down
+	tun := func(name, state, reason string, peers ...api.TunnelPeer) api.Tunnel {
+		return api.Tunnel{Status: tunnel.Status{Tunnel: tunnel.Tunnel{Name: name}, State: state, Reason: reason}, Peers: peers}
+	}
 	for name, tt := range map[string]struct {
 		status    engine.Status
-		neighbors []engine.NeighborView
-		tunnels   []engine.TunnelView
+		neighbors []api.Neighbor
+		tunnels   []api.Tunnel
 		want      []string
 	}{
 		"well": {
-			neighbors: []engine.NeighborView{{Address: rs0, State: up}, {Address: rs1, State: up}, {Address: far, State: up}},
-			tunnels:   []engine.TunnelView{{Name: "vxlan0", State: "up", Peers: []engine.TunnelPeerView{{Neighbor: far, Up: true}}}},
+			neighbors: []api.Neighbor{neighbor(rs0, up), neighbor(rs1, up), neighbor(far, up)},
+			tunnels:   []api.Tunnel{tun("vxlan0", "up", "", api.TunnelPeer{Neighbor: far, Up: true})},
 			status:    engine.Status{Alone: true}, // of no account without a drain
 		},
 		"an instance is down": {
-			neighbors: []engine.NeighborView{
-				{Address: rs0, State: up},
-				{Address: rs1, State: speaker.Active, Description: "instance 1", Reason: "hold timer expired", LastDown: down},
+			neighbors: []api.Neighbor{
+				neighbor(rs0, up),
+				lost,
 			},
 			want: []string{
 				"neighbor 10.0.210.5 (instance 1) is down: hold timer expired",
@@ -43,15 +53,15 @@ func TestProblems(t *testing.T) {
 			},
 		},
 		"never up, no reason": {
-			neighbors: []engine.NeighborView{{Address: far, State: speaker.Connect}},
+			neighbors: []api.Neighbor{neighbor(far, speaker.Connect)},
 			want:      []string{"neighbor 169.254.0.2 has never been up: state Connect"},
 		},
 		"tunnels up in vain": {
-			tunnels: []engine.TunnelView{
-				{Name: "vxlan0", State: "up", Peers: []engine.TunnelPeerView{{Neighbor: far, Remote: addr("10.10.0.4"), By: "bfd"}}},
-				{Name: "vxlan1", State: "up", Peers: []engine.TunnelPeerView{{Neighbor: rs0, Up: true}, {Neighbor: rs1, By: "bgp"}}},
-				{Name: "vxlan2", State: "missing", Reason: "eth0 does not exist"},
-				{Name: "vxlan3", State: "up"}, // static routes alone
+			tunnels: []api.Tunnel{
+				tun("vxlan0", "up", "", api.TunnelPeer{Neighbor: far, Remote: addr("10.10.0.4"), By: "bfd"}),
+				tun("vxlan1", "up", "", api.TunnelPeer{Neighbor: rs0, Up: true}, api.TunnelPeer{Neighbor: rs1, By: "bgp"}),
+				tun("vxlan2", "missing", "eth0 does not exist"),
+				tun("vxlan3", "up", ""), // static routes alone
 			},
 			want: []string{
 				"tunnel vxlan0 leads nowhere, though its device is up: nobody answers of 169.254.0.2 at 10.10.0.4 (bfd)",

@@ -2,17 +2,20 @@ package daemon
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"slices"
 
 	"github.com/nvad/nvad/pkg/api"
-	"github.com/nvad/nvad/pkg/bfd"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/kernel"
+	"github.com/nvad/nvad/pkg/nat"
+	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/tunnel"
 	"github.com/nvad/nvad/pkg/watch"
 )
 
@@ -29,18 +32,18 @@ func (d *daemon) askStatus(ctx context.Context) (api.Status, error) {
 	if err != nil {
 		return api.Status{}, err
 	}
-	out := api.Status{Status: s, Host: hostName()}
+	out := api.Status{Status: s, Host: hostName(), Config: d.configState()}
 	out.Warnings = append(d.degraded(), out.Warnings...)
-	routes, err := d.plane.Tally(ctx)
-	if err != nil {
+	if out.FIB, err = d.plane.Tally(ctx); err != nil {
 		return out, err
 	}
-	out.Config = d.configState()
-	out.FIBWanted, out.FIBInstalled = routes.Wanted, routes.Installed
 	if out.NICs, err = d.plane.NICs(ctx); err != nil {
 		return out, err
 	}
 	tunnels, err := d.Tunnels(ctx)
+	if err != nil {
+		return out, err
+	}
 	for _, t := range tunnels {
 		out.Tunnels++
 		if t.State == "up" {
@@ -50,131 +53,10 @@ func (d *daemon) askStatus(ctx context.Context) (api.Status, error) {
 			out.Warnings = append(out.Warnings, config.Warning{Key: "tunnel." + t.Name, Code: "mtu", Msg: t.Warning})
 		}
 	}
-	if err != nil {
-		return out, err
-	}
 	out.TunnelPeers, out.TunnelPeersUp = tunnelPeers(tunnels)
 	neighbors, err := d.Neighbors(ctx)
 	out.Problems = problems(d.config.get(), &s, neighbors, tunnels)
 	return out, err
-}
-
-// Links implements api.Reader.
-func (d *daemon) Links(ctx context.Context) ([]fib.Link, error) { return d.plane.Links(ctx) }
-
-// Events implements api.Reader.
-func (d *daemon) Events() *watch.Hub { return d.changes }
-
-// Neighbors implements api.Reader.
-func (d *daemon) Neighbors(ctx context.Context) ([]engine.NeighborView, error) {
-	return d.ask.neighbors(ctx)
-}
-
-func (d *daemon) askNeighbors(ctx context.Context) ([]engine.NeighborView, error) {
-	list, err := d.engine.Neighbors(ctx)
-	sessions := d.liveness.sessions()
-	for i := range list {
-		if s, ok := sessions[list[i].Address]; ok {
-			list[i].BFD = bfdView(s)
-		}
-	}
-	return list, err
-}
-
-// Summaries implements api.Reader.
-func (d *daemon) Summaries(ctx context.Context, neighbor netip.Addr) ([]route.Summary, error) {
-	return d.engine.Summaries(ctx, neighbor)
-}
-
-func bfdView(s bfd.Status) *engine.BFDView {
-	return &engine.BFDView{
-		State: s.State.String(), RemoteState: s.RemoteState.String(), Local: s.Key.Local, Multihop: s.Key.Multihop,
-		Since: s.Since, Detection: s.DetectionTime, TxInterval: s.TxInterval, RxInterval: s.RxInterval,
-		Multiplier: int(s.Multiplier), RemoteMultiplier: int(s.RemoteMultiplier), Flaps: s.Flaps,
-		LastDown: s.LastDown, Error: s.Error, PacketsIn: s.PacketsIn, PacketsOut: s.PacketsOut,
-		Authenticated: s.Authenticated, Refused: s.Refused, LastRefused: s.LastRefused,
-	}
-}
-
-// PolicyHits implements api.Reader.
-func (d *daemon) PolicyHits(ctx context.Context, neighbor netip.Addr) ([]engine.PolicyHits, error) {
-	hits, err := d.engine.PolicyHits(ctx, neighbor)
-	return hits, apiError(err)
-}
-
-// Routes implements api.Reader.
-func (d *daemon) Routes(ctx context.Context, q api.RouteQuery, yield func(engine.PathView) error) error {
-	table := map[api.RouteKind]engine.Table{
-		api.LocRIB: engine.LocRIB, api.Received: engine.AdjRIBIn, api.Accepted: engine.AdjRIBInAccepted,
-		api.Rejected: engine.AdjRIBInRejected, api.Advertised: engine.AdjRIBOut,
-	}[q.Kind]
-	return apiError(d.engine.Routes(ctx, engine.Query{
-		Table: table, Neighbor: q.Neighbor, Prefix: q.Prefix, Longer: q.Longer, Address: q.Address, Filter: q.Filter,
-	}, yield))
-}
-
-// apiError gives the engine's errors the code a client is told.
-func apiError(err error) error {
-	if errors.Is(err, engine.ErrNoNeighbor) || errors.Is(err, engine.ErrNoRoute) {
-		return api.NotFound("%s", err)
-	}
-	return err
-}
-
-// FIB implements api.Reader.
-func (d *daemon) FIB(ctx context.Context, yield func(engine.FIBView) error) error {
-	derived, err := d.engine.Derived(ctx)
-	if err != nil {
-		return err
-	}
-	return d.plane.Routes(ctx, func(e fib.Status) error {
-		if e.Second {
-			return nil // for the kernel alone
-		}
-		v := fibView(e)
-		if e.Protocol == fib.Static.String() && slices.ContainsFunc(derived, func(s config.Static) bool { return s.Prefix == e.Prefix }) {
-			v.Class = "derived"
-		}
-		return yield(v)
-	})
-}
-
-func fibView(s fib.Status) engine.FIBView {
-	return engine.FIBView{
-		Prefix: s.Prefix, Class: s.Protocol, Kind: s.Kind.String(), Metric: s.Metric, Source: s.Source,
-		NextHops: hopViews(s.Hops), Backup: hopViews(s.Backup), State: s.State.String(), Reason: s.Reason, Since: s.Since,
-	}
-}
-
-func hopViews(hops []fib.Hop) []engine.HopView {
-	var out []engine.HopView
-	for _, h := range hops {
-		out = append(out, engine.HopView{Via: h.Via, Device: h.Device, Weight: int(h.Weight)})
-	}
-	return out
-}
-
-// protected are the addresses whose path no learned route may spoil.
-func protected(cfg *config.Config) []fib.Protected {
-	var out []fib.Protected
-	add := func(a netip.Addr, why string, p fib.Protected) {
-		p.Addr, p.Why = a, why
-		out = append(out, p)
-	}
-	add(netip.AddrFrom4([4]byte{168, 63, 129, 16}), "Azure's platform address", fib.Protected{})
-	add(netip.AddrFrom4([4]byte{169, 254, 169, 254}), "Azure's metadata service", fib.Protected{})
-	for _, a := range cfg.Kernel.Protected {
-		add(a, "kernel.protected", fib.Protected{})
-	}
-	for _, t := range cfg.Tunnels {
-		for _, r := range t.Remotes {
-			add(r, "remote of tunnel "+t.Name, fib.Protected{NotBy: []string{t.Name}})
-		}
-	}
-	for _, n := range cfg.Neighbors {
-		add(n.Address, "neighbor "+n.Address.String(), fib.Protected{Neighbor: true})
-	}
-	return out
 }
 
 // hostName is the machine's; empty if it can't be read.
@@ -184,4 +66,177 @@ func hostName() string {
 		return ""
 	}
 	return name
+}
+
+// Links implements api.Reader.
+func (d *daemon) Links(ctx context.Context) ([]fib.Link, error) { return d.plane.Links(ctx) }
+
+// Events implements api.Reader.
+func (d *daemon) Events() *watch.Hub { return d.changes }
+
+// Neighbors implements api.Reader.
+func (d *daemon) Neighbors(ctx context.Context) ([]api.Neighbor, error) { return d.ask.neighbors(ctx) }
+
+func (d *daemon) askNeighbors(ctx context.Context) ([]api.Neighbor, error) {
+	list, err := d.engine.Neighbors(ctx)
+	sessions := d.liveness.sessions()
+	out := make([]api.Neighbor, len(list))
+	for i, n := range list {
+		out[i].NeighborStatus = n
+		if s, ok := sessions[n.Address]; ok {
+			out[i].BFD = &s
+		}
+	}
+	return out, err
+}
+
+// Summaries implements api.Reader.
+func (d *daemon) Summaries(ctx context.Context, neighbor netip.Addr) ([]route.Summary, error) {
+	return d.engine.Summaries(ctx, neighbor)
+}
+
+// PolicyHits implements api.Reader.
+func (d *daemon) PolicyHits(ctx context.Context, neighbor netip.Addr) ([]engine.PolicyHits, error) {
+	return d.engine.PolicyHits(ctx, neighbor)
+}
+
+// Routes implements api.Reader.
+func (d *daemon) Routes(ctx context.Context, q engine.Query, yield func(engine.Path) error) error {
+	return d.engine.Routes(ctx, q, yield)
+}
+
+// NAT implements api.Reader. The rules that guard tunnels are shown with the tunnels.
+// Others share the answer, so that it must not be changed.
+func (d *daemon) NAT(ctx context.Context) ([]nat.Status, error) {
+	list, err := d.ask.nat(ctx)
+	return slices.DeleteFunc(slices.Clone(list), func(s nat.Status) bool { return s.Rule.Tunnel != "" }), err
+}
+
+func (d *daemon) askNAT(ctx context.Context) ([]nat.Status, error) { return d.plane.NAT(ctx) }
+
+// FIB implements api.Reader.
+func (d *daemon) FIB(ctx context.Context, yield func(api.FIBRoute) error) error {
+	derived, err := d.engine.Derived(ctx)
+	if err != nil {
+		return err
+	}
+	return d.plane.Routes(ctx, func(r fib.Status) error {
+		if r.Second {
+			return nil // for the kernel alone
+		}
+		return yield(api.FIBRoute{Status: r, Derived: r.Protocol == fib.Static.String() &&
+			slices.ContainsFunc(derived, func(s config.Static) bool { return s.Prefix == r.Prefix })})
+	})
+}
+
+// Explain implements api.Reader.
+func (d *daemon) Explain(ctx context.Context, q rib.ExplainQuery) (x api.Explanation, err error) {
+	if x.Explanation, err = d.engine.Explain(ctx, q); err != nil {
+		return x, err
+	}
+	x.Kernel, x.Others, err = d.plane.Route(ctx, q.Prefix)
+	x.Kernel = slices.DeleteFunc(x.Kernel, func(r fib.Status) bool { return r.Second })
+	return x, err
+}
+
+// Lookup implements api.Reader.
+func (d *daemon) Lookup(ctx context.Context, addr netip.Addr) (api.Lookup, error) {
+	out := api.Lookup{Address: addr}
+	found, err := kernel.Lookup(kernel.Namespace{}, addr)
+	if err != nil {
+		return out, err
+	}
+	if out.Way, err = d.way(ctx, found); err != nil || found.Fate != fib.FateForwarded {
+		return out, err
+	}
+	out.Tunnel, err = d.encapsulation(ctx, addr, found)
+	return out, err
+}
+
+// way adds to the kernel's answer what nvad knows of the route.
+func (d *daemon) way(ctx context.Context, found fib.Lookup) (api.Way, error) {
+	w := api.Way{Lookup: found}
+	if !w.Prefix.IsValid() {
+		return w, nil
+	}
+	if w.Fate == fib.FateLocal {
+		w.Link = d.linkOf(ctx, w.Prefix.Addr(), w.Link)
+	}
+	own, _, err := d.plane.Route(ctx, w.Prefix)
+	if err != nil {
+		return w, err
+	}
+	for _, r := range own {
+		if r.State != fib.Installed || r.Metric != w.Metric {
+			continue
+		}
+		w.Own = r.Protocol
+		if w.Own == fib.BGP.String() {
+			err = d.engine.Routes(ctx, engine.Query{Table: engine.LocRIB, Prefix: w.Prefix}, func(p engine.Path) error {
+				if p.Best {
+					w.Neighbor, w.ASPath = p.Neighbor, p.Attrs.ASPath
+				}
+				return nil
+			})
+		}
+	}
+	return w, err
+}
+
+// linkOf returns the link that has a local address. The kernel itself names lo.
+func (d *daemon) linkOf(ctx context.Context, addr netip.Addr, otherwise int) int {
+	links, err := d.plane.Links(ctx)
+	if err != nil {
+		return otherwise
+	}
+	for _, l := range links {
+		if slices.ContainsFunc(l.Addresses, func(p netip.Prefix) bool { return p.Addr() == addr }) {
+			return l.Index
+		}
+	}
+	return otherwise
+}
+
+// encapsulation follows a packet for addr into a tunnel; nil if it enters none.
+func (d *daemon) encapsulation(ctx context.Context, addr netip.Addr, w fib.Lookup) (*api.Encapsulation, error) {
+	tunnels, err := d.plane.Tunnels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	links, err := d.plane.Links(ctx)
+	if err != nil {
+		return nil, err
+	}
+	device := slices.IndexFunc(links, func(l fib.Link) bool { return l.Index == w.Link })
+	i := slices.IndexFunc(tunnels, func(t tunnel.Status) bool { return device >= 0 && t.Name == links[device].Name })
+	if i < 0 {
+		return nil, nil
+	}
+	out := &api.Encapsulation{Status: tunnels[i]}
+	if w.Via.IsValid() {
+		addr = w.Via
+	}
+	one, err := kernel.OuterRemote(kernel.Namespace{}, w.Link, addr)
+	if err != nil {
+		return nil, err
+	}
+	remotes := out.Remotes
+	switch {
+	case one.IsValid():
+		out.Learned, remotes = true, []netip.Addr{one}
+	case out.Group.IsValid():
+		remotes = []netip.Addr{out.Group}
+	}
+	for _, r := range remotes {
+		found, err := kernel.Lookup(kernel.Namespace{}, r)
+		if err != nil {
+			return nil, fmt.Errorf("outer packet: %w", err)
+		}
+		way, err := d.way(ctx, found)
+		if err != nil {
+			return nil, err
+		}
+		out.Outer = append(out.Outer, api.Outer{Remote: r, Way: way})
+	}
+	return out, nil
 }

@@ -56,18 +56,3 @@ func TestCautions(t *testing.T) {
 		t.Errorf("nothing changed: %+v", got)
 	}
 }
-
-// Changes are told with the costliest first, each kind in the order of the file.
-func TestToldOrder(t *testing.T) {
-	got := told([]config.Change{
-		{Object: "a", Impact: config.Live}, {Object: "b", Impact: config.SessionReset}, {Object: "c", Impact: config.SoftRefresh},
-		{Object: "d", Impact: config.SessionReset},
-	})
-	order := ""
-	for _, c := range got {
-		order += c.What[:1]
-	}
-	if order != "bdca" {
-		t.Errorf("order %s", order)
-	}
-}

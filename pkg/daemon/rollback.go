@@ -48,7 +48,7 @@ func (d *daemon) Rollback(ctx context.Context, version int) (api.RolledBack, err
 	if err != nil {
 		return api.RolledBack{}, err
 	}
-	return api.RolledBack{Changes: told(changes), To: version, Version: d.history.Record().Running}, nil
+	return api.RolledBack{Changes: changes, To: version, Version: d.history.Record().Running}, nil
 }
 
 func notKept(version int) error {

@@ -15,8 +15,8 @@ import (
 type questions struct {
 	status    func(context.Context) (api.Status, error)
 	vitals    func(context.Context) (engine.Vitals, error)
-	neighbors func(context.Context) ([]engine.NeighborView, error)
-	tunnels   func(context.Context) ([]engine.TunnelView, error)
+	neighbors func(context.Context) ([]api.Neighbor, error)
+	tunnels   func(context.Context) ([]api.Tunnel, error)
 	nat       func(context.Context) ([]nat.Status, error)
 	preview   func(context.Context) (api.Preview, error)
 	effect    func(context.Context) (api.Preview, error)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"strings"
 	"sync"
@@ -16,10 +15,8 @@ import (
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/kernel"
-	"github.com/nvad/nvad/pkg/nic"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker/gobgp"
-	"github.com/nvad/nvad/pkg/tunnel"
 )
 
 // readyTime is the longest time until systemd is told that nvad is ready.
@@ -133,27 +130,4 @@ func (d *daemon) startEngine(p *parts, cfg *config.Config, restarting bool) erro
 	p.run("bfd", d.liveness.run)
 	p.run("engine", d.engine.Run)
 	return nil
-}
-
-// wanted is what the configuration asks of the kernel, but for routes.
-func wanted(cfg *config.Config) dataplane.Wanted {
-	w := dataplane.Wanted{
-		Sysctls: map[string]string{}, Protected: protected(cfg), NAT: natRules(cfg), AllowDefault: cfg.Kernel.AllowDefault,
-		Displace: cfg.Kernel.Displace,
-	}
-	if cfg.Kernel.IPForward {
-		w.Sysctls["net.ipv4.ip_forward"] = "1"
-		w.Sysctls["net.ipv6.conf.all.forwarding"] = "1"
-	}
-	maps.Copy(w.Sysctls, cfg.Kernel.Sysctls)
-	for _, t := range cfg.Tunnels {
-		w.Tunnels = append(w.Tunnels, tunnel.Tunnel{
-			Name: t.Name, VNI: t.VNI, Device: t.Device, Local: t.Local, Remotes: t.Remotes, Group: t.Group,
-			Port: t.Port, TTL: uint8(t.TTL), MTU: t.MTU, Addresses: t.Addresses, NoLearning: !t.Learning,
-		})
-	}
-	for _, n := range cfg.NICs {
-		w.NICs = append(w.NICs, nic.NIC{Device: n.Device, Table: n.TableNumber(), Gateway: n.Gateway})
-	}
-	return w
 }

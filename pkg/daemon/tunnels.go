@@ -1,14 +1,15 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/netip"
 	"slices"
 
+	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/bfd"
 	"github.com/nvad/nvad/pkg/config"
-	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/kernel"
 	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/speaker"
@@ -16,9 +17,9 @@ import (
 )
 
 // Tunnels implements api.Reader.
-func (d *daemon) Tunnels(ctx context.Context) ([]engine.TunnelView, error) { return d.ask.tunnels(ctx) }
+func (d *daemon) Tunnels(ctx context.Context) ([]api.Tunnel, error) { return d.ask.tunnels(ctx) }
 
-func (d *daemon) askTunnels(ctx context.Context) ([]engine.TunnelView, error) {
+func (d *daemon) askTunnels(ctx context.Context) ([]api.Tunnel, error) {
 	list, err := d.plane.Tunnels(ctx)
 	if err != nil {
 		return nil, err
@@ -27,40 +28,20 @@ func (d *daemon) askTunnels(ctx context.Context) ([]engine.TunnelView, error) {
 	if err != nil {
 		return nil, err
 	}
-	rules, _ := d.plane.NAT(ctx) // without an answer nothing is known to guard
-	out := make([]engine.TunnelView, 0, len(list))
-	for _, t := range list {
-		v := tunnelView(t)
-		v.FDB = fdbViews(forwarding(t.Name))
-		v.Peers = peersOf(t, neighbors, outerRemote)
-		d.addFarEnds(&v)
+	rules, _ := d.plane.NAT(ctx) // if the kernel does not answer, nothing is known to guard the tunnels
+	out := make([]api.Tunnel, 0, len(list))
+	for _, s := range list {
+		t := api.Tunnel{Status: s, FDB: forwarding(s.Name), Peers: peersOf(s, neighbors, outerRemote)}
+		d.addFarEnds(&t)
 		dropped, guarded := nat.Dropped(rules, t.Name)
-		v.Dropped, v.Unguarded = dropped, !guarded
-		out = append(out, v)
+		t.Dropped, t.Unguarded = dropped, !guarded
+		out = append(out, t)
 	}
 	return out, nil
 }
 
-func tunnelView(t tunnel.Status) engine.TunnelView {
-	v := engine.TunnelView{
-		Name: t.Name, VNI: t.VNI, Remotes: t.Remotes, Group: t.Group, Device: t.Underlay, Local: t.Source,
-		Port: t.Port, MTU: t.Actual, MAC: t.MAC.String(), State: t.State, Reason: t.Reason,
-		Warning:   t.Warning,
-		RxPackets: t.Stats.RxPackets, TxPackets: t.Stats.TxPackets, RxBytes: t.Stats.RxBytes, TxBytes: t.Stats.TxBytes,
-	}
-	if v.Port == 0 {
-		v.Port = tunnel.DefaultPort
-	}
-	for _, p := range t.Addresses {
-		if a := p.Addr(); a.Is4() || !a.IsLinkLocalUnicast() { // every device has one of these
-			v.Addresses = append(v.Addresses, p)
-		}
-	}
-	return v
-}
-
-// forwarding reads what the device of a tunnel has been given and has learned; it
-// has nothing where there is no device.
+// forwarding reads the forwarding database of a tunnel's device: empty if there is
+// no device.
 func forwarding(link string) []tunnel.Entry {
 	l, err := net.InterfaceByName(link)
 	if err != nil {
@@ -70,82 +51,70 @@ func forwarding(link string) []tunnel.Entry {
 	if err != nil {
 		return nil
 	}
+	return inOrder(entries)
+}
+
+// inOrder sorts configured entries before learned ones, then by remote.
+func inOrder(entries []tunnel.Entry) []tunnel.Entry {
+	learned := func(e tunnel.Entry) int {
+		if e.Permanent {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(entries, func(a, b tunnel.Entry) int {
+		return cmp.Or(cmp.Compare(learned(a), learned(b)), a.Remote.Compare(b.Remote))
+	})
 	return entries
 }
 
-// fdbViews lists what was given before what was learned. A link-local address, which
-// every device has, says of nobody who it is.
-func fdbViews(entries []tunnel.Entry) []engine.FDBView {
-	var out []engine.FDBView
-	for _, e := range entries {
-		v := engine.FDBView{MAC: e.MAC.String(), Remote: e.Remote, Permanent: e.Permanent, Age: e.Age}
-		for _, a := range e.Addresses {
-			if !a.IsLinkLocalUnicast() || a.Is4() {
-				v.Addresses = append(v.Addresses, a)
-			}
-		}
-		out = append(out, v)
-	}
-	slices.SortStableFunc(out, func(a, b engine.FDBView) int {
-		switch {
-		case a.Permanent == b.Permanent:
-			return a.Remote.Compare(b.Remote)
-		case a.Permanent:
-			return -1
-		}
-		return 1
-	})
-	return out
-}
-
-// peersOf are the neighbors that a tunnel leads to, those within its subnets, and
-// whether they are alive. Which remote each is behind is asked of outer where there
-// are several.
-func peersOf(t tunnel.Status, neighbors []engine.NeighborView, outer func(string, netip.Addr) netip.Addr) []engine.TunnelPeerView {
-	var out []engine.TunnelPeerView
-	for _, n := range neighbors {
+// peersOf lists the neighbors within the tunnel's subnets, and whether they are
+// alive. If the tunnel has several remotes, outer says which one each is behind.
+func peersOf(t tunnel.Status, neighbors []api.Neighbor, outer func(string, netip.Addr) netip.Addr) []api.TunnelPeer {
+	var out []api.TunnelPeer
+	for i := range neighbors {
+		n := &neighbors[i]
 		if !slices.ContainsFunc(t.Addresses, func(p netip.Prefix) bool { return p.Contains(n.Address) }) {
 			continue
 		}
-		p := engine.TunnelPeerView{Neighbor: n.Address}
+		p := api.TunnelPeer{Neighbor: n.Address, Remote: remoteOf(t, n.Address, outer)}
 		p.Up, p.By = alive(n)
-		p.Remote = remoteOf(t.Name, t.Remotes, n.Address, outer)
 		out = append(out, p)
 	}
 	return out
 }
 
-// remoteOf is the remote of a tunnel that an address on it is behind.
-func remoteOf(name string, remotes []netip.Addr, inner netip.Addr, outer func(string, netip.Addr) netip.Addr) netip.Addr {
-	if len(remotes) == 1 {
-		return remotes[0]
+// remoteOf returns the remote that an address in a tunnel's subnet is behind.
+func remoteOf(t tunnel.Status, inner netip.Addr, outer func(string, netip.Addr) netip.Addr) netip.Addr {
+	if len(t.Remotes) == 1 {
+		return t.Remotes[0]
 	}
-	return outer(name, inner)
+	return outer(t.Name, inner)
 }
 
-// addFarEnds adds the far ends that are no neighbors to v. A tunnel all of whose
-// far ends are dead is down.
-func (d *daemon) addFarEnds(v *engine.TunnelView) {
+// addFarEnds adds the gateways of static routes that BFD watches on the tunnel. If
+// everybody whom a tunnel leads to is dead, the tunnel is down.
+func (d *daemon) addFarEnds(t *api.Tunnel) {
 	cfg := d.config.get()
-	i := slices.IndexFunc(cfg.Tunnels, func(t config.Tunnel) bool { return t.Name == v.Name })
+	i := slices.IndexFunc(cfg.Tunnels, func(c config.Tunnel) bool { return c.Name == t.Name })
 	if i < 0 || !cfg.Tunnels[i].BFD.Enabled {
 		return
 	}
 	sessions, deaths := d.liveness.sessions(), d.liveness.deaths()
 	for _, end := range cfg.FarEnds(&cfg.Tunnels[i]) {
-		if slices.ContainsFunc(v.Peers, func(p engine.TunnelPeerView) bool { return p.Neighbor == end.Remote }) {
+		if slices.ContainsFunc(t.Peers, func(p api.TunnelPeer) bool { return p.Neighbor == end.Remote }) {
 			continue
 		}
-		p := farEndView(sessions[end.Remote], deaths[end.Remote])
-		p.Neighbor, p.Remote = end.Remote, remoteOf(v.Name, v.Remotes, end.Remote, outerRemote)
-		v.Peers = append(v.Peers, p)
+		p := farEnd(sessions[end.Remote], deaths[end.Remote])
+		p.Neighbor, p.Remote = end.Remote, remoteOf(t.Status, end.Remote, outerRemote)
+		t.Peers = append(t.Peers, p)
 	}
-	takeDown(v, deaths)
+	takeDown(t, deaths)
 }
 
-// farEndView is what BFD says of a far end; dead is why it counts as dead.
-func farEndView(s bfd.Status, dead string) engine.TunnelPeerView {
-	p := engine.TunnelPeerView{Gateway: true, Up: s.State == bfd.Up, By: "bfd", Reason: dead}
+// farEnd is a far end as BFD sees it; dead is why it counts as dead.
+func farEnd(s bfd.Status, dead string) api.TunnelPeer {
+	p := api.TunnelPeer{Gateway: true, Up: s.State == bfd.Up, By: "bfd", Reason: dead}
 	switch {
 	case p.Up:
 		p.Reason = ""
@@ -157,27 +126,28 @@ func farEndView(s bfd.Status, dead string) engine.TunnelPeerView {
 	return p
 }
 
-// takeDown has a tunnel that seems up be down if nobody that it leads to is there.
-func takeDown(v *engine.TunnelView, deaths map[netip.Addr]string) {
-	there := func(p engine.TunnelPeerView) bool {
+// takeDown marks a tunnel whose device is up as down if all its peers are dead.
+func takeDown(t *api.Tunnel, deaths map[netip.Addr]string) {
+	there := func(p api.TunnelPeer) bool {
 		_, dead := deaths[p.Neighbor]
 		return !dead
 	}
-	if v.State == "up" && len(v.Peers) > 0 && !slices.ContainsFunc(v.Peers, there) {
-		v.State, v.Reason = "down", "no far end answers"
+	if t.State == "up" && len(t.Peers) > 0 && !slices.ContainsFunc(t.Peers, there) {
+		t.State, t.Reason = "down", "no far end answers"
 	}
 }
 
-// alive says whether a neighbor is, and what tells: BFD if it has ever been up.
-func alive(n engine.NeighborView) (up bool, by string) {
-	if b := n.BFD; b != nil && (b.State == bfd.Up.String() || b.Flaps > 0) {
-		return b.State == bfd.Up.String(), "bfd"
+// alive reports whether a neighbor is alive, and which protocol says so: BFD once it
+// has been up, else BGP.
+func alive(n *api.Neighbor) (up bool, by string) {
+	if b := n.BFD; b != nil && (b.State == bfd.Up || b.Flaps > 0) {
+		return b.State == bfd.Up, "bfd"
 	}
 	return n.State == speaker.EstablishedState, "bgp"
 }
 
-// outerRemote is the remote of a tunnel that a neighbor on it is behind; invalid if
-// the device has not learned that.
+// outerRemote returns the remote that a neighbor on a tunnel is behind; invalid if
+// the device has not learned it.
 func outerRemote(link string, neighbor netip.Addr) netip.Addr {
 	l, err := net.InterfaceByName(link)
 	if err != nil {

@@ -423,7 +423,7 @@ func TestEngineReads(t *testing.T) {
 		p.announce(farNVA, prefix)
 		for _, table := range []Table{LocRIB, AdjRIBIn, AdjRIBInAccepted} {
 			n := 0
-			err := e.Routes(t.Context(), Query{Table: table, Neighbor: farNVA}, func(v PathView) error {
+			err := e.Routes(t.Context(), Query{Table: table, Neighbor: farNVA}, func(v Path) error {
 				n++
 				if v.Prefix != prefix || !v.Best || v.NextHops[0] != "via 169.254.0.2 dev vxlan0" {
 					t.Errorf("table %d: %+v", table, v)

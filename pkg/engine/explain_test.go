@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 
 	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
@@ -21,14 +22,14 @@ func TestExplain(t *testing.T) {
 		if err != nil || len(x.Paths) != 1 || len(x.Exports) != 2 {
 			t.Fatalf("%+v, %v", x, err)
 		}
-		if w := x.Wanted; w == nil || w.Class != "bgp" || w.NextHops[0].Device != "vxlan0" {
+		if w := x.Route; w == nil || w.Class != fib.BGP || w.Hops[0].Link != 3 {
 			t.Errorf("wanted %+v", w)
 		}
 		if got := x.Exports[0]; got.Neighbor != routeServer || got.Sent != p.sent[routeServer][prefix] {
 			t.Errorf("what was sent is not what is told: %+v", got)
 		}
 		x, err = e.Explain(t.Context(), rib.ExplainQuery{Prefix: netip.MustParsePrefix("10.1.2.0/24")})
-		if err != nil || x.Known || x.Covering != prefix || x.Wanted != nil {
+		if err != nil || x.Known || x.Covering != prefix || x.Route != nil {
 			t.Errorf("absent prefix: %+v, %v", x, err)
 		}
 		stranger := netip.MustParseAddr("192.0.2.77")

@@ -77,7 +77,7 @@ func (f *Filter) addCommunity(s string) error {
 }
 
 // Selects reports whether the filter takes v.
-func (f *Filter) Selects(v *PathView) bool {
+func (f *Filter) Selects(v *Path) bool {
 	if f.From.IsValid() && v.Neighbor != f.From {
 		return false
 	}

@@ -64,7 +64,7 @@ func TestRoutesChosen(t *testing.T) {
 			f.From = tt.q.Filter.From
 			tt.q.Filter = f
 			var got []string
-			err = e.Routes(t.Context(), tt.q, func(v PathView) error {
+			err = e.Routes(t.Context(), tt.q, func(v Path) error {
 				got = append(got, v.Prefix.String())
 				return nil
 			})

@@ -46,8 +46,8 @@ func TestMaximumPrefixOutWarns(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, n := range list {
-				if n.Address == routeServer && (n.Advertised != step.sent || n.Held != step.held || n.MaxPrefixOut != 10) {
-					t.Errorf("%d routes: %d advertised, %d held back, limit %d", step.routes, n.Advertised, n.Held, n.MaxPrefixOut)
+				if n.Address == routeServer && (n.Counts.Advertised != step.sent || n.Counts.Held != step.held || n.MaxPrefixOut != 10) {
+					t.Errorf("%d routes: %d advertised, %d held back, limit %d", step.routes, n.Counts.Advertised, n.Counts.Held, n.MaxPrefixOut)
 				}
 			}
 			wantOut(t, e, step.sent, step.held)
@@ -59,7 +59,7 @@ func TestMaximumPrefixOutWarns(t *testing.T) {
 func wantOut(t *testing.T, e *Engine, sent, held int) {
 	t.Helper()
 	gotSent, gotHeld := 0, 0
-	err := e.Routes(t.Context(), Query{Table: AdjRIBOut, Neighbor: routeServer}, func(v PathView) error {
+	err := e.Routes(t.Context(), Query{Table: AdjRIBOut, Neighbor: routeServer}, func(v Path) error {
 		switch {
 		case !v.Held:
 			gotSent++
@@ -78,8 +78,8 @@ func wantOut(t *testing.T, e *Engine, sent, held int) {
 		t.Fatal(err)
 	}
 	for _, n := range s.Neighbors {
-		if n.Address == routeServer && (n.Tallies[0].Held != held || n.Tallies[0].Advertised != sent || n.MaxOut != 10) {
-			t.Errorf("sample: %+v, limit %d, want %d sent, %d held back", n.Tallies[0], n.MaxOut, sent, held)
+		if n.Address == routeServer && (n.Tallies[0].Held != held || n.Tallies[0].Advertised != sent || n.MaxPrefixOut != 10) {
+			t.Errorf("sample: %+v, limit %d, want %d sent, %d held back", n.Tallies[0], n.MaxPrefixOut, sent, held)
 		}
 	}
 }

@@ -1,9 +1,7 @@
 package engine
 
 import (
-	"maps"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/nvad/nvad/pkg/speaker"
@@ -89,7 +87,7 @@ func (e *Engine) examine(n *neighbor, ev *speaker.Update, now time.Time) {
 // one of them if from is valid.
 func (e *Engine) treatedOf(prefix netip.Prefix, from netip.Addr) []Treated {
 	var out []Treated
-	for _, addr := range slices.SortedFunc(maps.Keys(e.neighbors), netip.Addr.Compare) {
+	for _, addr := range e.addresses() {
 		if from.IsValid() && addr != from {
 			continue
 		}

@@ -183,8 +183,8 @@ const worthReclaiming = 4 << 20
 
 func mebibytes(octets uint64) string { return fmt.Sprintf("%.1f MiB", float64(octets)/(1<<20)) }
 
-func (e *Engine) memoryView() MemoryView {
-	v := MemoryView{Closings: e.memory.closings}
+func (e *Engine) memoryStatus() MemoryStatus {
+	v := MemoryStatus{Closings: e.memory.closings}
 	if m := e.opt.Memory; m != nil {
 		v.InUse, v.Budget = m.InUse(), m.Budget()
 	}

@@ -35,13 +35,13 @@ func (p *ports) requests() []string {
 }
 
 // server returns the view of Route Server.
-func server(t *testing.T, e *Engine) NeighborView {
+func server(t *testing.T, e *Engine) NeighborStatus {
 	t.Helper()
 	v, err := e.Neighbors(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return v[slices.IndexFunc(v, func(v NeighborView) bool { return v.Address == routeServer })]
+	return v[slices.IndexFunc(v, func(v NeighborStatus) bool { return v.Address == routeServer })]
 }
 
 // What maximum-prefix dropped is counted, shown, and requested once a reload raises
@@ -51,8 +51,8 @@ func TestDroppedIsRequested(t *testing.T) {
 		apply(t, e, discarding(3))
 		p.refreshing(true)
 		p.announce(routeServer, prefixes(10)...)
-		if v := server(t, e); v.Dropped != 4 || v.Received != 6 || len(v.Warnings) != 1 || !strings.Contains(v.Warnings[0], "twice maximum-prefix 3") {
-			t.Errorf("%d dropped of %d received, warnings %q", v.Dropped, v.Received, v.Warnings)
+		if v := server(t, e); v.Dropped != 4 || v.Counts.Received != 6 || len(v.Warnings) != 1 || !strings.Contains(v.Warnings[0], "twice maximum-prefix 3") {
+			t.Errorf("%d dropped of %d received, warnings %q", v.Dropped, v.Counts.Received, v.Warnings)
 		}
 		if got := p.logged("maximum-prefix exceeded"); len(got) != 1 || !strings.Contains(got[0], "twice over") {
 			t.Errorf("logged %q", got)
@@ -74,8 +74,8 @@ func TestDroppedIsRequested(t *testing.T) {
 		}
 		p.announce(routeServer, prefixes(10)...)
 		time.Sleep(5 * time.Minute)
-		if v := server(t, e); v.Accepted != 10 || v.Dropped != 4 || len(v.Warnings) != 0 || len(p.requests()) != 1 {
-			t.Errorf("%d accepted, %d dropped, warnings %q, requested %q", v.Accepted, v.Dropped, v.Warnings, p.requests())
+		if v := server(t, e); v.Counts.Accepted != 10 || v.Dropped != 4 || len(v.Warnings) != 0 || len(p.requests()) != 1 {
+			t.Errorf("%d accepted, %d dropped, warnings %q, requested %q", v.Counts.Accepted, v.Dropped, v.Warnings, p.requests())
 		}
 	})
 }

@@ -121,8 +121,8 @@ func TestKeepsOnlyGracefulFamilies(t *testing.T) {
 			t.Error("IPv4 route gone, which the neighbor keeps")
 		}
 		views, err := e.Neighbors(t.Context())
-		if err != nil || views[1].Received != 1 || views[1].Stale != 1 {
-			t.Errorf("%d routes kept, %d stale, %v; want the IPv4 one alone", views[1].Received, views[1].Stale, err)
+		if err != nil || views[1].Counts.Received != 1 || views[1].Counts.Stale != 1 {
+			t.Errorf("%d routes kept, %d stale, %v; want the IPv4 one alone", views[1].Counts.Received, views[1].Counts.Stale, err)
 		}
 	})
 }

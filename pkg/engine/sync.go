@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -67,7 +68,8 @@ func (e *Engine) inSync() {
 	}
 }
 
-// waiting returns the neighbors that have not told all they have yet.
+// waiting returns the neighbors that have not announced all their routes yet, by
+// address.
 func (e *Engine) waiting(now time.Time) []netip.Addr {
 	var out []netip.Addr
 	for addr, n := range e.neighbors {
@@ -75,6 +77,7 @@ func (e *Engine) waiting(now time.Time) []netip.Addr {
 			out = append(out, addr)
 		}
 	}
+	slices.SortFunc(out, netip.Addr.Compare)
 	return out
 }
 

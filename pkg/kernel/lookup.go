@@ -11,45 +11,16 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 )
 
-// Fate is what becomes of a packet.
-type Fate string
-
-// Fates of a packet.
-const (
-	Forwarded   Fate = "unicast"
-	Local       Fate = "local" // it has arrived
-	Broadcast   Fate = "broadcast"
-	Multicast   Fate = "multicast"
-	Dropped     Fate = "blackhole"   // without a word
-	Unreachable Fate = "unreachable" // ICMP host unreachable
-	Prohibited  Fate = "prohibit"    // ICMP administratively prohibited
-	NoRoute     Fate = "no route"
-)
-
-// Way is where the kernel sends a packet for an address, and the route that
-// says so.
-type Way struct {
-	Fate   Fate
-	Via    netip.Addr // invalid: on-link
-	Link   int
-	Source netip.Addr // that this machine's own packets would have
-	MTU    int        // of the route, or learned on the way (RTAX_MTU); 0: the link's
-
-	Prefix   netip.Prefix // of the route; invalid if there is none
-	Protocol int
-	Metric   uint32
-}
-
 // Lookup asks the kernel of a namespace where packets for addr go.
-func Lookup(ns Namespace, addr netip.Addr) (Way, error) {
+func Lookup(ns Namespace, addr netip.Addr) (fib.Lookup, error) {
 	f, err := OpenFIB(ns)
 	if err != nil {
-		return Way{}, err
+		return fib.Lookup{}, err
 	}
 	defer f.Close()
 	w, err := f.s.ask(addr, 0)
 	if err == nil {
-		var route Way
+		var route fib.Lookup
 		route, err = f.s.ask(addr, unix.RTM_F_FIB_MATCH)
 		w.Prefix, w.Protocol, w.Metric = route.Prefix, route.Protocol, route.Metric
 	}
@@ -59,15 +30,15 @@ func Lookup(ns Namespace, addr netip.Addr) (Way, error) {
 	if err != nil {
 		return w, fmt.Errorf("look up %s: %w", addr, err)
 	}
-	if w.Fate == Dropped || w.Fate == Unreachable || w.Fate == Prohibited {
+	if w.Fate == fib.FateDropped || w.Fate == fib.FateUnreachable || w.Fate == fib.FateProhibited {
 		err = f.dropping(addr, &w)
 	}
 	return w, err
 }
 
 // fates are the errors by which IPv4 tells of routes that lead nowhere.
-var fates = map[syscall.Errno]Fate{
-	unix.EINVAL: Dropped, unix.EHOSTUNREACH: Unreachable, unix.EACCES: Prohibited, unix.ENETUNREACH: NoRoute,
+var fates = map[syscall.Errno]fib.Fate{
+	unix.EINVAL: fib.FateDropped, unix.EHOSTUNREACH: fib.FateUnreachable, unix.EACCES: fib.FateProhibited, unix.ENETUNREACH: fib.FateNoRoute,
 }
 
 func errnoOf(err error) syscall.Errno {
@@ -78,7 +49,7 @@ func errnoOf(err error) syscall.Errno {
 
 // ask sends one RTM_GETROUTE. With RTM_F_FIB_MATCH the answer is the route, else
 // what it comes to for addr.
-func (s *socket) ask(addr netip.Addr, flags uint32) (w Way, err error) {
+func (s *socket) ask(addr netip.Addr, flags uint32) (w fib.Lookup, err error) {
 	encode := func(b []byte, seq uint32) []byte {
 		b, start := header(b, unix.RTM_GETROUTE, unix.NLM_F_ACK, seq)
 		b = append(b, family(addr), byte(addr.BitLen()), 0, 0, 0, 0, 0, 0)
@@ -95,14 +66,14 @@ func (s *socket) ask(addr netip.Addr, flags uint32) (w Way, err error) {
 	return w, err
 }
 
-var fateOf = map[byte]Fate{
-	unix.RTN_UNICAST: Forwarded, unix.RTN_LOCAL: Local, unix.RTN_ANYCAST: Local, unix.RTN_BROADCAST: Broadcast,
-	unix.RTN_MULTICAST: Multicast, unix.RTN_BLACKHOLE: Dropped, unix.RTN_UNREACHABLE: Unreachable,
-	unix.RTN_PROHIBIT: Prohibited,
+var fateOf = map[byte]fib.Fate{
+	unix.RTN_UNICAST: fib.FateForwarded, unix.RTN_LOCAL: fib.FateLocal, unix.RTN_ANYCAST: fib.FateLocal, unix.RTN_BROADCAST: fib.FateBroadcast,
+	unix.RTN_MULTICAST: fib.FateMulticast, unix.RTN_BLACKHOLE: fib.FateDropped, unix.RTN_UNREACHABLE: fib.FateUnreachable,
+	unix.RTN_PROHIBIT: fib.FateProhibited,
 }
 
-func decodeWay(body []byte) Way {
-	w := Way{Fate: fateOf[body[7]], Protocol: int(body[5])}
+func decodeWay(body []byte) fib.Lookup {
+	w := fib.Lookup{Fate: fateOf[body[7]], Protocol: int(body[5])}
 	dst := netip.IPv4Unspecified()
 	if body[0] == unix.AF_INET6 {
 		dst = netip.IPv6Unspecified()
@@ -133,7 +104,7 @@ func decodeWay(body []byte) Way {
 
 // dropping finds the route that keeps addr from being reached: the kernel
 // answers with an error alone.
-func (f *FIB) dropping(addr netip.Addr, w *Way) error {
+func (f *FIB) dropping(addr netip.Addr, w *fib.Lookup) error {
 	best := fib.KernelRoute{}
 	err := f.routes(family(addr), func(r fib.KernelRoute) {
 		longer := !best.Prefix.IsValid() || r.Prefix.Bits() > best.Prefix.Bits()

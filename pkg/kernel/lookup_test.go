@@ -31,28 +31,28 @@ func TestLookup(t *testing.T) {
 		{Kind: fib.AddRoute, Route: fib.KernelRoute{
 			Prefix: netip.MustParsePrefix("10.50.0.0/16"), Metric: 20, Protocol: 186, Object: 102}},
 	}))
-	for addr, want := range map[string]Way{
-		"10.10.0.4":      {Fate: Forwarded, Via: ip("10.0.0.1"), Link: link, Source: ip("10.0.0.4"), Prefix: pfx("10.10.0.0/16"), Protocol: 186, Metric: 20},
-		"10.10.7.1":      {Fate: Forwarded, Via: ip("10.0.0.3"), Link: link, Source: ip("10.0.0.4"), Prefix: pfx("10.10.7.0/24"), Protocol: 3, Metric: 20},
-		"10.50.0.1":      {Fate: Forwarded, Via: ip("10.0.0.9"), Link: link, Source: ip("10.0.0.4"), Prefix: pfx("10.50.0.0/16"), Protocol: 186, Metric: 20},
-		"10.0.0.7":       {Fate: Forwarded, Link: link, Source: ip("10.0.0.4"), Prefix: pfx("10.0.0.0/24"), Protocol: 2},
-		"10.0.0.255":     {Fate: Broadcast, Link: link, Source: ip("10.0.0.4"), Prefix: pfx("10.0.0.255/32"), Protocol: 2},
-		"10.0.0.4":       {Fate: Local, Link: 1, Source: ip("10.0.0.4"), Prefix: pfx("10.0.0.4/32"), Protocol: 2},
-		"10.20.0.1":      {Fate: Dropped, Prefix: pfx("10.20.0.0/16"), Protocol: 186, Metric: 20},
-		"10.30.0.1":      {Fate: Unreachable, Prefix: pfx("10.30.0.0/16"), Protocol: 3},
-		"10.40.0.1":      {Fate: Prohibited, Prefix: pfx("10.40.0.0/16"), Protocol: 3},
-		"10.60.0.1":      {Fate: NoRoute},
-		"2001:db8::1":    {Fate: Forwarded, Via: ip("fd00::1"), Link: link, Source: ip("fd00::4"), Prefix: pfx("2001:db8::/32"), Protocol: 186, Metric: 20},
-		"2001:db8:20::1": {Fate: Dropped, Prefix: pfx("2001:db8:20::/48"), Protocol: 186, Metric: 20},
-		"2001:db8:30::1": {Fate: Unreachable, Prefix: pfx("2001:db8:30::/48"), Protocol: 3, Metric: 1024},
-		"2001:dead::1":   {Fate: NoRoute},
+	for addr, want := range map[string]fib.Lookup{
+		"10.10.0.4":      {Fate: fib.FateForwarded, Via: ip("10.0.0.1"), Link: link, Source: ip("10.0.0.4"), Prefix: pfx("10.10.0.0/16"), Protocol: 186, Metric: 20},
+		"10.10.7.1":      {Fate: fib.FateForwarded, Via: ip("10.0.0.3"), Link: link, Source: ip("10.0.0.4"), Prefix: pfx("10.10.7.0/24"), Protocol: 3, Metric: 20},
+		"10.50.0.1":      {Fate: fib.FateForwarded, Via: ip("10.0.0.9"), Link: link, Source: ip("10.0.0.4"), Prefix: pfx("10.50.0.0/16"), Protocol: 186, Metric: 20},
+		"10.0.0.7":       {Fate: fib.FateForwarded, Link: link, Source: ip("10.0.0.4"), Prefix: pfx("10.0.0.0/24"), Protocol: 2},
+		"10.0.0.255":     {Fate: fib.FateBroadcast, Link: link, Source: ip("10.0.0.4"), Prefix: pfx("10.0.0.255/32"), Protocol: 2},
+		"10.0.0.4":       {Fate: fib.FateLocal, Link: 1, Source: ip("10.0.0.4"), Prefix: pfx("10.0.0.4/32"), Protocol: 2},
+		"10.20.0.1":      {Fate: fib.FateDropped, Prefix: pfx("10.20.0.0/16"), Protocol: 186, Metric: 20},
+		"10.30.0.1":      {Fate: fib.FateUnreachable, Prefix: pfx("10.30.0.0/16"), Protocol: 3},
+		"10.40.0.1":      {Fate: fib.FateProhibited, Prefix: pfx("10.40.0.0/16"), Protocol: 3},
+		"10.60.0.1":      {Fate: fib.FateNoRoute},
+		"2001:db8::1":    {Fate: fib.FateForwarded, Via: ip("fd00::1"), Link: link, Source: ip("fd00::4"), Prefix: pfx("2001:db8::/32"), Protocol: 186, Metric: 20},
+		"2001:db8:20::1": {Fate: fib.FateDropped, Prefix: pfx("2001:db8:20::/48"), Protocol: 186, Metric: 20},
+		"2001:db8:30::1": {Fate: fib.FateUnreachable, Prefix: pfx("2001:db8:30::/48"), Protocol: 3, Metric: 1024},
+		"2001:dead::1":   {Fate: fib.FateNoRoute},
 	} {
 		t.Run(addr, func(t *testing.T) {
 			got, err := Lookup(ns, ip(addr))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Fate == Dropped || got.Fate == Unreachable {
+			if got.Fate == fib.FateDropped || got.Fate == fib.FateUnreachable {
 				got.Via, got.Link, got.Source = netip.Addr{}, 0, netip.Addr{} // IPv6 tells the loopback device
 			}
 			if got != want {

@@ -33,10 +33,10 @@ func full() Sample {
 	return Sample{
 		Build: telemetry.BuildInfo{Version: "v1.2.3", Commit: "4f2a9c1", GoVersion: "go1.25.0"},
 		Engine: engine.Sample{
-			Vitals: engine.Vitals{InSync: true}, Prefixes: 7, Paths: 9, Memory: engine.MemoryView{InUse: 5 << 20, Budget: 80 << 20},
+			Vitals: engine.Vitals{InSync: true}, Prefixes: 7, Paths: 9, Memory: engine.MemoryStatus{InUse: 5 << 20, Budget: 80 << 20},
 			Neighbors: []engine.NeighborSample{{
 				Address: nva, PeerGroup: "nva", RemoteASN: 65001, State: speaker.EstablishedState, Since: time.Unix(1_700_000_000, 0),
-				Families: route.IPv4, MaxPrefix: 4000, MaxOut: 4, Octets: 4096, Closings: 1, Stats: speaker.Stats{In: speaker.Messages{Update: 3}},
+				Session: speaker.Established{Families: route.IPv4}, MaxPrefix: 4000, MaxPrefixOut: 4, Octets: 4096, MemoryClosings: 1, Stats: speaker.Stats{In: speaker.Messages{Update: 3}},
 				Tallies: [2]rib.Tally{
 					{Family: route.IPv4, Accepted: 5, Rejected: []rib.Rejected{{Reason: "policy", Paths: 2}}, Advertised: 4, Held: 3, Dropped: 6},
 					{Family: route.IPv6},

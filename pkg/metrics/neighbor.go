@@ -30,7 +30,7 @@ func eachNeighbor(read func(*engine.NeighborSample, emit)) func(*Sample, emit) {
 func eachFamily(read func(i int, n *engine.NeighborSample, family string, out emit)) func(*Sample, emit) {
 	return eachNeighbor(func(n *engine.NeighborSample, out emit) {
 		for i, t := range n.Tallies {
-			if n.Families.Has(t.Family) {
+			if n.Session.Families.Has(t.Family) {
 				read(i, n, familyName[t.Family], out)
 			}
 		}
@@ -97,12 +97,12 @@ var neighborMetrics = []metric{
 		})},
 	{"nvad_neighbor_routes_out_limit", "maximum-prefix-out, of each family; absent where there is no limit.", gauge, perNeighbor,
 		eachNeighbor(func(n *engine.NeighborSample, out emit) {
-			if n.MaxOut > 0 {
-				out(float64(n.MaxOut))
+			if n.MaxPrefixOut > 0 {
+				out(float64(n.MaxPrefixOut))
 			}
 		})},
 	{"nvad_neighbor_routes_stale", "Routes kept while the neighbor restarts (RFC 4724).", gauge, perNeighbor,
-		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Stale)) })},
+		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Counts.Stale)) })},
 	{"nvad_neighbor_routes_limit", "maximum-prefix; absent where there is no limit.", gauge, perNeighbor,
 		eachNeighbor(func(n *engine.NeighborSample, out emit) {
 			if n.MaxPrefix > 0 {
@@ -114,7 +114,7 @@ var neighborMetrics = []metric{
 	{"nvad_neighbor_memory_bytes", "Memory that the neighbor's routes and session hold, an estimate.", gauge, perNeighbor,
 		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Octets)) })},
 	{"nvad_neighbor_memory_closings_total", "How often the session was ended because the memory budget was exceeded and it held most.", counter, perNeighbor,
-		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Closings)) })},
+		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.MemoryClosings)) })},
 	{"nvad_neighbor_routes_unsendable_total", "Routes withheld because no message can carry their attributes.", counter, perNeighbor,
 		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Stats.Unsendable)) })},
 }

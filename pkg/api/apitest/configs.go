@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/history"
 )
 
 // Config implements api.Reader. Every version that is kept has the same text.
@@ -31,7 +32,9 @@ func (d *Daemon) kept(version int) error {
 }
 
 // Configs implements api.Reader.
-func (d *Daemon) Configs(context.Context) ([]api.ConfigVersion, error) { return d.Versions, d.Err }
+func (d *Daemon) Configs(context.Context) (history.Record, error) {
+	return history.Record{Entries: d.Versions, Running: d.Versions[len(d.Versions)-1].Version}, d.Err
+}
 
 // Preview implements api.Reader.
 func (d *Daemon) Preview(_ context.Context, effect bool) (api.Preview, error) {
@@ -43,11 +46,12 @@ func (d *Daemon) Preview(_ context.Context, effect bool) (api.Preview, error) {
 
 // Reload implements api.Controller.
 func (d *Daemon) Reload(_ context.Context, o api.ReloadOptions) (api.Reloaded, error) {
+	out := api.Reloaded{Changes: d.Changes, Cautions: d.Cautions, Effect: d.Effect, Version: 5}
 	if o.Confirm == 0 {
-		return api.Reloaded{Changes: d.Changes, Cautions: d.Cautions, Effect: d.Effect, Version: 5}, d.did("reload")
+		return out, d.did("reload")
 	}
-	return api.Reloaded{Changes: d.Changes, Cautions: d.Cautions, Effect: d.Effect, Version: 5, Deadline: Now.Add(o.Confirm), Fallback: 4},
-		d.did("reload confirm=%s", o.Confirm.Round(time.Second))
+	out.Pending = &history.Pending{Deadline: Now.Add(o.Confirm), Fallback: 4}
+	return out, d.did("reload confirm=%s", o.Confirm.Round(time.Second))
 }
 
 // Confirm implements api.Controller.
@@ -70,14 +74,14 @@ func (d *Daemon) FetchConfig(_ context.Context, version int) (string, []byte, er
 }
 
 // versions is a history with one of every fate.
-func versions() []api.ConfigVersion {
+func versions() []history.Entry {
 	at := Now.Add(-26 * time.Hour)
-	list := []api.ConfigVersion{
+	list := []history.Entry{
 		{Version: 1, Time: at, Cause: "start", Result: "applied"},
 		{Version: 2, Time: at.Add(time.Hour), Cause: "reload", By: "root", Result: "confirmed", Judge: "alice"},
 		{Version: 3, Time: at.Add(2 * time.Hour), Cause: "reload", By: "SIGHUP", Result: "not confirmed"},
 		{Version: 4, Time: at.Add(3 * time.Hour), Cause: "rollback", By: "deadline", Origin: 2, Result: "applied"},
-		{Version: 5, Time: at.Add(4 * time.Hour), Cause: "reload", By: "root", Result: "waiting", Running: true},
+		{Version: 5, Time: at.Add(4 * time.Hour), Cause: "reload", By: "root", Result: "waiting"},
 	}
 	return list
 }

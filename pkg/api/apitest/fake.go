@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/history"
 	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/rib"
@@ -24,19 +26,19 @@ import (
 type Daemon struct {
 	At         api.Status
 	TOML       string
-	Peers      []engine.NeighborView
-	Tables     map[api.RouteKind][]engine.PathView
-	Kernel     []engine.FIBView
-	Devices    []engine.TunnelView
-	Stories    map[netip.Prefix]engine.Explanation
-	Ways       map[netip.Addr]engine.LookupView
-	Changes    []api.Change // what Reload, Rollback and Preview answer
-	Cautions   api.Cautions // what Reload and Preview answer
-	Effect     *api.Effect  // likewise
-	Refused    string       // what Preview answers
-	Versions   []api.ConfigVersion
-	File       string        // path of the configuration file
-	Hold       time.Duration // what Drain answers
+	Peers      []api.Neighbor
+	Tables     map[engine.Table][]engine.Path
+	Kernel     []api.FIBRoute
+	Devices    []api.Tunnel
+	Stories    map[netip.Prefix]api.Explanation
+	Ways       map[netip.Addr]api.Lookup
+	Changes    []config.Change // what Reload, Rollback and Preview answer
+	Cautions   api.Cautions    // what Reload and Preview answer
+	Effect     *api.Effect     // likewise
+	Refused    string          // what Preview answers
+	Versions   []history.Entry // the last one runs
+	File       string          // path of the configuration file
+	Hold       time.Duration   // what Drain answers
 	Rules      []nat.Status
 	Interfaces []fib.Link
 	Hub        watch.Hub // of what is told to those who watch
@@ -70,7 +72,7 @@ func (d *Daemon) did(format string, args ...any) error {
 }
 
 func (d *Daemon) known(addr netip.Addr) error {
-	if slices.ContainsFunc(d.Peers, func(v engine.NeighborView) bool { return v.Address == addr }) {
+	if slices.ContainsFunc(d.Peers, func(v api.Neighbor) bool { return v.Address == addr }) {
 		return nil
 	}
 	return api.NotFound("neighbor %s is not configured", addr)
@@ -80,12 +82,12 @@ func (d *Daemon) known(addr netip.Addr) error {
 func (d *Daemon) Status(context.Context) (api.Status, error) { return d.At, d.Err }
 
 // Neighbors implements api.Reader.
-func (d *Daemon) Neighbors(context.Context) ([]engine.NeighborView, error) { return d.Peers, d.Err }
+func (d *Daemon) Neighbors(context.Context) ([]api.Neighbor, error) { return d.Peers, d.Err }
 
 // Summaries implements api.Reader: what is held back could be said shorter.
 func (d *Daemon) Summaries(_ context.Context, neighbor netip.Addr) ([]route.Summary, error) {
 	for _, v := range d.Peers {
-		if v.Address == neighbor && v.Held > 0 {
+		if v.Address == neighbor && v.Counts.Held > 0 {
 			return []route.Summary{
 				{Prefix: netip.MustParsePrefix("10.64.0.0/16"), Replaces: 256},
 				{Prefix: netip.MustParsePrefix("10.80.4.0/22"), Replaces: 4},
@@ -111,21 +113,21 @@ func (d *Daemon) PolicyHits(_ context.Context, neighbor netip.Addr) ([]engine.Po
 }
 
 // Tunnels implements api.Reader.
-func (d *Daemon) Tunnels(context.Context) ([]engine.TunnelView, error) { return d.Devices, d.Err }
+func (d *Daemon) Tunnels(context.Context) ([]api.Tunnel, error) { return d.Devices, d.Err }
 
 // Explain implements api.Reader. It looks at the query's addresses only to see
 // whether they are known.
-func (d *Daemon) Explain(_ context.Context, q rib.ExplainQuery) (engine.Explanation, error) {
+func (d *Daemon) Explain(_ context.Context, q rib.ExplainQuery) (api.Explanation, error) {
 	for _, addr := range []netip.Addr{q.Neighbor, q.ExportTo} {
 		if err := d.known(addr); addr.IsValid() && err != nil {
-			return engine.Explanation{}, err
+			return api.Explanation{}, err
 		}
 	}
 	return d.Stories[q.Prefix], d.Err
 }
 
 // Lookup implements api.Reader.
-func (d *Daemon) Lookup(_ context.Context, addr netip.Addr) (engine.LookupView, error) {
+func (d *Daemon) Lookup(_ context.Context, addr netip.Addr) (api.Lookup, error) {
 	return d.Ways[addr], d.Err
 }
 
@@ -139,8 +141,8 @@ func (d *Daemon) NAT(context.Context) ([]nat.Status, error) { return d.Rules, d.
 func (d *Daemon) Events() *watch.Hub { return &d.Hub }
 
 // Routes implements api.Reader.
-func (d *Daemon) Routes(_ context.Context, q api.RouteQuery, yield func(engine.PathView) error) error {
-	if q.Kind != api.LocRIB {
+func (d *Daemon) Routes(_ context.Context, q engine.Query, yield func(engine.Path) error) error {
+	if q.Table != engine.LocRIB {
 		if err := d.known(q.Neighbor); err != nil {
 			return err
 		}
@@ -148,9 +150,9 @@ func (d *Daemon) Routes(_ context.Context, q api.RouteQuery, yield func(engine.P
 	if q.Address.IsValid() {
 		q.Prefix = d.covering(q.Address)
 	}
-	var rows []engine.PathView
-	for _, v := range d.Tables[q.Kind] {
-		if (q.Kind == api.LocRIB || v.Neighbor == q.Neighbor) && inside(v.Prefix, q) && q.Filter.Selects(&v) {
+	var rows []engine.Path
+	for _, v := range d.Tables[q.Table] {
+		if (q.Table == engine.LocRIB || v.Neighbor == q.Neighbor) && inside(v.Prefix, q) && q.Filter.Selects(&v) {
 			rows = append(rows, v)
 		}
 	}
@@ -160,7 +162,7 @@ func (d *Daemon) Routes(_ context.Context, q api.RouteQuery, yield func(engine.P
 // covering is the longest prefix of the Loc-RIB around addr.
 func (d *Daemon) covering(addr netip.Addr) netip.Prefix {
 	longest := netip.PrefixFrom(addr, addr.BitLen())
-	for _, v := range d.Tables[api.LocRIB] {
+	for _, v := range d.Tables[engine.LocRIB] {
 		if v.Prefix.Contains(addr) && (!longest.Contains(v.Prefix.Addr()) || longest.IsSingleIP()) {
 			longest = v.Prefix
 		}
@@ -169,12 +171,12 @@ func (d *Daemon) covering(addr netip.Addr) netip.Prefix {
 }
 
 // inside reports whether the query asks for p.
-func inside(p netip.Prefix, q api.RouteQuery) bool {
+func inside(p netip.Prefix, q engine.Query) bool {
 	return !q.Prefix.IsValid() || p == q.Prefix || q.Longer && p.Bits() > q.Prefix.Bits() && q.Prefix.Contains(p.Addr())
 }
 
 // FIB implements api.Reader.
-func (d *Daemon) FIB(_ context.Context, yield func(engine.FIBView) error) error {
+func (d *Daemon) FIB(_ context.Context, yield func(api.FIBRoute) error) error {
 	return each(d, d.Kernel, yield)
 }
 

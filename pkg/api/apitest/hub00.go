@@ -1,16 +1,20 @@
 package apitest
 
 import (
+	"net"
 	"net/netip"
 	"time"
 
 	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/bfd"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/nat"
+	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/tunnel"
 )
 
 // Now is the moment at which the pictures were taken.
@@ -35,9 +39,9 @@ func Hub00() *Daemon {
 			Status: engine.Status{
 				ASN: 65001, RouterID: netip.MustParseAddr("10.0.0.4"), Since: ago(0, 36, 35),
 				Neighbors: 3, Established: 3, Prefixes: 3, Paths: 5, InSync: true,
-				Memory: engine.MemoryView{InUse: 14 << 20, Budget: 1800 << 20},
+				Memory: engine.MemoryStatus{InUse: 14 << 20, Budget: 1800 << 20},
 			},
-			FIBWanted: 5, FIBInstalled: 4, Tunnels: 1, TunnelsUp: 1, TunnelPeers: 1, TunnelPeersUp: 1,
+			FIB: fib.Tally{Wanted: 5, Installed: 4}, Tunnels: 1, TunnelsUp: 1, TunnelPeers: 1, TunnelPeersUp: 1,
 		},
 		TOML:    "asn       = 65001\nrouter-id = \"10.0.0.4\"\n",
 		Peers:   hub00Neighbors(),
@@ -51,19 +55,15 @@ func Hub00() *Daemon {
 			{Chain: "masquerade-1", Rule: nat.Rule{Why: "masquerade eth0", Do: nat.MasqueradeSource}, Hits: nat.Hits{Packets: 1234567890, Bytes: 1234567890123}},
 			{Chain: "forward", Rule: nat.Rule{Why: "mss-clamp vxlan0", Out: "vxlan0", Protocol: nat.TCP, Do: nat.ClampSize}, Hits: nat.Hits{Packets: 3, Bytes: 180}},
 		},
-		Interfaces: []fib.Link{
-			{Index: 1, Name: "lo", Up: true, MTU: 65536, Addresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")}},
-			{Index: 2, Name: "eth0", Up: true, MTU: 1500, Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.4/24")}},
-			{Index: 3, Name: "vxlan0", Up: true, MTU: 1450, Addresses: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24")}},
-		},
-		Effect:   hub00Effect(),
-		Stories:  hub00Stories(),
-		Ways:     hub00Ways(),
-		Versions: versions(), File: "/etc/nvad/nvad.toml",
-		Changes: []api.Change{
-			{What: "neighbor 10.0.210.4: hold-time 180s -> 60s", Impact: "session reset"},
-			{What: "neighbor 10.0.210.5: hold-time 180s -> 60s", Impact: "session reset"},
-			{What: "prefix-list rs-hub00", Impact: "soft refresh"},
+		Interfaces: links(),
+		Effect:     hub00Effect(),
+		Stories:    hub00Stories(),
+		Ways:       hub00Ways(),
+		Versions:   versions(), File: "/etc/nvad/nvad.toml",
+		Changes: []config.Change{
+			{Object: "neighbor 10.0.210.4", What: "hold-time 180s -> 60s", Impact: config.SessionReset},
+			{Object: "neighbor 10.0.210.5", What: "hold-time 180s -> 60s", Impact: config.SessionReset},
+			{Object: "prefix-list rs-hub00", What: "changed", Impact: config.SoftRefresh},
 		},
 		Cautions: api.Cautions{New: 1, Warnings: []config.Warning{
 			{File: "/etc/nvad/nvad.toml", Line: 31, Key: "prefix-list.from-spokes", Code: "unused", Msg: "is used by nothing"},
@@ -73,48 +73,59 @@ func Hub00() *Daemon {
 	}
 }
 
-func hub00Neighbors() []engine.NeighborView {
-	rs := engine.NeighborView{
-		Address: rs0, Description: "Route Server, instance 0", PeerGroup: "route-server", Domain: "ars-hub00",
-		RemoteASN: 65515, LocalASN: 65001, LocalAddress: netip.MustParseAddr("10.0.0.4"), RemoteID: rs0,
-		State: speaker.EstablishedState, Since: ago(0, 23, 27),
-		Stats:    speaker.Stats{In: speaker.Messages{Open: 1, Update: 4, Keepalive: 27}, Out: speaker.Messages{Open: 1, Update: 2, Keepalive: 26}, Established: 1},
-		HoldTime: 180 * time.Second, Keepalive: 60 * time.Second, Families: route.IPv4,
-		Capabilities: []string{"multiprotocol ipv4 unicast", "route refresh", "4-octet AS number"},
-		Received:     3, Accepted: 2, Rejected: 1, Advertised: 1, MaxPrefix: 4000,
+func hub00Neighbors() []api.Neighbor {
+	rs := api.Neighbor{NeighborStatus: engine.NeighborStatus{
+		NeighborSample: engine.NeighborSample{
+			Address: rs0, PeerGroup: "route-server", RemoteASN: 65515,
+			State: speaker.EstablishedState, Since: ago(0, 23, 27),
+			Stats: speaker.Stats{In: speaker.Messages{Open: 1, Update: 4, Keepalive: 27}, Out: speaker.Messages{Open: 1, Update: 2, Keepalive: 26}, Established: 1},
+			Session: speaker.Established{
+				LocalAddress: netip.MustParseAddr("10.0.0.4"), RemoteID: rs0,
+				HoldTime: 180 * time.Second, Keepalive: 60 * time.Second, Families: route.IPv4,
+				Capabilities: []string{"multiprotocol ipv4 unicast", "route refresh", "4-octet AS number"},
+			},
+			Counts: rib.Counts{Received: 3, Accepted: 2, Advertised: 1}, MaxPrefix: 4000,
+		},
+		Description: "Route Server, instance 0", Domain: "ars-hub00", LocalASN: 65001,
 		ImportPolicy: "accept; deny paths with a reserved ASN",
 		ExportPolicy: "prefix-list rs-hub00, then route-map to-azure",
 		Settings:     map[string]string{"ebgp-multihop": "255"},
-	}
+	}}
 	second := rs
-	second.Address, second.RemoteID, second.Description = rs1, rs1, "Route Server, instance 1"
-	second.Received, second.Rejected = 2, 0
-	return []engine.NeighborView{rs, second, {
-		Address: far, Description: "vm-hub10", PeerGroup: "nva",
-		RemoteASN: 65001, LocalASN: 65001, LocalAddress: netip.MustParseAddr("169.254.0.1"),
-		RemoteID: netip.MustParseAddr("10.10.0.4"),
-		State:    speaker.EstablishedState, Since: ago(0, 8, 25), LastDown: ago(0, 8, 31), Flaps: 1,
-		Reason: "hold timer expired (sent Hold Timer Expired)",
-		Stats: speaker.Stats{In: speaker.Messages{Open: 1, Update: 3, Keepalive: 37}, Out: speaker.Messages{Open: 1, Update: 3, Keepalive: 36}, Established: 2,
-			Malformed: speaker.MalformedCounts{
-				ByAction: [speaker.Actions]uint64{speaker.AttributeDiscard: 1, speaker.TreatAsWithdraw: 2},
-				ByClass:  [speaker.Classes]uint64{speaker.WrongLength: 2, speaker.WrongFlags: 1},
-			}},
+	second.Address, second.Session.RemoteID, second.Description = rs1, rs1, "Route Server, instance 1"
+	second.Counts.Received = 2
+	nva := api.Neighbor{NeighborStatus: engine.NeighborStatus{
+		NeighborSample: engine.NeighborSample{
+			Address: far, PeerGroup: "nva", RemoteASN: 65001,
+			State: speaker.EstablishedState, Since: ago(0, 8, 25), Flaps: 1,
+			Stats: speaker.Stats{In: speaker.Messages{Open: 1, Update: 3, Keepalive: 37}, Out: speaker.Messages{Open: 1, Update: 3, Keepalive: 36}, Established: 2,
+				Malformed: speaker.MalformedCounts{
+					ByAction: [speaker.Actions]uint64{speaker.AttributeDiscard: 1, speaker.TreatAsWithdraw: 2},
+					ByClass:  [speaker.Classes]uint64{speaker.WrongLength: 2, speaker.WrongFlags: 1},
+				}},
+			Session: speaker.Established{
+				LocalAddress: netip.MustParseAddr("169.254.0.1"), RemoteID: netip.MustParseAddr("10.10.0.4"),
+				HoldTime: 90 * time.Second, Keepalive: 30 * time.Second, Families: route.IPv4,
+				Capabilities: []string{"multiprotocol ipv4 unicast", "route refresh", "graceful restart", "4-octet AS number"},
+				GracefulPeer: route.IPv4, PeerRestart: 120 * time.Second,
+			},
+			Counts: rib.Counts{Received: 1, Accepted: 1, Advertised: 1},
+		},
+		Description: "vm-hub10", LocalASN: 65001, LastDown: ago(0, 8, 31),
+		Reason:        "hold timer expired (sent Hold Timer Expired)",
 		LastMalformed: "treated as withdrawn: COMMUNITIES has 3 octets (RFC 7606 7.8)", MalformedAt: ago(0, 3, 4),
-		HoldTime: 90 * time.Second, Keepalive: 30 * time.Second, Families: route.IPv4,
-		Capabilities: []string{"multiprotocol ipv4 unicast", "route refresh", "graceful restart", "4-octet AS number"},
-		GracefulPeer: route.IPv4, PeerRestart: 120 * time.Second, EndOfRIB: route.IPv4,
-		Received: 1, Accepted: 1, Advertised: 1,
+		EndOfRIB:     route.IPv4,
 		ImportPolicy: "accept everything", ExportPolicy: "prefix-list vm-hub10",
 		Settings: map[string]string{"next-hop-self": "true"},
-		BFD: &engine.BFDView{
-			State: "Up", RemoteState: "Up", Local: netip.MustParseAddr("169.254.0.1"), Since: ago(0, 8, 25),
-			Detection: 900 * time.Millisecond, TxInterval: 300 * time.Millisecond, RxInterval: 300 * time.Millisecond,
-			Multiplier: 3, RemoteMultiplier: 3, Flaps: 1, LastDown: "nothing received for 900ms",
-			PacketsIn: 1961, PacketsOut: 1964, Authenticated: true,
-			Refused: 4, LastRefused: "authentication hash does not fit",
-		},
 	}}
+	nva.BFD = &bfd.Status{
+		State: bfd.Up, RemoteState: bfd.Up, Key: bfd.Key{Local: netip.MustParseAddr("169.254.0.1")}, Since: ago(0, 8, 25),
+		DetectionTime: 900 * time.Millisecond, TxInterval: 300 * time.Millisecond, RxInterval: 300 * time.Millisecond,
+		Multiplier: 3, RemoteMultiplier: 3, Flaps: 1, LastDown: "nothing received for 900ms",
+		PacketsIn: 1961, PacketsOut: 1964, Authenticated: true,
+		Refused: 4, LastRefused: "authentication hash does not fit",
+	}
+	return []api.Neighbor{rs, second, nva}
 }
 
 func attrs(nextHop netip.Addr, path ...uint32) *route.Attrs {
@@ -128,14 +139,14 @@ func internal(a *route.Attrs) *route.Attrs {
 	return &b
 }
 
-func path(prefix string, from netip.Addr, a *route.Attrs, age time.Time) engine.PathView {
-	return engine.PathView{Prefix: netip.MustParsePrefix(prefix), Neighbor: from, Attrs: a, Valid: true, Received: age}
+func path(prefix string, from netip.Addr, a *route.Attrs, age time.Time) engine.Path {
+	return engine.Path{Path: rib.Path{Prefix: netip.MustParsePrefix(prefix), Neighbor: from, Valid: true, At: age}, Attrs: a}
 }
 
-func hub00Tables() map[api.RouteKind][]engine.PathView {
+func hub00Tables() map[engine.Table][]engine.Path {
 	const hub, onPrem, remote = "10.0.0.0/16", "10.100.0.0/16", "10.110.0.0/16"
 	gateway := []string{"via 10.0.0.1 dev eth0"}
-	accepted := []engine.PathView{
+	accepted := []engine.Path{
 		path(hub, rs0, attrs(rs0, 65515), ago(0, 23, 27)),
 		path(hub, rs1, attrs(rs1, 65515), ago(0, 23, 27)),
 		path(onPrem, rs0, attrs(rs0, 65515, 12076, 65515), ago(0, 8, 26)),
@@ -144,7 +155,7 @@ func hub00Tables() map[api.RouteKind][]engine.PathView {
 	}
 	for i := range accepted {
 		p := &accepted[i]
-		p.FIB = true
+		p.Forwards = true
 		p.Best = i%2 == 0
 		p.Multipath = i < 4
 		p.NextHops = gateway
@@ -163,47 +174,68 @@ func hub00Tables() map[api.RouteKind][]engine.PathView {
 	bogon.Reason = "deny-asns reserved: AS 64496 in the path"
 	replaced := path(remote, rs0, attrs(netip.MustParseAddr("10.0.0.4"), 65001, 65001, 65001, 65001), ago(0, 8, 25))
 	replaced.Best = true
-	tables := map[api.RouteKind][]engine.PathView{
-		api.LocRIB:     accepted,
-		api.Accepted:   accepted,
-		api.Received:   append(append([]engine.PathView{}, accepted...), bogon),
-		api.Rejected:   {bogon},
-		api.Advertised: {replaced},
+	tables := map[engine.Table][]engine.Path{
+		engine.LocRIB:           accepted,
+		engine.AdjRIBInAccepted: accepted,
+		engine.AdjRIBIn:         append(append([]engine.Path{}, accepted...), bogon),
+		engine.AdjRIBInRejected: {bogon},
+		engine.AdjRIBOut:        {replaced},
 	}
 	return tables
 }
 
-func hub00FIB() []engine.FIBView {
-	hop := func(via, device string) []engine.HopView {
-		return []engine.HopView{{Via: netip.MustParseAddr(via), Device: device, Weight: 1}}
-	}
-	prefix := netip.MustParsePrefix
-	return []engine.FIBView{
-		{Prefix: prefix("10.0.0.0/16"), Class: "bgp", Kind: "unicast", Metric: 20, NextHops: hop("10.0.0.1", "eth0"),
-			State: "installed", Since: ago(0, 23, 27)},
-		{Prefix: prefix("10.0.210.0/24"), Class: "static", Kind: "unicast", Metric: 20, NextHops: hop("10.0.0.1", "eth0"),
-			State: "installed", Since: ago(0, 36, 35)},
-		{Prefix: prefix("10.10.0.0/16"), Class: "bgp", Kind: "unicast", Metric: 20, NextHops: hop("169.254.0.2", "vxlan0"),
-			State: "refused", Since: ago(0, 8, 25),
-			Reason: "would send 10.10.0.4, a remote of tunnel vxlan0, into the tunnel itself"},
-		{Prefix: prefix("10.100.0.0/16"), Class: "bgp", Kind: "unicast", Metric: 20, NextHops: hop("10.0.0.1", "eth0"),
-			Backup: hop("169.254.0.2", "vxlan0"), State: "installed", Since: ago(0, 8, 26)},
-		{Prefix: prefix("10.110.0.0/16"), Class: "bgp", Kind: "unicast", Metric: 20, NextHops: hop("169.254.0.2", "vxlan0"),
-			State: "installed", Since: ago(0, 8, 25)},
+// Links of the pictures, by their index.
+const (
+	eth0 = 2 + iota
+	vxlan0
+)
+
+func links() []fib.Link {
+	prefix := func(s string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(s)} }
+	return []fib.Link{
+		{Index: 1, Name: "lo", Up: true, MTU: 65536, Addresses: prefix("127.0.0.1/8")},
+		{Index: eth0, Name: "eth0", Up: true, MTU: 1500, Addresses: prefix("10.0.0.4/24")},
+		{Index: vxlan0, Name: "vxlan0", Up: true, MTU: 1450, Addresses: prefix("169.254.0.1/24")},
 	}
 }
 
-func hub00Tunnels() []engine.TunnelView {
+func hop(via, device string) []fib.Hop {
+	return []fib.Hop{{Via: netip.MustParseAddr(via), Device: device, Weight: 1}}
+}
+
+func installed(prefix, protocol string, hops []fib.Hop, since time.Time) api.FIBRoute {
+	return api.FIBRoute{Status: fib.Status{
+		Prefix: netip.MustParsePrefix(prefix), Protocol: protocol, Metric: 20, Hops: hops, State: fib.Installed, Since: since,
+	}}
+}
+
+func hub00FIB() []api.FIBRoute {
+	list := []api.FIBRoute{
+		installed("10.0.0.0/16", "bgp", hop("10.0.0.1", "eth0"), ago(0, 23, 27)),
+		installed("10.0.210.0/24", "static", hop("10.0.0.1", "eth0"), ago(0, 36, 35)),
+		installed("10.10.0.0/16", "bgp", hop("169.254.0.2", "vxlan0"), ago(0, 8, 25)),
+		installed("10.100.0.0/16", "bgp", hop("10.0.0.1", "eth0"), ago(0, 8, 26)),
+		installed("10.110.0.0/16", "bgp", hop("169.254.0.2", "vxlan0"), ago(0, 8, 25)),
+	}
+	list[2].State, list[2].Reason = fib.Refused, "would send 10.10.0.4, a remote of tunnel vxlan0, into the tunnel itself"
+	list[3].Backup = hop("169.254.0.2", "vxlan0")
+	return list
+}
+
+func hub00Tunnels() []api.Tunnel {
 	remote := netip.MustParseAddr("10.10.0.4")
-	return []engine.TunnelView{{
-		Name: "vxlan0", VNI: 77, Remotes: []netip.Addr{remote}, Device: "eth0",
-		Local: netip.MustParseAddr("10.0.0.4"), Port: 4789, MTU: 1450, MAC: "9a:5f:72:27:62:4b",
-		Addresses: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24")}, State: "up",
-		RxPackets: 1284, TxPackets: 1301, RxBytes: 108562, TxBytes: 110241,
-		FDB: []engine.FDBView{
-			{MAC: "00:00:00:00:00:00", Remote: remote, Permanent: true},
-			{MAC: "12:65:71:58:64:64", Remote: remote, Permanent: true, Addresses: []netip.Addr{netip.MustParseAddr("169.254.0.2")}},
+	return []api.Tunnel{{
+		Status: tunnel.Status{
+			Tunnel: tunnel.Tunnel{Name: "vxlan0", VNI: 77, Remotes: []netip.Addr{remote}, Port: 4789},
+			State:  "up", Underlay: "eth0", Source: netip.MustParseAddr("10.0.0.4"), Actual: 1450,
+			MAC:       net.HardwareAddr{0x9a, 0x5f, 0x72, 0x27, 0x62, 0x4b},
+			Addresses: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24")},
+			Stats:     tunnel.Stats{RxPackets: 1284, TxPackets: 1301, RxBytes: 108562, TxBytes: 110241},
 		},
-		Peers: []engine.TunnelPeerView{{Remote: remote, Neighbor: far, Up: true, By: "bfd"}},
+		FDB: []tunnel.Entry{
+			{MAC: make(net.HardwareAddr, 6), Remote: remote, Permanent: true},
+			{MAC: net.HardwareAddr{0x12, 0x65, 0x71, 0x58, 0x64, 0x64}, Remote: remote, Permanent: true, Addresses: []netip.Addr{far}},
+		},
+		Peers: []api.TunnelPeer{{Remote: remote, Neighbor: far, Up: true, By: "bfd"}},
 	}}
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
@@ -11,6 +12,7 @@ import (
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/tunnel"
 )
 
 // hub00File is the configuration behind the stories of Hub00.
@@ -108,7 +110,7 @@ func (t *teller) settle() {
 }
 
 // hub00Stories are told by a RIB with the routes of Hub00, and some more.
-func hub00Stories() map[netip.Prefix]engine.Explanation {
+func hub00Stories() map[netip.Prefix]api.Explanation {
 	t := newTeller()
 	t.announce(ago(0, 8, 26), "10.100.0.0/16", rs0, attrs(rs0, 65515, 12076, 65515))
 	t.announce(ago(0, 8, 26), "10.100.0.0/16", rs1, attrs(rs1, 65515, 12076, 65515))
@@ -122,7 +124,7 @@ func hub00Stories() map[netip.Prefix]engine.Explanation {
 	t.announce(ago(0, 2, 0), "10.0.210.0/24", far, internal(attrs(far, 64500)))
 	t.rib.SetStatics([]rib.Static{{Prefix: netip.MustParsePrefix("10.0.210.0/24"), Via: netip.MustParseAddr("10.0.0.1"), Metric: 20}})
 	t.settle()
-	out := map[netip.Prefix]engine.Explanation{}
+	out := map[netip.Prefix]api.Explanation{}
 	for _, s := range []string{"10.100.0.0/16", "10.110.0.0/16", "10.10.0.0/16", "192.0.2.0/24", "10.110.7.0/24", "10.0.210.0/24"} {
 		t.tell(out, s)
 	}
@@ -138,60 +140,56 @@ func hub00Stories() map[netip.Prefix]engine.Explanation {
 }
 
 // tell adds the story of a prefix, with the kernel's side of Hub00's picture.
-func (t *teller) tell(out map[netip.Prefix]engine.Explanation, s string) {
+func (t *teller) tell(out map[netip.Prefix]api.Explanation, s string) {
 	prefix := netip.MustParsePrefix(s)
-	x := engine.Explanation{Explanation: t.rib.Explain(rib.ExplainQuery{Prefix: prefix})}
+	x := api.Explanation{Explanation: engine.Explanation{Explanation: t.rib.Explain(rib.ExplainQuery{Prefix: prefix})}}
 	for _, k := range hub00FIB() {
 		if k.Prefix == prefix {
-			x.Kernel = append(x.Kernel, k)
+			x.Kernel = append(x.Kernel, k.Status)
 		}
 	}
 	if s == "10.100.0.0/16" {
-		x.Others = []engine.FIBView{{Prefix: prefix, Class: "boot", Kind: "unicast", NextHops: through("10.0.0.9", "eth0")}}
-	}
-	if x.Route != nil {
-		x.Wanted = &engine.FIBView{Prefix: prefix, Class: "bgp", Kind: "unicast", Metric: 20, NextHops: through("169.254.0.2", "vxlan0")}
+		x.Others = []fib.Status{{Prefix: prefix, Protocol: "boot", State: fib.Installed, Hops: hop("10.0.0.9", "eth0")}}
 	}
 	out[prefix] = x
 }
 
-func through(via, device string) []engine.HopView {
-	return []engine.HopView{{Via: netip.MustParseAddr(via), Device: device}}
-}
-
-// hub00Ways are the look-ups of Hub00.
-func hub00Ways() map[netip.Addr]engine.LookupView {
-	out := map[netip.Addr]engine.LookupView{}
-	add := func(addr string, w engine.WayView, t *engine.EncapsulationView) {
+// hub00Ways are the lookups of Hub00.
+func hub00Ways() map[netip.Addr]api.Lookup {
+	out := map[netip.Addr]api.Lookup{}
+	add := func(addr string, w api.Way, t *api.Encapsulation) {
 		a := netip.MustParseAddr(addr)
-		out[a] = engine.LookupView{Address: a, WayView: w, Tunnel: t}
+		out[a] = api.Lookup{Address: a, Way: w, Tunnel: t}
 	}
-	own := func(prefix string, via string, dev string, from netip.Addr, path ...uint32) engine.WayView {
-		return engine.WayView{
-			Fate: "unicast", Via: netip.MustParseAddr(via), Device: dev, Source: netip.MustParseAddr("10.0.0.4"),
-			Prefix: netip.MustParsePrefix(prefix), Protocol: "bgp", Own: true, Metric: 20, Neighbor: from, ASPath: route.NewASPath(path...),
-		}
+	own := func(prefix string, via string, link int, from netip.Addr, path ...uint32) api.Way {
+		return api.Way{Own: "bgp", Neighbor: from, ASPath: route.NewASPath(path...), Lookup: fib.Lookup{
+			Fate: fib.FateForwarded, Via: netip.MustParseAddr(via), Link: link, Source: netip.MustParseAddr("10.0.0.4"),
+			Prefix: netip.MustParsePrefix(prefix), Metric: 20,
+		}}
 	}
-	plain := func(fate, prefix, protocol, dev string, metric uint32) engine.WayView {
-		w := engine.WayView{Fate: fate, Device: dev, Protocol: protocol, Metric: metric}
+	plain := func(fate fib.Fate, prefix string, protocol, link int, metric uint32) api.Way {
+		w := api.Way{Lookup: fib.Lookup{Fate: fate, Link: link, Protocol: protocol, Metric: metric}}
 		if prefix != "" {
 			w.Prefix = netip.MustParsePrefix(prefix)
 		}
 		return w
 	}
-	remote := own("10.10.0.0/16", "10.0.0.1", "eth0", rs0, 65515)
-	tunnel := &engine.EncapsulationView{
-		Name: "vxlan0", VNI: 77, Source: netip.MustParseAddr("10.0.0.4"), Port: 4789, MTU: 1450,
-		Outer: []engine.OuterView{{Remote: netip.MustParseAddr("10.10.0.4"), WayView: remote}},
+	const kernel, static = 2, 4
+	flooding := api.Encapsulation{
+		Status: tunnel.Status{Tunnel: tunnel.Tunnel{Name: "vxlan0", VNI: 77, Port: 4789}, Source: netip.MustParseAddr("10.0.0.4"), Actual: 1450},
+		Outer: []api.Outer{
+			{Remote: netip.MustParseAddr("10.10.0.4"), Way: own("10.10.0.0/16", "10.0.0.1", eth0, rs0, 65515)},
+			{Remote: netip.MustParseAddr("10.10.0.5"), Way: plain(fib.FateNoRoute, "", 0, 0, 0)},
+		},
 	}
-	flooding := *tunnel
-	flooding.Outer = append(flooding.Outer, engine.OuterView{Remote: netip.MustParseAddr("10.10.0.5"), WayView: plain("no route", "", "", "", 0)})
-	way := own("10.110.0.0/16", "169.254.0.2", "vxlan0", far, 65515, 12076, 65515)
-	add("10.110.0.4", way, tunnel)
+	one := flooding
+	one.Outer = flooding.Outer[:1]
+	way := own("10.110.0.0/16", "169.254.0.2", vxlan0, far, 65515, 12076, 65515)
+	add("10.110.0.4", way, &one)
 	add("10.110.0.5", way, &flooding)
-	add("10.0.0.7", plain("unicast", "10.0.0.0/24", "kernel", "eth0", 100), nil)
-	add("10.0.0.4", plain("local", "10.0.0.4/32", "kernel", "eth0", 0), nil)
-	add("10.20.0.1", plain("blackhole", "10.20.0.0/16", "static", "", 20), nil)
-	add("10.30.0.1", plain("no route", "", "", "", 0), nil)
+	add("10.0.0.7", plain(fib.FateForwarded, "10.0.0.0/24", kernel, eth0, 100), nil)
+	add("10.0.0.4", plain(fib.FateLocal, "10.0.0.4/32", kernel, eth0, 0), nil)
+	add("10.20.0.1", plain(fib.FateDropped, "10.20.0.0/16", static, 0, 20), nil)
+	add("10.30.0.1", plain(fib.FateNoRoute, "", 0, 0, 0), nil)
 	return out
 }

@@ -1,0 +1,104 @@
+package daemon
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/dataplane"
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/nat"
+	"github.com/nvad/nvad/pkg/nic"
+	"github.com/nvad/nvad/pkg/tunnel"
+)
+
+// wanted is what the configuration asks of the kernel, but for routes.
+func wanted(cfg *config.Config) dataplane.Wanted {
+	w := dataplane.Wanted{
+		Sysctls: map[string]string{}, Protected: protected(cfg), NAT: natRules(cfg), AllowDefault: cfg.Kernel.AllowDefault,
+		Displace: cfg.Kernel.Displace,
+	}
+	if cfg.Kernel.IPForward {
+		w.Sysctls["net.ipv4.ip_forward"] = "1"
+		w.Sysctls["net.ipv6.conf.all.forwarding"] = "1"
+	}
+	maps.Copy(w.Sysctls, cfg.Kernel.Sysctls)
+	for _, t := range cfg.Tunnels {
+		w.Tunnels = append(w.Tunnels, tunnel.Tunnel{
+			Name: t.Name, VNI: t.VNI, Device: t.Device, Local: t.Local, Remotes: t.Remotes, Group: t.Group,
+			Port: t.Port, TTL: uint8(t.TTL), MTU: t.MTU, Addresses: t.Addresses, NoLearning: !t.Learning,
+		})
+	}
+	for _, n := range cfg.NICs {
+		w.NICs = append(w.NICs, nic.NIC{Device: n.Device, Table: n.TableNumber(), Gateway: n.Gateway})
+	}
+	return w
+}
+
+// protected are the addresses whose path no learned route may spoil.
+func protected(cfg *config.Config) []fib.Protected {
+	var out []fib.Protected
+	add := func(a netip.Addr, why string, p fib.Protected) {
+		p.Addr, p.Why = a, why
+		out = append(out, p)
+	}
+	add(netip.AddrFrom4([4]byte{168, 63, 129, 16}), "Azure's platform address", fib.Protected{})
+	add(netip.AddrFrom4([4]byte{169, 254, 169, 254}), "Azure's metadata service", fib.Protected{})
+	for _, a := range cfg.Kernel.Protected {
+		add(a, "kernel.protected", fib.Protected{})
+	}
+	for _, t := range cfg.Tunnels {
+		for _, r := range t.Remotes {
+			add(r, "remote of tunnel "+t.Name, fib.Protected{NotBy: []string{t.Name}})
+		}
+	}
+	for _, n := range cfg.Neighbors {
+		add(n.Address, "neighbor "+n.Address.String(), fib.Protected{Neighbor: true})
+	}
+	return out
+}
+
+// natRules is what the configuration asks of nvad's nftables table.
+func natRules(cfg *config.Config) nat.Rules {
+	var r nat.Rules
+	for _, m := range cfg.Masquerades {
+		r.Masquerades = append(r.Masquerades, nat.Masquerade(m))
+	}
+	for _, s := range cfg.SNATs {
+		r.SNATs = append(r.SNATs, nat.SNAT{Source: s.Source, Out: s.Out, To: natEndpoint(s.To)})
+	}
+	protocols := map[string]nat.Protocol{"any": nat.AnyProtocol, "tcp": nat.TCP, "udp": nat.UDP}
+	for _, d := range cfg.DNATs {
+		r.DNATs = append(r.DNATs, nat.DNAT{
+			In: d.In, Destination: d.Destination, Protocol: protocols[d.Protocol],
+			Ports: nat.Ports(d.Ports), To: natEndpoint(d.To),
+		})
+	}
+	for _, t := range cfg.Tunnels {
+		r.Overlays = append(r.Overlays, overlay(cfg, &t))
+		if t.MSSClamp != config.MSSOff {
+			r.Clamps = append(r.Clamps, nat.Clamp{Device: t.Name, Size: int(t.MSSClamp)})
+		}
+	}
+	return r
+}
+
+// overlay is what may enter a tunnel and come out of it.
+func overlay(cfg *config.Config, t *config.Tunnel) nat.Overlay {
+	o := nat.Overlay{Device: t.Name, Under: t.Device, VNI: t.VNI, Port: t.Port, Remotes: t.Remotes, Subnets: t.Addresses}
+	for _, other := range cfg.Tunnels {
+		holds := func(p netip.Prefix) bool { return p.Addr() == t.Local }
+		if t.Device == "" && slices.ContainsFunc(other.Addresses, holds) {
+			o.Under = other.Name // a tunnel within a tunnel
+		}
+	}
+	for _, p := range t.Peers {
+		o.Peers = append(o.Peers, nat.Peer(p))
+	}
+	return o
+}
+
+func natEndpoint(e config.Endpoint) nat.Endpoint {
+	return nat.Endpoint{Addr: e.Addr, Ports: nat.Ports(e.Ports)}
+}
