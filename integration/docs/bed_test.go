@@ -3,6 +3,7 @@ package docs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -147,8 +148,9 @@ func (b *bed) use(t *testing.T, frr bool) {
 	saved := filepath.Join(b.dir, "saved")
 	if b.frr != frr {
 		if b.frr {
-			text := b.Exec(t, nva, "vtysh", "-N", b.Namespace(nva), "-c", "show running-config")
-			b.must(t, os.WriteFile(saved, []byte(text), 0o644))
+			// On stderr, vtysh misses a file /etc/frr/NAMESPACE/vtysh.conf.
+			text, err := b.Command(nva, "vtysh", "-N", b.Namespace(nva), "-c", "show running-config").Output()
+			b.must(t, errors.Join(err, os.WriteFile(saved, text, 0o644)))
 		}
 		_ = b.StopNVA(nva) // it may have ended already
 		b.must(t, os.RemoveAll(filepath.Join(filepath.Dir(b.NVASocket(nva)), "history")))
@@ -203,11 +205,33 @@ func (b *bed) await(t *testing.T, inSync bool) {
 	})
 }
 
-// nvactl runs the command outside of a page.
-func (b *bed) nvactl(t *testing.T, args ...string) {
+// awaitNeighbors waits until all sessions are up again after a statement has reset
+// one: a soft reset of a neighbor that is not established is an error.
+func (b *bed) awaitNeighbors(t *testing.T) {
 	t.Helper()
-	out, err := exec.Command(lab.Build(t, "./cmd/nvactl"), append([]string{"--socket", b.NVASocket(nva)}, args...)...).CombinedOutput()
+	lab.Eventually(t, time.Minute, func() error {
+		var neighbors []struct{ Address, State string }
+		if err := json.Unmarshal(b.nvactl(t, "neighbors", "-o", "json"), &neighbors); err != nil {
+			return err
+		}
+		for _, n := range neighbors {
+			if n.State != "Established" {
+				return fmt.Errorf("neighbor %s is %s", n.Address, n.State)
+			}
+		}
+		return nil
+	})
+}
+
+// nvactl runs the command outside of a page and returns what it prints.
+func (b *bed) nvactl(t *testing.T, args ...string) []byte {
+	t.Helper()
+	var errs strings.Builder
+	cmd := exec.Command(lab.Build(t, "./cmd/nvactl"), append([]string{"--socket", b.NVASocket(nva)}, args...)...)
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("nvactl %v: %v: %s", args, err, out)
+		t.Fatalf("nvactl %v: %v: %s", args, err, errs.String())
 	}
+	return out
 }

@@ -105,6 +105,8 @@ func (b *bed) before(t *testing.T, s statement) {
 	switch {
 	case strings.Contains(s.text, "in_sync"):
 		b.await(t, true)
+	case strings.Contains(s.text, "--soft"):
+		b.awaitNeighbors(t)
 	case strings.HasPrefix(s.text, "nvactl reload"):
 		b.change(t)
 		b.pending = strings.Contains(s.text, "--confirm")

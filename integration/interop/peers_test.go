@@ -76,6 +76,11 @@ func (f *frr) config(s setup) string {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	p("log stdout informational")
+	// Without zebra, bgpd knows no address of the other family. A route-map that
+	// comes after its neighbor is applied 5 s late.
+	p("route-map next-hop permit 10")
+	p(" set ip next-hop %s", theirs4)
+	p(" set ipv6 next-hop global %s", theirs6)
 	p("router bgp 65002")
 	p(" bgp router-id 10.99.0.2")
 	p(" bgp log-neighbor-changes")
@@ -115,9 +120,6 @@ func (f *frr) config(s setup) string {
 		p(" %s route-map next-hop out", n)
 		p(" exit-address-family")
 	}
-	p("route-map next-hop permit 10") // without zebra, bgpd knows no address of the other family
-	p(" set ip next-hop %s", theirs4)
-	p(" set ipv6 next-hop global %s", theirs6)
 	return b.String()
 }
 

@@ -92,20 +92,40 @@ func next[E speaker.Event](s *nvad, d time.Duration) E {
 	}
 }
 
-// routes receives the peer's two routes.
-func (s *nvad) routes(families int) map[netip.Prefix]*route.Attrs {
+// session is a session with what the peer has sent in it.
+type session struct {
+	speaker.Established
+	routes map[netip.Prefix]*route.Attrs
+	ended  route.Family // families whose End-of-RIB came
+}
+
+// up waits for a session and the peer's first routes in it. Where both sides dial at
+// the same moment, FRR may end a session that has just come up: it accepts nvad's
+// connection, the session is established, and then its own connection completes,
+// which makes it clear the session. The next session counts.
+func (s *nvad) up(d time.Duration, routes int) session {
 	s.t.Helper()
-	got := map[netip.Prefix]*route.Attrs{}
-	for len(got) < families {
-		u := next[speaker.Update](s, 10*time.Second)
-		if u.Err != nil {
-			s.t.Errorf("UPDATE: %s", u.Err)
-		}
-		for _, p := range u.Announced {
-			got[p] = u.Attrs
+	begin := func() session {
+		return session{Established: next[speaker.Established](s, d), routes: map[netip.Prefix]*route.Attrs{}}
+	}
+	up := begin()
+	for len(up.routes) < routes {
+		switch ev := next[speaker.Event](s, 10*time.Second).(type) {
+		case speaker.Down:
+			s.t.Logf("the session went down: %s", ev.Reason)
+			up = begin()
+		case speaker.EndOfRIB:
+			up.ended |= ev.Family
+		case speaker.Update:
+			if ev.Err != nil {
+				s.t.Errorf("UPDATE: %s", ev.Err)
+			}
+			for _, p := range ev.Announced {
+				up.routes[p] = ev.Attrs
+			}
 		}
 	}
-	return got
+	return up
 }
 
 // announce sends one route per family.
@@ -178,7 +198,7 @@ func TestRoutes(t *testing.T) {
 				defer d.kill()
 				n := newNvad(t, s.neighbor())
 				defer n.close(gobgp.CloseOptions{})
-				up := next[speaker.Established](n, 5*time.Second)
+				up := n.up(5*time.Second, 2)
 				if up.Families != route.IPv4|route.IPv6 || !up.FourOctetASN || up.HoldTime != 9*time.Second {
 					t.Errorf("established: %+v", up)
 				}
@@ -186,7 +206,7 @@ func TestRoutes(t *testing.T) {
 				if s.asn == 65002 {
 					path = ""
 				}
-				for prefix, a := range n.routes(2) {
+				for prefix, a := range up.routes {
 					if a.ASPath.String() != path {
 						t.Errorf("%s has path %q", prefix, a.ASPath)
 					}
@@ -212,11 +232,10 @@ func TestTwoOctetPeer(t *testing.T) {
 		s := setup{twoOctet: true}
 		p.start(t, ns, s)
 		n := newNvad(t, s.neighbor())
-		up := next[speaker.Established](n, 5*time.Second)
+		up := n.up(5*time.Second, 1)
 		if up.FourOctetASN {
 			t.Error("the peer announces 4-octet ASNs")
 		}
-		n.routes(1)
 		n.announce(up.Session, 65515, 4200000001)
 		hasRoute(t, ns, p, "198.51.100.0/24", "65515")
 	})
@@ -227,8 +246,7 @@ func TestRefresh(t *testing.T) {
 	forPeers(t, func(t *testing.T, ns namespace, p peer) {
 		p.start(t, ns, setup{})
 		n := newNvad(t, setup{}.neighbor())
-		up := next[speaker.Established](n, 5*time.Second)
-		n.routes(2)
+		up := n.up(5*time.Second, 2)
 		n.announce(up.Session)
 		hasRoute(t, ns, p, "198.51.100.0/24", ours4)
 		n.RequestRefresh(n.n.Address, up.Session, route.IPv4)
@@ -248,20 +266,19 @@ func TestGracefulRestart(t *testing.T) {
 		s := setup{graceful: true}
 		d := p.start(t, ns, s)
 		n := newNvad(t, s.neighbor())
-		up := next[speaker.Established](n, 5*time.Second)
+		up := n.up(5*time.Second, 2)
 		if up.GracefulPeer != route.IPv4|route.IPv6 || up.PeerRestart != 60*time.Second {
 			t.Errorf("established: %+v", up)
 		}
-		n.routes(2)
 		n.announce(up.Session)
 		hasRoute(t, ns, p, "198.51.100.0/24", ours4)
 		n.close(gobgp.CloseOptions{Graceful: true})
 		hasRoute(t, ns, p, "198.51.100.0/24", ours4) // still there
 
 		again := newNvad(t, s.neighbor(), func(o *gobgp.Options) { o.Restarting = true })
-		up = next[speaker.Established](again, 5*time.Second)
+		up = again.up(5*time.Second, 2)
 		again.announce(up.Session)
-		for seen := route.Family(0); seen != route.IPv4|route.IPv6; {
+		for seen := up.ended; seen != route.IPv4|route.IPv6; {
 			seen |= next[speaker.EndOfRIB](again, 5*time.Second).Family
 		}
 		hasRoute(t, ns, p, "198.51.100.0/24", ours4)
@@ -280,12 +297,11 @@ func TestCollisions(t *testing.T) {
 		for range 20 {
 			begin := time.Now()
 			n := newNvad(t, setup{}.neighbor())
-			next[speaker.Established](n, 8*time.Second)
+			n.up(8*time.Second, 2)
 			slowest = max(slowest, time.Since(begin))
-			n.routes(2)
 			n.close(gobgp.CloseOptions{})
 		}
-		t.Logf("slowest of 20: %s", slowest)
+		t.Logf("slowest of 20, with its routes: %s", slowest)
 	})
 }
 
@@ -324,8 +340,7 @@ func TestShortOutages(t *testing.T) {
 				continue // it ends a session itself when its link goes down
 			}
 			n := newNvad(t, setup{}.neighbor())
-			up := next[speaker.Established](n, 10*time.Second)
-			n.routes(2)
+			up := n.up(10*time.Second, 2)
 			for i, lasts := range []time.Duration{1500 * time.Millisecond, 600 * time.Millisecond} {
 				run(t, "ip", way.cut...)
 				n.announce(up.Session, uint32(65100+2*i))

@@ -87,13 +87,17 @@ func (b *bed) connect() {
 	b.sh("ip -n " + b.theirs + " link set eth0 up")
 }
 
-// sh runs a command, split at spaces, and returns its output.
+// sh runs a command, split at spaces, and returns what it prints on stdout. ip may
+// complain on stderr about a namespace that another test removes at that moment.
 func (b *bed) sh(command string) string {
 	b.Helper()
 	argv := strings.Fields(command)
-	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
+	var errs strings.Builder
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
 	if err != nil {
-		b.Fatalf("%s: %v: %s", command, err, out)
+		b.Fatalf("%s: %v: %s%s", command, err, out, errs.String())
 	}
 	return string(out)
 }

@@ -25,7 +25,10 @@ type frrOptions struct {
 	password string
 	graceful bool   // graceful restart
 	ours     string // nvad's address, if it is not the ordinary one
-	passive  bool
+	// dials lets FRR dial as well as nvad. Where both do at the same moment, FRR may
+	// clear the session that has just come up, and most tests here count sessions.
+	// integration/interop tests such collisions.
+	dials bool
 }
 
 // frr starts bgpd at one of the addresses in the neighbors' namespace.
@@ -61,7 +64,7 @@ func (f *frr) text(o frrOptions) string {
 	if o.password != "" {
 		p(" neighbor %s password %s", f.ours, o.password)
 	}
-	if o.passive {
+	if !o.dials {
 		p(" neighbor %s passive", f.ours)
 	}
 	p(" address-family ipv4 unicast")

@@ -260,7 +260,7 @@ func TestPasswordMismatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBed(t)
-			f := b.frr(peer1, frrOptions{password: c.theirs})
+			f := b.frr(peer1, frrOptions{password: c.theirs, dials: true})
 			b.configure(ordinary(open(peer1, c.ours)))
 			b.start()
 			b.eventually(2*patience, func() error {

@@ -155,7 +155,9 @@ type monitor struct {
 func (b *bed) monitor() *monitor {
 	b.Helper()
 	m := &monitor{b, "monitor.log"}
-	b.background(b.ours, m.file, "stdbuf", "-oL", "ip", "monitor", "link", "route", "nexthop")
+	// On stderr, ip complains about namespaces that other tests remove while it looks
+	// for the names of all.
+	b.background(b.ours, m.file, "sh", "-c", "exec stdbuf -oL ip monitor link route nexthop 2>"+b.dir+"/monitor.err")
 	// The mark is seen once the monitor listens.
 	b.eventually(patience, func() error {
 		b.ip("route replace blackhole 192.0.2.255 proto 99")

@@ -70,7 +70,7 @@ func TestPortsTaken(t *testing.T) {
 	who := fmt.Sprintf(": lifecycle.test (pid %d) of user root has it", os.Getpid())
 	b.warned("listen on 0.0.0.0 port 179"+who, "listen on "+ourAddress+":8080"+who, "listen on "+ourAddress+":9179"+who)
 	n.logs("not listening", "HTTP is not served")
-	b.frr(peer1, frrOptions{passive: true}) // nvad dials
+	b.frr(peer1, frrOptions{}) // nvad dials
 	since := b.up(peer1).Since
 
 	// A reload that has nothing to do with it is carried out, one that needs another

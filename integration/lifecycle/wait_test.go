@@ -10,7 +10,7 @@ func TestLateAddress(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	const late = "10.0.0.5"
-	b.frr(peer1, frrOptions{ours: late, passive: true})
+	b.frr(peer1, frrOptions{ours: late})
 	b.configure(ordinary(open(peer1, `local-address = "10.0.0.5"`)))
 	n := b.start()
 	n.logs("neighbor not up")
