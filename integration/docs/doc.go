@@ -1,8 +1,9 @@
-// Package docs holds the documentation to its word: every command that a page
-// shows runs against the emulated two hubs, or is named with the test that runs
-// it elsewhere; every command that is mentioned exists; every link resolves.
+// Package docs tests the documentation. Every command that a page shows runs
+// against the emulated two hubs, or is listed with the test that runs it elsewhere.
+// Every file in docs/recipes.md runs in the lab and does what the page says. Every
+// command that a sentence mentions exists, and every link resolves.
 //
-// Promise: a page that shows a command which fails, or which nothing runs, fails
-// the tests. The lab belongs to the test that brings it up. What commands print
-// is not compared with what pages say they print.
+// A page that shows a command which fails, or which nothing runs, fails the tests.
+// What commands print is not compared with the output that pages show. Each lab
+// belongs to the test that brings it up.
 package docs

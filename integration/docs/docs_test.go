@@ -17,6 +17,7 @@ import (
 // shell of its own on an NVA. First comes the way from FRR, then everything else
 // with nvad.
 func TestCommands(t *testing.T) {
+	t.Parallel()
 	b := newBed(t)
 	count := 0
 	for _, p := range inOrder(readPages(t)) {

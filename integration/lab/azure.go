@@ -47,6 +47,14 @@ func (l *Lab) startAzure(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, v := range l.Topology.VNets {
+		if !v.Internet.IsValid() {
+			continue
+		}
+		if err := l.startEcho(internetNode, v.Internet, 80); err != nil {
+			return err
+		}
+	}
 	for _, host := range l.Topology.Hosts() {
 		if err := l.startEcho(host.Name, host.Address, host.Services...); err != nil {
 			return err
@@ -131,6 +139,9 @@ func (l *Lab) sdnConfig(v VNet) sdn.Config {
 	for _, hop := range l.Topology.circuitHops(v.Circuit) {
 		c.Ports[hop] = port(gatewayNode(v.Name))
 	}
+	if v.Internet.IsValid() {
+		c.Ports[sdn.InternetHop] = internetNode
+	}
 	maps.Copy(c.Ports, l.Topology.remotePorts(v))
 	for i, table := range v.UserRoutes {
 		c.RouteTables = append(c.RouteTables, sdn.RouteTable{
@@ -172,9 +183,9 @@ func (l *Lab) routeServerConfig(v VNet, i int) routeserver.Config {
 		Preference:     l.Options.Preference,
 		RouteLimit:     cmp.Or(l.Options.RouteLimit, routeserver.DefaultRouteLimit),
 		Dial:           l.Options.RouteServerDials,
-		Fabric:         l.socket(routerNode(v.Name)),
 		Socket:         l.socket(rsNode(v.Name, i)),
 	}
+	c.Fabrics, _ = l.fabrics(v)
 	for _, m := range l.Topology.peersOfRouteServer(v) {
 		c.NVAs = append(c.NVAs, routeserver.NVA{Address: m.Address, ASN: m.ASN})
 	}

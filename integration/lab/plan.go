@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 )
 
 const internetNode = "internet"
@@ -68,12 +70,32 @@ func (n *network) vnet(v VNet) {
 	for _, nic := range v.nics() {
 		n.nic(name, nic.name, nic.address)
 	}
+	if v.Internet.IsValid() {
+		n.internet(name, v)
+	}
 	for _, m := range v.VMs {
 		n.node(m.Name).sysctls["net/ipv4/ip_forward"] = "0"
 		if m.Loopback.IsValid() {
 			n.node(m.Name).add("addr add %s dev lo", m.Loopback)
 		}
 	}
+}
+
+// internet joins a VNet's router with a host on the internet. The NVAs have public
+// addresses, all else is dropped, as the host would have no way to answer.
+func (n *network) internet(router string, v VNet) {
+	var nvas []string
+	for _, nva := range v.NVAs() {
+		nvas = append(nvas, nva.Address.String())
+	}
+	n.link(router, "internet", internetNode, "eth0")
+	r := n.node(router)
+	r.add("addr add %s/31 dev internet", sdn.InternetHop.Prev())
+	r.nft += fmt.Sprintf("table ip public {\nchain postrouting {\ntype nat hook postrouting priority srcnat\n"+
+		"oifname internet ip saddr { %s } masquerade\noifname internet drop\n}\n}\n", strings.Join(nvas, ", "))
+	i := n.node(internetNode)
+	i.add("addr add %s/31 dev eth0", sdn.InternetHop)
+	i.add("addr add %s/32 dev lo", v.Internet)
 }
 
 // circuit lays out an MSEE with its links to the gateways and the site.

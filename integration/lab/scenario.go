@@ -47,6 +47,8 @@ var scenarios = []Scenario{
 	oneWayNAT,
 	expressRouteHairpin,
 	expressRouteEdge,
+	hubSpokes,
+	threeHubs,
 	{Name: "one-hub", About: "a hub with two NVAs, for the emulator's own tests", topology: oneHub},
 }
 

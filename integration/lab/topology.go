@@ -39,7 +39,10 @@ type VNet struct {
 	// RemoteGateway is the peered VNet whose gateway this one uses.
 	RemoteGateway string
 	UserRoutes    []SubnetRoutes
-	VMs           []VM
+	// Internet is the address of a host on the internet, if the VNet's NVAs have
+	// public addresses. A user-defined route without a next hop leads there.
+	Internet netip.Addr
+	VMs      []VM
 }
 
 // SubnetRoutes are user-defined routes of a subnet, which is known by its third

@@ -103,7 +103,8 @@ func wantWarnings(t *testing.T, file string, want []string) {
 }
 
 // The shipped files are beyond reproach; those of VyOS are for a segment outside of
-// Azure, which does carry multicast.
+// Azure, which does carry multicast, and hub00-default needs the user-defined route
+// that its warning asks for.
 func TestShippedFilesHaveNoWarnings(t *testing.T) {
 	files, err := filepath.Glob("../../configs/*.toml")
 	if err != nil || len(files) < 20 {
@@ -115,9 +116,11 @@ func TestShippedFilesHaveNoWarnings(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, w := range Warnings(cfg) {
-			if w.Code != "multicast" || !strings.HasPrefix(filepath.Base(file), "vyos") {
-				t.Error(w)
+			base := filepath.Base(file)
+			if w.Code == "multicast" && strings.HasPrefix(base, "vyos") || w.Code == "default-to-azure" && base == "hub00-default.toml" {
+				continue
 			}
+			t.Error(w)
 		}
 	}
 }

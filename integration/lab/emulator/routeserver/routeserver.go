@@ -46,9 +46,10 @@ type Config struct {
 	RouteLimit     int
 	// Dial makes the instance open sessions too, not only accept them.
 	Dial bool
-	// Fabric is the SDN agent's socket, Socket the instance's own.
-	Fabric string
-	Socket string
+	// Fabrics are the sockets of the SDN agents of the VNet and of those that use
+	// its Route Server; Socket is the instance's own.
+	Fabrics []string
+	Socket  string
 }
 
 // NVA is a configured peer of the Route Server.
@@ -77,7 +78,7 @@ func Run(ctx context.Context, c Config) error {
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return rpc.Serve(ctx, c.Socket, Handler(r)) })
 	tasks.Go(func() error {
-		return sdn.Feed(ctx, []string{c.Fabric}, c.Name, r.Changed(), func() ([]sdn.Learned, error) { return learned(r) })
+		return sdn.Feed(ctx, c.Fabrics, c.Name, r.Changed(), func() ([]sdn.Learned, error) { return learned(r) })
 	})
 	return tasks.Wait()
 }

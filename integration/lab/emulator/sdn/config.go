@@ -39,7 +39,11 @@ type RouteTable struct {
 	Routes []UserRoute
 }
 
-// UserRoute is a user-defined route whose next hop is a virtual appliance.
+// InternetHop is the address through which a VNet's router reaches the internet.
+var InternetHop = netip.MustParseAddr("100.127.0.1")
+
+// UserRoute is a user-defined route whose next hop is a virtual appliance, or the
+// internet if there is none.
 type UserRoute struct {
 	Name    string
 	Prefix  netip.Prefix
@@ -102,6 +106,7 @@ const (
 	TypePeering   = "VNet peering"
 	TypeGateway   = "Virtual network gateway"
 	TypeAppliance = "Virtual appliance"
+	TypeInternet  = "Internet"
 	stateActive   = "Active"
 	stateInvalid  = "Invalid"
 )

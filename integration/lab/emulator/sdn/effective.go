@@ -30,14 +30,11 @@ func Effective(c Config, user []UserRoute, learned []Learned) []EffectiveRoute {
 				routes[i].State = stateInvalid
 			}
 		}
-		routes = append(routes, EffectiveRoute{
-			Source:      SourceUser,
-			State:       stateActive,
-			Prefix:      u.Prefix,
-			NextHopType: TypeAppliance,
-			NextHops:    []netip.Addr{u.NextHop},
-			Name:        u.Name,
-		})
+		r := EffectiveRoute{Source: SourceUser, State: stateActive, Prefix: u.Prefix, NextHopType: TypeInternet, Name: u.Name}
+		if u.NextHop.IsValid() {
+			r.NextHopType, r.NextHops = TypeAppliance, []netip.Addr{u.NextHop}
+		}
+		routes = append(routes, r)
 	}
 	return routes
 }

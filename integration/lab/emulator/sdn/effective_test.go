@@ -86,7 +86,10 @@ func TestUserRoutes(t *testing.T) {
 	routes := Effective(Config{
 		Prefix:   netip.MustParsePrefix("10.0.0.0/16"),
 		Peerings: []Peering{{"spoke10", netip.MustParsePrefix("10.10.0.0/16")}},
-	}, []UserRoute{user("10.10.0.0/16"), user("10.100.0.0/16"), user("10.0.0.0/8")}, learned)
+	}, []UserRoute{
+		user("10.10.0.0/16"), user("10.100.0.0/16"), user("10.0.0.0/8"),
+		{Name: "out", Prefix: netip.MustParsePrefix("0.0.0.0/0")},
+	}, learned)
 	var got []string
 	for _, r := range routes {
 		got = append(got, fmt.Sprintf("%s %s %s %s %v %s", r.Source, r.State, r.Prefix, r.NextHopType, r.NextHops, r.Name))
@@ -99,6 +102,7 @@ func TestUserRoutes(t *testing.T) {
 		"User Active 10.10.0.0/16 Virtual appliance [10.0.0.4] udr",
 		"User Active 10.100.0.0/16 Virtual appliance [10.0.0.4] udr",
 		"User Active 10.0.0.0/8 Virtual appliance [10.0.0.4] udr",
+		"User Active 0.0.0.0/0 Internet [] out",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -36,11 +36,15 @@ func (k *kernel) sync(routes []EffectiveRoute) error {
 		if r.Source == SourceDefault || r.State != stateActive {
 			continue
 		}
-		wanted[r.Prefix] = r.NextHops
-		if have, ok := k.installed[r.Prefix]; ok && slices.Equal(have, r.NextHops) {
+		hops := r.NextHops
+		if r.NextHopType == TypeInternet {
+			hops = []netip.Addr{InternetHop}
+		}
+		wanted[r.Prefix] = hops
+		if have, ok := k.installed[r.Prefix]; ok && slices.Equal(have, hops) {
 			continue
 		}
-		if err := netlink.RouteReplace(k.route(r.Prefix, r.NextHops)); err != nil {
+		if err := netlink.RouteReplace(k.route(r.Prefix, hops)); err != nil {
 			errs = append(errs, fmt.Errorf("route %s: %w", r.Prefix, err))
 			delete(wanted, r.Prefix)
 		}
