@@ -1,7 +1,6 @@
 package gobgp
 
 import (
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -85,38 +84,29 @@ func TestRefusedDialsAcceptTheirs(t *testing.T) {
 	}
 }
 
-// flap opens sessions as fast as they are taken and closes each at once, for d. It
-// returns how many there were.
-func flap(t *testing.T, s *testSpeaker, address string, o rawOpen, d time.Duration) int {
+// flap opens sessions as fast as they are accepted and closes each as soon as it is
+// established, until the neighbor has been refused ten times. It returns how many sessions
+// there were.
+func flap(t *testing.T, s *testSpeaker, address string, o rawOpen) (sessions int) {
 	t.Helper()
-	stop := make(chan struct{})
-	go func() {
-		defer close(stop)
-		for end := time.Now().Add(d); time.Now().Before(end); {
-			d := net.Dialer{LocalAddr: &net.TCPAddr{IP: addr(address).AsSlice()}, Timeout: time.Second}
-			conn, err := d.Dial("tcp4", net.TCPAddrFromAddrPort(remote(speaker.Neighbor{Address: s.addr, Port: testPort})).String())
-			if err != nil {
-				continue
-			}
-			_, _ = conn.Write(append(o.message(), wire.Keepalive...))
-			_ = conn.SetReadDeadline(time.Now().Add(time.Second))
-			for m, err := wire.Message(nil), error(nil); err == nil && (m == nil || m.Type() != wire.Keepalive.Type()); {
-				m, err = wire.ReadMessage(conn, make([]byte, wire.MaxLen), true)
-			}
-			conn.Close()
+	for refused := 0; refused < 10; {
+		p := dialRaw(t, s, address)
+		_, _ = p.conn.Write(append(o.message(), wire.Keepalive...))
+		m := p.read()
+		for m != nil && m.Type() == wire.TypeOpen {
+			m = p.read()
 		}
-	}()
-	sessions := 0
-	for {
-		select {
-		case ev := <-s.Events():
-			if _, ok := ev.(speaker.Established); ok {
-				sessions++
-			}
-		case <-stop:
-			return sessions
+		switch {
+		case m == nil: // too many are being refused at once
+		case m.Type() == wire.TypeKeepalive:
+			next[speaker.Established](s, 5*time.Second)
+			sessions++
+		case m.Body()[0] == speaker.CodeCease && m.Body()[1] == speaker.CeaseRejected:
+			refused++
 		}
+		p.conn.Close()
 	}
+	return sessions
 }
 
 // TestFlapsAreDamped has a neighbor connect, come up and go, over and over, with
@@ -127,8 +117,8 @@ func TestFlapsAreDamped(t *testing.T) {
 		s := newTestSpeaker(t, "127.0.10.1", "10.0.0.1", 65001)
 		passive(s, "127.0.10.2", func(n *speaker.Neighbor) { n.RestartTime = time.Minute })
 		o := rawOpen{asn: 65002, id: "10.0.0.2", hold: 90, graceful: graceful}
-		if n := flap(t, s, "127.0.10.2", o, 3*time.Second); n < 2 || n > freeFlaps+1 {
-			t.Errorf("%d sessions in 3 s, want %d", n, freeFlaps+1)
+		if n := flap(t, s, "127.0.10.2", o); n != freeFlaps+1 {
+			t.Errorf("%d sessions, want %d", n, freeFlaps+1)
 		}
 		p := dialRaw(t, s, "127.0.10.2")
 		if n := wire.ParseNotification(p.mustEnd(), false); n.Code != 6 || n.Subcode != 5 {

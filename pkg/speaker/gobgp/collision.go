@@ -12,15 +12,19 @@ import (
 	"github.com/nvad/nvad/pkg/speaker/wire"
 )
 
-// Times around a second connection.
+// Times for a second connection.
 const (
 	peekTime  = 10 * time.Second // for the OPEN of a second connection
-	probeTime = time.Second      // for an established session to prove dead
+	probeTime = time.Second      // for an established session to prove that it is alive
 )
 
-// peek reads and checks the OPEN of a second connection while the first one is
-// with GoBGP. RFC 4271 6.8 decides between the two by BGP Identifier, which the
-// OPEN tells; one that is not fit for a session decides nothing.
+// peek reads and checks the OPEN of a second connection, while GoBGP has the first one.
+// A collision is decided by the BGP Identifier in the OPEN (RFC 4271 6.8). A connection
+// whose OPEN is not acceptable can't win.
+//
+// GoBGP can't do this: it knows one connection per neighbor. So the second connection
+// stays with nvad until it has won. Then the first one ends, GoBGP gets a new state
+// machine, and replay lets it read the OPEN that peek has read.
 type peek struct {
 	cfg  *speaker.Neighbor
 	own  netip.Addr // our router ID
@@ -34,12 +38,12 @@ type peek struct {
 	err  error
 }
 
-// contest takes a second connection, in place of one it had before.
+// contest makes conn the second connection, in place of the one there was.
 func (p *peer) contest(conn net.Conn, ours bool) {
 	p.dropSecond()
 	k := &peek{cfg: &p.cfg, own: p.sp.opts.RouterID, conn: conn, ours: ours, done: make(chan struct{})}
 	p.second = k
-	_ = conn.SetReadDeadline(time.Now().Add(peekTime)) // here, or it might undo that of stop
+	_ = conn.SetReadDeadline(time.Now().Add(peekTime)) // not in k.run, where it could undo the deadline that stop sets
 	go func() {
 		k.run()
 		select {
@@ -66,7 +70,7 @@ func (k *peek) run() {
 	}
 }
 
-// valid reports whether an OPEN has arrived that is fit for a session.
+// valid reports whether an acceptable OPEN has arrived.
 func (k *peek) valid() bool {
 	select {
 	case <-k.done:
@@ -76,13 +80,13 @@ func (k *peek) valid() bool {
 	}
 }
 
-// stop ends the peek, wherever it is.
+// stop makes run return, and waits for it.
 func (k *peek) stop() {
 	_ = k.conn.SetReadDeadline(time.Now())
 	<-k.done
 }
 
-// peekDone looks at what a peek has found.
+// peekDone handles the result of a peek.
 func (p *peer) peekDone(k *peek) {
 	if k != p.second {
 		return
@@ -95,8 +99,8 @@ func (p *peer) peekDone(k *peek) {
 	p.judge()
 }
 
-// fail closes the connection of a peek that found no OPEN, or a wrong one, with the
-// NOTIFICATION that it deserves.
+// fail closes the connection of a peek that found no acceptable OPEN, with the
+// NOTIFICATION that says why.
 func (p *peer) fail(k *peek) {
 	p.log.Debug("second connection refused", keyReason, k.err)
 	var f *wire.Fault
@@ -110,8 +114,9 @@ func (p *peer) fail(k *peek) {
 	}
 }
 
-// judge decides between two connections once that is possible (RFC 4271 6.8,
-// RFC 6286 2.3).
+// judge decides between the two connections once that is possible (RFC 4271 6.8,
+// RFC 6286 2.3). It is called whenever one of them has come further: when the OPEN of the
+// second has arrived, and when the first has received OPEN or is established.
 func (p *peer) judge() {
 	k, s := p.second, p.current
 	if k == nil || s == nil {
@@ -130,9 +135,9 @@ func (p *peer) judge() {
 	}
 }
 
-// prevails reports whether k wins over s: the connection that was opened by the
-// speaker with the higher identifier. Of two that the peer opened, the newer
-// one is alive.
+// prevails reports whether k wins over s. The connection wins that was opened by the
+// speaker with the higher identifier. If the same side has opened both, it has given up
+// the older one.
 func (p *peer) prevails(k *peek, s *session) bool {
 	if k.ours == s.dialled {
 		return true
@@ -145,24 +150,24 @@ func (p *peer) prevails(k *peek, s *session) bool {
 	return weWin == k.ours
 }
 
-// challenge meets a second connection, whose OPEN is fit, while the session is
-// established. Who opened it may be the neighbor, which has restarted, or anybody
-// with its address. So the second one is kept for a moment, in which a KEEPALIVE
-// on the established one finds out whether the neighbor still has that: if not,
-// its answer is a reset, or none at all.
+// challenge handles a second connection with an acceptable OPEN while the session is
+// established. It may come from the neighbor, which has restarted, or from anybody who has
+// its address. So the second connection is kept for a moment, and a KEEPALIVE on the
+// established one finds out whether the neighbor still knows it: if not, the neighbor
+// answers with a reset, or not at all.
 func (p *peer) challenge(s *session) {
 	if p.challenged {
-		return // however many connections follow, one KEEPALIVE at a time
+		return // one KEEPALIVE at a time, however many connections follow
 	}
 	p.challenged = true
 	p.verdict.Reset(probeTime)
 	s.tap.probe()
 }
 
-// conclude decides after a challenge. A session whose neighbor acknowledges what
-// is sent is alive, whatever an OPEN says. One whose neighbor does not may be cut
-// off for a moment, and lasts until its hold time, except with graceful restart:
-// then the second connection is that of the restarted neighbor (RFC 4724 5).
+// conclude decides after a challenge. If the neighbor has acknowledged the KEEPALIVE, the
+// session is alive, whatever an OPEN says. If not, the neighbor may be cut off for a moment,
+// and the hold time decides; but with graceful restart the second connection is taken to
+// be that of the restarted neighbor (RFC 4724 5).
 func (p *peer) conclude() {
 	p.challenged = false
 	k, s := p.second, p.current
@@ -175,7 +180,7 @@ func (p *peer) conclude() {
 	}
 }
 
-// refuseSecond closes the second connection with a NOTIFICATION of code Cease.
+// refuseSecond closes the second connection, if there is one, with Cease.
 func (p *peer) refuseSecond(reason string, subcode uint8) {
 	if p.second == nil {
 		return
@@ -187,7 +192,7 @@ func (p *peer) refuseSecond(reason string, subcode uint8) {
 	p.turnAway(k.conn, speaker.Cease(subcode), nil)
 }
 
-// dropSecond closes the second connection without a word.
+// dropSecond closes the second connection, if there is one, without a NOTIFICATION.
 func (p *peer) dropSecond() {
 	if p.second == nil {
 		return
@@ -197,7 +202,8 @@ func (p *peer) dropSecond() {
 	p.second = nil
 }
 
-// promote makes the second connection the session, now that the first is gone.
+// promote makes the second connection the session after the first has ended. If its OPEN
+// has not arrived completely, the session reads the rest.
 func (p *peer) promote() {
 	k := p.second
 	p.second = nil
@@ -216,7 +222,7 @@ func isTimeout(err error) bool {
 	return errors.As(err, &t) && t.Timeout()
 }
 
-// replay is a connection some of whose bytes have been read already.
+// replay is a connection whose first octets have been read already.
 type replay struct {
 	net.Conn
 	first []byte

@@ -1,6 +1,7 @@
 package gobgp
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -8,16 +9,17 @@ import (
 	"github.com/nvad/nvad/pkg/speaker/wire"
 )
 
-// counters are the statistics of a neighbor over all of its sessions.
+// counters count for a neighbor, over all of its sessions.
 type counters struct {
 	in, out     messageCounts
 	established atomic.Uint64
 	unsendable  atomic.Uint64
-	malformed   malformedCounts
 	since       atomic.Int64 // of the last change of state, Unix nanoseconds
+	mu          sync.Mutex   // guards malformed
+	malformed   speaker.MalformedCounts
 }
 
-// messageCounts are numbers of messages by their type on the wire.
+// messageCounts count messages by type.
 type messageCounts [wire.Types]atomic.Uint64
 
 func (c *messageCounts) messages() speaker.Messages {
@@ -31,11 +33,13 @@ func (c *messageCounts) messages() speaker.Messages {
 func (c *counters) changed() { c.since.Store(time.Now().UnixNano()) }
 
 func (c *counters) stats() speaker.Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	s := speaker.Stats{
 		In:          c.in.messages(),
 		Out:         c.out.messages(),
 		Unsendable:  c.unsendable.Load(),
-		Malformed:   c.malformed.counts(),
+		Malformed:   c.malformed,
 		Established: c.established.Load(),
 	}
 	if ns := c.since.Load(); ns != 0 {
@@ -44,26 +48,12 @@ func (c *counters) stats() speaker.Stats {
 	return s
 }
 
-// malformedCounts count malformed UPDATEs.
-type malformedCounts struct {
-	byAction [speaker.Actions]atomic.Uint64
-	byClass  [speaker.Classes]atomic.Uint64
-}
-
-// add counts an UPDATE, unless m is nil: nothing was wrong with it.
-func (c *malformedCounts) add(m *speaker.Malformed) {
+// addMalformed counts an UPDATE, unless m is nil.
+func (c *counters) addMalformed(m *speaker.Malformed) {
 	if m != nil {
-		c.byAction[m.Action].Add(1)
-		c.byClass[m.Class].Add(1)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.malformed.ByAction[m.Action]++
+		c.malformed.ByClass[m.Class]++
 	}
-}
-
-func (c *malformedCounts) counts() (out speaker.MalformedCounts) {
-	for i := range c.byAction {
-		out.ByAction[i] = c.byAction[i].Load()
-	}
-	for i := range c.byClass {
-		out.ByClass[i] = c.byClass[i].Load()
-	}
-	return out
 }

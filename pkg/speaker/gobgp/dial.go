@@ -11,8 +11,8 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// Times of dialling. An attempt and the pause after it stay below a second
-// together, so that a neighbor is back within a second of being reachable.
+// Times for dialling. An attempt and the pause after it stay below a second together, so
+// a neighbor is back within a second of being reachable.
 const (
 	dialTimeout = 600 * time.Millisecond
 	firstPause  = 100 * time.Millisecond
@@ -24,8 +24,9 @@ type dialResult struct {
 	err  error
 }
 
-// dial starts an attempt, unless the neighbor is passive or has a connection. If
-// it is held back, or others are to be dialled first, it is tried later.
+// dial starts an attempt, unless one is under way, or the neighbor is passive or has a
+// connection. If the neighbor is held back, or the pacer lets others go first, the timer
+// tries again later.
 func (p *peer) dial() {
 	if p.dialing != nil || p.current != nil {
 		return
@@ -36,7 +37,7 @@ func (p *peer) dial() {
 		return
 	}
 	if p.cfg.Passive {
-		p.tellState(speaker.Active, cmp.Or(p.failure, "waits for the neighbor to connect (passive)"))
+		p.report(speaker.Active, cmp.Or(p.failure, "waits for the neighbor to connect (passive)"))
 		return
 	}
 	if wait := p.paced(now); wait > 0 {
@@ -44,7 +45,7 @@ func (p *peer) dial() {
 		return
 	}
 	p.redial.Stop()
-	p.tellState(speaker.Connect, p.failure)
+	p.report(speaker.Connect, p.failure)
 	ctx, cancel := context.WithTimeout(p.sp.ctx, dialTimeout)
 	p.dialing = cancel
 	p.dials.Go(func() {
@@ -53,7 +54,7 @@ func (p *peer) dial() {
 	})
 }
 
-// paced is how long to wait for the pace of dialling.
+// paced returns how long to wait for the pacer.
 func (p *peer) paced(now time.Time) time.Duration {
 	if p.slot.IsZero() {
 		p.slot = now.Add(p.sp.pace.reserve(now, p.backoff.there))
@@ -71,7 +72,7 @@ func (p *peer) dialDone(r dialResult) {
 	if r.err != nil {
 		if p.current == nil {
 			p.failure = p.dialReason(r.err)
-			p.tellState(speaker.Active, p.failure)
+			p.report(speaker.Active, p.failure)
 		}
 		p.backoff.unreachable++
 		p.schedule()
@@ -81,7 +82,7 @@ func (p *peer) dialDone(r dialResult) {
 	p.connected(r.conn, true)
 }
 
-// dialReason is why an attempt failed.
+// dialReason returns why an attempt failed.
 func (p *peer) dialReason(err error) string {
 	reason := errText(err)
 	if reason == timedOut && p.md5Suspect(p.sp.md5.read(time.Now())) {
@@ -90,7 +91,8 @@ func (p *peer) dialReason(err error) string {
 	return reason
 }
 
-// schedule plans the next attempt. A passive neighbor has none, but a hold ends.
+// schedule sets the timer for the next attempt. For a passive neighbor it only ends a
+// hold.
 func (p *peer) schedule() {
 	now := time.Now()
 	switch held := p.backoff.held(now); {
@@ -102,8 +104,7 @@ func (p *peer) schedule() {
 	}
 }
 
-// dialer is configured so that the socket is complete before the first packet:
-// address, TTL, MD5 key.
+// dialer returns a dialer that sets address, TTL and MD5 key before the first packet.
 func (s *Speaker) dialer(n speaker.Neighbor) *net.Dialer {
 	d := &net.Dialer{
 		KeepAliveConfig: keepAlive,
@@ -122,12 +123,12 @@ func (s *Speaker) dialer(n speaker.Neighbor) *net.Dialer {
 	if n.LocalAddress.IsValid() {
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(n.LocalAddress, 0))
 	}
-	d.SetMultipathTCP(false) // knows no TCP-MD5
+	d.SetMultipathTCP(false) // it has no TCP-MD5
 	return d
 }
 
-// network keeps the families apart: a socket for both would name an IPv4
-// neighbor ::ffff:192.0.2.1.
+// network returns the network of one family: a socket for both would report an IPv4
+// neighbor as ::ffff:192.0.2.1.
 func network(a netip.Addr) string {
 	if a.Is4() {
 		return "tcp4"

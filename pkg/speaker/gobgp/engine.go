@@ -17,16 +17,15 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// engine is the one GoBGP server of a Speaker. It listens nowhere, dials nobody
-// and holds no routes: it runs a state machine per neighbor over the
-// connections it is handed.
+// engine is the GoBGP server of a Speaker. It neither listens nor dials and has no
+// routes: it runs a state machine for each neighbor over the connections it is handed.
 type engine struct {
 	srv    *server.BgpServer
 	accept chan net.Conn
 }
 
-// defaultHold is what GoBGP is told where the hold time shall be 0, which its
-// configuration cannot express. Both OPENs get the 0 on the way.
+// defaultHold is the hold time in GoBGP's configuration of a neighbor without one, because
+// GoBGP takes 0 for its default. The tap puts the 0 into both OPENs.
 const defaultHold = 90 * time.Second
 
 // newEngine starts GoBGP.
@@ -53,10 +52,10 @@ func newEngine(asn uint32, routerID netip.Addr, log *slog.Logger) (*engine, erro
 	return e, nil
 }
 
-// setAcceptChannel gives s the channel from which it takes accepted
-// connections. GoBGP has no API for that. The field is found by name and must
-// have the expected type, so that a release that changes it is an error at
-// start. It must be called before Serve, which reads the field.
+// setAcceptChannel gives s the channel from which it takes accepted connections. GoBGP
+// has no API for that, so the unexported field is found by its name and must have the
+// expected type: a release that changes it fails at start rather than at the first
+// connection. Call it before Serve, which reads the field once.
 func setAcceptChannel(s *server.BgpServer, ch chan net.Conn) error {
 	field, ok := reflect.TypeFor[server.BgpServer]().FieldByName("acceptCh")
 	if !ok || field.Type != reflect.TypeFor[chan net.Conn]() {
@@ -66,11 +65,11 @@ func setAcceptChannel(s *server.BgpServer, ch chan net.Conn) error {
 	return nil
 }
 
-// add creates the state machine of a neighbor, for one session. It costs GoBGP
-// a table for each family (1024 maps, 75 kB), so a neighbor has one only while it
-// has a connection, and only that of IPv4, whatever families the session carries.
-// Graceful restart is not its business: it has no routes to keep, and its
-// End-of-RIB would come too early.
+// add creates the state machine of a neighbor, for one session. GoBGP allocates
+// a table for each family (1024 maps, 75 kB), so a neighbor is known to it only while it
+// has a connection, and only with IPv4, whatever families the session carries.
+// GoBGP is not told of graceful restart: it has no routes to keep, and it would send
+// End-of-RIB as soon as the session is up, long before the engine has sent the routes.
 func (e *engine) add(n speaker.Neighbor) error {
 	hold := n.HoldTime
 	if hold == 0 {
@@ -99,16 +98,73 @@ func (e *engine) add(n speaker.Neighbor) error {
 	return nil
 }
 
-// ipv4Unicast is the one family that GoBGP believes in.
+// ipv4Unicast is the family that GoBGP takes every session to have.
 var ipv4Unicast = &api.AfiSafi{Config: &api.AfiSafiConfig{
 	Family: &api.Family{Afi: api.Family_AFI_IP, Safi: api.Family_SAFI_UNICAST}, Enabled: true,
 }}
 
-// remove destroys the state machine of a neighbor. Whatever it still writes
-// goes to a tap that has ended.
+// remove destroys the state machine of a neighbor. What it still writes goes to a tap
+// that has ended, and no further.
 func (e *engine) remove(addr netip.Addr) error {
 	return e.srv.DeletePeer(context.Background(), &api.DeletePeerRequest{Address: addr.String()})
 }
 
 // stop ends GoBGP and waits for its goroutines.
 func (e *engine) stop() { e.srv.Stop() }
+
+// engineLog writes GoBGP's log in nvad's form. GoBGP warns of much that is normal here (its
+// sockets have their options already, its peers are replaced after each session), so
+// everything but errors goes to debug level, and errors become warnings.
+type engineLog struct{ slog.Handler }
+
+var engineKeys = map[string]string{
+	"Key": keyNeighbor, "State": keyState, "Error": keyReason, "Err": keyReason, "Reason": keyReason,
+}
+
+// Enabled implements [slog.Handler].
+func (h engineLog) Enabled(ctx context.Context, level slog.Level) bool {
+	return h.Handler.Enabled(ctx, engineLevel(level))
+}
+
+func engineLevel(level slog.Level) slog.Level {
+	if level >= slog.LevelError {
+		return slog.LevelWarn
+	}
+	return min(level, slog.LevelDebug)
+}
+
+// Handle implements [slog.Handler].
+func (h engineLog) Handle(ctx context.Context, r slog.Record) error {
+	out := slog.NewRecord(r.Time, engineLevel(r.Level), "session engine: "+r.Message, r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		if a, ok := engineAttr(a); ok {
+			out.AddAttrs(a)
+		}
+		return true
+	})
+	return h.Handler.Handle(ctx, out)
+}
+
+// WithAttrs implements [slog.Handler].
+func (h engineLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+	kept := make([]slog.Attr, 0, len(attrs))
+	for _, a := range attrs {
+		if a, ok := engineAttr(a); ok {
+			kept = append(kept, a)
+		}
+	}
+	return engineLog{h.Handler.WithAttrs(kept)}
+}
+
+// WithGroup implements [slog.Handler].
+func (h engineLog) WithGroup(name string) slog.Handler { return engineLog{h.Handler.WithGroup(name)} }
+
+func engineAttr(a slog.Attr) (slog.Attr, bool) {
+	if a.Key == "Topic" {
+		return a, false
+	}
+	if k, ok := engineKeys[a.Key]; ok {
+		a.Key = k
+	}
+	return a, true
+}

@@ -22,7 +22,7 @@ func plainGoBGP(t testing.TB, address string, asn uint32, peer *api.Peer) *serve
 	go s.Serve()
 	ctx := context.Background()
 	err := s.StartBgp(ctx, &api.StartBgpRequest{Global: &api.Global{
-		Asn: asn, RouterId: "10.0.0.9", ListenPort: testPort, ListenAddresses: []string{address}, Families: []uint32{0, 1},
+		Asn: asn, RouterId: "10.0.0.9", ListenPort: int32(testPort), ListenAddresses: []string{address}, Families: []uint32{0, 1},
 	}})
 	if err != nil {
 		t.Fatal(err)

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -15,6 +18,128 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
+// sockets are the listening sockets. Code that takes both mu and Speaker.mu takes mu
+// first.
+type sockets struct {
+	mu      sync.Mutex // guards the rest, and the keys of what is open
+	wanted  map[netip.Addr]speaker.Neighbor
+	open    map[netip.Addr]*listener
+	missing map[netip.Addr]error // why an address is not listened on, or lacks a key
+}
+
+// listenInterval is the time between attempts to open what is missing.
+const listenInterval = 5 * time.Second
+
+// Prepare opens the listening sockets that neighbors need and sets their keys, as
+// Configure does, so that a reload can be refused before a session is touched. An error
+// leaves everything as it was. A socket that was missing before is no error, because a
+// reload that does not concern it must be possible.
+func (s *Speaker) Prepare(neighbors []speaker.Neighbor) error {
+	k := &s.sockets
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return errors.New("speaker is closed")
+	}
+	var errs []error
+	for addr, err := range s.openSockets(wantedListeners(byAddress(neighbors)), false) {
+		if k.missing[addr] == nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) > 0 {
+		s.listen()
+	}
+	return errors.Join(errs...)
+}
+
+// Missing returns an error for each address on which nvad should listen and can't; it
+// names the process that has the port.
+func (s *Speaker) Missing() []error {
+	s.sockets.mu.Lock()
+	defer s.sockets.mu.Unlock()
+	var out []error
+	for _, addr := range slices.SortedFunc(maps.Keys(s.sockets.missing), netip.Addr.Compare) {
+		out = append(out, s.sockets.missing[addr])
+	}
+	return out
+}
+
+// listen opens and closes sockets until they match the wanted neighbors, and logs what
+// has become missing or is there again.
+func (s *Speaker) listen() {
+	k := &s.sockets
+	now := s.openSockets(wantedListeners(k.wanted), true)
+	for addr, err := range now {
+		if k.missing[addr] == nil {
+			s.opts.Log.Warn("not listening, tried again every few seconds", keyReason, err)
+		}
+	}
+	for addr := range k.missing {
+		if now[addr] == nil && k.open[addr] != nil {
+			s.opts.Log.Info("listening", "address", k.open[addr].Addr())
+		}
+	}
+	k.missing = now
+	for _, l := range k.open {
+		if !l.accepting {
+			l.accepting = true
+			s.background.Go(func() { s.acceptFrom(l) })
+		}
+	}
+}
+
+// listenAgain retries what is missing until the Speaker is closed.
+func (s *Speaker) listenAgain() {
+	for s.ctx.Err() == nil {
+		s.pause(listenInterval)
+		s.sockets.mu.Lock()
+		if len(s.sockets.missing) > 0 && s.ctx.Err() == nil {
+			s.listen()
+		}
+		s.sockets.mu.Unlock()
+	}
+}
+
+// openSockets opens the wanted sockets, sets their keys, and returns what failed, by
+// address. Without prune, sockets and keys that are not wanted stay, unless they are in
+// the way.
+func (s *Speaker) openSockets(wanted map[netip.Addr]map[netip.Addr]string, prune bool) map[netip.Addr]error {
+	failed := map[netip.Addr]error{}
+	for addr, l := range s.sockets.open {
+		if wanted[addr] == nil && (prune || inTheWay(addr, wanted)) {
+			l.Close()
+			delete(s.sockets.open, addr)
+		}
+	}
+	for addr, keys := range wanted {
+		l := s.sockets.open[addr]
+		if l == nil {
+			var err error
+			if l, err = openListener(s.ctx, addr, s.opts.Port); err != nil {
+				failed[addr] = err
+				continue
+			}
+			s.sockets.open[addr] = l
+		}
+		if err := l.rekey(keys, prune); err != nil {
+			failed[addr] = err
+		}
+	}
+	return failed
+}
+
+// inTheWay reports whether a socket at addr keeps a wanted one from being opened: beside a
+// wildcard the kernel allows no single address, and the reverse.
+func inTheWay(addr netip.Addr, wanted map[netip.Addr]map[netip.Addr]string) bool {
+	for a := range wanted {
+		if a.Is4() == addr.Is4() && (a.IsUnspecified() || addr.IsUnspecified()) {
+			return true
+		}
+	}
+	return false
+}
+
 // listener is one listening socket with the keys of the neighbors that may
 // connect to it.
 type listener struct {
@@ -23,9 +148,9 @@ type listener struct {
 	accepting bool
 }
 
-// wantedListeners says where to listen: at the local address of each neighbor
-// or, if one has none, at every address of its family. The two cannot be mixed,
-// the kernel refuses the address if the wildcard is taken.
+// wantedListeners returns where to listen, with the keys by neighbor: at the local address
+// of each neighbor or, if one neighbor of a family has none, at the wildcard address
+// instead, because the kernel does not allow both.
 func wantedListeners(neighbors map[netip.Addr]speaker.Neighbor) map[netip.Addr]map[netip.Addr]string {
 	any4, any6 := netip.IPv4Unspecified(), netip.IPv6Unspecified()
 	wildcard := map[netip.Addr]bool{}
@@ -63,7 +188,7 @@ func wantedListeners(neighbors map[netip.Addr]speaker.Neighbor) map[netip.Addr]m
 	return out
 }
 
-// openListener opens a socket at an address that need not exist yet (IP_FREEBIND).
+// openListener listens on an address, which need not exist yet (IP_FREEBIND).
 func openListener(ctx context.Context, addr netip.Addr, port uint16) (*listener, error) {
 	c := net.ListenConfig{
 		KeepAliveConfig: keepAlive,
@@ -71,7 +196,7 @@ func openListener(ctx context.Context, addr netip.Addr, port uint16) (*listener,
 			return onSocket(c, func(fd int) error { return setListening(fd, network) })
 		},
 	}
-	c.SetMultipathTCP(false) // knows no TCP-MD5
+	c.SetMultipathTCP(false) // it has no TCP-MD5
 	l, err := c.Listen(ctx, network(addr), netip.AddrPortFrom(addr, port).String())
 	if err != nil {
 		reason := errText(err)
@@ -83,23 +208,7 @@ func openListener(ctx context.Context, addr netip.Addr, port uint16) (*listener,
 	return &listener{TCPListener: l.(*net.TCPListener), keys: map[netip.Addr]string{}}, nil
 }
 
-// setListening sets the TTL of the SYN-ACK, which a neighbor under RFC 5082
-// checks too, and lets the address come later.
-func setListening(fd int, network string) error {
-	if network == "tcp6" {
-		if err := setInt(fd, unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, 1, "IPV6_FREEBIND"); err != nil {
-			return err
-		}
-		return setInt(fd, unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, maxTTL, "IPV6_UNICAST_HOPS")
-	}
-	if err := setInt(fd, unix.IPPROTO_IP, unix.IP_FREEBIND, 1, "IP_FREEBIND"); err != nil {
-		return err
-	}
-	return setInt(fd, unix.IPPROTO_IP, unix.IP_TTL, maxTTL, "IP_TTL")
-}
-
-// rekey brings the TCP-MD5 keys of the socket in line with keys. Without prune those
-// that are not among them stay.
+// rekey sets the TCP-MD5 keys of the socket. With prune it removes all others.
 func (l *listener) rekey(keys map[netip.Addr]string, prune bool) error {
 	raw, err := l.SyscallConn()
 	if err != nil {
@@ -125,72 +234,4 @@ func (l *listener) rekey(keys map[netip.Addr]string, prune bool) error {
 		}
 		return errors.Join(errs...)
 	})
-}
-
-// acceptFrom hands connections to the neighbors they come from until the
-// listener is closed.
-func (s *Speaker) acceptFrom(l *listener) {
-	for {
-		conn, err := l.AcceptTCP()
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return
-		case err != nil:
-			s.opts.Log.Warn("accept failed", keyReason, errText(err))
-			s.pause(firstPause)
-		default:
-			s.arrived(l, conn)
-		}
-	}
-}
-
-// strangerInterval is the least time between two log lines about connections from unknown
-// addresses, of which an eager one opens many.
-const strangerInterval = 10 * time.Second
-
-// arrived finds the neighbor of an accepted connection. Options that the
-// neighbor's sockets need are set before anything is read.
-func (s *Speaker) arrived(l *listener, conn *net.TCPConn) {
-	addr := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
-	p := s.find(addr)
-	if p != nil && !s.keyed(l, p) {
-		conn.Close() // its key could not be set: anybody could have sent this
-		return
-	}
-	if p == nil || !p.listensAt(conn.LocalAddr().(*net.TCPAddr).AddrPort().Addr()) {
-		conn.Close()
-		if n, due := s.strangers.Every("", strangerInterval); due {
-			s.opts.Log.Warn("connection refused", keyNeighbor, addr.String(), keyReason, "no such neighbor at this address", "count", n)
-		}
-		return
-	}
-	raw, err := conn.SyscallConn()
-	if err == nil {
-		err = onSocket(raw, func(fd int) error {
-			if fd >= s.descriptors {
-				return errDescriptors
-			}
-			return setSession(fd, network(addr), p.cfg)
-		})
-	}
-	if err != nil {
-		p.log.Warn("connection refused", keyReason, err)
-		conn.Close()
-		return
-	}
-	p.offer(conn)
-}
-
-var errDescriptors = errors.New("too few file descriptors are left (LimitNOFILE)")
-
-// listensAt reports whether the neighbor may connect to our address local.
-func (p *peer) listensAt(local netip.Addr) bool {
-	return !p.cfg.LocalAddress.IsValid() || p.cfg.LocalAddress == local.Unmap()
-}
-
-// pause waits, unless the Speaker is closed.
-func (s *Speaker) pause(d time.Duration) {
-	ctx, cancel := context.WithTimeout(s.ctx, d)
-	defer cancel()
-	<-ctx.Done()
 }

@@ -12,14 +12,15 @@ import (
 	"github.com/nvad/nvad/pkg/speaker/wire"
 )
 
-// peer is one configured neighbor. Its goroutine, run, owns dialling and which
-// connection is the session; other goroutines reach it through the channels.
+// peer is one configured neighbor. Its goroutine, run, dials, settles collisions and
+// chooses the connection that is the session; other goroutines reach it through the
+// channels.
 type peer struct {
 	cfg      speaker.Neighbor
 	sp       *Speaker
 	log      *slog.Logger
 	counters *counters
-	previous *peer // of the same address, which must be gone first
+	previous *peer // of the same address; it must be gone before this one starts
 
 	incoming chan net.Conn // accepted
 	resets   chan resetOrder
@@ -29,32 +30,32 @@ type peer struct {
 
 	session atomic.Pointer[session] // for Send
 
-	// The rest is run's alone.
+	// Only run uses the rest.
 	dialled chan dialResult
 	peeked  chan *peek
 	phase   chan *session
 	ended   chan *session
-	dialing context.CancelFunc
+	dialing context.CancelFunc // of the attempt under way; nil: there is none
 	dials   sync.WaitGroup
 	current *session
-	second  *peek
+	second  *peek // a connection that competes with current
 	backoff backoff
 	failure string      // why the last attempt or session ended
-	slot    time.Time   // when the pace of dialling allows the next attempt; zero: not asked
+	slot    time.Time   // when the pacer allows the next attempt; zero: not asked yet
 	redial  *time.Timer // for the next attempt, or the end of a hold
-	verdict *time.Timer // the established session has until then to prove dead
-	// challenged says that verdict runs.
+	verdict *time.Timer // ends a challenge
+	// challenged is set while the established session has to prove that it is alive.
 	challenged bool
 	partings   atomic.Int32 // connections that are being turned away
-	news       *speaker.StateChanged
-	state      speaker.StateChanged // the last told
-	// md5Before are the failures when the last session ended.
+	pending    *speaker.StateChanged
+	state      speaker.StateChanged // the last one reported
+	// md5Before counts the failures up to the end of the last session.
 	md5Before md5Failures
 }
 
-// resetOrder tells run to end a session.
+// resetOrder asks run to end a session.
 type resetOrder struct {
-	session      uint64 // the only one it is for; 0: any
+	session      uint64 // which one; 0: any
 	notification speaker.Notification
 }
 
@@ -63,7 +64,7 @@ func (o resetOrder) isFor(s *session) bool {
 	return o.session == 0 || s != nil && s.number == o.session
 }
 
-// farewellOrder tells run to end.
+// farewellOrder asks run to end the neighbor.
 type farewellOrder struct {
 	notification speaker.Notification
 	graceful     bool // no NOTIFICATION if graceful restart was negotiated
@@ -101,7 +102,7 @@ func newStoppedTimer() *time.Timer {
 	return t
 }
 
-// run is the neighbor's goroutine.
+// run is the neighbor's goroutine. It ends when the neighbor is removed or changed.
 func (p *peer) run() {
 	defer close(p.done)
 	if p.previous != nil {
@@ -136,29 +137,29 @@ func (p *peer) run() {
 			p.dial()
 		case <-p.verdict.C:
 			p.conclude()
-		case p.newsChannel() <- p.newsEvent():
-			p.news = nil
+		case p.pendingChannel() <- p.pendingEvent():
+			p.pending = nil
 		}
 	}
 }
 
-// enlist gives GoBGP a fresh state machine for the neighbor, one that owes no
-// idle hold time.
+// enlist gives GoBGP a new state machine for the neighbor. One that has had a session
+// would refuse connections for its idle hold time first.
 func (p *peer) enlist() {
 	if err := p.sp.engine.add(p.cfg); err != nil {
 		p.log.Error("neighbor not accepted by the session engine", keyReason, err)
 	}
 }
 
-// delist takes the state machine of the session that ended out of GoBGP.
+// delist removes the state machine of a session that has ended from GoBGP.
 func (p *peer) delist() {
 	if err := p.sp.engine.remove(p.cfg.Address); err != nil {
 		p.log.Error("neighbor not removed from the session engine", keyReason, err)
 	}
 }
 
-// connected takes a new connection: the first one becomes the session, a second
-// one has to be judged.
+// connected handles a new connection. The first becomes the session; a second one
+// competes with it.
 func (p *peer) connected(conn net.Conn, ours bool) {
 	switch {
 	case p.current == nil && !ours && !p.backoff.accepts(time.Now()):
@@ -166,7 +167,7 @@ func (p *peer) connected(conn net.Conn, ours bool) {
 	case p.current == nil:
 		p.start(conn, ours)
 	case ours && !p.current.establishedAt().IsZero():
-		conn.Close() // dialled for nothing
+		conn.Close() // the neighbor's connection was faster
 	default:
 		p.contest(conn, ours)
 	}
@@ -174,8 +175,8 @@ func (p *peer) connected(conn net.Conn, ours bool) {
 
 // start makes conn the session.
 func (p *peer) start(conn net.Conn, ours bool) {
-	// What the session reports follows, so that the same failure again is news.
-	p.news, p.state = nil, speaker.StateChanged{}
+	// The session reports its states itself, so the same failure again is a new report.
+	p.pending, p.state = nil, speaker.StateChanged{}
 	p.redial.Stop()
 	p.slot = time.Time{}
 	s := &session{
@@ -204,8 +205,8 @@ func (p *peer) start(conn net.Conn, ours bool) {
 	}()
 }
 
-// sessionEnded prepares for the next session, with the second connection if
-// there is one and the neighbor need not be held back.
+// sessionEnded prepares for the next session. A second connection becomes the session,
+// unless the neighbor is held back.
 func (p *peer) sessionEnded(s *session) {
 	p.current = nil
 	p.session.Store(nil)
@@ -214,8 +215,10 @@ func (p *peer) sessionEnded(s *session) {
 	p.delist()
 	p.failure = s.tap.cause.reason
 	now := time.Now()
-	if !s.tap.cause.collision() {
-		p.backoff.ended(s.establishedAt(), now, s.dialled, s.asked)
+	// A handshake that lost a collision is no failure. But if it reached Established
+	// while judge decided against it, it cost a walk of the table like any session.
+	if since := s.establishedAt(); !since.IsZero() || !s.tap.cause.collision() {
+		p.backoff.ended(since, now, s.dialled, s.asked)
 	}
 	if !p.backoff.accepts(now) {
 		p.refuseSecond("held back", speaker.CeaseRejected)
@@ -224,7 +227,7 @@ func (p *peer) sessionEnded(s *session) {
 	if held := p.backoff.reason(now); held != "" {
 		state, reason = speaker.Idle, held+": "+p.failure
 	}
-	p.tellState(state, reason)
+	p.report(state, reason)
 	if p.second != nil {
 		p.promote()
 		return
@@ -232,8 +235,8 @@ func (p *peer) sessionEnded(s *session) {
 	p.schedule()
 }
 
-// reset ends the session; the neighbor is dialled again at once, unless the reset
-// is nobody's wish and the neighbor is held back for its flaps.
+// reset ends the session. The neighbor is dialled again at once, also if it was held back
+// for its flaps, provided that an operator asked for the reset.
 func (p *peer) reset(o resetOrder) {
 	if !o.isFor(p.current) {
 		return
@@ -253,8 +256,8 @@ func (p *peer) reset(o resetOrder) {
 	p.current.tap.notify(n, nil, wire.Describe(n))
 }
 
-// leave ends everything the neighbor has. The session's goroutine tells of the
-// end before run returns.
+// leave ends everything that the neighbor has. The session's goroutine emits Down before
+// run returns.
 func (p *peer) leave(order farewellOrder) {
 	if p.dialing != nil {
 		p.dialing()
@@ -280,7 +283,7 @@ func (p *peer) part(order farewellOrder) {
 	}
 	n := order.notification
 	select {
-	case o := <-p.resets: // asked for before, and says more
+	case o := <-p.resets: // came first, and says why: shut down with a message, say
 		if o.isFor(s) {
 			n = o.notification
 			n.Sent = true
@@ -290,8 +293,8 @@ func (p *peer) part(order farewellOrder) {
 	s.tap.notify(n, nil, wire.Describe(n))
 }
 
-// discardArrivals closes connections nobody will take any more. The listener
-// finds the neighbor gone before leave is ordered.
+// discardArrivals closes connections that came too late. No more follow: the Speaker
+// forgets the neighbor before it orders leave.
 func (p *peer) discardArrivals() {
 	for {
 		select {
@@ -307,27 +310,27 @@ func (p *peer) discardArrivals() {
 	}
 }
 
-// tellState reports a state below Established. Only the latest matters, and it
-// never waits for the reader of events.
-func (p *peer) tellState(state speaker.State, reason string) {
+// report emits a state below Established, unless it is the one reported last. It never
+// waits for the reader of events: only the latest state is kept until it can be emitted.
+func (p *peer) report(state speaker.State, reason string) {
 	ev := speaker.StateChanged{From: speaker.From{Peer: p.cfg.Address}, State: state, Reason: reason}
 	if ev != p.state {
-		p.state, p.news = ev, &ev
+		p.state, p.pending = ev, &ev
 	}
 }
 
-func (p *peer) newsChannel() chan<- speaker.Event {
-	if p.news == nil {
+func (p *peer) pendingChannel() chan<- speaker.Event {
+	if p.pending == nil {
 		return nil
 	}
 	return p.sp.events
 }
 
-func (p *peer) newsEvent() speaker.Event {
-	if p.news == nil {
+func (p *peer) pendingEvent() speaker.Event {
+	if p.pending == nil {
 		return nil
 	}
-	return *p.news
+	return *p.pending
 }
 
 // gone reports whether run has returned.
@@ -345,16 +348,16 @@ func (p *peer) offer(conn net.Conn) {
 	select {
 	case p.incoming <- conn:
 	default:
-		conn.Close() // the peer opens them faster than we look
+		conn.Close() // the neighbor opens them faster than run looks
 	}
 }
 
-// mostPartings bounds the connections of a neighbor that are being turned away:
-// each takes a descriptor until the neighbor has read why, or a second.
+// mostPartings limits the connections of a neighbor that are being turned away: each
+// has a descriptor until the neighbor has read the NOTIFICATION, for up to a second.
 const mostPartings = 4
 
-// turnAway closes a connection that is no session with a NOTIFICATION, or without
-// if there are too many.
+// turnAway closes a connection that has no session. It sends a NOTIFICATION, unless too
+// many are being turned away already.
 func (p *peer) turnAway(conn net.Conn, n speaker.Notification, data []byte) {
 	if p.partings.Add(1) > mostPartings {
 		p.partings.Add(-1)

@@ -9,10 +9,10 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// queue holds what a session has yet to send. It is bounded by the number of
-// prefixes that the neighbor is or will be told of: a change takes the place of the
-// pending one of its prefix, so that a withdrawal and the announcement after it leave
-// as one implicit replacement, and what comes and goes before it left leaves nothing.
+// queue holds what a session has yet to send. A change replaces the queued one of its
+// prefix. So a withdrawal and the announcement after it are sent as one implicit
+// replacement, a route that was announced and withdrawn again in the queue is not sent at
+// all, and the queue is no longer than the Adj-RIB-Out before and after it.
 type queue struct {
 	wake chan struct{} // has a token while there is something to send
 
@@ -21,12 +21,12 @@ type queue struct {
 	index   map[netip.Prefix]int // into changes
 	eor     route.Family
 	refresh route.Family
-	limit   int // prefixes of each family that the neighbor takes; 0: any number
+	limit   int // prefixes of each family that the neighbor accepts; 0: any number
 
 	writing atomic.Int64 // taken, not yet on the wire
 }
 
-// batch is what a writer takes at once: the changes, then the markers.
+// batch is what a writer takes at once. It sends the changes first, then the markers.
 type batch struct {
 	changes []speaker.Change
 	eor     route.Family
@@ -49,7 +49,7 @@ func (q *queue) add(changes []speaker.Change) {
 		case c.Attrs == nil && q.changes[i].New:
 			q.drop(i)
 		default:
-			c.New = q.changes[i].New // of a withdrawal it is false: the neighbor has been told
+			c.New = q.changes[i].New // false if it replaces a withdrawal: the neighbor has the route
 			q.changes[i] = c
 		}
 	}
@@ -57,7 +57,7 @@ func (q *queue) add(changes []speaker.Change) {
 	q.signal()
 }
 
-// drop forgets change i; the last one takes its place. The lock is held.
+// drop removes change i and moves the last one to its place. The caller has the lock.
 func (q *queue) drop(i int) {
 	delete(q.index, q.changes[i].Prefix)
 	last := len(q.changes) - 1
@@ -65,11 +65,11 @@ func (q *queue) drop(i int) {
 		q.changes[i] = q.changes[last]
 		q.index[q.changes[i].Prefix] = i
 	}
-	q.changes[last] = speaker.Change{} // its attribute set may go
+	q.changes[last] = speaker.Change{} // frees its attribute set
 	q.changes = q.changes[:last]
 }
 
-// endOfRIB asks for a marker after all changes so far.
+// endOfRIB queues a marker behind all changes so far.
 func (q *queue) endOfRIB(f route.Family) {
 	q.mu.Lock()
 	q.eor |= f
@@ -84,7 +84,7 @@ func (q *queue) requestRefresh(f route.Family) {
 	q.signal()
 }
 
-// setLimit takes effect with what is sent from now on.
+// setLimit applies to everything that is taken later.
 func (q *queue) setLimit(prefixes int) {
 	q.mu.Lock()
 	q.limit = prefixes

@@ -3,7 +3,6 @@ package gobgp
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -17,41 +16,33 @@ import (
 	"github.com/nvad/nvad/pkg/speaker/wire"
 )
 
-// session is one connection that was handed to GoBGP, from the first byte to
-// the end. Its goroutine, run, reads the socket and is the only one to emit
-// events while the session lasts.
+// session is one connection that is handed to GoBGP, from the first octet to the end. Its
+// goroutine, run, reads the socket, and nobody else emits events of the neighbor while the
+// session lasts.
 type session struct {
 	cfg      speaker.Neighbor
 	tap      *tap
 	dialled  bool
 	sp       *Speaker
 	log      *slog.Logger
-	phase    chan<- *session // told of the peer's OPEN and of Established
+	phase    chan<- *session // notified of the peer's OPEN and of Established
 	number   uint64
 	out      *queue
 	writer   sync.WaitGroup
 	lastPoke time.Time
-	asked    bool                         // an operator had it reset; of the neighbor's goroutine
-	decoder  atomic.Pointer[wire.Decoder] // for octets; nil unless established
+	asked    bool                         // an operator had it reset; only the neighbor's goroutine uses it
+	decoder  atomic.Pointer[wire.Decoder] // nil unless established
 
-	expected  string // what the handshake misses if it takes too long
+	expected  string // the message that is missing if the handshake takes too long
 	announced bool   // Established was emitted, so Down must be
 
-	mu          sync.Mutex // guards what the neighbor's goroutine looks at
+	mu          sync.Mutex // guards what the neighbor's goroutine reads
 	peer        wire.Open
 	opened      bool
 	established time.Time
 }
 
-// handshakeTime bounds the time until the peer's OPEN, for which RFC 4271 8.2.2
-// suggests four minutes, and after it the time until its KEEPALIVE where the
-// negotiated hold time does not. Four minutes bound that one in any case.
-const (
-	handshakeTime  = 30 * time.Second
-	longestConfirm = 4 * time.Minute
-)
-
-// run receives until the connection ends, then ends the session.
+// run receives until the connection ends, then emits the end of the session.
 func (s *session) run() {
 	s.endBy(s.read())
 	close(s.tap.reading)
@@ -59,7 +50,7 @@ func (s *session) run() {
 	s.farewell()
 }
 
-// read receives until it cannot go on.
+// read receives until an error, which it returns.
 func (s *session) read() error {
 	if !s.expect("OPEN", s.sp.handshakeTime) {
 		return errEnded
@@ -75,14 +66,7 @@ func (s *session) read() error {
 	return s.receive(r, buf)
 }
 
-// expect bounds the time until the named message has arrived; false if the
-// session has ended.
-func (s *session) expect(message string, within time.Duration) bool {
-	s.expected = fmt.Sprintf("no %s within %s", message, within)
-	return s.tap.readUntil(time.Now().Add(within))
-}
-
-// endBy ends the connection for the error that stopped reception.
+// endBy ends the connection because of the error that read returned, unless it has ended.
 func (s *session) endBy(err error) {
 	var f *wire.Fault
 	switch {
@@ -94,137 +78,6 @@ func (s *session) endBy(err error) {
 	default:
 		s.tap.end(lostBy(err), nil)
 	}
-}
-
-// overdue is the reason for the end of a handshake that took too long. Where no
-// OPEN comes although the connection stands, its packets may be those that the
-// kernel drops.
-func (s *session) overdue() string {
-	reason := "hold timer expired: " + s.expected
-	if s.cfg.TTLSecurity > 0 && !s.opened {
-		reason += ttlHint
-	}
-	return reason
-}
-
-const ttlHint = " (ttl-security: does the neighbor send with TTL 255, and is it as near as configured?)"
-
-// handshake takes the connection from the first message to Established.
-func (s *session) handshake(r io.Reader, buf []byte) error {
-	if !s.handOver() {
-		return errEnded
-	}
-	s.push(speaker.StateChanged{From: s.from(), State: speaker.OpenSent})
-	m, err := s.next(r, buf, false)
-	if err != nil {
-		return err
-	}
-	if m.Type() != wire.TypeOpen {
-		return wire.Unexpected(m, speaker.OpenSent)
-	}
-	if err := s.receiveOpen(m); err != nil {
-		return err
-	}
-	if !s.await(s.tap.accepted) {
-		return errEnded
-	}
-	if !s.expect("KEEPALIVE", s.confirmTime()) {
-		return errEnded
-	}
-	s.push(speaker.StateChanged{From: s.from(), State: speaker.OpenConfirm})
-	confirmed := make(chan struct{})
-	defer close(confirmed)
-	go s.keepAlive(confirmed)
-	if m, err = s.next(r, buf, false); err != nil {
-		return err
-	}
-	if m.Type() != wire.TypeKeepalive {
-		return wire.Unexpected(m, speaker.OpenConfirm)
-	}
-	s.tap.deliver(m)
-	return nil
-}
-
-// confirmTime is the hold time of OPENCONFIRM, the negotiated one (RFC 4271 8.2.2).
-func (s *session) confirmTime() time.Duration {
-	if hold := s.holdTime(); hold > 0 {
-		return min(hold, longestConfirm)
-	}
-	return s.sp.handshakeTime
-}
-
-// holdTime is the negotiated one, 0 if there is none.
-func (s *session) holdTime() time.Duration { return min(s.cfg.HoldTime, s.peer.HoldTime) }
-
-// keepAlive sends KEEPALIVEs until done is closed. GoBGP begins with its own once
-// the session is established.
-func (s *session) keepAlive(done <-chan struct{}) {
-	interval := s.keepaliveTime()
-	if interval <= 0 {
-		return
-	}
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			if s.tap.send(wire.Keepalive) != nil {
-				return
-			}
-			s.tap.counters.out[wire.Keepalive.Type()].Add(1)
-		case <-done:
-			return
-		}
-	}
-}
-
-// keepaliveTime is a third of the negotiated hold time, unless the configuration
-// says otherwise.
-func (s *session) keepaliveTime() time.Duration {
-	if hold := s.holdTime(); s.cfg.Keepalive == 0 || hold < s.cfg.HoldTime {
-		return hold / 3
-	}
-	return s.cfg.Keepalive
-}
-
-// handOver gives the connection to GoBGP until that takes it. A state machine
-// that was just created takes some microseconds to become Active, and closes
-// what it gets before.
-func (s *session) handOver() bool {
-	begin := time.Now()
-	for pause := time.Millisecond; time.Since(begin) < handshakeTime; pause = min(2*pause, firstPause) {
-		s.sp.engine.accept <- s.tap
-		select {
-		case <-s.tap.opened:
-			return true
-		case <-s.tap.refused:
-			s.sp.pause(pause)
-		case <-s.tap.done:
-			return false
-		}
-	}
-	s.tap.end(cause{reason: "the session engine does not take the connection"}, nil)
-	return false
-}
-
-// receiveOpen checks the peer's OPEN and has GoBGP answer it with a KEEPALIVE.
-func (s *session) receiveOpen(m wire.Message) error {
-	peer, err := wire.ParseOpen(m)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	s.peer, s.opened = peer, true
-	s.mu.Unlock()
-	s.tell()
-	if err := peer.Check(&s.cfg, s.sp.opts.RouterID); err != nil {
-		return err
-	}
-	if s.cfg.HoldTime == 0 {
-		peer.HoldTime = 0 // without hold and keepalive timers (RFC 4271 4.2)
-	}
-	s.tap.deliver(peer.Stripped())
-	return nil
 }
 
 // receive handles the messages of an established session.
@@ -245,7 +98,7 @@ func (s *session) receive(r io.Reader, buf []byte) error {
 		case wire.TypeUpdate:
 			s.poke()
 			bad, err := dec.Update(m.Body(), s.push)
-			s.tap.counters.malformed.add(bad)
+			s.tap.counters.addMalformed(bad)
 			if err != nil {
 				return err
 			}
@@ -286,7 +139,8 @@ func (s *session) refresh(m wire.Message) error {
 	return err
 }
 
-// establish opens the queue of what is sent and announces the session.
+// establish starts the writer and emits Established. It returns false if the session has
+// ended before that.
 func (s *session) establish() bool {
 	ev := s.facts()
 	if ev.HoldTime > 0 {
@@ -299,14 +153,14 @@ func (s *session) establish() bool {
 	s.mu.Lock()
 	s.established = time.Now()
 	s.mu.Unlock()
-	s.tell()
+	s.wakePeer()
 	s.writer.Go(w.run)
 	s.log.Debug("session established", "families", ev.Families.String(), "hold_time", ev.HoldTime)
 	s.announced = s.push(ev)
 	return s.announced
 }
 
-// facts is the Established event.
+// facts returns the Established event.
 func (s *session) facts() speaker.Established {
 	ev := speaker.Established{
 		From:         s.from(),
@@ -352,7 +206,7 @@ func (s *session) decoderOptions() wire.DecoderOptions {
 
 func isLoopback(a netip.Addr) bool { return a.Unmap().IsLoopback() }
 
-// establishedAt is zero before the session is established.
+// establishedAt returns zero before the session is established.
 func (s *session) establishedAt() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -366,26 +220,16 @@ func (s *session) gracefulPeer() bool {
 	return s.cfg.RestartTime > 0 && s.peer.Graceful && s.peer.Keeps&s.families() != 0
 }
 
-// await waits for ch, or false if the connection ends first.
-func (s *session) await(ch <-chan struct{}) bool {
-	select {
-	case <-ch:
-		return true
-	case <-s.tap.done:
-		return false
-	}
-}
-
-// tell wakes the neighbor's goroutine: a collision may be decidable now.
-func (s *session) tell() {
+// wakePeer wakes the neighbor's goroutine, which may be able to decide a collision now.
+func (s *session) wakePeer() {
 	select {
 	case s.phase <- s:
-	default: // it has yet to look at an earlier one, and will see this too
+	default: // it has not handled the last one yet, and will see the latest state then
 	}
 }
 
-// poke keeps GoBGP's hold timer from running out while UPDATEs arrive, which it
-// does not see.
+// poke restarts GoBGP's hold timer, at most once a second. GoBGP does not see the UPDATEs
+// that arrive, so a neighbor that sends nothing else would seem to be dead.
 func (s *session) poke() {
 	if now := time.Now(); now.Sub(s.lastPoke) >= time.Second {
 		s.lastPoke = now
@@ -393,8 +237,9 @@ func (s *session) poke() {
 	}
 }
 
-// push emits ev. While the queue of events is full the socket is not read; the
-// peer is no less alive for that. It returns false if the session has ended.
+// push emits ev. While the queue of events is full, the socket is not read. The neighbor's
+// KEEPALIVEs wait there too, so push restarts GoBGP's hold timer meanwhile. It
+// returns false if the session has ended.
 func (s *session) push(ev speaker.Event) bool {
 	select {
 	case s.sp.events <- ev:
@@ -417,8 +262,8 @@ func (s *session) push(ev speaker.Event) bool {
 	}
 }
 
-// farewell emits the end of an established session. Nothing but the end of the
-// Speaker keeps it from being told.
+// farewell emits Down, if Established was emitted. It waits for room in the queue of
+// events, unless the Speaker ends.
 func (s *session) farewell() {
 	c := s.tap.cause
 	if !s.announced {
@@ -435,12 +280,10 @@ func (s *session) farewell() {
 	}
 }
 
-// queuedOctets is what a change takes that is not yet on the wire, with its place
-// in the index.
+// queuedOctets is the memory of a queued change, with its entry in the index.
 const queuedOctets = 128
 
-// octets estimates the memory that the session holds, with queued changes that are
-// not yet on the wire.
+// octets estimates the memory that the session holds with a number of queued changes.
 func (s *session) octets(queued int) int {
 	n := queued * queuedOctets
 	if d := s.decoder.Load(); d != nil {

@@ -1,6 +1,7 @@
 package gobgp
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -15,7 +16,7 @@ import (
 // taken listens on the BGP port of an address until it is closed.
 func taken(t *testing.T, address string) net.Listener {
 	t.Helper()
-	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: addr(address).AsSlice(), Port: testPort})
+	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: addr(address).AsSlice(), Port: int(testPort)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +50,7 @@ func TestPrepareTouchesNoSession(t *testing.T) {
 		}
 	}
 	quiet(t, a, 100*time.Millisecond)
-	c, err := net.Dial("tcp4", net.JoinHostPort("127.0.21.1", "10179"))
+	c, err := net.Dial("tcp4", fmt.Sprintf("127.0.21.1:%d", testPort))
 	if err != nil {
 		t.Fatalf("it listens no longer: %v", err)
 	}
@@ -59,7 +60,7 @@ func TestPrepareTouchesNoSession(t *testing.T) {
 	other := taken(t, "127.0.21.4")
 	elsewhere.LocalAddress = addr("127.0.21.4")
 	a.Configure([]speaker.Neighbor{na, elsewhere})
-	if missing := a.Missing(); len(missing) != 1 || !strings.Contains(missing[0].Error(), "127.0.21.4 port 10179: gobgp.test (pid ") {
+	if missing := a.Missing(); len(missing) != 1 || !strings.Contains(missing[0].Error(), fmt.Sprintf("127.0.21.4 port %d: gobgp.test (pid ", testPort)) {
 		t.Errorf("missing: %v", missing)
 	}
 	if err := a.Prepare([]speaker.Neighbor{na, elsewhere}); err != nil {

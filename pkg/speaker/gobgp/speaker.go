@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,21 +23,20 @@ const (
 	eventQueue  = 256
 )
 
-// Options are what a Speaker is made with. ASN, RouterID and Interner are
-// required.
+// Options configure a Speaker. ASN, RouterID and Interner are required.
 type Options struct {
 	ASN      uint32
 	RouterID netip.Addr // BGP Identifier (RFC 6286)
 	Interner *route.Interner
 	Log      *slog.Logger
 	Port     uint16 // to listen on; 0 means 179
-	// Restarting says that the kernel still forwards by an earlier run's routes:
-	// OPEN has the Restart State bit until Restarted is called, and the
-	// Forwarding State bits (RFC 4724 3).
+	// Restarting says that the kernel still forwards by an earlier run's routes. OPENs
+	// have the Forwarding State bits and, until Restarted is called, the Restart State
+	// bit (RFC 4724 3).
 	Restarting bool
 }
 
-// Speaker holds the sessions of this router with its neighbors. Its methods are
+// Speaker runs the sessions of this router with its neighbors. Its methods are
 // safe for concurrent use, and none but Close waits for a neighbor or for the
 // reader of events.
 type Speaker struct {
@@ -52,8 +52,8 @@ type Speaker struct {
 	strangers   telemetry.Throttle
 	pace        dialPace
 	md5         md5Reader
-	descriptors int // the least number that a neighbor's socket must not have
-	// handshakeTime is that of the sessions to come; tests have less of it.
+	descriptors int // a neighbor's socket must have a lower number
+	// handshakeTime is for the sessions to come; tests shorten it.
 	handshakeTime time.Duration
 
 	mu      sync.RWMutex // guards the rest
@@ -64,7 +64,7 @@ type Speaker struct {
 	sockets sockets
 }
 
-// New starts a Speaker without neighbors. Close must be called.
+// New starts a Speaker without neighbors. The caller must Close it.
 func New(o Options) (*Speaker, error) {
 	switch {
 	case o.ASN == 0:
@@ -102,13 +102,13 @@ func New(o Options) (*Speaker, error) {
 	return s, nil
 }
 
-// Events is the queue of what happens. Sockets are not read while it is full.
-// Close closes it.
+// Events returns the queue of events. Sockets are not read while it is full. Close
+// closes it.
 func (s *Speaker) Events() <-chan speaker.Event { return s.events }
 
-// Restarted ends the time in which this router is known to have restarted
-// (RFC 4724 4.1): OPENs from now on do not say so. They say that forwarding
-// state is preserved, since a session that is lost later does not touch it.
+// Restarted ends the graceful restart of this router (RFC 4724 4.1): later OPENs have no
+// Restart State bit. They have the Forwarding State bits, because the kernel keeps
+// forwarding when a single session is lost.
 func (s *Speaker) Restarted() {
 	s.restarting.Store(false)
 	s.preserved.Store(true)
@@ -118,13 +118,12 @@ func (s *Speaker) restart() wire.Restart {
 	return wire.Restart{Restarted: s.restarting.Load(), Preserved: s.preserved.Load()}
 }
 
-// Configure makes the given neighbors the ones to have sessions with. Neighbors
-// that are equal to what they were keep their session; changed ones are reset
-// with Cease/Other Configuration Change, those that are gone with Cease/Peer
-// De-configured, disabled ones with Cease/Administrative Shutdown (RFC 4486).
+// Configure replaces the set of neighbors. An unchanged neighbor keeps its session; a
+// changed one is reset with Cease/Other Configuration Change, a removed one ends with
+// Cease/Peer De-configured, a disabled one with Cease/Administrative Shutdown (RFC 4486).
 //
-// Where a listening socket can't be opened or keyed, nvad goes on dialling, and tries
-// to listen again every few seconds: see Missing.
+// If a listening socket can't be opened, or a key can't be set, nvad still dials, and
+// tries to listen again every few seconds: see Missing.
 func (s *Speaker) Configure(neighbors []speaker.Neighbor) {
 	wanted := byAddress(neighbors)
 	s.sockets.mu.Lock()
@@ -145,7 +144,7 @@ func (s *Speaker) Configure(neighbors []speaker.Neighbor) {
 		p.stop <- farewellOrder{notification: speaker.Cease(departure(n, ok))}
 	}
 	s.sockets.wanted = wanted
-	s.listen() // before the first SYN: a neighbor may answer with its own
+	s.listen() // before the first SYN, because a neighbor may answer with its own
 	for addr, n := range wanted {
 		if s.peers[addr] == nil && !n.Disabled {
 			p := newPeer(s, n, s.leaving[addr])
@@ -156,7 +155,7 @@ func (s *Speaker) Configure(neighbors []speaker.Neighbor) {
 	}
 }
 
-// byAddress is the neighbors by their addresses, each with its families.
+// byAddress indexes neighbors. One without families gets that of its address.
 func byAddress(neighbors []speaker.Neighbor) map[netip.Addr]speaker.Neighbor {
 	out := make(map[netip.Addr]speaker.Neighbor, len(neighbors))
 	for _, n := range neighbors {
@@ -168,8 +167,8 @@ func byAddress(neighbors []speaker.Neighbor) map[netip.Addr]speaker.Neighbor {
 	return out
 }
 
-// departure is the subcode of Cease for a neighbor whose configuration changed
-// to n or, if there is none, went away.
+// departure returns the subcode of Cease for a neighbor whose configuration changed
+// to n or, without ok, was removed.
 func departure(n speaker.Neighbor, ok bool) uint8 {
 	switch {
 	case !ok:
@@ -180,34 +179,34 @@ func departure(n speaker.Neighbor, ok bool) uint8 {
 	return speaker.CeaseConfigChange
 }
 
-// Send changes the Adj-RIB-Out of a session. A change replaces one of the same
-// prefix that has not left yet. Changes for a session that is over are dropped:
-// the next one begins with an empty Adj-RIB-Out.
+// Send queues changes of the Adj-RIB-Out of a session. A change replaces a queued one of
+// the same prefix. Changes for a session that is over are dropped: the next session
+// begins with an empty Adj-RIB-Out.
 func (s *Speaker) Send(addr netip.Addr, session uint64, changes []speaker.Change) {
 	if out := s.outgoing(addr, session); out != nil {
 		out.add(changes)
 	}
 }
 
-// SendEndOfRIB sends the marker of RFC 4724 2 after all changes queued so far.
+// SendEndOfRIB sends End-of-RIB (RFC 4724 2) after all changes queued so far.
 func (s *Speaker) SendEndOfRIB(addr netip.Addr, session uint64, family route.Family) {
 	if out := s.outgoing(addr, session); out != nil {
 		out.endOfRIB(family)
 	}
 }
 
-// SetLimit tells how many prefixes of each family the neighbor of a session takes;
-// 0: any number. What is queued is sent such that the neighbor never has more,
-// as long as the Adj-RIB-Out has no more.
+// SetLimit sets how many prefixes of each family the neighbor of a session accepts;
+// 0: any number. Queued changes are then sent in an order in which the neighbor never has
+// more, provided that the Adj-RIB-Out does not.
 func (s *Speaker) SetLimit(addr netip.Addr, session uint64, prefixes int) {
 	if out := s.outgoing(addr, session); out != nil {
 		out.setLimit(prefixes)
 	}
 }
 
-// RequestRefresh asks the neighbor of a session to announce all of some families again
-// (RFC 2918). Requests that have not left yet become one. It does nothing if the
-// session is over, or if the neighbor did not announce the capability.
+// RequestRefresh asks the neighbor of a session to announce all routes of some families
+// again (RFC 2918). Queued requests become one. It does nothing if the session is over,
+// or if the neighbor did not announce the capability.
 func (s *Speaker) RequestRefresh(addr netip.Addr, session uint64, families route.Family) {
 	if out := s.outgoing(addr, session); out != nil {
 		out.requestRefresh(families)
@@ -225,10 +224,9 @@ func (s *Speaker) outgoing(addr netip.Addr, session uint64) *queue {
 	return nil
 }
 
-// Reset ends a session with n and dials again at once. Without a session it
-// only does the latter. Session is the number of an established one: if that is over
-// by now, Reset does nothing, so that it never ends the handshake of the next. 0 is
-// whatever session there is.
+// Reset ends a session with n and dials again at once; without a session it only dials.
+// session is the number of an established one: if that is over by now, Reset does nothing,
+// so that it never ends the handshake of the next. 0 means any session.
 func (s *Speaker) Reset(addr netip.Addr, session uint64, n speaker.Notification) {
 	if p := s.find(addr); p != nil {
 		select {
@@ -238,7 +236,7 @@ func (s *Speaker) Reset(addr netip.Addr, session uint64, n speaker.Notification)
 	}
 }
 
-// Stats returns the counters of a neighbor; false if there is no such neighbor.
+// Stats returns the counters of a neighbor, or false if there is no such neighbor.
 func (s *Speaker) Stats(addr netip.Addr) (speaker.Stats, bool) {
 	p := s.find(addr)
 	if p == nil {
@@ -252,8 +250,8 @@ func (s *Speaker) Stats(addr netip.Addr) (speaker.Stats, bool) {
 	return st, true
 }
 
-// Hint tells that addresses or links have changed: neighbors without a session
-// are dialled now.
+// Hint dials all neighbors that have no session, at once. The engine calls it when an
+// address or a link has changed.
 func (s *Speaker) Hint() {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -269,4 +267,59 @@ func (s *Speaker) find(addr netip.Addr) *peer {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.peers[addr]
+}
+
+// CloseOptions say how to end the sessions.
+type CloseOptions struct {
+	// Graceful closes the TCP connections without a NOTIFICATION where graceful restart
+	// is negotiated, so that the neighbors keep our routes (RFC 4724 4.1).
+	Graceful bool
+	// Message is sent to all other neighbors with Cease/Administrative Shutdown
+	// (RFC 9003). It may be empty.
+	Message string
+}
+
+// Close ends all sessions and the Speaker, and closes the queue of events. If ctx ends
+// first, Close returns its error, and the remaining sessions end in the background.
+func (s *Speaker) Close(ctx context.Context, o CloseOptions) error {
+	s.sockets.mu.Lock()
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		s.sockets.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.sockets.wanted = nil
+	for _, l := range s.sockets.open {
+		l.Close()
+	}
+	s.sockets.mu.Unlock()
+	n := speaker.Cease(speaker.CeaseShutdown)
+	n.Message = o.Message
+	peers := slices.Collect(maps.Values(s.peers))
+	for _, p := range peers {
+		p.stop <- farewellOrder{notification: n, graceful: o.Graceful}
+	}
+	peers = slices.AppendSeq(peers, maps.Values(s.leaving))
+	clear(s.peers)
+	s.mu.Unlock()
+	s.cancel() // ends dials, and Down events that nobody reads
+
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		for _, p := range peers {
+			<-p.done
+		}
+		s.engine.stop()
+		s.background.Wait()
+		close(s.events)
+	}()
+	select {
+	case <-closed:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

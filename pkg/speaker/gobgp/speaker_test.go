@@ -2,7 +2,9 @@ package gobgp
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"testing"
@@ -12,9 +14,25 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// testPort is where the speakers of these tests listen, each at an address of
-// its own in 127.0.0.0/8.
-const testPort = 10179
+// testPort is the port of all speakers of these tests, each at an address of its own in
+// 127.0.0.0/8. Every run has a port of its own.
+var testPort = freePort()
+
+// freePort returns a port that no other run of these tests has, below those that the
+// kernel gives to clients. An abstract unix socket with its number keeps others from it
+// until this process ends.
+func freePort() uint16 {
+	for port := uint16(10179); port < 11179; port++ {
+		l, err := net.Listen("unix", fmt.Sprintf("@nvad-gobgp-test-%d", port))
+		if err == nil {
+			portLock = l
+			return port
+		}
+	}
+	panic("no free port")
+}
+
+var portLock net.Listener
 
 func addr(s string) netip.Addr     { return netip.MustParseAddr(s) }
 func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }

@@ -15,10 +15,19 @@ import (
 	"github.com/nvad/nvad/pkg/speaker/wire"
 )
 
-// tap is the connection that GoBGP is handed. GoBGP reads what the session
-// gives it with deliver, never the socket. What GoBGP writes is framed: its
-// UPDATEs are dropped, the rest goes out between the messages of our own
-// writer. A tap ends once, for one cause.
+// tap is the connection that GoBGP is handed. It lets the octets of UPDATEs go past GoBGP,
+// in both directions:
+//
+//   - The session reads the socket. GoBGP's Read returns only the messages that the session
+//     passes on with deliver: a stripped OPEN, KEEPALIVEs, nothing else. Instead of
+//     each UPDATE, alive gives GoBGP a KEEPALIVE now and then, so that its hold timer
+//     runs on.
+//   - The session's writer writes whole messages to the socket, and GoBGP's Write does the
+//     same with its KEEPALIVEs and NOTIFICATIONs: the token in writing keeps them from
+//     mixing. nvad's OPEN goes out in place of GoBGP's, and GoBGP's UPDATEs are dropped.
+//
+// A tap ends once, for one cause. After that its Write discards and its Read waits, until
+// the neighbor's goroutine has removed GoBGP's state machine.
 type tap struct {
 	conn          net.Conn
 	local, remote *net.TCPAddr
@@ -31,7 +40,7 @@ type tap struct {
 	deadline time.Time
 
 	writing  chan struct{} // holds a token while somebody writes to the socket
-	sendHold atomic.Int64  // longest a write may take, a time.Duration (RFC 9687)
+	sendHold atomic.Int64  // send hold time, a time.Duration (RFC 9687)
 
 	refused  chan struct{} // GoBGP has closed the connection unused
 	opened   chan struct{} // GoBGP has sent OPEN
@@ -39,13 +48,13 @@ type tap struct {
 	openOnce sync.Once
 	accOnce  sync.Once
 
-	reading chan struct{} // closed when the session reads no more; nil if none does
+	reading chan struct{} // closed when the session reads no more; nil without a session
 	done    chan struct{}
 	endOnce sync.Once
 	cause   cause // valid once done is closed
 }
 
-// tapOptions is what a tap needs of its neighbor.
+// tapOptions describe the neighbor of a tap.
 type tapOptions struct {
 	neighbor   speaker.Neighbor
 	counters   *counters
@@ -92,17 +101,18 @@ func (t *tap) LocalAddr() net.Addr { return t.local }
 // RemoteAddr implements [net.Conn].
 func (t *tap) RemoteAddr() net.Addr { return t.remote }
 
-// SyscallConn implements [syscall.Conn]. Socket options are nvad's.
+// SyscallConn implements [syscall.Conn]. It fails because nvad sets the socket options.
 func (t *tap) SyscallConn() (syscall.RawConn, error) { return nil, errors.ErrUnsupported }
 
 // SetDeadline implements [net.Conn].
 func (t *tap) SetDeadline(at time.Time) error { return t.SetReadDeadline(at) }
 
-// SetWriteDeadline implements [net.Conn]. Every write has a deadline of ours.
+// SetWriteDeadline implements [net.Conn]. It does nothing: nvad sets a deadline for every
+// write.
 func (t *tap) SetWriteDeadline(time.Time) error { return nil }
 
-// SetReadDeadline implements [net.Conn]. GoBGP uses it only to interrupt a Read
-// at once and to allow the next.
+// SetReadDeadline implements [net.Conn]. GoBGP uses it only to interrupt a Read at once,
+// and to allow the next.
 func (t *tap) SetReadDeadline(at time.Time) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -111,9 +121,9 @@ func (t *tap) SetReadDeadline(at time.Time) error {
 	return nil
 }
 
-// Read implements [net.Conn]. It does not fail when the session ends: the
-// neighbor's goroutine then removes the peer, which interrupts the Read. A GoBGP
-// that finds out by itself leaves a goroutine behind for each session.
+// Read implements [net.Conn]. It does not fail when the session ends: the neighbor's
+// goroutine then removes GoBGP's state machine, which interrupts the Read. If GoBGP
+// noticed the end by itself, it would leave a goroutine behind for each session.
 func (t *tap) Read(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -130,7 +140,7 @@ func (t *tap) Read(p []byte) (int, error) {
 	}
 }
 
-// deliver lets GoBGP read m.
+// deliver passes m on to GoBGP.
 func (t *tap) deliver(m wire.Message) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -138,8 +148,8 @@ func (t *tap) deliver(m wire.Message) {
 	t.wake.Broadcast()
 }
 
-// alive lets GoBGP restart its hold timer. A KEEPALIVE it has not yet read does
-// for any number of messages.
+// alive has GoBGP restart its hold timer: it passes on a KEEPALIVE, unless GoBGP has one
+// to read already.
 func (t *tap) alive() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -149,8 +159,8 @@ func (t *tap) alive() {
 	}
 }
 
-// Write implements [net.Conn]. GoBGP writes whole messages. After the end of the
-// session they go nowhere, see Read.
+// Write implements [net.Conn]. GoBGP writes whole messages. After the end of the session
+// they are discarded, for the reason that Read gives.
 func (t *tap) Write(p []byte) (int, error) {
 	for rest := wire.Message(p); len(rest) >= wire.HeaderLen; {
 		n := int(rest[16])<<8 | int(rest[17])
@@ -163,11 +173,11 @@ func (t *tap) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// forward sends a message of GoBGP's.
+// forward sends a message of GoBGP's, or nvad's in its place.
 func (t *tap) forward(m wire.Message) {
 	switch m.Type() {
 	case wire.TypeUpdate:
-		return // GoBGP has no routes to tell of
+		return // its End-of-RIB: GoBGP has no routes
 	case wire.TypeNotification:
 		n := wire.ParseNotification(m, true)
 		t.end(cause{reason: describeSent(n), notification: &n}, m)
@@ -187,8 +197,8 @@ func (t *tap) forward(m wire.Message) {
 	}
 }
 
-// send writes b, which holds whole messages. A peer that takes longer
-// than the send hold time is given up.
+// send writes b, which consists of whole messages. If the neighbor takes longer to read
+// them than the send hold time, the session ends.
 func (t *tap) send(b []byte) error {
 	select {
 	case t.writing <- struct{}{}:
@@ -199,6 +209,7 @@ func (t *tap) send(b []byte) error {
 	return t.sendLocked(b)
 }
 
+// sendLocked is send for a caller that has the token in writing.
 func (t *tap) sendLocked(b []byte) error {
 	if t.ended() {
 		return errEnded
@@ -215,7 +226,8 @@ func (t *tap) sendLocked(b []byte) error {
 	return nil
 }
 
-// probe sends a KEEPALIVE without waiting, unless something is being sent anyway.
+// probe sends a KEEPALIVE and does not wait for it. If something is being sent anyway, that
+// is probe enough.
 func (t *tap) probe() {
 	select {
 	case t.writing <- struct{}{}:
@@ -230,8 +242,8 @@ func (t *tap) probe() {
 	})
 }
 
-// Close implements [net.Conn]: GoBGP is done with the connection. If it has not
-// even sent OPEN, its state machine was not ready, and gets another chance.
+// Close implements [net.Conn]. If GoBGP closes the connection before it has sent OPEN, its
+// state machine was not ready, and handOver tries again.
 func (t *tap) Close() error {
 	select {
 	case <-t.opened:
@@ -255,8 +267,8 @@ func (t *tap) ended() bool {
 	}
 }
 
-// end ends the connection, with last as its last wire.Message unless that is nil.
-// Only the first call counts; it returns without waiting for the peer.
+// end ends the connection. last, unless nil, is sent as its last message. Only the first
+// call counts. It does not wait for the neighbor.
 func (t *tap) end(c cause, last wire.Message) {
 	t.endOnce.Do(func() {
 		t.cause = c
@@ -271,25 +283,25 @@ func (t *tap) end(c cause, last wire.Message) {
 	})
 }
 
-// readUntil sets the deadline of the session's reads; false if the session has
-// ended, after which there must be none.
+// readUntil sets the deadline of the session's reads. It returns false if the session has
+// ended, whose deadline this call may have undone: then the caller must not read.
 func (t *tap) readUntil(at time.Time) bool {
 	_ = t.conn.SetReadDeadline(at)
 	return !t.ended()
 }
 
-// notify ends the connection with a NOTIFICATION of ours.
+// notify ends the connection with a NOTIFICATION.
 func (t *tap) notify(n speaker.Notification, data []byte, reason string) {
 	n.Sent = true
 	t.end(cause{reason: reason, notification: &n}, wire.NewNotification(n, data))
 }
 
-// farewellTime bounds how long the peer may take to read a NOTIFICATION.
+// farewellTime is how long the neighbor may take to read a NOTIFICATION.
 const farewellTime = time.Second
 
-// farewell sends last and closes the socket. The close waits until the peer has
-// closed too: with unread data in the socket it would reset the connection and
-// might destroy what is under way.
+// farewell sends last and closes the socket, once the neighbor has closed too. If nvad
+// closed at once while unread data is in its socket, the kernel would reset the connection,
+// and the neighbor could lose the NOTIFICATION that is still under way.
 func (t *tap) farewell(last wire.Message) {
 	defer t.conn.Close()
 	until := time.Now().Add(farewellTime)
@@ -311,4 +323,13 @@ func (t *tap) farewell(last wire.Message) {
 		_ = t.conn.SetReadDeadline(until)
 		_, _ = io.Copy(io.Discard, t.conn)
 	}
+}
+
+// endStuck ends a session whose neighbor does not read. The kernel discards what the
+// neighbor has not read, and resets the connection.
+func (t *tap) endStuck() {
+	if tcp, ok := unwrap(t.conn).(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	t.end(cause{reason: "send hold timer expired: the neighbor does not read", lost: true}, nil)
 }

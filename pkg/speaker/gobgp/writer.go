@@ -1,7 +1,9 @@
 package gobgp
 
 import (
+	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/nvad/nvad/pkg/route"
@@ -9,19 +11,19 @@ import (
 	"github.com/nvad/nvad/pkg/speaker/wire"
 )
 
-// writer sends what is queued for an established session. It is the only one to
-// write UPDATEs; KEEPALIVEs of GoBGP's pass between two chunks.
+// writer sends what is queued for an established session. Nobody else writes UPDATEs.
+// GoBGP's KEEPALIVEs go out between two chunks.
 type writer struct {
 	s        *session
 	enc      wire.Encoder
 	families route.Family
 	buf      []byte
-	// accounts are those of IPv4 and IPv6; nil: the neighbor counts otherwise.
+	// accounts are for IPv4 and IPv6; nil unless the neighbor counts incoming routes.
 	accounts *[2]*account
-	eor      route.Family // to be sent once nothing waits
+	eor      route.Family // to send once no change waits
 }
 
-// chunk is how much is written at once.
+// chunk is the number of octets that are written at once.
 const chunk = 1 << 16
 
 func newWriter(s *session) *writer {
@@ -67,8 +69,8 @@ func (w *writer) run() {
 	}
 }
 
-// within is what of a batch may be sent now to a neighbor that counts incoming
-// routes too, how many changes wait, and for how long.
+// within returns the part of a batch that may be sent now without exceeding the neighbor's
+// limit, and how many changes wait, and for how long.
 func (w *writer) within(b batch, now time.Time) (_ batch, waiting int, wait time.Duration) {
 	if w.accounts == nil {
 		return b, 0, 0
@@ -99,9 +101,9 @@ func accountOf(p netip.Prefix) int {
 	return 1
 }
 
-// write sends a batch: announcements, then withdrawals (what replaces a route
-// arrives before the route goes), then markers. A neighbor with a limit gets
-// withdrawals first: they make the room.
+// write sends a batch: announcements, then withdrawals, then markers. In this order a route
+// that covers a withdrawn one arrives before that one goes. A neighbor with a limit gets
+// withdrawals first, because they make room.
 func (w *writer) write(b batch) error {
 	groups, withdrawn := w.group(b.changes)
 	if b.limit > 0 {
@@ -132,7 +134,7 @@ func (w *writer) write(b batch) error {
 	return w.flush()
 }
 
-// group is the prefixes of one family that share a set of attributes.
+// group has the prefixes of one family that share a set of attributes.
 type group struct {
 	attrs    *route.Attrs
 	family   route.Family
@@ -144,8 +146,8 @@ type groupKey struct {
 	family route.Family
 }
 
-// group sorts changes by attribute set, in the order in which the sets appear.
-// It counts first, so that all groups share one array.
+// group groups changes by attribute set, in the order in which the sets appear, and returns
+// the withdrawn prefixes. It counts first, so that all groups share one array.
 func (w *writer) group(changes []speaker.Change) (groups []group, withdrawn []netip.Prefix) {
 	index := map[groupKey]int{}
 	sizes := []int{}
@@ -204,12 +206,7 @@ func (w *writer) announce(set wire.Set, prefixes []netip.Prefix) error {
 
 func (w *writer) withdraw(prefixes []netip.Prefix) error {
 	for _, family := range []route.Family{route.IPv4, route.IPv6} {
-		rest := make([]netip.Prefix, 0, len(prefixes))
-		for _, p := range prefixes {
-			if route.FamilyOf(p) == family {
-				rest = append(rest, p)
-			}
-		}
+		rest := slices.DeleteFunc(slices.Clone(prefixes), func(p netip.Prefix) bool { return route.FamilyOf(p) != family })
 		for len(rest) > 0 {
 			w.buf, rest = w.enc.Withdraw(w.buf, family, rest)
 			if err := w.queued(); err != nil {
@@ -257,9 +254,33 @@ func (w *writer) flush() error {
 	return nil
 }
 
-// unsendable tells of a set that no message can carry. The neighbor must not
-// keep what it was sent before for these prefixes, so they are withdrawn.
+// unsendable logs and counts the routes of a set that no message can carry. The caller
+// withdraws them, so that the neighbor does not keep what it was sent before.
 func (w *writer) unsendable(g group, err error) {
 	w.s.tap.counters.unsendable.Add(uint64(len(g.prefixes)))
 	w.s.log.Warn("route not sent", "prefix", g.prefixes[0].String(), "prefixes", len(g.prefixes), keyReason, err)
+}
+
+// sendHoldTime returns how long a neighbor may read nothing, for a negotiated hold time
+// (RFC 9687 3: it is longer than that).
+func sendHoldTime(hold time.Duration) time.Duration { return 2 * hold }
+
+// progress watches whether the neighbor reads what is sent to it. A write that does not
+// end would show it too, but only once the socket's buffer is full, and KEEPALIVEs alone
+// do not fill that in a day. So progress asks the kernel how much was acknowledged.
+type progress struct {
+	acked uint64
+	since time.Time // when the neighbor was last seen to read something, or had read all
+}
+
+// stopped returns for how long the neighbor has read nothing, as far as is known.
+func (p *progress) stopped(conn net.Conn, now time.Time) time.Duration {
+	info := tcpInfo(conn)
+	if info == nil || info.Unacked == 0 && info.Notsent_bytes == 0 || info.Bytes_acked != p.acked {
+		p.since = now
+	}
+	if info != nil {
+		p.acked = info.Bytes_acked
+	}
+	return now.Sub(p.since)
 }

@@ -8,35 +8,35 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// settleTime is how long nothing is sent until all that was sent counts as known, for
-// a neighbor that counts known and incoming routes together. Route Server's
-// documentation adds up routes that no single UPDATE can carry, so what follows
-// close upon each other is taken for one.
+// settleTime is the pause after which all routes that were sent count as known. Route
+// Server counts known plus incoming routes, and its documentation adds up more of them than
+// a single UPDATE can carry, so all UPDATEs between two pauses are taken for one.
 const settleTime = 3 * time.Second
 
-// shareOfRoom is the part of the limit, as 1/n, for which room is made at a time
-// where there is none for replacements.
+// shareOfRoom is the part of the limit, as 1/n, for which makeRoom makes room at a time.
 const shareOfRoom = 16
 
-// account keeps the sum of known and incoming routes of one family within the
-// neighbor's limit: what would exceed it waits, the latest of each prefix. Where
-// the limit is used up, not even a replacement fits. Then some of what waits is
-// withdrawn and follows as new.
+// account keeps the sum of known and incoming routes of one family within the limit of a
+// neighbor that counts both. Changes that would exceed it wait, the latest of each prefix.
+//
+// A replacement counts as incoming too. So if the neighbor knows as many routes as it
+// accepts, not even a replacement fits. Then some of the routes that wait to be replaced
+// are withdrawn first, and announced anew after the pause.
 type account struct {
 	known     map[netip.Prefix]bool
-	settled   int // known when it was quiet last
-	incoming  int // announced since
+	settled   int // routes known at the last pause
+	incoming  int // routes announced since
 	last      time.Time
 	withdrawn []netip.Prefix
 	waiting   map[netip.Prefix]*route.Attrs
-	order     []netip.Prefix // of waiting; may name others too
+	order     []netip.Prefix // of waiting, and perhaps others that wait no more
 }
 
 func newAccount() *account {
 	return &account{known: map[netip.Prefix]bool{}, waiting: map[netip.Prefix]*route.Attrs{}}
 }
 
-// add takes a change that is to be sent.
+// add accepts a change to send.
 func (a *account) add(c speaker.Change) {
 	if c.Attrs != nil {
 		if _, ok := a.waiting[c.Prefix]; !ok {
@@ -53,12 +53,12 @@ func (a *account) add(c speaker.Change) {
 	}
 }
 
-// fewOrdered is not worth a look for what is ordered in vain.
+// fewOrdered is a length of order that is not worth pruning.
 const fewOrdered = 256
 
-// prune takes the prefixes out of order that do not wait any more, once they are more
-// than half: where nothing may leave, a route that flaps would otherwise leave one
-// behind each time.
+// prune removes prefixes that do not wait any more from order, once they are more than
+// half of it. Otherwise, while nothing may be sent, a flapping route would add one each
+// time.
 func (a *account) prune() {
 	if len(a.order) < fewOrdered || len(a.order) < 2*len(a.waiting) {
 		return
@@ -73,8 +73,8 @@ func (a *account) prune() {
 	a.order = left
 }
 
-// release appends what may leave now. If something has to wait, it says for how
-// long.
+// release appends the changes that may be sent now. If some have to wait, it returns for
+// how long.
 func (a *account) release(out []speaker.Change, limit int, now time.Time) ([]speaker.Change, time.Duration) {
 	before := len(out)
 	if now.Sub(a.last) >= settleTime {
@@ -99,13 +99,13 @@ func (a *account) release(out []speaker.Change, limit int, now time.Time) ([]spe
 		a.last = now
 	}
 	if len(a.waiting) == 0 {
-		a.order, a.waiting = nil, map[netip.Prefix]*route.Attrs{} // as large as it was, a map stays
+		a.order, a.waiting = nil, map[netip.Prefix]*route.Attrs{} // a map never shrinks
 		return out, 0
 	}
 	return out, a.last.Add(settleTime).Sub(now)
 }
 
-// withdraw appends the withdrawals there are.
+// withdraw appends the withdrawals, which always fit.
 func (a *account) withdraw(out []speaker.Change) []speaker.Change {
 	for _, p := range a.withdrawn {
 		out = append(out, speaker.Change{Prefix: p})
@@ -115,8 +115,8 @@ func (a *account) withdraw(out []speaker.Change) []speaker.Change {
 	return out
 }
 
-// makeRoom withdraws routes that are about to be replaced, if too few can be
-// once it is quiet.
+// makeRoom withdraws routes that wait to be replaced, if too few of them will fit after the
+// pause.
 func (a *account) makeRoom(limit int) {
 	need := 1 + limit/shareOfRoom - (limit - len(a.known))
 	for _, p := range a.order {
