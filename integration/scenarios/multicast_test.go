@@ -56,10 +56,10 @@ func testForwardingDatabase(t *testing.T, l *lab.Lab) {
 		`MTU +1450`,
 		`Underlay +10\.0\.2\.254 dev eth1, UDP port 8472`,
 		`Group +239\.1\.1\.1`,
-		`Heard of +10\.0\.2\.1, 10\.0\.2\.253`,
+		`Learned +10\.0\.2\.1, 10\.0\.2\.253`,
 		`Received +[1-9][0-9]* packets`,
 		`Sent +[1-9][0-9]* packets`,
-		`00:00:00:00:00:00 +239\.1\.1\.1 +permanent +all that are unknown`,
+		`00:00:00:00:00:00 +239\.1\.1\.1 +permanent +all unknown destinations`,
 	} {
 		expect(t, text, want)
 	}

@@ -16,12 +16,12 @@ import (
 )
 
 // fullNames returns args with each abbreviated command written out. An abbreviation
-// stands for a command that shows something, if no other such command begins with
-// it. A command that changes something needs its full name: "re" must not restart a
-// session because somebody meant something else.
+// must be the beginning of exactly one command that shows something. A command that
+// changes something needs its full name: "re" must not reset a session because
+// somebody meant something else.
 //
-// Cobra has EnablePrefixMatching for this, which would also reach "reload" by "rel",
-// and takes an ambiguous prefix for an unknown command.
+// Cobra's EnablePrefixMatching would also expand "rel" to "reload", and reports an
+// ambiguous prefix as an unknown command.
 func fullNames(root *cobra.Command, args []string) ([]string, error) {
 	args = slices.Clone(args)
 	if n := len(args); n > 1 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
@@ -31,7 +31,7 @@ func fullNames(root *cobra.Command, args []string) ([]string, error) {
 	return expand(root, args)
 }
 
-// expand is fullNames in place.
+// expand writes the abbreviated commands out in place.
 func expand(root *cobra.Command, args []string) ([]string, error) {
 	cmd := root
 	for i := 0; cmd.HasSubCommands(); i++ {
@@ -51,7 +51,7 @@ func expand(root *cobra.Command, args []string) ([]string, error) {
 	return args, nil
 }
 
-// nextWord is the index of the first word of args, from start, that is neither a
+// nextWord returns the index of the first word of args, from start, that is neither a
 // flag nor the value of one.
 func nextWord(cmd *cobra.Command, args []string, start int) int {
 	for i := start; i < len(args); i++ {
@@ -85,8 +85,8 @@ func takesValue(cmd *cobra.Command, word string) bool {
 	return f != nil && f.NoOptDefVal == ""
 }
 
-// named returns the subcommand of cmd that word names or abbreviates; nil if it is
-// an argument, or there is none.
+// named returns the subcommand of cmd that word names or abbreviates; nil if word is an
+// argument or names none.
 func named(cmd *cobra.Command, word string) (*cobra.Command, error) {
 	var like []*cobra.Command
 	for _, c := range cmd.Commands() {
@@ -117,7 +117,7 @@ func isPlace(word string) bool {
 	return err == nil || strings.ContainsAny(word, "/.:")
 }
 
-// changing marks a command that changes something, outside of group groupChange.
+// changing marks a command outside of groupChange that changes something.
 var changing = map[string]string{"changes": "true"}
 
 // changes reports whether a command changes anything.
@@ -125,9 +125,9 @@ func changes(c *cobra.Command) bool {
 	return c.GroupID == groupChange || c.Annotations["changes"] != ""
 }
 
-// unknownCommand is the error for a word that is no subcommand of cmd. It proposes
-// nothing that changes something: who follows a proposal without a second look must
-// not have stopped the daemon.
+// unknownCommand returns the error for a word that is no subcommand of cmd. It never
+// suggests a command that changes something: somebody might follow the suggestion
+// without a second look and stop the daemon.
 func unknownCommand(cmd *cobra.Command, word string) error {
 	needsFullName := false
 	for _, c := range cmd.Commands() {
@@ -144,15 +144,14 @@ func unknownCommand(cmd *cobra.Command, word string) error {
 	return fmt.Errorf("unknown command %q", word)
 }
 
-// completionTime is how long a shell may hang on a daemon that does not answer.
+// completionTime bounds the time that a shell waits for a daemon that does not answer.
 const completionTime = time.Second
 
-// completeNeighbors offers the addresses of the daemon's neighbors for the
-// first argument.
+// completeNeighbors offers the addresses of the daemon's neighbors for the first
+// argument.
 func (a *app) completeNeighbors(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	return a.complete(cmd, args, func(ctx context.Context, c *client) ([]cobra.Completion, error) {
+	return a.complete(cmd, args, func(ctx context.Context, c *client) (out []cobra.Completion, err error) {
 		r, err := c.read.ListNeighbors(ctx, &nvadv1.ListNeighborsRequest{})
-		var out []cobra.Completion
 		for _, n := range r.GetNeighbors() {
 			out = append(out, cobra.CompletionWithDesc(n.GetAddress(), n.GetDescription()))
 		}
@@ -160,12 +159,24 @@ func (a *app) completeNeighbors(cmd *cobra.Command, args []string, _ string) ([]
 	})
 }
 
-// completeTunnels offers the names of the daemon's tunnels for the first
-// argument.
+// completeNeighborFlags offers the same addresses for flags of cmd.
+func (a *app) completeNeighborFlags(cmd *cobra.Command, flags ...string) {
+	for _, flag := range flags {
+		_ = cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, s string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return a.completeNeighbors(cmd, nil, s)
+		})
+	}
+}
+
+// completeFixed offers fixed words for a flag.
+func completeFixed(cmd *cobra.Command, flag string, words ...string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// completeTunnels offers the names of the daemon's tunnels for the first argument.
 func (a *app) completeTunnels(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	return a.complete(cmd, args, func(ctx context.Context, c *client) ([]cobra.Completion, error) {
+	return a.complete(cmd, args, func(ctx context.Context, c *client) (out []cobra.Completion, err error) {
 		r, err := c.read.ListTunnels(ctx, &nvadv1.ListTunnelsRequest{})
-		var out []cobra.Completion
 		for _, t := range r.GetTunnels() {
 			out = append(out, t.GetName())
 		}
@@ -173,12 +184,23 @@ func (a *app) completeTunnels(cmd *cobra.Command, args []string, _ string) ([]co
 	})
 }
 
-// maxOffered is how many prefixes a shell is offered at most.
+// completeVersions offers the configurations in the history for the first argument.
+func (a *app) completeVersions(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.complete(cmd, args, func(ctx context.Context, c *client) (out []cobra.Completion, err error) {
+		r, err := c.read.ListConfigs(ctx, &nvadv1.ListConfigsRequest{})
+		for _, v := range r.GetVersions() {
+			out = append(out, cobra.CompletionWithDesc(fmt.Sprint(v.GetVersion()), causeOf(v)+": "+v.GetResult()))
+		}
+		return out, err
+	})
+}
+
+// maxOffered bounds how many prefixes are offered.
 const maxOffered = 64
 
-// completePrefixes offers prefixes that begin as the argument does, those of the
-// table that req asks for. The daemon is asked only for what lies within the whole
-// octets that were typed, and no longer than for the first of them.
+// completePrefixes offers the prefixes of the table of req that begin with the argument.
+// It asks the daemon only for prefixes within the complete octets that were typed, and
+// stops after the first maxOffered.
 func (a *app) completePrefixes(req *nvadv1.ListRoutesRequest) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		return a.complete(cmd, args, func(ctx context.Context, c *client) ([]cobra.Completion, error) {
@@ -208,11 +230,11 @@ func (a *app) completePrefixes(req *nvadv1.ListRoutesRequest) cobra.CompletionFu
 	}
 }
 
-// errEnough ends a table that has given enough.
+// errEnough ends a stream that has sent enough.
 var errEnough = errors.New("enough")
 
-// octetsOf is the IPv4 prefix of the whole octets that an address begins with: of
-// "10.1" it is 10.0.0.0/8. It is empty if there is none.
+// octetsOf returns the IPv4 prefix of the complete octets with which an address begins:
+// 10.0.0.0/8 for "10.1". It is empty if there is none.
 func octetsOf(typed string) string {
 	parts := strings.Split(typed, ".")
 	whole := parts[:len(parts)-1]
@@ -227,7 +249,7 @@ func octetsOf(typed string) string {
 	return p.String()
 }
 
-// complete asks the daemon; without one there is nothing to offer.
+// complete asks the daemon, and offers nothing if there is none.
 func (a *app) complete(cmd *cobra.Command, args []string, ask func(context.Context, *client) ([]cobra.Completion, error)) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -246,9 +268,9 @@ func (a *app) complete(cmd *cobra.Command, args []string, ask func(context.Conte
 	return harmless(out), cobra.ShellCompDirectiveNoFileComp
 }
 
-// harmless leaves of candidates those that mean nothing to a shell, and of their
-// descriptions one line that can be printed. What the daemon sends ends up in the
-// command line of whoever presses Tab, who may be root.
+// harmless drops candidates that a shell might interpret, and reduces descriptions to
+// one printable line. The texts of the daemon end up on the command line of whoever
+// presses Tab, who may be root.
 func harmless(list []cobra.Completion) []cobra.Completion {
 	var out []cobra.Completion
 	for _, c := range list {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,18 +16,12 @@ import (
 )
 
 func (a *app) configCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:     "config",
 		GroupID: groupShow,
 		Short:   "Show, check, compare and convert configurations",
-		Args:    rootArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-
-		SuggestionsMinimumDistance: suggestionDistance,
-	}
-	cmd.AddCommand(a.configShowCommand(), a.configCheckCommand(), a.configDiffCommand(), a.configHistoryCommand(),
+	}, a.configShowCommand(), a.configCheckCommand(), a.configDiffCommand(), a.configHistoryCommand(),
 		a.configRestoreCommand(), a.configConvertCommand())
-	return cmd
 }
 
 func (a *app) configShowCommand() *cobra.Command {
@@ -34,10 +29,7 @@ func (a *app) configShowCommand() *cobra.Command {
 	var version uint32
 	running := a.run(func(ctx context.Context, c *client, _ []string) error {
 		r, err := c.read.GetConfig(ctx, &nvadv1.GetConfigRequest{Expanded: expanded, Version: version})
-		if err != nil {
-			return err
-		}
-		return a.printConfig(r)
+		return answer(a, r, err, a.printConfig)
 	})
 	file := a.offline(func(args []string) error {
 		cfg, err := loadConfig(args[0])
@@ -47,14 +39,15 @@ func (a *app) configShowCommand() *cobra.Command {
 		if expanded {
 			cfg = cfg.Expanded()
 		}
-		return a.printConfig(&nvadv1.Config{Toml: string(config.Print(cfg, true))})
+		return answer(a, &nvadv1.Config{Toml: string(config.Print(cfg, true))}, nil, a.printConfig)
 	})
 	cmd := &cobra.Command{
 		Use:   "show [FILE]",
 		Short: "Show the running configuration",
-		Long: `Show the running configuration, an earlier version of it, or that of a file
-without a daemon, in its normalised form, which is itself a configuration file,
-with secrets masked. Expanded, it says what its presets stand for.`,
+		Long: `Show the running configuration or an earlier version of it. With FILE, show that
+file instead, without a daemon. The output is a configuration file in normalised
+form, with secrets masked. --expanded replaces presets by the keys they stand
+for.`,
 		Example: `  nvactl config show
   nvactl config show /etc/nvad/nvad.toml
   nvactl config show --expanded
@@ -74,35 +67,29 @@ with secrets masked. Expanded, it says what its presets stand for.`,
 		},
 	}
 	cmd.Flags().Uint32Var(&version, "version", 0, "`NUMBER` of a configuration in the history")
-	cmd.Flags().BoolVar(&expanded, "expanded", false, "write out presets, and what nvad derives")
+	cmd.Flags().BoolVar(&expanded, "expanded", false, "write out presets and derived values")
 	return cmd
 }
 
-func (a *app) printConfig(c *nvadv1.Config) error {
-	if a.json() {
-		return writeJSON(a.Out, c)
-	}
-	_, err := io.WriteString(a.Out, printable(c.GetToml()))
-	return err
-}
+func (a *app) printConfig(c *nvadv1.Config) { _, _ = io.WriteString(a.Out, printable(c.GetToml())) }
 
 func (a *app) configDiffCommand() *cobra.Command {
 	var from, to uint32
 	cmd := &cobra.Command{
 		Use:   "diff [FILE]",
-		Short: "Show what differs between configurations",
+		Short: "Show the differences between configurations",
 		Long: `Compare the running configuration with a file, by default the one that nvad was
-started with, and say of each difference what applying it costs. --from takes an
-earlier version in place of the running one, --to one in place of the file.
-Passwords are hidden in what the daemon tells, so that a changed one does not
-show; "nvactl reload --dry-run" knows.`,
+started with, and show the impact of each difference if it is applied. --from
+compares an earlier version instead of the running one, --to a version instead
+of the file. The daemon hides passwords, so that a changed password does not
+appear; "nvactl reload --dry-run" reports it.`,
 		Example: `  nvactl config diff
   nvactl config diff new.toml
   nvactl config diff --from 3
   nvactl config diff --from 3 --to 5`,
 		Args: between(0, 1),
 	}
-	cmd.Flags().Uint32Var(&from, "from", 0, "compare from this `VERSION`, not from what runs")
+	cmd.Flags().Uint32Var(&from, "from", 0, "compare from this `VERSION`, not from the running one")
 	cmd.Flags().Uint32Var(&to, "to", 0, "compare with this `VERSION`, not with a file")
 	cmd.PreRunE = func(_ *cobra.Command, args []string) error {
 		if to != 0 && len(args) > 0 {
@@ -129,15 +116,14 @@ show; "nvactl reload --dry-run" knows.`,
 	return cmd
 }
 
-// candidate is the file of args, or else the one that the daemon runs with: by
-// default the two are compared that a reload would. Of another machine only its
-// own nvad can read the file.
+// candidate reads the file of args, or else the file of the daemon, as a reload would.
+// It can't read the daemon's file on another machine.
 func (a *app) candidate(ctx context.Context, c *client, args []string) (*config.Config, error) {
 	if len(args) > 0 {
 		return redacted(args[0])
 	}
 	if a.remote.address != "" {
-		return nil, errors.New("name a file of this machine to compare with: the daemon's own is on the other (nvactl reload --dry-run reads that)")
+		return nil, errors.New("name a local file to compare with: the daemon's file is on the other machine (nvactl reload --dry-run reads it there)")
 	}
 	s, err := c.read.GetStatus(ctx, &nvadv1.GetStatusRequest{})
 	if err != nil {
@@ -146,8 +132,8 @@ func (a *app) candidate(ctx context.Context, c *client, args []string) (*config.
 	return redacted(cmp.Or(s.GetConfig().GetFile(), defaultConfig))
 }
 
-// versionOf is a configuration that the daemon keeps, without passwords; version
-// 0 is the one that runs.
+// versionOf fetches a configuration from the daemon, without passwords; version 0 is
+// the running one.
 func versionOf(ctx context.Context, c *client, version uint32) (*config.Config, error) {
 	r, err := c.read.GetConfig(ctx, &nvadv1.GetConfigRequest{Version: version})
 	if err != nil {
@@ -155,13 +141,13 @@ func versionOf(ctx context.Context, c *client, version uint32) (*config.Config, 
 	}
 	cfg, err := config.Parse("configuration of the daemon", []byte(r.GetToml()))
 	if err != nil {
-		return nil, fmt.Errorf("nvad is of another version, its configuration is not understood:\n%w", err)
+		return nil, fmt.Errorf("this nvactl can't read the configuration of nvad, which is of another version:\n%w", err)
 	}
 	return cfg, nil
 }
 
-// redacted is the configuration of a file without its passwords: the other side
-// of a comparison hides them too, or all of them would differ.
+// redacted reads a configuration file and hides the passwords. The daemon's side of a
+// comparison hides them too; otherwise every password would differ.
 func redacted(file string) (*config.Config, error) {
 	cfg, err := loadConfig(file)
 	if err != nil {
@@ -175,50 +161,41 @@ func (a *app) printDiff(changes []config.Change) error {
 	for _, d := range config.ByImpact(changes) {
 		list = append(list, &nvadv1.Change{What: d.Object + ": " + d.What, Impact: d.Impact.String()})
 	}
-	if a.json() {
-		return writeArray(a.Out, list)
-	}
-	return a.printChanges(list, "No difference.")
+	return answerList(a, list, nil, func(list []*nvadv1.Change) { a.printChanges(list, "No difference.") })
 }
 
 func (a *app) configHistoryCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "history",
 		Short: "List the last configurations",
-		Long: `List the last ten configurations that came into force, the latest first: when,
-by what and whom, and what became of each. "*" marks the one that runs.
-"nvactl config show --version N" shows one, "nvactl config diff --from N" says
-what differs since.`,
+		Long: `List the last ten configurations that were applied, the latest first: when, by
+which command and user, and with which result. "*" marks the running one.
+"nvactl config show --version N" shows one, "nvactl config diff --from N" shows
+what has changed since.`,
 		Example: "  nvactl config history",
 		Args:    between(0, 0),
 		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
 			r, err := c.read.ListConfigs(ctx, &nvadv1.ListConfigsRequest{})
-			if err != nil {
-				return err
-			}
-			if a.json() {
-				return writeArray(a.Out, r.GetVersions())
-			}
-			return a.printHistory(r.GetVersions())
+			return answerList(a, r.GetVersions(), err, a.printHistory)
 		}),
 	}
 }
 
-func (a *app) printHistory(list []*nvadv1.ConfigVersion) error {
+func (a *app) printHistory(list []*nvadv1.ConfigVersion) {
 	if len(list) == 0 {
-		return line(a.Out, "No configuration is kept: the log of nvad says why.")
+		line(a.Out, "nvad keeps no configurations: its log says why.")
+		return
 	}
-	t := newTable(a.Out, a.Width, column{}, column{head: "Version", right: true}, column{head: "Time (UTC)"},
+	t := a.newTable(column{}, column{head: "Version", right: true}, column{head: "Time (UTC)"},
 		column{head: "By"}, column{head: "Result", fit: wrapped})
-	for i := len(list) - 1; i >= 0; i-- {
-		v := list[i]
+	for _, v := range slices.Backward(list) {
 		mark := ""
 		if v.GetRunning() {
 			mark = "*"
 		}
 		t.row(mark, fmt.Sprint(v.GetVersion()), v.GetTime().AsTime().UTC().Format(time.DateTime), causeOf(v), resultOf(v))
 	}
-	return t.end()
+	t.end()
 }
 
 func causeOf(v *nvadv1.ConfigVersion) string {
@@ -232,21 +209,4 @@ func causeOf(v *nvadv1.ConfigVersion) string {
 	return s
 }
 
-func resultOf(v *nvadv1.ConfigVersion) string {
-	if v.GetJudge() == "" {
-		return v.GetResult()
-	}
-	return v.GetResult() + ", " + v.GetJudge()
-}
-
-// completeVersions offers the versions that are kept.
-func (a *app) completeVersions(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	return a.complete(cmd, args, func(ctx context.Context, c *client) ([]cobra.Completion, error) {
-		r, err := c.read.ListConfigs(ctx, &nvadv1.ListConfigsRequest{})
-		var out []cobra.Completion
-		for _, v := range r.GetVersions() {
-			out = append(out, cobra.CompletionWithDesc(fmt.Sprint(v.GetVersion()), causeOf(v)+": "+v.GetResult()))
-		}
-		return out, err
-	})
-}
+func resultOf(v *nvadv1.ConfigVersion) string { return joined(", ", v.GetResult(), v.GetJudge()) }

@@ -1,8 +1,6 @@
 package ctl
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,26 +13,16 @@ import (
 	"github.com/nvad/nvad/pkg/frrconf"
 )
 
-// defaultConfig is the file that nvad reads unless told otherwise.
+// defaultConfig is the configuration file of nvad unless --config names another.
 const defaultConfig = "/etc/nvad/nvad.toml"
-
-// offline makes do the body of a command that needs no daemon.
-func (a *app) offline(do func(args []string) error) func(*cobra.Command, []string) error {
-	return func(_ *cobra.Command, args []string) error {
-		if err := do(args); err != nil {
-			return failure{err}
-		}
-		return nil
-	}
-}
 
 func (a *app) configCheckCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "Check a configuration file, without a daemon",
-		Long: `Print every error of a configuration file with line and key, and exit with 1 if
-there is one. Warnings name what is legal but probably not meant. It is the same
-check as that of nvad itself.`,
+		Long: `Print every error in a configuration file with its line and key, and exit with 1
+if there is one. Warnings point to settings that are valid but probably not
+meant. The check is the same as that of nvad itself.`,
 		Example: "  nvactl config check new.toml\n  nvactl config check new.toml -o json | jq '.errors[].line'",
 		Args:    between(0, 1),
 		RunE: a.offline(func(args []string) error {
@@ -53,7 +41,7 @@ func fileOr(args []string) string {
 	return defaultConfig
 }
 
-// conversion is the flags of config convert.
+// conversion holds the flags of config convert.
 type conversion struct {
 	interfaces, script, routerID string
 }
@@ -63,15 +51,15 @@ func (a *app) configConvertCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "convert FRR.CONF",
 		Short: "Turn a configuration of FRR into one of nvad",
-		Long: `Print an nvad.toml that behaves as the given frr.conf does. What could not be
-carried over is told on stderr and in comments, with the line and the reason.`,
+		Long: `Print an nvad.toml that behaves like the given frr.conf. Lines that could not be
+carried over are listed on stderr and in comments, with the reason.`,
 		Example: `  nvactl config convert /etc/frr/frr.conf --vxlan-script vxlan.sh > nvad.toml
   vtysh -c 'show running-config' | nvactl config convert /dev/stdin`,
 		Args: between(1, 1),
 		RunE: a.offline(func(args []string) error { return a.convert(args[0], v) }),
 	}
 	cmd.Flags().StringVar(&v.interfaces, "interfaces", "", "`FILE` like /etc/network/interfaces")
-	cmd.Flags().StringVar(&v.script, "vxlan-script", "", "shell script `FILE` that makes VXLAN devices")
+	cmd.Flags().StringVar(&v.script, "vxlan-script", "", "shell script `FILE` that creates the VXLAN devices")
 	cmd.Flags().StringVar(&v.routerID, "router-id", "", "router ID `ADDRESS` where the file gives none")
 	return cmd
 }
@@ -100,35 +88,30 @@ func (a *app) convert(file string, v *conversion) error {
 		return err
 	}
 	for _, l := range leftovers {
-		if err := line(a.Err, printable(l.String())); err != nil {
-			return err
-		}
+		line(a.Err, l.String())
 	}
-	toml := frrconf.Render(cfg, leftovers)
-	if a.json() {
-		err = conversionJSON(a.Out, toml, leftovers)
+	if toml := frrconf.Render(cfg, leftovers); a.json() {
+		conversionJSON(a.Out, toml, leftovers)
 	} else {
-		_, err = a.Out.Write(toml)
+		_, _ = a.Out.Write(toml)
 	}
-	if err != nil {
-		return err
-	}
-	return a.hintPreset(cfg)
-}
-
-// hintPreset tells of the preset that says what the file writes out. It does
-// more than FRR did, so that it is not for a conversion to decide.
-func (a *app) hintPreset(cfg *config.Config) error {
-	for i := range cfg.Neighbors {
-		if cfg.IsRouteServer(&cfg.Neighbors[i]) {
-			return line(a.Err, `hint: neighbors of AS 65515 are Azure Route Server's: preset = "azure-route-server" in a peer-group has all that they need`)
-		}
-	}
+	a.hintPreset(cfg)
 	return nil
 }
 
-// finding is an error or a warning of a configuration file. Line and Key are
-// those of config.Error; Code is empty for an error.
+// hintPreset recommends the preset for Route Server. The preset does more than FRR
+// did, so that the conversion does not apply it by itself.
+func (a *app) hintPreset(cfg *config.Config) {
+	for i := range cfg.Neighbors {
+		if cfg.IsRouteServer(&cfg.Neighbors[i]) {
+			line(a.Err, `hint: neighbors of AS 65515 are Azure Route Server's: preset = "azure-route-server" in a peer-group has all that they need`)
+			return
+		}
+	}
+}
+
+// finding is an error or a warning about a configuration file. Line and Key are as in
+// config.Error; Code is empty for an error.
 type finding struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"`
@@ -137,15 +120,15 @@ type finding struct {
 	Message string `json:"message"`
 }
 
-// checked is what config check tells of a file.
+// checked is the JSON of config check.
 type checked struct {
 	OK       bool      `json:"ok"`
 	Errors   []finding `json:"errors"`
 	Warnings []finding `json:"warnings"`
 }
 
-// checkJSON prints what there is to say of a file. A file with errors is an error as
-// well, so that the exit code is the same in all formats.
+// checkJSON prints the errors and warnings about a file. It also returns the errors, so
+// that the exit code is the same in all formats.
 func checkJSON(path string, w io.Writer) error {
 	cfg, fault := config.Load(path)
 	v := checked{OK: fault == nil, Errors: []finding{}, Warnings: []finding{}}
@@ -159,10 +142,11 @@ func checkJSON(path string, w io.Writer) error {
 			v.Warnings = append(v.Warnings, finding{File: n.File, Line: n.Line, Key: n.Key, Code: n.Code, Message: n.Msg})
 		}
 	}
-	return errors.Join(fault, writeValue(w, v))
+	writeValue(w, v)
+	return fault
 }
 
-// leftover is a line that config convert could not carry over.
+// leftover is the JSON of a line that config convert could not carry over.
 type leftover struct {
 	File   string `json:"file"`
 	Line   int    `json:"line"`
@@ -171,8 +155,8 @@ type leftover struct {
 	Text   string `json:"text"`
 }
 
-// conversionJSON prints a converted configuration and what it leaves over.
-func conversionJSON(w io.Writer, toml []byte, left []frrconf.Leftover) error {
+// conversionJSON prints a converted configuration and its leftovers.
+func conversionJSON(w io.Writer, toml []byte, left []frrconf.Leftover) {
 	out := struct {
 		TOML      string     `json:"toml"`
 		Leftovers []leftover `json:"leftovers"`
@@ -180,18 +164,5 @@ func conversionJSON(w io.Writer, toml []byte, left []frrconf.Leftover) error {
 	for _, l := range left {
 		out.Leftovers = append(out.Leftovers, leftover{l.File, l.Line, string(l.Kind), l.Reason, printable(l.Text)})
 	}
-	return writeValue(w, out)
-}
-
-// writeValue prints a value that is no message of the interface.
-func writeValue(w io.Writer, v any) error {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return err
-	}
-	_, err := w.Write(appendPlain(nil, buf.Bytes()))
-	return err
+	writeValue(w, out)
 }

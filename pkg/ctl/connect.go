@@ -26,8 +26,12 @@ import (
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
-// patience is how long the daemon may take for an answer that is not a stream.
+// patience bounds the time for an answer that is not a stream.
 const patience = 30 * time.Second
+
+// largestAnswer bounds an answer, in bytes. A configuration file may have 8 MiB, and
+// the effect of a reload lists up to 50,000 routes.
+const largestAnswer = 64 << 20
 
 // client is a connection to the daemon.
 type client struct {
@@ -36,9 +40,9 @@ type client struct {
 	control nvadv1.NvadControlClient
 }
 
-// connect opens the daemon's socket, or its TCP port if there is an address. The
-// first connection is made here and not by gRPC, whose errors do not tell a
-// missing socket from a forbidden one.
+// connect opens the daemon's socket, or its TCP port if --address is given. It makes a
+// first connection itself, as the errors of gRPC do not tell a missing socket from a
+// forbidden one.
 func (a *app) connect(ctx context.Context) (*client, error) {
 	if a.remote.address != "" {
 		return a.remote.connect(ctx)
@@ -56,7 +60,8 @@ func (a *app) connect(ctx context.Context) (*client, error) {
 
 func newClient(creds credentials.TransportCredentials, dial func(context.Context, string) (net.Conn, error)) (*client, error) {
 	conn, err := grpc.NewClient("passthrough:nvad", grpc.WithTransportCredentials(creds),
-		grpc.WithContextDialer(dial), grpc.WithUnaryInterceptor(impatient))
+		grpc.WithContextDialer(dial), grpc.WithUnaryInterceptor(impatient),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(largestAnswer)))
 	if err != nil {
 		return nil, err
 	}
@@ -69,10 +74,10 @@ func impatient(ctx context.Context, method string, req, reply any, cc *grpc.Clie
 	return call(ctx, method, req, reply, cc, opts...)
 }
 
-// errNotRunning is in the error of a command that found no daemon.
+// errNotRunning is wrapped in the error of a command that found no daemon.
 var errNotRunning = errors.New("nvad is not running")
 
-// dialError says in one line why the socket cannot be opened.
+// dialError explains in one line why the socket can't be opened.
 func dialError(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -85,8 +90,9 @@ func dialError(path string, err error) error {
 	return fmt.Errorf("cannot open %s: %w", path, err)
 }
 
-// firstStep says how to begin on a machine that has no configuration. Not everybody
-// may look whether there is one; who asked for another socket knows where it is.
+// firstStep tells how to begin on a machine without a configuration, as far as the
+// caller may see whether there is one. Somebody who names another socket needs no
+// advice.
 func firstStep(socket, config string) string {
 	if socket != DefaultSocket {
 		return ""
@@ -100,7 +106,7 @@ func firstStep(socket, config string) string {
 	return ": sudo systemctl start nvad"
 }
 
-// whoMay names the group that may open the socket, if that can be seen.
+// whoMay names the group that may open the socket, if the caller can see that.
 func whoMay(path string) string {
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm()&0o060 != 0o060 {
@@ -117,7 +123,7 @@ func whoMay(path string) string {
 	return fmt.Sprintf(" (it is for root and members of group %s)", g.Name)
 }
 
-// explain turns an error of a call into a text for a person.
+// explain turns the error of a call into a message for people.
 func explain(err error) error {
 	s, ok := status.FromError(err)
 	if !ok {
@@ -125,9 +131,9 @@ func explain(err error) error {
 	}
 	switch s.Code() {
 	case codes.Unavailable:
-		return errors.New("the connection to nvad was lost before it had answered")
+		return errors.New("the connection to nvad was lost before it answered")
 	case codes.Unimplemented:
-		return errors.New("this nvad is of another version and does not know the request (see nvactl version)")
+		return errors.New("nvad is of another version and does not know this request (see nvactl version)")
 	case codes.DeadlineExceeded:
 		return errors.New("nvad did not answer in time")
 	case codes.Canceled:
@@ -136,7 +142,7 @@ func explain(err error) error {
 	return errors.New(s.Message())
 }
 
-// receive calls yield with every message of a stream.
+// receive calls yield with every message of a stream. err is that of opening it.
 func receive[T any](stream grpc.ServerStreamingClient[T], err error, yield func(*T) error) error {
 	if err != nil {
 		return err
@@ -155,12 +161,12 @@ func receive[T any](stream grpc.ServerStreamingClient[T], err error, yield func(
 	}
 }
 
-// daemonUser is the user that the service runs as.
+// daemonUser is the user of the service.
 const daemonUser = "nvad"
 
-// dialSocket connects to the daemon's socket and makes sure of who listens there. A
-// socket at the right path need not be nvad's: NVAD_SOCKET or --socket may name one
-// in a directory where somebody else was first, and what answers there is believed.
+// dialSocket connects to the daemon's socket and checks who listens there. A socket at
+// the right path need not be nvad's: if NVAD_SOCKET or --socket names a directory like
+// /tmp, somebody else may have created it first, and nvactl would believe the answers.
 func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", path)
@@ -177,8 +183,8 @@ func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	return conn, nil
 }
 
-// serverOf is the process and the user who made the listening end of a connection,
-// as the kernel has kept it.
+// serverOf returns the process and user that created the listening socket, as recorded
+// by the kernel.
 func serverOf(conn net.Conn) (*unix.Ucred, error) {
 	uc, ok := conn.(*net.UnixConn)
 	if !ok {
@@ -201,8 +207,8 @@ func serverOf(conn net.Conn) (*unix.Ucred, error) {
 	return cred, nil
 }
 
-// mayServe reports whether nvad may run as that user: root, the user of the service,
-// or the caller, who may do anyway what such a daemon could make nvactl do.
+// mayServe reports whether nvad may run as that user: root, the user of the service, or
+// the caller, who can do anything anyway that such a daemon could make nvactl do.
 func mayServe(uid uint32) bool {
 	if uid == 0 || int(uid) == os.Geteuid() {
 		return true
@@ -211,7 +217,7 @@ func mayServe(uid uint32) bool {
 	return err == nil && u.Uid == strconv.FormatUint(uint64(uid), 10)
 }
 
-// nameOf is a user in words.
+// nameOf returns the name of a user.
 func nameOf(uid uint32) string {
 	id := strconv.FormatUint(uint64(uid), 10)
 	if u, err := user.LookupId(id); err == nil {
@@ -220,13 +226,14 @@ func nameOf(uid uint32) string {
 	return "user " + id
 }
 
-// remote is a daemon that is reached over TCP, and who is asking.
+// remote is the address of a daemon that is reached over TCP, and the certificate to
+// show it.
 type remote struct {
 	address       string // host:port; empty: the socket
 	cert, key, ca string // paths of PEM files
 }
 
-// remoteOf takes it from the environment.
+// remoteOf reads the remote from the environment.
 func remoteOf(getenv func(string) string) remote {
 	return remote{address: getenv("NVAD_ADDRESS"), cert: getenv("NVAD_CERT"), key: getenv("NVAD_KEY"), ca: getenv("NVAD_CA")}
 }
@@ -234,17 +241,17 @@ func remoteOf(getenv func(string) string) remote {
 func (r *remote) flags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
 	f.StringVar(&r.address, "address", r.address, "`HOST:PORT` of a daemon elsewhere, over TLS")
-	f.StringVar(&r.cert, "cert", r.cert, "`FILE` with the own certificate, for --address")
+	f.StringVar(&r.cert, "cert", r.cert, "`FILE` with your certificate, for --address")
 	f.StringVar(&r.key, "key", r.key, "`FILE` with its key")
-	f.StringVar(&r.ca, "ca", r.ca, "`FILE` with the authority that signed the daemon's")
+	f.StringVar(&r.ca, "ca", r.ca, "`FILE` with the CA that signed the daemon's")
 }
 
-// chooseDaemon settles which daemon is meant: a flag counts more than the
+// chooseDaemon decides which daemon to connect to. A flag takes precedence over the
 // environment.
 func (a *app) chooseDaemon(cmd *cobra.Command, _ []string) error {
 	if a.socket != "" {
 		if cmd.Flags().Changed("address") {
-			return errors.New("either --socket or --address")
+			return errors.New("use either --socket or --address")
 		}
 		a.remote.address = ""
 	}
@@ -260,7 +267,7 @@ func (a *app) chooseDaemon(cmd *cobra.Command, _ []string) error {
 	return nil
 }
 
-// greeting is how long the daemon may take to accept or refuse a certificate.
+// greeting bounds the time for the daemon to accept or refuse a certificate.
 const greeting = 10 * time.Second
 
 func (r remote) connect(ctx context.Context) (*client, error) {
@@ -288,18 +295,18 @@ func (r remote) config() (*tls.Config, error) {
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(data) {
-		return nil, fmt.Errorf("--ca %s holds no certificate in PEM form", r.ca)
+		return nil, fmt.Errorf("--ca %s contains no certificate in PEM form", r.ca)
 	}
 	host, _, err := net.SplitHostPort(r.address)
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13, ServerName: host, RootCAs: roots, NextProtos: []string{"h2"},
-		// Sent whatever the daemon asks for: it knows best why it does not like it.
+		// Send it even if it does not match the daemon's request, for a better error.
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &own, nil },
 	}, err
 }
 
-// try connects once. In TLS 1.3 the daemon judges the certificate after the
-// handshake is over for us: its verdict comes with the first byte.
+// try connects once. In TLS 1.3 the daemon checks our certificate after the handshake
+// is over for us: a refusal arrives instead of the first byte.
 func (r remote) try(ctx context.Context, config *tls.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, greeting)
 	defer cancel()
@@ -315,7 +322,7 @@ func (r remote) try(ctx context.Context, config *tls.Config) error {
 	return verdict(err)
 }
 
-// verdict says who did not trust whom.
+// verdict tells which side did not trust the other.
 func verdict(err error) error {
 	var op *net.OpError
 	var cert *tls.CertificateVerificationError
@@ -323,9 +330,9 @@ func verdict(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &cert):
-		return fmt.Errorf("its certificate is not to be trusted: %w", cert.Err)
+		return fmt.Errorf("its certificate is not trusted: %w", cert.Err)
 	case errors.As(err, &op) && op.Op == "remote error":
-		return fmt.Errorf("it refused the certificate: %w", op.Err)
+		return fmt.Errorf("it refused our certificate: %w", op.Err)
 	}
 	return err
 }

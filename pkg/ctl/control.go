@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc/connectivity"
-	"google.golang.org/protobuf/proto"
 
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
@@ -22,9 +21,9 @@ func (a *app) resetCommand() *cobra.Command {
 		GroupID: groupChange,
 		Short:   "Reset the session with a neighbor",
 		Long: `Close the session with a neighbor and open it again. With --soft the session
-stays: "in" runs the import policy again over what the neighbor sent, "out"
-sends it everything again. With --group it is done to every neighbor of a
-peer-group, with --all to every neighbor, one after the other.`,
+stays up: "in" evaluates the import policy again on the routes of the neighbor,
+"out" sends all routes to it again. --group resets every neighbor of a
+peer-group, --all every neighbor, one after the other.`,
 		Example: `  nvactl reset 10.0.210.4
   nvactl reset --group route-server --soft out
   nvactl reset 10.0.210.4 --soft in`,
@@ -34,9 +33,9 @@ peer-group, with --all to every neighbor, one after the other.`,
 	cmd.Flags().StringVar(&group, "group", "", "every neighbor of the peer-group `NAME`")
 	cmd.Flags().BoolVar(&all, "all", false, "every neighbor")
 	cmd.Flags().StringVar(&soft, "soft", "", "keep the session, refresh one `DIRECTION`: in or out")
-	_ = cmd.RegisterFlagCompletionFunc("soft", cobra.FixedCompletions([]string{"in", "out"}, cobra.ShellCompDirectiveNoFileComp))
+	completeFixed(cmd, "soft", "in", "out")
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
-		if given := len(args) + boolToInt(group != "") + boolToInt(all); given != 1 {
+		if (len(args) == 1) == (group != "" || all) || group != "" && all {
 			return between(1, 0)(cmd, args)
 		}
 		if _, ok := resets[soft]; !ok {
@@ -46,11 +45,7 @@ peer-group, with --all to every neighbor, one after the other.`,
 	}
 	cmd.RunE = a.run(func(ctx context.Context, c *client, args []string) error {
 		if len(args) == 1 {
-			err := a.reset(ctx, c, args[0], soft)
-			if err != nil || !a.json() {
-				return err
-			}
-			return writeJSON(a.Out, &nvadv1.ResetNeighborResponse{})
+			return a.resetThose(ctx, c, []*nvadv1.Neighbor{{Address: args[0]}}, "", soft)
 		}
 		r, err := c.read.ListNeighbors(ctx, &nvadv1.ListNeighborsRequest{})
 		if err != nil {
@@ -61,15 +56,8 @@ peer-group, with --all to every neighbor, one after the other.`,
 	return cmd
 }
 
-func boolToInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// resetThose resets the neighbors of list that are in group; empty: all. One that
-// can't be reset keeps none of the others from it.
+// resetThose resets the neighbors of list that are in group, all if group is empty. If
+// one can't be reset, it goes on with the others.
 func (a *app) resetThose(ctx context.Context, c *client, list []*nvadv1.Neighbor, group, soft string) error {
 	var failed []error
 	found := false
@@ -78,8 +66,13 @@ func (a *app) resetThose(ctx context.Context, c *client, list []*nvadv1.Neighbor
 			continue
 		}
 		found = true
-		if err := a.reset(ctx, c, n.GetAddress(), soft); err != nil {
+		kind := resets[soft]
+		_, err := c.control.ResetNeighbor(ctx, &nvadv1.ResetNeighborRequest{Address: n.GetAddress(), Kind: kind.kind})
+		switch {
+		case err != nil:
 			failed = append(failed, explain(err))
+		case !a.json():
+			line(a.Out, fmt.Sprintf("%s: %s", n.GetAddress(), kind.done))
 		}
 	}
 	switch {
@@ -88,22 +81,12 @@ func (a *app) resetThose(ctx context.Context, c *client, list []*nvadv1.Neighbor
 	case !found:
 		return errors.New("no neighbors are configured")
 	case len(failed) == 0 && a.json():
-		return writeJSON(a.Out, &nvadv1.ResetNeighborResponse{})
+		writeJSON(a.Out, &nvadv1.ResetNeighborResponse{})
 	}
 	return errors.Join(failed...)
 }
 
-// reset resets one neighbor and says so; in JSON its caller does.
-func (a *app) reset(ctx context.Context, c *client, address, soft string) error {
-	kind := resets[soft]
-	_, err := c.control.ResetNeighbor(ctx, &nvadv1.ResetNeighborRequest{Address: address, Kind: kind.kind})
-	if err != nil || a.json() {
-		return err
-	}
-	return line(a.Out, fmt.Sprintf("%s: %s", address, kind.done))
-}
-
-// resets are the kinds of reset by the value of --soft.
+// resets are the kinds of reset, by the value of --soft.
 var resets = map[string]struct {
 	kind nvadv1.ResetKind
 	done string
@@ -119,8 +102,8 @@ func (a *app) shutdownCommand() *cobra.Command {
 		Use:     "shutdown ADDRESS",
 		GroupID: groupChange,
 		Short:   "Shut down a neighbor",
-		Long: `Hold a neighbor down until "nvactl enable" or the next start of the daemon.
-"nvactl stop" ends the daemon itself.`,
+		Long: `Close the session with a neighbor and keep it down until "nvactl enable" or the
+next start of the daemon. To end the daemon itself, use "nvactl stop".`,
 		Example:           `  nvactl shutdown 10.0.210.4 --message "maintenance until 14:00"`,
 		Args:              between(1, 1),
 		ValidArgsFunction: a.completeNeighbors,
@@ -129,7 +112,7 @@ func (a *app) shutdownCommand() *cobra.Command {
 			return a.done(r, err, "%s: shut down", args[0])
 		}),
 	}
-	cmd.Flags().StringVar(&message, "message", "", "`TEXT` that the neighbor is told (RFC 9003)")
+	cmd.Flags().StringVar(&message, "message", "", "`TEXT` to send to the neighbor (RFC 9003)")
 	return cmd
 }
 
@@ -166,7 +149,7 @@ func (a *app) logLevelCommand() *cobra.Command {
 		Use:       "log-level LEVEL",
 		GroupID:   groupChange,
 		Short:     "Change how much the daemon logs",
-		Long:      "Change how much the daemon logs: debug, info, warn or error. The next start or\nreload takes the level of the configuration again.",
+		Long:      "Change how much the daemon logs: debug, info, warn or error. The next start or\nreload restores the level of the configuration.",
 		Example:   "  nvactl log-level debug",
 		Args:      levelArg,
 		ValidArgs: logLevels,
@@ -177,17 +160,6 @@ func (a *app) logLevelCommand() *cobra.Command {
 	}
 }
 
-// done confirms a command.
-func (a *app) done(r proto.Message, err error, format string, args ...any) error {
-	if err != nil {
-		return err
-	}
-	if a.json() {
-		return writeJSON(a.Out, r)
-	}
-	return line(a.Out, fmt.Sprintf(format, args...))
-}
-
 func (a *app) drainCommand() *cobra.Command {
 	var off, wait bool
 	var reason string
@@ -195,20 +167,20 @@ func (a *app) drainCommand() *cobra.Command {
 		Use:     "drain",
 		GroupID: groupChange,
 		Short:   "Take traffic off this NVA, before maintenance",
-		Long: `Take traffic off this NVA: its health endpoint answers 503, so that a load
-balancer sends it nothing new, and its routes become the last choice of every
-neighbor. They are replaced, not withdrawn, and packets that still come are
-forwarded as before.
+		Long: `Take traffic off this NVA. Its health endpoint answers 503, so that a load
+balancer sends it no new connections, and nvad announces its routes again so
+that every neighbor prefers any other. It withdraws nothing, and packets that
+still arrive are forwarded as before.
 
-A drain survives a reload and ends with the daemon. With --wait the command
-returns once traffic is taken to have moved, which is drain.hold of the
-configuration; with --off the NVA carries traffic again.`,
+A drain outlasts a reload, and ends when the daemon ends. --wait returns when
+traffic should have moved, which is after drain.hold of the configuration. --off
+ends the drain.`,
 		Example: `  nvactl drain --wait --reason "new kernel" && reboot
   nvactl drain --off`,
 		Args: between(0, 0),
 	}
 	cmd.Flags().BoolVar(&off, "off", false, "carry traffic again")
-	cmd.Flags().BoolVar(&wait, "wait", false, "return when traffic is taken to have moved")
+	cmd.Flags().BoolVar(&wait, "wait", false, "return when traffic should have moved")
 	cmd.Flags().StringVar(&reason, "reason", "", "`TEXT` for the log and \"nvactl status\"")
 	cmd.MarkFlagsMutuallyExclusive("off", "wait")
 	cmd.MarkFlagsMutuallyExclusive("off", "reason")
@@ -220,10 +192,7 @@ configuration; with --off the NVA carries traffic again.`,
 		case off:
 			return a.done(r, nil, "this NVA carries traffic again")
 		case !wait:
-			if err := a.done(r, nil, "draining, traffic will have moved in %s", left(r)); err != nil {
-				return err
-			}
-			return a.warnOfDrain(ctx, c)
+			return errors.Join(a.done(r, nil, "draining, traffic will have moved in %s", left(r)), a.warnOfDrain(ctx, c))
 		}
 		if err := a.warnOfDrain(ctx, c); err != nil {
 			return err
@@ -236,7 +205,7 @@ configuration; with --off the NVA carries traffic again.`,
 	return cmd
 }
 
-// warnOfDrain says on stderr if nobody is known who could take the traffic.
+// warnOfDrain warns on stderr if no other NVA is known to take the traffic.
 func (a *app) warnOfDrain(ctx context.Context, c *client) error {
 	s, err := c.read.GetStatus(ctx, &nvadv1.GetStatusRequest{})
 	for _, p := range s.GetProblems() {
@@ -251,7 +220,7 @@ func left(r *nvadv1.DrainResponse) time.Duration {
 	return time.Duration(r.GetRemainingSeconds()) * time.Second
 }
 
-// awaitDrained waits for d, and checks that nobody has ended the drain since.
+// awaitDrained waits for d, and fails if somebody has ended the drain meanwhile.
 func awaitDrained(ctx context.Context, c *client, d time.Duration) error {
 	select {
 	case <-time.After(d):
@@ -260,7 +229,7 @@ func awaitDrained(ctx context.Context, c *client, d time.Duration) error {
 	}
 	s, err := c.read.GetStatus(ctx, &nvadv1.GetStatusRequest{})
 	if err != nil {
-		return fmt.Errorf("it is not known whether this NVA is still draining: %w", err)
+		return fmt.Errorf("can't tell whether this NVA is still draining: %w", err)
 	}
 	if s.GetDrainingSince() == nil {
 		return errors.New("the drain was ended before traffic had moved")
@@ -268,8 +237,8 @@ func awaitDrained(ctx context.Context, c *client, d time.Duration) error {
 	return nil
 }
 
-// ending is how long the daemon may take to end. Removing a million routes
-// takes a few seconds.
+// ending bounds the time for the daemon to end. Removing a million routes takes a few
+// seconds.
 const ending = 60 * time.Second
 
 func (a *app) stopCommand() *cobra.Command {
@@ -279,9 +248,9 @@ func (a *app) stopCommand() *cobra.Command {
 		Use:     "stop",
 		GroupID: groupChange,
 		Short:   "End the daemon",
-		Long: `End the daemon, all its sessions with it. Its routes and devices stay in the
-kernel, so that traffic goes on, unless --flush removes them and puts sysctls
-back as they were. Where the daemon has ended already, "nvad flush" does that.`,
+		Long: `End the daemon and all its sessions. Its routes and devices stay in the kernel,
+so that traffic goes on. --flush removes them and restores the sysctls; if the
+daemon has ended already, use "nvad flush" instead.`,
 		Example: `  nvactl stop
   nvactl stop --flush --message "moved to vm-hub01"`,
 		Args: between(0, 0),
@@ -296,12 +265,12 @@ back as they were. Where the daemon has ended already, "nvad flush" does that.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		err := end(cmd, args)
 		if flush && errors.Is(err, errNotRunning) {
-			return failure{fmt.Errorf("%w: what it left in the kernel is removed by \"sudo nvad flush\"", errNotRunning)}
+			return failure{fmt.Errorf("%w: to remove its routes and devices, run \"sudo nvad flush\"", errNotRunning)}
 		}
 		return err
 	}
-	cmd.Flags().BoolVar(&flush, "flush", false, "remove what is nvad's from the kernel, reset sysctls")
-	cmd.Flags().StringVar(&message, "message", "", "`TEXT` that the neighbors are told (RFC 9003)")
+	cmd.Flags().BoolVar(&flush, "flush", false, "remove routes and devices, restore sysctls")
+	cmd.Flags().StringVar(&message, "message", "", "`TEXT` to send to the neighbors (RFC 9003)")
 	return cmd
 }
 

@@ -140,8 +140,8 @@ func TestFailuresOfTheDaemon(t *testing.T) {
 		{status.Error(codes.PermissionDenied, "changing nvad is for root and members of group nvad-admin (you are bob)"),
 			"changing nvad is for root and members of group nvad-admin (you are bob)"},
 		{status.Error(codes.Unimplemented, "unknown method"),
-			"this nvad is of another version and does not know the request (see nvactl version)"},
-		{status.Error(codes.Unavailable, "transport is closing"), "the connection to nvad was lost before it had answered"},
+			"nvad is of another version and does not know this request (see nvactl version)"},
+		{status.Error(codes.Unavailable, "transport is closing"), "the connection to nvad was lost before it answered"},
 		{context.DeadlineExceeded, "nvad did not answer in time"},
 		{context.Canceled, "canceled"},
 		{errors.New("the kernel says \x1b[31mno"), "the kernel says [31mno"},
@@ -198,7 +198,7 @@ func TestFirstStep(t *testing.T) {
 // TestStopFlushWithoutDaemon: what is left is another command's to remove.
 func TestStopFlushWithoutDaemon(t *testing.T) {
 	r := nvactl(t, filepath.Join(t.TempDir(), "nvad.sock"), "stop", "--flush")
-	if r.code != 1 || !strings.Contains(r.err, `nvad is not running: what it left in the kernel is removed by "sudo nvad flush"`) {
+	if r.code != 1 || !strings.Contains(r.err, `nvad is not running: to remove its routes and devices, run "sudo nvad flush"`) {
 		t.Errorf("%+v", r)
 	}
 }

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -17,10 +18,11 @@ func (a *app) explainCommand() *cobra.Command {
 		Use:     "explain PREFIX",
 		GroupID: groupShow,
 		Short:   "Explain why a prefix is accepted, advertised, installed, or not",
-		Long: `Tell the whole story of a prefix: what each neighbor sent, every check and
-every rule of the import policy with what it looked at, which path is best and
-by which step, who is told of it and why the others are not, and what is in the
-kernel. Policies are run once more for it, by the rules in force.`,
+		Long: `Explain everything about a prefix: the routes that neighbors sent for it, every
+check and every rule of the import policy with the value it looked at, which
+path is best and by which step of the decision, to whom it is advertised and why
+not to the others, and what is in the kernel. nvad evaluates the policies once
+more for this, with the rules in force.`,
 		Example: `  nvactl explain 10.110.0.0/16
   nvactl explain 10.110.0.0/16 --neighbor 10.0.210.4
   nvactl explain 10.110.0.0/16 --export-to 10.0.210.5 -o json | jq .exports`,
@@ -29,33 +31,23 @@ kernel. Policies are run once more for it, by the rules in force.`,
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			req.Prefix = args[0]
 			x, err := c.read.Explain(ctx, req)
-			switch {
-			case err != nil:
-				return err
-			case a.json():
-				return writeJSON(a.Out, x)
-			}
-			return a.printExplanation(x, req)
+			return answer(a, x, err, func(x *nvadv1.Explanation) { a.printExplanation(x, req) })
 		}),
 	}
 	cmd.Flags().StringVar(&req.Neighbor, "neighbor", "", "only the path from `ADDRESS`")
-	cmd.Flags().StringVar(&req.ExportTo, "export-to", "", "only what `ADDRESS` is told")
-	for _, flag := range []string{"neighbor", "export-to"} {
-		_ = cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, s string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			return a.completeNeighbors(cmd, nil, s)
-		})
-	}
+	cmd.Flags().StringVar(&req.ExportTo, "export-to", "", "only the route to `ADDRESS`")
+	a.completeNeighborFlags(cmd, "neighbor", "export-to")
 	return cmd
 }
 
-func (a *app) printExplanation(x *nvadv1.Explanation, req *nvadv1.ExplainRequest) error {
+func (a *app) printExplanation(x *nvadv1.Explanation, req *nvadv1.ExplainRequest) {
 	s := &story{out: a.Out, width: a.Width}
 	s.heading(summary(x, req))
 	if x.GetUndecided() {
-		s.field("Not settled", "something has changed; the decision about it is still to be made")
+		s.field("Not settled", "something has changed and nvad has not decided again yet")
 	}
 	for _, m := range x.GetMalformed() {
-		s.field("Malformed", fmt.Sprintf("%s announced it at %s, treated as withdrawn: %s", m.GetNeighbor(), a.clock(m.GetAt()), m.GetReason()))
+		s.field("Malformed", fmt.Sprintf("%s announced it at %s, which was treated as withdrawn: %s", m.GetNeighbor(), a.clock(m.GetAt()), m.GetReason()))
 	}
 	if !x.GetKnown() {
 		notThere(s, x)
@@ -69,11 +61,10 @@ func (a *app) printExplanation(x *nvadv1.Explanation, req *nvadv1.ExplainRequest
 	if x.GetKnown() {
 		a.kernelStory(s, x)
 	}
-	return s.err
 }
 
-// summary is the story in one sentence. It counts what is shown, which may be
-// less than there is.
+// summary returns the story in one sentence. It counts the paths and neighbors that
+// the story shows, which --neighbor and --export-to restrict.
 func summary(x *nvadv1.Explanation, req *nvadv1.ExplainRequest) string {
 	if !x.GetKnown() {
 		return x.GetPrefix() + " is not in the table: " + x.GetNotWanted()
@@ -98,7 +89,7 @@ func summary(x *nvadv1.Explanation, req *nvadv1.ExplainRequest) string {
 	return x.GetPrefix() + ": " + strings.Join(words, ", ")
 }
 
-// shown follows the number of what a selection has left over.
+// shown marks a number that a selection restricts.
 func shown(selection string) string {
 	if selection == "" {
 		return ""
@@ -106,7 +97,7 @@ func shown(selection string) string {
 	return " shown"
 }
 
-// origin is where a path is from.
+// origin returns the source of a path.
 func origin(neighbor string) string {
 	if neighbor == "" {
 		return "is local"
@@ -114,7 +105,7 @@ func origin(neighbor string) string {
 	return "from " + neighbor
 }
 
-// notThere says what stands in for a prefix that is not in the table.
+// notThere shows what covers a prefix that is not in the table.
 func notThere(s *story, x *nvadv1.Explanation) {
 	covered := "nothing of nvad's"
 	if x.GetCoveredBy() != "" {
@@ -125,10 +116,10 @@ func notThere(s *story, x *nvadv1.Explanation) {
 		s.field("Others", otherRoute(r))
 	}
 	address, _, _ := strings.Cut(x.GetPrefix(), "/")
-	s.field("Packets", "nvactl routes lookup "+address+" tells where they go")
+	s.field("Packets", "nvactl routes lookup "+address+" shows where they go")
 }
 
-// kernelState is the state of the route in a word or two.
+// kernelState returns the state of the route in a word or two.
 func kernelState(x *nvadv1.Explanation) string {
 	switch {
 	case len(x.GetKernel()) > 0:
@@ -152,7 +143,7 @@ func (a *app) kernelStory(s *story, x *nvadv1.Explanation) {
 		s.field("Route", wantedRoute(r))
 		s.field("Reason", r.GetReason())
 		if r.GetClass() == "static" && hasBest(x) {
-			s.field("Preferred", "the static route of the configuration, to the best path")
+			s.field("Preferred", "the static route of the configuration, over the best path")
 		}
 	}
 	for _, r := range x.GetOthers() {
@@ -160,12 +151,12 @@ func (a *app) kernelStory(s *story, x *nvadv1.Explanation) {
 	}
 }
 
-// hasBest reports whether a neighbor's path is best.
+// hasBest reports whether the path of a neighbor is best.
 func hasBest(x *nvadv1.Explanation) bool {
 	return slices.ContainsFunc(x.GetPaths(), func(p *nvadv1.PathStory) bool { return p.GetBest() && p.GetNeighbor() != "" })
 }
 
-// wantedRoute is a route of nvad in one line.
+// wantedRoute returns a route of nvad in one line.
 func wantedRoute(r *nvadv1.FIBRoute) string {
 	return fmt.Sprintf("%s, %s, metric %d%s", strings.ReplaceAll(fibHops(r), "\n", ", "), r.GetClass(), r.GetMetric(), sourceOf(r))
 }
@@ -181,7 +172,7 @@ func otherRoute(r *nvadv1.FIBRoute) string {
 	return fmt.Sprintf("%s, protocol %s, metric %d", strings.ReplaceAll(fibHops(r), "\n", ", "), r.GetClass(), r.GetMetric())
 }
 
-// preferred says whether the kernel prefers a foreign route to nvad's.
+// preferred tells whether the kernel prefers a foreign route to nvad's.
 func preferred(other *nvadv1.FIBRoute, own []*nvadv1.FIBRoute) string {
 	for _, r := range own {
 		if r.GetState() == installed && other.GetMetric() < r.GetMetric() {
@@ -191,8 +182,8 @@ func preferred(other *nvadv1.FIBRoute, own []*nvadv1.FIBRoute) string {
 	return ""
 }
 
-// decision tells how the best path won: against the runner-up step by step,
-// against the others in a line.
+// decision explains how the best path won: step by step against the runner-up, and in
+// one line against each other path.
 func (a *app) decision(s *story, x *nvadv1.Explanation) {
 	var lost []*nvadv1.PathStory
 	for _, p := range x.GetPaths() {
@@ -209,7 +200,7 @@ func (a *app) decision(s *story, x *nvadv1.Explanation) {
 	for _, p := range lost {
 		if l := p.GetLost(); l.GetRunnerUp() || len(lost) == 1 {
 			s.heading(fmt.Sprintf("Decision: %s over %s by %s", name(l.GetBest()), name(p.GetNeighbor()), l.GetStep()))
-			a.comparison(s, l)
+			a.comparison(l)
 		}
 	}
 	for _, p := range lost {
@@ -219,7 +210,7 @@ func (a *app) decision(s *story, x *nvadv1.Explanation) {
 	}
 }
 
-// onlyOne says why there was nothing to decide.
+// onlyOne explains why there was nothing to decide.
 func onlyOne(x *nvadv1.Explanation) string {
 	for _, p := range x.GetPaths() {
 		if p.GetBest() {
@@ -229,7 +220,7 @@ func onlyOne(x *nvadv1.Explanation) string {
 	return "no path is valid"
 }
 
-// name is a neighbor, or this router.
+// name returns the source of a path as part of a sentence.
 func name(neighbor string) string {
 	if neighbor == "" {
 		return "the local route"
@@ -237,12 +228,9 @@ func name(neighbor string) string {
 	return neighbor
 }
 
-// comparison is a table of the steps of a decision.
-func (a *app) comparison(s *story, l *nvadv1.Comparison) {
-	if s.err != nil {
-		return
-	}
-	t := newTable(a.Out, a.Width, column{head: "  Step"}, column{head: "Best"}, column{head: "Runner-up"}, column{})
+// comparison prints a table of the steps of a decision.
+func (a *app) comparison(l *nvadv1.Comparison) {
+	t := a.newTable(column{head: "  Step"}, column{head: "Best"}, column{head: "Runner-up"}, column{})
 	for _, c := range l.GetSteps() {
 		mark := ""
 		if c.GetStep() == l.GetStep() {
@@ -250,19 +238,16 @@ func (a *app) comparison(s *story, l *nvadv1.Comparison) {
 		}
 		t.row("  "+c.GetStep(), c.GetBest(), c.GetOther(), mark)
 	}
-	s.err = t.end()
+	t.end()
 }
 
-// lostTo is a path's loss in one line, with both values of the deciding step.
+// lostTo returns in one line to which path another lost, with both values of the
+// deciding step.
 func lostTo(neighbor string, l *nvadv1.Comparison) string {
-	winner := l.GetBest()
-	if l.GetBeatenBy() != "" {
-		winner = l.GetBeatenBy()
-	}
-	words := []string{name(neighbor), "lost to", name(winner), "by", l.GetStep()}
+	text := fmt.Sprintf("%s lost to %s by %s", name(neighbor), name(cmp.Or(l.GetBeatenBy(), l.GetBest())), l.GetStep())
 	if n := len(l.GetSteps()); n > 0 {
 		last := l.GetSteps()[n-1]
-		words = append(words, fmt.Sprintf("(%s against %s)", last.GetOther(), last.GetBest()))
+		text += fmt.Sprintf(" (%s against %s)", last.GetOther(), last.GetBest())
 	}
-	return strings.Join(words, " ")
+	return text
 }

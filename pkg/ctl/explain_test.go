@@ -84,7 +84,7 @@ func TestPolicyTestErrors(t *testing.T) {
 		{"10.0.210.4", "in", `10.1.0.0/16 med 1 med 2`, "", "med is given twice"},
 		{"10.0.210.4", "in", `10.1.0.0/16 origin bgp`, "", `"bgp" is not an origin`},
 		{"10.0.210.4", "up", good, "", "--direction: want in or out"},
-		{"10.0.210.4", "in", good, "--from=10.0.210.5", "--from is for --direction out"},
+		{"10.0.210.4", "in", good, "--from=10.0.210.5", "--from needs --direction out"},
 		{"10.0.210.4", "out", good, "--from=x", `--from: "x" is not an address`},
 		{"10.0.210.9", "in", good, "", "neighbor 10.0.210.9 is not configured"},
 		{"rs0", "in", good, "", `--neighbor: "rs0" is not an address`},
@@ -123,12 +123,8 @@ func FuzzPolicyTest(f *testing.F) {
 			return
 		}
 		m := api.ExplanationMessage(api.Explanation{Explanation: x}, nil)
-		if err := a.printTrial(m, export); err != nil {
-			t.Error(err)
-		}
-		if err := writeJSON(io.Discard, m); err != nil {
-			t.Error(err)
-		}
+		a.printTrial(m, export)
+		writeJSON(io.Discard, m)
 	})
 }
 

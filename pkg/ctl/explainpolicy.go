@@ -9,28 +9,16 @@ import (
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
-// pathHeading says where a path is from and what became of it.
+// pathHeading returns the source of a path and its state.
 func pathHeading(p *nvadv1.PathStory) string {
-	words := []string{"Local, " + p.GetSource()}
+	source := "Local, " + p.GetSource()
 	if p.GetNeighbor() != "" {
-		words[0] = "From " + p.GetNeighbor() + inGroup(p.GetPeerGroup())
+		source = "From " + p.GetNeighbor() + inGroup(p.GetPeerGroup())
 	}
-	for _, w := range []struct {
-		word string
-		is   bool
-	}{
-		{"iBGP", p.GetInternal()},
-		{"stale", p.GetStale()},
-		{"best", p.GetBest()},
-		{"multipath", p.GetMultipath() && !p.GetBest()},
-		{"not settled", p.GetPending() != ""},
-		{"rejected", p.GetPending() == "" && !p.GetAccepted()},
-		{"not valid", p.GetPending() == "" && p.GetAccepted() && !p.GetValid()},
-	} {
-		if w.is {
-			words = append(words, w.word)
-		}
-	}
+	settled := p.GetPending() == ""
+	words := applying([]string{source}, trait{"iBGP", p.GetInternal()}, trait{"stale", p.GetStale()}, trait{"best", p.GetBest()},
+		trait{"multipath", p.GetMultipath() && !p.GetBest()}, trait{"not settled", !settled}, trait{"rejected", settled && !p.GetAccepted()},
+		trait{"not valid", settled && p.GetAccepted() && !p.GetValid()})
 	if l := p.GetLost(); l != nil {
 		words = append(words, "not best by "+l.GetStep())
 	}
@@ -44,7 +32,7 @@ func inGroup(group string) string {
 	return " (" + group + ")"
 }
 
-// pathStory tells how a path came in.
+// pathStory explains how a path was received and accepted.
 func (a *app) pathStory(s *story, p *nvadv1.PathStory) {
 	if p.GetSource() != "bgp" {
 		s.field("Attributes", sentence(p.GetAttributes(), p.GetWeight()))
@@ -57,17 +45,17 @@ func (a *app) pathStory(s *story, p *nvadv1.PathStory) {
 	s.field("Received", received)
 	importStory(s, p)
 	if p.GetPending() != "" {
-		s.field("Not settled", "the policy has changed and this is its new verdict; still in force: "+p.GetPending())
+		s.field("Not settled", "this is the verdict of the changed policy, which is not applied yet; still in force: "+p.GetPending())
 	}
 	switch {
 	case p.GetUnresolved() != "":
-		s.field("Next hop", "is not reached: "+p.GetUnresolved())
+		s.field("Next hop", "unreachable: "+p.GetUnresolved())
 	case len(p.GetNextHops()) > 0:
 		s.field("Next hop", fmt.Sprintf("reached %s, metric %d", strings.Join(p.GetNextHops(), ", "), p.GetMetric()))
 	}
 }
 
-// importStory tells what checks and policy made of a path.
+// importStory prints the checks and the steps of the import policy, and their result.
 func importStory(s *story, p *nvadv1.PathStory) {
 	for _, c := range p.GetChecks() {
 		verdict := "pass"
@@ -88,7 +76,7 @@ func importStory(s *story, p *nvadv1.PathStory) {
 	s.field("Accepted", after)
 }
 
-// policySteps prints a trace. What a step changes stands below it.
+// policySteps prints a trace, and the changes of a step below it.
 func policySteps(s *story, label string, steps []*nvadv1.PolicyStep) {
 	for _, t := range steps {
 		text := t.GetObject()
@@ -106,44 +94,8 @@ func policySteps(s *story, label string, steps []*nvadv1.PolicyStep) {
 	}
 }
 
-// sentence is a set of attributes in words.
-func sentence(at *nvadv1.Attributes, weight uint32) string {
-	if at == nil {
-		return ""
-	}
-	words := []string{"AS path " + at.GetAsPath()}
-	if at.GetAsPath() == "" {
-		words[0] = "empty AS path"
-	}
-	if at.GetNextHop() != "" {
-		words = append(words, "next hop "+at.GetNextHop())
-	}
-	words = append(words, scalarWords(at, weight)...)
-	for _, list := range []struct {
-		name   string
-		values []string
-	}{
-		{"communities", at.GetCommunities()},
-		{"large communities", at.GetLargeCommunities()},
-		{"extended communities", at.GetExtCommunities()},
-	} {
-		if len(list.values) > 0 {
-			words = append(words, list.name+" "+strings.Join(list.values, " "))
-		}
-	}
-	for _, w := range []string{reflected(at), unknown(at)} {
-		if w != "" {
-			words = append(words, w)
-		}
-	}
-	if at.GetAggregator() != "" {
-		words = append(words, "aggregator "+at.GetAggregator())
-	}
-	return strings.Join(words, ", ")
-}
-
-// exportStories tells who is told of a prefix, those who are told first.
-// Neighbors of whom the same is to be said share a section.
+// exportStories explains to which neighbors a prefix is advertised, and then why not to
+// the others. Neighbors with the same story share a section.
 func exportStories(s *story, list []*nvadv1.ExportStory) {
 	groups := alike(list)
 	for _, told := range []bool{true, false} {
@@ -155,7 +107,7 @@ func exportStories(s *story, list []*nvadv1.ExportStory) {
 	}
 }
 
-// alike groups the stories that differ in the neighbor alone, in their order.
+// alike groups, in their order, the stories that differ in the neighbor only.
 func alike(list []*nvadv1.ExportStory) [][]*nvadv1.ExportStory {
 	var groups [][]*nvadv1.ExportStory
 	for _, e := range list {
@@ -196,7 +148,7 @@ func exportStory(s *story, group []*nvadv1.ExportStory) {
 	policySteps(s, "Export", e.GetExport())
 	s.field("As sent", sentence(e.GetSent(), 0))
 	if e.GetPending() != "" {
-		s.field("Not settled", "the policy has changed and this is its new verdict; "+e.GetPending()+" is to follow")
+		s.field("Not settled", "this is the verdict of the changed policy; "+e.GetPending()+" follows")
 	}
 }
 

@@ -13,15 +13,16 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// The JSON of nvactl is for jq and scripts: every key is there, named and
-// ordered as in the interface's definition; what is absent is null, "" or [];
-// numbers are numbers, those of 64 bits too, which protojson makes strings, so
-// that comparing them goes wrong without a word.
+// The JSON of nvactl is for jq and scripts. Every key is present, with the name and in
+// the order of the interface's definition; an absent value is null, "" or []. Numbers
+// of 64 bits are numbers, where protojson makes strings of them, which scripts then
+// compare letter by letter.
 
 // appendJSON appends the compact form of m.
 func appendJSON(b []byte, m protoreflect.Message) []byte {
@@ -41,7 +42,7 @@ func appendJSON(b []byte, m protoreflect.Message) []byte {
 	return append(b, '}')
 }
 
-// preciseTime is of changes that follow each other within a second.
+// preciseTime is the field of time stamps that often differ by less than a second.
 const preciseTime protoreflect.FullName = "nvad.v1.WatchEvent.time"
 
 func appendField(b []byte, m protoreflect.Message, f protoreflect.FieldDescriptor) []byte {
@@ -101,8 +102,8 @@ func appendString(b []byte, s string) []byte {
 	return appendPlain(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n")))
 }
 
-// appendPlain appends JSON with the characters escaped that encoding/json leaves as
-// they are and a terminal does not only print: DEL, C1, marks of direction.
+// appendPlain appends JSON and escapes the characters that encoding/json does not and
+// that steer a terminal: DEL, C1, marks of direction.
 func appendPlain(b, text []byte) []byte {
 	for _, r := range string(text) {
 		switch {
@@ -120,8 +121,8 @@ func appendPlain(b, text []byte) []byte {
 
 func needsEscape(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }
 
-// indented is the form of m that is printed, its lines after the first
-// prefixed.
+// indented returns the form of m that is printed; its lines after the first begin with
+// prefix.
 func indented(m proto.Message, prefix string) []byte {
 	var buf bytes.Buffer
 	_ = json.Indent(&buf, appendJSON(nil, m.ProtoReflect()), prefix, "  ") // appendJSON makes valid JSON
@@ -129,43 +130,86 @@ func indented(m proto.Message, prefix string) []byte {
 }
 
 // writeJSON prints one object.
-func writeJSON(w io.Writer, m proto.Message) error {
-	_, err := w.Write(append(indented(m, ""), '\n'))
-	return err
+func writeJSON(w io.Writer, m proto.Message) { _, _ = w.Write(append(indented(m, ""), '\n')) }
+
+// writeValue prints a value that is no message of the interface.
+func writeValue(w io.Writer, v any) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v) // structs of strings and numbers cannot fail
+	_, _ = w.Write(appendPlain(nil, buf.Bytes()))
 }
 
-// jsonArray prints objects as elements of one array, one at a time.
+// jsonArray prints objects as elements of one array, as they arrive.
 type jsonArray struct {
 	out     io.Writer
 	started bool
 }
 
-func (a *jsonArray) add(m proto.Message) error {
+func (a *jsonArray) add(m proto.Message) {
 	open := ",\n  "
 	if !a.started {
 		open = "[\n  "
 	}
 	a.started = true
-	_, err := a.out.Write(append([]byte(open), indented(m, "  ")...))
-	return err
+	_, _ = a.out.Write(append([]byte(open), indented(m, "  ")...))
 }
 
-func (a *jsonArray) end() error {
+func (a *jsonArray) end() {
 	closing := "\n]\n"
 	if !a.started {
 		closing = "[]\n"
 	}
-	_, err := io.WriteString(a.out, closing)
-	return err
+	_, _ = io.WriteString(a.out, closing)
 }
 
-// writeArray prints a list that is already there.
-func writeArray[T proto.Message](w io.Writer, list []T) error {
-	arr := jsonArray{out: w}
-	for _, m := range list {
-		if err := arr.add(m); err != nil {
-			return err
-		}
+// answer prints the reply to a call: as JSON, or by print.
+func answer[M proto.Message](a *app, m M, err error, print func(M)) error {
+	switch {
+	case err != nil:
+		return err
+	case a.json():
+		writeJSON(a.Out, m)
+	default:
+		print(m)
 	}
-	return arr.end()
+	return nil
+}
+
+// answerList prints the objects of a reply: as a JSON array, or by print.
+func answerList[M proto.Message](a *app, list []M, err error, print func([]M)) error {
+	switch {
+	case err != nil:
+		return err
+	case a.json():
+		arr := jsonArray{out: a.Out}
+		for _, m := range list {
+			arr.add(m)
+		}
+		arr.end()
+	default:
+		print(list)
+	}
+	return nil
+}
+
+// answerStream prints the rows of a stream as they arrive: as a JSON array, or by
+// print, and by end after the last one.
+func answerStream[M any, R proto.Message](a *app, stream grpc.ServerStreamingClient[M], err error, rows func(*M) []R, print func(R), end func()) error {
+	if a.json() {
+		arr := &jsonArray{out: a.Out}
+		print, end = func(r R) { arr.add(r) }, arr.end
+	}
+	err = receive(stream, err, func(m *M) error {
+		for _, r := range rows(m) {
+			print(r)
+		}
+		return nil
+	})
+	if err == nil {
+		end()
+	}
+	return err
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc"
 
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
@@ -20,86 +19,57 @@ func (a *app) fibCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fib",
 		Short: "Show the routes nvad wants in the kernel",
-		Long: `Show every route that nvad wants in the kernel: installed, pending, failed (the
-kernel refused it, nvad tries again), refused (nvad does not install it, since
-it would cut off something), outranked (the prefix is connected, or the operator
-has set a route for it by other means) or in conflict with a route of another
-routing daemon. Those not installed say why. A route that has a backup shows
-where its traffic goes should every next hop die: the kernel has that at hand.`,
+		Long: `Show every route that nvad wants in the kernel, with its state: installed,
+pending, failed (the kernel refused it, nvad tries again), refused (nvad does
+not install it, because it would cut something off), outranked (the prefix is
+connected, or the operator has a route for it) or conflict (another routing
+daemon has a route for it). A route that is not installed has a reason. "backup"
+marks the next hops that the kernel uses if all others are dead.`,
 		Example: `  nvactl routes fib
   nvactl routes fib --failed
   nvactl routes fib -o json | jq '.[] | select(.state != "installed")'`,
 		Args: between(0, 0),
 		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
 			stream, err := c.read.ListFIB(ctx, &nvadv1.ListFIBRequest{Failed: failed})
-			if a.json() {
-				return a.fibJSON(receiveFIB(stream, err))
-			}
 			none := "No routes."
 			if failed {
 				none = "Every route is as it is wanted."
 			}
-			return a.fibTable(receiveFIB(stream, err), none)
+			print, end := a.fibTable(none)
+			return answerStream(a, stream, err, (*nvadv1.ListFIBResponse).GetRoutes, print, end)
 		}),
 	}
 	cmd.Flags().BoolVar(&failed, "failed", false, "only routes that are not in the kernel as wanted, or left over")
 	return cmd
 }
 
-// fibRows calls yield with each route of a stream.
-type fibRows func(yield func(*nvadv1.FIBRoute) error) error
-
-func receiveFIB(stream grpc.ServerStreamingClient[nvadv1.ListFIBResponse], err error) fibRows {
-	return func(yield func(*nvadv1.FIBRoute) error) error {
-		return receive(stream, err, func(m *nvadv1.ListFIBResponse) error {
-			for _, r := range m.GetRoutes() {
-				if err := yield(r); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-}
-
-func (a *app) fibJSON(rows fibRows) error {
-	arr := jsonArray{out: a.Out}
-	if err := rows(func(r *nvadv1.FIBRoute) error { return arr.add(r) }); err != nil {
-		return err
-	}
-	return arr.end()
-}
-
-func (a *app) fibTable(rows fibRows, none string) error {
-	t := newTable(a.Out, a.Width,
+// fibTable returns functions that print a row and the end of a table.
+func (a *app) fibTable(none string) (print func(*nvadv1.FIBRoute), end func()) {
+	t := a.newTable(
 		column{head: "Network", max: 19},
 		column{head: "Class"},
 		column{head: "State"},
 		column{head: "Since", right: true},
 		column{head: "Next hop", fit: wrapped})
 	states := map[string]int{}
-	err := rows(func(r *nvadv1.FIBRoute) error {
-		states[r.GetState()]++
-		note := ""
-		if r.GetState() != installed {
-			note = r.GetReason()
+	return func(r *nvadv1.FIBRoute) {
+			states[r.GetState()]++
+			note := ""
+			if r.GetState() != installed {
+				note = r.GetReason()
+			}
+			t.rowWithNote(note, r.GetPrefix(), r.GetClass(), r.GetState(), a.age(r.GetSince()), fibHops(r))
+		}, func() {
+			if len(states) == 0 {
+				line(a.Out, none)
+				return
+			}
+			t.end()
+			line(a.Out, "\n"+fibTotals(states))
 		}
-		t.rowWithNote(note, r.GetPrefix(), r.GetClass(), r.GetState(), a.age(r.GetSince()), fibHops(r))
-		return t.err
-	})
-	if err != nil {
-		return err
-	}
-	if len(states) == 0 {
-		return line(a.Out, none)
-	}
-	if err := t.end(); err != nil {
-		return err
-	}
-	return line(a.Out, "\n"+fibTotals(states))
 }
 
-// fibHops is one line for each next hop, as ip route prints them.
+// fibHops returns a line for each next hop, in the form of ip route.
 func fibHops(r *nvadv1.FIBRoute) string {
 	if r.GetKind() != "unicast" {
 		return r.GetKind()
@@ -134,33 +104,28 @@ func fibTotals(states map[string]int) string {
 func (a *app) lookupCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "lookup ADDRESS",
-		Short: "Tell what becomes of a packet",
-		Long: `Ask the kernel where a packet for an address goes: the route that matches, next
-hop and device; if that is a tunnel of nvad's, also the packet around the packet
-and the route that one takes.`,
+		Short: "Show where a packet to an address goes",
+		Long: `Ask the kernel where it would send a packet to an address: the route that
+matches, the next hop and the device. If that is a tunnel of nvad's, also show
+the outer packet and its route.`,
 		Example: `  nvactl routes lookup 10.110.0.4
   nvactl routes lookup 10.110.0.4 -o json | jq .tunnel`,
 		Args: between(1, 1),
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			v, err := c.read.LookupAddress(ctx, &nvadv1.LookupRequest{Address: args[0]})
-			switch {
-			case err != nil:
-				return err
-			case a.json():
-				return writeJSON(a.Out, v)
-			}
-			return a.printLookup(v)
+			return answer(a, v, err, a.printLookup)
 		}),
 	}
 }
 
-func (a *app) printLookup(v *nvadv1.Lookup) error {
-	p := newPage(a.Out, a.Width)
+func (a *app) printLookup(v *nvadv1.Lookup) {
+	p := a.newPage()
+	defer p.print()
 	p.heading("%s", fateSentence(v.GetAddress(), v.GetWay()))
 	wayFields(p, v.GetWay())
 	t := v.GetTunnel()
 	if t == nil {
-		return p.print()
+		return
 	}
 	p.heading("Tunnel %s, VNI %d", t.GetDevice(), t.GetVni())
 	p.field("Source", t.GetSource())
@@ -169,16 +134,15 @@ func (a *app) printLookup(v *nvadv1.Lookup) error {
 		p.field("MTU", decimal(t.GetMtu()))
 	}
 	if len(t.GetOuter()) > 1 && !t.GetLearned() {
-		p.field("Remotes", "not learned yet which one it is: each gets a copy")
+		p.field("Remotes", "the right one is not learned yet: each gets a copy")
 	}
 	for _, o := range t.GetOuter() {
 		p.heading("Outer packet: %s", fateSentence(o.GetDestination(), o.GetWay()))
 		wayFields(p, o.GetWay())
 	}
-	return p.print()
 }
 
-// fateSentence says what becomes of a packet.
+// fateSentence tells what happens to a packet.
 func fateSentence(addr string, w *nvadv1.Way) string {
 	switch w.GetFate() {
 	case "unicast":
@@ -189,7 +153,7 @@ func fateSentence(addr string, w *nvadv1.Way) string {
 	case "local":
 		return fmt.Sprintf("%s is an address of this machine, on %s", addr, w.GetDevice())
 	case "blackhole":
-		return fmt.Sprintf("%s: packets are dropped without a word (blackhole)", addr)
+		return fmt.Sprintf("%s: packets are dropped silently (blackhole)", addr)
 	case "unreachable":
 		return fmt.Sprintf("%s: packets are answered with ICMP unreachable", addr)
 	case "prohibit":
@@ -223,31 +187,26 @@ func (a *app) natCommand() *cobra.Command {
 		Use:     "nat",
 		GroupID: groupShow,
 		Short:   "Show the rules of NAT and MSS clamp with their counters",
-		Long: `Show what masquerade, SNAT, DNAT and MSS clamp have put into the nftables table
-nvad, in the order in which packets meet it, and how often each rule was met
-since the table was written last. Rules of NAT count connections: the first
-packet decides for all that follow. MSS clamp counts the SYNs of TCP.`,
+		Long: `Show the rules of masquerade, SNAT, DNAT and MSS clamp in the nftables table
+nvad, in the order in which packets reach them, with their counters since the
+table was last written. NAT rules count connections, since the first packet of a
+connection decides for the others. MSS clamp counts TCP SYNs.`,
 		Example: `  nvactl nat
   nvactl nat -o json | jq '.[] | select(.packets == 0) | .why'`,
 		Args: between(0, 0),
 		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
 			r, err := c.read.ListNAT(ctx, &nvadv1.ListNATRequest{})
-			if err != nil {
-				return err
-			}
-			if a.json() {
-				return writeArray(a.Out, r.GetRules())
-			}
-			return a.printNAT(r.GetRules())
+			return answerList(a, r.GetRules(), err, a.printNAT)
 		}),
 	}
 }
 
-func (a *app) printNAT(list []*nvadv1.NATRule) error {
+func (a *app) printNAT(list []*nvadv1.NATRule) {
 	if len(list) == 0 {
-		return line(a.Out, "No NAT and no MSS clamp is configured.")
+		line(a.Out, "No NAT and no MSS clamp is configured.")
+		return
 	}
-	t := newTable(a.Out, a.Width,
+	t := a.newTable(
 		column{head: "Chain"},
 		column{head: "Packets", right: true},
 		column{head: "Bytes", right: true},
@@ -259,5 +218,5 @@ func (a *app) printNAT(list []*nvadv1.NATRule) error {
 		}
 		t.rowWithNote(note, r.GetChain(), decimal(r.GetPackets()), decimal(r.GetBytes()), r.GetRule())
 	}
-	return t.end()
+	t.end()
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,9 +21,10 @@ func (a *app) neighborsCommand() *cobra.Command {
 		Aliases: []string{"neighbor"},
 		GroupID: groupShow,
 		Short:   "Show the BGP neighbors, or one in detail",
-		Long: `Show every BGP neighbor with the state of its session, how long it is up or
-down, and how many routes were received, accepted and advertised; the state of
-BFD, where it watches somebody; or one neighbor in detail.`,
+		Long: `Show every BGP neighbor: the state of its session, how long it has been up or
+down, and how many routes it sent, how many of those were accepted, and how many
+were advertised to it. If BFD watches a neighbor, there is a column for its
+state. With ADDRESS, show one neighbor in detail.`,
 		Example: `  nvactl neighbors
   nvactl neighbors 10.0.210.4
   nvactl neighbors -o json | jq '.[] | select(.state != "Established")'`,
@@ -32,23 +32,19 @@ BFD, where it watches somebody; or one neighbor in detail.`,
 		ValidArgsFunction: a.completeNeighbors,
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			if len(args) == 1 {
-				return a.showNeighbor(ctx, c, args[0])
+				n, err := c.read.GetNeighbor(ctx, &nvadv1.GetNeighborRequest{Address: args[0]})
+				return answer(a, n, err, a.printNeighbor)
 			}
 			r, err := c.read.ListNeighbors(ctx, &nvadv1.ListNeighborsRequest{})
-			if err != nil {
-				return err
-			}
-			if a.json() {
-				return writeArray(a.Out, r.GetNeighbors())
-			}
-			return a.printNeighbors(r.GetNeighbors())
+			return answerList(a, r.GetNeighbors(), err, a.printNeighbors)
 		}),
 	}
 }
 
-func (a *app) printNeighbors(list []*nvadv1.Neighbor) error {
+func (a *app) printNeighbors(list []*nvadv1.Neighbor) {
 	if len(list) == 0 {
-		return line(a.Out, "No neighbors are configured.")
+		line(a.Out, "No neighbors are configured.")
+		return
 	}
 	watched := slices.ContainsFunc(list, func(n *nvadv1.Neighbor) bool { return n.GetBfd() != nil })
 	columns := []column{
@@ -62,11 +58,11 @@ func (a *app) printNeighbors(list []*nvadv1.Neighbor) error {
 		{head: "Adv", right: true},
 		{head: "Description", min: 11, fit: elided},
 	}
-	const bfd = 3 // a column only where BFD watches somebody
+	const bfd = 3 // the column is left out if BFD watches nobody
 	if !watched {
 		columns = slices.Delete(columns, bfd, bfd+1)
 	}
-	t := newTable(a.Out, a.Width, columns...)
+	t := a.newTable(columns...)
 	for _, n := range list {
 		cells := []string{n.GetAddress(), decimal(n.GetRemoteAsn()), stateOf(n), cmp.Or(n.GetBfd().GetState(), "-"), a.upDown(n),
 			decimal(n.GetReceived()), decimal(n.GetAccepted()), decimal(n.GetAdvertised()), n.GetDescription()}
@@ -75,10 +71,10 @@ func (a *app) printNeighbors(list []*nvadv1.Neighbor) error {
 		}
 		t.rowWithNote(trouble(n), cells...)
 	}
-	return t.end()
+	t.end()
 }
 
-// trouble says below a neighbor why it is not up, or why it is up in vain.
+// trouble returns the reason why a neighbor is down, or why its session is up in vain.
 func trouble(n *nvadv1.Neighbor) string {
 	switch {
 	case n.GetState() == established:
@@ -89,15 +85,15 @@ func trouble(n *nvadv1.Neighbor) string {
 	return n.GetReason()
 }
 
-// heldBack says that the neighbor does not take all there is for it.
+// heldBack reports routes that the neighbor's limit keeps from it.
 func heldBack(n *nvadv1.Neighbor) []string {
 	if n.GetHeldBack() == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s held back: maximum-prefix-out %d reached", count(int(n.GetHeldBack()), "prefix"), n.GetMaxPrefixOut())}
+	return []string{fmt.Sprintf("%s held back: maximum-prefix-out %d reached", count(n.GetHeldBack(), "prefix"), n.GetMaxPrefixOut())}
 }
 
-// withoutPolicy says what RFC 8212 keeps an eBGP neighbor from.
+// withoutPolicy reports the directions in which an eBGP neighbor has no policy.
 func withoutPolicy(n *nvadv1.Neighbor) string {
 	in, out := missing(n.GetImportPolicy()), missing(n.GetExportPolicy())
 	switch {
@@ -120,8 +116,7 @@ func stateOf(n *nvadv1.Neighbor) string {
 	return n.GetState()
 }
 
-// upDown is how long the session is up, or how long it is down if it ever was
-// up.
+// upDown returns how long the session has been up, or down since it was last up.
 func (a *app) upDown(n *nvadv1.Neighbor) string {
 	if n.GetState() == established {
 		return a.age(n.GetSince())
@@ -129,21 +124,8 @@ func (a *app) upDown(n *nvadv1.Neighbor) string {
 	return a.age(n.GetLastDown())
 }
 
-func decimal[T uint32 | uint64](n T) string { return strconv.FormatUint(uint64(n), 10) }
-
-func (a *app) showNeighbor(ctx context.Context, c *client, address string) error {
-	n, err := c.read.GetNeighbor(ctx, &nvadv1.GetNeighborRequest{Address: address})
-	if err != nil {
-		return err
-	}
-	if a.json() {
-		return writeJSON(a.Out, n)
-	}
-	return a.printNeighbor(n)
-}
-
-func (a *app) printNeighbor(n *nvadv1.Neighbor) error {
-	p := newPage(a.Out, a.Width)
+func (a *app) printNeighbor(n *nvadv1.Neighbor) {
+	p := a.newPage()
 	kind := "eBGP"
 	if n.GetLocalAsn() == n.GetRemoteAsn() {
 		kind = "iBGP"
@@ -163,32 +145,32 @@ func (a *app) printNeighbor(n *nvadv1.Neighbor) error {
 	p.field("Export", n.GetExportPolicy())
 	m := n.GetMessages()
 	p.heading("Messages")
-	p.field("Received", fmt.Sprintf("%d, of them %s", m.GetReceived(), count(int(m.GetUpdatesReceived()), "UPDATE")))
-	p.field("Sent", fmt.Sprintf("%d, of them %s", m.GetSent(), count(int(m.GetUpdatesSent()), "UPDATE")))
+	p.field("Received", fmt.Sprintf("%d, of them %s", m.GetReceived(), count(m.GetUpdatesReceived(), "UPDATE")))
+	p.field("Sent", fmt.Sprintf("%d, of them %s", m.GetSent(), count(m.GetUpdatesSent(), "UPDATE")))
 	a.malformedFields(p, m.GetMalformed())
 	if m.GetQueued() > 0 {
-		p.field("Queued", count(int(m.GetQueued()), "change"))
+		p.field("Queued", count(m.GetQueued(), "change"))
 	}
 	p.heading("Settings")
 	for _, key := range slices.Sorted(maps.Keys(n.GetSettings())) {
 		p.field(key, n.GetSettings()[key])
 	}
-	return p.print()
+	p.print()
 }
 
-// malformedFields say how many UPDATEs were malformed, and what was wrong with
-// the last of them.
+// malformedFields show how many UPDATEs were malformed, and what was wrong with the
+// last one.
 func (a *app) malformedFields(p *page, m *nvadv1.MalformedUpdates) {
 	if m.GetTotal() == 0 {
 		return
 	}
-	p.field("Malformed", fmt.Sprintf("%s: %s (%s)", count(int(m.GetTotal()), "UPDATE"), tallies(m.GetByAction()), tallies(m.GetByClass())))
+	p.field("Malformed", fmt.Sprintf("%s: %s (%s)", count(m.GetTotal(), "UPDATE"), tallies(m.GetByAction()), tallies(m.GetByClass())))
 	if m.GetLastAt() != nil {
 		p.field("Last of them", a.age(m.GetLastAt())+" ago, "+m.GetLast())
 	}
 }
 
-// tallies are counts with their names, the greatest first.
+// tallies returns counts with their names, the largest first.
 func tallies(counts map[string]uint64) string {
 	names := slices.SortedFunc(maps.Keys(counts), func(x, y string) int {
 		return cmp.Or(cmp.Compare(counts[y], counts[x]), cmp.Compare(x, y))
@@ -199,15 +181,14 @@ func tallies(counts map[string]uint64) string {
 	return strings.Join(names, ", ")
 }
 
-// stateSentence is the state, for how long, and what keeps the session from
-// being up.
+// stateSentence returns the state, for how long, and what keeps the session down.
 func (a *app) stateSentence(n *nvadv1.Neighbor) string {
 	s := stateOf(n)
 	if n.GetSince() != nil {
 		s += " for " + a.age(n.GetSince())
 	}
 	if n.GetShutdown() {
-		s += fmt.Sprintf(", shut down (nvactl enable %s lets it up)", n.GetAddress())
+		s += fmt.Sprintf(", shut down (nvactl enable %s re-enables it)", n.GetAddress())
 	}
 	if n.GetState() != established && n.GetReason() != "" {
 		s += ": " + n.GetReason()
@@ -215,13 +196,13 @@ func (a *app) stateSentence(n *nvadv1.Neighbor) string {
 	return s
 }
 
-// lastDown is when the session was lost, and why if it is up again: the reason
-// of a session that is down is part of its state.
+// lastDown returns when the session was lost and, if it is up again, why. For a
+// session that is down, the state gives the reason.
 func (a *app) lastDown(n *nvadv1.Neighbor) string {
 	if n.GetLastDown() == nil {
 		return ""
 	}
-	s := fmt.Sprintf("%s ago, %s so far", a.age(n.GetLastDown()), count(int(n.GetFlaps()), "time"))
+	s := fmt.Sprintf("%s ago, %s so far", a.age(n.GetLastDown()), count(n.GetFlaps(), "time"))
 	if n.GetState() == established && n.GetReason() != "" {
 		s += ": " + n.GetReason()
 	}
@@ -255,7 +236,7 @@ func (a *app) sessionSection(p *page, n *nvadv1.Neighbor) {
 
 func gracefulRestart(n *nvadv1.Neighbor) string {
 	if len(n.GetGracefulRestart()) == 0 {
-		return "not graceful: its routes go when the session is lost"
+		return "not graceful: its routes are removed when the session is lost"
 	}
 	return fmt.Sprintf("graceful: its routes stay for %d s (%s)",
 		n.GetRestartTimeSeconds(), strings.Join(n.GetGracefulRestart(), ", "))
@@ -275,7 +256,7 @@ func (a *app) bfdSection(p *page, b *nvadv1.Bfd) {
 	}
 	p.field("State", state)
 	if b.GetLastDown() != "" {
-		p.field("Last down", fmt.Sprintf("%s, %s so far", b.GetLastDown(), count(int(b.GetFlaps()), "time")))
+		p.field("Last down", fmt.Sprintf("%s, %s so far", b.GetLastDown(), count(b.GetFlaps(), "time")))
 	}
 	path := b.GetLocalAddress() + ", one hop"
 	if b.GetMultihop() {
@@ -288,7 +269,7 @@ func (a *app) bfdSection(p *page, b *nvadv1.Bfd) {
 	p.field("Intervals", fmt.Sprintf("send %d ms, receive %d ms", b.GetTxIntervalMs(), b.GetRxIntervalMs()))
 	p.field("Packets", fmt.Sprintf("%d received, %d sent", b.GetPacketsReceived(), b.GetPacketsSent()))
 	if b.GetRefused() > 0 {
-		p.field("Discarded", fmt.Sprintf("%s, the last because: %s", count(int(b.GetRefused()), "packet"), b.GetLastRefused()))
+		p.field("Discarded", fmt.Sprintf("%s, the last because: %s", count(b.GetRefused(), "packet"), b.GetLastRefused()))
 	}
 	if b.GetAuthenticated() {
 		p.field("Auth", "Meticulous Keyed SHA1")
@@ -309,7 +290,7 @@ func routesSection(p *page, n *nvadv1.Neighbor) {
 	}
 	p.field("Rejected", rejected)
 	if n.GetDropped() > 0 {
-		p.field("Dropped", count(int(n.GetDropped()), "announcement")+" in this session, beyond twice the limit")
+		p.field("Dropped", count(n.GetDropped(), "announcement")+" in this session, beyond twice the limit")
 	}
 	if n.GetStale() > 0 {
 		p.field("Stale", decimal(n.GetStale())+", kept while the neighbor restarts")
@@ -325,20 +306,13 @@ func routesSection(p *page, n *nvadv1.Neighbor) {
 	if n.GetMemoryOctets() > 0 || n.GetMemoryClosings() > 0 {
 		memory := "about " + octets(n.GetMemoryOctets())
 		if n.GetMemoryClosings() > 0 {
-			memory += ", closed " + count(int(n.GetMemoryClosings()), "time") + " for the memory budget"
+			memory += ", closed " + count(n.GetMemoryClosings(), "time") + " for the memory budget"
 		}
 		p.field("Memory", memory)
 	}
 	var summaries []string
 	for _, s := range n.GetSummaries() {
-		summaries = append(summaries, fmt.Sprintf("%s for %s", s.GetPrefix(), count(int(s.GetReplaces()), "prefix")))
+		summaries = append(summaries, fmt.Sprintf("%s for %s", s.GetPrefix(), count(s.GetReplaces(), "prefix")))
 	}
 	p.field("Aggregate?", strings.Join(summaries, ", "))
-}
-
-func orNone(words []string, none string) string {
-	if len(words) == 0 {
-		return none
-	}
-	return strings.Join(words, ", ")
 }

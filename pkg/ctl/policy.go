@@ -19,20 +19,14 @@ import (
 )
 
 func (a *app) policyCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:     "policy",
 		GroupID: groupShow,
-		Short:   "Try policies, and count what their rules did",
-		Args:    rootArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-
-		SuggestionsMinimumDistance: suggestionDistance,
-	}
-	cmd.AddCommand(a.policyTestCommand(), a.policyHitsCommand())
-	return cmd
+		Short:   "Try policies, and count how often their rules decided",
+	}, a.policyTestCommand(), a.policyHitsCommand())
 }
 
-// trial is the flags of policy test.
+// trial holds the flags of policy test.
 type trial struct {
 	file, route, neighbor, direction, from string
 }
@@ -42,11 +36,11 @@ func (a *app) policyTestCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test --route ROUTE --neighbor ADDRESS --direction in|out",
 		Short: "Try a route on a configuration file, without a daemon",
-		Long: `Tell what a configuration file would make of a route that a neighbor sends, or
-that it is to be sent: every check and rule with what it looked at, the
-attributes before and after, and what goes on the wire. No daemon is asked: what
-neither the route nor the file gives, such as the next hop, is assumed, and the
-output names it. The exit code is 0 also for a route that is denied.
+		Long: `Evaluate a configuration file on a route that a neighbor sends (in), or that is
+to be sent to it (out). Show every check and rule with the value it looked at,
+the attributes before and after, and those on the wire. This needs no daemon:
+nvactl assumes values that neither the route nor the file gives, such as the
+next hop, and lists them. The exit code is 0 even if the route is denied.
 
 A route is written as
   ` + routeGrammar,
@@ -66,7 +60,7 @@ A route is written as
 	for _, name := range []string{"route", "neighbor", "direction"} {
 		_ = cmd.MarkFlagRequired(name)
 	}
-	_ = cmd.RegisterFlagCompletionFunc("direction", cobra.FixedCompletions([]string{"in", "out"}, cobra.ShellCompDirectiveNoFileComp))
+	completeFixed(cmd, "direction", "in", "out")
 	return cmd
 }
 
@@ -83,14 +77,10 @@ func (a *app) policyTest(t *trial) error {
 	if err != nil {
 		return err
 	}
-	m := api.ExplanationMessage(api.Explanation{Explanation: x}, nil)
-	if a.json() {
-		return writeJSON(a.Out, m)
-	}
-	return a.printTrial(m, run.Export)
+	return answer(a, api.ExplanationMessage(api.Explanation{Explanation: x}, nil), nil, func(m *nvadv1.Explanation) { a.printTrial(m, run.Export) })
 }
 
-// parse reads the flags.
+// parse checks the flags.
 func (t *trial) parse() (run engine.Trial, err error) {
 	if run.Prefix, run.Attrs, err = parseRoute(t.route); err != nil {
 		return run, fmt.Errorf("--route: %w", err)
@@ -101,7 +91,7 @@ func (t *trial) parse() (run engine.Trial, err error) {
 	switch t.direction {
 	case "in":
 		if t.from != "" {
-			return run, fmt.Errorf("--from is for --direction out: a route that comes in is from --neighbor")
+			return run, fmt.Errorf("--from needs --direction out: a route that comes in is learned from --neighbor")
 		}
 	case "out":
 		run.Export = true
@@ -116,8 +106,8 @@ func (t *trial) parse() (run engine.Trial, err error) {
 	return run, nil
 }
 
-// printTrial tells what became of the route of a trial.
-func (a *app) printTrial(x *nvadv1.Explanation, export bool) error {
+// printTrial explains the result of a trial.
+func (a *app) printTrial(x *nvadv1.Explanation, export bool) {
 	s := &story{out: a.Out, width: a.Width}
 	for _, p := range x.GetPaths() {
 		if export {
@@ -137,10 +127,9 @@ func (a *app) printTrial(x *nvadv1.Explanation, export bool) error {
 		s.field("Assumed", text)
 	}
 	exportStories(s, x.GetExports())
-	return s.err
 }
 
-// loadConfig reads a file; each fault has a line of its own.
+// loadConfig reads a file. The error has a line for each fault.
 func loadConfig(file string) (*config.Config, error) {
 	cfg, err := config.Load(file)
 	if err != nil {
@@ -149,12 +138,12 @@ func loadConfig(file string) (*config.Config, error) {
 	return cfg, nil
 }
 
-// routeGrammar is what parseRoute reads.
+// routeGrammar is the grammar of parseRoute.
 const routeGrammar = `PREFIX [as-path "N N ..."] [next-hop ADDRESS] [med N] [local-pref N]
   [origin igp|egp|incomplete] [community "N:N ..."]
   [large-community "N:N:N ..."] [ext-community "rt N:N, ..."]`
 
-// routeKeys set one attribute each from its text.
+// routeKeys parse one attribute each.
 var routeKeys = map[string]func(a *route.Attrs, text string) error{
 	"as-path": func(a *route.Attrs, text string) (err error) {
 		a.ASPath, err = route.ParseASPath(text)
@@ -187,7 +176,7 @@ var routeKeys = map[string]func(a *route.Attrs, text string) error{
 	},
 }
 
-// parseRoute reads a route as --route takes it.
+// parseRoute parses the value of --route.
 func parseRoute(text string) (netip.Prefix, route.Attrs, error) {
 	var a route.Attrs
 	words, err := splitQuoted(text)
@@ -220,7 +209,7 @@ func parseRoute(text string) (netip.Prefix, route.Attrs, error) {
 	return prefix.Masked(), a, nil
 }
 
-// splitQuoted splits at spaces that are not between quotes.
+// splitQuoted splits at spaces outside quotes.
 func splitQuoted(text string) ([]string, error) {
 	var words []string
 	for rest := strings.TrimSpace(text); rest != ""; rest = strings.TrimSpace(rest) {
@@ -275,41 +264,19 @@ func (a *app) policyHitsCommand() *cobra.Command {
 		Use:   "hits ADDRESS",
 		Short: "Show how often each rule decided",
 		Long: `Show how often each rule of a neighbor's policies decided: entries of lists and
-clauses of route-maps, those that never did included. Counting begins anew with
-a start, and with a reload that changes the policy. A route that is evaluated
-again, after a reset --soft in for example, counts again.`,
+clauses of route-maps, including those that never did. The counters are reset
+when nvad starts, and when a reload changes the policy. A route that is
+evaluated again, as after reset --soft in, counts again.`,
 		Example: `  nvactl policy hits 10.0.210.4
   nvactl policy hits 10.0.210.4 -o json | jq '.[] | select(.hits == null)'`,
 		Args:              between(1, 1),
 		ValidArgsFunction: a.completeNeighbors,
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			stream, err := c.read.ListPolicyHits(ctx, &nvadv1.ListPolicyHitsRequest{Address: args[0]})
-			if a.json() {
-				arr := jsonArray{out: a.Out}
-				err = receive(stream, err, func(m *nvadv1.ListPolicyHitsResponse) error {
-					for _, r := range m.GetRules() {
-						if err := arr.add(r); err != nil {
-							return err
-						}
-					}
-					return nil
-				})
-				if err != nil {
-					return err
-				}
-				return arr.end()
-			}
-			t := newTable(a.Out, a.Width, column{head: "Way"}, column{head: "Hits", right: true}, column{head: "Rule", fit: wrapped})
-			err = receive(stream, err, func(m *nvadv1.ListPolicyHitsResponse) error {
-				for _, r := range m.GetRules() {
-					t.row(r.GetDirection(), decimal(r.GetHits()), r.GetRule())
-				}
-				return t.err
-			})
-			if err != nil {
-				return err
-			}
-			return t.end()
+			t := a.newTable(column{head: "Way"}, column{head: "Hits", right: true}, column{head: "Rule", fit: wrapped})
+			return answerStream(a, stream, err, (*nvadv1.ListPolicyHitsResponse).GetRules, func(r *nvadv1.PolicyHits) {
+				t.row(r.GetDirection(), decimal(r.GetHits()), r.GetRule())
+			}, t.end)
 		}),
 	}
 }

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -8,7 +9,7 @@ import (
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
-// showPrefix prints the paths of one prefix that req asks for, which fit in memory.
+// showPrefix prints the paths of one prefix in detail.
 func (a *app) showPrefix(ctx context.Context, c *client, place string, req *nvadv1.ListRoutesRequest) error {
 	var paths []*nvadv1.Path
 	stream, err := c.read.ListRoutes(ctx, req)
@@ -16,49 +17,30 @@ func (a *app) showPrefix(ctx context.Context, c *client, place string, req *nvad
 		paths = append(paths, m.GetPaths()...)
 		return nil
 	})
-	if err != nil {
-		return err
+	if err == nil && len(paths) == 0 {
+		err = fmt.Errorf("no route to %s", place)
 	}
-	if len(paths) == 0 {
-		return fmt.Errorf("no route to %s", place)
-	}
-	if a.json() {
-		return writeArray(a.Out, paths)
-	}
-	return a.printPrefix(paths)
+	return answerList(a, paths, err, a.printPrefix)
 }
 
-func (a *app) printPrefix(paths []*nvadv1.Path) error {
-	p := newPage(a.Out, a.Width)
+func (a *app) printPrefix(paths []*nvadv1.Path) {
+	p := a.newPage()
 	p.heading("%s, %s", paths[0].GetPrefix(), count(len(paths), "path"))
 	for i, path := range paths {
 		p.heading("%d. %s", i+1, pathTitle(path))
 		a.pathFields(p, path)
 	}
-	return p.print()
+	p.print()
 }
 
-// pathTitle says where a path is from and what became of it.
+// pathTitle returns the origin of a path and its state.
 func pathTitle(p *nvadv1.Path) string {
-	words := []string{"local, " + p.GetSource()}
+	source := "local, " + p.GetSource()
 	if p.GetNeighbor() != "" {
-		words[0] = "from " + p.GetNeighbor()
+		source = "from " + p.GetNeighbor()
 	}
-	for _, w := range []struct {
-		word string
-		is   bool
-	}{
-		{"internal", p.GetInternal()},
-		{"stale", p.GetStale()},
-		{"best", p.GetBest()},
-		{"multipath", p.GetMultipath()},
-		{"not valid", !p.GetValid()},
-	} {
-		if w.is {
-			words = append(words, w.word)
-		}
-	}
-	return strings.Join(words, ", ")
+	return strings.Join(applying([]string{source}, trait{"internal", p.GetInternal()}, trait{"stale", p.GetStale()}, trait{"best", p.GetBest()},
+		trait{"multipath", p.GetMultipath()}, trait{"not valid", !p.GetValid()}), ", ")
 }
 
 func (a *app) pathFields(p *page, path *nvadv1.Path) {
@@ -68,13 +50,9 @@ func (a *app) pathFields(p *page, path *nvadv1.Path) {
 	} else {
 		p.field("Decided by", strings.TrimPrefix(path.GetReason(), "best by "))
 	}
-	asPath := at.GetAsPath()
-	if asPath == "" {
-		asPath = "empty"
-	}
-	p.field("AS path", asPath)
+	p.field("AS path", cmp.Or(at.GetAsPath(), "empty"))
 	p.field("Next hop", nextHop(path))
-	p.field("Attributes", scalars(path))
+	p.field("Attributes", strings.Join(scalars(at, path.GetWeight()), ", "))
 	p.field("Communities", strings.Join(at.GetCommunities(), " "))
 	p.field("Large", strings.Join(at.GetLargeCommunities(), " "))
 	p.field("Extended", strings.Join(at.GetExtCommunities(), ", "))
@@ -93,22 +71,11 @@ func (a *app) pathFields(p *page, path *nvadv1.Path) {
 }
 
 func nextHop(p *nvadv1.Path) string {
-	hop := p.GetAttributes().GetNextHop()
-	if len(p.GetNextHops()) == 0 {
-		return hop
-	}
-	resolved := strings.Join(p.GetNextHops(), ", ")
-	if hop == "" {
-		return resolved
-	}
-	return hop + ", " + resolved
+	return joined(", ", p.GetAttributes().GetNextHop(), strings.Join(p.GetNextHops(), ", "))
 }
 
-func scalars(p *nvadv1.Path) string {
-	return strings.Join(scalarWords(p.GetAttributes(), p.GetWeight()), ", ")
-}
-
-func scalarWords(at *nvadv1.Attributes, weight uint32) []string {
+// scalars returns the attributes that have one value, and the weight.
+func scalars(at *nvadv1.Attributes, weight uint32) []string {
 	words := []string{"origin " + at.GetOrigin()}
 	if at.Med != nil {
 		words = append(words, "MED "+maybe(at.Med))
@@ -141,4 +108,26 @@ func unknown(at *nvadv1.Attributes) string {
 		out = append(out, fmt.Sprintf("type %d (flags 0x%02x, %s)", u.GetType(), u.GetFlags(), count(len(u.GetValue()), "byte")))
 	}
 	return strings.Join(out, ", ")
+}
+
+// sentence returns a set of attributes in words.
+func sentence(at *nvadv1.Attributes, weight uint32) string {
+	if at == nil {
+		return ""
+	}
+	words := []string{"AS path " + at.GetAsPath()}
+	if at.GetAsPath() == "" {
+		words[0] = "empty AS path"
+	}
+	named := func(name, value string) string {
+		if value == "" {
+			return ""
+		}
+		return name + " " + value
+	}
+	return joined(", ", append(words, named("next hop", at.GetNextHop()), strings.Join(scalars(at, weight), ", "),
+		named("communities", strings.Join(at.GetCommunities(), " ")),
+		named("large communities", strings.Join(at.GetLargeCommunities(), " ")),
+		named("extended communities", strings.Join(at.GetExtCommunities(), " ")),
+		reflected(at), unknown(at), named("aggregator", at.GetAggregator()))...)
 }

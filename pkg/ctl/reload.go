@@ -9,10 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
@@ -24,33 +22,31 @@ func (a *app) reloadCommand() *cobra.Command {
 		Use:     "reload",
 		GroupID: groupChange,
 		Short:   "Apply the configuration file",
-		Long: `Read the configuration file again and apply it. Sessions that did not change are
-left alone. If the file has errors they are all shown, and the running
-configuration stays.
+		Long: `Read the configuration file again and apply it. Sessions whose settings did not
+change stay up. If the file has errors, all of them are shown and the running
+configuration stays in force.
 
-The warnings of the file come first, those ahead that the running configuration
-does not have.
+The warnings about the file come first, beginning with those that the running
+configuration does not have. Then come the changes and their effect.
 
-With --dry-run nothing is applied: each change is told with what it would cost.
-"live" disturbs nothing; "soft refresh" runs policies again over the routes of
-a neighbor; "session reset" ends a session, which comes back at once; "device
-recreated" interrupts a tunnel; "restart" needs one, and a reload is refused.
-The new policies are tried on the routes that there are, and what would become
-of them is shown: how many more or fewer are accepted, preferred, sent and
-installed, and the first ten of each. A warning precedes a neighbor, or the
-kernel, that would lose more than a tenth of its routes. "--output json" lists
-all.
+With --dry-run nothing is applied. Each change is listed with its impact: "live"
+disturbs nothing; "soft refresh" evaluates the policies again on the routes of a
+neighbor; "session reset" closes a session, which opens again at once; "device
+recreated" interrupts a tunnel; "restart" needs a restart of nvad, and a reload
+is refused. The new policies are evaluated on the current routes to show the
+effect: how many more or fewer routes would be accepted, preferred, sent and
+installed, and the first ten of each. "Warning" marks a neighbor, or the kernel,
+that would lose more than a tenth of its routes. "--output json" lists all
+routes.
 
-A reload shows the same of what it did.
-
-With --confirm the change is undone by itself after that time, also by a daemon
-that was killed or restarted meanwhile, unless "nvactl confirm" comes first.`,
+With --confirm TIME the change is undone after that time unless you run "nvactl
+confirm" before. This works even if nvad is killed or restarted meanwhile.`,
 		Example: `  nvactl reload --dry-run
   nvactl reload
   nvactl reload --confirm 60s`,
 		Args: between(0, 0),
 	}
-	cmd.Flags().BoolVar(&dry, "dry-run", false, "only tell what would change")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "only show what would change")
 	cmd.Flags().DurationVar(&confirm, "confirm", 0, "undo the change after this `TIME` unless confirmed: 60s, 5m")
 	cmd.MarkFlagsMutuallyExclusive("dry-run", "confirm")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
@@ -76,78 +72,58 @@ const (
 
 func (a *app) reload(ctx context.Context, c *client, confirm time.Duration) error {
 	if !a.json() {
-		if err := a.warnAhead(ctx, c); err != nil {
-			return err
+		r, err := c.read.PreviewReload(ctx, &nvadv1.PreviewReloadRequest{})
+		if err != nil {
+			return faultsOf(err)
 		}
+		a.printCautions(r)
 	}
-	r, err := c.control.Reload(ctx, &nvadv1.ReloadRequest{ConfirmSeconds: uint32(confirm / time.Second), All: a.json()}, largeEffect)
+	r, err := c.control.Reload(ctx, &nvadv1.ReloadRequest{ConfirmSeconds: uint32(confirm / time.Second), All: a.json()})
 	if err != nil {
 		return faultsOf(err)
 	}
-	if a.json() {
-		return writeJSON(a.Out, r)
-	}
-	if err := a.printChanges(r.GetChanges(), "Nothing changed."); err != nil {
-		return err
-	}
-	if err := a.printEffect(r.GetEffect(), len(r.GetChanges()) > 0); err != nil || r.GetDeadline() == nil {
-		return err
-	}
-	return line(a.Out, fmt.Sprintf("Version %d runs again in %s unless confirmed: nvactl confirm",
-		r.GetFallback(), a.until(r.GetDeadline())))
-}
-
-// until is the time from now to a moment to come, in whole seconds.
-func (a *app) until(t *timestamppb.Timestamp) time.Duration {
-	return max(t.AsTime().Sub(a.Now()).Round(time.Second), 0)
+	return answer(a, r, nil, func(r *nvadv1.ReloadResponse) {
+		a.printChanges(r.GetChanges(), "Nothing changed.")
+		a.printEffect(r.GetEffect(), len(r.GetChanges()) > 0)
+		if r.GetDeadline() != nil {
+			line(a.Out, fmt.Sprintf("Version %d runs again in %s unless confirmed: nvactl confirm", r.GetFallback(), a.until(r.GetDeadline())))
+		}
+	})
 }
 
 func (a *app) previewReload(ctx context.Context, c *client) error {
-	r, err := c.read.PreviewReload(ctx, &nvadv1.PreviewReloadRequest{Effect: true, All: a.json()}, largeEffect)
+	r, err := c.read.PreviewReload(ctx, &nvadv1.PreviewReloadRequest{Effect: true, All: a.json()})
 	if err != nil {
 		return faultsOf(err)
 	}
-	if a.json() {
-		err = writeJSON(a.Out, r)
-	} else {
-		err = errors.Join(a.printCautions(r), a.printChanges(r.GetChanges(), "Nothing would change."),
-			a.printEffect(r.GetEffect(), len(r.GetChanges()) > 0))
-	}
-	if err == nil && r.GetRefused() != "" {
+	if r.GetRefused() != "" {
 		err = errors.New(r.GetRefused())
 	}
-	return err
+	return errors.Join(answer(a, r, nil, func(r *nvadv1.PreviewReloadResponse) {
+		a.printCautions(r)
+		a.printChanges(r.GetChanges(), "Nothing would change.")
+		a.printEffect(r.GetEffect(), len(r.GetChanges()) > 0)
+	}), err)
 }
 
-// warnAhead prints the warnings of the file before it is applied.
-func (a *app) warnAhead(ctx context.Context, c *client) error {
-	r, err := c.read.PreviewReload(ctx, &nvadv1.PreviewReloadRequest{})
-	if err != nil {
-		return faultsOf(err)
-	}
-	return a.printCautions(r)
-}
-
-// printCautions prints what nvad check says of the file, apart what the running
-// configuration does not say as well.
-func (a *app) printCautions(r *nvadv1.PreviewReloadResponse) error {
+// printCautions prints the warnings about the file, first those that the running
+// configuration does not have.
+func (a *app) printCautions(r *nvadv1.PreviewReloadResponse) {
 	list := r.GetWarnings()
 	fresh := min(int(r.GetNewWarnings()), len(list))
 	for _, part := range []struct {
 		title string
 		list  []*nvadv1.Warning
 	}{{"New warnings", list[:fresh]}, {"Warnings", list[fresh:]}} {
-		if len(part.list) == 0 {
-			continue
-		}
-		if err := errors.Join(a.printWarnings(part.title, part.list), line(a.Out, "")); err != nil {
-			return err
+		if len(part.list) > 0 {
+			a.printWarnings(part.title, part.list)
+			line(a.Out, "")
 		}
 	}
-	return nil
 }
 
-// faultsOf sets the errors of a file apart from those of the call.
+// faultsOf marks the errors of a configuration file, to tell them from errors of the
+// call.
 func faultsOf(err error) error {
 	if status.Code(err) == codes.InvalidArgument {
 		return faults{errors.New(status.Convert(err).Message())}
@@ -156,20 +132,21 @@ func faultsOf(err error) error {
 }
 
 // printChanges prints a table of changes, or none if there are none.
-func (a *app) printChanges(changes []*nvadv1.Change, none string) error {
+func (a *app) printChanges(changes []*nvadv1.Change, none string) {
 	if len(changes) == 0 {
-		return line(a.Out, none)
+		line(a.Out, none)
+		return
 	}
-	t := newTable(a.Out, a.Width, column{head: "Impact"}, column{head: "Change", fit: wrapped})
+	t := a.newTable(column{head: "Impact"}, column{head: "Change", fit: wrapped})
 	for _, c := range folded(changes) {
 		t.row(c.GetImpact(), c.GetWhat())
 	}
-	return t.end()
+	t.end()
 }
 
-// folded makes one change of those that are alike for several neighbors.
+// folded joins changes that are the same for several neighbors.
 func folded(changes []*nvadv1.Change) (out []*nvadv1.Change) {
-	at := map[[2]string]int{} // in out, by impact and what changes
+	at := map[[2]string]int{} // index in out, by impact and text
 	for _, c := range changes {
 		who, what, _ := strings.Cut(c.GetWhat(), ": ")
 		addr, ok := strings.CutPrefix(who, "neighbor ")
@@ -191,21 +168,18 @@ func folded(changes []*nvadv1.Change) (out []*nvadv1.Change) {
 	return out
 }
 
-// largeEffect lets an answer through that lists every route of an effect; nvad lists
-// 50,000 at most.
-var largeEffect = grpc.MaxCallRecvMsgSize(64 << 20)
-
-// printEffect prints what a reload does to the routes: what loses much first, and
-// groups once that are alike for several neighbors. It says that there is nothing if
-// the configuration changes.
-func (a *app) printEffect(e *nvadv1.Effect, changes bool) error {
+// printEffect prints the effect of a reload on the routes, heavy losses first. Groups
+// that are the same for several neighbors are printed once. If the reload changes
+// something, printEffect also tells that it has no effect on the routes.
+func (a *app) printEffect(e *nvadv1.Effect, changes bool) {
 	if e == nil || !changes && len(e.GetGroups()) == 0 {
-		return nil
+		return
 	}
 	if e.GetUnknown() != "" {
-		return a.paragraph("What becomes of the routes is not known: " + e.GetUnknown())
+		a.paragraph("The effect on the routes is not known: " + e.GetUnknown())
+		return
 	}
-	err := line(a.Out, "")
+	line(a.Out, "")
 	groups := slices.Clone(e.GetGroups())
 	slices.SortStableFunc(groups, func(x, y *nvadv1.EffectGroup) int {
 		switch {
@@ -218,24 +192,22 @@ func (a *app) printEffect(e *nvadv1.Effect, changes bool) error {
 	})
 	for i, who := range subjects(groups) {
 		if who != "" {
-			err = errors.Join(err, a.printGroup(groups[i], who))
+			a.printGroup(groups[i], who)
 		}
 	}
 	if len(groups) == 0 {
-		err = errors.Join(err, a.paragraph("The routes stay as they are."))
+		a.paragraph("The routes stay as they are.")
 	}
 	if e.GetPartial() {
-		err = errors.Join(err, a.paragraph("There are more differences than nvad counts."))
+		a.paragraph("There are more differences than nvad counts.")
 	}
 	if list := e.GetResets(); len(list) > 0 {
-		err = errors.Join(err, a.paragraph(fmt.Sprintf(
-			"Sessions are reset: %s. Their routes go until the sessions are back, which is not counted here.", strings.Join(list, ", "))))
+		a.paragraph(fmt.Sprintf("Sessions are reset: %s. Their routes are gone until the sessions are up again; this is not counted above.", strings.Join(list, ", ")))
 	}
-	return err
 }
 
-// subjects returns for each group whom it is about: for the first of several that differ
-// in their neighbor alone all neighbors, and "" for the others.
+// subjects returns the subject of each group. Of several groups that differ in the
+// neighbor only, the first gets all neighbors and the others "".
 func subjects(groups []*nvadv1.EffectGroup) []string {
 	out := make([]string, len(groups))
 	first := map[string]int{}
@@ -256,7 +228,7 @@ func subjects(groups []*nvadv1.EffectGroup) []string {
 	return out
 }
 
-func (a *app) printGroup(g *nvadv1.EffectGroup, who string) error {
+func (a *app) printGroup(g *nvadv1.EffectGroup, who string) {
 	head := who + ": " + effectCounts(g)
 	if g.GetHeavy() {
 		head = "Warning: " + head
@@ -268,29 +240,24 @@ func (a *app) printGroup(g *nvadv1.EffectGroup, who string) error {
 		if r.GetReason() != "" {
 			head += " (" + r.GetReason() + ")"
 		}
-		return a.paragraph(head)
+		a.paragraph(head)
+		return
 	}
-	if err := a.paragraph(head); err != nil {
-		return err
-	}
+	a.paragraph(head)
 	widest := 0
 	for _, r := range routes {
 		widest = max(widest, length(r.GetPrefix()))
 	}
 	for _, r := range routes {
 		sign := map[string]string{"added": "+", "removed": "-", "changed": "~"}[r.GetDifference()]
-		text := printable(fmt.Sprintf("  %s %s  %s", sign, pad(r.GetPrefix(), widest), r.GetReason()))
-		if err := line(a.Out, strings.TrimRight(elide(text, a.Width), " ")); err != nil {
-			return err
-		}
+		line(a.Out, elide(printable(fmt.Sprintf("  %s %s  %s", sign, pad(r.GetPrefix(), widest), r.GetReason())), a.Width))
 	}
 	if left := int(g.GetAdded()+g.GetRemoved()+g.GetChanged()) - len(routes); left > 0 {
-		return line(a.Out, fmt.Sprintf("  and %d more (--output json lists all)", left))
+		line(a.Out, fmt.Sprintf("  and %d more (--output json lists all)", left))
 	}
-	return nil
 }
 
-// effectCounts is "2 routes fewer sent of 20, 1 route changed".
+// effectCounts returns "2 routes fewer sent, of 20, 1 route changed".
 func effectCounts(g *nvadv1.EffectGroup) string {
 	verb := map[string]string{"accepted": " accepted", "advertised": " sent", "installed": " installed"}[g.GetStage()]
 	var out []string
@@ -311,17 +278,4 @@ func effectCounts(g *nvadv1.EffectGroup) string {
 		out = append(out, count(n, "route")+" changed")
 	}
 	return strings.Join(out, ", ")
-}
-
-// paragraph prints a text in as many lines as it takes.
-func (a *app) paragraph(s string) error {
-	for i, l := range wrap(printable(s), a.Width-2) {
-		if i > 0 {
-			l = "  " + l
-		}
-		if err := line(a.Out, l); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -83,7 +83,7 @@ func TestRemote(t *testing.T) {
 	for _, args := range []string{"reload", "config restore", "shutdown 10.0.210.4"} {
 		r := d.nvactl(cert, key, d.ours.Path, strings.Fields(args)...)
 		if args == "config restore" {
-			wantError(t, r, "the file is on the machine of nvad: run nvactl config restore there")
+			wantError(t, r, "the file is on the other machine: run nvactl config restore there")
 			continue
 		}
 		wantError(t, r, "changing nvad over TCP is for certificates with CN=alice or OU=network (yours has CN=carol, OU=office)")
@@ -105,13 +105,13 @@ func (d *tlsDaemon) asNobody() result {
 func TestStrangers(t *testing.T) {
 	d := newTLSDaemon(t, "CN=alice")
 	cert, key := d.theirs.Issue(pki.Leaf{Name: "alice"})
-	d.fails("daemon of another authority", cert, key, d.theirs.Path, "its certificate is not to be trusted: x509: certificate signed by unknown authority")
+	d.fails("daemon of another authority", cert, key, d.theirs.Path, "its certificate is not trusted: x509: certificate signed by unknown authority")
 	stranger, strangerKey := pki.New(t, t.TempDir(), "other").Issue(pki.Leaf{Name: "alice"})
-	d.fails("client of another authority", stranger, strangerKey, d.ours.Path, "it refused the certificate: tls: unknown certificate authority")
+	d.fails("client of another authority", stranger, strangerKey, d.ours.Path, "it refused our certificate: tls: unknown certificate authority")
 	old, oldKey := d.theirs.Issue(pki.Leaf{Name: "old", Expired: true})
-	d.fails("expired client", old, oldKey, d.ours.Path, "it refused the certificate: tls: expired certificate")
+	d.fails("expired client", old, oldKey, d.ours.Path, "it refused our certificate: tls: expired certificate")
 	server, serverKey := d.theirs.Issue(pki.Leaf{Name: "server", Address: localhost})
-	d.fails("certificate of a server", server, serverKey, d.ours.Path, "it refused the certificate: tls: ")
+	d.fails("certificate of a server", server, serverKey, d.ours.Path, "it refused our certificate: tls: ")
 	d.fails("key of another certificate", cert, oldKey, d.ours.Path, "private key does not match public key")
 
 	conn, err := tls.Dial("tcp", d.address, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
@@ -156,7 +156,7 @@ func TestRemoteFlags(t *testing.T) {
 	for args, want := range map[string]string{
 		"--address 10.0.0.4 status":                               `--address: want HOST:PORT, got "10.0.0.4" (see nvactl status --help)`,
 		"--address 10.0.0.4:1 status":                             "--address needs --cert, --key and --ca (see nvactl status --help)",
-		"--socket /x --address 10.0.0.4:1 status":                 "either --socket or --address (see nvactl status --help)",
+		"--socket /x --address 10.0.0.4:1 status":                 "use either --socket or --address (see nvactl status --help)",
 		"--address 127.0.0.1:1 --cert /x --key /y --ca /z status": "--cert /x with --key /y: open /x: no such file or directory",
 	} {
 		t.Run(args, func(t *testing.T) { wantError(t, nvactl(t, "", strings.Fields(args)...), want) })

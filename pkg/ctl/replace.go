@@ -14,19 +14,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mostText is the largest file that is replaced, in bytes: as much as nvad reads.
+// mostText bounds the file to replace, in bytes: nvad reads no larger one.
 const mostText = 8 << 20
 
-// accessList is the extended attribute that holds a file's POSIX ACL.
+// accessList is the extended attribute with a file's POSIX ACL.
 const accessList = "system.posix_acl_access"
 
-// restore writes text to the file at the absolute path, and what the file held to
-// path.old, both with the file's mode, access list and owner. It reports whether
+// restore writes text to the file at the absolute path, and the old content of the file
+// to path.old, both with the file's mode, access list and owner. It reports whether
 // there was anything to do.
 //
-// Whoever runs it may be root, so it goes nowhere that somebody else can choose: no
-// component of the path may be a symbolic link or be for others to change, and once
-// the directory is open, nothing is looked up by its whole path any more.
+// The caller may be root, so nobody else may be able to redirect the write. No component
+// of the path may be a symbolic link or a directory that others can change, and once the
+// directory is open, every file is opened relative to it.
 func restore(path string, text []byte) (bool, error) {
 	dir, err := openDirectory(filepath.Dir(path))
 	if err != nil {
@@ -57,14 +57,14 @@ func restore(path string, text []byte) (bool, error) {
 	return true, dir.replace(name, text, before)
 }
 
-// directory is an open directory that only root and the caller can change.
+// directory is an open directory in which only root and the caller can replace files.
 type directory struct {
 	*os.File
-	shared bool // anybody may make files in it, as in /tmp, but not replace those of others
+	shared bool // others may create files in it, as in /tmp, but not replace ours
 }
 
-// openDirectory walks to an absolute path from the root. It fails at a symbolic
-// link, and at a directory that somebody else could exchange the next step in.
+// openDirectory walks from the root to an absolute path. It fails at a symbolic link, and
+// at a directory in which somebody else could replace the next component.
 func openDirectory(path string) (*directory, error) {
 	d, err := step(nil, "/", "/")
 	for at := ""; err == nil && at != path; {
@@ -80,8 +80,8 @@ func openDirectory(path string) (*directory, error) {
 	return d, err
 }
 
-// step opens one component in the directory before it and judges it. The whole path
-// is for the errors.
+// step opens one component of a path in the directory before it, and checks it. path is
+// for the errors.
 func step(in *directory, name, path string) (*directory, error) {
 	at := unix.AT_FDCWD
 	if in != nil {
@@ -112,10 +112,10 @@ func step(in *directory, name, path string) (*directory, error) {
 	return d, nil
 }
 
-// trusted reports whether a file's owner could do nothing that the caller could not.
+// trusted reports whether a file's owner is root or the caller.
 func trusted(uid uint32) bool { return uid == 0 || int(uid) == os.Geteuid() }
 
-// open opens a regular file of the directory for reading, and nothing else.
+// open opens a file of the directory for reading. It must be a regular file.
 func (d *directory) open(name string) (*os.File, error) {
 	path := filepath.Join(d.Name(), name)
 	fd, err := unix.Openat(int(d.Fd()), name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
@@ -141,8 +141,8 @@ func (d *directory) open(name string) (*os.File, error) {
 	return f, nil
 }
 
-// replace writes a file under another name, gives it what like has, and moves it to
-// its place, so that no reader sees half of it or sees it before it is protected.
+// replace writes a file under another name, gives it owner and mode of like, and renames
+// it, so that nobody can read half of it, or read it before it is protected.
 func (d *directory) replace(name string, text []byte, like *os.File) (err error) {
 	fresh := "." + name + "." + rand.Text()
 	fd, err := unix.Openat(int(d.Fd()), fresh, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
@@ -171,8 +171,8 @@ func (d *directory) replace(name string, text []byte, like *os.File) (err error)
 	return d.sync()
 }
 
-// sync has the names in the directory survive a crash. An open directory that was
-// only walked through can't do that itself.
+// sync makes the names in the directory survive a crash. It opens the directory again,
+// as fsync refuses one that was opened with O_PATH.
 func (d *directory) sync() error {
 	fd, err := unix.Openat(int(d.Fd()), ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -181,9 +181,9 @@ func (d *directory) sync() error {
 	return errors.Join(unix.Fsync(fd), unix.Close(fd))
 }
 
-// protect gives f the owner, the access list and the mode of like. The list goes
-// before the mode: without it, a list that f got from its directory would give the
-// mode's group bits to users whom like does not know.
+// protect gives f the owner, the access list and the mode of like. The list comes before
+// the mode: f may have inherited a list from its directory, which would grant the mode's
+// group bits to users who have no access to like.
 func protect(f, like *os.File) error {
 	fd := int(f.Fd())
 	var st, own unix.Stat_t

@@ -36,13 +36,14 @@ func (a *app) rollbackCommand() *cobra.Command {
 		Use:     "rollback [VERSION]",
 		GroupID: groupChange,
 		Short:   "Go back to an earlier configuration",
-		Long: `Apply an earlier configuration: the version given, else the one that a change
-which waits for confirmation would fall back to, else the one before the one
-that runs. Sessions that are the same in both are left alone.
+		Long: `Apply an earlier configuration: VERSION if given; otherwise the version to which
+an unconfirmed change would fall back; otherwise the one before the running
+version. Sessions with the same settings in both stay up.
 
-The configuration file, that of --config, is then written back if nvactl may
-write it; what it held before is kept beside it as FILE.old. If it may not, what
-runs stays in force, also over a restart, until the file changes or is reloaded.`,
+nvactl then writes the restored configuration to the file of --config, if it
+may, and keeps the previous content as FILE.old. If it may not, nvad keeps
+running the restored configuration, even after a restart, until the file changes
+or is reloaded.`,
 		Example:           "  nvactl rollback\n  nvactl rollback 3",
 		Args:              versionArg,
 		ValidArgsFunction: a.completeVersions,
@@ -55,24 +56,22 @@ runs stays in force, also over a restart, until the file changes or is reloaded.
 			if err != nil {
 				return err
 			}
-			if err := a.printRollback(r); err != nil {
-				return err
-			}
-			return a.writeBack(ctx, c, file)
+			a.printRollback(r)
+			a.writeBack(ctx, c, file)
+			return nil
 		}),
 	}
 	file.register(cmd)
 	return cmd
 }
 
-func (a *app) printRollback(r *nvadv1.RollbackResponse) error {
+func (a *app) printRollback(r *nvadv1.RollbackResponse) {
 	if a.json() {
-		return writeJSON(a.Out, r)
+		writeJSON(a.Out, r)
+		return
 	}
-	if err := a.printChanges(r.GetChanges(), "Nothing changed."); err != nil {
-		return err
-	}
-	return line(a.Out, fmt.Sprintf("Version %d runs again, as version %d.", r.GetTo(), r.GetVersion()))
+	a.printChanges(r.GetChanges(), "Nothing changed.")
+	line(a.Out, fmt.Sprintf("Version %d runs again, as version %d.", r.GetTo(), r.GetVersion()))
 }
 
 // versionArg checks an optional number of a version.
@@ -86,7 +85,7 @@ func versionArg(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// mustVersion is the number of a version, 0 for what is none.
+// mustVersion returns the number of a version, 0 if s is none.
 func mustVersion(s string) uint32 {
 	n, err := strconv.ParseUint(s, 10, 32)
 	if err != nil {
@@ -95,9 +94,9 @@ func mustVersion(s string) uint32 {
 	return uint32(n)
 }
 
-// fileFlag is --config of the commands that write the configuration file. As a
-// rule they run as root, and the daemon does not: which file they write is the
-// caller's to say, never the daemon's.
+// fileFlag is --config of the commands that write the configuration file. They usually
+// run as root, and the daemon does not: the caller decides which file they write, never
+// the daemon.
 type fileFlag struct {
 	path  string
 	given func() bool
@@ -108,8 +107,8 @@ func (f *fileFlag) register(cmd *cobra.Command) {
 	f.given = func() bool { return cmd.Flags().Changed("config") }
 }
 
-// check refuses the default where nvad reads another file. Nothing is done to the
-// file that the daemon names but to compare it.
+// check refuses the default path if nvad reads another file. It only compares the file
+// that the daemon names.
 func (f *fileFlag) check(named string) error {
 	if f.given() || named == f.path {
 		return nil
@@ -118,7 +117,7 @@ func (f *fileFlag) check(named string) error {
 	if other, e := os.Lstat(named); err == nil && e == nil && os.SameFile(own, other) {
 		return nil
 	}
-	return fmt.Errorf("nvad says that its file is %q, and not %s: name the file with --config", named, f.path)
+	return fmt.Errorf("nvad reads %q and not %s: name the file to write with --config", named, f.path)
 }
 
 func (a *app) configRestoreCommand() *cobra.Command {
@@ -126,25 +125,26 @@ func (a *app) configRestoreCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:         "restore",
 		Annotations: changing,
-		Short:       "Write what runs back to the configuration file",
-		Long: `Write the running configuration back to the configuration file, as it was
-written, with its comments. It is for the time after a rollback, when the file
-still holds what was rolled back. What the file holds now is kept beside it as
-FILE.old; mode and owner stay.
+		Short:       "Write the running configuration to the configuration file",
+		Long: `Write the running configuration to the configuration file, word for word, with
+its comments. Use it after a rollback, if the file still contains the change
+that was rolled back. The present content of the file is kept as FILE.old; mode
+and owner stay as they are.
 
-If nvad reads another file than /etc/nvad/nvad.toml, name it with --config. A
-symbolic link, or a directory that others can write to, is refused.`,
+If nvad reads another file than /etc/nvad/nvad.toml, name it with --config.
+nvactl refuses symbolic links, and directories that others can write to.`,
 		Example: "  sudo nvactl config restore",
 		Args:    between(0, 0),
 		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
 			if a.remote.address != "" {
-				return errors.New("the file is on the machine of nvad: run nvactl config restore there")
+				return errors.New("the file is on the other machine: run nvactl config restore there")
 			}
 			written, err := restoreFrom(ctx, c, file)
 			if err != nil {
 				return err
 			}
-			return line(a.Out, restored(file.path, written))
+			line(a.Out, restored(file.path, written))
+			return nil
 		}),
 	}
 	file.register(cmd)
@@ -153,29 +153,28 @@ symbolic link, or a directory that others can write to, is refused.`,
 
 func restored(path string, written bool) string {
 	if !written {
-		return path + " is what runs."
+		return path + " already contains the running configuration."
 	}
-	return fmt.Sprintf("%s is written back; %[1]s.old is what it was.", path)
+	return fmt.Sprintf("%s contains the running configuration again; its old content is in %[1]s.old.", path)
 }
 
-// writeBack has the file follow a rollback. That the file can't be written is no
-// failure: the rollback is done, and what is left to do is told.
-func (a *app) writeBack(ctx context.Context, c *client, file *fileFlag) error {
+// writeBack writes the file after a rollback. It is no failure if the file can't be
+// written: the rollback is done, and a message tells what is left to do.
+func (a *app) writeBack(ctx context.Context, c *client, file *fileFlag) {
 	if a.remote.address != "" {
-		return line(a.Err, "The file may still hold what was rolled back. Write it back, on the machine of nvad, with: sudo nvactl config restore")
+		line(a.Err, "The file may still contain the change that was rolled back. To write it back, run on that machine: sudo nvactl config restore")
+		return
 	}
 	written, err := restoreFrom(ctx, c, file)
-	if err != nil {
-		return line(a.Err, printable(fmt.Sprintf("%s still holds what was rolled back (%s). Write it back with: sudo nvactl config restore",
-			file.path, cause(err))))
+	switch {
+	case err != nil:
+		line(a.Err, fmt.Sprintf("%s still contains the change that was rolled back (%s). To write it back, run: sudo nvactl config restore", file.path, cause(err)))
+	case !a.json():
+		line(a.Out, restored(file.path, written))
 	}
-	if a.json() {
-		return nil
-	}
-	return line(a.Out, restored(file.path, written))
 }
 
-// cause is err without the path that it names.
+// cause returns err without the path that it names.
 func cause(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
@@ -184,8 +183,8 @@ func cause(err error) error {
 	return err
 }
 
-// restoreFrom writes the text that runs to the caller's file, and reports whether
-// there was anything to do. A text that nvad would not take is not written.
+// restoreFrom writes the running configuration to the caller's file, and reports whether
+// there was anything to do. It refuses a text that is no valid configuration.
 func restoreFrom(ctx context.Context, c *client, file *fileFlag) (bool, error) {
 	f, err := c.control.FetchConfig(ctx, &nvadv1.FetchConfigRequest{})
 	if err != nil {
@@ -195,7 +194,7 @@ func restoreFrom(ctx context.Context, c *client, file *fileFlag) (bool, error) {
 		return false, err
 	}
 	if _, err := config.Parse("text of the daemon", f.GetText()); err != nil {
-		return false, fmt.Errorf("what nvad sent is not a configuration, nothing was written: %w", err)
+		return false, fmt.Errorf("nvad sent a text that is no valid configuration, nothing was written: %w", err)
 	}
 	path, err := filepath.Abs(file.path)
 	if err != nil {

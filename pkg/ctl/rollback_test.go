@@ -29,8 +29,8 @@ func TestConfirmAndRollback(t *testing.T) {
 	for _, tt := range []struct{ args, out, did string }{
 		{"reload --confirm 60s", "Version 4 runs again in 1m0s unless confirmed: nvactl confirm\n", "reload confirm=1m0s"},
 		{"confirm", "version 5 stays\n", "confirm"},
-		{"rollback" + file, "Version 3 runs again, as version 6.\n" + d.File + " is what runs.\n", "rollback 0"},
-		{"rollback 3" + file, "Version 3 runs again, as version 6.\n" + d.File + " is what runs.\n", "rollback 3"},
+		{"rollback" + file, "Version 3 runs again, as version 6.\n" + d.File + " already contains the running configuration.\n", "rollback 0"},
+		{"rollback 3" + file, "Version 3 runs again, as version 6.\n" + d.File + " already contains the running configuration.\n", "rollback 3"},
 	} {
 		r := nvactl(t, socket, strings.Fields(tt.args)...)
 		if r.code != 0 || r.err != "" || !strings.HasSuffix(r.out, tt.out) {
@@ -63,7 +63,7 @@ func TestRollbackWithoutFile(t *testing.T) {
 	d := apitest.Hub00()
 	d.File = "/nonexistent/nvad.toml"
 	r := nvactl(t, serve(t, d), "rollback", "--config", d.File)
-	if r.code != 0 || !strings.Contains(r.err, "still holds what was rolled back (no such file or directory)") ||
+	if r.code != 0 || !strings.Contains(r.err, "still contains the change that was rolled back (no such file or directory)") ||
 		!strings.Contains(r.err, "sudo nvactl config restore") {
 		t.Errorf("got %+v", r)
 	}
@@ -119,14 +119,15 @@ func TestRestore(t *testing.T) {
 	}
 	d := apitest.Hub00()
 	d.File = path
+	d.TOML += strings.Repeat("# more than the 4 MiB that gRPC receives by default\n", 100_000)
 	socket := serve(t, d)
-	if r := nvactl(t, socket, "config", "restore", "--config", path); r.code != 0 || r.out != path+" is written back; "+path+".old is what it was.\n" {
+	if r := nvactl(t, socket, "config", "restore", "--config", path); r.code != 0 || r.out != path+" contains the running configuration again; its old content is in "+path+".old.\n" {
 		t.Errorf("got %+v", r)
 	}
 	for name, want := range map[string]string{path: d.TOML, path + ".old": before} {
 		text, err := os.ReadFile(name)
 		if err != nil || string(text) != want {
-			t.Errorf("%s: %q, %v", name, text, err)
+			t.Errorf("%s: %.99q, %v", name, text, err)
 		}
 		info, err := os.Stat(name)
 		if err != nil || info.Mode() != 0o640 {
@@ -168,7 +169,7 @@ func TestRestoreElsewhere(t *testing.T) {
 		// prepare makes the file that is given, if any, and returns it.
 		prepare func(t *testing.T, dir, victim string) string
 	}{
-		{name: "the daemon names it", want: "name the file with --config", prepare: func(*testing.T, string, string) string { return "" }},
+		{name: "the daemon names it", want: "name the file to write with --config", prepare: func(*testing.T, string, string) string { return "" }},
 		{name: "link", want: "is a symbolic link", prepare: func(t *testing.T, dir, victim string) string {
 			must(t, os.Symlink(victim, filepath.Join(dir, "nvad.toml")))
 			return filepath.Join(dir, "nvad.toml")
@@ -243,7 +244,7 @@ func TestRestoreNoConfiguration(t *testing.T) {
 	must(t, os.WriteFile(path, []byte(before), 0o600))
 	d := apitest.Hub00()
 	d.TOML = "root::0:0::/:/bin/sh\n"
-	if r := nvactl(t, serve(t, d), "config", "restore", "-c", path); r.code != 1 || !strings.Contains(r.err, "what nvad sent is not a configuration") {
+	if r := nvactl(t, serve(t, d), "config", "restore", "-c", path); r.code != 1 || !strings.Contains(r.err, "nvad sent a text that is no valid configuration") {
 		t.Errorf("got %+v", r)
 	}
 	if text, err := os.ReadFile(path); err != nil || string(text) != before {

@@ -1,11 +1,11 @@
-// Package ctl is the command nvactl: it asks the daemon over its socket and
-// prints the answer as tables for people or as JSON for programs.
+// Package ctl implements the command nvactl, by which people and scripts look at
+// nvad and change what it does.
 //
-// Promise: tables stay within the width of the terminal, 80 columns where there
-// is none; JSON has every key, in the same order, whatever the values are; a
-// failure is one line on standard error and exit code 1. The package knows the
-// daemon by its gRPC interface only; what a file alone tells (config, policy test)
-// it asks the packages that the daemon is made of. It keeps no state.
+// Promise: tables fit the width of the terminal, 80 columns where there is none; JSON
+// has every key, in the same order, whatever the values are; a failure is one line on
+// standard error and exit code 1. The package knows the daemon by its gRPC interface
+// only. Commands that need no daemon, such as config check and policy test, call the
+// packages of which the daemon consists. It keeps no state.
 package ctl
 
 import (
@@ -15,36 +15,37 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 )
 
-// DefaultSocket is where the daemon listens unless its configuration says
-// otherwise.
+// DefaultSocket is the daemon's socket unless its configuration names another.
 const DefaultSocket = "/run/nvad/nvad.sock"
 
 // socketVariable overrides DefaultSocket in the environment.
 const socketVariable = "NVAD_SOCKET"
 
-// Env is what nvactl takes from its surroundings.
+// Env holds everything that nvactl takes from its surroundings.
 type Env struct {
 	Out    io.Writer
 	Err    io.Writer
 	Getenv func(string) string
 	Now    func() time.Time
-	Width  int // columns; 0: of the terminal behind Out, else 80
+	Width  int // columns; 0: those of the terminal behind Out, else 80
 }
 
-// SystemEnv is the environment of the process.
+// SystemEnv returns the environment of the process.
 func SystemEnv() Env {
 	return Env{Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Now: time.Now}
 }
 
-// Run executes nvactl with args, the program's name left out, and returns its
-// exit code.
+// Run executes nvactl with args, without the program's name, and returns its exit
+// code.
 func Run(ctx context.Context, env Env, args []string) int {
-	env.Width = columns(env) // before a buffer hides the terminal
+	env.Width = columns(env) // before the buffer hides the terminal
 	out := bufio.NewWriterSize(env.Out, 64<<10)
 	env.Out = out
 	cmd := NewCommand(env)
@@ -74,82 +75,84 @@ func Run(ctx context.Context, env Env, args []string) int {
 	return 1
 }
 
-// faults are the errors of a configuration file, a line each, as nvad check
-// prints them: each begins with its place in the file.
+// faults are the errors of a configuration file, one a line as nvad check prints
+// them: each begins with its place in the file.
 type faults struct{ error }
 
-// failure is an error of a command that was called correctly. Any other error
-// is about how it was called.
+// failure is the error of a command that was called correctly. Any other error is
+// about the call, and Run points to the help.
 type failure struct{ error }
 
 // Unwrap gives the cause to errors.As.
 func (f failure) Unwrap() error { return f.error }
 
-// app is what the commands share.
+// app holds the values that all commands share.
 type app struct {
 	Env
 	socket string
 	remote remote
-	output outputFormat
+	output choice
 }
 
-// outputFormat is the value of --output.
-type outputFormat string
+// choice is a flag with a few allowed values.
+type choice struct {
+	value   string
+	allowed []string
+}
 
 // String implements pflag.Value.
-func (o *outputFormat) String() string { return string(*o) }
+func (c *choice) String() string { return c.value }
 
 // Type implements pflag.Value.
-func (o *outputFormat) Type() string { return "FORMAT" }
+func (c *choice) Type() string { return "FORMAT" }
 
 // Set implements pflag.Value.
-func (o *outputFormat) Set(s string) error {
-	if s != "table" && s != "json" {
-		return errors.New("want table or json")
+func (c *choice) Set(s string) error {
+	if !slices.Contains(c.allowed, s) {
+		return errors.New("want " + oneOf(c.allowed))
 	}
-	*o = outputFormat(s)
+	c.value = s
 	return nil
 }
 
-func (a *app) json() bool { return a.output == "json" }
+func (a *app) json() bool { return a.output.value == "json" }
 
-// NewCommand returns the command tree, also for generating documentation.
+// NewCommand returns the command tree. Run executes it; others generate the
+// documentation from it.
 func NewCommand(env Env) *cobra.Command {
 	env.Width = columns(env)
-	a := &app{Env: env, output: "table", remote: remoteOf(env.Getenv)}
-	root := &cobra.Command{
+	a := &app{Env: env, output: choice{"table", []string{"table", "json"}}, remote: remoteOf(env.Getenv)}
+	root := group(&cobra.Command{
 		Use:   "nvactl",
 		Short: "Show and control the routing daemon nvad",
-		Long: `nvactl shows what the routing daemon nvad of this machine does, and changes it.
+		Long: `nvactl shows the state of the routing daemon nvad on this machine, and changes
+it.
 
-It talks to the daemon over a unix socket, the one of --socket or else of the
-variable NVAD_SOCKET. Whoever may open the socket may look, as a rule root and
-group nvad-view; changing is for root and the members of group nvad-admin. A
-socket on which another user than root, nvad or the caller listens is refused.
+It connects to the daemon's unix socket: the one of --socket, or else of the
+variable NVAD_SOCKET. Whoever may open the socket may look, by default root and
+the members of group nvad-view. Changes need root or group nvad-admin. nvactl
+refuses a socket on which a user other than root, nvad or the caller listens.
 
-A command that shows something may be abbreviated ("nei", "rou adv"), one that
-changes something may not. "nvactl show" answers the show commands of FRR.
+You may abbreviate a command that shows something ("nei", "rou adv"), but not
+one that changes something. "nvactl show" accepts the show commands of FRR.
 
-The daemon of another machine is reached at --address (NVAD_ADDRESS) over mutual
-TLS, with --cert, --key and --ca (NVAD_CERT, NVAD_KEY, NVAD_CA); changing is for
-the certificates that its configuration names in [api].`,
+To reach the daemon of another machine, use --address (NVAD_ADDRESS) with
+--cert, --key and --ca (NVAD_CERT, NVAD_KEY, NVAD_CA): the connection uses
+mutual TLS. Changes need a certificate that the daemon's configuration names in
+[api].`,
 		Example: `  nvactl neighbors                      # sessions at a glance
-  nvactl routes rejected 10.0.210.4     # what a policy kept out, and why
-  nvactl routes fib -o json | jq .      # everything is there for programs, too`,
-		Args:          rootArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+  nvactl routes rejected 10.0.210.4     # what a policy rejected, and why
+  nvactl routes fib -o json | jq .      # every command has JSON for programs`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-
-		SuggestionsMinimumDistance: suggestionDistance,
-	}
+	})
 	root.SetOut(env.Out)
 	root.SetErr(env.Err)
 	root.PersistentFlags().VarP(&a.output, "output", "o", "print as `FORMAT`: table or json")
 	root.PersistentFlags().StringVar(&a.socket, "socket", "", "daemon's socket `PATH` (default "+DefaultSocket+")")
 	a.remote.flags(root)
 	root.PersistentPreRunE = a.chooseDaemon
-	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	completeFixed(root, "output", a.output.allowed...)
 	root.AddGroup(&cobra.Group{ID: groupShow, Title: "Show:"}, &cobra.Group{ID: groupChange, Title: "Change:"})
 	root.AddCommand(a.statusCommand(), a.neighborsCommand(), a.routesCommand(), a.explainCommand(), a.tunnelsCommand(), a.policyCommand(), a.configCommand(),
 		a.versionCommand(), a.reloadCommand(), a.confirmCommand(), a.rollbackCommand(), a.resetCommand(), a.shutdownCommand(), a.enableCommand(), a.stopCommand(),
@@ -158,16 +161,34 @@ the certificates that its configuration names in [api].`,
 	return root
 }
 
-// strict makes cobra's own commands refuse words that they do not know, which
-// they answer with a page of help and exit code 0.
+// Groups of commands in the help text.
+const (
+	groupShow   = "show"
+	groupChange = "change"
+)
+
+// suggestionDistance is the number of wrong letters up to which a mistyped command
+// gets a suggestion.
+const suggestionDistance = 2
+
+// group makes cmd a command that only holds others: it prints its help, and refuses
+// words that are none of its subcommands.
+func group(cmd *cobra.Command, subs ...*cobra.Command) *cobra.Command {
+	cmd.Args, cmd.RunE = rootArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.SuggestionsMinimumDistance = suggestionDistance
+	cmd.AddCommand(subs...)
+	return cmd
+}
+
+// strict makes cobra's own commands refuse unknown words. By default they answer them
+// with a page of help and exit code 0.
 func strict(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd("")
 	for _, cmd := range root.Commands() {
 		switch cmd.Name() {
 		case "completion":
-			cmd.Args, cmd.RunE = rootArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-			cmd.SuggestionsMinimumDistance = suggestionDistance
+			group(cmd)
 		case "help":
 			cmd.Args = func(_ *cobra.Command, args []string) error {
 				topic, rest, _ := root.Find(args)
@@ -177,16 +198,6 @@ func strict(root *cobra.Command) {
 	}
 }
 
-// suggestionDistance is how many letters of a mistyped command may be wrong for
-// the right one to be suggested.
-const suggestionDistance = 2
-
-// Groups of commands in the help text.
-const (
-	groupShow   = "show"
-	groupChange = "change"
-)
-
 func rootArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -194,7 +205,7 @@ func rootArgs(cmd *cobra.Command, args []string) error {
 	return unknownCommand(cmd, args[0])
 }
 
-// between is a check of the number of arguments that says what is wanted.
+// between checks the number of arguments.
 func between(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) >= least && len(args) <= most {
@@ -208,7 +219,7 @@ func between(least, most int) cobra.PositionalArgs {
 	}
 }
 
-// path is where the daemon's socket is.
+// path returns the path of the daemon's socket.
 func (a *app) path() string {
 	if a.socket != "" {
 		return a.socket
@@ -219,10 +230,10 @@ func (a *app) path() string {
 	return DefaultSocket
 }
 
-// action is the work of a command, with a connection to the daemon.
+// action does the work of a command over a connection to the daemon.
 type action func(ctx context.Context, c *client, args []string) error
 
-// run makes do the body of a command.
+// run returns the body of a command that connects to the daemon and calls do.
 func (a *app) run(do action) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		c, err := a.connect(cmd.Context())
@@ -235,4 +246,19 @@ func (a *app) run(do action) func(*cobra.Command, []string) error {
 		}
 		return nil
 	}
+}
+
+// offline returns the body of a command that needs no daemon.
+func (a *app) offline(do func(args []string) error) func(*cobra.Command, []string) error {
+	return func(_ *cobra.Command, args []string) error {
+		if err := do(args); err != nil {
+			return failure{err}
+		}
+		return nil
+	}
+}
+
+// done confirms a change that the daemon has made.
+func (a *app) done(r proto.Message, err error, format string, args ...any) error {
+	return answer(a, r, err, func(proto.Message) { line(a.Out, fmt.Sprintf(format, args...)) })
 }

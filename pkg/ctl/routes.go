@@ -19,13 +19,14 @@ func (a *app) routesCommand() *cobra.Command {
 		Aliases: []string{"route"},
 		GroupID: groupShow,
 		Short:   "Show routes",
-		Long: `Show every accepted path of every neighbor, the best of each prefix marked; or
-all paths of one prefix in detail, for an address those of the longest prefix
-around it. The subcommands show what one neighbor sent or was sent, and what is
-in the kernel. Communities stand below their path; extended ones only in detail.
+		Long: `Show every accepted path of every neighbor; ">" marks the best path of a prefix.
+With PREFIX, show all paths of one prefix in detail; with ADDRESS, those of the
+longest prefix that contains the address. The subcommands show the routes that a
+neighbor sent or was sent, and the routes in the kernel. The table prints
+communities below their path, extended ones only in detail.
 
-The flags choose paths, and several of them those that fit all. An EXPRESSION is
-one of an as-path-list: "_65515_" is every path through AS 65515.`,
+The flags select paths; with several flags, a path must match all of them.
+EXPRESSION is as in an as-path-list: "_65515_" matches paths through AS 65515.`,
 		Example: `  nvactl routes
   nvactl routes 10.110.0.0/16
   nvactl routes 10.110.0.4
@@ -54,15 +55,13 @@ one of an as-path-list: "_65515_" is every path through AS 65515.`,
 	}
 	chooseFlags(cmd, req)
 	cmd.Flags().StringVar(&req.Neighbor, "neighbor", "", "only paths from the neighbor `ADDRESS`")
-	_ = cmd.RegisterFlagCompletionFunc("neighbor", func(cmd *cobra.Command, _ []string, s string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		return a.completeNeighbors(cmd, nil, s)
-	})
+	a.completeNeighborFlags(cmd, "neighbor")
 	cmd.AddCommand(a.tableCommands()...)
 	cmd.AddCommand(a.fibCommand(), a.lookupCommand())
 	return cmd
 }
 
-// chooseFlags gives cmd the flags that choose paths.
+// chooseFlags gives cmd the flags that select paths.
 func chooseFlags(cmd *cobra.Command, req *nvadv1.ListRoutesRequest) {
 	f := cmd.Flags()
 	f.StringArrayVar(&req.Communities, "community", nil, "only paths with this `COMMUNITY`; may be repeated")
@@ -70,7 +69,7 @@ func chooseFlags(cmd *cobra.Command, req *nvadv1.ListRoutesRequest) {
 	f.BoolVar(&req.Longer, "longer", false, "with PREFIX: also the prefixes within it")
 }
 
-// prefixArg takes a misspelled subcommand for what it is.
+// prefixArg checks a prefix or address. Any other word is a misspelled subcommand.
 func (a *app) prefixArg(cmd *cobra.Command, args []string) error {
 	if err := between(0, 1)(cmd, args); err != nil {
 		return err
@@ -79,7 +78,7 @@ func (a *app) prefixArg(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if p, err := netip.ParsePrefix(args[0]); err == nil {
-		args[0] = p.Masked().String() // as explain takes it
+		args[0] = p.Masked().String() // explain clears host bits, too
 		return nil
 	}
 	if _, err := netip.ParseAddr(args[0]); err == nil {
@@ -114,68 +113,47 @@ func (a *app) tableCommands() []*cobra.Command {
 		return cmd
 	}
 	return []*cobra.Command{
-		table(nvadv1.RouteKind_ROUTE_KIND_RECEIVED, "received", "Show what a neighbor sent, before policy",
-			"Show every route a neighbor sent, as it was received, before the import policy.",
+		table(nvadv1.RouteKind_ROUTE_KIND_RECEIVED, "received", "Show the routes a neighbor sent, before policy",
+			"Show every route that a neighbor sent, as it was received, before the import\npolicy.",
 			"Nothing received from %s."),
-		table(nvadv1.RouteKind_ROUTE_KIND_ACCEPTED, "accepted", "Show what the import policy let in",
-			"Show the routes of a neighbor that its import policy let in, as the policy\nchanged them.",
+		table(nvadv1.RouteKind_ROUTE_KIND_ACCEPTED, "accepted", "Show the routes the import policy accepted",
+			"Show the routes of a neighbor that its import policy accepted, as changed by the\npolicy.",
 			"Nothing accepted from %s."),
-		table(nvadv1.RouteKind_ROUTE_KIND_REJECTED, "rejected", "Show what the import policy kept out, and why",
-			"Show the routes of a neighbor that its import policy kept out, as they were\nreceived, each with the rule that decided.",
+		table(nvadv1.RouteKind_ROUTE_KIND_REJECTED, "rejected", "Show the routes the import policy rejected, and why",
+			"Show the routes of a neighbor that its import policy rejected, as they were\nreceived, each with the rule that decided.",
 			"Nothing rejected from %s."),
-		table(nvadv1.RouteKind_ROUTE_KIND_ADVERTISED, "advertised", "Show what a neighbor was sent",
-			"Show every route that was sent to a neighbor, as it was sent, after the export\npolicy; marked by an h, also what maximum-prefix-out holds back from it.",
+		table(nvadv1.RouteKind_ROUTE_KIND_ADVERTISED, "advertised", "Show the routes sent to a neighbor",
+			"Show every route that was sent to a neighbor, after the export policy. An \"h\"\nmarks routes that maximum-prefix-out holds back.",
 			"Nothing advertised to %s."),
 	}
 }
 
-// listRoutes prints a table of routes as it arrives.
+// listRoutes prints a table of routes as they arrive.
 func (a *app) listRoutes(ctx context.Context, c *client, q *nvadv1.ListRoutesRequest, t *pathTable, none string) error {
 	stream, err := c.read.ListRoutes(ctx, q)
-	if a.json() {
-		arr := jsonArray{out: a.Out}
-		err = receive(stream, err, func(m *nvadv1.ListRoutesResponse) error {
-			for _, p := range m.GetPaths() {
-				if err := arr.add(p); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
+	return answerStream(a, stream, err, (*nvadv1.ListRoutesResponse).GetPaths, t.add, func() {
+		if t.paths == 0 {
+			line(a.Out, none)
+			return
 		}
-		return arr.end()
-	}
-	err = receive(stream, err, func(m *nvadv1.ListRoutesResponse) error {
-		for _, p := range m.GetPaths() {
-			t.add(p)
-		}
-		return t.err
+		t.finish()
 	})
-	if err != nil {
-		return err
-	}
-	if t.paths == 0 {
-		return line(a.Out, none)
-	}
-	return t.finish()
 }
 
-// pathTable is a table of routes as "show ip bgp" prints it.
+// pathTable prints routes in the form of "show ip bgp".
 type pathTable struct {
 	*table
-	weights  bool   // a column for weights, which only local decisions know
-	notes    bool   // the reason below each path
+	weights  bool   // print the weights, which only Loc-RIB has
+	notes    bool   // print the reason below each path
 	last     string // prefix of the row before
 	prefixes int
 	paths    int
-	held     int    // of the paths: not advertised, for the reason
-	reason   string // of the last one held
+	held     int    // paths that are held back
+	reason   string // why the last one is
 	seen     [len(statusCodes)]bool
 }
 
-// statusCodes are what may stand before a route, in the order of the legend.
+// statusCodes are the letters before a route, in the order of the legend.
 var statusCodes = [...]struct {
 	code string
 	word string
@@ -201,7 +179,7 @@ func (a *app) pathTable(weights bool) *pathTable {
 	if !weights {
 		columns = append(columns[:4], columns[5])
 	}
-	return &pathTable{table: newTable(a.Out, a.Width, columns...), weights: weights}
+	return &pathTable{table: a.newTable(columns...), weights: weights}
 }
 
 func (t *pathTable) add(p *nvadv1.Path) {
@@ -231,11 +209,11 @@ func (t *pathTable) add(p *nvadv1.Path) {
 	t.rowWithNote(strings.Join(notes, "; "), append(cells, pathCell(at))...)
 }
 
-// maxNoted is how many communities a table shows of a path.
+// maxNoted bounds how many communities of a path a table shows.
 const maxNoted = 8
 
-// communityNote names the communities of a path. Extended ones are left out: nvad
-// itself marks every route between NVAs with one.
+// communityNote lists the communities of a path. It leaves out extended ones: nvad
+// adds one to every route between NVAs.
 func communityNote(at *nvadv1.Attributes) string {
 	list := slices.Concat(at.GetCommunities(), at.GetLargeCommunities())
 	if len(list) == 0 {
@@ -248,8 +226,7 @@ func communityNote(at *nvadv1.Attributes) string {
 	return "communities " + strings.Join(list, " ") + more
 }
 
-// codes are the status codes, valid, best and internal each in a place of its
-// own.
+// codes returns the status codes; valid, best and internal have a column each.
 func (t *pathTable) codes(p *nvadv1.Path) string {
 	slots := [...]int{0, 0, 0, 1, 1, 2}
 	out := []byte("    ")
@@ -263,10 +240,8 @@ func (t *pathTable) codes(p *nvadv1.Path) string {
 }
 
 // finish prints the legend of the codes that were used, and the totals.
-func (t *pathTable) finish() error {
-	if err := t.end(); err != nil {
-		return err
-	}
+func (t *pathTable) finish() {
+	t.end()
 	var legend []string
 	for i, c := range statusCodes {
 		if t.seen[i] {
@@ -283,14 +258,14 @@ func (t *pathTable) finish() error {
 	if len(legend) > 0 {
 		totals = strings.Join(legend, ", ") + "\n" + totals
 	}
-	return line(t.out, "\n"+totals)
+	line(t.out, "\n"+totals)
 }
 
-// maxASNs is how much of an AS path a table shows.
+// maxASNs bounds how many ASNs of an AS path a table shows.
 const maxASNs = 24
 
-// pathCell is the AS path and the letter of the origin. From the middle of a
-// very long path ASNs are left out, which is marked.
+// pathCell returns the AS path and the letter of the origin. A mark replaces the
+// middle of a very long path.
 func pathCell(at *nvadv1.Attributes) string {
 	asns := strings.Fields(at.GetAsPath())
 	if n := len(asns); n > maxASNs {
@@ -302,11 +277,4 @@ func pathCell(at *nvadv1.Attributes) string {
 		origin = "?"
 	}
 	return strings.Join(append(asns, origin), " ")
-}
-
-func maybe(n *uint32) string {
-	if n == nil {
-		return ""
-	}
-	return decimal(*n)
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// showCommand answers what fingers that know vtysh type.
+// showCommand answers the commands of people who are used to vtysh.
 func (a *app) showCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "show WORD...",
 		GroupID: groupShow,
 		Short:   "Answer a show command of FRR",
-		Long: `Answer a show command of FRR with the command of nvactl that tells the same,
-which is named on stderr. Words may be abbreviated; "json" at the end is
+		Long: `Answer a show command of FRR with the command of nvactl that shows the same, and
+name that command on stderr. Words may be abbreviated; "json" at the end means
 --output json. docs/from-frr.md has the list.`,
 		Example: `  nvactl show bgp summary
   nvactl show ip bgp neighbors 10.0.210.4 advertised-routes
@@ -28,7 +28,7 @@ which is named on stderr. Words may be abbreviated; "json" at the end is
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if args[len(args)-1] == "json" {
-				a.output = "json"
+				a.output.value = "json"
 			}
 			words, err := translate(args)
 			if err != nil {
@@ -57,8 +57,9 @@ func become(cmd *cobra.Command, words []string) error {
 	return target.RunE(target, args)
 }
 
-// frrCommands are the show commands of FRR, after "show", and what they are here. X stands
-// for an address, P for an address or prefix, C for a word, R for all words to the end.
+// frrCommands maps the show commands of FRR, without "show", to those of nvactl. X
+// stands for an address, P for an address or prefix, C for a word, R for all words to
+// the end.
 var frrCommands = []struct{ theirs, ours string }{
 	{"bgp", "routes"},
 	{"bgp P", "routes P"},
@@ -83,7 +84,7 @@ var frrCommands = []struct{ theirs, ours string }{
 	{"version", "version"},
 }
 
-// translate returns the command of nvactl that tells what a show command of FRR does.
+// translate returns the command of nvactl for a show command of FRR.
 func translate(words []string) ([]string, error) {
 	if len(words) == 0 {
 		return nil, errors.New("nvactl needs no \"show\": nvactl neighbors, nvactl routes")
@@ -99,8 +100,7 @@ func translate(words []string) ([]string, error) {
 	return nil, fmt.Errorf("nvactl knows no \"show %s\"", strings.Join(words, " "))
 }
 
-// bare leaves out of the words of a show command those that choose among things of
-// which nvad has one.
+// bare drops the words that select an address family: nvad shows both in one table.
 func bare(words []string) []string {
 	out := slices.Clone(words)
 	if out[0] == "ipv6" {
@@ -115,8 +115,8 @@ func bare(words []string) []string {
 	return out
 }
 
-// matches reports whether words, which may be abbreviated, are those of pattern, with
-// what stands for X, P, C or R.
+// matches reports whether words, which may be abbreviated, match pattern. It returns the
+// words for X, P, C and R.
 func matches(pattern, words []string) (values map[string]string, ok bool) {
 	values = map[string]string{}
 	for i, p := range pattern {
@@ -136,7 +136,7 @@ func matches(pattern, words []string) (values map[string]string, ok bool) {
 	return values, len(words) == len(pattern)
 }
 
-// abbreviates reports whether word is the beginning of full, or all of it.
+// abbreviates reports whether word is full or the beginning of it.
 func abbreviates(word, full string) bool { return word != "" && strings.HasPrefix(full, word) }
 
 func replaced(words []string, values map[string]string) []string {

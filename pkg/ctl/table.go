@@ -5,54 +5,57 @@ import (
 	"strings"
 )
 
-// sampleRows is how many rows a table looks at before it fixes its columns. The
-// ones after them are printed as they come, so that a table of any length needs
-// no memory.
+// sampleRows is the number of rows by which a table sets the widths of its columns.
+// Later rows are printed as they arrive, so that a table of any length needs no
+// memory.
 const sampleRows = 500
 
 // gap is the number of spaces between columns.
 const gap = 2
 
-// fit says what happens to a cell that is wider than its column.
+// fit selects the treatment of a cell that is wider than its column.
 type fit uint8
 
 const (
-	overflow fit = iota // the cells to its right go to the next line
-	wrapped             // it continues in the next line
-	elided              // it is cut
+	overflow fit = iota // the cells to its right move to the next line
+	wrapped             // the cell continues on the next line
+	elided              // the cell is cut
 )
 
-// readable is the width below which a wrapped column is no pleasure: its cells
-// that need more lines than one go below their rows, like notes.
+// readable is the width below which a wrapped column is hard to read. Its cells that
+// need more than one line are then printed below their rows, like notes.
 const readable = 24
 
-// column is how the cells below one heading are laid out. The last column gets
-// what the others leave of the line.
+// column describes the layout of the cells below one heading. The last column gets
+// the rest of the line.
 type column struct {
 	head  string
 	right bool
-	max   int // width it may grow to; 0: as wide as its widest cell
-	min   int // width it may shrink to if max is set; below it a last column is dropped
+	max   int // largest width; 0: as wide as its widest cell
+	min   int // smallest width if max is set; a last column with less room is dropped
 	fit   fit
 }
 
-// table lays out rows under headings, within a width.
+// table prints rows under headings within a width, and notes below the rows.
+//
+// text/tabwriter aligns all columns alike and neither wraps nor shortens cells, so that
+// all of this would remain, to prepare its input. The table libraries hold every row in
+// memory until the last one, where a full table of routes has a million.
 type table struct {
 	out     io.Writer
 	width   int
 	columns []column
 	widths  []int // set once the columns are fixed
 	sample  []tableRow
-	err     error
 }
 
 type tableRow struct {
 	cells []string
-	note  string // printed below the row over the whole width
+	note  string // printed below the row, over the whole width
 }
 
-func newTable(out io.Writer, width int, columns ...column) *table {
-	return &table{out: out, width: width, columns: columns}
+func (a *app) newTable(columns ...column) *table {
+	return &table{out: a.Out, width: a.Width, columns: columns}
 }
 
 // row adds a row with as many cells as there are columns.
@@ -74,15 +77,15 @@ func (t *table) rowWithNote(note string, cells ...string) {
 	}
 }
 
-// end prints what is left; the heading of a table without rows is not printed.
-func (t *table) end() error {
+// end prints the rows of the sample if no more have come. A table without rows has no
+// headings either.
+func (t *table) end() {
 	if t.widths == nil && len(t.sample) > 0 {
 		t.fix()
 	}
-	return t.err
 }
 
-// fix sets the columns' widths by the sample and prints it.
+// fix sets the widths of the columns by the sample, and prints it.
 func (t *table) fix() {
 	t.measure()
 	last := len(t.columns) - 1
@@ -100,8 +103,8 @@ func (t *table) fix() {
 	t.sample = nil
 }
 
-// measure gives each column what its widest cell needs, within its limits, and
-// takes from those that can shrink what the last one misses.
+// measure gives each column the width of its widest cell, within its limits, and
+// shrinks other columns until the last one has enough room.
 func (t *table) measure() {
 	t.widths = make([]int, len(t.columns))
 	last := len(t.columns) - 1
@@ -131,7 +134,7 @@ func (t *table) measure() {
 	}
 }
 
-// shrink takes one character from the widest column that has one to spare.
+// shrink takes one character from the widest column that may shrink.
 func (t *table) shrink() bool {
 	widest := -1
 	for i, c := range t.columns[:len(t.columns)-1] {
@@ -153,19 +156,16 @@ func (t *table) print(r tableRow) {
 		cells, under = append(cells[:last:last], ""), cells[last]
 	}
 	for _, l := range t.layout(cells) {
-		t.write(l)
+		line(t.out, l)
 	}
 	for _, text := range []string{under, r.note} {
-		if text == "" {
-			continue
-		}
-		for _, l := range wrap(text, t.width-4) {
-			t.write("    " + l)
+		if text != "" {
+			hang(t.out, t.width, "    ", "    ", text)
 		}
 	}
 }
 
-// cramped reports whether a cell of the last column does not go well there.
+// cramped reports whether a cell is hard to read in the last column.
 func (t *table) cramped(cell string) bool {
 	w := t.widths[len(t.columns)-1]
 	lines := wrap(cell, w)
@@ -187,7 +187,7 @@ func (t *table) layout(cells []string) []string {
 		parts := t.parts(cell, c, w)
 		wide := widest(parts) > w && i < len(cells)-1
 		if wide && start > 0 && start+widest(parts) > t.width {
-			// Not even a line of its own is enough from here: it starts further left.
+			// It is too wide even for a line of its own, unless that starts further left.
 			top, start = top+1, max(t.width-widest(parts), 0)
 		}
 		for j, part := range parts {
@@ -201,7 +201,7 @@ func (t *table) layout(cells []string) []string {
 	return lines
 }
 
-// start is where a column begins.
+// start returns the position at which a column begins.
 func (t *table) start(column int) int {
 	n := 0
 	for _, w := range t.widths[:column] {
@@ -210,7 +210,7 @@ func (t *table) start(column int) int {
 	return n
 }
 
-// parts are the lines of one cell.
+// parts returns the lines of one cell.
 func (t *table) parts(cell string, c column, width int) []string {
 	var parts []string
 	switch c.fit {
@@ -223,14 +223,8 @@ func (t *table) parts(cell string, c column, width int) []string {
 	}
 	if c.right {
 		for i, p := range parts {
-			parts[i] = strings.Repeat(" ", max(width-length(p), 0)) + p
+			parts[i] = spaces(width-length(p)) + p
 		}
 	}
 	return parts
-}
-
-func (t *table) write(s string) {
-	if t.err == nil {
-		t.err = line(t.out, s)
-	}
 }

@@ -71,7 +71,7 @@ func TestWrap(t *testing.T) {
 // TestTableStreams: beyond the sample, a row is printed when it is added.
 func TestTableStreams(t *testing.T) {
 	var out strings.Builder
-	tab := newTable(&out, 80, column{head: "A"}, column{head: "B", right: true})
+	tab := (&app{Env: Env{Out: &out, Width: 80}}).newTable(column{head: "A"}, column{head: "B", right: true})
 	for i := range sampleRows - 1 {
 		tab.row("x", fmt.Sprint(i))
 	}
@@ -94,14 +94,12 @@ func TestTableWidth(t *testing.T) {
 	for range 500 {
 		var out strings.Builder
 		width := 60 + rng.IntN(60)
-		tab := newTable(&out, width, column{head: "A", max: 20, min: 10}, column{head: "B", max: 20, min: 5},
+		tab := (&app{Env: Env{Out: &out, Width: width}}).newTable(column{head: "A", max: 20, min: 10}, column{head: "B", max: 20, min: 5},
 			column{head: "C", right: true}, column{head: "D", fit: wrapped})
 		for range 20 {
 			tab.row(cell(43), cell(39), cell(8), strings.TrimSpace(strings.Repeat(cell(10)+" ", rng.IntN(9))))
 		}
-		if err := tab.end(); err != nil {
-			t.Fatal(err)
-		}
+		tab.end()
 		for _, l := range strings.Split(out.String(), "\n") {
 			if length(l) > width {
 				t.Fatalf("%d columns in %d:\n%s", length(l), width, out.String())

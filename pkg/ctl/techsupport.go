@@ -26,12 +26,12 @@ func (a *app) techSupportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "tech-support",
 		GroupID: groupShow,
-		Short:   "Gather everything a colleague would ask for into one archive",
-		Long: `Write a .tar.gz with versions, configuration, state of sessions, routes, tunnels
-and kernel, recent changes, journal, and memory profile. Passwords are in none
-of it. What is missing on this machine, or not allowed, is noted in CONTENTS.txt
-and keeps nothing else out; run it as root to have everything. It works without
-a running nvad, too.`,
+		Short:   "Gather everything that support needs in one archive",
+		Long: `Write a .tar.gz with versions, configuration, the state of sessions, routes,
+tunnels and kernel, recent changes, journal and memory profile. It contains no
+passwords. Parts that are missing on this machine, or that you may not read, are
+noted in CONTENTS.txt; run it as root to get everything. It also works if nvad
+is not running.`,
 		Example: `  nvactl tech-support
   nvactl tech-support --output hub00.tar.gz`,
 		Args: between(0, 0),
@@ -48,7 +48,7 @@ a running nvad, too.`,
 
 func (a *app) techSupport(ctx context.Context, file string) error {
 	if a.remote.address != "" {
-		return errors.New("half of it is of this machine: run it where nvad runs")
+		return errors.New("half of the archive is about this machine: run tech-support where nvad runs")
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -58,7 +58,7 @@ func (a *app) techSupport(ctx context.Context, file string) error {
 	if file == "" {
 		file = name + ".tar.gz"
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(file), ".nvad-support") // mode 0600: it is nobody else's business
+	tmp, err := os.CreateTemp(filepath.Dir(file), ".nvad-support") // with mode 0600
 	if err != nil {
 		return err
 	}
@@ -71,15 +71,13 @@ func (a *app) techSupport(ctx context.Context, file string) error {
 		return err
 	}
 	for _, r := range results {
-		if err := line(a.Out, printable(r.String())); err != nil {
-			return err
-		}
+		line(a.Out, r.String())
 	}
-	return line(a.Out, "\n"+file)
+	line(a.Out, "\n"+file)
+	return nil
 }
 
-// exhibits are what nvad says of itself: outputs of nvactl, and what only the daemon
-// has.
+// exhibits returns the exhibits about nvad: outputs of nvactl, and data of the daemon.
 func (a *app) exhibits(ctx context.Context) []support.Exhibit {
 	list := []support.Exhibit{
 		a.shown("version", "version"), a.shown("status", "status"), a.shown("neighbors", "neighbors"),
@@ -104,12 +102,12 @@ func (a *app) exhibits(ctx context.Context) []support.Exhibit {
 	return list
 }
 
-// mostNeighbors is how many neighbors have files of their own in the archive: each
-// of them may be as large as an exhibit can be.
+// mostNeighbors bounds how many neighbors have files of their own in the archive, as
+// each file may be as large as an exhibit can be.
 const mostNeighbors = 50
 
-// archived is a name as it stands in the archive, where it must not lead out of the
-// directory that somebody unpacks it in. The zone of an IPv6 address may be any text.
+// archived turns a name into a file name for the archive, which must not lead out of
+// the directory where somebody unpacks it. The zone of an IPv6 address may be any text.
 func archived(name string) string {
 	return strings.ReplaceAll(strings.Map(func(r rune) rune {
 		if special(r) || r == ':' || r == '%' {
@@ -119,7 +117,7 @@ func archived(name string) string {
 	}, name), "..", "-")
 }
 
-// shown is what a command of nvactl prints.
+// shown collects the output of a command of nvactl.
 func (a *app) shown(name string, args ...string) support.Exhibit {
 	return support.Exhibit{Name: "nvad/" + archived(name) + ".txt", Collect: func(ctx context.Context, w io.Writer) error {
 		var errs bytes.Buffer
@@ -132,15 +130,15 @@ func (a *app) shown(name string, args ...string) support.Exhibit {
 	}}
 }
 
-// object is the same in JSON.
+// object collects the same as JSON.
 func (a *app) object(name string, args ...string) support.Exhibit {
 	e := a.shown(name, append(args, "-o", "json")...)
 	e.Name = strings.TrimSuffix(e.Name, ".txt") + ".json"
 	return e
 }
 
-// addresses are those of the neighbors; none without a daemon. What is no address
-// is left out: it would be read as an argument of nvactl.
+// addresses returns those of the neighbors, none without a daemon. It drops any other
+// text, which nvactl would take for an argument.
 func (a *app) addresses(ctx context.Context) []string {
 	c, err := a.connect(ctx)
 	if err != nil {
@@ -165,9 +163,7 @@ func (a *app) recentEvents(ctx context.Context, w io.Writer) error {
 		stream, err := c.read.Watch(ctx, &nvadv1.WatchRequest{Recent: true})
 		return receive(stream, err, func(r *nvadv1.WatchResponse) error {
 			for _, ev := range r.GetEvents() {
-				if err := line(w, string(appendJSON(nil, ev.ProtoReflect()))); err != nil {
-					return err
-				}
+				line(w, string(appendJSON(nil, ev.ProtoReflect())))
 			}
 			return nil
 		})
@@ -182,7 +178,7 @@ func (a *app) profile(name string) func(context.Context, io.Writer) error {
 	}
 }
 
-// collect asks the daemon for one exhibit.
+// collect connects to the daemon for one exhibit.
 func (a *app) collect(ctx context.Context, ask func(*client) error) error {
 	c, err := a.connect(ctx)
 	if err != nil {
@@ -195,24 +191,22 @@ func (a *app) collect(ctx context.Context, ask func(*client) error) error {
 	return nil
 }
 
-// whoseKernel is the exhibit that says whose kernel tech-support shows. Routes and
-// links are those of the network namespace that nvactl runs in: asked through a socket
-// that leads elsewhere, they are not the daemon's, and look as if it did nothing.
+// whoseKernel tells whose kernel the archive shows. Routes and links are those of the
+// network namespace in which nvactl runs. If the daemon behind the socket runs in
+// another, they look as if it did nothing.
 func (a *app) whoseKernel() support.Exhibit {
 	return support.Exhibit{Name: "kernel/namespace.txt", Collect: func(ctx context.Context, w io.Writer) error {
 		own, err := os.Readlink("/proc/self/ns/net")
 		if err != nil {
 			return err
 		}
-		if err := line(w, "kernel/ is of the network namespace "+own+", in which nvactl ran"); err != nil {
-			return err
-		}
+		line(w, "kernel/ is of the network namespace "+own+", in which nvactl ran")
 		return a.sameNamespace(ctx)
 	}}
 }
 
-// sameNamespace fails if the daemon runs in another network namespace, or if that
-// can't be seen. Without a daemon there is nothing to compare with.
+// sameNamespace fails if the daemon runs in another network namespace, or if it can't
+// find out. Without a daemon there is nothing to compare.
 func (a *app) sameNamespace(ctx context.Context) error {
 	conn, err := dialSocket(ctx, a.path())
 	if err != nil {
@@ -222,26 +216,26 @@ func (a *app) sameNamespace(ctx context.Context) error {
 	if err = errors.Join(err, conn.Close()); err != nil {
 		return err
 	}
-	// The link ns/net says it too, but of another user's process to root alone.
+	// The link ns/net would do, but only root may read that of another user's process.
 	own, err := os.Stat("/proc/self/net/dev")
 	if err != nil {
 		return err
 	}
 	its, err := os.Stat(fmt.Sprintf("/proc/%d/net/dev", server.Pid))
 	if err != nil {
-		return fmt.Errorf("whether nvad (pid %d) runs in this network namespace is not known: %w", server.Pid, err)
+		return fmt.Errorf("can't tell whether nvad (pid %d) runs in this network namespace: %w", server.Pid, err)
 	}
 	if !os.SameFile(own, its) {
-		return fmt.Errorf("the files in kernel/ are not nvad's: it (pid %d) runs in another network namespace; to have its own, sudo nsenter -n -t %[1]d nvactl --socket %s tech-support",
+		return fmt.Errorf("the files in kernel/ are not nvad's: it (pid %d) runs in another network namespace; to get those, run: sudo nsenter -n -t %[1]d nvactl --socket %s tech-support",
 			server.Pid, a.path())
 	}
 	return nil
 }
 
-// profiles are those that an operator would be asked for.
+// profiles are those that a developer may ask an operator for.
 var profiles = []string{"cpu", "heap", "goroutine", "allocs"}
 
-// longestProfile is what the daemon measures at most.
+// longestProfile bounds --duration.
 const longestProfile = 5 * time.Minute
 
 func (a *app) profileCommand() *cobra.Command {
@@ -251,8 +245,8 @@ func (a *app) profileCommand() *cobra.Command {
 		GroupID: groupShow,
 		Short:   "Measure where the daemon's processor time or memory goes",
 		Long: `Write a profile of the running daemon for go tool pprof: cpu, heap, goroutine
-(what each of them does) or allocs. It holds no route, address or password.
-Measuring the processor costs about a hundredth of one.`,
+(the stacks of all goroutines) or allocs. It contains no route, address or
+password. Measuring the CPU costs about a hundredth of one.`,
 		Example: `  nvactl profile cpu --duration 5s
   nvactl profile heap --output heap.pprof`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -273,7 +267,7 @@ Measuring the processor costs about a hundredth of one.`,
 			return err
 		}
 		defer out.Cleanup()
-		// Rounded up: a part of a second is measured as a whole one.
+		// Rounded up to whole seconds.
 		seconds := uint32((duration + time.Second - 1) / time.Second)
 		if err := c.profile(ctx, out, &nvadv1.GetProfileRequest{Name: args[0], Seconds: seconds}); err != nil {
 			return err
@@ -281,15 +275,16 @@ Measuring the processor costs about a hundredth of one.`,
 		if err := out.CloseAtomicallyReplace(); err != nil {
 			return err
 		}
-		return line(a.Out, name)
+		line(a.Out, name)
+		return nil
 	})
 	cmd.Flags().StringVarP(&file, "output", "o", "", "write to `FILE` (default NAME.pprof)")
 	cmd.Flags().DurationVar(&duration, "duration", duration, "`TIME` for which cpu is measured, up to 5m")
 	return cmd
 }
 
-// largestProfile is many times what any profile has, in bytes: a daemon that sends
-// without end must not fill the disk.
+// largestProfile bounds a profile, in bytes, so that a daemon that never stops sending
+// can't fill the disk. Real profiles are many times smaller.
 const largestProfile = 256 << 20
 
 // profile writes a profile of the daemon.

@@ -14,11 +14,11 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// defaultWidth is for output that does not go to a terminal.
+// defaultWidth is the width of output that does not go to a terminal.
 const defaultWidth = 80
 
-// columns is the width tables may have: what the caller asked for, the
-// terminal's, or 80.
+// columns returns the width that tables may have: that of env, of the variable
+// COLUMNS, of the terminal, or 80.
 func columns(env Env) int {
 	if env.Width > 0 {
 		return env.Width
@@ -34,8 +34,8 @@ func columns(env Env) int {
 	return defaultWidth
 }
 
-// age is the time from since to now as FRR prints it, "never" if since is not
-// set: 01:02:03, 1d02h03m, 01w2d03h, 01y02w3d.
+// age returns the time from since to now as FRR prints it: 01:02:03, 1d02h03m,
+// 01w2d03h, 01y02w3d; "never" if since is not set.
 func (a *app) age(since *timestamppb.Timestamp) string {
 	if since == nil {
 		return "never"
@@ -43,7 +43,12 @@ func (a *app) age(since *timestamppb.Timestamp) string {
 	return span(a.Now().Sub(since.AsTime()))
 }
 
-// clock is a time of today as 15:04:05, of another day with its date.
+// until returns the time from now to t, in whole seconds.
+func (a *app) until(t *timestamppb.Timestamp) time.Duration {
+	return max(t.AsTime().Sub(a.Now()).Round(time.Second), 0)
+}
+
+// clock returns a time of today as 15:04:05, of another day with its date.
 func (a *app) clock(t *timestamppb.Timestamp) string {
 	at, now := t.AsTime().In(a.Now().Location()), a.Now()
 	if at.Format(time.DateOnly) == now.Format(time.DateOnly) {
@@ -67,8 +72,8 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%02dy%02dw%dd", h/year, h%year/week, h%year%week/day)
 }
 
-// count is "1 path", "2 paths".
-func count(n int, noun string) string {
+// count returns "1 path", "2 paths", "2 prefixes".
+func count[T int | uint32 | uint64](n T, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
@@ -78,9 +83,73 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// printable drops what would steer a terminal. Most texts are of neighbors, or of a
-// daemon that need not be one: neither may write to the screen of an operator what it
-// likes, such as escape sequences, or marks that turn the direction of writing.
+func decimal[T uint32 | uint64](n T) string { return strconv.FormatUint(uint64(n), 10) }
+
+// maybe returns a number that may be absent.
+func maybe(n *uint32) string {
+	if n == nil {
+		return ""
+	}
+	return decimal(*n)
+}
+
+// octets returns a size in the unit that people would choose.
+func octets(n uint64) string {
+	const kib, mib, gib = 1 << 10, 1 << 20, 1 << 30
+	switch {
+	case n < kib:
+		return fmt.Sprintf("%d B", n)
+	case n < mib:
+		return fmt.Sprintf("%d KiB", n/kib)
+	case n < gib:
+		return fmt.Sprintf("%.1f MiB", float64(n)/mib)
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/gib)
+}
+
+// trait is a word that may apply to a path.
+type trait struct {
+	word string
+	is   bool
+}
+
+// applying appends the words of the traits that apply.
+func applying(words []string, traits ...trait) []string {
+	for _, t := range traits {
+		if t.is {
+			words = append(words, t.word)
+		}
+	}
+	return words
+}
+
+// joined returns the words that are not empty, separated by sep.
+func joined(sep string, words ...string) string {
+	var out []string
+	for _, w := range words {
+		if w != "" {
+			out = append(out, w)
+		}
+	}
+	return strings.Join(out, sep)
+}
+
+func orNone(words []string, none string) string {
+	if len(words) == 0 {
+		return none
+	}
+	return strings.Join(words, ", ")
+}
+
+// oneOf returns "a, b or c".
+func oneOf(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// printable removes the characters that would steer a terminal. Most texts come from
+// neighbors, or from a daemon that may be an impostor. Neither may send escape
+// sequences or change the direction of writing on an operator's screen.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\n' && !unicode.IsPrint(r) {
@@ -91,7 +160,7 @@ func printable(s string) string {
 }
 
 // wrap breaks s at spaces into lines of at most width characters. A longer word
-// has a line for itself.
+// gets a line for itself.
 func wrap(s string, width int) []string {
 	var lines []string
 	for _, paragraph := range strings.Split(s, "\n") {
@@ -112,7 +181,7 @@ func wrap(s string, width int) []string {
 	return lines
 }
 
-// elide cuts s to width characters, the last of them a mark.
+// elide cuts s to width characters and marks the cut.
 func elide(s string, width int) string {
 	if length(s) <= width {
 		return s
@@ -120,7 +189,7 @@ func elide(s string, width int) string {
 	return string([]rune(s)[:max(width-1, 0)]) + "…"
 }
 
-// widest is the length of the longest line.
+// widest returns the length of the longest line.
 func widest(lines []string) int {
 	n := 0
 	for _, l := range lines {
@@ -131,18 +200,29 @@ func widest(lines []string) int {
 
 func length(s string) int { return utf8.RuneCountInString(s) }
 
-func pad(s string, width int) string {
-	return s + strings.Repeat(" ", max(width-length(s), 0))
+func spaces(n int) string { return strings.Repeat(" ", max(n, 0)) }
+
+func pad(s string, width int) string { return s + spaces(width-length(s)) }
+
+// line prints one line, without spaces at its end and without characters that would
+// steer a terminal. Run's buffer remembers a failed write and returns the error when
+// it is flushed, so that nothing that prints has to check for one.
+func line(w io.Writer, s string) {
+	_, _ = io.WriteString(w, printable(strings.TrimRight(s, " "))+"\n")
 }
 
-// line writes one line, without spaces at its end, and without what would steer a
-// terminal.
-func line(w io.Writer, s string) error {
-	_, err := io.WriteString(w, printable(strings.TrimRight(s, " "))+"\n")
-	return err
+// hang prints a text over as many lines as it takes in width columns, the first line
+// after first, the others after rest.
+func hang(w io.Writer, width int, first, rest, text string) {
+	for i, l := range wrap(printable(text), width-length(rest)) {
+		line(w, [...]string{first, rest}[min(i, 1)]+l)
+	}
 }
 
-// page is one object in detail: labels with values, in sections.
+// paragraph prints a text whose lines after the first are indented.
+func (a *app) paragraph(text string) { hang(a.Out, a.Width, "", "  ", text) }
+
+// page shows one object in detail: labels with values, in sections.
 type page struct {
 	out   io.Writer
 	width int
@@ -152,14 +232,14 @@ type page struct {
 // item is a field, or a heading if it has no label.
 type item struct{ label, text string }
 
-func newPage(out io.Writer, width int) *page { return &page{out: out, width: width} }
+func (a *app) newPage() *page { return &page{out: a.Out, width: a.Width} }
 
 // heading starts a section.
 func (p *page) heading(format string, args ...any) {
 	p.items = append(p.items, item{text: fmt.Sprintf(format, args...)})
 }
 
-// field adds a value; an empty one is left out.
+// field adds a value, unless it is empty.
 func (p *page) field(label, value string) {
 	if value != "" {
 		p.items = append(p.items, item{label, value})
@@ -168,121 +248,68 @@ func (p *page) field(label, value string) {
 
 // print writes the page. A section without fields is left out, unless it is the
 // first, which is the title.
-func (p *page) print() error {
+func (p *page) print() {
 	labels := 0
 	for _, it := range p.items {
 		labels = max(labels, length(it.label))
 	}
 	for i, it := range p.items {
-		if it.label == "" {
-			empty := i+1 == len(p.items) || p.items[i+1].label == ""
-			if i > 0 && empty {
-				continue
-			}
-			if err := p.title(i, it.text); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := p.value(it, labels); err != nil {
-			return err
+		switch {
+		case it.label != "":
+			hang(p.out, p.width, "  "+pad(it.label, labels+gap), spaces(2+labels+gap), it.text)
+		case i == 0:
+			hang(p.out, p.width, "", "", it.text)
+		case i+1 < len(p.items) && p.items[i+1].label != "":
+			hang(p.out, p.width, "", "", "\n"+it.text)
 		}
 	}
-	return nil
 }
 
-func (p *page) title(i int, text string) error {
-	if i > 0 {
-		text = "\n" + text
-	}
-	return line(p.out, strings.Join(wrap(printable(text), p.width), "\n"))
-}
-
-func (p *page) value(it item, labels int) error {
-	indent := 2 + labels + gap
-	for i, l := range wrap(printable(it.text), p.width-indent) {
-		label := ""
-		if i == 0 {
-			label = it.label
-		}
-		if err := line(p.out, "  "+pad(label, labels+gap)+l); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Columns of a story.
+// Widths of the parts of a story.
 const (
-	storyLabel   = 13 // width of labels, after the margin
-	storyVerdict = 10
 	storyMargin  = 2
-	storyHang    = 2 // of the lines after the first
+	storyLabel   = 13 // after the margin
+	storyVerdict = 10
+	storyHang    = 2 // indent of the lines after the first
 )
 
-// story tells things in order: headings, labelled texts, and steps with their
-// verdicts. A label is printed once for all that follow with the same.
+// story prints a sequence of events: headings, labelled texts, and steps with their
+// verdicts. It prints a label once for all successive lines with that label.
 type story struct {
-	out   io.Writer
-	width int
-	label string
-	lines int
-	err   error
+	out     io.Writer
+	width   int
+	label   string
+	started bool
 }
 
 // heading starts a section.
 func (s *story) heading(text string) {
-	s.label = ""
-	if s.lines > 0 {
-		s.write("")
+	if s.started {
+		line(s.out, "")
 	}
-	for i, l := range wrap(printable(text), s.width-storyHang) {
-		if i > 0 {
-			l = strings.Repeat(" ", storyHang) + l
-		}
-		s.write(l)
-	}
+	s.label, s.started = "", true
+	hang(s.out, s.width, "", spaces(storyHang), text)
 }
 
-// field is a labelled text; an empty one is left out.
+// field prints a labelled text, unless it is empty.
 func (s *story) field(label, text string) {
 	if text != "" {
-		s.put(label, 0, text)
+		s.put(label, "", text)
 	}
 }
 
-// step is a labelled verdict and what it is about, indented by its depth.
+// step prints a labelled verdict and its object, indented by depth.
 func (s *story) step(label, verdict string, depth int, text string) {
-	indent := storyVerdict + 2*depth
-	s.put(label, indent, pad(verdict, indent)+text)
+	s.put(label, pad(printable(verdict), storyVerdict+2*depth), text)
 }
 
-// put prints a text whose first columns are spaced already.
-func (s *story) put(label string, spaced int, text string) {
-	text = printable(text)
-	runes := []rune(text)
-	first, rest := string(runes[:spaced]), string(runes[spaced:])
-	left := storyMargin + storyLabel
-	for i, l := range wrap(rest, s.width-left-spaced-storyHang) {
-		if i > 0 {
-			first = strings.Repeat(" ", spaced+storyHang)
-		}
-		s.write(strings.Repeat(" ", storyMargin) + pad(s.once(label), storyLabel) + first + l)
+func (s *story) put(label, verdict, text string) {
+	if s.label == label {
+		label = ""
+	} else {
+		s.label = label
 	}
-}
-
-// once is the label where it changes.
-func (s *story) once(label string) string {
-	if label == s.label {
-		return ""
-	}
-	s.label = label
-	return label
-}
-
-func (s *story) write(text string) {
-	s.lines++
-	if s.err == nil {
-		s.err = line(s.out, text)
-	}
+	indent := spaces(storyMargin) + pad(label, storyLabel)
+	s.started = true
+	hang(s.out, s.width, indent+verdict, spaces(length(indent)+length(verdict)+storyHang), text)
 }

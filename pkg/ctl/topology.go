@@ -3,7 +3,6 @@ package ctl
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -14,36 +13,16 @@ import (
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
-// drawing is the value of topology's --output.
-type drawing string
-
-// String implements pflag.Value.
-func (d *drawing) String() string { return string(*d) }
-
-// Type implements pflag.Value.
-func (d *drawing) Type() string { return "FORMAT" }
-
-// Set implements pflag.Value.
-func (d *drawing) Set(s string) error {
-	if !slices.Contains(drawings, s) {
-		return errors.New("want text, mermaid, svg or json")
-	}
-	*d = drawing(s)
-	return nil
-}
-
-var drawings = []string{"text", "mermaid", "svg", "json"}
-
 func (a *app) topologyCommand() *cobra.Command {
-	form := drawing("text")
+	form := choice{"text", []string{"text", "mermaid", "svg", "json"}}
 	cmd := &cobra.Command{
 		Use:     "topology",
 		GroupID: groupShow,
 		Short:   "Draw this NVA with its VNet, Route Server and tunnels",
-		Long: `Draw what this NVA is connected to: its interfaces and subnets, the Route Server
+		Long: `Draw the connections of this NVA: its interfaces and subnets, the Route Server
 instances and other neighbors behind them, its tunnels and the NVAs at their far
-ends, with the state of each session and how many routes go either way. Each
-drawing says whose it is and when it was made: host name, VNet and time.`,
+ends, with the state of each session and the number of routes in both
+directions. Each drawing has a caption with host name, VNet and time.`,
 		Example: `  nvactl topology
   nvactl topology -o svg > hub00.svg
   nvactl topology -o mermaid`,
@@ -53,27 +32,28 @@ drawing says whose it is and when it was made: host name, VNet and time.`,
 			if err != nil {
 				return err
 			}
-			return a.draw(a.tree(v), form)
+			return a.draw(a.tree(v), form.value)
 		}),
 	}
 	cmd.Flags().VarP(&form, "output", "o", "`FORMAT`: text, mermaid, svg or json")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(drawings, cobra.ShellCompDirectiveNoFileComp))
+	completeFixed(cmd, "output", form.allowed...)
 	return cmd
 }
 
-func (a *app) draw(root *node, form drawing) error {
+func (a *app) draw(root *node, form string) error {
 	switch form {
 	case "svg":
 		return drawSVG(a.Out, root)
 	case "mermaid":
 		return drawMermaid(a.Out, root)
 	case "json":
-		return writeValue(a.Out, root.forJSON())
+		writeValue(a.Out, root.forJSON())
+		return nil
 	}
 	return drawText(a.Out, root, a.Width)
 }
 
-// view is what a drawing is made of.
+// view holds the data for a drawing.
 type view struct {
 	status    *nvadv1.Status
 	links     []*nvadv1.Link
@@ -90,8 +70,8 @@ func survey(ctx context.Context, c *client) (view, error) {
 	return view{status, links.GetLinks(), neighbors.GetNeighbors(), tunnels.GetTunnels(), vnetsOf(ctx, c)}, cmp.Or(err1, err2, err3, err4)
 }
 
-// vnetsOf are those that the running configuration names. They are left out where
-// the daemon is of another version, whose configuration is not understood.
+// vnetsOf returns the VNets that the running configuration names; none if the daemon is
+// of another version and its configuration can't be parsed.
 func vnetsOf(ctx context.Context, c *client) (out []string) {
 	cfg, err := versionOf(ctx, c, 0)
 	if err != nil {
@@ -107,21 +87,21 @@ func vnetsOf(ctx context.Context, c *client) (out []string) {
 	return out
 }
 
-// node is a thing of a drawing. Things hang from each other as a tree: this NVA, its
-// devices, what is behind them, and the sessions.
+// node is an item of a drawing, which is a tree: this NVA, its devices, the machines
+// behind them, and the sessions.
 type node struct {
 	title   string
 	detail  string
-	caption string // of the drawing; the first node's alone
+	caption string // of the drawing, in the first node only
 	health  health
 	below   []*node
 }
 
-// health is the color of a node.
+// health selects the color of a node.
 type health uint8
 
 const (
-	plain health = iota // not up or down
+	plain health = iota // neither up nor down
 	well
 	ill
 )
@@ -138,7 +118,7 @@ func (n *node) add(c *node) *node {
 	return c
 }
 
-// tree orders what is known: below each device what is reached over it.
+// tree arranges the data: below each device, the neighbors that are reached over it.
 func (a *app) tree(v view) *node {
 	s := v.status
 	root := &node{title: trimmed("NVA " + s.GetHost() + " " + s.GetRouterId()), detail: fmt.Sprintf("AS %d, %d prefixes, kernel %d/%d",
@@ -188,8 +168,8 @@ func behindTunnel(tunnels []*nvadv1.Tunnel, n *nvadv1.Neighbor) bool {
 	})
 }
 
-// reachedOver reports whether a neighbor's session has an address of the link, or
-// would: it is within its subnet.
+// reachedOver reports whether a neighbor's session uses an address of the link, or would
+// because the neighbor is within its subnet.
 func reachedOver(l *nvadv1.Link, n *nvadv1.Neighbor) bool {
 	peer, _ := netip.ParseAddr(n.GetAddress())
 	for _, text := range l.GetAddresses() {
@@ -200,8 +180,7 @@ func reachedOver(l *nvadv1.Link, n *nvadv1.Neighbor) bool {
 	return false
 }
 
-// addGroups hangs neighbors below d, those of one Route Server or peer-group
-// together.
+// addGroups adds neighbors below d, grouped by Route Server or peer-group.
 func (a *app) addGroups(d *node, list []*nvadv1.Neighbor) {
 	groups := map[string]*node{}
 	for _, n := range list {
@@ -259,7 +238,7 @@ func (a *app) sessionNode(n *nvadv1.Neighbor) *node {
 		s.title += " (iBGP)"
 	}
 	if s.health == well {
-		s.detail = fmt.Sprintf("%s, %s in, %d out", a.upDown(n), count(int(n.GetAccepted()), "route"), n.GetAdvertised())
+		s.detail = fmt.Sprintf("%s, %s in, %d out", a.upDown(n), count(n.GetAccepted(), "route"), n.GetAdvertised())
 		return s
 	}
 	s.detail = stateOf(n)

@@ -5,15 +5,14 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 )
 
 // drawText draws a tree in lines of at most width.
 func drawText(out io.Writer, root *node, width int) error {
 	var b strings.Builder
-	b.WriteString(printable(cut(trimmed(root.title+"  "+root.detail), width)) + "\n")
+	b.WriteString(printable(elide(trimmed(root.title+"  "+root.detail), width)) + "\n")
 	if root.caption != "" {
-		b.WriteString(printable(cut(root.caption, width)) + "\n")
+		b.WriteString(printable(elide(root.caption, width)) + "\n")
 	}
 	textBelow(&b, root, "", width)
 	_, err := io.WriteString(out, b.String())
@@ -31,22 +30,14 @@ func textBelow(b *strings.Builder, n *node, indent string, width int) {
 		if c.detail != "" {
 			line += "  " + c.detail
 		}
-		b.WriteString(printable(cut(line, width)) + "\n")
+		b.WriteString(printable(elide(line, width)) + "\n")
 		textBelow(b, c, indent+next, width)
 	}
 }
 
 func trimmed(s string) string { return strings.TrimSpace(s) }
 
-// cut shortens s to width characters.
-func cut(s string, width int) string {
-	if utf8.RuneCountInString(s) <= width {
-		return s
-	}
-	return string([]rune(s)[:width-1]) + "…"
-}
-
-// nodeJSON is a node for a program that draws it itself.
+// nodeJSON is a node for programs that draw themselves.
 type nodeJSON struct {
 	Title   string     `json:"title"`
 	Detail  string     `json:"detail"`
@@ -100,7 +91,8 @@ func drawMermaid(out io.Writer, root *node) error {
 	return err
 }
 
-// mermaidText is text within quotes: what would end them, or begin markup, is named.
+// mermaidText escapes a text between quotes: characters that would end the quotes or
+// begin markup become entities.
 func mermaidText(s string) string {
 	return strings.NewReplacer("#", "#35;", `"`, "#quot;", "<", "#lt;", ">", "#gt;", "\n", " ").Replace(printable(s))
 }
@@ -111,10 +103,10 @@ const (
 	columnGap, rowGap   = 44, 14
 	margin              = 16
 	captionHeight       = 24
-	boxText             = 34 // characters that fit in a box
+	boxText             = 34 // characters that fit into a box
 )
 
-// style has the colors for light and for dark surroundings.
+// style has colors for light and dark mode.
 const style = `
   .bg{fill:#ffffff} .box{fill:#f6f8fa;stroke:#8c959f} .well{stroke:#1a7f37;stroke-width:2} .ill{stroke:#cf222e;stroke-width:2;stroke-dasharray:5 3}
   .edge{fill:none;stroke:#8c959f} .edge.well{stroke-width:1.5} .edge.ill{stroke:#cf222e;stroke-width:1.5} text{font:11px system-ui,sans-serif;fill:#57606a} .title{font-weight:600;font-size:12px;fill:#1f2328}
@@ -122,7 +114,7 @@ const style = `
   .edge{stroke:#6e7681} .edge.ill{stroke:#f85149} text{fill:#9198a1} .title{fill:#e6edf3}}
 `
 
-// drawSVG draws a tree from left to right, each leaf in a row of its own.
+// drawSVG draws a tree from left to right, with each leaf in a row of its own.
 func drawSVG(out io.Writer, root *node) error {
 	p := &picture{}
 	p.place(root, 0)
@@ -146,7 +138,7 @@ type picture struct {
 	edges, boxes strings.Builder
 }
 
-// place draws n and what is below it, and returns the height of its middle.
+// place draws n and the nodes below it, and returns the height of its middle.
 func (p *picture) place(n *node, depth int) (middle int) {
 	p.depth = max(p.depth, depth)
 	x := margin + depth*(boxWidth+columnGap)
@@ -174,13 +166,13 @@ func (p *picture) box(n *node, x, y int) {
 	fmt.Fprintf(&p.boxes, "<g><title>%s</title><rect class=\"box%s\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"6\"/>\n",
 		escaped(n.title+": "+n.detail), class(n.health), x, y, boxWidth, boxHeight)
 	fmt.Fprintf(&p.boxes, "<text class=\"title\" x=\"%d\" y=\"%d\">%s</text>\n<text x=\"%d\" y=\"%d\">%s</text></g>\n",
-		x+10, y+19, escaped(cut(n.title, boxText-4)), x+10, y+35, escaped(cut(n.detail, boxText)))
+		x+10, y+19, escaped(elide(n.title, boxText-4)), x+10, y+35, escaped(elide(n.detail, boxText)))
 }
 
 func class(h health) string { return [...]string{plain: "", well: " well", ill: " ill"}[h] }
 
 func escaped(s string) string {
 	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(printable(s))) // a builder takes everything
+	_ = xml.EscapeText(&b, []byte(printable(s))) // a builder accepts everything
 	return b.String()
 }

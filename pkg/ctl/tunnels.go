@@ -17,8 +17,8 @@ func (a *app) tunnelsCommand() *cobra.Command {
 		Aliases: []string{"tunnel"},
 		GroupID: groupShow,
 		Short:   "Show the VXLAN tunnels, or one in detail",
-		Long: `Show every configured VXLAN tunnel and its state; or one in detail, with its
-forwarding database and packet counts.`,
+		Long: `Show every configured VXLAN tunnel and its state. With NAME, show one tunnel in
+detail, with its forwarding database and packet counts.`,
 		Example: `  nvactl tunnels
   nvactl tunnels vxlan0`,
 		Args:              between(0, 1),
@@ -29,26 +29,20 @@ forwarding database and packet counts.`,
 				req.Name = args[0]
 			}
 			r, err := c.read.ListTunnels(ctx, req)
-			switch {
-			case err != nil:
-				return err
-			case len(args) == 0 && a.json():
-				return writeArray(a.Out, r.GetTunnels())
-			case len(args) == 0:
-				return a.printTunnels(r.GetTunnels())
-			case a.json():
-				return writeJSON(a.Out, r.GetTunnels()[0])
+			if len(args) == 0 || err != nil {
+				return answerList(a, r.GetTunnels(), err, a.printTunnels)
 			}
-			return a.printTunnel(r.GetTunnels()[0])
+			return answer(a, r.GetTunnels()[0], nil, a.printTunnel)
 		}),
 	}
 }
 
-func (a *app) printTunnels(list []*nvadv1.Tunnel) error {
+func (a *app) printTunnels(list []*nvadv1.Tunnel) {
 	if len(list) == 0 {
-		return line(a.Out, "No tunnels are configured.")
+		line(a.Out, "No tunnels are configured.")
+		return
 	}
-	t := newTable(a.Out, a.Width,
+	t := a.newTable(
 		column{head: "Name"},
 		column{head: "VNI", right: true},
 		column{head: "State"},
@@ -60,11 +54,11 @@ func (a *app) printTunnels(list []*nvadv1.Tunnel) error {
 		t.rowWithNote(tunnelNote(n), n.GetName(), decimal(n.GetVni()), n.GetState(), n.GetLocal(), remotes(n, "\n"),
 			mtu(n), strings.Join(n.GetAddresses(), "\n"))
 	}
-	return t.end()
+	t.end()
 }
 
-func (a *app) printTunnel(n *nvadv1.Tunnel) error {
-	p := newPage(a.Out, a.Width)
+func (a *app) printTunnel(n *nvadv1.Tunnel) {
+	p := a.newPage()
 	p.heading("Tunnel %s, VNI %d", n.GetName(), n.GetVni())
 	state := n.GetState()
 	if n.GetReason() != "" {
@@ -77,7 +71,7 @@ func (a *app) printTunnel(n *nvadv1.Tunnel) error {
 	p.field("Underlay", fmt.Sprintf("%s dev %s, UDP port %d", n.GetLocal(), n.GetDevice(), n.GetPort()))
 	p.field("Group", n.GetGroup())
 	p.field("Remotes", strings.Join(n.GetRemotes(), ", "))
-	p.field("Heard of", strings.Join(heard(n), ", "))
+	p.field("Learned", strings.Join(learned(n), ", "))
 	for _, peer := range n.GetPeers() {
 		p.field("Peer", peerSentence(peer))
 	}
@@ -85,21 +79,19 @@ func (a *app) printTunnel(n *nvadv1.Tunnel) error {
 	p.field("Guard", guard(n))
 	p.field("Received", traffic(n.GetRxPackets(), n.GetRxBytes()))
 	p.field("Sent", traffic(n.GetTxPackets(), n.GetTxBytes()))
-	if err := p.print(); err != nil || len(n.GetFdb()) == 0 {
-		return err
+	p.print()
+	if len(n.GetFdb()) > 0 {
+		a.printFDB(n)
 	}
-	return a.printFDB(n)
 }
 
-func (a *app) printFDB(n *nvadv1.Tunnel) error {
-	if err := line(a.Out, "\nForwarding database"); err != nil {
-		return err
-	}
+func (a *app) printFDB(n *nvadv1.Tunnel) {
+	line(a.Out, "\nForwarding database")
 	roles := make(map[string]string)
 	for _, p := range n.GetPeers() {
 		roles[p.GetNeighbor()] = role(p)
 	}
-	t := newTable(a.Out, a.Width,
+	t := a.newTable(
 		column{head: "  MAC"},
 		column{head: "Remote", max: 39},
 		column{head: "Kind"},
@@ -112,10 +104,10 @@ func (a *app) printFDB(n *nvadv1.Tunnel) error {
 		}
 		t.row("  "+e.GetMac(), e.GetRemote(), kind, age, whose(e, roles))
 	}
-	return t.end()
+	t.end()
 }
 
-// whose names the peer that an entry leads to: its addresses on the tunnel, and
+// whose returns the peer to which an entry leads: its addresses on the tunnel, and
 // whether it is a neighbor or a gateway.
 func whose(e *nvadv1.FDBEntry, roles map[string]string) string {
 	var names []string
@@ -126,13 +118,13 @@ func whose(e *nvadv1.FDBEntry, roles map[string]string) string {
 		names = append(names, addr)
 	}
 	if len(names) == 0 && strings.Trim(e.GetMac(), "0:") == "" {
-		return "all that are unknown"
+		return "all unknown destinations"
 	}
 	return strings.Join(names, "\n")
 }
 
-// heard lists the remotes that the device has learned of.
-func heard(n *nvadv1.Tunnel) []string {
+// learned returns the remotes that the device has learned.
+func learned(n *nvadv1.Tunnel) []string {
 	var list []string
 	for _, e := range n.GetFdb() {
 		if !e.GetPermanent() && !slices.Contains(list, e.GetRemote()) {
@@ -142,8 +134,8 @@ func heard(n *nvadv1.Tunnel) []string {
 	return list
 }
 
-// tunnelNote is what of a tunnel needs attention: why it is not up, which peers are
-// not, and what is wrong with its MTU.
+// tunnelNote lists the problems of a tunnel: why it is not up, which peers are not,
+// and what is wrong with its MTU.
 func tunnelNote(n *nvadv1.Tunnel) string {
 	var notes []string
 	if n.GetReason() != "" {
@@ -163,10 +155,10 @@ func tunnelNote(n *nvadv1.Tunnel) string {
 	return strings.Join(notes, "; ")
 }
 
-// guard is what the rules that keep strangers out of a tunnel have dropped.
+// guard reports the packets dropped by the rules that keep strangers out of a tunnel.
 func guard(n *nvadv1.Tunnel) string {
 	if n.GetUnguarded() {
-		return "unguarded: the rules that keep strangers out are not in the kernel; the log says why"
+		return "unguarded: the rules that keep strangers out are not in the kernel (the log says why)"
 	}
 	var parts []string
 	for _, d := range n.GetDropped() {
@@ -178,8 +170,8 @@ func guard(n *nvadv1.Tunnel) string {
 	return "packets dropped: " + strings.Join(parts, ", ")
 }
 
-// peerSentence is "10.10.0.4 up (bfd of neighbor 169.254.0.2)", with the reason
-// behind it if it is down.
+// peerSentence returns "10.10.0.4 up (bfd of neighbor 169.254.0.2)", followed by the
+// reason if it is down.
 func peerSentence(p *nvadv1.TunnelPeer) string {
 	state, remote := "down", p.GetRemote()
 	if p.GetUp() {
@@ -195,7 +187,7 @@ func peerSentence(p *nvadv1.TunnelPeer) string {
 	return s
 }
 
-// role is what a peer of a tunnel is to nvad.
+// role returns the role of a peer of a tunnel.
 func role(p *nvadv1.TunnelPeer) string {
 	if p.GetGateway() {
 		return "gateway"
@@ -203,7 +195,7 @@ func role(p *nvadv1.TunnelPeer) string {
 	return "neighbor"
 }
 
-// mtu is empty for a device that is not there.
+// mtu returns the MTU, empty if the device does not exist.
 func mtu(n *nvadv1.Tunnel) string {
 	if n.GetMtu() == 0 {
 		return ""

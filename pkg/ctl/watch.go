@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -29,11 +28,11 @@ func (a *app) watchCommand() *cobra.Command {
 		Use:     "watch [neighbors|routes|fib|tunnels]...",
 		GroupID: groupShow,
 		Short:   "Show changes as they happen",
-		Long: `Show what changes, a line each, until Ctrl-C or the end of nvad: sessions with
-the reason, best paths with what made them so, routes of the kernel, tunnels.
+		Long: `Show each change in a line, until Ctrl-C or the end of nvad: sessions, best
+paths and the step that decided, routes in the kernel, tunnels.
 
-With -o json each line is an object. Who reads too slowly is told how many
-changes were lost; nvad waits for nobody.`,
+With -o json each line is an object. nvad does not wait for slow readers: it
+drops changes, and the command tells how many.`,
 		Example: `  nvactl watch
   nvactl watch neighbors tunnels
   nvactl watch routes fib --prefix 10.100.0.0/16
@@ -59,8 +58,7 @@ changes were lost; nvad waits for nobody.`,
 	return cmd
 }
 
-// watch prints changes until something ends. Ctrl-C is the ordinary end, and so is
-// nvad's own.
+// watch prints changes until Ctrl-C or the end of nvad, neither of which is an error.
 func (a *app) watch(ctx context.Context, c *client, req *nvadv1.WatchRequest) error {
 	stream, err := c.read.Watch(ctx, req)
 	err = receive(stream, err, func(r *nvadv1.WatchResponse) error {
@@ -68,9 +66,7 @@ func (a *app) watch(ctx context.Context, c *client, req *nvadv1.WatchRequest) er
 			fmt.Fprintf(a.Err, "nvactl: %d changes are lost, read too slowly\n", r.GetLost())
 		}
 		for _, ev := range r.GetEvents() {
-			if err := a.printEvent(ev); err != nil {
-				return err
-			}
+			a.printEvent(ev)
 		}
 		return a.flush()
 	})
@@ -85,7 +81,7 @@ func (a *app) watch(ctx context.Context, c *client, req *nvadv1.WatchRequest) er
 	return err
 }
 
-// flush shows at once what was printed.
+// flush writes out the buffer, so that a change appears at once.
 func (a *app) flush() error {
 	if b, ok := a.Out.(interface{ Flush() error }); ok {
 		return b.Flush()
@@ -93,16 +89,15 @@ func (a *app) flush() error {
 	return nil
 }
 
-func (a *app) printEvent(ev *nvadv1.WatchEvent) error {
+func (a *app) printEvent(ev *nvadv1.WatchEvent) {
+	text := a.eventLine(ev)
 	if a.json() {
-		_, err := a.Out.Write(append(appendJSON(nil, ev.ProtoReflect()), '\n'))
-		return err
+		text = string(appendJSON(nil, ev.ProtoReflect()))
 	}
-	_, err := io.WriteString(a.Out, printable(a.eventLine(ev))+"\n")
-	return err
+	line(a.Out, text)
 }
 
-// eventLine is a change in one line.
+// eventLine returns a change in one line.
 func (a *app) eventLine(ev *nvadv1.WatchEvent) string {
 	kind, text := "", ""
 	switch {
@@ -123,10 +118,7 @@ func neighborLine(c *nvadv1.NeighborChange) string {
 	if c.GetNewState() == established {
 		states = established
 	}
-	text := fmt.Sprintf("%s (AS %d) %s", c.GetAddress(), c.GetRemoteAsn(), states)
-	if c.GetReason() != "" {
-		text += ": " + c.GetReason()
-	}
+	text := joined(": ", fmt.Sprintf("%s (AS %d) %s", c.GetAddress(), c.GetRemoteAsn(), states), c.GetReason())
 	if c.GetRoutesKept() {
 		text += "; its routes stay for now"
 	}
@@ -148,7 +140,7 @@ func routeLine(c *nvadv1.RouteChange) string {
 	return fmt.Sprintf("%s best %s: %s", c.GetPrefix(), arrow(old, now), c.GetReason())
 }
 
-// from says where a best path is from.
+// from returns the source of a best path.
 func from(b *nvadv1.BestPath) string {
 	if b == nil {
 		return "none"
@@ -160,28 +152,20 @@ func fibLine(c *nvadv1.FIBChange) string {
 	what, way := c.GetPrefix(), arrow(c.GetOld(), c.GetNew())
 	switch {
 	case c.GetGroup() != 0:
-		what = fmt.Sprintf("group %d (%s)", c.GetGroup(), count(int(c.GetRoutes()), "route"))
+		what = fmt.Sprintf("group %d (%s)", c.GetGroup(), count(c.GetRoutes(), "route"))
 	case c.GetState() == "removed":
 		way = c.GetOld()
 	case slices.Contains([]string{"failed", "refused", "outranked"}, c.GetState()):
 		way = c.GetNew()
 	}
-	text := fmt.Sprintf("%s %s %s", what, c.GetState(), way)
-	if c.GetReason() != "" {
-		text += ": " + c.GetReason()
-	}
-	return text
+	return joined(": ", fmt.Sprintf("%s %s %s", what, c.GetState(), way), c.GetReason())
 }
 
 func tunnelLine(c *nvadv1.TunnelChange) string {
-	text := c.GetName() + " " + arrow(c.GetOldState(), c.GetNewState())
-	if c.GetReason() != "" {
-		text += ": " + c.GetReason()
-	}
-	return text
+	return joined(": ", c.GetName()+" "+arrow(c.GetOldState(), c.GetNewState()), c.GetReason())
 }
 
-// arrow is "old -> new", or new alone where that says all.
+// arrow returns "old -> new", or only new if nothing else was there before.
 func arrow(old, now string) string {
 	if old == "" || old == now {
 		return now
