@@ -14,19 +14,19 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// Prepare has the sessions open what cfg needs, and fails if that can't be done.
-// Nothing changes for the neighbors. Apply does without what failed, and goes on
-// trying.
+// Prepare opens what the sessions of cfg need, and fails if that is not possible.
+// Nothing changes for the neighbors. Apply after a failure works without what failed,
+// and keeps trying to open it.
 func (e *Engine) Prepare(ctx context.Context, cfg *config.Config) error {
 	var failed error
 	err := e.do(ctx, func() { failed = e.opt.Speaker.Prepare(e.sessions(cfg)) })
 	return errors.Join(err, failed)
 }
 
-// Apply makes cfg the running configuration. Policies are compiled before
-// anything changes; on an error the configuration before stays in force. Sessions
-// whose settings are equal in both configurations are not touched. Once begun it
-// is carried through, also if ctx ends: what else depends on cfg follows.
+// Apply makes cfg the running configuration. Policies are compiled before anything
+// changes: on an error the running configuration stays. Sessions whose settings do
+// not change are not touched. Once begun, Apply completes even if ctx ends, since the
+// daemon's other parts follow cfg too.
 func (e *Engine) Apply(ctx context.Context, cfg *config.Config) error {
 	peers, err := compile(cfg)
 	origin, err2 := compileOrigination(cfg, e.opt.Interner)
@@ -39,8 +39,8 @@ func (e *Engine) Apply(ctx context.Context, cfg *config.Config) error {
 func (e *Engine) apply(cfg *config.Config, peers []rib.Peer, origin *origination) {
 	e.expectOutcome(cfg)
 	e.configured = true
-	e.cfg, e.origin, e.cautions = cfg, origin, config.Warnings(cfg)
-	e.setDrain()
+	e.cfg, e.origin, e.warnings.file = cfg, origin, config.Warnings(cfg)
+	e.rib.SetDrain(e.drains.forRIB(cfg))
 	e.rib.SetForwarding(cfg.Kernel.MaxPaths, cfg.Kernel.ResolveDefault)
 	now := time.Now()
 	for addr, n := range e.neighbors {
@@ -69,7 +69,9 @@ func (e *Engine) apply(cfg *config.Config, peers []rib.Peer, origin *origination
 	e.rib.SetAggregates(origin.aggregates)
 	e.originate()
 	e.configureSpeaker()
-	e.settleOutcome()
+	if e.outcome.pending() {
+		e.outcome.applied = true
+	}
 }
 
 func configured(cfg *config.Config, addr netip.Addr) bool {
@@ -81,8 +83,8 @@ func configured(cfg *config.Config, addr netip.Addr) bool {
 	return false
 }
 
-// configureSpeaker tells the sessions what is wanted: the file's neighbors,
-// less those that an operator or a limit has shut down.
+// configureSpeaker configures the sessions: those of the file, without neighbors that
+// an operator or a limit has shut down.
 func (e *Engine) configureSpeaker() {
 	for addr, n := range e.neighbors {
 		if n.isShutdown() {
@@ -93,7 +95,7 @@ func (e *Engine) configureSpeaker() {
 	e.opt.Speaker.Configure(e.sessions(e.cfg))
 }
 
-// sessions are those of cfg, where what is shut down at run time stays so.
+// sessions returns the sessions of cfg. Those shut down at run time stay disabled.
 func (e *Engine) sessions(cfg *config.Config) []speaker.Neighbor {
 	list := configuredSessions(cfg)
 	for i := range list {
@@ -104,8 +106,8 @@ func (e *Engine) sessions(cfg *config.Config) []speaker.Neighbor {
 	return list
 }
 
-// configuredSessions are those of a configuration that nobody has shut down but
-// itself.
+// configuredSessions returns the sessions of cfg, without regard to shutdowns at run
+// time.
 func configuredSessions(cfg *config.Config) []speaker.Neighbor {
 	var list []speaker.Neighbor
 	for _, c := range cfg.Neighbors {
@@ -131,8 +133,7 @@ func session(cfg *config.Config, n config.Neighbor) speaker.Neighbor {
 	return s
 }
 
-// compile turns the neighbors' policies into Programs; the result is in the
-// order of cfg.Neighbors.
+// compile compiles the neighbors' policies to Programs, in the order of cfg.Neighbors.
 func compile(cfg *config.Config) ([]rib.Peer, error) {
 	out := make([]rib.Peer, 0, len(cfg.Neighbors))
 	var errs []error
@@ -178,11 +179,11 @@ func compilePeer(cfg *config.Config, c *policy.Compiler, n config.Neighbor) (rib
 	return p, errors.Join(err1, err2, err3)
 }
 
-// setStatics tells the RIB the static routes, the file's and the derived ones;
-// the file's may have changed if fresh is set.
+// setStatics gives the RIB the static routes, those of the file and the derived ones.
+// Fresh says that those of the file may have changed.
 func (e *Engine) setStatics(fresh bool) {
 	if len(e.kernel.Links) > 0 && e.derived.derive(e.cfg, e.kernel) {
-		e.tellDerived()
+		e.logDerived()
 		fresh = true
 	}
 	if fresh {

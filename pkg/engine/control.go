@@ -4,13 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
+	"strings"
+	"time"
 
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// Reset ends a session with Cease/Administrative Reset (RFC 4486); it comes
-// back at once. ErrNoNeighbor if it is not configured.
+// Reset ends a session with Cease/Administrative Reset (RFC 4486); it comes back at
+// once. ErrNoNeighbor if the neighbor is not configured.
 func (e *Engine) Reset(ctx context.Context, addr netip.Addr) error {
 	return e.with(ctx, addr, func(n *neighbor) error {
 		e.opt.Speaker.Reset(addr, 0, speaker.Notification{Code: cease, Subcode: ceaseAdminReset})
@@ -18,7 +24,7 @@ func (e *Engine) Reset(ctx context.Context, addr netip.Addr) error {
 	})
 }
 
-// SoftIn evaluates the import policy again, for all that a neighbor announced.
+// SoftIn runs the import policy again for everything that a neighbor announced.
 func (e *Engine) SoftIn(ctx context.Context, addr netip.Addr) error {
 	return e.with(ctx, addr, func(*neighbor) error { e.rib.Reimport(addr); return nil })
 }
@@ -34,48 +40,22 @@ func (e *Engine) SoftOut(ctx context.Context, addr netip.Addr) error {
 	})
 }
 
-// SetShutdown holds a neighbor down with a shutdown communication (RFC 9003),
-// or lets it up again, also after it exceeded its maximum-prefix. A neighbor
-// that the configuration shuts down can't be let up.
+// SetShutdown shuts a neighbor down with a shutdown communication (RFC 9003), or
+// enables it again, even after it exceeded its maximum-prefix. A neighbor that the
+// configuration shuts down can't be enabled.
 func (e *Engine) SetShutdown(ctx context.Context, addr netip.Addr, down bool, message string) error {
 	return e.with(ctx, addr, func(n *neighbor) error {
-		switch {
-		case !down && n.cfg.Shutdown:
+		if !down && n.cfg.Shutdown {
 			return fmt.Errorf("neighbor %s is shut down by the configuration", addr)
-		case down:
-			n.release()
+		}
+		n.release()
+		if down {
 			n.held = "administratively shut down"
 			e.opt.Speaker.Reset(addr, 0, speaker.Notification{Code: cease, Subcode: ceaseShutdown, Message: message})
-		default:
-			n.release()
 		}
 		e.configureSpeaker()
 		return nil
 	})
-}
-
-// Settle decides about everything that is known so far and hands the outcome
-// over before it returns.
-func (e *Engine) Settle(ctx context.Context) error {
-	settled := make(chan struct{})
-	err := e.do(ctx, func() {
-		e.takeFacts()
-		e.rib.Settled(func() {
-			e.publish()
-			close(settled)
-		})
-	})
-	if err != nil {
-		return err
-	}
-	select {
-	case <-settled:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-e.ended:
-		return errEnded
-	}
 }
 
 func (e *Engine) with(ctx context.Context, addr netip.Addr, f func(*neighbor) error) error {
@@ -89,4 +69,70 @@ func (e *Engine) with(ctx context.Context, addr netip.Addr, f func(*neighbor) er
 		failed = f(n)
 	})
 	return errors.Join(err, failed)
+}
+
+// Settle decides about everything that is known so far and hands over the effects
+// before it returns.
+func (e *Engine) Settle(ctx context.Context) error { return e.settled(ctx, e.publish) }
+
+// Drain says whether this NVA is moving traffic away from itself: it advertises its
+// routes as the last choice, and forwards as before. The zero value is no drain.
+type Drain struct {
+	Since  time.Time
+	Reason string // of everybody who asked for it, in words
+}
+
+// drains keeps who asked for a drain, and why.
+type drains struct {
+	by    map[string]string
+	since time.Time // zero: there is no drain
+}
+
+func (d *drains) status() Drain {
+	var why []string
+	for _, by := range slices.Sorted(maps.Keys(d.by)) {
+		if reason := d.by[by]; reason != "" {
+			by += ": " + reason
+		}
+		why = append(why, by)
+	}
+	return Drain{Since: d.since, Reason: strings.Join(why, "; ")}
+}
+
+// forRIB is what the drain means for the RIB with a configuration.
+func (d *drains) forRIB(cfg *config.Config) rib.Drain {
+	if d.since.IsZero() {
+		return rib.Drain{}
+	}
+	return rib.Drain{On: true, Prepends: cfg.Drain.Prepends}
+}
+
+// Drain moves traffic away from this NVA. The reason is empty or one line. The drain
+// lasts until everybody who asked for it has called Undrain, or until a restart.
+func (e *Engine) Drain(ctx context.Context, by, reason string) error {
+	return e.do(ctx, func() {
+		e.drains.by[by] = reason
+		if e.drains.since.IsZero() {
+			e.drains.since = time.Now()
+		}
+		e.log.Warn("draining: the routes are advertised as the last choice", "by", by, "reason", reason)
+		e.rib.SetDrain(e.drains.forRIB(e.cfg))
+	})
+}
+
+// Undrain takes back what by asked for; an empty by ends the drain, whoever asked for
+// it. It is no error if there is none.
+func (e *Engine) Undrain(ctx context.Context, by string) error {
+	return e.do(ctx, func() {
+		if by == "" {
+			clear(e.drains.by)
+		}
+		delete(e.drains.by, by)
+		if len(e.drains.by) > 0 || e.drains.since.IsZero() {
+			return
+		}
+		e.log.Info("drain ended", "after", time.Since(e.drains.since).Round(time.Second))
+		e.drains.since = time.Time{}
+		e.rib.SetDrain(rib.Drain{})
+	})
 }

@@ -9,25 +9,24 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 )
 
-// derivation is the static routes to Route Servers that the file leaves to
-// nvad. A Route Server teaches its VNet's prefix, which covers itself, so it
-// needs a route of its own: through the gateway of the NIC.
+// derivation keeps the static routes to Route Servers that nvad adds to the file's. A
+// Route Server announces its VNet's prefix, which covers its own address. So it needs
+// a more specific route, through the gateway of the NIC.
 type derivation struct {
 	routes []config.Static
-	// last is the gateway that a neighbor was last seen to have. A DHCP client
-	// that renews its lease takes the default route away for a moment; the
-	// sessions must not go with it.
+	// last is the last known gateway to a neighbor. A DHCP client that renews its lease
+	// removes the default route for a moment; the sessions must survive that.
 	last map[netip.Addr]gateway
-	lost []netip.Addr // Route Servers that no route leads to
+	lost []netip.Addr // Route Servers without a route
 }
 
-// gateway is the way out of a subnet.
+// gateway leads out of a subnet.
 type gateway struct {
 	via    netip.Addr
 	device string
 }
 
-// derive brings the derived routes up to date, and reports whether they changed.
+// derive updates the derived routes, and reports whether they changed.
 func (v *derivation) derive(cfg *config.Config, f fib.Facts) (changed bool) {
 	old, last := v.routes, v.last
 	*v = derivation{last: map[netip.Addr]gateway{}}
@@ -57,10 +56,10 @@ func leads(f fib.Facts, a netip.Addr) bool {
 	})
 }
 
-// gatewayOf is the way out for a session from local, or from any address if
-// local is not valid: that of the default route with the lowest metric. Without
-// one it is the first address of the subnet, which is the gateway of every
-// subnet in Azure, if there is only one subnet that it can be.
+// gatewayOf returns the gateway for a session from local, or from any address if local
+// is not valid: that of the default route with the lowest metric. If there is no
+// default route and only one subnet to choose from, it is the subnet's first address,
+// which is the gateway of every subnet in Azure.
 func gatewayOf(f fib.Facts, local netip.Addr, isTunnel func(device string) bool) (gateway, bool) {
 	var links []fib.Link
 	for _, l := range f.Links {
@@ -89,8 +88,8 @@ func gatewayOf(f fib.Facts, local netip.Addr, isTunnel func(device string) bool)
 	return gateway{first, links[0].Name}, first != own.Addr()
 }
 
-// subnets is the IPv4 addresses of l with the subnet that they are in, of local
-// alone if it is valid; those that only this host has are none.
+// subnets returns the IPv4 addresses of l with their subnets, or only local if it is
+// valid. Addresses without a subnet to share are left out.
 func subnets(l fib.Link, local netip.Addr) (out []netip.Prefix) {
 	for _, p := range l.Addresses {
 		a := p.Addr()
@@ -101,14 +100,13 @@ func subnets(l fib.Link, local netip.Addr) (out []netip.Prefix) {
 	return out
 }
 
-// Derived is the static routes that nvad adds to the file's.
+// Derived returns the static routes that nvad adds to those of the file.
 func (e *Engine) Derived(ctx context.Context) (out []config.Static, err error) {
 	err = e.do(ctx, func() { out = slices.Clone(e.derived.routes) })
 	return out, err
 }
 
-// tellDerived logs what was derived.
-func (e *Engine) tellDerived() {
+func (e *Engine) logDerived() {
 	for _, s := range e.derived.routes {
 		e.log.Info("route to Route Server derived", "prefix", s.Prefix, "via", s.Via, "device", s.Device)
 	}

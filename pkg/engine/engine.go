@@ -1,3 +1,10 @@
+// Package engine keeps the routing state. One goroutine takes the events of sessions,
+// kernel and operator one at a time, updates the RIB, and hands the effects to the
+// sessions and to the forwarding plane.
+//
+// It promises that no other goroutine sees the RIB: readers get copies. It does no
+// I/O: sessions, forwarding plane, BFD, memory and clock are interfaces that it
+// declares and the daemon provides.
 package engine
 
 import (
@@ -5,7 +12,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/nvad/nvad/pkg/config"
@@ -16,96 +23,86 @@ import (
 	"github.com/nvad/nvad/pkg/watch"
 )
 
-// Speaker is the BGP sessions, as the engine needs them. Its methods do not
-// block. Events may push back on the sessions.
+// Speaker runs the BGP sessions. Its methods do not block; a slow engine slows down
+// the sessions through Events.
 type Speaker interface {
 	Events() <-chan speaker.Event
-	// Prepare makes sure that Configure can be carried out. An error leaves all as it
-	// was.
+	// Prepare opens what Configure will need. An error leaves everything as it was.
 	Prepare([]speaker.Neighbor) error
 	Configure([]speaker.Neighbor)
 	Send(peer netip.Addr, session uint64, changes []speaker.Change)
 	SendEndOfRIB(peer netip.Addr, session uint64, family route.Family)
-	// SetLimit tells how many prefixes of each family the neighbor takes; 0: any
+	// SetLimit sets how many prefixes of each family the neighbor accepts; 0: any
 	// number.
 	SetLimit(peer netip.Addr, session uint64, prefixes int)
-	// RequestRefresh asks the neighbor of a session to announce all of some families
-	// again (RFC 2918). It does nothing if that session is over, or if the neighbor
-	// did not announce the capability.
+	// RequestRefresh asks the neighbor to announce all routes of some families again
+	// (RFC 2918). It does nothing if the session is over, or if the neighbor did not
+	// announce the capability.
 	RequestRefresh(peer netip.Addr, session uint64, families route.Family)
-	// Reset ends a session. If that one is over, it does nothing; session 0 is
-	// whichever there is, also one that is not established yet.
+	// Reset ends a session, or does nothing if it is over. Session 0 stands for the
+	// current one, even if it is not established yet.
 	Reset(peer netip.Addr, session uint64, n speaker.Notification)
-	// Restarted ends the restarting speaker's role in sessions to come.
+	// Restarted ends the role of the restarting speaker for future sessions.
 	Restarted()
 	Stats(netip.Addr) (speaker.Stats, bool)
 }
 
-// Forwarding is the forwarding plane, as the engine needs it. Its methods do
-// not block: changes coalesce until they are applied.
+// Forwarding is the forwarding plane. Its methods do not block: changes coalesce
+// until they are applied.
 type Forwarding interface {
-	// UpdateRoutes changes what the kernel shall hold.
+	// UpdateRoutes changes which routes nvad wants in the kernel.
 	UpdateRoutes([]fib.Change)
-	// SetDead replaces the gateways that one who knows, named by, holds for dead:
-	// routes through them are diverted at once. What it returns is closed when that
-	// is done.
+	// SetDead replaces the gateways that one source, named by, knows to be dead, and
+	// diverts the routes through them at once. The channel is closed when that is done.
 	SetDead(by string, gateways []netip.Addr) (diverted <-chan struct{})
 	// InSync allows the deletion of routes left over from an earlier run.
 	InSync()
 }
 
-// Options are what an Engine is made of.
+// Options are the parts that an Engine works with.
 type Options struct {
 	Interner   *route.Interner
 	Speaker    Speaker
 	Forwarding Forwarding
 	Liveness   Liveness   // nil: none
-	Memory     Memory     // nil: there is no budget
-	Watch      *watch.Hub // told what changes; nil: nobody
+	Memory     Memory     // nil: no budget
+	Watch      *watch.Hub // where changes are published; may be nil
 	Log        *slog.Logger
-	// Restarting says that the kernel still holds the routes of an earlier run,
-	// so that End-of-RIB leaves only once the engine is in sync (RFC 4724 4.1).
+	// Restarting says that the kernel still has the routes of an earlier run.
+	// End-of-RIB is then sent only once the engine is in sync (RFC 4724 4.1).
 	Restarting bool
 }
 
-// Engine is the routing state and its one goroutine, [Engine.Run].
+// Engine is the routing state. Only the goroutine of [Engine.Run] touches it.
 type Engine struct {
 	opt        Options
 	log        *slog.Logger
 	calls      chan func()
-	ended      chan struct{}                // closed when Run has returned
-	facts      atomic.Pointer[fib.Facts]    // not taken yet
-	kernel     fib.Facts                    // as taken last
-	lost       lostPaths                    // not taken yet
-	dead       atomic.Pointer[[]netip.Addr] // not taken yet
-	wake       chan struct{}
+	ended      chan struct{} // closed when Run has returned
+	inbox      inbox
+	kernel     fib.Facts // as taken from the inbox last
 	rib        *rib.RIB
 	cfg        *config.Config
 	configured bool // cfg was applied
 	origin     *origination
-	local      []rib.Local // as the RIB was told last
+	local      []rib.Local // as the RIB was given last
 	derived    derivation
-	cautions   []config.Warning // of the file
-	noticed    symptoms
-	warned     []config.Warning // logged for noticed
+	warnings   warnings
 	neighbors  map[netip.Addr]*neighbor
-	watched    []Watched    // as Liveness was told last
-	departing  []netip.Addr // gateways of lost sessions whose routes are not decided anew yet
-	diverts    diverts
+	watched    []Watched // as Liveness was given last
+	departures departures
 	started    time.Time
 	sync       syncGate
 	memory     memoryGuard
-	drains     map[string]string // why the NVA takes leave, by who wants it
-	draining   time.Time         // since when; zero: it does not
-	previews   chan struct{}     // has one while a preview is made
-	changes    uint64            // of configuration and facts so far
-	outcome    *aftermath        // of the last reload; nil: there was none
-	lists      route.Lists       // of prefixes, lent to readers of whole tables
+	drains     drains
+	previews   chan struct{} // holds one value while a preview runs
+	changes    uint64        // number of changes of configuration and facts
+	outcome    *outcome      // of the last reload; nil: there was none
+	lists      route.Lists   // of prefixes, shared by readers of whole tables
 }
 
-// Sizes of the engine's turns. A turn is short enough that a single change
-// never waits long behind a large one, and long enough to be worth its
-// overhead.
+// Sizes of the engine's turns. A turn is short enough that a single change never
+// waits long behind a large one, and long enough to be worth its overhead.
 const (
 	eventsPerTurn       = 256
 	prefixesPerTurn     = 4096 // and one UPDATE more
@@ -116,16 +113,17 @@ const (
 // New returns an Engine without configuration; see Apply.
 func New(opt Options, cfg *config.Config) *Engine {
 	return &Engine{
-		opt:       opt,
-		log:       opt.Log,
-		calls:     make(chan func()),
-		ended:     make(chan struct{}),
-		wake:      make(chan struct{}, 1),
-		cfg:       &config.Config{},
-		origin:    &origination{},
-		neighbors: map[netip.Addr]*neighbor{},
-		drains:    map[string]string{},
-		previews:  make(chan struct{}, 1),
+		opt:        opt,
+		log:        opt.Log,
+		calls:      make(chan func()),
+		ended:      make(chan struct{}),
+		inbox:      inbox{wake: make(chan struct{}, 1)},
+		cfg:        &config.Config{},
+		origin:     &origination{},
+		neighbors:  map[netip.Addr]*neighbor{},
+		departures: departures{forwarding: opt.Forwarding},
+		drains:     drains{by: map[string]string{}},
+		previews:   make(chan struct{}, 1),
 		rib: rib.New(rib.Options{
 			ASN: cfg.ASN, RouterID: cfg.RouterID, MaxPaths: cfg.Kernel.MaxPaths, Metric: cfg.Kernel.Metric,
 			ResolveDefault: cfg.Kernel.ResolveDefault, Interner: opt.Interner,
@@ -146,10 +144,10 @@ func (e *Engine) Run(ctx context.Context) error {
 		busy := e.rib.Flush(destinationsPerTurn)
 		e.publish()
 		if !busy {
-			e.departed()
-			e.noteWarnings()
+			e.departures.clear()
+			e.logWarnings()
 		}
-		e.followUp(time.Now(), busy)
+		e.followOutcome(time.Now(), busy)
 		e.checkMemory(time.Now(), busy)
 		if want := e.needsTicks(); want != ticking {
 			if ticking = want; want {
@@ -164,8 +162,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 }
 
-// turn waits for something unless busy, and takes all that is waiting. It
-// reports false when ctx or the sessions have ended.
+// turn handles what has arrived. Unless busy, it waits for the first thing. The bound
+// keeps effects from waiting for a neighbor that never stops sending. It reports
+// false when ctx or the sessions have ended.
 func (e *Engine) turn(ctx context.Context, tick <-chan time.Time, busy bool) bool {
 	if !busy {
 		select {
@@ -178,28 +177,12 @@ func (e *Engine) turn(ctx context.Context, tick <-chan time.Time, busy bool) boo
 			e.handle(ev)
 		case f := <-e.calls:
 			f()
-		case <-e.wake:
-			e.takeLost()
-			e.takeDead()
-			e.takeFacts()
+		case <-e.inbox.wake:
+			e.takeInbox()
 		case <-tick:
 			e.tick(time.Now())
 		}
 	}
-	return e.takeWaiting(ctx, tick)
-}
-
-// cost is how many prefixes an event has, which says how long it takes.
-func cost(ev speaker.Event) int {
-	if u, ok := ev.(speaker.Update); ok {
-		return len(u.Announced) + len(u.Withdrawn)
-	}
-	return 0
-}
-
-// takeWaiting takes what is there, up to a bound: effects must not wait for a peer
-// that never stops talking.
-func (e *Engine) takeWaiting(ctx context.Context, tick <-chan time.Time) bool {
 	taken := 0
 	for range eventsPerTurn {
 		if taken >= prefixesPerTurn {
@@ -212,14 +195,14 @@ func (e *Engine) takeWaiting(ctx context.Context, tick <-chan time.Time) bool {
 			if !open {
 				return false
 			}
-			taken += cost(ev)
+			if u, ok := ev.(speaker.Update); ok {
+				taken += len(u.Announced) + len(u.Withdrawn)
+			}
 			e.handle(ev)
 		case f := <-e.calls:
 			f()
-		case <-e.wake:
-			e.takeLost()
-			e.takeDead()
-			e.takeFacts()
+		case <-e.inbox.wake:
+			e.takeInbox()
 		case <-tick:
 			e.tick(time.Now())
 		default:
@@ -232,7 +215,7 @@ func (e *Engine) takeWaiting(ctx context.Context, tick <-chan time.Time) bool {
 // publish hands on the effects of a turn.
 func (e *Engine) publish() {
 	eff := e.rib.Take()
-	e.tellBest(eff.Best)
+	e.publishBest(eff.Best)
 	if len(eff.FIB) > 0 {
 		e.opt.Forwarding.UpdateRoutes(eff.FIB)
 	}
@@ -244,41 +227,117 @@ func (e *Engine) publish() {
 	e.checkLimitsOut()
 }
 
-// SetFacts tells what the kernel has; the latest call wins. It does not block.
-func (e *Engine) SetFacts(f fib.Facts) {
-	e.facts.Store(&f)
-	e.poke()
+// inbox is where other goroutines leave news for the engine without waiting for it.
+type inbox struct {
+	wake chan struct{} // holds one value while there may be news
+
+	mu    sync.Mutex // guards the rest
+	facts *fib.Facts
+	dead  *[]netip.Addr
+	lost  []lostPath // at most one each time that a session comes up
 }
 
-// poke has the engine look at what others have put down for it.
-func (e *Engine) poke() {
+type lostPath struct {
+	neighbor netip.Addr
+	reason   string
+}
+
+func (b *inbox) put(f func()) {
+	b.mu.Lock()
+	f()
+	b.mu.Unlock()
+	b.poke()
+}
+
+// poke wakes the engine.
+func (b *inbox) poke() {
 	select {
-	case e.wake <- struct{}{}:
+	case b.wake <- struct{}{}:
 	default:
 	}
 }
 
-func (e *Engine) takeFacts() {
-	if f := e.facts.Swap(nil); f != nil {
-		e.kernel = *f
+// SetFacts passes on what the kernel has; the latest call wins. It does not block.
+func (e *Engine) SetFacts(f fib.Facts) { e.inbox.put(func() { e.inbox.facts = &f }) }
+
+// SetDead replaces the gateways that BFD knows to be dead; static routes through them
+// do not stand. The latest call wins. It does not block.
+func (e *Engine) SetDead(gateways []netip.Addr) {
+	e.inbox.put(func() { e.inbox.dead = &gateways })
+}
+
+// PathDown reports that BFD found the path to a neighbor dead. The engine resets the
+// session and removes its routes, even those that graceful restart would keep. It
+// does not block.
+func (e *Engine) PathDown(neighbor netip.Addr, reason string) {
+	e.inbox.put(func() { e.inbox.lost = append(e.inbox.lost, lostPath{neighbor, reason}) })
+}
+
+// MemoryLow makes the engine look at its memory budget, even if nothing else happens.
+func (e *Engine) MemoryLow() { e.inbox.poke() }
+
+func (e *Engine) takeInbox() {
+	b := &e.inbox
+	b.mu.Lock()
+	facts, dead, lost := b.facts, b.dead, b.lost
+	b.facts, b.dead, b.lost = nil, nil, nil
+	b.mu.Unlock()
+	for _, p := range lost {
+		if n := e.neighbors[p.neighbor]; n != nil {
+			e.losePath(n, p)
+		}
+	}
+	if dead != nil {
+		e.rib.SetDead(*dead)
+		e.originate()
+	}
+	if facts != nil {
+		e.kernel = *facts
 		e.changes++
-		e.rib.SetFacts(*f)
+		e.rib.SetFacts(*facts)
 		e.setStatics(false)
 		e.originate()
 		e.watch()
 	}
 }
 
-// errEnded is the error of calls on an engine that does not run any more.
+// errEnded is the error of calls on an engine that has stopped.
 var errEnded = errors.New("the engine has ended")
 
 // do runs f on the engine's goroutine and waits for it. Once the engine has taken f,
-// do returns when f has, also if ctx ends: f writes to variables of its caller.
+// do waits for it even if ctx ends: f writes to variables of its caller.
 func (e *Engine) do(ctx context.Context, f func()) error {
 	done := make(chan struct{})
 	select {
 	case e.calls <- func() { f(); close(done) }:
 		<-done
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-e.ended:
+		return errEnded
+	}
+}
+
+// settled waits until the RIB has decided about everything it knows now, then runs f
+// on the engine's goroutine.
+func (e *Engine) settled(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	err := e.do(ctx, func() {
+		e.rib.Settled(func() {
+			f()
+			close(done)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return e.await(ctx, done)
+}
+
+func (e *Engine) await(ctx context.Context, done <-chan struct{}) error {
+	select {
+	case <-done:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

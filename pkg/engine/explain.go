@@ -50,8 +50,8 @@ func (e *Engine) Explain(ctx context.Context, q rib.ExplainQuery) (Explanation, 
 
 const onlyMalformed = "it was announced only in malformed UPDATEs"
 
-// mayHaveDropped are the neighbors that may have announced the prefix of q, or the one
-// that q selects: what maximum-prefix drops, it drops without a trace.
+// mayHaveDropped returns the neighbors, or the one that q selects, that may have
+// announced the prefix of q: maximum-prefix drops announcements without a trace.
 func (e *Engine) mayHaveDropped(q rib.ExplainQuery) (from []string) {
 	for _, addr := range e.addresses() {
 		_, missing := e.rib.Dropped(addr)

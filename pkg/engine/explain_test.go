@@ -103,7 +103,7 @@ func TestTry(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := outcome(x, c.t.Export); got != c.want {
+			if got := outcomeOf(x, c.t.Export); got != c.want {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
@@ -119,7 +119,7 @@ func TestTry(t *testing.T) {
 	}
 }
 
-func outcome(x Explanation, export bool) string {
+func outcomeOf(x Explanation, export bool) string {
 	switch {
 	case !export && x.Paths[0].Evaluated == nil:
 		return x.Paths[0].Rule

@@ -3,32 +3,29 @@ package engine
 import (
 	"net/netip"
 	"slices"
-	"sync"
-	"time"
 
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// Liveness watches the paths to neighbors, as the engine needs it. Its methods do
-// not block. It takes next hops out of the forwarding plane by itself, and tells
-// the engine by [Engine.PathDown].
+// Liveness watches the paths to neighbors with BFD. Its methods do not block. It
+// takes next hops out of the forwarding plane by itself, and calls [Engine.PathDown].
 type Liveness interface {
-	// Watch replaces the set of what is watched.
+	// Watch replaces the paths to watch.
 	Watch([]Watched)
-	// Reached says that a neighbor has been got through to by other means: if its
-	// path was down, it is not any more.
+	// Reached says that a neighbor was reached by other means, so that its path is
+	// not down any more.
 	Reached(neighbor netip.Addr)
 }
 
-// Watched is the path to one neighbor, or to the far end of a tunnel.
+// Watched is the path to a neighbor, or to the far end of a tunnel.
 type Watched struct {
 	Neighbor netip.Addr
-	Local    netip.Addr // own address of the path
-	Multihop bool       // it is not on a link of this host (RFC 5883)
-	Device   string     // of a path that is, as far as the kernel's links tell; empty: any
-	// FarEnd is set of one that is no neighbor: nothing else tells whether it is
+	Local    netip.Addr // this machine's address on the path
+	Multihop bool       // Neighbor is not on a link of this machine (RFC 5883)
+	Device   string     // of a path that is not multihop, as far as the kernel's links tell; empty: any
+	// FarEnd marks a gateway that is not a neighbor. Nothing else shows whether it is
 	// there, so one that never answers counts as dead too.
 	FarEnd bool
 	config.BFD
@@ -36,53 +33,6 @@ type Watched struct {
 
 // ceaseBFDDown is the Cease subcode of RFC 9384.
 const ceaseBFDDown = 10
-
-// PathDown says that BFD found the path to a neighbor dead. The session is reset
-// and its routes go, also those that graceful restart keeps. It does not block.
-func (e *Engine) PathDown(neighbor netip.Addr, reason string) {
-	e.lost.mu.Lock()
-	e.lost.paths = append(e.lost.paths, lostPath{neighbor, reason})
-	e.lost.mu.Unlock()
-	e.poke()
-}
-
-// lostPaths wait for the engine. There is at most one for each time that a session
-// comes up.
-type lostPaths struct {
-	mu    sync.Mutex
-	paths []lostPath
-}
-
-type lostPath struct {
-	neighbor netip.Addr
-	reason   string
-}
-
-// SetDead replaces the gateways that BFD holds for dead: static routes through
-// them do not stand. The latest call wins. It does not block.
-func (e *Engine) SetDead(gateways []netip.Addr) {
-	e.dead.Store(&gateways)
-	e.poke()
-}
-
-func (e *Engine) takeDead() {
-	if dead := e.dead.Swap(nil); dead != nil {
-		e.rib.SetDead(*dead)
-		e.originate()
-	}
-}
-
-func (e *Engine) takeLost() {
-	e.lost.mu.Lock()
-	paths := e.lost.paths
-	e.lost.paths = nil
-	e.lost.mu.Unlock()
-	for _, p := range paths {
-		if n := e.neighbors[p.neighbor]; n != nil {
-			e.losePath(n, p)
-		}
-	}
-}
 
 func (e *Engine) losePath(n *neighbor, p lostPath) {
 	if n.up != nil {
@@ -93,79 +43,7 @@ func (e *Engine) losePath(n *neighbor, p lostPath) {
 	e.forgetKept(p.neighbor, n)
 }
 
-// depart takes a neighbor's gateway out of the forwarding plane until the best
-// paths of all it announced are decided anew: groups are swapped in one message,
-// routes take longer. It waits for the swap: the walk of a large table that follows
-// would keep a processor, and the garbage collector the other.
-func (e *Engine) depart(addr netip.Addr) {
-	e.departing = append(e.departing, addr)
-	diverted := e.opt.Forwarding.SetDead(deadSessions, e.departing)
-	if !e.diverts.wait(time.Now()) {
-		return
-	}
-	timeout := time.NewTimer(divertTime)
-	defer timeout.Stop()
-	select {
-	case <-diverted:
-	case <-timeout.C:
-	}
-}
-
-// returned says that the gateway of a neighbor that is back leads somewhere again,
-// though the best paths may not have followed its loss yet.
-func (e *Engine) returned(addr netip.Addr) {
-	if i := slices.Index(e.departing, addr); i >= 0 {
-		e.departing = slices.Concat(e.departing[:i], e.departing[i+1:])
-		e.opt.Forwarding.SetDead(deadSessions, e.departing)
-	}
-}
-
-// divertTime bounds how long the engine waits for a swap: that of some thousand
-// routes that the forwarding plane may be writing.
-const divertTime = 50 * time.Millisecond
-
-// mostDiverts bounds for how many swaps the engine waits in a second: with a link
-// hundreds of sessions may go at once, and it has to answer meanwhile.
-const mostDiverts = 4
-
-// diverts counts them.
-type diverts struct {
-	since time.Time
-	n     int
-}
-
-func (d *diverts) wait(now time.Time) bool {
-	if now.Sub(d.since) >= time.Second {
-		*d = diverts{since: now}
-	}
-	d.n++
-	return d.n <= mostDiverts
-}
-
-// follow ends depart once the best paths have followed, however much other neighbors
-// have to tell all the time: routes of others may lead through that gateway.
-func (e *Engine) follow(addr netip.Addr, n *neighbor) {
-	lost := n.lastDown
-	e.rib.Settled(func() {
-		if n.lastDown.Equal(lost) { // it may have been back, and lost once more
-			e.publish()
-			e.returned(addr)
-		}
-	})
-}
-
-// departed says that the best paths of all have followed: nothing waits any more.
-func (e *Engine) departed() {
-	if len(e.departing) > 0 {
-		e.departing = nil
-		e.opt.Forwarding.SetDead(deadSessions, nil)
-	}
-}
-
-// deadSessions names the engine among those who know dead gateways.
-const deadSessions = "sessions"
-
-// watch tells what paths are to be watched, if that has changed.
+// watch updates the paths that Liveness watches, if they changed.
 func (e *Engine) watch() {
 	if e.opt.Liveness == nil {
 		return
@@ -195,7 +73,8 @@ func (e *Engine) watch() {
 	}
 }
 
-// farEnds is what tunnels have watched, but for neighbors that watched has already.
+// farEnds returns the far ends that tunnels ask BFD to watch, without those that
+// watched has already.
 func (e *Engine) farEnds(watched []Watched) []Watched {
 	var out []Watched
 	known := func(a netip.Addr) bool {
@@ -219,8 +98,9 @@ func (e *Engine) farEnds(watched []Watched) []Watched {
 	return out
 }
 
-// localFor is the own address of the path to a neighbor: that of its session, the
-// configured one, or that which the kernel would take; invalid if there is none.
+// localFor returns this machine's address on the path to a neighbor: that of its
+// session, the configured one, or the one that the kernel would use; invalid if there
+// is none.
 func (e *Engine) localFor(n *neighbor) netip.Addr {
 	switch {
 	case n.up != nil:
@@ -240,8 +120,8 @@ func onLink(links []fib.Link, addr netip.Addr) bool {
 	})
 }
 
-// linkOf is the link that has the address local in a subnet with remote; empty if
-// there is none, or several.
+// linkOf returns the link that has the address local in a subnet with remote; empty
+// if there is none, or more than one.
 func linkOf(links []fib.Link, local, remote netip.Addr) string {
 	found := ""
 	for _, l := range links {
@@ -255,8 +135,8 @@ func linkOf(links []fib.Link, local, remote netip.Addr) string {
 	return found
 }
 
-// sourceFor is the address with which this host reaches addr, as far as links and
-// others' routes tell.
+// sourceFor returns the address from which this machine reaches addr, as far as links
+// and other programs' routes show.
 func sourceFor(f fib.Facts, addr netip.Addr) netip.Addr {
 	best := fib.KernelRoute{}
 	for _, r := range f.Routes {

@@ -172,11 +172,11 @@ func TestFarEnds(t *testing.T) {
 func TestReturned(t *testing.T) {
 	first, second := netip.MustParseAddr("10.0.210.4"), netip.MustParseAddr("10.0.210.5")
 	p := &ports{}
-	e := &Engine{opt: Options{Forwarding: p}}
-	e.depart(first)
-	e.depart(second)
-	e.returned(first)
-	e.returned(first)
+	d := departures{forwarding: p}
+	d.add(first)
+	d.add(second)
+	d.remove(first)
+	d.remove(first)
 	want := [][]netip.Addr{{first}, {first, second}, {second}}
 	if !slices.EqualFunc(p.dead, want, slices.Equal[[]netip.Addr]) {
 		t.Errorf("told %v, want %v", p.dead, want)
@@ -213,7 +213,7 @@ func TestDepartureEndsUnderFlood(t *testing.T) {
 				t.Fatal("nothing waits: this is no flood")
 			}
 			e.publish()
-			if len(e.departing) == 0 {
+			if len(e.departures.gateways) == 0 {
 				return
 			}
 		}

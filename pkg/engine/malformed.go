@@ -2,25 +2,26 @@ package engine
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// Treated is an announcement that was malformed, so that the prefix was treated
-// as withdrawn (RFC 7606 2).
+// Treated is a malformed announcement, whose prefix was treated as withdrawn
+// (RFC 7606 2).
 type Treated struct {
 	Neighbor netip.Addr
 	At       time.Time
 	Reason   string
 }
 
-// mostTreated bounds how many prefixes of a neighbor are remembered: the last
-// ones. They take 20 kB at most.
+// mostTreated is how many prefixes of a neighbor are remembered: the latest ones, at
+// most 20 kB.
 const mostTreated = 128
 
-// treated remembers which prefixes of a neighbor were treated as withdrawn, for
-// explain. The zero value remembers none.
+// treated remembers, for explain, which prefixes of a neighbor were treated as
+// withdrawn. The zero value is empty.
 type treated struct {
 	remarks map[netip.Prefix]remark
 	order   []netip.Prefix // a ring, oldest at next once it is full
@@ -30,10 +31,10 @@ type treated struct {
 type remark struct {
 	at     time.Time
 	reason string
-	slot   int // in order; another remark of the prefix makes an older slot void
+	slot   int // in order; an older slot with the same prefix does not count
 }
 
-// add remembers prefixes, the oldest of the others being forgotten for them.
+// add remembers prefixes. If there are too many, it forgets the oldest.
 func (t *treated) add(prefixes []netip.Prefix, reason string, now time.Time) {
 	if t.remarks == nil && len(prefixes) > 0 {
 		t.remarks = make(map[netip.Prefix]remark)
@@ -55,7 +56,6 @@ func (t *treated) add(prefixes []netip.Prefix, reason string, now time.Time) {
 	}
 }
 
-// forget drops what is remembered of prefixes.
 func (t *treated) forget(prefixes []netip.Prefix) {
 	if len(t.remarks) == 0 {
 		return
@@ -68,8 +68,8 @@ func (t *treated) forget(prefixes []netip.Prefix) {
 	}
 }
 
-// examine records what was wrong with an UPDATE. A good announcement, or a
-// withdrawal, ends what is remembered of a malformed one.
+// examine records what was wrong with an UPDATE. A correct announcement or withdrawal
+// of a prefix makes nvad forget the malformed one.
 func (e *Engine) examine(n *neighbor, ev *speaker.Update, now time.Time) {
 	n.treated.forget(ev.Announced)
 	if ev.Err == nil {
@@ -80,11 +80,24 @@ func (e *Engine) examine(n *neighbor, ev *speaker.Update, now time.Time) {
 	n.treated.forget(ev.Withdrawn[:withdrawn])
 	n.treated.add(ev.Withdrawn[withdrawn:], ev.Err.Text, now)
 	n.malformed, n.malformedAt = ev.Err, now
-	e.tellMalformed(n, ev)
+	e.logMalformed(n, ev)
 }
 
-// treatedOf returns the malformed announcements of a prefix by neighbor, or by
-// one of them if from is valid.
+// logMalformed logs what was wrong with an UPDATE and what happened to its routes
+// (RFC 7606 6), each reason once in a session: it may concern a whole table.
+func (e *Engine) logMalformed(n *neighbor, ev *speaker.Update) {
+	if !n.logged.First("malformed", ev.Err.String()) {
+		return
+	}
+	first := ""
+	if prefixes := slices.Concat(ev.Announced, ev.Withdrawn); len(prefixes) > 0 {
+		first = prefixes[0].String()
+	}
+	e.log.Warn("malformed UPDATE", "neighbor", ev.Peer, "as", n.cfg.RemoteASN, "reason", ev.Err.String(), "prefix", first)
+}
+
+// treatedOf returns the malformed announcements of a prefix, by neighbor, or only
+// those of one neighbor if from is valid.
 func (e *Engine) treatedOf(prefix netip.Prefix, from netip.Addr) []Treated {
 	var out []Treated
 	for _, addr := range e.addresses() {

@@ -8,63 +8,59 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// Memory is the memory of the process, as the engine needs it. Its methods do not
-// block.
+// Memory measures and frees the memory of the process. Its methods do not block.
 type Memory interface {
-	// InUse is how many octets the last collection found in use, and what the
-	// runtime needs beside them.
+	// InUse returns the octets that the last garbage collection found in use, plus what
+	// the runtime itself needs.
 	InUse() uint64
-	// Budget is how many octets may be in use; 0: any number.
+	// Budget returns how many octets may be in use; 0: any number.
 	Budget() uint64
-	// Reclaim collects garbage and gives free memory back to the system. What it
-	// returns is closed when that is done.
+	// Reclaim collects garbage and returns free memory to the system. The channel is
+	// closed when that is done.
 	Reclaim() <-chan struct{}
 }
 
 // Times of the memory budget.
 const (
-	// memoryInterval is between two looks: in less, not even an attacker fills the
-	// tenth that a budget leaves to the collector.
+	// memoryInterval is the time between two looks. It is too short for even an attacker
+	// to fill the tenth of the limit that the budget leaves to the collector.
 	memoryInterval = 100 * time.Millisecond
-	// departure bounds how long the routes of a neighbor that was closed may take
-	// to go before memory is reclaimed nevertheless, and looked at again.
+	// departure bounds how long the engine waits for the routes of a closed neighbor to
+	// go before it reclaims memory all the same.
 	departure = 5 * time.Second
-	// firstHold is how long a neighbor stays closed. It doubles with each time that
-	// follows within calmHold, up to longestHold.
+	// firstHold is how long a neighbor stays closed. The time doubles with each closing
+	// that follows within calmHold, up to longestHold.
 	firstHold   = time.Minute
 	longestHold = time.Hour
 	calmHold    = 2 * time.Hour
 )
 
 // leastHeld is the part of the budget, as 1/n, that a neighbor must hold for its
-// end to be of use.
+// closing to help.
 const leastHeld = 64
 
-// attributed is the part of the memory in use, as 1/n, that neighbors must hold
-// together. Below it something else has filled the memory, and to close neighbors
-// would do damage without relief.
+// attributed is the part of the memory in use, as 1/n, that all neighbors together
+// must hold. If they hold less, something else has filled the memory, and closing
+// neighbors would do damage without relief.
 const attributed = 4
 
-// memoryGuard keeps the process within its budget of memory: past it, the neighbor
-// that holds most is closed, before the kernel ends the process and with it every
-// session. One is closed at a time, and what it held is reclaimed before the next.
+// memoryGuard keeps the process within its memory budget. When the budget is exceeded,
+// it closes the neighbor that holds most, before the kernel kills the process and with
+// it every session. It closes one neighbor at a time, and reclaims the memory before
+// it closes another.
 type memoryGuard struct {
 	looked     time.Time
-	leaving    netip.Addr // closed last; invalid: nobody
-	until      time.Time  // reclaims by then at the latest; zero: there is nothing to reclaim
+	leaving    netip.Addr // neighbor closed last; invalid: none
+	until      time.Time  // latest time to reclaim its memory; zero: nothing to reclaim
 	reclaiming <-chan struct{}
-	helpless   bool // past the budget, and no neighbor to blame: logged
+	helpless   bool // logged that the budget is exceeded, but not by neighbors
 	closings   uint64
 }
 
-// busy reports whether the guard waits for something, so that the engine must not
-// sleep.
+// busy reports whether the guard waits for something, so that the engine needs ticks.
 func (g *memoryGuard) busy() bool { return !g.until.IsZero() || g.reclaiming != nil }
 
-// MemoryLow has the engine look at its budget, also where nothing else happens.
-func (e *Engine) MemoryLow() { e.poke() }
-
-// checkMemory holds to the budget. busy says that routes wait to be decided about.
+// checkMemory enforces the budget. Busy says that the RIB has more to decide.
 func (e *Engine) checkMemory(now time.Time, busy bool) {
 	m, g := e.opt.Memory, &e.memory
 	if m == nil {
@@ -99,7 +95,7 @@ func (e *Engine) checkMemory(now time.Time, busy bool) {
 	e.relieve(inUse, budget, now)
 }
 
-// relieve closes the neighbor that holds most.
+// relieve closes the neighbor that holds most, if that helps.
 func (e *Engine) relieve(inUse, budget uint64, now time.Time) {
 	addr, most, all := e.heaviest()
 	if n := e.neighbors[addr]; n != nil && most >= budget/leastHeld && all >= inUse/attributed {
@@ -114,9 +110,9 @@ func (e *Engine) relieve(inUse, budget uint64, now time.Time) {
 	}
 }
 
-// heaviest is the neighbor that holds most, and how much it and all neighbors hold,
-// with what the others are told of its routes. One that is shut down already does not
-// count: what it holds is about to go.
+// heaviest returns the neighbor that holds most, how much it holds, and how much all
+// neighbors hold, including the attribute sets made to advertise its routes to the
+// others. A neighbor that is shut down is not chosen: its memory is about to be freed.
 func (e *Engine) heaviest() (addr netip.Addr, most, all uint64) {
 	views := e.views()
 	for a, n := range e.neighbors {
@@ -130,9 +126,9 @@ func (e *Engine) heaviest() (addr netip.Addr, most, all uint64) {
 	return addr, most, all
 }
 
-// views is in how many ways, at least, neighbors are told of one attribute set: each
-// way is a set more in memory. With 20 tunnels, each with an own address as next hop,
-// a neighbor's sets cost 20 times what it holds itself.
+// views counts in how many different ways, at least, one attribute set is advertised.
+// Each way needs another set in memory. With 20 tunnels, each with its own address as
+// next hop, a neighbor's sets cost 20 times the memory that it holds itself.
 func (e *Engine) views() int {
 	type view struct {
 		nextHop  netip.Addr
@@ -144,17 +140,16 @@ func (e *Engine) views() int {
 			seen[view{n.up.LocalAddress, n.cfg.LocalASN}] = true
 		}
 	}
-	return max(0, len(seen)-1) // its own is as good as never among them
+	return max(0, len(seen)-1) // a neighbor is hardly ever sent its own routes
 }
 
-// octets estimates the memory that a neighbor holds: its routes, and what its
-// session keeps.
+// octets estimates the memory that a neighbor holds: its routes and its session.
 func (e *Engine) octets(addr netip.Addr, stats *speaker.Stats) uint64 {
 	return uint64(e.rib.Octets(addr) + stats.Octets)
 }
 
 // holdOverMemory ends a session with Cease/Out of Resources (RFC 4486) and keeps it
-// down, each time for longer: what it brought once it will bring again.
+// down, longer each time: the neighbor will announce the same routes again.
 func (e *Engine) holdOverMemory(addr netip.Addr, n *neighbor, held uint64, now time.Time) {
 	if n.memoryHold *= 2; n.memoryHold == 0 || now.Sub(n.memoryClosed) > calmHold {
 		n.memoryHold = firstHold
@@ -172,13 +167,13 @@ func (e *Engine) holdOverMemory(addr netip.Addr, n *neighbor, held uint64, now t
 	e.reclaimAfter(addr, now)
 }
 
-// reclaimAfter has memory reclaimed once the routes of addr are gone.
+// reclaimAfter reclaims memory once the routes of addr are gone.
 func (e *Engine) reclaimAfter(addr netip.Addr, now time.Time) {
 	e.memory.leaving, e.memory.until = addr, now.Add(departure)
 }
 
-// worthReclaiming is how many octets must go with a session for memory to be
-// reclaimed. The collector would find them in its own time.
+// worthReclaiming is how many octets a session must free for memory to be reclaimed at
+// once. Smaller amounts are left to the garbage collector.
 const worthReclaiming = 4 << 20
 
 func mebibytes(octets uint64) string { return fmt.Sprintf("%.1f MiB", float64(octets)/(1<<20)) }

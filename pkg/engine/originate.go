@@ -13,27 +13,28 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// origination is what a configuration originates, its route-maps compiled.
+// origination is everything that a configuration originates, with its route-maps
+// compiled.
 type origination struct {
 	networks   []rib.Local
 	aggregates []rib.Aggregate
 	others     []redistribution
 }
 
-// redistribution originates the routes of another source.
+// redistribution originates the static, connected or kernel routes.
 type redistribution struct {
 	source  route.Source
 	program *policy.Program
 }
 
-// candidate is a route of another source that may be originated.
+// candidate is a route that a redistribution may originate.
 type candidate struct {
 	prefix netip.Prefix
 	metric uint32
 }
 
-// compileOrigination runs the route-maps of networks and aggregates: nothing
-// that they look at changes before the next reload.
+// compileOrigination compiles what cfg originates. It runs the route-maps of networks
+// and aggregates at once, since nothing they depend on changes before the next reload.
 func compileOrigination(cfg *config.Config, in *route.Interner) (*origination, error) {
 	o, c := &origination{}, policy.NewCompiler(&cfg.Policies)
 	var errs []error
@@ -63,8 +64,8 @@ func compileOrigination(cfg *config.Config, in *route.Interner) (*origination, e
 	return o, errors.Join(errs...)
 }
 
-// aggregateAttrs is an aggregate before its route-map. The paths of the parts
-// are left out, which ATOMIC_AGGREGATE tells (RFC 4271 5.1.6).
+// aggregateAttrs returns the attributes of an aggregate before its route-map. It
+// omits the AS paths of the parts, hence ATOMIC_AGGREGATE (RFC 4271 5.1.6).
 func aggregateAttrs(cfg *config.Config) route.Attrs {
 	return route.Attrs{
 		AtomicAggregate: true,
@@ -72,7 +73,7 @@ func aggregateAttrs(cfg *config.Config) route.Attrs {
 	}
 }
 
-// originated is what p makes of a route that begins here; nil if it denies it,
+// originated runs p on a route that begins here. It returns nil if p denies the route,
 // or did not compile.
 func originated(p *policy.Program, in *route.Interner, prefix netip.Prefix, s route.Source, a route.Attrs) *route.Attrs {
 	if p == nil {
@@ -85,8 +86,9 @@ func originated(p *policy.Program, in *route.Interner, prefix netip.Prefix, s ro
 	return in.Intern(*out.Attrs)
 }
 
-// locals is all that is originated, but for aggregates: the networks, and what
-// the other sources hold now. Where two name a prefix, the first one counts.
+// locals returns everything that is originated, except aggregates: the networks, and
+// the present routes of the other sources. If two have the same prefix, the first one
+// counts.
 func (o *origination) locals(in *route.Interner, held func(route.Source) []candidate) []rib.Local {
 	out := slices.Clone(o.networks)
 	taken := map[netip.Prefix]bool{}
@@ -108,18 +110,18 @@ func (o *origination) locals(in *route.Interner, held func(route.Source) []candi
 	return out
 }
 
-// announceable refuses prefixes that mean something on one link alone.
+// announceable refuses prefixes that have a meaning on one link only.
 func announceable(p netip.Prefix) bool {
 	a := p.Addr()
 	return !a.IsLinkLocalUnicast() && !a.IsLoopback() && !a.IsMulticast()
 }
 
-// protocolKernel is the rtm_protocol of the routes that the kernel makes for
-// the addresses of an interface.
+// protocolKernel is the rtm_protocol of the routes that the kernel adds for the
+// addresses of an interface.
 const protocolKernel = 2
 
-// connectedCandidates are the connected routes of the kernel, and the addresses that
-// it makes none for in table main: those of lo, and those without a subnet.
+// connectedCandidates returns the connected routes of the kernel, and the addresses
+// that have none in table main: those of lo, and those without a subnet.
 func connectedCandidates(f fib.Facts) []candidate {
 	out := routeCandidates(f.Routes, true)
 	for _, l := range f.Links {
@@ -132,8 +134,8 @@ func connectedCandidates(f fib.Facts) []candidate {
 	return out
 }
 
-// routeCandidates are the connected routes of the kernel, or else those of other
-// programs, each prefix with its lowest metric.
+// routeCandidates returns the kernel's connected routes, or else those of other
+// programs, with the lowest metric of each prefix.
 func routeCandidates(routes []fib.KernelRoute, connected bool) []candidate {
 	var out []candidate
 	at := map[netip.Prefix]int{}
@@ -153,8 +155,8 @@ func routeCandidates(routes []fib.KernelRoute, connected bool) []candidate {
 	return out
 }
 
-// staticCandidates are the static routes that stand, with the metric that the
-// file gives them.
+// staticCandidates returns the static routes that stand, with the metric that the file
+// gives them.
 func staticCandidates(cfg *config.Config, standing []rib.Static) []candidate {
 	stands := map[netip.Prefix]uint32{}
 	for _, s := range standing {
@@ -169,8 +171,8 @@ func staticCandidates(cfg *config.Config, standing []rib.Static) []candidate {
 	return out
 }
 
-// originate brings what is originated up to date with the kernel's routes and
-// the static ones.
+// originate updates what is originated after a change of the kernel's routes or the
+// static ones.
 func (e *Engine) originate() {
 	list := e.locals(e.cfg, e.origin, e.rib)
 	if !slices.Equal(list, e.local) {
@@ -179,8 +181,8 @@ func (e *Engine) originate() {
 	}
 }
 
-// locals is what cfg, compiled to origin, originates with the kernel as it is and the
-// static routes that stand in r.
+// locals returns what cfg, compiled to origin, originates with the present routes of
+// the kernel and the static routes that stand in r.
 func (e *Engine) locals(cfg *config.Config, origin *origination, r *rib.RIB) []rib.Local {
 	return origin.locals(e.opt.Interner, func(s route.Source) []candidate {
 		switch s {

@@ -132,8 +132,8 @@ func (e *Engine) takeConfig(t *testing.T, cfg *config.Config) {
 	}
 	e.apply(cfg, peers, origin)
 	facts := reachable()
-	e.facts.Store(&facts)
-	e.takeFacts()
+	e.SetFacts(facts)
+	e.takeInbox()
 }
 
 // A turn takes no more prefixes in than it may, and one UPDATE more.
@@ -151,7 +151,7 @@ func TestTurnTakesSoManyPrefixes(t *testing.T) {
 			p.events <- speaker.Update{From: speaker.From{Peer: farNVA}, Announced: all[i*prefixesPerTurn/2:][:prefixesPerTurn/2],
 				Attrs: &route.Attrs{ASPath: route.NewASPath(65515), NextHop: farNVA}}
 		}
-		e.takeWaiting(t.Context(), nil)
+		e.turn(t.Context(), nil, true)
 		if _, n := e.rib.Prefixes(); n != prefixesPerTurn {
 			t.Errorf("%d prefixes in one turn, want %d", n, prefixesPerTurn)
 		}

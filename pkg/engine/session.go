@@ -12,39 +12,40 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
 	"github.com/nvad/nvad/pkg/telemetry"
+	"github.com/nvad/nvad/pkg/watch"
 )
 
-// neighbor is what the engine knows of one neighbor beside its routes.
+// neighbor is the engine's state of one neighbor. Its routes are in the RIB.
 type neighbor struct {
 	cfg         config.Neighbor
 	state       speaker.State
 	since       time.Time // of state
-	reason      string    // of the last change for the worse
+	reason      string    // why the session last failed or did not come up
 	lastDown    time.Time
 	flaps       uint64
 	up          *speaker.Established // nil unless established
-	local       netip.Addr           // own address of the last session
+	local       netip.Addr           // this machine's address in the last session
 	pathDown    string               // why BFD had the session reset; empty: it did not
 	lastUpdate  time.Time
 	eor         route.Family // End-of-RIB markers received
-	dumped      bool         // our Adj-RIB-Out has left
+	dumped      bool         // the initial Adj-RIB-Out was sent
 	eorSent     bool
 	staleUntil  time.Time          // stale routes are kept until then; zero: none
 	held        string             // why it is shut down at run time; empty: it is not
 	overLimit   bool               // held because of maximum-prefix
-	heldUntil   time.Time          // when it is let up again; zero: when somebody asks
+	heldUntil   time.Time          // when it is enabled again; zero: when an operator does so
 	fill        fill               // of maximum-prefix, the most since the session came up
-	shown       telemetry.Throttle // reasons for not being up that were published in this outage
 	outFill     outFill            // of maximum-prefix-out, likewise
-	refresh     refresh            // what it asked for by ROUTE-REFRESH
-	nextRequest [2]time.Time       // by family: when it may be sent a ROUTE-REFRESH again
+	refresh     refresh            // its ROUTE-REFRESH requests
+	nextRequest [2]time.Time       // by family: when nvad may send it a ROUTE-REFRESH again
 	malformed   *speaker.Malformed // what was wrong with its last malformed UPDATE; nil: there was none
 	malformedAt time.Time
 	treated     treated            // prefixes whose announcements were malformed
-	told        telemetry.Throttle // log lines of this session, or of this outage
+	logged      telemetry.Throttle // log lines of this session, or of this outage
+	published   telemetry.Throttle // reasons for not being up that were published in this outage
 
-	// Of closings for the memory budget: how long the last one lasts, when it was, and
-	// how many there were.
+	// Closings for the memory budget: how long the last one lasts, when it was, and how
+	// many there were.
 	memoryHold     time.Duration
 	memoryClosed   time.Time
 	memoryClosings uint64
@@ -66,7 +67,7 @@ func (n *neighbor) isShutdown() bool { return n.cfg.Shutdown || n.held != "" }
 func (e *Engine) handle(ev speaker.Event) {
 	n := e.neighbors[ev.Neighbor()]
 	if n == nil {
-		return // removed by a reload while the event was on its way
+		return // a reload removed the neighbor while the event was under way
 	}
 	now := time.Now()
 	switch ev.(type) {
@@ -102,58 +103,21 @@ func (e *Engine) handle(ev speaker.Event) {
 	}
 }
 
-func (e *Engine) stateChanged(n *neighbor, ev *speaker.StateChanged, now time.Time) {
-	if ev.Reason != "" {
-		n.reason = ev.Reason
-		e.tellFailure(n, now)
-	}
-	if n.up == nil && n.state != ev.State {
-		n.state = ev.State
-	}
-	e.tellAttempt(n, ev.Reason, now)
-}
-
-// calmTime is how long a session may be down before its failures are news:
-// after a reset the first attempt may meet a neighbor that is still tidying up.
-const calmTime = time.Second
-
-// tellFailure logs why a session is not up, each reason once in an outage: an
-// absent neighbor is tried twice a second, and fails now so and now so.
-func (e *Engine) tellFailure(n *neighbor, now time.Time) {
-	if n.up != nil || n.isShutdown() || now.Sub(n.since) < calmTime || !n.told.First("not up", n.reason) {
-		return
-	}
-	e.log.Info("neighbor not up", "neighbor", n.cfg.Address, "as", n.cfg.RemoteASN, "reason", n.reason)
-}
-
-// tellMalformed logs what was wrong with an UPDATE, and what became of its routes
-// (RFC 7606 6), each reason once in a session: it may be true of a whole table.
-func (e *Engine) tellMalformed(n *neighbor, ev *speaker.Update) {
-	if !n.told.First("malformed", ev.Err.String()) {
-		return
-	}
-	first := ""
-	if prefixes := slices.Concat(ev.Announced, ev.Withdrawn); len(prefixes) > 0 {
-		first = prefixes[0].String()
-	}
-	e.log.Warn("malformed UPDATE", "neighbor", ev.Peer, "as", n.cfg.RemoteASN, "reason", ev.Err.String(), "prefix", first)
-}
-
 func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time) {
 	from := n.state
 	n.state, n.since, n.up = speaker.EstablishedState, now, ev
-	e.tellNeighbor(n, from, "", false, now)
+	e.publishNeighbor(n, from, "", false, now)
 	n.lastUpdate, n.eor, n.dumped, n.eorSent, n.fill, n.outFill = now, 0, false, false, fillLow, outLow
-	n.told, n.pathDown, n.refresh = telemetry.Throttle{}, "", refresh{}
+	n.logged, n.pathDown, n.refresh = telemetry.Throttle{}, "", refresh{}
 	if e.opt.Liveness != nil {
 		e.opt.Liveness.Reached(ev.Peer)
 	}
-	e.returned(ev.Peer)
+	e.departures.remove(ev.Peer)
 	e.watch()
 	e.log.Info("neighbor up", "neighbor", ev.Peer, "as", n.cfg.RemoteASN,
 		"router_id", ev.RemoteID, "hold_time", ev.HoldTime, "families", ev.Families)
 	if !n.staleUntil.IsZero() {
-		// What the neighbor did not keep over its restart is gone now; the rest
+		// Routes that the neighbor did not keep over its restart are gone now; the rest
 		// may stay until its End-of-RIB (RFC 4724 4.2).
 		e.rib.SweepStale(ev.Peer, allFamilies&^ev.Preserved)
 		n.staleUntil = n.lastDown.Add(n.cfg.StalePathTime)
@@ -164,8 +128,8 @@ func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time
 	}, func() { n.dumped = true; e.publish(); e.sendEndOfRIB(n) })
 }
 
-// sendEndOfRIB marks the end of the initial exchange once it has left, and
-// once a restarted engine knows all there is to tell (RFC 4724 4.1).
+// sendEndOfRIB marks the end of the initial exchange. After a restart it waits until
+// the engine is in sync (RFC 4724 4.1).
 func (e *Engine) sendEndOfRIB(n *neighbor) {
 	if n.up == nil || !n.dumped || n.eorSent || e.opt.Restarting && !e.sync.reached {
 		return
@@ -191,13 +155,13 @@ func (e *Engine) down(n *neighbor, ev *speaker.Down, now time.Time) {
 	n.state, n.since, n.lastDown, n.reason, n.up = speaker.Idle, now, now, cmp.Or(n.pathDown, ev.Reason), nil
 	n.flaps++
 	n.refresh = refresh{}
-	n.told = telemetry.Throttle{}
-	n.told.First("not up", n.reason) // logged as the end of the session
+	n.logged = telemetry.Throttle{}
+	n.logged.First("not up", n.reason)
 	e.log.Warn("neighbor down", "neighbor", ev.Peer, "as", n.cfg.RemoteASN,
 		"reason", n.reason, "routes_kept", keep)
-	e.tellNeighbor(n, speaker.EstablishedState, n.reason, keep, now)
+	e.publishNeighbor(n, speaker.EstablishedState, n.reason, keep, now)
 	if !keep {
-		e.depart(ev.Peer)
+		e.departures.add(ev.Peer)
 	}
 	if !keep && e.rib.Octets(ev.Peer) >= worthReclaiming {
 		e.reclaimAfter(ev.Peer, now)
@@ -207,17 +171,111 @@ func (e *Engine) down(n *neighbor, ev *speaker.Down, now time.Time) {
 		e.follow(ev.Peer, n)
 	}
 	if keep && unkept != 0 {
-		e.rib.SweepStale(ev.Peer, unkept) // it did not say that it keeps them (RFC 4724 4.2)
+		e.rib.SweepStale(ev.Peer, unkept) // the neighbor did not say that it keeps them (RFC 4724 4.2)
 	}
 }
 
-// forgetKept removes what graceful restart keeps of a neighbor that is down.
+// forgetKept removes the routes that graceful restart keeps of a neighbor that is
+// down.
 func (e *Engine) forgetKept(addr netip.Addr, n *neighbor) {
 	if n.up != nil || n.staleUntil.IsZero() {
 		return
 	}
-	e.depart(addr)
+	e.departures.add(addr)
 	e.rib.SweepStale(addr, allFamilies)
 	e.follow(addr, n)
 	n.staleUntil = time.Time{}
+}
+
+// removed logs and publishes that a reload removes a neighbor. When its session ends,
+// the engine does not know the neighbor any more.
+func (e *Engine) removed(n *neighbor, now time.Time) {
+	from := n.state
+	e.log.Info("neighbor removed", "neighbor", n.cfg.Address, "as", n.cfg.RemoteASN, "was", from.String())
+	n.state = speaker.Idle
+	e.publishNeighbor(n, from, "removed from the configuration", false, now)
+}
+
+// stateChanged logs and publishes why a session does not come up, each reason once in
+// an outage: an absent neighbor is tried twice a second, for various reasons in vain.
+func (e *Engine) stateChanged(n *neighbor, ev *speaker.StateChanged, now time.Time) {
+	if ev.Reason != "" {
+		n.reason = ev.Reason
+		if n.up == nil && !n.isShutdown() && now.Sub(n.since) >= calmTime && n.logged.First("not up", n.reason) {
+			e.log.Info("neighbor not up", "neighbor", n.cfg.Address, "as", n.cfg.RemoteASN, "reason", n.reason)
+		}
+	}
+	if n.up == nil && n.state != ev.State {
+		n.state = ev.State
+	}
+	if n.up == nil && ev.Reason != "" && n.published.First("not up", ev.Reason) {
+		e.publishSession(n, n.state, ev.Reason, false, now)
+	}
+}
+
+// calmTime is how long a session may be down before nvad logs why: after a reset the
+// first attempt may meet a neighbor that is still cleaning up.
+const calmTime = time.Second
+
+// publishNeighbor publishes that a session came up or went down.
+func (e *Engine) publishNeighbor(n *neighbor, from speaker.State, reason string, kept bool, now time.Time) {
+	n.published = telemetry.Throttle{}
+	n.published.First("not up", reason)
+	e.publishSession(n, from, reason, kept, now)
+}
+
+func (e *Engine) publishSession(n *neighbor, from speaker.State, reason string, kept bool, now time.Time) {
+	e.opt.Watch.Publish(watch.Event{At: now, Change: watch.Neighbor{
+		Address: n.cfg.Address, ASN: n.cfg.RemoteASN, From: from, To: n.state, Reason: reason, Kept: kept,
+	}})
+}
+
+// publishBest publishes changes of best paths.
+func (e *Engine) publishBest(changes []rib.BestChange) {
+	if len(changes) == 0 {
+		return
+	}
+	now := time.Now()
+	events := make([]watch.Event, len(changes))
+	for i, c := range changes {
+		events[i] = watch.Event{At: now, Change: watch.Route{
+			Prefix: c.Prefix, Old: watch.Best(c.Old), New: watch.Best(c.New), Reason: c.Reason,
+		}}
+	}
+	e.opt.Watch.Publish(events...)
+}
+
+// refresh is a neighbor's ROUTE-REFRESH requests in this session (RFC 2918).
+type refresh struct {
+	asked   route.Family // requested, and not begun yet
+	running route.Family
+	next    [2]time.Time // by family: when the next answer may begin
+}
+
+// refreshSpacing is the pause between two answers to ROUTE-REFRESH for one family. A
+// request has 23 bytes, its answer is the whole table: a neighbor that asks all the
+// time must not keep the engine from everything else.
+const refreshSpacing = 5 * time.Second
+
+// refresh begins the answers that n asked for and that may begin. A request that
+// comes during an answer is served once more after it, since its sender may have
+// missed the beginning of the answer.
+func (e *Engine) refresh(n *neighbor, now time.Time) {
+	q := &n.refresh
+	var due route.Family
+	for i, f := range [...]route.Family{route.IPv4, route.IPv6} {
+		if q.asked.Has(f) && !q.running.Has(f) && !now.Before(q.next[i]) {
+			due |= f
+		}
+	}
+	if due == 0 {
+		return
+	}
+	q.asked &^= due
+	q.running |= due
+	e.rib.Readvertise(n.cfg.Address, due, func(f route.Family) {
+		q.running &^= f
+		i := slices.Index([]route.Family{route.IPv4, route.IPv6}, f)
+		q.next[i] = time.Now().Add(refreshSpacing)
+	})
 }

@@ -46,7 +46,7 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 	var s Status
 	err := e.do(ctx, func() {
 		s = Status{ASN: e.cfg.ASN, RouterID: e.cfg.RouterID, Since: e.started,
-			Neighbors: len(e.neighbors), InSync: e.sync.reached, Drain: e.drainNow()}
+			Neighbors: len(e.neighbors), InSync: e.sync.reached, Drain: e.drains.status()}
 		s.Prefixes, s.Paths = e.rib.Prefixes()
 		s.Memory = e.memoryStatus()
 		s.NoWayOut, s.Alone = e.noWayOut(), e.alone()
@@ -58,7 +58,7 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 		if !s.InSync {
 			s.Waiting = e.waiting(time.Now())
 		}
-		s.Warnings = append(slices.Clone(e.cautions), e.warnings()...)
+		s.Warnings = append(slices.Clone(e.warnings.file), e.runtimeWarnings()...)
 	})
 	return s, err
 }
@@ -87,7 +87,7 @@ func (e *Engine) Vitals(ctx context.Context) (Vitals, error) {
 
 func (e *Engine) vitals() Vitals {
 	v := Vitals{
-		InSync: e.sync.reached, Drain: e.drainNow(), Established: map[string]int{}, Tunnels: map[string]TunnelVitals{},
+		InSync: e.sync.reached, Drain: e.drains.status(), Established: map[string]int{}, Tunnels: map[string]TunnelVitals{},
 	}
 	if !v.InSync {
 		v.Waiting = e.waiting(time.Now())

@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// Times after which a neighbor is taken to have told all it has. Azure Route
-// Server sends no End-of-RIB, so quiet stands for it.
+// Times after which the engine assumes that a neighbor has announced all its routes.
+// Azure Route Server sends no End-of-RIB, so that silence has to do.
 const (
 	quietTime    = 3 * time.Second
 	longestTable = 60 * time.Second
 )
 
-// syncGate says whether the engine has heard from everybody, the kernel included:
-// without its links no next hop resolves. Until then nothing an earlier run left in
-// the kernel is deleted.
+// syncGate says whether the engine has heard from all neighbors, and from the kernel,
+// without whose links no next hop resolves. Until then nothing that an earlier run
+// left in the kernel is deleted.
 type syncGate struct {
-	heard   bool // from everybody: what was heard is being decided about
+	heard   bool // from everybody; the RIB is still deciding
 	reached bool
 }
 
-// needsTicks reports whether something waits for time to pass. At rest nothing
-// does, and the engine sleeps.
+// needsTicks reports whether something waits for time to pass. At rest nothing does,
+// and the engine sleeps.
 func (e *Engine) needsTicks() bool {
 	if !e.sync.reached || e.memory.busy() || e.outcome.pending() {
 		return true
@@ -45,7 +45,11 @@ func (e *Engine) tick(now time.Time) {
 		}
 	}
 	e.releaseDue(now)
-	e.refreshDue(now)
+	for _, n := range e.neighbors {
+		if n.refresh.asked != 0 {
+			e.refresh(n, now)
+		}
+	}
 	e.requestDropped(now)
 	if e.sync.heard || !e.configured || len(e.kernel.Links) == 0 || len(e.waiting(now)) > 0 {
 		return
@@ -54,9 +58,10 @@ func (e *Engine) tick(now time.Time) {
 	e.rib.Settled(e.inSync)
 }
 
-// inSync opens the gate. What the RIB had heard must reach the forwarding plane
-// before that sweeps. It is decided about in turns like everything else: the engine
-// answers meanwhile, however much a neighbor has sent.
+// inSync opens the gate. It is called once the RIB has decided about everything heard,
+// because those routes must reach the forwarding plane before it sweeps. The RIB
+// decides in turns, so that the engine answers meanwhile, however much a neighbor has
+// sent.
 func (e *Engine) inSync() {
 	e.sync.reached = true
 	e.log.Info("in sync", "after", time.Since(e.started).Round(time.Millisecond))
@@ -92,9 +97,9 @@ func (n *neighbor) synced(now, started time.Time) bool {
 	case now.Sub(n.since) > longestTable:
 		return true
 	case n.up.PeerRestarted:
-		// It may wait for our End-of-RIB as we do for its (RFC 4724 4.1), and so
-		// is not waited for. FRR says so for minutes after its start and has yet
-		// to tell its routes: quiet decides.
+		// The neighbor may wait for our End-of-RIB as we wait for its (RFC 4724 4.1), so
+		// we do not wait for that. FRR sets this bit for minutes after its start, even
+		// before it has announced its routes: silence decides.
 	case n.up.PeerRestart > 0 || n.up.GracefulPeer != 0:
 		return false // it will send End-of-RIB
 	}

@@ -15,31 +15,31 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// Trial is a route to be tried on a configuration.
+// Trial is a route to try on a configuration.
 type Trial struct {
 	Neighbor netip.Addr
-	Export   bool // advertised to Neighbor; else received from it
+	Export   bool // advertise it to Neighbor; else receive it from Neighbor
 	Prefix   netip.Prefix
-	// Attrs are as received or, with Export, as import policy left them. An
-	// invalid next hop stands for that of the neighbor it comes from.
+	// Attrs are the attributes as received or, with Export, as the import policy left
+	// them. An invalid next hop stands for the address of the neighbor it comes from.
 	Attrs route.Attrs
-	// From is the neighbor that an exported route was learned from; invalid: one
-	// whose routes Neighbor may be told.
+	// From is the neighbor that an exported route was learned from; invalid: any whose
+	// routes may be advertised to Neighbor.
 	From netip.Addr
 }
 
-// stranger stands for the neighbor an exported route was learned from if the
-// configuration has none.
+// stranger stands for the neighbor that an exported route was learned from, if the
+// configuration has none that fits.
 var stranger = netip.AddrFrom4([4]byte{192, 0, 2, 1})
 
-// tryLink is a link that leads everywhere.
+// tryLink is a link on which every next hop is reached.
 const tryLink = 1
 
-// Try tells how cfg would treat a route, by the same code that treats routes of
-// sessions: checks, policy and, for an export, what goes on the wire. Paths has
-// the path that was tried; with t.Export, Exports what the neighbor is told.
-// Next hops are taken for reached, which Assumed says, like all else that neither
-// cfg nor t gives. ErrNoNeighbor if a neighbor is not in cfg.
+// Try says how cfg would treat a route, using the code that treats the routes of
+// sessions: checks, policy and, for an export, the rules of the wire. Paths has the
+// path that was tried; with t.Export, Exports has what would be advertised. Assumed
+// lists everything that neither cfg nor t says, such as that the next hop resolves.
+// ErrNoNeighbor if a neighbor is not in cfg.
 func Try(cfg *config.Config, t Trial) (Explanation, error) {
 	peers, err := compile(cfg)
 	if err != nil {
@@ -74,8 +74,8 @@ func Try(cfg *config.Config, t Trial) (Explanation, error) {
 	return Explanation{Explanation: x, Assumed: assumed(t, from.Address, b.assumedLocal(t.Neighbor))}, nil
 }
 
-// assumed is what Try takes for granted. local is the text about the session's own
-// address, empty if the file gives it or it does not matter.
+// assumed lists what Try takes for granted. Local is the text about this machine's
+// address in the session; empty if the file gives it or it does not matter.
 func assumed(t Trial, from netip.Addr, local string) (out []string) {
 	switch {
 	case !t.Export || t.From.IsValid():
@@ -96,9 +96,9 @@ func assumed(t Trial, from netip.Addr, local string) (out []string) {
 	return append(out, "the next hop is reached")
 }
 
-// source is the neighbor that an exported route is learned from, without its
-// checks: the one that is asked for; or else the first whose routes may be
-// passed on, of this AS for an eBGP neighbor and of another for iBGP.
+// source returns the neighbor that an exported route is learned from, without its
+// import checks: the wanted one, or else the first whose routes may be passed on: an
+// iBGP neighbor if to is external, an eBGP neighbor if it is internal.
 func source(cfg *config.Config, peers []rib.Peer, to *rib.Peer, want netip.Addr) (rib.Peer, error) {
 	internal := func(p *rib.Peer) bool { return p.LocalASN == p.RemoteASN }
 	i := slices.IndexFunc(peers, func(p rib.Peer) bool {
@@ -120,8 +120,8 @@ func source(cfg *config.Config, peers []rib.Peer, to *rib.Peer, want netip.Addr)
 	return out, nil
 }
 
-// accepting is a policy that lets a route in with a LOCAL_PREF, which an eBGP
-// neighbor could not give it.
+// accepting returns a policy that accepts a route and sets its LOCAL_PREF, which an
+// eBGP neighbor could not set.
 func accepting(pref route.Optional) (*policy.Program, error) {
 	clause := policy.Clause{Permit: true}
 	if pref.Set {
@@ -131,7 +131,7 @@ func accepting(pref route.Optional) (*policy.Program, error) {
 	return policy.Compile(&lib, policy.Chain{RouteMap: "given"}, policy.Session{})
 }
 
-// bench is a RIB without sessions, in which every next hop is reached.
+// bench is a RIB without sessions in which every next hop resolves.
 type bench struct {
 	cfg *config.Config
 	in  *route.Interner
@@ -160,14 +160,13 @@ func (b *bench) up(p rib.Peer) {
 	}, nil)
 }
 
-// localAddress is [bench.fileAddress], or else the router ID; 0.0.0.0 stands for one
-// that is not known.
+// localAddress returns [bench.fileAddress], or else the router ID, or else 0.0.0.0.
 func (b *bench) localAddress(neighbor netip.Addr) netip.Addr {
 	return cmp.Or(b.fileAddress(neighbor), b.cfg.RouterID, netip.IPv4Unspecified())
 }
 
-// assumedLocal says what stands for the session's own address; empty if the file
-// gives it.
+// assumedLocal says which address stands for this machine's address in the session;
+// empty if the file gives it.
 func (b *bench) assumedLocal(neighbor netip.Addr) string {
 	switch {
 	case b.fileAddress(neighbor).IsValid():
@@ -178,8 +177,8 @@ func (b *bench) assumedLocal(neighbor netip.Addr) string {
 	return "session address 0.0.0.0, which stands for one not known: the file gives neither local-address nor router-id"
 }
 
-// fileAddress is the session's own address if the file tells it: local-address, or
-// that of the tunnel that the neighbor is in; invalid if not.
+// fileAddress returns this machine's address in the session if the file gives it, as
+// local-address or as the address of the neighbor's tunnel; else an invalid one.
 func (b *bench) fileAddress(neighbor netip.Addr) netip.Addr {
 	for _, n := range b.cfg.Neighbors {
 		if n.Address == neighbor && n.LocalAddress.IsValid() {
@@ -193,7 +192,7 @@ func (b *bench) fileAddress(neighbor netip.Addr) netip.Addr {
 			}
 		}
 	}
-	return netip.Addr{} // the machine's, which no file tells
+	return netip.Addr{} // the address of a NIC, which is not in the file
 }
 
 func (b *bench) receive(from netip.Addr, t Trial) {

@@ -6,27 +6,34 @@ import (
 	"strings"
 
 	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/rib"
 )
 
-// symptoms is what tells, without a look at routes, that there may be something
-// new to warn of.
+// warnings remembers what was warned of. Warnings are written only when a symptom
+// changes, and logged once for as long as they last.
+type warnings struct {
+	file    []config.Warning // of the configuration itself
+	noticed symptoms
+	logged  []config.Warning // for noticed
+}
+
+// symptoms shows, without a look at routes, that there may be something new to warn
+// of.
 type symptoms struct {
 	ignored, lost int
 	mute          int           // sessions without an address family in common
 	over          int           // neighbors whose announcements are dropped
-	unasked       int           // neighbors that can't be asked for what was dropped
+	unasked       int           // neighbors that can't be asked for dropped announcements
 	defaults      [2]netip.Addr // neighbors of default routes that are not installed
 }
 
 func (e *Engine) symptoms() symptoms {
 	s := symptoms{ignored: e.rib.IgnoredCount(), lost: len(e.derived.lost), defaults: e.untaken()}
-	for _, n := range e.neighbors {
+	for addr, n := range e.neighbors {
 		if n.mute() {
 			s.mute++
 		}
-	}
-	for addr, n := range e.neighbors {
 		switch e.lossOf(addr, n) {
 		case lossOver:
 			s.over++
@@ -37,8 +44,34 @@ func (e *Engine) symptoms() symptoms {
 	return s
 }
 
-// untaken are the neighbors of default routes that are not installed. It is asked for
-// each neighbor, so it walks none: a neighbor may change its default route all the time.
+// logWarnings logs new warnings.
+func (e *Engine) logWarnings() {
+	now := e.symptoms()
+	if now == e.warnings.noticed || len(e.kernel.Links) == 0 {
+		return
+	}
+	e.warnings.noticed = now
+	list := e.runtimeWarnings()
+	for _, w := range list {
+		if !slices.Contains(e.warnings.logged, w) {
+			e.log.Warn("configuration", "reason", w.String())
+		}
+	}
+	e.warnings.logged = list
+}
+
+// runtimeWarnings warns of effects of the configuration in this place, at this time,
+// that its author probably does not want.
+func (e *Engine) runtimeWarnings() (out []config.Warning) {
+	for i := range e.cfg.Neighbors {
+		out = append(out, e.neighborWarnings(&e.cfg.Neighbors[i])...)
+	}
+	return out
+}
+
+// untaken returns the neighbors whose default routes are best but not installed. It
+// is called for each neighbor, so it walks no neighbors: one of them may change its
+// default route all the time.
 func (e *Engine) untaken() (from [2]netip.Addr) {
 	if e.cfg.Kernel.AllowDefault {
 		return from
@@ -57,30 +90,21 @@ var defaultRoutes = [2]netip.Prefix{
 	netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0),
 }
 
-// warnings is what the configuration comes to in this place, at this time, that
-// its author hardly means.
-func (e *Engine) warnings() (out []config.Warning) {
-	for i := range e.cfg.Neighbors {
-		out = append(out, e.neighborWarnings(&e.cfg.Neighbors[i])...)
-	}
-	return out
-}
-
 func (e *Engine) neighborWarnings(n *config.Neighbor) (out []config.Warning) {
 	warn := func(key, code, format string, args ...any) {
 		out = append(out, e.cfg.Warn(n.Address, key, code, format, args...))
 	}
 	if slices.Contains(e.derived.lost, n.Address) {
 		warn("", "no-route", "no route leads to Route Server %s, and the NIC's gateway is not known: "+
-			"add a static route for RouteServerSubnet via the first address of the own subnet", n.Address)
+			"add a static route for RouteServerSubnet via the first address of this NVA's subnet", n.Address)
 	}
 	if held := e.rib.HeldIgnored(n.Address); len(held) > 0 {
 		warn("vnet", "ignored", "%s %s not sent to %s: part of its VNet, which Azure ignores", few(held), areOrIs(len(held)), n.Address)
 	}
-	if s := e.neighbors[n.Address]; s != nil && s.mute() {
-		warn("families", "no-family", "%s speaks none of the families configured for it, %s: no routes are exchanged", n.Address, n.Families)
-	}
 	if s := e.neighbors[n.Address]; s != nil {
+		if s.mute() {
+			warn("families", "no-family", "%s speaks none of the families configured for it, %s: no routes are exchanged", n.Address, n.Families)
+		}
 		e.warnLoss(s, warn)
 	}
 	for i, from := range e.untaken() {
@@ -95,7 +119,7 @@ func (e *Engine) neighborWarnings(n *config.Neighbor) (out []config.Warning) {
 // mute reports a session on which no routes can be exchanged.
 func (n *neighbor) mute() bool { return n.up != nil && n.up.Families == 0 }
 
-// warnLoss says what was dropped, and how to get it.
+// warnLoss says which announcements were dropped, and how to get them.
 func (e *Engine) warnLoss(n *neighbor, warn func(key, code, format string, args ...any)) {
 	const key = "maximum-prefix"
 	addr := n.cfg.Address
@@ -112,7 +136,7 @@ func (e *Engine) warnLoss(n *neighbor, warn func(key, code, format string, args 
 	}
 }
 
-// few names some of the prefixes.
+// few names up to three of the prefixes.
 func few(list []netip.Prefix) string {
 	var names []string
 	for _, p := range list[:min(len(list), 3)] {
@@ -131,18 +155,40 @@ func areOrIs(n int) string {
 	return "are"
 }
 
-// noteWarnings logs what there is to warn of, once for as long as it stays.
-func (e *Engine) noteWarnings() {
-	now := e.symptoms()
-	if now == e.noticed || len(e.kernel.Links) == 0 {
-		return
+// noWayOut reports whether the kernel has no default route of either family, neither
+// another program's nor one of nvad's.
+func (e *Engine) noWayOut() bool {
+	isDefault := func(s config.Static) bool { return s.Prefix.Bits() == 0 }
+	switch {
+	case len(e.kernel.Links) == 0: // not read yet
+		return false
+	case slices.ContainsFunc(e.kernel.Routes, func(r fib.KernelRoute) bool { return r.Prefix.Bits() == 0 && r.Kind == fib.Unicast }):
+		return false
+	case slices.ContainsFunc(e.cfg.Statics, isDefault):
+		return false
 	}
-	e.noticed = now
-	list := e.warnings()
-	for _, w := range list {
-		if !slices.Contains(e.warned, w) {
-			e.log.Warn("configuration", "reason", w.String())
+	learned := false
+	for _, p := range defaultRoutes {
+		e.rib.Lookup(p, func(v rib.Path) { learned = learned || v.Best && v.Valid && e.cfg.Kernel.AllowDefault })
+	}
+	return !learned
+}
+
+// alone reports whether no other NVA is known that could have this one's routes: an
+// internal neighbor that is reached without a tunnel and has sent routes. A neighbor
+// behind a tunnel is in another hub and can't take this NVA's place.
+func (e *Engine) alone() bool {
+	for addr, n := range e.neighbors {
+		if n.up != nil && n.cfg.RemoteASN == n.cfg.OwnASN(e.cfg) && !e.overTunnel(addr) && e.rib.Counts(addr).Accepted > 0 {
+			return false
 		}
 	}
-	e.warned = list
+	return true
+}
+
+// overTunnel reports whether an address is in the subnet of a tunnel.
+func (e *Engine) overTunnel(addr netip.Addr) bool {
+	return slices.ContainsFunc(e.cfg.Tunnels, func(t config.Tunnel) bool {
+		return slices.ContainsFunc(t.Addresses, func(p netip.Prefix) bool { return p.Contains(addr) })
+	})
 }

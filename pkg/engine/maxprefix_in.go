@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
@@ -16,7 +17,7 @@ const (
 	fillLow  fill = iota
 	fillHigh      // maximum-prefix-warning reached
 	fillOver      // maximum-prefix exceeded
-	fillLost      // exceeded twice over: announcements are dropped
+	fillLost      // twice maximum-prefix exceeded: announcements are dropped
 )
 
 func (n *neighbor) fillOf(received int, drops bool) fill {
@@ -34,7 +35,8 @@ func (n *neighbor) fillOf(received int, drops bool) fill {
 	return fillLow
 }
 
-// checkLimit does what maximum-prefix asks for, once a session for each step.
+// checkLimit warns or shuts the session down at each threshold of maximum-prefix, at
+// most once per session.
 func (e *Engine) checkLimit(addr netip.Addr, n *neighbor) {
 	received := e.rib.Counts(addr).Received
 	dropped, missing := e.rib.Dropped(addr)
@@ -59,9 +61,9 @@ func (e *Engine) checkLimit(addr netip.Addr, n *neighbor) {
 	}
 }
 
-// holdOverLimit ends the session. It stays down for maximum-prefix-restart, or
-// until an operator enables it or changes the limit: coming back at once would
-// only repeat it.
+// holdOverLimit shuts the session down for maximum-prefix-restart, or until an
+// operator enables it or changes the limit. If it came back at once, it would only
+// exceed the limit again.
 func (e *Engine) holdOverLimit(addr netip.Addr, n *neighbor) {
 	n.held, n.overLimit = fmt.Sprintf("maximum-prefix %d exceeded", n.cfg.MaximumPrefix), true
 	if n.cfg.MaximumPrefixRestart > 0 {
@@ -76,7 +78,8 @@ func (e *Engine) holdOverLimit(addr netip.Addr, n *neighbor) {
 // release undoes a shutdown at run time.
 func (n *neighbor) release() { n.held, n.overLimit, n.heldUntil = "", false, time.Time{} }
 
-// releaseDue lets neighbors up again that were held down long enough.
+// releaseDue re-enables neighbors that were shut down for a limited time, once that
+// time is over.
 func (e *Engine) releaseDue(now time.Time) {
 	due := false
 	for addr, n := range e.neighbors {
@@ -91,8 +94,8 @@ func (e *Engine) releaseDue(now time.Time) {
 	}
 }
 
-// setConfig takes a neighbor's configuration over. A limit that has changed
-// gives a neighbor that exceeded it another chance.
+// setConfig updates a neighbor's configuration. If its limit changed, a neighbor that
+// exceeded it gets another chance.
 func (n *neighbor) setConfig(c config.Neighbor) {
 	old := n.cfg
 	n.cfg = c
@@ -105,5 +108,61 @@ func (n *neighbor) setConfig(c config.Neighbor) {
 	n.fill = fillLow
 	if n.overLimit {
 		n.release()
+	}
+}
+
+// loss says whether maximum-prefix made nvad drop announcements of a neighbor, and
+// whether nvad can get them back.
+type loss uint8
+
+const (
+	lossNone    loss = iota
+	lossOver         // there is no room for them
+	lossPending      // there is room; nvad will request them as soon as requestSpacing allows
+	lossUnasked      // there is room, but the neighbor does not support ROUTE-REFRESH
+)
+
+// lossOf costs nothing if nothing was dropped.
+func (e *Engine) lossOf(addr netip.Addr, n *neighbor) loss {
+	_, missing := e.rib.Dropped(addr)
+	switch {
+	case missing == 0 || n.up == nil:
+		return lossNone
+	case !e.rib.Fits(addr):
+		return lossOver
+	case !n.up.RouteRefresh:
+		return lossUnasked
+	}
+	return lossPending
+}
+
+// requestSpacing is the pause between two ROUTE-REFRESH messages to one neighbor for
+// one family. The answer is the neighbor's whole table. If a neighbor announces more
+// than fits and withdraws a route now and then, each withdrawal makes room for
+// another request.
+const requestSpacing = time.Minute
+
+// requestDropped asks neighbors by ROUTE-REFRESH (RFC 2918) for the routes that
+// maximum-prefix dropped, once there is room for them.
+func (e *Engine) requestDropped(now time.Time) {
+	for addr, n := range e.neighbors {
+		if e.lossOf(addr, n) != lossPending {
+			continue
+		}
+		count, missing := e.rib.Dropped(addr)
+		var due route.Family
+		for i, f := range [...]route.Family{route.IPv4, route.IPv6} {
+			if missing.Has(f) && !now.Before(n.nextRequest[i]) {
+				due |= f
+				n.nextRequest[i] = now.Add(requestSpacing)
+			}
+		}
+		if due == 0 {
+			continue
+		}
+		e.log.Info("maximum-prefix has room again, routes are requested by ROUTE-REFRESH",
+			"neighbor", addr, "families", due, "dropped", count)
+		e.opt.Speaker.RequestRefresh(addr, n.up.Session, due)
+		e.rib.Requested(addr, due)
 	}
 }

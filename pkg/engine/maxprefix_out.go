@@ -8,18 +8,17 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// outFill is how much of maximum-prefix-out is used by what is advertised.
+// outFill is how much of maximum-prefix-out the advertised routes use.
 type outFill uint8
 
 const (
 	outLow  outFill = iota
-	outHalf         // more than half: sending everything again at once would exceed it
-	outHigh         // 90 percent
-	outFull         // something is held back
+	outHalf         // more than half: sending all routes again at once would exceed it
+	outHigh         // highOut percent
+	outFull         // routes are held back
 )
 
-// highOut is the percentage of maximum-prefix-out from which on it is nearly
-// reached.
+// highOut is the percentage of maximum-prefix-out at which nvad warns.
 const highOut = 90
 
 func (n *neighbor) outFillOf(advertised, held int) outFill {
@@ -37,8 +36,9 @@ func (n *neighbor) outFillOf(advertised, held int) outFill {
 	return outLow
 }
 
-// checkLimitsOut warns of maximum-prefix-out, once a session for each step. What is
-// held back is no change of what a neighbor is told, so all are looked at.
+// checkLimitsOut warns of maximum-prefix-out, once per session at each threshold. It
+// looks at every neighbor, because a route that is held back changes nothing that was
+// advertised.
 func (e *Engine) checkLimitsOut() {
 	for addr, n := range e.neighbors {
 		if n.cfg.MaximumPrefixOut > 0 && n.up != nil && n.outFill < outFull {
@@ -65,11 +65,11 @@ func (e *Engine) checkLimitOut(addr netip.Addr, n *neighbor) {
 	}
 }
 
-// mostSummaries is how many aggregates are suggested.
+// mostSummaries is how many aggregates Summaries suggests.
 const mostSummaries = 5
 
-// Summaries suggests what a neighbor could be told in place of several prefixes,
-// once half of its maximum-prefix-out is used. ErrNoNeighbor if it is not
+// Summaries suggests aggregates that could replace several prefixes advertised to a
+// neighbor, once half of its maximum-prefix-out is used. ErrNoNeighbor if it is not
 // configured.
 func (e *Engine) Summaries(ctx context.Context, addr netip.Addr) ([]route.Summary, error) {
 	var list []netip.Prefix
