@@ -75,5 +75,5 @@ func TestRemote(t *testing.T) {
 	s.rest = "[api]\nlisten = [\"10.0.0.4:8443\"]\n"
 	b.configure(s)
 	b.must(os.RemoveAll(filepath.Dir(b.socket) + "/history")) // which would run in its place
-	b.refused(fmt.Sprintf("%s:%d: api.listen: TCP is served with mutual TLS only: client-ca is missing", b.config, s.line("listen =")))
+	b.refused(fmt.Sprintf("%s:%d: api.listen: the API is served over TCP only with mutual TLS, and client-ca is missing; set it", b.config, s.line("listen =")))
 }

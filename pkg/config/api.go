@@ -7,45 +7,46 @@ import (
 	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
-// API is how the gRPC API is served over TCP, besides its unix socket.
+// API says how the gRPC API is served over TCP, besides its Unix socket.
 type API struct {
-	Listen      []netip.AddrPort // none: not at all
-	Certificate string           // path of the daemon's, with its chain (PEM)
-	Key         string           // path of its key (PEM)
-	ClientCA    string           // path of the authorities that sign clients (PEM)
-	Admins      []string         // who may change: "CN=..." or "OU=..." of a certificate
+	Listen      []netip.AddrPort // empty: not over TCP
+	Certificate string           // path of the daemon's certificate with its chain (PEM)
+	Key         string           // path of the certificate's key (PEM)
+	ClientCA    string           // path of the authorities that sign client certificates (PEM)
+	Admins      []string         // clients that may make changes: "CN=..." or "OU=..." of their certificates
 }
 
 var apiTable = tomlfile.Single[Config, API]{
-	Name: "api", Doc: "The gRPC API over TCP. On the socket of [daemon] it is always served.",
+	Name: "api", Doc: "The gRPC API over TCP. The socket of [daemon] always serves it.",
 	Of: func(c *Config) *API { return &c.API }, Fields: apiFields,
 }
 
 var apiFields = []tomlfile.Field[API]{
 	{
 		Key: "listen", Example: `["10.0.0.4:8443"]`, Impact: Restart,
-		Doc: "Where the API is served over TCP, besides its socket, with mutual TLS: nvactl --address. " +
-			"Needs certificate, key and client-ca. Default: nowhere.",
+		Doc: "Addresses that serve the API over TCP with mutual TLS, for nvactl --address. Needs certificate, key and " +
+			"client-ca. Default: none.",
 		Bind: func(a *API) tomlfile.Value { return tomlfile.Listen(&a.Listen) },
 	},
 	{
 		Key: "certificate", Example: `"/etc/nvad/tls/nvad.crt"`,
-		Doc:  "PEM file with the certificate of this NVA and its chain. A new one is taken without a reload.",
+		Doc:  "PEM file with this NVA's certificate and its chain. A renewed file needs no reload.",
 		Bind: func(a *API) tomlfile.Value { return tomlfile.Text(&a.Certificate, checkPath) },
 	},
 	{
 		Key: "key", Example: `"/etc/nvad/tls/nvad.key"`,
-		Doc:  "PEM file with its private key.",
+		Doc:  "PEM file with the private key of the certificate.",
 		Bind: func(a *API) tomlfile.Value { return tomlfile.Text(&a.Key, checkPath) },
 	},
 	{
 		Key: "client-ca", Example: `"/etc/nvad/tls/clients.crt"`,
-		Doc:  "PEM file with the authorities that sign certificates of clients. Every client they signed may read.",
+		Doc:  "PEM file with the authorities that sign client certificates. Every client with such a certificate may read.",
 		Bind: func(a *API) tomlfile.Value { return tomlfile.Text(&a.ClientCA, checkPath) },
 	},
 	{
 		Key: "admins", Example: `["CN=alice", "OU=network"]`,
-		Doc:  "Clients that may also change: common names and organisational units of their certificates. Default: none.",
+		Doc: "Clients that may also make changes, by common name (CN=) or organisational unit (OU=) of their certificates. " +
+			"Default: none.",
 		Bind: func(a *API) tomlfile.Value { return tomlfile.Names(&a.Admins, subject) },
 	},
 }
@@ -60,7 +61,7 @@ func subject(c tomlfile.Cell) (string, bool) {
 	return s, ok
 }
 
-// api reports a TCP listener that would let in who proves nothing.
+// api reports a TCP listener that could not authenticate its clients.
 func (v *checker) api() {
 	a := v.cfg.API
 	if len(a.Listen) == 0 {
@@ -70,7 +71,7 @@ func (v *checker) api() {
 		{"certificate", a.Certificate}, {"key", a.Key}, {"client-ca", a.ClientCA},
 	} {
 		if need.path == "" && !v.has("api."+need.key) {
-			v.fail("api.listen", "TCP is served with mutual TLS only: %s is missing", need.key)
+			v.fail("api.listen", "the API is served over TCP only with mutual TLS, and %s is missing; set it", need.key)
 		}
 	}
 }

@@ -8,86 +8,81 @@ import (
 	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
-// Numbers that have no key of their own.
+// Azure's numbers that no key sets.
 const (
-	// routeServerASN is the ASN of every Azure Route Server, mseeASN that of
-	// every Microsoft Enterprise Edge.
+	// Every Azure Route Server has routeServerASN, every Microsoft Enterprise Edge
+	// (MSEE) mseeASN.
 	routeServerASN = 65515
 	mseeASN        = 12076
-	// serverSubnetBits is the length of the smallest RouteServerSubnet.
+	// The smallest RouteServerSubnet is a /27.
 	serverSubnetBits = 27
-	// routeServerHoldTime is what both propose.
+	// Both propose a hold time of 180 seconds.
 	routeServerHoldTime = 180 * time.Second
-	// mseeBFDInterval and mseeBFDMultiplier are what an MSEE has configured.
+	// MSEEs run BFD with these settings.
 	mseeBFDInterval   = 300 * time.Millisecond
 	mseeBFDMultiplier = 3
-	// azureRouteLimit is how many routes a Route Server takes of one neighbor,
-	// and a circuit with private peering, SKU Standard, of one side; one more
-	// ends the session.
+	// A Route Server accepts this many routes from one neighbor, and a circuit with
+	// private peering (SKU Standard) from one side; one more closes the session.
 	azureRouteLimit = 4000
-	// azureTableLimit is how many routes a Route Server holds in all, and so the
-	// most that it sends, or an NVA that peers with it passes on. An MSEE sends
-	// fewer: 1,000 of each gateway.
+	// A Route Server holds this many routes in all. So neither it, nor an NVA that
+	// passes its routes on, sends more. An MSEE sends fewer: 1,000 per gateway.
 	azureTableLimit = 10000
-	// seqStep is between the numbers of rules and clauses that give none, as
-	// in FRR.
-	seqStep = 5
 )
 
-// Azure is what the platform is asked while the NVA runs.
+// Azure says how the metadata service is used while nvad runs.
 type Azure struct {
-	ScheduledEvents bool // drain before maintenance, and approve it
+	ScheduledEvents bool // drain before maintenance, then approve it
 }
 
 var azureTable = tomlfile.Single[Config, Azure]{
-	Name: "azure", Doc: "What Azure's metadata service is asked while nvad runs.",
+	Name: "azure", Doc: "How nvad uses Azure's metadata service while it runs.",
 	Of: func(c *Config) *Azure { return &c.Azure }, Fields: azureFields,
 }
 
 var azureFields = []tomlfile.Field[Azure]{
 	{
 		Key: "scheduled-events",
-		Doc: "Watch for maintenance of this VM: drain before it is rebooted, moved, evicted or frozen, keep BFD quiet through " +
-			"a freeze, and let Azure begin once drained.",
+		Doc: "Watch Azure's scheduled events for this VM. Before it is rebooted, redeployed, evicted or frozen, nvad drains " +
+			"and then approves the event; during a freeze it keeps BFD quiet.",
 		Bind: func(a *Azure) tomlfile.Value { return tomlfile.Bool(&a.ScheduledEvents) },
 	},
 }
 
-// Drain is how the NVA takes leave of its traffic.
+// Drain says how the NVA gives away its traffic.
 type Drain struct {
-	Prepends int           // of the own ASN, towards eBGP neighbors
-	Hold     time.Duration // until traffic is taken to have moved
+	Prepends int           // of this NVA's ASN, towards eBGP neighbors
+	Hold     time.Duration // until traffic is assumed to have moved
 }
 
 var defaultDrain = Drain{Prepends: 5, Hold: 30 * time.Second} // Azure delays a second change of a VNet's routes by as much
 
 var drainTable = tomlfile.Single[Config, Drain]{
-	Name: "drain", Doc: "Leave of all traffic, before maintenance (nvactl drain).",
+	Name: "drain", Doc: "How this NVA gives away its traffic before maintenance (nvactl drain).",
 	Of: func(c *Config) *Drain { return &c.Drain }, Fields: drainFields,
 }
 
 var drainFields = []tomlfile.Field[Drain]{
 	{
 		Key: "prepends", Impact: SoftRefresh,
-		Doc: "How often eBGP neighbors see the own ASN on top of the path during a drain: for Azure Route Server, " +
-			"the shorter path wins. All neighbors see GRACEFUL_SHUTDOWN (RFC 8326), iBGP ones LOCAL_PREF 0.",
+		Doc: "How many times nvad prepends its own ASN towards eBGP neighbors during a drain: Azure Route Server prefers the " +
+			"shorter path through another NVA. All neighbors see GRACEFUL_SHUTDOWN (RFC 8326), and iBGP neighbors LOCAL_PREF 0.",
 		Bind: func(d *Drain) tomlfile.Value { return tomlfile.Number(&d.Prepends, 0, 32) },
 	},
 	{
 		Key:  "hold",
-		Doc:  "Seconds from the beginning of a drain until traffic is taken to have moved: \"nvactl drain --wait\" returns.",
+		Doc:  `Seconds from the start of a drain until all traffic is assumed to have moved; then "nvactl drain --wait" returns.`,
 		Bind: func(d *Drain) tomlfile.Value { return tomlfile.Seconds(&d.Hold, 0, 3600, nil) },
 	},
 }
 
-// IsRouteServer reports whether n is taken for an instance of an Azure Route
-// Server: AS 65515, more than one hop away.
+// IsRouteServer reports whether n looks like an instance of an Azure Route Server:
+// AS 65515, over IPv4, more than one hop away.
 func (c *Config) IsRouteServer(n *Neighbor) bool {
 	return n.RemoteASN == routeServerASN && n.OwnASN(c) != routeServerASN && n.EBGPMultihop > 1 && n.Address.Is4()
 }
 
-// ServerSubnets is what RouteServerSubnet may be, for an instance at a: a subnet
-// of Azure's /27 at least, at whose begin the instances are.
+// ServerSubnets returns the prefixes that RouteServerSubnet may have if an instance
+// has address a. The subnet is a /27 or larger, and the instances are at its start.
 func ServerSubnets(a netip.Addr) (out []netip.Prefix) {
 	smallest, err := a.Prefix(serverSubnetBits)
 	if err != nil {
@@ -101,16 +96,16 @@ func ServerSubnets(a netip.Addr) (out []netip.Prefix) {
 	return out
 }
 
-// azureReserved is the 16-bit ASNs that Azure keeps for itself or that IANA
-// reserves: a Route Server refuses them from an NVA.
+// azureReserved has the 16-bit ASNs that Azure keeps for itself or that IANA
+// reserves. A Route Server refuses them from an NVA.
 var azureReserved = [][2]uint32{
 	{8074, 8075}, {12076, 12076}, {23456, 23456}, {64496, 64511},
 	{65515, 65515}, {65517, 65520}, {65535, 65551},
 }
 
-// azureASN reports an own ASN with which a Route Server does not peer. A
-// neighbor of AS 65515 is taken for one.
-func (v *checker) azureASN(key string, n *Neighbor) {
+// azureASN reports an ASN of this NVA with which a Route Server does not peer. Each
+// neighbor with AS 65515 counts as one.
+func (v *checker) azureASN(i int, n *Neighbor) {
 	own := n.OwnASN(v.cfg)
 	if n.RemoteASN != routeServerASN || own == 0 {
 		return
@@ -118,17 +113,17 @@ func (v *checker) azureASN(key string, n *Neighbor) {
 	var msg string
 	for _, r := range azureReserved {
 		if own >= r[0] && own <= r[1] {
-			msg = fmt.Sprintf("Azure Route Server (AS %d) does not peer with AS %d, which is reserved", routeServerASN, own)
+			msg = fmt.Sprintf("Azure Route Server (AS %d) does not peer with AS %d, which is reserved; use a private ASN such as 65001", routeServerASN, own)
 		}
 	}
 	if msg == "" && own > tomlfile.MaxUint16 {
-		msg = fmt.Sprintf("Azure Route Server (AS %d) peers with 16-bit ASNs only, got %d", routeServerASN, own)
+		msg = fmt.Sprintf("Azure Route Server (AS %d) does not peer with the 32-bit AS %d; use a 16-bit ASN, here or in local-asn", routeServerASN, own)
 	}
 	switch {
 	case msg == "":
 	case n.LocalASN == 0:
 		v.fail("asn", "%s", msg)
 	default:
-		v.fault(key, n, []string{"local-asn"}, "%s", msg)
+		v.fail(v.cfg.places(i, "local-asn"), "%s", msg)
 	}
 }

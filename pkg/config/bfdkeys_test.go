@@ -12,13 +12,13 @@ func TestParseBFDKeys(t *testing.T) {
 		t.Errorf("got %#v, %v", got, err)
 	}
 	for text, want := range map[string]string{
-		"":                                    `holds no key (want a line like "1 secret")`,
+		"":                                    `contains no key; add a line like "1 secret"`,
 		"hush":                                "line 1: want a key ID from 0 to 255, a space and the key",
 		"1":                                   "line 1: want a key ID from 0 to 255, a space and the key",
 		"256 hush":                            "line 1: want a key ID from 0 to 255, a space and the key",
-		"\n1 " + strings.Repeat("hush", 6):    "line 2: the key has 24 bytes; BFD takes at most 20",
-		"1 hush\n1 hush2":                     "line 2: key 1 is given twice",
-		"1 hush\n2 hush\n3 hush\n4 a\n5 hush": "line 5: want at most 4 keys",
+		"\n1 " + strings.Repeat("hush", 6):    "line 2: the key has 24 bytes, but BFD accepts at most 20",
+		"1 hush\n1 hush2":                     "line 2: the ID 1 occurs twice",
+		"1 hush\n2 hush\n3 hush\n4 a\n5 hush": "line 5: there are more than 4 keys; remove the oldest",
 	} {
 		_, err := ParseBFDKeys(text)
 		if err == nil || err.Error() != want {

@@ -7,7 +7,7 @@ import (
 	"github.com/nvad/nvad/pkg/policy"
 )
 
-// checker reports what no key shows by itself.
+// checker reports the faults that concern more than one key.
 type checker struct {
 	cfg *Config
 	src *tomlfile.Source
@@ -48,13 +48,12 @@ func (v *checker) fail(keys, format string, args ...any) {
 // has reports whether key is in the file.
 func (v *checker) has(key string) bool { return v.src.Has(key) }
 
-// distinct reports element i of an array of tables if an earlier one is the
-// same.
+// distinct reports element i of an array of tables if an earlier element is the same.
 func (v *checker) distinct(array, field string, i int, id any, same func(j int) bool) {
 	for j := range i {
 		if same(j) {
 			first := v.src.Elem(array, j, id) + "." + field
-			v.fail(v.src.Elem(array, i, id)+"."+field, "%v is given twice, first in line %d", id, v.src.Line(first))
+			v.fail(v.src.Elem(array, i, id)+"."+field, "%v occurs twice, first in line %d; remove one", id, v.src.Line(first))
 			return
 		}
 	}
@@ -63,7 +62,7 @@ func (v *checker) distinct(array, field string, i int, id any, same func(j int) 
 func (v *checker) references() {
 	objects := v.cfg.objects()
 	for _, r := range v.cfg.refs() {
-		inherited := !v.has(r.key) // by a neighbor from its group, or by a group from its preset
+		inherited := !v.has(r.key) // so it is reported at the group, or is the preset's
 		if inherited || slices.Contains(objects[r.kind], r.name) {
 			continue
 		}
@@ -71,16 +70,15 @@ func (v *checker) references() {
 	}
 }
 
-// ref is one mention of a named object: the key that holds it, and what it
-// names.
+// ref is a reference to a named object.
 type ref struct {
-	key  string // as in Error.Key
-	kind string // the table that defines it: "prefix-list", "route-map", ...
+	key  string // of the reference, as in Error.Key
+	kind string // of the object: "prefix-list", "route-map", ...
 	name string
 }
 
-// refs is every mention of a list, route-map or peer-group. What a neighbor
-// inherits is mentioned under its own key too.
+// refs returns all references to lists, route-maps and peer-groups. Those that a neighbor
+// inherits are included, under the neighbor's own keys.
 func (c *Config) refs() []ref {
 	var out []ref
 	for _, name := range tomlfile.SortedKeys(c.Groups) {
@@ -96,17 +94,8 @@ func (c *Config) refs() []ref {
 	for _, group := range tomlfile.SortedKeys(c.Health.MinEstablished) {
 		out = append(out, ref{"health.min-established." + group, "peer-group", group})
 	}
-	for i, n := range c.Networks {
-		key := c.source.Elem("network", i, n.Prefix)
-		out = append(out, ref{key + ".route-map", "route-map", n.RouteMap})
-	}
-	for i, a := range c.Aggregates {
-		key := c.source.Elem("aggregate", i, a.Prefix)
-		out = append(out, ref{key + ".route-map", "route-map", a.RouteMap})
-	}
-	for i, r := range c.Redistributes {
-		key := c.source.Elem("redistribute", i, r.Source)
-		out = append(out, ref{key + ".route-map", "route-map", r.RouteMap})
+	for _, o := range c.origins() {
+		out = append(out, ref{o.key + ".route-map", "route-map", o.routeMap})
 	}
 	for _, name := range tomlfile.SortedKeys(c.Policies.RouteMaps) {
 		for i, clause := range c.Policies.RouteMaps[name] {
@@ -116,15 +105,9 @@ func (c *Config) refs() []ref {
 	return named(out)
 }
 
-// named is in without the keys that name nothing.
-func named(in []ref) []ref {
-	var out []ref
-	for _, r := range in {
-		if r.name != "" {
-			out = append(out, r)
-		}
-	}
-	return out
+// named returns refs without those of keys that are not set.
+func named(refs []ref) []ref {
+	return slices.DeleteFunc(refs, func(r ref) bool { return r.name == "" })
 }
 
 func (s *Settings) refs(key string) []ref {
@@ -140,7 +123,7 @@ func chainRefs(key string, c policy.Chain) []ref {
 	}
 }
 
-// clauseRefs is what the clause under key mentions.
+// clauseRefs returns the references in the clause under key.
 func clauseRefs(key string, c policy.Clause) []ref {
 	m, s := c.Match, c.Set
 	return []ref{
@@ -158,7 +141,7 @@ func clauseRefs(key string, c policy.Clause) []ref {
 	}
 }
 
-// objects is the names that each kind of ref may have.
+// objects returns the names of all objects, by kind.
 func (c *Config) objects() map[string][]string {
 	return map[string][]string{
 		"peer-group":           tomlfile.SortedKeys(c.Groups),

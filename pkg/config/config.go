@@ -1,5 +1,5 @@
 // Package config reads nvad.toml into a validated [Config], prints a Config in its
-// normalised form, and tells what differs between two of them.
+// normalised form, and compares two of them.
 //
 // It promises to report all errors of a file together, each with file, line and
 // key, and that nvad can run every Config that it returns without error. A file
@@ -25,9 +25,8 @@ import (
 	"github.com/nvad/nvad/pkg/policy"
 )
 
-// Config is a valid configuration: every default filled in, every reference
-// resolved, peer-groups merged into their neighbors. It is not changed once it
-// was handed out.
+// Config is a valid configuration: defaults are filled in, references resolved, and
+// peer-groups merged into their neighbors. Nobody changes a Config once it was returned.
 type Config struct {
 	ASN      uint32
 	RouterID netip.Addr
@@ -49,7 +48,7 @@ type Config struct {
 	Networks      []Network
 	Aggregates    []Aggregate
 	Redistributes []Redistribute
-	Groups        map[string]Group // as written, for display; Neighbors are complete without
+	Groups        map[string]Group // only for display: Neighbors are complete without them
 	Neighbors     []Neighbor
 	Policies      policy.Library
 

@@ -6,41 +6,42 @@ import (
 	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
-// Daemon is what concerns the process.
+// Daemon has the settings of the process.
 type Daemon struct {
 	Socket      string // path of the gRPC socket
-	SocketGroup string // its group; empty leaves the process's own
+	SocketGroup string // empty: see the key's default
 	LogLevel    string // debug, info, warn, error
-	PreserveFIB bool   // SIGTERM keeps kernel state and graceful-restart peers' routes
+	PreserveFIB bool   // SIGTERM leaves the kernel's routes in place, and neighbors with graceful restart keep theirs
 }
 
 var defaultDaemon = Daemon{Socket: "/run/nvad/nvad.sock", LogLevel: "info", PreserveFIB: true}
 
 var daemonTable = tomlfile.Single[Config, Daemon]{
-	Name: "daemon", Doc: "The process.",
+	Name: "daemon", Doc: "The nvad process.",
 	Of: func(c *Config) *Daemon { return &c.Daemon }, Fields: daemonFields,
 }
 
 var daemonFields = []tomlfile.Field[Daemon]{
 	{
 		Key: "socket", Impact: Restart,
-		Doc:  "Unix socket that nvactl talks to.",
+		Doc:  "Path of the Unix socket on which nvactl reaches nvad.",
 		Bind: func(d *Daemon) tomlfile.Value { return tomlfile.Text(&d.Socket, checkPath) },
 	},
 	{
 		Key: "socket-group", Example: `"nvad-view"`, Impact: Restart,
-		Doc: "Group of the socket, whose members may look. Default: that of the socket's directory if the directory has the setgid bit, " +
-			"as /run/nvad of the package has (nvad-view), else the group nvad runs as.",
+		Doc: "Group of the socket. Its members may read everything and change nothing. Default: the group of the socket's " +
+			"directory if that has the setgid bit, as the package's /run/nvad has (nvad-view); otherwise the group that nvad runs as.",
 		Bind: func(d *Daemon) tomlfile.Value { return tomlfile.Text(&d.SocketGroup, nil) },
 	},
 	{
 		Key:  "log-level",
-		Doc:  `"debug", "info", "warn" or "error".`,
+		Doc:  `Least severe messages to log: "debug", "info", "warn" or "error".`,
 		Bind: func(d *Daemon) tomlfile.Value { return tomlfile.OneOf(&d.LogLevel, "debug", "info", "warn", "error") },
 	},
 	{
-		Key:  "preserve-fib",
-		Doc:  "Leave routes and tunnels in the kernel when nvad stops, so that it can restart unnoticed.",
+		Key: "preserve-fib",
+		Doc: "Keep routes and tunnels in the kernel when nvad stops, so that traffic continues during a restart. If false, " +
+			"nvad removes them when it stops.",
 		Bind: func(d *Daemon) tomlfile.Value { return tomlfile.Bool(&d.PreserveFIB) },
 	},
 }
@@ -52,23 +53,24 @@ func checkPath(s string) error {
 	return nil
 }
 
-// Limits are bounds of what others can make the process take.
+// Limits bounds what others can make the process use.
 type Limits struct {
-	Memory int // MiB; 0: a share of what there is
+	Memory int // MiB; 0: see the key's default
 }
 
 var limitsTable = tomlfile.Single[Config, Limits]{
-	Name: "limits", Doc: "Bounds of what others can make nvad take.",
+	Name: "limits", Doc: "Limits on what others can make nvad use.",
 	Of: func(c *Config) *Limits { return &c.Limits }, Fields: limitsFields,
 }
 
 var limitsFields = []tomlfile.Field[Limits]{
 	{
 		Key: "memory", Example: "512",
-		Doc: "MiB of memory that nvad takes at most; GOMEMLIMIT of the environment goes before it for the collector. When nine tenths " +
-			"are in use, the neighbor that holds most is closed with Cease/Out of Resources (RFC 4486) and stays down for a minute, " +
-			"then for twice as long each time, up to an hour: the others go on. " +
-			"Default: five sixths of the limit of nvad's control group or, if that is less, half of the machine's memory.",
+		Doc: "Maximum memory of nvad, in MiB. At nine tenths of it, nvad closes the session of the neighbor whose routes take " +
+			"the most memory (Cease/Out of Resources, RFC 4486); the other sessions stay up. The closed session returns " +
+			"after a minute; the pause doubles each further time, up to an hour. For Go's garbage collector, GOMEMLIMIT in " +
+			"the environment takes precedence. Default: five sixths of the memory limit of nvad's control group, or half of " +
+			"the machine's memory if that is less.",
 		Bind: func(l *Limits) tomlfile.Value { return tomlfile.Number(&l.Memory, 32, 1<<20) },
 	},
 }

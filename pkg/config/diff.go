@@ -57,7 +57,7 @@ func diffPolicies(old, new *Config) []Change {
 	return append(out, diffObjects(d, policy.KindRouteMap, a.RouteMaps, b.RouteMaps)...)
 }
 
-// policyDiff is who uses each object of two configurations, by kind and name.
+// policyDiff has the users of each object before and after a change, by kind and name.
 type policyDiff struct{ old, new map[string][]string }
 
 func diffObjects[L any](d policyDiff, kind policy.Kind, old, new map[string]L) []Change {
@@ -98,9 +98,9 @@ func (d policyDiff) change(object, what string) Change {
 	return Change{Object: object, What: what + ", used by " + strings.Join(users, ", "), Impact: SoftRefresh}
 }
 
-// users is who comes to use each list and route-map, directly or through a
-// route-map: "import from 10.0.210.4", "default to 10.0.210.4", "network
-// 10.0.0.0/16". Keys are kind and name, "prefix-list rs-hub00".
+// users returns the users of each list and route-map, direct ones and those through a
+// route-map: "import from 10.0.210.4", "default to 10.0.210.4", "network 10.0.0.0/16".
+// The keys are kind and name: "prefix-list rs-hub00".
 func (c *Config) users() map[string][]string {
 	u := uses{cfg: c, by: map[string][]string{}}
 	for i := range c.Neighbors {
@@ -109,14 +109,8 @@ func (c *Config) users() map[string][]string {
 		u.chain(n.Export, "export to "+n.Address.String())
 		u.routeMap(n.DefaultOriginateMap, "default to "+n.Address.String())
 	}
-	for _, n := range c.Networks {
-		u.routeMap(n.RouteMap, "network "+n.Prefix.String())
-	}
-	for _, a := range c.Aggregates {
-		u.routeMap(a.RouteMap, "aggregate "+a.Prefix.String())
-	}
-	for _, r := range c.Redistributes {
-		u.routeMap(r.RouteMap, "redistribute "+r.Source)
+	for _, o := range c.origins() {
+		u.routeMap(o.routeMap, o.name)
 	}
 	return u.by
 }
@@ -132,7 +126,8 @@ func (u *uses) routeMap(name, user string) {
 	u.follow([]ref{{kind: string(policy.KindRouteMap), name: name}}, user)
 }
 
-// follow notes user at what refs name and at what those route-maps name.
+// follow records user for the objects that refs name, and for those that their
+// route-maps name.
 func (u *uses) follow(refs []ref, user string) {
 	for _, r := range named(refs) {
 		object := r.kind + " " + r.name

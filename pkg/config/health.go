@@ -8,34 +8,34 @@ import (
 	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
-// Health is where to answer whether the NVA should carry traffic, and when it
-// should: in sync and not draining, in any case.
+// Health says where nvad answers health probes, and which conditions the NVA must meet
+// to carry traffic, besides being in sync and not draining.
 type Health struct {
 	Listen         []netip.AddrPort
-	MinEstablished map[string]int // neighbors, by peer-group
+	MinEstablished map[string]int // established neighbors required, by peer-group
 	Tunnels        []string
 }
 
 var healthTable = tomlfile.Single[Config, Health]{
-	Name: "health", Doc: "Whether this NVA should carry traffic. It should not before it is in sync, nor during a drain.",
+	Name: "health", Doc: "When this NVA should carry traffic: never before it is in sync, nor during a drain.",
 	Of: func(c *Config) *Health { return &c.Health }, Fields: healthFields,
 }
 
 var healthFields = []tomlfile.Field[Health]{
 	{
 		Key: "listen", Example: `["10.0.0.4:8080"]`, Shown: true,
-		Doc: "Where /healthz is answered over HTTP: 200 where this NVA should carry traffic, 503 with the reasons where not. " +
-			"Let the load balancer probe it. Default: nowhere.",
+		Doc: "Addresses that answer /healthz over HTTP, for the load balancer's probe: 200 if this NVA should carry traffic, " +
+			"otherwise 503 with the reasons. Default: none.",
 		Bind: func(h *Health) tomlfile.Value { return tomlfile.Listen(&h.Listen) },
 	},
 	{
 		Key: "min-established", Example: "{ route-server = 1 }", Shown: true,
-		Doc:  "Neighbors of a peer-group that must be established at least, by peer-group.",
+		Doc:  "How many neighbors of a peer-group must be established at least, by peer-group.",
 		Bind: func(h *Health) tomlfile.Value { return minimums(&h.MinEstablished) },
 	},
 	{
 		Key: "tunnels", Example: `["vxlan0"]`, Shown: true,
-		Doc:  "Tunnels that must be up, with a neighbor established over each that has any.",
+		Doc:  "Tunnels that must be up. If a tunnel has neighbors, at least one of them must be established.",
 		Bind: func(h *Health) tomlfile.Value { return tomlfile.Names(&h.Tunnels, tomlfile.Name) },
 	},
 }
@@ -48,8 +48,7 @@ func minimums(p *map[string]int) tomlfile.Value {
 	}, strconv.Itoa)
 }
 
-// health reports a minimum that its peer-group can't reach, and tunnels that are
-// not there.
+// health reports a minimum that its peer-group can't reach, and unknown tunnels.
 func (v *checker) health() {
 	for _, group := range tomlfile.SortedKeys(v.cfg.Health.MinEstablished) {
 		have := 0
@@ -59,7 +58,7 @@ func (v *checker) health() {
 			}
 		}
 		if _, known := v.cfg.Groups[group]; known && v.cfg.Health.MinEstablished[group] > have {
-			v.fail("health.min-established."+group, "peer-group %s has only %d neighbors", group, have)
+			v.fail("health.min-established."+group, "peer-group %s has only %s, so this minimum is never reached; lower it", group, count(have, "neighbor"))
 		}
 	}
 	var tunnels []string
@@ -73,19 +72,19 @@ func (v *checker) health() {
 	}
 }
 
-// Metrics is where Prometheus scrapes.
+// Metrics says where Prometheus can scrape.
 type Metrics struct{ Listen []netip.AddrPort }
 
 var metricsTable = tomlfile.Single[Config, Metrics]{
-	Name: "metrics", Doc: "Numbers for Prometheus.",
+	Name: "metrics", Doc: "Metrics for Prometheus.",
 	Of: func(c *Config) *Metrics { return &c.Metrics }, Fields: metricsFields,
 }
 
 var metricsFields = []tomlfile.Field[Metrics]{
 	{
 		Key: "listen", Example: `["127.0.0.1:9179"]`,
-		Doc: "Where /metrics is answered over HTTP; it may be where health.listen is. It tells names and numbers to whoever " +
-			"can reach it. Default: nowhere.",
+		Doc: "Addresses that answer /metrics over HTTP; they may be those of health.listen. Everyone who can reach them can " +
+			"read names and counters. Default: none.",
 		Bind: func(m *Metrics) tomlfile.Value { return tomlfile.Listen(&m.Listen) },
 	},
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"github.com/nvad/nvad/pkg/config/tomlfile"
@@ -14,13 +15,14 @@ var identityTable = tomlfile.Single[Config, Config]{Of: func(c *Config) *Config 
 var identityFields = []tomlfile.Field[Config]{
 	{
 		Key: "asn", Example: "65001", Shown: true, Impact: Restart,
-		Doc:  "Autonomous system number of this NVA. Required if there are neighbors.",
+		Doc:  "Autonomous system number (ASN) of this NVA. Required if there are neighbors.",
 		Bind: func(c *Config) tomlfile.Value { return asn(&c.ASN) },
 	},
 	{
 		Key: "router-id", Example: `"10.0.0.4"`, Impact: Restart,
-		Doc: "BGP identifier, written as an IPv4 address: as a rule one of this NVA, but any except 0.0.0.0 will do (RFC 6286), unique among its neighbors. Default: local of the first tunnel that gives it, " +
-			"or else the first address of the first tunnel's device, or of the device that the default route leads through.",
+		Doc: "BGP identifier of this NVA, written as an IPv4 address: usually one of its own, but any except 0.0.0.0 that no " +
+			"neighbor uses is valid (RFC 6286). Default: local of the first tunnel that sets it; otherwise the first address " +
+			"of the first tunnel's device, or of the device with the default route.",
 		Bind: func(c *Config) tomlfile.Value { return tomlfile.Address(&c.RouterID, checkRouterID) },
 	},
 }
@@ -34,7 +36,7 @@ func parseASN(c tomlfile.Cell) (uint32, bool) {
 	case !ok || n < 1 || n > tomlfile.MaxUint32:
 		c.Want("an ASN from 1 to 4294967295")
 	case n == 23456 || n == 65535 || n == tomlfile.MaxUint32:
-		c.Fail("AS %d is reserved and belongs to nobody", n)
+		c.Fail("AS %d is reserved and can't be used by a router; use another ASN", n)
 	default:
 		return uint32(n), true
 	}
@@ -50,36 +52,35 @@ func asnList(p *[]uint32) tomlfile.Value {
 	}.At(p)
 }
 
-// checkRouterID takes any identifier but 0 (RFC 6286 2.1), also one that no host has
-// as its address, and refuses what can't tell this NVA from another one.
+// checkRouterID accepts any identifier but 0 (RFC 6286 2.1), even one that is no host's
+// address. It refuses addresses that several machines have, since two routers with
+// the same identifier do not peer.
 func checkRouterID(a netip.Addr) error {
 	switch {
 	case !a.Is4():
 		return fmt.Errorf("want an IPv4 address, got %q", a)
-	case a == imds || a == wireServer:
+	case slices.Contains(platform, a):
 		return fmt.Errorf("%s is the same on every Azure VM; use an address of this NVA", a)
 	case a.IsLoopback():
 		return fmt.Errorf("%s is the same on every machine; use an address of this NVA", a)
 	case a.IsUnspecified():
-		return fmt.Errorf("0 is not a BGP identifier (RFC 6286)")
+		return fmt.Errorf("0.0.0.0 is not a valid BGP identifier (RFC 6286); use an address of this NVA")
 	}
 	return nil
 }
 
-// Addresses that every Azure VM reaches outside of its VNet.
-var (
-	imds       = netip.MustParseAddr("169.254.169.254")
-	wireServer = netip.MustParseAddr("168.63.129.16")
-)
+// platform lists the addresses through which every Azure VM reaches the platform: the
+// wire server and the metadata service.
+var platform = []netip.Addr{netip.MustParseAddr("168.63.129.16"), netip.MustParseAddr("169.254.169.254")}
 
-// identity looks for the ASN, which only neighbors ask for. A file that says
-// nothing at all was cut off, or is another one than was meant: it would take
-// away everything that runs.
+// identity requires the ASN only if there are neighbors. It refuses a file without
+// any key: such a file was truncated, or is the wrong one, and loading it would stop
+// everything that runs.
 func (v *checker) identity() {
 	if v.src.Empty() {
-		v.doc.Errors = append(v.doc.Errors, &Error{File: v.src.File, Line: 1, Msg: "the file says nothing"})
+		v.doc.Errors = append(v.doc.Errors, &Error{File: v.src.File, Line: 1, Msg: "the file contains no key: it is empty, or the wrong file"})
 	}
 	if len(v.cfg.Neighbors) > 0 && !v.has("asn") {
-		v.fail("asn", "required key is missing: neighbors need it")
+		v.fail("asn", "required key is missing: BGP neighbors need an ASN")
 	}
 }

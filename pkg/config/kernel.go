@@ -9,18 +9,18 @@ import (
 	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
-// Kernel is what concerns the forwarding plane as a whole.
+// Kernel has the settings of the forwarding plane as a whole.
 type Kernel struct {
 	Protocol       int // rtm_protocol of BGP routes
 	StaticProtocol int // rtm_protocol of static routes
 	Metric         uint32
 	IPForward      bool          // set net.ipv4.ip_forward and net.ipv6.conf.all.forwarding
-	AllowDefault   bool          // a learned default route may be installed
-	Displace       bool          // the lower metric decides beside other programs' routes
-	Protected      []netip.Addr  // never re-routed; besides 168.63.129.16 and 169.254.169.254
-	ResolveDefault bool          // next hops may resolve through the default route
+	AllowDefault   bool          // install learned default routes
+	Displace       bool          // the metric decides between nvad's and other programs' routes
+	Protected      []netip.Addr  // never diverted, besides those of Azure's platform
+	ResolveDefault bool          // let next hops resolve through the default route
 	ScanInterval   time.Duration // between full comparisons with the kernel
-	NextHopGroups  Toggle        // use kernel next-hop objects
+	NextHopGroups  Toggle        // use next-hop objects of the kernel
 	MaxPaths       int           // next hops of an ECMP route
 	Sysctls        map[string]string
 }
@@ -34,45 +34,46 @@ var defaultKernel = Kernel{
 }
 
 var kernelTable = tomlfile.Single[Config, Kernel]{
-	Name: "kernel", Doc: "The forwarding plane.",
+	Name: "kernel", Doc: "Routes and other settings of the kernel.",
 	Of: func(c *Config) *Kernel { return &c.Kernel }, Fields: kernelFields,
 }
 
 var kernelFields = []tomlfile.Field[Kernel]{
 	{
 		Key: "protocol", Impact: Restart,
-		Doc:  "Route protocol number of BGP routes, by which nvad knows its own.",
+		Doc:  "Protocol number of BGP routes in the kernel (rtm_protocol), by which nvad recognises its own routes.",
 		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Number(&k.Protocol, 5, 255) },
 	},
 	{
 		Key: "static-protocol", Impact: Restart,
-		Doc:  "The same for static routes.",
+		Doc:  "Protocol number of static routes in the kernel. It must differ from protocol.",
 		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Number(&k.StaticProtocol, 5, 255) },
 	},
 	{
 		Key: "metric", Impact: Restart,
-		Doc:  "Metric of BGP routes in the kernel.",
+		Doc:  "Metric of BGP routes in the kernel. Among the routes for a prefix, the kernel uses the one with the lowest metric.",
 		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Number(&k.Metric, 1, tomlfile.MaxUint32-1) },
 	},
 	{
 		Key: "ip-forward", Example: "true", Shown: true,
-		Doc:  "Turn on net.ipv4.ip_forward and net.ipv6.conf.all.forwarding; false leaves both as they are.",
+		Doc:  "Turn on IP forwarding: net.ipv4.ip_forward and net.ipv6.conf.all.forwarding. If false, both stay as they are.",
 		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Bool(&k.IPForward) },
 	},
 	{
 		Key:  "allow-default",
-		Doc:  "Install a default route that was learned from a neighbor, beside the one that DHCP gave: the lower metric decides.",
+		Doc:  "Install a default route that was learned from a neighbor, beside the one from DHCP. The lower metric wins.",
 		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Bool(&k.AllowDefault) },
 	},
 	{
 		Key: "displace",
-		Doc: "Let the metric decide between nvad's routes and those of others for the same prefix. Otherwise, whatever the metrics, " +
-			"nvad installs no route for a connected prefix, and no BGP route where DHCP, networkd or ip route have set one.",
+		Doc: "Let the metric decide between nvad's routes and those of other programs for the same prefix. If false, whatever " +
+			"the metrics, nvad installs no route for a connected prefix, and no BGP route where DHCP, networkd or ip route " +
+			"has installed one.",
 		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Bool(&k.Displace) },
 	},
 	{
 		Key: "protected", Example: `["10.0.0.1"]`,
-		Doc:  "Addresses that no route may divert, besides 168.63.129.16 and 169.254.169.254.",
+		Doc:  "Addresses that no route may divert, besides Azure's 168.63.129.16 and 169.254.169.254.",
 		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Addresses(&k.Protected) },
 	},
 	{
@@ -82,18 +83,19 @@ var kernelFields = []tomlfile.Field[Kernel]{
 	},
 	{
 		Key: "scan-interval", Impact: Restart,
-		Doc:  "Seconds between full comparisons with the kernel.",
+		Doc:  "Seconds between full comparisons with the kernel. Each repairs what other programs have changed unnoticed.",
 		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Seconds(&k.ScanInterval, 1, 86400, nil) },
 	},
 	{
 		Key: "nexthop-groups", Impact: Restart,
-		Doc: "Use kernel next-hop objects, so that many routes change in one step. \"auto\" does not where systemd-networkd " +
-			"manages a link: before version 256 its restart deletes the objects of others, and the routes with them.",
+		Doc: `Use next-hop objects of the kernel, so that many routes change in one step. "auto" does so unless ` +
+			"systemd-networkd manages a link: before version 256, a restart of networkd deletes the next-hop objects of " +
+			"other programs, and the routes with them.",
 		Bind: func(k *Kernel) tomlfile.Value { return toggle(&k.NextHopGroups) },
 	},
 	{
 		Key:  "max-paths",
-		Doc:  "Most next hops of a route (ECMP).",
+		Doc:  "Maximum number of next hops of a route (ECMP).",
 		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Number(&k.MaxPaths, 1, 256) },
 	},
 	{
@@ -103,7 +105,7 @@ var kernelFields = []tomlfile.Field[Kernel]{
 	},
 }
 
-// Toggle is a setting that may be left to nvad.
+// Toggle is a setting that nvad decides if it is [Auto].
 type Toggle uint8
 
 // Values of a [Toggle].
@@ -132,7 +134,7 @@ func toggle(p *Toggle) tomlfile.Value {
 func sysctls(p *map[string]string) tomlfile.Value {
 	return tomlfile.TableOf(p, "table of values", func(name string, c tomlfile.Cell) (string, bool) {
 		if strings.Contains(name, "..") || strings.ContainsAny(name, " \t\n") || !strings.Contains(name, ".") {
-			c.Fail("%s is not the name of a sysctl (quote it: \"net.ipv4.conf.all.rp_filter\")", tomlfile.Show(name))
+			c.Fail("%s is not the name of a sysctl; write it in quotes, as in \"net.ipv4.conf.all.rp_filter\"", tomlfile.Show(name))
 			return "", false
 		}
 		switch val := c.Val.(type) {
@@ -149,22 +151,22 @@ func sysctls(p *map[string]string) tomlfile.Value {
 func (v *checker) kernel() {
 	k := v.cfg.Kernel
 	if k.Protocol == k.StaticProtocol {
-		v.fail("kernel.static-protocol kernel.protocol", "protocol and static-protocol must differ, both are %d", k.Protocol)
+		v.fail("kernel.static-protocol kernel.protocol", "protocol and static-protocol must differ, but both are %d; nvad tells BGP routes from static ones by it", k.Protocol)
 	}
 }
 
-// forwarding reports a file whose tunnels or NAT are for other machines' packets,
-// which the kernel drops unless it forwards. Key and value in the file, be it false,
-// say that the author has thought of it. A tunnel without a neighbor and without a
-// static route through it may serve this host alone.
+// forwarding warns if the file has tunnels or NAT for packets of other machines, but
+// does not turn on forwarding. If ip-forward is in the file, even as false, the author
+// has decided. A tunnel without a neighbor and without a static route through it may
+// serve this host alone, so it does not count.
 func (w *warner) forwarding() {
 	k := &w.cfg.Kernel
 	if k.IPForward || w.src.Has("kernel.ip-forward") || forwards(k.Sysctls) {
 		return
 	}
 	warn := func(key, what string) {
-		w.warn("no-forwarding", key, "%s is for packets of other machines, and kernel.ip-forward is not set: the kernel drops them unless something else "+
-			"turned forwarding on; set kernel.ip-forward = true, or false if it is turned on elsewhere", what)
+		w.warn("no-forwarding", key, "%s is for packets of other machines, but kernel.ip-forward is not set: unless something else turned forwarding on, "+
+			"the kernel drops them; set kernel.ip-forward = true, or false if it is turned on elsewhere", what)
 	}
 	for i := range w.cfg.Tunnels {
 		if t := &w.cfg.Tunnels[i]; len(w.cfg.within(t)) > 0 {
@@ -182,7 +184,7 @@ func (w *warner) forwarding() {
 	}
 }
 
-// forwards reports whether sysctls of the file turn forwarding on.
+// forwards reports whether one of sysctls turns forwarding on.
 func forwards(sysctls map[string]string) bool {
 	for name, value := range sysctls {
 		name = strings.ReplaceAll(name, "/", ".")

@@ -23,7 +23,7 @@ func TestLoadFails(t *testing.T) {
 	cases := map[string]string{
 		missing:                   missing + ": no such file or directory",
 		dir:                       dir + ": is a directory",
-		large:                     large + ": larger than 8 MiB",
+		large:                     large + ": the file is larger than 8 MiB",
 		closed:                    closed + ": permission denied",
 		filepath.Join(large, "x"): filepath.Join(large, "x") + ": not a directory",
 	}

@@ -2,12 +2,13 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
-// Masquerade gives packets that leave through a device its address.
+// Masquerade replaces the source of packets that leave through a device by its address.
 type Masquerade struct {
 	Out                string
 	Source             netip.Prefix
@@ -15,14 +16,14 @@ type Masquerade struct {
 	ExceptSources      []netip.Prefix
 }
 
-// SNAT gives packets from Source that leave through Out another source.
+// SNAT replaces the source of packets from Source that leave through Out.
 type SNAT struct {
 	Source netip.Prefix
 	Out    string
 	To     Endpoint
 }
 
-// DNAT sends packets elsewhere. At least one of In and Destination is given.
+// DNAT replaces the destination of packets. At least one of In and Destination is set.
 type DNAT struct {
 	In          string
 	Destination netip.Addr
@@ -33,49 +34,49 @@ type DNAT struct {
 
 var masqueradeTable = tomlfile.Array[Config, Masquerade]{
 	Key: "masquerade", ID: "out", New: defaultMasquerade,
-	Doc: "Sources hidden behind a device's address, in nvad's own nftables table; one table each.",
+	Doc: "Sources to replace by a device's address, in an nftables table of nvad; one table each.",
 	Of:  func(c *Config) *[]Masquerade { return &c.Masquerades }, Name: masqueradeName, Fields: masqueradeFields,
 }
 
 var snatTable = tomlfile.Array[Config, SNAT]{
 	Key: "snat", ID: "source",
-	Doc: "Sources replaced by an address. Of these tables, and before any masquerade, the first that fits counts.",
+	Doc: "Sources to replace by a given address, one table each. The first that matches applies, before any masquerade.",
 	Of:  func(c *Config) *[]SNAT { return &c.SNATs }, Name: snatName, Fields: snatFields,
 }
 
 var dnatTable = tomlfile.Array[Config, DNAT]{
 	Key: "dnat", ID: "to", New: defaultDNAT,
-	Doc: "Destinations replaced, of what passes this NVA. The first table that fits counts.",
+	Doc: "Destinations to replace in packets that pass this NVA, one table each. The first that matches applies.",
 	Of:  func(c *Config) *[]DNAT { return &c.DNATs }, Name: dnatName, Fields: dnatFields,
 }
 
-// defaultMasquerade is what a masquerade has that sets nothing.
+// defaultMasquerade returns a masquerade without any key set.
 func defaultMasquerade() Masquerade {
 	return Masquerade{Source: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}
 }
 
-// defaultDNAT is what a dnat has that sets nothing.
+// defaultDNAT returns a dnat without any key set.
 func defaultDNAT() DNAT { return DNAT{Protocol: "any"} }
 
 var masqueradeFields = []tomlfile.Field[Masquerade]{
 	{
 		Key: "out", Example: `"bond0"`, Required: true, Shown: true,
-		Doc:  "Device that the packets leave through, and whose address they get.",
+		Doc:  "Device through which the packets leave. Its address replaces their source.",
 		Bind: func(m *Masquerade) tomlfile.Value { return tomlfile.Text(&m.Out, tomlfile.Interface) },
 	},
 	{
 		Key: "source", Example: `"10.0.0.0/8"`, Shown: true,
-		Doc:  `Sources that are hidden so. Default: all of IPv4; "::/0" is all of IPv6.`,
+		Doc:  `Sources to replace. Default: all of IPv4; "::/0" is all of IPv6.`,
 		Bind: func(m *Masquerade) tomlfile.Value { return tomlfile.Prefix(&m.Source) },
 	},
 	{
 		Key: "except-destinations", Example: `["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]`, Shown: true,
-		Doc:  "Destinations that see the source as it is. 168.63.129.16 and 169.254.169.254 always do.",
+		Doc:  "Destinations that see the original source. 168.63.129.16 and 169.254.169.254 always do.",
 		Bind: func(m *Masquerade) tomlfile.Value { return tomlfile.Prefixes(&m.ExceptDestinations) },
 	},
 	{
 		Key: "except-sources", Example: `["192.168.0.1/32"]`,
-		Doc:  "Sources that are left as they are.",
+		Doc:  "Sources to leave unchanged.",
 		Bind: func(m *Masquerade) tomlfile.Value { return tomlfile.Prefixes(&m.ExceptSources) },
 	},
 }
@@ -83,17 +84,17 @@ var masqueradeFields = []tomlfile.Field[Masquerade]{
 var snatFields = []tomlfile.Field[SNAT]{
 	{
 		Key: "source", Example: `"10.20.0.0/16"`, Required: true, Shown: true,
-		Doc:  "Sources to be replaced.",
+		Doc:  "Sources to replace.",
 		Bind: func(s *SNAT) tomlfile.Value { return tomlfile.Prefix(&s.Source) },
 	},
 	{
 		Key: "out", Example: `"eth0"`, Required: true, Shown: true,
-		Doc:  "Device that the packets leave through.",
+		Doc:  "Device through which the packets leave.",
 		Bind: func(s *SNAT) tomlfile.Value { return tomlfile.Text(&s.Out, tomlfile.Interface) },
 	},
 	{
 		Key: "to", Example: `"10.0.0.4:1024-65535"`, Required: true, Shown: true,
-		Doc:  "Source that they get: an address, and the ports to choose from for TCP and UDP.",
+		Doc:  "New source: an address and, for TCP and UDP, the ports to choose from.",
 		Bind: func(s *SNAT) tomlfile.Value { return endpoint(&s.To) },
 	},
 }
@@ -101,33 +102,33 @@ var snatFields = []tomlfile.Field[SNAT]{
 var dnatFields = []tomlfile.Field[DNAT]{
 	{
 		Key: "in", Example: `"eth0"`, Shown: true,
-		Doc:  "Device that the packets come in by. Required unless destination is given.",
+		Doc:  "Device on which the packets arrive. Required unless destination is set.",
 		Bind: func(d *DNAT) tomlfile.Value { return tomlfile.Text(&d.In, tomlfile.Interface) },
 	},
 	{
 		Key: "destination", Example: `"10.0.0.100"`, Shown: true,
-		Doc:  "Address that they are sent to.",
+		Doc:  "Destination to replace.",
 		Bind: func(d *DNAT) tomlfile.Value { return tomlfile.Address(&d.Destination, tomlfile.Unicast) },
 	},
 	{
 		Key: "protocol", Example: `"tcp"`, Shown: true,
-		Doc:  `"tcp", "udp" or "any"; with ports, "any" is these two.`,
+		Doc:  `"tcp", "udp" or "any". If port is set, "any" means TCP and UDP.`,
 		Bind: func(d *DNAT) tomlfile.Value { return tomlfile.OneOf(&d.Protocol, "any", "tcp", "udp") },
 	},
 	{
 		Key: "port", Example: "8080", Shown: true,
-		Doc:  `Port, or a range of them ("8000-8009"). Default: all.`,
+		Doc:  `Destination port, or a range of ports ("8000-8009"). Default: all.`,
 		Bind: func(d *DNAT) tomlfile.Value { return ports(&d.Ports) },
 	},
 	{
 		Key: "to", Example: `"10.1.0.4:80"`, Required: true, Shown: true,
-		Doc: "Where they go instead: an address, and a port unless it stays the same. A range takes the ports of a range " +
-			"as long, one to one.",
+		Doc: "New destination: an address, and a port unless it stays the same. A range of ports is mapped one to one, and " +
+			"must be as long as the range in port.",
 		Bind: func(d *DNAT) tomlfile.Value { return endpoint(&d.To) },
 	},
 }
 
-// masqueradeName tells masquerades apart.
+// masqueradeName returns what tells masquerades apart.
 func masqueradeName(m *Masquerade) string {
 	if m.Source == defaultMasquerade().Source {
 		return m.Out
@@ -137,7 +138,7 @@ func masqueradeName(m *Masquerade) string {
 
 func snatName(s *SNAT) string { return s.Source.String() + " out " + s.Out }
 
-// dnatName is what packets are told by.
+// dnatName returns what a packet must match.
 func dnatName(d *DNAT) string {
 	var words []string
 	if d.In != "" {
@@ -149,12 +150,9 @@ func dnatName(d *DNAT) string {
 	return strings.Join(append(words, strings.TrimSpace(d.Protocol+" "+d.Ports.String())), " ")
 }
 
-// mostShifted is how many ports of a dnat may change their numbers one to one:
-// each costs the kernel a rule.
+// mostShifted bounds the ports of a dnat that are mapped one to one to other numbers:
+// each needs a rule in the kernel.
 const mostShifted = 256
-
-// platform are Azure's addresses for the machine itself.
-var platform = []netip.Addr{netip.AddrFrom4([4]byte{168, 63, 129, 16}), netip.AddrFrom4([4]byte{169, 254, 169, 254})}
 
 func (v *checker) nat() {
 	for i := range v.cfg.Masquerades {
@@ -178,11 +176,11 @@ func (v *checker) masquerade(i int) {
 	v.familyOf(key+".except-sources", m.Source, m.ExceptSources)
 }
 
-// familyOf reports the first of list that is not of source's address family.
+// familyOf reports the first of list that is not in the address family of source.
 func (v *checker) familyOf(key string, source netip.Prefix, list []netip.Prefix) {
 	for _, p := range list {
 		if p.IsValid() && source.IsValid() && p.Addr().Is4() != source.Addr().Is4() {
-			v.fail(key, "%s is not of the address family of source, %s", p, source)
+			v.fail(key, "%s is not in the address family of source %s", p, source)
 			return
 		}
 	}
@@ -196,7 +194,7 @@ func (v *checker) snat(i int) {
 	}
 	v.distinct("snat", "source", i, snatName(s), func(j int) bool { return snatName(&v.cfg.SNATs[j]) == snatName(s) })
 	if s.To.Addr.Is4() != s.Source.Addr().Is4() {
-		v.fail(key+".to", "%s is not of the address family of source, %s", s.To.Addr, s.Source)
+		v.fail(key+".to", "%s is not in the address family of source %s", s.To.Addr, s.Source)
 	}
 }
 
@@ -204,29 +202,29 @@ func (v *checker) dnat(i int) {
 	d := &v.cfg.DNATs[i]
 	key := v.src.Elem("dnat", i, d.To)
 	if !v.has(key+".in") && !v.has(key+".destination") {
-		v.fail(key+".in", "required key is missing: in, or destination")
+		v.fail(key+".in", "required key is missing: set in, destination, or both")
 		return
 	}
 	v.distinct("dnat", "to", i, dnatName(d), func(j int) bool { return dnatName(&v.cfg.DNATs[j]) == dnatName(d) })
 	if d.Destination.IsValid() && d.To.Addr.IsValid() && d.Destination.Is4() != d.To.Addr.Is4() {
-		v.fail(key+".to", "%s is not of the address family of destination, %s", d.To.Addr, d.Destination)
+		v.fail(key+".to", "%s is not in the address family of destination %s", d.To.Addr, d.Destination)
 	}
-	for _, a := range platform {
-		if d.Destination == a {
-			v.fail(key+".destination", "%s belongs to Azure's platform and is never translated", a)
-		}
+	if slices.Contains(platform, d.Destination) {
+		v.fail(key+".destination", "%s belongs to Azure's platform and is never translated; use another address", d.Destination)
 	}
 	v.dnatPorts(key, d)
 }
 
-// dnatPorts looks at a range to be mapped one to one.
+// dnatPorts checks a range of ports that is mapped one to one.
 func (v *checker) dnatPorts(key string, d *DNAT) {
 	n := d.To.Ports.count()
 	switch {
 	case n <= 1 || d.To.Ports == d.Ports || !d.To.Addr.IsValid():
+	case d.Ports.count() == 0:
+		v.fail(key+".to", "%s has %d ports, but port is not set; set it to a range of the same length, or use one port", d.To.Ports, n)
 	case n != d.Ports.count():
-		v.fail(key+".to", "%s is %d ports, but port has %d; give one port, or as many", d.To.Ports, n, d.Ports.count())
+		v.fail(key+".to", "%s has %d ports, but port has %d; use one port, or a range of the same length", d.To.Ports, n, d.Ports.count())
 	case n > mostShifted:
-		v.fail(key+".to", "%d ports change their numbers; at most %d can", n, mostShifted)
+		v.fail(key+".to", "%d ports would be mapped to other numbers, which is possible for at most %d; use a shorter range, or the same numbers", n, mostShifted)
 	}
 }

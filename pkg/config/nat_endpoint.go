@@ -8,13 +8,13 @@ import (
 	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
-// Endpoint is an address and, unless zero, ports there.
+// Endpoint is an address with ports; without ports, it stands for all of them.
 type Endpoint struct {
 	Addr  netip.Addr
 	Ports Ports
 }
 
-// String is the endpoint as in the file: "10.0.0.4:1024-2047".
+// String returns the endpoint in the form of the file: "10.0.0.4:1024-2047".
 func (e Endpoint) String() string {
 	switch {
 	case !e.Addr.IsValid():
@@ -27,10 +27,10 @@ func (e Endpoint) String() string {
 	return e.Addr.String() + ":" + e.Ports.String()
 }
 
-// Ports is a range of ports; zero is any.
+// Ports is a range of ports; the zero value is any port.
 type Ports struct{ Low, High uint16 }
 
-// String is the range as in the file; empty for any.
+// String returns the range in the form of the file; empty for any port.
 func (p Ports) String() string {
 	switch {
 	case p == Ports{}:
@@ -41,7 +41,7 @@ func (p Ports) String() string {
 	return strconv.Itoa(int(p.Low)) + "-" + strconv.Itoa(int(p.High))
 }
 
-// count is how many ports there are; 0 for any.
+// count returns the number of ports; 0 for any port.
 func (p Ports) count() int {
 	if p == (Ports{}) {
 		return 0
@@ -84,7 +84,7 @@ func parsePorts(s string) (Ports, bool) {
 	return Ports{uint16(low), uint16(high)}, err == nil && high >= low
 }
 
-const whatEndpoint = `an address, with ports if need be ("10.0.0.4", "10.0.0.4:80", "[fd00::4]:8000-8009")`
+const whatEndpoint = `an address, with or without ports ("10.0.0.4", "10.0.0.4:80", "[fd00::4]:8000-8009")`
 
 // endpoint returns an address, or an address and ports. An IPv6 address with
 // ports is written in brackets.
@@ -113,7 +113,7 @@ func parseEndpoint(c tomlfile.Cell) (e Endpoint, ok bool) {
 	return e, ok
 }
 
-// splitEndpoint cuts what follows the address, its colon included.
+// splitEndpoint cuts s after the address; tail begins with the colon.
 func splitEndpoint(s string) (host, tail string) {
 	if inner, ok := strings.CutPrefix(s, "["); ok {
 		if host, tail, ok = strings.Cut(inner, "]"); ok {

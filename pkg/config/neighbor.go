@@ -13,7 +13,7 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// Neighbor is one BGP neighbor with everything it inherits.
+// Neighbor is a BGP neighbor with everything that it inherits.
 type Neighbor struct {
 	Address     netip.Addr
 	Description string
@@ -21,7 +21,7 @@ type Neighbor struct {
 	Settings
 }
 
-// Settings are the keys that a neighbor and a peer-group share.
+// Settings are the keys that neighbors and peer-groups share.
 type Settings struct {
 	RemoteASN            uint32
 	LocalASN             uint32 // 0: the configuration's ASN
@@ -31,23 +31,23 @@ type Settings struct {
 	Shutdown             bool
 	EBGPMultihop         int    // TTL; 0: directly connected
 	TTLSecurity          int    // hops; 0: off
-	Password             string // TCP-MD5 key; with PasswordFile, what was read from there
-	PasswordFile         string // that holds it; a relative path is in systemd's credentials directory
+	Password             string // TCP-MD5 key; read from PasswordFile if that is set
+	PasswordFile         string // a relative path is in systemd's credentials directory
 	HoldTime             time.Duration
 	Keepalive            time.Duration
 	BFD                  BFD
 	Families             route.Family
-	Domain               string         // loop domain; see design: Site-of-Origin
-	VNet                 []netip.Prefix // address space of the VNet that the neighbor, a Route Server, serves
+	Domain               string         // loop domain, carried over iBGP as Site-of-Origin; empty: none
+	VNet                 []netip.Prefix // address space of the VNet that this Route Server serves
 	NextHopSelf          bool
-	NextHopSelfForce     bool // also iBGP-learned routes
+	NextHopSelfForce     bool // also for routes learned over iBGP
 	RouteReflectorClient bool
-	AllowASIn            int // how often the own ASN may be in a received path
+	AllowASIn            int // how many times a received path may contain this NVA's ASN
 	ASOverride           bool
 	RemovePrivateAS      bool
-	ReplacePrivateAS     bool // with RemovePrivateAS: by the own ASN
+	ReplacePrivateAS     bool // with RemovePrivateAS: overwrite them with this NVA's ASN instead
 	EnforceFirstAS       bool
-	AllowASSets          bool // accept paths with AS_SET (RFC 9774 says no)
+	AllowASSets          bool // accept paths with an AS_SET (against RFC 9774)
 	GracefulRestart      bool
 	RestartTime          time.Duration
 	StalePathTime        time.Duration
@@ -56,22 +56,22 @@ type Settings struct {
 	MaximumPrefix        int           // 0: unlimited
 	MaximumPrefixAction  string        // shutdown, warn or discard
 	MaximumPrefixWarning int           // percent of MaximumPrefix
-	MaximumPrefixRestart time.Duration // that a shutdown lasts; 0: for good
+	MaximumPrefixRestart time.Duration // how long a shutdown lasts; 0: until it is re-enabled
 	MaximumPrefixOut     int           // of each family; 0: unlimited
 	MaximumASPath        int           // ASNs; 0: unlimited
 	MaximumAttributes    int           // octets of one route's attributes; 0: unlimited
-	// MaximumPrefixOutCount is how the neighbor counts: CountPrefixes or CountIncoming.
+	// MaximumPrefixOutCount says how the neighbor counts: CountPrefixes or CountIncoming.
 	MaximumPrefixOutCount string
 	Weight                uint32
-	Role                  string // RFC 9234 role of the neighbor, or empty
-	// Import and Export accept everything if neither the iBGP neighbor nor its
-	// group gives them, and deny everything for eBGP (RFC 8212).
+	Role                  string // of the neighbor (RFC 9234); empty: none
+	// If neither the neighbor nor its group sets Import and Export, they accept
+	// everything for iBGP and deny everything for eBGP (RFC 8212).
 	Import policy.Chain
 	Export policy.Chain
 }
 
-// DefaultSettings is what a neighbor has that sets nothing. The timers are
-// those that Azure Route Server proposes, and FRR's.
+// DefaultSettings returns the settings of a neighbor without any key set. The timers
+// are those of Azure Route Server and FRR.
 func DefaultSettings() Settings {
 	return Settings{
 		Port:            179,
@@ -82,7 +82,7 @@ func DefaultSettings() Settings {
 		StalePathTime:   360 * time.Second, // FRR's
 
 		MaximumPrefix:        azureTableLimit,
-		MaximumPrefixAction:  ActionDiscard, // an NVA without the session carries nothing at all
+		MaximumPrefixAction:  ActionDiscard, // an NVA that closes the session carries no traffic at all
 		MaximumPrefixWarning: 75,            // FRR's
 
 		MaximumPrefixOutCount: CountPrefixes,
@@ -92,7 +92,7 @@ func DefaultSettings() Settings {
 	}
 }
 
-// OwnASN is the ASN that nvad shows the neighbor.
+// OwnASN returns the ASN that nvad uses towards the neighbor.
 func (s *Settings) OwnASN(c *Config) uint32 {
 	if s.LocalASN != 0 {
 		return s.LocalASN
@@ -108,12 +108,12 @@ var neighborFields = []tomlfile.Field[Neighbor]{
 	},
 	{
 		Key: "peer-group", Example: `"route-server"`, Shown: true, Impact: SoftRefresh,
-		Doc:  "Peer-group whose keys it inherits; what it gives itself wins.",
+		Doc:  "Peer-group from which the neighbor inherits. Its own keys take precedence.",
 		Bind: func(n *Neighbor) tomlfile.Value { return tomlfile.Text(&n.PeerGroup, checkName) },
 	},
 	{
 		Key: "description", Example: `"Route Server instance 0"`,
-		Doc:  "Free text for tables.",
+		Doc:  "Free text, shown in tables.",
 		Bind: func(n *Neighbor) tomlfile.Value { return tomlfile.Text(&n.Description, nil) },
 	},
 }
@@ -122,8 +122,8 @@ var neighborFields = []tomlfile.Field[Neighbor]{
 // the normalised form.
 var settingsFields = slices.Concat(sessionFields, pathFields, restartFields, defaultFields, limitFields, policyFields)
 
-// readNeighbors reads peer-groups, then neighbors upon them: the tables, then
-// those that are only listed by a group.
+// readNeighbors reads the peer-groups first, then the neighbors that inherit from them:
+// those with a table of their own, then those that a group lists.
 func readNeighbors(t *tomlfile.Table, cfg *Config) {
 	r := neighborReader{cfg: cfg, groups: map[string]*tomlfile.Table{}}
 	if sub := t.Sub("peer-group"); sub != nil {
@@ -152,7 +152,8 @@ func (r *neighborReader) neighbor(t *tomlfile.Table) {
 	r.add(n, t)
 }
 
-// add completes a neighbor, which t gives unless it is nil.
+// add fills in what n neither sets nor inherits. t is its table, or nil if a group lists
+// it.
 func (r *neighborReader) add(n Neighbor, t *tomlfile.Table) {
 	given := func(key string) bool {
 		group := r.groups[n.PeerGroup]
@@ -169,7 +170,7 @@ func (r *neighborReader) add(n Neighbor, t *tomlfile.Table) {
 	r.cfg.Neighbors = append(r.cfg.Neighbors, n)
 }
 
-// inherited is what a neighbor of a peer-group starts from.
+// inherited returns the settings with which a neighbor of a peer-group starts.
 func inherited(cfg *Config, group string) Settings {
 	if g, ok := cfg.Groups[group]; ok {
 		return g.Settings
@@ -177,7 +178,7 @@ func inherited(cfg *Config, group string) Settings {
 	return DefaultSettings()
 }
 
-// derived is n's settings, those filled in that have no fixed default.
+// derived returns n's settings, with the defaults that depend on other keys.
 func derived(cfg *Config, n Neighbor) Settings {
 	s := n.Settings
 	if s.Keepalive == 0 {
@@ -206,8 +207,8 @@ func orAccept(c policy.Chain) policy.Chain {
 	return c
 }
 
-// checkName holds names of lists, route-maps and peer-groups to what fits in
-// a line of text.
+// checkName refuses names of lists, route-maps and peer-groups that would break a line of
+// text.
 func checkName(s string) error {
 	bad := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
 	if s == "" || len(s) > 128 || strings.IndexFunc(s, bad) >= 0 {
@@ -221,61 +222,60 @@ func (v *checker) neighbor(i int) {
 	key := v.src.Elem("neighbor", i, n.Address)
 	if n.Address.IsValid() {
 		v.distinct("neighbor", "address", i, n.Address, func(j int) bool { return v.cfg.Neighbors[j].Address == n.Address })
-		v.neighborAddress(key, n)
+		v.neighborAddress(i, key+".address", n)
 	}
 	v.remoteASN(key, n)
-	v.timers(key, n)
-	v.security(key, n)
-	v.kind(key, n)
-	v.defaultOriginate(key, n)
-	v.azureASN(key, n)
+	v.timers(i, n)
+	v.security(i, n)
+	v.kind(i, n)
+	v.defaultOriginate(i, n)
+	v.azureASN(i, n)
 }
 
-// fault reports a key of n where it is given: at the neighbor or at its group.
-// The keys are tried in turn.
-func (v *checker) fault(key string, n *Neighbor, keys []string, format string, args ...any) {
-	var places string
-	for _, k := range keys {
-		places += " " + key + "." + k
+// places returns the keys that may have set a setting of neighbor i, in the order in
+// which they take effect: those of the neighbor, of its group, and the group's preset.
+func (c *Config) places(i int, keys ...string) string {
+	n := &c.Neighbors[i]
+	var places []string
+	for _, table := range []string{c.source.Elem("neighbor", i, n.Address), "peer-group." + n.PeerGroup} {
+		for _, key := range keys {
+			places = append(places, table+"."+key)
+		}
 	}
-	group := " peer-group." + n.PeerGroup + "."
-	for _, k := range keys {
-		places += group + k
-	}
-	places += group + "preset"
-	v.fail(places, format, args...)
+	return strings.Join(append(places, "peer-group."+n.PeerGroup+".preset"), " ")
 }
 
-// remoteASN may be the group's; a group that does not exist has its own error.
+// remoteASN requires the key in the neighbor or its group. A group that does not exist
+// has its own error.
 func (v *checker) remoteASN(key string, n *Neighbor) {
 	group, exists := v.cfg.Groups[n.PeerGroup]
 	given := v.has(key+".remote-asn") || v.has("peer-group."+n.PeerGroup+".remote-asn") || group.Preset != ""
 	if !given && (exists || n.PeerGroup == "") {
-		v.fail(key+".remote-asn", "required key is missing in the neighbor and its peer-group")
+		v.fail(key+".remote-asn", "required key is missing: set it in the neighbor or its peer-group")
 	}
 }
 
-func (v *checker) neighborAddress(key string, n *Neighbor) {
+func (v *checker) neighborAddress(i int, key string, n *Neighbor) {
 	if n.Address.Is6() && n.Address.IsLinkLocalUnicast() {
-		v.fail(key+".address", "%s is a link-local address, which needs a device to go with it, and nvad has no key for that; use another address", n.Address)
+		v.fail(key, "%s is a link-local address, which nvad does not support for neighbors; use another address", n.Address)
 	}
 	if n.Address == v.cfg.RouterID {
-		v.fail(key+".address", "%s is this NVA's own router-id", n.Address)
+		v.fail(key, "%s is this NVA's own router-id; enter the neighbor's address", n.Address)
 	}
 	if n.Address == n.LocalAddress {
-		v.fail(key+".address", "%s is local-address too", n.Address)
+		v.fail(key, "%s is also local-address; enter the neighbor's address", n.Address)
 	}
 	for _, t := range v.cfg.Tunnels {
 		for _, p := range t.Addresses {
 			if p.Addr() == n.Address {
-				v.fail(key+".address", "%s is this NVA's own address on %s", n.Address, t.Name)
+				v.fail(key, "%s is this NVA's own address on %s; enter the neighbor's address", n.Address, t.Name)
 			}
 		}
 	}
 	if l := n.LocalAddress; l.IsValid() && l.Is4() != n.Address.Is4() {
-		v.fault(key, n, []string{"local-address"}, "%s is not of the address family of neighbor %s", l, n.Address)
+		v.fail(v.cfg.places(i, "local-address"), "%s is not in the address family of neighbor %s", l, n.Address)
 	}
 	if n.Address.Is6() && !n.Families.Has(route.IPv6) {
-		v.fault(key, n, []string{"families"}, "neighbor %s needs \"ipv6\": IPv4 routes alone have no next hop over IPv6", n.Address)
+		v.fail(v.cfg.places(i, "families"), "neighbor %s needs \"ipv6\": over an IPv6 session, IPv4 routes have no next hop", n.Address)
 	}
 }

@@ -12,17 +12,17 @@ import (
 var sessionFields = []tomlfile.Field[Settings]{
 	{
 		Key: "remote-asn", Example: "65515", Shown: true, Impact: SessionReset,
-		Doc:  "The neighbor's ASN. Required in the neighbor or its peer-group.",
+		Doc:  "ASN of the neighbor. Required in the neighbor or its peer-group.",
 		Bind: func(s *Settings) tomlfile.Value { return asn(&s.RemoteASN) },
 	},
 	{
 		Key: "local-asn", Example: "65002", Impact: SessionReset,
-		Doc:  "ASN to show this neighbor in place of asn.",
+		Doc:  "ASN to use towards this neighbor instead of asn.",
 		Bind: func(s *Settings) tomlfile.Value { return asn(&s.LocalASN) },
 	},
 	{
 		Key: "local-address", Example: `"10.0.0.4"`, Impact: SessionReset,
-		Doc:  "Source address of the session. Default: as the kernel routes.",
+		Doc:  "Source address of the session. Default: chosen by the kernel.",
 		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Address(&s.LocalAddress, tomlfile.Unicast) },
 	},
 	{
@@ -32,7 +32,7 @@ var sessionFields = []tomlfile.Field[Settings]{
 	},
 	{
 		Key: "passive", Impact: SessionReset,
-		Doc:  "Wait for the neighbor to connect.",
+		Doc:  "Wait for the neighbor to connect, instead of connecting to it.",
 		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Bool(&s.Passive) },
 	},
 	{
@@ -42,46 +42,47 @@ var sessionFields = []tomlfile.Field[Settings]{
 	},
 	{
 		Key: "ebgp-multihop", Example: "255", Shown: true, Impact: SessionReset,
-		Doc:  "TTL towards an eBGP neighbor that is not on a connected subnet; Route Server needs 2 or more.",
+		Doc:  "TTL towards an eBGP neighbor that is not in a connected subnet. Route Server needs 2 or more.",
 		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Number(&s.EBGPMultihop, 1, 255) },
 	},
 	{
 		Key: "ttl-security", Impact: SessionReset,
-		Doc:  "Refuse packets from more than so many hops away (RFC 5082); 0 is off. Not with ebgp-multihop.",
+		Doc:  "Drop packets from more than this many hops away (RFC 5082); 0 accepts any distance. Excludes ebgp-multihop.",
 		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Number(&s.TTLSecurity, 0, 254) },
 	},
 	{
 		Key: "password", Example: `"secret"`, Impact: SessionReset,
-		Doc:  "TCP-MD5 key, 1 to 80 bytes.",
+		Doc:  "TCP-MD5 key, 1 to 80 bytes, the same at both ends.",
 		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Secret(&s.Password, CheckPassword) },
 	},
 	{
 		Key: "password-file", Example: `"bgp-key"`, Impact: SessionReset,
-		Doc:  "File with the TCP-MD5 key; a relative path is in systemd's credentials directory.",
+		Doc:  "File with the TCP-MD5 key. A relative path is looked up in systemd's credentials directory.",
 		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Text(&s.PasswordFile, tomlfile.NotEmpty) },
 	},
 	{
 		Key: "hold-time", Impact: SessionReset,
-		Doc: "Seconds without a message until the session is given up; 0 is never.",
+		Doc: "Seconds without a message after which the session is closed; 0 never closes it. The shorter hold time of both " +
+			"ends applies.",
 		Bind: func(s *Settings) tomlfile.Value {
 			return tomlfile.Seconds(&s.HoldTime, 0, tomlfile.MaxUint16, checkHoldTime)
 		},
 	},
 	{
 		Key: "keepalive", Example: "60", Impact: SessionReset,
-		Doc:  "Seconds between keepalives. Default: a third of hold-time.",
+		Doc:  "Seconds between keepalive messages. Default: a third of hold-time.",
 		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Seconds(&s.Keepalive, 1, tomlfile.MaxUint16/3, nil) },
 	},
 	{
 		Key: "bfd", Example: "{ min-tx = 100, min-rx = 100 }",
-		Doc: "Watch the neighbor with BFD (RFC 5880): true, or a table of min-tx and min-rx in milliseconds (300), multiplier (3), " +
-			"min-ttl and key-file. " +
-			"When it stops answering its routes go at once, whatever graceful-restart says.",
+		Doc: "Watch the neighbor with BFD (RFC 5880): true, or a table of min-tx and min-rx in milliseconds (300), multiplier " +
+			"(3), min-ttl and key-file. When the neighbor stops answering, its routes are removed at once, whatever " +
+			"graceful-restart says.",
 		Bind: func(s *Settings) tomlfile.Value { return bfd{&s.BFD} },
 	},
 	{
 		Key: "families", Example: `["ipv4"]`, Impact: SessionReset,
-		Doc:  `Address families: "ipv4", "ipv6" or both. Default: that of the neighbor's address.`,
+		Doc:  `Address families: "ipv4", "ipv6" or both. Default: the family of the neighbor's address.`,
 		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Words(&s.Families, false, "ipv4", "ipv6") },
 	},
 }
@@ -90,37 +91,38 @@ var sessionFields = []tomlfile.Field[Settings]{
 var restartFields = []tomlfile.Field[Settings]{
 	{
 		Key: "graceful-restart", Impact: SessionReset,
-		Doc:  "Announce graceful restart (RFC 4724): routes survive a restart of either side.",
+		Doc:  "Negotiate graceful restart (RFC 4724), so that routes survive a restart of either side.",
 		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Bool(&s.GracefulRestart) },
 	},
 	{
 		Key: "restart-time", Impact: SessionReset,
-		Doc:  "Seconds that the neighbor shall keep routes while nvad restarts.",
+		Doc:  "Seconds for which the neighbor is asked to keep routes while nvad restarts.",
 		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Seconds(&s.RestartTime, 1, 4095, nil) },
 	},
 	{
 		Key: "stalepath-time",
-		Doc: "Seconds for which routes of a neighbor that restarts are kept at most, until it has announced them again. It may ask " +
-			"for up to 4095, in which traffic may go to a router that is gone; three times the usual restart time is enough for a large table.",
+		Doc: "Maximum time in seconds for which the routes of a restarting neighbor are kept until it announces them again. " +
+			"The neighbor may ask for up to 4095; until then, traffic may go to a router that is gone. Three times the usual " +
+			"restart time is enough for a large table.",
 		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Seconds(&s.StalePathTime, 1, 4095, nil) },
 	},
 }
 
-// maxPassword is TCP_MD5SIG_MAXKEYLEN of Linux.
+// maxPassword is the longest key that Linux accepts (TCP_MD5SIG_MAXKEYLEN).
 const maxPassword = 80
 
-// CheckPassword refuses what can't be a TCP-MD5 key. The error does not show it.
+// CheckPassword refuses text that can't be a TCP-MD5 key. The error does not quote it.
 func CheckPassword(s string) error {
 	switch {
 	case s == "":
-		return errors.New("the password is empty")
+		return errors.New("the password is empty; TCP-MD5 needs 1 to 80 bytes")
 	case len(s) > maxPassword:
-		return fmt.Errorf("the password has %d bytes; TCP-MD5 takes at most %d", len(s), maxPassword)
+		return fmt.Errorf("the password has %d bytes, but TCP-MD5 accepts at most %d", len(s), maxPassword)
 	}
 	return nil
 }
 
-// checkHoldTime is RFC 4271 section 4.2.
+// checkHoldTime follows RFC 4271 section 4.2.
 func checkHoldTime(n int64) error {
 	if n == 1 || n == 2 {
 		return fmt.Errorf("want 0 or at least 3 seconds (RFC 4271), got %d", n)
@@ -128,18 +130,18 @@ func checkHoldTime(n int64) error {
 	return nil
 }
 
-func (v *checker) timers(key string, n *Neighbor) {
+func (v *checker) timers(i int, n *Neighbor) {
 	if n.HoldTime > 0 && n.Keepalive >= n.HoldTime {
-		v.fault(key, n, []string{"keepalive", "hold-time"}, "keepalive (%d s) must be shorter than hold-time (%d s)",
+		v.fail(v.cfg.places(i, "keepalive", "hold-time"), "keepalive (%d s) must be shorter than hold-time (%d s)",
 			n.Keepalive/time.Second, n.HoldTime/time.Second)
 	}
 }
 
-func (v *checker) security(key string, n *Neighbor) {
+func (v *checker) security(i int, n *Neighbor) {
 	if n.TTLSecurity > 0 && n.EBGPMultihop > 1 {
-		v.fault(key, n, []string{"ttl-security", "ebgp-multihop"}, "ttl-security and ebgp-multihop exclude each other")
+		v.fail(v.cfg.places(i, "ttl-security", "ebgp-multihop"), "ttl-security and ebgp-multihop exclude each other; remove one")
 	}
 	if n.Password != "" && n.PasswordFile != "" {
-		v.fault(key, n, []string{"password-file", "password"}, "password and password-file exclude each other")
+		v.fail(v.cfg.places(i, "password-file", "password"), "password and password-file exclude each other; remove one")
 	}
 }

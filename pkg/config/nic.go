@@ -7,7 +7,7 @@ import (
 	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
-// NIC is a device whose answers to Azure's platform address leave by it.
+// NIC is a device that itself sends the answers to what Azure's platform sends to it.
 type NIC struct {
 	Device  string
 	Table   uint32     // 0: see [NIC.TableNumber]
@@ -16,8 +16,8 @@ type NIC struct {
 
 var nicTable = tomlfile.Array[Config, NIC]{
 	Key: "nic", ID: "device",
-	Doc: "NICs of a VM that has several, one table each: what a load balancer's probe asks of a NIC is answered " +
-		"by that NIC. Only packets to 168.63.129.16 are concerned.",
+	Doc: "NICs of a VM with several, one table each. Each NIC answers the load balancer probes that it receives. Only " +
+		"packets to 168.63.129.16 are affected.",
 	Of:   func(c *Config) *[]NIC { return &c.NICs },
 	Name: func(n *NIC) string { return n.Device }, Fields: nicFields,
 }
@@ -25,18 +25,18 @@ var nicTable = tomlfile.Array[Config, NIC]{
 var nicFields = []tomlfile.Field[NIC]{
 	{
 		Key: "device", Example: `"eth1"`, Required: true, Shown: true,
-		Doc:  "Device of the NIC. It may come later.",
+		Doc:  "Device of the NIC. It may appear after nvad has started.",
 		Bind: func(n *NIC) tomlfile.Value { return tomlfile.Text(&n.Device, tomlfile.Interface) },
 	},
 	{
 		Key: "table", Example: "16801",
-		Doc: "Routing table for its answers, which no other program uses for 168.63.129.16. Default: 16800 plus the number that " +
-			"the name of device ends with, of which the last four digits count.",
+		Doc: "Routing table for the answers; no other program may use it for 168.63.129.16. Default: 16800 plus the number at " +
+			"the end of the name of device, of which the last four digits count.",
 		Bind: func(n *NIC) tomlfile.Value { return tomlfile.Number(&n.Table, 1, tomlfile.MaxUint32) },
 	},
 	{
 		Key: "gateway", Example: `"10.0.1.1"`,
-		Doc:  "Gateway of its subnet. Default: the subnet's first address, as in every VNet.",
+		Doc:  "Gateway of the NIC's subnet. Default: the subnet's first address, as in every VNet.",
 		Bind: func(n *NIC) tomlfile.Value { return tomlfile.Address(&n.Gateway, tomlfile.Unicast4) },
 	},
 }
@@ -44,7 +44,7 @@ var nicFields = []tomlfile.Field[NIC]{
 // firstTable is the table of eth0.
 const firstTable = 16800
 
-// TableNumber is the routing table of the NIC.
+// TableNumber returns the number of the NIC's routing table.
 func (n NIC) TableNumber() uint32 {
 	if n.Table != 0 {
 		return n.Table
@@ -61,7 +61,7 @@ func (n NIC) TableNumber() uint32 {
 	return firstTable + number
 }
 
-// reservedTables are the kernel's own, which hold routes of others.
+// reservedTables has the tables of the kernel itself, which other programs use.
 var reservedTables = map[uint32]string{253: "default", 254: "main", 255: "local"}
 
 func (v *checker) nic(i int) {
@@ -71,24 +71,24 @@ func (v *checker) nic(i int) {
 	}
 	key := v.src.Elem("nic", i, n.Device)
 	if name, reserved := reservedTables[n.Table]; reserved {
-		v.fail(key+".table", "table %d is the kernel's table %s", n.Table, name)
+		v.fail(key+".table", "table %d is the kernel's table %s; use another one", n.Table, name)
 	}
 	v.distinct("nic", "device", i, n.Device, func(j int) bool { return v.cfg.NICs[j].Device == n.Device })
 	for j := range i {
 		o := &v.cfg.NICs[j]
 		if o.Device != n.Device && o.TableNumber() == n.TableNumber() {
-			v.fail(key+".table", "table %d is that of nic %s%s", n.TableNumber(), o.Device, derivedTable(n))
+			v.fail(key+".table", "table %d is already used by nic %s%s", n.TableNumber(), o.Device, derivedTable(n))
 		}
 	}
 	if v.cfg.HasTunnel(n.Device) {
-		v.fail(key+".device", "%s is a tunnel, which no load balancer probes", n.Device)
+		v.fail(key+".device", "%s is a tunnel, and load balancers do not probe tunnels; remove it", n.Device)
 	}
 }
 
-// derivedTable says what to do about a table that the file does not give.
+// derivedTable explains a table that is not in the file.
 func derivedTable(n *NIC) string {
 	if n.Table != 0 {
 		return ""
 	}
-	return fmt.Sprintf(", derived from the name %s: give one", n.Device)
+	return fmt.Sprintf(" (derived from the name %s); set another one", n.Device)
 }

@@ -1,21 +1,22 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 
 	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
-// Network originates a prefix (network statement).
+// Network originates a prefix.
 type Network struct {
 	Prefix   netip.Prefix
 	RouteMap string
 }
 
-// Aggregate originates a prefix while there is a more specific one.
+// Aggregate originates a prefix while there is a route for a more specific one.
 type Aggregate struct {
 	Prefix      netip.Prefix
-	SummaryOnly bool // the more specific ones are not advertised
+	SummaryOnly bool // do not advertise the more specific prefixes
 	RouteMap    string
 }
 
@@ -26,19 +27,19 @@ type Redistribute struct {
 }
 
 var networkTable = tomlfile.Array[Config, Network]{
-	Key: "network", ID: "prefix", Doc: "Prefixes that nvad originates; one table each.",
+	Key: "network", ID: "prefix", Doc: "Prefixes that nvad originates, one table each.",
 	Of:   func(c *Config) *[]Network { return &c.Networks },
 	Name: func(n *Network) string { return n.Prefix.String() }, Fields: networkFields,
 }
 
 var aggregateTable = tomlfile.Array[Config, Aggregate]{
-	Key: "aggregate", ID: "prefix", Doc: "Prefixes that stand for their parts; one table each.",
+	Key: "aggregate", ID: "prefix", Doc: "Prefixes that nvad originates on behalf of their parts, one table each.",
 	Of:   func(c *Config) *[]Aggregate { return &c.Aggregates },
 	Name: func(a *Aggregate) string { return a.Prefix.String() }, Fields: aggregateFields,
 }
 
 var redistributeTable = tomlfile.Array[Config, Redistribute]{
-	Key: "redistribute", ID: "source", Doc: "Routes of other sources to originate; one table each.",
+	Key: "redistribute", ID: "source", Doc: "Routes of other sources that nvad originates, one table each.",
 	Of:   func(c *Config) *[]Redistribute { return &c.Redistributes },
 	Name: func(r *Redistribute) string { return r.Source }, Fields: redistributeFields,
 }
@@ -51,7 +52,7 @@ var networkFields = []tomlfile.Field[Network]{
 	},
 	{
 		Key: "route-map", Example: `"tag-own"`, Shown: true,
-		Doc:  "Route-map that sets its attributes, or denies it.",
+		Doc:  "Route-map that sets the attributes of the route, or denies it.",
 		Bind: func(n *Network) tomlfile.Value { return tomlfile.Text(&n.RouteMap, checkName) },
 	},
 }
@@ -64,34 +65,34 @@ var aggregateFields = []tomlfile.Field[Aggregate]{
 	},
 	{
 		Key:  "summary-only",
-		Doc:  "Advertise the aggregate alone, not its parts.",
+		Doc:  "Advertise only the aggregate, not its parts.",
 		Bind: func(a *Aggregate) tomlfile.Value { return tomlfile.Bool(&a.SummaryOnly) },
 	},
 	{
 		Key: "route-map", Example: `"tag-own"`,
-		Doc:  "Route-map that sets its attributes, or denies it.",
+		Doc:  "Route-map that sets the attributes of the route, or denies it.",
 		Bind: func(a *Aggregate) tomlfile.Value { return tomlfile.Text(&a.RouteMap, checkName) },
 	},
 }
 
-// redistributable are the sources of which routes can be originated.
+// redistributable lists the sources whose routes can be originated.
 var redistributable = []string{"connected", "static", "kernel"}
 
 var redistributeFields = []tomlfile.Field[Redistribute]{
 	{
 		Key: "source", Example: `"static"`, Required: true, Shown: true,
-		Doc: `"connected": subnets of this machine's interfaces. "static": static routes above that stand. ` +
-			`"kernel": routes of other programs, the default route among them. Link-local prefixes never.`,
+		Doc: `"connected": subnets of this machine's interfaces. "static": active static routes of this file. "kernel": ` +
+			"routes of other programs, including the default route. Link-local prefixes are never originated.",
 		Bind: func(r *Redistribute) tomlfile.Value { return tomlfile.OneOf(&r.Source, redistributable...) },
 	},
 	{
 		Key: "route-map", Example: `"tag-own"`, Shown: true,
-		Doc:  "Route-map that sets their attributes, or denies them. Their MED is the metric in the kernel, or the static route's own.",
+		Doc: "Route-map that sets the attributes of the routes, or denies them. Their MED is the metric in the kernel or, for " +
+			"static routes, the metric in this file.",
 		Bind: func(r *Redistribute) tomlfile.Value { return tomlfile.Text(&r.RouteMap, checkName) },
 	},
 }
 
-// originated looks at what nvad announces of its own.
 func (v *checker) originated() {
 	c := v.cfg
 	for i, n := range c.Networks {
@@ -100,10 +101,34 @@ func (v *checker) originated() {
 	for i, a := range c.Aggregates {
 		v.distinct("aggregate", "prefix", i, a.Prefix, func(j int) bool { return a.Prefix.IsValid() && c.Aggregates[j].Prefix == a.Prefix })
 		if key := v.src.Elem("aggregate", i, a.Prefix) + ".prefix"; a.Prefix.IsValid() && a.Prefix.IsSingleIP() {
-			v.fail(key, "%s has no more specific prefixes to stand for", a.Prefix)
+			v.fail(key, "%s has no more specific prefixes, so it can't be an aggregate; use a [[network]] table instead", a.Prefix)
 		}
 	}
 	for i, r := range c.Redistributes {
 		v.distinct("redistribute", "source", i, r.Source, func(j int) bool { return r.Source != "" && c.Redistributes[j].Source == r.Source })
 	}
+}
+
+// origin is a source of originated routes.
+type origin struct {
+	key      string // of its table
+	name     string // "network 10.0.0.0/16"
+	routeMap string // may be empty
+}
+
+// origins returns all networks, aggregates and redistributions.
+func (c *Config) origins() (list []origin) {
+	add := func(array string, i int, id any, routeMap string) {
+		list = append(list, origin{c.source.Elem(array, i, id), fmt.Sprintf("%s %v", array, id), routeMap})
+	}
+	for i, n := range c.Networks {
+		add("network", i, n.Prefix, n.RouteMap)
+	}
+	for i, a := range c.Aggregates {
+		add("aggregate", i, a.Prefix, a.RouteMap)
+	}
+	for i, r := range c.Redistributes {
+		add("redistribute", i, r.Source, r.RouteMap)
+	}
+	return list
 }

@@ -7,13 +7,12 @@ import (
 	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
-// Group is a peer-group's settings, the defaults filled in. Keepalive and
-// Families are zero if the group does not give them: they follow from the
-// neighbor's hold time and address.
+// Group has the settings of a peer-group, including defaults. Keepalive and Families are
+// zero if the group does not set them, since their defaults depend on the neighbor.
 type Group struct {
 	Name   string
-	Preset string       // what its settings started from; empty: the defaults
-	Listed []netip.Addr // those of Neighbors that give nothing themselves
+	Preset string       // preset that the settings are based on; empty: none
+	Listed []netip.Addr // neighbors without a table of their own
 	Settings
 }
 
@@ -24,8 +23,8 @@ const listKey = "neighbors"
 var groupFields = []tomlfile.Field[Group]{
 	{
 		Key: "preset", Example: `"azure-route-server"`,
-		Doc: "What the neighbors are, which says all that they need: " + tomlfile.OrList(presetNames()) + ". A key that is given here or in a neighbor " +
-			"counts before the preset's. `nvactl config show --expanded` writes it out.",
+		Doc: "Kind of the neighbors, which sets everything that such a neighbor needs: " + tomlfile.OrList(presetNames()) +
+			". Keys set here or in a neighbor take precedence. `nvactl config show --expanded` shows all that a preset sets.",
 		Bind: func(g *Group) tomlfile.Value { return tomlfile.OneOf(&g.Preset, presetNames()...) },
 	},
 	{
@@ -52,8 +51,8 @@ func (r *neighborReader) group(name string, c tomlfile.Cell) {
 	r.cfg.Groups[name], r.groups[name] = g, t
 }
 
-// listed adds the neighbors that a group lists. What is wrong with the list was
-// told when it was read.
+// listed adds the neighbors that a group lists. Faults of the list were reported when the
+// group was read.
 func (r *neighborReader) listed(group string) {
 	g := r.cfg.Groups[group]
 	if len(g.Listed) == 0 {
@@ -61,7 +60,7 @@ func (r *neighborReader) listed(group string) {
 	}
 	c, _ := r.groups[group].Get(listKey)
 	cells, _ := c.Items("")
-	left := slices.Clone(g.Listed) // one that is listed twice has its fault already
+	left := slices.Clone(g.Listed) // an address that is listed twice is added once
 	for _, item := range cells {
 		text, _ := item.Val.(string)
 		addr, err := netip.ParseAddr(text)

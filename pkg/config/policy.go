@@ -10,8 +10,8 @@ import (
 	"github.com/nvad/nvad/pkg/policy"
 )
 
-// policies reports what the policy compiler finds in the library and in each
-// neighbor's chains, beyond what the references have shown.
+// policies reports the faults that the policy compiler finds in the lists and route-maps
+// and in each neighbor's chains, besides missing objects.
 func (v *checker) policies() {
 	for _, e := range policy.CheckLibrary(&v.cfg.Policies) {
 		v.policyError(e)
@@ -27,29 +27,14 @@ func (v *checker) policies() {
 		_, err = compiler.Compile(n.DefaultChain(), v.cfg.Session(n, true))
 		v.policyErrors(err, own+".default-originate-map", group+".default-originate-map")
 	}
-	v.origins(compiler)
-}
-
-// origins compiles the route-maps of what is originated.
-func (v *checker) origins(compiler *policy.Compiler) {
-	c := v.cfg
-	check := func(key, routeMap string) {
-		_, err := compiler.Compile(OriginChain(routeMap), c.OriginSession())
-		v.policyErrors(err, key+".route-map")
-	}
-	for i, n := range c.Networks {
-		check(v.src.Elem("network", i, n.Prefix), n.RouteMap)
-	}
-	for i, a := range c.Aggregates {
-		check(v.src.Elem("aggregate", i, a.Prefix), a.RouteMap)
-	}
-	for i, r := range c.Redistributes {
-		check(v.src.Elem("redistribute", i, r.Source), r.RouteMap)
+	for _, o := range v.cfg.origins() {
+		_, err := compiler.Compile(OriginChain(o.routeMap), v.cfg.OriginSession())
+		v.policyErrors(err, o.key+".route-map")
 	}
 }
 
-// policyErrors reports the errors of a chain, which the neighbor or its group
-// gives.
+// policyErrors reports the errors of a chain; chains are the keys that may have set it,
+// the neighbor's and its group's.
 func (v *checker) policyErrors(err error, chains ...string) {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
@@ -63,8 +48,8 @@ func (v *checker) policyErrors(err error, chains ...string) {
 	}
 }
 
-// policyError reports e at its key. One at a key that has its error already,
-// or an element that has, is left out: it is the same in other words.
+// policyError reports e at its key, unless the key or one of its elements has an error
+// already: that is the same one in other words.
 func (v *checker) policyError(e *policy.Error, chains ...string) {
 	key := v.src.First(v.policyKeys(e, chains))
 	for _, other := range v.doc.Errors {
@@ -75,7 +60,7 @@ func (v *checker) policyError(e *policy.Error, chains ...string) {
 	v.fail(key, "%v", e.Err)
 }
 
-// policyKeys is the keys that e may be about.
+// policyKeys returns the keys that may have caused e.
 func (v *checker) policyKeys(e *policy.Error, chains []string) string {
 	if e.Kind == policy.KindChain {
 		keys := ""
@@ -100,7 +85,7 @@ func (v *checker) policyKeys(e *policy.Error, chains []string) string {
 	return key + "." + e.Field
 }
 
-// unused reports objects that nothing refers to.
+// unused warns of objects that nothing refers to.
 func (w *warner) unused() {
 	used := map[string]bool{}
 	for _, r := range w.cfg.refs() {
@@ -110,16 +95,15 @@ func (w *warner) unused() {
 	for _, kind := range tomlfile.SortedKeys(objects) {
 		for _, name := range objects[kind] {
 			if !used[kind+" "+name] && !w.cfg.fromPreset(name) {
-				w.warn("unused", kind+"."+name, "nothing refers to this %s", kind)
+				w.warn("unused", kind+"."+name, "nothing uses this %s; remove it, or refer to it where it was meant to apply", kind)
 			}
 		}
 	}
 }
 
-// strangers reports conditions on a neighbor that there is not, which never
-// hold.
+// strangers warns of conditions on an address that is no neighbor: they never hold.
 func (w *warner) strangers() {
-	known := map[netip.Addr]bool{{}: true} // the condition is not given
+	known := map[netip.Addr]bool{{}: true} // no condition
 	for i := range w.cfg.Neighbors {
 		known[w.cfg.Neighbors[i].Address] = true
 	}
@@ -127,33 +111,30 @@ func (w *warner) strangers() {
 		for i, clause := range w.cfg.Policies.RouteMaps[name] {
 			key := w.src.Elem(string(policy.KindRouteMap)+"."+name, i, clause.Seq) + ".match."
 			if m := clause.Match; !known[m.Neighbor] {
-				w.warn("no-neighbor", key+"neighbor", "never matches: %s is not a neighbor", m.Neighbor)
+				w.warn("no-neighbor", key+"neighbor", "never matches, because %s is not a neighbor; correct the address", m.Neighbor)
 			}
 			if m := clause.Match; !known[m.Peer] {
-				w.warn("no-neighbor", key+"peer", "never matches: %s is not a neighbor", m.Peer)
+				w.warn("no-neighbor", key+"peer", "never matches, because %s is not a neighbor; correct the address", m.Peer)
 			}
 		}
 	}
 }
 
-// unreached reports rules and clauses that no route gets to.
+// unreached warns of rules and clauses that no route reaches.
 func (w *warner) unreached() {
 	for _, u := range policy.FindUnreached(&w.cfg.Policies) {
 		if w.cfg.fromPreset(u.Name) {
 			continue
 		}
 		key := w.src.Elem(string(u.Kind)+"."+u.Name, u.Index, u.Seq)
-		switch {
-		case u.Kind == policy.KindRouteMap && u.Count > 1:
-			w.warn("unreached", key, "this clause and %d more are never reached: %s has no conditions and decides every route; "+
-				"give it a match, number it last, or delete them", u.Count-1, u.By)
-		case u.Kind == policy.KindRouteMap:
-			w.warn("unreached", key, "this clause is never reached: %s has no conditions and decides every route; "+
-				"give it a match, number it last, or delete this one", u.By)
-		case u.Count > 1:
-			w.warn("unreached", key, "this rule and %d more are never reached: %q comes first and covers them; put them before it, or delete them", u.Count-1, u.By)
-		default:
-			w.warn("unreached", key, "this rule is never reached: %q comes first and covers it; put it before that one, or delete it", u.By)
+		noun, why, what := "rule", fmt.Sprintf("the earlier %q matches first", u.By), "change the order, or delete what is not needed"
+		if u.Kind == policy.KindRouteMap {
+			noun, why, what = "clause", u.By+" has no conditions and decides every route", "give that clause a match, number it last, or delete what is not needed"
+		}
+		if u.Count > 1 {
+			w.warn("unreached", key, "this %s and %d more are never reached, because %s; %s", noun, u.Count-1, why, what)
+		} else {
+			w.warn("unreached", key, "this %s is never reached, because %s; %s", noun, why, what)
 		}
 	}
 }

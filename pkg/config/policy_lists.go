@@ -28,8 +28,8 @@ func pathSeq(r *policy.ASPathRule) *int { return &r.Seq }
 
 func communitySeq(r *policy.CommunityRule) *int { return &r.Seq }
 
-// parsePrefixRule refuses bits beyond a prefix's length: FRR clears them, but
-// whoever wrote them meant something else.
+// parsePrefixRule refuses bits beyond a prefix's length. FRR clears them silently, but
+// their author meant something else.
 func parsePrefixRule(s string) (policy.PrefixRule, error) {
 	r, err := policy.ParsePrefixRule(s)
 	if err != nil || r.Any {
@@ -37,14 +37,14 @@ func parsePrefixRule(s string) (policy.PrefixRule, error) {
 	}
 	for _, word := range strings.Fields(s) {
 		if p, err := netip.ParsePrefix(word); err == nil && p != p.Masked() {
-			return r, fmt.Errorf("%s has bits set beyond its length; the network is %s", p, p.Masked())
+			return r, fmt.Errorf("%s has bits set beyond its length; did you mean %s?", p, p.Masked())
 		}
 	}
 	return r, nil
 }
 
-// communityRule parses rules of one kind of community, each brought to its one
-// text form by norm.
+// communityRule returns a parser for rules about one kind of community; norm brings each
+// community to its normalised text.
 func communityRule(norm func(string) (string, error)) func(string) (policy.CommunityRule, error) {
 	return func(s string) (policy.CommunityRule, error) {
 		r, err := policy.ParseCommunityRule(s)
@@ -55,8 +55,8 @@ func communityRule(norm func(string) (string, error)) func(string) (policy.Commu
 	}
 }
 
-// readLists reads a table of lists, each a list of rules in the grammar of
-// parse. A rule without a number follows the one before it.
+// readLists reads a table of lists. Each list has rules that parse accepts. A rule without
+// a number follows the one before it.
 func readLists[L ~[]R, R any](t *tomlfile.Table, key string, parse func(string) (R, error), seq func(*R) *int) map[string]L {
 	sub := t.Sub(key)
 	if sub == nil {
@@ -76,7 +76,7 @@ func readRules[R any](c tomlfile.Cell, parse func(string) (R, error), seq func(*
 		return nil
 	}
 	if len(cells) == 0 {
-		c.Fail("the list is empty; it would deny everything")
+		c.Fail("the list is empty and would deny everything; add a rule, such as \"permit any\"")
 	}
 	var rules []R
 	var numbers numbering
@@ -98,14 +98,17 @@ func readRules[R any](c tomlfile.Cell, parse func(string) (R, error), seq func(*
 	return rules
 }
 
-// numbering gives numbers to the rules of a list that have none, as
-// policy.PrefixRule tells.
+// seqStep is the distance between the numbers of rules and clauses that have none in
+// the file, as in FRR.
+const seqStep = 5
+
+// numbering numbers the rules of a list that have no number; see policy.PrefixRule.
 type numbering struct{ highest int }
 
-// next is the number of a rule that has none.
+// next returns the number of a rule without one.
 func (s *numbering) next() int { return s.highest/seqStep*seqStep + seqStep }
 
-// take is n, or the next number if n is 0.
+// take returns n, or the next number if n is 0.
 func (s *numbering) take(n int) int {
 	if n == 0 {
 		n = s.next()
@@ -114,13 +117,13 @@ func (s *numbering) take(n int) int {
 	return n
 }
 
-// standard, large and extended are the one text form of a community.
+// standard, large and extended return the normalised text of a community.
 func standard(s string) (string, error) {
 	c, err := route.ParseCommunity(s)
 	return c.String(), err
 }
 
-// standardOrAll is standard, and the word of lists for every route.
+// standardOrAll also accepts "internet", which lists use for any route.
 func standardOrAll(s string) (string, error) {
 	if s == "internet" {
 		return s, nil

@@ -12,76 +12,76 @@ import (
 )
 
 var clauseFields = []tomlfile.Field[policy.Clause]{
-	{Key: "seq", Example: "10", Doc: "Place among the clauses. Default: the next multiple of 5.",
+	{Key: "seq", Example: "10", Doc: "Position among the clauses. Default: the next multiple of 5.",
 		Bind: func(c *policy.Clause) tomlfile.Value { return tomlfile.Number(&c.Seq, 1, 65535) }},
 	{Key: "action", Example: `"permit"`, Required: true, Shown: true, Doc: `"permit" or "deny".`,
 		Bind: func(c *policy.Clause) tomlfile.Value { return action(&c.Permit) }},
-	{Key: "match", Example: `{ as-path-list = "azure-asns" }`, Shown: true, Doc: "Conditions, all of which must hold.",
+	{Key: "match", Example: `{ as-path-list = "azure-asns" }`, Shown: true, Doc: "Conditions, all of which must hold. Without any, the clause matches every route.",
 		Bind: func(c *policy.Clause) tomlfile.Value { return tomlfile.InlineTable(&c.Match, matchFields) }},
-	{Key: "set", Example: `{ as-path-replace = "any" }`, Shown: true, Doc: "Changes to what a permit clause matched.",
+	{Key: "set", Example: `{ as-path-replace = "any" }`, Shown: true, Doc: "Changes to the routes that a permit clause matches.",
 		Bind: func(c *policy.Clause) tomlfile.Value { return tomlfile.InlineTable(&c.Set, setFields) }},
-	{Key: "call", Example: `"common"`, Doc: "Route-map to run; where it denies, the route is denied.",
+	{Key: "call", Example: `"common"`, Doc: "Another route-map to run first; if it denies the route, the route is denied.",
 		Bind: func(c *policy.Clause) tomlfile.Value { return tomlfile.Text(&c.Call, checkName) }},
-	{Key: "on-match", Example: `"next"`, Doc: `Go on with the "next" clause, or with that of a number.`,
+	{Key: "on-match", Example: `"next"`, Doc: `After a match, go on with the "next" clause, or with the clause of this number.`,
 		Bind: func(c *policy.Clause) tomlfile.Value { return onMatch(c) }},
-	{Key: "continue", Example: "true", Doc: "Go on with the next clause (true), or with that of a number.",
+	{Key: "continue", Example: "true", Doc: "After a match, go on with the next clause (true), or with the clause of this number.",
 		Bind: func(c *policy.Clause) tomlfile.Value { return cont(c) }},
 }
 
 var matchFields = []tomlfile.Field[policy.Match]{
-	{Key: "prefix-list", Example: `"rs-hub00"`, Doc: "The prefix is in this list.",
+	{Key: "prefix-list", Example: `"rs-hub00"`, Doc: "This list permits the prefix.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Text(&m.PrefixList, checkName) }},
-	{Key: "as-path-list", Example: `"azure-asns"`, Doc: "The AS_PATH is in this list.",
+	{Key: "as-path-list", Example: `"azure-asns"`, Doc: "This list permits the AS_PATH.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Text(&m.ASPathList, checkName) }},
-	{Key: "bogons", Example: `"reserved"`, Doc: `The AS_PATH holds an ASN that is "reserved", "private", or either ("all").`,
+	{Key: "bogons", Example: `"reserved"`, Doc: `The AS_PATH contains an ASN that is "reserved", "private", or either ("all").`,
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.OneOf(&m.Bogons, "reserved", "private", "all") }},
-	{Key: "community-list", Example: `"spokes"`, Doc: "The communities are in this list.",
+	{Key: "community-list", Example: `"spokes"`, Doc: "This list permits the communities.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Text(&m.CommunityList, checkName) }},
 	{Key: "community-exact", Doc: "With community-list: the route has no other communities.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Bool(&m.CommunityExact) }},
-	{Key: "community-any", Doc: "With community-list: one of a rule's communities suffices.",
+	{Key: "community-any", Doc: "With community-list: one of the communities in a rule is enough.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Bool(&m.CommunityAny) }},
-	{Key: "large-community-list", Example: `"sites"`, Doc: "The large communities are in this list.",
+	{Key: "large-community-list", Example: `"sites"`, Doc: "This list permits the large communities.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Text(&m.LargeCommunityList, checkName) }},
-	{Key: "large-community-exact", Doc: "As community-exact.",
+	{Key: "large-community-exact", Doc: "As community-exact, for large-community-list.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Bool(&m.LargeExact) }},
-	{Key: "large-community-any", Doc: "As community-any.",
+	{Key: "large-community-any", Doc: "As community-any, for large-community-list.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Bool(&m.LargeAny) }},
-	{Key: "ext-community-list", Example: `"targets"`, Doc: "The extended communities are in this list.",
+	{Key: "ext-community-list", Example: `"targets"`, Doc: "This list permits the extended communities.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Text(&m.ExtCommunityList, checkName) }},
-	{Key: "ext-community-exact", Doc: "As community-exact.",
+	{Key: "ext-community-exact", Doc: "As community-exact, for ext-community-list.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Bool(&m.ExtExact) }},
-	{Key: "ext-community-any", Doc: "As community-any.",
+	{Key: "ext-community-any", Doc: "As community-any, for ext-community-list.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Bool(&m.ExtAny) }},
-	{Key: "next-hop-prefix-list", Example: `"gateways"`, Doc: "The next hop is in this prefix-list.",
+	{Key: "next-hop-prefix-list", Example: `"gateways"`, Doc: "This prefix-list permits the next hop.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Text(&m.NextHopPrefixList, checkName) }},
 	{Key: "next-hop", Example: `"10.0.210.4"`, Doc: "The next hop is this address.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Address(&m.NextHop, tomlfile.Unicast) }},
-	{Key: "neighbor", Example: `"10.0.210.4"`, Doc: "The route came from this neighbor.",
+	{Key: "neighbor", Example: `"10.0.210.4"`, Doc: "The route was learned from this neighbor.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Address(&m.Neighbor, tomlfile.Unicast) }},
-	{Key: "peer-group", Example: `"route-server"`, Doc: "The route came from a neighbor of this peer-group.",
+	{Key: "peer-group", Example: `"route-server"`, Doc: "The route was learned from a neighbor of this peer-group.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Text(&m.PeerGroup, checkName) }},
-	{Key: "peer", Example: `"10.0.210.4"`, Doc: "The policy serves the session with this neighbor.",
+	{Key: "peer", Example: `"10.0.210.4"`, Doc: "The policy runs for the session with this neighbor.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.Address(&m.Peer, tomlfile.Unicast) }},
-	{Key: "source", Example: `"bgp"`, Doc: "Where nvad has the route from: " + tomlfile.OrList(sources()) + ".",
+	{Key: "source", Example: `"bgp"`, Doc: "Where the route comes from: " + tomlfile.OrList(sources()) + ".",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.OneOf(&m.Source, sources()...) }},
-	{Key: "med", Example: "100", Doc: "The MED.",
+	{Key: "med", Example: "100", Doc: "The MED is this number.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.OptionalNumber(&m.MED) }},
-	{Key: "local-preference", Example: "200", Doc: "The local preference.",
+	{Key: "local-preference", Example: "200", Doc: "The local preference is this number.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.OptionalNumber(&m.LocalPref) }},
-	{Key: "origin", Example: `"igp"`, Doc: "The origin: " + tomlfile.OrList(origins) + ".",
+	{Key: "origin", Example: `"igp"`, Doc: "The origin is " + tomlfile.OrList(origins) + ".",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.OneOf(&m.Origin, origins...) }},
-	{Key: "path-length", Example: `"<= 5"`, Doc: `Number of ASNs in the AS_PATH, after "=", "<", "<=", ">" or ">=".`,
+	{Key: "path-length", Example: `"<= 5"`, Doc: `Number of ASNs in the AS_PATH, alone or after "=", "<", "<=", ">" or ">=".`,
 		Bind: func(m *policy.Match) tomlfile.Value { return comparison(&m.PathLength) }},
-	{Key: "tag", Example: "77", Doc: "The tag.",
+	{Key: "tag", Example: "77", Doc: "The tag is this number.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.OptionalNumber(&m.Tag) }},
-	{Key: "role", Example: `"provider"`, Doc: "The RFC 9234 role of the neighbor.",
+	{Key: "role", Example: `"provider"`, Doc: "The neighbor has this role (RFC 9234).",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.OneOf(&m.Role, roles...) }},
 }
 
 var origins = []string{"igp", "egp", "incomplete"}
 
-// sources is the words for route.Source, in its order.
+// sources returns the names of route.Source, in its order.
 func sources() []string {
 	var out []string
 	for s := route.SourceBGP; s.String() != "unknown"; s++ {
@@ -119,7 +119,7 @@ func readRouteMaps(t *tomlfile.Table) map[string]policy.RouteMap {
 	return orNil(out)
 }
 
-// orNil makes an empty table the same as none.
+// orNil returns nil for an empty map, as if the table were missing.
 func orNil[V any](m map[string]V) map[string]V {
 	if len(m) == 0 {
 		return nil
@@ -127,7 +127,7 @@ func orNil[V any](m map[string]V) map[string]V {
 	return m
 }
 
-// checkNameOf reports a table's or list's name that is none.
+// checkNameOf reports an invalid name of a table or list.
 func checkNameOf(c tomlfile.Cell, name string) {
 	if err := checkName(name); err != nil {
 		c.Fail("%v", err)
@@ -177,7 +177,7 @@ func cont(clause *policy.Clause) tomlfile.Value {
 		n, isNumber := c.Val.(int64)
 		switch {
 		case clause.Next != policy.NextStop:
-			c.Fail("on-match and continue exclude each other")
+			c.Fail("on-match and continue exclude each other; remove one")
 		case c.Val == true:
 			clause.Next = policy.NextContinue
 		case isNumber && n > 0 && n <= tomlfile.MaxUint16:
@@ -214,7 +214,7 @@ func comparison(p *policy.Cmp) tomlfile.Value {
 	})
 }
 
-// numberText is an integer or a string as text.
+// numberText returns an integer or a string as text.
 func numberText(v any) (string, bool) {
 	switch v := v.(type) {
 	case int64:
@@ -226,53 +226,53 @@ func numberText(v any) (string, bool) {
 }
 
 var setFields = []tomlfile.Field[policy.Set]{
-	{Key: "as-path-replace", Example: `"any"`, Doc: `Write the own ASN over "any" ASN, or over those of a list ("65515 12076"); the length stays.`,
+	{Key: "as-path-replace", Example: `"any"`, Doc: `Overwrite "any" ASN in the path, or those of a list ("65515 12076"), with this NVA's ASN; the length stays.`,
 		Bind: func(s *policy.Set) tomlfile.Value { return pathReplace(&s.ASPathReplace) }},
-	{Key: "as-path-prepend", Example: "[65001, 65001]", Doc: "ASNs to put before the path.",
+	{Key: "as-path-prepend", Example: "[65001, 65001]", Doc: "ASNs to put in front of the path.",
 		Bind: func(s *policy.Set) tomlfile.Value { return asnList(&s.ASPathPrepend) }},
-	{Key: "as-path-prepend-last", Example: "2", Doc: "How often to repeat the leftmost ASN.",
+	{Key: "as-path-prepend-last", Example: "2", Doc: "How many times to repeat the leftmost ASN.",
 		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.Number(&s.ASPathPrependLast, 1, 10) }},
-	{Key: "as-path-exclude", Example: "[65515]", Doc: `ASNs to take out of the path, or "all".`,
+	{Key: "as-path-exclude", Example: "[65515]", Doc: `ASNs to remove from the path, or "all".`,
 		Bind: func(s *policy.Set) tomlfile.Value { return exclude(s) }},
 	{Key: "local-preference", Example: "200", Doc: `Local preference; "+10" and "-10" change it.`,
 		Bind: func(s *policy.Set) tomlfile.Value { return change(&s.LocalPref) }},
 	{Key: "med", Example: `"+10"`, Doc: `MED; "+10" and "-10" change it.`,
 		Bind: func(s *policy.Set) tomlfile.Value { return change(&s.MED) }},
-	{Key: "communities", Example: `["65001:1"]`, Doc: `Communities in place of the route's; "none" empties.`,
+	{Key: "communities", Example: `["65001:1"]`, Doc: `Communities that replace those of the route; "none" removes all.`,
 		Bind: func(s *policy.Set) tomlfile.Value { return communities(&s.Communities, standard, true) }},
 	{Key: "communities-add", Example: `["65001:1"]`, Doc: "Communities to add.",
 		Bind: func(s *policy.Set) tomlfile.Value { return communities(&s.CommunitiesAdd, standard, false) }},
-	{Key: "community-delete", Example: `"spokes"`, Doc: "Take out the communities that this list permits.",
+	{Key: "community-delete", Example: `"spokes"`, Doc: "Remove the communities that this list permits.",
 		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.Text(&s.CommunityDelete, checkName) }},
-	{Key: "large-communities", Example: `["65001:1:1"]`, Doc: `Large communities in place of the route's; "none" empties.`,
+	{Key: "large-communities", Example: `["65001:1:1"]`, Doc: `Large communities that replace those of the route; "none" removes all.`,
 		Bind: func(s *policy.Set) tomlfile.Value { return communities(&s.LargeCommunities, large, true) }},
 	{Key: "large-communities-add", Example: `["65001:1:1"]`, Doc: "Large communities to add.",
 		Bind: func(s *policy.Set) tomlfile.Value { return communities(&s.LargeCommunitiesAdd, large, false) }},
-	{Key: "large-community-delete", Example: `"sites"`, Doc: "Take out the large communities that this list permits.",
+	{Key: "large-community-delete", Example: `"sites"`, Doc: "Remove the large communities that this list permits.",
 		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.Text(&s.LargeCommunityDelete, checkName) }},
-	{Key: "ext-communities", Example: `["rt 65001:1"]`, Doc: `Route targets and sites of origin in place of the route's; "none" empties.`,
+	{Key: "ext-communities", Example: `["rt 65001:1"]`, Doc: `Route targets and sites of origin that replace those of the route; "none" removes all.`,
 		Bind: func(s *policy.Set) tomlfile.Value { return communities(&s.ExtCommunities, extended, true) }},
 	{Key: "ext-communities-add", Example: `["rt 65001:1"]`, Doc: "Extended communities to add.",
 		Bind: func(s *policy.Set) tomlfile.Value { return communities(&s.ExtCommunitiesAdd, extended, false) }},
-	{Key: "ext-community-delete", Example: `"targets"`, Doc: "Take out the extended communities that this list permits.",
+	{Key: "ext-community-delete", Example: `"targets"`, Doc: "Remove the extended communities that this list permits.",
 		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.Text(&s.ExtCommunityDelete, checkName) }},
 	{Key: "next-hop", Example: `"10.0.0.100"`, Doc: `Next hop: an address, "self", "unchanged" or "peer".`,
 		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.Text(&s.NextHop, checkSetNextHop) }},
-	{Key: "next-hop-ipv6", Example: `"fd00::100"`, Doc: "Next hop of IPv6 routes, beside an IPv4 next-hop.",
+	{Key: "next-hop-ipv6", Example: `"fd00::100"`, Doc: "Next hop of IPv6 routes, in addition to an IPv4 next-hop.",
 		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.Address(&s.NextHopIPv6, tomlfile.Unicast) }},
 	{Key: "origin", Example: `"igp"`, Doc: "Origin: " + tomlfile.OrList(origins) + ".",
 		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.OneOf(&s.Origin, origins...) }},
-	{Key: "weight", Example: "100", Doc: "Weight.",
+	{Key: "weight", Example: "100", Doc: "Weight: a preference that is never sent; the highest wins.",
 		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.OptionalNumber(&s.Weight) }},
-	{Key: "tag", Example: "77", Doc: "Tag.",
+	{Key: "tag", Example: "77", Doc: "Tag: a number for other clauses to match.",
 		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.OptionalNumber(&s.Tag) }},
 	{Key: "preferred-source", Example: `"10.0.0.4"`, Doc: "Source address of this NVA's own packets to the prefix.",
 		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.Address(&s.PreferredSource, tomlfile.Unicast) }},
-	{Key: "atomic-aggregate", Doc: "Set ATOMIC_AGGREGATE.",
+	{Key: "atomic-aggregate", Doc: "Add ATOMIC_AGGREGATE.",
 		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.Bool(&s.AtomicAggregate) }},
-	{Key: "aggregator-asn", Example: "65001", Doc: "ASN of AGGREGATOR; with aggregator-address.",
+	{Key: "aggregator-asn", Example: "65001", Doc: "ASN in AGGREGATOR; needs aggregator-address.",
 		Bind: func(s *policy.Set) tomlfile.Value { return asn(&s.AggregatorASN) }},
-	{Key: "aggregator-address", Example: `"10.0.0.4"`, Doc: "Address of AGGREGATOR; with aggregator-asn.",
+	{Key: "aggregator-address", Example: `"10.0.0.4"`, Doc: "Address in AGGREGATOR; needs aggregator-asn.",
 		Bind: func(s *policy.Set) tomlfile.Value { return tomlfile.Address(&s.AggregatorAddress, tomlfile.Unicast) }},
 }
 
@@ -349,8 +349,8 @@ func exclude(s *policy.Set) tomlfile.Value {
 	})
 }
 
-// communities returns a list of communities, each brought to its one text form by
-// norm. If none is set, "none" may replace the list.
+// communities returns a list of communities; norm brings each to its normalised text. If
+// none is set, the word "none" may replace the list.
 func communities(p *[]string, norm func(string) (string, error), none bool) tomlfile.Value {
 	list := tomlfile.List[string]{
 		Kind: "list of communities", Want: "a list of communities", TOML: tomlfile.Quote, NotEmpty: true, Repeats: true,

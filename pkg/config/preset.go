@@ -8,9 +8,8 @@ import (
 	"github.com/nvad/nvad/pkg/policy"
 )
 
-// preset is what a kind of neighbor needs, by a word: the settings that a
-// peer-group starts from, and the objects that they name, which bear the
-// preset's own name.
+// preset sets everything that a kind of neighbor needs: the settings of a peer-group, and
+// the list and route-map that these refer to, which have the name of the preset.
 type preset struct {
 	name     string
 	settings func(*Settings)
@@ -18,13 +17,13 @@ type preset struct {
 	clauses  policy.RouteMap
 }
 
-// presets is every preset that there is.
+// presets lists all presets.
 var presets = []preset{routeServerPreset, mseePreset}
 
-// routeServerPreset is Azure Route Server: AS 65515 behind the subnet's
-// gateway, which drops every path that holds its own ASN and takes 4,000
-// routes. What it is told came from another Route Server, which its path shows,
-// or is originated here on purpose; all else is denied.
+// routeServerPreset is for Azure Route Server: AS 65515 behind the subnet's gateway. It
+// drops paths with its own ASN, and closes the session after 4,000 routes. So it is sent
+// the routes of other Route Servers, with all ASNs overwritten, and originated prefixes;
+// all else is denied.
 var routeServerPreset = preset{
 	name: "azure-route-server",
 	settings: func(s *Settings) {
@@ -44,10 +43,9 @@ var routeServerPreset = preset{
 	},
 }
 
-// mseePreset is the Microsoft Enterprise Edge of an ExpressRoute circuit with
-// private peering, seen from the customer's side: on a connected /30, with BFD
-// by default, and 4,000 routes of the Standard SKU. It does not get back what
-// Azure told.
+// mseePreset is for the Microsoft Enterprise Edge of an ExpressRoute circuit with private
+// peering, from the customer's side: on a connected /30, with BFD, and at most 4,000
+// routes (Standard SKU). It is not sent routes that came from Azure.
 var mseePreset = preset{
 	name: "azure-msee",
 	settings: func(s *Settings) {
@@ -71,7 +69,7 @@ func presetNames() []string {
 	return names
 }
 
-// presetNamed is nil if there is none of that name.
+// presetNamed returns nil if there is no such preset.
 func presetNamed(name string) *preset {
 	if i := slices.Index(presetNames(), name); i >= 0 {
 		return &presets[i]
@@ -79,7 +77,7 @@ func presetNamed(name string) *preset {
 	return nil
 }
 
-// presetSettings is what a peer-group starts from; name may be empty.
+// presetSettings returns the settings that a peer-group is based on; name may be empty.
 func presetSettings(name string) Settings {
 	s := DefaultSettings()
 	if p := presetNamed(name); p != nil {
@@ -88,8 +86,8 @@ func presetSettings(name string) Settings {
 	return s
 }
 
-// addPresets gives cfg the objects of the presets that its groups use. An
-// object of the same name in the file is a fault: two would answer to it.
+// addPresets adds the lists and route-maps of the presets that groups of cfg use. If the
+// file has one of the same name, that is a fault.
 func addPresets(cfg *Config, doc *tomlfile.Document) {
 	lib := &cfg.Policies
 	for _, p := range usedPresets(cfg) {
@@ -114,10 +112,10 @@ func addPresets(cfg *Config, doc *tomlfile.Document) {
 }
 
 func nameTaken(doc *tomlfile.Document, kind policy.Kind, name string) {
-	doc.Errors = append(doc.Errors, doc.Errorf(string(kind)+"."+name, "a preset in use has this name; choose another one"))
+	doc.Errors = append(doc.Errors, doc.Errorf(string(kind)+"."+name, "this name belongs to a preset that a peer-group uses; choose another name"))
 }
 
-// usedPresets is the presets that groups of c name.
+// usedPresets returns the presets that groups of c use.
 func usedPresets(c *Config) []preset {
 	var out []preset
 	for _, p := range presets {
@@ -131,13 +129,13 @@ func usedPresets(c *Config) []preset {
 	return out
 }
 
-// fromPreset reports whether a list or route-map is a preset's, not the file's.
+// fromPreset reports whether a list or route-map comes from a preset.
 func (c *Config) fromPreset(name string) bool {
 	return slices.ContainsFunc(usedPresets(c), func(p preset) bool { return p.name == name })
 }
 
-// Expanded is c without presets: what they stand for is written out. It does
-// the same as c.
+// Expanded returns a configuration that does the same as c without presets: all that they
+// set is written out.
 func (c *Config) Expanded() *Config {
 	out := *c
 	out.Groups = make(map[string]Group, len(c.Groups))
@@ -151,8 +149,8 @@ func (c *Config) Expanded() *Config {
 	return &out
 }
 
-// sharedDomain is the loop domain of all neighbors of a group, or "auto" if
-// they are of several or there are none.
+// sharedDomain returns the loop domain that all neighbors of a group share; "auto" if they
+// have several or there are none.
 func (c *Config) sharedDomain(group string) string {
 	shared := ""
 	for _, n := range c.Neighbors {
@@ -170,19 +168,19 @@ func (c *Config) sharedDomain(group string) string {
 	return shared
 }
 
-// autoDomain is the loop domain that is named after the neighbor's subnet.
+// autoDomain stands for a loop domain named after the neighbor's subnet.
 const autoDomain = "auto"
 
-// domainOf is the name that "auto" stands for: that of the smallest subnet
-// which Azure lets RouteServerSubnet be. Both instances are at its begin, so
-// that they and all NVAs that peer with them derive the same name.
+// domainOf returns the name that "auto" stands for, made of the smallest subnet that
+// Azure accepts as RouteServerSubnet. Both instances are at its start, so all NVAs that
+// peer with either of them derive the same name.
 func domainOf(a netip.Addr) string {
 	bits := serverSubnetBits
 	if a.Is6() {
 		bits = 64
 	}
 	subnet, err := a.Prefix(bits)
-	if err != nil { // a is invalid, which has its own fault
+	if err != nil { // a is invalid, which is reported elsewhere
 		return ""
 	}
 	return "ars-" + subnet.Addr().String()

@@ -51,12 +51,12 @@ func printNeighbors(p *tomlfile.Printer, cfg *Config) {
 	}
 }
 
-// settingsIfSilent is what each setting of n would be if n gave all the others
-// but not that one.
+// settingsIfSilent returns the value that each setting of n would have if n set all the
+// others, but not that one. Print leaves out the settings that equal it.
 func (c *Config) settingsIfSilent(n *Neighbor) Settings {
 	group := inherited(c, n.PeerGroup)
 	probe := Neighbor{Address: n.Address, PeerGroup: n.PeerGroup, Settings: group}
-	// What the others are derived from.
+	// Other settings are derived from these.
 	probe.HoldTime, probe.RemoteASN, probe.LocalASN = n.HoldTime, n.RemoteASN, n.LocalASN
 	s := derived(c, probe)
 	s.HoldTime, s.RemoteASN, s.LocalASN = group.HoldTime, group.RemoteASN, group.LocalASN

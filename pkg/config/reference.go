@@ -33,7 +33,7 @@ func ReferencePage() []byte {
 		t.WritePage(&b, "")
 	}
 	bfd := DefaultBFD()
-	tomlfile.TableDoc{Title: "`bfd`", Doc: "Keys of bfd, of a neighbor and of a tunnel. `true` is these defaults.",
+	tomlfile.TableDoc{Title: "`bfd`", Doc: "Keys of bfd, for neighbors and tunnels. `bfd = true` uses their defaults.",
 		Keys: tomlfile.Describe(&bfd, bfdFields)}.WritePage(&b, "")
 	b.WriteString(pageLists)
 	for _, t := range append([]tomlfile.TableDoc{describeClause()}, describePolicies()...) {
@@ -52,23 +52,23 @@ func describeTables() []tomlfile.TableDoc {
 	settings := DefaultSettings()
 	return append(out,
 		tomlfile.TableDoc{Header: "[peer-group.route-server]", Title: "`[peer-group.NAME]` and `[[neighbor]]`",
-			Doc:  "Peer-groups: settings that neighbors share. A neighbor may have any of these keys itself.",
+			Doc:  "Peer-groups: settings that neighbors share. A neighbor may set each of these keys itself.",
 			Keys: tomlfile.Describe(&settings, settingsFields)},
-		tomlfile.TableDoc{Title: "`[peer-group.NAME]` alone", Doc: "Keys that a peer-group alone has:", Keys: tomlfile.Describe(&Group{}, groupFields)},
-		tomlfile.TableDoc{Header: "[[neighbor]]", Title: "`[[neighbor]]` alone", Doc: "BGP neighbors; one table each.",
+		tomlfile.TableDoc{Title: "`[peer-group.NAME]` only", Doc: "Keys that only a peer-group has:", Keys: tomlfile.Describe(&Group{}, groupFields)},
+		tomlfile.TableDoc{Header: "[[neighbor]]", Title: "`[[neighbor]]` only", Doc: "BGP neighbors, one table each.",
 			Each: tomlfile.Each(SessionReset), Keys: tomlfile.Describe(&Neighbor{}, neighborFields)})
 }
 
 func describeClause() tomlfile.TableDoc {
 	return tomlfile.TableDoc{Header: "[[route-map.to-azure]]", Title: "`[[route-map.NAME]]`",
-		Doc:  "Route-maps: one table a clause. The first clause that matches decides; no match denies.",
+		Doc:  "Route-maps, one table per clause. The first clause that matches decides; a route that none matches is denied.",
 		Keys: tomlfile.Describe(&policy.Clause{}, clauseFields)}
 }
 
 // describePolicies returns the inline tables of policies.
 func describePolicies() []tomlfile.TableDoc {
 	return []tomlfile.TableDoc{
-		{Title: "`import` and `export`", Doc: "Keys of import and export, all of which must pass, in this order:",
+		{Title: "`import` and `export`", Doc: "Keys of import and export. A route must pass all of them, in this order:",
 			Keys: tomlfile.Describe(&policy.Chain{}, chainFields)},
 		{Title: "`match`", Doc: "Keys of match:", Keys: tomlfile.Describe(&policy.Match{}, matchFields)},
 		{Title: "`set`", Doc: "Keys of set:", Keys: tomlfile.Describe(&policy.Set{}, setFields)},
@@ -77,25 +77,25 @@ func describePolicies() []tomlfile.TableDoc {
 
 const referenceStart = `# Every key of nvad.toml.
 #
-# A key behind "#" shows its default, or an example where its description names
-# a default or none is needed. ` + "`nvad check FILE`" + ` reports every error of a
-# file at once, with its line.
+# A key after "#" is commented out and shows its default, or an example if it has no
+# default or its description names it. ` + "`nvad check FILE`" + ` reports all errors of
+# a file together, with their lines.
 `
 
 const referenceLists = `
-# Lists. The first rule that matches decides; no match denies. A rule may begin
-# with "seq N"; others are numbered 5, 10, 15...
+# Lists. The first rule that matches decides; what no rule matches is denied. A rule
+# may begin with "seq N"; the others are numbered 5, 10, 15...
 
 # [seq N] permit|deny PREFIX|any [ge LENGTH] [le LENGTH]
 [prefix-list]
 rs-hub00 = ["deny 10.0.0.0/16", "deny 10.100.0.0/16", "permit any"]
 gateways = ["permit 10.0.0.0/24 ge 32"]
 
-# [seq N] permit|deny REGEXP, in which "_" is any separator
+# [seq N] permit|deny REGEXP, in which "_" matches any border of an ASN
 [as-path-list]
 azure-asns = ["permit _65515_"]
 
-# [seq N] permit|deny COMMUNITY..., all of which the route has; or regexp REGEXP
+# [seq N] permit|deny COMMUNITY... (the route has all of them), or regexp REGEXP
 [community-list]
 spokes = ["permit 65001:100", "permit regexp ^65517:"]
 
@@ -107,7 +107,7 @@ targets = ["permit rt 65001:1"]
 `
 
 const referenceEnd = `
-# What the names above mention.
+# The objects to which the keys above refer.
 
 [[neighbor]]
 address = "10.0.210.5"
@@ -138,36 +138,38 @@ match = { community-list = "spokes" }
 
 const pageStart = `# Every key of nvad.toml
 
-Written by ` + "`make docs`" + ` from what the daemon itself reads, prints and compares. The same as one file that can be loaded:
-[configs/reference.toml](../configs/reference.toml). How the keys work together: [the policy language](policy.md).
+This page lists every key, table by table. [configs/reference.toml](../configs/reference.toml) has the same as a file that
+nvad can load, and [the policy language](policy.md) explains how lists and route-maps work together. ` + "`make docs`" + ` writes both
+from the declarations that nvad itself uses.
 
-Each key is followed by what it holds, its default, and what a reload that changes it costs:
+After each key come its type, its default, and what a reload that changes it costs:
 
 | cost | what happens |
 |---|---|
-| live | nothing else notices |
-| soft refresh | routes of the neighbors concerned are evaluated again; only what comes out differently is sent |
-| session reset | the BGP session ends and comes back |
-| device recreated | the tunnel is deleted and made anew |
-| restart | takes effect when nvad is restarted; until then the old value counts |
+| live | nothing else is affected |
+| soft refresh | the routes of the affected neighbors are evaluated again; nvad sends only those whose result differs |
+| session reset | the BGP session is closed and opened again |
+| device recreated | the tunnel device is deleted and created again |
+| restart | the change takes effect when nvad restarts; until then, the old value remains |
 
-` + "`nvactl config diff FILE` and `nvactl reload --dry-run`" + ` tell the cost of each change before it is made. Seconds are a number or a duration
-(` + "`90` or `\"90s\"`" + `). Names of lists, route-maps and peer-groups have up to 128 characters and no spaces.
+` + "`nvactl config diff FILE` and `nvactl reload --dry-run`" + ` show the cost of each change before you make it. Seconds are written as a number or
+as a duration (` + "`90` or `\"90s\"`" + `). Names of lists, route-maps and peer-groups have up to 128 characters and no spaces.
 `
 
 const pageLists = `
 ## Lists
 
-The first rule that matches decides; no match denies. A rule may begin with ` + "`seq N`" + `; others are numbered 5, 10, 15... Each list is a
-key of the table of its kind. A change costs a soft refresh of the neighbors whose policy uses the list, and is live where none does.
+The first rule that matches decides; what no rule matches is denied. A rule may begin with ` + "`seq N`" + `; the others are numbered 5,
+10, 15... Each list is a key in the table of its kind. A change costs a soft refresh of the neighbors whose policy uses the list; if
+none does, it is live.
 
 | table | a rule |
 |---|---|
-| ` + "`[prefix-list]`" + ` | permit or deny, PREFIX or any, then ge LENGTH and le LENGTH if need be |
-| ` + "`[as-path-list]`" + ` | permit or deny REGEXP, in which ` + "`_`" + ` is any border of an ASN |
-| ` + "`[community-list]`" + ` | permit or deny COMMUNITY..., all of which the route has; or ` + "`regexp REGEXP`" + ` |
-| ` + "`[large-community-list]`" + ` | the same of large communities |
-| ` + "`[ext-community-list]`" + ` | the same of route targets (` + "`rt 65001:1`" + `) and sites of origin (` + "`soo 65001:7`" + `) |
+| ` + "`[prefix-list]`" + ` | permit or deny, then PREFIX or any, optionally with ge LENGTH and le LENGTH |
+| ` + "`[as-path-list]`" + ` | permit or deny REGEXP, in which ` + "`_`" + ` matches any border of an ASN |
+| ` + "`[community-list]`" + ` | permit or deny COMMUNITY... (the route has all of them), or ` + "`regexp REGEXP`" + ` |
+| ` + "`[large-community-list]`" + ` | the same, with large communities |
+| ` + "`[ext-community-list]`" + ` | the same, with route targets (` + "`rt 65001:1`" + `) and sites of origin (` + "`soo 65001:7`" + `) |
 
 ` + "```toml" + `
 [prefix-list]

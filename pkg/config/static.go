@@ -4,24 +4,24 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
-// Static is a static route. Exactly one of Via (with or without Device),
-// Device (on-link) and Blackhole is given. Routes for one prefix differ in their
-// metric.
+// Static is a static route. Exactly one of Via (with or without Device), Device
+// (on-link) and Blackhole is set. Routes for the same prefix differ in their metric.
 type Static struct {
 	Prefix    netip.Prefix
 	Via       netip.Addr
 	Device    string
 	Blackhole bool
-	Metric    uint32     // 0: that of BGP routes
-	Source    netip.Addr // RTA_PREFSRC
+	Metric    uint32     // 0: the metric of BGP routes
+	Source    netip.Addr // of this NVA's own packets (RTA_PREFSRC)
 }
 
 var staticTable = tomlfile.Array[Config, Static]{
-	Key: "static-route", ID: "prefix", Doc: "Static routes; one table each.",
+	Key: "static-route", ID: "prefix", Doc: "Static routes, one table each.",
 	Of: func(c *Config) *[]Static { return &c.Statics }, Name: staticName, Fields: staticFields,
 }
 
@@ -33,12 +33,12 @@ var staticFields = []tomlfile.Field[Static]{
 	},
 	{
 		Key: "via", Example: `"10.0.0.1"`, Shown: true,
-		Doc:  "Gateway. Exactly one of via, device and blackhole is given; device may stand beside via.",
+		Doc:  "Gateway. Set exactly one of via, device and blackhole; only device may be set together with via.",
 		Bind: func(s *Static) tomlfile.Value { return tomlfile.Address(&s.Via, tomlfile.Unicast) },
 	},
 	{
 		Key: "device", Example: `"eth0"`,
-		Doc:  "Device of an on-link route, or of the gateway.",
+		Doc:  "Device of the gateway or, without via, of an on-link route.",
 		Bind: func(s *Static) tomlfile.Value { return tomlfile.Text(&s.Device, tomlfile.Interface) },
 	},
 	{
@@ -48,8 +48,8 @@ var staticFields = []tomlfile.Field[Static]{
 	},
 	{
 		Key: "metric",
-		Doc: "Metric in the kernel; 0 is that of BGP routes (kernel.metric). Of several routes for a prefix the kernel has the one of " +
-			"lowest metric whose gateway is reached.",
+		Doc: "Metric in the kernel; 0 means kernel.metric. Of several routes for a prefix, nvad installs the one with the " +
+			"lowest metric whose gateway is reachable.",
 		Bind: func(s *Static) tomlfile.Value { return tomlfile.Number(&s.Metric, 0, tomlfile.MaxUint32-1) },
 	},
 	{
@@ -59,7 +59,7 @@ var staticFields = []tomlfile.Field[Static]{
 	},
 }
 
-// staticName is what the kernel tells routes apart by.
+// staticName returns prefix and metric, by which the kernel tells routes apart.
 func staticName(s *Static) string {
 	if s.Metric == 0 {
 		return s.Prefix.String()
@@ -67,18 +67,12 @@ func staticName(s *Static) string {
 	return fmt.Sprintf("%s metric %d", s.Prefix, s.Metric)
 }
 
-// MetricOf is the metric that s has in the kernel.
+// MetricOf returns the metric of s in the kernel.
 func (c *Config) MetricOf(s Static) uint32 { return cmp.Or(s.Metric, c.Kernel.Metric) }
 
-// HasStatic reports whether a static route of the file, not a default one,
-// covers a.
+// HasStatic reports whether a static route, other than a default route, covers a.
 func (c *Config) HasStatic(a netip.Addr) bool {
-	for _, s := range c.Statics {
-		if s.Prefix.Bits() > 0 && s.Prefix.Contains(a) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.Statics, func(s Static) bool { return s.Prefix.Bits() > 0 && s.Prefix.Contains(a) })
 }
 
 func (v *checker) static(i int) {
@@ -94,17 +88,17 @@ func (v *checker) static(i int) {
 	via, device := v.has(key+".via"), v.has(key+".device")
 	switch {
 	case !via && !device && !s.Blackhole:
-		v.fail(key+".via", "required key is missing: one of via, device and blackhole = true")
+		v.fail(key+".via", "required key is missing: set via, device, or blackhole = true")
 	case s.Blackhole && (via || device):
-		v.fail(key+".blackhole", "a blackhole has neither via nor device")
+		v.fail(key+".blackhole", "a blackhole route has neither via nor device; remove them")
 	}
 	if s.Via.IsValid() && s.Via.Is4() != s.Prefix.Addr().Is4() {
-		v.fail(key+".via", "%s is not of the address family of %s", s.Via, s.Prefix)
+		v.fail(key+".via", "%s is not in the address family of %s", s.Via, s.Prefix)
 	}
 	if s.Via.IsValid() && !device && s.Prefix.IsSingleIP() && s.Prefix.Contains(s.Via) {
-		v.fail(key+".via", "%s is reached through this route itself", s.Via)
+		v.fail(key+".via", "%s would be reached through this route itself; set device as well", s.Via)
 	}
 	if s.Source.IsValid() && s.Source.Is4() != s.Prefix.Addr().Is4() {
-		v.fail(key+".source", "%s is not of the address family of %s", s.Source, s.Prefix)
+		v.fail(key+".source", "%s is not in the address family of %s", s.Source, s.Prefix)
 	}
 }

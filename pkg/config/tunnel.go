@@ -13,44 +13,43 @@ import (
 type Tunnel struct {
 	Name      string
 	VNI       uint32
-	Device    string     // underlay device; may be empty if Local is given
-	Local     netip.Addr // underlay source; invalid: first address of Device
+	Device    string     // underlay device; may be empty if Local is set
+	Local     netip.Addr // source of outer packets; invalid: the first address of Device
 	Remotes   []netip.Addr
-	Group     netip.Addr // multicast group in place of Remotes; needs Device
+	Group     netip.Addr // multicast group instead of Remotes; needs Device
 	Port      uint16     // UDP destination port
-	MTU       int        // 0: underlay's less the encapsulation
+	MTU       int        // bytes; 0: the underlay's less the encapsulation
 	MSSClamp  MSSClamp
-	TTL       int // 0: inherit
+	TTL       int // of outer packets; 0: the kernel's choice
 	Learning  bool
 	Addresses []netip.Prefix
-	Peers     []TunnelPeer // addresses in the tunnel that one remote alone may use
-	BFD       BFD          // of the far ends, see [Config.FarEnds]
+	Peers     []TunnelPeer // who owns which address in the tunnel
+	BFD       BFD          // for the far ends, see [Config.FarEnds]
 }
 
-// TunnelPeer is an address within a tunnel, and the remote that it belongs to.
+// TunnelPeer says which remote an address in a tunnel belongs to.
 type TunnelPeer struct{ Remote, Address netip.Addr }
 
-// String is the peer as it stands in the file.
+// String returns the peer in the form of the file.
 func (p TunnelPeer) String() string { return p.Remote.String() + "=" + p.Address.String() }
 
-// MSSClamp is the segment size that TCP through a tunnel is held to, in bytes.
+// MSSClamp is the maximum segment size of TCP connections through a tunnel, in bytes.
 type MSSClamp int
 
-// What is no size.
+// Values of an [MSSClamp] that are not sizes.
 const (
-	MSSAuto MSSClamp = 0  // what fits the tunnel's MTU
-	MSSOff  MSSClamp = -1 // left as it is
+	MSSAuto MSSClamp = 0  // whatever fits the tunnel's MTU
+	MSSOff  MSSClamp = -1 // leave it to the hosts
 )
 
-// defaultTunnel is what a tunnel has that sets nothing; learning is on as with
-// `ip link add type vxlan`, since a remote that is not nvad has a MAC that
-// can't be known beforehand.
+// defaultTunnel returns a tunnel without any key set. Learning is on, as with
+// `ip link add type vxlan`: the MAC address of a remote without nvad is unknown.
 func defaultTunnel() Tunnel {
 	return Tunnel{Port: 4789, Learning: true}
 }
 
 var tunnelTable = tomlfile.Array[Config, Tunnel]{
-	Key: "tunnel", ID: "name", Doc: "VXLAN devices; one table each.", New: defaultTunnel, Gone: DeviceRecreated,
+	Key: "tunnel", ID: "name", Doc: "VXLAN devices, one table each.", New: defaultTunnel, Gone: DeviceRecreated,
 	Of:   func(c *Config) *[]Tunnel { return &c.Tunnels },
 	Name: func(t *Tunnel) string { return t.Name }, Fields: tunnelFields,
 }
@@ -58,7 +57,7 @@ var tunnelTable = tomlfile.Array[Config, Tunnel]{
 var tunnelFields = []tomlfile.Field[Tunnel]{
 	{
 		Key: "name", Example: `"vxlan0"`, Required: true, Shown: true, Impact: DeviceRecreated,
-		Doc:  "Name of the VXLAN device that nvad makes.",
+		Doc:  "Name of the VXLAN device that nvad creates.",
 		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Text(&t.Name, tomlfile.Interface) },
 	},
 	{
@@ -68,12 +67,12 @@ var tunnelFields = []tomlfile.Field[Tunnel]{
 	},
 	{
 		Key: "device", Example: `"eth0"`, Shown: true, Impact: DeviceRecreated,
-		Doc:  "Underlay device. Required unless local is given.",
+		Doc:  "Underlay device. Required unless local is set.",
 		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Text(&t.Device, tomlfile.Interface) },
 	},
 	{
 		Key: "local", Example: `"10.0.0.4"`, Impact: DeviceRecreated,
-		Doc:  "Underlay source address. Default: the first one of device.",
+		Doc:  "Source address of the outer packets. Default: the first address of device.",
 		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Address(&t.Local, tomlfile.Unicast) },
 	},
 	{
@@ -83,14 +82,14 @@ var tunnelFields = []tomlfile.Field[Tunnel]{
 	},
 	{
 		Key: "peers", Example: `["10.10.0.4=169.254.0.2"]`,
-		Doc: "Which of the remotes has which address in the tunnel. What claims such an address and comes from another remote is " +
-			"dropped. With one remote every address is its own.",
+		Doc: "Which address in the tunnel belongs to which remote. Whatever claims such an address but comes from another " +
+			"remote is dropped. With a single remote, all addresses belong to it.",
 		Bind: func(t *Tunnel) tomlfile.Value { return tunnelPeers(&t.Peers) },
 	},
 	{
 		Key: "group", Example: `"239.1.1.1"`, Impact: DeviceRecreated,
-		Doc: "Multicast group in place of remotes; Azure does not carry multicast. Who is in reach of the group can join the tunnel: " +
-			"protect its neighbors with a password.",
+		Doc: "Multicast group to use instead of remotes. Azure does not carry multicast. Everyone in reach of the group can " +
+			"join the tunnel: protect its neighbors with a password.",
 		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Address(&t.Group, tomlfile.Multicast) },
 	},
 	{
@@ -100,35 +99,36 @@ var tunnelFields = []tomlfile.Field[Tunnel]{
 	},
 	{
 		Key: "mtu", Example: "1450",
-		Doc:  "MTU of the device. Default: the underlay's less the encapsulation.",
+		Doc:  "MTU of the device, in bytes. Default: the underlay's MTU less the encapsulation.",
 		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Number(&t.MTU, 576, 65535) },
 	},
 	{
 		Key: "mss-clamp",
-		Doc: "Segment size that TCP connections through the tunnel agree on at most: a number, \"auto\" for what fits its MTU, " +
-			"or \"off\".",
+		Doc: `Maximum segment size of TCP connections through the tunnel, in bytes: a number, "auto" for what fits the MTU, ` +
+			`or "off" to leave it unchanged.`,
 		Bind: func(t *Tunnel) tomlfile.Value { return mssClamp(&t.MSSClamp) },
 	},
 	{
 		Key: "ttl", Impact: DeviceRecreated,
-		Doc:  "TTL of the outer packet; 0 leaves it to the kernel.",
+		Doc:  "TTL of the outer packets; 0 leaves it to the kernel.",
 		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Number(&t.TTL, 0, 255) },
 	},
 	{
 		Key: "learning", Impact: DeviceRecreated,
-		Doc: "Learn which remote has which MAC address from what the remotes send. The addresses of remotes that run nvad are known " +
-			"without; a remote that does not is flooded if this is off.",
+		Doc: "Learn from received packets which remote has which MAC address. nvad knows the MAC addresses of remotes that " +
+			"run nvad; without learning, packets to any other remote are sent to all remotes.",
 		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Bool(&t.Learning) },
 	},
 	{
 		Key: "address", Example: `"169.254.0.1/24"`, Shown: true,
-		Doc:  "Address of the device, with its length; or a list of them.",
+		Doc:  "Address of the device with its prefix length, or a list of them.",
 		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.InterfaceAddresses(&t.Addresses) },
 	},
 	{
 		Key: "bfd", Example: "{ min-tx = 100, min-rx = 100 }",
-		Doc: "Watch the far ends with BFD, over one hop within the tunnel (RFC 5881): true, or a table as a neighbor's. Far ends are the " +
-			"gateways of static routes that lie in a subnet of address. The routes of one that does not answer are taken out of the kernel.",
+		Doc: "Watch the far ends with single-hop BFD within the tunnel (RFC 5881): true, or a table as for a neighbor. Far " +
+			"ends are the gateways of static routes that lie in a subnet of address. When one stops answering, its routes " +
+			"are removed from the kernel.",
 		Bind: func(t *Tunnel) tomlfile.Value { return bfd{&t.BFD} },
 	},
 }
@@ -158,7 +158,7 @@ func tunnelPeers(p *[]TunnelPeer) tomlfile.Value {
 	}.At(p)
 }
 
-// Segment sizes that fit the smallest and the largest MTU of IPv4.
+// Segment sizes for the smallest and the largest MTU of IPv4.
 const minMSS, maxMSS = 536, 65495
 
 // mssClamp returns "auto", "off" or a size.
@@ -194,34 +194,34 @@ func (v *checker) tunnel(i int) {
 	}
 	for j := range i {
 		if o := v.cfg.Tunnels[j]; t.VNI != 0 && o.VNI == t.VNI && o.Port == t.Port && o.Name != t.Name {
-			v.fail(key+".vni", "VNI %d with port %d is that of tunnel %s", t.VNI, t.Port, o.Name)
+			v.fail(key+".vni", "VNI %d with port %d is already used by tunnel %s; use another vni or port", t.VNI, t.Port, o.Name)
 		}
 	}
 	v.tunnelEnds(key, t)
 	v.tunnelAddresses(key, t)
 	v.tunnelPeers(key, t)
 	if most := t.MTU - 40; t.MTU > 0 && int(t.MSSClamp) > most {
-		v.fail(key+".mss-clamp", "an MTU of %d has room for segments of %d at most", t.MTU, most)
+		v.fail(key+".mss-clamp", "an MTU of %d has room for segments of at most %d bytes", t.MTU, most)
 	}
 }
 
-// tunnelEnds looks at the underlay.
+// tunnelEnds checks the keys of the underlay.
 func (v *checker) tunnelEnds(key string, t *Tunnel) {
 	remotes, group := v.has(key+".remotes"), v.has(key+".group")
 	device, local := v.has(key+".device"), v.has(key+".local")
 	switch {
 	case remotes && group:
-		v.fail(key+".group", "remotes and group exclude each other")
+		v.fail(key+".group", "remotes and group exclude each other; remove one")
 	case !remotes && !group:
-		v.fail(key+".remotes", "required key is missing: remotes, or a multicast group")
+		v.fail(key+".remotes", "required key is missing: set remotes, or a multicast group")
 	}
 	switch {
 	case !device && !local:
-		v.fail(key+".device", "required key is missing: device, or local")
+		v.fail(key+".device", "required key is missing: set device, local, or both")
 	case group && !device:
-		v.fail(key+".device", "required key is missing: a multicast group needs its device")
+		v.fail(key+".device", "required key is missing: a multicast group needs a device")
 	case device && t.Device == t.Name:
-		v.fail(key+".device", "a tunnel can't be its own underlay")
+		v.fail(key+".device", "a tunnel can't be its own underlay; name the device that carries the outer packets")
 	}
 	v.underlayFamily(key, t)
 }
@@ -230,16 +230,16 @@ func (v *checker) underlayFamily(key string, t *Tunnel) {
 	ends := t.underlay()
 	for _, a := range ends {
 		if a.Is4() != ends[0].Is4() {
-			v.fail(key+".remotes "+key+".group", "%s and %s are of different address families", ends[0], a)
+			v.fail(key+".remotes "+key+".group", "%s and %s belong to different address families; the outer packets can use only one", ends[0], a)
 			return
 		}
 	}
 	if slices.Contains(t.Remotes, t.Local) {
-		v.fail(key+".remotes", "%s is the local address", t.Local)
+		v.fail(key+".remotes", "%s is the address in local; list only the other ends", t.Local)
 	}
 }
 
-// underlay is the outer addresses that the tunnel names.
+// underlay returns all underlay addresses in the file.
 func (t *Tunnel) underlay() []netip.Addr {
 	var out []netip.Addr
 	for _, a := range append([]netip.Addr{t.Local, t.Group}, t.Remotes...) {
@@ -254,7 +254,7 @@ func (v *checker) tunnelAddresses(key string, t *Tunnel) {
 	for _, p := range t.Addresses {
 		for _, a := range t.underlay() {
 			if p.Contains(a) {
-				v.fail(key+".address", "%s covers the underlay address %s, whose packets would enter the tunnel", p, a)
+				v.fail(key+".address", "%s contains the underlay address %s, whose packets would then enter the tunnel; use another subnet", p, a)
 			}
 		}
 		if p.Addr().Is6() && t.MTU > 0 && t.MTU < 1280 {
@@ -263,29 +263,29 @@ func (v *checker) tunnelAddresses(key string, t *Tunnel) {
 	}
 }
 
-// tunnelPeers: an address that nobody can have would guard nothing.
+// tunnelPeers reports peers that would protect no address.
 func (v *checker) tunnelPeers(key string, t *Tunnel) {
 	for _, p := range t.Peers {
 		own := func(a netip.Prefix) bool { return a.Addr() == p.Address }
 		within := func(a netip.Prefix) bool { return a.Contains(p.Address) }
 		switch {
 		case !slices.Contains(t.Remotes, p.Remote):
-			v.fail(key+".peers", "%s: %s is not one of remotes", p, p.Remote)
+			v.fail(key+".peers", "%s: %s is not in remotes", p, p.Remote)
 		case slices.ContainsFunc(t.Addresses, own):
-			v.fail(key+".peers", "%s: %s is the tunnel's own address", p, p.Address)
+			v.fail(key+".peers", "%s: %s is this NVA's own address in the tunnel", p, p.Address)
 		case !slices.ContainsFunc(t.Addresses, within):
-			v.fail(key+".peers", "%s: %s is in no subnet of address", p, p.Address)
+			v.fail(key+".peers", "%s: %s is in no subnet of the tunnel's address", p, p.Address)
 		}
 	}
 }
 
-// FarEnd is another end of a tunnel that static routes lead to.
+// FarEnd is another end of a tunnel to which static routes lead.
 type FarEnd struct {
 	Local  netip.Addr // the tunnel's own address in the subnet of both
 	Remote netip.Addr
 }
 
-// FarEnds is the gateways of static routes that lie in a subnet of t, in the order
+// FarEnds returns the gateways of static routes that are in a subnet of t, in the order
 // of the routes.
 func (c *Config) FarEnds(t *Tunnel) []FarEnd {
 	var out []FarEnd
@@ -304,12 +304,7 @@ func (c *Config) FarEnds(t *Tunnel) []FarEnd {
 	return out
 }
 
-// HasTunnel reports whether a tunnel of the file is called name.
+// HasTunnel reports whether there is a tunnel with this name.
 func (c *Config) HasTunnel(name string) bool {
-	for _, t := range c.Tunnels {
-		if t.Name == name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.Tunnels, func(t Tunnel) bool { return t.Name == name })
 }

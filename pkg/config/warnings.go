@@ -7,20 +7,21 @@ import (
 	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
-// Warning is something that a configuration may say, but that its author
-// hardly means.
+// Warning points out something in a valid configuration that its author has hardly
+// intended.
 type Warning struct {
 	File string
 	Line int    // from 1; 0 if the Config was not read from a file
 	Key  string // as in Error.Key
-	Code string // what kind of warning, as one word: "unused"
+	Code string // the kind of warning: "unused"
 	Msg  string
 }
 
-// String is "file:line: key: warning: message", without what is not known.
+// String returns "file:line: key: warning: message", without the parts that are unknown.
 func (w Warning) String() string { return tomlfile.Place(w.File, w.Line, w.Key) + "warning: " + w.Msg }
 
-// Warnings is what deserves a second look in cfg, in no order that matters.
+// Warnings returns everything in cfg that deserves a second look. The order has no
+// meaning.
 func Warnings(cfg *Config) []Warning {
 	w := &warner{cfg: cfg, src: &cfg.source}
 	w.routeServers()
@@ -30,7 +31,7 @@ func Warnings(cfg *Config) []Warning {
 	for i, t := range cfg.Tunnels {
 		if t.BFD.Enabled && len(cfg.FarEnds(&t)) == 0 {
 			w.warn("no-far-end", w.src.Elem("tunnel", i, t.Name)+".bfd",
-				"BFD has nobody to watch: no static route has its gateway in a subnet of this tunnel; add one, or remove bfd")
+				"BFD watches nothing: no static route has its gateway in a subnet of this tunnel; add one, or remove bfd")
 		}
 		w.tunnel(i)
 		w.unboundPeers(i)
@@ -49,15 +50,15 @@ func Warnings(cfg *Config) []Warning {
 	return w.out
 }
 
-// Warn is a warning of what shows only while cfg runs, at a key of a neighbor, or
-// at the neighbor itself if key is empty.
+// Warn returns a warning about something that shows only while cfg runs. It is placed at
+// a key of a neighbor, or at the neighbor itself if key is empty.
 func (c *Config) Warn(neighbor netip.Addr, key, code, format string, args ...any) Warning {
 	w := &warner{cfg: c, src: &c.source}
 	for i := range c.Neighbors {
 		if c.Neighbors[i].Address == neighbor {
 			own := w.src.Elem("neighbor", i, neighbor)
 			if key != "" {
-				own = w.places(i, key) + " " + own
+				own = w.cfg.places(i, key) + " " + own
 			}
 			w.warn(code, own, format, args...)
 			return w.out[0]
@@ -82,12 +83,4 @@ func (w *warner) warn(code, keys, format string, args ...any) {
 	if !slices.Contains(w.out, warning) {
 		w.out = append(w.out, warning)
 	}
-}
-
-// places is the keys under which a neighbor's setting may stand.
-func (w *warner) places(i int, key string) string {
-	n := &w.cfg.Neighbors[i]
-	own := w.src.Elem("neighbor", i, n.Address)
-	group := " peer-group." + n.PeerGroup + "."
-	return own + "." + key + group + key + group + "preset"
 }

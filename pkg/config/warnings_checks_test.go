@@ -65,7 +65,7 @@ func TestServerLoops(t *testing.T) {
 	const permit = "[[route-map.m]]\naction = \"permit\"\n"
 	const replace = permit + "set = { as-path-replace = \"65515\" }\n"
 	const export = "export = { route-map = \"m\" }\n"
-	const says = "what 169.254.0.2 learned from Azure .* AS 65515 still in the path, .*drops every path.*as-path-replace = \"65515\""
+	const says = "routes that 169.254.0.2 learned from Azure .* AS 65515 still in the path, .*drops every path.*as-path-replace = \"65515\""
 	other := strings.NewReplacer("peer-group.rs", "peer-group.other", `"ars"`, `"other"`, "10.0.210", "10.9.210").Replace(checkServer)
 	for _, p := range []pair{
 		{name: "replaced", warns: checkHead + checkServer + export + checkNVA + permit, instead: permit, near: replace},
@@ -86,7 +86,7 @@ func TestServerLoops(t *testing.T) {
 		t.Run(p.name, p.try)
 	}
 	pair{warns: checkHead + checkServer + "export = \"accept\"\n" + other + "export = \"deny\"\n", instead: `domain = "other"`, near: `domain = "ars"`,
-		code: "own-asn", key: "peer-group.rs.export", says: "what 10.9.210.4 learned"}.try(t)
+		code: "own-asn", key: "peer-group.rs.export", says: "routes that 10.9.210.4 learned"}.try(t)
 }
 
 // TestDefaultToServer: it is programmed on the NVA's own NIC too.
@@ -121,15 +121,15 @@ func TestPrivateASNs(t *testing.T) {
 	deny := "[[route-map.m]]\naction = \"deny\"\nmatch = { bogons = \"all\" }\n[[route-map.m]]\naction = \"permit\"\n"
 	server := checkHead + strings.Replace(checkServer, "reserved", "private", 1) + "export = \"deny\"\n"
 	for _, p := range []pair{
-		{name: "from Route Server", warns: server, instead: "private", near: "reserved", key: "peer-group.rs.import.deny-asns", says: "all of its routes are rejected; use"},
+		{name: "from Route Server", warns: server, instead: "private", near: "reserved", key: "peer-group.rs.import.deny-asns", says: "all its routes are rejected; use"},
 		{name: "in a route-map", warns: strings.Replace(server, `deny-asns = "private"`, `route-map = "m"`, 1) + deny, instead: `"all"`, near: `"reserved"`,
-			key: "route-map.m.5.match.bogons", says: "all of its routes"},
+			key: "route-map.m.5.match.bogons", says: "all its routes"},
 		{name: "with another condition", warns: strings.Replace(server, `deny-asns = "private"`, `route-map = "m"`, 1) + deny,
-			instead: `bogons = "all"`, near: `bogons = "all", tag = 5`, key: "route-map.m.5.match.bogons", says: "all of its routes"},
+			instead: `bogons = "all"`, near: `bogons = "all", tag = 5`, key: "route-map.m.5.match.bogons", says: "all its routes"},
 		{name: "from another NVA", warns: checkHead + checkServer + checkNVA + "import = { deny-asns = \"private\" }\n", instead: checkServer, near: "",
-			key: "neighbor.169.254.0.2.import.deny-asns", says: "all that other NVAs learned"},
+			key: "neighbor.169.254.0.2.import.deny-asns", says: "all routes that other NVAs learned"},
 		{name: "to another NVA", warns: checkHead + checkServer + checkNVA + "export = { deny-asns = \"private\" }\n", instead: `"private"`, near: `"reserved"`,
-			key: "neighbor.169.254.0.2.export.deny-asns", says: "nothing learned from Azure reaches"},
+			key: "neighbor.169.254.0.2.export.deny-asns", says: "no route learned from Azure reaches"},
 	} {
 		p.code = "private-asns"
 		t.Run(p.name, p.try)
@@ -143,9 +143,9 @@ func TestTunnelWarnings(t *testing.T) {
 	neighbor := func(a string) string { return "[[neighbor]]\naddress = \"" + a + "\"\nremote-asn = 65001\n" }
 	for _, p := range []pair{
 		{name: "same address", warns: two + "address = \"169.254.0.1/30\"\n", instead: "169.254.0.1/30", near: "169.254.1.1/30",
-			code: "same-address", key: "tunnel.vxlan1.address", says: "169.254.0.1 is the address of tunnel vxlan0 too.*subnet of its own"},
+			code: "same-address", key: "tunnel.vxlan1.address", says: "169.254.0.1 is also the address of tunnel vxlan0.*subnet of its own"},
 		{name: "same subnet", warns: two + "address = \"169.254.0.9/24\"\n", instead: "169.254.0.9", near: "169.254.1.9",
-			code: "same-subnet", key: "tunnel.vxlan1.address", says: "169.254.0.0/24 is the subnet of tunnel vxlan0 too"},
+			code: "same-subnet", key: "tunnel.vxlan1.address", says: "169.254.0.0/24 is also the subnet of tunnel vxlan0"},
 		{name: "link-local IPv6", warns: strings.Replace(two, "169.254.0.1/24", "fd00::1/64", 1) + "address = \"fd00::1/64\"\n",
 			instead: "fd00::1/64\"\n" + checkSecond + "address = \"fd00", near: "fe80::1/64\"\n" + checkSecond + "address = \"fe80", code: "same-address", key: "tunnel.vxlan1.address", says: "fd00::1"},
 		{name: "outside the subnet", warns: checkHead + forward + checkTunnel + neighbor("169.254.1.2"), instead: "169.254.1.2", near: "169.254.0.2",
@@ -179,11 +179,11 @@ func TestUnreachedWarnings(t *testing.T) {
 	use := func(chain string) string { return checkHead + checkNVA + "import = { " + chain + " = \"l\" }\n" }
 	for _, p := range []pair{
 		{name: "prefix-list", warns: use("prefix-list") + "[prefix-list]\nl = [\n\"permit any\",\n\"deny 10.0.0.0/16\",\n\"deny 10.1.0.0/16\",\n]\n", instead: "permit any", near: "permit 10.2.0.0/16",
-			key: "prefix-list.l[2]", says: `^this rule and 1 more are never reached: "seq 5 permit any" comes first`},
+			key: "prefix-list.l[2]", says: `^this rule and 1 more are never reached, because the earlier "seq 5 permit any" matches first`},
 		{name: "as-path-list", warns: use("as-path-list") + "[as-path-list]\nl = [\n\"permit .*\",\n\"deny _64580_\",\n]\n", instead: "permit .*", near: "permit ..*",
-			key: "as-path-list.l[2]", says: `^this rule is never reached: "seq 5 permit \.\*"`},
+			key: "as-path-list.l[2]", says: `^this rule is never reached, because the earlier "seq 5 permit \.\*"`},
 		{name: "route-map", warns: use("route-map") + "[[route-map.l]]\naction = \"permit\"\n[[route-map.l]]\naction = \"deny\"\n", instead: "\"permit\"\n", near: "\"permit\"\non-match = \"next\"\n",
-			key: "route-map.l.10", says: "^this clause is never reached: permit 5 has no conditions"},
+			key: "route-map.l.10", says: "^this clause is never reached, because permit 5 has no conditions"},
 	} {
 		p.code = "unreached"
 		t.Run(p.name, p.try)

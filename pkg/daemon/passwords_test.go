@@ -72,8 +72,8 @@ func TestPasswordFileErrors(t *testing.T) {
 	for _, c := range []struct{ file, credentials, want string }{
 		{"bgp-key", "", "bgp-key is relative, and systemd has passed no credentials ($CREDENTIALS_DIRECTORY is not set)"},
 		{"bgp-key", dir, dir + "/bgp-key: no such file or directory"},
-		{empty, "", empty + ": the password is empty"},
-		{long, "", long + ": the password has 120 bytes; TCP-MD5 takes at most 80"},
+		{empty, "", empty + ": the password is empty; TCP-MD5 needs 1 to 80 bytes"},
+		{long, "", long + ": the password has 120 bytes, but TCP-MD5 accepts at most 80"},
 		{dir, "", dir + ": is a directory"},
 	} {
 		t.Setenv("CREDENTIALS_DIRECTORY", c.credentials)

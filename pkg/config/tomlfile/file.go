@@ -86,15 +86,15 @@ func Parse(name string, data []byte, secrets []string) (*Table, error) {
 // message about those would only confuse.
 func checkText(data []byte) *Error {
 	if len(data) > MaxSize {
-		return &Error{Msg: fmt.Sprintf("larger than %d MiB", MaxSize>>20)}
+		return &Error{Msg: fmt.Sprintf("the file is larger than %d MiB", MaxSize>>20)}
 	}
 	if i := bytes.IndexByte(data, 0); i >= 0 {
-		return &Error{Line: lineAt(data, i), Msg: "holds a NUL byte: not a text file, or UTF-16"}
+		return &Error{Line: lineAt(data, i), Msg: "the file contains a NUL byte: it is not a text file, or it is UTF-16; save it as UTF-8"}
 	}
 	for i := 0; i < len(data); {
 		r, n := utf8.DecodeRune(data[i:])
 		if r == utf8.RuneError && n == 1 {
-			return &Error{Line: lineAt(data, i), Msg: fmt.Sprintf("byte 0x%02x is not UTF-8", data[i])}
+			return &Error{Line: lineAt(data, i), Msg: fmt.Sprintf("byte 0x%02x is not valid UTF-8; save the file as UTF-8", data[i])}
 		}
 		i += n
 	}

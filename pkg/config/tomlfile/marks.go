@@ -110,7 +110,7 @@ type marker struct {
 	deep     *Error // the first key of too many parts
 }
 
-const tooManyParts = "the key has too many parts"
+const tooManyParts = "the dotted key has too many parts"
 
 // maxParts bounds the parts of a dotted key: the decoder takes half a minute for
 // a key of 20,000 parts.

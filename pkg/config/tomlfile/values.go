@@ -336,7 +336,7 @@ func (l List[T]) set(c Cell, p *[]T) {
 		}
 	}
 	if len(cells) == 0 && l.NotEmpty {
-		c.Fail("the list is empty: want %s", l.Want)
+		c.Fail("the list is empty; want %s", l.Want)
 		return
 	}
 	var out []T
@@ -351,7 +351,7 @@ func (l List[T]) set(c Cell, p *[]T) {
 			id = l.Identity(v)
 		}
 		if seen[id] && !l.Repeats {
-			item.Fail("%s is listed twice", showAny(id))
+			item.Fail("%s is listed twice; remove one", showAny(id))
 			continue
 		}
 		seen[id] = true

@@ -28,11 +28,11 @@ func ParseAddress(c Cell, check func(netip.Addr) error) (netip.Addr, bool) {
 	a, err := netip.ParseAddr(s)
 	switch {
 	case err != nil && strings.Contains(s, "/"):
-		c.Fail("want an IP address without a length, got %s", Show(s))
+		c.Fail("want an IP address without a prefix length, got %s", Show(s))
 	case err != nil:
 		c.Want("an IP address")
 	case a.Is4In6():
-		c.Fail("write %s as an IPv4 address: %s", s, a.Unmap())
+		c.Fail("%s is an IPv4 address in IPv6 form; write %s", s, a.Unmap())
 	case a.Zone() != "":
 		c.Fail("want an address without a zone, got %s", Show(s))
 	case check != nil && check(a) != nil:
@@ -49,7 +49,7 @@ func Unicast(a netip.Addr) error {
 	case a.IsUnspecified(), a.IsMulticast(), a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return fmt.Errorf("%s is not a unicast address", a)
 	case a.IsLoopback():
-		return fmt.Errorf("%s is a loopback address", a)
+		return fmt.Errorf("%s is a loopback address, which no other machine can reach", a)
 	}
 	return nil
 }
@@ -91,7 +91,7 @@ func Prefixes(p *[]netip.Prefix) Value {
 func parseNetwork(c Cell) (netip.Prefix, bool) {
 	p, ok := parsePrefix(c, "a prefix (10.0.0.0/16)")
 	if ok && p != p.Masked() {
-		c.Fail("%s has bits set beyond its length; the network is %s", p, p.Masked())
+		c.Fail("%s has bits set beyond its length; did you mean %s?", p, p.Masked())
 		return netip.Prefix{}, false
 	}
 	return p, ok
@@ -107,7 +107,7 @@ func parsePrefix(c Cell, what string) (netip.Prefix, bool) {
 		return p, true
 	}
 	if a, aerr := netip.ParseAddr(s); aerr == nil && !a.Is4In6() {
-		c.Fail("%s has no length; want %s", s, what)
+		c.Fail("%s has no prefix length; want %s", s, what)
 	} else {
 		c.Want(what)
 	}
@@ -117,7 +117,7 @@ func parsePrefix(c Cell, what string) (netip.Prefix, bool) {
 // InterfaceAddresses returns the addresses of an interface with their lengths: one,
 // or a list.
 func InterfaceAddresses(p *[]netip.Prefix) Value {
-	const one = "an address with its length (169.254.0.1/24)"
+	const one = "an address with its prefix length (169.254.0.1/24)"
 	return List[netip.Prefix]{
 		Kind: "address with length, or list", Want: one + " or a list of them", Alone: true, TOML: quoted[netip.Prefix],
 		Identity: func(p netip.Prefix) any { return p.Addr() },
@@ -137,7 +137,7 @@ func InterfaceAddresses(p *[]netip.Prefix) Value {
 // hostAddress refuses a prefix whose address no interface can have.
 func hostAddress(p netip.Prefix) error {
 	if a := p.Addr(); Unicast(a) == nil && a.Is4() && p.Bits() < 31 && p.Masked().Addr() == a {
-		return fmt.Errorf("%s is the network itself, not an address in it", p)
+		return fmt.Errorf("%s is the address of the network itself; want an address in it", p)
 	}
 	return Unicast(p.Addr())
 }
@@ -160,7 +160,7 @@ func parseListen(c Cell) (netip.AddrPort, bool) {
 	case err != nil, e.Port() == 0:
 		c.Want("an address with a port (10.0.0.4:8080, or 0.0.0.0:8080 for all addresses)")
 	case a.Is4In6(), a.Zone() != "", a.IsMulticast():
-		c.Fail("want an address of this NVA, got %s", a)
+		c.Fail("%s can't be an address of this NVA; want an address with a port (10.0.0.4:8080)", a)
 	default:
 		return e, true
 	}
@@ -173,9 +173,9 @@ func Interface(s string) error {
 	case s == "" || s == "." || s == "..":
 		return fmt.Errorf("%s is not an interface name", Show(s))
 	case len(s) > 15:
-		return fmt.Errorf("%s has %d characters; an interface name has at most 15", Show(s), len(s))
+		return fmt.Errorf("%s has %d characters, but an interface name has at most 15", Show(s), len(s))
 	case strings.ContainsAny(s, "/: \t\n\r\v\f") || strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) >= 0:
-		return fmt.Errorf("%s is not an interface name: no space, slash, colon or character beyond ASCII", Show(s))
+		return fmt.Errorf("%s is not an interface name: it may not contain spaces, slashes, colons, or characters beyond ASCII", Show(s))
 	}
 	return nil
 }
