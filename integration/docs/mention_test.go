@@ -3,6 +3,7 @@ package docs
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -105,7 +106,7 @@ func goTest(args []string) error {
 	if err != nil {
 		return err
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	files, err := testsIn(dir, strings.HasSuffix(args[i], "/..."))
 	if err != nil || len(files) == 0 {
 		return fmt.Errorf("%s has no tests", args[i])
 	}
@@ -119,6 +120,21 @@ func goTest(args []string) error {
 		}
 	}
 	return nil
+}
+
+// testsIn lists the files with tests in a directory, and in those below it if asked.
+func testsIn(dir string, below bool) ([]string, error) {
+	if !below {
+		return filepath.Glob(filepath.Join(dir, "*_test.go"))
+	}
+	var files []string
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, "_test.go") {
+			files = append(files, path)
+		}
+		return err
+	})
+	return files, err
 }
 
 var function = regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Fuzz)\w*)\(`)

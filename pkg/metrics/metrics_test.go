@@ -143,17 +143,18 @@ func TestReference(t *testing.T) {
 
 const introduction = `# Metrics
 
+To let Prometheus scrape nvad, add this to nvad.toml:
+
     [metrics]
     listen = ["127.0.0.1:9179"]
 
-has nvad answer ` + "`GET /metrics`" + ` in the text format of Prometheus. It may be the address of ` + "`health.listen`" + `. Without it nothing is served.
+nvad then answers ` + "`GET /metrics`" + ` in the text format of Prometheus. The address may be the same as in ` + "`health.listen`" + `. Without this table, nothing is
+served. [Alert rules](../configs/prometheus/nvad.rules.yml) and a [dashboard](../configs/grafana/nvad.json) for these metrics are in ` + "`configs`" + `.
 
-Everything is counted as it happens. A scrape reads the counts and walks no table: what it asks of the engine took 13 µs without routes and 7 µs under
-a million (` + "`go test ./pkg/engine -run '^$' -bench Sample`" + `), and all of it 2 to 6 ms by curl on two busy cores, most of that for the process and the Go
-runtime. Where the engine does not answer within five seconds the scrape fails.
-
-` + "`configs/prometheus`" + ` has alert rules for these metrics, ` + "`configs/grafana`" + ` a dashboard. Metrics of a neighbor go when the neighbor is removed
-from the configuration. The process and the Go runtime are told of under the usual names, ` + "`process_*` and `go_*`" + `.
+Everything is counted as it happens. A scrape reads the counts and walks no table: the engine's part took 13 µs without routes and 7 µs with
+a million (` + "`go test ./pkg/engine -run '^$' -bench Sample`" + `), and the whole scrape 2 to 6 ms with curl on two busy cores, most of it for the metrics of the
+process and the Go runtime (` + "`process_*`, `go_*`" + `). If the engine does not answer within five seconds, the scrape fails. When a neighbor is removed
+from the configuration, its metrics go too. [Concepts](concepts.md) explains the terms.
 
 This file is made from the code by ` + "`go test ./pkg/metrics -update`" + `.
 `
