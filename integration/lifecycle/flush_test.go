@@ -158,6 +158,6 @@ func (b *bed) sysctl(settings string) {
 func (b *bed) kernel() string {
 	b.Helper()
 	return b.ip("route show table all") + b.ip("-6 route show proto bgp") + b.ip("-6 route show proto 200") + b.ip("nexthop") + b.ip("rule") + b.ip("-br link") +
-		b.sh("ip netns exec "+b.ours+" nft list ruleset") +
+		b.sh("ip netns exec "+b.ours+" nft -s list ruleset") +
 		b.sh("ip netns exec "+b.ours+" sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.all.rp_filter net.ipv4.conf.eth0.send_redirects")
 }

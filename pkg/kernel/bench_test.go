@@ -94,8 +94,8 @@ func swap(b *testing.B, compatOn bool, n int) {
 	}
 	k := open(b, ns)
 	if compatOn {
-		k.FIB.compat.close()
-		k.FIB.compat = compat{}
+		k.FIB.compat.Close()
+		k.FIB.compat = nil
 	}
 	var links [2]int
 	for i, addr := range []string{"10.0.0.1", "10.0.1.1"} {

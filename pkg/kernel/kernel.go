@@ -1,3 +1,19 @@
+// Package kernel is nvad's only access to the Linux kernel: rtnetlink, nftables and
+// sysctls.
+//
+// Packages fib, tunnel, nat and nic compare what is wanted with what there is, and ask
+// for the rest through interfaces. This package implements those interfaces, and
+// reports what other programs change.
+//
+// Promise: everything concerns one network namespace, the caller's or one that is given.
+// Messages go in batches with an answer for each, so that one rejected route stops no
+// other and each error is known. Nothing is cached: every read asks the kernel.
+//
+// It owns sockets and no other state. What should be in the kernel, and what to do about
+// errors, is for the packages above to decide. ADR 0014 says why it speaks rtnetlink
+// itself and leaves nftables to a library. Messages follow linux/rtnetlink.h,
+// linux/nexthop.h, linux/if_link.h, linux/if_addr.h, linux/neighbour.h,
+// linux/fib_rules.h and linux/netfilter/nf_tables.h.
 package kernel
 
 import (
@@ -8,28 +24,29 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"github.com/nvad/nvad/pkg/fib"
 )
 
-// Kernel is every door to one namespace, opened together.
+// Kernel bundles every kernel interface that nvad uses in one network namespace.
 type Kernel struct {
 	FIB     *FIB
 	Tunnels *Tunnels
 	NFT     *NFT
 	NICs    *NICs
 	Sysctls Sysctls
-	Monitor *Monitor
-	// NFTMonitor is what Monitor is not: nftables has events of its own.
-	NFTMonitor *NFTMonitor
-	// ID names the boot and the namespace.
+	Monitor *Monitor // of rtnetlink
+	// ID identifies boot and namespace.
 	ID string
+
+	tables *Monitor // of nftables; nil: the kernel has none
 }
 
-// Open opens the doors to a namespace. It changes nothing there, and from now on
-// the monitor keeps events.
+// Open opens the sockets. It changes nothing in the namespace. The kernel keeps events
+// from this moment until [Kernel.Watch] fetches them.
 func Open(ns Namespace) (*Kernel, error) {
-	k := &Kernel{Sysctls: openSysctls(ns)}
+	k := &Kernel{Sysctls: Sysctls{ns}}
 	if err := k.open(ns); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
@@ -43,28 +60,29 @@ func (k *Kernel) open(ns Namespace) (err error) {
 	if k.FIB, err = OpenFIB(ns); err != nil {
 		return err
 	}
-	if k.Tunnels, err = openTunnels(ns); err != nil {
+	links, err := dial(ns, unix.NETLINK_ROUTE)
+	if err != nil {
 		return err
 	}
+	k.Tunnels, k.NICs = &Tunnels{ns, links}, &NICs{links}
 	if k.NFT, err = openNFT(ns); err != nil {
-		return err
-	}
-	if k.NICs, err = openNICs(ns); err != nil {
 		return err
 	}
 	if k.Monitor, err = openMonitor(ns, k.FIB); err != nil {
 		return err
 	}
-	k.NFTMonitor, err = openNFTMonitor(ns)
+	k.tables, err = openNFTMonitor(ns)
 	return err
 }
 
-// Watch tells what both monitors see, as [Monitor.Watch] does, but from two
-// goroutines.
+// Watch calls fn with what other programs change, until ctx ends: links, addresses,
+// routes, rules, sysctls and nvad's nftables table. It may call fn from two goroutines.
 func (k *Kernel) Watch(ctx context.Context, fn func([]fib.Event)) error {
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return k.Monitor.Watch(ctx, fn) })
-	tasks.Go(func() error { return k.NFTMonitor.Watch(ctx, fn) })
+	if k.tables != nil {
+		tasks.Go(func() error { return k.tables.Watch(ctx, fn) })
+	}
 	return tasks.Wait()
 }
 
@@ -80,20 +98,17 @@ func identify(ns Namespace) (string, error) {
 	return fmt.Sprintf("%s %d", strings.TrimSpace(string(boot)), id), nil
 }
 
-// Close closes what is open; the kernel's state stays.
+// Close closes the sockets. The kernel's state stays.
 func (k *Kernel) Close() error {
 	var errs []error
-	if k.NFTMonitor != nil {
-		errs = append(errs, k.NFTMonitor.Close())
+	if k.tables != nil {
+		errs = append(errs, k.tables.Close())
 	}
 	if k.Monitor != nil {
 		errs = append(errs, k.Monitor.Close())
 	}
-	if k.NICs != nil {
-		errs = append(errs, k.NICs.Close())
-	}
 	if k.Tunnels != nil {
-		errs = append(errs, k.Tunnels.Close())
+		errs = append(errs, k.Tunnels.s.close())
 	}
 	if k.FIB != nil {
 		errs = append(errs, k.FIB.Close())

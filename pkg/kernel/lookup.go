@@ -11,7 +11,7 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 )
 
-// Lookup asks the kernel of a namespace where packets for addr go.
+// Lookup asks the kernel of a namespace where it sends packets for addr.
 func Lookup(ns Namespace, addr netip.Addr) (fib.Lookup, error) {
 	f, err := OpenFIB(ns)
 	if err != nil {
@@ -36,7 +36,7 @@ func Lookup(ns Namespace, addr netip.Addr) (fib.Lookup, error) {
 	return w, err
 }
 
-// fates are the errors by which IPv4 tells of routes that lead nowhere.
+// fates maps the errors with which IPv4 reports routes that lead nowhere.
 var fates = map[syscall.Errno]fib.Fate{
 	unix.EINVAL: fib.FateDropped, unix.EHOSTUNREACH: fib.FateUnreachable, unix.EACCES: fib.FateProhibited, unix.ENETUNREACH: fib.FateNoRoute,
 }
@@ -47,18 +47,13 @@ func errnoOf(err error) syscall.Errno {
 	return e
 }
 
-// ask sends one RTM_GETROUTE. With RTM_F_FIB_MATCH the answer is the route, else
-// what it comes to for addr.
+// ask sends one RTM_GETROUTE. With RTM_F_FIB_MATCH the answer is the route, otherwise
+// the result for addr.
 func (s *socket) ask(addr netip.Addr, flags uint32) (w fib.Lookup, err error) {
-	encode := func(b []byte, seq uint32) []byte {
-		b, start := header(b, unix.RTM_GETROUTE, unix.NLM_F_ACK, seq)
-		b = append(b, family(addr), byte(addr.BitLen()), 0, 0, 0, 0, 0, 0)
-		b = order.AppendUint32(b, flags)
-		b = attr(b, unix.RTA_DST, addr.AsSlice())
-		finish(b, start)
-		return b
-	}
-	err = s.dump(encode, func(m message) {
+	body := rtmsg(family(addr), byte(addr.BitLen()), 0, 0, 0, 0)
+	order.PutUint32(body[8:], flags)
+	body = attr(body, unix.RTA_DST, addr.AsSlice())
+	err = s.query(unix.RTM_GETROUTE, unix.NLM_F_ACK, body, func(m message) {
 		if m.kind == unix.RTM_NEWROUTE && len(m.body) >= unix.SizeofRtMsg {
 			w = decodeWay(m.body)
 		}
@@ -73,37 +68,18 @@ var fateOf = map[byte]fib.Fate{
 }
 
 func decodeWay(body []byte) fib.Lookup {
-	w := fib.Lookup{Fate: fateOf[body[7]], Protocol: int(body[5])}
-	dst := netip.IPv4Unspecified()
-	if body[0] == unix.AF_INET6 {
-		dst = netip.IPv6Unspecified()
+	w := fib.Lookup{Fate: fateOf[body[7]]}
+	var r fib.KernelRoute
+	_, w.MTU = decodeRouteInto(&r, body)
+	if len(r.Hops) > 0 {
+		w.Via, w.Link = r.Hops[0].Via, r.Hops[0].Link
 	}
-	var hop fib.NextHop
-	attrs(body[unix.SizeofRtMsg:], func(kind uint16, v []byte) {
-		switch kind {
-		case unix.RTA_DST:
-			dst, _ = netip.AddrFromSlice(v)
-		case unix.RTA_PRIORITY:
-			w.Metric = u32(v)
-		case unix.RTA_PREFSRC:
-			w.Source, _ = netip.AddrFromSlice(v)
-		case unix.RTA_METRICS:
-			attrs(v, func(kind uint16, v []byte) {
-				if kind == unix.RTAX_MTU {
-					w.MTU = int(u32(v))
-				}
-			})
-		default:
-			decodeHop(&hop, kind, v)
-		}
-	})
-	w.Via, w.Link = hop.Via, hop.Link
-	w.Prefix = netip.PrefixFrom(dst, int(body[1]))
+	w.Source, w.Prefix, w.Protocol, w.Metric = r.Source, r.Prefix, r.Protocol, r.Metric
 	return w
 }
 
-// dropping finds the route that keeps addr from being reached: the kernel
-// answers with an error alone.
+// dropping finds the route that keeps addr from being reached, because the kernel's
+// answer is only an error.
 func (f *FIB) dropping(addr netip.Addr, w *fib.Lookup) error {
 	best := fib.KernelRoute{}
 	err := f.routes(family(addr), func(r fib.KernelRoute) {

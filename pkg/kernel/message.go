@@ -3,15 +3,16 @@ package kernel
 import (
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// order is the byte order of netlink headers: the machine's.
+// order is the byte order of netlink headers and of most attributes: the machine's.
 var order = binary.NativeEndian
 
-// Error is the kernel's answer to a message that it refused.
+// Error is the kernel's answer to a message that it rejected.
 type Error struct {
 	Errno   syscall.Errno
 	Message string // the extended acknowledgement; may be empty
@@ -25,11 +26,11 @@ func (e *Error) Error() string {
 	return e.Errno.Error()
 }
 
-// Unwrap returns the number, so that errors.Is finds fs.ErrExist and the like.
+// Unwrap returns Errno, so that errors.Is finds fs.ErrExist and the like.
 func (e *Error) Unwrap() error { return e.Errno }
 
-// header appends a netlink header whose length is yet to be set by finish. It
-// returns the offset that finish needs.
+// header appends a netlink header. [finish] sets its length once the body is complete,
+// and needs the offset that header returns.
 func header(b []byte, kind, flags uint16, seq uint32) ([]byte, int) {
 	start := len(b)
 	b = order.AppendUint32(b, 0)
@@ -62,7 +63,7 @@ func attr32(b []byte, kind uint16, value uint32) []byte {
 	return order.AppendUint32(b, value)
 }
 
-// nest appends the header of an attribute that holds others; finishNest sets its
+// nest appends the header of an attribute that holds others. [finishNest] sets its
 // length.
 func nest(b []byte, kind uint16) ([]byte, int) {
 	start := len(b)
@@ -72,7 +73,7 @@ func nest(b []byte, kind uint16) ([]byte, int) {
 
 func finishNest(b []byte, start int) { order.PutUint16(b[start:], uint16(len(b)-start)) }
 
-// attrs calls fn for each attribute of b until one is malformed.
+// attrs calls fn for each attribute of b and stops at one that is malformed.
 func attrs(b []byte, fn func(kind uint16, value []byte)) {
 	for len(b) >= unix.SizeofRtAttr {
 		n := int(order.Uint16(b))
@@ -84,14 +85,14 @@ func attrs(b []byte, fn func(kind uint16, value []byte)) {
 	}
 }
 
-// message is one netlink message as received.
+// message is one received netlink message. Its body is valid until the next receive.
 type message struct {
 	kind, flags uint16
 	seq         uint32
 	body        []byte
 }
 
-// messages calls fn for each message of a datagram until one is malformed.
+// messages calls fn for each message of a datagram and stops at one that is malformed.
 func messages(b []byte, fn func(message)) {
 	for len(b) >= unix.SizeofNlMsghdr {
 		n := int(order.Uint32(b))
@@ -106,7 +107,7 @@ func messages(b []byte, fn func(message)) {
 	}
 }
 
-// answer is the error of an NLMSG_ERROR or NLMSG_DONE, nil if it is 0.
+// answer returns the error of an NLMSG_ERROR or NLMSG_DONE; nil if its code is 0.
 func (m message) answer() error {
 	if len(m.body) < 4 {
 		return nil
@@ -121,7 +122,7 @@ func (m message) answer() error {
 	}
 	rest := m.body[4:]
 	if m.kind == unix.NLMSG_ERROR {
-		rest = rest[min(unix.SizeofNlMsghdr, len(rest)):] // the refused header; NETLINK_CAP_ACK cuts the rest
+		rest = rest[min(unix.SizeofNlMsghdr, len(rest)):] // the rejected header; NETLINK_CAP_ACK cuts the rest
 	}
 	attrs(rest, func(kind uint16, value []byte) {
 		if kind == unix.NLMSGERR_ATTR_MSG {
@@ -129,4 +130,27 @@ func (m message) answer() error {
 		}
 	})
 	return e
+}
+
+func u32(v []byte) uint32 {
+	if len(v) < 4 {
+		return 0
+	}
+	return order.Uint32(v)
+}
+
+// flag8 returns a boolean attribute's value.
+func flag8(on bool) []byte {
+	if on {
+		return []byte{1}
+	}
+	return []byte{0}
+}
+
+// address reads an IPv4 or IPv6 address; invalid if v is none or unspecified.
+func address(v []byte) netip.Addr {
+	if a, ok := netip.AddrFromSlice(v); ok && !a.IsUnspecified() {
+		return a
+	}
+	return netip.Addr{}
 }

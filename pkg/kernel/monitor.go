@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/nat"
 )
 
 // monitorBuffer is large enough for some ten thousand routes that another
@@ -23,54 +24,60 @@ var monitorGroups = []int{
 	unix.RTNLGRP_NEXTHOP, unix.RTNLGRP_IPV4_RULE,
 }
 
-// Monitor tells what changes in a namespace by other hands than this process's
-// FIB.
+// Monitor reports what other programs change in a namespace.
 type Monitor struct {
-	file *os.File
-	in   []byte
+	file   *os.File
+	in     []byte
+	decode func(message) (e fib.Event, ok bool)
+	lost   fib.EventKind // what to report if the kernel had to drop events
 }
 
-// openMonitor starts to listen. Events are kept by the kernel until
-// [Monitor.Watch] fetches them, so that one opened before the state is read
-// misses nothing. Changes made through the given FIB give no events.
+// openMonitor subscribes to rtnetlink. From this moment the kernel keeps events until
+// [Monitor.Watch] fetches them: open it before reading the state, and no change is missed.
+// What the given FIB changes gives no events.
 func openMonitor(ns Namespace, own *FIB) (*Monitor, error) {
+	m := &Monitor{decode: event, lost: fib.LostEvent}
+	err := m.open(ns, unix.NETLINK_ROUTE, monitorGroups, func(fd int) error { return ignore(fd, own.s.port) })
+	return m, err
+}
+
+// openNFTMonitor subscribes to nftables, where nvad's changes give events as well. It
+// returns nil if the kernel has no nftables.
+func openNFTMonitor(ns Namespace) (*Monitor, error) {
+	m := &Monitor{decode: tableEvent, lost: fib.NATEvent}
+	err := m.open(ns, unix.NETLINK_NETFILTER, []int{unix.NFNLGRP_NFTABLES}, func(int) error { return nil })
+	if errors.Is(err, unix.EPROTONOSUPPORT) {
+		return nil, nil
+	}
+	return m, err
+}
+
+func (m *Monitor) open(ns Namespace, protocol int, groups []int, prepare func(fd int) error) error {
 	var fd int
 	err := ns.do(func() (err error) {
-		fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
+		fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("monitor socket: %w", err)
+		return fmt.Errorf("monitor socket: %w", err)
 	}
-	m := &Monitor{file: os.NewFile(uintptr(fd), "rtnetlink monitor"), in: make([]byte, readBytes)}
-	if err := listen(fd, own.s.port); err != nil {
-		m.file.Close()
-		return nil, fmt.Errorf("monitor socket: %w", err)
-	}
-	return m, nil
-}
-
-func listen(fd int, own uint32) error {
-	if err := receiveBuffer(fd, monitorBuffer); err != nil {
-		return err
-	}
-	if err := ignore(fd, own); err != nil {
-		return err
-	}
-	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return err
-	}
-	for _, group := range monitorGroups {
-		if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, group); err != nil {
-			return fmt.Errorf("group %d: %w", group, err)
+	m.file, m.in = os.NewFile(uintptr(fd), "netlink monitor"), make([]byte, readBytes)
+	err = errors.Join(receiveBuffer(fd, monitorBuffer), prepare(fd), unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}))
+	for _, group := range groups {
+		if err == nil {
+			err = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, group)
 		}
+	}
+	if err != nil {
+		m.file.Close()
+		return fmt.Errorf("monitor socket: %w", err)
 	}
 	return nil
 }
 
-// ignore makes the kernel drop the events that the socket with the given port
-// caused: a million routes of our own would drown those of others. They carry
-// the requester's port as nlmsg_pid.
+// ignore makes the kernel drop the events that the socket with the given port caused: a
+// million of nvad's routes would drown those of other programs. An event carries the
+// requester's port in nlmsg_pid.
 func ignore(fd int, port uint32) error {
 	const pidOffset = 12
 	swapped := order.AppendUint32(nil, port)
@@ -86,8 +93,8 @@ func ignore(fd int, port uint32) error {
 		&unix.SockFprog{Len: uint16(len(prog)), Filter: (*unix.SockFilter)(unsafe.Pointer(&prog[0]))})
 }
 
-// Close ends listening, and a [Monitor.Watch] with it. It may be called after
-// the end of Watch's context, which closes as well.
+// Close ends the subscription, and [Monitor.Watch] with it. The end of Watch's context
+// closes too; calling both is fine.
 func (m *Monitor) Close() error {
 	if err := m.file.Close(); !errors.Is(err, os.ErrClosed) {
 		return err
@@ -95,8 +102,8 @@ func (m *Monitor) Close() error {
 	return nil
 }
 
-// Watch calls fn with the events as they come, until ctx ends or the monitor is
-// closed. Lost events are told as one fib.LostEvent.
+// Watch calls fn with the events as they come, until ctx ends or the monitor is closed. If
+// the kernel had to drop events, it reports that as an event.
 func (m *Monitor) Watch(ctx context.Context, fn func([]fib.Event)) error {
 	stop := context.AfterFunc(ctx, func() { m.file.Close() })
 	defer stop()
@@ -121,10 +128,10 @@ func (m *Monitor) Watch(ctx context.Context, fn func([]fib.Event)) error {
 	}
 }
 
-// maxEvents bounds what is handed over in one go.
+// maxEvents bounds the events of one call.
 const maxEvents = 4096
 
-// read fetches what is there without waiting.
+// read fetches the events that wait, without blocking.
 func (m *Monitor) read(fd int) ([]fib.Event, error) {
 	var events []fib.Event
 	for len(events) < maxEvents {
@@ -133,13 +140,15 @@ func (m *Monitor) read(fd int) ([]fib.Event, error) {
 		case errors.Is(err, unix.EAGAIN):
 			return events, nil
 		case errors.Is(err, unix.ENOBUFS):
-			events = append(events, fib.Event{Kind: fib.LostEvent})
+			events = append(events, fib.Event{Kind: m.lost})
 		case errors.Is(err, unix.EINTR):
 		case err != nil:
 			return nil, err
 		default:
 			messages(m.in[:n], func(msg message) {
-				if e, ok := event(msg); ok {
+				e, ok := m.decode(msg)
+				again := len(events) > 0 && e.Kind == fib.NATEvent // there is one for each rule of the table
+				if ok && !again {
 					events = append(events, e)
 				}
 			})
@@ -152,24 +161,25 @@ func linkEvent(m message) fib.Event {
 	e := fib.Event{Kind: fib.LinkEvent}
 	if len(m.body) >= unix.SizeofIfInfomsg {
 		e.Link = int(order.Uint32(m.body[4:]))
-		// One that leaves a bridge is deleted from there only (br_ifinfo_notify in
-		// net/bridge/br_netlink.c): of family AF_BRIDGE.
+		// A link that leaves a bridge is deleted only from there: that event has the
+		// family AF_BRIDGE (br_ifinfo_notify in net/bridge/br_netlink.c).
 		e.Deleted = m.kind == unix.RTM_DELLINK && m.body[0] == unix.AF_UNSPEC || !running(m.body)
 	}
 	return e
 }
 
-// running reports whether the link of an RTM_NEWLINK is up and has carrier.
+// running reports whether the link of an RTM_NEWLINK is up and has a carrier.
 func running(body []byte) bool {
 	const flags = unix.IFF_UP | unix.IFF_LOWER_UP
 	return len(body) >= unix.SizeofIfInfomsg && order.Uint32(body[8:])&flags == flags
 }
 
-// routeEvent reads the event of a route of table main, or of a NIC's table.
+// routeEvent reads an event about a route of table main, or about nvad's route in a NIC's
+// table.
 func routeEvent(m message) (e fib.Event, ok bool) {
 	e = fib.Event{Kind: fib.RouteEvent, Deleted: m.kind == unix.RTM_DELROUTE}
 	e.Replaced = m.flags&unix.NLM_F_REPLACE != 0
-	r, table, ok := decodeAnyRoute(m.body)
+	r, table, ok := decodeRoute(m.body)
 	if ok && ownNICRoute(r, table) {
 		return fib.Event{Kind: fib.RuleEvent, Deleted: e.Deleted}, true
 	}
@@ -177,7 +187,7 @@ func routeEvent(m message) (e fib.Event, ok bool) {
 	return e, ok && table == unix.RT_TABLE_MAIN
 }
 
-// event reads one event. ok is false for one that nothing depends on.
+// event reads one rtnetlink event. ok is false if nothing depends on it.
 func event(m message) (e fib.Event, ok bool) {
 	switch m.kind {
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
@@ -185,7 +195,7 @@ func event(m message) (e fib.Event, ok bool) {
 	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
 		return fib.Event{Kind: fib.AddressEvent, Deleted: m.kind == unix.RTM_DELADDR}, true
 	case unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH:
-		bridge := len(m.body) > 0 && m.body[0] == unix.AF_BRIDGE
+		bridge := len(m.body) > 0 && m.body[0] == unix.AF_BRIDGE // a forwarding entry
 		return fib.Event{Kind: fib.NeighborEvent, Deleted: m.kind == unix.RTM_DELNEIGH}, bridge
 	case unix.RTM_NEWNETCONF, unix.RTM_DELNETCONF:
 		return fib.Event{Kind: fib.SysctlEvent}, true
@@ -198,4 +208,13 @@ func event(m message) (e fib.Event, ok bool) {
 		return fib.Event{Kind: fib.ObjectEvent, Deleted: m.kind == unix.RTM_DELNEXTHOP, Object: o.ID}, ok
 	}
 	return e, false
+}
+
+// tableEvent reads one nftables event. ok is false if it is not about nvad's table, whose
+// name is the first attribute in messages about objects of any kind.
+func tableEvent(m message) (e fib.Event, ok bool) {
+	attrs(m.body[min(nfgenmsg, len(m.body)):], func(kind uint16, value []byte) {
+		ok = ok || kind == unix.NFTA_TABLE_NAME && unix.ByteSliceToString(value) == nat.Table
+	})
+	return fib.Event{Kind: fib.NATEvent}, ok
 }

@@ -20,7 +20,7 @@ const (
 	nhaResIdle     = 2  // NHA_RES_GROUP_IDLE_TIMER
 )
 
-// encodeObject appends the message that puts or deletes a next-hop object.
+// encodeObject appends the message that creates, replaces or deletes a next-hop object.
 func encodeObject(b []byte, op fib.Op, seq uint32) []byte {
 	o := &op.Object
 	if op.Kind == fib.DeleteObject {
@@ -45,7 +45,7 @@ func encodeObject(b []byte, op fib.Op, seq uint32) []byte {
 		b = group(b, o)
 	} else {
 		b = attr32(b, unix.NHA_OIF, uint32(o.Hop.Link))
-		if hasGateway(o.Hop) {
+		if o.Hop.Gateway().IsValid() {
 			b = attr(b, unix.NHA_GATEWAY, o.Hop.Via.AsSlice())
 		}
 	}
@@ -64,9 +64,9 @@ func group(b []byte, o *fib.Object) []byte {
 		return b
 	}
 	b = attr(b, unix.NHA_GROUP_TYPE, order.AppendUint16(nil, groupResilient))
-	b, nested := nest(b, nhaResGroup|unix.NLA_F_NESTED) // without the flag it is refused
+	b, nested := nest(b, nhaResGroup|unix.NLA_F_NESTED) // the kernel insists on the flag
 	b = attr(b, nhaResBuckets, order.AppendUint16(nil, o.Buckets))
-	// Without idle time buckets move at once, as they do in a group of the other type.
+	// With an idle time of 0, buckets move at once, as they do in a group of the other type.
 	b = attr32(b, nhaResIdle, 0)
 	finishNest(b, nested)
 	return b

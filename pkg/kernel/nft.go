@@ -1,28 +1,29 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/userdata"
-	"github.com/mdlayher/netlink"
+	"github.com/mdlayher/netlink" // the options of package nftables are about its connection
 	"golang.org/x/sys/unix"
 
 	"github.com/nvad/nvad/pkg/nat"
 )
 
-// NFT is nvad's nftables table in a namespace. It implements nat.Kernel. Sockets
-// are opened for each use: a kernel without nftables is told when it is needed.
+// NFT reads and writes nvad's nftables table in a namespace. It implements nat.Kernel. It
+// opens sockets when they are used, so that a kernel without nftables fails only an NVA
+// that needs NAT or tunnels.
 type NFT struct {
 	ns   Namespace
 	conn *nftables.Conn
 }
 
-// nftBuffer holds a table of some thousand rules, and an answer to each.
+// nftBuffer has room for a table of some thousand rules, and for an answer to each.
 const nftBuffer = 16 << 20
 
-// openNFT returns the table of a namespace.
 func openNFT(ns Namespace) (*NFT, error) {
 	room := func(c *netlink.Conn) error {
 		return errors.Join(c.SetReadBuffer(nftBuffer), c.SetWriteBuffer(nftBuffer))
@@ -34,7 +35,7 @@ func openNFT(ns Namespace) (*NFT, error) {
 	return &NFT{ns, conn}, nil
 }
 
-// ownTable is the only table that is ever written or deleted.
+// ownTable returns the only table that nvad ever writes or deletes.
 func ownTable() *nftables.Table {
 	return &nftables.Table{Name: nat.Table, Family: nftables.TableFamilyINet}
 }
@@ -62,7 +63,7 @@ func (n *NFT) Read() (*nat.Found, error) {
 	return found, nil
 }
 
-// table returns nil if there is none.
+// table finds nvad's table; nil if there is none.
 func (n *NFT) table() (*nftables.Table, error) {
 	list, err := n.conn.ListTablesOfFamily(nftables.TableFamilyINet)
 	if err != nil {
@@ -79,7 +80,7 @@ func (n *NFT) table() (*nftables.Table, error) {
 // Replace implements nat.Kernel.
 func (n *NFT) Replace(chains []nat.Chain) error {
 	table := ownTable()
-	n.conn.AddTable(table) // so that there is one to delete
+	n.conn.AddTable(table) // deleting one that is not there would fail
 	n.conn.DelTable(table)
 	n.conn.AddTable(table)
 	for _, c := range chains {
@@ -105,7 +106,7 @@ func (n *NFT) Delete() error {
 	return nil
 }
 
-// bases are the chains of each hook without their names.
+// bases has a chain without a name for each hook.
 var bases = map[nat.Hook]nftables.Chain{
 	nat.NoHook: {},
 	nat.Prerouting: {
@@ -131,7 +132,8 @@ func chainFor(table *nftables.Table, c nat.Chain) *nftables.Chain {
 	return &chain
 }
 
-// hookOf is that of a chain which accepts what no rule decides on.
+// hookOf returns the hook of a chain. A chain whose policy is not to accept is nobody's
+// that nvad knows.
 func hookOf(c *nftables.Chain) nat.Hook {
 	if c.Policy != nil && *c.Policy != nftables.ChainPolicyAccept {
 		return nat.OtherHook
@@ -146,4 +148,79 @@ func hookOf(c *nftables.Chain) nat.Hook {
 
 func same[T comparable](a, b *T) bool {
 	return a == b || a != nil && b != nil && *a == *b
+}
+
+// nfgenmsg is the size of the header before the attributes (linux/nfnetlink.h).
+const nfgenmsg = 4
+
+// rules reads the comments and counters of the table's rules, by chain. It skips the
+// expressions: package nftables would decode them, but fails at those that it does not
+// know, and the comments identify the rules.
+func (n *NFT) rules() (map[string]nat.FoundChain, error) {
+	s, err := dial(n.ns, unix.NETLINK_NETFILTER)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	rules := make(map[string]nat.FoundChain)
+	body := attr([]byte{unix.NFPROTO_INET, unix.NFNETLINK_V0, 0, 0}, unix.NFTA_RULE_TABLE, []byte(nat.Table+"\x00"))
+	err = s.dump(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETRULE, body, func(m message) {
+		if table, chain, mark, hits := decodeNFTRule(m.body); table == nat.Table {
+			c := rules[chain]
+			c.Marks, c.Hits = append(c.Marks, mark), append(c.Hits, hits)
+			rules[chain] = c
+		}
+	}, func() { clear(rules) })
+	return rules, err
+}
+
+func decodeNFTRule(b []byte) (table, chain, mark string, hits nat.Hits) {
+	attrs(b[min(nfgenmsg, len(b)):], func(kind uint16, value []byte) {
+		switch kind {
+		case unix.NFTA_RULE_TABLE:
+			table = unix.ByteSliceToString(value)
+		case unix.NFTA_RULE_CHAIN:
+			chain = unix.ByteSliceToString(value)
+		case unix.NFTA_RULE_USERDATA:
+			mark = comment(value)
+		case unix.NFTA_RULE_EXPRESSIONS:
+			attrs(value, func(_ uint16, one []byte) { counter(one, &hits) })
+		}
+	})
+	return table, chain, mark, hits
+}
+
+// counter reads an expression into hits if it is a counter.
+func counter(b []byte, hits *nat.Hits) {
+	name := ""
+	attrs(b, func(kind uint16, value []byte) {
+		switch {
+		case kind == unix.NFTA_EXPR_NAME:
+			name = unix.ByteSliceToString(value)
+		case kind == unix.NFTA_EXPR_DATA && name == "counter":
+			attrs(value, func(kind uint16, n []byte) {
+				switch {
+				case len(n) != 8:
+				case kind == unix.NFTA_COUNTER_PACKETS:
+					hits.Packets = binary.BigEndian.Uint64(n)
+				case kind == unix.NFTA_COUNTER_BYTES:
+					hits.Bytes = binary.BigEndian.Uint64(n)
+				}
+			})
+		}
+	})
+}
+
+// comment returns the comment among a rule's user data: entries of type, length and
+// value. userdata.Get would panic at a wrong length, which another program may have
+// written.
+func comment(b []byte) string {
+	for len(b) >= 2 && 2+int(b[1]) <= len(b) {
+		value := b[2 : 2+int(b[1])]
+		if b[0] == byte(userdata.TypeComment) {
+			return unix.ByteSliceToString(value)
+		}
+		b = b[2+len(value):]
+	}
+	return ""
 }

@@ -13,6 +13,11 @@ const rtaNHID = 30
 
 const sizeofRtNexthop = 8 // struct rtnexthop
 
+// rtmsg returns a struct rtmsg.
+func rtmsg(family, bits, table, protocol, scope, kind byte) []byte {
+	return []byte{family, bits, 0, 0, table, protocol, scope, kind, 0, 0, 0, 0}
+}
+
 // encodeRoute appends the message of one route operation.
 func encodeRoute(b []byte, op fib.Op, seq uint32) []byte {
 	kind, flags := uint16(unix.RTM_NEWROUTE), uint16(unix.NLM_F_ACK|unix.NLM_F_CREATE)
@@ -26,8 +31,7 @@ func encodeRoute(b []byte, op fib.Op, seq uint32) []byte {
 	}
 	b, start := header(b, kind, flags, seq)
 	r := &op.Route
-	b = append(b, family(r.Prefix.Addr()), byte(r.Prefix.Bits()), 0, 0,
-		unix.RT_TABLE_MAIN, byte(r.Protocol), scope(op), routeType(r.Kind), 0, 0, 0, 0)
+	b = append(b, rtmsg(family(r.Prefix.Addr()), byte(r.Prefix.Bits()), unix.RT_TABLE_MAIN, byte(r.Protocol), scope(op), routeType(r.Kind))...)
 	b = attr(b, unix.RTA_DST, r.Prefix.Addr().AsSlice())
 	b = attr32(b, unix.RTA_PRIORITY, r.Metric)
 	if r.Source.IsValid() {
@@ -37,7 +41,7 @@ func encodeRoute(b []byte, op fib.Op, seq uint32) []byte {
 	case r.Object != 0:
 		b = attr32(b, rtaNHID, r.Object)
 	case op.Kind == fib.DeleteRoute:
-		// The metric and protocol say which; hops would have to match exactly.
+		// Metric and protocol identify the route; hops would have to match exactly.
 	case len(r.Hops) == 1:
 		h := r.Hops[0]
 		if h.Onlink {
@@ -52,25 +56,23 @@ func encodeRoute(b []byte, op fib.Op, seq uint32) []byte {
 	return b
 }
 
-// scope is rtm_scope: iproute2's choice, so that routes print alike.
+// scope returns rtm_scope as iproute2 would set it, so that routes print alike.
 func scope(op fib.Op) byte {
 	r := &op.Route
 	switch {
 	case op.Kind == fib.DeleteRoute:
 		return unix.RT_SCOPE_NOWHERE // any
-	case r.Object == 0 && len(r.Hops) == 1 && !hasGateway(r.Hops[0]) && r.Prefix.Addr().Is4():
+	case r.Object == 0 && len(r.Hops) == 1 && !r.Hops[0].Gateway().IsValid() && r.Prefix.Addr().Is4():
 		return unix.RT_SCOPE_LINK
 	}
 	return unix.RT_SCOPE_UNIVERSE
 }
 
-func hasGateway(h fib.NextHop) bool { return h.Via.IsValid() && !h.Via.IsUnspecified() }
-
 // gateway appends RTA_GATEWAY, or RTA_VIA for an IPv4 route through an IPv6
 // address (RFC 8950).
 func gateway(b []byte, h fib.NextHop, dst netip.Addr) []byte {
 	switch {
-	case !hasGateway(h):
+	case !h.Gateway().IsValid():
 		return b
 	case h.Via.Is4() == dst.Is4():
 		return attr(b, unix.RTA_GATEWAY, h.Via.AsSlice())
@@ -113,21 +115,12 @@ func routeType(k fib.Kind) byte {
 	return unix.RTN_UNICAST
 }
 
-// decodeRoute reads an RTM_NEWROUTE or RTM_DELROUTE. ok is false for what is not
-// a route of table main, such as a cached one.
-func decodeRoute(body []byte) (r fib.KernelRoute, ok bool) {
-	r, table, ok := decodeAnyRoute(body)
-	return r, ok && table == unix.RT_TABLE_MAIN
-}
-
-// decodeAnyRoute is decodeRoute for any table, whose number it returns.
-func decodeAnyRoute(body []byte) (r fib.KernelRoute, table uint32, ok bool) {
-	if len(body) < unix.SizeofRtMsg {
+// decodeRoute reads an RTM_NEWROUTE or RTM_DELROUTE of any table. ok is false for what
+// routes no unicast packets to other machines, such as a local or a cached route.
+func decodeRoute(body []byte) (r fib.KernelRoute, table uint32, ok bool) {
+	if len(body) < unix.SizeofRtMsg || body[0] == unix.AF_MPLS || order.Uint32(body[8:])&unix.RTM_F_CLONED != 0 {
 		return r, 0, false
 	}
-	table = uint32(body[4])
-	flags := order.Uint32(body[8:])
-	r.Protocol = int(body[5])
 	switch body[7] {
 	case unix.RTN_UNICAST:
 	case unix.RTN_BLACKHOLE:
@@ -135,13 +128,22 @@ func decodeAnyRoute(body []byte) (r fib.KernelRoute, table uint32, ok bool) {
 	case unix.RTN_UNREACHABLE, unix.RTN_PROHIBIT:
 		r.Kind = fib.Unreachable
 	default:
-		return r, table, false
+		return r, 0, false
 	}
+	table, _ = decodeRouteInto(&r, body)
+	return r, table, true
+}
+
+// decodeRouteInto reads all of a message about a route but the kind. It returns the
+// table and RTAX_MTU.
+func decodeRouteInto(r *fib.KernelRoute, body []byte) (table uint32, mtu int) {
+	table = uint32(body[4])
+	r.Protocol = int(body[5])
 	dst := netip.IPv4Unspecified()
 	if body[0] == unix.AF_INET6 {
 		dst = netip.IPv6Unspecified()
 	}
-	hop := fib.NextHop{Onlink: flags&unix.RTNH_F_ONLINK != 0, Weight: 1}
+	hop := fib.NextHop{Onlink: order.Uint32(body[8:])&unix.RTNH_F_ONLINK != 0, Weight: 1}
 	attrs(body[unix.SizeofRtMsg:], func(kind uint16, v []byte) {
 		switch kind {
 		case unix.RTA_DST:
@@ -156,6 +158,12 @@ func decodeAnyRoute(body []byte) (r fib.KernelRoute, table uint32, ok bool) {
 			r.Object = u32(v)
 		case unix.RTA_MULTIPATH:
 			r.Hops = decodeHops(v)
+		case unix.RTA_METRICS:
+			attrs(v, func(kind uint16, v []byte) {
+				if kind == unix.RTAX_MTU {
+					mtu = int(u32(v))
+				}
+			})
 		default:
 			decodeHop(&hop, kind, v)
 		}
@@ -164,7 +172,7 @@ func decodeAnyRoute(body []byte) (r fib.KernelRoute, table uint32, ok bool) {
 		r.Hops = []fib.NextHop{hop}
 	}
 	r.Prefix = netip.PrefixFrom(dst, int(body[1]))
-	return r, table, flags&unix.RTM_F_CLONED == 0 && body[0] != unix.AF_MPLS
+	return table, mtu
 }
 
 func decodeHop(h *fib.NextHop, kind uint16, v []byte) {
@@ -193,11 +201,4 @@ func decodeHops(b []byte) []fib.NextHop {
 		b = b[min((n+3)&^3, len(b)):]
 	}
 	return hops
-}
-
-func u32(v []byte) uint32 {
-	if len(v) < 4 {
-		return 0
-	}
-	return order.Uint32(v)
 }

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sizes of batches and buffers. A batch's answers must fit in the receive
-// buffer, of which each takes about a kilobyte with the kernel's bookkeeping.
+// Sizes of batches and buffers in messages and bytes. The answers to a batch, each about a
+// kilobyte with the kernel's bookkeeping, must fit into the receive buffer.
 const (
 	batchMessages = 128
 	batchBytes    = 32 << 10
@@ -16,7 +16,7 @@ const (
 	requestBuffer = 1 << 20
 )
 
-// socket is an rtnetlink socket for requests. It belongs to one goroutine.
+// socket is a netlink socket for requests. It belongs to one goroutine.
 type socket struct {
 	fd   int
 	port uint32
@@ -25,19 +25,19 @@ type socket struct {
 	out  []byte
 }
 
-// dial opens a socket in a namespace.
-func dial(ns Namespace) (*socket, error) {
+// dial opens a socket in a namespace: unix.NETLINK_ROUTE or NETLINK_NETFILTER.
+func dial(ns Namespace, protocol int) (*socket, error) {
 	s := &socket{in: make([]byte, readBytes)}
 	err := ns.do(func() (err error) {
-		s.fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+		s.fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("rtnetlink socket: %w", err)
+		return nil, fmt.Errorf("netlink socket: %w", err)
 	}
 	if err := s.prepare(); err != nil {
 		unix.Close(s.fd)
-		return nil, fmt.Errorf("rtnetlink socket: %w", err)
+		return nil, fmt.Errorf("netlink socket: %w", err)
 	}
 	return s, nil
 }
@@ -70,10 +70,11 @@ func receiveBuffer(fd, bytes int) error {
 
 func (s *socket) close() error { return unix.Close(s.fd) }
 
-// batch sends n messages, each written by encode, and returns the answer to
-// each. encode gets the buffer, the index and the sequence number, and must ask
-// for an acknowledgement. Only the last of those sent together gets one: the
-// kernel answers in order, and an error without being asked.
+// batch sends n messages, each written by encode, and returns the answer to each. encode
+// gets the buffer, the index and the sequence number, and must ask for an acknowledgement.
+// Of the messages that leave together batch takes that wish out of all but the last: the
+// kernel answers in order, and reports an error without being asked, so that one
+// acknowledgement tells about all of them.
 func (s *socket) batch(n int, encode func(b []byte, i int, seq uint32) []byte) []error {
 	errs := make([]error, n)
 	for done := 0; done < n; {
@@ -105,8 +106,8 @@ func unasked(m []byte) {
 	order.PutUint16(m[flags:], order.Uint16(m[flags:])&^unix.NLM_F_ACK)
 }
 
-// exchange sends what is in out and files the answers to the messages, the
-// first of which has the sequence number first, up to that of the last.
+// exchange sends the messages in out and files the answers. first is the sequence
+// number of the first message; errs has a place for each.
 func (s *socket) exchange(first uint32, errs []error) error {
 	if err := s.send(); err != nil {
 		return err
@@ -127,13 +128,31 @@ func (s *socket) exchange(first uint32, errs []error) error {
 	return nil
 }
 
-// dump sends one request, written by encode, and calls fn for each answer. A
-// dump that the kernel says was torn by a change is done once more: fn then sees
-// entries twice, so torn is called first.
-func (s *socket) dump(encode func(b []byte, seq uint32) []byte, fn func(message), torn func()) error {
+// do sends one request, its fixed header and attributes given, and returns the answer.
+func (s *socket) do(kind, flags uint16, body []byte) error {
+	return s.batch(1, func(b []byte, _ int, seq uint32) []byte {
+		b, start := header(b, kind, flags|unix.NLM_F_ACK, seq)
+		b = append(b, body...)
+		finish(b, start)
+		return b
+	})[0]
+}
+
+// dump sends one request for many objects and calls fn for each answer. If the kernel
+// says that a change tore the dump, it is done once more: fn then sees objects twice, so
+// dump calls torn first.
+func (s *socket) dump(kind uint16, body []byte, fn func(message), torn func()) error {
+	return s.query(kind, unix.NLM_F_DUMP, body, fn, torn)
+}
+
+// query is dump for a request that may also be about a single object.
+func (s *socket) query(kind, flags uint16, body []byte, fn func(message), torn func()) error {
 	for range 8 {
 		s.seq++
-		s.out = encode(s.out[:0], s.seq)
+		var start int
+		s.out, start = header(s.out[:0], kind, flags, s.seq)
+		s.out = append(s.out, body...)
+		finish(s.out, start)
 		if err := s.send(); err != nil {
 			return err
 		}
@@ -146,8 +165,7 @@ func (s *socket) dump(encode func(b []byte, seq uint32) []byte, fn func(message)
 	return errors.New("table changes faster than it can be read")
 }
 
-// drain reads the answers to a dump. It reports whether they are one consistent
-// view.
+// drain reads the answers to a dump. It reports whether they are one consistent view.
 func (s *socket) drain(seq uint32, fn func(message)) (whole bool, err error) {
 	whole = true
 	for done := false; !done; {
