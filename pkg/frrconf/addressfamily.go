@@ -9,7 +9,7 @@ import (
 	"github.com/nvad/nvad/pkg/policy"
 )
 
-// familyRules are the commands within an address family.
+// familyRules are the commands of an address family.
 var familyRules = slices.Concat(
 	[]rule{
 		on("network PREFIX REST", networkStatement),
@@ -48,7 +48,7 @@ var familyRules = slices.Concat(
 	each(unsupported("flap damping"), "bgp dampening REST"),
 )
 
-// changeIn adds a change to what is said of p in the family at hand.
+// changeIn adds a change of p for one family.
 func (p *peer) changeIn(f family, l *line, e edit) outcome {
 	p.families[f].edits = append(p.families[f].edits, e)
 	p.families[f].lines = append(p.families[f].lines, l)
@@ -71,9 +71,9 @@ func activate(yes bool) peerHandler {
 	}
 }
 
-// attach puts a list into a neighbor's policy. FRR asks access-list or
-// prefix-list, then as-path list, then route-map, which is the order of a
-// Chain; it refuses an access-list beside a prefix-list.
+// attach adds a list to a neighbor's policy. FRR evaluates access-list or prefix-list,
+// then as-path list, then route-map, which is the order of a Chain; it does not accept
+// both an access-list and a prefix-list.
 func attach(kind string) peerHandler {
 	return func(c *converter, l *line, p *peer, args []string) outcome {
 		name, direction := args[0], strings.ToLower(args[1])
@@ -90,7 +90,7 @@ func attach(kind string) peerHandler {
 				chain = &s.Export
 			}
 			target := name
-			if kind == "access-list" { // only now are all lists known
+			if kind == "access-list" { // which needs all lists to be known
 				target = c.policies.accessName(name)
 			}
 			*place(chain, kind) = target
@@ -98,7 +98,7 @@ func attach(kind string) peerHandler {
 	}
 }
 
-// place is where a Chain names a list of a kind.
+// place returns the field of a Chain for a list of a kind.
 func place(chain *policy.Chain, kind string) *string {
 	switch kind {
 	case "as-path-list":
@@ -109,13 +109,13 @@ func place(chain *policy.Chain, kind string) *string {
 	return &chain.PrefixList
 }
 
-// allowASIn allows the own ASN three times if it does not tell.
+// allowASIn reads how often the router's ASN may occur: three times by default.
 func allowASIn(c *converter, l *line, p *peer, args []string) outcome {
 	times := uint32(3)
 	if len(args) > 0 {
 		var ok bool
 		if args[0] == "origin" {
-			return unsupported("allowing the own ASN as the origin only")
+			return unsupported("allowing the router's ASN as the origin only")
 		}
 		if times, ok = number(args[0]); !ok || times > 10 {
 			return attention("%s is not a number from 1 to 10", args[0])
@@ -124,8 +124,8 @@ func allowASIn(c *converter, l *line, p *peer, args []string) outcome {
 	return p.changeIn(c.mode.family, l, func(s *config.Settings) { s.AllowASIn = int(times) })
 }
 
-// removePrivateAS takes the forms that nvad has: every private ASN goes, or is
-// written over.
+// removePrivateAS carries over the forms that nvad has: every private ASN is removed, or
+// replaced.
 func removePrivateAS(c *converter, l *line, p *peer, args []string) outcome {
 	form := strings.ToLower(strings.Join(args, " "))
 	if form != "all" && form != "all replace-as" {
@@ -144,7 +144,7 @@ func weight(c *converter, l *line, p *peer, args []string) outcome {
 	return p.changeIn(c.mode.family, l, func(s *config.Settings) { s.Weight = n })
 }
 
-// maximumPrefix takes the limit, when it warns, and what exceeding it does.
+// maximumPrefix reads the limit, the percentage for a warning, and the action.
 func maximumPrefix(c *converter, l *line, p *peer, args []string) outcome {
 	n, ok := number(args[0])
 	if !ok || n == 0 {

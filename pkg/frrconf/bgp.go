@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// bgp is what the router bgp block says beside its neighbors, beginning with
-// the defaults of FRR's traditional profile.
+// bgp holds the router bgp block. It begins with the defaults of FRR's traditional
+// profile.
 type bgp struct {
 	asn      uint32
 	routerID netip.Addr
@@ -16,13 +16,13 @@ type bgp struct {
 
 	holdTime, keepalive time.Duration
 	requirePolicy       bool // RFC 8212
-	checkNetworks       bool // originate networks only while there is a route
+	checkNetworks       bool // originate a network only while there is a route to it
 	refuseASSets        bool
 	enforceFirstAS      bool
 	graceful            bool
 	restartTime         time.Duration
 	stalePathTime       time.Duration
-	activate            [families]bool // neighbors that do not say
+	activate            [families]bool // default for neighbors
 	maxPaths            [2]*pathLimit  // eBGP, iBGP
 
 	peers  map[string]*peer
@@ -45,8 +45,7 @@ const (
 	families
 )
 
-// maxPaths is how many next hops Debian's FRR uses by default, and the most
-// that nvad takes.
+// maxPaths is the largest number of next hops in nvad, and the default of Debian's FRR.
 const maxPaths = 256
 
 func newBGP() bgp {
@@ -58,20 +57,16 @@ func newBGP() bgp {
 	}
 }
 
-// profileDatacenter is "frr defaults datacenter".
+// profileDatacenter applies "frr defaults datacenter".
 func (b *bgp) profileDatacenter() {
 	b.holdTime, b.keepalive, b.requirePolicy = 9*time.Second, 3*time.Second, false
 }
 
-// bgpRules are the commands of the router bgp block. Those of a family stand
-// there too in old files, and mean IPv4.
+// bgpRules are the commands of the router bgp block. In old files it also has the
+// commands of an address family, which is IPv4.
 var bgpRules = slices.Concat(
 	[]rule{
 		on("bgp router-id ADDRESS", bgpRouterID),
-		on("bgp default ipv4-unicast", activation(ipv4, true)),
-		on("no bgp default ipv4-unicast", activation(ipv4, false)),
-		on("bgp default ipv6-unicast", activation(ipv6, true)),
-		on("no bgp default ipv6-unicast", activation(ipv6, false)),
 		on("timers bgp KEEPALIVE HOLD", bgpTimers),
 		on("address-family ipv4 unicast", enterFamily(ipv4)),
 		on("address-family ipv4", enterFamily(ipv4)),
@@ -80,36 +75,34 @@ var bgpRules = slices.Concat(
 		on("address-family REST", block(unsupported("nvad speaks IPv4 and IPv6 unicast"))),
 		on("vnc REST", block(unsupported("VNC"))),
 		on("segment-routing srv6", block(unsupported("segment routing"))),
-		on("bgp graceful-restart restart-time N", restartTime),
-		on("bgp graceful-restart stalepath-time N", stalePathTime),
-		set("bgp ebgp-requires-policy", func(b *bgp, on bool) { b.requirePolicy = on }),
-		unset("no bgp ebgp-requires-policy", func(b *bgp, on bool) { b.requirePolicy = on }),
-		set("bgp network import-check", func(b *bgp, on bool) { b.checkNetworks = on }),
-		unset("no bgp network import-check", func(b *bgp, on bool) { b.checkNetworks = on }),
-		set("bgp enforce-first-as", func(b *bgp, on bool) { b.enforceFirstAS = on }),
-		unset("no bgp enforce-first-as", func(b *bgp, on bool) { b.enforceFirstAS = on }),
-		set("bgp reject-as-sets", func(b *bgp, on bool) { b.refuseASSets = on }),
-		unset("no bgp reject-as-sets", func(b *bgp, on bool) { b.refuseASSets = on }),
-		set("bgp graceful-restart", func(b *bgp, on bool) { b.graceful = on }),
-		unset("bgp graceful-restart-disable", func(b *bgp, on bool) { b.graceful = on }),
+		on("bgp graceful-restart restart-time N", gracefulSeconds(func(b *bgp) *time.Duration { return &b.restartTime })),
+		on("bgp graceful-restart stalepath-time N", gracefulSeconds(func(b *bgp) *time.Duration { return &b.stalePathTime })),
+		on("bgp graceful-restart", assign(func(b *bgp) *bool { return &b.graceful }, true)),
+		on("bgp graceful-restart-disable", assign(func(b *bgp) *bool { return &b.graceful }, false)),
 		on("bgp default local-preference 100", always(carried)),
 		on("bgp client-to-client reflection", always(carried)),
 		on("bgp bestpath compare-routerid", always(carried)), // age never counts
 	},
+	onOff("bgp default ipv4-unicast", func(b *bgp) *bool { return &b.activate[ipv4] }),
+	onOff("bgp default ipv6-unicast", func(b *bgp) *bool { return &b.activate[ipv6] }),
+	onOff("bgp ebgp-requires-policy", func(b *bgp) *bool { return &b.requirePolicy }),
+	onOff("bgp network import-check", func(b *bgp) *bool { return &b.checkNetworks }),
+	onOff("bgp enforce-first-as", func(b *bgp) *bool { return &b.enforceFirstAS }),
+	onOff("bgp reject-as-sets", func(b *bgp) *bool { return &b.refuseASSets }),
 	bgpUnsupported, bgpMeaningless,
 	sessionRules, familyRules,
 )
 
-// bgpUnsupported is what nvad has no key for.
+// bgpUnsupported are the commands for which nvad has no key.
 var bgpUnsupported = slices.Concat(
 	each(unsupported("local preference is 100 where no policy sets it"), "bgp default local-preference N"),
-	each(unsupported("choosing the best path otherwise than RFC 4271 does"),
+	each(unsupported("a decision process that differs from RFC 4271"),
 		"bgp bestpath as-path ignore", "bgp bestpath as-path confed", "bgp bestpath med REST",
 		"bgp bestpath bandwidth REST", "bgp bestpath peer-type multipath-relax", "bgp always-compare-med"),
 	each(unsupported("whether paths through different ASNs may share traffic"),
 		"bgp bestpath as-path multipath-relax REST", "no bgp bestpath as-path multipath-relax"),
 	each(unsupported("the cluster-id of a route reflector is its router-id"), "bgp cluster-id ID"),
-	each(unsupported("clients of a route reflector always hear of each other"), "no bgp client-to-client reflection"),
+	each(unsupported("nvad always reflects routes between clients"), "no bgp client-to-client reflection"),
 	each(unsupported("confederations"), "bgp confederation REST"),
 	each(unsupported("flap damping"), "bgp dampening REST"),
 	each(unsupported("neighbors by address range"), "bgp listen REST"),
@@ -128,7 +121,7 @@ var bgpUnsupported = slices.Concat(
 	each(unsupported("EVPN"), "advertise-all-vni", "bgp evpn REST"),
 )
 
-// bgpMeaningless is what nvad does without.
+// bgpMeaningless are the commands that nvad does not need.
 var bgpMeaningless = slices.Concat(
 	each(meaningless("nvad always logs changes of neighbors"), "bgp log-neighbor-changes", "no bgp log-neighbor-changes"),
 	each(meaningless("nvad always compares MED within a neighboring AS, in any order of arrival"), "bgp deterministic-med", "no bgp deterministic-med"),
@@ -144,15 +137,17 @@ var bgpMeaningless = slices.Concat(
 	each(meaningless("policy always applies to what a reflector sends"), "bgp route-reflector allow-outbound-policy"),
 )
 
-// set and unset are commands that turn something on or off.
-func set(pattern string, f func(*bgp, bool)) rule   { return turn(pattern, f, true) }
-func unset(pattern string, f func(*bgp, bool)) rule { return turn(pattern, f, false) }
-
-func turn(pattern string, f func(*bgp, bool), yes bool) rule {
-	return on(pattern, func(c *converter, _ *line, _ []string) outcome {
-		f(&c.bgp, yes)
+// assign returns a handler that sets a flag.
+func assign(at func(*bgp) *bool, value bool) handler {
+	return func(c *converter, _ *line, _ []string) outcome {
+		*at(&c.bgp) = value
 		return carried
-	})
+	}
+}
+
+// onOff returns the rules of a command that sets a flag, and of its negation.
+func onOff(pattern string, at func(*bgp) *bool) []rule {
+	return []rule{on(pattern, assign(at, true)), on("no "+pattern, assign(at, false))}
 }
 
 func enterBGP(c *converter, _ *line, args []string) outcome {
@@ -184,13 +179,6 @@ func bgpRouterID(c *converter, _ *line, args []string) outcome {
 	return carried
 }
 
-func activation(f family, yes bool) handler {
-	return func(c *converter, _ *line, _ []string) outcome {
-		c.bgp.activate[f] = yes
-		return carried
-	}
-}
-
 func bgpTimers(c *converter, _ *line, args []string) outcome {
 	keepalive, hold, o := timers(args)
 	if o == carried {
@@ -199,8 +187,8 @@ func bgpTimers(c *converter, _ *line, args []string) outcome {
 	return o
 }
 
-// timers reads keepalive and hold time. FRR never sends keepalives less often
-// than three times in the hold time.
+// timers reads keepalive and hold time. FRR sends at least three keepalives in the hold
+// time, whatever the configured interval.
 func timers(args []string) (keepalive, hold time.Duration, o outcome) {
 	k, ok1 := number(args[0])
 	h, ok2 := number(args[1])
@@ -213,30 +201,24 @@ func timers(args []string) (keepalive, hold time.Duration, o outcome) {
 	return time.Duration(k) * time.Second, time.Duration(h) * time.Second, carried
 }
 
-func restartTime(c *converter, _ *line, args []string) outcome {
-	return gracefulSeconds(args[0], &c.bgp.restartTime)
-}
-
-func stalePathTime(c *converter, _ *line, args []string) outcome {
-	return gracefulSeconds(args[0], &c.bgp.stalePathTime)
-}
-
-func gracefulSeconds(arg string, to *time.Duration) outcome {
-	n, ok := number(arg)
-	if !ok || n < 1 || n > 4095 {
-		return attention("%s is not a time of 1 to 4095 seconds", arg)
+func gracefulSeconds(at func(*bgp) *time.Duration) handler {
+	return func(c *converter, _ *line, args []string) outcome {
+		n, ok := number(args[0])
+		if !ok || n < 1 || n > 4095 {
+			return attention("%s is not a time of 1 to 4095 seconds", args[0])
+		}
+		*at(&c.bgp) = time.Duration(n) * time.Second
+		return carried
 	}
-	*to = time.Duration(n) * time.Second
-	return carried
 }
 
-// number is an unsigned 32-bit number.
+// number reads an unsigned 32-bit number.
 func number(s string) (uint32, bool) {
 	n, err := strconv.ParseUint(s, 10, 32)
 	return uint32(n), err == nil
 }
 
-// maximumPaths is "maximum-paths [ibgp] N".
+// maximumPaths reads "maximum-paths [ibgp] N"; which is 0 for eBGP, 1 for iBGP.
 func maximumPaths(which int) handler {
 	return func(c *converter, l *line, args []string) outcome {
 		n, ok := number(args[0])
@@ -244,15 +226,15 @@ func maximumPaths(which int) handler {
 			return attention("%s is not a number of paths from 1 to %d", args[0], maxPaths)
 		}
 		if c.mode.family != ipv4 {
-			return unsupported("a number of paths for IPv6 alone; that for IPv4 holds for both")
+			return unsupported("a number of paths for IPv6 alone; that of IPv4 applies to both")
 		}
 		c.bgp.maxPaths[which] = &pathLimit{l, int(n)}
 		return carried
 	}
 }
 
-// finishPaths makes one limit of those for eBGP and iBGP: the lower one, since
-// a path too many is what the line wanted to avoid.
+// finishPaths takes the lower of the limits for eBGP and iBGP, as one path too many is
+// worse than one too few.
 func (c *converter) finishPaths() {
 	limit := maxPaths
 	for which, own := range c.bgp.maxPaths {
@@ -262,7 +244,7 @@ func (c *converter) finishPaths() {
 		}
 		limit = min(limit, own.n)
 		if other := c.bgp.maxPaths[1-which]; c.hasNeighbors(!internal) && (other == nil || other.n != own.n) {
-			own.line.leave(attention("nvad has one number of paths for eBGP and iBGP; the lower one is taken"))
+			own.line.leave(attention("nvad has one number of paths for eBGP and iBGP: the lower one is used"))
 		}
 	}
 	c.cfg.Kernel.MaxPaths = limit

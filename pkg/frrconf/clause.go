@@ -11,16 +11,16 @@ import (
 // matchRules are the conditions of a route-map.
 var matchRules = conditions(slices.Concat(
 	[]rule{
-		on("match as-path NAME", matchList("as-path-list", func(m *policy.Match) *string { return &m.ASPathList })),
-		on("match community NAME", matchList("community-list", func(m *policy.Match) *string { return &m.CommunityList })),
-		on("match community NAME exact-match", matchExact("community-list", func(m *policy.Match) (*string, *bool) { return &m.CommunityList, &m.CommunityExact })),
-		on("match community NAME any", matchExact("community-list", func(m *policy.Match) (*string, *bool) { return &m.CommunityList, &m.CommunityAny })),
-		on("match large-community NAME", matchList("large-community-list", func(m *policy.Match) *string { return &m.LargeCommunityList })),
-		on("match large-community NAME exact-match", matchExact("large-community-list", func(m *policy.Match) (*string, *bool) { return &m.LargeCommunityList, &m.LargeExact })),
-		on("match large-community NAME any", matchExact("large-community-list", func(m *policy.Match) (*string, *bool) { return &m.LargeCommunityList, &m.LargeAny })),
-		on("match extcommunity NAME", matchList("ext-community-list", func(m *policy.Match) *string { return &m.ExtCommunityList })),
-		on("match extcommunity NAME exact-match", matchExact("ext-community-list", func(m *policy.Match) (*string, *bool) { return &m.ExtCommunityList, &m.ExtExact })),
-		on("match extcommunity NAME any", matchExact("ext-community-list", func(m *policy.Match) (*string, *bool) { return &m.ExtCommunityList, &m.ExtAny })),
+		on("match as-path NAME", matchList("as-path-list", func(m *policy.Match) (*string, *bool) { return &m.ASPathList, nil })),
+		on("match community NAME", matchList("community-list", func(m *policy.Match) (*string, *bool) { return &m.CommunityList, nil })),
+		on("match community NAME exact-match", matchList("community-list", func(m *policy.Match) (*string, *bool) { return &m.CommunityList, &m.CommunityExact })),
+		on("match community NAME any", matchList("community-list", func(m *policy.Match) (*string, *bool) { return &m.CommunityList, &m.CommunityAny })),
+		on("match large-community NAME", matchList("large-community-list", func(m *policy.Match) (*string, *bool) { return &m.LargeCommunityList, nil })),
+		on("match large-community NAME exact-match", matchList("large-community-list", func(m *policy.Match) (*string, *bool) { return &m.LargeCommunityList, &m.LargeExact })),
+		on("match large-community NAME any", matchList("large-community-list", func(m *policy.Match) (*string, *bool) { return &m.LargeCommunityList, &m.LargeAny })),
+		on("match extcommunity NAME", matchList("ext-community-list", func(m *policy.Match) (*string, *bool) { return &m.ExtCommunityList, nil })),
+		on("match extcommunity NAME exact-match", matchList("ext-community-list", func(m *policy.Match) (*string, *bool) { return &m.ExtCommunityList, &m.ExtExact })),
+		on("match extcommunity NAME any", matchList("ext-community-list", func(m *policy.Match) (*string, *bool) { return &m.ExtCommunityList, &m.ExtAny })),
 		on("match ip|ipv6 address prefix-list NAME", matchPrefix),
 		on("match ip|ipv6 address prefix-len N", always(unsupported("matching a prefix by its length alone"))),
 		on("match ip|ipv6 address NAME", matchAccess),
@@ -37,9 +37,9 @@ var matchRules = conditions(slices.Concat(
 	each(unsupported("this condition"), "match REST"),
 ))
 
-// conditions makes rules guard their entry where one leaves its condition
-// over: an entry that permits then matches nothing and one that denies matches
-// more, so that no route passes which FRR would hold back.
+// conditions wraps rules so that a condition that is left over makes its entry strict: an
+// entry that permits then matches nothing, and one that denies matches more, so that no
+// route is accepted that FRR would reject.
 func conditions(rules []rule) []rule {
 	for i, r := range rules {
 		rules[i].do = func(c *converter, l *line, args []string) outcome {
@@ -54,21 +54,18 @@ func conditions(rules []rule) []rule {
 	return rules
 }
 
-// never is a condition that no route meets.
+// never is a condition that no route satisfies.
 var never = policy.Cmp{Op: "<", Value: 0}
 
-func matchList(kind string, at func(*policy.Match) *string) handler {
-	return func(c *converter, l *line, args []string) outcome {
-		*at(&c.mode.clause.Match) = args[0]
-		c.refer(l, kind, args[0])
-		return carried
-	}
-}
-
-func matchExact(kind string, at func(*policy.Match) (*string, *bool)) handler {
+// matchList returns a handler for a condition with a list. at returns the fields for the
+// list's name and, if there is one, for the mode to turn on.
+func matchList(kind string, at func(*policy.Match) (*string, *bool)) handler {
 	return func(c *converter, l *line, args []string) outcome {
 		name, mode := at(&c.mode.clause.Match)
-		*name, *mode = args[0], true
+		*name = args[0]
+		if mode != nil {
+			*mode = true
+		}
 		c.refer(l, kind, args[0])
 		return carried
 	}
@@ -138,7 +135,7 @@ func matchOrigin(c *converter, _ *line, args []string) outcome {
 
 func isOrigin(s string) bool { return slices.Contains([]string{"igp", "egp", "incomplete"}, s) }
 
-// setRules are the changes of a route-map.
+// setRules are the changes that a route-map makes.
 var setRules = slices.Concat(
 	[]rule{
 		on("set as-path replace VALUE", setPathReplace),
@@ -159,20 +156,20 @@ var setRules = slices.Concat(
 		on("set tag N", setValue(func(s *policy.Set) **uint32 { return &s.Tag })),
 		on("set origin ORIGIN", setOrigin),
 		on("set ip|ipv6 next-hop peer-address", setPeerAddress),
-		on("set ip|ipv6 next-hop unchanged", setUnchanged),
+		on("set ip|ipv6 next-hop unchanged", change(func(s *policy.Set) { s.NextHop = "unchanged" })),
 		on("set ipv6 next-hop global ADDRESS", setNextHop),
 		on("set ip next-hop ADDRESS", setNextHop),
 		on("set aggregator as ASN ADDRESS", setAggregator),
-		on("set atomic-aggregate", setAtomic),
+		on("set atomic-aggregate", change(func(s *policy.Set) { s.AtomicAggregate = true })),
 	},
-	each(meaningless("nvad takes the global address of a next hop"), "set ipv6 next-hop prefer-global"),
+	each(meaningless("nvad uses the global address of a next hop"), "set ipv6 next-hop prefer-global"),
 	each(unsupported("link-local next hops"), "set ipv6 next-hop local ADDRESS"),
 	each(unsupported("a source address by route-map of zebra; a neighbor's route-map sets preferred-source"), "set src ADDRESS"),
-	each(unsupported("this change; routes pass without it"), "set REST"),
+	each(unsupported("this change; routes are accepted without it"), "set REST"),
 )
 
-// rank notes that a line changes an attribute. FRR changes in the order of the
-// lines, a Set in the order of its own; where they differ, the result may.
+// rank records that a line changes an attribute. FRR makes the changes in the order of the
+// lines, a Set in a fixed order. If the orders differ, the results may differ.
 func (cl *clause) rank(l *line, attribute string, rank int) {
 	if rank < cl.ranks[attribute] {
 		l.leave(attention("FRR makes this change after the one above, nvad before it"))
@@ -220,8 +217,8 @@ func setPrependLast(c *converter, l *line, args []string) outcome {
 	return carried
 }
 
-// setCommunities replaces a route's communities, or adds to them if the last
-// word is "additive".
+// setCommunities replaces the communities of a route, or adds to them if the last word is
+// "additive".
 func setCommunities(attribute string, norm func(string) (string, error), at func(*policy.Set) (replace, add *[]string)) handler {
 	return func(c *converter, l *line, args []string) outcome {
 		cl := c.mode.clause
@@ -267,8 +264,8 @@ func normalised(values []string, norm func(string) (string, error)) ([]string, o
 	return out, carried
 }
 
-// setExtended adds route targets or sites of origin: FRR's command has no
-// additive because it always adds.
+// setExtended adds route targets or sites of origin. FRR's command has no "additive",
+// since it always adds.
 func setExtended(c *converter, l *line, args []string) outcome {
 	kind := strings.ToLower(l.words[2])
 	values := make([]string, len(args))
@@ -338,11 +335,6 @@ func setPeerAddress(c *converter, l *line, _ []string) outcome {
 	return carried
 }
 
-func setUnchanged(c *converter, _ *line, _ []string) outcome {
-	c.mode.clause.Set.NextHop = "unchanged"
-	return carried
-}
-
 func setNextHop(c *converter, l *line, args []string) outcome {
 	a, err := netip.ParseAddr(args[0])
 	if err != nil || a.Is4() == strings.EqualFold(l.words[1], "ipv6") || a.Zone() != "" || a.Is4In6() {
@@ -366,7 +358,10 @@ func setAggregator(c *converter, _ *line, args []string) outcome {
 	return carried
 }
 
-func setAtomic(c *converter, _ *line, _ []string) outcome {
-	c.mode.clause.Set.AtomicAggregate = true
-	return carried
+// change returns a handler for a change without a value.
+func change(set func(*policy.Set)) handler {
+	return func(c *converter, _ *line, _ []string) outcome {
+		set(&c.mode.clause.Set)
+		return carried
+	}
 }

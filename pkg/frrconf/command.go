@@ -7,28 +7,27 @@ import (
 	"unicode"
 )
 
-// handler carries a line over; args are the words that the pattern's capitals
-// stand for.
+// handler carries a line over; args are the words for the capitals of the pattern.
 type handler func(c *converter, l *line, args []string) outcome
 
-// rule is a command and what to do with it.
+// rule is a command and its handler.
 type rule struct {
 	words []string
 	do    handler
 }
 
-// on makes a rule. A word of the pattern in capitals stands for any word,
-// "a|b" for either, "REST" at the end for any number of words.
+// on returns a rule. In the pattern, a word in capitals stands for any word, "a|b" for
+// either, and "REST" at the end for any number of words.
 func on(pattern string, do handler) rule {
 	return rule{strings.Fields(pattern), do}
 }
 
-// always is a handler with one answer, for commands that carry nothing over.
+// always returns a handler with a fixed outcome.
 func always(o outcome) handler {
 	return func(*converter, *line, []string) outcome { return o }
 }
 
-// each is rules with one answer.
+// each returns rules with a fixed outcome.
 func each(o outcome, patterns ...string) []rule {
 	out := make([]rule, len(patterns))
 	for i, p := range patterns {
@@ -37,7 +36,7 @@ func each(o outcome, patterns ...string) []rule {
 	return out
 }
 
-// match returns the words that the pattern leaves open.
+// match returns the words for the capitals of the pattern.
 func (r rule) match(words []string) ([]string, bool) {
 	var args []string
 	for i, want := range r.words {
@@ -55,7 +54,7 @@ func (r rule) match(words []string) ([]string, bool) {
 	return args, len(words) == len(r.words)
 }
 
-// open reports a word of a pattern that stands for any word.
+// open reports whether a word of a pattern stands for any word.
 func open(word string) bool {
 	return word == strings.ToUpper(word) && word != strings.ToLower(word)
 }
@@ -66,21 +65,20 @@ func literal(want, word string) bool {
 	})
 }
 
-// mode is the block that a line stands in.
+// mode is the block around a line.
 type mode struct {
-	parent *mode
-	rules  []rule
-	family family  // of the neighbors' commands
-	clause *clause // of a route-map
-	device string  // of an interface block
-	// skipped is the answer to all lines of a block that is left out.
-	skipped outcome
-	nested  bool // the block's lines are indented
-	indent  int  // of the line that opened the block
+	parent  *mode
+	rules   []rule
+	family  family  // address family of neighbor commands
+	clause  *clause // in a route-map
+	device  string  // in an interface block
+	skipped outcome // outcome of all lines, if the block is left out
+	nested  bool    // the lines of the block are indented
+	indent  int     // indentation of the line that opened the block
 }
 
-// find returns the rule for words in the mode or the nearest one around it
-// that knows them, as vtysh does for files that do not end their blocks.
+// find returns the rule for words from the block, or from the nearest one around it that
+// knows them, as vtysh does for files that do not end their blocks.
 func (m *mode) find(words []string) (*mode, handler, []string) {
 	for ; m != nil; m = m.parent {
 		for _, r := range m.rules {
@@ -92,43 +90,43 @@ func (m *mode) find(words []string) (*mode, handler, []string) {
 	return nil, nil, nil
 }
 
-// enter makes the lines that follow those of a block in the current one.
+// enter begins a block within the current one.
 func (c *converter) enter(m *mode) {
 	m.parent = c.mode
 	c.mode = m
 }
 
-// skip leaves a block out.
+// skip leaves out the block that follows.
 func (c *converter) skip(o outcome) outcome {
 	c.enter(&mode{skipped: o})
 	return o
 }
 
-// block is a handler that leaves out the block a command opens.
+// block returns a handler that leaves out the block that the command opens.
 func block(o outcome) handler {
 	return func(c *converter, _ *line, _ []string) outcome { return c.skip(o) }
 }
 
-// line is one line of an input and what became of it.
+// line is one line of an input and the result for it.
 type line struct {
 	file   string
 	number int
 	text   string // without the space around it
 	words  []string
-	indent int // spaces before it
+	indent int // number of spaces before it
 	fate   fate
 	left   []outcome
 }
 
-// fate is what became of a line.
+// fate is the result for a line.
 type fate uint8
 
 const (
 	unseen  fate = iota
-	empty        // says nothing: a comment, the end of a block, output of vtysh
-	inForce      // stays in force where it stands, and nvad does without
-	taken        // the result says it
-	refused      // it is among the leftovers
+	empty        // no content: a comment, the end of a block, output of vtysh
+	inForce      // stays in force in its file, and nvad does not need it
+	taken        // carried over
+	refused      // left over
 )
 
 // scan splits a file into lines.
@@ -143,7 +141,7 @@ func scan(file string, data []byte) []*line {
 	return out
 }
 
-// settle notes the outcome of the line as a whole.
+// settle records the outcome of the line as a whole.
 func (l *line) settle(o outcome) {
 	l.fate = taken
 	if o != carried {
@@ -152,17 +150,14 @@ func (l *line) settle(o outcome) {
 	}
 }
 
-// leave adds a reason, once; a line that is taken may still leave a part over.
+// leave adds a leftover, once. Part of a line that is carried over may be left over.
 func (l *line) leave(o outcome) {
-	for _, other := range l.left {
-		if other == o {
-			return
-		}
+	if !slices.Contains(l.left, o) {
+		l.left = append(l.left, o)
 	}
-	l.left = append(l.left, o)
 }
 
-// drop takes a line back that was taken when it was read.
+// drop leaves over a line that was carried over when it was read.
 func (l *line) drop(o outcome) {
 	l.fate = refused
 	l.leave(o)
@@ -176,11 +171,11 @@ func (l *line) leftovers() []Leftover {
 	return out
 }
 
-// prompt is that of vtysh with the command after it, as a terminal's copy of
-// "show running-config" begins and ends.
+// prompt matches a prompt of vtysh with the command after it. A copy of "show
+// running-config" from a terminal begins and ends with one.
 var prompt = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(\([a-z0-9-]+\))?[#>](\s|$)`)
 
-// blank reports lines of an FRR configuration that say nothing.
+// blank reports whether a line of an FRR configuration has no content.
 func (l *line) blank() bool {
 	switch l.text {
 	case "", "Building configuration...", "Current configuration:":
@@ -189,15 +184,14 @@ func (l *line) blank() bool {
 	return l.text[0] == '!' || l.text[0] == '#' || prompt.MatchString(l.text)
 }
 
-// secret is a command and the key behind it, which no list of leftovers shows.
+// secret matches a command with a password or key, which no leftover may show.
 var secret = regexp.MustCompile(`^((?:.*?\s)??(?:\S*password|key-string|authentication-key|message-digest-key|authentication string|authentication key|md5))\s.*$`)
 
 func hideSecret(text string) string {
 	return secret.ReplaceAllString(text, "$1 <hidden>")
 }
 
-// printable is text that can stand in a comment of TOML: valid UTF-8 without
-// control characters.
+// printable makes a text valid in a comment of TOML: UTF-8 without control characters.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {

@@ -1,14 +1,13 @@
-// Package frrconf turns the configuration of FRR, and the shell script that
-// made its VXLAN tunnel, into nvad's.
+// Package frrconf converts a configuration of FRR, and the shell script that creates its
+// VXLAN tunnel, to one of nvad.
 //
-// Promise: the result does to routes what FRR 8.4 did with the same file, also
-// where nvad's own default is stricter. Each line of the input is either part
-// of the result, or without content (a comment, the end of a block), or told
-// as a [Leftover] with the reason. A line that the package does not know is a
-// leftover too, never an error.
+// Promise: nvad with the result treats routes as FRR 8.4 does with the original, even
+// where nvad's defaults are stricter. Each line of the input is carried over, or has no
+// content (a comment, the end of a block), or is returned as a [Leftover] with the
+// reason. An unknown line is a leftover too, never an error.
 //
-// The package is pure: it takes bytes and gives values, and asks neither the
-// kernel nor a running FRR.
+// The package is pure: it turns bytes into values, and asks neither the kernel nor a
+// running FRR.
 package frrconf
 
 import (
@@ -22,13 +21,13 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 )
 
-// Input is what Convert reads. Everything but FRR may be absent.
+// Input holds the files to convert. All but FRR may be absent.
 type Input struct {
 	FRR     []byte // frr.conf, or the output of "show running-config"
-	FRRName string // what leftovers call it; "frr.conf" if empty
+	FRRName string // name of the file in leftovers; "frr.conf" if empty
 
-	// Interfaces is /etc/network/interfaces. It stays in force: its addresses
-	// are looked at, and only its commands that make a tunnel are carried over.
+	// Interfaces is /etc/network/interfaces. The file stays in force: Convert reads
+	// its addresses, and carries over only the commands that create a tunnel.
 	Interfaces     []byte
 	InterfacesName string // "interfaces" if empty
 
@@ -36,18 +35,18 @@ type Input struct {
 	VXLANScript     []byte
 	VXLANScriptName string // "vxlan" if empty
 
-	// RouterID is taken where the configuration gives none; FRR itself takes
-	// the highest address of the machine, which no file tells for sure.
+	// RouterID is used if the configuration has none. FRR would use the highest
+	// address of the machine, which the files may not show.
 	RouterID netip.Addr
 }
 
-// Stand-ins for what the input does not say but an nvad.toml must. They are of
-// the ranges for documentation and private use, and Render marks them.
+// Placeholders for values that an nvad.toml needs and the input does not have. They are
+// from the ranges for documentation and private use, and Render marks them.
 var placeholderRouterID = netip.MustParseAddr("192.0.2.1")
 
 const placeholderASN = 64512
 
-// What is told about them.
+// Leftovers about the placeholders.
 var (
 	noASN      = attention("there is no router bgp: asn is a placeholder")
 	noRouterID = attention("the configuration has no bgp router-id, and FRR takes the highest address of the machine: router-id is a placeholder")
@@ -57,10 +56,9 @@ var errTooLarge = errors.New("the input is larger than 8 MiB")
 
 const maxInput = 8 << 20
 
-// Convert carries a configuration over. The Config is complete; if [config]
-// would not accept it, a leftover without a line says why. Leftovers are in
-// the order of files and lines. The only error is an input that is too large
-// for a configuration.
+// Convert converts a configuration. The Config is complete; if [config] would not accept
+// it, a leftover without a line explains why. Leftovers are in the order of files and
+// lines. The only error is an input that is too large for a configuration.
 func Convert(in Input) (*config.Config, []Leftover, error) {
 	if len(in.FRR)+len(in.Interfaces)+len(in.VXLANScript) > maxInput {
 		return nil, nil, errTooLarge
@@ -71,13 +69,13 @@ func Convert(in Input) (*config.Config, []Leftover, error) {
 	return c.cfg, c.leftovers(), nil
 }
 
-// converter is the state of one conversion.
+// converter holds the state of one conversion.
 type converter struct {
 	in      Input
 	cfg     *config.Config
 	mode    *mode
 	lines   []*line
-	general []outcome // leftovers of no line
+	general []outcome // leftovers that belong to no line
 
 	bgp      bgp
 	policies policies
@@ -99,8 +97,7 @@ func newConverter(in Input) *converter {
 	}
 }
 
-// readAll reads the files. FRR's comes first, for the order of the leftovers;
-// nothing depends on the order otherwise.
+// readAll reads the files. The order matters only for the leftovers.
 func (c *converter) readAll() {
 	c.readFRR(c.scan(c.in.FRRName, "frr.conf", c.in.FRR))
 	c.readInterfaces(c.scan(c.in.InterfacesName, "interfaces", c.in.Interfaces))
@@ -145,12 +142,13 @@ func (c *converter) readFRR(lines []*line) {
 	}
 }
 
-// readStructure reports lines that only separate others, and follows them.
+// readStructure handles the lines that only begin or end blocks, and reports whether l
+// is one.
 func (c *converter) readStructure(l *line, top *mode) bool {
 	if l.blank() {
 		return true
 	}
-	// A file without the ends of blocks tells them by indentation.
+	// In a file without the ends of blocks, indentation shows them.
 	if c.mode.skipped != carried && c.mode.nested && l.indent == 0 {
 		c.mode = top
 	}
@@ -158,7 +156,7 @@ func (c *converter) readStructure(l *line, top *mode) bool {
 	case "end", "configure terminal":
 		c.mode = top
 	case "exit", "quit", "exit-address-family", "exit-vrf", "exit-vni":
-		if c.mode.skipped == carried || l.indent <= c.mode.indent { // else of a block within the one left out
+		if c.mode.skipped == carried || l.indent <= c.mode.indent { // otherwise it ends a block within the skipped one
 			c.mode = outer(c.mode, top)
 		}
 	default:
@@ -174,8 +172,7 @@ func outer(m, top *mode) *mode {
 	return m.parent
 }
 
-// finish makes the result of what was read: the parts that depend on lines
-// that may follow.
+// finish completes the result with the parts that depend on later lines.
 func (c *converter) finish() {
 	c.finishIdentity()
 	c.finishTunnels()
@@ -189,20 +186,20 @@ func (c *converter) finish() {
 	c.check()
 }
 
-// check tells what config would refuse. FRR was content with some of it, so it
-// is for somebody to decide.
+// check reports everything that package config refuses. FRR accepted some of it, so that
+// somebody has to decide.
 func (c *converter) check() {
 	_, err := config.Parse("nvad.toml", config.Print(c.cfg, false))
 	var faults config.Errors
 	if errors.As(err, &faults) {
 		for _, f := range faults {
-			c.tell(attention("nvad does not accept the result: %s: %s", f.Key, f.Msg))
+			c.note(attention("nvad does not accept the result: %s: %s", f.Key, f.Msg))
 		}
 	}
 }
 
-// tell adds a leftover that belongs to no line.
-func (c *converter) tell(o outcome) {
+// note adds a leftover that belongs to no line.
+func (c *converter) note(o outcome) {
 	if !slices.Contains(c.general, o) {
 		c.general = append(c.general, o)
 	}
@@ -219,17 +216,17 @@ func (c *converter) leftovers() []Leftover {
 	return out
 }
 
-// Kind says what to make of a line that was not carried over.
+// Kind tells what to do about a line that was not carried over.
 type Kind string
 
 // Kinds of leftovers.
 const (
-	NoMeaning    Kind = "no meaning in nvad" // the route's way is the same without it
+	NoMeaning    Kind = "no meaning in nvad" // routes fare the same without it
 	NotSupported Kind = "not supported"      // nvad does not do this
-	Attention    Kind = "needs attention"    // somebody has to decide or to check
+	Attention    Kind = "needs attention"    // somebody has to decide or check
 )
 
-// Leftover is a line, or a part of one, that the result does not say.
+// Leftover is a line, or a part of one, that was not carried over.
 type Leftover struct {
 	File   string // empty if the leftover belongs to no line
 	Line   int    // from 1
@@ -238,7 +235,7 @@ type Leftover struct {
 	Kind   Kind
 }
 
-// String is "file:line: kind: reason: text" on one line.
+// String returns "file:line: kind: reason: text" in one line.
 func (l Leftover) String() string {
 	s := fmt.Sprintf("%s: %s", l.Kind, l.Reason)
 	if l.Text != "" {
@@ -250,13 +247,13 @@ func (l Leftover) String() string {
 	return fmt.Sprintf("%s:%d: %s", l.File, l.Line, s)
 }
 
-// outcome is what a handler made of a line; zero if the result says all of it.
+// outcome is the result of a handler; zero if it carried over the whole line.
 type outcome struct {
 	kind   Kind
 	reason string
 }
 
-// carried is the outcome of a line that the result says in full.
+// carried is the outcome of a line that is carried over as a whole.
 var carried = outcome{}
 
 func meaningless(format string, args ...any) outcome {
@@ -271,8 +268,8 @@ func attention(format string, args ...any) outcome {
 	return outcome{Attention, fmt.Sprintf(format, args...)}
 }
 
-// Render is the nvad.toml of a conversion: the configuration after comments
-// that tell every leftover, those first that need attention.
+// Render returns the nvad.toml of a conversion: comments with every leftover, those that
+// need attention first, and the configuration.
 func Render(cfg *config.Config, leftovers []Leftover) []byte {
 	var b bytes.Buffer
 	b.WriteString("# Converted from FRR.\n")
@@ -305,15 +302,13 @@ func writeLeftovers(b *bytes.Buffer, kind Kind, leftovers []Leftover) {
 	}
 }
 
-// placeholders are the lines that stand in for what the input does not say, by
-// what is told about them.
+// placeholders are the lines with a placeholder, by the leftover about it.
 var placeholders = map[outcome]string{
 	noASN:      fmt.Sprintf("asn = %d\n", placeholderASN),
 	noRouterID: fmt.Sprintf("router-id = %q\n", placeholderRouterID),
 }
 
-// marked is a line of the configuration with a comment if it holds a
-// placeholder.
+// marked returns a line of the configuration, with a comment if it has a placeholder.
 func marked(line string, leftovers []Leftover) string {
 	for _, l := range leftovers {
 		if l.File == "" && placeholders[outcome{l.Kind, l.Reason}] == line {

@@ -2,10 +2,11 @@ package frrconf
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
-// hosts is the addresses of this machine that the input tells of.
+// hosts holds the addresses of this machine that the input mentions.
 type hosts struct {
 	byDevice map[string][]netip.Prefix
 	pending  []deviceAddress
@@ -21,8 +22,8 @@ type deviceAddress struct {
 	address netip.Prefix
 }
 
-// add notes an address. FRR takes no router-id from loopback, multicast and
-// link-local addresses.
+// add records an address. FRR chooses no loopback, multicast or link-local address as its
+// router-id.
 func (h *hosts) add(device string, p netip.Prefix) {
 	h.byDevice[device] = append(h.byDevice[device], p)
 	a := p.Addr()
@@ -35,23 +36,20 @@ func (h *hosts) add(device string, p netip.Prefix) {
 	}
 }
 
-// routerID is the one that FRR takes by itself: the highest address of the
-// loopback device, or else of all.
+// routerID returns the one that FRR chooses: the highest address of the loopback device,
+// or of all devices.
 func (h *hosts) routerID() netip.Addr {
 	from := h.loopback
 	if len(from) == 0 {
 		from = h.others
 	}
-	var best netip.Addr
-	for _, a := range from {
-		if !best.IsValid() || best.Less(a) {
-			best = a
-		}
+	if len(from) == 0 {
+		return netip.Addr{}
 	}
-	return best
+	return slices.MaxFunc(from, netip.Addr.Compare)
 }
 
-// addressOf is the first address of a device in the family of neighbor.
+// addressOf returns the first address of a device in the family of neighbor.
 func (h *hosts) addressOf(device string, neighbor netip.Addr) (netip.Addr, bool) {
 	for _, p := range h.byDevice[device] {
 		if p.Addr().Is4() == neighbor.Is4() {
@@ -66,7 +64,7 @@ func (c *converter) finishIdentity() {
 	c.cfg.ASN = c.bgp.asn
 	if c.cfg.ASN == 0 {
 		c.cfg.ASN = placeholderASN
-		c.tell(noASN)
+		c.note(noASN)
 	}
 	switch {
 	case c.bgp.routerID.IsValid():
@@ -77,12 +75,12 @@ func (c *converter) finishIdentity() {
 		c.cfg.RouterID = c.hosts.routerID()
 	default:
 		c.cfg.RouterID = placeholderRouterID
-		c.tell(noRouterID)
+		c.note(noRouterID)
 	}
 }
 
-// readInterfaces looks at /etc/network/interfaces. What is not carried over
-// stays in force.
+// readInterfaces reads /etc/network/interfaces. Lines that are not carried over stay in
+// force.
 func (c *converter) readInterfaces(lines []*line) {
 	c.hosts.complete = len(lines) > 0
 	var device string
@@ -114,22 +112,22 @@ func (c *converter) readInterfaces(lines []*line) {
 	settle()
 }
 
-// interfaceStanza returns the device that the following lines are about. An
-// alias such as bond0:0 is the device's own address.
+// interfaceStanza returns the device of the following lines. An alias such as bond0:0 is
+// another address of the device.
 func (c *converter) interfaceStanza(l *line, device string) string {
 	switch {
 	case l.words[0] == "source", l.words[0] == "source-directory":
 		c.hosts.complete = false // there is more in other files
 	case l.words[0] == "iface" && len(l.words) >= 4:
 		if method := l.words[3]; l.words[2] == "inet" && method != "static" && method != "manual" && method != "loopback" {
-			c.hosts.complete = false // its address is known when it is up
+			c.hosts.complete = false // the address is not known before it is up
 		}
 		device, _, _ = strings.Cut(l.words[1], ":")
 	}
 	return device
 }
 
-// staticAddress is the address of a stanza, as a host if it has no length.
+// staticAddress reads the address of a stanza, as a host if it has no length.
 func (c *converter) staticAddress(l *line) netip.Prefix {
 	if len(l.words) > 1 {
 		if p, err := netip.ParsePrefix(l.words[1]); err == nil {
@@ -143,7 +141,7 @@ func (c *converter) staticAddress(l *line) netip.Prefix {
 	return netip.Prefix{}
 }
 
-// withMask is the address with the length of a netmask line.
+// withMask returns the address with the length of a netmask line.
 func withMask(address netip.Prefix, words []string) netip.Prefix {
 	if len(words) < 2 || !address.IsValid() {
 		return address
@@ -154,8 +152,8 @@ func withMask(address netip.Prefix, words []string) netip.Prefix {
 	return address
 }
 
-// hook is a command of the interfaces file. One that makes a tunnel becomes
-// nvad's, and must not be run beside it.
+// hook reads a command of the interfaces file. nvad takes over one that creates a tunnel,
+// which must then be removed from the file.
 func (c *converter) hook(l *line) {
 	command := l.words[1:]
 	if !c.aboutTunnels(command) {
@@ -167,5 +165,5 @@ func (c *converter) hook(l *line) {
 		return
 	}
 	l.fate = taken
-	l.leave(attention("nvad makes this now: remove it here"))
+	l.leave(attention("nvad creates this now: remove it here"))
 }

@@ -16,14 +16,14 @@ type reference struct {
 	kind, name string
 }
 
-// refer notes that a line names an object, which may follow later or never.
+// refer records that a line names an object, which may be defined later or never.
 func (c *converter) refer(l *line, kind, name string) reference {
 	r := reference{l, kind, name}
 	c.policies.references = append(c.policies.references, r)
 	return r
 }
 
-// used notes in which direction a route-map is asked.
+// used records the direction of a route-map's use.
 func (p *policies) used(name, direction string) {
 	if p.directions[name] == nil {
 		p.directions[name] = map[string]bool{}
@@ -31,7 +31,7 @@ func (p *policies) used(name, direction string) {
 	p.directions[name][direction] = true
 }
 
-// accessName is the name that an access-list has among the prefix-lists.
+// accessName returns the name of an access-list among the prefix-lists.
 func (p *policies) accessName(name string) string {
 	for p.prefixes[ipv4][name] != nil || p.prefixes[ipv6][name] != nil {
 		name += "-access-list"
@@ -54,7 +54,7 @@ func (c *converter) finishPolicies() {
 	c.finishRouteMaps()
 }
 
-// library is lists in the order of their numbers; nil if there are none.
+// library returns the lists with their rules ordered by number; nil if there are none.
 func library[L ~[]R, R any](lists map[string]*list[R], seq func(*R) *int) map[string]L {
 	var out map[string]L
 	for name, in := range lists {
@@ -72,8 +72,8 @@ func put[V any](m *map[string]V, name string, v V) {
 	(*m)[name] = v
 }
 
-// joinFamilies makes one list of an IPv4 and an IPv6 list of the same name:
-// FRR keeps them apart, and their rules never match the same prefix.
+// joinFamilies joins an IPv4 and an IPv6 list of the same name. FRR keeps them apart, but
+// their rules never match the same prefix.
 func (c *converter) joinFamilies(in [families]map[string]*list[policy.PrefixRule]) map[string]*list[policy.PrefixRule] {
 	out := map[string]*list[policy.PrefixRule]{}
 	dual := c.speaksIPv6() || len(in[ipv6]) > 0
@@ -103,9 +103,9 @@ func (c *converter) joinFamilies(in [families]map[string]*list[policy.PrefixRule
 	return out
 }
 
-// listOf is the name of the prefix-list that a condition asks. FRR asks that of the
-// family that the condition names: where the other family has one of this name too,
-// it is put beside what joinFamilies has made of the two.
+// listOf returns the name of the prefix-list for a condition. FRR evaluates only the list
+// of the family that the condition names. If the other family has a list of the same
+// name, listOf adds one for this family besides the joined one.
 func (c *converter) listOf(r reference) string {
 	p, lists, name := &c.policies, c.policies.prefixes, r.name
 	if r.kind == "access-list" {
@@ -129,14 +129,14 @@ func (c *converter) listOf(r reference) string {
 		}
 	} else {
 		rules = policy.PrefixList{{Seq: 5, Any: true}}
-		r.line.leave(attention("there is no %s %s of this family; it is carried over as one that denies everything, as FRR takes it", r.kind, r.name))
+		r.line.leave(attention("there is no %s %s of this family; it is carried over as one that denies everything, as in FRR", r.kind, r.name))
 	}
 	one := map[string]*list[policy.PrefixRule]{single: {rules: rules}}
 	put(&c.cfg.Policies.PrefixLists, single, library[policy.PrefixList](one, prefixSeq)[single])
 	return single
 }
 
-// hasList reports whether the file has a list of prefixes of this name.
+// hasList reports whether the file has a prefix-list or access-list of this name.
 func (p *policies) hasList(name string) bool {
 	for f := range families {
 		if p.prefixes[f][name] != nil || p.access[f][name] != nil {
@@ -146,7 +146,7 @@ func (p *policies) hasList(name string) bool {
 	return false
 }
 
-// ofFamily is a rule that says "any" of one family only.
+// ofFamily restricts a rule that says "any" to one family.
 func ofFamily(r policy.PrefixRule, f family) policy.PrefixRule {
 	if !r.Any {
 		return r
@@ -158,43 +158,44 @@ func ofFamily(r policy.PrefixRule, f family) policy.PrefixRule {
 	return policy.PrefixRule{Seq: r.Seq, Permit: r.Permit, Prefix: all, LE: all.Addr().BitLen()}
 }
 
-// speaksIPv6 reports whether routes of IPv6 can come before a list.
+// speaksIPv6 reports whether a list may have to evaluate IPv6 routes.
 func (c *converter) speaksIPv6() bool {
 	active := func(p *peer) bool { a := p.families[ipv6].active; return a != nil && *a }
 	return c.bgp.activate[ipv6] || slices.ContainsFunc(c.bgp.order, active) ||
 		slices.ContainsFunc(slices.Collect(maps.Values(c.bgp.groups)), active)
 }
 
-// resolveReferences answers for objects that are named but not there. FRR
-// takes a list that is not there as one that matches nothing, and a route-map
-// as one that denies; nvad refuses both, so that the answer is written out.
+// resolveReferences defines the objects that are named but missing. FRR treats a missing
+// list as one that matches nothing, and a missing route-map as one that denies
+// everything. nvad refuses both, so that they are written out.
 func (c *converter) resolveReferences() {
-	lib := &c.cfg.Policies
+	lib, prefixes := &c.cfg.Policies, policy.PrefixList{{Seq: 5, Any: true}}
+	paths, communities := policy.ASPathList{{Seq: 5, Regexp: ".*"}}, policy.CommunityList{{Seq: 5, Regexp: ".*"}}
 	for _, r := range c.policies.references {
 		missing := false
 		switch r.kind {
 		case "prefix-list":
-			missing = define(&lib.PrefixLists, r.name, policy.PrefixList{{Seq: 5, Any: true}})
+			missing = define(&lib.PrefixLists, r.name, prefixes)
 		case "access-list":
-			missing = define(&lib.PrefixLists, c.policies.accessName(r.name), policy.PrefixList{{Seq: 5, Any: true}})
+			missing = define(&lib.PrefixLists, c.policies.accessName(r.name), prefixes)
 		case "as-path-list":
-			missing = define(&lib.ASPathLists, r.name, policy.ASPathList{{Seq: 5, Regexp: ".*"}})
+			missing = define(&lib.ASPathLists, r.name, paths)
 		case "community-list":
-			missing = define(&lib.CommunityLists, r.name, policy.CommunityList{{Seq: 5, Regexp: ".*"}})
+			missing = define(&lib.CommunityLists, r.name, communities)
 		case "large-community-list":
-			missing = define(&lib.LargeCommunityLists, r.name, policy.CommunityList{{Seq: 5, Regexp: ".*"}})
+			missing = define(&lib.LargeCommunityLists, r.name, communities)
 		case "ext-community-list":
-			missing = define(&lib.ExtCommunityLists, r.name, policy.CommunityList{{Seq: 5, Regexp: ".*"}})
+			missing = define(&lib.ExtCommunityLists, r.name, communities)
 		case "route-map":
 			missing = define(&lib.RouteMaps, r.name, policy.RouteMap{{Seq: 10}})
 		}
 		if missing {
-			r.line.leave(attention("there is no %s %s; it is carried over as one that denies everything, as FRR takes it", r.kind, r.name))
+			r.line.leave(attention("there is no %s %s; it is carried over as one that denies everything, as in FRR", r.kind, r.name))
 		}
 	}
 }
 
-// define puts v under a name that is free.
+// define adds v under name, unless the name is taken.
 func define[V any](m *map[string]V, name string, v V) bool {
 	if _, ok := (*m)[name]; ok {
 		return false

@@ -8,7 +8,7 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// policies is the named objects, as they are read.
+// policies holds the named objects as they are read.
 type policies struct {
 	prefixes  [families]map[string]*list[policy.PrefixRule]
 	access    [families]map[string]*list[policy.PrefixRule]
@@ -19,7 +19,7 @@ type policies struct {
 	routeMaps map[string][]*clause
 
 	references []reference
-	directions map[string]map[string]bool // of route-maps: in, out
+	directions map[string]map[string]bool // uses of each route-map: in, out
 }
 
 func newPolicies() policies {
@@ -38,16 +38,16 @@ func newPolicies() policies {
 	return p
 }
 
-// list is the rules of one name, each with its line.
+// list holds the rules of one list, each with its line.
 type list[R any] struct {
 	rules   []R
 	lines   []*line
-	at      map[int]int // place by number
+	at      map[int]int // index by number
 	highest int
 }
 
-// add numbers a rule and puts it among the others; one of the same number
-// makes way, as in FRR.
+// add numbers a rule and adds it to its list. As in FRR, it replaces a rule with the same
+// number.
 func add[R any](lists map[string]*list[R], name string, l *line, r R, seq func(*R) *int) {
 	in := lists[name]
 	if in == nil {
@@ -94,7 +94,7 @@ func prefixList(c *converter, l *line, args []string) outcome {
 	return carried
 }
 
-// familyOf is that of a command which begins with "ip" or "ipv6".
+// familyOf returns the family of a command that begins with "ip" or "ipv6".
 func familyOf(l *line) family {
 	if strings.EqualFold(l.words[0], "ipv6") {
 		return ipv6
@@ -110,8 +110,8 @@ var accessListRules = []rule{
 	on("mac access-list REST", always(unsupported("filtering by MAC address"))),
 }
 
-// accessList makes a prefix-list of an access-list that is written with
-// prefixes: it matches all that is within them, or exactly them.
+// accessList turns an access-list with prefixes into a prefix-list that matches
+// everything within the prefixes, or exactly the prefixes.
 func accessList(c *converter, l *line, args []string) outcome {
 	words := args[1:]
 	exact := len(words) > 0 && words[len(words)-1] == "exact-match"
@@ -147,14 +147,17 @@ func pathList(c *converter, l *line, args []string) outcome {
 }
 
 var communityListRules = []rule{
-	on("bgp|ip community-list REST", communityList(standardCommunity, func(p *policies) map[string]*list[policy.CommunityRule] { return p.standard })),
-	on("bgp|ip large-community-list REST", communityList(largeCommunity, func(p *policies) map[string]*list[policy.CommunityRule] { return p.large })),
-	on("bgp|ip extcommunity-list REST", communityList(extendedCommunity, func(p *policies) map[string]*list[policy.CommunityRule] { return p.extended })),
+	on("bgp|ip community-list REST", communityList(standardCommunity, func(p *policies) communityLists { return p.standard })),
+	on("bgp|ip large-community-list REST", communityList(largeCommunity, func(p *policies) communityLists { return p.large })),
+	on("bgp|ip extcommunity-list REST", communityList(extendedCommunity, func(p *policies) communityLists { return p.extended })),
 }
 
-// communityList reads "[standard|expanded] NAME [seq N] permit|deny VALUES". A
-// number as the name tells the form: up to 99 is standard.
-func communityList(norm func(string) (string, error), lists func(*policies) map[string]*list[policy.CommunityRule]) handler {
+type communityLists = map[string]*list[policy.CommunityRule]
+
+// communityList reads "[standard|expanded] NAME [seq N] permit|deny VALUES". A number as
+// the name implies the form: up to 99 is standard. norm returns the text form of a
+// community.
+func communityList(norm func(string) (string, error), lists func(*policies) communityLists) handler {
 	return func(c *converter, l *line, args []string) outcome {
 		form, name, rest, o := listHead(args)
 		if o != carried {
@@ -204,15 +207,14 @@ func expanded(words []string) []string {
 	return slices.Insert(slices.Clone(words), i+1, "regexp")
 }
 
-// wellKnown are communities that FRR has names for and nvad has not.
+// wellKnown are communities that have names in FRR but not in nvad.
 var wellKnown = map[string]string{
 	"accept-own": "65535:1", "route-filter-translated-v4": "65535:2", "route-filter-v4": "65535:3",
 	"route-filter-translated-v6": "65535:4", "route-filter-v6": "65535:5", "llgr-stale": "65535:6",
 	"no-llgr": "65535:7", "accept-own-nexthop": "65535:8", "no-peer": "65535:65284",
 }
 
-// standardCommunity is the text form of a community, which FRR also takes as
-// one number.
+// standardCommunity returns the text form of a community. FRR also accepts one number.
 func standardCommunity(s string) (string, error) {
 	if s == "internet" {
 		return s, nil

@@ -9,8 +9,8 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// originateRules are the commands within an address family that make routes,
-// besides network.
+// originateRules are the commands of an address family that originate routes, besides
+// network.
 var originateRules = []rule{
 	on("aggregate-address REST", aggregateAddress),
 	on("redistribute SOURCE REST", redistribute),
@@ -18,8 +18,8 @@ var originateRules = []rule{
 	about("neighbor PEER default-originate route-map NAME", defaultOriginate),
 }
 
-// aggregateAddress takes the options that nvad has; any other would make
-// another aggregate.
+// aggregateAddress reads an aggregate. It leaves over one with an option that nvad does
+// not have, as the result would be a different aggregate.
 func aggregateAddress(c *converter, l *line, args []string) outcome {
 	prefix, rest, o := destination(append(slices.Clone(args), ""), c.mode.family == ipv6)
 	if o != carried {
@@ -44,7 +44,7 @@ func aggregateAddress(c *converter, l *line, args []string) outcome {
 	return carried
 }
 
-// referOrigin notes a route-map of what is originated; there may be none.
+// referOrigin records a reference to the route-map of an originated route, if it has one.
 func (c *converter) referOrigin(l *line, routeMap string) {
 	if routeMap != "" {
 		c.refer(l, "route-map", routeMap)
@@ -52,8 +52,8 @@ func (c *converter) referOrigin(l *line, routeMap string) {
 	}
 }
 
-// redistribution is a redistribute command. FRR has one for each family, nvad
-// one for both.
+// redistribution is a redistribute command. FRR has one for each family, nvad one for
+// both.
 type redistribution struct {
 	config.Redistribute
 	family family
@@ -78,8 +78,8 @@ func redistribute(c *converter, l *line, args []string) outcome {
 	return carried
 }
 
-// finishRedistributions takes the commands over once the neighbors' families
-// are known.
+// finishRedistributions carries the commands over once the neighbors' families are
+// known.
 func (c *converter) finishRedistributions() {
 	for _, r := range c.redistributions {
 		others := slices.DeleteFunc(slices.Clone(c.redistributions), func(o *redistribution) bool {
@@ -119,7 +119,7 @@ func defaultOriginate(c *converter, l *line, p *peer, args []string) outcome {
 	})
 }
 
-// network is a network statement and where it stands.
+// network is a network statement and its line.
 type network struct {
 	config.Network
 	line *line
@@ -132,7 +132,7 @@ func networkStatement(c *converter, l *line, args []string) outcome {
 	} else if !strings.Contains(args[0], "/") {
 		return attention("%s has no length, and nvad knows no classes of networks", args[0])
 	}
-	// A mask stands where destination expects it; a prefix needs a word more.
+	// destination expects a word after a prefix.
 	prefix, rest, o := destination(append(slices.Clone(words), ""), c.mode.family == ipv6)
 	if o != carried {
 		return o
@@ -142,8 +142,7 @@ func networkStatement(c *converter, l *line, args []string) outcome {
 	switch {
 	case len(rest) == 2 && rest[0] == "route-map":
 		n.RouteMap = rest[1]
-		c.refer(l, "route-map", n.RouteMap)
-		c.policies.used(n.RouteMap, "out")
+		c.referOrigin(l, n.RouteMap)
 	case len(rest) > 0:
 		return unsupported("%s of a network", rest[0])
 	}
@@ -152,8 +151,8 @@ func networkStatement(c *converter, l *line, args []string) outcome {
 	return carried
 }
 
-// finishNetworks takes the statements over. nvad originates without looking
-// whether there is a route; where FRR looks, a static route answers for it.
+// finishNetworks carries the statements over. nvad originates a network whether or not
+// there is a route to it. If FRR checks for one, a static route satisfies the check.
 func (c *converter) finishNetworks() {
 	for _, n := range c.networks {
 		c.cfg.Networks = append(c.cfg.Networks, n.Network)

@@ -10,7 +10,7 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// peer is a neighbor or a peer-group as its lines tell it.
+// peer is a neighbor or a peer-group.
 type peer struct {
 	name        string
 	address     netip.Addr // invalid for a group
@@ -22,20 +22,21 @@ type peer struct {
 	lines       []*line
 }
 
-// peerFamily is what a peer says in one address family.
+// peerFamily holds the lines of a peer in one address family.
 type peerFamily struct {
 	active *bool
 	edits  []edit
 	lines  []*line
 }
 
-// edit is what a line changes.
+// edit is the change that a line makes.
 type edit func(*config.Settings)
 
 // peerHandler carries over a line about p.
 type peerHandler func(c *converter, l *line, p *peer, args []string) outcome
 
-// about makes a rule whose first open word is a neighbor or peer-group.
+// about returns a rule in whose pattern the first word in capitals is a neighbor or
+// peer-group.
 func about(pattern string, do peerHandler) rule {
 	return on(pattern, func(c *converter, l *line, args []string) outcome {
 		p, o := c.bgp.peer(args[0])
@@ -50,7 +51,7 @@ func about(pattern string, do peerHandler) rule {
 	})
 }
 
-// peer is the one that a line names, made if it is the first about an address.
+// peer returns the peer that a line names. The first line about an address creates it.
 func (b *bgp) peer(name string) (*peer, outcome) {
 	if p := b.groups[name]; p != nil {
 		return p, carried
@@ -71,7 +72,7 @@ func (b *bgp) peer(name string) (*peer, outcome) {
 	return p, carried
 }
 
-// definePeerGroup is the line that makes a name a peer-group's.
+// definePeerGroup reads the line that declares a peer-group.
 func definePeerGroup(c *converter, l *line, args []string) outcome {
 	if _, err := netip.ParseAddr(args[0]); err == nil {
 		return attention("a peer-group can't have an address as its name")
@@ -85,9 +86,9 @@ func definePeerGroup(c *converter, l *line, args []string) outcome {
 	return carried
 }
 
-// finishNeighbors makes the neighbors in the order of their first lines.
+// finishNeighbors adds the neighbors in the order of their first lines.
 func (c *converter) finishNeighbors() {
-	shape := map[string]family{} // in which family the members of a group are
+	shape := map[string]family{} // address family of a group's members
 	for _, p := range c.bgp.order {
 		if n, f, ok := c.neighbor(p); ok {
 			c.cfg.Neighbors = append(c.cfg.Neighbors, n)
@@ -104,8 +105,8 @@ func (c *converter) finishNeighbors() {
 	}
 }
 
-// neighbor makes one neighbor of p and tells in which family its settings
-// stand; false if it can't be one.
+// neighbor returns the neighbor for p and the family with its settings; false if p can't
+// be carried over.
 func (c *converter) neighbor(p *peer) (config.Neighbor, family, bool) {
 	g := c.bgp.groups[p.group]
 	asn, o := c.remoteASN(p, g)
@@ -121,11 +122,11 @@ func (c *converter) neighbor(p *peer) (config.Neighbor, family, bool) {
 	}
 	if len(active) == 0 {
 		active = []family{own}
-		p.lines[0].leave(attention("neighbor %s is active in no family, so that FRR does not talk to it: it is shut down here", p.name))
+		p.lines[0].leave(attention("neighbor %s is active in no family, so that FRR opens no session: it is shut down here", p.name))
 		p.session = append(p.session, func(s *config.Settings) { s.Shutdown = true })
 	}
 	if p.address.Is6() && !slices.Contains(active, ipv6) {
-		p.drop(unsupported("IPv4 routes alone over a session of IPv6"))
+		p.drop(unsupported("only IPv4 routes over an IPv6 session"))
 		return config.Neighbor{}, 0, false
 	}
 	chosen := c.chooseFamilies(p, g, asn, active, own)
@@ -143,7 +144,7 @@ func (p *peer) drop(o outcome) {
 	}
 }
 
-// remoteASN is the neighbor's ASN, which it or its group gives.
+// remoteASN returns the ASN of the neighbor or of its group.
 func (c *converter) remoteASN(p, g *peer) (uint32, outcome) {
 	remote := p.remote
 	if remote == "" && g != nil {
@@ -156,14 +157,14 @@ func (c *converter) remoteASN(p, g *peer) (uint32, outcome) {
 	case remote == "internal":
 		return c.bgp.asn, carried
 	case remote == "external":
-		return 0, attention("nvad needs the ASN of neighbor %s, where FRR takes any other than the own one", p.name)
+		return 0, attention("nvad needs the ASN of neighbor %s, where FRR accepts any but its own", p.name)
 	case !ok || asn == 0:
 		return 0, attention("%s is not an ASN", remote)
 	}
 	return asn, carried
 }
 
-// active is the families in which FRR talks to p.
+// active returns the families that FRR exchanges with p.
 func (c *converter) active(p, g *peer) []family {
 	var out []family
 	for f := range families {
@@ -181,9 +182,8 @@ func (c *converter) active(p, g *peer) []family {
 	return out
 }
 
-// chooseFamilies keeps to one family where the two have different settings:
-// nvad has one policy for both. A family that denies everything both ways is
-// no loss.
+// chooseFamilies drops one family if the two have different settings, as nvad has one
+// policy for both. Nothing is lost if that family denies everything in both directions.
 func (c *converter) chooseFamilies(p, g *peer, asn uint32, active []family, own family) []family {
 	if len(active) < 2 {
 		return active
@@ -194,7 +194,7 @@ func (c *converter) chooseFamilies(p, g *peer, asn uint32, active []family, own 
 	other := 1 - own
 	s := c.settings(p, g, other, asn)
 	if (s.Import != policy.Chain{} || s.Export != policy.Chain{}) {
-		o := attention("neighbor %s has other settings in one family than in the other, and nvad has one set for both: only the family of its address is carried over", p.name)
+		o := attention("neighbor %s has different settings in its two families, and nvad has one set for both: only the family of its address is carried over", p.name)
 		for _, l := range p.families[other].lines {
 			l.leave(o)
 		}
@@ -203,7 +203,7 @@ func (c *converter) chooseFamilies(p, g *peer, asn uint32, active []family, own 
 	return []family{own}
 }
 
-// settings is those of neighbor p of group g in one family; g may be nil.
+// settings returns the settings of neighbor p of group g in one family; g may be nil.
 func (c *converter) settings(p, g *peer, f family, asn uint32) config.Settings {
 	s := c.defaults()
 	s.HoldTime, s.Keepalive = c.bgp.holdTime, c.bgp.keepalive
@@ -221,8 +221,7 @@ func (c *converter) settings(p, g *peer, f family, asn uint32) config.Settings {
 	return s
 }
 
-// groupSettings is what the group's own lines say; the rest follows from each
-// neighbor.
+// groupSettings returns the settings from the group's lines; neighbors add the rest.
 func (c *converter) groupSettings(g *peer, f family) config.Settings {
 	s := c.defaults()
 	s.HoldTime = c.bgp.holdTime
@@ -244,7 +243,7 @@ func (p *peer) apply(s *config.Settings, f family) {
 	}
 }
 
-// defaults is those of FRR where they are not nvad's.
+// defaults returns nvad's defaults, changed to FRR's where they differ.
 func (c *converter) defaults() config.Settings {
 	s := config.DefaultSettings()
 	s.EnforceFirstAS = c.bgp.enforceFirstAS
@@ -256,8 +255,8 @@ func (c *converter) defaults() config.Settings {
 	return s
 }
 
-// chain is a policy with FRR's answer to none at all: RFC 8212 for eBGP, if it
-// is on, and otherwise everything.
+// chain completes a policy with FRR's default: without lists, deny everything if RFC 8212
+// applies, otherwise accept everything.
 func (c *converter) chain(lists policy.Chain, internal bool) policy.Chain {
 	lists.Accept = lists != policy.Chain{} || internal || !c.bgp.requirePolicy
 	return lists

@@ -8,18 +8,18 @@ import (
 	"github.com/nvad/nvad/pkg/policy"
 )
 
-// clause is one entry of a route-map as its lines tell it.
+// clause is one entry of a route-map.
 type clause struct {
 	policy.Clause
 	line     *line
-	address  reference // of the list for the prefix
-	nextHop  reference // of the list for the next hop
+	address  reference // to the list for the prefix
+	nextHop  reference // to the list for the next hop
 	callLine *line
 	nextLine *line
-	peerLine *line          // that sets the next hop to the neighbor's address
-	ranks    map[string]int // of the changes so far, by attribute
-	// incomplete tells that a condition was left over.
-	incomplete bool
+	peerLine *line          // sets the next hop to peer-address
+	ranks    map[string]int // highest rank so far, by attribute
+
+	incomplete bool // a condition was left over
 }
 
 var routeMapRules = []rule{
@@ -28,7 +28,7 @@ var routeMapRules = []rule{
 	on("no route-map NAME optimization", always(meaningless("nvad compiles route-maps"))),
 }
 
-// clauseRules are the commands within a route-map.
+// clauseRules are the commands of a route-map.
 var clauseRules = slices.Concat(matchRules, setRules, []rule{
 	on("description REST", always(meaningless("a remark"))),
 	on("call NAME", call),
@@ -61,7 +61,7 @@ func call(c *converter, l *line, args []string) outcome {
 	return carried
 }
 
-// onMatch also reads continue, which is another word for it.
+// onMatch reads on-match, and continue, which means the same.
 func onMatch(next policy.Next) handler {
 	return func(c *converter, l *line, args []string) outcome {
 		cl := c.mode.clause
@@ -77,7 +77,7 @@ func onMatch(next policy.Next) handler {
 	}
 }
 
-// finishRouteMaps puts the route-maps into the library.
+// finishRouteMaps adds the route-maps to the library.
 func (c *converter) finishRouteMaps() {
 	c.spreadDirections()
 	for name, clauses := range c.policies.routeMaps {
@@ -91,10 +91,9 @@ func (c *converter) finishRouteMaps() {
 	}
 }
 
-// closed is a route-map with FRR's end for routes that an entry told to go on:
-// FRR denies those that no later entry matches, and accepts those for which
-// there is no later entry at all. In nvad they stay accepted in both cases, so
-// that the denial is written out.
+// closed writes out how a route-map of FRR ends for a route that has matched an entry with
+// on-match or continue. FRR denies the route if later entries exist and none matches, and
+// accepts it if no later entry exists.
 func (c *converter) closed(name string, m policy.RouteMap) policy.RouteMap {
 	last := &m[len(m)-1]
 	goesOn := false
@@ -109,7 +108,7 @@ func (c *converter) closed(name string, m policy.RouteMap) policy.RouteMap {
 		return m
 	}
 	if last.Seq == maxSeq {
-		c.tell(attention("route-map %s has no number left for an entry that denies what no entry matches", name))
+		c.note(attention("route-map %s has no number left for an entry that denies what no entry matches", name))
 		return m
 	}
 	return append(m, policy.Clause{Seq: min(last.Seq+10, maxSeq)})
@@ -118,7 +117,7 @@ func (c *converter) closed(name string, m policy.RouteMap) policy.RouteMap {
 // maxSeq is the highest number of an entry, in FRR and in nvad.
 const maxSeq = 65535
 
-// finishClause settles what other lines decide.
+// finishClause completes an entry with the parts that depend on other lines.
 func (c *converter) finishClause(cl *clause, directions map[string]bool) {
 	if cl.address.name != "" {
 		cl.Match.PrefixList = c.listOf(cl.address)
@@ -142,8 +141,8 @@ func (c *converter) finishClause(cl *clause, directions map[string]bool) {
 	}
 }
 
-// finishPeerAddress: for what is received "peer-address" is the neighbor's
-// address, for what is sent it is the own one.
+// finishPeerAddress replaces "peer-address", which is the neighbor's address for received
+// routes, and the router's own address for sent ones.
 func (c *converter) finishPeerAddress(cl *clause, directions map[string]bool) {
 	switch {
 	case directions["in"] && directions["out"]:
@@ -155,7 +154,7 @@ func (c *converter) finishPeerAddress(cl *clause, directions map[string]bool) {
 	}
 }
 
-// spreadDirections tells called route-maps what their callers are asked for.
+// spreadDirections passes the directions of route-maps on to the ones they call.
 func (c *converter) spreadDirections() {
 	for range c.policies.routeMaps {
 		changed := false

@@ -20,10 +20,10 @@ var sessionRules = slices.Concat(
 		about("neighbor PEER timers KEEPALIVE HOLD", peerTimers),
 		about("neighbor PEER ebgp-multihop", multihop),
 		about("neighbor PEER ebgp-multihop TTL", multihop),
-		about("neighbor PEER ttl-security hops N", ttlSecurity),
+		about("neighbor PEER ttl-security hops N", numeric("number of hops", 1, 254, func(s *config.Settings, n uint32) { s.TTLSecurity = int(n) })),
 		about("neighbor PEER update-source SOURCE", updateSource),
 		about("neighbor PEER local-as ASN REST", localAS),
-		about("neighbor PEER port N", port),
+		about("neighbor PEER port N", numeric("port", 1, 65535, func(s *config.Settings, n uint32) { s.Port = uint16(n) })),
 		about("neighbor PEER local-role ROLE REST", localRole),
 		about("neighbor PEER shutdown REST", shutdown),
 		about("neighbor PEER advertisement-interval 0", keep),
@@ -36,7 +36,7 @@ var sessionRules = slices.Concat(
 	toggle("neighbor PEER graceful-restart-disable", func(s *config.Settings, on bool) { s.GracefulRestart = !on }),
 	toggle("neighbor PEER bfd", bfd),
 	[]rule{about("neighbor PEER bfd MULTIPLIER RX TX", bfdTimers)},
-	leaveEach(unsupported("this of BFD; see the neighbor's bfd"), "neighbor PEER bfd REST", "no neighbor PEER bfd REST"),
+	leaveEach(unsupported("this BFD setting; see the neighbor's bfd"), "neighbor PEER bfd REST", "no neighbor PEER bfd REST"),
 	leaveEach(unsupported("neighbors by interface"), "neighbor PEER interface REST"),
 	leaveEach(unsupported("eBGP over a loopback without ebgp-multihop"),
 		"neighbor PEER disable-connected-check", "neighbor PEER enforce-multihop"),
@@ -45,17 +45,17 @@ var sessionRules = slices.Concat(
 		"neighbor PEER dont-capability-negotiate", "neighbor PEER override-capability", "neighbor PEER strict-capability-match",
 		"neighbor PEER extended-optional-parameters", "no neighbor PEER capability REST"),
 	leaveEach(unsupported("the segment size of the neighbor's TCP"), "neighbor PEER tcp-mss N"),
-	leaveEach(unsupported("dropping what a neighbor's own ASN is in before it is sent"), "neighbor PEER sender-as-path-loop-detection"),
+	leaveEach(unsupported("holding back routes whose path has the neighbor's ASN"), "neighbor PEER sender-as-path-loop-detection"),
 	leaveEach(unsupported("graceful shutdown of one neighbor"), "neighbor PEER graceful-shutdown"),
-	leaveEach(meaningless("nvad decides itself when to connect anew"), "neighbor PEER timers connect N"),
-	leaveEach(meaningless("nvad takes a changed configuration without this"), "neighbor PEER capability dynamic"),
+	leaveEach(meaningless("nvad decides by itself when to reconnect"), "neighbor PEER timers connect N"),
+	leaveEach(meaningless("nvad applies a changed configuration without this"), "neighbor PEER capability dynamic"),
 	leaveEach(meaningless("about how FRR groups its updates"), "neighbor PEER solo"),
 )
 
-// keep is the handler of a line that says what nvad does anyway.
+// keep handles a line that asks for what nvad does anyway.
 func keep(*converter, *line, *peer, []string) outcome { return carried }
 
-// leave is the handler of a line that is left over.
+// leave returns a handler that leaves the line over.
 func leave(o outcome) peerHandler {
 	return func(*converter, *line, *peer, []string) outcome { return o }
 }
@@ -68,7 +68,7 @@ func leaveEach(o outcome, patterns ...string) []rule {
 	return out
 }
 
-// toggle is the rules of a command and of its negation.
+// toggle returns the rules of a command and of its negation.
 func toggle(pattern string, f func(*config.Settings, bool)) []rule {
 	with := func(yes bool) peerHandler {
 		return func(c *converter, l *line, p *peer, _ []string) outcome {
@@ -78,10 +78,21 @@ func toggle(pattern string, f func(*config.Settings, bool)) []rule {
 	return []rule{about(pattern, with(true)), about("no "+pattern, with(false))}
 }
 
-// change adds a change to what is said of p whatever the family.
+// change adds a change of p for all families.
 func (p *peer) change(e edit) outcome {
 	p.session = append(p.session, e)
 	return carried
+}
+
+// numeric returns a handler for a command with a number in a range.
+func numeric(noun string, least, most uint32, set func(*config.Settings, uint32)) peerHandler {
+	return func(_ *converter, _ *line, p *peer, args []string) outcome {
+		n, ok := number(args[0])
+		if !ok || n < least || n > most {
+			return attention("%s is not a %s", args[0], noun)
+		}
+		return p.change(func(s *config.Settings) { set(s, n) })
+	}
 }
 
 func joinGroup(c *converter, _ *line, p *peer, args []string) outcome {
@@ -115,7 +126,7 @@ func password(c *converter, l *line, p *peer, args []string) outcome {
 
 func peerTimers(c *converter, l *line, p *peer, args []string) outcome {
 	if strings.EqualFold(args[0], "connect") || strings.EqualFold(args[0], "delayopen") {
-		return meaningless("nvad decides itself when to connect anew")
+		return meaningless("nvad decides by itself when to reconnect")
 	}
 	keepalive, hold, o := timers(args)
 	if o != carried {
@@ -129,7 +140,7 @@ func peerTimers(c *converter, l *line, p *peer, args []string) outcome {
 	})
 }
 
-// multihop is FRR's TTL; 1 is what an eBGP neighbor has anyway.
+// multihop reads a TTL. 1 is the default of an eBGP neighbor.
 func multihop(c *converter, l *line, p *peer, args []string) outcome {
 	ttl := uint32(255)
 	if len(args) > 0 {
@@ -144,15 +155,7 @@ func multihop(c *converter, l *line, p *peer, args []string) outcome {
 	return p.change(func(s *config.Settings) { s.EBGPMultihop = int(ttl) })
 }
 
-func ttlSecurity(c *converter, l *line, p *peer, args []string) outcome {
-	n, ok := number(args[0])
-	if !ok || n < 1 || n > 254 {
-		return attention("%s is not a number of hops", args[0])
-	}
-	return p.change(func(s *config.Settings) { s.TTLSecurity = int(n) })
-}
-
-// bfd keeps timers that an earlier line set.
+// bfd turns BFD on or off. It keeps the timers of an earlier line.
 func bfd(s *config.Settings, on bool) {
 	switch {
 	case !on:
@@ -162,7 +165,7 @@ func bfd(s *config.Settings, on bool) {
 	}
 }
 
-// bfdTimers takes the multiplier, and the intervals in milliseconds.
+// bfdTimers reads the multiplier, and the intervals in milliseconds.
 func bfdTimers(c *converter, l *line, p *peer, args []string) outcome {
 	multiplier, ok1 := number(args[0])
 	rx, ok2 := number(args[1])
@@ -178,15 +181,14 @@ func bfdTimers(c *converter, l *line, p *peer, args []string) outcome {
 	})
 }
 
-// updateSource takes an address, or the device whose address the rest of the
-// input tells.
+// updateSource reads an address, or a device whose address the rest of the input gives.
 func updateSource(c *converter, l *line, p *peer, args []string) outcome {
 	if a, err := netip.ParseAddr(args[0]); err == nil {
 		return p.change(func(s *config.Settings) { s.LocalAddress = a })
 	}
 	device, neighbor := args[0], p.address
 	return p.change(func(s *config.Settings) {
-		if !neighbor.IsValid() { // a group: its members are of the one family that it can serve
+		if !neighbor.IsValid() { // a group, whose members are all of one family
 			neighbor = netip.IPv4Unspecified()
 		}
 		a, ok := c.hosts.addressOf(device, neighbor)
@@ -197,29 +199,21 @@ func updateSource(c *converter, l *line, p *peer, args []string) outcome {
 	})
 }
 
-// localAS takes the one form in which the neighbor sees nothing of the own
-// ASN, which is what local-asn does.
+// localAS carries over only the form that hides the router's ASN from the neighbor, as
+// local-asn does.
 func localAS(c *converter, l *line, p *peer, args []string) outcome {
 	asn, ok := number(args[0])
 	if !ok || asn == 0 {
 		return attention("%s is not an ASN", args[0])
 	}
 	if form := strings.ToLower(strings.Join(args[1:], " ")); form != "no-prepend replace-as" {
-		return unsupported("a local-as that stands in paths beside the own ASN; only \"no-prepend replace-as\" can be carried over")
+		return unsupported("a local-as in paths besides the router's ASN; only \"no-prepend replace-as\" can be carried over")
 	}
 	return p.change(func(s *config.Settings) { s.LocalASN = asn })
 }
 
-func port(c *converter, l *line, p *peer, args []string) outcome {
-	n, ok := number(args[0])
-	if !ok || n < 1 || n > 65535 {
-		return attention("%s is not a port", args[0])
-	}
-	return p.change(func(s *config.Settings) { s.Port = uint16(n) })
-}
-
-// counterpart is the neighbor's role by the own one: FRR names what this
-// router is, nvad what the neighbor is.
+// counterpart maps the role of this router, which FRR configures, to the role of the
+// neighbor, which nvad configures.
 var counterpart = map[string]string{
 	"provider": "customer", "customer": "provider",
 	"rs-server": "rs-client", "rs-client": "rs-server",

@@ -10,18 +10,17 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 )
 
-// tunnel is a VXLAN device and the line that makes it.
+// tunnel is a VXLAN device and the line that creates it.
 type tunnel struct {
 	config.Tunnel
 	line *line
 }
 
-// kernelPort is what Linux takes for VXLAN if it is told no port; it is older
-// than the assignment of 4789.
+// kernelPort is Linux' default UDP port for VXLAN, from before 4789 was assigned.
 const kernelPort = 8472
 
-// readScript reads the commands of a shell script. It follows no condition and
-// no variable: a line that is no plain command is left over.
+// readScript reads the commands of a shell script. It evaluates neither conditions nor
+// variables: a line that is more than plain commands is left over.
 func (c *converter) readScript(lines []*line) {
 	for _, l := range lines {
 		if l.text == "" || l.text[0] == '#' {
@@ -32,13 +31,13 @@ func (c *converter) readScript(lines []*line) {
 	}
 }
 
-// withoutExcuses takes off what only keeps a failing command quiet.
+// withoutExcuses removes the parts that only silence a failing command.
 var withoutExcuses = strings.NewReplacer(
 	"2>/dev/null", "", "2> /dev/null", "", ">/dev/null", "", "> /dev/null", "", "2>&1", "",
 	"|| true", "", "|| :", "",
 )
 
-// shell is one line of a script, which may have a few commands.
+// shell reads one line of a script, which may have several commands.
 func (c *converter) shell(l *line) outcome {
 	text, _, _ := strings.Cut(l.text, " #")
 	text = withoutExcuses.Replace(text)
@@ -57,15 +56,15 @@ func (c *converter) shell(l *line) outcome {
 	return result
 }
 
-// harmless are commands that prepare what nvad does itself.
+// harmless are commands that only prepare what nvad does itself.
 var harmless = []string{"modprobe", "set", "exit", "sleep", "echo", "true", ":"}
 
-// structure are words of the shell that make a command depend on others.
+// structure are the words of the shell for conditions and loops.
 var structure = []string{"if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "function"}
 
 var notPlain = attention("this is more than a plain command")
 
-// command is one command of a script.
+// command reads one command of a script.
 func (c *converter) command(l *line, words []string) outcome {
 	words = plain(words)
 	if len(words) == 0 {
@@ -86,7 +85,7 @@ func (c *converter) command(l *line, words []string) outcome {
 	return unsupported("the command %s", words[0])
 }
 
-// plain is a command without sudo and without the directory of the program.
+// plain returns a command without sudo and without the directory of the program.
 func plain(words []string) []string {
 	if len(words) > 0 && words[0] == "sudo" {
 		words = words[1:]
@@ -99,8 +98,7 @@ func plain(words []string) []string {
 	return words
 }
 
-// aboutTunnels reports the commands of an interfaces file that are to be
-// carried over.
+// aboutTunnels reports whether a command of an interfaces file is about a tunnel.
 func (c *converter) aboutTunnels(words []string) bool {
 	words = plain(words)
 	if len(words) == 0 || words[0] != "ip" && words[0] != "bridge" {
@@ -123,7 +121,7 @@ func (c *converter) ipCommand(l *line, words []string) outcome {
 	case strings.HasPrefix("link", object) && slices.Contains([]string{"set", "s"}, verb):
 		return c.linkSet(rest)
 	case strings.HasPrefix("link", object) && strings.HasPrefix("delete", verb):
-		return meaningless("nvad brings a tunnel to its form whatever was there")
+		return meaningless("nvad creates or changes the tunnel by itself")
 	case strings.HasPrefix("address", object) && slices.Contains([]string{"add", "a", "replace"}, verb):
 		return c.addressAdd(l, rest)
 	case strings.HasPrefix("route", object) && slices.Contains([]string{"add", "a", "replace"}, verb):
@@ -132,7 +130,7 @@ func (c *converter) ipCommand(l *line, words []string) outcome {
 	return unsupported("this ip command")
 }
 
-// linkAdd is "ip link add [dev] NAME [OPTIONS] type vxlan OPTIONS".
+// linkAdd reads "ip link add [dev] NAME [OPTIONS] type vxlan OPTIONS".
 func (c *converter) linkAdd(l *line, words []string) outcome {
 	t := &tunnel{line: l, Tunnel: config.Tunnel{Port: kernelPort, Learning: true}}
 	kind := slices.Index(words, "type")
@@ -157,7 +155,7 @@ func (c *converter) linkAdd(l *line, words []string) outcome {
 	return carried
 }
 
-// linkSet is "ip link set [dev] NAME [up] [mtu N] [address MAC]", in any order.
+// linkSet reads "ip link set [dev] NAME [up] [mtu N] [address MAC]", in any order.
 func (c *converter) linkSet(words []string) outcome {
 	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "dev" || w == "up" })
 	if len(words) == 0 {
@@ -165,12 +163,12 @@ func (c *converter) linkSet(words []string) outcome {
 	}
 	i := slices.IndexFunc(words, func(w string) bool { return c.tunnel(w) != nil })
 	if i < 0 {
-		return unsupported("devices that nvad does not make")
+		return unsupported("devices that nvad does not create")
 	}
 	return c.tunnel(words[i]).options(slices.Delete(words, i, i+1), linkOptions)
 }
 
-// tunnel is that of a name made so far, or nil.
+// tunnel returns the tunnel of that name, nil if no line so far creates it.
 func (c *converter) tunnel(name string) *tunnel {
 	i := slices.IndexFunc(c.tunnels, func(t *tunnel) bool { return t.Name == name })
 	if i < 0 {
@@ -179,7 +177,7 @@ func (c *converter) tunnel(name string) *tunnel {
 	return c.tunnels[i]
 }
 
-// addressAdd is "ip address add ADDRESS dev NAME".
+// addressAdd reads "ip address add ADDRESS dev NAME".
 func (c *converter) addressAdd(l *line, words []string) outcome {
 	device := after(words, "dev")
 	p, err := netip.ParsePrefix(words[0])
@@ -194,7 +192,7 @@ func (c *converter) addressAdd(l *line, words []string) outcome {
 	return carried
 }
 
-// after is the word after key, or "".
+// after returns the word after key, or "".
 func after(words []string, key string) string {
 	if i := slices.Index(words, key); i >= 0 && i+1 < len(words) {
 		return words[i+1]
@@ -202,7 +200,7 @@ func after(words []string, key string) string {
 	return ""
 }
 
-// routeAdd is "ip route add PREFIX [via ADDRESS] [dev NAME] [src ADDRESS]
+// routeAdd reads "ip route add PREFIX [via ADDRESS] [dev NAME] [src ADDRESS]
 // [metric N]".
 func (c *converter) routeAdd(l *line, words []string) outcome {
 	s := &static{line: l}
@@ -224,7 +222,7 @@ func (c *converter) routeAdd(l *line, words []string) outcome {
 	return carried
 }
 
-// routeWord is one pair of words of a route; false if nvad has no key for it.
+// routeWord reads an option of a route; false if nvad has no key for it.
 func (s *static) routeWord(key, value string) bool {
 	var err error
 	switch key {
@@ -244,7 +242,7 @@ func (s *static) routeWord(key, value string) bool {
 	return err == nil
 }
 
-// fdbCommand is "bridge fdb append 00:00:00:00:00:00 dev NAME dst ADDRESS",
+// fdbCommand reads "bridge fdb append 00:00:00:00:00:00 dev NAME dst ADDRESS",
 // which adds a remote.
 func (c *converter) fdbCommand(words []string) outcome {
 	t := c.tunnel(after(words, "dev"))
@@ -252,12 +250,12 @@ func (c *converter) fdbCommand(words []string) outcome {
 	verb := words[0]
 	switch {
 	case t == nil:
-		return unsupported("forwarding entries of devices that nvad does not make")
+		return unsupported("forwarding entries of devices that nvad does not create")
 	case err != nil || verb != "append" && verb != "add":
 		return unsupported("this bridge command")
 	}
 	if mac, err := net.ParseMAC(words[min(1, len(words)-1)]); err != nil || strings.Trim(mac.String(), "0:") != "" {
-		return meaningless("nvad keeps the entries of single addresses itself")
+		return meaningless("nvad maintains the entries of single MAC addresses by itself")
 	}
 	t.addRemote(dst)
 	return carried
@@ -269,7 +267,7 @@ func (t *tunnel) addRemote(a netip.Addr) {
 	}
 }
 
-// sysctlCommand is "sysctl -w NAME=VALUE".
+// sysctlCommand reads "sysctl -w NAME=VALUE".
 func (c *converter) sysctlCommand(words []string) outcome {
 	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return strings.HasPrefix(w, "-") })
 	for _, w := range words {
@@ -282,8 +280,7 @@ func (c *converter) sysctlCommand(words []string) outcome {
 	return carried
 }
 
-// finishTunnels gives the tunnels their addresses and puts them into the
-// result.
+// finishTunnels gives the tunnels their addresses and adds them to the result.
 func (c *converter) finishTunnels() {
 	for _, a := range c.hosts.pending {
 		if t := c.tunnel(a.device); t != nil {
@@ -292,25 +289,25 @@ func (c *converter) finishTunnels() {
 			}
 			continue
 		}
-		a.line.drop(unsupported("addresses of devices that nvad does not make; leave them to the system"))
+		a.line.drop(unsupported("addresses of devices that nvad does not create; leave them to the system"))
 	}
 	for _, t := range c.tunnels {
 		c.cfg.Tunnels = append(c.cfg.Tunnels, t.Tunnel)
 	}
 }
 
-// option reads one word of a link, with the value after it if it has one.
+// option reads one word of a link, and the value after it if it has one.
 type option struct {
 	value bool
 	read  func(t *tunnel, value string) bool
 }
 
-// linkOptions are those of any device.
+// linkOptions are the options of any device.
 var linkOptions = map[string]option{
 	"mtu": {true, func(t *tunnel, v string) bool { return atoi(v, &t.MTU) }},
 }
 
-// vxlanOptions are those of a VXLAN device. What is not here, nvad can't make.
+// vxlanOptions are the options of a VXLAN device that nvad supports.
 var vxlanOptions = map[string]option{
 	"id":         {true, readVNI},
 	"vni":        {true, readVNI},
@@ -326,8 +323,8 @@ var vxlanOptions = map[string]option{
 	"nolearning": {false, func(t *tunnel, _ string) bool { t.Learning = false; return true }},
 }
 
-// options reads words into t. One that nvad has no key for is left over
-// without the device: it would be another tunnel.
+// options reads words into t. If nvad has no key for one, the device is left over as a
+// whole: without the option it would be a different tunnel.
 func (t *tunnel) options(words []string, known map[string]option) outcome {
 	for i := 0; i < len(words); i++ {
 		opt, ok := known[words[i]]
@@ -361,8 +358,8 @@ func readAddress(s string, p *netip.Addr) bool {
 	return err == nil
 }
 
-// readRemote is an address, or a group if it is multicast: ip takes either
-// word for either.
+// readRemote reads an address, which is a group if it is multicast: ip accepts both words
+// for both.
 func readRemote(t *tunnel, v string) bool {
 	var a netip.Addr
 	if !readAddress(v, &a) {

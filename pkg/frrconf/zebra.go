@@ -10,7 +10,7 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 )
 
-// globalRules are the commands outside of all blocks.
+// globalRules are the commands outside all blocks.
 var globalRules = slices.Concat(
 	[]rule{
 		on("frr version VERSION", frrVersion),
@@ -34,7 +34,7 @@ var globalRules = slices.Concat(
 		"exec-timeout REST", "access-class REST", "no login", "login"),
 	each(meaningless("nvad logs to the journal; see daemon.log-level"),
 		"log REST", "no log REST", "debug REST", "no debug REST"),
-	each(meaningless("the kernel does not forward unless it is told to, and nvad does not tell it"),
+	each(meaningless("the kernel does not forward unless it is told to, and nvad does not change that"),
 		"no ip|ipv6 forwarding"),
 	each(meaningless("a limit of FRR's own work, not of routes"),
 		"bgp route-map delay-timer N", "bgp update-delay REST", "bgp session-dscp N",
@@ -58,26 +58,22 @@ var globalRules = slices.Concat(
 	},
 )
 
-// frrVersion notes the release whose defaults the file was written for: FRR
-// keeps them for older files.
+// frrVersion records the release for whose defaults the file was written: FRR keeps them
+// for older files.
 func frrVersion(c *converter, _ *line, args []string) outcome {
 	if before(args[0], 7, 4) {
 		c.bgp.requirePolicy, c.bgp.checkNetworks = false, false
 	}
-	c.bgp.enforceFirstAS = readable(args[0]) && !before(args[0], 9, 1)
+	_, _, known := release(args[0])
+	c.bgp.enforceFirstAS = known && !before(args[0], 9, 1)
 	return meaningless("the defaults of that release are written out")
 }
 
-// before reports whether version is that of a release before major.minor; a
-// version it can't read is none.
+// before reports whether version is a release before major.minor; false if it can't be
+// parsed.
 func before(version string, major, minor int) bool {
 	a, b, ok := release(version)
 	return ok && (a < major || a == major && b < minor)
-}
-
-func readable(version string) bool {
-	_, _, ok := release(version)
-	return ok
 }
 
 func release(version string) (major, minor int, ok bool) {
@@ -95,7 +91,7 @@ func frrDefaults(c *converter, _ *line, args []string) outcome {
 		c.cfg.Kernel.ResolveDefault = true
 	case "traditional":
 	default:
-		return attention("the profile %s is unknown; the defaults of traditional are taken", args[0])
+		return attention("the profile %s is unknown: the defaults of traditional are used", args[0])
 	}
 	return meaningless("the defaults of that profile are written out")
 }
@@ -135,8 +131,8 @@ func enterInterface(c *converter, _ *line, args []string) outcome {
 	return carried
 }
 
-// interfaceAddress gives a tunnel its address; those of other devices are not
-// nvad's to make.
+// interfaceAddress records an address. If the device turns out to be a tunnel, nvad will
+// set it; the addresses of other devices are left to the system.
 func interfaceAddress(c *converter, l *line, args []string) outcome {
 	p, err := netip.ParsePrefix(args[0])
 	if err != nil {
@@ -147,7 +143,7 @@ func interfaceAddress(c *converter, l *line, args []string) outcome {
 	return carried
 }
 
-// static is a static route and where it stands.
+// static is a static route and its line.
 type static struct {
 	config.Static
 	line *line
@@ -174,7 +170,7 @@ func staticRoute(c *converter, l *line, args []string) outcome {
 	return carried
 }
 
-// destination is the prefix, or the address and mask, that args begin with.
+// destination returns the prefix, or the address and mask, at the beginning of args.
 func destination(args []string, ipv6 bool) (netip.Prefix, []string, outcome) {
 	if len(args) < 2 {
 		return netip.Prefix{}, nil, attention("the route is not complete")
@@ -194,7 +190,7 @@ func destination(args []string, ipv6 bool) (netip.Prefix, []string, outcome) {
 	return p.Masked(), rest, carried
 }
 
-// maskBits is the length of a netmask, or a length by itself.
+// maskBits returns the length of a netmask; s may also be the length itself.
 func maskBits(s string) (int, bool) {
 	if n, err := strconv.Atoi(s); err == nil {
 		return n, n >= 0 && n <= 128
@@ -209,7 +205,7 @@ func maskBits(s string) (int, bool) {
 	return n, mask == ^uint32(0)<<(32-n)
 }
 
-// nextHop reads where the route points, and returns the words after it.
+// nextHop reads the next hop of a route, and returns the words after it.
 func (s *static) nextHop(words []string) ([]string, outcome) {
 	if len(words) == 0 {
 		return nil, attention("the route has no next hop")
@@ -219,7 +215,7 @@ func (s *static) nextHop(words []string) ([]string, outcome) {
 	switch {
 	case strings.EqualFold(first, "reject"):
 		s.Blackhole = true
-		s.line.leave(attention("nvad drops the packets without telling the sender, where FRR's reject tells"))
+		s.line.leave(attention("nvad drops the packets silently, where FRR's reject tells the sender"))
 	case strings.EqualFold(first, "Null0"), strings.EqualFold(first, "blackhole"):
 		s.Blackhole = true
 	case err != nil:
@@ -236,7 +232,7 @@ func (s *static) nextHop(words []string) ([]string, outcome) {
 	return rest, carried
 }
 
-// routeOption reports whether a word after the gateway is no device.
+// routeOption reports whether a word after the gateway is an option and no device.
 func routeOption(word string) bool {
 	if _, err := strconv.Atoi(word); err == nil {
 		return true
@@ -244,12 +240,12 @@ func routeOption(word string) bool {
 	return slices.Contains([]string{"tag", "table", "vrf", "label", "nexthop-vrf", "onlink", "color", "bfd", "segments"}, word)
 }
 
-// options reads distance, tag and the like.
+// options reads the distance and other options.
 func (s *static) options(words []string) outcome {
 	for i := 0; i < len(words); i++ {
 		if n, err := strconv.Atoi(words[i]); err == nil {
 			if n >= floating {
-				return unsupported("a static route with distance %d, which gives way to BGP: in nvad it never does", n)
+				return unsupported("a static route with distance %d, which gives way to BGP: static routes of nvad never do", n)
 			}
 			if n > 1 {
 				s.Metric = uint32(n)
@@ -267,8 +263,8 @@ func (s *static) options(words []string) outcome {
 	return carried
 }
 
-// finishStatics leaves over the second of two routes that differ in the next
-// hop only: FRR spreads traffic over both.
+// finishStatics leaves over the second of two routes that differ in the next hop only,
+// over which FRR balances traffic.
 func (c *converter) finishStatics() {
 	for _, s := range c.statics {
 		same := func(o config.Static) bool { return o.Prefix == s.Prefix && o.Metric == s.Metric }
