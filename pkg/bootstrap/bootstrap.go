@@ -1,3 +1,12 @@
+// Package bootstrap writes the first nvad.toml of an NVA in Azure, so that a VM can
+// join its hub without hand-written configuration. It combines what the metadata
+// service knows of the VM with what only the operator knows: Route Server and the
+// other NVAs.
+//
+// It promises that the file is valid, that it is written as a whole or not at all,
+// and that a file which somebody has changed is never overwritten. It keeps no state
+// but the mark in that file, and starts nothing: the daemon reads the file like any
+// other.
 package bootstrap
 
 import (
@@ -16,18 +25,18 @@ import (
 type Options struct {
 	// Output is the path of the file.
 	Output string
-	// Secret is a file with the TCP-MD5 key of the sessions with the other NVAs; ""
-	// for none. Its content goes to [KeyFile] beside Output, and nowhere else.
+	// Secret is a file with the TCP-MD5 key of the sessions with the other NVAs;
+	// empty: none. Its content is copied to [KeyFile] beside Output, and nowhere else.
 	Secret string
 	// DryRun prints the configuration and writes nothing.
 	DryRun bool
-	// Wait bounds the wait for the metadata service.
+	// Wait is the longest time to wait for the metadata service.
 	Wait time.Duration
 }
 
-// Run asks the metadata service and writes the configuration. To out goes what
-// was done, or the configuration itself; to progress what is waited for. On an
-// error, nothing was written.
+// Run asks the metadata service and writes the configuration. It reports the result, or
+// with DryRun the configuration, to out, and notes to progress. If it returns an error,
+// nothing was written.
 func Run(ctx context.Context, r Request, o Options, out, progress io.Writer) error {
 	if err := r.Check(); err != nil {
 		return err
@@ -48,7 +57,7 @@ func Run(ctx context.Context, r Request, o Options, out, progress io.Writer) err
 		return err
 	}
 	if len(r.VNets) == 0 && len(p.Remotes) > 0 {
-		fmt.Fprintln(progress, "note: without --vnet, the own VNet's prefix is told to the other NVAs too")
+		fmt.Fprintln(progress, "note: without --vnet, the prefix of this NVA's own VNet is announced to the other NVAs, too")
 	}
 	if o.DryRun {
 		_, err := out.Write(marked(content))
@@ -63,7 +72,8 @@ func Run(ctx context.Context, r Request, o Options, out, progress io.Writer) err
 	return put(o.Output, content, out)
 }
 
-// ask completes the request by what this machine is.
+// ask completes the request with what the metadata service and the kernel know of this
+// machine.
 func ask(ctx context.Context, r Request, wait time.Duration, progress io.Writer) (plan, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
@@ -88,8 +98,8 @@ func ask(ctx context.Context, r Request, wait time.Duration, progress io.Writer)
 	return p, err
 }
 
-// devices are those of all NICs. A NIC that the kernel has not, or has without its
-// address, is told of and left out.
+// devices returns the devices of all NICs. It leaves out a NIC that the kernel does not
+// have, or has without its address, with a note.
 func devices(nics []imds.NIC, progress io.Writer) (list []string) {
 	for _, n := range nics {
 		device, err := deviceOf(n)
@@ -103,17 +113,17 @@ func devices(nics []imds.NIC, progress io.Writer) (list []string) {
 	return list
 }
 
-// mayWrite is an error if there is a file that is not bootstrap's: then the key must
-// not be changed either.
+// mayWrite returns an error if the file is not bootstrap's own. It is called before the
+// key is written, since the key belongs to the file.
 func mayWrite(path string) error {
 	_, err := replaceable(path)
 	if errors.Is(err, ErrChanged) {
-		return fmt.Errorf("%s %w, and is left as it is: compare it with \"nvad bootstrap --dry-run\", or move it away and run bootstrap again", path, err)
+		return fmt.Errorf("%s %w, so it stays as it is; compare it with \"nvad bootstrap --dry-run\", or move it away and run bootstrap again", path, err)
 	}
 	return err
 }
 
-// put writes the file and says how it now stands.
+// put writes the file and reports the result of checking it.
 func put(path string, content []byte, out io.Writer) error {
 	changed, err := write(path, content)
 	switch {

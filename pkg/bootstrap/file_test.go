@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestWrite: a file that is not bootstrap's own stays, an empty one counts as
-// none, and a link keeps pointing.
+// TestWrite: bootstrap leaves files of others alone, replaces empty ones, and keeps
+// symbolic links.
 func TestWrite(t *testing.T) {
 	dir := t.TempDir()
 	file, link := filepath.Join(dir, "nvad.toml"), filepath.Join(dir, "link.toml")

@@ -5,10 +5,22 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/nvad/nvad/pkg/config"
 )
 
-// page is the file that says p. It is written without text/template, with which
-// the linker would keep every exported method of the program.
+// render returns the text of p after checking that it is valid. Errors call the file
+// name.
+func render(p plan, name string) ([]byte, error) {
+	text := page(p)
+	if _, err := config.Parse(name, text); err != nil {
+		return nil, fmt.Errorf("the flags do not result in a valid configuration, so nothing was written:\n%w", err)
+	}
+	return text, nil
+}
+
+// page returns the text of the file. It does not use text/template, which would make the
+// linker keep all exported methods of the program.
 func page(p plan) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `# %s: %s on %s. reference.toml has every key;
@@ -21,8 +33,8 @@ kernel.ip-forward = true
 `, p.VM, p.RouterID, p.Device, p.ASN, p.RouterID)
 	if len(p.Remotes) > 0 {
 		fmt.Fprintf(&b, `
-# The VNet's routers know nothing of what the other NVAs have learned, so packets
-# cross it inside VXLAN.
+# The VNet does not know the routes that NVAs learn from each other, so packets
+# between NVAs cross it inside VXLAN.
 [[tunnel]]
 name    = "vxlan0"
 vni     = %d
@@ -30,7 +42,7 @@ device  = "%s"
 remotes = [%s]
 address = "%s"
 `, p.VNI, p.Device, quoted(p.Remotes, func(r Remote) netip.Addr { return r.Address }), p.Tunnel)
-		if len(p.Remotes) > 1 { // one alone has every address of the tunnel
+		if len(p.Remotes) > 1 { // a single remote owns all addresses in the tunnel
 			fmt.Fprintf(&b, "peers   = [%s]\n", quoted(p.Remotes, func(r Remote) Remote { return r }))
 		}
 	}
@@ -44,12 +56,12 @@ address = "%s"
 	return b.Bytes()
 }
 
-// pageNICs has nothing to say of a NIC alone: table main leads through it.
+// pageNICs writes nothing for a single NIC, since table main uses it anyway.
 func pageNICs(b *bytes.Buffer, p plan) {
 	if len(p.NICs) < 2 {
 		return
 	}
-	b.WriteString("\n# A load balancer's probe is answered by the NIC that it came to.\n")
+	b.WriteString("\n# Each NIC answers the load balancer probes that it receives.\n")
 	for _, device := range p.NICs {
 		fmt.Fprintf(b, "[[nic]]\ndevice = \"%s\"\n", device)
 	}
@@ -57,8 +69,8 @@ func pageNICs(b *bytes.Buffer, p plan) {
 
 func pageRouteServer(b *bytes.Buffer, p plan) {
 	fmt.Fprintf(b, `
-# Everything that a Route Server needs, with a route to it through the gateway:
-# "nvactl config show --expanded" and "nvactl routes" tell.
+# All that a Route Server needs, including the route to it through the gateway;
+# "nvactl config show --expanded" and "nvactl routes" show it.
 [peer-group.route-server]
 preset    = "azure-route-server"
 neighbors = [%s]
@@ -86,8 +98,8 @@ next-hop-self = true
 		return
 	}
 	b.WriteString(`
-# The own VNet holds this end of the tunnel, which must not be reached through
-# it.
+# This end of the tunnel is in this NVA's own VNet, so the other end must not learn a
+# route to that VNet through the tunnel.
 [prefix-list]
 not-own-vnet = [`)
 	for _, v := range p.VNets {
@@ -96,7 +108,7 @@ not-own-vnet = [`)
 	b.WriteString("\"permit any\"]\n")
 }
 
-// quoted is the addresses of list as elements of a TOML array.
+// quoted returns the values of list as elements of a TOML array.
 func quoted[T any, S fmt.Stringer](list []T, value func(T) S) string {
 	var parts []string
 	for _, v := range list {

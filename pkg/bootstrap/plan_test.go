@@ -34,8 +34,8 @@ func remotes(t *testing.T, list ...string) (out []Remote) {
 	return out
 }
 
-// TestNumber: all NVAs that know of the same ones agree on the tunnel's
-// addresses, in whatever order they were told, with or without their own.
+// TestNumber: all NVAs that were given the same list agree on the addresses in the
+// tunnel, in whatever order the list is, and whether or not it has their own address.
 func TestNumber(t *testing.T) {
 	all := []string{"10.20.0.4", "10.0.0.4", "10.10.0.4"}
 	want := map[string]string{"10.0.0.4": "169.254.0.1", "10.10.0.4": "169.254.0.2", "10.20.0.4": "169.254.0.3"}
@@ -65,7 +65,7 @@ func TestNumber(t *testing.T) {
 	}
 }
 
-// TestRender holds what is written against golden files.
+// TestRender compares the rendered files with golden files.
 func TestRender(t *testing.T) {
 	rs := []netip.Addr{netip.MustParseAddr("10.0.210.5"), netip.MustParseAddr("10.0.210.4")}
 	vnet := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A key goes into a file of its own, for root and the daemon, and the configuration
-// names that file alone.
+// A key is written to a file of its own for root and the daemon; the configuration refers
+// to that file and does not contain the key.
 func TestSecret(t *testing.T) {
 	const secret = "correct horse battery staple"
 	dir := t.TempDir()
@@ -40,7 +40,7 @@ func TestSecret(t *testing.T) {
 	}
 }
 
-// What can be no key is refused, without quoting it.
+// Invalid keys are refused, without quoting them.
 func TestSecretRefuses(t *testing.T) {
 	for name, text := range map[string]string{"empty": "\n", "long": strings.Repeat("s3cret", 20), "lines": "s3cret\ns3cret\n"} {
 		file := filepath.Join(t.TempDir(), "key")

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Each edit of hub00-lists.toml and what a reload would say of it.
+// Each case edits hub00-lists.toml and expects the changes that a reload would report.
 func TestDiff(t *testing.T) {
 	hub00, err := os.ReadFile("testdata/good/hub00-lists.toml")
 	if err != nil {

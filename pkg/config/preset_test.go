@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Written out, a configuration does the same without naming a preset.
+// An expanded configuration does the same without a preset.
 func TestExpanded(t *testing.T) {
 	for name, data := range goodFiles(t) {
 		cfg, err := Parse(name, data)
@@ -31,7 +31,7 @@ func TestExpanded(t *testing.T) {
 	}
 }
 
-// What the presets stand for, as `nvactl config show --expanded` has it.
+// `nvactl config show --expanded` writes the presets out.
 func TestExpandedText(t *testing.T) {
 	cfg, err := Parse("nvad.toml", []byte(`
 asn = 65001
@@ -99,8 +99,7 @@ match = { source = "aggregate" }
 	}
 }
 
-// Both instances of a Route Server are of one loop domain, two Route Servers
-// never.
+// Both instances of a Route Server share a loop domain; two Route Servers never do.
 func TestDerivedDomains(t *testing.T) {
 	cfg, err := Parse("nvad.toml", []byte(`
 asn = 65001

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// goodFiles is all that must parse: the shipped files and testdata/good.
+// goodFiles returns the shipped files and those of testdata/good, all of which must parse.
 func goodFiles(t testing.TB) map[string][]byte {
 	t.Helper()
 	out := map[string][]byte{}
@@ -30,7 +30,7 @@ func goodFiles(t testing.TB) map[string][]byte {
 	return out
 }
 
-// What Print writes parses to an equal Config and prints the same again.
+// A printed Config parses to an equal one, which prints the same.
 func TestPrintParses(t *testing.T) {
 	for name, data := range goodFiles(t) {
 		t.Run(name, func(t *testing.T) {
@@ -112,8 +112,8 @@ password = "`+secret+`"
 	}
 }
 
-// FuzzParse holds Parse to its promise: errors with a place, or a Config that
-// survives being printed.
+// FuzzParse checks that Parse returns errors with their place, or a Config that can be
+// printed and parsed again.
 func FuzzParse(f *testing.F) {
 	for _, data := range goodFiles(f) {
 		f.Add(data)

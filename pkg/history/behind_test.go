@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A directory that can't be written for a while does not make the history name what
-// does not run any more: it is right in memory, and on disk once that is possible.
+// If the directory is not writable for a while, the history is still correct in memory,
+// and on disk as soon as that is possible.
 func TestBehind(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "history")
 	h, err := Open(dir, "nvad.toml")
@@ -60,7 +60,7 @@ func TestBehind(t *testing.T) {
 	}
 }
 
-// What is not kept any more takes no memory while the directory is behind.
+// While the directory is behind, texts that are no longer kept use no memory.
 func TestBehindIsBounded(t *testing.T) {
 	h, _ := Open("/proc/nowhere", "nvad.toml")
 	for range 5 * Kept {
@@ -71,8 +71,8 @@ func TestBehindIsBounded(t *testing.T) {
 	}
 }
 
-// A text that is not what was stored is not run, though it may be valid: an empty
-// file is a configuration, too.
+// A text that was changed after it was stored is not run, even if it is valid: an
+// empty file could be.
 func TestDamagedText(t *testing.T) {
 	h, err := Open(filepath.Join(t.TempDir(), "history"), "nvad.toml")
 	if err != nil {
@@ -89,7 +89,7 @@ func TestDamagedText(t *testing.T) {
 	}
 }
 
-// Without its index the texts are still there to be run, and are not written over.
+// Without the index, the texts can still be run, and are not overwritten.
 func TestDamagedIndex(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "history")
 	h, err := Open(dir, "nvad.toml")

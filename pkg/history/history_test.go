@@ -34,8 +34,7 @@ func commit(t *testing.T, h *History, r Record, text string) {
 	}
 }
 
-// What was committed is there for the next process, for nobody else's eyes, and
-// no more than the last ten.
+// The next process finds the last ten commits; nobody else can read them.
 func TestKept(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "history")
 	h := open(t, dir, file)
@@ -74,7 +73,7 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// A directory that can't be written, or holds rubbish, is told; the history
+// A directory that is not writable, or has invalid content, is an error; the history
 // stays as it was.
 func TestBroken(t *testing.T) {
 	dir := t.TempDir()
@@ -101,7 +100,7 @@ func TestBroken(t *testing.T) {
 	}
 }
 
-// results is what became of each version.
+// results returns the result of each version.
 func results(r Record) (list []string) {
 	for _, e := range r.Entries {
 		list = append(list, strconv.Itoa(e.Version)+" "+e.Result)
@@ -130,8 +129,8 @@ func TestConfirm(t *testing.T) {
 	}
 }
 
-// The fallback of a change that replaces one that waits is what was confirmed
-// last, however many follow.
+// A change that replaces a waiting one falls back to the version that was confirmed
+// last, however many such changes follow.
 func TestFallbackStays(t *testing.T) {
 	r := Record{}.Next(Entry{Cause: Start})
 	for range 3 * Kept {
@@ -149,7 +148,7 @@ func TestFallbackStays(t *testing.T) {
 	}
 }
 
-// Rollbacks in a row go further back, and never to what was thrown away.
+// Repeated rollbacks go further back, and never to a discarded version.
 func TestBefore(t *testing.T) {
 	r := Record{}
 	if r.Before() != 0 {
@@ -173,8 +172,8 @@ func TestBefore(t *testing.T) {
 	}
 }
 
-// TestStrangers: a history that somebody else made, or could have changed, is not
-// read, and nothing is written to where it leads.
+// TestStrangers: a history that somebody else created or could have changed is not read,
+// and nothing is written through it.
 func TestStrangers(t *testing.T) {
 	for _, tt := range []struct {
 		name, want string
@@ -182,7 +181,7 @@ func TestStrangers(t *testing.T) {
 		spoil      func(dir string) error
 	}{
 		{"directory of another user", "belongs to another user", true, func(dir string) error { return os.Chown(dir, 65534, 65534) }},
-		{"directory of all", "may be written by others", false, func(dir string) error { return os.Chmod(dir, 0o777) }},
+		{"directory of all", "can be changed by other users", false, func(dir string) error { return os.Chmod(dir, 0o777) }},
 		{"link", "is a link", false, func(dir string) error {
 			return errors.Join(os.Rename(dir, dir+".real"), os.Symlink(dir+".real", dir))
 		}},
@@ -192,7 +191,7 @@ func TestStrangers(t *testing.T) {
 		{"index is a link", "too many levels of symbolic links", false, func(dir string) error {
 			return errors.Join(os.Rename(filepath.Join(dir, indexName), dir+".json"), os.Symlink(dir+".json", filepath.Join(dir, indexName)))
 		}},
-		{"index is a pipe", "is a link, or not of the kind", false, func(dir string) error {
+		{"index is a pipe", "is a link or another kind of file", false, func(dir string) error {
 			return errors.Join(os.Remove(filepath.Join(dir, indexName)), syscall.Mkfifo(filepath.Join(dir, indexName), 0o600))
 		}},
 	} {

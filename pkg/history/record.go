@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Kept is how many configurations are kept.
+// Kept is the number of configurations that are kept.
 const Kept = 10
 
 // Causes of an [Entry].
@@ -27,24 +27,24 @@ const (
 	Replaced    = "replaced"
 )
 
-// Entry is one configuration that came into force.
+// Entry is a configuration that was activated.
 type Entry struct {
-	Version int       `json:"version"` // from 1, never used again
+	Version int       `json:"version"` // from 1, never reused
 	Time    time.Time `json:"time"`
 	Cause   string    `json:"cause"`            // start, reload, rollback
-	By      string    `json:"by,omitempty"`     // who; empty for a start
-	Origin  int       `json:"origin,omitempty"` // of a rollback: the version whose text it has
+	By      string    `json:"by,omitempty"`     // user; empty for a start
+	Origin  int       `json:"origin,omitempty"` // of a rollback: the version whose text was activated again
 	Result  string    `json:"result"`
-	Judge   string    `json:"judge,omitempty"` // who confirmed it or rolled it back
-	Sum     string    `json:"sum,omitempty"`   // [Sum] of its text; empty: not known
+	Judge   string    `json:"judge,omitempty"` // user who confirmed it or rolled it back
+	Sum     string    `json:"sum,omitempty"`   // [Sum] of its text; empty: unknown
 }
 
-// Discarded reports whether somebody, or a deadline, judged that it should not run.
+// Discarded reports whether a user or an expired deadline decided against the entry.
 func (e Entry) Discarded() bool {
 	return e.Result == Unconfirmed || e.Result == RolledBack || e.Result == Replaced
 }
 
-// Source is the version that first had the entry's text.
+// Source returns the version that had the entry's text first.
 func (e Entry) Source() int {
 	if e.Origin != 0 {
 		return e.Origin
@@ -52,36 +52,37 @@ func (e Entry) Source() int {
 	return e.Version
 }
 
-// Pending is the wait for the confirmation of the running version.
+// Pending says that the running version waits for confirmation.
 type Pending struct {
 	Deadline time.Time     `json:"deadline"`
 	Wait     time.Duration `json:"wait_ns"`  // from the change to the deadline
 	Fallback int           `json:"fallback"` // the version to go back to
 }
 
-// Left is the time until the deadline at now. It is never more than the whole
-// wait: a clock that was set back must not prolong it.
+// Left returns the time from now to the deadline. It is at most the whole wait, so that a
+// clock that was set back does not prolong the wait.
 func (p Pending) Left(now time.Time) time.Duration { return min(p.Deadline.Sub(now), p.Wait) }
 
-// Record is the history at one moment. It is a value: the methods that change
-// something return the record that follows.
+// Record is the history at one moment. It is a value: methods that change something
+// return a new record.
 type Record struct {
-	File    string   `json:"file"`    // the configuration file it is about
+	File    string   `json:"file"`    // path of the configuration file
 	Entries []Entry  `json:"entries"` // oldest first
-	Running int      `json:"running"` // version in force; 0: none
+	Running int      `json:"running"` // active version; 0: none
 	Pending *Pending `json:"pending,omitempty"`
-	// HeldBack is the [Sum] of the file at the time of a rollback. As long as
-	// the file stays as it was then, a start goes on with the running version.
+	// HeldBack is the [Sum] of the file at the time of a rollback. As long as the file
+	// still has that sum, it contains the change that was rolled back, so a start
+	// ignores it and runs the running version.
 	HeldBack string `json:"held_back,omitempty"`
 }
 
-// Sum identifies a text.
+// Sum returns the SHA-256 of a text, which identifies it.
 func Sum(text []byte) string {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
 
-// Find is the entry of a version, and whether it is kept.
+// Find returns the entry of a version, and whether it is still kept.
 func (r Record) Find(version int) (Entry, bool) {
 	for _, e := range r.Entries {
 		if e.Version == version {
@@ -91,9 +92,8 @@ func (r Record) Find(version int) (Entry, bool) {
 	return Entry{}, false
 }
 
-// Next is the record after e came into force, under the next version. Nothing
-// waits then, and no file is held back. Of more than [Kept] entries the oldest
-// go.
+// Next returns the record after e was activated as the next version. Afterwards, nothing
+// waits for confirmation and no file is held back. Only the latest [Kept] entries stay.
 func (r Record) Next(e Entry) Record {
 	e.Version = 1
 	if n := len(r.Entries); n > 0 {
@@ -108,9 +108,8 @@ func (r Record) Next(e Entry) Record {
 	return r
 }
 
-// NextPending is Next, but e waits for its confirmation from now on. Where the
-// version before waits too, what it would have gone back to stays the fallback,
-// and is kept however old it is.
+// NextPending is like Next, but e waits for confirmation. If the version before also
+// waits, its fallback remains the fallback, and is kept however old it is.
 func (r Record) NextPending(e Entry, now time.Time, wait time.Duration) Record {
 	fallback := r.Running
 	if r.Pending != nil {
@@ -127,29 +126,29 @@ func (r Record) NextPending(e Entry, now time.Time, wait time.Duration) Record {
 	return next
 }
 
-// Prolong is the record with a new deadline for what waits.
+// Prolong returns the record with a new deadline for the version that waits.
 func (r Record) Prolong(now time.Time, wait time.Duration) Record {
 	r.Pending = &Pending{Deadline: now.Add(wait), Wait: wait, Fallback: r.Pending.Fallback}
 	return r
 }
 
-// Confirm is the record after the running version was confirmed.
+// Confirm returns the record after the running version was confirmed.
 func (r Record) Confirm(by string) Record {
 	r = r.judged(Confirmed, by)
 	r.Pending = nil
 	return r
 }
 
-// Lapsed is the record after the running version was not confirmed in time, and
-// before it is known what runs in its place.
+// Lapsed returns the record after the running version was not confirmed in time, before
+// another version replaces it.
 func (r Record) Lapsed() Record {
 	r = r.judged(Unconfirmed, "")
 	r.Pending = nil
 	return r
 }
 
-// Back is the record after the text of version came into force again: e says
-// when and by whom, result what became of the version that ran until now.
+// Back returns the record after the text of version was activated again. e says when and
+// by whom; result is the result of the version that ran until then.
 func (r Record) Back(version int, e Entry, result string) Record {
 	if to, ok := r.Find(version); ok {
 		e.Origin = to.Source()
@@ -157,12 +156,12 @@ func (r Record) Back(version int, e Entry, result string) Record {
 	e.Cause = Rollback
 	judge := e.By
 	if result == Unconfirmed {
-		judge = "" // nobody did
+		judge = "" // no user decided
 	}
 	return r.judged(result, judge).Next(e)
 }
 
-// summed is r with the sum of the running version's text.
+// summed returns r with the sum of the running version's text.
 func (r Record) summed(sum string) Record {
 	r.Entries = slices.Clone(r.Entries)
 	for i := range r.Entries {
@@ -173,7 +172,7 @@ func (r Record) summed(sum string) Record {
 	return r
 }
 
-// judged is r with the result of the running version.
+// judged returns r with the result of the running version.
 func (r Record) judged(result, by string) Record {
 	r.Entries = slices.Clone(r.Entries)
 	for i := range r.Entries {
@@ -184,9 +183,9 @@ func (r Record) judged(result, by string) Record {
 	return r
 }
 
-// Before is the version that a rollback without a number goes to: what waits
-// for its confirmation falls back; else the latest one before the running text
-// that was not itself rolled back. 0: there is none.
+// Before returns the version to which a rollback without a number goes: the fallback of a
+// version that waits for confirmation; otherwise the latest version before the running
+// text that was not discarded. It returns 0 if there is none.
 func (r Record) Before() int {
 	if r.Pending != nil {
 		return r.Pending.Fallback

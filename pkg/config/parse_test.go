@@ -8,9 +8,49 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
-// Every file of testdata/bad gives exactly the errors that stand beside it.
+func TestLoadFails(t *testing.T) {
+	dir := t.TempDir()
+	large := filepath.Join(dir, "large.toml")
+	if err := os.WriteFile(large, []byte(strings.Repeat("#", tomlfile.MaxSize+1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	closed := filepath.Join(dir, "closed.toml")
+	if err := os.WriteFile(closed, nil, 0o000); err != nil {
+		t.Fatal(err)
+	}
+	missing := filepath.Join(dir, "missing.toml")
+	cases := map[string]string{
+		missing:                   missing + ": no such file or directory",
+		dir:                       dir + ": is a directory",
+		large:                     large + ": the file is larger than 8 MiB",
+		closed:                    closed + ": permission denied",
+		filepath.Join(large, "x"): filepath.Join(large, "x") + ": not a directory",
+	}
+	for path, want := range cases {
+		if path == closed && os.Geteuid() == 0 {
+			continue // root may read it
+		}
+		if _, err := Load(path); err == nil || err.Error() != want {
+			t.Errorf("got %v\nwant %s", err, want)
+		}
+	}
+}
+
+// Endless nesting is an error and does not crash the process.
+func TestParseDeep(t *testing.T) {
+	for _, open := range []string{"[", "{a="} {
+		_, err := Parse("nvad.toml", []byte("a = "+strings.Repeat(open, 2<<20)))
+		if err == nil || !strings.Contains(err.Error(), "nested more than") {
+			t.Errorf("%q: %v", open, err)
+		}
+	}
+}
+
+// Each file in testdata/bad has exactly the errors in the .err file beside it.
 func TestBad(t *testing.T) {
 	files, err := filepath.Glob("testdata/bad/*.toml")
 	if err != nil || len(files) < 45 {
@@ -44,7 +84,7 @@ func TestBad(t *testing.T) {
 	}
 }
 
-// Every error has its file, and its line unless it is the file's as a whole.
+// Every error has its file and its line.
 func TestBadPlaces(t *testing.T) {
 	files, _ := filepath.Glob("testdata/bad/*.toml")
 	for _, path := range files {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// pair is a file that is warned of, and its near miss, which is not.
+// pair is a file with a warning, and a similar one without.
 type pair struct {
 	name      string
 	warns     string // the file
@@ -16,8 +16,8 @@ type pair struct {
 	says      string // an expression
 }
 
-// try checks that the first file has the warning once, at its key, and the near miss
-// none of its kind.
+// try checks that the first file has the warning once, at its key, and that the similar
+// file has none of this kind.
 func (p pair) try(t *testing.T) {
 	t.Helper()
 	found := func(file string) (list []Warning) {
@@ -50,7 +50,7 @@ func (p pair) try(t *testing.T) {
 	}
 }
 
-// A file with two hubs' worth of neighbors: two Route Servers' instances and an NVA.
+// Parts of a file with the instances of a Route Server and another NVA.
 const (
 	checkHead   = "asn = 65001\n"
 	checkServer = "[peer-group.rs]\nremote-asn = 65515\nebgp-multihop = 255\ndomain = \"ars\"\nneighbors = [\"10.0.210.4\", \"10.0.210.5\"]\n" +
@@ -60,7 +60,7 @@ const (
 	checkSecond = "[[tunnel]]\nname = \"vxlan1\"\nvni = 78\ndevice = \"eth0\"\nremotes = [\"10.20.0.4\"]\n"
 )
 
-// TestServerLoops: Route Server drops every path that holds its own ASN.
+// TestServerLoops: Route Server drops every path with its own ASN.
 func TestServerLoops(t *testing.T) {
 	const permit = "[[route-map.m]]\naction = \"permit\"\n"
 	const replace = permit + "set = { as-path-replace = \"65515\" }\n"
@@ -89,7 +89,7 @@ func TestServerLoops(t *testing.T) {
 		code: "own-asn", key: "peer-group.rs.export", says: "routes that 10.9.210.4 learned"}.try(t)
 }
 
-// TestDefaultToServer: it is programmed on the NVA's own NIC too.
+// TestDefaultToServer: Azure programs a default route on this NVA's NIC, too.
 func TestDefaultToServer(t *testing.T) {
 	const network = "[[network]]\nprefix = \"0.0.0.0/0\"\n"
 	const accept = "export = \"accept\"\n"
@@ -116,7 +116,8 @@ func TestDefaultToServer(t *testing.T) {
 	}
 }
 
-// TestPrivateASNs: 65515 is one, so that all of Azure's routes go.
+// TestPrivateASNs: 65515 is private, so rejecting private ASNs rejects all routes from
+// Azure.
 func TestPrivateASNs(t *testing.T) {
 	deny := "[[route-map.m]]\naction = \"deny\"\nmatch = { bogons = \"all\" }\n[[route-map.m]]\naction = \"permit\"\n"
 	server := checkHead + strings.Replace(checkServer, "reserved", "private", 1) + "export = \"deny\"\n"
@@ -136,7 +137,7 @@ func TestPrivateASNs(t *testing.T) {
 	}
 }
 
-// TestTunnelWarnings: what is wrong between tunnels and neighbors.
+// TestTunnelWarnings: tunnels and neighbors that do not match.
 func TestTunnelWarnings(t *testing.T) {
 	const forward = "kernel.ip-forward = true\n"
 	two := checkHead + forward + checkTunnel + checkSecond
@@ -174,7 +175,7 @@ func TestTunnelWarnings(t *testing.T) {
 	}
 }
 
-// TestUnreachedWarnings: pkg/policy finds them, here is where they are told.
+// TestUnreachedWarnings: rules that pkg/policy finds are reported at their keys.
 func TestUnreachedWarnings(t *testing.T) {
 	use := func(chain string) string { return checkHead + checkNVA + "import = { " + chain + " = \"l\" }\n" }
 	for _, p := range []pair{
