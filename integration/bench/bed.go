@@ -43,17 +43,15 @@ func newBed() (*bed, error) {
 		return nil, errors.Join(err, b.close())
 	}
 	b.routeServer = b.peer("rs", "10.0.210.4", "10.0.0.4", 65515)
-	b.nva = b.peer("nva", "169.254.0.2", "169.254.0.1", 65001)
+	b.nva = b.peer("nva", "169.254.0.2", "169.254.0.1", nvaASN)
 	b.second = b.peer("rs2", "10.1.210.4", "10.1.0.4", 65515)
 	return b, nil
 }
 
+const nvaASN = 65001
+
 func (b *bed) peer(name, address, dut string, asn uint32) *peer {
-	own := netip.MustParseAddr(address)
-	return &peer{
-		name: name, namespace: b.ns(name), address: own, dut: netip.MustParseAddr(dut), asn: asn,
-		sender: sender{nextHop: own, internal: asn == 65001}, told: newTracker(),
-	}
+	return newPeer(name, b.ns(name), netip.MustParseAddr(address), netip.MustParseAddr(dut), asn)
 }
 
 func (b *bed) peers() []*peer { return []*peer{b.routeServer, b.nva, b.second} }

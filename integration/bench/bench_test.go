@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rawbgp"
 )
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
@@ -102,15 +103,19 @@ func TestMessages(t *testing.T) {
 	p := &peer{told: newTracker(), sender: sender{nextHop: netip.MustParseAddr("10.0.210.4")}}
 	sets := map[string]bool{}
 	for _, m := range messages(p.announcements(n)) {
-		p.take(m[headerSize:])
-		attributes := int(m[headerSize+2])<<8 | int(m[headerSize+3])
-		sets[string(m[headerSize+4:headerSize+4+attributes])] = true
+		if err := p.take(m[rawbgp.HeaderLen:]); err != nil {
+			t.Fatal(err)
+		}
+		attributes := int(m[rawbgp.HeaderLen+2])<<8 | int(m[rawbgp.HeaderLen+3])
+		sets[string(m[rawbgp.HeaderLen+4:rawbgp.HeaderLen+4+attributes])] = true
 	}
 	if p.told.len() != n || p.updates.Load() != 401 || len(sets) != 401 {
 		t.Errorf("%d routes in %d UPDATEs with %d sets", p.told.len(), p.updates.Load(), len(sets))
 	}
 	for _, m := range messages(withdrawals(0, n)) {
-		p.take(m[headerSize:])
+		if err := p.take(m[rawbgp.HeaderLen:]); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if p.told.len() != 0 {
 		t.Errorf("%d routes left", p.told.len())

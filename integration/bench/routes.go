@@ -3,6 +3,8 @@ package bench
 import (
 	"encoding/binary"
 	"net/netip"
+
+	"github.com/nvad/nvad/integration/rawbgp"
 )
 
 // Routes are numbered. Number i is the /24 that is i*256 above firstAddress.
@@ -41,35 +43,13 @@ type sender struct {
 	internal bool // iBGP: with LOCAL_PREF
 }
 
-// Message types (RFC 4271 4.1, RFC 2918 3).
-const (
-	msgOpen         = 1
-	msgUpdate       = 2
-	msgNotification = 3
-	msgKeepalive    = 4
-	msgRefresh      = 5
-	headerSize      = 19
-	largestMessage  = 4096
-)
-
 // chunkSize is about what is written to a socket at once, in whole messages.
 const chunkSize = 64 << 10
-
-// appendMessage appends a message whose body is written by fill.
-func appendMessage(b []byte, kind byte, fill func([]byte) []byte) []byte {
-	start := len(b)
-	for range 16 {
-		b = append(b, 0xff)
-	}
-	b = fill(append(b, 0, 0, kind))
-	binary.BigEndian.PutUint16(b[start+16:], uint16(len(b)-start))
-	return b
-}
 
 // announcement appends the UPDATE of n routes from first on, with the set that
 // first belongs to.
 func (s sender) announcement(b []byte, first, n int) []byte {
-	return appendMessage(b, msgUpdate, func(b []byte) []byte {
+	return rawbgp.AppendMessage(b, rawbgp.TypeUpdate, func(b []byte) []byte {
 		b = append(b, 0, 0, 0, 0)
 		start := len(b)
 		b = s.attributes(b, first/routesPerSet%distinctSets)
@@ -111,12 +91,12 @@ func (s sender) announcementsFrom(first, n int) [][]byte {
 
 // withdrawals are the UPDATEs that withdraw n routes from first on.
 func withdrawals(first, n int) [][]byte {
-	const most = (largestMessage - headerSize - 4) / nlriSize
+	const most = (rawbgp.MaxLen - rawbgp.HeaderLen - 4) / nlriSize
 	return chunks(n, most, func(b []byte, i, k int) []byte { return withdrawal(b, first+i, k) })
 }
 
 func withdrawal(b []byte, first, n int) []byte {
-	return appendMessage(b, msgUpdate, func(b []byte) []byte {
+	return rawbgp.AppendMessage(b, rawbgp.TypeUpdate, func(b []byte) []byte {
 		b = binary.BigEndian.AppendUint16(b, uint16(n*nlriSize))
 		for i := range n {
 			b = appendNLRI(b, first+i)
@@ -132,7 +112,7 @@ func chunks(n, step int, add func(b []byte, i, k int) []byte) [][]byte {
 	var b []byte
 	for i := 0; i < n; i += step {
 		if b = add(b, i, min(step, n-i)); len(b) >= chunkSize {
-			out, b = append(out, b), make([]byte, 0, chunkSize+largestMessage)
+			out, b = append(out, b), make([]byte, 0, chunkSize+rawbgp.MaxLen)
 		}
 	}
 	return append(out, b)

@@ -1,10 +1,7 @@
 package differential
 
 import (
-	"context"
 	"fmt"
-	"net"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,9 +11,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
-
-	"github.com/vishvananda/netns"
 )
 
 // bed is a daemon's namespace, joined by one link to that of its neighbors.
@@ -134,32 +128,4 @@ func (b *bed) start(t *testing.T, argv ...string) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-}
-
-// dial connects from the neighbors' namespace. The thread that enters it ends
-// with the goroutine.
-func (b *bed) dial(ctx context.Context, local, remote netip.AddrPort) (net.Conn, error) {
-	type result struct {
-		conn net.Conn
-		err  error
-	}
-	done := make(chan result, 1)
-	go func() {
-		runtime.LockOSThread()
-		ns, err := netns.GetFromName(b.peers)
-		if err != nil {
-			done <- result{nil, err}
-			return
-		}
-		defer ns.Close()
-		if err := netns.Set(ns); err != nil {
-			done <- result{nil, err}
-			return
-		}
-		d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(local), Timeout: 2 * time.Second}
-		conn, err := d.DialContext(ctx, "tcp4", remote.String())
-		done <- result{conn, err}
-	}()
-	r := <-done
-	return r.conn, r.err
 }

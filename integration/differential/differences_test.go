@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/nvad/nvad/integration/differential/gen"
-	"github.com/nvad/nvad/integration/differential/wire"
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rawbgp"
 	"github.com/nvad/nvad/pkg/policy"
 )
 
@@ -91,7 +91,7 @@ func differing() *gen.Case {
 	within.Routes = append(within.Routes, announced(confed, within.Address)...)
 	within.Routes[1].Attrs.LocalPref = within.Routes[0].Attrs.LocalPref
 	path := &within.Routes[1].Attrs.Path
-	*path = append([]wire.Segment{{Type: wire.ConfedSeq, ASNs: []uint32{64999}}}, *path...)
+	*path = append([]rawbgp.Segment{{Type: rawbgp.ConfedSeq, ASNs: []uint32{64999}}}, *path...)
 	client := neighbor("client", gen.LocalASN, "10.255.7.2", "10.255.7.1", "")
 	client.Reflect = true
 	c.Neighbors = []gen.Neighbor{
@@ -104,9 +104,9 @@ func differing() *gen.Case {
 	return c
 }
 
-func announced(prefix string, nextHop netip.Addr) []wire.Route {
-	path := []wire.Segment{{Type: wire.Sequence, ASNs: []uint32{64580, 65010}}}
-	return []wire.Route{{Prefix: netip.MustParsePrefix(prefix), Attrs: &wire.Attrs{Path: path, NextHop: nextHop}}}
+func announced(prefix string, nextHop netip.Addr) []rawbgp.Route {
+	path := []rawbgp.Segment{{Type: rawbgp.Sequence, ASNs: []uint32{64580, 65010}}}
+	return []rawbgp.Route{{Prefix: netip.MustParsePrefix(prefix), Attrs: &rawbgp.Attrs{Path: path, NextHop: nextHop}}}
 }
 
 func exportMaps() map[string]policy.RouteMap {

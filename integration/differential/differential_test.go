@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/integration/differential/gen"
-	"github.com/nvad/nvad/integration/differential/wire"
 	"github.com/nvad/nvad/integration/frrouting"
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rawbgp"
 )
 
 var (
@@ -120,7 +120,7 @@ func report(t *testing.T, frr, nvad *side, diffs []difference) {
 	for _, n := range frr.neighbors {
 		for _, r := range n.Routes {
 			if p := r.Prefix.String(); told[p] {
-				fmt.Fprintf(&text, "%s by %s (%s): %s\n", p, n.Name, n.Address, wire.Describe(r.Attrs))
+				fmt.Fprintf(&text, "%s by %s (%s): %s\n", p, n.Name, n.Address, rawbgp.Describe(r.Attrs))
 			}
 		}
 	}

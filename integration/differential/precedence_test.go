@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/nvad/nvad/integration/differential/gen"
-	"github.com/nvad/nvad/integration/differential/wire"
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rawbgp"
 )
 
 // A machine with a second NIC, and routes that a DHCP client and an operator have
@@ -100,7 +100,7 @@ func wantPrecedence(t *testing.T, s *side, static string) error {
 	return nil
 }
 
-func wantConnected(sink *wire.Session) error {
+func wantConnected(sink *rawbgp.Session) error {
 	table := sink.Table()
 	for prefix, want := range map[string]bool{
 		"10.99.0.1/32": true, "10.99.0.2/32": true, "10.0.2.0/24": true, "10.255.1.0/24": true, "127.0.0.0/8": false,

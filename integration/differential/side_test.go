@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/integration/differential/gen"
-	"github.com/nvad/nvad/integration/differential/wire"
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rawbgp"
 )
 
 // daemon is one of the two that are compared.
@@ -42,7 +42,7 @@ const local = "local"
 type side struct {
 	daemon
 	neighbors []gen.Neighbor
-	sessions  []*wire.Session // of neighbors, in their order
+	sessions  []*rawbgp.Session // of neighbors, in their order
 }
 
 // meet brings up a session of every neighbor, and only then has them announce
@@ -53,7 +53,7 @@ func meet(t *testing.T, d daemon, neighbors []gen.Neighbor) *side {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	for _, n := range neighbors {
-		p := wire.Peer{Local: n.Address, Remote: n.Self, ASN: n.ASN, ID: n.Address, Dial: d.bedOf().dial}
+		p := rawbgp.Peer{Local: n.Address, Remote: n.Self, ASN: n.ASN, Dial: lab.DialFrom(d.bedOf().peers)}
 		session, err := p.Connect(ctx)
 		if err != nil {
 			t.Fatalf("%s: %v", d.name(), err)

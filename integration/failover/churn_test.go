@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nvad/nvad/integration/differential/wire"
+	"github.com/nvad/nvad/integration/rawbgp"
 )
 
 // churned is how many routes come and go at once, and churnPause how long they
@@ -36,11 +36,11 @@ func (v *nva) churn(block int) (calm func()) {
 
 // flap announces routes and withdraws them again. What a session that ends takes
 // no more is of no interest: the next one begins without these routes.
-func (v *nva) flap(routes []wire.Route) {
+func (v *nva) flap(routes []rawbgp.Route) {
 	v.mu.Lock()
 	s := v.session
 	v.mu.Unlock()
-	if s == nil || s.Send(routes) != nil {
+	if s == nil || s.Routes(routes) != nil {
 		return
 	}
 	time.Sleep(churnPause) // the neighbor is to have them for a while

@@ -10,8 +10,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nvad/nvad/integration/differential/wire"
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rawbgp"
 )
 
 // nva is an emulated NVA: a BGP speaker in a namespace that forwards to the
@@ -23,28 +23,19 @@ type nva struct {
 	address netip.Addr
 	remote  netip.Addr // of the device under test
 	asn     uint32
-	routes  []wire.Route
+	routes  []rawbgp.Route
 	plain   bool          // no graceful restart
 	keep    time.Duration // asks the neighbor to keep routes for so long
 
 	mu      sync.Mutex
-	session *wire.Session
+	session *rawbgp.Session
 }
 
-func (v *nva) peer() wire.Peer {
-	return wire.Peer{
-		Local: v.address, Remote: v.remote, ASN: v.asn, ID: v.address,
-		Plain: v.plain, Restart: v.keep, Dial: v.dial,
+func (v *nva) peer() rawbgp.Peer {
+	return rawbgp.Peer{
+		Local: v.address, Remote: v.remote, ASN: v.asn,
+		Plain: v.plain, Restart: v.keep, Dial: lab.DialFrom(v.ns(v.name)),
 	}
-}
-
-func (v *nva) dial(ctx context.Context, local, remote netip.AddrPort) (conn net.Conn, err error) {
-	err = lab.WithinNamespace(v.ns(v.name), func() (err error) {
-		d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(local), Timeout: time.Second}
-		conn, err = d.DialContext(ctx, "tcp4", remote.String())
-		return err
-	})
-	return conn, err
 }
 
 // connect opens a session, in place of the one there was, and announces. It
@@ -83,7 +74,7 @@ func (v *nva) stay() (ended bool) {
 
 // use announces on a new session. A plain speaker sends End-of-RIB too, which it
 // may without graceful restart.
-func (v *nva) use(s *wire.Session) error {
+func (v *nva) use(s *rawbgp.Session) error {
 	v.mu.Lock()
 	v.session = s
 	v.mu.Unlock()
@@ -91,7 +82,7 @@ func (v *nva) use(s *wire.Session) error {
 }
 
 // take returns the session, if there is one, which is then the caller's to end.
-func (v *nva) take() *wire.Session {
+func (v *nva) take() *rawbgp.Session {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	s := v.session

@@ -10,8 +10,8 @@ import (
 	"regexp"
 	"strconv"
 
-	"github.com/nvad/nvad/integration/differential/wire"
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rawbgp"
 )
 
 // destinations is the block that holds everything announced.
@@ -27,10 +27,10 @@ func prefix(base, n int) netip.Prefix {
 const block = 20
 
 // announcement is count routes with one set of attributes.
-func announcement(base, count int, attrs wire.Attrs) []wire.Route {
-	routes := make([]wire.Route, count)
+func announcement(base, count int, attrs rawbgp.Attrs) []rawbgp.Route {
+	routes := make([]rawbgp.Route, count)
 	for i := range routes {
-		routes[i] = wire.Route{Prefix: prefix(base, i), Attrs: &attrs}
+		routes[i] = rawbgp.Route{Prefix: prefix(base, i), Attrs: &attrs}
 	}
 	return routes
 }
@@ -81,10 +81,10 @@ func (b *bed) prefixes(namespace string) (count int, err error) {
 var trieSize = regexp.MustCompile(`Prefixes:\s+(\d+)`)
 
 // pathOf is what an NVA announces with: its AS so many times.
-func pathOf(nextHop netip.Addr, asn uint32, length int) wire.Attrs {
-	path := wire.Segment{Type: wire.Sequence}
+func pathOf(nextHop netip.Addr, asn uint32, length int) rawbgp.Attrs {
+	path := rawbgp.Segment{Type: rawbgp.Sequence}
 	for range length {
 		path.ASNs = append(path.ASNs, asn)
 	}
-	return wire.Attrs{Path: []wire.Segment{path}, NextHop: nextHop}
+	return rawbgp.Attrs{Path: []rawbgp.Segment{path}, NextHop: nextHop}
 }

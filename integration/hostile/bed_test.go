@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -189,16 +187,6 @@ func (b *bed) alive() error {
 	default:
 		return nil
 	}
-}
-
-// dial connects from an address of the others' to nvad's BGP port.
-func (b *bed) dial(ctx context.Context, local, remote netip.AddrPort) (conn net.Conn, err error) {
-	err = lab.WithinNamespace(b.theirs, func() (err error) {
-		d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(local), Timeout: 2 * time.Second}
-		conn, err = d.DialContext(ctx, "tcp4", remote.String())
-		return err
-	})
-	return conn, err
 }
 
 // resident is how much memory nvad occupies, in KiB.

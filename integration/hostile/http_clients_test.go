@@ -42,7 +42,7 @@ func TestHeldHTTP(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	for i := range count {
-		c, err := b.dial(ctx, from, to)
+		c, err := lab.DialFrom(b.theirs)(ctx, from, to)
 		if err != nil {
 			t.Fatalf("connection %d: %v", i, err)
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rawbgp"
 )
 
 // groupLimit is the memory of the control group, in octets.
@@ -163,7 +164,7 @@ func TestMemoryBudget(t *testing.T) {
 	sent := 0
 	for filler := make([]byte, 3000); sent < 1_000_000 && ctx.Err() == nil; sent++ {
 		binary.BigEndian.PutUint32(filler, uint32(sent))
-		if !s.send(update(append(bad.basics(), attr(optionalTransitive, attrUnassigned, filler)...), uint32(20<<16+sent))) {
+		if !s.send(update(append(bad.basics(), rawbgp.Attr(rawbgp.OptionalTransitive, rawbgp.AttrUnknown, filler)...), uint32(20<<16+sent))) {
 			break
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nvad/nvad/integration/rawbgp"
 )
 
 // attack is what one neighbor does. It ends by itself, or with ctx.
@@ -41,12 +43,12 @@ var attacks = []attack{
 	{name: "refresh", do: func(ctx context.Context, t testing.TB, a *attacker) {
 		// Each once made nvad copy the table and send all of it.
 		a.during(ctx, t, func(s *session) {
-			pace(ctx, flood(4000), 1000, func(int) bool { return s.send(refresh) })
+			pace(ctx, flood(4000), 1000, func(int) bool { return s.send(rawbgp.RefreshMessage) })
 		})
 	}},
 	{name: "refresh before in sync", early: true, do: func(ctx context.Context, t testing.TB, a *attacker) {
 		a.during(ctx, t, func(s *session) {
-			pace(ctx, flood(4000), 1000, func(int) bool { return s.send(refresh) })
+			pace(ctx, flood(4000), 1000, func(int) bool { return s.send(rawbgp.RefreshMessage) })
 		})
 	}},
 	{name: "flaps", do: func(ctx context.Context, _ testing.TB, a *attacker) {
@@ -68,17 +70,19 @@ var attacks = []attack{
 	{name: "aggregators", do: func(ctx context.Context, t testing.TB, a *attacker) {
 		// Attribute sets that differ in AGGREGATOR alone had one hash.
 		a.sets(ctx, t, flood(100_000), func(i int) []byte {
-			return attr(optionalTransitive, attrAggregator, binary.BigEndian.AppendUint32(word(64512), uint32(0x0a000000+i)))
+			return rawbgp.Attr(rawbgp.OptionalTransitive, rawbgp.AttrAggregator, binary.BigEndian.AppendUint32(word(64512), uint32(0x0a000000+i)))
 		})
 	}},
 	{name: "communities", do: func(ctx context.Context, t testing.TB, a *attacker) {
-		a.sets(ctx, t, flood(100_000), func(i int) []byte { return attr(optionalTransitive, attrCommunities, word(uint32(i))) })
+		a.sets(ctx, t, flood(100_000), func(i int) []byte {
+			return rawbgp.Attr(rawbgp.OptionalTransitive, rawbgp.AttrCommunities, word(uint32(i)))
+		})
 	}},
 	{name: "long attribute sets", keys: "maximum-prefix = 10", do: func(ctx context.Context, t testing.TB, a *attacker) {
 		// 65 kB of an attribute that nobody knows, another one each time.
 		filler := bytes.Repeat([]byte{0x5a}, 64_000)
 		a.sets(ctx, t, flood(5000), func(i int) []byte {
-			return attr(optionalTransitive, attrUnassigned, append(word(uint32(i)), filler...))
+			return rawbgp.Attr(rawbgp.OptionalTransitive, rawbgp.AttrUnknown, append(word(uint32(i)), filler...))
 		})
 	}},
 	{name: "paths of one-ASN segments", keys: "maximum-prefix = 10", do: func(ctx context.Context, t testing.TB, a *attacker) {
@@ -110,7 +114,7 @@ var attacks = []attack{
 	}},
 	{name: "malformed prefixes", do: func(ctx context.Context, t testing.TB, a *attacker) {
 		// Communities of three octets: treated as withdrawn (RFC 7606 7.8).
-		bad := append(a.basics(), attr(optionalTransitive, attrCommunities, []byte{1, 2, 3})...)
+		bad := append(a.basics(), rawbgp.Attr(rawbgp.OptionalTransitive, rawbgp.AttrCommunities, []byte{1, 2, 3})...)
 		a.prefixes(ctx, t, flood(300_000), func(prefixes []uint32) []byte { return update(bad, prefixes...) })
 	}},
 	{name: "withdrawals of nothing", do: func(ctx context.Context, t testing.TB, a *attacker) {
@@ -127,13 +131,13 @@ var attacks = []attack{
 		})
 	}},
 	{name: "never reads", do: func(ctx context.Context, t testing.TB, a *attacker) {
-		conn, err := a.connect(ctx)
+		conn, err := a.peer(0).Open(ctx)
 		if err != nil {
 			t.Error(err)
 			return
 		}
 		defer conn.Close()
-		if err := a.peer(0).Handshake(conn); err != nil {
+		if _, err := a.peer(0).Handshake(conn); err != nil {
 			t.Error(err)
 			return
 		}
@@ -141,7 +145,7 @@ var attacks = []attack{
 	}},
 	{name: "connections that say nothing", do: func(ctx context.Context, t testing.TB, a *attacker) {
 		pace(ctx, flood(2000), 500, func(int) bool {
-			if conn, err := a.connect(ctx); err == nil {
+			if conn, err := a.peer(0).Open(ctx); err == nil {
 				context.AfterFunc(ctx, func() { conn.Close() })
 			}
 			return true

@@ -1,11 +1,9 @@
 package hostile
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -235,16 +233,4 @@ func (v *vnet) established(neighbor string) (since string) {
 		return nil
 	})
 	return since
-}
-
-// dialFrom connects to BGP from an address of a host.
-func (v *vnet) dialFrom(h int) func(context.Context, netip.AddrPort, netip.AddrPort) (net.Conn, error) {
-	return func(ctx context.Context, local, remote netip.AddrPort) (conn net.Conn, err error) {
-		err = lab.WithinNamespace(v.ns(fmt.Sprint(h)), func() (err error) {
-			d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(local), Timeout: time.Second}
-			conn, err = d.DialContext(ctx, "tcp", remote.String())
-			return err
-		})
-		return conn, err
-	}
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nvad/nvad/integration/differential/wire"
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rawbgp"
 )
 
 // overlayConfig is an NVA with a tunnel and an iBGP neighbor in it.
@@ -47,7 +47,7 @@ func (v *vnet) impostor(h int) {
 	ctx, cancel := context.WithTimeout(v.Context(), 3*time.Second)
 	defer cancel()
 	addr := netip.MustParseAddr
-	p := wire.Peer{Local: addr("169.254.0.2"), Remote: addr("169.254.0.1"), ASN: 65001, ID: addr("10.0.0.250"), Dial: v.dialFrom(h)}
+	p := rawbgp.Peer{Local: addr("169.254.0.2"), Remote: addr("169.254.0.1"), ASN: 65001, ID: addr("10.0.0.250"), Dial: lab.DialFrom(v.ns(fmt.Sprint(h)))}
 	s, err := p.Connect(ctx)
 	if err != nil {
 		v.Logf("the stranger gives up: %v", err)
@@ -55,8 +55,8 @@ func (v *vnet) impostor(h int) {
 	}
 	defer s.Close()
 	v.Errorf("host %d is taken for the neighbor", h)
-	attrs := &wire.Attrs{NextHop: addr("169.254.0.2")}
-	if err := s.Send([]wire.Route{{Prefix: netip.MustParsePrefix("10.66.0.0/16"), Attrs: attrs}}); err != nil {
+	attrs := &rawbgp.Attrs{NextHop: addr("169.254.0.2")}
+	if err := s.Routes([]rawbgp.Route{{Prefix: netip.MustParsePrefix("10.66.0.0/16"), Attrs: attrs}}); err != nil {
 		v.Log(err)
 	}
 	lab.Eventually(v.T, 5*time.Second, func() error {
@@ -141,12 +141,15 @@ func TestOverlayInnerSources(t *testing.T) {
 		}
 		before := v.tunnel().count(reason)
 		v.host(farHost, "ip addr add %s/%d dev lo", source, length)
-		if err := v.ping(farHost, source, target); err == nil {
-			t.Errorf("%s is answered", source)
-		}
-		if v.tunnel().count(reason) <= before {
-			t.Errorf("%s is not counted as %q", source, reason)
-		}
+		lab.Eventually(t, 10*time.Second, func() error { // the first ping may be lost to neighbor discovery
+			if err := v.ping(farHost, source, target); err == nil {
+				t.Errorf("%s is answered", source)
+			}
+			if v.tunnel().count(reason) <= before {
+				return fmt.Errorf("%s is not counted as %q", source, reason)
+			}
+			return nil
+		})
 	}
 	// A priority tag hides the IP header from who looks for it at its usual place, and
 	// the kernel takes the packet all the same.

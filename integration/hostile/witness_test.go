@@ -15,8 +15,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nvad/nvad/integration/differential/wire"
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rawbgp"
 )
 
 // What holds under each attack.
@@ -50,7 +50,7 @@ var probed = netip.MustParsePrefix("203.0.113.0/24")
 // witnesses are the well-behaved neighbors, and what they have seen.
 type witnesses struct {
 	*bed
-	feeder, listener *wire.Session
+	feeder, listener *rawbgp.Session
 
 	mu     sync.Mutex
 	probes uint32               // so far
@@ -125,7 +125,7 @@ func (w *witnesses) awaitSync(attackers []*attacker) {
 		if err != nil {
 			w.Fatal(err)
 		}
-		s.send(message(typeUpdate, []byte{0, 0, 0, 0})) // End-of-RIB
+		s.send(rawbgp.Message(rawbgp.TypeUpdate, []byte{0, 0, 0, 0})) // End-of-RIB
 		defer s.close()
 	}
 	lab.Eventually(w.T, 20*time.Second, func() error {
@@ -136,13 +136,13 @@ func (w *witnesses) awaitSync(attackers []*attacker) {
 	})
 }
 
-func (w *witnesses) good(address string, asn uint32, watch func(wire.Update)) *wire.Session {
+func (w *witnesses) good(address string, asn uint32, watch func(rawbgp.Update)) *rawbgp.Session {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(w.Context(), 10*time.Second)
 	defer cancel()
 	a := netip.MustParseAddr(address)
-	s, err := wire.Peer{
-		Local: a, Remote: netip.MustParseAddr(dutAddress), ASN: asn, ID: a, Dial: w.dial, Plain: true, Watch: watch,
+	s, err := rawbgp.Peer{
+		Local: a, Remote: netip.MustParseAddr(dutAddress), ASN: asn, Dial: lab.DialFrom(w.theirs), Plain: true, Watch: watch,
 	}.Connect(ctx)
 	if err != nil {
 		w.Fatal(err)
@@ -168,18 +168,18 @@ func (b *bed) startBIRD() {
 	})
 }
 
-func (w *witnesses) standingRoutes() []wire.Route {
-	attrs := &wire.Attrs{Path: []wire.Segment{{Type: wire.Sequence, ASNs: []uint32{feederASN}}}, NextHop: netip.MustParseAddr(feederAddress)}
-	var routes []wire.Route
+func (w *witnesses) standingRoutes() []rawbgp.Route {
+	attrs := &rawbgp.Attrs{Path: []rawbgp.Segment{{Type: rawbgp.Sequence, ASNs: []uint32{feederASN}}}, NextHop: netip.MustParseAddr(feederAddress)}
+	var routes []rawbgp.Route
 	for i := range standing() {
 		n := uint32(20<<16 + i)
-		routes = append(routes, wire.Route{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(n >> 16), byte(n >> 8), byte(n)}), 24), Attrs: attrs})
+		routes = append(routes, rawbgp.Route{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(n >> 16), byte(n >> 8), byte(n)}), 24), Attrs: attrs})
 	}
 	return routes
 }
 
 // hear notes when a probe has crossed.
-func (w *witnesses) hear(u wire.Update) {
+func (w *witnesses) hear(u rawbgp.Update) {
 	if !slices.Contains(u.Announced, probed) {
 		return
 	}
@@ -230,12 +230,12 @@ func (w *witnesses) probe() {
 	n := w.probes
 	w.sent[n] = time.Now()
 	w.mu.Unlock()
-	attrs := &wire.Attrs{
-		Path:        []wire.Segment{{Type: wire.Sequence, ASNs: []uint32{feederASN}}},
+	attrs := &rawbgp.Attrs{
+		Path:        []rawbgp.Segment{{Type: rawbgp.Sequence, ASNs: []uint32{feederASN}}},
 		NextHop:     netip.MustParseAddr(feederAddress),
 		Communities: []uint32{n},
 	}
-	if err := w.feeder.Send([]wire.Route{{Prefix: probed, Attrs: attrs}}); err != nil {
+	if err := w.feeder.Routes([]rawbgp.Route{{Prefix: probed, Attrs: attrs}}); err != nil {
 		w.complain("the feeder's session: %v", err)
 	}
 }
@@ -263,7 +263,7 @@ func (w *witnesses) healthz() (code int, body string, err error) {
 	client := http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			return w.dial(ctx, netip.AddrPortFrom(netip.MustParseAddr(listenerAddress), 0), netip.MustParseAddrPort(address))
+			return lab.DialFrom(w.theirs)(ctx, netip.AddrPortFrom(netip.MustParseAddr(listenerAddress), 0), netip.MustParseAddrPort(address))
 		},
 	}}
 	answer, err := client.Get("http://" + net.JoinHostPort(dutAddress, healthPort) + "/healthz")
@@ -305,7 +305,7 @@ func (w *witnesses) judge(before int) {
 	if peak-before > mostGrowth*allowance {
 		w.Errorf("memory grew by %d KiB, more than %d", peak-before, mostGrowth)
 	}
-	for name, s := range map[string]*wire.Session{"feeder": w.feeder, "listener": w.listener} {
+	for name, s := range map[string]*rawbgp.Session{"feeder": w.feeder, "listener": w.listener} {
 		if err := s.Err(); err != nil {
 			w.Errorf("the %s's session: %v", name, err)
 		}

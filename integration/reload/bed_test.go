@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -15,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nvad/nvad/integration/differential/wire"
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rawbgp"
 )
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
@@ -147,23 +146,14 @@ func (b *bed) neighbors() (list []neighbor) {
 }
 
 // session connects a neighbor.
-func (b *bed) session(asn uint32, address netip.Addr, watch func(wire.Update)) *wire.Session {
+func (b *bed) session(asn uint32, address netip.Addr, watch func(rawbgp.Update)) *rawbgp.Session {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Second)
 	defer cancel()
-	s, err := wire.Peer{Local: address, Remote: ourAddress, ASN: asn, ID: address, Dial: b.dial, Watch: watch}.Connect(ctx)
+	s, err := rawbgp.Peer{Local: address, Remote: ourAddress, ASN: asn, Dial: lab.DialFrom(b.peers), Watch: watch}.Connect(ctx)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(s.Close)
 	return s
-}
-
-func (b *bed) dial(ctx context.Context, local, remote netip.AddrPort) (conn net.Conn, err error) {
-	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(local), Timeout: 2 * time.Second}
-	err = lab.WithinNamespace(b.peers, func() error {
-		conn, err = d.DialContext(ctx, "tcp4", remote.String())
-		return err
-	})
-	return conn, err
 }

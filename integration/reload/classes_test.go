@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nvad/nvad/integration/differential/wire"
+	"github.com/nvad/nvad/integration/rawbgp"
 )
 
 // class is what becomes of a prefix; 10.CLASS.0.0/16 holds its prefixes.
@@ -40,26 +40,26 @@ func (c class) prefix(i int) netip.Prefix {
 func classOf(p netip.Prefix) class { return class(p.Addr().As4()[1]) }
 
 // attrs are what a feeder announces a prefix with; version makes them differ.
-func (f *feeder) attrs(c class, version uint32) *wire.Attrs {
+func (f *feeder) attrs(c class, version uint32) *rawbgp.Attrs {
 	path := []uint32{f.asn}
 	if f.backup {
 		path = append(path, f.asn, f.asn)
 	}
-	a := &wire.Attrs{NextHop: f.address, Communities: []uint32{f.asn<<16 | 1000 + version%7}}
+	a := &rawbgp.Attrs{NextHop: f.address, Communities: []uint32{f.asn<<16 | 1000 + version%7}}
 	switch c {
 	case byPaths:
 		path = append(path, 64496) // reserved for documentation (RFC 5398)
 	case byColour:
 		a.Communities = append(a.Communities, f.asn<<16|33)
 	}
-	a.Path = []wire.Segment{{Type: wire.Sequence, ASNs: path}}
+	a.Path = []rawbgp.Segment{{Type: rawbgp.Sequence, ASNs: path}}
 	return a
 }
 
 // policyOf tells by which policy attributes were made; 0 with a reason if by
 // none, or by both. External neighbors are told it by MED, internal ones by
 // LOCAL_PREF, both by a community that import policy added.
-func policyOf(h wire.Heard, internal bool) (policy int, reason string) {
+func policyOf(h rawbgp.Heard, internal bool) (policy int, reason string) {
 	marks := strings.Fields(h["communities"])
 	for n := 1; n <= 2; n++ {
 		told := h["med"] == fmt.Sprint(n)

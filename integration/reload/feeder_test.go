@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/nvad/nvad/integration/differential/wire"
+	"github.com/nvad/nvad/integration/rawbgp"
 )
 
 // feeder is a neighbor that announces, and whose routes flap.
@@ -13,7 +13,7 @@ type feeder struct {
 	asn     uint32
 	address netip.Addr
 	backup  bool // its paths are longer, so that they win only alone
-	session *wire.Session
+	session *rawbgp.Session
 	random  *rand.Rand
 	table   map[netip.Prefix]uint32 // version announced last
 	changes [2]int                  // of routes that are announced, and that are denied
@@ -37,14 +37,14 @@ func newFeeder(asn uint32, address netip.Addr, backup bool) *feeder {
 
 // announce begins with all of the table.
 func (f *feeder) announce() error {
-	var routes []wire.Route
-	sets := map[[2]uint32]*wire.Attrs{}
+	var routes []rawbgp.Route
+	sets := map[[2]uint32]*rawbgp.Attrs{}
 	for p, version := range f.table {
 		k := [2]uint32{uint32(classOf(p)), version}
 		if sets[k] == nil {
 			sets[k] = f.attrs(classOf(p), version)
 		}
-		routes = append(routes, wire.Route{Prefix: p, Attrs: sets[k]})
+		routes = append(routes, rawbgp.Route{Prefix: p, Attrs: sets[k]})
 	}
 	return f.session.Announce(routes)
 }
@@ -90,7 +90,7 @@ func (f *feeder) change(classes []class) error {
 		return f.session.Withdraw(p)
 	}
 	f.table[p] = version + 1
-	return f.session.Send([]wire.Route{{Prefix: p, Attrs: f.attrs(c, version+1)}})
+	return f.session.Routes([]rawbgp.Route{{Prefix: p, Attrs: f.attrs(c, version+1)}})
 }
 
 // mayWithdraw: what both policies announce is to stay, or a withdrawal would

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"sync"
 
-	"github.com/nvad/nvad/integration/differential/wire"
+	"github.com/nvad/nvad/integration/rawbgp"
 )
 
 // listener judges every UPDATE that it hears.
@@ -13,7 +13,7 @@ type listener struct {
 	asn      uint32
 	address  netip.Addr
 	internal bool
-	session  *wire.Session
+	session  *rawbgp.Session
 
 	mu     sync.Mutex
 	table  map[netip.Prefix]int // policy that it was announced by
@@ -35,7 +35,7 @@ func (l *listener) fault(p netip.Prefix, format string, args ...any) {
 }
 
 // hear is given every UPDATE.
-func (l *listener) hear(u wire.Update) {
+func (l *listener) hear(u rawbgp.Update) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, p := range u.Withdrawn {
@@ -59,7 +59,7 @@ func (l *listener) withdrawn(p netip.Prefix) {
 	delete(l.table, p)
 }
 
-func (l *listener) announced(p netip.Prefix, h wire.Heard) {
+func (l *listener) announced(p netip.Prefix, h rawbgp.Heard) {
 	l.total++
 	l.heard[p]++
 	policy, reason := policyOf(h, l.internal)

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nvad/nvad/integration/differential/wire"
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rawbgp"
 )
 
 var (
@@ -196,7 +196,7 @@ func (b *bed) kernel() []string {
 	return lines
 }
 
-func equal(t *testing.T, who string, got, want map[netip.Prefix]wire.Heard) {
+func equal(t *testing.T, who string, got, want map[netip.Prefix]rawbgp.Heard) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Errorf("%s: %d routes, %d after a fresh start", who, len(got), len(want))

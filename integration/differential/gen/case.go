@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/nvad/nvad/integration/differential/wire"
+	"github.com/nvad/nvad/integration/rawbgp"
 	"github.com/nvad/nvad/pkg/policy"
 )
 
@@ -29,7 +29,7 @@ type Neighbor struct {
 	Name          string
 	Address, Self netip.Addr // its own, and the daemon's on the same subnet
 	ASN           uint32
-	Routes        []wire.Route // what it announces
+	Routes        []rawbgp.Route // what it announces
 
 	Import, Export  policy.Chain
 	Weight          uint32

@@ -3,7 +3,7 @@ package gen
 import (
 	"net/netip"
 
-	"github.com/nvad/nvad/integration/differential/wire"
+	"github.com/nvad/nvad/integration/rawbgp"
 )
 
 // Pools that routes and policies draw from.
@@ -53,14 +53,14 @@ func (g *generator) announcements(total int) {
 				}
 				if taken[p]&(1<<i) == 0 {
 					taken[p] |= 1 << i
-					n.Routes = append(n.Routes, wire.Route{Prefix: p, Attrs: attrs})
+					n.Routes = append(n.Routes, rawbgp.Route{Prefix: p, Attrs: attrs})
 				}
 			}
 		}
 	}
 }
 
-func (g *generator) shared(routes []wire.Route, otherwise netip.Prefix) netip.Prefix {
+func (g *generator) shared(routes []rawbgp.Route, otherwise netip.Prefix) netip.Prefix {
 	if len(routes) == 0 {
 		return otherwise
 	}
@@ -80,8 +80,8 @@ func (g *generator) prefix() netip.Prefix {
 }
 
 // attrs draws the attributes of a route that neighbor number i announces.
-func (g *generator) attrs(n *Neighbor, i int) *wire.Attrs {
-	a := &wire.Attrs{
+func (g *generator) attrs(n *Neighbor, i int) *rawbgp.Attrs {
+	a := &rawbgp.Attrs{
 		Origin:      uint8(g.IntN(3)),
 		Path:        g.path(n),
 		NextHop:     g.nextHop(n, i),
@@ -132,15 +132,15 @@ func (g *generator) communities() []uint32 {
 
 // path draws an AS_PATH: mostly a sequence, sometimes with a set at its end or
 // amidst, or with the own ASN.
-func (g *generator) path(n *Neighbor) []wire.Segment {
-	var out []wire.Segment
+func (g *generator) path(n *Neighbor) []rawbgp.Segment {
+	var out []rawbgp.Segment
 	if seq := g.sequence(n); len(seq) > 0 {
-		out = append(out, wire.Segment{Type: wire.Sequence, ASNs: seq})
+		out = append(out, rawbgp.Segment{Type: rawbgp.Sequence, ASNs: seq})
 	}
 	if g.chance(10) {
-		out = append(out, wire.Segment{Type: wire.Set, ASNs: append(some(g, public, 1), some(g, private, g.IntN(3))...)})
+		out = append(out, rawbgp.Segment{Type: rawbgp.Set, ASNs: append(some(g, public, 1), some(g, private, g.IntN(3))...)})
 		if g.chance(30) {
-			out = append(out, wire.Segment{Type: wire.Sequence, ASNs: some(g, asns, 1+g.IntN(2))})
+			out = append(out, rawbgp.Segment{Type: rawbgp.Sequence, ASNs: some(g, asns, 1+g.IntN(2))})
 		}
 	}
 	return out

@@ -2,15 +2,17 @@ package router
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 
 	api "github.com/osrg/gobgp/v4/api"
-	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
-	"github.com/osrg/gobgp/v4/pkg/packet/mrt"
+
+	"github.com/nvad/nvad/integration/rawbgp"
 )
 
 // wireLog reads the MRT file to which GoBGP writes every UPDATE as received.
@@ -94,58 +96,58 @@ func (r *Router) Seen(neighbor netip.Addr) ([]netip.Prefix, error) {
 	return prefixes, nil
 }
 
+// Sizes of RFC 6396: the header of a record, and of a message in it, without addresses.
+const (
+	mrtHeader = 12
+	mrtAS2    = 8
+	mrtAS4    = 12
+)
+
 // read takes in what was logged since it was last called.
 func (w *wireLog) read() error {
 	data, err := os.ReadFile(wireLogFile)
 	if err != nil {
 		return err
 	}
-	for data = data[w.offset:]; len(data) >= mrt.MRT_COMMON_HEADER_LEN; {
-		header, err := mrt.ParseHeader(data)
-		if err != nil {
-			return fmt.Errorf("%s: %w", wireLogFile, err)
-		}
-		size := mrt.MRT_COMMON_HEADER_LEN + int(header.Len)
+	for data = data[w.offset:]; len(data) >= mrtHeader; {
+		size := mrtHeader + int(binary.BigEndian.Uint32(data[8:]))
 		if len(data) < size {
 			return nil
 		}
-		message, err := mrt.ParseBody(data[mrt.MRT_COMMON_HEADER_LEN:size], header)
-		if err != nil {
+		if err := w.take(binary.BigEndian.Uint32(data[4:]), data[mrtHeader:size]); err != nil {
 			return fmt.Errorf("%s: %w", wireLogFile, err)
 		}
-		w.take(message)
 		data, w.offset = data[size:], w.offset+size
 	}
 	return nil
 }
 
-func (w *wireLog) take(message *mrt.MRTMessage) {
-	body, ok := message.Body.(*mrt.BGP4MPMessage)
-	if !ok {
-		return
+// take takes in a record, if it has an UPDATE of an IPv4 neighbor (RFC 6396 4.4.2).
+func (w *wireLog) take(kind uint32, b []byte) error {
+	head := 0
+	switch kind {
+	case 16<<16 | 1: // BGP4MP_MESSAGE
+		head = mrtAS2
+	case 16<<16 | 4: // BGP4MP_MESSAGE_AS4
+		head = mrtAS4
 	}
-	update, ok := body.BGPMessage.Body.(*bgp.BGPUpdate)
-	if !ok {
-		return
+	message := head + 4 + 4
+	if head == 0 || len(b) < message+rawbgp.HeaderLen || b[head-1] != 1 || b[message+rawbgp.HeaderLen-1] != rawbgp.TypeUpdate {
+		return nil
 	}
+	update, err := rawbgp.ParseUpdate(b[message+rawbgp.HeaderLen:])
+	if err != nil {
+		return err
+	}
+	neighbor := netip.AddrFrom4([4]byte(b[head:]))
 	var pref *uint32
-	for _, a := range update.PathAttributes {
-		if a, ok := a.(*bgp.PathAttributeLocalPref); ok {
-			pref = &a.Value
-		}
+	if n, err := strconv.ParseUint(update.Attrs["local-pref"], 10, 32); err == nil {
+		pref = new(uint32)
+		*pref = uint32(n)
 	}
-	logged := Update{Neighbor: body.PeerIpAddress, Announced: prefixesOf(update.NLRI), Withdrawn: prefixesOf(update.WithdrawnRoutes)}
-	for _, prefix := range logged.Announced {
-		w.localPref[wireKey{body.PeerIpAddress, prefix}] = pref
+	for _, prefix := range update.Announced {
+		w.localPref[wireKey{neighbor, prefix}] = pref
 	}
-	w.updates = append(w.updates, logged)
-}
-
-func prefixesOf(list []bgp.PathNLRI) (prefixes []netip.Prefix) {
-	for _, nlri := range list {
-		if p, ok := nlri.NLRI.(*bgp.IPAddrPrefix); ok {
-			prefixes = append(prefixes, p.Prefix)
-		}
-	}
-	return prefixes
+	w.updates = append(w.updates, Update{Neighbor: neighbor, Announced: update.Announced, Withdrawn: update.Withdrawn})
+	return nil
 }

@@ -1,34 +1,32 @@
-package wire
+package rawbgp
 
 import (
 	"encoding/binary"
 	"net/netip"
-
-	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 )
 
 // Attribute type codes (RFC 4271 5, RFC 1997, RFC 4360, RFC 4456, RFC 8092).
 const (
-	typeOrigin       = 1
-	typeASPath       = 2
-	typeNextHop      = 3
-	typeMED          = 4
-	typeLocalPref    = 5
-	typeAtomic       = 6
-	typeAggregator   = 7
-	typeCommunities  = 8
-	typeOriginatorID = 9
-	typeClusterList  = 10
-	typeExt          = 16
-	typeLarge        = 32
-	typeUnknown      = 240 // of no meaning to either daemon
+	AttrOrigin       = 1
+	AttrASPath       = 2
+	AttrNextHop      = 3
+	AttrMED          = 4
+	AttrLocalPref    = 5
+	AttrAtomic       = 6
+	AttrAggregator   = 7
+	AttrCommunities  = 8
+	AttrOriginatorID = 9
+	AttrClusterList  = 10
+	AttrExt          = 16
+	AttrLarge        = 32
+	AttrUnknown      = 240 // of no meaning to either daemon
 )
 
 // Flags of attributes (RFC 4271 4.3).
 const (
-	wellKnown          = 0x40
-	optional           = 0x80
-	optionalTransitive = 0xc0
+	WellKnown          = 0x40
+	Optional           = 0x80
+	OptionalTransitive = 0xc0
 )
 
 // Segment types of an AS_PATH (RFC 4271 4.3, RFC 5065 3).
@@ -69,34 +67,39 @@ type Route struct {
 	Attrs  *Attrs
 }
 
-// encode returns the attributes in ascending order of their types (RFC 4271 5).
-func (a *Attrs) encode() []bgp.PathAttributeInterface {
-	var out []bgp.PathAttributeInterface
-	add := func(flags, typ uint8, value []byte) {
-		out = append(out, bgp.NewPathAttributeUnknown(bgp.BGPAttrFlag(flags), bgp.BGPAttrType(typ), value))
+// Attr encodes an attribute, with an extended length if it needs one (RFC 4271 4.3).
+func Attr(flags, typ byte, value []byte) []byte {
+	if len(value) > 255 {
+		return append(binary.BigEndian.AppendUint16([]byte{flags | 0x10, typ}, uint16(len(value))), value...)
 	}
+	return append([]byte{flags, typ, byte(len(value))}, value...)
+}
+
+// encode returns the attributes in ascending order of their types (RFC 4271 5).
+func (a *Attrs) encode() (out []byte) {
+	add := func(flags, typ uint8, value []byte) { out = append(out, Attr(flags, typ, value)...) }
 	some := func(flags, typ uint8, value []byte) {
 		if len(value) > 0 {
 			add(flags, typ, value)
 		}
 	}
-	add(wellKnown, typeOrigin, []byte{a.Origin})
-	add(wellKnown, typeASPath, encodePath(a.Path))
-	some(wellKnown, typeNextHop, a.NextHop.AsSlice())
-	some(optional, typeMED, number(a.MED))
-	some(wellKnown, typeLocalPref, number(a.LocalPref))
+	add(WellKnown, AttrOrigin, []byte{a.Origin})
+	add(WellKnown, AttrASPath, encodePath(a.Path))
+	some(WellKnown, AttrNextHop, a.NextHop.AsSlice())
+	some(Optional, AttrMED, number(a.MED))
+	some(WellKnown, AttrLocalPref, number(a.LocalPref))
 	if a.Atomic {
-		add(wellKnown, typeAtomic, nil)
+		add(WellKnown, AttrAtomic, nil)
 	}
 	if a.AggregatorASN != 0 {
-		add(optionalTransitive, typeAggregator, append(words(a.AggregatorASN), a.AggregatorAddress.AsSlice()...))
+		add(OptionalTransitive, AttrAggregator, append(words(a.AggregatorASN), a.AggregatorAddress.AsSlice()...))
 	}
-	some(optionalTransitive, typeCommunities, words(a.Communities...))
-	some(optional, typeOriginatorID, a.OriginatorID.AsSlice())
-	some(optional, typeClusterList, addresses(a.ClusterList))
-	some(optionalTransitive, typeExt, a.ext())
-	some(optionalTransitive, typeLarge, a.large())
-	some(optionalTransitive, typeUnknown, a.Unknown)
+	some(OptionalTransitive, AttrCommunities, words(a.Communities...))
+	some(Optional, AttrOriginatorID, a.OriginatorID.AsSlice())
+	some(Optional, AttrClusterList, addresses(a.ClusterList))
+	some(OptionalTransitive, AttrExt, a.ext())
+	some(OptionalTransitive, AttrLarge, a.large())
+	some(OptionalTransitive, AttrUnknown, a.Unknown)
 	return out
 }
 

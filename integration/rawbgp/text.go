@@ -1,4 +1,4 @@
-package wire
+package rawbgp
 
 import (
 	"bytes"
@@ -12,24 +12,16 @@ import (
 	"strings"
 )
 
-// Heard is a route as it arrived: for each attribute its value in words, under
-// its name.
-type Heard map[string]string
-
-// names of the attributes whose values have a form of their own.
-var names = map[uint8]string{
-	typeOrigin: "origin", typeASPath: "as-path", typeNextHop: "next-hop", typeMED: "med",
-	typeLocalPref: "local-pref", typeAtomic: "atomic-aggregate", typeAggregator: "aggregator",
-	typeCommunities: "communities", typeOriginatorID: "originator-id", typeClusterList: "cluster-list",
-	typeExt: "ext-communities", typeLarge: "large-communities",
-}
-
-// usualFlags are those an attribute of that type must have; others are told.
-var usualFlags = map[uint8]uint8{
-	typeOrigin: wellKnown, typeASPath: wellKnown, typeNextHop: wellKnown, typeMED: optional,
-	typeLocalPref: wellKnown, typeAtomic: wellKnown, typeAggregator: optionalTransitive,
-	typeCommunities: optionalTransitive, typeOriginatorID: optional, typeClusterList: optional,
-	typeExt: optionalTransitive, typeLarge: optionalTransitive,
+// known are the attributes whose values have a form of their own, with the flags that they
+// must have; other flags are printed.
+var known = map[uint8]struct {
+	name  string
+	flags uint8
+}{
+	AttrOrigin: {"origin", WellKnown}, AttrASPath: {"as-path", WellKnown}, AttrNextHop: {"next-hop", WellKnown}, AttrMED: {"med", Optional},
+	AttrLocalPref: {"local-pref", WellKnown}, AttrAtomic: {"atomic-aggregate", WellKnown}, AttrAggregator: {"aggregator", OptionalTransitive},
+	AttrCommunities: {"communities", OptionalTransitive}, AttrOriginatorID: {"originator-id", Optional}, AttrClusterList: {"cluster-list", Optional},
+	AttrExt: {"ext-communities", OptionalTransitive}, AttrLarge: {"large-communities", OptionalTransitive},
 }
 
 // decode turns the path attributes of an UPDATE into words. How a length is
@@ -58,38 +50,38 @@ func decode(data []byte) (Heard, error) {
 }
 
 func describe(flags, typ uint8, value []byte) (name, text string) {
-	name, known := names[typ]
-	if !known {
+	k, ok := known[typ]
+	if !ok {
 		return fmt.Sprintf("attribute-%d", typ), fmt.Sprintf("flags %#x value %x", flags, value)
 	}
 	text = valueText(typ, value)
-	if flags != usualFlags[typ] {
+	if flags != k.flags {
 		text += fmt.Sprintf(" (flags %#x)", flags)
 	}
-	return name, text
+	return k.name, text
 }
 
 func valueText(typ uint8, v []byte) string {
 	switch {
-	case typ == typeOrigin && len(v) == 1 && v[0] < 3:
+	case typ == AttrOrigin && len(v) == 1 && v[0] < 3:
 		return [...]string{"igp", "egp", "incomplete"}[v[0]]
-	case typ == typeASPath:
+	case typ == AttrASPath:
 		return pathText(v)
-	case typ == typeMED || typ == typeLocalPref:
+	case typ == AttrMED || typ == AttrLocalPref:
 		return join(v, 4, func(b []byte) string { return strconv.FormatUint(uint64(binary.BigEndian.Uint32(b)), 10) })
-	case typ == typeNextHop || typ == typeOriginatorID || typ == typeClusterList:
+	case typ == AttrNextHop || typ == AttrOriginatorID || typ == AttrClusterList:
 		return join(v, 4, func(b []byte) string { return netip.AddrFrom4([4]byte(b)).String() })
-	case typ == typeAtomic && len(v) == 0:
+	case typ == AttrAtomic && len(v) == 0:
 		return "set"
-	case typ == typeAggregator && len(v) == 8:
+	case typ == AttrAggregator && len(v) == 8:
 		return fmt.Sprintf("%d %s", binary.BigEndian.Uint32(v), netip.AddrFrom4([4]byte(v[4:])))
-	case typ == typeCommunities:
+	case typ == AttrCommunities:
 		return join(v, 4, func(b []byte) string { return colons(binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])) })
-	case typ == typeLarge:
+	case typ == AttrLarge:
 		return join(v, 12, func(b []byte) string {
 			return colons(binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:]), binary.BigEndian.Uint32(b[8:]))
 		})
-	case typ == typeExt: // a set (RFC 4360 2), which FRR neither sorts nor keeps free of duplicates
+	case typ == AttrExt: // a set (RFC 4360 2), which FRR neither sorts nor keeps free of duplicates
 		return join(sorted(v, 8), 8, hex.EncodeToString)
 	}
 	return "malformed " + hex.EncodeToString(v)
@@ -158,15 +150,7 @@ func sorted(values []byte, size int) []byte {
 
 // Describe is a set of attributes as a neighbor hears it.
 func Describe(a *Attrs) string {
-	var data []byte
-	for _, attr := range a.encode() {
-		b, err := attr.Serialize()
-		if err != nil {
-			return err.Error()
-		}
-		data = append(data, b...)
-	}
-	heard, err := decode(data)
+	heard, err := decode(a.encode())
 	if err != nil {
 		return err.Error()
 	}
