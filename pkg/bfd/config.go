@@ -23,7 +23,7 @@ type Key struct {
 	Multihop bool // RFC 5883, UDP port 4784; otherwise RFC 5881, UDP port 3784
 }
 
-// String is for logs: "10.0.0.4 > 10.10.0.4 multihop".
+// String returns the key for logs: "10.0.0.4 > 10.10.0.4 multihop".
 func (k Key) String() string {
 	s := k.Local.String() + " > " + k.Remote.String()
 	if k.Multihop {
@@ -44,46 +44,45 @@ func (k Key) compare(o Key) int {
 	}
 }
 
-// Session is what is wanted of one session. All but the Key may change while the
-// session is up.
+// Session configures one session. Everything but the Key may change while it is up.
 type Session struct {
 	Key
-	// Device binds the session to a network device; packets that come in elsewhere
-	// are discarded. Empty means any. Link-local addresses need it.
+	// Device binds the session to a network device; packets from other devices are
+	// discarded. Empty means any. Link-local addresses need it.
 	Device string
 	// MinTx is Desired Min TX Interval, MinRx Required Min RX Interval (RFC 5880
-	// 4.1), from MinInterval to MaxInterval; 0 is DefaultInterval. While the session
-	// is not up, packets leave no faster than one a second (6.8.3).
+	// 4.1), from MinInterval to MaxInterval; 0 means DefaultInterval. While the session
+	// is not up, at most one packet a second is sent (6.8.3).
 	MinTx, MinRx time.Duration
-	// Multiplier is how many of our packets the peer may miss; 0 is
+	// Multiplier is the number of packets in a row that the peer may miss; 0 means
 	// DefaultMultiplier.
 	Multiplier uint8
-	// MinTTL is the least TTL, or hop limit, of the peer's packets over several
-	// hops: 255 less the routers on the way, if the peer sends with 255; 0 takes
-	// any (RFC 5883 5). Over one hop it is always 255 (RFC 5881 5).
+	// MinTTL is the least TTL, or hop limit, of the peer's packets over several hops. If
+	// the peer sends with 255, set it to 255 less the routers on the way; 0 accepts any
+	// (RFC 5883 5). Over one hop it is always 255 (RFC 5881 5).
 	MinTTL uint8
-	// Keys authenticate the session (RFC 5880 6.7.4, Meticulous Keyed SHA1). The
-	// first one is sent with; a packet with any of them is taken, so that both ends
-	// can change to another key one after the other. None: no authentication.
+	// Keys authenticate the session (RFC 5880 6.7.4, Meticulous Keyed SHA1); without keys
+	// there is no authentication. Packets are sent with the first key and accepted with
+	// any, so that the two ends can change to another key one after the other.
 	Keys []AuthKey
 }
 
-// AuthKey is a key that both ends of a session have.
+// AuthKey is a key that both ends of a session share.
 type AuthKey struct {
 	ID     uint8
 	Secret string // 1 to 20 octets
 }
 
-// String does not show the secret.
+// String leaves out the secret.
 func (k AuthKey) String() string { return fmt.Sprintf("key %d", k.ID) }
 
-// GoString does not show the secret.
+// GoString leaves out the secret.
 func (k AuthKey) GoString() string { return k.String() }
 
-// MaxSecret is how long a key may be, in octets (RFC 5880 6.7.4).
+// MaxSecret is the longest secret in octets (RFC 5880 6.7.4).
 const MaxSecret = 20
 
-// normalise fills in defaults and refuses what cannot work.
+// normalise fills in defaults, and fails for a session that can't work.
 func (s Session) normalise() (Session, error) {
 	s.Local, s.Remote = s.Local.Unmap().WithZone(""), s.Remote.Unmap().WithZone("")
 	if s.MinTx == 0 {
@@ -140,7 +139,7 @@ func unicast(a netip.Addr) bool {
 	return a.IsValid() && !a.IsUnspecified() && !a.IsMulticast()
 }
 
-// normaliseAll refuses the whole set if one session is wrong or named twice.
+// normaliseAll fails if one session is wrong or named twice.
 func normaliseAll(sessions []Session) (map[Key]Session, error) {
 	wanted := make(map[Key]Session, len(sessions))
 	var errs []error

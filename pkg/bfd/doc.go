@@ -2,23 +2,21 @@
 // died: Bidirectional Forwarding Detection in asynchronous mode (RFC 5880), over
 // one hop (RFC 5881) and over several (RFC 5883), IPv4 and IPv6.
 //
-// Promise: give [Manager.Configure] the whole wanted set of sessions; what is new
-// comes up, what is gone says AdminDown to its peer, and what has changed is
-// changed by a Poll Sequence without a flap. [Manager.Events] tells of each
-// session that comes up or stops being up, with the reason in words. A deadline
-// that passes while this process was starved is extended by the time it was
-// starved, and the receive sockets are read empty before a session is declared
-// down, so that a busy machine does not look like a dead peer.
+// Promise: [Manager.Configure] takes the complete set of wanted sessions. New ones come
+// up, removed ones send AdminDown to their peer, and changed ones change by a Poll
+// Sequence, without a flap. [Manager.Events] reports each session that comes up or goes
+// down, with the reason in words. A busy machine does not look like a dead peer: if the
+// process did not get to run, deadlines are extended by that time, and the receive sockets
+// are read empty before a session is declared down.
 //
 // The state machine (session) has no clock, socket or goroutine. One goroutine
-// (loop) owns all sessions, on a thread of its own that runs ahead of others where
-// it may; sockets are behind the port interface.
+// (loop) owns all sessions. Sockets are behind the port interface.
 //
-// Left out, on purpose:
+// Left out on purpose:
 //   - Types of authentication other than Meticulous Keyed SHA1 (RFC 5880 6.7.4).
 //     The others send the key itself, use MD5, or let packets be replayed.
-//   - Demand mode of our own and the echo function: D is never set, Required Min
-//     Echo RX Interval is 0. A peer that sets D is served as 6.8.7 demands: it
-//     gets no periodic packets while both sides are up.
+//   - Demand mode and the echo function on this side: D is never set, Required Min Echo RX
+//     Interval is 0. A peer that sets D gets no periodic packets while both sides are up,
+//     as 6.8.7 demands.
 //   - Sessions that nobody configured.
 package bfd

@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// retryInterval is between two attempts to open a session's socket.
+	// retryInterval is the time between two attempts to open a session's socket.
 	retryInterval = time.Second
-	// timerSlack is lateness that every timer has.
+	// timerSlack is how late every timer may be.
 	timerSlack = time.Millisecond
 )
 
@@ -22,9 +22,9 @@ type loop struct {
 	backlog  backlog
 	discards map[string]uint64
 	flood    flood
-	shielded []rule        // those that the kernel has; none: it lets everything through
-	wake     time.Time     // the deadline slept for; zero: none
-	lateness time.Duration // the worst
+	shielded []rule        // the rules in the kernel's filters; empty: there are none
+	wake     time.Time     // the next deadline; zero: none
+	lateness time.Duration // the longest so far
 }
 
 // entry is a session and its socket.
@@ -76,8 +76,9 @@ func (l *loop) arm(timer *time.Timer) {
 	}
 }
 
-// turn does all that is due. What was received comes before deadlines: a packet
-// that lay in the socket while this process was starved proves that the peer lived.
+// turn does everything that is due. It handles received packets before deadlines: a packet
+// that waited in the socket while this process did not get to run proves that the peer is
+// alive.
 func (l *loop) turn(now time.Time) {
 	if late := now.Sub(l.wake); !l.wake.IsZero() && late > timerSlack {
 		l.lateness = max(l.lateness, late)
@@ -113,7 +114,7 @@ func (l *loop) step(e *entry, event any, now time.Time) {
 func (l *loop) report(e *entry, c *change, now time.Time) {
 	l.log.Debug("BFD session changed", "session", e.wanted.Key.String(), "state", c.to.String(), "reason", c.reason)
 	if c.from != Up && c.to != Up || c.to == AdminDown {
-		return // never up, or our own doing: whoever removed the session knows
+		return // it was never up, or this side has removed it
 	}
 	l.backlog.add(Event{
 		Key: e.wanted.Key, State: c.to, Diag: e.diag, Reason: c.reason,
@@ -121,7 +122,7 @@ func (l *loop) report(e *entry, c *change, now time.Time) {
 	})
 }
 
-// configure makes wanted the set of sessions.
+// configure replaces the set of sessions.
 func (l *loop) configure(wanted map[Key]Session) {
 	now := time.Now()
 	for key, e := range l.sessions {
@@ -154,8 +155,8 @@ func (l *loop) add(w Session, now time.Time) {
 	l.open(e, now)
 }
 
-// leave ends a session: its peer, if it has one, hears AdminDown for a while
-// (RFC 5880 6.8.16).
+// leave ends a session. If the peer has been heard, it is sent AdminDown for a detection
+// time first (RFC 5880 6.8.16).
 func (l *loop) leave(key Key, e *entry, now time.Time) {
 	l.backlog.forget(key)
 	known := e.remote.discr != 0 && e.link != nil

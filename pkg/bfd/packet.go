@@ -1,6 +1,8 @@
 package bfd
 
 import (
+	"crypto/sha1"
+	"crypto/subtle"
 	"encoding/binary"
 	"errors"
 	"time"
@@ -14,12 +16,12 @@ const (
 
 // packet is a BFD Control packet (RFC 5880 4.1) without its authentication section.
 type packet struct {
-	authenticated bool // A: a section follows, see auth.go
+	authenticated bool // A: an authentication section follows
 	diag          Diag
 	state         State
 	poll          bool
 	final         bool
-	independent   bool // C: the sender's BFD survives its control plane
+	independent   bool // C: the sender's BFD does not depend on its control plane
 	demand        bool
 	multiplier    uint8
 	my, your      uint32 // discriminators
@@ -49,8 +51,8 @@ const (
 	bitMultipoint  = 0x01
 )
 
-// decode reads a packet and applies those rules of RFC 5880 6.8.6 that need no
-// session. Bytes after the packet's own length are ignored.
+// decode reads a packet and checks the rules of RFC 5880 6.8.6 that need no session. It
+// ignores octets behind the packet's own length.
 func decode(b []byte) (packet, error) {
 	if len(b) < headerLen {
 		return packet{}, errLength
@@ -90,8 +92,8 @@ func decode(b []byte) (packet, error) {
 	return p, nil
 }
 
-// appendTo appends the packet's wire form. Intervals are rounded down to
-// microseconds; those that the configuration allows fit the field.
+// appendTo encodes the packet. Intervals are rounded down to microseconds; all that the
+// configuration allows fit into the field.
 func (p packet) appendTo(b []byte) []byte {
 	flags := byte(p.state) << 6
 	for _, f := range [...]struct {
@@ -114,4 +116,100 @@ func (p packet) appendTo(b []byte) []byte {
 
 func micros(b []byte) time.Duration {
 	return time.Duration(binary.BigEndian.Uint32(b)) * time.Microsecond
+}
+
+// The authentication section of Meticulous Keyed SHA1 (RFC 5880 4.4), which follows
+// the header: type, length, key ID, reserved, sequence number, hash.
+const (
+	authTypeSHA1 = 5
+	authLen      = 28
+	authPacket   = headerLen + authLen
+	authSequence = headerLen + 4
+	authHash     = headerLen + 8
+)
+
+// Reasons to discard an authenticated packet (RFC 5880 6.7, 6.8.6).
+var (
+	errNoAuth   = errors.New("authentication is in use, and the packet has none")
+	errAuth     = errors.New("authentication is not in use, and the packet has it")
+	errAuthType = errors.New("authentication is not Meticulous Keyed SHA1")
+	errAuthKey  = errors.New("authentication key ID is unknown")
+	errSequence = errors.New("authentication sequence number is out of its window")
+	errHash     = errors.New("authentication hash does not fit")
+)
+
+// auth is the state of a session's authentication (RFC 5880 6.8.1).
+type auth struct {
+	sent     uint32    // bfd.XmitAuthSeq, of the last packet
+	received uint32    // bfd.RcvAuthSeq
+	known    time.Time // until when received is valid (bfd.AuthSeqKnown)
+}
+
+// verify checks the authentication of a packet that was decoded from b. Cheap checks come
+// first, so that no hash is computed for a packet that is replayed or guessed. The window
+// depends on the packet's multiplier, which is only to be trusted if the hash fits; if it
+// does not, the packet is discarded anyway.
+func (a *auth) verify(b []byte, p packet, keys []AuthKey, now time.Time) error {
+	switch {
+	case len(keys) == 0 && !p.authenticated:
+		return nil
+	case len(keys) == 0:
+		return errAuth
+	case !p.authenticated:
+		return errNoAuth
+	case len(b) < authPacket || b[3] != authPacket || b[headerLen] != authTypeSHA1 || b[headerLen+1] != authLen:
+		return errAuthType
+	}
+	secret, ok := secretOf(keys, b[headerLen+2])
+	if !ok {
+		return errAuthKey
+	}
+	sequence := binary.BigEndian.Uint32(b[authSequence:])
+	if ahead := sequence - a.received; now.Before(a.known) && (ahead == 0 || ahead > 3*uint32(p.multiplier)) {
+		return errSequence
+	}
+	want := hash(b[:authPacket], secret)
+	if subtle.ConstantTimeCompare(want[:], b[authHash:authPacket]) == 0 {
+		return errHash
+	}
+	return nil
+}
+
+// accepted records the sequence number of a packet that was accepted. It is valid for twice
+// the detection time: a peer that restarts begins with another one.
+func (a *auth) accepted(b []byte, detection time.Duration, now time.Time) {
+	a.received = binary.BigEndian.Uint32(b[authSequence:])
+	a.known = now.Add(2 * detection)
+}
+
+// appendTo appends the authentication section to b, a packet without one, and sets its A bit
+// and length. The sequence number grows with each packet (6.7.4).
+func (a *auth) appendTo(b []byte, key AuthKey) []byte {
+	a.sent++
+	b[1] |= bitAuth
+	b[3] = authPacket
+	b = append(b, authTypeSHA1, authLen, key.ID, 0)
+	b = binary.BigEndian.AppendUint32(b, a.sent)
+	b = append(b, make([]byte, sha1.Size)...)
+	sum := hash(b, key.Secret)
+	copy(b[authHash:], sum[:])
+	return b
+}
+
+// hash returns the hash of a packet. The secret, padded with zeros, stands where the hash
+// goes (6.7.4).
+func hash(b []byte, secret string) [sha1.Size]byte {
+	var with [authPacket]byte
+	copy(with[:authHash], b)
+	copy(with[authHash:], secret)
+	return sha1.Sum(with[:])
+}
+
+func secretOf(keys []AuthKey, id uint8) (string, bool) {
+	for _, k := range keys {
+		if k.ID == id {
+			return k.Secret, true
+		}
+	}
+	return "", false
 }

@@ -14,26 +14,22 @@ import (
 	"github.com/nvad/nvad/pkg/listen"
 )
 
-// burst bounds what one call takes from a socket, so that a flood cannot keep the
-// loop from its timers. It is more than a socket buffer holds.
+// burst is how many packets one call reads from a socket at most, so that a flood can't
+// keep the loop from its timers. It is more than a socket buffer holds.
 const burst = 4096
-
-// rawConn is a socket whose descriptor can be used.
-type rawConn = syscall.RawConn
 
 // receiver is the socket for one UDP port and family.
 type receiver struct {
 	conn  *net.UDPConn
-	raw   rawConn
+	raw   syscall.RawConn
 	users int // sessions
 }
 
-// buffers are reused by every reception. A packet is at most 255 bytes long.
+// buffers are reused for every packet. A packet has at most 255 octets.
 type buffers struct{ payload, control [512]byte }
 
-// receiver returns the socket for a UDP port, opening it if need be. The address
-// is not reused: two processes on one port would steal each other's packets in
-// silence.
+// receiver returns the socket for a UDP port, and opens it if necessary. It does not set
+// SO_REUSEADDR: two processes on one port would silently take each other's packets.
 func (u *udp) receiver(k receiverKey) (*receiver, error) {
 	if r := u.receivers[k]; r != nil {
 		return r, nil
@@ -56,7 +52,7 @@ func (u *udp) receiver(k receiverKey) (*receiver, error) {
 	if err != nil {
 		panic(err) // a UDP socket just opened has one
 	}
-	// More than the machine's limit (net.core.rmem_max), where that is allowed.
+	// With privileges, more than the machine's limit (net.core.rmem_max).
 	_ = raw.Control(func(fd uintptr) {
 		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer)
 	})
@@ -74,9 +70,9 @@ func (u *udp) release(k receiverKey) {
 	}
 }
 
-// watch tells the loop that a socket can be read. It only peeks: were it to read,
-// a packet in its hands would be missed by a loop that reads the socket empty
-// before it declares a session down.
+// watch wakes the loop when a socket can be read. It only peeks. If it read the packet
+// and passed it on, the loop could meanwhile find the socket empty and declare the session
+// down.
 func (u *udp) watch(r *receiver) {
 	var peek [1]byte
 	readable := func(fd uintptr) bool {
@@ -104,9 +100,9 @@ func (u *udp) receive(deliver func(datagram)) {
 	}
 }
 
-// take reads one datagram, if there is one and the socket is open. What it leads to
-// may close the socket, which waits until nobody uses the descriptor: it is given
-// back before.
+// take reads one datagram, if there is one and the socket is open. It releases the
+// descriptor before the datagram is handled, because that may close the socket, and
+// closing waits until nobody uses the descriptor.
 func (u *udp) take(r *receiver, k receiverKey) (d datagram, err error) {
 	closed := r.raw.Control(func(fd uintptr) { d, err = u.read(int(fd), k) })
 	return d, cmp.Or(closed, err)
@@ -133,7 +129,7 @@ func (u *udp) read(fd int, k receiverKey) (datagram, error) {
 	return d, nil
 }
 
-// readControl reads where a datagram came in and with which hop limit.
+// readControl reads the device, the local address and the hop limit of a datagram.
 func (d *datagram) readControl(messages []unix.SocketControlMessage) {
 	for _, m := range messages {
 		switch level, kind := m.Header.Level, m.Header.Type; {

@@ -2,11 +2,61 @@ package bfd
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 )
 
-// session holds the state variables of RFC 5880 6.8.1 for one peer. Time comes
-// with each step; what shall happen outside is in the effects.
+// State is a session state (RFC 5880 4.1, Sta).
+type State uint8
+
+// States, with their values on the wire.
+const (
+	AdminDown State = iota
+	Down
+	Init
+	Up
+)
+
+// String returns the name of RFC 5880.
+func (s State) String() string {
+	if s > Up {
+		return "State(" + strconv.Itoa(int(s)) + ")"
+	}
+	return [...]string{"AdminDown", "Down", "Init", "Up"}[s]
+}
+
+// Diag is a diagnostic code, which says why a session last changed its state (RFC 5880 4.1).
+type Diag uint8
+
+// Diagnostic codes of RFC 5880 4.1.
+const (
+	DiagNone Diag = iota
+	DiagDetectionExpired
+	DiagEchoFailed
+	DiagNeighborDown
+	DiagForwardingReset
+	DiagPathDown
+	DiagConcatenatedPathDown
+	DiagAdminDown
+	DiagReverseConcatenatedPathDown
+)
+
+var diagText = [...]string{
+	"no diagnostic", "control detection time expired", "echo function failed", "neighbor signaled session down",
+	"forwarding plane reset", "path down", "concatenated path down", "administratively down",
+	"reverse concatenated path down",
+}
+
+// String returns the wording of RFC 5880 4.1.
+func (d Diag) String() string {
+	if int(d) >= len(diagText) {
+		return "diagnostic " + strconv.Itoa(int(d))
+	}
+	return diagText[d]
+}
+
+// session is the state machine for one peer, with the state variables of RFC 5880 6.8.1.
+// The caller passes the time with each step, and carries out the effects.
 type session struct {
 	wanted Session
 	random func() float64 // in [0, 1), for jitter
@@ -17,15 +67,15 @@ type session struct {
 	remote remote
 
 	desiredMinTx, requiredMinRx time.Duration // as advertised
-	txFloor, rxFloor            time.Duration // as in use, see advertise
+	txFloor, rxFloor            time.Duration // in use, see advertise
 	poll                        poll
 
 	interval time.Duration // between packets before jitter; 0 while silent
 	lastTx   time.Time
 	nextTx   time.Time     // zero: no periodic transmission
-	detectAt time.Time     // zero: nothing received that could stop
-	extended time.Duration // of detectAt, since the last packet
-	leaveAt  time.Time     // zero unless removed: how long AdminDown is still told
+	detectAt time.Time     // end of the detection time; zero: no packet was received
+	extended time.Duration // by how much detectAt was extended since the last packet
+	leaveAt  time.Time     // until when a removed session sends AdminDown; else zero
 
 	auth auth
 
@@ -36,13 +86,13 @@ type session struct {
 	refused  refusals
 }
 
-// refusals are packets between the session's addresses that it did not take.
+// refusals count packets between the session's addresses that it did not accept.
 type refusals struct {
 	count uint64
 	last  string // why
 }
 
-// remote is what the peer's last packet said.
+// remote is the peer's state according to its last packet.
 type remote struct {
 	discr      uint32
 	state      State
@@ -53,17 +103,17 @@ type remote struct {
 	minRx      time.Duration
 }
 
-// unknown is the peer before its first packet: a RemoteMinRxInterval of one
-// microsecond (6.8.1) lets us speak to it.
+// unknown is the peer before its first packet. Its RemoteMinRxInterval is one microsecond
+// (6.8.1), so packets may be sent to it.
 var unknown = remote{state: Down, minRx: time.Microsecond}
 
 // Events of a session.
 type (
 	received     struct{ packet packet }
 	tick         struct{}                     // a deadline may have passed
-	starved      struct{ late time.Duration } // the loop ran later than it wanted to
+	starved      struct{ late time.Duration } // the loop ran late by so much
 	reconfigured struct{ wanted Session }
-	linked       struct{} // packets can leave now
+	linked       struct{} // packets can be sent now
 	disabled     struct{}
 	enabled      struct{}
 )
@@ -74,8 +124,8 @@ type effects struct {
 	change *change
 }
 
-// change is a change of state, with the reason in words. Administrative means
-// that it says nothing about the path (RFC 5882 3.2).
+// change is a change of state, with the reason in words. An administrative one says
+// nothing about the path (RFC 5882 3.2).
 type change struct {
 	from, to       State
 	reason         string
@@ -90,8 +140,7 @@ func newSession(wanted Session, discr uint32, random func() float64, now time.Ti
 	return s
 }
 
-// step is the state machine. It must be called with a tick once deadline has
-// passed.
+// step handles an event. The caller must pass a tick when deadline has passed.
 func (s *session) step(event any, now time.Time) effects {
 	var e effects
 	switch event := event.(type) {
@@ -122,7 +171,7 @@ func (s *session) step(event any, now time.Time) effects {
 	return e
 }
 
-// receive is the part of RFC 5880 6.8.6 that follows the choice of the session.
+// receive handles a packet of the session, by the second half of RFC 5880 6.8.6.
 func (s *session) receive(p packet, now time.Time) effects {
 	s.packets.in++
 	s.extended = 0
@@ -140,7 +189,7 @@ func (s *session) receive(p packet, now time.Time) effects {
 	e := effects{change: s.follow(p, now)}
 	s.detectAt = now.Add(s.detectionTime())
 	switch {
-	case p.poll: // the answer carries a new state, too
+	case p.poll: // the answer has the new state, too
 		answer := s.packet()
 		answer.final = true
 		e.send = &answer
@@ -150,7 +199,7 @@ func (s *session) receive(p packet, now time.Time) effects {
 	return e
 }
 
-// follow moves the state as the peer's state demands (RFC 5880 6.2, 6.8.6).
+// follow changes the state as the peer's state demands (RFC 5880 6.2, 6.8.6).
 func (s *session) follow(p packet, now time.Time) *change {
 	switch {
 	case p.state == AdminDown && s.state != Down:
@@ -178,8 +227,8 @@ func (s *session) tick(now time.Time) effects {
 	return e
 }
 
-// expire ends a detection time without a packet. The peer is forgotten in every
-// state (6.8.1, RemoteDiscr), so that it can come back as another one.
+// expire handles a detection time without a packet. In every state the peer is forgotten
+// (6.8.1, RemoteDiscr), so that it can come back with another discriminator.
 func (s *session) expire(now time.Time) effects {
 	var e effects
 	reason := fmt.Sprintf("nothing received for %v", s.detectionTime())
@@ -195,8 +244,8 @@ func (s *session) expire(now time.Time) effects {
 	return e
 }
 
-// move changes the state and, with it, what is advertised: 6.8.3 slows down all
-// but Up.
+// move changes the state, and the advertised intervals with it: in all states but Up,
+// packets are sent slowly (6.8.3).
 func (s *session) move(to State, diag Diag, reason string, now time.Time) *change {
 	c := &change{from: s.state, to: to, reason: reason}
 	s.state, s.diag, s.since = to, diag, now

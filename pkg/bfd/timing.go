@@ -1,22 +1,25 @@
 package bfd
 
-import "time"
+import (
+	"time"
+)
 
 // slowInterval is the least transmission interval while a session is not up
 // (RFC 5880 6.8.3).
 const slowInterval = time.Second
 
-// poll is a Poll Sequence (RFC 5880 6.5). The peer's Final ends it. Parameters
-// that change meanwhile need another: Final may have answered the older ones.
+// poll is a Poll Sequence (RFC 5880 6.5). The peer's Final ends it. If parameters change
+// meanwhile, another one is needed, because Final may answer the older ones.
 type poll struct {
 	running bool
-	sent    bool // a packet with P has left
+	sent    bool // a packet with P was sent
 	again   bool
 }
 
-// advertise sets the intervals that packets carry. If they change, a Poll Sequence
-// starts, and while the session is up two of the new values wait for its end
-// (6.8.3): a longer transmission interval, and a shorter one expected of the peer.
+// advertise sets the intervals in the packets. If they change, a Poll Sequence starts. While
+// the session is up, two kinds of change take effect only when the sequence ends (6.8.3): a
+// longer interval of nvad's packets, which the peer must expect first, and a shorter
+// interval of the peer's packets, which the peer must keep first.
 func (s *session) advertise() {
 	tx, rx := s.wanted.MinTx, s.wanted.MinRx
 	if s.state != Up {
@@ -51,13 +54,13 @@ func (s *session) endPoll() {
 	}
 }
 
-// txInterval is the interval between periodic packets before jitter (6.8.2, 6.8.7).
+// txInterval returns the interval between periodic packets before jitter (6.8.2, 6.8.7).
 func (s *session) txInterval() time.Duration { return max(s.txFloor, s.remote.minRx) }
 
-// rxInterval is the interval at which the peer has agreed to send.
+// rxInterval returns the interval at which the peer sends.
 func (s *session) rxInterval() time.Duration { return max(s.rxFloor, s.remote.minTx) }
 
-// detectionTime is 6.8.4: the peer's multiplier times the agreed interval.
+// detectionTime returns the peer's multiplier times its interval (6.8.4).
 func (s *session) detectionTime() time.Duration {
 	return time.Duration(s.remote.multiplier) * s.rxInterval()
 }
@@ -68,8 +71,8 @@ func (s *session) silent() bool {
 	return s.remote.minRx == 0 || demand && !s.poll.running
 }
 
-// reschedule sets the next periodic transmission after anything that may have
-// changed its interval. A shorter interval counts from the last packet.
+// reschedule sets the time of the next periodic packet. It is called after everything that
+// may have changed the interval. A shorter interval counts from the last packet.
 func (s *session) reschedule(now time.Time) {
 	if s.silent() {
 		s.interval, s.nextTx = 0, time.Time{}
@@ -81,7 +84,7 @@ func (s *session) reschedule(now time.Time) {
 	}
 }
 
-// transmit is a packet that leaves now, periodic or because its content changed.
+// transmit returns a packet to send now, periodic or because the state changed.
 func (s *session) transmit(now time.Time) *packet {
 	p := s.packet()
 	p.poll = s.poll.running
@@ -92,8 +95,8 @@ func (s *session) transmit(now time.Time) *packet {
 	return &p
 }
 
-// jitter shortens an interval to 75-100 %, to 75-90 % if a single lost packet
-// takes the session down (6.8.7).
+// jitter shortens an interval to 75-100 % of it, or 75-90 % if a single lost packet takes
+// the session down (6.8.7).
 func (s *session) jitter(interval time.Duration) time.Duration {
 	span := 0.25
 	if s.wanted.Multiplier == 1 {
@@ -102,9 +105,9 @@ func (s *session) jitter(interval time.Duration) time.Duration {
 	return time.Duration(float64(interval) * (0.75 + span*s.random()))
 }
 
-// extend moves the detection deadline by the time that the loop was late. Since
-// only time after the last packet counts, what is left is at most one detection
-// time: a process that was frozen for a minute still finds a dead peer.
+// extend moves the detection deadline by the time that the loop was late. The deadline is
+// then at most one detection time away, so a process that was frozen for a minute still
+// notices a dead peer soon.
 func (s *session) extend(late time.Duration) {
 	if !s.detectAt.IsZero() {
 		s.detectAt = s.detectAt.Add(late)
@@ -112,7 +115,7 @@ func (s *session) extend(late time.Duration) {
 	}
 }
 
-// packet is a packet with the present state, without P and F.
+// packet returns a packet with the present state, without P and F.
 func (s *session) packet() packet {
 	return packet{
 		diag: s.diag, state: s.state, multiplier: s.wanted.Multiplier, my: s.discr, your: s.remote.discr,
@@ -120,12 +123,12 @@ func (s *session) packet() packet {
 	}
 }
 
-// deadline is the next time at which a tick has something to do; zero if never.
+// deadline returns when a tick has something to do next; zero if never.
 func (s *session) deadline() time.Time {
 	return earliest(earliest(s.nextTx, s.detectAt), s.leaveAt)
 }
 
-// earliest is the earlier of two deadlines, where zero means none.
+// earliest returns the earlier of two deadlines, where zero means none.
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b

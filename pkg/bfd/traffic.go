@@ -11,7 +11,7 @@ import (
 
 const maxHopLimit = 255
 
-// Reasons to discard a packet that decodes.
+// Reasons to discard a packet that is well-formed.
 const (
 	noSession      = "no session between these addresses"
 	farAway        = "hop limit is not 255 (RFC 5881 5)"
@@ -22,9 +22,8 @@ const (
 	strangersDiscr = "no discriminator of ours, and not the one of the peer of this session"
 )
 
-// accept finds the session of a datagram (RFC 5880 6.3, 6.8.6) and lets it step.
-// Whatever does not come from the session's own addresses, device and distance is
-// not so much as decoded.
+// accept finds the session of a datagram (RFC 5880 6.3, 6.8.6) and passes the packet to it.
+// A datagram from other addresses, another device or too far away is not even decoded.
 func (l *loop) accept(d datagram, now time.Time) {
 	e := l.sessions[Key{Local: d.local, Remote: d.remote, Multihop: d.multihop}]
 	if e == nil {
@@ -38,18 +37,18 @@ func (l *loop) accept(d datagram, now time.Time) {
 	}
 	l.step(e, received{p}, now)
 	if p.authenticated {
-		e.auth.took(d.payload, e.detectionTime(), now)
+		e.auth.accepted(d.payload, e.detectionTime(), now)
 	}
 }
 
 // admit decodes a packet for a session, or says why it is discarded.
 //
-// Our discriminator is random, and so tells a packet of the peer from a stranger's
-// that merely has its address. Where there is none (RFC 5880 6.8.6 lets a peer that
-// has not heard us leave it out, and such a packet ends a session that is up), the
-// peer's own discriminator takes its place: one that lost us still has the same. A
-// peer that started anew has another; it is heard once its earlier life has gone
-// silent for the detection time.
+// nvad's discriminator is random. A stranger who forges the peer's address does not know it,
+// so a packet with it is the peer's. But a peer that does not hear nvad leaves it out (RFC
+// 5880 6.8.6), and such a packet takes a session down that is up. Then the peer's own
+// discriminator has to be the one that it had before: a peer that lost nvad still has it.
+// A peer that has restarted has another one; its packets are accepted after the detection
+// time, when its earlier session has gone down.
 func (l *loop) admit(e *entry, d datagram, now time.Time) (packet, string) {
 	switch {
 	case d.hopLimit < int(e.wanted.MinTTL) && !d.multihop:
@@ -76,8 +75,8 @@ func (l *loop) admit(e *entry, d datagram, now time.Time) (packet, string) {
 	return p, ""
 }
 
-// discard counts a packet that was not taken, for a session if it was between the
-// addresses of one.
+// discard counts a packet that is not accepted. e is the session between its addresses, if
+// there is one.
 func (l *loop) discard(e *entry, d datagram, reason string, now time.Time) {
 	l.discards[reason]++
 	l.flood.count(now)
@@ -90,9 +89,9 @@ func (l *loop) discard(e *entry, d datagram, reason string, now time.Time) {
 	}
 }
 
-// send sends a session's packet. Where it cannot leave at all, the socket is
-// opened again until it can: only so is an address or a device noticed that has
-// gone and come back.
+// send sends a session's packet. If the address or the device of the socket is gone, the
+// socket is closed and opened again until that succeeds: an old socket would not work
+// even after the address or the device has come back.
 func (l *loop) send(e *entry, p *packet, now time.Time) {
 	if e.link == nil {
 		return
@@ -114,8 +113,8 @@ func (l *loop) send(e *entry, p *packet, now time.Time) {
 	}
 }
 
-// stale reports errors of a socket whose address or device is gone. Others (no
-// route, a full queue, a firewall) pass without a new socket.
+// stale reports whether err says that the address or the device of a socket is gone. Other
+// errors (no route, a full queue, a firewall) pass without a new socket.
 func stale(err error) bool {
 	for _, e := range []error{unix.EADDRNOTAVAIL, unix.EINVAL, unix.ENODEV, unix.ENXIO, unix.EBADF} {
 		if errors.Is(err, e) {
@@ -145,7 +144,7 @@ func (l *loop) unlink(e *entry, err error, retryAt time.Time) {
 	l.fail(e, err)
 }
 
-// fail keeps the error for display and logs it if it is news.
+// fail keeps the error for display, and logs it if it differs from the last one.
 func (l *loop) fail(e *entry, err error) {
 	if err != nil && (e.err == nil || e.err.Error() != err.Error()) {
 		l.log.Warn("BFD session cannot send", "session", e.wanted.Key.String(), "reason", err)
@@ -153,7 +152,7 @@ func (l *loop) fail(e *entry, err error) {
 	e.err = err
 }
 
-// retryNow opens what is not open at the next turn.
+// retryNow has every closed socket opened in the next turn.
 func (l *loop) retryNow() {
 	for _, e := range l.sessions {
 		if e.link == nil {

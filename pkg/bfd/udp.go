@@ -1,6 +1,7 @@
 package bfd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -8,9 +9,44 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
+
+// port is the network for the loop, which alone calls it: udp, or a test's.
+type port interface {
+	// open prepares to send for a session, and to receive on its UDP port. It fails
+	// while the local address or the device does not exist.
+	open(k Key, device string) (link, error)
+	// ready receives a value when there may be something to read.
+	ready() <-chan struct{}
+	// receive passes on everything that has been received, without waiting. The payload
+	// is valid during the call.
+	receive(func(datagram))
+	// shield has the kernel drop packets that fit no rule. Without rules it drops none.
+	shield([]rule)
+	// close ends reception.
+	close()
+}
+
+// link sends the packets of one session.
+type link interface {
+	// send does not wait.
+	send(payload []byte) error
+	// device is the index of the device that the session is bound to, or 0.
+	device() int
+	close()
+}
+
+// datagram is one received UDP payload.
+type datagram struct {
+	payload       []byte
+	local, remote netip.Addr // without zone
+	device        int        // index of the receiving device
+	hopLimit      int
+	multihop      bool // by UDP port
+}
 
 // UDP ports (RFC 5881 4, RFC 5883 5).
 const (
@@ -20,11 +56,11 @@ const (
 	lastSource    = 65535
 )
 
-// udp is the port over real sockets: one to receive on for each UDP port and
-// family, open while a session needs it, and one to send from for each session.
+// udp is the port over real sockets. It has one socket to receive on for each UDP port and
+// family that a session needs, and one to send from for each session.
 type udp struct {
 	receivers map[receiverKey]*receiver
-	sources   map[uint16]bool // taken: unique among all sessions (RFC 5881 4)
+	sources   map[uint16]bool // source ports in use: each has one session (RFC 5881 4)
 	readable  chan struct{}
 	closed    chan struct{}
 	watchers  sync.WaitGroup
@@ -50,8 +86,7 @@ func (u *udp) close() {
 	u.watchers.Wait()
 }
 
-// open opens a session's socket and, for the first session on it, the receive
-// socket.
+// open opens a session's socket, and the receive socket if this is its first session.
 func (u *udp) open(k Key, device string) (link, error) {
 	index := 0
 	if device != "" {
@@ -104,7 +139,7 @@ func (u *udp) dial(k Key, device string, index int) (*net.UDPConn, uint16, error
 type udpLink struct {
 	udp      *udp
 	conn     *net.UDPConn
-	raw      rawConn
+	raw      syscall.RawConn
 	to       unix.Sockaddr
 	index    int
 	source   uint16
@@ -113,8 +148,8 @@ type udpLink struct {
 
 func (l *udpLink) device() int { return l.index }
 
-// send goes around the runtime's poller, which would wait while the socket's
-// buffer is full, and with it all sessions.
+// send bypasses the runtime's poller, which would wait while the socket's buffer is full,
+// and hold up all sessions.
 func (l *udpLink) send(payload []byte) error {
 	var err error
 	if closed := l.raw.Control(func(fd uintptr) {
@@ -145,4 +180,79 @@ func sockaddr(k Key, index int) unix.Sockaddr {
 		to.ZoneId = uint32(index)
 	}
 	return to
+}
+
+const (
+	// classControl is DSCP CS6, network control.
+	classControl = 0xc0
+	// receiveBuffer has room for some 1,000 packets that arrive while the process does not
+	// get to run.
+	receiveBuffer = 1 << 20
+)
+
+// option is a socket option to set before the socket is bound.
+type option struct{ level, name, value int }
+
+func senderOptions(v6 bool, device int) []option {
+	options := []option{
+		{unix.IPPROTO_IP, unix.IP_TTL, maxHopLimit},
+		{unix.IPPROTO_IP, unix.IP_TOS, classControl},
+	}
+	if v6 {
+		options = []option{
+			{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1},
+			{unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, maxHopLimit},
+			{unix.IPPROTO_IPV6, unix.IPV6_TCLASS, classControl},
+		}
+	}
+	if device != 0 {
+		options = append(options, option{unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, device})
+	}
+	return options
+}
+
+func receiverOptions(v6 bool) []option {
+	buffer := option{unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer}
+	if v6 {
+		return []option{
+			{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1},
+			{unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1},
+			{unix.IPPROTO_IPV6, unix.IPV6_RECVHOPLIMIT, 1},
+			buffer,
+		}
+	}
+	return []option{{unix.IPPROTO_IP, unix.IP_PKTINFO, 1}, {unix.IPPROTO_IP, unix.IP_RECVTTL, 1}, buffer}
+}
+
+// bind opens a UDP socket with options. Its errors do not name the port, which differs at
+// each attempt: fail would log each as new.
+func bind(at netip.AddrPort, options []option) (*net.UDPConn, error) {
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var err error
+		if e := c.Control(func(fd uintptr) { err = set(int(fd), options) }); e != nil {
+			return e
+		}
+		return err
+	}}
+	network := "udp4"
+	if at.Addr().Is6() {
+		network = "udp6"
+	}
+	conn, err := config.ListenPacket(context.Background(), network, at.String())
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		return nil, fmt.Errorf("%v: %w", at.Addr(), op.Err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.UDPConn), nil
+}
+
+func set(fd int, options []option) error {
+	for _, o := range options {
+		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
+			return fmt.Errorf("socket option %d/%d: %w", o.level, o.name, err)
+		}
+	}
+	return nil
 }
