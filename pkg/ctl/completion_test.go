@@ -11,7 +11,7 @@ import (
 	"github.com/nvad/nvad/pkg/api/apitest"
 )
 
-// TestAbbreviations: what shows something may be abbreviated, also after flags.
+// TestAbbreviations: commands that show something may be abbreviated, also after flags.
 func TestAbbreviations(t *testing.T) {
 	socket := serve(t, apitest.Hub00())
 	for short, full := range map[string]string{
@@ -41,8 +41,8 @@ func TestAbbreviations(t *testing.T) {
 	}
 }
 
-// TestNoAbbreviationChanges: no beginning of a command that changes something
-// reaches it, nor is such a command ever proposed for a mistyped word.
+// TestNoAbbreviationChanges: no abbreviation runs a command that changes something, and
+// no mistyped word gets one as a suggestion.
 func TestNoAbbreviationChanges(t *testing.T) {
 	d := apitest.Hub00()
 	socket := serve(t, d)
@@ -89,7 +89,7 @@ func TestNoAbbreviationChanges(t *testing.T) {
 	}
 }
 
-// TestFRRWords: show commands of FRR are answered by ours, which is named.
+// TestFRRWords: nvactl answers show commands of FRR, and names its own command.
 func TestFRRWords(t *testing.T) {
 	socket := serve(t, apitest.Hub00())
 	for theirs, ours := range map[string]string{
@@ -134,8 +134,8 @@ func TestFRRWords(t *testing.T) {
 	}
 }
 
-// The offline steps of docs/from-frr.md, with the seed's files: what the page
-// says nvactl answers is what it answers.
+// TestFromFRRPage runs the offline steps of docs/from-frr.md with the seed's files, and
+// compares the answers with those on the page.
 func TestFromFRRPage(t *testing.T) {
 	data, err := os.ReadFile("../../docs/from-frr.md")
 	if err != nil {

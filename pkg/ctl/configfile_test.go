@@ -25,7 +25,7 @@ func TestConfigCheck(t *testing.T) {
 	}
 }
 
-// TestFileJSON: what the commands about files print for programs.
+// TestFileJSON checks the JSON of the commands about files.
 func TestFileJSON(t *testing.T) {
 	var v checked
 	r := nvactl(t, "/nonexistent", "config", "check", seedFile, "-o", "json")
@@ -82,8 +82,8 @@ func TestConfigDiff(t *testing.T) {
 	}
 }
 
-// TestConfigConvert: the seed's files become a configuration that is valid, and
-// what is left over is on stderr and nowhere else.
+// TestConfigConvert: the result for the seed's files is a valid configuration, and the
+// leftovers go to stderr only.
 func TestConfigConvert(t *testing.T) {
 	const from = "../frrconf/testdata/hub00"
 	r := nvactl(t, "/nonexistent", "config", "convert", from+".frr", "--vxlan-script", from+".vxlan", "--router-id", "10.0.0.4")

@@ -168,9 +168,9 @@ func (a *app) drainCommand() *cobra.Command {
 		GroupID: groupChange,
 		Short:   "Take traffic off this NVA, before maintenance",
 		Long: `Take traffic off this NVA. Its health endpoint answers 503, so that a load
-balancer sends it no new connections, and nvad announces its routes again so
-that every neighbor prefers any other. It withdraws nothing, and packets that
-still arrive are forwarded as before.
+balancer sends it no new connections, and nvad announces its routes again with
+attributes that make every other path better. It withdraws nothing, and packets
+that still arrive are forwarded as before.
 
 A drain outlasts a reload, and ends when the daemon ends. --wait returns when
 traffic should have moved, which is after drain.hold of the configuration. --off

@@ -49,7 +49,7 @@ func TestControl(t *testing.T) {
 	}
 }
 
-// What waits for a drain learns that somebody has ended it.
+// TestDrainEnded: drain --wait fails if somebody ends the drain meanwhile.
 func TestDrainEnded(t *testing.T) {
 	socket := serve(t, apitest.Hub00())
 	if r := nvactl(t, socket, "drain", "--wait"); r.code != 1 || !strings.Contains(r.err, "ended before traffic had moved") {
@@ -76,7 +76,7 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// TestDryRun: it looks as a reload does, and changes nothing.
+// TestDryRun: --dry-run prints the same as a reload, and changes nothing.
 func TestDryRun(t *testing.T) {
 	d := apitest.Hub00()
 	socket := serve(t, d)
@@ -159,7 +159,7 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// TestDrainAlone: who drains an NVA that nobody can take the place of is told.
+// TestDrainAlone: drain warns if no other NVA can take the traffic.
 func TestDrainAlone(t *testing.T) {
 	d := apitest.BadDay()
 	d.Hold = time.Second

@@ -26,8 +26,8 @@ var update = flag.Bool("update", false, "rewrite the files in testdata")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serve runs d on a socket of its own and returns the path. The daemon ends
-// with the test, or when it is told to.
+// serve runs d on a socket of its own and returns the path. The daemon ends with the test,
+// or on nvactl stop.
 func serve(t *testing.T, d *apitest.Daemon) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "nvad")
@@ -63,14 +63,14 @@ func run(t *testing.T, l net.Listener, s *grpc.Server) (stop func()) {
 	return stop
 }
 
-// result is what a run of nvactl left.
+// result holds the output and exit code of a run of nvactl.
 type result struct {
 	out, err string
 	code     int
 }
 
-// nvactl runs the command against the daemon at socket, in 80 columns and at
-// the moment of the pictures in apitest.
+// nvactl runs the command against the daemon at socket, in 80 columns and at the time of
+// the data in apitest.
 func nvactl(t *testing.T, socket string, args ...string) result {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -139,7 +139,7 @@ func show(t *testing.T, socket, name string, args ...string) {
 	golden(t, name+".json", structured.out)
 }
 
-// TestShow: what an operator of the NVA in hub00 sees.
+// TestShow prints everything about the NVA in hub00.
 func TestShow(t *testing.T) {
 	socket := serve(t, apitest.Hub00())
 	for name, args := range map[string]string{
@@ -171,7 +171,7 @@ func TestShow(t *testing.T) {
 	}
 }
 
-// TestShowUnusual: a dual-stack edge on a bad day.
+// TestShowUnusual prints a dual-stack NVA on a bad day.
 func TestShowUnusual(t *testing.T) {
 	socket := serve(t, apitest.BadDay())
 	for name, args := range map[string]string{

@@ -59,7 +59,7 @@ func TestWrongCalls(t *testing.T) {
 	}
 }
 
-// TestPrefixWithHostBits: "routes" takes a prefix as "explain" does.
+// TestPrefixWithHostBits: "routes" clears the host bits of a prefix, as "explain" does.
 func TestPrefixWithHostBits(t *testing.T) {
 	wantError(t, nvactl(t, serve(t, apitest.Hub00()), "routes", "10.99.1.2/16"), "no route to 10.99.0.0/16")
 }
@@ -81,8 +81,7 @@ func TestNotRunning(t *testing.T) {
 	wantError(t, nvactl(t, stale, "neighbors"), "nvad is not running (nobody answers on "+stale+")")
 }
 
-// TestForbiddenSocket opens the socket as another user, which a thread of its
-// own becomes.
+// TestForbiddenSocket opens the socket as another user, in a thread of its own.
 func TestForbiddenSocket(t *testing.T) {
 	if os.Getuid() != 0 {
 		if os.Getenv("NVAD_REQUIRE_ROOT") == "1" {
@@ -154,7 +153,7 @@ func TestFailuresOfTheDaemon(t *testing.T) {
 	}
 }
 
-// TestFaultsOfTheFile: they look as nvad check prints them.
+// TestFaultsOfTheFile: the errors of a file are printed as by nvad check.
 func TestFaultsOfTheFile(t *testing.T) {
 	const want = "/etc/nvad/nvad.toml:3: asn: missing\n/etc/nvad/nvad.toml:9: neighbor.addres: unknown key"
 	d := apitest.Hub00()
@@ -167,7 +166,7 @@ func TestFaultsOfTheFile(t *testing.T) {
 	}
 }
 
-// TestStreamBreaks: a table that broke off must not look complete.
+// TestStreamBreaks: an incomplete table must not look complete.
 func TestStreamBreaks(t *testing.T) {
 	d := apitest.Hub00()
 	d.Err, d.AfterRows = errors.New("shutting down"), 2
@@ -177,8 +176,8 @@ func TestStreamBreaks(t *testing.T) {
 	}
 }
 
-// TestFirstStep: on a machine without a configuration nvactl says what writes one,
-// and where there is one, how to start nvad.
+// TestFirstStep: on a machine without a configuration, nvactl tells how to write one; with
+// one, it tells how to start nvad.
 func TestFirstStep(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "nvad.toml")
 	if got := firstStep(DefaultSocket, file); !strings.Contains(got, `there is no `+file+` yet, in Azure "sudo nvad bootstrap"`) {
@@ -195,7 +194,7 @@ func TestFirstStep(t *testing.T) {
 	}
 }
 
-// TestStopFlushWithoutDaemon: what is left is another command's to remove.
+// TestStopFlushWithoutDaemon: without a daemon, stop --flush points to nvad flush.
 func TestStopFlushWithoutDaemon(t *testing.T) {
 	r := nvactl(t, filepath.Join(t.TempDir(), "nvad.sock"), "stop", "--flush")
 	if r.code != 1 || !strings.Contains(r.err, `nvad is not running: to remove its routes and devices, run "sudo nvad flush"`) {
@@ -203,7 +202,7 @@ func TestStopFlushWithoutDaemon(t *testing.T) {
 	}
 }
 
-// TestOverLimit: who asks for more than a caller may have reads why, in one line.
+// TestOverLimit: a caller who exceeds a limit gets the reason in one line.
 func TestOverLimit(t *testing.T) {
 	d := apitest.Hub00()
 	d.Err = status.Error(codes.ResourceExhausted, "too many tables and profiles being read: you have 4 at nvad already, the most that one caller may have; end one first")

@@ -11,7 +11,7 @@ import (
 	"github.com/nvad/nvad/pkg/engine"
 )
 
-// TestExplain: the stories that a real table tells of hub00's routes.
+// TestExplain explains routes of hub00 with a real table.
 func TestExplain(t *testing.T) {
 	socket := serve(t, apitest.Hub00())
 	for name, args := range map[string]string{
@@ -49,8 +49,7 @@ func TestExplainErrors(t *testing.T) {
 	}
 }
 
-// TestPolicyTest: what the seed's configuration makes of routes, without a
-// daemon.
+// TestPolicyTest evaluates the seed's configuration without a daemon.
 func TestPolicyTest(t *testing.T) {
 	const file = "../config/testdata/good/hub00-lists.toml"
 	for name, args := range map[string][]string{
@@ -100,8 +99,8 @@ func TestPolicyTestErrors(t *testing.T) {
 	}
 }
 
-// FuzzPolicyTest checks that no text of a route panics, neither where it is read
-// nor where policies see it, and that what is taken makes sense.
+// FuzzPolicyTest checks that no text of a route causes a panic, neither in the parser nor
+// in the policies, and that the parsed route is valid.
 func FuzzPolicyTest(f *testing.F) {
 	cfg, err := config.Load("../config/testdata/good/hub00-lists.toml")
 	if err != nil {

@@ -28,13 +28,13 @@ import (
 	"github.com/nvad/nvad/pkg/api/apitest"
 )
 
-// poison does what a terminal, a shell and a file system must not be made to do: it
-// sets a title, clears the screen in the form of C1, turns the direction of writing,
-// and asks for commands and for another directory.
+// poison attacks a terminal, a shell and a file system: it sets a title, clears the screen
+// by a C1 sequence, changes the direction of writing, runs commands, and leads to another
+// directory.
 const poison = "\x1b]0;gone\a\u009b2J\u202e\x7f\r$(touch gone)`touch gone`;../../gone\t\U000e0041"
 
-// impostor answers every call with messages in which every text is poison. Streams
-// give a message for each kind that there is of it.
+// impostor answers every call with messages in which every text is poison. A stream sends
+// one message for each member of a oneof.
 func impostor(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(ownDirectory(t), "nvad.sock")
@@ -70,7 +70,7 @@ func impostor(t *testing.T) string {
 	return path
 }
 
-// fill sets every field of m; of those that exclude each other, the one of its kind.
+// fill sets every field of m, and the member number kind of every oneof.
 func fill(m protoreflect.Message, kind, depth int) {
 	if _, ok := m.Interface().(*timestamppb.Timestamp); ok {
 		proto.Merge(m.Interface(), timestamppb.New(apitest.Now))
@@ -112,9 +112,8 @@ func filled(f protoreflect.FieldDescriptor, fresh protoreflect.Value, kind, dept
 	return fresh
 }
 
-// TestImpostor runs every command against a daemon that is none: nothing but what
-// can be printed reaches the terminal, in any format, and no completion means
-// anything to a shell.
+// TestImpostor runs every command against an impostor: only printable characters reach the
+// terminal, in any format, and no completion contains anything that a shell interprets.
 func TestImpostor(t *testing.T) {
 	t.Chdir(ownDirectory(t))
 	socket := impostor(t)
@@ -162,7 +161,7 @@ func TestImpostor(t *testing.T) {
 	}
 }
 
-// steers fails the test for a character that a terminal does not print.
+// steers fails the test for a character that steers a terminal.
 func steers(t *testing.T, what, text string) {
 	t.Helper()
 	if i := strings.IndexFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
@@ -170,7 +169,7 @@ func steers(t *testing.T, what, text string) {
 	}
 }
 
-// TestImpostorArchive unpacks to nowhere else, and has bounds.
+// TestImpostorArchive: the archive unpacks into its directory only, and is bounded.
 func TestImpostorArchive(t *testing.T) {
 	d := apitest.Hub00()
 	var zoned api.Neighbor
@@ -206,7 +205,7 @@ func TestImpostorArchive(t *testing.T) {
 	}
 }
 
-// TestStrangersSocket: nvactl says nothing to a daemon of another user.
+// TestStrangersSocket: nvactl sends nothing to the daemon of another user.
 func TestStrangersSocket(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can listen as somebody else")
@@ -225,7 +224,7 @@ func TestStrangersSocket(t *testing.T) {
 	}
 }
 
-// listenAs makes a socket as another user does. The thread that was that user ends.
+// listenAs creates a socket as another user, in a thread that ends afterwards.
 func listenAs(t *testing.T, path string, uid int) net.Listener {
 	t.Helper()
 	must(t, os.Chmod(filepath.Dir(path), 0o777))

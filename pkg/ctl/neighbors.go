@@ -21,10 +21,10 @@ func (a *app) neighborsCommand() *cobra.Command {
 		Aliases: []string{"neighbor"},
 		GroupID: groupShow,
 		Short:   "Show the BGP neighbors, or one in detail",
-		Long: `Show every BGP neighbor: the state of its session, how long it has been up or
-down, and how many routes it sent, how many of those were accepted, and how many
-were advertised to it. If BFD watches a neighbor, there is a column for its
-state. With ADDRESS, show one neighbor in detail.`,
+		Long: `Show every BGP neighbor with the state of its session, the time since it came up
+or went down, and the number of routes received, accepted and advertised. If BFD
+watches a neighbor, a column shows the state of BFD. With ADDRESS, show one
+neighbor in detail.`,
 		Example: `  nvactl neighbors
   nvactl neighbors 10.0.210.4
   nvactl neighbors -o json | jq '.[] | select(.state != "Established")'`,

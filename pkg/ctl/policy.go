@@ -36,11 +36,12 @@ func (a *app) policyTestCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test --route ROUTE --neighbor ADDRESS --direction in|out",
 		Short: "Try a route on a configuration file, without a daemon",
-		Long: `Evaluate a configuration file on a route that a neighbor sends (in), or that is
-to be sent to it (out). Show every check and rule with the value it looked at,
-the attributes before and after, and those on the wire. This needs no daemon:
-nvactl assumes values that neither the route nor the file gives, such as the
-next hop, and lists them. The exit code is 0 even if the route is denied.
+		Long: `Evaluate the policies of a configuration file on a route that a neighbor sends
+(in), or that is to be sent to it (out). Show every check and rule with the
+value it looked at, the attributes before and after, and those on the wire. This
+needs no daemon: nvactl assumes values that neither the route nor the file
+gives, such as the next hop, and lists them. The exit code is 0 even if the
+route is denied.
 
 A route is written as
   ` + routeGrammar,

@@ -46,7 +46,7 @@ func newTLSDaemon(t *testing.T, admins ...string) *tlsDaemon {
 	return d
 }
 
-// nvactl asks by the environment: flags are what the other tests use.
+// nvactl passes the address by the environment, as the other tests use flags.
 func (d *tlsDaemon) nvactl(cert, key, ca string, args ...string) result {
 	d.Helper()
 	env := map[string]string{"NVAD_ADDRESS": d.address, "NVAD_CERT": cert, "NVAD_KEY": key, "NVAD_CA": ca}
@@ -100,8 +100,7 @@ func (d *tlsDaemon) asNobody() result {
 	return d.nvactl(cert, key, d.ours.Path, "reload")
 }
 
-// TestStrangers: each side refuses what the right authority has not signed, and
-// what has expired.
+// TestStrangers: each side refuses a certificate of another CA, and an expired one.
 func TestStrangers(t *testing.T) {
 	d := newTLSDaemon(t, "CN=alice")
 	cert, key := d.theirs.Issue(pki.Leaf{Name: "alice"})
@@ -133,8 +132,8 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
-// TestRenewal: a certificate that is replaced counts from the next connection
-// on, and one that is half replaced does not harm.
+// TestRenewal: a replaced certificate is used for the next connection, and a half-written
+// one does no harm.
 func TestRenewal(t *testing.T) {
 	d := newTLSDaemon(t, "CN=alice")
 	cert, key := d.theirs.Issue(pki.Leaf{Name: "alice"})

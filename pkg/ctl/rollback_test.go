@@ -57,8 +57,8 @@ func TestConfirmAndRollback(t *testing.T) {
 	}
 }
 
-// TestRollbackWithoutFile: where the file can't be written, the rollback is done all
-// the same, and what is left to do is said.
+// TestRollbackWithoutFile: if the file can't be written, the rollback succeeds all the
+// same, and nvactl tells what is left to do.
 func TestRollbackWithoutFile(t *testing.T) {
 	d := apitest.Hub00()
 	d.File = "/nonexistent/nvad.toml"
@@ -81,8 +81,8 @@ func TestStatusOfConfig(t *testing.T) {
 	show(t, serve(t, d), "status-config", "status")
 }
 
-// ownDirectory is a directory that only the test can change. That of t.TempDir may
-// be open to a group.
+// ownDirectory returns a directory that only the test can change. That of t.TempDir may be
+// writable by a group.
 func ownDirectory(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "nvad")
@@ -102,8 +102,8 @@ func must(t *testing.T, errs ...error) {
 
 const before = "# changed\n"
 
-// TestRestore writes a file back, and keeps what it held: mode and owner stay, and
-// nobody can read it who could not before.
+// TestRestore writes a file back and keeps its old content. Mode and owner stay, and nobody
+// gets access who had none before.
 func TestRestore(t *testing.T) {
 	dir := ownDirectory(t)
 	path := filepath.Join(dir, "nvad.toml")
@@ -113,7 +113,7 @@ func TestRestore(t *testing.T) {
 		owner = 65534
 		must(t, os.Chown(path, owner, owner))
 	}
-	// New files of the directory get an access list with one more user in it.
+	// New files in the directory inherit an access list with one more user.
 	if err := unix.Setxattr(dir, "system.posix_acl_default", listWith(12345), 0); err != nil && !errors.Is(err, unix.ENOTSUP) {
 		t.Fatal(err)
 	}
@@ -145,8 +145,8 @@ func TestRestore(t *testing.T) {
 	}
 }
 
-// listWith is a POSIX access list in the kernel's form, by which a user may read
-// and write besides the owner.
+// listWith returns a POSIX access list in the kernel's form that grants a user reading and
+// writing, besides the owner.
 func listWith(uid uint32) []byte {
 	b := binary.LittleEndian.AppendUint32(nil, 2) // version
 	for _, e := range []struct {
@@ -160,13 +160,13 @@ func listWith(uid uint32) []byte {
 	return b
 }
 
-// TestRestoreElsewhere has a daemon, and whoever can write near the file, try to
-// make nvactl write another one. Rollback and config restore take the same way.
+// TestRestoreElsewhere: neither a daemon nor somebody who can write near the file can make
+// nvactl write another file, by rollback or by config restore.
 func TestRestoreElsewhere(t *testing.T) {
 	for _, tt := range []struct {
 		name, want string
 		root       bool
-		// prepare makes the file that is given, if any, and returns it.
+		// prepare creates the file to name, if any, and returns its path.
 		prepare func(t *testing.T, dir, victim string) string
 	}{
 		{name: "the daemon names it", want: "name the file to write with --config", prepare: func(*testing.T, string, string) string { return "" }},
@@ -238,7 +238,7 @@ func TestRestoreElsewhere(t *testing.T) {
 	}
 }
 
-// TestRestoreNoConfiguration: the file does not become what nvad would not take.
+// TestRestoreNoConfiguration: nvactl writes nothing that is no valid configuration.
 func TestRestoreNoConfiguration(t *testing.T) {
 	path := filepath.Join(ownDirectory(t), "nvad.toml")
 	must(t, os.WriteFile(path, []byte(before), 0o600))

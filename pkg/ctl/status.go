@@ -18,9 +18,9 @@ func (a *app) statusCommand() *cobra.Command {
 		GroupID: groupShow,
 		Short:   "Show the daemon at a glance",
 		Long: `Show the daemon at a glance: first the problems, then how many sessions are up,
-how many routes they brought, how many of those are in the kernel, and whether
-the daemon is in sync. It is in sync once every neighbor has sent all its
-routes, or nvad has stopped waiting for it.`,
+how many routes they carry, how many of those are in the kernel, and whether the
+daemon is in sync. It is in sync once every neighbor has sent all its routes, or
+nvad has stopped waiting for it.`,
 		Example: `  nvactl status
   nvactl status -o json | jq -e .in_sync`,
 		Args: between(0, 0),

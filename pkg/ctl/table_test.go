@@ -108,8 +108,7 @@ func TestTableWidth(t *testing.T) {
 	}
 }
 
-// TestKindsInJSON: every kind of field that an answer may have is one that the
-// encoder writes as what it is.
+// TestKindsInJSON: the encoder knows every kind of field that an answer may have.
 func TestKindsInJSON(t *testing.T) {
 	known := map[protoreflect.Kind]bool{
 		protoreflect.MessageKind: true, protoreflect.BoolKind: true, protoreflect.Uint32Kind: true,

@@ -246,7 +246,7 @@ func (a *app) profileCommand() *cobra.Command {
 		Short:   "Measure where the daemon's processor time or memory goes",
 		Long: `Write a profile of the running daemon for go tool pprof: cpu, heap, goroutine
 (the stacks of all goroutines) or allocs. It contains no route, address or
-password. Measuring the CPU costs about a hundredth of one.`,
+password. Measuring the CPU takes about 1% of one CPU.`,
 		Example: `  nvactl profile cpu --duration 5s
   nvactl profile heap --output heap.pprof`,
 		Args: func(_ *cobra.Command, args []string) error {

@@ -15,7 +15,7 @@ import (
 	"github.com/nvad/nvad/pkg/watch"
 )
 
-// anHour is what happens to the NVA of hub00 within one.
+// anHour returns the events of an hour at the NVA of hub00.
 func anHour() []watch.Event {
 	ars0, ars1, far := netip.MustParseAddr("10.0.210.4"), netip.MustParseAddr("10.0.210.5"), netip.MustParseAddr("169.254.0.2")
 	prefix := netip.MustParsePrefix("10.100.0.0/16")
@@ -50,8 +50,7 @@ func anHour() []watch.Event {
 	return events
 }
 
-// watched runs nvactl watch, has events happen, ends the daemon, and returns what was
-// printed.
+// watched runs nvactl watch, publishes events, ends the daemon, and returns the output.
 func watched(t *testing.T, d *apitest.Daemon, kind watch.Kind, events []watch.Event, args ...string) result {
 	t.Helper()
 	socket := serve(t, d)
@@ -65,7 +64,7 @@ func watched(t *testing.T, d *apitest.Daemon, kind watch.Kind, events []watch.Ev
 	return <-done
 }
 
-// TestWatch: one line for a change, whatever a neighbor has in its texts.
+// TestWatch: each change takes one line, whatever texts a neighbor sends.
 func TestWatch(t *testing.T) {
 	r := watched(t, apitest.Hub00(), watch.Routes, anHour())
 	if r.code != 0 || r.err != "nvactl: nvad has ended\n" {
@@ -85,7 +84,7 @@ func TestWatch(t *testing.T) {
 	golden(t, "watch.json", r.out)
 }
 
-// TestWatchLoses: who is too slow is told.
+// TestWatchLoses: a slow reader learns how many changes it lost.
 func TestWatchLoses(t *testing.T) {
 	events := make([]watch.Event, 0, 40_000)
 	for len(events) < cap(events) {
@@ -115,7 +114,7 @@ func TestWatchInterrupted(t *testing.T) {
 	}
 }
 
-// TestWatchRefused: what can't be watched.
+// TestWatchRefused: watch refuses unknown words.
 func TestWatchRefused(t *testing.T) {
 	socket := serve(t, apitest.Hub00())
 	for args, want := range map[string]string{

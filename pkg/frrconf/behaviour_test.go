@@ -12,7 +12,7 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// convert is the result of an FRR configuration in which router bgp is given.
+// convert converts an FRR configuration with a router bgp block.
 func convert(t *testing.T, frr string) (*config.Config, []Leftover) {
 	t.Helper()
 	in := Input{FRR: []byte(frr), RouterID: netip.MustParseAddr("10.0.0.4")}
@@ -27,8 +27,8 @@ func convert(t *testing.T, frr string) (*config.Config, []Leftover) {
 
 const bgpHead = "router bgp 65001\nneighbor 10.0.0.9 remote-as 65002\n"
 
-// TestWithoutPolicy is RFC 8212 as FRR has it: on by default since 7.4 in the
-// traditional profile, and for eBGP only.
+// TestWithoutPolicy checks RFC 8212 as in FRR: on by default since 7.4 in the traditional
+// profile, and for eBGP only.
 func TestWithoutPolicy(t *testing.T) {
 	deny, accept := policy.Chain{}, policy.Chain{Accept: true}
 	listed := policy.Chain{Accept: true, PrefixList: "p"}
@@ -56,7 +56,7 @@ func TestWithoutPolicy(t *testing.T) {
 	}
 }
 
-// TestDefaults is where FRR's defaults are not nvad's.
+// TestDefaults checks the defaults of FRR that differ from nvad's.
 func TestDefaults(t *testing.T) {
 	cfg, _ := convert(t, bgpHead)
 	n := cfg.Neighbors[0]
@@ -127,7 +127,7 @@ func TestActivation(t *testing.T) {
 	}
 }
 
-// TestLeftovers is the reason of single lines; empty if the line is carried.
+// TestLeftovers checks the reasons for single lines; empty if the line is carried over.
 func TestLeftovers(t *testing.T) {
 	tests := []struct{ frr, kind, reason string }{
 		{bgpHead + "neighbor 10.0.0.9 local-as 65009 no-prepend", string(NotSupported), "local-as"},
@@ -176,8 +176,8 @@ func TestLeftovers(t *testing.T) {
 	}
 }
 
-// TestBlocksWithin checks that the end of a block within one that is left out
-// does not end that one, and that what follows it is read.
+// TestBlocksWithin checks that the end of an inner block does not end the skipped block
+// around it, and that the lines after both are read.
 func TestBlocksWithin(t *testing.T) {
 	cfg, left := convert(t, "bfd\n peer 10.0.0.1\n  detect-multiplier 5\n exit\n !\n profile fast\n  transmit-interval 100\n exit\n !\nexit\n!\n"+
 		"router bgp 65001\n address-family l2vpn evpn\n  vni 7\n   rd 1:1\n  exit-vni\n  advertise-all-vni\n exit-address-family\n neighbor 10.0.0.9 remote-as 65009\n")
@@ -191,9 +191,8 @@ func TestBlocksWithin(t *testing.T) {
 	}
 }
 
-// TestByteOrderMark checks that a file from a Windows editor begins where it
-// begins.
-// From 9.1 on, FRR's default demands the neighbor's ASN at the front.
+// TestByteOrderMark checks that the mark of a Windows editor is not part of the first line.
+// Since 9.1, FRR by default requires the neighbor's ASN at the front of the path.
 func TestEnforceFirstAS(t *testing.T) {
 	for text, want := range map[string]bool{
 		"frr version 8.4.4\n" + bgpHead: false, "frr version 9.0\n" + bgpHead: false, "frr version 9.1\n" + bgpHead: true,
@@ -217,7 +216,7 @@ func TestDistributeListBesidePrefixList(t *testing.T) {
 	}
 }
 
-// A match names its family, of which FRR asks the list.
+// FRR evaluates only the list of the family that the match names.
 func TestMatchOfOneFamily(t *testing.T) {
 	const lists = "ip prefix-list OWN permit 10.0.0.0/8 le 24\nipv6 prefix-list OWN permit fd00::/8 le 48\n"
 	cfg, left := convert(t, lists+bgpHead+"route-map RM permit 10\nmatch ip address prefix-list OWN\n"+
@@ -274,8 +273,8 @@ func TestOneFamilyOfTwo(t *testing.T) {
 	}
 }
 
-// TestLostCondition checks that an entry which lost a condition lets nothing
-// through that FRR would not.
+// TestLostCondition checks that an entry which lost a condition accepts no route that FRR
+// would reject.
 func TestLostCondition(t *testing.T) {
 	cfg, _ := convert(t, bgpHead+"exit\nroute-map a permit 10\nmatch interface eth0\nexit\nroute-map a deny 20\nmatch interface eth1\n")
 	a := cfg.Policies.RouteMaps["a"]
@@ -284,8 +283,8 @@ func TestLostCondition(t *testing.T) {
 	}
 }
 
-// TestPeerAddress checks a word whose meaning depends on the direction, also
-// of a route-map that another one calls.
+// TestPeerAddress checks peer-address, whose meaning depends on the direction, also in a
+// route-map that another one calls.
 func TestPeerAddress(t *testing.T) {
 	for direction, want := range map[string]string{"in": "peer", "out": "self"} {
 		cfg, _ := convert(t, bgpHead+"neighbor 10.0.0.9 route-map a "+direction+
@@ -296,8 +295,8 @@ func TestPeerAddress(t *testing.T) {
 	}
 }
 
-// TestGoingOn is what FRR 8.4 answers to a route without tag that an entry
-// told to go on.
+// TestGoingOn checks the verdict of FRR 8.4 for a route without tag after an entry with
+// on-match or continue.
 func TestGoingOn(t *testing.T) {
 	const next, to30 = "on-match next\n", "on-match goto 30\n"
 	tests := []struct {

@@ -18,12 +18,12 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/*.toml anew")
 
-// golden is the inputs of testdata by name; each has NAME.frr, and NAME.vxlan
-// and NAME.interfaces where they exist.
+// golden returns the inputs of testdata by name: NAME.frr, and NAME.vxlan and
+// NAME.interfaces if they exist.
 var golden = []struct {
 	name     string
 	routerID string
-	// remains is how many leftovers have a meaning.
+	// remains counts the leftovers that have a meaning.
 	remains int
 }{
 	{"hub00", "10.0.0.4", 0},
@@ -84,7 +84,7 @@ func compare(t *testing.T, path string, got []byte) {
 	}
 }
 
-// reread checks that nvad takes the file, and takes it as it was meant.
+// reread checks that nvad accepts the file, with the intended meaning.
 func reread(t *testing.T, cfg *config.Config, file []byte) {
 	t.Helper()
 	again, err := config.Parse("nvad.toml", file)
@@ -104,8 +104,8 @@ func text(left []Leftover) string {
 	return b.String()
 }
 
-// TestEveryLine checks that no line of an input is lost: each has a fate, one
-// that is refused has a reason, and one with a reason is told.
+// TestEveryLine checks that no line of an input is lost: each has a fate, each refused line
+// has a reason, and each line with a reason is among the leftovers.
 func TestEveryLine(t *testing.T) {
 	for _, tt := range golden {
 		t.Run(tt.name, func(t *testing.T) {
@@ -190,8 +190,8 @@ route-map tag permit 10
 	}
 }
 
-// FuzzConvert checks that no input panics, that every line is accounted for,
-// and that a result which nvad does not accept says so.
+// FuzzConvert checks that no input causes a panic, that every line is accounted for, and
+// that a leftover reports a result that nvad does not accept.
 func FuzzConvert(f *testing.F) {
 	for _, tt := range golden {
 		in := input(f, tt.name, "")

@@ -64,7 +64,7 @@ ip route add
 	}
 }
 
-// TestRouterID is what FRR would take by itself, where the input tells.
+// TestRouterID checks the router-id that FRR would choose, if the input shows it.
 func TestRouterID(t *testing.T) {
 	const static = "iface eth0 inet static\n address 10.0.0.4\n netmask 255.255.255.0\n"
 	tests := []struct{ name, frr, interfaces, want string }{
@@ -95,7 +95,7 @@ func TestRouterID(t *testing.T) {
 	}
 }
 
-// TestHooks checks a tunnel that the interfaces file makes.
+// TestHooks checks a tunnel that the interfaces file creates.
 func TestHooks(t *testing.T) {
 	in := Input{RouterID: netip.MustParseAddr("10.0.0.4"), FRR: []byte(bgpHead), Interfaces: []byte(`auto eth0
 iface eth0 inet dhcp

@@ -66,7 +66,7 @@ func TestPattern(t *testing.T) {
 	}
 }
 
-// TestPatternSlow: an expression that needs too many states still works.
+// TestPatternSlow: an expression that needs too many states works without an automaton.
 func TestPatternSlow(t *testing.T) {
 	p, err := compilePattern("1.{12}$")
 	if err != nil || p.dfa != nil {
@@ -106,8 +106,8 @@ func drawPath(t *rapid.T) route.ASPath {
 	return p
 }
 
-// TestPatternsAgree: the automaton of a list decides as the regexp package does
-// over the text of the path, rule after rule.
+// TestPatternsAgree: the automaton of a list finds the same rule as package regexp, applied
+// rule by rule.
 func TestPatternsAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var src ASPathList

@@ -109,8 +109,8 @@ func TestCheckLibraryGood(t *testing.T) {
 	}
 }
 
-// TestCompileErrors: Compile tells everything that concerns the chain, once,
-// and nothing of other objects.
+// TestCompileErrors: Compile reports every error that concerns the chain once, and none of
+// other objects.
 func TestCompileErrors(t *testing.T) {
 	lib := &Library{
 		PrefixLists: map[string]PrefixList{"bad": {{}}, "other": {{}}},
@@ -137,7 +137,7 @@ func TestCompileErrors(t *testing.T) {
 	}
 }
 
-// TestFindUnreachedPrefixes: what is never reached, and its near misses.
+// TestFindUnreachedPrefixes has rules that are never reached, and near misses.
 func TestFindUnreachedPrefixes(t *testing.T) {
 	for _, c := range []struct {
 		name  string

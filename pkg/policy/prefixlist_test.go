@@ -35,7 +35,7 @@ func drawPrefixRule(t *rapid.T) PrefixRule {
 	return r
 }
 
-// naive is the definition of a prefix-list: its rules one after another.
+// naive evaluates a prefix-list by its definition: one rule after another.
 func naive(rules []PrefixRule, p netip.Prefix) (int, bool) {
 	for i, r := range rules {
 		if naiveMatch(r, p) {
@@ -77,8 +77,8 @@ func TestPrefixListIsNaive(t *testing.T) {
 }
 
 func TestPrefixListOrder(t *testing.T) {
-	// As FRR does: rules without a number go five after the highest so far,
-	// rounded down to a multiple of five.
+	// As in FRR, a rule without a number gets the highest number so far, rounded down to
+	// a multiple of five, plus five.
 	l, errs := buildPrefixList("x", prefixRules(t, "permit 10.0.0.0/8", "seq 2 deny 10.0.0.0/8", "seq 7 deny 10.1.0.0/16", "permit any"))
 	if len(errs) > 0 {
 		t.Fatal(errs)

@@ -101,7 +101,7 @@ func TestBogons(t *testing.T) {
 	}
 }
 
-// TestBogonInSet: every segment is looked at.
+// TestBogonInSet: segments of every type are checked.
 func TestBogonInSet(t *testing.T) {
 	p := mustCompile(t, &Library{}, Chain{DenyASNs: Reserved}, Session{})
 	in := input(t, "10.0.0.0/8", "1")
@@ -128,7 +128,7 @@ func TestRunDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// TestMemoIsBounded: a Program keeps no more attribute sets alive than it says.
+// TestMemoIsBounded: a Program keeps no more than maxSlots attribute sets alive.
 func TestMemoIsBounded(t *testing.T) {
 	p := mustCompile(t, seedLibrary(t), Chain{RouteMap: "rmap-azure-asns"}, Session{LocalASN: 65001})
 	const sets = 20 * maxSlots
@@ -151,8 +151,8 @@ func TestMemoIsBounded(t *testing.T) {
 	runtime.KeepAlive(p)
 }
 
-// TestMemoOctets: large sets do not make a Program keep more than some octets
-// alive, and nothing of them once it forgets.
+// TestMemoOctets: the memory that a Program keeps alive is bounded even if sets are large,
+// and Forget releases all of it.
 func TestMemoOctets(t *testing.T) {
 	in := route.NewInterner()
 	p := mustCompile(t, seedLibrary(t), Chain{RouteMap: "rmap-azure-asns"}, Session{LocalASN: 65001})
@@ -225,8 +225,8 @@ func drawInput(t *rapid.T) *Input {
 	return &Input{Prefix: drawPrefix(t), Attrs: &route.Attrs{ASPath: drawPath(t), MED: route.Optional{Set: rapid.Bool().Draw(t, "med")}}}
 }
 
-// TestMemoryDoesNotMatter: a Program that has met many routes decides as one
-// that is new, its trace ends the same, and no input is changed.
+// TestMemoryDoesNotMatter: a Program with a filled memo decides as a new one, its trace ends
+// the same, and it changes no input.
 func TestMemoryDoesNotMatter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		lib, chain := drawChain(t)
@@ -278,8 +278,8 @@ func TestCompilerShares(t *testing.T) {
 	}
 }
 
-// TestHits: each rule that decides is counted, in lists and in route-maps, whether its
-// verdict was remembered or not; what is only told is not.
+// TestHits: each decision of a rule is counted, in lists and in route-maps, whether or not
+// the memo knew it; a trace is not counted.
 func TestHits(t *testing.T) {
 	lib := &Library{
 		PrefixLists: map[string]PrefixList{"p": {

@@ -39,7 +39,7 @@ func clauseLibrary(t testing.TB) *Library {
 	}
 }
 
-// sample is a route with a value for everything that can be matched.
+// sample is a route with a value for every condition.
 func sample() Input {
 	return Input{
 		Prefix: netip.MustParsePrefix("10.110.0.0/16"),
@@ -123,8 +123,8 @@ func matches(t *testing.T, m Match) bool {
 	return first.Accept
 }
 
-// TestMatchAbsent: an absent MED or LOCAL_PREF is 0, and a route without
-// communities matches only what asks for none.
+// TestMatchAbsent: an absent MED or LOCAL_PREF is 0, and a route without communities
+// matches only rules that require none.
 func TestMatchAbsent(t *testing.T) {
 	for _, c := range []struct {
 		m    Match
@@ -150,8 +150,8 @@ func TestMatchAbsent(t *testing.T) {
 	}
 }
 
-// TestFlow holds what follows what in a route-map. Each permit clause adds its
-// number as a community, so that the result tells which were run.
+// TestFlow checks which clause follows which. Each permit clause adds its number as a
+// community, so that the result shows which clauses ran.
 func TestFlow(t *testing.T) {
 	mark := func(seq int, c Clause) Clause {
 		c.Seq, c.Permit = seq, true

@@ -8,8 +8,8 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// seedLibrary is the policy of the three FRR configurations that nvad is to
-// replace, by hand.
+// seedLibrary returns the policies of the three FRR configurations that nvad replaces,
+// written by hand.
 func seedLibrary(t testing.TB) *Library {
 	t.Helper()
 	return &Library{
@@ -105,9 +105,9 @@ func mustCompile(t testing.TB, lib *Library, c Chain, s Session) *Program {
 	return p
 }
 
-// TestSeeds holds what the seeds' neighbors accept and advertise. The
-// as-path-list of bogons lets through more than its author wished: _65515_ in
-// front of ^65 exempts every path learned from a Route Server.
+// TestSeeds checks the routes that the seeds accept and advertise. Their as-path-list of
+// bogons accepts more than its author wanted: _65515_ before ^65 exempts every path
+// learned from a Route Server.
 func TestSeeds(t *testing.T) {
 	type row struct {
 		prefix, path string

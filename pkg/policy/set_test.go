@@ -7,7 +7,7 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// change runs in through a route-map that only makes changes, and lists them.
+// change runs in through a route-map without conditions, and returns the changes.
 func runSet(t *testing.T, s Set, in Input, session Session) (Output, string) {
 	t.Helper()
 	lib := clauseLibrary(t)
@@ -89,8 +89,8 @@ func TestSet(t *testing.T) {
 	}
 }
 
-// TestSetAbsent: a change of an absent value starts from 0, and what has no
-// leftmost ASN is not repeated.
+// TestSetAbsent: a change of an absent value starts from 0, and a path without a leftmost
+// ASN is not prepended.
 func TestSetAbsent(t *testing.T) {
 	in := Input{Prefix: netip.MustParsePrefix("10.0.0.0/8"), Attrs: &route.Attrs{}}
 	s := Set{LocalPref: &Number{'+', 5}, MED: &Number{'-', 5}, ASPathReplace: "any", ASPathPrependLast: 3}
@@ -144,8 +144,8 @@ func TestSetNextHopFamilies(t *testing.T) {
 	}
 }
 
-// TestSetNextHopPeerOnImport: for routes received the neighbor's address is
-// known, so that the engine has nothing left to do.
+// TestSetNextHopPeerOnImport: on import the Program sets the neighbor's address itself, so
+// that nothing is left to the engine.
 func TestSetNextHopPeerOnImport(t *testing.T) {
 	out, _ := runSet(t, Set{NextHop: "peer"}, sample(), Session{Neighbor: addr("10.0.210.5")})
 	if out.Attrs.NextHop != addr("10.0.210.5") || out.NextHop != NextHopSet {
@@ -153,8 +153,7 @@ func TestSetNextHopPeerOnImport(t *testing.T) {
 	}
 }
 
-// TestExcludeJoinsSequences: where a set between two sequences goes, one
-// sequence is left.
+// TestExcludeJoinsSequences: two sequences become one if the set between them is removed.
 func TestExcludeJoinsSequences(t *testing.T) {
 	path := route.ASPath{
 		{Type: route.ASSequence, ASNs: []uint32{65515}},

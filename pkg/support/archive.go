@@ -1,3 +1,9 @@
+// Package support collects the data that support needs in one archive.
+//
+// Promise: a part that is missing, forbidden or slow keeps no other part out; the archive
+// notes it. The time and the size of each part are bounded. The package owns no state and
+// changes nothing but the archive. Keeping secrets out is left to whoever chooses the
+// parts.
 package support
 
 import (
@@ -14,7 +20,7 @@ import (
 // Exhibit is one file of the archive.
 type Exhibit struct {
 	Name string // path in the archive
-	// Collect writes the content. What was written counts also with an error.
+	// Collect writes the content. If it fails, the archive keeps the part written so far.
 	Collect func(ctx context.Context, w io.Writer) error
 }
 
@@ -24,15 +30,15 @@ const (
 	mostSize = 2 << 20
 )
 
-// Result is what became of an exhibit.
+// Result describes an exhibit in the archive.
 type Result struct {
 	Name string
 	Size int
-	Note string // why it is not there or not complete; empty: it is
+	Note string // why it is missing or incomplete; empty if it is complete
 }
 
-// Write gathers exhibits into an archive in directory dir, a .tar.gz, with their
-// results in CONTENTS.txt. The error is that of w.
+// Write collects the exhibits and writes them to w as a .tar.gz, in the directory dir, with
+// their results in CONTENTS.txt. It fails only if w does.
 func Write(ctx context.Context, w io.Writer, dir string, now time.Time, list []Exhibit) ([]Result, error) {
 	zip := gzip.NewWriter(w)
 	out := tar.NewWriter(zip)
@@ -57,7 +63,7 @@ func Write(ctx context.Context, w io.Writer, dir string, now time.Time, list []E
 	return results, errors.Join(out.Close(), zip.Close())
 }
 
-// collect gathers one exhibit within its bounds.
+// collect runs one exhibit within its bounds.
 func collect(ctx context.Context, e Exhibit) ([]byte, Result) {
 	ctx, cancel := context.WithTimeout(ctx, mostTime)
 	defer cancel()
@@ -75,7 +81,7 @@ func collect(ctx context.Context, e Exhibit) ([]byte, Result) {
 	return b.data, r
 }
 
-// errFull ends a collection whose exhibit is large enough.
+// errFull ends an exhibit that has reached mostSize.
 var errFull = errors.New("enough")
 
 // bounded keeps the first mostSize bytes.
@@ -95,7 +101,7 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// contents is a line for each exhibit.
+// contents returns a line for each exhibit.
 func contents(results []Result) string {
 	var b strings.Builder
 	for _, r := range results {
@@ -104,7 +110,7 @@ func contents(results []Result) string {
 	return b.String()
 }
 
-// String is the line of CONTENTS.txt.
+// String returns the line of CONTENTS.txt.
 func (r Result) String() string {
 	return strings.TrimRight(fmt.Sprintf("%8d  %-28s %s", r.Size, r.Name, r.Note), " ")
 }

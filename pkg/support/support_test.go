@@ -37,7 +37,7 @@ func unpack(t *testing.T, r io.Reader) map[string]string {
 	}
 }
 
-// TestWrite: what fails, is too large or too slow does not keep the rest out.
+// TestWrite: an exhibit that fails, or is too large or too slow, keeps no other out.
 func TestWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer
@@ -80,8 +80,8 @@ func TestWrite(t *testing.T) {
 	})
 }
 
-// TestSystem: the machine that runs the tests has no nvad, and not every program;
-// what it has is collected.
+// TestSystem: on a machine without nvad and without some of the programs, the other
+// exhibits are complete.
 func TestSystem(t *testing.T) {
 	list := append(System(), command("missing.txt", "no-such-program"), command("large.txt", "yes"))
 	var b bytes.Buffer

@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// System is what the machine says: kernel, units, packages, and which files configure
-// its network. It holds no file that may have a secret, nor what ss --info tells: the
-// keys of TCP-MD5 are among it.
+// System returns the exhibits about the machine: kernel, units, packages, and the names
+// of the files that configure its network. It reads no file that may contain a secret, and
+// does not run ss --info, which prints the keys of TCP-MD5.
 func System() []Exhibit {
 	list := []Exhibit{
 		command("kernel/links.txt", "ip", "-details", "-statistics", "link"),
@@ -45,7 +45,7 @@ func System() []Exhibit {
 	return list
 }
 
-// command is the output of a program, its errors included.
+// command collects the output of a program, including its errors.
 func command(name string, argv ...string) Exhibit {
 	return Exhibit{Name: name, Collect: func(ctx context.Context, w io.Writer) error {
 		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -68,7 +68,7 @@ func copyFile(w io.Writer, path string) error {
 	return err
 }
 
-// sysctls are the settings that routing depends on.
+// sysctls prints the settings on which routing depends.
 func sysctls(_ context.Context, w io.Writer) error {
 	var paths []string
 	for _, pattern := range []string{
@@ -97,8 +97,8 @@ func sysctls(_ context.Context, w io.Writer) error {
 	return errors.Join(errs...)
 }
 
-// files lists what configures the network and nvad, by name, size and time. What is
-// in them stays where it is.
+// files lists the files that configure the network and nvad, by name, size and time. It
+// does not read them.
 func files(_ context.Context, w io.Writer) error {
 	var errs []error
 	for _, root := range []string{
