@@ -165,7 +165,7 @@ func TestConfirmed(t *testing.T) {
 	c.follows(newSource)
 	c.write("nvad.toml", "not even TOML") // what waits is not the file's
 	c.restarted(0)
-	c.n.logs("configuration waits for confirmation still", "rollback unless confirmed")
+	c.n.logs("configuration still waits for confirmation", "rollback unless confirmed")
 	c.up(peer1)
 	c.follows(newSource)
 	if s := c.state(); s.Version != 2 || s.Deadline == nil || s.FileState != "differs" {

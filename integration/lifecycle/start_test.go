@@ -111,7 +111,7 @@ func TestBrokenFile(t *testing.T) {
 		n := b.start()
 		b.routed("10.0.210.0/24")
 		n.logs("configuration can't run", "old-key: unknown key")
-		b.warned("configuration: version 1 of the history runs since the start, because what was to run can't: " + b.config + ":2: old-key: unknown key")
+		b.warned("configuration: version 1 of the history runs since the start, because nvad can't run the configuration that it should: " + b.config + ":2: old-key: unknown key")
 		if r := b.run(lab.Build(t, "./cmd/nvad"), "check", b.config); r.code != 1 {
 			t.Errorf("nvad check: exit code %d", r.code)
 		}
@@ -150,7 +150,7 @@ func TestRuinedHistory(t *testing.T) {
 	}
 	ruin()
 	n = b.start()
-	b.warned("because what was to run can't")
+	b.warned("because nvad can't run the configuration that it should")
 	b.must(contains(b.tell("status"), "Unconfirmed"))
 	b.neighbor(peer2)
 	b.tell("confirm")
@@ -166,7 +166,7 @@ func TestRuinedHistory(t *testing.T) {
 	n.stop()
 	ruin()
 	b.start()
-	b.warned("because what was to run can't")
+	b.warned("because nvad can't run the configuration that it should")
 	b.neighbor(peer2)
 }
 
@@ -181,12 +181,12 @@ func TestStartWaits(t *testing.T) {
 	b.configure(s)
 	n := b.launch(nil)
 	b.eventually(patience, func() error { _, err := os.Stat(b.socket); return err })
-	const waits = "still starting: it waits for an address to derive the router ID from (eth0 has no IPv4 address), for "
+	const waits = "still starting: waiting for an address to derive the router ID from (eth0 has no IPv4 address), for "
 	b.warned("starting: " + waits)
 	b.must(contains(b.tell("status"), "0 of 1 established"))
 	began := time.Now()
 	for _, command := range []string{"neighbors", "routes", "watch", "reload", "config show", "tunnels"} {
-		if r := b.ctl(strings.Fields(command)...); r.code == 0 || contains(r.err, "nvad is still starting: it waits for") != nil {
+		if r := b.ctl(strings.Fields(command)...); r.code == 0 || contains(r.err, "nvad is still starting: waiting for") != nil {
 			t.Errorf("nvactl %s: %+v", command, r)
 		}
 	}

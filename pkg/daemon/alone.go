@@ -14,24 +14,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockDirectory is where nvad keeps its lock: only root and its own user can make
-// files there. What anybody can take, such as a port or the name of an abstract
-// socket, would let anybody keep nvad from starting.
+// lockDirectory is where nvad keeps its lock. Only root and nvad's own user can create
+// files there. A lock that anybody can take, such as a port or an abstract socket,
+// would let anybody keep nvad from starting.
 const lockDirectory = "/run/nvad"
 
-// lock keeps a second nvad out of the network namespace. It goes with the process.
+// lock keeps a second nvad out of the network namespace. It ends with the process.
 type lock struct {
 	*os.File
 }
 
-// unlockable is the error of a lock that can be made nowhere: the file systems are full
-// or read-only, say.
+// unlockable is the error if the lock can't be created anywhere, for instance because
+// the file systems are full or read-only.
 type unlockable struct{ error }
 
-// alone takes the lock of this network namespace, where two nvads would both write
-// the same routes and devices. Where lockDirectory can't be used, because nvad runs
-// as a user who has no part in it, the lock is beside the socket. If it can't be made
-// there either, the error is unlockable.
+// alone takes the lock of this network namespace, where a second nvad would write the
+// same routes and devices. If nvad's user may not use lockDirectory, the lock is beside
+// the socket. If it can't be created there either, the error is unlockable.
 func alone(socket string) (io.Closer, error) {
 	ns, err := os.Stat("/proc/self/ns/net")
 	if err != nil {
@@ -61,7 +60,7 @@ func cannotMake(err error) bool {
 		func(e error) bool { return errors.Is(err, e) })
 }
 
-// take takes the lock at path, or says who has it.
+// take takes the lock at path, or says which process has it.
 func take(path string) (io.Closer, error) {
 	for {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
@@ -75,14 +74,14 @@ func take(path string) (io.Closer, error) {
 			}
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
-		// Who had the lock may have removed the file after it was opened here: the
-		// next one to come would make another.
+		// If the last holder removed the file after it was opened here, this lock is on a
+		// file without a name, and the next nvad would create another one.
 		if !current(f, path) {
 			_ = f.Close()
 			continue
 		}
 		if _, err := fmt.Fprintln(f, os.Getpid()); err != nil {
-			return lock{f}, nil // the disk is full: the lock holds, only who has it is not told
+			return lock{f}, nil // the disk is full: the lock works, but does not say who has it
 		}
 		return lock{f}, errors.Join(f.Truncate(int64(len(fmt.Sprintln(os.Getpid())))), share(f))
 	}
@@ -94,8 +93,8 @@ func current(f *os.File, path string) bool {
 	return err == nil && e == nil && os.SameFile(held, named)
 }
 
-// share gives a lock that root made to the owner of the directory: if a nvad that
-// was started by hand leaves it behind, the service can still take it.
+// share gives a lock that root created to the owner of the directory. If an nvad that
+// was started by hand leaves the file behind, the service can still take it.
 func share(f *os.File) error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -108,7 +107,8 @@ func share(f *os.File) error {
 	return f.Chown(int(st.Uid), int(st.Gid))
 }
 
-// holder is " (pid N)" of the process that has the lock, empty if that is not known.
+// holder returns " (pid N)" of the process that has the lock; empty if that is not
+// known.
 func holder(f *os.File) string {
 	text := make([]byte, 16)
 	n, err := f.ReadAt(text, 0)
@@ -118,7 +118,7 @@ func holder(f *os.File) string {
 	return ""
 }
 
-// Close removes the lock, and then gives it up.
+// Close removes the lock and releases it.
 func (l lock) Close() error {
 	return errors.Join(os.Remove(l.Name()), l.File.Close())
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/nvad/nvad/pkg/history"
 )
 
-// Reload implements api.Controller. What the reload did to the routes is waited for
-// once others may change the configuration again.
+// Reload implements api.Controller. It waits for the effect on the routes only after
+// others may change the configuration again.
 func (d *daemon) Reload(ctx context.Context, o api.ReloadOptions) (api.Reloaded, error) {
 	out, err := d.reload(ctx, o)
 	if err == nil {
@@ -22,8 +22,8 @@ func (d *daemon) Reload(ctx context.Context, o api.ReloadOptions) (api.Reloaded,
 	return out, err
 }
 
-// reload reads, validates, compiles, and only then applies. Sessions that did not
-// change are not reset.
+// reload reads, validates and compiles the file, and only then applies it. Sessions
+// that do not change are not reset.
 func (d *daemon) reload(ctx context.Context, o api.ReloadOptions) (_ api.Reloaded, err error) {
 	defer func() { d.reloads.note(err) }()
 	d.config.mu.Lock()
@@ -50,7 +50,8 @@ func (d *daemon) reload(ctx context.Context, o api.ReloadOptions) (_ api.Reloade
 	return out, nil
 }
 
-// planned is the history after next came into force, if it may.
+// planned returns the history record that activating next would write, or why the
+// reload is refused.
 func (d *daemon) planned(next candidate, who string, confirm time.Duration) (history.Record, error) {
 	r := d.history.Record()
 	now := time.Now()
@@ -66,25 +67,25 @@ func (d *daemon) planned(next candidate, who string, confirm time.Duration) (his
 	case confirm == 0:
 		return r.Next(entry), nil
 	case !same:
-		if err := d.history.Sync(); err != nil { // there must be a way back
-			return r, api.Conflict("%s: a crash could not be undone; nothing was changed", err)
+		if err := d.history.Sync(); err != nil { // a rollback must be possible
+			return r, api.Conflict("%s: nvad could not undo the change after a crash; nothing was changed", err)
 		}
 		return r.NextPending(entry, now, confirm), nil
 	case r.Pending != nil:
 		return r.Prolong(now, confirm), nil
 	}
-	return r, api.Conflict("the file is what runs already: there is nothing to confirm")
+	return r, api.Conflict("nvad already runs this file: there is nothing to confirm")
 }
 
-// changeOptions say what refuses a change.
+// changeOptions say which failures refuse a change.
 type changeOptions struct {
-	recorded bool // that it can't be recorded
-	whole    bool // that an address can't be listened on, which then is tried again
+	recorded bool // it can't be written to the history
+	whole    bool // an address can't be listened on; otherwise nvad keeps trying
 }
 
-// change makes next the running configuration, and record the history. What can't be
-// written into the history is written later, see keepHistory. An error leaves
-// everything as it was.
+// change makes next the running configuration and writes record to the history. If the
+// history can't be written now, keepHistory does so later. An error leaves everything
+// as it was.
 func (d *daemon) change(ctx context.Context, next candidate, record history.Record, o changeOptions) ([]config.Change, error) {
 	changes := config.Diff(d.complete(d.config.get()), d.complete(next.cfg))
 	if err := reloadable(changes); err != nil {
@@ -101,7 +102,7 @@ func (d *daemon) change(ctx context.Context, next candidate, record history.Reco
 	}
 	switch err := store(record, text); {
 	case err != nil && o.recorded:
-		return nil, api.Conflict("%s: a crash could not be undone; nothing was changed", err)
+		return nil, api.Conflict("%s: nvad could not undo the change after a crash; nothing was changed", err)
 	case err != nil:
 		d.log.Warn("configuration not kept, tried again", "reason", err)
 	}
@@ -114,7 +115,8 @@ func (d *daemon) change(ctx context.Context, next candidate, record history.Reco
 	return changes, nil
 }
 
-// Preview implements api.Reader: all that Reload does, but for applying.
+// Preview implements api.Reader. It does everything that Reload does, except applying
+// the file.
 func (d *daemon) Preview(ctx context.Context, effect bool) (api.Preview, error) {
 	if effect {
 		return d.ask.effect(ctx)
@@ -156,7 +158,8 @@ func (d *daemon) previewOf(next candidate) api.Preview {
 	return out
 }
 
-// effect is what the last reload did to the routes. It waits until that is over.
+// effect waits until the effects of the last reload are decided, and returns how the
+// routes changed.
 func (d *daemon) effect(ctx context.Context) *api.Effect {
 	out := &api.Effect{}
 	var known bool
@@ -171,10 +174,10 @@ func (d *daemon) effect(ctx context.Context) *api.Effect {
 	return out
 }
 
-// cautions is the warnings of next, with those first that running does not have.
+// cautions returns the warnings of next, those first that running does not have.
 func cautions(running, next *config.Config) (out api.Cautions) {
 	has := map[config.Warning]bool{}
-	lineless := func(w config.Warning) config.Warning { // a line added above moves a warning and does not make it new
+	lineless := func(w config.Warning) config.Warning { // a line added above moves a warning, but does not make it new
 		w.File, w.Line = "", 0
 		return w
 	}
@@ -194,7 +197,7 @@ func cautions(running, next *config.Config) (out api.Cautions) {
 	return out
 }
 
-// reloadable refuses what only a restart can change.
+// reloadable refuses changes that need a restart.
 func reloadable(changes []config.Change) error {
 	var needs []string
 	for _, c := range changes {
@@ -208,9 +211,9 @@ func reloadable(changes []config.Change) error {
 	return api.Conflict("%s: only a restart changes that; a reload is refused", strings.Join(needs, ", "))
 }
 
-// apply makes next the running configuration. Policies are compiled and sockets opened
-// first; an error leaves everything as it was. Unless whole is set, what can't be
-// listened on is no error: a start and a rollback must not fail because of that.
+// apply makes next the running configuration. It compiles policies and opens sockets
+// first; an error leaves everything as it was. Unless whole is set, a socket that can't
+// be opened is no error: a start and a rollback must not fail because of it.
 func (d *daemon) apply(ctx context.Context, next candidate, whole bool) error {
 	if whole {
 		if err := d.prepare(ctx, next.cfg); err != nil {
@@ -232,7 +235,7 @@ func (d *daemon) apply(ctx context.Context, next candidate, whole bool) error {
 	return nil
 }
 
-// prepare does all of a change that may fail.
+// prepare does everything in a change that may fail.
 func (d *daemon) prepare(ctx context.Context, cfg *config.Config) error {
 	if err := errors.Join(d.tcp.set(cfg.API), d.http.Set(d.endpoints(cfg))); err != nil {
 		return err
@@ -240,14 +243,14 @@ func (d *daemon) prepare(ctx context.Context, cfg *config.Config) error {
 	return d.engine.Prepare(ctx, d.complete(cfg))
 }
 
-// serveAsBefore takes back what a change that failed has changed of the listeners.
+// serveAsBefore restores the listeners after a change that failed.
 func (d *daemon) serveAsBefore() {
 	if cfg := d.config.get(); cfg != nil {
 		d.serve(cfg)
 	}
 }
 
-// serve has cfg served as far as that is possible.
+// serve opens the listeners of cfg, as far as that is possible.
 func (d *daemon) serve(cfg *config.Config) {
 	if err := d.tcp.set(cfg.API); err != nil {
 		d.log.Warn("api over TCP keeps its certificates", "reason", err)
@@ -255,7 +258,7 @@ func (d *daemon) serve(cfg *config.Config) {
 	d.http.Force(d.endpoints(cfg))
 }
 
-// by is who asks for a change: without a caller it is a signal.
+// by names who asks for a change. A change without a caller comes from a signal.
 func by(ctx context.Context) string {
 	if name := api.CallerName(ctx); name != "" {
 		return name

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,12 +14,12 @@ import (
 	"github.com/nvad/nvad/pkg/history"
 )
 
-// stateDirectory is where nvad keeps its history unless systemd or the socket
-// says otherwise.
+// stateDirectory is where nvad keeps its history, unless systemd or the socket says
+// otherwise.
 const stateDirectory = "/var/lib/nvad"
 
-// openHistory opens the history of the configuration file. With an error it is
-// empty, and nvad goes on.
+// openHistory opens the history of the configuration file. On an error the history is
+// empty, and nvad continues.
 func openHistory(o Options) (*history.History, error) {
 	dir := stateDirectory
 	switch systemd := os.Getenv("STATE_DIRECTORY"); {
@@ -34,19 +35,19 @@ func openHistory(o Options) (*history.History, error) {
 	return history.Open(filepath.Join(dir, "history"), file)
 }
 
-// choice is what a start runs.
+// choice is the configuration that a start chose.
 type choice struct {
 	candidate
-	record  history.Record // the history once it runs
-	warn    string         // why it is not the file, or not for good; empty: it is
-	skipped []error        // what was to run before it and can't
-	isFile  bool           // it is the file
+	record  history.Record // the history with this choice running
+	warn    string         // why it is not the file, or is still pending; empty: it is the file
+	skipped []error        // why better choices can't run
+	isFile  bool
 }
 
 // theFile stands for the configuration file among the versions of the history.
 const theFile = 0
 
-// selection is what a start has to choose from.
+// selection is everything that a start can choose from.
 type selection struct {
 	history    *history.History
 	record     history.Record
@@ -56,11 +57,10 @@ type selection struct {
 	now        time.Time
 }
 
-// choose takes the file, unless the history knows better: what waits for its
-// confirmation goes on waiting, what was not confirmed in time or was rolled
-// back does not come back by a restart. What this nvad can't run gives way to the
-// next best, down to the oldest version kept (ADR 0012). If nothing can run, the
-// error is the file's.
+// choose takes the file, with these exceptions: a pending change stays pending, and a
+// change that was not confirmed in time or was rolled back does not return with a
+// restart. If nvad can't run a choice, it takes the next best, down to the oldest
+// version kept (ADR 0012). If nothing can run, the error is that of the file.
 func choose(h *history.History, path string, now time.Time) (choice, error) {
 	s := selection{history: h, record: h.Record(), path: path, now: now}
 	s.text, s.unreadable = config.Read(path)
@@ -101,19 +101,20 @@ func (s *selection) waits() bool {
 
 func (s *selection) lapsed() bool { return s.record.Pending != nil && !s.waits() }
 
-// heldBack reports whether the file is as it was when it was rolled back.
+// heldBack reports whether the file is unchanged since it was rolled back.
 func (s *selection) heldBack() bool {
 	return s.unreadable == nil && s.record.HeldBack == history.Sum(s.text)
 }
 
-// isRunning reports whether text is what ran last.
+// isRunning reports whether text ran last.
 func (s *selection) isRunning(text []byte) bool {
 	ran, err := s.history.Text(s.record.Running)
 	return err == nil && bytes.Equal(ran, text)
 }
 
-// order is what to try, the best first: what is due by ADR 0007, what was not
-// discarded, the newest first, and what was. To run that is better than not to run.
+// order lists the versions to try, the best first: those that ADR 0007 asks for, then
+// those that nobody discarded, the newest first, then the discarded ones. To run one of
+// them is better than not to run.
 func (s *selection) order() []int {
 	r := s.record
 	var out []int
@@ -151,7 +152,7 @@ func (s *selection) order() []int {
 	return out
 }
 
-// recordOf is the history once version, which has text, runs.
+// recordOf returns the history with version, which has text, running.
 func (s *selection) recordOf(version int, text []byte) history.Record {
 	r := s.record
 	start := history.Entry{Time: s.now, Cause: history.Start}
@@ -184,24 +185,25 @@ func (s *selection) recordOf(version int, text []byte) history.Record {
 	return r
 }
 
-// warning says why version runs, empty where it is the file as it should be.
+// warning says why version runs; empty if it is the file, as it should be.
 func (s *selection) warning(version int, skipped bool) string {
 	switch {
 	case skipped && version == theFile:
-		return "configuration that was to run can't: the file's runs in its place"
+		return "configuration that should run can't: the file runs in its place"
 	case skipped:
-		return "configuration that was to run can't: the history's runs in its place"
+		return "configuration that should run can't: a version of the history runs in its place"
 	case version == theFile:
 		return ""
 	case s.waits():
-		return "configuration waits for confirmation still"
+		return "configuration still waits for confirmation"
 	case s.lapsed():
 		return "configuration was not confirmed in time: the one before it runs"
 	}
-	return "configuration file was rolled back and has not changed since: the history's runs"
+	return "configuration file was rolled back and has not changed since: a version of the history runs"
 }
 
-// degraded says what runs in place of what should, and why; empty: nothing does.
+// degraded says which configuration runs in place of a better one, and why; empty if
+// the best one runs.
 func (c choice) degraded(path string) string {
 	if len(c.skipped) == 0 {
 		return ""
@@ -211,8 +213,64 @@ func (c choice) degraded(path string) string {
 		why += " (and more)"
 	}
 	if c.isFile {
-		return fmt.Sprintf("%s runs since the start, because what was to run can't: %s", path, why)
+		return fmt.Sprintf("%s runs since the start, because nvad can't run the configuration that it should: %s", path, why)
 	}
-	return fmt.Sprintf("version %d of the history runs since the start, because what was to run can't: %s (correct %s and reload)",
+	return fmt.Sprintf("version %d of the history runs since the start, because nvad can't run the configuration that it should: %s (correct %s and reload)",
 		c.record.Running, why, path)
+}
+
+// logSkipped logs why better choices can't run, one line for each fault.
+func (d *daemon) logSkipped(c choice) {
+	for _, err := range c.skipped {
+		for line := range strings.Lines(err.Error()) {
+			d.log.Error("configuration can't run", "reason", strings.TrimSuffix(line, "\n"))
+		}
+	}
+	d.notices.set("configuration", c.degraded(d.opt.Config))
+}
+
+// remember writes the choice of the start into the history, and logs if it is not the
+// file.
+func (d *daemon) remember(c choice) {
+	text := c.text
+	if c.record.Running == d.history.Record().Running {
+		text = nil
+	}
+	if err := d.history.Note(c.record, text); err != nil {
+		d.log.Warn("configuration not kept, tried again", "reason", err)
+	}
+	d.history.Prune()
+	if c.warn == "" {
+		return
+	}
+	d.log.Warn(c.warn, "config_version", c.record.Running, "config", d.opt.Config)
+	if p := c.record.Pending; p != nil {
+		d.log.Warn("rollback unless confirmed", "deadline", p.Deadline, "fallback", p.Fallback)
+	}
+}
+
+// keepTime is the time between two attempts to write the history.
+const keepTime = 30 * time.Second
+
+// keepHistory writes to the history, as soon as that is possible, what could not be
+// written before.
+func (d *daemon) keepHistory(ctx context.Context) error {
+	tick := time.NewTicker(keepTime)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		if d.history.Behind() == nil {
+			continue
+		}
+		d.config.mu.Lock()
+		if err := d.history.Sync(); err == nil {
+			d.history.Prune()
+			d.log.Info("history of configurations written", "config_version", d.history.Record().Running)
+		}
+		d.config.mu.Unlock()
+	}
 }

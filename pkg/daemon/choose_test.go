@@ -105,7 +105,7 @@ func TestChooseWithoutFile(t *testing.T) {
 	c := p.starts(noon.Add(time.Hour), "not even TOML", "one", "not confirmed in time")
 	p.commit(c.record, "one")
 	p.starts(noon.Add(time.Hour), "not even TOML", "one", "rolled back")
-	p.starts(noon.Add(time.Hour), "neither", "one", "the history's runs in its place")
+	p.starts(noon.Add(time.Hour), "neither", "one", "a version of the history runs in its place")
 }
 
 // ruin makes a version what no nvad can parse, as an upgrade that renames a key would.
@@ -124,13 +124,13 @@ func TestChooseBrokenFile(t *testing.T) {
 	p.commit(p.Record().Next(history.Entry{Cause: history.Start}), "one")
 	p.commit(p.Record().Next(history.Entry{Cause: history.Reload}), "two")
 	for range 2 {
-		c := p.starts(noon, "broken", "two", "the history's runs in its place")
+		c := p.starts(noon, "broken", "two", "a version of the history runs in its place")
 		if len(c.skipped) != 1 || len(c.record.Entries) != 2 || !strings.Contains(c.degraded(p.file), "version 2 of the history runs") {
 			t.Errorf("%+v, %s", c.record, c.degraded(p.file))
 		}
 	}
 	p.ruin(2)
-	c := p.starts(noon, "broken", "one", "the history's runs in its place")
+	c := p.starts(noon, "broken", "one", "a version of the history runs in its place")
 	if e, _ := c.record.Find(c.record.Running); c.record.Running != 3 || e.Origin != 1 || e.Cause != history.Start {
 		t.Errorf("%+v", c.record)
 	}
@@ -151,11 +151,11 @@ func TestChooseRuinedWait(t *testing.T) {
 	p.commit(p.Record().Next(history.Entry{Cause: history.Start}), "one")
 	p.commit(p.Record().NextPending(history.Entry{Cause: history.Reload}, noon, time.Minute), "two")
 	p.ruin(2)
-	c := p.starts(noon.Add(20*time.Second), text("two"), "two", "the file's runs in its place")
+	c := p.starts(noon.Add(20*time.Second), text("two"), "two", "the file runs in its place")
 	if w := c.record.Pending; w == nil || w.Fallback != 1 || w.Left(noon) > time.Minute || !w.Deadline.Equal(noon.Add(time.Minute)) {
 		t.Errorf("it does not wait: %+v", w)
 	}
-	c = p.starts(noon.Add(20*time.Second), "broken", "one", "the history's runs in its place")
+	c = p.starts(noon.Add(20*time.Second), "broken", "one", "a version of the history runs in its place")
 	if e, _ := c.record.Find(2); e.Result != history.Unconfirmed || c.record.Pending != nil {
 		t.Errorf("%+v", c.record)
 	}
@@ -172,8 +172,8 @@ func TestChooseRuinedFallback(t *testing.T) {
 	p.commit(p.Record().NextPending(history.Entry{Cause: history.Reload}, noon, time.Minute), "three")
 	p.ruin(2)
 	late := noon.Add(time.Hour)
-	p.starts(late, text("four"), "four", "the file's runs in its place")
-	c := p.starts(late, text("three"), "one", "the history's runs in its place")
+	p.starts(late, text("four"), "four", "the file runs in its place")
+	c := p.starts(late, text("three"), "one", "a version of the history runs in its place")
 	if c.record.HeldBack != history.Sum([]byte(text("three"))) || c.record.Pending != nil {
 		t.Errorf("what was not confirmed would come back: %+v", c.record)
 	}
@@ -195,9 +195,9 @@ func TestChooseRuinedRollback(t *testing.T) {
 	p.commit(r, "one")
 	p.starts(noon, text("two"), "one", "rolled back")
 	p.ruin(3)
-	p.starts(noon, text("two"), "one", "the history's runs in its place")
+	p.starts(noon, text("two"), "one", "a version of the history runs in its place")
 	p.ruin(1)
-	p.starts(noon, text("two"), "two", "the file's runs in its place")
+	p.starts(noon, text("two"), "two", "the file runs in its place")
 }
 
 // Where nothing can run, the error is the file's, by which the caller knows.

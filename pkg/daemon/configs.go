@@ -3,7 +3,9 @@ package daemon
 import (
 	"bytes"
 	"context"
+	"os"
 	"slices"
+	"sync"
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/config"
@@ -24,8 +26,8 @@ func (d *daemon) Config(ctx context.Context, q api.ConfigQuery) (string, error) 
 	return string(config.Print(cfg, true)), nil
 }
 
-// expanded is cfg with presets written out, and what this machine adds to it if it
-// runs.
+// expanded returns cfg with its presets written out and, if it is the running one, with
+// what this machine adds.
 func (d *daemon) expanded(ctx context.Context, cfg *config.Config, runs bool) (*config.Config, error) {
 	if !runs {
 		return cfg.Expanded(), nil
@@ -36,7 +38,7 @@ func (d *daemon) expanded(ctx context.Context, cfg *config.Config, runs bool) (*
 	return out, err
 }
 
-// version is a configuration that is kept, or what runs for version 0.
+// version returns a kept configuration, or the running one for version 0.
 func (d *daemon) version(version int) (*config.Config, error) {
 	if version == 0 {
 		return d.config.get(), nil
@@ -52,7 +54,7 @@ func (d *daemon) version(version int) (*config.Config, error) {
 	return cfg, nil
 }
 
-// text is that of a version, or what runs for version 0.
+// text returns the text of a version, or of the running one for version 0.
 func (d *daemon) text(version int) ([]byte, error) {
 	if version == 0 {
 		return d.config.both().text, nil
@@ -72,7 +74,7 @@ func (d *daemon) FetchConfig(_ context.Context, version int) (string, []byte, er
 // Configs implements api.Reader.
 func (d *daemon) Configs(context.Context) (history.Record, error) { return d.history.Record(), nil }
 
-// configState compares the file with what runs.
+// configState compares the file with the running configuration.
 func (d *daemon) configState() api.ConfigState {
 	r := d.history.Record()
 	s := api.ConfigState{Record: r, FileState: "same"}
@@ -87,4 +89,52 @@ func (d *daemon) configState() api.ConfigState {
 		s.FileState = "differs"
 	}
 	return s
+}
+
+// candidate is a valid configuration and the text it was read from.
+type candidate struct {
+	text []byte
+	cfg  *config.Config
+}
+
+// load reads the configuration file at path, and the files with its TCP-MD5 and BFD
+// keys. The error is that of config.Load, or names key and file; it never quotes what
+// is in a file.
+func load(path string) (candidate, error) {
+	text, err := config.Read(path)
+	if err != nil {
+		return candidate{}, err
+	}
+	return examine(path, text)
+}
+
+// examine is like load, with the text of the file at path.
+func examine(path string, text []byte) (candidate, error) {
+	cfg, err := config.Parse(path, text)
+	if err != nil {
+		return candidate{}, err
+	}
+	cfg, err = withPasswords(path, cfg, os.Getenv("CREDENTIALS_DIRECTORY"))
+	return candidate{text, cfg}, err
+}
+
+// running keeps the running configuration.
+type running struct {
+	mu  sync.Mutex // held during a whole change, so that two never overlap
+	now candidate
+	nmu sync.RWMutex // guards now
+}
+
+func (r *running) get() *config.Config { return r.both().cfg }
+
+func (r *running) both() candidate {
+	r.nmu.RLock()
+	defer r.nmu.RUnlock()
+	return r.now
+}
+
+func (r *running) set(c candidate) {
+	r.nmu.Lock()
+	defer r.nmu.Unlock()
+	r.now = c
 }

@@ -1,3 +1,14 @@
+// Package daemon connects the other packages and runs the process: it starts the
+// parts in order, handles signals and reloads, notifies systemd, and stops the parts in
+// reverse order.
+//
+// It promises that a configuration that is not valid changes nothing, at start or at a
+// reload. systemd is told READY once configuration, links and static routes are in
+// place, without waiting for any neighbor. After SIGTERM with preserve-fib the kernel
+// keeps forwarding. A network namespace has only one nvad, and no other daemon that
+// writes BGP routes.
+//
+// It decides nothing about routes. It owns the running configuration and its history.
 package daemon
 
 import (
@@ -9,6 +20,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -29,7 +41,7 @@ import (
 type Options struct {
 	Config string // path of the configuration file
 	Socket string // of the gRPC API; empty: the configuration's
-	Adopt  bool   // take over BGP routes that can't be recognised as own
+	Adopt  bool   // take over BGP routes that nvad does not recognise as its own
 }
 
 // daemon is the running process.
@@ -49,7 +61,7 @@ type daemon struct {
 	ask      questions
 	reloads  reloads
 	routerID netip.Addr    // of this run; invalid: none
-	seen     chan struct{} // closed when the engine has its first look at the kernel
+	seen     chan struct{} // closed once the engine has the kernel's links and routes
 	stop     chan stopOrder
 	history  *history.History
 	deadline alarm
@@ -59,16 +71,16 @@ type daemon struct {
 	notices  notices
 }
 
-// stopOrder says how to end. The zero value is what SIGTERM asks for.
+// stopOrder says how to stop. The zero value is what SIGTERM asks for.
 type stopOrder struct {
 	why     string
 	flush   bool
 	message string
 }
 
-// Run is the daemon from start to end. It returns nil after an orderly end.
-// Until the configuration proved valid and the namespace free of other routing
-// daemons, nothing is touched.
+// Run runs the daemon from start to end, and returns nil after an orderly end. It
+// changes nothing before it knows that the configuration is valid and that no other
+// routing daemon runs in the network namespace.
 func Run(ctx context.Context, opt Options) error {
 	kept, unkept := openHistory(opt)
 	chosen, err := choose(kept, opt.Config, time.Now())
@@ -103,18 +115,18 @@ func Run(ctx context.Context, opt Options) error {
 		d.log.Warn("configuration", "reason", w.String())
 	}
 	if unkept != nil {
-		d.log.Warn("history of configurations is damaged, only what can still be read counts", "reason", unkept)
+		d.log.Warn("history of configurations is damaged, only its readable part is used", "reason", unkept)
 	}
 	if unlocked.error != nil {
-		d.log.Warn("no lock: a second nvad in this network namespace is not kept out", "reason", unlocked)
-		d.notices.set("lock", "a second nvad in this network namespace is not kept out: "+unlocked.Error())
+		d.log.Warn("no lock: nothing keeps a second nvad out of this network namespace", "reason", unlocked)
+		d.notices.set("lock", "nothing keeps a second nvad out of this network namespace: "+unlocked.Error())
 	}
-	d.tellSkipped(chosen)
+	d.logSkipped(chosen)
 	return d.run(ctx, chosen)
 }
 
-// refuseRivals fails where another routing daemon of this namespace would
-// fight over the same routes.
+// refuseRivals fails if another routing daemon in this namespace would fight over the
+// same routes.
 func refuseRivals() error {
 	found, err := kernel.RivalDaemons()
 	if err != nil {
@@ -127,8 +139,8 @@ func refuseRivals() error {
 	return nil
 }
 
-// run starts the parts, each before those that need it, and ends them in
-// reverse once something asks for it.
+// run starts the parts, each before those that need it, and stops them in reverse order
+// when something asks for it.
 func (d *daemon) run(ctx context.Context, chosen choice) error {
 	d.log.Info("starting", "version", telemetry.Build().Version, "config", d.opt.Config,
 		"as", chosen.cfg.ASN)
@@ -162,8 +174,8 @@ func (d *daemon) run(ctx context.Context, chosen choice) error {
 	return err
 }
 
-// begin starts, and reports whether a signal ended what the start waited for. One
-// that came too late for that is left to await.
+// begin starts nvad, and reports whether a signal ended the start while it waited for
+// something. A stop order that comes too late for that is left to await.
 func (d *daemon) begin(p *parts, c candidate) (stopped bool, err error) {
 	ctx, done := signal.NotifyContext(p.ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer done()
@@ -174,7 +186,7 @@ func (d *daemon) begin(p *parts, c candidate) (stopped bool, err error) {
 		case order := <-d.stop:
 			select {
 			case d.stop <- order:
-			default: // another came meanwhile
+			default: // another one came meanwhile
 			}
 			done()
 		case <-ctx.Done():
@@ -191,7 +203,7 @@ func (d *daemon) begin(p *parts, c candidate) (stopped bool, err error) {
 	return true, d.flushEarly()
 }
 
-// flushEarly is what "nvactl stop --flush" asks for while nvad starts.
+// flushEarly carries out "nvactl stop --flush" during the start.
 func (d *daemon) flushEarly() error {
 	select {
 	case order := <-d.stop:
@@ -205,8 +217,8 @@ func (d *daemon) flushEarly() error {
 	return nil
 }
 
-// await returns how to end, once a signal, a command or a failed task asks for
-// it. SIGHUP reloads.
+// await waits for a signal, a command or the failure of a part, and returns how to
+// stop. SIGHUP reloads.
 func (d *daemon) await(ctx context.Context, signals <-chan os.Signal) stopOrder {
 	for {
 		select {
@@ -219,16 +231,50 @@ func (d *daemon) await(ctx context.Context, signals <-chan os.Signal) stopOrder 
 				return stopOrder{why: "signal " + s.String()}
 			}
 			if _, err := d.reload(ctx, api.ReloadOptions{}); err != nil {
-				d.tellRefused(err)
+				d.logRefused(err)
 			}
 		}
 	}
 }
 
-// tellRefused logs why a reload changed nothing, a line for each fault of the
-// file.
-func (d *daemon) tellRefused(err error) {
+// logRefused logs why a reload changed nothing, one line for each fault of the file.
+func (d *daemon) logRefused(err error) {
 	for line := range strings.Lines(err.Error()) {
 		d.log.Error("reload refused, the running configuration stays", "reason", strings.TrimSuffix(line, "\n"))
 	}
+}
+
+// spareProcessor lets one more goroutine run than there are processors, unless the
+// operator sets GOMAXPROCS. A large table keeps all of them busy, and BFD must not wait
+// for its turn meanwhile. The kernel prefers the thread of BFD.
+func spareProcessor() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
+	}
+}
+
+// Time limits for closing the sessions and for cleaning the kernel. systemd waits for
+// 90 s by default.
+const (
+	farewellTime = 5 * time.Second
+	flushTime    = 60 * time.Second
+)
+
+// end closes the sessions and leaves the kernel as order says. It stops the engine
+// first: if a session ended before that, the engine would remove its routes.
+func (d *daemon) end(order stopOrder, p *parts) error {
+	flush := order.flush || !d.config.get().Daemon.PreserveFIB
+	d.log.Info("stopping", "reason", order.why, "flush", flush)
+	d.notify("STOPPING=1")
+	errs := []error{p.stop("engine")}
+
+	ctx, cancel := context.WithTimeout(context.Background(), farewellTime)
+	defer cancel()
+	errs = append(errs, d.speaker.Close(ctx, gobgp.CloseOptions{Graceful: !flush, Message: order.message}))
+	if flush {
+		ctx, cancel := context.WithTimeout(context.Background(), flushTime)
+		defer cancel()
+		errs = append(errs, d.plane.Flush(ctx))
+	}
+	return errors.Join(errs...)
 }

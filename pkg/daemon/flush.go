@@ -15,9 +15,9 @@ import (
 	"github.com/nvad/nvad/pkg/kernel"
 )
 
-// Flush removes from this network namespace what an nvad that no longer runs has
-// left there, puts the sysctls back, and says on out what it did. It is for root and
-// fails, having changed nothing, while an nvad runs in the namespace.
+// Flush removes from this network namespace everything that an nvad that has ended left
+// there, restores the sysctls, and writes to out what it did. It needs root. It fails,
+// having changed nothing, while an nvad runs in the namespace.
 func Flush(opt Options, out io.Writer) error {
 	if os.Geteuid() != 0 {
 		return errors.New("flush needs root: routes and devices are removed")
@@ -46,9 +46,9 @@ func Flush(opt Options, out io.Writer) error {
 	return errors.Join(err, printErr)
 }
 
-// leftBy is the configuration of the nvad that ran: where its state is and which
-// protocol numbers its routes have. A file that is missing or no longer good keeps
-// nothing from being removed: then these are the defaults.
+// leftBy returns the configuration of the nvad that ran, which says where its state is
+// and which protocol numbers its routes have. If the file is missing or has errors, the
+// defaults have to do.
 func leftBy(opt Options, out io.Writer) (*config.Config, error) {
 	cfg, err := config.Load(opt.Config)
 	if err == nil {
@@ -60,7 +60,7 @@ func leftBy(opt Options, out io.Writer) (*config.Config, error) {
 	return config.Parse("defaults", []byte("asn = 1\n"))
 }
 
-// Files beside the socket that tell the next run of the last one.
+// Files beside the socket with state for the next run.
 const (
 	routesState  = "routes.state"
 	sysctlsState = "sysctls.state"
@@ -68,8 +68,8 @@ const (
 
 func stateFile(socket, name string) string { return filepath.Join(filepath.Dir(socket), name) }
 
-// cleaned says what was removed, in one line, then a line for each sysctl and for
-// what was left.
+// cleaned says in one line what was removed, then one line for each sysctl and for each
+// thing left.
 func cleaned(c dataplane.Cleaned) string {
 	var what []string
 	add := func(n int, one, many string) {
@@ -100,7 +100,7 @@ func cleaned(c dataplane.Cleaned) string {
 		text += "left " + s + "\n"
 	}
 	if n := len(c.Foreign); n > 0 {
-		text += fmt.Sprintf("left %d routes of nvad's protocols that it can't recognise as its own, such as %s: FRR and BIRD have the same protocol\n",
+		text += fmt.Sprintf("left %d routes of nvad's protocols that it does not recognise as its own, such as %s: FRR and BIRD use the same protocol\n",
 			n, c.Foreign[0].Prefix)
 	}
 	return text

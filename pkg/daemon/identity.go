@@ -12,22 +12,22 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 )
 
-// What the sessions are told of an NVA that has none: a file without neighbors
-// needs neither ASN nor router ID.
+// The sessions get these if nvad has neither: a file without neighbors needs no ASN and
+// no router ID.
 var (
 	nobodysASN = uint32(64512)
 	nobodysID  = netip.AddrFrom4([4]byte{192, 0, 2, 1})
 )
 
-// findIdentity notes the router ID: the file's, or that of the machine, which
-// may have no address yet where nvad starts before the DHCP client is done, or no NIC
-// yet. An NVA with neighbors does not go on without.
+// findIdentity sets the router ID: that of the file, or one derived from the machine's
+// addresses. If nvad starts before the DHCP client is done, or before there is a NIC,
+// there is no address yet. An NVA with neighbors waits for one.
 func (d *daemon) findIdentity(ctx context.Context, cfg *config.Config) error {
 	if d.routerID = cfg.RouterID; d.routerID.IsValid() {
 		return nil
 	}
 	defer d.startup.waitFor("")
-	for told := ""; ; {
+	for last := ""; ; {
 		id, why := d.derivedID(ctx, cfg)
 		switch {
 		case why == nil:
@@ -36,9 +36,9 @@ func (d *daemon) findIdentity(ctx context.Context, cfg *config.Config) error {
 			return nil
 		case len(cfg.Neighbors) == 0:
 			return nil
-		case told != why.Error():
-			told = why.Error()
-			d.startup.waitFor("an address to derive the router ID from (" + told + ")")
+		case last != why.Error():
+			last = why.Error()
+			d.startup.waitFor("an address to derive the router ID from (" + last + ")")
 			d.log.Warn("waiting for an address to derive the router ID from", "reason", why)
 		}
 		select {
@@ -49,9 +49,8 @@ func (d *daemon) findIdentity(ctx context.Context, cfg *config.Config) error {
 	}
 }
 
-// derivedID is the local address of the first tunnel that gives one, or else the
-// first address of the first tunnel's device, or of the one that the default
-// route leads through.
+// derivedID returns the local address of the first tunnel that has one, or else the
+// first address of the first tunnel's device, or of the device of the default route.
 func (d *daemon) derivedID(ctx context.Context, cfg *config.Config) (netip.Addr, error) {
 	for _, t := range cfg.Tunnels {
 		if t.Local.Is4() {
@@ -78,7 +77,7 @@ func (d *daemon) derivedID(ctx context.Context, cfg *config.Config) (netip.Addr,
 	return addressOf(links, i, "the default route's device")
 }
 
-// addressOf is the first IPv4 address of links[i], which is called name.
+// addressOf returns the first IPv4 address of links[i], which is called name.
 func addressOf(links []fib.Link, i int, name string) (netip.Addr, error) {
 	if i >= 0 {
 		for _, p := range links[i].Addresses {
@@ -90,7 +89,7 @@ func addressOf(links []fib.Link, i int, name string) (netip.Addr, error) {
 	return netip.Addr{}, fmt.Errorf("%s has no IPv4 address", name)
 }
 
-// complete is cfg with the router ID of this run.
+// complete returns cfg with the router ID of this run.
 func (d *daemon) complete(cfg *config.Config) *config.Config {
 	out := *cfg
 	if !out.RouterID.IsValid() {

@@ -14,12 +14,12 @@ import (
 	"github.com/nvad/nvad/pkg/engine"
 )
 
-// liveness is BFD for the whole daemon. A path that dies is told to the forwarding
-// plane first, without a detour over the engine, which may be busy with a table.
+// liveness runs BFD for the daemon. When a path dies, it tells the forwarding plane
+// directly, without the engine, which may be busy with a table.
 type liveness struct {
 	log     *slog.Logger
 	manager *bfd.Manager
-	// divert tells forwarding plane and engine which gateways are dead, lost the
+	// divert passes the dead gateways to forwarding plane and engine. lost tells the
 	// engine which path is down. Neither blocks.
 	divert func([]netip.Addr)
 	lost   func(neighbor netip.Addr, reason string)
@@ -28,13 +28,13 @@ type liveness struct {
 	mu      sync.Mutex
 	wanted  []bfd.Session
 	farEnds map[netip.Addr]bool
-	held    bool                  // nothing is watched for now
-	dead    map[netip.Addr]string // why
+	held    bool                  // nothing is watched at present
+	dead    map[netip.Addr]string // gateway to reason
 }
 
-// answerTime is how long the far end of a tunnel may take to answer, on a start of
-// this nvad or its own: BFD begins with a packet a second (RFC 5880 6.8.3), and
-// needs three. It is what a restart on purpose, which tells AdminDown, may take.
+// answerTime is how long the far end of a tunnel may take to answer after a start of
+// either nvad. BFD begins with one packet a second (RFC 5880 6.8.3), and needs three. A
+// planned restart, which is announced by AdminDown, may take as long.
 const answerTime = 5 * time.Second
 
 func newLiveness(log *slog.Logger, divert func([]netip.Addr), lost func(netip.Addr, string)) *liveness {
@@ -44,8 +44,8 @@ func newLiveness(log *slog.Logger, divert func([]netip.Addr), lost func(netip.Ad
 	}
 }
 
-// run carries out what Watch asks for, and passes on what happens, until ctx ends.
-// The neighbors are told that this is no failure (RFC 5882 3.2).
+// run configures the sessions that Watch asks for and handles their events, until ctx
+// ends. Then it tells the neighbors that this is no failure (RFC 5882 3.2).
 func (l *liveness) run(ctx context.Context) error {
 	defer l.manager.Close()
 	ticker := time.NewTicker(time.Second)
@@ -66,7 +66,7 @@ func (l *liveness) run(ctx context.Context) error {
 	}
 }
 
-// now is what to watch at this moment.
+// now returns the sessions to watch at present.
 func (l *liveness) now() []bfd.Session {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -76,8 +76,7 @@ func (l *liveness) now() []bfd.Session {
 	return l.wanted
 }
 
-// hold ends all watching, without a failure at either end, until it is called with
-// false.
+// hold(true) ends all watching, without a failure at either end, until hold(false).
 func (l *liveness) hold(on bool) {
 	l.mu.Lock()
 	l.held = on
@@ -85,7 +84,7 @@ func (l *liveness) hold(on bool) {
 	l.rouse()
 }
 
-// rouse has run look at what to watch.
+// rouse makes run configure the sessions again.
 func (l *liveness) rouse() {
 	select {
 	case l.wake <- struct{}{}:
@@ -93,8 +92,8 @@ func (l *liveness) rouse() {
 	}
 }
 
-// take acts on one change of a session. What a neighbor takes down on purpose says
-// nothing of the path, nor does a session that never was up.
+// take handles one change of a session. A session that the neighbor takes down on
+// purpose says nothing about the path, nor does one that was never up.
 func (l *liveness) take(ev bfd.Event) {
 	addr := ev.Key.Remote
 	switch {
@@ -110,8 +109,8 @@ func (l *liveness) take(ev bfd.Event) {
 	}
 }
 
-// askFarEnds looks at those whose session is not up, of which no event tells: one
-// that has not answered in time is dead, one that says AdminDown is there.
+// askFarEnds checks the far ends whose session is not up, which send no event: one that
+// has not answered in time is dead, and one that says AdminDown is alive.
 func (l *liveness) askFarEnds(now time.Time) {
 	l.mu.Lock()
 	none := len(l.farEnds) == 0
@@ -128,13 +127,13 @@ func (l *liveness) askFarEnds(now time.Time) {
 		case s.RemoteState == bfd.AdminDown:
 			l.alive(addr)
 		case why == "" && now.Sub(s.Since) > answerTime && l.died(addr, "no answer"):
-			l.log.Warn("bfd does not come up", "remote", addr, "local", s.Key.Local, "reason", s.Error)
+			l.log.Warn("bfd session does not come up", "remote", addr, "local", s.Key.Local, "reason", s.Error)
 		}
 	}
 }
 
-// died notes that a gateway is dead, and reports whether it is watched at all: the
-// event of one that no longer is may be on its way still.
+// died marks a gateway as dead, and reports whether it is watched at all: an event may
+// arrive after its watch ended.
 func (l *liveness) died(addr netip.Addr, why string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -144,31 +143,31 @@ func (l *liveness) died(addr netip.Addr, why string) bool {
 	_, was := l.dead[addr]
 	l.dead[addr] = why
 	if !was {
-		l.tell()
+		l.publish()
 	}
 	return true
 }
 
-// alive notes that a gateway is not dead.
+// alive marks a gateway as alive.
 func (l *liveness) alive(addr netip.Addr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, was := l.dead[addr]; was {
 		delete(l.dead, addr)
-		l.tell()
+		l.publish()
 	}
 }
 
-// deaths says of each dead gateway why it is.
+// deaths returns the dead gateways with the reasons.
 func (l *liveness) deaths() map[netip.Addr]string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return maps.Clone(l.dead)
 }
 
-// tell hands over the dead gateways. The lock is held, so that sets arrive in the
-// order in which they came to be.
-func (l *liveness) tell() {
+// publish hands over the dead gateways. Its caller holds the lock, so that the sets
+// arrive in order.
+func (l *liveness) publish() {
 	list := make([]netip.Addr, 0, len(l.dead))
 	for a := range l.dead {
 		list = append(list, a)
@@ -200,13 +199,13 @@ func (l *liveness) Watch(list []engine.Watched) {
 		}
 	}
 	if len(l.dead) != before {
-		l.tell()
+		l.publish()
 	}
 	l.mu.Unlock()
 	l.rouse()
 }
 
-// authKeys are the keys that are in use.
+// authKeys returns the keys that are in use.
 func authKeys(keys config.BFDKeys) (out []bfd.AuthKey) {
 	for _, k := range keys {
 		if k.Secret != "" {

@@ -2,38 +2,45 @@ package daemon
 
 import (
 	"context"
+	"io/fs"
 	"os"
+	"path"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"strconv"
+	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// Times and sizes of giving memory back. A look costs some microseconds.
+// Times and sizes of returning memory to the system. Reading the heap takes some
+// microseconds.
 const (
 	tidyInterval = time.Second
-	quietBytes   = 1 << 20 // allocated between two looks at most, or there is work
-	worthTidying = 2 << 20 // allocated since the last time at least, and an eighth of what is in use
+	quietBytes   = 1 << 20 // a process that allocates more between two looks is busy
+	worthTidying = 2 << 20 // least amount allocated since the last time, beside an eighth of the memory in use
 )
 
-// The collector waits for garbage of so many percent of what is in use. With Go's
-// 100 a table of 100,000 routes costs a fifth more processor time until it stands;
-// but with 200 a million take twice the memory meanwhile.
+// The collector runs when garbage reaches this percentage of the memory in use. With
+// Go's 100, a table of 100,000 routes takes a fifth more processor time to build; but
+// with 200, a million routes take twice the memory meanwhile.
 const (
 	gcPercent      = 200
-	gcPercentLarge = 100       // from largeHeap on
-	gcPercentHuge  = 50        // from hugeHeap on
+	gcPercentLarge = 100       // once largeHeap is reached
+	gcPercentHuge  = 50        // once hugeHeap is reached
 	largeHeap      = 64 << 20  // in use
 	hugeHeap       = 320 << 20 // half a million routes
 )
 
-// memory is the process's: how much there may be, and the collector's pace.
+// memory is the memory of the process: its limit, and the pace of the garbage
+// collector.
 type memory struct {
-	limit    atomic.Uint64 // that the collector works to hold to; 0: none
+	limit    atomic.Uint64 // for the garbage collector; 0: none
 	reclaims chan chan struct{}
 	interner *route.Interner
 }
@@ -42,9 +49,9 @@ func newMemory(interner *route.Interner) *memory {
 	return &memory{reclaims: make(chan chan struct{}, 8), interner: interner}
 }
 
-// set holds to what the configuration asks for or, where it does not, to a share of
-// what there is. A limit of the operator's, GOMEMLIMIT, is the collector's whatever
-// the configuration says, and is the budget where that says nothing.
+// set sets the limit to that of the configuration or, without one, to a share of the
+// machine's or control group's memory. If the operator sets GOMEMLIMIT, the collector
+// uses that in any case, and it is the budget unless the configuration sets one.
 func (m *memory) set(c config.Limits) {
 	limit := uint64(c.Memory) << 20
 	if os.Getenv("GOMEMLIMIT") != "" {
@@ -60,8 +67,8 @@ func (m *memory) set(c config.Limits) {
 	m.limit.Store(limit)
 }
 
-// Budget implements engine.Memory: a tenth of the limit is the collector's, which
-// would have to work without a pause in order to fill it.
+// Budget implements engine.Memory. It leaves a tenth of the limit to the collector,
+// which would have to run all the time to use the last of it.
 func (m *memory) Budget() uint64 { return m.limit.Load() / 10 * 9 }
 
 // InUse implements engine.Memory.
@@ -85,13 +92,12 @@ func (m *memory) Reclaim() <-chan struct{} {
 	select {
 	case m.reclaims <- done:
 	default:
-		close(done) // several are under way
+		close(done) // several requests are waiting
 	}
 	return done
 }
 
-// paceGC sets the collector's pace for the bytes in use, unless the operator does
-// with GOGC.
+// paceGC sets the collector's pace for the bytes in use, unless the operator sets GOGC.
 func paceGC(live uint64) {
 	switch {
 	case os.Getenv("GOGC") != "":
@@ -104,10 +110,10 @@ func paceGC(live uint64) {
 	}
 }
 
-// tidy paces the garbage collector, and gives what a burst of work has left over
-// back to the system once it is quiet, or at once where that was asked for. The
-// collector alone would keep as much again as is in use for the next burst, which
-// may never come. low is called while more is in use than may be.
+// tidy paces the garbage collector, and returns the memory that a burst of work left
+// unused to the system once the process is quiet, or at once if Reclaim asks for it.
+// The collector alone would keep as much again as is in use for the next burst, which
+// may never come. It calls low while the budget is exceeded.
 func (m *memory) tidy(ctx context.Context, low func()) error {
 	tick := time.NewTicker(tidyInterval)
 	defer tick.Stop()
@@ -118,7 +124,7 @@ func (m *memory) tidy(ctx context.Context, low func()) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case done := <-m.reclaims:
-			runtime.GC() // lets go of attribute sets, which the interner then forgets
+			runtime.GC() // frees attribute sets, which the interner then forgets
 			m.giveBack()
 			close(done)
 			tidied, _ = heap()
@@ -137,16 +143,95 @@ func (m *memory) tidy(ctx context.Context, low func()) error {
 	}
 }
 
-// giveBack gives free memory back to the system. Other goroutines go on meanwhile.
+// giveBack returns free memory to the system. Other goroutines keep running meanwhile.
 func (m *memory) giveBack() {
 	m.interner.Tidy()
 	debug.FreeOSMemory()
 }
 
-// heap is how much was ever allocated, and how much the last collection found in
-// use, in bytes.
+// heap returns how many bytes were ever allocated, and how many the last collection
+// found in use.
 func heap() (allocated, live uint64) {
 	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"}}
 	metrics.Read(s)
 	return s[0].Value.Uint64(), s[1].Value.Uint64()
+}
+
+// memoryShare returns the default of [limits] memory, in octets: five sixths of the
+// smallest limit of the process's control groups, or half of the machine's memory if
+// that is less. The last sixth is for memory that the kernel charges to a group beside
+// the heap: sockets, netlink messages, the program itself. On a machine, the kernel's
+// routes and all other programs need the other half. Root is the root of the file
+// system.
+func memoryShare(root fs.FS, machine uint64) uint64 {
+	share := machine / 2
+	if group, ok := groupLimit(root); ok {
+		share = min(share, group/6*5)
+	}
+	return share
+}
+
+func machineMemory() uint64 {
+	var info syscall.Sysinfo_t
+	if syscall.Sysinfo(&info) != nil {
+		return 1 << 62
+	}
+	return info.Totalram * uint64(info.Unit)
+}
+
+// hierarchy says where one kind of control groups is mounted, and which of its files
+// limit memory.
+type hierarchy struct {
+	mounts []string
+	files  []string
+}
+
+var (
+	unified = hierarchy{[]string{"sys/fs/cgroup", "sys/fs/cgroup/unified"}, []string{"memory.max", "memory.high"}}
+	legacy  = hierarchy{[]string{"sys/fs/cgroup/memory"}, []string{"memory.limit_in_bytes"}}
+)
+
+// groupLimit returns the smallest memory limit of the process's control group and its
+// parents; false if there is none.
+func groupLimit(root fs.FS) (limit uint64, ok bool) {
+	text, err := fs.ReadFile(root, "proc/self/cgroup")
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.SplitN(strings.TrimSpace(line), ":", 3) // number, controllers, path
+		if len(fields) < 3 {
+			continue
+		}
+		h := unified
+		if fields[1] != "" {
+			if h = legacy; fields[1] != "memory" {
+				continue
+			}
+		}
+		if n, found := h.limit(root, fields[2]); found && (!ok || n < limit) {
+			limit, ok = n, true
+		}
+	}
+	return limit, ok
+}
+
+// limit walks from group up to the root of the hierarchy. In a container the group may
+// have the name that the host gives it, and not exist: then only the root counts.
+func (h hierarchy) limit(root fs.FS, group string) (limit uint64, ok bool) {
+	for _, mount := range h.mounts {
+		for at := path.Join(mount, group); ; at = path.Dir(at) {
+			for _, file := range h.files {
+				text, _ := fs.ReadFile(root, path.Join(at, file))
+				n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64) // "max" is no number
+				if err == nil && (!ok || n < limit) {
+					limit, ok = n, true
+				}
+			}
+			if len(at) <= len(mount) {
+				break
+			}
+		}
+	}
+	return limit, ok
 }

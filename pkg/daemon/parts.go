@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// parts are the goroutines of the daemon, in the order in which they were
-// started. One that fails ends all: a daemon without its engine or its kernel
-// is worth a restart.
+// parts are the goroutines of the daemon, in the order in which they were started. If
+// one fails, all end: without its engine or its kernel interface, a daemon is better
+// restarted.
 type parts struct {
 	ctx    context.Context // ends when a part has failed, or the daemon is stopping
 	cancel context.CancelCauseFunc
@@ -27,8 +27,8 @@ func newParts(ctx context.Context) *parts {
 	return p
 }
 
-// run starts f. Its context ends when stop is called for it, not before: later
-// parts are stopped first.
+// run starts f. The context of f ends only when stop is called for it, so that parts
+// started later can be stopped first.
 func (p *parts) run(name string, f func(context.Context) error) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(p.ctx))
 	it := part{name: name, stop: stop, done: make(chan error, 1)}
@@ -45,7 +45,7 @@ func (p *parts) run(name string, f func(context.Context) error) {
 	}()
 }
 
-// stop ends the named part and waits for it.
+// stop stops the named part and waits for it.
 func (p *parts) stop(name string) error {
 	for i, it := range p.list {
 		if it.name == name {
@@ -57,8 +57,8 @@ func (p *parts) stop(name string) error {
 	return nil
 }
 
-// stopAll ends what still runs, the latest first. What a part waits for that was
-// never started does not come any more: ctx ends before them.
+// stopAll stops the remaining parts, the latest first. It cancels p.ctx before, since a
+// part may still wait for another one that was never started.
 func (p *parts) stopAll() error {
 	p.cancel(nil)
 	var errs []error

@@ -13,9 +13,9 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 )
 
-// withPasswords is cfg with the passwords that its neighbors keep in files, and the
-// keys of BFD; credentials is where files without an absolute path are. The error
-// names the file at path.
+// withPasswords returns cfg with the passwords and BFD keys that it keeps in files.
+// Credentials is the directory of files without an absolute path. The error names the
+// configuration file at path.
 func withPasswords(path string, cfg *config.Config, credentials string) (*config.Config, error) {
 	out := *cfg
 	out.Neighbors, out.Tunnels = slices.Clone(cfg.Neighbors), slices.Clone(cfg.Tunnels)
@@ -45,7 +45,7 @@ func withPasswords(path string, cfg *config.Config, credentials string) (*config
 	return &out, nil
 }
 
-// longestPassword is more than any key has, so that what is longer is told.
+// longestPassword is longer than any key, so that a key that is too long is detected.
 const longestPassword = 4096
 
 func readPassword(file, credentials string) (string, error) {
@@ -60,7 +60,7 @@ func readPassword(file, credentials string) (string, error) {
 	return password, nil
 }
 
-// readBFDKeys fills in the keys of b, if it has a file.
+// readBFDKeys fills in the keys of b, if they are in a file.
 func readBFDKeys(b *config.BFD, credentials string) error {
 	if b.KeyFile == "" {
 		return nil
@@ -75,7 +75,7 @@ func readBFDKeys(b *config.BFD, credentials string) error {
 	return nil
 }
 
-// readSecret reads a file, and returns the path that it has.
+// readSecret reads a file and returns its path.
 func readSecret(file, credentials string) (path, text string, err error) {
 	if !filepath.IsAbs(file) {
 		if credentials == "" {
@@ -95,7 +95,7 @@ func readSecret(file, credentials string) (path, text string, err error) {
 	return file, string(data), nil
 }
 
-// fileError is err with the file's name, once.
+// fileError adds the name of the file to err, once.
 func fileError(file string, err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {

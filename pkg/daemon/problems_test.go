@@ -49,7 +49,7 @@ func TestProblems(t *testing.T) {
 			},
 			want: []string{
 				"neighbor 10.0.210.5 (instance 1) is down: hold timer expired",
-				"Route Server ars-hub00 is reached over one instance only, 10.0.210.4 (2 configured): Azure sends half of the traffic nowhere",
+				"only one instance of Route Server ars-hub00 is established, 10.0.210.4 (2 configured): Azure drops half of the traffic",
 			},
 		},
 		"never up, no reason": {
@@ -64,14 +64,14 @@ func TestProblems(t *testing.T) {
 				tun("vxlan3", "up", ""), // static routes alone
 			},
 			want: []string{
-				"tunnel vxlan0 leads nowhere, though its device is up: nobody answers of 169.254.0.2 at 10.10.0.4 (bfd)",
+				"tunnel vxlan0 is up, but none of its peers answers: 169.254.0.2 at 10.10.0.4 (bfd)",
 				"tunnel vxlan1: 1 of 2 peers are dead: 10.0.210.5 (bgp)",
 				"tunnel vxlan2 is missing: eth0 does not exist",
 			},
 		},
 		"no way out, and a drain alone": {
 			status: engine.Status{NoWayOut: true, Alone: true, Drain: engine.Drain{Since: down}},
-			want:   []string{"no default way out: ", "no other NVA is known to have the routes of this one: "},
+			want:   []string{"the kernel has no default route: ", "no other NVA is known to have the routes of this one: "},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -42,7 +42,7 @@ func (d *daemon) Rollback(ctx context.Context, version int) (api.RolledBack, err
 	case !ok:
 		return api.RolledBack{}, notKept(version)
 	case version == r.Running:
-		return api.RolledBack{}, api.Conflict("version %d is what runs", version)
+		return api.RolledBack{}, api.Conflict("version %d is already running", version)
 	}
 	changes, err := d.back(ctx, to.Version, by(ctx), history.RolledBack)
 	if err != nil {
@@ -76,8 +76,9 @@ func (d *daemon) back(ctx context.Context, version int, who, result string) ([]c
 	return changes, nil
 }
 
-// heldBack is what a start must not take instead of text: the file as it is, or
-// what ran until now if it can't be read. Nothing if the file has that text.
+// heldBack identifies the text that a start must not take instead of text: the file as
+// it is, or the text that ran until now if the file can't be read. It is empty if the
+// file has the text that runs.
 func heldBack(path string, ran, text []byte) string {
 	file, err := config.Read(path)
 	if err != nil {
@@ -103,13 +104,13 @@ func (d *daemon) expire(ctx context.Context) {
 	}
 }
 
-// deadlineName stands in the history for the time that ran out.
+// deadlineName stands in the history for a rollback by the deadline.
 const deadlineName = "deadline"
 
-// rollbackRetry is the time between attempts at a rollback that failed.
+// rollbackRetry is the time between two attempts at a rollback that failed.
 const rollbackRetry = 10 * time.Second
 
-// alarm wakes whoever watches the deadline when it may have moved.
+// alarm wakes watchDeadline when the deadline may have changed.
 type alarm chan struct{}
 
 func (a alarm) poke() {
@@ -119,7 +120,7 @@ func (a alarm) poke() {
 	}
 }
 
-// watchDeadline rolls back what is not confirmed in time.
+// watchDeadline rolls back changes that are not confirmed in time.
 func (d *daemon) watchDeadline(ctx context.Context) error {
 	for {
 		var due <-chan time.Time

@@ -10,8 +10,8 @@ import (
 	"github.com/nvad/nvad/pkg/nat"
 )
 
-// questions are those that cost engine, kernel or disk something, and that anybody
-// may ask as often as it likes.
+// questions are the questions that cost time of the engine, the kernel or the disk, and
+// that any client may ask as often as it likes.
 type questions struct {
 	status    func(context.Context) (api.Status, error)
 	vitals    func(context.Context) (engine.Vitals, error)
@@ -31,27 +31,27 @@ func (d *daemon) questions() questions {
 
 // Times of a shared question.
 const (
-	askTime   = 10 * time.Second       // it may take
-	pauseMost = 100 * time.Millisecond // between two, at most
-	pauseTime = 3                      // times as long as the last one took
+	askTime   = 10 * time.Second       // time limit of an answer
+	pauseMost = 100 * time.Millisecond // longest pause between two answers
+	pauseTime = 3                      // the pause, in times that the last answer took
 )
 
-// flight is a question under way, and who waits for it.
+// flight is a question that is being answered, or will be next.
 type flight[T any] struct {
 	done   chan struct{}
 	answer T
 	err    error
 }
 
-// shared returns ask for many callers at once. All who ask before it begins are
-// given one answer, so that it is never older than their question; then it pauses
-// for longer than it took. Whoever asks without an end, from however many
-// connections, so gets a quarter of the engine's time at most. The answer is
-// everybody's: it must not be changed.
+// shared returns ask for use by many callers at once. All who ask before an answer
+// begins share it, so that it is never older than their question. Then follows a pause
+// of several times its duration. So a client that asks without end, over any number of
+// connections, takes a quarter of the engine's time at most. Callers must not change
+// the answer.
 func shared[T any](ask func(context.Context) (T, error)) func(context.Context) (T, error) {
 	var (
 		mu   sync.Mutex
-		next *flight[T] // has not begun; nil: none
+		next *flight[T] // not begun yet; nil: none
 	)
 	turn := make(chan struct{}, 1)
 	fly := func(f *flight[T]) {

@@ -10,6 +10,9 @@ import (
 	"sync"
 	"time"
 
+	sd "github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/dataplane"
 	"github.com/nvad/nvad/pkg/engine"
@@ -19,11 +22,11 @@ import (
 	"github.com/nvad/nvad/pkg/speaker/gobgp"
 )
 
-// readyTime is the longest time until systemd is told that nvad is ready.
+// readyTime is the longest time until nvad tells systemd that it is ready.
 const readyTime = 30 * time.Second
 
-// start brings up forwarding plane, sessions and engine, in this order, as parts of
-// p, and applies the configuration. It waits for nothing once ctx has ended.
+// start starts forwarding plane, sessions and engine, in this order, as parts of p, and
+// applies the configuration. It stops waiting when ctx ends.
 func (d *daemon) start(ctx context.Context, p *parts, c candidate) error {
 	cfg := c.cfg
 	k, err := kernel.Open(kernel.Namespace{})
@@ -75,15 +78,15 @@ func (d *daemon) planeOptions(cfg *config.Config, k *kernel.Kernel, onFacts func
 	}
 }
 
-// leftovers waits for the first look at the kernel and reports whether it holds
-// routes of an earlier run: then this is a restart in the sense of RFC 4724.
+// leftovers waits for the links and routes of the kernel, and reports whether an
+// earlier run left routes there: then this start is a restart in the sense of RFC 4724.
 func (d *daemon) leftovers(ctx context.Context) (bool, error) {
-	d.startup.waitFor("the kernel to tell its links and routes")
+	d.startup.waitFor("the links and routes of the kernel")
 	defer d.startup.waitFor("")
 	select {
 	case <-d.plane.Ready():
 	case <-ctx.Done():
-		return false, fmt.Errorf("first look at the kernel: %w", context.Cause(ctx))
+		return false, fmt.Errorf("read the links and routes of the kernel: %w", context.Cause(ctx))
 	}
 	restarting := false
 	var foreign []string
@@ -97,7 +100,7 @@ func (d *daemon) leftovers(ctx context.Context) (bool, error) {
 		return nil
 	})
 	if len(foreign) > 0 {
-		d.log.Warn("routes of another program are left alone, --adopt takes them over",
+		d.log.Warn("routes of another program stay, --adopt takes them over",
 			"count", len(foreign), "first", strings.Join(foreign[:min(len(foreign), mostNamed)], " "))
 	}
 	return restarting, err
@@ -130,4 +133,89 @@ func (d *daemon) startEngine(p *parts, cfg *config.Config, restarting bool) erro
 	p.run("bfd", d.liveness.run)
 	p.run("engine", d.engine.Run)
 	return nil
+}
+
+// startup says how far the start is. A start waits as long as it takes for the machine
+// to get a NIC and an address; meanwhile the API says what it waits for.
+type startup struct {
+	done  chan struct{} // closed once nvad has started
+	cfg   *config.Config
+	began time.Time
+
+	mu    sync.Mutex // guards waits
+	waits string     // what it waits for; empty: nothing in particular
+}
+
+func newStartup(cfg *config.Config) *startup {
+	return &startup{done: make(chan struct{}), cfg: cfg, began: time.Now()}
+}
+
+func (s *startup) waitFor(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waits = what
+}
+
+func (s *startup) waiting() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.waits
+}
+
+func (s *startup) isDone() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// text describes the state of the start for an operator.
+func (s *startup) text() string {
+	if what := s.waiting(); what != "" {
+		return fmt.Sprintf("still starting: waiting for %s, for %s so far", what, time.Since(s.began).Round(time.Second))
+	}
+	return "still starting"
+}
+
+// stillStarting is the API's answer to calls that can't be answered yet.
+func (d *daemon) stillStarting() error {
+	if d.startup.isDone() {
+		return nil
+	}
+	return api.Conflict("nvad is %s", d.startup.text())
+}
+
+// statusOfStart summarizes the daemon while it starts.
+func (d *daemon) statusOfStart() api.Status {
+	cfg := d.startup.cfg
+	s := engine.Status{ASN: cfg.ASN, RouterID: cfg.RouterID, Since: d.startup.began, Neighbors: len(cfg.Neighbors)}
+	s.Warnings = append(s.Warnings, config.Warning{Key: "nvad", Code: "starting", Msg: d.startup.text()})
+	s.Warnings = append(s.Warnings, d.degraded()...)
+	return api.Status{Status: s, Host: hostName(), Tunnels: len(cfg.Tunnels)}
+}
+
+// reportStart keeps systemd informed until nvad has started. After readyTime it reports
+// ready anyway: a boot must not hang, least of all if it is to bring the NIC that nvad
+// waits for. It feeds the watchdog as long as it knows what the start waits for.
+func (d *daemon) reportStart(ctx context.Context) error {
+	tick := time.NewTicker(statusInterval)
+	defer tick.Stop()
+	ready := time.After(readyTime)
+	for {
+		select {
+		case <-d.startup.done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ready:
+			d.log.Warn("the start continues in the background", "reason", d.startup.text())
+			d.notify(sd.SdNotifyReady)
+		case <-tick.C:
+			if d.startup.waiting() != "" {
+				d.notify("STATUS="+d.startup.text(), sd.SdNotifyWatchdog)
+			}
+		}
+	}
 }

@@ -13,18 +13,18 @@ import (
 	"github.com/nvad/nvad/pkg/engine"
 )
 
-// statusInterval is the time between two looks at the engine for systemd.
+// statusInterval is the time between two status lines for systemd.
 const statusInterval = 2 * time.Second
 
-// notify tells systemd; without systemd it does nothing.
+// notify notifies systemd, if nvad runs under it.
 func (d *daemon) notify(state ...string) {
 	if _, err := sd.SdNotify(false, strings.Join(state, "\n")); err != nil {
 		d.log.Warn("systemd not notified", "reason", err)
 	}
 }
 
-// reloading tells systemd that a reload has begun. It returns what tells of its
-// end, good or bad: the daemon serves on either way.
+// reloading tells systemd that a reload begins. Call done when it ends, whether it
+// succeeded or not: the daemon keeps serving.
 func (d *daemon) reloading() (done func()) {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
@@ -41,16 +41,15 @@ func (d *daemon) report(ctx context.Context) error {
 	}
 	watchdog, err := sd.SdWatchdogEnabled(false)
 	if err != nil {
-		d.log.Warn("systemd's watchdog is not served", "reason", err)
+		d.log.Warn("systemd's watchdog gets no news", "reason", err)
 	}
 	return heartbeat{watchdog: watchdog, status: d.engine.Status, notify: d.notify}.run(ctx)
 }
 
-// heartbeat asks the engine how it is. An engine that answers is news for the
-// watchdog; one that does not keeps the heartbeat waiting, and so the watchdog
-// hungry.
+// heartbeat asks the engine for its status. If the engine does not answer, the
+// heartbeat waits, and the watchdog gets no news and restarts nvad.
 type heartbeat struct {
-	watchdog time.Duration // the longest time without news; 0: nobody watches
+	watchdog time.Duration // the longest time that the watchdog waits for news; 0: there is none
 	status   func(context.Context) (engine.Status, error)
 	notify   func(state ...string)
 }
@@ -62,15 +61,15 @@ func (h heartbeat) run(ctx context.Context) error {
 	}
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	told := ""
+	last := ""
 	for {
 		s, err := h.status(ctx)
 		if err != nil {
 			return err
 		}
 		var news []string
-		if text := statusText(s); text != told {
-			told = text
+		if text := statusText(s); text != last {
+			last = text
 			news = append(news, "STATUS="+text)
 		}
 		if h.watchdog > 0 {
@@ -97,4 +96,36 @@ func statusText(s engine.Status) string {
 		text += ", draining"
 	}
 	return text
+}
+
+// ready tells systemd that configuration, links and static routes are in place. It
+// waits for them for readyTime at most: everything else works without.
+func (d *daemon) ready(whole context.Context) {
+	ctx, cancel := context.WithTimeout(whole, readyTime)
+	defer cancel()
+	select {
+	case <-d.seen:
+	case <-ctx.Done():
+	}
+	for ctx.Err() == nil && !d.staticsTried(ctx) {
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+	if whole.Err() != nil {
+		return // ended before
+	}
+	d.notify(sd.SdNotifyReady)
+	d.log.Info("ready")
+}
+
+// staticsTried reports whether every static route that can stand was installed or
+// rejected.
+func (d *daemon) staticsTried(ctx context.Context) bool {
+	if err := d.engine.Settle(ctx); err != nil {
+		return false
+	}
+	routes, err := d.plane.Tally(ctx)
+	return err == nil && routes.Untried == 0
 }

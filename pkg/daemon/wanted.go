@@ -2,8 +2,13 @@ package daemon
 
 import (
 	"maps"
+	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/dataplane"
@@ -13,7 +18,7 @@ import (
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
-// wanted is what the configuration asks of the kernel, but for routes.
+// wanted returns everything that the configuration wants in the kernel, except routes.
 func wanted(cfg *config.Config) dataplane.Wanted {
 	w := dataplane.Wanted{
 		Sysctls: map[string]string{}, Protected: protected(cfg), NAT: natRules(cfg), AllowDefault: cfg.Kernel.AllowDefault,
@@ -36,7 +41,7 @@ func wanted(cfg *config.Config) dataplane.Wanted {
 	return w
 }
 
-// protected are the addresses whose path no learned route may spoil.
+// protected returns the addresses that learned routes must not make unreachable.
 func protected(cfg *config.Config) []fib.Protected {
 	var out []fib.Protected
 	add := func(a netip.Addr, why string, p fib.Protected) {
@@ -59,7 +64,7 @@ func protected(cfg *config.Config) []fib.Protected {
 	return out
 }
 
-// natRules is what the configuration asks of nvad's nftables table.
+// natRules returns the rules that the configuration wants in nvad's nftables table.
 func natRules(cfg *config.Config) nat.Rules {
 	var r nat.Rules
 	for _, m := range cfg.Masquerades {
@@ -84,7 +89,7 @@ func natRules(cfg *config.Config) nat.Rules {
 	return r
 }
 
-// overlay is what may enter a tunnel and come out of it.
+// overlay says which packets may enter and leave a tunnel.
 func overlay(cfg *config.Config, t *config.Tunnel) nat.Overlay {
 	o := nat.Overlay{Device: t.Name, Under: t.Device, VNI: t.VNI, Port: t.Port, Remotes: t.Remotes, Subnets: t.Addresses}
 	for _, other := range cfg.Tunnels {
@@ -101,4 +106,56 @@ func overlay(cfg *config.Config, t *config.Tunnel) nat.Overlay {
 
 func natEndpoint(e config.Endpoint) nat.Endpoint {
 	return nat.Endpoint{Addr: e.Addr, Ports: nat.Ports(e.Ports)}
+}
+
+// plain decides whether routes do without next-hop objects. Before version 256,
+// systemd-networkd deletes the objects of other programs when it restarts, and with
+// them their routes. It does not touch routes that carry their next hops themselves, if
+// told so (ManageForeignRoutes=no).
+func (d *daemon) plain(cfg *config.Config) bool {
+	if cfg.Kernel.NextHopGroups != config.Auto {
+		return cfg.Kernel.NextHopGroups == config.Off
+	}
+	links := networkdLinks("/")
+	if len(links) > 0 {
+		d.log.Info("routes without next-hop groups: systemd-networkd would delete them when it restarts",
+			"links", strings.Join(links, " "), "otherwise", "kernel.nexthop-groups = true")
+	}
+	return len(links) > 0
+}
+
+// networkdLinks names the links that systemd-networkd manages: none if it manages
+// another network namespace.
+func networkdLinks(root string) []string {
+	own, err1 := os.Readlink(filepath.Join(root, "proc/self/ns/net"))
+	init, err2 := os.Readlink(filepath.Join(root, "proc/1/ns/net"))
+	if err1 == nil && err2 == nil && own != init {
+		return nil
+	}
+	files, err := filepath.Glob(filepath.Join(root, "run/systemd/netif/links/*"))
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, f := range files {
+		index, err := strconv.Atoi(filepath.Base(f))
+		if err != nil || !managed(f) {
+			continue
+		}
+		if l, err := net.InterfaceByIndex(index); err == nil && l.Flags&net.FlagLoopback == 0 {
+			names = append(names, l.Name)
+		}
+	}
+	return names
+}
+
+// managed reports whether systemd-networkd has been told to configure the link of a
+// state file (networkctl(1), SETUP).
+func managed(file string) bool {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return false
+	}
+	lines := strings.Split(string(b), "\n")
+	return slices.Contains(lines, "ADMIN_STATE=configured") || slices.Contains(lines, "ADMIN_STATE=configuring")
 }
