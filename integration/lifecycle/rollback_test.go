@@ -184,7 +184,7 @@ func TestConfirmed(t *testing.T) {
 	since := c.neighbor(peer1).Since
 	c.must(os.Chmod(c.config, 0o640))
 	out := c.tell("rollback --config " + c.config)
-	c.must(contains(out, "soft refresh", "Version 1 runs again, as version 3.", "nvad.toml is written back"))
+	c.must(contains(out, "soft refresh", "Version 1 runs again, as version 3.", "nvad.toml contains the running configuration again"))
 	c.follows(oldSource)
 	if n := c.neighbor(peer1); !n.Since.Equal(since) || n.Flaps != 0 {
 		t.Errorf("the session was reset: %+v", n)
@@ -214,7 +214,7 @@ func TestCrashUnconfirmed(t *testing.T) {
 	c.n.logs("level=WARN msg=\"configuration was not confirmed in time: the one before it runs\" config_version=3")
 	c.up(peer1)
 	c.follows(oldSource)
-	c.must(contains(c.tell("status"), "nvad.toml holds what was rolled back"))
+	c.must(contains(c.tell("status"), "nvad.toml still contains the change that was rolled back"))
 	c.fate(2, "reload", "not confirmed")
 
 	c.n.stop()
