@@ -72,7 +72,7 @@ func BenchmarkMove(b *testing.B) {
 	}
 }
 
-// BenchmarkRead is what a look at 100,000 routes takes: Tally and Snapshot hold the
+// BenchmarkRead measures reading 100,000 routes: Tally and Status hold up the
 // loop up, sorting does not.
 func BenchmarkRead(b *testing.B) {
 	f := fib.New(fib.Options{Kernel: &nothing{}})

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// metricIPv6 is that of the connected routes of IPv6; those of IPv4 have 0.
+// metricIPv6 is the metric of connected IPv6 routes; those of IPv4 have 0.
 const metricIPv6 = 256
 
-// reconnect puts the connected routes of nvad's own links back that another program
-// has deleted: the kernel makes one together with the address, and never again.
+// reconnect puts the connected routes of nvad's own links back if another program deleted
+// them. The kernel makes a connected route when the address is added, and never again.
 func (f *FIB) reconnect(now time.Time) {
 	if !f.rejoin.Due(now) {
 		f.judgeDue = true
@@ -32,13 +32,13 @@ func (f *FIB) reconnect(now time.Time) {
 	}
 }
 
-// hasRoute reports whether the kernel makes a route of table main for an address that
-// nvad gives a link. Link-local ones of IPv6 are the kernel's own.
+// hasRoute reports whether the kernel makes a route of table main for an address that nvad
+// gives a link. IPv6 link-local addresses are the kernel's business.
 func hasRoute(p netip.Prefix) bool {
 	return !p.IsSingleIP() && (p.Addr().Is4() || !p.Addr().IsLinkLocalUnicast())
 }
 
-// connects reports whether a route leads to a subnet that is on a link.
+// connects reports whether there is a connected route to a subnet on a link.
 func (f *FIB) connects(subnet netip.Prefix, link int) bool {
 	metric := uint32(0)
 	if subnet.Addr().Is6() {
@@ -49,7 +49,7 @@ func (f *FIB) connects(subnet netip.Prefix, link int) bool {
 	})
 }
 
-// connect writes the connected route of an address as the kernel would.
+// connect writes the connected route of an address as the kernel would make it.
 func (f *FIB) connect(p netip.Prefix, l Link) error {
 	r := KernelRoute{Prefix: p.Masked(), Protocol: protocolKernel, Source: p.Addr(), Hops: []NextHop{{Link: l.Index}}}
 	if p.Addr().Is6() {
@@ -58,7 +58,7 @@ func (f *FIB) connect(p netip.Prefix, l Link) error {
 	err := f.do(Op{Kind: AddRoute, Route: r})
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return nil // it came back meanwhile, which an event is to tell
+		return nil // it came back meanwhile: an event is on its way
 	case err != nil:
 		return &RouteError{Prefix: r.Prefix, Err: err}
 	}

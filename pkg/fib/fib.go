@@ -1,3 +1,24 @@
+// Package fib keeps the kernel's routes and next-hop groups as wanted.
+//
+// Routes arrive by the hundred thousand, links come and go, other programs write to the same
+// table, and nvad itself restarts: so the package compares what is wanted with what the
+// kernel is believed to have, writes the difference, and reads the whole table now and then
+// to correct its belief.
+//
+// Promises:
+//   - What is wanted counts, not how it came about. A route of nvad's that another program
+//     deletes or changes comes back. A route that is not nvad's is never touched.
+//   - One route that fails holds up no other. It is tried again with growing pauses, and
+//     shows why.
+//   - A death of a link or a gateway costs one message for each next-hop group, however many
+//     routes go through it (backup.go).
+//   - What an earlier run left is adopted where it is still wanted, and deleted only once the
+//     caller says that everything is in sync.
+//   - No route may cut the NVA off from the addresses that it lives by (guard.go), or
+//     displace a connected route or the operator's (rank.go, ADR 0013).
+//
+// A [FIB] belongs to one goroutine, the dataplane's loop, which also decides when to write. The
+// package knows neither netlink, which package kernel speaks, nor BGP, nor policy.
 package fib
 
 import (
@@ -9,11 +30,11 @@ import (
 	"github.com/nvad/nvad/pkg/retry"
 )
 
-// IDRange is the range of next-hop object numbers that are nvad's.
+// IDRange is the range of next-hop object numbers that nvad uses.
 type IDRange struct{ First, Count uint32 }
 
-// DefaultIDs begins with the protocol number, so that `ip route` tells at a
-// glance whose object a route refers to.
+// DefaultIDs begins with the protocol number, so that `ip route` shows at a glance whose
+// object a route refers to.
 var DefaultIDs = IDRange{First: 186_000_000, Count: 1_000_000}
 
 // Options of a [FIB]. Zero values take the defaults.
@@ -22,69 +43,74 @@ type Options struct {
 	Protocols Protocols
 	IDs       IDRange
 
-	// Plain forbids next-hop objects. They are given up by themselves where
-	// the kernel has none.
+	// Plain forbids next-hop objects. If the kernel has none, the FIB gives them up by
+	// itself.
 	Plain bool
-	// Adopt takes over every route that has one of nvad's protocols, even if
-	// nothing shows that nvad installed it.
+	// Adopt takes over every route with one of nvad's protocols, even if nothing shows
+	// that nvad installed it.
 	Adopt bool
-	// Owns recognises routes without next-hop object that an earlier run
-	// installed; nil: none.
+	// Owns recognises routes without next-hop object that an earlier run installed; nil:
+	// none.
 	Owns func(KernelRoute) bool
 }
 
-// FIB is the state of package fib. It belongs to one goroutine.
+// FIB holds what is wanted and what the kernel is believed to have.
 type FIB struct {
 	opt    Options
-	plain  bool
+	plain  bool // routes are installed without next-hop objects
 	mpath  bool // the kernel has no resilient groups
 	inSync bool
 	guard  guard
 	rng    *rand.Rand
 
+	// Routes, see slot.go.
 	slots   map[netip.Prefix]*slot
+	peak    int // of len(slots), since slots was last made anew
 	refused map[netip.Prefix]refusal
-	foreign map[routeKey][]KernelRoute
+	foreign map[routeKey][]KernelRoute // routes that are not nvad's
 	failed  map[*slot]*retry.State
-	dirty   []*slot
-	doomed  []*slot
-	stale   []*slot // of an earlier run, doomed once in sync
+	dirty   []*slot // to be written
+	doomed  []*slot // to be deleted
+	stale   []*slot // of an earlier run: doomed once in sync
 
+	// Next-hop sets and the objects of the kernel, see sets.go and groups.go.
 	sets   map[string]*hopSet
-	last   *hopSet             // that was asked for
+	last   *hopSet             // that intern returned: the next route has most likely the same one
 	byID   map[uint32]*hopSet  // sets that have a group number
-	bad    map[*hopSet]bool    // sets whose group is to be written
-	dead   map[netip.Addr]bool // gateways, see SetDead; false: until all routes are written
-	links  []Link              // as SetLinks told
-	rejoin *retry.State        // of connected routes that could not be put back; nil: none
-	up     map[int]bool        // links that are up; nil: not told yet
-	deaths bool                // one of the two changed since the groups were matched
+	bad    map[*hopSet]bool    // sets whose group must be written
 	groups map[uint32][]Member // groups that the kernel has
 	hops   map[NextHop]uint32  // hop objects that the kernel has
-	spare  []uint32            // hop objects beside an equal one of hops
-	users  map[uint32]int      // slots that hold a route with this object
-	inUse  map[uint32]bool     // numbers of the range that are not free
+	spare  []uint32            // hop objects that repeat one of hops
+	users  map[uint32]int      // routes in the kernel that refer to an object
+	inUse  map[uint32]bool     // numbers of the range that are taken
 	nextID uint32
+
+	// Deaths, see backup.go.
+	dead   map[netip.Addr]bool // gateways, see SetDead; false: dead until all routes are written
+	links  []Link              // of the last SetLinks
+	up     map[int]bool        // links that are up; nil: not known yet
+	deaths bool                // dead or up changed since the groups were compared with them
+	rejoin *retry.State        // of connected routes that could not be put back
 
 	round       uint32    // of full compares
 	retryAt     time.Time // of the first failed object; zero: none
-	applied     bool      // wanted routes changed since the groups were matched
-	sweepDue    bool
-	doubted     bool // a group is to be written again before anything else
+	applied     bool      // wanted routes changed since moveGroups ran
+	sweepDue    bool      // there may be objects that nothing uses
+	doubted     bool      // a group must be written again before anything else
 	needResync  bool
-	ranks       map[netip.Prefix]KernelRoute // see above, as of the last judgeAnew
-	news        bool                         // foreign routes changed since they were read
-	judgeDue    bool                         // and since routes were judged by them
-	before      map[*slot]Transition         // what changes, as it was; nil: nobody watches
+	ranks       map[netip.Prefix]KernelRoute // routes that outrank BGP's, as of the last judgeAnew
+	news        bool                         // foreign routes changed since Foreign was called
+	judgeDue    bool                         // judgeAnew has something to do
+	before      map[*slot]Transition         // changes under way; nil: nobody watches
 	transitions []Transition
 
 	count    Counters
-	repaired string
-	repairs  int
+	repaired string // the first of repairs
+	repairs  int    // since Repairs was called
 }
 
-// New returns a FIB that wants no routes and knows nothing of the kernel yet:
-// call [FIB.Resync] first.
+// New returns a FIB that wants no routes and knows nothing of the kernel yet: call
+// [FIB.Resync] first.
 func New(opt Options) *FIB {
 	if opt.Protocols == (Protocols{}) {
 		opt.Protocols = DefaultProtocols
@@ -111,7 +137,7 @@ func New(opt Options) *FIB {
 	}
 }
 
-// Apply changes what is wanted. Nothing is written before [FIB.Sync].
+// Apply changes what is wanted. [FIB.Sync] writes it.
 func (f *FIB) Apply(changes []Change, now time.Time) {
 	f.applied = true
 	for _, c := range changes {
@@ -120,8 +146,8 @@ func (f *FIB) Apply(changes []Change, now time.Time) {
 	}
 }
 
-// place wants a route, or none, in the slots of its prefix, unless there is an
-// objection to it.
+// place puts a wanted route into the slots of its prefix, unless there is an objection to
+// it. A nil r means that none is wanted.
 func (f *FIB) place(prefix netip.Prefix, r *Route, now time.Time) {
 	was := f.refused[prefix]
 	f.letIn(prefix)
@@ -137,7 +163,7 @@ func (f *FIB) place(prefix netip.Prefix, r *Route, now time.Time) {
 			r = nil
 		}
 	}
-	second := r != nil && len(r.Backup) > 0 && f.ownRoute()
+	second := r != nil && len(r.Backup) > 0 && f.secondRoutes()
 	for s := f.slots[prefix]; s != nil; s = s.next {
 		keep := r != nil && (s.metric == r.Metric || s.metric == r.Metric+1 && second)
 		if s.want != nil && !keep {
@@ -157,21 +183,17 @@ func (f *FIB) wantIn(s *slot, r *Route, hops []NextHop, backup bool, now time.Ti
 	var set *hopSet
 	if r.Kind == Unicast {
 		hops = canonical(hops, s.prefix)
-		set = f.intern(hops, f.standby(s.prefix, r, hops))
+		var standby []NextHop
+		if !f.secondRoutes() {
+			standby = backupInGroup(hops, canonical(r.Backup, s.prefix))
+		}
+		set = f.intern(hops, standby)
 	}
 	f.setWant(s, r, set, backup, now)
 }
 
-// standby is what the group of a route holds beside its hops.
-func (f *FIB) standby(prefix netip.Prefix, r *Route, hops []NextHop) []NextHop {
-	if f.ownRoute() {
-		return nil
-	}
-	return bridge(hops, canonical(r.Backup, prefix))
-}
-
-// cede has what an earlier run left for a prefix removed at once: another route,
-// which stands above it, is without effect until then.
+// cede deletes what an earlier run left for a prefix at once, without waiting for sync. A
+// route of another program outranks it, and has no effect as long as it is there.
 func (f *FIB) cede(prefix netip.Prefix) {
 	for s := f.slots[prefix]; s != nil; s = s.next {
 		if s.ours = true; s.want == nil {
@@ -193,8 +215,8 @@ func (f *FIB) wantedAt(prefix netip.Prefix) *Route {
 	return nil
 }
 
-// Protect sets the addresses that no route may lead astray, and whether routes
-// of class BGP may be a default route.
+// Protect sets the addresses that no route may divert, and whether a route of class BGP
+// may be a default route.
 func (f *FIB) Protect(list []Protected, allowDefault bool, now time.Time) {
 	old := f.guard.cover
 	f.guard.protect(list, allowDefault)
@@ -208,9 +230,9 @@ func (f *FIB) Protect(list []Protected, allowDefault bool, now time.Time) {
 	f.judgeDue = true
 }
 
-// SetLinks tells the guard the names of the links, and which are up, and makes
-// everything that failed due again: what a link did is the likeliest cause and
-// cure. [FIB.Swap] acts on what is up.
+// SetLinks replaces the known links. [FIB.Swap] then acts on those that went down or came
+// up. Everything that failed is tried again at once: a link is the likeliest cause
+// and cure of a failure.
 func (f *FIB) SetLinks(links []Link, now time.Time) {
 	f.deaths = true
 	f.up = make(map[int]bool, len(links))
@@ -233,9 +255,9 @@ func (f *FIB) SetLinks(links []Link, now time.Time) {
 	}
 }
 
-// InSync says that everything wanted after the start has been applied: what is
-// left of an earlier run goes. What this run has installed and wants no more
-// goes without it.
+// InSync says that everything wanted after the start has been applied: what is left of an
+// earlier run may go. Routes that this run installed go without it as soon as they are not
+// wanted any more.
 func (f *FIB) InSync() {
 	f.inSync = true
 	for _, s := range f.stale {
@@ -248,11 +270,11 @@ func (f *FIB) InSync() {
 	f.sweepDue = true
 }
 
-// Next is when [FIB.Sync] has something to try again; zero if nothing waits.
+// Next returns when [FIB.Sync] has something to try again; zero if nothing failed.
 func (f *FIB) Next() time.Time { return f.retryAt }
 
-// NeedResync reports that the kernel answered or said something that the
-// believed state does not explain: [FIB.Resync] is due.
+// NeedResync reports that an answer or an event of the kernel contradicts what it is
+// believed to have: call [FIB.Resync] soon.
 func (f *FIB) NeedResync() bool { return f.needResync }
 
 func (f *FIB) retryBy(t time.Time) {

@@ -7,19 +7,20 @@ import (
 	"time"
 )
 
-// Protected is an address whose path no installed route may spoil.
+// Protected is an address that must stay reachable, such as Azure's platform address or the
+// remote of a tunnel.
 type Protected struct {
 	Addr netip.Addr
-	Why  string // names it in the reason of a refusal
-	// NotBy names links that the address must not be reached by, such as the
-	// tunnel whose remote it is. Empty: its egress must not change at all.
+	Why  string // what it is, for the reason of a refusal
+	// NotBy names links through which the address must not be reached, such as the
+	// tunnel whose remote it is. Empty: the path to the address must not change at all.
 	NotBy []string
-	// Neighbor is set for the address of a BGP neighbor: no route through it
-	// may lead to it.
+	// Neighbor is set for a BGP neighbor: a route may not lead to its address through
+	// that very address.
 	Neighbor bool
 }
 
-// refusal is a wanted route that is kept out of the kernel.
+// refusal is a wanted route that is not installed, and why.
 type refusal struct {
 	route  *Route
 	state  State // Refused or Outranked
@@ -27,19 +28,26 @@ type refusal struct {
 	since  time.Time
 }
 
-// guard decides which routes are too dangerous to install. It judges each route
-// against the routes that are not from BGP, so that its answer does not depend
-// on the order in which routes come.
+// guard refuses routes that would cut the NVA off. Say a neighbor announces 168.63.129.0/24
+// with a next hop behind a tunnel: installed, the route would send the answers to Azure's
+// health probes into the tunnel, and the load balancer would take the NVA out of
+// service. Or it announces the prefix in which its own address is, and the session is
+// lost as soon as the route is installed.
+//
+// A route is judged by what it would change: the path to the protected address without BGP,
+// that is by other programs' routes and static ones, against the path with this route.
+// Other BGP routes do not matter, so the answer does not depend on the order in which routes
+// arrive.
 type guard struct {
 	list         []Protected
 	allowDefault bool
 	displace     bool // see FIB.SetDisplace
 	links        map[int]string
 	statics      map[netip.Prefix]*Route
-	// cover holds every prefix that covers a protected address, with the
-	// indexes of those addresses: one lookup clears all other routes.
+	// cover has every prefix that contains a protected address, with the indexes of
+	// those addresses in list. One look-up clears any other prefix.
 	cover map[netip.Prefix][]int
-	// foreign is, for the prefixes of cover, the best route that is not nvad's.
+	// foreign has, for the prefixes of cover, the best route that is not from BGP.
 	foreign map[netip.Prefix]*KernelRoute
 }
 
@@ -55,7 +63,7 @@ func (g *guard) protect(list []Protected, allowDefault bool) {
 	for _, all := range []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
 		prefix := netip.PrefixFrom(all, 0)
 		if _, covered := g.cover[prefix]; !covered {
-			g.cover[prefix] = nil // allow-default concerns it all the same
+			g.cover[prefix] = nil // recheck the default route all the same: allow-default may have changed
 		}
 	}
 }
@@ -67,8 +75,8 @@ func (g *guard) setLinks(links []Link) {
 	}
 }
 
-// setStatic keeps the static routes, which BGP routes are judged against. It
-// reports whether they changed.
+// setStatic keeps track of static routes, by which BGP routes are judged. It reports whether
+// they changed.
 func (g *guard) setStatic(c Change) bool {
 	if c.Route != nil && c.Route.Class == Static {
 		if g.statics == nil {
@@ -84,7 +92,7 @@ func (g *guard) setStatic(c Change) bool {
 	return false
 }
 
-// update takes in the routes that are not nvad's, but for those of BGP.
+// update takes in the foreign routes that are not from BGP.
 func (g *guard) update(foreign map[routeKey][]KernelRoute, fromBGP func(*KernelRoute) bool) {
 	g.foreign = make(map[netip.Prefix]*KernelRoute)
 	for key, routes := range foreign {
@@ -98,31 +106,30 @@ func (g *guard) update(foreign map[routeKey][]KernelRoute, fromBGP func(*KernelR
 	}
 }
 
-// refuse returns why a route must not be installed for a prefix, or "".
+// refuse returns why a route must not be installed for a prefix; "" if it may be.
 func (g *guard) refuse(prefix netip.Prefix, r *Route) string {
 	if r.Class == BGP && prefix.Bits() == 0 && !g.allowDefault {
 		return "default route; allow-default is not set"
 	}
 	if r.Class == Static && prefix.IsSingleIP() {
-		return "" // the operator pins this very address
+		return "" // the operator chose the path to this very address
 	}
 	for _, i := range g.cover[prefix] {
 		p := &g.list[i]
-		if why := g.spoils(prefix, r, r.Hops, p); why != "" {
+		if why := g.diverts(prefix, r, r.Hops, p); why != "" {
 			return why
 		}
-		if why := g.spoils(prefix, r, r.Backup, p); why != "" {
+		if why := g.diverts(prefix, r, r.Backup, p); why != "" {
 			return why
 		}
 	}
 	return ""
 }
 
-// spoils returns what would be wrong with the path to p if r, through hops,
-// were installed.
-func (g *guard) spoils(prefix netip.Prefix, r *Route, hops []NextHop, p *Protected) string {
+// diverts returns what would be wrong with the path to p if r were installed, through hops.
+func (g *guard) diverts(prefix netip.Prefix, r *Route, hops []NextHop, p *Protected) string {
 	base := g.base(p.Addr, r)
-	if !base.loses(prefix, r) {
+	if !base.losesTo(prefix, r) {
 		return ""
 	}
 	for _, h := range hops {
@@ -133,8 +140,8 @@ func (g *guard) spoils(prefix netip.Prefix, r *Route, hops []NextHop, p *Protect
 		case p.Neighbor && h.Via == p.Addr:
 			return fmt.Sprintf("%s %s would be reached through itself", p.Why, p.Addr)
 		case p.Neighbor && r.Class == Static:
-			// where the session goes is the operator's to say
-		case len(p.NotBy) == 0 && base.found && !base.leaves(h):
+			// the operator decides which way a session goes
+		case len(p.NotBy) == 0 && base.found && !base.contains(h):
 			return fmt.Sprintf("%s %s would leave %s instead of %s", p.Why, p.Addr, g.hop(h), g.base(p.Addr, r).text(g))
 		}
 	}
@@ -144,7 +151,7 @@ func (g *guard) spoils(prefix netip.Prefix, r *Route, hops []NextHop, p *Protect
 	return ""
 }
 
-// path is how an address is reached without the routes of BGP.
+// path is how an address is reached without BGP.
 type path struct {
 	found  bool
 	bits   int
@@ -153,9 +160,9 @@ type path struct {
 	hops   []NextHop
 }
 
-// base returns the longest match for an address among the routes that are not
-// nvad's and the static ones. Those by which the operator pins this very address
-// count for other static routes too.
+// base returns the path to an address by the longest match among the foreign routes and the
+// static ones. When r is a static route itself, only static routes to this very address
+// count.
 func (g *guard) base(addr netip.Addr, r *Route) path {
 	for bits := addr.BitLen(); bits >= 0; bits-- {
 		prefix := netip.PrefixFrom(addr, bits).Masked()
@@ -164,7 +171,7 @@ func (g *guard) base(addr netip.Addr, r *Route) path {
 		if k != nil {
 			p = path{true, bits, k.Metric, k.Kind, k.Hops}
 		}
-		if s := g.statics[prefix]; s != nil && (r.Class != Static || prefix.IsSingleIP()) && g.before(s, k) {
+		if s := g.statics[prefix]; s != nil && (r.Class != Static || prefix.IsSingleIP()) && g.wins(s, k) {
 			p = path{true, bits, s.Metric, s.Kind, s.Hops}
 		}
 		if p.found {
@@ -174,22 +181,22 @@ func (g *guard) base(addr netip.Addr, r *Route) path {
 	return path{}
 }
 
-// before reports whether a static route is in effect where another program has k,
-// or nothing.
-func (g *guard) before(s *Route, k *KernelRoute) bool {
+// wins reports whether a static route takes effect beside another program's route k for the
+// same prefix; k may be nil.
+func (g *guard) wins(s *Route, k *KernelRoute) bool {
 	return k == nil || (g.displace || !k.IsConnected()) && s.Metric < k.Metric
 }
 
-// loses reports whether r would be preferred to the path.
-func (p path) loses(prefix netip.Prefix, r *Route) bool {
+// losesTo reports whether the kernel would prefer r to the path.
+func (p path) losesTo(prefix netip.Prefix, r *Route) bool {
 	if !p.found || prefix.Bits() != p.bits {
 		return !p.found || prefix.Bits() > p.bits
 	}
 	return r.Metric <= p.metric
 }
 
-// leaves reports whether h is one of the path's hops.
-func (p path) leaves(h NextHop) bool {
+// contains reports whether h is one of the path's hops.
+func (p path) contains(h NextHop) bool {
 	return slices.ContainsFunc(p.hops, func(o NextHop) bool { return o.Link == h.Link && o.Via == h.Via })
 }
 
@@ -207,7 +214,7 @@ func (g *guard) hop(h NextHop) string {
 	return "dev " + g.link(h.Link)
 }
 
-// link is the name of a link, or its number while that is not known.
+// link returns the name of a link, or its number while the name is not known.
 func (g *guard) link(index int) string {
 	if name := g.links[index]; name != "" {
 		return name

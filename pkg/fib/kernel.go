@@ -6,24 +6,24 @@ import (
 	"strconv"
 )
 
-// Kernel is what the package needs of the kernel's table main. Deleting what is
-// not there is success. An error that matches [errors.ErrUnsupported] says that
-// the kernel has no next-hop objects, or, of an object with Buckets, no resilient
-// groups; one that matches fs.ErrExist, of
-// [AddRoute], that another route has this prefix and metric.
+// Kernel reads and writes table main and the next-hop objects. Deleting something that does
+// not exist succeeds. An error that matches errors.ErrUnsupported means that the kernel has
+// no next-hop objects or, for an object with Buckets, no resilient groups. For an
+// [AddRoute], one that matches fs.ErrExist means that another route has this prefix and
+// metric.
 type Kernel interface {
-	// Routes calls yield for every route of the table, for some perhaps
-	// twice. The hops of several routes may share memory.
+	// Routes calls yield for every route of the table, and for some perhaps twice. The
+	// hops of several routes may share memory.
 	Routes(yield func(KernelRoute)) error
 	// Objects reads every next-hop object of the namespace.
 	Objects() ([]Object, error)
-	// Do carries out ops in order and returns one error for each. A failing
-	// one does not stop those after it.
+	// Do carries out ops in order and returns one error for each. If one fails, it goes
+	// on with the next.
 	Do(ops []Op) []error
 }
 
-// Object is a next-hop object of the kernel (RTM_NEWNEXTHOP): a hop, or a group
-// of hops if Members is not empty.
+// Object is a next-hop object of the kernel (RTM_NEWNEXTHOP): a hop, or a group of hops if
+// Members is not empty.
 type Object struct {
 	ID       uint32
 	Protocol int
@@ -32,40 +32,40 @@ type Object struct {
 	Buckets  uint16 // of a resilient group (NEXTHOP_GRP_TYPE_RES); 0: a plain one
 }
 
-// Member is one hop of a group, by its object's number.
+// Member is one hop of a group, by the number of its object.
 type Member struct {
 	ID     uint32
 	Weight uint8 // 1-255
 }
 
-// OpKind is what an [Op] does.
+// OpKind says what an [Op] does.
 type OpKind uint8
 
 // Kinds of operation.
 const (
-	AddRoute     OpKind = iota // fails where the prefix and metric are taken
-	ReplaceRoute               // adds, or replaces what has the prefix and metric
+	AddRoute     OpKind = iota // fails if the prefix and metric are taken
+	ReplaceRoute               // adds, or replaces the route with this prefix and metric
 	DeleteRoute                // only if protocol and object are as given
 	PutObject                  // adds, or replaces the content
 	DeleteObject
 )
 
-// Op is one message to the kernel. A hop of its route that is on-link has no Via
-// or an unspecified one.
+// Op is one message to the kernel. An on-link hop of its route has an invalid or an
+// unspecified Via.
 type Op struct {
 	Kind   OpKind
-	Route  KernelRoute // of the three route kinds
-	Object Object      // of the two object kinds; only its ID for DeleteObject
+	Route  KernelRoute // for the three route kinds
+	Object Object      // for the two object kinds; DeleteObject needs only its ID
 }
 
-// Protocols are the rtm_protocol numbers that mark nvad's routes; its next-hop
-// objects carry that of BGP.
+// Protocols are the rtm_protocol numbers of nvad's routes. Its next-hop objects carry that
+// of BGP.
 type Protocols struct {
-	BGP    int // 186 by default, bgp in iproute2's rt_protos
-	Static int // 200 by default, which no other program is known to use
+	BGP    int // 186 by default: bgp in iproute2's rt_protos
+	Static int // 200 by default: no other program is known to use it
 }
 
-// DefaultProtocols are used where none are given.
+// DefaultProtocols are the protocols that nvad uses unless others are configured.
 var DefaultProtocols = Protocols{BGP: 186, Static: 200}
 
 func (p Protocols) of(c Class) int {
@@ -77,7 +77,7 @@ func (p Protocols) of(c Class) int {
 
 func (p Protocols) has(protocol int) bool { return protocol == p.BGP || protocol == p.Static }
 
-// EventKind is what an [Event] is about.
+// EventKind says what an [Event] is about.
 type EventKind uint8
 
 // Kinds of event.
@@ -93,18 +93,18 @@ const (
 	LostEvent // events were lost: only a full compare tells the state
 )
 
-// Event is a hint that something of the kernel changed by another's hand. nvad's
-// own changes give none.
+// Event says that another program changed something in the kernel. What nvad writes through
+// [Kernel] gives none.
 type Event struct {
 	Kind     EventKind
-	Deleted  bool        // of LinkEvent also: it is down
-	Replaced bool        // of RouteEvent: in place of what had the prefix and metric
-	Route    KernelRoute // of RouteEvent
-	Object   uint32      // of ObjectEvent: its number
-	Link     int         // of LinkEvent: its index
+	Deleted  bool        // for LinkEvent also: the link is down
+	Replaced bool        // for RouteEvent: it replaced the route with this prefix and metric
+	Route    KernelRoute // for RouteEvent
+	Object   uint32      // for ObjectEvent: the number
+	Link     int         // for LinkEvent: the index
 }
 
-// routeKey is what the kernel tells routes of one table apart by.
+// routeKey identifies a route within a table, as far as the kernel is concerned.
 type routeKey struct {
 	prefix netip.Prefix
 	metric uint32
@@ -127,4 +127,32 @@ var protocolNames = map[int]string{
 // ProtocolName returns an rtm_protocol as `ip route` prints it: by name, or the number.
 func ProtocolName(n int) string {
 	return cmp.Or(protocolNames[n], strconv.Itoa(n))
+}
+
+// Fate says what happens to a packet, in the words of `ip route`.
+type Fate string
+
+// Fates of a packet.
+const (
+	FateForwarded   Fate = "unicast"
+	FateLocal       Fate = "local" // it has arrived
+	FateBroadcast   Fate = "broadcast"
+	FateMulticast   Fate = "multicast"
+	FateDropped     Fate = "blackhole"   // without an answer to the sender
+	FateUnreachable Fate = "unreachable" // ICMP host unreachable
+	FateProhibited  Fate = "prohibit"    // ICMP administratively prohibited
+	FateNoRoute     Fate = "no route"
+)
+
+// Lookup is where the kernel sends packets for an address, and the route that it uses.
+type Lookup struct {
+	Fate   Fate
+	Via    netip.Addr // invalid: on-link
+	Link   int
+	Source netip.Addr // of this machine's own packets
+	MTU    int        // of the route, or learned on the path (RTAX_MTU); 0: the link's
+
+	Prefix   netip.Prefix // of the route; invalid if there is none
+	Protocol int
+	Metric   uint32
 }

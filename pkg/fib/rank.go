@@ -7,47 +7,48 @@ import (
 	"time"
 )
 
-// Of several routes for one prefix the kernel takes the one of lowest metric, and
-// metrics say nothing of who knows better: a DHCP client gives the subnet of a NIC
-// metric 100, the kernel that of an IPv6 one 256. So nvad does not let the kernel
-// choose. It installs no route for a prefix where one that stands above it is in
-// place: a connected route stands above all others, and what the operator has set
-// by other means (DHCP, networkd, ip route) above BGP.
+// If there are several routes for one prefix, the kernel uses the one with the lowest metric.
+// But metrics don't say who knows better: a DHCP client gives the subnet of a NIC metric
+// 100, and the kernel gives the IPv6 subnet of a NIC metric 256, so a BGP route with metric
+// 20 would cut off the NIC's own subnet. Therefore nvad does not leave the choice to the
+// kernel. It prefers a connected route to all others, and what the operator set by other means
+// (DHCP, networkd, ip route) to BGP; while such a route exists, it does not install its
+// own route for that prefix: the route is outranked (ADR 0013).
 
-// daemons are the protocols of other routing daemons: what those have learned does
-// not stand above what nvad has. The metrics decide.
+// daemons are the protocols of other routing daemons. Their routes do not outrank nvad's: the
+// metrics decide.
 var daemons = []int{
 	8, 11, 12, 14, 42, 99, // gated, zebra, bird, xorp, babel, openr
 	protocolBGP, 187, 188, 189, 192, // isis, ospf, rip, eigrp
 }
 
-// lastResort is the first metric that says of a route that anything else is to be
-// preferred, such as an unreachable default route of metric 4278198272. Routing
-// daemons read the metric's first octet as an administrative distance.
+// lastResort is the lowest metric of a route that is meant as a last resort and outranks
+// nothing, such as an unreachable default route with metric 4278198272. Routing daemons
+// read the first octet of a metric as an administrative distance.
 const lastResort = 1 << 24
 
-// IsConnected reports whether a route is one that the kernel makes for an address.
+// IsConnected reports whether the kernel made the route for an address of a link.
 func (r *KernelRoute) IsConnected() bool {
 	return r.Protocol == protocolKernel && r.Kind == Unicast &&
 		!slices.ContainsFunc(r.Hops, func(h NextHop) bool { return h.Gateway().IsValid() })
 }
 
-// fromBGP reports whether a route was learned by BGP, by an earlier run or by
-// another program. No next hop may be resolved through it.
+// fromBGP reports whether a route was learned by BGP, by an earlier run or by another program.
+// No next hop may be resolved through it.
 func (f *FIB) fromBGP(r *KernelRoute) bool {
 	return f.opt.Protocols.has(r.Protocol) || r.Protocol == protocolBGP
 }
 
-// above is the routes of other programs that stand above those of BGP, the highest
-// of each prefix. A route whose links are all down is none: nothing gets through.
-func (f *FIB) above() map[netip.Prefix]KernelRoute {
+// outranking returns the routes of other programs that outrank BGP's, the highest one of each
+// prefix. A route whose links are all down does not count, because it forwards nothing.
+func (f *FIB) outranking() map[netip.Prefix]KernelRoute {
 	out := make(map[netip.Prefix]KernelRoute)
 	for key, routes := range f.foreign {
 		for _, r := range routes {
-			if r.Metric >= lastResort || f.fromBGP(&r) || slices.Contains(daemons, r.Protocol) || !f.leads(&r) {
+			if r.Metric >= lastResort || f.fromBGP(&r) || slices.Contains(daemons, r.Protocol) || !f.forwards(&r) {
 				continue
 			}
-			if old, ok := out[key.prefix]; !ok || r.higher(&old) {
+			if old, ok := out[key.prefix]; !ok || r.outranks(&old) {
 				out[key.prefix] = r
 			}
 		}
@@ -55,27 +56,27 @@ func (f *FIB) above() map[netip.Prefix]KernelRoute {
 	return out
 }
 
-// higher reports whether r stands above o.
-func (r *KernelRoute) higher(o *KernelRoute) bool {
+// outranks reports whether nvad prefers r to o.
+func (r *KernelRoute) outranks(o *KernelRoute) bool {
 	if r.IsConnected() != o.IsConnected() {
 		return r.IsConnected()
 	}
 	return r.Metric < o.Metric
 }
 
-// leads reports whether a link of r is up, as far as is known.
-func (f *FIB) leads(r *KernelRoute) bool {
+// forwards reports whether a link of r is up, as far as is known.
+func (f *FIB) forwards(r *KernelRoute) bool {
 	return r.Kind != Unicast || f.up == nil || slices.ContainsFunc(r.Hops, func(h NextHop) bool { return f.up[h.Link] })
 }
 
-// SetDisplace says whether a route of nvad may displace another program's of the
-// same prefix wherever its metric is lower.
+// SetDisplace says whether nvad leaves the choice to the metrics after all (kernel.displace):
+// then nothing is outranked.
 func (f *FIB) SetDisplace(on bool) {
 	f.judgeDue = f.judgeDue || f.guard.displace != on
 	f.guard.displace = on
 }
 
-// outranked returns which route stands above r, or "".
+// outranked returns which route outranks r; "" if none does.
 func (f *FIB) outranked(prefix netip.Prefix, r *Route) string {
 	k, ok := f.ranks[prefix]
 	switch {
@@ -91,7 +92,7 @@ func (f *FIB) outranked(prefix netip.Prefix, r *Route) string {
 	return fmt.Sprintf("another program has a route for %s: %s", prefix, f.guard.routeText(&k))
 }
 
-// routeText is a route of another program in the form of iproute2.
+// routeText returns a route of another program in iproute2's form.
 func (g *guard) routeText(r *KernelRoute) string {
 	way := r.Kind.String()
 	if len(r.Hops) > 0 {
@@ -100,8 +101,8 @@ func (g *guard) routeText(r *KernelRoute) string {
 	return way + " proto " + ProtocolName(r.Protocol)
 }
 
-// objection returns why a wanted route is not installed, and what it is for that;
-// "" if nothing is in its way.
+// objection returns why a wanted route must not be installed, and the state it gets for that
+// reason; "" if it may be.
 func (f *FIB) objection(prefix netip.Prefix, r *Route) (State, string) {
 	if why := f.outranked(prefix, r); why != "" {
 		return Outranked, why
@@ -109,7 +110,7 @@ func (f *FIB) objection(prefix netip.Prefix, r *Route) (State, string) {
 	return Refused, f.guard.refuse(prefix, r)
 }
 
-// keepOut notes that a wanted route is not installed, for a reason that may pass.
+// keepOut records that a wanted route is not installed.
 func (f *FIB) keepOut(prefix netip.Prefix, why refusal) {
 	f.letIn(prefix)
 	f.refused[prefix] = why
@@ -118,7 +119,7 @@ func (f *FIB) keepOut(prefix netip.Prefix, why refusal) {
 	}
 }
 
-// letIn forgets that the route of a prefix was kept out.
+// letIn forgets that the route of a prefix is not installed.
 func (f *FIB) letIn(prefix netip.Prefix) {
 	if f.refused[prefix].state == Outranked {
 		f.count.Outranked--
@@ -126,8 +127,8 @@ func (f *FIB) letIn(prefix netip.Prefix) {
 	delete(f.refused, prefix)
 }
 
-// judgeAnew asks again whether routes may be installed, where the answer may be
-// another because links or other programs' routes changed.
+// judgeAnew decides again whether routes may be installed, where links or other programs'
+// routes may have changed the answer.
 func (f *FIB) judgeAnew(now time.Time) {
 	if !f.judgeDue {
 		return
@@ -135,7 +136,7 @@ func (f *FIB) judgeAnew(now time.Time) {
 	f.judgeDue = false
 	f.reconnect(now)
 	old := f.ranks
-	f.ranks = f.above()
+	f.ranks = f.outranking()
 	f.guard.update(f.foreign, f.fromBGP)
 	for prefix := range old {
 		f.recheck(prefix, now)
@@ -148,7 +149,7 @@ func (f *FIB) judgeAnew(now time.Time) {
 	}
 }
 
-// recheck asks again about the route of one prefix.
+// recheck decides again about the route of one prefix.
 func (f *FIB) recheck(prefix netip.Prefix, now time.Time) {
 	r := f.wantedAt(prefix)
 	if r == nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// RouteError says which route an error is about.
+// RouteError is the kernel's answer to one route.
 type RouteError struct {
 	Prefix netip.Prefix
 	Err    error
@@ -19,9 +19,13 @@ func (e *RouteError) Error() string { return "route " + e.Prefix.String() + ": "
 // Unwrap returns the cause.
 func (e *RouteError) Unwrap() error { return e.Err }
 
-// Resync reads the whole table and every next-hop object and corrects what is
-// believed of them: differences become dirty. The first one adopts what an
-// earlier run left, so that a restart changes nothing in the kernel.
+// Resync reads the whole table and all next-hop objects, and corrects what is believed of
+// them. What differs from what is wanted is queued.
+//
+// The first call adopts what an earlier run left. A route that refers to an object in nvad's
+// range is nvad's; one without object is if Options.Owns recognises it. Groups become
+// the groups of the sets with the same hops. So when the same routes are wanted
+// again after a restart, they are in the kernel already, and no packet notices.
 func (f *FIB) Resync(now time.Time) error {
 	objects, err := f.opt.Kernel.Objects()
 	if err != nil && !isUnsupported(err) {
@@ -49,7 +53,8 @@ func (f *FIB) Resync(now time.Time) error {
 	return nil
 }
 
-// readObjects compares the kernel's objects with the believed ones.
+// readObjects replaces what is believed of the kernel's objects, and finds the groups that
+// must be written again.
 func (f *FIB) readObjects(objects []Object) {
 	clear(f.hops)
 	clear(f.groups)
@@ -85,15 +90,15 @@ func (f *FIB) readObjects(objects []Object) {
 	}
 	for id, s := range f.byID {
 		if f.groups[id] != nil && kind[id] != f.bucketsOf(s) {
-			f.abandon(id) // made anew by another: the kernel would refuse to replace it
+			f.abandon(id) // another program made it anew; the kernel would reject a replacement
 			continue
 		}
 		switch content[id] {
-		case f.content(s): // also where the kernel took out what died
+		case f.content(s): // perhaps because the kernel took out what died
 			s.ok, s.live, s.fail = true, content[id], nil
 			delete(f.bad, s)
 			if f.holdsSpare(id) {
-				f.bad[s] = true // written with the other object of the hop, so that the spare one can go
+				f.bad[s] = true // write it with the other object of the hop, so that the spare one can go
 			}
 			f.wake(s)
 			continue
@@ -109,14 +114,14 @@ func (f *FIB) readObjects(objects []Object) {
 	}
 }
 
-// holdsSpare reports whether a member of the group is the lesser of two objects of
-// one hop.
+// holdsSpare reports whether a member of the group is a spare object. There are two objects
+// of one hop if nvad wrote a second one while it believed the first to be gone.
 func (f *FIB) holdsSpare(group uint32) bool {
 	return slices.ContainsFunc(f.groups[group], func(m Member) bool { return slices.Contains(f.spare, m.ID) })
 }
 
-// readGroup returns the key of a group's content, and recognises the group of
-// an earlier run as that of its set.
+// readGroup returns the key of a group's content. If the group is an earlier run's, it
+// becomes the group of the set with that content.
 func (f *FIB) readGroup(id uint32, members []Member, buckets uint16, hop map[uint32]NextHop) string {
 	var hops []NextHop
 	for _, m := range members {
@@ -144,8 +149,8 @@ func (f *FIB) inRange(id uint32) bool {
 	return id >= f.opt.IDs.First && id < f.opt.IDs.First+f.opt.IDs.Count
 }
 
-// own reports whether a route of the kernel is nvad's: it refers to one of its
-// objects, or stands where this run put one, or an earlier run is known to have.
+// own reports whether a route of the kernel is nvad's: it refers to one of nvad's objects, or
+// is where this run put one, or is known to come from an earlier run.
 func (f *FIB) own(r KernelRoute, s *slot) bool {
 	switch {
 	case !f.opt.Protocols.has(r.Protocol):
@@ -180,7 +185,7 @@ func (f *FIB) seeForeign(r KernelRoute) {
 	}
 }
 
-// holds notes that the kernel holds r in slot s.
+// holds records that the kernel has r in slot s.
 func (f *FIB) holds(s *slot, r KernelRoute) {
 	h := have{present: true, kind: r.Kind, protocol: r.Protocol, object: r.Object, source: r.Source}
 	if r.Kind == Unicast && r.Object == 0 {
@@ -199,22 +204,23 @@ func (f *FIB) holds(s *slot, r KernelRoute) {
 	}
 }
 
-// lost notes that the kernel no longer holds the route of a slot.
-func (f *FIB) lost(s *slot) {
+// lost records that the kernel no longer has the route of a slot.
+func (f *FIB) lost(s *slot, now time.Time) {
 	if s.want != nil && s.have.present {
 		f.repairRoute(s.prefix)
 	}
 	f.setHave(s, have{})
+	s.since = now
 	f.queue(s)
 }
 
-// missing marks the slots whose route a full compare did not see.
+// missing finds the routes that a full compare did not see, and the slots whose place was
+// taken or became free.
 func (f *FIB) missing(now time.Time) {
 	for prefix, first := range f.slots {
 		for s := first; s != nil; s = s.next {
 			if s.have.present && s.seen != f.round {
-				f.lost(s)
-				s.since = now
+				f.lost(s, now)
 			}
 			if s.taken != (len(f.foreign[routeKey{prefix, s.metric}]) > 0) {
 				f.setTaken(s, !s.taken)
@@ -225,7 +231,7 @@ func (f *FIB) missing(now time.Time) {
 	}
 }
 
-// foreignSame reports whether the routes that are not nvad's are still those.
+// foreignSame reports whether the foreign routes are the same as before.
 func (f *FIB) foreignSame(old map[routeKey][]KernelRoute) bool {
 	if len(old) != len(f.foreign) {
 		return false
@@ -243,7 +249,7 @@ func sameRoute(a, b KernelRoute) bool {
 		a.Source == b.Source && a.Object == b.Object && slices.Equal(a.Hops, b.Hops)
 }
 
-// repair counts one thing that was found other than believed.
+// repair counts one route or object that another program removed or changed.
 func (f *FIB) repair(what string) {
 	if f.repairs == 0 {
 		f.repaired = what
@@ -252,7 +258,7 @@ func (f *FIB) repair(what string) {
 	f.count.Repairs++
 }
 
-// repairRoute is repair for one route, of perhaps many: only the first is named.
+// repairRoute is [FIB.repair] for a route. There may be very many, so it names only the first.
 func (f *FIB) repairRoute(prefix netip.Prefix) {
 	what := f.repaired
 	if f.repairs == 0 {
@@ -261,8 +267,8 @@ func (f *FIB) repairRoute(prefix netip.Prefix) {
 	f.repair(what)
 }
 
-// Repairs returns how many routes and objects were found missing or changed
-// since it was last asked, and names the first.
+// Repairs returns how many routes and objects were found removed or changed since the last
+// call, and names the first.
 func (f *FIB) Repairs() (n int, first string) {
 	n, first = f.repairs, f.repaired
 	f.repairs, f.repaired = 0, ""

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// NextHop is a resolved next hop: a gateway on a link, or the link itself.
+// NextHop is a resolved next hop: a gateway on a link, or only the link.
 type NextHop struct {
 	Via    netip.Addr // invalid: on-link
 	Link   int        // interface index
 	Onlink bool       // RTNH_F_ONLINK: Via need not be in a connected subnet
-	Weight uint8      // of ECMP, 1-255; 0 counts as 1
+	Weight uint8      // in ECMP, 1-255; 0 counts as 1
 }
 
 // Gateway returns Via, or the invalid address if the hop is on-link. In messages about
@@ -41,7 +41,7 @@ func (h NextHop) String() string {
 	return b.String()
 }
 
-// Kind is what happens to a packet that matches a route.
+// Kind says what happens to a packet that matches a route.
 type Kind uint8
 
 // Kinds of route.
@@ -51,10 +51,10 @@ const (
 	Unreachable
 )
 
-// String is "unicast", "blackhole" or "unreachable".
+// String returns "unicast", "blackhole" or "unreachable".
 func (k Kind) String() string { return [...]string{"unicast", "blackhole", "unreachable"}[k] }
 
-// Class says which part of nvad wants a route, and so its rtm_protocol.
+// Class says which part of nvad wants a route. It determines the rtm_protocol.
 type Class uint8
 
 // Classes of route.
@@ -63,36 +63,36 @@ const (
 	Static
 )
 
-// String is "bgp" or "static".
+// String returns "bgp" or "static".
 func (c Class) String() string { return [...]string{"bgp", "static"}[c] }
 
-// Route is what is wanted for a prefix. Values are immutable once handed over, and
-// may be shared by many prefixes, as Hops may be by many routes. Hops are in the
-// order of [SortHops], without duplicates.
+// Route is a wanted route, without its prefix: many prefixes may share one value, and many
+// routes one slice of hops, so neither may be changed once it is handed over. Hops are
+// in the order of [SortHops], without duplicates.
 type Route struct {
 	Kind   Kind
 	Class  Class
 	Metric uint32
 	Source netip.Addr // RTA_PREFSRC; invalid: the kernel chooses
 	Hops   []NextHop  // empty unless Kind is Unicast
-	Backup []NextHop  // next hops to swap to if all of Hops die; may be empty
+	Backup []NextHop  // where traffic goes if all of Hops die; may be empty
 }
 
-// Change is one difference of what is wanted: Route nil means that no route for
-// the prefix is wanted any more.
+// Change replaces the wanted route of a prefix. A nil Route means that none is wanted any
+// more.
 type Change struct {
 	Prefix netip.Prefix
 	Route  *Route
 }
 
-// Link is what the kernel says of an interface.
+// Link describes an interface of the kernel.
 type Link struct {
 	Index     int
 	Name      string
 	Up        bool // administratively up and with carrier
-	Own       bool // nvad made it: its connected routes are nvad's to keep
+	Own       bool // nvad created it, and puts its connected routes back if they are deleted
 	MTU       int
-	Addresses []netip.Prefix // with the host's bits
+	Addresses []netip.Prefix // with host bits
 }
 
 // KernelRoute is a route of the kernel's table that nvad did not install.
@@ -103,17 +103,17 @@ type KernelRoute struct {
 	Metric   uint32
 	Source   netip.Addr
 	Hops     []NextHop
-	Object   uint32 // next-hop object (RTA_NH_ID) it refers to; 0: none
+	Object   uint32 // next-hop object that it refers to (RTA_NH_ID); 0: none
 }
 
-// Facts is what routing decisions need to know of the kernel: every link, and
-// every route of the table that neither nvad nor BGP has put there.
+// Facts is what routing decisions need to know of the kernel: every link, and every route
+// of the table that was installed neither by nvad nor by a BGP daemon.
 type Facts struct {
 	Links  []Link
 	Routes []KernelRoute
 }
 
-// SortHops orders hops canonically and removes duplicates, in place.
+// SortHops sorts hops into the canonical order and removes duplicates, in place.
 func SortHops(hops []NextHop) []NextHop {
 	slices.SortFunc(hops, func(a, b NextHop) int {
 		return cmp.Or(a.Via.Compare(b.Via), cmp.Compare(a.Link, b.Link), cmp.Compare(a.Weight, b.Weight))

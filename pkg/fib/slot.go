@@ -1,30 +1,32 @@
 package fib
 
 import (
+	"maps"
 	"net/netip"
 	"time"
 )
 
-// slot is one place in the kernel's table, a prefix and a metric: what is wanted
-// there and what the kernel is believed to hold. A prefix has several while its
-// metric changes, or where it has a backup.
+// slot is one place in the kernel's table, identified by prefix and metric: the route that
+// is wanted there, and the route that the kernel is believed to have there. A prefix has
+// several slots while its metric changes, or if its backup is a second route.
 type slot struct {
 	prefix netip.Prefix
 	next   *slot // same prefix, other metric
 	want   *Route
 	set    *hopSet // of want, if it is unicast
 	have   have
-	since  time.Time // of the state that it shows
+	since  time.Time // when it got into its present state
 	metric uint32
-	seen   uint32 // round of the full compare that last saw it
+	seen   uint32 // the last full compare that found a route here
 	backup bool   // set is want's Backup
 	list   list
-	taken  bool // a foreign route is in this place
-	ours   bool // something was wanted here in this run
+	taken  bool // a foreign route is here
+	ours   bool // a route was wanted here in this run
 }
 
-// list is where a slot waits for its turn. The lists may hold stale entries: one
-// counts only if the slot says that it is on that list.
+// list says on which list a slot waits for its turn. A slot that moves to another list is not
+// searched for on the old one; instead, an entry counts only if the slot says that it is
+// on that list.
 type list uint8
 
 const (
@@ -35,17 +37,17 @@ const (
 	waiting      // hopSet.wait
 )
 
-// have is what the kernel is believed to hold in a slot.
+// have is the route that the kernel is believed to have in a slot.
 type have struct {
 	present  bool
 	kind     Kind
 	protocol int
 	object   uint32
-	set      *hopSet // of a route without object
+	set      *hopSet // hops of a route without object
 	source   netip.Addr
 }
 
-// find returns the slot of a place, or nil.
+// find returns the slot of a prefix and metric; nil if there is none.
 func (f *FIB) find(prefix netip.Prefix, metric uint32) *slot {
 	s := f.slots[prefix]
 	for s != nil && s.metric != metric {
@@ -54,17 +56,18 @@ func (f *FIB) find(prefix netip.Prefix, metric uint32) *slot {
 	return s
 }
 
-// slotOf returns the slot of a place, new if need be.
+// slotOf returns the slot of a prefix and metric, and makes one if there is none.
 func (f *FIB) slotOf(prefix netip.Prefix, metric uint32) *slot {
 	if s := f.find(prefix, metric); s != nil {
 		return s
 	}
 	s := &slot{prefix: prefix, metric: metric, next: f.slots[prefix]}
 	f.slots[prefix] = s
+	f.peak = max(f.peak, len(f.slots))
 	return s
 }
 
-// drop forgets a slot in which nothing is wanted nor held.
+// drop forgets a slot without a route, wanted or present.
 func (f *FIB) drop(s *slot) {
 	delete(f.failed, s)
 	delete(f.before, s)
@@ -87,7 +90,20 @@ func (f *FIB) drop(s *slot) {
 	}
 }
 
-// setHave notes what the kernel holds in a slot and keeps the counts of users.
+// shrink gives memory back once the table is much smaller than it was: a map of Go keeps the
+// size of its largest moment.
+func (f *FIB) shrink() {
+	const few = 1 << 16
+	if f.peak < few || len(f.slots) > f.peak/16 {
+		return
+	}
+	slots := make(map[netip.Prefix]*slot, len(f.slots))
+	maps.Copy(slots, f.slots)
+	f.slots, f.peak = slots, len(slots)
+}
+
+// setHave records the route that the kernel has in a slot, and counts the users of objects
+// and sets.
 func (f *FIB) setHave(s *slot, h have) {
 	if h.set != nil {
 		h.set.refs++
@@ -108,7 +124,7 @@ func (f *FIB) setHave(s *slot, h have) {
 	}
 }
 
-// setWant notes what is wanted in a slot and queues it.
+// setWant records the route that is wanted in a slot, and queues the slot.
 func (f *FIB) setWant(s *slot, r *Route, set *hopSet, backup bool, now time.Time) {
 	f.remember(s)
 	if set != nil {
@@ -134,7 +150,7 @@ func (f *FIB) setWant(s *slot, r *Route, set *hopSet, backup bool, now time.Time
 	f.queue(s)
 }
 
-// counted is 1 for a route that counts as wanted.
+// counted returns 1 for a route that counts in Counters.Wanted, otherwise 0.
 func counted(r *Route, backup bool) int {
 	if r == nil || backup {
 		return 0
@@ -142,7 +158,7 @@ func counted(r *Route, backup bool) int {
 	return 1
 }
 
-// setTaken notes whether a foreign route is in the place of a slot.
+// setTaken records whether a foreign route is in the slot's place.
 func (f *FIB) setTaken(s *slot, taken bool) {
 	switch {
 	case taken && !s.taken:
@@ -170,7 +186,7 @@ func (f *FIB) queue(s *slot) {
 	}
 }
 
-// wanted is the route as the kernel should hold it.
+// wanted returns the route as the kernel should have it.
 func (f *FIB) wanted(s *slot) have {
 	h := have{present: true, kind: s.want.Kind, protocol: f.opt.Protocols.of(s.want.Class), source: s.want.Source}
 	switch {
@@ -183,7 +199,7 @@ func (f *FIB) wanted(s *slot) have {
 	return h
 }
 
-// kernelRoute is the message form of what a slot holds or shall hold.
+// kernelRoute returns h as a message says it.
 func (s *slot) kernelRoute(h have) KernelRoute {
 	r := KernelRoute{
 		Prefix: s.prefix, Metric: s.metric, Kind: h.kind, Protocol: h.protocol,

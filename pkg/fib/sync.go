@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Sync writes what is wanted and not believed to be in the kernel: first groups,
-// then at most limit routes, then, with nothing left to add, deletions. It
-// reports whether more is to do at once.
+// Sync writes what is wanted and not believed to be in the kernel: first groups, then at
+// most limit routes and, once nothing is left to add, at most limit deletions. It reports
+// whether there is more to do at once.
 func (f *FIB) Sync(now time.Time, limit int) (more bool) {
 	f.judgeAnew(now)
 	f.retryDue(now)
@@ -32,7 +32,7 @@ func (f *FIB) Sync(now time.Time, limit int) (more bool) {
 	return len(f.dirty)+len(f.doomed) > 0
 }
 
-// retryDue queues the failed slots whose time has come.
+// retryDue queues the failed slots whose next attempt is due.
 func (f *FIB) retryDue(now time.Time) {
 	if f.retryAt.IsZero() || now.Before(f.retryAt) {
 		return
@@ -47,7 +47,7 @@ func (f *FIB) retryDue(now time.Time) {
 	}
 }
 
-// take returns up to limit dirty slots that can be written now.
+// take returns up to limit dirty slots that must and can be written now.
 func (f *FIB) take(limit int) []*slot {
 	var batch []*slot
 	n := 0
@@ -78,7 +78,7 @@ func (f *FIB) take(limit int) []*slot {
 	return batch
 }
 
-// settled notes that a slot is as it should be.
+// settled records that a slot is as wanted.
 func (f *FIB) settled(s *slot) {
 	f.setTaken(s, false)
 	delete(f.failed, s)
@@ -102,7 +102,7 @@ func (f *FIB) write(batch []*slot, now time.Time) {
 	}
 }
 
-// wrote notes the kernel's answer to one route.
+// wrote takes in the kernel's answer to one route.
 func (f *FIB) wrote(s *slot, err error, now time.Time) {
 	switch {
 	case err == nil:
@@ -121,8 +121,9 @@ func (f *FIB) wrote(s *slot, err error, now time.Time) {
 	}
 }
 
-// doubt has the group of a refused route written again before other routes that
-// go through it: it may be gone, and all of them would be refused one by one.
+// doubt makes the group of a rejected route be written again before other routes go through
+// it. If another program deleted the group a moment ago, the kernel would otherwise
+// reject all routes of the group one by one.
 func (f *FIB) doubt(s *slot) {
 	if s.set == nil || f.plain {
 		return
@@ -132,7 +133,7 @@ func (f *FIB) doubt(s *slot) {
 	f.doubted, f.needResync = true, true
 }
 
-// fail notes a failed attempt on a slot.
+// fail records a failed attempt on a slot.
 func (f *FIB) fail(s *slot, err error, now time.Time) {
 	b := f.failed[s]
 	if b == nil {
@@ -145,8 +146,8 @@ func (f *FIB) fail(s *slot, err error, now time.Time) {
 	f.count.Failures++
 }
 
-// remove deletes up to limit routes that are not wanted, in random order: the
-// kernel's trie is ten times slower when emptied in ascending order.
+// remove deletes up to limit routes that are not wanted. It picks them at random, because
+// the kernel takes ten times as long to empty its trie in ascending order.
 func (f *FIB) remove(limit int, now time.Time) {
 	var batch []*slot
 	var ops []Op
@@ -169,6 +170,7 @@ func (f *FIB) remove(limit int, now time.Time) {
 	}
 	if len(f.doomed) == 0 {
 		f.doomed = nil
+		defer f.shrink()
 	}
 	if len(batch) == 0 {
 		return
@@ -186,8 +188,8 @@ func (f *FIB) remove(limit int, now time.Time) {
 	}
 }
 
-// Flush removes every route and object of nvad, wanted or not, and forgets what
-// was wanted. It returns the errors of what stayed.
+// Flush deletes every route and object of nvad, wanted or not, and forgets what was wanted.
+// It returns the errors of the routes that could not be deleted.
 func (f *FIB) Flush(now time.Time) error {
 	for _, first := range f.slots {
 		for s := first; s != nil; s = s.next {
