@@ -19,7 +19,7 @@ import (
 // once. ErrNoNeighbor if the neighbor is not configured.
 func (e *Engine) Reset(ctx context.Context, addr netip.Addr) error {
 	return e.with(ctx, addr, func(n *neighbor) error {
-		e.opt.Speaker.Reset(addr, 0, speaker.Notification{Code: cease, Subcode: ceaseAdminReset})
+		e.opt.Speaker.Reset(addr, 0, speaker.Notification{Code: speaker.CodeCease, Subcode: speaker.CeaseReset})
 		return nil
 	})
 }
@@ -51,7 +51,7 @@ func (e *Engine) SetShutdown(ctx context.Context, addr netip.Addr, down bool, me
 		n.release()
 		if down {
 			n.held = "administratively shut down"
-			e.opt.Speaker.Reset(addr, 0, speaker.Notification{Code: cease, Subcode: ceaseShutdown, Message: message})
+			e.opt.Speaker.Reset(addr, 0, speaker.Notification{Code: speaker.CodeCease, Subcode: speaker.CeaseShutdown, Message: message})
 		}
 		e.configureSpeaker()
 		return nil

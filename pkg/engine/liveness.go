@@ -31,13 +31,10 @@ type Watched struct {
 	config.BFD
 }
 
-// ceaseBFDDown is the Cease subcode of RFC 9384.
-const ceaseBFDDown = 10
-
 func (e *Engine) losePath(n *neighbor, p lostPath) {
 	if n.up != nil {
 		n.pathDown = "BFD: " + p.reason
-		e.opt.Speaker.Reset(p.neighbor, n.up.Session, speaker.Notification{Code: cease, Subcode: ceaseBFDDown})
+		e.opt.Speaker.Reset(p.neighbor, n.up.Session, speaker.Notification{Code: speaker.CodeCease, Subcode: speaker.CeaseBFDDown})
 		return
 	}
 	e.forgetKept(p.neighbor, n)

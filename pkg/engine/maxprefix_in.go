@@ -70,7 +70,7 @@ func (e *Engine) holdOverLimit(addr netip.Addr, n *neighbor) {
 		n.heldUntil = time.Now().Add(n.cfg.MaximumPrefixRestart)
 	}
 	if n.up != nil {
-		e.opt.Speaker.Reset(addr, n.up.Session, speaker.Notification{Code: cease, Subcode: ceaseMaxPrefixes})
+		e.opt.Speaker.Reset(addr, n.up.Session, speaker.Notification{Code: speaker.CodeCease, Subcode: speaker.CeaseMaxPrefixes})
 	}
 	e.configureSpeaker()
 }

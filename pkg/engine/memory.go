@@ -161,7 +161,7 @@ func (e *Engine) holdOverMemory(addr netip.Addr, n *neighbor, held uint64, now t
 	n.memoryClosings++
 	e.memory.closings++
 	if n.up != nil {
-		e.opt.Speaker.Reset(addr, n.up.Session, speaker.Notification{Code: cease, Subcode: ceaseOutOfResources})
+		e.opt.Speaker.Reset(addr, n.up.Session, speaker.Notification{Code: speaker.CodeCease, Subcode: speaker.CeaseOutOfResources})
 	}
 	e.configureSpeaker()
 	e.reclaimAfter(addr, now)

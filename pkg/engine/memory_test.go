@@ -93,7 +93,7 @@ func TestMemoryBudget(t *testing.T) {
 			if !p.closed(routeServer) || p.closed(farNVA) {
 				t.Fatalf("closing %d: closed are %v and %v", i, p.closed(routeServer), p.closed(farNVA))
 			}
-			if n := p.resets[len(p.resets)-1]; n.Code != cease || n.Subcode != ceaseOutOfResources || len(p.resets) != i+1 {
+			if n := p.resets[len(p.resets)-1]; n.Code != speaker.CodeCease || n.Subcode != speaker.CeaseOutOfResources || len(p.resets) != i+1 {
 				t.Fatalf("%d resets, the last %+v", len(p.resets), n)
 			}
 			p.events <- speaker.Down{From: speaker.From{Peer: routeServer}}

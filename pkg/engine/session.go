@@ -53,15 +53,6 @@ type neighbor struct {
 
 const allFamilies = route.IPv4 | route.IPv6
 
-// Cease subcodes (RFC 4486).
-const (
-	cease               = 6
-	ceaseMaxPrefixes    = 1
-	ceaseShutdown       = 2
-	ceaseAdminReset     = 4
-	ceaseOutOfResources = 8
-)
-
 func (n *neighbor) isShutdown() bool { return n.cfg.Shutdown || n.held != "" }
 
 func (e *Engine) handle(ev speaker.Event) {

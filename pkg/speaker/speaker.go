@@ -1,10 +1,10 @@
-// Package speaker is the contract between the engine, which decides about
-// routes, and the BGP sessions, which carry them. It holds value types only;
-// the sessions themselves, and GoBGP, are in package gobgp below it.
+// Package speaker is the contract between the engine, which decides about routes, and the
+// BGP sessions, which carry them: what a neighbor is, what a session reports, and what the
+// engine sends. It has values only and owns no state. Messages are encoded and decoded in
+// package wire, sessions are in package gobgp.
 //
-// Promise: events of one session arrive in the order of the wire, bracketed by
-// [Established] and [Down]; an event of an earlier session never follows
-// Established of a later one. The package owns no state.
+// Promise: the events of one session come in the order of the wire, between [Established]
+// and [Down]. No event of a session follows Established of a later one.
 package speaker
 
 import (
@@ -14,18 +14,18 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// Neighbor is everything a session depends on. It is comparable: a session
-// whose Neighbor is equal before and after a reload is left alone.
+// Neighbor has all settings that a session depends on. It is comparable: if it is equal
+// before and after a reload, the session stays.
 type Neighbor struct {
 	Address      netip.Addr
 	Port         uint16     // of the neighbor; 0 means 179
-	LocalAddress netip.Addr // invalid: the address the kernel's route selects
+	LocalAddress netip.Addr // invalid: the one that the kernel's route selects
 	LocalASN     uint32
 	RemoteASN    uint32
 	Role         string // of the neighbor (RFC 9234); empty: the capability is absent
 	Families     route.Family
 	Passive      bool          // never dial, only accept
-	HoldTime     time.Duration // proposed in OPEN; 0 disables, else at least 3 s (RFC 4271 4.2)
+	HoldTime     time.Duration // proposed in OPEN; 0: none, otherwise at least 3 s (RFC 4271 4.2)
 	Keepalive    time.Duration // 0: a third of the negotiated hold time
 	MultihopTTL  uint8         // IP TTL of an eBGP session; 0 or 1: directly connected
 	TTLSecurity  uint8         // accept only TTL >= 256-n (RFC 5082); 0: off
@@ -35,8 +35,8 @@ type Neighbor struct {
 	// Routes with more than MaxASPath ASNs in AS_PATH, or with more than MaxAttributes
 	// octets of attributes, are treated as withdrawn; 0: there is no limit.
 	MaxASPath, MaxAttributes int
-	// CountsIncoming says that the neighbor adds up the routes it knows and those
-	// in what comes in, also where these replace known ones, against its limit.
+	// CountsIncoming says that the neighbor counts the routes that it knows plus all that
+	// arrive, also those that replace known ones, against its limit, as Route Server does.
 	CountsIncoming bool
 }
 
@@ -56,7 +56,7 @@ const (
 	EstablishedState
 )
 
-// String is the name of RFC 4271.
+// String returns the name of RFC 4271.
 func (s State) String() string {
 	return [...]string{"Idle", "Connect", "Active", "OpenSent", "OpenConfirm", "Established"}[s]
 }
@@ -73,17 +73,17 @@ type From struct{ Peer netip.Addr }
 // Neighbor implements Event.
 func (f From) Neighbor() netip.Addr { return f.Peer }
 
-// StateChanged tells of a session that moves below Established, with the reason
-// in words where one is known ("connection refused", "no route to host").
+// StateChanged reports a change of state below Established, with the reason in words if it
+// is known ("connection refused", "no route to host").
 type StateChanged struct {
 	From
 	State  State
 	Reason string
 }
 
-// Established opens a session. Session numbers it: what is sent names the
-// session it was computed for, so that a change which is overtaken by a loss of
-// the session never reaches the next one.
+// Established begins a session. Session is its number. The engine names it with every
+// change that it sends, so that a change which was computed for a session that is lost
+// meanwhile never reaches the next one.
 type Established struct {
 	From
 	Session       uint64
@@ -94,16 +94,16 @@ type Established struct {
 	Keepalive     time.Duration
 	FourOctetASN  bool
 	RouteRefresh  bool
-	GracefulPeer  route.Family  // families whose state the peer lets us keep while it restarts
+	GracefulPeer  route.Family  // families whose routes nvad may keep while the peer restarts
 	PeerRestart   time.Duration // its restart time
-	PeerRestarted bool          // R bit: it has restarted and waits for our End-of-RIB
-	Preserved     route.Family  // F bit: families whose forwarding state it kept over that restart
+	PeerRestarted bool          // R bit: it has restarted and waits for nvad's End-of-RIB
+	Preserved     route.Family  // F bit: families for which it kept forwarding meanwhile
 	Capabilities  []string      // of the peer, by IANA name, for display
 }
 
-// Down closes a session. Graceful is true if RFC 4724 lets the routes stay, as
-// stale, for the peer's restart time: the TCP connection was lost without a
-// NOTIFICATION and the peer had announced the capability.
+// Down ends a session. Graceful says that RFC 4724 lets the routes stay, as stale, for the
+// peer's restart time: the TCP connection was lost without a NOTIFICATION, and graceful
+// restart was negotiated.
 type Down struct {
 	From
 	Reason       string
@@ -111,15 +111,15 @@ type Down struct {
 	Graceful     bool
 }
 
-// Update is one received UPDATE after RFC 7606 handling: Withdrawn prefixes
-// (also those treated as withdrawn), then Announced ones that share Attrs.
-// Attrs are as received, 4-octet AS_PATH merged (RFC 6793 4.2.3), interned.
+// Update is a received UPDATE, or a part of a large one: prefixes that are withdrawn or, by
+// RFC 7606, treated as withdrawn, then announced ones that share Attrs. Attrs are as
+// received, with 4-octet ASNs restored (RFC 6793 4.2.3), and interned.
 type Update struct {
 	From
 	Attrs     *route.Attrs
 	Announced []netip.Prefix
 	Withdrawn []netip.Prefix
-	// Err says what was malformed and what was done about it; nil: nothing was.
+	// Err says what was malformed and what was done about it; nil if nothing was.
 	Err *Malformed
 }
 
@@ -135,33 +135,33 @@ type RouteRefresh struct {
 	Family route.Family
 }
 
-// Change is one difference of an Adj-RIB-Out. Attrs nil withdraws the prefix.
-// Attrs are what goes on the wire: the own ASN is already prepended, next hop,
-// MED and LOCAL_PREF are as the neighbor shall see them.
+// Change is one change of an Adj-RIB-Out. Attrs are those on the wire: nvad's ASN is
+// prepended, next hop, MED and LOCAL_PREF are as the neighbor sees them. Without Attrs, the
+// prefix is withdrawn.
 //
-// New says that the session has been told nothing of the prefix, or that it was
-// withdrawn, so that a withdrawal of what has not left yet need not leave either.
+// New says that the neighbor does not have the prefix. If such a change is still queued when
+// the prefix is withdrawn again, neither needs to be sent.
 type Change struct {
 	Prefix netip.Prefix
 	Attrs  *route.Attrs
 	New    bool
 }
 
-// Stats are the message counters of a neighbor since it was configured.
+// Stats are the counters of a neighbor since it was configured.
 type Stats struct {
 	In, Out     Messages
-	Queued      int    // changes not yet on the wire
-	Octets      int    // of memory that the session holds: its cache and its queue
-	Unsendable  uint64 // routes withheld because no message can carry their attributes
+	Queued      int    // changes that are not on the wire yet
+	Octets      int    // memory of the session's cache and queue
+	Unsendable  uint64 // routes not sent because no message can carry their attributes
 	Malformed   MalformedCounts
 	Established uint64
 	Since       time.Time // last change of state
 }
 
-// Messages are numbers of messages by type (RFC 4271 4.1, RFC 2918 3).
+// Messages counts messages by type (RFC 4271 4.1, RFC 2918 3).
 type Messages struct{ Open, Update, Notification, Keepalive, RouteRefresh uint64 }
 
-// Total is the number of messages of all types.
+// Total returns the number of messages of all types.
 func (m Messages) Total() uint64 {
 	return m.Open + m.Update + m.Notification + m.Keepalive + m.RouteRefresh
 }
