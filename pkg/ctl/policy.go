@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -158,7 +157,10 @@ var routeKeys = map[string]func(a *route.Attrs, text string) error{
 	},
 	"med":        func(a *route.Attrs, text string) error { return parseOptional(&a.MED, text) },
 	"local-pref": func(a *route.Attrs, text string) error { return parseOptional(&a.LocalPref, text) },
-	"origin":     parseOrigin,
+	"origin": func(a *route.Attrs, text string) (err error) {
+		a.Origin, err = route.ParseOrigin(text)
+		return err
+	},
 	"community": func(a *route.Attrs, text string) (err error) {
 		a.Communities, err = parseList(strings.Fields(text), route.ParseCommunity)
 		a.Communities = route.SortedSet(a.Communities)
@@ -166,8 +168,7 @@ var routeKeys = map[string]func(a *route.Attrs, text string) error{
 	},
 	"large-community": func(a *route.Attrs, text string) (err error) {
 		a.LargeCommunities, err = parseList(strings.Fields(text), route.ParseLargeCommunity)
-		slices.SortFunc(a.LargeCommunities, route.LargeCommunity.Compare)
-		a.LargeCommunities = slices.Compact(a.LargeCommunities)
+		a.LargeCommunities = route.SortedLargeSet(a.LargeCommunities)
 		return err
 	},
 	"ext-community": func(a *route.Attrs, text string) (err error) {
@@ -236,16 +237,6 @@ func parseOptional(o *route.Optional, text string) error {
 	}
 	*o = route.Some(uint32(n))
 	return nil
-}
-
-func parseOrigin(a *route.Attrs, text string) error {
-	for _, o := range []route.Origin{route.OriginIGP, route.OriginEGP, route.OriginIncomplete} {
-		if o.String() == text {
-			a.Origin = o
-			return nil
-		}
-	}
-	return fmt.Errorf("%q is not an origin (want igp, egp or incomplete)", text)
 }
 
 func parseList[T any](words []string, parse func(string) (T, error)) ([]T, error) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/route"
 )
 
 // matchRules are the conditions of a route-map.
@@ -126,14 +127,12 @@ func matchNumber(at func(*policy.Match) **uint32) handler {
 
 func matchOrigin(c *converter, _ *line, args []string) outcome {
 	origin := strings.ToLower(args[0])
-	if !isOrigin(origin) {
+	if _, err := route.ParseOrigin(origin); err != nil {
 		return attention("%s is not an origin", args[0])
 	}
 	c.mode.clause.Match.Origin = origin
 	return carried
 }
-
-func isOrigin(s string) bool { return slices.Contains([]string{"igp", "egp", "incomplete"}, s) }
 
 // setRules are the changes that a route-map makes.
 var setRules = slices.Concat(
@@ -323,7 +322,7 @@ func setValue(at func(*policy.Set) **uint32) handler {
 
 func setOrigin(c *converter, _ *line, args []string) outcome {
 	origin := strings.ToLower(args[0])
-	if !isOrigin(origin) {
+	if _, err := route.ParseOrigin(origin); err != nil {
 		return attention("%s is not an origin", args[0])
 	}
 	c.mode.clause.Set.Origin = origin

@@ -36,10 +36,7 @@ var largeKind = &communityKind[route.LargeCommunity]{
 	text:  route.LargeCommunity.String,
 	of:    func(a *route.Attrs) []route.LargeCommunity { return a.LargeCommunities },
 	put:   func(a *route.Attrs, v []route.LargeCommunity) { a.LargeCommunities = v },
-	sort: func(v []route.LargeCommunity) []route.LargeCommunity {
-		slices.SortFunc(v, route.LargeCommunity.Compare)
-		return slices.Compact(v)
-	},
+	sort:  route.SortedLargeSet,
 }
 
 var extKind = &communityKind[route.ExtCommunity]{

@@ -106,7 +106,7 @@ func (b *builder) matchRoute(c *clause, m *Match) {
 		c.when(equals("source", want, route.Source.String, func(e *eval) route.Source { return e.in.Source }))
 	}
 	if m.Origin != "" {
-		want, err := parseOrigin(m.Origin)
+		want, err := route.ParseOrigin(m.Origin)
 		b.check("match.origin", err)
 		c.when(equals("origin", want, route.Origin.String, func(e *eval) route.Origin { return e.attrs.Origin }))
 	}
@@ -206,13 +206,4 @@ func (c Cmp) compare() (func(uint32) bool, error) {
 		return func(v uint32) bool { return v >= w }, nil
 	}
 	return nil, fmt.Errorf("%q is not a comparison (want =, <, <=, > or >=)", c.Op)
-}
-
-func parseOrigin(s string) (route.Origin, error) {
-	for _, o := range []route.Origin{route.OriginIGP, route.OriginEGP, route.OriginIncomplete} {
-		if o.String() == s {
-			return o, nil
-		}
-	}
-	return 0, fmt.Errorf("%q is not an origin (want igp, egp or incomplete)", s)
 }

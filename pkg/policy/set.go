@@ -82,7 +82,7 @@ func (b *builder) setValues(s *Set) (out []func(*route.Attrs)) {
 		out = append(out, func(a *route.Attrs) { a.MED = route.Some(n.adjust(a.MED.Or(0))) })
 	}
 	if s.Origin != "" {
-		o, err := parseOrigin(s.Origin)
+		o, err := route.ParseOrigin(s.Origin)
 		b.check("set.origin", err)
 		out = append(out, func(a *route.Attrs) { a.Origin = o })
 	}

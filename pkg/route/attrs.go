@@ -1,5 +1,7 @@
 package route
 
+import "fmt"
+
 import "net/netip"
 
 // Origin is the ORIGIN attribute (RFC 4271 5.1.1); lower is preferred.
@@ -21,6 +23,16 @@ func (o Origin) String() string {
 		return "egp"
 	}
 	return "incomplete"
+}
+
+// ParseOrigin is the inverse of String.
+func ParseOrigin(s string) (Origin, error) {
+	for _, o := range []Origin{OriginIGP, OriginEGP, OriginIncomplete} {
+		if o.String() == s {
+			return o, nil
+		}
+	}
+	return 0, fmt.Errorf("%q is not an origin (want igp, egp or incomplete)", s)
 }
 
 // Optional is an attribute of 32 bits that may be absent, such as MED.

@@ -164,9 +164,15 @@ func parseExtValue(sub uint64, left, right string, bad error) (ExtCommunity, err
 	return 0, bad
 }
 
-// SortedSet returns the distinct values of in, sorted by less-than of the
-// ordered type. It may reuse in's array.
+// SortedSet returns the distinct values of in, in ascending order. It may reuse in's
+// array.
 func SortedSet[T cmp.Ordered](in []T) []T {
 	slices.Sort(in)
+	return slices.Compact(in)
+}
+
+// SortedLargeSet does the same for large communities.
+func SortedLargeSet(in []LargeCommunity) []LargeCommunity {
+	slices.SortFunc(in, LargeCommunity.Compare)
 	return slices.Compact(in)
 }

@@ -3,7 +3,6 @@ package wire
 import (
 	"encoding/binary"
 	"net/netip"
-	"slices"
 	"strconv"
 
 	"github.com/nvad/nvad/pkg/route"
@@ -222,7 +221,6 @@ func readLarge(_ *attribute, _ *Decoder, p *parsed, v []byte) *speaker.Malformed
 	for ; len(v) > 0; v = v[12:] {
 		out = append(out, route.LargeCommunity{Global: u32(v), Local1: u32(v[4:]), Local2: u32(v[8:])})
 	}
-	slices.SortFunc(out, route.LargeCommunity.Compare)
-	p.attrs.LargeCommunities = slices.Compact(out)
+	p.attrs.LargeCommunities = route.SortedLargeSet(out)
 	return nil
 }
