@@ -214,7 +214,7 @@ func TestCrashUnconfirmed(t *testing.T) {
 	c.n.logs("level=WARN msg=\"configuration was not confirmed in time: the one before it runs\" config_version=3")
 	c.up(peer1)
 	c.follows(oldSource)
-	c.must(contains(c.tell("status"), "nvad.toml still contains the change that was rolled back"))
+	c.must(contains(c.tell("status"), "nvad.toml still contains the change"))
 	c.fate(2, "reload", "not confirmed")
 
 	c.n.stop()
