@@ -49,9 +49,9 @@ func TestDifferences(t *testing.T) {
 	c := differing()
 	// FRR changes in the order of the lines.
 	frrConf := strings.Replace(c.FRR(), " set as-path exclude 65010\n set as-path prepend 65010\n", " set as-path prepend 65010\n set as-path exclude 65010\n", 1)
-	ours, theirs := links(c.Neighbors)
-	frr := meet(t, startFRR(t, newBed(t, "frr", ours, theirs), frrConf), c.Neighbors)
-	nvad := meet(t, startNvad(t, newBed(t, "nvad", ours, theirs), c.Nvad()), c.Neighbors)
+	daemon, peers := links(c.Neighbors)
+	frr := meet(t, startFRR(t, newBed(t, daemon, peers), frrConf), c.Neighbors)
+	nvad := meet(t, startNvad(t, newBed(t, daemon, peers), c.Nvad()), c.Neighbors)
 	for _, s := range []*side{frr, nvad} {
 		lab.Eventually(t, patience*5, s.settled)
 	}

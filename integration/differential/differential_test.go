@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -28,7 +27,6 @@ func requirements(t *testing.T) {
 	t.Helper()
 	lab.RequireRoot(t)
 	lab.RequireCommands(t, "ip", "vtysh", frrouting.Path("bgpd"))
-	sweep()
 	for _, command := range []string{"./cmd/nvad", "./cmd/nvactl"} {
 		lab.Build(t, command)
 	}
@@ -56,11 +54,11 @@ func TestDifferential(t *testing.T) {
 }
 
 func runCase(t *testing.T, drawn *gen.Case, c *coverage) {
-	ours, theirs := links(drawn.Neighbors)
-	a := meet(t, startFRR(t, newBed(t, "frr", ours, theirs), drawn.FRR()), drawn.Neighbors)
-	b := meet(t, startNvad(t, newBed(t, "nvad", ours, theirs), drawn.Nvad()), drawn.Neighbors)
+	daemon, peers := links(drawn.Neighbors)
+	a := meet(t, startFRR(t, newBed(t, daemon, peers), drawn.FRR()), drawn.Neighbors)
+	b := meet(t, startNvad(t, newBed(t, daemon, peers), drawn.Nvad()), drawn.Neighbors)
 	seen := expectSame(t, a, b)
-	c.add(t, drawn, filepath.Join(a.bedOf().dir, "frr.log"), seen)
+	c.add(t, drawn, a.bedOf().Path("frr.log"), seen)
 }
 
 // links is the addresses of the daemon and of its neighbors.

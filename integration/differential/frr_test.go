@@ -1,18 +1,13 @@
 package differential
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/nvad/nvad/integration/frrouting"
-	"github.com/nvad/nvad/integration/lab"
 )
 
 // frr is FRR as Debian ships it, its sockets in the bed's own directory.
@@ -27,46 +22,31 @@ debug route-map
 func startFRR(t *testing.T, b *bed, config string) daemon {
 	t.Helper()
 	f := &frr{b}
-	err := frrouting.Start(b.dir, []string{"zebra", "staticd", "bgpd"}, frrouting.Unconfigured, func(_ string, argv ...string) error {
-		b.start(t, argv...)
+	err := frrouting.Start(b.Dir, []string{"zebra", "staticd", "bgpd"}, frrouting.Unconfigured, func(name string, argv ...string) error {
+		b.Spawn(ours, name, argv...)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(b.dir, "frr.conf")
-	text := fmt.Sprintf(frrPreamble, f.log()) + config
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	file := b.Write("frr.conf", fmt.Sprintf(frrPreamble, f.log())+config)
 	// A line that FRR does not take is a mistake of the case, which would
 	// otherwise pass for a difference.
-	out := b.exec(t, frrouting.Vtysh(b.dir, "-f", file)...)
-	if strings.Contains(out, "%") || strings.Contains(out, "Unknown command") {
-		t.Fatalf("FRR does not take %s:\n%s", file, out)
+	out, err := b.Command(ours, frrouting.Vtysh(b.Dir, "-f", file)...).CombinedOutput()
+	if err != nil || bytes.ContainsAny(out, "%") || bytes.Contains(out, []byte("Unknown command")) {
+		t.Fatalf("FRR does not take %s: %v\n%s", file, err, out)
 	}
 	return f
 }
 
-func awaitSocket(t *testing.T, path string) {
-	t.Helper()
-	lab.Eventually(t, 10*time.Second, func() error {
-		c, err := net.Dial("unix", path)
-		if err == nil {
-			c.Close()
-		}
-		return err
-	})
-}
-
 func (f *frr) name() string   { return "FRR" }
 func (f *frr) bedOf() *bed    { return f.bed }
-func (f *frr) config() string { return filepath.Join(f.dir, "frr.conf") }
-func (f *frr) log() string    { return filepath.Join(f.dir, "frr.log") }
+func (f *frr) config() string { return f.Path("frr.conf") }
+func (f *frr) log() string    { return f.Path("frr.log") }
 
 func (f *frr) vtysh(t *testing.T, into any, command string) {
 	t.Helper()
-	out := f.exec(t, frrouting.Vtysh(f.dir, "-c", command)...)
+	out := f.In(ours, frrouting.Vtysh(f.Dir, "-c", command)...)
 	if err := json.Unmarshal([]byte(out), into); err != nil {
 		t.Fatalf("%s: %v\n%s", command, err, out)
 	}

@@ -4,40 +4,31 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
-
-	"github.com/nvad/nvad/integration/lab"
 )
 
 // nvad is the daemon under test, built from this tree.
-type nvad struct {
-	*bed
-	ctl string
-}
+type nvad struct{ *bed }
 
 func startNvad(t *testing.T, b *bed, config string) daemon {
 	t.Helper()
-	n := &nvad{bed: b, ctl: lab.Build(t, "./cmd/nvactl")}
-	if err := os.WriteFile(n.config(), []byte(config), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	b.start(t, lab.Build(t, "./cmd/nvad"), "--config", n.config(), "--socket", n.socket())
-	awaitSocket(t, n.socket())
-	return n
+	b.Write("nvad.toml", config)
+	b.Nvad(ours, "nvad").Logs("msg=ready")
+	return &nvad{b}
 }
 
 func (n *nvad) name() string   { return "nvad" }
 func (n *nvad) bedOf() *bed    { return n.bed }
-func (n *nvad) config() string { return filepath.Join(n.dir, "nvad.toml") }
-func (n *nvad) socket() string { return filepath.Join(n.dir, "nvad.sock") }
+func (n *nvad) config() string { return n.Path("nvad.toml") }
 
 func (n *nvad) nvactl(t *testing.T, into any, args ...string) {
 	t.Helper()
-	out := run(t, "", n.ctl, append([]string{"--socket", n.socket(), "-o", "json"}, args...)...)
-	if err := json.Unmarshal([]byte(out), into); err != nil {
+	out, err := n.Nvactl("nvad", append([]string{"-o", "json"}, args...)...)
+	if err == nil {
+		err = json.Unmarshal([]byte(out), into)
+	}
+	if err != nil {
 		t.Fatalf("nvactl %v: %v\n%s", args, err, out)
 	}
 }

@@ -68,8 +68,8 @@ func TestPrecedence(t *testing.T) {
 	}
 	sink := gen.Neighbor{Name: "sink", ASN: 64581, Address: netip.MustParseAddr("10.255.4.2"), Self: netip.MustParseAddr("10.255.4.1")}
 	neighbors := []gen.Neighbor{feeder, sink}
-	frr := meet(t, startFRR(t, newBed(t, "frr", secondNIC, beyond), precedenceFRR(neighbors)), neighbors)
-	nvad := meet(t, startNvad(t, newBed(t, "nvad", secondNIC, beyond), precedenceNvad(neighbors)), neighbors)
+	frr := meet(t, startFRR(t, newBed(t, secondNIC, beyond), precedenceFRR(neighbors)), neighbors)
+	nvad := meet(t, startNvad(t, newBed(t, secondNIC, beyond), precedenceNvad(neighbors)), neighbors)
 	for _, s := range []*side{frr, nvad} {
 		lab.Eventually(t, 5*patience, s.settled)
 		static := "196"

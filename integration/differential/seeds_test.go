@@ -76,9 +76,9 @@ func TestArticles(t *testing.T) {
 				t.Fatal(err)
 			}
 			a.announce()
-			frr := meet(t, startFRR(t, newBed(t, "frr", a.daemon, a.peers), string(text)), a.neighbors)
+			frr := meet(t, startFRR(t, newBed(t, a.daemon, a.peers), string(text)), a.neighbors)
 			converted := string(frrconf.Render(cfg, left))
-			nvad := meet(t, startNvad(t, newBed(t, "nvad", a.daemon, a.peers), converted), a.neighbors)
+			nvad := meet(t, startNvad(t, newBed(t, a.daemon, a.peers), converted), a.neighbors)
 			if seen := expectSame(t, frr, nvad); len(seen) == 0 {
 				t.Error("nothing was accepted or announced")
 			}

@@ -53,7 +53,7 @@ func meet(t *testing.T, d daemon, neighbors []gen.Neighbor) *side {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	for _, n := range neighbors {
-		p := rawbgp.Peer{Local: n.Address, Remote: n.Self, ASN: n.ASN, Dial: lab.DialFrom(d.bedOf().peers)}
+		p := rawbgp.Peer{Local: n.Address, Remote: n.Self, ASN: n.ASN, Dial: lab.DialFrom(d.bedOf().NS(theirs))}
 		session, err := p.Connect(ctx)
 		if err != nil {
 			t.Fatalf("%s: %v", d.name(), err)
@@ -180,7 +180,7 @@ func (s *side) nextHops(t *testing.T) map[int][]string {
 
 func ipJSON[T any](t *testing.T, b *bed, args ...string) []T {
 	t.Helper()
-	text := run(t, "", "ip", append([]string{"-n", b.daemon, "-j"}, args...)...)
+	text := b.IP(ours, "-j "+strings.Join(args, " "))
 	if strings.TrimSpace(text) == "" {
 		return nil
 	}

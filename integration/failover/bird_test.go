@@ -15,8 +15,8 @@ var birdDaemon = daemon{
 	require: func(t *testing.T) { lab.RequireCommands(t, "bird") },
 	prepare: prepareBIRD,
 	start: func(b *bed) []*process {
-		return []*process{b.spawn("dut", "bird", "bird", "-f", "-c", filepath.Join(b.dir, "bird.conf"),
-			"-s", filepath.Join(b.dir, "bird.ctl"), "-P", filepath.Join(b.dir, "bird.pid"))}
+		return []*process{b.Spawn("dut", "bird", "bird", "-f", "-c", filepath.Join(b.Dir, "bird.conf"),
+			"-s", filepath.Join(b.Dir, "bird.ctl"), "-P", filepath.Join(b.Dir, "bird.pid"))}
 	},
 }
 
@@ -39,5 +39,5 @@ func prepareBIRD(b *bed, c setup) {
 		p("protocol bgp { local as %d; neighbor %s as %d; %sipv4 { import all; export none; };", dutASN, n.address, n.asn, bfd)
 		p("	connect delay time 1; connect retry time 1; error wait time 1, 2; }")
 	}
-	b.write("bird.conf", w.String())
+	b.Write("bird.conf", w.String())
 }

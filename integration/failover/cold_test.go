@@ -54,15 +54,15 @@ func coldStart(t *testing.T, d daemon, routes int) time.Duration {
 const soonest = 5 * time.Millisecond
 
 // soon polls for what is to be timed.
-func (b *bed) soon(check func() error) {
-	b.Helper()
+func (s *scene) soon(check func() error) {
+	s.Helper()
 	for deadline := time.Now().Add(2 * patience); ; time.Sleep(soonest) {
 		err := check()
 		if err == nil {
 			return
 		}
 		if time.Now().After(deadline) {
-			b.Fatalf("after %v: %v", 2*patience, err)
+			s.Fatalf("after %v: %v", 2*patience, err)
 		}
 	}
 }
@@ -76,12 +76,12 @@ func TestSessionReturns(t *testing.T) {
 	s.soon(s.a.established)
 	for name, reachable := range map[string]bool{"listens on": true, "out of reach": false} {
 		if !reachable {
-			s.rules("nva1", deafness)
+			s.Rules("nva1", deafness)
 		}
 		s.a.reset()
 		if !reachable {
 			time.Sleep(3 * time.Second) // the outage
-			s.rules("nva1", "delete table ip deafness\n")
+			s.Rules("nva1", "delete table ip deafness\n")
 		}
 		start := time.Now()
 		s.soon(s.a.established)

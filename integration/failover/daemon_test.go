@@ -84,15 +84,15 @@ func layScene(t *testing.T, d daemon, routes int, bfd time.Duration) *scene {
 	lab.RequireRoot(t)
 	d.require(t)
 	b := newBed(t, "host", "dut", "nva1", "nva2", "receiver")
-	b.link("host", "10.0.1.2", "dut", "10.0.1.1")
-	b.link("dut", "10.1.0.1", "nva1", "10.1.0.2")
-	b.link("dut", "10.2.0.1", "nva2", "10.2.0.2")
-	b.link("nva1", "10.3.0.1", "receiver", "10.3.0.2")
-	b.link("nva2", "10.4.0.1", "receiver", "10.4.0.2")
-	b.ip("host", "route add default via 10.0.1.1")
-	b.ip("nva1", "route add "+destinations+" via 10.3.0.2")
-	b.ip("nva2", "route add "+destinations+" via 10.4.0.2")
-	b.ip("receiver", "route add local "+destinations+" dev lo")
+	link(b, "host", "10.0.1.2", "dut", "10.0.1.1")
+	link(b, "dut", "10.1.0.1", "nva1", "10.1.0.2")
+	link(b, "dut", "10.2.0.1", "nva2", "10.2.0.2")
+	link(b, "nva1", "10.3.0.1", "receiver", "10.3.0.2")
+	link(b, "nva2", "10.4.0.1", "receiver", "10.4.0.2")
+	b.IP("host", "route add default via 10.0.1.1")
+	b.IP("nva1", "route add "+destinations+" via 10.3.0.2")
+	b.IP("nva2", "route add "+destinations+" via 10.4.0.2")
+	b.IP("receiver", "route add local "+destinations+" dev lo")
 	s := &scene{bed: b, daemon: d, routes: routes, bfd: bfd}
 	s.a = s.nva("nva1", "10.1", 65101, 1)
 	s.b = s.nva("nva2", "10.2", 65102, 2)
@@ -132,7 +132,7 @@ const perRoute = 300 * time.Microsecond
 func (s *scene) settle() {
 	s.Helper()
 	last, since := -1, time.Now()
-	s.eventually(4*patience+time.Duration(s.routes)*perRoute, func() error {
+	s.Eventually(4*patience+time.Duration(s.routes)*perRoute, func() error {
 		if s.a.stay() || s.b.stay() {
 			since = time.Now()
 		}

@@ -3,12 +3,10 @@ package failover
 import (
 	"flag"
 	"os"
-	"strconv"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	netbed "github.com/nvad/nvad/integration/bed"
 	"github.com/nvad/nvad/integration/lab"
 )
 
@@ -22,25 +20,13 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	sweep()
-	ahead()
+	netbed.Prioritize(priority)
 	os.Exit(lab.Main(m))
 }
 
-// priority is a nice value.
+// priority is a nice value. The test, and all that it starts, goes ahead of the
+// machine's other load: a sender that waits for its turn sees no outage meanwhile.
 const priority = -15
-
-// ahead puts the test, and all that it starts, ahead of the machine's other
-// load: a sender that waits for its turn sees no outage meanwhile. Threads and
-// processes inherit the priority of those that make them.
-func ahead() {
-	tasks, _ := os.ReadDir("/proc/self/task")
-	for _, task := range tasks {
-		if id, err := strconv.Atoi(task.Name()); err == nil {
-			_ = unix.Setpriority(unix.PRIO_PROCESS, id, priority)
-		}
-	}
-}
 
 // shortLimit is far beyond what nvad needs, even on a busy machine: the figures
 // are printed.

@@ -20,8 +20,8 @@ type failure struct {
 var failures = []failure{
 	{
 		name:  "link down",
-		begin: func(s *scene) { s.ip("dut", "link set nva1 down") },
-		end:   func(s *scene) { s.ip("dut", "link set nva1 up") },
+		begin: func(s *scene) { s.IP("dut", "link set nva1 down") },
+		end:   func(s *scene) { s.IP("dut", "link set nva1 up") },
 	},
 	{
 		name:  "session reset",
@@ -36,13 +36,13 @@ var failures = []failure{
 	{
 		name:  "silent death",
 		needs: func(s *scene) bool { return s.bfd > 0 },
-		begin: func(s *scene) { s.rules("nva1", silence) },
-		end:   func(s *scene) { s.rules("nva1", "delete table ip silence\n") },
+		begin: func(s *scene) { s.Rules("nva1", silence) },
+		end:   func(s *scene) { s.Rules("nva1", "delete table ip silence\n") },
 	},
 	{
 		name:  "next-hop flush",
 		needs: func(s *scene) bool { return s.daemon.objects },
-		begin: func(s *scene) { s.ip("dut", "nexthop flush") },
+		begin: func(s *scene) { s.IP("dut", "nexthop flush") },
 		end:   func(*scene) {},
 	},
 }
@@ -56,7 +56,7 @@ const silence = `table ip silence {
 // forward switches the NVA's forwarding, which goes with its routing daemon.
 func (v *nva) forward(value string) {
 	v.Helper()
-	err := lab.WithinNamespace(v.ns(v.name), func() error {
+	err := lab.WithinNamespace(v.NS(v.name), func() error {
 		return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte(value), 0o644)
 	})
 	if err != nil {
@@ -71,7 +71,7 @@ const steady = 300 * time.Millisecond
 // it was.
 func (s *scene) measure(f failure, o traffic) probe.Result {
 	s.Helper()
-	stream, err := probe.Start(s.ns("host"), s.ns("receiver"), targets(block, s.routes, o.flows), o.rate)
+	stream, err := probe.Start(s.NS("host"), s.NS("receiver"), targets(block, s.routes, o.flows), o.rate)
 	if err != nil {
 		s.Fatal(err)
 	}

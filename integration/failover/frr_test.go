@@ -36,19 +36,19 @@ func prepareFRR(b *bed, c setup) {
 		p("  neighbor %s route-map nothing out", n.address)
 	}
 	p(" exit-address-family\nexit\nroute-map nothing deny 10")
-	b.write("bgpd.conf", w.String())
-	b.write("zebra.conf", "")
+	b.Write("bgpd.conf", w.String())
+	b.Write("zebra.conf", "")
 	w.Reset()
 	if ms := c.bfd.Milliseconds(); ms > 0 {
 		p("bfd\n profile nva\n  transmit-interval %d\n  receive-interval %d\n  detect-multiplier 3\n exit\nexit", ms, ms)
 	}
-	b.write("bfdd.conf", w.String())
+	b.Write("bfdd.conf", w.String())
 }
 
 func startFRR(b *bed) (list []*process) {
 	b.Helper()
-	err := frrouting.Start(b.dir, []string{"zebra", "bfdd", "bgpd"}, frrouting.Files(b.dir), func(name string, argv ...string) error {
-		list = append(list, b.spawn("dut", name, argv...))
+	err := frrouting.Start(b.Dir, []string{"zebra", "bfdd", "bgpd"}, frrouting.Files(b.Dir), func(name string, argv ...string) error {
+		list = append(list, b.Spawn("dut", name, argv...))
 		return nil
 	})
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"net"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"testing"
@@ -54,15 +53,15 @@ const servicePriority = -10
 // startNvadAsService starts nvad at the priority that it has under systemd.
 func startNvadAsService(b *bed) {
 	b.Helper()
-	b.spawn("dut", "nvad", "nice", "-n", fmt.Sprint(servicePriority-priority), lab.Build(b.T, "./cmd/nvad"),
-		"--config", filepath.Join(b.dir, "nvad.toml"), "--socket", filepath.Join(b.dir, "nvad.sock"))
+	b.Spawn("dut", "nvad", "nice", "-n", fmt.Sprint(servicePriority-priority), lab.Build(b.T, "./cmd/nvad"),
+		"--config", filepath.Join(b.Dir, "nvad.toml"), "--socket", filepath.Join(b.Dir, "nvad.sock"))
 }
 
 // occupy keeps every core busy at the priority of an ordinary service.
 func (s *scene) occupy() {
 	s.Helper()
 	for i := range runtime.NumCPU() {
-		s.spawn("host", fmt.Sprintf("busy%d", i), "nice", "-n", fmt.Sprint(-priority), "sh", "-c", "while :; do :; done")
+		s.Spawn("host", fmt.Sprintf("busy%d", i), "nice", "-n", fmt.Sprint(-priority), "sh", "-c", "while :; do :; done")
 	}
 }
 
@@ -70,10 +69,10 @@ func (s *scene) occupy() {
 func (v *nva) answerByFRR(interval time.Duration) {
 	v.Helper()
 	ms := interval.Milliseconds()
-	config := v.write("bfdd.conf", fmt.Sprintf("bfd\n peer %s local-address %s\n  transmit-interval %d\n  receive-interval %d\n exit\nexit\n",
+	config := v.Write("bfdd.conf", fmt.Sprintf("bfd\n peer %s local-address %s\n  transmit-interval %d\n  receive-interval %d\n exit\nexit\n",
 		v.remote, v.address, ms, ms))
-	err := frrouting.Start(v.dir, []string{"bfdd"}, func(string) string { return config }, func(name string, argv ...string) error {
-		v.spawn(v.name, name, argv...)
+	err := frrouting.Start(v.Dir, []string{"bfdd"}, func(string) string { return config }, func(name string, argv ...string) error {
+		v.Spawn(v.name, name, argv...)
 		return nil
 	})
 	if err != nil {
@@ -84,7 +83,7 @@ func (v *nva) answerByFRR(interval time.Duration) {
 // frrDowns is how often FRR has seen a session go down.
 func (v *nva) frrDowns() int {
 	v.Helper()
-	out := v.run(frrouting.Vtysh(v.dir, "-c", "show bfd peers counters json")...)
+	out := v.Run(frrouting.Vtysh(v.Dir, "-c", "show bfd peers counters json")...)
 	var peers []struct {
 		Downs int `json:"session-down"`
 	}
@@ -97,8 +96,7 @@ func (v *nva) frrDowns() int {
 // nearFlaps is how often nvad has seen a session go down, by neighbor.
 func (s *scene) nearFlaps() map[string]int {
 	s.Helper()
-	argv := within(s.ns("dut"), lab.Build(s.T, "./cmd/nvactl"), "--socket", filepath.Join(s.dir, "nvad.sock"), "-o", "json", "neighbors")
-	out, err := exec.Command(argv[0], argv[1:]...).Output()
+	out, err := s.Nvactl("nvad", "-o", "json", "neighbors")
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -106,7 +104,7 @@ func (s *scene) nearFlaps() map[string]int {
 		Address string
 		BFD     *struct{ Flaps int }
 	}
-	if err := json.Unmarshal(out, &list); err != nil {
+	if err := json.Unmarshal([]byte(out), &list); err != nil {
 		s.Fatal(err)
 	}
 	flaps := map[string]int{}
@@ -123,7 +121,7 @@ func (s *scene) nearFlaps() map[string]int {
 func (v *nva) watchBFD() (end func() time.Duration) {
 	v.Helper()
 	var fd int
-	err := lab.WithinNamespace(v.ns(v.name), func() (err error) {
+	err := lab.WithinNamespace(v.NS(v.name), func() (err error) {
 		fd, err = capture(v.device)
 		return err
 	})

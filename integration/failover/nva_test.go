@@ -34,7 +34,7 @@ type nva struct {
 func (v *nva) peer() rawbgp.Peer {
 	return rawbgp.Peer{
 		Local: v.address, Remote: v.remote, ASN: v.asn,
-		Plain: v.plain, Restart: v.keep, Dial: lab.DialFrom(v.ns(v.name)),
+		Plain: v.plain, Restart: v.keep, Dial: lab.DialFrom(v.NS(v.name)),
 	}
 }
 
@@ -112,7 +112,7 @@ func (v *nva) cease() {
 func (v *nva) serve() {
 	v.Helper()
 	var l net.Listener
-	err := lab.WithinNamespace(v.ns(v.name), func() (err error) {
+	err := lab.WithinNamespace(v.NS(v.name), func() (err error) {
 		l, err = net.Listen("tcp4", netip.AddrPortFrom(v.address, 179).String())
 		return err
 	})
@@ -139,13 +139,13 @@ func (v *nva) serve() {
 func (v *nva) answerBFD(interval time.Duration) {
 	v.Helper()
 	lab.RequireCommands(v.T, "bird")
-	config := v.write("bfd-"+v.name+".conf", fmt.Sprintf(`router id %s;
+	config := v.Write("bfd-"+v.name+".conf", fmt.Sprintf(`router id %s;
 protocol device {}
 protocol bfd {
 	interface "*" { min rx interval %[2]d ms; min tx interval %[2]d ms; multiplier 3; };
 	neighbor %[3]s dev %[4]q local %[1]s;
 }
 `, v.address, interval.Milliseconds(), v.remote, v.device))
-	v.spawn(v.name, "bfd-"+v.name, "bird", "-f", "-c", config,
-		"-s", filepath.Join(v.dir, "bfd-"+v.name+".ctl"), "-P", filepath.Join(v.dir, "bfd-"+v.name+".pid"))
+	v.Spawn(v.name, "bfd-"+v.name, "bird", "-f", "-c", config,
+		"-s", filepath.Join(v.Dir, "bfd-"+v.name+".ctl"), "-P", filepath.Join(v.Dir, "bfd-"+v.name+".pid"))
 }

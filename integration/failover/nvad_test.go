@@ -2,7 +2,6 @@ package failover
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,7 +13,7 @@ var nvadDaemon = daemon{
 	name: "nvad", objects: true,
 	require: func(t *testing.T) { lab.Build(t, "./cmd/nvad") },
 	prepare: prepareNvad,
-	start:   func(b *bed) []*process { return []*process{startNvad(b, "dut", "nvad")} },
+	start:   func(b *bed) []*process { return []*process{b.Nvad("dut", "nvad")} },
 }
 
 func prepareNvad(b *bed, c setup) {
@@ -28,12 +27,5 @@ func prepareNvad(b *bed, c setup) {
 			p("bfd = { min-tx = %d, min-rx = %d, multiplier = 3 }", ms, ms)
 		}
 	}
-	b.write("nvad.toml", w.String())
-}
-
-// startNvad starts nvad with the configuration of a name.
-func startNvad(b *bed, namespace, name string) *process {
-	b.Helper()
-	return b.spawn(namespace, name, lab.Build(b.T, "./cmd/nvad"),
-		"--config", filepath.Join(b.dir, name+".toml"), "--socket", filepath.Join(b.dir, name+".sock"))
+	b.Write("nvad.toml", w.String())
 }

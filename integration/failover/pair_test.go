@@ -3,8 +3,6 @@ package failover
 import (
 	"encoding/json"
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -37,22 +35,22 @@ func newPair(t *testing.T, routes int) *pair {
 	lab.Build(t, "./cmd/nvad")
 	lab.Build(t, "./cmd/nvactl")
 	b := newBed(t, "left", "near", "far", "right")
-	b.link("near", "10.9.0.1", "far", "10.9.0.2")
+	link(b, "near", "10.9.0.1", "far", "10.9.0.2")
 	p := &pair{bed: b, routes: routes}
 	p.left = p.host("left", "near", "10.1.0", 65101, leftBlock, rightBlock)
 	p.right = p.host("right", "far", "10.2.0", 65102, rightBlock, leftBlock)
 	p.configure("near", "far", "10.9.0.2", "169.254.0.1", "169.254.0.2", p.left)
 	p.configure("far", "near", "10.9.0.1", "169.254.0.2", "169.254.0.1", p.right)
-	p.near, p.far = startNvad(b, "near", "near"), startNvad(b, "far", "far")
+	p.near, p.far = b.Nvad("near", "near"), b.Nvad("far", "far")
 	p.converge()
 	return p
 }
 
 // host makes the host of one end, which only listens.
 func (p *pair) host(name, gateway, net string, asn uint32, own, other int) *nva {
-	p.link(name, net+".2", gateway, net+".1")
-	p.ip(name, fmt.Sprintf("route add local %d.0.0.0/8 dev lo", own))
-	p.ip(name, fmt.Sprintf("route add %d.0.0.0/8 via %s.1", other, net))
+	link(p.bed, name, net+".2", gateway, net+".1")
+	p.IP(name, fmt.Sprintf("route add local %d.0.0.0/8 dev lo", own))
+	p.IP(name, fmt.Sprintf("route add %d.0.0.0/8 via %s.1", other, net))
 	v := &nva{
 		bed: p.bed, name: name, address: addr(net + ".2"), remote: addr(net + ".1"), asn: asn, keep: 2 * time.Minute,
 	}
@@ -63,7 +61,7 @@ func (p *pair) host(name, gateway, net string, asn uint32, own, other int) *nva 
 
 // configure writes the configuration of one nvad.
 func (p *pair) configure(name, device, remote, tunnel, peer string, host *nva) {
-	p.write(name+".toml", fmt.Sprintf(`asn = 65001
+	p.Write(name+".toml", fmt.Sprintf(`asn = 65001
 router-id = %[1]q
 [kernel]
 ip-forward = true
@@ -93,7 +91,7 @@ export = "accept"
 // has kept nothing of an earlier session and has told everything.
 func (p *pair) converge() {
 	p.Helper()
-	p.eventually(patience, func() error {
+	p.Eventually(patience, func() error {
 		for _, name := range []string{"near", "far"} {
 			if err := p.heardAll(name); err != nil {
 				return err
@@ -132,12 +130,11 @@ func (p *pair) heardAll(name string) error {
 
 // ask runs nvactl -o json.
 func (p *pair) ask(name string, into any, command string) error {
-	argv := within(p.ns(name), lab.Build(p.T, "./cmd/nvactl"), "--socket", filepath.Join(p.dir, name+".sock"), "-o", "json", command)
-	out, err := exec.Command(argv[0], argv[1:]...).Output()
+	out, err := p.Nvactl(name, "-o", "json", command)
 	if err != nil {
-		return fmt.Errorf("nvactl %s on %s: %w", command, name, err)
+		return err
 	}
-	return json.Unmarshal(out, into)
+	return json.Unmarshal([]byte(out), into)
 }
 
 // state is what an nvad has in the kernel, without the numbers of next-hop
@@ -148,12 +145,12 @@ func (p *pair) state(name string) string {
 	for _, args := range []string{
 		"-d link show vxlan0", "address show", "route show table all", "nexthop show", "rule show", "neigh show nud permanent",
 	} {
-		lines := slices.Collect(strings.Lines(objectNumber.ReplaceAllString(p.ip(name, args), "")))
+		lines := slices.Collect(strings.Lines(objectNumber.ReplaceAllString(p.IP(name, args), "")))
 		if !strings.Contains(args, "link") {
 			slices.Sort(lines)
 		}
 		text.WriteString("# " + args + "\n" + strings.Join(lines, ""))
 	}
-	text.WriteString(p.in(name, "bridge", "fdb", "show", "dev", "vxlan0"))
+	text.WriteString(p.In(name, "bridge", "fdb", "show", "dev", "vxlan0"))
 	return text.String()
 }

@@ -29,7 +29,7 @@ func (p *pair) watched(do func()) (results [2]probe.Result) {
 		from, to string
 		block    int
 	}{{"left", "right", rightBlock}, {"right", "left", leftBlock}} {
-		s, err := probe.Start(p.ns(way.from), p.ns(way.to), targets(way.block, p.routes, 100), 5000)
+		s, err := probe.Start(p.NS(way.from), p.NS(way.to), targets(way.block, p.routes, 100), 5000)
 		if err != nil {
 			p.Fatal(err)
 		}
@@ -102,8 +102,8 @@ func TestRestart(t *testing.T) {
 	p := newPair(t, *flagKillsRoutes)
 	near, far := p.state("near"), p.state("far")
 	results := p.watched(func() {
-		p.near.stop()
-		p.near = startNvad(p.bed, "near", "near")
+		p.near.Stop()
+		p.near = p.Nvad("near", "near")
 		p.converge()
 	})
 	p.lossless("restart", results)
@@ -164,8 +164,8 @@ func (p *pair) steady() {
 
 // restart kills the near nvad and starts it again.
 func (p *pair) restart() {
-	p.near.kill()
-	p.near = startNvad(p.bed, "near", "near")
+	p.near.Kill()
+	p.near = p.Nvad("near", "near")
 }
 
 // TestKillTwice kills an nvad again before it has told its neighbor everything.

@@ -49,8 +49,8 @@ func targets(base, count, flows int) []netip.Addr {
 
 // through is an error unless the kernel routes that many networks through a
 // gateway.
-func (b *bed) through(namespace string, gateway netip.Addr, count int) error {
-	out, err := exec.Command("ip", "-4", "-n", b.ns(namespace), "route", "show").Output()
+func (s *scene) through(namespace string, gateway netip.Addr, count int) error {
+	out, err := exec.Command("ip", "-4", "-n", s.NS(namespace), "route", "show").Output()
 	if err != nil {
 		return fmt.Errorf("ip route: %w", err)
 	}
@@ -61,8 +61,8 @@ func (b *bed) through(namespace string, gateway netip.Addr, count int) error {
 }
 
 // prefixes counts what is in the kernel's routing tables, without reading it.
-func (b *bed) prefixes(namespace string) (count int, err error) {
-	err = lab.WithinNamespace(b.ns(namespace), func() error {
+func (s *scene) prefixes(namespace string) (count int, err error) {
+	err = lab.WithinNamespace(s.NS(namespace), func() error {
 		data, err := os.ReadFile("/proc/thread-self/net/fib_triestat")
 		if err != nil {
 			return err

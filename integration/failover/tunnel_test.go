@@ -34,9 +34,9 @@ func newTunnels(t *testing.T, routes int, interval time.Duration) *scene {
 	config := []string{fmt.Sprintf("asn = %d\nrouter-id = %q\n[kernel]\nip-forward = true", dutASN, dutID)}
 	for i, v := range []*nva{s.a, s.b} {
 		n := i + 1
-		s.ip(v.name, fmt.Sprintf("link add vxlan0 type vxlan id %d remote 10.%[2]d.0.1 local 10.%[2]d.0.2 dev dut dstport 4789", 70+n, n))
-		s.ip(v.name, fmt.Sprintf("addr add 169.254.%d.2/24 dev vxlan0", n))
-		s.ip(v.name, "link set vxlan0 up")
+		s.IP(v.name, fmt.Sprintf("link add vxlan0 type vxlan id %d remote 10.%[2]d.0.1 local 10.%[2]d.0.2 dev dut dstport 4789", 70+n, n))
+		s.IP(v.name, fmt.Sprintf("addr add 169.254.%d.2/24 dev vxlan0", n))
+		s.IP(v.name, "link set vxlan0 up")
 		v.device, v.asn = "vxlan0", dutASN
 		v.address, v.remote = addr(fmt.Sprintf("169.254.%d.2", n)), addr(fmt.Sprintf("169.254.%d.1", n))
 		v.routes = announcement(block, routes, pathOf(v.address, 65100, n))
@@ -55,7 +55,7 @@ export = "deny"
 bfd = { min-tx = %[3]d, min-rx = %[3]d }`, n, dutASN, interval.Milliseconds()))
 		v.answerBFD(interval)
 	}
-	s.write("nvad.toml", strings.Join(config, "\n")+"\n")
+	s.Write("nvad.toml", strings.Join(config, "\n")+"\n")
 	s.daemon.start(s.bed)
 	return s
 }

@@ -24,7 +24,7 @@ type attacker struct {
 func (a *attacker) peer(restart time.Duration) rawbgp.Peer {
 	return rawbgp.Peer{
 		Local: a.address, Remote: netip.MustParseAddr(dutAddress), ASN: a.asn,
-		Dial: lab.DialFrom(a.bed.theirs), Restart: restart, Plain: restart == 0, Extended: true,
+		Dial: lab.DialFrom(a.bed.NS(theirs)), Restart: restart, Plain: restart == 0, Extended: true,
 	}
 }
 

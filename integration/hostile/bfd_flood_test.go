@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -34,7 +33,7 @@ func TestBFDFlood(t *testing.T) {
 			}
 			var sent atomic.Uint64
 			begin := time.Now()
-			if err := lab.WithinNamespace(b.theirs, func() error { return floodDown(begin.Add(duration), &sent) }); err != nil {
+			if err := lab.WithinNamespace(b.NS(theirs), func() error { return floodDown(begin.Add(duration), &sent) }); err != nil {
 				t.Fatal(err)
 			}
 			t.Logf("%.0f packets a second", float64(sent.Load())/time.Since(begin).Seconds())
@@ -94,16 +93,15 @@ func bfdBed(t *testing.T, keys, option string) *bed {
 	t.Helper()
 	lab.RequireCommands(t, "bird")
 	b := newBed(t, birdAddress)
-	ours := "bfd = { min-tx = 300, min-rx = 300 }"
+	keyed := "bfd = { min-tx = 300, min-rx = 300 }"
 	if keys != "" {
-		file := filepath.Join(b.dir, "bfd-keys")
-		if err := os.WriteFile(file, []byte(keys), 0o600); err != nil {
+		file := b.Write("bfd-keys", keys)
+		if err := os.Chmod(file, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		ours = fmt.Sprintf("bfd = { min-tx = 300, min-rx = 300, key-file = %q }", file)
+		keyed = fmt.Sprintf("bfd = { min-tx = 300, min-rx = 300, key-file = %q }", file)
 	}
-	conf := filepath.Join(b.dir, "bird.conf")
-	theirs := fmt.Sprintf(`
+	b.bird(fmt.Sprintf(`
 router id %[1]s;
 protocol device {}
 protocol bfd { interface "*" { interval 300 ms; multiplier 3; %[5]s }; }
@@ -113,19 +111,8 @@ protocol bgp nvad {
 	bfd yes;
 	ipv4 { import all; export none; };
 }
-`, birdAddress, birdASN, dutAddress, dutASN, option)
-	if err := os.WriteFile(conf, []byte(theirs), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	bird := b.background(b.theirs, "bird.log", "nice", "-n", "-15", "bird", "-f", "-c", conf, "-s", filepath.Join(b.dir, "bird.ctl"))
-	t.Cleanup(func() {
-		_ = bird.Process.Kill()
-		_ = bird.Wait()
-		if t.Failed() {
-			t.Logf("bird:\n%s", b.tail("bird.log", 20))
-		}
-	})
-	b.start(fmt.Sprintf("asn = %d\nrouter-id = %q\n", dutASN, dutAddress) + neighborKeys(birdAddress, birdASN, ours))
+`, birdAddress, birdASN, dutAddress, dutASN, option), 15)
+	b.start(fmt.Sprintf("asn = %d\nrouter-id = %q\n", dutASN, dutAddress) + neighborKeys(birdAddress, birdASN, keyed))
 	return b
 }
 

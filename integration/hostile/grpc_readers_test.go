@@ -23,7 +23,7 @@ func TestReadersThatDoNotRead(t *testing.T) {
 	before := b.resident()
 	refused, begun := 0, 0
 	for i := range 200 {
-		conn, err := grpc.NewClient("unix:"+b.socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		conn, err := grpc.NewClient("unix:"+b.Path("nvad.sock"), grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
 			t.Fatal(err)
 		}

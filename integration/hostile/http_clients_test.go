@@ -42,7 +42,7 @@ func TestHeldHTTP(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	for i := range count {
-		c, err := lab.DialFrom(b.theirs)(ctx, from, to)
+		c, err := lab.DialFrom(b.NS(theirs))(ctx, from, to)
 		if err != nil {
 			t.Fatalf("connection %d: %v", i, err)
 		}
@@ -69,7 +69,7 @@ func TestHeldHTTP(t *testing.T) {
 // descriptors is how many nvad has open.
 func (b *bed) descriptors() int {
 	b.Helper()
-	list, err := os.ReadDir(filepath.Join("/proc", fmt.Sprint(b.cmd.Process.Pid), "fd"))
+	list, err := os.ReadDir(filepath.Join("/proc", fmt.Sprint(b.nvad.Process.Pid), "fd"))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -26,11 +26,10 @@ const groupLimit = 96 << 20
 func (b *bed) confine() (group string) {
 	b.Helper()
 	lab.RequireRoot(b.T)
-	name := fmt.Sprintf("%s%d", namespacePrefix, os.Getpid())
 	for _, h := range []struct{ parent, limit string }{
 		{"/sys/fs/cgroup", "memory.max"}, {"/sys/fs/cgroup/memory", "memory.limit_in_bytes"},
 	} {
-		group := filepath.Join(h.parent, name)
+		group := filepath.Join(h.parent, b.NS("memory"))
 		if h.limit == "memory.max" {
 			controllers, err := os.ReadFile(filepath.Join(h.parent, "cgroup.controllers"))
 			if err != nil || !slices.Contains(strings.Fields(string(controllers)), "memory") {
@@ -183,7 +182,7 @@ func TestMemoryBudget(t *testing.T) {
 		return err
 	})
 	t.Logf("closed after %d routes; %d MiB of %d at most, %d MiB resident", sent, peak(group), groupLimit>>20, b.resident()>>10)
-	if log := b.tail("nvad.log", 1000); !strings.Contains(log, "the neighbor that holds most is closed") {
+	if log := b.Read(b.nvad.Log); !strings.Contains(log, "the neighbor that holds most is closed") {
 		t.Errorf("not said in the log:\n%s", log)
 	}
 }

@@ -4,16 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	netbed "github.com/nvad/nvad/integration/bed"
 	"github.com/nvad/nvad/integration/lab"
 )
 
@@ -28,74 +25,36 @@ const (
 
 // vnet is a switch with the NVA under attack and other hosts, each in a namespace of
 // its own with eth0 on the switch.
-type vnet struct {
-	*testing.T
-	dir, prefix string
-}
+type vnet struct{ *netbed.Bed }
 
-var vnets int
-
-// newVNet makes a switch and the hosts. All of it ends with the test.
+// newVNet makes a switch and the hosts.
 func newVNet(t *testing.T, hosts ...int) *vnet {
 	t.Helper()
-	lab.RequireRoot(t)
-	lab.RequireCommands(t, "ip", "bridge", "nft", "ping")
-	lab.Build(t, "./cmd/nvad")
-	lab.Build(t, "./cmd/nvactl")
-	vnets++
-	v := &vnet{T: t, dir: t.TempDir(), prefix: fmt.Sprintf("%s%dxv%d", namespacePrefix, os.Getpid(), vnets)}
-	v.namespace("sw")
-	v.sh("ip -n %s link add br0 type bridge", v.ns("sw"))
-	v.sh("ip -n %s link set br0 up", v.ns("sw"))
+	lab.RequireCommands(t, "bridge", "nft", "ping")
+	names := []string{"sw"}
+	for _, h := range hosts {
+		names = append(names, fmt.Sprint(h))
+	}
+	v := &vnet{netbed.New(t, names...)}
+	v.IP("sw", "link add br0 type bridge")
+	v.IP("sw", "link set br0 up")
 	for _, h := range hosts {
 		name := fmt.Sprint(h)
-		v.namespace(name)
-		v.sh("ip link add eth0 netns %s type veth peer name p%s netns %s", v.ns(name), name, v.ns("sw"))
-		v.sh("ip -n %s link set p%s master br0 up", v.ns("sw"), name)
-		v.host(h, "ip addr add 10.0.0.%d/24 dev eth0", h)
-		v.host(h, "ip addr add fd00::%d/64 dev eth0 nodad", h)
-		v.host(h, "ip link set eth0 up")
-		v.host(h, "ip link set lo up")
+		v.Join(name, "eth0", []string{"10.0.0." + name + "/24", "fd00::" + name + "/64"}, "sw", "p"+name, nil)
+		v.IP("sw", "link set p"+name+" master br0")
 	}
 	return v
-}
-
-func (v *vnet) ns(name string) string { return v.prefix + name }
-
-func (v *vnet) namespace(name string) {
-	v.Helper()
-	v.sh("ip netns add %s", v.ns(name))
-	v.Cleanup(func() { _ = exec.Command("ip", "netns", "del", v.ns(name)).Run() })
-}
-
-// try runs a command, split at spaces.
-func (v *vnet) try(format string, args ...any) (string, error) {
-	argv := strings.Fields(fmt.Sprintf(format, args...))
-	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
-	if err != nil {
-		return string(out), fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, out)
-	}
-	return string(out), nil
-}
-
-func (v *vnet) sh(format string, args ...any) string {
-	v.Helper()
-	out, err := v.try(format, args...)
-	if err != nil {
-		v.Fatal(err)
-	}
-	return out
 }
 
 // host runs a command on a host.
 func (v *vnet) host(h int, format string, args ...any) string {
 	v.Helper()
-	return v.sh("ip netns exec %s %s", v.ns(fmt.Sprint(h)), fmt.Sprintf(format, args...))
+	return v.In(fmt.Sprint(h), strings.Fields(fmt.Sprintf(format, args...))...)
 }
 
 // ping sends from a host's address and says whether there was an answer.
 func (v *vnet) ping(h int, from, to string) error {
-	_, err := v.try("ip netns exec %s ping -n -c 1 -W 1 -I %s %s", v.ns(fmt.Sprint(h)), from, to)
+	_, err := netbed.Try(v.Command(fmt.Sprint(h), "ping", "-n", "-c", "1", "-W", "1", "-I", from, to))
 	return err
 }
 
@@ -112,7 +71,7 @@ func (v *vnet) vxlan(h, vni int, remote string, addresses ...string) {
 // frame sends an Ethernet frame into a host's tunnel.
 func (v *vnet) frame(h int, octets string) {
 	v.Helper()
-	err := lab.WithinNamespace(v.ns(fmt.Sprint(h)), func() error {
+	err := lab.WithinNamespace(v.NS(fmt.Sprint(h)), func() error {
 		i, err := net.InterfaceByName("vxlan0")
 		if err != nil {
 			return err
@@ -129,51 +88,26 @@ func (v *vnet) frame(h int, octets string) {
 	}
 }
 
-func (v *vnet) path(h int, name string) string {
-	return filepath.Join(v.dir, fmt.Sprintf("%d-%s", h, name))
-}
-
 // nvad starts nvad on a host and waits until it is ready.
 func (v *vnet) nvad(h int, config string) {
 	v.Helper()
 	v.configure(h, config)
-	log, err := os.Create(v.path(h, "log"))
-	if err != nil {
-		v.Fatal(err)
-	}
-	defer log.Close()
-	cmd := exec.Command("ip", "netns", "exec", v.ns(fmt.Sprint(h)), lab.Build(v.T, "./cmd/nvad"),
-		"--config", v.path(h, "toml"), "--socket", v.path(h, "sock"))
-	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = log, log, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		v.Fatal(err)
-	}
-	v.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if data, _ := os.ReadFile(v.path(h, "log")); v.Failed() {
-			v.Logf("nvad of host %d:\n%s", h, data)
-		}
-	})
-	lab.Eventually(v.T, 15*time.Second, func() error {
-		if data, _ := os.ReadFile(v.path(h, "log")); !strings.Contains(string(data), "msg=ready") {
-			return fmt.Errorf("not ready:\n%s", data)
-		}
-		return nil
-	})
+	v.Nvad(fmt.Sprint(h), fmt.Sprint(h)).Logs("msg=ready")
 }
 
 func (v *vnet) configure(h int, config string) {
 	v.Helper()
-	if err := os.WriteFile(v.path(h, "toml"), []byte(config), 0o600); err != nil {
-		v.Fatal(err)
-	}
+	v.Write(fmt.Sprint(h)+".toml", config)
 }
 
 // nvactl asks the NVA.
 func (v *vnet) nvactl(args string) string {
 	v.Helper()
-	return v.sh("%s --socket %s %s", lab.Build(v.T, "./cmd/nvactl"), v.path(nvaHost, "sock"), args)
+	out, err := v.Nvactl(fmt.Sprint(nvaHost), strings.Fields(args)...)
+	if err != nil {
+		v.Fatal(err)
+	}
+	return out
 }
 
 // tunnelView is what of `nvactl tunnels NAME -o json` is looked at.

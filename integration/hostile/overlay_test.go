@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	netbed "github.com/nvad/nvad/integration/bed"
 	"github.com/nvad/nvad/integration/lab"
 	"github.com/nvad/nvad/integration/rawbgp"
 )
@@ -47,7 +48,7 @@ func (v *vnet) impostor(h int) {
 	ctx, cancel := context.WithTimeout(v.Context(), 3*time.Second)
 	defer cancel()
 	addr := netip.MustParseAddr
-	p := rawbgp.Peer{Local: addr("169.254.0.2"), Remote: addr("169.254.0.1"), ASN: 65001, ID: addr("10.0.0.250"), Dial: lab.DialFrom(v.ns(fmt.Sprint(h)))}
+	p := rawbgp.Peer{Local: addr("169.254.0.2"), Remote: addr("169.254.0.1"), ASN: 65001, ID: addr("10.0.0.250"), Dial: lab.DialFrom(v.NS(fmt.Sprint(h)))}
 	s, err := p.Connect(ctx)
 	if err != nil {
 		v.Logf("the stranger gives up: %v", err)
@@ -235,7 +236,7 @@ func TestOverlayGuardsStay(t *testing.T) {
 	table := func(want bool) {
 		t.Helper()
 		lab.Eventually(t, 10*time.Second, func() error {
-			out, err := v.try("ip netns exec %s nft list chain inet nvad underlay", v.ns(fmt.Sprint(nvaHost)))
+			out, err := netbed.Try(v.Command(fmt.Sprint(nvaHost), "nft", "list", "chain", "inet", "nvad", "underlay"))
 			if (err == nil && strings.Contains(out, "jump underlay-1")) != want {
 				return fmt.Errorf("chain underlay is %q", out)
 			}

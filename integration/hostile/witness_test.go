@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -96,7 +95,7 @@ func neighborKeys(address string, asn int, keys string) string {
 func (b *bed) welcome() *witnesses {
 	b.Helper()
 	w := &witnesses{bed: b, sent: map[uint32]time.Time{}}
-	b.startBIRD()
+	b.bird(birdConfig, 0)
 	w.feeder = w.good(feederAddress, feederASN, nil)
 	if err := w.feeder.Announce(w.standingRoutes()); err != nil {
 		b.Fatal(err)
@@ -142,30 +141,13 @@ func (w *witnesses) good(address string, asn uint32, watch func(rawbgp.Update)) 
 	defer cancel()
 	a := netip.MustParseAddr(address)
 	s, err := rawbgp.Peer{
-		Local: a, Remote: netip.MustParseAddr(dutAddress), ASN: asn, Dial: lab.DialFrom(w.theirs), Plain: true, Watch: watch,
+		Local: a, Remote: netip.MustParseAddr(dutAddress), ASN: asn, Dial: lab.DialFrom(w.NS(theirs)), Plain: true, Watch: watch,
 	}.Connect(ctx)
 	if err != nil {
 		w.Fatal(err)
 	}
 	w.Cleanup(s.Close)
 	return s
-}
-
-func (b *bed) startBIRD() {
-	b.Helper()
-	lab.RequireCommands(b.T, "bird", "birdc")
-	conf := filepath.Join(b.dir, "bird.conf")
-	if err := os.WriteFile(conf, []byte(birdConfig), 0o644); err != nil {
-		b.Fatal(err)
-	}
-	cmd := b.background(b.theirs, "bird.log", "bird", "-f", "-c", conf, "-s", filepath.Join(b.dir, "bird.ctl"))
-	b.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if b.Failed() {
-			b.Logf("bird:\n%s", b.tail("bird.log", 20))
-		}
-	})
 }
 
 func (w *witnesses) standingRoutes() []rawbgp.Route {
@@ -263,7 +245,7 @@ func (w *witnesses) healthz() (code int, body string, err error) {
 	client := http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			return lab.DialFrom(w.theirs)(ctx, netip.AddrPortFrom(netip.MustParseAddr(listenerAddress), 0), netip.MustParseAddrPort(address))
+			return lab.DialFrom(w.NS(theirs))(ctx, netip.AddrPortFrom(netip.MustParseAddr(listenerAddress), 0), netip.MustParseAddrPort(address))
 		},
 	}}
 	answer, err := client.Get("http://" + net.JoinHostPort(dutAddress, healthPort) + "/healthz")

@@ -62,7 +62,7 @@ func (s settings) String() string {
 // configure writes the configuration file.
 func (b *bed) configure(s settings) {
 	b.Helper()
-	b.write("nvad.toml", s.String())
+	b.Write("nvad.toml", s.String())
 }
 
 // line is the number of the file's first line that has text in it.

@@ -22,14 +22,14 @@ func TestClearByFRR(t *testing.T) {
 
 	before := f.view().Messages
 	f.vtysh("clear bgp " + ourAddress + " soft in")
-	b.eventually(patience, func() error {
+	b.Eventually(patience, func() error {
 		if now := f.view().Messages; now.UpdatesReceived <= before.UpdatesReceived {
 			return fmt.Errorf("the ROUTE-REFRESH is not answered: %+v", now)
 		}
 		return nil
 	})
 	f.vtysh("clear bgp " + ourAddress + " soft out")
-	b.eventually(patience, func() error {
+	b.Eventually(patience, func() error {
 		if now := f.view().Messages; now.UpdatesSent <= before.UpdatesSent {
 			return fmt.Errorf("FRR sent nothing: %+v", now)
 		}
@@ -56,8 +56,8 @@ func TestLimitRaised(t *testing.T) {
 	b.configure(limited(10))
 	n := b.start()
 	since := b.up(peer1).Since
-	n.logs("maximum-prefix exceeded twice over")
-	b.eventually(patience, func() error {
+	n.Logs("maximum-prefix exceeded twice over")
+	b.Eventually(patience, func() error {
 		if v := b.neighbor(peer1); v.Received != 20 || v.Accepted != 10 || v.Dropped < announced-20 {
 			return fmt.Errorf("neighbor: %+v", v)
 		}
@@ -71,13 +71,13 @@ func TestLimitRaised(t *testing.T) {
 	}
 	b.configure(limited(100))
 	b.tell("reload")
-	b.eventually(patience, func() error {
+	b.Eventually(patience, func() error {
 		if v := b.neighbor(peer1); v.Accepted != announced {
 			return fmt.Errorf("neighbor: %+v", v)
 		}
 		return nil
 	})
-	n.logs("routes are requested by ROUTE-REFRESH")
+	n.Logs("routes are requested by ROUTE-REFRESH")
 	if v := b.neighbor(peer1); !v.Since.Equal(since) || v.Flaps != 0 {
 		t.Errorf("the session was reset: %+v", v)
 	}
@@ -97,7 +97,7 @@ func TestReset(t *testing.T) {
 	before := f.view()
 	b.tell("reset " + peer1 + " --soft in")
 	b.tell("reset " + peer1 + " --soft out")
-	b.eventually(patience, func() error {
+	b.Eventually(patience, func() error {
 		if now := f.view().Messages; now.UpdatesReceived <= before.Messages.UpdatesReceived {
 			return fmt.Errorf("nothing sent again: %+v", now)
 		}
@@ -111,8 +111,8 @@ func TestReset(t *testing.T) {
 		b.tell("reset " + peer1)
 		b.established(f, i+2)
 	}
-	n.logs("NOTIFICATION sent: Cease/Administrative Reset")
-	took := outages(b.read(n.log))
+	n.Logs("NOTIFICATION sent: Cease/Administrative Reset")
+	took := outages(b.Read(n.Log))
 	t.Logf("the sessions were back after %v", took)
 	if len(took) != 5 || slices.Max(took) > time.Second {
 		t.Errorf("five resets took %v", took)
@@ -149,7 +149,7 @@ func TestShutdownNeighbor(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	b.unrouted("10.100.0.0/16")
-	b.eventually(patience, func() error {
+	b.Eventually(patience, func() error {
 		if v := f.view(); v.ShutdownText != message || !strings.HasPrefix(v.Reason, "Cease/Administrative Shutdown") {
 			return fmt.Errorf("FRR: %+v", v)
 		}

@@ -24,7 +24,7 @@ func TestFlush(t *testing.T) {
 				n.Errorf("nvactl: %+v", r)
 			}
 		}, says: message},
-		"preserve-fib=false": {daemon: []string{"preserve-fib = false"}, end: (*nvad).stop},
+		"preserve-fib=false": {daemon: []string{"preserve-fib = false"}, end: (*nvad).Stop},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -40,7 +40,7 @@ func TestFlush(t *testing.T) {
 			b.routed("10.100.0.0/16", "10.0.210.0/24")
 			f.knows("10.20.0.0/16")
 			c.end(n)
-			if code := n.wait(); code != 0 {
+			if code := n.Ended(); code != 0 {
 				t.Errorf("exit code %d", code)
 			}
 			b.planted()
@@ -65,8 +65,8 @@ func TestFlushOffline(t *testing.T) {
 		kernel string
 		end    func(n *nvad)
 	}{
-		"after SIGTERM, with next-hop objects": {"nexthop-groups = true", (*nvad).stop},
-		"after SIGKILL, plain routes":          {"nexthop-groups = false", func(n *nvad) { _ = n.cmd.Process.Kill(); n.wait() }},
+		"after SIGTERM, with next-hop objects": {"nexthop-groups = true", (*nvad).Stop},
+		"after SIGKILL, plain routes":          {"nexthop-groups = false", func(n *nvad) { _ = n.Cmd.Process.Kill(); n.Ended() }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -128,7 +128,7 @@ func TestFlushSysctls(t *testing.T) {
 	b.configure(s)
 	b.sysctl("net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0")
 	before := b.kernel()
-	b.start().stop()
+	b.start().Stop()
 	n := b.start()
 	if b.kernel() == before {
 		t.Error("nvad changed nothing")
@@ -136,7 +136,7 @@ func TestFlushSysctls(t *testing.T) {
 	if r := n.ctl("stop", "--flush"); r.code != 0 {
 		t.Errorf("nvactl: %+v", r)
 	}
-	n.wait()
+	n.Ended()
 	if after := b.kernel(); after != before {
 		t.Errorf("left\n%s\nof\n%s", after, before)
 	}
@@ -150,14 +150,14 @@ func (b *bed) flush() result {
 
 func (b *bed) sysctl(settings string) {
 	b.Helper()
-	b.sh("ip netns exec " + b.ours + " sysctl -qw " + settings)
+	b.Sh("ip netns exec %s sysctl -qw %s", b.NS(b.ours), settings)
 }
 
 // kernel is all that nvad may change in the namespace. IPv6 routes are those that the
 // kernel does not make by itself: it adds its own some time after a link is up.
 func (b *bed) kernel() string {
 	b.Helper()
-	return b.ip("route show table all") + b.ip("-6 route show proto bgp") + b.ip("-6 route show proto 200") + b.ip("nexthop") + b.ip("rule") + b.ip("-br link") +
-		b.sh("ip netns exec "+b.ours+" nft -s list ruleset") +
-		b.sh("ip netns exec "+b.ours+" sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.all.rp_filter net.ipv4.conf.eth0.send_redirects")
+	return b.ip("-4 route show table all") + b.ip("-6 route show proto bgp") + b.ip("-6 route show proto 200") + b.ip("nexthop") + b.ip("rule") + b.ip("-br link") +
+		b.In(b.ours, "nft", "--stateless", "list", "ruleset") +
+		b.In(b.ours, "sysctl", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding", "net.ipv4.conf.all.rp_filter", "net.ipv4.conf.eth0.send_redirects")
 }

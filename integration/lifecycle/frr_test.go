@@ -38,14 +38,13 @@ func (b *bed) frr(address string, o frrOptions) *frr {
 	if o.ours == "" {
 		o.ours = ourAddress
 	}
-	f := &frr{bed: b, address: address, ours: o.ours, dir: b.dir + "/frr-" + address}
+	f := &frr{bed: b, address: address, ours: o.ours, dir: b.Dir + "/frr-" + address}
 	if err := os.MkdirAll(f.dir, 0o755); err != nil {
 		b.Fatal(err)
 	}
-	conf := b.write("frr-"+address+".conf", f.text(o))
-	cmd := b.background(b.theirs, "bgpd-"+address+".log",
-		frrouting.Command(f.dir, "bgpd", conf, "-Z", "-S", "-l", address, "--log", "stdout")...)
-	f.stop = func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
+	conf := b.Write("frr-"+address+".conf", f.text(o))
+	f.stop = b.Spawn(b.theirs, "bgpd-"+address,
+		frrouting.Command(f.dir, "bgpd", conf, "-Z", "-S", "-l", address, "--log", "stdout")...).Kill
 	b.must(frrouting.Await(f.dir, "bgpd"))
 	return f
 }
@@ -80,7 +79,7 @@ func (f *frr) try(commands ...string) (string, error) {
 	for _, c := range commands {
 		args = append(args, "-c", c)
 	}
-	out, err := within(f.theirs, frrouting.Vtysh(f.dir, args...)...).CombinedOutput()
+	out, err := f.Command(f.theirs, frrouting.Vtysh(f.dir, args...)...).CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("vtysh: %w: %s", err, out)
 	}
@@ -124,7 +123,7 @@ func (f *frr) view() view {
 // tells.
 func (f *frr) knows(prefix string, want ...string) {
 	f.Helper()
-	f.eventually(patience, func() error {
+	f.Eventually(patience, func() error {
 		return contains(f.vtysh("show bgp ipv4 unicast "+prefix), append(want, "entry for "+prefix)...)
 	})
 }
@@ -132,7 +131,7 @@ func (f *frr) knows(prefix string, want ...string) {
 // misses waits until FRR has no route for prefix.
 func (f *frr) misses(prefix string) {
 	f.Helper()
-	f.eventually(patience, func() error {
+	f.Eventually(patience, func() error {
 		return contains(f.vtysh("show bgp ipv4 unicast "+prefix), "Network not in table")
 	})
 }

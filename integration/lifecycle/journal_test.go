@@ -39,10 +39,10 @@ func TestJournal(t *testing.T) {
 	lab.RequireCommands(t, "/lib/systemd/systemd-journald", "journalctl", "systemd-cat", "setpriv", "unshare")
 	f := b.frr(peer1, frrOptions{networks: []string{"10.100.0.0/16"}})
 	b.configure(ordinary(open(peer1)))
-	run := filepath.Join(b.dir, "journal")
+	run := filepath.Join(b.Dir, "journal")
 	b.must(os.Mkdir(run, 0o755))
 	b.must(os.Chown(filepath.Dir(b.socket), 65534, 65534))
-	b.background(b.ours, "journald.log", slices.Concat(ownProcesses, []string{"sh", "-c", underJournal, "sh", run}, b.daemonArgs())...)
+	b.Spawn(b.ours, "journald", slices.Concat(ownProcesses, []string{"sh", "-c", underJournal, "sh", run}, b.daemonArgs())...)
 
 	j := journal{bed: b, dir: filepath.Join(run, "log/journal")}
 	j.has(entry{"MESSAGE": "ready", "PRIORITY": "6", "SYSLOG_IDENTIFIER": "nvad", "_TRANSPORT": "journal", "_UID": "65534"})
@@ -67,7 +67,7 @@ type journal struct {
 // has waits for an entry with all fields of want.
 func (j journal) has(want entry) {
 	j.Helper()
-	j.eventually(patience, func() error {
+	j.Eventually(patience, func() error {
 		out := j.run("journalctl", "--directory", j.dir, "--output", "json", "--no-pager", "SYSLOG_IDENTIFIER=nvad").out
 		for line := range strings.Lines(out) {
 			var e map[string]any

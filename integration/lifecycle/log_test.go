@@ -18,18 +18,18 @@ func TestLog(t *testing.T) {
 	n := b.start()
 	b.up(peer1)
 	b.routed("10.100.0.0/16")
-	n.logs("neighbor="+peer2+" as=65010 reason=\"connection refused\"", "neighbor="+absent)
+	n.Logs("neighbor="+peer2+" as=65010 reason=\"connection refused\"", "neighbor="+absent)
 	f.stop()
 	b.unrouted("10.100.0.0/16")
 	b.frr(peer1, frrOptions{networks: []string{"10.100.0.0/16"}})
 	b.routed("10.100.0.0/16")
 	// After some ten attempts, ARP gives up and the reason is another.
-	n.logs("neighbor=" + absent + " as=65010 reason=\"no route to host\"")
-	n.signal(syscall.SIGHUP)
-	n.logs("configuration reloaded")
-	n.stop()
+	n.Logs("neighbor=" + absent + " as=65010 reason=\"no route to host\"")
+	n.Signal(syscall.SIGHUP)
+	n.Logs("configuration reloaded")
+	n.Stop()
 
-	log := b.read(n.log)
+	log := b.Read(n.Log)
 	t.Logf("the log:\n%s", log)
 	for event, want := range map[string]int{
 		"starting": 1, "ready": 1, "stopping": 1, "stopped": 1, `"configuration reloaded"`: 1, `"tunnel up"`: 1,

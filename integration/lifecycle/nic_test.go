@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"fmt"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -31,7 +30,7 @@ device = "eth1"
 func newTwoNICs(t *testing.T) twoNICs {
 	b := newBed(t)
 	lab.RequireCommands(t, "curl", "nft")
-	b.sh(fmt.Sprintf("ip link add eth1 netns %s type veth peer name eth1 netns %s", b.ours, b.theirs))
+	b.Join(b.ours, "eth1", nil, b.theirs, "eth1", nil)
 	for _, c := range []string{
 		"link set eth1 up", "addr add " + secondAddress + "/24 dev eth1", "route add default via " + peer1 + " proto dhcp metric 100",
 		"route add " + platformAddress + " via " + peer1 + " proto dhcp metric 100",
@@ -41,10 +40,10 @@ func newTwoNICs(t *testing.T) twoNICs {
 	}
 	b.reversePath(b.ours, 2)
 	for _, c := range []string{"link set eth1 up", "addr add 10.0.1.1/24 dev eth1", "addr add " + platformAddress + "/32 dev lo"} {
-		b.sh("ip -n " + b.theirs + " " + c)
+		b.IP(b.theirs, c)
 	}
 	b.reversePath(b.theirs, 1)
-	rules := within(b.theirs, "nft", "-f", "-")
+	rules := b.Command(b.theirs, "nft", "-f", "-")
 	rules.Stdin = strings.NewReader(`table ip seen {
 		counter by_eth0 {}
 		counter by_eth1 {}
@@ -64,13 +63,13 @@ func newTwoNICs(t *testing.T) twoNICs {
 func (b *bed) reversePath(ns string, mode int) {
 	b.Helper()
 	for _, device := range []string{"all", "eth0", "eth1"} {
-		b.sh(fmt.Sprintf("ip netns exec %s sysctl -qw net.ipv4.conf.%s.rp_filter=%d", ns, device, mode))
+		b.In(ns, "sysctl", "-qw", fmt.Sprintf("net.ipv4.conf.%s.rp_filter=%d", device, mode))
 	}
 }
 
 // probe asks an address of the NVA for its health, as a load balancer does.
 func (b twoNICs) probe(address string) error {
-	out, err := exec.Command("ip", "netns", "exec", b.theirs, "curl", "-sS", "-m", "1", "--interface", platformAddress,
+	out, err := b.Command(b.theirs, "curl", "-sS", "-m", "1", "--interface", platformAddress,
 		"-o", "/dev/null", "-w", "%{http_code}", "http://"+address+":8080/healthz").CombinedOutput()
 	if err == nil && string(out) == "200" {
 		return nil
@@ -82,7 +81,7 @@ func (b twoNICs) probe(address string) error {
 func (b twoNICs) answered() string {
 	b.Helper()
 	var by []string
-	for _, line := range strings.Split(b.sh("ip netns exec "+b.theirs+" nft reset counters table ip seen"), "\n") {
+	for _, line := range strings.Split(b.In(b.theirs, "nft", "reset", "counters", "table", "ip", "seen"), "\n") {
 		if f := strings.Fields(line); len(f) > 1 && f[0] == "counter" {
 			by = append(by, strings.TrimPrefix(f[1], "by_"))
 		} else if len(f) > 1 && f[0] == "packets" && f[1] == "0" {
@@ -96,7 +95,7 @@ func (b twoNICs) answered() string {
 // by itself alone.
 func (b twoNICs) probed() {
 	b.Helper()
-	b.eventually(patience, func() error { return b.probe(secondAddress) })
+	b.Eventually(patience, func() error { return b.probe(secondAddress) })
 	b.answered()
 	for _, a := range []string{ourAddress, secondAddress} {
 		b.must(b.probe(a))
@@ -113,16 +112,16 @@ func TestTwoNICs(t *testing.T) {
 	t.Parallel()
 	b := newTwoNICs(t)
 	before := b.ip("rule") + b.ip("-4 route show table all")
-	b.write("nvad.toml", probedFile)
+	b.Write("nvad.toml", probedFile)
 	n := b.start()
-	b.eventually(patience, func() error { return b.probe(ourAddress) })
+	b.Eventually(patience, func() error { return b.probe(ourAddress) })
 	if err := b.probe(secondAddress); err == nil {
 		t.Error("without [[nic]], the second NIC is reached")
 	}
 	if by := b.answered(); by != "eth0" {
 		t.Errorf("without [[nic]], answers came by %q", by)
 	}
-	b.write("nvad.toml", bothNICs)
+	b.Write("nvad.toml", bothNICs)
 	b.must(contains(b.tell("reload --dry-run"), "nic eth1", "added", "live"))
 	b.tell("reload")
 	b.probed()
@@ -133,18 +132,21 @@ func TestTwoNICs(t *testing.T) {
 	b.otherTraffic()
 
 	good := b.ip("rule") + b.ip("route show table 16801")
-	n.stop()
+	n.Stop()
 	if kept := b.ip("rule") + b.ip("route show table 16801"); kept != good {
 		t.Errorf("the end left\n%s\nof\n%s", kept, good)
 	}
 	b.start()
 	b.probed()
 	b.spoiled(good)
-	b.write("nvad.toml", strings.Replace(bothNICs, "[[nic]]\ndevice = \"eth1\"\n", "", 1))
+	b.Write("nvad.toml", strings.Replace(bothNICs, "[[nic]]\ndevice = \"eth1\"\n", "", 1))
 	b.tell("reload")
-	if rules := b.ip("rule"); strings.Contains(rules, "lookup 16801") || !strings.Contains(rules, "lookup 16800") {
-		t.Errorf("without eth1 in the file, rules are\n%s", rules)
-	}
+	b.Eventually(patience, func() error {
+		if rules := b.ip("rule"); strings.Contains(rules, "lookup 16801") || !strings.Contains(rules, "lookup 16800") {
+			return fmt.Errorf("without eth1 in the file, rules are\n%s", rules)
+		}
+		return nil
+	})
 	b.tell("stop --flush")
 	if after := b.ip("rule") + b.ip("-4 route show table all"); after != before {
 		t.Errorf("left\n%s\nof\n%s", after, before)
@@ -157,7 +159,7 @@ func (b twoNICs) spoiled(good string) {
 	b.Helper()
 	b.ip("rule del pref 168 from " + secondAddress)
 	b.ip("route flush table 16801")
-	b.eventually(patience, func() error {
+	b.Eventually(patience, func() error {
 		if got := b.ip("rule") + b.ip("route show table 16801"); got != good {
 			return fmt.Errorf("rules are\n%s\nwant\n%s", got, good)
 		}

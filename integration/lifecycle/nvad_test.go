@@ -8,9 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
+	"sync/atomic"
 	"time"
 
+	netbed "github.com/nvad/nvad/integration/bed"
 	"github.com/nvad/nvad/integration/lab"
 )
 
@@ -19,11 +20,12 @@ const patience = 15 * time.Second
 
 // nvad is a running daemon.
 type nvad struct {
+	*netbed.Process
 	*bed
-	cmd    *exec.Cmd
-	log    string // file in the bed's directory
-	exited chan struct{}
 }
+
+// launches counts them: each has a log of its own.
+var launches atomic.Int32
 
 // daemonArgs is the command line of nvad with the bed's files.
 func (b *bed) daemonArgs(args ...string) []string {
@@ -33,76 +35,17 @@ func (b *bed) daemonArgs(args ...string) []string {
 // launch starts nvad and does not wait for it.
 func (b *bed) launch(env []string, args ...string) *nvad {
 	b.Helper()
-	n := &nvad{bed: b, log: fmt.Sprintf("nvad%d.log", beds.Add(1)), exited: make(chan struct{})}
-	out, err := os.Create(b.dir + "/" + n.log)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer out.Close()
-	n.cmd = within(b.ours, b.daemonArgs(args...)...)
-	n.cmd.Env = append(os.Environ(), env...)
-	n.cmd.Stdout, n.cmd.Stderr = out, out
-	if err := n.cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	go func() {
-		_ = n.cmd.Wait()
-		close(n.exited)
-	}()
-	b.Cleanup(func() {
-		_ = n.cmd.Process.Kill()
-		<-n.exited
-		if strings.Contains(b.read(n.log), "DATA RACE") { // built with GOFLAGS=-race
-			b.Error("nvad has a data race")
-		}
-		if b.Failed() {
-			b.Logf("nvad:\n%s", b.read(n.log))
-		}
-	})
-	return n
+	cmd := b.Command(b.ours, b.daemonArgs(args...)...)
+	cmd.Env = append(os.Environ(), env...)
+	return &nvad{b.Start(fmt.Sprintf("nvad%d", launches.Add(1)), cmd), b}
 }
 
 // start starts nvad and waits until it is ready.
 func (b *bed) start(args ...string) *nvad {
 	b.Helper()
 	n := b.launch(nil, args...)
-	n.logs("msg=ready")
+	n.Logs("msg=ready")
 	return n
-}
-
-// logs waits until the log has all of want.
-func (n *nvad) logs(want ...string) {
-	n.Helper()
-	n.eventually(patience, func() error { return contains(n.read(n.log), want...) })
-}
-
-// signal sends a signal to the process.
-func (n *nvad) signal(s syscall.Signal) {
-	n.Helper()
-	if err := n.cmd.Process.Signal(s); err != nil {
-		n.Fatal(err)
-	}
-}
-
-// wait returns the exit code; -1 after a signal.
-func (n *nvad) wait() int {
-	n.Helper()
-	select {
-	case <-n.exited:
-		return n.cmd.ProcessState.ExitCode()
-	case <-time.After(patience):
-		n.Fatal("nvad does not end")
-		return 0
-	}
-}
-
-// stop ends nvad as systemd does.
-func (n *nvad) stop() {
-	n.Helper()
-	n.signal(syscall.SIGTERM)
-	if code := n.wait(); code != 0 {
-		n.Errorf("exit code %d after SIGTERM", code)
-	}
 }
 
 // result is what a command that ended left behind.
@@ -114,7 +57,7 @@ type result struct {
 // run runs a command in nvad's namespace to its end.
 func (b *bed) run(argv ...string) result {
 	b.Helper()
-	cmd := within(b.ours, argv...)
+	cmd := b.Command(b.ours, argv...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Start(); err != nil {
@@ -185,7 +128,7 @@ func (b *bed) neighbor(addr string) neighbor {
 // up waits until a neighbor is established and returns it.
 func (b *bed) up(addr string) (n neighbor) {
 	b.Helper()
-	b.eventually(patience, func() error {
+	b.Eventually(patience, func() error {
 		if n = b.neighbor(addr); n.State != "Established" {
 			return fmt.Errorf("neighbor %s is %s: %s", addr, n.State, n.Reason)
 		}
@@ -197,7 +140,7 @@ func (b *bed) up(addr string) (n neighbor) {
 // inSync waits until nvad has heard from everybody.
 func (b *bed) inSync() {
 	b.Helper()
-	b.eventually(patience, func() error {
+	b.Eventually(patience, func() error {
 		s := ask[struct {
 			InSync     bool     `json:"in_sync"`
 			WaitingFor []string `json:"waiting_for"`
@@ -212,13 +155,13 @@ func (b *bed) inSync() {
 // routed waits until ip route shows every one of want.
 func (b *bed) routed(want ...string) {
 	b.Helper()
-	b.eventually(patience, func() error { return contains(b.ip("route"), want...) })
+	b.Eventually(patience, func() error { return contains(b.ip("route"), want...) })
 }
 
 // unrouted waits until ip route shows prefix no more.
 func (b *bed) unrouted(prefix string) {
 	b.Helper()
-	b.eventually(patience, func() error {
+	b.Eventually(patience, func() error {
 		if text := b.ip("route"); strings.Contains(text, prefix) {
 			return fmt.Errorf("%s is still in:\n%s", prefix, text)
 		}

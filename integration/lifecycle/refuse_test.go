@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
+	netbed "github.com/nvad/nvad/integration/bed"
 	"github.com/nvad/nvad/integration/lab"
 )
 
@@ -76,17 +76,17 @@ func TestBadFile(t *testing.T) {
 func TestNoFile(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
-	b.must(os.Symlink("loop", b.dir+"/loop"))
+	b.must(os.Symlink("loop", b.Dir+"/loop"))
 	for path, want := range map[string]string{
-		b.dir + "/none.toml": "no such file or directory",
-		b.dir:                "is a directory",
+		b.Dir + "/none.toml": "no such file or directory",
+		b.Dir:                "is a directory",
 		"/proc/self/mem":     "input/output error",
-		b.dir + "/loop":      "too many levels of symbolic links",
+		b.Dir + "/loop":      "too many levels of symbolic links",
 	} {
 		b.config = path
 		b.refused(path + ": " + want)
 	}
-	b.config = b.write("secret.toml", ordinary().String())
+	b.config = b.Write("secret.toml", ordinary().String())
 	b.must(os.Chmod(b.config, 0o600))
 	r := b.run("setpriv", "--reuid=nobody", lab.Build(t, "./cmd/nvad"), "check", b.config)
 	if r.code == 0 {
@@ -100,16 +100,16 @@ func TestNoFile(t *testing.T) {
 func TestRivals(t *testing.T) {
 	t.Parallel()
 	lab.RequireCommands(t, "bird", "/usr/lib/frr/zebra", "setpriv")
-	for name, start := range map[string]func(b *bed, ns string) *exec.Cmd{
-		"zebra": func(b *bed, ns string) *exec.Cmd {
-			b.sh("chown frr " + b.dir)
-			return b.background(ns, "zebra.log", "/usr/lib/frr/zebra", "-f", os.DevNull, "-i", b.dir+"/zebra.pid",
-				"--vty_socket", b.dir, "-z", b.dir+"/zserv", "-A", "127.0.0.1", "-P", "0")
+	for name, start := range map[string]func(b *bed, ns string) *netbed.Process{
+		"zebra": func(b *bed, ns string) *netbed.Process {
+			b.Sh("chown frr %s", b.Dir)
+			return b.Spawn(ns, "zebra", "/usr/lib/frr/zebra", "-f", os.DevNull, "-i", b.Dir+"/zebra.pid",
+				"--vty_socket", b.Dir, "-z", b.Dir+"/zserv", "-A", "127.0.0.1", "-P", "0")
 		},
-		"bird": func(b *bed, ns string) *exec.Cmd {
-			b.sh("chown bird " + b.dir)
-			conf := b.write("bird.conf", "router id 10.0.0.4; protocol device {}\n")
-			return b.background(ns, "bird.log", "bird", "-f", "-u", "bird", "-g", "bird", "-c", conf, "-s", b.dir+"/bird.ctl")
+		"bird": func(b *bed, ns string) *netbed.Process {
+			b.Sh("chown bird %s", b.Dir)
+			conf := b.Write("bird.conf", "router id 10.0.0.4; protocol device {}\n")
+			return b.Spawn(ns, "bird", "bird", "-f", "-u", "bird", "-g", "bird", "-c", conf, "-s", b.Dir+"/bird.ctl")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -120,9 +120,8 @@ func TestRivals(t *testing.T) {
 			b.runsAs(name)
 			n := b.start() // it is none of ours there
 			b.tell("stop --flush")
-			n.wait()
-			_ = elsewhere.Process.Kill()
-			_ = elsewhere.Wait()
+			n.Ended()
+			elsewhere.Kill()
 			b.refusedBeside(start, name)
 		})
 	}
@@ -130,10 +129,10 @@ func TestRivals(t *testing.T) {
 
 // refusedBeside starts the rival in nvad's own namespace, where nvad must not start,
 // not even with the few capabilities that its service has.
-func (b *bed) refusedBeside(start func(b *bed, ns string) *exec.Cmd, name string) {
+func (b *bed) refusedBeside(start func(b *bed, ns string) *netbed.Process, name string) {
 	b.Helper()
 	pid := start(b, b.ours).Process.Pid
-	b.eventually(patience, func() error {
+	b.Eventually(patience, func() error {
 		r := b.run("cat", fmt.Sprintf("/proc/%d/comm", pid))
 		return contains(r.out, name)
 	})
@@ -151,8 +150,8 @@ func (b *bed) refusedBeside(start func(b *bed, ns string) *exec.Cmd, name string
 func (b *bed) runsAs(name string) {
 	b.Helper()
 	user := map[string]string{"zebra": "frr", "bird": "bird"}[name]
-	b.eventually(patience, func() error {
-		for pid := range strings.FieldsSeq(b.sh("ip netns pids " + b.theirs)) {
+	b.Eventually(patience, func() error {
+		for pid := range strings.FieldsSeq(b.Sh("ip netns pids %s", b.NS(b.theirs))) {
 			out := b.run("ps", "-o", "user=,comm=", "-p", pid).out
 			if contains(out, user, name) == nil {
 				return nil
@@ -170,29 +169,29 @@ func TestSquatters(t *testing.T) {
 	b := newBed(t)
 	b.configure(ordinary())
 	var name net.Listener
-	b.must(lab.WithinNamespace(b.ours, func() (err error) {
+	b.must(lab.WithinNamespace(b.NS(b.ours), func() (err error) {
 		name, err = net.Listen("unix", "@nvad")
 		return err
 	}))
 	defer name.Close()
-	b.sh("cp /bin/sleep " + b.dir + "/bird")
+	b.Sh("cp /bin/sleep %s/bird", b.Dir)
 	nobody := []string{"setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"}
 	pretenders := []int{
-		b.background(b.ours, "bird.log", append(nobody, b.dir+"/bird", "60")...).Process.Pid,
-		b.background(b.ours, "unshared.log", append(nobody, "unshare", "--user", "--map-root-user", b.dir+"/bird", "60")...).Process.Pid,
+		b.Spawn(b.ours, "bird", append(nobody, b.Dir+"/bird", "60")...).Process.Pid,
+		b.Spawn(b.ours, "unshared", append(nobody, "unshare", "--user", "--map-root-user", b.Dir+"/bird", "60")...).Process.Pid,
 	}
 	for _, pid := range pretenders {
-		b.eventually(patience, func() error { return contains(b.run("cat", fmt.Sprintf("/proc/%d/comm", pid)).out, "bird") })
+		b.Eventually(patience, func() error { return contains(b.run("cat", fmt.Sprintf("/proc/%d/comm", pid)).out, "bird") })
 	}
 	n := b.start()
 	var st syscall.Stat_t
-	b.must(syscall.Stat("/run/netns/"+b.ours, &st))
+	b.must(syscall.Stat("/run/netns/"+b.NS(b.ours), &st))
 	lock := fmt.Sprintf("/run/nvad/netns-%d.lock", st.Ino)
 	if r := b.run(append(nobody, "flock", "--nonblock", lock, "true")...); r.code == 0 || !strings.Contains(r.err, "Permission denied") {
 		t.Errorf("nobody can take the lock: %+v", r)
 	}
-	b.refused(fmt.Sprintf("another nvad (pid %d)", n.cmd.Process.Pid))
-	n.stop()
+	b.refused(fmt.Sprintf("another nvad (pid %d)", n.Cmd.Process.Pid))
+	n.Stop()
 	if _, err := os.Stat(lock); err == nil {
 		t.Error("nvad left its lock")
 	}
@@ -205,10 +204,10 @@ func TestSecond(t *testing.T) {
 	b := newBed(t)
 	b.configure(ordinary())
 	first := b.start()
-	pid := fmt.Sprintf("another nvad (pid %d)", first.cmd.Process.Pid)
+	pid := fmt.Sprintf("another nvad (pid %d)", first.Cmd.Process.Pid)
 	b.refused(pid)
 	socket := b.socket
-	b.socket = b.dir + "/second.sock"
+	b.socket = b.Dir + "/second.sock"
 	b.refused(pid)
 	if _, err := os.Stat(b.socket); err == nil {
 		t.Error("the second nvad left a socket")
@@ -217,8 +216,7 @@ func TestSecond(t *testing.T) {
 	b.refused("another nvad answers on " + socket)
 	b.ours, b.theirs = b.theirs, b.ours
 
-	first.signal(syscall.SIGKILL)
-	first.wait()
+	first.Kill()
 	if _, err := os.Stat(b.socket); err != nil {
 		t.Error(err)
 	}
@@ -227,7 +225,7 @@ func TestSecond(t *testing.T) {
 	}
 	next := b.start() // takes the stale socket over
 	b.tell("status")
-	next.stop()
+	next.Stop()
 	if _, err := os.Stat(b.socket); err == nil {
 		t.Error("nvad left its socket")
 	}

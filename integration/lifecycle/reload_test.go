@@ -32,9 +32,9 @@ func TestReloadBad(t *testing.T) {
 			t.Errorf("nvactl %s: exit code %d, stdout %q, stderr\n%snvad check:\n%s", args, r.code, r.out, r.err, check.err)
 		}
 	}
-	n.signal(syscall.SIGHUP)
-	n.logs("reload refused", "hold-tme", "10.0.0.300")
-	if n := strings.Count(b.read(n.log), "reload refused"); n != 2 {
+	n.Signal(syscall.SIGHUP)
+	n.Logs("reload refused", "hold-tme", "10.0.0.300")
+	if n := strings.Count(b.Read(n.Log), "reload refused"); n != 2 {
 		t.Errorf("%d log lines for two errors", n)
 	}
 
@@ -82,9 +82,9 @@ func TestReloadUnchanged(t *testing.T) {
 	if out := b.tell("reload"); out != "Nothing changed.\n" {
 		t.Errorf("nvactl reload: %s", out)
 	}
-	n.signal(syscall.SIGHUP)
-	b.eventually(patience, func() error {
-		if strings.Count(b.read(n.log), "configuration reloaded") < 2 {
+	n.Signal(syscall.SIGHUP)
+	b.Eventually(patience, func() error {
+		if strings.Count(b.Read(n.Log), "configuration reloaded") < 2 {
 			return fmt.Errorf("not reloaded")
 		}
 		return nil
@@ -117,13 +117,13 @@ func TestReloadSession(t *testing.T) {
 	if out := b.tell("reload"); out != dry {
 		t.Errorf("reload says\n%s--dry-run said\n%s", out, dry)
 	}
-	b.eventually(patience, func() error {
+	b.Eventually(patience, func() error {
 		if v := one.view(); v.Established != 2 || v.State != "Established" {
 			return fmt.Errorf("FRR: %+v", v)
 		}
 		return nil
 	})
-	b.must(contains(b.read(n.log), "NOTIFICATION sent: Cease/Other Configuration Change"))
+	b.must(contains(b.Read(n.Log), "NOTIFICATION sent: Cease/Other Configuration Change"))
 	b.must(contains(b.tell("neighbors "+peer1), "hold 6 s"))
 	if other := b.neighbor(peer2); !other.Since.Equal(since) || other.Flaps != 0 {
 		t.Errorf("the other session: %+v", other)
@@ -212,7 +212,7 @@ func TestReloadObjects(t *testing.T) {
 		b.unrouted(gone)
 	}
 	one.misses("10.20.0.0/16")
-	b.eventually(patience, func() error { return contains(two.view().Reason, "Cease/Peer De-configured") })
+	b.Eventually(patience, func() error { return contains(two.view().Reason, "Cease/Peer De-configured") })
 	if links := b.ip("-br link"); strings.Contains(links, "vxlan0") {
 		t.Errorf("the tunnel is still there: %s", links)
 	}
@@ -237,12 +237,12 @@ func TestPassword(t *testing.T) {
 	f.vtysh("configure terminal", "router bgp 65010", "neighbor "+ourAddress+" password xanadu")
 	b.established(f, 2)
 
-	b.write("key", "kane\n")
-	b.configure(ordinary(open(peer1, fmt.Sprintf("password-file = %q", b.dir+"/key"))))
+	b.Write("key", "kane\n")
+	b.configure(ordinary(open(peer1, fmt.Sprintf("password-file = %q", b.Dir+"/key"))))
 	out += b.tell("reload")
 	f.vtysh("configure terminal", "router bgp 65010", "neighbor "+ourAddress+" password kane")
 	b.established(f, 3)
-	shown := out + b.tell("config show") + b.tell("config show -o json") + b.read(n.log)
+	shown := out + b.tell("config show") + b.tell("config show -o json") + b.Read(n.Log)
 	for _, secret := range []string{"rosebud", "xanadu", "kane"} {
 		if strings.Contains(shown, secret) {
 			t.Errorf("%q is shown in:\n%s", secret, shown)
@@ -263,7 +263,7 @@ func TestPasswordMismatch(t *testing.T) {
 			f := b.frr(peer1, frrOptions{password: c.theirs, dials: true})
 			b.configure(ordinary(open(peer1, c.ours)))
 			b.start()
-			b.eventually(2*patience, func() error {
+			b.Eventually(2*patience, func() error {
 				return contains(b.neighbor(peer1).Reason, "timed out (TCP-MD5 failures are counted: check the password)")
 			})
 			if c.theirs == "" || c.ours == "" {
@@ -278,7 +278,7 @@ func TestPasswordMismatch(t *testing.T) {
 // established waits until FRR is in at least its nth session.
 func (b *bed) established(f *frr, n int) {
 	b.Helper()
-	b.eventually(patience, func() error {
+	b.Eventually(patience, func() error {
 		if v := f.view(); v.Established < n || v.State != "Established" {
 			return fmt.Errorf("not in session %d: %+v", n, v)
 		}

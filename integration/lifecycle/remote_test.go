@@ -17,7 +17,7 @@ func TestRemote(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	const port = "8443"
-	ours, theirs := pki.New(t, b.dir, "ours"), pki.New(t, b.dir, "theirs")
+	ours, theirs := pki.New(t, b.Dir, "ours"), pki.New(t, b.Dir, "theirs")
 	cert, key := ours.Issue(pki.Leaf{Name: "nvad", Address: net.ParseIP(ourAddress)})
 	s := ordinary(open(peer1))
 	api := func(admins string) string {
@@ -31,7 +31,7 @@ func TestRemote(t *testing.T) {
 		t.Helper()
 		own, ownKey := theirs.Issue(leaf)
 		argv := []string{lab.Build(t, "./cmd/nvactl"), "--address", ourAddress + ":" + port, "--cert", own, "--key", ownKey, "--ca", ours.Path}
-		cmd := within(b.theirs, append(argv, args...)...)
+		cmd := b.Command(b.theirs, append(argv, args...)...)
 		var out, errs strings.Builder
 		cmd.Stdout, cmd.Stderr = &out, &errs
 		_ = cmd.Run()
@@ -63,7 +63,7 @@ func TestRemote(t *testing.T) {
 	if r := b.ctl("reload"); r.code != 1 || !strings.Contains(r.err, "nvad.key") {
 		t.Errorf("a bad key was taken: %+v", r)
 	}
-	n.stop()
+	n.Stop()
 	n = b.start() // routes, and serves the rest
 	b.warned("listen: api at "+ourAddress+":"+port+" is not served: ", "nvad.key")
 	b.must(os.WriteFile(key, good, 0o600))
@@ -71,7 +71,7 @@ func TestRemote(t *testing.T) {
 	if r := remote(bob, "status"); r.code != 0 {
 		t.Errorf("with a good key again: %+v", r)
 	}
-	n.stop()
+	n.Stop()
 	s.rest = "[api]\nlisten = [\"10.0.0.4:8443\"]\n"
 	b.configure(s)
 	b.must(os.RemoveAll(filepath.Dir(b.socket) + "/history")) // which would run in its place

@@ -52,10 +52,10 @@ func TestLeftovers(t *testing.T) {
 	b.inSync()
 	b.routed("10.100.0.0/16")
 	b.planted()
-	n.logs("203.0.113.0/24", "--adopt")
+	n.Logs("203.0.113.0/24", "--adopt")
 	fib := b.tell("routes fib")
 	b.must(contains(fib, "203.0.113.0/24", "192.0.2.0/24", "leftover"))
-	n.stop()
+	n.Stop()
 
 	// A foreign route in the place of an own one gives way.
 	f.vtysh("configure terminal", "router bgp 65010", "address-family ipv4 unicast", "network 203.0.113.0/24")
@@ -65,7 +65,7 @@ func TestLeftovers(t *testing.T) {
 	b.unrouted("192.0.2.0/24")
 	b.routed("203.0.113.0/24", "10.100.0.0/16", "198.51.100.0/24 via 9.0.0.2 dev foreign0 proto static metric 7")
 	b.tell("stop --flush")
-	n.wait()
+	n.Ended()
 	b.unrouted("203.0.113.0/24")
 }
 
@@ -107,8 +107,8 @@ func testRestart(t *testing.T, how syscall.Signal) {
 	before := b.ownState()
 
 	m := b.monitor()
-	n.signal(how)
-	if code := n.wait(); how == syscall.SIGTERM && code != 0 {
+	n.Signal(how)
+	if code := n.Ended(); how == syscall.SIGTERM && code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	if after := b.ownState(); after != before {
@@ -122,7 +122,7 @@ func testRestart(t *testing.T, how syscall.Signal) {
 	b.up(peer1)
 	b.inSync()
 	b.unrouted("10.102.0.0/16")
-	f.eventually(patience, func() error {
+	f.Eventually(patience, func() error {
 		if text := f.vtysh("show bgp ipv4 unicast 10.20.0.0/16"); strings.Contains(text, "stale") {
 			return fmt.Errorf("still stale: %s", text)
 		}
@@ -133,7 +133,7 @@ func testRestart(t *testing.T, how syscall.Signal) {
 	if left := withoutLine(before, "10.102.0.0/16"); withoutLine(b.ownState(), "10.102.0.0/16") != left {
 		t.Errorf("after the restart\n%s\nnot\n%s", b.ownState(), left)
 	}
-	n.stop()
+	n.Stop()
 }
 
 func withoutLine(text, with string) string {
@@ -154,16 +154,15 @@ type monitor struct {
 
 func (b *bed) monitor() *monitor {
 	b.Helper()
-	m := &monitor{b, "monitor.log"}
 	// On stderr, ip complains about namespaces that other tests remove while it looks
 	// for the names of all.
-	b.background(b.ours, m.file, "sh", "-c", "exec stdbuf -oL ip monitor link route nexthop 2>"+b.dir+"/monitor.err")
+	m := &monitor{b, b.Spawn(b.ours, "monitor", "sh", "-c", "exec stdbuf -oL ip monitor link route nexthop 2>"+b.Path("monitor.err")).Log}
 	// The mark is seen once the monitor listens.
-	b.eventually(patience, func() error {
+	b.Eventually(patience, func() error {
 		b.ip("route replace blackhole 192.0.2.255 proto 99")
 		b.ip("route del blackhole 192.0.2.255 proto 99")
 		time.Sleep(10 * time.Millisecond)
-		return contains(b.read(m.file), "192.0.2.255")
+		return contains(b.Read(m.file), "192.0.2.255")
 	})
 	return m
 }
@@ -177,9 +176,9 @@ var foreign = regexp.MustCompile(`192\.0\.2\.25|table local|foreign[01]|^\s*$`)
 func (m *monitor) only(text string) {
 	m.Helper()
 	m.ip("route add blackhole 192.0.2.254 proto 99")
-	m.eventually(patience, func() error { return contains(m.read(m.file), "192.0.2.254") })
+	m.Eventually(patience, func() error { return contains(m.Read(m.file), "192.0.2.254") })
 	m.ip("route del blackhole 192.0.2.254 proto 99")
-	for line := range strings.Lines(m.read(m.file)) {
+	for line := range strings.Lines(m.Read(m.file)) {
 		if !strings.Contains(line, text) && !foreign.MatchString(line) {
 			m.Errorf("touched: %s", line)
 		}

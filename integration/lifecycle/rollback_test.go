@@ -55,7 +55,7 @@ func newChange(t *testing.T) *change {
 func (c *change) follows(source string) {
 	c.Helper()
 	c.f.knows("10.20.0.0/16")
-	c.eventually(patience, func() error {
+	c.Eventually(patience, func() error {
 		return contains(c.ip("route show 10.100.0.0/16"), "src "+source)
 	})
 	if source == oldSource {
@@ -83,7 +83,7 @@ func (c *change) state() configState {
 // fate waits until a version of the history has the cause and the result.
 func (c *change) fate(version int, cause, result string) {
 	c.Helper()
-	c.eventually(patience, func() error {
+	c.Eventually(patience, func() error {
 		var seen []string
 		for _, v := range ask[[]struct {
 			Version       int
@@ -98,8 +98,8 @@ func (c *change) fate(version int, cause, result string) {
 // restarted kills nvad as a crash does, and starts it again after pause.
 func (c *change) restarted(pause time.Duration) {
 	c.Helper()
-	c.n.signal(syscall.SIGKILL)
-	c.n.wait()
+	c.n.Signal(syscall.SIGKILL)
+	c.n.Ended()
 	time.Sleep(pause) // what is tested is a deadline that passes meanwhile
 	c.n = c.start()
 }
@@ -125,7 +125,7 @@ func TestUnconfirmed(t *testing.T) {
 	}
 	updates := c.f.view().Messages.UpdatesReceived
 	m := c.monitor()
-	c.n.logs("configuration rolled back")
+	c.n.Logs("configuration rolled back")
 	took := time.Since(begin)
 	t.Logf("rolled back %v after the reload", took.Round(10*time.Millisecond))
 	if took < wait {
@@ -135,7 +135,7 @@ func TestUnconfirmed(t *testing.T) {
 	if n := c.f.view().Messages.UpdatesReceived - updates; n != 1 {
 		t.Errorf("%d UPDATEs for one prefix that comes back", n)
 	}
-	if seen := c.read(m.file); regexp.MustCompile(`(?m)^Deleted 10\.10[01]`).MatchString(seen) {
+	if seen := c.Read(m.file); regexp.MustCompile(`(?m)^Deleted 10\.10[01]`).MatchString(seen) {
 		t.Errorf("a route was deleted, not replaced:\n%s", seen)
 	}
 	if n := c.neighbor(peer1); !n.Since.Equal(since) || n.Flaps != 0 || c.f.view().Established != 1 {
@@ -163,9 +163,9 @@ func TestConfirmed(t *testing.T) {
 	c.configure(newPolicy())
 	c.tell("reload --confirm 5m")
 	c.follows(newSource)
-	c.write("nvad.toml", "not even TOML") // what waits is not the file's
+	c.Write("nvad.toml", "not even TOML") // what waits is not the file's
 	c.restarted(0)
-	c.n.logs("configuration still waits for confirmation", "rollback unless confirmed")
+	c.n.Logs("configuration still waits for confirmation", "rollback unless confirmed")
 	c.up(peer1)
 	c.follows(newSource)
 	if s := c.state(); s.Version != 2 || s.Deadline == nil || s.FileState != "differs" {
@@ -189,8 +189,8 @@ func TestConfirmed(t *testing.T) {
 	if n := c.neighbor(peer1); !n.Since.Equal(since) || n.Flaps != 0 {
 		t.Errorf("the session was reset: %+v", n)
 	}
-	if c.read("nvad.toml") != oldPolicy().String() || c.read("nvad.toml.old") != newPolicy().String() {
-		t.Errorf("nvad.toml:\n%snvad.toml.old:\n%s", c.read("nvad.toml"), c.read("nvad.toml.old"))
+	if c.Read("nvad.toml") != oldPolicy().String() || c.Read("nvad.toml.old") != newPolicy().String() {
+		t.Errorf("nvad.toml:\n%snvad.toml.old:\n%s", c.Read("nvad.toml"), c.Read("nvad.toml.old"))
 	}
 	if info, err := os.Stat(c.config); err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
@@ -211,18 +211,18 @@ func TestCrashUnconfirmed(t *testing.T) {
 	c.configure(newPolicy())
 	c.tell("reload --confirm 1s")
 	c.restarted(1500 * time.Millisecond)
-	c.n.logs("level=WARN msg=\"configuration was not confirmed in time: the one before it runs\" config_version=3")
+	c.n.Logs("level=WARN msg=\"configuration was not confirmed in time: the one before it runs\" config_version=3")
 	c.up(peer1)
 	c.follows(oldSource)
 	c.must(contains(c.tell("status"), "nvad.toml still contains the change"))
 	c.fate(2, "reload", "not confirmed")
 
-	c.n.stop()
+	c.n.Stop()
 	c.n = c.start()
-	c.n.logs("configuration file was rolled back and has not changed since")
+	c.n.Logs("configuration file was rolled back and has not changed since")
 	c.up(peer1)
 	c.follows(oldSource)
-	if c.read("nvad.toml") != newPolicy().String() {
+	if c.Read("nvad.toml") != newPolicy().String() {
 		t.Error("the file was touched")
 	}
 	c.must(contains(c.tell("reload"), "soft refresh")) // an order is an order

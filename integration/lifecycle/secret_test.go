@@ -37,27 +37,27 @@ func (s *shown) ask(command string) {
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
-	b.must(os.Mkdir(b.dir+"/credentials", 0o700))
-	b.write("credentials/bgp-key", secrets[2]+"\n")
-	b.write("key", secrets[1]+"\n")
+	b.must(os.Mkdir(b.Dir+"/credentials", 0o700))
+	b.Write("credentials/bgp-key", secrets[2]+"\n")
+	b.Write("key", secrets[1]+"\n")
 	b.frr(peer1, frrOptions{password: secrets[0]})
 	b.frr(peer2, frrOptions{password: secrets[2]})
 	const third = "10.0.0.3"
 	file := func(inline string) settings {
 		s := ordinary(open(peer1, "password = "+inline), open(peer2, `password-file = "bgp-key"`),
-			open(third, fmt.Sprintf("password-file = %q", b.dir+"/key")))
+			open(third, fmt.Sprintf("password-file = %q", b.Dir+"/key")))
 		s.daemon = []string{`log-level = "debug"`}
 		return s
 	}
 	b.configure(file(fmt.Sprintf("%q", secrets[0])))
-	n := b.launch([]string{"CREDENTIALS_DIRECTORY=" + b.dir + "/credentials"})
-	n.logs("msg=ready")
+	n := b.launch([]string{"CREDENTIALS_DIRECTORY=" + b.Dir + "/credentials"})
+	n.Logs("msg=ready")
 	b.up(peer1)
 	b.up(peer2) // with the key that systemd passed
 
 	s := &shown{bed: b}
 	s.ask("reload")
-	b.write("key", secrets[4]+"\n")
+	b.Write("key", secrets[4]+"\n")
 	b.configure(file(fmt.Sprintf("%q", secrets[3])))
 	for _, command := range []string{
 		"reload --dry-run", "config diff " + b.config, "config diff", "reload --confirm 5m", "rollback --config " + b.config, "config history", "config diff --from 1 --to 2",
@@ -76,7 +76,7 @@ func TestSecrets(t *testing.T) {
 		}
 		s.add("nvad check", check.out+check.err)
 	}
-	s.add("log", b.read(n.log))
+	s.add("log", b.Read(n.Log))
 	for _, secret := range secrets {
 		for line := range strings.Lines(s.text.String()) {
 			if strings.Contains(line, secret) {

@@ -17,7 +17,7 @@ import (
 func (b *bed) warned(want ...string) {
 	b.Helper()
 	type warning struct{ Key, Code, Text string }
-	b.eventually(patience, func() error {
+	b.Eventually(patience, func() error {
 		s := ask[struct{ Warnings []warning }](b, "status")
 		var own []string
 		for _, w := range s.Warnings {
@@ -37,7 +37,7 @@ func (b *bed) warned(want ...string) {
 func (b *bed) taken(at string) net.Listener {
 	b.Helper()
 	var l net.Listener
-	b.must(lab.WithinNamespace(b.ours, func() (err error) {
+	b.must(lab.WithinNamespace(b.NS(b.ours), func() (err error) {
 		l, err = net.Listen("tcp4", at)
 		return err
 	}))
@@ -69,7 +69,7 @@ func TestPortsTaken(t *testing.T) {
 	b.routed("10.0.210.0/24") // the file's static route
 	who := fmt.Sprintf(": lifecycle.test (pid %d) of user root has it", os.Getpid())
 	b.warned("listen on 0.0.0.0 port 179"+who, "listen on "+ourAddress+":8080"+who, "listen on "+ourAddress+":9179"+who)
-	n.logs("not listening", "HTTP is not served")
+	n.Logs("not listening", "HTTP is not served")
 	b.frr(peer1, frrOptions{}) // nvad dials
 	since := b.up(peer1).Since
 
@@ -89,14 +89,14 @@ func TestPortsTaken(t *testing.T) {
 	}
 
 	others["9179"].Close()
-	b.eventually(patience, func() error {
+	b.Eventually(patience, func() error {
 		return contains(b.fetch("http://"+ourAddress+":9179/metrics"), `nvad_degraded{kind="listen"} 2`)
 	})
 	others["179"].Close()
 	others["8080"].Close()
 	b.warned()
-	b.eventually(patience, func() error { return contains(b.fetch("http://"+ourAddress+":8080/healthz"), "") })
-	n.stop()
+	b.Eventually(patience, func() error { return contains(b.fetch("http://"+ourAddress+":8080/healthz"), "") })
+	n.Stop()
 }
 
 // TestBrokenFile restarts nvad with a broken file: what ran before goes on, loudly, until
@@ -105,12 +105,12 @@ func TestBrokenFile(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	b.configure(ordinary(open(peer1)))
-	b.start().stop()
+	b.start().Stop()
 	b.must(os.WriteFile(b.config, []byte("asn = 65001\nold-key = 3\n"), 0o644))
 	for range 2 {
 		n := b.start()
 		b.routed("10.0.210.0/24")
-		n.logs("configuration can't run", "old-key: unknown key")
+		n.Logs("configuration can't run", "old-key: unknown key")
 		b.warned("configuration: version 1 of the history runs since the start, because nvad can't run the configuration that it should: " + b.config + ":2: old-key: unknown key")
 		if r := b.run(lab.Build(t, "./cmd/nvad"), "check", b.config); r.code != 1 {
 			t.Errorf("nvad check: exit code %d", r.code)
@@ -118,7 +118,7 @@ func TestBrokenFile(t *testing.T) {
 		if r := b.ctl("reload"); r.code == 0 {
 			t.Error("a broken file was reloaded")
 		}
-		n.stop()
+		n.Stop()
 	}
 	b.must(os.Remove(b.config))
 	b.start()
@@ -138,7 +138,7 @@ func TestRuinedHistory(t *testing.T) {
 	second := ordinary(open(peer1), open(peer2))
 	b.configure(second)
 	b.tell("reload --confirm 10m")
-	n.stop()
+	n.Stop()
 	ruin := func() {
 		texts, err := filepath.Glob(filepath.Dir(b.socket) + "/history/*.toml")
 		if err != nil || len(texts) == 0 {
@@ -154,7 +154,7 @@ func TestRuinedHistory(t *testing.T) {
 	b.must(contains(b.tell("status"), "Unconfirmed"))
 	b.neighbor(peer2)
 	b.tell("confirm")
-	n.stop()
+	n.Stop()
 
 	n = b.start() // the file is what runs, and kept again
 	b.warned()
@@ -163,7 +163,7 @@ func TestRuinedHistory(t *testing.T) {
 	if r := b.ctl("rollback"); r.code != 0 {
 		t.Errorf("rollback: %+v", r)
 	}
-	n.stop()
+	n.Stop()
 	ruin()
 	b.start()
 	b.warned("because nvad can't run the configuration that it should")
@@ -180,7 +180,7 @@ func TestStartWaits(t *testing.T) {
 	s.global = []string{"asn = 65001"}
 	b.configure(s)
 	n := b.launch(nil)
-	b.eventually(patience, func() error { _, err := os.Stat(b.socket); return err })
+	b.Eventually(patience, func() error { _, err := os.Stat(b.socket); return err })
 	const waits = "still starting: waiting for an address to derive the router ID from (eth0 has no IPv4 address), for "
 	b.warned("starting: " + waits)
 	b.must(contains(b.tell("status"), "0 of 1 established"))
@@ -194,17 +194,16 @@ func TestStartWaits(t *testing.T) {
 		t.Errorf("six answers took %s", took)
 	}
 	b.connect()
-	b.ip("addr add " + ourAddress + "/24 dev eth0")
-	n.logs("router ID derived", "msg=ready")
+	n.Logs("router ID derived", "msg=ready")
 	b.warned()
 	b.must(contains(b.tell("neighbors"), peer1))
-	n.stop()
+	n.Stop()
 
 	b.ip("addr flush dev eth0")
 	n = b.launch(nil)
-	n.logs("waiting for an address to derive the router ID from")
+	n.Logs("waiting for an address to derive the router ID from")
 	b.tell("stop --flush")
-	if code := n.wait(); code != 0 {
+	if code := n.Ended(); code != 0 {
 		t.Errorf("exit code %d after a stop during the start", code)
 	}
 }
@@ -216,16 +215,16 @@ func TestReadOnly(t *testing.T) {
 	lab.RequireCommands(t, "mount", "umount", "nsenter")
 	b := newBed(t)
 	dir := filepath.Dir(b.socket)
-	b.sh("mount -t tmpfs -o mode=0755,size=64k nvlc " + dir)
-	t.Cleanup(func() { b.sh("umount -l " + dir) })
+	b.Sh("mount -t tmpfs -o mode=0755,size=64k nvlc %s", dir)
+	t.Cleanup(func() { b.Sh("umount -l %s", dir) })
 	b.configure(ordinary(open(peer1)))
-	b.sh("mount -o remount,ro " + dir)
+	b.Sh("mount -o remount,ro %s", dir)
 	n := b.launch(nil)
 	b.routed("10.0.210.0/24")
-	n.logs("msg=ready", "api not served", "configuration not kept", "read-only file system")
-	b.sh("mount -o remount,rw " + dir)
-	b.sh(fmt.Sprintf("nsenter -m -t %d mount -o remount,rw %s", n.cmd.Process.Pid, dir)) // ip netns exec gave it mounts of its own
-	b.eventually(patience, func() error { _, err := os.Stat(b.socket); return err })
+	n.Logs("msg=ready", "api not served", "configuration not kept", "read-only file system")
+	b.Sh("mount -o remount,rw %s", dir)
+	b.Sh("nsenter -m -t %d mount -o remount,rw %s", n.Cmd.Process.Pid, dir) // ip netns exec gave it mounts of its own
+	b.Eventually(patience, func() error { _, err := os.Stat(b.socket); return err })
 	b.warned("history: the configurations of this run are not on disk")
 
 	// The next change brings the history up to date, also where it is none.
@@ -248,8 +247,8 @@ func TestReadOnly(t *testing.T) {
 	b.tell("reload")
 	b.warned()
 	fill()
-	n.stop()
+	n.Stop()
 	n = b.start()
 	b.neighbor(peer2)
-	n.stop()
+	n.Stop()
 }

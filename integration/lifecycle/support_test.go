@@ -18,9 +18,9 @@ func TestTechSupport(t *testing.T) {
 	b := newBed(t)
 	lab.RequireCommands(t, "tar", "nft")
 	const secret, other = "kRaKaToA-1883", "vEsUvIuS-79"
-	b.must(os.WriteFile(filepath.Join(b.dir, "key"), []byte(other+"\n"), 0o600))
+	b.must(os.WriteFile(filepath.Join(b.Dir, "key"), []byte(other+"\n"), 0o600))
 	b.frr(peer1, frrOptions{networks: []string{"10.100.0.0/16"}, password: secret})
-	b.configure(ordinary(open(peer1, `password = "`+secret+`"`), open(peer2, `password-file = "`+b.dir+`/key"`)))
+	b.configure(ordinary(open(peer1, `password = "`+secret+`"`), open(peer2, `password-file = "`+b.Dir+`/key"`)))
 	n := b.start()
 	b.up(peer1)
 	b.routed("10.100.0.0/16")
@@ -60,14 +60,14 @@ func TestTechSupport(t *testing.T) {
 	if strings.Contains(contents(), "not nvad's") {
 		t.Errorf("in nvad's own namespace:\n%s", contents())
 	}
-	b.elsewhere(fmt.Sprintf("it (pid %d) runs in another network namespace", n.cmd.Process.Pid))
+	b.elsewhere(fmt.Sprintf("it (pid %d) runs in another network namespace", n.Cmd.Process.Pid))
 
-	n.stop()
+	n.Stop()
 	dir = b.gather("ended")
 	b.must(contains(contents(), "nvad is not running", "kernel/routes.txt"))
 
 	for _, word := range []string{secret, other} {
-		if out := b.run("grep", "-rlF", word, filepath.Join(b.dir, "out")); out.out != "" || out.code != 1 {
+		if out := b.run("grep", "-rlF", word, filepath.Join(b.Dir, "out")); out.out != "" || out.code != 1 {
 			t.Errorf("%s is in %s", word, out.out)
 		}
 	}
@@ -76,7 +76,7 @@ func TestTechSupport(t *testing.T) {
 // gather runs nvactl tech-support and unpacks what it wrote.
 func (b *bed) gather(name string) string {
 	b.Helper()
-	archive, out := filepath.Join(b.dir, name+".tar.gz"), filepath.Join(b.dir, "out", name)
+	archive, out := filepath.Join(b.Dir, name+".tar.gz"), filepath.Join(b.Dir, "out", name)
 	b.must(os.MkdirAll(out, 0o755))
 	r := b.ctl("tech-support", "--output", archive)
 	if r.code != 0 || !strings.HasSuffix(r.out, archive+"\n") {
@@ -86,7 +86,7 @@ func (b *bed) gather(name string) string {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		b.Fatalf("%v: %v", info, err)
 	}
-	b.sh("tar -C " + out + " --strip-components=1 -xzf " + archive)
+	b.Sh("tar -C %s --strip-components=1 -xzf %s", out, archive)
 	return out
 }
 
@@ -94,7 +94,7 @@ func (b *bed) gather(name string) string {
 // nvad's, which the list of contents has to say.
 func (b *bed) elsewhere(says string) {
 	b.Helper()
-	out, err := within(b.theirs, lab.Build(b.T, "./cmd/nvactl"), "--socket", b.socket, "tech-support", "--output", filepath.Join(b.dir, "theirs.tar.gz")).CombinedOutput()
+	out, err := b.Command(b.theirs, lab.Build(b.T, "./cmd/nvactl"), "--socket", b.socket, "tech-support", "--output", filepath.Join(b.Dir, "theirs.tar.gz")).CombinedOutput()
 	b.must(err)
 	b.must(contains(string(out), "kernel/namespace.txt", "the files in kernel/ are not nvad's", says))
 }

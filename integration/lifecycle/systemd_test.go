@@ -24,7 +24,7 @@ type manager struct {
 func (b *bed) manager(ready func()) (*manager, []string) {
 	b.Helper()
 	m := &manager{bed: b, ready: ready}
-	path := b.dir + "/notify"
+	path := b.Dir + "/notify"
 	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
 		b.Fatal(err)
@@ -62,7 +62,7 @@ func (m *manager) all() []string {
 func (m *manager) told(pattern string) {
 	m.Helper()
 	re := regexp.MustCompile(pattern)
-	m.eventually(patience, func() error {
+	m.Eventually(patience, func() error {
 		all := m.all()
 		if !slices.ContainsFunc(all, re.MatchString) {
 			return fmt.Errorf("no %q in %q", pattern, all)
@@ -93,7 +93,7 @@ func TestReady(t *testing.T) {
 	if got := strings.Count(table, "\n"); got != routes+1 || !strings.Contains(links, "UP") || forward != "1\n" {
 		t.Errorf("READY=1 with %d of %d routes, link %q, ip_forward %q", got, routes+1, links, forward)
 	}
-	n.stop()
+	n.Stop()
 	all := m.all()
 	if last := all[len(all)-1]; last != "STOPPING=1" {
 		t.Errorf("last word %q of %q", last, all)
@@ -110,9 +110,9 @@ func TestNotify(t *testing.T) {
 	n := b.launch(append(env, "WATCHDOG_USEC=400000"))
 	m.told("^READY=1$")
 	m.told("(?m)^STATUS=1 of 1 neighbors established, [0-9]+ prefixes")
-	n.signal(syscall.SIGHUP)
+	n.Signal(syscall.SIGHUP)
 	m.told(`^RELOADING=1\nMONOTONIC_USEC=[0-9]+$`)
-	b.eventually(patience, func() error {
+	b.Eventually(patience, func() error {
 		all := m.all()
 		i := slices.IndexFunc(all, func(s string) bool { return strings.HasPrefix(s, "RELOADING=1") })
 		if !slices.Contains(all[i:], "READY=1") {
@@ -128,7 +128,7 @@ func TestNotify(t *testing.T) {
 		return n
 	}
 	before, begin := fed(), time.Now()
-	b.eventually(patience, func() error {
+	b.Eventually(patience, func() error {
 		if fed() < before+5 {
 			return fmt.Errorf("the watchdog was fed %d times", fed()-before)
 		}
@@ -144,6 +144,6 @@ func TestNotify(t *testing.T) {
 	if states > 8 {
 		t.Errorf("%d states for one session: %q", states, m.all())
 	}
-	n.stop()
+	n.Stop()
 	m.told("^STOPPING=1$")
 }

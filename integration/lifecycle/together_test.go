@@ -2,14 +2,10 @@ package lifecycle
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	netbed "github.com/nvad/nvad/integration/bed"
 	"github.com/nvad/nvad/integration/lab"
 )
 
@@ -43,7 +39,7 @@ func TestStartedTogether(t *testing.T) {
 			}
 		}
 		for _, h := range pair {
-			h.end(b)
+			h.nvad.Kill() // a graceful end would let the other side finish first
 		}
 	}
 	t.Logf("%d starts, slowest session up %v after the processes were started", jointStarts, slowest.Round(time.Millisecond))
@@ -52,13 +48,12 @@ func TestStartedTogether(t *testing.T) {
 // half is one of two nvads that have each other for a neighbor.
 type half struct {
 	ns, address, remote, inner, peer string
-	cmd                              *exec.Cmd
-	log                              string
+	nvad                             *netbed.Process
 }
 
 func (h *half) start(b *bed, i int) {
 	b.Helper()
-	config := b.write(h.ns+".toml", fmt.Sprintf(`asn = 65001
+	config := b.Write(h.ns+".toml", fmt.Sprintf(`asn = 65001
 router-id = %q
 [[tunnel]]
 name = "vxlan0"
@@ -70,37 +65,17 @@ address = "%s/24"
 address = %q
 remote-asn = 65001
 `, h.address, h.remote, h.inner, h.peer))
-	h.log = fmt.Sprintf("%s-%d.log", h.ns, i)
-	out, err := os.Create(filepath.Join(b.dir, h.log))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer out.Close()
-	socket := filepath.Join(b.dir, "run", h.ns+".sock")
-	h.cmd = within(h.ns, lab.Build(b.T, "./cmd/nvad"), "--config", config, "--socket", socket)
-	h.cmd.Stdout, h.cmd.Stderr = out, out
-	if err := h.cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
+	h.nvad = b.Spawn(h.ns, fmt.Sprintf("%s-%d", h.ns, i), lab.Build(b.T, "./cmd/nvad"),
+		"--config", config, "--socket", b.Path("run/"+h.ns+".sock"))
 }
 
 // up returns how long after start the session came up.
 func (h *half) up(b *bed, start time.Time) (took time.Duration) {
 	b.Helper()
-	b.eventually(patience, func() error {
-		err := contains(b.read(h.log), `msg="neighbor up"`)
+	b.Eventually(patience, func() error {
+		err := contains(b.Read(h.nvad.Log), `msg="neighbor up"`)
 		took = time.Since(start)
 		return err
 	})
 	return took
-}
-
-// end kills nvad: a graceful end would let the other side finish first.
-func (h *half) end(b *bed) {
-	b.Helper()
-	_ = h.cmd.Process.Signal(syscall.SIGKILL)
-	_ = h.cmd.Wait()
-	if strings.Contains(b.read(h.log), "DATA RACE") {
-		b.Errorf("%s:\n%s", h.log, b.read(h.log))
-	}
 }

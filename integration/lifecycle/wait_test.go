@@ -13,10 +13,10 @@ func TestLateAddress(t *testing.T) {
 	b.frr(peer1, frrOptions{ours: late})
 	b.configure(ordinary(open(peer1, `local-address = "10.0.0.5"`)))
 	n := b.start()
-	n.logs("neighbor not up")
+	n.Logs("neighbor not up")
 	b.ip("addr add " + late + "/24 dev eth0")
 	begin := time.Now()
-	n.logs("neighbor up")
+	n.Logs("neighbor up")
 	took := time.Since(begin)
 	t.Logf("established %v after the address came", took.Round(time.Millisecond))
 	if took > time.Second {
@@ -40,16 +40,14 @@ func TestLateDevice(t *testing.T) {
 			b.configure(ordinary(open(peer1)))
 			n := b.start()
 			if absent {
-				n.logs("tunnel waiting", "waiting for link eth0")
+				n.Logs("tunnel waiting", "waiting for link eth0")
 				b.must(contains(b.tell("tunnels"), "waiting for link eth0"))
 				b.connect()
-				b.ip("addr add " + ourAddress + "/24 dev eth0")
-				b.sh("ip -n " + b.theirs + " addr add " + peer1 + "/24 dev eth0")
 			} else {
 				b.ip("link set eth0 up")
 			}
 			begin := time.Now()
-			n.logs("neighbor up", "tunnel up")
+			n.Logs("neighbor up", "tunnel up")
 			b.routed("10.0.210.0/24", "10.100.0.0/16", "169.254.0.0/24 dev vxlan0")
 			t.Logf("complete after %v", time.Since(begin).Round(10*time.Millisecond))
 			b.must(contains(b.ip("link show vxlan0"), "mtu 1450"))
@@ -67,6 +65,6 @@ func TestStopWhileWaiting(t *testing.T) {
 	s.global = []string{"asn = 65001"}
 	b.configure(s)
 	n := b.launch(nil)
-	n.logs("waiting for an address to derive the router ID from")
-	n.stop()
+	n.Logs("waiting for an address to derive the router ID from")
+	n.Stop()
 }

@@ -3,41 +3,48 @@ package lifecycle
 import (
 	"encoding/json"
 	"fmt"
-	"os/exec"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
+	netbed "github.com/nvad/nvad/integration/bed"
 	"github.com/nvad/nvad/integration/lab"
 )
 
 // watcher is a running nvactl watch.
 type watcher struct {
 	*bed
-	cmd *exec.Cmd
-	log string
+	nvactl *netbed.Process
+	log    string
 }
 
 func (b *bed) watch(args ...string) *watcher {
 	b.Helper()
-	w := &watcher{bed: b, log: fmt.Sprintf("watch%d.log", beds.Add(1))}
 	argv := append([]string{lab.Build(b.T, "./cmd/nvactl"), "--socket", b.socket, "watch"}, args...)
-	w.cmd = b.background(b.ours, w.log, argv...)
-	return w
+	p := b.Spawn(b.ours, fmt.Sprintf("watch%d", launches.Add(1)), argv...)
+	return &watcher{b, p, p.Log}
 }
 
 // sees waits for a line that has all of want.
 func (w *watcher) sees(want ...string) {
 	w.Helper()
-	w.eventually(patience, func() error {
-		for line := range strings.Lines(w.read(w.log)) {
+	w.Eventually(patience, func() error {
+		for line := range strings.Lines(w.Read(w.log)) {
 			if !slices.ContainsFunc(want, func(s string) bool { return !strings.Contains(line, s) }) {
 				return nil
 			}
 		}
-		return fmt.Errorf("no line with %q in\n%s", want, w.read(w.log))
+		return fmt.Errorf("no line with %q in\n%s", want, w.Read(w.log))
 	})
+}
+
+// ended waits until nvactl ends, which is no error.
+func (w *watcher) ended() {
+	w.Helper()
+	if code := w.nvactl.Ended(); code != 0 {
+		w.Errorf("nvactl watch: exit code %d: %s", code, w.Read(w.log))
+	}
 }
 
 // TestWatch follows a neighbor and its route through a day: each change is seen
@@ -69,17 +76,17 @@ func TestWatch(t *testing.T) {
 	b.ip("route del 10.99.0.0/16 metric 20")
 	w.sees("fib", "10.99.0.0/16 installed via "+peer1)
 	only.sees(prefix + " unreachable")
-	if strings.Contains(only.read(only.log), "10.99.0.0") || strings.Contains(only.read(only.log), "neighbor ") {
-		t.Errorf("more than asked for:\n%s", only.read(only.log))
+	if strings.Contains(only.Read(only.log), "10.99.0.0") || strings.Contains(only.Read(only.log), "neighbor ") {
+		t.Errorf("more than asked for:\n%s", only.Read(only.log))
 	}
 
-	b.must(only.cmd.Process.Signal(syscall.SIGINT))
-	b.must(only.cmd.Wait())
-	n.stop()
-	b.must(w.cmd.Wait())
-	b.must(objects.cmd.Wait())
-	b.must(contains(w.read(w.log), "nvad has ended"))
-	for line := range strings.Lines(strings.TrimSuffix(objects.read(objects.log), "nvactl: nvad has ended\n")) {
+	only.nvactl.Signal(syscall.SIGINT)
+	only.ended()
+	n.Stop()
+	w.ended()
+	objects.ended()
+	b.must(contains(w.Read(w.log), "nvad has ended"))
+	for line := range strings.Lines(strings.TrimSuffix(objects.Read(objects.log), "nvactl: nvad has ended\n")) {
 		if !json.Valid([]byte(line)) {
 			t.Errorf("not JSON: %q", line)
 		}

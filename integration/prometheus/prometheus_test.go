@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	netbed "github.com/nvad/nvad/integration/bed"
 	"github.com/nvad/nvad/integration/lab"
 )
 
@@ -103,8 +104,7 @@ func read(t *testing.T, name string) string {
 // Prometheus scrapes nvad, evaluates the rules without an error, and has every
 // metric that rules and dashboard name.
 func TestScrape(t *testing.T) {
-	lab.RequireRoot(t)
-	lab.RequireCommands(t, "ip", "curl", "prometheus")
+	lab.RequireCommands(t, "curl", "prometheus")
 	b := newBed(t)
 	b.query(`nvad_neighbor_established{job="nvad",peer_group="route-server"}`, 2)
 	b.query(`up{job="nvad"} == 1`, 1)
@@ -153,79 +153,31 @@ func expressions(t *testing.T) []string {
 }
 
 // bed is nvad and Prometheus in a namespace.
-type bed struct {
-	*testing.T
-	ns, dir string
-}
+type bed struct{ *netbed.Bed }
 
-func newBed(t *testing.T) *bed {
+func newBed(t *testing.T) bed {
 	t.Helper()
-	b := &bed{T: t, ns: fmt.Sprintf("nvprom%d", os.Getpid()), dir: t.TempDir()}
-	b.sh("ip netns add " + b.ns)
-	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", b.ns).Run() })
-	for _, args := range []string{
-		"link set lo up", "link add eth0 type veth peer name far", "addr add 10.0.0.4/24 dev eth0", "link set eth0 up", "link set far up",
-	} {
-		b.sh("ip -n " + b.ns + " " + args)
-	}
-	b.write("nvad.toml", configuration)
-	b.write("prometheus.yml", fmt.Sprintf(scraping, configs(t, "prometheus/nvad.rules.yml")))
-	b.start("nvad", lab.Build(t, "./cmd/nvad"), "--config", b.file("nvad.toml"), "--socket", b.file("nvad.sock"))
-	b.start("prometheus", "prometheus", "--config.file="+b.file("prometheus.yml"), "--storage.tsdb.path="+b.file("data"),
+	b := bed{netbed.New(t, "nva", "far")}
+	b.Join("nva", "eth0", []string{"10.0.0.4/24"}, "far", "eth0", nil)
+	b.Write("nvad.toml", configuration)
+	b.Write("prometheus.yml", fmt.Sprintf(scraping, configs(t, "prometheus/nvad.rules.yml")))
+	b.Nvad("nva", "nvad")
+	b.Spawn("nva", "prometheus", "prometheus", "--config.file="+b.Path("prometheus.yml"), "--storage.tsdb.path="+b.Path("data"),
 		"--web.listen-address=127.0.0.1:9090", "--log.level=warn")
 	return b
 }
 
-func (b *bed) file(name string) string { return filepath.Join(b.dir, name) }
-
-func (b *bed) write(name, text string) {
-	b.Helper()
-	if err := os.WriteFile(b.file(name), []byte(text), 0o644); err != nil {
-		b.Fatal(err)
-	}
-}
-
-func (b *bed) sh(command string) {
-	b.Helper()
-	argv := strings.Fields(command)
-	if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
-		b.Fatalf("%s: %v: %s", command, err, out)
-	}
-}
-
-// start runs a program in the namespace until the test ends.
-func (b *bed) start(name string, argv ...string) {
-	b.Helper()
-	log, err := os.Create(b.file(name + ".log"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer log.Close()
-	cmd := exec.Command("ip", append([]string{"netns", "exec", b.ns}, argv...)...)
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if text, _ := os.ReadFile(log.Name()); b.Failed() {
-			b.Logf("%s:\n%s", name, text)
-		}
-	})
-}
-
 // get asks Prometheus.
-func (b *bed) get(path string, into any) error {
-	out, err := exec.Command("ip", "netns", "exec", b.ns, "curl", "-s", "--globoff", "http://127.0.0.1:9090"+path).Output()
+func (b bed) get(path string, into any) error {
+	out, err := netbed.Try(b.Command("nva", "curl", "-s", "--globoff", "http://127.0.0.1:9090"+path))
 	if err != nil {
-		return fmt.Errorf("curl %s: %w", path, err)
+		return err
 	}
 	var answer struct {
 		Status, Error string
 		Data          json.RawMessage
 	}
-	if err := json.Unmarshal(out, &answer); err != nil {
+	if err := json.Unmarshal([]byte(out), &answer); err != nil {
 		return fmt.Errorf("%s: %w", out, err)
 	}
 	if answer.Status != "success" {
@@ -234,7 +186,7 @@ func (b *bed) get(path string, into any) error {
 	return json.Unmarshal(answer.Data, into)
 }
 
-func (b *bed) ask(path string) {
+func (b bed) ask(path string) {
 	b.Helper()
 	var any json.RawMessage
 	if err := b.get(path, &any); err != nil {
@@ -243,7 +195,7 @@ func (b *bed) ask(path string) {
 }
 
 // query waits until a query has so many results; -1: any.
-func (b *bed) query(expr string, want int) {
+func (b bed) query(expr string, want int) {
 	b.Helper()
 	lab.Eventually(b, 60*time.Second, func() error {
 		var data struct{ Result []json.RawMessage }
@@ -259,7 +211,7 @@ func (b *bed) query(expr string, want int) {
 
 // rules waits until every rule was evaluated without an error. An NVA whose
 // sessions are down must be alerted of.
-func (b *bed) rules() {
+func (b bed) rules() {
 	b.Helper()
 	lab.Eventually(b, 60*time.Second, func() error {
 		var data struct {

@@ -3,17 +3,13 @@ package reload
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	netbed "github.com/nvad/nvad/integration/bed"
 	"github.com/nvad/nvad/integration/lab"
 	"github.com/nvad/nvad/integration/rawbgp"
 )
@@ -26,107 +22,35 @@ var (
 	ourAddress = netip.MustParseAddr("10.0.0.4")
 	// sources are the preferred source addresses that the policies set.
 	sources = [2]string{ourAddress.String(), "10.0.0.8"}
-	beds    atomic.Int32
 )
 
 // bed is nvad in a namespace, joined by one link to that of its neighbors.
 type bed struct {
-	*testing.T
-	nvad, peers string // names of the namespaces
-	dir         string
-	daemon      *exec.Cmd
+	*netbed.Bed
+	daemon *netbed.Process
 }
 
-// newBed makes the namespaces and runs nvad with a configuration. All of it ends
-// with the test.
+// newBed makes the namespaces and runs nvad with a configuration.
 func newBed(t *testing.T, config string) *bed {
 	t.Helper()
-	prefix := fmt.Sprintf("nvrl%dx%d", os.Getpid(), beds.Add(1))
-	b := &bed{T: t, nvad: prefix + "a", peers: prefix + "b", dir: t.TempDir()}
-	for _, ns := range []string{b.nvad, b.peers} {
-		b.sh("ip netns add " + ns)
-		t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", ns).Run() })
-		b.sh("ip -n " + ns + " link set lo up")
-	}
-	b.sh(fmt.Sprintf("ip link add eth0 netns %s type veth peer name eth0 netns %s", b.nvad, b.peers))
-	for _, a := range sources {
-		b.sh("ip -n " + b.nvad + " addr add " + a + "/24 dev eth0")
-	}
-	for _, a := range []string{"10.0.0.1", "10.0.0.2", "10.0.0.5", "10.0.0.6"} {
-		b.sh("ip -n " + b.peers + " addr add " + a + "/24 dev eth0")
-	}
-	b.sh("ip -n " + b.nvad + " link set eth0 up")
-	b.sh("ip -n " + b.peers + " link set eth0 up")
-	b.write(config)
-	b.start()
+	b := &bed{Bed: netbed.New(t, "nvad", "peers")}
+	b.Join("nvad", "eth0", []string{sources[0] + "/24", sources[1] + "/24"},
+		"peers", "eth0", []string{"10.0.0.1/24", "10.0.0.2/24", "10.0.0.5/24", "10.0.0.6/24"})
+	b.Write("nvad.toml", config)
+	b.daemon = b.Nvad("nvad", "nvad")
 	return b
-}
-
-// sh runs a command, split at spaces, and returns its output.
-func (b *bed) sh(command string) string {
-	b.Helper()
-	argv := strings.Fields(command)
-	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
-	if err != nil {
-		b.Fatalf("%s: %v: %s", command, err, out)
-	}
-	return string(out)
-}
-
-func (b *bed) file(name string) string { return filepath.Join(b.dir, name) }
-
-// write replaces nvad's file at once, so that it is never read half.
-func (b *bed) write(config string) {
-	b.Helper()
-	if err := os.WriteFile(b.file("new.toml"), []byte(config), 0o644); err != nil {
-		b.Fatal(err)
-	}
-	if err := os.Rename(b.file("new.toml"), b.file("nvad.toml")); err != nil {
-		b.Fatal(err)
-	}
-}
-
-func (b *bed) start() {
-	b.Helper()
-	log, err := os.Create(b.file("log"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer log.Close()
-	b.daemon = exec.Command("ip", "netns", "exec", b.nvad, lab.Build(b.T, "./cmd/nvad"),
-		"--config", b.file("nvad.toml"), "--socket", b.file("nvad.sock"))
-	b.daemon.Stdout, b.daemon.Stderr = log, log
-	if err := b.daemon.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		_ = b.daemon.Process.Kill()
-		_ = b.daemon.Wait()
-		if text, _ := os.ReadFile(b.file("log")); b.Failed() {
-			b.Logf("nvad:\n%s", text)
-		}
-	})
 }
 
 // reload has nvad read its file again, in either way.
 func (b *bed) reload(bySignal bool) {
 	b.Helper()
-	if !bySignal {
-		b.nvactl("reload")
+	if bySignal {
+		b.daemon.Signal(syscall.SIGHUP)
 		return
 	}
-	if err := b.daemon.Process.Signal(syscall.SIGHUP); err != nil {
+	if _, err := b.Nvactl("nvad", "reload"); err != nil {
 		b.Fatal(err)
 	}
-}
-
-func (b *bed) nvactl(args ...string) []byte {
-	b.Helper()
-	out, err := exec.Command(lab.Build(b.T, "./cmd/nvactl"), append([]string{"--socket", b.file("nvad.sock")}, args...)...).CombinedOutput()
-	if err != nil {
-		b.Fatalf("nvactl %v: %v: %s", args, err, out)
-	}
-	return out
 }
 
 // neighbor is what nvactl neighbors tells.
@@ -139,7 +63,11 @@ type neighbor struct {
 
 func (b *bed) neighbors() (list []neighbor) {
 	b.Helper()
-	if err := json.Unmarshal(b.nvactl("neighbors", "-o", "json"), &list); err != nil {
+	out, err := b.Nvactl("nvad", "neighbors", "-o", "json")
+	if err == nil {
+		err = json.Unmarshal([]byte(out), &list)
+	}
+	if err != nil {
 		b.Fatal(err)
 	}
 	return list
@@ -150,7 +78,7 @@ func (b *bed) session(asn uint32, address netip.Addr, watch func(rawbgp.Update))
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Second)
 	defer cancel()
-	s, err := rawbgp.Peer{Local: address, Remote: ourAddress, ASN: asn, Dial: lab.DialFrom(b.peers), Watch: watch}.Connect(ctx)
+	s, err := rawbgp.Peer{Local: address, Remote: ourAddress, ASN: asn, Dial: lab.DialFrom(b.NS("peers")), Watch: watch}.Connect(ctx)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -90,7 +90,6 @@ func (f *field) hush() {
 // TestReloads reloads the file while routes flap, and judges every UPDATE.
 func TestReloads(t *testing.T) {
 	lab.RequireRoot(t)
-	lab.RequireCommands(t, "ip")
 	lab.Build(t, "./cmd/nvactl")
 	one := newFeeder(3356, netip.MustParseAddr("10.0.0.1"), false)
 	two := newFeeder(2914, netip.MustParseAddr("10.0.0.2"), true)
@@ -105,7 +104,7 @@ func TestReloads(t *testing.T) {
 	last := 1
 	for n := 1; n <= *reloads && !f.faulty(); n++ {
 		last = 1 + n%2
-		f.write(config(last))
+		f.Write("nvad.toml", config(last))
 		f.reload(n%4 < 2)
 		f.await(last)
 	}
@@ -190,7 +189,7 @@ var objectID = regexp.MustCompile(`nhid \d+ `)
 // kernel is nvad's routes in the kernel.
 func (b *bed) kernel() []string {
 	b.Helper()
-	routes := strings.TrimSpace(b.sh("ip -n " + b.nvad + " -o route show proto 186"))
+	routes := strings.TrimSpace(b.Sh("ip -n %s -o route show proto 186", b.NS("nvad")))
 	lines := strings.Split(objectID.ReplaceAllString(routes, ""), "\n")
 	slices.Sort(lines)
 	return lines
