@@ -1,7 +1,7 @@
 #!/bin/sh
-# Prints the version of the Debian package that git says this tree is: 1.2.3 for a
-# tag v1.2.3, 1.2.3+5.gabc1234 for five commits later, and 0.0.0+N.gabc1234 for N
-# commits without a tag. One with changes that are not committed comes after that.
+# Prints the version of the Debian package for this tree, by git: 1.2.3 for the tag
+# v1.2.3, 1.2.3+5.gabc1234 for five commits later, and 0.0.0+N.gabc1234 for N commits
+# without a tag. Uncommitted changes append "+dirty".
 set -eu
 cd "$(dirname "$0")/.."
 described=$(git describe --tags --match 'v[0-9]*' --long --dirty 2>/dev/null) ||

@@ -72,7 +72,7 @@ func TestVuln(t *testing.T) {
 	}{
 		{"no entry", "No vulnerabilities found", "VULNDB=" + vulnDB(t, ""), 0},
 		{"an entry", "GO-2026-0001", "VULNDB=" + vulnDB(t, "golang.org/x/sys"), 3},
-		{"no database", "is no copy of", "VULNDB=" + t.TempDir(), 1},
+		{"no database", "is not a copy of", "VULNDB=" + t.TempDir(), 1},
 		{"out of reach", "nothing was checked", "https_proxy=http://127.0.0.1:1", 77},
 	} {
 		if out, code := run(step.env); code != step.code || !strings.Contains(out, step.says) {

@@ -1,4 +1,4 @@
-// A hub: VNet, Route Server and one NVA, which cloud-init takes to a routing one.
+// A hub: a VNet, a Route Server, and a VM that cloud-init turns into a routing NVA.
 
 param location string
 param name string
@@ -23,8 +23,8 @@ var nvaSubnet = cidrSubnet(prefix, 24, 0)
 var gatewaySubnet = cidrSubnet(prefix, 24, 200)
 var routeServerSubnet = cidrSubnet(prefix, 24, 210)
 
-// A Route Server's instances have the first two addresses that Azure leaves free.
-// `az network routeserver show --query virtualRouterIps` must say the same.
+// A Route Server's instances have the first two addresses that Azure does not reserve.
+// `az network routeserver show --query virtualRouterIps` must print the same.
 var routeServers = [cidrHost(routeServerSubnet, 3), cidrHost(routeServerSubnet, 4)]
 
 var values = {
@@ -39,7 +39,7 @@ var values = {
 }
 var userData = reduce(items(values), loadTextContent('../../cloud-init/bootstrap.yaml'), (text, v) => replace(text, '\${${v.key}}', v.value))
 
-// From where the NVA may be reached by SSH, if from anywhere.
+// Prefixes from which the NVA accepts SSH, if any.
 var management = empty(managementPrefixes) ? [] : [
   {
     name: 'management'
@@ -87,7 +87,7 @@ resource nsg 'Microsoft.Network/networkSecurityGroups@2023-09-01' = {
           destinationPortRange: '179'
         }
       }
-      // Nobody else joins the tunnel, and no prefix that is forwarded opens the NVA itself.
+      // Nobody else can join the tunnel, and forwarded prefixes do not open the NVA itself.
       {
         name: 'deny-nva'
         properties: {
@@ -114,7 +114,7 @@ resource nsg 'Microsoft.Network/networkSecurityGroups@2023-09-01' = {
           destinationPortRange: '*'
         }
       }
-      // Azure's own last rules would let the whole VNet in, and what is peered with it.
+      // Azure's default rules would permit the whole VNet and everything peered with it.
       {
         name: 'deny-in'
         properties: {
@@ -171,8 +171,8 @@ resource nsg 'Microsoft.Network/networkSecurityGroups@2023-09-01' = {
   }
 }
 
-// Route Server programs what the NVA announces on the NVA's own NIC too; a default
-// route would send its packets back to itself.
+// Route Server also programs routes from the NVA on the NVA's own NIC; a default route
+// would return its packets to itself.
 resource userRoutes 'Microsoft.Network/routeTables@2023-09-01' = if (announcesDefault) {
   name: 'rt-${name}-nva'
   location: location
@@ -205,7 +205,7 @@ resource vnet 'Microsoft.Network/virtualNetworks@2023-09-01' = {
             id: nsg.id
           }
           routeTable: announcesDefault ? { id: userRoutes.id } : null
-          // So that the package can come from a storage account without a way to the internet.
+          // For downloads from a storage account without access to the internet.
           serviceEndpoints: [{ service: 'Microsoft.Storage' }]
         }
       }
@@ -313,7 +313,7 @@ resource routeServer 'Microsoft.Network/virtualHubs@2023-09-01' = {
   location: location
   properties: {
     sku: 'Standard'
-    // Without it the NVA gets no routes of a gateway, and gives it none.
+    // Without it, NVA and gateway do not get each other's routes.
     allowBranchToBranchTraffic: true
   }
 }
@@ -333,7 +333,7 @@ resource routeServerConfig 'Microsoft.Network/virtualHubs/ipConfigurations@2023-
 
 var peers = [{ name: 'vm-${name}', address: nva }]
 
-// One at a time: a Route Server refuses a second change while one is made.
+// One at a time: a Route Server refuses a second change while one is in progress.
 @batchSize(1)
 resource peer 'Microsoft.Network/virtualHubs/bgpConnections@2023-09-01' = [for p in peers: {
   parent: routeServer

@@ -1,4 +1,4 @@
-// Hubs with a Route Server and an NVA each, joined by VXLAN: two, or more.
+// Two or more hubs, each with a Route Server and an NVA, connected by VXLAN.
 //
 //   az deployment group create -g RESOURCE-GROUP -f main.bicep \
 //     -p adminPublicKey="$(cat ~/.ssh/id_ed25519.pub)" packageUrl=URL packageSha256=SUM \
@@ -7,13 +7,13 @@
 @description('Region of all hubs.')
 param location string = resourceGroup().location
 
-@description('The hubs: a name and a /16 each. The NVA is .0.4, Route Server .210.4 and .210.5, and .200.0/24 is left to a gateway.')
+@description('The hubs: a name and a /16 each. The NVA is .0.4, Route Server .210.4 and .210.5, and .200.0/24 is reserved for a gateway.')
 param hubs array = [
   { name: 'hub00', prefix: '10.0.0.0/16' }
   { name: 'hub10', prefix: '10.10.0.0/16' }
 ]
 
-@description('Where the VMs get nvad\'s package from.')
+@description('URL from which the VMs download nvad\'s package.')
 @minLength(1)
 param packageUrl string
 
@@ -22,7 +22,7 @@ param packageUrl string
 @maxLength(64)
 param packageSha256 string
 
-// "latest" is too short on purpose: with it two NVAs made on different days would differ.
+// The minimum length excludes "latest": NVAs created on different days would differ.
 @description('Version of Canonical\'s image ubuntu-24_04-lts, server, such as 24.04.YYYYMMDD0. `az vm image list --all -p Canonical -f ubuntu-24_04-lts -s server` lists them.')
 @minLength(10)
 param imageVersion string
@@ -39,13 +39,13 @@ param vni int = 77
 @maxLength(80)
 param nvaKey string
 
-@description('What passes through the NVAs besides the hubs\' own prefixes: spokes, on-premises.')
+@description('Prefixes whose traffic passes through the NVAs, besides the hubs\' own: spokes, on-premises.')
 param forwardedPrefixes array = []
 
-@description('From where the NVAs may be reached by SSH.')
+@description('Prefixes from which the NVAs accept SSH.')
 param managementPrefixes array = []
 
-@description('Whether the NVAs announce a default route. Their own subnet is then kept from following it.')
+@description('Whether the NVAs announce a default route. If so, their own subnet gets a user-defined default route.')
 param announcesDefault bool = false
 
 @description('User of the VMs.')
@@ -85,7 +85,7 @@ module hub 'hub.bicep' = [for (h, i) in hubs: {
 
 var pairs = flatten(map(hubs, a => map(filter(hubs, b => b.name != a.name), b => { from: a.name, to: b.name })))
 
-// One at a time: a VNet takes one change at a time.
+// One at a time: a VNet accepts only one change at a time.
 @batchSize(1)
 module peering 'peering.bicep' = [for p in pairs: {
   name: 'peering-${p.from}-${p.to}'

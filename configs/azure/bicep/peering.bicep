@@ -11,7 +11,7 @@ resource far 'Microsoft.Network/virtualNetworks@2023-09-01' existing = {
   name: to
 }
 
-// The NVAs' packets have the addresses of the NVAs outside, so nothing is forwarded.
+// The outer packets have the addresses of the NVAs, so the peering forwards nothing.
 resource peering 'Microsoft.Network/virtualNetworks/virtualNetworkPeerings@2023-09-01' = {
   parent: near
   name: 'to-${to}'

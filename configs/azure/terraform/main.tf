@@ -1,4 +1,4 @@
-# Hubs with a Route Server and an NVA each, joined by VXLAN: two, or more.
+# Two or more hubs, each with a Route Server and an NVA, connected by VXLAN.
 
 terraform {
   required_version = ">= 1.5"
@@ -52,7 +52,7 @@ module "hub" {
   vm_size             = var.vm_size
 }
 
-# The NVAs' packets have the addresses of the NVAs outside, so nothing is forwarded.
+# The outer packets have the addresses of the NVAs, so the peering forwards nothing.
 resource "azurerm_virtual_network_peering" "this" {
   for_each = local.pairs
 
@@ -65,6 +65,6 @@ resource "azurerm_virtual_network_peering" "this" {
 }
 
 output "route_servers" {
-  description = "Addresses that the NVAs peer with, by hub. `az network routeserver show --query virtualRouterIps` must say the same."
+  description = "Addresses with which the NVAs peer, by hub. `az network routeserver show --query virtualRouterIps` must print the same."
   value       = { for name, hub in module.hub : name => hub.route_servers }
 }

@@ -1,5 +1,5 @@
 variable "resource_group_name" {
-  description = "Resource group, which is made."
+  description = "Resource group to create."
   type        = string
 }
 
@@ -9,7 +9,7 @@ variable "location" {
 }
 
 variable "hubs" {
-  description = "The hubs: a name and a /16 each. The NVA is .0.4, Route Server .210.4 and .210.5, and .200.0/24 is left to a gateway."
+  description = "The hubs: a name and a /16 each. The NVA is .0.4, Route Server .210.4 and .210.5, and .200.0/24 is reserved for a gateway."
   type        = map(string)
   default = {
     hub00 = "10.0.0.0/16"
@@ -18,7 +18,7 @@ variable "hubs" {
 }
 
 variable "package_url" {
-  description = "Where the VMs get nvad's package from."
+  description = "URL from which the VMs download nvad's package."
   type        = string
 
   validation {
@@ -60,7 +60,7 @@ variable "vni" {
 }
 
 variable "forwarded_prefixes" {
-  description = "What passes through the NVAs besides the hubs' own prefixes: spokes, on-premises."
+  description = "Prefixes whose traffic passes through the NVAs, besides the hubs' own: spokes, on-premises."
   type        = list(string)
   default     = []
 }
@@ -77,13 +77,13 @@ variable "nva_key" {
 }
 
 variable "management_prefixes" {
-  description = "From where the NVAs may be reached by SSH."
+  description = "Prefixes from which the NVAs accept SSH."
   type        = list(string)
   default     = []
 }
 
 variable "announces_default" {
-  description = "Whether the NVAs announce a default route. Their own subnet is then kept from following it."
+  description = "Whether the NVAs announce a default route. If so, their own subnet gets a user-defined default route."
   type        = bool
   default     = false
 }

@@ -1,4 +1,4 @@
-# The VNet of a hub, and what may pass.
+# The VNet of a hub and its NSG.
 
 resource "azurerm_virtual_network" "this" {
   name                = "vnet-${var.name}"
@@ -12,7 +12,7 @@ resource "azurerm_subnet" "default" {
   resource_group_name  = var.resource_group_name
   virtual_network_name = azurerm_virtual_network.this.name
   address_prefixes     = [cidrsubnet(var.prefix, 8, 0)]
-  # So that the package can come from a storage account without a way to the internet.
+  # For downloads from a storage account without access to the internet.
   service_endpoints = ["Microsoft.Storage"]
 }
 
@@ -75,7 +75,7 @@ resource "azurerm_network_security_group" "nva" {
     }
   }
 
-  # Nobody else joins the tunnel, and no prefix that is forwarded opens the NVA itself.
+  # Nobody else can join the tunnel, and forwarded prefixes do not open the NVA itself.
   security_rule {
     name                       = "deny-nva"
     priority                   = 190
@@ -100,7 +100,7 @@ resource "azurerm_network_security_group" "nva" {
     destination_port_range       = "*"
   }
 
-  # Azure's own last rules would let the whole VNet in, and what is peered with it.
+  # Azure's default rules would permit the whole VNet and everything peered with it.
   security_rule {
     name                       = "deny-in"
     priority                   = 4096
@@ -155,8 +155,8 @@ resource "azurerm_subnet_network_security_group_association" "default" {
   network_security_group_id = azurerm_network_security_group.nva.id
 }
 
-# Route Server programs what the NVA announces on the NVA's own NIC too; a default
-# route would send its packets back to itself.
+# Route Server also programs routes from the NVA on the NVA's own NIC; a default route
+# would return its packets to itself.
 resource "azurerm_route_table" "nva" {
   count = var.announces_default ? 1 : 0
 

@@ -1,4 +1,4 @@
-# The NVA, which cloud-init takes from a bare VM to a routing one.
+# The VM that cloud-init turns into a routing NVA.
 
 locals {
   user_data = templatefile("${path.module}/../../../cloud-init/bootstrap.yaml", {
