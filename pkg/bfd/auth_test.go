@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// keyed is a session with keys.
+// keyed returns a session with keys.
 func keyed(s Session, keys ...AuthKey) Session {
 	s.Keys = keys
 	return s
@@ -53,8 +53,8 @@ func TestAuthenticationDecides(t *testing.T) {
 	}
 }
 
-// TestRollover: both ends go over to another key, one after the other, without a
-// flap, and the first one then counts no more.
+// TestRollover: both ends change to another key, one after the other, without a flap. After
+// that, the first key is not accepted any more.
 func TestRollover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
@@ -89,8 +89,8 @@ func TestRollover(t *testing.T) {
 	})
 }
 
-// TestRestartWithKey: a peer that starts anew counts from another number, and is
-// taken once the one before has been silent for twice the detection time.
+// TestRestartWithKey: a peer that restarts begins with another sequence number, and is
+// accepted once it has been silent for twice the detection time.
 func TestRestartWithKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
@@ -138,8 +138,8 @@ func attacked(t *testing.T, s Session) (l *loop, e *entry, peer packet, sign fun
 	return l, e, peer, sign
 }
 
-// TestSpoofedDown: whoever can send with the peer's address, but has not heard it,
-// does not take the session down.
+// TestSpoofedDown: somebody who sends with the peer's address, but can't read the peer's
+// packets, does not take the session down.
 func TestSpoofedDown(t *testing.T) {
 	single, multi := between(addrA, addrB, 50*ms), between(addrA, addrB, 50*ms)
 	multi.Multihop, multi.MinTTL = true, 254
@@ -185,7 +185,7 @@ func TestFarAway(t *testing.T) {
 	}
 }
 
-// TestReplay: what was sent once counts once, and what was changed on the way never.
+// TestReplay: a packet that is sent again is discarded, and one that was changed too.
 func TestReplay(t *testing.T) {
 	l, e, peer, sign := attacked(t, keyed(between(addrA, addrB, 50*ms), oldKey))
 	peer.state = Down

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// junk sends what fill makes of each packet from an address to a BFD port, as fast
-// as it can or as told, until stop is closed.
+// junk sends packets that fill has filled from an address to a BFD port, as fast as it can or
+// at a rate, until stop is closed.
 func junk(t *testing.T, from, to netip.Addr, port int, stop <-chan struct{}, sent *atomic.Uint64, fill func(i uint32) []byte) {
 	conn, err := bind(netip.AddrPortFrom(from, 0), senderOptions(from.Is6(), 0))
 	if err != nil {
@@ -84,8 +84,8 @@ func TestFlood(t *testing.T) {
 	}
 }
 
-// TestFilter: the kernel's filter lets through what the loop would take, and drops
-// what none of its sessions could.
+// TestFilter: the kernel's filter passes packets that the loop would accept, and drops those
+// that no session would.
 func TestFilter(t *testing.T) {
 	v6 := [2]netip.Addr{netip.MustParseAddr("::1"), netip.MustParseAddr("::1")}
 	for name, tt := range map[string]struct {

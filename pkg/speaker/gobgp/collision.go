@@ -71,14 +71,7 @@ func (k *peek) run() {
 }
 
 // valid reports whether an acceptable OPEN has arrived.
-func (k *peek) valid() bool {
-	select {
-	case <-k.done:
-		return k.err == nil
-	default:
-		return false
-	}
-}
+func (k *peek) valid() bool { return isClosed(k.done) && k.err == nil }
 
 // stop makes run return, and waits for it.
 func (k *peek) stop() {

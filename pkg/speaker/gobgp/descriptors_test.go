@@ -48,7 +48,7 @@ func TestConnectionsOfANeighborAreBounded(t *testing.T) {
 	}
 }
 
-// TestDescriptorsAreLeft: where few are left, neighbors get none of them.
+// TestDescriptorsAreLeft: if few are left, neighbors get none of them.
 func TestDescriptorsAreLeft(t *testing.T) {
 	s := newTestSpeaker(t, "127.0.12.1", "10.0.0.1", 65001)
 	s.descriptors = 0

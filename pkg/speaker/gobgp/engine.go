@@ -136,35 +136,28 @@ func engineLevel(level slog.Level) slog.Level {
 // Handle implements [slog.Handler].
 func (h engineLog) Handle(ctx context.Context, r slog.Record) error {
 	out := slog.NewRecord(r.Time, engineLevel(r.Level), "session engine: "+r.Message, r.PC)
-	r.Attrs(func(a slog.Attr) bool {
-		if a, ok := engineAttr(a); ok {
-			out.AddAttrs(a)
-		}
-		return true
-	})
+	r.Attrs(func(a slog.Attr) bool { out.AddAttrs(engineAttrs(a)...); return true })
 	return h.Handler.Handle(ctx, out)
 }
 
 // WithAttrs implements [slog.Handler].
 func (h engineLog) WithAttrs(attrs []slog.Attr) slog.Handler {
-	kept := make([]slog.Attr, 0, len(attrs))
-	for _, a := range attrs {
-		if a, ok := engineAttr(a); ok {
-			kept = append(kept, a)
-		}
-	}
-	return engineLog{h.Handler.WithAttrs(kept)}
+	return engineLog{h.Handler.WithAttrs(engineAttrs(attrs...))}
 }
 
 // WithGroup implements [slog.Handler].
 func (h engineLog) WithGroup(name string) slog.Handler { return engineLog{h.Handler.WithGroup(name)} }
 
-func engineAttr(a slog.Attr) (slog.Attr, bool) {
-	if a.Key == "Topic" {
-		return a, false
+// engineAttrs renames GoBGP's keys, and drops the one that names its module.
+func engineAttrs(attrs ...slog.Attr) []slog.Attr {
+	kept := make([]slog.Attr, 0, len(attrs))
+	for _, a := range attrs {
+		if k, ok := engineKeys[a.Key]; ok {
+			a.Key = k
+		}
+		if a.Key != "Topic" {
+			kept = append(kept, a)
+		}
 	}
-	if k, ok := engineKeys[a.Key]; ok {
-		a.Key = k
-	}
-	return a, true
+	return kept
 }

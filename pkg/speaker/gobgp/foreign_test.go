@@ -130,7 +130,7 @@ func eventually(t testing.TB, d time.Duration, ok func() bool) {
 	}
 }
 
-// TestAcceptChannel is the guard of the one thing taken from GoBGP's inside.
+// TestAcceptChannel guards the one thing that nvad takes from GoBGP's inside.
 func TestAcceptChannel(t *testing.T) {
 	s := server.NewBgpServer()
 	defer s.Stop()

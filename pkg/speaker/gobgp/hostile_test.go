@@ -30,7 +30,7 @@ func TestMalformedUpdates(t *testing.T) {
 				}
 				return
 			}
-			peer.update(wiretest.Unhex(wiretest.HexBase), wiretest.Unhex("08 0a")) // tells where the case ends
+			peer.update(wiretest.Unhex(wiretest.HexBase), wiretest.Unhex("08 0a")) // marks the end of the case
 			if got := fate(s); got != c.Want {
 				t.Errorf("%s, want %s", got, c.Want)
 			}
@@ -52,7 +52,7 @@ func (p *rawPeer) mustEnd() wire.Message {
 	}
 }
 
-// fate is what became of the UPDATE before the one that announces 10.0.0.0/8.
+// fate says how the UPDATE was handled that came before the one that announces 10.0.0.0/8.
 func fate(s *testSpeaker) string {
 	s.t.Helper()
 	ev := next[speaker.Update](s, 2*time.Second)
@@ -110,8 +110,8 @@ func TestHostileMessages(t *testing.T) {
 	}
 }
 
-// TestMalformedAreCounted: each UPDATE counts once, by what became of it and by
-// what was wrong, also the one that ends the session.
+// TestMalformedAreCounted: each malformed UPDATE counts once by action and once by class,
+// also the one that ends the session.
 func TestMalformedAreCounted(t *testing.T) {
 	s := newTestSpeaker(t, "127.0.3.3", "10.0.0.1", 65001)
 	peer, up := rawSession(t, s, "127.0.3.4", rawOpen{asn: 65002, id: "10.0.0.2", hold: 90})
@@ -131,7 +131,7 @@ func TestMalformedAreCounted(t *testing.T) {
 	}
 }
 
-// TestNotificationReason: what a neighbor's NOTIFICATION says is why the session ended.
+// TestNotificationReason: the reason of Down quotes the neighbor's NOTIFICATION.
 func TestNotificationReason(t *testing.T) {
 	for body, words := range map[string]string{
 		"0602 05 6265616368": `Cease/Administrative Shutdown "beach"`,

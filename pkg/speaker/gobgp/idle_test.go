@@ -22,8 +22,8 @@ func absent(s *testSpeaker, n int) []speaker.Neighbor {
 	return out
 }
 
-// TestIdleNeighborIsSmall measures what a neighbor that cannot be reached costs:
-// heap and the stack of its goroutine.
+// TestIdleNeighborIsSmall measures the heap and the stack of a neighbor that can't be
+// reached.
 func TestIdleNeighborIsSmall(t *testing.T) {
 	const neighbors = 500
 	s := newTestSpeaker(t, "127.0.9.1", "10.0.0.1", 65001)

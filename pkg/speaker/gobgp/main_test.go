@@ -8,10 +8,9 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain looks for goroutines that were left behind, but not after
-// benchmarks: the GoBGP that is measured there as it comes leaves some. Where
-// GoBGP's state machine ends a session by a timer of its own, in the moment in
-// which the session ends anyway, it leaves the goroutine of one queue.
+// TestMain looks for goroutines that were left behind, but not after benchmarks: the plain
+// GoBGP that is measured there leaves some. One goroutine is ignored: GoBGP leaves that of a
+// queue if its timer ends a session in the moment in which the session ends anyway.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if f := flag.Lookup("test.bench"); f != nil && f.Value.String() != "" {

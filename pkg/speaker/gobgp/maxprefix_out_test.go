@@ -10,8 +10,8 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// counting is a neighbor that counts as Route Server documents it: known routes
-// and those coming in, where what comes without a pause is one.
+// counting is a neighbor that counts as Route Server documents it: known plus incoming
+// routes, where all UPDATEs without a pause between them count as one.
 type counting struct {
 	known             map[netip.Prefix]*route.Attrs
 	settled, incoming int
@@ -89,7 +89,7 @@ func TestAccountSendsAllAgain(t *testing.T) {
 	}
 }
 
-// Whatever is to be sent when, the limit holds and the last word arrives.
+// Whatever is sent and when, the limit holds, and the latest change of each prefix arrives.
 func TestAccountAtRandom(t *testing.T) {
 	const limit = 20
 	rnd := rand.New(rand.NewPCG(3, 4))
@@ -126,7 +126,8 @@ func TestAccountAtRandom(t *testing.T) {
 	}
 }
 
-// Where nothing may leave, what waits is kept, not how often it changed.
+// While nothing may be sent, memory depends on the waiting routes, not on how often they
+// change.
 func TestAccountForgetsWhatFlaps(t *testing.T) {
 	const limit = 10
 	a, now := newAccount(), time.Unix(0, 0)

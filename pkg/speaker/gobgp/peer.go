@@ -113,6 +113,7 @@ func (p *peer) run() {
 	p.counters.changed()
 	p.dial()
 	for {
+		events, pending := p.head()
 		select {
 		case order := <-p.stop:
 			p.leave(order)
@@ -137,7 +138,7 @@ func (p *peer) run() {
 			p.dial()
 		case <-p.verdict.C:
 			p.conclude()
-		case p.pendingChannel() <- p.pendingEvent():
+		case events <- pending:
 			p.pending = nil
 		}
 	}
@@ -319,28 +320,13 @@ func (p *peer) report(state speaker.State, reason string) {
 	}
 }
 
-func (p *peer) pendingChannel() chan<- speaker.Event {
+// head returns the pending state, and the channel to send it to. If there is none, the
+// channel is nil, which a select never chooses.
+func (p *peer) head() (chan<- speaker.Event, speaker.Event) {
 	if p.pending == nil {
-		return nil
+		return nil, nil
 	}
-	return p.sp.events
-}
-
-func (p *peer) pendingEvent() speaker.Event {
-	if p.pending == nil {
-		return nil
-	}
-	return *p.pending
-}
-
-// gone reports whether run has returned.
-func (p *peer) gone() bool {
-	select {
-	case <-p.done:
-		return true
-	default:
-		return false
-	}
+	return p.sp.events, *p.pending
 }
 
 // offer hands an accepted connection to the neighbor.

@@ -9,8 +9,8 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// A neighbor that is shut down with a message (RFC 9003) is told it, also where
-// the new configuration, which only says that it is down, comes right behind.
+// A neighbor that is shut down with a message (RFC 9003) receives the message, also if the
+// new configuration, which only disables the neighbor, follows at once.
 func TestPartingTellsTheMessage(t *testing.T) {
 	ours, theirs := net.Pipe()
 	go func() { _, _ = io.Copy(io.Discard, theirs) }()

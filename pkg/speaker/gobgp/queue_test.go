@@ -54,13 +54,13 @@ func TestPacking(t *testing.T) {
 	}
 }
 
-// TestQueue is the promise of the queue: the latest change of a prefix wins.
+// TestQueue: the latest change of a prefix wins.
 func TestQueue(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		q := newQueue()
 		attrs := []*route.Attrs{nil, {}, {MED: route.Some(1)}}
 		queued, got := map[netip.Prefix]*route.Attrs{}, map[netip.Prefix]*route.Attrs{}
-		told, left := map[netip.Prefix]bool{}, map[netip.Prefix]bool{} // by the Adj-RIB-Out, and on the wire
+		told, left := map[netip.Prefix]bool{}, map[netip.Prefix]bool{} // in the Adj-RIB-Out, and on the wire
 		take := func() {
 			b := q.take()
 			for _, c := range b.changes {
@@ -85,7 +85,7 @@ func TestQueue(t *testing.T) {
 			p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(rapid.IntRange(0, 5).Draw(t, "prefix"))}), 32)
 			c := speaker.Change{Prefix: p, Attrs: rapid.SampledFrom(attrs).Draw(t, "attrs")}
 			if c.Attrs == nil && !told[p] {
-				continue // nothing is withdrawn that was not told
+				continue // only announced prefixes are withdrawn
 			}
 			c.New = c.Attrs != nil && !told[p]
 			told[p] = c.Attrs != nil
@@ -98,8 +98,8 @@ func TestQueue(t *testing.T) {
 	})
 }
 
-// TestQueueForgetsWhatCameAndWent: while a neighbor does not read, another announces and
-// withdraws ever new prefixes within its maximum-prefix. Nothing of them waits.
+// TestQueueForgetsWhatCameAndWent: while one neighbor does not read, another announces and
+// withdraws new prefixes all the time, within its maximum-prefix. None of them stays queued.
 func TestQueueForgetsWhatCameAndWent(t *testing.T) {
 	q := newQueue()
 	for i := range uint32(1 << 16) {

@@ -8,8 +8,8 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// RFC 9234 4.2: roles that fit, a neighbor that tells none, and one that takes
-// itself for something else.
+// TestRoles: roles that fit, a neighbor that announces none, and one with another role than
+// configured (RFC 9234 4.2).
 func TestRoles(t *testing.T) {
 	as := func(role string) func(*speaker.Neighbor) { return func(n *speaker.Neighbor) { n.Role = role } }
 	t.Run("peers", func(t *testing.T) { pair(t, as("peer")) })
@@ -25,7 +25,7 @@ func TestRoles(t *testing.T) {
 	t.Run("two providers", func(t *testing.T) {
 		a, _ := rolePair(t, "customer", "customer")
 		// A connection that collides with the other's may be closed without a
-		// word; the next one is tried only some seconds later.
+		// NOTIFICATION; the next one is dialled only some seconds later.
 		for ev := next[speaker.StateChanged](a, 20*time.Second); !strings.Contains(ev.Reason, "Role Mismatch"); {
 			ev = next[speaker.StateChanged](a, 20*time.Second)
 		}

@@ -16,9 +16,9 @@ import (
 	"github.com/nvad/nvad/pkg/speaker/wire/wiretest"
 )
 
-// deafen has the kernel drop whatever arrives for the socket, as if its host were
-// gone. What it has sent is acknowledged before: its retransmissions would be signs
-// of life.
+// deafen has the kernel drop everything that arrives for the socket, as if its host were
+// gone. It waits until everything that was sent is acknowledged: retransmissions would be
+// signs of life.
 func (p *rawPeer) deafen() {
 	p.t.Helper()
 	for deadline := time.Now().Add(time.Second); tcpInfo(p.conn).Unacked > 0 && time.Now().Before(deadline); {
@@ -37,8 +37,8 @@ func (p *rawPeer) deafen() {
 	}
 }
 
-// TestRestartedNeighborReplacesItsSession connects again where the old connection
-// is dead, but nothing tells so except that nobody answers on it (RFC 4724 5).
+// TestRestartedNeighborReplacesItsSession connects again while the old connection is dead,
+// which shows only in that nobody answers on it (RFC 4724 5).
 func TestRestartedNeighborReplacesItsSession(t *testing.T) {
 	s := newTestSpeaker(t, "127.0.11.1", "10.0.0.1", 65001)
 	o := rawOpen{asn: 65002, id: "10.0.0.2", hold: 90, graceful: true}
@@ -58,8 +58,8 @@ func TestRestartedNeighborReplacesItsSession(t *testing.T) {
 	}
 }
 
-// TestDeadSessionWithoutGracefulRestart is not given up for a second connection:
-// its neighbor may be cut off for a moment, and its hold time decides.
+// TestDeadSessionWithoutGracefulRestart: a second connection does not end a session without
+// graceful restart. The neighbor may be cut off for a moment; the hold time decides.
 func TestDeadSessionWithoutGracefulRestart(t *testing.T) {
 	s := newTestSpeaker(t, "127.0.11.1", "10.0.0.1", 65001)
 	o := rawOpen{asn: 65002, id: "10.0.0.2", hold: 90}
@@ -129,8 +129,8 @@ func TestSecondConnectionsDisplaceNothing(t *testing.T) {
 	}
 }
 
-// TestNeighborThatTakesLittle leaves its window closed before the socket's buffer on
-// this side is full: no write takes long (RFC 9687).
+// TestNeighborThatTakesLittle: a neighbor closes its window before nvad's socket buffer is
+// full, so that no write blocks, and is dropped all the same (RFC 9687).
 func TestNeighborThatTakesLittle(t *testing.T) {
 	s := newTestSpeaker(t, "127.0.11.1", "10.0.0.1", 65001)
 	passive(s, "127.0.11.2", func(n *speaker.Neighbor) { n.Families = route.IPv4 })
@@ -165,9 +165,8 @@ func TestNeighborThatTakesLittle(t *testing.T) {
 	}
 }
 
-// TestSilentStrangerComesFirst: who connects from the neighbor's address and says
-// nothing, or a part of an OPEN, does not keep the neighbor out until it is timed
-// out.
+// TestSilentStrangerComesFirst: somebody who connects from the neighbor's address and sends
+// nothing, or a part of an OPEN, does not keep the neighbor out until the timeout.
 func TestSilentStrangerComesFirst(t *testing.T) {
 	o := rawOpen{asn: 65002, id: "10.0.0.2", hold: 90}
 	s := newTestSpeaker(t, "127.0.11.1", "10.0.0.1", 65001)

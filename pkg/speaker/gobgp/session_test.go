@@ -121,7 +121,7 @@ func TestTTLSecurity(t *testing.T) {
 	pair(t, func(n *speaker.Neighbor) { n.TTLSecurity = 1 })
 }
 
-// TestTTLSecurityHint: silence on a connection that stands has a likely reason.
+// TestTTLSecurityHint: silence on an open connection has a likely reason.
 func TestTTLSecurityHint(t *testing.T) {
 	s := &session{cfg: speaker.Neighbor{TTLSecurity: 1}, expected: "no OPEN within 30s"}
 	if got, want := s.overdue(), "hold timer expired: no OPEN within 30s"+ttlHint; got != want {
@@ -155,7 +155,7 @@ func TestUnchangedNeighborIsLeftAlone(t *testing.T) {
 	}
 }
 
-// TestPassive: a session that nobody opens says so.
+// TestPassive: a passive neighbor that does not connect is reported as such.
 func TestPassive(t *testing.T) {
 	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
 	s.configure(speaker.Neighbor{Address: addr("127.0.4.2"), LocalAddress: s.addr, LocalASN: 65001, RemoteASN: 65002, Passive: true})
@@ -165,7 +165,7 @@ func TestPassive(t *testing.T) {
 	}
 }
 
-// TestBadOpen: what a NOTIFICATION's subcode leaves open is told.
+// TestBadOpen: the reason says more than the NOTIFICATION's subcode.
 func TestBadOpen(t *testing.T) {
 	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
 	s.configure(speaker.Neighbor{Address: addr("127.0.4.2"), LocalAddress: s.addr, LocalASN: 65001, RemoteASN: 65001, Passive: true})
@@ -187,7 +187,7 @@ func TestBadOpen(t *testing.T) {
 	}
 }
 
-// TestBadPeerAS: the AS that the neighbor has is told.
+// TestBadPeerAS: the reason names the neighbor's AS.
 func TestBadPeerAS(t *testing.T) {
 	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
 	s.configure(speaker.Neighbor{Address: addr("127.0.4.2"), LocalAddress: s.addr, LocalASN: 65001, RemoteASN: 65002, Passive: true})

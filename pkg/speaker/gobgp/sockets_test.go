@@ -24,8 +24,8 @@ func taken(t *testing.T, address string) net.Listener {
 	return l
 }
 
-// What can't be listened on, or keyed, refuses a reload before any session is touched,
-// and nothing of it stays.
+// A reload that needs a socket which can't be opened, or a key that can't be set, is refused
+// before any session is touched, and leaves nothing behind.
 func TestPrepareTouchesNoSession(t *testing.T) {
 	a := newTestSpeaker(t, "127.0.21.1", "10.0.0.1", 65001)
 	b := newTestSpeaker(t, "127.0.21.2", "10.0.0.2", 65002)
@@ -56,7 +56,7 @@ func TestPrepareTouchesNoSession(t *testing.T) {
 	}
 	c.Close()
 
-	// Once the port is taken for good, nvad goes on without it and comes back to it.
+	// If the port is taken later, nvad goes on without it and retries.
 	other := taken(t, "127.0.21.4")
 	elsewhere.LocalAddress = addr("127.0.21.4")
 	a.Configure([]speaker.Neighbor{na, elsewhere})

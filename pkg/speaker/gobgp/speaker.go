@@ -133,7 +133,7 @@ func (s *Speaker) Configure(neighbors []speaker.Neighbor) {
 	if s.closed {
 		return
 	}
-	maps.DeleteFunc(s.leaving, func(_ netip.Addr, p *peer) bool { return p.gone() })
+	maps.DeleteFunc(s.leaving, func(_ netip.Addr, p *peer) bool { return isClosed(p.done) })
 	for addr, p := range s.peers {
 		n, ok := wanted[addr]
 		if ok && n == p.cfg {

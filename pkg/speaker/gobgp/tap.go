@@ -245,22 +245,23 @@ func (t *tap) probe() {
 // Close implements [net.Conn]. If GoBGP closes the connection before it has sent OPEN, its
 // state machine was not ready, and handOver tries again.
 func (t *tap) Close() error {
-	select {
-	case <-t.opened:
+	if isClosed(t.opened) {
 		t.end(cause{reason: "closed by the session engine", lost: true}, nil)
+		return nil
+	}
+	select {
+	case t.refused <- struct{}{}:
 	default:
-		select {
-		case t.refused <- struct{}{}:
-		default:
-		}
 	}
 	return nil
 }
 
 // ended reports whether end was called.
-func (t *tap) ended() bool {
+func (t *tap) ended() bool { return isClosed(t.done) }
+
+func isClosed(ch <-chan struct{}) bool {
 	select {
-	case <-t.done:
+	case <-ch:
 		return true
 	default:
 		return false

@@ -9,8 +9,8 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// TestCacheOctets: however large the sets are that a neighbor sends, the cache
-// holds no more octets than it may, and says how many.
+// TestCacheOctets: however large the sets of a neighbor are, the cache stays within its
+// bound, and reports its size.
 func TestCacheOctets(t *testing.T) {
 	in := route.NewInterner()
 	for _, asns := range []int{1, 100, 1000, 16_000} {

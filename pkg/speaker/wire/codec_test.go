@@ -14,7 +14,7 @@ import (
 	"github.com/nvad/nvad/pkg/speaker/wire/wiretest"
 )
 
-// Generators of what may be in an Adj-RIB-Out.
+// Generators for sets that an Adj-RIB-Out may have.
 var (
 	genASN  = rapid.OneOf(rapid.Uint32Range(1, 65535), rapid.Uint32Range(65536, 4294967294))
 	genAddr = rapid.Custom(func(t *rapid.T) netip.Addr {
@@ -132,9 +132,8 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// trimForTwoOctets takes away what a 2-octet session cannot restore: an
-// aggregator that hides AS4_PATH from the reader, and the border between two
-// sequences.
+// trimForTwoOctets removes from a what a 2-octet session can't restore: an aggregator
+// that makes the reader ignore AS4_PATH, and the border between two sequences.
 func trimForTwoOctets(a *route.Attrs) {
 	a.Aggregator = route.Aggregator{}
 	var p route.ASPath
@@ -184,8 +183,8 @@ func TestMergeAS4Path(t *testing.T) {
 	}
 }
 
-// FuzzDecodeUpdate feeds the decoder with anything. Its recover must never be
-// what saves it, and what it accepts must be fit to be sent on.
+// FuzzDecodeUpdate gives the decoder any octets. It must not need its recover, and what it
+// accepts must be correct enough to be passed on.
 func FuzzDecodeUpdate(f *testing.F) {
 	for _, c := range wiretest.HostileUpdates {
 		f.Add(wiretest.UpdateBody(nil, wiretest.Unhex(c.Attrs), wiretest.Unhex(c.NLRI)), false, false)

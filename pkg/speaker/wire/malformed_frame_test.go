@@ -25,10 +25,10 @@ func reach(flags, hop string) string {
 	return fmt.Sprintf("%s 0e %02x 0002 01 %02x %s 00 20 20010db8 ", flags, 10+n, n, hop)
 }
 
-// frameCases are UPDATEs whose fields, or whose MP_REACH_NLRI and MP_UNREACH_NLRI,
-// are wrong. 203.0.113.0/24 and 2001:db8::/32 stand when each arrives. want is
-// what is left of them as it was ("old") or anew, or the NOTIFICATION, and then
-// the error's action.
+// frameCases has UPDATEs with errors in their fields, or in MP_REACH_NLRI and
+// MP_UNREACH_NLRI. When each arrives, 203.0.113.0/24 and 2001:db8::/32 are announced. want
+// says of both whether the old route stays ("old"), is replaced ("new") or withdrawn ("-"),
+// or names the NOTIFICATION; then it names the action.
 var frameCases = []struct {
 	name, withdrawn, attrs, nlri string
 	want                         string
@@ -91,8 +91,8 @@ var frameCases = []struct {
 	{"header cut behind MP_REACH_NLRI", "", wiretest.HexOrigin + wiretest.HexPath + wiretest.HexMPReach + "80", "", "old - treat-as-withdraw", speaker.WrongFrame, "RFC 7606 4"},
 }
 
-// TestFrameErrors goes through what can be wrong with an UPDATE beside the value
-// of an attribute. No route that stood before may outlive it unharmed.
+// TestFrameErrors goes through the errors of an UPDATE that are not in the value of an
+// attribute. No old route may stay that the UPDATE could have replaced.
 func TestFrameErrors(t *testing.T) {
 	for _, c := range frameCases {
 		for _, k := range kinds {
@@ -116,7 +116,7 @@ func TestFrameErrors(t *testing.T) {
 	}
 }
 
-// remains is what is left of a route of each family after body.
+// remains returns the state of a route of each family after body.
 func remains(t *testing.T, k kind, body []byte) (string, *speaker.Malformed) {
 	d := NewDecoder(DecoderOptions{Interner: route.NewInterner(), Families: route.IPv4 | route.IPv6, Internal: k.internal})
 	prefixes := []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("2001:db8::/32")}

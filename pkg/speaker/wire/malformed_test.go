@@ -52,7 +52,7 @@ func (k kind) expand(hex string) []byte {
 	}
 }
 
-// tlv is an attribute on the
+// tlv encodes an attribute.
 func tlv(flags, typ uint8, value []byte) []byte {
 	if flags&flagExtended != 0 {
 		return append([]byte{flags, typ, byte(len(value) >> 8), byte(len(value))}, value...)
@@ -60,9 +60,9 @@ func tlv(flags, typ uint8, value []byte) []byte {
 	return append([]byte{flags, typ, byte(len(value))}, value...)
 }
 
-// goodAttrs are one attribute of each type that nvad reads, with a value that is
-// fine, and what becomes of one that is not, for each kind of session: (a)ccepted,
-// attribute (d)iscarded, treated as (w)ithdrawn, session (r)eset.
+// goodAttrs has one attribute of each type that nvad reads, with a correct value, and how a
+// wrong one is handled, for each kind of session: (a)ccepted, attribute (d)iscarded, treated
+// as (w)ithdrawn, session (r)eset.
 var goodAttrs = []struct {
 	typ                      uint8
 	flags                    uint8
@@ -87,7 +87,7 @@ var goodAttrs = []struct {
 	{35, 0xc0, "0000fdea", "wwww", "wwww", "wwww", "wwww", "RFC 9234 5"},
 }
 
-// badValues are values that their type may not have, and some that it may.
+// badValues has values that are not allowed, and some that are.
 var badValues = []struct {
 	name       string
 	flags, typ uint8
@@ -169,9 +169,9 @@ func (c carrier) with(k kind, drop uint8, more ...[]byte) []byte {
 	return wiretest.UpdateBody(nil, attrs, wiretest.Unhex(c.nlri))
 }
 
-// judge decodes body after a good announcement of the same prefix and returns
-// what became of it, as a letter of the tables. It fails where the first route
-// stays, and where an error does not say which rule it breaks.
+// judge decodes body after a good announcement of the same prefix, and returns how it was
+// handled, as a letter of the tables. The test fails if the first route stays, or if an
+// error does not name the rule that it breaks.
 func judge(t *testing.T, k kind, c carrier, body []byte, rule string) (string, *speaker.Malformed) {
 	t.Helper()
 	d := NewDecoder(DecoderOptions{Interner: route.NewInterner(), Families: route.IPv4 | route.IPv6, Internal: k.internal, TwoOctet: k.twoOctet})

@@ -8,7 +8,7 @@ import (
 	"github.com/nvad/nvad/pkg/speaker/wire/wiretest"
 )
 
-// notifications are bodies in hexadecimal and the words for them.
+// notifications has bodies in hexadecimal, and the words for them.
 var notifications = []struct {
 	body  string
 	asn   uint32 // of the neighbor; 0: 65010

@@ -6,10 +6,9 @@ import (
 	"testing"
 )
 
-// TestHostileOpens decodes OPENs whose optional parameters are random octets, in
-// the form of capabilities for the most part. Errors are faults with a code, and
-// what is taken reaches GoBGP, which has no recover around its decoder, only as
-// encoded anew.
+// TestHostileOpens decodes OPENs whose optional parameters are random octets, most of them
+// in the form of capabilities. Errors must be faults with a code. An OPEN that is accepted
+// must be the same when it is encoded anew for GoBGP.
 func TestHostileOpens(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	taken := 0

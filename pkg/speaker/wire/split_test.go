@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestSplit: the pieces of an UPDATE say together what it says, in its order, and
-// none holds many prefixes.
+// TestSplit: the pieces of an UPDATE together say the same as the UPDATE, in the same order,
+// and none has many prefixes.
 func TestSplit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		count := rapid.IntRange(0, 3*mostPrefixes+1)

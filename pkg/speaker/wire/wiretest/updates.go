@@ -19,15 +19,15 @@ const (
 	HexMPReach = "80 0e 1a 0002 01 10 20010db8000000000000000000000001 00 20 20010db8 "
 )
 
-// What may become of an UPDATE.
+// How an UPDATE is handled.
 const (
 	Accepted  = "accepted"  // the route is announced
 	Withdrawn = "withdrawn" // treated as withdraw
 	Ignored   = "ignored"   // no event
 )
 
-// HostileUpdates are UPDATEs that have hurt BGP implementations. Attributes and
-// NLRI are in hexadecimal; want is one of the above or a NOTIFICATION.
+// HostileUpdates are UPDATEs that have brought down BGP implementations. Attributes and NLRI
+// are in hexadecimal. Want is one of the above, or code/subcode of a NOTIFICATION.
 var HostileUpdates = []struct{ Name, Attrs, NLRI, Want string }{
 	{"plain", HexBase, HexNLRI, Accepted},
 	{"NEXT_HOP of 0 octets", HexOrigin + HexPath + "40 03 00", HexNLRI, Withdrawn},
