@@ -108,7 +108,7 @@ func named(cmd *cobra.Command, word string) (*cobra.Command, error) {
 		names[i] = c.Name()
 	}
 	slices.Sort(names)
-	return nil, fmt.Errorf("%q is short for several commands: %s", word, strings.Join(names, ", "))
+	return nil, fmt.Errorf("several commands begin with %q: %s", word, strings.Join(names, ", "))
 }
 
 // isPlace reports whether a word is an address or a prefix.

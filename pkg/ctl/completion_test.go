@@ -82,8 +82,8 @@ func TestNoAbbreviationChanges(t *testing.T) {
 		"config rest":     `unknown command "rest": a command that changes something needs its full name (see nvactl config --help)`,
 		"stopp":           `unknown command "stopp" (see nvactl --help)`,
 		"clear bgp":       `unknown command "clear" (see nvactl --help)`,
-		"n":               `"n" is short for several commands: nat, neighbors (see nvactl --help)`,
-		"rou r 10.0.0.4":  `"r" is short for several commands: received, rejected (see nvactl --help)`,
+		"n":               `several commands begin with "n": nat, neighbors (see nvactl --help)`,
+		"rou r 10.0.0.4":  `several commands begin with "r": received, rejected (see nvactl --help)`,
 	} {
 		t.Run(args, func(t *testing.T) { wantError(t, nvactl(t, socket, strings.Fields(args)...), want) })
 	}
@@ -126,9 +126,9 @@ func TestFRRWords(t *testing.T) {
 		})
 	}
 	for args, want := range map[string]string{
-		"show ip ospf": `nvactl knows no "show ip ospf" (see nvactl show --help)`,
-		"show":         `nvactl needs no "show": nvactl neighbors, nvactl routes (see nvactl show --help)`,
-		"show ip bgp neighbors 10.0.210.9 advertised-routes extra": `nvactl knows no "show ip bgp neighbors 10.0.210.9 advertised-routes extra" (see nvactl show --help)`,
+		"show ip ospf": `nvactl has no answer to "show ip ospf" (see nvactl show --help)`,
+		"show":         `nvactl needs no "show": try nvactl neighbors or nvactl routes (see nvactl show --help)`,
+		"show ip bgp neighbors 10.0.210.9 advertised-routes extra": `nvactl has no answer to "show ip bgp neighbors 10.0.210.9 advertised-routes extra" (see nvactl show --help)`,
 	} {
 		t.Run(args, func(t *testing.T) { wantError(t, nvactl(t, socket, strings.Fields(args)...), want) })
 	}

@@ -55,7 +55,7 @@ for.`,
 		Args: between(0, 1),
 		PreRunE: func(_ *cobra.Command, args []string) error {
 			if version != 0 && len(args) > 0 {
-				return errors.New("either --version or a file")
+				return errors.New("use either --version or a file")
 			}
 			return nil
 		},
@@ -93,7 +93,7 @@ appear; "nvactl reload --dry-run" reports it.`,
 	cmd.Flags().Uint32Var(&to, "to", 0, "compare with this `VERSION`, not with a file")
 	cmd.PreRunE = func(_ *cobra.Command, args []string) error {
 		if to != 0 && len(args) > 0 {
-			return fmt.Errorf("either --to or a file")
+			return errors.New("use either --to or a file")
 		}
 		return nil
 	}

@@ -123,8 +123,8 @@ func whoMay(path string) string {
 	return fmt.Sprintf(" (it is for root and members of group %s)", g.Name)
 }
 
-// explain turns the error of a call into a message for people.
-func explain(err error) error {
+// plainError turns the error of a call into a message for people.
+func plainError(err error) error {
 	s, ok := status.FromError(err)
 	if !ok {
 		return err
@@ -135,7 +135,7 @@ func explain(err error) error {
 	case codes.Unimplemented:
 		return errors.New("nvad is of another version and does not know this request (see nvactl version)")
 	case codes.DeadlineExceeded:
-		return errors.New("nvad did not answer in time")
+		return fmt.Errorf("nvad did not answer within %s", patience)
 	case codes.Canceled:
 		return errors.New("canceled")
 	}
@@ -188,7 +188,7 @@ func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 func serverOf(conn net.Conn) (*unix.Ucred, error) {
 	uc, ok := conn.(*net.UnixConn)
 	if !ok {
-		return nil, errors.New("not a unix socket: nobody knows who listens")
+		return nil, errors.New("can't tell who listens: not a unix socket")
 	}
 	raw, err := uc.SyscallConn()
 	if err != nil {
@@ -202,7 +202,7 @@ func serverOf(conn net.Conn) (*unix.Ucred, error) {
 		return nil, err
 	}
 	if credErr != nil {
-		return nil, fmt.Errorf("who listens on the socket: %w", credErr)
+		return nil, fmt.Errorf("can't tell who listens on the socket: %w", credErr)
 	}
 	return cred, nil
 }

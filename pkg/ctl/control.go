@@ -70,7 +70,7 @@ func (a *app) resetThose(ctx context.Context, c *client, list []*nvadv1.Neighbor
 		_, err := c.control.ResetNeighbor(ctx, &nvadv1.ResetNeighborRequest{Address: n.GetAddress(), Kind: kind.kind})
 		switch {
 		case err != nil:
-			failed = append(failed, explain(err))
+			failed = append(failed, plainError(err))
 		case !a.json():
 			line(a.Out, fmt.Sprintf("%s: %s", n.GetAddress(), kind.done))
 		}
@@ -232,7 +232,7 @@ func awaitDrained(ctx context.Context, c *client, d time.Duration) error {
 		return fmt.Errorf("can't tell whether this NVA is still draining: %w", err)
 	}
 	if s.GetDrainingSince() == nil {
-		return errors.New("the drain was ended before traffic had moved")
+		return errors.New("somebody ended the drain before traffic had moved")
 	}
 	return nil
 }
@@ -280,7 +280,7 @@ func awaitEnd(ctx context.Context, c *client) error {
 	defer cancel()
 	for c.GetState() == connectivity.Ready {
 		if !c.WaitForStateChange(ctx, connectivity.Ready) {
-			return fmt.Errorf("nvad is still ending after %s", ending)
+			return fmt.Errorf("nvad is still running %s after it was told to end (journalctl -u nvad says why)", ending)
 		}
 	}
 	return nil

@@ -52,7 +52,7 @@ func TestControl(t *testing.T) {
 // TestDrainEnded: drain --wait fails if somebody ends the drain meanwhile.
 func TestDrainEnded(t *testing.T) {
 	socket := serve(t, apitest.Hub00())
-	if r := nvactl(t, socket, "drain", "--wait"); r.code != 1 || !strings.Contains(r.err, "ended before traffic had moved") {
+	if r := nvactl(t, socket, "drain", "--wait"); r.code != 1 || !strings.Contains(r.err, "ended the drain before traffic had moved") {
 		t.Errorf("got %+v", r)
 	}
 	if r := nvactl(t, socket, "drain", "--off", "--wait"); r.code != 1 || !strings.Contains(r.err, "--help") {

@@ -141,7 +141,7 @@ func TestFailuresOfTheDaemon(t *testing.T) {
 		{status.Error(codes.Unimplemented, "unknown method"),
 			"nvad is of another version and does not know this request (see nvactl version)"},
 		{status.Error(codes.Unavailable, "transport is closing"), "the connection to nvad was lost before it answered"},
-		{context.DeadlineExceeded, "nvad did not answer in time"},
+		{context.DeadlineExceeded, "nvad did not answer within 30s"},
 		{context.Canceled, "canceled"},
 		{errors.New("the kernel says \x1b[31mno"), "the kernel says [31mno"},
 	} {

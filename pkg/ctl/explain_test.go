@@ -75,7 +75,7 @@ func TestPolicyTestErrors(t *testing.T) {
 		{"10.0.210.4", "in", "10.1.0.0/16 colour red", "", `"colour" is not a key of a route`},
 		{"10.0.210.4", "in", "10.1.0.0/16 med", "", "med has no value"},
 		{"10.0.210.4", "in", "10.1.0.0/16 med x", "", `med: "x" is not a number`},
-		{"10.0.210.4", "in", `10.1.0.0/16 as-path "1 2`, "", "is not closed by a quote"},
+		{"10.0.210.4", "in", `10.1.0.0/16 as-path "1 2`, "", "has no closing quote"},
 		{"10.0.210.4", "in", `10.1.0.0/16 as-path "1 x"`, "", `as-path: "1 x" is not an AS path: "x" is not an ASN`},
 		{"10.0.210.4", "in", `10.1.0.0/16 community 1`, "", `community: "1" is not a community`},
 		{"10.0.210.4", "in", `10.1.0.0/16 next-hop x`, "", `next-hop: "x" is not an address`},

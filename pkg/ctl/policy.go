@@ -223,7 +223,7 @@ func splitQuoted(text string) ([]string, error) {
 		}
 		end := strings.IndexByte(rest[1:], quote)
 		if end < 0 {
-			return nil, fmt.Errorf("%s is not closed by a quote", rest)
+			return nil, fmt.Errorf("%s has no closing quote", rest)
 		}
 		words, rest = append(words, rest[1:1+end]), rest[end+2:]
 	}

@@ -102,9 +102,9 @@ func step(in *directory, name, path string) (*directory, error) {
 	d.shared = st.Mode&unix.S_ISVTX != 0
 	switch {
 	case !trusted(st.Uid):
-		err = fmt.Errorf("%s belongs to another user, who could lead the write elsewhere", path)
+		err = fmt.Errorf("%s belongs to another user, who could redirect the write", path)
 	case st.Mode&0o022 != 0 && !d.shared:
-		err = fmt.Errorf("others may write to %s and could lead the write elsewhere: chmod go-w it first", path)
+		err = fmt.Errorf("others may write to %s and could redirect the write: run chmod go-w %[1]s first", path)
 	}
 	if err != nil {
 		return nil, errors.Join(err, d.Close())
@@ -192,7 +192,7 @@ func protect(f, like *os.File) error {
 	}
 	if own.Uid != st.Uid || own.Gid != st.Gid {
 		if err := unix.Fchown(fd, int(st.Uid), int(st.Gid)); err != nil {
-			return fmt.Errorf("keep the owner: %w", err)
+			return fmt.Errorf("can't keep the owner: %w", err)
 		}
 	}
 	list := make([]byte, 4096)
@@ -206,7 +206,7 @@ func protect(f, like *os.File) error {
 		}
 	}
 	if err != nil && !errors.Is(err, unix.ENOTSUP) {
-		return fmt.Errorf("keep the access list: %w", err)
+		return fmt.Errorf("can't keep the access list: %w", err)
 	}
 	return unix.Fchmod(fd, st.Mode&0o777)
 }

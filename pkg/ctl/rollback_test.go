@@ -45,7 +45,7 @@ func TestConfirmAndRollback(t *testing.T) {
 		"rollback last":                  `"last" is not a version (nvactl config history lists them) (see nvactl rollback --help)`,
 		"config show --version 9":        "version 9 is not kept",
 		"config diff --from 9":           "version 9 is not kept",
-		"config diff x --to 3":           "either --to or a file (see nvactl config diff --help)",
+		"config diff x --to 3":           "use either --to or a file (see nvactl config diff --help)",
 		"reload --confirm 0s":            "--confirm: want 1s to 24h0m0s, got 0s (see nvactl reload --help)",
 		"reload --confirm 25h":           "--confirm: want 1s to 24h0m0s, got 25h0m0s (see nvactl reload --help)",
 		"reload --dry-run --confirm 60s": "if any flags in the group [dry-run confirm] are set none of the others can be; [confirm dry-run] were all set (see nvactl reload --help)",

@@ -242,7 +242,7 @@ func (a *app) run(do action) func(*cobra.Command, []string) error {
 		}
 		defer c.Close()
 		if err := do(cmd.Context(), c, args); err != nil {
-			return failure{explain(err)}
+			return failure{plainError(err)}
 		}
 		return nil
 	}

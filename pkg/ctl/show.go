@@ -87,7 +87,7 @@ var frrCommands = []struct{ theirs, ours string }{
 // translate returns the command of nvactl for a show command of FRR.
 func translate(words []string) ([]string, error) {
 	if len(words) == 0 {
-		return nil, errors.New("nvactl needs no \"show\": nvactl neighbors, nvactl routes")
+		return nil, errors.New("nvactl needs no \"show\": try nvactl neighbors or nvactl routes")
 	}
 	if n := len(words) - 1; n > 0 && words[n] == "json" {
 		words = words[:n]
@@ -97,7 +97,7 @@ func translate(words []string) ([]string, error) {
 			return replaced(strings.Fields(s.ours), values), nil
 		}
 	}
-	return nil, fmt.Errorf("nvactl knows no \"show %s\"", strings.Join(words, " "))
+	return nil, fmt.Errorf("nvactl has no answer to \"show %s\"", strings.Join(words, " "))
 }
 
 // bare drops the words that select an address family: nvad shows both in one table.

@@ -182,7 +182,7 @@ answers, nvactl prints its own version and exits with 1.`,
 			daemon, err := a.daemonVersion(cmd.Context())
 			a.printVersions(telemetry.Build(), daemon)
 			if err != nil {
-				return failure{explain(err)}
+				return failure{plainError(err)}
 			}
 			return nil
 		},

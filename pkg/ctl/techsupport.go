@@ -186,7 +186,7 @@ func (a *app) collect(ctx context.Context, ask func(*client) error) error {
 	}
 	defer c.Close()
 	if err := ask(c); err != nil {
-		return explain(err)
+		return plainError(err)
 	}
 	return nil
 }
