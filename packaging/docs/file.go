@@ -30,7 +30,7 @@ const filePageFoot = `
 # FILES
 
 **/usr/share/doc/nvad/configs** has examples, and in **reference.toml** every key with its default.
-**/usr/share/doc/nvad/docs/policy.md** says how lists and route-maps work together.
+**/usr/share/doc/nvad/docs/policy.md** says how lists and route-maps work together, and **recipes.md** there has complete files.
 
 # SEE ALSO
 
