@@ -3,27 +3,32 @@ package api
 import (
 	"context"
 	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
 	"os/user"
 	"slices"
 	"strconv"
 	"strings"
+	"unsafe"
 
+	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 )
 
-// readServices may be used by whoever could open the socket. Everything else
-// changes something.
+// readServices may be used by everybody who could connect. Everything else changes
+// something.
 var readServices = []string{"/nvad.v1.Nvad/", "/grpc.health.v1.Health/", "/grpc.reflection."}
 
-// authorizer lets root and one group change the daemon, over TCP the
-// certificates that the configuration names.
+// authorizer lets root and the members of one group change the daemon and, over TCP,
+// the certificates that the configuration names.
 type authorizer struct {
 	group string
-	// lookup finds a group's id. It is asked for each call, so that a group made
-	// after the daemon's start counts.
+	// lookup finds the id of a group. It runs for each call, so that a group created
+	// after the start of the daemon counts.
 	lookup       func(name string) (uint32, error)
 	certificates *Certificates // of TCP; nil: a unix socket
 }
@@ -74,8 +79,7 @@ func (a authorizer) check(ctx context.Context, method string) error {
 		"changing nvad is for root and members of group %s (you are %s)", a.group, userName(c.uid))
 }
 
-// CallerName is who made the call that ctx belongs to, for a log; empty if that
-// is not known.
+// CallerName names for the log who made the call of ctx; empty if that is not known.
 func CallerName(ctx context.Context) string {
 	if cert := certificateOf(ctx); cert != nil {
 		return strings.Join(subjectsOf(cert), ", ")
@@ -86,8 +90,8 @@ func CallerName(ctx context.Context) string {
 	return ""
 }
 
-// certificateOf is the verified certificate of a caller over TCP; nil if there
-// is none.
+// certificateOf returns the verified certificate of a caller over TCP; nil if there is
+// none.
 func certificateOf(ctx context.Context) *x509.Certificate {
 	info, ok := authOf(ctx).(credentials.TLSInfo)
 	if !ok || len(info.State.VerifiedChains) == 0 {
@@ -96,8 +100,7 @@ func certificateOf(ctx context.Context) *x509.Certificate {
 	return info.State.VerifiedChains[0][0]
 }
 
-// subjectsOf is what a certificate says of its owner, in the form of the
-// configuration.
+// subjectsOf names the owner of a certificate in the forms of the configuration.
 func subjectsOf(cert *x509.Certificate) []string {
 	out := []string{"CN=" + cert.Subject.CommonName}
 	for _, unit := range cert.Subject.OrganizationalUnit {
@@ -126,4 +129,118 @@ func userName(uid uint32) string {
 		return u.Username
 	}
 	return "uid " + id
+}
+
+// caller is the process at the other end of a unix socket, as it was when it connected.
+type caller struct {
+	credentials.CommonAuthInfo
+	uid    uint32
+	groups []uint32 // primary and supplementary
+}
+
+// AuthType implements credentials.AuthInfo.
+func (caller) AuthType() string { return "unix" }
+
+// in reports whether the caller is a member of the group with this id.
+func (c caller) in(gid uint32) bool { return slices.Contains(c.groups, gid) }
+
+// callerOf returns who made the call; false if that is not known.
+func callerOf(ctx context.Context) (caller, bool) {
+	c, ok := authOf(ctx).(caller)
+	return c, ok
+}
+
+// unixCredentials asks the kernel who connected. Nothing is sent, so a client needs no
+// credentials.
+type unixCredentials struct{}
+
+var errNotUnix = errors.New("not a unix socket: the caller is unknown")
+
+// ServerHandshake implements credentials.TransportCredentials.
+func (unixCredentials) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	c, err := whoConnected(conn)
+	if err != nil {
+		return nil, nil, err
+	}
+	return conn, c, nil
+}
+
+func whoConnected(conn net.Conn) (c caller, err error) {
+	if counted, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = counted.NetConn()
+	}
+	uc, ok := conn.(*net.UnixConn)
+	if !ok {
+		return c, errNotUnix
+	}
+	raw, err := uc.SyscallConn()
+	if err != nil {
+		return c, err
+	}
+	if controlErr := raw.Control(func(fd uintptr) { c, err = readCaller(int(fd)) }); controlErr != nil {
+		return c, controlErr
+	}
+	return c, err
+}
+
+// UserOf names the user at the other end of a unix socket, for a pool of connections.
+// Connections of other kinds count as one user.
+func UserOf(conn net.Conn) string {
+	c, err := whoConnected(conn)
+	if err != nil {
+		return "unknown"
+	}
+	return callerKey(c)
+}
+
+// ClientHandshake implements credentials.TransportCredentials.
+func (unixCredentials) ClientHandshake(context.Context, string, net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	return nil, nil, errors.New("credentials of a server")
+}
+
+// Info implements credentials.TransportCredentials.
+func (unixCredentials) Info() credentials.ProtocolInfo {
+	return credentials.ProtocolInfo{SecurityProtocol: "unix"}
+}
+
+// Clone implements credentials.TransportCredentials.
+func (u unixCredentials) Clone() credentials.TransportCredentials { return u }
+
+// OverrideServerName implements credentials.TransportCredentials.
+func (unixCredentials) OverrideServerName(string) error { return nil }
+
+// readCaller reads SO_PEERCRED, which has only the primary group, and SO_PEERGROUPS.
+func readCaller(fd int) (caller, error) {
+	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return caller{}, fmt.Errorf("SO_PEERCRED: %w", err)
+	}
+	groups, err := peerGroups(fd)
+	if err != nil {
+		return caller{}, fmt.Errorf("SO_PEERGROUPS: %w", err)
+	}
+	return caller{
+		CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity},
+		uid:            cred.Uid,
+		groups:         append(groups, cred.Gid),
+	}, nil
+}
+
+// peerGroups returns the supplementary groups. If the buffer is too small, the kernel
+// answers ERANGE and the size that it needs.
+func peerGroups(fd int) ([]uint32, error) {
+	groups := make([]uint32, 64)
+	for {
+		size := uint32(len(groups) * 4)
+		_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_PEERGROUPS,
+			uintptr(unsafe.Pointer(&groups[0])), uintptr(unsafe.Pointer(&size)), 0)
+		switch errno {
+		case 0:
+			return groups[:size/4], nil
+		case unix.ERANGE:
+			groups = make([]uint32, size/4)
+		default:
+			return nil, errno
+		}
+	}
 }

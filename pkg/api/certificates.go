@@ -10,17 +10,16 @@ import (
 	"sync"
 )
 
-// TLSOptions say how a caller over TCP proves who it is.
+// TLSOptions say how callers over TCP prove who they are.
 type TLSOptions struct {
 	Certificate string   // path of the daemon's certificate and chain (PEM)
 	Key         string   // path of its key (PEM)
 	ClientCA    string   // path of the authorities that sign clients (PEM)
-	Admins      []string // who may change: "CN=..." or "OU=..." of a certificate
+	Admins      []string // certificates that may change nvad: "CN=..." or "OU=..."
 }
 
-// Certificates are the files of TLSOptions as they are now: a file that was
-// replaced counts from the next connection on. Its methods are safe for
-// concurrent use.
+// Certificates reads the files of TLSOptions. A file that is replaced counts for the
+// next connection. Its methods are safe for concurrent use.
 type Certificates struct {
 	mu         sync.Mutex // guards the rest
 	options    TLSOptions
@@ -35,7 +34,8 @@ func NewCertificates(o TLSOptions) (*Certificates, error) {
 	return c, c.Set(o)
 }
 
-// Set reads the files of o from now on. An error leaves all as it was.
+// Set reads the files of o in place of the present ones. An error leaves everything as
+// it was.
 func (c *Certificates) Set(o TLSOptions) error {
 	seen, err := o.stat()
 	if err != nil {
@@ -52,16 +52,16 @@ func (c *Certificates) Set(o TLSOptions) error {
 	return nil
 }
 
-// admins are the certificates that may change.
+// admins returns the certificates that may change nvad.
 func (c *Certificates) admins() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.options.Admins
 }
 
-// current is the configuration of a new connection. Files that can't be read
-// any more, or are replaced one after the other and do not fit yet, leave the
-// ones before in use.
+// current returns the configuration for a new connection. If files can't be read, or do
+// not fit together because they are being replaced one after the other, the previous
+// ones stay in use.
 func (c *Certificates) current(*tls.ClientHelloInfo) (*tls.Config, error) {
 	c.mu.Lock()
 	options, generation, seen, config := c.options, c.generation, c.seen, c.config
@@ -77,8 +77,8 @@ func (c *Certificates) current(*tls.ClientHelloInfo) (*tls.Config, error) {
 	return c.replace(generation, now, next), nil
 }
 
-// replace takes what was loaded for the options of a generation, unless there are
-// others by now, and returns what is in use.
+// replace takes the files loaded for the options of a generation, unless Set has
+// changed the options meanwhile, and returns what is in use.
 func (c *Certificates) replace(generation int, seen []fs.FileInfo, config *tls.Config) *tls.Config {
 	c.mu.Lock()
 	defer c.mu.Unlock()

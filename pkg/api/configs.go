@@ -15,31 +15,25 @@ import (
 // GetConfig implements nvadv1.NvadServer.
 func (s *readServer) GetConfig(ctx context.Context, req *nvadv1.GetConfigRequest) (*nvadv1.Config, error) {
 	toml, err := s.reader.Config(ctx, ConfigQuery{Version: int(req.GetVersion()), Expanded: req.GetExpanded()})
-	if err != nil {
-		return nil, statusOf(err)
-	}
-	return &nvadv1.Config{Toml: toml}, nil
+	return &nvadv1.Config{Toml: toml}, err
 }
 
 // ListConfigs implements nvadv1.NvadServer.
 func (s *readServer) ListConfigs(ctx context.Context, _ *nvadv1.ListConfigsRequest) (*nvadv1.ListConfigsResponse, error) {
 	r, err := s.reader.Configs(ctx)
-	if err != nil {
-		return nil, statusOf(err)
-	}
 	return &nvadv1.ListConfigsResponse{Versions: convert(r.Entries, func(e history.Entry) *nvadv1.ConfigVersion {
 		return &nvadv1.ConfigVersion{
 			Version: uint32(e.Version), Time: stamp(e.Time), Cause: e.Cause, By: e.By,
 			Origin: uint32(e.Origin), Result: e.Result, Judge: e.Judge, Running: e.Version == r.Running,
 		}
-	})}, nil
+	})}, err
 }
 
 // PreviewReload implements nvadv1.NvadServer.
 func (s *readServer) PreviewReload(ctx context.Context, req *nvadv1.PreviewReloadRequest) (*nvadv1.PreviewReloadResponse, error) {
 	p, err := s.reader.Preview(ctx, req.GetEffect())
 	if err != nil {
-		return nil, statusOf(err)
+		return nil, err
 	}
 	return &nvadv1.PreviewReloadResponse{
 		Changes: changeMessages(p.Changes), Refused: p.Refused,
@@ -52,7 +46,7 @@ func (s *readServer) PreviewReload(ctx context.Context, req *nvadv1.PreviewReloa
 func (s *controlServer) Reload(ctx context.Context, req *nvadv1.ReloadRequest) (*nvadv1.ReloadResponse, error) {
 	r, err := s.controller.Reload(ctx, ReloadOptions{Confirm: time.Duration(req.GetConfirmSeconds()) * time.Second})
 	if err != nil {
-		return nil, statusOf(err)
+		return nil, err
 	}
 	deadline, fallback := pendingMessage(r.Pending)
 	return &nvadv1.ReloadResponse{
@@ -65,28 +59,19 @@ func (s *controlServer) Reload(ctx context.Context, req *nvadv1.ReloadRequest) (
 // Confirm implements nvadv1.NvadControlServer.
 func (s *controlServer) Confirm(ctx context.Context, _ *nvadv1.ConfirmRequest) (*nvadv1.ConfirmResponse, error) {
 	version, err := s.controller.Confirm(ctx)
-	if err != nil {
-		return nil, statusOf(err)
-	}
-	return &nvadv1.ConfirmResponse{Version: uint32(version)}, nil
+	return &nvadv1.ConfirmResponse{Version: uint32(version)}, err
 }
 
 // Rollback implements nvadv1.NvadControlServer.
 func (s *controlServer) Rollback(ctx context.Context, req *nvadv1.RollbackRequest) (*nvadv1.RollbackResponse, error) {
 	r, err := s.controller.Rollback(ctx, int(req.GetVersion()))
-	if err != nil {
-		return nil, statusOf(err)
-	}
-	return &nvadv1.RollbackResponse{Changes: changeMessages(r.Changes), To: uint32(r.To), Version: uint32(r.Version)}, nil
+	return &nvadv1.RollbackResponse{Changes: changeMessages(r.Changes), To: uint32(r.To), Version: uint32(r.Version)}, err
 }
 
 // FetchConfig implements nvadv1.NvadControlServer.
 func (s *controlServer) FetchConfig(ctx context.Context, req *nvadv1.FetchConfigRequest) (*nvadv1.ConfigFile, error) {
 	path, text, err := s.controller.FetchConfig(ctx, int(req.GetVersion()))
-	if err != nil {
-		return nil, statusOf(err)
-	}
-	return &nvadv1.ConfigFile{Path: path, Text: text}, nil
+	return &nvadv1.ConfigFile{Path: path, Text: text}, err
 }
 
 // changeMessages lists changes, the most disruptive first.
@@ -110,7 +95,7 @@ func pendingMessage(p *history.Pending) (deadline *timestamppb.Timestamp, fallba
 	return stamp(p.Deadline), uint32(p.Fallback)
 }
 
-// fewRoutes is how many routes of each group of an effect are listed unless all are
+// fewRoutes is how many routes of each group of an effect are listed, unless all are
 // asked for.
 const fewRoutes = 10
 

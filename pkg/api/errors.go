@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/nvad/nvad/pkg/engine"
 )
 
-// callerError is an error that the caller can do something about. Its text
-// reaches the caller as it is.
+// callerError is an error that the caller can do something about. The caller gets its
+// text unchanged.
 type callerError struct {
 	code codes.Code
 	text string
@@ -20,23 +21,23 @@ type callerError struct {
 
 func (e *callerError) Error() string { return e.text }
 
-// NotFound is the error for something that is not configured or not known.
+// NotFound returns the error for something that is not configured or not known.
 func NotFound(format string, args ...any) error {
 	return &callerError{codes.NotFound, fmt.Sprintf(format, args...)}
 }
 
-// Invalid is the error for a request, or a file, that can never be right.
+// Invalid returns the error for a request or a file that can never be right.
 func Invalid(format string, args ...any) error {
 	return &callerError{codes.InvalidArgument, fmt.Sprintf(format, args...)}
 }
 
-// Conflict is the error for a request that the present state does not allow,
-// such as a reset of a neighbor that is shut down.
+// Conflict returns the error for a request that the present state does not allow, such
+// as the reset of a neighbor that is shut down.
 func Conflict(format string, args ...any) error {
 	return &callerError{codes.FailedPrecondition, fmt.Sprintf(format, args...)}
 }
 
-// statusOf gives err the gRPC code that fits it.
+// statusOf gives err the fitting gRPC code.
 func statusOf(err error) error {
 	var ce *callerError
 	switch {
@@ -55,4 +56,14 @@ func statusOf(err error) error {
 		return err
 	}
 	return status.Error(codes.Internal, err.Error())
+}
+
+// unaryErrors and streamErrors give every error that a call ends with its code.
+func unaryErrors(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	answer, err := next(ctx, req)
+	return answer, statusOf(err)
+}
+
+func streamErrors(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	return statusOf(next(srv, s))
 }

@@ -15,15 +15,15 @@ import (
 func (s *readServer) LookupAddress(ctx context.Context, req *nvadv1.LookupRequest) (*nvadv1.Lookup, error) {
 	addr, err := parseAddress(req.GetAddress())
 	if err != nil {
-		return nil, statusOf(err)
+		return nil, err
 	}
 	links, err := s.reader.Links(ctx)
 	if err != nil {
-		return nil, statusOf(err)
+		return nil, err
 	}
 	l, err := s.reader.Lookup(ctx, addr)
 	if err != nil {
-		return nil, statusOf(err)
+		return nil, err
 	}
 	return namesOf(links).lookup(l), nil
 }
@@ -40,15 +40,15 @@ func parseAddress(s string) (netip.Addr, error) {
 func (s *readServer) Explain(ctx context.Context, req *nvadv1.ExplainRequest) (*nvadv1.Explanation, error) {
 	q, err := parseExplain(req)
 	if err != nil {
-		return nil, statusOf(err)
+		return nil, err
 	}
 	x, err := s.reader.Explain(ctx, q)
 	if err != nil {
-		return nil, statusOf(err)
+		return nil, err
 	}
 	links, err := s.reader.Links(ctx)
 	if err != nil {
-		return nil, statusOf(err)
+		return nil, err
 	}
 	return ExplanationMessage(x, links), nil
 }
@@ -126,8 +126,8 @@ func pathStory(s rib.PathStory) *nvadv1.PathStory {
 	}
 }
 
-// pendingImport is what is still in force where a change of policy has not been
-// worked off.
+// pendingImport says which result is still in force while a changed policy is being
+// applied to the table.
 func pendingImport(s rib.PathStory) string {
 	switch {
 	case !s.Differs:
@@ -182,6 +182,8 @@ func exportStory(x rib.Export) *nvadv1.ExportStory {
 	}
 }
 
+// pendingExport says what will be sent once a changed policy has been applied to the
+// table.
 func pendingExport(x rib.Export) string {
 	switch {
 	case !x.Differs:

@@ -15,17 +15,17 @@ import (
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
-// class is a kind of call that has limits of its own.
+// class is a kind of call with limits of its own.
 type class uint8
 
 const (
-	question class = iota // an answer in one message, and commands
-	dump                  // a table, or a profile
-	watcher               // a stream that goes on
+	question class = iota // one message as the answer; also commands
+	dump                  // a table or a profile
+	watcher               // a stream without an end
 	classes
 )
 
-// classOf maps the streams; every other method is a question.
+// classOf maps streams to their classes; every other method is a question.
 var classOf = map[string]class{
 	nvadv1.Nvad_ListRoutes_FullMethodName:                            dump,
 	nvadv1.Nvad_ListFIB_FullMethodName:                               dump,
@@ -36,37 +36,38 @@ var classOf = map[string]class{
 	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": watcher,
 }
 
-// quota is how much of something one caller may have at once, and all together.
+// quota is how much of something one caller, and all callers together, may have at
+// once.
 type quota struct {
 	each, all int
-	what      string // that there are too many of
+	what      string // in words, for the error
 }
 
-// quotas bound the calls under way. One that reads a table holds a page of it, see
-// unreadEach; one that watches holds what it has not read (package watch).
+// quotas bound the calls in progress. A call that reads a table holds a page of it, see
+// unreadEach; one that watches holds what the client has not read (package watch).
 var quotas = [classes]quota{
 	question: {16, 64, "requests"},
 	dump:     {4, 16, "tables and profiles being read"},
 	watcher:  {8, 32, "watches"},
 }
 
-// Bounds of what answers hold that nobody has read yet, in octets.
+// Bounds of answers that clients have not read yet, in octets.
 const (
 	unreadConn = 4 << 20  // on one connection
 	unreadEach = 8 << 20  // of one caller
 	unreadAll  = 32 << 20 // of all callers
 )
 
-// connectionsEach is how many connections one caller may have. One more takes the
-// place of the caller's oldest: whoever leaks connections can still ask.
+// connectionsEach is how many connections one caller may have. One more replaces the
+// caller's oldest, so that a client that leaks connections can still ask.
 const connectionsEach = 32
 
-// patience is how long a question waits for one of the caller's others to end.
+// patience is how long a question waits for another question of the same caller to end.
 const patience = 2 * time.Second
 
-// Limits bound what callers hold of the daemon. Servers that share one count a
-// caller's calls together, whichever way it came. Root has a share of its own
-// beyond what all others may use.
+// Limits bound what callers may use of the daemon. Servers that share one count the
+// calls of a caller together, whichever server it asks. Root has a share of its own
+// beyond that of all other callers.
 type Limits struct {
 	sendTime time.Duration // how long a client may take to read a message
 
@@ -92,7 +93,7 @@ func NewLimits() *Limits {
 	return &Limits{sendTime: sendTime, callers: map[string]*usage{}, freed: make(chan struct{})}
 }
 
-// of returns the usage of a caller, to be read or added to.
+// of returns the usage of a caller, for reading or changing.
 func (l *Limits) of(who string) *usage {
 	u := l.callers[who]
 	if u == nil {
@@ -109,8 +110,8 @@ func (l *Limits) tidy(who string) {
 	}
 }
 
-// begin counts a call, or returns the error that tells the caller why it may not
-// be made at the moment.
+// begin counts a call, or returns the error that says why it is not allowed at the
+// moment.
 func (l *Limits) begin(ctx context.Context, who string, c class) (end func(), err error) {
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
@@ -133,7 +134,7 @@ func (l *Limits) begin(ctx context.Context, who string, c class) (end func(), er
 		case <-deadline.C:
 			return nil, err
 		case <-ctx.Done():
-			return nil, statusOf(ctx.Err())
+			return nil, ctx.Err()
 		}
 	}
 }
@@ -150,8 +151,7 @@ func (l *Limits) end(who string, c class) {
 	}
 }
 
-// over returns why a caller may not make one more call of a class. The lock is
-// held.
+// over says why a caller may not make one more call of a class. The lock is held.
 func (l *Limits) over(who string, c class) error {
 	q := quotas[c]
 	all := q.all
@@ -169,8 +169,8 @@ func (l *Limits) over(who string, c class) error {
 	return nil
 }
 
-// connect counts a connection of a caller, and returns the one that is to be closed
-// for it; nil if there is room.
+// connect counts a connection of a caller, and returns the connection to close in
+// exchange; nil if there is room.
 func (l *Limits) connect(m *meter) (oldest *meter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -191,8 +191,8 @@ func (l *Limits) disconnect(m *meter) {
 	l.tidy(m.who)
 }
 
-// charge counts octets of an answer that the client has not read. An answer on its
-// own may be as large as it is; beyond that the caller must read first.
+// charge counts octets of an answer that the client has not read yet. A single answer
+// may have any size; beyond that the client must read first.
 func (l *Limits) charge(m *meter, n int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -209,8 +209,7 @@ func (l *Limits) charge(m *meter, n int) error {
 	return nil
 }
 
-// credit takes back what a connection was charged, when the client has been sent
-// it or is gone.
+// credit subtracts octets once they were sent to the client, or the client is gone.
 func (l *Limits) credit(m *meter, n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -248,11 +247,49 @@ func (l *Limits) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerIn
 	return next(srv, &paced{ServerStream: ss, meter: m, timeout: l.sendTime})
 }
 
-// messageSize is what a message takes on the wire, with gRPC's prefix.
+// messageSize returns the size of a message on the wire, with gRPC's prefix.
 func messageSize(m any) int {
 	const prefix = 5
 	if pm, ok := m.(proto.Message); ok {
 		return proto.Size(pm) + prefix
 	}
 	return prefix
+}
+
+// sendTime is how long a client may take to read one message of a stream. A person who
+// reads a table page by page is that fast; a client that hangs is not.
+const sendTime = time.Minute
+
+// paced is a stream whose client must keep reading.
+type paced struct {
+	grpc.ServerStream
+	meter   *meter
+	timeout time.Duration
+	stuck   bool
+}
+
+// SendMsg implements grpc.ServerStream. After a timeout the client gets nothing more:
+// the handler ends, and gRPC cancels the message in progress.
+func (p *paced) SendMsg(m any) error {
+	if p.stuck {
+		return errNotRead(p.timeout)
+	}
+	if err := p.meter.send(messageSize(m)); err != nil {
+		return err
+	}
+	sent := make(chan error, 1)
+	go func() { sent <- p.ServerStream.SendMsg(m) }()
+	timer := time.NewTimer(p.timeout)
+	defer timer.Stop()
+	select {
+	case err := <-sent:
+		return err
+	case <-timer.C:
+		p.stuck = true
+		return errNotRead(p.timeout)
+	}
+}
+
+func errNotRead(d time.Duration) error {
+	return status.Errorf(codes.ResourceExhausted, "nvad ended its answer: nobody has read it for %v", d)
 }

@@ -14,12 +14,13 @@ import (
 	"time"
 )
 
-// Listen creates the unix socket at path with the given mode and group; without one,
-// the group is that of the directory if it has the setgid bit, else that of the
-// process. A socket that nobody answers on is replaced. One that
-// somebody answers on, or a file that is not a socket, is an error. The directory
-// is made if only it is missing. Closing the listener removes the socket. Where
-// another nvad answers, the error is [ErrAnswers].
+// Listen creates the unix socket at path with a mode and a group. If group is empty,
+// the socket gets the group of the directory if that has the setgid bit, otherwise that
+// of the process. The directory is created if only its last part is missing. Closing
+// the listener removes the socket.
+//
+// A socket that nobody answers on is replaced. It is an error if path is not a socket,
+// and [ErrAnswers] if another nvad answers.
 func Listen(path string, mode fs.FileMode, group string) (net.Listener, error) {
 	gid, err := groupID(group)
 	if err != nil {
@@ -28,7 +29,7 @@ func Listen(path string, mode fs.FileMode, group string) (net.Listener, error) {
 	if err := checkFree(path); err != nil {
 		return nil, err
 	}
-	// systemd makes the directory of a service; who starts nvad by hand has none.
+	// systemd creates the directory of a service; for an nvad started by hand nobody does.
 	if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
@@ -46,7 +47,8 @@ func Listen(path string, mode fs.FileMode, group string) (net.Listener, error) {
 // ErrAnswers is the error for a socket that another nvad serves.
 var ErrAnswers = errors.New("another nvad answers")
 
-// groupID returns -1, which leaves a file's group as it is, for no group.
+// groupID returns the id of a group. For an empty name it returns -1, which leaves the
+// group of a file as it is.
 func groupID(name string) (int, error) {
 	if name == "" {
 		return -1, nil
@@ -58,7 +60,7 @@ func groupID(name string) (int, error) {
 	return strconv.Atoi(g.Gid)
 }
 
-// checkFree returns an error unless a socket may be put at path.
+// checkFree returns an error unless a socket may be created at path.
 func checkFree(path string) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -77,9 +79,9 @@ func checkFree(path string) error {
 	return fmt.Errorf("%w on %s", ErrAnswers, path)
 }
 
-// bind makes the socket in a directory only its owner can enter and moves it to
-// path when it has its group and mode: between bind(2) and chmod(2) it is open to
-// whom the umask allows.
+// bind creates the socket in a directory that only its owner can enter, and moves it to
+// path once it has its group and mode. Otherwise, between bind(2) and chmod(2),
+// everybody could connect whom the umask allows.
 func bind(path string, mode fs.FileMode, gid int) (*net.UnixListener, error) {
 	dir, err := os.MkdirTemp(filepath.Dir(path), ".nvad-")
 	if err != nil {
@@ -87,8 +89,8 @@ func bind(path string, mode fs.FileMode, gid int) (*net.UnixListener, error) {
 	}
 	defer os.RemoveAll(dir)
 	if gid == os.Getegid() {
-		// Without the setgid bit, which it has from the directory around it, what is
-		// made in it belongs to the group of the process.
+		// The directory has inherited the setgid bit. Without it, files created in it
+		// belong to the group of the process.
 		if err := os.Chmod(dir, 0o700); err != nil {
 			return nil, err
 		}
@@ -112,8 +114,8 @@ func bind(path string, mode fs.FileMode, gid int) (*net.UnixListener, error) {
 	return l, nil
 }
 
-// giveTo gives a new file to a group, unless it is that group's, or gid is -1. The
-// service may not call chown(2), and need not: a new file has the group of its
+// giveTo gives a new file to a group, unless it is in that group already, or gid is -1.
+// The service may not call chown(2), and need not: a new file has the group of its
 // directory, if that has the setgid bit, or that of the process.
 func giveTo(path string, gid int) error {
 	info, err := os.Stat(path)
@@ -126,8 +128,7 @@ func giveTo(path string, gid int) error {
 	return nil
 }
 
-// listener removes its socket when it is closed, unless another one has taken
-// its place meanwhile.
+// listener removes its socket when it is closed, unless another one has replaced it.
 type listener struct {
 	*net.UnixListener
 	path string

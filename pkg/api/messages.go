@@ -30,7 +30,7 @@ func convert[A any, B any](in []A, f func(A) B) []B {
 	return out
 }
 
-// text is the canonical form of an address or prefix, empty for the zero value.
+// text is the canonical form of an address or prefix; empty for the zero value.
 func text[T interface {
 	IsValid() bool
 	String() string
@@ -41,8 +41,8 @@ func text[T interface {
 	return v.String()
 }
 
-// printable makes s, which may hold what a neighbor sent, valid UTF-8: one string
-// that is not would fail the whole answer.
+// printable makes s valid UTF-8. It may contain text that a neighbor sent, and one
+// invalid string would make gRPC refuse the whole answer.
 func printable(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 func stamp(t time.Time) *timestamppb.Timestamp {

@@ -16,17 +16,18 @@ import (
 // handshakeTime bounds how long a client may take to prove who it is.
 const handshakeTime = 5 * time.Second
 
-// rootCaller is how root at this machine is named in Limits.
+// rootCaller is the name of root at this machine in Limits.
 const rootCaller = "uid 0"
 
-// metered are credentials whose connections count for their callers, and know how
-// much of what they were given has been sent.
+// metered are credentials that count connections for their callers, and put a meter
+// into each connection.
 type metered struct {
 	credentials.TransportCredentials
 	limits *Limits
 }
 
-// guest is who is at the other end of a connection, with the connection's meter.
+// guest is the caller at the other end of a connection, with the meter of the
+// connection.
 type guest struct {
 	credentials.AuthInfo
 	meter *meter
@@ -53,8 +54,8 @@ func (m metered) Clone() credentials.TransportCredentials {
 	return metered{m.TransportCredentials.Clone(), m.limits}
 }
 
-// callerKey names a caller in Limits: a user of this machine, or the certificate of
-// one elsewhere.
+// callerKey names a caller in Limits: a user of this machine, or the certificate of a
+// remote caller.
 func callerKey(info credentials.AuthInfo) string {
 	switch info := info.(type) {
 	case caller:
@@ -68,7 +69,7 @@ func callerKey(info credentials.AuthInfo) string {
 	return "unknown"
 }
 
-// authOf is how whoever made the call has proved who it is; nil if it has not.
+// authOf returns how the caller has proved who it is; nil if it has not.
 func authOf(ctx context.Context) credentials.AuthInfo {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
@@ -80,7 +81,7 @@ func authOf(ctx context.Context) credentials.AuthInfo {
 	return p.AuthInfo
 }
 
-// meterOf is the meter of the connection that a call came over.
+// meterOf returns the meter of the connection that a call came over.
 func meterOf(ctx context.Context) *meter {
 	if p, ok := peer.FromContext(ctx); ok {
 		if g, ok := p.AuthInfo.(guest); ok {
@@ -90,9 +91,9 @@ func meterOf(ctx context.Context) *meter {
 	panic("api: a call over a connection without credentials")
 }
 
-// meter is a connection that counts the octets of answers which wait for the
-// client to read. gRPC keeps them for as long as HTTP/2's flow control says, which
-// is the client's to say; a call may have ended long before.
+// meter is a connection that counts the octets of answers that wait for the client to
+// read. gRPC keeps them for as long as HTTP/2's flow control wants, which the client
+// decides; the call may have ended long before.
 type meter struct {
 	net.Conn
 	limits *Limits
@@ -106,7 +107,7 @@ type meter struct {
 	closed bool
 }
 
-// send charges the client for a message that gRPC is about to be given.
+// send charges the client for a message before gRPC gets it.
 func (m *meter) send(n int) error {
 	if err := m.limits.charge(m, n); err != nil {
 		return err
@@ -115,7 +116,7 @@ func (m *meter) send(n int) error {
 	defer m.mu.Unlock()
 	if m.closed {
 		m.limits.credit(m, n)
-		return nil // gRPC says what is wrong
+		return nil // gRPC will report it
 	}
 	if m.idle == nil {
 		m.idle = time.AfterFunc(2*m.limits.sendTime, func() { _ = m.Close() })
@@ -123,8 +124,8 @@ func (m *meter) send(n int) error {
 	return nil
 }
 
-// Write implements net.Conn. What leaves is credited; a client that lets nothing
-// leave for twice the time that a message may take is cut off.
+// Write implements net.Conn. It credits what leaves. A client that lets nothing leave
+// for twice sendTime is disconnected.
 func (m *meter) Write(b []byte) (int, error) {
 	n, err := m.Conn.Write(b)
 	if data := m.frames.data(b[:n]); data > 0 {
@@ -167,14 +168,14 @@ func (m *meter) Close() error {
 	return m.Conn.Close()
 }
 
-// waiting is how much a connection is charged with.
+// waiting returns how much a connection is charged with.
 func (l *Limits) waiting(m *meter) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return m.unread
 }
 
-// frames follows the frames of HTTP/2 (RFC 9113 4.1) that go one way.
+// frames follows the HTTP/2 frames (RFC 9113 4.1) of one direction.
 type frames struct {
 	header [9]byte
 	have   int // octets of header

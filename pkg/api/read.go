@@ -14,7 +14,7 @@ import (
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
-// readServer answers the reading service.
+// readServer serves the reading methods.
 type readServer struct {
 	nvadv1.UnimplementedNvadServer
 	reader Reader
@@ -29,56 +29,50 @@ func (s *readServer) GetVersion(context.Context, *nvadv1.GetVersionRequest) (*nv
 // GetStatus implements nvadv1.NvadServer.
 func (s *readServer) GetStatus(ctx context.Context, _ *nvadv1.GetStatusRequest) (*nvadv1.Status, error) {
 	st, err := s.reader.Status(ctx)
-	if err != nil {
-		return nil, statusOf(err)
-	}
 	out := statusMessage(st)
 	out.Version = s.build.Version
-	return out, nil
+	return out, err
 }
 
 // ListNeighbors implements nvadv1.NvadServer.
 func (s *readServer) ListNeighbors(ctx context.Context, _ *nvadv1.ListNeighborsRequest) (*nvadv1.ListNeighborsResponse, error) {
-	views, err := s.reader.Neighbors(ctx)
-	if err != nil {
-		return nil, statusOf(err)
-	}
-	return &nvadv1.ListNeighborsResponse{Neighbors: convert(views, neighborMessage)}, nil
+	list, err := s.reader.Neighbors(ctx)
+	return &nvadv1.ListNeighborsResponse{Neighbors: convert(list, neighborMessage)}, err
 }
 
 // GetNeighbor implements nvadv1.NvadServer.
 func (s *readServer) GetNeighbor(ctx context.Context, req *nvadv1.GetNeighborRequest) (*nvadv1.Neighbor, error) {
 	addr, err := parseNeighbor(req.GetAddress())
 	if err != nil {
-		return nil, statusOf(err)
+		return nil, err
 	}
-	views, err := s.reader.Neighbors(ctx)
+	list, err := s.reader.Neighbors(ctx)
 	if err != nil {
-		return nil, statusOf(err)
+		return nil, err
 	}
-	for _, v := range views {
-		if v.Address == addr {
-			m := neighborMessage(v)
+	for _, n := range list {
+		if n.Address == addr {
+			m := neighborMessage(n)
 			summaries, err := s.reader.Summaries(ctx, addr)
 			m.Summaries = convert(summaries, summaryMessage)
-			return m, statusOf(err)
+			return m, err
 		}
 	}
-	return nil, statusOf(NotFound("neighbor %s is not configured", addr))
+	return nil, NotFound("neighbor %s is not configured", addr)
 }
 
 // ListRoutes implements nvadv1.NvadServer.
 func (s *readServer) ListRoutes(req *nvadv1.ListRoutesRequest, stream grpc.ServerStreamingServer[nvadv1.ListRoutesResponse]) error {
 	q, err := parseQuery(req)
 	if err != nil {
-		return statusOf(err)
+		return err
 	}
 	b := batch[nvadv1.Path]{send: func(p []*nvadv1.Path) error {
 		return stream.Send(&nvadv1.ListRoutesResponse{Paths: p})
 	}}
 	err = s.reader.Routes(stream.Context(), q, func(p engine.Path) error { return b.add(pathMessage(p)) })
 	if err != nil {
-		return statusOf(err)
+		return err
 	}
 	return b.flush()
 }
@@ -99,7 +93,7 @@ func (s *readServer) ListFIB(req *nvadv1.ListFIBRequest, stream grpc.ServerStrea
 		return b.add(m)
 	})
 	if err != nil {
-		return statusOf(err)
+		return err
 	}
 	return b.flush()
 }
@@ -108,11 +102,11 @@ func (s *readServer) ListFIB(req *nvadv1.ListFIBRequest, stream grpc.ServerStrea
 func (s *readServer) ListPolicyHits(req *nvadv1.ListPolicyHitsRequest, stream grpc.ServerStreamingServer[nvadv1.ListPolicyHitsResponse]) error {
 	addr, err := parseNeighbor(req.GetAddress())
 	if err != nil {
-		return statusOf(err)
+		return err
 	}
 	policies, err := s.reader.PolicyHits(stream.Context(), addr)
 	if err != nil {
-		return statusOf(err)
+		return err
 	}
 	b := batch[nvadv1.PolicyHits]{send: func(rules []*nvadv1.PolicyHits) error {
 		return stream.Send(&nvadv1.ListPolicyHitsResponse{Rules: rules})
@@ -133,46 +127,35 @@ func (s *readServer) ListPolicyHits(req *nvadv1.ListPolicyHitsRequest, stream gr
 
 // ListTunnels implements nvadv1.NvadServer.
 func (s *readServer) ListTunnels(ctx context.Context, req *nvadv1.ListTunnelsRequest) (*nvadv1.ListTunnelsResponse, error) {
-	views, err := s.reader.Tunnels(ctx)
-	if err != nil {
-		return nil, statusOf(err)
-	}
-	if req.GetName() == "" {
-		return &nvadv1.ListTunnelsResponse{Tunnels: convert(views, tunnelMessage)}, nil
-	}
-	for _, v := range views {
-		if v.Name == req.GetName() {
-			return &nvadv1.ListTunnelsResponse{Tunnels: []*nvadv1.Tunnel{tunnelMessage(v)}}, nil
+	list, err := s.reader.Tunnels(ctx)
+	if name := req.GetName(); name != "" && err == nil {
+		list = slices.DeleteFunc(slices.Clone(list), func(t Tunnel) bool { return t.Name != name })
+		if len(list) == 0 {
+			return nil, NotFound("tunnel %s is not configured", name)
 		}
 	}
-	return nil, statusOf(NotFound("tunnel %s is not configured", req.GetName()))
+	return &nvadv1.ListTunnelsResponse{Tunnels: convert(list, tunnelMessage)}, err
 }
 
 // ListNAT implements nvadv1.NvadServer.
 func (s *readServer) ListNAT(ctx context.Context, _ *nvadv1.ListNATRequest) (*nvadv1.ListNATResponse, error) {
 	rules, err := s.reader.NAT(ctx)
-	if err != nil {
-		return nil, statusOf(err)
-	}
 	return &nvadv1.ListNATResponse{Rules: convert(rules, func(r nat.Status) *nvadv1.NATRule {
 		return &nvadv1.NATRule{
 			Chain: r.Chain, Why: r.Rule.Why, Rule: r.Rule.String(), Packets: r.Packets, Bytes: r.Bytes, Missing: r.Missing,
 		}
-	})}, nil
+	})}, err
 }
 
 // ListLinks implements nvadv1.NvadServer.
 func (s *readServer) ListLinks(ctx context.Context, _ *nvadv1.ListLinksRequest) (*nvadv1.ListLinksResponse, error) {
 	links, err := s.reader.Links(ctx)
-	if err != nil {
-		return nil, statusOf(err)
-	}
 	return &nvadv1.ListLinksResponse{Links: convert(links, func(l fib.Link) *nvadv1.Link {
 		return &nvadv1.Link{Name: l.Name, Up: l.Up, Mtu: uint32(l.MTU), Addresses: convert(l.Addresses, text[netip.Prefix])}
-	})}, nil
+	})}, err
 }
 
-// failedStates are those of routes that need somebody's attention.
+// failedStates are the states of routes that need attention.
 var failedStates = []fib.State{fib.Failed, fib.Refused, fib.Conflict, fib.Outranked, fib.Leftover}
 
 func parseNeighbor(s string) (netip.Addr, error) {
@@ -234,15 +217,15 @@ var tables = map[nvadv1.RouteKind]engine.Table{
 	nvadv1.RouteKind_ROUTE_KIND_ADVERTISED: engine.AdjRIBOut,
 }
 
-// A batch ends with so many rows, or octets. Paths with long attributes would make
-// a message that no client takes: 65 kB each where a neighbor speaks extended
-// messages (RFC 8654), and gRPC's limit is 4 MB.
+// A batch ends with so many rows or octets. With long attributes, a fixed number of
+// rows could make a message that no client accepts: a path takes up to 65 kB if a
+// neighbor supports extended messages (RFC 8654), and gRPC's limit is 4 MB.
 const (
 	batchSize   = 128
 	batchOctets = 32 << 10
 )
 
-// batch collects rows of a stream, so that a table costs one message for many.
+// batch collects the rows of a stream, so that many rows share one message.
 type batch[T any] struct {
 	rows   []*T
 	octets int

@@ -1,3 +1,15 @@
+// Package api serves the gRPC interface of proto/nvad/v1. A request becomes a question
+// to a [Reader] or a command to a [Controller], and the answer a generated message.
+// This is the only place where the answers of the state's owners become messages; see
+// "How to add a field to an answer" in docs/architecture.md.
+//
+// It promises that only root, the members of one group and the certificates that the
+// configuration names can change anything, while everybody who may open the socket or
+// has a certificate can read. Every error has a fitting gRPC code and a text for
+// people. Clients can neither exhaust memory nor block the daemon.
+//
+// The package owns no state and decides nothing about routes. Generated types do not
+// leave it.
 package api
 
 import (
@@ -5,6 +17,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -21,19 +34,19 @@ import (
 // AdminGroup is the group whose members may change the daemon.
 const AdminGroup = "nvad-admin"
 
-// grace is how long calls that are under way may take once serving ends. A
-// stream whose client reads slowly must not hold up the daemon's end.
+// grace is how long calls may take to finish once serving ends. A stream whose client
+// reads slowly must not delay the end of the daemon.
 const grace = 2 * time.Second
 
-// Params are what a server is made of.
+// Params are the parts that a server works with.
 type Params struct {
 	Reader     Reader
 	Controller Controller
 	Build      telemetry.BuildInfo
 	AdminGroup string  // empty: [AdminGroup]
-	Limits     *Limits // shared with other servers; nil: of this one alone
-	// Starting is why calls can't be answered yet, but for those that tell of the start
-	// or end it; nil, or an error of nil: all are answered.
+	Limits     *Limits // may be shared with other servers; nil: limits of its own
+	// Starting says why most calls can't be answered yet. Calls that show the start or
+	// stop it are answered all the same. Nil, or a nil error: all calls are answered.
 	Starting func() error
 
 	certificates *Certificates // nil: a unix socket
@@ -45,7 +58,7 @@ func NewServer(p Params) *grpc.Server {
 	return newServer(p, unixCredentials{}, lookupGroup)
 }
 
-// NewTLSServer returns the same for TCP. A caller needs a certificate that one
+// NewTLSServer returns the same server for TCP. A caller needs a certificate that one
 // of the authorities of certs has signed.
 func NewTLSServer(p Params, certs *Certificates) *grpc.Server {
 	p.certificates = certs
@@ -63,8 +76,8 @@ func newServer(p Params, creds credentials.TransportCredentials, lookup func(str
 	auth := authorizer{group: p.AdminGroup, lookup: lookup, certificates: p.certificates}
 	s := grpc.NewServer(append(bounds(),
 		grpc.Creds(metered{creds, p.Limits}),
-		grpc.ChainUnaryInterceptor(auth.unary, p.unaryOnceStarted, p.Limits.unary),
-		grpc.ChainStreamInterceptor(auth.stream, p.streamOnceStarted, p.Limits.stream))...)
+		grpc.ChainUnaryInterceptor(unaryErrors, auth.unary, p.unaryOnceStarted, p.Limits.unary),
+		grpc.ChainStreamInterceptor(streamErrors, auth.stream, p.streamOnceStarted, p.Limits.stream))...)
 	nvadv1.RegisterNvadServer(s, &readServer{reader: p.Reader, build: p.Build})
 	nvadv1.RegisterNvadControlServer(s, &controlServer{controller: p.Controller})
 	grpc_health_v1.RegisterHealthServer(s, health.NewServer())
@@ -72,16 +85,16 @@ func newServer(p Params, creds credentials.TransportCredentials, lookup func(str
 	return s
 }
 
-// Bounds of one connection. A client that says nothing for a while is asked whether
-// it is there: what it holds must not outlive it.
+// Bounds of one connection. A client that stays silent is pinged, so that a dead one
+// does not keep its resources.
 const (
 	streams     = 16       // calls at once
 	requestSize = 64 << 10 // octets of a request; the largest has a prefix and two addresses
 	headerSize  = 8 << 10
-	aliveTime   = 30 * time.Second // of silence, then it is asked
-	answerTime  = 10 * time.Second // for the answer
+	aliveTime   = 30 * time.Second // of silence before a ping
+	answerTime  = 10 * time.Second // to answer the ping
 	idleTime    = 5 * time.Minute  // without a call
-	pingTime    = 10 * time.Second // between pings of the client's own, at least
+	pingTime    = 10 * time.Second // least time between the client's own pings
 )
 
 func bounds() []grpc.ServerOption {
@@ -114,4 +127,35 @@ func Serve(ctx context.Context, l net.Listener, s *grpc.Server) error {
 		return nil
 	}
 	return err
+}
+
+// early reports whether a method is answered during the start. An operator can see what
+// the start waits for, and stop nvad without waiting for it.
+func early(method string) bool {
+	switch method {
+	case nvadv1.Nvad_GetStatus_FullMethodName, nvadv1.NvadControl_Shutdown_FullMethodName, nvadv1.NvadControl_SetLogLevel_FullMethodName:
+		return true
+	}
+	return !strings.HasPrefix(method, "/nvad.") // gRPC's own
+}
+
+func (p *Params) started(method string) error {
+	if p.Starting == nil || early(method) {
+		return nil
+	}
+	return p.Starting()
+}
+
+func (p *Params) unaryOnceStarted(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if err := p.started(info.FullMethod); err != nil {
+		return nil, err
+	}
+	return next(ctx, req)
+}
+
+func (p *Params) streamOnceStarted(srv any, s grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	if err := p.started(info.FullMethod); err != nil {
+		return err
+	}
+	return next(srv, s)
 }

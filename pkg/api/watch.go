@@ -19,19 +19,19 @@ var watchKinds = map[nvadv1.WatchKind]watch.Kind{
 	nvadv1.WatchKind_WATCH_KIND_TUNNELS:   watch.Tunnels,
 }
 
-// Watch implements nvadv1.NvadServer. A client that reads slowly blocks this
-// goroutine alone.
+// Watch implements nvadv1.NvadServer. A client that reads slowly blocks only this
+// goroutine.
 func (s *readServer) Watch(req *nvadv1.WatchRequest, stream grpc.ServerStreamingServer[nvadv1.WatchResponse]) error {
 	f, err := parseFilter(req)
 	if err != nil {
-		return statusOf(err)
+		return err
 	}
 	if req.GetRecent() {
 		return sendEvents(stream, s.reader.Events().Recent(f), 0)
 	}
 	sub := s.reader.Events().Subscribe(f)
 	defer sub.Close()
-	// The client may rely on seeing whatever happens once this has arrived.
+	// Once this message has arrived, the client sees everything that happens.
 	if err := stream.Send(&nvadv1.WatchResponse{}); err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (s *readServer) Watch(req *nvadv1.WatchRequest, stream grpc.ServerStreaming
 		case errors.Is(err, watch.ErrEnded):
 			return nil
 		case err != nil:
-			return statusOf(err)
+			return err
 		}
 		if err := sendEvents(stream, events, lost); err != nil {
 			return err

@@ -22,8 +22,8 @@ var (
 	link6 = netip.MustParseAddr("fd00:10:0:210::4")
 )
 
-// BadDay is a dual-stack edge towards an ExpressRoute circuit with everything
-// that makes tables hard: long addresses, paths and texts, and failures.
+// BadDay is a dual-stack edge towards an ExpressRoute circuit with everything that
+// makes tables difficult: long addresses, paths and texts, and failures.
 func BadDay() *Daemon {
 	return &Daemon{
 		At: api.Status{

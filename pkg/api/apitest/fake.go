@@ -1,13 +1,17 @@
-// Package apitest is a daemon without routing: an [api.Reader] and
-// [api.Controller] that answer from a picture and write down their commands.
+// Package apitest is a daemon without routing, for tests of clients: an [api.Reader]
+// and [api.Controller] that answer from a fixed picture and record their commands.
 package apitest
 
 import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
+	"os/user"
 	"slices"
+	"strconv"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/nvad/nvad/pkg/api"
@@ -22,7 +26,7 @@ import (
 	"github.com/nvad/nvad/pkg/watch"
 )
 
-// Daemon answers from its fields. They must not be changed while it serves.
+// Daemon answers from its fields, which must not change while it serves.
 type Daemon struct {
 	At         api.Status
 	TOML       string
@@ -41,10 +45,10 @@ type Daemon struct {
 	Hold       time.Duration   // what Drain answers
 	Rules      []nat.Status
 	Interfaces []fib.Link
-	Hub        watch.Hub // of what is told to those who watch
+	Hub        watch.Hub // where changes are published
 	OnQuit     func()    // called by Shutdown, if not nil
 	Err        error     // what every question and command answers, if not nil
-	AfterRows  int       // with Err: tables yield so many rows before it
+	AfterRows  int       // with Err: how many rows tables yield before it
 
 	mu       sync.Mutex
 	commands []string
@@ -55,7 +59,7 @@ var (
 	_ api.Controller = (*Daemon)(nil)
 )
 
-// Commands returns what the daemon was told to do, in words.
+// Commands returns the commands that the daemon received, in words.
 func (d *Daemon) Commands() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -84,7 +88,7 @@ func (d *Daemon) Status(context.Context) (api.Status, error) { return d.At, d.Er
 // Neighbors implements api.Reader.
 func (d *Daemon) Neighbors(context.Context) ([]api.Neighbor, error) { return d.Peers, d.Err }
 
-// Summaries implements api.Reader: what is held back could be said shorter.
+// Summaries implements api.Reader. It suggests something if routes are held back.
 func (d *Daemon) Summaries(_ context.Context, neighbor netip.Addr) ([]route.Summary, error) {
 	for _, v := range d.Peers {
 		if v.Address == neighbor && v.Counts.Held > 0 {
@@ -115,8 +119,8 @@ func (d *Daemon) PolicyHits(_ context.Context, neighbor netip.Addr) ([]engine.Po
 // Tunnels implements api.Reader.
 func (d *Daemon) Tunnels(context.Context) ([]api.Tunnel, error) { return d.Devices, d.Err }
 
-// Explain implements api.Reader. It looks at the query's addresses only to see
-// whether they are known.
+// Explain implements api.Reader. It uses the addresses of the query only to check that
+// they are known.
 func (d *Daemon) Explain(_ context.Context, q rib.ExplainQuery) (api.Explanation, error) {
 	for _, addr := range []netip.Addr{q.Neighbor, q.ExportTo} {
 		if err := d.known(addr); addr.IsValid() && err != nil {
@@ -159,7 +163,7 @@ func (d *Daemon) Routes(_ context.Context, q engine.Query, yield func(engine.Pat
 	return each(d, rows, yield)
 }
 
-// covering is the longest prefix of the Loc-RIB around addr.
+// covering returns the longest prefix of the Loc-RIB around addr.
 func (d *Daemon) covering(addr netip.Addr) netip.Prefix {
 	longest := netip.PrefixFrom(addr, addr.BitLen())
 	for _, v := range d.Tables[engine.LocRIB] {
@@ -227,4 +231,93 @@ func (d *Daemon) Undrain(context.Context) error { return d.did("undrain") }
 // SetLogLevel implements api.Controller.
 func (d *Daemon) SetLogLevel(_ context.Context, level string) error {
 	return d.did("log-level %s", level)
+}
+
+// Config implements api.Reader. All kept versions have the same text.
+func (d *Daemon) Config(_ context.Context, q api.ConfigQuery) (string, error) {
+	if err := d.kept(q.Version); err != nil {
+		return "", err
+	}
+	if q.Expanded {
+		return d.TOML + "# expanded\n", d.Err
+	}
+	return d.TOML, d.Err
+}
+
+func (d *Daemon) kept(version int) error {
+	for _, v := range d.Versions {
+		if v.Version == version {
+			return nil
+		}
+	}
+	if version == 0 {
+		return nil
+	}
+	return api.NotFound("version %d is not kept", version)
+}
+
+// Configs implements api.Reader.
+func (d *Daemon) Configs(context.Context) (history.Record, error) {
+	return history.Record{Entries: d.Versions, Running: d.Versions[len(d.Versions)-1].Version}, d.Err
+}
+
+// Preview implements api.Reader.
+func (d *Daemon) Preview(_ context.Context, effect bool) (api.Preview, error) {
+	if !effect {
+		return api.Preview{Changes: d.Changes, Cautions: d.Cautions, Refused: d.Refused}, d.Err
+	}
+	return api.Preview{Changes: d.Changes, Cautions: d.Cautions, Effect: d.Effect, Refused: d.Refused}, d.Err
+}
+
+// Reload implements api.Controller.
+func (d *Daemon) Reload(_ context.Context, o api.ReloadOptions) (api.Reloaded, error) {
+	out := api.Reloaded{Changes: d.Changes, Cautions: d.Cautions, Effect: d.Effect, Version: 5}
+	if o.Confirm == 0 {
+		return out, d.did("reload")
+	}
+	out.Pending = &history.Pending{Deadline: Now.Add(o.Confirm), Fallback: 4}
+	return out, d.did("reload confirm=%s", o.Confirm.Round(time.Second))
+}
+
+// Confirm implements api.Controller.
+func (d *Daemon) Confirm(context.Context) (int, error) { return 5, d.did("confirm") }
+
+// Rollback implements api.Controller.
+func (d *Daemon) Rollback(_ context.Context, version int) (api.RolledBack, error) {
+	if err := d.kept(version); err != nil {
+		return api.RolledBack{}, err
+	}
+	return api.RolledBack{Changes: d.Changes, To: 3, Version: 6}, d.did("rollback %d", version)
+}
+
+// FetchConfig implements api.Controller.
+func (d *Daemon) FetchConfig(_ context.Context, version int) (string, []byte, error) {
+	if err := d.kept(version); err != nil {
+		return "", nil, err
+	}
+	return d.File, []byte(d.TOML), d.Err
+}
+
+// versions is a history with one version of every fate.
+func versions() []history.Entry {
+	at := Now.Add(-26 * time.Hour)
+	list := []history.Entry{
+		{Version: 1, Time: at, Cause: "start", Result: "applied"},
+		{Version: 2, Time: at.Add(time.Hour), Cause: "reload", By: "root", Result: "confirmed", Judge: "alice"},
+		{Version: 3, Time: at.Add(2 * time.Hour), Cause: "reload", By: "SIGHUP", Result: "not confirmed"},
+		{Version: 4, Time: at.Add(3 * time.Hour), Cause: "rollback", By: "deadline", Origin: 2, Result: "applied"},
+		{Version: 5, Time: at.Add(4 * time.Hour), Cause: "reload", By: "root", Result: "waiting"},
+	}
+	return list
+}
+
+// OwnGroup returns the primary group of the test's process. A server with it as
+// AdminGroup takes commands from the test, whoever runs it.
+func OwnGroup(t testing.TB) string {
+	t.Helper()
+	g, err := user.LookupGroupId(strconv.Itoa(os.Getgid()))
+	if err != nil {
+		t.Skipf("no name for the own group: %v", err)
+	}
+	return g.Name
 }

@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"time"
@@ -17,7 +18,7 @@ import (
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
-// Now is the moment at which the pictures were taken.
+// Now is the time of the pictures.
 var Now = time.Date(2024, 5, 17, 12, 0, 0, 0, time.UTC)
 
 var (
@@ -30,8 +31,8 @@ func ago(hours, minutes, seconds int) time.Time {
 	return Now.Add(-time.Duration(hours)*time.Hour - time.Duration(minutes)*time.Minute - time.Duration(seconds)*time.Second)
 }
 
-// Hub00 is the NVA of the hub 10.0.0.0/16, once both Route Server instances and
-// the NVA of the far hub are established.
+// Hub00 is the NVA of the hub 10.0.0.0/16, once both Route Server instances and the NVA
+// of the far hub are established.
 func Hub00() *Daemon {
 	return &Daemon{
 		At: api.Status{
@@ -132,7 +133,7 @@ func attrs(nextHop netip.Addr, path ...uint32) *route.Attrs {
 	return &route.Attrs{ASPath: route.NewASPath(path...), NextHop: nextHop}
 }
 
-// internal is attrs with what iBGP adds to them.
+// internal returns attrs with the attributes that iBGP adds.
 func internal(a *route.Attrs) *route.Attrs {
 	b := *a
 	b.LocalPref = route.Some(100)
@@ -238,4 +239,39 @@ func hub00Tunnels() []api.Tunnel {
 		},
 		Peers: []api.TunnelPeer{{Remote: remote, Neighbor: far, Up: true, By: "bfd"}},
 	}}
+}
+
+// hub00Effect has every kind of effect: both instances of Route Server lose all their
+// routes, and the kernel has more than ten changes.
+func hub00Effect() *api.Effect {
+	pfx := netip.MustParsePrefix
+	lost := func(neighbor netip.Addr) rib.EffectGroup {
+		return rib.EffectGroup{Stage: rib.Advertised, Neighbor: neighbor, Before: 2, Removed: 2, Added: 1, Routes: []rib.RouteEffect{
+			{Prefix: pfx("10.0.0.0/8"), Difference: rib.Added},
+			{Prefix: pfx("10.1.0.0/16"), Difference: rib.Removed, Reason: "covered by a summary-only aggregate"},
+			{Prefix: pfx("10.2.0.0/16"), Difference: rib.Removed, Reason: "covered by a summary-only aggregate"},
+		}}
+	}
+	kernel := rib.EffectGroup{Stage: rib.Installed, Before: 120, Removed: 1, Changed: 11}
+	for i := range 12 {
+		r := rib.RouteEffect{Prefix: pfx(fmt.Sprintf("10.10.%d.0/24", i)), Difference: rib.Changed, Reason: "via 10.0.0.1 dev eth0 -> via 169.254.0.2 dev vxlan0"}
+		if i == 3 {
+			r.Difference, r.Reason = rib.Removed, "no path is left"
+		}
+		kernel.Routes = append(kernel.Routes, r)
+	}
+	return &api.Effect{
+		Effect: rib.Effect{Groups: []rib.EffectGroup{
+			{Stage: rib.Accepted, Neighbor: far, Before: 20, Added: 1, Routes: []rib.RouteEffect{{Prefix: pfx("10.100.0.0/16"), Difference: rib.Added, Reason: "accepted"}}},
+			{Stage: rib.Preferred, Changed: 1, Routes: []rib.RouteEffect{
+				{Prefix: pfx("10.100.0.0/16"), Difference: rib.Changed, Reason: "10.0.210.4 -> 169.254.0.2: better by local preference"},
+			}},
+			lost(rs0), lost(rs1),
+			{Stage: rib.Advertised, Neighbor: far, Before: 20, Removed: 1, Routes: []rib.RouteEffect{
+				{Prefix: pfx("10.100.0.0/16"), Difference: rib.Removed, Reason: "prefix-list vm-hub10 seq 5 deny 10.100.0.0/16"},
+			}},
+			kernel,
+		}},
+		Resets: []netip.Addr{rs0, rs1},
+	}
 }

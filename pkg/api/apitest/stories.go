@@ -15,7 +15,7 @@ import (
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
-// hub00File is the configuration behind the stories of Hub00.
+// hub00File is the configuration behind the explanations of Hub00.
 const hub00File = `
 asn       = 65001
 router-id = "10.0.0.4"
@@ -49,7 +49,7 @@ match  = { as-path-list = "azure-asns" }
 set    = { as-path-replace = "any" }
 `
 
-// teller is a RIB in the place of Hub00's.
+// teller is a RIB with the routes of Hub00.
 type teller struct {
 	cfg *config.Config
 	in  *route.Interner
@@ -109,7 +109,7 @@ func (t *teller) settle() {
 	}
 }
 
-// hub00Stories are told by a RIB with the routes of Hub00, and some more.
+// hub00Stories are explanations by a RIB with the routes of Hub00, and some more.
 func hub00Stories() map[netip.Prefix]api.Explanation {
 	t := newTeller()
 	t.announce(ago(0, 8, 26), "10.100.0.0/16", rs0, attrs(rs0, 65515, 12076, 65515))
@@ -139,7 +139,7 @@ func hub00Stories() map[netip.Prefix]api.Explanation {
 	return out
 }
 
-// tell adds the story of a prefix, with the kernel's side of Hub00's picture.
+// tell adds the explanation of a prefix, with the kernel routes of Hub00.
 func (t *teller) tell(out map[netip.Prefix]api.Explanation, s string) {
 	prefix := netip.MustParsePrefix(s)
 	x := api.Explanation{Explanation: engine.Explanation{Explanation: t.rib.Explain(rib.ExplainQuery{Prefix: prefix})}}
