@@ -11,24 +11,23 @@ import (
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
-// Cleaned is what [Clean] removed, and what it left.
+// Cleaned lists what [Clean] removed, and what it left.
 type Cleaned struct {
 	Routes  uint64
 	Objects int      // next-hop objects, groups included
 	Tunnels []string // names of VXLAN devices
 	NAT     bool     // the nftables table
 	NICs    int      // rules and routes of NICs' own tables
-	Sysctls []string // put back, as "name = value"
-	Left    []string // settings that are not as nvad left them, in words
+	Sysctls []string // restored, as "name = value"
+	Left    []string // settings that were not restored, and why
 	Foreign []fib.KernelRoute
 }
 
-// Clean removes from the kernel what an earlier run left, without a data plane that
-// runs: what [Dataplane.Flush] would remove. What is nvad's is known by the same
-// marks as at a restart. Routes of its protocols without such a mark stay and are in
-// Foreign: FRR and BIRD have the same protocol. It needs the kernel's ports of opt,
-// Protocols, StateFile, SysctlFile and Namespace. The error is what could not be read
-// or removed; everything else is removed.
+// Clean removes from the kernel what an earlier run left, as [Dataplane.Flush] would, without a
+// running data plane. It recognises what is nvad's as a restart does. Routes with nvad's
+// protocols that it does not recognise stay, and are listed in Foreign: they may be FRR's or
+// BIRD's. Of opt it needs the kernel interfaces, Protocols, StateFile, SysctlFile and
+// Namespace. The error says what could not be read or removed; it removes everything else.
 func Clean(opt Options) (c Cleaned, err error) {
 	owner, errOwner := readOwnership(opt.StateFile, opt.Namespace)
 	settings, errSettings := readSettings(opt.SysctlFile, opt.Namespace)
@@ -40,7 +39,7 @@ func Clean(opt Options) (c Cleaned, err error) {
 	return c, errors.Join(append(errs, err)...)
 }
 
-// counting counts the next-hop objects that are deleted.
+// counting counts the next-hop objects that it deletes.
 type counting struct {
 	fib.Kernel
 	deleted int

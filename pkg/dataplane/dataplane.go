@@ -1,3 +1,18 @@
+// Package dataplane keeps the kernel as the configuration and the routing decisions want it:
+// tunnels, rules of NICs, NAT, sysctls, next-hop groups and routes.
+//
+// Each of packages tunnel, nic, nat and fib compares one part of the kernel with what is
+// wanted. One loop runs them all, in an order in which each finds what it needs: links
+// before routes, guards before the tunnels that they guard, and the reverse when
+// things are removed.
+//
+// Promises: only the latest wish counts, and handing it over never blocks. Events of the
+// kernel only say where to look; a full compare every scan interval finds what gave no
+// event. One object that fails holds up no other. Nothing of an earlier run is deleted
+// before [Dataplane.InSync]. Every repair of what another program did is counted and logged.
+//
+// The loop owns all state of packages fib, tunnel, nat and nic. It knows neither BGP nor
+// netlink: package kernel implements its interfaces.
 package dataplane
 
 import (
@@ -17,10 +32,77 @@ import (
 	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/nic"
 	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/telemetry"
 	"github.com/nvad/nvad/pkg/tunnel"
+	"github.com/nvad/nvad/pkg/watch"
 )
 
-// Dataplane is the loop and its state.
+// Sysctls reads and writes settings by their names in sysctl(8)'s form.
+type Sysctls interface {
+	Get(name string) (string, error)
+	Set(name, value string) error
+}
+
+// Events reports what other programs change. Watch calls fn until ctx ends, and begins with
+// what changed since the value was made.
+type Events interface {
+	Watch(ctx context.Context, fn func([]fib.Event)) error
+}
+
+// Options of a [Dataplane]. The first six are required.
+type Options struct {
+	FIB     fib.Kernel
+	Tunnels tunnel.Kernel
+	NAT     nat.Kernel
+	NICs    nic.Kernel
+	Sysctls Sysctls
+	Events  Events
+
+	Log       *slog.Logger    // nil: none
+	Protocols fib.Protocols   // zero: fib.DefaultProtocols
+	Plain     bool            // routes without next-hop objects
+	Adopt     bool            // take over routes with nvad's protocols, whoever installed them
+	Scan      time.Duration   // between full compares; 0: DefaultScan
+	OnFacts   func(fib.Facts) // gets the latest facts, in a goroutine of its own; nil: nobody
+
+	Watch *watch.Hub // gets what changes in the kernel; nil: nobody
+
+	// StateFile remembers across restarts which routes without next-hop object are
+	// nvad's. It counts only as long as Namespace is the same. Empty: such routes are
+	// not recognised.
+	StateFile string
+	// SysctlFile remembers across restarts, in the same way, what sysctls were before
+	// nvad set them. Empty: that is forgotten at the end.
+	SysctlFile string
+	Namespace  string // identifies boot and network namespace
+}
+
+// DefaultScan is the time between two full compares.
+const DefaultScan = 30 * time.Second
+
+// Wanted is what the configuration asks for, except for routes.
+type Wanted struct {
+	Tunnels      []tunnel.Tunnel
+	NAT          nat.Rules
+	NICs         []nic.NIC
+	Sysctls      map[string]string
+	Protected    []fib.Protected
+	AllowDefault bool // a route of class BGP may be a default route
+	Displace     bool // see fib.FIB.SetDisplace
+}
+
+// Counters are totals since the start.
+type Counters struct {
+	fib.Counters
+	TunnelRepairs uint64
+	NATRepairs    uint64
+	NICRepairs    uint64
+	SysctlRepairs uint64
+	Events        uint64 // of the kernel
+	LostEvents    uint64 // times that the kernel dropped events
+}
+
+// Dataplane is the loop, its state, and what others hand over to it and read of it.
 type Dataplane struct {
 	opt      Options
 	log      *slog.Logger
@@ -28,13 +110,13 @@ type Dataplane struct {
 	calls    chan func()
 	done     chan struct{} // closed when the loop has ended
 	ready    chan struct{}
-	once     sync.Once
+	once     sync.Once // closes ready
 	counters atomic.Pointer[Counters]
-	seen     atomic.Pointer[[]tunnel.Status] // tunnels at the end of the last turn
+	seen     atomic.Pointer[[]tunnel.Status] // tunnels after the last step
 	facts    *factsBox
-	lists    route.Lists // of prefixes, lent to readers of all routes
+	lists    route.Lists // of prefixes, for readers of all routes
 
-	// Of the loop alone.
+	// The rest belongs to the loop.
 	fib      *fib.FIB
 	tunnels  *tunnel.Manager
 	nat      *nat.Manager
@@ -42,26 +124,20 @@ type Dataplane struct {
 	owner    *ownership
 	settings *settings
 	wanted   *Wanted
-	links    []fib.Link // nil: not read yet
+	guarded  []nat.Overlay // tunnels with rules in the NAT table
+	links    []fib.Link    // nil: not read yet
 	routes   []fib.KernelRoute
 	due      due
-	shown    map[string]string // faults and states that are logged, by object
+	logged   telemetry.Throttle // faults and states, by object
 	total    Counters
 	flushed  bool
 
-	dead     map[string][]netip.Addr // gateways, by who knows
-	linkDied bool                    // the FIB was told of it: it must hear if the link is back already
+	dead     map[string][]netip.Addr // gateways, by observer
+	linkDied bool                    // fib.LinkDown was called: SetLinks must follow, even if the link is back already
 }
 
-// due is when each thing is to be looked at; zero: not of itself.
-type due struct {
-	links, nics, nat, sysctls, compare time.Time
-	compareFrom                        time.Time // no full compare before
-	scan                               time.Time
-}
-
-// New returns a data plane that touches nothing before [Dataplane.Run] and the
-// first [Dataplane.SetWanted].
+// New returns a data plane that touches nothing before [Dataplane.Run] and the first
+// [Dataplane.SetWanted].
 func New(opt Options) (*Dataplane, error) {
 	if opt.Scan == 0 {
 		opt.Scan = DefaultScan
@@ -71,11 +147,11 @@ func New(opt Options) (*Dataplane, error) {
 	}
 	owner, err := readOwnership(opt.StateFile, opt.Namespace)
 	if err != nil {
-		opt.Log.Warn("what an earlier run left can't be recognised", "reason", err)
+		opt.Log.Warn("plain routes of an earlier run cannot be recognised", "reason", err)
 	}
 	settings, err := readSettings(opt.SysctlFile, opt.Namespace)
 	if err != nil {
-		opt.Log.Warn("sysctls of an earlier run are not put back", "reason", err)
+		opt.Log.Warn("sysctls that an earlier run set will not be restored", "reason", err)
 	}
 	d := &Dataplane{
 		opt: opt, log: opt.Log, box: newInbox(), owner: owner, settings: settings,
@@ -85,14 +161,14 @@ func New(opt Options) (*Dataplane, error) {
 		fib: fib.New(fib.Options{
 			Kernel: opt.FIB, Protocols: opt.Protocols, Plain: opt.Plain, Adopt: opt.Adopt, Owns: owner.owns,
 		}),
-		shown: make(map[string]string), dead: make(map[string][]netip.Addr),
+		dead: make(map[string][]netip.Addr),
 	}
 	d.counters.Store(&Counters{})
 	d.seen.Store(&[]tunnel.Status{})
 	return d, nil
 }
 
-// Run keeps the kernel as wanted until ctx ends. It leaves the kernel as it is.
+// Run keeps the kernel as wanted until ctx ends. It then leaves everything in place.
 func (d *Dataplane) Run(ctx context.Context) error {
 	defer close(d.done)
 	tasks, ctx := errgroup.WithContext(ctx)
@@ -109,8 +185,7 @@ func (d *Dataplane) Run(ctx context.Context) error {
 	return nil
 }
 
-// loop takes what waits, brings the kernel nearer to it, and sleeps until there
-// is more to do.
+// loop does one step after the other, and sleeps while there is nothing to do.
 func (d *Dataplane) loop(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -129,7 +204,7 @@ func (d *Dataplane) loop(ctx context.Context) error {
 	}
 }
 
-// sleep is how long the loop may wait for something to happen.
+// sleep returns how long the loop may wait if nothing happens.
 func (d *Dataplane) sleep(now time.Time, more bool) time.Duration {
 	if more {
 		return 0
@@ -149,17 +224,17 @@ func (d *Dataplane) sleep(now time.Time, more bool) time.Duration {
 // SetWanted replaces what the configuration asks for.
 func (d *Dataplane) SetWanted(w Wanted) { d.box.put(func(in *input) { in.wanted = &w }) }
 
-// UpdateRoutes changes the wanted routes. The changes are applied in one go with
-// those that still wait; of several for one prefix the last counts.
+// UpdateRoutes changes the wanted routes. The loop applies them together with those that still
+// wait; the last change of a prefix counts. It does not block.
 func (d *Dataplane) UpdateRoutes(changes []fib.Change) {
 	d.box.put(func(in *input) { in.addChanges(changes) })
 }
 
-// SetDead replaces the gateways that one of those who know, named by, holds for
-// dead although their link is up. Routes through them are swapped to what remains
-// of their next hops, or to their backup, before anything else is done; best paths
-// may follow at leisure. It does not block; what it returns is closed once the
-// groups are swapped, never if the data plane has stopped.
+// SetDead replaces the gateways that one observer, named by, considers dead although their
+// link is up. Before anything else, the loop swaps the groups with these gateways to
+// their remaining next hops or to their backup; best paths can follow at leisure. SetDead
+// does not block. The returned channel is closed once the groups are swapped, and never
+// if the data plane has stopped.
 func (d *Dataplane) SetDead(by string, gateways []netip.Addr) <-chan struct{} {
 	gateways = slices.Clone(gateways)
 	swapped := make(chan struct{})
@@ -173,27 +248,26 @@ func (d *Dataplane) SetDead(by string, gateways []netip.Addr) <-chan struct{} {
 	return swapped
 }
 
-// InSync says that every route wanted after the start has been handed over: what
-// is left of an earlier run may go.
+// InSync says that every route wanted after the start has been handed over: what is left of
+// an earlier run may go.
 func (d *Dataplane) InSync() { d.box.put(func(in *input) { in.inSync = true }) }
 
-// Ready is closed once everything wanted first has been tried.
+// Ready returns a channel that is closed once everything wanted at first was tried.
 func (d *Dataplane) Ready() <-chan struct{} { return d.ready }
 
-// Flush removes everything that is nvad's, routes first, then devices, then what guards
-// them, puts sysctls back as they were, and stops wanting anything. It returns what
-// could not be done.
+// Flush removes everything of nvad's from the kernel, restores sysctls, and stops wanting
+// anything. It returns what could not be done.
 func (d *Dataplane) Flush(ctx context.Context) error {
 	var flushErr error
 	err := d.call(ctx, func() {
 		d.flushed = true
-		// The guards of the tunnels outlive them.
+		// Routes go before devices, and devices before the rules that guard them.
 		flushErr = errors.Join(d.fib.Flush(time.Now()), d.nics.Flush(), d.tunnels.Flush(), d.nat.Flush(), d.owner.forget(), d.restoreSysctls())
 	})
 	return errors.Join(err, flushErr)
 }
 
-// call runs fn in the loop, after what was handed over before.
+// call runs fn in the loop, after everything that was handed over before.
 func (d *Dataplane) call(ctx context.Context, fn func()) error {
 	finished := make(chan struct{})
 	select {

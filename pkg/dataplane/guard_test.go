@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/nvad/nvad/pkg/dataplane"
 	"github.com/nvad/nvad/pkg/fib"
@@ -41,6 +42,45 @@ func TestGuardSparesOthers(t *testing.T) {
 		}
 		if c := d.Counters(); c.NATRepairs != 0 {
 			t.Errorf("counted as %d repairs", c.NATRepairs)
+		}
+	})
+}
+
+// guardWatch is a kernel with tunnels that notes whether the guards were there when a device went.
+type guardWatch struct {
+	tunnel.Kernel
+	nat     func() string
+	deleted []bool
+}
+
+func (k *guardWatch) Do(op tunnel.Op) error {
+	if op.Kind == tunnel.Delete {
+		k.deleted = append(k.deleted, strings.Contains(k.nat(), `iifname "vxlan0"`))
+	}
+	return k.Kernel.Do(op)
+}
+
+// A reload that removes the last tunnel removes its device first and then its guards, so that
+// it is never there without them.
+func TestGuardsOutliveTheTunnel(t *testing.T) {
+	f := newFakes()
+	f.tunnels.Plant(tunnel.Link{
+		Name: "eth0", Up: true, Carrier: true, MTU: 1500, Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.4/24")},
+	})
+	k := &guardWatch{Kernel: f.tunnels, nat: func() string { return f.nat.String() }}
+	f.run(t, func(o *dataplane.Options) { o.Tunnels = k }, func(t *testing.T, d *dataplane.Dataplane) {
+		w := guarded()
+		w.Tunnels = []tunnel.Tunnel{{Name: "vxlan0", VNI: 77, Device: "eth0", Remotes: []netip.Addr{netip.MustParseAddr("10.10.0.4")}}}
+		d.SetWanted(w)
+		synctest.Wait()
+		d.SetWanted(dataplane.Wanted{})
+		time.Sleep(time.Second) // of the bubble
+		synctest.Wait()
+		if len(k.deleted) != 1 || !k.deleted[0] {
+			t.Errorf("guards at the end of the device: %v", k.deleted)
+		}
+		if got := f.nat.String(); got != "" {
+			t.Errorf("guards of nothing:\n%s", got)
 		}
 	})
 }

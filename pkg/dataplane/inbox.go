@@ -1,17 +1,17 @@
 package dataplane
 
 import (
+	"context"
 	"net/netip"
 	"sync"
 
 	"github.com/nvad/nvad/pkg/fib"
 )
 
-// maxEvents bounds the events that wait. Beyond it they are worth less than one
-// full compare.
+// maxEvents bounds the events that wait. If there are more, one full compare is cheaper.
 const maxEvents = 1 << 16
 
-// inbox is what others hand to the loop: the latest of each thing.
+// inbox holds what others hand over to the loop: the latest of everything.
 type inbox struct {
 	mu   sync.Mutex
 	in   input
@@ -22,16 +22,16 @@ type inbox struct {
 type input struct {
 	wanted  *Wanted
 	changes []fib.Change // in the order in which they came
-	folded  int          // length of changes without duplicates, when last known
+	folded  int          // length of changes after the last fold
 	events  []fib.Event
-	dead    map[string][]netip.Addr // by who knows; those that changed
-	swapped []chan<- struct{}       // closed once groups are as dead says
+	dead    map[string][]netip.Addr // by observer; only those that changed
+	swapped []chan<- struct{}       // to be closed once groups match dead
 	inSync  bool
 }
 
 func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }
 
-// put changes what waits and wakes the loop.
+// put changes the input and wakes the loop.
 func (b *inbox) put(change func(*input)) {
 	b.mu.Lock()
 	change(&b.in)
@@ -42,7 +42,7 @@ func (b *inbox) put(change func(*input)) {
 	}
 }
 
-// take returns what waits and leaves the inbox empty.
+// take returns the input and leaves the inbox empty.
 func (b *inbox) take() input {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -59,9 +59,9 @@ func (in *input) addEvents(events []fib.Event) {
 	in.events = append(in.events, events...)
 }
 
-// addChanges appends changes. Those that later ones supersede are taken out only
-// once they may be half of all: so what waits is bounded by the prefixes there
-// are, and the usual changes, which wait for no more than a turn, cost nothing.
+// addChanges appends changes. It removes those that later ones supersede only when they may
+// be half of all. So the input is bounded by the number of prefixes, and the usual few
+// changes, which wait for one step, cost nothing.
 func (in *input) addChanges(changes []fib.Change) {
 	in.changes = append(in.changes, changes...)
 	if len(in.changes) > 2*max(in.folded, minFold) {
@@ -70,10 +70,10 @@ func (in *input) addChanges(changes []fib.Change) {
 	}
 }
 
-// minFold is how many changes are not worth a look for superseded ones.
+// minFold is the number of changes up to which superseded ones are left in.
 const minFold = 1 << 16
 
-// fold leaves the last change of each prefix.
+// fold removes all but the last change of each prefix.
 func fold(changes []fib.Change) []fib.Change {
 	at := make(map[netip.Prefix]int, len(changes)/2)
 	out := changes[:0]
@@ -87,4 +87,49 @@ func fold(changes []fib.Change) []fib.Change {
 	}
 	clear(changes[len(out):])
 	return out
+}
+
+// factsBox delivers the latest facts in a goroutine of its own, so that the loop never waits
+// for the receiver.
+type factsBox struct {
+	fn   func(fib.Facts)
+	mu   sync.Mutex
+	last *fib.Facts // nil: delivered
+	wake chan struct{}
+}
+
+func newFactsBox(fn func(fib.Facts)) *factsBox {
+	return &factsBox{fn: fn, wake: make(chan struct{}, 1)}
+}
+
+// set replaces the facts that wait. Facts that are not whole yet, because links or routes were
+// not read so far, are not delivered: the receiver would take all next hops for dead.
+func (b *factsBox) set(f fib.Facts, whole bool) {
+	if b.fn == nil || !whole {
+		return
+	}
+	b.mu.Lock()
+	b.last = &f
+	b.mu.Unlock()
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (b *factsBox) deliver(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-b.wake:
+		}
+		b.mu.Lock()
+		f := b.last
+		b.last = nil
+		b.mu.Unlock()
+		if f != nil {
+			b.fn(*f)
+		}
+	}
 }

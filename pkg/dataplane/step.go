@@ -11,23 +11,25 @@ import (
 	"github.com/nvad/nvad/pkg/watch"
 )
 
-// batch is how many routes are written before the loop looks at what else has
-// come, a death that needs a swap perhaps: some 10 ms.
+// batch is the number of routes that one step writes, in some 10 ms. Then the loop looks for
+// new input: perhaps a gateway died and groups must be swapped.
 const batch = 4_000
 
-// A full compare costs time that grows with the table: the loop spends at most a
-// fifth of its time on those that events ask for.
+// A full compare takes time that grows with the table. If events ask for one after the other,
+// the loop spends at most a fifth of its time on them.
 const (
 	minCompareGap    = 50 * time.Millisecond
 	compareGapFactor = 4
 )
 
-// settle is the wait between the first sign that something is amiss and the
-// compare: who flushes next hops deletes one after the other, and would delete
-// again what is put back in between.
+// settle is the time between the first sign that something is wrong and the repair. `ip nexthop
+// flush` deletes one object after the other, and would delete again what nvad puts back
+// meanwhile. It also paces the repairs: a remote may make the kernel learn any number of MAC
+// addresses, each with an event.
 const settle = 10 * time.Millisecond
 
-// step is one turn of the loop. It reports whether more is to do at once.
+// step takes the input and brings the kernel closer to what is wanted. It reports whether
+// there is more to do at once.
 func (d *Dataplane) step(now time.Time) (more bool) {
 	d.fib.Report(d.opt.Watch.Wants(watch.FIB))
 	in := d.box.take()
@@ -36,11 +38,11 @@ func (d *Dataplane) step(now time.Time) (more bool) {
 		return false
 	}
 	if passed(d.due.scan, now) {
-		d.due.links, d.due.nics, d.due.nat, d.due.sysctls, d.due.compare = now, now, now, now, now
+		d.due.everything(now)
 		d.due.scan = now.Add(d.opt.Scan)
 	}
 	if passed(d.due.nat, now) {
-		d.syncNAT(now) // before the links: what guards a tunnel goes before the tunnel
+		d.syncNAT(now) // before the links: a tunnel must not exist without its guards
 	}
 	if passed(d.due.links, now) {
 		d.syncLinks(now)
@@ -57,21 +59,39 @@ func (d *Dataplane) step(now time.Time) (more bool) {
 	if passed(d.due.compare, now) {
 		d.compare(now)
 	}
-	if d.fib.Count().Compares > 0 { // what an earlier run left must be known first
+	if d.fib.Count().Compares > 0 { // otherwise it is not known yet what an earlier run left
 		more = d.fib.Sync(now, batch)
 	}
-	d.publish()
-	d.report()
-	d.tellTransitions(now)
+	d.publishFacts()
+	d.report(now)
 	if !more && d.total.Compares > 0 {
 		d.once.Do(func() { close(d.ready) })
 	}
 	return more
 }
 
+// due says when the loop looks at each part of the kernel again. Zero means: not before an
+// event asks for it.
+type due struct {
+	links, nics, nat, sysctls, compare time.Time
+	compareFrom                        time.Time // no full compare before
+	scan                               time.Time
+}
+
+func (d *due) everything(now time.Time) {
+	d.links, d.nics, d.nat, d.sysctls, d.compare = now, now, now, now, now
+}
+
+// soon makes a part due once things have settled, unless it is due earlier.
+func soon(part *time.Time, now time.Time) {
+	if at := now.Add(settle); part.IsZero() || part.After(at) {
+		*part = at
+	}
+}
+
 func passed(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
 
-// take takes in what others handed over.
+// take takes in what others handed over. Deaths come before changes of routes, which can be many.
 func (d *Dataplane) take(in input, now time.Time) {
 	if in.wanted != nil && !d.flushed {
 		d.want(in.wanted, now)
@@ -100,7 +120,7 @@ func (d *Dataplane) take(in input, now time.Time) {
 func (d *Dataplane) want(w *Wanted, now time.Time) {
 	if d.wanted == nil {
 		d.due.scan = now
-		d.fault("links", d.tunnels.Look()) // whose VXLAN is there must be known before its port is guarded
+		d.fault("links", d.tunnels.Look()) // the guards of a port must know other programs' VXLAN devices
 	}
 	d.wanted = w
 	d.tunnels.SetWanted(w.Tunnels)
@@ -110,7 +130,7 @@ func (d *Dataplane) want(w *Wanted, now time.Time) {
 	d.due.links, d.due.nics, d.due.nat, d.due.sysctls = now, now, now, now
 }
 
-// event marks what an event makes worth looking at.
+// event makes due what an event is about.
 func (d *Dataplane) event(e fib.Event, now time.Time) {
 	d.total.Events++
 	switch e.Kind {
@@ -122,31 +142,27 @@ func (d *Dataplane) event(e fib.Event, now time.Time) {
 		d.tunnels.Kick()
 		d.nics.Kick()
 		if e.Deleted && d.due.compare.IsZero() {
-			// IPv4 routes and next hops go with their link or source address
-			// without an event of their own.
+			// IPv4 routes and next hops vanish with their link or source address,
+			// without events of their own.
 			d.due.compare = now
 		}
 	case fib.NeighborEvent:
-		d.due.links = now
+		soon(&d.due.links, now)
 	case fib.SysctlEvent:
 		d.due.sysctls = now
 	case fib.NATEvent:
-		if d.due.nat.IsZero() {
-			d.due.nat = now.Add(settle)
-		}
+		soon(&d.due.nat, now)
 	case fib.RuleEvent:
-		if soon := now.Add(settle); d.due.nics.IsZero() || d.due.nics.After(soon) { // later: one NIC's next attempt
-			d.due.nics = soon
-		}
+		soon(&d.due.nics, now)
 	case fib.LostEvent:
 		d.total.LostEvents++
-		d.due.links, d.due.nics, d.due.nat, d.due.sysctls, d.due.compare = now, now, now, now, now
+		d.due.everything(now)
 	default:
 		d.fib.Observe(e, now)
 	}
 }
 
-// linkDown tells of a link that is down before all links are read.
+// linkDown reports a link that went down to the FIB, before all links are read.
 func (d *Dataplane) linkDown(index int) {
 	if slices.ContainsFunc(d.links, func(l fib.Link) bool { return l.Index == index && l.Up }) {
 		d.fib.LinkDown(index)
@@ -175,9 +191,27 @@ func (d *Dataplane) syncLinks(now time.Time) {
 	d.facts.set(fib.Facts{Links: d.links, Routes: d.routes}, d.total.Compares > 0)
 }
 
-// syncNAT brings the nftables table to what is wanted.
+// publishFacts hands over facts if the routes of other programs changed. If links changed,
+// syncLinks has done that already.
+func (d *Dataplane) publishFacts() {
+	if routes, changed := d.fib.Foreign(); changed {
+		d.routes = routes
+		d.facts.set(fib.Facts{Links: d.links, Routes: d.routes}, d.links != nil)
+	}
+}
+
+// syncNAT brings the nftables table to what is wanted. A tunnel that a reload removed keeps its
+// guards until its device is gone: syncLinks makes the table due again then.
 func (d *Dataplane) syncNAT(now time.Time) {
 	rules := d.wanted.NAT
+	rules.Overlays = slices.Clone(rules.Overlays)
+	for _, o := range d.guarded {
+		same := func(other nat.Overlay) bool { return other.Device == o.Device }
+		if !slices.ContainsFunc(rules.Overlays, same) && d.tunnels.Built(o.Device) {
+			rules.Overlays = append(rules.Overlays, o)
+		}
+	}
+	d.guarded = rules.Overlays
 	for _, s := range d.tunnels.Foreign() {
 		rules.Foreign = append(rules.Foreign, nat.Segment(s))
 	}
@@ -194,7 +228,7 @@ func (d *Dataplane) syncNICs(now time.Time) {
 	d.fault("nics", err)
 }
 
-// worse reports whether a link or an address that was there is not any more.
+// worse reports whether a link went down, or a link or an address is gone.
 func worse(old, links []fib.Link) bool {
 	for _, o := range old {
 		i := slices.IndexFunc(links, func(l fib.Link) bool { return l.Index == o.Index })
@@ -226,7 +260,7 @@ func linksOf(list []tunnel.Link) []fib.Link {
 	return links
 }
 
-// compare reads the whole table, but not too often.
+// compare does a full compare, unless the last one was too recent.
 func (d *Dataplane) compare(now time.Time) {
 	if now.Before(d.due.compareFrom) {
 		d.due.compare = d.due.compareFrom

@@ -3,25 +3,20 @@ package dataplane
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/google/renameio/v2"
-	"golang.org/x/sys/unix"
 )
 
-// settings remembers, across restarts, what sysctls were before nvad first wrote
-// them, so that a flush can put them back. The file names the boot and the network
-// namespace that it speaks of; in another it says nothing, as the values are gone.
+// settings remembers across restarts what sysctls were before nvad first wrote them, so that a
+// flush can restore them. The file says for which boot and network namespace that is true;
+// anywhere else it counts for nothing, because the values are gone.
 //
-// Lines of the file: the namespace; then name, value before and value written,
-// separated by tabs.
+// Lines of the file: the namespace; then name, value before and value written, separated by
+// tabs.
 type settings struct {
 	path, namespace string
 	list            []setting // in the order in which they were first written
@@ -44,57 +39,7 @@ func readSettings(path, namespace string) (*settings, error) {
 	return s, nil
 }
 
-// maxState bounds a state file: a million foreign routes are 30 MB.
-const maxState = 64 << 20
-
-// readState returns the lines of a state file, none if there is no file. The file
-// is the daemon's, and root reads it too when it flushes: a link or a pipe in its
-// place is not followed or waited for.
-func readState(path string) ([]string, error) {
-	if path == "" {
-		return nil, nil
-	}
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("state file: %w", err)
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > maxState {
-		return nil, fmt.Errorf("state file %s: no file of at most %d MB", path, maxState>>20)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxState))
-	if err != nil {
-		return nil, fmt.Errorf("state file: %w", err)
-	}
-	return strings.Split(strings.TrimSpace(string(b)), "\n"), nil
-}
-
-// writeState replaces a state file. The file that it becomes has a name that nobody
-// could have put a link at, as another user can where the socket is in /tmp.
-func writeState(path string, lines []string) error {
-	text := strings.Join(lines, "\n") + "\n"
-	err := renameio.WriteFile(path, []byte(text), 0o600, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))
-	if err != nil {
-		return fmt.Errorf("state file: %w", err)
-	}
-	return nil
-}
-
-// removeState removes a state file: nothing of nvad's is left that it speaks of.
-func removeState(path string) error {
-	if path == "" {
-		return nil
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("state file: %w", err)
-	}
-	return nil
-}
-
-// note remembers that a setting is about to be written.
+// note records that nvad is about to write a setting.
 func (s *settings) note(name, before, written string) error {
 	before, written = oneSpace(before), oneSpace(written)
 	i := slices.IndexFunc(s.list, func(o setting) bool { return o.name == name })
@@ -116,15 +61,15 @@ func (s *settings) note(name, before, written string) error {
 	return writeState(s.path, lines)
 }
 
-// restore puts back what is still as nvad wrote it, the last first, and returns what
-// it did and what it left, in words. Only settings of the network are touched: the
-// file is the daemon's, and root, who may write others, does not take them from it.
+// restore puts every setting back that still has the value nvad wrote, the last one first. It
+// returns in words what it did and what it left alone. It touches only settings below net: the
+// daemon's user could have written anything into the file, and root runs this too.
 func (s *settings) restore(k Sysctls) (restored, left []string, err error) {
 	var errs []error
 	for _, o := range slices.Backward(s.list) {
 		now, err := k.Get(o.name)
 		switch {
-		case errors.Is(err, fs.ErrNotExist): // gone with its link
+		case errors.Is(err, fs.ErrNotExist): // it went with its link
 		case err != nil:
 			errs = append(errs, err)
 		case !ofNetwork(o.name):
@@ -169,7 +114,7 @@ func (d *Dataplane) syncSysctls() {
 	}
 }
 
-// restoreSysctls puts back what nvad has set, for a flush.
+// restoreSysctls restores the settings that nvad wrote, for a flush.
 func (d *Dataplane) restoreSysctls() error {
 	restored, left, err := d.settings.restore(d.opt.Sysctls)
 	for _, what := range restored {

@@ -21,7 +21,7 @@ type Manager struct {
 	state   map[string]*state
 	remains *retry.State // unwanted devices that could not be deleted
 	changed bool         // something was done since the links were read
-	repairs []string
+	repairs []Repair
 }
 
 // state is what the manager remembers of one tunnel.
@@ -140,7 +140,7 @@ func (m *Manager) build(t *Tunnel, s *state, low, high uint16) error {
 		}
 	}
 	if s.Built && fresh {
-		m.repaired(t.Name + " was gone")
+		m.repaired(t, t.Name+" was gone")
 	}
 	s.index = l.Index
 	remotes := t.remotes(want.Device)
@@ -266,7 +266,7 @@ func (m *Manager) dress(t *Tunnel, s *state, l *Link, want look, fresh bool) err
 		fresh = true
 	}
 	if s.Built && l.Alias == Alias && len(ops) > 0 {
-		m.repaired(ops[0].String())
+		m.repaired(t, ops[0].String())
 	}
 	for _, a := range t.Addresses {
 		if fresh || !slices.Contains(l.Addresses, a) {
@@ -299,11 +299,25 @@ func without[T comparable](a, b []T) []T {
 	return slices.DeleteFunc(slices.Clone(a), func(x T) bool { return slices.Contains(b, x) })
 }
 
-func (m *Manager) repaired(what string) { m.repairs = append(m.repairs, what) }
+// Repair describes one repair of a tunnel that another program had changed.
+type Repair struct {
+	Tunnel string
+	VNI    uint32
+	What   string // for people
+}
 
-// Repairs returns what was found other than it had been built since it was last
-// asked.
-func (m *Manager) Repairs() []string {
+func (m *Manager) repaired(t *Tunnel, what string) {
+	m.repairs = append(m.repairs, Repair{Tunnel: t.Name, VNI: t.VNI, What: what})
+}
+
+// Built reports whether nvad's device of that name exists, as of the last read.
+func (m *Manager) Built(name string) bool {
+	l := m.link(name)
+	return l != nil && l.Alias == Alias && l.VXLAN != nil
+}
+
+// Repairs returns the repairs since the last call.
+func (m *Manager) Repairs() []Repair {
 	list := m.repairs
 	m.repairs = nil
 	return list
