@@ -8,8 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 )
 
 // bed is the network of one run: the subject's namespace and those of its
@@ -137,4 +139,36 @@ func run(lines []string, argv ...string) error {
 		return fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, strings.TrimSpace(string(out)))
 	}
 	return nil
+}
+
+// sweep removes the beds of benches that have died, and ends what runs on them.
+func sweep() error {
+	spaces, err := filepath.Glob("/run/netns/nvb*x*-*")
+	if err != nil {
+		return err
+	}
+	dirs, err := filepath.Glob(filepath.Join(os.TempDir(), "nvb*x*-*"))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, path := range append(spaces, dirs...) {
+		var pid, bed int
+		name := filepath.Base(path)
+		if _, err := fmt.Sscanf(name, "nvb%dx%d-", &pid, &bed); err != nil || syscall.Kill(pid, 0) == nil {
+			continue
+		}
+		if filepath.Dir(path) != "/run/netns" {
+			errs = append(errs, os.RemoveAll(path))
+			continue
+		}
+		out, _ := exec.Command("ip", "netns", "pids", name).Output()
+		for _, word := range strings.Fields(string(out)) {
+			if pid, err := strconv.Atoi(word); err == nil {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+		errs = append(errs, run(nil, "ip", "netns", "del", name))
+	}
+	return errors.Join(errs...)
 }

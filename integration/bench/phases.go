@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// cold measures the start with a neighbor that only listens.
+// cold measures a start with a neighbor that only listens.
 func (t *trial) cold() {
 	t.phase("cold", func() error {
 		l, err := t.routeServer.listen()
@@ -31,8 +31,7 @@ func (t *trial) cold() {
 	})
 }
 
-// warmPhases are those of one process, in an order in which each leaves what the
-// next ones need.
+// warmPhases are the phases with one process. Each leaves the state that the next ones need.
 var warmPhases = []struct {
 	name, needs string
 	run         func(*trial) error
@@ -49,8 +48,8 @@ var warmPhases = []struct {
 	{"back", "loss", (*trial).back},
 }
 
-// checkPhases refuses a selection with a phase that there is none of, or that lacks
-// the one it builds on.
+// checkPhases fails if a selected phase does not exist, or if one that it needs is not
+// selected.
 func checkPhases(chosen []string) error {
 	known := []string{"cold", "add", "delete"} // the last two are the kernel's own, see floor
 	for _, p := range warmPhases {
@@ -86,7 +85,7 @@ func (t *trial) idle() error {
 		return err
 	}
 	t.rest(t.Settle)
-	// A session that met the subject's own attempt to make it may be lost.
+	// The session may be lost if the subject dialled at the same time.
 	if err := t.connect(t.ctx); err != nil {
 		return err
 	}
@@ -141,8 +140,7 @@ func (t *trial) latency() error {
 	return nil
 }
 
-// reload changes the import policy so that the NVA must be told of all routes
-// anew.
+// reload changes the import policy so that all routes are sent to the NVA again.
 func (t *trial) reload() error {
 	t.nva.told.reset()
 	told := t.nva.told.expect(t.n)
@@ -182,8 +180,8 @@ func (t *trial) withdraw() error {
 	return err
 }
 
-// stall announces all once more and watches what a single route elsewhere has
-// to wait for.
+// stall announces all routes once more, and measures how long a single route of another
+// neighbor is held up meanwhile.
 func (t *trial) stall() error {
 	routes := t.routeServer.announcements(t.n)
 	complete, told := t.fib.expect(t.n), t.second.told.expect(t.n)
@@ -233,4 +231,53 @@ func (t *trial) back() error {
 		return err
 	}
 	return t.since("back-told", begin, t.routeServer.told, told)
+}
+
+const (
+	flapsPerSecond = 1000
+	flapTick       = 50 * time.Millisecond
+)
+
+// churn has routes flap, and measures how far the subject falls behind. It runs at one size
+// only.
+func (t *trial) churn() error {
+	if t.Churn == 0 || t.n != t.ChurnAt {
+		return nil
+	}
+	ps := t.sub.running()
+	memory, used, begin := ps.pss(), ps.cpu(), time.Now()
+	p := t.probe(t.ctx, t.routeServer, t.nva, 0)
+	err := t.flap(begin.Add(t.Churn))
+	if err2 := t.endProbe(p); err == nil {
+		err = err2
+	}
+	if err != nil {
+		return err
+	}
+	t.value("churn-p99", p.quantile(0.99))
+	t.value("churn-cpu", 100*(ps.cpu()-used).Seconds()/time.Since(begin).Seconds())
+	t.rest(t.Settle)
+	t.value("churn-growth", ps.pss()-memory)
+	return nil
+}
+
+// flap withdraws some routes at each tick, and announces those of the tick
+// before again.
+func (t *trial) flap(end time.Time) error {
+	const each = int(flapsPerSecond * flapTick / time.Second)
+	tick := time.NewTicker(flapTick)
+	defer tick.Stop()
+	gone := -1 // first of those withdrawn
+	for next := 0; time.Now().Before(end) && t.ctx.Err() == nil; next = (next + each) % (t.n - each) {
+		var chunks [][]byte
+		if gone >= 0 {
+			chunks = t.routeServer.announcementsFrom(gone, each)
+		}
+		gone = next
+		if err := t.routeServer.send(append(chunks, withdrawals(gone, each)...)...); err != nil {
+			return err
+		}
+		<-tick.C
+	}
+	return t.routeServer.send(t.routeServer.announcementsFrom(gone, each)...)
 }

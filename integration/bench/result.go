@@ -6,9 +6,14 @@ import (
 	"io"
 	"maps"
 	"math"
+	"os"
+	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // metric is one line of the tables.
@@ -16,8 +21,7 @@ type metric struct {
 	key, title, unit string
 }
 
-// metrics are all that is measured, in the order of tables. The floor has the
-// first alone.
+// metrics are all metrics, in the order of tables.
 var metrics = []metric{
 	{"fib", "Route Server's routes: FIB complete", "s"},
 	{"told-nva", "... all told to the NVA", "s"},
@@ -47,8 +51,8 @@ var metrics = []metric{
 	{"churn-growth", "... memory grown", "MiB"},
 }
 
-// Result is what was measured of one subject with one number of routes in one
-// round. A figure that is missing could not be had; Errors says why.
+// Result has the figures of one subject with one number of routes in one round. If a
+// figure is missing, Errors says why.
 type Result struct {
 	Subject string
 	Size    int
@@ -57,14 +61,14 @@ type Result struct {
 	Errors  []string `json:",omitempty"`
 }
 
-// Report is all results of a run.
+// Report has all results of a run.
 type Report struct {
 	Command string
 	Machine []string
 	Results []Result
 }
 
-// Floor is the subject that is no routing daemon: the kernel's speed.
+// Floor is the subject without a routing daemon: the kernel's speed.
 const Floor = "kernel"
 
 // Value is the median of a figure over the rounds, NaN if there is none.
@@ -179,4 +183,30 @@ func writeRows(w io.Writer, rows [][]string) {
 		}
 	}
 	fmt.Fprintln(w)
+}
+
+// machine describes the processor, the kernel and the other daemons.
+func machine() []string {
+	var u unix.Utsname
+	_ = unix.Uname(&u)
+	out := []string{
+		fmt.Sprintf("%d x %s", runtime.NumCPU(), cpuModel()),
+		"Linux " + unix.ByteSliceToString(u.Release[:]),
+	}
+	for _, argv := range [][]string{{"bird", "--version"}, {"/usr/lib/frr/bgpd", "--version"}} {
+		text, _ := exec.Command(argv[0], argv[1:]...).CombinedOutput()
+		first, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+		out = append(out, first)
+	}
+	return out
+}
+
+func cpuModel() string {
+	data, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(data)) {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return runtime.GOARCH
 }

@@ -37,7 +37,7 @@ func numberOf(a uint32) (int, bool) {
 	return n, n >= 0 && n < numbers
 }
 
-// sender is who announces routes, as far as their attributes depend on it.
+// sender has the properties of a neighbor on which its routes' attributes depend.
 type sender struct {
 	nextHop  netip.Addr
 	internal bool // iBGP: with LOCAL_PREF
@@ -46,8 +46,8 @@ type sender struct {
 // chunkSize is about what is written to a socket at once, in whole messages.
 const chunkSize = 64 << 10
 
-// announcement appends the UPDATE of n routes from first on, with the set that
-// first belongs to.
+// announcement appends the UPDATE that announces n routes beginning with first, with the
+// attributes of first.
 func (s sender) announcement(b []byte, first, n int) []byte {
 	return rawbgp.AppendMessage(b, rawbgp.TypeUpdate, func(b []byte) []byte {
 		b = append(b, 0, 0, 0, 0)
@@ -80,7 +80,7 @@ func (s sender) attributes(b []byte, set int) []byte {
 	return u32(u32(b, 12076<<16|uint32(5000+set%50)), 65515<<16|uint32(20_000+set%7))
 }
 
-// announcements are the UPDATEs of routes 0 to n, in chunks of whole messages.
+// announcements returns the UPDATEs of the first n routes, in chunks of whole messages.
 func (s sender) announcements(n int) [][]byte {
 	return s.announcementsFrom(0, n)
 }
@@ -89,7 +89,7 @@ func (s sender) announcementsFrom(first, n int) [][]byte {
 	return chunks(n, routesPerSet, func(b []byte, i, k int) []byte { return s.announcement(b, first+i, k) })
 }
 
-// withdrawals are the UPDATEs that withdraw n routes from first on.
+// withdrawals returns the UPDATEs that withdraw n routes beginning with first.
 func withdrawals(first, n int) [][]byte {
 	const most = (rawbgp.MaxLen - rawbgp.HeaderLen - 4) / nlriSize
 	return chunks(n, most, func(b []byte, i, k int) []byte { return withdrawal(b, first+i, k) })

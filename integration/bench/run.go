@@ -3,12 +3,30 @@ package bench
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 )
 
-// Run measures all that o asks for, round by round, and returns what it has
-// when ctx ends.
+// Options select what to measure.
+type Options struct {
+	Subjects []string
+	Sizes    []int
+	Rounds   int           // of all subjects; figures are medians
+	Nvad     string        // path of the binary
+	Probes   int           // single routes for the latency
+	Settle   time.Duration // for a subject to tidy up before its memory is read
+	Churn    time.Duration // of flapping; 0: none
+	ChurnAt  int           // size at which routes flap
+	Phases   []string      // empty: all
+	Log      io.Writer
+}
+
+// timeout limits a phase with n routes, at five thousand routes a second.
+func timeout(n int) time.Duration { return 60*time.Second + time.Duration(n)*time.Second/5000 }
+
+// Run measures everything that o selects, round by round. If ctx ends, it returns the
+// results so far.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := checkPhases(o.Phases); err != nil {
 		return nil, err
@@ -37,8 +55,8 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	return report, nil
 }
 
-// measure fills in a Result. An error is the bench's own; what goes wrong with
-// the subject is part of the result.
+// measure fills in a Result. It returns errors of the bench; errors of the subject are part
+// of the result.
 func measure(ctx context.Context, o *Options, res *Result) error {
 	if res.Subject == Floor {
 		return onBed(func(b *bed) error { return floor(ctx, o, b, res) })
@@ -83,8 +101,8 @@ type trial struct {
 	ctx context.Context // of the phase
 }
 
-// phase runs do within its time. It reports whether all went well; if not, the
-// phases that build on it make no sense.
+// phase runs do within its time. It reports whether all went well; if not, the phases that
+// need this one make no sense.
 func (t *trial) phase(name string, do func() error) bool {
 	if len(t.Phases) > 0 && !slices.Contains(t.Phases, name) {
 		return true
@@ -114,7 +132,7 @@ func (t *trial) phase(name string, do func() error) bool {
 
 func (t *trial) value(key string, v float64) { t.res.Values[key] = v }
 
-// since notes the time from begin until what ch tells.
+// since records the time from begin until the time that ch receives.
 func (t *trial) since(key string, begin time.Time, from *tracker, ch <-chan time.Time) error {
 	at, err := from.await(t.ctx, ch)
 	if err != nil {

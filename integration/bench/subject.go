@@ -4,18 +4,19 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 )
 
-// subject is a routing daemon with the policies of the two hubs, see package
-// documentation.
+// subject is a routing daemon with the policies of the two hubs.
 type subject interface {
-	// start runs the daemon until it listens to its operator. It is given the
-	// bed only here.
+	// start starts the daemon on a bed, and returns when it listens to its operator.
 	start(*bed) error
-	// reload has a changed import policy taken over: LOCAL_PREF 200 for what
-	// the Route Server tells. It returns when the daemon has been told.
+	// reload changes the import policy: LOCAL_PREF 200 for routes of the Route Server.
+	// It returns when the daemon has the order.
 	reload() error
 	running() *processes
 }
@@ -51,4 +52,69 @@ func awaitSocket(path string) error {
 func (b *bed) write(name, text string) (path string, err error) {
 	path = filepath.Join(b.dir, name)
 	return path, os.WriteFile(path, []byte(text), 0o644)
+}
+
+// processes are those of a subject, in the order of their start.
+type processes []*exec.Cmd
+
+// spawn starts a program in the subject's namespace. ip(8) becomes the program,
+// so that the process is the program's.
+func (ps *processes) spawn(b *bed, argv ...string) error {
+	log, err := os.OpenFile(filepath.Join(b.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command("ip", append([]string{"netns", "exec", b.ns("dut")}, argv...)...)
+	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, b.dir
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", argv[0], err)
+	}
+	*ps = append(*ps, cmd)
+	return nil
+}
+
+// kill ends all, latest first. What they leave in the kernel goes with the
+// namespace.
+func (ps *processes) kill() {
+	for i := len(*ps) - 1; i >= 0; i-- {
+		_ = (*ps)[i].Process.Kill()
+		_ = (*ps)[i].Wait()
+	}
+	*ps = nil
+}
+
+// pss is the memory of all in MiB, shared pages in proportion.
+func (ps processes) pss() float64 { return ps.sum("smaps_rollup", "Pss:") / 1024 }
+
+// peak is the sum of the largest resident sets there were, in MiB.
+func (ps processes) peak() float64 { return ps.sum("status", "VmHWM:") / 1024 }
+
+// sum adds up a line of a file in /proc.
+func (ps processes) sum(file, key string) (total float64) {
+	for _, p := range ps {
+		data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.Process.Pid, file))
+		for line := range strings.Lines(string(data)) {
+			if f := strings.Fields(line); len(f) > 1 && f[0] == key {
+				n, _ := strconv.ParseFloat(f[1], 64)
+				total += n
+			}
+		}
+	}
+	return total
+}
+
+// cpu is the processor time of all threads so far.
+func (ps processes) cpu() (total time.Duration) {
+	for _, p := range ps {
+		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.Process.Pid))
+		for _, file := range files {
+			data, _ := os.ReadFile(file)
+			if f := strings.Fields(string(data)); len(f) > 0 {
+				n, _ := strconv.ParseInt(f[0], 10, 64)
+				total += time.Duration(n)
+			}
+		}
+	}
+	return total
 }

@@ -46,7 +46,7 @@ func watchFIB(namespace string) (*fibWatch, error) {
 
 func (w *fibWatch) close() { w.events.Close() }
 
-// run takes events in until the socket is closed.
+// run handles events until the socket is closed.
 func (w *fibWatch) run() {
 	raw, err := w.events.SyscallConn()
 	if err != nil {
@@ -59,7 +59,7 @@ func (w *fibWatch) run() {
 			n, errno := w.in.receive(int(fd), w.take)
 			lost = lost || errno == unix.ENOBUFS
 			if errno == unix.EAGAIN && lost {
-				// Only now is nothing older than the table that is read.
+				// Now no event in the socket is older than the table to be read.
 				lost, failed = false, w.resync()
 				return true
 			}
@@ -69,7 +69,7 @@ func (w *fibWatch) run() {
 	}
 }
 
-// take takes in the messages of one datagram.
+// take handles the messages of one datagram.
 func (w *fibWatch) take(b []byte) (done bool) {
 	for len(b) >= unix.SizeofNlMsghdr {
 		n := int(binary.NativeEndian.Uint32(b))
@@ -89,7 +89,7 @@ func (w *fibWatch) take(b []byte) (done bool) {
 	return false
 }
 
-// routeOf is the number of the route in the body of a route message.
+// routeOf returns the number of the route in a route message.
 func routeOf(b []byte) (int, bool) {
 	if len(b) < unix.SizeofRtMsg || b[0] != unix.AF_INET || b[1] != 24 || b[4] != unix.RT_TABLE_MAIN {
 		return 0, false

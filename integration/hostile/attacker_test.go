@@ -20,7 +20,7 @@ type attacker struct {
 	asn     uint32
 }
 
-// peer is the attacker as a speaker that knows its manners up to Established.
+// peer is the attacker as a speaker that behaves until the session is established.
 func (a *attacker) peer(restart time.Duration) rawbgp.Peer {
 	return rawbgp.Peer{
 		Local: a.address, Remote: netip.MustParseAddr(dutAddress), ASN: a.asn,
@@ -64,7 +64,7 @@ func newSession(conn net.Conn) *session {
 	return s
 }
 
-// send writes a message; nvad that has ended the session is no error of the test's.
+// send writes a message. It returns false if nvad has ended the session.
 func (s *session) send(m []byte) bool {
 	_ = s.conn.SetWriteDeadline(time.Now().Add(2 * time.Second))
 	_, err := s.conn.Write(m)

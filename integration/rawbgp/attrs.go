@@ -19,7 +19,7 @@ const (
 	AttrClusterList  = 10
 	AttrExt          = 16
 	AttrLarge        = 32
-	AttrUnknown      = 240 // of no meaning to either daemon
+	AttrUnknown      = 240 // unassigned: no daemon knows it
 )
 
 // Flags of attributes (RFC 4271 4.3).
@@ -43,8 +43,8 @@ type Segment struct {
 	ASNs []uint32
 }
 
-// Attrs is a set of attributes to announce. Zero fields are not sent, but for
-// ORIGIN and AS_PATH, which are mandatory.
+// Attrs is a set of attributes to announce. Zero fields are not sent, except for ORIGIN and
+// AS_PATH, which are mandatory.
 type Attrs struct {
 	Origin            uint8
 	Path              []Segment

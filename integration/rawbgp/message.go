@@ -47,7 +47,7 @@ func Message(typ byte, body []byte) []byte {
 	return AppendMessage(make([]byte, 0, HeaderLen+len(body)), typ, func(b []byte) []byte { return append(b, body...) })
 }
 
-// UpdateMessage is an UPDATE with the given octets in its fields (RFC 4271 4.3).
+// UpdateMessage returns an UPDATE with the given octets in its fields (RFC 4271 4.3).
 func UpdateMessage(withdrawn, attrs, announced []byte) []byte {
 	b := binary.BigEndian.AppendUint16(nil, uint16(len(withdrawn)))
 	b = append(b, withdrawn...)
@@ -73,7 +73,7 @@ func Fields(body []byte) (withdrawn, attrs, announced []byte, err error) {
 	return withdrawn, attrs, announced, err
 }
 
-// Heard is a set of attributes as it arrived: for each its value in words, under its name.
+// Heard is a set of attributes as it arrived: by name, each value in words.
 type Heard map[string]string
 
 // Update is an UPDATE of IPv4 routes as it arrived. Attrs is empty if it has no attributes.

@@ -25,17 +25,17 @@ type Peer struct {
 	Hold          time.Duration // proposed; 0: 90 s
 	// Dial opens a connection; the caller knows the network namespace.
 	Dial func(ctx context.Context, local, remote netip.AddrPort) (net.Conn, error)
-	// Restart is how long the neighbor is asked to keep routes over a lost
-	// session (RFC 4724), in whole seconds; 0 stands for one second and no
-	// forwarding meanwhile, which keeps nothing.
+	// Restart asks the neighbor to keep routes for so many whole seconds after the session
+	// is lost (RFC 4724). 0 announces one second and that nothing is forwarded meanwhile,
+	// so that no routes are kept.
 	Restart time.Duration
 	// Plain leaves graceful restart out, as a Route Server does.
 	Plain bool
 	// Extended offers messages of up to 65,535 octets (RFC 8654), for tests that write
 	// such messages. A Conn reads none.
 	Extended bool
-	// Watch, if set, is given every UPDATE of a Session in the order of the wire, before it
-	// counts in Table. Nothing is read meanwhile.
+	// Watch, if set, is called with every UPDATE of a Session, in the order of the wire and
+	// before Table has it. Nothing is read meanwhile.
 	Watch func(Update)
 }
 
@@ -85,8 +85,8 @@ func (p Peer) Handshake(conn net.Conn) (*Conn, error) {
 	return c, nil
 }
 
-// open is the OPEN of a speaker of IPv4 with route refresh and 4-octet ASNs. Graceful
-// restart, unless the peer is plain, also has the neighbor send End-of-RIB.
+// open returns the OPEN of a speaker of IPv4 with route refresh and 4-octet ASNs. Graceful
+// restart, unless the peer is plain, also makes the neighbor send End-of-RIB.
 func (p Peer) open() []byte {
 	caps := []byte{1, 4, 0, 1, 0, 1, 2, 0, 65, 4}
 	caps = binary.BigEndian.AppendUint32(caps, p.ASN)

@@ -52,14 +52,14 @@ func (s *Session) take(typ byte, body []byte) error {
 	return nil
 }
 
-// Table is what the neighbor announces now.
+// Table returns the routes that the neighbor announces now.
 func (s *Session) Table() map[netip.Prefix]Heard {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.table)
 }
 
-// Quiet is how long the neighbor has announced and withdrawn nothing.
+// Quiet returns for how long the neighbor has announced and withdrawn nothing.
 func (s *Session) Quiet() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -24,8 +24,8 @@ var known = map[uint8]struct {
 	AttrExt: {"ext-communities", OptionalTransitive}, AttrLarge: {"large-communities", OptionalTransitive},
 }
 
-// decode turns the path attributes of an UPDATE into words. How a length is
-// encoded is the sender's own affair and not looked at.
+// decode puts the path attributes of an UPDATE into words. It ignores whether a length is
+// encoded in one octet or in two.
 func decode(data []byte) (Heard, error) {
 	out := Heard{}
 	for len(data) > 0 {
@@ -141,14 +141,14 @@ func pathText(v []byte) string {
 	return strings.Join(out, " ")
 }
 
-// sorted returns the distinct values of size octets in ascending order.
+// sorted returns the distinct values, of size octets each, in ascending order.
 func sorted(values []byte, size int) []byte {
 	list := slices.Collect(slices.Chunk(values, size))
 	slices.SortFunc(list, bytes.Compare)
 	return slices.Concat(slices.CompactFunc(list, bytes.Equal)...)
 }
 
-// Describe is a set of attributes as a neighbor hears it.
+// Describe returns a set of attributes in words, as a neighbor hears it.
 func Describe(a *Attrs) string {
 	heard, err := decode(a.encode())
 	if err != nil {

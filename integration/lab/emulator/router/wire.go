@@ -15,9 +15,9 @@ import (
 	"github.com/nvad/nvad/integration/rawbgp"
 )
 
-// wireLog reads the MRT file to which GoBGP writes every UPDATE as received.
-// GoBGP removes LOCAL_PREF from eBGP routes before its tables can show it, so
-// whether a neighbor wrongly sent one is only to be seen there.
+// wireLog reads the MRT file to which GoBGP writes every UPDATE as received. GoBGP removes
+// LOCAL_PREF from eBGP routes before they enter its tables, so only this file shows whether
+// a neighbor wrongly sent one.
 type wireLog struct {
 	mu        sync.Mutex
 	offset    int
@@ -103,7 +103,7 @@ const (
 	mrtAS4    = 12
 )
 
-// read takes in what was logged since it was last called.
+// read reads what was logged since the last call.
 func (w *wireLog) read() error {
 	data, err := os.ReadFile(wireLogFile)
 	if err != nil {
@@ -122,7 +122,7 @@ func (w *wireLog) read() error {
 	return nil
 }
 
-// take takes in a record, if it has an UPDATE of an IPv4 neighbor (RFC 6396 4.4.2).
+// take adds a record, if it is an UPDATE of an IPv4 neighbor (RFC 6396 4.4.2).
 func (w *wireLog) take(kind uint32, b []byte) error {
 	head := 0
 	switch kind {
