@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc/codes"
@@ -208,4 +209,21 @@ func TestOverLimit(t *testing.T) {
 	d.Err = status.Error(codes.ResourceExhausted, "too many tables and profiles being read: you have 4 at nvad already, the most that one caller may have; end one first")
 	wantError(t, nvactl(t, serve(t, d), "routes", "fib"),
 		"too many tables and profiles being read: you have 4 at nvad already, the most that one caller may have; end one first")
+}
+
+// TestOutputFails: a failed write is an error, in every format.
+func TestOutputFails(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	socket := serve(t, apitest.Hub00())
+	for _, args := range []string{"status", "routes", "routes fib -o json", "topology", "config show"} {
+		var errs strings.Builder
+		env := Env{Out: full, Err: &errs, Width: defaultWidth, Now: time.Now, Getenv: func(string) string { return "" }}
+		if code := Run(t.Context(), env, append(strings.Fields(args), "--socket", socket)); code != 1 || !strings.Contains(errs.String(), "no space left") {
+			t.Errorf("%s: exit code %d, %q", args, code, errs.String())
+		}
+	}
 }

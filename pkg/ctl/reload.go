@@ -96,14 +96,15 @@ func (a *app) previewReload(ctx context.Context, c *client) error {
 	if err != nil {
 		return faultsOf(err)
 	}
-	if r.GetRefused() != "" {
-		err = errors.New(r.GetRefused())
-	}
-	return errors.Join(answer(a, r, nil, func(r *nvadv1.PreviewReloadResponse) {
+	err = answer(a, r, nil, func(r *nvadv1.PreviewReloadResponse) {
 		a.printCautions(r)
 		a.printChanges(r.GetChanges(), "Nothing would change.")
 		a.printEffect(r.GetEffect(), len(r.GetChanges()) > 0)
-	}), err)
+	})
+	if err == nil && r.GetRefused() != "" {
+		err = errors.New(r.GetRefused())
+	}
+	return err
 }
 
 // printCautions prints the warnings about the file, first those that the running
