@@ -161,7 +161,7 @@ func (a *app) printDiff(changes []config.Change) error {
 	for _, d := range config.ByImpact(changes) {
 		list = append(list, &nvadv1.Change{What: d.Object + ": " + d.What, Impact: d.Impact.String()})
 	}
-	return answerList(a, list, nil, func(list []*nvadv1.Change) { a.printChanges(list, "No difference.") })
+	return answerList(a, list, nil, "No difference.", func(list []*nvadv1.Change) { a.printChanges(list, "") })
 }
 
 func (a *app) configHistoryCommand() *cobra.Command {
@@ -176,16 +176,12 @@ what has changed since.`,
 		Args:    between(0, 0),
 		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
 			r, err := c.read.ListConfigs(ctx, &nvadv1.ListConfigsRequest{})
-			return answerList(a, r.GetVersions(), err, a.printHistory)
+			return answerList(a, r.GetVersions(), err, "nvad keeps no configurations: its log says why.", a.printHistory)
 		}),
 	}
 }
 
 func (a *app) printHistory(list []*nvadv1.ConfigVersion) {
-	if len(list) == 0 {
-		line(a.Out, "nvad keeps no configurations: its log says why.")
-		return
-	}
 	t := a.newTable(column{}, column{head: "Version", right: true}, column{head: "Time (UTC)"},
 		column{head: "By"}, column{head: "Result", fit: wrapped})
 	for _, v := range slices.Backward(list) {

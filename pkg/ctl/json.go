@@ -178,8 +178,9 @@ func answer[M proto.Message](a *app, m M, err error, print func(M)) error {
 	return nil
 }
 
-// answerList prints the objects of a reply: as a JSON array, or by print.
-func answerList[M proto.Message](a *app, list []M, err error, print func([]M)) error {
+// answerList prints the objects of a reply: as a JSON array, or by print, or the text none
+// if there are none.
+func answerList[M proto.Message](a *app, list []M, err error, none string, print func([]M)) error {
 	switch {
 	case err != nil:
 		return err
@@ -189,6 +190,8 @@ func answerList[M proto.Message](a *app, list []M, err error, print func([]M)) e
 			arr.add(m)
 		}
 		arr.end()
+	case len(list) == 0:
+		line(a.Out, none)
 	default:
 		print(list)
 	}

@@ -196,16 +196,12 @@ connection decides for the others. MSS clamp counts TCP SYNs.`,
 		Args: between(0, 0),
 		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
 			r, err := c.read.ListNAT(ctx, &nvadv1.ListNATRequest{})
-			return answerList(a, r.GetRules(), err, a.printNAT)
+			return answerList(a, r.GetRules(), err, "No NAT and no MSS clamp is configured.", a.printNAT)
 		}),
 	}
 }
 
 func (a *app) printNAT(list []*nvadv1.NATRule) {
-	if len(list) == 0 {
-		line(a.Out, "No NAT and no MSS clamp is configured.")
-		return
-	}
 	t := a.newTable(
 		column{head: "Chain"},
 		column{head: "Packets", right: true},

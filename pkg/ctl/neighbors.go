@@ -36,16 +36,12 @@ neighbor in detail.`,
 				return answer(a, n, err, a.printNeighbor)
 			}
 			r, err := c.read.ListNeighbors(ctx, &nvadv1.ListNeighborsRequest{})
-			return answerList(a, r.GetNeighbors(), err, a.printNeighbors)
+			return answerList(a, r.GetNeighbors(), err, "No neighbors are configured.", a.printNeighbors)
 		}),
 	}
 }
 
 func (a *app) printNeighbors(list []*nvadv1.Neighbor) {
-	if len(list) == 0 {
-		line(a.Out, "No neighbors are configured.")
-		return
-	}
 	watched := slices.ContainsFunc(list, func(n *nvadv1.Neighbor) bool { return n.GetBfd() != nil })
 	columns := []column{
 		{head: "Neighbor", max: 24, min: 15},

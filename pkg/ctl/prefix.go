@@ -20,7 +20,7 @@ func (a *app) showPrefix(ctx context.Context, c *client, place string, req *nvad
 	if err == nil && len(paths) == 0 {
 		err = fmt.Errorf("no route to %s", place)
 	}
-	return answerList(a, paths, err, a.printPrefix)
+	return answerList(a, paths, err, "", a.printPrefix)
 }
 
 func (a *app) printPrefix(paths []*nvadv1.Path) {

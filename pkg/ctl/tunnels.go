@@ -30,7 +30,7 @@ detail, with its forwarding database and packet counts.`,
 			}
 			r, err := c.read.ListTunnels(ctx, req)
 			if len(args) == 0 || err != nil {
-				return answerList(a, r.GetTunnels(), err, a.printTunnels)
+				return answerList(a, r.GetTunnels(), err, "No tunnels are configured.", a.printTunnels)
 			}
 			return answer(a, r.GetTunnels()[0], nil, a.printTunnel)
 		}),
@@ -38,10 +38,6 @@ detail, with its forwarding database and packet counts.`,
 }
 
 func (a *app) printTunnels(list []*nvadv1.Tunnel) {
-	if len(list) == 0 {
-		line(a.Out, "No tunnels are configured.")
-		return
-	}
 	t := a.newTable(
 		column{head: "Name"},
 		column{head: "VNI", right: true},
