@@ -9,7 +9,7 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 )
 
-// filePageHead stands above the reference of the keys in nvad.toml(5).
+// filePageHead is the part of nvad.toml(5) before the reference of the keys.
 const filePageHead = `% "NVAD.TOML" "5" "" "nvad" "nvad"
 
 # NAME
@@ -24,13 +24,13 @@ nvad.toml - configuration of nvad(8)
 
 `
 
-// filePageFoot stands below it.
+// filePageFoot is the part after it.
 const filePageFoot = `
 
 # FILES
 
-**/usr/share/doc/nvad/configs** has examples, and in **reference.toml** every key with its default.
-**/usr/share/doc/nvad/docs/policy.md** says how lists and route-maps work together, and **recipes.md** there has complete files.
+**/usr/share/doc/nvad/configs** has examples; **reference.toml** there has every key with its default.
+**/usr/share/doc/nvad/docs/policy.md** explains how lists and route-maps work together, and **recipes.md** there has complete files.
 
 # SEE ALSO
 
@@ -38,14 +38,14 @@ const filePageFoot = `
 `
 
 var (
-	introduction = regexp.MustCompile(`(?s)^# .*?\n\n.*?\n\n`) // title, and where the page of the tree comes from
+	introduction = regexp.MustCompile(`(?s)^# .*?\n\n.*?\n\n`) // the title, and the paragraph about where the page comes from
 	links        = regexp.MustCompile(`\[([^\]]+)\]\([^)]+\)`)
 )
 
-// filePage is the reference of docs/reference.md as the manual page nvad.toml(5).
+// filePage returns docs/reference.md as the manual page nvad.toml(5).
 func filePage() []byte {
 	body := introduction.ReplaceAll(config.ReferencePage(), nil)
 	body = links.ReplaceAll(body, []byte("$1"))
-	body = bytes.ReplaceAll(body, []byte("\\\n"), []byte("  \n")) // md2man knows only this line break
+	body = bytes.ReplaceAll(body, []byte("\\\n"), []byte("  \n")) // the only line break that md2man supports
 	return md2man.Render(bytes.Join([][]byte{[]byte(filePageHead), body, []byte(filePageFoot)}, nil))
 }

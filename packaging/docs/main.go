@@ -1,12 +1,12 @@
-// Command docs writes what is generated from the command lines of nvad and
-// nvactl and from the keys of nvad.toml: man pages and shell completions for the
-// package, and the references for docs/cli.md and docs/reference.md.
+// Command docs generates documentation from the command lines of nvad and nvactl and from
+// the keys of nvad.toml: man pages and shell completions for the package, docs/cli.md and
+// docs/reference.md.
 //
 //	docs -package DIR    DIR/man and DIR/completions
 //	docs -markdown FILE
 //	docs -keys FILE
 //
-// The same commands give the same bytes: dates are those of SOURCE_DATE_EPOCH.
+// The output is reproducible: dates come from SOURCE_DATE_EPOCH.
 package main
 
 import (
@@ -54,7 +54,7 @@ func write(dir, markdown, keys string) error {
 	return errors.Join(errs...)
 }
 
-// program is one of the two, with the section of the manual it is in.
+// program is nvad or nvactl, with its section of the manual.
 type program struct {
 	root    *cobra.Command
 	section string
@@ -65,7 +65,7 @@ func programs() []program {
 	return []program{{command.New(), "8"}, {ctl.NewCommand(surroundings), "1"}}
 }
 
-// manPages writes a page for each command, and one for nvad.toml, compressed.
+// manPages writes a compressed page for each command, and one for nvad.toml.
 func manPages(dir string) error {
 	dir = filepath.Join(dir, "man")
 	if err := fresh(dir); err != nil {
@@ -122,22 +122,22 @@ func completions(dir string) error {
 	return nil
 }
 
-// fresh makes dir, empty.
+// fresh creates dir, or empties it.
 func fresh(dir string) error {
 	return errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755))
 }
 
-// reference is docs/cli.md: every command of both programs.
+// reference returns docs/cli.md, with all commands of both programs.
 func reference() []byte {
 	var b bytes.Buffer
-	b.WriteString("# Command line\n\nGenerated from the commands by `make docs`; the man pages say the same.\n")
+	b.WriteString("# Command line\n\nAll commands of nvad and nvactl, with their flags. `make docs` generates this page from the programs; the man pages have the same content.\n")
 	for _, p := range programs() {
 		section(&b, p.root)
 	}
 	return b.Bytes()
 }
 
-// section writes a command and those below it.
+// section writes a command and its subcommands.
 func section(b *bytes.Buffer, c *cobra.Command) {
 	if c.Hidden || c.Name() == "help" {
 		return
@@ -167,12 +167,12 @@ func depth(c *cobra.Command) (n int) {
 
 func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
-// dedent takes the two spaces away by which cobra's help indents examples.
+// dedent removes the two spaces by which cobra's help indents examples.
 func dedent(s string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(s, "  "), "\n  ", "\n")
 }
 
-// disableTag keeps the day of the build out of the pages.
+// disableTag keeps the date of the build out of the pages.
 func disableTag(c *cobra.Command) {
 	c.DisableAutoGenTag = true
 	for _, sub := range c.Commands() {

@@ -30,7 +30,7 @@ var healthFields = []tomlfile.Field[Health]{
 	},
 	{
 		Key: "min-established", Example: "{ route-server = 1 }", Shown: true,
-		Doc:  "How many neighbors of a peer-group must be established at least, by peer-group.",
+		Doc:  "For each peer-group, how many of its neighbors must be established at least.",
 		Bind: func(h *Health) tomlfile.Value { return minimums(&h.MinEstablished) },
 	},
 	{

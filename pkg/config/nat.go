@@ -34,19 +34,19 @@ type DNAT struct {
 
 var masqueradeTable = tomlfile.Array[Config, Masquerade]{
 	Key: "masquerade", ID: "out", New: defaultMasquerade,
-	Doc: "Sources to replace by a device's address, in an nftables table of nvad; one table each.",
+	Doc: "Source NAT to a device's own address, one table each.",
 	Of:  func(c *Config) *[]Masquerade { return &c.Masquerades }, Name: masqueradeName, Fields: masqueradeFields,
 }
 
 var snatTable = tomlfile.Array[Config, SNAT]{
 	Key: "snat", ID: "source",
-	Doc: "Sources to replace by a given address, one table each. The first that matches applies, before any masquerade.",
+	Doc: "Source NAT to a given address, one table each. The first that matches applies, before any masquerade.",
 	Of:  func(c *Config) *[]SNAT { return &c.SNATs }, Name: snatName, Fields: snatFields,
 }
 
 var dnatTable = tomlfile.Array[Config, DNAT]{
 	Key: "dnat", ID: "to", New: defaultDNAT,
-	Doc: "Destinations to replace in packets that pass this NVA, one table each. The first that matches applies.",
+	Doc: "Destination NAT of packets that pass this NVA, one table each. The first that matches applies.",
 	Of:  func(c *Config) *[]DNAT { return &c.DNATs }, Name: dnatName, Fields: dnatFields,
 }
 

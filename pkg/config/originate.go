@@ -33,7 +33,7 @@ var networkTable = tomlfile.Array[Config, Network]{
 }
 
 var aggregateTable = tomlfile.Array[Config, Aggregate]{
-	Key: "aggregate", ID: "prefix", Doc: "Prefixes that nvad originates on behalf of their parts, one table each.",
+	Key: "aggregate", ID: "prefix", Doc: "Prefixes that nvad originates while it has a route to a part of them, one table each.",
 	Of:   func(c *Config) *[]Aggregate { return &c.Aggregates },
 	Name: func(a *Aggregate) string { return a.Prefix.String() }, Fields: aggregateFields,
 }
