@@ -1,3 +1,11 @@
+// Package metrics shows Prometheus, in numbers, what nvad does.
+//
+// It promises that a scrape only reads counters that others keep: it never walks a
+// table and never waits for the forwarding plane. If the engine does not answer in
+// time, the whole scrape fails, because half a sample could pass for the truth. One
+// table has all metrics, and docs/metrics.md is generated from it.
+//
+// The package counts nothing itself and decides nothing.
 package metrics
 
 import (
@@ -8,12 +16,45 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/common/expfmt"
+
+	"github.com/nvad/nvad/pkg/bfd"
+	"github.com/nvad/nvad/pkg/dataplane"
+	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/telemetry"
+	"github.com/nvad/nvad/pkg/tunnel"
 )
+
+// Sample is everything that one scrape shows.
+type Sample struct {
+	Build   telemetry.BuildInfo
+	Engine  engine.Sample
+	Healthy bool // what /healthz answers
+	Plane   dataplane.Counters
+	Waiting int // route changes that the forwarding plane has not taken yet
+	Tunnels []tunnel.Status
+	BFD     bfd.Snapshot
+	Reloads Reloads
+	// Degraded counts the things that nvad has to do without at present, by one of the
+	// kinds of [Degradations].
+	Degraded map[string]int
+}
+
+// Degradations are the kinds of things that nvad may have to do without: the
+// configuration that it should run, a history on disk, its lock, a port or socket to
+// listen on.
+var Degradations = []string{"configuration", "history", "listen", "lock"}
+
+// Reloads are the reloads of the configuration since the start.
+type Reloads struct {
+	Applied, Refused uint64
+	Last             time.Time // zero: there was none
+	LastApplied      bool      // also where there was none
+}
 
 // patience is how long a sample may take; Prometheus gives up after ten seconds.
 const patience = 5 * time.Second
 
-// metric is one metric: what it is, and how it is read from a sample.
+// metric describes one metric and how to read it from a sample.
 type metric struct {
 	name   string
 	help   string
@@ -22,10 +63,10 @@ type metric struct {
 	read   func(*Sample, emit)
 }
 
-// emit tells a value, with one string for each label.
+// emit emits a value, with one string for each label.
 type emit func(value float64, labels ...string)
 
-// collector implements [prometheus.Collector] over the table of metrics.
+// collector implements [prometheus.Collector] with the table of metrics.
 type collector struct {
 	sample func(context.Context) (Sample, error)
 	descs  []*prometheus.Desc // of all
@@ -63,7 +104,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 }
 
 // Handlers returns the handler of GET /metrics by pattern, in the text format of
-// Prometheus. It answers 500 where there is no sample.
+// Prometheus. It answers 500 if there is no sample.
 func Handlers(sample func(context.Context) (Sample, error)) map[string]http.Handler {
 	r := prometheus.NewRegistry()
 	r.MustRegister(newCollector(sample), collectors.NewGoCollector(),
@@ -71,12 +112,12 @@ func Handlers(sample func(context.Context) (Sample, error)) map[string]http.Hand
 	return map[string]http.Handler{"GET /metrics": handler(r)}
 }
 
-// scrapes is how many are answered at once. Each costs a millisecond of processor
-// time, and anybody may ask as often as the network allows.
+// scrapes is how many scrapes are answered at once. Each takes a millisecond of
+// processor time, and anybody may ask as often as the network allows.
 const scrapes = 2
 
-// handler stands in for promhttp, which brings a compressor along that costs more
-// memory than all of nvad's metrics.
+// handler replaces promhttp, whose compressor takes more memory than all of nvad's
+// metrics.
 func handler(from prometheus.Gatherer) http.Handler {
 	turns := make(chan struct{}, scrapes)
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -99,7 +140,7 @@ func handler(from prometheus.Gatherer) http.Handler {
 		enc := expfmt.NewEncoder(w, format)
 		for _, f := range families {
 			if enc.Encode(f) != nil {
-				return // whoever asked has gone
+				return // the client has gone
 			}
 		}
 	})

@@ -8,23 +8,23 @@ import (
 var fibMetrics = []metric{
 	{"nvad_fib_routes_wanted", "Routes that nvad wants in the kernel, static ones too.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Wanted)) }},
-	{"nvad_fib_routes_installed", "Wanted routes that the kernel has as they should be; exact once none is pending.", gauge, nil,
+	{"nvad_fib_routes_installed", "Wanted routes that the kernel has as wanted; exact while none is pending.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Installed())) }},
 	{"nvad_fib_routes_pending", "Routes that wait for their turn to be written or deleted.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Pending + s.Waiting)) }},
-	{"nvad_fib_routes_failed", "Routes that the kernel refused, which will be tried again.", gauge, nil,
+	{"nvad_fib_routes_failed", "Routes that the kernel rejected; nvad tries them again.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Failed)) }},
-	{"nvad_fib_routes_refused", "Routes kept out because they would divert a protected address.", gauge, nil,
+	{"nvad_fib_routes_refused", "Routes not installed because they would divert a protected address.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Refused)) }},
-	{"nvad_fib_routes_outranked", "Routes not installed since a connected one, or another program's, stands above them.", gauge, nil,
+	{"nvad_fib_routes_outranked", "Routes not installed because nvad prefers a connected route, or one of another program.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Outranked)) }},
-	{"nvad_fib_routes_conflicting", "Routes whose prefix and metric another program's route has.", gauge, nil,
+	{"nvad_fib_routes_conflicting", "Routes not installed because another program's route has the same prefix and metric.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Conflicts)) }},
 	{"nvad_fib_routes_written_total", "Routes added or replaced in the kernel.", counter, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Written)) }},
 	{"nvad_fib_routes_deleted_total", "Routes deleted from the kernel.", counter, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Deleted)) }},
-	{"nvad_fib_write_errors_total", "Messages that the kernel refused.", counter, nil,
+	{"nvad_fib_write_errors_total", "Messages that the kernel rejected.", counter, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Failures)) }},
 	{"nvad_fib_nexthop_groups", "Next-hop groups in the kernel.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Groups)) }},
@@ -32,7 +32,7 @@ var fibMetrics = []metric{
 		func(s *Sample, out emit) { out(float64(s.Plane.Moved)) }},
 	{"nvad_fib_compares_total", "Full comparisons with the kernel's table.", counter, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Compares)) }},
-	{"nvad_kernel_repairs_total", "What another program took away or changed and nvad put back, by object: route, tunnel, nat, nic or sysctl. Sysctls set at the start count too.",
+	{"nvad_kernel_repairs_total", "Objects that another program removed or changed and nvad restored, by kind: route, tunnel, nat, nic or sysctl. Sysctls set at the start count too.",
 		counter, []string{"object"},
 		func(s *Sample, out emit) {
 			out(float64(s.Plane.Repairs), "route")
@@ -43,7 +43,7 @@ var fibMetrics = []metric{
 		}},
 	{"nvad_kernel_events_total", "Notifications of the kernel.", counter, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Events)) }},
-	{"nvad_kernel_events_lost_total", "How often the kernel had more notifications than nvad took; each costs a full comparison.", counter, nil,
+	{"nvad_kernel_events_lost_total", "How often notifications of the kernel were lost because nvad was too slow; each time costs a full comparison.", counter, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.LostEvents)) }},
 }
 
@@ -101,7 +101,7 @@ var bfdMetrics = []metric{
 		})},
 	{"nvad_bfd_detection_time_seconds", "Time without a packet after which the neighbor is down; 0 before the first one.", gauge, []string{"neighbor"},
 		eachBFD(func(b bfd.Status, out emit) { out(b.DetectionTime.Seconds()) })},
-	{"nvad_bfd_discards_total", "BFD packets that no session has taken: from elsewhere, forged or malformed (daemon.log-level = \"debug\" tells why).", counter, nil,
+	{"nvad_bfd_discards_total", "BFD packets that no session accepted: from elsewhere, forged or malformed (daemon.log-level = \"debug\" says why).", counter, nil,
 		func(s *Sample, out emit) {
 			total := uint64(0)
 			for _, n := range s.BFD.Discards {
@@ -109,6 +109,6 @@ var bfdMetrics = []metric{
 			}
 			out(float64(total))
 		}},
-	{"nvad_bfd_lateness_seconds", "The longest time since the start that BFD ran later than it wanted to, by which detection was extended.", gauge, nil,
+	{"nvad_bfd_lateness_seconds", "The longest delay of BFD since the start; detection was extended by it.", gauge, nil,
 		func(s *Sample, out emit) { out(s.BFD.Lateness.Seconds()) }},
 }

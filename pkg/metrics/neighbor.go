@@ -13,8 +13,7 @@ var perNeighbor = []string{"neighbor", "peer_group"}
 
 func withNeighbor(more ...string) []string { return append(perNeighbor[:2:2], more...) }
 
-// eachNeighbor reads a value of every neighbor. The labels that it tells come
-// after those of perNeighbor.
+// eachNeighbor reads a value of every neighbor. Its labels follow those of perNeighbor.
 func eachNeighbor(read func(*engine.NeighborSample, emit)) func(*Sample, emit) {
 	return func(s *Sample, out emit) {
 		for i := range s.Engine.Neighbors {
@@ -48,7 +47,7 @@ var neighborMetrics = []metric{
 		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(stateNumber(n.State)) })},
 	{"nvad_neighbor_state_change_timestamp_seconds", "Unix time since which the session is established, or is not.", gauge, perNeighbor,
 		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(unix(n.Since)) })},
-	{"nvad_neighbor_shutdown", "1 if the neighbor is held down by the configuration, an operator or a limit.", gauge, perNeighbor,
+	{"nvad_neighbor_shutdown", "1 if the configuration, an operator or a limit shuts the neighbor down.", gauge, perNeighbor,
 		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(one(n.Shutdown)) })},
 	{"nvad_neighbor_flaps_total", "How often the session was lost after it was established.", counter, perNeighbor,
 		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Flaps)) })},
@@ -57,7 +56,7 @@ var neighborMetrics = []metric{
 			messages(n.Stats.In, "received", out)
 			messages(n.Stats.Out, "sent", out)
 		})},
-	{"nvad_neighbor_malformed_updates_total", "Malformed UPDATEs, by what became of them (RFC 7606): attribute-discard, treat-as-withdraw or session-reset.", counter, withNeighbor("action"),
+	{"nvad_neighbor_malformed_updates_total", "Malformed UPDATEs, by how they were handled (RFC 7606): attribute-discard, treat-as-withdraw or session-reset.", counter, withNeighbor("action"),
 		eachNeighbor(func(n *engine.NeighborSample, out emit) {
 			for i, c := range n.Stats.Malformed.ByAction {
 				out(float64(c), speaker.Action(i).String())
@@ -83,7 +82,7 @@ var neighborMetrics = []metric{
 				out(float64(r.Paths), family, r.Reason)
 			}
 		})},
-	{"nvad_neighbor_announcements_dropped_total", "Announcements that were not even kept since the session came up: the neighbor exceeded maximum-prefix twice over.", counter, withNeighbor("family"),
+	{"nvad_neighbor_announcements_dropped_total", "Announcements dropped since the session came up, because the neighbor exceeded twice its maximum-prefix.", counter, withNeighbor("family"),
 		eachFamily(func(i int, n *engine.NeighborSample, family string, out emit) {
 			out(float64(n.Tallies[i].Dropped), family)
 		})},
@@ -111,7 +110,7 @@ var neighborMetrics = []metric{
 		})},
 	{"nvad_neighbor_routes_waiting", "Changes that are not on the wire yet.", gauge, perNeighbor,
 		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Stats.Queued)) })},
-	{"nvad_neighbor_memory_bytes", "Memory that the neighbor's routes and session hold, an estimate.", gauge, perNeighbor,
+	{"nvad_neighbor_memory_bytes", "Estimate of the memory that the neighbor's routes and session take.", gauge, perNeighbor,
 		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Octets)) })},
 	{"nvad_neighbor_memory_closings_total", "How often the session was ended because the memory budget was exceeded and it held most.", counter, perNeighbor,
 		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.MemoryClosings)) })},
@@ -127,5 +126,5 @@ func messages(m speaker.Messages, direction string, out emit) {
 	out(float64(m.RouteRefresh), direction, "route-refresh")
 }
 
-// unix is a time in seconds as Prometheus has them.
+// unix is a time in seconds, as Prometheus wants it.
 func unix(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

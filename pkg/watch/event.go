@@ -22,8 +22,7 @@ const (
 // Everything is all kinds.
 const Everything = Neighbors | Routes | FIB | Tunnels
 
-// kept are the kinds that are rare enough to be published also while nobody
-// watches.
+// kept are the kinds rare enough to be published even while nobody watches.
 const kept = Neighbors | Tunnels
 
 // Event is a change and its time.
@@ -49,11 +48,12 @@ type Neighbor struct {
 	Kept    bool   // its routes stay for now (RFC 4724)
 }
 
-// Route is another best path of a prefix, or the same with other attributes.
+// Route says that a prefix has another best path, or that its best path has other
+// attributes.
 type Route struct {
 	Prefix   netip.Prefix
 	Old, New Best
-	Reason   string // what made it so
+	Reason   string // why
 }
 
 // Best is a best path; the zero value is none.
@@ -63,19 +63,19 @@ type Best struct {
 	Attrs    *route.Attrs // nil: there is no best path
 }
 
-// Forwarding is a change of what the kernel holds for a prefix, or of a next-hop
-// group and so of all routes through it.
+// Forwarding is a change of the kernel's route for a prefix, or of a next-hop group and
+// thus of all routes through it.
 type Forwarding struct {
 	Prefix   netip.Prefix // invalid: a group
 	Group    uint32
-	Routes   int    // that go through the group
+	Routes   int    // through the group
 	Class    string // "bgp" or "static"
 	Old, New string // "via 10.0.0.1 dev eth0"; empty: none
 	State    string // "installed", "removed", "failed", "refused", "outranked"
 	Reason   string
 }
 
-// Tunnel is another state of a tunnel.
+// Tunnel is a change of the state of a tunnel.
 type Tunnel struct {
 	Name   string
 	VNI    uint32
@@ -89,8 +89,8 @@ func (Route) kind() Kind      { return Routes }
 func (Forwarding) kind() Kind { return FIB }
 func (Tunnel) kind() Kind     { return Tunnels }
 
-// Filter selects changes. A filter by neighbor or prefix lets nothing through that
-// is about neither.
+// Filter selects changes. A filter by neighbor or prefix rejects changes that concern
+// neither.
 type Filter struct {
 	Kinds    Kind
 	Neighbor netip.Addr   // only sessions with it, and routes that come from it or did; invalid: all

@@ -1,3 +1,11 @@
+// Package watch publishes changes as they happen to those who watch.
+//
+// It promises that a publisher never waits: events that a reader is too slow for are
+// dropped, and the reader learns how many. While nobody watches routes, a changed route
+// costs no more than a call of [Hub.Wants]. The latest changes of neighbors and tunnels,
+// which are rare, are kept.
+//
+// The package decides nothing and formats nothing. [Hub] owns the lists of readers.
 package watch
 
 import (
@@ -8,7 +16,7 @@ import (
 	"sync/atomic"
 )
 
-// Sizes of what is kept.
+// Bounds of what is kept.
 const (
 	mostWaiting = 16384   // events for one reader
 	mostOctets  = 8 << 20 // of attribute sets that those refer to
@@ -18,7 +26,7 @@ const (
 // ErrEnded is the error of a Subscription whose Hub was closed.
 var ErrEnded = errors.New("nothing more will happen")
 
-// Hub brings changes to those who watch. A nil *Hub has nobody who does.
+// Hub passes changes to those who watch. Nobody watches a nil *Hub.
 type Hub struct {
 	wanted atomic.Uint32 // kinds that somebody watches
 
@@ -33,7 +41,7 @@ func (h *Hub) Wants(k Kind) bool {
 	return h != nil && (k&kept != 0 || Kind(h.wanted.Load())&k != 0)
 }
 
-// Publish hands events, in their order, to those who watch. It does not block.
+// Publish passes events, in order, to those who watch. It does not block.
 func (h *Hub) Publish(events ...Event) {
 	if h == nil || len(events) == 0 {
 		return
@@ -57,8 +65,8 @@ func (h *Hub) remember(ev Event) {
 	h.recent = append(h.recent, ev)
 }
 
-// Recent returns the latest changes of neighbors and tunnels that f lets through,
-// the oldest first.
+// Recent returns the latest changes of neighbors and tunnels that match f, the oldest
+// first.
 func (h *Hub) Recent(f Filter) []Event {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -71,7 +79,7 @@ func (h *Hub) Recent(f Filter) []Event {
 	return out
 }
 
-// Subscribe watches what f lets through, until the Subscription is closed.
+// Subscribe watches the changes that match f, until the Subscription is closed.
 func (h *Hub) Subscribe(f Filter) *Subscription {
 	s := &Subscription{hub: h, filter: f, wake: make(chan struct{}, 1)}
 	h.mu.Lock()
@@ -86,7 +94,7 @@ func (h *Hub) Subscribe(f Filter) *Subscription {
 	return s
 }
 
-// Close ends all subscriptions, once they have read what waits for them.
+// Close ends all subscriptions. Each may still read the events that wait for it.
 func (h *Hub) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -101,7 +109,7 @@ func (h *Hub) Close() {
 	h.count()
 }
 
-// count notes which kinds are watched.
+// count records which kinds are watched.
 func (h *Hub) count() {
 	var k Kind
 	for _, s := range h.subs {
@@ -110,7 +118,7 @@ func (h *Hub) count() {
 	h.wanted.Store(uint32(k))
 }
 
-// Subscription is one who watches.
+// Subscription is one reader of a Hub.
 type Subscription struct {
 	hub    *Hub
 	filter Filter
@@ -131,8 +139,8 @@ func (s *Subscription) Close() {
 	s.hub.count()
 }
 
-// Next waits for events. Lost is how many came before them that the reader was too
-// slow for. The error is ErrEnded or the context's.
+// Next waits for events. Lost is how many events before them were dropped because the
+// reader was too slow. The error is ErrEnded or that of the context.
 func (s *Subscription) Next(ctx context.Context) (events []Event, lost uint64, err error) {
 	for {
 		s.mu.Lock()
@@ -154,8 +162,8 @@ func (s *Subscription) Next(ctx context.Context) (events []Event, lost uint64, e
 	}
 }
 
-// take keeps what the reader wants to see. A reader that has not kept up loses all
-// that waits: the latest is what it has the most use for.
+// take queues the events that the reader wants. A reader that is too slow loses all
+// waiting events, because the latest ones are the most useful.
 func (s *Subscription) take(events []Event) {
 	s.mu.Lock()
 	for _, ev := range events {
@@ -174,8 +182,8 @@ func (s *Subscription) take(events []Event) {
 	s.poke()
 }
 
-// octets is what an event keeps from being freed: no route may hold its sets any more,
-// and how large they are a neighbor chooses.
+// octets returns how much memory an event keeps from being freed: routes may not use
+// its attribute sets any more, and a neighbor chooses how large they are.
 func octets(c Change) (n int) {
 	r, _ := c.(Route)
 	for _, b := range [...]Best{r.Old, r.New} {

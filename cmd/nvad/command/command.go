@@ -1,6 +1,6 @@
-// Package command is nvad's command line. It owns no state: [Execute] runs the
-// daemon or one of the commands beside it, and [New] is the tree of commands, also
-// for generating documentation.
+// Package command is nvad's command line. [Execute] runs the daemon or another command;
+// [New] returns the tree of commands, which also generates the documentation. It owns no
+// state.
 package command
 
 import (
@@ -18,14 +18,13 @@ import (
 
 const defaultConfig = "/etc/nvad/nvad.toml"
 
-// exitConfig is the exit code of a daemon whose configuration file is bad, and whose
-// history has no text that can run in its place:
-// EX_CONFIG of sysexits.h, by which a service manager knows that to start it again
-// would not help.
+// exitConfig is the exit code of a daemon whose configuration file is not valid and
+// whose history has nothing to run in its place. It is EX_CONFIG of sysexits.h, which
+// tells a service manager that another start would not help.
 const exitConfig = 78
 
-// Execute runs nvad with the arguments of the process and returns its exit code.
-// What went wrong is on stderr.
+// Execute runs nvad with the arguments of the process and returns its exit code. It
+// writes errors to stderr.
 func Execute() int {
 	err := New().Execute()
 	if err == nil {
@@ -43,11 +42,11 @@ func Execute() int {
 // configuration.
 type badConfig struct{ error }
 
-// Unwrap gives the cause to errors.As.
+// Unwrap implements the interface of package errors.
 func (b badConfig) Unwrap() error { return b.error }
 
-// report writes err to stderr: the errors of a configuration a line each, as
-// editors and CI systems expect them, anything else after the program's name.
+// report writes err to stderr: the errors of a configuration one per line, as editors
+// and CI systems expect them, any other error after the name of the program.
 func report(err error) {
 	text := "nvad: " + err.Error()
 	var list config.Errors
@@ -66,8 +65,8 @@ func New() *cobra.Command {
 		Use:   "nvad [--config FILE]",
 		Short: "BGP, VXLAN and kernel routes for network virtual appliances",
 		Long: `nvad runs in the foreground: it reads one TOML file, creates the VXLAN devices,
-peers with the BGP neighbors, and keeps the kernel's routes as they should be.
-SIGHUP reads the file again, SIGTERM ends it. Ask it with nvactl.`,
+peers with the BGP neighbors, and keeps the kernel's routes up to date. SIGHUP reads
+the file again, SIGTERM stops nvad. nvactl queries and controls it.`,
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -82,7 +81,7 @@ SIGHUP reads the file again, SIGTERM ends it. Ask it with nvactl.`,
 	}
 	f := root.Flags()
 	f.StringVarP(&opt.Config, "config", "c", defaultConfig, "configuration file")
-	f.StringVar(&opt.Socket, "socket", "", "gRPC socket, in place of the configuration's")
+	f.StringVar(&opt.Socket, "socket", "", "gRPC socket, in place of the one in the configuration")
 	f.BoolVar(&opt.Adopt, "adopt", false, "take over BGP routes in the kernel that another program left behind")
 	root.AddCommand(checkCommand(), bootstrapCommand(), flushCommand(), versionCommand())
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -94,7 +93,7 @@ func checkCommand() *cobra.Command {
 		Use:   "check [FILE]",
 		Short: "check a configuration file and change nothing",
 		Long: `check prints every error of the file with line and key, and exits with 1 if there
-is one. Warnings name what is legal but probably not meant.`,
+is one. Warnings point out settings that are legal, but probably a mistake.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file := defaultConfig
