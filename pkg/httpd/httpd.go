@@ -1,9 +1,10 @@
-// Package httpd serves HTTP on addresses that come and go with reloads.
+// Package httpd serves HTTP on addresses that change with reloads.
 //
-// Promise: an address need not be there yet to be listened on; a set of addresses
-// that can't all be opened changes nothing, or is served as far as it can be and tried
-// again until it is whole; what serves on stays open over a change of others. It knows
-// nothing of what it serves.
+// Promise: an address need not exist yet to listen on it. If a set of addresses can't be opened as a
+// whole, [Server.Set] changes nothing, while [Server.Force] serves those that it can and
+// [Server.Run] tries the others again. Addresses that stay in the set stay open.
+//
+// A [Server] owns its listeners. It knows nothing about what it serves.
 package httpd
 
 import (
@@ -24,20 +25,20 @@ import (
 	"github.com/nvad/nvad/pkg/listen"
 )
 
-// Bounds for clients, who are probes and scrapers: anybody may reach the NIC. How
-// many connections there may be is for the pool to say.
+// Bounds for clients. They should be health probes and scrapers, but anybody may reach the NIC. The
+// pool bounds the number of connections.
 const (
-	headerTime  = 5 * time.Second  // until a request has been read
-	writeTime   = 15 * time.Second // until its answer has been taken
-	idleTime    = 75 * time.Second // for the next one; scrapers come once a minute
+	headerTime  = 5 * time.Second  // to read a request
+	writeTime   = 15 * time.Second // until the answer was taken
+	idleTime    = 75 * time.Second // until the next request; scrapers come once a minute
 	headerBytes = 8 << 10
-	bodyBytes   = 1 << 10 // nothing that is served reads one
+	bodyBytes   = 1 << 10 // no handler reads a body
 )
 
-// Endpoints are handlers by pattern of [http.ServeMux], by where they are served.
+// Endpoints maps addresses to handlers by pattern of [http.ServeMux].
 type Endpoints map[netip.AddrPort]map[string]http.Handler
 
-// Add has patterns served at each of list, beside what is there.
+// Add adds patterns at each address of list.
 func (e Endpoints) Add(list []netip.AddrPort, patterns map[string]http.Handler) {
 	for _, at := range list {
 		if e[at] == nil {
@@ -49,14 +50,14 @@ func (e Endpoints) Add(list []netip.AddrPort, patterns map[string]http.Handler) 
 	}
 }
 
-// Server is the listeners. Its methods may be called concurrently.
+// Server owns the listeners. Its methods may be called concurrently.
 type Server struct {
 	log     *slog.Logger
 	pool    *listen.Pool
 	mu      sync.Mutex // guards the rest
 	want    Endpoints
 	open    map[netip.AddrPort]*listener
-	missing map[netip.AddrPort]error // why what is wanted is not open
+	missing map[netip.AddrPort]error // why a wanted address is not open
 }
 
 type listener struct {
@@ -65,14 +66,13 @@ type listener struct {
 	handler atomic.Pointer[http.ServeMux]
 }
 
-// New returns a Server without listeners. What connects to those it gets counts in
-// pool.
+// New returns a Server without listeners. All its connections count in pool.
 func New(log *slog.Logger, pool *listen.Pool) *Server {
 	return &Server{log: log, pool: pool, open: map[netip.AddrPort]*listener{}}
 }
 
-// Set makes want what is served. On an error, all stays as it was. What was missing
-// before is no error: it is tried again, see Run.
+// Set replaces what is served. If an address can't be opened, it changes nothing and returns the
+// error, unless that address was missing before: then [Server.Run] tries it again.
 func (s *Server) Set(want Endpoints) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,8 +93,8 @@ func (s *Server) Set(want Endpoints) error {
 	return nil
 }
 
-// Force is Set for what has to go on: what can't be listened on is missing until it
-// can.
+// Force is [Server.Set] for a start, which must go on: an address that can't be opened is missing
+// until Run opens it.
 func (s *Server) Force(want Endpoints) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,10 +102,10 @@ func (s *Server) Force(want Endpoints) {
 	s.use(want, fresh, failed)
 }
 
-// retryTime is the time between attempts to listen on what is missing.
+// retryTime is the time between attempts to open missing addresses.
 const retryTime = 5 * time.Second
 
-// Run tries again to listen on what is missing, until ctx ends.
+// Run tries to open missing addresses until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	tick := time.NewTicker(retryTime)
 	defer tick.Stop()
@@ -124,7 +124,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
-// Missing says, an error each, what can't be listened on, and who has the port.
+// Missing returns an error for each missing address, which says who has the port.
 func (s *Server) Missing() []error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,7 +135,7 @@ func (s *Server) Missing() []error {
 	return out
 }
 
-// listenAll opens what is wanted and not open.
+// listenAll opens the wanted addresses that are not open.
 func (s *Server) listenAll(want Endpoints) (fresh map[netip.AddrPort]*listener, failed map[netip.AddrPort]error) {
 	fresh, failed = map[netip.AddrPort]*listener{}, map[netip.AddrPort]error{}
 	for at := range want {
@@ -151,7 +151,7 @@ func (s *Server) listenAll(want Endpoints) (fresh map[netip.AddrPort]*listener, 
 	return fresh, failed
 }
 
-// use serves want on what is open and on what is fresh, and closes what is not wanted.
+// use serves want on the open and the fresh listeners, and closes those that are not wanted.
 func (s *Server) use(want Endpoints, fresh map[netip.AddrPort]*listener, failed map[netip.AddrPort]error) {
 	for at, err := range failed {
 		if s.missing[at] == nil {
@@ -197,8 +197,7 @@ func mux(patterns map[string]http.Handler) *http.ServeMux {
 	return m
 }
 
-// listen opens an address. A reload may put one address in the place of all, or
-// the reverse.
+// listen opens an address. It may overlap with one that a reload is about to close.
 func (s *Server) listen(at netip.AddrPort) (*listener, error) {
 	shared, err := listen.Shared(at)
 	if err != nil {

@@ -1,39 +1,48 @@
+// Package imds asks Azure's instance metadata service for what a machine can't know by itself:
+// the addresses and subnets of its NICs, its name in Azure, and scheduled maintenance.
+//
+// It talks only to 169.254.169.254, never through a proxy. While a machine boots, the service may
+// not answer or ask to try again: then it repeats the request until the caller's context
+// ends. It keeps no state, sets up no route, and changes nothing in Azure except for
+// [Client.Approve]. What Azure does not tell a machine, such as the VNet's address space,
+// user-defined routes and Route Server's addresses, it can't find out either.
 package imds
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
+	"net/url"
 	"time"
 )
 
-// endpoint is the same in every VNet, and reachable from its VMs only.
+// endpoint is the same in every VNet, and only VMs can reach it.
 const endpoint = "http://169.254.169.254/metadata"
 
 const (
-	// dialTimeout bounds the wait for a connection, which on the host takes
-	// well under a second or, while there is no address yet, for ever.
+	// dialTimeout bounds the wait for a connection. It takes well under a second, or
+	// forever while the machine has no address yet.
 	dialTimeout = 5 * time.Second
 	// answerTimeout bounds the wait for an answer.
 	answerTimeout = 30 * time.Second
-	// maxAnswer is the largest answer that is read, in bytes.
+	// maxAnswer bounds the size of an answer in bytes.
 	maxAnswer = 1 << 20
-	// Between tries. Azure asks for a second at least, and answers five
-	// requests of a VM in a second.
+	// Pauses between attempts. Azure asks for at least a second, and answers at most five
+	// requests of a VM per second.
 	firstPause, longestPause = time.Second, 8 * time.Second
 )
 
-// Client asks the metadata service. Make it with [New].
+// Client asks the metadata service. Use [New] to make one.
 type Client struct {
 	http *http.Client
-	// OnRetry, if set, is told of every failure that is tried again, and
-	// after which pause.
+	// OnRetry, if set, is called before each pause that follows a failure.
 	OnRetry func(err error, pause time.Duration)
 }
 
@@ -44,7 +53,7 @@ func New() *Client {
 
 func newClient(dial func(context.Context, string, string) (net.Conn, error)) *Client {
 	return &Client{http: &http.Client{
-		// No proxy: Azure forbids one, and refuses what came through one.
+		// No proxy: Azure rejects requests that came through one.
 		Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
@@ -52,14 +61,14 @@ func newClient(dial func(context.Context, string, string) (net.Conn, error)) *Cl
 	}}
 }
 
-// answer is the body of an answer, and the address that it was sent to.
+// answer is the body of an answer, and the address to which it was sent.
 type answer struct {
 	body []byte
 	to   netip.Addr
 }
 
-// get asks for path, which begins with a slash, until there is an answer, an
-// error that a repetition does not mend, or the end of ctx.
+// get requests path, which begins with a slash, until there is an answer or an error that does not
+// pass, or ctx ends.
 func (c *Client) get(ctx context.Context, path, version string) (answer, error) {
 	pause := firstPause
 	for try := 1; ; try++ {
@@ -85,20 +94,20 @@ func (c *Client) get(ctx context.Context, path, version string) (answer, error) 
 	}
 }
 
-// try asks once, and not for longer than an answer takes.
+// try asks once, and waits at most answerTimeout.
 func (c *Client) try(ctx context.Context, r request) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	return c.once(ctx, r)
 }
 
-// request is a request but for what all have in common.
+// request is the part of a request that differs between requests.
 type request struct {
 	method, path, version string
 	body                  []byte
 }
 
-// once asks one time.
+// once sends one request.
 func (c *Client) once(ctx context.Context, r request) (answer, error) {
 	var a answer
 	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
@@ -127,11 +136,78 @@ func (c *Client) once(ctx context.Context, r request) (answer, error) {
 	return a, nil
 }
 
-// message is what an answer says of the error, in Azure's words.
+// message returns Azure's description of an error; "" if there is none.
 func message(body []byte) string {
 	var v struct{ Error string }
 	if json.Unmarshal(body, &v) != nil {
 		return ""
 	}
 	return v.Error
+}
+
+// StatusError is an answer with a status other than 200 OK.
+type StatusError struct {
+	// Code is the HTTP status.
+	Code int
+	// Path is the requested path, without the endpoint.
+	Path string
+	// Message is the service's explanation; may be empty.
+	Message string
+}
+
+// Error gives the status with the service's explanation or that of Azure's documentation.
+func (e *StatusError) Error() string {
+	text := fmt.Sprintf("%s: %d %s", e.Path, e.Code, http.StatusText(e.Code))
+	switch {
+	case e.Message != "":
+		text += ": " + e.Message
+	case meaning[e.Code] != "":
+		text += ": " + meaning[e.Code]
+	}
+	return text
+}
+
+// meaning explains statuses by the documentation of the service.
+var meaning = map[int]string{
+	http.StatusNotFound:            "it does not know this machine, or not yet",
+	http.StatusGone:                "it is being updated, which takes up to 70 seconds",
+	http.StatusTooManyRequests:     "this machine sends more than five requests per second",
+	http.StatusInternalServerError: "an error of the service, usually temporary",
+}
+
+// unreachable is a request that got no answer.
+type unreachable struct{ err error }
+
+func (e *unreachable) Error() string {
+	err := e.err
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		err = ue.Err
+	}
+	return fmt.Sprintf("no answer from 169.254.169.254: %v", err)
+}
+
+func (e *unreachable) Unwrap() error { return e.err }
+
+// transient reports whether asking again may help: if the service did not answer, or answered as
+// it does while it starts or is updated.
+func transient(err error) bool {
+	var status *StatusError
+	if errors.As(err, &status) {
+		return status.Code == http.StatusNotFound || status.Code == http.StatusGone ||
+			status.Code == http.StatusTooManyRequests || status.Code >= http.StatusInternalServerError
+	}
+	var none *unreachable
+	return errors.As(err, &none)
+}
+
+// gaveUp returns the last error after the given number of tries. If the service did not answer, it
+// says what an answer needs.
+func gaveUp(err error, tries int) error {
+	hint := ""
+	var none *unreachable
+	if errors.As(err, &none) {
+		hint = "; the service exists only in Azure, and answers only the primary address of the primary NIC, which needs DHCP and a route to 169.254.169.254"
+	}
+	return fmt.Errorf("metadata service: gave up after try %d: %w%s", tries, err, hint)
 }

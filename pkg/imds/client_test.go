@@ -157,7 +157,7 @@ func TestGivesUp(t *testing.T) {
 	ctx, cancel = context.WithTimeout(t.Context(), time.Second/2)
 	defer cancel()
 	_, err = newClient(silent.dial).Instance(ctx)
-	if err == nil || !strings.Contains(err.Error(), "connection refused; only Azure has it") {
+	if err == nil || !strings.Contains(err.Error(), "connection refused; the service exists only in Azure") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -12,37 +12,36 @@ import (
 // eventsVersion is the API version of scheduled events, the latest there is.
 const eventsVersion = "2020-07-01"
 
-// eventsTimeout bounds a request for events, of which Azure says that the first one
-// of a VM takes up to two minutes.
+// eventsTimeout bounds a request for events. By Azure's documentation, the first request of a VM
+// takes up to two minutes.
 const eventsTimeout = 150 * time.Second
 
-// EventType is what an event does to the VM.
+// EventType says what an event does to the VM.
 type EventType string
 
-// Freeze pauses the VM for some seconds, with nothing lost. All other types
-// (Reboot, Redeploy, Preempt, Terminate) end what runs on it.
+// Freeze pauses the VM for some seconds and loses nothing. All other types (Reboot, Redeploy,
+// Preempt, Terminate) end everything that runs on the VM.
 const Freeze EventType = "Freeze"
 
-// Event is a scheduled event of this VM or of one beside it.
+// Event is a scheduled event of this VM, or of another one in the same set.
 type Event struct {
-	// ID names the event in all of Azure.
+	// ID identifies the event in all of Azure.
 	ID string
-	// Type is what happens.
+	// Type says what happens.
 	Type EventType
-	// Resources are the names of all VMs that it happens to.
+	// Resources are the names of all affected VMs.
 	Resources []string
-	// Started is set once it has begun, or may begin at any moment.
+	// Started is set once the event has begun, or may begin at any moment.
 	Started bool
-	// NotBefore is the earliest time of its beginning; zero once it has started.
+	// NotBefore is the earliest time at which it begins; zero once it has started.
 	NotBefore time.Time
-	// Duration is how long it interrupts the VM, negative if that is not known.
+	// Duration is how long it interrupts the VM; negative if that is not known.
 	Duration time.Duration
 	// Description is Azure's, for people.
 	Description string
 }
 
-// Events asks once for the events that are to come or are under way. One that is
-// over is not among them any more.
+// Events asks once for the events that are scheduled or under way.
 func (c *Client) Events(ctx context.Context) ([]Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, eventsTimeout)
 	defer cancel()
@@ -57,8 +56,7 @@ func (c *Client) Events(ctx context.Context) ([]Event, error) {
 	return events, nil
 }
 
-// Approve tells Azure that an event may begin before its time, for all of the VMs
-// that it happens to.
+// Approve tells Azure that an event may begin before its time, on all affected VMs.
 func (c *Client) Approve(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
@@ -86,7 +84,7 @@ type rawEvent struct {
 	DurationInSeconds int
 }
 
-// parseEvents takes an answer that lacks a duration for one that does not know it.
+// parseEvents reads the answer. A missing duration means that it is not known.
 func parseEvents(body []byte) ([]Event, error) {
 	var doc struct{ Events []json.RawMessage }
 	if err := json.NewDecoder(bytes.NewReader(body)).Decode(&doc); err != nil {
@@ -101,7 +99,7 @@ func parseEvents(body []byte) ([]Event, error) {
 		if raw.EventID == "" {
 			return nil, fmt.Errorf("event %d has no EventId", i)
 		}
-		// A time that can't be read is none; nothing is decided by it.
+		// An unreadable time counts as none: no decision depends on it.
 		notBefore, _ := http.ParseTime(raw.NotBefore)
 		out = append(out, Event{
 			ID: raw.EventID, Type: raw.EventType, Resources: raw.Resources, Started: raw.EventStatus == "Started",

@@ -11,16 +11,16 @@ import (
 	"strconv"
 )
 
-// instanceVersion is the oldest API version whose answer has all that is read.
+// instanceVersion is the oldest API version whose answer has everything that nvad reads.
 const instanceVersion = "2021-02-01"
 
-// Instance is a virtual machine as Azure knows it.
+// Instance describes a virtual machine.
 type Instance struct {
-	// Name is the VM's resource name, by which scheduled events call it.
+	// Name is the VM's resource name, which scheduled events use.
 	Name string
 	// NICs are in no particular order.
 	NICs []NIC
-	// asker is the address that the machine asked from.
+	// asker is the address from which the machine asked.
 	asker netip.Addr
 }
 
@@ -34,9 +34,8 @@ type NIC struct {
 	Subnet netip.Prefix
 }
 
-// Instance asks for the machine's name and NICs, until there is an answer or ctx
-// ends. The error is a [StatusError] or that of the connection, within what the
-// operator should know of it.
+// Instance asks for the machine's name and NICs until there is an answer or ctx ends. The error
+// wraps a [StatusError] or the error of the connection, with a hint for the operator.
 func (c *Client) Instance(ctx context.Context) (*Instance, error) {
 	a, err := c.get(ctx, "/instance", instanceVersion)
 	if err != nil {
@@ -50,7 +49,7 @@ func (c *Client) Instance(ctx context.Context) (*Instance, error) {
 	return in, nil
 }
 
-// Primary returns the primary NIC: the service answers no other.
+// Primary returns the primary NIC, the only one that the service answers.
 func (in *Instance) Primary() (NIC, error) {
 	for _, n := range in.NICs {
 		if slices.Contains(n.Addresses, in.asker) {
@@ -96,7 +95,7 @@ func parseInstance(body []byte) (*Instance, error) {
 	return in, nil
 }
 
-// parse leaves out addresses of a NIC that has none yet, which are empty.
+// parse skips empty addresses: a NIC may have none yet.
 func (r rawNIC) parse() (NIC, error) {
 	mac, err := hex.DecodeString(r.MACAddress)
 	if err != nil || len(mac) != 6 {

@@ -13,16 +13,16 @@ import (
 	"unicode"
 )
 
-// Holder says in words who has a TCP port that could not be listened on: the program
-// with its pid and user, or the user alone where this process may not look into those
-// of others, or how to find out.
+// Holder says for people who has a TCP port on which nvad could not listen: the program with its pid
+// and user; only the user if this process may not look into other users' processes; or how
+// to find out.
 func Holder(at netip.AddrPort) string { return holderIn("/proc", "tcp", at) }
 
-// HolderUDP is [Holder] for a UDP port, and names the user only: BFD asks again and
-// again, and has no time to look through the files of every process.
+// HolderUDP is [Holder] for a UDP port. It names only the user: BFD calls it again and again, and has
+// no time to search the files of every process.
 func HolderUDP(at netip.AddrPort) string { return holderIn("/proc", "udp", at) }
 
-// owner is a socket as the kernel lists it.
+// owner identifies a socket in the kernel's list, and its user.
 type owner struct{ inode, uid string }
 
 func holderIn(proc, protocol string, at netip.AddrPort) string {
@@ -42,8 +42,8 @@ func holderIn(proc, protocol string, at netip.AddrPort) string {
 	return fmt.Sprintf("a program of %s has it (ss -ln%sp, as root, shows which)", who, protocol[:1])
 }
 
-// holding finds the socket that keeps at from being bound: one with the same port,
-// and the same address or any.
+// holding finds the socket that blocks at: one with the same port, and with the same address or
+// the unspecified one.
 func holding(proc, protocol string, at netip.AddrPort) (owner, bool) {
 	for _, file := range []string{protocol, protocol + "6"} {
 		text, err := os.ReadFile(filepath.Join(proc, "self/net", file))
@@ -68,8 +68,8 @@ func holding(proc, protocol string, at netip.AddrPort) (owner, bool) {
 // listening is the state TCP_LISTEN in /proc/net/tcp.
 const listening = "0A"
 
-// parseLocal reads the kernel's form of an address and a port: each word of the
-// address in the byte order of the machine.
+// parseLocal reads an address and a port in the kernel's form: each word of the address is in the
+// byte order of the machine.
 func parseLocal(s string) (netip.AddrPort, bool) {
 	host, port, _ := strings.Cut(s, ":")
 	n, err := strconv.ParseUint(port, 16, 16)
@@ -84,7 +84,7 @@ func parseLocal(s string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(addr, uint16(n)), ok
 }
 
-// opened finds a process that has the socket open; pid 0 if none can be seen.
+// opened finds a process that has the socket open. pid is 0 if it can see none.
 func opened(proc, inode string) (name string, pid int) {
 	fds, _ := filepath.Glob(filepath.Join(proc, "[0-9]*/fd/*"))
 	for _, fd := range fds {
@@ -99,8 +99,8 @@ func opened(proc, inode string) (name string, pid int) {
 	return "", 0
 }
 
-// plain is the name of a process, which that chose itself, without what would steer
-// a terminal.
+// plain removes control characters from the name of a process: a process chooses its name, and
+// the name is printed on terminals.
 func plain(comm string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

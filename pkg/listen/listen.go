@@ -1,8 +1,12 @@
-// Package listen opens TCP listeners at the addresses of a configuration.
+// Package listen opens TCP listeners at configured addresses, and bounds what their clients may
+// use.
 //
-// Promise: an address that the NIC gets later can be listened on now, and an error
-// says who has the port. What it opened is the caller's. The listeners of BGP are
-// not made here: they carry keys and a TTL, see speaker/gobgp.
+// nvad often starts before DHCP is done, so an address need not exist yet to listen on it. If the
+// port is taken, the error says by whom. A [Pool] limits connections, so that clients never use up the
+// file descriptors that nvad needs for routing.
+//
+// Listeners belong to the caller, a pool keeps count of its connections. BGP's listeners are not made
+// here, because they have keys and a TTL: see package speaker/gobgp.
 package listen
 
 import (
@@ -16,13 +20,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TCP listens at an address that need not exist yet (IP_FREEBIND).
+// TCP listens at an address, which need not exist yet (IP_FREEBIND).
 func TCP(at netip.AddrPort) (net.Listener, error) {
 	return open(at, option{unix.IPPROTO_IP, unix.IP_FREEBIND})
 }
 
-// Shared is [TCP] for an address that overlaps with one this process has already:
-// one in the place of all, or the reverse (SO_REUSEPORT).
+// Shared is [TCP] for an address that may overlap with one on which this process listens already
+// (SO_REUSEPORT): a reload replaces 0.0.0.0 by one address, or the reverse.
 func Shared(at netip.AddrPort) (net.Listener, error) {
 	return open(at, option{unix.IPPROTO_IP, unix.IP_FREEBIND}, option{unix.SOL_SOCKET, unix.SO_REUSEPORT})
 }

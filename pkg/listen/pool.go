@@ -8,35 +8,34 @@ import (
 	"time"
 )
 
-// Limits bound what clients may hold of the listeners of a [Pool].
+// Limits bound the connections of the listeners of a [Pool].
 type Limits struct {
 	Total int // connections of all clients
 	Each  int // connections of one client
-	Rate  int // new connections of one client in a second; 0 is no limit
+	Rate  int // new connections of one client per second; 0: no limit
 }
 
-// Pool keeps the connections of listeners within [Limits], so that clients never
-// use up the descriptors with which this process routes.
+// Pool keeps the connections of listeners within [Limits].
 //
-// A connection over the limit takes the place of another: the oldest of its own
-// client, or of the client that holds most. So a client that holds all it can get
-// does not keep out one that asks now and then, such as a load balancer's probe.
-// A connection that was kept (see [Conn.Keep]) gives way to nobody; where all
-// are, the new one is closed.
+// A connection over the limit replaces another: the oldest of its own client or, if there are too many
+// in total, the oldest of the client with the most. So a client that opens as many as it can
+// does not lock out one that asks now and then, such as a load balancer's probe. A
+// connection that was kept (see [Conn.Keep]) is not replaced; if all are kept, the new one is
+// closed.
 type Pool struct {
 	limits Limits
 	client func(net.Conn) string
 
 	mu      sync.Mutex // guards the rest
-	open    list.List  // of *Conn that were not kept, the oldest first
+	open    list.List  // of *Conn that are not kept, the oldest first
 	held    map[string]int
 	total   int
 	window  time.Time      // when started began
 	started map[string]int // connections since window, by client
 }
 
-// NewPool returns a Pool without listeners. Client says whose a connection is; nil
-// goes by its address, where a /64 of IPv6 counts as one.
+// NewPool returns a Pool without listeners. client identifies the client of a connection; nil means by
+// address, with an IPv6 /64 as one client.
 func NewPool(l Limits, client func(net.Conn) string) *Pool {
 	if client == nil {
 		client = byAddress
@@ -44,8 +43,8 @@ func NewPool(l Limits, client func(net.Conn) string) *Pool {
 	return &Pool{limits: l, client: client, held: map[string]int{}, started: map[string]int{}}
 }
 
-// byAddress names a client by its address. Whoever has an IPv6 address has the
-// whole /64 as a rule.
+// byAddress identifies a client by its address. Whoever has an IPv6 address usually has the whole
+// /64.
 func byAddress(c net.Conn) string {
 	at, err := netip.ParseAddrPort(c.RemoteAddr().String())
 	if err != nil {
@@ -59,11 +58,10 @@ func byAddress(c net.Conn) string {
 	return a.String()
 }
 
-// Most is how many connections there may be at once.
+// Most returns the maximum number of connections at any time.
 func (p *Pool) Most() int { return p.limits.Total }
 
-// Listener returns l, whose connections count in the pool. What it accepts are
-// [Conn]s.
+// Listener wraps l so that its connections count in the pool. It accepts [Conn]s.
 func (p *Pool) Listener(l net.Listener) net.Listener { return &limited{l, p} }
 
 type limited struct {
@@ -88,7 +86,7 @@ func (l *limited) Accept() (net.Conn, error) {
 	}
 }
 
-// reset closes a connection without waiting for what was not sent yet.
+// reset closes a connection without waiting for unsent data.
 func reset(c net.Conn) {
 	if t, ok := c.(*net.TCPConn); ok {
 		_ = t.SetLinger(0)
@@ -96,8 +94,8 @@ func reset(c net.Conn) {
 	_ = c.Close()
 }
 
-// admit makes room for a connection. It returns it, nil if there is none, and what
-// to close.
+// admit makes room for a connection. It returns the connection, or nil if there is no room, and the
+// connection to close, if any.
 func (p *Pool) admit(raw net.Conn, now time.Time) (admitted *Conn, closing net.Conn) {
 	who := p.client(raw)
 	p.mu.Lock()
@@ -121,8 +119,7 @@ func (p *Pool) admit(raw net.Conn, now time.Time) (admitted *Conn, closing net.C
 	return c, closing
 }
 
-// tooFast counts a new connection of a client, and reports whether it is one too
-// many in this second.
+// tooFast counts a new connection of a client, and reports whether it exceeds the rate.
 func (p *Pool) tooFast(who string, now time.Time) bool {
 	if p.limits.Rate == 0 {
 		return false
@@ -135,8 +132,8 @@ func (p *Pool) tooFast(who string, now time.Time) bool {
 	return p.started[who] > p.limits.Rate
 }
 
-// heaviest is the client with the most connections that may be closed; of several,
-// the one whose oldest is the oldest.
+// heaviest returns the client with the most connections that may be closed; of several, the one with
+// the oldest connection.
 func (p *Pool) heaviest() string {
 	count := map[string]int{}
 	most, who := 0, ""
@@ -150,8 +147,8 @@ func (p *Pool) heaviest() string {
 	return who
 }
 
-// evict forgets the oldest connection of a client that was not kept, and returns
-// it to be closed; nil if there is none.
+// evict takes the oldest connection of a client that is not kept out of the pool, and returns it; nil
+// if there is none.
 func (p *Pool) evict(who string) net.Conn {
 	for e := p.open.Front(); e != nil; e = e.Next() {
 		if c := e.Value.(*Conn); c.client == who {
@@ -181,15 +178,15 @@ type Conn struct {
 	net.Conn
 	pool   *Pool
 	client string
-	place  *list.Element // among those that may be closed; nil: kept
-	gone   bool          // does not count any more
+	place  *list.Element // in Pool.open; nil: kept
+	gone   bool          // out of the pool
 }
 
 // NetConn returns the connection as it was accepted.
 func (c *Conn) NetConn() net.Conn { return c.Conn }
 
-// Keep says that whoever is at the other end has proved who it is: the connection
-// is not closed in favor of a new one.
+// Keep protects the connection from being replaced by a new one. Call it once the client has proved
+// who it is.
 func (c *Conn) Keep() {
 	c.pool.mu.Lock()
 	defer c.pool.mu.Unlock()

@@ -1,3 +1,13 @@
+// Package maintenance guides the NVA through Azure's scheduled events. Before its VM is rebooted,
+// moved, evicted or frozen, it drains traffic and then lets Azure begin; when the event is
+// over, the NVA carries traffic again.
+//
+// A freeze pauses the VM for some seconds and loses nothing, so BGP sessions stay up through it:
+// their hold times are longer. BFD is faster, so it is put on hold. An event of several
+// VMs is not approved, because the others may not be ready: Azure begins it in its own time.
+//
+// [Keeper.Run]'s goroutine owns the known events. How to drain and how to ask Azure is the
+// caller's business.
 package maintenance
 
 import (
@@ -10,35 +20,35 @@ import (
 )
 
 const (
-	// pollInterval is what Azure recommends: the shortest notice is 30 seconds.
+	// pollInterval is Azure's recommendation: the shortest notice is 30 seconds.
 	pollInterval = time.Second
-	// retryInterval follows a question without an answer.
+	// retryInterval is the pause after a request that failed.
 	retryInterval = 5 * time.Second
 )
 
-// Platform is what there is to ask of Azure.
+// Platform asks Azure.
 type Platform interface {
-	// Name is the VM's in Azure.
+	// Name returns the VM's name in Azure.
 	Name(context.Context) (string, error)
-	// Events are those of this VM and of others beside it.
+	// Events returns the events of this VM, and perhaps of others.
 	Events(context.Context) ([]imds.Event, error)
 	// Approve lets an event begin before its time.
 	Approve(ctx context.Context, id string) error
 }
 
-// Node is what there is to do on the NVA.
+// Node acts on the NVA.
 type Node interface {
-	// Drain moves traffic away, or joins a drain there is, and returns how
-	// long it takes from now on.
+	// Drain moves traffic away, or joins a drain that is under way, and returns how much
+	// longer that takes.
 	Drain(ctx context.Context, reason string) (time.Duration, error)
-	// Undrain ends what Drain has begun.
+	// Undrain ends what Drain began.
 	Undrain(context.Context) error
-	// Hold keeps a pause from being taken for a failure, by this NVA or by its
-	// neighbors, until it is called with false.
+	// Hold keeps this NVA and its neighbors from taking a pause for a failure, until it is
+	// called with false.
 	Hold(on bool)
 }
 
-// Keeper watches for events. Make it with [New].
+// Keeper watches for events and reacts to them. Use [New] to make one.
 type Keeper struct {
 	azure   Platform
 	node    Node
@@ -49,23 +59,23 @@ type Keeper struct {
 	events  map[string]*event
 	drained bool // Drain was called
 	held    bool // Hold was called
-	failing bool // the last question had no answer
+	failing bool // the last request failed
 }
 
 // event is an event of this VM.
 type event struct {
 	imds.Event
-	ready    time.Time // when traffic has moved; zero if it was not told to
+	ready    time.Time // when traffic has moved; zero: no drain was necessary so far
 	approved bool
 }
 
-// New returns a keeper that watches while enabled says so.
+// New returns a keeper that watches while enabled returns true.
 func New(azure Platform, node Node, enabled func() bool, log *slog.Logger) *Keeper {
 	return &Keeper{azure: azure, node: node, enabled: enabled, log: log, events: map[string]*event{}}
 }
 
-// Run watches until ctx ends. A drain that it began then stays: the process ends,
-// maybe because of the event.
+// Run watches until ctx ends. A drain that it began stays in force then: the process ends,
+// perhaps because of the event.
 func (k *Keeper) Run(ctx context.Context) error {
 	for pause := pollInterval; ; {
 		select {
@@ -82,25 +92,25 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 }
 
-// poll asks once and returns when to ask again.
+// poll asks once and returns the pause before the next time.
 func (k *Keeper) poll(ctx context.Context) time.Duration {
 	events, err := k.ask(ctx)
 	if err != nil {
 		if !k.failing && ctx.Err() == nil {
-			k.log.Warn("scheduled events are not known", "reason", err)
+			k.log.Warn("scheduled events cannot be read, tried again every few seconds", "reason", err)
 		}
 		k.failing = true
 		return retryInterval
 	}
 	if k.failing {
-		k.log.Info("scheduled events are known again")
+		k.log.Info("scheduled events can be read again")
 		k.failing = false
 	}
 	k.take(ctx, events)
 	return pollInterval
 }
 
-// ask returns the events of this VM.
+// ask requests the events of this VM.
 func (k *Keeper) ask(ctx context.Context) ([]imds.Event, error) {
 	if k.name == "" {
 		name, err := k.azure.Name(ctx)
@@ -113,7 +123,7 @@ func (k *Keeper) ask(ctx context.Context) ([]imds.Event, error) {
 	return slices.DeleteFunc(all, func(e imds.Event) bool { return !slices.Contains(e.Resources, k.name) }), err
 }
 
-// take acts on the events of this VM that there are, and on the end of others.
+// take acts on the present events of this VM, and on the end of earlier ones.
 func (k *Keeper) take(ctx context.Context, events []imds.Event) {
 	for id, e := range k.events {
 		if !slices.ContainsFunc(events, func(n imds.Event) bool { return n.ID == id }) {
@@ -132,12 +142,12 @@ func (k *Keeper) take(ctx context.Context, events []imds.Event) {
 	k.recover(ctx)
 }
 
-// prepare takes the NVA a step further towards being ready for e.
+// prepare does the next step to get the NVA ready for e.
 func (k *Keeper) prepare(ctx context.Context, e *event) {
 	if e.interrupts() && e.ready.IsZero() {
 		left, err := k.node.Drain(ctx, e.reason())
 		if err != nil {
-			k.log.Error("not drained before a scheduled event", "type", e.Type, "event", e.ID, "reason", err)
+			k.log.Error("drain before a scheduled event failed, tried again", "type", e.Type, "event", e.ID, "reason", err)
 			return
 		}
 		k.drained, e.ready = true, time.Now().Add(left)
@@ -152,7 +162,7 @@ func (k *Keeper) prepare(ctx context.Context, e *event) {
 	}
 }
 
-// approve lets e begin, or tries again a little later; at last, it begins anyway.
+// approve lets e begin. If that fails, it is tried again later; in the end, e begins anyway.
 func (k *Keeper) approve(ctx context.Context, e *event) {
 	if err := k.azure.Approve(ctx, e.ID); err != nil {
 		k.log.Warn("scheduled event not approved", "type", e.Type, "event", e.ID, "reason", err)
@@ -163,11 +173,10 @@ func (k *Keeper) approve(ctx context.Context, e *event) {
 	e.approved = true
 }
 
-// interrupts reports whether the VM is away for a while, as it is when Azure does
-// not know.
+// interrupts reports whether e stops the VM for a while. An unknown duration counts as a while.
 func (e *event) interrupts() bool { return e.Duration != 0 }
 
-// reason is e in words.
+// reason describes e for the drain.
 func (e *event) reason() string {
 	text := "Azure: " + string(e.Type)
 	if !e.NotBefore.IsZero() {
@@ -176,7 +185,7 @@ func (e *event) reason() string {
 	return text
 }
 
-// recover undoes what no event is left for.
+// recover ends the hold and the drain once no event needs them.
 func (k *Keeper) recover(ctx context.Context) {
 	freeze, drain := false, false
 	for _, e := range k.events {
@@ -189,7 +198,7 @@ func (k *Keeper) recover(ctx context.Context) {
 	}
 	if k.drained && !drain {
 		if err := k.node.Undrain(ctx); err != nil {
-			k.log.Error("drain not ended after a scheduled event", "reason", err)
+			k.log.Error("drain after a scheduled event cannot be ended, tried again", "reason", err)
 			return
 		}
 		k.drained = false

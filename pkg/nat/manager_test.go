@@ -100,10 +100,10 @@ func TestRepairs(t *testing.T) {
 	}{
 		{"the table is missing", func(*nat.Found) *nat.Found { return nil }},
 		{"chain postrouting is missing", func(f *nat.Found) *nat.Found { f.Chains = nil; return f }},
-		{"the rules of chain postrouting are others", func(f *nat.Found) *nat.Found { f.Chains[0].Marks[1] = ""; return f }},
-		{"chain postrouting is at another hook", func(f *nat.Found) *nat.Found { f.Chains[0].Hook = nat.OtherHook; return f }},
+		{"the rules of chain postrouting differ", func(f *nat.Found) *nat.Found { f.Chains[0].Marks[1] = ""; return f }},
+		{"chain postrouting has another hook", func(f *nat.Found) *nat.Found { f.Chains[0].Hook = nat.OtherHook; return f }},
 		{"the table has flags", func(f *nat.Found) *nat.Found { f.Flags = true; return f }},
-		{"there are other chains", func(f *nat.Found) *nat.Found {
+		{"there are more chains", func(f *nat.Found) *nat.Found {
 			f.Chains = append(f.Chains, nat.FoundChain{Name: "extra"})
 			return f
 		}},

@@ -7,19 +7,19 @@ import (
 	"slices"
 )
 
-// Overlay is a tunnel to be guarded: who may send packets into it, and which packets
-// may come out of it.
+// Overlay is a tunnel to guard: who may send packets into it, and which packets may come out of
+// it.
 type Overlay struct {
 	Device  string
 	Under   string // underlay device; "": any
 	VNI     uint32
 	Port    uint16
 	Remotes []netip.Addr // empty: a multicast group, which anybody may join
-	Peers   []Peer       // addresses within the tunnel that belong to one remote
+	Peers   []Peer       // addresses within the tunnel that only one remote may use
 	Subnets []netip.Prefix
 }
 
-// Peer is an address within a tunnel, and the only remote that may use it.
+// Peer is an address within a tunnel and the only remote that may use it.
 type Peer struct{ Remote, Address netip.Addr }
 
 // Segment is a VXLAN network on a port.
@@ -28,7 +28,7 @@ type Segment struct {
 	VNI  uint32
 }
 
-// Why packets are dropped, as operators are told.
+// Reasons for dropping packets, shown to operators.
 const (
 	Stranger     = "outer source is no remote"
 	UnknownVNI   = "no tunnel has this VNI"
@@ -44,18 +44,18 @@ const (
 	Outside      = "tunnel's address from outside the tunnel"
 )
 
-// Names of the chains that guard. Each tunnel has two of its own, numbered.
+// Names of the chains that guard tunnels. Each tunnel has two more, which are numbered.
 const (
 	outerChain = "underlay" // sees VXLAN packets before they are unpacked
-	innerChain = "overlay"  // sees everything that arrives, also what was unpacked
+	innerChain = "overlay"  // sees everything that arrives, unpacked packets too
 
-	forgedChain = "overlay-forged" // sees UDP that was unpacked
+	forgedChain = "overlay-forged" // sees unpacked UDP
 )
 
-// linkLocal4 is what no router forwards (RFC 3927 section 2.6.2).
+// linkLocal4 must not be forwarded by routers (RFC 3927 section 2.6.2).
 var linkLocal4 = netip.MustParsePrefix("169.254.0.0/16")
 
-// guards are the chains that keep strangers out of the tunnels.
+// guards returns the chains that keep strangers out of the tunnels.
 func (r *Rules) guards() []Chain {
 	if len(r.Overlays) == 0 {
 		return nil
@@ -90,13 +90,13 @@ func (r *Rules) guards() []Chain {
 	return append([]Chain{outer, inner}, each...)
 }
 
-// rule is one that guards the tunnel.
+// rule returns a rule that guards the tunnel.
 func (o *Overlay) rule(why string, do Action) Rule {
 	return Rule{Why: why, Do: do, Guard: Guard{Tunnel: o.Device}}
 }
 
-// nested drops VXLAN packets that come out of a tunnel: a host behind a remote may
-// write that remote's address as outer source, and no platform checks that there.
+// nested drops VXLAN packets for this machine that come out of a tunnel. A host behind a remote
+// could write the remote's address as outer source, and there Azure does not check it.
 func (r *Rules) nested() (list []Rule) {
 	for i := range r.Overlays {
 		o := &r.Overlays[i]
@@ -113,9 +113,9 @@ func (r *Rules) nested() (list []Rule) {
 	return list
 }
 
-// forged drops VXLAN that comes out of a tunnel with a remote as its source, also
-// where it is for another NVA, of which that is a remote as well: forwarded from
-// here it would pass Azure's check of sources, which forwarding lifts.
+// forged drops VXLAN packets that come out of a tunnel with a remote's address as source, even
+// if they are for another NVA with the same remote. Forwarded from here they would arrive
+// there: Azure does not check the sources of an NVA, because IP forwarding is enabled.
 func (r *Rules) forged() (list []Rule) {
 	for i := range r.Overlays {
 		o := &r.Overlays[i]
@@ -128,14 +128,14 @@ func (r *Rules) forged() (list []Rule) {
 	return list
 }
 
-// carries reports whether another tunnel runs through o.
+// carries reports whether another tunnel runs inside o.
 func (r *Rules) carries(o *Overlay) bool {
 	return slices.ContainsFunc(r.Overlays, func(v Overlay) bool { return v.Under == o.Device })
 }
 
-// spareRemotes keeps packets to the tunnels' remotes from being translated. With
-// this NVA's address as source they would pass the remote's guards, whoever sent
-// them to be forwarded.
+// spareRemotes exempts VXLAN packets to the tunnels' remotes from translation. If this NVA
+// forwarded somebody's packets with its own address as source, they would pass the remote's
+// guards.
 func (r *Rules) spareRemotes() (list []Rule) {
 	for _, o := range r.Overlays {
 		for _, remote := range o.Remotes {
@@ -145,7 +145,7 @@ func (r *Rules) spareRemotes() (list []Rule) {
 	return list
 }
 
-// ports are those of the tunnels, each once.
+// ports returns the ports of the tunnels, each once.
 func (r *Rules) ports() (list []uint16) {
 	for _, o := range r.Overlays {
 		if !slices.Contains(list, o.Port) {
@@ -155,8 +155,8 @@ func (r *Rules) ports() (list []uint16) {
 	return list
 }
 
-// otherSegments lets other programs' VXLAN through and drops the rest, which the
-// first tunnel of the port is charged with.
+// otherSegments accepts other programs' VXLAN and drops the rest. What it drops counts for the
+// first tunnel with that port.
 func (r *Rules) otherSegments() (list []Rule) {
 	foreign := slices.SortedFunc(slices.Values(r.Foreign), func(a, b Segment) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.VNI, b.VNI))
@@ -178,8 +178,8 @@ func (r *Rules) otherSegments() (list []Rule) {
 	return list
 }
 
-// Offsets within a VXLAN packet, from its UDP header on (RFC 7348 section 5), and
-// what stands there.
+// Offsets in a VXLAN packet, counted from its UDP header (RFC 7348 section 5), and values
+// there.
 const (
 	etherType  = 8 + 8 + 12
 	network    = etherType + 2
@@ -198,11 +198,11 @@ const (
 	ethARP     = "\x08\x06"
 )
 
-// extensions are the headers behind which a host looks for neighbor discovery.
+// extensions are the IPv6 headers that a host skips to find neighbor discovery.
 var extensions = []string{"\x00", "\x2b", "\x2c", "\x3c"}
 
-// outer decides about packets of the tunnel before they are unpacked. What is
-// inside cannot be told from its sender any more afterwards.
+// outer returns the rules for packets of the tunnel before they are unpacked. Afterwards nobody
+// can tell which remote sent them.
 func (o *Overlay) outer() []Rule {
 	notIP := o.rule(NotIP, Drop)
 	for _, t := range []string{ethIP4, ethIP6, ethARP} {
@@ -222,8 +222,8 @@ func (o *Overlay) outer() []Rule {
 	return append(list, o.rule(Stranger, Drop))
 }
 
-// fragments drops the first fragment of packets whose inner addresses are looked
-// at. The kernel puts IPv6 together behind the hook, unless it tracks connections;
+// fragments drops IPv6 fragments where inner addresses matter, because a fragment may hide
+// them. The kernel reassembles IPv6 only after this hook, unless it tracks connections, and
 // IPv4 before it.
 func (o *Overlay) fragments() []Rule {
 	if len(o.Peers) == 0 || !slices.ContainsFunc(o.Remotes, netip.Addr.Is6) {
@@ -234,8 +234,8 @@ func (o *Overlay) fragments() []Rule {
 	return []Rule{rule}
 }
 
-// impostors drops what claims a peer's address, in an IP header, in ARP or in
-// neighbor discovery, and comes from another than its remote.
+// impostors drops packets that use a peer's address, in an IP header, in ARP or in neighbor
+// discovery, and come from another remote than the peer's.
 func (o *Overlay) impostors() (list []Rule) {
 	add := func(p Peer, inner ...Octets) {
 		rule := o.rule(Impostor, Drop)
@@ -266,7 +266,7 @@ func (o *Overlay) impostors() (list []Rule) {
 	return list
 }
 
-// inner decides about the source of packets that came out of the tunnel.
+// inner returns the rules for the source of packets that came out of the tunnel.
 func (o *Overlay) inner() []Rule {
 	var list []Rule
 	for _, a := range exempt {
@@ -309,15 +309,15 @@ func (r *Rules) outside() []Rule {
 	return list
 }
 
-// DropCount is how many packets one of a tunnel's guards has dropped.
+// DropCount is the number of packets that a tunnel's guards dropped for one reason.
 type DropCount struct {
 	Reason string
 	Hits
 }
 
-// Dropped sums up by reason what the guards of a tunnel dropped since the table was
-// written, without those that dropped nothing. Guarded is false if rules are
-// missing in the kernel or if there are none.
+// Dropped counts, by reason, what the guards of a tunnel dropped since the table was written. It
+// leaves out reasons without packets. guarded is false if there are no guards, or if the
+// kernel lacks one.
 func Dropped(list []Status, tunnel string) (out []DropCount, guarded bool) {
 	missing := false
 	for _, s := range list {

@@ -1,44 +1,47 @@
 package nat
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+)
 
-// Rules is what the configuration asks for. Where several concern a packet the
-// first one counts; a SNAT goes before a Masquerade.
+// Rules is what the configuration asks for. If several rules of one kind match a packet, the
+// first counts; SNAT comes before masquerading.
 type Rules struct {
 	Masquerades []Masquerade
 	SNATs       []SNAT
 	DNATs       []DNAT
 	Clamps      []Clamp
 	Overlays    []Overlay // the tunnels that are guarded
-	Foreign     []Segment // other programs' VXLAN, which is let through
+	Foreign     []Segment // other programs' VXLAN, which must not be dropped
 }
 
-// Masquerade gives packets that leave through a device that device's address as
-// their source.
+// Masquerade replaces the source of packets that leave through a device by that device's
+// address.
 type Masquerade struct {
 	Out                string
 	Source             netip.Prefix   // 0.0.0.0/0 or ::/0: any
-	ExceptDestinations []netip.Prefix // of the family of Source, as the next
+	ExceptDestinations []netip.Prefix // of Source's family, like ExceptSources
 	ExceptSources      []netip.Prefix
 }
 
-// SNAT gives packets from a prefix that leave through a device another source.
+// SNAT replaces the source of packets from a prefix that leave through a device.
 type SNAT struct {
 	Source netip.Prefix
 	Out    string
-	To     Endpoint // its ports are those to choose from; zero: any
+	To     Endpoint // with the ports to choose from; zero: any
 }
 
-// DNAT sends packets elsewhere. Of In and Destination at least one is given.
+// DNAT replaces the destination of packets. At least one of In and Destination is given.
 type DNAT struct {
-	In          string     // device that they come in by; "": any
-	Destination netip.Addr // that they are sent to; invalid: any
+	In          string     // device through which they arrive; "": any
+	Destination netip.Addr // to which they are sent; invalid: any
 	Protocol    Protocol
-	Ports       Ports    // that they are sent to; zero: any
-	To          Endpoint // ports zero: unchanged; one: that; a range: as long as Ports
+	Ports       Ports    // to which they are sent; zero: any
+	To          Endpoint // ports: zero means unchanged; a range is as long as Ports
 }
 
-// Clamp limits the segment size that TCP connections through a device agree on.
+// Clamp limits the segment size on which TCP connections through a device agree.
 type Clamp struct {
 	Device string
 	Size   int // bytes; 0: what fits the route's MTU
@@ -50,7 +53,7 @@ type Endpoint struct {
 	Ports Ports
 }
 
-// String is the endpoint as nft(8) writes it.
+// String returns the endpoint as nft(8) writes it.
 func (e Endpoint) String() string {
 	switch {
 	case e.Ports == Ports{}:
@@ -61,8 +64,8 @@ func (e Endpoint) String() string {
 	return e.Addr.String() + ":" + e.Ports.String()
 }
 
-// exempt are Azure's platform address and its metadata service. They answer the
-// machine that asks, and nobody is to be sent to or kept from them by NAT.
+// exempt are Azure's platform address and its metadata service. They answer only the machine
+// that asks, so NAT must neither send anybody there nor anywhere else instead.
 var exempt = []netip.Addr{netip.AddrFrom4([4]byte{168, 63, 129, 16}), netip.AddrFrom4([4]byte{169, 254, 169, 254})}
 
 // Names of the chains.
@@ -72,7 +75,7 @@ const (
 	clampChain = "forward"
 )
 
-// chains is the table that does what the rules ask for; none if nothing does.
+// chains returns the content of the table; none if the rules ask for nothing.
 func (r *Rules) chains() []Chain {
 	list := r.guards()
 	if len(r.DNATs) > 0 {
@@ -90,13 +93,13 @@ func (r *Rules) chains() []Chain {
 	return list
 }
 
-// Reasons of the rules that chains which translate begin with.
+// Reasons of the rules with which chains that translate begin.
 const (
 	platform = "Azure platform" // about exempt
 	toRemote = "VXLAN to a remote"
 )
 
-// spare is what every chain that translates begins with.
+// spare returns the rules with which every chain that translates begins.
 func spare() []Rule {
 	var list []Rule
 	for _, a := range exempt {
@@ -124,8 +127,7 @@ func (r *Rules) dnat() []Rule {
 	return list
 }
 
-// clamp looks at both directions: the far end of a tunnel may not clamp what it
-// sends.
+// clamp covers both directions, because the far end of a tunnel may not clamp.
 func (r *Rules) clamp() []Rule {
 	var list []Rule
 	for _, c := range r.Clamps {
@@ -133,6 +135,75 @@ func (r *Rules) clamp() []Rule {
 		out, in := rule, rule
 		out.Out, in.In = c.Device, c.Device
 		list = append(list, out, in)
+	}
+	return list
+}
+
+// masqueradeChain names the chain of the i-th masquerade. Each has its own chain, so that a
+// packet that one excepts can still match another.
+func masqueradeChain(i int) string { return fmt.Sprintf("masquerade-%d", i+1) }
+
+func (m *Masquerade) why() string { return "masquerade " + m.Out }
+
+func (m *Masquerade) chain(i int) Chain {
+	c := Chain{Name: masqueradeChain(i)}
+	for _, p := range m.ExceptDestinations {
+		c.Rules = append(c.Rules, Rule{Why: m.why() + " except", Destination: p, Do: Return})
+	}
+	for _, p := range m.ExceptSources {
+		c.Rules = append(c.Rules, Rule{Why: m.why() + " except", Source: p, Do: Return})
+	}
+	c.Rules = append(c.Rules, Rule{Why: m.why(), Do: MasqueradeSource})
+	return c
+}
+
+// rules applies the ports to TCP and UDP only. Everything else gets a rule with the address
+// alone: otherwise the kernel would choose ICMP identifiers from the range of ports.
+func (s *SNAT) rules() []Rule {
+	rule := Rule{Why: "snat " + s.Source.String(), Source: s.Source, Out: s.Out, Do: SourceTo, To: Endpoint{Addr: s.To.Addr}}
+	if s.To.Ports == (Ports{}) {
+		return []Rule{rule}
+	}
+	var list []Rule
+	for _, p := range []Protocol{TCP, UDP} {
+		r := rule
+		r.Protocol, r.To = p, s.To
+		list = append(list, r)
+	}
+	return append(list, rule)
+}
+
+// rules returns one rule for each protocol with ports if ports are given, otherwise one rule.
+func (d *DNAT) rules() []Rule {
+	rule := Rule{Why: "dnat " + d.To.String(), In: d.In, Destination: single(d.Destination), Do: DestinationTo, To: d.To}
+	protocols := []Protocol{d.Protocol}
+	if d.Protocol == AnyProtocol && (d.Ports != Ports{} || d.To.Ports != Ports{}) {
+		protocols = []Protocol{TCP, UDP}
+	}
+	var list []Rule
+	for _, p := range protocols {
+		rule.Protocol = p
+		list = append(list, d.each(rule)...)
+	}
+	return list
+}
+
+// each maps a range of ports one to one. With a single rule the kernel would choose any port of
+// the new range, so each port gets its own rule.
+func (d *DNAT) each(rule Rule) []Rule {
+	rule.Ports = d.Ports
+	switch {
+	case d.To.Ports == d.Ports:
+		rule.To.Ports = Ports{}
+		return []Rule{rule}
+	case d.To.Ports.Count() <= 1:
+		return []Rule{rule}
+	}
+	var list []Rule
+	for i := range d.Ports.Count() {
+		rule.Ports = onePort(d.Ports.Low + uint16(i))
+		rule.To.Ports = onePort(d.To.Ports.Low + uint16(i))
+		list = append(list, rule)
 	}
 	return list
 }

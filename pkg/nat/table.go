@@ -7,28 +7,28 @@ import (
 	"strings"
 )
 
-// Hook is where packets enter a chain.
+// Hook says where packets enter a chain.
 type Hook uint8
 
-// Hooks. The first is of a chain that others jump to.
+// Hooks. NoHook is for a chain to which others jump.
 const (
 	NoHook        Hook = iota
 	Prerouting         // of type nat, priority dstnat
 	Postrouting        // of type nat, priority srcnat
 	Forward            // of type filter, priority mangle
 	RawPrerouting      // of type filter, priority raw: everything that arrives, before it is tracked
-	RawInput           // of type filter, priority raw: what arrives for this machine
+	RawInput           // of type filter, priority raw: everything for this machine
 	OtherHook          // anything else; never wanted
 )
 
-// Chain is a chain of the table.
+// Chain is a wanted chain of the table.
 type Chain struct {
 	Name  string
 	Hook  Hook // its policy is to accept
 	Rules []Rule
 }
 
-// Protocol is what of IP a rule is about, by its number there.
+// Protocol is an IP protocol number.
 type Protocol uint8
 
 // Protocols.
@@ -43,7 +43,7 @@ type Ports struct{ Low, High uint16 }
 
 func onePort(n uint16) Ports { return Ports{n, n} }
 
-// Count is how many ports there are; 0 for any.
+// Count returns the number of ports; 0 for any port.
 func (p Ports) Count() int {
 	if p == (Ports{}) {
 		return 0
@@ -51,7 +51,7 @@ func (p Ports) Count() int {
 	return int(p.High) - int(p.Low) + 1
 }
 
-// String is the range as nft(8) writes it.
+// String returns the range as nft(8) writes it.
 func (p Ports) String() string {
 	if p.Low == p.High {
 		return fmt.Sprint(p.Low)
@@ -59,24 +59,24 @@ func (p Ports) String() string {
 	return fmt.Sprintf("%d-%d", p.Low, p.High)
 }
 
-// Action is what a rule does to the packets that it is about.
+// Action says what a rule does to packets that match.
 type Action uint8
 
 // Actions.
 const (
 	Return           Action = iota // leave the chain
 	Jump                           // to the chain Chain
-	MasqueradeSource               // the address of the device they leave by
-	SourceTo                       // To
-	DestinationTo                  // To
-	ClampSize                      // of TCP's SYN, down to Size or, if 0, to the route's MTU
-	Accept                         // leave the hook's chain and those that jumped
-	Drop                           // lose the packet
+	MasqueradeSource               // replace the source by the outgoing device's address
+	SourceTo                       // replace the source by To
+	DestinationTo                  // replace the destination by To
+	ClampSize                      // lower the segment size in TCP's SYN to Size or, if 0, to the route's MTU
+	Accept                         // leave the base chain and all that jumped
+	Drop                           // drop the packet
 )
 
-// Rule is one rule: packets that all of it fits are treated as Do says.
+// Rule applies Do to packets that match all of its conditions.
 type Rule struct {
-	Why         string // what of the configuration asks for it
+	Why         string // the reason, shown to operators: mostly the setting that asks for it
 	In, Out     string // devices; "": any
 	Source      netip.Prefix
 	Destination netip.Prefix
@@ -89,25 +89,24 @@ type Rule struct {
 	Guard
 }
 
-// Guard is what else a rule looks at that guards a tunnel. Its zero value looks at
-// nothing.
+// Guard has the further conditions of rules that guard a tunnel. The zero value has none.
 type Guard struct {
 	Tunnel      string // device of the guarded tunnel; "": the rule guards none
-	OtherSource bool   // Source is what the packet must not have
+	OtherSource bool   // the packet's source is not Source
 	OwnSource   bool   // the source is an address of this machine
 	Fragment    bool   // a fragment of an IPv6 packet
 	VNI         uint32 // of a VXLAN packet; 0: any
 	Inner       []Octets
 }
 
-// Octets are compared with those that stand at an offset of a UDP packet.
+// Octets is a comparison with the octets at some offset in a UDP packet.
 type Octets struct {
 	At   int    // octets after the start of the UDP header
-	Data string // the octets themselves
-	Not  bool   // they must differ
+	Data string // to compare with
+	Not  bool   // match if they differ
 }
 
-// String is the comparison as nft(8) writes it.
+// String returns the comparison as nft(8) writes it.
 func (o Octets) String() string {
 	op := ""
 	if o.Not {
@@ -116,7 +115,7 @@ func (o Octets) String() string {
 	return fmt.Sprintf("@th,%d,%d %s0x%x", 8*o.At, 8*len(o.Data), op, o.Data)
 }
 
-// single is the prefix of one address.
+// single returns the prefix with one address.
 func single(a netip.Addr) netip.Prefix {
 	if !a.IsValid() {
 		return netip.Prefix{}
@@ -124,7 +123,7 @@ func single(a netip.Addr) netip.Prefix {
 	return netip.PrefixFrom(a, a.BitLen())
 }
 
-// String is the rule much as nft(8) writes it, without comment.
+// String returns the rule much as nft(8) writes it, without the comment.
 func (r Rule) String() string {
 	var b strings.Builder
 	word := func(format string, args ...any) { fmt.Fprintf(&b, format+" ", args...) }
@@ -186,12 +185,12 @@ func (r Rule) action() string {
 	return "return"
 }
 
-// encoding is the number of the form in which package kernel writes rules. It is
-// part of the marks: rules of another form are written anew.
+// encoding numbers the form in which package kernel encodes rules. It is part of the marks, so
+// that after an upgrade with another form the rules are written anew.
 const encoding = 2
 
-// Mark is the comment that tells the rule from every other: why it is there, and a
-// hash of what it says.
+// Mark returns the comment that identifies the rule: the reason for it and a hash of what it
+// says.
 func (r Rule) Mark() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", encoding, r))
 	return fmt.Sprintf("%s #%x", r.Why, sum[:4])

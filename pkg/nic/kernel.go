@@ -5,27 +5,27 @@ import (
 	"net/netip"
 )
 
-// Platform is where Azure's health probes come from, DHCP, DNS and the VM agent's
-// server too. IPv6 probes come from a link-local address, which knows its link.
+// Platform is the source of Azure's IPv4 health probes, and the server of DHCP, DNS and the VM
+// agent. IPv6 probes come from a link-local address, which belongs to a link anyway.
 var Platform = netip.AddrFrom4([4]byte{168, 63, 129, 16})
 
-// Marks of what is nvad's.
+// Marks of nvad's rules and routes.
 const (
-	Protocol = 201 // of rules and routes (FRA_PROTOCOL, rtm_protocol); iproute2 names no program that has it
-	Priority = 168 // of rules: before those of other programs, which are seldom that narrow
+	Protocol = 201 // of rules and routes (FRA_PROTOCOL, rtm_protocol); iproute2 knows no program with this number
+	Priority = 168 // of rules: before those of other programs, which are rarely as narrow
 )
 
-// Kernel is what the package needs of the kernel, IPv4 alone. Deleting what is not
-// there is success, as is adding a rule that is there.
+// Kernel reads and writes IPv4 rules and routes. Deleting something that does not exist succeeds,
+// and so does adding a rule that exists.
 type Kernel interface {
-	// Read returns nvad's rules and its routes in tables, in all but main and
-	// local if there are none given.
+	// Read returns nvad's rules, and its routes in the given tables; if none are given, in
+	// all tables except main and local.
 	Read(tables []uint32) (Found, error)
 	// Do carries out one operation.
 	Do(Op) error
 }
 
-// Found is what of nvad's the kernel has.
+// Found is what the kernel has of nvad's.
 type Found struct {
 	Rules  []Rule
 	Routes []Route
@@ -44,19 +44,19 @@ type Route struct {
 	Link  int // index
 }
 
-// OpKind is what an [Op] does.
+// OpKind says what an [Op] does.
 type OpKind uint8
 
 // Kinds of operation.
 const (
-	AddRoute     OpKind = iota // fails with fs.ErrExist where another program has one
-	ReplaceRoute               // in place of nvad's
+	AddRoute     OpKind = iota // fails with fs.ErrExist if another program has one
+	ReplaceRoute               // replaces nvad's
 	DeleteRoute
 	AddRule
 	DeleteRule
 )
 
-// Op is one operation on Rule or Route, as its kind says.
+// Op is one operation, on Rule or on Route.
 type Op struct {
 	Kind  OpKind
 	Rule  Rule
@@ -65,7 +65,7 @@ type Op struct {
 
 var opNames = [...]string{"add", "change", "delete", "add", "delete"}
 
-// String is the operation in words, as in errors.
+// String returns the operation in words, for errors.
 func (o Op) String() string {
 	if o.Kind == AddRule || o.Kind == DeleteRule {
 		return opNames[o.Kind] + " " + o.Rule.String()
@@ -73,8 +73,8 @@ func (o Op) String() string {
 	return opNames[o.Kind] + " " + o.Route.String()
 }
 
-// String is the rule in words.
+// String returns the rule in words.
 func (r Rule) String() string { return fmt.Sprintf("rule from %s lookup %d", r.From, r.Table) }
 
-// String is the route in words.
+// String returns the route in words.
 func (r Route) String() string { return fmt.Sprintf("route via %s in table %d", r.Via, r.Table) }

@@ -1,9 +1,27 @@
+// Package nic makes each NIC of an NVA answer Azure's platform address by itself.
+//
+// A load balancer probes every NIC from the same address, 168.63.129.16, but table main has
+// only one route there. So the answers of all other NICs would leave by the wrong one, and
+// the load balancer would take them out of service. The package keeps a table for each NIC
+// with a route to that address, and rules that send the NIC's answers there.
+//
+// Promises: a rule matches only packets from an address of the NIC to [Platform]. BGP, VXLAN and
+// forwarded packets follow table main as before. What already is as wanted is left alone, so
+// that nobody notices a restart. What another program removed is put back, and counted as a
+// repair.
+//
+// nvad's rules have [Protocol] and [Priority]; its routes have Protocol, a table other than
+// main and the destination Platform. The package never touches any others.
+//
+// A [Manager] belongs to one goroutine. The package knows no netlink: package kernel
+// implements [Kernel], package nictest has a kernel in memory.
 package nic
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -11,13 +29,13 @@ import (
 	"github.com/nvad/nvad/pkg/retry"
 )
 
-// Manager is the state of package nic. It belongs to one goroutine.
+// Manager compares the wanted rules and routes with the kernel's. It belongs to one goroutine.
 type Manager struct {
 	kernel  Kernel
 	wanted  []NIC
 	state   map[string]*state
-	tables  []uint32 // that may hold routes of nvad; nil: any may
-	remains *retry.State
+	tables  []uint32     // where nvad's routes may be; nil: in any table
+	remains *retry.State // of unwanted rules and routes
 	repairs []string
 }
 
@@ -42,11 +60,11 @@ func (m *Manager) SetWanted(list []NIC) {
 	}
 }
 
-// Sync brings the kernel to what the NICs need, given the links as they are. It
-// returns when to try again what failed; zero: nothing did.
+// Sync writes the rules and routes that the NICs need on these links. It returns when to try
+// again what failed; zero: nothing did.
 func (m *Manager) Sync(links []fib.Link, now time.Time) (next time.Time, err error) {
 	if len(m.wanted) == 0 && m.tables != nil && len(m.tables) == 0 {
-		return time.Time{}, nil // and nothing of an earlier file is left
+		return time.Time{}, nil // nothing is wanted, and nothing of an earlier file is left
 	}
 	have, err := m.read()
 	if err != nil {
@@ -63,8 +81,8 @@ func (m *Manager) Sync(links []fib.Link, now time.Time) (next time.Time, err err
 	return m.remains.Earlier(next), nil
 }
 
-// read reads what is nvad's. All tables are looked through only the first time:
-// later, it is known where something was put.
+// read reads nvad's rules and routes. It searches all tables only the first time; after that it
+// is known in which ones routes are.
 func (m *Manager) read() (Found, error) {
 	tables := m.tables
 	for _, n := range m.wanted {
@@ -91,7 +109,7 @@ func (m *Manager) read() (Found, error) {
 	return have, nil
 }
 
-// build makes what one NIC needs: the route before the rules that lead to it.
+// build writes what one NIC needs: the route before the rules that lead to it.
 func (m *Manager) build(n NIC, s *state, have Found, links []fib.Link) error {
 	p, err := n.plan(links)
 	if err != nil {
@@ -106,7 +124,7 @@ func (m *Manager) build(n NIC, s *state, have Found, links []fib.Link) error {
 	return m.all(ops)
 }
 
-// missing is what to do for p where the kernel has have.
+// missing returns the operations that turn have into p.
 func missing(p plan, have Found) (ops []Op) {
 	i := slices.IndexFunc(have.Routes, func(r Route) bool { return r.Table == p.route.Table })
 	switch {
@@ -125,14 +143,14 @@ func missing(p plan, have Found) (ops []Op) {
 
 func same(a, b plan) bool { return a.route == b.route && slices.Equal(a.rules, b.rules) }
 
-// removeUnwanted deletes what of nvad's no NIC needs any more.
+// removeUnwanted deletes nvad's rules and routes that no NIC needs.
 func (m *Manager) removeUnwanted(have Found, now time.Time) {
 	if m.remains.Due(now) {
 		m.remains = m.remains.After(m.all(m.unwanted(have)), now)
 	}
 }
 
-// unwanted is what to do about what is in have for no reason: rules first.
+// unwanted returns the operations that delete what no NIC needs: rules first.
 func (m *Manager) unwanted(have Found) (ops []Op) {
 	var rules []Rule
 	tables := make(map[uint32]bool)
@@ -153,8 +171,7 @@ func (m *Manager) unwanted(have Found) (ops []Op) {
 	return ops
 }
 
-// all carries out every operation, failed ones before it or not, and joins the
-// errors.
+// all carries out every operation, even after one that failed, and joins the errors.
 func (m *Manager) all(ops []Op) error {
 	var errs []error
 	for _, op := range ops {
@@ -169,22 +186,21 @@ func (m *Manager) all(ops []Op) error {
 	return errors.Join(errs...)
 }
 
-// Kick makes what failed due again: a link did something.
+// Kick makes everything that failed due at once, because a link changed.
 func (m *Manager) Kick() {
 	for _, s := range m.state {
 		s.Kick()
 	}
 }
 
-// Repairs returns what was found other than it had been made since it was last
-// asked.
+// Repairs says what was found changed since the last call.
 func (m *Manager) Repairs() []string {
 	list := m.repairs
 	m.repairs = nil
 	return list
 }
 
-// Flush removes everything of nvad.
+// Flush deletes everything of nvad's.
 func (m *Manager) Flush() error {
 	m.SetWanted(nil)
 	m.tables = nil
@@ -193,4 +209,37 @@ func (m *Manager) Flush() error {
 		return err
 	}
 	return m.all(m.unwanted(have))
+}
+
+// Status describes a wanted NIC.
+type Status struct {
+	NIC                    // with the derived Gateway, once that is known
+	State     string       // "ready", "waiting" or "failed"
+	Reason    string       // of the last two
+	Addresses []netip.Addr // whose answers leave by this NIC
+}
+
+// Status returns the wanted NICs as of the last [Manager.Sync].
+func (m *Manager) Status() []Status {
+	var list []Status
+	for _, n := range m.wanted {
+		s := m.state[n.Device]
+		st := Status{NIC: n, State: "waiting"}
+		if s.plan.route.Via.IsValid() {
+			st.Gateway = s.plan.route.Via
+		}
+		switch {
+		case s.Failure != nil:
+			st.State, st.Reason = "failed", s.Failure.Err.Error()
+		case s.Wait != nil:
+			st.Reason = s.Wait.Error()
+		case s.Built:
+			st.State = "ready"
+			for _, r := range s.plan.rules {
+				st.Addresses = append(st.Addresses, r.From)
+			}
+		}
+		list = append(list, st)
+	}
+	return list
 }

@@ -201,7 +201,7 @@ func TestStates(t *testing.T) {
 	for i, want := range []string{
 		"ready ", "waiting waiting for link eth1", "waiting waiting for link eth2 to come up", "waiting waiting for an IPv4 address on eth3",
 		"failed add route via 10.0.4.1 in table 16804: table 16804 has a route of another program to 168.63.129.16",
-		"waiting waiting for a subnet on eth5 that has a gateway; the file can name one",
+		"waiting waiting for a subnet with a gateway on eth5 (or set gateway)",
 	} {
 		if s := m.Status()[i]; s.State+" "+s.Reason != want {
 			t.Errorf("%s: %s %s, want %s", s.Device, s.State, s.Reason, want)

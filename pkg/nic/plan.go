@@ -8,7 +8,7 @@ import (
 	"github.com/nvad/nvad/pkg/retry"
 )
 
-// NIC is a device whose answers shall leave by it. Devices and tables are unique.
+// NIC is a device through which its own answers must leave. Devices and tables are unique.
 type NIC struct {
 	Device  string
 	Table   uint32
@@ -21,8 +21,7 @@ type plan struct {
 	rules []Rule
 }
 
-// plan derives it from the links. The error is a
-// [retry.Waiting].
+// plan derives from the links what a NIC needs. The error is a [retry.Waiting].
 func (n NIC) plan(links []fib.Link) (plan, error) {
 	i := slices.IndexFunc(links, func(l fib.Link) bool { return l.Name == n.Device })
 	switch {
@@ -37,7 +36,7 @@ func (n NIC) plan(links []fib.Link) (plan, error) {
 	}
 	via := n.gateway(addresses)
 	if !via.IsValid() {
-		return plan{}, retry.Waiting("a subnet on " + n.Device + " that has a gateway; the file can name one")
+		return plan{}, retry.Waiting("a subnet with a gateway on " + n.Device + " (or set gateway)")
 	}
 	p := plan{route: Route{Table: n.Table, Via: via, Link: links[i].Index}}
 	for _, a := range addresses {
@@ -46,7 +45,7 @@ func (n NIC) plan(links []fib.Link) (plan, error) {
 	return p, nil
 }
 
-// hosts are the addresses that may be probed, with their subnets.
+// hosts returns the addresses that can be probed, with their subnets.
 func hosts(l fib.Link) (out []netip.Prefix) {
 	for _, p := range l.Addresses {
 		if a := p.Addr(); a.Is4() && !a.IsLoopback() && !a.IsLinkLocalUnicast() {
@@ -56,8 +55,8 @@ func hosts(l fib.Link) (out []netip.Prefix) {
 	return out
 }
 
-// gateway is the way out of the NIC's subnet. In Azure it is the first address of
-// every subnet, and DHCP names it for the primary NIC alone.
+// gateway returns the gateway of the NIC's subnet. In Azure it is the first address of every
+// subnet, but DHCP announces it only on the primary NIC.
 func (n NIC) gateway(addresses []netip.Prefix) netip.Addr {
 	if n.Gateway.IsValid() {
 		return n.Gateway

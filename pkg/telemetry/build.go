@@ -9,8 +9,7 @@ import (
 //
 //	-ldflags "-X github.com/nvad/nvad/pkg/telemetry.version=v1.2.3"
 //
-// A plain "go build" leaves them empty, and the build information that Go
-// embeds is used.
+// A plain "go build" leaves them empty. Then the build information that Go embeds counts.
 var version, commit string
 
 // BuildInfo identifies a build.
@@ -29,7 +28,7 @@ var Build = sync.OnceValue(func() BuildInfo {
 	return buildInfo(info, version, commit)
 })
 
-// buildInfo prefers what was set at link time to what Go embedded.
+// buildInfo prefers values set at link time to those that Go embedded.
 func buildInfo(info *debug.BuildInfo, version, commit string) BuildInfo {
 	b := BuildInfo{Version: version, Commit: commit, GoVersion: info.GoVersion}
 	if b.Version == "" {
@@ -60,7 +59,7 @@ func revision(settings []debug.BuildSetting) string {
 	return rev[:min(12, len(rev))] + dirty
 }
 
-// String is one line for a person: "v1.2.3 (4f2a9c1d0e7b, go1.25.0)".
+// String returns one line for people: "v1.2.3 (4f2a9c1d0e7b, go1.25.0)".
 func (b BuildInfo) String() string {
 	if b.Commit == "" {
 		return b.Version + " (" + b.GoVersion + ")"

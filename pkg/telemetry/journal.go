@@ -12,8 +12,8 @@ import (
 	"github.com/coreos/go-systemd/v22/journal"
 )
 
-// journalHandler sends records to systemd's journal. What the journal does not
-// take goes to rescue.
+// journalHandler sends records to systemd's journal. Records that the journal does not accept go
+// to rescue.
 type journalHandler struct {
 	level  slog.Leveler
 	send   func(message string, p journal.Priority, fields map[string]string) error
@@ -55,7 +55,7 @@ func (h journalHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup implements [slog.Handler]. The keys of nvad are not grouped.
 func (h journalHandler) WithGroup(string) slog.Handler { return h }
 
-// fieldName is the journal's name for a key: capitals, digits and underscores.
+// fieldName returns the journal's name for a key: capitals, digits and underscores.
 func fieldName(key string) string {
 	return "NVAD_" + strings.Map(func(r rune) rune {
 		switch {
@@ -68,7 +68,7 @@ func fieldName(key string) string {
 	}, key)
 }
 
-// lineOf is the record as journalctl shows it: the journal adds time and priority.
+// lineOf returns the record as text, without time and level: the journal adds those.
 func lineOf(r slog.Record, attrs []slog.Attr) string {
 	var b bytes.Buffer
 	var h slog.Handler = slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.Level(-1 << 10), ReplaceAttr: withoutBuiltin})
@@ -78,8 +78,8 @@ func lineOf(r slog.Record, attrs []slog.Attr) string {
 	return strings.TrimSuffix(r.Message+" "+strings.TrimSuffix(b.String(), "\n"), " ")
 }
 
-// withoutBuiltin drops time, level and message, and no key of nvad's that is called
-// so, such as the level of "log level changed".
+// withoutBuiltin drops slog's time, level and message, but keeps nvad's keys with the same name,
+// such as the level of "log level changed".
 func withoutBuiltin(_ []string, a slog.Attr) slog.Attr {
 	switch a.Key {
 	case slog.TimeKey:
@@ -108,8 +108,8 @@ func priorityOf(l slog.Level) journal.Priority {
 	return journal.PriDebug
 }
 
-// prefixHandler writes lines with the priority in front (sd-daemon(3)): the stream
-// to the journal still works where its socket can't be reached.
+// prefixHandler writes lines that begin with the priority (sd-daemon(3)). It is for the case that
+// the journal's socket can't be reached, but the stream to the journal works.
 type prefixHandler struct {
 	level slog.Leveler
 	attrs []slog.Attr

@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// Limits bound how often one event is logged. What is beyond is counted, and told
-// when the window ends: the latest of the events, with the key "suppressed".
-// Debug messages are not limited: who asks for them wants them all.
+// Limits bound how often one event is logged. Further ones are counted; when the window ends, the
+// latest of them is logged with the count as the key "suppressed". Debug messages are not
+// limited: whoever turns them on wants all of them.
 type Limits struct {
 	Window time.Duration
 	Object int // lines in a window for one message about one object
 	Total  int // lines in a window for one message
 }
 
-// DefaultLimits let a neighbor that flaps be seen to flap.
+// DefaultLimits show each flap of a neighbor, up to one every six seconds.
 var DefaultLimits = Limits{Window: time.Minute, Object: 10, Total: 200}
 
-// objectKeys are the keys that say what an event is about.
+// objectKeys are the keys that identify what an event is about.
 var objectKeys = map[string]bool{"neighbor": true, "tunnel": true, "object": true, "session": true, "name": true}
 
-// limiter counts events. Its map holds no more than the events of two windows.
+// limiter counts events. Its map contains at most the events of two windows.
 type limiter struct {
 	limits Limits
 	mu     sync.Mutex
@@ -30,7 +30,7 @@ type limiter struct {
 	swept  time.Time
 }
 
-// event is one message about one object; the object is empty in the count of all.
+// event is one message about one object. An empty object stands for all objects together.
 type event struct {
 	level           slog.Level
 	message, object string
@@ -40,21 +40,21 @@ type count struct {
 	since      time.Time
 	lines      int
 	suppressed int
-	last       slog.Record // of the suppressed
+	last       slog.Record // the latest suppressed one
 	next       slog.Handler
 	timer      *time.Timer
 }
 
 func newLimiter(l Limits) *limiter { return &limiter{limits: l, counts: map[event]*count{}} }
 
-// take decides about a record: whether it is logged now.
+// take decides whether a record is logged now.
 func (l *limiter) take(ev event, r slog.Record, next slog.Handler) bool {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sweep(now)
 	total := l.count(event{level: ev.level, message: ev.message}, now)
-	if total.lines >= l.limits.Total { // before the object is asked for: there may be any number
+	if total.lines >= l.limits.Total { // before counting the object: there may be any number of objects
 		l.suppress(total, r, next)
 		return false
 	}
@@ -70,7 +70,7 @@ func (l *limiter) take(ev event, r slog.Record, next slog.Handler) bool {
 	return true
 }
 
-// count returns what was counted in the window that now is in.
+// count returns the count of an event in the present window.
 func (l *limiter) count(ev event, now time.Time) *count {
 	c := l.counts[ev]
 	if c == nil || now.Sub(c.since) >= l.limits.Window && c.suppressed == 0 {
@@ -84,25 +84,25 @@ func (l *limiter) suppress(c *count, r slog.Record, next slog.Handler) {
 	c.suppressed++
 	c.last, c.next = r.Clone(), next
 	if c.suppressed == 1 {
-		c.timer = time.AfterFunc(time.Until(c.since.Add(l.limits.Window)), func() { l.tell(c) })
+		c.timer = time.AfterFunc(time.Until(c.since.Add(l.limits.Window)), func() { l.emit(c) })
 	}
 }
 
-// tell logs how many events of a window were held back, and begins the next one.
-func (l *limiter) tell(c *count) {
+// emit logs how many events of a window were suppressed, and begins the next window.
+func (l *limiter) emit(c *count) {
 	l.mu.Lock()
 	n, r, next := c.suppressed, c.last, c.next
 	c.since, c.lines, c.suppressed = time.Now(), 0, 0
 	c.last, c.next = slog.Record{}, nil
 	l.mu.Unlock()
 	if n == 0 {
-		return // told by flush
+		return // flush was faster
 	}
 	r.AddAttrs(slog.Int("suppressed", n))
 	_ = next.Handle(context.Background(), r)
 }
 
-// flush tells of everything that is held back.
+// flush logs the counts of everything that is suppressed.
 func (l *limiter) flush() {
 	l.mu.Lock()
 	var held []*count
@@ -114,11 +114,11 @@ func (l *limiter) flush() {
 	}
 	l.mu.Unlock()
 	for _, c := range held {
-		l.tell(c)
+		l.emit(c)
 	}
 }
 
-// sweep forgets counts of windows that are over.
+// sweep forgets the counts of windows that are over.
 func (l *limiter) sweep(now time.Time) {
 	if now.Sub(l.swept) < l.limits.Window {
 		return
@@ -131,11 +131,11 @@ func (l *limiter) sweep(now time.Time) {
 	}
 }
 
-// limitHandler passes on what its limiter lets through.
+// limitHandler passes on the records that its limiter lets through.
 type limitHandler struct {
 	next    slog.Handler
 	limiter *limiter
-	object  string // of With
+	object  string // from WithAttrs
 }
 
 // Enabled implements [slog.Handler].

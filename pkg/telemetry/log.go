@@ -1,3 +1,12 @@
+// Package telemetry identifies the running nvad and writes its log.
+//
+// Operators filter and alert on the log, and a neighbor or a client must not be able to flood it.
+// So each event has one line with known keys, which systemd's journal keeps as fields
+// ([Keys]), and an event that repeats too fast is counted instead of logged ([Limits],
+// [Throttle]); the count is not lost.
+//
+// The package imports nothing of nvad and decides nothing about routes. Its only state is what
+// the log holds back. Metrics are in package metrics.
 package telemetry
 
 import (
@@ -14,10 +23,10 @@ type Logger struct {
 	limit *limiter
 }
 
-// NewLogger returns a log of the given level on stderr. Where stderr is systemd's
-// journal, an event is sent there as one entry with a priority and a field for each
-// key, NVAD_NEIGHBOR=10.0.210.4 for neighbor; else it is a line of text.
-// Events that repeat too fast are counted instead, see [Limits].
+// NewLogger returns a log with the given level on stderr. If stderr is systemd's journal, it
+// sends each event as one entry with a priority and a field for each key, such as
+// NVAD_NEIGHBOR=10.0.210.4 for neighbor; otherwise it writes a line of text. Events that
+// repeat too fast are counted instead, see [Limits].
 func NewLogger(level slog.Leveler) Logger {
 	h := newTextHandler(os.Stderr, level)
 	if inJournal() {
@@ -31,11 +40,11 @@ func newLogger(h slog.Handler, l Limits) Logger {
 	return Logger{slog.New(limitHandler{next: h, limiter: limit}), limit}
 }
 
-// Flush tells of what was held back up to now.
+// Flush logs the counts of what is held back.
 func (l Logger) Flush() { l.limit.flush() }
 
-// ErrorPrefix is what a line of text on stderr must begin with to be an error in
-// systemd's journal (sd-daemon(3)), and empty elsewhere.
+// ErrorPrefix returns the prefix with which a line of text on stderr becomes an error in
+// systemd's journal (sd-daemon(3)); it is empty outside the journal.
 func ErrorPrefix() string {
 	if inJournal() {
 		return prefixOf(slog.LevelError)
@@ -43,7 +52,7 @@ func ErrorPrefix() string {
 	return ""
 }
 
-// inJournal reports whether stderr is systemd's journal. What can't be told is not.
+// inJournal reports whether stderr is known to be systemd's journal.
 func inJournal() bool {
 	is, err := journal.StderrIsJournalStream()
 	return is && err == nil

@@ -9,24 +9,23 @@ import (
 // Alias is the ifalias of every link that nvad made.
 const Alias = "nvad"
 
-// Kernel is what the package needs of the kernel. Deleting what is not there is
-// success, as is adding what is there.
+// Kernel reads links and changes VXLAN devices. Deleting something that does not exist succeeds,
+// and so does adding something that exists.
 type Kernel interface {
-	// Links reads every link, its addresses and, of VXLAN devices, the
+	// Links reads all links with their addresses, and VXLAN devices with their
 	// forwarding entries.
 	Links() ([]Link, error)
-	// PortRange is the namespace's range of local ports, from which VXLAN
-	// devices without a range of their own take UDP source ports.
+	// PortRange returns the namespace's range of local ports. VXLAN devices without
+	// their own range take UDP source ports from it.
 	PortRange() (low, high uint16, err error)
-	// PathMTU is what the kernel knows to be the largest packet that reaches an
-	// address whole: of its route, or learned on the way; 0 if it knows nothing but
-	// the links.
+	// PathMTU returns the size of the largest packet that reaches an address whole, by
+	// its route or as the kernel learned; 0 if it knows only the links.
 	PathMTU(remote netip.Addr) (int, error)
 	// Do carries out one operation.
 	Do(Op) error
 }
 
-// Link is what the kernel says of one link.
+// Link describes a link of the kernel.
 type Link struct {
 	Index     int
 	Name      string
@@ -35,18 +34,18 @@ type Link struct {
 	MTU       int
 	MAC       net.HardwareAddr
 	Alias     string
-	Addresses []netip.Prefix // permanent ones, with the host's bits
+	Addresses []netip.Prefix // permanent ones, with host bits
 	VXLAN     *VXLAN         // nil if it is something else
-	FDB       []Remote       // of VXLAN: which destinations are behind which remote
+	FDB       []Remote       // forwarding entries of a VXLAN device
 	Stats     Stats
 }
 
-// VXLAN is the attributes of a VXLAN device (IFLA_VXLAN_*, linux/if_link.h).
+// VXLAN has the attributes of a VXLAN device (IFLA_VXLAN_*, linux/if_link.h).
 type VXLAN struct {
 	VNI      uint32
 	Device   int        // link index of the underlay; 0: by route
 	Local    netip.Addr // invalid: the kernel chooses
-	Remote   netip.Addr // one unicast remote, or the multicast group; invalid: only FDB
+	Remote   netip.Addr // a single unicast remote, or the multicast group; invalid: see FDB
 	Port     uint16     // UDP destination
 	PortLow  uint16     // UDP source ports; 0 0: the namespace's range
 	PortHigh uint16
@@ -54,20 +53,19 @@ type VXLAN struct {
 	Learning bool
 }
 
-// Segment is the VXLAN network that a device belongs to. Two devices of a
-// namespace never share one.
+// Segment identifies a VXLAN network. A namespace has at most one device for each.
 type Segment struct {
 	Port uint16
 	VNI  uint32
 }
 
-// Remote is a forwarding entry: a MAC address, the address of the remote that it is
-// behind, and the link that leads there.
+// Remote is a forwarding entry: a MAC address, the address of the remote behind which it is, and
+// the outer link that leads there.
 type Remote struct {
-	MAC     [6]byte // zero: every destination that has no entry of its own
+	MAC     [6]byte // zero: every destination without its own entry
 	Addr    netip.Addr
 	Device  int  // link index; 0: by route
-	Learned bool // from what arrived, not put there
+	Learned bool // from received packets, not configured
 }
 
 // Stats are a link's counters.
@@ -78,12 +76,12 @@ type Stats struct {
 	RxDropped, TxDropped uint64
 }
 
-// OpKind is what an [Op] does.
+// OpKind says what an [Op] does.
 type OpKind uint8
 
 // Kinds of operation.
 const (
-	Create        OpKind = iota // a device of Name with VXLAN, MTU and MAC, down
+	Create        OpKind = iota // a device with Name, VXLAN, MTU and MAC, down
 	Delete                      // the link
 	SetVXLAN                    // change Remote, Local, TTL and Learning in place
 	SetAlias                    // to [Alias]
@@ -97,11 +95,11 @@ const (
 	Announce                    // gratuitous ARP or unsolicited NA for Address with MAC
 )
 
-// Op is one operation on the link of that name.
+// Op is one operation on the named link.
 type Op struct {
 	Kind    OpKind
 	Name    string
-	Index   int // of the link; of Create, the one to have if it is free, or 0
+	Index   int // of the link; for Create, the wanted one, or 0 for any
 	VXLAN   VXLAN
 	MTU     int
 	MAC     net.HardwareAddr
@@ -114,7 +112,7 @@ var opNames = [...]string{
 	"add address", "delete address", "add remote", "delete remote", "announce",
 }
 
-// String is the operation in words, as in errors and logs.
+// String returns the operation in words, for errors and logs.
 func (o Op) String() string {
 	s := o.Name + ": " + opNames[o.Kind]
 	switch o.Kind {

@@ -13,32 +13,32 @@ import (
 	"github.com/nvad/nvad/pkg/retry"
 )
 
-// Manager is the state of package tunnel. It belongs to one goroutine.
+// Manager compares the wanted tunnels with the kernel's. It belongs to one goroutine.
 type Manager struct {
 	kernel  Kernel
 	wanted  []Tunnel
 	links   []Link
 	state   map[string]*state
 	remains *retry.State // unwanted devices that could not be deleted
-	changed bool         // something was done since the links were read
+	changed bool         // an operation was tried since the links were read
 	repairs []Repair
 }
 
 // state is what the manager remembers of one tunnel.
 type state struct {
 	retry.Progress
-	index  int    // of the link that it last had
-	narrow string // what of the underlay is too small for its MTU
+	index  int    // of its last link
+	narrow string // why large packets do not get through
 }
 
-// errForeign is a link that stands where a tunnel is wanted.
+// errForeign says that another program's link has the name of a wanted tunnel.
 var errForeign = errors.New("a link of this name exists and is not nvad's")
 
 // New returns a manager that wants no tunnels.
 func New(k Kernel) *Manager { return &Manager{kernel: k, state: make(map[string]*state)} }
 
-// SetWanted replaces the wanted tunnels. Names are unique. What is other than it was
-// built because something else is wanted now is no repair.
+// SetWanted replaces the wanted tunnels. Names are unique. A tunnel that is to change counts as
+// not built, so that the change is no repair.
 func (m *Manager) SetWanted(list []Tunnel) {
 	old, before := m.state, m.wanted
 	m.wanted = slices.Clone(list)
@@ -52,8 +52,8 @@ func (m *Manager) SetWanted(list []Tunnel) {
 	}
 }
 
-// Sync reads the links and brings every tunnel as near to what is wanted as can
-// be. It returns when to try again what failed; zero: nothing did.
+// Sync reads the links and brings every tunnel as close to what is wanted as possible. It returns
+// when to try again what failed; zero: nothing did.
 func (m *Manager) Sync(now time.Time) (next time.Time, err error) {
 	if err := m.read(); err != nil {
 		return now.Add(retry.First), err
@@ -82,7 +82,7 @@ func (m *Manager) Sync(now time.Time) (next time.Time, err error) {
 	return next, err
 }
 
-// Kick makes what failed due again: a link did something.
+// Kick makes everything that failed due at once, because a link changed.
 func (m *Manager) Kick() {
 	for _, s := range m.state {
 		s.Kick()
@@ -98,8 +98,8 @@ func (m *Manager) read() error {
 	return nil
 }
 
-// removeUnwanted deletes the devices of nvad that no tunnel asks for. They go
-// first: the kernel has room for one device of a VNI and port only.
+// removeUnwanted deletes nvad's devices that are not wanted. It comes before building, because
+// the kernel allows only one device with a VNI and port.
 func (m *Manager) removeUnwanted(now time.Time) {
 	if !m.remains.Due(now) {
 		return
@@ -116,7 +116,7 @@ func (m *Manager) removeUnwanted(now time.Time) {
 	m.remains = m.remains.After(errors.Join(errs...), now)
 }
 
-// build makes one tunnel as wanted.
+// build brings one tunnel to what is wanted.
 func (m *Manager) build(t *Tunnel, s *state, low, high uint16) error {
 	underlay, err := m.underlay(t)
 	if err != nil {
@@ -174,8 +174,12 @@ func (m *Manager) link(name string) *Link {
 	return nil
 }
 
-// adopt decides on the link that already has the tunnel's name: it returns it
-// with the wanted attributes, or nil if a new one is to be made.
+// adopt decides what happens to a link that already has the tunnel's name. It returns the link
+// with the wanted attributes, or nil if a new one must be created. Say nvad restarts with
+// the same file: the device has all attributes and stays, with the packets in it. If only the
+// remote changed, that changes in place. If the VNI changed, the kernel can't do that,
+// and nvad deletes its device. Another program's device is taken over only if nothing
+// about it has to change.
 func (m *Manager) adopt(l *Link, want VXLAN) (*Link, error) {
 	own := l.Alias == Alias && l.VXLAN != nil
 	switch {
@@ -187,15 +191,15 @@ func (m *Manager) adopt(l *Link, want VXLAN) (*Link, error) {
 	case !own:
 		return nil, errForeign
 	case sameFixed(*l.VXLAN, want) && m.do(Op{Kind: SetVXLAN, Name: l.Name, Index: l.Index, VXLAN: want}) == nil:
-		// The kernel moves the default entry along with the remote.
+		// The kernel moved the default forwarding entry along with the remote.
 		return m.reread(l.Name)
 	}
 	return nil, m.do(Op{Kind: Delete, Name: l.Name, Index: l.Index})
 }
 
-// create makes the device, down, and marks it as nvad's. It asks for the index
-// that the device had before, so that routes over it can be written at once,
-// without being resolved anew.
+// create makes the device, down, and marks it as nvad's. It asks for the index that the device
+// had before: then the next hops of routes through it are still valid, and the routes can
+// be written again at once.
 func (m *Manager) create(t *Tunnel, s *state, v VXLAN, mtu int, addr net.HardwareAddr) (*Link, error) {
 	op := Op{Kind: Create, Name: t.Name, Index: s.index, VXLAN: v, MTU: mtu, MAC: addr}
 	err := m.do(op)
@@ -223,16 +227,16 @@ func (m *Manager) reread(name string) (*Link, error) {
 	return nil, fmt.Errorf("%s: vanished", name)
 }
 
-// look is what can be changed in place about a device, besides its attributes.
+// look is what can be changed about a device in place, besides its attributes.
 type look struct {
 	macs    []net.HardwareAddr // any of them will do
 	mtu     int
 	remotes []Remote
-	excess  []Remote // forwarding entries to be deleted
+	excess  []Remote // forwarding entries to delete
 }
 
-// dress brings everything about a device that can be changed in place to what is
-// wanted, and announces the addresses if they are new on the wire.
+// dress changes in place what differs from what is wanted, and announces addresses that are new
+// on the wire.
 func (m *Manager) dress(t *Tunnel, s *state, l *Link, want look, fresh bool) error {
 	var ops []Op
 	add := func(op Op) {
@@ -276,8 +280,7 @@ func (m *Manager) dress(t *Tunnel, s *state, l *Link, want look, fresh bool) err
 	return m.all(ops)
 }
 
-// all carries out every operation, failed ones before it or not, and joins the
-// errors.
+// all carries out every operation, even after one that failed, and joins the errors.
 func (m *Manager) all(ops []Op) error {
 	var errs []error
 	for _, op := range ops {
@@ -294,7 +297,7 @@ func (m *Manager) do(op Op) error {
 	return nil
 }
 
-// without returns what of a is not in b.
+// without returns the elements of a that are not in b.
 func without[T comparable](a, b []T) []T {
 	return slices.DeleteFunc(slices.Clone(a), func(x T) bool { return slices.Contains(b, x) })
 }
@@ -326,7 +329,7 @@ func (m *Manager) Repairs() []Repair {
 // Look reads the links without changing any.
 func (m *Manager) Look() error { return m.read() }
 
-// Foreign lists the VXLAN networks of devices that are not nvad's, in no order.
+// Foreign returns the VXLAN networks of other programs' devices, in no particular order.
 func (m *Manager) Foreign() (list []Segment) {
 	for _, l := range m.links {
 		wanted := func(t Tunnel) bool { return t.Name == l.Name }
@@ -337,10 +340,10 @@ func (m *Manager) Foreign() (list []Segment) {
 	return list
 }
 
-// Links returns every link as last read.
+// Links returns all links as of the last read.
 func (m *Manager) Links() []Link { return m.links }
 
-// Flush removes every device of nvad.
+// Flush deletes every device of nvad's.
 func (m *Manager) Flush() error {
 	m.SetWanted(nil)
 	if err := m.read(); err != nil {

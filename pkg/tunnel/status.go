@@ -1,18 +1,19 @@
 package tunnel
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"time"
 )
 
-// Status is one wanted tunnel as it is shown.
+// Status describes a wanted tunnel.
 type Status struct {
 	Tunnel
 	State     string // "up", "down", "waiting" or "failed"
 	Reason    string // of the last two
 	Err       error  // of the last two
-	Underlay  string // link that it runs over; "" if it is not there
+	Underlay  string // link that it runs over; "" if that does not exist
 	Source    netip.Addr
 	Actual    int // MTU that the device has
 	MAC       net.HardwareAddr
@@ -21,7 +22,7 @@ type Status struct {
 	Warning   string // why large packets do not get through; empty: nothing is known to stop them
 }
 
-// Status returns the wanted tunnels as the links were last read.
+// Status returns the wanted tunnels as of the last read of the links.
 func (m *Manager) Status() []Status {
 	var list []Status
 	for i := range m.wanted {
@@ -56,7 +57,7 @@ func (m *Manager) status(t *Tunnel) Status {
 	return st
 }
 
-// source is the address that outer packets most likely come from.
+// source returns the address from which the kernel most likely sends outer packets.
 func (t *Tunnel) source(underlay Link) netip.Addr {
 	if t.Local.IsValid() {
 		return t.Local
@@ -69,12 +70,39 @@ func (t *Tunnel) source(underlay Link) netip.Addr {
 	return netip.Addr{}
 }
 
-// Entry is an entry of a device's forwarding database: behind which remote a MAC
+// Entry is one entry of a device's forwarding database. It says behind which remote a MAC
 // address is.
 type Entry struct {
-	MAC       net.HardwareAddr // all zeros: every one that is not known
+	MAC       net.HardwareAddr // all zeros: every unknown address
 	Remote    netip.Addr       // or the multicast group
-	Permanent bool             // put there, not learned from what arrived
-	Age       time.Duration    // since it was last used or heard of
-	Addresses []netip.Addr     // that the neighbor tables have for MAC on the device
+	Permanent bool             // configured, not learned from received packets
+	Age       time.Duration    // since it was last used or confirmed
+	Addresses []netip.Addr     // of MAC, by the neighbor tables of the device
+}
+
+// checkPaths compares the MTU of a tunnel with what the paths to its remotes carry, and
+// records a warning if that is too little: large packets would be lost, or fragmented, and
+// Azure drops fragments.
+func (m *Manager) checkPaths(t *Tunnel, s *state) {
+	s.narrow = ""
+	l := m.link(t.Name)
+	if l == nil {
+		return
+	}
+	over := overhead4
+	if t.v6() {
+		over = overhead6
+	}
+	if u, err := m.underlay(t); err == nil && u.MTU < l.MTU+over {
+		s.narrow = fmt.Sprintf("packets of more than %d bytes do not get through: MTU %d needs %d on %s, which has %d",
+			u.MTU-over, l.MTU, l.MTU+over, u.Name, u.MTU)
+		return
+	}
+	for _, r := range t.Remotes {
+		if mtu, err := m.kernel.PathMTU(r); err == nil && mtu > 0 && mtu < l.MTU+over {
+			s.narrow = fmt.Sprintf("packets of more than %d bytes do not get through: MTU %d needs %d on the path to %s, which carries %d",
+				mtu-over, l.MTU, l.MTU+over, r, mtu)
+			return
+		}
+	}
 }

@@ -1,3 +1,17 @@
+// Package tunnel keeps the kernel's VXLAN devices (RFC 7348) as wanted: attributes, addresses,
+// MTU, and the forwarding entries that lead to the remotes.
+//
+// A restart of nvad must not interrupt traffic, so the package leaves a device alone that
+// already is as wanted, changes in place what the kernel lets it change, and makes a
+// device anew only for the rest. If another program's device has the wanted name, it
+// takes the device over if the attributes match, and otherwise reports it and leaves it
+// alone. It never touches any other link.
+//
+// nvad's devices carry the alias [Alias]. Everything on them is nvad's, except for link-local
+// and temporary addresses and learned entries.
+//
+// A [Manager] belongs to one goroutine. The package knows no netlink: package kernel
+// implements [Kernel], package tunneltest has a kernel in memory.
 package tunnel
 
 import (
@@ -11,8 +25,8 @@ import (
 // DefaultPort is VXLAN's UDP port (RFC 7348 section 5).
 const DefaultPort = 4789
 
-// reservedPort is the UDP source port that Azure's hosts keep for themselves:
-// packets from it do not arrive.
+// reservedPort is a UDP source port that Azure's hosts use themselves: packets from it do not
+// arrive.
 const reservedPort = 65330
 
 // Bytes that VXLAN adds to an inner packet: inner Ethernet 14, VXLAN 8, UDP 8
@@ -22,22 +36,22 @@ const (
 	overhead6 = 70
 )
 
-// Tunnel is one wanted device.
+// Tunnel is a wanted device.
 type Tunnel struct {
 	Name       string
 	VNI        uint32
-	Device     string       // underlay link; "": by the address Local
+	Device     string       // underlay link; "": the link with the address Local
 	Local      netip.Addr   // outer source; invalid: the kernel chooses
 	Remotes    []netip.Addr // unicast remotes
 	Group      netip.Addr   // or a multicast group
 	Port       uint16       // 0: DefaultPort
 	TTL        uint8        // of the outer header; 0: the kernel's default, 1 for a group
-	MTU        int          // 0: that of the underlay less the overhead
+	MTU        int          // 0: the underlay's MTU less the overhead
 	Addresses  []netip.Prefix
 	NoLearning bool
 }
 
-// v6 reports whether the underlay is IPv6.
+// v6 reports whether the outer packets are IPv6.
 func (t *Tunnel) v6() bool {
 	if t.Group.IsValid() {
 		return t.Group.Is6()
@@ -48,7 +62,7 @@ func (t *Tunnel) v6() bool {
 	return t.Local.Is6()
 }
 
-// mtu is that of the device on this underlay.
+// mtu returns the MTU of the device on this underlay.
 func (t *Tunnel) mtu(underlay Link) int {
 	switch {
 	case t.MTU != 0:
@@ -59,7 +73,7 @@ func (t *Tunnel) mtu(underlay Link) int {
 	return underlay.MTU - overhead4
 }
 
-// vxlan is the wanted attributes on this underlay, given the namespace's range
+// vxlan returns the wanted attributes on this underlay. low and high are the namespace's range
 // of local ports.
 func (t *Tunnel) vxlan(underlay Link, low, high uint16) VXLAN {
 	v := VXLAN{
@@ -79,8 +93,9 @@ func (t *Tunnel) vxlan(underlay Link, low, high uint16) VXLAN {
 	return v
 }
 
-// sourcePorts returns 0 0, the kernel's own choice, unless that may be the
-// reserved port; then the larger part of the range beside it.
+// sourcePorts returns the range of UDP source ports: 0 0, which leaves the choice to the
+// kernel, unless it could choose the reserved port. Then it is the larger of the two
+// parts below and above that port.
 func sourcePorts(low, high uint16) (uint16, uint16) {
 	switch {
 	case reservedPort < low || reservedPort > high:
@@ -91,15 +106,16 @@ func sourcePorts(low, high uint16) (uint16, uint16) {
 	return reservedPort + 1, high
 }
 
-// remotes are the wanted forwarding entries. The default ones name the device as
-// the kernel's own entry for the remote does: one without would be a second entry,
-// and every flooded packet would leave twice.
+// remotes returns the wanted forwarding entries, two for each remote.
 //
-// Each remote has an entry for the MAC address that nvad would have there: the kernel
-// drops frames with that source from any other remote, so nobody takes the entry
-// over. A far end that is not nvad has another MAC address, which is learned. These
-// entries name no device: with one, the kernel would take the remote's own frames
-// for another's (vxlan_snoop in drivers/net/vxlan).
+// One is a default entry, for flooded packets. It names the outer link, because the kernel's
+// own entry for the remote does: otherwise it would be a second entry beside that, and
+// every flooded packet would leave twice.
+//
+// The other is for the MAC address that an nvad at the remote has. The kernel then drops frames
+// with this source from any other remote, so nobody else can take the address over. If the
+// far end is not nvad, its MAC address is learned. This entry names no link: if it did,
+// the kernel would not recognise the remote's own frames (vxlan_snoop in drivers/net/vxlan).
 func (t *Tunnel) remotes(device int) []Remote {
 	if t.Group.IsValid() {
 		return []Remote{{Addr: t.Group, Device: device}}
@@ -111,15 +127,16 @@ func (t *Tunnel) remotes(device int) []Remote {
 	return list
 }
 
-// tolerates reports whether a forwarding entry may stay that is not wanted: one that
-// was learned, and not from a stranger. A poisoned entry that is in use never ages.
+// tolerates reports whether a forwarding entry may stay although it is not wanted: if it was
+// learned, and leads to one of the remotes. One that leads to a stranger must go: as long as it
+// is used, it never ages out.
 func (t *Tunnel) tolerates(r Remote) bool {
 	return r.Learned && !t.NoLearning && (t.Group.IsValid() || slices.Contains(t.Remotes, r.Addr))
 }
 
-// mac derives the device's address from its VNI and an address of the underlay,
-// so that it stays the same when the device is made anew and the far side's
-// neighbour entry stays right.
+// mac derives a device's MAC address from its VNI and an address of the underlay. So the
+// address is the same when the device is made anew, and the far end's neighbor entry stays
+// correct.
 func mac(vni uint32, local netip.Addr) net.HardwareAddr {
 	b := binary.BigEndian.AppendUint32([]byte("nvad vxlan"), vni)
 	sum := sha256.Sum256(append(b, local.AsSlice()...))
@@ -128,8 +145,8 @@ func mac(vni uint32, local netip.Addr) net.HardwareAddr {
 	return m
 }
 
-// macs are the addresses that a device may have: one for each address of the
-// underlay that its packets may come from. The first is that of a new device.
+// macs returns the MAC addresses that a device may have: one for each address of the underlay
+// from which its packets may come. A new device gets the first.
 func (t *Tunnel) macs(underlay Link) []net.HardwareAddr {
 	if t.Local.IsValid() {
 		return []net.HardwareAddr{mac(t.VNI, t.Local)}
@@ -143,14 +160,14 @@ func (t *Tunnel) macs(underlay Link) []net.HardwareAddr {
 	return list
 }
 
-// sameFixed reports whether two sets of attributes agree in what the kernel can't
+// sameFixed reports whether two sets of attributes are equal but for those that the kernel can
 // change in place (vxlan_changelink in drivers/net/vxlan).
 func sameFixed(a, b VXLAN) bool {
 	a.Remote, a.Local, a.TTL, a.Learning = b.Remote, b.Local, b.TTL, b.Learning
 	return a == b
 }
 
-// owned are the addresses of a link that nvad manages.
+// owned returns the addresses of a link that nvad manages.
 func owned(l Link) []netip.Prefix {
 	return slices.DeleteFunc(slices.Clone(l.Addresses), func(p netip.Prefix) bool {
 		return p.Addr().Is6() && p.Addr().IsLinkLocalUnicast()
