@@ -80,7 +80,7 @@ type Options struct {
 // DefaultScan is the time between two full compares.
 const DefaultScan = 30 * time.Second
 
-// Wanted is what the configuration asks for, except for routes.
+// Wanted has everything that the configuration asks for, except for routes.
 type Wanted struct {
 	Tunnels      []tunnel.Tunnel
 	NAT          nat.Rules

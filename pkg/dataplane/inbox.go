@@ -18,7 +18,7 @@ type inbox struct {
 	wake chan struct{} // of capacity 1
 }
 
-// input is what the loop takes from the inbox in one go.
+// input holds everything that the loop takes from the inbox at once.
 type input struct {
 	wanted  *Wanted
 	changes []fib.Change // in the order in which they came

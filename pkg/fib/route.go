@@ -106,8 +106,8 @@ type KernelRoute struct {
 	Object   uint32 // next-hop object that it refers to (RTA_NH_ID); 0: none
 }
 
-// Facts is what routing decisions need to know of the kernel: every link, and every route
-// of the table that was installed neither by nvad nor by a BGP daemon.
+// Facts tells routing decisions about the kernel: every link, and every route of the table
+// that neither nvad nor a BGP daemon installed.
 type Facts struct {
 	Links  []Link
 	Routes []KernelRoute

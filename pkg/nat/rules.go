@@ -5,7 +5,7 @@ import (
 	"net/netip"
 )
 
-// Rules is what the configuration asks for. If several rules of one kind match a packet, the
+// Rules has the rules that the configuration asks for. If several rules of one kind match a packet, the
 // first counts; SNAT comes before masquerading.
 type Rules struct {
 	Masquerades []Masquerade

@@ -25,7 +25,7 @@ type Kernel interface {
 	Do(Op) error
 }
 
-// Found is what the kernel has of nvad's.
+// Found has nvad's rules and routes in the kernel.
 type Found struct {
 	Rules  []Rule
 	Routes []Route

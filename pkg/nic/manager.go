@@ -39,7 +39,7 @@ type Manager struct {
 	repairs []string
 }
 
-// state is what the manager remembers of one NIC.
+// state is the manager's memory of one NIC.
 type state struct {
 	retry.Progress // Built: the kernel had plan
 	plan           plan

@@ -15,7 +15,7 @@ type NIC struct {
 	Gateway netip.Addr // invalid: the first address of the device's first subnet
 }
 
-// plan is what a NIC needs of the kernel.
+// plan has the route and the rules that a NIC needs.
 type plan struct {
 	route Route
 	rules []Rule

@@ -24,7 +24,7 @@ type Manager struct {
 	repairs []Repair
 }
 
-// state is what the manager remembers of one tunnel.
+// state is the manager's memory of one tunnel.
 type state struct {
 	retry.Progress
 	index  int    // of its last link
@@ -227,7 +227,7 @@ func (m *Manager) reread(name string) (*Link, error) {
 	return nil, fmt.Errorf("%s: vanished", name)
 }
 
-// look is what can be changed about a device in place, besides its attributes.
+// look has the properties of a device, besides its attributes, that can be changed in place.
 type look struct {
 	macs    []net.HardwareAddr // any of them will do
 	mtu     int

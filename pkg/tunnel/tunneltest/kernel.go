@@ -19,9 +19,9 @@ import (
 type Kernel struct {
 	// Log is every operation asked for, as text, failed ones included.
 	Log []string
-	// Low and High are what PortRange answers.
+	// PortRange returns Low and High.
 	Low, High uint16
-	// Paths is what PathMTU answers, by remote.
+	// Paths has the answers of PathMTU, by remote.
 	Paths map[netip.Addr]int
 
 	links []tunnel.Link
