@@ -4,7 +4,8 @@
 # Names the Debian packages that the lab (demo), or the lab and all tests (test), need
 # and that are missing, asks if there is a terminal to ask at, and installs them
 # without what they merely recommend. Nothing that they bring is started. What was
-# installed is recorded, and undo removes it.
+# installed is recorded, and undo removes it. Where packages can't be installed, as
+# without a network, it says which tests are not run; in CI that is an error.
 set -eu
 
 record=/var/lib/nvad-setup/packages
@@ -19,6 +20,9 @@ as_root() {
 	sudo="sudo -n"
 	$sudo true 2>/dev/null || fail "root or passwordless sudo is needed to make network namespaces"
 }
+
+# required says whether nothing may be missing: for the demo, and in CI.
+required() { [ "$what" = demo ] || [ -n "${CI:-}" ] || [ "${NVAD_REQUIRE_ROOT:-}" = 1 ]; }
 
 # agreed asks whether to go on. Without a terminal whoever started this has decided.
 agreed() {
@@ -82,9 +86,22 @@ check_go() {
 announce() {
 	GOPROXY=off go list -deps ./cmd/... >/dev/null 2>&1 ||
 		echo "setup: the build downloads Go modules into $(go env GOMODCACHE)"
-	if [ "$what" = test ] && [ ! -d "$HOME/.cache/nvad-machine" ]; then
-		echo "setup: the tests download a minimal Debian of some 150 MB, once, into $HOME/.cache/nvad-machine"
-	fi
+	[ "$what" = test ] || return 0
+	GOPROXY=off go list -test -deps ./... >/dev/null 2>&1 && GOPROXY=off go list -modfile=packaging/tools/go.mod tool >/dev/null 2>&1 ||
+		echo "setup: the tests download Go modules into $(go env GOMODCACHE)"
+	has_root || echo "setup: the tests download a minimal Debian of some 150 MB, once, into $HOME/.cache/nvad-machine"
+}
+
+# has_root says whether the root of the machines that tests boot is there.
+has_root() { ls -d "$HOME"/.cache/nvad-machine/*-?????????* >/dev/null 2>&1; }
+
+# check_archive says at once what is not run where that root can't be downloaded.
+check_archive() {
+	if required || has_root || ! command -v debootstrap >/dev/null 2>&1; then return 0; fi
+	# shellcheck disable=SC2016 # a format of apt's
+	archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)
+	curl -fsIL --max-time 10 -o /dev/null "$archive" ||
+		echo "setup: $archive can't be reached: the tests that boot a machine (integration/boot, machine, service, userdata) are not run"
 }
 
 install_missing() {
@@ -93,9 +110,10 @@ install_missing() {
 	echo "setup: these packages are missing:"
 	wrapped "$missing"
 	log=$(mktemp)
-	$sudo apt-get update -qq >"$log" 2>&1 || broken "apt-get update"
+	$sudo apt-get update -qq >"$log" 2>&1 || { without "apt-get update"; return; }
 	# shellcheck disable=SC2086 # a list
-	all=$(apt-get install -s --no-install-recommends $missing 2>"$log" | awk '$1 == "Inst" {print $2}') || broken "apt-get install -s"
+	apt-get install -s --no-install-recommends $missing >"$log" 2>&1 || { without "apt-get install -s"; return; }
+	all=$(awk '$1 == "Inst" {print $2}' "$log")
 	echo "setup: with what they depend on, $(echo "$all" | wc -l) packages are installed, nothing of it is started:"
 	# shellcheck disable=SC2086
 	wrapped $all
@@ -106,16 +124,20 @@ install_missing() {
 	# shellcheck disable=SC2086
 	if ! $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >"$log" 2>&1; then
 		remember
-		broken "installing$missing"
+		without "installing$missing"
+		return
 	fi
 	remember
 	disable_units
 	rm -f "$log" "$before"
 }
 
-broken() {
+# without ends the installation that has failed at a step.
+without() {
 	tail -n 5 "$log" >&2
-	fail "failed: $1"
+	! required || fail "failed: $1"
+	echo "setup: failed: $1. Tests that need these packages are not run, and listed at the end:"
+	wrapped "$missing"
 }
 
 # hush keeps packages from starting what they bring (invoke-rc.d(8)).
@@ -186,6 +208,7 @@ demo | test)
 	[ "$what" = demo ] || need_for_tests
 	announce
 	install_missing
+	[ "$what" = demo ] || check_archive
 	check_namespaces
 	;;
 undo) undo ;;

@@ -84,6 +84,7 @@ func (f *frr) config(s setup) string {
 	p("router bgp 65002")
 	p(" bgp router-id 10.99.0.2")
 	p(" bgp log-neighbor-changes")
+	p(" coalesce-time 0") // FRR gathers updates for up to a second otherwise
 	p(" no bgp ebgp-requires-policy")
 	p(" no bgp network import-check")
 	p(" no bgp default ipv4-unicast")

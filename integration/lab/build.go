@@ -18,9 +18,14 @@ var built struct {
 	binaries map[string]string
 }
 
-// Build compiles a command of this module, once per test binary.
+// Build returns the program of a command of this module: the one in the directory that
+// NVAD_PROGRAMS names, where `make test` has built it once for all packages, or one
+// built now, once per test binary.
 func Build(t testing.TB, pkg string) string {
 	t.Helper()
+	if dir := os.Getenv("NVAD_PROGRAMS"); dir != "" {
+		return filepath.Join(dir, filepath.Base(pkg))
+	}
 	built.Lock()
 	defer built.Unlock()
 	if path, ok := built.binaries[pkg]; ok {
@@ -62,16 +67,6 @@ func AsInvoker(cmd *exec.Cmd, dir string) error {
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 	return os.Chown(dir, int(uid), int(gid))
-}
-
-// emulator returns the program for the emulated parts: the one that
-// NVAD_LAB_EMULATOR names, or one built now.
-func emulator(t testing.TB) string {
-	t.Helper()
-	if path := os.Getenv("NVAD_LAB_EMULATOR"); path != "" {
-		return path
-	}
-	return Build(t, "./integration/lab/cmd/azure")
 }
 
 // ModuleRoot finds the directory of this module above the working directory.

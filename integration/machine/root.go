@@ -49,10 +49,13 @@ func baseRoot() (string, error) {
 		return "", err
 	}
 	if err := makeRoot(unfinished, suite, sources); err != nil {
-		return "", errors.Join(fmt.Errorf("make a root of %s: %w", suite, err), os.RemoveAll(unfinished))
+		return "", errors.Join(noRoot{fmt.Errorf("make a root of %s, for which packages are downloaded: %w", suite, err)}, os.RemoveAll(unfinished))
 	}
 	return root, os.Rename(unfinished, root)
 }
+
+// noRoot says that there is no root and none can be made, as without a network.
+type noRoot struct{ error }
 
 func cacheDir() (string, error) {
 	user, err := os.UserCacheDir()

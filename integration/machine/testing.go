@@ -2,6 +2,7 @@ package machine
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,9 @@ func Make(t testing.TB, o Options) *Machine {
 	lab.RequireRoot(t)
 	lab.RequireCommands(t, "debootstrap", "systemd-nspawn", "journalctl", "nsenter")
 	m, err := New(o)
+	if errors.As(err, &noRoot{}) {
+		lab.NotRun(t, err.Error())
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

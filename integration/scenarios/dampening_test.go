@@ -17,8 +17,10 @@ const dampening = 8 * time.Second
 // a load balancer nothing changes in the VNet. Without one the set of next hops
 // changes twice, and the second time waits.
 func TestRestartOfOne(t *testing.T) {
+	t.Parallel()
 	for name, keep := range map[string]bool{"load balancer": true, "own next hops": false} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			l := lab.UpOptions(t, lab.Options{Scenario: "two-hubs-ha", Dampening: dampening, NVAs: pairOf(t, keep)})
 			time.Sleep(2 * dampening) // the first announcement was a change too
 			before := hopsOf(t, l)

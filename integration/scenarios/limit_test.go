@@ -20,8 +20,10 @@ const routeLimit = 400
 // then more than that, and send everything again each time. The session must
 // stay.
 func TestRouteLimit(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ routes, received, held int }{{300, 300, 0}, {450, 400, 50}} {
 		t.Run(fmt.Sprint(tc.routes), func(t *testing.T) {
+			t.Parallel()
 			l := upLimited(t, tc.routes)
 			awaitReceived(t, l, tc.received)
 			if out := nvactl(t, l, "neighbors"); strings.Contains(out, "held back") != (tc.held > 0) {

@@ -27,6 +27,7 @@ var (
 // dampens a withdrawal that an announcement follows, not a replacement, so there is
 // to be none, and Route Server is never to be without a route.
 func TestOneReplacement(t *testing.T) {
+	t.Parallel()
 	nvas := copiesOf(t, "hub00-ha1.toml", "hub00-ha2.toml")
 	l := lab.UpOptions(t, lab.Options{Scenario: "two-hubs-ha", NVAs: nvas})
 	awaitPairs(t, l)

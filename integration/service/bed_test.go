@@ -4,14 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	netbed "github.com/nvad/nvad/integration/bed"
 	"github.com/nvad/nvad/integration/failover/probe"
+	"github.com/nvad/nvad/integration/frrouting"
 	"github.com/nvad/nvad/integration/lab"
 	"github.com/nvad/nvad/integration/machine"
 )
@@ -29,51 +28,26 @@ const (
 type bed struct {
 	*testing.T
 	*machine.Machine
-	prefix string
-	dir    string
+	net *netbed.Bed
 }
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
-	lab.RequireRoot(t)
-	lab.RequireCommands(t, "ip", bgpd, "vtysh", "make", "dpkg-deb")
-	dir, err := os.MkdirTemp("", "nvsvc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	b := &bed{T: t, prefix: fmt.Sprintf("nvs%d", os.Getpid()), dir: dir}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"nva", "far", "host"} {
-		sh(t, "ip netns add "+b.ns(name))
-		t.Cleanup(func() { sh(t, "ip netns del "+b.ns(name)) })
-	}
-	sh(t, fmt.Sprintf("ip link add eth0 netns %s type veth peer name eth0 netns %s", b.ns("nva"), b.ns("far")))
-	sh(t, fmt.Sprintf("ip link add eth1 netns %s type veth peer name eth0 netns %s", b.ns("nva"), b.ns("host")))
-	b.outside("far", "addr add 10.0.0.1/24 dev eth0", "route add local 10.100.0.0/16 dev lo", "route add 10.1.0.0/24 via 10.0.0.4")
-	b.outside("host", "addr add 10.1.0.2/24 dev eth0", "route add default via 10.1.0.1")
+	lab.RequireCommands(t, frrouting.Path("bgpd"), "vtysh", "make", "dpkg-deb")
+	n := netbed.New(t, "nva", "far", "host")
+	b := &bed{T: t, net: n}
+	n.Join("nva", "eth0", nil, "far", "eth0", []string{"10.0.0.1/24"})
+	n.Join("nva", "eth1", nil, "host", "eth0", []string{"10.1.0.2/24"})
+	n.Batch("far", "route add local 10.100.0.0/16 dev lo", "route add 10.1.0.0/24 via 10.0.0.4")
+	n.Batch("host", "route add default via 10.1.0.1")
 	b.frr()
 
-	b.Machine = machine.Make(t, machine.Options{Name: "vm-hub00", Namespace: b.ns("nva")})
+	b.Machine = machine.Make(t, machine.Options{Name: "vm-hub00", Namespace: n.NS("nva")})
 	b.Put(t, "/etc/systemd/network/10-eth0.network", machine.Networkd("10.0.0.4/24")) // no default route: it would hide a loss
 	b.Put(t, "/etc/systemd/network/10-eth1.network", strings.Replace(machine.Networkd("10.1.0.1/24"), "eth0", "eth1", 1))
 	b.Boot(t)
 	return b
 }
-
-func (b *bed) ns(name string) string { return b.prefix + name }
-
-// outside sets up a namespace beside the machine.
-func (b *bed) outside(name string, commands ...string) {
-	b.Helper()
-	for _, c := range append([]string{"link set lo up", "link set eth0 up"}, commands...) {
-		sh(b.T, "ip -n "+b.ns(name)+" "+c)
-	}
-}
-
-const bgpd = "/usr/lib/frr/bgpd"
 
 // frr starts the neighbor: FRR's bgpd, AS 65010, which keeps nvad's routes while
 // that restarts (RFC 4724).
@@ -95,28 +69,17 @@ func (b *bed) frr() {
 	for i := range routes {
 		fmt.Fprintf(&conf, "  network 10.100.%d.0/24\n", i)
 	}
-	file := filepath.Join(b.dir, "bgpd.conf")
-	if err := os.WriteFile(file, []byte(conf.String()), 0o644); err != nil {
-		b.Fatal(err)
-	}
-	cmd := exec.Command("ip", "netns", "exec", b.ns("far"), bgpd, "-Z", "-S", "-f", file, "-l", "10.0.0.1",
-		"-i", b.dir+"/bgpd.pid", "--vty_socket", b.dir, "-A", "127.0.0.1", "-P", "0")
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
+	n := b.net
+	n.Spawn("far", "bgpd", frrouting.Command(n.Dir, "bgpd", n.Write("bgpd.conf", conf.String()), "-Z", "-S", "-l", "10.0.0.1")...)
 }
 
 // neighborView is what FRR knows of its session with nvad.
 func (b *bed) neighborView() string {
-	out, err := exec.Command("ip", "netns", "exec", b.ns("far"), "vtysh", "--vty_socket", b.dir, "-c", "show bgp neighbors 10.0.0.4").CombinedOutput()
+	out, err := netbed.Try(b.net.Command("far", frrouting.Vtysh(b.net.Dir, "-c", "show bgp neighbors 10.0.0.4")...))
 	if err != nil {
 		return err.Error()
 	}
-	return string(out)
+	return out
 }
 
 // configure writes nvad.toml and the key of the session. kernel is what [kernel]
@@ -195,7 +158,7 @@ func (b *bed) watched(do func()) probe.Result {
 	for i := range routes {
 		to = append(to, netip.AddrFrom4([4]byte{10, 100, byte(i), 9}))
 	}
-	s, err := probe.Start(b.ns("host"), b.ns("far"), to, rate)
+	s, err := probe.Start(b.net.NS("host"), b.net.NS("far"), to, rate)
 	if err != nil {
 		b.Fatal(err)
 	}

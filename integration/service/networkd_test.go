@@ -25,6 +25,7 @@ const longest = 2 * time.Second
 // file that has changed takes the same step with the routes known, as a restart
 // does on a VM.
 func TestNetworkd(t *testing.T) {
+	t.Parallel()
 	b := newBed(t)
 	b.install("1.0.0")
 	version, _, _ := strings.Cut(b.Exec(t, "networkctl", "--version"), "\n")

@@ -11,6 +11,7 @@ import (
 
 // TestService takes the package through its life on one machine.
 func TestService(t *testing.T) {
+	t.Parallel()
 	b := newBed(t)
 	for _, step := range []struct {
 		name string

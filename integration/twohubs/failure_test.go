@@ -18,6 +18,7 @@ const othersReturnTime = 20 * time.Second
 func TestFailures(t *testing.T) {
 	for _, p := range pairs {
 		t.Run(p.String(), func(t *testing.T) {
+			t.Parallel()
 			l := p.up(t, lab.Options{})
 			plant(t, l, near.nva)
 			plant(t, l, far.nva)

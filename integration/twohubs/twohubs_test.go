@@ -16,6 +16,7 @@ import (
 func TestTwoHubs(t *testing.T) {
 	for _, p := range pairs {
 		t.Run(p.String(), func(t *testing.T) {
+			t.Parallel()
 			l := p.up(t, lab.Options{})
 			converge(t, l)
 			testArticle(t, l, p)
