@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,7 +24,7 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// namespacePrefix begins the names of namespaces: nvt PID x BED - NAME.
+// namespacePrefix begins the names of namespaces, as lab.SweepNamespaces has them.
 const namespacePrefix = "nvt"
 
 var (
@@ -47,7 +46,11 @@ func New(t *testing.T, names ...string) *Bed {
 	t.Helper()
 	lab.RequireRoot(t)
 	lab.RequireCommands(t, "ip")
-	swept.Do(sweep)
+	swept.Do(func() {
+		if err := lab.SweepNamespaces(namespacePrefix); err != nil {
+			t.Logf("namespaces left by others: %v", err)
+		}
+	})
 	prefix := fmt.Sprintf("%s%dx%d-", namespacePrefix, os.Getpid(), beds.Add(1))
 	dir, err := os.MkdirTemp("", prefix) // short, as sockets are in it
 	if err != nil {
@@ -70,26 +73,6 @@ func New(t *testing.T, names ...string) *Bed {
 		b.IP(name, "link set lo up")
 	}
 	return b
-}
-
-// sweep removes the namespaces of test processes that were killed, with the daemons
-// that still run in them.
-func sweep() {
-	paths, _ := filepath.Glob("/run/netns/" + namespacePrefix + "*x*-*")
-	for _, path := range paths {
-		name := filepath.Base(path)
-		pid, _, _ := strings.Cut(strings.TrimPrefix(name, namespacePrefix), "x")
-		if n, err := strconv.Atoi(pid); err != nil || syscall.Kill(n, 0) != syscall.ESRCH {
-			continue
-		}
-		pids, _ := exec.Command("ip", "netns", "pids", name).Output()
-		for word := range strings.FieldsSeq(string(pids)) {
-			if left, err := strconv.Atoi(word); err == nil {
-				_ = syscall.Kill(left, syscall.SIGKILL)
-			}
-		}
-		_ = exec.Command("ip", "netns", "del", name).Run()
-	}
 }
 
 // NS returns the full name of a namespace, as ip(8) takes it.

@@ -1,9 +1,22 @@
 package lab
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
+	"syscall"
+	"time"
+
+	"github.com/vishvananda/netns"
 )
 
 // network is the plan of a lab's namespaces. It is built in memory from a
@@ -105,3 +118,179 @@ func port(name string) string {
 
 // batch is everything to do for a node as input of `ip -batch`.
 func (n *node) batch() string { return strings.Join(n.ip, "\n") + "\n" }
+
+// build carries out the plan: namespaces, then links, then what is within each.
+func (n *network) build() error {
+	var batch strings.Builder
+	for _, name := range n.order {
+		fmt.Fprintf(&batch, "netns add %s\n", n.ns(name))
+	}
+	batch.WriteString(strings.Join(n.links, "\n"))
+	if err := Run(batch.String(), "ip", "-batch", "-"); err != nil {
+		return fmt.Errorf("namespaces and links: %w", err)
+	}
+	for _, name := range n.order {
+		if err := n.configure(n.nodes[name]); err != nil {
+			return fmt.Errorf("node %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (n *network) configure(m *node) error {
+	ns := n.ns(m.name)
+	if len(m.sysctls) > 0 {
+		var text strings.Builder
+		for key, value := range m.sysctls {
+			fmt.Fprintf(&text, "%s = %s\n", key, value)
+		}
+		if err := Run(text.String(), "ip", "netns", "exec", ns, "sysctl", "-q", "-p", "-"); err != nil {
+			return err
+		}
+	}
+	if err := Run(m.batch(), "ip", "-n", ns, "-batch", "-"); err != nil {
+		return err
+	}
+	if m.nft == "" {
+		return nil
+	}
+	return Run(m.nft, "ip", "netns", "exec", ns, "nft", "-f", "-")
+}
+
+// remove removes the namespaces, which takes the links and all else along.
+func (n *network) remove() error {
+	var errs []error
+	for _, name := range n.order {
+		if _, err := os.Stat(filepath.Join("/run/netns", n.ns(name))); err == nil {
+			errs = append(errs, Run("", "ip", "netns", "del", n.ns(name)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// SweepNamespaces removes the namespaces PREFIX PID xN-NAME whose processes PID were
+// killed before they could, with the daemons that still run in them.
+func SweepNamespaces(prefix string) error {
+	paths, err := filepath.Glob("/run/netns/" + prefix + "*x*-*")
+	errs := []error{err}
+	for _, path := range paths {
+		name := filepath.Base(path)
+		owner, _, _ := strings.Cut(strings.TrimPrefix(name, prefix), "x")
+		if pid, err := strconv.Atoi(owner); err != nil || alive(pid) {
+			continue
+		}
+		pids, _ := exec.Command("ip", "netns", "pids", name).Output()
+		for word := range strings.FieldsSeq(string(pids)) {
+			if pid, err := strconv.Atoi(word); err == nil {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+		errs = append(errs, Run("", "ip", "netns", "del", name))
+	}
+	return errors.Join(errs...)
+}
+
+// Run runs a command with input and returns what it said if it failed.
+func Run(input string, argv ...string) error {
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stdin = strings.NewReader(input)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// Command prepares a command that runs in the namespace of a node.
+func (l *Lab) Command(node string, argv ...string) *exec.Cmd {
+	return exec.Command("ip", append([]string{"netns", "exec", l.Namespace(node)}, argv...)...)
+}
+
+// Output runs a command in the namespace of a node and returns all it printed.
+func (l *Lab) Output(node string, argv ...string) (string, error) {
+	return output(l.Command(node, argv...))
+}
+
+// Within runs do on a thread in the network namespace of a node.
+func (l *Lab) Within(node string, do func() error) error {
+	return WithinNamespace(l.Namespace(node), do)
+}
+
+// WithinNamespace runs do on a thread in the named network namespace. Sockets
+// opened there stay there. The thread goes back to where it was: if it ended, the
+// processes that it has started for others would be sent their Pdeathsig.
+func WithinNamespace(name string, do func() error) error {
+	result := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		home, err := netns.Get()
+		if err != nil {
+			result <- fmt.Errorf("own namespace: %w", err)
+			return
+		}
+		defer home.Close()
+		ns, err := netns.GetFromName(name)
+		if err != nil {
+			result <- fmt.Errorf("namespace %s: %w", name, err)
+			runtime.UnlockOSThread()
+			return
+		}
+		defer ns.Close()
+		if err := netns.Set(ns); err != nil {
+			result <- fmt.Errorf("namespace %s: %w", name, err)
+			return
+		}
+		err = do()
+		if netns.Set(home) == nil {
+			runtime.UnlockOSThread()
+		}
+		result <- err
+	}()
+	return <-result
+}
+
+// DialFrom returns a function that opens TCP connections from the named namespace.
+func DialFrom(name string) func(ctx context.Context, local, remote netip.AddrPort) (net.Conn, error) {
+	return func(ctx context.Context, local, remote netip.AddrPort) (conn net.Conn, err error) {
+		err = WithinNamespace(name, func() error {
+			// Dialled by this very thread: an address in numbers is not resolved.
+			d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(local), Timeout: 2 * time.Second}
+			conn, err = d.DialContext(ctx, "tcp", remote.String())
+			return err
+		})
+		return conn, err
+	}
+}
+
+// LinkDown takes a VM's eth0 down, with which the kernel silently drops every
+// route over it.
+func (l *Lab) LinkDown(vm string) error {
+	_, err := l.Output(vm, "ip", "link", "set", "eth0", "down")
+	return err
+}
+
+// LinkUp brings a VM's eth0 up and installs again what its DHCP client would.
+func (l *Lab) LinkUp(vm string) error {
+	if _, err := l.Output(vm, "ip", "link", "set", "eth0", "up"); err != nil {
+		return err
+	}
+	for _, v := range l.Topology.VNets {
+		for _, m := range v.VMs {
+			if m.Name == vm {
+				return Run(strings.Join(dhcpRoutes(m.Address), "\n"), "ip", "-n", l.Namespace(vm), "-batch", "-")
+			}
+		}
+	}
+	return nil
+}
+
+// Connect connects a VNet's gateway to its circuit, where the scenario has left
+// that to be done.
+func (l *Lab) Connect(vnet string) error {
+	v, ok := l.Topology.vnet(vnet)
+	if !ok || v.Circuit == "" {
+		return fmt.Errorf("no VNet %q with a circuit", vnet)
+	}
+	_, err := l.Output(mseeNode(v.Circuit), "ip", "link", "set", port(gatewayNode(vnet)), "up")
+	return err
+}

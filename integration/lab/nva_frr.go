@@ -1,23 +1,16 @@
 package lab
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
-	"time"
+
+	"github.com/nvad/nvad/integration/frrouting"
 )
 
-// Where Debian's FRR has its daemons and keeps its sockets. A path space gives
-// every NVA a directory of its own below frrRunDir.
-const (
-	frrDaemonDir = "/usr/lib/frr"
-	frrRunDir    = "/var/run/frr"
-	frrUser      = "frr"
-)
+// frrRunDir is where Debian's FRR keeps its sockets. A path space gives every NVA a
+// directory of its own there.
+const frrRunDir = "/var/run/frr"
 
 // frrDaemons are what the article's NVA runs, in the order of their start.
 var frrDaemons = []string{"zebra", "staticd", "bgpd"}
@@ -37,17 +30,10 @@ func (l *Lab) frrDir(vm VM) string { return filepath.Join(frrRunDir, l.Namespace
 // prepareFRR makes the directory of an NVA's path space, which belongs to the
 // user that FRR's daemons run as.
 func (l *Lab) prepareFRR(vm VM) error {
-	u, err := user.Lookup(frrUser)
-	if err != nil {
-		return fmt.Errorf("is FRR installed? %w", err)
-	}
-	uid, errUID := strconv.Atoi(u.Uid)
-	gid, errGID := strconv.Atoi(u.Gid)
-	dir := l.frrDir(vm)
-	if err := errors.Join(errUID, errGID, os.MkdirAll(dir, 0o755)); err != nil {
+	if err := os.MkdirAll(l.frrDir(vm), 0o755); err != nil {
 		return err
 	}
-	return errors.Join(os.Chown(frrRunDir, uid, gid), os.Chown(dir, uid, gid))
+	return errors.Join(frrouting.Own(frrRunDir), frrouting.Own(l.frrDir(vm)))
 }
 
 // startFRR starts the daemons and feeds the configuration in through vtysh,
@@ -59,15 +45,13 @@ func (l *Lab) startFRR(vm VM, nva NVA) error {
 	}
 	space := l.Namespace(vm.Name)
 	for _, daemon := range frrDaemons {
-		vty := filepath.Join(l.frrDir(vm), daemon+".vty")
-		if err := os.RemoveAll(vty); err != nil {
+		if err := os.RemoveAll(filepath.Join(l.frrDir(vm), daemon+".vty")); err != nil {
 			return err
 		}
-		bin := filepath.Join(frrDaemonDir, daemon)
-		if err := l.spawn(vm.Name+"."+daemon, vm.Name, bin, "-N", space, "-f", os.DevNull); err != nil {
+		if err := l.spawn(vm.Name+"."+daemon, vm.Name, frrouting.Path(daemon), "-N", space, "-f", os.DevNull); err != nil {
 			return err
 		}
-		if err := awaitFile(vty); err != nil {
+		if err := frrouting.Await(l.frrDir(vm), daemon); err != nil {
 			return err
 		}
 	}
@@ -82,20 +66,4 @@ func (l *Lab) removeFRR() error {
 		errs = append(errs, os.RemoveAll(l.frrDir(host)))
 	}
 	return errors.Join(errs...)
-}
-
-func awaitFile(path string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	for {
-		_, err := os.Stat(path)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
 }

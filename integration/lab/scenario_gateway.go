@@ -136,3 +136,135 @@ func userRoutes(subnet byte, routes ...sdn.UserRoute) []SubnetRoutes {
 func udr(name, prefix, hop string) sdn.UserRoute {
 	return sdn.UserRoute{Name: name, Prefix: netip.MustParsePrefix(prefix), NextHop: netip.MustParseAddr(hop)}
 }
+
+// The scenarios in this file have a VNet between hubs that each lead to a site:
+// spoke00 can use no hub's gateway, as it would have to choose one.
+
+// dualHomed lets one NVA carry routes between its hub's Route Server and the
+// spoke's own.
+var dualHomed = Scenario{
+	Name:  "dual-homed",
+	About: "one NVA between two Route Servers, each told of the other",
+	NVAs:  nvads("hub10-dual"),
+	Reach: []Flow{{"vm-spoke00", "192.168.100.4"}, {"site-circuit01", "10.0.0.4"}},
+	Show: []string{
+		"azure# route-server-routes spoke00",
+		"azure# route-server-routes hub10",
+		"azure# effective-routes vm-spoke00",
+		"site-circuit01# ip route",
+		"vm-hub10# nvactl neighbors",
+		"vm-spoke00# traceroute -n -q 1 -N 1 -w 1 192.168.100.4",
+		"site-circuit01# ping -c 3 -i 0.2 10.0.0.4",
+	},
+	topology: func(Options) Topology {
+		spoke := betweenHubs("hub10")
+		spoke.RouteServer, spoke.NVAsOf = true, []string{"hub10"}
+		return Topology{
+			VNets:    []VNet{spoke, hubWithSite("hub10", "10.10.0.0/16", "circuit01", nva("vm-hub10", "10.10.0.4"))},
+			Circuits: sites()[:1],
+		}
+	},
+}
+
+// singleHomedUDR does without a Route Server in the spoke: the hubs' NVAs announce
+// its space, and user-defined routes lead back to them.
+var singleHomedUDR = Scenario{
+	Name:  "single-homed-udr",
+	About: "a spoke of two hubs, reached by user-defined routes",
+	NVAs:  nvads("hub10-udr", "hub20-udr"),
+	Reach: []Flow{
+		{"vm-spoke00", "192.168.100.4"}, {"vm-spoke00", "192.168.200.4"},
+		{"site-circuit01", "10.0.0.4"}, {"site-circuit02", "10.0.0.4"},
+	},
+	Show: []string{
+		"vm-hub10# nvactl routes advertised 10.10.210.4",
+		"vm-hub20# nvactl routes advertised 10.20.210.4",
+		"azure# effective-routes vm-spoke00",
+		"site-circuit01# ip route",
+		"site-circuit02# ip route",
+		"vm-spoke00# traceroute -n -q 1 -N 1 -w 1 192.168.100.4",
+		"vm-spoke00# traceroute -n -q 1 -N 1 -w 1 192.168.200.4",
+	},
+	topology: func(Options) Topology {
+		spoke := betweenHubs("hub10", "hub20")
+		spoke.UserRoutes = userRoutes(subnetDefault,
+			udr("to-site1", "192.168.100.0/24", "10.10.0.4"), udr("to-site2", "192.168.200.0/24", "10.20.0.4"))
+		return Topology{
+			VNets: []VNet{
+				spoke,
+				hubWithSite("hub10", "10.10.0.0/16", "circuit01", nva("vm-hub10", "10.10.0.4")),
+				hubWithSite("hub20", "10.20.0.0/16", "circuit02", nva("vm-hub20", "10.20.0.4")),
+			},
+			Circuits: sites(),
+		}
+	},
+}
+
+func betweenHubs(hubs ...string) VNet {
+	return VNet{
+		Name: "spoke00", Prefix: netip.MustParsePrefix("10.0.0.0/16"), Peers: hubs,
+		VMs: []VM{vm("vm-spoke00", "10.0.0.4")},
+	}
+}
+
+func hubWithSite(name, prefix, circuit string, nva VM) VNet {
+	return VNet{
+		Name: name, Prefix: netip.MustParsePrefix(prefix), Circuit: circuit, RouteServer: true,
+		Peers: []string{"spoke00"}, VMs: []VM{nva},
+	}
+}
+
+// sites are two circuits with a site each.
+func sites() []Circuit {
+	circuits := twoCircuits()
+	circuits[0].Site = site("192.168.100.0/24", "192.168.100.4")
+	circuits[1].Site = site("192.168.200.0/24", "192.168.200.4")
+	return circuits
+}
+
+func site(prefix, addr string) *Site {
+	return &Site{ASN: 64580, Prefix: netip.MustParsePrefix(prefix), Address: netip.MustParseAddr(addr)}
+}
+
+// expressRouteEdge is a router at the far end of a circuit, through which the
+// VMs in Azure reach the internet.
+var expressRouteEdge = Scenario{
+	Name:  "expressroute-edge",
+	About: "an edge behind the circuit: forced tunneling, with NAT",
+	NVAs:  map[string]NVA{"edge": {Kind: Nvad, Config: "edge.toml"}},
+	Reach: []Flow{{"vm-er-test", "203.0.113.10"}, {"vm-peered", "203.0.113.10"}},
+	Show: []string{
+		"edge# ip route",
+		"edge# nvactl routes advertised 192.168.0.2",
+		"edge# nvactl routes received 192.168.0.2",
+		"azure# gateway-routes vnet00",
+		"azure# effective-routes vm-er-test",
+		"vm-er-test# curl -sS http://203.0.113.10/",
+		"vm-er-test# traceroute -n -q 1 -N 1 -w 1 203.0.113.10",
+		"edge# nvactl nat",
+	},
+	topology: func(Options) Topology {
+		edge := nva("edge", "192.168.0.1")
+		edge.ASN = 64580
+		return Topology{
+			VNets: []VNet{
+				{
+					Name: "vnet00", Prefix: netip.MustParsePrefix("10.0.0.0/16"), Circuit: "circuit01",
+					Peers: []string{"vnet01"}, VMs: []VM{vm("vm-er-test", "10.0.0.4")},
+				},
+				{
+					Name: "vnet01", Prefix: netip.MustParsePrefix("10.1.0.0/16"), RemoteGateway: "vnet00",
+					Peers: []string{"vnet00"}, VMs: []VM{vm("vm-peered", "10.1.0.4")},
+				},
+			},
+			Circuits: []Circuit{{
+				Name: "circuit01", NextHops: addrs("10.2.146.76", "10.2.146.77"),
+				Edge: &Edge{
+					VM: edge, MSEE: netip.MustParseAddr("192.168.0.2"),
+					Uplink: netip.MustParseAddr("198.51.100.1"), Upstream: netip.MustParseAddr("198.51.100.0"),
+					Internet: netip.MustParseAddr("203.0.113.10"),
+				},
+			}},
+		}
+	},
+}

@@ -1,3 +1,13 @@
+// Package gen draws test cases for two routing daemons: policies from the part
+// of nvad's language that FRR has too, and routes for them to meet.
+//
+// A [Case] depends on its seed alone. It is drawn once and written down twice,
+// by [Case.FRR] and [Case.Nvad]. Every match and set clause of the common part
+// is dealt from a deck, so that each occurs in each case, and values come from
+// small pools that routes draw from too, so that clauses match.
+//
+// The package says what is configured and announced, never what should come
+// of it.
 package gen
 
 import (
@@ -7,7 +17,9 @@ import (
 	"strings"
 
 	"github.com/nvad/nvad/integration/rawbgp"
+	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/route"
 )
 
 // LocalASN is that of the daemon under test.
@@ -145,3 +157,74 @@ func some[T any](g *generator, from []T, n int) []T {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+// scope is where a clause stands.
+type scope struct {
+	export   bool
+	external bool // the session is eBGP
+	anywhere bool // in a called route-map, which serves every session
+}
+
+// feature is one thing that a clause may say.
+type feature struct {
+	fits func(scope) bool // nil: everywhere
+	// free reports whether the clause has room for it; nil: always.
+	free func(*policy.Clause) bool
+	draw func(*generator, *policy.Clause)
+}
+
+// deck deals features so that none comes a second time before all that fit
+// have come once.
+type deck struct {
+	features []feature
+	left     []int
+}
+
+// deal adds one feature to a clause, if one fits.
+func (d *deck) deal(g *generator, c *policy.Clause, at scope) {
+	for range 2 {
+		for i, f := range d.left {
+			if !d.features[f].goes(c, at) {
+				continue
+			}
+			d.left = append(d.left[:i], d.left[i+1:]...)
+			d.features[f].draw(g, c)
+			return
+		}
+		d.left = append(d.left, g.Perm(len(d.features))...)
+	}
+}
+
+func (f feature) goes(c *policy.Clause, at scope) bool {
+	return (f.fits == nil || f.fits(at)) && (f.free == nil || f.free(c))
+}
+
+func onImport(at scope) bool { return !at.export && !at.anywhere }
+func onExport(at scope) bool { return at.export && !at.anywhere }
+func onEBGP(at scope) bool   { return at.external && !at.anywhere }
+func inPlace(at scope) bool  { return !at.anywhere }
+
+// Nvad is the case as nvad's configuration. Where nvad's default is stricter
+// than FRR's it is told not to be.
+func (c *Case) Nvad() string {
+	cfg := config.Default()
+	cfg.ASN, cfg.RouterID = LocalASN, RouterID
+	cfg.Kernel.AllowDefault = true
+	cfg.Policies = c.Library
+	for i := range c.Neighbors {
+		cfg.Neighbors = append(cfg.Neighbors, c.Neighbors[i].nvad())
+	}
+	return string(config.Print(cfg, false))
+}
+
+func (n *Neighbor) nvad() config.Neighbor {
+	s := config.DefaultSettings()
+	s.RemoteASN, s.LocalASN, s.Passive = n.ASN, LocalASN, true
+	s.Keepalive, s.Families = s.HoldTime/3, route.IPv4
+	s.AllowASSets, s.EnforceFirstAS = true, n.EnforceFirstAS
+	s.AllowASIn, s.Weight = n.AllowASIn, n.Weight
+	s.NextHopSelf, s.RouteReflectorClient = n.NextHopSelf, n.Reflect
+	s.ASOverride, s.RemovePrivateAS = n.ASOverride, n.RemovePrivateAS
+	s.Import, s.Export = n.Import, n.Export
+	return config.Neighbor{Address: n.Address, Description: n.Name, Settings: s}
+}

@@ -4,14 +4,23 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/nvad/nvad/integration/lab"
-	"github.com/spf13/cobra"
+	"github.com/nvad/nvad/integration/lab/emulator/echo"
+	"github.com/nvad/nvad/integration/lab/emulator/gateway"
+	"github.com/nvad/nvad/integration/lab/emulator/routeserver"
+	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 )
 
 func main() {
@@ -41,4 +50,115 @@ func command() *cobra.Command {
 	root.AddCommand(scenariosCommand(), showCommand(prefix), connectCommand(prefix))
 	root.AddCommand(showCommands(prefix)...)
 	return root
+}
+
+// roles are the emulated parts that this program can be.
+var roles = map[string]func(ctx context.Context, file string) error{
+	"sdn":          role(sdn.Run),
+	"route-server": role(routeserver.Run),
+	"gateway":      role(gateway.Run),
+	"echo":         role(echo.Run),
+}
+
+// role reads a part's configuration and runs it. Being told to end is no error.
+func role[C any](run func(context.Context, C) error) func(context.Context, string) error {
+	return func(ctx context.Context, file string) error {
+		var config C
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(data, &config); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if err := run(ctx, config); err != nil && !errors.Is(ctx.Err(), context.Canceled) {
+			return err
+		}
+		return nil
+	}
+}
+
+func runCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "run ROLE CONFIG",
+		Short:  "be one emulated part of Azure",
+		Hidden: true,
+		Args:   cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			run, ok := roles[args[0]]
+			if !ok {
+				return fmt.Errorf("unknown role %q", args[0])
+			}
+			return run(cmd.Context(), args[1])
+		},
+	}
+}
+
+// settleTime bounds how long the lab may take until its scenario works.
+const settleTime = time.Minute
+
+func names() []string {
+	var list []string
+	for _, s := range lab.Scenarios() {
+		list = append(list, s.Name)
+	}
+	return list
+}
+
+func scenariosCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "scenarios",
+		Short: "list the scenarios",
+		Args:  cobra.NoArgs,
+		Run: func(cmd *cobra.Command, _ []string) {
+			var rows [][]string
+			for _, s := range lab.Scenarios() {
+				rows = append(rows, []string{s.Name, s.About})
+			}
+			fmt.Fprint(cmd.OutOrStdout(), lab.Table(rows))
+		},
+	}
+}
+
+func showCommand(prefix *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show",
+		Short: "wait until the lab works and print what its scenario is there to show",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, err := lab.Open(*prefix)
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			fmt.Fprintf(out, "%s: %s\n", l.Scenario.Name, l.Scenario.About)
+			ctx, cancel := context.WithTimeout(cmd.Context(), settleTime)
+			defer cancel()
+			if err := l.Settle(ctx); err != nil {
+				return err
+			}
+			if err := l.Show(cmd.Context(), out); err != nil {
+				return err
+			}
+			fmt.Fprint(out, lookAround(l))
+			return nil
+		},
+	}
+}
+
+// lookAround says what else there is to try.
+func lookAround(l *lab.Lab) string {
+	bin := filepath.Dir(l.Options.Emulator)
+	text := "\nLook around, as root:\n"
+	for _, v := range l.Topology.Hosts() {
+		if l.Options.NVAs[v.Name].Kind == lab.Nvad {
+			text += fmt.Sprintf("  %s --socket %s status\n", filepath.Join(bin, "nvactl"), l.NVASocket(v.Name))
+		}
+	}
+	for _, v := range l.Topology.Hosts() {
+		text += fmt.Sprintf("  ip netns exec %s bash\n", l.Namespace(v.Name))
+	}
+	return text + fmt.Sprintf(`  %[1]s status, %[1]s effective-routes, %[1]s --help
+Logs are in %[2]s. "make lab-down" takes it all away.
+`, filepath.Join(bin, "azure"), filepath.Join(l.Dir(), "log"))
 }

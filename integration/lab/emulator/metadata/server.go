@@ -1,7 +1,15 @@
+// Package metadata emulates Azure's instance metadata service: it answers real
+// HTTP with the documented JSON, statuses and limits, and knows a VM by the
+// address that asks. Tests make it fail as the real one does while a machine
+// starts or the service is updated.
+//
+// A Server owns its VMs and scheduled events; it has no part in nvad's client.
 package metadata
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -157,4 +165,27 @@ func fail(w http.ResponseWriter, status int, text string) {
 	if text != "" {
 		_ = json.NewEncoder(w).Encode(map[string]string{"error": text})
 	}
+}
+
+// Listen opens the service's address in a network namespace that has it; within
+// runs its argument there.
+func Listen(within func(func() error) error) (net.Listener, error) {
+	var l net.Listener
+	err := within(func() (err error) {
+		l, err = net.Listen("tcp4", Address)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("metadata service: %w", err)
+	}
+	return l, nil
+}
+
+// Serve answers on l until it is closed.
+func (s *Server) Serve(l net.Listener) error {
+	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	if err := srv.Serve(l); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }

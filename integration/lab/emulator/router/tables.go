@@ -3,6 +3,7 @@ package router
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	api "github.com/osrg/gobgp/v4/api"
 	"github.com/osrg/gobgp/v4/pkg/apiutil"
@@ -60,4 +61,95 @@ func (r *Router) list(kind api.TableType, name string) ([]Route, error) {
 		return nil, fmt.Errorf("list routes of %q: %w", name, err)
 	}
 	return sortRoutes(routes), nil
+}
+
+// Update is one UPDATE as it was received.
+type Update struct {
+	Neighbor  netip.Addr     `json:"neighbor"`
+	Announced []netip.Prefix `json:"announced,omitempty"`
+	Withdrawn []netip.Prefix `json:"withdrawn,omitempty"`
+}
+
+// Updates lists every UPDATE of a neighbor, in order, of this session and earlier
+// ones. The log may be a moment behind.
+func (r *Router) Updates(neighbor netip.Addr) ([]Update, error) {
+	if r.wire == nil {
+		return nil, fmt.Errorf("router %s keeps no record", r.config.ID)
+	}
+	r.wire.mu.Lock()
+	defer r.wire.mu.Unlock()
+	if err := r.wire.read(); err != nil {
+		return nil, err
+	}
+	list := []Update{}
+	for _, u := range r.wire.updates {
+		if u.Neighbor == neighbor {
+			list = append(list, u)
+		}
+	}
+	return list, nil
+}
+
+// Lost lists the prefixes that were in the table once and then in no neighbor's
+// routes any more, one entry for each time.
+func (r *Router) Lost() []netip.Prefix {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]netip.Prefix{}, r.lost...)
+}
+
+// lose keeps account of best paths that went without another in their place.
+func (r *Router) lose(best []*apiutil.Path) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range best {
+		if prefix, ok := prefixOf(p); ok && p.Withdrawal {
+			r.lost = append(r.lost, prefix)
+		}
+	}
+}
+
+// settleTime is how long a neighbor has to be silent before what it sent
+// counts as current rather than as incoming.
+const settleTime = time.Second
+
+// counter counts the routes of one neighbor as Route Server documents it:
+// those it has already plus those that are coming in, so a route that is sent
+// again counts twice. 2,001 routes sent again break a limit of 4,000, and
+// since no single UPDATE carries so many, everything up to the next silence is
+// taken as coming in.
+type counter struct {
+	limit    int
+	once     bool // what is sent again does not count again
+	current  map[netip.Prefix]bool
+	settled  int
+	incoming int
+	last     time.Time
+}
+
+func newCounter(n Neighbor) counter { return counter{limit: n.Limit, once: n.CountOnce} }
+
+// add accounts for one UPDATE and reports whether the limit is exceeded.
+func (c *counter) add(announced, withdrawn []netip.Prefix, now time.Time) bool {
+	if c.current == nil {
+		c.current = map[netip.Prefix]bool{}
+	}
+	if now.Sub(c.last) > settleTime {
+		c.settled, c.incoming = len(c.current), 0
+	}
+	c.last = now
+	for _, p := range withdrawn {
+		if c.current[p] {
+			delete(c.current, p)
+			c.settled = min(c.settled, len(c.current))
+		}
+	}
+	for _, p := range announced {
+		c.current[p] = true
+	}
+	c.incoming += len(announced)
+	if c.once {
+		return c.limit > 0 && len(c.current) > c.limit
+	}
+	return c.limit > 0 && c.settled+c.incoming > c.limit
 }
