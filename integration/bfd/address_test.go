@@ -55,7 +55,7 @@ func TestDeviceIsMadeAgain(t *testing.T) {
 		}
 		return nil
 	})
-	s.lan.joinDirect(t)
+	s.lan.joinDirect()
 	s.near.expect(bfd.Up, 20*time.Second)
 	s.settled(t, interval)
 

@@ -16,7 +16,7 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// announced is what the neighbor tells nvad.
+// announced is the prefix that the neighbor announces to nvad.
 const announced = "10.50.0.0/16"
 
 // A neighbor of nvad that falls silent is found dead by BFD, its session is reset
@@ -135,7 +135,7 @@ func (d *underTest) await(t *testing.T, limit time.Duration, there bool) {
 	})
 }
 
-// bfdView is what nvactl says of the BFD session.
+// bfdView is the BFD part of `nvactl neighbors -o json`.
 type bfdView struct {
 	State           string `json:"state"`
 	Multihop        bool   `json:"multihop"`

@@ -6,16 +6,18 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
-	"github.com/nvad/nvad/integration/lab"
+	netbed "github.com/nvad/nvad/integration/bed"
 )
 
 // lan is two hosts and a router: the hosts share one link, and each has one to the
-// router, so that there is a path of one hop and one of two.
-type lan struct{ near, far, router string }
+// router, so that there is a path of one hop and one of two. The names are full.
+type lan struct {
+	*netbed.Bed
+	near, far, router string
+}
 
 // Addresses: near has .1, far has .2 (or ::1, ::2).
 var (
@@ -25,50 +27,27 @@ var (
 	distant6 = [2]netip.Addr{netip.MustParseAddr("2001:db8:77:1::1"), netip.MustParseAddr("2001:db8:77:2::2")}
 )
 
-// lans counts them: those of parallel tests stand side by side.
-var lans atomic.Int32
-
 func newLAN(t *testing.T) lan {
 	t.Helper()
-	lab.RequireRoot(t)
-	id := fmt.Sprintf("bfd%d-%d", os.Getpid(), lans.Add(1))
-	n := lan{id + "n", id + "f", id + "r"}
-	for _, space := range []string{n.near, n.far, n.router} {
-		sh(t, "ip netns add "+space)
-		t.Cleanup(func() { sh(t, "ip netns del "+space) })
-		sh(t, "ip -n "+space+" link set lo up")
-		sh(t, "ip netns exec "+space+" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+	b := netbed.New(t, "near", "far", "router")
+	n := lan{b, b.NS("near"), b.NS("far"), b.NS("router")}
+	for _, name := range []string{"near", "far", "router"} {
+		b.In(name, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
 	}
-	n.joinDirect(t)
-	link(t, n.near, "wide", "10.77.1.1/24 2001:db8:77:1::1/64", n.router, "near", "10.77.1.9/24 2001:db8:77:1::9/64")
-	link(t, n.far, "wide", "10.77.2.2/24 2001:db8:77:2::2/64", n.router, "far", "10.77.2.9/24 2001:db8:77:2::9/64")
-	for space, net := range map[string][2]string{n.near: {"2", "1"}, n.far: {"1", "2"}} {
-		sh(t, fmt.Sprintf("ip -n %s route add 10.77.%s.0/24 via 10.77.%s.9", space, net[0], net[1]))
-		sh(t, fmt.Sprintf("ip -n %s route add 2001:db8:77:%s::/64 via 2001:db8:77:%s::9", space, net[0], net[1]))
+	n.joinDirect()
+	for i, name := range []string{"near", "far"} {
+		own, other := i+1, 2-i
+		subnet, subnet6 := fmt.Sprintf("10.77.%d.", own), fmt.Sprintf("2001:db8:77:%d::", own)
+		b.Join(name, "wide", []string{fmt.Sprint(subnet, own, "/24"), fmt.Sprint(subnet6, own, "/64")},
+			"router", name, []string{subnet + "9/24", subnet6 + "9/64"})
+		b.Batch(name, fmt.Sprintf("route add 10.77.%d.0/24 via %s9", other, subnet), fmt.Sprintf("route add 2001:db8:77:%d::/64 via %s9", other, subnet6))
 	}
 	return n
 }
 
 // joinDirect makes the link between the hosts.
-func (n lan) joinDirect(t *testing.T) {
-	t.Helper()
-	link(t, n.near, "direct", "10.77.0.1/24 2001:db8:77::1/64", n.far, "direct", "10.77.0.2/24 2001:db8:77::2/64")
-}
-
-// link joins two namespaces, the ends with their addresses.
-func link(t *testing.T, a, nameA, addrsA, b, nameB, addrsB string) {
-	t.Helper()
-	sh(t, fmt.Sprintf("ip link add %s netns %s type veth peer name %s netns %s", nameA, a, nameB, b))
-	for _, end := range [][3]string{{a, nameA, addrsA}, {b, nameB, addrsB}} {
-		for _, address := range strings.Fields(end[2]) {
-			command := fmt.Sprintf("ip -n %s addr add %s dev %s", end[0], address, end[1])
-			if strings.Contains(address, "::") {
-				command += " nodad"
-			}
-			sh(t, command)
-		}
-		sh(t, fmt.Sprintf("ip -n %s link set %s up", end[0], end[1]))
-	}
+func (n lan) joinDirect() {
+	n.Join("near", "direct", []string{"10.77.0.1/24", "2001:db8:77::1/64"}, "far", "direct", []string{"10.77.0.2/24", "2001:db8:77::2/64"})
 }
 
 // mute drops all BFD packets that leave a namespace; the returned function ends it.
@@ -88,11 +67,11 @@ func mute(t *testing.T, space string) (unmute func()) {
 func sh(t *testing.T, command string) string {
 	t.Helper()
 	argv := strings.Fields(command)
-	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
+	out, err := netbed.Try(exec.Command(argv[0], argv[1:]...))
 	if err != nil {
-		t.Fatalf("%s: %v: %s", command, err, out)
+		t.Fatal(err)
 	}
-	return string(out)
+	return out
 }
 
 // inside is a command in a namespace. It runs above the machine's other

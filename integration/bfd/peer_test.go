@@ -31,7 +31,7 @@ type peer interface {
 	up(t *testing.T) bool
 }
 
-// ends are what both peers need to know.
+// ends describes a BFD session from the peer's side.
 type ends struct {
 	space         string
 	dir           string

@@ -166,7 +166,7 @@ func (s *tunnelScene) routes(t *testing.T, when string, limit time.Duration, onl
 	})
 }
 
-// tunnelView is what nvactl says of the tunnel.
+// tunnelView is the part of `nvactl tunnels -o json` that the tests read.
 type tunnelView struct {
 	State string `json:"state"`
 	Peers []struct {

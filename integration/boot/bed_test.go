@@ -101,7 +101,8 @@ func (b bed) furnish(t *testing.T, n *nva, userData string) {
 	n.Put(t, "/etc/cloud/cloud.cfg.d/90_nocloud.cfg", "datasource_list: [NoCloud]\ncloud_init_modules: [write-files, set_hostname, users-groups]\ncloud_config_modules: [runcmd]\n")
 }
 
-// network is what Azure's DHCP gives a VM: one address, and its two host routes.
+// network returns a netplan file with the settings that Azure's DHCP gives a VM: one
+// address, a default route and two host routes.
 func (n *nva) network(mac net.HardwareAddr) string {
 	return fmt.Sprintf(`version: 2
 ethernets:

@@ -46,7 +46,7 @@ func (s *side) observe(t *testing.T) facts {
 	return out
 }
 
-// heard is what the neighbors were told.
+// heard returns the routes that the daemon has advertised to its neighbors.
 func (s *side) heard() facts {
 	out := facts{}
 	for i, session := range s.sessions {

@@ -63,7 +63,7 @@ func TestDifferences(t *testing.T) {
 	}
 }
 
-// shown is what the neighbors were told and what the kernel has.
+// shown returns the routes advertised to the neighbors, and those in the kernel.
 func shown(t *testing.T, s *side) facts {
 	t.Helper()
 	out := s.observe(t)

@@ -8,7 +8,7 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// daemon is what a device under test runs.
+// daemon is a routing daemon under test.
 type daemon struct {
 	name string
 	// objects says whether its routes go through the kernel's next-hop objects.
@@ -21,9 +21,8 @@ type daemon struct {
 	start   func(b *bed) []*process
 }
 
-// setup is what all daemons are configured alike by: an AS of its own, two
-// neighbors, of which the first is preferred by its shorter path, and nothing
-// announced to either.
+// setup is the configuration common to all daemons: two neighbors, of which the first
+// is preferred by its shorter path. Nothing is announced to either.
 type setup struct {
 	bfd       time.Duration // interval, times 3; 0: none
 	neighbors []neighbor

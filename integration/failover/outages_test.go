@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// outage is what a failure cost the flows of all rounds.
+// outage holds the outages that a failure caused, over all rounds.
 type outage struct {
 	Failure string          `json:"failure"`
 	Daemon  string          `json:"daemon"`

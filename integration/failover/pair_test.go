@@ -137,7 +137,7 @@ func (p *pair) ask(name string, into any, command string) error {
 	return json.Unmarshal([]byte(out), into)
 }
 
-// state is what an nvad has in the kernel, without the numbers of next-hop
+// state returns what nvad has written to the kernel, without the numbers of next-hop
 // objects. That of a link tells whether it is still the same.
 func (p *pair) state(name string) string {
 	p.Helper()

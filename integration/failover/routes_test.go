@@ -80,7 +80,7 @@ func (s *scene) prefixes(namespace string) (count int, err error) {
 // trieSize is of the first table, which local and main share.
 var trieSize = regexp.MustCompile(`Prefixes:\s+(\d+)`)
 
-// pathOf is what an NVA announces with: its AS so many times.
+// pathOf returns the attributes of an NVA's routes: its ASN, repeated length times.
 func pathOf(nextHop netip.Addr, asn uint32, length int) rawbgp.Attrs {
 	path := rawbgp.Segment{Type: rawbgp.Sequence}
 	for range length {

@@ -116,7 +116,7 @@ protocol bgp nvad {
 	return b
 }
 
-// bfdSession is what nvactl says of BIRD.
+// bfdSession is the part of `nvactl neighbors -o json` about BIRD that the tests read.
 type bfdSession struct {
 	State string
 	BFD   struct {

@@ -13,7 +13,7 @@ import (
 	"github.com/nvad/nvad/integration/rawbgp"
 )
 
-// attack is what one neighbor does. It ends by itself, or with ctx.
+// attack is the misbehaviour of one neighbor. It ends by itself, or with ctx.
 type attack struct {
 	name string
 	keys string // of the attacker's table in nvad.toml
@@ -38,7 +38,7 @@ func flood(short int) int {
 	return short
 }
 
-// attacks are what a configured neighbor can do with a session.
+// attacks lists what a configured neighbor can do with a session.
 var attacks = []attack{
 	{name: "refresh", do: func(ctx context.Context, t testing.TB, a *attacker) {
 		// Each once made nvad copy the table and send all of it.

@@ -110,7 +110,7 @@ func (v *vnet) nvactl(args string) string {
 	return out
 }
 
-// tunnelView is what of `nvactl tunnels NAME -o json` is looked at.
+// tunnelView is the part of `nvactl tunnels NAME -o json` that the tests read.
 type tunnelView struct {
 	Unguarded bool
 	Dropped   []struct {

@@ -32,7 +32,7 @@ func newBed(t *testing.T) bed {
 	return bed{l, lab.Build(t, "./cmd/nvad"), t.TempDir()}
 }
 
-// vm is what the metadata service knows of a hub's NVA.
+// vm describes a hub's NVA to the metadata service.
 func (b bed) vm(t *testing.T, hub string) metadata.VM {
 	t.Helper()
 	v, a := "vm-"+hub, map[string]string{"hub00": "10.0.0.4", "hub10": "10.10.0.4"}[hub]
@@ -63,7 +63,7 @@ func (b bed) listen(t *testing.T, hub string, s *metadata.Server) {
 	go s.Serve(l)
 }
 
-// result is what a command said.
+// result holds a command's output and exit code.
 type result struct {
 	out, err string
 	code     int

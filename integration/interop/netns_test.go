@@ -1,16 +1,13 @@
 package interop
 
 import (
-	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 	"testing"
-	"time"
 
+	netbed "github.com/nvad/nvad/integration/bed"
 	"github.com/nvad/nvad/integration/lab"
 )
 
@@ -45,101 +42,27 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// namespace is the peer's network namespace.
-type namespace struct{ name string }
+// namespace is the peer's network namespace, joined to this process's by a veth pair.
+type namespace struct{ *netbed.Bed }
 
-// newNamespace joins a new namespace to this process's by a veth pair.
+const peerNamespace = "peer"
+
 func newNamespace(t *testing.T) namespace {
 	t.Helper()
-	ns := namespace{fmt.Sprintf("nvad-interop-%d", os.Getpid())}
-	run(t, "ip", "netns", "add", ns.name)
-	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", ns.name).Run() })
-	run(t, "ip", "link", "set", "lo", "up")
-	run(t, "ip", "link", "add", "nvad0", "type", "veth", "peer", "name", "peer0", "netns", ns.name)
+	ns := namespace{netbed.New(t, peerNamespace)}
+	ns.Sh("ip link set lo up")
+	ns.Sh("ip link add nvad0 type veth peer name peer0 netns %s", ns.NS(peerNamespace))
 	t.Cleanup(func() { _ = exec.Command("ip", "link", "del", "nvad0").Run() })
-	run(t, "ip", "addr", "add", ours4+"/24", "dev", "nvad0")
-	run(t, "ip", "addr", "add", ours6+"/64", "dev", "nvad0", "nodad")
-	run(t, "ip", "link", "set", "nvad0", "up")
-	ns.run(t, "ip", "link", "set", "lo", "up")
-	ns.run(t, "ip", "addr", "add", theirs4+"/24", "dev", "peer0")
-	ns.run(t, "ip", "addr", "add", theirs6+"/64", "dev", "peer0", "nodad")
-	ns.run(t, "ip", "link", "set", "peer0", "up")
+	for _, a := range []string{ours4 + "/24", ours6 + "/64 nodad"} {
+		ns.Sh("ip addr add %s dev nvad0", a)
+	}
+	ns.Sh("ip link set nvad0 up")
+	ns.Batch(peerNamespace, "addr add "+theirs4+"/24 dev peer0", "addr add "+theirs6+"/64 dev peer0 nodad", "link set peer0 up")
 	return ns
 }
 
-func (ns namespace) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command("ip", append([]string{"netns", "exec", ns.name, name}, args...)...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	return cmd
-}
-
-func (ns namespace) run(t *testing.T, name string, args ...string) string {
-	t.Helper()
-	return run(t, "ip", append([]string{"netns", "exec", ns.name, name}, args...)...)
-}
-
-func run(t *testing.T, name string, args ...string) string {
-	t.Helper()
-	out, err := exec.Command(name, args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-	}
+// run runs a command in the namespace and returns what it prints, errors included.
+func (ns namespace) run(argv ...string) string {
+	out, _ := ns.Command(peerNamespace, argv...).CombinedOutput()
 	return string(out)
-}
-
-// daemon is a routing daemon that runs in the namespace.
-type daemon struct {
-	cmd *exec.Cmd
-	log *bytes.Buffer
-}
-
-// start runs a daemon that stays in the foreground, and stops it with the test.
-func (ns namespace) start(t *testing.T, name string, args ...string) *daemon {
-	t.Helper()
-	d := &daemon{cmd: ns.command(name, args...), log: new(bytes.Buffer)}
-	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
-	if err := d.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		d.kill()
-		if t.Failed() {
-			t.Logf("%s:\n%s", name, d.log)
-		}
-	})
-	return d
-}
-
-// kill ends the daemon without giving it a chance to say goodbye.
-func (d *daemon) kill() {
-	_ = d.cmd.Process.Kill()
-	_ = d.cmd.Wait()
-}
-
-// eventually polls ok, which says what is missing.
-func eventually(t *testing.T, d time.Duration, ok func() error) {
-	t.Helper()
-	deadline := time.Now().Add(d)
-	for {
-		err := ok()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %v", d, err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-}
-
-// waitSocket waits for a daemon's control socket.
-func waitSocket(t *testing.T, path string) {
-	t.Helper()
-	eventually(t, 10*time.Second, func() error {
-		c, err := net.Dial("unix", path)
-		if err == nil {
-			c.Close()
-		}
-		return err
-	})
 }

@@ -2,11 +2,13 @@ package interop
 
 import (
 	"fmt"
+	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	netbed "github.com/nvad/nvad/integration/bed"
 	"github.com/nvad/nvad/integration/frrouting"
 )
 
@@ -46,7 +48,7 @@ func (s setup) nvadASN() uint32 {
 // 2001:db8:1::/48.
 type peer interface {
 	name() string
-	start(t *testing.T, ns namespace, s setup) *daemon
+	start(t *testing.T, ns namespace, s setup) *netbed.Process
 	// knows reports what the peer says of a prefix it should have from nvad.
 	knows(t *testing.T, ns namespace, prefix string) string
 	// refresh asks nvad for its routes.
@@ -57,15 +59,11 @@ type frr struct{ dir string }
 
 func (f *frr) name() string { return "frr" }
 
-func (f *frr) start(t *testing.T, ns namespace, s setup) *daemon {
+func (f *frr) start(t *testing.T, ns namespace, s setup) *netbed.Process {
 	t.Helper()
 	f.dir = t.TempDir()
-	conf := filepath.Join(f.dir, "bgpd.conf")
-	if err := os.WriteFile(conf, []byte(f.config(s)), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	argv := frrouting.Command(f.dir, "bgpd", conf, "-Z", "-S", "--log", "stdout")
-	d := ns.start(t, argv[0], argv[1:]...)
+	conf := ns.Write("bgpd.conf", f.config(s))
+	d := ns.Spawn(peerNamespace, "bgpd", frrouting.Command(f.dir, "bgpd", conf, "-Z", "-S", "--log", "stdout")...)
 	if err := frrouting.Await(f.dir, "bgpd"); err != nil {
 		t.Fatal(err)
 	}
@@ -126,8 +124,7 @@ func (f *frr) config(s setup) string {
 
 func (f *frr) vtysh(t *testing.T, ns namespace, command string) string {
 	t.Helper()
-	out, _ := ns.command("vtysh", frrouting.Vtysh(f.dir, "-c", command)[1:]...).CombinedOutput()
-	return string(out)
+	return ns.run(frrouting.Vtysh(f.dir, "-c", command)...)
 }
 
 func (f *frr) knows(t *testing.T, ns namespace, prefix string) string {
@@ -144,16 +141,18 @@ type bird struct{ socket string }
 
 func (b *bird) name() string { return "bird" }
 
-func (b *bird) start(t *testing.T, ns namespace, s setup) *daemon {
+func (b *bird) start(t *testing.T, ns namespace, s setup) *netbed.Process {
 	t.Helper()
-	dir := t.TempDir()
-	conf := filepath.Join(dir, "bird.conf")
-	b.socket = filepath.Join(dir, "bird.ctl")
-	if err := os.WriteFile(conf, []byte(b.config(s)), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	d := ns.start(t, "bird", "-f", "-c", conf, "-s", b.socket)
-	waitSocket(t, b.socket)
+	b.socket = ns.Path("bird.ctl")
+	_ = os.Remove(b.socket) // of an earlier one, that was killed
+	d := ns.Spawn(peerNamespace, "bird", "bird", "-f", "-c", ns.Write("bird.conf", b.config(s)), "-s", b.socket)
+	ns.Eventually(10*time.Second, func() error {
+		c, err := net.Dial("unix", b.socket)
+		if err == nil {
+			c.Close()
+		}
+		return err
+	})
 	return d
 }
 
@@ -190,8 +189,7 @@ func (b *bird) config(s setup) string {
 
 func (b *bird) birdc(t *testing.T, ns namespace, command string) string {
 	t.Helper()
-	out, _ := ns.command("birdc", "-s", b.socket, command).CombinedOutput()
-	return string(out)
+	return ns.run("birdc", "-s", b.socket, command)
 }
 
 func (b *bird) knows(t *testing.T, ns namespace, prefix string) string {

@@ -168,7 +168,7 @@ func forPeers(t *testing.T, f func(*testing.T, namespace, peer)) {
 // hasRoute waits until the peer shows all of want for prefix.
 func hasRoute(t *testing.T, ns namespace, p peer, prefix string, want ...string) {
 	t.Helper()
-	eventually(t, 10*time.Second, func() error {
+	lab.Eventually(t, 10*time.Second, func() error {
 		got := p.knows(t, ns, prefix)
 		for _, w := range want {
 			if !strings.Contains(got, w) {
@@ -195,7 +195,7 @@ func TestRoutes(t *testing.T) {
 		for name, s := range setups {
 			t.Run(name, func(t *testing.T) {
 				d := p.start(t, ns, s)
-				defer d.kill()
+				defer d.Kill()
 				n := newNvad(t, s.neighbor())
 				defer n.close(gobgp.CloseOptions{})
 				up := n.up(5*time.Second, 2)
@@ -215,7 +215,7 @@ func TestRoutes(t *testing.T) {
 				hasRoute(t, ns, p, "198.51.100.0/24", "65515 4200000001", ours4)
 				hasRoute(t, ns, p, "2001:db8:2::/48", "65515 4200000001", ours6)
 				n.Send(n.n.Address, up.Session, []speaker.Change{{Prefix: netip.MustParsePrefix("198.51.100.0/24")}})
-				eventually(t, 5*time.Second, func() error {
+				lab.Eventually(t, 5*time.Second, func() error {
 					if strings.Contains(p.knows(t, ns, "198.51.100.0/24"), "65515") {
 						return errors.New("the route is not withdrawn")
 					}
@@ -282,7 +282,7 @@ func TestGracefulRestart(t *testing.T) {
 			seen |= next[speaker.EndOfRIB](again, 5*time.Second).Family
 		}
 		hasRoute(t, ns, p, "198.51.100.0/24", ours4)
-		d.kill()
+		d.Kill()
 		if down := next[speaker.Down](again, 5*time.Second); !down.Graceful {
 			t.Errorf("down: %+v", down)
 		}
@@ -314,7 +314,7 @@ func TestPeerRestarts(t *testing.T) {
 			d := p.start(t, ns, setup{})
 			next[speaker.Established](n, 5*time.Second)
 			t.Logf("established %s after the start of the peer", time.Since(begin).Round(time.Millisecond))
-			d.kill()
+			d.Kill()
 			next[speaker.Down](n, 5*time.Second)
 		}
 	})
@@ -342,10 +342,10 @@ func TestShortOutages(t *testing.T) {
 			n := newNvad(t, setup{}.neighbor())
 			up := n.up(10*time.Second, 2)
 			for i, lasts := range []time.Duration{1500 * time.Millisecond, 600 * time.Millisecond} {
-				run(t, "ip", way.cut...)
+				ns.Run(append([]string{"ip"}, way.cut...)...)
 				n.announce(up.Session, uint32(65100+2*i))
 				n.stays(lasts)
-				run(t, "ip", way.repair...)
+				ns.Run(append([]string{"ip"}, way.repair...)...)
 				n.announce(up.Session, uint32(65101+2*i)) // before the kernel tries again by itself
 				n.stays(up.HoldTime + 2*time.Second)
 			}

@@ -1,7 +1,6 @@
 // Package lab builds Azure in network namespaces: VNets with their subnets and
 // peerings, Route Server, ExpressRoute gateways and circuits, VMs, and NVAs that
-// run nvad, FRR or BIRD. It is what nvad's end-to-end tests run in and what
-// `make lab` shows.
+// run nvad, FRR or BIRD. nvad's end-to-end tests run in it, and `make lab` shows it.
 //
 // Every VNet has one router namespace whose kernel routes are the effective
 // routes of every NIC in the VNet. Nothing else forwards between NICs: ports are

@@ -92,7 +92,7 @@ func (n *network) nic(router, name string, addr netip.Addr) {
 	m.ip = append(m.ip, dhcpRoutes(addr)...)
 }
 
-// dhcpRoutes are what a VM's DHCP client installs.
+// dhcpRoutes are the routes that a VM's DHCP client installs.
 func dhcpRoutes(addr netip.Addr) []string {
 	subnet, _ := addr.Prefix(24)
 	var routes []string

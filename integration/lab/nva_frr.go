@@ -12,7 +12,7 @@ import (
 // directory of its own there.
 const frrRunDir = "/var/run/frr"
 
-// frrDaemons are what the article's NVA runs, in the order of their start.
+// frrDaemons are the daemons of the article's NVA, in the order of their start.
 var frrDaemons = []string{"zebra", "staticd", "bgpd"}
 
 // frrProcesses names an FRR NVA's processes in the order in which they are

@@ -6,7 +6,7 @@ import (
 	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 )
 
-// oneHub is what the emulator's own tests need: a hub with a pair of NVAs, and
+// oneHub is for the emulator's own tests: a hub with a pair of NVAs, and
 // a VNet behind its circuit.
 func oneHub(Options) Topology {
 	second := nva("vm-hub00-2", "10.0.0.6")
@@ -66,7 +66,7 @@ func twoHubs(o Options) Topology {
 // acrossHubs is the flow that the two hubs are there for.
 var acrossHubs = []Flow{{"vm-hub100", "10.110.0.4"}, {"vm-hub110", "10.100.0.4"}}
 
-// twoHubsShow is what the article of the two hubs shows, in its order.
+// twoHubsShow lists the commands that the article of the two hubs shows, in its order.
 var twoHubsShow = []string{
 	"vm-hub00# ip -d link show vxlan0",
 	"vm-hub100# traceroute -n -q 1 -N 1 -w 1 10.110.0.4",

@@ -96,7 +96,7 @@ func (f *frr) vtysh(commands ...string) string {
 	return out
 }
 
-// view is what FRR knows of its session with nvad.
+// view is FRR's view of its session with nvad.
 type view struct {
 	State          string `json:"bgpState"`
 	Established    int    `json:"connectionsEstablished"`

@@ -48,7 +48,7 @@ func (b *bed) start(args ...string) *nvad {
 	return n
 }
 
-// result is what a command that ended left behind.
+// result holds a command's exit code and output.
 type result struct {
 	code     int
 	out, err string
@@ -100,7 +100,7 @@ func ask[T any](b *bed, command string) (v T) {
 	return v
 }
 
-// neighbor is what nvactl neighbors tells.
+// neighbor is an entry of `nvactl neighbors -o json`.
 type neighbor struct {
 	Address    string
 	State      string

@@ -14,7 +14,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// touched is what nvad would change: links, routes, sysctls, files.
+// touched returns the state that nvad changes when it runs: links, routes, sysctls
+// and files.
 func (b *bed) touched() string {
 	b.Helper()
 	sysctls := b.run("sysctl", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")

@@ -69,7 +69,7 @@ func TestLeftovers(t *testing.T) {
 	b.unrouted("203.0.113.0/24")
 }
 
-// ownState is what nvad has in the kernel, with ids: after a restart that
+// ownState returns nvad's state in the kernel, with ids: after a restart that
 // adopts it nothing is different.
 func (b *bed) ownState() string {
 	b.Helper()

@@ -67,7 +67,7 @@ func (c *change) follows(source string) {
 	c.f.misses("10.21.0.0/16")
 }
 
-// configState is what nvactl status tells of the configuration.
+// configState is the configuration's part of `nvactl status -o json`.
 type configState struct {
 	Version   int
 	FileState string `json:"file_state"`

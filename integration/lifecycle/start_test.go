@@ -45,7 +45,7 @@ func (b *bed) taken(at string) net.Listener {
 	return l
 }
 
-// fetch is what a URL in nvad's namespace answers.
+// fetch gets a URL from within nvad's namespace.
 func (b *bed) fetch(url string) string {
 	b.Helper()
 	r := b.run("curl", "-s", "-m", "5", url)

@@ -79,7 +79,7 @@ func (m *Machine) AwaitBooted(ctx context.Context) error {
 	}
 }
 
-// Journal is what the machine has logged since it was made, on or off.
+// Journal returns everything the machine has logged since it was made, on or off.
 func (m *Machine) Journal() string {
 	out, err := exec.Command("journalctl", "--no-pager", "--quiet", "--output=short-monotonic",
 		"--directory="+filepath.Join(m.Root(), "var/log/journal")).CombinedOutput()

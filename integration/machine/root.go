@@ -14,7 +14,7 @@ import (
 	"syscall"
 )
 
-// packages are what a machine has beyond Debian's minimal root. cloud-init is
+// packages are installed in addition to Debian's minimal root. cloud-init is
 // installed apart: debootstrap fails on it.
 var packages = []string{
 	"systemd", "systemd-sysv", "dbus", "iproute2", "iputils-ping", "nftables", "procps", "curl", "ca-certificates",

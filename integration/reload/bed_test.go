@@ -53,7 +53,7 @@ func (b *bed) reload(bySignal bool) {
 	}
 }
 
-// neighbor is what nvactl neighbors tells.
+// neighbor is an entry of `nvactl neighbors -o json`.
 type neighbor struct {
 	Address  string
 	State    string

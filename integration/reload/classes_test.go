@@ -9,7 +9,7 @@ import (
 	"github.com/nvad/nvad/integration/rawbgp"
 )
 
-// class is what becomes of a prefix; 10.CLASS.0.0/16 holds its prefixes.
+// class says how a prefix behaves; its prefixes are in 10.CLASS.0.0/16.
 type class byte
 
 const (
@@ -39,7 +39,7 @@ func (c class) prefix(i int) netip.Prefix {
 
 func classOf(p netip.Prefix) class { return class(p.Addr().As4()[1]) }
 
-// attrs are what a feeder announces a prefix with; version makes them differ.
+// attrs returns the attributes of a feeder's announcement; version makes them differ.
 func (f *feeder) attrs(c class, version uint32) *rawbgp.Attrs {
 	path := []uint32{f.asn}
 	if f.backup {

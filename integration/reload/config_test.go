@@ -1,6 +1,6 @@
 package reload
 
-// head is what both configurations share. One listener comes before the feeders
+// head is the part that both configurations share. One listener comes before the feeders
 // and one after them, because a reload takes neighbors in the order of the file.
 const head = `
 asn = 65001

@@ -9,7 +9,7 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// dampening is what a VNet of these tests makes a second change of a route wait,
+// dampening is how long a VNet of these tests delays the second change of a route:
 // long enough to be told from convergence and shorter than Azure's 30 s.
 const dampening = 8 * time.Second
 

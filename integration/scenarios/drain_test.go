@@ -111,7 +111,7 @@ func leastPreferred(t *testing.T, l *lab.Lab) error {
 	return nil
 }
 
-// tunnelPackets is what vm-hub00 has sent into its tunnel.
+// tunnelPackets counts the packets that vm-hub00 has sent into its tunnel.
 func tunnelPackets(t *testing.T, l *lab.Lab) int {
 	t.Helper()
 	var n int

@@ -161,7 +161,7 @@ func awaitPath(t *testing.T, l *lab.Lab, path string) {
 	})
 }
 
-// record is what Route Server had been sent, and had lost, at a moment.
+// record notes the routes that Route Server had received, and lost, at a moment.
 type record struct {
 	l    *lab.Lab
 	sent map[string]int // UPDATEs by instance and NVA

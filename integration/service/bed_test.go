@@ -73,7 +73,7 @@ func (b *bed) frr() {
 	n.Spawn("far", "bgpd", frrouting.Command(n.Dir, "bgpd", n.Write("bgpd.conf", conf.String()), "-Z", "-S", "-l", "10.0.0.1")...)
 }
 
-// neighborView is what FRR knows of its session with nvad.
+// neighborView returns FRR's view of its session with nvad.
 func (b *bed) neighborView() string {
 	out, err := netbed.Try(b.net.Command("far", frrouting.Vtysh(b.net.Dir, "-c", "show bgp neighbors 10.0.0.4")...))
 	if err != nil {

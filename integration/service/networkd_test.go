@@ -10,7 +10,7 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// dropIn is what keeps systemd-networkd's hands off the routes of others.
+// dropIn is the file that makes systemd-networkd leave the routes of others alone.
 const dropIn = "/etc/systemd/networkd.conf.d/nvad.conf"
 
 // longest is ten times what is aimed at, for a busy machine.

@@ -65,8 +65,8 @@ func (b *bed) testInstall() {
 	}
 }
 
-// host is what the first start changes on the machine beside nvad: settings, the run
-// of systemd-networkd, and its configuration and sysctl(8)'s.
+// host returns the state that the first start changes on the machine beside nvad:
+// settings, the run of systemd-networkd, and its configuration and sysctl(8)'s.
 func (b *bed) host() string {
 	b.Helper()
 	return b.settings() + b.Sh(b.T, "systemctl show -P InvocationID systemd-networkd; ls /etc/sysctl.d /etc/systemd 2>&1")
@@ -374,7 +374,7 @@ func (b *bed) testPurge() {
 	}
 }
 
-// everything is what may name nvad on the machine: files, users and groups.
+// everything lists all that may name nvad on the machine: files, users and groups.
 func (b *bed) everything() string {
 	b.Helper()
 	return b.Sh(b.T, "find / -xdev -iname '*nvad*' -not -path '/root/*' -not -path '/proc/*' -not -path '/sys/*' | sort; grep -rl nvad /etc || true; dpkg -l | grep nvad || true")

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// frame is what the tests look at in a captured packet.
+// frame holds the fields of a captured packet that the tests check.
 type frame struct {
 	outgoing bool
 	src, dst netip.Addr

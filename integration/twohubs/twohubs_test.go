@@ -109,7 +109,7 @@ func testTraceroute(t *testing.T, l *lab.Lab) {
 }
 
 // testAdvertised checks what both Route Server instances of s have from their
-// NVA: the other hub's network behind its circuit, with a path of the own AS
+// NVA: the other hub's network behind its circuit, with a path of its own AS
 // number only that is one longer than it was, and never what they themselves
 // announced or the article's lists deny.
 func testAdvertised(t *testing.T, l *lab.Lab, s, other side) {

@@ -104,7 +104,7 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// cloudConfig is what the traps are in.
+// cloudConfig is the text in which TestTraps looks for traps.
 type cloudConfig struct {
 	WriteFiles []struct{ Path, Owner, Permissions, Content string } `yaml:"write_files"`
 	RunCmd     []any                                                `yaml:"runcmd"`

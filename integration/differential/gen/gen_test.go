@@ -6,7 +6,7 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 )
 
-// TestCaseParses: what is written for nvad is what was drawn.
+// TestCaseParses checks that nvad reads back the configuration that was drawn.
 func TestCaseParses(t *testing.T) {
 	for seed := range uint64(50) {
 		c := New(seed, 60)

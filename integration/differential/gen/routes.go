@@ -132,7 +132,7 @@ func (g *generator) communities() []uint32 {
 }
 
 // path draws an AS_PATH: mostly a sequence, sometimes with a set at its end or
-// amidst, or with the own ASN.
+// amidst, or with the daemon's own ASN.
 func (g *generator) path(n *Neighbor) []rawbgp.Segment {
 	var out []rawbgp.Segment
 	if seq := g.sequence(n); len(seq) > 0 {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Result is what became of a stream.
+// Result says how many packets of a stream were lost, and for how long.
 type Result struct {
 	Sent, Lost int
 	// Outages has for each flow the time in which its packets were lost.

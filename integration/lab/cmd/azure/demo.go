@@ -139,7 +139,7 @@ func (d *demo) bgp() error {
 	return nil
 }
 
-// seedRoutes is what the article shows for the same host, running FRR.
+// seedRoutes are the routes that the article shows for the same host, running FRR.
 const seedRoutes = `default via 10.0.0.1 dev eth0 proto dhcp src 10.0.0.4 metric 100
 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.4
 10.0.0.0/16 nhid 19 via 10.0.0.1 dev eth0 proto bgp metric 20

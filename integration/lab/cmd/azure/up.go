@@ -73,7 +73,7 @@ func beside(path string) string {
 	return filepath.Join(filepath.Dir(self), path)
 }
 
-// defaults is what runs on the scenario's NVAs where nothing else is asked for.
+// defaults says what runs on the scenario's NVAs unless flags say otherwise.
 func defaults(s lab.Scenario, nvad, configs string) (map[string]lab.NVA, error) {
 	nvas := s.Defaults(nvad, configs)
 	for name, nva := range nvas {

@@ -46,7 +46,7 @@ type Config struct {
 	MSEE   netip.Addr
 	// RouteServers are the VNet's Route Server instances, if it has any.
 	RouteServers []netip.Addr
-	// NextHops are what effective routes show for routes of this gateway.
+	// NextHops are the next hops of this gateway's routes in effective routes.
 	NextHops   []netip.Addr
 	Preference sdn.Preference
 	// OnPremisesLimit is how many prefixes the MSEE may announce.

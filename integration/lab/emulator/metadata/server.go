@@ -24,7 +24,7 @@ const Address = "169.254.169.254:80"
 // rateLimit is how many requests of a VM are answered within a second.
 const rateLimit = 5
 
-// VM is what the service knows of a virtual machine.
+// VM describes a virtual machine to the service.
 type VM struct {
 	Name string
 	// NICs begin with the primary one, whose first address may ask.
@@ -48,7 +48,7 @@ type Server struct {
 	events events
 }
 
-// Fault is what a request meets in place of an answer.
+// Fault makes a request fail instead of being answered.
 type Fault struct {
 	// Delay passes before the answer.
 	Delay time.Duration

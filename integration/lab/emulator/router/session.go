@@ -13,7 +13,7 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/server"
 )
 
-// Session is what can be said about the session with one neighbor.
+// Session describes the session with one neighbor.
 type Session struct {
 	Neighbor    netip.Addr `json:"neighbor"`
 	ASN         uint32     `json:"asn"`

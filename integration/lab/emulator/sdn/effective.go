@@ -124,7 +124,7 @@ type dampener struct {
 	last       map[netip.Prefix]damped
 }
 
-// damped is what is programmed for a prefix; no routes: nothing.
+// damped holds the routes programmed for a prefix; none means that it has no route.
 type damped struct {
 	routes []Learned
 	since  time.Time
