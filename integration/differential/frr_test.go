@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"testing"
 
 	"github.com/nvad/nvad/integration/frrouting"
@@ -19,6 +20,11 @@ const frrPreamble = `log file %s debugging
 debug route-map
 `
 
+// neighborLine begins a neighbor in a configuration of FRR.
+var neighborLine = regexp.MustCompile(`(?m)^ ?neighbor (\S+) remote-as \d+$`)
+
+// startFRR starts FRR, which only the neighbors dial. Where FRR dials too it may clear
+// a session that has just come up, see integration/interop.
 func startFRR(t *testing.T, b *bed, config string) daemon {
 	t.Helper()
 	f := &frr{b}
@@ -29,7 +35,7 @@ func startFRR(t *testing.T, b *bed, config string) daemon {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := b.Write("frr.conf", fmt.Sprintf(frrPreamble, f.log())+config)
+	file := b.Write("frr.conf", fmt.Sprintf(frrPreamble, f.log())+neighborLine.ReplaceAllString(config, "$0\n neighbor $1 passive"))
 	// A line that FRR does not take is a mistake of the case, which would
 	// otherwise pass for a difference.
 	out, err := b.Command(ours, frrouting.Vtysh(b.Dir, "-f", file)...).CombinedOutput()

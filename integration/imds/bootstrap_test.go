@@ -172,13 +172,13 @@ func TestRefuses(t *testing.T) {
 	s := b.metadata(t, "hub00")
 	file := filepath.Join(b.dir, "nvad.toml")
 	for want, flags := range map[string]string{
-		"nobody to peer with":         "",
+		"no one to peer with":         "",
 		"half of the traffic":         "--route-server 10.0.210.4",
-		"got 3 addresses":             "--route-server 10.0.210.4,10.0.210.5,10.0.210.6",
-		"10.0.210.4 twice":            "--route-server 10.0.210.4,10.0.210.4",
+		"there are 3 addresses":       "--route-server 10.0.210.4,10.0.210.5,10.0.210.6",
+		"10.0.210.4 is there twice":   "--route-server 10.0.210.4,10.0.210.4",
 		`--route-server: "rs"`:        "--route-server rs,10.0.210.5",
 		`--remote-nva: "far"`:         "--remote-nva far",
-		"10.10.0.4 twice":             "--remote-nva 10.10.0.4,10.10.0.4",
+		"10.10.0.4 is there twice":    "--remote-nva 10.10.0.4,10.10.0.4",
 		"needs --tunnel-address":      "--remote-nva 10.10.0.4=169.254.0.2",
 		"--remote-nva 10.10.0.4=ADD":  "--remote-nva 10.10.0.4 --tunnel-address 169.254.0.1/24",
 		"--vnet: 10.0.0.1/16":         "--remote-nva 10.10.0.4 --vnet 10.0.0.1/16",

@@ -96,9 +96,12 @@ func awaitLimit(t *testing.T, l *lab.Lab, ups int) {
 		}
 		return nil
 	})
-	if log := l.NVALog("vm-hub00"); !strings.Contains(log, "rs0: Received: Maximum number of prefixes reached") {
-		t.Errorf("the NVA was not told why:\n%s", log)
-	}
+	lab.Eventually(t, 10*time.Second, func() error {
+		if log := l.NVALog("vm-hub00"); !strings.Contains(log, "rs0: Received: Maximum number of prefixes reached") {
+			return fmt.Errorf("the NVA has not logged why:\n%s", log)
+		}
+		return nil
+	})
 }
 
 // passive makes a BIRD configuration wait for connections.

@@ -38,7 +38,8 @@ type field struct {
 	listeners []*listener
 }
 
-// meet connects listeners and feeders, and has the feeders announce all.
+// meet connects listeners and feeders, and has the feeders announce all, one after the
+// other: if nvad read the backup's routes first, it would announce those of both.
 func meet(b *bed, feeders ...*feeder) *field {
 	b.Helper()
 	f := &field{bed: b, feeders: feeders, listeners: []*listener{
@@ -47,22 +48,22 @@ func meet(b *bed, feeders ...*feeder) *field {
 	for _, l := range f.listeners {
 		l.session = b.session(l.asn, l.address, l.hear)
 	}
-	for _, fd := range feeders {
+	for i, fd := range feeders {
 		fd.session = b.session(fd.asn, fd.address, nil)
 		if err := fd.announce(); err != nil {
 			b.Fatal(err)
 		}
+		b.Eventually(patience, func() error {
+			n := 0
+			for _, p := range b.neighbors() {
+				n += len(p.EndOfRIB)
+			}
+			if n != i+1 {
+				return fmt.Errorf("%d of %d tables read", n, i+1)
+			}
+			return nil
+		})
 	}
-	lab.Eventually(b.T, patience, func() error {
-		n := 0
-		for _, p := range b.neighbors() {
-			n += len(p.EndOfRIB)
-		}
-		if n != len(feeders) {
-			return fmt.Errorf("%d of %d tables read", n, len(feeders))
-		}
-		return nil
-	})
 	return f
 }
 
