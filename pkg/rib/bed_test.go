@@ -261,13 +261,13 @@ func pfxFrom(a [4]byte) netip.Prefix { return netip.PrefixFrom(netip.AddrFrom4(a
 
 // held says why neighbor is not told of prefix; empty if it is.
 func (b *bed) held(prefix netip.Prefix, neighbor netip.Addr) string {
-	d, p := b.r.table[prefix], b.r.byAddr[neighbor]
+	d, p := b.r.table.find(prefix), b.r.peers.byAddr[neighbor]
 	if d == nil || p == nil {
 		return "not in the table"
 	}
-	_, h, rule := b.r.exported(d, p)
-	if h == sent {
+	x := b.r.limited(d, p)
+	if x.hold == sent {
 		return ""
 	}
-	return b.r.holdReason(d, p, h, rule)
+	return p.holdReason(d, x.hold, x.rule)
 }

@@ -12,26 +12,26 @@ import (
 // BenchmarkTable takes in a table of which every five routes share a set, with
 // the policies of the two hubs, and decides what the kernel and three neighbors
 // are told.
-func BenchmarkTable(bm *testing.B) { table(bm, false, 0) }
+func BenchmarkTable(bm *testing.B) { benchTable(bm, false, 0) }
 
 // BenchmarkTableLimited is BenchmarkTable under a maximum-prefix that all routes fit in.
-func BenchmarkTableLimited(bm *testing.B) { table(bm, false, 1_000_000) }
+func BenchmarkTableLimited(bm *testing.B) { benchTable(bm, false, 1_000_000) }
 
 // BenchmarkTableExceeded is BenchmarkTable under a maximum-prefix that most of the
 // announcements are dropped for.
-func BenchmarkTableExceeded(bm *testing.B) { table(bm, false, 1_000) }
+func BenchmarkTableExceeded(bm *testing.B) { benchTable(bm, false, 1_000) }
 
 // BenchmarkTableObserved is BenchmarkTable while somebody watches the best paths.
-func BenchmarkTableObserved(bm *testing.B) { table(bm, true, 0) }
+func BenchmarkTableObserved(bm *testing.B) { benchTable(bm, true, 0) }
 
-func table(bm *testing.B, observed bool, limit int) {
+func benchTable(bm *testing.B, observed bool, limit int) {
 	const updates, perUpdate, perTurn = 20_000, 5, 256
 	bm.ReportAllocs()
 	for bm.Loop() {
 		bm.StopTimer()
 		b := newHub00(&testing.T{})
 		b.r.Observe(observed)
-		limited := b.r.byAddr[addr(rs0)].Peer
+		limited := b.r.peers.byAddr[addr(rs0)].Peer
 		limited.MaxReceived = limit
 		b.r.SetPeer(limited)
 		b.flush()

@@ -89,8 +89,8 @@ func TestRequestsCoalesce(t *testing.T) {
 					b.r.Take()
 				}
 			}
-			if n := len(b.r.walks); n > 2 || len(b.r.peers) > 4 {
-				t.Errorf("%d walks and %d neighbors", n, len(b.r.peers))
+			if n := len(b.r.walks.waiting); n > 2 || len(b.r.peers.byID) > 4 {
+				t.Errorf("%d walks and %d neighbors", n, len(b.r.peers.byID))
 			}
 			if n := b.r.Backlog(); n > 4*routes {
 				t.Errorf("%d destinations wait, of %d", n, routes)
@@ -165,7 +165,7 @@ func TestNextHopsAreForgotten(t *testing.T) {
 		}
 	}
 	b.rest()
-	if n, hops := len(b.r.routes.m), len(b.r.under.tracked.m); n > 2 || hops > 2 {
+	if n, hops := len(b.r.plan.sets.m), len(b.r.under.tracked.m); n > 2 || hops > 2 {
 		t.Errorf("%d routes and %d next hops are kept", n, hops)
 	}
 	b.wantHeap("one route", before, 512<<10)
@@ -183,9 +183,9 @@ func TestTableMovesInTurns(t *testing.T) {
 	moved := false
 	for b.r.Flush(64) {
 		b.r.Take()
-		moved = moved || b.r.outgrown != nil
+		moved = moved || b.r.table.outgrown != nil
 		for _, p := range []netip.Prefix{all[0], all[left/2], all[left-1]} {
-			if b.r.find(p) == nil || b.r.dest(p) != b.r.find(p) {
+			if b.r.table.find(p) == nil || b.r.table.get(p) != b.r.table.find(p) {
 				t.Fatalf("%s is not found", p)
 			}
 		}
@@ -194,8 +194,8 @@ func TestTableMovesInTurns(t *testing.T) {
 		t.Error("the map was never replaced")
 	}
 	b.wantWhole()
-	if n, _ := b.r.Prefixes(); n != left || cap(b.r.all) > 8*left {
-		t.Errorf("%d prefixes in an array of %d", n, cap(b.r.all))
+	if n, _ := b.r.Prefixes(); n != left || cap(b.r.table.all) > 8*left {
+		t.Errorf("%d prefixes in an array of %d", n, cap(b.r.table.all))
 	}
 }
 
@@ -223,7 +223,7 @@ func TestTurnsAreBounded(t *testing.T) {
 			b.r.SetLocal([]Local{{Prefix: pfx("10.0.0.0/8"), Source: route.SourceNetwork, Attrs: b.in.Intern(route.Attrs{})}})
 			b.rest()
 			f(b)
-			if n := b.r.dirty.n; n > 1 {
+			if n := b.r.queue.n; n > 1 {
 				t.Errorf("the call itself has queued %d destinations", n)
 			}
 			for busy, most := true, 2*turn; busy; {
@@ -282,8 +282,8 @@ func TestRouteCrossesFlood(t *testing.T) {
 		if turns > few {
 			t.Errorf("%s crossed after %d turns", p, turns)
 		}
-		if n := b.r.dirty.n; n > len(b.r.all)+len(b.r.peers)*backlogTurn {
-			t.Errorf("%d wait, of %d destinations", n, len(b.r.all))
+		if n := b.r.queue.n; n > len(b.r.table.all)+len(b.r.peers.byID)*backlogTurn {
+			t.Errorf("%d wait, of %d destinations", n, len(b.r.table.all))
 		}
 	}
 }

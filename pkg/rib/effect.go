@@ -8,7 +8,7 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// Stage is where in a route's way something changes.
+// Stage is the place in a route's way where something changes.
 type Stage uint8
 
 // Stages, in the order in which a route passes them.
@@ -24,7 +24,7 @@ func (s Stage) String() string {
 	return [...]string{"accepted", "preferred", "advertised", "installed"}[s]
 }
 
-// Difference is what became of a route at one stage.
+// Difference says how a route changed at one stage.
 type Difference uint8
 
 // Differences.
@@ -37,31 +37,32 @@ const (
 // String is the difference as one word.
 func (d Difference) String() string { return [...]string{"added", "removed", "changed"}[d] }
 
-// Effect is what a change of the configuration does to the routes.
+// Effect describes what a change of the configuration does to the routes.
 type Effect struct {
 	Groups []EffectGroup // by stage, then by neighbor; those without a difference are left out
-	// Unlisted is how many differences are counted without being listed, and Partial
-	// says that there are more that are not even counted.
+	// Unlisted is how many differences are counted without being listed. Partial says that
+	// there are more, which are not even counted.
 	Unlisted int
 	Partial  bool
 }
 
-// EffectGroup is the differences of one stage, of one neighbor where it has one.
+// EffectGroup lists the differences at one stage, for each neighbor apart where the stage
+// has one.
 type EffectGroup struct {
 	Stage                   Stage
 	Neighbor                netip.Addr // invalid for Preferred and Installed
-	Before                  int        // routes ahead of the change; 0 for Preferred
+	Before                  int        // routes before the change; 0 for Preferred
 	Added, Removed, Changed int
 	Routes                  []RouteEffect // by prefix
 }
 
-// Heavy reports whether the neighbor or the kernel loses more than a tenth of its
-// routes, or all of them.
+// Heavy reports whether the neighbor or the kernel loses more than a tenth of its routes, or
+// all of them.
 func (g *EffectGroup) Heavy() bool {
 	return g.Stage != Preferred && g.Removed > 0 && (g.Removed*10 > g.Before || g.Removed == g.Before)
 }
 
-// RouteEffect is the difference of one route.
+// RouteEffect is one route that changes.
 type RouteEffect struct {
 	Prefix     netip.Prefix
 	Difference Difference
@@ -71,7 +72,7 @@ type RouteEffect struct {
 // mostListed bounds the differences that an Effect lists: some 10 MB.
 const mostListed = 50_000
 
-// effects gathers differences.
+// effects collects differences.
 type effects struct {
 	groups map[groupKey]*EffectGroup
 	listed int
@@ -101,7 +102,7 @@ func (e *effects) add(k groupKey, prefix netip.Prefix, what Difference, reason f
 	g.Routes = append(g.Routes, RouteEffect{prefix, what, reason()})
 }
 
-// finish returns what was gathered, with the counts of before.
+// finish returns what was collected, with the counts of before.
 func (e *effects) finish(before totals) Effect {
 	for k, g := range e.groups {
 		switch k.stage {
@@ -128,16 +129,16 @@ type totals struct {
 }
 
 func (r *RIB) totals() totals {
-	t := totals{map[netip.Addr]int{}, map[netip.Addr]int{}, r.installed}
-	for addr := range r.byAddr {
+	t := totals{map[netip.Addr]int{}, map[netip.Addr]int{}, r.plan.installed}
+	for addr := range r.peers.byAddr {
 		c := r.Counts(addr)
 		t.accepted[addr], t.advertised[addr] = c.Accepted, c.Advertised
 	}
 	return t
 }
 
-// compareImages adds the differences between two images of one destination. After
-// is told by r of d, which explains them.
+// compareImages adds the differences between two images of one destination. After is that of
+// d in r, which explain why.
 func (e *effects) compareImages(before, after *image, r *RIB, d *dest) {
 	diffMarks(before.in, after.in, func(peer netip.Addr, a, b *mark) {
 		k := groupKey{Accepted, peer}
@@ -169,15 +170,15 @@ func (e *effects) compareImages(before, after *image, r *RIB, d *dest) {
 	case b == nil:
 		e.add(k, d.prefix, Removed, func() string { return r.whyNotInstalled(d) })
 	case a == nil:
-		e.add(k, d.prefix, Added, func() string { return r.wayText(b) })
+		e.add(k, d.prefix, Added, func() string { return r.under.wayText(b) })
 	case !sameRoute(a, b):
-		e.add(k, d.prefix, Changed, func() string { return r.wayText(a) + " -> " + r.wayText(b) })
+		e.add(k, d.prefix, Changed, func() string { return r.under.wayText(a) + " -> " + r.under.wayText(b) })
 	}
 }
 
 func (e *effects) compareBest(a, b Choice, r *RIB, d *dest) {
 	k := groupKey{stage: Preferred}
-	why := func() string { return r.changeReason(d, a, b) }
+	why := func() string { return r.peers.changeReason(d, a, b) }
 	switch {
 	case a.Attrs == nil && b.Attrs == nil:
 	case b.Attrs == nil:
@@ -189,8 +190,8 @@ func (e *effects) compareBest(a, b Choice, r *RIB, d *dest) {
 	}
 }
 
-// diffMarks calls yield for each neighbor whose mark differs; one of the two is nil
-// where there is none.
+// diffMarks calls yield for each neighbor whose mark differs; a is nil if there was none, b if
+// there is none any more.
 func diffMarks(before, after []mark, yield func(peer netip.Addr, a, b *mark)) {
 	find := func(list []mark, peer netip.Addr) *mark {
 		for i := range list {

@@ -8,17 +8,17 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// Ignored is what a neighbor does not heed, though export policy lets it pass.
-// Azure does so without a word, so it is held back and shown instead.
+// Ignored lists prefixes that a neighbor ignores although export policy accepts them. Azure
+// does so silently, so nvad holds them back and shows that it does.
 type Ignored struct {
-	VNet   []netip.Prefix // these, and what is in them: the VNet's own routes win
-	Subnet []netip.Prefix // exactly these may be RouteServerSubnet
+	VNet   []netip.Prefix // these, and all within them: the VNet's own routes win
+	Subnet []netip.Prefix // exactly these: one of them is RouteServerSubnet
 }
 
 // mostIgnored bounds the prefixes that are remembered to be shown.
 const mostIgnored = 64
 
-// ignores reports whether p would do nothing with a prefix, and remembers it.
+// ignores reports whether p would ignore a prefix, and remembers it.
 func (p *peer) ignores(prefix netip.Prefix) (hold, bool) {
 	why := sent
 	switch {
@@ -35,8 +35,8 @@ func (p *peer) ignores(prefix netip.Prefix) (hold, bool) {
 	return why, true
 }
 
-// vnetOf is the part of the VNet's address space that prefix is in; invalid if
-// it is in none.
+// vnetOf returns the part of the VNet's address space that contains prefix; invalid if none
+// does.
 func (i Ignored) vnetOf(prefix netip.Prefix) netip.Prefix {
 	for _, v := range i.VNet {
 		if v.Bits() <= prefix.Bits() && v.Contains(prefix.Addr()) {
@@ -54,25 +54,26 @@ func (p *peer) ignoredReason(prefix netip.Prefix, h hold) string {
 	return fmt.Sprintf("in the VNet's own address space %s, which Azure ignores", p.Ignored.vnetOf(prefix))
 }
 
-// IgnoredCount is at least how many prefixes are held back so from all neighbors.
+// IgnoredCount returns how many prefixes are held back so from all neighbors; there may be
+// more than are remembered.
 func (r *RIB) IgnoredCount() (n int) {
-	for _, p := range r.byAddr {
+	for _, p := range r.peers.byAddr {
 		n += len(p.ignored)
 	}
 	return n
 }
 
-// HeldIgnored returns the prefixes that are held back from a neighbor because it
-// would ignore them, in order; at most 64.
+// HeldIgnored returns the prefixes that are held back from a neighbor because it would
+// ignore them, in order; at most 64.
 func (r *RIB) HeldIgnored(addr netip.Addr) []netip.Prefix {
-	p := r.byAddr[addr]
+	p := r.peers.byAddr[addr]
 	p.ignored = slices.DeleteFunc(p.ignored, func(prefix netip.Prefix) bool {
-		d := r.find(prefix)
+		d := r.table.find(prefix)
 		if d == nil || !p.up {
 			return true
 		}
-		_, why, _ := r.export(d, p)
-		return why != inVNet && why != serverSubnet
+		h := r.export(d, p).hold
+		return h != inVNet && h != serverSubnet
 	})
 	out := slices.Clone(p.ignored)
 	slices.SortFunc(out, route.ComparePrefix)

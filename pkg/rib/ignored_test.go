@@ -27,12 +27,10 @@ func TestIgnored(t *testing.T) {
 		{other, ""},
 		{"10.0.0.0/15", ""},
 	} {
-		d, p := b.r.table[pfx(c.prefix)], b.r.byAddr[addr(branch)]
-		_, h, rule := b.r.export(d, p)
 		if sent := b.r.Sent(pfx(c.prefix), addr(branch)) != nil; sent != (c.held == "") {
 			t.Errorf("%s: sent is %t", c.prefix, sent)
 		}
-		if got := b.r.holdReason(d, p, h, rule); c.held != "" && got != c.held {
+		if got := b.held(pfx(c.prefix), addr(branch)); got != c.held {
 			t.Errorf("%s: %q", c.prefix, got)
 		}
 	}

@@ -55,7 +55,7 @@ func TestMaximumPrefixBoundsMemory(t *testing.T) {
 	b.up(nva)
 	b.flush()
 	attrs := b.in.Intern(route.Attrs{ASPath: asPath("65515"), NextHop: addr(nva)})
-	before := len(b.r.table)
+	before := len(b.r.table.dests)
 	for i := range 300 {
 		u := speaker.Update{From: speaker.From{Peer: addr(nva)}, Attrs: attrs}
 		for j := range 1000 {
@@ -65,15 +65,15 @@ func TestMaximumPrefixBoundsMemory(t *testing.T) {
 		b.r.Update(&u, b.now)
 		b.flush()
 	}
-	if c := b.r.Counts(addr(nva)); c.Received != 20 || c.Accepted != 10 || len(b.r.table) != before+20 {
-		t.Errorf("counts %+v, %d more destinations; want 10 of 20", c, len(b.r.table)-before)
+	if c := b.r.Counts(addr(nva)); c.Received != 20 || c.Accepted != 10 || len(b.r.table.dests) != before+20 {
+		t.Errorf("counts %+v, %d more destinations; want 10 of 20", c, len(b.r.table.dests)-before)
 	}
 	if n, missing := b.r.Dropped(addr(nva)); n != 300_000-20 || missing != route.IPv4 || b.r.Fits(addr(nva)) {
 		t.Errorf("%d announcements dropped, of %s, fits %v", n, missing, b.r.Fits(addr(nva)))
 	}
 	b.r.PeerDown(addr(nva), false)
 	b.flush()
-	if n := len(b.r.table); n != before {
+	if n := len(b.r.table.dests); n != before {
 		t.Errorf("%d destinations are left", n-before)
 	}
 	if n, missing := b.r.Dropped(addr(nva)); n != 0 || missing != 0 {
@@ -123,7 +123,7 @@ func TestLimitWhileTableMoves(t *testing.T) {
 	b.flush()
 	b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16")
 	b.flush()
-	b.r.request(b.r.peers[0], moves)
+	b.r.requestAll(moves)
 	b.r.tableBegins(moves)
 	b.announce(nva, "65515 7", "10.1.0.0/16", "10.2.0.0/16")
 	if n, _ := b.r.Dropped(addr(nva)); n != 1 {

@@ -195,7 +195,7 @@ func TestLimitIsStable(t *testing.T) {
 		}
 		follow(t, b.r.Take(), at, limit)
 		want := slices.Collect(maps.Keys(has))
-		slices.SortFunc(want, func(a, b netip.Prefix) int { return rank(&dest{prefix: a}, &dest{prefix: b}) })
+		slices.SortFunc(want, rank)
 		want = want[:min(limit, len(want))]
 		for to, got := range at {
 			if len(got) != len(want) || slices.ContainsFunc(want, func(p netip.Prefix) bool { return !got[p] }) {

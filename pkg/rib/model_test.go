@@ -266,14 +266,14 @@ func (m *model) fresh() {
 func (b *bed) wantWhole() {
 	b.t.Helper()
 	r := b.r
-	if len(r.table) != len(r.all) || r.outgrown != nil || r.dirty.n != 0 || len(r.before.m) != 0 {
-		b.t.Fatalf("%d in the table, %d in all, outgrown %v, %d wait", len(r.table), len(r.all), r.outgrown != nil, r.dirty.n)
+	if len(r.table.dests) != len(r.table.all) || r.table.outgrown != nil || r.queue.n != 0 || len(r.seen.before.m) != 0 {
+		b.t.Fatalf("%d in the table, %d in all, outgrown %v, %d wait", len(r.table.dests), len(r.table.all), r.table.outgrown != nil, r.queue.n)
 	}
 	routes, hops := map[*planned]int{}, map[*nextHop]int{}
-	counts := map[*peer]tallies{}
+	counts, advertised := map[*peer]tallies{}, map[*peer][2]int{}
 	paths, usable, routed := 0, 0, 0
-	for i, d := range r.all {
-		if d.index != int32(i) || r.table[d.prefix] != d || d.queued != 0 || d.dirty {
+	for i, d := range r.table.all {
+		if d.index != int32(i) || r.table.dests[d.prefix] != d || d.queued != 0 || d.dirty {
 			b.t.Fatalf("%s: %+v at %d", d.prefix, d, i)
 		}
 		if d.fib != nil && d.fib.Class == fib.BGP {
@@ -282,7 +282,7 @@ func (b *bed) wantWhole() {
 		here := 0
 		for i := range d.paths {
 			pt := &d.paths[i]
-			p := r.peers[pt.peer]
+			p := r.peers.byID[pt.peer]
 			if pt.era != p.era {
 				b.t.Fatalf("%s: path of %s has not caught up", d.prefix, p.Address)
 			}
@@ -304,20 +304,20 @@ func (b *bed) wantWhole() {
 			routed++
 		}
 		for _, a := range d.out {
-			p := r.peers[a.peer]
+			p := r.peers.byID[a.peer]
 			if a.epoch != p.epoch || !p.up {
 				b.t.Fatalf("%s: left of a lost session of %s", d.prefix, p.Address)
 			}
-			c := counts[p]
-			c.of(d).advertised++
-			counts[p] = c
+			n := advertised[p]
+			n[d.family()]++
+			advertised[p] = n
 		}
 	}
 	if n, m := r.Prefixes(); n != routed || m != usable {
 		b.t.Fatalf("%d prefixes and %d paths were accepted, counted as %d and %d", routed, usable, n, m)
 	}
-	if paths != r.paths || len(routes) != len(r.routes.m) || len(hops) != len(r.under.tracked.m) {
-		b.t.Fatalf("%d paths of %d, %d routes of %d, %d next hops of %d", paths, r.paths, len(routes), len(r.routes.m), len(hops), len(r.under.tracked.m))
+	if paths != r.in.paths || len(routes) != len(r.plan.sets.m) || len(hops) != len(r.under.tracked.m) {
+		b.t.Fatalf("%d paths of %d, %d routes of %d, %d next hops of %d", paths, r.in.paths, len(routes), len(r.plan.sets.m), len(hops), len(r.under.tracked.m))
 	}
 	for p, n := range routes {
 		if p.refs != n {
@@ -329,9 +329,13 @@ func (b *bed) wantWhole() {
 			b.t.Fatalf("%+v: %d refer to it", h, n)
 		}
 	}
-	for _, p := range r.peers[1:] {
-		if p != nil && (p.removed > 0 || counts[p] != p.tallies || p.taken != taken(p)) {
-			b.t.Fatalf("%s: removed %d, counts %+v, want %+v, taken %d", p.Address, p.removed, p.tallies, counts[p], p.taken)
+	for _, p := range r.peers.byID[1:] {
+		if p == nil {
+			continue
+		}
+		if p.removed > 0 || counts[p] != p.tallies || advertised[p] != p.advertised || p.taken != taken(p) {
+			b.t.Fatalf("%s: removed %d, counts %+v and %v, want %+v and %v, taken %d", p.Address, p.removed,
+				p.tallies, p.advertised, counts[p], advertised[p], p.taken)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func TestDefaultOriginate(t *testing.T) {
 	given.Default = nil
 	b.peer(given, acceptAll, policy.Chain{})
 	b.want("switched off")
-	if _, known := b.r.table[defaultIPv4]; known {
+	if b.r.table.find(defaultIPv4) != nil {
 		t.Error("the table keeps a default route that nobody has")
 	}
 }
@@ -153,7 +153,7 @@ func TestLocalIsBest(t *testing.T) {
 	b.send(nva, route.Attrs{ASPath: asPath("65515"), LocalPref: route.Some(300)}, "10.1.0.0/16")
 	b.r.SetLocal([]Local{{Prefix: pfx("10.1.0.0/16"), Source: route.SourceNetwork, Attrs: b.in.Intern(route.Attrs{})}})
 	b.flush()
-	d := b.r.table[pfx("10.1.0.0/16")]
+	d := b.r.table.find(pfx("10.1.0.0/16"))
 	if d.best < 0 || d.paths[d.best].source != route.SourceNetwork || d.step != StepWeight {
 		t.Errorf("best %d by %v of %+v", d.best, d.step, d.paths)
 	}

@@ -7,78 +7,106 @@ import (
 
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
-	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// Session is what the RIB must know of an established session.
+// Session describes an established session.
 type Session struct {
 	LocalAddress netip.Addr
-	RemoteID     netip.Addr
+	RemoteID     netip.Addr // the neighbor's BGP Identifier
 	Families     route.Family
 }
 
-// Counts are the sizes of a neighbor's tables.
-type Counts struct {
-	Received, Accepted, Stale, Advertised int
-
-	Held    int // prefixes that MaxAdvertised keeps back
-	Fullest int // prefixes advertised of the family that has more, if MaxAdvertised is set
-}
-
-// peerID indexes RIB.peers. It is reused after a neighbor was removed, when
-// nothing in the tables refers to it any more.
+// peerID indexes peers.byID. The index of a removed neighbor is used again once nothing
+// in the table refers to it.
 type peerID uint16
 
+// peer is a neighbor, or this router, with what each stage keeps of it.
 type peer struct {
 	Peer
 	Session
 	id       peerID
-	asn      uint32 // of this router; LocalASN is the one the neighbor is shown
+	asn      uint32 // this router's own; the neighbor is shown LocalASN
 	internal bool
 	up       bool
-	epoch    uint32             // sessions lost so far
-	soo      route.ExtCommunity // of Domain; 0: none
-	ignored  []netip.Prefix     // held back; see Ignored
-	tallies  tallies
-	taken    int // of received paths: those that MaxReceived counts
-	dropped  dropped
-	holds    holdings
-	history
-	removed uint64 // the walk of the table after which nothing refers to it; 0: it is configured
+	soo      route.ExtCommunity // marks routes of its Domain; 0: none
+	removed  uint64             // walk of the table after which nothing refers to it; 0: it is configured
+
+	inbound
+	outbound
 
 	walk   walk
-	synced func()    // called once it was told the table in this session
-	resent [2]func() // by family: called once it was told its routes again
-
-	rations   rations // of MaxAdvertised
-	collects  bool    // a walk puts together what there is, before anything is told
-	refilling bool    // waits in RIB.refills
-	refilled  func()  // called once it does not any more
-
-	changes []speaker.Change // since the last Take
-	wire    wireMemo
-	offers  wireMemo // what export policy meets, by accepted set
+	synced func()    // called once it was sent the table in this session
+	resent [2]func() // by family: called once it was sent its routes again
 }
 
-// wireMemo remembers the attributes sent for the latest accepted set: the routes
-// of an UPDATE come one after the other, also in walks of the whole table.
-type wireMemo struct {
-	key wireKey
-	out *route.Attrs // nil: nothing is remembered
+// peers are the neighbors and, with index 0, this router.
+type peers struct {
+	byID   []*peer // nil: unused
+	byAddr map[netip.Addr]*peer
 }
 
-// wireKey is all that what is sent depends on, besides the neighbor's settings.
-type wireKey struct {
-	accepted *route.Attrs
-	out      *route.Attrs // what export policy made of it; nil: the policy is yet to run
-	from     peerID
-	origin   route.ExtCommunity // loop domain that an iBGP neighbor is told; 0: none
-	family   route.Family
-	nextHop  policy.NextHop
+func (ps *peers) local() *peer { return ps.byID[0] }
+
+// of returns whose path pt is.
+func (ps *peers) of(pt *path) *peer { return ps.byID[pt.peer] }
+
+// add adds a neighbor. If one with that address was removed and the table still refers
+// to it, the new one takes over its index, so that reloads do not use up indexes.
+func (ps *peers) add(addr netip.Addr, asn uint32) *peer {
+	i := slices.IndexFunc(ps.byID, func(p *peer) bool { return p != nil && p.removed > 0 && p.Address == addr })
+	p := &peer{asn: asn}
+	if i >= 0 {
+		was := ps.byID[i]
+		p.id, p.epoch, p.history, p.holds = was.id, was.epoch, was.history, was.holds
+	} else {
+		p.id = ps.freeID()
+	}
+	ps.byID[p.id], ps.byAddr[addr] = p, p
+	return p
 }
 
-// siteOfOrigin derives the community that marks a loop domain. Both NVAs of a
-// hub derive the same from the same name.
+func (ps *peers) freeID() peerID {
+	if i := slices.Index(ps.byID, nil); i >= 0 {
+		return peerID(i)
+	}
+	ps.byID = append(ps.byID, nil)
+	return peerID(len(ps.byID) - 1)
+}
+
+// forgetRemoved frees the indexes of removed neighbors to which the table does not refer
+// any more after so many walks.
+func (ps *peers) forgetRemoved(laps uint64) {
+	for i, p := range ps.byID {
+		if p != nil && p.removed > 0 && p.removed <= laps {
+			ps.byID[i] = nil
+		}
+	}
+}
+
+// needDefault reports whether a neighbor may be sent a default route of its own for
+// prefix, so that its destination must stay although no path has it.
+func (ps *peers) needDefault(prefix netip.Prefix) bool {
+	if prefix.Bits() != 0 {
+		return false
+	}
+	for _, p := range ps.byAddr {
+		if p.Default != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// set takes settings over.
+func (p *peer) set(c Peer) {
+	p.Peer = c
+	p.internal = c.LocalASN == c.RemoteASN
+	p.soo = siteOfOrigin(c.LocalASN, c.Domain)
+	p.forgetWire()
+}
+
+// siteOfOrigin derives the community that marks a loop domain. Both NVAs of a hub derive
+// the same one from the same name.
 func siteOfOrigin(asn uint32, domain string) route.ExtCommunity {
 	if domain == "" {
 		return 0
@@ -88,198 +116,169 @@ func siteOfOrigin(asn uint32, domain string) route.ExtCommunity {
 	return route.SiteOfOrigin(uint16(asn), h.Sum32())
 }
 
-// SetPeer adds a neighbor, or changes one. Routes that its new policy may treat
-// differently are evaluated again by Flush; the session's state is kept.
+// SetPeer adds a neighbor, or changes one. What the change affects is evaluated again by
+// the following Flushes. The session's state is kept.
 func (r *RIB) SetPeer(c Peer) {
-	defer r.followDomains(r.usesDomains())
-	r.needDefault(&c)
-	p := r.byAddr[c.Address]
+	defer r.followDomains()
+	if c.Default != nil { // it is advertised from a destination, whether or not a path has it
+		r.table.get(defaultIPv4)
+		r.table.get(defaultIPv6)
+	}
+	p := r.peers.byAddr[c.Address]
 	if p == nil {
-		p = r.newPeer(c.Address)
+		p = r.peers.add(c.Address, r.opt.ASN)
 		p.set(c)
-		r.setLimit(p, 0)
+		r.out.setLimit(p, 0)
 		if p.soo != 0 {
-			r.forgetWire()
+			r.out.forgetWire()
 		}
 		return
 	}
 	old := p.Peer
 	p.set(c)
 	if old.MaxAdvertised != c.MaxAdvertised {
-		r.setLimit(p, old.MaxAdvertised)
+		r.out.setLimit(p, old.MaxAdvertised)
 	}
 	if old.Default != nil && c.Default == nil {
-		r.touchDefault()
+		r.touchDefaults()
 	}
 	imports, source, exports := affected(&old, &c)
 	if imports {
-		r.reevaluate(p)
+		r.reimport(p)
 	}
 	if source {
-		r.forgetWire()
-		p.era++
-		p.source = p.era
-		r.request(r.peers[0], renews)
+		r.out.forgetWire()
+		p.dateSource()
+		r.requestAll(renews)
 	}
 	if exports && p.up {
-		// Under a limit that is new, nothing more is announced before the walk knows
-		// how much the neighbor has already.
+		// Under a limit that is new, nothing more is announced before the walk knows how
+		// much the neighbor has already.
 		p.collects = p.collects || old.MaxAdvertised == 0 && c.MaxAdvertised > 0
-		r.request(p, offers)
+		r.walks.request(p, offers)
 	}
 }
 
-func (p *peer) set(c Peer) {
-	p.Peer = c
-	p.internal = c.LocalASN == c.RemoteASN
-	p.soo = siteOfOrigin(c.LocalASN, c.Domain)
-	p.wire, p.offers = wireMemo{}, wireMemo{}
-}
-
-// forgetWire empties what is remembered of attributes sent: they may depend on
-// settings of the neighbor that a path came from.
-func (r *RIB) forgetWire() {
-	for _, p := range r.byAddr {
-		p.wire, p.offers = wireMemo{}, wireMemo{}
-	}
-}
-
-// needDefault makes sure that there is a destination for the default route of
-// each family, where an originated one can be advertised from.
-func (r *RIB) needDefault(c *Peer) {
-	if c.Default != nil {
-		r.dest(defaultIPv4)
-		r.dest(defaultIPv6)
-	}
-}
-
-// touchDefault has the default routes decided about, which may be there no
-// longer.
-func (r *RIB) touchDefault() {
+// touchDefaults queues the default routes, which may not be needed any longer.
+func (r *RIB) touchDefaults() {
 	for _, prefix := range []netip.Prefix{defaultIPv4, defaultIPv6} {
-		if d := r.find(prefix); d != nil {
+		if d := r.table.find(prefix); d != nil {
 			r.touch(d, 0)
 		}
 	}
 }
 
-// RemovePeer forgets a neighbor and everything it announced. Until the table's
-// walk has met all of it, the neighbor keeps its index.
+// followDomains advertises everything again once the first loop domain was configured or
+// the last one removed: Sites of Origin mean something else then.
+func (r *RIB) followDomains() {
+	if r.out.updateMarks() {
+		r.requestAll(offers)
+	}
+}
+
+// RemovePeer removes a neighbor and everything that it announced. The neighbor keeps its
+// index until the table's walk has visited all of it.
 func (r *RIB) RemovePeer(addr netip.Addr) {
-	p := r.byAddr[addr]
+	p := r.peers.byAddr[addr]
 	if p == nil {
 		return
 	}
-	defer r.followDomains(r.usesDomains())
+	defer r.followDomains()
 	r.PeerDown(addr, false)
-	r.forgetWire()
-	delete(r.byAddr, addr)
-	p.removed = r.lap + 1
+	r.out.forgetWire()
+	delete(r.peers.byAddr, addr)
+	p.removed = r.walks.laps + 1
 }
 
-// forgetRemoved gives the indexes of removed neighbors away to which the table does
-// not refer any more.
-func (r *RIB) forgetRemoved() {
-	for i, p := range r.peers {
-		if p != nil && p.removed > 0 && p.removed <= r.lap {
-			r.peers[i] = nil
-		}
-	}
-}
-
-// newPeer adds a neighbor. One that was removed and comes back before the table has
-// forgotten it takes its old place, so that reloads do not use up indexes.
-func (r *RIB) newPeer(addr netip.Addr) *peer {
-	i := slices.IndexFunc(r.peers, func(p *peer) bool { return p != nil && p.removed > 0 && p.Address == addr })
-	p := &peer{asn: r.opt.ASN}
-	if i >= 0 {
-		was := r.peers[i]
-		p.id, p.epoch, p.history, p.holds = was.id, was.epoch, was.history, was.holds
-	} else {
-		p.id = r.freeID()
-	}
-	r.peers[p.id], r.byAddr[addr] = p, p
-	return p
-}
-
-// PeerUp tells that a session is established. The neighbor is sent the
-// Loc-RIB by the following Flushes, and then done is called.
+// PeerUp starts a session. The following Flushes send the neighbor the Loc-RIB, and then
+// call done.
 func (r *RIB) PeerUp(addr netip.Addr, s Session, done func()) {
-	p := r.byAddr[addr]
+	p := r.peers.byAddr[addr]
 	p.Session, p.up = s, true
-	r.forgetWire() // the router ID may be another, which others are told (RFC 4456 8)
-	r.takeMore(p)  // what went meanwhile has made room
-	r.collect(p)
+	r.out.forgetWire() // others are sent its router ID (RFC 4456 8), which may be another
+	r.takeMore(p)      // paths that went while it was down have made room
+	r.out.collect(p)
 	p.synced = done
-	r.request(p, offers)
+	r.walks.request(p, offers)
 }
 
-// PeerDown tells that a session is lost. Its routes are gone, or stay as stale if
-// keep is set (RFC 4724 4.2). What follows for each destination is decided by the
-// following Flushes, also if the session is back before; no call waits for it.
+// PeerDown ends a session. The neighbor's routes are gone or, if keep is set, stay as
+// stale (RFC 4724 4.2). The following Flushes decide what follows for each destination,
+// also if the session is back before they have reached it.
 func (r *RIB) PeerDown(addr netip.Addr, keep bool) {
-	p := r.byAddr[addr]
-	p.up, p.changes, p.dropped = false, nil, dropped{}
-	p.epoch++
-	r.cancel(p)
+	p := r.peers.byAddr[addr]
+	p.up = false
+	r.walks.cancel(p)
+	r.out.closeSession(p)
 	if keep {
 		p.keepPaths()
 	} else {
 		p.forgetPaths()
 	}
-	p.tallies[0].advertised, p.tallies[1].advertised = 0, 0
-	r.setLimit(p, 0)
-	p.collects = false
-	r.request(r.peers[0], renews)
+	p.dropped = dropped{}
+	r.requestAll(renews)
 }
 
-// Readvertise sends the whole Adj-RIB-Out of the given families once more, as
-// ROUTE-REFRESH asks for (RFC 2918 4), and then calls done for each family, but not
-// if the session ends before. What is asked for again while it waits is done once.
+// SweepStale removes the routes of the given families that the neighbor has not
+// announced again since it restarted (RFC 4724 4.2).
+func (r *RIB) SweepStale(addr netip.Addr, f route.Family) {
+	p := r.peers.byAddr[addr]
+	if p == nil {
+		return
+	}
+	for i, family := range families {
+		if f.Has(family) && p.tallies[i].sumStale() > 0 {
+			p.sweep(i)
+			r.requestAll(renews)
+		}
+	}
+	r.takeMore(p)
+}
+
+// Readvertise sends the Adj-RIB-Out of the given families again, as ROUTE-REFRESH asks
+// for (RFC 2918 4), and then calls done for each family, but not if the session ends
+// first. A family that is requested again while it waits is sent once.
 func (r *RIB) Readvertise(addr netip.Addr, f route.Family, done func(route.Family)) {
-	p := r.byAddr[addr]
+	p := r.peers.byAddr[addr]
 	if !p.up {
 		return
 	}
-	r.request(p, resends(f))
-	for i, family := range [...]route.Family{route.IPv4, route.IPv6} {
+	r.walks.request(p, resends(f))
+	for i, family := range families {
 		if done != nil && f.Has(family) {
 			p.resent[i] = func() { done(family) }
 		}
 	}
 }
 
-// Reimport evaluates the import policy again, for all that addr announced.
-func (r *RIB) Reimport(addr netip.Addr) { r.reevaluate(r.byAddr[addr]) }
+// Reimport runs import policy again over everything that a neighbor announced.
+func (r *RIB) Reimport(addr netip.Addr) { r.reimport(r.peers.byAddr[addr]) }
 
-func (r *RIB) reevaluate(p *peer) {
-	p.era++
-	p.policy = p.era
-	r.request(r.peers[0], renews)
+func (r *RIB) reimport(p *peer) {
+	p.datePolicy()
+	r.requestAll(renews)
 }
 
-// Counts returns the sizes of a neighbor's tables.
-func (r *RIB) Counts(addr netip.Addr) Counts {
-	p := r.byAddr[addr]
-	var c Counts
-	for i := range p.tallies {
-		t := &p.tallies[i]
-		c.Received += t.received()
-		c.Accepted += t.outcomes[accepted]
-		c.Stale += t.sumStale()
-		c.Advertised += t.advertised
+// Policies returns a neighbor's Programs. They run on the caller's goroutine.
+func (r *RIB) Policies(neighbor netip.Addr) (in, out *policy.Program) {
+	p := r.peers.byAddr[neighbor]
+	if p == nil {
+		return nil, nil
 	}
-	p.countRations(&c)
-	return c
+	return p.Import, p.Export
 }
 
-// freeID returns an unused index; index 0 is the RIB itself (local routes).
-func (r *RIB) freeID() peerID {
-	for i, p := range r.peers {
-		if p == nil {
-			return peerID(i)
+// Tidy forgets attribute sets that are remembered only because they may come again, so
+// that those of a neighbor that is gone can be freed.
+func (r *RIB) Tidy() {
+	r.out.forgetWire()
+	r.in.input, r.out.input, r.loc.work = policy.Input{}, policy.Input{}, scratch{}
+	for _, p := range r.peers.byAddr {
+		p.Import.Forget()
+		p.Export.Forget()
+		if p.Default != nil {
+			p.Default.Forget()
 		}
+		p.holds.settleAll()
 	}
-	r.peers = append(r.peers, nil)
-	return peerID(len(r.peers) - 1)
 }

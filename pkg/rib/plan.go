@@ -6,8 +6,14 @@ import (
 	"slices"
 
 	"github.com/nvad/nvad/pkg/fib"
-	"github.com/nvad/nvad/pkg/route"
 )
+
+// plan is what the forwarding plane was told, and the changes that it is to be told next.
+type plan struct {
+	sets      routeSets
+	installed int // destinations with a route
+	changes   []fib.Change
+}
 
 // planned is a route that the forwarding plane holds for at least one destination.
 type planned struct {
@@ -15,8 +21,65 @@ type planned struct {
 	refs int // destinations
 }
 
-// routeSets makes equal routes of BGP one value: a million prefixes have but a
-// handful of them. A route is forgotten with its last destination.
+// target is the route that the forwarding plane is to hold for a destination; the zero
+// value is none.
+type target struct {
+	static *planned   // counts before bgp
+	bgp    *fib.Route // may be reused by the caller afterwards
+}
+
+// route returns the target's route, nil if there is none.
+func (t target) route() *fib.Route {
+	if t.static != nil {
+		return &t.static.Route
+	}
+	return t.bgp
+}
+
+// put makes t the route for d, and records a change if it is another one than before.
+func (s *plan) put(d *dest, t target) {
+	old, want := d.fib, t.route()
+	switch {
+	case want == nil && old == nil:
+		return
+	case want == nil:
+		d.fib = nil
+		s.installed--
+	case old != nil && sameRoute(want, &old.Route):
+		if t.static != nil { // it replaces one of before the last change of static routes
+			d.fib = t.static
+		}
+		return
+	default:
+		if d.fib = t.static; d.fib == nil {
+			d.fib = s.sets.acquire(want)
+		}
+		if old == nil {
+			s.installed++
+		}
+	}
+	s.sets.release(old)
+	change := fib.Change{Prefix: d.prefix}
+	if d.fib != nil {
+		change.Route = &d.fib.Route
+	}
+	s.changes = append(s.changes, change)
+}
+
+// take returns the changes since the last call.
+func (s *plan) take() []fib.Change {
+	changes := s.changes
+	s.changes = nil
+	return changes
+}
+
+func sameRoute(a, b *fib.Route) bool {
+	return a.Kind == b.Kind && a.Class == b.Class && a.Metric == b.Metric &&
+		a.Source == b.Source && slices.Equal(a.Hops, b.Hops) && slices.Equal(a.Backup, b.Backup)
+}
+
+// routeSets makes equal BGP routes one value: a million prefixes have only a handful of
+// different ones. A route is forgotten with its last destination.
 type routeSets struct {
 	trimmed[string, *planned]
 	key []byte // reused
@@ -46,7 +109,7 @@ func (s *routeSets) release(p *planned) {
 	}
 }
 
-// appendRoute appends bytes that are the same for equal routes of BGP alone.
+// appendRoute appends bytes that only equal BGP routes have in common.
 func appendRoute(b []byte, r *fib.Route) []byte {
 	b = binary.BigEndian.AppendUint32(b, r.Metric)
 	b = appendAddr(append(b, byte(r.Kind)), r.Source)
@@ -71,93 +134,4 @@ func bit(b bool) byte {
 		return 1
 	}
 	return 0
-}
-
-// plan tells the forwarding plane if what it shall hold for d has changed.
-func (r *RIB) plan(d *dest) {
-	old := d.fib
-	defer func() { r.installed += entries(d.fib) - entries(old) }()
-	if s := r.under.standing(d.prefix); s != nil {
-		if d.fib = s.route; old == d.fib || old != nil && sameRoute(&old.Route, &d.fib.Route) {
-			return
-		}
-	} else if want := r.wanted(d); want == nil {
-		if d.fib = nil; old == nil {
-			return
-		}
-	} else {
-		if old != nil && sameRoute(want, &old.Route) {
-			return
-		}
-		d.fib = r.routes.acquire(want)
-	}
-	r.routes.release(old)
-	change := fib.Change{Prefix: d.prefix}
-	if d.fib != nil {
-		change.Route = &d.fib.Route
-	}
-	r.eff.FIB = append(r.eff.FIB, change)
-}
-
-// entries is 1 for a route, 0 for none.
-func entries(p *planned) int {
-	if p == nil {
-		return 0
-	}
-	return 1
-}
-
-// target is the route that plan would have the forwarding plane hold for d, until
-// the next call; nil: none.
-func (r *RIB) target(d *dest) *fib.Route {
-	if s := r.under.standing(d.prefix); s != nil {
-		return &s.route.Route
-	}
-	return r.wanted(d)
-}
-
-// wanted is the kernel route for d by its best BGP paths, until the next call.
-func (r *RIB) wanted(d *dest) *fib.Route {
-	best := d.forwards()
-	if best == nil {
-		return nil
-	}
-	out := &r.work.route
-	*out = fib.Route{Class: fib.BGP, Metric: r.opt.Metric}
-	if slices.Contains(best.accepted.Communities, route.Blackhole) {
-		out.Kind = fib.Blackhole
-	} else {
-		out.Hops = r.bestHops(d)
-		out.Backup = r.backupHops(d, out.Hops)
-	}
-	if best.extra != nil {
-		out.Source = best.extra.source
-	}
-	return out
-}
-
-// bestHops folds the next hops of all multipath paths: both instances of a
-// Route Server resolve to the same gateway and become one.
-func (r *RIB) bestHops(d *dest) []fib.NextHop {
-	hops := r.work.hops[:0]
-	n := 0
-	for i := range d.paths {
-		if i == int(d.best) || d.paths[i].flags&flagMultipath != 0 {
-			hops = append(hops, d.paths[i].hop.hops...)
-			n++
-		}
-	}
-	r.work.hops = hops
-	if n > 1 {
-		hops = fib.SortHops(hops)
-	}
-	if len(hops) > r.opt.MaxPaths {
-		hops = hops[:r.opt.MaxPaths]
-	}
-	return hops
-}
-
-func sameRoute(a, b *fib.Route) bool {
-	return a.Kind == b.Kind && a.Class == b.Class && a.Metric == b.Metric &&
-		a.Source == b.Source && slices.Equal(a.Hops, b.Hops) && slices.Equal(a.Backup, b.Backup)
 }

@@ -8,19 +8,43 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// Preview tells what the routes of one RIB come to under the settings of another,
-// a [RIB.Fork] of it that was changed. Each destination is copied, evaluated and
-// decided about by the fork, with the functions that r uses itself, compared, and
-// forgotten: neither RIB changes, and what a Preview holds does not depend on the
-// size of the table.
+// Fork returns a RIB with the settings, neighbors and sessions of r, but without its
+// destinations. The caller changes it as it would change r, tells it the kernel's facts and
+// what is originated, and makes a [Preview] of it.
+func (r *RIB) Fork() *RIB {
+	f := New(r.opt)
+	f.peers.byID = make([]*peer, len(r.peers.byID))
+	for i, p := range r.peers.byID {
+		if p == nil {
+			continue
+		}
+		q := &peer{
+			Peer: p.Peer, Session: p.Session, id: p.id, asn: p.asn, internal: p.internal, up: p.up, soo: p.soo, removed: p.removed,
+		}
+		q.epoch, q.tallies = p.epoch, p.tallies
+		q.era = 1 // of all paths; see Preview.copyPaths
+		f.peers.byID[i] = q
+		if r.peers.byAddr[p.Address] == p {
+			f.peers.byAddr[p.Address] = q
+		}
+	}
+	f.under.dead = r.under.dead
+	f.out.drain, f.out.marks = r.out.drain, r.out.marks
+	return f
+}
+
+// Preview finds out what the routes of one RIB would come to under the settings of another,
+// a [RIB.Fork] of it that was changed. Each destination is copied, evaluated and decided by
+// the fork, by the functions that r itself uses, compared, and forgotten. Neither RIB
+// changes, and the memory needed does not grow with the table.
 //
-// Some of what a destination comes to depends on all others: whether an aggregate
-// is originated, and which prefixes maximum-prefix-out leaves out. Where there is
-// such a setting the table is gone through beforehand.
+// Some outcomes depend on all destinations: whether an aggregate is originated, and which
+// prefixes maximum-prefix-out leaves out. If there is such a setting, the table is passed
+// through beforehand.
 type Preview struct {
 	live, next *RIB
-	passes     []func(*dest, *dest)
-	at, extra  int // destinations of live yet to visit, and of next visited
+	passes     []func(live, d *dest)
+	at, extra  int // destinations of live still to be visited, and of next already visited
 	begun      bool
 	tallies    []tallies // of next, at the beginning
 	down       []bool    // sessions that the change ends, by peerID
@@ -33,26 +57,27 @@ type Preview struct {
 	old, new   image
 }
 
-// quota is what maximum-prefix-out leaves of one family: the first by rank.
-type quota struct{ told *btree.BTreeG[netip.Prefix] }
+// quota is what maximum-prefix-out leaves of one family: the first prefixes by rank.
+type quota struct{ sent *btree.BTreeG[netip.Prefix] }
 
 // NewPreview returns a Preview of next, a fork of live.
 func NewPreview(live, next *RIB) *Preview {
 	v := &Preview{live: live, next: next, before: live.totals(), quotas: map[peerID]*[2]quota{}}
-	for i, p := range next.peers {
+	was := live.peers.byID
+	for i, p := range next.peers.byID {
 		v.tallies, v.down = append(v.tallies, tallies{}), append(v.down, false)
 		if p == nil {
 			continue
 		}
 		v.tallies[i] = p.tallies
-		v.down[i] = !p.up && i < len(live.peers) && live.peers[i] != nil && live.peers[i].up
+		v.down[i] = !p.up && i < len(was) && was[i] != nil && was[i].up
 		if p.up && p.MaxAdvertised > 0 {
-			less := func(a, b netip.Prefix) bool { return rankPrefix(a, b) < 0 }
+			less := func(a, b netip.Prefix) bool { return rank(a, b) < 0 }
 			v.quotas[p.id] = &[2]quota{{btree.NewG(32, less)}, {btree.NewG(32, less)}}
 		}
 	}
-	if len(next.sums) > 0 {
-		v.passes = append(v.passes, v.contribute)
+	if len(next.loc.sums) > 0 {
+		v.passes = append(v.passes, func(_, d *dest) { next.aggregate(d) })
 	}
 	if len(v.quotas) > 0 {
 		v.passes = append(v.passes, v.ration)
@@ -61,27 +86,28 @@ func NewPreview(live, next *RIB) *Preview {
 	return v
 }
 
-// Step visits about n destinations and reports whether all are done. Between two
-// calls the live RIB may change, but for its configuration.
+// Step visits about n destinations, and reports whether all are done. Between two calls the
+// live RIB may change, except for its configuration.
 func (v *Preview) Step(n int) (done bool) {
 	v.follow()
 	defer v.unpin()
+	live, next := &v.live.table, &v.next.table
 	for ; n > 0 && len(v.passes) > 0; n-- {
 		if !v.begun {
 			v.begin()
 		}
-		v.at = min(v.at, len(v.live.all))
+		v.at = min(v.at, len(live.all))
 		switch {
 		case v.at > 0:
 			v.at--
 			// What the fork originates, or has a static route for, is visited with the rest.
-			if d := v.live.all[v.at]; v.next.table[d.prefix] == nil {
+			if d := live.all[v.at]; next.dests[d.prefix] == nil {
 				v.visit(d, nil)
 			}
-		case v.extra < len(v.next.all):
-			d := v.next.all[v.extra]
+		case v.extra < len(next.all):
+			d := next.all[v.extra]
 			v.extra++
-			v.visit(v.live.find(d.prefix), d)
+			v.visit(live.find(d.prefix), d)
 		default:
 			v.passes, v.begun = v.passes[1:], false
 		}
@@ -89,12 +115,12 @@ func (v *Preview) Step(n int) (done bool) {
 	return len(v.passes) == 0
 }
 
-// Effect is what was found. It is called once Step has reported the end.
+// Effect returns what was found. It is called once Step has reported the end.
 func (v *Preview) Effect() Effect { return v.eff.finish(v.before) }
 
 func (v *Preview) begin() {
-	v.begun, v.at, v.extra = true, len(v.live.all), 0
-	for i, p := range v.next.peers {
+	v.begun, v.at, v.extra = true, len(v.live.table.all), 0
+	for i, p := range v.next.peers.byID {
 		if p != nil {
 			p.tallies = v.tallies[i]
 		}
@@ -103,21 +129,23 @@ func (v *Preview) begin() {
 
 // follow takes over what became of the sessions since the last turn.
 func (v *Preview) follow() {
-	v.stand = v.live.standpoints()
-	for i, p := range v.next.peers {
-		if p == nil || p.id == 0 || i >= len(v.live.peers) || v.live.peers[i] == nil {
+	live := v.live.peers.byID
+	v.stand = v.live.peers.standpoints()
+	for i, p := range v.next.peers.byID {
+		if p == nil || p.id == 0 || i >= len(live) || live[i] == nil {
 			continue
 		}
-		if q := v.live.peers[i]; v.next.byAddr[q.Address] == p {
+		if q := live[i]; v.next.peers.byAddr[q.Address] == p {
 			if p.Session != q.Session {
-				p.wire, p.offers = wireMemo{}, wireMemo{}
+				p.forgetWire()
 			}
 			p.up, p.Session = q.up && !v.down[i], q.Session
 		}
 	}
 }
 
-// visit has the current pass look at a destination, of which live or own may be nil.
+// visit does the current pass for one destination. It is in one of the tables, or in both;
+// live or own is nil if it is not in that one.
 func (v *Preview) visit(live, own *dest) {
 	d := &v.scratch
 	*d = dest{paths: d.paths[:0], best: -1, index: -1}
@@ -131,23 +159,20 @@ func (v *Preview) visit(live, own *dest) {
 	} else {
 		live = newDest(d.prefix)
 	}
-	v.next.renew(d)
-	v.next.decide(d)
+	v.next.in.renew(d)
+	v.next.loc.decide(d)
 	v.passes[0](live, d)
-	if d.paths == nil { // all were cut
-		return
-	}
 	for i := range d.paths {
 		v.next.under.release(d.paths[i].hop)
 	}
 }
 
-// copyPaths copies what neighbors taught. All of it is of the era in which the fork
-// began, so that what was changed of the fork since is caught up with.
+// copyPaths copies the paths of neighbors. All copies are of the era in which the fork began,
+// so they catch up with whatever was changed of the fork since.
 func (v *Preview) copyPaths(d, live *dest) {
 	for i := range live.paths {
 		pt := live.paths[i]
-		if pt.peer == 0 || int(pt.peer) >= len(v.next.peers) || v.next.peers[pt.peer] == nil {
+		if pt.peer == 0 || int(pt.peer) >= len(v.next.peers.byID) || v.next.peers.byID[pt.peer] == nil {
 			continue
 		}
 		s := &v.stand[pt.peer]
@@ -166,7 +191,8 @@ func (v *Preview) copyPaths(d, live *dest) {
 	}
 }
 
-// unpin forgets the next hops of a turn, which many destinations share.
+// unpin releases the next hops of a turn. Until then they stay resolved, since many
+// destinations share them.
 func (v *Preview) unpin() {
 	for _, h := range v.pins {
 		v.next.under.release(h)
@@ -174,38 +200,31 @@ func (v *Preview) unpin() {
 	v.pins = v.pins[:0]
 }
 
-// contribute has the fork count what contributes to its aggregates.
-func (v *Preview) contribute(_, d *dest) { v.next.contribute(d) }
-
 // ration finds the prefixes that maximum-prefix-out has room for.
 func (v *Preview) ration(_, d *dest) {
 	for id, q := range v.quotas {
-		p := v.next.peers[id]
-		if !p.up {
+		p := v.next.peers.byID[id]
+		if !p.up || v.next.export(d, p).attrs == nil {
 			continue
 		}
-		if attrs, _, _ := v.next.export(d, p); attrs == nil {
-			continue
-		}
-		told := q[d.family()].told
-		if told.ReplaceOrInsert(d.prefix); told.Len() > p.MaxAdvertised {
-			told.DeleteMax()
+		fits := q[d.family()].sent
+		if fits.ReplaceOrInsert(d.prefix); fits.Len() > p.MaxAdvertised {
+			fits.DeleteMax()
 		}
 	}
 }
 
 // compare adds what is different of d.
 func (v *Preview) compare(live, d *dest) {
-	v.old = v.live.imageOf(live, v.stand, v.old)
+	v.old = live.image(v.stand, v.old)
 	m := &v.new
-	*m = image{in: m.in[:0], out: m.out[:0], route: v.next.target(d)}
+	*m = image{in: m.in[:0], out: m.out[:0], route: v.next.target(d).route(), best: v.next.seen.choice(d)}
 	for i := range d.paths {
 		if pt := &d.paths[i]; pt.peer != 0 && pt.accepted != nil {
-			m.in = append(m.in, mark{v.next.peers[pt.peer].Address, pt.accepted, pt.extra})
+			m.in = append(m.in, mark{v.next.peers.of(pt).Address, pt.accepted, pt.extra})
 		}
 	}
-	m.best = v.next.choice(d)
-	for _, p := range v.next.peers {
+	for _, p := range v.next.peers.byID {
 		if p == nil || !p.up {
 			continue
 		}
@@ -216,10 +235,10 @@ func (v *Preview) compare(live, d *dest) {
 	v.eff.compareImages(&v.old, m, v.next, d)
 }
 
-// exported is what p would be sent of d.
+// exported returns what p would be sent of d.
 func (v *Preview) exported(d *dest, p *peer) *route.Attrs {
-	attrs, _, _ := v.next.export(d, p)
-	if q := v.quotas[p.id]; q != nil && attrs != nil && !q[d.family()].told.Has(d.prefix) {
+	attrs := v.next.export(d, p).attrs
+	if q := v.quotas[p.id]; q != nil && attrs != nil && !q[d.family()].sent.Has(d.prefix) {
 		return nil
 	}
 	return attrs

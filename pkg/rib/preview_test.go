@@ -38,7 +38,7 @@ func (b *bed) preview() (e Effect, turns int) {
 	next := b.r.Fork()
 	next.SetFacts(fib.Facts{Links: slices.Collect(maps.Values(b.r.under.links)), Routes: b.r.under.routes})
 	next.SetStatics(b.r.Standing())
-	for _, p := range b.r.byAddr {
+	for _, p := range b.r.peers.byAddr {
 		c := p.Peer
 		if c.Address == addr(rs0) {
 			c.Import, _ = policy.Compile(&library, policy.Chain{Accept: true, PrefixList: "none"}, policy.Session{})

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/fib"
-	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
 )
 
@@ -27,26 +26,35 @@ type Path struct {
 	Forwards   bool // its next hops are in the FIB
 	Step       Step // by which the best path won
 	Hops       []fib.NextHop
-	Advertised []netip.Addr // neighbors that were told of the prefix
+	Advertised []netip.Addr // neighbors that were sent the prefix
 }
 
-// Prefixes returns the number of prefixes with a path that policy let in, and of such
-// paths. What went with a session counts until it is taken out of the table.
-func (r *RIB) Prefixes() (prefixes, paths int) { return r.routed, r.usable }
+// Prefixes returns the number of prefixes with a path that policy accepted, and of such
+// paths. Those of a lost session count until they are removed from the table.
+func (r *RIB) Prefixes() (prefixes, paths int) { return r.in.routed, r.in.usable }
 
-// Received returns the number of paths, those that policy rejected included.
-func (r *RIB) Received() int { return r.paths }
+// Received returns the number of paths, including those that policy rejected.
+func (r *RIB) Received() int { return r.in.paths }
 
-// Policies returns the Programs of a neighbor, which run on the caller's goroutine.
-func (r *RIB) Policies(neighbor netip.Addr) (in, out *policy.Program) {
-	p := r.byAddr[neighbor]
-	if p == nil {
-		return nil, nil
+// LinkName returns the name of a link by its index, "" if it is not known.
+func (r *RIB) LinkName(index int) string { return r.under.links[index].Name }
+
+// look finds a destination for readers, who must not see paths that are gone.
+func (r *RIB) look(prefix netip.Prefix) *dest {
+	d := r.table.find(prefix)
+	if d == nil {
+		return nil
 	}
-	return p.Import, p.Export
+	for i := len(d.paths) - 1; i >= 0; i-- {
+		if p := r.peers.of(&d.paths[i]); p.isGone(&d.paths[i], d.family()) {
+			r.in.cut(d, i, p)
+			r.touch(d, p.id)
+		}
+	}
+	return d
 }
 
-// Covering returns the longest prefix around addr with a path that policy let in.
+// Covering returns the longest prefix around addr with a path that policy accepted.
 func (r *RIB) Covering(addr netip.Addr) (netip.Prefix, bool) {
 	for bits := addr.BitLen(); bits >= 0; bits-- {
 		prefix := netip.PrefixFrom(addr, bits).Masked()
@@ -57,20 +65,16 @@ func (r *RIB) Covering(addr netip.Addr) (netip.Prefix, bool) {
 	return netip.Prefix{}, false
 }
 
-// LinkName returns the name of a link by its index, "" if it is not known.
-func (r *RIB) LinkName(index int) string { return r.under.links[index].Name }
-
-// Snapshot returns the prefixes of the table now, in no particular order.
+// Snapshot returns the prefixes of the table, in no particular order.
 func (r *RIB) Snapshot() []netip.Prefix {
-	out := make([]netip.Prefix, len(r.all))
-	for i, d := range r.all {
+	out := make([]netip.Prefix, len(r.table.all))
+	for i, d := range r.table.all {
 		out[i] = d.prefix
 	}
 	return out
 }
 
-// Lookup calls yield with each path of prefix, received ones included that
-// policy rejected.
+// Lookup calls yield with each path of prefix, including those that policy rejected.
 func (r *RIB) Lookup(prefix netip.Prefix, yield func(Path)) {
 	d := r.look(prefix)
 	if d == nil {
@@ -83,7 +87,7 @@ func (r *RIB) Lookup(prefix netip.Prefix, yield func(Path)) {
 
 // From calls yield with the path of prefix that came from neighbor, if any.
 func (r *RIB) From(prefix netip.Prefix, neighbor netip.Addr, yield func(Path)) {
-	d, p := r.look(prefix), r.byAddr[neighbor]
+	d, p := r.look(prefix), r.peers.byAddr[neighbor]
 	if d == nil || p == nil {
 		return
 	}
@@ -92,38 +96,18 @@ func (r *RIB) From(prefix netip.Prefix, neighbor netip.Addr, yield func(Path)) {
 	}
 }
 
-// Sent returns what neighbor was told of prefix, nil if nothing.
+// Sent returns what neighbor was sent of prefix, nil if nothing.
 func (r *RIB) Sent(prefix netip.Prefix, neighbor netip.Addr) *route.Attrs {
-	d, p := r.look(prefix), r.byAddr[neighbor]
+	d, p := r.look(prefix), r.peers.byAddr[neighbor]
 	if d == nil || p == nil {
 		return nil
 	}
 	return d.sent(p)
 }
 
-// HeldBack returns what neighbor would be told of prefix if its MaxAdvertised had
-// room for it, and in words why it is not; nil if that is not what keeps it back.
-func (r *RIB) HeldBack(prefix netip.Prefix, neighbor netip.Addr) (*route.Attrs, string) {
-	d, p := r.look(prefix), r.byAddr[neighbor]
-	if d == nil || p == nil || !p.isHeld(d) || p.rations.of(d).hasRoom(p.MaxAdvertised) {
-		return nil, ""
-	}
-	attrs, _, _ := r.export(d, p)
-	return attrs, heldText(p.MaxAdvertised)
-}
-
-// exported is export less what the neighbor's limit keeps back.
-func (r *RIB) exported(d *dest, p *peer) (*route.Attrs, hold, policy.Rule) {
-	attrs, h, rule := r.export(d, p)
-	if h == sent && p.isHeld(d) {
-		return nil, overLimit, rule
-	}
-	return attrs, h, rule
-}
-
 func (r *RIB) view(d *dest, i int) Path {
 	pt := &d.paths[i]
-	p := r.peers[pt.peer]
+	p := r.peers.of(pt)
 	v := Path{
 		Prefix: d.prefix, Neighbor: p.Address, Source: pt.source,
 		Received: pt.received, Accepted: pt.accepted,
@@ -133,7 +117,7 @@ func (r *RIB) view(d *dest, i int) Path {
 	}
 	v.Forwards = d.forwards() != nil && (v.Multipath || v.Best)
 	if pt.peer != 0 {
-		v.Rule = r.rejectReason(pt)
+		v.Rule = p.rejectReason(pt)
 	}
 	if pt.extra != nil {
 		v.Weight = pt.extra.weight
@@ -143,7 +127,7 @@ func (r *RIB) view(d *dest, i int) Path {
 	}
 	if v.Best {
 		for _, a := range d.out {
-			if p := r.peers[a.peer]; p.epoch == a.epoch {
+			if p := r.peers.byID[a.peer]; p.epoch == a.epoch {
 				v.Advertised = append(v.Advertised, p.Address)
 			}
 		}

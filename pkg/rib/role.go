@@ -6,10 +6,9 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// Route leaks (RFC 9234 5): what a provider, a peer or a route server has told
-// carries Only to Customer from there on, and goes to customers alone. Which
-// rules hold for a neighbor follows from what it is to this router (Peer.Role);
-// without a role there are none.
+// Route leaks (RFC 9234 5). A route from a provider, a peer or a route server is marked with
+// Only to Customer (OTC), and is then advertised to customers only. Which rules hold for a
+// neighbor follows from its role; a neighbor without a role has none.
 
 // leaked reports whether p had no right to pass a route on.
 func (p *peer) leaked(otc route.Optional) bool {
@@ -22,8 +21,8 @@ func (p *peer) leaked(otc route.Optional) bool {
 	return false
 }
 
-// received is what OTC becomes when p announces a route.
-func (p *peer) received(otc route.Optional) route.Optional {
+// receivedOTC returns the OTC of a route that p has announced with otc.
+func (p *peer) receivedOTC(otc route.Optional) route.Optional {
 	switch p.Role {
 	case "provider", "peer", "rs-server":
 		return route.Some(otc.Or(p.RemoteASN))
@@ -40,8 +39,8 @@ func (p *peer) wouldLeak(otc route.Optional) bool {
 	return false
 }
 
-// told is what OTC becomes when a route is passed on to p.
-func (p *peer) told(otc route.Optional) route.Optional {
+// sentOTC returns the OTC that a route with otc is sent to p with.
+func (p *peer) sentOTC(otc route.Optional) route.Optional {
 	switch p.Role {
 	case "customer", "peer", "rs-client":
 		return route.Some(otc.Or(p.LocalASN))

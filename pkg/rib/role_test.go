@@ -80,7 +80,7 @@ func TestReloadRole(t *testing.T) {
 	b.flush()
 	b.peer(neighbor(rs0, 64500, SessionSettings{Role: "provider"}), acceptAll, acceptAll)
 	b.want("held back now", "to 10.0.0.9 - 10.1.0.0/16")
-	if reason := b.r.holdReason(b.r.table[pfx("10.1.0.0/16")], b.r.byAddr[addr(branch)], onlyToCustomer, 0); reason != "Only to Customer of AS 64500, and the neighbor is a peer (RFC 9234)" {
+	if reason := b.held(pfx("10.1.0.0/16"), addr(branch)); reason != "Only to Customer of AS 64500, and the neighbor is a peer (RFC 9234)" {
 		t.Error(reason)
 	}
 	b.peer(neighbor(rs0, 64500), acceptAll, acceptAll)

@@ -63,8 +63,8 @@ func TestLocalASN(t *testing.T) {
 		b.announce(branch, c.path, "10.1.0.0/16")
 		b.announce(nva, "65515", "10.2.0.0/16")
 		b.flush()
-		d := b.r.table[pfx("10.1.0.0/16")]
-		if got := b.r.rejectReason(&d.paths[0]); d.paths[0].accepted == nil && got != c.want || d.paths[0].accepted != nil && c.want != "" {
+		d := b.r.table.find(pfx("10.1.0.0/16"))
+		if got := b.r.peers.of(&d.paths[0]).rejectReason(&d.paths[0]); d.paths[0].accepted == nil && got != c.want || d.paths[0].accepted != nil && c.want != "" {
 			t.Errorf("%s, %d allowed: %q, want %q", c.path, c.allowed, got, c.want)
 		}
 		if a := b.r.Sent(pfx("10.2.0.0/16"), addr(branch)); a == nil || a.ASPath.String() != "65002 65515" {
@@ -248,7 +248,7 @@ func TestWeightSetToNothing(t *testing.T) {
 	b.r.SetPeer(neighbor(nva, 65001, ImportSettings{Import: b.program(policy.Clause{Seq: 5, Permit: true, Set: policy.Set{Weight: new(uint32)}})}, SourceSettings{Weight: 200}, ExportSettings{Export: b.program(policy.Clause{Seq: 5, Permit: true})}))
 	b.send(nva, route.Attrs{ASPath: asPath("65515")}, "10.1.0.0/16")
 	b.flush()
-	d := b.r.table[pfx("10.1.0.0/16")]
+	d := b.r.table.find(pfx("10.1.0.0/16"))
 	if d == nil || len(d.paths) != 1 || d.paths[0].extra == nil || d.paths[0].extra.weight != 0 {
 		t.Errorf("%+v", d)
 	}

@@ -158,7 +158,7 @@ func TestECMPOfOneNeighboringAS(t *testing.T) {
 	b.announce("10.0.0.9", "64581 65010", "10.1.0.0/16")
 	b.flush()
 	var shared int
-	for _, pt := range b.r.table[pfx("10.1.0.0/16")].paths {
+	for _, pt := range b.r.table.find(pfx("10.1.0.0/16")).paths {
 		shared += int(bit(pt.flags&flagMultipath != 0))
 	}
 	if shared != 2 {

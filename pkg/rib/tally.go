@@ -6,17 +6,17 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// tally is what a neighbor's tables hold in one family, kept as it changes.
+// tally counts what a neighbor has announced of one family. It is exact at any time: paths
+// that are gone are not counted, also while they are still in the table.
 type tally struct {
-	outcomes   [outcomes]int // paths received, by what became of them
-	stale      [outcomes]int // of these, kept over the neighbor's restart
-	advertised int
+	outcomes [outcomes]int // paths received, by what became of them
+	stale    [outcomes]int // of these, kept over the neighbor's restart
 }
 
-// forget counts no path any more.
-func (t *tally) forget() { t.outcomes, t.stale = [outcomes]int{}, [outcomes]int{} }
+// forget takes all paths out of the count.
+func (t *tally) forget() { *t = tally{} }
 
-// sweep counts stale paths no more.
+// sweep takes the stale paths out of the count.
 func (t *tally) sweep() {
 	for i, n := range t.stale {
 		t.outcomes[i] -= n
@@ -43,18 +43,12 @@ type tallies [2]tally
 
 func (t *tallies) of(d *dest) *tally { return &t[d.family()] }
 
-// count counts pt, a path of p.
-func (r *RIB) count(d *dest, p *peer, pt *path) { r.add(d, p, pt, 1) }
-
-// uncount counts pt no more.
-func (r *RIB) uncount(d *dest, p *peer, pt *path) { r.add(d, p, pt, -1) }
-
-// add changes the counts of paths. A path that is gone is in no count of the
-// neighbor's, only in those of what the table still holds.
-func (r *RIB) add(d *dest, p *peer, pt *path, n int) {
-	r.paths += n
+// count adds n paths like pt to all counts; n is 1 or -1. A path that is gone is in no
+// count of its neighbor any more, only in those of the table.
+func (s *adjIn) count(d *dest, p *peer, pt *path, n int) {
+	s.paths += n
 	if pt.reject == accepted {
-		r.addUsable(d, n)
+		s.countUsable(d, n)
 	}
 	p.holds.add(pt, int32(n))
 	if p.isGone(pt, d.family()) {
@@ -70,36 +64,61 @@ func (r *RIB) add(d *dest, p *peer, pt *path, n int) {
 	}
 }
 
-// addUsable counts n paths more that policy let in; n is 1 or -1.
-func (r *RIB) addUsable(d *dest, n int) {
+func (s *adjIn) countUsable(d *dest, n int) {
 	had := d.usable > 0
 	d.usable = uint16(int(d.usable) + n)
-	r.usable += n
+	s.usable += n
 	switch has := d.usable > 0; {
 	case has && !had:
-		r.routed++
+		s.routed++
 	case had && !has:
-		r.routed--
+		s.routed--
 	}
 }
 
-// Tally is how many routes a neighbor's tables hold in one family.
+// Counts are the sizes of a neighbor's tables.
+type Counts struct {
+	Received, Accepted, Stale, Advertised int
+
+	Held    int // prefixes that MaxAdvertised holds back
+	Fullest int // prefixes advertised of the family that has more, if MaxAdvertised is set
+}
+
+// Counts returns the sizes of a neighbor's tables.
+func (r *RIB) Counts(addr netip.Addr) Counts {
+	p := r.peers.byAddr[addr]
+	var c Counts
+	for i := range p.tallies {
+		t := &p.tallies[i]
+		c.Received += t.received()
+		c.Accepted += t.outcomes[accepted]
+		c.Stale += t.sumStale()
+		c.Advertised += p.advertised[i]
+		if q := p.rations[i]; q != nil {
+			c.Held += q.over(p.MaxAdvertised)
+			c.Fullest = max(c.Fullest, q.sent.Len())
+		}
+	}
+	return c
+}
+
+// Tally is how many routes a neighbor's tables hold of one family.
 type Tally struct {
 	Family     route.Family
 	Accepted   int
 	Rejected   []Rejected // one for each reason there is, most of them 0
 	Advertised int
-	Held       int    // what MaxAdvertised keeps back
-	Dropped    uint64 // announcements not kept since the session came up; see [RIB.Dropped]
+	Held       int    // prefixes that MaxAdvertised holds back
+	Dropped    uint64 // announcements not stored since the session came up; see [RIB.Dropped]
 }
 
-// Rejected is how many received paths one reason keeps out.
+// Rejected is how many received paths were rejected for one reason.
 type Rejected struct {
 	Reason string // "policy", "as-loop", "first-as"...
 	Paths  int
 }
 
-// Received is the size of the Adj-RIB-In.
+// Received returns the size of the Adj-RIB-In.
 func (t Tally) Received() int {
 	n := t.Accepted
 	for _, r := range t.Rejected {
@@ -108,14 +127,14 @@ func (t Tally) Received() int {
 	return n
 }
 
-// Tallies returns how many routes a neighbor's tables hold, for IPv4 and IPv6. It
-// walks nothing.
+// Tallies returns how many routes a neighbor's tables hold of IPv4 and of IPv6, without a
+// walk.
 func (r *RIB) Tallies(addr netip.Addr) [2]Tally {
 	var out [2]Tally
-	p := r.byAddr[addr]
+	p := r.peers.byAddr[addr]
 	for i, t := range p.tallies {
 		out[i] = Tally{
-			Family: [...]route.Family{route.IPv4, route.IPv6}[i], Accepted: t.outcomes[accepted], Advertised: t.advertised,
+			Family: families[i], Accepted: t.outcomes[accepted], Advertised: p.advertised[i],
 			Held: p.rations[i].over(p.MaxAdvertised), Dropped: p.dropped.count[i],
 		}
 		for why, n := range t.outcomes {
@@ -125,13 +144,4 @@ func (r *RIB) Tallies(addr netip.Addr) [2]Tally {
 		}
 	}
 	return out
-}
-
-// String is the reason as one word.
-func (r reject) String() string {
-	return [outcomes]string{
-		accepted: "accepted", byPolicy: "policy", byASLoop: "as-loop", byFirstAS: "first-as", byASSet: "as-set",
-		byConfed: "confederation", byNextHop: "next-hop", byOriginator: "originator-id", byCluster: "cluster-list",
-		byLeak: "route-leak", byPrefix: "prefix", byLimit: "maximum-prefix",
-	}[r]
 }

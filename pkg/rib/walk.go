@@ -1,28 +1,29 @@
 package rib
 
 import (
-	"net/netip"
 	"slices"
 
 	"github.com/nvad/nvad/pkg/route"
-	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// errands are what a walk of the table does at each destination. Asking for one
-// that is already asked for costs nothing, so whoever asks often, a neighbor by
-// ROUTE-REFRESH or by flaps for one, makes no more work than whoever asks once.
+// errands are what a walk does at each destination. Requesting an errand twice before it
+// begins is the same as requesting it once, so a neighbor that flaps or sends
+// ROUTE-REFRESH all the time makes no more work than one that asks once.
 type errands uint16
 
 const (
 	renews   errands = 1 << iota // paths catch up with their neighbors, see history
-	offers                       // neighbors are told what has changed of what they are to be told
-	resends4                     // the neighbor is told its IPv4 routes once more
+	offers                       // neighbors are sent what has changed of what they are to be sent
+	resends4                     // the neighbor is sent its IPv4 routes again
 	resends6                     // and its IPv6 routes
-	decides                      // everything is decided about anew
-	reroutes                     // what has a next hop that moved is decided about anew
-	takes                        // paths that maximum-prefix kept out are taken where they fit
+	decides                      // everything is decided again
+	reroutes                     // what has a next hop that moved is decided again
+	takes                        // paths that maximum-prefix rejected are accepted where they fit
 	moves                        // the destination is put in the map that replaces a too large one
 )
+
+// families are those of arrays by family, in their order; see dest.family.
+var families = [2]route.Family{route.IPv4, route.IPv6}
 
 func resends(f route.Family) (e errands) {
 	if f.Has(route.IPv4) {
@@ -34,30 +35,38 @@ func resends(f route.Family) (e errands) {
 	return e
 }
 
-// walk is a way through the whole table, in turns, and the next one after it. The
-// walk of the neighbor with index 0 is the table's: it serves all Adj-RIBs-In.
-// Those of other neighbors serve their Adj-RIB-Out, one neighbor after the other.
+// walk visits every destination, in turns, and then once more if errands were requested
+// meanwhile. This router's walk (peerID 0) is the table's: it serves all Adj-RIBs-In. The
+// walk of a neighbor serves its Adj-RIB-Out.
 //
-// A walk goes from the end of RIB.all to its beginning and holds nothing but its
-// place. It meets every destination that is there from its start to its end: a
-// destination moves in RIB.all only when drop fills a hole with the last one, so
-// its index never grows, and none of those below at gets past it. One that moves
-// down from above at is met twice, which does no harm.
+// A walk goes from the end of table.all to its beginning, and stores only its place. It
+// visits every destination that is there from its start to its end. A destination moves
+// in table.all only when drop fills a hole with the last one, so its index never grows:
+// one below the walk's place stays below it until it is visited. One that moves from above
+// to below is visited twice, which does no harm.
 type walk struct {
 	at    int  // destinations below it are still to be visited
 	begun bool // at means something
 	now   errands
-	next  errands // asked for since it began
+	next  errands // requested since it began
 }
 
 func (w *walk) wanted() bool { return w.now|w.next != 0 }
 
-// request asks for errands at every destination. What is asked for while a walk is
-// on its way waits for the next: it has passed some destinations already.
-func (r *RIB) request(p *peer, e errands) {
+// agenda is the order of the walks.
+type agenda struct {
+	waiting   []*peer  // neighbors whose walk is not over, one after the other; without this router
+	laps      uint64   // walks of the table so far
+	unsettled []func() // see Settled: called after the next walk of the table
+	settling  []func() // called after this one
+}
+
+// request requests errands at every destination. While a walk is under way they wait for
+// the next one: some destinations were visited already.
+func (a *agenda) request(p *peer, e errands) {
 	w := &p.walk
 	if p.id != 0 && !w.wanted() {
-		r.walks = append(r.walks, p)
+		a.waiting = append(a.waiting, p)
 	}
 	if w.begun {
 		w.next |= e
@@ -66,53 +75,61 @@ func (r *RIB) request(p *peer, e errands) {
 	}
 }
 
-// cancel ends p's walk, and with it what p's session asked for. The next session
+// cancel ends p's walk, and with it what p's session requested. The next session's walk
 // begins at the end of the line: a neighbor that flaps waits for the others.
-func (r *RIB) cancel(p *peer) {
+func (a *agenda) cancel(p *peer) {
 	p.walk, p.synced, p.resent = walk{}, nil, [2]func(){}
-	r.walks = slices.DeleteFunc(r.walks, func(q *peer) bool { return q == p })
-	r.refills = slices.DeleteFunc(r.refills, func(q *peer) bool { return q == p })
-	p.refilling, p.refilled = false, nil
+	a.waiting = slices.DeleteFunc(a.waiting, func(q *peer) bool { return q == p })
 }
 
-// idleVisits is how many visits without anything to do cost as much as one
-// decision.
+// requestAll requests errands of the table's walk.
+func (r *RIB) requestAll(e errands) { r.walks.request(r.peers.local(), e) }
+
+// Settled has f called by a following Flush, once everything received so far is decided.
+// It does not wait for what is received later, so a neighbor that never stops announcing
+// does not delay it.
+func (r *RIB) Settled(f func()) {
+	r.walks.unsettled = append(r.walks.unsettled, f)
+	r.requestAll(renews)
+}
+
+// idleVisits is how many visits without anything to do cost as much as one decision.
 const idleVisits = 8
 
-// runWalks spends the time of n decisions on walks. The table's has half of it, so
+// runWalks spends the time of n decisions on walks. The table's walk has half of it, so
 // that neither routes of lost sessions nor new neighbors wait for the other.
 func (r *RIB) runWalks(n int) {
 	left := n * idleVisits
-	if r.peers[0].walk.wanted() && left > 0 {
+	if r.peers.local().walk.wanted() && left > 0 {
 		share := left
-		if len(r.walks) > 0 {
+		if len(r.walks.waiting) > 0 {
 			share /= 2
 		}
-		left -= r.runWalk(r.peers[0], share)
+		left -= r.runWalk(r.peers.local(), share)
 	}
-	for left > 0 && len(r.walks) > 0 {
-		left -= r.runWalk(r.walks[0], left)
+	for left > 0 && len(r.walks.waiting) > 0 {
+		left -= r.runWalk(r.walks.waiting[0], left)
 	}
 }
 
-// runWalk spends the time of budget idle visits on p's walk, and returns how much
-// it has used.
+// runWalk spends the time of budget idle visits on p's walk, and returns how much it has
+// used.
 func (r *RIB) runWalk(p *peer, budget int) int {
 	w := &p.walk
 	if !w.begun {
-		w.begun, w.at = true, len(r.all)
+		w.begun, w.at = true, len(r.table.all)
 		if p.id == 0 {
 			r.tableBegins(w.now)
 		}
 	}
 	used := 1
 	for used < budget {
-		if w.at = min(w.at, len(r.all)); w.at == 0 {
+		if w.at = min(w.at, len(r.table.all)); w.at == 0 {
 			break
 		}
 		w.at--
 		used++
-		if r.visit(r.all[w.at], p, w.now) {
+		if r.visit(r.table.all[w.at], p, w.now) {
 			used += idleVisits - 1
 		}
 	}
@@ -122,28 +139,27 @@ func (r *RIB) runWalk(p *peer, budget int) int {
 	return used
 }
 
-// visit does a walk's errands at d and reports whether there was anything to do.
+// visit does a walk's errands at d, and reports whether there was anything to do.
 func (r *RIB) visit(d *dest, p *peer, e errands) (worked bool) {
 	if e&moves != 0 {
-		r.table[d.prefix] = d
+		r.table.moveOver(d)
 	}
-	must := r.renew(d)
+	must := r.in.renew(d)
 	if p.id == 0 {
 		must = r.mustDecide(d, e) || must
 	}
 	if must || d.dirty {
-		r.settle(d) // before what follows the walk, End-of-RIB for one
+		// Also if d is queued: what follows the walk, such as End-of-RIB, must not come
+		// before d's own decision.
+		r.settle(d)
 		worked = true
 	} else if e&offers != 0 {
 		worked = r.offer(d, p)
 	}
-	if e&resends(route.FamilyOf(d.prefix)) != 0 {
-		if a := d.sent(p); a != nil {
-			r.emit(p, speaker.Change{Prefix: d.prefix, Attrs: a})
-			worked = true
-		}
+	if e&resends(route.FamilyOf(d.prefix)) != 0 && r.out.resend(d, p) {
+		worked = true
 	}
-	if e&renews != 0 && r.tidy(d) {
+	if e&renews != 0 && r.out.tidy(d) {
 		r.dropUnused(d)
 	}
 	return worked
@@ -151,20 +167,21 @@ func (r *RIB) visit(d *dest, p *peer, e errands) (worked bool) {
 
 // offer advertises d to p, or to everybody on the table's walk.
 func (r *RIB) offer(d *dest, p *peer) bool {
+	hidden := r.loc.suppressed(d)
 	if p.id != 0 {
-		r.advertise(d, p)
+		r.out.advertise(d, p, hidden)
 		return true
 	}
-	for _, p := range r.peers {
+	for _, p := range r.peers.byID {
 		if p != nil {
-			r.advertise(d, p)
+			r.out.advertise(d, p, hidden)
 		}
 	}
 	return true
 }
 
 // mustDecide does the errands that concern d's paths, and reports whether d is to be
-// decided about.
+// decided again.
 func (r *RIB) mustDecide(d *dest, e errands) bool {
 	must := e&decides != 0
 	if e&(reroutes|takes) == 0 {
@@ -172,17 +189,17 @@ func (r *RIB) mustDecide(d *dest, e errands) bool {
 	}
 	for i := range d.paths {
 		pt := &d.paths[i]
-		if e&reroutes != 0 && pt.hop != nil && pt.hop.moved > r.retracked {
+		if e&reroutes != 0 && r.under.hasMoved(pt.hop) {
 			must = true
 		}
-		if p := r.peers[pt.peer]; e&takes != 0 && pt.reject == byLimit && p.up && p.hasRoom() {
-			must = r.reimport(d, i, p) || must
+		if p := r.peers.of(pt); e&takes != 0 && pt.reject == byLimit && p.up && p.hasRoom() {
+			must = r.in.reimport(d, i, p) || must
 		}
 	}
 	return must
 }
 
-// endWalk does what follows a walk, and begins the next one if one was asked for.
+// endWalk does what follows a walk, and begins the next one if errands were requested.
 func (r *RIB) endWalk(p *peer) {
 	w := &p.walk
 	did := w.now
@@ -191,12 +208,12 @@ func (r *RIB) endWalk(p *peer) {
 		r.tableEnds(did)
 		return
 	}
-	r.walks = slices.Delete(r.walks, 0, 1)
+	r.walks.waiting = slices.Delete(r.walks.waiting, 0, 1)
 	if w.wanted() {
-		r.walks = append(r.walks, p)
+		r.walks.waiting = append(r.walks.waiting, p)
 	}
-	for i, e := range [...]errands{resends4, resends6} {
-		if done := p.resent[i]; done != nil && did&e != 0 && w.now&e == 0 {
+	for i, f := range families {
+		if done, e := p.resent[i], resends(f); done != nil && did&e != 0 && w.now&e == 0 {
 			p.resent[i] = nil
 			done()
 		}
@@ -204,51 +221,43 @@ func (r *RIB) endWalk(p *peer) {
 	if did&offers != 0 && w.now&offers == 0 {
 		done := p.synced
 		p.synced = nil
-		r.collected(p, done)
+		r.out.collected(p, done)
 	}
 }
 
 // tableBegins fixes what the table's walk is for.
 func (r *RIB) tableBegins(e errands) {
-	r.lap++
-	r.settling = append(r.settling, r.unsettled...)
-	r.unsettled = nil
-	r.retracking = r.retracks
+	r.walks.laps++
+	r.walks.settling = append(r.walks.settling, r.walks.unsettled...)
+	r.walks.unsettled = nil
+	r.under.walkBegins()
 	if e&moves != 0 {
-		r.outgrown, r.table = r.table, map[netip.Prefix]*dest{}
+		r.table.startMove()
 	}
 }
 
 // tableEnds does what follows the table's walk.
 func (r *RIB) tableEnds(did errands) {
 	if did&moves != 0 {
-		r.outgrown = nil
+		r.table.endMove()
 	}
 	if did&reroutes != 0 {
-		r.retracked = r.retracking
+		r.under.walkEnds()
 	}
-	if did&decides != 0 && r.peers[0].walk.now&decides == 0 {
-		r.recounted()
+	if did&decides != 0 && r.peers.local().walk.now&decides == 0 {
+		r.followSums(r.loc.recounted())
 	}
 	if did&renews != 0 {
-		r.forgetRemoved()
+		r.peers.forgetRemoved(r.walks.laps)
 	}
 	if did&takes != 0 {
-		for _, p := range r.byAddr {
+		for _, p := range r.peers.byAddr {
 			r.takeMore(p)
 		}
 	}
-	calls := r.settling
-	r.settling = nil
+	calls := r.walks.settling
+	r.walks.settling = nil
 	for _, f := range calls {
 		f()
 	}
-}
-
-// Settled has f called by a following Flush, once all that is known is decided
-// about. It does not wait for what comes later, so a neighbor that never stops
-// talking does not put it off.
-func (r *RIB) Settled(f func()) {
-	r.unsettled = append(r.unsettled, f)
-	r.request(r.peers[0], renews)
 }

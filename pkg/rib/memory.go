@@ -8,29 +8,29 @@ import (
 )
 
 const (
-	// pathOctets is what a path takes beside its attribute sets: its own fields, and
+	// pathOctets is what a path takes besides its attribute sets: its own fields, and
 	// what there is once for a prefix, here, in the forwarding plane and in the
-	// Adj-RIBs-Out, as if no other neighbor had announced it.
+	// Adj-RIBs-Out, as if no other neighbor had announced the prefix.
 	pathOctets = int(unsafe.Sizeof(path{})+unsafe.Sizeof(dest{})+2*unsafe.Sizeof(advert{})) + 240
-	// setOctets is what the count of a set takes.
+	// setOctets is what counting a set takes.
 	setOctets = 32
 )
 
-// holdings estimates how much memory the paths of one neighbor take. A set of
-// attributes counts once, however many paths share it, and in full for each
-// neighbor that has it.
+// holdings estimate how much memory the paths of one neighbor take. A set of attributes
+// counts once, however many of the neighbor's paths share it. If several neighbors have
+// the same set, it counts in full for each of them.
 type holdings struct {
 	paths  int
 	octets int // of sets
 	sets   map[*route.Attrs]int32
 	peak   int // most sets since the map was made, which never shrinks by itself
 
-	// The routes of an UPDATE share their sets, so that counts are added up before
-	// the map is asked.
+	// The routes of an UPDATE share their sets. So changes of the same set are added up
+	// here, and the map is asked once for all of them.
 	received, accepted run
 }
 
-// run is a change of the count of one set.
+// run is a pending change of the count of one set.
 type run struct {
 	set *route.Attrs
 	n   int32
@@ -78,7 +78,14 @@ func (h *holdings) settle(r *run) {
 	h.shrink()
 }
 
-// shrink makes the map anew where few are left of what it held.
+// settleAll takes both runs into the counts, and forgets their sets.
+func (h *holdings) settleAll() {
+	h.settle(&h.received)
+	h.settle(&h.accepted)
+	h.received, h.accepted = run{}, run{}
+}
+
+// shrink makes the map anew when few of its entries are left.
 func (h *holdings) shrink() {
 	if h.peak < 1024 || len(h.sets) > h.peak/4 {
 		return
@@ -90,45 +97,23 @@ func (h *holdings) shrink() {
 	h.sets, h.peak = left, len(left)
 }
 
-// sum is the estimate, in octets.
-func (h *holdings) sum() int {
-	h.settle(&h.received)
-	h.settle(&h.accepted)
-	return h.octets + h.paths*pathOctets
-}
-
-// Octets estimates how much memory a neighbor's routes take. It walks nothing.
+// Octets estimates how much memory a neighbor's routes take, without a walk.
 func (r *RIB) Octets(addr netip.Addr) int {
-	p := r.byAddr[addr]
+	p := r.peers.byAddr[addr]
 	if p == nil {
 		return 0
 	}
-	return p.holds.sum()
+	p.holds.settleAll()
+	return p.holds.octets + p.holds.paths*pathOctets
 }
 
-// SetOctets is what attribute sets are of Octets. Neighbors that are told of the routes
-// may be told sets of their own, as large.
+// SetOctets returns the part of Octets that attribute sets take. Neighbors that the routes
+// are advertised to may be sent sets of their own, as large as these.
 func (r *RIB) SetOctets(addr netip.Addr) int {
-	p := r.byAddr[addr]
+	p := r.peers.byAddr[addr]
 	if p == nil {
 		return 0
 	}
-	p.holds.sum()
+	p.holds.settleAll()
 	return p.holds.octets
-}
-
-// Tidy forgets attribute sets that are remembered only because they may come
-// again, so that those of a neighbor that is gone can be freed.
-func (r *RIB) Tidy() {
-	r.forgetWire()
-	r.work = scratch{}
-	for _, p := range r.byAddr {
-		p.Import.Forget()
-		p.Export.Forget()
-		if p.Default != nil {
-			p.Default.Forget()
-		}
-		p.holds.sum()
-		p.holds.received, p.holds.accepted = run{}, run{}
-	}
 }

@@ -71,7 +71,7 @@ func TestObserve(t *testing.T) {
 	step("not configured", func() { b.r.RemovePeer(addr(rs1)) }, "10.98.0.0/16 10.0.210.5 -> none: 10.0.210.5 is not configured any more")
 	b.r.Observe(false)
 	step("nobody watches", func() { b.announce(nva, "65515 3", p) })
-	if b.r.watched || b.r.before.m != nil {
+	if b.r.seen.watched || b.r.seen.before.m != nil {
 		t.Error("something is kept for nobody")
 	}
 }

@@ -9,6 +9,16 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
+// observer sees each destination before a stage changes it, for those who want to know what
+// the change did: whoever watches best paths, and the journal of a reload.
+type observer struct {
+	peers   *peers
+	watched bool                   // best paths are reported
+	before  trimmed[*dest, Choice] // best paths before the changes of this turn
+	best    []BestChange           // since the last take
+	journal *journal               // nil: nobody asks
+}
+
 // Choice is the best path of a destination at one moment.
 type Choice struct {
 	Neighbor netip.Addr // it came from; invalid: local
@@ -16,67 +26,77 @@ type Choice struct {
 	Attrs    *route.Attrs // accepted ones; nil: there was no best path
 }
 
-// BestChange is another best path, or other attributes of the same.
+// BestChange is a change to another best path, or to other attributes of the same.
 type BestChange struct {
 	Prefix   netip.Prefix
 	Old, New Choice
 	Reason   string // in words
 }
 
-// Observe begins or ends the reporting of best paths in [Effects]. While it is off,
-// which it is at first, it costs next to nothing.
+// Observe begins or ends the reporting of best paths in [Effects]. While it is off, as at
+// first, it costs next to nothing.
 func (r *RIB) Observe(on bool) {
-	if r.watched = on; !on {
-		r.before = trimmed[*dest, Choice]{}
+	if r.seen.watched = on; !on {
+		r.seen.before = trimmed[*dest, Choice]{}
 	}
 }
 
-// note remembers the best path of d as it was before anything was done to d. It is
-// called ahead of every change, and reports whether it is the first.
-func (r *RIB) note(d *dest) (first bool) {
-	r.record(d)
-	if !r.watched {
+// note remembers the best path of d. A stage calls it before it changes d's paths; only the
+// first call before a decision counts, which note reports.
+func (o *observer) note(d *dest) (first bool) {
+	o.record(d)
+	if !o.watched {
 		return false
 	}
-	_, known := r.before.get(d)
+	_, known := o.before.get(d)
 	if !known {
-		r.before.set(d, r.choice(d))
+		o.before.set(d, o.choice(d))
 	}
 	return !known
 }
 
-func (r *RIB) choice(d *dest) Choice {
+// unnote undoes the first note of d: nothing has changed, so no decision follows.
+func (o *observer) unnote(d *dest) { o.before.remove(d) }
+
+func (o *observer) choice(d *dest) Choice {
 	if d.best < 0 {
 		return Choice{}
 	}
 	pt := &d.paths[d.best]
-	return Choice{Neighbor: r.peers[pt.peer].Address, Source: pt.source, Attrs: pt.accepted}
+	return Choice{Neighbor: o.peers.of(pt).Address, Source: pt.source, Attrs: pt.accepted}
 }
 
-// compare reports how the decision about d came out, if otherwise than before.
-func (r *RIB) compare(d *dest) {
-	if !r.watched {
+// compare reports the decision about d, if it came out differently than before.
+func (o *observer) compare(d *dest) {
+	if !o.watched {
 		return
 	}
-	was, _ := r.before.get(d)
-	now := r.choice(d)
-	r.before.remove(d)
+	was, _ := o.before.get(d)
+	now := o.choice(d)
+	o.before.remove(d)
 	if was != now {
-		r.eff.Best = append(r.eff.Best, BestChange{Prefix: d.prefix, Old: was, New: now, Reason: r.changeReason(d, was, now)})
+		o.best = append(o.best, BestChange{Prefix: d.prefix, Old: was, New: now, Reason: o.peers.changeReason(d, was, now)})
 	}
+}
+
+// take returns the changes of best paths since the last call.
+func (o *observer) take() []BestChange {
+	best := o.best
+	o.best = nil
+	return best
 }
 
 // changeReason says why was is not the best path of d any more.
-func (r *RIB) changeReason(d *dest, was, now Choice) string {
+func (ps *peers) changeReason(d *dest, was, now Choice) string {
 	switch {
 	case was.Attrs == nil:
 		return "new"
 	case was.Neighbor == now.Neighbor && was.Source == now.Source && now.Attrs != nil:
 		return "changed: " + strings.Join(differences(was.Attrs, now.Attrs), ", ")
 	}
-	p := r.byAddr[was.Neighbor]
+	p := ps.byAddr[was.Neighbor]
 	if !was.Neighbor.IsValid() {
-		p = r.peers[0]
+		p = ps.local()
 	}
 	if p == nil {
 		return fmt.Sprintf("%s is not configured any more", was.Neighbor)
@@ -90,15 +110,15 @@ func (r *RIB) changeReason(d *dest, was, now Choice) string {
 	case i < 0:
 		return fmt.Sprintf("%s withdrew it", was.Neighbor)
 	case d.paths[i].accepted == nil:
-		return "rejected: " + r.rejectReason(&d.paths[i])
+		return "rejected: " + p.rejectReason(&d.paths[i])
 	case !d.paths[i].valid():
 		return fmt.Sprintf("next hop %s does not resolve", d.paths[i].accepted.NextHop)
 	}
 	return "better by " + d.step.String()
 }
 
-// differences names the attributes that differ, with their old and new value where
-// that is short.
+// differences names the attributes that differ, with their old and new values where these
+// are short.
 func differences(a, b *route.Attrs) []string {
 	var out []string
 	add := func(differ bool, format string, args ...any) {

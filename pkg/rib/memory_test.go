@@ -14,9 +14,9 @@ import (
 
 // recount is Octets by a walk over the table.
 func (b *bed) recount(a string) int {
-	p := b.r.byAddr[addr(a)]
+	p := b.r.peers.byAddr[addr(a)]
 	n, sets := 0, map[*route.Attrs]bool{}
-	for _, d := range b.r.all {
+	for _, d := range b.r.table.all {
 		if i := d.find(p.id); i >= 0 {
 			n += pathOctets
 			sets[d.paths[i].received], sets[d.paths[i].accepted] = true, true
@@ -61,7 +61,7 @@ func TestOctetsFollow(t *testing.T) {
 			if n := b.r.Octets(addr(a)); n != 0 {
 				rt.Fatalf("%s has gone and holds %d octets", a, n)
 			}
-			if n := len(b.r.byAddr[addr(a)].holds.sets); n != 0 {
+			if n := len(b.r.peers.byAddr[addr(a)].holds.sets); n != 0 {
 				rt.Fatalf("%s has gone and %d sets are counted", a, n)
 			}
 		}
