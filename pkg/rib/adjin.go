@@ -24,7 +24,7 @@ type adjIn struct {
 	routed int // destinations with such a path
 }
 
-// inbound is what the Adj-RIB-In keeps of one neighbor.
+// inbound is the part of a neighbor that belongs to the Adj-RIB-In.
 type inbound struct {
 	history
 	tallies tallies

@@ -24,7 +24,7 @@ type adjOut struct {
 	refills []*peer // neighbors with room for routes that their limit has held back
 }
 
-// outbound is what the Adj-RIB-Out keeps of one neighbor.
+// outbound is the part of a neighbor that belongs to the Adj-RIB-Out.
 type outbound struct {
 	epoch      uint32 // sessions lost so far; what was sent in one of them is void
 	advertised [2]int // destinations, by family
@@ -61,7 +61,7 @@ const (
 	serverSubnet
 )
 
-// exported is what export decides: attributes to send, interned, or else why there are none.
+// exported is the outcome of an export: interned attributes to send, or else why there are none.
 type exported struct {
 	attrs *route.Attrs
 	hold  hold

@@ -19,7 +19,7 @@ type journal struct {
 	full   bool
 }
 
-// image is what a destination comes to at one moment.
+// image is the outcome of a destination at one moment.
 type image struct {
 	best    Choice
 	route   *fib.Route // in the forwarding plane; nil: none
@@ -33,8 +33,8 @@ type mark struct {
 	extra *extra
 }
 
-// standpoint is what has to be known of a neighbor to tell later which paths and adverts of
-// a destination counted at one moment: history and epochs date both.
+// standpoint dates one moment for a neighbor. With it one can tell later which paths and
+// adverts of a destination counted then: both have the era or epoch that they are of.
 type standpoint struct {
 	history
 	addr  netip.Addr

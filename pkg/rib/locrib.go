@@ -57,7 +57,7 @@ var stepNames = [...]string{
 // String is the step in the words of tables.
 func (s Step) String() string { return stepNames[s] }
 
-// key is what the steps compare of one path. Smaller is better in each field.
+// key contains the values of one path that the steps compare. Smaller is better in each field.
 type key struct {
 	neighborAS uint32
 	med        uint32

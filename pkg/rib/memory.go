@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	// pathOctets is what a path takes besides its attribute sets: its own fields, and
-	// what there is once for a prefix, here, in the forwarding plane and in the
+	// pathOctets is the memory for a path without its attribute sets: its own fields, and
+	// everything that exists once for a prefix, here, in the forwarding plane and in the
 	// Adj-RIBs-Out, as if no other neighbor had announced the prefix.
 	pathOctets = int(unsafe.Sizeof(path{})+unsafe.Sizeof(dest{})+2*unsafe.Sizeof(advert{})) + 240
-	// setOctets is what counting a set takes.
+	// setOctets is the memory for counting a set.
 	setOctets = 32
 )
 

@@ -29,8 +29,8 @@ func (b *bed) recount(a string) int {
 	return n
 }
 
-// TestOctetsFollow: whatever a neighbor announces, replaces and withdraws, what is
-// counted as it happens is what a walk finds, and nothing once it has gone.
+// Whatever a neighbor announces, replaces and withdraws, the running count equals the one
+// that a walk makes, and it is 0 once the neighbor has gone.
 func TestOctetsFollow(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		b := newHub00(t)
@@ -68,8 +68,8 @@ func TestOctetsFollow(t *testing.T) {
 	})
 }
 
-// TestOctetsOfHeap: what a neighbor is said to hold is what its routes take here,
-// and all is free once it has gone.
+// The estimate is within a factor of two of the heap that a neighbor's routes take, and
+// nearly all of that is free once the neighbor has gone.
 func TestOctetsOfHeap(t *testing.T) {
 	for name, c := range map[string]struct {
 		routes int

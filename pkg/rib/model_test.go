@@ -13,8 +13,8 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// model is what neighbors and the operator did, written down as simply as
-// possible: what a RIB that meets everything at once, at rest, would be told.
+// model writes down as simply as possible what neighbors and the operator did: the inputs of
+// a RIB that meets everything at once, at rest.
 type model struct {
 	t      *testing.T
 	b      *bed
@@ -317,7 +317,8 @@ func (b *bed) wantWhole() {
 		b.t.Fatalf("%d prefixes and %d paths were accepted, counted as %d and %d", routed, usable, n, m)
 	}
 	if paths != r.in.paths || len(routes) != len(r.plan.sets.m) || len(hops) != len(r.under.tracked.m) {
-		b.t.Fatalf("%d paths of %d, %d routes of %d, %d next hops of %d", paths, r.in.paths, len(routes), len(r.plan.sets.m), len(hops), len(r.under.tracked.m))
+		b.t.Fatalf("%d paths of %d, %d routes of %d, %d next hops of %d",
+			paths, r.in.paths, len(routes), len(r.plan.sets.m), len(hops), len(r.under.tracked.m))
 	}
 	for p, n := range routes {
 		if p.refs != n {

@@ -21,6 +21,12 @@ func newEdge(t *testing.T) *bed {
 	return b
 }
 
+// permit compiles a route-map that permits everything, and sets what is given.
+func (b *bed) permit(set policy.Set) *policy.Program {
+	b.t.Helper()
+	return b.program(policy.Clause{Seq: 5, Permit: true, Set: set})
+}
+
 // program compiles a route-map of one clause.
 func (b *bed) program(clause policy.Clause) *policy.Program {
 	b.t.Helper()

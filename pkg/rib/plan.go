@@ -8,7 +8,8 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 )
 
-// plan is what the forwarding plane was told, and the changes that it is to be told next.
+// plan remembers the routes that the forwarding plane was told, and collects the changes that
+// it is to be told next.
 type plan struct {
 	sets      routeSets
 	installed int // destinations with a route

@@ -57,7 +57,7 @@ type Preview struct {
 	old, new   image
 }
 
-// quota is what maximum-prefix-out leaves of one family: the first prefixes by rank.
+// quota lists the prefixes of one family that maximum-prefix-out lets through: the first by rank.
 type quota struct{ sent *btree.BTreeG[netip.Prefix] }
 
 // NewPreview returns a Preview of next, a fork of live.

@@ -98,7 +98,8 @@ func TestLoopDomain(t *testing.T) {
 // not go back there, also where import policy takes its communities away.
 func TestLoopDomainWhateverImportDoes(t *testing.T) {
 	b := newHub00(t)
-	b.r.SetPeer(neighbor(nva, 65001, ImportSettings{Import: b.program(policy.Clause{Seq: 5, Permit: true, Set: policy.Set{ExtCommunities: []string{"rt 65001:1"}}})}, ExportSettings{Export: b.program(policy.Clause{Seq: 5, Permit: true})}))
+	in := b.permit(policy.Set{ExtCommunities: []string{"rt 65001:1"}})
+	b.r.SetPeer(neighbor(nva, 65001, ImportSettings{Import: in}, ExportSettings{Export: b.permit(policy.Set{})}))
 	b.send(nva, route.Attrs{
 		ASPath: asPath("65515 12076"), ExtCommunities: []route.ExtCommunity{siteOfOrigin(65001, "ars-hub00")},
 	}, "10.41.0.0/16")
@@ -122,7 +123,7 @@ func TestNoUnicastPrefix(t *testing.T) {
 	})
 }
 
-// What nvactl status counts is what nvactl routes lists: not the static routes.
+// nvactl status counts the routes that nvactl routes lists, which excludes static ones.
 func TestPrefixes(t *testing.T) {
 	b := newHub00(t)
 	b.announce(rs0, "65515", "10.1.0.0/16", "10.2.0.0/16")

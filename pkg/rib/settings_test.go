@@ -56,7 +56,8 @@ func TestLocalASN(t *testing.T) {
 	} {
 		b := newBed(t)
 		pass := b.program(policy.Clause{Seq: 5, Permit: true})
-		b.r.SetPeer(neighbor(branch, 64580, SessionSettings{LocalASN: 65002}, ImportSettings{AllowASIn: c.allowed, Import: pass}, ExportSettings{Export: pass}))
+		b.r.SetPeer(neighbor(branch, 64580, SessionSettings{LocalASN: 65002},
+			ImportSettings{AllowASIn: c.allowed, Import: pass}, ExportSettings{Export: pass}))
 		b.peer(neighbor(nva, 65001), acceptAll, acceptAll)
 		b.up(branch)
 		b.up(nva)
@@ -64,7 +65,8 @@ func TestLocalASN(t *testing.T) {
 		b.announce(nva, "65515", "10.2.0.0/16")
 		b.flush()
 		d := b.r.table.find(pfx("10.1.0.0/16"))
-		if got := b.r.peers.of(&d.paths[0]).rejectReason(&d.paths[0]); d.paths[0].accepted == nil && got != c.want || d.paths[0].accepted != nil && c.want != "" {
+		pt := &d.paths[0]
+		if got := b.r.peers.of(pt).rejectReason(pt); pt.accepted == nil && got != c.want || pt.accepted != nil && c.want != "" {
 			t.Errorf("%s, %d allowed: %q, want %q", c.path, c.allowed, got, c.want)
 		}
 		if a := b.r.Sent(pfx("10.2.0.0/16"), addr(branch)); a == nil || a.ASPath.String() != "65002 65515" {
@@ -88,7 +90,7 @@ func TestMEDThatPolicySets(t *testing.T) {
 		{"changed by nothing", &policy.Number{Op: '+'}, route.Some(0)},
 		{"changed", &policy.Number{Op: '+', Value: 20}, route.Some(20)},
 	} {
-		p := neighbor(branch, 64580, ImportSettings{Import: b.program(policy.Clause{Seq: 5, Permit: true})}, ExportSettings{Export: b.program(policy.Clause{Seq: 5, Permit: true, Set: policy.Set{MED: c.med}})})
+		p := neighbor(branch, 64580, ImportSettings{Import: b.permit(policy.Set{})}, ExportSettings{Export: b.permit(policy.Set{MED: c.med})})
 		b.r.SetPeer(p)
 		b.send(nva, route.Attrs{ASPath: asPath("65515"), MED: route.Some(70)}, "10.1.0.0/16")
 		b.flush()
@@ -213,7 +215,8 @@ func TestUnderlayChangesTwice(t *testing.T) {
 func TestLocalPrefThatPolicyChanges(t *testing.T) {
 	b := newBed(t)
 	b.peer(neighbor(rs0, 65515), acceptAll, acceptAll)
-	b.r.SetPeer(neighbor(nva, 65001, ImportSettings{Import: b.program(policy.Clause{Seq: 5, Permit: true})}, ExportSettings{NextHopSelf: true, Export: b.program(policy.Clause{Seq: 5, Permit: true, Set: policy.Set{LocalPref: &policy.Number{Op: '+', Value: 10}}})}))
+	out := b.permit(policy.Set{LocalPref: &policy.Number{Op: '+', Value: 10}})
+	b.r.SetPeer(neighbor(nva, 65001, ImportSettings{Import: b.permit(policy.Set{})}, ExportSettings{NextHopSelf: true, Export: out}))
 	b.up(rs0)
 	b.up(nva)
 	b.send(rs0, route.Attrs{ASPath: asPath("65515")}, "10.1.0.0/16")
@@ -245,7 +248,8 @@ func TestSiteOfOriginWithoutDomains(t *testing.T) {
 // A policy may take away the weight that the neighbor's routes have.
 func TestWeightSetToNothing(t *testing.T) {
 	b := newEdge(t)
-	b.r.SetPeer(neighbor(nva, 65001, ImportSettings{Import: b.program(policy.Clause{Seq: 5, Permit: true, Set: policy.Set{Weight: new(uint32)}})}, SourceSettings{Weight: 200}, ExportSettings{Export: b.program(policy.Clause{Seq: 5, Permit: true})}))
+	b.r.SetPeer(neighbor(nva, 65001, SourceSettings{Weight: 200},
+		ImportSettings{Import: b.permit(policy.Set{Weight: new(uint32)})}, ExportSettings{Export: b.permit(policy.Set{})}))
 	b.send(nva, route.Attrs{ASPath: asPath("65515")}, "10.1.0.0/16")
 	b.flush()
 	d := b.r.table.find(pfx("10.1.0.0/16"))

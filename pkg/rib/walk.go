@@ -6,7 +6,7 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// errands are what a walk does at each destination. Requesting an errand twice before it
+// errands are the tasks of a walk at each destination. Requesting an errand twice before it
 // begins is the same as requesting it once, so a neighbor that flaps or sends
 // ROUTE-REFRESH all the time makes no more work than one that asks once.
 type errands uint16

@@ -45,7 +45,8 @@ func (b *bed) reload(m marking) {
 func TestReloadMixesNoPolicies(t *testing.T) {
 	for _, open := range []bool{false, true} {
 		b := newEdge(t)
-		b.r.SetPeer(neighbor(rs0, 65515, ImportSettings{Import: b.program(policy.Clause{Seq: 5})}, ExportSettings{Export: b.program(policy.Clause{Seq: 5})}))
+		deny := b.program(policy.Clause{Seq: 5})
+		b.r.SetPeer(neighbor(rs0, 65515, ImportSettings{Import: deny}, ExportSettings{Export: deny}))
 		b.up(rs0)
 		b.reload(marking{tag: 1, open: open})
 		b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16", "10.5.0.0/16")
@@ -105,7 +106,8 @@ func TestReloadAggregateOfDeniedParts(t *testing.T) {
 	b := newEdge(t)
 	b.announce(nva, "65515", "10.1.1.0/24")
 	b.flush()
-	b.r.SetPeer(neighbor(nva, 65001, ImportSettings{Import: b.program(policy.Clause{Seq: 5})}, ExportSettings{Export: b.program(policy.Clause{Seq: 5})}))
+	deny := b.program(policy.Clause{Seq: 5})
+	b.r.SetPeer(neighbor(nva, 65001, ImportSettings{Import: deny}, ExportSettings{Export: deny}))
 	b.r.SetAggregates([]Aggregate{{Prefix: pfx("10.1.0.0/16"), Attrs: b.in.Intern(route.Attrs{})}})
 	b.want("the aggregate never stands", "fib - 10.1.1.0/24", "to 10.0.0.9 - 10.1.1.0/24")
 }
