@@ -1,8 +1,10 @@
 package route
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // SegmentType is the type octet of an AS_PATH segment (RFC 4271 4.3, RFC 5065 3).
@@ -35,8 +37,8 @@ func NewASPath(asns ...uint32) ASPath {
 	return ASPath{{Type: ASSequence, ASNs: slices.Clone(asns)}}
 }
 
-// Len is the path's length in the decision process: an AS_SET counts one
-// (RFC 4271 9.1.2.2), confederation segments count nothing (RFC 5065 5.3).
+// Len returns the path's length in the decision process: an AS_SET counts as one
+// (RFC 4271 9.1.2.2), confederation segments do not count (RFC 5065 5.3).
 func (p ASPath) Len() int {
 	n := 0
 	for _, s := range p {
@@ -50,8 +52,8 @@ func (p ASPath) Len() int {
 	return n
 }
 
-// First returns the leftmost ASN outside of confederation segments, which is
-// the neighboring AS, and false if the path has none or starts with an AS_SET.
+// First returns the leftmost ASN outside of confederation segments, which is the
+// neighboring AS. It returns false if there is none, or if the path starts with an AS_SET.
 func (p ASPath) First() (uint32, bool) {
 	for _, s := range p {
 		switch s.Type {
@@ -66,7 +68,7 @@ func (p ASPath) First() (uint32, bool) {
 	return 0, false
 }
 
-// Contains reports how often asn occurs, in segments of every type.
+// Contains returns how often asn occurs, in segments of every type.
 func (p ASPath) Contains(asn uint32) int {
 	n := 0
 	for _, s := range p {
@@ -91,8 +93,8 @@ func (p ASPath) HasConfed() bool {
 	})
 }
 
-// Prepend returns a path with asn added n times on the left. p is unchanged.
-// A segment never grows over 255 ASNs (RFC 4271 5.1.2).
+// Prepend returns a path with asn added n times on the left; p does not change. A
+// segment gets at most 255 ASNs (RFC 4271 5.1.2).
 func (p ASPath) Prepend(asn uint32, n int) ASPath {
 	out := p
 	for n > 0 {
@@ -124,7 +126,7 @@ func (p ASPath) Equal(q ASPath) bool {
 	})
 }
 
-// String is the form that Cisco-style as-path expressions are matched against:
+// String returns the text that as-path expressions match against, in Cisco's style:
 // "65515 12076 {1,2} (65001 65002) [65003]", empty for the empty path.
 func (p ASPath) String() string { return string(p.Append(nil)) }
 
@@ -169,4 +171,57 @@ func (s Segment) brackets() (sep, open, end string) {
 		return ",", "[", "]"
 	}
 	return " ", "", ""
+}
+
+// ParseASPath reads the form of [ASPath.String]: ASNs separated by spaces, sets as {1,2},
+// confederation sequences as (1 2), and confederation sets as [1,2].
+func ParseASPath(s string) (ASPath, error) {
+	var out ASPath
+	for rest := strings.TrimSpace(s); rest != ""; rest = strings.TrimSpace(rest) {
+		seg, body := Segment{Type: ASSequence}, rest
+		if i := strings.IndexByte("{([", rest[0]); i >= 0 {
+			seg.Type = [...]SegmentType{ASSet, ASConfedSequence, ASConfedSet}[i]
+			end := strings.IndexByte(rest, "})]"[i])
+			if end < 0 {
+				return nil, fmt.Errorf("%q is not an AS path: %q is not closed", s, rest[:1])
+			}
+			body, rest = rest[1:end], rest[end+1:]
+		} else {
+			end := strings.IndexAny(rest, "{([")
+			if end < 0 {
+				end = len(rest)
+			}
+			body, rest = rest[:end], rest[end:]
+		}
+		if err := seg.parse(body); err != nil {
+			return nil, fmt.Errorf("%q is not an AS path: %w", s, err)
+		}
+		out = append(out, seg.split()...)
+	}
+	return out, nil
+}
+
+func (s *Segment) parse(body string) error {
+	separator := func(r rune) bool { return r == ' ' || r == ',' && (s.Type == ASSet || s.Type == ASConfedSet) }
+	for _, word := range strings.FieldsFunc(body, separator) {
+		asn, err := strconv.ParseUint(word, 10, 32)
+		if err != nil {
+			return fmt.Errorf("%q is not an ASN", word)
+		}
+		s.ASNs = append(s.ASNs, uint32(asn))
+	}
+	if len(s.ASNs) == 0 {
+		return fmt.Errorf("empty segment")
+	}
+	return nil
+}
+
+// split makes segments of at most 255 ASNs (RFC 4271 4.3).
+func (s Segment) split() ASPath {
+	var out ASPath
+	for len(s.ASNs) > 255 {
+		out = append(out, Segment{s.Type, s.ASNs[:255]})
+		s.ASNs = s.ASNs[255:]
+	}
+	return append(out, s)
 }

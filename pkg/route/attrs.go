@@ -1,8 +1,10 @@
 package route
 
-import "fmt"
-
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+	"unsafe"
+)
 
 // Origin is the ORIGIN attribute (RFC 4271 5.1.1); lower is preferred.
 type Origin uint8
@@ -14,7 +16,7 @@ const (
 	OriginIncomplete
 )
 
-// String is the word a configuration uses: "igp", "egp" or "incomplete".
+// String returns the word of a configuration: "igp", "egp" or "incomplete".
 func (o Origin) String() string {
 	switch o {
 	case OriginIGP:
@@ -35,7 +37,7 @@ func ParseOrigin(s string) (Origin, error) {
 	return 0, fmt.Errorf("%q is not an origin (want igp, egp or incomplete)", s)
 }
 
-// Optional is an attribute of 32 bits that may be absent, such as MED.
+// Optional is a 32-bit attribute that may be absent, such as MED.
 type Optional struct {
 	Value uint32
 	Set   bool
@@ -58,20 +60,20 @@ type Aggregator struct {
 	Address netip.Addr
 }
 
-// Unknown is a path attribute nvad does not interpret. Only optional
-// transitive ones are kept; Flags already carries the Partial bit (RFC 4271 5).
+// Unknown is a path attribute that nvad does not interpret. Only optional transitive
+// ones are kept; Flags already includes the Partial bit (RFC 4271 5).
 type Unknown struct {
 	Flags uint8
 	Type  uint8
 	Value string
 }
 
-// Attrs is a set of path attributes. The zero value is an origin-IGP route of
-// the local AS with no next hop.
+// Attrs is a set of path attributes. The zero value belongs to a route of the local AS
+// with ORIGIN IGP and without a next hop.
 //
-// Lists of communities are sorted and without duplicates. Once interned, an
-// Attrs and everything it refers to must not be changed; take a copy (the
-// struct is copied by assignment) and replace whole slices in the copy.
+// Lists of communities are sorted, without duplicates. Once interned, an Attrs and
+// everything it refers to must not change: copy it by assignment, and replace whole
+// slices in the copy.
 type Attrs struct {
 	ASPath           ASPath
 	NextHop          netip.Addr // global address; an IPv6 link-local next hop is not kept
@@ -88,5 +90,29 @@ type Attrs struct {
 	Origin           Origin
 	AtomicAggregate  bool
 
-	octets uint32 // what Octets returns, once interned; fills what would be padding
+	octets uint32 // returned by Octets, once interned; it takes the place of padding
+}
+
+// internOverhead estimates the memory of an Interner's entry for a set: its hash, the weak
+// pointer, and the runtime's record of that.
+const internOverhead = 96
+
+// Octets estimates how much memory an interned set takes, with everything that it refers
+// to. The rounding of the allocator is left out.
+func (a *Attrs) Octets() int { return int(a.octets) }
+
+// Measure returns the same for a set that is not interned. It visits all of the set.
+func (a *Attrs) Measure() int {
+	n := internOverhead + int(unsafe.Sizeof(*a))
+	for _, s := range a.ASPath {
+		n += int(unsafe.Sizeof(s)) + 4*len(s.ASNs)
+	}
+	n += 4*len(a.Communities) + 8*len(a.ExtCommunities) + 12*len(a.LargeCommunities)
+	for _, id := range a.ClusterList {
+		n += int(unsafe.Sizeof(id))
+	}
+	for _, u := range a.Unknown {
+		n += int(unsafe.Sizeof(u)) + len(u.Value)
+	}
+	return n
 }

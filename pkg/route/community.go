@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Community is a COMMUNITIES value, the ASN in the upper 16 bits (RFC 1997).
+// Community is a COMMUNITIES value, with the ASN in the upper 16 bits (RFC 1997).
 type Community uint32
 
 // Well-known communities (RFC 1997, 8326, 7999).
@@ -29,7 +29,7 @@ var wellKnown = map[Community]string{
 	NoExportSubconfed: "local-AS",
 }
 
-// String is "asn:value", or the name of a well-known community.
+// String returns "asn:value", or the name of a well-known community.
 func (c Community) String() string {
 	if s, ok := wellKnown[c]; ok {
 		return s
@@ -56,7 +56,7 @@ func ParseCommunity(s string) (Community, error) {
 // LargeCommunity is a LARGE_COMMUNITIES value (RFC 8092).
 type LargeCommunity struct{ Global, Local1, Local2 uint32 }
 
-// String is "global:local1:local2".
+// String returns "global:local1:local2".
 func (c LargeCommunity) String() string {
 	return fmt.Sprintf("%d:%d:%d", c.Global, c.Local1, c.Local2)
 }
@@ -104,7 +104,7 @@ func (c ExtCommunity) IsSiteOfOrigin() bool {
 	return byte(c>>48) == extSiteOfOrigin && byte(c>>56)&^0x40 <= 2
 }
 
-// String is "rt asn:value", "soo asn:value", or "0x" and 16 hex digits.
+// String returns "rt asn:value", "soo asn:value", or "0x" and 16 hex digits.
 func (c ExtCommunity) String() string {
 	kind := map[byte]string{extRouteTarget: "rt", extSiteOfOrigin: "soo"}[byte(c>>48)]
 	if kind == "" {

@@ -1,11 +1,10 @@
-// Package route holds the values every other package talks about: prefixes,
-// path attributes and their one text form.
+// Package route defines the values that all other packages exchange: prefixes and path
+// attributes, each with one text form.
 //
-// Promise: an [Attrs] that came out of an [Interner] is immutable, and two of
-// them are equal exactly when their pointers are. Everything that compares,
-// caches or groups routes by attribute set relies on that.
+// Promise: an [Attrs] from an [Interner] never changes, and two of them are equal exactly
+// if their pointers are. So comparing, caching and grouping routes by their attributes
+// costs one comparison of pointers.
 //
-// The package owns no state apart from what an Interner remembers, knows no
-// clock and does no I/O. It does not decide between routes (package rib) and
-// does not match or change them (package policy).
+// The package has no state except in an Interner and in [Lists], and does no I/O. Package
+// rib decides between routes, package policy matches and changes them.
 package route

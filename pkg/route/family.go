@@ -22,10 +22,10 @@ func FamilyOf(p netip.Prefix) Family {
 	return IPv6
 }
 
-// Has reports whether the set f holds all of g.
+// Has reports whether f includes all of g.
 func (f Family) Has(g Family) bool { return f&g == g }
 
-// String is "ipv4 unicast", "ipv6 unicast" or both with a comma.
+// String returns "ipv4 unicast", "ipv6 unicast", or both with a comma.
 func (f Family) String() string {
 	switch f {
 	case IPv4:
@@ -38,8 +38,7 @@ func (f Family) String() string {
 	return "none"
 }
 
-// Source says where nvad learned a route, in the order of preference for the
-// FIB: a connected route is never replaced, a static one beats BGP.
+// Source says where nvad learned a route.
 type Source uint8
 
 // Sources of routes.
@@ -55,7 +54,7 @@ const (
 
 var sourceNames = [...]string{"bgp", "connected", "static", "kernel", "network", "aggregate", "default-originate"}
 
-// String is the word that configuration and tables use.
+// String returns the word of configuration and tables.
 func (s Source) String() string {
 	if int(s) < len(sourceNames) {
 		return sourceNames[s]
@@ -73,7 +72,7 @@ func ParseSource(s string) (Source, bool) {
 	return 0, false
 }
 
-// ComparePrefix orders by address, then by length: the order of tables.
+// ComparePrefix orders by address, then by length. All tables are printed in this order.
 func ComparePrefix(a, b netip.Prefix) int {
 	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 }

@@ -9,15 +9,15 @@ import (
 	"weak"
 )
 
-// Interner makes equal attribute sets one pointer. The garbage collector takes a
-// set that nothing refers to any more; what the Interner knew of it goes when
-// it has grown to twice its size, or with Tidy. It is safe for concurrent use.
-// The zero value is not usable, see [NewInterner].
+// Interner stores each attribute set once, so that equal sets have the same pointer. The
+// garbage collector frees a set that nothing refers to any more. The Interner's entry for
+// it is removed when the table has doubled since the last removal, or by Tidy. An Interner is
+// safe for concurrent use. The zero value is not usable, see [NewInterner].
 //
-// Neighbors choose what is interned, so no choice of theirs may cost more than
-// another: sets are found by a keyed hash of every field, and the table is in
-// shards, each with a lock of its own, so that nobody waits while all of it is
-// looked through.
+// Neighbors choose which sets are interned, and no choice may cost more than another. So
+// sets are found by a keyed hash of every field, for which nobody can construct collisions.
+// The table is divided into shards with a lock each, so nobody waits for a pass through
+// all of it.
 type Interner struct {
 	seed   maphash.Seed
 	shards [shardCount]shard
@@ -25,15 +25,15 @@ type Interner struct {
 
 const shardCount = 64
 
-// shard is the part of the sets whose sums end alike.
+// shard contains the sets whose hashes are equal modulo shardCount.
 type shard struct {
 	mu   sync.Mutex
 	sets map[uint64]weak.Pointer[Attrs]
-	most int // entries before those without a set are forgotten
-	peak int // entries there have been in this map, which never shrinks by itself
+	most int // entries at which those without a set are removed
+	peak int // most entries since the map was made, which never shrinks by itself
 }
 
-// fewSums is not worth a look for what can be forgotten.
+// fewSums is the size below which a shard is not tidied.
 const fewSums = 64
 
 // NewInterner returns an empty Interner.
@@ -45,16 +45,16 @@ func NewInterner() *Interner {
 	return in
 }
 
-// Intern returns the one pointer for the set that a holds. The caller must not
-// change what a's slices refer to afterwards.
+// Intern returns the pointer of the set that equals a. The caller must not change the
+// contents of a's slices afterwards.
 func (in *Interner) Intern(a Attrs) *Attrs {
 	var short [512]byte
 	sum := maphash.Bytes(in.seed, a.appendKey(short[:0]))
 	return in.shards[sum%shardCount].intern(sum, &a)
 }
 
-// Tidy forgets the sets that the garbage collector has taken, and gives back the
-// memory of tables that have become much too large.
+// Tidy removes the entries of freed sets, and gives back the memory of tables that have
+// become much too large.
 func (in *Interner) Tidy() {
 	for i := range in.shards {
 		s := &in.shards[i]
@@ -64,7 +64,7 @@ func (in *Interner) Tidy() {
 	}
 }
 
-// intern finds a under sum or, where another set has that, under one of the next.
+// intern finds a under sum or, if that is another set's, under one of the next sums.
 func (s *shard) intern(sum uint64, a *Attrs) *Attrs {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +93,7 @@ func (s *shard) intern(sum uint64, a *Attrs) *Attrs {
 	return p
 }
 
-// forget forgets the sets that the garbage collector has taken.
+// forget removes the entries of freed sets.
 func (s *shard) forget() {
 	for sum, w := range s.sets {
 		if w.Value() == nil {
@@ -111,8 +111,8 @@ func (s *shard) forget() {
 	s.sets, s.peak = left, len(left)
 }
 
-// Equal reports whether a and b are the same set. Interned sets are equal
-// exactly if their pointers are.
+// Equal reports whether a and b are the same set. For interned sets comparing pointers
+// does the same.
 func (a *Attrs) Equal(b *Attrs) bool {
 	return a == b || a.Origin == b.Origin && a.NextHop == b.NextHop &&
 		a.MED == b.MED && a.LocalPref == b.LocalPref &&
@@ -126,8 +126,8 @@ func (a *Attrs) Equal(b *Attrs) bool {
 		slices.Equal(a.Unknown, b.Unknown)
 }
 
-// appendKey writes every field, each list after its length, so that two sets have
-// the same key only if they are equal.
+// appendKey appends every field, each list after its length, so that two sets have the
+// same key only if they are equal.
 func (a *Attrs) appendKey(b []byte) []byte {
 	b = append(b, byte(a.Origin), bit(a.AtomicAggregate), bit(a.MED.Set), bit(a.LocalPref.Set), bit(a.OTC.Set))
 	b = u32(u32(u32(u32(b, a.MED.Value), a.LocalPref.Value), a.OTC.Value), a.Aggregator.ASN)
@@ -171,7 +171,7 @@ func bit(b bool) byte {
 	return 0
 }
 
-// appendAddr writes ip after its length, 0 where there is none.
+// appendAddr appends ip after its length, which is 0 if there is none.
 func appendAddr(b []byte, ip netip.Addr) []byte {
 	b = append(b, byte(ip.BitLen()/8))
 	switch {

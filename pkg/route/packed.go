@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Packed is a sorted list of prefixes that takes 5 octets for each of IPv4 and 17
-// for each of IPv6, where a [netip.Prefix] takes 32: readers of a table hold one
-// for as long as they read. It is immutable.
+// Packed is an immutable, sorted list of prefixes for readers of a table, who need it for
+// as long as they read. An IPv4 prefix takes 5 octets and an IPv6 prefix 17; a
+// [netip.Prefix] would take 32.
 type Packed struct{ v4, v6 []byte }
 
 // Octets of one packed prefix.
@@ -42,11 +42,11 @@ func Pack(prefixes []netip.Prefix) Packed {
 	return out
 }
 
-// Len is how many prefixes there are.
+// Len returns the number of prefixes.
 func (p Packed) Len() int { return len(p.v4)/packed4 + len(p.v6)/packed6 }
 
-// Pages yields the prefixes in order, at most n at a time. A page is valid until
-// the next one.
+// Pages yields the prefixes in order, at most n at a time. A page is valid until the
+// next one is yielded.
 func (p Packed) Pages(n int) iter.Seq[[]netip.Prefix] {
 	return func(yield func([]netip.Prefix) bool) {
 		page := make([]netip.Prefix, 0, min(n, p.Len()))
@@ -75,23 +75,23 @@ func (p Packed) Pages(n int) iter.Seq[[]netip.Prefix] {
 	}
 }
 
-// shareTime is how old a list may be that a second reader is given too.
+// shareTime is the age up to which a list is lent to another reader.
 const shareTime = time.Second
 
-// Lists lends a table's prefixes to those who read it. Readers that begin within a
-// second of each other share one list, and lists are made one at a time: fifty
-// readers at once cost what one does. A list that nobody reads is not kept.
-// Its zero value is ready; its methods may be called concurrently.
+// Lists lends a table's prefixes to readers. Readers that begin within a second of each
+// other share one list, and lists are made one at a time, so fifty readers at once cost as
+// much as one. A list that nobody reads is not kept. The zero value is ready to use, also
+// concurrently.
 type Lists struct {
 	once   sync.Once
-	turn   chan struct{} // holds one token: whoever has it may make a list
+	turn   chan struct{} // contains one token: whoever takes it may make a list
 	mu     sync.Mutex    // guards the rest
 	latest Packed
 	made   time.Time
 	users  int // of latest
 }
 
-// Borrow returns the table's prefixes, which read copies if there is no list young
+// Borrow returns the table's prefixes. It calls read for a copy of them if no list is young
 // enough. The caller must call release when it has read its last page.
 func (l *Lists) Borrow(ctx context.Context, read func(context.Context) ([]netip.Prefix, error)) (list Packed, release func(), err error) {
 	l.once.Do(func() { l.turn = make(chan struct{}, 1) })
@@ -127,7 +127,7 @@ func (l *Lists) lend() (Packed, func(), bool) {
 	return l.latest, l.release(l.made), true
 }
 
-// release gives back the list that was made at a time.
+// release returns a function that gives back the list made at that time.
 func (l *Lists) release(made time.Time) func() {
 	return sync.OnceFunc(func() {
 		l.mu.Lock()

@@ -6,18 +6,18 @@ import (
 	"slices"
 )
 
-// Summary is a prefix that could be announced in place of several.
+// Summary suggests a prefix to announce in place of several.
 type Summary struct {
 	Prefix   netip.Prefix
-	Replaces int // prefixes within it, all of which together it is
+	Replaces int // prefixes that it consists of
 }
 
-// Summaries returns the prefixes that say the same as several of list, those that
-// replace most first, at most so many. Each is covered by its parts completely,
-// so that no address is announced that was not before; that the parts have the
-// same attributes is not looked at.
+// Summaries returns at most so many prefixes that several of list can be joined to, those
+// that replace most first. The parts cover each of them completely, so no address is
+// announced that was not announced before. Whether the parts have the same attributes is
+// not checked.
 func Summaries(list []netip.Prefix, most int) []Summary {
-	byLength := [129]map[netip.Prefix]int{} // covered prefixes, and of how many of list they are made
+	byLength := [129]map[netip.Prefix]int{} // completely covered prefixes, and how many of list each consists of
 	put := func(p netip.Prefix, n int) {
 		if byLength[p.Bits()] == nil {
 			byLength[p.Bits()] = map[netip.Prefix]int{}
@@ -45,8 +45,8 @@ func Summaries(list []netip.Prefix, most int) []Summary {
 	return out[:min(most, len(out))]
 }
 
-// sibling is the other half of the prefix that is one bit shorter; p itself if
-// there is none.
+// sibling returns the other half of the prefix that is one bit shorter; p itself if there
+// is none.
 func sibling(p netip.Prefix) netip.Prefix {
 	if p.Bits() == 0 {
 		return p
