@@ -20,7 +20,7 @@ type wireKey struct {
 	accepted *route.Attrs
 	out      *route.Attrs // from export policy; nil: it has not run yet
 	from     peerID
-	origin   route.ExtCommunity // loop domain that an iBGP neighbor is told; 0: none
+	origin   route.ExtCommunity // loop domain that an iBGP neighbor is sent; 0: none
 	family   route.Family
 	nextHop  policy.NextHop
 }

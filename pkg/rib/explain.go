@@ -22,7 +22,7 @@ type Explanation struct {
 	Undecided bool         // something changed that is not decided yet
 	Paths     []PathStory  // the best first, then by neighbor
 	Exports   []Export     // by neighbor
-	Route     *fib.Route   // that the forwarding plane was told; nil: none
+	Route     *fib.Route   // in the forwarding plane; nil: none
 	NoRoute   string       // why Route is nil
 }
 
@@ -83,7 +83,7 @@ type ExplainQuery struct {
 	ExportTo netip.Addr // to whom it is sent
 }
 
-// Explain tells the story of a prefix.
+// Explain returns the story of a prefix.
 func (r *RIB) Explain(q ExplainQuery) Explanation {
 	x := Explanation{Prefix: q.Prefix, Covering: r.covering(q.Prefix)}
 	d := r.look(q.Prefix)
@@ -133,7 +133,7 @@ func (r *RIB) noRoute(d *dest) string {
 	return r.under.whyNotStatic(d.prefix)
 }
 
-// pathStories tells of all paths of d, or of the one from a neighbor.
+// pathStories explains all paths of d, or of the one from a neighbor.
 func (r *RIB) pathStories(d *dest, from netip.Addr) []PathStory {
 	c := r.loc.contest(d)
 	var out []PathStory
@@ -236,7 +236,7 @@ func (c *contest) winner(i int, now []int, s Step) int {
 	return now[0]
 }
 
-// comparison tells how path i lost; nil if it is the best or not valid.
+// comparison shows how path i lost; nil if it is the best or not valid.
 func (s *locRIB) comparison(d *dest, c *contest, i int) *Comparison {
 	if d.best < 0 || i == int(d.best) || c.lost[i] == StepOnly {
 		return nil
@@ -275,7 +275,7 @@ func (k *key) text(s Step) string {
 	return strconv.FormatUint(v, 10)
 }
 
-// exports tells what all neighbors are sent of d, or one of them.
+// exports explains what all neighbors are sent of d, or one of them.
 func (r *RIB) exports(d *dest, to netip.Addr) []Export {
 	var out []Export
 	for _, p := range r.peers.byID[1:] {
@@ -316,7 +316,7 @@ func (r *RIB) limited(d *dest, p *peer) exported {
 	return x
 }
 
-// traceExport tells what export policy did with the best path or, if a default route is
+// traceExport shows what export policy did with the best path or, if a default route is
 // originated for p, what that one's policy did.
 func (s *adjOut) traceExport(x *Export, d *dest, p *peer, rule policy.Rule) {
 	program, pt := p.Export, (*path)(nil)

@@ -8,8 +8,8 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 )
 
-// plan remembers the routes that the forwarding plane was told, and collects the changes that
-// it is to be told next.
+// plan remembers the routes given to the forwarding plane, and collects the changes that are
+// to follow.
 type plan struct {
 	sets      routeSets
 	installed int // destinations with a route

@@ -9,7 +9,7 @@ import (
 )
 
 // Fork returns a RIB with the settings, neighbors and sessions of r, but without its
-// destinations. The caller changes it as it would change r, tells it the kernel's facts and
+// destinations. The caller changes it as it would change r, gives it the kernel's facts and
 // what is originated, and makes a [Preview] of it.
 func (r *RIB) Fork() *RIB {
 	f := New(r.opt)

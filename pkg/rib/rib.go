@@ -18,7 +18,7 @@
 //
 // One destination per prefix carries everything about it: the paths received, before
 // and after import policy, the best one, what each neighbor was sent, what the
-// forwarding plane was told. So a change costs one look-up, and what was sent is
+// forwarding plane has. So a change costs one look-up, and what was sent is
 // remembered, never recomputed.
 //
 // Promise: the same inputs end in the same tables, in whatever order they came. A

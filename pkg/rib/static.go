@@ -58,8 +58,7 @@ func (u *underlay) setDead(gateways []netip.Addr) (concerned bool) {
 	return false
 }
 
-// standing returns the static route for a prefix that the forwarding plane is told; nil if
-// there is none.
+// standing returns the static route that is installed for a prefix; nil if there is none.
 func (u *underlay) standing(prefix netip.Prefix) *static {
 	for _, s := range u.statics[prefix] {
 		if s.route != nil {
@@ -69,8 +68,7 @@ func (u *underlay) standing(prefix netip.Prefix) *static {
 	return nil
 }
 
-// Standing returns the static routes that the forwarding plane is told, in no particular
-// order.
+// Standing returns the static routes that are installed, in no particular order.
 func (r *RIB) Standing() []Static {
 	var out []Static
 	for prefix := range r.under.statics {

@@ -13,7 +13,7 @@ type dest struct {
 	prefix netip.Prefix
 	paths  []path   // adjIn: at most one of each neighbor, and one of this router
 	out    []advert // adjOut
-	fib    *planned // plan: what the forwarding plane was told last; nil: no route
+	fib    *planned // plan: given to the forwarding plane last; nil: no route
 	index  int32    // table: in table.all; -1 once removed
 	best   int16    // locRIB: in paths; -1: none
 	adds   uint32   // locRIB: sumsGen of the aggregates that count it; 0: none does
