@@ -124,7 +124,7 @@ func (r *RIB) noRoute(d *dest) string {
 	case d.best >= 0 && d.paths[d.best].source != route.SourceBGP:
 		return "originated here: no route for it is put in the kernel, and packets follow more or less specific ones"
 	case d.best >= 0:
-		return "not decided about yet"
+		return "not decided yet"
 	case accepted:
 		return "the next hop of no accepted path is reached"
 	case len(d.paths) > 0:

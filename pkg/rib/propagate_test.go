@@ -117,7 +117,7 @@ func TestNoUnicastPrefix(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	b.r.From(pfx("fe80::/10"), addr(nva), func(p Path) {
-		if p.Rule != "prefix is not of unicast use" {
+		if p.Rule != "not a unicast prefix" {
 			t.Errorf("reason %q", p.Rule)
 		}
 	})

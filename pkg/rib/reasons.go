@@ -31,11 +31,11 @@ func (p *peer) rejectReason(pt *path) string {
 	case byOriginator:
 		return "ORIGINATOR_ID is this router"
 	case byCluster:
-		return "CLUSTER_LIST holds this router"
+		return "CLUSTER_LIST contains this router"
 	case byLeak:
 		return p.leakText(a.OTC)
 	case byPrefix:
-		return "prefix is not of unicast use"
+		return "not a unicast prefix"
 	case byLimit:
 		return fmt.Sprintf("maximum-prefix %d reached", p.MaxReceived)
 	}
