@@ -44,7 +44,7 @@ func (a *app) printExplanation(x *nvadv1.Explanation, req *nvadv1.ExplainRequest
 	s := &story{out: a.Out, width: a.Width}
 	s.heading(summary(x, req))
 	if x.GetUndecided() {
-		s.field("Not settled", "something has changed and nvad has not decided again yet")
+		s.field("Pending", "something has changed and nvad has not decided again yet")
 	}
 	for _, m := range x.GetMalformed() {
 		s.field("Malformed", fmt.Sprintf("%s announced it at %s, which was treated as withdrawn: %s", m.GetNeighbor(), a.clock(m.GetAt()), m.GetReason()))
@@ -125,7 +125,7 @@ func kernelState(x *nvadv1.Explanation) string {
 	case len(x.GetKernel()) > 0:
 		return x.GetKernel()[0].GetState()
 	case x.GetWanted() != nil:
-		return "on its way to the kernel"
+		return "not installed yet"
 	}
 	return "not in the kernel"
 }
@@ -135,7 +135,7 @@ func (a *app) kernelStory(s *story, x *nvadv1.Explanation) {
 	case x.GetWanted() == nil && len(x.GetKernel()) == 0:
 		s.heading("Not in the kernel: " + x.GetNotWanted())
 	case len(x.GetKernel()) == 0:
-		s.heading("On its way to the kernel")
+		s.heading("Kernel: not installed yet")
 		s.field("Route", wantedRoute(x.GetWanted()))
 	}
 	for _, r := range x.GetKernel() {

@@ -17,7 +17,7 @@ func pathHeading(p *nvadv1.PathStory) string {
 	}
 	settled := p.GetPending() == ""
 	words := applying([]string{source}, trait{"iBGP", p.GetInternal()}, trait{"stale", p.GetStale()}, trait{"best", p.GetBest()},
-		trait{"multipath", p.GetMultipath() && !p.GetBest()}, trait{"not settled", !settled}, trait{"rejected", settled && !p.GetAccepted()},
+		trait{"multipath", p.GetMultipath() && !p.GetBest()}, trait{"pending", !settled}, trait{"rejected", settled && !p.GetAccepted()},
 		trait{"not valid", settled && p.GetAccepted() && !p.GetValid()})
 	if l := p.GetLost(); l != nil {
 		words = append(words, "not best by "+l.GetStep())
@@ -45,7 +45,7 @@ func (a *app) pathStory(s *story, p *nvadv1.PathStory) {
 	s.field("Received", received)
 	importStory(s, p)
 	if p.GetPending() != "" {
-		s.field("Not settled", "this is the verdict of the changed policy, which is not applied yet; still in force: "+p.GetPending())
+		s.field("Pending", "this is the verdict of the changed policy, which is not applied yet; still in force: "+p.GetPending())
 	}
 	switch {
 	case p.GetUnresolved() != "":
@@ -148,7 +148,7 @@ func exportStory(s *story, group []*nvadv1.ExportStory) {
 	policySteps(s, "Export", e.GetExport())
 	s.field("As sent", sentence(e.GetSent(), 0))
 	if e.GetPending() != "" {
-		s.field("Not settled", "this is the verdict of the changed policy; "+e.GetPending()+" follows")
+		s.field("Pending", "this is the verdict of the changed policy; "+e.GetPending()+" follows")
 	}
 }
 
