@@ -3,7 +3,7 @@
 //
 // Real FRR and nvad each run in a network namespace of their own, with the same
 // addresses, between the same neighbors: three that announce and four that
-// listen (package wire). A case (package gen) draws a configuration and routes
+// listen (package rawbgp). A case (package gen) draws a configuration and routes
 // from a seed and writes both configurations. What is compared is the table of
 // accepted routes, every attribute as it arrives at each neighbor, and the
 // routes in the kernel.
