@@ -40,7 +40,7 @@ var healthFields = []tomlfile.Field[Health]{
 	},
 }
 
-// minimums returns a table with a positive number for each peer-group.
+// minimums returns a Value for a table with a positive number for each peer-group.
 func minimums(p *map[string]int) tomlfile.Value {
 	return tomlfile.TableOf(p, "table of numbers", func(_ string, c tomlfile.Cell) (n int, ok bool) {
 		tomlfile.Number(&n, 1, tomlfile.MaxUint16).Set(c)

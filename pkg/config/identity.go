@@ -27,7 +27,7 @@ var identityFields = []tomlfile.Field[Config]{
 	},
 }
 
-// asn returns an ASN that a BGP speaker can have.
+// asn returns a Value for an ASN that a BGP speaker can have.
 func asn(p *uint32) tomlfile.Value { return tomlfile.Parsed(p, "ASN", parseASN, formatASN) }
 
 func parseASN(c tomlfile.Cell) (uint32, bool) {
@@ -45,7 +45,7 @@ func parseASN(c tomlfile.Cell) (uint32, bool) {
 
 func formatASN(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
-// asnList returns a list of ASNs, which may repeat.
+// asnList returns a Value for a list of ASNs, which may repeat.
 func asnList(p *[]uint32) tomlfile.Value {
 	return tomlfile.List[uint32]{
 		Kind: "list of ASNs", Want: "a list of ASNs", Parse: parseASN, TOML: formatASN, NotEmpty: true, Repeats: true,

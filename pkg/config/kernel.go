@@ -115,7 +115,7 @@ const (
 	Off
 )
 
-// toggle returns "auto", true or false.
+// toggle returns a Value for "auto", true or false.
 func toggle(p *Toggle) tomlfile.Value {
 	const kind = `"auto", true or false`
 	forms := [...]any{Auto: "auto", On: true, Off: false}
@@ -130,7 +130,7 @@ func toggle(p *Toggle) tomlfile.Value {
 	}, func() string { return [...]string{Auto: `"auto"`, On: "true", Off: "false"}[*p] })
 }
 
-// sysctls returns a table of strings by the name of the sysctl.
+// sysctls returns a Value for a table of strings by the name of the sysctl.
 func sysctls(p *map[string]string) tomlfile.Value {
 	return tomlfile.TableOf(p, "table of values", func(name string, c tomlfile.Cell) (string, bool) {
 		if strings.Contains(name, "..") || strings.ContainsAny(name, " \t\n") || !strings.Contains(name, ".") {

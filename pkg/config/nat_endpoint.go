@@ -51,7 +51,7 @@ func (p Ports) count() int {
 
 const whatPorts = `a port from 1 to 65535, or a range ("8000-8009")`
 
-// ports returns a port, as a number or a string, or a range of them.
+// ports returns a Value for a port, as a number or a string, or a range of them.
 func ports(p *Ports) tomlfile.Value {
 	return tomlfile.Parsed(p, "port or range", func(c tomlfile.Cell) (Ports, bool) {
 		s, ok := c.Val.(string)
@@ -86,7 +86,7 @@ func parsePorts(s string) (Ports, bool) {
 
 const whatEndpoint = `an address, with or without ports ("10.0.0.4", "10.0.0.4:80", "[fd00::4]:8000-8009")`
 
-// endpoint returns an address, or an address and ports. An IPv6 address with
+// endpoint returns a Value for an address, or an address and ports. An IPv6 address with
 // ports is written in brackets.
 func endpoint(p *Endpoint) tomlfile.Value {
 	return tomlfile.Parsed(p, "address with ports", parseEndpoint, func(e Endpoint) string { return tomlfile.Quote(e.String()) })

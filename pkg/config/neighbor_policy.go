@@ -123,7 +123,7 @@ var chainFields = []tomlfile.Field[policy.Chain]{
 		Bind: func(c *policy.Chain) tomlfile.Value { return tomlfile.Text(&c.RouteMap, checkName) }},
 }
 
-// chain returns import or export: a word, or a table of lists.
+// chain returns a Value for import or export: a word, or a table of lists.
 func chain(p *policy.Chain) tomlfile.Value {
 	return tomlfile.Custom("word or table", func(c tomlfile.Cell) {
 		switch val := c.Val.(type) {

@@ -134,7 +134,7 @@ func checkNameOf(c tomlfile.Cell, name string) {
 	}
 }
 
-// action returns permit or deny.
+// action returns a Value for permit or deny.
 func action(permit *bool) tomlfile.Value {
 	return tomlfile.Parsed(permit, "word", func(c tomlfile.Cell) (bool, bool) {
 		word := ""
@@ -148,7 +148,7 @@ func action(permit *bool) tomlfile.Value {
 	})
 }
 
-// onMatch returns "next" or the number of a later clause.
+// onMatch returns a Value for "next" or the number of a later clause.
 func onMatch(clause *policy.Clause) tomlfile.Value {
 	return tomlfile.Custom("word or number", func(c tomlfile.Cell) {
 		n, isNumber := c.Val.(int64)
@@ -171,7 +171,7 @@ func onMatch(clause *policy.Clause) tomlfile.Value {
 	})
 }
 
-// cont returns true or the number of a later clause.
+// cont returns a Value for true or the number of a later clause.
 func cont(clause *policy.Clause) tomlfile.Value {
 	return tomlfile.Custom("true or number", func(c tomlfile.Cell) {
 		n, isNumber := c.Val.(int64)
@@ -196,7 +196,7 @@ func cont(clause *policy.Clause) tomlfile.Value {
 	})
 }
 
-// comparison returns a number, alone or after an operator.
+// comparison returns a Value for a number, alone or after an operator.
 func comparison(p *policy.Cmp) tomlfile.Value {
 	return tomlfile.Parsed(p, "number or comparison", func(c tomlfile.Cell) (policy.Cmp, bool) {
 		if s, ok := numberText(c.Val); ok {
@@ -288,7 +288,7 @@ func checkSetNextHop(s string) error {
 	return tomlfile.Unicast(a)
 }
 
-// change returns a number, or a change by one ("+10").
+// change returns a Value for a number, or a change by one ("+10").
 func change(p **policy.Number) tomlfile.Value {
 	return tomlfile.Parsed(p, "number or change", func(c tomlfile.Cell) (*policy.Number, bool) {
 		if s, ok := numberText(c.Val); ok {
@@ -309,7 +309,7 @@ func change(p **policy.Number) tomlfile.Value {
 	})
 }
 
-// pathReplace returns "any", or ASNs as a list or as text with spaces between them.
+// pathReplace returns a Value for "any", or ASNs as a list or as text with spaces between them.
 func pathReplace(p *string) tomlfile.Value {
 	return tomlfile.Custom("word or ASNs", func(c tomlfile.Cell) {
 		s, ok := c.Val.(string)
@@ -332,7 +332,7 @@ func pathReplace(p *string) tomlfile.Value {
 	}, func() string { return tomlfile.Quote(*p) })
 }
 
-// exclude returns as-path-exclude: "all" or a list.
+// exclude returns a Value for as-path-exclude: "all" or a list.
 func exclude(s *policy.Set) tomlfile.Value {
 	list := asnList(&s.ASPathExclude)
 	return tomlfile.Custom("word or list of ASNs", func(c tomlfile.Cell) {
@@ -349,7 +349,7 @@ func exclude(s *policy.Set) tomlfile.Value {
 	})
 }
 
-// communities returns a list of communities; norm brings each to its normalised text. If
+// communities returns a Value for a list of communities; norm brings each to its normalised text. If
 // none is set, the word "none" may replace the list.
 func communities(p *[]string, norm func(string) (string, error), none bool) tomlfile.Value {
 	list := tomlfile.List[string]{

@@ -133,7 +133,7 @@ var tunnelFields = []tomlfile.Field[Tunnel]{
 	},
 }
 
-// tunnelPeers returns a list of REMOTE=ADDRESS, as --remote-nva of "nvad bootstrap"
+// tunnelPeers returns a Value for a list of REMOTE=ADDRESS, as --remote-nva of "nvad bootstrap"
 // has it.
 func tunnelPeers(p *[]TunnelPeer) tomlfile.Value {
 	const one = "REMOTE=ADDRESS-IN-THE-TUNNEL (10.10.0.4=169.254.0.2)"
@@ -161,7 +161,7 @@ func tunnelPeers(p *[]TunnelPeer) tomlfile.Value {
 // Segment sizes for the smallest and the largest MTU of IPv4.
 const minMSS, maxMSS = 536, 65495
 
-// mssClamp returns "auto", "off" or a size.
+// mssClamp returns a Value for "auto", "off" or a size.
 func mssClamp(p *MSSClamp) tomlfile.Value {
 	return tomlfile.Custom(`"auto", "off" or number`, func(c tomlfile.Cell) {
 		n, isNumber := c.Val.(int64)

@@ -34,7 +34,7 @@ func BadDay() *Daemon {
 				Waiting: []netip.Addr{msee, long6},
 				Warnings: []config.Warning{{
 					File: "/etc/nvad/nvad.toml", Line: 12, Key: "neighbor.fd00:10:0:210::4.address", Code: "one-instance",
-					Msg: "only one of the two instances of Route Server ars is a neighbor, so that half of the traffic is lost; add the other one",
+					Msg: "only one of the two instances of Route Server ars is a neighbor: half of the traffic is lost; add the other instance",
 				}, {Key: "tunnel.vxlan1", Code: "mtu", Msg: "packets of more than 1322 bytes do not get through"}},
 				Drain: engine.Drain{Since: ago(0, 1, 2), Reason: "azure: Reboot; operator: new kernel"},
 			},

@@ -69,7 +69,7 @@ func Hub00() *Daemon {
 		Cautions: api.Cautions{New: 1, Warnings: []config.Warning{
 			{File: "/etc/nvad/nvad.toml", Line: 31, Key: "prefix-list.from-spokes", Code: "unused", Msg: "is used by nothing"},
 			{File: "/etc/nvad/nvad.toml", Line: 12, Key: "neighbor.10.0.210.4.address", Code: "one-instance",
-				Msg: "only one of the two instances of Route Server 10.0.210.0 is a neighbor, so that half of the traffic is lost; add the other one"},
+				Msg: "only one of the two instances of Route Server 10.0.210.0 is a neighbor: half of the traffic is lost; add the other instance"},
 		}},
 	}
 }

@@ -40,7 +40,7 @@ func Parsed[T any](p *T, kind string, parse func(Cell) (T, bool), toml func(T) s
 	return custom{kind, set, func() string { return toml(*p) }}
 }
 
-// Text returns a string that passes check, which may be nil.
+// Text returns a Value for a string that passes check, which may be nil.
 func Text(p *string, check func(string) error) Value {
 	return Parsed(p, "string", func(c Cell) (string, bool) {
 		s, ok := c.Text("a string")
@@ -68,7 +68,7 @@ type secret struct {
 	check func(string) error
 }
 
-// Secret returns a string that no error and no diff shows, and that a redacted
+// Secret returns a Value for a string that no error and no diff shows, and that a redacted
 // print hides. The errors of check must not quote it either.
 func Secret(p *string, check func(string) error) Value { return secret{p, check} }
 
@@ -94,7 +94,7 @@ func (v secret) Changed(old Value) string {
 	return "changed"
 }
 
-// OneOf returns one of a few words.
+// OneOf returns a Value for one of a few words.
 func OneOf(p *string, words ...string) Value {
 	return Parsed(p, "word", func(c Cell) (string, bool) {
 		s, ok := c.Val.(string)
@@ -119,7 +119,7 @@ func OrList(words []string) string {
 	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
 }
 
-// Bool returns true or false.
+// Bool returns a Value for true or false.
 func Bool(p *bool) Value {
 	return Parsed(p, "true or false", func(c Cell) (bool, bool) {
 		b, ok := c.Val.(bool)
@@ -130,7 +130,7 @@ func Bool(p *bool) Value {
 	}, strconv.FormatBool)
 }
 
-// BoolOr returns true, false, or a word for a stronger form of true, which sets both
+// BoolOr returns a Value for true, false, or a word for a stronger form of true, which sets both
 // p and more.
 func BoolOr(p, more *bool, word string) Value {
 	kind := "true, false or " + strconv.Quote(word)
@@ -151,7 +151,7 @@ func BoolOr(p, more *bool, word string) Value {
 	})
 }
 
-// Words returns a set of words, each of them one bit of p, from the lowest. It is written
+// Words returns a Value for a set of words, each of them one bit of p, from the lowest. It is written
 // as a list; where alone is set, a single word may stand without brackets.
 func Words[B ~uint8](p *B, alone bool, words ...string) Value {
 	list := List[string]{
@@ -185,7 +185,7 @@ type Integer interface {
 	~int | ~int64 | ~uint8 | ~uint16 | ~uint32
 }
 
-// Number returns an integer from lo to hi.
+// Number returns a Value for an integer from lo to hi.
 func Number[N Integer](p *N, lo, hi int64) Value {
 	return Parsed(p, fmt.Sprintf("number %d-%d", lo, hi), func(c Cell) (N, bool) {
 		n, ok := c.Val.(int64)
@@ -197,7 +197,7 @@ func Number[N Integer](p *N, lo, hi int64) Value {
 	}, func(n N) string { return strconv.FormatInt(int64(n), 10) })
 }
 
-// OptionalNumber returns a number of 32 bits whose absence differs from zero.
+// OptionalNumber returns a Value for a number of 32 bits whose absence differs from zero.
 func OptionalNumber(p **uint32) Value {
 	return Custom("number", func(c Cell) {
 		n, before := uint32(0), len(c.Doc.Errors)
@@ -212,7 +212,7 @@ func OptionalNumber(p **uint32) Value {
 	})
 }
 
-// Seconds returns a whole number of seconds from lo to hi, written as an integer or
+// Seconds returns a Value for a whole number of seconds from lo to hi, written as an integer or
 // as a duration ("90s"), that passes check, which may be nil.
 func Seconds(p *time.Duration, lo, hi int64, check func(int64) error) Value {
 	return Parsed(p, fmt.Sprintf("seconds %d-%d", lo, hi), func(c Cell) (time.Duration, bool) {
@@ -234,7 +234,7 @@ func Seconds(p *time.Duration, lo, hi int64, check func(int64) error) Value {
 	}, func(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) })
 }
 
-// Milliseconds returns a whole number of milliseconds from lo to hi.
+// Milliseconds returns a Value for a whole number of milliseconds from lo to hi.
 func Milliseconds(p *time.Duration, lo, hi int64) Value {
 	return Parsed(p, fmt.Sprintf("milliseconds %d-%d", lo, hi), func(c Cell) (time.Duration, bool) {
 		n, ok := c.Val.(int64)
@@ -246,7 +246,7 @@ func Milliseconds(p *time.Duration, lo, hi int64) Value {
 	}, func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) })
 }
 
-// InlineTable returns a table with fields of its own, printed on one line without
+// InlineTable returns a Value for a table with fields of its own, printed on one line without
 // the keys that have their zero value.
 func InlineTable[T any](p *T, fields []Field[T]) Value {
 	return Custom("table", func(c Cell) {
@@ -260,7 +260,7 @@ func InlineTable[T any](p *T, fields []Field[T]) Value {
 	})
 }
 
-// Names returns a list of strings.
+// Names returns a Value for a list of strings.
 func Names(p *[]string, parse func(Cell) (string, bool)) Value {
 	return List[string]{Kind: "list of names", Want: "a list of names", Parse: parse, TOML: Quote}.At(p)
 }
@@ -268,7 +268,7 @@ func Names(p *[]string, parse func(Cell) (string, bool)) Value {
 // Name reads any string as an element of [Names].
 func Name(c Cell) (string, bool) { return c.Text("a name") }
 
-// TableOf returns a table with keys that the user names and a value for each.
+// TableOf returns a Value for a table with keys that the user names and a value for each.
 func TableOf[T any](p *map[string]T, kind string, parse func(name string, c Cell) (T, bool), toml func(T) string) Value {
 	return Custom(kind, func(c Cell) {
 		t, ok := c.Table()

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Address returns an IP address that passes check, which may be nil.
+// Address returns a Value for an IP address that passes check, which may be nil.
 func Address(p *netip.Addr, check func(netip.Addr) error) Value {
 	return Parsed(p, "address", func(c Cell) (netip.Addr, bool) { return ParseAddress(c, check) }, func(a netip.Addr) string {
 		if !a.IsValid() {
@@ -70,7 +70,7 @@ func Multicast(a netip.Addr) error {
 	return nil
 }
 
-// Addresses returns a list of at least one unicast address.
+// Addresses returns a Value for a list of at least one unicast address.
 func Addresses(p *[]netip.Addr) Value {
 	return List[netip.Addr]{
 		Kind: "list of addresses", Want: "a list of IP addresses", NotEmpty: true,
@@ -78,10 +78,10 @@ func Addresses(p *[]netip.Addr) Value {
 	}.At(p)
 }
 
-// Prefix returns a network: a prefix without bits beyond its length.
+// Prefix returns a Value for a network: a prefix without bits beyond its length.
 func Prefix(p *netip.Prefix) Value { return Parsed(p, "prefix", parseNetwork, quoted[netip.Prefix]) }
 
-// Prefixes returns a list of at least one network.
+// Prefixes returns a Value for a list of at least one network.
 func Prefixes(p *[]netip.Prefix) Value {
 	return List[netip.Prefix]{
 		Kind: "list of prefixes", Want: "a list of prefixes", NotEmpty: true, Parse: parseNetwork, TOML: quoted[netip.Prefix],
@@ -114,7 +114,7 @@ func parsePrefix(c Cell, what string) (netip.Prefix, bool) {
 	return netip.Prefix{}, false
 }
 
-// InterfaceAddresses returns the addresses of an interface with their lengths: one,
+// InterfaceAddresses returns a Value for the addresses of an interface with their lengths: one,
 // or a list.
 func InterfaceAddresses(p *[]netip.Prefix) Value {
 	const one = "an address with its prefix length (169.254.0.1/24)"
@@ -142,7 +142,7 @@ func hostAddress(p netip.Prefix) error {
 	return Unicast(p.Addr())
 }
 
-// Listen returns a list of addresses with a port to listen on; an empty list is none.
+// Listen returns a Value for a list of addresses with a port to listen on; an empty list is none.
 func Listen(p *[]netip.AddrPort) Value {
 	return List[netip.AddrPort]{
 		Kind: "list of addresses with a port", Want: `a list of addresses with a port (["10.0.0.4:8080"])`,
