@@ -18,6 +18,22 @@ var cmpOptions = cmp.Options{
 	cmpopts.IgnoreUnexported(Config{}),
 }
 
+// hub00Policies are the policies of hub00.toml, including those of its preset.
+var hub00Policies = policy.Library{
+	PrefixLists: map[string]policy.PrefixList{
+		"vm-hub10": {
+			{Seq: 5, Prefix: netip.MustParsePrefix("10.0.0.0/16"), GE: 16},
+			{Seq: 10, Permit: true, Any: true},
+		},
+	},
+	ASPathLists: map[string]policy.ASPathList{"azure-route-server": {{Seq: 5, Permit: true, Regexp: "_65515_"}}},
+	RouteMaps: map[string]policy.RouteMap{"azure-route-server": {
+		{Seq: 5, Permit: true, Match: policy.Match{ASPathList: "azure-route-server"}, Set: policy.Set{ASPathReplace: "any"}},
+		{Seq: 10, Permit: true, Match: policy.Match{Source: "network"}},
+		{Seq: 15, Permit: true, Match: policy.Match{Source: "aggregate"}},
+	}},
+}
+
 func TestHub00(t *testing.T) {
 	cfg, err := Load("../../configs/hub00.toml")
 	if err != nil {
@@ -62,20 +78,7 @@ func TestHub00(t *testing.T) {
 		{Address: netip.MustParseAddr("10.0.210.4"), PeerGroup: "route-server", Settings: complete(routeServer)},
 		{Address: netip.MustParseAddr("10.0.210.5"), PeerGroup: "route-server", Settings: complete(routeServer)},
 	}
-	want.Policies = policy.Library{
-		PrefixLists: map[string]policy.PrefixList{
-			"vm-hub10": {
-				{Seq: 5, Prefix: netip.MustParsePrefix("10.0.0.0/16"), GE: 16},
-				{Seq: 10, Permit: true, Any: true},
-			},
-		},
-		ASPathLists: map[string]policy.ASPathList{"azure-route-server": {{Seq: 5, Permit: true, Regexp: "_65515_"}}},
-		RouteMaps: map[string]policy.RouteMap{"azure-route-server": {
-			{Seq: 5, Permit: true, Match: policy.Match{ASPathList: "azure-route-server"}, Set: policy.Set{ASPathReplace: "any"}},
-			{Seq: 10, Permit: true, Match: policy.Match{Source: "network"}},
-			{Seq: 15, Permit: true, Match: policy.Match{Source: "aggregate"}},
-		}},
-	}
+	want.Policies = hub00Policies
 	if diff := cmp.Diff(want, cfg, cmpOptions); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

@@ -31,22 +31,7 @@ func TestExpanded(t *testing.T) {
 	}
 }
 
-// `nvactl config show --expanded` writes the presets out.
-func TestExpandedText(t *testing.T) {
-	cfg, err := Parse("nvad.toml", []byte(`
-asn = 65001
-router-id = "10.0.0.4"
-[peer-group.rs]
-preset = "azure-route-server"
-neighbors = ["10.0.210.4", "10.0.210.5"]
-[peer-group.msee]
-preset = "azure-msee"
-neighbors = ["192.168.0.2"]
-`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := `asn = 65001
+const expandedText = `asn = 65001
 router-id = "10.0.0.4"
 
 [peer-group.msee]
@@ -94,7 +79,23 @@ match = { source = "network" }
 action = "permit"
 match = { source = "aggregate" }
 `
-	if diff := cmp.Diff(want, string(Print(cfg.Expanded(), true))); diff != "" {
+
+// `nvactl config show --expanded` writes the presets out.
+func TestExpandedText(t *testing.T) {
+	cfg, err := Parse("nvad.toml", []byte(`
+asn = 65001
+router-id = "10.0.0.4"
+[peer-group.rs]
+preset = "azure-route-server"
+neighbors = ["10.0.210.4", "10.0.210.5"]
+[peer-group.msee]
+preset = "azure-msee"
+neighbors = ["192.168.0.2"]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(expandedText, string(Print(cfg.Expanded(), true))); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -8,20 +8,27 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestWarnings(t *testing.T) {
-	const head = "asn = 65001\nrouter-id = \"10.0.0.4\"\n"
-	const static = "[[static-route]]\nprefix = \"10.0.210.0/24\"\nvia = \"10.0.0.1\"\n"
-	const pair = "[[neighbor]]\naddress = \"10.0.210.4\"\npeer-group = \"rs\"\n[[neighbor]]\naddress = \"10.0.210.5\"\npeer-group = \"rs\"\n"
-	const group = "[peer-group.rs]\nremote-asn = 65515\nebgp-multihop = 2\ndomain = \"ars\"\nimport = \"accept\"\nexport = \"deny\"\n"
-	cases := []struct {
-		name, file string
-		want       []string
-	}{
-		{"none", head + static + group + pair, nil},
-		{"one instance", head + static + group + "[[neighbor]]\naddress = \"10.0.210.4\"\npeer-group = \"rs\"\n", []string{
+// Parts of files.
+const (
+	warnHead   = "asn = 65001\nrouter-id = \"10.0.0.4\"\n"
+	warnStatic = "[[static-route]]\nprefix = \"10.0.210.0/24\"\nvia = \"10.0.0.1\"\n"
+	warnPair   = "[[neighbor]]\naddress = \"10.0.210.4\"\npeer-group = \"rs\"\n[[neighbor]]\naddress = \"10.0.210.5\"\npeer-group = \"rs\"\n"
+	warnGroup  = "[peer-group.rs]\nremote-asn = 65515\nebgp-multihop = 2\ndomain = \"ars\"\nimport = \"accept\"\nexport = \"deny\"\n"
+)
+
+// warningCase is a valid file and its warnings.
+type warningCase struct {
+	name, file string
+	want       []string
+}
+
+func TestNeighborWarnings(t *testing.T) {
+	for _, c := range []warningCase{
+		{"none", warnHead + warnStatic + warnGroup + warnPair, nil},
+		{"one instance", warnHead + warnStatic + warnGroup + "[[neighbor]]\naddress = \"10.0.210.4\"\npeer-group = \"rs\"\n", []string{
 			"nvad.toml:13: neighbor.10.0.210.4.address: warning: only one of the two instances of Route Server ars is a neighbor: half of the traffic is lost; add the other instance",
 		}},
-		{"what Route Server needs", head + pair + "[peer-group.rs]\nremote-asn = 65515\nimport = { deny-asns = [\"private\"] }\nfamilies = [\"ipv4\", \"ipv6\"]\npassword = \"x\"\n", []string{
+		{"what Route Server needs", warnHead + warnPair + "[peer-group.rs]\nremote-asn = 65515\nimport = { deny-asns = [\"private\"] }\nfamilies = [\"ipv4\", \"ipv6\"]\npassword = \"x\"\n", []string{
 			"nvad.toml:10: peer-group.rs.remote-asn: warning: domain is not set: routes learned from one instance of Route Server are sent to the other, and traffic may loop; set the same domain for both instances",
 			"nvad.toml:10: peer-group.rs.remote-asn: warning: Route Server is more than one hop away, so the session does not come up; set ebgp-multihop to 2 or more",
 			`nvad.toml:12: peer-group.rs.families: warning: Route Server does not exchange IPv6 routes; remove "ipv6" from families`,
@@ -31,29 +38,36 @@ func TestWarnings(t *testing.T) {
 			"nvad.toml:6: neighbor.10.0.210.5.export: warning: without export policy, no route is sent to an eBGP neighbor (RFC 8212); set export",
 			`nvad.toml:11: peer-group.rs.import.deny-asns: warning: "private" includes AS 65515, with which all paths from Route Server begin: all its routes are rejected; use "reserved"`,
 		}},
-		{"no policy", head + "[[neighbor]]\naddress = \"10.0.1.4\"\nremote-asn = 65002\nimport = \"deny\"\n", []string{
+		{"no policy", warnHead + "[[neighbor]]\naddress = \"10.0.1.4\"\nremote-asn = 65002\nimport = \"deny\"\n", []string{
 			"nvad.toml:3: neighbor.10.0.1.4.export: warning: without export policy, no route is sent to an eBGP neighbor (RFC 8212); set export",
 		}},
-		{"iBGP needs none", head + "[[neighbor]]\naddress = \"10.0.1.4\"\nremote-asn = 65001\n", nil},
-		{"neighbors that are not there", head + "[[neighbor]]\naddress = \"10.0.1.4\"\nremote-asn = 65001\nimport = { route-map = \"a\" }\n" +
+		{"iBGP needs none", warnHead + "[[neighbor]]\naddress = \"10.0.1.4\"\nremote-asn = 65001\n", nil},
+		{"neighbors that are not there", warnHead + "[[neighbor]]\naddress = \"10.0.1.4\"\nremote-asn = 65001\nimport = { route-map = \"a\" }\n" +
 			"[[route-map.a]]\naction = \"permit\"\nmatch = { neighbor = \"10.0.1.5\", peer = \"10.0.1.6\" }\n" +
 			"[[route-map.a]]\naction = \"permit\"\nmatch = { neighbor = \"10.0.1.4\", peer = \"10.0.1.4\" }\n", []string{
 			"nvad.toml:9: route-map.a.5.match.neighbor: warning: never matches, because 10.0.1.5 is not a neighbor; correct the address",
 			"nvad.toml:9: route-map.a.5.match.peer: warning: never matches, because 10.0.1.6 is not a neighbor; correct the address",
 		}},
-		{"multicast", head + "[[tunnel]]\nname = \"vxlan42\"\nvni = 42\ndevice = \"eth0\"\ngroup = \"239.1.1.1\"\n", []string{
+	} {
+		t.Run(c.name, func(t *testing.T) { wantWarnings(t, c.file, c.want) })
+	}
+}
+
+func TestOtherWarnings(t *testing.T) {
+	for _, c := range []warningCase{
+		{"multicast", warnHead + "[[tunnel]]\nname = \"vxlan42\"\nvni = 42\ndevice = \"eth0\"\ngroup = \"239.1.1.1\"\n", []string{
 			"nvad.toml:7: tunnel.vxlan42.group: warning: Azure does not carry multicast; list the other ends in remotes instead",
 		}},
-		{"nobody at the other end", head + static + "[[tunnel]]\nname = \"vxlan77\"\nvni = 77\ndevice = \"eth0\"\nremotes = [\"10.10.0.4\"]\n" +
+		{"nobody at the other end", warnHead + warnStatic + "[[tunnel]]\nname = \"vxlan77\"\nvni = 77\ndevice = \"eth0\"\nremotes = [\"10.10.0.4\"]\n" +
 			"address = \"169.254.0.1/24\"\nbfd = true\n", []string{
 			"nvad.toml:12: tunnel.vxlan77.bfd: warning: BFD watches nothing: no static route has its gateway in a subnet of this tunnel; add one, or remove bfd",
 		}},
-		{"unused", head + "[prefix-list]\np = [\"permit any\"]\n[peer-group.g]\nremote-asn = 65002\n[[route-map.m]]\naction = \"deny\"\n", []string{
+		{"unused", warnHead + "[prefix-list]\np = [\"permit any\"]\n[peer-group.g]\nremote-asn = 65002\n[[route-map.m]]\naction = \"deny\"\n", []string{
 			"nvad.toml:5: peer-group.g: warning: nothing uses this peer-group; remove it, or refer to it where it was meant to apply",
 			"nvad.toml:4: prefix-list.p: warning: nothing uses this prefix-list; remove it, or refer to it where it was meant to apply",
 			"nvad.toml:7: route-map.m: warning: nothing uses this route-map; remove it, or refer to it where it was meant to apply",
 		}},
-		{"the article's bogons", head + static + strings.Replace(group, `"accept"`, `{ route-map = "rmap-bogon-asns" }`, 1) + pair + `
+		{"the article's bogons", warnHead + warnStatic + strings.Replace(warnGroup, `"accept"`, `{ route-map = "rmap-bogon-asns" }`, 1) + warnPair + `
 [as-path-list]
 bogon-asns = [
   "permit _0_",
@@ -71,15 +85,14 @@ action = "permit"
 			`nvad.toml:23: as-path-list.bogon-asns[3]: warning: _1310[0-6][0-9]_|_13107[0-1]_ matches only 131000-131071 of the reserved ASNs 65552-131071 and lets 65552-130999 pass; use deny-asns = "reserved" in import, which covers them all`,
 			`nvad.toml:25: as-path-list.bogon-asns[5]: warning: ^65 never matches a route from Route Server: the earlier rule "_65515_" exempts every path with 65515, whatever else it contains; use deny-asns = "reserved" in import, which exempts none`,
 		}},
-		{"who shares a tunnel", head + "[[tunnel]]\nname = \"vxlan0\"\nvni = 77\ndevice = \"eth0\"\nremotes = [\"10.10.0.4\", \"10.10.0.5\"]\n" +
+		{"who shares a tunnel", warnHead + "[[tunnel]]\nname = \"vxlan0\"\nvni = 77\ndevice = \"eth0\"\nremotes = [\"10.10.0.4\", \"10.10.0.5\"]\n" +
 			"address = \"169.254.0.1/24\"\npeers = [\"10.10.0.5=169.254.0.3\"]\n" +
 			"[[static-route]]\nprefix = \"10.9.0.0/16\"\nvia = \"169.254.0.4\"\n" +
 			"[[neighbor]]\naddress = \"169.254.0.2\"\nremote-asn = 65001\n[[neighbor]]\naddress = \"169.254.0.3\"\nremote-asn = 65001\n[kernel]\nip-forward = true\n", []string{
 			`nvad.toml:9: tunnel.vxlan0.peers: warning: each of the 2 remotes can claim the address 169.254.0.2; name its owner, as in peers = ["10.10.0.4=169.254.0.2"]`,
 			`nvad.toml:9: tunnel.vxlan0.peers: warning: each of the 2 remotes can claim the address 169.254.0.4; name its owner, as in peers = ["10.10.0.4=169.254.0.4"]`,
 		}},
-	}
-	for _, c := range cases {
+	} {
 		t.Run(c.name, func(t *testing.T) { wantWarnings(t, c.file, c.want) })
 	}
 }
