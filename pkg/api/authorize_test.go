@@ -146,7 +146,7 @@ func clientOn(t *testing.T, c net.Conn) *grpc.ClientConn {
 	return conn
 }
 
-// dialAs connects on a thread that has another identity and ends afterwards.
+// dialAs connects on a thread with another identity, which ends afterwards.
 func dialAs(t *testing.T, path string, uid, gid uint32, groups []uint32) net.Conn {
 	t.Helper()
 	type result struct {
@@ -171,7 +171,7 @@ func dialAs(t *testing.T, path string, uid, gid uint32, groups []uint32) net.Con
 	return r.conn
 }
 
-// become changes this thread only, unlike the functions of package syscall.
+// become changes only this thread, unlike the functions of package syscall.
 func become(uid, gid uint32, groups []uint32) error {
 	var first unsafe.Pointer
 	if len(groups) > 0 {
@@ -189,10 +189,10 @@ func become(uid, gid uint32, groups []uint32) error {
 	return nil
 }
 
-// stubReader is a Reader whose questions nobody asks.
+// stubReader is a Reader that nobody asks.
 type stubReader struct{ Reader }
 
-// stubController takes log levels only.
+// stubController accepts only log levels.
 type stubController struct{ Controller }
 
 func (stubController) SetLogLevel(context.Context, string) error { return nil }

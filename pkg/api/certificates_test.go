@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What was loaded for options that are no longer in use is dropped.
+// Certificates loaded for options that are no longer in use are dropped.
 func TestReplaceTooLate(t *testing.T) {
 	old, next := &tls.Config{}, &tls.Config{}
 	c := &Certificates{options: TLSOptions{Admins: []string{"CN=new"}}, generation: 2, config: next}

@@ -2,10 +2,10 @@ package api
 
 import "time"
 
-// SetSendTime has clients that do not read cut off after another time.
+// SetSendTime changes how long a client may take to read a message.
 func (l *Limits) SetSendTime(d time.Duration) { l.sendTime = d }
 
-// Unread is how many octets of answers wait for clients, and how many callers and
+// Unread returns how many octets of answers wait for clients, and how many callers and
 // calls there are.
 func (l *Limits) Unread() (octets, callers, calls int) {
 	l.mu.Lock()

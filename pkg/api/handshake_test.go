@@ -20,9 +20,9 @@ import (
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
-// TestHandshakes: someone without a certificate opens connections over TCP and says
-// nothing. They end by themselves, and a client with a certificate is served
-// beside them and after them, on the connection that it has.
+// A client without a certificate opens connections over TCP and stays silent. They end
+// by themselves, and a client with a certificate is served meanwhile and afterwards, on
+// its own connection.
 func TestHandshakes(t *testing.T) {
 	dir := t.TempDir()
 	ca := pki.New(t, dir, "ca")

@@ -77,7 +77,7 @@ type Limits struct {
 	freed   chan struct{} // closed when a question ends
 }
 
-// usage is what one caller uses, or all of them.
+// usage counts the resources that one caller uses, or all callers.
 type usage struct {
 	calls       [classes]int
 	connections []*meter // of one caller, the oldest first

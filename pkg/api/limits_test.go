@@ -27,7 +27,7 @@ import (
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
-// large is a daemon with more routes than a client's window takes.
+// large is a daemon with more routes than fit a client's window.
 func large() *apitest.Daemon {
 	d := apitest.Hub00()
 	d.Kernel = nil
@@ -83,9 +83,8 @@ func eventually(t *testing.T, f func() string) {
 	}
 }
 
-// TestReadersThatDoNotRead: one caller begins to read the FIB 50 times and reads
-// nothing. It gets four; the other calls are refused in words, and everybody's
-// questions are answered.
+// One caller starts to read the FIB 50 times and reads nothing. It gets four answers;
+// the other calls are refused with a reason, and everybody's questions are answered.
 func TestReadersThatDoNotRead(t *testing.T) {
 	limits := api.NewLimits()
 	path := serveLimited(t, large(), limits)
@@ -113,7 +112,7 @@ func TestReadersThatDoNotRead(t *testing.T) {
 	}
 }
 
-// TestWatchers: watches are counted for themselves, and their end gives room.
+// Watches are counted separately, and one that ends makes room.
 func TestWatchers(t *testing.T) {
 	limits := api.NewLimits()
 	c := dial(t, serveLimited(t, apitest.Hub00(), limits))
@@ -148,7 +147,7 @@ func TestWatchers(t *testing.T) {
 	}
 }
 
-// TestStalledReader: a client that stops reading is cut off, and told why.
+// A client that stops reading is disconnected with a reason.
 func TestStalledReader(t *testing.T) {
 	limits := api.NewLimits()
 	limits.SetSendTime(100 * time.Millisecond)
@@ -179,9 +178,9 @@ func TestStalledReader(t *testing.T) {
 	}
 }
 
-// TestStalledConnection: a client whose window stays shut makes calls that end at
-// once, but whose answers wait for it. Past some octets it is refused, and in the
-// end its connection is closed and all is freed.
+// A client whose window stays shut makes calls that end at once, but whose answers wait
+// for it. After some octets it is refused; in the end its connection is closed and
+// everything is freed.
 func TestStalledConnection(t *testing.T) {
 	d := apitest.Hub00()
 	d.TOML = strings.Repeat("# a large configuration\n", 100_000) // 2.4 MB
@@ -279,8 +278,8 @@ func TestLargeRequest(t *testing.T) {
 	}
 }
 
-// TestConnectionsEach: a caller that keeps opening connections loses its oldest,
-// and is answered on each new one.
+// A caller that keeps opening connections loses its oldest ones, and is answered on
+// each new one.
 func TestConnectionsEach(t *testing.T) {
 	path := serveLimited(t, apitest.Hub00(), nil)
 	var first nvadv1.Nvad_WatchClient
@@ -305,8 +304,8 @@ func TestConnectionsEach(t *testing.T) {
 	}
 }
 
-// TestLongPaths: attributes of 64 kB each, as a neighbor with extended messages may
-// send, fit the messages that clients take.
+// Attributes of 64 kB each, as a neighbor with extended messages may send, fit the
+// messages that clients accept.
 func TestLongPaths(t *testing.T) {
 	d := apitest.Hub00()
 	var long route.Attrs

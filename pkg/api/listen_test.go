@@ -14,8 +14,8 @@ import (
 	"github.com/nvad/nvad/pkg/api/apitest"
 )
 
-// socketPath is short: a socket's path may have 107 bytes only, and t.TempDir has
-// the test's name in it.
+// socketPath is short: the path of a socket may have 107 bytes only, and t.TempDir
+// contains the name of the test.
 func socketPath(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "nvad")
@@ -48,8 +48,8 @@ func TestListenModeAndRemoval(t *testing.T) {
 	}
 }
 
-// TestListenGroup: a directory with the setgid bit gives the socket its group, unless
-// another one is asked for. No file is given away for it, which the service can't.
+// A directory with the setgid bit gives the socket its group, unless another one is
+// asked for. That needs no chown(2), which the service may not call.
 func TestListenGroup(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can make a directory of another group")
@@ -83,7 +83,7 @@ func TestListenGroup(t *testing.T) {
 	}
 }
 
-// Who starts nvad by hand has no /run/nvad.
+// For an nvad started by hand, nobody creates /run/nvad.
 func TestListenMakesDirectory(t *testing.T) {
 	path := filepath.Join(filepath.Dir(socketPath(t)), "run", "nvad.sock")
 	l, err := api.Listen(path, 0o660, "")

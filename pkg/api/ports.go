@@ -212,7 +212,7 @@ type ReloadOptions struct {
 	Confirm time.Duration // undo the change after this time unless it is confirmed; 0: never
 }
 
-// Reloaded is what a reload did.
+// Reloaded describes a reload that was carried out.
 type Reloaded struct {
 	Changes []config.Change // the most disruptive first
 	Cautions
@@ -221,14 +221,14 @@ type Reloaded struct {
 	Effect  *Effect
 }
 
-// RolledBack is what a rollback did.
+// RolledBack describes a rollback that was carried out.
 type RolledBack struct {
 	Changes []config.Change
 	To      int // version whose text runs again
 	Version int // new version that it runs as
 }
 
-// Preview is what a reload would do.
+// Preview describes what a reload would do.
 type Preview struct {
 	Changes []config.Change
 	Cautions

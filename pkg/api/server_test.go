@@ -30,8 +30,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// start serves d and returns a connection to it. The test's own group may
-// change, so that the tests run as any user.
+// start serves d and returns a connection to it. The test's own group may change it, so
+// that the tests run as any user.
 func start(t *testing.T, d *apitest.Daemon) *grpc.ClientConn {
 	t.Helper()
 	path := socketPath(t)
@@ -228,8 +228,8 @@ func TestRoutesAreBatched(t *testing.T) {
 	}
 }
 
-// A neighbor chooses the text of its NOTIFICATION; it must not be able to make
-// every list of neighbors fail.
+// A neighbor chooses the text of its NOTIFICATION, which must not make every list of
+// neighbors fail.
 func TestInvalidTextOfANeighbor(t *testing.T) {
 	d := apitest.Hub00()
 	d.Peers[0].Reason = "Cease: \xff\xfe"
@@ -274,8 +274,7 @@ func TestHealthAndReflection(t *testing.T) {
 	}
 }
 
-// TestServeEndsUnderAStream: a client that does not read its stream must not
-// hold up the daemon's end.
+// A client that does not read its stream must not delay the end of the daemon.
 func TestServeEndsUnderAStream(t *testing.T) {
 	d := apitest.Hub00()
 	rows := make([]engine.Path, 200_000)

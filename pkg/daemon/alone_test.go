@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What can't hold a lock is no other nvad: only that one refuses a start.
+// A lock that can't be created is no sign of another nvad, and does not refuse the
+// start.
 func TestLockThatCantBeMade(t *testing.T) {
 	for err, want := range map[error]bool{
 		fs.ErrPermission: true, fs.ErrNotExist: true, unix.EROFS: true, unix.ENOSPC: true, unix.EDQUOT: true,

@@ -125,37 +125,35 @@ func (d *daemon) Preview(ctx context.Context, effect bool) (api.Preview, error) 
 }
 
 func (d *daemon) askPreview(context.Context) (api.Preview, error) {
-	next, err := load(d.opt.Config)
-	if err != nil {
-		return api.Preview{}, api.Invalid("%s", err)
-	}
-	return d.previewOf(next), nil
+	out, _, err := d.preview()
+	return out, err
 }
 
 func (d *daemon) askEffect(ctx context.Context) (api.Preview, error) {
-	next, err := load(d.opt.Config)
-	if err != nil {
-		return api.Preview{}, api.Invalid("%s", err)
-	}
-	out := d.previewOf(next)
-	if out.Refused != "" {
-		return out, nil
+	out, next, err := d.preview()
+	if err != nil || out.Refused != "" {
+		return out, err
 	}
 	out.Effect = &api.Effect{}
-	out.Effect.Effect, out.Effect.Resets, err = d.engine.Preview(ctx, d.complete(next.cfg))
+	out.Effect.Effect, out.Effect.Resets, err = d.engine.Preview(ctx, d.complete(next))
 	if err != nil {
 		out.Effect.Unknown = err.Error()
 	}
 	return out, nil
 }
 
-func (d *daemon) previewOf(next candidate) api.Preview {
+// preview compares the file with the running configuration.
+func (d *daemon) preview() (api.Preview, *config.Config, error) {
+	next, err := load(d.opt.Config)
+	if err != nil {
+		return api.Preview{}, nil, api.Invalid("%s", err)
+	}
 	changes := config.Diff(d.complete(d.config.get()), d.complete(next.cfg))
 	out := api.Preview{Changes: changes, Cautions: cautions(d.config.get(), next.cfg)}
 	if err := reloadable(changes); err != nil {
 		out.Refused = err.Error()
 	}
-	return out
+	return out, next.cfg, nil
 }
 
 // effect waits until the effects of the last reload are decided, and returns how the

@@ -13,8 +13,8 @@ import (
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// past is a history whose last versions are texts, in its own directory, with
-// the file that it is about.
+// past is a history whose last versions are texts, in a directory of its own, with the
+// file that it is about.
 type past struct {
 	*testing.T
 	*history.History
@@ -33,7 +33,7 @@ func newPast(t *testing.T) *past {
 	return &past{t, h, file}
 }
 
-// text is a valid configuration, told apart by its name.
+// text is a valid configuration that can be told apart by its name.
 func text(name string) string { return head + "# " + name + "\n" }
 
 func (p *past) commit(r history.Record, name string) {
@@ -43,8 +43,8 @@ func (p *past) commit(r history.Record, name string) {
 	}
 }
 
-// starts chooses at a time with the file given, and fails unless what runs is
-// called want and the outcome a warning with warn in it.
+// starts chooses at a time with the given file. It fails unless the configuration
+// called want runs, with a warning that contains warn.
 func (p *past) starts(now time.Time, file, want, warn string) choice {
 	p.Helper()
 	if err := os.WriteFile(p.file, []byte(file), 0o600); err != nil {
@@ -78,7 +78,7 @@ func TestChooseFile(t *testing.T) {
 	}
 }
 
-// A change that waits goes on waiting until its deadline; then the one before
+// A pending change stays pending until its deadline. Then the previous configuration
 // runs, over any number of restarts, until somebody changes the file.
 func TestChooseUnconfirmed(t *testing.T) {
 	p := newPast(t)
@@ -96,8 +96,8 @@ func TestChooseUnconfirmed(t *testing.T) {
 	p.starts(noon.Add(time.Hour), text("three"), "three", "")
 }
 
-// A file that was broken when the deadline passed is not taken either, nor one that is
-// broken in another way since: what ran goes on.
+// A file that was broken at the deadline is not taken, even if it is broken in another
+// way now: what ran keeps running.
 func TestChooseWithoutFile(t *testing.T) {
 	p := newPast(t)
 	p.commit(p.Record().Next(history.Entry{}), "one")
@@ -108,7 +108,8 @@ func TestChooseWithoutFile(t *testing.T) {
 	p.starts(noon.Add(time.Hour), "neither", "one", "a version of the history runs in its place")
 }
 
-// ruin makes a version what no nvad can parse, as an upgrade that renames a key would.
+// ruin replaces versions by text that no nvad can parse, as an upgrade that renames a
+// key would.
 func (p *past) ruin(versions ...int) {
 	p.Helper()
 	for _, v := range versions {
@@ -118,7 +119,8 @@ func (p *past) ruin(versions ...int) {
 	}
 }
 
-// A broken file does not end BGP: what ran before runs, until the file is good.
+// A broken file does not stop BGP: the last configuration runs until the file is
+// correct.
 func TestChooseBrokenFile(t *testing.T) {
 	p := newPast(t)
 	p.commit(p.Record().Next(history.Entry{Cause: history.Start}), "one")
@@ -144,8 +146,8 @@ func TestChooseBrokenFile(t *testing.T) {
 	}
 }
 
-// What waits for its confirmation and can't run is replaced by the file, which goes on
-// waiting, or by what was confirmed last.
+// If a pending change can't run, the file takes its place and stays pending, or else
+// the last confirmed configuration runs.
 func TestChooseRuinedWait(t *testing.T) {
 	p := newPast(t)
 	p.commit(p.Record().Next(history.Entry{Cause: history.Start}), "one")
@@ -163,8 +165,8 @@ func TestChooseRuinedWait(t *testing.T) {
 	p.starts(noon.Add(time.Hour), "broken", "one", "rolled back")
 }
 
-// Where the version to go back to can't run, the file does, or any other version; what
-// was discarded only if there is nothing else.
+// If the version to roll back to can't run, the file does, or any other version.
+// Discarded versions come last.
 func TestChooseRuinedFallback(t *testing.T) {
 	p := newPast(t)
 	p.commit(p.Record().Next(history.Entry{Cause: history.Start}), "one")
@@ -200,7 +202,7 @@ func TestChooseRuinedRollback(t *testing.T) {
 	p.starts(noon, text("two"), "two", "the file runs in its place")
 }
 
-// Where nothing can run, the error is the file's, by which the caller knows.
+// If nothing can run, the error is that of the file.
 func TestChooseNothing(t *testing.T) {
 	p := newPast(t)
 	p.commit(p.Record().Next(history.Entry{Cause: history.Start}), "one")

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A door that can't be opened is tried again until it can be; its end is not waited for.
+// A door that can't be opened is tried until it can. The start does not wait for it.
 func TestDoor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		taken := errors.New("taken")

@@ -12,7 +12,7 @@ import (
 	"github.com/nvad/nvad/pkg/engine"
 )
 
-// What a change of a BFD session does to the forwarding plane and the engine.
+// Changes of a BFD session reach the forwarding plane and the engine.
 func TestLivenessTakes(t *testing.T) {
 	neighbor := netip.MustParseAddr("169.254.0.2")
 	key := bfd.Key{Local: netip.MustParseAddr("169.254.0.1"), Remote: neighbor}
@@ -47,8 +47,8 @@ func TestLivenessTakes(t *testing.T) {
 	}
 }
 
-// A far end that never answers is dead after a while; one that says AdminDown is
-// there; of neighbors, BGP tells.
+// A far end that never answers is dead after a while; one that says AdminDown is alive.
+// For neighbors, BGP decides.
 func TestFarEndNeverAnswers(t *testing.T) {
 	far, neighbor := netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.3")
 	local := netip.MustParseAddr("127.0.0.1")

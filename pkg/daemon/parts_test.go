@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 )
 
-// A start that fails ends what it has started, also a part that still waits for one
-// that was to come after it.
+// A start that fails stops everything that it started, including a part that waits for
+// one that would have come later.
 func TestStopWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newParts(t.Context())
@@ -22,7 +22,7 @@ func TestStopWhatWaits(t *testing.T) {
 	})
 }
 
-// Parts end in reverse, and what one died of is told by its name.
+// Parts end in reverse order, and the error names the part that failed.
 func TestStopAll(t *testing.T) {
 	p := newParts(t.Context())
 	ended := make(chan string, 2)

@@ -11,7 +11,7 @@ import (
 
 const head = "asn = 65001\nrouter-id = \"10.0.0.4\"\n"
 
-// write makes a file of the test's own directory and returns its path.
+// write creates a file in the test's directory and returns its path.
 func write(t *testing.T, dir, name, text string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)

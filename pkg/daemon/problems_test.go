@@ -13,7 +13,7 @@ import (
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
-// TestProblems: each thing that is wrong is named, and nothing else is.
+// Each thing that is wrong is listed, and nothing else.
 func TestProblems(t *testing.T) {
 	addr := netip.MustParseAddr
 	rs0, rs1, far := addr("10.0.210.4"), addr("10.0.210.5"), addr("169.254.0.2")

@@ -7,8 +7,8 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 )
 
-// What the reference calls "restart" is refused, whatever else changes with it;
-// everything else is taken.
+// Changes of keys that the reference marks "restart" are refused, whatever else changes
+// with them; all others are accepted.
 func TestReloadable(t *testing.T) {
 	for _, c := range []struct {
 		name, change string
@@ -42,8 +42,8 @@ func parse(t *testing.T, text string) *config.Config {
 	return cfg
 }
 
-// Warnings that the running configuration does not have come first, wherever they
-// stand in the file; a line that moved makes none of them new.
+// Warnings that the running configuration does not have come first, wherever they are
+// in the file. A warning that moved to another line is not new.
 func TestCautions(t *testing.T) {
 	list := "[prefix-list]\na = [\"permit any\"]\n"
 	old := parse(t, head+list)

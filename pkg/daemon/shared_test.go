@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestShared: a hundred who ask for ten seconds cost a quarter of them, nobody gets
-// an answer from before it asked, and nobody waits for long.
+// A hundred callers who ask for ten seconds cost a quarter of that time. Nobody gets an
+// answer from before its question, and nobody waits for long.
 func TestShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var busy time.Duration
@@ -46,7 +46,7 @@ func TestShared(t *testing.T) {
 	})
 }
 
-// TestSharedImpatient: who gives up does not spoil it for others.
+// A caller that gives up does not affect the others.
 func TestSharedImpatient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ask := shared(func(context.Context) (int, error) { time.Sleep(time.Second); return 7, nil })

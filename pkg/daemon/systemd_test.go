@@ -12,7 +12,7 @@ import (
 	"github.com/nvad/nvad/pkg/engine"
 )
 
-// A hung engine starves the watchdog, and one that recovers feeds it again.
+// If the engine hangs, the watchdog gets no news; once it recovers, it does.
 func TestWatchdog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var fed atomic.Int32
@@ -61,7 +61,7 @@ func TestWatchdog(t *testing.T) {
 	})
 }
 
-// Systemd is told of states, not of time passing.
+// systemd gets a status line when the status changes, not all the time.
 func TestStatusChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []string

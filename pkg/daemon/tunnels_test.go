@@ -12,7 +12,7 @@ import (
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
-// BFD tells whether a peer is alive once it has been up, BGP otherwise.
+// Once BFD has been up, it says whether a peer is alive; before that, BGP does.
 func TestTunnelPeers(t *testing.T) {
 	addr := netip.MustParseAddr
 	near, far := addr("10.10.0.4"), addr("10.20.0.4")
@@ -49,7 +49,7 @@ func TestTunnelPeers(t *testing.T) {
 	}
 }
 
-// A tunnel is down when none of those that it leads to is there.
+// A tunnel is down when all its peers are dead.
 func TestFarEndViews(t *testing.T) {
 	one, other := netip.MustParseAddr("169.254.0.2"), netip.MustParseAddr("169.254.0.3")
 	for _, tt := range []struct {

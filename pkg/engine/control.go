@@ -99,7 +99,7 @@ func (d *drains) status() Drain {
 	return Drain{Since: d.since, Reason: strings.Join(why, "; ")}
 }
 
-// forRIB is what the drain means for the RIB with a configuration.
+// forRIB translates the drain for the RIB, with the prepends of a configuration.
 func (d *drains) forRIB(cfg *config.Config) rib.Drain {
 	if d.since.IsZero() {
 		return rib.Drain{}

@@ -9,7 +9,7 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 )
 
-// pathLength is that of what a neighbor was told of prefix last.
+// pathLength is the length of the AS path of prefix as advertised to a neighbor.
 func (p *ports) pathLength(to netip.Addr) int {
 	synctest.Wait()
 	p.mu.Lock()
@@ -17,8 +17,8 @@ func (p *ports) pathLength(to netip.Addr) int {
 	return p.sent[to][prefix].ASPath.Len()
 }
 
-// A drain outlives a reload, whose prepends count from then on, and ends when
-// nobody wants it any more.
+// A drain survives a reload, which may change its prepends, and ends when nobody asks
+// for it any more.
 func TestEngineDrain(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		p.establish(routeServer, false, false)

@@ -90,8 +90,8 @@ func texts(list []config.Static) (out []string) {
 	return out
 }
 
-// The routes outlive the default route that they were derived from, as between
-// two DHCP leases, and follow one to another gateway.
+// Derived routes survive the default route that they come from, as between two DHCP
+// leases, and follow a new one to another gateway.
 func TestDeriveAgain(t *testing.T) {
 	cfg, err := config.Parse("nvad.toml", []byte("asn = 65001\n[peer-group.rs]\npreset = \"azure-route-server\"\nneighbors = [\"10.0.210.4\"]\n"))
 	if err != nil {

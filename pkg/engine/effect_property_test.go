@@ -31,8 +31,8 @@ type gambler struct {
 var spoke = netip.MustParseAddr("10.0.9.4")
 
 // TestPreviewIsWhatAReloadDoes makes 500 random edits of a configuration over random
-// tables. Each is previewed, applied and reported, and all three must agree: what was
-// foretold, what was recorded, and what sessions and forwarding plane were told.
+// tables. It previews, applies and reports each, and all three must agree: the preview,
+// the report, and what sessions and forwarding plane received.
 func TestPreviewIsWhatAReloadDoes(t *testing.T) {
 	const seeds, perSeed = 10, 50
 	differing, stages := 0, map[rib.Stage]int{}
@@ -126,7 +126,7 @@ func (g *gambler) announce() {
 	synctest.Wait()
 }
 
-// repair brings up every session that should be.
+// repair brings up every session that should be up.
 func (g *gambler) repair() {
 	for _, n := range g.cfg.Neighbors {
 		if !n.Shutdown && !g.up[n.Address] {
@@ -148,7 +148,7 @@ func (g *gambler) clone() *config.Config {
 	return &c
 }
 
-// edit changes the configuration and says what was changed.
+// edit changes the configuration and describes the change.
 func (g *gambler) edit() string {
 	g.cfg = g.clone()
 	c := g.cfg
@@ -219,7 +219,7 @@ func (g *gambler) edit() string {
 	return fmt.Sprintf("statics %+v", c.Statics)
 }
 
-// editNeighbors removes, adds, or shuts down.
+// editNeighbors removes, adds or shuts down a neighbor.
 func (g *gambler) editNeighbors() string {
 	for addr := range g.all {
 		i := slices.IndexFunc(g.cfg.Neighbors, func(n config.Neighbor) bool { return n.Address == addr })
@@ -242,7 +242,7 @@ func (g *gambler) editNeighbors() string {
 	return fmt.Sprint(addr, " shut down")
 }
 
-// tables is what sessions and forwarding plane were told.
+// tables is a copy of everything sent to sessions and forwarding plane.
 type tables struct {
 	sent   map[netip.Addr]map[netip.Prefix]*route.Attrs
 	routes map[netip.Prefix]*fib.Route
@@ -259,7 +259,7 @@ func (g *gambler) tables() tables {
 	return out
 }
 
-// check previews, applies and reports, and returns what was reported.
+// check previews, applies and reports, and returns the report.
 func (g *gambler) check(what string) rib.Effect {
 	g.t.Helper()
 	before := g.tables()
@@ -292,13 +292,13 @@ func (g *gambler) check(what string) rib.Effect {
 		g.t.Errorf("%s: foretold\n%sdone\n%s", what, a, b)
 	}
 	after := g.tables()
-	if a, b := toldText(done), differenceText(before, after); a != b {
+	if a, b := sentText(done), differenceText(before, after); a != b {
 		g.t.Errorf("%s: reported\n%stold\n%s", what, a, b)
 	}
 	return done
 }
 
-// effectText is all of an effect.
+// effectText prints a whole effect.
 func effectText(e rib.Effect) (s string) {
 	for _, g := range e.Groups {
 		s += fmt.Sprintln(g.Stage, g.Neighbor, "before", g.Before, "added", g.Added, "removed", g.Removed, "changed", g.Changed)
@@ -309,8 +309,8 @@ func effectText(e rib.Effect) (s string) {
 	return s
 }
 
-// toldText is what of an effect leaves the engine.
-func toldText(e rib.Effect) (s string) {
+// sentText prints the part of an effect that leaves the engine.
+func sentText(e rib.Effect) (s string) {
 	var lines []string
 	for _, g := range e.Groups {
 		for _, r := range g.Routes {

@@ -31,8 +31,8 @@ func TestEngineCarriesRoutes(t *testing.T) {
 	})
 }
 
-// In sync: End-of-RIB from who sends it, three quiet seconds from who does not.
-// A restarted engine holds its own End-of-RIB back until then.
+// The engine is in sync after End-of-RIB from neighbors that send it, and three quiet
+// seconds of those that do not. A restarted engine sends its own End-of-RIB only then.
 func TestEngineInSync(t *testing.T) {
 	run(t, true, func(t *testing.T, e *Engine, p *ports) {
 		p.establish(routeServer, false, false)
@@ -55,8 +55,8 @@ func TestEngineInSync(t *testing.T) {
 	})
 }
 
-// Two NVAs that start together do not wait for each other's End-of-RIB, yet
-// for what the other has to tell.
+// Two NVAs that start together do not wait for each other's End-of-RIB, but they do
+// wait for each other's routes.
 func TestEngineInSyncBothRestarted(t *testing.T) {
 	run(t, true, func(t *testing.T, e *Engine, p *ports) {
 		p.establish(routeServer, false, false)
@@ -76,7 +76,7 @@ func TestEngineInSyncBothRestarted(t *testing.T) {
 	})
 }
 
-// A neighbor that stays down counts after its hold time.
+// The engine does not wait for a neighbor that stays down longer than its hold time.
 func TestEngineInSyncNeighborDown(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		p.establish(routeServer, false, false)
@@ -93,7 +93,7 @@ func TestEngineInSyncNeighborDown(t *testing.T) {
 	})
 }
 
-// Without the kernel's links no next hop resolves, so that nothing is wanted: a sweep
+// Without the kernel's links no next hop resolves, so that no route is wanted: a sweep
 // would empty a table that works.
 func TestEngineInSyncWithoutLinks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

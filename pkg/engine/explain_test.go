@@ -39,7 +39,7 @@ func TestExplain(t *testing.T) {
 	})
 }
 
-// A policy that was reloaded is the one that is traced.
+// After a reload, explain traces the new policy.
 func TestExplainFollowsReload(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		p.establish(farNVA, true, false)
@@ -60,7 +60,7 @@ func TestExplainFollowsReload(t *testing.T) {
 	})
 }
 
-// What Try tells of a route is what an engine does with it.
+// Try treats a route as an engine does.
 func TestTryIsWhatHappens(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		p.establish(routeServer, false, false)

@@ -25,8 +25,8 @@ type hub struct {
 	passed  int          // changes that the other NVA has had
 }
 
-// newHub starts the NVA of a hub whose VNet is 10.n.0.0/16, by the file at path;
-// its tunnel address ends in host.
+// newHub starts the NVA of a hub whose VNet is 10.n.0.0/16 with the file at path; its
+// tunnel address ends in host.
 func newHub(t *testing.T, path string, n, host byte) *hub {
 	cfg, err := config.Load(path)
 	if err != nil {
@@ -61,7 +61,7 @@ func newHub(t *testing.T, path string, n, host byte) *hub {
 	return h
 }
 
-// learn has both instances of the Route Server announce a route.
+// learn lets both instances of the Route Server announce a route.
 func (h *hub) learn(prefix string, path ...uint32) {
 	for _, rs := range h.servers {
 		h.events <- speaker.Update{
@@ -72,7 +72,7 @@ func (h *hub) learn(prefix string, path ...uint32) {
 	}
 }
 
-// pass carries what h has told the other NVA since the last time.
+// pass carries what h has sent to the other NVA since the last time.
 func (h *hub) pass(to *hub) {
 	all := h.since(0)
 	for _, c := range all[h.passed:] {
@@ -91,8 +91,8 @@ func (h *hub) pass(to *hub) {
 	synctest.Wait()
 }
 
-// advertised is what every neighbor was told, communities aside: they differ by
-// intent.
+// advertised lists what every neighbor was sent, without communities, which differ on
+// purpose.
 func (h *hub) advertised() []string {
 	synctest.Wait()
 	var out []string
@@ -105,7 +105,7 @@ func (h *hub) advertised() []string {
 	return out
 }
 
-// meet brings up both hubs and lets them tell each other the seed's routes.
+// meet brings up both hubs and lets them exchange the routes of the seed.
 func meet(t *testing.T, dir, suffix string) (a, b *hub) {
 	a, b = newHub(t, dir+"hub00"+suffix, 0, 1), newHub(t, dir+"hub10"+suffix, 10, 2)
 	a.learn("10.0.0.0/16", 65515)
@@ -125,8 +125,8 @@ const (
 	writtenOut = "../config/testdata/good/"
 )
 
-// A preset and tags do the job of the article's prefix-lists: each neighbor is
-// told the same.
+// A preset and tags do the same as the article's prefix-lists: each neighbor is sent
+// the same routes.
 func TestHubsAlike(t *testing.T) {
 	told := func(dir, suffix string) (out [2][]string) {
 		synctest.Test(t, func(t *testing.T) {
@@ -152,8 +152,8 @@ func TestHubsAlike(t *testing.T) {
 	}
 }
 
-// A spoke that nobody named reaches the far hub alone, and leaves with its tag
-// taken off.
+// A new spoke is advertised to the far hub only, which removes its tag before it passes
+// the route on.
 func TestHubsNewSpoke(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := meet(t, shipped, "-communities.toml")

@@ -14,7 +14,7 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// Of a session that is lost the gateway is dead until its routes have gone, not
+// When a session is lost, its gateway is dead until its routes have gone, and not
 // longer.
 func TestSessionDownDiverts(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
@@ -37,7 +37,7 @@ func TestSessionDownDiverts(t *testing.T) {
 }
 
 // BFD down resets the session with Cease/BFD Down (RFC 9384), and graceful restart
-// keeps nothing.
+// keeps no routes.
 func TestPathDown(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		p.establish(farNVA, true, false)
@@ -71,7 +71,7 @@ func TestPathDown(t *testing.T) {
 	})
 }
 
-// watcher writes down what it is asked to watch.
+// watcher records the paths that it should watch.
 type watcher struct {
 	lists   [][]Watched
 	reached []netip.Addr
@@ -131,8 +131,8 @@ func TestWatches(t *testing.T) {
 	})
 }
 
-// The far ends of a tunnel are watched beside the neighbors, none of them twice, and
-// a static route through one that is dead is taken back.
+// The far ends of a tunnel are watched beside the neighbors, none of them twice, and a
+// static route through a dead one is withdrawn.
 func TestFarEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := hub00()
@@ -168,7 +168,8 @@ func TestFarEnds(t *testing.T) {
 	})
 }
 
-// A neighbor that is back is dead no more, whatever else is still to be decided.
+// A neighbor that has returned is not dead any more, even if the RIB still has to
+// decide about its loss.
 func TestReturned(t *testing.T) {
 	first, second := netip.MustParseAddr("10.0.210.4"), netip.MustParseAddr("10.0.210.5")
 	p := &ports{}
@@ -183,8 +184,8 @@ func TestReturned(t *testing.T) {
 	}
 }
 
-// A gateway whose session is lost is not held for dead for as long as another neighbor
-// never stops talking.
+// The gateway of a lost session does not stay dead for as long as another neighbor
+// keeps sending.
 func TestDepartureEndsUnderFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, in := newPorts(), route.NewInterner()
@@ -221,13 +222,13 @@ func TestDepartureEndsUnderFlood(t *testing.T) {
 	})
 }
 
-// stuck is a forwarding plane that never gets to a swap.
+// stuck is a forwarding plane that never completes a swap.
 type stuck struct{ *ports }
 
 func (stuck) SetDead(string, []netip.Addr) <-chan struct{} { return nil }
 
-// Hundreds of sessions that are lost at once keep the engine from answering for a
-// moment, not for as long as their swaps take one after the other.
+// When hundreds of sessions are lost at once, the engine is busy for a moment, not for
+// the sum of all swaps.
 func TestManyDepartures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, cfg := newPorts(), hub00()

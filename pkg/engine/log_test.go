@@ -9,8 +9,8 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// A neighbor that is absent for an hour logs each reason once, and one whose
-// words never repeat no more than a few.
+// A neighbor that is absent for an hour causes one log line for each reason, and only a
+// few if its reasons never repeat.
 func TestEngineLogsOutages(t *testing.T) {
 	run(t, false, func(t *testing.T, _ *Engine, p *ports) {
 		fail := func(reason string) {
@@ -51,8 +51,8 @@ func TestEngineLogsOutages(t *testing.T) {
 	})
 }
 
-// A neighbor whose routes are treated as withdrawn is named, with the reason, but
-// not for every route.
+// A neighbor whose routes are treated as withdrawn is logged with the reason, but not
+// for every route.
 func TestEngineLogsMalformedUpdates(t *testing.T) {
 	run(t, false, func(t *testing.T, _ *Engine, p *ports) {
 		for range 2 {

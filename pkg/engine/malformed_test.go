@@ -25,9 +25,9 @@ func malformedUpdate(routes ...netip.Prefix) speaker.Update {
 	}
 }
 
-// TestExplainMalformed: explain names who announced a prefix in a malformed
-// UPDATE, when and what was wrong, until a good UPDATE has the prefix or the
-// neighbor is removed. It outlives the session.
+// Explain names who announced a prefix in a malformed UPDATE, when, and what was wrong,
+// until a correct UPDATE has the prefix or the neighbor is removed. It survives the
+// session.
 func TestExplainMalformed(t *testing.T) {
 	bad, other := pfx("10.77.0.0/16"), pfx("10.78.0.0/16")
 	attrs := &route.Attrs{NextHop: farNVA, LocalPref: route.Some(100)}
@@ -85,8 +85,8 @@ func TestExplainMalformed(t *testing.T) {
 	}
 }
 
-// TestTreatedIsBounded: a million malformed announcements leave the last ones of
-// them, and no more; then all are forgotten.
+// Of a million malformed announcements only the last ones are remembered; then all are
+// forgotten.
 func TestTreatedIsBounded(t *testing.T) {
 	var m treated
 	nth := func(i int) netip.Prefix {

@@ -14,7 +14,7 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// prefixes are n of 11.0.0.0/8.
+// prefixes returns n prefixes of 11.0.0.0/8.
 func prefixes(n int) []netip.Prefix {
 	var out []netip.Prefix
 	for i := range n {
@@ -85,7 +85,7 @@ func TestMaximumPrefixLifted(t *testing.T) {
 	})
 }
 
-// A limit that a reload lowers holds for what is there already.
+// A limit that a reload lowers applies to routes received before.
 func TestMaximumPrefixLowered(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		p.establish(routeServer, false, false)
@@ -136,20 +136,20 @@ func TestMaximumPrefixDiscards(t *testing.T) {
 	})
 }
 
-// discarding is hub00 whose Route Server may announce so many prefixes.
+// discarding is hub00 with a limit for its Route Server.
 func discarding(limit int) *config.Config {
 	return limited(func(s *config.Settings) { s.MaximumPrefix, s.MaximumPrefixAction = limit, config.ActionDiscard })
 }
 
-// refreshing establishes a session with Route Server, which supports ROUTE-REFRESH or
-// does not.
+// refreshing establishes a session with Route Server, with or without support for
+// ROUTE-REFRESH.
 func (p *ports) refreshing(supported bool) {
 	p.events <- speaker.Established{
 		From: speaker.From{Peer: routeServer}, Session: 7, RemoteID: routeServer, Families: route.IPv4, RouteRefresh: supported,
 	}
 }
 
-// requests are the ROUTE-REFRESH messages sent so far.
+// requests returns the ROUTE-REFRESH messages sent so far.
 func (p *ports) requests() []string {
 	synctest.Wait()
 	p.mu.Lock()
@@ -157,7 +157,7 @@ func (p *ports) requests() []string {
 	return slices.Clone(p.requested)
 }
 
-// server returns the view of Route Server.
+// server returns the status of Route Server.
 func server(t *testing.T, e *Engine) NeighborStatus {
 	t.Helper()
 	v, err := e.Neighbors(t.Context())
@@ -167,8 +167,8 @@ func server(t *testing.T, e *Engine) NeighborStatus {
 	return v[slices.IndexFunc(v, func(v NeighborStatus) bool { return v.Address == routeServer })]
 }
 
-// What maximum-prefix dropped is counted, shown, and requested once a reload raises
-// the limit; nothing else is asked for.
+// Announcements that maximum-prefix dropped are counted, shown, and requested once a
+// reload raises the limit; nothing else is requested.
 func TestDroppedIsRequested(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		apply(t, e, discarding(3))
@@ -203,8 +203,8 @@ func TestDroppedIsRequested(t *testing.T) {
 	})
 }
 
-// A neighbor that makes room and fills it again all the time is asked once a minute,
-// also if it begins a new session each time.
+// A neighbor that makes room and fills it again all the time is sent one request a
+// minute, even if it starts a new session each time.
 func TestRequestsArePaced(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		apply(t, e, discarding(3))
@@ -223,7 +223,7 @@ func TestRequestsArePaced(t *testing.T) {
 	})
 }
 
-// A neighbor that can't be asked is said to need a reset.
+// If a neighbor does not support ROUTE-REFRESH, a warning asks for a reset.
 func TestDroppedWithoutRouteRefresh(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		apply(t, e, discarding(3))
@@ -244,7 +244,7 @@ func TestDroppedWithoutRouteRefresh(t *testing.T) {
 	})
 }
 
-// What was dropped does not keep a reload from having the limit end the session.
+// Dropped announcements do not keep a reload from making the limit end the session.
 func TestDroppedThenShutdown(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		apply(t, e, discarding(3))

@@ -7,8 +7,8 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 )
 
-// TestMaximumPrefixOutWarns fills up what Route Server takes and looks at what is
-// said on the way, once each.
+// TestMaximumPrefixOutWarns fills the Adj-RIB-Out of Route Server up to its limit. Each
+// threshold logs once.
 func TestMaximumPrefixOutWarns(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		apply(t, e, limited(func(s *config.Settings) {
@@ -55,7 +55,7 @@ func TestMaximumPrefixOutWarns(t *testing.T) {
 	})
 }
 
-// wantOut looks at what readers see of Route Server's Adj-RIB-Out, and Prometheus.
+// wantOut checks what readers and metrics show of Route Server's Adj-RIB-Out.
 func wantOut(t *testing.T, e *Engine, sent, held int) {
 	t.Helper()
 	gotSent, gotHeld := 0, 0

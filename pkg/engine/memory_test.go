@@ -14,7 +14,7 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// fakeMemory is in use by what the engine's neighbors hold and by what else says.
+// fakeMemory reports the memory of the engine's neighbors, plus what else says.
 type fakeMemory struct {
 	e         *Engine
 	budget    atomic.Uint64
@@ -37,7 +37,7 @@ func (m *fakeMemory) Reclaim() <-chan struct{} {
 	return done
 }
 
-// crowded is hub00 with a budget of memory and both neighbors established.
+// crowded is hub00 with a memory budget and both neighbors established.
 func crowded(t *testing.T, story func(t *testing.T, e *Engine, p *ports, m *fakeMemory, in *route.Interner)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -58,7 +58,7 @@ func crowded(t *testing.T, story func(t *testing.T, e *Engine, p *ports, m *fake
 	})
 }
 
-// load has a neighbor announce n routes whose sets are large.
+// load lets a neighbor announce n routes with large attribute sets.
 func (p *ports) load(in *route.Interner, from netip.Addr, n int) {
 	for i, prefix := range prefixes(n) {
 		set := in.Intern(route.Attrs{ASPath: route.NewASPath(65515, uint32(i)).Prepend(65515, 1000), NextHop: from})
@@ -79,8 +79,8 @@ func (p *ports) closed(addr netip.Addr) bool {
 	return false
 }
 
-// Past the budget the neighbor that holds most goes, with Cease/Out of Resources,
-// and the other stays; each time it is kept out for longer.
+// When the budget is exceeded, the neighbor that holds most is closed with Cease/Out of
+// Resources, and the other stays. Each time it stays closed for longer.
 func TestMemoryBudget(t *testing.T) {
 	crowded(t, func(t *testing.T, e *Engine, p *ports, m *fakeMemory, in *route.Interner) {
 		m.budget.Store(500 << 10)
@@ -123,7 +123,8 @@ func TestMemoryBudget(t *testing.T) {
 	})
 }
 
-// Until a closed neighbor's routes are gone and collected nobody else is closed.
+// Until the routes of a closed neighbor are gone and their memory is free, no other
+// neighbor is closed.
 func TestMemoryOneAtATime(t *testing.T) {
 	crowded(t, func(t *testing.T, e *Engine, p *ports, m *fakeMemory, in *route.Interner) {
 		m.budget.Store(500 << 10)
@@ -146,8 +147,8 @@ func TestMemoryOneAtATime(t *testing.T) {
 	})
 }
 
-// What others are told of a neighbor's routes is memory that it has filled, too: they
-// get sets of their own, each with another next hop.
+// A neighbor is charged for the attribute sets made to advertise its routes to others,
+// each with another next hop.
 func TestMemoryOfWhatOthersAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, p, in := &fakeMemory{}, newPorts(), route.NewInterner()
@@ -183,7 +184,7 @@ func TestMemoryOfWhatOthersAreTold(t *testing.T) {
 	})
 }
 
-// Memory that something else has filled ends no session.
+// Memory that something else has filled closes no session.
 func TestMemoryOfOthers(t *testing.T) {
 	crowded(t, func(t *testing.T, e *Engine, p *ports, m *fakeMemory, in *route.Interner) {
 		m.budget.Store(500 << 10)

@@ -14,7 +14,7 @@ import (
 
 func pfx(s string) netip.Prefix { return netip.MustParsePrefix(s) }
 
-// facts are those of run with more routes.
+// facts are those of run, with more routes.
 func facts(more ...fib.KernelRoute) fib.Facts {
 	return fib.Facts{
 		Links: []fib.Link{{Index: 2, Name: "eth0", Up: true}, {Index: 3, Name: "vxlan0", Up: true}},
@@ -25,7 +25,7 @@ func facts(more ...fib.KernelRoute) fib.Facts {
 	}
 }
 
-// sentTo is what a neighbor was told, as "prefix origin med".
+// sentTo lists what a neighbor was sent, as "prefix origin med".
 func (p *ports) sentTo(peer netip.Addr) []string {
 	synctest.Wait()
 	p.mu.Lock()
@@ -49,7 +49,7 @@ func (p *ports) wantSent(t *testing.T, what string, to netip.Addr, want ...strin
 	}
 }
 
-// What the kernel and the file hold is announced, and follows them.
+// Routes of the kernel and of the file are announced, and follow changes.
 func TestRedistribute(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		cfg := hub00()

@@ -30,7 +30,7 @@ var (
 	prefix      = netip.MustParsePrefix("10.1.0.0/16")
 )
 
-// ports stands at both of the engine's ports and writes down what arrives.
+// ports implements the engine's interfaces and records what arrives.
 type ports struct {
 	events    chan speaker.Event
 	mu        sync.Mutex
@@ -56,7 +56,7 @@ type told struct {
 	speaker.Change
 }
 
-// Write takes the engine's log.
+// Write receives the engine's log.
 func (p *ports) Write(line []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -64,7 +64,7 @@ func (p *ports) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// logged is the messages that begin with about.
+// logged returns the messages that begin with about.
 func (p *ports) logged(about string) []string {
 	synctest.Wait()
 	p.mu.Lock()
@@ -79,7 +79,7 @@ func (p *ports) logged(about string) []string {
 	return out
 }
 
-// since is what was sent after the first n changes.
+// since returns the changes sent after the first n.
 func (p *ports) since(n int) []told {
 	synctest.Wait()
 	p.mu.Lock()
@@ -194,7 +194,7 @@ func hub00() *config.Config {
 	}
 }
 
-// run starts an engine with hub00's neighbors in a bubble of its own time.
+// run starts an engine with hub00's neighbors in a synctest bubble.
 func run(t *testing.T, restarting bool, story func(*testing.T, *Engine, *ports)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -206,7 +206,7 @@ func run(t *testing.T, restarting bool, story func(*testing.T, *Engine, *ports))
 	})
 }
 
-// reachable is a kernel that reaches hub00's neighbors.
+// reachable are facts by which hub00's neighbors are reached.
 func reachable() fib.Facts {
 	return fib.Facts{
 		Links: []fib.Link{{Index: 2, Name: "eth0", Up: true}, {Index: 3, Name: "vxlan0", Up: true}},

@@ -24,8 +24,8 @@ func (p *ports) refresh(from netip.Addr, f route.Family) {
 	p.events <- speaker.RouteRefresh{From: speaker.From{Peer: from}, Family: f}
 }
 
-// A neighbor that asks for its routes all the time is sent them at once, and then
-// once for each pause, for as long as the session lasts that it asked in.
+// A neighbor that asks for its routes all the time is sent them at once, and then once
+// in each pause, as long as its session lasts.
 func TestRouteRefreshIsPaced(t *testing.T) {
 	const routes = 3_000
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
@@ -74,9 +74,9 @@ func TestRouteRefreshIsPaced(t *testing.T) {
 	})
 }
 
-// Before the engine is in sync it works in turns, too: whoever asks gets an answer
-// between them, the kernel has everything that was heard when the gate opens, and a
-// neighbor that never stops talking does not keep it shut.
+// Before the engine is in sync, it works in turns too: callers get answers between
+// them, the kernel has everything that was heard when the gate opens, and a neighbor
+// that never stops sending does not keep the gate shut.
 func TestInSyncTakesTurns(t *testing.T) {
 	const routes = 20 * destinationsPerTurn
 	synctest.Test(t, func(t *testing.T) {
@@ -136,7 +136,7 @@ func (e *Engine) takeConfig(t *testing.T, cfg *config.Config) {
 	e.takeInbox()
 }
 
-// A turn takes no more prefixes in than it may, and one UPDATE more.
+// A turn takes a bounded number of prefixes, and at most one UPDATE more.
 func TestTurnTakesSoManyPrefixes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := hub00()

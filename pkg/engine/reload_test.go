@@ -17,8 +17,8 @@ import (
 
 var otherServer = netip.MustParseAddr("10.0.210.5")
 
-// tagged is hub00 with both instances of a Route Server, to each of which a
-// route-map of its own exports: it sets the MEDs that are given.
+// tagged is hub00 with both instances of a Route Server. Each has a route-map of its
+// own in its export, which sets the given MED.
 func tagged(med0, med1 uint32) *config.Config {
 	cfg := hub00()
 	second := cfg.Neighbors[0]
@@ -34,8 +34,8 @@ func tagged(med0, med1 uint32) *config.Config {
 	return cfg
 }
 
-// A reload evaluates sessions again whose programs changed, and no others; what
-// changed leaves as one replacement.
+// A reload evaluates the sessions again whose programs changed, and no others; each
+// change is sent as one replacement.
 func TestReloadTouchesWhatChanged(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		apply(t, e, tagged(1, 1))
@@ -62,8 +62,8 @@ func TestReloadTouchesWhatChanged(t *testing.T) {
 	})
 }
 
-// A changed import policy reaches the others as replacements, and its denials
-// as withdrawals, each once.
+// A changed import policy reaches the other neighbors as replacements, and its denials
+// as withdrawals, once each.
 func TestReloadImport(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		apply(t, e, tagged(1, 1))
@@ -130,7 +130,7 @@ func TestReloadKernel(t *testing.T) {
 	})
 }
 
-// What the sessions could not be given is known before anything changes.
+// If the sessions can't open what they need, the reload fails before anything changes.
 func TestReloadRefusedBySessions(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		p.establish(farNVA, false, false)
@@ -154,7 +154,7 @@ func TestReloadRefusedBySessions(t *testing.T) {
 	})
 }
 
-// A neighbor that was shut down at run time stays so in what a reload prepares.
+// A neighbor that was shut down at run time stays so in a reload.
 func TestPrepareKeepsShutdowns(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		if err := e.SetShutdown(t.Context(), farNVA, true, ""); err != nil {
@@ -174,7 +174,7 @@ func TestPrepareKeepsShutdowns(t *testing.T) {
 	})
 }
 
-// A neighbor that a reload removes goes with a log line and an event.
+// Removing a neighbor by a reload is logged and published.
 func TestReloadRemovesNeighbor(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		p.establish(farNVA, false, false)
@@ -196,8 +196,8 @@ func TestReloadRemovesNeighbor(t *testing.T) {
 	})
 }
 
-// A caller whose time is over gets its answer when the engine has written it, never
-// while it still writes.
+// A caller whose context ends still waits until the engine has finished writing its
+// answer.
 func TestCallerWaitsForWhatWasTaken(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -218,8 +218,8 @@ func TestCallerWaitsForWhatWasTaken(t *testing.T) {
 	})
 }
 
-// Who asked for a reload may go away while it is under way. It is not left half
-// done then: the engine's part done, and the data plane's not.
+// A reload completes even if its caller goes away. Otherwise the engine would run the
+// new configuration and the data plane the old one.
 func TestReloadOutlivesItsCaller(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		gate := make(chan struct{})
@@ -237,7 +237,7 @@ func TestReloadOutlivesItsCaller(t *testing.T) {
 	})
 }
 
-// An engine that has ended takes no configuration, and keeps nobody waiting.
+// An engine that has ended refuses a configuration at once.
 func TestReloadAfterTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, _, stop := start(t, hub00(), false)

@@ -11,8 +11,8 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// TestRoutesChosen: what a reader asks for by address, prefix, community, AS path and
-// neighbor, and combined.
+// Readers select routes by address, prefix, community, AS path and neighbor, and by
+// combinations.
 func TestRoutesChosen(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		p.establish(farNVA, true, false)
@@ -78,7 +78,7 @@ func TestRoutesChosen(t *testing.T) {
 	})
 }
 
-// TestFilterTellsWhatIsWrong: each text that is not of its kind.
+// Each filter that can't be read has an error of its own.
 func TestFilterTellsWhatIsWrong(t *testing.T) {
 	for communities, want := range map[string]string{
 		"65001": "not a community", "1:2:x": "not a large community", "rt x": "not an extended community", "0x1": "not an extended community",
@@ -95,7 +95,7 @@ func TestFilterTellsWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestPolicyHits: what a neighbor announced is counted by its import policy.
+// The import policy counts the routes that a neighbor announced.
 func TestPolicyHits(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		p.establish(farNVA, true, false)

@@ -11,7 +11,7 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// BenchmarkSample is what a scrape asks of an engine with so many routes.
+// BenchmarkSample measures a scrape of an engine with many routes.
 func BenchmarkSample(b *testing.B) {
 	for _, n := range []int{0, 1_000_000} {
 		b.Run(fmt.Sprintf("%d routes", n), func(b *testing.B) {

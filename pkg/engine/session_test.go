@@ -11,7 +11,7 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// without is hub00 less one neighbor.
+// without is hub00 without one neighbor.
 func without(addr netip.Addr) *config.Config {
 	cfg := hub00()
 	for i, n := range cfg.Neighbors {
@@ -23,8 +23,8 @@ func without(addr netip.Addr) *config.Config {
 	return cfg
 }
 
-// A neighbor is removed and added again while UPDATEs of its session are still
-// on their way: there is no session any more that could take their routes back.
+// If a neighbor is removed and added again while UPDATEs of its session are under way,
+// they are ignored: no session is left that could withdraw their routes.
 func TestRemovedAndAddedAgain(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		p.establish(farNVA, false, false)
@@ -45,7 +45,7 @@ func TestRemovedAndAddedAgain(t *testing.T) {
 	})
 }
 
-// RFC 4724: routes of a restarting helper stay until End-of-RIB, or until its
+// RFC 4724: routes of a restarting neighbor stay until its End-of-RIB, or until its
 // restart time is over.
 func TestEngineKeepsRoutesOverRestart(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
@@ -77,8 +77,8 @@ func TestEngineKeepsRoutesOverRestart(t *testing.T) {
 	})
 }
 
-// A neighbor's restart time is honored within stalepath-time, and what is stale goes
-// then though the session is back, if no End-of-RIB has come.
+// A neighbor's restart time counts up to stalepath-time. After that, stale routes go
+// even if the session is back, unless End-of-RIB has come.
 func TestStalePathTime(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		for _, returns := range []bool{false, true} {
@@ -104,8 +104,8 @@ func TestStalePathTime(t *testing.T) {
 	})
 }
 
-// Graceful restart keeps the routes of the families that the neighbor named, and
-// of no others (RFC 4724 4.2).
+// Graceful restart keeps only the routes of the families that the neighbor named (RFC
+// 4724 4.2).
 func TestKeepsOnlyGracefulFamilies(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		cfg := hub00()
@@ -127,7 +127,7 @@ func TestKeepsOnlyGracefulFamilies(t *testing.T) {
 	})
 }
 
-// Who shuts a neighbor down means also the routes that graceful restart keeps.
+// Shutting a neighbor down also removes the routes that graceful restart keeps.
 func TestShutdownWhileRestarting(t *testing.T) {
 	for name, shut := range map[string]func(*testing.T, *Engine){
 		"by nvactl": func(t *testing.T, e *Engine) {
@@ -158,8 +158,8 @@ func TestShutdownWhileRestarting(t *testing.T) {
 	}
 }
 
-// Without a hold time (RFC 4271 4.2) a neighbor that is down is still waited for
-// before what an earlier run left is deleted.
+// If there is no hold time (RFC 4271 4.2), the engine still waits for a neighbor that
+// is down before it deletes routes of an earlier run.
 func TestInSyncWithoutHoldTime(t *testing.T) {
 	run(t, true, func(t *testing.T, e *Engine, p *ports) {
 		cfg := hub00()

@@ -16,9 +16,9 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// changes alters one field of a neighbor where a generic change (a flipped bool, another
-// number, another word) would mean nothing. A field of a type without a generic change
-// must be here.
+// changes alters one field of a neighbor for which a generic change (a flipped bool,
+// another number, another word) would mean nothing. Every field of a type without a
+// generic change must be here.
 var changes = map[string]func(*config.Neighbor){
 	"LocalAddress":          func(n *config.Neighbor) { n.LocalAddress = netip.MustParseAddr("10.0.0.5") },
 	"Families":              func(n *config.Neighbor) { n.Families = route.IPv4 | route.IPv6 },
@@ -58,8 +58,8 @@ func change(t *testing.T, n *config.Neighbor, field string) {
 	}
 }
 
-// settingNames are the names of all fields that the keys of a neighbor set, but for
-// its address, which names it.
+// settingNames returns the names of all fields that the keys of a neighbor set, except
+// its address.
 func settingNames() (out []string) {
 	for _, s := range reflect.VisibleFields(reflect.TypeFor[config.Neighbor]()) {
 		if !s.Anonymous && s.Name != "Address" {
@@ -70,7 +70,7 @@ func settingNames() (out []string) {
 }
 
 // manySided is a configuration under which every setting of a neighbor makes a
-// difference for one neighbor or another.
+// difference for at least one neighbor.
 func manySided() *config.Config {
 	cfg := hub00()
 	cfg.Policies.RouteMaps = map[string]policy.RouteMap{
@@ -92,7 +92,7 @@ func manySided() *config.Config {
 	return cfg
 }
 
-// announcements are what the neighbors of manySided announce.
+// announcements lists the routes of the neighbors of manySided.
 var announcements = []struct {
 	from, prefix string
 	path         route.ASPath
@@ -111,7 +111,7 @@ var announcements = []struct {
 	{"169.254.0.3", "10.13.0.0/16", route.NewASPath(65010)},
 }
 
-// reloading is an engine with what its neighbors have announced.
+// reloading is an engine whose neighbors have announced their routes.
 type reloading struct {
 	t   *testing.T
 	e   *Engine
@@ -119,7 +119,7 @@ type reloading struct {
 	cfg *config.Config
 }
 
-// afterAnnouncements runs story once all neighbors of cfg have announced what they have.
+// afterAnnouncements runs story once all neighbors of cfg have announced their routes.
 func afterAnnouncements(t *testing.T, cfg *config.Config, story func(*reloading)) {
 	synctest.Test(t, func(t *testing.T) {
 		e, p, stop := start(t, cfg, false)
@@ -147,7 +147,7 @@ func (w *reloading) establish(a netip.Addr) {
 	}
 }
 
-// announce has a neighbor announce all that it has.
+// announce lets a neighbor announce all its routes.
 func (w *reloading) announce(a netip.Addr) {
 	for _, x := range announcements {
 		if x.from != a.String() || w.isShutdown(a) {
@@ -159,7 +159,7 @@ func (w *reloading) announce(a netip.Addr) {
 	synctest.Wait()
 }
 
-// tables are what the kernel and the neighbors hold, as text.
+// tables prints the routes of the kernel and of the neighbors.
 func (w *reloading) tables() map[string]string {
 	synctest.Wait()
 	w.p.mu.Lock()
@@ -197,16 +197,16 @@ func (w *reloading) reload(cfg *config.Config) (reset []netip.Addr) {
 	return reset
 }
 
-// freshTables are what a start with cfg comes to.
+// freshTables returns the tables after a start with cfg.
 func freshTables(t *testing.T, cfg *config.Config) (out map[string]string) {
 	afterAnnouncements(t, cfg, func(w *reloading) { out = w.tables() })
 	return out
 }
 
 // TestEverySettingTakesEffect changes each key of a neighbor alone, at each of four
-// neighbors. A reload must cost what the key declares and no more, it must come to what a
-// start with the new file comes to, and at one of the neighbors the change must show. So a
-// setting that a reload forgets fails here, also one that is added later.
+// neighbors. A reload must cost what the key declares and no more, lead to the same
+// tables as a start with the new file, and show an effect at one of the neighbors at
+// least. So a setting that a reload forgets fails here, even one that is added later.
 func TestEverySettingTakesEffect(t *testing.T) {
 	base := freshTables(t, manySided())
 	for _, field := range settingNames() {
@@ -244,7 +244,7 @@ func TestEverySettingTakesEffect(t *testing.T) {
 	}
 }
 
-// differing is what one of two tables has and the other has not.
+// differing lists the differences between two sets of tables.
 func differing(got, want map[string]string) (out string) {
 	for k, v := range got {
 		if want[k] != v {

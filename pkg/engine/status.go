@@ -128,8 +128,8 @@ type Sample struct {
 	Neighbors []NeighborSample
 }
 
-// NeighborSample is what metrics show of one neighbor. Every value is counted as it
-// happens, so that a scrape costs next to nothing.
+// NeighborSample holds the values of one neighbor that metrics show. Each is counted as
+// it happens, so that a scrape costs next to nothing.
 type NeighborSample struct {
 	Address   netip.Addr
 	PeerGroup string
@@ -139,7 +139,7 @@ type NeighborSample struct {
 	Shutdown  bool
 	Flaps     uint64
 	Stats     speaker.Stats
-	// Session is what was negotiated; while the session is down, its address, timers
+	// Session has the negotiated values; while the session is down, its address, timers
 	// and families as configured.
 	Session        speaker.Established
 	Counts         rib.Counts

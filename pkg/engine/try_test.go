@@ -10,7 +10,7 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// TestTryAssumes: what neither the file nor the trial gives is named, and nothing else.
+// Try names everything that neither the file nor the trial says, and nothing else.
 func TestTryAssumes(t *testing.T) {
 	const alone = "asn = 65001\nrouter-id = \"10.0.0.4\"\n[[neighbor]]\naddress = \"10.0.1.4\"\nremote-asn = 65002\nimport = \"accept\"\nexport = \"accept\"\n"
 	const other = "[[neighbor]]\naddress = \"10.0.0.5\"\nremote-asn = 65001\n"

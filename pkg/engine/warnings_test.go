@@ -15,7 +15,7 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// What only shows at run time: no way to Route Server, prefixes that Azure
+// Some warnings appear only at run time: no route to Route Server, prefixes that Azure
 // ignores, a default route that nobody asked for. Each ends with its cause.
 func TestRuntimeWarnings(t *testing.T) {
 	const file = `
@@ -92,8 +92,8 @@ prefix = "10.0.7.0/24"
 	})
 }
 
-// TestNoWayOut: a default route of another program, of the file, or a learned one that
-// is taken is a way out.
+// A default route of another program, of the file, or a learned one that is installed
+// is a way out.
 func TestNoWayOut(t *testing.T) {
 	all := netip.MustParsePrefix("0.0.0.0/0")
 	for name, tt := range map[string]struct {
@@ -136,8 +136,8 @@ func TestNoWayOut(t *testing.T) {
 	}
 }
 
-// TestAlone: the NVA at the other end of a tunnel can't take the place of this one;
-// one in the same hub can, once it has sent routes.
+// The NVA at the other end of a tunnel can't take this one's place; one in the same hub
+// can, once it has sent routes.
 func TestAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		beside := netip.MustParseAddr("10.0.0.5")

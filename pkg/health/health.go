@@ -72,7 +72,7 @@ func join(list []netip.Addr) string {
 // seconds.
 const patience = time.Second
 
-// Options are what handlers answer from.
+// Options are the parts that handlers work with.
 type Options struct {
 	Vitals     func(context.Context) (engine.Vitals, error)
 	Conditions func() config.Health // in force

@@ -20,7 +20,7 @@ var conditions = config.Health{
 	MinEstablished: map[string]int{"route-server": 1, "nva": 2}, Tunnels: []string{"vxlan0"},
 }
 
-// well is an NVA that meets them.
+// well is an NVA that meets conditions.
 func well() engine.Vitals {
 	return engine.Vitals{
 		InSync: true, Established: map[string]int{"route-server": 2, "nva": 2},

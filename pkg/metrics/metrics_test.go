@@ -103,7 +103,7 @@ func TestScrape(t *testing.T) {
 	}
 }
 
-// An engine that does not answer is no NVA without neighbors.
+// If the engine does not answer, the scrape fails instead of showing no neighbors.
 func TestScrapeFails(t *testing.T) {
 	code, text := scrape(t, func(context.Context) (Sample, error) { return Sample{}, errors.New("the engine has ended") })
 	if code != 500 || !strings.Contains(text, "the engine has ended") {
@@ -111,7 +111,7 @@ func TestScrapeFails(t *testing.T) {
 	}
 }
 
-// Names, units and help are as Prometheus wants them.
+// Names, units and help follow the rules of Prometheus.
 func TestLint(t *testing.T) {
 	_, text := scrape(t, func(context.Context) (Sample, error) { return full(), nil })
 	problems, err := promlint.New(strings.NewReader(text)).Lint()

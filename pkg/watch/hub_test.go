@@ -23,7 +23,7 @@ func routeEvent(prefix string, from, to netip.Addr) Event {
 	}}
 }
 
-// TestFilter: who asks for a part gets that part.
+// A filter selects its changes and no others.
 func TestFilter(t *testing.T) {
 	down := Event{Change: Neighbor{Address: ars0}}
 	change := routeEvent("10.100.0.0/16", ars0, ars1)
@@ -61,8 +61,8 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-// TestSlowReader: who does not read loses the old and learns how much; who
-// publishes does not wait.
+// A reader that is too slow loses the oldest events and learns how many; the publisher
+// does not wait.
 func TestSlowReader(t *testing.T) {
 	h := &Hub{}
 	slow := h.Subscribe(Filter{Kinds: Routes})
@@ -80,8 +80,7 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
-// TestSlowReaderOctets: large attribute sets that nobody has read take no more memory
-// than many small ones.
+// Large attribute sets that nobody has read take no more memory than many small ones.
 func TestSlowReaderOctets(t *testing.T) {
 	h := &Hub{}
 	slow := h.Subscribe(Filter{Kinds: Routes})
@@ -96,8 +95,7 @@ func TestSlowReaderOctets(t *testing.T) {
 	}
 }
 
-// TestWants: routes are not worth a thought while nobody watches them; sessions are
-// remembered.
+// While nobody watches, routes are not published; sessions are remembered.
 func TestWants(t *testing.T) {
 	h := &Hub{}
 	if h.Wants(Routes) || h.Wants(FIB) || !h.Wants(Neighbors) || !h.Wants(Tunnels) {
@@ -125,7 +123,7 @@ func TestWants(t *testing.T) {
 	}
 }
 
-// TestNextEnds: with the reader's context, and with the hub.
+// Next ends with the context of the reader, and with the hub.
 func TestNextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &Hub{}
@@ -145,7 +143,7 @@ func TestNextEnds(t *testing.T) {
 	})
 }
 
-// BenchmarkWants is what a change costs while nobody watches.
+// BenchmarkWants measures the cost of a change while nobody watches.
 func BenchmarkWants(b *testing.B) {
 	h := &Hub{}
 	for b.Loop() {
@@ -155,7 +153,8 @@ func BenchmarkWants(b *testing.B) {
 	}
 }
 
-// BenchmarkPublish is what it costs while one watches and does not read.
+// BenchmarkPublish measures the cost of a change while one reader watches and does not
+// read.
 func BenchmarkPublish(b *testing.B) {
 	h := &Hub{}
 	h.Subscribe(Filter{Kinds: Everything})

@@ -317,7 +317,7 @@ func OwnGroup(t testing.TB) string {
 	t.Helper()
 	g, err := user.LookupGroupId(strconv.Itoa(os.Getgid()))
 	if err != nil {
-		t.Skipf("no name for the own group: %v", err)
+		t.Skipf("no name for the test's group: %v", err)
 	}
 	return g.Name
 }

@@ -27,7 +27,7 @@ type Authority struct {
 	Path string // of its certificate
 }
 
-// New makes an authority whose files are in dir.
+// New creates an authority with its files in dir.
 func New(t *testing.T, dir, name string) *Authority {
 	t.Helper()
 	a := &Authority{t: t, dir: dir, Path: filepath.Join(dir, name+".crt")}
@@ -48,7 +48,7 @@ func New(t *testing.T, dir, name string) *Authority {
 	return a
 }
 
-// Leaf is what a certificate is made from.
+// Leaf describes a certificate to issue.
 type Leaf struct {
 	Name    string   // common name, and name of the files
 	Units   []string // organisational units
@@ -56,7 +56,7 @@ type Leaf struct {
 	Expired bool
 }
 
-// Issue makes a certificate and its key and returns their paths.
+// Issue creates a certificate and its key and returns their paths.
 func (a *Authority) Issue(l Leaf) (cert, key string) {
 	a.t.Helper()
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
