@@ -8,34 +8,38 @@ import (
 	"github.com/nvad/nvad/pkg/fib/fibtest"
 )
 
-// Whatever the metrics, a connected route stands above all of nvad's, and other
-// programs' routes above those of BGP, but for what other routing daemons learned.
+var onEth0 = []fib.NextHop{{Link: 2}}
+
+// rankCases has a route of another program, a wanted route, and whether that is installed beside it.
+var rankCases = []struct {
+	name   string
+	other  fib.KernelRoute
+	change fib.Change
+	want   string // beginning of the state
+}{
+	{"connected", fib.KernelRoute{Protocol: 2, Metric: 200, Hops: onEth0}, bgp("10.1.0.0/16", far),
+		"outranked 10.1.0.0/16 is connected on eth0"},
+	{"connected with metric 0", fib.KernelRoute{Protocol: 2, Hops: onEth0}, bgp("10.1.0.0/16", far), "outranked"},
+	{"connected, IPv6", fib.KernelRoute{Prefix: p("fd00::/64"), Protocol: 2, Metric: 256, Hops: onEth0},
+		bgp("fd00::/64", []fib.NextHop{{Via: addr("fe80::1"), Link: 3}}), "outranked fd00::/64 is connected on eth0"},
+	{"connected, but its link is down", fib.KernelRoute{Protocol: 2, Metric: 200, Hops: []fib.NextHop{{Link: 9}}},
+		bgp("10.1.0.0/16", far), "installed"},
+	{"static", fib.KernelRoute{Protocol: 4, Metric: 100, Hops: gw}, bgp("10.1.0.0/16", far),
+		"outranked another program has a route for 10.1.0.0/16: via 10.0.0.1 dev eth0 proto static"},
+	{"dhcp", fib.KernelRoute{Protocol: 16, Metric: 100, Hops: gw}, bgp("10.1.0.0/16", far), "outranked"},
+	{"ra", fib.KernelRoute{Protocol: 9, Metric: 100, Hops: onEth0}, bgp("10.1.0.0/16", far), "outranked"},
+	{"boot, dropping", fib.KernelRoute{Protocol: 3, Metric: 100, Kind: fib.Unreachable}, bgp("10.1.0.0/16", far),
+		"outranked another program has a route for 10.1.0.0/16: unreachable proto boot"},
+	{"last resort", fib.KernelRoute{Protocol: 3, Metric: 4278198272, Kind: fib.Unreachable}, bgp("10.1.0.0/16", far), "installed"},
+	{"bird", fib.KernelRoute{Protocol: 12, Metric: 32, Hops: gw}, bgp("10.1.0.0/16", far), "installed"},
+	{"connected and the file", fib.KernelRoute{Protocol: 2, Metric: 200, Hops: onEth0}, static("10.1.0.0/16", far), "outranked"},
+	{"static and the file", fib.KernelRoute{Protocol: 4, Metric: 100, Hops: gw}, static("10.1.0.0/16", far), "installed"},
+}
+
+// Whatever the metrics, a connected route outranks all of nvad's, and other programs' routes
+// outrank those of BGP, except for routes that other routing daemons learned.
 func TestRanks(t *testing.T) {
-	on := []fib.NextHop{{Link: 2}}
-	for _, tt := range []struct {
-		name   string
-		other  fib.KernelRoute
-		change fib.Change
-		want   string // beginning of the state
-	}{
-		{"connected", fib.KernelRoute{Protocol: 2, Metric: 200, Hops: on}, bgp("10.1.0.0/16", far),
-			"outranked 10.1.0.0/16 is connected on eth0"},
-		{"connected with metric 0", fib.KernelRoute{Protocol: 2, Hops: on}, bgp("10.1.0.0/16", far), "outranked"},
-		{"connected, IPv6", fib.KernelRoute{Prefix: p("fd00::/64"), Protocol: 2, Metric: 256, Hops: on},
-			bgp("fd00::/64", []fib.NextHop{{Via: addr("fe80::1"), Link: 3}}), "outranked fd00::/64 is connected on eth0"},
-		{"connected, but its link is down", fib.KernelRoute{Protocol: 2, Metric: 200, Hops: []fib.NextHop{{Link: 9}}},
-			bgp("10.1.0.0/16", far), "installed"},
-		{"static", fib.KernelRoute{Protocol: 4, Metric: 100, Hops: gw}, bgp("10.1.0.0/16", far),
-			"outranked another program has a route for 10.1.0.0/16: via 10.0.0.1 dev eth0 proto static"},
-		{"dhcp", fib.KernelRoute{Protocol: 16, Metric: 100, Hops: gw}, bgp("10.1.0.0/16", far), "outranked"},
-		{"ra", fib.KernelRoute{Protocol: 9, Metric: 100, Hops: on}, bgp("10.1.0.0/16", far), "outranked"},
-		{"boot, dropping", fib.KernelRoute{Protocol: 3, Metric: 100, Kind: fib.Unreachable}, bgp("10.1.0.0/16", far),
-			"outranked another program has a route for 10.1.0.0/16: unreachable proto boot"},
-		{"last resort", fib.KernelRoute{Protocol: 3, Metric: 4278198272, Kind: fib.Unreachable}, bgp("10.1.0.0/16", far), "installed"},
-		{"bird", fib.KernelRoute{Protocol: 12, Metric: 32, Hops: gw}, bgp("10.1.0.0/16", far), "installed"},
-		{"connected and the file", fib.KernelRoute{Protocol: 2, Metric: 200, Hops: on}, static("10.1.0.0/16", far), "outranked"},
-		{"static and the file", fib.KernelRoute{Protocol: 4, Metric: 100, Hops: gw}, static("10.1.0.0/16", far), "installed"},
-	} {
+	for _, tt := range rankCases {
 		t.Run(tt.name, func(t *testing.T) {
 			k := fibtest.New()
 			tt.other.Prefix = tt.change.Prefix

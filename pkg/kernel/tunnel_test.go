@@ -29,48 +29,51 @@ func addrs(list ...string) []netip.Addr {
 	return out
 }
 
-// What iproute2 shows of each kind of tunnel.
+// tunnelKinds has a tunnel of each kind, and what iproute2 shows of it.
+var tunnelKinds = []struct {
+	name   string
+	tunnel tunnel.Tunnel
+	link   []string // in `ip -d link`
+	not    string
+	fdb    []string // in `bridge fdb`
+}{
+	{
+		"one remote", tunnel.Tunnel{Remotes: addrs("10.10.0.4")},
+		[]string{"vxlan id 77 remote 10.10.0.4 dev eth0 srcport 0 0 dstport 4789 ttl auto ageing 300 maxaddr 8192 udpcsum", "mtu 1450"}, "local ",
+		[]string{"00:00:00:00:00:00 dst 10.10.0.4 ", "12:65:71:58:64:64 dst 10.10.0.4 self permanent"},
+	},
+	{
+		"three remotes", tunnel.Tunnel{Remotes: addrs("10.10.0.4", "10.10.0.5", "10.10.0.6")},
+		[]string{"vxlan id 77 dev eth0 srcport 0 0 dstport 4789", "mtu 1450"}, "remote ",
+		[]string{"00:00:00:00:00:00 dst 10.10.0.4 ", "00:00:00:00:00:00 dst 10.10.0.5 ", "00:00:00:00:00:00 dst 10.10.0.6 "},
+	},
+	{
+		"IPv6 underlay", tunnel.Tunnel{Remotes: addrs("fd00::9"), Local: netip.MustParseAddr("fd00::4")},
+		[]string{"vxlan id 77 remote fd00::9 local fd00::4 dev eth0 srcport 0 0 dstport 4789", "mtu 1430"}, "239.",
+		[]string{"00:00:00:00:00:00 dst fd00::9 "},
+	},
+	{
+		"several IPv6 remotes", tunnel.Tunnel{Remotes: addrs("fd00::8", "fd00::9"), Local: netip.MustParseAddr("fd00::4")},
+		[]string{"vxlan id 77 local fd00::4 dev eth0", "mtu 1430"}, "remote ",
+		[]string{"00:00:00:00:00:00 dst fd00::8 ", "00:00:00:00:00:00 dst fd00::9 "},
+	},
+	{
+		"multicast group", tunnel.Tunnel{Group: netip.MustParseAddr("239.1.1.1"), TTL: 16},
+		[]string{"vxlan id 77 group 239.1.1.1 dev eth0 srcport 0 0 dstport 4789 ttl 16", "mtu 1450"}, "remote ",
+		[]string{"00:00:00:00:00:00 dst 239.1.1.1 "},
+	},
+	{
+		"everything given", tunnel.Tunnel{
+			Remotes: addrs("10.10.0.4"), Local: netip.MustParseAddr("10.0.0.4"), Port: 8472, TTL: 9, MTU: 1350, NoLearning: true,
+		},
+		[]string{"remote 10.10.0.4 local 10.0.0.4 dev eth0 srcport 0 0 dstport 8472 nolearning ttl 9", "mtu 1350"}, "239.",
+		[]string{"00:00:00:00:00:00 dst 10.10.0.4 "},
+	},
+}
+
+// Each kind of tunnel is built so that iproute2 shows it as expected, and a restart changes nothing.
 func TestTunnelKinds(t *testing.T) {
-	for _, tt := range []struct {
-		name   string
-		tunnel tunnel.Tunnel
-		link   []string // in `ip -d link`
-		not    string
-		fdb    []string // in `bridge fdb`
-	}{
-		{
-			"one remote", tunnel.Tunnel{Remotes: addrs("10.10.0.4")},
-			[]string{"vxlan id 77 remote 10.10.0.4 dev eth0 srcport 0 0 dstport 4789 ttl auto ageing 300 maxaddr 8192 udpcsum", "mtu 1450"}, "local ",
-			[]string{"00:00:00:00:00:00 dst 10.10.0.4 ", "12:65:71:58:64:64 dst 10.10.0.4 self permanent"},
-		},
-		{
-			"three remotes", tunnel.Tunnel{Remotes: addrs("10.10.0.4", "10.10.0.5", "10.10.0.6")},
-			[]string{"vxlan id 77 dev eth0 srcport 0 0 dstport 4789", "mtu 1450"}, "remote ",
-			[]string{"00:00:00:00:00:00 dst 10.10.0.4 ", "00:00:00:00:00:00 dst 10.10.0.5 ", "00:00:00:00:00:00 dst 10.10.0.6 "},
-		},
-		{
-			"IPv6 underlay", tunnel.Tunnel{Remotes: addrs("fd00::9"), Local: netip.MustParseAddr("fd00::4")},
-			[]string{"vxlan id 77 remote fd00::9 local fd00::4 dev eth0 srcport 0 0 dstport 4789", "mtu 1430"}, "239.",
-			[]string{"00:00:00:00:00:00 dst fd00::9 "},
-		},
-		{
-			"several IPv6 remotes", tunnel.Tunnel{Remotes: addrs("fd00::8", "fd00::9"), Local: netip.MustParseAddr("fd00::4")},
-			[]string{"vxlan id 77 local fd00::4 dev eth0", "mtu 1430"}, "remote ",
-			[]string{"00:00:00:00:00:00 dst fd00::8 ", "00:00:00:00:00:00 dst fd00::9 "},
-		},
-		{
-			"multicast group", tunnel.Tunnel{Group: netip.MustParseAddr("239.1.1.1"), TTL: 16},
-			[]string{"vxlan id 77 group 239.1.1.1 dev eth0 srcport 0 0 dstport 4789 ttl 16", "mtu 1450"}, "remote ",
-			[]string{"00:00:00:00:00:00 dst 239.1.1.1 "},
-		},
-		{
-			"everything given", tunnel.Tunnel{
-				Remotes: addrs("10.10.0.4"), Local: netip.MustParseAddr("10.0.0.4"), Port: 8472, TTL: 9, MTU: 1350, NoLearning: true,
-			},
-			[]string{"remote 10.10.0.4 local 10.0.0.4 dev eth0 srcport 0 0 dstport 8472 nolearning ttl 9", "mtu 1350"}, "239.",
-			[]string{"00:00:00:00:00:00 dst 10.10.0.4 "},
-		},
-	} {
+	for _, tt := range tunnelKinds {
 		t.Run(tt.name, func(t *testing.T) {
 			ns, name := testNS(t)
 			k := open(t, ns)
