@@ -143,13 +143,13 @@ func clauseRefs(key string, c policy.Clause) []ref {
 
 // objects returns the names of all objects, by kind.
 func (c *Config) objects() map[string][]string {
-	return map[string][]string{
-		"peer-group":           tomlfile.SortedKeys(c.Groups),
-		"prefix-list":          tomlfile.SortedKeys(c.Policies.PrefixLists),
-		"as-path-list":         tomlfile.SortedKeys(c.Policies.ASPathLists),
-		"community-list":       tomlfile.SortedKeys(c.Policies.CommunityLists),
-		"large-community-list": tomlfile.SortedKeys(c.Policies.LargeCommunityLists),
-		"ext-community-list":   tomlfile.SortedKeys(c.Policies.ExtCommunityLists),
-		"route-map":            tomlfile.SortedKeys(c.Policies.RouteMaps),
+	out := map[string][]string{
+		"peer-group": tomlfile.SortedKeys(c.Groups),
+		"route-map":  tomlfile.SortedKeys(c.Policies.RouteMaps),
 	}
+	for _, k := range listKinds {
+		kind, names := k.names(&c.Policies)
+		out[kind] = names
+	}
+	return out
 }

@@ -108,7 +108,10 @@ func read(file *tomlfile.Table) *Config {
 		t.Read(file, cfg)
 	}
 	readNeighbors(file, cfg)
-	cfg.Policies = readPolicies(file)
+	for _, k := range listKinds {
+		k.read(file, &cfg.Policies)
+	}
+	cfg.Policies.RouteMaps = readRouteMaps(file)
 	addPresets(cfg, file.Doc)
 	file.Done()
 	return cfg

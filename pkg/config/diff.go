@@ -46,15 +46,12 @@ func diffNeighbor(object string, a, b *Neighbor) []Change {
 }
 
 func diffPolicies(old, new *Config) []Change {
-	a, b := &old.Policies, &new.Policies
 	d := policyDiff{old.users(), new.users()}
 	var out []Change
-	out = append(out, diffObjects(d, policy.KindPrefixList, a.PrefixLists, b.PrefixLists)...)
-	out = append(out, diffObjects(d, policy.KindASPathList, a.ASPathLists, b.ASPathLists)...)
-	out = append(out, diffObjects(d, policy.KindCommunityList, a.CommunityLists, b.CommunityLists)...)
-	out = append(out, diffObjects(d, policy.KindLargeCommunityList, a.LargeCommunityLists, b.LargeCommunityLists)...)
-	out = append(out, diffObjects(d, policy.KindExtCommunityList, a.ExtCommunityLists, b.ExtCommunityLists)...)
-	return append(out, diffObjects(d, policy.KindRouteMap, a.RouteMaps, b.RouteMaps)...)
+	for _, k := range listKinds {
+		out = append(out, k.diff(d, &old.Policies, &new.Policies)...)
+	}
+	return append(out, diffObjects(d, policy.KindRouteMap, old.Policies.RouteMaps, new.Policies.RouteMaps)...)
 }
 
 // policyDiff has the users of each object before and after a change, by kind and name.

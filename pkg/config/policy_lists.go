@@ -10,23 +10,94 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// readPolicies reads the named lists and route-maps.
-func readPolicies(t *tomlfile.Table) policy.Library {
-	return policy.Library{
-		PrefixLists:         readLists[policy.PrefixList](t, "prefix-list", parsePrefixRule, prefixSeq),
-		ASPathLists:         readLists[policy.ASPathList](t, "as-path-list", policy.ParseASPathRule, pathSeq),
-		CommunityLists:      readLists[policy.CommunityList](t, "community-list", communityRule(standardOrAll), communitySeq),
-		LargeCommunityLists: readLists[policy.CommunityList](t, "large-community-list", communityRule(large), communitySeq),
-		ExtCommunityLists:   readLists[policy.CommunityList](t, "ext-community-list", communityRule(extended), communitySeq),
-		RouteMaps:           readRouteMaps(t),
+// listKinds declares the kinds of lists in the order of the normalised form.
+var listKinds = []listKind{
+	lists[policy.PrefixList, policy.PrefixRule]{
+		policy.KindPrefixList, func(l *policy.Library) *map[string]policy.PrefixList { return &l.PrefixLists },
+		parsePrefixRule, func(r *policy.PrefixRule) *int { return &r.Seq }, policy.PrefixRule.String,
+	},
+	lists[policy.ASPathList, policy.ASPathRule]{
+		policy.KindASPathList, func(l *policy.Library) *map[string]policy.ASPathList { return &l.ASPathLists },
+		policy.ParseASPathRule, func(r *policy.ASPathRule) *int { return &r.Seq }, policy.ASPathRule.String,
+	},
+	communityLists(policy.KindCommunityList, func(l *policy.Library) *communityMap { return &l.CommunityLists }, standardOrAll),
+	communityLists(policy.KindLargeCommunityList, func(l *policy.Library) *communityMap { return &l.LargeCommunityLists }, large),
+	communityLists(policy.KindExtCommunityList, func(l *policy.Library) *communityMap { return &l.ExtCommunityLists }, extended),
+}
+
+// listKind is one kind of list: a table of the file whose keys the user names.
+type listKind interface {
+	read(file *tomlfile.Table, lib *policy.Library)
+	print(p *tomlfile.Printer, cfg *Config)
+	diff(d policyDiff, old, new *policy.Library) []Change
+	names(lib *policy.Library) (kind string, names []string)
+}
+
+// lists implements [listKind] for lists L of rules R.
+type lists[L ~[]R, R any] struct {
+	kind  policy.Kind
+	at    func(*policy.Library) *map[string]L
+	parse func(string) (R, error)
+	seq   func(*R) *int
+	text  func(R) string
+}
+
+type communityMap = map[string]policy.CommunityList
+
+func communityLists(kind policy.Kind, at func(*policy.Library) *communityMap, norm func(string) (string, error)) listKind {
+	return lists[policy.CommunityList, policy.CommunityRule]{
+		kind, at, communityRule(norm), func(r *policy.CommunityRule) *int { return &r.Seq }, policy.CommunityRule.String,
 	}
 }
 
-func prefixSeq(r *policy.PrefixRule) *int { return &r.Seq }
+func (k lists[L, R]) names(lib *policy.Library) (string, []string) {
+	return string(k.kind), tomlfile.SortedKeys(*k.at(lib))
+}
 
-func pathSeq(r *policy.ASPathRule) *int { return &r.Seq }
+func (k lists[L, R]) diff(d policyDiff, old, new *policy.Library) []Change {
+	return diffObjects(d, k.kind, *k.at(old), *k.at(new))
+}
 
-func communitySeq(r *policy.CommunityRule) *int { return &r.Seq }
+// print writes the lists, except those of presets. A rule is numbered only if reading it
+// without a number would give it another one.
+func (k lists[L, R]) print(p *tomlfile.Printer, cfg *Config) {
+	var lines []string
+	for _, name := range tomlfile.SortedKeys(*k.at(&cfg.Policies)) {
+		if k.kind == policy.KindASPathList && cfg.fromPreset(name) {
+			continue
+		}
+		list := (*k.at(&cfg.Policies))[name]
+		var numbers numbering
+		rules := make([]string, len(list))
+		for i, rule := range list {
+			n := k.seq(&rule)
+			following := numbers.next()
+			numbers.take(*n)
+			if *n == following {
+				*n = 0
+			}
+			rules[i] = tomlfile.Quote(k.text(rule))
+		}
+		lines = append(lines, fmt.Sprintf("%s = %s", tomlfile.QuoteKey(name), tomlfile.Wrap(rules)))
+	}
+	if len(lines) > 0 {
+		p.Section("["+string(k.kind)+"]", lines)
+	}
+}
+
+// read reads the table. A rule without a number follows the one before it.
+func (k lists[L, R]) read(file *tomlfile.Table, lib *policy.Library) {
+	sub := file.Sub(string(k.kind))
+	if sub == nil {
+		return
+	}
+	out := map[string]L{}
+	sub.Each(func(name string, c tomlfile.Cell) {
+		checkNameOf(c, name)
+		out[name] = readRules(c, k.parse, k.seq)
+	})
+	*k.at(lib) = orNil(out)
+}
 
 // parsePrefixRule refuses bits beyond a prefix's length. FRR clears them silently, but
 // their author meant something else.
@@ -53,21 +124,6 @@ func communityRule(norm func(string) (string, error)) func(string) (policy.Commu
 		}
 		return r, err
 	}
-}
-
-// readLists reads a table of lists. Each list has rules that parse accepts. A rule without
-// a number follows the one before it.
-func readLists[L ~[]R, R any](t *tomlfile.Table, key string, parse func(string) (R, error), seq func(*R) *int) map[string]L {
-	sub := t.Sub(key)
-	if sub == nil {
-		return nil
-	}
-	out := map[string]L{}
-	sub.Each(func(name string, c tomlfile.Cell) {
-		checkNameOf(c, name)
-		out[name] = readRules(c, parse, seq)
-	})
-	return orNil(out)
 }
 
 func readRules[R any](c tomlfile.Cell, parse func(string) (R, error), seq func(*R) *int) []R {

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/nvad/nvad/pkg/config/tomlfile"
@@ -64,49 +62,18 @@ func (c *Config) settingsIfSilent(n *Neighbor) Settings {
 }
 
 func printPolicies(p *tomlfile.Printer, cfg *Config) {
-	lib := &cfg.Policies
-	printLists(p, "prefix-list", lib.PrefixLists, prefixSeq, policy.PrefixRule.String)
-	printLists(p, "as-path-list", ofFile(cfg, lib.ASPathLists), pathSeq, policy.ASPathRule.String)
-	printLists(p, "community-list", lib.CommunityLists, communitySeq, policy.CommunityRule.String)
-	printLists(p, "large-community-list", lib.LargeCommunityLists, communitySeq, policy.CommunityRule.String)
-	printLists(p, "ext-community-list", lib.ExtCommunityLists, communitySeq, policy.CommunityRule.String)
-	for _, name := range tomlfile.SortedKeys(ofFile(cfg, lib.RouteMaps)) {
+	for _, k := range listKinds {
+		k.print(p, cfg)
+	}
+	for _, name := range tomlfile.SortedKeys(cfg.Policies.RouteMaps) {
+		if cfg.fromPreset(name) {
+			continue
+		}
 		var numbers numbering
-		for _, clause := range lib.RouteMaps[name] {
+		for _, clause := range cfg.Policies.RouteMaps[name] {
 			base := policy.Clause{Seq: numbers.next(), Permit: !clause.Permit}
 			numbers.take(clause.Seq)
 			p.Section("[[route-map."+tomlfile.QuoteKey(name)+"]]", tomlfile.Differing(p, &clause, &base, clauseFields))
 		}
 	}
-}
-
-// ofFile returns lists without those of presets.
-func ofFile[L any](cfg *Config, lists map[string]L) map[string]L {
-	out := maps.Clone(lists)
-	maps.DeleteFunc(out, func(name string, _ L) bool { return cfg.fromPreset(name) })
-	return out
-}
-
-// printLists writes the lists of one kind. A rule is numbered only if reading it
-// without a number would give it another one.
-func printLists[L ~[]R, R any](p *tomlfile.Printer, key string, lists map[string]L, seq func(*R) *int, text func(R) string) {
-	if len(lists) == 0 {
-		return
-	}
-	var lines []string
-	for _, name := range tomlfile.SortedKeys(lists) {
-		var numbers numbering
-		rules := make([]string, len(lists[name]))
-		for i, rule := range lists[name] {
-			n := seq(&rule)
-			following := numbers.next()
-			numbers.take(*n)
-			if *n == following {
-				*n = 0
-			}
-			rules[i] = tomlfile.Quote(text(rule))
-		}
-		lines = append(lines, fmt.Sprintf("%s = %s", tomlfile.QuoteKey(name), tomlfile.Wrap(rules)))
-	}
-	p.Section("["+key+"]", lines)
 }
