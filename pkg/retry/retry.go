@@ -19,10 +19,10 @@ const (
 	longest = 30 * time.Second
 )
 
-// Backoff returns the wait after the given number of consecutive failures, 1 or more:
-// first after one failure, then twice as long after each, up to longest.
-func Backoff(first, longest time.Duration, failures int) time.Duration {
-	wait := first
+// backoff returns the wait after the given number of consecutive failures, 1 or more: First
+// after one failure, then twice as long after each, up to longest.
+func backoff(failures int) time.Duration {
+	wait := First
 	for ; failures > 1 && wait < longest; failures-- {
 		wait *= 2
 	}
@@ -47,7 +47,7 @@ func (s *State) After(err error, now time.Time) *State {
 		s = &State{}
 	}
 	s.failures++
-	s.Err, s.At = err, now.Add(Backoff(First, longest, s.failures))
+	s.Err, s.At = err, now.Add(backoff(s.failures))
 	return s
 }
 

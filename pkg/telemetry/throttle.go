@@ -59,8 +59,8 @@ func (t *Throttle) Changed(name, state string) (was string, changed bool) {
 	return was, true
 }
 
-// First reports whether text is new about a subject since [Throttle.Forget]. After eight
-// different texts nothing is new any more.
+// First reports whether text is new about a subject. After eight different texts nothing is new
+// any more. When an outage is over, replace the Throttle by a new one.
 func (t *Throttle) First(name, text string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -70,13 +70,6 @@ func (t *Throttle) First(name, text string) bool {
 	}
 	s.texts = append(s.texts, text)
 	return true
-}
-
-// Forget makes every text and state of a subject new again: an outage is over.
-func (t *Throttle) Forget(name string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.subjects, name)
 }
 
 // Every counts an event and reports whether a line is due, at most one in each interval.

@@ -33,7 +33,7 @@ func TestThrottleLogsEachTextOnceInAnOutage(t *testing.T) {
 	if logged != mostTexts {
 		t.Errorf("%d texts of one neighbor, want %d", logged, mostTexts)
 	}
-	th.Forget("not up")
+	th = Throttle{}
 	if !th.First("not up", "0") {
 		t.Error("not new after the outage")
 	}
