@@ -215,6 +215,17 @@ func TestOverlaySharedTunnel(t *testing.T) {
 	v.undisturbed(since)
 }
 
+// answers waits until pings from within a host's tunnel are answered, or are not.
+func (v *vnet) answers(h int, want bool) {
+	v.Helper()
+	v.Eventually(10*time.Second, func() error {
+		if err := v.ping(h, fmt.Sprintf("169.254.0.%d", h), "169.254.0.1"); (err == nil) != want {
+			return fmt.Errorf("host %d is answered: %t, want %t (%v)", h, err == nil, want, err)
+		}
+		return nil
+	})
+}
+
 // The guards come back when another program removes them, follow a reload, and go
 // with everything else. Another program's VXLAN on the same port goes on.
 func TestOverlayGuardsStay(t *testing.T) {
@@ -223,15 +234,6 @@ func TestOverlayGuardsStay(t *testing.T) {
 	v.nvad(nvaHost, one)
 	for _, h := range []int{farHost, thirdHost} {
 		v.vxlan(h, 77, "10.0.0.4", fmt.Sprintf("169.254.0.%d/24", h))
-	}
-	answers := func(h int, want bool) {
-		t.Helper()
-		lab.Eventually(t, 10*time.Second, func() error {
-			if err := v.ping(h, fmt.Sprintf("169.254.0.%d", h), "169.254.0.1"); (err == nil) != want {
-				return fmt.Errorf("host %d is answered: %t, want %t (%v)", h, err == nil, want, err)
-			}
-			return nil
-		})
 	}
 	table := func(want bool) {
 		t.Helper()
@@ -243,21 +245,21 @@ func TestOverlayGuardsStay(t *testing.T) {
 			return nil
 		})
 	}
-	answers(farHost, true)
-	answers(thirdHost, false)
+	v.answers(farHost, true)
+	v.answers(thirdHost, false)
 	for _, cmd := range []string{"delete table inet nvad", "flush table inet nvad", "flush ruleset", "flush chain inet nvad underlay-1"} {
 		v.host(nvaHost, "nft %s", cmd)
 		table(true)
-		answers(thirdHost, false)
+		v.answers(thirdHost, false)
 	}
 
 	v.configure(nvaHost, overlayConfig(nvaHost, `"10.0.0.5", "10.0.0.6"`, `"169.254.0.1/24"`, ""))
 	v.nvactl("reload")
-	answers(thirdHost, true)
+	v.answers(thirdHost, true)
 	v.configure(nvaHost, one)
 	v.nvactl("reload")
-	answers(thirdHost, false)
-	answers(farHost, true)
+	v.answers(thirdHost, false)
+	v.answers(farHost, true)
 	for _, e := range v.tunnel().FDB {
 		if e.Remote == "10.0.0.6" {
 			t.Errorf("the device still leads %s to a remote that is none any more", e.MAC)
@@ -270,7 +272,7 @@ func TestOverlayGuardsStay(t *testing.T) {
 		v.host(h, "ip link set other up")
 	}
 	lab.Eventually(t, 10*time.Second, func() error { return v.ping(thirdHost, "10.88.0.6", "10.88.0.4") })
-	answers(thirdHost, false)
+	v.answers(thirdHost, false)
 
 	v.nvactl("stop --flush")
 	lab.Eventually(t, 20*time.Second, func() error {

@@ -57,7 +57,13 @@ type result struct {
 // run runs a command in nvad's namespace to its end.
 func (b *bed) run(argv ...string) result {
 	b.Helper()
-	cmd := b.Command(b.ours, argv...)
+	return b.runIn(b.ours, argv...)
+}
+
+// runIn runs a command in a namespace to its end.
+func (b *bed) runIn(namespace string, argv ...string) result {
+	b.Helper()
+	cmd := b.Command(namespace, argv...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Start(); err != nil {

@@ -31,11 +31,7 @@ func TestRemote(t *testing.T) {
 		t.Helper()
 		own, ownKey := theirs.Issue(leaf)
 		argv := []string{lab.Build(t, "./cmd/nvactl"), "--address", ourAddress + ":" + port, "--cert", own, "--key", ownKey, "--ca", ours.Path}
-		cmd := b.Command(b.theirs, append(argv, args...)...)
-		var out, errs strings.Builder
-		cmd.Stdout, cmd.Stderr = &out, &errs
-		_ = cmd.Run()
-		return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+		return b.runIn(b.theirs, append(argv, args...)...)
 	}
 	alice, bob := pki.Leaf{Name: "alice", Units: []string{"network"}}, pki.Leaf{Name: "bob"}
 	for _, who := range []pki.Leaf{alice, bob} {

@@ -8,10 +8,11 @@ import (
 	"testing"
 )
 
+func learn(prefix, hop string, source Source, length int) Learned {
+	return Learned{netip.MustParsePrefix(prefix), []netip.Addr{netip.MustParseAddr(hop)}, source, length}
+}
+
 func TestEffective(t *testing.T) {
-	learn := func(prefix, hop string, source Source, length int) Learned {
-		return Learned{netip.MustParsePrefix(prefix), []netip.Addr{netip.MustParseAddr(hop)}, source, length}
-	}
 	for _, tc := range []struct {
 		name       string
 		preference Preference
@@ -64,11 +65,8 @@ func TestEffective(t *testing.T) {
 				Peerings:   []Peering{{"hub10", netip.MustParsePrefix("10.10.0.0/16")}},
 				Preference: tc.preference,
 			}, nil, tc.learned)
-			if text(routes[:2]) != "10.0.0.0/16 | 10.10.0.0/16" {
-				t.Errorf("system routes are %s", text(routes[:2]))
-			}
-			if got := text(routes[2:]); got != tc.want {
-				t.Errorf("got %s, want %s", got, tc.want)
+			if got, want := text(routes[:2])+" then "+text(routes[2:]), "10.0.0.0/16 | 10.10.0.0/16 then "+tc.want; got != want {
+				t.Errorf("got %s, want %s", got, want)
 			}
 		})
 	}
