@@ -178,7 +178,7 @@ func (s *adjOut) export(d *dest, p *peer, hidden bool) exported {
 	if h, ignored := p.ignores(d.prefix); ignored {
 		return exported{hold: h, rule: out.Rule}
 	}
-	return s.onWire(p, pt, &out, d.prefix)
+	return s.wireAttrs(p, pt, &out, d.prefix)
 }
 
 // originates reports whether p is sent a default route of its own for prefix, whatever the
@@ -198,15 +198,7 @@ func (s *adjOut) exportDefault(d *dest, p *peer) exported {
 	if !out.Accept {
 		return exported{hold: exportPolicy, rule: out.Rule}
 	}
-	return s.onWire(p, pt, &out, d.prefix)
-}
-
-func (s *adjOut) onWire(p *peer, pt *path, out *policy.Output, prefix netip.Prefix) exported {
-	attrs := s.wireAttrs(p, pt, out, prefix)
-	if attrs == nil {
-		return exported{hold: noNextHop, rule: out.Rule}
-	}
-	return exported{attrs: attrs, rule: out.Rule}
+	return s.wireAttrs(p, pt, &out, d.prefix)
 }
 
 // mayExport applies the rules that no policy can override.

@@ -63,9 +63,9 @@ func (s *adjOut) offered(p *peer, pt *path) *route.Attrs {
 	return out
 }
 
-// wireAttrs builds the attributes to send from those that policy accepted; nil if there is
-// no next hop.
-func (s *adjOut) wireAttrs(p *peer, pt *path, out *policy.Output, prefix netip.Prefix) *route.Attrs {
+// wireAttrs builds the attributes to send from those that policy accepted. There are none if
+// there is no next hop.
+func (s *adjOut) wireAttrs(p *peer, pt *path, out *policy.Output, prefix netip.Prefix) exported {
 	key := wireKey{
 		accepted: pt.accepted, out: out.Attrs, from: pt.peer,
 		family: route.FamilyOf(prefix), nextHop: out.NextHop,
@@ -74,12 +74,12 @@ func (s *adjOut) wireAttrs(p *peer, pt *path, out *policy.Output, prefix netip.P
 		key.origin = s.origin(pt)
 	}
 	if p.wire.out != nil && p.wire.key == key {
-		return p.wire.out
+		return exported{attrs: p.wire.out, rule: out.Rule}
 	}
 	a := *out.Attrs
 	a.NextHop = s.exportNextHop(p, pt, out, prefix.Addr().Is4())
 	if !a.NextHop.IsValid() {
-		return nil
+		return exported{hold: noNextHop, rule: out.Rule}
 	}
 	if p.internal {
 		s.toInternal(&a, pt, key.origin)
@@ -89,7 +89,7 @@ func (s *adjOut) wireAttrs(p *peer, pt *path, out *policy.Output, prefix netip.P
 	s.drain.apply(&a, p)
 	wire := s.opt.Interner.Intern(a)
 	p.wire = wireMemo{key, wire}
-	return wire
+	return exported{attrs: wire, rule: out.Rule}
 }
 
 // toExternal prepares a set for an eBGP neighbor (RFC 4271 5.1.2, 5.1.5).

@@ -22,6 +22,8 @@ const mostIgnored = 64
 func (p *peer) ignores(prefix netip.Prefix) (hold, bool) {
 	why := sent
 	switch {
+	case len(p.Ignored.VNet) == 0 && len(p.Ignored.Subnet) == 0: // nearly always
+		return sent, false
 	case p.Ignored.vnetOf(prefix).IsValid():
 		why = inVNet
 	case slices.Contains(p.Ignored.Subnet, prefix):
@@ -37,7 +39,7 @@ func (p *peer) ignores(prefix netip.Prefix) (hold, bool) {
 
 // vnetOf returns the part of the VNet's address space that contains prefix; invalid if none
 // does.
-func (i Ignored) vnetOf(prefix netip.Prefix) netip.Prefix {
+func (i *Ignored) vnetOf(prefix netip.Prefix) netip.Prefix {
 	for _, v := range i.VNet {
 		if v.Bits() <= prefix.Bits() && v.Contains(prefix.Addr()) {
 			return v
