@@ -259,7 +259,7 @@ func asPath(s string) route.ASPath {
 
 func pfxFrom(a [4]byte) netip.Prefix { return netip.PrefixFrom(netip.AddrFrom4(a), 24) }
 
-// held says why neighbor is not told of prefix; empty if it is.
+// held says why neighbor is not sent prefix; empty if it is.
 func (b *bed) held(prefix netip.Prefix, neighbor netip.Addr) string {
 	d, p := b.r.table.find(prefix), b.r.peers.byAddr[neighbor]
 	if d == nil || p == nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// Taking leave replaces what was told in one step, and forwards as before; so
+// A drain replaces in one step what was sent, and forwarding stays as it was; so
 // does coming back.
 func TestDrain(t *testing.T) {
 	b := newHub00(t)
@@ -38,7 +38,7 @@ func TestDrain(t *testing.T) {
 		"to 169.254.0.2 + 10.100.0.0/16 path [65515 12076] via 169.254.0.1 local-pref 100 soo")
 }
 
-// A session that comes up during a drain is told the same.
+// A session that comes up during a drain is sent the same.
 func TestDrainNewSession(t *testing.T) {
 	b := newHub00(t)
 	b.r.SetDrain(Drain{On: true, Prepends: 1})

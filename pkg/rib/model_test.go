@@ -195,7 +195,7 @@ func (m *model) take() {
 	}
 }
 
-// counted holds the counts to the model: they are exact at once.
+// counted compares the counts with the model: they are exact at once.
 func (m *model) counted() {
 	for a, p := range m.peers {
 		if p.removed {
@@ -218,7 +218,7 @@ func (m *model) counted() {
 	}
 }
 
-// fresh compares with a RIB that is told the outcome alone.
+// fresh compares with a RIB that is given only the outcome.
 func (m *model) fresh() {
 	b := newBed(m.t)
 	for _, a := range modelPeers {
@@ -262,7 +262,7 @@ func (m *model) fresh() {
 	}
 }
 
-// wantWhole checks what holds of a RIB at rest.
+// wantWhole checks the invariants of a RIB at rest.
 func (b *bed) wantWhole() {
 	b.t.Helper()
 	r := b.r
@@ -349,9 +349,8 @@ func taken(p *peer) (n int) {
 	return n
 }
 
-// Whatever neighbors and the operator do, in whatever turns it is worked off, it
-// comes to what a RIB holds that met the outcome alone; and counts are exact at any
-// time.
+// Whatever neighbors and the operator do, in whatever turns it is worked off, the RIB ends
+// like one that was given only the outcome. Counts are exact at any time.
 func TestAnyOrderOfTurns(t *testing.T) {
 	seeds := uint64(60)
 	if testing.Short() {

@@ -10,7 +10,7 @@ import (
 // branch is an eBGP neighbor whose policies pass everything.
 const branch = "10.0.0.9"
 
-// newEdge is a bed with two eBGP neighbors that are told everything.
+// newEdge is a bed with two neighbors that are advertised everything.
 func newEdge(t *testing.T) *bed {
 	b := newBed(t)
 	b.peer(neighbor(branch, 64580), acceptAll, acceptAll)

@@ -8,9 +8,9 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// The way of a route through hub00's NVA: what Route Server tells goes to the
-// kernel and to the far NVA; what the far NVA tells goes to the kernel through
-// the tunnel and to both Route Server instances, with every ASN replaced.
+// The way of a route through hub00's NVA. A route from Route Server goes to the kernel and to
+// the far NVA. A route from the far NVA goes to the kernel, through the tunnel, and to both
+// Route Server instances, with every ASN replaced.
 func TestTwoHubs(t *testing.T) {
 	b := newBed(t)
 	b.want("static route", "fib + 10.0.210.0/24 static via 10.0.0.1 dev eth0")
@@ -60,8 +60,8 @@ func TestOnPremisesPathPasses(t *testing.T) {
 		"to 10.0.210.5 + 192.168.200.0/24 path [65001 65001 65001 65001] via 10.0.0.4")
 }
 
-// What a Route Server told never goes back to it: not to its other instance,
-// and not by way of the hub's second NVA, whatever the lists say.
+// A route from a Route Server never goes back to it: not to its other instance, and not by
+// way of the hub's second NVA, whatever the lists say.
 func TestLoopDomain(t *testing.T) {
 	open := policy.Chain{Accept: true}
 	b := newBed(t)

@@ -7,7 +7,7 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// A neighbor is told the table although another one never stops changing it.
+// A neighbor is sent the table although another one never stops changing it.
 func TestWalkHasItsShare(t *testing.T) {
 	b := newEdge(t)
 	for i := range 100 {
