@@ -13,6 +13,26 @@ import (
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
+func neighbor(a netip.Addr, s speaker.State) api.Neighbor {
+	return api.Neighbor{NeighborStatus: engine.NeighborStatus{NeighborSample: engine.NeighborSample{Address: a, State: s}}}
+}
+
+func tun(name, state, reason string, peers ...api.TunnelPeer) api.Tunnel {
+	return api.Tunnel{Status: tunnel.Status{Tunnel: tunnel.Tunnel{Name: name}, State: state, Reason: reason}, Peers: peers}
+}
+
+func wantProblems(t *testing.T, got []api.Problem, want []string) {
+	t.Helper()
+	for i, p := range got {
+		if i >= len(want) || !strings.HasPrefix(p.Text, want[i]) {
+			t.Errorf("unexpected: %+v", p)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d problems, want %d", len(got), len(want))
+	}
+}
+
 // Each thing that is wrong is listed, and nothing else.
 func TestProblems(t *testing.T) {
 	addr := netip.MustParseAddr
@@ -23,14 +43,10 @@ func TestProblems(t *testing.T) {
 	}
 	up := speaker.EstablishedState
 	down := time.Now()
-	neighbor := func(a netip.Addr, s speaker.State) api.Neighbor {
-		return api.Neighbor{NeighborStatus: engine.NeighborStatus{NeighborSample: engine.NeighborSample{Address: a, State: s}}}
-	}
+
 	lost := neighbor(rs1, speaker.Active)
 	lost.Description, lost.Reason, lost.LastDown = "instance 1", "hold timer expired", down
-	tun := func(name, state, reason string, peers ...api.TunnelPeer) api.Tunnel {
-		return api.Tunnel{Status: tunnel.Status{Tunnel: tunnel.Tunnel{Name: name}, State: state, Reason: reason}, Peers: peers}
-	}
+
 	for name, tt := range map[string]struct {
 		status    engine.Status
 		neighbors []api.Neighbor
@@ -43,10 +59,7 @@ func TestProblems(t *testing.T) {
 			status:    engine.Status{Alone: true}, // of no account without a drain
 		},
 		"an instance is down": {
-			neighbors: []api.Neighbor{
-				neighbor(rs0, up),
-				lost,
-			},
+			neighbors: []api.Neighbor{neighbor(rs0, up), lost},
 			want: []string{
 				"neighbor 10.0.210.5 (instance 1) is down: hold timer expired",
 				"only one instance of Route Server ars-hub00 is established, 10.0.210.4 (2 configured): Azure drops half of the traffic",
@@ -75,15 +88,7 @@ func TestProblems(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := problems(cfg, &tt.status, tt.neighbors, tt.tunnels)
-			for i, p := range got {
-				if i >= len(tt.want) || !strings.HasPrefix(p.Text, tt.want[i]) {
-					t.Errorf("unexpected: %+v", p)
-				}
-			}
-			if len(got) != len(tt.want) {
-				t.Errorf("%d problems, want %d", len(got), len(tt.want))
-			}
+			wantProblems(t, problems(cfg, &tt.status, tt.neighbors, tt.tunnels), tt.want)
 		})
 	}
 }

@@ -23,8 +23,8 @@ func addrs(list ...string) (out []netip.Addr) {
 	return out
 }
 
-func TestNATRules(t *testing.T) {
-	cfg, err := config.Parse("nvad.toml", []byte(`
+// natFile has every kind of rule.
+const natFile = `
 asn = 65001
 router-id = "10.0.0.4"
 [[tunnel]]
@@ -60,36 +60,41 @@ destination = "10.0.0.4"
 protocol = "udp"
 port = 53
 to = "10.1.0.4:5353"
-`))
+`
+
+var natWant = nat.Rules{
+	Masquerades: []nat.Masquerade{{
+		Out: "bond0", Source: netip.MustParsePrefix("0.0.0.0/0"),
+		ExceptDestinations: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+		ExceptSources:      []netip.Prefix{netip.MustParsePrefix("192.168.0.1/32")},
+	}},
+	SNATs: []nat.SNAT{{
+		Source: netip.MustParsePrefix("10.1.0.0/16"), Out: "eth0",
+		To: nat.Endpoint{Addr: netip.MustParseAddr("10.0.0.4"), Ports: nat.Ports{Low: 1024, High: 2047}},
+	}},
+	DNATs: []nat.DNAT{{
+		In: "eth0", Destination: netip.MustParseAddr("10.0.0.4"), Protocol: nat.UDP, Ports: nat.Ports{Low: 53, High: 53},
+		To: nat.Endpoint{Addr: netip.MustParseAddr("10.1.0.4"), Ports: nat.Ports{Low: 5353, High: 5353}},
+	}},
+	Clamps: []nat.Clamp{{Device: "vxlan0"}, {Device: "vxlan1", Size: 1350}},
+	Overlays: []nat.Overlay{
+		{
+			Device: "vxlan0", Under: "eth0", VNI: 1, Port: 4789, Remotes: addrs("10.10.0.4", "10.10.0.5"),
+			Peers:   []nat.Peer{{Remote: netip.MustParseAddr("10.10.0.5"), Address: netip.MustParseAddr("169.254.0.3")}},
+			Subnets: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24")},
+		},
+		{Device: "vxlan1", Under: "vxlan0", VNI: 2, Port: 4789, Remotes: addrs("10.10.0.4")},
+		{Device: "vxlan2", Under: "eth0", VNI: 3, Port: 4789, Remotes: addrs("10.10.0.4")},
+	},
+}
+
+func TestNATRules(t *testing.T) {
+	cfg, err := config.Parse("nvad.toml", []byte(natFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := nat.Rules{
-		Masquerades: []nat.Masquerade{{
-			Out: "bond0", Source: netip.MustParsePrefix("0.0.0.0/0"),
-			ExceptDestinations: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
-			ExceptSources:      []netip.Prefix{netip.MustParsePrefix("192.168.0.1/32")},
-		}},
-		SNATs: []nat.SNAT{{
-			Source: netip.MustParsePrefix("10.1.0.0/16"), Out: "eth0",
-			To: nat.Endpoint{Addr: netip.MustParseAddr("10.0.0.4"), Ports: nat.Ports{Low: 1024, High: 2047}},
-		}},
-		DNATs: []nat.DNAT{{
-			In: "eth0", Destination: netip.MustParseAddr("10.0.0.4"), Protocol: nat.UDP, Ports: nat.Ports{Low: 53, High: 53},
-			To: nat.Endpoint{Addr: netip.MustParseAddr("10.1.0.4"), Ports: nat.Ports{Low: 5353, High: 5353}},
-		}},
-		Clamps: []nat.Clamp{{Device: "vxlan0"}, {Device: "vxlan1", Size: 1350}},
-		Overlays: []nat.Overlay{
-			{
-				Device: "vxlan0", Under: "eth0", VNI: 1, Port: 4789, Remotes: addrs("10.10.0.4", "10.10.0.5"),
-				Peers:   []nat.Peer{{Remote: netip.MustParseAddr("10.10.0.5"), Address: netip.MustParseAddr("169.254.0.3")}},
-				Subnets: []netip.Prefix{netip.MustParsePrefix("169.254.0.1/24")},
-			},
-			{Device: "vxlan1", Under: "vxlan0", VNI: 2, Port: 4789, Remotes: addrs("10.10.0.4")},
-			{Device: "vxlan2", Under: "eth0", VNI: 3, Port: 4789, Remotes: addrs("10.10.0.4")},
-		},
-	}
-	if diff := cmp.Diff(want, natRules(cfg), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
+
+	if diff := cmp.Diff(natWant, natRules(cfg), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -155,8 +155,6 @@ func (g *gambler) edit() string {
 	if len(c.Neighbors) == 0 || g.IntN(8) == 0 {
 		return g.editNeighbors()
 	}
-	n := &c.Neighbors[g.IntN(len(c.Neighbors))]
-	flip := func(b *bool, name string) string { *b = !*b; return fmt.Sprintf("%s %s %v", n.Address, name, *b) }
 	switch g.IntN(20) {
 	case 0, 1, 2:
 		name := []string{"a", "b"}[g.IntN(2)]
@@ -170,32 +168,9 @@ func (g *gambler) edit() string {
 			{Seq: 5, Permit: true, Match: policy.Match{PrefixList: "a"}, Set: policy.Set{LocalPref: &policy.Number{Value: pref}}},
 		}
 		return fmt.Sprint("local preference ", pref)
-	case 5:
-		n.Weight = uint32(g.IntN(3)) * 100
-		return fmt.Sprint(n.Address, " weight ", n.Weight)
-	case 6, 7:
-		n.MaximumPrefixOut = []int{0, 1, 3, 6}[g.IntN(4)]
-		return fmt.Sprint(n.Address, " maximum-prefix-out ", n.MaximumPrefixOut)
-	case 8:
-		return flip(&n.NextHopSelf, "next-hop-self")
-	case 9:
-		return flip(&n.DefaultOriginate, "default-originate")
-	case 10:
-		n.AllowASIn = 2 - n.AllowASIn
-		return fmt.Sprint(n.Address, " allowas-in ", n.AllowASIn)
-	case 11:
-		return flip(&n.RemovePrivateAS, "remove-private-as")
-	case 12:
-		n.Domain = []string{"", "ars-hub00", "other"}[g.IntN(3)]
-		return fmt.Sprint(n.Address, " domain ", n.Domain)
 	case 13:
 		c.Kernel.MaxPaths = 17 - c.Kernel.MaxPaths
 		return fmt.Sprint("max-paths ", c.Kernel.MaxPaths)
-	case 14:
-		return flip(&n.RouteReflectorClient, "route-reflector-client")
-	case 15:
-		n.MaximumPrefix, n.MaximumPrefixAction = []int{0, 1, 4}[g.IntN(3)], config.ActionWarn
-		return fmt.Sprint(n.Address, " maximum-prefix ", n.MaximumPrefix)
 	case 16, 17:
 		c.Aggregates = nil
 		if p := g.prefix(); g.IntN(3) > 0 {
@@ -210,6 +185,8 @@ func (g *gambler) edit() string {
 			}
 		}
 		return fmt.Sprintf("networks %+v", c.Networks)
+	case 5, 6, 7, 8, 9, 10, 11, 12, 14, 15:
+		return g.editSettings(&c.Neighbors[g.IntN(len(c.Neighbors))])
 	}
 	c.Statics = nil
 	if g.IntN(3) > 0 {
@@ -217,6 +194,35 @@ func (g *gambler) edit() string {
 			config.Static{Prefix: netip.MustParsePrefix("172.31.0.0/16"), Via: netip.MustParseAddr("10.0.0.9")})
 	}
 	return fmt.Sprintf("statics %+v", c.Statics)
+}
+
+// editSettings changes one setting of a neighbor.
+func (g *gambler) editSettings(n *config.Neighbor) string {
+	flip := func(b *bool, name string) string { *b = !*b; return fmt.Sprintf("%s %s %v", n.Address, name, *b) }
+	switch g.IntN(10) {
+	case 0:
+		n.Weight = uint32(g.IntN(3)) * 100
+		return fmt.Sprint(n.Address, " weight ", n.Weight)
+	case 1, 2:
+		n.MaximumPrefixOut = []int{0, 1, 3, 6}[g.IntN(4)]
+		return fmt.Sprint(n.Address, " maximum-prefix-out ", n.MaximumPrefixOut)
+	case 3:
+		return flip(&n.NextHopSelf, "next-hop-self")
+	case 4:
+		return flip(&n.DefaultOriginate, "default-originate")
+	case 5:
+		n.AllowASIn = 2 - n.AllowASIn
+		return fmt.Sprint(n.Address, " allowas-in ", n.AllowASIn)
+	case 6:
+		return flip(&n.RemovePrivateAS, "remove-private-as")
+	case 7:
+		n.Domain = []string{"", "ars-hub00", "other"}[g.IntN(3)]
+		return fmt.Sprint(n.Address, " domain ", n.Domain)
+	case 8:
+		return flip(&n.RouteReflectorClient, "route-reflector-client")
+	}
+	n.MaximumPrefix, n.MaximumPrefixAction = []int{0, 1, 4}[g.IntN(3)], config.ActionWarn
+	return fmt.Sprint(n.Address, " maximum-prefix ", n.MaximumPrefix)
 }
 
 // editNeighbors removes, adds or shuts down a neighbor.

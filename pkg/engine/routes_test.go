@@ -11,6 +11,34 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
+var around = netip.MustParsePrefix("10.1.0.0/16")
+
+// choices select some of the routes of TestRoutesChosen.
+var choices = []struct {
+	q           Query
+	communities string
+	asPath      string
+	want        string
+}{
+	{Query{}, "", "", "10.0.0.0/8 10.1.0.0/16 10.1.2.0/24 10.2.0.0/16"},
+	{Query{Address: netip.MustParseAddr("10.1.2.3")}, "", "", "10.1.2.0/24"},
+	{Query{Address: netip.MustParseAddr("10.9.2.3")}, "", "", "10.0.0.0/8"},
+	{Query{Address: netip.MustParseAddr("192.0.2.1")}, "", "", "no route covers the address"},
+	{Query{Prefix: around}, "", "", "10.1.0.0/16"},
+	{Query{Prefix: around, Longer: true}, "", "", "10.1.0.0/16 10.1.2.0/24"},
+	{Query{Table: AdjRIBIn, Neighbor: farNVA, Prefix: around, Longer: true}, "", "", "10.1.0.0/16 10.1.2.0/24"},
+	{Query{}, "graceful-shutdown", "", "10.1.0.0/16 10.1.2.0/24"},
+	{Query{}, "65515:7,graceful-shutdown", "", "10.1.0.0/16 10.1.2.0/24"},
+	{Query{}, "65515:8", "", ""},
+	{Query{}, "1:2:3", "", "10.0.0.0/8"},
+	{Query{}, "soo 65001:7", "", "10.2.0.0/16"},
+	{Query{}, "", "_12076_", "10.1.0.0/16 10.1.2.0/24"},
+	{Query{Prefix: around}, "", "^645", ""},
+	{Query{Filter: Filter{From: farNVA}}, "", "^645", "10.0.0.0/8 10.2.0.0/16"},
+	{Query{Filter: Filter{From: routeServer}}, "", "", ""},
+	{Query{Filter: Filter{From: netip.MustParseAddr("1.2.3.4")}}, "", "", "neighbor 1.2.3.4 is not configured"},
+}
+
 // Readers select routes by address, prefix, community, AS path and neighbor, and by
 // combinations.
 func TestRoutesChosen(t *testing.T) {
@@ -31,32 +59,7 @@ func TestRoutesChosen(t *testing.T) {
 		if err := e.Settle(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		within := netip.MustParsePrefix("10.1.0.0/16")
-		addr := netip.MustParseAddr
-		for _, tt := range []struct {
-			q           Query
-			communities string
-			asPath      string
-			want        string
-		}{
-			{Query{}, "", "", "10.0.0.0/8 10.1.0.0/16 10.1.2.0/24 10.2.0.0/16"},
-			{Query{Address: addr("10.1.2.3")}, "", "", "10.1.2.0/24"},
-			{Query{Address: addr("10.9.2.3")}, "", "", "10.0.0.0/8"},
-			{Query{Address: addr("192.0.2.1")}, "", "", "no route covers the address"},
-			{Query{Prefix: within}, "", "", "10.1.0.0/16"},
-			{Query{Prefix: within, Longer: true}, "", "", "10.1.0.0/16 10.1.2.0/24"},
-			{Query{Table: AdjRIBIn, Neighbor: farNVA, Prefix: within, Longer: true}, "", "", "10.1.0.0/16 10.1.2.0/24"},
-			{Query{}, "graceful-shutdown", "", "10.1.0.0/16 10.1.2.0/24"},
-			{Query{}, "65515:7,graceful-shutdown", "", "10.1.0.0/16 10.1.2.0/24"},
-			{Query{}, "65515:8", "", ""},
-			{Query{}, "1:2:3", "", "10.0.0.0/8"},
-			{Query{}, "soo 65001:7", "", "10.2.0.0/16"},
-			{Query{}, "", "_12076_", "10.1.0.0/16 10.1.2.0/24"},
-			{Query{Prefix: within}, "", "^645", ""},
-			{Query{Filter: Filter{From: farNVA}}, "", "^645", "10.0.0.0/8 10.2.0.0/16"},
-			{Query{Filter: Filter{From: routeServer}}, "", "", ""},
-			{Query{Filter: Filter{From: addr("1.2.3.4")}}, "", "", "neighbor 1.2.3.4 is not configured"},
-		} {
+		for _, tt := range choices {
 			f, err := NewFilter(strings.FieldsFunc(tt.communities, func(r rune) bool { return r == ',' }), tt.asPath)
 			if err != nil {
 				t.Fatal(err)

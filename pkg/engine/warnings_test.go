@@ -15,10 +15,7 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// Some warnings appear only at run time: no route to Route Server, prefixes that Azure
-// ignores, a default route that nobody asked for. Each ends with its cause.
-func TestRuntimeWarnings(t *testing.T) {
-	const file = `
+const warningFile = `
 asn = 65001
 router-id = "10.0.0.4"
 [peer-group.rs]
@@ -33,30 +30,37 @@ export = "deny"
 [[network]]
 prefix = "10.0.7.0/24"
 `
+
+// wantWarnings compares the warnings of run time with want.
+func wantWarnings(t *testing.T, e *Engine, want []string) {
+	t.Helper()
+	synctest.Wait()
+	s, err := e.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, w := range s.Warnings {
+		if w.Code != "in-vnet" { // the file's own
+			got = append(got, w.String())
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// Some warnings appear only at run time: no route to Route Server, prefixes that Azure
+// ignores, a default route that nobody asked for. Each ends with its cause.
+func TestRuntimeWarnings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg, err := config.Parse("nvad.toml", []byte(file))
+		cfg, err := config.Parse("nvad.toml", []byte(warningFile))
 		if err != nil {
 			t.Fatal(err)
 		}
 		e, p, stop := start(t, cfg, false)
 		defer stop()
-		warnings := func(want ...string) {
-			t.Helper()
-			synctest.Wait()
-			s, err := e.Status(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got []string
-			for _, w := range s.Warnings {
-				if w.Code != "in-vnet" { // the file's own
-					got = append(got, w.String())
-				}
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("(-want +got)\n%s", diff)
-			}
-		}
+		warnings := func(want ...string) { t.Helper(); wantWarnings(t, e, want) }
 		const lost = ": warning: no route leads to Route Server 10.0.210.X, and the NIC's gateway is not known: " +
 			"add a static route for RouteServerSubnet via the first address of this NVA's subnet"
 		e.SetFacts(world([]string{"10.0.0.4/24", "10.0.1.4/24"}))
