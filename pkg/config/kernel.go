@@ -78,12 +78,12 @@ var kernelFields = []tomlfile.Field[Kernel]{
 	},
 	{
 		Key:  "resolve-default",
-		Doc:  "Let next hops resolve through the default route.",
+		Doc:  "Let next hops resolve through the default route if no other route contains them.",
 		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Bool(&k.ResolveDefault) },
 	},
 	{
 		Key: "scan-interval", Impact: Restart,
-		Doc:  "Seconds between full comparisons with the kernel. Each repairs what other programs have changed unnoticed.",
+		Doc:  "Seconds between full comparisons with the kernel. Each repairs changes by other programs that nvad has not noticed.",
 		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Seconds(&k.ScanInterval, 1, 86400, nil) },
 	},
 	{

@@ -21,8 +21,8 @@ const (
 var limitFields = []tomlfile.Field[Settings]{
 	{
 		Key: "maximum-prefix", Impact: SoftRefresh,
-		Doc: "Maximum number of prefixes to accept from the neighbor; 0 is no limit. The default is what an Azure Route " +
-			"Server can hold: neither it, nor an ExpressRoute circuit, nor an NVA that passes its routes on sends more. " +
+		Doc: "Maximum number of prefixes to accept from the neighbor; 0 is no limit. An Azure Route Server holds no more " +
+			"than the default, so neither it, nor an ExpressRoute circuit, nor an NVA that passes its routes on sends more. " +
 			"Raise it for a full Internet table.",
 		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Number(&s.MaximumPrefix, 0, tomlfile.MaxUint32) },
 	},
@@ -52,14 +52,14 @@ var limitFields = []tomlfile.Field[Settings]{
 	{
 		Key: "maximum-prefix-out", Impact: SoftRefresh,
 		Doc: "Maximum number of prefixes to send, for each address family. Prefixes beyond it are held back until there is " +
-			"room: shorter prefixes go first, then lower addresses. 0 is no limit.",
+			"room: nvad sends shorter prefixes first, then lower addresses. 0 is no limit.",
 		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Number(&s.MaximumPrefixOut, 0, tomlfile.MaxUint32) },
 	},
 	{
 		Key: "maximum-prefix-out-count", Impact: SessionReset,
 		Doc: `How the neighbor counts: "prefixes" counts each once; "current-plus-incoming", as Azure Route Server does, ` +
-			"counts a prefix that is sent again twice until nothing has been sent for a while. nvad then spreads changes " +
-			"over time if they would exceed maximum-prefix-out.",
+			"counts a prefix twice if it is sent again, until nothing has been sent for 3 seconds. nvad then spreads " +
+			"changes over time if they would exceed maximum-prefix-out.",
 		Bind: func(s *Settings) tomlfile.Value {
 			return tomlfile.OneOf(&s.MaximumPrefixOutCount, CountPrefixes, CountIncoming)
 		},

@@ -17,8 +17,8 @@ var pathFields = []tomlfile.Field[Settings]{
 	},
 	{
 		Key: "vnet", Example: `["10.0.0.0/16"]`, Impact: SoftRefresh,
-		Doc: "Address space of the VNet that this Route Server serves. Azure ignores routes for the whole of it and for its " +
-			"parts, so nvad does not send them, and shows that it held them back.",
+		Doc: "Address space of the VNet that this Route Server serves. Azure ignores routes for it and for its parts, so nvad " +
+			"holds them back.",
 		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Prefixes(&s.VNet) },
 	},
 	{
@@ -79,7 +79,7 @@ var defaultFields = []tomlfile.Field[Settings]{
 var policyFields = []tomlfile.Field[Settings]{
 	{
 		Key: "weight", Impact: SoftRefresh,
-		Doc:  "Preference among neighbors that is never sent; the highest wins.",
+		Doc:  "Preference of the neighbor's routes on this NVA, compared before everything else; the highest wins. It is never sent.",
 		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Number(&s.Weight, 0, tomlfile.MaxUint16) },
 	},
 	{

@@ -102,8 +102,8 @@ var restartFields = []tomlfile.Field[Settings]{
 	{
 		Key: "stalepath-time",
 		Doc: "Maximum time in seconds for which the routes of a restarting neighbor are kept until it announces them again. " +
-			"The neighbor may ask for up to 4095; until then, traffic may go to a router that is gone. Three times the usual " +
-			"restart time is enough for a large table.",
+			"The neighbor may ask for up to 4095, and until then traffic may go to a router that is gone. The default, three " +
+			"times the usual restart time, is enough for a large table.",
 		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Seconds(&s.StalePathTime, 1, 4095, nil) },
 	},
 }

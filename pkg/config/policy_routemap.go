@@ -75,7 +75,7 @@ var matchFields = []tomlfile.Field[policy.Match]{
 		Bind: func(m *policy.Match) tomlfile.Value { return comparison(&m.PathLength) }},
 	{Key: "tag", Example: "77", Doc: "The tag is this number.",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.OptionalNumber(&m.Tag) }},
-	{Key: "role", Example: `"provider"`, Doc: "The neighbor has this role (RFC 9234).",
+	{Key: "role", Example: `"provider"`, Doc: "The policy runs for the session with a neighbor of this role (RFC 9234).",
 		Bind: func(m *policy.Match) tomlfile.Value { return tomlfile.OneOf(&m.Role, roles...) }},
 }
 

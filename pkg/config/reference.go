@@ -25,7 +25,7 @@ func Reference() []byte {
 }
 
 // ReferencePage returns the same as a page to read, docs/reference.md: for every key
-// its kind, its default, and what a reload that changes it costs.
+// its kind, its default, and the impact of a reload that changes it.
 func ReferencePage() []byte {
 	var b strings.Builder
 	b.WriteString(pageStart)
@@ -52,7 +52,7 @@ func describeTables() []tomlfile.TableDoc {
 	settings := DefaultSettings()
 	return append(out,
 		tomlfile.TableDoc{Header: "[peer-group.route-server]", Title: "`[peer-group.NAME]` and `[[neighbor]]`",
-			Doc:  "Peer-groups: settings that neighbors share. A neighbor may set each of these keys itself.",
+			Doc:  "Peer-groups: settings that neighbors share. A neighbor may also set each of these keys, which then takes precedence.",
 			Keys: tomlfile.Describe(&settings, settingsFields)},
 		tomlfile.TableDoc{Title: "`[peer-group.NAME]` only", Doc: "Keys that only a peer-group has:", Keys: tomlfile.Describe(&Group{}, groupFields)},
 		tomlfile.TableDoc{Header: "[[neighbor]]", Title: "`[[neighbor]]` only", Doc: "BGP neighbors, one table each.",
@@ -142,17 +142,17 @@ This page lists every key, table by table. [configs/reference.toml](../configs/r
 nvad can load, and [the policy language](policy.md) explains how lists and route-maps work together. ` + "`make docs`" + ` writes both
 from the declarations that nvad itself uses.
 
-After each key come its type, its default, and what a reload that changes it costs:
+After each key come its type, its default, and the impact of a reload that changes it:
 
-| cost | what happens |
+| impact | what happens |
 |---|---|
 | live | nothing else is affected |
 | soft refresh | the routes of the affected neighbors are evaluated again; nvad sends only those whose result differs |
 | session reset | the BGP session is closed and opened again |
 | device recreated | the tunnel device is deleted and created again |
-| restart | the change takes effect when nvad restarts; until then, the old value remains |
+| restart | a reload with this change is refused; ` + "`" + `systemctl restart nvad` + "`" + ` applies it |
 
-` + "`nvactl config diff FILE` and `nvactl reload --dry-run`" + ` show the cost of each change before you make it. Seconds are written as a number or
+` + "`nvactl config diff FILE` and `nvactl reload --dry-run`" + ` show the impact of each change before you make it. Seconds are written as a number or
 as a duration (` + "`90` or `\"90s\"`" + `). Names of lists, route-maps and peer-groups have up to 128 characters and no spaces.
 `
 

@@ -82,13 +82,13 @@ var tunnelFields = []tomlfile.Field[Tunnel]{
 	},
 	{
 		Key: "peers", Example: `["10.10.0.4=169.254.0.2"]`,
-		Doc: "Which address in the tunnel belongs to which remote. Whatever claims such an address but comes from another " +
-			"remote is dropped. With a single remote, all addresses belong to it.",
+		Doc: "Which address in the tunnel belongs to which remote. nvad drops packets, ARP too, that claim such an address " +
+			"but come from another remote. With a single remote, all addresses belong to it.",
 		Bind: func(t *Tunnel) tomlfile.Value { return tunnelPeers(&t.Peers) },
 	},
 	{
 		Key: "group", Example: `"239.1.1.1"`, Impact: DeviceRecreated,
-		Doc: "Multicast group to use instead of remotes. Azure does not carry multicast. Everyone in reach of the group can " +
+		Doc: "Multicast group to use instead of remotes. Azure does not carry multicast. Everyone who can reach the group can " +
 			"join the tunnel: protect its neighbors with a password.",
 		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Address(&t.Group, tomlfile.Multicast) },
 	},
@@ -116,7 +116,7 @@ var tunnelFields = []tomlfile.Field[Tunnel]{
 	{
 		Key: "learning", Impact: DeviceRecreated,
 		Doc: "Learn from received packets which remote has which MAC address. nvad knows the MAC addresses of remotes that " +
-			"run nvad; without learning, packets to any other remote are sent to all remotes.",
+			"run nvad. Without learning, a packet to a remote that does not run nvad is sent to all remotes.",
 		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Bool(&t.Learning) },
 	},
 	{

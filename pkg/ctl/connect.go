@@ -242,8 +242,8 @@ func (r *remote) flags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
 	f.StringVar(&r.address, "address", r.address, "`HOST:PORT` of a daemon elsewhere, over TLS")
 	f.StringVar(&r.cert, "cert", r.cert, "`FILE` with your certificate, for --address")
-	f.StringVar(&r.key, "key", r.key, "`FILE` with its key")
-	f.StringVar(&r.ca, "ca", r.ca, "`FILE` with the CA that signed the daemon's")
+	f.StringVar(&r.key, "key", r.key, "`FILE` with the key of your certificate")
+	f.StringVar(&r.ca, "ca", r.ca, "`FILE` with the CA of the daemon's certificate")
 }
 
 // chooseDaemon decides which daemon to connect to. A flag takes precedence over the

@@ -172,9 +172,9 @@ balancer sends it no new connections, and nvad announces its routes again with
 attributes that make every other path better. It withdraws nothing, and packets
 that still arrive are forwarded as before.
 
-A drain outlasts a reload, and ends when the daemon ends. --wait returns when
-traffic should have moved, which is after drain.hold of the configuration. --off
-ends the drain.`,
+A drain goes on after a reload, and ends when the daemon ends. --wait returns
+when traffic should have moved: drain.hold seconds after the start of the drain,
+as set in the configuration. --off ends the drain.`,
 		Example: `  nvactl drain --wait --reason "new kernel" && reboot
   nvactl drain --off`,
 		Args: between(0, 0),

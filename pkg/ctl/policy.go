@@ -21,7 +21,7 @@ func (a *app) policyCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use:     "policy",
 		GroupID: groupShow,
-		Short:   "Try policies, and count how often their rules decided",
+		Short:   "Try policies, and show how often their rules decided",
 	}, a.policyTestCommand(), a.policyHitsCommand())
 }
 

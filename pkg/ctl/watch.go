@@ -32,7 +32,7 @@ func (a *app) watchCommand() *cobra.Command {
 paths and the step that decided, routes in the kernel, tunnels.
 
 With -o json each line is an object. nvad does not wait for slow readers: it
-drops changes, and the command tells how many.`,
+drops changes that a reader is too slow for, and the command says how many.`,
 		Example: `  nvactl watch
   nvactl watch neighbors tunnels
   nvactl watch routes fib --prefix 10.100.0.0/16

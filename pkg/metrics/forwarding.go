@@ -14,9 +14,9 @@ var fibMetrics = []metric{
 		func(s *Sample, out emit) { out(float64(s.Plane.Pending + s.Waiting)) }},
 	{"nvad_fib_routes_failed", "Routes that the kernel rejected; nvad tries them again.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Failed)) }},
-	{"nvad_fib_routes_refused", "Routes not installed because they would divert a protected address.", gauge, nil,
+	{"nvad_fib_routes_refused", "Routes not installed because they would cut something off, such as a neighbor or a protected address.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Refused)) }},
-	{"nvad_fib_routes_outranked", "Routes not installed because nvad prefers a connected route, or one of another program.", gauge, nil,
+	{"nvad_fib_routes_outranked", "Routes not installed because a connected route, or one that the operator set, has the same prefix.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Outranked)) }},
 	{"nvad_fib_routes_conflicting", "Routes not installed because another program's route has the same prefix and metric.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Plane.Conflicts)) }},
@@ -109,6 +109,6 @@ var bfdMetrics = []metric{
 			}
 			out(float64(total))
 		}},
-	{"nvad_bfd_lateness_seconds", "The longest delay of BFD since the start; detection was extended by it.", gauge, nil,
+	{"nvad_bfd_lateness_seconds", "The longest time by which nvad itself was late with BFD since the start; it gave the neighbors that much more time.", gauge, nil,
 		func(s *Sample, out emit) { out(s.BFD.Lateness.Seconds()) }},
 }

@@ -112,7 +112,7 @@ var neighborMetrics = []metric{
 		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Stats.Queued)) })},
 	{"nvad_neighbor_memory_bytes", "Estimate of the memory that the neighbor's routes and session take.", gauge, perNeighbor,
 		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Octets)) })},
-	{"nvad_neighbor_memory_closings_total", "How often the session was ended because the memory budget was exceeded and it held most.", counter, perNeighbor,
+	{"nvad_neighbor_memory_closings_total", "How often nvad closed the session because the memory budget was exceeded and its routes took most.", counter, perNeighbor,
 		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.MemoryClosings)) })},
 	{"nvad_neighbor_routes_unsendable_total", "Routes withheld because no message can carry their attributes.", counter, perNeighbor,
 		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Stats.Unsendable)) })},

@@ -22,9 +22,9 @@ func all() []metric {
 var daemonMetrics = []metric{
 	{"nvad_build_info", "The build that runs; always 1.", gauge, []string{"version", "commit", "go_version"},
 		func(s *Sample, out emit) { out(1, s.Build.Version, s.Build.Commit, s.Build.GoVersion) }},
-	{"nvad_in_sync", "1 once every neighbor has announced its routes after the start, or took too long.", gauge, nil,
+	{"nvad_in_sync", "1 once every neighbor has announced its routes after the start, or nvad has stopped waiting for it.", gauge, nil,
 		func(s *Sample, out emit) { out(one(s.Engine.InSync)) }},
-	{"nvad_healthy", "1 if this NVA should carry traffic by the conditions of [health]: what /healthz answers.", gauge, nil,
+	{"nvad_healthy", "1 if this NVA should carry traffic by the conditions of [health], and so /healthz answers 200.", gauge, nil,
 		func(s *Sample, out emit) { out(one(s.Healthy)) }},
 	{"nvad_draining", "1 while this NVA moves its traffic away (nvactl drain).", gauge, nil,
 		func(s *Sample, out emit) { out(one(!s.Engine.Drain.Since.IsZero())) }},
@@ -41,7 +41,7 @@ var daemonMetrics = []metric{
 				out(unix(s.Reloads.Last))
 			}
 		}},
-	{"nvad_degraded", "Things that nvad has to do without at present and tries to get back, by kind: configuration (it runs another one than it should), " +
+	{"nvad_degraded", "Things that nvad lacks at present and tries to get back, by kind: configuration (it runs another one than it should), " +
 		"history (not on disk), lock (nothing keeps a second nvad out), listen (ports and sockets). nvactl status says why.", gauge, []string{"kind"},
 		func(s *Sample, out emit) {
 			for _, kind := range Degradations {
@@ -52,7 +52,7 @@ var daemonMetrics = []metric{
 		func(s *Sample, out emit) { out(float64(s.Engine.Events)) }},
 	{"nvad_memory_in_use_bytes", "Memory that the last garbage collection found in use, plus what the runtime itself needs.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Engine.Memory.InUse)) }},
-	{"nvad_memory_budget_bytes", "Memory that may be in use before the neighbor that holds most is closed; absent where there is no budget.", gauge, nil,
+	{"nvad_memory_budget_bytes", "Memory that nvad may use before it closes the session whose routes take most; absent if there is no budget.", gauge, nil,
 		func(s *Sample, out emit) {
 			if b := s.Engine.Memory.Budget; b > 0 {
 				out(float64(b))

@@ -32,8 +32,8 @@ With --secret-file, the sessions between the NVAs use the TCP-MD5 key in that fi
 bootstrap copies the key to nva.key beside the configuration, which refers to it.
 
 bootstrap overwrites a file that it wrote, but never one that somebody has changed.
-If the addresses in the tunnel are not given, they follow from the order of the
-addresses of all NVAs. So list all other NVAs on every NVA.`,
+Unless you give the addresses in the tunnel, bootstrap numbers them in the order of
+the NVAs' own addresses. So list all other NVAs on every NVA: then all agree.`,
 		Example: `  nvad bootstrap --route-server 10.0.210.4,10.0.210.5 --remote-nva 10.10.0.4 --vnet 10.0.0.0/16 --secret-file nva.key
   nvad bootstrap --route-server 10.0.210.4,10.0.210.5 --remote-nva 10.10.0.4=169.254.0.2 --tunnel-address 169.254.0.1/24`,
 		Args: cobra.NoArgs,
