@@ -112,13 +112,8 @@ lab: setup build ## bring up SCENARIO (default two-hubs), show it and leave it r
 lab-down: ## take the lab down
 	@$(AS_ROOT) bin/azure down
 
-# The unit tests compute, and the namespace tests wait, so both run side by side; the
-# unit tests step back, so that the others' timers hold.
 .PHONY: test
-test: setup-test lint ## everything: unit tests with the race detector beside the namespace tests
-	@rm -f $(NOT_RUN)
-	@nice -n 10 $(MAKE) --no-print-directory test-unit & unit=$$!; \
-	$(MAKE) --no-print-directory test-root; root=$$?; wait $$unit && exit $$root
+test: setup-test lint test-unit test-root ## everything: unit tests with the race detector, then the namespace tests
 	@$(REPORT)
 
 # REPORT names the tests that were not run, and why.
@@ -133,6 +128,7 @@ test-unit: ## unit tests, with the race detector where it can find something; as
 
 .PHONY: test-programs
 test-programs:
+	@rm -f $(NOT_RUN)
 	$(GO) build -buildvcs=false -o $(PROGRAMS)/ ./cmd/nvad ./cmd/nvactl ./integration/lab/cmd/azure
 
 .PHONY: test-root
