@@ -25,8 +25,8 @@ type rule struct {
 var rules = []rule{
 	{"github.com/osrg/gobgp/v4/pkg/server", []string{"pkg/speaker/gobgp", "pkg/daemon", "cmd/nvad", "cmd/nvad/command"},
 		"sessions are GoBGP's, decisions are not"},
-	{"github.com/vishvananda/netlink", []string{"pkg/daemon", "cmd/nvad", "cmd/nvad/command", "pkg/speaker/gobgp"},
-		"pkg/kernel has its own codec (ADR 0014); GoBGP links this one"},
+	{"github.com/vishvananda/netlink", []string{"pkg/kernel", "pkg/daemon", "cmd/nvad", "cmd/nvad/command", "pkg/speaker/gobgp"},
+		"one package knows the kernel's wire format (GoBGP links this library too)"},
 	{"github.com/google/nftables", []string{"pkg/kernel", "pkg/daemon", "cmd/nvad", "cmd/nvad/command"},
 		"one package knows the kernel's wire format"},
 	{module + "proto/nvad/v1", []string{"pkg/api", "pkg/api/apitest", "pkg/ctl", "pkg/daemon", "cmd/nvad", "cmd/nvad/command", "cmd/nvactl"},

@@ -28,8 +28,6 @@ func FuzzDecode(f *testing.F) {
 			event(m)
 			_ = m.answer()
 			decodeObject(m.body)
-			decodeLink(m.body)
-			decodeAddress(m.body)
 			decodeNFTRule(m.body)
 			r, _, ok := decodeRoute(m.body)
 			if !ok || !r.Prefix.IsValid() || r.Protocol == 0 {

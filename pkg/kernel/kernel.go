@@ -6,14 +6,14 @@
 // reports what other programs change.
 //
 // Promise: everything concerns one network namespace, the caller's or one that is given.
-// Messages go in batches with an answer for each, so that one rejected route stops no
+// Routes go in batches with an answer for each, so that one rejected route stops no
 // other and each error is known. Nothing is cached: every read asks the kernel.
 //
 // It owns sockets and no other state. What should be in the kernel, and what to do about
-// errors, is for the packages above to decide. ADR 0014 says why it speaks rtnetlink
-// itself and leaves nftables to a library. Messages follow linux/rtnetlink.h,
-// linux/nexthop.h, linux/if_link.h, linux/if_addr.h, linux/neighbour.h,
-// linux/fib_rules.h and linux/netfilter/nf_tables.h.
+// errors, is for the packages above to decide. Links, addresses and nftables go through
+// libraries; ADR 0014 says why the rest does not. nvad's messages follow linux/rtnetlink.h,
+// linux/nexthop.h, linux/if_link.h, linux/neighbour.h, linux/fib_rules.h and
+// linux/netfilter/nf_tables.h.
 package kernel
 
 import (
@@ -60,11 +60,11 @@ func (k *Kernel) open(ns Namespace) (err error) {
 	if k.FIB, err = OpenFIB(ns); err != nil {
 		return err
 	}
-	links, err := dial(ns, unix.NETLINK_ROUTE)
+	s, err := dial(ns, unix.NETLINK_ROUTE)
 	if err != nil {
 		return err
 	}
-	k.Tunnels, k.NICs = &Tunnels{ns, links}, &NICs{links}
+	k.Tunnels, k.NICs = &Tunnels{ns, s}, &NICs{s}
 	if k.NFT, err = openNFT(ns); err != nil {
 		return err
 	}

@@ -1,31 +1,39 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
+// init makes the library's errors include the kernel's explanation (the extended
+// acknowledgement), as nvad's [Error] does. The library asks for it only if it opens a
+// socket for the request, so nvad uses no netlink.Handle.
+func init() { nl.EnableErrorMessageReporting = true }
+
 // Tunnels reads the links of a namespace and changes VXLAN devices. It implements
 // tunnel.Kernel for one goroutine.
 type Tunnels struct {
 	ns Namespace
-	s  *socket
+	s  *socket // for what the library lacks
 }
 
 // Links implements tunnel.Kernel.
 func (t *Tunnels) Links() ([]tunnel.Link, error) {
-	links, err := t.s.links()
+	links, err := readLinks(t.ns)
 	if err != nil {
-		return nil, fmt.Errorf("read links: %w", err)
+		return nil, err
 	}
-	addresses, err := t.s.addresses()
+	addresses, err := readAddresses(t.ns)
 	if err != nil {
-		return nil, fmt.Errorf("read addresses: %w", err)
+		return nil, err
 	}
 	for i := range links {
 		l := &links[i]
@@ -41,14 +49,9 @@ func (t *Tunnels) Links() ([]tunnel.Link, error) {
 }
 
 // Traffic returns the counters of the named links; those that do not exist are left out.
-// It opens its own socket, so that a metrics scrape waits for nobody.
+// It shares no socket, so that a metrics scrape waits for nobody.
 func Traffic(ns Namespace, names []string) (map[string]tunnel.Stats, error) {
-	s, err := dial(ns, unix.NETLINK_ROUTE)
-	if err != nil {
-		return nil, err
-	}
-	defer s.close()
-	links, err := s.links()
+	links, err := readLinks(ns)
 	out := make(map[string]tunnel.Stats, len(names))
 	for _, l := range links {
 		if slices.Contains(names, l.Name) {
@@ -58,98 +61,80 @@ func Traffic(ns Namespace, names []string) (map[string]tunnel.Stats, error) {
 	return out, err
 }
 
-// links reads all links, without their addresses and forwarding entries.
-func (s *socket) links() (list []tunnel.Link, err error) {
-	err = s.dump(unix.RTM_GETLINK, ifinfo(0, 0), func(m message) {
-		if l, ok := decodeLink(m.body); ok && m.kind == unix.RTM_NEWLINK {
-			list = append(list, l)
+// whole calls read in a namespace, and again if a change tore the dump.
+func whole[T any](ns Namespace, read func() ([]T, error)) (list []T, err error) {
+	for range attempts {
+		err = ns.do(func() (err error) {
+			list, err = read()
+			return err
+		})
+		if !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return list, err
 		}
-	}, func() { list = nil })
-	return list, err
-}
-
-// ifinfo returns a struct ifinfomsg. The link gets those of flags that are set.
-func ifinfo(index int, flags uint32) []byte {
-	b := order.AppendUint32(make([]byte, 4), uint32(index))
-	b = order.AppendUint32(b, flags)
-	return order.AppendUint32(b, flags) // ifi_change
-}
-
-// decodeLink reads an RTM_NEWLINK.
-func decodeLink(body []byte) (l tunnel.Link, ok bool) {
-	if len(body) < unix.SizeofIfInfomsg {
-		return l, false
 	}
-	flags := order.Uint32(body[8:])
-	l.Index = int(order.Uint32(body[4:]))
-	l.Up, l.Carrier = flags&unix.IFF_UP != 0, flags&unix.IFF_LOWER_UP != 0
-	attrs(body[unix.SizeofIfInfomsg:], func(kind uint16, v []byte) {
-		switch kind {
-		case unix.IFLA_IFNAME:
-			l.Name = unix.ByteSliceToString(v)
-		case unix.IFLA_IFALIAS:
-			l.Alias = unix.ByteSliceToString(v)
-		case unix.IFLA_MTU:
-			l.MTU = int(u32(v))
-		case unix.IFLA_ADDRESS:
-			l.MAC = slices.Clone(v)
-		case unix.IFLA_STATS64:
-			l.Stats = decodeStats(v)
-		case unix.IFLA_LINKINFO:
-			l.VXLAN = decodeVXLAN(v)
-		}
-	})
-	return l, true
+	return nil, errTorn
 }
 
-// decodeStats reads a struct rtnl_link_stats64.
-func decodeStats(v []byte) (s tunnel.Stats) {
-	for _, n := range []*uint64{
-		&s.RxPackets, &s.TxPackets, &s.RxBytes, &s.TxBytes, &s.RxErrors, &s.TxErrors, &s.RxDropped, &s.TxDropped,
-	} {
-		if len(v) < 8 {
-			break
-		}
-		*n, v = order.Uint64(v), v[8:]
+// readLinks reads all links, without their addresses and forwarding entries.
+func readLinks(ns Namespace) ([]tunnel.Link, error) {
+	found, err := whole(ns, netlink.LinkList)
+	if err != nil {
+		return nil, fmt.Errorf("read links: %w", err)
 	}
-	return s
+	list := make([]tunnel.Link, len(found))
+	for i, f := range found {
+		list[i] = linkOf(f)
+	}
+	return list, nil
 }
 
-// addresses reads the addresses of all links, by link index.
-func (s *socket) addresses() (map[int][]netip.Prefix, error) {
+func linkOf(f netlink.Link) tunnel.Link {
+	a := f.Attrs()
+	l := tunnel.Link{
+		Index: a.Index, Name: a.Name, MTU: a.MTU, MAC: a.HardwareAddr, Alias: a.Alias,
+		Up: a.RawFlags&unix.IFF_UP != 0, Carrier: a.RawFlags&unix.IFF_LOWER_UP != 0,
+	}
+	if s := a.Statistics; s != nil {
+		l.Stats = tunnel.Stats{
+			RxPackets: s.RxPackets, TxPackets: s.TxPackets, RxBytes: s.RxBytes, TxBytes: s.TxBytes,
+			RxErrors: s.RxErrors, TxErrors: s.TxErrors, RxDropped: s.RxDropped, TxDropped: s.TxDropped,
+		}
+	}
+	if v, ok := f.(*netlink.Vxlan); ok {
+		l.VXLAN = &tunnel.VXLAN{
+			VNI: uint32(v.VxlanId), Device: v.VtepDevIndex, Local: specified(v.SrcAddr), Remote: specified(v.Group),
+			Port: uint16(v.Port), PortLow: uint16(v.PortLow), PortHigh: uint16(v.PortHigh),
+			TTL: uint8(v.TTL), Learning: v.Learning,
+		}
+	}
+	return l
+}
+
+// specified returns an IPv4 or IPv6 address; invalid if there is none or it is unspecified.
+func specified(ip []byte) netip.Addr {
+	if a, ok := netip.AddrFromSlice(ip); ok && !a.IsUnspecified() {
+		return a
+	}
+	return netip.Addr{}
+}
+
+// readAddresses reads the addresses of all links, by link index. It leaves out temporary
+// addresses of IPv6 (RFC 8981), which come and go by themselves.
+func readAddresses(ns Namespace) (map[int][]netip.Prefix, error) {
+	found, err := whole(ns, func() ([]netlink.Addr, error) { return netlink.AddrList(nil, unix.AF_UNSPEC) })
+	if err != nil {
+		return nil, fmt.Errorf("read addresses: %w", err)
+	}
 	of := make(map[int][]netip.Prefix)
-	err := s.dump(unix.RTM_GETADDR, make([]byte, unix.SizeofIfAddrmsg), func(m message) {
-		if index, p, ok := decodeAddress(m.body); ok && m.kind == unix.RTM_NEWADDR {
-			of[index] = append(of[index], p)
+	for _, f := range found {
+		if f.IPNet == nil {
+			continue
 		}
-	}, func() { clear(of) })
-	return of, err
-}
-
-// decodeAddress reads an RTM_NEWADDR. ok is false for a temporary address of IPv6 (RFC
-// 8981), which comes and goes by itself.
-func decodeAddress(body []byte) (index int, p netip.Prefix, ok bool) {
-	if len(body) < unix.SizeofIfAddrmsg {
-		return 0, p, false
-	}
-	bits, flags := int(body[1]), uint32(body[2])
-	var local, address netip.Addr
-	attrs(body[unix.SizeofIfAddrmsg:], func(kind uint16, v []byte) {
-		switch kind {
-		case unix.IFA_LOCAL:
-			local, _ = netip.AddrFromSlice(v)
-		case unix.IFA_ADDRESS:
-			address, _ = netip.AddrFromSlice(v)
-		case unix.IFA_FLAGS:
-			flags = u32(v)
+		a, ok := netip.AddrFromSlice(f.IP)
+		bits, _ := f.Mask.Size()
+		if temporary := a.Is6() && f.Flags&unix.IFA_F_TEMPORARY != 0; ok && !temporary {
+			of[f.LinkIndex] = append(of[f.LinkIndex], netip.PrefixFrom(a, bits))
 		}
-	})
-	switch {
-	case !local.IsValid():
-		local = address
-	case address.IsValid() && local != address:
-		bits = local.BitLen() // the prefix length is that of the peer's address
 	}
-	temporary := local.Is6() && flags&unix.IFA_F_TEMPORARY != 0
-	return int(order.Uint32(body[4:])), netip.PrefixFrom(local, bits), local.IsValid() && !temporary
+	return of, nil
 }

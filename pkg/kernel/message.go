@@ -3,7 +3,6 @@ package kernel
 import (
 	"encoding/binary"
 	"fmt"
-	"net/netip"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -137,20 +136,4 @@ func u32(v []byte) uint32 {
 		return 0
 	}
 	return order.Uint32(v)
-}
-
-// flag8 returns a boolean attribute's value.
-func flag8(on bool) []byte {
-	if on {
-		return []byte{1}
-	}
-	return []byte{0}
-}
-
-// address reads an IPv4 or IPv6 address; invalid if v is none or unspecified.
-func address(v []byte) netip.Addr {
-	if a, ok := netip.AddrFromSlice(v); ok && !a.IsUnspecified() {
-		return a
-	}
-	return netip.Addr{}
 }

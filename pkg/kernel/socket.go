@@ -145,9 +145,14 @@ func (s *socket) dump(kind uint16, body []byte, fn func(message), torn func()) e
 	return s.query(kind, unix.NLM_F_DUMP, body, fn, torn)
 }
 
+// attempts bounds how often a dump is read if changes keep tearing it.
+const attempts = 8
+
+var errTorn = errors.New("table changes faster than it can be read")
+
 // query is dump for a request that may also be about a single object.
 func (s *socket) query(kind, flags uint16, body []byte, fn func(message), torn func()) error {
-	for range 8 {
+	for range attempts {
 		s.seq++
 		var start int
 		s.out, start = header(s.out[:0], kind, flags, s.seq)
@@ -162,7 +167,7 @@ func (s *socket) query(kind, flags uint16, body []byte, fn func(message), torn f
 		}
 		torn()
 	}
-	return errors.New("table changes faster than it can be read")
+	return errTorn
 }
 
 // drain reads the answers to a dump. It reports whether they are one consistent view.

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -164,6 +165,21 @@ func TestSourcePortsAvoidReserved(t *testing.T) {
 	sync(t, m)
 	if got := sh(t, "ip -n "+name+" -d link show vxlan0"); !strings.Contains(got, "srcport 1024 65329 ") {
 		t.Errorf("device is %s", got)
+	}
+}
+
+// An error about a link has the kernel's explanation, not only a number.
+func TestLinkErrorExplains(t *testing.T) {
+	ns, _ := testNS(t)
+	k := open(t, ns)
+	op := tunnel.Op{Kind: tunnel.Create, Name: "vxlan0", MTU: 1400, VXLAN: tunnel.VXLAN{VNI: 77, Port: 4789}}
+	if err := k.Tunnels.Do(op); err != nil {
+		t.Fatal(err)
+	}
+	op.Name = "vxlan1"
+	err := k.Tunnels.Do(op)
+	if !errors.Is(err, unix.EEXIST) || !strings.Contains(err.Error(), "VNI") {
+		t.Errorf("second device for a VNI: %v", err)
 	}
 }
 

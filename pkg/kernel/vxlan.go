@@ -1,11 +1,12 @@
 package kernel
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/nvad/nvad/pkg/tunnel"
@@ -13,26 +14,30 @@ import (
 
 // Do implements tunnel.Kernel.
 func (t *Tunnels) Do(op tunnel.Op) error {
-	link := ifinfo(op.Index, 0)
+	return t.ns.do(func() error { return t.do(op) })
+}
+
+func (t *Tunnels) do(op tunnel.Op) error {
+	link := &netlink.GenericLink{LinkAttrs: netlink.LinkAttrs{Name: op.Name, Index: op.Index}}
 	switch op.Kind {
 	case tunnel.Create:
-		return t.s.do(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, encodeVXLAN(link, op))
+		return netlink.LinkAdd(newVXLAN(op))
 	case tunnel.Delete:
-		return unless(t.s.do(unix.RTM_DELLINK, 0, link), unix.ENODEV)
+		return unless(netlink.LinkDel(link), unix.ENODEV)
 	case tunnel.SetVXLAN:
-		return t.s.do(unix.RTM_NEWLINK, 0, encodeVXLAN(link, op))
+		return t.s.do(unix.RTM_NEWLINK, 0, encodeVXLAN(op))
 	case tunnel.SetAlias:
-		return t.s.do(unix.RTM_SETLINK, 0, attr(link, unix.IFLA_IFALIAS, []byte(tunnel.Alias)))
+		return netlink.LinkSetAlias(link, tunnel.Alias)
 	case tunnel.SetMTU:
-		return t.s.do(unix.RTM_SETLINK, 0, attr32(link, unix.IFLA_MTU, uint32(op.MTU)))
+		return netlink.LinkSetMTU(link, op.MTU)
 	case tunnel.SetMAC:
-		return t.s.do(unix.RTM_SETLINK, 0, attr(link, unix.IFLA_ADDRESS, op.MAC))
+		return netlink.LinkSetHardwareAddr(link, op.MAC)
 	case tunnel.SetUp:
-		return t.s.do(unix.RTM_SETLINK, 0, ifinfo(op.Index, unix.IFF_UP))
+		return netlink.LinkSetUp(link)
 	case tunnel.AddAddress:
-		return unless(t.s.do(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, encodeAddress(op)), unix.EEXIST)
+		return unless(netlink.AddrAdd(link, newAddress(op.Address)), unix.EEXIST)
 	case tunnel.DeleteAddress:
-		return unless(t.s.do(unix.RTM_DELADDR, 0, encodeAddress(op)), unix.EADDRNOTAVAIL)
+		return unless(netlink.AddrDel(link, newAddress(op.Address)), unix.EADDRNOTAVAIL)
 	case tunnel.AddRemote:
 		// A MAC address is behind one remote only. If a stranger left an entry for it,
 		// appending would keep the stranger and make the entry permanent.
@@ -44,7 +49,7 @@ func (t *Tunnels) Do(op tunnel.Op) error {
 	case tunnel.DeleteRemote:
 		return unless(t.s.do(unix.RTM_DELNEIGH, 0, encodeRemote(op)), unix.ENOENT)
 	case tunnel.Announce:
-		return t.announce(op)
+		return t.announce(link, op)
 	}
 	return fmt.Errorf("unknown operation %d", op.Kind)
 }
@@ -66,7 +71,7 @@ func unless(err, fine error) error {
 //
 // The kernel advertises only IPv6 addresses that are in use. Those of nvad are at once:
 // they skip duplicate address detection.
-func (t *Tunnels) announce(op tunnel.Op) error {
+func (t *Tunnels) announce(link netlink.Link, op tunnel.Op) error {
 	if len(op.MAC) != 6 {
 		return fmt.Errorf("no Ethernet address to announce %s with", op.Address.Addr())
 	}
@@ -74,126 +79,67 @@ func (t *Tunnels) announce(op tunnel.Op) error {
 	if op.Address.Addr().Is6() {
 		notify = "net/ipv6/conf/" + op.Name + "/ndisc_notify"
 	}
-	set := attr(ifinfo(op.Index, 0), unix.IFLA_ADDRESS, op.MAC)
-	return errors.Join(Sysctls{t.ns}.Set(notify, "1"), t.s.do(unix.RTM_SETLINK, 0, set))
+	return errors.Join(Sysctls{t.ns}.Set(notify, "1"), netlink.LinkSetHardwareAddr(link, op.MAC))
 }
 
 // maxForwarding bounds the forwarding entries of a device. Most of them are learned from
 // what a remote sends: without a bound, every new source address would cost memory.
 const maxForwarding = 8192
 
-// encodeVXLAN appends the attributes of a VXLAN device: all of them to create one, and for
-// SetVXLAN those that the kernel changes on a live device. It rejects the others, even
-// with their present values.
-func encodeVXLAN(b []byte, op tunnel.Op) []byte {
-	v, fresh := op.VXLAN, op.Kind == tunnel.Create
-	if fresh {
-		b = attr(b, unix.IFLA_IFNAME, []byte(op.Name+"\x00"))
-		b = attr32(b, unix.IFLA_MTU, uint32(op.MTU))
-		b = attr(b, unix.IFLA_ADDRESS, op.MAC)
+func newVXLAN(op tunnel.Op) *netlink.Vxlan {
+	v, attrs := op.VXLAN, netlink.NewLinkAttrs()
+	attrs.Name, attrs.Index, attrs.MTU, attrs.HardwareAddr = op.Name, op.Index, op.MTU, op.MAC
+	return &netlink.Vxlan{
+		LinkAttrs: attrs, VxlanId: int(v.VNI), VtepDevIndex: v.Device, SrcAddr: v.Local.AsSlice(), Group: v.Remote.AsSlice(),
+		Port: int(v.Port), PortLow: int(v.PortLow), PortHigh: int(v.PortHigh),
+		TTL: int(v.TTL), Learning: v.Learning, Limit: maxForwarding, UDPCSum: true,
 	}
+}
+
+// encodeVXLAN returns the body of an RTM_NEWLINK that sets the attributes which the kernel
+// changes on a live device. It rejects the others, even with their present values: that
+// rules out netlink.LinkModify, which sends all of them.
+func encodeVXLAN(op tunnel.Op) []byte {
+	v := op.VXLAN
+	b := make([]byte, unix.SizeofIfInfomsg)
+	order.PutUint32(b[4:], uint32(op.Index))
 	b, info := nest(b, unix.IFLA_LINKINFO)
 	b = attr(b, unix.IFLA_INFO_KIND, []byte("vxlan"))
 	b, data := nest(b, unix.IFLA_INFO_DATA)
-	b = end(b, v.Remote, fresh, unix.IFLA_VXLAN_GROUP, unix.IFLA_VXLAN_GROUP6)
-	b = end(b, v.Local, fresh, unix.IFLA_VXLAN_LOCAL, unix.IFLA_VXLAN_LOCAL6)
+	b = end(b, v.Remote, unix.IFLA_VXLAN_GROUP, unix.IFLA_VXLAN_GROUP6)
+	b = end(b, v.Local, unix.IFLA_VXLAN_LOCAL, unix.IFLA_VXLAN_LOCAL6)
 	b = attr(b, unix.IFLA_VXLAN_TTL, []byte{v.TTL})
-	b = attr(b, unix.IFLA_VXLAN_LEARNING, flag8(v.Learning))
-	if fresh {
-		b = attr32(b, unix.IFLA_VXLAN_ID, v.VNI)
-		if v.Device != 0 {
-			b = attr32(b, unix.IFLA_VXLAN_LINK, uint32(v.Device))
-		}
-		b = attr(b, unix.IFLA_VXLAN_UDP_CSUM, flag8(true))
-		b = attr32(b, unix.IFLA_VXLAN_LIMIT, maxForwarding)
-		b = attr(b, unix.IFLA_VXLAN_PORT, binary.BigEndian.AppendUint16(nil, v.Port))
-		if v.PortLow|v.PortHigh != 0 {
-			ports := binary.BigEndian.AppendUint16(nil, v.PortLow)
-			b = attr(b, unix.IFLA_VXLAN_PORT_RANGE, binary.BigEndian.AppendUint16(ports, v.PortHigh))
-		}
+	learning := byte(0)
+	if v.Learning {
+		learning = 1
 	}
+	b = attr(b, unix.IFLA_VXLAN_LEARNING, []byte{learning})
 	finishNest(b, data)
 	finishNest(b, info)
 	return b
 }
 
-// end appends the local or remote address of a tunnel. Where there is none, a live device
-// must be given the unspecified address, and a new device none.
-func end(b []byte, a netip.Addr, fresh bool, kind4, kind6 uint16) []byte {
+// end appends the local or remote address of a tunnel. To remove one, the kernel must be
+// given the unspecified address.
+func end(b []byte, a netip.Addr, kind4, kind6 uint16) []byte {
 	switch {
 	case a.Is6():
 		return attr(b, kind6, a.AsSlice())
 	case a.IsValid():
 		return attr(b, kind4, a.AsSlice())
-	case fresh:
-		return b
 	}
 	return attr(b, kind4, make([]byte, 4))
 }
 
-// decodeVXLAN reads IFLA_LINKINFO; nil if the link is no VXLAN device.
-func decodeVXLAN(info []byte) *tunnel.VXLAN {
-	kind, x := "", &tunnel.VXLAN{}
-	attrs(info, func(k uint16, v []byte) {
-		switch k {
-		case unix.IFLA_INFO_KIND:
-			kind = unix.ByteSliceToString(v)
-		case unix.IFLA_INFO_DATA:
-			attrs(v, func(k uint16, v []byte) { vxlanAttribute(x, k, v) })
-		}
-	})
-	if kind != "vxlan" {
-		return nil
-	}
-	return x
-}
-
-func vxlanAttribute(x *tunnel.VXLAN, kind uint16, v []byte) {
-	if len(v) == 0 {
-		return
-	}
-	switch kind {
-	case unix.IFLA_VXLAN_ID:
-		x.VNI = u32(v)
-	case unix.IFLA_VXLAN_LINK:
-		x.Device = int(u32(v))
-	case unix.IFLA_VXLAN_LOCAL, unix.IFLA_VXLAN_LOCAL6:
-		x.Local = address(v)
-	case unix.IFLA_VXLAN_GROUP, unix.IFLA_VXLAN_GROUP6:
-		x.Remote = address(v)
-	case unix.IFLA_VXLAN_TTL:
-		x.TTL = v[0]
-	case unix.IFLA_VXLAN_LEARNING:
-		x.Learning = v[0] != 0
-	case unix.IFLA_VXLAN_PORT:
-		if len(v) == 2 {
-			x.Port = binary.BigEndian.Uint16(v)
-		}
-	case unix.IFLA_VXLAN_PORT_RANGE:
-		if len(v) == 4 {
-			x.PortLow, x.PortHigh = binary.BigEndian.Uint16(v), binary.BigEndian.Uint16(v[2:])
-		}
-	}
-}
-
-// encodeAddress returns the body of RTM_NEWADDR and RTM_DELADDR.
-func encodeAddress(op tunnel.Op) []byte {
-	p := op.Address
-	a := p.Addr()
-	flags := byte(0)
-	if a.Is6() {
+func newAddress(p netip.Prefix) *netlink.Addr {
+	ip := p.Addr()
+	a := &netlink.Addr{IPNet: &net.IPNet{IP: ip.AsSlice(), Mask: net.CIDRMask(p.Bits(), ip.BitLen())}}
+	if ip.Is6() {
 		// A tunnel has two ends: nvad does not wait a second for a duplicate before
 		// the address may be used.
-		flags = unix.IFA_F_NODAD
+		a.Flags = unix.IFA_F_NODAD
 	}
-	b := order.AppendUint32([]byte{family(a), byte(p.Bits()), flags, unix.RT_SCOPE_UNIVERSE}, uint32(op.Index))
-	b = attr(b, unix.IFA_LOCAL, a.AsSlice())
-	b = attr(b, unix.IFA_ADDRESS, a.AsSlice())
-	if a.Is4() && p.Bits() < 31 {
-		last := binary.BigEndian.Uint32(a.AsSlice()) | ^uint32(0)>>p.Bits()
-		b = attr(b, unix.IFA_BROADCAST, binary.BigEndian.AppendUint32(nil, last))
-	}
-	return b
+	return a
 }
 
 // PortRange implements tunnel.Kernel.
