@@ -77,9 +77,9 @@ func describePolicies() []tomlfile.TableDoc {
 
 const referenceStart = `# Every key of nvad.toml.
 #
-# A key after "#" is commented out and shows its default, or an example if it has no
-# default or its description names it. ` + "`nvad check FILE`" + ` reports all errors of
-# a file together, with their lines.
+# A key after "#" is commented out. Its value is the default; or an example, if there is
+# no default or if the description names it. ` + "`nvad check FILE`" + ` reports all errors
+# of a file together, with their lines.
 `
 
 const referenceLists = `
@@ -154,6 +154,18 @@ After each key come its type, its default, and the impact of a reload that chang
 
 ` + "`nvactl config diff FILE` and `nvactl reload --dry-run`" + ` show the impact of each change before you make it. Seconds are written as a number or
 as a duration (` + "`90` or `\"90s\"`" + `). Names of lists, route-maps and peer-groups have up to 128 characters and no spaces.
+
+| you want to set | look at |
+|---|---|
+| this NVA's ASN and router ID | [above the first table](#above-the-first-table) |
+| sessions with neighbors, and their limits | [` + "`[peer-group.NAME]`" + `](#peer-groupname-and-neighbor), [keys of a peer-group only](#peer-groupname-only), [of a neighbor only](#neighbor-only), [` + "`bfd`" + `](#bfd) |
+| policy | [` + "`import` and `export`" + `](#import-and-export), [lists](#lists), [route-maps](#route-mapname) with [` + "`match`" + `](#match) and [` + "`set`" + `](#set) |
+| routes that nvad originates | [` + "`network`" + `](#network), [` + "`aggregate`" + `](#aggregate), [` + "`redistribute`" + `](#redistribute) |
+| tunnels, static routes, probes of several NICs | [` + "`tunnel`" + `](#tunnel), [` + "`static-route`" + `](#static-route), [` + "`nic`" + `](#nic) |
+| NAT | [` + "`masquerade`" + `](#masquerade), [` + "`snat`" + `](#snat), [` + "`dnat`" + `](#dnat) |
+| the kernel, memory, the process, its log | [` + "`kernel`" + `](#kernel), [` + "`limits`" + `](#limits), [` + "`daemon`" + `](#daemon) |
+| health, drain, Azure's maintenance | [` + "`health`" + `](#health), [` + "`drain`" + `](#drain), [` + "`azure`" + `](#azure) |
+| metrics, the API over TCP | [` + "`metrics`" + `](#metrics), [` + "`api`" + `](#api) |
 `
 
 const pageLists = `
