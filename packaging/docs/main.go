@@ -127,10 +127,31 @@ func fresh(dir string) error {
 	return errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755))
 }
 
+// referenceStart is the part of docs/cli.md before the commands: which of them to use for
+// what. An apostrophe stands for a backtick.
+var referenceStart = strings.ReplaceAll(`# Command line
+
+All commands of nvad and nvactl, with their flags. The man pages have the same content; 'make docs' generates both from the programs.
+
+| you want to | command |
+|---|---|
+| see whether all is well | ['nvactl status'](#nvactl-status), ['nvactl neighbors'](#nvactl-neighbors), ['nvactl tunnels'](#nvactl-tunnels), ['nvactl topology'](#nvactl-topology) |
+| find out why a route is accepted, sent or installed, or not | ['nvactl explain'](#nvactl-explain), ['nvactl routes'](#nvactl-routes), ['nvactl policy hits'](#nvactl-policy-hits) |
+| see routes: received, rejected, sent, in the kernel | ['nvactl routes received'](#nvactl-routes-received), ['nvactl routes rejected'](#nvactl-routes-rejected), ['nvactl routes advertised'](#nvactl-routes-advertised), ['nvactl routes fib'](#nvactl-routes-fib), ['nvactl routes lookup'](#nvactl-routes-lookup) |
+| check a file, try a policy | ['nvad check'](#nvad-check), ['nvactl config check'](#nvactl-config-check), ['nvactl policy test'](#nvactl-policy-test), ['nvactl config diff'](#nvactl-config-diff) |
+| change the configuration, keep it, or go back | ['nvactl reload'](#nvactl-reload), ['nvactl confirm'](#nvactl-confirm), ['nvactl rollback'](#nvactl-rollback), ['nvactl config history'](#nvactl-config-history), ['nvactl config restore'](#nvactl-config-restore) |
+| act on a session | ['nvactl reset'](#nvactl-reset), ['nvactl shutdown'](#nvactl-shutdown), ['nvactl enable'](#nvactl-enable) |
+| maintain or stop this NVA | ['nvactl drain'](#nvactl-drain), ['nvactl stop'](#nvactl-stop), ['nvad flush'](#nvad-flush) |
+| follow events | ['nvactl watch'](#nvactl-watch), ['nvactl log-level'](#nvactl-log-level) |
+| come from FRR | ['nvactl config convert'](#nvactl-config-convert), ['nvactl show'](#nvactl-show) |
+| set up an NVA in Azure | ['nvad bootstrap'](#nvad-bootstrap) |
+| get help | ['nvactl tech-support'](#nvactl-tech-support), ['nvactl profile'](#nvactl-profile) |
+`, "'", "`")
+
 // reference returns docs/cli.md, with all commands of both programs.
 func reference() []byte {
 	var b bytes.Buffer
-	b.WriteString("# Command line\n\nAll commands of nvad and nvactl, with their flags. `make docs` generates this page from the programs; the man pages have the same content.\n")
+	b.WriteString(referenceStart)
 	for _, p := range programs() {
 		section(&b, p.root)
 	}

@@ -151,12 +151,14 @@ To let Prometheus scrape nvad, add this to nvad.toml:
 nvad then answers ` + "`GET /metrics`" + ` in the text format of Prometheus. The address may be the same as in ` + "`health.listen`" + `. Without this table, nothing is
 served. [Alert rules](../configs/prometheus/nvad.rules.yml) and a [dashboard](../configs/grafana/nvad.json) for these metrics are in ` + "`configs`" + `.
 
-Everything is counted as it happens. A scrape reads the counts and walks no table: the engine's part took 13 µs without routes and 7 µs with
-a million (` + "`go test ./pkg/engine -run '^$' -bench Sample`" + `), and the whole scrape 2 to 6 ms with curl on two busy cores, most of it for the metrics of the
-process and the Go runtime (` + "`process_*`, `go_*`" + `). If the engine does not answer within five seconds, the scrape fails. When a neighbor is removed
-from the configuration, its metrics go too. [Concepts](concepts.md) explains the terms.
+Watch these first; the alert rules use them too: ` + "`nvad_healthy`, `nvad_degraded`, `nvad_neighbor_established`, `nvad_fib_routes_failed`,\n`nvad_neighbor_routes_held_back`, `nvad_kernel_repairs_total`" + `. [Concepts](concepts.md) explains the terms.
 
-This file is made from the code by ` + "`go test ./pkg/metrics -update`" + `.
+nvad counts events as they happen, so a scrape only reads counters and walks no table. The engine's part took 13 µs without routes and 7 µs with
+a million (` + "`go test ./pkg/engine -run '^$' -bench Sample`" + `). The whole scrape took 2 to 6 ms with curl on two busy cores, most of it for the metrics of
+the process and of the Go runtime (` + "`process_*`, `go_*`" + `). If the engine does not answer within five seconds, the scrape fails. When you remove a
+neighbor from the configuration, its metrics disappear.
+
+` + "`go test ./pkg/metrics -update`" + ` generates this page from the code.
 `
 
 func reference() []byte {
