@@ -38,9 +38,11 @@ EMPTY :=
 SPACE := $(EMPTY) $(EMPTY)
 
 # Packages whose code or tests use several goroutines run under the race detector, but
-# for the tests that measure memory: the detector's own would be measured.
+# for the tests that measure memory: the detector's own would be measured. The detector
+# leaves out what GoBGP's server does with its own memory: its StopBgp clears what its
+# state machines still read, and it reads an OPEN after it has let go of the lock, which nvad can't mend.
 RACING    = $(sort $(dir $(shell grep -lrE --include='*.go' '^[[:space:]]*go [a-z]|"sync"|"sync/atomic"|t\.Parallel\(\)' cmd pkg)))
-RACE     := $(if $(shell command -v gcc)$(REQUIRED),-race)
+RACE     := $(if $(shell command -v gcc)$(REQUIRED),-race -gcflags=github.com/osrg/gobgp/v4/pkg/server=-race=false)
 MEASURES := Octets|LongPaths|MemoryIsGivenBack
 ALL       = $(sort $(dir $(wildcard $(addsuffix /*_test.go,$(shell find cmd pkg -type d)))))
 MEASURED  = $(sort $(dir $(shell grep -lrE --include='*_test.go' '^func Test\w*($(MEASURES))' $(RACING))))

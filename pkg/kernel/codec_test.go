@@ -101,14 +101,19 @@ func TestMonitor(t *testing.T) {
 	release := make(chan struct{})
 	go func() {
 		done <- k.Monitor.Watch(ctx, func(list []fib.Event) {
-			events <- list
-			<-release
+			// An IPv6 address that turns out to be no duplicate, a second after the
+			// link came up, is an event too, and is not what this test is about.
+			list = slices.DeleteFunc(list, func(e fib.Event) bool { return e.Kind != fib.RouteEvent && e.Kind != fib.LostEvent })
+			if len(list) > 0 {
+				events <- list
+				<-release
+			}
 		})
 	}()
 	noErrors(t, k.FIB.Do(table(1000, fib.AddRoute, 20, 0, via("10.0.0.1", link))))
 	sh(t, "ip -n "+name+" route add 10.9.0.0/16 via 10.0.0.1")
 	first := <-events
-	if len(first) != 1 || first[0].Kind != fib.RouteEvent || first[0].Route.Prefix.String() != "10.9.0.0/16" {
+	if len(first) != 1 || first[0].Route.Prefix.String() != "10.9.0.0/16" {
 		t.Errorf("events %+v", first)
 	}
 	other := open(t, ns)
