@@ -84,6 +84,31 @@ func TestFlood(t *testing.T) {
 	}
 }
 
+// passesFilter sends p, without its last octets, and reports whether u's loop gets to see it.
+func passesFilter(t *testing.T, u *udp, key Key, ttl int, p packet, cut int) bool {
+	t.Helper()
+	port := portSingleHop
+	if key.Multihop {
+		port = portMultihop
+	}
+	options := []option{{unix.IPPROTO_IP, unix.IP_TTL, ttl}}
+	if key.Remote.Is6() {
+		options = []option{{unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, ttl}}
+	}
+	conn, err := bind(netip.AddrPortFrom(key.Remote, 0), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	b := p.appendTo(nil)
+	if _, err := conn.WriteToUDPAddrPort(b[:len(b)-cut], netip.AddrPortFrom(key.Local, uint16(port))); err != nil {
+		t.Fatal(err)
+	}
+	got := false
+	u.receive(func(datagram) { got = true }) // loopback delivers before the write returns
+	return got
+}
+
 // TestFilter: the kernel's filter passes packets that the loop would accept, and drops those
 // that no session would.
 func TestFilter(t *testing.T) {
@@ -110,28 +135,7 @@ func TestFilter(t *testing.T) {
 			if tt.local.Is6() {
 				rules[0].key.Remote = addr("2001:db8::9")
 			}
-			port := portSingleHop
-			if tt.multihop {
-				port = portMultihop
-			}
-			passes := func(ttl int, p packet, cut int) bool {
-				options := []option{{unix.IPPROTO_IP, unix.IP_TTL, ttl}}
-				if tt.remote.Is6() {
-					options = []option{{unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, ttl}}
-				}
-				conn, err := bind(netip.AddrPortFrom(tt.remote, 0), options)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer conn.Close()
-				b := p.appendTo(nil)
-				if _, err := conn.WriteToUDPAddrPort(b[:len(b)-cut], netip.AddrPortFrom(tt.local, uint16(port))); err != nil {
-					t.Fatal(err)
-				}
-				got := false
-				u.receive(func(datagram) { got = true }) // loopback delivers before the write returns
-				return got
-			}
+			passes := func(ttl int, p packet, cut int) bool { return passesFilter(t, u, key, ttl, p, cut) }
 			good := packet{state: Up, multiplier: 3, my: 5, your: 0x01020304}
 			lost := packet{state: Down, multiplier: 3, my: 0x0a0b0c0d}
 			check := func(what string, got, want bool) {

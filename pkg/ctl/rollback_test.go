@@ -160,49 +160,52 @@ func listWith(uid uint32) []byte {
 	return b
 }
 
+// elsewhere are the ways to have another file written than the operator's.
+var elsewhere = []struct {
+	name, want string
+	root       bool
+	// prepare creates the file to name, if any, and returns its path.
+	prepare func(t *testing.T, dir, victim string) string
+}{
+	{name: "the daemon names it", want: "name the file to write with --config", prepare: func(*testing.T, string, string) string { return "" }},
+	{name: "link", want: "is a symbolic link", prepare: func(t *testing.T, dir, victim string) string {
+		must(t, os.Symlink(victim, filepath.Join(dir, "nvad.toml")))
+		return filepath.Join(dir, "nvad.toml")
+	}},
+	{name: "link on the way", want: "link is a symbolic link", prepare: func(t *testing.T, dir, victim string) string {
+		must(t, os.Symlink(filepath.Dir(victim), filepath.Join(dir, "link")))
+		return filepath.Join(dir, "link", filepath.Base(victim))
+	}},
+	{name: "link in the place of the old one", want: "nvad.toml.old is a symbolic link", prepare: func(t *testing.T, dir, victim string) string {
+		path := filepath.Join(dir, "nvad.toml")
+		must(t, os.WriteFile(path, []byte(before), 0o600), os.Symlink(victim, path+".old"))
+		return path
+	}},
+	{name: "pipe", want: "is not a regular file", prepare: func(t *testing.T, dir, _ string) string {
+		must(t, unix.Mkfifo(filepath.Join(dir, "nvad.toml"), 0o600))
+		return filepath.Join(dir, "nvad.toml")
+	}},
+	{name: "directory of a group", want: "others may write to", prepare: func(t *testing.T, dir, _ string) string {
+		path := filepath.Join(dir, "nvad.toml")
+		must(t, os.WriteFile(path, []byte(before), 0o600), os.Chmod(dir, 0o770))
+		return path
+	}},
+	{name: "directory of another user", want: "belongs to another user", root: true, prepare: func(t *testing.T, dir, _ string) string {
+		path := filepath.Join(dir, "nvad.toml")
+		must(t, os.WriteFile(path, []byte(before), 0o600), os.Chown(dir, 65534, 65534))
+		return path
+	}},
+	{name: "file of another user in a directory of all", want: "belongs to another user", root: true, prepare: func(t *testing.T, dir, _ string) string {
+		path := filepath.Join(dir, "nvad.toml")
+		must(t, os.WriteFile(path, []byte(before), 0o600), os.Chown(path, 65534, 65534), os.Chmod(dir, 0o777|fs.ModeSticky))
+		return path
+	}},
+}
+
 // TestRestoreElsewhere: neither a daemon nor somebody who can write near the file can make
 // nvactl write another file, by rollback or by config restore.
 func TestRestoreElsewhere(t *testing.T) {
-	for _, tt := range []struct {
-		name, want string
-		root       bool
-		// prepare creates the file to name, if any, and returns its path.
-		prepare func(t *testing.T, dir, victim string) string
-	}{
-		{name: "the daemon names it", want: "name the file to write with --config", prepare: func(*testing.T, string, string) string { return "" }},
-		{name: "link", want: "is a symbolic link", prepare: func(t *testing.T, dir, victim string) string {
-			must(t, os.Symlink(victim, filepath.Join(dir, "nvad.toml")))
-			return filepath.Join(dir, "nvad.toml")
-		}},
-		{name: "link on the way", want: "link is a symbolic link", prepare: func(t *testing.T, dir, victim string) string {
-			must(t, os.Symlink(filepath.Dir(victim), filepath.Join(dir, "link")))
-			return filepath.Join(dir, "link", filepath.Base(victim))
-		}},
-		{name: "link in the place of the old one", want: "nvad.toml.old is a symbolic link", prepare: func(t *testing.T, dir, victim string) string {
-			path := filepath.Join(dir, "nvad.toml")
-			must(t, os.WriteFile(path, []byte(before), 0o600), os.Symlink(victim, path+".old"))
-			return path
-		}},
-		{name: "pipe", want: "is not a regular file", prepare: func(t *testing.T, dir, _ string) string {
-			must(t, unix.Mkfifo(filepath.Join(dir, "nvad.toml"), 0o600))
-			return filepath.Join(dir, "nvad.toml")
-		}},
-		{name: "directory of a group", want: "others may write to", prepare: func(t *testing.T, dir, _ string) string {
-			path := filepath.Join(dir, "nvad.toml")
-			must(t, os.WriteFile(path, []byte(before), 0o600), os.Chmod(dir, 0o770))
-			return path
-		}},
-		{name: "directory of another user", want: "belongs to another user", root: true, prepare: func(t *testing.T, dir, _ string) string {
-			path := filepath.Join(dir, "nvad.toml")
-			must(t, os.WriteFile(path, []byte(before), 0o600), os.Chown(dir, 65534, 65534))
-			return path
-		}},
-		{name: "file of another user in a directory of all", want: "belongs to another user", root: true, prepare: func(t *testing.T, dir, _ string) string {
-			path := filepath.Join(dir, "nvad.toml")
-			must(t, os.WriteFile(path, []byte(before), 0o600), os.Chown(path, 65534, 65534), os.Chmod(dir, 0o777|fs.ModeSticky))
-			return path
-		}},
-	} {
+	for _, tt := range elsewhere {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.root && os.Getuid() != 0 {
 				t.Skip("only root can make that file")

@@ -11,39 +11,40 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestCheckLibrary(t *testing.T) {
-	lib := &Library{
-		PrefixLists: map[string]PrefixList{
-			"bad": {
-				{Prefix: netip.MustParsePrefix("10.0.0.0/16"), GE: 8},
-				{Seq: 5, Permit: true, Any: true},
-				{Permit: true},
-			},
-			"good": {{Permit: true, Any: true}},
+// faultyLibrary has one fault of each kind, and faults are the messages about them.
+var faultyLibrary = &Library{
+	PrefixLists: map[string]PrefixList{
+		"bad": {
+			{Prefix: netip.MustParsePrefix("10.0.0.0/16"), GE: 8},
+			{Seq: 5, Permit: true, Any: true},
+			{Permit: true},
 		},
-		ASPathLists:         map[string]ASPathList{"bad": {{Regexp: "_1_"}, {Regexp: "("}}},
-		CommunityLists:      map[string]CommunityList{"bad": {{Values: []string{"1:2:3"}}, {}, {Regexp: "1", Values: []string{"1:1"}}}},
-		LargeCommunityLists: map[string]CommunityList{"bad": {{Values: []string{"internet"}}}},
-		ExtCommunityLists:   map[string]CommunityList{"bad": {{Values: []string{"rt x"}}}},
-		RouteMaps: map[string]RouteMap{
-			"a": {{Seq: 10, Permit: true, Call: "b"}},
-			"b": {{Seq: 10, Permit: true, Match: Match{PrefixList: "good"}, Call: "a"}},
-			"c": {
-				{Match: Match{PrefixList: "gone", ASPathList: "gone", CommunityList: "gone", LargeCommunityList: "gone", ExtCommunityList: "gone", NextHopPrefixList: "gone"}, Call: "gone"},
-				{Match: Match{Bogons: "x", Source: "x", Origin: "x", Role: "x", PathLength: Cmp{"!", 1}}},
-				{Next: NextClause},
-				{Permit: true, Next: NextGoto, Target: 20},
-				{Permit: true, Set: Set{
-					ASPathReplace: "x", ASPathPrepend: []uint32{0}, ASPathPrependLast: 11, LocalPref: &Number{'*', 1}, MED: &Number{'*', 1},
-					Origin: "x", AggregatorASN: 1, NextHop: "x", NextHopIPv6: addr("10.0.0.1"),
-					Communities: []string{"x"}, CommunitiesAdd: []string{"x"}, CommunityDelete: "gone",
-					LargeCommunities: []string{"x"}, LargeCommunitiesAdd: []string{"x"}, LargeCommunityDelete: "gone",
-					ExtCommunities: []string{"x"}, ExtCommunitiesAdd: []string{"x"}, ExtCommunityDelete: "gone",
-				}},
-			},
+		"good": {{Permit: true, Any: true}},
+	},
+	ASPathLists:         map[string]ASPathList{"bad": {{Regexp: "_1_"}, {Regexp: "("}}},
+	CommunityLists:      map[string]CommunityList{"bad": {{Values: []string{"1:2:3"}}, {}, {Regexp: "1", Values: []string{"1:1"}}}},
+	LargeCommunityLists: map[string]CommunityList{"bad": {{Values: []string{"internet"}}}},
+	ExtCommunityLists:   map[string]CommunityList{"bad": {{Values: []string{"rt x"}}}},
+	RouteMaps: map[string]RouteMap{
+		"a": {{Seq: 10, Permit: true, Call: "b"}},
+		"b": {{Seq: 10, Permit: true, Match: Match{PrefixList: "good"}, Call: "a"}},
+		"c": {
+			{Match: Match{PrefixList: "gone", ASPathList: "gone", CommunityList: "gone", LargeCommunityList: "gone", ExtCommunityList: "gone", NextHopPrefixList: "gone"}, Call: "gone"},
+			{Match: Match{Bogons: "x", Source: "x", Origin: "x", Role: "x", PathLength: Cmp{"!", 1}}},
+			{Next: NextClause},
+			{Permit: true, Next: NextGoto, Target: 20},
+			{Permit: true, Set: Set{
+				ASPathReplace: "x", ASPathPrepend: []uint32{0}, ASPathPrependLast: 11, LocalPref: &Number{'*', 1}, MED: &Number{'*', 1},
+				Origin: "x", AggregatorASN: 1, NextHop: "x", NextHopIPv6: addr("10.0.0.1"),
+				Communities: []string{"x"}, CommunitiesAdd: []string{"x"}, CommunityDelete: "gone",
+				LargeCommunities: []string{"x"}, LargeCommunitiesAdd: []string{"x"}, LargeCommunityDelete: "gone",
+				ExtCommunities: []string{"x"}, ExtCommunitiesAdd: []string{"x"}, ExtCommunityDelete: "gone",
+			}},
 		},
-	}
-	want := `prefix-list bad seq 5: ge 8 must be between 16 and 32
+	},
+}
+
+const faults = `prefix-list bad seq 5: ge 8 must be between 16 and 32
 prefix-list bad seq 5 seq: sequence number 5 is given twice
 prefix-list bad seq 10: no prefix given
 as-path-list bad seq 10: bad regular expression: missing closing )
@@ -85,8 +86,10 @@ route-map c seq 25 set.ext-communities-add: "x" is not an extended community
 route-map c seq 25 set.ext-community-delete: there is no ext-community-list "gone"
 route-map c seq 25 set.next-hop: "x" is not an address, self, unchanged or peer
 route-map c seq 25 set.next-hop-ipv6: want one IPv6 address, beside an IPv4 next hop`
-	lines := strings.Split(want, "\n")
-	got := CheckLibrary(lib)
+
+func TestCheckLibrary(t *testing.T) {
+	lines := strings.Split(faults, "\n")
+	got := CheckLibrary(faultyLibrary)
 	for i := range max(len(got), len(lines)) {
 		switch {
 		case i >= len(got):

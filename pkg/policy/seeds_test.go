@@ -105,96 +105,98 @@ func mustCompile(t testing.TB, lib *Library, c Chain, s Session) *Program {
 	return p
 }
 
-// TestSeeds checks the routes that the seeds accept and advertise. Their as-path-list of
+// seedRow is a route, and its path after policy or the rule that denies it.
+type seedRow struct{ prefix, path, want string }
+
+// seedRows are the routes that the seeds accept and advertise. Their as-path-list of
 // bogons accepts more than its author wanted: _65515_ before ^65 exempts every path
 // learned from a Route Server.
+var seedRows = map[string]struct {
+	chain Chain
+	rows  []seedRow
+}{
+	"in from Route Server, as written": {
+		Chain{RouteMap: "rmap-bogon-asns"},
+		[]seedRow{
+			{"10.0.0.0/16", "65515", "65515"},
+			{"10.100.0.0/16", "65515 12076 64580", "65515 12076 64580"},
+			{"192.0.2.0/24", "65515 0", "denied by route-map rmap-bogon-asns deny 5"},
+			{"192.0.2.0/24", "65515 23456", "denied by route-map rmap-bogon-asns deny 5"},
+			{"192.0.2.0/24", "65515 131069", "denied by route-map rmap-bogon-asns deny 5"},
+			{"192.0.2.0/24", "65515 131071", "denied by route-map rmap-bogon-asns deny 5"},
+			{"192.0.2.0/24", "65515 65552", "65515 65552"},
+			{"192.0.2.0/24", "65001 64580", "denied by route-map rmap-bogon-asns deny 5"},
+			{"192.0.2.0/24", "12076 65001", "12076 65001"},
+			{"192.0.2.0/24", "655 1", "denied by route-map rmap-bogon-asns deny 5"},
+		},
+	},
+	"in from Route Server, as meant": {
+		Chain{DenyASNs: Reserved},
+		[]seedRow{
+			{"10.100.0.0/16", "65515 12076 64580", "65515 12076 64580"},
+			{"10.0.0.0/16", "65515", "65515"},
+			{"192.0.2.0/24", "65515 23456", "denied by deny-asns reserved: AS 23456"},
+			{"192.0.2.0/24", "65515 0", "denied by deny-asns reserved: AS 0"},
+			{"192.0.2.0/24", "65515 65552", "denied by deny-asns reserved: AS 65552"},
+		},
+	},
+	"out to Route Server of hub00": {
+		Chain{PrefixList: "rs-hub00", RouteMap: "rmap-azure-asns"},
+		[]seedRow{
+			{"10.110.0.0/16", "65515 12076", "65001 65001"},
+			{"10.10.0.0/16", "65515", "65001"},
+			{"10.0.0.0/16", "65515", "denied by prefix-list rs-hub00 seq 5 deny 10.0.0.0/16"},
+			{"10.100.0.0/16", "65515", "denied by prefix-list rs-hub00 seq 10 deny 10.100.0.0/16"},
+			{"10.0.0.0/24", "65515", "65001"},
+			{"192.0.2.0/24", "", "denied by route-map rmap-azure-asns deny 10"},
+			{"192.0.2.0/24", "64580", "denied by route-map rmap-azure-asns deny 10"},
+		},
+	},
+	"out to Route Server of hub10": {
+		Chain{PrefixList: "rs-hub10", RouteMap: "rmap-azure-asns"},
+		[]seedRow{
+			{"10.100.0.0/16", "65515 12076 64580", "65001 65001 65001"},
+			{"10.110.0.0/16", "65515", "denied by prefix-list rs-hub10 seq 10 deny 10.110.0.0/16"},
+		},
+	},
+	"out to the NVA of hub10": {
+		Chain{PrefixList: "vm-hub10"},
+		[]seedRow{
+			{"10.0.0.0/16", "65515", "denied by prefix-list vm-hub10 seq 5 deny 10.0.0.0/16 ge 16"},
+			{"10.0.1.0/24", "65515", "denied by prefix-list vm-hub10 seq 5 deny 10.0.0.0/16 ge 16"},
+			{"10.0.0.0/8", "65515", "65515"},
+			{"10.100.0.0/16", "65515", "65515"},
+		},
+	},
+	"out to the NVA of hub00": {
+		Chain{PrefixList: "vm-hub00"},
+		[]seedRow{
+			{"10.10.0.0/16", "65515", "denied by prefix-list vm-hub00 seq 5 deny 10.10.0.0/16"},
+			{"10.10.0.0/24", "65515", "65515"},
+		},
+	},
+	"as-path-list as a filter": {
+		Chain{ASPathList: "edge-asns"},
+		[]seedRow{
+			{"10.0.0.0/16", "12076 8075", "12076 8075"},
+			{"10.0.0.0/16", "8075", "denied by as-path-list edge-asns: no rule matched (implicit deny)"},
+		},
+	},
+	"out of the ExpressRoute edge": {
+		Chain{RouteMap: "rmap-edge-out"},
+		[]seedRow{
+			{"192.168.0.0/24", "", ""},
+			{"0.0.0.0/0", "", ""},
+			{"10.0.0.0/16", "12076 65515", "denied by route-map rmap-edge-out deny 5"},
+			{"10.9.0.0/16", "12076 8075", "denied by route-map rmap-edge-out deny 5"},
+		},
+	},
+}
+
+// TestSeeds checks [seedRows].
 func TestSeeds(t *testing.T) {
-	type row struct {
-		prefix, path string
-		want         string // path after policy, or the rule that denies
-	}
 	session := Session{LocalASN: 65001, PeerASN: 65515, Export: true}
-	for name, c := range map[string]struct {
-		chain Chain
-		rows  []row
-	}{
-		"in from Route Server, as written": {
-			Chain{RouteMap: "rmap-bogon-asns"},
-			[]row{
-				{"10.0.0.0/16", "65515", "65515"},
-				{"10.100.0.0/16", "65515 12076 64580", "65515 12076 64580"},
-				{"192.0.2.0/24", "65515 0", "denied by route-map rmap-bogon-asns deny 5"},
-				{"192.0.2.0/24", "65515 23456", "denied by route-map rmap-bogon-asns deny 5"},
-				{"192.0.2.0/24", "65515 131069", "denied by route-map rmap-bogon-asns deny 5"},
-				{"192.0.2.0/24", "65515 131071", "denied by route-map rmap-bogon-asns deny 5"},
-				{"192.0.2.0/24", "65515 65552", "65515 65552"},
-				{"192.0.2.0/24", "65001 64580", "denied by route-map rmap-bogon-asns deny 5"},
-				{"192.0.2.0/24", "12076 65001", "12076 65001"},
-				{"192.0.2.0/24", "655 1", "denied by route-map rmap-bogon-asns deny 5"},
-			},
-		},
-		"in from Route Server, as meant": {
-			Chain{DenyASNs: Reserved},
-			[]row{
-				{"10.100.0.0/16", "65515 12076 64580", "65515 12076 64580"},
-				{"10.0.0.0/16", "65515", "65515"},
-				{"192.0.2.0/24", "65515 23456", "denied by deny-asns reserved: AS 23456"},
-				{"192.0.2.0/24", "65515 0", "denied by deny-asns reserved: AS 0"},
-				{"192.0.2.0/24", "65515 65552", "denied by deny-asns reserved: AS 65552"},
-			},
-		},
-		"out to Route Server of hub00": {
-			Chain{PrefixList: "rs-hub00", RouteMap: "rmap-azure-asns"},
-			[]row{
-				{"10.110.0.0/16", "65515 12076", "65001 65001"},
-				{"10.10.0.0/16", "65515", "65001"},
-				{"10.0.0.0/16", "65515", "denied by prefix-list rs-hub00 seq 5 deny 10.0.0.0/16"},
-				{"10.100.0.0/16", "65515", "denied by prefix-list rs-hub00 seq 10 deny 10.100.0.0/16"},
-				{"10.0.0.0/24", "65515", "65001"},
-				{"192.0.2.0/24", "", "denied by route-map rmap-azure-asns deny 10"},
-				{"192.0.2.0/24", "64580", "denied by route-map rmap-azure-asns deny 10"},
-			},
-		},
-		"out to Route Server of hub10": {
-			Chain{PrefixList: "rs-hub10", RouteMap: "rmap-azure-asns"},
-			[]row{
-				{"10.100.0.0/16", "65515 12076 64580", "65001 65001 65001"},
-				{"10.110.0.0/16", "65515", "denied by prefix-list rs-hub10 seq 10 deny 10.110.0.0/16"},
-			},
-		},
-		"out to the NVA of hub10": {
-			Chain{PrefixList: "vm-hub10"},
-			[]row{
-				{"10.0.0.0/16", "65515", "denied by prefix-list vm-hub10 seq 5 deny 10.0.0.0/16 ge 16"},
-				{"10.0.1.0/24", "65515", "denied by prefix-list vm-hub10 seq 5 deny 10.0.0.0/16 ge 16"},
-				{"10.0.0.0/8", "65515", "65515"},
-				{"10.100.0.0/16", "65515", "65515"},
-			},
-		},
-		"out to the NVA of hub00": {
-			Chain{PrefixList: "vm-hub00"},
-			[]row{
-				{"10.10.0.0/16", "65515", "denied by prefix-list vm-hub00 seq 5 deny 10.10.0.0/16"},
-				{"10.10.0.0/24", "65515", "65515"},
-			},
-		},
-		"as-path-list as a filter": {
-			Chain{ASPathList: "edge-asns"},
-			[]row{
-				{"10.0.0.0/16", "12076 8075", "12076 8075"},
-				{"10.0.0.0/16", "8075", "denied by as-path-list edge-asns: no rule matched (implicit deny)"},
-			},
-		},
-		"out of the ExpressRoute edge": {
-			Chain{RouteMap: "rmap-edge-out"},
-			[]row{
-				{"192.168.0.0/24", "", ""},
-				{"0.0.0.0/0", "", ""},
-				{"10.0.0.0/16", "12076 65515", "denied by route-map rmap-edge-out deny 5"},
-				{"10.9.0.0/16", "12076 8075", "denied by route-map rmap-edge-out deny 5"},
-			},
-		},
-	} {
+	for name, c := range seedRows {
 		t.Run(name, func(t *testing.T) {
 			p := mustCompile(t, seedLibrary(t), c.chain, session)
 			for _, r := range c.rows {

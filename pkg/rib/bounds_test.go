@@ -49,12 +49,10 @@ func (b *bed) rest() {
 	b.r.Take()
 }
 
-// Whatever a neighbor, or an operator, asks for again and again while the table is
-// walked makes one more walk, and no memory.
-func TestRequestsCoalesce(t *testing.T) {
-	const routes, times = 20_000, 5_000
+// requests are what a neighbor or an operator may ask for again and again.
+func requests() map[string]func(b *bed, i int) {
 	in, out := acceptAll, policy.Chain{Accept: true, PrefixList: "rs-hub00"}
-	attacks := map[string]func(b *bed, i int){
+	return map[string]func(b *bed, i int){
 		"route refresh": func(b *bed, i int) { b.r.Readvertise(addr(branch), route.IPv4|route.IPv6, nil) },
 		"flaps": func(b *bed, i int) {
 			b.r.PeerDown(addr(branch), i%3 == 0)
@@ -76,7 +74,13 @@ func TestRequestsCoalesce(t *testing.T) {
 			b.r.SetAggregates([]Aggregate{{Prefix: pfx("16.0.0.0/5"), SummaryOnly: i%2 == 0, Attrs: b.in.Intern(route.Attrs{})}})
 		},
 	}
-	for name, attack := range attacks {
+}
+
+// Whatever a neighbor, or an operator, asks for again and again while the table is
+// walked makes one more walk, and no memory.
+func TestRequestsCoalesce(t *testing.T) {
+	const routes, times = 20_000, 5_000
+	for name, attack := range requests() {
 		t.Run(name, func(t *testing.T) {
 			b := newEdge(t)
 			b.tell(nva, manyPrefixes(routes), 1)

@@ -313,9 +313,32 @@ func (b *bed) wantWhole() {
 			advertised[p] = n
 		}
 	}
+	b.wantReferences(routes, hops, paths)
 	if n, m := r.Prefixes(); n != routed || m != usable {
 		b.t.Fatalf("%d prefixes and %d paths were accepted, counted as %d and %d", routed, usable, n, m)
 	}
+	b.wantTallies(counts, advertised)
+}
+
+// wantTallies checks what each neighbor counts of its routes.
+func (b *bed) wantTallies(counts map[*peer]tallies, advertised map[*peer][2]int) {
+	b.t.Helper()
+	r := b.r
+	for _, p := range r.peers.byID[1:] {
+		if p == nil {
+			continue
+		}
+		if p.removed > 0 || counts[p] != p.tallies || advertised[p] != p.advertised || p.taken != taken(p) {
+			b.t.Fatalf("%s: removed %d, counts %+v and %v, want %+v and %v, taken %d", p.Address, p.removed,
+				p.tallies, p.advertised, counts[p], advertised[p], p.taken)
+		}
+	}
+}
+
+// wantReferences checks that plans and next hops know how many refer to them.
+func (b *bed) wantReferences(routes map[*planned]int, hops map[*nextHop]int, paths int) {
+	b.t.Helper()
+	r := b.r
 	if paths != r.in.paths || len(routes) != len(r.plan.sets.m) || len(hops) != len(r.under.tracked.m) {
 		b.t.Fatalf("%d paths of %d, %d routes of %d, %d next hops of %d",
 			paths, r.in.paths, len(routes), len(r.plan.sets.m), len(hops), len(r.under.tracked.m))
@@ -328,15 +351,6 @@ func (b *bed) wantWhole() {
 	for h, n := range hops {
 		if h.refs != n {
 			b.t.Fatalf("%+v: %d refer to it", h, n)
-		}
-	}
-	for _, p := range r.peers.byID[1:] {
-		if p == nil {
-			continue
-		}
-		if p.removed > 0 || counts[p] != p.tallies || advertised[p] != p.advertised || p.taken != taken(p) {
-			b.t.Fatalf("%s: removed %d, counts %+v and %v, want %+v and %v, taken %d", p.Address, p.removed,
-				p.tallies, p.advertised, counts[p], advertised[p], p.taken)
 		}
 	}
 }

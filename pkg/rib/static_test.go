@@ -57,60 +57,65 @@ func (b *bed) stands(list ...string) map[string]string {
 	return out
 }
 
+const viaE2 = "via 10.0.2.2 dev #3"
+
+var droppedSubnet = fib.KernelRoute{Prefix: pfx("10.61.0.0/25"), Protocol: 4, Kind: fib.Unreachable}
+
+// recursiveStatics are static routes whose gateways other routes lead to, and what becomes of each.
+var recursiveStatics = []struct {
+	name           string
+	resolveDefault bool
+	foreign        []fib.KernelRoute
+	statics        []string
+	want           map[string]string
+}{
+	{name: "via another",
+		statics: []string{"10.62.0.0/16 10.61.0.9", "10.61.0.0/24 10.0.2.2", "10.63.0.0/16 10.62.7.7"},
+		want:    map[string]string{"10.61.0.0/24": viaE2, "10.62.0.0/16": viaE2, "10.63.0.0/16": viaE2}},
+	{name: "via another that does not stand",
+		statics: []string{"10.62.0.0/16 10.61.0.9", "10.61.0.0/24 10.99.2.2"},
+		want: map[string]string{"10.61.0.0/24": "static route: gateway 10.99.2.2 is not reached",
+			"10.62.0.0/16": "static route: gateway 10.61.0.9 is not reached"}},
+	{name: "via another program's route",
+		foreign: []fib.KernelRoute{{Prefix: pfx("10.61.0.0/24"), Protocol: 4, Hops: []fib.NextHop{{Via: addr("10.0.2.2"), Link: 3}}}},
+		statics: []string{"10.62.0.0/16 10.61.0.9"},
+		want:    map[string]string{"10.62.0.0/16": viaE2}},
+	{name: "gateways within their own prefix, on a connected subnet",
+		statics: []string{"0.0.0.0/0 10.0.2.2", "10.0.0.0/8 10.0.2.2", "10.0.2.2/32 10.0.2.2"},
+		want:    map[string]string{"0.0.0.0/0": viaE2, "10.0.0.0/8": viaE2, "10.0.2.2/32": "static route: gateway 10.0.2.2 is reached through no other route"}},
+	{name: "a gateway within its own prefix alone",
+		statics: []string{"10.60.0.0/14 10.61.0.9"},
+		want:    map[string]string{"10.60.0.0/14": "static route: gateway 10.61.0.9 is reached through no other route"}},
+	{name: "not by the default route",
+		statics: []string{"10.60.0.0/16 10.61.0.9"},
+		want:    map[string]string{"10.60.0.0/16": "static route: gateway 10.61.0.9 is not reached"}},
+	{name: "by the default route", resolveDefault: true,
+		statics: []string{"10.60.0.0/16 10.61.0.9"},
+		want:    map[string]string{"10.60.0.0/16": "via 10.0.1.9 dev #2"}},
+	{name: "a circle, and what needs it", resolveDefault: true,
+		statics: []string{"10.61.0.0/24 10.62.0.9", "10.62.0.0/16 10.61.0.9", "10.63.0.0/16 10.61.0.7"},
+		want: map[string]string{
+			"10.61.0.0/24": "static routes need each other: 10.61.0.0/24 via 10.62.0.9, 10.62.0.0/16 via 10.61.0.9",
+			"10.62.0.0/16": "static routes need each other: 10.61.0.0/24 via 10.62.0.9, 10.62.0.0/16 via 10.61.0.9",
+			"10.63.0.0/16": "via 10.0.1.9 dev #2"}},
+	{name: "a circle with a second way",
+		statics: []string{"10.61.0.0/24 10.62.0.9", "10.62.0.0/16 10.61.0.9", "10.62.0.0/16 10.0.2.2"},
+		want: map[string]string{
+			"10.61.0.0/24": "static routes need each other: 10.61.0.0/24 via 10.62.0.9, 10.62.0.0/16 via 10.61.0.9",
+			"10.62.0.0/16": viaE2}},
+	{name: "a gateway that is dropped", foreign: []fib.KernelRoute{droppedSubnet},
+		statics: []string{"10.61.0.0/24 10.0.2.2", "10.62.0.0/16 10.61.0.9", "10.63.0.0/16 10.61.0.200"},
+		want:    map[string]string{"10.61.0.0/24": viaE2, "10.62.0.0/16": "static route: gateway 10.61.0.9 is not reached", "10.63.0.0/16": viaE2}},
+	{name: "a gateway that the file drops",
+		statics: []string{"10.61.0.0/24 blackhole", "10.62.0.0/16 10.61.0.9"},
+		want:    map[string]string{"10.61.0.0/24": "blackhole", "10.62.0.0/16": "static route: gateway 10.61.0.9 is not reached"}},
+	{name: "a connected prefix", // the route is kept out of the kernel
+		statics: []string{"10.0.2.0/24 10.0.1.7", "10.62.0.0/16 10.0.2.2"},
+		want:    map[string]string{"10.0.2.0/24": "via 10.0.1.7 dev #2", "10.62.0.0/16": viaE2}},
+}
+
 func TestRecursiveStatics(t *testing.T) {
-	const e2 = "via 10.0.2.2 dev #3"
-	dropped := fib.KernelRoute{Prefix: pfx("10.61.0.0/25"), Protocol: 4, Kind: fib.Unreachable}
-	for _, tt := range []struct {
-		name           string
-		resolveDefault bool
-		foreign        []fib.KernelRoute
-		statics        []string
-		want           map[string]string
-	}{
-		{name: "via another",
-			statics: []string{"10.62.0.0/16 10.61.0.9", "10.61.0.0/24 10.0.2.2", "10.63.0.0/16 10.62.7.7"},
-			want:    map[string]string{"10.61.0.0/24": e2, "10.62.0.0/16": e2, "10.63.0.0/16": e2}},
-		{name: "via another that does not stand",
-			statics: []string{"10.62.0.0/16 10.61.0.9", "10.61.0.0/24 10.99.2.2"},
-			want: map[string]string{"10.61.0.0/24": "static route: gateway 10.99.2.2 is not reached",
-				"10.62.0.0/16": "static route: gateway 10.61.0.9 is not reached"}},
-		{name: "via another program's route",
-			foreign: []fib.KernelRoute{{Prefix: pfx("10.61.0.0/24"), Protocol: 4, Hops: []fib.NextHop{{Via: addr("10.0.2.2"), Link: 3}}}},
-			statics: []string{"10.62.0.0/16 10.61.0.9"},
-			want:    map[string]string{"10.62.0.0/16": e2}},
-		{name: "gateways within their own prefix, on a connected subnet",
-			statics: []string{"0.0.0.0/0 10.0.2.2", "10.0.0.0/8 10.0.2.2", "10.0.2.2/32 10.0.2.2"},
-			want:    map[string]string{"0.0.0.0/0": e2, "10.0.0.0/8": e2, "10.0.2.2/32": "static route: gateway 10.0.2.2 is reached through no other route"}},
-		{name: "a gateway within its own prefix alone",
-			statics: []string{"10.60.0.0/14 10.61.0.9"},
-			want:    map[string]string{"10.60.0.0/14": "static route: gateway 10.61.0.9 is reached through no other route"}},
-		{name: "not by the default route",
-			statics: []string{"10.60.0.0/16 10.61.0.9"},
-			want:    map[string]string{"10.60.0.0/16": "static route: gateway 10.61.0.9 is not reached"}},
-		{name: "by the default route", resolveDefault: true,
-			statics: []string{"10.60.0.0/16 10.61.0.9"},
-			want:    map[string]string{"10.60.0.0/16": "via 10.0.1.9 dev #2"}},
-		{name: "a circle, and what needs it", resolveDefault: true,
-			statics: []string{"10.61.0.0/24 10.62.0.9", "10.62.0.0/16 10.61.0.9", "10.63.0.0/16 10.61.0.7"},
-			want: map[string]string{
-				"10.61.0.0/24": "static routes need each other: 10.61.0.0/24 via 10.62.0.9, 10.62.0.0/16 via 10.61.0.9",
-				"10.62.0.0/16": "static routes need each other: 10.61.0.0/24 via 10.62.0.9, 10.62.0.0/16 via 10.61.0.9",
-				"10.63.0.0/16": "via 10.0.1.9 dev #2"}},
-		{name: "a circle with a second way",
-			statics: []string{"10.61.0.0/24 10.62.0.9", "10.62.0.0/16 10.61.0.9", "10.62.0.0/16 10.0.2.2"},
-			want: map[string]string{
-				"10.61.0.0/24": "static routes need each other: 10.61.0.0/24 via 10.62.0.9, 10.62.0.0/16 via 10.61.0.9",
-				"10.62.0.0/16": e2}},
-		{name: "a gateway that is dropped", foreign: []fib.KernelRoute{dropped},
-			statics: []string{"10.61.0.0/24 10.0.2.2", "10.62.0.0/16 10.61.0.9", "10.63.0.0/16 10.61.0.200"},
-			want:    map[string]string{"10.61.0.0/24": e2, "10.62.0.0/16": "static route: gateway 10.61.0.9 is not reached", "10.63.0.0/16": e2}},
-		{name: "a gateway that the file drops",
-			statics: []string{"10.61.0.0/24 blackhole", "10.62.0.0/16 10.61.0.9"},
-			want:    map[string]string{"10.61.0.0/24": "blackhole", "10.62.0.0/16": "static route: gateway 10.61.0.9 is not reached"}},
-		{name: "a connected prefix", // the route is kept out of the kernel
-			statics: []string{"10.0.2.0/24 10.0.1.7", "10.62.0.0/16 10.0.2.2"},
-			want:    map[string]string{"10.0.2.0/24": "via 10.0.1.7 dev #2", "10.62.0.0/16": e2}},
-	} {
+	for _, tt := range recursiveStatics {
 		t.Run(tt.name, func(t *testing.T) {
 			b := twoNICs(t, tt.resolveDefault, tt.foreign...)
 			for range 3 { // in whatever order the map has them
