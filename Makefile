@@ -39,10 +39,12 @@ EMPTY :=
 SPACE := $(EMPTY) $(EMPTY)
 
 # Packages whose code or tests use several goroutines run under the race detector, but
-# for the tests that measure memory: the detector's own would be measured. Three
-# races within GoBGP are known and left out.
+# for the tests that measure memory: the detector's own would be measured. Races
+# within GoBGP are known and left out.
 RACING    = $(sort $(dir $(shell grep -lrE --include='*.go' '^[[:space:]]*go [a-z]|"sync"|"sync/atomic"|t\.Parallel\(\)' cmd pkg)))
 RACE     := $(if $(shell command -v gcc)$(REQUIRED),-race)
+# Most of them wait more than they work: three packages at a time, the longest first.
+LONGEST  := pkg/speaker/gobgp/ pkg/bfd/
 MEASURES := Octets|LongPaths|MemoryIsGivenBack
 ALL       = $(sort $(dir $(wildcard $(addsuffix /*_test.go,$(shell find cmd pkg -type d)))))
 MEASURED  = $(sort $(dir $(shell grep -lrE --include='*_test.go' '^func Test\w*($(MEASURES))' $(RACING))))
@@ -124,7 +126,7 @@ REPORT := ! [ -s $(NOT_RUN) ] || { echo "not run, as this machine lacks somethin
 .PHONY: test-unit
 test-unit: ## unit tests, with the race detector where it can find something; as root they include the real kernel's
 	@[ -n "$(RACE)" ] || echo "not run: the race detector, which needs gcc (make setup-test)"
-	$(GO) test $(RACE) -count=$(COUNT) -skip '$(MEASURES)' $(ROOT_EXEC) $(addprefix ./,$(RACING))
+	$(GO) test $(RACE) -count=$(COUNT) -p 3 -parallel 8 -skip '$(MEASURES)' $(ROOT_EXEC) $(addprefix ./,$(LONGEST) $(filter-out $(LONGEST),$(RACING)))
 	$(GO) test -count=$(COUNT) $(ROOT_EXEC) $(addprefix ./,$(filter-out $(RACING),$(ALL)))
 	$(GO) test -count=$(COUNT) -run '$(MEASURES)' $(ROOT_EXEC) $(addprefix ./,$(MEASURED))
 

@@ -42,10 +42,11 @@ func TestSilentNeighbor(t *testing.T) {
 // TestOpenConfirm sends an OPEN and no KEEPALIVE: the negotiated hold time
 // applies, and KEEPALIVEs are sent meanwhile (RFC 4271 8.2.2).
 func TestOpenConfirm(t *testing.T) {
-	s := newTestSpeaker(t, "127.0.9.1", "10.0.0.1", 65001)
+	t.Parallel()
+	s := newTestSpeaker(t, "127.0.37.1", "10.0.0.1", 65001)
 	s.handshakeTime = time.Second // shorter than the hold time, which must count
-	passive(s, "127.0.9.2")
-	p := dialRaw(t, s, "127.0.9.2")
+	passive(s, "127.0.37.2")
+	p := dialRaw(t, s, "127.0.37.2")
 	p.send(rawOpen{asn: 65002, id: "10.0.0.2", hold: 3}.message())
 	begin, kinds := time.Now(), ""
 	for m := p.read(); m != nil; m = p.read() {

@@ -77,6 +77,7 @@ func TestDeadSessionWithoutGracefulRestart(t *testing.T) {
 // restart, from the address of its neighbor: without TCP-MD5 anybody in the
 // network can have that.
 func TestSecondConnectionsDisplaceNothing(t *testing.T) {
+	t.Parallel()
 	good := rawOpen{asn: 65002, id: "10.0.0.2", hold: 90, graceful: true, restart: true}
 	with := func(change func(*rawOpen)) []byte {
 		o := good
@@ -103,10 +104,10 @@ func TestSecondConnectionsDisplaceNothing(t *testing.T) {
 		{"half an OPEN", good.message()[:wire.HeaderLen+4], 0, 0},
 		{"nothing", nil, 0, 0},
 	}
-	s := newTestSpeaker(t, "127.0.11.1", "10.0.0.1", 65001)
-	p, _ := rawSession(t, s, "127.0.11.2", good, restartTime(time.Minute))
+	s := newTestSpeaker(t, "127.0.36.1", "10.0.0.1", 65001)
+	p, _ := rawSession(t, s, "127.0.36.2", good, restartTime(time.Minute))
 	for _, c := range cases {
-		q := dialRaw(t, s, "127.0.11.2")
+		q := dialRaw(t, s, "127.0.36.2")
 		q.send(c.said)
 		if c.code != 0 {
 			if n := wire.ParseNotification(q.mustEnd(), false); n.Code != c.code || n.Subcode != c.subcode {
@@ -117,7 +118,7 @@ func TestSecondConnectionsDisplaceNothing(t *testing.T) {
 		quiet(t, s, 0)
 	}
 	for range 200 { // at once
-		dialRaw(t, s, "127.0.11.2").send(good.message())
+		dialRaw(t, s, "127.0.36.2").send(good.message())
 	}
 	quiet(t, s, 2*probeTime)
 	p.update(wiretest.Unhex(wiretest.HexBase), wiretest.Unhex("18 c63364"))
@@ -132,10 +133,11 @@ func TestSecondConnectionsDisplaceNothing(t *testing.T) {
 // TestNeighborThatTakesLittle: a neighbor closes its window before nvad's socket buffer is
 // full, so that no write blocks, and is dropped all the same (RFC 9687).
 func TestNeighborThatTakesLittle(t *testing.T) {
-	s := newTestSpeaker(t, "127.0.11.1", "10.0.0.1", 65001)
-	passive(s, "127.0.11.2", func(n *speaker.Neighbor) { n.Families = route.IPv4 })
+	t.Parallel()
+	s := newTestSpeaker(t, "127.0.35.1", "10.0.0.1", 65001)
+	passive(s, "127.0.35.2", func(n *speaker.Neighbor) { n.Families = route.IPv4 })
 	d := net.Dialer{
-		LocalAddr: &net.TCPAddr{IP: addr("127.0.11.2").AsSlice()},
+		LocalAddr: &net.TCPAddr{IP: addr("127.0.35.2").AsSlice()},
 		Control: func(_, _ string, c syscall.RawConn) error {
 			return onSocket(c, func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1) })
 		},

@@ -214,8 +214,9 @@ func TestStrangerIsRefused(t *testing.T) {
 
 // TestHoldTimer lets a peer fall silent.
 func TestHoldTimer(t *testing.T) {
-	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
-	p, up := rawSession(t, s, "127.0.4.2", rawOpen{asn: 65002, id: "10.0.0.2", hold: 3})
+	t.Parallel()
+	s := newTestSpeaker(t, "127.0.34.1", "10.0.0.1", 65001)
+	p, up := rawSession(t, s, "127.0.34.2", rawOpen{asn: 65002, id: "10.0.0.2", hold: 3})
 	if up.HoldTime != 3*time.Second || up.Keepalive != time.Second {
 		t.Errorf("hold time %s, keepalive %s", up.HoldTime, up.Keepalive)
 	}
@@ -230,8 +231,9 @@ func TestHoldTimer(t *testing.T) {
 // TestUpdatesKeepTheSession sends nothing but UPDATEs for longer than the hold
 // time. GoBGP does not see them.
 func TestUpdatesKeepTheSession(t *testing.T) {
-	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
-	p, _ := rawSession(t, s, "127.0.4.2", rawOpen{asn: 65002, id: "10.0.0.2", hold: 3})
+	t.Parallel()
+	s := newTestSpeaker(t, "127.0.32.1", "10.0.0.1", 65001)
+	p, _ := rawSession(t, s, "127.0.32.2", rawOpen{asn: 65002, id: "10.0.0.2", hold: 3})
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for range 9 {
@@ -245,8 +247,9 @@ func TestUpdatesKeepTheSession(t *testing.T) {
 // TestBackPressureKeepsTheSession stops reading events for longer than the hold
 // time, while UPDATEs pile up.
 func TestBackPressureKeepsTheSession(t *testing.T) {
-	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
-	p, _ := rawSession(t, s, "127.0.4.2", rawOpen{asn: 65002, id: "10.0.0.2", hold: 3})
+	t.Parallel()
+	s := newTestSpeaker(t, "127.0.33.1", "10.0.0.1", 65001)
+	p, _ := rawSession(t, s, "127.0.33.2", rawOpen{asn: 65002, id: "10.0.0.2", hold: 3})
 	const count = 4 * eventQueue
 	go func() {
 		for i := range count {
@@ -266,8 +269,9 @@ func TestBackPressureKeepsTheSession(t *testing.T) {
 // TestNeighborThatDoesNotRead is dropped after the send hold time (RFC 9687),
 // though it sends KEEPALIVEs.
 func TestNeighborThatDoesNotRead(t *testing.T) {
-	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
-	p, up := rawSession(t, s, "127.0.4.2", rawOpen{asn: 65002, id: "10.0.0.2", hold: 3})
+	t.Parallel()
+	s := newTestSpeaker(t, "127.0.31.1", "10.0.0.1", 65001)
+	p, up := rawSession(t, s, "127.0.31.2", rawOpen{asn: 65002, id: "10.0.0.2", hold: 3})
 	p.keepAlive()
 	changes := make([]speaker.Change, 0, 500_000)
 	for i := range cap(changes) {

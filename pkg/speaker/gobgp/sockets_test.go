@@ -27,6 +27,7 @@ func taken(t *testing.T, address string) net.Listener {
 // A reload that needs a socket which can't be opened, or a key that can't be set, is refused
 // before any session is touched, and leaves nothing behind.
 func TestPrepareTouchesNoSession(t *testing.T) {
+	t.Parallel()
 	a := newTestSpeaker(t, "127.0.21.1", "10.0.0.1", 65001)
 	b := newTestSpeaker(t, "127.0.21.2", "10.0.0.2", 65002)
 	na := a.neighbor(b)
