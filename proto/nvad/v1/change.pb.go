@@ -22,13 +22,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Change is one difference between two configurations.
+// Change describes one difference between two configurations.
 type Change struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What differs, such as "neighbor 10.0.210.4: hold-time 180s -> 60s".
 	What string `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
-	// What it does: "live", "soft refresh", "session reset", "device recreated",
-	// "restart".
+	// What applying the change costs: "live" (nothing else is affected), "soft refresh",
+	// "session reset", "device recreated" or "restart".
 	Impact        string `protobuf:"bytes,2,opt,name=impact,proto3" json:"impact,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -78,16 +78,18 @@ func (x *Change) GetImpact() string {
 	return ""
 }
 
-// Warning is one thing to look at.
+// Warning describes a setting that is valid but deserves a second look.
 type Warning struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where the configuration says so; line 0: it does not itself.
+	// File that contains the setting. Empty if the file does not contain it.
 	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	// Line in the file. 0 if the file does not contain the setting.
 	Line uint32 `protobuf:"varint,2,opt,name=line,proto3" json:"line,omitempty"`
-	Key  string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
-	// What kind of warning it is, as one word: "one-instance".
+	// Key of the setting, with its table.
+	Key string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	// Kind of warning, as one word for programs, such as "one-instance".
 	Code string `protobuf:"bytes,4,opt,name=code,proto3" json:"code,omitempty"`
-	// For people.
+	// Description for the operator.
 	Text          string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -158,10 +160,10 @@ func (x *Warning) GetText() string {
 	return ""
 }
 
-// ReloadRequest says how sure the operator is.
+// ReloadRequest says whether the change needs a confirmation.
 type ReloadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Seconds after which the change is undone unless Confirm comes; 0: it stays.
+	// Undo the change after so many seconds unless Confirm is called. 0 keeps the change.
 	ConfirmSeconds uint32 `protobuf:"varint,1,opt,name=confirm_seconds,json=confirmSeconds,proto3" json:"confirm_seconds,omitempty"`
 	// List every route of the effect, not only the first ten of each group.
 	All           bool `protobuf:"varint,2,opt,name=all,proto3" json:"all,omitempty"`
@@ -213,22 +215,23 @@ func (x *ReloadRequest) GetAll() bool {
 	return false
 }
 
-// ReloadResponse is what a reload did.
+// ReloadResponse describes what a reload changed.
 type ReloadResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Empty: nothing differs.
+	// The differences from the previous configuration, the most disruptive first. Empty
+	// if nothing differs.
 	Changes []*Change `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
-	// The version that runs now; 0 if no history is kept.
+	// Version of the configuration that runs after the reload. 0 if no history is kept.
 	Version uint32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	// When the change is undone unless Confirm comes; absent if it stays.
+	// When the change is undone unless Confirm is called. Absent if it stays.
 	Deadline *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=deadline,proto3" json:"deadline,omitempty"`
-	// The version that then runs again.
+	// Version that runs again if the change is undone. 0 if the change stays.
 	Fallback uint32 `protobuf:"varint,4,opt,name=fallback,proto3" json:"fallback,omitempty"`
-	// What nvad check says of the file, with what is new first.
+	// Warnings about the new configuration, as nvad check prints them, new ones first.
 	Warnings []*Warning `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
-	// How many of warnings the configuration before did not have.
+	// Number of warnings that the previous configuration did not have.
 	NewWarnings uint32 `protobuf:"varint,6,opt,name=new_warnings,json=newWarnings,proto3" json:"new_warnings,omitempty"`
-	// What the reload did to the routes.
+	// How the reload changed the routes.
 	Effect        *Effect `protobuf:"bytes,7,opt,name=effect,proto3" json:"effect,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -313,19 +316,22 @@ func (x *ReloadResponse) GetEffect() *Effect {
 	return nil
 }
 
-// Effect is what a reload does to the routes.
+// Effect describes how a reload changes the routes.
 type Effect struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By stage and neighbor; those without a difference are left out.
+	// The differences, by stage and then by neighbor. Groups without a difference are
+	// left out.
 	Groups []*EffectGroup `protobuf:"bytes,1,rep,name=groups,proto3" json:"groups,omitempty"`
-	// Differences that are counted without being listed, and whether there are more
-	// that are not even counted.
+	// Number of differences that are counted in groups but not listed there, because
+	// there are too many.
 	Unlisted uint32 `protobuf:"varint,2,opt,name=unlisted,proto3" json:"unlisted,omitempty"`
-	Partial  bool   `protobuf:"varint,3,opt,name=partial,proto3" json:"partial,omitempty"`
-	// Neighbors whose sessions the reload resets. A preview takes their routes for
-	// what they are; afterwards they are not in groups.
+	// True if there are further differences that were not even counted.
+	Partial bool `protobuf:"varint,3,opt,name=partial,proto3" json:"partial,omitempty"`
+	// Addresses of the neighbors whose sessions the reload resets. A preview treats their
+	// routes as if the sessions stayed up. After a reload, these neighbors are not in
+	// groups.
 	Resets []string `protobuf:"bytes,4,rep,name=resets,proto3" json:"resets,omitempty"`
-	// Why the effect is not known; empty if it is.
+	// Why the effect is not known. Empty if it is known.
 	Unknown       string `protobuf:"bytes,5,opt,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -396,22 +402,28 @@ func (x *Effect) GetUnknown() string {
 	return ""
 }
 
-// EffectGroup is the differences at one stage, of one neighbor where it has one.
+// EffectGroup contains the differences at one stage. Where the stage concerns neighbors,
+// each neighbor has its own group.
 type EffectGroup struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "accepted" (from a neighbor), "preferred" (as best path), "advertised" (to a
-	// neighbor) or "installed" (in the kernel).
+	// The stage: "accepted" (from a neighbor), "preferred" (as the best path),
+	// "advertised" (to a neighbor) or "installed" (in the kernel).
 	Stage string `protobuf:"bytes,1,opt,name=stage,proto3" json:"stage,omitempty"`
-	// Empty for "preferred" and "installed".
+	// Address of the neighbor. Empty for "preferred" and "installed".
 	Neighbor string `protobuf:"bytes,2,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
-	// Routes ahead of the change; 0 for "preferred".
-	Before  uint32 `protobuf:"varint,3,opt,name=before,proto3" json:"before,omitempty"`
-	Added   uint32 `protobuf:"varint,4,opt,name=added,proto3" json:"added,omitempty"`
+	// Number of routes before the change. 0 for "preferred".
+	Before uint32 `protobuf:"varint,3,opt,name=before,proto3" json:"before,omitempty"`
+	// Number of routes that are added.
+	Added uint32 `protobuf:"varint,4,opt,name=added,proto3" json:"added,omitempty"`
+	// Number of routes that are removed.
 	Removed uint32 `protobuf:"varint,5,opt,name=removed,proto3" json:"removed,omitempty"`
+	// Number of routes that stay but change.
 	Changed uint32 `protobuf:"varint,6,opt,name=changed,proto3" json:"changed,omitempty"`
-	// Everything goes, or more than a tenth: a second look is due.
+	// True if the neighbor or the kernel loses more than a tenth of its routes, or all of
+	// them. A client should ask the operator to look again.
 	Heavy bool `protobuf:"varint,7,opt,name=heavy,proto3" json:"heavy,omitempty"`
-	// By prefix; those that are missing are counted above.
+	// The routes that change, by prefix. It may list fewer routes than the counters above
+	// count.
 	Routes        []*RouteEffect `protobuf:"bytes,8,rep,name=routes,proto3" json:"routes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -503,13 +515,14 @@ func (x *EffectGroup) GetRoutes() []*RouteEffect {
 	return nil
 }
 
-// RouteEffect is what becomes of one route.
+// RouteEffect describes how one route changes.
 type RouteEffect struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Prefix string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Prefix of the route.
+	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
 	// "added", "removed" or "changed".
 	Difference string `protobuf:"bytes,2,opt,name=difference,proto3" json:"difference,omitempty"`
-	// For people; may be empty.
+	// Why the route changes, for the operator. May be empty.
 	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -603,10 +616,11 @@ func (*ConfirmRequest) Descriptor() ([]byte, []int) {
 	return file_nvad_v1_change_proto_rawDescGZIP(), []int{7}
 }
 
-// ConfirmResponse names what was confirmed.
+// ConfirmResponse identifies the change that was confirmed.
 type ConfirmResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version that was confirmed. It is the one that runs.
+	Version       uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -648,11 +662,11 @@ func (x *ConfirmResponse) GetVersion() uint32 {
 	return 0
 }
 
-// RollbackRequest says where to go back to.
+// RollbackRequest selects the configuration to go back to.
 type RollbackRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A version of ListConfigs; 0: the fallback of a change that waits for its
-	// confirmation, else the version before.
+	// A version from ListConfigs. 0 selects the fallback of a pending change or, if no
+	// change is pending, the latest earlier version that was not discarded.
 	Version       uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -695,13 +709,14 @@ func (x *RollbackRequest) GetVersion() uint32 {
 	return 0
 }
 
-// RollbackResponse is what a rollback did.
+// RollbackResponse describes what a rollback changed.
 type RollbackResponse struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Changes []*Change              `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
-	// The version whose text runs again.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The differences from the previous configuration, the most disruptive first.
+	Changes []*Change `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	// Version whose text runs again.
 	To uint32 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
-	// The new version it runs as.
+	// Number of the new version that was made from that text.
 	Version       uint32 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -758,10 +773,10 @@ func (x *RollbackResponse) GetVersion() uint32 {
 	return 0
 }
 
-// FetchConfigRequest names a configuration.
+// FetchConfigRequest selects a configuration.
 type FetchConfigRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A version of ListConfigs; 0: the one that runs.
+	// A version from ListConfigs. 0 selects the running configuration.
 	Version       uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -804,12 +819,12 @@ func (x *FetchConfigRequest) GetVersion() uint32 {
 	return 0
 }
 
-// ConfigFile is a configuration as it was written, with its secrets.
+// ConfigFile contains a configuration as the operator wrote it, with its secrets.
 type ConfigFile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The daemon's configuration file.
+	// Path of the daemon's configuration file.
 	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	// As it stands on disk, comments and passwords included.
+	// Text of the configuration, including comments and passwords.
 	Text          []byte `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -896,10 +911,11 @@ func (*ListConfigsRequest) Descriptor() ([]byte, []int) {
 	return file_nvad_v1_change_proto_rawDescGZIP(), []int{13}
 }
 
-// ListConfigsResponse is the kept configurations, the oldest first.
+// ListConfigsResponse contains the history of configurations.
 type ListConfigsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Versions      []*ConfigVersion       `protobuf:"bytes,1,rep,name=versions,proto3" json:"versions,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The versions that are kept, the oldest first.
+	Versions      []*ConfigVersion `protobuf:"bytes,1,rep,name=versions,proto3" json:"versions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -941,25 +957,26 @@ func (x *ListConfigsResponse) GetVersions() []*ConfigVersion {
 	return nil
 }
 
-// ConfigVersion is one configuration that came into force.
+// ConfigVersion describes one configuration that was activated.
 type ConfigVersion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Counts up from 1; never given twice.
+	// Number of the version. Versions count up from 1 and are never reused.
 	Version uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
-	// When it came into force.
+	// When the version was activated.
 	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
-	// "start", "reload" or "rollback".
+	// What activated it: "start", "reload" or "rollback".
 	Cause string `protobuf:"bytes,3,opt,name=cause,proto3" json:"cause,omitempty"`
-	// Who caused it; empty for a start.
+	// User who activated it. Empty for a start.
 	By string `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"`
-	// Of a rollback: the version whose text it has.
+	// For a rollback, the version that had this text first. 0 otherwise.
 	Origin uint32 `protobuf:"varint,5,opt,name=origin,proto3" json:"origin,omitempty"`
-	// "applied", "waiting" (for confirmation), "confirmed", "not confirmed" (in time),
-	// "rolled back" and others.
+	// What became of it: "applied", "waiting" (for confirmation), "confirmed",
+	// "not confirmed" (in time), "rolled back" or "replaced" (by another change while it
+	// waited).
 	Result string `protobuf:"bytes,6,opt,name=result,proto3" json:"result,omitempty"`
-	// Who confirmed it or rolled it back.
+	// User who confirmed it or rolled it back. Empty if nobody did.
 	Judge string `protobuf:"bytes,7,opt,name=judge,proto3" json:"judge,omitempty"`
-	// It is what runs now.
+	// True for the version that is running.
 	Running       bool `protobuf:"varint,8,opt,name=running,proto3" json:"running,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1051,21 +1068,23 @@ func (x *ConfigVersion) GetRunning() bool {
 	return false
 }
 
-// ConfigState is how the configuration that runs stands to the file.
+// ConfigState compares the running configuration with the configuration file.
 type ConfigState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The version that runs; 0 if no history is kept.
+	// Version of the running configuration. 0 if no history is kept.
 	Version uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
-	// When it came into force.
+	// When it was activated. Absent if no history is kept.
 	Since *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
 	// Path of the daemon's configuration file.
 	File string `protobuf:"bytes,3,opt,name=file,proto3" json:"file,omitempty"`
-	// "same", "differs", "held back" (the file was rolled back and has not changed
-	// since: a start does not take it) or "unreadable".
+	// Content of the file: "same" as the running configuration, "differs", "held back"
+	// (it still contains the change that was rolled back; nvad ignores it, even after a
+	// restart) or "unreadable".
 	FileState string `protobuf:"bytes,4,opt,name=file_state,json=fileState,proto3" json:"file_state,omitempty"`
-	// When the change is undone unless Confirm comes; absent if none waits.
+	// When the pending change is undone unless Confirm is called. Absent if no change is
+	// pending.
 	Deadline *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=deadline,proto3" json:"deadline,omitempty"`
-	// The version that then runs again.
+	// Version that runs again if the pending change is undone. 0 if no change is pending.
 	Fallback      uint32 `protobuf:"varint,6,opt,name=fallback,proto3" json:"fallback,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1143,12 +1162,12 @@ func (x *ConfigState) GetFallback() uint32 {
 	return 0
 }
 
-// PreviewReloadRequest says how much is asked for.
+// PreviewReloadRequest says how much to preview.
 type PreviewReloadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Tell the effect on the routes, too.
+	// Also work out how the routes would change.
 	Effect bool `protobuf:"varint,1,opt,name=effect,proto3" json:"effect,omitempty"`
-	// List every route of it, not only the first ten of each group.
+	// List every route of the effect, not only the first ten of each group.
 	All           bool `protobuf:"varint,2,opt,name=all,proto3" json:"all,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1198,17 +1217,19 @@ func (x *PreviewReloadRequest) GetAll() bool {
 	return false
 }
 
-// PreviewReloadResponse is what a reload would do.
+// PreviewReloadResponse describes what a reload would change.
 type PreviewReloadResponse struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Changes []*Change              `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
-	// Why a reload would be refused all the same; empty if it would not.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The differences from the running configuration, the most disruptive first.
+	Changes []*Change `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	// Why a reload would be refused although the file is valid. Empty if it would not be
+	// refused.
 	Refused string `protobuf:"bytes,2,opt,name=refused,proto3" json:"refused,omitempty"`
-	// What nvad check says of the file, with what is new first.
+	// Warnings about the file, as nvad check prints them, new ones first.
 	Warnings []*Warning `protobuf:"bytes,3,rep,name=warnings,proto3" json:"warnings,omitempty"`
-	// How many of warnings the running configuration does not have.
+	// Number of warnings that the running configuration does not have.
 	NewWarnings uint32 `protobuf:"varint,4,opt,name=new_warnings,json=newWarnings,proto3" json:"new_warnings,omitempty"`
-	// What it would do to the routes; absent if that was not asked for, or if it would
+	// How the routes would change. Absent if it was not requested or if the reload would
 	// be refused.
 	Effect        *Effect `protobuf:"bytes,5,opt,name=effect,proto3" json:"effect,omitempty"`
 	unknownFields protoimpl.UnknownFields

@@ -22,14 +22,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// ExplainRequest selects what of a prefix is told.
+// ExplainRequest selects a prefix and the neighbors of interest.
 type ExplainRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "10.100.0.0/16".
+	// The prefix, such as "10.100.0.0/16".
 	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// Only the path of this neighbor; empty: of all.
+	// Explain only the path learned from this neighbor. Empty explains all paths.
 	Neighbor string `protobuf:"bytes,2,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
-	// Only what this neighbor is told; empty: what all are told.
+	// Explain only the advertisement to this neighbor. Empty explains those to all
+	// neighbors.
 	ExportTo      string `protobuf:"bytes,3,opt,name=export_to,json=exportTo,proto3" json:"export_to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -86,34 +87,41 @@ func (x *ExplainRequest) GetExportTo() string {
 	return ""
 }
 
-// Explanation is the story of one prefix.
+// Explanation follows one prefix from the neighbors that announce it to the kernel and
+// to the neighbors that it is advertised to.
 type Explanation struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Prefix string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// There is a path or a static route for exactly this prefix.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The prefix that is explained.
+	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// True if there is a path, a static route or an originated default route for exactly
+	// this prefix.
 	Known bool `protobuf:"varint,2,opt,name=known,proto3" json:"known,omitempty"`
-	// The longest less specific prefix that has a route; empty: none.
+	// The longest less specific prefix that has a route. Empty if there is none.
 	CoveredBy string `protobuf:"bytes,3,opt,name=covered_by,json=coveredBy,proto3" json:"covered_by,omitempty"`
-	// Something changed that was not decided about yet.
+	// True if the prefix has a recent change that the decision process has not processed
+	// yet.
 	Undecided bool `protobuf:"varint,4,opt,name=undecided,proto3" json:"undecided,omitempty"`
-	// The best path first.
+	// The paths of the prefix: the best one first, then by neighbor.
 	Paths []*PathStory `protobuf:"bytes,5,rep,name=paths,proto3" json:"paths,omitempty"`
-	// By neighbor.
+	// The advertisements of the prefix, by neighbor.
 	Exports []*ExportStory `protobuf:"bytes,6,rep,name=exports,proto3" json:"exports,omitempty"`
-	// The route that is wanted in the kernel; absent: none.
+	// The route that nvad wants in the kernel; its state is in kernel. Absent if nvad
+	// wants none.
 	Wanted *FIBRoute `protobuf:"bytes,7,opt,name=wanted,proto3" json:"wanted,omitempty"`
-	// Why none is wanted.
+	// Why nvad wants no route in the kernel. Empty if it wants one.
 	NotWanted string `protobuf:"bytes,8,opt,name=not_wanted,json=notWanted,proto3" json:"not_wanted,omitempty"`
-	// Nvad's routes for the prefix as they stand with the kernel.
+	// Routes for the prefix that nvad wants or has installed, each with its state in the
+	// kernel.
 	Kernel []*FIBRoute `protobuf:"bytes,9,rep,name=kernel,proto3" json:"kernel,omitempty"`
-	// Other programs' routes for it; their class is the protocol.
+	// Routes of other programs for the prefix. Their class is the routing protocol.
 	Others []*FIBRoute `protobuf:"bytes,10,rep,name=others,proto3" json:"others,omitempty"`
-	// Announcements of the prefix that were malformed, so that it was treated as
-	// withdrawn (RFC 7606), by neighbor. Only the last ones of each neighbor are
-	// remembered, until it announces the prefix well, or withdraws it.
+	// Malformed announcements of the prefix that nvad treated as withdrawals (RFC 7606),
+	// by neighbor. nvad remembers only the latest ones of each neighbor, and forgets one
+	// when the neighbor sends a correct announcement or withdrawal of the prefix.
 	Malformed []*MalformedAnnouncement `protobuf:"bytes,11,rep,name=malformed,proto3" json:"malformed,omitempty"`
-	// Of "nvactl policy test": what neither the route nor the file gives, such as
-	// the next hop, or the neighbor that the route was learned from.
+	// For nvactl policy test only: values that neither the command line nor the file
+	// gives, such as the next hop or the neighbor that the route was learned from, and
+	// that were assumed.
 	Assumed       []string `protobuf:"bytes,12,rep,name=assumed,proto3" json:"assumed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -233,12 +241,15 @@ func (x *Explanation) GetAssumed() []string {
 	return nil
 }
 
-// MalformedAnnouncement is an announcement that was treated as a withdrawal.
+// MalformedAnnouncement describes an announcement that nvad treated as a withdrawal.
 type MalformedAnnouncement struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	Neighbor string                 `protobuf:"bytes,1,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
-	At       *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
-	// What was wrong, and the rule: "COMMUNITIES has 3 octets (RFC 7606 7.8)".
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address of the neighbor that sent it.
+	Neighbor string `protobuf:"bytes,1,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
+	// When it arrived.
+	At *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	// What was wrong, and the rule that says so, such as
+	// "COMMUNITIES has 3 octets (RFC 7606 7.8)".
 	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -295,43 +306,55 @@ func (x *MalformedAnnouncement) GetReason() string {
 	return ""
 }
 
-// PathStory is what became of one path.
+// PathStory explains why one path was accepted and chosen, or not.
 type PathStory struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Empty: local.
-	Neighbor  string `protobuf:"bytes,1,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
+	// Address of the neighbor that the path was learned from. Empty if this NVA
+	// originates the path.
+	Neighbor string `protobuf:"bytes,1,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
+	// Peer-group of the neighbor. Empty if there is none.
 	PeerGroup string `protobuf:"bytes,2,opt,name=peer_group,json=peerGroup,proto3" json:"peer_group,omitempty"`
-	// As in Path, like the next flags.
-	Source     string                 `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// Where the path comes from, as in Path.
+	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// When the path was received or last changed.
 	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
-	Internal   bool                   `protobuf:"varint,5,opt,name=internal,proto3" json:"internal,omitempty"`
-	Stale      bool                   `protobuf:"varint,6,opt,name=stale,proto3" json:"stale,omitempty"`
-	Valid      bool                   `protobuf:"varint,7,opt,name=valid,proto3" json:"valid,omitempty"`
-	Best       bool                   `protobuf:"varint,8,opt,name=best,proto3" json:"best,omitempty"`
-	Multipath  bool                   `protobuf:"varint,9,opt,name=multipath,proto3" json:"multipath,omitempty"`
-	// As the neighbor sent it.
+	// True if the path was learned over iBGP.
+	Internal bool `protobuf:"varint,5,opt,name=internal,proto3" json:"internal,omitempty"`
+	// True if the path is kept while its neighbor restarts (RFC 4724).
+	Stale bool `protobuf:"varint,6,opt,name=stale,proto3" json:"stale,omitempty"`
+	// True if the next hop resolves.
+	Valid bool `protobuf:"varint,7,opt,name=valid,proto3" json:"valid,omitempty"`
+	// True if the path is the best one.
+	Best bool `protobuf:"varint,8,opt,name=best,proto3" json:"best,omitempty"`
+	// True if the path shares the traffic with the best path (ECMP).
+	Multipath bool `protobuf:"varint,9,opt,name=multipath,proto3" json:"multipath,omitempty"`
+	// The attributes before checks and import policy, as the neighbor sent them.
 	Received *Attributes `protobuf:"bytes,10,opt,name=received,proto3" json:"received,omitempty"`
-	// Checks before policy, up to the one that failed.
+	// The checks before import policy, up to the first that failed.
 	Checks []*Check `protobuf:"bytes,11,rep,name=checks,proto3" json:"checks,omitempty"`
-	// Steps of the import policy; none if a check failed.
+	// The steps of the import policy. Empty if a check failed.
 	Import []*PolicyStep `protobuf:"bytes,12,rep,name=import,proto3" json:"import,omitempty"`
-	// The outcome of checks and policy.
+	// True if checks and import policy accept the path.
 	Accepted bool `protobuf:"varint,13,opt,name=accepted,proto3" json:"accepted,omitempty"`
-	// The rule or check that accepted or rejected it.
+	// The rule or check that accepts or rejects the path.
 	Rule string `protobuf:"bytes,14,opt,name=rule,proto3" json:"rule,omitempty"`
-	// As checks and policy left it; absent: rejected.
+	// The attributes after checks and import policy. Absent if the path is rejected.
 	Attributes *Attributes `protobuf:"bytes,15,opt,name=attributes,proto3" json:"attributes,omitempty"`
-	// As policy set it; it does not leave this router.
+	// Weight, as import policy set it. It never leaves this NVA.
 	Weight uint32 `protobuf:"varint,16,opt,name=weight,proto3" json:"weight,omitempty"`
-	// What is in force is older than the policy: the outcome before it.
+	// The outcome that is still in the table, if import policy has changed and the path
+	// was not evaluated again yet: "accepted", "rejected" or "accepted with other
+	// attributes". Empty if the table is up to date.
 	Pending string `protobuf:"bytes,17,opt,name=pending,proto3" json:"pending,omitempty"`
-	// How the next hop is reached, "via 10.0.0.1 dev eth0".
+	// The resolved next hops, such as "via 10.0.0.1 dev eth0". Empty if the next hop does
+	// not resolve.
 	NextHops []string `protobuf:"bytes,18,rep,name=next_hops,json=nextHops,proto3" json:"next_hops,omitempty"`
 	// Metric of the route to the next hop.
 	Metric uint32 `protobuf:"varint,19,opt,name=metric,proto3" json:"metric,omitempty"`
-	// Why the next hop is not reached.
+	// Why the next hop does not resolve. Empty if it does.
 	Unresolved string `protobuf:"bytes,20,opt,name=unresolved,proto3" json:"unresolved,omitempty"`
-	// How it lost against the best path; absent if it is that, or not valid.
+	// How the path lost against the best one. Absent if it is the best path, or not
+	// valid.
 	Lost          *Comparison `protobuf:"bytes,21,opt,name=lost,proto3" json:"lost,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -514,14 +537,15 @@ func (x *PathStory) GetLost() *Comparison {
 	return nil
 }
 
-// Check is one of the checks before the import policy.
+// Check describes one of the checks before import policy.
 type Check struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "first AS", "AS path loop" and so on.
+	// Name of the check, such as "first AS" or "AS path loop".
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// What it looked at.
-	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
-	Passed        bool   `protobuf:"varint,3,opt,name=passed,proto3" json:"passed,omitempty"`
+	// The value that was checked.
+	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// True if the path passed the check.
+	Passed        bool `protobuf:"varint,3,opt,name=passed,proto3" json:"passed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -577,20 +601,22 @@ func (x *Check) GetPassed() bool {
 	return false
 }
 
-// PolicyStep is one thing that a policy looked at.
+// PolicyStep describes one rule or condition that a policy evaluated. Steps are in the
+// order of evaluation: the conditions of a clause come before the clause.
 type PolicyStep struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 0 is part of the chain; conditions and called route-maps are deeper.
+	// 0 for the lists and route-maps of the policy itself. Conditions, and route-maps
+	// that a clause calls, are deeper.
 	Depth uint32 `protobuf:"varint,1,opt,name=depth,proto3" json:"depth,omitempty"`
-	// "prefix-list rs-hub00", "match med".
+	// The list, route-map or condition, such as "prefix-list rs-hub00" or "match med".
 	Object string `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
-	// The rule that decided, as written.
+	// The rule that decided, as written in the configuration. Empty if object says all.
 	Rule string `protobuf:"bytes,3,opt,name=rule,proto3" json:"rule,omitempty"`
-	// What it looked at.
+	// The value that was evaluated. Empty for a clause.
 	Value string `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
-	// "permit", "deny", "match" or "no match".
+	// "permit" or "deny" for a list or clause, "match" or "no match" for a condition.
 	Verdict string `protobuf:"bytes,5,opt,name=verdict,proto3" json:"verdict,omitempty"`
-	// What its set clauses did.
+	// How the clause changed the attributes of the route.
 	Changes       []*AttributeChange `protobuf:"bytes,6,rep,name=changes,proto3" json:"changes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -668,12 +694,14 @@ func (x *PolicyStep) GetChanges() []*AttributeChange {
 	return nil
 }
 
-// AttributeChange is an attribute before and after; "-" if absent.
+// AttributeChange contains an attribute before and after a clause.
 type AttributeChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "as-path", as the configuration names it.
-	Attribute     string `protobuf:"bytes,1,opt,name=attribute,proto3" json:"attribute,omitempty"`
-	Before        string `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
+	// Name of the attribute in the configuration, such as "as-path".
+	Attribute string `protobuf:"bytes,1,opt,name=attribute,proto3" json:"attribute,omitempty"`
+	// Value before the clause; "-" if it was absent.
+	Before string `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
+	// Value after the clause; "-" if it is absent.
 	After         string `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -730,18 +758,19 @@ func (x *AttributeChange) GetAfter() string {
 	return ""
 }
 
-// Comparison is a path against the best one.
+// Comparison explains how a path lost against the best one.
 type Comparison struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The step that decided.
+	// The step of the decision process at which the path lost.
 	Step string `protobuf:"bytes,1,opt,name=step,proto3" json:"step,omitempty"`
-	// Neighbor of the best path; empty: local.
+	// Address of the neighbor of the best path. Empty if this NVA originates it.
 	Best string `protobuf:"bytes,2,opt,name=best,proto3" json:"best,omitempty"`
-	// Neighbor of the path that beat it, if that is not the best one.
+	// Address of the neighbor whose path beat this one, if that is not the best path. MED
+	// compares only paths from the same neighboring AS, so another path may win there.
 	BeatenBy string `protobuf:"bytes,3,opt,name=beaten_by,json=beatenBy,proto3" json:"beaten_by,omitempty"`
-	// It lost last of all.
+	// True for the second-best path: it would be the best one without the best path.
 	RunnerUp bool `protobuf:"varint,4,opt,name=runner_up,json=runnerUp,proto3" json:"runner_up,omitempty"`
-	// Steps up to the one that decided.
+	// The steps up to the one at which the path lost.
 	Steps         []*ComparedStep `protobuf:"bytes,5,rep,name=steps,proto3" json:"steps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -812,12 +841,12 @@ func (x *Comparison) GetSteps() []*ComparedStep {
 	return nil
 }
 
-// ComparedStep is a step of the decision with both values.
+// ComparedStep contains the values that one step of the decision process compares.
 type ComparedStep struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "local preference".
+	// Name of the step, such as "local preference".
 	Step string `protobuf:"bytes,1,opt,name=step,proto3" json:"step,omitempty"`
-	// Value of the best path.
+	// Value of the path that won.
 	Best string `protobuf:"bytes,2,opt,name=best,proto3" json:"best,omitempty"`
 	// Value of the path that lost.
 	Other         string `protobuf:"bytes,3,opt,name=other,proto3" json:"other,omitempty"`
@@ -876,24 +905,27 @@ func (x *ComparedStep) GetOther() string {
 	return ""
 }
 
-// ExportStory is what one neighbor is told, and why.
+// ExportStory explains what is advertised to one neighbor, and why.
 type ExportStory struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	Neighbor  string                 `protobuf:"bytes,1,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
-	PeerGroup string                 `protobuf:"bytes,2,opt,name=peer_group,json=peerGroup,proto3" json:"peer_group,omitempty"`
-	// It was told of the prefix.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address of the neighbor.
+	Neighbor string `protobuf:"bytes,1,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
+	// Peer-group of the neighbor. Empty if there is none.
+	PeerGroup string `protobuf:"bytes,2,opt,name=peer_group,json=peerGroup,proto3" json:"peer_group,omitempty"`
+	// True if the prefix is advertised to the neighbor.
 	Advertised bool `protobuf:"varint,3,opt,name=advertised,proto3" json:"advertised,omitempty"`
-	// The attributes as sent; absent: nothing.
+	// The attributes as sent. Absent if the prefix is not advertised.
 	Sent *Attributes `protobuf:"bytes,4,opt,name=sent,proto3" json:"sent,omitempty"`
-	// Why nothing is sent.
+	// Why the prefix is not to be advertised. Empty if it is.
 	Held string `protobuf:"bytes,5,opt,name=held,proto3" json:"held,omitempty"`
-	// The rule of the export policy that decided.
+	// The rule of the export policy that decided. Empty if the policy did not run.
 	Rule string `protobuf:"bytes,6,opt,name=rule,proto3" json:"rule,omitempty"`
-	// Steps of the export policy; none if it was not asked.
+	// The steps of the export policy. Empty if the policy did not run.
 	Export []*PolicyStep `protobuf:"bytes,7,rep,name=export,proto3" json:"export,omitempty"`
-	// A default route of its own (default-originate).
+	// True if nvad originates a default route for this neighbor (default-originate).
 	Originated bool `protobuf:"varint,8,opt,name=originated,proto3" json:"originated,omitempty"`
-	// What was sent is older than the policy: what it will be told.
+	// What will be sent once a changed export policy is applied: "a withdrawal",
+	// "an announcement" or "other attributes". Empty if nothing more will be sent.
 	Pending       string `protobuf:"bytes,9,opt,name=pending,proto3" json:"pending,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -992,10 +1024,10 @@ func (x *ExportStory) GetPending() string {
 	return ""
 }
 
-// LookupRequest holds the destination of a packet.
+// LookupRequest contains the destination of a packet.
 type LookupRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// IPv4 or IPv6.
+	// IPv4 or IPv6 address.
 	Address       string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1038,12 +1070,14 @@ func (x *LookupRequest) GetAddress() string {
 	return ""
 }
 
-// Lookup is what becomes of a packet.
+// Lookup describes where a packet goes.
 type Lookup struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Address string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
-	Way     *Way                   `protobuf:"bytes,2,opt,name=way,proto3" json:"way,omitempty"`
-	// The tunnel that it goes into; absent: none.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Destination of the packet.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// Where the kernel sends the packet.
+	Way *Way `protobuf:"bytes,2,opt,name=way,proto3" json:"way,omitempty"`
+	// The tunnel that the packet enters. Absent if it enters none.
 	Tunnel        *Encapsulation `protobuf:"bytes,3,opt,name=tunnel,proto3" json:"tunnel,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1100,27 +1134,30 @@ func (x *Lookup) GetTunnel() *Encapsulation {
 	return nil
 }
 
-// Way is where the kernel sends a packet, and the route that says so.
+// Way describes where the kernel sends a packet, and the route that it uses.
 type Way struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "unicast", "local", "broadcast", "multicast", "blackhole", "unreachable",
-	// "prohibit" or "no route".
+	// What happens to the packet: "unicast" (it is forwarded), "local", "broadcast",
+	// "multicast", "blackhole", "unreachable", "prohibit" or "no route".
 	Fate string `protobuf:"bytes,1,opt,name=fate,proto3" json:"fate,omitempty"`
-	// Empty: on-link.
+	// Address of the gateway. Empty if the destination is on-link.
 	Via string `protobuf:"bytes,2,opt,name=via,proto3" json:"via,omitempty"`
-	// Empty: the packet leaves by none.
+	// Interface through which the packet leaves. Empty if it leaves through none.
 	Device string `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`
-	// Source address of this machine's own packets.
+	// Source address that the kernel chooses for packets of this machine.
 	Source string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
-	// Of the route; empty: none.
+	// Prefix of the route. Empty if there is no route.
 	Prefix string `protobuf:"bytes,5,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// "bgp" or "static" if it is nvad's, else the kernel's word.
+	// "bgp" or "static" if nvad installed the route, otherwise the kernel's name of the
+	// routing protocol. Empty if there is no route.
 	Protocol string `protobuf:"bytes,6,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	// The route is nvad's.
-	Own    bool   `protobuf:"varint,7,opt,name=own,proto3" json:"own,omitempty"`
+	// True if nvad installed the route.
+	Own bool `protobuf:"varint,7,opt,name=own,proto3" json:"own,omitempty"`
+	// Metric of the route.
 	Metric uint32 `protobuf:"varint,8,opt,name=metric,proto3" json:"metric,omitempty"`
-	// Whom nvad learned it from.
-	Neighbor      string `protobuf:"bytes,9,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
+	// Address of the neighbor that nvad learned the route from. Empty if there is none.
+	Neighbor string `protobuf:"bytes,9,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
+	// AS path of the route. Empty if there is none.
 	AsPath        string `protobuf:"bytes,10,opt,name=as_path,json=asPath,proto3" json:"as_path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1226,20 +1263,24 @@ func (x *Way) GetAsPath() string {
 	return ""
 }
 
-// Encapsulation is the packet around the packet.
+// Encapsulation describes the tunnel that a packet enters, and the outer packets that
+// carry it.
 type Encapsulation struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Device string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
-	Vni    uint32                 `protobuf:"varint,2,opt,name=vni,proto3" json:"vni,omitempty"`
-	// Source address of the outer packet.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the tunnel's device.
+	Device string `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	// VXLAN network identifier.
+	Vni uint32 `protobuf:"varint,2,opt,name=vni,proto3" json:"vni,omitempty"`
+	// Source address of the outer packets.
 	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
-	// UDP destination port.
+	// UDP destination port of the outer packets.
 	Port uint32 `protobuf:"varint,4,opt,name=port,proto3" json:"port,omitempty"`
-	// Of the device.
+	// MTU of the device, in bytes.
 	Mtu uint32 `protobuf:"varint,5,opt,name=mtu,proto3" json:"mtu,omitempty"`
-	// The device has learned which remote it is; else all get a copy.
+	// True if the device knows which remote the destination is behind. If false, every
+	// remote gets a copy of the packet.
 	Learned bool `protobuf:"varint,6,opt,name=learned,proto3" json:"learned,omitempty"`
-	// One for each remote that gets a copy.
+	// The outer packets: one for each remote that gets a copy.
 	Outer         []*OuterPacket `protobuf:"bytes,7,rep,name=outer,proto3" json:"outer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1324,12 +1365,12 @@ func (x *Encapsulation) GetOuter() []*OuterPacket {
 	return nil
 }
 
-// OuterPacket is where a packet of the tunnel goes.
+// OuterPacket describes where one outer packet of a tunnel goes.
 type OuterPacket struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The remote's underlay address.
+	// Underlay address of the remote, or the multicast group.
 	Destination string `protobuf:"bytes,1,opt,name=destination,proto3" json:"destination,omitempty"`
-	// How the outer packet leaves.
+	// Where the kernel sends the outer packet.
 	Way           *Way `protobuf:"bytes,2,opt,name=way,proto3" json:"way,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -25,8 +25,8 @@ const (
 // ListFIBRequest selects routes.
 type ListFIBRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Only those that are not as they are wanted: failed, refused, in conflict or
-	// left over.
+	// Only routes that need attention: those in state "failed", "refused", "conflict",
+	// "outranked" or "leftover".
 	Failed        bool `protobuf:"varint,1,opt,name=failed,proto3" json:"failed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -69,10 +69,11 @@ func (x *ListFIBRequest) GetFailed() bool {
 	return false
 }
 
-// ListFIBResponse is the next part of the table.
+// ListFIBResponse contains the next part of the table.
 type ListFIBResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Routes        []*FIBRoute            `protobuf:"bytes,1,rep,name=routes,proto3" json:"routes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The routes, ordered by prefix.
+	Routes        []*FIBRoute `protobuf:"bytes,1,rep,name=routes,proto3" json:"routes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -114,27 +115,37 @@ func (x *ListFIBResponse) GetRoutes() []*FIBRoute {
 	return nil
 }
 
-// FIBRoute is a route that nvad wants in the kernel.
+// FIBRoute describes a route that nvad wants in the kernel, or that an earlier run left
+// there. In an Explanation, it may also describe another program's route.
 type FIBRoute struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Prefix string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// "bgp", "static", or "derived": a static route that the file does not give.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Prefix of the route.
+	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// "bgp", "static", or "derived" for a static route that nvad adds by itself and that
+	// is not in the file.
 	Class string `protobuf:"bytes,2,opt,name=class,proto3" json:"class,omitempty"`
 	// "unicast", "blackhole" or "unreachable".
 	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
-	// Priority of the kernel: the lowest wins.
+	// Metric in the kernel. Of several routes for a prefix, the one with the lowest
+	// metric wins.
 	Metric uint32 `protobuf:"varint,4,opt,name=metric,proto3" json:"metric,omitempty"`
-	// Several share the traffic by weight.
+	// Next hops. Several share the traffic by their weights. Empty unless kind is
+	// "unicast".
 	NextHops []*NextHop `protobuf:"bytes,5,rep,name=next_hops,json=nextHops,proto3" json:"next_hops,omitempty"`
-	// Preferred source address.
+	// Preferred source address. Empty if the kernel chooses it.
 	Source string `protobuf:"bytes,6,opt,name=source,proto3" json:"source,omitempty"`
-	// "installed", "pending", "failed", "refused", "conflict", "outranked", "leftover" or "stale".
+	// How far nvad got with the route: "installed", "pending" (not written yet), "failed"
+	// (the kernel answered with an error), "refused" (it would cut something off),
+	// "conflict" (another routing daemon's route has this prefix and metric),
+	// "outranked" (a connected route or an operator's route has this prefix), "leftover"
+	// (it has nvad's protocol, but nothing shows that nvad installed it) or "stale" (an
+	// earlier run installed it; it stays until nvad is in sync).
 	State string `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`
-	// Why it is not installed.
+	// Why the route is in this state. Empty if it is "installed", "pending" or "stale".
 	Reason string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
-	// When it came into this state.
+	// When the route entered this state. Absent if that is not known.
 	Since *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=since,proto3" json:"since,omitempty"`
-	// Where traffic goes should every next hop die.
+	// Next hop that takes over when all next_hops are dead. Empty if there is none.
 	Backup        []*NextHop `protobuf:"bytes,10,rep,name=backup,proto3" json:"backup,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -243,10 +254,11 @@ func (x *FIBRoute) GetBackup() []*NextHop {
 // NextHop is a resolved next hop.
 type NextHop struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Empty: on-link.
-	Via    string `protobuf:"bytes,1,opt,name=via,proto3" json:"via,omitempty"`
+	// Address of the gateway. Empty if the destination is on-link.
+	Via string `protobuf:"bytes,1,opt,name=via,proto3" json:"via,omitempty"`
+	// Name of the interface. Empty if the interface is gone.
 	Device string `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
-	// 0 and 1 mean the same: an equal share.
+	// Share of the traffic in relation to the other next hops. 0 counts as 1.
 	Weight        uint32 `protobuf:"varint,3,opt,name=weight,proto3" json:"weight,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -58,10 +58,11 @@ func (*ListLinksRequest) Descriptor() ([]byte, []int) {
 	return file_nvad_v1_link_proto_rawDescGZIP(), []int{0}
 }
 
-// ListLinksResponse holds the links by index.
+// ListLinksResponse contains the kernel's interfaces.
 type ListLinksResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Links         []*Link                `protobuf:"bytes,1,rep,name=links,proto3" json:"links,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The interfaces, by index.
+	Links         []*Link `protobuf:"bytes,1,rep,name=links,proto3" json:"links,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -103,14 +104,16 @@ func (x *ListLinksResponse) GetLinks() []*Link {
 	return nil
 }
 
-// Link is an interface of the kernel.
+// Link describes an interface of the kernel.
 type Link struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Administratively up, and with carrier.
-	Up  bool   `protobuf:"varint,2,opt,name=up,proto3" json:"up,omitempty"`
+	// Name of the interface.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// True if the interface is administratively up and has carrier.
+	Up bool `protobuf:"varint,2,opt,name=up,proto3" json:"up,omitempty"`
+	// MTU in bytes.
 	Mtu uint32 `protobuf:"varint,3,opt,name=mtu,proto3" json:"mtu,omitempty"`
-	// With the length of the subnet.
+	// Addresses, each with the prefix length of its subnet.
 	Addresses     []string `protobuf:"bytes,4,rep,name=addresses,proto3" json:"addresses,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -58,10 +58,11 @@ func (*ListNATRequest) Descriptor() ([]byte, []int) {
 	return file_nvad_v1_nat_proto_rawDescGZIP(), []int{0}
 }
 
-// ListNATResponse holds the rules, by chain, in the order in which packets meet them.
+// ListNATResponse contains the rules of nvad's nftables table.
 type ListNATResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Rules         []*NATRule             `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The rules by chain, in the order in which packets pass them.
+	Rules         []*NATRule `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -103,21 +104,22 @@ func (x *ListNATResponse) GetRules() []*NATRule {
 	return nil
 }
 
-// NATRule is a rule of the nftables table of nvad.
+// NATRule describes a rule of nvad's nftables table.
 type NATRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "postrouting".
+	// Chain that contains the rule, such as "postrouting".
 	Chain string `protobuf:"bytes,1,opt,name=chain,proto3" json:"chain,omitempty"`
-	// What of the configuration asks for it.
+	// Why the rule exists: mostly the setting that asks for it, such as
+	// "masquerade eth0".
 	Why string `protobuf:"bytes,2,opt,name=why,proto3" json:"why,omitempty"`
-	// Much as nft(8) writes it.
+	// The rule, written much as nft(8) does.
 	Rule string `protobuf:"bytes,3,opt,name=rule,proto3" json:"rule,omitempty"`
-	// In chains of NAT, the first packet of each connection; since the table was
-	// written last.
+	// Number of packets that matched since the table was last written. Chains that
+	// translate addresses see only the first packet of each connection.
 	Packets uint64 `protobuf:"varint,4,opt,name=packets,proto3" json:"packets,omitempty"`
-	// As packets.
+	// Number of bytes in those packets.
 	Bytes uint64 `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`
-	// It is not in the kernel as wanted.
+	// True if the kernel does not have the rule as wanted.
 	Missing       bool `protobuf:"varint,6,opt,name=missing,proto3" json:"missing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -59,10 +59,11 @@ func (*ListNeighborsRequest) Descriptor() ([]byte, []int) {
 	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{0}
 }
 
-// ListNeighborsResponse holds every configured neighbor.
+// ListNeighborsResponse contains every configured neighbor.
 type ListNeighborsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Neighbors     []*Neighbor            `protobuf:"bytes,1,rep,name=neighbors,proto3" json:"neighbors,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The neighbors, ordered by address.
+	Neighbors     []*Neighbor `protobuf:"bytes,1,rep,name=neighbors,proto3" json:"neighbors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -104,10 +105,11 @@ func (x *ListNeighborsResponse) GetNeighbors() []*Neighbor {
 	return nil
 }
 
-// GetNeighborRequest names one neighbor.
+// GetNeighborRequest selects one neighbor.
 type GetNeighborRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Address       string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address of the neighbor, as configured.
+	Address       string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -149,81 +151,102 @@ func (x *GetNeighborRequest) GetAddress() string {
 	return ""
 }
 
-// Neighbor is a configured neighbor and the state of its session. Numbers up to
-// 15 are for what a list shows.
+// Neighbor describes a configured neighbor and its session. Field numbers up to 15,
+// which take the least space, are for the fields that a list of neighbors shows.
 type Neighbor struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// As configured; it identifies the neighbor.
-	Address     string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
-	RemoteAsn   uint32 `protobuf:"varint,2,opt,name=remote_asn,json=remoteAsn,proto3" json:"remote_asn,omitempty"`
+	// Address as configured. It identifies the neighbor.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// ASN of the neighbor.
+	RemoteAsn uint32 `protobuf:"varint,2,opt,name=remote_asn,json=remoteAsn,proto3" json:"remote_asn,omitempty"`
+	// Description from the configuration. May be empty.
 	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	// State of RFC 4271: "Idle", "Connect", "Active", "OpenSent", "OpenConfirm",
-	// "Established".
+	// State of the session (RFC 4271): "Idle", "Connect", "Active", "OpenSent",
+	// "OpenConfirm" or "Established".
 	State string `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
-	// When the session came into this state.
+	// When the session entered this state.
 	Since *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
-	// Why the session is not up, or why it last went down.
+	// Why the session is not up, or why it last went down. Empty if no reason is known.
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Held down by configuration or by an operator.
+	// True if the neighbor is kept down by the configuration, by an operator or by a
+	// limit.
 	Shutdown bool `protobuf:"varint,7,opt,name=shutdown,proto3" json:"shutdown,omitempty"`
-	// Prefixes before policy, let in, refused, kept while it restarts, and sent to it.
-	Received   uint32 `protobuf:"varint,8,opt,name=received,proto3" json:"received,omitempty"`
-	Accepted   uint32 `protobuf:"varint,9,opt,name=accepted,proto3" json:"accepted,omitempty"`
-	Rejected   uint32 `protobuf:"varint,10,opt,name=rejected,proto3" json:"rejected,omitempty"`
-	Stale      uint32 `protobuf:"varint,11,opt,name=stale,proto3" json:"stale,omitempty"`
+	// Number of prefixes received from the neighbor, before import policy.
+	Received uint32 `protobuf:"varint,8,opt,name=received,proto3" json:"received,omitempty"`
+	// Number of received prefixes that were accepted.
+	Accepted uint32 `protobuf:"varint,9,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	// Number of received prefixes that were rejected.
+	Rejected uint32 `protobuf:"varint,10,opt,name=rejected,proto3" json:"rejected,omitempty"`
+	// Number of prefixes kept as stale while the neighbor restarts (RFC 4724).
+	Stale uint32 `protobuf:"varint,11,opt,name=stale,proto3" json:"stale,omitempty"`
+	// Number of prefixes advertised to the neighbor.
 	Advertised uint32 `protobuf:"varint,12,opt,name=advertised,proto3" json:"advertised,omitempty"`
-	// 0: unlimited.
+	// Most prefixes that are accepted from the neighbor (maximum-prefix). 0 if there is
+	// no limit.
 	MaxPrefix uint32 `protobuf:"varint,13,opt,name=max_prefix,json=maxPrefix,proto3" json:"max_prefix,omitempty"`
-	// The ASN that the neighbor is shown.
+	// ASN that nvad uses towards this neighbor.
 	LocalAsn uint32 `protobuf:"varint,16,opt,name=local_asn,json=localAsn,proto3" json:"local_asn,omitempty"`
-	// Of the session; as configured while there is none.
+	// Local address of the session. While there is no session, the configured one; may
+	// be empty.
 	LocalAddress string `protobuf:"bytes,17,opt,name=local_address,json=localAddress,proto3" json:"local_address,omitempty"`
-	// BGP identifier of the neighbor.
-	RemoteId  string `protobuf:"bytes,18,opt,name=remote_id,json=remoteId,proto3" json:"remote_id,omitempty"`
+	// BGP identifier of the neighbor. Empty unless the session is established.
+	RemoteId string `protobuf:"bytes,18,opt,name=remote_id,json=remoteId,proto3" json:"remote_id,omitempty"`
+	// Peer-group of the neighbor. Empty if it is in none.
 	PeerGroup string `protobuf:"bytes,19,opt,name=peer_group,json=peerGroup,proto3" json:"peer_group,omitempty"`
-	// Loop domain: a path is never advertised into the domain it came from.
+	// Loop domain of the neighbor: a path is never advertised into the domain that it was
+	// learned from. Empty if the neighbor is in none.
 	Domain string `protobuf:"bytes,20,opt,name=domain,proto3" json:"domain,omitempty"`
-	// When the session last left Established; absent: never.
+	// When the session last left Established. Absent if it never did.
 	LastDown *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=last_down,json=lastDown,proto3" json:"last_down,omitempty"`
-	// How often it has left Established.
+	// How often the session has left Established.
 	Flaps uint64 `protobuf:"varint,22,opt,name=flaps,proto3" json:"flaps,omitempty"`
-	// Negotiated if established, else configured.
-	HoldTimeSeconds  uint32 `protobuf:"varint,23,opt,name=hold_time_seconds,json=holdTimeSeconds,proto3" json:"hold_time_seconds,omitempty"`
+	// Hold time in seconds: negotiated while established, otherwise as configured.
+	HoldTimeSeconds uint32 `protobuf:"varint,23,opt,name=hold_time_seconds,json=holdTimeSeconds,proto3" json:"hold_time_seconds,omitempty"`
+	// Keepalive interval in seconds: negotiated while established, otherwise as
+	// configured.
 	KeepaliveSeconds uint32 `protobuf:"varint,24,opt,name=keepalive_seconds,json=keepaliveSeconds,proto3" json:"keepalive_seconds,omitempty"`
-	// "ipv4 unicast", "ipv6 unicast".
+	// Address families, "ipv4 unicast" and "ipv6 unicast": negotiated while established,
+	// otherwise as configured.
 	Families []string `protobuf:"bytes,25,rep,name=families,proto3" json:"families,omitempty"`
-	// Capabilities the neighbor announced, by their IANA names.
+	// Capabilities that the neighbor announced, by their IANA names. Empty unless the
+	// session is established.
 	Capabilities []string `protobuf:"bytes,26,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
-	// Families whose routes stay while the neighbor restarts (RFC 4724).
+	// Families whose routes are kept while the neighbor restarts (RFC 4724). Empty unless
+	// the session is established.
 	GracefulRestart []string `protobuf:"bytes,27,rep,name=graceful_restart,json=gracefulRestart,proto3" json:"graceful_restart,omitempty"`
-	// That the neighbor asks for (RFC 4724).
+	// Restart time that the neighbor announced, in seconds (RFC 4724).
 	RestartTimeSeconds uint32 `protobuf:"varint,28,opt,name=restart_time_seconds,json=restartTimeSeconds,proto3" json:"restart_time_seconds,omitempty"`
-	// Families whose End-of-RIB has arrived since the session came up.
+	// Families whose End-of-RIB the neighbor has sent since the session came up.
 	EndOfRib []string `protobuf:"bytes,29,rep,name=end_of_rib,json=endOfRib,proto3" json:"end_of_rib,omitempty"`
-	// The policies in words; they say so where RFC 8212 denies everything.
+	// The import policy in words. If RFC 8212 denies all routes because no policy is
+	// configured, the text says so.
 	ImportPolicy string `protobuf:"bytes,30,opt,name=import_policy,json=importPolicy,proto3" json:"import_policy,omitempty"`
+	// The export policy in words, like import_policy.
 	ExportPolicy string `protobuf:"bytes,31,opt,name=export_policy,json=exportPolicy,proto3" json:"export_policy,omitempty"`
-	// Further settings, by their keys in the configuration.
+	// Other settings that are worth showing, by their keys in the configuration.
 	Settings map[string]string `protobuf:"bytes,32,rep,name=settings,proto3" json:"settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Messages *Messages         `protobuf:"bytes,33,opt,name=messages,proto3" json:"messages,omitempty"`
-	// Absent unless the neighbor is watched by BFD.
+	// Counters of BGP messages.
+	Messages *Messages `protobuf:"bytes,33,opt,name=messages,proto3" json:"messages,omitempty"`
+	// The BFD session. Absent if BFD does not watch the neighbor.
 	Bfd *Bfd `protobuf:"bytes,34,opt,name=bfd,proto3" json:"bfd,omitempty"`
-	// What is to be looked at while the session is up.
+	// Warnings about this neighbor at run time. Empty if there are none.
 	Warnings []string `protobuf:"bytes,35,rep,name=warnings,proto3" json:"warnings,omitempty"`
-	// Most prefixes of each family that are advertised; 0: unlimited.
+	// Most prefixes of each family that are advertised to the neighbor
+	// (maximum-prefix-out). 0 if there is no limit.
 	MaxPrefixOut uint32 `protobuf:"varint,36,opt,name=max_prefix_out,json=maxPrefixOut,proto3" json:"max_prefix_out,omitempty"`
-	// Prefixes that max_prefix_out keeps back.
+	// Number of prefixes that are held back because max_prefix_out is reached.
 	HeldBack uint32 `protobuf:"varint,37,opt,name=held_back,json=heldBack,proto3" json:"held_back,omitempty"`
-	// Prefixes that could be announced in place of several, while much of
-	// max_prefix_out is used; only if one neighbor was asked for.
+	// Aggregates that could be announced in place of several prefixes, those that replace
+	// most first. Only GetNeighbor fills it, and only once half of max_prefix_out is
+	// used.
 	Summaries []*Summary `protobuf:"bytes,38,rep,name=summaries,proto3" json:"summaries,omitempty"`
-	// Memory that its routes and its session hold, an estimate.
+	// Estimate of the memory that the neighbor's routes and session use, in bytes.
 	MemoryOctets uint64 `protobuf:"varint,39,opt,name=memory_octets,json=memoryOctets,proto3" json:"memory_octets,omitempty"`
-	// How often the session was ended because the memory budget was exceeded and it
-	// held most.
+	// How often the session was closed because the memory budget was exceeded and this
+	// neighbor used most memory.
 	MemoryClosings uint64 `protobuf:"varint,40,opt,name=memory_closings,json=memoryClosings,proto3" json:"memory_closings,omitempty"`
-	// Announcements that were not even kept since the session came up, because
-	// twice max_prefix was announced already.
+	// Number of announcements dropped without being stored since the session came up,
+	// because the neighbor had already announced twice max_prefix.
 	Dropped       uint64 `protobuf:"varint,41,opt,name=dropped,proto3" json:"dropped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -532,11 +555,12 @@ func (x *Neighbor) GetDropped() uint64 {
 	return 0
 }
 
-// Summary is a prefix that says the same as several.
+// Summary suggests an aggregate that could replace several prefixes.
 type Summary struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Prefix string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// Advertised or held back prefixes that it stands for.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The aggregate. The prefixes that it replaces cover it completely.
+	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// Number of advertised or held-back prefixes that it would replace.
 	Replaces      uint32 `protobuf:"varint,2,opt,name=replaces,proto3" json:"replaces,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -586,39 +610,48 @@ func (x *Summary) GetReplaces() uint32 {
 	return 0
 }
 
-// Bfd is the BFD session with a neighbor (RFC 5880).
+// Bfd describes the BFD session with a neighbor (RFC 5880).
 type Bfd struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "AdminDown", "Down", "Init" or "Up".
+	// State of the session: "AdminDown", "Down", "Init" or "Up".
 	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
-	// As the neighbor's last packet says.
-	RemoteState  string `protobuf:"bytes,2,opt,name=remote_state,json=remoteState,proto3" json:"remote_state,omitempty"`
+	// State that the neighbor reported in its last packet.
+	RemoteState string `protobuf:"bytes,2,opt,name=remote_state,json=remoteState,proto3" json:"remote_state,omitempty"`
+	// Local address of the session.
 	LocalAddress string `protobuf:"bytes,3,opt,name=local_address,json=localAddress,proto3" json:"local_address,omitempty"`
-	// Over several hops (RFC 5883).
+	// True if the neighbor may be several hops away (RFC 5883).
 	Multihop bool `protobuf:"varint,4,opt,name=multihop,proto3" json:"multihop,omitempty"`
-	// When it came into this state.
+	// When the session entered this state.
 	Since *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
-	// Milliseconds without a packet after which the neighbor is down; 0: none was
-	// received yet.
+	// Milliseconds without a packet after which nvad declares the session down. 0 if no
+	// packet was received yet.
 	DetectionTimeMs uint32 `protobuf:"varint,6,opt,name=detection_time_ms,json=detectionTimeMs,proto3" json:"detection_time_ms,omitempty"`
-	// Milliseconds between packets, as negotiated; 0: none are sent or asked for.
+	// Negotiated milliseconds between the packets that nvad sends. 0 while it sends none.
 	TxIntervalMs uint32 `protobuf:"varint,7,opt,name=tx_interval_ms,json=txIntervalMs,proto3" json:"tx_interval_ms,omitempty"`
+	// Negotiated milliseconds between the packets that the neighbor sends. 0 if none was
+	// received yet.
 	RxIntervalMs uint32 `protobuf:"varint,8,opt,name=rx_interval_ms,json=rxIntervalMs,proto3" json:"rx_interval_ms,omitempty"`
-	// Packets that the neighbor may miss, and that nvad may miss.
-	Multiplier       uint32 `protobuf:"varint,9,opt,name=multiplier,proto3" json:"multiplier,omitempty"`
+	// How many of nvad's packets the neighbor may miss before it declares the session
+	// down.
+	Multiplier uint32 `protobuf:"varint,9,opt,name=multiplier,proto3" json:"multiplier,omitempty"`
+	// How many of the neighbor's packets nvad may miss before it declares the session
+	// down.
 	RemoteMultiplier uint32 `protobuf:"varint,10,opt,name=remote_multiplier,json=remoteMultiplier,proto3" json:"remote_multiplier,omitempty"`
 	// How often the session has left Up.
 	Flaps uint64 `protobuf:"varint,11,opt,name=flaps,proto3" json:"flaps,omitempty"`
-	// Why it last went down.
+	// Why the session last went down. Empty if it never did.
 	LastDown string `protobuf:"bytes,12,opt,name=last_down,json=lastDown,proto3" json:"last_down,omitempty"`
-	// Why no packets can be sent.
-	Error           string `protobuf:"bytes,13,opt,name=error,proto3" json:"error,omitempty"`
+	// Why packets can't be sent. Empty if they can.
+	Error string `protobuf:"bytes,13,opt,name=error,proto3" json:"error,omitempty"`
+	// Number of packets received.
 	PacketsReceived uint64 `protobuf:"varint,14,opt,name=packets_received,json=packetsReceived,proto3" json:"packets_received,omitempty"`
-	PacketsSent     uint64 `protobuf:"varint,15,opt,name=packets_sent,json=packetsSent,proto3" json:"packets_sent,omitempty"`
-	// Whether packets are authenticated (Meticulous Keyed SHA1, RFC 5880 6.7.4).
+	// Number of packets sent.
+	PacketsSent uint64 `protobuf:"varint,15,opt,name=packets_sent,json=packetsSent,proto3" json:"packets_sent,omitempty"`
+	// True if packets are authenticated (Meticulous Keyed SHA1, RFC 5880 6.7.4).
 	Authenticated bool `protobuf:"varint,16,opt,name=authenticated,proto3" json:"authenticated,omitempty"`
-	// Packets with the neighbor's address that were discarded, and why the last was.
-	Refused       uint64 `protobuf:"varint,17,opt,name=refused,proto3" json:"refused,omitempty"`
+	// Number of packets between the addresses of this session that nvad discarded.
+	Refused uint64 `protobuf:"varint,17,opt,name=refused,proto3" json:"refused,omitempty"`
+	// Why the last of them was discarded. Empty if none was.
 	LastRefused   string `protobuf:"bytes,18,opt,name=last_refused,json=lastRefused,proto3" json:"last_refused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -780,19 +813,22 @@ func (x *Bfd) GetLastRefused() string {
 	return ""
 }
 
-// Messages counts BGP messages since the neighbor was configured.
+// Messages counts the BGP messages exchanged since the neighbor was configured.
 type Messages struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// All types together.
-	Received        uint64 `protobuf:"varint,1,opt,name=received,proto3" json:"received,omitempty"`
-	Sent            uint64 `protobuf:"varint,2,opt,name=sent,proto3" json:"sent,omitempty"`
+	// Messages of all types received.
+	Received uint64 `protobuf:"varint,1,opt,name=received,proto3" json:"received,omitempty"`
+	// Messages of all types sent.
+	Sent uint64 `protobuf:"varint,2,opt,name=sent,proto3" json:"sent,omitempty"`
+	// UPDATE messages received.
 	UpdatesReceived uint64 `protobuf:"varint,3,opt,name=updates_received,json=updatesReceived,proto3" json:"updates_received,omitempty"`
-	UpdatesSent     uint64 `protobuf:"varint,4,opt,name=updates_sent,json=updatesSent,proto3" json:"updates_sent,omitempty"`
-	// Changes that are not yet on the wire.
+	// UPDATE messages sent.
+	UpdatesSent uint64 `protobuf:"varint,4,opt,name=updates_sent,json=updatesSent,proto3" json:"updates_sent,omitempty"`
+	// Route changes that still wait to be sent.
 	Queued uint32 `protobuf:"varint,5,opt,name=queued,proto3" json:"queued,omitempty"`
 	// How often the session came up.
 	Established uint64 `protobuf:"varint,6,opt,name=established,proto3" json:"established,omitempty"`
-	// UPDATEs received that were malformed; absent: none was.
+	// Malformed UPDATEs received. Absent if there were none.
 	Malformed     *MalformedUpdates `protobuf:"bytes,7,opt,name=malformed,proto3" json:"malformed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -877,19 +913,21 @@ func (x *Messages) GetMalformed() *MalformedUpdates {
 	return nil
 }
 
-// MalformedUpdates counts UPDATEs that were malformed, each once in both maps.
+// MalformedUpdates counts malformed UPDATEs. Each is counted once in each map.
 type MalformedUpdates struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Total uint64                 `protobuf:"varint,1,opt,name=total,proto3" json:"total,omitempty"`
-	// By what RFC 7606 2 prescribes: "attribute-discard", "treat-as-withdraw",
-	// "session-reset".
+	// Malformed UPDATEs in all.
+	Total uint64 `protobuf:"varint,1,opt,name=total,proto3" json:"total,omitempty"`
+	// Counters by what nvad did about the UPDATE (RFC 7606 2): "attribute-discard",
+	// "treat-as-withdraw" or "session-reset".
 	ByAction map[string]uint64 `protobuf:"bytes,2,rep,name=by_action,json=byAction,proto3" json:"by_action,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
-	// By what was wrong: "frame", "prefix", "flags", "length", "value",
-	// "duplicate", "missing", "unrecognized", "limit".
+	// Counters by what was wrong with the UPDATE: "frame", "prefix", "flags", "length",
+	// "value", "duplicate", "missing", "unrecognized" or "limit".
 	ByClass map[string]uint64 `protobuf:"bytes,3,rep,name=by_class,json=byClass,proto3" json:"by_class,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
-	// What was wrong with the last one that did not end the session, and what
-	// became of it; empty: there was none.
-	Last          string                 `protobuf:"bytes,4,opt,name=last,proto3" json:"last,omitempty"`
+	// What was wrong with the last malformed UPDATE that did not end the session, and
+	// what nvad did about it. Empty if there was none.
+	Last string `protobuf:"bytes,4,opt,name=last,proto3" json:"last,omitempty"`
+	// When that UPDATE arrived. Absent if there was none.
 	LastAt        *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_at,json=lastAt,proto3" json:"last_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -960,10 +998,11 @@ func (x *MalformedUpdates) GetLastAt() *timestamppb.Timestamp {
 	return nil
 }
 
-// ListPolicyHitsRequest names the neighbor.
+// ListPolicyHitsRequest selects a neighbor.
 type ListPolicyHitsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Address       string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address of the neighbor, as configured.
+	Address       string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1005,10 +1044,12 @@ func (x *ListPolicyHitsRequest) GetAddress() string {
 	return ""
 }
 
-// ListPolicyHitsResponse is the next rules, those of the import policy first.
+// ListPolicyHitsResponse contains the next rules: first those of the import policy,
+// then those of the export policy.
 type ListPolicyHitsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Rules         []*PolicyHits          `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The rules, in the order of the policy.
+	Rules         []*PolicyHits `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1050,15 +1091,16 @@ func (x *ListPolicyHitsResponse) GetRules() []*PolicyHits {
 	return nil
 }
 
-// PolicyHits is how often a rule decided since the policy came into force, which is
-// the start, or the last reload that changed it. What was evaluated again counts
-// again.
+// PolicyHits counts how often a rule has decided about a route. The count starts at
+// zero when nvad starts and when a reload changes the policy. A route that is evaluated
+// again counts again.
 type PolicyHits struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "in" or "out".
+	// "in" for the import policy, "out" for the export policy.
 	Direction string `protobuf:"bytes,1,opt,name=direction,proto3" json:"direction,omitempty"`
-	// "prefix-list vm-hub10 seq 5 deny 10.0.0.0/16".
-	Rule          string `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
+	// The rule, such as "prefix-list vm-hub10 seq 5 deny 10.0.0.0/16".
+	Rule string `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
+	// How often the rule has decided.
 	Hits          uint64 `protobuf:"varint,3,opt,name=hits,proto3" json:"hits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -24,9 +24,11 @@ const (
 // GetProfileRequest selects a profile.
 type GetProfileRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// As runtime/pprof calls it: "heap", "goroutine", "allocs", "threadcreate", "block", "mutex"; or "cpu".
+	// "cpu", or the name of a profile of runtime/pprof: "heap", "goroutine", "allocs",
+	// "threadcreate", "block" or "mutex".
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// For "cpu": how long is measured, 1 to 300 seconds; 0: 10.
+	// For "cpu", how many seconds to measure: 1 to 300. 0 means 10. Other profiles ignore
+	// it.
 	Seconds       uint32 `protobuf:"varint,2,opt,name=seconds,proto3" json:"seconds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -76,10 +78,11 @@ func (x *GetProfileRequest) GetSeconds() uint32 {
 	return 0
 }
 
-// GetProfileResponse is the next part of a profile in the form of go tool pprof.
+// GetProfileResponse contains the next part of a profile.
 type GetProfileResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Bytes of the profile. Joined in order, they are a file for go tool pprof.
+	Data          []byte `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

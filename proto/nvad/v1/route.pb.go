@@ -22,19 +22,21 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// RouteKind names a routing table.
+// RouteKind selects a routing table.
 type RouteKind int32
 
 const (
-	// All accepted paths of all neighbors, and local ones.
+	// Loc-RIB: the accepted paths of all neighbors, and those that this NVA originates.
+	// For a single prefix, rejected paths are listed too.
 	RouteKind_ROUTE_KIND_LOC_RIB RouteKind = 0
-	// What a neighbor sent, before policy.
+	// Adj-RIB-In: all paths that a neighbor sent, before import policy.
 	RouteKind_ROUTE_KIND_RECEIVED RouteKind = 1
-	// What the import policy let in, as it changed it.
+	// The paths of a neighbor that were accepted, with the changes of its import policy.
 	RouteKind_ROUTE_KIND_ACCEPTED RouteKind = 2
-	// What it did not let in, with the rule.
+	// The paths of a neighbor that were rejected, each with the rule that rejected it.
 	RouteKind_ROUTE_KIND_REJECTED RouteKind = 3
-	// What was sent to a neighbor, as it was sent, and what is held back from it.
+	// Adj-RIB-Out: the paths advertised to a neighbor, as sent, and those that
+	// maximum-prefix-out holds back.
 	RouteKind_ROUTE_KIND_ADVERTISED RouteKind = 4
 )
 
@@ -83,22 +85,27 @@ func (RouteKind) EnumDescriptor() ([]byte, []int) {
 	return file_nvad_v1_route_proto_rawDescGZIP(), []int{0}
 }
 
-// ListRoutesRequest selects a table.
+// ListRoutesRequest selects a table and the paths to list. A path must meet all
+// conditions.
 type ListRoutesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Kind  RouteKind              `protobuf:"varint,1,opt,name=kind,proto3,enum=nvad.v1.RouteKind" json:"kind,omitempty"`
-	// Required for every kind but the Loc-RIB, of which it selects the neighbor's paths.
+	// The table to list.
+	Kind RouteKind `protobuf:"varint,1,opt,name=kind,proto3,enum=nvad.v1.RouteKind" json:"kind,omitempty"`
+	// Address of the neighbor whose table is listed. Required unless kind is the Loc-RIB;
+	// there it selects the paths learned from this neighbor, and empty selects all.
 	Neighbor string `protobuf:"bytes,2,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
-	// Only paths of exactly this prefix; empty: all.
+	// Only paths of exactly this prefix. Empty selects all prefixes.
 	Prefix string `protobuf:"bytes,3,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// Only the longest prefix around this address that has a path in the Loc-RIB.
+	// Only the longest prefix that covers this address and has an accepted path. Allowed
+	// only with the Loc-RIB, and without prefix. Empty selects all prefixes.
 	Address string `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`
-	// With prefix: also what lies within it.
+	// With prefix: list the more specific prefixes within it too.
 	Longer bool `protobuf:"varint,5,opt,name=longer,proto3" json:"longer,omitempty"`
-	// Only paths with each of these communities, in the form in which Attributes has
-	// them; at most 16.
+	// Only paths that carry all of these communities, written as in Attributes. At most
+	// 16; empty selects all paths.
 	Communities []string `protobuf:"bytes,6,rep,name=communities,proto3" json:"communities,omitempty"`
-	// Only paths whose AS path this matches, an expression as in an as-path-list.
+	// Only paths whose AS path matches this expression, written as in an as-path-list.
+	// Empty selects all paths.
 	AsPath        string `protobuf:"bytes,7,opt,name=as_path,json=asPath,proto3" json:"as_path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -183,10 +190,11 @@ func (x *ListRoutesRequest) GetAsPath() string {
 	return ""
 }
 
-// ListRoutesResponse is the next part of the table.
+// ListRoutesResponse contains the next part of the table.
 type ListRoutesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Paths         []*Path                `protobuf:"bytes,1,rep,name=paths,proto3" json:"paths,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The paths, ordered by prefix. In the Loc-RIB, the best path of a prefix comes first.
+	Paths         []*Path `protobuf:"bytes,1,rep,name=paths,proto3" json:"paths,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -228,40 +236,46 @@ func (x *ListRoutesResponse) GetPaths() []*Path {
 	return nil
 }
 
-// Path is one path of a prefix.
+// Path describes one path of a prefix.
 type Path struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Prefix string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// The neighbor it came from or is advertised to; empty: local.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The prefix.
+	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// The neighbor that the path was learned from or, in the Adj-RIB-Out, is advertised
+	// to. Empty if this NVA originates the path.
 	Neighbor string `protobuf:"bytes,2,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
-	// "bgp", "connected", "static", "kernel", "network", "aggregate",
-	// "default-originate".
-	Source     string      `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// Where the path comes from: "bgp", "connected", "static", "kernel", "network",
+	// "aggregate" or "default-originate".
+	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// The path attributes as they are in the selected table.
 	Attributes *Attributes `protobuf:"bytes,4,opt,name=attributes,proto3" json:"attributes,omitempty"`
-	// Local to this router.
+	// Weight, the first step of the decision process. It never leaves this NVA.
 	Weight uint32 `protobuf:"varint,5,opt,name=weight,proto3" json:"weight,omitempty"`
-	// The next hop resolves.
+	// True if the next hop resolves.
 	Valid bool `protobuf:"varint,6,opt,name=valid,proto3" json:"valid,omitempty"`
-	// Chosen by the decision process.
+	// True if the path is the best one of its prefix.
 	Best bool `protobuf:"varint,7,opt,name=best,proto3" json:"best,omitempty"`
-	// Used beside the best path.
+	// True if the path shares the traffic with the best path (ECMP).
 	Multipath bool `protobuf:"varint,8,opt,name=multipath,proto3" json:"multipath,omitempty"`
-	// Learned over iBGP.
+	// True if the path was learned over iBGP.
 	Internal bool `protobuf:"varint,9,opt,name=internal,proto3" json:"internal,omitempty"`
-	// Kept while the neighbor restarts.
+	// True if the path is kept while its neighbor restarts (RFC 4724).
 	Stale bool `protobuf:"varint,10,opt,name=stale,proto3" json:"stale,omitempty"`
-	// Selected for the kernel.
+	// True if nvad wants to install the path's next hops in the kernel.
 	Fib bool `protobuf:"varint,11,opt,name=fib,proto3" json:"fib,omitempty"`
-	// The rule that rejected it, or why it is not valid, not best or held back.
+	// The rule that rejected the path; why it is not valid, not best or held back; or the
+	// step by which it is best. Empty if there is nothing to say.
 	Reason string `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`
-	// When it last changed.
+	// When the path was received or last changed.
 	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
-	// Resolved next hops.
+	// The resolved next hops, such as "via 10.0.0.1 dev eth0". Empty if the next hop does
+	// not resolve.
 	NextHops []string `protobuf:"bytes,14,rep,name=next_hops,json=nextHops,proto3" json:"next_hops,omitempty"`
-	// Neighbors it is advertised to; only if one prefix was asked for.
+	// Addresses of the neighbors that the prefix is advertised to. Filled only for the
+	// best path.
 	AdvertisedTo []string `protobuf:"bytes,15,rep,name=advertised_to,json=advertisedTo,proto3" json:"advertised_to,omitempty"`
-	// Not advertised, because maximum-prefix-out has no room for it; only in
-	// ROUTE_KIND_ADVERTISED.
+	// True if the path is not advertised because maximum-prefix-out has no room for it.
+	// Set only in ROUTE_KIND_ADVERTISED.
 	HeldBack      bool `protobuf:"varint,16,opt,name=held_back,json=heldBack,proto3" json:"held_back,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -409,33 +423,42 @@ func (x *Path) GetHeldBack() bool {
 	return false
 }
 
-// Attributes is a set of BGP path attributes.
+// Attributes contains the BGP path attributes of a path.
 type Attributes struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "65515 12076", sets in braces; empty for a local route.
+	// AS path, the latest AS first, such as "65515 12076". AS sets are in braces. Empty
+	// for a path that this NVA originates.
 	AsPath string `protobuf:"bytes,1,opt,name=as_path,json=asPath,proto3" json:"as_path,omitempty"`
 	// "igp", "egp" or "incomplete".
-	Origin  string `protobuf:"bytes,2,opt,name=origin,proto3" json:"origin,omitempty"`
+	Origin string `protobuf:"bytes,2,opt,name=origin,proto3" json:"origin,omitempty"`
+	// Address of the next hop.
 	NextHop string `protobuf:"bytes,3,opt,name=next_hop,json=nextHop,proto3" json:"next_hop,omitempty"`
-	// Absent: not set.
-	Med       *uint32 `protobuf:"varint,4,opt,name=med,proto3,oneof" json:"med,omitempty"`
+	// Multi-exit discriminator. Absent if it is not set.
+	Med *uint32 `protobuf:"varint,4,opt,name=med,proto3,oneof" json:"med,omitempty"`
+	// Local preference. Absent if it is not set.
 	LocalPref *uint32 `protobuf:"varint,5,opt,name=local_pref,json=localPref,proto3,oneof" json:"local_pref,omitempty"`
-	// "65001:200" or the name of a well-known one.
+	// Communities, such as "65001:200" or the name of a well-known community.
 	Communities []string `protobuf:"bytes,6,rep,name=communities,proto3" json:"communities,omitempty"`
-	// "65001:1:2".
+	// Large communities, such as "65001:1:2".
 	LargeCommunities []string `protobuf:"bytes,7,rep,name=large_communities,json=largeCommunities,proto3" json:"large_communities,omitempty"`
-	// "rt 65001:1", "soo 65515:7", else "0x" and 16 hex digits.
-	ExtCommunities  []string `protobuf:"bytes,8,rep,name=ext_communities,json=extCommunities,proto3" json:"ext_communities,omitempty"`
-	AtomicAggregate bool     `protobuf:"varint,9,opt,name=atomic_aggregate,json=atomicAggregate,proto3" json:"atomic_aggregate,omitempty"`
-	// "ASN ADDRESS"
-	Aggregator   string   `protobuf:"bytes,10,opt,name=aggregator,proto3" json:"aggregator,omitempty"`
-	OriginatorId string   `protobuf:"bytes,11,opt,name=originator_id,json=originatorId,proto3" json:"originator_id,omitempty"`
-	ClusterList  []string `protobuf:"bytes,12,rep,name=cluster_list,json=clusterList,proto3" json:"cluster_list,omitempty"`
-	// ASN of the OTC attribute (RFC 9234).
-	OnlyToCustomer *uint32             `protobuf:"varint,13,opt,name=only_to_customer,json=onlyToCustomer,proto3,oneof" json:"only_to_customer,omitempty"`
-	Unknown        []*UnknownAttribute `protobuf:"bytes,14,rep,name=unknown,proto3" json:"unknown,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Extended communities, such as "rt 65001:1" or "soo 65515:7". Other types are "0x"
+	// and 16 hexadecimal digits.
+	ExtCommunities []string `protobuf:"bytes,8,rep,name=ext_communities,json=extCommunities,proto3" json:"ext_communities,omitempty"`
+	// True if the path has the attribute ATOMIC_AGGREGATE.
+	AtomicAggregate bool `protobuf:"varint,9,opt,name=atomic_aggregate,json=atomicAggregate,proto3" json:"atomic_aggregate,omitempty"`
+	// ASN and address of the router that formed the aggregate, separated by a space.
+	// Empty if the path has no AGGREGATOR.
+	Aggregator string `protobuf:"bytes,10,opt,name=aggregator,proto3" json:"aggregator,omitempty"`
+	// ORIGINATOR_ID, set by a route reflector. Empty if there is none.
+	OriginatorId string `protobuf:"bytes,11,opt,name=originator_id,json=originatorId,proto3" json:"originator_id,omitempty"`
+	// CLUSTER_LIST: identifiers of the route reflectors that the path has passed.
+	ClusterList []string `protobuf:"bytes,12,rep,name=cluster_list,json=clusterList,proto3" json:"cluster_list,omitempty"`
+	// ASN in the Only-to-Customer attribute (RFC 9234). Absent if it is not set.
+	OnlyToCustomer *uint32 `protobuf:"varint,13,opt,name=only_to_customer,json=onlyToCustomer,proto3,oneof" json:"only_to_customer,omitempty"`
+	// Attributes that nvad does not know and passes on.
+	Unknown       []*UnknownAttribute `protobuf:"bytes,14,rep,name=unknown,proto3" json:"unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Attributes) Reset() {
@@ -566,13 +589,14 @@ func (x *Attributes) GetUnknown() []*UnknownAttribute {
 	return nil
 }
 
-// UnknownAttribute is an attribute that nvad passes on without reading it.
+// UnknownAttribute is an attribute that nvad passes on without interpreting it.
 type UnknownAttribute struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Type code of the IANA registry.
+	// Type code from the IANA registry.
 	Type uint32 `protobuf:"varint,1,opt,name=type,proto3" json:"type,omitempty"`
-	// As received (RFC 4271 4.3).
-	Flags         uint32 `protobuf:"varint,2,opt,name=flags,proto3" json:"flags,omitempty"`
+	// Flags as received (RFC 4271 4.3).
+	Flags uint32 `protobuf:"varint,2,opt,name=flags,proto3" json:"flags,omitempty"`
+	// Value as received.
 	Value         []byte `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -59,13 +59,15 @@ func (*GetVersionRequest) Descriptor() ([]byte, []int) {
 	return file_nvad_v1_status_proto_rawDescGZIP(), []int{0}
 }
 
-// Version identifies a build.
+// Version identifies the build of the running daemon.
 type Version struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "v1.2.0".
+	// Release, such as "v1.2.0", or "devel" for a build from a working tree.
 	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
-	// VCS revision, with "+dirty" if the tree had changes; empty if unknown.
-	Commit        string `protobuf:"bytes,2,opt,name=commit,proto3" json:"commit,omitempty"`
+	// VCS revision, followed by "+dirty" if the tree had uncommitted changes. Empty if it
+	// is unknown.
+	Commit string `protobuf:"bytes,2,opt,name=commit,proto3" json:"commit,omitempty"`
+	// Version of Go that built the daemon.
 	GoVersion     string `protobuf:"bytes,3,opt,name=go_version,json=goVersion,proto3" json:"go_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -159,46 +161,58 @@ func (*GetStatusRequest) Descriptor() ([]byte, []int) {
 	return file_nvad_v1_status_proto_rawDescGZIP(), []int{2}
 }
 
-// Status is the daemon at a glance.
+// Status summarizes the daemon.
 type Status struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	Version  string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
-	Asn      uint32                 `protobuf:"varint,2,opt,name=asn,proto3" json:"asn,omitempty"`
-	RouterId string                 `protobuf:"bytes,3,opt,name=router_id,json=routerId,proto3" json:"router_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version of the daemon, as in Version.
+	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	// ASN of this NVA.
+	Asn uint32 `protobuf:"varint,2,opt,name=asn,proto3" json:"asn,omitempty"`
+	// BGP identifier of this NVA.
+	RouterId string `protobuf:"bytes,3,opt,name=router_id,json=routerId,proto3" json:"router_id,omitempty"`
 	// When the daemon started.
 	Since *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
-	// Neighbors that are configured, and that are Established.
-	Neighbors   uint32 `protobuf:"varint,5,opt,name=neighbors,proto3" json:"neighbors,omitempty"`
+	// Number of configured neighbors.
+	Neighbors uint32 `protobuf:"varint,5,opt,name=neighbors,proto3" json:"neighbors,omitempty"`
+	// Number of neighbors whose session is Established.
 	Established uint32 `protobuf:"varint,6,opt,name=established,proto3" json:"established,omitempty"`
-	// Prefixes with an accepted path, and accepted paths: what ListRoutes returns of
-	// the Loc-RIB.
+	// Number of prefixes in the Loc-RIB: those with at least one accepted path.
 	Prefixes uint32 `protobuf:"varint,7,opt,name=prefixes,proto3" json:"prefixes,omitempty"`
-	Paths    uint32 `protobuf:"varint,8,opt,name=paths,proto3" json:"paths,omitempty"`
-	// False until every neighbor has told what it knows, or was given up.
+	// Number of paths in the Loc-RIB: accepted ones, and those that this NVA originates.
+	Paths uint32 `protobuf:"varint,8,opt,name=paths,proto3" json:"paths,omitempty"`
+	// True once every neighbor has sent all its routes, or nvad has stopped waiting for
+	// it.
 	InSync bool `protobuf:"varint,9,opt,name=in_sync,json=inSync,proto3" json:"in_sync,omitempty"`
-	// Neighbors that keep the daemon from being in sync.
+	// Addresses of the neighbors that nvad still waits for. Empty once it is in sync.
 	WaitingFor []string `protobuf:"bytes,10,rep,name=waiting_for,json=waitingFor,proto3" json:"waiting_for,omitempty"`
-	// Routes wanted in the kernel, and those it holds.
-	FibWanted    uint32 `protobuf:"varint,11,opt,name=fib_wanted,json=fibWanted,proto3" json:"fib_wanted,omitempty"`
+	// Number of routes that nvad wants in the kernel.
+	FibWanted uint32 `protobuf:"varint,11,opt,name=fib_wanted,json=fibWanted,proto3" json:"fib_wanted,omitempty"`
+	// Number of those routes that are installed.
 	FibInstalled uint32 `protobuf:"varint,12,opt,name=fib_installed,json=fibInstalled,proto3" json:"fib_installed,omitempty"`
-	// Tunnels that are configured, and that are up.
-	Tunnels   uint32 `protobuf:"varint,13,opt,name=tunnels,proto3" json:"tunnels,omitempty"`
+	// Number of configured tunnels.
+	Tunnels uint32 `protobuf:"varint,13,opt,name=tunnels,proto3" json:"tunnels,omitempty"`
+	// Number of tunnels that are up.
 	TunnelsUp uint32 `protobuf:"varint,14,opt,name=tunnels_up,json=tunnelsUp,proto3" json:"tunnels_up,omitempty"`
-	// Since when this NVA takes leave of its traffic, and why; absent: it does not.
-	DrainingSince  *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=draining_since,json=drainingSince,proto3" json:"draining_since,omitempty"`
-	DrainingReason string                 `protobuf:"bytes,16,opt,name=draining_reason,json=drainingReason,proto3" json:"draining_reason,omitempty"`
-	Config         *ConfigState           `protobuf:"bytes,17,opt,name=config,proto3" json:"config,omitempty"`
-	// What the configuration may say but hardly means, and what came of it.
+	// When the drain started. Absent if this NVA is not draining.
+	DrainingSince *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=draining_since,json=drainingSince,proto3" json:"draining_since,omitempty"`
+	// Who asked for the drain, and why. Empty if this NVA is not draining.
+	DrainingReason string `protobuf:"bytes,16,opt,name=draining_reason,json=drainingReason,proto3" json:"draining_reason,omitempty"`
+	// The running configuration compared with the file.
+	Config *ConfigState `protobuf:"bytes,17,opt,name=config,proto3" json:"config,omitempty"`
+	// Warnings about the configuration and about its effect at run time: settings that
+	// are valid but probably not intended.
 	Warnings []*Warning `protobuf:"bytes,18,rep,name=warnings,proto3" json:"warnings,omitempty"`
-	// NICs that answer 168.63.129.16 themselves, as the configuration asks.
-	Nics   []*Nic  `protobuf:"bytes,19,rep,name=nics,proto3" json:"nics,omitempty"`
+	// NICs for which the configuration asks nvad to route answers to 168.63.129.16.
+	Nics []*Nic `protobuf:"bytes,19,rep,name=nics,proto3" json:"nics,omitempty"`
+	// Memory use of the daemon.
 	Memory *Memory `protobuf:"bytes,20,opt,name=memory,proto3" json:"memory,omitempty"`
-	// Host name of the machine that the daemon runs on.
+	// Host name of the machine that the daemon runs on. Empty if it can't be read.
 	Host string `protobuf:"bytes,30,opt,name=host,proto3" json:"host,omitempty"`
-	// What is wrong at this moment.
+	// Everything that is wrong at this moment. Empty if all is well.
 	Problems []*Problem `protobuf:"bytes,21,rep,name=problems,proto3" json:"problems,omitempty"`
-	// Neighbors and gateways that tunnels lead to, and those that are alive.
-	TunnelPeers   uint32 `protobuf:"varint,22,opt,name=tunnel_peers,json=tunnelPeers,proto3" json:"tunnel_peers,omitempty"`
+	// Number of neighbors and gateways that are reached through tunnels.
+	TunnelPeers uint32 `protobuf:"varint,22,opt,name=tunnel_peers,json=tunnelPeers,proto3" json:"tunnel_peers,omitempty"`
+	// Number of those neighbors and gateways that are alive.
 	TunnelPeersUp uint32 `protobuf:"varint,23,opt,name=tunnel_peers_up,json=tunnelPeersUp,proto3" json:"tunnel_peers_up,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -402,16 +416,17 @@ func (x *Status) GetTunnelPeersUp() uint32 {
 	return 0
 }
 
-// Problem is one thing that is wrong.
+// Problem describes one thing that is wrong.
 type Problem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "neighbor", "route-server", "tunnel", "default-route" or "drain".
+	// What it concerns: "neighbor", "route-server", "tunnel", "default-route" or "drain".
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	// Of the neighbor, Route Server or tunnel; empty: of none.
+	// Name of the neighbor, Route Server or tunnel. Empty if the problem concerns none of
+	// these.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// For people.
+	// Description for the operator.
 	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
-	// When it began; absent: not known.
+	// When the problem began. Absent if that is not known.
 	Since         *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -475,15 +490,16 @@ func (x *Problem) GetSince() *timestamppb.Timestamp {
 	return nil
 }
 
-// Memory is the memory of the process.
+// Memory describes the memory use of the daemon.
 type Memory struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Octets that the last collection of garbage found in use, and what the runtime
-	// needs beside them.
+	// Bytes that the last garbage collection found in use, plus the needs of the Go
+	// runtime.
 	InUse uint64 `protobuf:"varint,1,opt,name=in_use,json=inUse,proto3" json:"in_use,omitempty"`
-	// Octets that may be in use before the neighbor that holds most is closed.
+	// Bytes that may be in use. Beyond that, nvad closes the session that uses most
+	// memory. 0 if there is no limit.
 	Budget uint64 `protobuf:"varint,2,opt,name=budget,proto3" json:"budget,omitempty"`
-	// Sessions that were ended for it since the start.
+	// Number of sessions closed since the start because the budget was exceeded.
 	Closings      uint64 `protobuf:"varint,3,opt,name=closings,proto3" json:"closings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -540,19 +556,20 @@ func (x *Memory) GetClosings() uint64 {
 	return 0
 }
 
-// Nic is a NIC with a routing table of its own for its answers to 168.63.129.16.
+// Nic is a NIC with its own routing table, through which it answers 168.63.129.16.
 type Nic struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Device string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the interface.
+	Device string `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
 	// Number of the kernel's routing table.
 	Table uint32 `protobuf:"varint,2,opt,name=table,proto3" json:"table,omitempty"`
-	// Empty while it is not known.
+	// Gateway of the NIC's subnet. Empty while it is not known.
 	Gateway string `protobuf:"bytes,3,opt,name=gateway,proto3" json:"gateway,omitempty"`
 	// "ready", "waiting" or "failed".
 	State string `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
-	// Why it is not ready.
+	// Why the NIC is not ready. Empty if it is.
 	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Addresses whose answers leave by this NIC.
+	// Addresses of this NIC: packets from them to 168.63.129.16 leave through it.
 	Addresses     []string `protobuf:"bytes,6,rep,name=addresses,proto3" json:"addresses,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

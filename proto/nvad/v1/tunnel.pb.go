@@ -24,7 +24,7 @@ const (
 // ListTunnelsRequest selects tunnels.
 type ListTunnelsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Empty: all.
+	// Name of one tunnel. Empty selects all tunnels.
 	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -67,10 +67,11 @@ func (x *ListTunnelsRequest) GetName() string {
 	return ""
 }
 
-// ListTunnelsResponse holds the selected tunnels, ordered by name.
+// ListTunnelsResponse contains the selected tunnels.
 type ListTunnelsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Tunnels       []*Tunnel              `protobuf:"bytes,1,rep,name=tunnels,proto3" json:"tunnels,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tunnels, ordered by name.
+	Tunnels       []*Tunnel `protobuf:"bytes,1,rep,name=tunnels,proto3" json:"tunnels,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -112,43 +113,54 @@ func (x *ListTunnelsResponse) GetTunnels() []*Tunnel {
 	return nil
 }
 
-// Tunnel is a VXLAN device.
+// Tunnel describes a configured VXLAN tunnel and its device.
 type Tunnel struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Vni   uint32                 `protobuf:"varint,2,opt,name=vni,proto3" json:"vni,omitempty"`
-	// "up", "down", "waiting" or "failed".
+	// Name of the tunnel and of its device.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// VXLAN network identifier.
+	Vni uint32 `protobuf:"varint,2,opt,name=vni,proto3" json:"vni,omitempty"`
+	// "up", "down" (the device is down, or no far end answers), "waiting" (for something
+	// that the device needs) or "failed" (the kernel answered with an error).
 	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
-	// Why it is not up.
+	// Why the tunnel is not up. Empty if it is up, or if there is nothing to say.
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Underlay address of this end.
+	// Underlay address of this end. Empty while it is not known.
 	Local string `protobuf:"bytes,5,opt,name=local,proto3" json:"local,omitempty"`
-	// Underlay addresses of the far ends.
+	// Underlay addresses of the remotes, the far ends of the tunnel.
 	Remotes []string `protobuf:"bytes,6,rep,name=remotes,proto3" json:"remotes,omitempty"`
-	// Multicast group in place of remotes.
+	// Multicast group that is used in place of remotes. Empty if there is none.
 	Group string `protobuf:"bytes,7,opt,name=group,proto3" json:"group,omitempty"`
-	// Underlay device.
+	// Name of the underlay interface. Empty if it does not exist.
 	Device string `protobuf:"bytes,8,opt,name=device,proto3" json:"device,omitempty"`
 	// UDP destination port.
 	Port uint32 `protobuf:"varint,9,opt,name=port,proto3" json:"port,omitempty"`
-	// That the device has.
+	// MTU that the device has, in bytes. 0 if there is no device.
 	Mtu uint32 `protobuf:"varint,10,opt,name=mtu,proto3" json:"mtu,omitempty"`
+	// MAC address of the device. Empty if there is no device.
 	Mac string `protobuf:"bytes,11,opt,name=mac,proto3" json:"mac,omitempty"`
-	// Inside the tunnel, with the length of the subnet.
+	// Addresses of the device inside the tunnel, each with the prefix length of its
+	// subnet. IPv6 link-local addresses are left out.
 	Addresses []string `protobuf:"bytes,12,rep,name=addresses,proto3" json:"addresses,omitempty"`
-	// The kernel's counters of the device.
-	RxPackets uint64      `protobuf:"varint,13,opt,name=rx_packets,json=rxPackets,proto3" json:"rx_packets,omitempty"`
-	TxPackets uint64      `protobuf:"varint,14,opt,name=tx_packets,json=txPackets,proto3" json:"tx_packets,omitempty"`
-	RxBytes   uint64      `protobuf:"varint,15,opt,name=rx_bytes,json=rxBytes,proto3" json:"rx_bytes,omitempty"`
-	TxBytes   uint64      `protobuf:"varint,16,opt,name=tx_bytes,json=txBytes,proto3" json:"tx_bytes,omitempty"`
-	Fdb       []*FDBEntry `protobuf:"bytes,17,rep,name=fdb,proto3" json:"fdb,omitempty"`
-	// Neighbors that are reached over it, and far ends that static routes lead to.
+	// Packets received, by the kernel's counter.
+	RxPackets uint64 `protobuf:"varint,13,opt,name=rx_packets,json=rxPackets,proto3" json:"rx_packets,omitempty"`
+	// Packets sent, by the kernel's counter.
+	TxPackets uint64 `protobuf:"varint,14,opt,name=tx_packets,json=txPackets,proto3" json:"tx_packets,omitempty"`
+	// Bytes received, by the kernel's counter.
+	RxBytes uint64 `protobuf:"varint,15,opt,name=rx_bytes,json=rxBytes,proto3" json:"rx_bytes,omitempty"`
+	// Bytes sent, by the kernel's counter.
+	TxBytes uint64 `protobuf:"varint,16,opt,name=tx_bytes,json=txBytes,proto3" json:"tx_bytes,omitempty"`
+	// The device's forwarding database: configured entries first, then learned ones.
+	Fdb []*FDBEntry `protobuf:"bytes,17,rep,name=fdb,proto3" json:"fdb,omitempty"`
+	// Neighbors that are reached through the tunnel, and gateways of static routes that
+	// BFD watches on it.
 	Peers []*TunnelPeer `protobuf:"bytes,18,rep,name=peers,proto3" json:"peers,omitempty"`
-	// What keeps large packets from getting through; empty: nothing is known to.
+	// Why large packets do not get through. Empty if nothing is known to stop them.
 	MtuWarning string `protobuf:"bytes,19,opt,name=mtu_warning,json=mtuWarning,proto3" json:"mtu_warning,omitempty"`
-	// What the guards of the tunnel have dropped since their rules were written.
+	// Packets that the rules guarding the tunnel have dropped since the rules were last
+	// written, one entry for each reason.
 	Dropped []*TunnelDrop `protobuf:"bytes,20,rep,name=dropped,proto3" json:"dropped,omitempty"`
-	// The rules that keep strangers out of the tunnel are not in the kernel.
+	// True if the rules that keep strangers out of the tunnel are not in the kernel.
 	Unguarded     bool `protobuf:"varint,21,opt,name=unguarded,proto3" json:"unguarded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -331,12 +343,15 @@ func (x *Tunnel) GetUnguarded() bool {
 	return false
 }
 
-// TunnelDrop counts packets that tried to enter or leave a tunnel and may not.
+// TunnelDrop counts packets that were not allowed to enter or leave a tunnel.
 type TunnelDrop struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
-	Packets       uint64                 `protobuf:"varint,2,opt,name=packets,proto3" json:"packets,omitempty"`
-	Bytes         uint64                 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why the packets were dropped.
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Number of packets dropped.
+	Packets uint64 `protobuf:"varint,2,opt,name=packets,proto3" json:"packets,omitempty"`
+	// Number of bytes in those packets.
+	Bytes         uint64 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -392,19 +407,21 @@ func (x *TunnelDrop) GetBytes() uint64 {
 	return 0
 }
 
-// TunnelPeer tells whether a remote of a tunnel is alive, by a neighbor behind it.
+// TunnelPeer says whether a neighbor or gateway at the far end of a tunnel is alive.
 type TunnelPeer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Underlay address; empty if it can't be told which remote the neighbor is behind.
+	// Underlay address of the remote that the neighbor is behind. Empty if that is not
+	// known.
 	Remote string `protobuf:"bytes,1,opt,name=remote,proto3" json:"remote,omitempty"`
-	// Address of the neighbor, or of the gateway.
+	// Address of the neighbor or gateway.
 	Neighbor string `protobuf:"bytes,2,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
-	Up       bool   `protobuf:"varint,3,opt,name=up,proto3" json:"up,omitempty"`
-	// What says so: "bfd" or "bgp".
+	// True if the neighbor or gateway is alive.
+	Up bool `protobuf:"varint,3,opt,name=up,proto3" json:"up,omitempty"`
+	// Protocol that shows whether it is alive: "bfd" or "bgp".
 	By string `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"`
-	// It is no neighbor, but the gateway of static routes.
+	// True for a gateway of static routes that is not a neighbor.
 	Gateway bool `protobuf:"varint,5,opt,name=gateway,proto3" json:"gateway,omitempty"`
-	// Why it is not up, as far as that is known.
+	// Why a gateway is not alive. Empty if it is alive or the reason is not known.
 	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -482,18 +499,20 @@ func (x *TunnelPeer) GetReason() string {
 	return ""
 }
 
-// FDBEntry is an entry of a tunnel's forwarding database.
+// FDBEntry is an entry of a tunnel's forwarding database: it says which remote has a MAC
+// address.
 type FDBEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// All zeros: every one that is not known.
+	// The MAC address. The entry with all zeros is for every address that has no entry.
 	Mac string `protobuf:"bytes,1,opt,name=mac,proto3" json:"mac,omitempty"`
-	// Underlay address, or the multicast group.
+	// Underlay address of the remote, or the multicast group.
 	Remote string `protobuf:"bytes,2,opt,name=remote,proto3" json:"remote,omitempty"`
-	// Put there by nvad, not learned.
+	// True if the entry was configured by nvad, false if the device learned it.
 	Permanent bool `protobuf:"varint,3,opt,name=permanent,proto3" json:"permanent,omitempty"`
-	// Since it was last used or heard of.
+	// Seconds since the entry was last used or confirmed.
 	AgeSeconds uint32 `protobuf:"varint,4,opt,name=age_seconds,json=ageSeconds,proto3" json:"age_seconds,omitempty"`
-	// On the tunnel, of whom the MAC is: what the kernel's neighbor tables say.
+	// Addresses inside the tunnel that belong to the MAC address, from the kernel's
+	// neighbor tables. IPv6 link-local addresses are left out.
 	Addresses     []string `protobuf:"bytes,5,rep,name=addresses,proto3" json:"addresses,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -22,18 +22,19 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// WatchKind is a kind of change.
+// WatchKind selects a kind of change.
 type WatchKind int32
 
 const (
+	// Not a kind. Requests must not use it.
 	WatchKind_WATCH_KIND_UNSPECIFIED WatchKind = 0
-	// Sessions.
+	// Sessions that come up, go down or fail to come up.
 	WatchKind_WATCH_KIND_NEIGHBORS WatchKind = 1
-	// Best paths.
+	// Changes of best paths.
 	WatchKind_WATCH_KIND_ROUTES WatchKind = 2
-	// Routes of the kernel.
+	// Changes of the kernel's routes.
 	WatchKind_WATCH_KIND_FIB WatchKind = 3
-	// States of tunnels.
+	// Changes of the state of tunnels.
 	WatchKind_WATCH_KIND_TUNNELS WatchKind = 4
 )
 
@@ -85,13 +86,16 @@ func (WatchKind) EnumDescriptor() ([]byte, []int) {
 // WatchRequest selects changes.
 type WatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Empty: all.
+	// Kinds of change to send. Empty selects all kinds.
 	Kinds []WatchKind `protobuf:"varint,1,rep,packed,name=kinds,proto3,enum=nvad.v1.WatchKind" json:"kinds,omitempty"`
-	// Only the session with this neighbor, and paths that come from it or did.
+	// Only changes of the session with this neighbor, and of best paths that come from it
+	// or came from it before. Empty selects all.
 	Neighbor string `protobuf:"bytes,2,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
-	// Only routes of this prefix and within it.
+	// Only changes of routes for this prefix and for more specific prefixes within it.
+	// Empty selects all.
 	Prefix string `protobuf:"bytes,3,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// What is kept of the past, changes of neighbors and tunnels, and no more.
+	// Send the recent changes that nvad remembers, and then end. It remembers only
+	// changes of neighbors and tunnels.
 	Recent        bool `protobuf:"varint,4,opt,name=recent,proto3" json:"recent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -155,11 +159,12 @@ func (x *WatchRequest) GetRecent() bool {
 	return false
 }
 
-// WatchResponse is what has happened since the one before.
+// WatchResponse contains the changes since the previous message.
 type WatchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Changes ahead of these that are lost: the client was too slow to read them.
-	Lost          uint64        `protobuf:"varint,1,opt,name=lost,proto3" json:"lost,omitempty"`
+	// Number of changes lost before these, because the client read too slowly.
+	Lost uint64 `protobuf:"varint,1,opt,name=lost,proto3" json:"lost,omitempty"`
+	// The changes, in the order in which they happened.
 	Events        []*WatchEvent `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -209,11 +214,13 @@ func (x *WatchResponse) GetEvents() []*WatchEvent {
 	return nil
 }
 
-// WatchEvent is one change.
+// WatchEvent describes one change.
 type WatchEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// When nvad noticed.
+	// When nvad noticed the change.
 	Time *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
+	// What changed.
+	//
 	// Types that are valid to be assigned to Change:
 	//
 	//	*WatchEvent_Neighbor
@@ -310,18 +317,22 @@ type isWatchEvent_Change interface {
 }
 
 type WatchEvent_Neighbor struct {
+	// A session changed.
 	Neighbor *NeighborChange `protobuf:"bytes,2,opt,name=neighbor,proto3,oneof"`
 }
 
 type WatchEvent_Route struct {
+	// A best path changed.
 	Route *RouteChange `protobuf:"bytes,3,opt,name=route,proto3,oneof"`
 }
 
 type WatchEvent_Fib struct {
+	// A route of the kernel changed, or an attempt to change it failed.
 	Fib *FIBChange `protobuf:"bytes,4,opt,name=fib,proto3,oneof"`
 }
 
 type WatchEvent_Tunnel struct {
+	// A tunnel changed.
 	Tunnel *TunnelChange `protobuf:"bytes,5,opt,name=tunnel,proto3,oneof"`
 }
 
@@ -333,17 +344,20 @@ func (*WatchEvent_Fib) isWatchEvent_Change() {}
 
 func (*WatchEvent_Tunnel) isWatchEvent_Change() {}
 
-// NeighborChange is a session that came up, went down, or fails to come up.
+// NeighborChange describes a session that came up, went down or failed to come up.
 type NeighborChange struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	Address   string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
-	RemoteAsn uint32                 `protobuf:"varint,2,opt,name=remote_asn,json=remoteAsn,proto3" json:"remote_asn,omitempty"`
-	// States of RFC 4271, as in Neighbor.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address of the neighbor.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// ASN of the neighbor.
+	RemoteAsn uint32 `protobuf:"varint,2,opt,name=remote_asn,json=remoteAsn,proto3" json:"remote_asn,omitempty"`
+	// State before the change, as in Neighbor.
 	OldState string `protobuf:"bytes,3,opt,name=old_state,json=oldState,proto3" json:"old_state,omitempty"`
+	// State after the change, as in Neighbor.
 	NewState string `protobuf:"bytes,4,opt,name=new_state,json=newState,proto3" json:"new_state,omitempty"`
-	// Why it went down, or is not up.
+	// Why the session went down or is not up. Empty if it came up.
 	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Its routes stay for now (RFC 4724).
+	// True if the routes of a lost session are kept as stale for now (RFC 4724).
 	RoutesKept    bool `protobuf:"varint,6,opt,name=routes_kept,json=routesKept,proto3" json:"routes_kept,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -421,14 +435,17 @@ func (x *NeighborChange) GetRoutesKept() bool {
 	return false
 }
 
-// RouteChange is another best path of a prefix, or other attributes of the same.
+// RouteChange says that a prefix has another best path, or that its best path has other
+// attributes.
 type RouteChange struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Prefix string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// Absent: there was none, there is none.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The prefix.
+	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// The best path before the change. Absent if there was none.
 	Old *BestPath `protobuf:"bytes,2,opt,name=old,proto3" json:"old,omitempty"`
+	// The best path after the change. Absent if there is none.
 	New *BestPath `protobuf:"bytes,3,opt,name=new,proto3" json:"new,omitempty"`
-	// What made it so.
+	// Why the best path changed.
 	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -495,11 +512,14 @@ func (x *RouteChange) GetReason() string {
 // BestPath identifies a best path.
 type BestPath struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The neighbor it came from; empty: local.
+	// Address of the neighbor that the path was learned from. Empty if this NVA
+	// originates the path.
 	Neighbor string `protobuf:"bytes,1,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
-	// As in Path.
-	Source        string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
-	NextHop       string `protobuf:"bytes,3,opt,name=next_hop,json=nextHop,proto3" json:"next_hop,omitempty"`
+	// Where the path comes from, as in Path.
+	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	// Address of the next hop.
+	NextHop string `protobuf:"bytes,3,opt,name=next_hop,json=nextHop,proto3" json:"next_hop,omitempty"`
+	// AS path, as in Attributes.
 	AsPath        string `protobuf:"bytes,4,opt,name=as_path,json=asPath,proto3" json:"as_path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -563,24 +583,28 @@ func (x *BestPath) GetAsPath() string {
 	return ""
 }
 
-// FIBChange is what the kernel holds now for a prefix, or where a next-hop group,
-// and so every route through it, leads now.
+// FIBChange describes a change of the kernel's route for a prefix, or of a next-hop
+// group and so of every route that uses it. It also reports an attempt that failed.
 type FIBChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Empty: a group.
+	// Prefix of the route. Empty if a group changed.
 	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// Number of the next-hop group; 0: a prefix.
+	// Number of the next-hop group. 0 if a route changed.
 	Group uint32 `protobuf:"varint,2,opt,name=group,proto3" json:"group,omitempty"`
-	// Routes that go through the group.
+	// Number of routes that use the group. 0 if a route changed.
 	Routes uint32 `protobuf:"varint,3,opt,name=routes,proto3" json:"routes,omitempty"`
-	// "bgp" or "static".
+	// "bgp" or "static". It has no meaning if a group changed.
 	Class string `protobuf:"bytes,4,opt,name=class,proto3" json:"class,omitempty"`
-	// "via 10.0.0.1 dev eth0"; empty: none.
+	// Next hops before the change, such as "via 10.0.0.1 dev eth0", or "blackhole" or
+	// "unreachable". Empty if there was no route, or if a group changed.
 	Old string `protobuf:"bytes,5,opt,name=old,proto3" json:"old,omitempty"`
+	// Next hops after the change, in the same form. If the route was not installed, those
+	// that nvad wants. Empty if the route was removed.
 	New string `protobuf:"bytes,6,opt,name=new,proto3" json:"new,omitempty"`
-	// "installed", "removed", "failed", "refused" or "outranked".
+	// Outcome: "installed", "removed", "failed", "refused" or "outranked".
 	State string `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`
-	// Why it failed or was refused.
+	// Why the route failed, was refused or is outranked, or why the group changed. Empty
+	// otherwise.
 	Reason        string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -672,14 +696,21 @@ func (x *FIBChange) GetReason() string {
 	return ""
 }
 
-// TunnelChange is another state of a tunnel, or another reason for it.
+// TunnelChange says that a tunnel has another state, or another reason for its state, or
+// that nvad repaired its device.
 type TunnelChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Vni   uint32                 `protobuf:"varint,2,opt,name=vni,proto3" json:"vni,omitempty"`
-	// As in Tunnel.
-	OldState      string `protobuf:"bytes,3,opt,name=old_state,json=oldState,proto3" json:"old_state,omitempty"`
-	NewState      string `protobuf:"bytes,4,opt,name=new_state,json=newState,proto3" json:"new_state,omitempty"`
+	// Name of the tunnel.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// VXLAN network identifier.
+	Vni uint32 `protobuf:"varint,2,opt,name=vni,proto3" json:"vni,omitempty"`
+	// State before the change, as in Tunnel. Empty if there was none.
+	OldState string `protobuf:"bytes,3,opt,name=old_state,json=oldState,proto3" json:"old_state,omitempty"`
+	// State after the change, as in Tunnel, or "repaired" if nvad undid what another
+	// program had changed.
+	NewState string `protobuf:"bytes,4,opt,name=new_state,json=newState,proto3" json:"new_state,omitempty"`
+	// Why the tunnel is not up, what is wrong with it, or what was repaired. Empty if
+	// there is nothing to say.
 	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
