@@ -1,12 +1,11 @@
-// Package bed gives a test network namespaces, files and processes of its own.
+// Package bed gives a test its own network namespaces, files and processes.
 //
-// A test that runs daemons needs a network that nobody else uses, a directory for
-// what they read and write, and the certainty that all of it ends with the test. A
-// Bed has these. What it promises: beds of parallel tests and processes don't meet,
-// what a killed test process has left is removed by the next, and a failed test
-// shows the ends of its daemons' logs. The bed owns its namespaces and processes;
-// how they are addressed, and what runs in them, is the test's matter. The emulated
-// Azure is in integration/lab.
+// A test that runs daemons needs a network that nobody else uses, a directory for what the
+// daemons read and write, and the certainty that all of it ends with the test. A Bed provides
+// these. It promises that beds of parallel tests and processes don't meet, that the next test
+// removes what a killed test process has left, and that a failed test shows the ends of its
+// daemons' logs. The bed owns its namespaces and processes. The test decides how they are
+// addressed and what runs in them. The emulated Azure is in integration/lab.
 package bed
 
 import (
@@ -24,7 +23,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// namespacePrefix begins the names of namespaces, as lab.SweepNamespaces has them.
+// namespacePrefix is the beginning of every namespace's name, in the form that
+// lab.SweepNamespaces expects.
 const namespacePrefix = "nvt"
 
 var (
@@ -32,16 +32,16 @@ var (
 	swept sync.Once
 )
 
-// Bed is the network namespaces, files and processes of one test. Its methods take
-// namespaces by their short names, which New is given.
+// Bed has the network namespaces, files and processes of one test. Its methods take the short
+// names of namespaces that were passed to New.
 type Bed struct {
 	*testing.T
-	Dir    string // of files; it stays if the test fails
+	Dir    string // directory for files; it stays if the test fails
 	prefix string
 }
 
-// New makes a namespace, with lo up, for each name. The test is skipped, or fails in
-// CI, where it isn't root or a command is missing.
+// New creates a namespace, with lo up, for each name. If the test isn't root or a command is
+// missing, it is skipped, or fails in CI.
 func New(t *testing.T, names ...string) *Bed {
 	t.Helper()
 	lab.RequireRoot(t)
@@ -52,7 +52,7 @@ func New(t *testing.T, names ...string) *Bed {
 		}
 	})
 	prefix := fmt.Sprintf("%s%dx%d-", namespacePrefix, os.Getpid(), beds.Add(1))
-	dir, err := os.MkdirTemp("", prefix) // short, as sockets are in it
+	dir, err := os.MkdirTemp("", prefix) // short, because the paths of sockets have a maximum length
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func (b *Bed) address(name, device string, addresses []string) {
 	b.Batch(name, commands...)
 }
 
-// Batch runs commands of ip(8) in a namespace by one process.
+// Batch runs several commands of ip(8) in a namespace with one process.
 func (b *Bed) Batch(name string, commands ...string) {
 	b.Helper()
 	b.feed(exec.Command("ip", "-n", b.NS(name), "-batch", "-"), strings.Join(commands, "\n"))
@@ -121,9 +121,9 @@ func (b *Bed) feed(cmd *exec.Cmd, input string) {
 	}
 }
 
-// Try runs a command to its end and returns its stdout. stderr is only in the error:
-// ip(8), for one, complains there about namespaces that other tests remove while it
-// looks for the names of all.
+// Try runs a command to its end and returns its stdout. stderr appears only in the error:
+// ip(8), for example, complains there about namespaces that other tests remove while it looks
+// up all their names.
 func Try(cmd *exec.Cmd) (string, error) {
 	var errs strings.Builder
 	cmd.Stderr = &errs
@@ -134,7 +134,7 @@ func Try(cmd *exec.Cmd) (string, error) {
 	return string(out), err
 }
 
-// Run runs a command to its end, which must succeed, and returns its stdout.
+// Run runs a command to its end and returns its stdout. The command must succeed.
 func (b *Bed) Run(argv ...string) string {
 	b.Helper()
 	out, err := Try(exec.Command(argv[0], argv[1:]...))
@@ -144,7 +144,7 @@ func (b *Bed) Run(argv ...string) string {
 	return out
 }
 
-// Sh is Run with a command that is formatted, then split at spaces.
+// Sh is Run with a command that is formatted and then split at spaces.
 func (b *Bed) Sh(format string, args ...any) string {
 	b.Helper()
 	return b.Run(strings.Fields(fmt.Sprintf(format, args...))...)
@@ -156,7 +156,7 @@ func (b *Bed) IP(name, args string) string {
 	return b.Sh("ip -n %s %s", b.NS(name), args)
 }
 
-// In runs a command in a namespace, which must succeed.
+// In runs a command in a namespace. The command must succeed.
 func (b *Bed) In(name string, argv ...string) string {
 	b.Helper()
 	out, err := Try(b.Command(name, argv...))
@@ -176,8 +176,8 @@ func (b *Bed) Command(name string, argv ...string) *exec.Cmd {
 // Path returns the path of a file in the bed's directory.
 func (b *Bed) Path(name string) string { return filepath.Join(b.Dir, name) }
 
-// Write replaces a file in the bed's directory at once, so that nobody reads half of
-// it, and returns its path.
+// Write replaces a file in the bed's directory atomically, so that nobody reads half of it,
+// and returns its path.
 func (b *Bed) Write(name, text string) string {
 	b.Helper()
 	path := b.Path(name)
@@ -190,7 +190,8 @@ func (b *Bed) Write(name, text string) string {
 	return path
 }
 
-// Read returns a file in the bed's directory; one that is absent is empty.
+// Read returns the content of a file in the bed's directory, or an empty string if the file is
+// missing.
 func (b *Bed) Read(name string) string {
 	data, _ := os.ReadFile(b.Path(name))
 	return string(data)

@@ -15,20 +15,19 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// Patience bounds what takes seconds at most on an idle machine.
+// Patience is the limit for everything that takes seconds at most on an idle machine.
 const Patience = 20 * time.Second
 
-// Process is a daemon in the foreground. It ends with the test, and with the test
-// process.
+// Process is a daemon in the foreground. It ends with the test, or with the test process.
 type Process struct {
 	*exec.Cmd
-	Log    string        // file in the bed's directory with all that it prints
+	Log    string        // file in the bed's directory with everything that it prints
 	Exited chan struct{} // closed once it has ended
 	bed    *Bed
 }
 
-// starter runs what starts processes on one thread that doesn't end: a process with
-// Pdeathsig dies with the thread that started it.
+// starter starts all processes on one thread that doesn't end: a process with Pdeathsig dies
+// with the thread that started it.
 var starter = make(chan func())
 
 func init() {
@@ -40,8 +39,7 @@ func init() {
 	}()
 }
 
-// Spawn starts a program in a namespace; what it prints is appended to the file
-// name.log.
+// Spawn starts a program in a namespace. Its output is appended to the file name.log.
 func (b *Bed) Spawn(namespace, name string, argv ...string) *Process {
 	b.Helper()
 	return b.Start(name, b.Command(namespace, argv...))
@@ -81,8 +79,8 @@ func (b *Bed) Start(name string, cmd *exec.Cmd) *Process {
 	return p
 }
 
-// Prioritize gives every thread of this process a nice value, which threads and
-// processes to come inherit.
+// Prioritize gives every thread of this process a nice value. New threads and processes
+// inherit it.
 func Prioritize(nice int) {
 	threads, _ := filepath.Glob("/proc/self/task/*")
 	for _, thread := range threads {
@@ -92,20 +90,20 @@ func Prioritize(nice int) {
 	}
 }
 
-// tail returns the end of what the process has printed.
+// tail returns the end of the process's output.
 func (p *Process) tail() []byte {
 	const most = 20000
 	data := []byte(p.bed.Read(p.Log))
 	return bytes.TrimSpace(data[max(0, len(data)-most):])
 }
 
-// Kill ends the process at once; one that has ended stays so.
+// Kill ends the process at once. It does nothing if the process has already ended.
 func (p *Process) Kill() {
 	_ = p.Process.Kill()
 	<-p.Exited
 }
 
-// Signal sends a signal, which must arrive.
+// Signal sends a signal and fails the test if that is impossible.
 func (p *Process) Signal(s syscall.Signal) {
 	p.bed.Helper()
 	if err := p.Process.Signal(s); err != nil {
@@ -124,8 +122,8 @@ func (p *Process) Ended() int {
 	return p.ProcessState.ExitCode()
 }
 
-// Stop ends the process as a service manager does, and fails the test if it then
-// exits with an error.
+// Stop ends the process as a service manager does, and fails the test if the process exits
+// with an error.
 func (p *Process) Stop() {
 	p.bed.Helper()
 	p.Signal(syscall.SIGTERM)

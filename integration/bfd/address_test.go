@@ -9,8 +9,8 @@ import (
 	"github.com/nvad/nvad/pkg/bfd"
 )
 
-// TestAddressComesLater: the session waits for its local address, loses it, and
-// comes back with it.
+// TestAddressComesLater: the session waits for its local address, goes down when it loses the
+// address, and comes up again with it.
 func TestAddressComesLater(t *testing.T) {
 	s := newScene(t, newBIRD, direct, false)
 	remove := "ip -n " + s.lan.near + " addr del 10.77.0.1/24 dev direct"
@@ -39,7 +39,8 @@ func TestAddressComesLater(t *testing.T) {
 	s.settled(t, interval)
 }
 
-// TestDeviceIsMadeAgain: a session that is bound to a device follows its name.
+// TestDeviceIsMadeAgain: a session that is bound to a device name also works on a new device
+// with that name.
 func TestDeviceIsMadeAgain(t *testing.T) {
 	s := newScene(t, newFRR, direct, false)
 	bound := s.session(interval)
@@ -59,7 +60,7 @@ func TestDeviceIsMadeAgain(t *testing.T) {
 	s.near.expect(bfd.Up, 20*time.Second)
 	s.settled(t, interval)
 
-	bound.Device = "wide" // packets come in by the other
+	bound.Device = "wide" // packets arrive on the other device
 	s.near.configure(bound)
 	s.near.expect(bfd.Down, 10*time.Second)
 	if discards := s.near.ask(request{Snapshot: true}).Discards["received on another device"]; discards == 0 {
@@ -70,7 +71,7 @@ func TestDeviceIsMadeAgain(t *testing.T) {
 	s.near.expect(bfd.Up, 10*time.Second)
 }
 
-// TestFastest prints how 10 ms x 3 fares against others on this machine.
+// TestFastest prints how BFD at 10 ms x 3 holds against other daemons on this machine.
 func TestFastest(t *testing.T) {
 	for name, newPeer := range peers {
 		t.Run(name, func(t *testing.T) {

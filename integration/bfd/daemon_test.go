@@ -19,8 +19,8 @@ import (
 // announced is the prefix that the neighbor announces to nvad.
 const announced = "10.50.0.0/16"
 
-// A neighbor of nvad that falls silent is found dead by BFD, its session is reset
-// and its route goes, long before the hold time of BGP; and all comes back.
+// If a neighbor of nvad falls silent, BFD detects it, nvad resets its session and withdraws
+// its route, long before the BGP hold time. Everything returns with the neighbor.
 func TestDaemonBesideFRR(t *testing.T) {
 	lab.RequireRoot(t)
 	lab.RequireCommands(t, "vtysh", frrouting.Path("bgpd"), frrouting.Path("bfdd"), frrouting.Path("zebra"))
@@ -35,11 +35,11 @@ func TestDaemonBesideFRR(t *testing.T) {
 	}
 }
 
-// follows has the neighbor, whose route is there, fall silent and come back.
+// follows makes the neighbor, whose route is installed, fall silent and return.
 func (d *underTest) follows(t *testing.T, multihop bool) {
 	t.Helper()
 	d.await(t, 30*time.Second, true)
-	// BFD comes up beside BGP, and negotiates its intervals after that.
+	// BFD comes up beside BGP, and negotiates its intervals afterwards.
 	lab.Eventually(t, 30*time.Second, func() error {
 		if b := d.bfd(t); b.State != "Up" || b.DetectionTimeMs != 300 || b.Multihop != multihop {
 			return fmt.Errorf("bfd %+v", b)
@@ -57,7 +57,7 @@ func (d *underTest) follows(t *testing.T, multihop bool) {
 	d.await(t, 30*time.Second, true)
 }
 
-// silence drops all that leaves a namespace.
+// silence drops everything that leaves a namespace.
 func silence(t *testing.T, space string) (end func()) {
 	t.Helper()
 	cmd := exec.Command("ip", "netns", "exec", space, "nft", "-f", "-")
@@ -70,7 +70,7 @@ func silence(t *testing.T, space string) (end func()) {
 	return func() { sh(t, "ip netns exec "+space+" nft delete table inet silence") }
 }
 
-// underTest is nvad near and FRR far.
+// underTest is nvad at the near end and FRR at the far end.
 type underTest struct {
 	lan    lan
 	far    netip.Addr
@@ -97,7 +97,7 @@ func startDaemon(t *testing.T, addrs [2]netip.Addr, ttl int) *underTest {
 	return d
 }
 
-// startFRRouter starts FRR's daemons with one neighbor that is watched by BFD.
+// startFRRouter starts FRR's daemons with one neighbor that BFD watches.
 func startFRRouter(t *testing.T, space string, addrs [2]netip.Addr, ttl int) {
 	t.Helper()
 	dir := shortDir(t)
@@ -124,7 +124,7 @@ func startFRRouter(t *testing.T, space string, addrs [2]netip.Addr, ttl int) {
 	}
 }
 
-// await waits until FRR's route is in the kernel, or is not.
+// await waits until FRR's route is in the kernel, or until it is not.
 func (d *underTest) await(t *testing.T, limit time.Duration, there bool) {
 	t.Helper()
 	lab.Eventually(t, limit, func() error {

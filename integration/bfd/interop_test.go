@@ -13,7 +13,7 @@ import (
 const (
 	interval  = 100 * time.Millisecond
 	detection = 3 * interval
-	// slack is for a busy machine, not for the protocol: the figures are printed.
+	// slack allows for a busy machine, not for the protocol: the test prints the figures.
 	slack = 500 * time.Millisecond
 )
 
@@ -25,7 +25,7 @@ type scene struct {
 	key  bfd.Key
 }
 
-// peers are the implementations to talk to.
+// peers are the implementations to test with.
 var peers = map[string]func(*testing.T, ends) peer{"FRR": newFRR, "BIRD": newBIRD}
 
 func TestInterop(t *testing.T) {
@@ -68,7 +68,7 @@ func TestInterop(t *testing.T) {
 	}
 }
 
-// newScene is a scene in which nothing runs but the speaker.
+// newScene creates a scene in which only the speaker runs.
 func newScene(t *testing.T, newPeer func(*testing.T, ends) peer, addrs [2]netip.Addr, multihop bool) *scene {
 	t.Helper()
 	n := newLAN(t)
@@ -78,7 +78,7 @@ func newScene(t *testing.T, newPeer func(*testing.T, ends) peer, addrs [2]netip.
 	}
 }
 
-// setScene is a scene whose session is up.
+// setScene creates a scene whose session is up.
 func setScene(t *testing.T, newPeer func(*testing.T, ends) peer, addrs [2]netip.Addr, multihop bool) *scene {
 	t.Helper()
 	s := newScene(t, newPeer, addrs, multihop)
@@ -132,7 +132,7 @@ func peerChanges(t *testing.T, s *scene) {
 	s.near.quiet(time.Second)
 }
 
-// detected checks an event of a peer that died, and prints how long it took.
+// detected checks the event after a peer has died, and prints how long it took.
 func (s *scene) detected(t *testing.T, since time.Time) {
 	t.Helper()
 	e := s.near.expect(bfd.Down, detection+10*time.Second)
@@ -162,7 +162,7 @@ func peerKilled(t *testing.T, s *scene) {
 	s.settled(t, interval)
 }
 
-// peerRestarts: it goes down once and comes back once.
+// peerRestarts: the session goes down once and comes back once.
 func peerRestarts(t *testing.T, s *scene) {
 	before := s.near.status().Flaps
 	s.far.kill()

@@ -12,8 +12,8 @@ import (
 	netbed "github.com/nvad/nvad/integration/bed"
 )
 
-// lan is two hosts and a router: the hosts share one link, and each has one to the
-// router, so that there is a path of one hop and one of two. The names are full.
+// lan is two hosts and a router. The hosts share one link, and each has a link to the router,
+// so that there is a path of one hop and one of two. The names are full namespace names.
 type lan struct {
 	*netbed.Bed
 	near, far, router string
@@ -45,12 +45,12 @@ func newLAN(t *testing.T) lan {
 	return n
 }
 
-// joinDirect makes the link between the hosts.
+// joinDirect creates the link between the hosts.
 func (n lan) joinDirect() {
 	n.Join("near", "direct", []string{"10.77.0.1/24", "2001:db8:77::1/64"}, "far", "direct", []string{"10.77.0.2/24", "2001:db8:77::2/64"})
 }
 
-// mute drops all BFD packets that leave a namespace; the returned function ends it.
+// mute drops all BFD packets that leave a namespace, until unmute is called.
 func mute(t *testing.T, space string) (unmute func()) {
 	t.Helper()
 	cmd := exec.Command("ip", "netns", "exec", space, "nft", "-f", "-")
@@ -63,7 +63,7 @@ func mute(t *testing.T, space string) (unmute func()) {
 	return func() { sh(t, "ip netns exec "+space+" nft delete table inet bfdtest") }
 }
 
-// sh runs a command whose words have no blanks.
+// sh runs a command. Its arguments may not contain spaces.
 func sh(t *testing.T, command string) string {
 	t.Helper()
 	argv := strings.Fields(command)
@@ -74,8 +74,8 @@ func sh(t *testing.T, command string) string {
 	return out
 }
 
-// inside is a command in a namespace. It runs above the machine's other
-// load, as routing daemons do: a starved one flaps its peer, rightly.
+// inside returns a command in a namespace. It runs at a higher priority than the machine's
+// other load, as routing daemons do: a starved daemon rightly flaps its peer.
 func inside(space string, argv ...string) *exec.Cmd {
 	return exec.Command("ip", append([]string{"netns", "exec", space, "nice", "-n", "-15"}, argv...)...)
 }
@@ -93,13 +93,13 @@ func spawn(t *testing.T, space string, argv ...string) *process {
 	return p
 }
 
-// kill is SIGKILL; a process that has ended stays so.
+// kill sends SIGKILL. It does nothing if the process has already ended.
 func (p *process) kill() {
 	_ = p.cmd.Process.Signal(syscall.SIGKILL)
 	_ = p.cmd.Wait()
 }
 
-// shortDir is a directory whose path leaves room for the name of a socket.
+// shortDir creates a directory whose path leaves room for the name of a socket.
 func shortDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "bfd")

@@ -14,18 +14,18 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// peer is another implementation, at the far end.
+// peer is another implementation of BFD, at the far end.
 type peer interface {
-	// start starts it with an interval for both directions, times 3.
+	// start starts it with an interval for both directions and a multiplier of 3.
 	start(t *testing.T, interval time.Duration)
 	// change changes the interval of the running daemon.
 	change(t *testing.T, interval time.Duration)
-	// kill is SIGKILL.
+	// kill sends SIGKILL.
 	kill()
-	// shut takes the session administratively down; open up again.
+	// shut takes the session administratively down; open brings it up again.
 	shut(t *testing.T)
 	open(t *testing.T)
-	// show is the daemon's view of the session, for failures.
+	// show returns the daemon's view of the session, for failure messages.
 	show(t *testing.T) string
 	// up reports whether the daemon's session is up.
 	up(t *testing.T) bool
@@ -35,10 +35,10 @@ type peer interface {
 type ends struct {
 	space         string
 	dir           string
-	device        string // of a path of one hop
+	device        string // for a path of one hop
 	local, remote netip.Addr
 	multihop      bool
-	test          *testing.T // the daemon's life: a step may restart it
+	test          *testing.T // owns the daemon: a step may restart it
 	process       *process
 }
 
@@ -52,7 +52,7 @@ func newFRR(t *testing.T, e ends) peer {
 	return &frr{e}
 }
 
-// name is the line that names the peer in FRR's configuration.
+// name returns the line that begins the peer in FRR's configuration.
 func (f *frr) name() string {
 	multihop := ""
 	if f.multihop {

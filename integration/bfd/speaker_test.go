@@ -13,11 +13,11 @@ import (
 	"github.com/nvad/nvad/pkg/bfd"
 )
 
-// speakerEnv makes the test binary a BFD speaker: sockets belong to the namespace
-// of the process, and a process can be killed.
+// speakerEnv turns the test binary into a BFD speaker: sockets belong to the namespace of
+// their process, and a process can be killed.
 const speakerEnv = "NVAD_TEST_BFD_SPEAKER"
 
-// request is one line to a speaker: a set of sessions, or a wish for a snapshot.
+// request is one line to a speaker: a set of sessions, or a request for a snapshot.
 type request struct {
 	Sessions []bfd.Session
 	Snapshot bool
@@ -76,7 +76,7 @@ func obey(m *bfd.Manager, line []byte) reply {
 	return reply{Snapshot: &s}
 }
 
-// speaker is nvad's side: pkg/bfd in a process in a namespace.
+// speaker is nvad's side: pkg/bfd in its own process in a namespace.
 type speaker struct {
 	t         *testing.T
 	in        *json.Encoder
@@ -161,7 +161,7 @@ func (s *speaker) status() bfd.Status {
 	return snapshot.Sessions[0]
 }
 
-// expect waits for the next event, which must be of a state.
+// expect waits for the next event, which must report this state.
 func (s *speaker) expect(state bfd.State, limit time.Duration) bfd.Event {
 	s.t.Helper()
 	select {
@@ -176,7 +176,7 @@ func (s *speaker) expect(state bfd.State, limit time.Duration) bfd.Event {
 	}
 }
 
-// quiet wants no event for a while.
+// quiet fails the test if an event comes within d.
 func (s *speaker) quiet(d time.Duration) {
 	s.t.Helper()
 	select {

@@ -14,18 +14,18 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// inner is the addresses within the tunnel.
+// inner are the addresses within the tunnel.
 var inner = [2]netip.Addr{netip.MustParseAddr("169.254.0.1"), netip.MustParseAddr("169.254.0.2")}
 
-// Behind the far end of the tunnel there is what static routes lead to, one of
-// them with a way around.
+// Static routes lead to these prefixes behind the far end of the tunnel. One of them has an
+// alternative path.
 const (
 	onlyByTunnel = "10.60.0.0/16"
 	alsoAround   = "10.61.0.0/16"
 )
 
-// The static routes over a tunnel without BGP follow the BFD of its far end, which
-// is not nvad.
+// Static routes over a tunnel without BGP follow the BFD session with its far end, which is
+// not an nvad.
 func TestTunnelFarEnd(t *testing.T) {
 	for name, newPeer := range peers {
 		t.Run(name, func(t *testing.T) {
@@ -52,7 +52,8 @@ func TestTunnelFarEnd(t *testing.T) {
 	}
 }
 
-// shut has the far end shut its session down: the routes stay, if it says so.
+// shut makes the far end shut its session down. If the far end announces that, the routes
+// stay.
 func (s *tunnelScene) shut(t *testing.T, farEnd string) {
 	t.Helper()
 	s.far.shut(t)
@@ -61,11 +62,11 @@ func (s *tunnelScene) shut(t *testing.T, farEnd string) {
 		return
 	}
 	s.says(t, "up", "the other end has shut BFD down, the routes stay")
-	time.Sleep(2 * detection) // there is no sign of what must not happen
+	time.Sleep(2 * detection) // nothing signals that an event has not happened
 	s.routes(t, "it is shut down on purpose", slack, farEnd, farEnd)
 }
 
-// nearTunnel is the beginning of nvad's file.
+// nearTunnel is the beginning of nvad's configuration file.
 const nearTunnel = `asn = 65001
 router-id = "10.77.0.1"
 [[tunnel]]
@@ -75,7 +76,7 @@ device = "direct"
 remotes = ["10.77.0.2"]
 address = "169.254.0.1/24"`
 
-// farTunnel makes the far end of the tunnel.
+// farTunnel creates the far end of the tunnel.
 func (n lan) farTunnel(t *testing.T) {
 	t.Helper()
 	sh(t, "ip -n "+n.far+" link add vxlan0 type vxlan id 77 remote 10.77.0.1 local 10.77.0.2 dstport 4789 dev direct")
@@ -83,7 +84,7 @@ func (n lan) farTunnel(t *testing.T) {
 	sh(t, "ip -n "+n.far+" link set vxlan0 up")
 }
 
-// A neighbor behind the tunnel that is BIRD, with iBGP and BFD.
+// The neighbor behind the tunnel is BIRD, with iBGP and BFD.
 func TestDaemonBesideBIRD(t *testing.T) {
 	lab.RequireRoot(t)
 	lab.RequireCommands(t, "bird")
@@ -114,7 +115,7 @@ bfd = { min-tx = %[2]d, min-rx = %[2]d }
 	d.follows(t, false)
 }
 
-// tunnelScene is nvad near, with a tunnel to a peer far.
+// tunnelScene is nvad at the near end, with a tunnel to a peer at the far end.
 type tunnelScene struct {
 	lan    lan
 	far    peer
@@ -150,14 +151,14 @@ metric = 200
 	return s
 }
 
-// routes waits until the kernel has the routes by the tunnel and with a way around,
-// each given by its gateway; empty: there is none.
+// routes waits until the kernel has these gateways for the route that leads only through the
+// tunnel and for the one with an alternative path; empty: no route.
 func (s *tunnelScene) routes(t *testing.T, when string, limit time.Duration, only, around string) {
 	t.Helper()
 	lab.Eventually(t, limit, func() error {
 		for prefix, want := range map[string]string{onlyByTunnel: only, alsoAround: around} {
 			text := sh(t, "ip -n "+s.lan.near+" route show "+prefix)
-			_, got, _ := strings.Cut(text, "via ") // the first: what follows is the backup
+			_, got, _ := strings.Cut(text, "via ") // the first gateway: the second is the backup
 			if got, _, _ = strings.Cut(got, " "); got != want {
 				return fmt.Errorf("%s: route is %q, want gateway %q", when, text, want)
 			}
@@ -176,8 +177,8 @@ type tunnelView struct {
 	} `json:"peers"`
 }
 
-// says waits until nvactl shows this state of the tunnel, and why the far end is not
-// up; empty: it is.
+// says waits until nvactl shows this state of the tunnel and this reason why the far end is
+// not up; empty: it is up.
 func (s *tunnelScene) says(t *testing.T, state, reason string) {
 	t.Helper()
 	lab.Eventually(t, 20*time.Second, func() error {
@@ -193,8 +194,8 @@ func (s *tunnelScene) says(t *testing.T, state, reason string) {
 	})
 }
 
-// detects waits until both sides have agreed on the fast interval: BFD begins with
-// a packet a second.
+// detects waits until both sides have agreed on the fast interval: BFD begins with one packet
+// a second.
 func (s *tunnelScene) detects(t *testing.T) {
 	t.Helper()
 	s.says(t, "up", "")

@@ -22,10 +22,10 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 
-// patience bounds what takes seconds on an idle host.
+// patience is the limit for everything that takes seconds on an idle host.
 const patience = 90 * time.Second
 
-// nva is an NVA: what Azure is told of it, and its machine.
+// nva is an NVA: what Azure knows about it, and its machine.
 type nva struct {
 	hub, userData    string
 	address, gateway netip.Addr
@@ -40,8 +40,8 @@ type bed struct {
 	hub00, hub10 *nva
 }
 
-// newBed builds the hubs with what Azure has in them, and the machines, which are
-// off. One NVA writes its configuration by nvad bootstrap, the other brings it.
+// newBed builds the hubs with Azure's services in them, and the machines, which are off. One
+// NVA writes its configuration with nvad bootstrap; the other brings a configuration file.
 func newBed(t *testing.T) bed {
 	t.Helper()
 	l := lab.Up(t, lab.Options{NVAs: map[string]lab.NVA{"vm-hub00": {Kind: lab.None}, "vm-hub10": {Kind: lab.None}}})
@@ -71,7 +71,7 @@ func newBed(t *testing.T) bed {
 	return b
 }
 
-// furnish puts into a hub what its NVA will ask, and makes the machine.
+// furnish adds to a hub the services that its NVA will ask, and creates the machine.
 func (b bed) furnish(t *testing.T, n *nva, userData string) {
 	t.Helper()
 	subnet, _ := n.address.Prefix(24)
@@ -97,7 +97,7 @@ func (b bed) furnish(t *testing.T, n *nva, userData string) {
 	n.Put(t, seed+"meta-data", "instance-id: "+vm+"\nlocal-hostname: "+vm+"\n")
 	n.Put(t, seed+"user-data", fill(t, string(text), n.values))
 	n.Put(t, seed+"network-config", n.network(mac))
-	// The root has neither locales nor an SSH server, at which other modules fail.
+	// The root has neither locales nor an SSH server, so other modules would fail.
 	n.Put(t, "/etc/cloud/cloud.cfg.d/90_nocloud.cfg", "datasource_list: [NoCloud]\ncloud_init_modules: [write-files, set_hostname, users-groups]\ncloud_config_modules: [runcmd]\n")
 }
 
@@ -117,7 +117,7 @@ ethernets:
 `, mac, n.address, n.gateway)
 }
 
-// fill replaces what is in dollar braces, as Bicep does.
+// fill replaces placeholders in dollar braces, as Bicep does.
 func fill(t *testing.T, text string, values map[string]string) string {
 	t.Helper()
 	for name, value := range values {
@@ -153,7 +153,7 @@ func (b bed) serve(t *testing.T, node, address string, handler http.Handler) {
 	go http.Serve(l, handler)
 }
 
-// reach waits until both directions between the outer VNets work.
+// reach waits until traffic passes in both directions between the outer VNets.
 func (b bed) reach(t *testing.T) {
 	t.Helper()
 	lab.Eventually(t, patience, func() error {
@@ -181,7 +181,7 @@ func (n *nva) settled(t *testing.T) {
 	})
 }
 
-// initialised waits for cloud-init, which must have met no error.
+// initialised waits for cloud-init to finish, which must not report an error.
 func (n *nva) initialised(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -12,7 +12,7 @@ import (
 	"github.com/nvad/nvad/integration/machine"
 )
 
-// TestBoot switches both NVAs on and touches nothing until the hubs are joined.
+// TestBoot switches both NVAs on and touches nothing until traffic passes between the hubs.
 func TestBoot(t *testing.T) {
 	b := newBed(t)
 	begin := time.Now()
@@ -33,8 +33,8 @@ func TestBoot(t *testing.T) {
 	t.Run("kill", b.kill)
 }
 
-// installed: the file has its owner and mode, the service is enabled and runs, and
-// nothing was rebooted.
+// installed: the file has its owner and mode, the service is enabled and runs, and the machine
+// was not rebooted.
 func (n *nva) installed(t *testing.T) {
 	t.Helper()
 	got := n.Sh(t, "stat -c '%U:%G %a' /etc/nvad/nvad.toml; systemctl is-enabled nvad; systemctl is-active nvad")
@@ -47,15 +47,15 @@ func (n *nva) installed(t *testing.T) {
 	n.Exec(t, "nvad", "check")
 }
 
-// The most that traffic may be interrupted. A restart of nvad takes its routes out
-// of the VNet for a moment, as Route Server has no graceful restart; the packets
-// that still come are forwarded. Only a second NVA would do better.
+// The longest interruptions of traffic that are allowed. A restart of nvad removes its routes
+// from the VNet for a moment, because Route Server has no graceful restart. Packets that still
+// arrive are forwarded. Only a second NVA would do better.
 const (
 	mostReboot  = time.Minute
 	mostRestart = 10 * time.Second
 )
 
-// reboot: all that cloud-init did lasts, and nothing is asked of it again.
+// reboot: everything that cloud-init did lasts, and it does nothing again.
 func (b bed) reboot(t *testing.T) {
 	b.measure(t, "reboot", mostReboot, func() {
 		if err := b.hub00.Reboot(t.Context()); err != nil {
@@ -67,7 +67,7 @@ func (b bed) reboot(t *testing.T) {
 	b.hub00.initialised(t)
 }
 
-// upgrade: the package manager restarts nvad, whose routes stay meanwhile.
+// upgrade: the package manager restarts nvad, and nvad's routes stay meanwhile.
 func (b bed) upgrade(t *testing.T) {
 	b.hub00.CopyIn(t, machine.Deb(t, "1.0.1"), "/root/nvad.deb")
 	b.measure(t, "upgrade", mostRestart, func() {
@@ -79,7 +79,7 @@ func (b bed) upgrade(t *testing.T) {
 	}
 }
 
-// kill: systemd starts nvad again, which finds its routes where it left them.
+// kill: systemd starts nvad again, and nvad finds its routes where it left them.
 func (b bed) kill(t *testing.T) {
 	pid := strings.TrimSpace(b.hub00.Exec(t, "systemctl", "show", "-P", "MainPID", "nvad"))
 	b.measure(t, "kill", mostRestart, func() {
@@ -95,12 +95,12 @@ func (b bed) kill(t *testing.T) {
 	})
 }
 
-// way is a direction between the outer VNets.
+// way is one direction between the outer VNets.
 type way struct{ from, to, address string }
 
 var ways = []way{{"vm-hub100", "vm-hub110", "10.110.0.4"}, {"vm-hub110", "vm-hub100", "10.100.0.4"}}
 
-// measure prints how long traffic is interrupted, in each direction, by what does.
+// measure runs does and prints how long it interrupts traffic in each direction.
 func (b bed) measure(t *testing.T, what string, most time.Duration, does func()) {
 	t.Helper()
 	const rate, steady = 200, time.Second

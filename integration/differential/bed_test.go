@@ -6,13 +6,13 @@ import (
 	netbed "github.com/nvad/nvad/integration/bed"
 )
 
-// Namespaces of a bed: the daemon's, and that of its neighbors.
+// Namespaces of a bed: the daemon's, and its neighbors'.
 const ours, theirs = "daemon", "peers"
 
 type bed = netbed.Bed
 
-// newBed makes a daemon's namespace, joined by one link to that of its neighbors, and
-// runs ip(8) commands in each. The link is eth0 at both ends.
+// newBed creates a daemon's namespace and one for its neighbors, connects them with one link,
+// and runs ip(8) commands in each. The link is eth0 at both ends.
 func newBed(t *testing.T, daemon, peers []string) *bed {
 	t.Helper()
 	b := netbed.New(t, ours, theirs)

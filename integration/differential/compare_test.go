@@ -8,20 +8,20 @@ import (
 	"testing"
 )
 
-// fact is a place where the two may differ.
+// fact identifies one thing in which the two daemons may differ.
 type fact struct {
 	where  string // a neighbor, "table" or "kernel"
 	prefix string
 	what   string // attribute
 }
 
-// facts is everything that is compared of one daemon.
+// facts are all compared values of one daemon.
 type facts map[fact]string
 
-// there is the fact that a route is there at all.
+// there is the fact that a route exists at all.
 const there = "there"
 
-// observe gathers what a daemon has made of what it heard.
+// observe collects the results of a daemon.
 func (s *side) observe(t *testing.T) facts {
 	t.Helper()
 	out := facts{}
@@ -35,7 +35,7 @@ func (s *side) observe(t *testing.T) facts {
 			"valid %t, best %t, beside the best %t, weight %d", p.valid, p.best, p.multipath && !p.best, p.weight)
 	}
 	for f, value := range s.heard() {
-		// FRR tells a neighbor what it was told by it.
+		// FRR sends a neighbor its own routes back
 		if f.where != s.nameOf(teacher[f.prefix]) {
 			out[f] = value
 		}
@@ -61,7 +61,8 @@ func (s *side) heard() facts {
 	return out
 }
 
-// nameOf is the name of the neighbor with that address, empty if there is none.
+// nameOf returns the name of the neighbor with that address, or an empty string if there is
+// none.
 func (s *side) nameOf(address string) string {
 	for _, n := range s.neighbors {
 		if n.Address.String() == address {
@@ -71,7 +72,8 @@ func (s *side) nameOf(address string) string {
 	return ""
 }
 
-// difference is a fact of which the two disagree. An empty value is none.
+// difference is a fact in which the two daemons differ. An empty value means that the fact is
+// absent.
 type difference struct {
 	fact
 	frr, nvad string
@@ -87,8 +89,8 @@ func (d difference) String() string {
 	return fmt.Sprintf("%-12s %-18s %-18s FRR %s | nvad %s", d.where, d.prefix, d.what, text(d.frr), text(d.nvad))
 }
 
-// compare returns the differences, sorted. Where only one of them has a route,
-// its attributes are not told apart from that.
+// compare returns the differences, sorted. If only one daemon has a route, the route's
+// attributes are not listed separately.
 func compare(frr, nvad facts) []difference {
 	all := maps.Clone(frr)
 	maps.Copy(all, nvad)
@@ -109,7 +111,7 @@ func compare(frr, nvad facts) []difference {
 	return out
 }
 
-// order puts the table first, from which the rest follows.
+// order puts the table first, because the rest follows from it.
 func (d difference) order() string {
 	rank := map[string]string{"table": "0", "kernel": "2"}[d.where]
 	if rank == "" {
@@ -118,7 +120,7 @@ func (d difference) order() string {
 	return rank + " " + d.prefix + " " + d.where + " " + d.what
 }
 
-// kind is the sort of difference, of which a few examples tell enough.
+// kind groups differences of the same kind, of which a few examples are enough.
 func (d difference) kind() string {
 	if d.where == "table" {
 		return d.where

@@ -12,15 +12,15 @@ import (
 	"github.com/nvad/nvad/pkg/policy"
 )
 
-// The prefixes that the differences are shown with.
+// The prefixes that show the differences.
 const (
-	plain    = "203.0.113.0/24" // by feeder, over eBGP
-	internal = "203.0.114.0/24" // by feeder-ibgp, without MED
-	dropped  = "203.0.115.0/24" // by twin, over eBGP, to be dropped
-	confed   = "203.0.116.0/24" // by feeder-ibgp, with a confederation segment
+	plain    = "203.0.113.0/24" // announced by feeder, over eBGP
+	internal = "203.0.114.0/24" // announced by feeder-ibgp, without MED
+	dropped  = "203.0.115.0/24" // announced by twin over eBGP; should be dropped
+	confed   = "203.0.116.0/24" // announced by feeder-ibgp, with a confederation segment
 )
 
-// told is one entry of docs/frr-differences.md: what each does.
+// told is one entry of docs/frr-differences.md: how each daemon behaves.
 type told struct {
 	number int
 	fact
@@ -42,12 +42,12 @@ var differences = []told{
 	{11, fact{"kernel", confed, "next hops"}, "10.255.3.2", ""},
 }
 
-// TestDifferences shows each difference that stays, so that the document is
-// true of both daemons.
+// TestDifferences shows each permanent difference, so that the document is true for both
+// daemons.
 func TestDifferences(t *testing.T) {
 	requirements(t)
 	c := differing()
-	// FRR changes in the order of the lines.
+	// FRR applies changes in the order of the lines.
 	frrConf := strings.Replace(c.FRR(), " set as-path exclude 65010\n set as-path prepend 65010\n", " set as-path prepend 65010\n set as-path exclude 65010\n", 1)
 	daemon, peers := links(c.Neighbors)
 	frr := meet(t, startFRR(t, newBed(t, daemon, peers), frrConf), c.Neighbors)
@@ -71,7 +71,7 @@ func shown(t *testing.T, s *side) facts {
 	return out
 }
 
-// differing is the case in which the differences show.
+// differing returns the case in which the differences appear.
 func differing() *gen.Case {
 	neighbor := func(name string, asn uint32, address, self, export string) gen.Neighbor {
 		n := neighbor(name, asn, address, self)

@@ -32,8 +32,7 @@ func requirements(t *testing.T) {
 	}
 }
 
-// TestDifferential runs cases until so many of them differ that more would
-// say nothing new.
+// TestDifferential runs cases until so many of them differ that more would add nothing.
 func TestDifferential(t *testing.T) {
 	requirements(t)
 	const enough = 10
@@ -61,7 +60,7 @@ func runCase(t *testing.T, drawn *gen.Case, c *coverage) {
 	c.add(t, drawn, a.bedOf().Path("frr.log"), seen)
 }
 
-// links is the addresses of the daemon and of its neighbors.
+// links returns the addresses of the daemon and of its neighbors.
 func links(neighbors []gen.Neighbor) (daemon, peers []string) {
 	for _, n := range neighbors {
 		if add := fmt.Sprintf("addr add %s/24 dev eth0", n.Self); !slices.Contains(daemon, add) {
@@ -72,11 +71,11 @@ func links(neighbors []gen.Neighbor) (daemon, peers []string) {
 	return append(daemon, fmt.Sprintf("addr add %s/24 dev eth0", gen.Spare)), peers
 }
 
-// patience is how long a difference must last to be one.
+// patience is how long a difference must last to count.
 const patience = 6 * time.Second
 
-// expectSame waits until both daemons are done and agree, and returns what FRR
-// made of it. Differences that last fail the test.
+// expectSame waits until both daemons are done and agree, and returns FRR's facts. Differences
+// that last fail the test.
 func expectSame(t *testing.T, frr, nvad *side) facts {
 	t.Helper()
 	for _, s := range []*side{frr, nvad} {
@@ -97,11 +96,11 @@ func expectSame(t *testing.T, frr, nvad *side) facts {
 	return seen
 }
 
-// perKind is how many differences a report tells of each attribute.
+// perKind is how many differences a report prints of each attribute.
 const perKind = 2
 
-// report prints the first differences of each attribute, what was announced
-// for their prefixes, and where the configurations are.
+// report prints the first differences of each attribute, the announcements for their prefixes,
+// and the paths of the configurations.
 func report(t *testing.T, frr, nvad *side, diffs []difference) {
 	t.Helper()
 	var text strings.Builder

@@ -1,12 +1,11 @@
-// Package differential holds nvad against FRR, the judge of what the policies
-// of FRR users mean.
+// Package differential compares nvad with FRR, which is the reference for what the policies of
+// FRR users mean.
 //
-// Real FRR and nvad each run in a network namespace of their own, with the same
-// addresses, between the same neighbors: three that announce and four that
-// listen (package rawbgp). A case (package gen) draws a configuration and routes
-// from a seed and writes both configurations. What is compared is the table of
-// accepted routes, every attribute as it arrives at each neighbor, and the
-// routes in the kernel.
+// Real FRR and nvad each run in a network namespace with the same addresses, between the same
+// neighbors: three that announce and four that listen (package rawbgp). A case (package gen)
+// draws a configuration and routes from a seed and writes both configurations. The tests
+// compare the table of accepted routes, every attribute as it arrives at each neighbor, and
+// the routes in the kernel.
 //
 //	go test ./integration/differential -run Differential -cases 500 -seed 1 -v
 //

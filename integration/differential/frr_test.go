@@ -11,20 +11,20 @@ import (
 	"github.com/nvad/nvad/integration/frrouting"
 )
 
-// frr is FRR as Debian ships it, its sockets in the bed's own directory.
+// frr is FRR as Debian ships it, with its sockets in the bed's directory.
 type frr struct{ *bed }
 
-// frrPreamble has the route-map of every decision logged, of which the hits are
-// counted, and saves the second for which FRR waits for more to send.
+// frrPreamble makes FRR log every route-map decision, from which the hits are counted, and
+// removes the second for which FRR waits for more updates to send.
 const frrPreamble = `log file %s debugging
 debug route-map
 `
 
-// neighborLine begins a neighbor in a configuration of FRR.
+// neighborLine matches the line that begins a neighbor in FRR's configuration.
 var neighborLine = regexp.MustCompile(`(?m)^ ?neighbor (\S+) remote-as \d+$`)
 
-// startFRR starts FRR, which only the neighbors dial. Where FRR dials too it may clear
-// a session that has just come up, see integration/interop.
+// startFRR starts FRR. Only the neighbors dial: if FRR dials too, it may clear a session that
+// has just come up, see integration/interop.
 func startFRR(t *testing.T, b *bed, config string) daemon {
 	t.Helper()
 	f := &frr{b}
@@ -36,8 +36,8 @@ func startFRR(t *testing.T, b *bed, config string) daemon {
 		t.Fatal(err)
 	}
 	file := b.Write("frr.conf", fmt.Sprintf(frrPreamble, f.log())+neighborLine.ReplaceAllString(config, "$0\n neighbor $1 passive"))
-	// A line that FRR does not take is a mistake of the case, which would
-	// otherwise pass for a difference.
+	// If FRR rejects a line, the case is wrong. Without this check that would look like a
+	// difference.
 	out, err := b.Command(ours, frrouting.Vtysh(b.Dir, "-f", file)...).CombinedOutput()
 	if err != nil || bytes.ContainsAny(out, "%") || bytes.Contains(out, []byte("Unknown command")) {
 		t.Fatalf("FRR does not take %s: %v\n%s", file, err, out)

@@ -13,33 +13,32 @@ import (
 	"github.com/nvad/nvad/pkg/policy"
 )
 
-// What a run must reach to count: a policy that denies everything, or that
-// nothing ever meets, would be the same everywhere.
+// What a run must reach to count. If a policy denied everything, or no route ever reached it,
+// the result would be the same for both daemons.
 const (
 	leastHits       = 20
 	leastAcceptance = 30 // percent
 )
 
-// coverage counts, over a run, the routes that matched a clause with a key,
-// according to FRR.
+// coverage counts, over a run, the routes that matched a clause with a key, according to FRR.
 type coverage struct {
 	hits              map[string]int
 	cases             int
 	announced, passed int
 }
 
-// evaluated is FRR's account of one clause that it held a route against.
+// evaluated matches FRR's log line about one clause that it compared a route with.
 var evaluated = regexp.MustCompile(`(?:Route-map: |Best match route-map: )(\S+), sequence: (\d+)(?:,| for) (?:prefix|pfx): (\S+), result: (.*)$`)
 
-// clauseAt is a clause of the case, and a prefix it matched.
+// clauseAt is a clause of the case and a prefix that it matched.
 type clauseAt struct {
 	name   string
 	seq    int
 	prefix string
 }
 
-// matchedClauses reads FRR's log. That a route was held against the same clause
-// more than once, for another neighbor or again, does not count.
+// matchedClauses reads FRR's log. A route that was compared with the same clause several
+// times, for another neighbor or again, counts once.
 func matchedClauses(t *testing.T, log string) map[clauseAt]bool {
 	t.Helper()
 	f, err := os.Open(log)
@@ -93,7 +92,7 @@ func (c *coverage) add(t *testing.T, drawn *gen.Case, log string, accepted facts
 	}
 }
 
-// report prints the counts and fails the test where they are too low.
+// report prints the counts and fails the test if they are too low.
 func (c *coverage) report(t *testing.T) {
 	t.Helper()
 	var text strings.Builder

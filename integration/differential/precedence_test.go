@@ -13,8 +13,8 @@ import (
 	"github.com/nvad/nvad/integration/rawbgp"
 )
 
-// A machine with a second NIC, and routes that a DHCP client and an operator have
-// made: their metrics are higher than that of BGP.
+// A machine with a second NIC, and routes that a DHCP client and an operator have added. Their
+// metrics are higher than that of BGP.
 var (
 	secondNIC = []string{
 		"addr add 10.255.1.1/24 dev eth0", "addr add 10.255.4.1/24 dev eth0",
@@ -30,13 +30,13 @@ var (
 	beyond = []string{"addr add 10.255.1.2/24 dev eth0", "addr add 10.255.4.2/24 dev eth0"}
 )
 
-// statics of the file by prefix, and where both daemons lead them: to e2 by way of
-// each other; nowhere if that goes in circles, or to the default route alone.
+// staticsTo lists the file's static routes by prefix, and where both daemons route them: to
+// e2, through each other, or nowhere if they form a loop or lead only to the default route.
 var staticsTo = [][3]string{
 	{"10.61.0.0/24", "10.0.2.2", "10.0.2.2"},
 	{"10.62.0.0/16", "10.61.0.9", "10.0.2.2"},
 	{"10.0.0.0/8", "10.0.2.2", "10.0.2.2"},
-	{"10.2.0.128/26", "10.0.2.2", "10.0.2.2"}, // where a neighbor is
+	{"10.2.0.128/26", "10.0.2.2", "10.0.2.2"}, // a neighbor is in this prefix
 	{"10.9.0.0/16", "10.0.2.2", "10.0.2.2"},   // learned, too
 	{"10.0.2.0/24", "10.255.1.2", ""},         // connected
 	{"172.17.0.0/16", "172.16.1.9", ""},
@@ -44,7 +44,7 @@ var staticsTo = [][3]string{
 	{"172.19.0.0/16", "172.18.1.9", ""},
 }
 
-// learned is where both daemons lead what the neighbor announces.
+// learned is where both daemons route what the neighbor announces.
 var learned = map[string]string{
 	"10.0.2.0/24": "", // connected
 	"10.3.0.0/16": "", // foreign static
@@ -57,9 +57,9 @@ var learned = map[string]string{
 	"10.1.0.0/16": "10.255.1.2",
 }
 
-// TestPrecedence holds what both daemons install beside connected routes, other
-// programs' and static ones, and what they announce of the first, against each other
-// and against what it should be.
+// TestPrecedence compares what the two daemons install beside connected routes, other
+// programs' routes and static ones, and what they announce of the connected routes. It
+// compares them with each other and with the expected result.
 func TestPrecedence(t *testing.T) {
 	requirements(t)
 	feeder := gen.Neighbor{Name: "feeder", ASN: 64580, Address: netip.MustParseAddr("10.255.1.2"), Self: netip.MustParseAddr("10.255.1.1")}
@@ -88,7 +88,7 @@ func wantPrecedence(t *testing.T, s *side, static string) error {
 			return fmt.Errorf("%s: BGP leads %s to %q, want %q", s.name(), prefix, bgp[prefix], want)
 		}
 	}
-	// Difference 12: beside DHCP's.
+	// Difference 12: nvad installs it beside DHCP's.
 	if want := map[string]string{"nvad": "10.255.1.2"}[s.name()]; bgp["default/32"] != want {
 		return fmt.Errorf("%s: BGP's default route leads to %q, want %q", s.name(), bgp["default/32"], want)
 	}

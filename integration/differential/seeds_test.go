@@ -10,15 +10,15 @@ import (
 	"github.com/nvad/nvad/pkg/frrconf"
 )
 
-// article is a configuration that somebody runs, with the addresses around it.
+// article is a published configuration, with the addresses around it.
 type article struct {
 	name          string
 	file          string
 	routerID      string
 	daemon, peers []string // ip(8) commands
 	neighbors     []gen.Neighbor
-	// copies says that the second neighbor announces what the first does, as
-	// the two instances of a Route Server do.
+	// copies says that the second neighbor announces the same as the first, as the two
+	// instances of a Route Server do.
 	copies bool
 }
 
@@ -61,8 +61,8 @@ var articles = []article{
 	},
 }
 
-// TestArticles runs the configurations of the articles that nvad replaces FRR
-// in as they were published, beside their conversion.
+// TestArticles runs the configurations as published of the articles in which nvad replaces
+// FRR, and compares them with their conversion.
 func TestArticles(t *testing.T) {
 	requirements(t)
 	for _, a := range articles {
@@ -86,7 +86,7 @@ func TestArticles(t *testing.T) {
 	}
 }
 
-// announce draws what the neighbors announce, each its own prefixes.
+// announce draws the neighbors' announcements, each with its own prefixes.
 func (a *article) announce() {
 	for i := range a.neighbors {
 		if i == 1 && a.copies {

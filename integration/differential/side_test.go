@@ -20,10 +20,10 @@ import (
 type daemon interface {
 	name() string
 	bedOf() *bed
-	config() string // file
-	// heardAll returns nil once everything that a neighbor sent was read.
+	config() string // path of the configuration file
+	// heardAll returns nil once the daemon has read everything that a neighbor sent.
 	heardAll(t *testing.T, from netip.Addr) error
-	// table is the accepted paths.
+	// table returns the accepted paths.
 	table(t *testing.T) []path
 }
 
@@ -35,18 +35,18 @@ type path struct {
 	weight                 uint32
 }
 
-// local stands for the neighbor of what a daemon originates itself.
+// local stands for the neighbor of routes that a daemon originates itself.
 const local = "local"
 
 // side is a daemon between its neighbors.
 type side struct {
 	daemon
 	neighbors []gen.Neighbor
-	sessions  []*rawbgp.Session // of neighbors, in their order
+	sessions  []*rawbgp.Session // of the neighbors, in their order
 }
 
-// meet brings up a session of every neighbor, and only then has them announce
-// what they have, one after the other, so that both sides hear the same order.
+// meet brings up every neighbor's session and only then lets the neighbors announce their
+// routes, one after the other, so that both sides receive them in the same order.
 func meet(t *testing.T, d daemon, neighbors []gen.Neighbor) *side {
 	t.Helper()
 	s := &side{daemon: d, neighbors: neighbors}
@@ -70,11 +70,11 @@ func meet(t *testing.T, d daemon, neighbors []gen.Neighbor) *side {
 	return s
 }
 
-// hush is how long nothing must have been announced for a daemon to count as
-// done: FRR gathers changes for up to a second.
+// hush is how long nothing must have been announced before a daemon counts as done: FRR
+// collects changes for up to a second.
 const hush = 1200 * time.Millisecond
 
-// settled returns nil once the daemon has nothing more to say.
+// settled returns nil once the daemon has nothing left to announce.
 func (s *side) settled() error {
 	for i, session := range s.sessions {
 		if err := session.Err(); err != nil {
@@ -87,15 +87,15 @@ func (s *side) settled() error {
 	return nil
 }
 
-// mostWeight is that of the next hop in use where nvad has a backup beside it,
-// whose weight is too small for it to carry anything.
+// mostWeight is the weight of the next hop in use if nvad has a backup beside it. The backup's
+// weight is too small for it to carry traffic.
 const mostWeight = 255
 
-// metric is that of routes in use; nvad has backup routes behind them.
+// metric is the metric of routes in use. nvad's backup routes have a higher one.
 const metric = 20
 
-// kernel is the routes of some protocols in the main table of the daemon's
-// namespace: their next hops, those of next-hop objects resolved.
+// kernel returns the routes of some protocols in the main table of the daemon's namespace,
+// with their next hops. Next-hop objects are resolved.
 func (s *side) kernel(t *testing.T, protocols ...string) map[string]string {
 	t.Helper()
 	objects := s.nextHops(t)
@@ -123,7 +123,7 @@ func (s *side) kernel(t *testing.T, protocols ...string) map[string]string {
 	return out
 }
 
-// kernelRoute is a route, or a next-hop object, in the words of iproute2.
+// kernelRoute is a route or a next-hop object in iproute2's JSON.
 type kernelRoute struct {
 	ID, NHID     int
 	Metric       int

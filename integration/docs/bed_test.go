@@ -18,11 +18,10 @@ import (
 	"github.com/nvad/nvad/integration/lab/emulator/metadata"
 )
 
-// nva is the machine that the pages' reader works on.
+// nva is the machine on which the reader of the pages works.
 const nva = "vm-hub00"
 
-// bed is the two hubs, with FRR or nvad on nva, and the files that statements
-// take for given.
+// bed is the two hubs, with FRR or nvad on nva, and the files that statements expect.
 type bed struct {
 	*lab.Lab
 	dir     string
@@ -30,12 +29,12 @@ type bed struct {
 	pending bool // a change waits for confirmation
 	remote  bool // the API is served over TCP too
 	changes int
-	history string // page that has one
+	history string // the page that has its own history
 }
 
 func (b *bed) conf() string { return filepath.Join(b.dir, "conf", "nvad.toml") }
 
-// newBed brings the two hubs up, with FRR at first.
+// newBed brings the two hubs up, with FRR first.
 func newBed(t *testing.T) *bed {
 	t.Helper()
 	lab.RequireRoot(t)
@@ -61,15 +60,15 @@ func newBed(t *testing.T) *bed {
 	return b
 }
 
-// furnish makes the directories: conf is /etc/nvad, bin is in PATH, work is what a
-// page starts from.
+// furnish creates the directories: conf is /etc/nvad, bin is in PATH, and a page starts in
+// work.
 func (b *bed) furnish(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"conf", "bin", "work", "own", "state"} {
 		b.must(t, os.Mkdir(filepath.Join(b.dir, name), 0o755))
 	}
 	b.wrap(t, "nvad", `exec `+lab.Build(t, "./cmd/nvad")+` "$@"`)
-	// watch ends when its reader says so.
+	// nvactl watch runs until its reader ends it.
 	b.wrap(t, "nvactl", `case "$1" in watch) set -- timeout --foreground --preserve-status -s INT 1 `+lab.Build(t, "./cmd/nvactl")+` "$@";; *) set -- `+
 		lab.Build(t, "./cmd/nvactl")+` "$@";; esac; exec "$@"`)
 	b.wrap(t, "azure", `exec `+lab.Build(t, "./integration/lab/cmd/azure")+` "$@"`)
@@ -89,7 +88,7 @@ func (b *bed) must(t *testing.T, err error) {
 	}
 }
 
-// configure writes the configuration: the example's, with a short drain.
+// configure writes the example's configuration, with a short drain.
 func (b *bed) configure(t *testing.T) {
 	t.Helper()
 	path, err := below("configs/hub00.toml")
@@ -99,7 +98,7 @@ func (b *bed) configure(t *testing.T) {
 	b.must(t, os.WriteFile(b.conf(), []byte("drain.hold = 1\nhealth.listen = [\"10.0.0.4:8080\"]\n"+string(data)), 0o644))
 }
 
-// change makes the configuration differ from what runs.
+// change makes the configuration file differ from the running configuration.
 func (b *bed) change(t *testing.T) {
 	t.Helper()
 	b.configure(t)
@@ -110,7 +109,7 @@ func (b *bed) change(t *testing.T) {
 	b.must(t, os.WriteFile(b.conf(), []byte(text), 0o644))
 }
 
-// work makes a directory with what statements read.
+// work creates a directory with the files that statements read.
 func (b *bed) work(t *testing.T, p page) string {
 	t.Helper()
 	dir := b.workOf(p.name)
@@ -142,13 +141,13 @@ func (b *bed) metadata(t *testing.T) {
 	go metadata.New(metadata.VM{Name: nva, NICs: []metadata.NIC{nic}}).Serve(l)
 }
 
-// use lets FRR or nvad run, and waits until its routes are there.
+// use runs FRR or nvad, and waits until its routes are installed.
 func (b *bed) use(t *testing.T, frr bool) {
 	t.Helper()
 	saved := filepath.Join(b.dir, "saved")
 	if b.frr != frr {
 		if b.frr {
-			// On stderr, vtysh misses a file /etc/frr/NAMESPACE/vtysh.conf.
+			// On stderr, vtysh complains about a missing file /etc/frr/NAMESPACE/vtysh.conf.
 			text, err := b.Command(nva, "vtysh", "-N", b.Namespace(nva), "-c", "show running-config").Output()
 			b.must(t, errors.Join(err, os.WriteFile(saved, text, 0o644)))
 		}
@@ -171,8 +170,8 @@ func (b *bed) use(t *testing.T, frr bool) {
 	}
 }
 
-// restart starts the NVA. The far one holds back a neighbor that comes and goes as
-// often as from page to page; a reset, as an operator's, ends that.
+// restart starts the NVA. Pages restart it so often that the far NVA suppresses it for
+// flapping. A reset, as an operator would do it, ends that.
 func (b *bed) restart(t *testing.T) {
 	t.Helper()
 	far := exec.Command(lab.Build(t, "./cmd/nvactl"), "--socket", b.NVASocket("vm-hub10"), "reset", "169.254.0.1")
@@ -182,8 +181,8 @@ func (b *bed) restart(t *testing.T) {
 	b.must(t, b.StartNVA(nva))
 }
 
-// await waits for nvad to have its routes, and if asked until it knows that these
-// are all. Neighbors that a page has shut down stay so.
+// await waits until nvad has its routes and, if inSync is set, is in sync. Neighbors that a
+// page has shut down stay down.
 func (b *bed) await(t *testing.T, inSync bool) {
 	t.Helper()
 	lab.Eventually(t, time.Minute, func() error {
@@ -205,8 +204,8 @@ func (b *bed) await(t *testing.T, inSync bool) {
 	})
 }
 
-// awaitNeighbors waits until all sessions are up again after a statement has reset
-// one: a soft reset of a neighbor that is not established is an error.
+// awaitNeighbors waits until all sessions are up again after a statement has reset one.
+// Otherwise a soft reset would fail, because the neighbor is not established.
 func (b *bed) awaitNeighbors(t *testing.T) {
 	t.Helper()
 	lab.Eventually(t, time.Minute, func() error {
@@ -223,7 +222,7 @@ func (b *bed) awaitNeighbors(t *testing.T) {
 	})
 }
 
-// nvactl runs the command outside of a page and returns what it prints.
+// nvactl runs nvactl outside a page and returns its output.
 func (b *bed) nvactl(t *testing.T, args ...string) []byte {
 	t.Helper()
 	var errs strings.Builder

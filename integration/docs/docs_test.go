@@ -13,9 +13,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestCommands goes through the pages and runs what they show, each page in a
-// shell of its own on an NVA. First comes the way from FRR, then everything else
-// with nvad.
+// TestCommands goes through the pages and runs their commands, each page in its own shell on
+// an NVA. The migration from FRR comes first, then everything else with nvad.
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -50,7 +49,7 @@ func (b *bed) page(t *testing.T, p page, statements []statement) (ran int) {
 	sh := newShell(t, b.Lab, nva, filepath.Join(b.dir, "own"), filepath.Join(b.dir, "conf"), b.NVASocket(nva),
 		filepath.Join(b.dir, "bin"), b.work(t, p), filepath.Join(b.dir, "state"))
 	for _, s := range statements {
-		by, _ := runsElsewhere(s) // TestElsewhere has the faults
+		by, _ := runsElsewhere(s) // TestElsewhere reports the errors
 		if by != "" && !b.stand(t, sh, s) || by == "" && checkKnown(s) != nil {
 			continue
 		}
@@ -63,7 +62,7 @@ func (b *bed) page(t *testing.T, p page, statements []statement) (ran int) {
 	return ran
 }
 
-// run runs a statement, which has to end with exit code 0.
+// run runs a statement, which must end with exit code 0.
 func (b *bed) run(t *testing.T, sh *shell, s statement) {
 	t.Helper()
 	begin := time.Now()
@@ -79,18 +78,18 @@ func (b *bed) run(t *testing.T, sh *shell, s statement) {
 	b.after(t, sh, s)
 }
 
-// differs says whether diff has printed a difference.
+// differs reports whether diff has printed a difference.
 func differs(out string) bool {
 	return strings.HasPrefix(out, "< ") || strings.HasPrefix(out, "> ") || strings.Contains(out, "\n< ") || strings.Contains(out, "\n> ")
 }
 
-// alone are commands of nvactl that ask no daemon.
+// alone lists the commands of nvactl that need no daemon.
 var alone = []string{"nvactl config check", "nvactl config convert", "nvactl policy test"}
 
-// versioned are commands that name a configuration of the history.
+// versioned matches commands that name a configuration of the history.
 var versioned = regexp.MustCompile(`--from [0-9]|--version [0-9]|nvactl rollback [0-9]`)
 
-// before sees to what a statement takes for given: a daemon, a change to apply.
+// before prepares what a statement expects, such as a daemon or a change to apply.
 func (b *bed) before(t *testing.T, s statement) {
 	t.Helper()
 	asks := strings.Contains(s.text, "nvactl ") && !strings.Contains(s.text, "nvactl config convert")
@@ -122,7 +121,7 @@ func (b *bed) before(t *testing.T, s statement) {
 	}
 }
 
-// versions gives a page a history of its own, of six configurations.
+// versions gives a page its own history of six configurations.
 func (b *bed) versions(t *testing.T, page string) {
 	t.Helper()
 	if b.history == page {
@@ -138,18 +137,18 @@ func (b *bed) versions(t *testing.T, page string) {
 	}
 }
 
-// after brings back what a statement took.
+// after restores what a statement has stopped or removed.
 func (b *bed) after(t *testing.T, sh *shell, s statement) {
 	t.Helper()
 	switch {
 	case strings.Contains(s.text, "nvad bootstrap"):
 		b.configure(t)
-	case strings.HasPrefix(s.text, "cd $(mktemp -d)"): // where the reader has the file of his tunnel
+	case strings.HasPrefix(s.text, "cd $(mktemp -d)"): // where the reader has the tunnel's configuration file
 		sh.run("cp " + filepath.Join(b.workOf(s.page), "vxlan.sh") + " .")
 	}
 }
 
-// leave ends a page: what it changed is as the next one expects it.
+// leave cleans up after a page, so that the next one finds what it expects.
 func (b *bed) leave(t *testing.T) {
 	t.Helper()
 	b.configure(t)
@@ -166,8 +165,7 @@ func (b *bed) leave(t *testing.T) {
 	b.AwaitSessions(t, time.Minute)
 }
 
-// stand does itself what a statement asks of systemd or of a terminal, and says
-// whether it has.
+// stand does what a statement asks of systemd or of a terminal, and reports whether it did.
 func (b *bed) stand(t *testing.T, sh *shell, s statement) bool {
 	t.Helper()
 	switch {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// elsewhere are the commands that do not run here, by how they begin, with what
-// runs them: a test, or a target of the Makefile that is nothing but the command.
+// elsewhere lists the commands that do not run here, by their beginning, with what runs them:
+// a test, or a target of the Makefile that consists only of the command.
 var elsewhere = []struct{ start, by string }{
 	{"make build", "go test ./integration/service -run Package"},
 	{"make deb && sudo apt install", "go test ./integration/service -run Service"},
@@ -33,8 +33,8 @@ var elsewhere = []struct{ start, by string }{
 	{"terraform ", "go test ./integration/userdata -run Terraform"},
 }
 
-// TestElsewhere: the table names nothing that no page shows, and nothing that does
-// not exist.
+// TestElsewhere: every entry of the table is shown on a page, and everything that it names
+// exists.
 func TestElsewhere(t *testing.T) {
 	used := map[string]bool{}
 	for _, p := range readPages(t) {
@@ -56,8 +56,8 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
-// runsElsewhere says what runs the statement, empty if nothing does but this
-// package. It is an error if the statement names what does not exist.
+// runsElsewhere returns what runs the statement, or an empty string if only this package does.
+// It returns an error if the table names something that does not exist.
 func runsElsewhere(s statement) (string, error) {
 	for _, e := range elsewhere {
 		if strings.HasPrefix(s.text, e.start) {

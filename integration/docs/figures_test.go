@@ -8,8 +8,8 @@ import (
 
 var figure = regexp.MustCompile(`[0-9]+(?:\.[0-9]+)?(?: / [0-9.]+)?`)
 
-// TestFigures: what docs/comparison.md says was measured stands in the pages that
-// it is taken from.
+// TestFigures: the measurements that docs/comparison.md quotes are in the pages they come
+// from.
 func TestFigures(t *testing.T) {
 	text := map[string]string{}
 	for _, p := range readPages(t) {

@@ -20,7 +20,7 @@ import (
 	"github.com/nvad/nvad/pkg/ctl"
 )
 
-// TestMentions: commands, flags, targets and tests that sentences name exist.
+// TestMentions: the commands, flags, targets and tests that sentences mention exist.
 func TestMentions(t *testing.T) {
 	count := 0
 	for _, p := range readPages(t) {
@@ -43,8 +43,8 @@ func TestMentions(t *testing.T) {
 	}
 }
 
-// exists says what is wrong with a command; nothing with programs that are not
-// of this module.
+// exists returns what is wrong with a command. It accepts every program that is not part of
+// this module.
 func exists(call []string) error {
 	args := call[1:]
 	switch call[0] {
@@ -60,7 +60,7 @@ func exists(call []string) error {
 	return nil
 }
 
-// accepts says whether a program has the command and the flags.
+// accepts returns an error unless a program has the command and the flags.
 func accepts(root *cobra.Command, args []string) error {
 	c, rest, err := root.Find(args)
 	if err != nil {
@@ -78,7 +78,7 @@ func accepts(root *cobra.Command, args []string) error {
 	return nil
 }
 
-// target says whether the Makefile has the targets.
+// target returns an error unless the Makefile has the targets.
 func target(args []string) error {
 	makefile, err := below("Makefile")
 	if err != nil {
@@ -96,7 +96,7 @@ func target(args []string) error {
 	return nil
 }
 
-// goTest says whether a package has the tests that -run or -bench choose.
+// goTest returns an error unless a package has the tests that -run or -bench select.
 func goTest(args []string) error {
 	i := slices.IndexFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "./") })
 	if i < 0 || args[0] != "test" {
@@ -139,7 +139,7 @@ func testsIn(dir string, below bool) ([]string, error) {
 
 var function = regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Fuzz)\w*)\(`)
 
-// hasTest looks for a test that the pattern of -run or -bench chooses.
+// hasTest looks for a test that the pattern of -run or -bench selects.
 func hasTest(files []string, pattern string) error {
 	top, _, _ := strings.Cut(pattern, "/")
 	chosen, err := regexp.Compile(top)
@@ -160,7 +160,7 @@ func hasTest(files []string, pattern string) error {
 	return fmt.Errorf("no test matches %s", pattern)
 }
 
-// below is the path of what is in the module's root.
+// below returns the path of a file or directory in the module's root.
 func below(name string) (string, error) {
 	root, err := lab.ModuleRoot()
 	return filepath.Join(root, name), err

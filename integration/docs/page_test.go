@@ -16,11 +16,11 @@ import (
 
 // page is one file of the documentation.
 type page struct {
-	name string // below the root of the module
+	name string // relative to the root of the module
 	text string
 }
 
-// readPages reads what users read, in the order in which the tests go through it.
+// readPages reads the pages for users, in the order in which the tests go through them.
 func readPages(t *testing.T) []page {
 	t.Helper()
 	root, err := lab.ModuleRoot()
@@ -45,7 +45,7 @@ func readPages(t *testing.T) []page {
 	return pages
 }
 
-// statement is one statement of shell that a page shows.
+// statement is one shell statement that a page shows.
 type statement struct {
 	page string
 	line int

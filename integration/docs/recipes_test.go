@@ -16,8 +16,8 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 )
 
-// TestRecipes starts nvad with the files of docs/recipes.md, in the scenarios that
-// they are made for, and checks what the page promises of each.
+// TestRecipes starts nvad with the files of docs/recipes.md in the scenarios that they are
+// written for, and checks what the page promises about each.
 func TestRecipes(t *testing.T) {
 	t.Parallel()
 	t.Run("hub and spokes", func(t *testing.T) {
@@ -34,7 +34,7 @@ func TestRecipes(t *testing.T) {
 	})
 }
 
-// testDefaultRoute: spokes have it, on-premises has not, and the NVA's own NIC
+// testDefaultRoute: spokes have the default route, on-premises does not, and the NVA's own NIC
 // follows its user-defined route.
 func testDefaultRoute(t *testing.T, l *lab.Lab) {
 	for i := range 2 {
@@ -56,8 +56,8 @@ func testDefaultRoute(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// testBreakout: the VNet lets out to the internet what comes from the NVA's own
-// address alone. Between spokes, senders keep theirs.
+// testBreakout: the VNet forwards packets to the internet only if they have the NVA's own
+// address. Between spokes, senders keep their addresses.
 func testBreakout(t *testing.T, l *lab.Lab) {
 	for _, spoke := range []string{"vm-spoke01", "vm-spoke02"} {
 		l.Exec(t, spoke, "curl", "-sS", "--max-time", "5", "http://203.0.113.10/")
@@ -71,8 +71,8 @@ func testBreakout(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// testThreeHubs starts the NVA in the middle with two tunnels, and lets it pass
-// routes on by a reload.
+// testThreeHubs starts the NVA in the middle with two tunnels, and makes it pass routes on
+// with a reload.
 func testThreeHubs(t *testing.T) {
 	conf := filepath.Join(t.TempDir(), "nvad.toml")
 	configure := func(name string) {
@@ -134,8 +134,8 @@ func testTransit(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// testTags: what is tagged in one hub comes to the other's Route Server without the
-// tags, and so does a VNet that is connected while the NVAs run.
+// testTags: routes that are tagged in one hub arrive at the other hub's Route Server without
+// the tags. So does the prefix of a VNet that is connected while the NVAs run.
 func testTags(t *testing.T) {
 	l := lab.UpScenario(t, "two-hubs-communities")
 	own := nvactl(t, l, "vm-hub00", "routes accepted 10.0.210.4 -o json")
@@ -156,7 +156,7 @@ func testTags(t *testing.T) {
 	}
 }
 
-// testPair: both NVAs announce the frontend, behind which both carry traffic.
+// testPair: both NVAs announce the frontend, and both carry traffic behind it.
 func testPair(t *testing.T, l *lab.Lab) {
 	for i := range 2 {
 		for _, nva := range []string{"10.0.0.4", "10.0.0.6"} {
@@ -168,7 +168,7 @@ func testPair(t *testing.T, l *lab.Lab) {
 	awaitBackends(t, l, "10.0.0.4", "10.0.0.6")
 }
 
-// testMaintenance drains one of the pair under traffic and takes it back.
+// testMaintenance drains one NVA of the pair under traffic and ends the drain.
 func testMaintenance(t *testing.T, l *lab.Lab) {
 	flow := l.Command("vm-hub100", "ping", "-q", "-i", "0.02", "-c", "200", "-W", "1", "10.110.0.4")
 	var out strings.Builder
@@ -186,7 +186,7 @@ func testMaintenance(t *testing.T, l *lab.Lab) {
 		}
 		return nil
 	})
-	_ = flow.Wait() // fails where packets are lost
+	_ = flow.Wait() // returns an error if packets were lost
 	if !strings.Contains(out.String(), " 0% packet loss") {
 		t.Errorf("the drain lost packets:\n%s", out.String())
 	}
@@ -194,7 +194,8 @@ func testMaintenance(t *testing.T, l *lab.Lab) {
 	awaitBackends(t, l, "10.0.0.4", "10.0.0.6")
 }
 
-// awaitBackends waits until the load balancer of hub00 shares among these NVAs.
+// awaitBackends waits until the load balancer of hub00 shares traffic among exactly these
+// NVAs.
 func awaitBackends(t *testing.T, l *lab.Lab, want ...string) {
 	t.Helper()
 	lab.Eventually(t, 30*time.Second, func() error {
@@ -283,7 +284,7 @@ func read(t *testing.T, name string) []byte {
 	return data
 }
 
-// recipe is a file that docs/recipes.md shows: the link to it, and its text.
+// recipe matches a file that docs/recipes.md shows: the link to it, and its text.
 var recipe = regexp.MustCompile("(?ms)^\\[`[^`]*`\\]\\(\\.\\./(configs/[^)]*)\\), on (?:[^\n]+\n)+\n```toml\n(.*?)^```$")
 
 // TestRecipeFiles: the files on the page are those in configs, which the lab runs.
@@ -300,7 +301,7 @@ func TestRecipeFiles(t *testing.T) {
 	}
 }
 
-// TestExamples: the files on pages that show a part of one are valid.
+// TestExamples: files of which pages show a part are valid.
 func TestExamples(t *testing.T) {
 	for _, name := range []string{"docs/limits.md"} {
 		for _, m := range fence.FindAllStringSubmatch(string(read(t, name)), -1) {

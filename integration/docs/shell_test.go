@@ -17,19 +17,18 @@ import (
 // commandTimeout is how long one statement may take on a busy machine.
 const commandTimeout = 30 * time.Second
 
-// mark begins the line that a statement is followed by, with its exit code.
+// mark begins the line that follows each statement and contains its exit code.
 const mark = "@@end "
 
-// shell is a bash on an NVA, in which one page's statements follow each other.
+// shell is a bash on an NVA that runs the statements of one page one after the other.
 type shell struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-// prelude gives the shell an /etc and a /run/nvad of its own, in which conf is
-// /etc/nvad and socket is nvad's, a key for the NVAs, and functions for what a test
-// can't do for real.
+// prelude gives the shell its own /etc and /run/nvad, in which conf is /etc/nvad and socket is
+// nvad's socket, a key for the NVAs, and functions for commands that a test can't really run.
 const prelude = `set -o pipefail
 own=%[1]s
 mount -t tmpfs tmpfs $own && mkdir $own/u $own/w &&
@@ -67,7 +66,7 @@ func newShell(t *testing.T, l *lab.Lab, node string, places ...any) *shell {
 	return s
 }
 
-// run runs a statement and returns what it printed and its exit code.
+// run runs a statement and returns its output and its exit code.
 func (s *shell) run(text string) (string, int) {
 	return s.raw("{\n" + text + "\n} </dev/null\n")
 }

@@ -15,7 +15,7 @@ type (
 
 const patience = netbed.Patience
 
-// newBed makes namespaces whose routers forward, without a check of source addresses.
+// newBed creates namespaces whose routers forward and do not check source addresses.
 func newBed(t *testing.T, names ...string) *bed {
 	t.Helper()
 	lab.RequireCommands(t, "nft")
@@ -27,12 +27,12 @@ func newBed(t *testing.T, names ...string) *bed {
 	return b
 }
 
-// link joins two namespaces. Each end is named after the other, and has its address
-// in one /24.
+// link joins two namespaces. Each end is named after the other end's namespace, and both
+// addresses are in one /24.
 func link(b *bed, left, leftAddress, right, rightAddress string) {
 	b.Helper()
 	b.Join(left, right, []string{leftAddress + "/24"}, right, left, []string{rightAddress + "/24"})
 }
 
-// addr parses an address of the tests' own.
+// addr parses an address that the tests themselves contain.
 func addr(text string) netip.Addr { return netip.MustParseAddr(text) }

@@ -9,7 +9,7 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// birdDaemon is BIRD 2, whose routes carry their next hops.
+// birdDaemon is BIRD 2, which writes routes with their next hops inline.
 var birdDaemon = daemon{
 	name:    "BIRD",
 	require: func(t *testing.T) { lab.RequireCommands(t, "bird") },
@@ -20,8 +20,8 @@ var birdDaemon = daemon{
 	},
 }
 
-// prepareBIRD shortens BIRD's waits between sessions, which its outages do not
-// depend on.
+// prepareBIRD shortens the time that BIRD waits between sessions, which does not affect its
+// outages.
 func prepareBIRD(b *bed, c setup) {
 	b.Helper()
 	var w strings.Builder

@@ -8,15 +8,15 @@ import (
 	"github.com/nvad/nvad/integration/rawbgp"
 )
 
-// churned is how many routes come and go at once, and churnPause how long they
-// stay, or stay away.
+// churned is how many routes are announced and withdrawn at once, and churnPause how long they
+// stay announced or withdrawn.
 const (
 	churned    = 100
 	churnPause = 10 * time.Millisecond
 )
 
-// churn announces and withdraws routes of a block over and over, in whatever
-// session there is. The returned function ends it with all of them withdrawn.
+// churn announces and withdraws routes of a block over and over, in whatever session exists.
+// The returned function stops it, with all of them withdrawn.
 func (v *nva) churn(block int) (calm func()) {
 	routes := announcement(block, churned, pathOf(v.address, v.asn, 1))
 	stop := make(chan struct{})
@@ -34,8 +34,8 @@ func (v *nva) churn(block int) (calm func()) {
 	return func() { close(stop); done.Wait() }
 }
 
-// flap announces routes and withdraws them again. What a session that ends takes
-// no more is of no interest: the next one begins without these routes.
+// flap announces routes and withdraws them again. It ignores what fails because the session
+// ends: the next session begins without these routes.
 func (v *nva) flap(routes []rawbgp.Route) {
 	v.mu.Lock()
 	s := v.session
@@ -43,7 +43,7 @@ func (v *nva) flap(routes []rawbgp.Route) {
 	if s == nil || s.Routes(routes) != nil {
 		return
 	}
-	time.Sleep(churnPause) // the neighbor is to have them for a while
+	time.Sleep(churnPause) // the neighbor keeps them for a while
 	var prefixes []netip.Prefix
 	for _, r := range routes {
 		prefixes = append(prefixes, r.Prefix)

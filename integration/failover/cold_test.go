@@ -9,8 +9,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestColdStart measures from the start of a daemon until the kernel has what a
-// neighbor announces that only listens.
+// TestColdStart measures the time from the start of a daemon until the kernel has the routes
+// of a neighbor that only listens.
 func TestColdStart(t *testing.T) {
 	const routes, rounds = 10_000, 3
 	names := []string{"nvad"}
@@ -50,10 +50,10 @@ func coldStart(t *testing.T, d daemon, routes int) time.Duration {
 	return time.Since(start)
 }
 
-// soonest is how often soon looks.
+// soonest is the interval at which soon polls.
 const soonest = 5 * time.Millisecond
 
-// soon polls for what is to be timed.
+// soon polls, at a short interval, for an event whose time is measured.
 func (s *scene) soon(check func() error) {
 	s.Helper()
 	for deadline := time.Now().Add(2 * patience); ; time.Sleep(soonest) {
@@ -67,8 +67,8 @@ func (s *scene) soon(check func() error) {
 	}
 }
 
-// TestSessionReturns has an nvad lose its session with a neighbor that listens
-// on, and with one that is out of reach for a while. It is back within a second.
+// TestSessionReturns lets nvad lose its session with a neighbor that keeps listening, and with
+// one that is unreachable for a while. Each session is up again within a second.
 func TestSessionReturns(t *testing.T) {
 	s := layScene(t, nvadDaemon, 100, 0)
 	s.a.serve()
@@ -88,17 +88,18 @@ func TestSessionReturns(t *testing.T) {
 		took := time.Since(start)
 		t.Logf("%s: back after %v", name, took.Round(time.Millisecond))
 		if took > time.Second {
-			t.Errorf("%s: back only after %v", name, took)
+			t.Errorf("%s: the session was back only after %v", name, took)
 		}
 	}
 }
 
-// deafness lets an NVA speak but not hear, so that nvad learns of the loss.
+// deafness drops what an NVA receives but lets it send, so that nvad learns that the session
+// is lost.
 const deafness = `table ip deafness {
 	chain in { type filter hook prerouting priority -300; drop; }
 }`
 
-// established is an error unless there is a session.
+// established returns an error unless the session is up.
 func (v *nva) established() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -11,20 +11,20 @@ import (
 // daemon is a routing daemon under test.
 type daemon struct {
 	name string
-	// objects says whether its routes go through the kernel's next-hop objects.
+	// objects says whether the daemon's routes use the kernel's next-hop objects.
 	objects bool
 	// require skips the test where the daemon is not installed.
 	require func(t *testing.T)
-	// prepare writes the configuration; start starts the daemon and waits for
-	// nothing but what the next of its processes needs.
+	// prepare writes the configuration. start starts the daemon and waits only for what its
+	// next process needs.
 	prepare func(b *bed, c setup)
 	start   func(b *bed) []*process
 }
 
-// setup is the configuration common to all daemons: two neighbors, of which the first
-// is preferred by its shorter path. Nothing is announced to either.
+// setup is the configuration that all daemons share: two neighbors, of which the first is
+// preferred for its shorter path. Nothing is announced to either.
 type setup struct {
-	bfd       time.Duration // interval, times 3; 0: none
+	bfd       time.Duration // detection takes 3 intervals; 0: no BFD
 	neighbors []neighbor
 }
 
@@ -33,7 +33,7 @@ type neighbor struct {
 	asn     uint32
 }
 
-// Numbers of the device under test.
+// Settings of the device under test.
 const (
 	dutASN = 65001
 	dutID  = "10.0.1.1"
@@ -52,8 +52,7 @@ func daemonOf(t *testing.T, name string) daemon {
 	return daemon{}
 }
 
-// scene is a device under test between a host and two NVAs, behind which there is
-// the receiver.
+// scene is a device under test between a host and two NVAs, with the receiver behind the NVAs.
 //
 //	host ── dut ── nva1 ── receiver
 //	          └─── nva2 ──────┘
@@ -65,7 +64,7 @@ type scene struct {
 	a, b   *nva
 }
 
-// newScene is a scene in which the daemon runs.
+// newScene creates a scene and starts the daemon in it.
 func newScene(t *testing.T, d daemon, routes int, bfd time.Duration) *scene {
 	t.Helper()
 	s := layScene(t, d, routes, bfd)
@@ -77,7 +76,7 @@ func newScene(t *testing.T, d daemon, routes int, bfd time.Duration) *scene {
 	return s
 }
 
-// layScene is a scene in which nothing runs yet.
+// layScene creates a scene in which nothing runs yet.
 func layScene(t *testing.T, d daemon, routes int, bfd time.Duration) *scene {
 	t.Helper()
 	lab.RequireRoot(t)
@@ -99,8 +98,8 @@ func layScene(t *testing.T, d daemon, routes int, bfd time.Duration) *scene {
 	return s
 }
 
-// nva is one of the two, which do without graceful restart: what it keeps is not
-// lost.
+// nva creates one of the two NVAs. They do without graceful restart, under which routes would
+// be kept and not lost.
 func (s *scene) nva(name, net string, asn uint32, length int) *nva {
 	v := &nva{
 		bed: s.bed, name: name, device: "dut", address: addr(net + ".0.2"), remote: addr(net + ".0.1"), asn: asn, plain: true,
@@ -110,8 +109,8 @@ func (s *scene) nva(name, net string, asn uint32, length int) *nva {
 	return v
 }
 
-// load brings both sessions up and waits until the kernel has all routes
-// through the preferred one.
+// load brings both sessions up and waits until the kernel routes everything through the
+// preferred NVA.
 func (s *scene) load() {
 	s.Helper()
 	s.b.connect()
@@ -119,15 +118,15 @@ func (s *scene) load() {
 	s.settle()
 }
 
-// calm is how long the kernel's tables must not grow or shrink for a daemon to
-// count as done.
+// calm is how long the size of the kernel's tables must not change before a daemon counts as
+// done.
 const calm = time.Second
 
-// perRoute is added to what large tables may take on a machine that is busy.
+// perRoute is the extra time that each route may take on a busy machine.
 const perRoute = 300 * time.Microsecond
 
-// settle waits until all routes go through the preferred NVA and the daemon is
-// done: what fails next must not meet work that is still under way.
+// settle waits until all routes go through the preferred NVA and the daemon is done, so that
+// the next failure does not meet unfinished work.
 func (s *scene) settle() {
 	s.Helper()
 	last, since := -1, time.Now()
@@ -143,7 +142,7 @@ func (s *scene) settle() {
 			last, since = count, time.Now()
 		}
 		if time.Since(since) < calm {
-			return fmt.Errorf("the kernel's routes, %d at the moment, still change", count)
+			return fmt.Errorf("the number of routes in the kernel still changes, it is %d at the moment", count)
 		}
 		return s.through("dut", s.a.address, s.routes)
 	})

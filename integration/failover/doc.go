@@ -1,7 +1,7 @@
-// Package failover measures how long traffic is lost when something fails, and
-// holds nvad to what it promises: the link, the session or the whole of the
-// preferred one of two NVAs, the next hops in the kernel, nvad itself. FRR and
-// BIRD go through the same where they can, in the same run.
+// Package failover measures how long traffic is lost when something fails: the link, the
+// session or the whole of the preferred one of two NVAs, the next hops in the kernel, or nvad
+// itself. It checks that nvad keeps its promises. FRR and BIRD go through the same failures in
+// the same run, where they can.
 //
 //	go test ./integration/failover -run Outages -v -args -daemons nvad,FRR,BIRD -routes 1000,100000
 //

@@ -24,12 +24,11 @@ func TestMain(m *testing.M) {
 	os.Exit(lab.Main(m))
 }
 
-// priority is a nice value. The test, and all that it starts, goes ahead of the
-// machine's other load: a sender that waits for its turn sees no outage meanwhile.
+// priority is a nice value. The test and everything it starts run ahead of the machine's other
+// load: while a sender waits for a CPU, it sees no outage.
 const priority = -15
 
-// shortLimit is far beyond what nvad needs, even on a busy machine: the figures
-// are printed.
+// shortLimit is far more than nvad needs, even on a busy machine. The test prints the figures.
 const shortLimit = 2 * time.Second
 
 // TestFailover is the short form of TestOutages.

@@ -11,12 +11,12 @@ import (
 // failure is a way in which the preferred NVA, or the route through it, fails.
 type failure struct {
 	name       string
-	needs      func(s *scene) bool // nil: nothing
+	needs      func(s *scene) bool // nil: no requirement
 	begin, end func(s *scene)
 }
 
-// failures in the order in which a scene goes through them: FRR does not get
-// over the last.
+// failures are in the order in which a scene goes through them. FRR does not recover from the
+// last one.
 var failures = []failure{
 	{
 		name:  "link down",
@@ -47,13 +47,13 @@ var failures = []failure{
 	},
 }
 
-// silence drops whatever comes to the NVA or leaves it.
+// silence drops every packet that the NVA receives or sends.
 const silence = `table ip silence {
 	chain in { type filter hook prerouting priority -300; drop; }
 	chain out { type filter hook output priority -300; drop; }
 }`
 
-// forward switches the NVA's forwarding, which goes with its routing daemon.
+// forward turns the NVA's forwarding on or off, as if it depended on its routing daemon.
 func (v *nva) forward(value string) {
 	v.Helper()
 	err := lab.WithinNamespace(v.NS(v.name), func() error {
@@ -64,11 +64,10 @@ func (v *nva) forward(value string) {
 	}
 }
 
-// steady is how long all flows have to arrive for an outage to be over.
+// steady is how long every flow has to arrive before an outage counts as over.
 const steady = 300 * time.Millisecond
 
-// measure has the scene go through a failure under traffic and return to what
-// it was.
+// measure puts the scene through a failure under traffic and restores it.
 func (s *scene) measure(f failure, o traffic) probe.Result {
 	s.Helper()
 	stream, err := probe.Start(s.NS("host"), s.NS("receiver"), targets(block, s.routes, o.flows), o.rate)
@@ -93,8 +92,8 @@ func (s *scene) measure(f failure, o traffic) probe.Result {
 	return result
 }
 
-// traffic is how outages are measured.
+// traffic says how outages are measured.
 type traffic struct {
 	flows, rate int
-	limit       time.Duration // for an outage to end
+	limit       time.Duration // how long an outage may last
 }

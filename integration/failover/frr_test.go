@@ -9,7 +9,7 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// frrDaemon is FRR as Debian ships it, its sockets in the bed's own directory.
+// frrDaemon is FRR as Debian ships it, with its sockets in the bed's directory.
 var frrDaemon = daemon{
 	name: "FRR", objects: true,
 	require: func(t *testing.T) {
@@ -19,7 +19,7 @@ var frrDaemon = daemon{
 	start:   startFRR,
 }
 
-// prepareFRR writes a file for each daemon: none takes another's lines.
+// prepareFRR writes a separate file for each daemon, because none accepts another's lines.
 func prepareFRR(b *bed, c setup) {
 	b.Helper()
 	var w strings.Builder

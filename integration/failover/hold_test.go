@@ -20,9 +20,9 @@ import (
 
 var flagHold = flag.Int("hold-routes", 100_000, "routes that two neighbors announce and withdraw while BFD has to hold")
 
-// TestBFDHolds has two neighbors announce everything, the preferred one withdraw it
-// by a lost session and announce it again, while every core is busy with something
-// else too. BFD, 300 ms x 3, with FRR's bfdd and with BIRD, must not notice.
+// TestBFDHolds keeps every core busy while two neighbors announce everything and the preferred
+// one loses its session and announces everything again. BFD at 300 ms x 3, with FRR's bfdd and
+// with BIRD, must not go down.
 func TestBFDHolds(t *testing.T) {
 	lab.RequireCommands(t, "vtysh", frrouting.Path("bfdd"))
 	const interval = 300 * time.Millisecond
@@ -50,7 +50,7 @@ func TestBFDHolds(t *testing.T) {
 // servicePriority is the nice value of nvad.service.
 const servicePriority = -10
 
-// startNvadAsService starts nvad at the priority that it has under systemd.
+// startNvadAsService starts nvad at the priority it has under systemd.
 func startNvadAsService(b *bed) {
 	b.Helper()
 	b.Spawn("dut", "nvad", "nice", "-n", fmt.Sprint(servicePriority-priority), lab.Build(b.T, "./cmd/nvad"),
@@ -65,7 +65,7 @@ func (s *scene) occupy() {
 	}
 }
 
-// answerByFRR is answerBFD by FRR's bfdd.
+// answerByFRR is answerBFD with FRR's bfdd.
 func (v *nva) answerByFRR(interval time.Duration) {
 	v.Helper()
 	ms := interval.Milliseconds()
@@ -80,7 +80,7 @@ func (v *nva) answerByFRR(interval time.Duration) {
 	}
 }
 
-// frrDowns is how often FRR has seen a session go down.
+// frrDowns returns how many times FRR has seen a session go down.
 func (v *nva) frrDowns() int {
 	v.Helper()
 	out := v.Run(frrouting.Vtysh(v.Dir, "-c", "show bfd peers counters json")...)
@@ -93,7 +93,7 @@ func (v *nva) frrDowns() int {
 	return peers[0].Downs
 }
 
-// nearFlaps is how often nvad has seen a session go down, by neighbor.
+// nearFlaps returns how many times nvad has seen a session go down, by neighbor.
 func (s *scene) nearFlaps() map[string]int {
 	s.Helper()
 	out, err := s.Nvactl("nvad", "-o", "json", "neighbors")
@@ -116,8 +116,8 @@ func (s *scene) nearFlaps() map[string]int {
 	return flaps
 }
 
-// watchBFD watches the BFD packets that come to the NVA once its session is up; what
-// it returns ends that and tells the longest time between two.
+// watchBFD watches the BFD packets that reach the NVA once its session is up. The returned
+// function stops the watch and returns the longest time between two packets.
 func (v *nva) watchBFD() (end func() time.Duration) {
 	v.Helper()
 	var fd int
@@ -136,7 +136,7 @@ func (v *nva) watchBFD() (end func() time.Duration) {
 	return func() time.Duration { close(stop); return <-longest }
 }
 
-// capture opens a socket that gets the IPv4 packets of a device, or nothing for a
+// capture opens a socket that receives the IPv4 packets of a device. Reads time out after a
 // while.
 func capture(device string) (int, error) {
 	const ipv4 = unix.ETH_P_IP>>8 | unix.ETH_P_IP&0xff<<8
@@ -154,8 +154,8 @@ func capture(device string) (int, error) {
 		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 100_000}))
 }
 
-// longestGap is the longest time between two BFD packets of a session that is up and
-// fast.
+// longestGap returns the longest time between two BFD packets of a session that is up and has
+// reached its fast interval.
 func longestGap(fd int, stop <-chan struct{}) (longest time.Duration) {
 	const up, ipHeader, udpHeader, bfdPort = 3, 20, 8, 3784
 	var last time.Time
@@ -186,8 +186,8 @@ func longestGap(fd int, stop <-chan struct{}) (longest time.Duration) {
 	}
 }
 
-// arrival is when the kernel got a packet (SO_TIMESTAMPNS): this process may have been
-// late to read it.
+// arrival returns when the kernel received a packet (SO_TIMESTAMPNS): this process may have
+// read it late.
 func arrival(oob []byte) time.Time {
 	list, err := unix.ParseSocketControlMessage(oob)
 	if err != nil || len(list) == 0 || len(list[0].Data) < 16 {

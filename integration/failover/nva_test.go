@@ -25,7 +25,7 @@ type nva struct {
 	asn     uint32
 	routes  []rawbgp.Route
 	plain   bool          // no graceful restart
-	keep    time.Duration // asks the neighbor to keep routes for so long
+	keep    time.Duration // asks the neighbor to keep its routes for this long
 
 	mu      sync.Mutex
 	session *rawbgp.Session
@@ -38,8 +38,8 @@ func (v *nva) peer() rawbgp.Peer {
 	}
 }
 
-// connect opens a session, in place of the one there was, and announces. It
-// tries again where the neighbor ends the session meanwhile.
+// connect opens a new session, in place of the old one if there is one, and announces the
+// routes. If the neighbor ends the session meanwhile, connect tries again.
 func (v *nva) connect() {
 	v.Helper()
 	v.reset()
@@ -57,8 +57,8 @@ func (v *nva) connect() {
 	}
 }
 
-// stay opens the session again if the neighbor has ended it, and reports that: a
-// daemon that comes up may change its mind.
+// stay reopens the session if the neighbor has ended it, and reports whether it had: a daemon
+// that is starting may close a session that it has just opened.
 func (v *nva) stay() (ended bool) {
 	v.Helper()
 	v.mu.Lock()
@@ -72,8 +72,8 @@ func (v *nva) stay() (ended bool) {
 	return true
 }
 
-// use announces on a new session. A plain speaker sends End-of-RIB too, which it
-// may without graceful restart.
+// use announces the routes on a new session. A speaker without graceful restart may send
+// End-of-RIB too, and this one does.
 func (v *nva) use(s *rawbgp.Session) error {
 	v.mu.Lock()
 	v.session = s
@@ -81,7 +81,7 @@ func (v *nva) use(s *rawbgp.Session) error {
 	return s.Announce(v.routes)
 }
 
-// take returns the session, if there is one, which is then the caller's to end.
+// take removes the session from v and returns it, if there is one. The caller has to end it.
 func (v *nva) take() *rawbgp.Session {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -90,7 +90,7 @@ func (v *nva) take() *rawbgp.Session {
 	return s
 }
 
-// reset ends the session without a word.
+// reset ends the session without a NOTIFICATION.
 func (v *nva) reset() {
 	if s := v.take(); s != nil {
 		s.Reset()
@@ -107,8 +107,7 @@ func (v *nva) cease() {
 	}
 }
 
-// serve listens for the neighbor and takes up every session it opens, until the
-// test ends.
+// serve listens for the neighbor and accepts every session that it opens, until the test ends.
 func (v *nva) serve() {
 	v.Helper()
 	var l net.Listener
@@ -128,14 +127,14 @@ func (v *nva) serve() {
 			}
 			if s, err := v.peer().Begin(conn); err == nil {
 				v.reset()
-				_ = v.use(s) // where it fails, the neighbor comes again
+				_ = v.use(s) // if it fails, the neighbor connects again
 			}
 		}
 	})
 	v.Cleanup(func() { l.Close(); done.Wait(); v.reset() })
 }
 
-// answerBFD starts a BFD speaker that is neither of those under test.
+// answerBFD starts a BFD speaker other than the ones under test.
 func (v *nva) answerBFD(interval time.Duration) {
 	v.Helper()
 	lab.RequireCommands(v.T, "bird")

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// outage holds the outages that a failure caused, over all rounds.
+// outage collects the outages that one failure caused, over all rounds.
 type outage struct {
 	Failure string          `json:"failure"`
 	Daemon  string          `json:"daemon"`
@@ -21,7 +21,7 @@ type outage struct {
 	Stall   float64         `json:"sender_stall_ms"` // the longest of any round
 }
 
-// outages are in the order in which they were met first.
+// outages are in the order in which they first occurred.
 type outages []*outage
 
 func (l *outages) of(f failure, d daemon, routes int) *outage {
@@ -35,8 +35,8 @@ func (l *outages) of(f failure, d daemon, routes int) *outage {
 	return (*l)[i]
 }
 
-// TestOutages goes through all failures and prints what they cost. Rounds take
-// the daemons in turn, so that a machine that is busy for a while is so for all.
+// TestOutages puts each daemon through all failures and prints the outages. Each round runs
+// every daemon, so that a machine that is busy for a while affects all of them.
 func TestOutages(t *testing.T) {
 	if *flagDaemons == "" {
 		t.Skip("runs with -args -daemons, see `make bench-failover`")
@@ -56,7 +56,7 @@ func TestOutages(t *testing.T) {
 	}
 }
 
-// round has one daemon go through all failures.
+// round puts one daemon through all failures.
 func (l *outages) round(t *testing.T, d daemon, routes int) {
 	s := newScene(t, d, routes, *flagBFD)
 	s.load()

@@ -11,15 +11,15 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// Blocks that the two hosts of a pair announce.
+// The blocks that the two hosts of a pair announce.
 const (
 	leftBlock  = 20
 	rightBlock = 28
 )
 
-// pair is two nvads, each a helper of the other's graceful restart, with a
-// VXLAN tunnel and iBGP between them. Each has a host behind it that feeds it
-// routes, and asks it to keep them, which is what it sends traffic to.
+// pair is two nvads, each a helper for the other's graceful restart, with a VXLAN tunnel and
+// iBGP between them. Behind each is a host that announces routes, asks nvad to keep them
+// during a restart, and receives the traffic to them.
 //
 //	left ── near ══ far ── right
 type pair struct {
@@ -46,7 +46,7 @@ func newPair(t *testing.T, routes int) *pair {
 	return p
 }
 
-// host makes the host of one end, which only listens.
+// host creates the host of one end, which only listens.
 func (p *pair) host(name, gateway, net string, asn uint32, own, other int) *nva {
 	link(p.bed, name, net+".2", gateway, net+".1")
 	p.IP(name, fmt.Sprintf("route add local %d.0.0.0/8 dev lo", own))
@@ -87,8 +87,8 @@ export = "accept"
 `, host.remote, device, remote, tunnel, host.address, host.asn, peer))
 }
 
-// converge waits until each of the two has heard everything of its neighbors,
-// has kept nothing of an earlier session and has told everything.
+// converge waits until each nvad has received everything from its neighbors, has no stale
+// routes left and has advertised everything.
 func (p *pair) converge() {
 	p.Helper()
 	p.Eventually(patience, func() error {
@@ -137,8 +137,8 @@ func (p *pair) ask(name string, into any, command string) error {
 	return json.Unmarshal([]byte(out), into)
 }
 
-// state returns what nvad has written to the kernel, without the numbers of next-hop
-// objects. That of a link tells whether it is still the same.
+// state returns what nvad has written to the kernel, without the numbers of next-hop objects.
+// The number of a link is included: it shows whether the link is still the same.
 func (p *pair) state(name string) string {
 	p.Helper()
 	var text strings.Builder

@@ -18,10 +18,10 @@ var (
 	flagKillsRoutes = flag.Int("kill-routes", 10_000, "routes of each side while it is")
 )
 
-// objectNumber is the number of a next-hop object or group.
+// objectNumber matches the number of a next-hop object or group.
 var objectNumber = regexp.MustCompile(`\b(nhid|id|group) [0-9/,]+ ?`)
 
-// watched runs do while traffic passes both ways, and returns what became of it.
+// watched runs do while traffic passes both ways, and returns the outages.
 func (p *pair) watched(do func()) (results [2]probe.Result) {
 	p.Helper()
 	var streams [2]*probe.Stream
@@ -65,7 +65,7 @@ func (p *pair) lossless(what string, results [2]probe.Result) {
 	}
 }
 
-// same fails the test if an nvad's state in the kernel is another than before.
+// same fails the test if an nvad's state in the kernel differs from before.
 func (p *pair) same(name, before string) {
 	p.Helper()
 	if after := p.state(name); after != before {
@@ -73,7 +73,7 @@ func (p *pair) same(name, before string) {
 	}
 }
 
-// difference lists the lines that only one of two texts has.
+// difference lists the lines that only one of two texts contains.
 func difference(before, after string) string {
 	count := map[string]int{}
 	for line := range strings.Lines(before) {
@@ -97,7 +97,7 @@ func difference(before, after string) string {
 	return w.String()
 }
 
-// TestRestart ends an nvad as `systemctl restart` does and starts it again.
+// TestRestart stops an nvad as `systemctl restart` does and starts it again.
 func TestRestart(t *testing.T) {
 	p := newPair(t, *flagKillsRoutes)
 	near, far := p.state("near"), p.state("far")
@@ -112,8 +112,8 @@ func TestRestart(t *testing.T) {
 	t.Logf("%d and %d packets, %d and %d lost", results[0].Sent, results[1].Sent, results[0].Lost, results[1].Lost)
 }
 
-// TestKill kills an nvad at random moments, while routes come and go, and starts
-// it again.
+// TestKill kills an nvad at random moments while routes are announced and withdrawn, and
+// starts it again.
 func TestKill(t *testing.T) {
 	p := newPair(t, *flagKillsRoutes)
 	near, far := p.state("near"), p.state("far")
@@ -122,7 +122,7 @@ func TestKill(t *testing.T) {
 		pause := time.Duration(rand.Int64N(int64(longestPause)))
 		results := p.watched(func() {
 			calm := p.left.churn(leftBlock + 1)
-			time.Sleep(pause) // the moment is to be any
+			time.Sleep(pause) // the kill comes at a random moment
 			p.restart()
 			calm()
 			p.converge()
@@ -140,8 +140,8 @@ func TestKill(t *testing.T) {
 
 const longestPause = 300 * time.Millisecond
 
-// steady waits until the sessions have lasted for so long that the next loss is no
-// flap: the far nvad holds back a neighbor that comes and goes more often.
+// steady waits until the sessions have lasted so long that the next loss does not count as a
+// flap: the far nvad suppresses a neighbor that flaps.
 func (p *pair) steady() {
 	p.Helper()
 	const steadyTime = 10 * time.Second
@@ -168,9 +168,9 @@ func (p *pair) restart() {
 	p.near = p.Nvad("near", "near")
 }
 
-// TestKillTwice kills an nvad again before it has told its neighbor everything.
-// RFC 4724 4.2 has the neighbor delete then what it kept so far, so there may be
-// an outage: it is printed, and the kernel ends as it was.
+// TestKillTwice kills an nvad again before it has announced everything to its neighbor. RFC
+// 4724 4.2 then requires the neighbor to delete its stale routes, so there may be an outage.
+// The test prints it and checks that the kernel ends in the same state.
 func TestKillTwice(t *testing.T) {
 	p := newPair(t, *flagKillsRoutes)
 	near, far := p.state("near"), p.state("far")
@@ -178,7 +178,7 @@ func TestKillTwice(t *testing.T) {
 		pause := time.Duration(rand.Int64N(int64(longestPause)))
 		results := p.watched(func() {
 			p.restart()
-			time.Sleep(pause) // the moment is to be any
+			time.Sleep(pause) // the kill comes at a random moment
 			p.restart()
 			p.converge()
 		})

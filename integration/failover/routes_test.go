@@ -14,19 +14,19 @@ import (
 	"github.com/nvad/nvad/integration/rawbgp"
 )
 
-// destinations is the block that holds everything announced.
+// destinations is the block that contains everything announced.
 const destinations = "16.0.0.0/4"
 
-// prefix is the n-th announced network of a block that begins at base.
+// prefix returns the n-th announced network of the block that begins at base.
 func prefix(base, n int) netip.Prefix {
 	at := base<<24 + n<<8
 	return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(at >> 24), byte(at >> 16), byte(at >> 8), 0}), 24)
 }
 
-// block is the first octet of an ordinary announcement.
+// block is the first octet of ordinary announcements.
 const block = 20
 
-// announcement is count routes with one set of attributes.
+// announcement returns count routes with the same attributes.
 func announcement(base, count int, attrs rawbgp.Attrs) []rawbgp.Route {
 	routes := make([]rawbgp.Route, count)
 	for i := range routes {
@@ -35,8 +35,8 @@ func announcement(base, count int, attrs rawbgp.Attrs) []rawbgp.Route {
 	return routes
 }
 
-// targets are addresses in flows of the announced networks, from the first to
-// the last.
+// targets returns one address for each flow, spread over the announced networks from the first
+// to the last.
 func targets(base, count, flows int) []netip.Addr {
 	list := make([]netip.Addr, flows)
 	for i := range list {
@@ -47,8 +47,7 @@ func targets(base, count, flows int) []netip.Addr {
 	return list
 }
 
-// through is an error unless the kernel routes that many networks through a
-// gateway.
+// through returns an error unless the kernel routes count networks through a gateway.
 func (s *scene) through(namespace string, gateway netip.Addr, count int) error {
 	out, err := exec.Command("ip", "-4", "-n", s.NS(namespace), "route", "show").Output()
 	if err != nil {
@@ -60,7 +59,7 @@ func (s *scene) through(namespace string, gateway netip.Addr, count int) error {
 	return nil
 }
 
-// prefixes counts what is in the kernel's routing tables, without reading it.
+// prefixes counts the prefixes in the kernel's routing tables without reading the tables.
 func (s *scene) prefixes(namespace string) (count int, err error) {
 	err = lab.WithinNamespace(s.NS(namespace), func() error {
 		data, err := os.ReadFile("/proc/thread-self/net/fib_triestat")
@@ -77,10 +76,10 @@ func (s *scene) prefixes(namespace string) (count int, err error) {
 	return count, err
 }
 
-// trieSize is of the first table, which local and main share.
+// trieSize matches the size of the first table, which local and main share.
 var trieSize = regexp.MustCompile(`Prefixes:\s+(\d+)`)
 
-// pathOf returns the attributes of an NVA's routes: its ASN, repeated length times.
+// pathOf returns the attributes of an NVA's routes, with its ASN repeated length times.
 func pathOf(nextHop netip.Addr, asn uint32, length int) rawbgp.Attrs {
 	path := rawbgp.Segment{Type: rawbgp.Sequence}
 	for range length {

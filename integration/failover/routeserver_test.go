@@ -16,9 +16,9 @@ const (
 	host110, address110 = "vm-hub110", "10.110.0.4"
 )
 
-// TestRouteServer restarts the NVA of a hub whose Route Server knows no graceful
-// restart: it takes the NVA's routes out of the VNet until they are announced
-// again. What that costs is printed, both ways.
+// TestRouteServer restarts the NVA of a hub. Route Server has no graceful restart: it
+// withdraws the NVA's routes from the VNet until they are announced again. The test prints the
+// outage in both directions.
 func TestRouteServer(t *testing.T) {
 	lab.RequireRoot(t)
 	l := lab.Up(t, lab.Options{NVAs: map[string]lab.NVA{"hub00": nvaOf(t, "hub00"), "hub10": nvaOf(t, "hub10")}})
@@ -86,5 +86,5 @@ func report(t *testing.T, what string, s *probe.Stream) {
 	}
 }
 
-// routeServerLimit is generous: the figures are printed.
+// routeServerLimit is generous, because the test prints the figures.
 const routeServerLimit = 10 * time.Second

@@ -14,7 +14,7 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// add takes in the result of one round.
+// add includes the result of one round.
 func (o *outage) add(r probe.Result) {
 	o.Rounds++
 	o.Flows = append(o.Flows, r.Outages...)
@@ -26,7 +26,7 @@ func (o *outage) add(r probe.Result) {
 
 func milliseconds(d time.Duration) float64 { return float64(d.Round(100*time.Microsecond)) / 1e6 }
 
-// text is the median and the worst outage. A flow that stayed lost has none.
+// text returns the median and the worst outage. A flow that stayed lost has neither.
 func (o *outage) text() string {
 	open := ""
 	if o.Open > 0 {
@@ -35,7 +35,8 @@ func (o *outage) text() string {
 	return fmt.Sprintf("%.1f / %s%.1f", o.Median, open, o.Worst)
 }
 
-// print prints a table, failures and daemons down and numbers of routes across.
+// print prints a table with a row for each failure and daemon and a column for each number of
+// routes.
 func (l outages) print(t *testing.T) {
 	t.Helper()
 	var sizes []int
@@ -83,7 +84,7 @@ func (l outages) save(t *testing.T, file string) {
 	}
 }
 
-// numbers reads a list like "1000,100000".
+// numbers parses a list like "1000,100000".
 func numbers(t *testing.T, text string) (list []int) {
 	t.Helper()
 	for part := range strings.SplitSeq(text, ",") {

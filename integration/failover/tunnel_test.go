@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestTunnelFailover has the neighbor at the far end of the preferred one of two
-// VXLAN tunnels fail under traffic: iBGP is lost, or BFD finds it dead.
+// TestTunnelFailover makes the neighbor at the far end of the preferred one of two VXLAN
+// tunnels fail under traffic: either the iBGP session is lost, or BFD detects the failure.
 func TestTunnelFailover(t *testing.T) {
 	const interval = 100 * time.Millisecond
 	s := newTunnels(t, 1000, interval)
@@ -26,8 +26,8 @@ func TestTunnelFailover(t *testing.T) {
 	}
 }
 
-// newTunnels is a scene whose NVAs are reached over a VXLAN tunnel each, with iBGP
-// and BFD inside.
+// newTunnels creates a scene whose NVAs are each reached over their own VXLAN tunnel, with
+// iBGP and BFD inside.
 func newTunnels(t *testing.T, routes int, interval time.Duration) *scene {
 	t.Helper()
 	s := layScene(t, nvadDaemon, routes, interval)

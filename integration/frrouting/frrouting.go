@@ -1,9 +1,9 @@
 // Package frrouting starts FRR's daemons as Debian ships them, for tests and for the lab.
 //
-// Promise: the sockets, the files and what vtysh talks to are in a directory of the
-// caller's, so that any number of FRRs run side by side. It starts no process of its
-// own accord and owns no state: the caller says how one is started, and ends it. What
-// a configuration says is the caller's too.
+// It promises that the sockets, the files and everything that vtysh talks to are in a
+// directory of the caller's, so that any number of FRRs can run side by side. It does not
+// start processes itself and owns no state: the caller provides a function that starts a
+// process, and ends the processes. The caller also writes the configuration.
 package frrouting
 
 import (
@@ -17,13 +17,13 @@ import (
 	"time"
 )
 
-// startTime bounds how long a daemon may take until it answers.
+// startTime is how long a daemon may take until it answers.
 const startTime = 10 * time.Second
 
-// Path is where Debian has a daemon: "zebra", "bgpd".
+// Path returns where Debian installs a daemon: "zebra", "bgpd".
 func Path(daemon string) string { return filepath.Join("/usr/lib/frr", daemon) }
 
-// Own gives a directory to the user that FRR's daemons become.
+// Own gives a directory to the user that FRR's daemons run as.
 func Own(dir string) error {
 	u, err := user.Lookup("frr")
 	if err != nil {
@@ -34,8 +34,8 @@ func Own(dir string) error {
 	return errors.Join(errUID, errGID, os.Chown(dir, uid, gid))
 }
 
-// Command is the command line of a daemon that stays in the foreground, reads config
-// and has its sockets in dir, with more arguments behind.
+// Command returns the command line of a daemon that stays in the foreground, reads config and
+// has its sockets in dir. more is appended.
 func Command(dir, daemon, config string, more ...string) []string {
 	argv := []string{
 		Path(daemon), "-f", config, "-i", filepath.Join(dir, daemon+".pid"),
@@ -47,8 +47,8 @@ func Command(dir, daemon, config string, more ...string) []string {
 	return append(argv, more...)
 }
 
-// Start gives dir to FRR and starts daemons by spawn, each once the one before
-// answers: zebra is to be first. Each reads the file that config names for it.
+// Start gives dir to FRR and starts daemons with spawn, each once the one before answers.
+// zebra must be first. Each daemon reads the file that config returns for it.
 func Start(dir string, daemons []string, config func(daemon string) string, spawn func(daemon string, argv ...string) error) error {
 	if err := Own(dir); err != nil {
 		return err
@@ -64,7 +64,8 @@ func Start(dir string, daemons []string, config func(daemon string) string, spaw
 	return nil
 }
 
-// Await waits until a daemon answers vtysh; it returns why it does not after 10 s.
+// Await waits until a daemon answers vtysh. If it does not answer within 10 s, Await returns
+// the reason.
 func Await(dir, daemon string) error {
 	socket := filepath.Join(dir, daemon+".vty")
 	for deadline := time.Now().Add(startTime); ; time.Sleep(5 * time.Millisecond) {
@@ -78,15 +79,15 @@ func Await(dir, daemon string) error {
 	}
 }
 
-// Unconfigured names no file for any daemon: the configuration comes by vtysh.
+// Unconfigured returns no file for any daemon: the configuration comes through vtysh.
 func Unconfigured(string) string { return os.DevNull }
 
-// Files names dir/daemon.conf for each daemon: none takes another's lines.
+// Files returns dir/daemon.conf for each daemon, because none accepts another's lines.
 func Files(dir string) func(daemon string) string {
 	return func(daemon string) string { return filepath.Join(dir, daemon+".conf") }
 }
 
-// Vtysh is the command line of vtysh with these arguments, for the daemons of dir.
+// Vtysh returns the command line of vtysh with these arguments, for the daemons of dir.
 func Vtysh(dir string, args ...string) []string {
 	return append([]string{"vtysh", "--vty_socket", dir}, args...)
 }

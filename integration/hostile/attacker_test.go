@@ -12,15 +12,15 @@ import (
 	"github.com/nvad/nvad/integration/rawbgp"
 )
 
-// attacker is a configured neighbor that means harm. It writes octets of its own
-// making and reads what nvad says without a look at it.
+// attacker is a configured neighbor that attacks nvad. It writes messages octet by octet and
+// discards what nvad sends.
 type attacker struct {
 	bed     *bed
 	address netip.Addr
 	asn     uint32
 }
 
-// peer is the attacker as a speaker that behaves until the session is established.
+// peer returns the attacker as a speaker that behaves well until the session is established.
 func (a *attacker) peer(restart time.Duration) rawbgp.Peer {
 	return rawbgp.Peer{
 		Local: a.address, Remote: netip.MustParseAddr(dutAddress), ASN: a.asn,
@@ -28,13 +28,13 @@ func (a *attacker) peer(restart time.Duration) rawbgp.Peer {
 	}
 }
 
-// session is an established session of an attacker's.
+// session is an attacker's established session.
 type session struct {
 	conn  net.Conn
-	ended chan struct{} // closed when nvad has ended it
+	ended chan struct{} // closed when nvad has ended the session
 }
 
-// establish makes a session and reads from it for as long as it lasts.
+// establish opens a session and reads from it for as long as it lasts.
 func (a *attacker) establish(ctx context.Context, restart time.Duration) (*session, error) {
 	conn, err := a.peer(restart).Open(ctx)
 	if err != nil {
@@ -46,7 +46,7 @@ func (a *attacker) establish(ctx context.Context, restart time.Duration) (*sessi
 	return newSession(conn), nil
 }
 
-// await dials until nvad takes the session.
+// await dials until nvad accepts the session.
 func (a *attacker) await(ctx context.Context, restart time.Duration) (*session, error) {
 	c, err := a.peer(restart).Establish(ctx)
 	if err != nil {
@@ -73,7 +73,7 @@ func (s *session) send(m []byte) bool {
 
 func (s *session) close() { s.conn.Close(); <-s.ended }
 
-// basics are ORIGIN, AS_PATH and NEXT_HOP of an ordinary route.
+// basics returns the ORIGIN, AS_PATH and NEXT_HOP of an ordinary route.
 func (a *attacker) basics() []byte {
 	path := binary.BigEndian.AppendUint32([]byte{2, 1}, a.asn)
 	return a.basicsWith(path, a.address)
@@ -85,12 +85,12 @@ func (a *attacker) basicsWith(path []byte, nextHop netip.Addr) []byte {
 	return append(b, rawbgp.Attr(rawbgp.WellKnown, rawbgp.AttrNextHop, nextHop.AsSlice())...)
 }
 
-// update announces prefixes of 24 bits with the attributes given.
+// update announces /24 prefixes with the given attributes.
 func update(attrs []byte, prefixes ...uint32) []byte {
 	return rawbgp.UpdateMessage(nil, attrs, nlri(prefixes))
 }
 
-// withdrawal withdraws prefixes of 24 bits.
+// withdrawal withdraws /24 prefixes.
 func withdrawal(prefixes ...uint32) []byte { return rawbgp.UpdateMessage(nlri(prefixes), nil, nil) }
 
 func nlri(prefixes []uint32) (b []byte) {
@@ -100,8 +100,8 @@ func nlri(prefixes []uint32) (b []byte) {
 	return b
 }
 
-// pace calls do, rate times a second, until it has been called count times, it
-// reports false or ctx ends.
+// pace calls do rate times a second, until it has been called count times, it returns false,
+// or ctx ends.
 func pace(ctx context.Context, count, rate int, do func(i int) bool) {
 	begin := time.Now()
 	tick := time.NewTicker(2 * time.Millisecond)

@@ -11,8 +11,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// nice is the priority that nvad's unit gives it. Whoever measures has it too, and so
-// what else runs on the machine does not count as nvad's delay.
+// nice is the priority that nvad's unit gives it. The measuring processes have it too, so that
+// the machine's other load does not count as nvad's delay.
 const nice = -10
 
 func TestMain(m *testing.M) {
@@ -22,10 +22,10 @@ func TestMain(m *testing.M) {
 	os.Exit(lab.Main(m))
 }
 
-// long says whether the attacks run with the figures of docs/security.md.
+// long selects the attacks with the figures of docs/security.md.
 var long = os.Getenv("NVAD_HOSTILE_LONG") == "1"
 
-// Who is who on the link. Every speaker dials nvad.
+// The addresses on the link. Every speaker dials nvad.
 const (
 	dutAddress      = "10.0.0.4"
 	dutASN          = 65001
@@ -38,18 +38,17 @@ const (
 	healthPort      = "8080"
 )
 
-// Namespaces of a bed: nvad's, and everybody else's.
+// Namespaces of a bed: nvad's, and the one for everybody else.
 const ours, theirs = "ours", "theirs"
 
 // bed is a namespace for nvad and one for everybody else, joined by a link.
 type bed struct {
 	*netbed.Bed
 	nvad  *netbed.Process
-	group string // a control group for nvad; empty: that of the test
+	group string // control group for nvad; if empty, that of the test
 }
 
-// newBed makes a bed in which the others have the addresses given, and starts
-// nothing.
+// newBed creates a bed in which the others have the given addresses. It starts nothing.
 func newBed(t *testing.T, addresses ...string) *bed {
 	t.Helper()
 	b := &bed{Bed: netbed.New(t, ours, theirs)}
@@ -68,7 +67,7 @@ func (b *bed) start(config string) {
 	b.Write("nvad.toml", config)
 	argv := []string{lab.Build(b.T, "./cmd/nvad"), "--config", b.Path("nvad.toml"), "--socket", b.Path("nvad.sock")}
 	cmd := b.Command(ours, argv...)
-	if b.group != "" { // ip would hide the control groups, and nvad reads its limit there
+	if b.group != "" { // ip would hide the control groups, from which nvad reads its limit
 		cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c",
 			"echo $$ >" + b.group + "/cgroup.procs && exec nsenter --net=/run/netns/" + b.NS(ours) + ` "$@"`, "sh"}, argv...)
 	}
@@ -76,7 +75,7 @@ func (b *bed) start(config string) {
 	b.nvad.Logs("msg=ready")
 }
 
-// bird starts BIRD beside nvad, ahead of the test by so many steps of priority.
+// bird starts BIRD beside nvad, with a priority that many steps ahead of the test's.
 func (b *bed) bird(config string, ahead int) {
 	b.Helper()
 	lab.RequireCommands(b.T, "bird", "birdc")
@@ -86,7 +85,7 @@ func (b *bed) bird(config string, ahead int) {
 // nvactl asks the daemon and returns what it prints.
 func (b *bed) nvactl(args ...string) (string, error) { return b.Nvactl("nvad", args...) }
 
-// alive is an error once nvad has ended.
+// alive returns an error once nvad has ended.
 func (b *bed) alive() error {
 	select {
 	case <-b.nvad.Exited:
@@ -96,7 +95,7 @@ func (b *bed) alive() error {
 	}
 }
 
-// resident is how much memory nvad occupies, in KiB.
+// resident returns how much memory nvad occupies, in KiB.
 func (b *bed) resident() int {
 	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.nvad.Process.Pid))
 	for line := range strings.Lines(string(data)) {

@@ -14,11 +14,11 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// bfdPort is that of sessions over one hop (RFC 5881 4).
+// bfdPort is the port of single-hop sessions (RFC 5881 4).
 const bfdPort = 3784
 
-// TestBFDFlood: someone on the link sends Down with BIRD's address as fast as it
-// can, with the TTL that a neighbor has. The session lives, with a key and without.
+// TestBFDFlood: someone on the link sends Down with BIRD's address as fast as possible, with
+// the TTL that a neighbor's packets have. The session survives, with a key and without.
 func TestBFDFlood(t *testing.T) {
 	for name, keys := range map[string]struct{ ours, theirs string }{
 		"without a key": {},
@@ -44,7 +44,7 @@ func TestBFDFlood(t *testing.T) {
 	}
 }
 
-// TestBFDOtherKey: without the key nobody has a session.
+// TestBFDOtherKey: without the right key, nobody gets a session.
 func TestBFDOtherKey(t *testing.T) {
 	b := bfdBed(t, "1 rolling stone\n", `authentication meticulous keyed sha1; password "gathers no moss" { id 1; };`)
 	lab.Eventually(t, 30*time.Second, func() error {
@@ -59,8 +59,8 @@ func TestBFDOtherKey(t *testing.T) {
 	}
 }
 
-// floodDown sends Down without our discriminator, each with another of the
-// sender's, until a time.
+// floodDown sends Down packets until the given time. They lack our discriminator, and each has
+// another discriminator of its sender.
 func floodDown(until time.Time, sent *atomic.Uint64) error {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
 	if err != nil {
@@ -87,8 +87,8 @@ func floodDown(until time.Time, sent *atomic.Uint64) error {
 	return nil
 }
 
-// bfdBed is nvad with BIRD beside it and BFD between them, with what key-file has
-// and what BIRD's option says.
+// bfdBed returns nvad with BIRD beside it and BFD between them. keys is the content of the key
+// file and option BIRD's authentication option.
 func bfdBed(t *testing.T, keys, option string) *bed {
 	t.Helper()
 	lab.RequireCommands(t, "bird")
@@ -139,8 +139,8 @@ func (b *bed) bfdSession() (s bfdSession, err error) {
 	return s, nil
 }
 
-// bfdHolds is an error unless BFD is up and was never lost, and, after an attack,
-// has discarded something.
+// bfdHolds returns an error unless BFD is up and was never lost. After an attack, BFD must
+// also have discarded packets.
 func (b *bed) bfdHolds(authenticated, attacked bool) error {
 	s, err := b.bfdSession()
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
-// TestReadersThatDoNotRead: a client that may only look begins to read the FIB and
-// the Loc-RIB over and over, on many connections, and reads none of it. Memory
-// stays what it was, and who asks something is answered.
+// TestReadersThatDoNotRead: a client with read access requests the FIB and the Loc-RIB over
+// and over, on many connections, and reads almost nothing of the answers. Memory does not
+// grow, and other clients still get answers.
 func TestReadersThatDoNotRead(t *testing.T) {
 	b := newBed(t, feederAddress, listenerAddress, birdAddress)
 	b.start(goodNeighbors())

@@ -14,13 +14,12 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// mostClients is how many descriptors nvad may have in use for those who ask it
-// something: for HTTP 256, and some for the API.
+// mostClients is how many descriptors nvad may use for its clients: 256 for HTTP, and some for
+// the API.
 const mostClients = 300
 
-// TestHeldHTTP: someone opens connections to /healthz and says nothing. nvad keeps
-// no more of them than it has room for; a load balancer, nvactl and BGP get through
-// all the while.
+// TestHeldHTTP: someone opens connections to /healthz and sends nothing. nvad keeps only as
+// many as it has room for. A load balancer, nvactl and BGP still get through.
 func TestHeldHTTP(t *testing.T) {
 	b := newBed(t, listenerAddress, feederAddress)
 	b.start(fmt.Sprintf("asn = %d\nrouter-id = %q\nhealth.listen = [\"%s:%s\"]\n", dutASN, dutAddress, dutAddress, healthPort) +
@@ -66,7 +65,7 @@ func TestHeldHTTP(t *testing.T) {
 	}
 }
 
-// descriptors is how many nvad has open.
+// descriptors counts nvad's open descriptors.
 func (b *bed) descriptors() int {
 	b.Helper()
 	list, err := os.ReadDir(filepath.Join("/proc", fmt.Sprint(b.nvad.Process.Pid), "fd"))

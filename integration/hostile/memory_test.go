@@ -22,7 +22,7 @@ import (
 // groupLimit is the memory of the control group, in octets.
 const groupLimit = 96 << 20
 
-// confine has nvad run in a control group with groupLimit octets of memory.
+// confine creates a control group with groupLimit octets of memory for nvad.
 func (b *bed) confine() (group string) {
 	b.Helper()
 	lab.RequireRoot(b.T)
@@ -51,7 +51,7 @@ func (b *bed) confine() (group string) {
 	return ""
 }
 
-// peak is the most memory that was charged to a control group, in MiB.
+// peak returns the most memory that was charged to a control group, in MiB.
 func peak(group string) int {
 	for _, file := range []string{"memory.peak", "memory.max_usage_in_bytes"} {
 		if text, err := os.ReadFile(filepath.Join(group, file)); err == nil {
@@ -62,7 +62,7 @@ func peak(group string) int {
 	return 0
 }
 
-// received is how many routes nvad has of a neighbor, and why its session is down.
+// received returns how many routes nvad has from a neighbor, and why its session is down.
 func (b *bed) received(address string) (routes int, reason string, err error) {
 	if err := b.alive(); err != nil {
 		return 0, "", err
@@ -103,7 +103,7 @@ passive = true
 import = "accept"
 `
 
-// TestRoutesWithinGroup: 100,000 routes live in a control group of 96 MB.
+// TestRoutesWithinGroup: 100,000 routes fit into a control group of 96 MB.
 func TestRoutesWithinGroup(t *testing.T) {
 	b := newBed(t, feederAddress, listenerAddress)
 	group := b.confine()
@@ -123,7 +123,7 @@ func TestRoutesWithinGroup(t *testing.T) {
 			prefixes = append(prefixes, uint32(20<<16+i+j))
 		}
 		if !s.send(update(feeder.basics(), prefixes...)) {
-			t.Fatalf("nvad takes no more after %d routes: %v", i, b.alive())
+			t.Fatalf("nvad stopped reading after %d routes: %v", i, b.alive())
 		}
 	}
 	lab.Eventually(t, time.Minute, func() error {
@@ -136,9 +136,9 @@ func TestRoutesWithinGroup(t *testing.T) {
 	t.Logf("%d MiB of %d at most", peak(group), groupLimit>>20)
 }
 
-// TestMemoryBudget: in the same control group a neighbor without maximum-prefix
-// sends routes until it is closed with Cease/Out of Resources. nvad lives, and the
-// other neighbor's session and routes stay.
+// TestMemoryBudget: in the same control group, a neighbor without maximum-prefix sends routes
+// until nvad closes its session with Cease/Out of Resources. nvad survives, and so do the
+// other neighbor's session and routes.
 func TestMemoryBudget(t *testing.T) {
 	b := newBed(t, feederAddress, listenerAddress)
 	group := b.confine()
@@ -183,6 +183,6 @@ func TestMemoryBudget(t *testing.T) {
 	})
 	t.Logf("closed after %d routes; %d MiB of %d at most, %d MiB resident", sent, peak(group), groupLimit>>20, b.resident()>>10)
 	if log := b.Read(b.nvad.Log); !strings.Contains(log, "the neighbor that holds most is closed") {
-		t.Errorf("not said in the log:\n%s", log)
+		t.Errorf("the log does not mention it:\n%s", log)
 	}
 }

@@ -13,16 +13,16 @@ import (
 	"github.com/nvad/nvad/integration/rawbgp"
 )
 
-// attack is the misbehaviour of one neighbor. It ends by itself, or with ctx.
+// attack is the misbehaviour of one neighbor. It ends by itself or with ctx.
 type attack struct {
 	name string
-	keys string // of the attacker's table in nvad.toml
-	// early attacks come before nvad is in sync.
+	keys string // keys in the attacker's table of nvad.toml
+	// early attacks begin before nvad is in sync.
 	early bool
 	do    func(ctx context.Context, t testing.TB, a *attacker)
 }
 
-// attackTime bounds each attack.
+// attackTime is how long each attack may last.
 func attackTime() time.Duration {
 	if long {
 		return 25 * time.Second
@@ -41,7 +41,7 @@ func flood(short int) int {
 // attacks lists what a configured neighbor can do with a session.
 var attacks = []attack{
 	{name: "refresh", do: func(ctx context.Context, t testing.TB, a *attacker) {
-		// Each once made nvad copy the table and send all of it.
+		// Without a limit, each request makes nvad copy the table and send all of it.
 		a.during(ctx, t, func(s *session) {
 			pace(ctx, flood(4000), 1000, func(int) bool { return s.send(rawbgp.RefreshMessage) })
 		})
@@ -68,7 +68,7 @@ var attacks = []attack{
 		}
 	}},
 	{name: "aggregators", do: func(ctx context.Context, t testing.TB, a *attacker) {
-		// Attribute sets that differ in AGGREGATOR alone had one hash.
+		// Attribute sets that differ only in AGGREGATOR must not share one hash.
 		a.sets(ctx, t, flood(100_000), func(i int) []byte {
 			return rawbgp.Attr(rawbgp.OptionalTransitive, rawbgp.AttrAggregator, binary.BigEndian.AppendUint32(word(64512), uint32(0x0a000000+i)))
 		})
@@ -79,7 +79,7 @@ var attacks = []attack{
 		})
 	}},
 	{name: "long attribute sets", keys: "maximum-prefix = 10", do: func(ctx context.Context, t testing.TB, a *attacker) {
-		// 65 kB of an attribute that nobody knows, another one each time.
+		// 65 kB of an unknown attribute, with different content each time.
 		filler := bytes.Repeat([]byte{0x5a}, 64_000)
 		a.sets(ctx, t, flood(5000), func(i int) []byte {
 			return rawbgp.Attr(rawbgp.OptionalTransitive, rawbgp.AttrUnknown, append(word(uint32(i)), filler...))
@@ -113,7 +113,7 @@ var attacks = []attack{
 		a.prefixes(ctx, t, flood(300_000), func(prefixes []uint32) []byte { return update(a.basics(), prefixes...) })
 	}},
 	{name: "malformed prefixes", do: func(ctx context.Context, t testing.TB, a *attacker) {
-		// Communities of three octets: treated as withdrawn (RFC 7606 7.8).
+		// Communities of three octets: treat-as-withdraw (RFC 7606 7.8).
 		bad := append(a.basics(), rawbgp.Attr(rawbgp.OptionalTransitive, rawbgp.AttrCommunities, []byte{1, 2, 3})...)
 		a.prefixes(ctx, t, flood(300_000), func(prefixes []uint32) []byte { return update(bad, prefixes...) })
 	}},
@@ -154,14 +154,14 @@ var attacks = []attack{
 	}},
 }
 
-// sets announces one prefix over and over, with another attribute each time.
+// sets announces one prefix over and over, with a different attribute each time.
 func (a *attacker) sets(ctx context.Context, t testing.TB, count int, other func(i int) []byte) {
 	a.during(ctx, t, func(s *session) {
 		pace(ctx, count, 50_000, func(i int) bool { return s.send(update(append(a.basics(), other(i)...), 30<<16)) })
 	})
 }
 
-// prefixes sends UPDATEs about so many prefixes, and stays.
+// prefixes sends UPDATEs about count prefixes and keeps the session open.
 func (a *attacker) prefixes(ctx context.Context, t testing.TB, count int, about func([]uint32) []byte) {
 	const each = 500
 	a.during(ctx, t, func(s *session) {
@@ -175,7 +175,7 @@ func (a *attacker) prefixes(ctx context.Context, t testing.TB, count int, about 
 	})
 }
 
-// during attacks over a session, which stays until ctx ends.
+// during attacks over a session, which stays open until ctx ends.
 func (a *attacker) during(ctx context.Context, t testing.TB, attack func(*session)) {
 	s, err := a.await(ctx, 0)
 	if err != nil {
@@ -189,14 +189,14 @@ func (a *attacker) during(ctx context.Context, t testing.TB, attack func(*sessio
 
 func word(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
 
-// TestNeighbor lets one neighbor attack at a time.
+// TestNeighbor runs one attack at a time.
 func TestNeighbor(t *testing.T) {
 	for _, attack := range attacks {
 		t.Run(attack.name, func(t *testing.T) { under(t, attack) })
 	}
 }
 
-// TestFiveNeighbors lets the heaviest attack together.
+// TestFiveNeighbors runs the heaviest attacks together.
 func TestFiveNeighbors(t *testing.T) {
 	var five []attack
 	for _, a := range attacks {
@@ -208,8 +208,7 @@ func TestFiveNeighbors(t *testing.T) {
 	under(t, five...)
 }
 
-// under holds nvad to what it promises while attackers attack, each from an address
-// of its own.
+// under checks nvad's promises while attackers attack, each from its own address.
 func under(t *testing.T, attacks ...attack) {
 	var attackers []*attacker
 	addresses := []string{feederAddress, listenerAddress, birdAddress}

@@ -14,20 +14,19 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// Who is who in the VNet of an overlay bed, by host number in both families of the
-// underlay.
+// The hosts in the VNet of an overlay bed, by host number in both families of the underlay.
 const (
 	nvaHost      = 4
 	farHost      = 5  // the other end of the tunnel
 	thirdHost    = 6  // a remote of a shared tunnel
-	strangerHost = 66 // in the VNet, and nobody's remote
+	strangerHost = 66 // in the VNet, but not a remote of any tunnel
 )
 
-// vnet is a switch with the NVA under attack and other hosts, each in a namespace of
-// its own with eth0 on the switch.
+// vnet is a switch with the NVA under attack and other hosts, each in its own namespace with
+// eth0 on the switch.
 type vnet struct{ *netbed.Bed }
 
-// newVNet makes a switch and the hosts.
+// newVNet creates a switch and the hosts.
 func newVNet(t *testing.T, hosts ...int) *vnet {
 	t.Helper()
 	lab.RequireCommands(t, "bridge", "nft", "ping")
@@ -52,13 +51,13 @@ func (v *vnet) host(h int, format string, args ...any) string {
 	return v.In(fmt.Sprint(h), strings.Fields(fmt.Sprintf(format, args...))...)
 }
 
-// ping sends from a host's address and says whether there was an answer.
+// ping sends from a host's address and returns an error if there is no answer.
 func (v *vnet) ping(h int, from, to string) error {
 	_, err := netbed.Try(v.Command(fmt.Sprint(h), "ping", "-n", "-c", "1", "-W", "1", "-I", from, to))
 	return err
 }
 
-// vxlan makes a device as anybody can: VNI 77 over IPv4 or IPv6 to the NVA.
+// vxlan creates a device as any host could: VNI 77 over IPv4 or IPv6 to the NVA.
 func (v *vnet) vxlan(h, vni int, remote string, addresses ...string) {
 	v.Helper()
 	v.host(h, "ip link add vxlan0 type vxlan id %d dev eth0 remote %s dstport 4789", vni, remote)
@@ -100,7 +99,7 @@ func (v *vnet) configure(h int, config string) {
 	v.Write(fmt.Sprint(h)+".toml", config)
 }
 
-// nvactl asks the NVA.
+// nvactl runs nvactl against the NVA.
 func (v *vnet) nvactl(args string) string {
 	v.Helper()
 	out, err := v.Nvactl(fmt.Sprint(nvaHost), strings.Fields(args)...)
@@ -131,7 +130,7 @@ func (v *vnet) tunnel() (t tunnelView) {
 	return t
 }
 
-// count is how many packets were dropped for a reason.
+// count returns how many packets were dropped for a reason.
 func (t tunnelView) count(reason string) (n uint64) {
 	for _, d := range t.Dropped {
 		if d.Reason == reason {
@@ -141,7 +140,7 @@ func (t tunnelView) count(reason string) (n uint64) {
 	return n
 }
 
-// dropped waits until packets were dropped for a reason.
+// dropped waits until packets have been dropped for a reason.
 func (v *vnet) dropped(reason string) {
 	v.Helper()
 	lab.Eventually(v.T, 10*time.Second, func() error {
@@ -152,8 +151,8 @@ func (v *vnet) dropped(reason string) {
 	})
 }
 
-// established waits until the NVA's session with a neighbor is up and returns since
-// when.
+// established waits until the NVA's session with a neighbor is up and returns the time since
+// when it is.
 func (v *vnet) established(neighbor string) (since string) {
 	v.Helper()
 	lab.Eventually(v.T, 20*time.Second, func() error {

@@ -13,7 +13,7 @@ import (
 	"github.com/nvad/nvad/integration/rawbgp"
 )
 
-// overlayConfig is an NVA with a tunnel and an iBGP neighbor in it.
+// overlayConfig returns the configuration of an NVA with a tunnel and an iBGP neighbor in it.
 func overlayConfig(host int, remotes, own, neighbors string, rest ...string) string {
 	text := fmt.Sprintf(`asn = 65001
 router-id = "10.0.0.%d"
@@ -41,8 +41,8 @@ func pair(t *testing.T, near, far string) *vnet {
 	return v
 }
 
-// impostor tries for some seconds to become the NVA's neighbor 169.254.0.2 and to
-// announce a route.
+// impostor tries for some seconds to pose as the NVA's neighbor 169.254.0.2 and to announce a
+// route.
 func (v *vnet) impostor(h int) {
 	v.Helper()
 	ctx, cancel := context.WithTimeout(v.Context(), 3*time.Second)
@@ -55,25 +55,25 @@ func (v *vnet) impostor(h int) {
 		return
 	}
 	defer s.Close()
-	v.Errorf("host %d is taken for the neighbor", h)
+	v.Errorf("host %d is accepted as the neighbor", h)
 	attrs := &rawbgp.Attrs{NextHop: addr("169.254.0.2")}
 	if err := s.Routes([]rawbgp.Route{{Prefix: netip.MustParsePrefix("10.66.0.0/16"), Attrs: attrs}}); err != nil {
 		v.Log(err)
 	}
 	lab.Eventually(v.T, 5*time.Second, func() error {
 		if out := v.host(nvaHost, "ip route show 10.66.0.0/16"); out == "" {
-			return fmt.Errorf("and its route is not taken")
+			return fmt.Errorf("and its route is not accepted")
 		}
 		return nil
 	})
 	v.Error("and its route is in the kernel")
 }
 
-// undisturbed checks that the session is the one of before and the route stands.
+// undisturbed checks that the session is still the same one and the route is still installed.
 func (v *vnet) undisturbed(since string) {
 	v.Helper()
 	if now := v.established("169.254.0.2"); now != since {
-		v.Errorf("the session is of %s, was of %s", now, since)
+		v.Errorf("the session is up since %s, before it was since %s", now, since)
 	}
 	if out := v.host(nvaHost, "ip route show 10.55.0.0/16"); !strings.Contains(out, "via 169.254.0.2 dev vxlan0") {
 		v.Errorf("the neighbor's route is %q", out)
@@ -85,8 +85,7 @@ func (v *vnet) undisturbed(since string) {
 	}
 }
 
-// A third host of the VNet makes itself a device with the tunnel's VNI and the
-// neighbor's address in it.
+// A third host of the VNet creates a device with the tunnel's VNI and the neighbor's address.
 func TestOverlayStranger(t *testing.T) {
 	for name, ends := range map[string][2]string{"IPv4": {"10.0.0.4", "10.0.0.5"}, "IPv6": {"fd00::4", "fd00::5"}} {
 		t.Run(name, func(t *testing.T) {
@@ -97,7 +96,7 @@ func TestOverlayStranger(t *testing.T) {
 			v.dropped("outer source is no remote")
 			v.undisturbed(since)
 			if err := v.ping(strangerHost, "169.254.0.2", "169.254.0.1"); err == nil {
-				t.Error("the stranger is answered")
+				t.Error("the stranger gets an answer")
 			}
 			v.host(strangerHost, "ip link del vxlan0")
 			v.vxlan(strangerHost, 78, ends[0], "169.254.0.2/24")
@@ -108,7 +107,7 @@ func TestOverlayStranger(t *testing.T) {
 	}
 }
 
-// The stranger uses the neighbor's address on the underlay, without any tunnel.
+// The stranger uses the neighbor's address on the underlay, without a tunnel.
 func TestOverlayFromUnderlay(t *testing.T) {
 	v := pair(t, "10.0.0.4", "10.0.0.5")
 	since := v.established("169.254.0.2")
@@ -119,8 +118,8 @@ func TestOverlayFromUnderlay(t *testing.T) {
 	v.undisturbed(since)
 }
 
-// What comes out of the tunnel may not claim to be the platform, the NVA itself, or
-// some link-local address. The far end is a plain device that does as it likes.
+// A packet out of the tunnel may not have a source address of the platform, of the NVA itself,
+// or a link-local one. The far end is a plain device that sends whatever it likes.
 func TestOverlayInnerSources(t *testing.T) {
 	v := newVNet(t, nvaHost, farHost)
 	v.nvad(nvaHost, overlayConfig(nvaHost, `"10.0.0.5"`, `["169.254.0.1/24", "fd77::1/64"]`, ""))
@@ -152,8 +151,8 @@ func TestOverlayInnerSources(t *testing.T) {
 			return nil
 		})
 	}
-	// A priority tag hides the IP header from who looks for it at its usual place, and
-	// the kernel takes the packet all the same.
+	// A priority tag moves the IP header, so that a filter that looks for it at the usual
+	// place misses it. The kernel accepts the packet all the same.
 	v.frame(farHost, "\xff\xff\xff\xff\xff\xff\x02\x00\x00\x00\x00\x01\x81\x00\x00\x00\x08\x00"+strings.Repeat("\x00", 46))
 	v.dropped("neither IP nor ARP inside")
 	if err := v.ping(farHost, "169.254.0.2", "169.254.0.1"); err != nil {
@@ -161,7 +160,7 @@ func TestOverlayInnerSources(t *testing.T) {
 	}
 }
 
-// One remote of a shared tunnel takes the address of another, and its MAC address.
+// One remote of a shared tunnel uses the IP and MAC address of another.
 func TestOverlaySharedTunnel(t *testing.T) {
 	v := newVNet(t, nvaHost, farHost, thirdHost)
 	v.nvad(nvaHost, overlayConfig(nvaHost, `"10.0.0.5", "10.0.0.6"`, `["169.254.0.1/24", "fd77::1/64"]`, `"169.254.0.2", "169.254.0.3"`,
@@ -215,19 +214,19 @@ func TestOverlaySharedTunnel(t *testing.T) {
 	v.undisturbed(since)
 }
 
-// answers waits until pings from within a host's tunnel are answered, or are not.
+// answers waits until pings from inside a host's tunnel are answered, or are not.
 func (v *vnet) answers(h int, want bool) {
 	v.Helper()
 	v.Eventually(10*time.Second, func() error {
 		if err := v.ping(h, fmt.Sprintf("169.254.0.%d", h), "169.254.0.1"); (err == nil) != want {
-			return fmt.Errorf("host %d is answered: %t, want %t (%v)", h, err == nil, want, err)
+			return fmt.Errorf("host %d gets answers: %t, want %t (%v)", h, err == nil, want, err)
 		}
 		return nil
 	})
 }
 
-// The guards come back when another program removes them, follow a reload, and go
-// with everything else. Another program's VXLAN on the same port goes on.
+// The guards are restored when another program removes them, follow a reload, and are removed
+// together with everything else. Another program's VXLAN on the same port keeps working.
 func TestOverlayGuardsStay(t *testing.T) {
 	v := newVNet(t, nvaHost, farHost, thirdHost)
 	one := overlayConfig(nvaHost, `"10.0.0.5"`, `"169.254.0.1/24"`, "")
@@ -262,7 +261,7 @@ func TestOverlayGuardsStay(t *testing.T) {
 	v.answers(farHost, true)
 	for _, e := range v.tunnel().FDB {
 		if e.Remote == "10.0.0.6" {
-			t.Errorf("the device still leads %s to a remote that is none any more", e.MAC)
+			t.Errorf("the device still leads %s to a removed remote", e.MAC)
 		}
 	}
 

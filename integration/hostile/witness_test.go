@@ -18,16 +18,16 @@ import (
 	"github.com/nvad/nvad/integration/rawbgp"
 )
 
-// What holds under each attack.
+// The limits under each attack.
 const (
-	mostGrowth = 64 << 10 // KiB of memory beyond that of the same routes without attack
-	mostKept   = 32 << 10 // KiB of it that may be left after giveBack
+	mostGrowth = 64 << 10 // KiB of memory beyond the need of the same routes without an attack
+	mostKept   = 32 << 10 // KiB of that growth that may remain after giveBack
 	giveBack   = 10 * time.Second
-	mostDelay  = 100 * time.Millisecond // of a good neighbor's route, at the 99th percentile
+	mostDelay  = 100 * time.Millisecond // how long a good neighbor's route takes to cross, at the 99th percentile
 )
 
-// allowance widens what holds where nvad is built with the race detector, which
-// costs memory and time of its own.
+// allowance widens the limits if nvad is built with the race detector, which needs memory and
+// time itself.
 var allowance = func() int {
 	if strings.Contains(os.Getenv("GOFLAGS"), "-race") {
 		return 10
@@ -43,7 +43,8 @@ func standing() int {
 	return 10_000
 }
 
-// probed is the feeder's route that changes, to see how long it takes to cross.
+// probed is the feeder's route that changes, so that the test can measure how long a change
+// takes to cross.
 var probed = netip.MustParsePrefix("203.0.113.0/24")
 
 // witnesses are the well-behaved neighbors, and what they have seen.
@@ -52,14 +53,14 @@ type witnesses struct {
 	feeder, listener *rawbgp.Session
 
 	mu     sync.Mutex
-	probes uint32               // so far
-	sent   map[uint32]time.Time // probes on their way, by number
+	probes uint32               // sent so far
+	sent   map[uint32]time.Time // probes under way, by number
 	delays []time.Duration
 	peak   int // KiB
 	unwell []string
 }
 
-// birdConfig is a neighbor with BFD.
+// birdConfig configures a neighbor with BFD.
 const birdConfig = `
 router id 10.0.0.20;
 protocol device {}
@@ -73,7 +74,7 @@ protocol bgp nvad {
 }
 `
 
-// goodNeighbors is the part of the configuration that is about them.
+// goodNeighbors returns the part of nvad's configuration for these neighbors.
 func goodNeighbors() string {
 	text := fmt.Sprintf("asn = %d\nrouter-id = %q\nhealth.listen = [\"%s:%s\"]\n", dutASN, dutAddress, dutAddress, healthPort)
 	for _, n := range []struct {
@@ -113,8 +114,8 @@ func (b *bed) welcome() *witnesses {
 	return w
 }
 
-// awaitSync has the attackers tell that they have no routes, and waits until nvad
-// has heard from everybody.
+// awaitSync makes the attackers announce that they have no routes, and waits until nvad has
+// received everybody's End-of-RIB.
 func (w *witnesses) awaitSync(attackers []*attacker) {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(w.Context(), 20*time.Second)
@@ -160,12 +161,12 @@ func (w *witnesses) standingRoutes() []rawbgp.Route {
 	return routes
 }
 
-// hear notes when a probe has crossed.
+// hear records when a probe has crossed.
 func (w *witnesses) hear(u rawbgp.Update) {
 	if !slices.Contains(u.Announced, probed) {
 		return
 	}
-	// MED ends at this NVA, so the probe's number is a community.
+	// nvad does not pass MED on, so the probe's number is a community.
 	var high, low uint32
 	_, err := fmt.Sscanf(u.Attrs["communities"], "%d:%d", &high, &low)
 	n := high<<16 | low
@@ -176,14 +177,14 @@ func (w *witnesses) hear(u rawbgp.Update) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for probe, at := range w.sent {
-		if probe <= n { // those that a later one has overtaken have crossed with it
+		if probe <= n { // probes that a later one has overtaken have crossed with it
 			w.delays = append(w.delays, time.Since(at))
 			delete(w.sent, probe)
 		}
 	}
 }
 
-// watch looks at nvad until ctx ends, and at what the neighbors see.
+// watch observes nvad and what the neighbors see, until ctx ends.
 func (w *witnesses) watch(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, look := range []struct {
@@ -229,8 +230,8 @@ func (w *witnesses) weigh() {
 	w.peak = max(w.peak, now)
 }
 
-// health asks as a load balancer does. nvad routes for everybody else all the time,
-// so 200 is the truth, once it is in sync.
+// health probes nvad as a load balancer does. nvad routes for everybody else all the time, so
+// once it is in sync, 200 is the true answer.
 func (w *witnesses) health() {
 	code, body, err := w.healthz()
 	switch {
@@ -265,8 +266,8 @@ func (w *witnesses) complain(format string, args ...any) {
 	}
 }
 
-// judge fails the test for what was not well while an attack went on that began at
-// a memory of before KiB.
+// judge fails the test if a limit was exceeded during an attack. before is the memory at its
+// start, in KiB.
 func (w *witnesses) judge(before int) {
 	w.Helper()
 	w.mu.Lock()
@@ -282,7 +283,7 @@ func (w *witnesses) judge(before int) {
 	w.Logf("memory %d MB, at most %d MB; %d probes, median %v, p99 %v, slowest %v",
 		before>>10, peak>>10, len(delays), delays[len(delays)/2], p99, delays[len(delays)-1])
 	if p99 >= mostDelay*time.Duration(allowance) {
-		w.Errorf("99 %% of the feeder's routes cross within %v, not within %v", p99, mostDelay)
+		w.Errorf("99 %% of the feeder's routes crossed within %v, want within %v", p99, mostDelay)
 	}
 	if peak-before > mostGrowth*allowance {
 		w.Errorf("memory grew by %d KiB, more than %d", peak-before, mostGrowth)
@@ -304,7 +305,7 @@ func (w *witnesses) judge(before int) {
 	}
 }
 
-// givesBack waits until memory is that of before the attack, but for slack.
+// givesBack waits until memory is back at its value before the attack, plus some slack.
 func (w *witnesses) givesBack(before int) {
 	w.Helper()
 	lab.Eventually(w.T, giveBack, func() error {
@@ -315,8 +316,7 @@ func (w *witnesses) givesBack(before int) {
 	})
 }
 
-// birdHolds is an error unless BIRD's session is up, BFD with it, and has been lost
-// never.
+// birdHolds returns an error unless BIRD's session and BFD are up and were never lost.
 func (w *witnesses) birdHolds() error {
 	out, err := w.nvactl("neighbors", birdAddress, "-o", "json")
 	if err != nil {

@@ -18,21 +18,21 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 
-// bed is the two hubs, in each of which the metadata service answers.
+// bed is the two hubs, each with a metadata service.
 type bed struct {
 	*lab.Lab
 	nvad string
 	dir  string
 }
 
-// newBed brings the hubs up with NVAs on which nothing runs yet.
+// newBed brings up the hubs with NVAs on which nothing runs yet.
 func newBed(t *testing.T) bed {
 	t.Helper()
 	l := lab.Up(t, lab.Options{NVAs: map[string]lab.NVA{"vm-hub00": {Kind: lab.None}, "vm-hub10": {Kind: lab.None}}})
 	return bed{l, lab.Build(t, "./cmd/nvad"), t.TempDir()}
 }
 
-// vm describes a hub's NVA to the metadata service.
+// vm returns a hub's NVA as the metadata service knows it.
 func (b bed) vm(t *testing.T, hub string) metadata.VM {
 	t.Helper()
 	v, a := "vm-"+hub, map[string]string{"hub00": "10.0.0.4", "hub10": "10.10.0.4"}[hub]
@@ -74,7 +74,7 @@ func (b bed) bootstrap(hub string, flags ...string) result {
 	return b.watched(func(string) {}, hub, flags...)
 }
 
-// watched is bootstrap, of whose progress watch is told piece by piece.
+// watched is bootstrap with a callback: watch gets the progress piece by piece.
 func (b bed) watched(watch func(string), hub string, flags ...string) result {
 	var out, errs bytes.Buffer
 	cmd := b.Command("vm-"+hub, append([]string{b.nvad, "bootstrap"}, flags...)...)
@@ -94,7 +94,7 @@ func (w writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// flags are those for a hub's NVA, which writes to the file named.
+// flags returns the flags for a hub's NVA that write to the named file.
 func (b bed) flags(hub, file string) []string {
 	rs, remote, vnet := "10.0.210.4,10.0.210.5", "10.10.0.4", "10.0.0.0/16"
 	if hub == "hub10" {
@@ -112,7 +112,7 @@ func (r result) must(t *testing.T) result {
 	return r
 }
 
-// refused fails the test unless the command failed with words, and wrote
+// refused fails the test unless the command failed, its output contains words, and it wrote
 // nothing.
 func (r result) refused(t *testing.T, file string, words ...string) {
 	t.Helper()
@@ -138,7 +138,7 @@ func (b bed) start(t *testing.T, hub, file string) {
 	}
 }
 
-// settles waits for the sessions and traffic in both directions.
+// settles waits for the sessions and for traffic in both directions.
 func (b bed) settles(t *testing.T) {
 	t.Helper()
 	b.AwaitSessions(t, time.Minute)

@@ -16,7 +16,7 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 )
 
-// TestTwoHubs writes both NVAs' files and lets nvad run them.
+// TestTwoHubs lets bootstrap write both NVAs' files and nvad run them.
 func TestTwoHubs(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -39,8 +39,8 @@ func TestTwoHubs(t *testing.T) {
 	}
 }
 
-// TestTwoNICs writes a table for each NIC that the kernel has, and says which one it
-// has not; nvad makes their rules.
+// TestTwoNICs: bootstrap writes a table for each NIC that the kernel has and reports the one
+// that is missing. nvad then adds the NICs' rules.
 func TestTwoNICs(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -81,8 +81,8 @@ func TestTwoNICs(t *testing.T) {
 	})
 }
 
-// TestFile follows one file: written, found unchanged, written anew, changed by
-// hand and left alone.
+// TestFile follows one file: bootstrap writes it, finds it unchanged, writes it again, and
+// leaves it alone once somebody has edited it.
 func TestFile(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -96,7 +96,7 @@ func TestFile(t *testing.T) {
 	b.bootstrap("hub00", flags...).must(t)
 	first := read(t, file)
 	if first != dry.out {
-		t.Errorf("--dry-run printed\n%swritten was\n%s", dry.out, first)
+		t.Errorf("--dry-run printed\n%sthe file contains\n%s", dry.out, first)
 	}
 	if st, _ := os.Stat(file); st.Mode() != 0o640 {
 		t.Errorf("mode %v", st.Mode())
@@ -106,7 +106,7 @@ func TestFile(t *testing.T) {
 	}
 	b.bootstrap("hub00", append(flags, "--asn", "65010")...).must(t)
 	if !strings.Contains(read(t, file), "asn       = 65010") {
-		t.Error("its own file was not written anew")
+		t.Error("bootstrap did not update its own file")
 	}
 	edited := read(t, file) + "# mine\n"
 	if err := os.WriteFile(file, []byte(edited), 0o600); err != nil {
@@ -127,7 +127,7 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// TestMetadataErrors: each failure of the service, passing and lasting.
+// TestMetadataErrors covers the service's failures, temporary and permanent.
 func TestMetadataErrors(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -152,7 +152,7 @@ func TestMetadataErrors(t *testing.T) {
 	}
 }
 
-// TestSlowStart: the service comes up while bootstrap waits, and is slow.
+// TestSlowStart: the service comes up while bootstrap waits, and answers slowly.
 func TestSlowStart(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -165,7 +165,7 @@ func TestSlowStart(t *testing.T) {
 	}
 }
 
-// TestRefuses: what is wrong is said of the flag, and nothing is written.
+// TestRefuses: the error names the flag that is wrong, and nothing is written.
 func TestRefuses(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -188,7 +188,7 @@ func TestRefuses(t *testing.T) {
 		b.bootstrap("hub00", args...).refused(t, file, want)
 	}
 	if n := s.Requests(); n != 1 {
-		t.Errorf("asked %d times for what was wrong before", n)
+		t.Errorf("the service got %d requests, want 1: wrong flags have to be found first", n)
 	}
 }
 

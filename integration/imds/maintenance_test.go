@@ -14,10 +14,10 @@ import (
 	"github.com/nvad/nvad/integration/lab/emulator/metadata"
 )
 
-// frozen is how long the VM stands still: BFD finds a neighbor dead after 0.9 s.
+// frozen is how long the VM is paused. BFD detects a dead neighbor after 0.9 s.
 const frozen = 4 * time.Second
 
-// TestMaintenance takes hub00's NVA through a reboot and a freeze.
+// TestMaintenance puts hub00's NVA through a reboot and a freeze.
 func TestMaintenance(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -32,8 +32,8 @@ func TestMaintenance(t *testing.T) {
 	t.Run("unannounced", func(t *testing.T) { b.unannounced(t) })
 }
 
-// watchful is a hub's configuration with BFD between the NVAs, and an eye on
-// scheduled events.
+// watchful returns a hub's configuration with BFD between the NVAs and with scheduled events
+// enabled.
 func (b bed) watchful(t *testing.T, hub string) string {
 	t.Helper()
 	root, err := lab.ModuleRoot()
@@ -50,7 +50,7 @@ func (b bed) watchful(t *testing.T, hub string) string {
 	return file
 }
 
-// reboot: traffic is drained, then the event approved; once it is over, all is as
+// reboot: traffic is drained, then the event is approved. Once it is over, everything is as
 // before.
 func (b bed) reboot(t *testing.T, s *metadata.Server) {
 	s.Schedule("other", "Reboot", 15*time.Minute, "vm-hub10")
@@ -68,7 +68,7 @@ func (b bed) reboot(t *testing.T, s *metadata.Server) {
 	}
 }
 
-// freeze: no session is reset, at either end, though both watch each other by BFD.
+// freeze: no session is reset at either end, although both watch each other with BFD.
 func (b bed) freeze(t *testing.T, s *metadata.Server) {
 	before := b.losses()
 	s.Schedule("freeze", "Freeze", 15*time.Minute, "vm-hub00")
@@ -86,8 +86,8 @@ func (b bed) freeze(t *testing.T, s *metadata.Server) {
 	}
 }
 
-// unannounced is what a freeze does otherwise: without it, the test of the freeze
-// would prove nothing.
+// unannounced checks that a freeze without notice does lose sessions. Otherwise the test of
+// the freeze would prove nothing.
 func (b bed) unannounced(t *testing.T) {
 	before := b.losses()
 	b.pause(t)
@@ -99,7 +99,7 @@ func (b bed) unannounced(t *testing.T) {
 	})
 }
 
-// pause lets the NVA's daemon stand still.
+// pause stops the NVA's daemon for a while.
 func (b bed) pause(t *testing.T) {
 	t.Helper()
 	for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
@@ -112,7 +112,7 @@ func (b bed) pause(t *testing.T) {
 	}
 }
 
-// drained checks what Route Server was told last.
+// drained checks what Route Server was last sent.
 func (b bed) drained(t *testing.T, want bool) error {
 	routes, err := b.RouteServer("hub00", 0).Received(t.Context(), b.vm(t, "hub00").NICs[0].Addresses[0])
 	if err != nil || len(routes) == 0 {
@@ -133,7 +133,7 @@ func approved(s *metadata.Server, want ...string) error {
 	return nil
 }
 
-// losses counts, at both ends, the sessions that were lost.
+// losses counts the lost sessions at both ends.
 func (b bed) losses() string {
 	count := func(hub string) int {
 		log := b.NVALog(hub)

@@ -19,8 +19,8 @@ const (
 
 const insideEnv = "NVAD_INTEROP_INSIDE"
 
-// TestMain runs the tests in a new network namespace, so that they see only the
-// addresses they make and disturb nobody else's ports.
+// TestMain runs the tests in a new network namespace, so that they see only the addresses they
+// add and do not use anybody else's ports.
 func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv(insideEnv) != "":
@@ -42,7 +42,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// namespace is the peer's network namespace, joined to this process's by a veth pair.
+// namespace is the peer's network namespace. A veth pair connects it to the namespace of this
+// process.
 type namespace struct{ *netbed.Bed }
 
 const peerNamespace = "peer"
@@ -61,7 +62,7 @@ func newNamespace(t *testing.T) namespace {
 	return ns
 }
 
-// run runs a command in the namespace and returns what it prints, errors included.
+// run runs a command in the namespace and returns its output, including errors.
 func (ns namespace) run(argv ...string) string {
 	out, _ := ns.Command(peerNamespace, argv...).CombinedOutput()
 	return string(out)

@@ -12,10 +12,10 @@ import (
 	"github.com/nvad/nvad/integration/frrouting"
 )
 
-// setup is how the peer is configured.
+// setup says how the peer is configured.
 type setup struct {
 	v6       bool   // session over IPv6
-	asn      uint32 // of nvad; 0 means 65001
+	asn      uint32 // nvad's; 0 means 65001
 	password string
 	ttl      bool // TTL security
 	twoOctet bool // the peer announces no 4-octet ASNs
@@ -49,7 +49,7 @@ func (s setup) nvadASN() uint32 {
 type peer interface {
 	name() string
 	start(t *testing.T, ns namespace, s setup) *netbed.Process
-	// knows reports what the peer says of a prefix it should have from nvad.
+	// knows returns what the peer prints about a prefix that it should have from nvad.
 	knows(t *testing.T, ns namespace, prefix string) string
 	// refresh asks nvad for its routes.
 	refresh(t *testing.T, ns namespace)
@@ -74,15 +74,15 @@ func (f *frr) config(s setup) string {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	p("log stdout informational")
-	// Without zebra, bgpd knows no address of the other family. A route-map that
-	// comes after its neighbor is applied 5 s late.
+	// Without zebra, bgpd knows no address of the other family. If a route-map is configured
+	// after its neighbor, it is applied 5 s late.
 	p("route-map next-hop permit 10")
 	p(" set ip next-hop %s", theirs4)
 	p(" set ipv6 next-hop global %s", theirs6)
 	p("router bgp 65002")
 	p(" bgp router-id 10.99.0.2")
 	p(" bgp log-neighbor-changes")
-	p(" coalesce-time 0") // FRR gathers updates for up to a second otherwise
+	p(" coalesce-time 0") // otherwise FRR collects updates for up to a second
 	p(" no bgp ebgp-requires-policy")
 	p(" no bgp network import-check")
 	p(" no bgp default ipv4-unicast")
@@ -144,7 +144,7 @@ func (b *bird) name() string { return "bird" }
 func (b *bird) start(t *testing.T, ns namespace, s setup) *netbed.Process {
 	t.Helper()
 	b.socket = ns.Path("bird.ctl")
-	_ = os.Remove(b.socket) // of an earlier one, that was killed
+	_ = os.Remove(b.socket) // left by an earlier one that was killed
 	d := ns.Spawn(peerNamespace, "bird", "bird", "-f", "-c", ns.Write("bird.conf", b.config(s)), "-s", b.socket)
 	ns.Eventually(10*time.Second, func() error {
 		c, err := net.Dial("unix", b.socket)

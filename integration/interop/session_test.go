@@ -92,17 +92,17 @@ func next[E speaker.Event](s *nvad, d time.Duration) E {
 	}
 }
 
-// session is a session with what the peer has sent in it.
+// session is a session with everything that the peer has sent in it.
 type session struct {
 	speaker.Established
 	routes map[netip.Prefix]*route.Attrs
-	ended  route.Family // families whose End-of-RIB came
+	ended  route.Family // families whose End-of-RIB has arrived
 }
 
-// up waits for a session and the peer's first routes in it. Where both sides dial at
-// the same moment, FRR may end a session that has just come up: it accepts nvad's
-// connection, the session is established, and then its own connection completes,
-// which makes it clear the session. The next session counts.
+// up waits for a session and for the peer's first routes in it. If both sides dial at the same
+// moment, FRR may end a session that has just come up: it accepts nvad's connection, the
+// session is established, and then FRR's own connection completes, which makes FRR clear the
+// session. In that case the next session counts.
 func (s *nvad) up(d time.Duration, routes int) session {
 	s.t.Helper()
 	begin := func() session {
@@ -128,7 +128,7 @@ func (s *nvad) up(d time.Duration, routes int) session {
 	return up
 }
 
-// announce sends one route per family.
+// announce sends one route for each family.
 func (s *nvad) announce(session uint64, path ...uint32) {
 	if !s.n.IsInternal() {
 		path = append([]uint32{s.n.LocalASN}, path...)
@@ -226,7 +226,7 @@ func TestRoutes(t *testing.T) {
 	})
 }
 
-// TestTwoOctetPeer sends 4-octet ASNs through a session without them (RFC 6793).
+// TestTwoOctetPeer sends 4-octet ASNs through a session that does not support them (RFC 6793).
 func TestTwoOctetPeer(t *testing.T) {
 	forPeers(t, func(t *testing.T, ns namespace, p peer) {
 		s := setup{twoOctet: true}
@@ -241,7 +241,7 @@ func TestTwoOctetPeer(t *testing.T) {
 	})
 }
 
-// TestRefresh asks for routes in both directions (RFC 2918).
+// TestRefresh requests routes in both directions (RFC 2918).
 func TestRefresh(t *testing.T) {
 	forPeers(t, func(t *testing.T, ns namespace, p peer) {
 		p.start(t, ns, setup{})
@@ -305,7 +305,7 @@ func TestCollisions(t *testing.T) {
 	})
 }
 
-// TestPeerRestarts measures how soon the session is back.
+// TestPeerRestarts measures how soon the session is up again.
 func TestPeerRestarts(t *testing.T) {
 	forPeers(t, func(t *testing.T, ns namespace, p peer) {
 		n := newNvad(t, setup{}.neighbor())
@@ -320,10 +320,9 @@ func TestPeerRestarts(t *testing.T) {
 	})
 }
 
-// TestShortOutages interrupts the way to the peer twice, each time for less than
-// the hold time and with something to send meanwhile. The second outage comes more
-// than a hold time after the first. With TCP_USER_TIMEOUT the kernel would take the
-// two for one.
+// TestShortOutages interrupts the path to the peer twice, each time for less than the hold
+// time and with something to send meanwhile. The second outage comes more than a hold time
+// after the first. With TCP_USER_TIMEOUT the kernel would treat the two as one.
 func TestShortOutages(t *testing.T) {
 	route4 := []string{"10.99.0.0/24", "dev", "nvad0"}
 	ways := []struct {
@@ -346,7 +345,7 @@ func TestShortOutages(t *testing.T) {
 				n.announce(up.Session, uint32(65100+2*i))
 				n.stays(lasts)
 				ns.Run(append([]string{"ip"}, way.repair...)...)
-				n.announce(up.Session, uint32(65101+2*i)) // before the kernel tries again by itself
+				n.announce(up.Session, uint32(65101+2*i)) // before the kernel retransmits by itself
 				n.stays(up.HoldTime + 2*time.Second)
 			}
 			hasRoute(t, ns, p, "198.51.100.0/24", "65103")
@@ -355,7 +354,7 @@ func TestShortOutages(t *testing.T) {
 	})
 }
 
-// stays fails if the session is lost within d.
+// stays fails the test if the session is lost within d.
 func (s *nvad) stays(d time.Duration) {
 	s.t.Helper()
 	for end := time.After(d); ; {

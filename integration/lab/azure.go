@@ -65,8 +65,7 @@ func (l *Lab) startAzure(ctx context.Context) error {
 	return l.awaitSpeakers(ctx)
 }
 
-// startEcho starts the services of a host, if it has any, beside what else runs
-// there.
+// startEcho starts the services of a host, if it has any, beside the host's other processes.
 func (l *Lab) startEcho(node string, addr netip.Addr, ports ...uint16) error {
 	if len(ports) == 0 {
 		return nil
@@ -78,8 +77,7 @@ func (l *Lab) startEcho(node string, addr netip.Addr, ports ...uint16) error {
 	return l.startEmulator("echo", node, config)
 }
 
-// startEmulator starts one emulated part, whose configuration is handed over
-// as a file.
+// startEmulator starts one emulated part and passes its configuration as a file.
 func (l *Lab) startEmulator(role, node string, config any) error {
 	data, err := json.MarshalIndent(config, "", "  ")
 	if err != nil {
@@ -164,8 +162,8 @@ func (l *Lab) sdnConfig(v VNet) sdn.Config {
 	return c
 }
 
-// fabrics are the sockets of the SDN agents of a VNet and of its spokes, and the
-// spokes' prefixes.
+// fabrics returns the sockets of the SDN agents of a VNet and of its spokes, and the spokes'
+// prefixes.
 func (l *Lab) fabrics(v VNet) (sockets []string, spokes []netip.Prefix) {
 	sockets = []string{l.socket(routerNode(v.Name))}
 	for _, s := range l.Topology.spokes(v) {
@@ -214,7 +212,7 @@ func (l *Lab) gatewayConfig(v VNet) gateway.Config {
 	return c
 }
 
-// circuitLink is one link of an MSEE, in the order that plan numbers them:
+// circuitLink is one link of an MSEE. Links are in the order in which plan numbers them: the
 // gateways in the order of their VNets, then the site.
 type circuitLink struct {
 	Name   string
@@ -249,7 +247,7 @@ func (l *Lab) circuitLinks(i int, c Circuit) []circuitLink {
 	return links
 }
 
-// mseeAddress is the address of the MSEE that a VNet's gateway peers with.
+// mseeAddress returns the address of the MSEE that a VNet's gateway peers with.
 func (l *Lab) mseeAddress(v VNet) netip.Addr {
 	for i, c := range l.Topology.Circuits {
 		for _, link := range l.circuitLinks(i, c) {
@@ -261,9 +259,9 @@ func (l *Lab) mseeAddress(v VNet) netip.Addr {
 	return netip.Addr{}
 }
 
-// The MSEE takes Azure's own AS number out of what it passes from one VNet to
-// another, whose gateway would drop it as a loop, and all private ones out of
-// what it passes to a site. Numbers of a site stay on the way to Azure.
+// The MSEE removes Azure's own AS number from what it passes from one VNet to another, because
+// that VNet's gateway would drop it as a loop. It removes all private AS numbers from what it
+// passes to a site. A site's numbers stay on the way to Azure.
 var mseeTemplate = template.Must(template.New("msee").Parse(`log stderr { warning, error, fatal };
 router id {{(index .Links 0).Local}};
 protocol device {}
@@ -279,7 +277,7 @@ protocol bgp {{.Name}} {
 }
 {{end}}`))
 
-// The site's own packets come from the address that is within its prefix.
+// The site's own packets have the address within its prefix as their source.
 var siteTemplate = template.Must(template.New("site").Parse(`log stderr { warning, error, fatal };
 router id {{.Link.Remote}};
 filter from_site {
@@ -298,9 +296,8 @@ protocol bgp msee {
 }
 `))
 
-// startCircuit starts the MSEE of a circuit and the router of its site. Both
-// are BIRD: they are plain routers, and a third implementation beside nvad and
-// the emulator.
+// startCircuit starts the MSEE of a circuit and the router of its site. Both are BIRD: they
+// are plain routers, and a third implementation beside nvad and the emulator.
 func (l *Lab) startCircuit(i int, c Circuit) error {
 	links := l.circuitLinks(i, c)
 	msee := map[string]any{"Links": links, "Azure": routeserver.ASN, "MSEE": gateway.MSEEASN, "Limit": cmp.Or(l.Options.CircuitLimit, gateway.DefaultCircuitLimit)}

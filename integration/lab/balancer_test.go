@@ -13,8 +13,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestLoadBalancer checks that a route whose next hop is a frontend is shown with
-// it, and leads to the backends that answer their probes with 200.
+// TestLoadBalancer checks that a route whose next hop is a frontend is shown with that
+// frontend, and leads to the backends that answer their probes with 200.
 func TestLoadBalancer(t *testing.T) {
 	route := announcement{"10.200.0.0/16", "bgp_next_hop = 10.0.0.100;"}
 	l := lab.Up(t, lab.Options{Scenario: "two-hubs-ha", NVAs: map[string]lab.NVA{
@@ -54,8 +54,8 @@ func TestLoadBalancer(t *testing.T) {
 	leadsTo("10.0.0.4", "10.0.0.6")
 }
 
-// serveHealth answers the probes of a load balancer on an NVA, and nobody else,
-// with a status that can be changed.
+// serveHealth answers a load balancer's probes on an NVA, but no other requests, with a status
+// that can be changed.
 func serveHealth(t *testing.T, l *lab.Lab, vm, at string) *atomic.Int32 {
 	t.Helper()
 	var listener net.Listener

@@ -18,9 +18,9 @@ var built struct {
 	binaries map[string]string
 }
 
-// Build returns the program of a command of this module: the one in the directory that
-// NVAD_PROGRAMS names, where `make test` has built it once for all packages, or one
-// built now, once per test binary.
+// Build returns the program of a command of this module. It uses the program in the directory
+// that NVAD_PROGRAMS names, where `make test` has built it once for all packages. Otherwise it
+// builds the program, once for each test binary.
 func Build(t testing.TB, pkg string) string {
 	t.Helper()
 	if dir := os.Getenv("NVAD_PROGRAMS"); dir != "" {
@@ -40,7 +40,7 @@ func Build(t testing.TB, pkg string) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, filepath.Base(pkg))
-	// As root in somebody else's working tree git refuses to say the version.
+	// When root works in another user's tree, git refuses to report the version.
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", path, pkg)
 	cmd.Dir = root
 	if err := AsInvoker(cmd, dir); err != nil {
@@ -56,9 +56,8 @@ func Build(t testing.TB, pkg string) string {
 	return path
 }
 
-// AsInvoker makes a build under sudo run as the user who called sudo, whose
-// build cache would otherwise be left with files of root's, and gives them dir to
-// build into.
+// AsInvoker makes a build under sudo run as the user who called sudo, so that no root-owned
+// files are left in that user's build cache. It gives the user dir to build into.
 func AsInvoker(cmd *exec.Cmd, dir string) error {
 	uid, errUID := strconv.ParseUint(os.Getenv("SUDO_UID"), 10, 32)
 	gid, errGID := strconv.ParseUint(os.Getenv("SUDO_GID"), 10, 32)
@@ -85,13 +84,13 @@ func ModuleRoot() (string, error) {
 
 const buildDirPrefix = "nvad-lab-build-"
 
-// BuildDir is where this process keeps what it builds, until Main removes it. It
-// may be yet to be made.
+// BuildDir returns the directory for the programs that this process builds. Main removes it.
+// It may not exist yet.
 func BuildDir() string {
 	return filepath.Join(os.TempDir(), buildDirPrefix+strconv.Itoa(os.Getpid()))
 }
 
-// sweepBuilds removes what processes have built that died without Main.
+// sweepBuilds removes the builds of processes that died before Main could remove them.
 func sweepBuilds() error {
 	dirs, err := filepath.Glob(filepath.Join(os.TempDir(), buildDirPrefix+"*"))
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestCircuit: of what an NVA announces, a site behind the circuit sees the AS path
-// without Azure's number and private ones, so that the NVA's prepending is lost on the
-// way; the VNet's NICs, the NVA's own too, have a default route if it announces one.
+// TestCircuit: on the way to a site behind the circuit, the AS path of an NVA's routes loses
+// Azure's number and private numbers, and with them the NVA's prepending. If the NVA announces
+// a default route, all the VNet's NICs get it, including the NVA's own.
 func TestCircuit(t *testing.T) {
 	l := lab.Up(t, lab.Options{OnPremises: true, NVAs: map[string]lab.NVA{
 		"vm-hub00": birdNVA(t, nva1, 65001,
@@ -45,8 +45,8 @@ func TestCircuit(t *testing.T) {
 
 var asPath = regexp.MustCompile(`(?i)as_path: (.*)`)
 
-// pathAtSite is the AS path that the router of the site behind circuit01 has, and what
-// its routing daemon says of the prefix.
+// pathAtSite returns the AS path of a prefix on the router of the site behind circuit01, and
+// what its routing daemon prints about the prefix.
 func pathAtSite(t *testing.T, l *lab.Lab, prefix string) (path, out string) {
 	t.Helper()
 	socket := filepath.Join(l.Dir(), "sock", "site-circuit01")

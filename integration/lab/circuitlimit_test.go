@@ -8,9 +8,9 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestCircuitLimit fills a circuit from Azure: the VNet's own prefix and the NVA's
-// routes. One more, and the gateway loses its session with the MSEE, while the NVA's
-// stays.
+// TestCircuitLimit fills a circuit from Azure with the VNet's own prefix and the NVA's routes.
+// One more route, and the gateway loses its session with the MSEE, while the NVA's session
+// stays up.
 func TestCircuitLimit(t *testing.T) {
 	const limit = 50
 	nva := birdNVA(t, nva1, 65001, manyRoutes(limit-2)...)
@@ -40,8 +40,8 @@ func TestCircuitLimit(t *testing.T) {
 	}
 }
 
-// TestOnPremisesLimit has a site announce more than a gateway takes: one route of its
-// own, and the prefix of the other VNet on the circuit.
+// TestOnPremisesLimit makes a site announce more than a gateway accepts: the limit is 1, and
+// the site's own route and the prefix of the other VNet on the circuit are two.
 func TestOnPremisesLimit(t *testing.T) {
 	l := lab.Up(t, lab.Options{OnPremisesLimit: 1, OnPremises: true})
 	lab.Eventually(t, 20*time.Second, func() error {

@@ -19,12 +19,12 @@ type Speaker struct {
 	socket string
 }
 
-// RouteServer is one of the two Route Server instances of a VNet.
+// RouteServer returns one of the two Route Server instances of a VNet.
 func (l *Lab) RouteServer(vnet string, instance int) Speaker {
 	return l.speaker(rsNode(vnet, instance))
 }
 
-// Gateway is the ExpressRoute gateway of a VNet.
+// Gateway returns the ExpressRoute gateway of a VNet.
 func (l *Lab) Gateway(vnet string) Speaker { return l.speaker(gatewayNode(vnet)) }
 
 func (l *Lab) speaker(node string) Speaker { return Speaker{Name: node, socket: l.socket(node)} }
@@ -68,8 +68,8 @@ func (s Speaker) Session(ctx context.Context, neighbor netip.Addr) (router.Sessi
 	return router.Session{}, fmt.Errorf("%s has no neighbor %s", s.Name, neighbor)
 }
 
-// Received lists what a neighbor announced, as it was on the wire, whether it
-// was accepted or not.
+// Received lists what a neighbor announced, as it was on the wire, whether it was accepted or
+// not.
 func (s Speaker) Received(ctx context.Context, neighbor netip.Addr) ([]router.Route, error) {
 	return rpc.Get[[]router.Route](ctx, s.socket, "/received?neighbor="+neighbor.String())
 }
@@ -79,8 +79,8 @@ func (s Speaker) Advertised(ctx context.Context, neighbor netip.Addr) ([]router.
 	return rpc.Get[[]router.Route](ctx, s.socket, "/advertised?neighbor="+neighbor.String())
 }
 
-// Seen lists every prefix that a neighbor of a Route Server instance has ever
-// announced, to tell "never sent" from "withdrawn since".
+// Seen lists every prefix that a neighbor of a Route Server instance has ever announced, so
+// that a test can tell "never sent" from "withdrawn since".
 func (s Speaker) Seen(ctx context.Context, neighbor netip.Addr) ([]netip.Prefix, error) {
 	return rpc.Get[[]netip.Prefix](ctx, s.socket, "/seen?neighbor="+neighbor.String())
 }
@@ -91,7 +91,8 @@ func (s Speaker) Updates(ctx context.Context, neighbor netip.Addr) ([]router.Upd
 	return rpc.Get[[]router.Update](ctx, s.socket, "/updates?neighbor="+neighbor.String())
 }
 
-// Lost lists what went from the speaker's table, one entry for each time.
+// Lost lists the prefixes that disappeared from the speaker's table, with one entry for each
+// time.
 func (s Speaker) Lost(ctx context.Context) ([]netip.Prefix, error) {
 	return rpc.Get[[]netip.Prefix](ctx, s.socket, "/lost")
 }
@@ -102,8 +103,7 @@ func (l *Lab) RouteServerPeers(vnet string) []VM {
 	return l.Topology.peersOfRouteServer(v)
 }
 
-// EffectiveRoutes returns the effective routes of the NIC of a VM, or of an
-// emulated part.
+// EffectiveRoutes returns the effective routes of the NIC of a VM or of an emulated part.
 func (l *Lab) EffectiveRoutes(ctx context.Context, vm string) ([]sdn.EffectiveRoute, error) {
 	for _, v := range l.Topology.VNets {
 		for _, nic := range v.nics() {
@@ -115,9 +115,9 @@ func (l *Lab) EffectiveRoutes(ctx context.Context, vm string) ([]sdn.EffectiveRo
 	return nil, fmt.Errorf("no VM %q", vm)
 }
 
-// EffectiveTable prints effective routes as the portal does, one row per next hop, but
-// within 80 columns: without a state where all are active, and a user-defined route has
-// its name beside the source.
+// EffectiveTable prints effective routes as the portal does, one row for each next hop, but
+// within 80 columns: it leaves out the state if all routes are active, and puts the name of a
+// user-defined route beside the source.
 func EffectiveTable(routes []sdn.EffectiveRoute) string {
 	rows := [][]string{{"Source", "State", "Address prefix", "Next hop type", "Next hop IP"}}
 	for _, r := range routes {
@@ -129,7 +129,7 @@ func EffectiveTable(routes []sdn.EffectiveRoute) string {
 	return Table(without(rows, "State", "Active"))
 }
 
-// without leaves out a column that says the same in every row.
+// without leaves out a column that contains the same value in every row.
 func without(rows [][]string, head, value string) [][]string {
 	i := slices.Index(rows[0], head)
 	if slices.ContainsFunc(rows[1:], func(row []string) bool { return row[i] != value }) {
@@ -152,7 +152,8 @@ func hopTexts(hops []netip.Addr) []string {
 	return texts
 }
 
-// RouteTable prints a speaker's routes, with those attributes that one of them has.
+// RouteTable prints a speaker's routes, with a column for each attribute that at least one of
+// them has.
 func RouteTable(routes []router.Route) string {
 	rows := [][]string{{"Prefix", "Next Hop", "MED", "LocPrf", "AS Path", "Communities", "Verdict"}}
 	for _, r := range routes {

@@ -8,8 +8,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestConnect: what a gateway has to say crosses its circuit from when it is
-// connected, and arrives at every other VNet of that circuit.
+// TestConnect: once a gateway is connected, its routes cross the circuit and arrive at every
+// other VNet on it.
 func TestConnect(t *testing.T) {
 	l := lab.Up(t, lab.Options{Scenario: "two-hubs-communities"})
 	l.AwaitSessions(t, 20*time.Second)
@@ -37,6 +37,6 @@ func TestConnect(t *testing.T) {
 	})
 	l.AwaitAnswer(t, "vm-hub110", "10.120.0.4")
 	if err := l.Connect("nowhere"); err == nil {
-		t.Error("a VNet that is not there is connected")
+		t.Error("a VNet that does not exist could be connected")
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestDampening moves a route to another next hop, once by one UPDATE and once by
-// a withdrawal with an announcement after it. The VNet takes the first change
-// at once and lets the second wait.
+// TestDampening moves a route to another next hop, first by one UPDATE and then by a
+// withdrawal followed by an announcement. The VNet applies the first change at once and delays
+// the second.
 func TestDampening(t *testing.T) {
 	const dampening = 5 * time.Second
 	moved := func(hop string) []announcement {
@@ -42,6 +42,6 @@ func TestDampening(t *testing.T) {
 	again := await("10.0.0.4")
 	t.Logf("dampening %v: in force %v after a replacement, %v after a withdrawal and an announcement", dampening, replaced, again)
 	if replaced > dampening/2 || again < dampening/2 {
-		t.Errorf("a replacement took %v, what follows a withdrawal %v", replaced, again)
+		t.Errorf("a replacement took %v, an announcement after a withdrawal %v", replaced, again)
 	}
 }

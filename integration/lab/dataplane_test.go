@@ -13,9 +13,9 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestLoopWithoutTunnel shows what the article warns of. The NVAs' iBGP session
-// here runs between their NICs instead of through a tunnel, so the VNet, whose
-// routes hold for the NVA's own NIC too, sends back to the NVA what it sends on.
+// TestLoopWithoutTunnel shows the loop that the article warns about. Here the NVAs' iBGP
+// session runs between their NICs and not through a tunnel. The VNet's routes apply to the
+// NVA's own NIC too, so the VNet sends back to the NVA what it has just sent on.
 func TestLoopWithoutTunnel(t *testing.T) {
 	nvas := map[string]lab.NVA{}
 	for vnet, static := range map[string]string{
@@ -45,8 +45,8 @@ func TestLoopWithoutTunnel(t *testing.T) {
 	}
 }
 
-// withoutTunnel rewrites an NVA's configuration to peer over the VNet peering,
-// on which a static route leads to the other NVA.
+// withoutTunnel rewrites an NVA's configuration to peer over the VNet peering, with a static
+// route to the other NVA.
 func withoutTunnel(t *testing.T, vnet, static string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", "two-hubs", "vm-"+vnet+".bird.conf"))
@@ -64,8 +64,7 @@ func withoutTunnel(t *testing.T, vnet, static string) string {
 	return file
 }
 
-// TestVNet checks what a VNet carries between its NICs and over a peering, and
-// what it drops.
+// TestVNet checks what a VNet carries between its NICs and over a peering, and what it drops.
 func TestVNet(t *testing.T) {
 	l := lab.Up(t, lab.Options{})
 	l.AwaitAnswer(t, "vm-hub00", "10.0.0.5")
@@ -158,7 +157,7 @@ func delivered(t *testing.T, l *lab.Lab, source int) bool {
 	return answers(server)
 }
 
-// TestSweep leaves a lab behind as a test that was killed would.
+// TestSweep leaves a lab behind as a killed test would.
 func TestSweep(t *testing.T) {
 	lab.RequireRoot(t)
 	dead := exec.Command("true")

@@ -23,9 +23,9 @@ protocol bgp msee {
 }
 `
 
-// TestForcedTunneling checks that a default route from beyond the circuit is
-// programmed in the VNet and its spoke, that both are still reached from there,
-// and that the internet has no way back to private addresses.
+// TestForcedTunneling checks that a default route from beyond the circuit is programmed in the
+// VNet and its spoke, that both can still be reached from there, and that the internet has no
+// way back to private addresses.
 func TestForcedTunneling(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "bird.conf")
 	if err := os.WriteFile(config, []byte(edgeBIRD), 0o644); err != nil {

@@ -20,11 +20,10 @@ var (
 	nva2 = netip.MustParseAddr("10.0.0.6")
 )
 
-// announcement is one prefix with BIRD filter statements that set what the NVA
-// sends along.
+// announcement is one prefix, with BIRD filter statements that set its attributes.
 type announcement struct{ prefix, set string }
 
-// birdNVA is an NVA that announces exactly what a test wants.
+// birdNVA returns an NVA that announces exactly the given list.
 func birdNVA(t *testing.T, addr netip.Addr, asn int, list ...announcement) lab.NVA {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "bird.conf")

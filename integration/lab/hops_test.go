@@ -10,8 +10,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestNVAInPeeredVNet checks that a Route Server peers with an NVA in a peered VNet,
-// programs what it announces, and that packets get there.
+// TestNVAInPeeredVNet checks that a Route Server peers with an NVA in a peered VNet and
+// programs its routes, and that packets get there.
 func TestNVAInPeeredVNet(t *testing.T) {
 	nva := netip.MustParseAddr("10.10.0.4")
 	l := lab.Up(t, lab.Options{Scenario: "dual-homed", NVAs: map[string]lab.NVA{
@@ -24,13 +24,13 @@ func TestNVAInPeeredVNet(t *testing.T) {
 		return nil
 	})
 	if hops, ok := effective(t, l, "vm-hub10", "10.200.0.0/16"); ok {
-		t.Errorf("the NVA's own VNet, to whose Route Server it says nothing, has the route by %s", hops)
+		t.Errorf("the NVA's own VNet has the route through %s, although the NVA announces nothing to its Route Server", hops)
 	}
 	l.AwaitFirstHop(t, "vm-spoke00", "10.200.0.1", "10.10.0.4")
 }
 
-// TestRemoteGateway checks that a hub's gateway announces the spokes that use it,
-// and that they learn what it learns.
+// TestRemoteGateway checks that a hub's gateway announces the spokes that use it, and that the
+// spokes get the routes that it learns.
 func TestRemoteGateway(t *testing.T) {
 	l := lab.Up(t, lab.Options{Scenario: "expressroute-hairpin"})
 	l.AwaitSessions(t, 20*time.Second)
@@ -50,9 +50,8 @@ func TestRemoteGateway(t *testing.T) {
 	l.AwaitAnswer(t, "vm-spoke10", "10.110.0.5")
 }
 
-// TestUserRoutes checks that a user-defined route holds for its own subnet only,
-// wins over a peering, and leads to a next hop in a peered VNet whatever that
-// VNet's own routes say.
+// TestUserRoutes checks that a user-defined route applies only to its own subnet, wins over a
+// peering, and leads to a next hop in a peered VNet whatever that VNet's own routes are.
 func TestUserRoutes(t *testing.T) {
 	l := lab.Up(t, lab.Options{Scenario: "spoke-advertise"})
 	l.AwaitSessions(t, 20*time.Second)
@@ -73,7 +72,7 @@ func TestUserRoutes(t *testing.T) {
 		for from, want := range map[string]string{"10.0.200.4 iif ergw-hub00": "via 10.0.0.4 ", "10.0.0.4 iif vm-hub00": "dev peer-spoke10"} {
 			argv := append([]string{"ip", "route", "get", "10.10.0.4", "from"}, strings.Fields(from)...)
 			if out := l.Exec(t, "net-hub00", argv...); !strings.Contains(out, want) {
-				t.Errorf("what comes from %s takes %q, want %q", from, out, want)
+				t.Errorf("packets from %s take %q, want %q", from, out, want)
 			}
 		}
 	})
@@ -83,7 +82,7 @@ func TestUserRoutes(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(routes) != 3 {
-			t.Errorf("the spoke has more than its own, the peering's and the user's route:\n%s", lab.EffectiveTable(routes))
+			t.Errorf("the spoke has more than its own route, the peering's and the user-defined one:\n%s", lab.EffectiveTable(routes))
 		}
 	})
 }

@@ -1,16 +1,15 @@
-// Package lab builds Azure in network namespaces: VNets with their subnets and
-// peerings, Route Server, ExpressRoute gateways and circuits, VMs, and NVAs that
-// run nvad, FRR or BIRD. nvad's end-to-end tests run in it, and `make lab` shows it.
+// Package lab builds Azure in network namespaces: VNets with their subnets and peerings, Route
+// Server, ExpressRoute gateways and circuits, VMs, and NVAs that run nvad, FRR or BIRD. nvad's
+// end-to-end tests run in it, and `make lab` demonstrates it.
 //
-// Every VNet has one router namespace whose kernel routes are the effective
-// routes of every NIC in the VNet. Nothing else forwards between NICs: ports are
-// point-to-point, the router answers ARP for all addresses, so there is no
-// multicast and no broadcast, as in Azure. The emulated control planes are
-// processes of their own in namespaces of their own (packages under emulator).
+// Every VNet has one router namespace whose kernel routes are the effective routes of every
+// NIC in the VNet. Nothing else forwards between NICs: ports are point-to-point and the router
+// answers ARP for all addresses, so there is no multicast and no broadcast, as in Azure. Each
+// emulated control plane is a separate process in its own namespace (packages under emulator).
 //
-// A lab owns everything that its prefix names: network namespaces, a state
-// directory with sockets, logs and process files, and FRR's directories.
-// Processes are only ever ended by the id and start time noted at their start.
+// A lab owns everything whose name begins with its prefix: network namespaces, a state
+// directory with sockets, logs and process files, and FRR's directories. It ends a process
+// only if both its id and its start time are those recorded when the lab started it.
 package lab
 
 import (
@@ -26,7 +25,7 @@ import (
 	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 )
 
-// Lab is a lab that is up, or has been left by a process that died.
+// Lab is a lab that is running, or that a dead process has left behind.
 type Lab struct {
 	Options  Options
 	Scenario Scenario
@@ -49,9 +48,8 @@ func newLab(o Options) (*Lab, error) {
 	return &Lab{Options: o, Scenario: s, Topology: t, net: plan(o.Prefix, t), dir: o.dir()}, nil
 }
 
-// Create builds a lab and starts everything in it. It returns once the emulated
-// parts answer, which is before routes have converged. On an error, what has
-// been built is removed again.
+// Create builds a lab and starts everything in it. It returns once the emulated parts answer,
+// which is before routes have converged. On an error it removes what it has built.
 func Create(ctx context.Context, o Options) (*Lab, error) {
 	l, err := newLab(o)
 	if err != nil {
@@ -87,8 +85,8 @@ func (l *Lab) create(ctx context.Context) error {
 	return l.createNVAs()
 }
 
-// createNVAs sets up all NVAs before it starts any, so that both ends of a
-// tunnel are there when the first begins to talk.
+// createNVAs sets up all NVAs before it starts any, so that both ends of a tunnel exist when
+// the first NVA begins to send.
 func (l *Lab) createNVAs() error {
 	for name := range l.Options.NVAs {
 		if err := l.prepareNVA(name); err != nil {
@@ -103,8 +101,8 @@ func (l *Lab) createNVAs() error {
 	return nil
 }
 
-// Down ends the lab's processes and removes all that it owns. What is missing
-// already is no error.
+// Down ends the lab's processes and removes everything that the lab owns. It is no error if
+// something is already gone.
 func (l *Lab) Down() error {
 	return errors.Join(
 		l.endAll(),
@@ -114,15 +112,14 @@ func (l *Lab) Down() error {
 	)
 }
 
-// Namespace is the network namespace of a node: a VM, or one of the emulated
-// parts (net-VNET, rs-VNET-0, ergw-VNET, msee-CIRCUIT, site-CIRCUIT).
+// Namespace returns the network namespace of a node: a VM, or one of the emulated parts
+// (net-VNET, rs-VNET-0, ergw-VNET, msee-CIRCUIT, site-CIRCUIT).
 func (l *Lab) Namespace(node string) string { return l.net.ns(node) }
 
-// Dir is the lab's state directory; logs of all processes are below log.
+// Dir returns the lab's state directory. The logs of all processes are below log.
 func (l *Lab) Dir() string { return l.dir }
 
-// logs returns the ends of all logs as an error, which is what they are there
-// for when a lab does not come up.
+// logs returns the ends of all logs as an error, for a lab that does not come up.
 func (l *Lab) logs() error {
 	files, err := filepath.Glob(l.path("log", "*.log"))
 	errs := []error{err}
@@ -134,7 +131,7 @@ func (l *Lab) logs() error {
 	return errors.Join(errs...)
 }
 
-// logTail is how much of a log is shown.
+// logTail is how much of each log is shown.
 const logTail = 4000
 
 func (l *Lab) save() error {
@@ -158,8 +155,8 @@ func Open(prefix string) (*Lab, error) {
 	return newLab(o)
 }
 
-// Sweep takes down labs whose owner has died without doing so, and removes what
-// it had built.
+// Sweep takes down labs whose owner died before it could, and removes what the owner had
+// built.
 func Sweep() error {
 	entries, err := os.ReadDir(runDir)
 	if errors.Is(err, os.ErrNotExist) {
@@ -188,11 +185,11 @@ func alive(pid int) bool {
 type Options struct {
 	// Scenario is the name of one of Scenarios, DefaultScenario if empty.
 	Scenario string
-	// Prefix begins the names of everything the lab owns. Labs with
-	// different prefixes do not meet.
+	// Prefix is the beginning of the name of everything the lab owns. Labs with different
+	// prefixes do not affect each other.
 	Prefix string
-	// NVAs says what runs on each NVA, by the name of its VM or of its VNet.
-	// One that is missing runs nothing.
+	// NVAs says what runs on each NVA, by the name of its VM or of its VNet. An NVA that is
+	// missing here runs nothing.
 	NVAs map[string]NVA
 	// OnPremises adds a site, AS 64580 with 192.168.100.0/24, behind circuit01.
 	OnPremises bool
@@ -203,28 +200,28 @@ type Options struct {
 	RouteServerDials bool
 	// RouteLimit is how many routes an NVA may announce, 4,000 if 0.
 	RouteLimit int
-	// CircuitLimit is how many routes a circuit takes from Azure, 1,000 if 0, and
-	// OnPremisesLimit how many a gateway takes from a circuit, 4,000 if 0.
+	// CircuitLimit is how many routes a circuit accepts from Azure, 1,000 if 0.
+	// OnPremisesLimit is how many a gateway accepts from a circuit, 4,000 if 0.
 	CircuitLimit    int
 	OnPremisesLimit int
-	// Dampening is how long a second change of a prefix in a VNet waits, 30 s if
-	// 0, not at all if below.
+	// Dampening is how long a VNet delays a second change of a prefix: 30 s if 0, not at all
+	// if negative.
 	Dampening time.Duration
 	// Preference is the hub routing preference, ExpressRoute if empty.
 	Preference sdn.Preference
 	// Emulator is the binary of cmd/azure that runs the emulated parts.
 	Emulator string
-	// Nvactl is nvactl's binary, the one beside Emulator if empty.
+	// Nvactl is the path of nvactl, by default the one beside Emulator.
 	Nvactl string
-	// Owner is the process that the lab must not outlive, 0 if it is to stay
-	// until it is taken down.
+	// Owner is the process that the lab must not outlive. If it is 0, the lab stays until it
+	// is taken down.
 	Owner int
 }
 
 // DefaultPrefix is the prefix of the lab that the command line manages.
 const DefaultPrefix = "nvadlab"
 
-// runDir holds one state directory per lab.
+// runDir contains one state directory for each lab.
 const runDir = "/run/nvad-lab"
 
 var prefixPattern = regexp.MustCompile(`^[a-z0-9]{1,16}$`)

@@ -20,9 +20,9 @@ func TestRouteLimit(t *testing.T) {
 	awaitLimit(t, l, ups)
 }
 
-// TestRouteLimitCounts checks that routes count again when they are sent again.
-// The limit is low here, for all routes to fit into one UPDATE: BIRD may pause
-// between two for longer than it takes to settle.
+// TestRouteLimitCounts checks that routes count again when they are sent again. The limit is
+// low, so that all routes fit into one UPDATE: between two UPDATEs, BIRD may pause longer than
+// the settle time.
 func TestRouteLimitCounts(t *testing.T) {
 	nva := birdNVA(t, nva1, 65001, manyRoutes(200)...)
 	l := lab.Up(t, lab.Options{Scenario: "one-hub", RouteLimit: 400, NVAs: map[string]lab.NVA{"hub00": nva}})
@@ -52,9 +52,9 @@ func reconfigure(t *testing.T, l *lab.Lab, nva lab.NVA, list []announcement) {
 	birdc(t, l, "vm-hub00", "configure")
 }
 
-// awaitStable waits until instance 0 has n routes and the session has been up,
-// and the NVA quiet, for long enough that they count as current. It returns how
-// often the session has come up.
+// awaitStable waits until instance 0 has n routes, the session has been up long enough and the
+// NVA has been silent long enough for the routes to count as current. It returns how many
+// times the session has come up.
 func awaitStable(t *testing.T, l *lab.Lab, n int) int {
 	t.Helper()
 	rs := l.RouteServer("hub00", 0)
@@ -81,8 +81,7 @@ func awaitStable(t *testing.T, l *lab.Lab, n int) int {
 	return ups
 }
 
-// awaitLimit waits until the session, up for the given time, has been lost to
-// the limit.
+// awaitLimit waits until the session, which has come up ups times, has been lost to the limit.
 func awaitLimit(t *testing.T, l *lab.Lab, ups int) {
 	t.Helper()
 	lab.Eventually(t, 10*time.Second, func() error {

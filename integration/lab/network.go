@@ -19,12 +19,12 @@ import (
 	"github.com/vishvananda/netns"
 )
 
-// network is the plan of a lab's namespaces. It is built in memory from a
-// Topology and then carried out, so that it can be tested without root.
+// network is the plan of a lab's namespaces. It is built in memory from a Topology and then
+// carried out, so that the plan can be tested without root.
 type network struct {
 	prefix string
 	nodes  map[string]*node
-	// order keeps nodes as they were added.
+	// order lists the nodes in the order in which they were added.
 	order []string
 	links []string
 }
@@ -62,7 +62,7 @@ func (n *node) add(format string, args ...any) {
 	n.ip = append(n.ip, fmt.Sprintf(format, args...))
 }
 
-// forward makes the node a router without IPv6, which the underlay has not.
+// forward makes the node a router. It turns IPv6 off, which the underlay does not have.
 func (n *node) forward() {
 	n.sysctls["net/ipv4/ip_forward"] = "1"
 	n.sysctls["net/ipv6/conf/all/disable_ipv6"] = "1"
@@ -75,9 +75,9 @@ func (n *network) link(a, devA, b, devB string) {
 	n.links = append(n.links, fmt.Sprintf("link add %s netns %s type veth peer name %s netns %s", devA, n.ns(a), devB, n.ns(b)))
 }
 
-// nic attaches a node's eth0 to a VNet: a point-to-point port on which the
-// VNet's router answers ARP for everything, so that also neighbors within a
-// subnet talk through it. The node itself sees only its /24.
+// nic attaches a node's eth0 to a VNet. The port is point-to-point, and the VNet's router
+// answers ARP for every address on it, so that even neighbors within a subnet talk through the
+// router. The node itself sees only its /24.
 func (n *network) nic(router, name string, addr netip.Addr) {
 	subnet, _ := addr.Prefix(24)
 	gw := host(subnet, 1)
@@ -92,7 +92,7 @@ func (n *network) nic(router, name string, addr netip.Addr) {
 	m.ip = append(m.ip, dhcpRoutes(addr)...)
 }
 
-// dhcpRoutes are the routes that a VM's DHCP client installs.
+// dhcpRoutes returns the routes that a VM's DHCP client installs.
 func dhcpRoutes(addr netip.Addr) []string {
 	subnet, _ := addr.Prefix(24)
 	var routes []string
@@ -102,13 +102,13 @@ func dhcpRoutes(addr netip.Addr) []string {
 	return routes
 }
 
-// The platform's addresses, present in every VNet.
+// The platform's addresses, which exist in every VNet.
 const (
 	wireServer = "168.63.129.16"
 	metadata   = "169.254.169.254"
 )
 
-// port is the router's device towards a NIC.
+// port returns the name of the router's device towards a NIC.
 func port(name string) string {
 	if len(name) > 15 {
 		panic("device name too long: " + name)
@@ -116,10 +116,11 @@ func port(name string) string {
 	return name
 }
 
-// batch is everything to do for a node as input of `ip -batch`.
+// batch returns all ip(8) commands of a node as input for `ip -batch`.
 func (n *node) batch() string { return strings.Join(n.ip, "\n") + "\n" }
 
-// build carries out the plan: namespaces, then links, then what is within each.
+// build carries out the plan: namespaces first, then links, then what is inside each
+// namespace.
 func (n *network) build() error {
 	var batch strings.Builder
 	for _, name := range n.order {
@@ -157,7 +158,7 @@ func (n *network) configure(m *node) error {
 	return Run(m.nft, "ip", "netns", "exec", ns, "nft", "-f", "-")
 }
 
-// remove removes the namespaces, which takes the links and all else along.
+// remove removes the namespaces, and with them the links and everything else.
 func (n *network) remove() error {
 	var errs []error
 	for _, name := range n.order {
@@ -168,8 +169,8 @@ func (n *network) remove() error {
 	return errors.Join(errs...)
 }
 
-// SweepNamespaces removes the namespaces PREFIX PID xN-NAME whose processes PID were
-// killed before they could, with the daemons that still run in them.
+// SweepNamespaces removes the namespaces PREFIX PID xN-NAME whose process PID was killed
+// before it could remove them, and ends the daemons that still run in them.
 func SweepNamespaces(prefix string) error {
 	paths, err := filepath.Glob("/run/netns/" + prefix + "*x*-*")
 	errs := []error{err}
@@ -190,7 +191,7 @@ func SweepNamespaces(prefix string) error {
 	return errors.Join(errs...)
 }
 
-// Run runs a command with input and returns what it said if it failed.
+// Run runs a command with input. If the command fails, the error contains its output.
 func Run(input string, argv ...string) error {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stdin = strings.NewReader(input)
@@ -206,7 +207,7 @@ func (l *Lab) Command(node string, argv ...string) *exec.Cmd {
 	return exec.Command("ip", append([]string{"netns", "exec", l.Namespace(node)}, argv...)...)
 }
 
-// Output runs a command in the namespace of a node and returns all it printed.
+// Output runs a command in the namespace of a node and returns everything it printed.
 func (l *Lab) Output(node string, argv ...string) (string, error) {
 	return output(l.Command(node, argv...))
 }
@@ -216,9 +217,9 @@ func (l *Lab) Within(node string, do func() error) error {
 	return WithinNamespace(l.Namespace(node), do)
 }
 
-// WithinNamespace runs do on a thread in the named network namespace. Sockets
-// opened there stay there. The thread goes back to where it was: if it ended, the
-// processes that it has started for others would be sent their Pdeathsig.
+// WithinNamespace runs do on a thread in the named network namespace. Sockets opened there
+// stay there. Afterwards the thread returns to its earlier namespace. If it ended instead, the
+// kernel would send Pdeathsig to the processes that it has started for others.
 func WithinNamespace(name string, do func() error) error {
 	result := make(chan error, 1)
 	go func() {
@@ -253,7 +254,7 @@ func WithinNamespace(name string, do func() error) error {
 func DialFrom(name string) func(ctx context.Context, local, remote netip.AddrPort) (net.Conn, error) {
 	return func(ctx context.Context, local, remote netip.AddrPort) (conn net.Conn, err error) {
 		err = WithinNamespace(name, func() error {
-			// Dialled by this very thread: an address in numbers is not resolved.
+			// This dials on the current thread, because a numeric address needs no resolver.
 			d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(local), Timeout: 2 * time.Second}
 			conn, err = d.DialContext(ctx, "tcp", remote.String())
 			return err
@@ -262,14 +263,13 @@ func DialFrom(name string) func(ctx context.Context, local, remote netip.AddrPor
 	}
 }
 
-// LinkDown takes a VM's eth0 down, with which the kernel silently drops every
-// route over it.
+// LinkDown takes a VM's eth0 down. The kernel then silently drops every route over it.
 func (l *Lab) LinkDown(vm string) error {
 	_, err := l.Output(vm, "ip", "link", "set", "eth0", "down")
 	return err
 }
 
-// LinkUp brings a VM's eth0 up and installs again what its DHCP client would.
+// LinkUp brings a VM's eth0 up and reinstalls the routes of its DHCP client.
 func (l *Lab) LinkUp(vm string) error {
 	if _, err := l.Output(vm, "ip", "link", "set", "eth0", "up"); err != nil {
 		return err
@@ -284,8 +284,8 @@ func (l *Lab) LinkUp(vm string) error {
 	return nil
 }
 
-// Connect connects a VNet's gateway to its circuit, where the scenario has left
-// that to be done.
+// Connect connects a VNet's gateway to its circuit, if the scenario starts with the gateway
+// unconnected.
 func (l *Lab) Connect(vnet string) error {
 	v, ok := l.Topology.vnet(vnet)
 	if !ok || v.Circuit == "" {

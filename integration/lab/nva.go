@@ -17,13 +17,13 @@ type Kind string
 
 // The kinds of NVA.
 const (
-	// Nvad runs nvad, which turns forwarding on and makes its tunnel itself.
+	// Nvad runs nvad, which turns forwarding on and creates its tunnel itself.
 	Nvad Kind = "nvad"
 	// FRR runs FRRouting.
 	FRR Kind = "frr"
 	// BIRD runs BIRD 2.
 	BIRD Kind = "bird"
-	// Plain runs no daemon: its script is all that is done.
+	// Plain runs no daemon, only its script.
 	Plain Kind = "plain"
 	// None runs nothing.
 	None Kind = "none"
@@ -32,26 +32,25 @@ const (
 // NVA says what runs on an NVA.
 type NVA struct {
 	Kind Kind
-	// Config is the configuration file. Where it is empty, FRR and BIRD get
-	// the scenario's own from testdata; nvad gets configs/NAME.toml of the
-	// working directory, where the VM is vm-NAME.
+	// Config is the configuration file. By default FRR and BIRD get the scenario's file from
+	// testdata, and nvad gets configs/NAME.toml of the working directory, where the VM is
+	// vm-NAME.
 	Config string
-	// Script is a shell script that sets up devices before the NVA starts,
-	// for kinds that don't do so themselves. Where it is empty it is the
-	// scenario's own, if that has one.
+	// Script is a shell script that sets up devices before the NVA starts, for kinds that
+	// don't do so themselves. By default it is the scenario's, if that has one.
 	Script string
-	// Binary is nvad's.
+	// Binary is the path of nvad.
 	Binary string
 }
 
-// testdata holds, per scenario, what FRR and BIRD NVAs need: VM.frr.conf,
+// testdata contains, for each scenario, the files that FRR and BIRD NVAs need: VM.frr.conf,
 // VM.bird.conf and VM.sh. FRR's files of two-hubs are the article's, unchanged.
 //
 //go:embed testdata
 var testdata embed.FS
 
-// nvaFile finds a configuration file of an NVA: the one asked for, or the
-// scenario's own, copied into the state directory.
+// nvaFile finds a configuration file of an NVA, either the one that was asked for or the
+// scenario's, which it copies into the state directory.
 func (l *Lab) nvaFile(asked string, vm VM, suffix string) (string, error) {
 	if asked != "" {
 		return filepath.Abs(asked)
@@ -64,8 +63,8 @@ func (l *Lab) nvaFile(asked string, vm VM, suffix string) (string, error) {
 	return file, os.WriteFile(file, data, 0o644)
 }
 
-// nvaOf finds an NVA and what is to run on it by its VM's name, or by the name
-// of its VNet, which means the first one there.
+// nvaOf returns an NVA and what should run on it. The name is that of its VM, or of its VNet,
+// which means the first NVA there.
 func (l *Lab) nvaOf(name string) (VM, NVA, error) {
 	for _, v := range l.Topology.VNets {
 		for i, vm := range v.NVAs() {
@@ -87,7 +86,7 @@ func (l *Lab) nvaOf(name string) (VM, NVA, error) {
 	return VM{}, NVA{}, fmt.Errorf("no NVA %q", name)
 }
 
-// prepareNVA sets up forwarding and devices for kinds that need it done.
+// prepareNVA sets up forwarding and devices for the kinds that need it.
 func (l *Lab) prepareNVA(name string) error {
 	vm, nva, err := l.nvaOf(name)
 	if err != nil {
@@ -117,8 +116,8 @@ func (l *Lab) prepareNVA(name string) error {
 	return err
 }
 
-// StartNVA starts the routing software of an NVA, at first or after it
-// was stopped or killed.
+// StartNVA starts the routing software of an NVA, for the first time or after it was stopped
+// or killed.
 func (l *Lab) StartNVA(name string) error {
 	vm, nva, err := l.nvaOf(name)
 	if err != nil {
@@ -160,7 +159,7 @@ func (l *Lab) endNVA(name string, sig syscall.Signal) error {
 	return errors.Join(errs...)
 }
 
-// processes names the processes of an NVA in the order in which they are ended.
+// processes returns the names of an NVA's processes in the order in which they are ended.
 func (nva NVA) processes(vm VM) []string {
 	if nva.Kind == FRR {
 		return frrProcesses(vm)
@@ -177,7 +176,7 @@ func (l *Lab) SignalNVA(name string, sig syscall.Signal) error {
 	return syscall.Kill(pid, sig)
 }
 
-// NVAProcess is the id of the process of an NVA that has only one.
+// NVAProcess returns the process id of an NVA that has only one process.
 func (l *Lab) NVAProcess(name string) (int, error) {
 	vm, _, err := l.nvaOf(name)
 	if err != nil {
@@ -190,8 +189,7 @@ func (l *Lab) NVAProcess(name string) (int, error) {
 	return p.PID, nil
 }
 
-// NVASocket is the path of the socket on which an NVA is controlled: nvad's, or
-// BIRD's.
+// NVASocket returns the path of the socket on which an NVA is controlled, for nvad and BIRD.
 func (l *Lab) NVASocket(name string) string {
 	vm, _, err := l.nvaOf(name)
 	if err != nil {
@@ -200,7 +198,8 @@ func (l *Lab) NVASocket(name string) string {
 	return l.nvaSocket(vm)
 }
 
-// nvaSocket has a directory to itself, where nvad also keeps its state.
+// nvaSocket returns the path of an NVA's socket. The socket has its own directory, in which
+// nvad also keeps its state.
 func (l *Lab) nvaSocket(vm VM) string { return l.path("run", vm.Name, "nva.sock") }
 
 func (l *Lab) startNvad(vm VM, nva NVA) error {

@@ -8,15 +8,15 @@ import (
 	"github.com/nvad/nvad/integration/frrouting"
 )
 
-// frrRunDir is where Debian's FRR keeps its sockets. A path space gives every NVA a
-// directory of its own there.
+// frrRunDir is where Debian's FRR keeps its sockets. With a path space, each NVA has its own
+// directory there.
 const frrRunDir = "/var/run/frr"
 
-// frrDaemons are the daemons of the article's NVA, in the order of their start.
+// frrDaemons are the daemons of the article's NVA, in the order in which they are started.
 var frrDaemons = []string{"zebra", "staticd", "bgpd"}
 
-// frrProcesses names an FRR NVA's processes in the order in which they are
-// ended: bgpd first, so that it says goodbye while zebra still runs.
+// frrProcesses returns the names of an FRR NVA's processes in the order in which they are
+// ended: bgpd first, so that it can close its sessions while zebra still runs.
 func frrProcesses(vm VM) []string {
 	var names []string
 	for _, daemon := range frrDaemons {
@@ -27,8 +27,8 @@ func frrProcesses(vm VM) []string {
 
 func (l *Lab) frrDir(vm VM) string { return filepath.Join(frrRunDir, l.Namespace(vm.Name)) }
 
-// prepareFRR makes the directory of an NVA's path space, which belongs to the
-// user that FRR's daemons run as.
+// prepareFRR creates the directory of an NVA's path space. It belongs to the user that FRR's
+// daemons run as.
 func (l *Lab) prepareFRR(vm VM) error {
 	if err := os.MkdirAll(l.frrDir(vm), 0o755); err != nil {
 		return err
@@ -36,8 +36,8 @@ func (l *Lab) prepareFRR(vm VM) error {
 	return errors.Join(frrouting.Own(frrRunDir), frrouting.Own(l.frrDir(vm)))
 }
 
-// startFRR starts the daemons and feeds the configuration in through vtysh,
-// which takes what `show running-config` prints.
+// startFRR starts the daemons and loads the configuration through vtysh, which accepts what
+// `show running-config` prints.
 func (l *Lab) startFRR(vm VM, nva NVA) error {
 	config, err := l.nvaFile(nva.Config, vm, ".frr.conf")
 	if err != nil {

@@ -42,8 +42,8 @@ func plan(prefix string, t Topology) *network {
 	return n
 }
 
-// segment lays out a bridge with its hosts. No querier asks who listens to
-// which group, so the bridge does not try to know.
+// segment lays out a bridge with its hosts. There is no querier to find out who listens to
+// which group, so multicast snooping is off.
 func (n *network) segment(s Segment) {
 	b := n.node(segmentNode(s.Name))
 	b.add("link add br0 type bridge mcast_snooping 0")
@@ -56,8 +56,8 @@ func (n *network) segment(s Segment) {
 	}
 }
 
-// vnet lays out a VNet's router and NICs. The VNet's own prefix is a blackhole
-// under the NICs' host routes: nothing within it may follow a learned supernet.
+// vnet lays out a VNet's router and NICs. The VNet's own prefix is a blackhole under the NICs'
+// host routes, so that no packet to an address within it follows a learned supernet.
 func (n *network) vnet(v VNet) {
 	name := routerNode(v.Name)
 	r := n.node(name)
@@ -81,8 +81,8 @@ func (n *network) vnet(v VNet) {
 	}
 }
 
-// internet joins a VNet's router with a host on the internet. The NVAs have public
-// addresses, all else is dropped, as the host would have no way to answer.
+// internet connects a VNet's router to a host on the internet. Only the NVAs have public
+// addresses. Packets of all others are dropped, because the host could not answer them.
 func (n *network) internet(router string, v VNet) {
 	var nvas []string
 	for _, nva := range v.NVAs() {
@@ -142,7 +142,7 @@ func (n *network) circuit(i int, c Circuit, t Topology) {
 	}
 }
 
-// edge joins an edge with its MSEE and with the internet.
+// edge connects an edge to its MSEE and to the internet.
 func (n *network) edge(msee string, e Edge) {
 	n.link(msee, port(e.Name), e.Name, "bond0.1000")
 	n.node(msee).add("addr add %s/30 dev %s", e.MSEE, port(e.Name))
@@ -157,8 +157,8 @@ func (n *network) edge(msee string, e Edge) {
 	i.add("addr add %s/32 dev lo", e.Internet)
 }
 
-// peerings joins the routers of peered VNets. Only the peer's own prefix leads
-// there: routes that the peer has learned are not shared.
+// peerings connects the routers of peered VNets. Only the peer's own prefix is routed there:
+// routes that the peer has learned are not shared.
 func (n *network) peerings(t Topology) {
 	count := 0
 	for _, v := range t.VNets {
@@ -184,9 +184,9 @@ func (n *network) peering(v VNet, peer, local, remote string, prefix netip.Prefi
 
 func peeringDevice(vnet string) string { return port("peer-" + vnet) }
 
-// The packet rules of a VNet: what Azure does not carry, and addresses that
-// exist on no VNet. The SDN is not a hop, so it gives back the TTL it is about
-// to take; only low values matter to a traceroute.
+// The packet rules of a VNet drop what Azure does not carry, and addresses that exist in no
+// VNet. The SDN is not a hop, so the rules first add the TTL that the router will subtract.
+// Only low values matter to a traceroute.
 var sdnRules = table(
 	chain("prerouting", "mangle", ttlRules()...),
 	chain("forward", "filter",
@@ -198,8 +198,8 @@ var sdnRules = table(
 	silent,
 )
 
-// A gateway is no hop either. It never sends a packet back to where it came
-// from, which bounds every loop through hops that leave the TTL alone.
+// A gateway is not a hop either. It never sends a packet back to where it came from, which
+// bounds every loop through hops that do not decrease the TTL.
 var gatewayRules = table(
 	chain("prerouting", "mangle", ttlRules()...),
 	chain("forward", "filter",
@@ -229,17 +229,15 @@ func table(chains ...string) string {
 	return "table ip lab {\n" + strings.Join(chains, "") + "}\n"
 }
 
-// Numbers of a VNet router's routing tables: one for each subnet with
-// user-defined routes, and one for each NIC that peered VNets have for a next
-// hop.
+// Numbers of a VNet router's routing tables: one for each subnet with user-defined routes, and
+// one for each NIC that is a next hop for peered VNets.
 const (
 	userTable = 100
 	hopTable  = 200
 )
 
-// routeTables gives the subnets of v that have user-defined routes a table of
-// their own. It starts as a copy of the system routes; the SDN agent adds the
-// others.
+// routeTables gives each subnet of v with user-defined routes its own table. The table starts
+// as a copy of the system routes, and the SDN agent adds the others.
 func (n *network) routeTables(v VNet) {
 	r := n.node(routerNode(v.Name))
 	system := r.ip
@@ -257,8 +255,8 @@ func (n *network) routeTables(v VNet) {
 	}
 }
 
-// hops lets VNets use next hops in VNets that they are peered with: NVAs, and
-// the gateway of the one whose gateway they use.
+// hops lets VNets use next hops in peered VNets: NVAs, and the gateway of the VNet whose
+// gateway they use.
 func (n *network) hops(t Topology) {
 	count := 0
 	for _, v := range t.VNets {
@@ -284,13 +282,13 @@ func (t Topology) remoteHops(v, p VNet) []nic {
 	return list
 }
 
-// hop makes a way from the router of v to a NIC of the peered VNet p that leads
-// there whatever a packet's destination: the routes of p are not asked. The
-// router of p answers ARP for the NIC on it.
+// hop creates a path from the router of v to a NIC of the peered VNet p, for packets to any
+// destination: the routes of p are not consulted. The router of p answers ARP for the NIC on
+// this path.
 func (n *network) hop(v, p VNet, to nic, count int) {
 	far := fmt.Sprintf("hop%d", count)
 	n.link(routerNode(v.Name), hopDevice(to.name), routerNode(p.Name), far)
-	// Without an address there, ARP would ask from one that p has as well.
+	// Without an address on this device, ARP would use one as its source that p has as well.
 	n.node(routerNode(v.Name)).add("addr add 100.64.%d.0/31 dev %s", 128+count, hopDevice(to.name))
 	r := n.node(routerNode(p.Name))
 	r.sysctls["net/ipv4/conf/"+far+"/proxy_arp"] = "1"
@@ -299,10 +297,10 @@ func (n *network) hop(v, p VNet, to nic, count int) {
 	r.add("rule add iif %s lookup %d", far, hopTable+count)
 }
 
-// hopDevice is a VNet router's device towards a next hop in a peered VNet.
+// hopDevice returns the name of a VNet router's device towards a next hop in a peered VNet.
 func hopDevice(name string) string { return port("hop-" + name) }
 
-// remotePorts maps the next hops that v has in peered VNets to devices.
+// remotePorts maps the next hops of v in peered VNets to devices.
 func (t Topology) remotePorts(v VNet) map[netip.Addr]string {
 	ports := map[netip.Addr]string{}
 	for _, peer := range v.Peers {

@@ -12,16 +12,16 @@ import (
 	"time"
 )
 
-// process is a process that the lab started. The start time guards against
-// another process having got its id since.
+// process is a process that the lab started. The start time guards against another process
+// that has since got the same id.
 type process struct {
 	Name  string
 	PID   int
 	Start uint64
 }
 
-// spawn starts a command in a node's namespace and in a working directory of its
-// own, detached from the caller, and notes it under name.
+// spawn starts a command in a node's namespace and in its own working directory, detached from
+// the caller, and records it under name.
 func (l *Lab) spawn(name, node string, argv ...string) error {
 	log, err := os.OpenFile(l.path("log", name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -48,7 +48,7 @@ func (l *Lab) spawn(name, node string, argv ...string) error {
 	return os.WriteFile(l.path("proc", name+".json"), data, 0o644)
 }
 
-// process returns the process noted under name, and whether it still runs.
+// process returns the process recorded under name, and whether it is still running.
 func (l *Lab) process(name string) (process, bool) {
 	var p process
 	data, err := os.ReadFile(l.path("proc", name+".json"))
@@ -63,8 +63,8 @@ func (p process) running() bool {
 	return ok && start == p.Start
 }
 
-// end sends a signal and waits until the process is gone, which it is made to
-// be after a few seconds.
+// end sends a signal and waits until the process is gone. After a few seconds it kills the
+// process.
 func (l *Lab) end(name string, sig syscall.Signal) error {
 	p, running := l.process(name)
 	for deadline := time.Now().Add(5 * time.Second); running; running = p.running() {
@@ -82,7 +82,7 @@ func (l *Lab) end(name string, sig syscall.Signal) error {
 	return os.RemoveAll(l.path("proc", name+".json"))
 }
 
-// endAll ends everything the lab has started.
+// endAll ends everything that the lab has started.
 func (l *Lab) endAll() error {
 	entries, err := os.ReadDir(filepath.Join(l.dir, "proc"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -106,8 +106,8 @@ func (l *Lab) endAll() error {
 	return errors.Join(errs...)
 }
 
-// startTime reads when a process was started, in clock ticks since boot. A
-// zombie does not count as a process.
+// startTime returns when a process was started, in clock ticks since boot. A zombie does not
+// count as a process.
 func startTime(pid int) (uint64, bool) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

@@ -11,8 +11,7 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestRouteServer checks, one by one, the documented behaviour that scenarios
-// lean on.
+// TestRouteServer checks, one by one, the documented behaviour that scenarios depend on.
 func TestRouteServer(t *testing.T) {
 	l := lab.Up(t, lab.Options{Scenario: "one-hub", NVAs: map[string]lab.NVA{
 		"vm-hub00": birdNVA(t, nva1, 65001,
@@ -53,8 +52,9 @@ func TestRouteServer(t *testing.T) {
 	t.Run("capabilities", func(t *testing.T) { testCapabilities(t, l) })
 }
 
-// testAdvertises: next hop the instance's own address, paths that begin with
-// 65515, no MED; own VNet, gateway-learned and other NVAs' routes.
+// testAdvertises: the next hop is the instance's own address, paths begin with 65515, and
+// there is no MED. The instance advertises its own VNet, gateway-learned routes and other
+// NVAs' routes.
 func testAdvertises(t *testing.T, l *lab.Lab) {
 	for i, addr := range []string{"10.0.210.4", "10.0.210.5"} {
 		routes, err := l.RouteServer("hub00", i).Advertised(t.Context(), nva1)
@@ -78,7 +78,7 @@ func testAdvertises(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// testPassesOn: one NVA's AS path and communities reach the other as they are.
+// testPassesOn: one NVA's AS path and communities reach the other NVA unchanged.
 func testPassesOn(t *testing.T, l *lab.Lab) {
 	for i := range 2 {
 		routes, err := l.RouteServer("hub00", i).Advertised(t.Context(), nva2)
@@ -92,8 +92,8 @@ func testPassesOn(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// testReceives: what was on the wire is on record, also what is not accepted: a
-// path with 65515 in it, and the RouteServerSubnet.
+// testReceives: the record has everything that was on the wire, even routes that are not
+// accepted: a path that contains 65515, and the RouteServerSubnet.
 func testReceives(t *testing.T, l *lab.Lab) {
 	routes, err := l.RouteServer("hub00", 0).Received(t.Context(), nva1)
 	if err != nil {
@@ -121,10 +121,9 @@ func testReceives(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// testPrograms: the NVA's next hop is used on every NIC, the NVA's own
-// included; equal AS-path lengths share, the shorter wins; system routes win
-// over equal and longer prefixes but not over a supernet; ExpressRoute wins over
-// NVAs.
+// testPrograms: every NIC uses the NVA's next hop, including the NVA's own. Paths of equal
+// length share traffic, and a shorter one wins. System routes win over equal and longer
+// prefixes but not over a supernet. ExpressRoute wins over NVAs.
 func testPrograms(t *testing.T, l *lab.Lab) {
 	for prefix, want := range map[string]string{
 		"10.200.0.0/16": "10.0.0.4",
@@ -156,7 +155,7 @@ func testPrograms(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// testNoAdvertise: such a route is in the VNet, but neither another NVA nor the
+// testNoAdvertise: a no-advertise route is in the VNet, but neither another NVA nor the
 // gateway gets it.
 func testNoAdvertise(t *testing.T, l *lab.Lab) {
 	rs := l.RouteServer("hub00", 0)
@@ -227,8 +226,8 @@ func TestBranchToBranchOff(t *testing.T) {
 	}
 }
 
-// TestRouteServerDials checks the option under which the instances also open
-// sessions: the NVA here only accepts.
+// TestRouteServerDials checks the option that makes the instances open sessions too. The NVA
+// in this test only accepts them.
 func TestRouteServerDials(t *testing.T) {
 	nva := birdNVA(t, nva1, 65001)
 	passive(t, nva.Config)

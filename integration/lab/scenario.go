@@ -8,27 +8,27 @@ import (
 	"strings"
 )
 
-// DefaultScenario is the scenario of an Options without one.
+// DefaultScenario is the scenario of Options that name none.
 const DefaultScenario = "two-hubs"
 
 // Scenario is a deployment that can be brought up by its name.
 type Scenario struct {
 	Name string
-	// About says in a line what it is.
+	// About describes the scenario in one line.
 	About string
-	// NVAs says what runs on its NVAs if nothing else is asked for. A Config
-	// is the name of a file in the directory of nvad's configurations.
+	// NVAs says what runs on the scenario's NVAs by default. A Config is the name of a file in
+	// the directory of nvad's configurations.
 	NVAs map[string]NVA
-	// Reach lists who reaches whom once the scenario has settled.
+	// Reach lists which host reaches which address once the scenario has settled.
 	Reach []Flow
-	// Show lists what there is to see, as lines "NODE# COMMAND". The node
-	// "azure" is the lab's own command line.
+	// Show lists the commands worth running, as lines "NODE# COMMAND". The node "azure" is the
+	// lab's own command line.
 	Show []string
 
 	topology func(Options) Topology
 }
 
-// Flow is a pair of hosts that talk.
+// Flow is a host and an address that it can reach.
 type Flow struct {
 	From string
 	To   string
@@ -56,7 +56,7 @@ var scenarios = []Scenario{
 // Scenarios lists all scenarios.
 func Scenarios() []Scenario { return slices.Clone(scenarios) }
 
-// FindScenario returns the scenario of that name.
+// FindScenario returns the scenario with that name.
 func FindScenario(name string) (Scenario, error) {
 	var names []string
 	for _, s := range scenarios {
@@ -68,7 +68,7 @@ func FindScenario(name string) (Scenario, error) {
 	return Scenario{}, fmt.Errorf("unknown scenario %q, known are %s", name, strings.Join(names, ", "))
 }
 
-// Defaults returns what runs on the scenario's NVAs, given nvad's binary and the
+// Defaults returns what runs on the scenario's NVAs by default, given nvad's binary and the
 // directory of its configurations.
 func (s Scenario) Defaults(nvad, configs string) map[string]NVA {
 	nvas := map[string]NVA{}
@@ -81,8 +81,8 @@ func (s Scenario) Defaults(nvad, configs string) map[string]NVA {
 	return nvas
 }
 
-// nvads are NVAs that run nvad, each with the configuration of its own name: the
-// VM's is vm-NAME.
+// nvads returns NVAs that run nvad. Each has the configuration of its own name; its VM is
+// vm-NAME.
 func nvads(names ...string) map[string]NVA {
 	nvas := map[string]NVA{}
 	for _, name := range names {
@@ -92,9 +92,9 @@ func nvads(names ...string) map[string]NVA {
 	return nvas
 }
 
-// vxlanMulticast is three hosts on one Ethernet segment whose VXLAN devices find
-// each other through a multicast group. The article's two VyOS routers run nvad,
-// its Ubuntu host its commands.
+// vxlanMulticast is three hosts on one Ethernet segment whose VXLAN devices find each other
+// through a multicast group. The article's two VyOS routers run nvad, and its Ubuntu host runs
+// the article's commands.
 var vxlanMulticast = Scenario{
 	Name:  "vxlan-multicast",
 	About: "three hosts, VXLAN over a multicast group, one by ip link",

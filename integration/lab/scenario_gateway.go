@@ -9,9 +9,9 @@ import (
 // The scenarios in this file reach a spoke whose VNet can't use the hub's
 // gateway, because it has a gateway or a Route Server of its own.
 
-// vxlanStatic is the way without Route Server: a tunnel between the hub and
-// on-premises, static routes into it, user-defined routes to its ends. The
-// on-premises network is a VNet, as in the article's template.
+// vxlanStatic works without Route Server: it has a tunnel between the hub and on-premises,
+// static routes into it, and user-defined routes to its ends. The on-premises network is a
+// VNet, as in the article's template.
 var vxlanStatic = Scenario{
 	Name:  "vxlan-static",
 	About: "a spoke reached by a tunnel and static routes alone",
@@ -42,7 +42,7 @@ var vxlanStatic = Scenario{
 	},
 }
 
-// spokeAdvertise is the article's first way with Route Server.
+// spokeAdvertise is the article's first solution with Route Server.
 var spokeAdvertise = Scenario{
 	Name:  "spoke-advertise",
 	About: "a spoke reached because the hub's NVA announces its space",
@@ -63,7 +63,7 @@ var spokeAdvertise = Scenario{
 				{
 					Name: "hub00", Prefix: netip.MustParsePrefix("10.0.0.0/16"), Circuit: "circuit01", RouteServer: true,
 					Peers: []string{"spoke10"}, VMs: []VM{nva("vm-hub00", "10.0.0.4")},
-					// Without it the way there would pass the NVA by.
+					// Without it, traffic to the spoke would bypass the NVA.
 					UserRoutes: userRoutes(subnetGateway, udr("to-spoke10", "10.10.0.0/16", "10.0.0.4")),
 				},
 				spokeWithGateway(),
@@ -74,8 +74,8 @@ var spokeAdvertise = Scenario{
 	},
 }
 
-// oneWayNAT reaches the spoke through an address in the hub, so that no route has
-// to be known at either end; the spoke can't begin a conversation.
+// oneWayNAT makes the spoke reachable through an address in the hub, so that neither end needs
+// a route to the other. The spoke can't open a connection.
 var oneWayNAT = Scenario{
 	Name:  "nat",
 	About: "a spoke reached one way, through an address of the NVA",
@@ -106,8 +106,8 @@ var oneWayNAT = Scenario{
 	},
 }
 
-// spokeWithGateway is a spoke of hub00 that can't use its gateway. What is
-// on-premises is sent to the hub's NVA.
+// spokeWithGateway is a spoke of hub00 that can't use hub00's gateway. Its traffic to
+// on-premises goes to the hub's NVA.
 func spokeWithGateway() VNet {
 	return VNet{
 		Name: "spoke10", Prefix: netip.MustParsePrefix("10.10.0.0/16"), Circuit: "circuit02",
@@ -137,8 +137,8 @@ func udr(name, prefix, hop string) sdn.UserRoute {
 	return sdn.UserRoute{Name: name, Prefix: netip.MustParsePrefix(prefix), NextHop: netip.MustParseAddr(hop)}
 }
 
-// The scenarios in this file have a VNet between hubs that each lead to a site:
-// spoke00 can use no hub's gateway, as it would have to choose one.
+// The scenarios in this file have a VNet between hubs that each lead to a site. spoke00 can't
+// use a hub's gateway, because it would have to choose one.
 
 // dualHomed lets one NVA carry routes between its hub's Route Server and the
 // spoke's own.
@@ -166,8 +166,8 @@ var dualHomed = Scenario{
 	},
 }
 
-// singleHomedUDR does without a Route Server in the spoke: the hubs' NVAs announce
-// its space, and user-defined routes lead back to them.
+// singleHomedUDR needs no Route Server in the spoke: the hubs' NVAs announce the spoke's
+// prefix, and user-defined routes lead back to them.
 var singleHomedUDR = Scenario{
 	Name:  "single-homed-udr",
 	About: "a spoke of two hubs, reached by user-defined routes",
@@ -214,7 +214,7 @@ func hubWithSite(name, prefix, circuit string, nva VM) VNet {
 	}
 }
 
-// sites are two circuits with a site each.
+// sites returns two circuits with one site each.
 func sites() []Circuit {
 	circuits := twoCircuits()
 	circuits[0].Site = site("192.168.100.0/24", "192.168.100.4")

@@ -27,8 +27,8 @@ func oneHub(Options) Topology {
 	}
 }
 
-// twoHubs is two peered hub VNets, each on an ExpressRoute circuit with another
-// VNet behind it. The hubs' NVAs are to join the two outer VNets.
+// twoHubs is two peered hub VNets, each on an ExpressRoute circuit with another VNet behind
+// it. The hubs' NVAs connect the two outer VNets.
 func twoHubs(o Options) Topology {
 	circuit01 := Circuit{Name: "circuit01", NextHops: addrs("10.2.146.76", "10.2.146.77")}
 	if o.OnPremises {
@@ -63,7 +63,7 @@ func twoHubs(o Options) Topology {
 	}
 }
 
-// acrossHubs is the flow that the two hubs are there for.
+// acrossHubs is the traffic between the two outer VNets, for which the scenario exists.
 var acrossHubs = []Flow{{"vm-hub100", "10.110.0.4"}, {"vm-hub110", "10.100.0.4"}}
 
 // twoHubsShow lists the commands that the article of the two hubs shows, in its order.
@@ -78,8 +78,8 @@ var twoHubsShow = []string{
 	"azure# effective-routes vm-hub10",
 }
 
-// twoHubsCommunities is two-hubs without a prefix of any spoke in the NVAs'
-// configurations. hub120 is deployed, but not connected to its circuit yet.
+// twoHubsCommunities is two-hubs with NVA configurations that contain no prefix of any spoke.
+// hub120 is deployed, but not connected to its circuit at first.
 var twoHubsCommunities = Scenario{
 	Name:  "two-hubs-communities",
 	About: "two-hubs by tags: a new spoke needs no edit on any NVA",
@@ -103,8 +103,8 @@ var twoHubsCommunities = Scenario{
 	},
 }
 
-// twoHubsIPv6 is two-hubs with an IPv6 network at each NVA. Neither Route Server
-// nor the VNets know of it; the overlay carries it.
+// twoHubsIPv6 is two-hubs with an IPv6 network at each NVA. Neither Route Server nor the VNets
+// know these networks; the overlay carries their traffic.
 var twoHubsIPv6 = Scenario{
 	Name:  "two-hubs-ipv6",
 	About: "two-hubs with IPv6 between the NVAs, sessions and routes",
@@ -141,8 +141,8 @@ func addrs(list ...string) []netip.Addr {
 	return out
 }
 
-// twoHubsHA is two-hubs with a pair of NVAs in each hub behind an internal load
-// balancer, whose frontend is the next hop that they announce.
+// twoHubsHA is two-hubs with a pair of NVAs in each hub behind an internal load balancer. The
+// NVAs announce the load balancer's frontend as next hop.
 var twoHubsHA = Scenario{
 	Name:  "two-hubs-ha",
 	About: "two-hubs with two NVAs each behind a load balancer",
@@ -173,10 +173,10 @@ var twoHubsHA = Scenario{
 	},
 }
 
-// The scenarios in this file are those of docs/recipes.md that no article has.
+// The scenarios in this file are those of docs/recipes.md that no article describes.
 
-// hubSpokes gives spokes a default route through the hub's NVA, and the site behind
-// the hub's circuit none.
+// hubSpokes gives spokes a default route through the hub's NVA, but gives none to the site
+// behind the hub's circuit.
 var hubSpokes = Scenario{
 	Name:  "hub-spokes",
 	About: "spokes reach the internet and each other through the NVA",
@@ -200,7 +200,7 @@ var hubSpokes = Scenario{
 					Name: "hub00", Prefix: netip.MustParsePrefix("10.0.0.0/16"), Circuit: "circuit01", RouteServer: true,
 					Peers: []string{"spoke01", "spoke02"}, VMs: []VM{nva("vm-hub00", "10.0.0.4")},
 					Internet: netip.MustParseAddr("203.0.113.10"),
-					// Route Server programs the NVA's default route on the NVA's NIC too.
+					// Route Server programs the NVA's default route on the NVA's own NIC too.
 					UserRoutes: userRoutes(subnetDefault, sdn.UserRoute{Name: "to-internet", Prefix: netip.MustParsePrefix("0.0.0.0/0")}),
 				},
 				{Name: "spoke01", Prefix: netip.MustParsePrefix("10.1.0.0/16"), RemoteGateway: "hub00", Peers: []string{"hub00"}, VMs: []VM{spoke01}},
@@ -211,8 +211,8 @@ var hubSpokes = Scenario{
 	},
 }
 
-// threeHubs are hubs with a site each. Two of them are peered with the third alone,
-// whose NVA carries their traffic.
+// threeHubs is three hubs with a site each. Two of them are peered only with the third, whose
+// NVA carries their traffic.
 var threeHubs = Scenario{
 	Name:  "three-hubs",
 	About: "two hubs reach each other through a third one",
@@ -238,8 +238,8 @@ var threeHubs = Scenario{
 	},
 }
 
-// expressRouteHairpin joins two hubs and their spokes by one circuit. No NVA is
-// in it: it shows what Azure does by itself.
+// expressRouteHairpin connects two hubs and their spokes through one circuit. It has no NVA
+// and shows what Azure does by itself.
 var expressRouteHairpin = Scenario{
 	Name:  "expressroute-hairpin",
 	About: "two hubs with spokes, joined by one circuit, no NVA",

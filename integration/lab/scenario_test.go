@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestScenariosTold: a scenario can be read in 80 columns, its configurations are
-// there, and docs/scenarios.md has them all.
+// TestScenariosTold: every scenario's description fits into 80 columns, its configurations
+// exist, and docs/scenarios.md describes it.
 func TestScenariosTold(t *testing.T) {
 	root, err := ModuleRoot()
 	if err != nil {
@@ -64,6 +64,6 @@ func TestFold(t *testing.T) {
 		t.Errorf("%d lines: %s", len(lines), got)
 	}
 	if row := strings.Repeat("é", terminal); fold(row) != row {
-		t.Error("a row that fits is broken")
+		t.Error("a row that fits was folded")
 	}
 }

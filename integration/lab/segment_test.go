@@ -7,8 +7,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestSegment checks that a segment carries what no VNet does: a datagram to a
-// multicast group reaches who has joined it.
+// TestSegment checks that a segment carries multicast, which no VNet does: a datagram to a
+// group reaches the hosts that have joined it.
 func TestSegment(t *testing.T) {
 	l := lab.Up(t, lab.Options{Scenario: "vxlan-multicast"})
 	l.AwaitAnswer(t, "vyos01", "10.0.2.1")

@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 )
 
-// labNode is the node of commands that are the lab's own.
+// labNode is the node of commands that belong to the lab itself.
 const labNode = "azure"
 
 // Settle waits until every flow of the scenario passes.
@@ -36,8 +36,7 @@ func (l *Lab) Settle(ctx context.Context) error {
 	return nil
 }
 
-// Show runs what the scenario lists to be seen, and prints each command and its
-// output.
+// Show runs the commands of the scenario's Show and prints each with its output.
 func (l *Lab) Show(ctx context.Context, out io.Writer) error {
 	for _, line := range l.Scenario.Show {
 		fmt.Fprintf(out, "\n%s\n", line)
@@ -52,10 +51,10 @@ func (l *Lab) Show(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// terminal is the width in which everything is to be read, in columns.
+// terminal is the width that all output should fit into, in columns.
 const terminal = 80
 
-// fold breaks a row that is too long, as those of ip -d link are, at spaces.
+// fold breaks a row that is too long at spaces. The rows of ip -d link, for example, are.
 func fold(row string) string {
 	row = strings.TrimRight(row, " ")
 	if utf8.RuneCountInString(row) <= terminal {

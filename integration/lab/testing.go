@@ -20,10 +20,10 @@ import (
 	"github.com/nvad/nvad/integration/frrouting"
 )
 
-// NotRun skips a test for which the machine lacks something. CI sets
-// NVAD_REQUIRE_ROOT=1, under which it fails instead: a test that never runs must not
-// pass for one that does. Elsewhere `make test` lists at its end what the file
-// NVAD_NOT_RUN says was not run.
+// NotRun skips a test for which the machine lacks something. CI sets NVAD_REQUIRE_ROOT=1, and
+// then the test fails instead, because a test that never runs must not look like one that
+// passed. Elsewhere the reason is written to the file NVAD_NOT_RUN, which `make test` prints
+// at its end.
 func NotRun(t testing.TB, why string) {
 	t.Helper()
 	if os.Getenv("NVAD_REQUIRE_ROOT") == "1" {
@@ -36,7 +36,7 @@ func NotRun(t testing.TB, why string) {
 	t.Skip(why)
 }
 
-// RequireRoot is NotRun unless the test runs as root.
+// RequireRoot calls NotRun unless the test runs as root.
 func RequireRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -44,7 +44,7 @@ func RequireRoot(t testing.TB) {
 	}
 }
 
-// RequireCommands is NotRun unless all commands are installed.
+// RequireCommands calls NotRun unless all commands are installed.
 func RequireCommands(t testing.TB, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -56,9 +56,8 @@ func RequireCommands(t testing.TB, names ...string) {
 
 var upCount atomic.Int32
 
-// Up builds a lab for a test and takes it down at its end. When the test
-// failed, the logs of all processes are printed first. Changes of VNets' routes are
-// not dampened unless the test asks for it.
+// Up builds a lab for a test and takes it down at the end. If the test failed, it prints the
+// logs of all processes first. VNets do not dampen route changes unless the test asks for it.
 func Up(t testing.TB, o Options) *Lab {
 	t.Helper()
 	RequireRoot(t)
@@ -94,15 +93,15 @@ func Up(t testing.TB, o Options) *Lab {
 	return l
 }
 
-// UpScenario brings a scenario up as `make lab` does, with its own NVAs, and waits
-// until all sessions are up and all its flows pass.
+// UpScenario brings a scenario up with its own NVAs, as `make lab` does, and waits until all
+// sessions are up and all its flows pass.
 func UpScenario(t testing.TB, name string) *Lab {
 	t.Helper()
 	return UpOptions(t, Options{Scenario: name})
 }
 
-// UpOptions is UpScenario with more options. NVAs that are named run what they say, in
-// place of the scenario's own.
+// UpOptions is UpScenario with more options. An NVA that the options name replaces the
+// scenario's.
 func UpOptions(t testing.TB, o Options) *Lab {
 	t.Helper()
 	RequireRoot(t)
@@ -127,8 +126,8 @@ func UpOptions(t testing.TB, o Options) *Lab {
 	return l
 }
 
-// Eventually polls check until it returns nil and fails the test with its last
-// error when that takes longer than timeout.
+// Eventually polls check until it returns nil. If that takes longer than timeout, the test
+// fails with the last error.
 func Eventually(t testing.TB, timeout time.Duration, check func() error) {
 	t.Helper()
 	deadline := time.Now().Add(timeout)
@@ -144,9 +143,8 @@ func Eventually(t testing.TB, timeout time.Duration, check func() error) {
 	}
 }
 
-// AwaitAnswer polls until address answers a ping of node's. That routes are
-// programmed does not yet mean that the first packet gets through: neighbour
-// entries are still to be resolved on each hop of the way.
+// AwaitAnswer polls until address answers a ping from node. When routes have been programmed,
+// the first packet may still be lost while each hop on the way resolves its neighbour.
 func (l *Lab) AwaitAnswer(t testing.TB, node, address string) {
 	t.Helper()
 	Eventually(t, 10*time.Second, func() error {
@@ -155,7 +153,7 @@ func (l *Lab) AwaitAnswer(t testing.TB, node, address string) {
 	})
 }
 
-// AwaitFirstHop polls until hop is the first on node's way to address.
+// AwaitFirstHop polls until hop is the first hop on node's path to address.
 func (l *Lab) AwaitFirstHop(t testing.TB, node, address, hop string) {
 	t.Helper()
 	Eventually(t, 10*time.Second, func() error {
@@ -167,8 +165,8 @@ func (l *Lab) AwaitFirstHop(t testing.TB, node, address, hop string) {
 	})
 }
 
-// AwaitSessions polls until every gateway's sessions are up, and those of
-// every NVA that runs something.
+// AwaitSessions polls until all sessions are up that a gateway has, or an NVA that runs
+// something.
 func (l *Lab) AwaitSessions(t testing.TB, timeout time.Duration) {
 	t.Helper()
 	Eventually(t, timeout, func() error {
@@ -190,14 +188,14 @@ func (l *Lab) AwaitSessions(t testing.TB, timeout time.Duration) {
 	})
 }
 
-// unconnected says whether the speaker is a gateway without its circuit.
+// unconnected reports whether the speaker is a gateway without its circuit.
 func (l *Lab) unconnected(s Speaker) bool {
 	return slices.ContainsFunc(l.Topology.VNets, func(v VNet) bool {
 		return v.Unconnected && s.Name == gatewayNode(v.Name)
 	})
 }
 
-// silentNVA says whether the address is that of an NVA that runs nothing.
+// silentNVA reports whether the address belongs to an NVA that runs nothing.
 func (l *Lab) silentNVA(addr netip.Addr) bool {
 	for _, v := range l.Topology.VNets {
 		for _, vm := range v.NVAs() {
@@ -209,8 +207,8 @@ func (l *Lab) silentNVA(addr netip.Addr) bool {
 	return false
 }
 
-// Exec runs a command in the namespace of a node and returns its output. The
-// test fails if the command does.
+// Exec runs a command in the namespace of a node and returns its output. It fails the test if
+// the command fails.
 func (l *Lab) Exec(t testing.TB, node string, argv ...string) string {
 	t.Helper()
 	out, err := l.Output(node, argv...)
@@ -220,8 +218,8 @@ func (l *Lab) Exec(t testing.TB, node string, argv ...string) string {
 	return out
 }
 
-// Main runs the tests of a package and removes what Build has built. The tests fail
-// where a process that one of them has started does not end with them.
+// Main runs the tests of a package and removes what Build has built. The tests fail if a
+// process that one of them started is still running at the end.
 //
 //	func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 func Main(m *testing.M) int {
@@ -242,11 +240,12 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// startedBy is in the environment of what the tests start, and of what that starts.
+// startedBy is an environment variable that everything inherits that the tests start, directly
+// or indirectly.
 const startedBy = "NVAD_TEST_PID"
 
-// descendants are the processes that this one has started, their parents may be
-// gone: PID and command line of each.
+// descendants returns PID and command line of each process that this one has started, directly
+// or indirectly, even if the processes in between are gone.
 func descendants() []string {
 	self := strconv.Itoa(os.Getpid())
 	mark := []byte(startedBy + "=" + self)
@@ -265,7 +264,7 @@ func descendants() []string {
 	return found
 }
 
-// hasVariable reports whether an environment, as in /proc, has a variable.
+// hasVariable reports whether an environment, in the format of /proc, contains a variable.
 func hasVariable(environ, variable []byte) bool {
 	for v := range bytes.SplitSeq(environ, []byte{0}) {
 		if bytes.Equal(v, variable) {

@@ -13,8 +13,8 @@ type Topology struct {
 	Segments []Segment
 }
 
-// Segment is an Ethernet segment, which carries what no VNet does: broadcast
-// and multicast. Its hosts are on it with eth1.
+// Segment is an Ethernet segment. Unlike a VNet it carries broadcast and multicast. Its hosts
+// are attached with eth1.
 type Segment struct {
 	Name  string
 	Hosts []VM
@@ -26,27 +26,26 @@ type VNet struct {
 	Prefix  netip.Prefix
 	Peers   []string
 	Circuit string
-	// Unconnected says that the gateway is connected to the circuit only by
-	// Connect.
+	// Unconnected says that the gateway is not connected to the circuit until Connect is
+	// called.
 	Unconnected bool
 	// RouteServer says whether the VNet has a Route Server.
 	RouteServer bool
-	// NVAsOf are peered VNets whose NVAs the Route Server peers with too.
+	// NVAsOf lists peered VNets whose NVAs the Route Server peers with too.
 	NVAsOf []string
-	// LoadBalancer is the frontend of an internal load balancer before the
-	// VNet's NVAs, if it has one.
+	// LoadBalancer is the frontend of an internal load balancer in front of the VNet's NVAs,
+	// if it has one.
 	LoadBalancer netip.Addr
 	// RemoteGateway is the peered VNet whose gateway this one uses.
 	RemoteGateway string
 	UserRoutes    []SubnetRoutes
-	// Internet is the address of a host on the internet, if the VNet's NVAs have
-	// public addresses. A user-defined route without a next hop leads there.
+	// Internet is the address of a host on the internet, if the VNet's NVAs have public
+	// addresses. A user-defined route without a next hop leads there.
 	Internet netip.Addr
 	VMs      []VM
 }
 
-// SubnetRoutes are user-defined routes of a subnet, which is known by its third
-// octet.
+// SubnetRoutes are user-defined routes of a subnet, which is identified by its third octet.
 type SubnetRoutes struct {
 	Subnet byte
 	Routes []sdn.UserRoute
@@ -61,10 +60,10 @@ type VM struct {
 	// with under ASN.
 	NVA bool
 	ASN uint32
-	// Loopback is an address of the VM that its VNet knows nothing of.
+	// Loopback is an address of the VM that its VNet does not know.
 	Loopback netip.Addr
-	// Services are ports on which a VM that is no NVA tells how it sees its
-	// caller.
+	// Services are ports on which a VM that is not an NVA answers with the address that it
+	// sees its caller under.
 	Services []uint16
 }
 
@@ -80,16 +79,16 @@ type Circuit struct {
 	Edge *Edge
 }
 
-// Edge is an NVA outside of Azure: on bond0.1000 with the MSEE, on bond0 with the
-// internet, where there is one host.
+// Edge is an NVA outside Azure. It has the MSEE on bond0.1000 and the internet, with one host,
+// on bond0.
 type Edge struct {
 	VM
-	// MSEE is the MSEE's address on the /30 with that of the VM.
+	// MSEE is the MSEE's address. It shares a /30 with the VM's.
 	MSEE netip.Addr
-	// Uplink is the address on bond0, Upstream the provider's; they are a /31.
+	// Uplink is the address on bond0, and Upstream the provider's. Together they are a /31.
 	Uplink   netip.Addr
 	Upstream netip.Addr
-	// Internet is the address of the host, which knows of the uplink alone.
+	// Internet is the address of the host, which knows only the uplink.
 	Internet netip.Addr
 }
 
@@ -180,7 +179,7 @@ func (t Topology) peersOfRouteServer(v VNet) []VM {
 	return list
 }
 
-// circuitHops are the next hops that effective routes show for a circuit.
+// circuitHops returns the next hops that effective routes show for a circuit.
 func (t Topology) circuitHops(name string) []netip.Addr {
 	for _, c := range t.Circuits {
 		if c.Name == name {
@@ -190,7 +189,7 @@ func (t Topology) circuitHops(name string) []netip.Addr {
 	return nil
 }
 
-// Hosts returns all VMs and what is outside of VNets.
+// Hosts returns all VMs, and the hosts outside VNets.
 func (t Topology) Hosts() []VM {
 	var hosts []VM
 	for _, v := range t.VNets {

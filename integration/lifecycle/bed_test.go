@@ -12,8 +12,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 
-// Addresses on the link between the two namespaces. FRR listens on one of its
-// own for each instance.
+// Addresses on the link between the two namespaces. Each FRR instance listens on its own.
 const (
 	ourAddress = "10.0.0.4"
 	peer1      = "10.0.0.1"
@@ -29,7 +28,7 @@ type bed struct {
 	config string
 }
 
-// newBed makes a bed.
+// newBed creates a bed.
 func newBed(t *testing.T) *bed {
 	t.Helper()
 	b := &bed{Bed: netbed.New(t, "ours", "theirs"), ours: "ours", theirs: "theirs"}
@@ -43,7 +42,7 @@ func newBed(t *testing.T) *bed {
 	return b
 }
 
-// connect joins the two namespaces by a veth pair that is up.
+// connect connects the two namespaces with a veth pair that is up.
 func (b *bed) connect() {
 	b.Helper()
 	b.Join(b.ours, "eth0", []string{ourAddress + "/24"}, b.theirs, "eth0", []string{peer1 + "/24", peer2 + "/24"})
@@ -55,7 +54,7 @@ func (b *bed) ip(args string) string {
 	return b.IP(b.ours, args)
 }
 
-// contains is an error unless text holds all of want.
+// contains returns an error unless text contains all of want.
 func contains(text string, want ...string) error {
 	for _, w := range want {
 		if !strings.Contains(text, w) {
@@ -65,7 +64,7 @@ func contains(text string, want ...string) error {
 	return nil
 }
 
-// must fails the test, but lets it go on, for an error.
+// must marks the test as failed if there is an error, and lets it continue.
 func (b *bed) must(err error) {
 	b.Helper()
 	if err != nil {

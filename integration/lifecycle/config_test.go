@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// settings make a configuration file with one value changed at a time.
+// settings generates a configuration file, so that a test can change one value at a time.
 type settings struct {
-	global    []string // lines ahead of all tables
+	global    []string // lines before all tables
 	daemon    []string // lines of [daemon]
 	tunnel    bool
-	statics   []string // prefixes, all by way of peer1
+	statics   []string // prefixes, all through peer1
 	networks  []string // originated
 	neighbors []neighborSettings
 	rest      string // lists
@@ -21,12 +21,12 @@ type neighborSettings struct {
 	lines   []string // besides the ASN
 }
 
-// open is a neighbor that gets all and gives all.
+// open returns a neighbor that gets every route and whose routes are all accepted.
 func open(address string, lines ...string) neighborSettings {
 	return neighborSettings{address, append(lines, `import = "accept"`, `export = "accept"`)}
 }
 
-// ordinary is a tunnel, a static route and a neighbor.
+// ordinary returns settings with a tunnel, a static route and a neighbor.
 func ordinary(neighbors ...neighborSettings) settings {
 	return settings{
 		tunnel: true, statics: []string{"10.0.210.0/24"}, networks: []string{"10.20.0.0/16"}, neighbors: neighbors,
@@ -65,7 +65,7 @@ func (b *bed) configure(s settings) {
 	b.Write("nvad.toml", s.String())
 }
 
-// line is the number of the file's first line that has text in it.
+// line returns the number of the file's first line that contains text.
 func (s settings) line(text string) int {
 	before, _, _ := strings.Cut(s.String(), text)
 	return 1 + strings.Count(before, "\n")

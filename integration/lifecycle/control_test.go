@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestClearByFRR lets FRR ask for a refresh, and send one.
+// TestClearByFRR makes FRR request a refresh, and send one.
 func TestClearByFRR(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -41,7 +41,7 @@ func TestClearByFRR(t *testing.T) {
 	}
 }
 
-// TestLimitRaised has FRR announce more than nvad even keeps, and raises the limit:
+// TestLimitRaised makes FRR announce more than nvad even keeps aside, and raises the limit.
 // nvad requests the rest, and the session stays.
 func TestLimitRaised(t *testing.T) {
 	t.Parallel()
@@ -104,7 +104,7 @@ func TestReset(t *testing.T) {
 		return nil
 	})
 	if v := f.view(); v.Established != 1 {
-		t.Errorf("a soft reset was hard: %+v", v)
+		t.Errorf("a soft reset reset the session: %+v", v)
 	}
 
 	for i := range 5 {
@@ -119,7 +119,7 @@ func TestReset(t *testing.T) {
 	}
 }
 
-// outages is how long each session was away that came back, by the log.
+// outages returns, from the log, how long each session was down that came back.
 func outages(log string) (list []time.Duration) {
 	var down time.Time
 	for line := range strings.Lines(log) {
@@ -135,7 +135,8 @@ func outages(log string) (list []time.Duration) {
 	return list
 }
 
-// TestShutdownNeighbor holds a neighbor down, across a reload, and lets it up.
+// TestShutdownNeighbor shuts a neighbor down, keeps it down across a reload, and enables it
+// again.
 func TestShutdownNeighbor(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)

@@ -8,8 +8,7 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestFlush ends nvad so that nothing of its own is left, in either of the two
-// ways.
+// TestFlush ends nvad in each of the two ways that leave nothing of nvad behind.
 func TestFlush(t *testing.T) {
 	t.Parallel()
 	const message = "moved to vm-hub01 at 14:00"
@@ -45,7 +44,7 @@ func TestFlush(t *testing.T) {
 			}
 			b.planted()
 			if after := b.ip("route") + b.ip("nexthop") + b.ip("-br link"); after != before {
-				t.Errorf("left\n%s\nof\n%s", after, before)
+				t.Errorf("after\n%s\nbefore\n%s", after, before)
 			}
 			f.misses("10.20.0.0/16")
 			v := f.view()
@@ -56,9 +55,9 @@ func TestFlush(t *testing.T) {
 	}
 }
 
-// TestFlushOffline ends nvad in ways that leave the kernel as it is. Then nvad flush
-// removes what is nvad's, puts the sysctls back and touches nothing else. While an
-// nvad runs it refuses.
+// TestFlushOffline ends nvad in ways that leave the kernel as it is. nvad flush then removes
+// what belongs to nvad, restores the sysctls and touches nothing else. While an nvad runs, it
+// refuses.
 func TestFlushOffline(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -97,18 +96,18 @@ sysctls = { "net.ipv4.conf.all.rp_filter" = "2", "net.ipv4.conf.eth0.send_redire
 			}
 			c.end(n)
 			if got := b.kernel(); got != running {
-				t.Errorf("nvad left\n%s\nof\n%s", got, running)
+				t.Errorf("after nvad ended\n%s\nwhile it ran\n%s", got, running)
 			}
 			if r := b.ctl("stop", "--flush"); r.code != 1 || !strings.Contains(r.err, "sudo nvad flush") {
 				t.Errorf("nvactl stop --flush: %+v", r)
 			}
-			b.sysctl("net.ipv4.conf.eth0.send_redirects=1") // since then it is somebody else's
+			b.sysctl("net.ipv4.conf.eth0.send_redirects=1") // from here on the value is another program's
 			r := b.flush()
 			b.must(contains(r.out, "removed 2 routes, ", "of NICs' tables, ", "the nftables table, tunnel vxlan0\n", "restored net.ipv4.ip_forward = 0\n",
 				"restored net.ipv4.conf.all.rp_filter = 0\n", "left net.ipv4.conf.eth0.send_redirects = 1: another program",
 				"left 2 routes of nvad's protocols"))
 			if after := b.kernel(); r.code != 0 || r.err != "" || after != before {
-				t.Errorf("flush: %+v\nleft\n%s\nof\n%s", r, after, before)
+				t.Errorf("flush: %+v\nafter\n%s\nbefore\n%s", r, after, before)
 			}
 			b.planted()
 			if r := b.flush(); r.code != 0 || !strings.HasPrefix(r.out, "nothing of nvad's is in the kernel\n") {
@@ -118,8 +117,8 @@ sysctls = { "net.ipv4.conf.all.rp_filter" = "2", "net.ipv4.conf.eth0.send_redire
 	}
 }
 
-// TestFlushSysctls: also the daemon that flushes at its end puts sysctls back, after
-// a restart too.
+// TestFlushSysctls: a daemon that flushes when it ends restores the sysctls too, also after a
+// restart.
 func TestFlushSysctls(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -138,7 +137,7 @@ func TestFlushSysctls(t *testing.T) {
 	}
 	n.Ended()
 	if after := b.kernel(); after != before {
-		t.Errorf("left\n%s\nof\n%s", after, before)
+		t.Errorf("after\n%s\nbefore\n%s", after, before)
 	}
 }
 
@@ -153,8 +152,8 @@ func (b *bed) sysctl(settings string) {
 	b.Sh("ip netns exec %s sysctl -qw %s", b.NS(b.ours), settings)
 }
 
-// kernel is all that nvad may change in the namespace. IPv6 routes are those that the
-// kernel does not make by itself: it adds its own some time after a link is up.
+// kernel returns everything that nvad may change in the namespace. It leaves out the IPv6
+// routes that the kernel adds by itself some time after a link is up.
 func (b *bed) kernel() string {
 	b.Helper()
 	return b.ip("-4 route show table all") + b.ip("-6 route show proto bgp") + b.ip("-6 route show proto 200") + b.ip("nexthop") + b.ip("rule") + b.ip("-br link") +

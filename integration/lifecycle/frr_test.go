@@ -14,7 +14,7 @@ import (
 type frr struct {
 	*bed
 	address string
-	ours    string // nvad's
+	ours    string // nvad's address
 	dir     string
 	stop    func()
 }
@@ -25,9 +25,9 @@ type frrOptions struct {
 	password string
 	graceful bool   // graceful restart
 	ours     string // nvad's address, if it is not the ordinary one
-	// dials lets FRR dial as well as nvad. Where both do at the same moment, FRR may
-	// clear the session that has just come up, and most tests here count sessions.
-	// integration/interop tests such collisions.
+	// dials lets FRR dial as well as nvad. If both dial at the same moment, FRR may clear the
+	// session that has just come up, and most tests here count sessions. integration/interop
+	// tests such collisions.
 	dials bool
 }
 
@@ -86,7 +86,7 @@ func (f *frr) try(commands ...string) (string, error) {
 	return string(out), err
 }
 
-// vtysh runs commands in FRR's shell, which must succeed.
+// vtysh runs commands in FRR's shell. They must succeed.
 func (f *frr) vtysh(commands ...string) string {
 	f.Helper()
 	out, err := f.try(commands...)
@@ -119,8 +119,7 @@ func (f *frr) view() view {
 	return all[f.ours]
 }
 
-// knows waits until FRR has a route for prefix, with all of want in what it
-// tells.
+// knows waits until FRR has a route for prefix and its output contains all of want.
 func (f *frr) knows(prefix string, want ...string) {
 	f.Helper()
 	f.Eventually(patience, func() error {

@@ -12,9 +12,9 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// underJournal runs its arguments as an unprivileged user with nvad's capabilities
-// and stderr connected to a systemd-journald whose /run is the first argument, as
-// systemd would.
+// underJournal runs its arguments as systemd would: as an unprivileged user with nvad's
+// capabilities, with stderr connected to a systemd-journald. The first argument is the /run of
+// that journald.
 const underJournal = `
 run=$1; shift
 mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup # ip netns exec has mounted a bare /sys
@@ -27,12 +27,11 @@ exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+net_admin,+n
 exit $? # not exec: who becomes another user outlives its parent
 `
 
-// ownProcesses runs its arguments with mounts and processes of their own, which end
-// with it.
+// ownProcesses runs its arguments in their own mount and PID namespaces, which end with them.
 var ownProcesses = []string{"unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"}
 
-// TestJournal runs nvad under systemd's journal with a neighbor that ends the session
-// and says why: each event is one entry with priority and fields.
+// TestJournal runs nvad under systemd's journal with a neighbor that ends the session with a
+// reason. Each event is one entry with a priority and fields.
 func TestJournal(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -55,7 +54,7 @@ func TestJournal(t *testing.T) {
 	})
 }
 
-// entry is one of the journal, or the part of one that is asked for.
+// entry is a journal entry, or the fields of one that a test looks for.
 type entry map[string]string
 
 // journal is a directory of journal files.

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestLog reads the log of a run with a neighbor that is up, one that refuses
-// and one that is not there: a line for each event, none for each attempt.
+// TestLog reads the log of a run with a neighbor that is up, one that refuses the connection
+// and one that does not exist. Each event is one line, and attempts are not logged.
 func TestLog(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -23,7 +23,7 @@ func TestLog(t *testing.T) {
 	b.unrouted("10.100.0.0/16")
 	b.frr(peer1, frrOptions{networks: []string{"10.100.0.0/16"}})
 	b.routed("10.100.0.0/16")
-	// After some ten attempts, ARP gives up and the reason is another.
+	// After about ten attempts ARP gives up, and the reason changes.
 	n.Logs("neighbor=" + absent + " as=65010 reason=\"no route to host\"")
 	n.Signal(syscall.SIGHUP)
 	n.Logs("configuration reloaded")

@@ -8,10 +8,10 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// twoNICs is an NVA with a NIC in each of two subnets, as Ubuntu has it in Azure:
-// the primary one has the default route and the better host route to the platform
-// address. That is where probes come from; what answers by another NIC than was
-// asked is dropped there, as the SDN does.
+// twoNICs is an NVA with a NIC in each of two subnets, set up as Ubuntu does in Azure: the
+// primary NIC has the default route and the preferred host route to the platform address, from
+// which probes come. If the answer leaves by another NIC than the probe arrived on, it is
+// dropped, as the SDN does.
 type twoNICs struct{ *bed }
 
 const (
@@ -59,7 +59,7 @@ func newTwoNICs(t *testing.T) twoNICs {
 	return twoNICs{b}
 }
 
-// reversePath sets the check of source addresses: 1 strict, 2 loose.
+// reversePath sets the reverse-path check of source addresses: 1 strict, 2 loose.
 func (b *bed) reversePath(ns string, mode int) {
 	b.Helper()
 	for _, device := range []string{"all", "eth0", "eth1"} {
@@ -67,7 +67,7 @@ func (b *bed) reversePath(ns string, mode int) {
 	}
 }
 
-// probe asks an address of the NVA for its health, as a load balancer does.
+// probe checks the NVA's health at one of its addresses, as a load balancer does.
 func (b twoNICs) probe(address string) error {
 	out, err := b.Command(b.theirs, "curl", "-sS", "-m", "1", "--interface", platformAddress,
 		"-o", "/dev/null", "-w", "%{http_code}", "http://"+address+":8080/healthz").CombinedOutput()
@@ -77,7 +77,7 @@ func (b twoNICs) probe(address string) error {
 	return fmt.Errorf("probe of %s: %v: %s", address, err, out)
 }
 
-// answered is which NICs the second one's answers came by since it was last asked.
+// answered returns the NICs by which the second NIC's answers have left since the last call.
 func (b twoNICs) answered() string {
 	b.Helper()
 	var by []string
@@ -91,8 +91,8 @@ func (b twoNICs) answered() string {
 	return strings.Join(by, " ")
 }
 
-// probed waits until both NICs answer, and expects the second one's answers to come
-// by itself alone.
+// probed waits until both NICs answer, and checks that the second NIC's answers leave by that
+// NIC only.
 func (b twoNICs) probed() {
 	b.Helper()
 	b.Eventually(patience, func() error { return b.probe(secondAddress) })
@@ -105,9 +105,9 @@ func (b twoNICs) probed() {
 	}
 }
 
-// TestTwoNICs is the life of an NVA whose second NIC is probed: nothing without
-// [[nic]], then answers by that NIC, also with a strict check of source addresses,
-// after another program's changes and over a restart.
+// TestTwoNICs follows an NVA whose second NIC is probed. Without [[nic]] the probe gets no
+// answer. With it, the answers leave by that NIC, even under a strict reverse-path check,
+// after another program's changes and across a restart.
 func TestTwoNICs(t *testing.T) {
 	t.Parallel()
 	b := newTwoNICs(t)
@@ -116,7 +116,7 @@ func TestTwoNICs(t *testing.T) {
 	n := b.start()
 	b.Eventually(patience, func() error { return b.probe(ourAddress) })
 	if err := b.probe(secondAddress); err == nil {
-		t.Error("without [[nic]], the second NIC is reached")
+		t.Error("without [[nic]], a probe of the second NIC is answered")
 	}
 	if by := b.answered(); by != "eth0" {
 		t.Errorf("without [[nic]], answers came by %q", by)
@@ -134,7 +134,7 @@ func TestTwoNICs(t *testing.T) {
 	good := b.ip("rule") + b.ip("route show table 16801")
 	n.Stop()
 	if kept := b.ip("rule") + b.ip("route show table 16801"); kept != good {
-		t.Errorf("the end left\n%s\nof\n%s", kept, good)
+		t.Errorf("after nvad stopped\n%s\nbefore\n%s", kept, good)
 	}
 	b.start()
 	b.probed()
@@ -149,12 +149,12 @@ func TestTwoNICs(t *testing.T) {
 	})
 	b.tell("stop --flush")
 	if after := b.ip("rule") + b.ip("-4 route show table all"); after != before {
-		t.Errorf("left\n%s\nof\n%s", after, before)
+		t.Errorf("after\n%s\nbefore\n%s", after, before)
 	}
 }
 
-// spoiled deletes what nvad needs by another program's hand, beside what is that
-// program's own.
+// spoiled deletes a rule and routes of nvad's, as another program might, and waits until nvad
+// has restored them.
 func (b twoNICs) spoiled(good string) {
 	b.Helper()
 	b.ip("rule del pref 168 from " + secondAddress)
@@ -168,8 +168,8 @@ func (b twoNICs) spoiled(good string) {
 	b.probed()
 }
 
-// otherTraffic of the second NIC's address follows table main: BGP and VXLAN to
-// the other NVAs among it.
+// otherTraffic checks that other traffic from the second NIC's address follows table main, for
+// example BGP and VXLAN to the other NVAs.
 func (b twoNICs) otherTraffic() {
 	b.Helper()
 	b.ip("route add 10.20.0.0/16 via 10.0.0.2")

@@ -10,13 +10,13 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestCommands runs every command that shows something, as a table of at most
-// 80 columns and as JSON.
+// TestCommands runs every command that shows something, as JSON and as a table of at most 80
+// columns.
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	b.plant()
-	b.ip("route add default via 9.0.0.2 dev foreign0") // what is learned would divert from it
+	b.ip("route add default via 9.0.0.2 dev foreign0") // learned routes would divert from it
 	f := b.frr(peer1, frrOptions{networks: []string{"10.100.0.0/16", "10.101.0.0/16", "169.254.169.254/32"}})
 	s := ordinary(neighborSettings{peer1, []string{`import = { prefix-list = "in" }`, `export = "accept"`}},
 		neighborSettings{peer2, nil})
@@ -64,7 +64,7 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestRefusedCommands makes mistakes: each is one line on stderr.
+// TestRefusedCommands makes mistakes. Each produces one line on stderr.
 func TestRefusedCommands(t *testing.T) {
 	t.Parallel()
 	lab.RequireCommands(t, "setpriv")

@@ -15,7 +15,7 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// patience bounds what takes well below a second on an idle machine.
+// patience is the limit for everything that takes well below a second on an idle machine.
 const patience = 15 * time.Second
 
 // nvad is a running daemon.
@@ -24,10 +24,10 @@ type nvad struct {
 	*bed
 }
 
-// launches counts them: each has a log of its own.
+// launches counts the starts of nvad: each has its own log.
 var launches atomic.Int32
 
-// daemonArgs is the command line of nvad with the bed's files.
+// daemonArgs returns the command line of nvad with the bed's files.
 func (b *bed) daemonArgs(args ...string) []string {
 	return append([]string{lab.Build(b.T, "./cmd/nvad"), "--config", b.config, "--socket", b.socket}, args...)
 }
@@ -54,13 +54,13 @@ type result struct {
 	out, err string
 }
 
-// run runs a command in nvad's namespace to its end.
+// run runs a command in nvad's namespace and waits for its end.
 func (b *bed) run(argv ...string) result {
 	b.Helper()
 	return b.runIn(b.ours, argv...)
 }
 
-// runIn runs a command in a namespace to its end.
+// runIn runs a command in a namespace and waits for its end.
 func (b *bed) runIn(namespace string, argv ...string) result {
 	b.Helper()
 	cmd := b.Command(namespace, argv...)
@@ -85,8 +85,8 @@ func (b *bed) ctl(args ...string) result {
 	return b.run(append([]string{lab.Build(b.T, "./cmd/nvactl"), "--socket", b.socket}, args...)...)
 }
 
-// tell runs nvactl, which must succeed, and returns what it prints. Arguments
-// are split at spaces.
+// tell runs nvactl and returns its output. The command must succeed. Arguments are split at
+// spaces.
 func (b *bed) tell(command string) string {
 	b.Helper()
 	r := b.ctl(strings.Fields(command)...)
@@ -96,7 +96,7 @@ func (b *bed) tell(command string) string {
 	return r.out
 }
 
-// ask runs nvactl -o json and decodes what it prints.
+// ask runs nvactl -o json and decodes its output.
 func ask[T any](b *bed, command string) (v T) {
 	b.Helper()
 	out := b.tell(command + " -o json")
@@ -143,7 +143,7 @@ func (b *bed) up(addr string) (n neighbor) {
 	return n
 }
 
-// inSync waits until nvad has heard from everybody.
+// inSync waits until nvad has received every neighbor's End-of-RIB.
 func (b *bed) inSync() {
 	b.Helper()
 	b.Eventually(patience, func() error {
@@ -164,7 +164,7 @@ func (b *bed) routed(want ...string) {
 	b.Eventually(patience, func() error { return contains(b.ip("route"), want...) })
 }
 
-// unrouted waits until ip route shows prefix no more.
+// unrouted waits until ip route no longer shows prefix.
 func (b *bed) unrouted(prefix string) {
 	b.Helper()
 	b.Eventually(patience, func() error {

@@ -28,11 +28,11 @@ func (b *bed) touched() string {
 	return fmt.Sprint(links, routes, sysctls.out, files)
 }
 
-// exitConfig is the exit code for a bad file: EX_CONFIG of sysexits.h.
+// exitConfig is the exit code for a bad configuration file: EX_CONFIG of sysexits.h.
 const exitConfig = 78
 
-// refused runs nvad, which has to end at once with code 1, or that for a bad file,
-// all of want on stderr and nothing changed.
+// refused starts nvad and checks that it ends at once with code 1, or with exitConfig for a
+// bad file, that all of want is on stderr and that nothing has changed.
 func (b *bed) refused(want ...string) {
 	b.Helper()
 	before := b.touched()
@@ -46,7 +46,7 @@ func (b *bed) refused(want ...string) {
 	}
 }
 
-// TestBadFile starts nvad, and nvad check, with files that are none.
+// TestBadFile starts nvad, and nvad check, with invalid files.
 func TestBadFile(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -73,7 +73,7 @@ func TestBadFile(t *testing.T) {
 	}
 }
 
-// TestNoFile starts nvad without a file it can read.
+// TestNoFile starts nvad without a file that it can read.
 func TestNoFile(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -91,13 +91,13 @@ func TestNoFile(t *testing.T) {
 	b.must(os.Chmod(b.config, 0o600))
 	r := b.run("setpriv", "--reuid=nobody", lab.Build(t, "./cmd/nvad"), "check", b.config)
 	if r.code == 0 {
-		t.Error("nobody may read the file")
+		t.Error("the user nobody can read the file")
 	}
 	b.must(contains(r.err, "permission denied"))
 }
 
-// TestRivals runs other routing daemons beside nvad, as their packages do: by
-// users of their own.
+// TestRivals runs other routing daemons beside nvad as their packages do, under their own
+// users.
 func TestRivals(t *testing.T) {
 	t.Parallel()
 	lab.RequireCommands(t, "bird", "/usr/lib/frr/zebra", "setpriv")
@@ -119,7 +119,7 @@ func TestRivals(t *testing.T) {
 			b.configure(ordinary())
 			elsewhere := start(b, b.theirs)
 			b.runsAs(name)
-			n := b.start() // it is none of ours there
+			n := b.start() // in another namespace it is no rival
 			b.tell("stop --flush")
 			n.Ended()
 			elsewhere.Kill()
@@ -128,8 +128,8 @@ func TestRivals(t *testing.T) {
 	}
 }
 
-// refusedBeside starts the rival in nvad's own namespace, where nvad must not start,
-// not even with the few capabilities that its service has.
+// refusedBeside starts the rival in nvad's namespace. nvad must refuse to start there, even
+// with only the few capabilities that its service has.
 func (b *bed) refusedBeside(start func(b *bed, ns string) *netbed.Process, name string) {
 	b.Helper()
 	pid := start(b, b.ours).Process.Pid
@@ -146,8 +146,8 @@ func (b *bed) refusedBeside(start func(b *bed, ns string) *netbed.Process, name 
 	b.must(contains(r.err, fmt.Sprintf("%s (pid %d)", name, pid)))
 }
 
-// runsAs waits until a process of that name and user runs in the neighbors'
-// namespace.
+// runsAs waits until a process with that name runs in the neighbors' namespace under its
+// package's user.
 func (b *bed) runsAs(name string) {
 	b.Helper()
 	user := map[string]string{"zebra": "frr", "bird": "bird"}[name]
@@ -162,8 +162,8 @@ func (b *bed) runsAs(name string) {
 	})
 }
 
-// TestSquatters has a user without any right do what kept nvad from starting: take a
-// name that it would take, and call a process like a rival.
+// TestSquatters lets an unprivileged user try to keep nvad from starting: by taking a name
+// that nvad needs, and by giving a process the name of a rival.
 func TestSquatters(t *testing.T) {
 	t.Parallel()
 	lab.RequireCommands(t, "setpriv", "unshare", "flock")
@@ -198,8 +198,8 @@ func TestSquatters(t *testing.T) {
 	}
 }
 
-// TestSecond starts a second nvad: on the same socket, on one of its own, and
-// in another namespace.
+// TestSecond starts a second nvad: on the same socket, on its own socket, and in another
+// namespace.
 func TestSecond(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -224,7 +224,7 @@ func TestSecond(t *testing.T) {
 	if r := b.ctl("status"); r.code != 1 || !strings.Contains(r.err, "nvad is not running") {
 		t.Errorf("nvactl without nvad: %+v", r)
 	}
-	next := b.start() // takes the stale socket over
+	next := b.start() // takes over the stale socket
 	b.tell("status")
 	next.Stop()
 	if _, err := os.Stat(b.socket); err == nil {

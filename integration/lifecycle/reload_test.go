@@ -9,8 +9,7 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestReloadBad reloads files that are refused: the running configuration
-// stays.
+// TestReloadBad reloads invalid files: the running configuration stays.
 func TestReloadBad(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -66,7 +65,7 @@ func TestReloadBad(t *testing.T) {
 	}
 }
 
-// TestReloadUnchanged reloads the same file: nothing is done.
+// TestReloadUnchanged reloads the same file: nothing changes.
 func TestReloadUnchanged(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -91,7 +90,7 @@ func TestReloadUnchanged(t *testing.T) {
 	})
 	m.only("none of it")
 	if after := f.view(); after != before {
-		t.Errorf("FRR had %+v, has %+v", before, after)
+		t.Errorf("FRR's session was %+v, is %+v", before, after)
 	}
 }
 
@@ -129,12 +128,12 @@ func TestReloadSession(t *testing.T) {
 		t.Errorf("the other session: %+v", other)
 	}
 	if after := two.view(); after.Established != 1 || after.Messages.UpdatesReceived != before.Messages.UpdatesReceived {
-		t.Errorf("the other session had %+v, has %+v", before, after)
+		t.Errorf("the other session was %+v, is %+v", before, after)
 	}
 }
 
-// TestReloadPolicy changes lists and route-maps: routes are advertised again,
-// each with one UPDATE, and the session stays.
+// TestReloadPolicy changes lists and route-maps: each route is advertised again with one
+// UPDATE, and the session stays.
 func TestReloadPolicy(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -182,7 +181,7 @@ func TestReloadPolicy(t *testing.T) {
 	b.configure(s)
 	b.tell("reload")
 	f.knows("10.21.0.0/16")
-	b.routed("10.101.0.0/16") // though FRR did not send it again
+	b.routed("10.101.0.0/16") // although FRR did not send it again
 	if v := f.view(); v.Established != 1 {
 		t.Errorf("the session was reset: %+v", v)
 	}
@@ -221,8 +220,7 @@ func TestReloadObjects(t *testing.T) {
 	}
 }
 
-// TestPassword changes the TCP-MD5 key of a running session, then takes it from
-// a file.
+// TestPassword changes the TCP-MD5 key of a running session, and then reads it from a file.
 func TestPassword(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -250,8 +248,8 @@ func TestPassword(t *testing.T) {
 	}
 }
 
-// TestPasswordMismatch gives nvad and FRR different TCP-MD5 keys, or one of them
-// none: what the kernels drop without a word is told all the same.
+// TestPasswordMismatch gives nvad and FRR different TCP-MD5 keys, or a key to only one of
+// them. The kernels drop the packets silently, and nvad reports the mismatch all the same.
 func TestPasswordMismatch(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ ours, theirs string }{
@@ -275,7 +273,7 @@ func TestPasswordMismatch(t *testing.T) {
 	}
 }
 
-// established waits until FRR is in at least its nth session.
+// established waits until FRR has had at least n sessions and the latest is up.
 func (b *bed) established(f *frr, n int) {
 	b.Helper()
 	b.Eventually(patience, func() error {

@@ -12,7 +12,7 @@ import (
 	"github.com/nvad/nvad/pkg/api/apitest/pki"
 )
 
-// TestRemote asks and changes nvad over TCP from the neighbors' namespace.
+// TestRemote reads nvad's state and changes it over TCP from the neighbors' namespace.
 func TestRemote(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -57,10 +57,10 @@ func TestRemote(t *testing.T) {
 	b.must(err)
 	b.must(os.WriteFile(key, []byte("none"), 0o600))
 	if r := b.ctl("reload"); r.code != 1 || !strings.Contains(r.err, "nvad.key") {
-		t.Errorf("a bad key was taken: %+v", r)
+		t.Errorf("a bad key was accepted: %+v", r)
 	}
 	n.Stop()
-	n = b.start() // routes, and serves the rest
+	n = b.start() // routes, and serves everything else
 	b.warned("listen: api at "+ourAddress+":"+port+" is not served: ", "nvad.key")
 	b.must(os.WriteFile(key, good, 0o600))
 	b.warned()
@@ -70,6 +70,6 @@ func TestRemote(t *testing.T) {
 	n.Stop()
 	s.rest = "[api]\nlisten = [\"10.0.0.4:8443\"]\n"
 	b.configure(s)
-	b.must(os.RemoveAll(filepath.Dir(b.socket) + "/history")) // which would run in its place
+	b.must(os.RemoveAll(filepath.Dir(b.socket) + "/history")) // which would otherwise run instead of the file
 	b.refused(fmt.Sprintf("%s:%d: api.listen: the API is served over TCP only with mutual TLS, and client-ca is missing; set it", b.config, s.line("listen =")))
 }

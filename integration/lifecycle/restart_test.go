@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// plant adds what other programs might have: a link, an address, routes of
-// protocol bgp and others, a next hop.
+// plant adds things that other programs might have: a link, an address, routes of protocol bgp
+// and others, and a next hop.
 func (b *bed) plant() {
 	b.Helper()
 	for _, args := range []string{
@@ -28,7 +28,7 @@ func (b *bed) plant() {
 	}
 }
 
-// planted fails the test where something of plant is gone.
+// planted fails the test if something that plant added is gone.
 func (b *bed) planted() {
 	b.Helper()
 	b.must(contains(b.ip("route"),
@@ -39,8 +39,8 @@ func (b *bed) planted() {
 	b.must(contains(b.ip("-br link"), "foreign0"))
 }
 
-// TestLeftovers starts nvad where another program left BGP routes: they are
-// reported and left alone, unless --adopt takes them over.
+// TestLeftovers starts nvad where another program has left BGP routes. nvad reports them and
+// leaves them alone, unless --adopt takes them over.
 func TestLeftovers(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -57,7 +57,7 @@ func TestLeftovers(t *testing.T) {
 	b.must(contains(fib, "203.0.113.0/24", "192.0.2.0/24", "leftover"))
 	n.Stop()
 
-	// A foreign route in the place of an own one gives way.
+	// A foreign route in the place of one of nvad's gives way.
 	f.vtysh("configure terminal", "router bgp 65010", "address-family ipv4 unicast", "network 203.0.113.0/24")
 	n = b.start("--adopt")
 	b.up(peer1)
@@ -69,8 +69,8 @@ func TestLeftovers(t *testing.T) {
 	b.unrouted("203.0.113.0/24")
 }
 
-// ownState returns nvad's state in the kernel, with ids: after a restart that
-// adopts it nothing is different.
+// ownState returns nvad's state in the kernel, with ids. After a restart that adopts the
+// state, it must be identical.
 func (b *bed) ownState() string {
 	b.Helper()
 	b.must(contains(b.ip("addr show vxlan0"), "inet 169.254.0.1/24"))
@@ -82,8 +82,8 @@ func (b *bed) ownState() string {
 
 var counters = regexp.MustCompile(`(gso|gro|tso)_\S+ \d+`)
 
-// TestRestart ends nvad by SIGTERM and by SIGKILL. The kernel forwards on, and
-// the next nvad takes over what it finds without touching it.
+// TestRestart ends nvad with SIGTERM and with SIGKILL. The kernel goes on forwarding, and the
+// next nvad takes over the existing state without touching it.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	for _, how := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
@@ -112,13 +112,13 @@ func testRestart(t *testing.T, how syscall.Signal) {
 		t.Errorf("exit code %d", code)
 	}
 	if after := b.ownState(); after != before {
-		t.Errorf("left\n%s\nof\n%s", after, before)
+		t.Errorf("after\n%s\nbefore\n%s", after, before)
 	}
 	f.knows("10.20.0.0/16", "stale")
 	f.vtysh("configure terminal", "router bgp 65010", "address-family ipv4 unicast", "no network 10.102.0.0/16")
 
 	n = b.start()
-	b.routed(nets...) // also the one that is gone: who knows yet?
+	b.routed(nets...) // including the withdrawn one: nvad can't know that yet
 	b.up(peer1)
 	b.inSync()
 	b.unrouted("10.102.0.0/16")
@@ -146,7 +146,7 @@ func withoutLine(text, with string) string {
 	return w.String()
 }
 
-// monitor records what changes in nvad's namespace.
+// monitor records the changes in nvad's namespace.
 type monitor struct {
 	*bed
 	file string
@@ -154,10 +154,10 @@ type monitor struct {
 
 func (b *bed) monitor() *monitor {
 	b.Helper()
-	// On stderr, ip complains about namespaces that other tests remove while it looks
-	// for the names of all.
+	// On stderr ip complains about namespaces that other tests remove while it looks up all
+	// their names.
 	m := &monitor{b, b.Spawn(b.ours, "monitor", "sh", "-c", "exec stdbuf -oL ip monitor link route nexthop 2>"+b.Path("monitor.err")).Log}
-	// The mark is seen once the monitor listens.
+	// Once the mark appears, the monitor is listening.
 	b.Eventually(patience, func() error {
 		b.ip("route replace blackhole 192.0.2.255 proto 99")
 		b.ip("route del blackhole 192.0.2.255 proto 99")
@@ -167,12 +167,12 @@ func (b *bed) monitor() *monitor {
 	return m
 }
 
-// foreign are lines that have nothing to do with nvad: the marks, and addresses
-// the kernel makes itself.
+// foreign matches lines that have nothing to do with nvad: the marks, and addresses that the
+// kernel adds itself.
 var foreign = regexp.MustCompile(`192\.0\.2\.25|table local|foreign[01]|^\s*$`)
 
-// only fails the test if links, routes or next hops were touched since, but for
-// the lines with text in it and the marks.
+// only fails the test if links, routes or next hops have changed since the start of the
+// monitor, except in lines that contain text and in foreign lines.
 func (m *monitor) only(text string) {
 	m.Helper()
 	m.ip("route add blackhole 192.0.2.254 proto 99")

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Two policies: the second one denies a prefix each way and installs the others
+// Two policies. The second one denies a prefix in each direction and installs the other routes
 // with another source address.
 const (
 	oldSource = "10.0.0.4"
@@ -31,7 +31,7 @@ func oldPolicy() settings { return policies("deny 1.0.0.0/8", "deny 1.0.0.0/8", 
 
 func newPolicy() settings { return policies("deny 10.101.0.0/16", "deny 10.21.0.0/16", newSource) }
 
-// change is a bed with nvad under the old policy and a neighbor.
+// change is a bed with a neighbor and an nvad under the old policy.
 type change struct {
 	*bed
 	f *frr
@@ -51,7 +51,7 @@ func newChange(t *testing.T) *change {
 	return c
 }
 
-// follows waits until kernel and neighbor show the old or the new policy.
+// follows waits until kernel and neighbor show the policy with this source address.
 func (c *change) follows(source string) {
 	c.Helper()
 	c.f.knows("10.20.0.0/16")
@@ -80,7 +80,7 @@ func (c *change) state() configState {
 	return ask[struct{ Config configState }](c.bed, "status").Config
 }
 
-// fate waits until a version of the history has the cause and the result.
+// fate waits until a version in the history has the given cause and result.
 func (c *change) fate(version int, cause, result string) {
 	c.Helper()
 	c.Eventually(patience, func() error {
@@ -95,17 +95,17 @@ func (c *change) fate(version int, cause, result string) {
 	})
 }
 
-// restarted kills nvad as a crash does, and starts it again after pause.
+// restarted kills nvad, as a crash would, and starts it again after pause.
 func (c *change) restarted(pause time.Duration) {
 	c.Helper()
 	c.n.Signal(syscall.SIGKILL)
 	c.n.Ended()
-	time.Sleep(pause) // what is tested is a deadline that passes meanwhile
+	time.Sleep(pause) // the test needs a deadline that passes meanwhile
 	c.n = c.start()
 }
 
-// TestUnconfirmed lets a change expire: what was before comes back by itself,
-// each route by one replacement, and the session stays.
+// TestUnconfirmed lets a change expire. The earlier configuration returns by itself, each
+// route is replaced exactly once, and the session stays.
 func TestUnconfirmed(t *testing.T) {
 	t.Parallel()
 	c := newChange(t)
@@ -155,15 +155,14 @@ func TestUnconfirmed(t *testing.T) {
 	}
 }
 
-// TestConfirmed confirms a change, after a crash within the deadline, and goes
-// back later.
+// TestConfirmed confirms a change after a crash within the deadline, and rolls it back later.
 func TestConfirmed(t *testing.T) {
 	t.Parallel()
 	c := newChange(t)
 	c.configure(newPolicy())
 	c.tell("reload --confirm 5m")
 	c.follows(newSource)
-	c.Write("nvad.toml", "not even TOML") // what waits is not the file's
+	c.Write("nvad.toml", "not even TOML") // the pending change does not come from the file
 	c.restarted(0)
 	c.n.Logs("configuration still waits for confirmation", "rollback unless confirmed")
 	c.up(peer1)
@@ -202,9 +201,9 @@ func TestConfirmed(t *testing.T) {
 	c.follows(newSource)
 }
 
-// TestCrashUnconfirmed kills nvad while a change waits, and starts it after the
-// deadline: the last confirmed configuration runs, however often it is started,
-// until somebody says otherwise.
+// TestCrashUnconfirmed kills nvad while a change is pending and starts it after the deadline.
+// The last confirmed configuration runs, however often nvad is started, until somebody
+// explicitly changes that.
 func TestCrashUnconfirmed(t *testing.T) {
 	t.Parallel()
 	c := newChange(t)
@@ -225,7 +224,7 @@ func TestCrashUnconfirmed(t *testing.T) {
 	if c.Read("nvad.toml") != newPolicy().String() {
 		t.Error("the file was touched")
 	}
-	c.must(contains(c.tell("reload"), "soft refresh")) // an order is an order
+	c.must(contains(c.tell("reload"), "soft refresh")) // an explicit reload activates the file
 	c.follows(newSource)
 	c.restarted(0)
 	c.up(peer1)

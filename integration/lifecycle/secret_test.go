@@ -11,11 +11,11 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// Secrets of TestSecrets: one in the file, one in a file of its own, one that
-// systemd passes, and what each becomes.
+// The secrets of TestSecrets: one in the configuration file, one in a password file and one
+// that systemd passes, and the values that they are changed to.
 var secrets = []string{"rosebud-inline", "xanadu-in-a-file", "kane-of-systemd", "rosebud-changed", "xanadu-changed"}
 
-// shown collects everything that somebody may read of nvad.
+// shown collects everything that somebody may read about nvad.
 type shown struct {
 	*bed
 	text strings.Builder
@@ -23,7 +23,7 @@ type shown struct {
 
 func (s *shown) add(what, text string) { fmt.Fprintf(&s.text, "== %s\n%s\n", what, text) }
 
-// ask adds what a command prints, in both forms, whether it succeeds or not.
+// ask adds the output of a command as text and as JSON, whether it succeeds or not.
 func (s *shown) ask(command string) {
 	s.Helper()
 	for _, args := range []string{command, command + " -o json"} {
@@ -32,8 +32,8 @@ func (s *shown) ask(command string) {
 	}
 }
 
-// TestSecrets looks for TCP-MD5 keys in all that nvad shows, with the log at
-// debug: commands, errors, log, history.
+// TestSecrets looks for TCP-MD5 keys in everything that nvad shows with the log at debug
+// level: command output, errors, log and history.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -85,13 +85,13 @@ func TestSecrets(t *testing.T) {
 		}
 	}
 	if !strings.Contains(s.text.String(), "level=DEBUG") || !strings.Contains(s.text.String(), "password: changed") {
-		t.Errorf("too little was looked at:\n%s", s.text.String())
+		t.Errorf("the test looked at too little:\n%s", s.text.String())
 	}
 	b.keptSafe()
 }
 
-// keptSafe fails the test if the history has what password files hold, or is
-// open to others.
+// keptSafe fails the test if the history contains the content of password files, or can be
+// read by others.
 func (b *bed) keptSafe() {
 	b.Helper()
 	texts := 0
@@ -110,7 +110,7 @@ func (b *bed) keptSafe() {
 		text, err := os.ReadFile(path)
 		for _, secret := range []string{secrets[1], secrets[2], secrets[4]} {
 			if strings.Contains(string(text), secret) {
-				b.Errorf("%s has what a password file holds", path)
+				b.Errorf("%s contains the content of a password file", path)
 			}
 		}
 		return err

@@ -12,8 +12,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// warned waits until nvactl status shows all of want among its warnings about nvad
-// itself, and none if there is none.
+// warned waits until all of want is among the warnings about nvad itself in nvactl status.
+// Without want, it waits until there is no such warning.
 func (b *bed) warned(want ...string) {
 	b.Helper()
 	type warning struct{ Key, Code, Text string }
@@ -33,7 +33,7 @@ func (b *bed) warned(want ...string) {
 	})
 }
 
-// taken listens in nvad's namespace, as somebody else would.
+// taken listens on an address in nvad's namespace, as another program would.
 func (b *bed) taken(at string) net.Listener {
 	b.Helper()
 	var l net.Listener
@@ -52,8 +52,8 @@ func (b *bed) fetch(url string) string {
 	return r.out
 }
 
-// TestPortsTaken starts nvad where other programs have its ports: it routes, says who has
-// them, and takes them over when they are free.
+// TestPortsTaken starts nvad where other programs have its ports. nvad routes, reports who has
+// them, and takes them over once they are free.
 func TestPortsTaken(t *testing.T) {
 	t.Parallel()
 	lab.RequireCommands(t, "curl")
@@ -73,8 +73,8 @@ func TestPortsTaken(t *testing.T) {
 	b.frr(peer1, frrOptions{}) // nvad dials
 	since := b.up(peer1).Since
 
-	// A reload that has nothing to do with it is carried out, one that needs another
-	// port that is taken is refused and changes nothing.
+	// A reload that does not concern the ports is carried out. One that needs another port
+	// that is taken is refused and changes nothing.
 	s.daemon = append(s.daemon, `log-level = "debug"`)
 	b.configure(s)
 	b.tell("reload")
@@ -85,7 +85,7 @@ func TestPortsTaken(t *testing.T) {
 		t.Errorf("a reload that can't be served: %+v", r)
 	}
 	if now := b.up(peer1).Since; !now.Equal(since) {
-		t.Errorf("the session is another: since %s, was since %s", now, since)
+		t.Errorf("the session was replaced: up since %s, before since %s", now, since)
 	}
 
 	others["9179"].Close()
@@ -99,8 +99,8 @@ func TestPortsTaken(t *testing.T) {
 	n.Stop()
 }
 
-// TestBrokenFile restarts nvad with a broken file: what ran before goes on, loudly, until
-// the file is good.
+// TestBrokenFile restarts nvad with a broken file. The last configuration keeps running, with
+// a warning, until the file is repaired.
 func TestBrokenFile(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -128,8 +128,8 @@ func TestBrokenFile(t *testing.T) {
 	b.warned()
 }
 
-// TestRuinedHistory has a history that this nvad can't read, as after an upgrade that
-// renames a key: neither a change that waits nor a rollback keeps it from the file.
+// TestRuinedHistory has a history that this nvad can't read, as after an upgrade that renames
+// a key. Neither a pending change nor a rollback in it keeps nvad from using the file.
 func TestRuinedHistory(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -156,7 +156,7 @@ func TestRuinedHistory(t *testing.T) {
 	b.tell("confirm")
 	n.Stop()
 
-	n = b.start() // the file is what runs, and kept again
+	n = b.start() // nvad runs the file, and records it again
 	b.warned()
 	b.configure(ordinary(open(peer2)))
 	b.tell("reload")
@@ -170,8 +170,8 @@ func TestRuinedHistory(t *testing.T) {
 	b.neighbor(peer2)
 }
 
-// TestStartWaits starts nvad without the NIC that its router ID comes from. It waits as
-// long as it takes, and tells what for from the first moment.
+// TestStartWaits starts nvad without the NIC that its router ID is derived from. nvad waits as
+// long as necessary, and reports from the beginning what it waits for.
 func TestStartWaits(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -208,8 +208,8 @@ func TestStartWaits(t *testing.T) {
 	}
 }
 
-// TestReadOnly starts nvad where nothing can be written: it routes, and is there again
-// for nvactl when something can.
+// TestReadOnly starts nvad where nothing can be written. nvad routes, and can be reached with
+// nvactl once its directories can be written.
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
 	lab.RequireCommands(t, "mount", "umount", "nsenter")
@@ -223,17 +223,17 @@ func TestReadOnly(t *testing.T) {
 	b.routed("10.0.210.0/24")
 	n.Logs("msg=ready", "api not served", "configuration not kept", "read-only file system")
 	b.Sh("mount -o remount,rw %s", dir)
-	b.Sh("nsenter -m -t %d mount -o remount,rw %s", n.Cmd.Process.Pid, dir) // ip netns exec gave it mounts of its own
+	b.Sh("nsenter -m -t %d mount -o remount,rw %s", n.Cmd.Process.Pid, dir) // ip netns exec has given nvad its own mounts
 	b.Eventually(patience, func() error { _, err := os.Stat(b.socket); return err })
 	b.warned("history: the configurations of this run are not on disk")
 
-	// The next change brings the history up to date, also where it is none.
+	// The next change brings the history up to date, even if nothing differs.
 	b.tell("reload")
 	b.warned()
 	b.must(contains(b.tell("config history"), "start"))
 
-	// A full disk refuses neither a reload nor a restart. Another reload, once there is
-	// room, repairs what is on it.
+	// A full disk makes neither a reload nor a restart fail. Once there is room, another
+	// reload repairs what is on the disk.
 	filler := dir + "/filler"
 	fill := func() {
 		r := b.run("sh", "-c", "cat /dev/zero > "+filler)

@@ -10,9 +10,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestTechSupport gathers from a running nvad, and from one
-// that has ended. The passwords of its neighbors, one in the file and one in another,
-// are nowhere in it.
+// TestTechSupport gathers data from a running nvad and from one that has ended. The neighbors'
+// passwords, one in the configuration file and one in a password file, must not appear in it.
 func TestTechSupport(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -90,8 +89,8 @@ func (b *bed) gather(name string) string {
 	return out
 }
 
-// elsewhere runs nvactl tech-support in the neighbors' namespace, whose kernel is not
-// nvad's, which the list of contents has to say.
+// elsewhere runs nvactl tech-support in the neighbors' namespace. That kernel is not nvad's,
+// and the list of contents has to say so.
 func (b *bed) elsewhere(says string) {
 	b.Helper()
 	out, err := b.Command(b.theirs, lab.Build(b.T, "./cmd/nvactl"), "--socket", b.socket, "tech-support", "--output", filepath.Join(b.Dir, "theirs.tar.gz")).CombinedOutput()

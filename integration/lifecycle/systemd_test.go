@@ -20,7 +20,7 @@ type manager struct {
 	ready    func() // called at the first READY=1, before the next message is read
 }
 
-// manager makes the socket and returns the environment that names it.
+// manager creates the socket and returns the environment variable that names it.
 func (b *bed) manager(ready func()) (*manager, []string) {
 	b.Helper()
 	m := &manager{bed: b, ready: ready}
@@ -71,8 +71,8 @@ func (m *manager) told(pattern string) {
 	})
 }
 
-// TestReady starts nvad as systemd does: READY=1 comes when the link and every
-// static route stand.
+// TestReady starts nvad as systemd does: READY=1 comes once the link and every static route
+// are installed.
 func TestReady(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -96,11 +96,12 @@ func TestReady(t *testing.T) {
 	n.Stop()
 	all := m.all()
 	if last := all[len(all)-1]; last != "STOPPING=1" {
-		t.Errorf("last word %q of %q", last, all)
+		t.Errorf("last message %q of %q", last, all)
 	}
 }
 
-// TestNotify follows what systemd is told of a run: state, reloads, health.
+// TestNotify follows the notifications that systemd gets during a run: state, reloads and
+// health.
 func TestNotify(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)

@@ -9,16 +9,16 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// How often two NVAs are started together, and how soon each session must be
-// up, counted from the start of the processes.
+// How many times two NVAs are started together, and how soon after the start of the processes
+// each session must be up.
 const (
 	jointStarts  = 100
 	jointSession = 2 * time.Second
 )
 
-// TestStartedTogether starts two nvads at the same moment, each dialling the
-// other through the tunnel that both have yet to make. Neither may wait for a
-// timer, whichever of the two connections survives.
+// TestStartedTogether starts two nvads at the same moment. Each dials the other through a
+// tunnel that neither has created yet. Neither may have to wait for a timer, whichever of the
+// two connections survives.
 func TestStartedTogether(t *testing.T) {
 	b := newBed(t)
 	pair := []*half{
@@ -39,13 +39,13 @@ func TestStartedTogether(t *testing.T) {
 			}
 		}
 		for _, h := range pair {
-			h.nvad.Kill() // a graceful end would let the other side finish first
+			h.nvad.Kill() // after a graceful stop, the other side could finish first
 		}
 	}
 	t.Logf("%d starts, slowest session up %v after the processes were started", jointStarts, slowest.Round(time.Millisecond))
 }
 
-// half is one of two nvads that have each other for a neighbor.
+// half is one of two nvads that are each other's neighbor.
 type half struct {
 	ns, address, remote, inner, peer string
 	nvad                             *netbed.Process

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TestLateAddress gives nvad the address it is to speak from after it started.
+// TestLateAddress adds the address that nvad should use as its source after nvad has started.
 func TestLateAddress(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -24,7 +24,7 @@ func TestLateAddress(t *testing.T) {
 	}
 }
 
-// TestLateDevice starts nvad before its underlay device is there, or up.
+// TestLateDevice starts nvad before its underlay device exists, or before it is up.
 func TestLateDevice(t *testing.T) {
 	t.Parallel()
 	for name, absent := range map[string]bool{"absent": true, "down": false} {
@@ -55,8 +55,8 @@ func TestLateDevice(t *testing.T) {
 	}
 }
 
-// TestStopWhileWaiting ends nvad while its start waits for an address to derive
-// the router ID from: at once, and as an orderly end.
+// TestStopWhileWaiting stops nvad while it waits for an address from which to derive the
+// router ID. It must end at once, with a clean exit.
 func TestStopWhileWaiting(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)

@@ -26,7 +26,7 @@ func (b *bed) watch(args ...string) *watcher {
 	return &watcher{b, p, p.Log}
 }
 
-// sees waits for a line that has all of want.
+// sees waits for a line that contains all of want.
 func (w *watcher) sees(want ...string) {
 	w.Helper()
 	w.Eventually(patience, func() error {
@@ -39,7 +39,7 @@ func (w *watcher) sees(want ...string) {
 	})
 }
 
-// ended waits until nvactl ends, which is no error.
+// ended waits until nvactl ends, which must not be an error.
 func (w *watcher) ended() {
 	w.Helper()
 	if code := w.nvactl.Ended(); code != 0 {
@@ -47,8 +47,8 @@ func (w *watcher) ended() {
 	}
 }
 
-// TestWatch follows a neighbor and its route through a day: each change is seen
-// with what made it so, in the RIB and in the kernel.
+// TestWatch follows a neighbor and its route through a day. Each change appears with its
+// cause, in the RIB and in the kernel.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -77,7 +77,7 @@ func TestWatch(t *testing.T) {
 	w.sees("fib", "10.99.0.0/16 installed via "+peer1)
 	only.sees(prefix + " unreachable")
 	if strings.Contains(only.Read(only.log), "10.99.0.0") || strings.Contains(only.Read(only.log), "neighbor ") {
-		t.Errorf("more than asked for:\n%s", only.Read(only.log))
+		t.Errorf("more than requested:\n%s", only.Read(only.log))
 	}
 
 	only.nvactl.Signal(syscall.SIGINT)

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// leader is the id that the host has for the machine's PID 1.
+// leader returns the process id on the host of the machine's PID 1.
 func (m *Machine) leader() (string, error) {
 	if m.proc == nil {
 		return "", fmt.Errorf("%s is off", m.opt.Name)
@@ -30,8 +30,8 @@ func (m *Machine) leader() (string, error) {
 	return "", fmt.Errorf("%s has no PID 1 yet", m.opt.Name)
 }
 
-// Command prepares a command in the machine that is run by root, with no
-// environment but a path. Its error, if the machine is off, is that of running it.
+// Command prepares a command that root runs in the machine, with no environment but a path. If
+// the machine is off, running the command returns the error.
 func (m *Machine) Command(ctx context.Context, argv ...string) *exec.Cmd {
 	leader, err := m.leader()
 	cmd := exec.CommandContext(ctx, "nsenter", append([]string{"--target", leader,
@@ -43,8 +43,8 @@ func (m *Machine) Command(ctx context.Context, argv ...string) *exec.Cmd {
 	return cmd
 }
 
-// Output runs a command in the machine. It returns what that wrote to its
-// standard output, and what it wrote elsewhere as an error if it failed.
+// Output runs a command in the machine and returns its standard output. If the command fails,
+// the error contains its standard error.
 func (m *Machine) Output(ctx context.Context, argv ...string) (string, error) {
 	out, err := m.Command(ctx, argv...).Output()
 	var exit *exec.ExitError
@@ -57,8 +57,8 @@ func (m *Machine) Output(ctx context.Context, argv ...string) (string, error) {
 	return string(out), nil
 }
 
-// AwaitBooted waits until systemd has started all there is to start. Units that
-// failed are an error that names them.
+// AwaitBooted waits until systemd has started everything. If units have failed, the error
+// names them.
 func (m *Machine) AwaitBooted(ctx context.Context) error {
 	for {
 		state, err := m.Output(ctx, "systemctl", "is-system-running")
@@ -79,7 +79,8 @@ func (m *Machine) AwaitBooted(ctx context.Context) error {
 	}
 }
 
-// Journal returns everything the machine has logged since it was made, on or off.
+// Journal returns everything that the machine has logged since it was created, whether it is
+// on or off.
 func (m *Machine) Journal() string {
 	out, err := exec.Command("journalctl", "--no-pager", "--quiet", "--output=short-monotonic",
 		"--directory="+filepath.Join(m.Root(), "var/log/journal")).CombinedOutput()

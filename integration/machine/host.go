@@ -14,13 +14,12 @@ import (
 	"syscall"
 )
 
-// Where a host has the hierarchies of control groups in which systemd keeps its
-// units: the unified one, and beside it the one of its own where the controllers
-// have theirs.
+// The hierarchies of control groups in which systemd keeps its units on a host: the unified
+// one or, if the controllers are in other hierarchies, systemd's own beside it.
 var hierarchies = []string{"/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup"}
 
-// makeGroups makes control groups for a machine, which systemd-nspawn would else
-// share with its caller's other machines.
+// makeGroups creates control groups for a machine, which systemd-nspawn would otherwise share
+// with its caller's other machines.
 func makeGroups(name string) ([]string, error) {
 	var groups []string
 	for _, h := range hierarchies {
@@ -48,22 +47,20 @@ func killGroups(name string) {
 	}
 }
 
-// groupDirs lists the control groups of that name and those within, each after
-// the one it is in.
+// groupDirs lists the control groups of that name and those within, each after its parent.
 func groupDirs(name string) (dirs []string) {
 	for _, h := range hierarchies {
 		_ = filepath.WalkDir(filepath.Join(h, name), func(path string, e fs.DirEntry, err error) error {
 			if err == nil && e.IsDir() {
 				dirs = append(dirs, path)
 			}
-			return nil // a group may vanish under way
+			return nil // a group may vanish meanwhile
 		})
 	}
 	return dirs
 }
 
-// removeGroups removes the control groups of that name, which must be empty of
-// processes.
+// removeGroups removes the control groups of that name. No processes may be left in them.
 func removeGroups(name string) error {
 	var errs []error
 	for _, dir := range slices.Backward(groupDirs(name)) {
@@ -84,12 +81,12 @@ func entering(groups []string) string {
 	return b.String() + `exec "$@"`
 }
 
-// namespaceDir holds the network namespaces that have a name.
+// namespaceDir contains the named network namespaces.
 const namespaceDir = "/run/netns"
 
-// renew replaces a network namespace by a new one of the same name that keeps
-// the veth ends, as a power cycle does: addresses, routes, tunnels, rules and
-// settings are gone. Nobody may be in the old one any more.
+// renew replaces a network namespace by a new one of the same name that keeps the veth ends,
+// as a power cycle does: addresses, routes, tunnels, rules and settings are gone. No process
+// may be left in the old one.
 func renew(namespace string) error {
 	fresh := namespace + ".on"
 	nics, err := nicsOf(namespace)

@@ -1,20 +1,19 @@
-// Package machine boots Debian machines with systemd as PID 1, for tests of what
-// only a booted machine has: the service manager, the package manager, cloud-init,
+// Package machine boots Debian machines with systemd as PID 1, for tests of features that only
+// a booted machine has: the service manager, the package manager, cloud-init,
 // systemd-networkd, a reboot.
 //
-// A machine is a systemd-nspawn container. Its root is a copy-on-write layer over
-// a root that debootstrap made once, from the mirror that apt uses on this host,
-// and that stays in the user's cache directory. Its network is a network namespace
-// of the caller's: the veth ends there are its NICs. Nothing of the container is
-// registered with the host's service manager, which needs not be systemd.
+// A machine is a systemd-nspawn container. Its root is a copy-on-write layer over a root that
+// debootstrap made once, from the mirror that apt uses on this host. That root stays in the
+// user's cache directory. The machine's network is a network namespace of the caller's: the
+// veth ends there are its NICs. Nothing of the container is registered with the host's service
+// manager, which need not be systemd.
 //
-// A machine owns its layer, its control groups and, from Start on, the namespace,
-// which every start replaces by a fresh one of the same name that keeps nothing
-// but the NICs. Whatever a test process that died has left, the next one removes.
+// A machine owns its layer, its control groups and, after Start, the namespace. Every start
+// replaces the namespace by a new one of the same name that keeps nothing but the NICs. If a
+// test process dies, the next one removes what it has left.
 //
-// The suite is the host's. Images of Ubuntu, on which most NVAs run, can't be had
-// where these tests run; systemd, networkd and cloud-init are the same programs
-// there in other versions.
+// The suite is the host's. Images of Ubuntu, on which most NVAs run, are not available where
+// these tests run. Ubuntu has the same systemd, networkd and cloud-init in other versions.
 package machine
 
 import (
@@ -32,31 +31,31 @@ import (
 	"time"
 )
 
-// Options say which machine to make.
+// Options say which machine to create.
 type Options struct {
 	// Name is its host name.
 	Name string
-	// Namespace is the named network namespace (ip-netns(8)) whose veth ends are
-	// the machine's NICs. Every start takes everything else out of it.
+	// Namespace is the named network namespace (ip-netns(8)) whose veth ends are the machine's
+	// NICs. Every start removes everything else from it.
 	Namespace string
 }
 
-// Machine is a machine that is on or off. Its methods are for one goroutine,
-// but for Command and what rests on it.
+// Machine is a machine that is on or off. Only one goroutine may use its methods, except
+// Command and the methods built on it.
 type Machine struct {
 	opt  Options
-	id   string // among all machines of this host
+	id   string // unique among all machines of this host
 	dir  string
 	proc *exec.Cmd // systemd-nspawn, nil when off
 	done chan struct{}
 }
 
-// idPrefix begins the id of a machine; the process that owns it follows.
+// idPrefix is the beginning of a machine's id. The id of the process that owns it follows.
 const idPrefix = "nvadm"
 
 var count atomic.Int32
 
-// New makes a machine that is off.
+// New creates a machine that is off.
 func New(o Options) (*Machine, error) {
 	base, err := baseRoot()
 	if err != nil {
@@ -90,12 +89,11 @@ func New(o Options) (*Machine, error) {
 	return m, nil
 }
 
-// Root is the directory that is the machine's root, on or off. What it has below
-// /run and /tmp when it is on is not seen there.
+// Root returns the directory that is the machine's root, on or off. It does not show what a
+// running machine has below /run and /tmp.
 func (m *Machine) Root() string { return filepath.Join(m.dir, "root") }
 
-// Write puts a file into the machine, on or off, and makes the directories that
-// are missing.
+// Write writes a file in the machine, on or off, and creates missing directories.
 func (m *Machine) Write(path, text string) error {
 	path = filepath.Join(m.Root(), path)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -104,8 +102,8 @@ func (m *Machine) Write(path, text string) error {
 	return os.WriteFile(path, []byte(text), 0o644)
 }
 
-// Start switches the machine on and returns at once. It shuts down when the
-// process that started it dies.
+// Start switches the machine on and returns at once. The machine shuts down when the process
+// that started it dies.
 func (m *Machine) Start() error {
 	if err := renew(m.opt.Namespace); err != nil {
 		return err
@@ -123,7 +121,7 @@ func (m *Machine) Start() error {
 		"systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--directory="+m.Root(),
 		"--capability=CAP_NET_ADMIN", "--machine="+m.id, "--network-namespace-path="+filepath.Join(namespaceDir, m.opt.Namespace),
 		"--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=read-only")
-	// The network's settings are the namespace's, so they are the machine's to change.
+	// The network settings belong to the namespace, so the machine may change them.
 	cmd.Env = append(os.Environ(), "SYSTEMD_NSPAWN_API_VFS_WRITABLE=network")
 	cmd.Stdout, cmd.Stderr = console, console
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setsid: true}
@@ -135,9 +133,9 @@ func (m *Machine) Start() error {
 	return nil
 }
 
-// startOnThread starts a command that gets its parent-death signal and closes done
-// when it has ended. The kernel means the death of the thread that started it, so
-// that thread does nothing else.
+// startOnThread starts a command that gets its parent-death signal and closes done when it has
+// ended. The kernel sends that signal when the starting thread ends, so this thread does
+// nothing else.
 func startOnThread(cmd *exec.Cmd, done chan struct{}) error {
 	started := make(chan error)
 	go func() {
@@ -153,7 +151,7 @@ func startOnThread(cmd *exec.Cmd, done chan struct{}) error {
 	return <-started
 }
 
-// Stop shuts the machine down in order and waits until it is off.
+// Stop shuts the machine down cleanly and waits until it is off.
 func (m *Machine) Stop(ctx context.Context) error {
 	if m.proc == nil {
 		return nil
@@ -175,8 +173,8 @@ func (m *Machine) Kill() error {
 	return m.off(ctx)
 }
 
-// Reboot shuts the machine down in order and starts it again. It returns when
-// that has begun to boot.
+// Reboot shuts the machine down cleanly and starts it again. It returns once the machine has
+// begun to boot.
 func (m *Machine) Reboot(ctx context.Context) error {
 	if err := m.Stop(ctx); err != nil {
 		return err
@@ -184,7 +182,7 @@ func (m *Machine) Reboot(ctx context.Context) error {
 	return m.Start()
 }
 
-// off waits until systemd-nspawn and all that ran in the machine have ended.
+// off waits until systemd-nspawn and everything that ran in the machine have ended.
 func (m *Machine) off(ctx context.Context) error {
 	select {
 	case <-m.done:
@@ -195,8 +193,8 @@ func (m *Machine) off(ctx context.Context) error {
 	return removeTraces(ctx, m.id)
 }
 
-// removeTraces removes what a machine that has ended leaves on the host: its
-// control groups, once the last process is gone, and systemd-nspawn's directory.
+// removeTraces removes from the host what an ended machine has left: its control groups, once
+// the last process is gone, and systemd-nspawn's directory.
 func removeTraces(ctx context.Context, id string) error {
 	for {
 		err := removeGroups(id)
@@ -231,7 +229,7 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-// sweep removes the machines of processes that died without doing so.
+// sweep removes the machines of processes that died before they could.
 func sweep(cache string) error {
 	dirs, err := filepath.Glob(filepath.Join(cache, idPrefix+"*x*"))
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 
-// TestMachine takes a machine through its life: files from outside, a boot, a
-// reboot, a power cut. Only what is on its disk survives.
+// TestMachine puts a machine through files from outside, a boot, a reboot and a power cut.
+// Only what is on its disk survives.
 func TestMachine(t *testing.T) {
 	lab.RequireRoot(t)
 	prefix := fmt.Sprintf("nvm%d", os.Getpid())

@@ -14,8 +14,8 @@ import (
 	"syscall"
 )
 
-// packages are installed in addition to Debian's minimal root. cloud-init is
-// installed apart: debootstrap fails on it.
+// packages are installed in addition to Debian's minimal root. cloud-init is installed
+// separately, because debootstrap fails on it.
 var packages = []string{
 	"systemd", "systemd-sysv", "dbus", "iproute2", "iputils-ping", "nftables", "procps", "curl", "ca-certificates",
 }
@@ -23,8 +23,8 @@ var packages = []string{
 //go:embed furnish.sh
 var furnish string
 
-// baseRoot returns the root that all machines share, and makes it if it is not in
-// the cache.
+// baseRoot returns the root that all machines share. If it is not in the cache, baseRoot
+// creates it.
 func baseRoot() (string, error) {
 	cache, err := cacheDir()
 	if err != nil {
@@ -54,7 +54,8 @@ func baseRoot() (string, error) {
 	return root, os.Rename(unfinished, root)
 }
 
-// noRoot says that there is no root and none can be made, as without a network.
+// noRoot is the error if there is no root and none can be created, for example without a
+// network.
 type noRoot struct{ error }
 
 func cacheDir() (string, error) {
@@ -80,8 +81,8 @@ func lock(path string) (unlock func(), err error) {
 // source is a line of sources.list.
 type source struct{ uri, suite, component string }
 
-// aptSources returns the host's suite and where its apt gets that suite's
-// packages from: the suite's own archive first, then its updates.
+// aptSources returns the host's suite and where its apt gets that suite's packages: the
+// suite's own archive first, then its updates.
 func aptSources() (suite string, list []source, err error) {
 	release, err := os.ReadFile("/etc/os-release")
 	if err != nil {
@@ -131,7 +132,7 @@ func makeRoot(dir, suite string, sources []source) error {
 	return quietly("chroot", dir, "sh", "-euc", furnish)
 }
 
-// quietly runs a command and returns the end of what it said if it failed.
+// quietly runs a command. If it fails, the error contains the end of its output.
 func quietly(argv ...string) error {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8", "PATH=/usr/sbin:/usr/bin:/sbin:/bin")

@@ -15,11 +15,11 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// patience bounds a boot or a shutdown, which take some seconds on an idle host.
+// patience is the limit for a boot or a shutdown, which take some seconds on an idle host.
 const patience = 2 * time.Minute
 
-// Make makes a machine for a test, off, and removes it at the test's end. If the
-// test has failed its journal is printed first.
+// Make creates a machine for a test, off, and removes it at the end of the test. If the test
+// has failed, it prints the machine's journal first.
 func Make(t testing.TB, o Options) *Machine {
 	t.Helper()
 	lab.RequireRoot(t)
@@ -57,7 +57,7 @@ func (m *Machine) Boot(t testing.TB) {
 	m.Booted(t)
 }
 
-// Booted waits until the machine is up, all of it.
+// Booted waits until the machine has booted completely.
 func (m *Machine) Booted(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -67,8 +67,8 @@ func (m *Machine) Booted(t testing.TB) {
 	}
 }
 
-// Exec runs a command in the machine and returns what it prints. The test fails
-// if the command does.
+// Exec runs a command in the machine and returns its output. It fails the test if the command
+// fails.
 func (m *Machine) Exec(t testing.TB, argv ...string) string {
 	t.Helper()
 	out, err := m.Output(t.Context(), argv...)
@@ -111,8 +111,8 @@ func (m *Machine) Put(t testing.TB, path, text string) {
 	}
 }
 
-// Networkd is a file for systemd-networkd that gives eth0 an address with its
-// prefix length and routes, each "PREFIX GATEWAY".
+// Networkd returns a file for systemd-networkd that gives eth0 an address with its prefix
+// length, and routes, each "PREFIX GATEWAY".
 func Networkd(address string, routes ...string) string {
 	var b strings.Builder
 	b.WriteString("[Match]\nName=eth0\n\n[Network]\nAddress=" + address + "\nLinkLocalAddressing=no\n")
@@ -128,8 +128,8 @@ var debs struct {
 	paths map[string]string
 }
 
-// Deb builds the Debian package of this tree, as `make deb` does, with a version
-// of the caller's choice, once per test binary. [lab.Main] removes it.
+// Deb builds the Debian package of this tree with the given version, as `make deb` does, once
+// for each test binary. [lab.Main] removes it.
 func Deb(t testing.TB, version string) string {
 	t.Helper()
 	debs.Lock()

@@ -1,3 +1,3 @@
-// Package prometheus has a real Prometheus scrape a real nvad, and holds the alert
-// rules and the dashboard against what it finds.
+// Package prometheus lets a real Prometheus scrape a real nvad, and checks the alert rules and
+// the dashboard against the metrics it finds.
 package prometheus

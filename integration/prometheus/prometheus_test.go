@@ -61,7 +61,7 @@ scrape_configs:
     static_configs: [{ targets: ["127.0.0.1:9179"] }]
 `
 
-// configs is a file of the shipped ones.
+// configs returns the path of a shipped configuration file.
 func configs(t *testing.T, name string) string {
 	t.Helper()
 	root, err := lab.ModuleRoot()
@@ -71,7 +71,7 @@ func configs(t *testing.T, name string) string {
 	return filepath.Join(root, "configs", name)
 }
 
-// The alert rules are right, fire when they should and only then.
+// The alert rules are valid, and fire when they should and only then.
 func TestRules(t *testing.T) {
 	lab.RequireCommands(t, "promtool")
 	for _, args := range [][]string{
@@ -101,8 +101,8 @@ func read(t *testing.T, name string) string {
 	return string(data)
 }
 
-// Prometheus scrapes nvad, evaluates the rules without an error, and has every
-// metric that rules and dashboard name.
+// Prometheus scrapes nvad, evaluates the rules without an error, and has every metric that
+// rules and dashboard use.
 func TestScrape(t *testing.T) {
 	lab.RequireCommands(t, "curl", "prometheus")
 	b := newBed(t)
@@ -131,7 +131,7 @@ func TestScrape(t *testing.T) {
 	}
 }
 
-// expressions are the queries of the dashboard with its variables filled in.
+// expressions returns the queries of the dashboard with its variables filled in.
 func expressions(t *testing.T) []string {
 	t.Helper()
 	var dashboard struct {
@@ -167,7 +167,7 @@ func newBed(t *testing.T) bed {
 	return b
 }
 
-// get asks Prometheus.
+// get sends a request to Prometheus.
 func (b bed) get(path string, into any) error {
 	out, err := netbed.Try(b.Command("nva", "curl", "-s", "--globoff", "http://127.0.0.1:9090"+path))
 	if err != nil {
@@ -194,7 +194,7 @@ func (b bed) ask(path string) {
 	}
 }
 
-// query waits until a query has so many results; -1: any.
+// query waits until a query has want results; -1: any number.
 func (b bed) query(expr string, want int) {
 	b.Helper()
 	lab.Eventually(b, 60*time.Second, func() error {
@@ -209,8 +209,8 @@ func (b bed) query(expr string, want int) {
 	})
 }
 
-// rules waits until every rule was evaluated without an error. An NVA whose
-// sessions are down must be alerted of.
+// rules waits until every rule has been evaluated without an error. For an NVA whose sessions
+// are down, there must be an alert.
 func (b bed) rules() {
 	b.Helper()
 	lab.Eventually(b, 60*time.Second, func() error {

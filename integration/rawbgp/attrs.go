@@ -58,7 +58,7 @@ type Attrs struct {
 	Ext               []uint64
 	OriginatorID      netip.Addr
 	ClusterList       []netip.Addr
-	Unknown           []byte // value of an optional transitive attribute that nobody knows
+	Unknown           []byte // value of an optional transitive attribute that no daemon knows
 }
 
 // Route is a prefix with its attributes.

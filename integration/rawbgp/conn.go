@@ -24,8 +24,7 @@ type Conn struct {
 	err error
 }
 
-// Next returns the type and the body of the next message. The body is overwritten by the
-// one after it.
+// Next returns the type and the body of the next message. The next call overwrites the body.
 func (c *Conn) Next() (typ byte, body []byte, err error) {
 	if _, err := io.ReadFull(c.r, c.buf[:HeaderLen]); err != nil {
 		return 0, nil, err
@@ -46,7 +45,7 @@ func (c *Conn) expect(typ byte) error {
 	return err
 }
 
-// Serve sends KEEPALIVEs and gives every message but NOTIFICATION to take, until the
+// Serve sends KEEPALIVEs and passes every message except NOTIFICATION to take, until the
 // connection ends or take fails. Then it closes the connection and calls ended.
 func (c *Conn) Serve(take func(typ byte, body []byte) error, ended func()) {
 	defer close(c.done)
@@ -71,7 +70,8 @@ func (c *Conn) Serve(take func(typ byte, body []byte) error, ended func()) {
 	}
 }
 
-// Err says why the session ended; nil while it lasts, and if this end has ended it.
+// Err returns why the session ended. It returns nil while the session lasts, and if this end
+// has closed it.
 func (c *Conn) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

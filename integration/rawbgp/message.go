@@ -1,13 +1,13 @@
-// Package rawbgp is the BGP speaker of the integration tests: it says exactly what it is
-// told to, and remembers exactly what it hears.
+// Package rawbgp is the BGP speaker of the integration tests: it sends exactly what a test
+// tells it to send, and records exactly what it receives.
 //
-// It has no table to choose from and no policy. It judges routing daemons, so it shares no
-// code with any of them, GoBGP and nvad's codec included. What it hears is kept as
-// octets, and put into words only to be compared and printed.
+// It has no table to choose from and no policy. Tests use it to judge routing daemons, so it
+// shares no code with any of them, including GoBGP and nvad's codec. It keeps what it receives
+// as octets, and decodes them only to compare and print them.
 //
-// A [Peer] makes a [Session], which keeps the routes that the neighbor announces. A test
-// that writes octets of its own making, or counts a million routes, takes the [Conn] of
-// [Peer.Handshake] instead, and reads and writes messages itself.
+// A [Peer] opens a [Session], which keeps the routes that the neighbor announces. A test that
+// writes hand-made octets, or counts a million routes, uses the [Conn] of [Peer.Handshake]
+// instead, and reads and writes messages itself.
 package rawbgp
 
 import (
@@ -42,7 +42,7 @@ func AppendMessage(b []byte, typ byte, fill func([]byte) []byte) []byte {
 	return b
 }
 
-// Message puts a header in front of a body.
+// Message returns a message with the given body.
 func Message(typ byte, body []byte) []byte {
 	return AppendMessage(make([]byte, 0, HeaderLen+len(body)), typ, func(b []byte) []byte { return append(b, body...) })
 }
@@ -73,7 +73,7 @@ func Fields(body []byte) (withdrawn, attrs, announced []byte, err error) {
 	return withdrawn, attrs, announced, err
 }
 
-// Heard is a set of attributes as it arrived: by name, each value in words.
+// Heard is a set of attributes as it arrived: names with values as text.
 type Heard map[string]string
 
 // Update is an UPDATE of IPv4 routes as it arrived. Attrs is empty if it has no attributes.

@@ -25,9 +25,9 @@ type Peer struct {
 	Hold          time.Duration // proposed; 0: 90 s
 	// Dial opens a connection; the caller knows the network namespace.
 	Dial func(ctx context.Context, local, remote netip.AddrPort) (net.Conn, error)
-	// Restart asks the neighbor to keep routes for so many whole seconds after the session
-	// is lost (RFC 4724). 0 announces one second and that nothing is forwarded meanwhile,
-	// so that no routes are kept.
+	// Restart asks the neighbor to keep routes for that many whole seconds after the session
+	// is lost (RFC 4724). 0 announces one second and no preserved forwarding state, so that no
+	// routes are kept.
 	Restart time.Duration
 	// Plain leaves graceful restart out, as a Route Server does.
 	Plain bool
@@ -35,7 +35,7 @@ type Peer struct {
 	// such messages. A Conn reads none.
 	Extended bool
 	// Watch, if set, is called with every UPDATE of a Session, in the order of the wire and
-	// before Table has it. Nothing is read meanwhile.
+	// before Table contains it. Nothing is read until it returns.
 	Watch func(Update)
 }
 
@@ -127,7 +127,7 @@ func (p Peer) Connect(ctx context.Context) (*Session, error) {
 	return p.serve(conn), nil
 }
 
-// Begin makes a session on a connection, whoever opened it. On an error the connection is
+// Begin opens a session on a connection, whoever opened that. On an error the connection is
 // closed.
 func (p Peer) Begin(conn net.Conn) (*Session, error) {
 	c, err := p.Handshake(conn)

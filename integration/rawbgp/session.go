@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// perUpdate is how many prefixes share an UPDATE at most, so that it stays
-// below 4,096 octets whatever its attributes.
+// perUpdate is how many prefixes share an UPDATE at most, so that it stays below 4,096 octets
+// whatever its attributes are.
 const perUpdate = 100
 
 // Session is a session that keeps what the neighbor announces. Its methods may be used by
@@ -28,7 +28,7 @@ func (p Peer) serve(conn *Conn) *Session {
 	return s
 }
 
-// take keeps what an UPDATE announces.
+// take records what an UPDATE announces and withdraws.
 func (s *Session) take(typ byte, body []byte) error {
 	if typ != TypeUpdate {
 		return nil
@@ -59,7 +59,7 @@ func (s *Session) Table() map[netip.Prefix]Heard {
 	return maps.Clone(s.table)
 }
 
-// Quiet returns for how long the neighbor has announced and withdrawn nothing.
+// Quiet returns how long the neighbor has announced and withdrawn nothing.
 func (s *Session) Quiet() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

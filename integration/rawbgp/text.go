@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// known are the attributes whose values have a form of their own, with the flags that they
-// must have; other flags are printed.
+// known lists the attributes that are printed in a special form, and the flags that they must
+// have; other flags are printed.
 var known = map[uint8]struct {
 	name  string
 	flags uint8
@@ -24,7 +24,7 @@ var known = map[uint8]struct {
 	AttrExt: {"ext-communities", OptionalTransitive}, AttrLarge: {"large-communities", OptionalTransitive},
 }
 
-// decode puts the path attributes of an UPDATE into words. It ignores whether a length is
+// decode returns the path attributes of an UPDATE as text. It ignores whether a length is
 // encoded in one octet or in two.
 func decode(data []byte) (Heard, error) {
 	out := Heard{}
@@ -124,7 +124,7 @@ func pathText(v []byte) string {
 			return "malformed " + hex.EncodeToString(v)
 		}
 		v = v[2+len(asns):]
-		if len(asns) == 0 { // FRR sends what it has emptied
+		if len(asns) == 0 { // FRR sends a set that it has emptied
 			continue
 		}
 		if typ == Set || typ == ConfedSet {
@@ -148,7 +148,7 @@ func sorted(values []byte, size int) []byte {
 	return slices.Concat(slices.CompactFunc(list, bytes.Equal)...)
 }
 
-// Describe returns a set of attributes in words, as a neighbor hears it.
+// Describe returns a set of attributes as text, in the form in which a neighbor receives it.
 func Describe(a *Attrs) string {
 	heard, err := decode(a.encode())
 	if err != nil {

@@ -24,13 +24,13 @@ var (
 	sources = [2]string{ourAddress.String(), "10.0.0.8"}
 )
 
-// bed is nvad in a namespace, joined by one link to that of its neighbors.
+// bed is nvad in a namespace that one link connects to its neighbors' namespace.
 type bed struct {
 	*netbed.Bed
 	daemon *netbed.Process
 }
 
-// newBed makes the namespaces and runs nvad with a configuration.
+// newBed creates the namespaces and runs nvad with a configuration.
 func newBed(t *testing.T, config string) *bed {
 	t.Helper()
 	b := &bed{Bed: netbed.New(t, "nvad", "peers")}
@@ -41,7 +41,7 @@ func newBed(t *testing.T, config string) *bed {
 	return b
 }
 
-// reload has nvad read its file again, in either way.
+// reload makes nvad read its file again, by signal or by nvactl.
 func (b *bed) reload(bySignal bool) {
 	b.Helper()
 	if bySignal {

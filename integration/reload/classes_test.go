@@ -13,9 +13,9 @@ import (
 type class byte
 
 const (
-	steady   class = 10 // both policies announce it; nobody touches it but they
+	steady   class = 10 // both policies announce it; only the reloads affect it
 	changing class = 11 // both announce it; its attributes change
-	flapping class = 12 // both announce it; it comes and goes
+	flapping class = 12 // both announce it; it is announced and withdrawn
 	onlyOne  class = 20 // policy 2 denies it on import
 	onlyTwo  class = 21 // policy 1 denies it on export
 	byLists  class = 30 // policy 1 denies it on import, policy 2 on export
@@ -29,8 +29,8 @@ var (
 	denied    = []class{byLists, byMarks, byPaths, byColour}
 )
 
-// perClass times all classes are more destinations than the engine looks at in
-// one turn, so that much happens while a reload is on its way.
+// perClass times the number of classes is more than the engine processes in one turn, so that
+// much happens during a reload.
 const perClass = 400
 
 func (c class) prefix(i int) netip.Prefix {
@@ -56,9 +56,9 @@ func (f *feeder) attrs(c class, version uint32) *rawbgp.Attrs {
 	return a
 }
 
-// policyOf tells by which policy attributes were made; 0 with a reason if by
-// none, or by both. External neighbors are told it by MED, internal ones by
-// LOCAL_PREF, both by a community that import policy added.
+// policyOf returns the policy that produced the attributes, or 0 and a reason if neither did,
+// or both. It reads the policy from MED for external neighbors, from LOCAL_PREF for internal
+// ones, and for both from a community that import policy added.
 func policyOf(h rawbgp.Heard, internal bool) (policy int, reason string) {
 	marks := strings.Fields(h["communities"])
 	for n := 1; n <= 2; n++ {

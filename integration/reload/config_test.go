@@ -1,7 +1,7 @@
 package reload
 
-// head is the part that both configurations share. One listener comes before the feeders
-// and one after them, because a reload takes neighbors in the order of the file.
+// head is the part that both configurations share. One listener comes before the feeders and
+// one after them, because a reload processes neighbors in the order of the file.
 const head = `
 asn = 65001
 router-id = "10.0.0.4"

@@ -12,15 +12,15 @@ import (
 type feeder struct {
 	asn     uint32
 	address netip.Addr
-	backup  bool // its paths are longer, so that they win only alone
+	backup  bool // its paths are longer, so that they win only when there are no others
 	session *rawbgp.Session
 	random  *rand.Rand
-	table   map[netip.Prefix]uint32 // version announced last
-	changes [2]int                  // of routes that are announced, and that are denied
+	table   map[netip.Prefix]uint32 // the version announced last
+	changes [2]int                  // changes of announced routes, and of denied ones
 }
 
-// newFeeder returns a feeder with everything to announce. The backup has none
-// of the prefixes that come and go: their withdrawals shall reach the listeners.
+// newFeeder returns a feeder with everything to announce. The backup has none of the prefixes
+// that come and go, so that their withdrawals reach the listeners.
 func newFeeder(asn uint32, address netip.Addr, backup bool) *feeder {
 	f := &feeder{asn: asn, address: address, backup: backup, random: rand.New(rand.NewPCG(1, uint64(asn))), table: map[netip.Prefix]uint32{}}
 	for _, list := range [][]class{announced, denied} {
@@ -35,7 +35,7 @@ func newFeeder(asn uint32, address netip.Addr, backup bool) *feeder {
 	return f
 }
 
-// announce begins with all of the table.
+// announce begins with the whole table.
 func (f *feeder) announce() error {
 	var routes []rawbgp.Route
 	sets := map[[2]uint32]*rawbgp.Attrs{}
@@ -49,8 +49,8 @@ func (f *feeder) announce() error {
 	return f.session.Announce(routes)
 }
 
-// touched are the announced classes whose routes a feeder changes. The backup
-// changes what stands behind the best paths, and under the steady ones.
+// touched returns the announced classes whose routes a feeder changes. The backup changes the
+// paths behind the best ones, including those of the steady class.
 func (f *feeder) touched() []class {
 	if f.backup {
 		return []class{steady, onlyOne, onlyTwo}
@@ -58,8 +58,8 @@ func (f *feeder) touched() []class {
 	return []class{changing, flapping, onlyOne, onlyTwo}
 }
 
-// flap changes routes at a rate a second until stop is closed, every second one
-// among those that are denied.
+// flap changes rate routes a second until stop is closed. Every second change is to a denied
+// route.
 func (f *feeder) flap(rate int, stop <-chan struct{}) error {
 	begin := time.Now()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -80,7 +80,7 @@ func (f *feeder) flap(rate int, stop <-chan struct{}) error {
 	}
 }
 
-// change withdraws a route, announces it, or gives it other attributes.
+// change withdraws a route, announces it, or changes its attributes.
 func (f *feeder) change(classes []class) error {
 	c := classes[f.random.IntN(len(classes))]
 	p := c.prefix(f.random.IntN(perClass))
@@ -93,6 +93,7 @@ func (f *feeder) change(classes []class) error {
 	return f.session.Routes([]rawbgp.Route{{Prefix: p, Attrs: f.attrs(c, version+1)}})
 }
 
-// mayWithdraw: what both policies announce is to stay, or a withdrawal would
-// not tell whose it was.
+// mayWithdraw reports whether a feeder may withdraw routes of a class. What both policies
+// announce has to stay: otherwise a withdrawal could come from either the feeder or the
+// reload.
 func (f *feeder) mayWithdraw(c class) bool { return c == flapping || c >= byLists }

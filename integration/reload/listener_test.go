@@ -16,7 +16,7 @@ type listener struct {
 	session  *rawbgp.Session
 
 	mu     sync.Mutex
-	table  map[netip.Prefix]int // policy that it was announced by
+	table  map[netip.Prefix]int // the policy under which it was announced
 	steady [3]int               // steady prefixes by policy
 	heard  map[netip.Prefix]int // announcements and withdrawals
 	total  int
@@ -27,14 +27,14 @@ func newListener(asn uint32, address netip.Addr) *listener {
 	return &listener{asn: asn, address: address, internal: asn == ourASN, table: map[netip.Prefix]int{}, heard: map[netip.Prefix]int{}}
 }
 
-// fault remembers the first faults.
+// fault records the first faults.
 func (l *listener) fault(p netip.Prefix, format string, args ...any) {
 	if len(l.faults) < 20 {
 		l.faults = append(l.faults, fmt.Sprintf("%s: %s: ", l.address, p)+fmt.Sprintf(format, args...))
 	}
 }
 
-// hear is given every UPDATE.
+// hear checks every UPDATE.
 func (l *listener) hear(u rawbgp.Update) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -82,8 +82,8 @@ func (l *listener) announced(p netip.Prefix, h rawbgp.Heard) {
 	l.table[p] = policy
 }
 
-// follows returns nil once all that nobody else touches is announced by a
-// policy, and by it alone.
+// follows returns nil once every prefix that the feeders leave alone is announced under the
+// given policy, and under no other.
 func (l *listener) follows(policy int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -91,7 +91,7 @@ func (l *listener) follows(policy int) error {
 		return nil // there is nothing to wait for
 	}
 	if n := l.steady[policy]; n != perClass {
-		return fmt.Errorf("%s: %d of %d steady routes by policy %d", l.address, n, perClass, policy)
+		return fmt.Errorf("%s: %d of %d steady routes come from policy %d", l.address, n, perClass, policy)
 	}
 	if err := l.session.Err(); err != nil {
 		return fmt.Errorf("%s: %w", l.address, err)
@@ -99,7 +99,7 @@ func (l *listener) follows(policy int) error {
 	return nil
 }
 
-// most is how often a prefix of a class was told of, at most.
+// most returns the highest number of changes that were heard for a prefix of a class.
 func (l *listener) most(c class) (most int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -22,7 +22,7 @@ var (
 
 const patience = 20 * time.Second
 
-// config is the file with policy 1 or 2 in it.
+// config returns the file with policy 1 or 2 in it.
 func config(policy int) string {
 	deny, mark, rest := "private", "65001:66", policy1
 	if policy == 2 {
@@ -31,15 +31,15 @@ func config(policy int) string {
 	return strings.NewReplacer("DENY", deny, "MARK", mark).Replace(head + rest)
 }
 
-// field is the neighbors of a bed.
+// field is the set of a bed's neighbors.
 type field struct {
 	*bed
 	feeders   []*feeder
 	listeners []*listener
 }
 
-// meet connects listeners and feeders, and has the feeders announce all, one after the
-// other: if nvad read the backup's routes first, it would announce those of both.
+// meet connects listeners and feeders and makes the feeders announce everything, one after the
+// other. If nvad read the backup's routes first, it would announce the routes of both.
 func meet(b *bed, feeders ...*feeder) *field {
 	b.Helper()
 	f := &field{bed: b, feeders: feeders, listeners: []*listener{
@@ -75,20 +75,20 @@ func (f *field) await(policy int) {
 	}
 }
 
-// hush waits until nothing is said any more.
+// hush waits until no more UPDATEs come.
 func (f *field) hush() {
 	f.Helper()
 	for _, l := range f.listeners {
 		lab.Eventually(f.T, patience, func() error {
 			if q := l.session.Quiet(); q < time.Second {
-				return fmt.Errorf("%s hears something still", l.address)
+				return fmt.Errorf("%s still gets UPDATEs", l.address)
 			}
 			return nil
 		})
 	}
 }
 
-// TestReloads reloads the file while routes flap, and judges every UPDATE.
+// TestReloads reloads the file while routes flap, and checks every UPDATE.
 func TestReloads(t *testing.T) {
 	lab.RequireRoot(t)
 	lab.Build(t, "./cmd/nvactl")
@@ -135,7 +135,7 @@ func (f *field) faulty() bool {
 	return false
 }
 
-// judge says what was heard, and fails the test for what should not have been.
+// judge logs what was heard, and fails the test for every fault.
 func (f *field) judge(elapsed time.Duration) {
 	f.Helper()
 	var changes [2]int
@@ -153,7 +153,7 @@ func (f *field) judge(elapsed time.Duration) {
 			f.Error(fault)
 		}
 		if n := l.most(steady); n > *reloads+1 {
-			f.Errorf("%s was told of one steady prefix %d times in %d reloads", l.address, n, *reloads)
+			f.Errorf("%s was sent one steady prefix %d times in %d reloads", l.address, n, *reloads)
 		}
 	}
 	for _, n := range f.neighbors() {
@@ -163,8 +163,8 @@ func (f *field) judge(elapsed time.Duration) {
 	}
 }
 
-// compare starts afresh with the last file and the last routes: the outcome must
-// be that of all the reloads.
+// compare starts a new nvad with the last file and the last routes. The result must equal the
+// result of all the reloads.
 func (f *field) compare(policy int) {
 	f.Helper()
 	fresh := meet(newBed(f.T, config(policy)), f.feeders...)
@@ -175,7 +175,7 @@ func (f *field) compare(policy int) {
 	}
 	a, b := f.kernel(), fresh.kernel()
 	if !slices.Equal(a, b) {
-		f.Errorf("%d routes in the kernel, a fresh start has %d, or others", len(a), len(b))
+		f.Errorf("the kernel has %d routes, after a fresh start %d, or different ones", len(a), len(b))
 	}
 	for _, line := range a {
 		if !strings.Contains(line, " src "+sources[policy-1]) && !strings.HasPrefix(line, "10.31.") {
@@ -187,7 +187,7 @@ func (f *field) compare(policy int) {
 
 var objectID = regexp.MustCompile(`nhid \d+ `)
 
-// kernel is nvad's routes in the kernel.
+// kernel returns nvad's routes in the kernel.
 func (b *bed) kernel() []string {
 	b.Helper()
 	routes := strings.TrimSpace(b.Sh("ip -n %s -o route show proto 186", b.NS("nvad")))

@@ -9,13 +9,13 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// dampening is how long a VNet of these tests delays the second change of a route:
-// long enough to be told from convergence and shorter than Azure's 30 s.
+// dampening is how long a VNet of these tests delays the second change of a route: long enough
+// to be distinguished from convergence and shorter than Azure's 30 s.
 const dampening = 8 * time.Second
 
-// TestRestartOfOne restarts one NVA of a pair in a VNet that dampens changes. Behind
-// a load balancer nothing changes in the VNet. Without one the set of next hops
-// changes twice, and the second time waits.
+// TestRestartOfOne restarts one NVA of a pair in a VNet that dampens changes. Behind a load
+// balancer nothing changes in the VNet. Without one, the set of next hops changes twice, and
+// the second change is delayed.
 func TestRestartOfOne(t *testing.T) {
 	t.Parallel()
 	for name, keep := range map[string]bool{"load balancer": true, "own next hops": false} {
@@ -39,7 +39,7 @@ func TestRestartOfOne(t *testing.T) {
 	}
 }
 
-// pairOf returns hub00's NVAs, told to set the frontend as next hop or not.
+// pairOf returns hub00's NVAs, which set the frontend as next hop or their own addresses.
 func pairOf(t *testing.T, frontend bool) map[string]lab.NVA {
 	t.Helper()
 	if frontend {
@@ -52,7 +52,7 @@ func pairOf(t *testing.T, frontend bool) map[string]lab.NVA {
 	return nvas
 }
 
-// change is one change of a route's next hops, at some time after the start.
+// change is one change of a route's next hops, with the time since the start.
 type change struct {
 	at   time.Duration
 	hops []string
@@ -60,8 +60,8 @@ type change struct {
 
 func (c change) String() string { return fmt.Sprintf("%v after %.1fs", c.hops, c.at.Seconds()) }
 
-// follow stops vm-hub00, starts it when the VNet has had time to notice, and returns
-// what its route went through until nothing can wait any more.
+// follow stops vm-hub00, starts it again once the VNet has had time to notice, and returns the
+// changes of its route until no delayed change can be left.
 func follow(t *testing.T, l *lab.Lab, hops []string) []change {
 	t.Helper()
 	start := time.Now()
@@ -84,7 +84,7 @@ func follow(t *testing.T, l *lab.Lab, hops []string) []change {
 	return changes
 }
 
-// hopsOf are the next hops of the route to hub10's spoke in hub00.
+// hopsOf returns the next hops of the route to hub10's spoke in hub00.
 func hopsOf(t *testing.T, l *lab.Lab) []string {
 	t.Helper()
 	routes, err := l.EffectiveRoutes(t.Context(), "vm-hub00")

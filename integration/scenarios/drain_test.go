@@ -9,13 +9,13 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// testDrain takes the traffic off one NVA of hub00 under load, and puts it back.
-// Both are announced, so that hardly anything may be lost.
+// testDrain moves the traffic away from one NVA of hub00 under load, and back again. Both
+// changes are planned, so hardly a packet may be lost.
 func testDrain(t *testing.T, l *lab.Lab) {
 	healthy(t, l, "ok 200")
 	outage := during(t, l, func() {
 		out := nvactl(t, l, "drain --reason maintenance")
-		// The other NVA of the hub is no neighbor of this one, so that nvad warns.
+		// The hub's other NVA is not a neighbor of this one, so nvad warns.
 		if !strings.Contains(out, "no other NVA is known") || !strings.HasSuffix(out, "draining, traffic will have moved in 30s\n") {
 			t.Errorf("nvactl drain printed %q", out)
 		}
@@ -27,7 +27,7 @@ func testDrain(t *testing.T, l *lab.Lab) {
 	}
 	healthy(t, l, "draining, by operator: maintenance 503")
 	if out := nvactl(t, l, "status"); !strings.Contains(out, "by operator: maintenance") {
-		t.Errorf("status does not tell of the drain:\n%s", out)
+		t.Errorf("status does not mention the drain:\n%s", out)
 	}
 	t.Run("least preferred", func(t *testing.T) {
 		lab.Eventually(t, 10*time.Second, func() error { return leastPreferred(t, l) })
@@ -35,7 +35,7 @@ func testDrain(t *testing.T, l *lab.Lab) {
 	t.Run("no traffic", func(t *testing.T) {
 		before := tunnelPackets(t, l)
 		step(t, l, "vm-hub100# ping -q -c 100 -i 0.02 -W 1 10.110.0.4")
-		// BGP and BFD go on.
+		// BGP and BFD continue.
 		if n := tunnelPackets(t, l) - before; n >= 60 {
 			t.Errorf("%d packets passed the tunnel of the drained NVA", n)
 		}
@@ -54,7 +54,7 @@ func nvactl(t *testing.T, l *lab.Lab, command string) string {
 	return step(t, l, "vm-hub00# nvactl "+command)
 }
 
-// healthy waits for an answer of vm-hub00's health endpoint, text and status.
+// healthy waits for an answer of vm-hub00's health endpoint with this text and status.
 func healthy(t *testing.T, l *lab.Lab, want string) {
 	t.Helper()
 	lab.Eventually(t, 10*time.Second, func() error {
@@ -69,8 +69,8 @@ func healthy(t *testing.T, l *lab.Lab, want string) {
 	})
 }
 
-// awaitMoved waits until nothing leads to vm-hub00 any more: neither the load
-// balancer nor the NVAs of the other hub, for which it is the backup.
+// awaitMoved waits until nothing leads to vm-hub00 any more: neither the load balancer nor the
+// NVAs of the other hub, which use it only as the backup.
 func awaitMoved(t *testing.T, l *lab.Lab) {
 	t.Helper()
 	const other, backup = "via 169.254.0.3 dev vxlan0 weight 255", "via 169.254.0.1 dev vxlan0 weight 1 "
@@ -95,8 +95,8 @@ func awaitMoved(t *testing.T, l *lab.Lab) {
 	})
 }
 
-// leastPreferred checks what the neighbors of vm-hub00 were told: GRACEFUL_SHUTDOWN
-// everywhere, five ASNs more for Route Server, LOCAL_PREF 0 for the other hub.
+// leastPreferred checks the announcements to the neighbors of vm-hub00: GRACEFUL_SHUTDOWN
+// everywhere, five more ASNs for Route Server, LOCAL_PREF 0 for the other hub.
 func leastPreferred(t *testing.T, l *lab.Lab) error {
 	for i := range 2 {
 		r := received(t, l, "hub00", i, "10.0.0.4", "10.110.0.0/16")

@@ -7,8 +7,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestDualHomed: through one NVA, two Route Servers learn what the other knows,
-// without the AS number that both have, and never what they told themselves.
+// TestDualHomed: through one NVA, each of two Route Servers learns what the other knows. The
+// paths lack the AS number that both have, and neither learns its own routes back.
 func TestDualHomed(t *testing.T) {
 	t.Parallel()
 	l := lab.UpScenario(t, "dual-homed")
@@ -38,15 +38,15 @@ func TestDualHomed(t *testing.T) {
 	t.Run("the site learns the spoke", func(t *testing.T) { wantAtSite(t, l, "site-circuit01", "10.0.0.0/16", "10.10.0.0/16") })
 	t.Run("paths", func(t *testing.T) {
 		wantHops(t, l, "vm-spoke00", "10.10.0.4 * 192.168.100.4")
-		// The peering, a system route, wins over what the NVA announces.
+		// The peering is a system route and wins over what the NVA announces.
 		wantHops(t, l, "site-circuit01", "* 10.0.0.4")
 		noLoss(t, l, "vm-spoke00", "192.168.100.4")
 		noLoss(t, l, "site-circuit01", "10.0.0.4")
 	})
 }
 
-// TestSingleHomedUDR: as before, but the spoke knows the way to each hub's site
-// from user-defined routes, and the NVAs announce it by their own files.
+// TestSingleHomedUDR is like TestDualHomed, except that the spoke reaches each hub's site
+// through user-defined routes, and the NVAs' configurations originate the spoke's prefix.
 func TestSingleHomedUDR(t *testing.T) {
 	t.Parallel()
 	l := lab.UpScenario(t, "single-homed-udr")

@@ -7,8 +7,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestExpressRouteEdge: VMs behind the circuit reach the internet by the default
-// route that the edge announces, with the edge's address.
+// TestExpressRouteEdge: VMs behind the circuit reach the internet by the default route that
+// the edge announces, with the edge's address as source.
 func TestExpressRouteEdge(t *testing.T) {
 	t.Parallel()
 	l := lab.UpScenario(t, "expressroute-edge")
@@ -55,8 +55,7 @@ func TestExpressRouteEdge(t *testing.T) {
 	})
 }
 
-// testGatewayLearned: the three prefixes of the article's gateway, each with its
-// path, and no other.
+// testGatewayLearned: the article's gateway has exactly three prefixes, each with its path.
 func testGatewayLearned(t *testing.T, l *lab.Lab) {
 	routes, err := l.CircuitRoutes(t.Context(), "vnet00")
 	if err != nil {

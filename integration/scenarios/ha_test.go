@@ -12,12 +12,12 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// mostOutage is for a death that nobody is told of: a probe of the load balancer
-// has to fail, at least.
+// mostOutage applies if nobody is notified of a death: at least one probe of the load balancer
+// has to fail first.
 const mostOutage = 2 * time.Second
 
-// TestTwoHubsHA lets one NVA of each hub die under traffic, whichever, silently
-// or not, and says for how long nothing got through.
+// TestTwoHubsHA lets one NVA of each hub die under traffic, first one of each pair and then
+// the other, silently or killed, and prints how long nothing got through.
 func TestTwoHubsHA(t *testing.T) {
 	l := lab.UpScenario(t, "two-hubs-ha")
 	show(t, l)
@@ -44,8 +44,8 @@ func TestTwoHubsHA(t *testing.T) {
 	})
 }
 
-// testDeath measures the outage of a flow while NVAs die and while they return. A
-// killed nvad leaves its routes, so that it takes no traffic along.
+// testDeath measures the outage of a flow while NVAs die and while they return. A killed nvad
+// leaves its routes behind, so that the host still forwards.
 func testDeath(t *testing.T, l *lab.Lab, victims []string, die, revive func(string) error) {
 	outage := during(t, l, func() { each(t, victims, die) })
 	t.Logf("death: %v without traffic", outage)
@@ -69,12 +69,12 @@ func each(t *testing.T, nvas []string, do func(string) error) {
 	}
 }
 
-// pingInterval is the resolution of an outage.
+// pingInterval is the resolution with which an outage is measured.
 const pingInterval = 20 * time.Millisecond
 
 var pingCounts = regexp.MustCompile(`(\d+) packets transmitted, (\d+) received`)
 
-// during returns for how long a flow was interrupted by do.
+// during returns how long a flow was interrupted while do ran.
 func during(t *testing.T, l *lab.Lab, do func()) time.Duration {
 	t.Helper()
 	ping := l.Command("vm-hub100", "ping", "-q", "-i", fmt.Sprint(pingInterval.Seconds()), "-c", "150", "-W", "1", "10.110.0.4")
@@ -98,8 +98,8 @@ func during(t *testing.T, l *lab.Lab, do func()) time.Duration {
 	return time.Duration(sent-answered) * pingInterval
 }
 
-// awaitPairs waits until both load balancers share between both NVAs, and all
-// four NVAs have both of the other hub.
+// awaitPairs waits until both load balancers share traffic between both NVAs, and all four
+// NVAs use both NVAs of the other hub.
 func awaitPairs(t *testing.T, l *lab.Lab) {
 	t.Helper()
 	lab.Eventually(t, 30*time.Second, func() error {

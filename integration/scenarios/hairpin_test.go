@@ -6,8 +6,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestExpressRouteHairpin compares the lab's Azure, without any NVA, with the
-// article's table and traces.
+// TestExpressRouteHairpin compares the lab's Azure, without any NVA, with the article's table
+// and traces.
 func TestExpressRouteHairpin(t *testing.T) {
 	t.Parallel()
 	l := lab.UpScenario(t, "expressroute-hairpin")
@@ -25,6 +25,6 @@ func TestExpressRouteHairpin(t *testing.T) {
 		wantHops(t, l, "vm-spoke10", want)
 	}
 	if out, err := l.Output("vm-spoke10", "ping", "-c", "1", "-W", "0.5", "10.20.0.5"); err == nil {
-		t.Errorf("spokes of one hub reach each other, which needs a route of its own:\n%s", out)
+		t.Errorf("spokes of one hub reach each other without a route for that:\n%s", out)
 	}
 }

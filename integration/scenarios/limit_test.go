@@ -12,13 +12,12 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// routeLimit is that of the Route Servers of these tests, small so that little
-// has to be sent.
+// routeLimit is the limit of the Route Servers of these tests. It is small so that the tests
+// need few routes.
 const routeLimit = 400
 
-// TestRouteLimit has nvad announce more than half of what Route Server takes, and
-// then more than that, and send everything again each time. The session must
-// stay.
+// TestRouteLimit makes nvad announce more than half of what Route Server accepts, and then
+// more than all of it, and send everything again each time. The session must stay.
 func TestRouteLimit(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ routes, received, held int }{{300, 300, 0}, {450, 400, 50}} {
@@ -43,7 +42,7 @@ func TestRouteLimit(t *testing.T) {
 			nvactl(t, l, "reset 10.0.210.5 --soft out")
 			lab.Eventually(t, 3*time.Minute, func() error {
 				if out := nvactl(t, l, "neighbors 10.0.210.4"); strings.Contains(out, "Queued") {
-					return fmt.Errorf("not all is sent:\n%s", out)
+					return fmt.Errorf("not every route is sent:\n%s", out)
 				}
 				return nil
 			})
@@ -59,7 +58,7 @@ func TestRouteLimit(t *testing.T) {
 	}
 }
 
-// upLimited brings up a hub whose NVA originates so many routes.
+// upLimited brings up a hub whose NVA originates the given number of routes.
 func upLimited(t *testing.T, routes int) *lab.Lab {
 	t.Helper()
 	config := fmt.Sprintf(`asn = 65001
@@ -89,7 +88,7 @@ maximum-prefix-out = %d
 	return l
 }
 
-// awaitReceived waits until both instances have so many routes of the NVA.
+// awaitReceived waits until both instances have n routes of the NVA.
 func awaitReceived(t *testing.T, l *lab.Lab, n int) {
 	t.Helper()
 	lab.Eventually(t, 30*time.Second, func() error {

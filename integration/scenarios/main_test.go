@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 
-// show logs what the scenario shows.
+// show logs the output of the scenario's commands.
 func show(t *testing.T, l *lab.Lab) {
 	t.Helper()
 	var text strings.Builder
@@ -25,7 +25,7 @@ func show(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// step runs a line as Scenario.Show has them and returns what it prints.
+// step runs one line of Scenario.Show and returns its output.
 func step(t *testing.T, l *lab.Lab, line string) string {
 	t.Helper()
 	out, err := l.Step(t.Context(), line)
@@ -35,7 +35,7 @@ func step(t *testing.T, l *lab.Lab, line string) string {
 	return out
 }
 
-// lines are the lines of a text, without spaces at either end.
+// lines splits a text into lines without spaces at either end.
 func lines(text string) []string {
 	var list []string
 	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
@@ -44,8 +44,8 @@ func lines(text string) []string {
 	return list
 }
 
-// hops are the addresses of a traceroute, "*" for what does not answer. It sends one
-// probe at a time, because hosts limit how many they answer.
+// hops returns the addresses of a traceroute, with "*" for a hop that does not answer. It
+// sends one probe at a time, because hosts limit how many they answer.
 func hops(t *testing.T, l *lab.Lab, from, to string) []string {
 	t.Helper()
 	var list []string
@@ -64,8 +64,8 @@ func wantHops(t *testing.T, l *lab.Lab, from, want string) {
 	}
 }
 
-// wantEffective compares effective routes with a table as the articles have them:
-// rows of source, state, prefix, type, next hop and name.
+// wantEffective compares effective routes with a table as the articles print it: rows of
+// source, state, prefix, type, next hop and name.
 func wantEffective(t *testing.T, l *lab.Lab, vm, table string) {
 	t.Helper()
 	var want []string
@@ -106,7 +106,7 @@ func effective(t *testing.T, l *lab.Lab, vm string) []string {
 	return rows
 }
 
-// noLoss pings quickly and wants every answer.
+// noLoss pings at short intervals and expects every answer.
 func noLoss(t *testing.T, l *lab.Lab, from, to string) {
 	t.Helper()
 	if out := step(t, l, from+"# ping -q -c 20 -i 0.02 -W 1 "+to); !strings.Contains(out, " 0% packet loss") {

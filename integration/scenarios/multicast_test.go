@@ -10,8 +10,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestVXLANMulticast: three hosts find each other through the group, and nvad
-// tells who is behind which remote, which the article's author missed.
+// TestVXLANMulticast: three hosts find each other through the group, and nvad shows which host
+// is behind which remote. The article's author could not find that out.
 func TestVXLANMulticast(t *testing.T) {
 	t.Parallel()
 	l := lab.UpScenario(t, "vxlan-multicast")
@@ -38,8 +38,8 @@ func TestVXLANMulticast(t *testing.T) {
 	t.Run("learned anew", func(t *testing.T) { testLearnedAnew(t, l) })
 }
 
-// testForwardingDatabase compares what nvactl says of vyos01 with what the
-// article has of its Ubuntu host, and with what it could not find out.
+// testForwardingDatabase compares nvactl's output on vyos01 with what the article shows for
+// its Ubuntu host, and with what it could not find out.
 func testForwardingDatabase(t *testing.T, l *lab.Lab) {
 	ubuntu := step(t, l, "ubuntu# bridge fdb show dev vxlan0")
 	for _, want := range []string{
@@ -65,7 +65,7 @@ func testForwardingDatabase(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// told reports whether nvactl on vyos01 names both others.
+// told returns an error unless nvactl on vyos01 names both other hosts.
 func told(t *testing.T, l *lab.Lab) error {
 	text := step(t, l, "vyos01# nvactl tunnels vxlan0")
 	for host, want := range map[string]string{
@@ -73,21 +73,21 @@ func told(t *testing.T, l *lab.Lab) error {
 		"ubuntu": ` +10\.0\.2\.1 +learned +[0-9]+ s +10\.0\.1\.1`,
 	} {
 		if !regexp.MustCompile(mac(t, l, host) + want).MatchString(text) {
-			return fmt.Errorf("%s is not told of in\n%s", host, text)
+			return fmt.Errorf("%s is missing in\n%s", host, text)
 		}
 	}
 	return nil
 }
 
-// testLearnedAnew: what was learned may be forgotten; the next packet finds its
-// way through the group again.
+// testLearnedAnew: learned entries may be deleted. The next packet finds its destination
+// through the group again.
 func testLearnedAnew(t *testing.T, l *lab.Lab) {
 	step(t, l, "vyos01# bridge fdb del "+mac(t, l, "ubuntu")+" dev vxlan0 dst 10.0.2.1")
 	step(t, l, "vyos01# ping -c 1 -W 2 10.0.1.1")
 	lab.Eventually(t, 5*time.Second, func() error { return told(t, l) })
 }
 
-// mac is the hardware address of a host's tunnel.
+// mac returns the hardware address of a host's tunnel.
 func mac(t *testing.T, l *lab.Lab, host string) string {
 	t.Helper()
 	return strings.TrimSpace(step(t, l, host+"# cat /sys/class/net/vxlan0/address"))

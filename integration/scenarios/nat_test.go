@@ -7,8 +7,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestNAT: hosts on-premises reach the spoke's services through the hub's NVA, as
-// which they are seen, and the spoke reaches none of them.
+// TestNAT: hosts on-premises reach the spoke's services through the hub's NVA, and the
+// services see the NVA's address. The spoke reaches no host on-premises.
 func TestNAT(t *testing.T) {
 	t.Parallel()
 	l := lab.UpScenario(t, "nat")

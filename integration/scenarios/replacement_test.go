@@ -15,17 +15,16 @@ import (
 	"github.com/nvad/nvad/integration/lab/emulator/router"
 )
 
-// pair are the NVAs of hub00 by their address, and instances those of its Route
-// Server.
+// pair has the NVAs of hub00 by address, and instances the instances of its Route Server.
 var (
 	pair      = []string{"10.0.0.4", "10.0.0.6"}
 	instances = 2
 )
 
-// TestOneReplacement reads every UPDATE that a pair of NVAs sends to Route Server
-// while one of them restarts and while both are told to change attributes. Azure
-// dampens a withdrawal that an announcement follows, not a replacement, so there is
-// to be none, and Route Server is never to be without a route.
+// TestOneReplacement reads every UPDATE that a pair of NVAs sends to Route Server, while one
+// of them restarts and while both are told to change attributes. Azure dampens a withdrawal
+// followed by an announcement, but not a replacement. So there may be no withdrawal, and Route
+// Server must always have a route.
 func TestOneReplacement(t *testing.T) {
 	t.Parallel()
 	nvas := copiesOf(t, "hub00-ha1.toml", "hub00-ha2.toml")
@@ -39,7 +38,7 @@ func TestOneReplacement(t *testing.T) {
 		for who, updates := range sent {
 			wantNoReturn(t, who, updates)
 			if strings.HasSuffix(who, "10.0.0.6") && len(updates) > 0 {
-				t.Errorf("%s stayed and sent %v", who, updates)
+				t.Errorf("%s was not restarted, but sent %v", who, updates)
 			}
 		}
 		wantOnce(t, sent, "10.0.0.4")
@@ -61,7 +60,7 @@ func TestOneReplacement(t *testing.T) {
 		wantOnce(t, sent, pair...)
 		before.wantNothingLost(t)
 	})
-	// Without this nothing above would show that a loss is noticed.
+	// Without this, nothing above would show that the test notices a loss.
 	t.Run("both stop", func(t *testing.T) {
 		before := newRecord(t, l)
 		each(t, []string{"vm-hub00", "vm-hub00-2"}, l.StopNVA)
@@ -76,7 +75,7 @@ func TestOneReplacement(t *testing.T) {
 	})
 }
 
-// copiesOf are hub00's NVAs with configurations that can be edited.
+// copiesOf returns hub00's NVAs with configurations that can be edited.
 func copiesOf(t *testing.T, files ...string) map[string]lab.NVA {
 	t.Helper()
 	root, err := lab.ModuleRoot()
@@ -112,7 +111,7 @@ func edit(t *testing.T, file, old, text string) {
 	}
 }
 
-// restart stops an NVA, and starts it once Route Server has noticed.
+// restart stops an NVA and starts it again once Route Server has noticed.
 func restart(t *testing.T, l *lab.Lab, vm, address string) {
 	t.Helper()
 	await := func(established bool) {
@@ -139,8 +138,8 @@ func restart(t *testing.T, l *lab.Lab, vm, address string) {
 	awaitPath(t, l, "65001 65001 65001")
 }
 
-// awaitPath waits until both instances have the route to the other hub's spoke from
-// both NVAs with an AS path.
+// awaitPath waits until both instances have the route to the other hub's spoke from both NVAs
+// with the given AS path.
 func awaitPath(t *testing.T, l *lab.Lab, path string) {
 	t.Helper()
 	lab.Eventually(t, 30*time.Second, func() error {
@@ -161,10 +160,10 @@ func awaitPath(t *testing.T, l *lab.Lab, path string) {
 	})
 }
 
-// record notes the routes that Route Server had received, and lost, at a moment.
+// record contains the routes that Route Server had received and lost at some moment.
 type record struct {
 	l    *lab.Lab
-	sent map[string]int // UPDATEs by instance and NVA
+	sent map[string]int // number of UPDATEs, by instance and NVA
 	lost []int          // by instance
 }
 
@@ -180,11 +179,10 @@ func newRecord(t *testing.T, l *lab.Lab) record {
 	return r
 }
 
-// quiet is for how long nothing more is to come before the UPDATEs are looked at.
+// quiet is how long no UPDATE may come before the test looks at them.
 const quiet = 1500 * time.Millisecond
 
-// since returns the UPDATEs after the record, by "INSTANCE from NVA", once no more
-// of them come.
+// since returns the UPDATEs after the record, by "INSTANCE from NVA", once no more arrive.
 func (r record) since(t *testing.T) map[string][]router.Update {
 	t.Helper()
 	sent, total, stable := map[string][]router.Update{}, -1, time.Now()
@@ -234,7 +232,7 @@ func (r record) wantNothingLost(t *testing.T) {
 	}
 }
 
-// wantNoReturn checks that nothing is withdrawn and then announced again.
+// wantNoReturn checks that no prefix is withdrawn and then announced again.
 func wantNoReturn(t *testing.T, who string, updates []router.Update) {
 	t.Helper()
 	withdrawn := map[netip.Prefix]bool{}
@@ -250,8 +248,8 @@ func wantNoReturn(t *testing.T, who string, updates []router.Update) {
 	}
 }
 
-// wantOnce checks that these NVAs announced the other hub's spoke to each instance,
-// and nothing twice.
+// wantOnce checks that each of these NVAs announced the other hub's spoke to each instance,
+// and no prefix twice.
 func wantOnce(t *testing.T, sent map[string][]router.Update, nvas ...string) {
 	t.Helper()
 	for i := range instances {

@@ -9,8 +9,8 @@ import (
 	"github.com/nvad/nvad/integration/lab/emulator/router"
 )
 
-// TestSpokeAdvertise: the NVA announces the space of a spoke that it has no
-// route for, and on-premises reaches the spoke through it, there and back.
+// TestSpokeAdvertise: the NVA announces a spoke's prefix for which it has no route itself, and
+// traffic between on-premises and the spoke passes through it in both directions.
 func TestSpokeAdvertise(t *testing.T) {
 	t.Parallel()
 	l := lab.UpScenario(t, "spoke-advertise")
@@ -49,7 +49,7 @@ func TestSpokeAdvertise(t *testing.T) {
 	})
 }
 
-// received returns what an NVA announces to a Route Server instance for a prefix.
+// received returns the route for a prefix that an NVA announces to a Route Server instance.
 func received(t *testing.T, l *lab.Lab, vnet string, instance int, nva, prefix string) router.Route {
 	t.Helper()
 	routes, err := l.RouteServer(vnet, instance).Received(t.Context(), netip.MustParseAddr(nva))
@@ -65,8 +65,8 @@ func received(t *testing.T, l *lab.Lab, vnet string, instance int, nva, prefix s
 	return router.Route{}
 }
 
-// wantSeen checks that an NVA has announced these prefixes to a Route Server
-// instance and never any other.
+// wantSeen checks that an NVA has announced these prefixes to a Route Server instance and
+// never any other.
 func wantSeen(t *testing.T, l *lab.Lab, vnet string, instance int, nva string, want ...string) {
 	t.Helper()
 	seen, err := l.RouteServer(vnet, instance).Seen(t.Context(), netip.MustParseAddr(nva))

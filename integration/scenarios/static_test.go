@@ -12,14 +12,14 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestVXLANStatic: nvad without a neighbor, with a tunnel and static routes only.
+// TestVXLANStatic runs nvad without a neighbor, with only a tunnel and static routes.
 func TestVXLANStatic(t *testing.T) {
 	t.Parallel()
 	l := lab.UpScenario(t, "vxlan-static")
 	show(t, l)
 	t.Run("paths", func(t *testing.T) {
-		// Where the article has no answer, the far NVA has one here: its static
-		// route has a source that VNets carry.
+		// The article has no answer from the far NVA. Here there is one, because the NVA's
+		// static route has a source address that VNets carry.
 		wantHops(t, l, "vm-hub101", "10.100.0.4 10.0.0.4 10.10.0.4")
 		wantHops(t, l, "vm-spoke10", "10.0.0.4 10.100.0.4 10.100.0.5")
 		noLoss(t, l, "vm-hub101", "10.10.0.4")
@@ -49,8 +49,8 @@ func TestVXLANStatic(t *testing.T) {
 	t.Run("underlay down and up", func(t *testing.T) { testUnderlay(t, l) })
 }
 
-// testTunnelHealth: BFD takes the static route down when the far NVA dies, and when
-// what comes from it is lost; it is back when the far NVA is.
+// testTunnelHealth: BFD takes the static route down when the far NVA dies, and when the
+// packets from it are lost. The route returns together with the far NVA.
 func testTunnelHealth(t *testing.T, l *lab.Lab) {
 	for _, f := range []struct {
 		name       string
@@ -82,7 +82,7 @@ func testTunnelHealth(t *testing.T, l *lab.Lab) {
 	testFarRestart(t, l)
 }
 
-// testFarRestart: an NVA that is restarted on purpose tells so (AdminDown), and the
+// testFarRestart: an NVA that is restarted on purpose announces that (AdminDown), and the
 // route to it stays.
 func testFarRestart(t *testing.T, l *lab.Lab) {
 	awaitTunnel(t, l, "up", "10.100.0.4 up (bfd of gateway 169.254.0.2)")
@@ -95,14 +95,14 @@ func testFarRestart(t *testing.T, l *lab.Lab) {
 	if err := errors.Join(l.StopNVA("hub100"), l.StartNVA("hub100")); err != nil {
 		t.Fatal(err)
 	}
-	_ = monitor.Wait() // timeout ends it, with a status of its own
+	_ = monitor.Wait() // timeout ends it, with its own exit status
 	if strings.Contains(seen.String(), "10.100.0.0/16") {
 		t.Errorf("a restart of the far NVA moved the route:\n%s", &seen)
 	}
 	awaitTunnel(t, l, "up", "10.100.0.4 up (bfd of gateway 169.254.0.2)")
 }
 
-// silence is a file with rules for nft that drop all that an NVA sends into tunnels.
+// silence returns a file with nft rules that drop everything an NVA sends into tunnels.
 func silence(t *testing.T) string {
 	file := filepath.Join(t.TempDir(), "silence.nft")
 	text := "table inet silence {\n chain out { type filter hook output priority 0; udp dport 4789 drop; }\n}\n"
@@ -117,7 +117,7 @@ func nft(l *lab.Lab, node string, args ...string) error {
 	return err
 }
 
-// awaitStatic waits until vm-hub00 has the static route through the tunnel, or has not.
+// awaitStatic waits until vm-hub00 has, or no longer has, the static route through the tunnel.
 func awaitStatic(t *testing.T, l *lab.Lab, there bool) {
 	t.Helper()
 	lab.Eventually(t, 20*time.Second, func() error {
@@ -128,7 +128,7 @@ func awaitStatic(t *testing.T, l *lab.Lab, there bool) {
 	})
 }
 
-// awaitTunnel waits until nvactl says so of the tunnel and its peer.
+// awaitTunnel waits until nvactl shows this state of the tunnel and of its peer.
 func awaitTunnel(t *testing.T, l *lab.Lab, state, peer string) {
 	t.Helper()
 	lab.Eventually(t, 20*time.Second, func() error {
@@ -140,8 +140,8 @@ func awaitTunnel(t *testing.T, l *lab.Lab, state, peer string) {
 	})
 }
 
-// testUnderlay: the kernel drops every route over a link that goes down, the
-// static ones among them; nvad puts them back.
+// testUnderlay: the kernel drops every route over a link that goes down, including the static
+// ones. nvad restores them.
 func testUnderlay(t *testing.T, l *lab.Lab) {
 	if err := l.LinkDown("vm-hub00"); err != nil {
 		t.Fatal(err)

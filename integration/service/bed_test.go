@@ -17,14 +17,14 @@ import (
 
 const (
 	patience = 30 * time.Second
-	routes   = 100 // that the neighbor announces
+	routes   = 100 // announced by the neighbor
 	rate     = 2000
 	steady   = 300 * time.Millisecond
 	password = "rosebud"
 )
 
-// bed is a machine, vm-hub00, between two namespaces: a neighbor with the
-// networks 10.100.0.0/24 and on, and a host behind it.
+// bed is a machine, vm-hub00, between two namespaces: a neighbor with the networks from
+// 10.100.0.0/24 onwards, and a host behind it.
 type bed struct {
 	*testing.T
 	*machine.Machine
@@ -49,8 +49,8 @@ func newBed(t *testing.T) *bed {
 	return b
 }
 
-// frr starts the neighbor: FRR's bgpd, AS 65010, which keeps nvad's routes while
-// that restarts (RFC 4724).
+// frr starts the neighbor: FRR's bgpd in AS 65010, which keeps nvad's routes while nvad
+// restarts (RFC 4724).
 func (b *bed) frr() {
 	b.Helper()
 	var conf strings.Builder
@@ -82,8 +82,7 @@ func (b *bed) neighborView() string {
 	return out
 }
 
-// configure writes nvad.toml and the key of the session. kernel is what [kernel]
-// has besides.
+// configure writes nvad.toml and the key of the session. kernel is added to [kernel].
 func (b *bed) configure(kernel string) {
 	b.Helper()
 	b.Put(b.T, "/etc/nvad/nvad.toml", `asn = 65001
@@ -123,15 +122,14 @@ export        = "accept"
 	b.Sh(b.T, "chgrp nvad /etc/nvad/*; chmod 640 /etc/nvad/*")
 }
 
-// install installs or upgrades to the package of a version.
+// install installs the package of a version, or upgrades to it.
 func (b *bed) install(version string) {
 	b.Helper()
 	b.CopyIn(b.T, machine.Deb(b.T, version), "/root/nvad.deb")
 	b.Sh(b.T, "dpkg -i /root/nvad.deb 2>&1")
 }
 
-// converged waits until the session is up, every route is in the kernel, and
-// nvad has nothing more to hear.
+// converged waits until the session is up, every route is in the kernel and nvad is in sync.
 func (b *bed) converged() {
 	b.Helper()
 	lab.Eventually(b.T, patience, func() error {
@@ -150,8 +148,8 @@ func (b *bed) converged() {
 	})
 }
 
-// watched runs do while packets pass from the host to every network of the
-// neighbor, and returns what became of them.
+// watched runs do while packets pass from the host to every network of the neighbor, and
+// returns the outages.
 func (b *bed) watched(do func()) probe.Result {
 	b.Helper()
 	var to []netip.Addr
@@ -183,7 +181,7 @@ func (b *bed) lossless(what string, r probe.Result) {
 	}
 }
 
-// pid is nvad's, 0 if it does not run.
+// pid returns nvad's process id, 0 if it is not running.
 func (b *bed) pid() string {
 	b.Helper()
 	return strings.TrimSpace(b.Exec(b.T, "systemctl", "show", "-P", "MainPID", "nvad.service"))

@@ -11,11 +11,11 @@ import (
 
 var relativeLink = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
 
-// notShipped are files of the source tree that documents in the package may link to.
+// notShipped matches files of the source tree that the package's documents may link to.
 var notShipped = regexp.MustCompile(`(^|/)(LICENSE|CONTRIBUTING\.md|SECURITY\.md|(pkg|cmd|integration|packaging|systemd|proto)(/.*)?)$`)
 
-// checkDocuments looks for the documents that an operator needs on the machine, and
-// follows the links between them.
+// checkDocuments checks that the documents which an operator needs on the machine are there,
+// and follows the links between them.
 func checkDocuments(t *testing.T, files string) {
 	t.Helper()
 	doc := filepath.Join(files, "usr/share/doc/nvad")

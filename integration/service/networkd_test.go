@@ -10,20 +10,19 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// dropIn is the file that makes systemd-networkd leave the routes of others alone.
+// dropIn is the file that makes systemd-networkd leave other programs' routes alone.
 const dropIn = "/etc/systemd/networkd.conf.d/nvad.conf"
 
-// longest is ten times what is aimed at, for a busy machine.
+// longest is ten times the goal, to allow for a busy machine.
 const longest = 2 * time.Second
 
-// TestNetworkd has systemd-networkd configure the links under a running nvad,
-// whose routes are all back afterwards. How long they were away is printed;
-// docs/failover.md has a table of it.
+// TestNetworkd makes systemd-networkd configure the links under a running nvad. All of nvad's
+// routes are back afterwards. The test prints how long they were missing; docs/failover.md has
+// a table of the results.
 //
-// In a container there is no udev to wait for, so at a restart networkd configures
-// a link before it has read the kernel's routes, and deletes none. A reload of a
-// file that has changed takes the same step with the routes known, as a restart
-// does on a VM.
+// A container has no udev to wait for, so when networkd restarts, it configures a link before
+// it has read the kernel's routes, and deletes none. If a changed file is reloaded, networkd
+// takes the same step with the routes known, as it does after a restart on a VM.
 func TestNetworkd(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -59,7 +58,7 @@ func TestNetworkd(t *testing.T) {
 	b.Exec(t, "systemctl", "is-active", "nvad")
 }
 
-// withDropIn has systemd-networkd run with the package's drop-in, or without.
+// withDropIn restarts systemd-networkd with the package's drop-in, or without it.
 func (b *bed) withDropIn(yes bool) {
 	b.Helper()
 	target := "/dev/null"
@@ -70,8 +69,8 @@ func (b *bed) withDropIn(yes bool) {
 	b.Sh(b.T, "systemctl reset-failed systemd-networkd; systemctl restart systemd-networkd")
 }
 
-// networkd runs a command a few times under traffic, and waits each time until the
-// kernel is as it was. The outages are of all times together.
+// networkd runs a command several times under traffic, and waits each time until the kernel is
+// as it was. It returns the outages of all runs together.
 func (b *bed) networkd(command string, times int) (all probe.Result) {
 	b.Helper()
 	for range times {

@@ -16,8 +16,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 
-// TestPackage builds the package twice, the second time elsewhere, from files of
-// another date and mode, and looks into it.
+// TestPackage builds the package twice and looks into it. The second build takes place
+// elsewhere, from files with another date and mode.
 func TestPackage(t *testing.T) {
 	lab.RequireCommands(t, "make", "dpkg-deb", "shellcheck")
 	root, err := lab.ModuleRoot()
@@ -68,7 +68,7 @@ func TestPackage(t *testing.T) {
 	sh(t, "shellcheck "+root+"/packaging/debian/* "+root+"/packaging/machine "+root+"/integration/setup.sh "+root+"/packaging/version.sh "+root+"/packaging/vuln.sh")
 }
 
-// TestVersion reads the version that a tree's tags give.
+// TestVersion checks the version that is derived from a tree's tags.
 func TestVersion(t *testing.T) {
 	root, err := lab.ModuleRoot()
 	if err != nil {
@@ -99,7 +99,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// dynamic says whether an executable asks for a dynamic linker.
+// dynamic reports whether an executable asks for a dynamic linker.
 func dynamic(t *testing.T, path string) bool {
 	t.Helper()
 	f, err := elf.Open(path)
@@ -124,7 +124,7 @@ func read(t *testing.T, path string) []byte {
 	return data
 }
 
-// sh runs a line of shell on the host and returns what it prints.
+// sh runs a line of shell on the host and returns its output.
 func sh(t *testing.T, line string) string {
 	t.Helper()
 	cmd := exec.Command("sh", "-ec", line)
@@ -135,7 +135,7 @@ func sh(t *testing.T, line string) string {
 	return string(out)
 }
 
-// TestReference: docs/cli.md says what the commands say.
+// TestReference: docs/cli.md contains the commands' help.
 func TestReference(t *testing.T) {
 	root, err := lab.ModuleRoot()
 	if err != nil {
@@ -144,6 +144,6 @@ func TestReference(t *testing.T) {
 	now := filepath.Join(t.TempDir(), "cli.md")
 	sh(t, "cd "+root+" && go run -buildvcs=false ./packaging/docs -markdown "+now)
 	if !bytes.Equal(read(t, now), read(t, filepath.Join(root, "docs/cli.md"))) {
-		t.Error("docs/cli.md is not what the commands say: make docs")
+		t.Error("docs/cli.md differs from the commands' help: run make docs")
 	}
 }

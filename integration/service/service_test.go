@@ -36,13 +36,13 @@ func TestService(t *testing.T) {
 			step.do(&inner)
 		})
 		if !ok {
-			t.FailNow() // each step begins where the one before has ended
+			t.FailNow() // each step starts where the one before has ended
 		}
 	}
 }
 
-// testInstall: without a configuration nothing runs, nothing has failed, and the
-// machine is as it was.
+// testInstall: without a configuration, nothing runs, nothing has failed, and the machine is
+// as before.
 func (b *bed) testInstall() {
 	before, host := b.everything(), b.host()
 	if err := errors.Join(b.Write("/root/before", before), b.Write("/root/host", host)); err != nil {
@@ -59,20 +59,20 @@ func (b *bed) testInstall() {
 	}
 	b.Sh(b.T, "echo 'asn = no' >/etc/nvad/nvad.toml; ! systemctl start nvad; systemctl reset-failed nvad; rm /etc/nvad/nvad.toml")
 	b.same("a start with a bad file", host)
-	b.Sh(b.T, "journalctl -q -n 1 --cursor-file=/root/cursor >/dev/null") // what comes later is testStart's
+	b.Sh(b.T, "journalctl -q -n 1 --cursor-file=/root/cursor >/dev/null") // later entries belong to testStart
 	if got := b.Sh(b.T, "stat -c '%A %U:%G' /etc/nvad; getent group nvad nvad-view nvad-admin | wc -l"); got != "drwxr-s--- root:nvad\n3\n" {
 		b.Errorf("owners: %q", got)
 	}
 }
 
-// host returns the state that the first start changes on the machine beside nvad:
-// settings, the run of systemd-networkd, and its configuration and sysctl(8)'s.
+// host returns the state of the machine, apart from nvad itself, that the first start changes:
+// settings, the run of systemd-networkd, and the configuration of networkd and sysctl(8).
 func (b *bed) host() string {
 	b.Helper()
 	return b.settings() + b.Sh(b.T, "systemctl show -P InvocationID systemd-networkd; ls /etc/sysctl.d /etc/systemd 2>&1")
 }
 
-// settings are the sysctls that nvad or its package may set, those of tunnels aside.
+// settings returns the sysctls that nvad or its package may set, except those of tunnels.
 func (b *bed) settings() string {
 	b.Helper()
 	return b.Sh(b.T, "cd /proc/sys/net; grep . ipv4/ip_forward ipv6/conf/all/forwarding ipv4/conf/*/rp_filter ipv4/conf/*/send_redirects | grep -v vxlan0")
@@ -86,7 +86,7 @@ func (b *bed) same(after, host string) {
 	}
 }
 
-// testStart: all that nvad does works with what the unit leaves it.
+// testStart: everything that nvad does works with the privileges that the unit leaves it.
 func (b *bed) testStart() {
 	b.configure("")
 	const networkd = "systemctl show -P InvocationID systemd-networkd"
@@ -96,12 +96,12 @@ func (b *bed) testStart() {
 	b.prepared()
 	restarted := b.Sh(b.T, networkd)
 	if restarted == before {
-		b.Error("systemd-networkd has not read that it is to leave routes alone")
+		b.Error("systemd-networkd has not read the drop-in that makes it leave routes alone")
 	}
 	b.Exec(b.T, "systemctl", "restart", "nvad")
 	b.converged()
 	if got := b.Sh(b.T, networkd); got != restarted {
-		b.Error("also the second start restarted systemd-networkd")
+		b.Error("the second start restarted systemd-networkd too")
 	}
 	status := b.Sh(b.T, "grep -E '^(Cap(Eff|Bnd|Amb)|Uid)' /proc/"+b.pid()+"/status; id -u nvad")
 	for _, set := range []string{"CapEff", "CapBnd", "CapAmb"} {
@@ -119,7 +119,7 @@ func (b *bed) testStart() {
 	if v := b.neighborView(); !strings.Contains(v, "BGP state = Established") {
 		b.Errorf("FRR: %s", v)
 	}
-	lab.Eventually(b.T, patience, func() error { // it is told every other second
+	lab.Eventually(b.T, patience, func() error { // the watchdog is notified every other second
 		if got, err := b.Output(b.Context(), "systemctl", "show", "-P", "StatusText", "nvad"); err != nil || !strings.Contains(got, "1 of 1 neighbors established") {
 			return fmt.Errorf("status %q: %w", got, err)
 		}
@@ -136,13 +136,14 @@ func (b *bed) testExposure() {
 	b.Exec(b.T, "systemd-analyze", "verify", "--man=no", "--recursive-errors=no", "/lib/systemd/system/nvad.service")
 }
 
-// testLimits reads what the kernel holds the process to, and not what the unit says.
+// testLimits reads the limits that the kernel applies to the process, rather than those in the
+// unit.
 func (b *bed) testLimits() {
 	pid := b.pid()
 	for what, c := range map[string]struct{ command, want string }{
 		"nice values of its threads": {"ps -L -o ni= -p " + pid + " | sort -u | tr -d ' '", "-10\n"},
 		"size of a core":             {"awk '/^Max core/ {print $5, $6}' /proc/" + pid + "/limits", "0 0\n"},
-		// A container may not set it, and systemd lets that pass.
+		// A container may not set it, and systemd accepts that.
 		"OOM score":  {"systemctl show -P OOMScoreAdjust nvad", "-900\n"},
 		"OOM policy": {"systemctl show -P OOMPolicy nvad", "continue\n"},
 		"threads":    {"systemctl show -P TasksMax nvad", "256\n"},
@@ -169,8 +170,8 @@ func (b *bed) testLimits() {
 	}
 }
 
-// testAccess: group nvad-view looks and reads no key, nvad-admin changes, nobody else
-// does either.
+// testAccess: members of nvad-view can look but read no key, members of nvad-admin can make
+// changes, and nobody else can do either.
 func (b *bed) testAccess() {
 	b.Sh(b.T, "useradd -G nvad-view reader; useradd -G nvad-view,nvad-admin admin; useradd stranger")
 	for _, user := range []string{"reader", "admin", "stranger"} {
@@ -194,8 +195,8 @@ func (b *bed) testAccess() {
 	}
 }
 
-// socketGroups: the socket is for nvad-view, or for another group that the file or a
-// changed tmpfiles.d names, although the service can't give files away.
+// socketGroups: the socket belongs to nvad-view, or to another group that the configuration or
+// a changed tmpfiles.d names, although the service can't change the owner of files.
 func (b *bed) socketGroups() {
 	b.Helper()
 	group := func(want, change, back string) {
@@ -224,8 +225,8 @@ func (b *bed) testSysctl() {
 	})
 }
 
-// testUpgrade: not one packet is lost, and the kernel is the same afterwards. Who
-// could look before there was a group for it still can, and reads keys no more.
+// testUpgrade: not one packet is lost, and the kernel is the same afterwards. Users who could
+// look at nvad before its groups existed still can, and can no longer read keys.
 func (b *bed) testUpgrade() {
 	b.Sh(b.T, "gpasswd -d reader nvad-view; gpasswd -d admin nvad-view; groupdel nvad-view; usermod -aG nvad reader; usermod -aG nvad admin; chgrp nvad /run/nvad /run/nvad/nvad.sock")
 	before, pid := b.forwarding(), b.pid()
@@ -248,11 +249,11 @@ func (b *bed) testUpgrade() {
 	}
 	if got := b.Sh(b.T, "id -Gn reader; id -Gn admin; runuser -u reader -- nvactl neighbors"); !strings.HasPrefix(got, "reader nvad-view\nadmin nvad-admin nvad-view\n") ||
 		!strings.Contains(got, "10.0.0.1") {
-		b.Errorf("who could look before: %s", got)
+		b.Errorf("a user who could look before: %s", got)
 	}
 }
 
-// testReload: systemctl reload says what is wrong with a bad file.
+// testReload: systemctl reload reports what is wrong with a bad file.
 func (b *bed) testReload() {
 	pid := b.pid()
 	b.Sh(b.T, "sed -i 's/10.0.210.0.24/10.0.211.0\\/24/' /etc/nvad/nvad.toml; systemctl reload nvad")
@@ -266,9 +267,9 @@ func (b *bed) testReload() {
 	}
 }
 
-// testBadFile: a restart with a bad file runs the newest text that can run, and says
-// so until the file is mended. Without such a text, as at the installation, nvad is not
-// started again and again.
+// testBadFile: a restart with a bad file runs the newest text that can run, and reports that
+// until the file is repaired. If there is no such text, as right after the installation,
+// systemd does not start nvad again and again.
 func (b *bed) testBadFile() {
 	before := b.forwarding()
 	b.Sh(b.T, "systemctl restart nvad")
@@ -284,12 +285,12 @@ func (b *bed) testBadFile() {
 	}
 	b.Sh(b.T, "cp -p /root/good /etc/nvad/nvad.toml; systemctl reload nvad")
 	if got := b.Exec(b.T, "nvactl", "status"); strings.Contains(got, "hold-tme") {
-		b.Errorf("the status speaks of a file that was mended:\n%s", got)
+		b.Errorf("the status still complains about a file that was repaired:\n%s", got)
 	}
 }
 
-// testWatchdog stops the process, so that its engine does not answer. systemd
-// kills it and starts another; the kernel forwards meanwhile.
+// testWatchdog stops the process with a signal, so that its engine does not answer. systemd
+// kills it and starts another one; the kernel forwards meanwhile.
 func (b *bed) testWatchdog() {
 	b.Put(b.T, "/run-watchdog.conf", "[Service]\nWatchdogSec=2s\nTimeoutAbortSec=1s\n")
 	b.Sh(b.T, "install -D -m 644 /run-watchdog.conf /etc/systemd/system/nvad.service.d/watchdog.conf; rm /run-watchdog.conf; systemctl daemon-reload; systemctl restart nvad")
@@ -314,7 +315,7 @@ func (b *bed) testWatchdog() {
 	}
 }
 
-// prepared: the first start has set what a router needs, also for the next boot.
+// prepared: the first start has set what a router needs, for the next boot too.
 func (b *bed) prepared() {
 	b.Helper()
 	for name, want := range map[string]string{
@@ -328,8 +329,8 @@ func (b *bed) prepared() {
 	b.Sh(b.T, "cmp /etc/sysctl.d/60-nvad.conf /usr/share/nvad/sysctl.conf; cmp /etc/systemd/networkd.conf.d/nvad.conf /usr/share/nvad/networkd.conf")
 }
 
-// testRemove: the kernel and its settings are as they were without nvad, and the
-// configuration stays.
+// testRemove: the kernel and its settings are as they were without nvad. The configuration
+// stays.
 func (b *bed) testRemove() {
 	b.Sh(b.T, "rm -r /etc/systemd/system/nvad.service.d")
 	b.Log(b.Sh(b.T, "dpkg -r nvad 2>&1"))
@@ -352,8 +353,8 @@ func (b *bed) bare() {
 	}
 }
 
-// testPurge: not a file, not a user, and nothing in the kernel, although nvad was
-// stopped, so that it left everything there, and is not asked any more.
+// testPurge: no file, no user and nothing in the kernel is left. nvad was stopped before, so
+// it had left everything in the kernel, and it is not running to clean up.
 func (b *bed) testPurge() {
 	b.install("1.1.0")
 	b.Exec(b.T, "systemctl", "start", "nvad")
@@ -374,14 +375,15 @@ func (b *bed) testPurge() {
 	}
 }
 
-// everything lists all that may name nvad on the machine: files, users and groups.
+// everything lists what may still mention nvad on the machine: names of files, files in /etc
+// (users and groups among them), and packages.
 func (b *bed) everything() string {
 	b.Helper()
 	return b.Sh(b.T, "find / -xdev -iname '*nvad*' -not -path '/root/*' -not -path '/proc/*' -not -path '/sys/*' | sort; grep -rl nvad /etc || true; dpkg -l | grep nvad || true")
 }
 
-// forwarding is the machine's links and IPv4 routes, the numbers of next-hop
-// objects left out.
+// forwarding returns the machine's links and IPv4 routes, without the numbers of next-hop
+// objects.
 func (b *bed) forwarding() string {
 	b.Helper()
 	return b.Sh(b.T, "ip -4 route show table all | sed 's/nhid [0-9]* //; s/ *$//' | sort; ip -br link | sed 's/@[^ ]*//'")

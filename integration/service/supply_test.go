@@ -14,8 +14,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// checkSBOM holds what stands beside a package against the build information of the
-// program in it: the same modules, and the release of Go.
+// checkSBOM compares the SBOM beside a package with the build information of the program in
+// it: both must list the same modules and the same Go release.
 func checkSBOM(t *testing.T, deb, program string) {
 	t.Helper()
 	var bom struct {
@@ -45,14 +45,14 @@ func checkSBOM(t *testing.T, deb, program string) {
 	}
 }
 
-// sbomOf is the file beside a package that says what a program in it is made of.
+// sbomOf returns the name of the SBOM file for a program of a package.
 func sbomOf(deb, program string) string {
 	return strings.TrimSuffix(deb, ".deb") + "." + program + ".cdx.json"
 }
 
-// TestVuln gives packaging/vuln.sh databases: one without entries passes, one that
-// knows of a fault in a function that pkg/bfd calls does not, and one that is none,
-// or can't be reached, is not taken for a pass.
+// TestVuln runs packaging/vuln.sh against several databases. One without entries passes. One
+// that has a vulnerability in a function that pkg/bfd calls fails. One that is invalid or
+// unreachable does not count as a pass.
 func TestVuln(t *testing.T) {
 	lab.RequireCommands(t, "git")
 	root, err := lab.ModuleRoot()
@@ -81,8 +81,8 @@ func TestVuln(t *testing.T) {
 	}
 }
 
-// vulnDB writes a database in which every version of a module has a fault in the
-// function Recvmsg of its package unix; without a module, none has.
+// vulnDB writes a database in which every version of a module has a vulnerability in the
+// function Recvmsg of its package unix. Without a module, the database is empty.
 func vulnDB(t *testing.T, module string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -13,11 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// frame holds the fields of a captured packet that the tests check.
+// frame contains the fields of a captured packet that the tests check.
 type frame struct {
 	outgoing bool
 	src, dst netip.Addr
-	// vni is that of a VXLAN packet, -1 for others, and inner what it carries.
+	// vni is the VNI of a VXLAN packet, -1 for other packets. inner is the packet inside.
 	vni   int
 	inner *frame
 }
@@ -33,12 +33,12 @@ func (f frame) String() string {
 	return text
 }
 
-// between says whether the packet belongs to the flow of two hosts.
+// between reports whether the packet belongs to the flow between two hosts.
 func (f frame) between(a, b netip.Addr) bool {
 	return f.src == a && f.dst == b || f.src == b && f.dst == a
 }
 
-// capture returns the IPv4 packets on a device of a node while do runs.
+// capture returns the IPv4 packets that pass a device of a node while do runs.
 func capture(t *testing.T, l *lab.Lab, node, device string, do func()) []frame {
 	t.Helper()
 	socket := -1
@@ -112,9 +112,9 @@ func parseIP(b []byte) (frame, bool) {
 	return f, true
 }
 
-// testCapture pings through while watching hub00's eth0 and the peering
-// between the hubs. Between the hubs the flow is VXLAN only; on the one-armed
-// NVA it is plain towards its own VNet and VXLAN towards the other.
+// testCapture pings through while it captures on hub00's eth0 and on the peering between the
+// hubs. Between the hubs the flow is VXLAN only. On the one-armed NVA it is plain towards the
+// NVA's own VNet and VXLAN towards the other.
 func testCapture(t *testing.T, l *lab.Lab) {
 	a, b := netip.MustParseAddr(vm100), netip.MustParseAddr(vm110)
 	const count = 10

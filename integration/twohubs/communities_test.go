@@ -11,9 +11,9 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestCommunities runs the scenario with tags in place of prefixes: everything
-// is as the article shows, and a VNet that is then connected to the second
-// circuit is reached with the same processes reading the same files.
+// TestCommunities runs the scenario with tags in place of prefixes. Everything is as the
+// article shows. A VNet that is then connected to the second circuit can be reached, with the
+// same processes and the same files.
 func TestCommunities(t *testing.T) {
 	l := lab.UpScenario(t, "two-hubs-communities")
 	converge(t, l)
@@ -39,8 +39,8 @@ func TestCommunities(t *testing.T) {
 	t.Logf("vm-hub100 with the new spoke:\n%s", lab.EffectiveTable(routes))
 }
 
-// testNewSpoke: the near Route Server has the prefix, with the path of a spoke
-// that was there before; the far one, whose gateway learned it, never had it.
+// testNewSpoke: the near Route Server gets the prefix, with the same path as an existing
+// spoke. The far one, whose gateway learned the prefix, never gets it from its NVA.
 func testNewSpoke(t *testing.T, l *lab.Lab, prefix string) {
 	for i := range 2 {
 		received, err := l.RouteServer(near.vnet, i).Received(t.Context(), near.address)
@@ -50,7 +50,7 @@ func testNewSpoke(t *testing.T, l *lab.Lab, prefix string) {
 		fresh, _ := find(received, prefix)
 		known, _ := find(received, near.beyond)
 		if !fresh.Accepted || fresh.Path() != known.Path() || len(fresh.Communities) > 0 {
-			t.Errorf("instance %d has %+v, want it like %+v, without tags", i, fresh, known)
+			t.Errorf("instance %d has %+v, want the same as %+v, without tags", i, fresh, known)
 		}
 		seen, err := l.RouteServer(far.vnet, i).Seen(t.Context(), far.address)
 		if err != nil {
@@ -62,7 +62,7 @@ func testNewSpoke(t *testing.T, l *lab.Lab, prefix string) {
 	}
 }
 
-// untouched identifies the processes of the NVAs and what their files hold.
+// untouched identifies the NVAs' processes and the contents of their files.
 func untouched(t *testing.T, l *lab.Lab) []string {
 	t.Helper()
 	var state []string

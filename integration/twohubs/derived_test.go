@@ -8,8 +8,7 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// testDerived: what the file leaves to nvad is there to be seen, and nothing is
-// to be warned of.
+// testDerived: nvad shows the settings that it derived itself, and there are no warnings.
 func testDerived(t *testing.T, l *lab.Lab) {
 	nvactl := lab.Build(t, "./cmd/nvactl")
 	ask := func(args ...string) string {
@@ -33,7 +32,7 @@ func testDerived(t *testing.T, l *lab.Lab) {
 		t.Errorf("config show:\n%s", plain)
 	}
 	if fib := ask("routes", "fib"); strings.Count(fib, " derived ") != 2 {
-		t.Errorf("routes fib does not call two routes derived:\n%s", fib)
+		t.Errorf("routes fib does not show two routes as derived:\n%s", fib)
 	}
 	if status := ask("status"); !strings.Contains(status, "router ID 10.0.0.4") || strings.Contains(status, "Warnings") {
 		t.Errorf("status:\n%s", status)

@@ -1,6 +1,5 @@
-// Package twohubs holds the acceptance tests of the two-hub scenario: two NVAs
-// join the VNets behind two ExpressRoute circuits over VXLAN and iBGP, as in the
-// article that nvad began with. The same tests run with nvad, FRR and BIRD at
-// the far end, and once with FRR at both, which shows that the lab is right
-// where nvad is not.
+// Package twohubs contains the acceptance tests of the two-hub scenario: two NVAs connect the
+// VNets behind two ExpressRoute circuits over VXLAN and iBGP, as in the article that nvad
+// began with. The same tests run with nvad, FRR and BIRD at the far end, and once with FRR at
+// both ends. If a test fails only with nvad, the last run shows that the lab is right.
 package twohubs

@@ -9,12 +9,11 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// othersReturnTime is for pairs in which no end is nvad: FRR's retries are slow.
+// othersReturnTime is for pairs without an nvad: FRR's retries are slow.
 const othersReturnTime = 20 * time.Second
 
-// TestFailures breaks one thing at a time. Traffic is back soon after the cause
-// has ended, the kernel ends as it was, and what others planted there is
-// untouched.
+// TestFailures breaks one thing at a time. Traffic is back soon after the cause is gone, the
+// kernel ends as it was, and other programs' links and routes are untouched.
 func TestFailures(t *testing.T) {
 	for _, p := range pairs {
 		t.Run(p.String(), func(t *testing.T) {
@@ -30,11 +29,11 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// failure is something that breaks, and what ends it.
+// failure is something that breaks, and its repair.
 type failure struct {
 	name       string
 	begin, end func(l *lab.Lab) error
-	// restarts is the VNet whose NVA is started by end, if one is.
+	// restarts is the VNet whose NVA is started by end, if there is one.
 	restarts string
 }
 
@@ -70,15 +69,15 @@ func (f failure) test(t *testing.T, l *lab.Lab, p pair) {
 		t.Fatal(err)
 	}
 	if f.restarts == "" {
-		// Where a daemon stops, the kernel's routes may carry on without it.
+		// If a daemon stops, the kernel's routes may still carry the traffic.
 		lab.Eventually(t, returnTime, func() error { return passes(l) })
 	}
 	if err := f.end(l); err != nil {
 		t.Fatal(err)
 	}
 	if f.restarts != "" && l.Options.NVAs[f.restarts].Kind != lab.Nvad {
-		// FRR opens its first session seconds after its start. Only when it
-		// talks to its Route Server again has the cause ended.
+		// FRR opens its first session seconds after its start. The cause is only gone once FRR
+		// talks to its Route Server again.
 		l.AwaitSessions(t, convergeTime)
 	}
 	limit := returnTime
@@ -93,7 +92,7 @@ func (f failure) test(t *testing.T, l *lab.Lab, p pair) {
 	checkPlanted(t, l, far.nva)
 }
 
-// passes is an error as long as traffic passes.
+// passes returns an error as long as traffic still passes.
 func passes(l *lab.Lab) error {
 	if ping(l, "vm-hub100", vm110) == nil {
 		return errors.New("traffic still passes")
@@ -101,7 +100,7 @@ func passes(l *lab.Lab) error {
 	return nil
 }
 
-// awaitReturn waits until traffic passes both ways, and says how long it took.
+// awaitReturn waits until traffic passes in both directions, and logs how long that took.
 func awaitReturn(t *testing.T, l *lab.Lab, limit time.Duration) {
 	t.Helper()
 	start := time.Now()
@@ -114,8 +113,8 @@ func awaitReturn(t *testing.T, l *lab.Lab, limit time.Duration) {
 	t.Logf("traffic was back after %v", time.Since(start).Round(10*time.Millisecond))
 }
 
-// plant adds a link, an address and routes that are none of an NVA's business.
-// The address is low, because FRR without a router ID takes its highest.
+// plant adds a link, an address and routes that do not belong to the NVA. The address is low,
+// because FRR without a router ID uses its highest address.
 func plant(t *testing.T, l *lab.Lab, node string) {
 	t.Helper()
 	for _, command := range []string{

@@ -8,9 +8,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestIPv6 runs the scenario with IPv6 over the tunnel beside IPv4: what the
-// article shows stays as it is, and networks that Azure knows nothing of reach
-// each other.
+// TestIPv6 runs the scenario with IPv6 in the tunnel beside IPv4. What the article shows stays
+// the same, and networks that Azure does not know reach each other.
 func TestIPv6(t *testing.T) {
 	l := lab.UpScenario(t, "two-hubs-ipv6")
 	converge(t, l)

@@ -12,8 +12,7 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// kernelRoute is what a route of the main table says, however its next hop is
-// stored.
+// kernelRoute is a route of the main table, in the same form however its next hop is stored.
 type kernelRoute struct {
 	Dst, Gateway, Dev, Proto string
 	Metric                   int
@@ -32,8 +31,8 @@ type rawRoute struct {
 	Nexthops []struct{ Gateway, Dev string }
 }
 
-// kernelRoutes reads the main table of a node, resolving next-hop objects where
-// the kernel does not. A route over several next hops is given by its first.
+// kernelRoutes reads the main table of a node and resolves next-hop objects where the kernel
+// does not. A route with several next hops is represented by the first.
 func kernelRoutes(t *testing.T, l *lab.Lab, node string) []kernelRoute {
 	t.Helper()
 	objects := map[int]rawRoute{}
@@ -74,9 +73,9 @@ var (
 	spaces   = regexp.MustCompile(`\s+`)
 )
 
-// snapshot is the state of an NVA's kernel that has to be the same after a
-// failure: routes and links, without the numbers the kernel chose, and nvad's
-// next-hop objects. Of others' objects some stay behind when they are killed.
+// snapshot returns the state of an NVA's kernel that has to be the same after a failure:
+// routes and links, without the numbers that the kernel chose, and nvad's next-hop objects.
+// Other daemons leave some of their objects behind when they are killed.
 func snapshot(t *testing.T, l *lab.Lab, node string, kind lab.Kind) []string {
 	t.Helper()
 	commands := []string{"ip -d -4 route show", "ip -br -4 address show"}
@@ -95,7 +94,7 @@ func snapshot(t *testing.T, l *lab.Lab, node string, kind lab.Kind) []string {
 	return state
 }
 
-// same reports how a node's state differs from an earlier one.
+// same returns an error that shows how a node's state differs from an earlier one.
 func same(t *testing.T, l *lab.Lab, node string, kind lab.Kind, before []string) error {
 	t.Helper()
 	after := snapshot(t, l, node, kind)
@@ -105,7 +104,8 @@ func same(t *testing.T, l *lab.Lab, node string, kind lab.Kind, before []string)
 	return fmt.Errorf("state of %s was\n%s\nis\n%s", node, strings.Join(before, "\n"), strings.Join(after, "\n"))
 }
 
-// longest is the route that an address is reached by; the zero value if none is.
+// longest returns the route with the longest prefix for an address, or the zero value if there
+// is none.
 func longest(routes []kernelRoute, a netip.Addr) (best kernelRoute) {
 	bits := -1
 	for _, r := range routes {

@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 
-// pair says what runs at the near end, hub00, and at the far end, hub10.
+// pair says which software runs at the near end, hub00, and at the far end, hub10.
 type pair struct{ near, far lab.Kind }
 
 // pairs are the combinations that have to work.
@@ -61,8 +61,8 @@ type side struct {
 	routeServer         [2]netip.Addr // its instances
 }
 
-// The two sides mirror each other. behind is the VNet at the end of the own
-// circuit, beyond the one at the end of the other hub's.
+// The two sides mirror each other. behind is the VNet at the end of the hub's own circuit,
+// beyond the one at the end of the other hub's circuit.
 var (
 	near = side{
 		vnet: "hub00", nva: "vm-hub00", vm: "vm-hub100",
@@ -88,17 +88,17 @@ const (
 // returnTime is how soon traffic is back after the cause of a failure has ended.
 const returnTime = 5 * time.Second
 
-// convergeTime bounds how long a lab may take to settle. FRR's first session can
-// take half a minute on a busy machine; nothing is measured by it.
+// convergeTime is how long a lab may take to settle. FRR's first session can take half a
+// minute on a busy machine. Nothing is measured by it.
 const convergeTime = 90 * time.Second
 
-// ping tries one packet.
+// ping sends one packet and returns an error if there is no answer.
 func ping(l *lab.Lab, vm, to string) error {
 	_, err := l.Output(vm, "ping", "-c", "1", "-W", "0.3", to)
 	return err
 }
 
-// converge waits until both directions work and both VNets are programmed.
+// converge waits until both directions work and the routes are programmed in both VNets.
 func converge(t *testing.T, l *lab.Lab) {
 	t.Helper()
 	l.AwaitSessions(t, convergeTime)

@@ -9,10 +9,9 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestOnPremises adds a site behind circuit01. Its private AS number is no
-// reason to drop its route, which arrives at the far hub's Route Server and at
-// the VNet behind it. The near Route Server taught it, so it must not get it
-// back, neither of its two instances.
+// TestOnPremises adds a site behind circuit01. Its private AS number is no reason to drop its
+// route, which arrives at the far hub's Route Server and at the VNet behind it. The route came
+// from the near Route Server, so neither of its two instances may get it back.
 func TestOnPremises(t *testing.T) {
 	const site, host = "192.168.100.0/24", "192.168.100.4"
 	for _, p := range pairs {
@@ -42,7 +41,7 @@ func TestOnPremises(t *testing.T) {
 	}
 }
 
-// checkFar checks what an instance of the far Route Server has for a prefix.
+// checkFar checks the route for a prefix on an instance of the far Route Server.
 func checkFar(t *testing.T, l *lab.Lab, instance int, prefix string) error {
 	received, err := l.RouteServer(far.vnet, instance).Received(t.Context(), far.address)
 	if err != nil {
@@ -54,8 +53,8 @@ func checkFar(t *testing.T, l *lab.Lab, instance int, prefix string) error {
 	return nil
 }
 
-// fedBack says whether an instance of the near Route Server is sent a prefix
-// that it has from its gateway.
+// fedBack reports whether an instance of the near Route Server is sent a prefix that it has
+// from its gateway.
 func fedBack(t *testing.T, l *lab.Lab, instance int, prefix string) bool {
 	t.Helper()
 	received, err := l.RouteServer(near.vnet, instance).Received(t.Context(), near.address)

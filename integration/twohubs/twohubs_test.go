@@ -84,8 +84,8 @@ func testKernelRoutes(t *testing.T, l *lab.Lab, s side, kind lab.Kind) {
 	})
 }
 
-// testTraceroute: the near NVA and the far VM are seen and nothing else; the
-// far NVA answers from its tunnel address, which no VNet carries.
+// testTraceroute: the near NVA and the far VM answer, and nothing else does. The far NVA
+// answers from its tunnel address, which no VNet carries.
 func testTraceroute(t *testing.T, l *lab.Lab) {
 	for vm, want := range map[string][]string{
 		"vm-hub100": {"*", "10.0.0.4", "*", "*", vm110},
@@ -108,10 +108,10 @@ func testTraceroute(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// testAdvertised checks what both Route Server instances of s have from their
-// NVA: the other hub's network behind its circuit, with a path of its own AS
-// number only that is one longer than it was, and never what they themselves
-// announced or the article's lists deny.
+// testAdvertised checks what both Route Server instances of s get from their NVA: the network
+// behind the other hub's circuit, with a path that contains only the NVA's own AS number and
+// is one longer than before. They never get what they announced themselves or what the
+// article's lists deny.
 func testAdvertised(t *testing.T, l *lab.Lab, s, other side) {
 	original := advertised(t, l, other, 0, s.beyond)
 	path := strings.TrimSpace(strings.Repeat("65001 ", len(original.ASPath)+1))
@@ -204,8 +204,8 @@ func testEffectiveRoutes(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// testVNetRouters: beside its NICs and peering, a VNet's router has only what
-// its effective routes say.
+// testVNetRouters: apart from the routes of its NICs and of the peering, a VNet's router has
+// exactly its effective routes.
 func testVNetRouters(t *testing.T, l *lab.Lab) {
 	for _, v := range l.Topology.VNets {
 		effective, err := l.EffectiveRoutes(t.Context(), v.VMs[0].Name)
@@ -226,9 +226,9 @@ func testVNetRouters(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// testTunnelDown takes the near tunnel down, which stops the flow. nvad is
-// stopped meanwhile, or it would repair it at once; let go on, it does so. FRR
-// does not, and when its session is back is a matter of its timers.
+// testTunnelDown takes the near tunnel down, which stops the flow. nvad would repair it at
+// once, so it is paused meanwhile and repairs the tunnel when it continues. FRR does not
+// repair it, and its timers decide when its session is back.
 func testTunnelDown(t *testing.T, l *lab.Lab, p pair) {
 	signal := func(sig syscall.Signal) {
 		if p.near != lab.Nvad {

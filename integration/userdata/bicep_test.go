@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// TestBicep reads the files as text, since Bicep's compiler is not at hand: the
-// user-data is loaded, not copied, with a value for each of its names, and what
-// an NVA needs is there.
+// TestBicep reads the files as text, because Bicep's compiler is not available. The user-data
+// is loaded, not copied, with a value for each of its names, and everything that an NVA needs
+// is there.
 func TestBicep(t *testing.T) {
 	dir := configs(t, "azure/bicep")
 	hub := read(t, filepath.Join(dir, "hub.bicep"))
@@ -50,7 +50,7 @@ func TestBicep(t *testing.T) {
 	}
 }
 
-// modulePart is the params of a module's call.
+// modulePart returns the params of a module's call.
 func modulePart(t *testing.T, text, start string) string {
 	t.Helper()
 	_, call, _ := strings.Cut(text, start)
@@ -62,7 +62,7 @@ func modulePart(t *testing.T, text, start string) string {
 	return call
 }
 
-// sameNames holds the params of a call against those that a module declares.
+// sameNames compares the params of a call with those that a module declares.
 func sameNames(t *testing.T, module, call, declared string) {
 	t.Helper()
 	names := func(expr, text string) []string {

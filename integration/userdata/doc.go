@@ -1,5 +1,4 @@
-// Package userdata holds the tests of configs/cloud-init and configs/azure: that
-// cloud-init's schema takes the user-data, that none of the traps known from Azure
-// is in it, and that Bicep and Terraform make the same of it. That it works is
-// tested by booting with it, in package boot.
+// Package userdata tests configs/cloud-init and configs/azure: cloud-init's schema accepts the
+// user-data, it contains none of the traps known from Azure, and Bicep and Terraform produce
+// the same text from it. Package boot tests that it works, by booting with it.
 package userdata

@@ -15,8 +15,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// TestChecksum runs both scripts where nvad is missing and apt's tools are stubs
-// that leave a mark: without a whole SHA-256 nothing is downloaded or installed.
+// TestChecksum runs both scripts where nvad is not installed and apt's tools are stubs that
+// leave a mark. Without a complete SHA-256, nothing is downloaded or installed.
 func TestChecksum(t *testing.T) {
 	good := strings.Repeat("0aF9", 16)
 	for name, sums := range map[string][]string{
@@ -40,8 +40,8 @@ func TestChecksum(t *testing.T) {
 	}
 }
 
-// setup runs the script of a user-data file with a checksum, and says what it
-// printed and whether it came to use apt.
+// setup runs the script of a user-data file with a checksum, and returns its output and
+// whether it used apt.
 func setup(t *testing.T, file, sum string) (out string, touched bool, err error) {
 	t.Helper()
 	var c cloudConfig
@@ -74,8 +74,8 @@ func setup(t *testing.T, file, sum string) (out string, touched bool, err error)
 	return string(printed), statErr == nil, err
 }
 
-// TestTerraformRefuses evaluates the conditions of the variables that decide what
-// runs as root.
+// TestTerraformRefuses evaluates the conditions of the variables that decide what runs as
+// root.
 func TestTerraformRefuses(t *testing.T) {
 	sum := strings.Repeat("0aF9", 16)
 	for name, values := range map[string]struct{ good, bad []string }{
@@ -116,7 +116,7 @@ func accepted(t *testing.T, name, value string) bool {
 	return false
 }
 
-// TestBicepRefuses: what decides what runs as root has a length and no default.
+// TestBicepRefuses: parameters that decide what runs as root have a length and no default.
 func TestBicepRefuses(t *testing.T) {
 	main := read(t, configs(t, "azure/bicep/main.bicep"))
 	for _, want := range []string{
@@ -130,7 +130,7 @@ func TestBicepRefuses(t *testing.T) {
 	}
 }
 
-// TestPinned: nothing that is built, run or deployed is whatever is newest that day.
+// TestPinned: everything that is built, run or deployed has a fixed version.
 func TestPinned(t *testing.T) {
 	root := configs(t, "..")
 	newest := regexp.MustCompile(`@latest|version\s*[:=]\s*["']latest|apt-key|\b(curl|wget)\b[^|\n]*\|\s*(sudo )?(ba)?sh`)

@@ -12,14 +12,14 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
-// nsgRule is a rule of a network security group, its prefixes as they are written.
+// nsgRule is a rule of a network security group, with its prefixes as they are written.
 type nsgRule struct {
 	priority                    int
 	direction, access, protocol string
 	source, destination, ports  string
 }
 
-// terraformRules are the rules of the NVA's group by name.
+// terraformRules returns the rules of the NVA's group by name.
 func terraformRules(t *testing.T) map[string]nsgRule {
 	t.Helper()
 	dir := configs(t, "azure/terraform/hub")
@@ -51,13 +51,13 @@ func terraformRules(t *testing.T) map[string]nsgRule {
 	return rules
 }
 
-// written is an attribute's value as it stands in the file, without quotes.
+// written returns an attribute's value as it stands in the file, without quotes.
 func written(text string, a *hclsyntax.Attribute) string {
 	r := a.Expr.Range()
 	return strings.Trim(text[r.Start.Byte:r.End.Byte], `"`)
 }
 
-// bicepRules are the same of the Bicep file.
+// bicepRules returns the rules of the Bicep file in the same form.
 func bicepRules(t *testing.T) map[string]nsgRule {
 	t.Helper()
 	text := read(t, configs(t, "azure/bicep/hub.bicep"))
@@ -73,7 +73,7 @@ func bicepRules(t *testing.T) map[string]nsgRule {
 	return rules
 }
 
-// wantRules are those of both, in Terraform's words.
+// wantRules are the rules of both, in Terraform's words.
 var wantRules = map[string]nsgRule{
 	"vxlan":         {100, "Inbound", "Allow", "Udp", "var.remote_nvas", "var.nva", "4789"},
 	"route-server":  {110, "Inbound", "Allow", "Tcp", "cidrsubnet(var.prefix, 8, 210)", "var.nva", "179"},
@@ -86,9 +86,9 @@ var wantRules = map[string]nsgRule{
 	"deny-out":      {4096, "Outbound", "Deny", "*", "*", "*", "*"},
 }
 
-// TestSecurityGroups: only the other NVAs send VXLAN, only the Route Server BGP, no
-// prefix that is forwarded opens the NVA itself, and the rest is denied, which
-// Azure's own rules would let in from the whole VNet.
+// TestSecurityGroups: only the other NVAs may send VXLAN and only the Route Server may speak
+// BGP. No rule for a forwarded prefix opens the NVA itself. Everything else is denied, because
+// Azure's own rules would admit it from the whole VNet.
 func TestSecurityGroups(t *testing.T) {
 	bicep := strings.NewReplacer("remoteNvas", "var.remote_nvas", "forwardedPrefixes", "var.forwarded_prefixes",
 		"managementPrefixes", "var.management_prefixes", "routeServerSubnet", "cidrsubnet(var.prefix, 8, 210)")
@@ -115,8 +115,8 @@ func TestSecurityGroups(t *testing.T) {
 	}
 }
 
-// TestForwardedPrefixes: what may pass follows from the hubs and what is given, not
-// from a default that covers every private address.
+// TestForwardedPrefixes: the prefixes that may pass are derived from the hubs and the given
+// prefixes, and not from a default that covers every private address.
 func TestForwardedPrefixes(t *testing.T) {
 	for file, want := range map[string]string{
 		"bicep/main.bicep":       "forwardedPrefixes: concat(map(hubs, p => p.prefix), forwardedPrefixes)",

@@ -17,7 +17,7 @@ import (
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 )
 
-// blocks are the blocks of a kind in the Terraform files of a directory.
+// blocks returns the blocks of a kind in the Terraform files of a directory.
 func blocks(t *testing.T, dir, kind string) (out []*hclsyntax.Block) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.tf"))
@@ -39,8 +39,7 @@ func blocks(t *testing.T, dir, kind string) (out []*hclsyntax.Block) {
 	return out
 }
 
-// TestTerraformModule: the root gives the module all variables that it declares,
-// and no other.
+// TestTerraformModule: the root passes the module exactly the variables that it declares.
 func TestTerraformModule(t *testing.T) {
 	root := configs(t, "azure/terraform")
 	meta := []string{"source", "for_each"}
@@ -60,8 +59,8 @@ func TestTerraformModule(t *testing.T) {
 	}
 }
 
-// TestTerraformUserData evaluates the module's locals as Terraform would for
-// hub00: what comes out is the user-data that cloud-init takes.
+// TestTerraformUserData evaluates the module's locals as Terraform would for hub00. The result
+// is the user-data that cloud-init gets.
 func TestTerraformUserData(t *testing.T) {
 	dir := configs(t, "azure/terraform/hub")
 	vars := map[string]cty.Value{
@@ -92,7 +91,7 @@ func TestTerraformUserData(t *testing.T) {
 	}
 }
 
-// TestTerraformResources: what an NVA needs is there.
+// TestTerraformResources: everything that an NVA needs is there.
 func TestTerraformResources(t *testing.T) {
 	dir := configs(t, "azure/terraform/hub")
 	found := map[string]*hclsyntax.Block{}
@@ -134,7 +133,7 @@ func textFunction(params []function.Parameter, impl func([]cty.Value) (string, e
 	})
 }
 
-// Functions of Terraform's own, for /16 prefixes and whole octets.
+// These functions replace Terraform's, for /16 prefixes and whole octets.
 var (
 	cidrSubnet = textFunction([]function.Parameter{{Name: "prefix", Type: cty.String}, {Name: "newbits", Type: cty.Number}, {Name: "netnum", Type: cty.Number}},
 		func(args []cty.Value) (string, error) {

@@ -22,7 +22,7 @@ var hub00 = map[string]string{
 	"nva_key": "MDEyMzQ1Njc4OWFiY2RlZg==",
 }
 
-// configs is a file or directory below configs.
+// configs returns the path of a file or directory below configs.
 func configs(t *testing.T, path string) string {
 	t.Helper()
 	root, err := lab.ModuleRoot()
@@ -43,7 +43,7 @@ func read(t *testing.T, path string) string {
 
 var placeholder = regexp.MustCompile(`\$\{(\w+)\}`)
 
-// placeholders are the names in dollar braces, once each.
+// placeholders returns the names in dollar braces, once each.
 func placeholders(text string) map[string]bool {
 	names := map[string]bool{}
 	for _, m := range placeholder.FindAllStringSubmatch(text, -1) {
@@ -52,7 +52,7 @@ func placeholders(text string) map[string]bool {
 	return names
 }
 
-// fill replaces what is in dollar braces.
+// fill replaces the placeholders in dollar braces.
 func fill(t *testing.T, text string, values map[string]string) string {
 	t.Helper()
 	for name := range placeholders(text) {
@@ -65,7 +65,7 @@ func fill(t *testing.T, text string, values map[string]string) string {
 	return text
 }
 
-// userData is both files, as shipped and filled in.
+// userData returns both files, as shipped and filled in.
 func userData(t *testing.T) map[string]string {
 	t.Helper()
 	toml := base64.StdEncoding.EncodeToString([]byte(read(t, configs(t, "hub00.toml"))))
@@ -81,9 +81,9 @@ func userData(t *testing.T) map[string]string {
 	return out
 }
 
-// TestSchema holds the user-data against cloud-init's own schema, in the root of a
-// machine: installed on the host, cloud-init would configure that at its next boot.
-// Older versions let keys pass that they do not know; TestTraps does not.
+// TestSchema checks the user-data with cloud-init's own schema, in the root of a machine: if
+// cloud-init were installed on the host, it would configure the host at its next boot. Older
+// versions accept keys that they do not know; TestTraps does not.
 func TestSchema(t *testing.T) {
 	m := machine.Make(t, machine.Options{Name: "vm-schema"})
 	check := func(text string) ([]byte, error) {
@@ -104,21 +104,21 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// cloudConfig is the text in which TestTraps looks for traps.
+// cloudConfig is the part of the user-data in which TestTraps looks for traps.
 type cloudConfig struct {
 	WriteFiles []struct{ Path, Owner, Permissions, Content string } `yaml:"write_files"`
 	RunCmd     []any                                                `yaml:"runcmd"`
 	Rest       map[string]any                                       `yaml:",inline"`
 }
 
-// TestTraps: each is known from templates that people run in Azure.
+// TestTraps: each trap is known from templates that people run in Azure.
 func TestTraps(t *testing.T) {
 	for name, text := range userData(t) {
 		var c cloudConfig
 		if err := yaml.Unmarshal([]byte(text), &c); err != nil {
 			t.Fatal(err)
 		}
-		// Packages need the internet, which an NVA may not have; a reboot is time lost.
+		// Packages need the internet, which an NVA may not have. A reboot costs time.
 		for key := range c.Rest {
 			t.Errorf("%s: has the key %s", name, key)
 		}
@@ -141,7 +141,7 @@ func TestTraps(t *testing.T) {
 	}
 }
 
-// TestScripts lets the shell read what the user-data runs.
+// TestScripts lets the shell parse the scripts that the user-data runs.
 func TestScripts(t *testing.T) {
 	lab.RequireCommands(t, "shellcheck")
 	for name, text := range userData(t) {

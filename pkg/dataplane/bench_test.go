@@ -8,8 +8,8 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 )
 
-// BenchmarkHeal is how long 100,000 routes are away after another program
-// removed every next hop, and with them the routes.
+// BenchmarkHeal measures how long 100,000 routes are missing after another program has deleted
+// every next hop and, with them, the routes.
 func BenchmarkHeal(b *testing.B) {
 	const n = 100_000
 	h := newHost(b)

@@ -27,7 +27,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fakes are a kernel in memory. Its link eth0 has index 1.
+// fakes is a kernel in memory. Its link eth0 has index 1.
 type fakes struct {
 	fib     *fibtest.Kernel
 	tunnels *tunneltest.Kernel
@@ -72,8 +72,8 @@ func newFakes() *fakes {
 	return f
 }
 
-// connect makes the connected route of the tunnel, as the real kernel does with its
-// address; that goes with the device, which this one doesn't know of.
+// connect adds the connected route of the tunnel, as the real kernel does when the tunnel gets
+// its address. The route goes with the device, which this kernel knows nothing about.
 func (f *fakes) connect() {
 	f.fib.Plant(fib.KernelRoute{Prefix: netip.MustParsePrefix("169.254.0.0/24"), Protocol: 2, Hops: []fib.NextHop{{Link: 2}}})
 }
@@ -84,19 +84,18 @@ func (f *fakes) tell(x fib.Facts) {
 	f.facts = append(f.facts, x)
 }
 
-// told is what the data plane has told of the kernel so far.
+// told returns the facts that the data plane has published so far.
 func (f *fakes) told() []fib.Facts {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.facts)
 }
 
-// run starts a data plane on the fakes in a bubble of its own time, and ends it
-// after fn.
+// run starts a data plane on the fakes in a synctest bubble, calls fn and then stops it.
 func (f *fakes) run(t *testing.T, change func(*dataplane.Options), fn func(t *testing.T, d *dataplane.Dataplane)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		f.events = make(chan []fib.Event) // of the bubble
+		f.events = make(chan []fib.Event) // made inside the bubble
 		opt := dataplane.Options{
 			FIB: f.fib, Tunnels: f.tunnels, NAT: f.nat, NICs: f.nics, Sysctls: f.sysctls, Events: f,
 			OnFacts: f.tell,
@@ -117,7 +116,7 @@ func (f *fakes) run(t *testing.T, change func(*dataplane.Options), fn func(t *te
 			t.Error(err)
 		}
 		if _, err := d.Tally(t.Context()); err == nil {
-			t.Error("answers after its end")
+			t.Error("still answers after it has ended")
 		}
 	})
 }
@@ -129,7 +128,7 @@ func fakeRoute(prefix, via string) fib.Change {
 	}}
 }
 
-// Nothing is touched before it is told what is wanted, and then in order.
+// The data plane touches nothing before it knows what is wanted, and then works in order.
 func TestStart(t *testing.T) {
 	f := newFakes()
 	f.connect()
@@ -138,7 +137,7 @@ func TestStart(t *testing.T) {
 		synctest.Wait()
 		select {
 		case <-d.Ready():
-			t.Error("ready without configuration")
+			t.Error("ready before it got a configuration")
 		default:
 		}
 		if len(f.fib.Log)+len(f.tunnels.Log) > 0 {
@@ -162,7 +161,7 @@ func TestStart(t *testing.T) {
 	})
 }
 
-// Of several changes that wait for one prefix the last counts.
+// If several changes wait for the same prefix, the last one counts.
 func TestLatestWins(t *testing.T) {
 	f := newFakes()
 	f.run(t, nil, func(t *testing.T, d *dataplane.Dataplane) {
@@ -197,8 +196,8 @@ func TestNothingIsDeletedBeforeInSync(t *testing.T) {
 	})
 }
 
-// What gives no event is found within the scan interval; lost events cause a
-// full compare at once.
+// Damage that causes no event is found within the scan interval. If events are lost, a full
+// comparison follows at once.
 func TestScanAndLoss(t *testing.T) {
 	f := newFakes()
 	f.connect()
@@ -213,7 +212,7 @@ func TestScanAndLoss(t *testing.T) {
 			f.sysctls["net.ipv4.ip_forward"] = "0"
 		}
 		spoil()
-		_, _ = d.Tally(t.Context()) // orders what spoil wrote before what the loop reads
+		_, _ = d.Tally(t.Context()) // makes the loop read only after spoil has written
 		time.Sleep(dataplane.DefaultScan + time.Second)
 		synctest.Wait()
 		if got := f.fib.String() + f.tunnels.String(); got != good || f.sysctls["net.ipv4.ip_forward"] != "1" {
@@ -232,7 +231,7 @@ func TestScanAndLoss(t *testing.T) {
 	})
 }
 
-// A kernel that fails is asked again, ever more seldom, and blocks nothing else.
+// A kernel operation that fails is retried at growing intervals and blocks nothing else.
 func TestFailuresAreRetried(t *testing.T) {
 	f := newFakes()
 	f.run(t, nil, func(t *testing.T, d *dataplane.Dataplane) {
@@ -274,8 +273,8 @@ func TestFlushStopsWanting(t *testing.T) {
 	})
 }
 
-// TestStateFileLinks: beside a socket in /tmp anybody can plant links for the state
-// file to be written through.
+// TestStateFileLinks: if the socket is in /tmp, anybody can plant a link where the state file
+// goes. nvad must not write through it.
 func TestStateFileLinks(t *testing.T) {
 	f := newFakes()
 	dir := t.TempDir()
@@ -297,7 +296,7 @@ func TestStateFileLinks(t *testing.T) {
 	}
 }
 
-// Without next-hop objects the state file tells own routes from leftovers.
+// Without next-hop objects, nvad uses the state file to tell its own routes from leftovers.
 func TestStateFile(t *testing.T) {
 	f := newFakes()
 	path := filepath.Join(t.TempDir(), "fib")
@@ -350,7 +349,7 @@ func TestStateFile(t *testing.T) {
 	})
 }
 
-// entriesOf reads all routes of d.
+// entriesOf returns all routes of d.
 func entriesOf(t *testing.T, d *dataplane.Dataplane) (list []fib.Status, err error) {
 	t.Helper()
 	err = d.Routes(t.Context(), func(e fib.Status) error {

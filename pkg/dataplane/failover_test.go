@@ -17,18 +17,18 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 )
 
-// pair is a host with a second uplink, and a stream of packets to a routed address
-// that tells how long none left by either.
+// pair is a host with a second uplink. It sends a stream of packets to a routed address and
+// measures the longest time in which none left by either uplink.
 type pair struct {
 	*host
 	*plane
 	changes []fib.Change
-	last    atomic.Int64 // when a packet left, in ns
-	gap     atomic.Int64 // the longest time without one
+	last    atomic.Int64 // when the last packet left, in ns
+	gap     atomic.Int64 // the longest time without a packet
 	by      [2]atomic.Int64
 }
 
-// newPair installs n routes by eth0 with eth1 as their backup.
+// newPair installs n routes through eth0, with eth1 as their backup.
 func newPair(t testing.TB, n int) *pair {
 	t.Helper()
 	p := &pair{host: newHost(t)}
@@ -59,13 +59,12 @@ func until(t testing.TB, done func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("does not come about")
+			t.Fatal("the expected state was not reached")
 		}
 	}
 }
 
-// outage runs fail and returns how long no packet left, until they leave by the
-// other link.
+// outage runs fail and returns how long no packet left until they left by the other link.
 func (p *pair) outage(to int, fail func()) time.Duration {
 	p.t.Helper()
 	was := p.by[to].Load()
@@ -91,7 +90,7 @@ func (p *pair) inside(fn func()) {
 	}
 	fn()
 	if err := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); err != nil {
-		p.t.Fatal(err) // the thread stays locked and dies with its goroutine
+		p.t.Fatal(err) // the thread stays locked and ends with its goroutine
 	}
 	runtime.UnlockOSThread()
 }
@@ -128,14 +127,15 @@ func (p *pair) send() {
 	}()
 }
 
-// preferred has the calling goroutine run before all else on this machine: what is
-// measured is the kernel and nvad, not how long the probes wait for their turn.
+// preferred gives the calling goroutine priority over everything else on this machine.
+// Otherwise the test would measure how long the probes wait for a CPU, and not the kernel and
+// nvad.
 func preferred() {
-	runtime.LockOSThread() // and dies with it
+	runtime.LockOSThread() // the thread ends with its goroutine
 	_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), -20)
 }
 
-// capture opens a socket that gets the IPv4 packets of a link.
+// capture opens a socket that receives the IPv4 packets of a link.
 func capture(t testing.TB, link string) int {
 	const ipv4 = unix.ETH_P_IP>>8 | unix.ETH_P_IP&0xff<<8
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, ipv4)
@@ -181,7 +181,7 @@ func (p *pair) count(i, fd int, stop <-chan struct{}) {
 
 var backupGateway = netip.MustParseAddr("10.0.1.1")
 
-// failures are what takes the first uplink out, and what brings it back.
+// failures lists the ways in which the first uplink fails, and how each is repaired.
 var failures = []struct {
 	name       string
 	fail, heal func(p *pair)
@@ -198,7 +198,7 @@ var failures = []struct {
 	}},
 }
 
-// Traffic goes by the backup when the first uplink fails, and back, without a route
+// Traffic moves to the backup when the first uplink fails, and back again, without a route
 // being written.
 func TestFailover(t *testing.T) {
 	for _, f := range failures {
@@ -221,10 +221,9 @@ func TestFailover(t *testing.T) {
 	}
 }
 
-// BenchmarkFailover prints the outage under as many routes: median-like mean, and
-// the worst.
+// BenchmarkFailover prints the mean and the worst outage for different numbers of routes.
 func BenchmarkFailover(b *testing.B) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8)) // the probes do not wait for the data plane
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8)) // keeps the probes from waiting for the data plane
 	for _, f := range failures {
 		for _, n := range []int{1000, 100_000, 500_000} {
 			b.Run(fmt.Sprintf("%s/%d", f.name, n), func(b *testing.B) {

@@ -19,8 +19,9 @@ func guarded() dataplane.Wanted {
 	}}}}
 }
 
-// Another program's VXLAN device on the port is known before the port is guarded, so
-// that a restart never cuts it off; one that comes later is let through then.
+// If another program already has a VXLAN device on the port, nvad knows it before it guards
+// the port, so a restart never cuts that device off. A device that is added later is let
+// through once nvad sees it.
 func TestGuardSparesOthers(t *testing.T) {
 	f := newFakes()
 	f.tunnels.Plant(tunnel.Link{Name: "flannel", VXLAN: &tunnel.VXLAN{VNI: 5, Port: 4789}})
@@ -46,7 +47,8 @@ func TestGuardSparesOthers(t *testing.T) {
 	})
 }
 
-// guardWatch is a kernel with tunnels that notes whether the guards were there when a device went.
+// guardWatch is a kernel with tunnels that records whether the guards were in place when a
+// device was removed.
 type guardWatch struct {
 	tunnel.Kernel
 	nat     func() string
@@ -60,8 +62,8 @@ func (k *guardWatch) Do(op tunnel.Op) error {
 	return k.Kernel.Do(op)
 }
 
-// A reload that removes the last tunnel removes its device first and then its guards, so that
-// it is never there without them.
+// A reload that removes the last tunnel removes the device first and the guards afterwards, so
+// that the device is never without guards.
 func TestGuardsOutliveTheTunnel(t *testing.T) {
 	f := newFakes()
 	f.tunnels.Plant(tunnel.Link{
@@ -74,13 +76,13 @@ func TestGuardsOutliveTheTunnel(t *testing.T) {
 		d.SetWanted(w)
 		synctest.Wait()
 		d.SetWanted(dataplane.Wanted{})
-		time.Sleep(time.Second) // of the bubble
+		time.Sleep(time.Second) // on the bubble's clock
 		synctest.Wait()
 		if len(k.deleted) != 1 || !k.deleted[0] {
-			t.Errorf("guards at the end of the device: %v", k.deleted)
+			t.Errorf("guards when the device was removed: %v", k.deleted)
 		}
 		if got := f.nat.String(); got != "" {
-			t.Errorf("guards of nothing:\n%s", got)
+			t.Errorf("guards left without a tunnel:\n%s", got)
 		}
 	})
 }

@@ -11,16 +11,17 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 )
 
-// damages are what another program may do.
+// damages lists what another program may do to nvad's state.
 var damages = []struct {
 	name string
-	only string // mode that it concerns alone: "objects" or "plain"
-	kept string // mode in which the kernel keeps everything
+	only string // "objects" or "plain": the only mode in which the damage applies
+	kept string // the mode in which the kernel loses nothing
 	do   func(*host)
 }{
 	{"route flush", "", "", func(h *host) {
-		// iproute2 echoes the gateway of a dumped route beside its nhid, which
-		// the kernel refuses; in this mode dumps have no gateway.
+		// To flush routes, iproute2 sends each dumped route back to the kernel. A dump has the
+		// gateway beside the nhid, and the kernel refuses the two together. With this mode
+		// off, dumps have no gateway.
 		h.sysctl("net.ipv4.nexthop_compat_mode=0")
 		h.run("route", "flush", "proto", "bgp")
 		h.sysctl("net.ipv4.nexthop_compat_mode=1")
@@ -53,8 +54,8 @@ var damages = []struct {
 	}},
 }
 
-// What another program takes away is back within a second, by events alone, with
-// next-hop objects and without.
+// Events alone are enough to restore within a second what another program removed, with
+// next-hop objects and without them.
 func TestHeals(t *testing.T) {
 	for mode, plain := range map[string]bool{"objects": false, "plain": true} {
 		for _, d := range damages {
@@ -83,7 +84,7 @@ func testHeals(t *testing.T, plain, repairs bool, do func(*host)) {
 	})
 }
 
-// Without events the full compare finds the damage: here they are withheld.
+// Without events, the full comparison finds the damage. This test withholds the events.
 func TestScanHeals(t *testing.T) {
 	h := newHost(t)
 	p := h.start(func(o *dataplane.Options) {
@@ -108,7 +109,7 @@ func (deaf) Watch(ctx context.Context, _ func([]fib.Event)) error {
 const healthy = hub00Routes + "vxlan id 77 remote 10.10.0.4 dev eth0 srcport 0 0 dstport 4789 mtu 1450 up\n" +
 	"00:00:00:00:00:00 dst 10.10.0.4 via eth0 self permanent\nnet.ipv4.ip_forward = 1\n"
 
-// health is all that the data plane looks after, as text.
+// health returns, as text, everything that the data plane maintains.
 func (h *host) health() string {
 	link := h.tryIP("-d", "link", "show", "vxlan0")
 	s := h.routes()
@@ -126,7 +127,7 @@ func (h *host) health() string {
 	return s + h.sysctl("net.ipv4.ip_forward")
 }
 
-// A restart changes nothing: same device, same hardware address, same objects.
+// A restart changes nothing: the device, its hardware address and the objects stay the same.
 func TestRestartAdopts(t *testing.T) {
 	for _, plain := range []bool{false, true} {
 		h := newHost(t)
@@ -143,7 +144,7 @@ func TestRestartAdopts(t *testing.T) {
 		p.UpdateRoutes(h.hub00())
 		time.Sleep(100 * time.Millisecond)
 		if got := h.all(); got != before {
-			t.Errorf("plain %t: restart made of\n%s\nthis\n%s", plain, before, got)
+			t.Errorf("plain %t: the restart changed\n%s\nto\n%s", plain, before, got)
 		}
 		p.InSync()
 		within(t, healTime, hub00Routes, h.routes)
@@ -198,7 +199,7 @@ func TestForeignStays(t *testing.T) {
 	}
 }
 
-// The underlay may come long after nvad.
+// The underlay device may appear long after nvad has started.
 func TestDeviceAppears(t *testing.T) {
 	h := newHost(t)
 	h.run("link", "set", "eth0", "name", "later")
@@ -217,7 +218,7 @@ func TestDeviceAppears(t *testing.T) {
 	})
 }
 
-// Facts hold links and the routes of others, and follow changes.
+// Facts contain links and other programs' routes, and follow their changes.
 func TestFacts(t *testing.T) {
 	h := newHost(t)
 	p := h.start(nil)

@@ -4,6 +4,6 @@ package dataplane_test
 
 import "time"
 
-// healTime is generous under the race detector, which is many times as slow and
-// shares the machine with other packages' tests.
+// healTime is generous under the race detector, which makes nvad many times slower and shares
+// the machine with the tests of other packages.
 const healTime = 10 * time.Second

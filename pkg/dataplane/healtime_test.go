@@ -4,5 +4,5 @@ package dataplane_test
 
 import "time"
 
-// healTime is how soon what another program broke is back.
+// healTime is the time within which nvad repairs what another program has broken.
 const healTime = time.Second

@@ -7,7 +7,8 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 )
 
-// What waits is bounded by the prefixes there are, and the last change counts.
+// The inbox keeps one change for each prefix, the latest, so its size is bounded by the number
+// of prefixes.
 func TestInboxFoldsChanges(t *testing.T) {
 	const prefixes = 1000
 	var in input
@@ -26,7 +27,7 @@ func TestInboxFoldsChanges(t *testing.T) {
 	}
 	for i, want := range last {
 		if have[numbered(i)] != want {
-			t.Errorf("%s is not as last told", numbered(i))
+			t.Errorf("%s does not have its latest change", numbered(i))
 		}
 	}
 }

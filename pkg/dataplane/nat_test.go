@@ -19,8 +19,8 @@ func clampOnly() dataplane.Wanted {
 	return dataplane.Wanted{NAT: nat.Rules{Clamps: []nat.Clamp{{Device: "vxlan0"}}}}
 }
 
-// The table comes back by an event and by the scan, is tried again after a
-// failure, and goes when nothing asks for it.
+// The table is restored after an event and by the scan, retried after a failure, and removed
+// when nothing asks for it.
 func TestNAT(t *testing.T) {
 	f := newFakes()
 	f.run(t, nil, func(t *testing.T, d *dataplane.Dataplane) {
@@ -34,7 +34,7 @@ func TestNAT(t *testing.T) {
 		}
 		spoil := func() {
 			f.nat.Change(func(*nat.Found) *nat.Found { return nil })
-			_, _ = d.Tally(t.Context()) // orders what it wrote before what the loop reads
+			_, _ = d.Tally(t.Context()) // makes the loop read only after the write
 		}
 		spoil()
 		f.events <- []fib.Event{{Kind: fib.NATEvent}}
@@ -60,7 +60,7 @@ func TestNAT(t *testing.T) {
 	})
 }
 
-// Flush takes the table away and does not bring it back.
+// Flush removes the table and does not restore it.
 func TestNATFlush(t *testing.T) {
 	f := newFakes()
 	f.run(t, nil, func(t *testing.T, d *dataplane.Dataplane) {
@@ -77,7 +77,7 @@ func TestNATFlush(t *testing.T) {
 	})
 }
 
-// nft is nft(8) in the namespace, which may fail.
+// nft runs nft(8) in the namespace. It may fail.
 func (h *host) nft(args string) string {
 	h.t.Helper()
 	cmd := append([]string{"netns", "exec", h.name, "nft"}, strings.Fields(args)...)
@@ -99,11 +99,11 @@ func natHost(t *testing.T) *host {
 	return h
 }
 
-// By events alone: no scan comes.
+// noScan turns the scan off, so that only events lead to a repair.
 func noScan(o *dataplane.Options) { o.Scan = time.Hour }
 
-// What another program does to the table is undone within a second. The table of
-// the other program stays; without rules nvad's goes.
+// What another program does to nvad's table is undone within a second. The other program's own
+// table stays. Once there are no rules, nvad's table is removed.
 func TestNATHeals(t *testing.T) {
 	h := natHost(t)
 	p := h.start(noScan)
@@ -124,14 +124,14 @@ func TestNATHeals(t *testing.T) {
 	within(t, healTime, "table ip filter {\n}\n", func() string { return h.nft("-s list ruleset") })
 }
 
-// A restart leaves every rule as it is, with its handle.
+// A restart leaves every rule and its handle as they are.
 func TestNATRestart(t *testing.T) {
 	h := natHost(t)
 	h.start(nil).stop()
 	before := h.nft("-s -a list ruleset")
 	p := h.start(nil)
 	if got := h.nft("-s -a list ruleset"); got != before || !strings.Contains(got, "masquerade comment") {
-		t.Errorf("restart made\n%s\nof\n%s", got, before)
+		t.Errorf("after the restart\n%s\nbefore\n%s", got, before)
 	}
 	if err := p.Flush(t.Context()); err != nil {
 		t.Error(err)

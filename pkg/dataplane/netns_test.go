@@ -27,8 +27,8 @@ type host struct {
 	name string
 	ns   kernel.Namespace
 	dir  string
-	nat  nat.Rules // that start wants
-	nics []nic.NIC // the same
+	nat  nat.Rules // the rules that start asks for
+	nics []nic.NIC // the NICs that start asks for
 }
 
 func newHost(t testing.TB) *host {
@@ -66,20 +66,20 @@ func run(t testing.TB, name string, args ...string) string {
 	return string(out)
 }
 
-// run is ip(8) in the namespace.
+// run runs ip(8) in the namespace.
 func (h *host) run(args ...string) string {
 	h.t.Helper()
 	return run(h.t, "ip", append([]string{"-n", h.name}, args...)...)
 }
 
-// plane is a running data plane and the latest facts.
+// plane is a running data plane with the latest facts.
 type plane struct {
 	*dataplane.Dataplane
 	facts chan fib.Facts
 	stop  func()
 }
 
-// start runs a data plane on the host with hub00's tunnel.
+// start runs a data plane with hub00's tunnel on the host.
 func (h *host) start(change func(*dataplane.Options)) *plane {
 	h.t.Helper()
 	k, err := kernel.Open(h.ns)
@@ -147,14 +147,14 @@ func (h *host) link(name string) int {
 	return index
 }
 
-// change wants a BGP route through the gateway or through the tunnel.
+// change returns a change that wants a BGP route through the gateway or through the tunnel.
 func (h *host) change(prefix, via, dev string) fib.Change {
 	p := netip.MustParsePrefix(prefix)
 	hop := fib.NextHop{Via: netip.MustParseAddr(via), Link: h.link(dev)}
 	return fib.Change{Prefix: p, Route: &fib.Route{Metric: 20, Hops: []fib.NextHop{hop}}}
 }
 
-// hub00 wants the routes of the two-hubs picture.
+// hub00 returns the routes of the two-hubs scenario.
 func (h *host) hub00() []fib.Change {
 	static := h.change("10.0.210.0/24", "10.0.0.1", "eth0")
 	static.Route.Class = fib.Static
@@ -175,7 +175,7 @@ const hub00Routes = `default via 10.0.0.1 dev eth0 proto dhcp metric 100
 169.254.0.0/24 dev vxlan0 proto kernel scope link src 169.254.0.1
 `
 
-// routes is `ip route` without the numbers of objects.
+// routes returns `ip route` without the numbers of next-hop objects.
 func (h *host) routes() string {
 	var lines []string
 	for _, line := range strings.Split(strings.TrimSpace(h.run("route")), "\n") {
@@ -191,7 +191,7 @@ func (h *host) routes() string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// within waits until get returns want.
+// within waits until get returns want and fails the test after limit.
 func within(t *testing.T, limit time.Duration, want string, get func() string) {
 	t.Helper()
 	start := time.Now()
@@ -232,7 +232,7 @@ func TestHub00(t *testing.T) {
 	t.Log(h.run("-d", "route"))
 }
 
-// tryIP is ip(8), which may fail.
+// tryIP runs ip(8), which may fail.
 func (h *host) tryIP(args ...string) string {
 	out, _ := exec.Command("ip", append([]string{"-n", h.name}, args...)...).CombinedOutput()
 	return string(out)
@@ -243,25 +243,25 @@ func (h *host) tryBridge() string {
 	return string(out)
 }
 
-// sysctl is sysctl(8) in the namespace.
+// sysctl runs sysctl(8) in the namespace.
 func (h *host) sysctl(arg string) string {
 	h.t.Helper()
 	return run(h.t, "ip", "netns", "exec", h.name, "sysctl", arg)
 }
 
-// count is how many routes match a selector of ip(8).
+// count returns how many routes match a selector of ip(8).
 func (h *host) count(selector string) string {
 	out := strings.TrimSpace(h.run(append([]string{"route", "show"}, strings.Fields(selector)...)...))
 	return fmt.Sprint(len(strings.Split(out, "\n")))
 }
 
-// all is everything of the kernel that a restart could change.
+// all returns every part of the kernel's state that a restart could change.
 func (h *host) all() string {
 	return h.run("-d", "route") + h.run("nexthop") + h.run("-d", "link", "show", "vxlan0") + h.run("addr", "show", "vxlan0") +
 		h.tryBridge()
 }
 
-// spoilGroup makes a group of nvad's lead elsewhere.
+// spoilGroup points one of nvad's groups at another next hop.
 func (h *host) spoilGroup() {
 	var id string
 	for _, line := range strings.Split(h.run("nexthop"), "\n") {

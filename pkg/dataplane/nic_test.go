@@ -18,7 +18,7 @@ import (
 
 var eth0NIC = dataplane.Wanted{NICs: []nic.NIC{{Device: "eth0", Table: 16800}}}
 
-// Rules come back by an event and by the scan, and go when nothing asks for them.
+// Rules are restored after an event and by the scan, and removed when nothing asks for them.
 func TestNIC(t *testing.T) {
 	f := newFakes()
 	f.run(t, nil, func(t *testing.T, d *dataplane.Dataplane) {
@@ -34,7 +34,7 @@ func TestNIC(t *testing.T) {
 		expect(1)
 		spoil := func() {
 			f.nics.Change(func(f *nic.Found) { *f = nic.Found{} })
-			_, _ = d.Tally(t.Context()) // orders what it wrote before what the loop reads
+			_, _ = d.Tally(t.Context()) // makes the loop read only after the write
 		}
 		spoil()
 		f.events <- []fib.Event{{Kind: fib.RuleEvent}}
@@ -54,7 +54,7 @@ func TestNIC(t *testing.T) {
 	})
 }
 
-// A NIC that cannot be had, and is tried ever less often, holds up no other one.
+// A NIC that can't be configured, and is retried at growing intervals, delays no other NIC.
 func TestNICBesideFailing(t *testing.T) {
 	f := newFakes()
 	f.tunnels.Plant(tunnel.Link{
@@ -66,7 +66,7 @@ func TestNICBesideFailing(t *testing.T) {
 		time.Sleep(3 * dataplane.DefaultScan)
 		synctest.Wait()
 		f.nics.Change(func(f *nic.Found) { *f = nic.Found{} })
-		_, _ = d.Tally(t.Context()) // orders what it wrote before what the loop reads
+		_, _ = d.Tally(t.Context()) // makes the loop read only after the write
 		f.events <- []fib.Event{{Kind: fib.RuleEvent}}
 		time.Sleep(100 * time.Millisecond)
 		synctest.Wait()
@@ -76,14 +76,14 @@ func TestNICBesideFailing(t *testing.T) {
 	})
 }
 
-// nicText is the policy rules and the routes of the NIC's table.
+// nicText returns the policy rules and the routes of the NIC's table.
 func (h *host) nicText() string {
 	return h.run("rule") + h.tryIP("route", "show", "table", "16800")
 }
 
-// In the kernel: what another program deletes is back, what is its own stays, a
-// link that goes and returns costs nothing, a restart is not noticed, and a flush
-// leaves nothing.
+// In a real kernel: nvad restores what another program deletes and leaves that program's own
+// routes alone. A link that goes and returns loses nothing, a restart changes nothing, and a
+// flush leaves nothing behind.
 func TestNICInKernel(t *testing.T) {
 	h := newHost(t)
 	h.run("rule", "add", "from", "10.0.0.4", "to", "168.63.129.16", "lookup", "7", "pref", "168")
@@ -111,7 +111,7 @@ func TestNICInKernel(t *testing.T) {
 	h.run("link", "set", "eth0", "down")
 	within(t, healTime, "waiting", func() string { return nicState(t, p) })
 	h.run("link", "set", "eth0", "up")
-	h.run("route", "add", "192.0.2.0/24", "via", "10.0.0.9", "table", "16800") // of the other program, gone with the link
+	h.run("route", "add", "192.0.2.0/24", "via", "10.0.0.9", "table", "16800") // the other program's route, which goes with the link
 	within(t, healTime, good, h.nicText)
 	if c := p.Counters(); c.NICRepairs != 3 {
 		t.Errorf("%d repairs after the link came back", c.NICRepairs)
@@ -123,7 +123,7 @@ func TestNICInKernel(t *testing.T) {
 	if got := h.nicText(); got != good {
 		t.Errorf("after the restart\n%s", got)
 	}
-	h.run("rule", "add", "lookup", "main", "pref", "9") // the last change, by which it is known that all were heard
+	h.run("rule", "add", "lookup", "main", "pref", "9") // the last change: once its event is counted, all earlier ones are
 	within(t, healTime, "1", func() string { return fmt.Sprint(changes.Load()) })
 	h.run("rule", "del", "pref", "9")
 	if err := p.Flush(t.Context()); err != nil {
@@ -134,8 +134,8 @@ func TestNICInKernel(t *testing.T) {
 	}
 }
 
-// ruleEvents counts from now on the changes of rules, and of nvad's routes beside
-// table main.
+// ruleEvents counts the changes of rules, and of nvad's routes outside table main, from the
+// call onwards.
 func (h *host) ruleEvents() *atomic.Int32 {
 	h.t.Helper()
 	k, err := kernel.Open(h.ns)

@@ -13,7 +13,8 @@ import (
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
-// entryOf is state and reason of the route that nvad wants for a prefix.
+// entryOf returns a function that reads the state and the reason of the route that nvad wants
+// for a prefix.
 func entryOf(t *testing.T, p *plane, prefix string) func() string {
 	return func() string {
 		own, _, err := p.Route(t.Context(), netip.MustParsePrefix(prefix))
@@ -27,9 +28,9 @@ func entryOf(t *testing.T, p *plane, prefix string) func() string {
 	}
 }
 
-// Real routes that stand above BGP's, whatever their metrics, as a client of DHCP,
-// networkd and an operator make them: they stay, BGP's comes once they go, and goes
-// once they are back, without waiting for a scan.
+// Routes that a DHCP client, networkd or an operator adds outrank BGP's, whatever their
+// metrics. nvad leaves them alone. It installs the BGP route once they are removed and
+// withdraws it once they are back, without waiting for a scan.
 func TestKernelRoutesStandAboveBGP(t *testing.T) {
 	h := newHost(t)
 	h.run("link", "add", "e2", "type", "veth", "peer", "name", "e2far")
@@ -84,8 +85,8 @@ func TestKernelRoutesStandAboveBGP(t *testing.T) {
 	within(t, healTime, "outranked 10.0.2.0/24 is connected on e2", entryOf(t, p, "10.0.2.0/24"))
 }
 
-// The connected routes of nvad's tunnel come back when somebody deletes them: the
-// kernel makes them only together with the address.
+// If somebody deletes the connected routes of nvad's tunnel, nvad restores them, because the
+// kernel adds them only together with the address.
 func TestTunnelKeepsItsConnectedRoutes(t *testing.T) {
 	h := newHost(t)
 	p := h.start(func(o *dataplane.Options) { o.Scan = time.Hour })
@@ -117,7 +118,7 @@ func TestTunnelKeepsItsConnectedRoutes(t *testing.T) {
 	within(t, healTime, hub00Routes, h.routes)
 }
 
-// unreadable is a kernel whose links can't be read so many times.
+// unreadable is a kernel whose links can't be read for the first few attempts.
 type unreadable struct {
 	tunnel.Kernel
 	left int
@@ -130,9 +131,9 @@ func (d *unreadable) Links() ([]tunnel.Link, error) {
 	return d.Kernel.Links()
 }
 
-// Links that can't be read over a restart are no links that are gone: no facts are
-// told before they are, since the engine would take every next hop for dead, and
-// have a working table swept.
+// Links that can't be read after a restart are not links that are gone. The data plane
+// publishes no facts until it has read the links: otherwise the engine would consider every
+// next hop dead and sweep a working table.
 func TestNoFactsWithoutLinks(t *testing.T) {
 	f := newFakes()
 	f.fib.Plant(fib.KernelRoute{Prefix: netip.MustParsePrefix("10.0.0.0/24"), Protocol: 2, Hops: []fib.NextHop{{Link: 1}}})
@@ -141,7 +142,7 @@ func TestNoFactsWithoutLinks(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 		synctest.Wait()
 		if facts := f.told(); len(facts) != 0 {
-			t.Errorf("told before links were read: %+v", facts)
+			t.Errorf("facts were published before the links were read: %+v", facts)
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()

@@ -14,9 +14,9 @@ import (
 	"github.com/nvad/nvad/pkg/dataplane"
 )
 
-// TestSysctlsComeBack: what nvad set is as before after a flush, although nvad was
-// restarted and its configuration changed in between, and what another program has
-// changed since stays as it is.
+// TestSysctlsComeBack: a flush restores the sysctls that nvad set, although nvad was restarted
+// and its configuration changed in between. A sysctl that another program has changed since
+// then stays as it is.
 func TestSysctlsComeBack(t *testing.T) {
 	f := newFakes()
 	f.sysctls = sysctls{"net.ipv4.ip_forward": "0", "net.ipv4.tcp_rmem": "1\t2\t3", "net.core.rmem_max": "5"}
@@ -44,13 +44,13 @@ func TestSysctlsComeBack(t *testing.T) {
 		t.Errorf("after the flush %v, want %v", f.sysctls, before)
 	}
 	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the state file is left: %v", err)
+		t.Errorf("the state file was not removed: %v", err)
 	}
 }
 
-// TestCleanDistrustsState: root reads what the daemon's user wrote. A link or a pipe
-// in its place is refused at once, another boot's file says nothing, and a setting
-// that is not of the network is named and not written.
+// TestCleanDistrustsState: the daemon's user writes the state file and root reads it. A link
+// or a pipe in its place is refused at once, a file from another boot is ignored, and a
+// setting outside the network sysctls is reported and not written.
 func TestCleanDistrustsState(t *testing.T) {
 	dir := t.TempDir()
 	secret, link, pipe := filepath.Join(dir, "secret"), filepath.Join(dir, "link"), filepath.Join(dir, "pipe")
@@ -69,15 +69,15 @@ func TestCleanDistrustsState(t *testing.T) {
 	}
 	for _, bad := range []string{link, pipe, dir} {
 		if _, _, err := clean(bad, "", "boot 7"); err == nil {
-			t.Errorf("%s is read as state of routes", bad)
+			t.Errorf("%s is accepted as the state file of routes", bad)
 		}
 		if _, _, err := clean("", bad, "boot 7"); err == nil {
-			t.Errorf("%s is read as state of sysctls", bad)
+			t.Errorf("%s is accepted as the state file of sysctls", bad)
 		}
 	}
 	f, c, err := clean("", state, "boot 8")
 	if err != nil || f.sysctls["net.ipv4.ip_forward"] != "1" || len(c.Left)+len(c.Sysctls) > 0 {
-		t.Errorf("of another boot: %+v %v, %v", c, f.sysctls, err)
+		t.Errorf("state file of another boot: %+v %v, %v", c, f.sysctls, err)
 	}
 	if err := os.WriteFile(state, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

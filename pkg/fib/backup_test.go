@@ -21,7 +21,7 @@ const diverted = `
 10.2.0.0/16 metric 20 proto 186 via 169.254.0.2 dev #3
 `
 
-// newProtected returns two routes through gw whose backup is far.
+// newProtected returns a FIB with two routes through gw that have far as their backup.
 func newProtected(t *testing.T) (*fibtest.Kernel, *fib.FIB) {
 	k := fibtest.New()
 	f := start(t, k, fib.Options{})
@@ -38,7 +38,8 @@ func log(k *fibtest.Kernel) string {
 	return s
 }
 
-// A gateway that dies costs one message, and its return another.
+// When a gateway dies, one message to the kernel moves its routes, and when it returns, one
+// moves them back.
 func TestDeadGateway(t *testing.T) {
 	k, f := newProtected(t)
 	f.SetDead([]netip.Addr{gw[0].Via})
@@ -58,7 +59,7 @@ func TestDeadGateway(t *testing.T) {
 	wantKernel(t, k, protected)
 }
 
-// A gateway does not come back before the routes that leave it are written.
+// A dead gateway is used again only once the routes that leave it have been written.
 func TestDeadUntilWritten(t *testing.T) {
 	k, f := newProtected(t)
 	f.SetDead([]netip.Addr{gw[0].Via})
@@ -67,13 +68,13 @@ func TestDeadUntilWritten(t *testing.T) {
 	f.SetDead(nil)
 	for f.Sync(t0, 1) {
 		if got := k.String(); strings.Contains(got, "10.2.0.0/16 metric 20 proto 186 via 10.0.0.1") {
-			t.Fatalf("a route returns to where it has left\n%s", got)
+			t.Fatalf("a route returns to the gateway that it had left\n%s", got)
 		}
 	}
 	wantKernel(t, k, diverted+"10.3.0.0/16 metric 20 proto 186 via 10.0.0.1 dev #2\n4 objects\n")
 }
 
-// The kernel takes out the hops of a link by itself: nothing is repaired.
+// The kernel removes the hops of a dead link by itself, so there is nothing to repair.
 func TestDeadLink(t *testing.T) {
 	k, f := newProtected(t)
 	k.SetLink(2, false)
@@ -94,7 +95,7 @@ func TestDeadLink(t *testing.T) {
 	wantKernel(t, k, protected)
 }
 
-// Of several hops those that live stay.
+// If a route has several hops, those that are alive stay.
 func TestDeadMember(t *testing.T) {
 	k := fibtest.New()
 	f := start(t, k, fib.Options{})
@@ -109,7 +110,7 @@ func TestDeadMember(t *testing.T) {
 	wantKernel(t, k, "10.1.0.0/16 metric 20 proto 186 via 10.0.0.1 dev #2 via 169.254.0.2 dev #3\n3 objects\n")
 }
 
-// A backup that can't be written does not keep the route out.
+// If a backup can't be written, the route is installed all the same.
 func TestBackupFails(t *testing.T) {
 	k := fibtest.New()
 	f := start(t, k, fib.Options{})
@@ -125,7 +126,7 @@ func TestBackupFails(t *testing.T) {
 	wantKernel(t, k, "10.1.0.0/16 metric 20 proto 186 via 10.0.0.1 dev #2 weight 255 via 169.254.0.2 dev #3\n3 objects\n")
 }
 
-// A fresh process finds groups with their backups and leaves them as they are.
+// A new process finds groups with their backups and leaves them as they are.
 func TestRestartAdoptsBackup(t *testing.T) {
 	k, _ := newProtected(t)
 	f := restart(t, k, mode{}, []fib.Change{backup("10.1.0.0/16", gw, far), backup("10.2.0.0/16", gw, far)})
@@ -135,8 +136,8 @@ func TestRestartAdoptsBackup(t *testing.T) {
 	}
 }
 
-// A group that another program put in the place of nvad's is not replaced: the
-// routes get one of a new number.
+// If another program has put a group in the place of nvad's, nvad does not replace it. The
+// routes get a group with a new number.
 func TestGroupOfAnother(t *testing.T) {
 	const id = 186000002
 	for _, protocol := range []int{186, 4} {
@@ -161,7 +162,7 @@ func TestGroupOfAnother(t *testing.T) {
 	}
 }
 
-// Where a group can't hold the backup it is a second route.
+// If a group can't contain the backup, the backup becomes a second route.
 func TestBackupRoute(t *testing.T) {
 	for name, m := range map[string]mode{"no resilient groups": {mpath: true}, "plain": {plain: true}} {
 		k := m.kernel()

@@ -8,7 +8,7 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 )
 
-// nothing is a kernel that accepts everything and holds nothing.
+// nothing is a kernel that accepts everything and stores nothing.
 type nothing struct{ errs []error }
 
 func (n *nothing) Routes(func(fib.KernelRoute)) error { return nil }
@@ -29,8 +29,8 @@ func many(n int, hops []fib.NextHop) []fib.Change {
 	return list
 }
 
-// BenchmarkApply is the work beside the kernel's: 100,000 new routes, and the
-// memory that each takes.
+// BenchmarkApply measures the work outside the kernel for 100,000 new routes, and the memory
+// that each route takes.
 func BenchmarkApply(b *testing.B) {
 	const n = 100_000
 	changes := many(n, gw)
@@ -54,8 +54,8 @@ func BenchmarkApply(b *testing.B) {
 	runtime.KeepAlive(f)
 }
 
-// BenchmarkMove is the work of moving 100,000 routes to another hop: one message
-// to the kernel.
+// BenchmarkMove measures the work of moving 100,000 routes to another hop, which takes one
+// message to the kernel.
 func BenchmarkMove(b *testing.B) {
 	to := [][]fib.Change{many(100_000, gw), many(100_000, far)}
 	f := fib.New(fib.Options{Kernel: &nothing{}})
@@ -72,7 +72,7 @@ func BenchmarkMove(b *testing.B) {
 	}
 }
 
-// BenchmarkRead measures the parts of reading 100,000 routes. Tally and Prefixes hold up the
+// BenchmarkRead measures the parts of reading 100,000 routes. Tally and Prefixes block the
 // loop; sorting does not.
 func BenchmarkRead(b *testing.B) {
 	f := fib.New(fib.Options{Kernel: &nothing{}})

@@ -10,8 +10,8 @@ import (
 	"github.com/nvad/nvad/pkg/fib/fibtest"
 )
 
-// A connected route of nvad's own tunnel is put back, in the same turn and so
-// before any next hop is taken for dead; those of other links are not nvad's.
+// A connected route of nvad's own tunnel is restored in the same turn, and so before any next
+// hop is considered dead. The connected routes of other links are not nvad's to restore.
 func TestConnectedRoutesComeBack(t *testing.T) {
 	k := fibtest.New()
 	four := fib.KernelRoute{Prefix: p("169.254.0.0/24"), Protocol: 2, Source: addr("169.254.0.1"), Hops: []fib.NextHop{{Link: 3}}}
@@ -28,7 +28,7 @@ func TestConnectedRoutesComeBack(t *testing.T) {
 	f.SetLinks([]fib.Link{other, own}, t0)
 	settle(f, t0)
 	if n, first := f.Repairs(); n != 0 {
-		t.Fatalf("%d repairs of %s while all is well", n, first)
+		t.Fatalf("%d repairs, the first of %s, although nothing was wrong", n, first)
 	}
 	k.FailNext("add 169.254.0.0/24 metric 0", errors.New("no room"))
 	for _, r := range routes {

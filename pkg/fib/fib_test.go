@@ -96,7 +96,7 @@ func TestGroupMoves(t *testing.T) {
 	}
 }
 
-// restarted is a FIB that has read what an earlier run left in k.
+// restarted returns a FIB that has read what an earlier run left in k.
 func restarted(t *testing.T, k *fibtest.Kernel) *fib.FIB {
 	t.Helper()
 	f := fib.New(fib.Options{Kernel: k})
@@ -134,8 +134,8 @@ func TestRestartAdoptsUnchanged(t *testing.T) {
 `)
 }
 
-// After a restart one route goes elsewhere: those of the earlier run that nobody has
-// told of yet stay where they are.
+// After a restart, one route moves to another hop. Routes of the earlier run that no neighbor
+// has announced yet stay where they are.
 func TestRestartMovesOneRoute(t *testing.T) {
 	k := fibtest.New()
 	f := start(t, k, fib.Options{})
@@ -151,7 +151,7 @@ func TestRestartMovesOneRoute(t *testing.T) {
 `)
 }
 
-// What an earlier run left is adopted by the first read that gets through.
+// The first read that succeeds adopts what an earlier run left.
 func TestAdoptsAfterFailedRead(t *testing.T) {
 	k := fibtest.New()
 	k.Plant(fib.KernelRoute{Prefix: p("10.1.0.0/16"), Metric: 20, Protocol: 186, Hops: gw})
@@ -168,8 +168,8 @@ func TestAdoptsAfterFailedRead(t *testing.T) {
 	}
 }
 
-// A neighbor that is lost takes its routes along, however long another one lets
-// everybody wait. What an earlier run left stays.
+// If a neighbor is lost before nvad is in sync, its routes are removed, however long another
+// neighbor delays the sync. Routes that an earlier run left stay.
 func TestWithdrawBeforeInSync(t *testing.T) {
 	k := fibtest.New()
 	f := start(t, k, fib.Options{})
@@ -268,8 +268,8 @@ func TestOneFailingRouteBlocksNoOther(t *testing.T) {
 	}
 }
 
-// Link down takes routes and objects without events; the full compare finds out
-// and the link's return brings all back.
+// A link that goes down removes routes and objects without events. The full comparison finds
+// out, and the return of the link restores everything.
 func TestLinkDownAndUp(t *testing.T) {
 	k := fibtest.New()
 	f := start(t, k, fib.Options{})

@@ -9,7 +9,7 @@ import (
 	"github.com/nvad/nvad/pkg/fib/fibtest"
 )
 
-// hub is the kernel of vm-hub00 before nvad: DHCP's routes and the connected one.
+// hub returns the kernel of vm-hub00 before nvad starts: DHCP's routes and the connected one.
 func hub() *fibtest.Kernel {
 	k := fibtest.New()
 	k.Plant(fib.KernelRoute{Prefix: p("0.0.0.0/0"), Metric: 100, Protocol: 16, Hops: gw})
@@ -33,7 +33,7 @@ func TestGuard(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change fib.Change
-		refuse string // part of the reason; "": installed
+		refuse string // part of the reason; if empty, the route is installed
 	}{
 		{"covers both Route Server instances", bgp("10.0.0.0/16", gw), ""},
 		{"covers the remote by the same way", bgp("10.10.0.0/16", gw), ""},
@@ -76,8 +76,8 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// A static route into the tunnel stands if another pins the remote beside it, in
-// whatever order they come, and for as long.
+// A static route into the tunnel is installed as long as another route pins the remote beside
+// it, in whatever order the two arrive.
 func TestPinnedRemote(t *testing.T) {
 	wide, pin := static("10.10.0.0/16", far), static("10.10.0.4/32", gw)
 	for _, changes := range [][]fib.Change{{wide, pin}, {pin, wide}} {
@@ -96,7 +96,7 @@ func TestPinnedRemote(t *testing.T) {
 	}
 }
 
-// The answer does not depend on which came first, and follows the facts.
+// The result does not depend on which route came first, and it follows the facts.
 func TestGuardFollowsFacts(t *testing.T) {
 	k := hub()
 	f := start(t, k, fib.Options{})

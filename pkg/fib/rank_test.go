@@ -10,7 +10,8 @@ import (
 
 var onEth0 = []fib.NextHop{{Link: 2}}
 
-// rankCases has a route of another program, a wanted route, and whether that is installed beside it.
+// rankCases lists pairs of another program's route and a wanted route, and whether nvad
+// installs the wanted one beside it.
 var rankCases = []struct {
 	name   string
 	other  fib.KernelRoute
@@ -49,7 +50,7 @@ func TestRanks(t *testing.T) {
 			settle(f, t0)
 			name := tt.change.Prefix.String()
 			if s := states(f)[name]; !strings.HasPrefix(s, tt.want) {
-				t.Errorf("beside it: %q, want %q", s, tt.want)
+				t.Errorf("beside the other route: %q, want %q", s, tt.want)
 			}
 			if c := f.Count(); c.Outranked != strings.Count(tt.want[:9], "outranked") || c.Refused != 0 || c.Installed() != 1-c.Outranked {
 				t.Errorf("beside it: %+v", c)
@@ -85,7 +86,8 @@ func TestRanks(t *testing.T) {
 	}
 }
 
-// A link that goes down takes its connected route out of the way, and back in.
+// If a link goes down, its connected route no longer outranks nvad's route; once the link is
+// up, it does again.
 func TestRankFollowsLinks(t *testing.T) {
 	k := fibtest.New()
 	k.Plant(fib.KernelRoute{Prefix: p("10.1.0.0/16"), Protocol: 2, Metric: 200, Hops: []fib.NextHop{{Link: 2}}})
@@ -105,8 +107,8 @@ func TestRankFollowsLinks(t *testing.T) {
 	want("up again", "outranked")
 }
 
-// What an earlier run put beside a connected route goes at once, not only once
-// everybody has been heard.
+// If an earlier run left a route beside a connected route, it is removed at once, and not only
+// once nvad is in sync.
 func TestRankOverLeftover(t *testing.T) {
 	k := fibtest.New()
 	f := start(t, k, fib.Options{})
@@ -127,7 +129,7 @@ func TestRankOverLeftover(t *testing.T) {
 `)
 }
 
-// Routes of BGP, whoever left them, are no facts: no next hop resolves through them.
+// BGP routes are no facts, whoever left them: no next hop resolves through them.
 func TestForeignWithoutBGP(t *testing.T) {
 	k := fibtest.New()
 	for prefix, proto := range map[string]int{"10.1.0.0/16": 186, "10.2.0.0/16": 251, "10.3.0.0/16": 200, "10.4.0.0/16": 4} {
@@ -142,6 +144,6 @@ func TestForeignWithoutBGP(t *testing.T) {
 	f.Apply([]fib.Change{bgp("10.1.0.0/24", far)}, t0)
 	settle(f, t0)
 	if s := states(f)["10.1.0.0/24"]; s != "installed" {
-		t.Errorf("the guard takes a leftover for the way: %q", s)
+		t.Errorf("the guard resolves the next hop through a leftover: %q", s)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 )
 
-// At tells of a prefix what Status tells of all.
+// At returns the same for one prefix as Status returns for all.
 func TestAt(t *testing.T) {
 	k := hub()
 	k.Plant(fib.KernelRoute{Prefix: p("10.10.0.0/16"), Metric: 5, Protocol: 3, Hops: gw})
@@ -35,7 +35,7 @@ func TestAt(t *testing.T) {
 	}
 }
 
-// Tally counts what Status lists.
+// Tally counts the routes that Status lists.
 func TestTally(t *testing.T) {
 	k := hub()
 	k.Plant(fib.KernelRoute{Prefix: p("10.13.0.0/16"), Metric: 20, Protocol: 12, Hops: gw})

@@ -11,7 +11,7 @@ import (
 	"github.com/nvad/nvad/pkg/fib/fibtest"
 )
 
-// transitions are what f reports, as sorted lines.
+// transitions returns the transitions that f reports, as sorted lines.
 func transitions(f *fib.FIB) []string {
 	way := func(w fib.Way) string {
 		switch {
@@ -34,7 +34,7 @@ func transitions(f *fib.FIB) []string {
 	return out
 }
 
-// TestReport follows routes through all that can happen to them in the kernel.
+// TestReport follows routes through everything that can happen to them in the kernel.
 func TestReport(t *testing.T) {
 	for _, plain := range []bool{false, true} {
 		t.Run(fmt.Sprintf("plain=%t", plain), func(t *testing.T) {

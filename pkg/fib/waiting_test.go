@@ -10,9 +10,9 @@ import (
 	"github.com/nvad/nvad/pkg/fib/fibtest"
 )
 
-// A route that waits for its own group, whose next hop the kernel refuses, keeps the
-// old one. If the group moved with other routes that left it, packets of the one
-// that waits would follow those.
+// If the kernel refuses the next hop of a route's new group, the route waits in its old group.
+// If that group moved along with the routes that left it, the packets of the waiting route
+// would follow them.
 func TestGroupStaysUnderWaitingRoute(t *testing.T) {
 	k := fibtest.New()
 	f := start(t, k, fib.Options{})
@@ -46,8 +46,8 @@ func TestGroupStaysUnderWaitingRoute(t *testing.T) {
 	}
 }
 
-// A route that came and went while its group is refused is no example of what the
-// kernel refuses, and counts once however often it came.
+// A route that was added and removed while its group is refused is no longer an example of
+// what the kernel refuses. However often it was added, it counts once.
 func TestRefusalOfWaitingRoutes(t *testing.T) {
 	k := fibtest.New()
 	f := start(t, k, fib.Options{})
@@ -56,7 +56,7 @@ func TestRefusalOfWaitingRoutes(t *testing.T) {
 		f.Apply([]fib.Change{bgp("10.1.0.0/16", far), bgp("10.2.0.0/16", far)}, t0)
 		settle(f, t0)
 		if c := f.Count(); i > 0 && c.Failed > 5 {
-			t.Fatalf("round %d: %d failed of 2", i, c.Failed)
+			t.Fatalf("round %d: %d of 2 routes count as failed", i, c.Failed)
 		}
 	}
 	f.Apply([]fib.Change{gone("10.1.0.0/16")}, t0)
@@ -71,7 +71,7 @@ func TestRefusalOfWaitingRoutes(t *testing.T) {
 	}
 }
 
-// A deletion that the kernel refuses says why.
+// If the kernel refuses a deletion, the status gives the reason.
 func TestRefusedDeletion(t *testing.T) {
 	k := fibtest.New()
 	f := start(t, k, fib.Options{})

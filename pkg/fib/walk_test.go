@@ -12,7 +12,7 @@ import (
 	"github.com/nvad/nvad/pkg/fib/fibtest"
 )
 
-// states are wanted tables. Each must come out of any other the same.
+// walkStates are wanted tables. Each must give the same result from any other.
 var walkStates = [][]fib.Change{
 	{},
 	{bgp("10.1.0.0/16", gw), bgp("10.2.0.0/16", gw), bgp("10.3.0.0/16", gw)},
@@ -47,7 +47,7 @@ func blackhole(prefix string) fib.Change {
 	return c
 }
 
-// between are the changes from one state to another.
+// between returns the changes that lead from one state to another.
 func between(from, to []fib.Change) []fib.Change {
 	wanted := make(map[netip.Prefix]bool)
 	var list []fib.Change
@@ -68,7 +68,7 @@ func plantForeign(k *fibtest.Kernel) {
 	k.Plant(fib.KernelRoute{Prefix: p("10.9.0.0/16"), Metric: 20, Protocol: 4, Hops: gw})
 }
 
-// mode is what the kernel can or may do.
+// mode selects what the kernel supports.
 type mode struct{ plain, mpath bool }
 
 func (m mode) kernel() *fibtest.Kernel {
@@ -81,8 +81,8 @@ func (m mode) kernel() *fibtest.Kernel {
 
 func (m mode) options() fib.Options { return fib.Options{Plain: m.plain} }
 
-// Whatever way a state is reached, and whatever befalls the kernel on the way,
-// the kernel ends the same, and foreign routes are as they were.
+// Whichever way a state is reached, and whatever happens to the kernel on the way, the kernel
+// ends with the same routes, and foreign routes are untouched.
 func TestRandomWalk(t *testing.T) {
 	for _, m := range []mode{{}, {mpath: true}, {plain: true}} {
 		goals := make([]string, len(walkStates))
@@ -134,7 +134,7 @@ func walk(t *testing.T, seed uint64, m mode, goals []string) {
 	wantCounted(t, f)
 }
 
-// wantCounted holds what is counted as it happens against a count of everything,
+// wantCounted compares the counters that are kept as things happen with a count of everything,
 // at rest.
 func wantCounted(t *testing.T, f *fib.FIB) {
 	t.Helper()
@@ -144,8 +144,8 @@ func wantCounted(t *testing.T, f *fib.FIB) {
 	}
 }
 
-// recover3 gives the FIB what the loop above it gives after trouble: full
-// compares and time.
+// recover3 gives the FIB what the loop above it would give after a failure: full comparisons
+// and time.
 func recover3(t *testing.T, f *fib.FIB, now time.Time) {
 	t.Helper()
 	for range 3 {
@@ -161,14 +161,14 @@ func recover3(t *testing.T, f *fib.FIB, now time.Time) {
 func restart(t *testing.T, k *fibtest.Kernel, m mode, want []fib.Change) *fib.FIB {
 	t.Helper()
 	f := fib.New(fib.Options{Kernel: k, Plain: m.plain, Owns: func(fib.KernelRoute) bool { return true }})
-	_ = f.Resync(t0) // a read may be made to fail; it is repeated
+	_ = f.Resync(t0) // this read may fail; it is repeated
 	f.SetLinks([]fib.Link{eth0, vxlan0}, t0)
 	f.Apply(want, t0)
 	f.InSync()
 	return f
 }
 
-// disaster is what other programs and the hardware do.
+// disaster does one of the things that other programs and the hardware may do.
 func disaster(rng *rand.Rand, k *fibtest.Kernel, f *fib.FIB) {
 	switch rng.IntN(13) {
 	case 0:

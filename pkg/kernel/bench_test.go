@@ -73,9 +73,9 @@ func groupOf(id, hop uint32, h fib.NextHop) []fib.Op {
 	}
 }
 
-// BenchmarkSwap moves a group under many routes to another link. "call" is until
-// the kernel answers, "data" until the first packet leaves by the new link. It
-// compares nvad's way with that of leaving nexthop_compat_mode on.
+// BenchmarkSwap moves a group under many routes to another link. "call" is the time until the
+// kernel answers, "data" the time until the first packet leaves by the new link. It compares
+// nvad's way with leaving nexthop_compat_mode on.
 func BenchmarkSwap(b *testing.B) {
 	for _, on := range []bool{false, true} {
 		for _, n := range []int{1000, 100_000, 500_000} {
@@ -142,7 +142,7 @@ func linkIndex(b testing.TB, k *Kernel, name string) int {
 	return 0
 }
 
-// send sends packets to a routed address until told to stop.
+// send sends packets to a routed address until stop is called.
 func send(b *testing.B, ns Namespace) (stop func()) {
 	b.Helper()
 	var fd int

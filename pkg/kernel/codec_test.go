@@ -15,8 +15,8 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 )
 
-// Nothing that a kernel might send makes the codec panic, and what it writes it
-// reads.
+// No message that a kernel might send makes the codec panic, and the codec can read what it
+// writes.
 func FuzzDecode(f *testing.F) {
 	op := fib.Op{Kind: fib.AddRoute, Route: fib.KernelRoute{
 		Prefix: prefix24(7), Metric: 20, Protocol: 186, Hops: []fib.NextHop{via("10.0.0.1", 2), via("fd00::1", 3)},
@@ -89,8 +89,8 @@ func TestRivals(t *testing.T) {
 	}
 }
 
-// The monitor tells of others' changes and not of the FIB's own, and says so when
-// it lost some.
+// The monitor reports the changes of other programs but not the FIB's own, and it reports when
+// events were lost.
 func TestMonitor(t *testing.T) {
 	ns, name := testNS(t)
 	k := open(t, ns)
@@ -101,8 +101,8 @@ func TestMonitor(t *testing.T) {
 	release := make(chan struct{})
 	go func() {
 		done <- k.Monitor.Watch(ctx, func(list []fib.Event) {
-			// An IPv6 address that turns out to be no duplicate, a second after the
-			// link came up, is an event too, and is not what this test is about.
+			// A second after the link came up, duplicate address detection finishes for an
+			// IPv6 address. That is an event too, but not one that this test is about.
 			list = slices.DeleteFunc(list, func(e fib.Event) bool { return e.Kind != fib.RouteEvent && e.Kind != fib.LostEvent })
 			if len(list) > 0 {
 				events <- list
@@ -128,7 +128,7 @@ func TestMonitor(t *testing.T) {
 		case list := <-events:
 			lost = slices.ContainsFunc(list, func(e fib.Event) bool { return e.Kind == fib.LostEvent })
 		case <-deadline:
-			t.Fatal("the loss is not told")
+			t.Fatal("the loss of events is not reported")
 		}
 	}
 	cancel()

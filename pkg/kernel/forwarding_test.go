@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// What a device was given, what it might have learned, and whose it is.
+// The forwarding database of a device: which entries nvad added, which the device may have
+// learned, and who owns them.
 func TestForwarding(t *testing.T) {
 	ns, name := testNS(t)
 	k := open(t, ns)

@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A link is gone by an event of its own, not by one of a bridge that it leaves.
+// A link counts as deleted when it is removed or loses its carrier, but not when it leaves a
+// bridge, although that is a deletion event too.
 func TestLinkEvent(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

@@ -53,7 +53,7 @@ func TestLookup(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got.Fate == fib.FateDropped || got.Fate == fib.FateUnreachable {
-				got.Via, got.Link, got.Source = netip.Addr{}, 0, netip.Addr{} // IPv6 tells the loopback device
+				got.Via, got.Link, got.Source = netip.Addr{}, 0, netip.Addr{} // for IPv6 the kernel names the loopback device
 			}
 			if got != want {
 				t.Errorf("got  %+v\nwant %+v", got, want)

@@ -14,7 +14,7 @@ import (
 	"github.com/nvad/nvad/pkg/nat"
 )
 
-// natLab is an inside network, an NVA and what is beyond it, in a namespace each.
+// natLab is an inside network, an NVA and a network beyond it, each in its own namespace.
 type natLab struct {
 	t                   *testing.T
 	inside, nva, beyond Namespace
@@ -22,9 +22,9 @@ type natLab struct {
 	nat                 *nat.Manager
 }
 
-// newNATLab: inside 10.1.0.2 - in0, NVA, bond0 203.0.113.1 - beyond 203.0.113.2,
-// and a tunnel vxlan0 between the NVA and beyond that leads to 10.9.0.1. Beyond has
-// every address that a test sends to.
+// newNATLab builds inside 10.1.0.2 - in0, NVA, bond0 203.0.113.1 - beyond 203.0.113.2, and a
+// tunnel vxlan0 between the NVA and beyond that leads to 10.9.0.1. Beyond has every address
+// that a test sends to.
 func newNATLab(t *testing.T) *natLab {
 	t.Helper()
 	l := &natLab{t: t}
@@ -70,14 +70,14 @@ func newNATLab(t *testing.T) *natLab {
 	return l
 }
 
-// want brings the NVA's table to these rules.
+// want makes the NVA's table contain these rules.
 func (l *natLab) want(r nat.Rules) {
 	l.t.Helper()
 	l.nat.SetWanted(r)
 	syncNAT(l.t, l.nat)
 }
 
-// serve answers at a UDP address with who asked, and by which port.
+// serve answers at a UDP address with the sender's address and the port that it was asked on.
 func (l *natLab) serve(ns Namespace, addr string) {
 	l.t.Helper()
 	var conn net.PacketConn
@@ -97,7 +97,7 @@ func (l *natLab) serve(ns Namespace, addr string) {
 			if err != nil {
 				return
 			}
-			_, _ = conn.WriteTo([]byte(from.String()+" "+port), from) // who gets no answer tells
+			_, _ = conn.WriteTo([]byte(from.String()+" "+port), from) // if this fails, the sender reports that no answer came
 		}
 	}()
 }
@@ -113,7 +113,7 @@ func (l *natLab) ask(ns Namespace, addr string) (from netip.AddrPort, port strin
 		}
 		defer conn.Close()
 		b := make([]byte, 100)
-		for range 20 { // the first packets may wait for a neighbour to answer
+		for range 20 { // the first packets may be lost while a neighbour is resolved
 			_ = conn.SetDeadline(time.Now().Add(250 * time.Millisecond)) // never fails for UDP
 			_, _ = conn.Write([]byte("?"))
 			n, rerr := conn.Read(b)
@@ -131,7 +131,7 @@ func (l *natLab) ask(ns Namespace, addr string) (from netip.AddrPort, port strin
 	return netip.MustParseAddrPort(who), port
 }
 
-// Who is seen where, by what rules.
+// Which source address the other side sees, under which rules.
 func TestNATSourceTraffic(t *testing.T) {
 	l := newNATLab(t)
 	for _, addr := range []string{
@@ -174,7 +174,7 @@ func TestNATSourceTraffic(t *testing.T) {
 	}
 }
 
-// Ports of the NVA's address reach ports inside.
+// Ports of the NVA's address lead to ports inside.
 func TestNATDestinationTraffic(t *testing.T) {
 	l := newNATLab(t)
 	for _, addr := range []string{"10.1.0.2:80", "10.1.0.2:9000", "10.1.0.2:9003", "10.1.0.2:5000"} {
@@ -194,8 +194,8 @@ func TestNATDestinationTraffic(t *testing.T) {
 	}
 }
 
-// The SYN that leaves through the tunnel and the answer that comes out of it carry
-// a segment size that fits.
+// A SYN that leaves through the tunnel, and the answer that comes out of it, carry a segment
+// size that fits into the tunnel.
 func TestMSSClampTraffic(t *testing.T) {
 	l := newNATLab(t)
 	sh(t, "ip -n "+l.beyondName+" route replace 10.1.0.0/24 via 169.254.0.1 advmss 1460")
@@ -232,8 +232,8 @@ func TestMSSClampTraffic(t *testing.T) {
 	}
 }
 
-// segmentSize waits for a captured SYN whose port at this place of the TCP header
-// is port, and returns its option.
+// segmentSize waits for a captured SYN with port at offset place of the TCP header, and
+// returns its MSS option.
 func segmentSize(t *testing.T, fd int, port uint16, place int) int {
 	t.Helper()
 	const ip, tcp, options, end = 14, 14 + 20, 14 + 20 + 20, 14 + 60

@@ -14,7 +14,7 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 )
 
-// testNS is a fresh namespace with eth0 (10.0.0.4/24, fd00::4/64) up.
+// testNS creates a namespace with eth0 (10.0.0.4/24, fd00::4/64) up.
 func testNS(t testing.TB) (Namespace, string) {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -60,7 +60,7 @@ func open(t testing.TB, ns Namespace) *Kernel {
 	return k
 }
 
-// eth0 is the index of the link in ns.
+// eth0 returns the index of the link in ns.
 func eth0(t testing.TB, k *Kernel) int {
 	t.Helper()
 	links, err := k.Tunnels.Links()
@@ -76,7 +76,7 @@ func eth0(t testing.TB, k *Kernel) int {
 	return 0
 }
 
-// prefix24 is the i-th of 2^16 IPv4 networks.
+// prefix24 returns the i-th of 2^16 IPv4 networks.
 func prefix24(i int) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(20 + i>>16), byte(i >> 8), byte(i), 0}), 24)
 }
@@ -133,13 +133,13 @@ func TestBatch(t *testing.T) {
 		t.Fatalf("%d routes replaced, want %d", got, n)
 	}
 	noErrors(t, k.FIB.Do(table(n, fib.DeleteRoute, 20, 0)))
-	noErrors(t, k.FIB.Do(table(n, fib.DeleteRoute, 20, 0))) // what is gone is gone
+	noErrors(t, k.FIB.Do(table(n, fib.DeleteRoute, 20, 0))) // deleting routes that are already gone is no error
 	if got := count(t, k.FIB, ours); got != 0 {
 		t.Fatalf("%d routes left", got)
 	}
 }
 
-// Every message has its own answer: bad ones in the middle stop no other.
+// Each message has its own answer: bad ones in the middle do not stop the others.
 func TestErrorPerRoute(t *testing.T) {
 	ns, name := testNS(t)
 	k := open(t, ns)
@@ -203,7 +203,7 @@ func TestGroupSwap(t *testing.T) {
 		t.Errorf("after: %s", got)
 	}
 	if got := sh(t, "ip netns exec "+name+" sysctl -n net.ipv4.nexthop_compat_mode"); got != "1\n" {
-		t.Errorf("nexthop_compat_mode is left at %s", got)
+		t.Errorf("nexthop_compat_mode was left at %s", got)
 	}
 	objects, err := k.FIB.Objects()
 	if err != nil {
@@ -215,8 +215,8 @@ func TestGroupSwap(t *testing.T) {
 	}
 }
 
-// A resilient group gives all its buckets to the first hop, and to the second once
-// the link of the first is down: the kernel moves the routes by itself.
+// A resilient group assigns all its buckets to the first hop, and to the second once the link
+// of the first is down. The kernel moves the routes by itself.
 func TestGroupSurvivesLink(t *testing.T) {
 	ns, name := testNS(t)
 	k := open(t, ns)
@@ -252,11 +252,11 @@ func TestGroupSurvivesLink(t *testing.T) {
 		t.Errorf("%d routes are left", n)
 	}
 	if !k.FIB.hasBuckets() {
-		t.Error("a kernel with resilient groups is taken for one without")
+		t.Error("resilient groups are not detected although the kernel has them")
 	}
 }
 
-// Every form of route comes back as it was written.
+// Every form of route reads back as it was written.
 func TestRouteForms(t *testing.T) {
 	ns, _ := testNS(t)
 	k := open(t, ns)
@@ -290,11 +290,11 @@ func TestRouteForms(t *testing.T) {
 		r.Protocol, r.Metric = 186, 20
 		noErrors(t, k.FIB.Do([]fib.Op{{Kind: fib.AddRoute, Route: r}}))
 		if n := count(t, k.FIB, func(o fib.KernelRoute) bool { return fmt.Sprint(o) == fmt.Sprint(r) }); n != 1 {
-			t.Errorf("%v came back %d times", r, n)
+			t.Errorf("%v was read back %d times", r, n)
 		}
 		noErrors(t, k.FIB.Do([]fib.Op{{Kind: fib.ReplaceRoute, Route: r}, {Kind: fib.DeleteRoute, Route: r}}))
 		if n := count(t, k.FIB, func(o fib.KernelRoute) bool { return o.Protocol == 186 }); n != 0 {
-			t.Errorf("%v is not deleted", r)
+			t.Errorf("%v was not deleted", r)
 		}
 	}
 }

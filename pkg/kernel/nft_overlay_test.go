@@ -7,8 +7,8 @@ import (
 	"github.com/nvad/nvad/pkg/nat"
 )
 
-// everyGuard has a shared tunnel of both families, one of a multicast group, and
-// another program's VXLAN on the same port.
+// everyGuard returns guards for a shared tunnel of both families, for one of a multicast
+// group, and for another program's VXLAN on the same port.
 func everyGuard() nat.Rules {
 	addr := netip.MustParseAddr
 	return nat.Rules{
@@ -29,7 +29,7 @@ func everyGuard() nat.Rules {
 	}
 }
 
-// What nft(8) shows of them, without the comments.
+// everyGuardShown is the table as nft(8) lists it, without the comments.
 const everyGuardShown = `table inet nvad {
 chain underlay {
 type filter hook input priority raw; policy accept;
@@ -127,7 +127,7 @@ oifname "eth0" ip saddr 10.1.0.0/16 snat ip to 10.0.0.4
 }
 `
 
-// Every form of guard reaches the kernel as it is meant, and reads back so.
+// Every form of guard reaches the kernel as intended and reads back the same.
 func TestGuardForms(t *testing.T) {
 	ns, name := testNS(t)
 	k := open(t, ns)

@@ -22,7 +22,7 @@ func endpoint(addr string, low, high uint16) nat.Endpoint {
 	return nat.Endpoint{Addr: netip.MustParseAddr(addr), Ports: nat.Ports{Low: low, High: high}}
 }
 
-// everyRule has each form of every rule.
+// everyRule returns rules in all their forms.
 func everyRule() nat.Rules {
 	any4, any6 := netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")
 	return nat.Rules{
@@ -45,7 +45,7 @@ func everyRule() nat.Rules {
 	}
 }
 
-// What nft(8) shows of them, without the comments.
+// everyRuleShown is the table as nft(8) lists it, without the comments.
 const everyRuleShown = `table inet nvad {
 chain prerouting {
 type nat hook prerouting priority dstnat; policy accept;
@@ -95,8 +95,8 @@ iifname "vxlan1" tcp flags syn / syn,rst tcp option maxseg size set 1350
 }
 `
 
-// shown is nft(8)'s picture of the table, or of all tables, without comments,
-// counters and indentation.
+// shown returns how nft(8) lists the table, or all tables, without comments, counters and
+// indentation.
 func shown(t *testing.T, name, what string) string {
 	t.Helper()
 	var b strings.Builder
@@ -110,7 +110,7 @@ func shown(t *testing.T, name, what string) string {
 	return b.String()
 }
 
-// Every form of rule reaches the kernel, and a second process finds nothing to do.
+// Every form of rule reaches the kernel as intended, and a second process finds nothing to do.
 func TestNATForms(t *testing.T) {
 	ns, name := testNS(t)
 	k := open(t, ns)
@@ -125,7 +125,7 @@ func TestNATForms(t *testing.T) {
 	again.SetWanted(everyRule())
 	syncNAT(t, again)
 	if got := sh(t, "ip netns exec "+name+" nft -s -a list table inet nvad"); got != handles {
-		t.Errorf("restart made\n%s\nof\n%s", got, handles)
+		t.Errorf("after the restart\n%s\nbefore\n%s", got, handles)
 	}
 }
 
@@ -136,8 +136,8 @@ func syncNAT(t *testing.T, m *nat.Manager) {
 	}
 }
 
-// Whatever another program does to the table is undone; what it does elsewhere
-// stays.
+// nvad undoes whatever another program does to its table, and leaves everything outside the
+// table alone.
 func TestNATRepairs(t *testing.T) {
 	ns, name := testNS(t)
 	k := open(t, ns)
@@ -153,7 +153,7 @@ func TestNATRepairs(t *testing.T) {
 	m.SetWanted(everyRule())
 	syncNAT(t, m)
 	if got := m.Repairs(); len(got) > 0 {
-		t.Errorf("a first table is a repair: %v", got)
+		t.Errorf("writing the first table counts as a repair: %v", got)
 	}
 	for _, cmd := range []string{
 		"delete table inet nvad",
@@ -190,7 +190,7 @@ func TestNATRepairs(t *testing.T) {
 	}
 }
 
-// A table larger than anyone is likely to ask for goes in one step.
+// A table larger than anyone is likely to need is written in one step.
 func TestNATLargeTable(t *testing.T) {
 	ns, _ := testNS(t)
 	k := open(t, ns)
@@ -206,7 +206,7 @@ func TestNATLargeTable(t *testing.T) {
 	t.Logf("2048 rules in %v", time.Since(start).Round(time.Millisecond))
 }
 
-// What is sent out of the masqueraded device is counted, once for the connection.
+// Each connection that leaves by the masqueraded device is counted once.
 func TestNATHits(t *testing.T) {
 	ns, name := testNS(t)
 	k := open(t, ns)

@@ -12,8 +12,8 @@ import (
 	"github.com/nvad/nvad/pkg/nic"
 )
 
-// foreignRules look like nvad's and are not: each has one thing more, less or
-// other.
+// foreignRules look like nvad's but are not: each has something more, something less or
+// something different.
 var foreignRules = []string{
 	"from 10.0.0.4 to 168.63.129.16 lookup 77 pref 168",
 	"from 10.0.0.4 to 168.63.129.16 lookup 77 pref 169 protocol 201",
@@ -27,8 +27,8 @@ var foreignRules = []string{
 	"from 10.0.0.4 to 168.63.129.16 blackhole pref 168 protocol 201",
 }
 
-// What is written reads back, twice does no harm, and nothing of another program
-// is read or deleted.
+// nvad reads back what it wrote, writing it twice does no harm, and it neither reads nor
+// deletes another program's routes and rules.
 func TestNICs(t *testing.T) {
 	ns, name := testNS(t)
 	k := open(t, ns)
@@ -63,8 +63,8 @@ func TestNICs(t *testing.T) {
 	}
 }
 
-// Where another program has the route, that is an error, and one that is told
-// apart; so is a gateway that the NIC does not reach.
+// If another program has the route, the error says so and can be recognized. The same goes for
+// a gateway that the NIC can't reach.
 func TestNICRefused(t *testing.T) {
 	ns, name := testNS(t)
 	k := open(t, ns)
@@ -79,7 +79,7 @@ func TestNICRefused(t *testing.T) {
 	}
 	route.Table, route.Via = 16801, netip.MustParseAddr("192.0.2.1")
 	if err := k.NICs.Do(nic.Op{Kind: nic.AddRoute, Route: route}); err == nil || errors.Is(err, fs.ErrExist) {
-		t.Errorf("no way to the gateway: %v", err)
+		t.Errorf("gateway out of reach: %v", err)
 	}
 }
 

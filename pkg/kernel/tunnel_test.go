@@ -30,7 +30,7 @@ func addrs(list ...string) []netip.Addr {
 	return out
 }
 
-// tunnelKinds has a tunnel of each kind, and what iproute2 shows of it.
+// tunnelKinds lists a tunnel of each kind and how iproute2 shows it.
 var tunnelKinds = []struct {
 	name   string
 	tunnel tunnel.Tunnel
@@ -101,7 +101,7 @@ func TestTunnelKinds(t *testing.T) {
 			again.SetWanted([]tunnel.Tunnel{tt.tunnel})
 			sync(t, again)
 			if after := show(); after != before {
-				t.Errorf("restart made\n%s\nof\n%s", after, before)
+				t.Errorf("after the restart\n%s\nbefore\n%s", after, before)
 			}
 		})
 	}
@@ -118,7 +118,7 @@ func (r recorder) Do(op tunnel.Op) error {
 	return r.Kernel.Do(op)
 }
 
-// A new remote moves a live device: same index, no flap.
+// A new remote changes the device in place: it keeps its index and does not flap.
 func TestRemoteMovesInPlace(t *testing.T) {
 	ns, name := testNS(t)
 	k := open(t, ns)
@@ -150,7 +150,7 @@ func TestRemoteMovesInPlace(t *testing.T) {
 	m.SetWanted(nil)
 	sync(t, m)
 	if got := sh(t, "ip -n "+name+" -o link"); strings.Contains(got, "vxlan0") {
-		t.Errorf("unwanted device stays: %s", got)
+		t.Errorf("the unwanted device was not removed: %s", got)
 	}
 }
 
@@ -168,7 +168,7 @@ func TestSourcePortsAvoidReserved(t *testing.T) {
 	}
 }
 
-// An error about a link has the kernel's explanation, not only a number.
+// An error about a link contains the kernel's explanation and not only a number.
 func TestLinkErrorExplains(t *testing.T) {
 	ns, _ := testNS(t)
 	k := open(t, ns)
@@ -183,8 +183,8 @@ func TestLinkErrorExplains(t *testing.T) {
 	}
 }
 
-// The neighbours hear of a new device's addresses at once: frames of gw0 hold the
-// gratuitous ARP and the neighbour advertisement.
+// nvad announces the addresses of a new device to its neighbours at once: the frames on gw0
+// include the gratuitous ARP and the neighbour advertisement.
 func TestAnnounces(t *testing.T) {
 	ns, name := testNS(t)
 	k := open(t, ns)
@@ -209,23 +209,23 @@ func TestAnnounces(t *testing.T) {
 	}
 }
 
-// gratuitousARP is a request for one's own address (RFC 5227 section 2.3), from
-// its sender's hardware address on.
+// gratuitousARP returns an ARP announcement (RFC 5227 section 2.3), beginning with the
+// sender's hardware address.
 func gratuitousARP(mac net.HardwareAddr, addr netip.Addr) []byte {
 	b := append(slices.Clone(mac), addr.AsSlice()...)
 	b = append(b, make([]byte, 6)...)
 	return append(b, addr.AsSlice()...)
 }
 
-// unsolicitedNA is a neighbour advertisement that overrides what is held (RFC
-// 4861 sections 4.4 and 7.2.6), from its flags on.
+// unsolicitedNA returns a neighbour advertisement that overrides cached entries (RFC 4861
+// sections 4.4 and 7.2.6), beginning with its flags.
 func unsolicitedNA(mac net.HardwareAddr, addr netip.Addr) []byte {
 	b := append([]byte{0x20, 0, 0, 0}, addr.AsSlice()...)
 	b = append(b, 2, 1) // option: target link-layer address, 8 bytes
 	return append(b, mac...)
 }
 
-// capture opens a socket that sees every frame of a link, for a second at most.
+// capture opens a socket that receives every frame of a link, for at most a second.
 func capture(t *testing.T, ns Namespace, link string) int {
 	t.Helper()
 	var fd int

@@ -17,8 +17,8 @@ import (
 // hold is how long a drain takes.
 const hold = 30 * time.Second
 
-// bed is Azure and an NVA that write down what they are asked. The real ones meet
-// in integration/maintenance; here is what takes Azure minutes.
+// bed stands for Azure and an NVA and records the requests they get. The real ones meet in
+// integration/imds; this package tests what takes Azure minutes.
 type bed struct {
 	mu      sync.Mutex
 	enabled bool
@@ -28,14 +28,14 @@ type bed struct {
 	done    []string
 }
 
-// set changes what they answer.
+// set changes the answers.
 func (b *bed) set(change func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	change()
 }
 
-// state is what they answer.
+// state returns the current answers.
 func (b *bed) state() (enabled bool, events []imds.Event, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -76,7 +76,8 @@ func (b *bed) Undrain(context.Context) error {
 
 func (b *bed) Hold(on bool) { b.note("hold %v", on) }
 
-// run lets the keeper watch while script goes through time.
+// run lets the keeper watch while script moves through time, and compares what was recorded
+// with want.
 func run(t *testing.T, script func(*bed), want ...string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -89,7 +90,7 @@ func run(t *testing.T, script func(*bed), want ...string) {
 		k := New(b, b, enabled, slog.New(slog.DiscardHandler))
 		done := make(chan error)
 		go func() { done <- k.Run(ctx) }()
-		// Between two polls.
+		// in the middle between two polls
 		time.Sleep(pollInterval / 2)
 		script(b)
 		cancel()
@@ -114,7 +115,7 @@ func TestReboot(t *testing.T) {
 		time.Sleep(time.Minute)
 		b.set(func() { b.events[0].Started = true })
 		time.Sleep(time.Minute)
-		b.set(func() { b.events = b.events[1:] }) // it froze instead, or was given up
+		b.set(func() { b.events = b.events[1:] }) // the reboot became a freeze, or was cancelled
 		time.Sleep(time.Minute)
 	}, "1s drain", "31s approve a", "2m1s undrain")
 }
@@ -130,7 +131,7 @@ func TestFreeze(t *testing.T) {
 	}, "1s drain", "31s hold true", "31s approve a", "2m1s hold false", "2m1s undrain")
 }
 
-// TestStartedAtOnce: after a failure of the host nothing is announced.
+// TestStartedAtOnce: an event after a host failure starts without notice.
 func TestStartedAtOnce(t *testing.T) {
 	run(t, func(b *bed) {
 		b.set(func() { b.events = []imds.Event{ev("a", imds.Freeze, -1, "vm-hub00")} })
@@ -139,7 +140,7 @@ func TestStartedAtOnce(t *testing.T) {
 	}, "1s drain", "1s hold true")
 }
 
-// TestNoInterruption: nothing needs to move.
+// TestNoInterruption: if an event does not interrupt the VM, nothing is drained.
 func TestNoInterruption(t *testing.T) {
 	run(t, func(b *bed) {
 		b.set(func() { b.events = []imds.Event{ev("a", imds.Freeze, 0, "vm-hub00")} })
@@ -149,7 +150,8 @@ func TestNoInterruption(t *testing.T) {
 	}, "1s approve a")
 }
 
-// TestShared: the others may not be ready.
+// TestShared: nvad drains before an event that affects other VMs too, but does not approve it,
+// because they may not be ready.
 func TestShared(t *testing.T) {
 	run(t, func(b *bed) {
 		b.set(func() { b.events = []imds.Event{ev("a", "Redeploy", -1, "vm-hub00", "vm-hub10")} })
@@ -157,7 +159,7 @@ func TestShared(t *testing.T) {
 	}, "1s drain")
 }
 
-// TestTwo: a drain lasts as long as the last event that wants it.
+// TestTwo: a drain lasts until the last event that needs it is over.
 func TestTwo(t *testing.T) {
 	run(t, func(b *bed) {
 		b.set(func() {
@@ -171,7 +173,7 @@ func TestTwo(t *testing.T) {
 	}, "1s drain", "1s drain", "31s approve a", "31s hold true", "31s approve b", "2m1s hold false", "2m1s undrain")
 }
 
-// TestDisabled: switched off, it takes back what it did.
+// TestDisabled: when maintenance is switched off, it undoes what it did.
 func TestDisabled(t *testing.T) {
 	run(t, func(b *bed) {
 		b.set(func() { b.enabled = false })
@@ -184,7 +186,7 @@ func TestDisabled(t *testing.T) {
 	}, "1m1s drain", "1m11s undrain")
 }
 
-// TestNoAnswer: what was known stays, and is asked again less often.
+// TestNoAnswer: if the service does not answer, nvad keeps what it knows and polls less often.
 func TestNoAnswer(t *testing.T) {
 	run(t, func(b *bed) {
 		b.set(func() { b.events = []imds.Event{ev("a", "Reboot", -1, "vm-hub00")} })
@@ -196,7 +198,7 @@ func TestNoAnswer(t *testing.T) {
 	}, "1s drain", "1m11s undrain")
 }
 
-// TestApprovalFails: it is tried again, not in every second.
+// TestApprovalFails: a failed approval is retried, but not every second.
 func TestApprovalFails(t *testing.T) {
 	run(t, func(b *bed) {
 		e := ev("a", "Reboot", -1, "vm-hub00")

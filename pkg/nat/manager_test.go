@@ -24,7 +24,7 @@ func prefixes(list ...string) []netip.Prefix {
 	return out
 }
 
-// edge is what the ExpressRoute edge asks for.
+// edge returns the rules of the ExpressRoute edge.
 func edge() nat.Rules {
 	return nat.Rules{
 		Masquerades: []nat.Masquerade{{
@@ -127,7 +127,7 @@ func TestRepairs(t *testing.T) {
 	}
 }
 
-// liar reads back something else than was written.
+// liar reads back something other than what was written.
 type liar struct{ *nattest.Kernel }
 
 func (l liar) Read() (*nat.Found, error) {
@@ -138,7 +138,7 @@ func (l liar) Read() (*nat.Found, error) {
 	return f, err
 }
 
-// A table that can't be had as wanted is not written over and over.
+// If the table never reads back as wanted, nvad does not write it endlessly.
 func TestNoEndlessRepair(t *testing.T) {
 	k := &nattest.Kernel{}
 	m := nat.New(liar{k})
@@ -148,10 +148,10 @@ func TestNoEndlessRepair(t *testing.T) {
 		t.Fatal(err)
 	}
 	if at, err := m.Sync(next.Add(-1)); err == nil || at != next || len(k.Log) != 1 {
-		t.Errorf("before its time: %v, %v, did %v", at, err, k.Log)
+		t.Errorf("before the retry is due: %v, %v, did %v", at, err, k.Log)
 	}
 	if at, _ := m.Sync(next); at.Sub(next) <= next.Sub(t0) || len(k.Log) != 2 {
-		t.Errorf("then: next %v, did %v", at, k.Log)
+		t.Errorf("when the retry is due: next %v, did %v", at, k.Log)
 	}
 }
 
@@ -165,7 +165,7 @@ func TestFlush(t *testing.T) {
 	}
 }
 
-// Whatever way a list of rules is reached, the kernel ends the same.
+// Whichever way a list of rules is reached, the kernel ends with the same table.
 func TestRandomWalk(t *testing.T) {
 	other := edge()
 	other.Clamps = []nat.Clamp{{Device: "vxlan0", Size: 1350}, {Device: "vxlan1"}}
@@ -192,9 +192,9 @@ func TestRandomWalk(t *testing.T) {
 				}
 				m.SetWanted(states[i])
 				trouble(rng, k)
-				for range 4 { // each may use up one trouble
+				for range 4 { // each attempt may meet one failure
 					now = now.Add(time.Minute)
-					_, _ = m.Sync(now) // trouble may fail it
+					_, _ = m.Sync(now) // may fail because of trouble
 				}
 				if got := k.String(); got != goals[i] {
 					t.Fatalf("state %d ended as\n%swant\n%s", i, got, goals[i])

@@ -9,7 +9,7 @@ import (
 	"github.com/nvad/nvad/pkg/nat/nattest"
 )
 
-// spared begins every chain that translates.
+// spared is the beginning of every chain that translates.
 const spared = "  daddr 168.63.129.16/32 return\n  daddr 169.254.169.254/32 return\n"
 
 func endpoint(addr string, low, high uint16) nat.Endpoint {
@@ -49,7 +49,7 @@ func TestDNAT(t *testing.T) {
 	}
 }
 
-// Ports are for TCP and UDP; the rest gets the address alone.
+// Ports apply to TCP and UDP. For other protocols only the address is translated.
 func TestSNAT(t *testing.T) {
 	got := tableOf(t, nat.Rules{
 		SNATs: []nat.SNAT{
@@ -80,8 +80,8 @@ func tableOf(t *testing.T, r nat.Rules) string {
 	return k.String()
 }
 
-// What is forwarded to a remote's tunnel keeps its own source: translated, it would
-// be taken for this NVA's.
+// Packets that are forwarded to a remote's tunnel keep their source. If they were translated,
+// the remote would consider them this NVA's.
 func TestTunnelsAreNotTranslated(t *testing.T) {
 	far := netip.MustParseAddr("10.10.0.4")
 	rules := nat.Rules{
@@ -94,7 +94,7 @@ func TestTunnelsAreNotTranslated(t *testing.T) {
 	}
 }
 
-// A mark changes with all that a rule says.
+// A mark changes with everything that a rule says.
 func TestMarks(t *testing.T) {
 	a := nat.Rule{Why: "masquerade bond0", Out: "bond0", Do: nat.MasqueradeSource}
 	b := a

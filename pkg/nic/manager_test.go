@@ -24,8 +24,8 @@ func link(index int, name string, addresses ...string) fib.Link {
 	return l
 }
 
-// vm is two NICs, the second of which has a second address, and what else there
-// may be on them.
+// vm returns two NICs, of which the second has a second address, and the other links that may
+// be there.
 func vm() []fib.Link {
 	return []fib.Link{
 		link(1, "lo", "127.0.0.1/8"),
@@ -44,7 +44,7 @@ const wantBoth = `10.0.0.4 16800
 table 16800 via 10.0.0.1 link 2
 table 16801 via 10.0.1.1 link 3`
 
-// text is everything of nvad's in the kernel.
+// text returns everything in the kernel that is nvad's.
 func text(t *testing.T, k *nictest.Kernel) string {
 	t.Helper()
 	f, err := k.Read(nil)
@@ -76,7 +76,7 @@ func sync(t *testing.T, m *nic.Manager, links []fib.Link) {
 	}
 }
 
-// A manager that starts over what another left does nothing, and reads all tables
+// A manager that starts over what an earlier one left writes nothing, and reads all tables
 // once.
 func TestAdopts(t *testing.T) {
 	k := &nictest.Kernel{}
@@ -98,7 +98,7 @@ func TestAdopts(t *testing.T) {
 	}
 }
 
-// The route is there before the first rule leads to it.
+// The route is added before the first rule that leads to it.
 func TestOrder(t *testing.T) {
 	k := &nictest.Kernel{}
 	m := nic.New(k)
@@ -117,12 +117,12 @@ func TestOrder(t *testing.T) {
 	sync(t, m, vm())
 	sync(t, m, vm())
 	if _, reads := k.Take(); len(reads) > 2 {
-		t.Errorf("it still reads %v where there is nothing", reads)
+		t.Errorf("it still reads %v although they are empty", reads)
 	}
 }
 
-// What another program took away or changed comes back and counts; what follows
-// the links does not count.
+// What another program removed or changed is restored and counted as a repair. What merely
+// follows a change of the links is not counted.
 func TestRepairs(t *testing.T) {
 	k := &nictest.Kernel{}
 	m := nic.New(k)
@@ -157,8 +157,8 @@ func TestRepairs(t *testing.T) {
 	}
 }
 
-// What the file says anew is changed in place, and what an earlier file asked for
-// goes.
+// When the configuration changes, rules are changed in place, and those of NICs that it no
+// longer has are removed.
 func TestChange(t *testing.T) {
 	k := &nictest.Kernel{}
 	old := nic.New(k)
@@ -181,7 +181,7 @@ table 16800 via 10.0.0.9 link 2`)
 	expect(t, k, "")
 }
 
-// Each NIC says what keeps it, and holds up no other.
+// Each NIC reports its own problem and delays no other.
 func TestStates(t *testing.T) {
 	k := &nictest.Kernel{}
 	k.Occupy(16804)
@@ -212,7 +212,7 @@ func TestStates(t *testing.T) {
 	}
 }
 
-// A failure is tried again when it is time, or when a link does something.
+// A failure is retried after a while, or when a link changes.
 func TestRetry(t *testing.T) {
 	k := &nictest.Kernel{}
 	m := nic.New(k)

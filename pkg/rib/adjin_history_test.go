@@ -7,9 +7,8 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// marking is a pair of policies that know each other: import tags, export to
-// the branch denies what has the tag, or, if open is set, all that does not
-// have it.
+// marking is a pair of policies that belong together: import adds a tag, and export to the
+// branch denies the routes with the tag or, if open is set, those without it.
 type marking struct {
 	tag  uint32
 	open bool
@@ -29,8 +28,8 @@ func (m marking) programs(b *bed) (in, out *policy.Program) {
 	return in, out
 }
 
-// reload puts the policies in force. The neighbor that is told comes first, so
-// that its walk of the table does, too.
+// reload puts the policies into force. It begins with the neighbor that the routes are
+// advertised to, so that this neighbor's walk of the table is the first.
 func (b *bed) reload(m marking) {
 	b.t.Helper()
 	in, out := m.programs(b)
@@ -39,9 +38,9 @@ func (b *bed) reload(m marking) {
 	b.r.SetPeer(neighbor(nva, 65001, ImportSettings{Import: in}, ExportSettings{Export: shut}))
 }
 
-// Policies that deny, each with a tag of its own: no mixture of them lets the
-// route out, nor does one that both accept go for a moment. That another
-// neighbor announces the same prefix makes no difference.
+// Each policy denies routes by a tag of its own. No mixture of an old and a new policy may let
+// a route out, and a route that both accept may not be withdrawn even for a moment. It makes
+// no difference that another neighbor announces the same prefix.
 func TestReloadMixesNoPolicies(t *testing.T) {
 	for _, open := range []bool{false, true} {
 		b := newEdge(t)
@@ -50,12 +49,12 @@ func TestReloadMixesNoPolicies(t *testing.T) {
 		b.up(rs0)
 		b.reload(marking{tag: 1, open: open})
 		b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16", "10.5.0.0/16")
-		if got := len(b.flush()); got != map[bool]int{false: 5, true: 10}[open] { // routes of the kernel, and what is told
+		if got := len(b.flush()); got != map[bool]int{false: 5, true: 10}[open] { // changes for the kernel and for the neighbors
 			t.Fatalf("%d effects at first", got)
 		}
 		for tag := uint32(2); tag < 6; tag++ {
 			b.reload(marking{tag: tag, open: open})
-			b.announce(rs0, "65515 12076", "10.3.0.0/16") // has the prefix decided about before the walks
+			b.announce(rs0, "65515 12076", "10.3.0.0/16") // queues the prefix for a decision before the walks reach it
 			told := map[string]int{}
 			for busy := true; busy; {
 				busy = b.r.Flush(2)
@@ -70,18 +69,17 @@ func TestReloadMixesNoPolicies(t *testing.T) {
 			}
 			for prefix, n := range told {
 				if n != 1 {
-					t.Errorf("tag %d: %s was told %d times", tag, prefix, n)
+					t.Errorf("tag %d: %s was advertised %d times", tag, prefix, n)
 				}
 			}
 			if open && len(told) != 5 {
-				t.Errorf("tag %d: %d prefixes told", tag, len(told))
+				t.Errorf("tag %d: %d prefixes advertised", tag, len(told))
 			}
 		}
 	}
 }
 
-// Where a reload denies the best path and accepts another one, the other takes
-// its place at once.
+// If a reload denies the best path and accepts another one, the other takes its place at once.
 func TestReloadChangesBestPath(t *testing.T) {
 	b := newEdge(t)
 	accept, deny := b.program(policy.Clause{Seq: 5, Permit: true}), b.program(policy.Clause{Seq: 5})
@@ -101,7 +99,7 @@ func TestReloadChangesBestPath(t *testing.T) {
 		"to 169.254.0.2 + 10.1.0.0/16 path [65515 12076] via 169.254.0.1 local-pref 100")
 }
 
-// Aggregates count their parts under the policy that comes with them.
+// Aggregates count their parts under the policy that is reloaded together with them.
 func TestReloadAggregateOfDeniedParts(t *testing.T) {
 	b := newEdge(t)
 	b.announce(nva, "65515", "10.1.1.0/24")
@@ -112,7 +110,7 @@ func TestReloadAggregateOfDeniedParts(t *testing.T) {
 	b.want("the aggregate never stands", "fib - 10.1.1.0/24", "to 10.0.0.9 - 10.1.1.0/24")
 }
 
-// A neighbor's weight decides between paths that are as they were.
+// A new weight for a neighbor decides between paths that have not changed themselves.
 func TestReloadWeight(t *testing.T) {
 	b := newEdge(t)
 	for _, a := range []string{rs0, rs1} {

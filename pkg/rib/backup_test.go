@@ -8,8 +8,8 @@ import (
 
 const nva2 = "169.254.0.3"
 
-// newBackupBed has two NVAs behind the tunnel and a Route Server whose instances
-// are both behind the gateway. Nothing is advertised.
+// newBackupBed returns a bed with two NVAs behind the tunnel and a Route Server whose
+// instances are both behind the gateway. Nothing is advertised.
 func newBackupBed(t *testing.T) *bed {
 	b := newBed(t)
 	for _, a := range []string{nva, nva2} {
@@ -59,7 +59,7 @@ func TestBackup(t *testing.T) {
 	b.wantRoute("the backup takes over, to a better one that drops", "fib + 10.1.0.0/16 bgp blackhole")
 }
 
-// With ECMP the backup avoids all of its next hops.
+// If a route uses ECMP, its backup avoids all of the route's next hops.
 func TestBackupOfECMP(t *testing.T) {
 	b := newBackupBed(t)
 	b.announce(nva, "65515", "10.1.0.0/16")

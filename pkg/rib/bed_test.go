@@ -15,7 +15,7 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// Neighbors of the bed: hub00's NVA of the seed article.
+// The neighbors of the bed are those of hub00's NVA in the article.
 const (
 	rs0 = "10.0.210.4"
 	rs1 = "10.0.210.5"
@@ -24,7 +24,7 @@ const (
 	eth0, vxlan0 = 2, 3
 )
 
-// bed is a RIB in the place of hub00's NVA, with helpers that read like a story.
+// bed is a RIB in the place of hub00's NVA, with helpers that make a test read like a story.
 type bed struct {
 	t   *testing.T
 	r   *RIB
@@ -58,8 +58,8 @@ var (
 	toNVA     = policy.Chain{Accept: true, PrefixList: "vm-hub10"}
 )
 
-// newBed returns hub00's NVA with its kernel facts and the static route to
-// RouteServerSubnet, and no neighbors.
+// newBed returns hub00's NVA with its kernel facts, the static route to RouteServerSubnet and
+// no neighbors.
 func newBed(t *testing.T) *bed {
 	in := route.NewInterner()
 	b := &bed{t: t, in: in, now: time.Unix(1_700_000_000, 0), r: New(Options{
@@ -70,7 +70,7 @@ func newBed(t *testing.T) *bed {
 	return b
 }
 
-// newHub00 is newBed with the seed's three neighbors established.
+// newHub00 returns newBed with the article's three neighbors established.
 func newHub00(t *testing.T) *bed {
 	b := newBed(t)
 	for _, a := range []string{rs0, rs1} {
@@ -100,8 +100,8 @@ func (b *bed) facts(tunnelUp bool) {
 	b.r.SetFacts(f)
 }
 
-// neighbor returns the settings of a neighbor: those given, by group, and this
-// router's own ASN, 65001.
+// neighbor returns the settings of a neighbor: the groups given, and 65001 as this router's
+// ASN.
 func neighbor(address string, asn uint32, groups ...any) Peer {
 	p := Peer{Address: addr(address), SessionSettings: SessionSettings{LocalASN: 65001, RemoteASN: asn}}
 	for _, g := range groups {
@@ -119,7 +119,7 @@ func neighbor(address string, asn uint32, groups ...any) Peer {
 	return p
 }
 
-// peer configures a neighbor, with its policies compiled.
+// peer configures a neighbor with compiled policies.
 func (b *bed) peer(p Peer, in, out policy.Chain) {
 	b.t.Helper()
 	s := policy.Session{LocalASN: p.LocalASN, PeerASN: p.RemoteASN, Neighbor: p.Address, PeerGroup: p.Group}
@@ -166,7 +166,7 @@ func (b *bed) withdraw(from string, prefixes ...string) {
 	b.r.Update(u, b.now)
 }
 
-// flush settles everything and returns the effects as sorted lines.
+// flush runs the RIB until nothing is pending and returns the effects as sorted lines.
 func (b *bed) flush() []string {
 	for b.r.Flush(3) {
 	}
@@ -234,7 +234,7 @@ func (b *bed) want(what string, lines ...string) {
 func addr(s string) netip.Addr  { return netip.MustParseAddr(s) }
 func pfx(s string) netip.Prefix { return netip.MustParsePrefix(s) }
 
-// asPath reads "65515 12076 {1,2}".
+// asPath parses a path like "65515 12076 {1,2}".
 func asPath(s string) route.ASPath {
 	var out route.ASPath
 	for f := range strings.FieldsSeq(s) {
@@ -259,7 +259,7 @@ func asPath(s string) route.ASPath {
 
 func pfxFrom(a [4]byte) netip.Prefix { return netip.PrefixFrom(netip.AddrFrom4(a), 24) }
 
-// held says why neighbor is not sent prefix; empty if it is.
+// held returns why prefix is not advertised to neighbor, or an empty string if it is.
 func (b *bed) held(prefix netip.Prefix, neighbor netip.Addr) string {
 	d, p := b.r.table.find(prefix), b.r.peers.byAddr[neighbor]
 	if d == nil || p == nil {

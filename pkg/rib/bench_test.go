@@ -9,19 +9,19 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// BenchmarkTable takes in a table of which every five routes share a set, with
-// the policies of the two hubs, and decides what the kernel and three neighbors
-// are told.
+// BenchmarkTable measures how long it takes to accept a table in which every five routes share
+// a set of attributes, under the policies of the two hubs, and to decide what the kernel and
+// three neighbors get.
 func BenchmarkTable(bm *testing.B) { benchTable(bm, false, 0) }
 
 // BenchmarkTableLimited is BenchmarkTable under a maximum-prefix that all routes fit in.
 func BenchmarkTableLimited(bm *testing.B) { benchTable(bm, false, 1_000_000) }
 
-// BenchmarkTableExceeded is BenchmarkTable under a maximum-prefix that most of the
-// announcements are dropped for.
+// BenchmarkTableExceeded is BenchmarkTable under a maximum-prefix for which most of the
+// announcements are dropped.
 func BenchmarkTableExceeded(bm *testing.B) { benchTable(bm, false, 1_000) }
 
-// BenchmarkTableObserved is BenchmarkTable while somebody watches the best paths.
+// BenchmarkTableObserved is BenchmarkTable while an observer watches the best paths.
 func BenchmarkTableObserved(bm *testing.B) { benchTable(bm, true, 0) }
 
 func benchTable(bm *testing.B, observed bool, limit int) {

@@ -11,7 +11,7 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// wantHeap fails if more than most octets are in use beyond those before.
+// wantHeap fails the test if the heap has grown by more than most octets since before.
 func (b *bed) wantHeap(what string, before, most int) {
 	b.t.Helper()
 	if grown := heapInUse() - before; grown > most {
@@ -29,7 +29,7 @@ func manyPrefixes(n int) []netip.Prefix {
 	return out
 }
 
-// tell has a neighbor announce, or withdraw if variant is 0.
+// tell makes a neighbor announce the prefixes, or withdraw them if variant is 0.
 func (b *bed) tell(from string, list []netip.Prefix, variant int) {
 	u := &speaker.Update{From: speaker.From{Peer: addr(from)}}
 	if variant == 0 {
@@ -41,7 +41,7 @@ func (b *bed) tell(from string, list []netip.Prefix, variant int) {
 	b.r.Update(u, b.now)
 }
 
-// rest works everything off.
+// rest flushes until nothing is pending.
 func (b *bed) rest() {
 	for b.r.Flush(2048) {
 		b.r.Take()
@@ -49,7 +49,7 @@ func (b *bed) rest() {
 	b.r.Take()
 }
 
-// requests are what a neighbor or an operator may ask for again and again.
+// requests lists what a neighbor or an operator may request again and again.
 func requests() map[string]func(b *bed, i int) {
 	in, out := acceptAll, policy.Chain{Accept: true, PrefixList: "rs-hub00"}
 	return map[string]func(b *bed, i int){
@@ -76,8 +76,8 @@ func requests() map[string]func(b *bed, i int) {
 	}
 }
 
-// Whatever a neighbor, or an operator, asks for again and again while the table is
-// walked makes one more walk, and no memory.
+// If a neighbor or an operator requests the same thing again and again while the table is
+// walked, the requests add up to one more walk and take no memory.
 func TestRequestsCoalesce(t *testing.T) {
 	const routes, times = 20_000, 5_000
 	for name, attack := range requests() {
@@ -97,7 +97,7 @@ func TestRequestsCoalesce(t *testing.T) {
 				t.Errorf("%d walks and %d neighbors", n, len(b.r.peers.byID))
 			}
 			if n := b.r.Backlog(); n > 4*routes {
-				t.Errorf("%d destinations wait, of %d", n, routes)
+				t.Errorf("%d of %d destinations are pending", n, routes)
 			}
 			b.wantHeap("while they wait", before, 512<<10+24*routes) // the backlog
 			sent := 0
@@ -118,8 +118,8 @@ func TestRequestsCoalesce(t *testing.T) {
 	}
 }
 
-// What a neighbor has withdrawn takes no memory: neither the routes nor where they
-// were kept, nor next hops, nor the plans of the kernel's routes.
+// Routes that a neighbor has withdrawn take no memory: not for the routes, nor for the maps
+// they were in, nor for next hops or planned kernel routes.
 func TestMemoryIsGivenBack(t *testing.T) {
 	const routes = 100_000
 	b := newEdge(t)
@@ -151,7 +151,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	}
 }
 
-// One prefix with one next hop after the other leaves none of them behind.
+// If one prefix is announced with ever new next hops, the old ones are forgotten.
 func TestNextHopsAreForgotten(t *testing.T) {
 	b := newEdge(t)
 	b.rest()
@@ -176,7 +176,8 @@ func TestNextHopsAreForgotten(t *testing.T) {
 	b.wantWhole()
 }
 
-// The map of destinations is replaced in turns, and found whole at any time.
+// The map of destinations is replaced in several turns, and every destination can be found at
+// any time.
 func TestTableMovesInTurns(t *testing.T) {
 	const routes, left = 8 * fewEntries, fewEntries
 	b := newEdge(t)
@@ -203,7 +204,7 @@ func TestTableMovesInTurns(t *testing.T) {
 	}
 }
 
-// No call walks the table, and no Flush does more than it is asked for.
+// No call walks the table, and Flush does no more work than it was asked to do.
 func TestTurnsAreBounded(t *testing.T) {
 	const routes, turn = 10_000, 100
 	all := manyPrefixes(routes)
@@ -250,9 +251,9 @@ func (b *bed) aggregate(summaryOnly bool) {
 	b.r.SetAggregates([]Aggregate{{Prefix: pfx("16.0.0.0/5"), SummaryOnly: summaryOnly, Attrs: b.in.Intern(route.Attrs{})}})
 }
 
-// While one neighbor changes everything it has, asks for the table and flaps, the
-// route of another crosses in a few turns, also one of a prefix that the first
-// announces.
+// While one neighbor changes all its routes, requests the table and flaps, a route of another
+// neighbor still crosses within a few turns, even if the first neighbor announces the same
+// prefix.
 func TestRouteCrossesFlood(t *testing.T) {
 	const routes, turn, few = 20_000, 2048, 4
 	b := newEdge(t)
@@ -287,12 +288,12 @@ func TestRouteCrossesFlood(t *testing.T) {
 			t.Errorf("%s crossed after %d turns", p, turns)
 		}
 		if n := b.r.queue.n; n > len(b.r.table.all)+len(b.r.peers.byID)*backlogTurn {
-			t.Errorf("%d wait, of %d destinations", n, len(b.r.table.all))
+			t.Errorf("%d of %d destinations are pending", n, len(b.r.table.all))
 		}
 	}
 }
 
-// What is known is decided about although a neighbor never stops talking.
+// Known routes are decided even if a neighbor never stops sending.
 func TestSettledUnderFlood(t *testing.T) {
 	const routes = 10_000
 	b := newEdge(t)
@@ -317,7 +318,7 @@ func TestSettledUnderFlood(t *testing.T) {
 	}
 	for _, p := range all[:routes] {
 		if !decided[p] {
-			t.Fatalf("%s is not decided about", p)
+			t.Fatalf("%s was not decided", p)
 		}
 	}
 }

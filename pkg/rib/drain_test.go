@@ -7,8 +7,8 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// A drain replaces in one step what was sent, and forwarding stays as it was; so
-// does coming back.
+// A drain replaces each announcement in one step and leaves forwarding as it is. So does the
+// end of the drain.
 func TestDrain(t *testing.T) {
 	b := newHub00(t)
 	b.announce(rs0, "65515 12076", "10.100.0.0/16")
@@ -21,7 +21,7 @@ func TestDrain(t *testing.T) {
 		"to 169.254.0.2 + 10.100.0.0/16 path [65515 12076] via 169.254.0.1 local-pref 0 soo")
 	for prefix, to := range map[string]string{"10.110.0.0/16": rs0, "10.100.0.0/16": nva} {
 		if a := b.r.Sent(pfx(prefix), addr(to)); !slices.Contains(a.Communities, route.GracefulShutdown) {
-			t.Errorf("%s is told of %s with communities %v", to, prefix, a.Communities)
+			t.Errorf("%s is sent %s with communities %v", to, prefix, a.Communities)
 		}
 	}
 	b.announce(nva, "65515 12076", "10.111.0.0/16")
@@ -38,7 +38,7 @@ func TestDrain(t *testing.T) {
 		"to 169.254.0.2 + 10.100.0.0/16 path [65515 12076] via 169.254.0.1 local-pref 100 soo")
 }
 
-// A session that comes up during a drain is sent the same.
+// A session that comes up during a drain gets the same routes.
 func TestDrainNewSession(t *testing.T) {
 	b := newHub00(t)
 	b.r.SetDrain(Drain{On: true, Prepends: 1})

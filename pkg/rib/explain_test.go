@@ -32,7 +32,7 @@ func (x *Explanation) to(t *testing.T, neighbor string) Export {
 	t.Helper()
 	i := slices.IndexFunc(x.Exports, func(e Export) bool { return e.Neighbor == addr(neighbor) })
 	if i < 0 {
-		t.Fatalf("nothing about %s", neighbor)
+		t.Fatalf("the explanation does not mention %s", neighbor)
 	}
 	return x.Exports[i]
 }
@@ -78,8 +78,8 @@ route-map to-azure permit 10: permit; as-path "65515 12076" -> "65001 65001"`
 	}
 }
 
-// Every check is listed up to the one that failed, in the order in which they
-// are made.
+// The explanation lists the checks in the order in which they are made, up to the one that
+// failed.
 func TestExplainChecks(t *testing.T) {
 	for _, c := range []struct {
 		name, from string
@@ -111,7 +111,7 @@ func TestExplainChecks(t *testing.T) {
 				t.Errorf("two checks failed: %v", s.Checks)
 			}
 			if s.Steps != nil || s.Evaluated != nil || x.NoRoute != "no path was accepted" {
-				t.Errorf("policy was asked: %v, %q", s.Steps, x.NoRoute)
+				t.Errorf("policy was evaluated: %v, %q", s.Steps, x.NoRoute)
 			}
 		})
 	}
@@ -133,7 +133,8 @@ func TestExplainRejectedByPolicy(t *testing.T) {
 	}
 }
 
-// Each step of the decision process ends a comparison, with what it looked at.
+// Each step of the decision process can end a comparison, and the explanation names the values
+// that it compared.
 func TestExplainComparison(t *testing.T) {
 	base := func(edit func(*route.Attrs)) route.Attrs {
 		a := route.Attrs{ASPath: asPath("65515 12076"), NextHop: addr(rs0)}
@@ -190,8 +191,8 @@ func (b *bed) farHop() {
 	b.r.under.table.Insert(pfx("10.9.0.0/24"), via{hops: []fib.NextHop{{Link: eth0}}, metric: 100})
 }
 
-// The path that lost last is the runner-up, whichever lost by how much; a path
-// that another one beat by MED says which.
+// The runner-up is the path that was eliminated last, whichever step eliminated it. If another
+// path beat it by MED, the explanation names that path.
 func TestExplainRunnerUp(t *testing.T) {
 	b := decisionBed(t)
 	hop := addr(rs0)
@@ -247,13 +248,13 @@ func TestExplainHeldBack(t *testing.T) {
 			t.Errorf("%s: %+v, want %q", c.what, e, c.want)
 		}
 		if asked := e.Steps != nil; asked != (c.what == "policy") {
-			t.Errorf("%s: policy was asked: %v", c.what, asked)
+			t.Errorf("%s: policy was evaluated: %v", c.what, asked)
 		}
 	}
 }
 
-// Right after a reload the tables still hold what the old policy made of the
-// route, and the story says so until it was worked off.
+// Right after a reload the tables still contain what the old policy made of the route. The
+// explanation says so until the walk has evaluated it again.
 func TestExplainPendingPolicy(t *testing.T) {
 	b := newHub00(t)
 	b.announce(nva, "65515 12076", onPrem)
@@ -270,7 +271,7 @@ func TestExplainPendingPolicy(t *testing.T) {
 	}
 	x = b.explain(onPrem)
 	if s := x.from(t, nva); s.Differs || s.Accepted != nil {
-		t.Errorf("after the work: %+v", s)
+		t.Errorf("after the walk: %+v", s)
 	}
 }
 
@@ -312,8 +313,8 @@ func TestExplainSelects(t *testing.T) {
 	}
 }
 
-// A default route that is originated for one neighbor is told by the policy it
-// passed, also where the table has none.
+// If a default route is originated for a neighbor, the explanation names the policy that it
+// passed, even if the table has no default route.
 func TestExplainOriginatedDefault(t *testing.T) {
 	b := newHub00(t)
 	program, err := policy.Compile(&library, policy.Chain{PrefixList: "vm-hub10"}, policy.Session{Export: true})

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// What Azure would ignore without a word is held back and shown, for as long as
-// there is such a route, and only if policy lets it pass.
+// Routes that Azure would silently ignore are held back and shown for as long as they exist,
+// provided that policy accepts them.
 func TestIgnored(t *testing.T) {
 	const own, part, subnet, other = "10.0.0.0/16", "10.0.7.0/24", "10.9.210.0/26", "10.9.0.0/16"
 	b := newBed(t)
@@ -53,6 +53,6 @@ func TestIgnored(t *testing.T) {
 	b.flush()
 	held()
 	if b.r.Sent(pfx(own), addr(branch)) == nil {
-		t.Error("what is not ignored any more is not sent")
+		t.Error("a route that Azure no longer ignores is not sent")
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// One row for each step: the first path must win, by that step, in whichever
-// order the two arrive.
+// There is one row for each step. The first path must win by that step, in whichever order the
+// two arrive.
 func TestDecisionSteps(t *testing.T) {
 	base := func() route.Attrs { return route.Attrs{ASPath: asPath("65515 12076"), NextHop: addr(rs0)} }
 	type cand struct {
@@ -79,9 +79,9 @@ func decisionBed(t *testing.T) *bed {
 	return b
 }
 
-// MED is compared within a neighboring AS only, which makes pairwise
-// comparison depend on the order. Elimination by groups does not: any order of
-// arrival, with flaps in between, ends with the same best path.
+// MED is compared only between paths from the same neighboring AS, so a pairwise comparison
+// would depend on the order of arrival. Elimination by groups does not: any order, with flaps
+// in between, ends with the same best path.
 func TestDecisionIsIndependentOfOrder(t *testing.T) {
 	peers := []string{rs0, rs1, "169.254.0.3", "169.254.0.9"}
 	rapid.Check(t, func(rt *rapid.T) {

@@ -9,7 +9,7 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// What is one too many is kept aside, shown, and taken once there is room.
+// A route above the limit is kept aside, shown, and accepted once there is room.
 func TestMaximumPrefixDiscard(t *testing.T) {
 	b := newBed(t)
 	limited := neighbor(nva, 65001, ImportSettings{MaxReceived: 2})
@@ -47,8 +47,8 @@ func TestMaximumPrefixDiscard(t *testing.T) {
 	}
 }
 
-// A neighbor that sends 300,000 prefixes where 10 may come holds no more memory than
-// one that sends 20.
+// A neighbor that sends 300,000 prefixes under a limit of 10 takes no more memory than one
+// that sends 20.
 func TestMaximumPrefixBoundsMemory(t *testing.T) {
 	b := newBed(t)
 	b.peer(neighbor(nva, 65001, ImportSettings{MaxReceived: 10}), acceptAll, acceptAll)
@@ -77,12 +77,12 @@ func TestMaximumPrefixBoundsMemory(t *testing.T) {
 		t.Errorf("%d destinations are left", n-before)
 	}
 	if n, missing := b.r.Dropped(addr(nva)); n != 0 || missing != 0 {
-		t.Errorf("%d announcements of a session that is over", n)
+		t.Errorf("%d dropped announcements are still counted after the session has ended", n)
 	}
 }
 
-// What was dropped fits once the limit is raised and what was kept aside is taken,
-// not before.
+// Dropped routes fit once the limit has been raised and the routes kept aside have been
+// accepted, and not before.
 func TestDroppedFits(t *testing.T) {
 	b := newBed(t)
 	limited := neighbor(nva, 65001, ImportSettings{MaxReceived: 2})
@@ -99,7 +99,7 @@ func TestDroppedFits(t *testing.T) {
 		limited.MaxReceived = c.limit
 		b.peer(limited, acceptAll, acceptAll)
 		if b.r.Fits(addr(nva)) && c.limit == 3 {
-			t.Error("fits before what is kept aside was taken")
+			t.Error("reports that dropped routes fit before the routes kept aside were accepted")
 		}
 		b.flush()
 		if n, missing := b.r.Dropped(addr(nva)); n != 2 || missing != route.IPv4 || b.r.Fits(addr(nva)) != c.fits {
@@ -114,8 +114,7 @@ func TestDroppedFits(t *testing.T) {
 	}
 }
 
-// A prefix that is kept takes a new announcement also while the table moves to a
-// smaller map.
+// An accepted prefix can be announced again even while the table moves to a smaller map.
 func TestLimitWhileTableMoves(t *testing.T) {
 	b := newBed(t)
 	b.peer(neighbor(nva, 65001, ImportSettings{MaxReceived: 1}), acceptAll, acceptAll)
@@ -131,8 +130,8 @@ func TestLimitWhileTableMoves(t *testing.T) {
 	}
 }
 
-// Room that comes while the table is searched for what fits is found, also where the
-// search has been already.
+// If room appears while the table is searched for routes that fit, it is used, even if the
+// search has passed them already.
 func TestRoomDuringSearch(t *testing.T) {
 	b := newBed(t)
 	b.peer(neighbor(nva, 65001, ImportSettings{MaxReceived: 20}), acceptAll, acceptAll)
@@ -158,15 +157,15 @@ func TestRoomDuringSearch(t *testing.T) {
 	}
 }
 
-// What the limit kept out is taken by a session that has room for it, though it is
-// told nothing new.
+// A new session accepts a route that the limit kept out before, if there is room for it,
+// although the neighbor announces nothing new.
 func TestRoomAfterRestart(t *testing.T) {
 	b := newBed(t)
 	b.peer(neighbor(nva, 65001, ImportSettings{MaxReceived: 2}), acceptAll, acceptAll)
 	b.up(nva)
 	b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16")
 	b.flush()
-	for range 2 { // the first time nothing but the third is told again
+	for range 2 { // after the first restart only the third is announced again
 		b.r.PeerDown(addr(nva), true)
 		b.up(nva)
 		b.announce(nva, "65515", "10.3.0.0/16")

@@ -14,7 +14,7 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// newLimited is an edge whose branch takes so many prefixes of each family.
+// newLimited returns an edge whose branch accepts limit prefixes of each family.
 func newLimited(t *testing.T, limit int) *bed {
 	b := newEdge(t)
 	b.limit(limit)
@@ -27,7 +27,7 @@ func (b *bed) limit(n int) {
 	b.peer(neighbor(branch, 64580, ExportSettings{MaxAdvertised: n}), acceptAll, acceptAll)
 }
 
-// toldTo are the prefixes of a neighbor's Adj-RIB-Out, in the order of tables.
+// toldTo returns the prefixes in a neighbor's Adj-RIB-Out, in the order of the tables.
 func (b *bed) toldTo(to string) []netip.Prefix {
 	b.flush()
 	var out []netip.Prefix
@@ -43,7 +43,7 @@ func (b *bed) toldTo(to string) []netip.Prefix {
 func (b *bed) wantTold(why string, want ...string) {
 	b.t.Helper()
 	if got := b.toldTo(branch); fmt.Sprint(got) != fmt.Sprint(want) {
-		b.t.Errorf("%s: told %v, want %v", why, got, want)
+		b.t.Errorf("%s: advertised %v, want %v", why, got, want)
 	}
 }
 
@@ -77,7 +77,7 @@ func TestLimitOrder(t *testing.T) {
 	}
 }
 
-// A new session is sent what it is to have and nothing besides.
+// A new session is sent the routes that fit under the limit and no others.
 func TestLimitOfNewSession(t *testing.T) {
 	b := newLimited(t, 2)
 	b.announce(nva, "65515", "10.3.0.0/24", "10.2.0.0/24", "10.1.0.0/16", "10.0.0.0/8")
@@ -99,8 +99,8 @@ func TestLimitOfNewSession(t *testing.T) {
 	}
 }
 
-// A limit that is switched on over a live session takes routes away until it is kept,
-// and announces nothing meanwhile: Route Server would end the session.
+// If a limit is switched on while a session is up, nvad withdraws routes until the limit is
+// met and announces none meanwhile: Route Server would end the session.
 func TestLimitSwitchedOn(t *testing.T) {
 	for _, limit := range []int{1, 10, 39, 60} {
 		b := newEdge(t)
@@ -130,7 +130,7 @@ func TestLimitSwitchedOn(t *testing.T) {
 			has[p] = true
 		}
 		b.limit(limit)
-		for i := range 40 { // new ones, which come first by rank, during the walk
+		for i := range 40 { // new routes, which come first by rank, during the walk
 			b.announce(nva, "65515", fmt.Sprintf("20.%d.0.0/16", i))
 			b.r.Flush(3)
 			follow()
@@ -158,8 +158,8 @@ func TestLimitByFamily(t *testing.T) {
 	b.wantTold("one of each", "10.1.0.0/16", "fd00:1::/32")
 }
 
-// Whatever happens in whatever order, the neighbor has the first by rank of what
-// there is, never more than the limit in between, and both instances the same.
+// Whatever happens in whatever order, the neighbor ends with the first routes by rank. It
+// never has more than the limit in between, and both instances have the same.
 func TestLimitIsStable(t *testing.T) {
 	const limit = 7
 	b := newHub00(t)
@@ -205,7 +205,7 @@ func TestLimitIsStable(t *testing.T) {
 	}
 }
 
-// follow does what a neighbor does with what it is told.
+// follow applies the advertised changes as a neighbor would.
 func follow(t *testing.T, eff Effects, at map[netip.Addr]map[netip.Prefix]bool, limit int) {
 	t.Helper()
 	for _, a := range eff.Out {
@@ -220,14 +220,14 @@ func follow(t *testing.T, eff Effects, at map[netip.Addr]map[netip.Prefix]bool, 
 				have[c.Prefix] = true
 			}
 			if len(have) > limit {
-				t.Fatalf("%s is told %d prefixes", a.Peer, len(have))
+				t.Fatalf("%s is sent %d prefixes", a.Peer, len(have))
 			}
 		}
 	}
 }
 
-// BenchmarkExportLimit replaces and withdraws routes of a neighbor, which three
-// others are told of, without a limit, far below one and at one.
+// BenchmarkExportLimit replaces and withdraws routes that are advertised to three neighbors:
+// without a limit, far below one, and at one.
 func BenchmarkExportLimit(bm *testing.B) {
 	const routes = 10_000
 	for name, limit := range map[string]int{"none": 0, "below": 2 * routes, "at": 4000} {
@@ -278,7 +278,7 @@ func TestMaximumPrefixOut(t *testing.T) {
 	b.flush()
 	b.wantAdvertised(branch, 2)
 	if b.r.Sent(pfx("10.3.0.0/16"), addr(branch)) == nil && b.r.Sent(pfx("10.4.0.0/16"), addr(branch)) == nil {
-		t.Error("nothing takes the place of what was withdrawn")
+		t.Error("no route takes the place of the withdrawn one")
 	}
 	limited.MaxAdvertised = 1
 	b.peer(limited, acceptAll, acceptAll)

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// recount is Octets by a walk over the table.
+// recount computes Octets by walking the table.
 func (b *bed) recount(a string) int {
 	p := b.r.peers.byAddr[addr(a)]
 	n, sets := 0, map[*route.Attrs]bool{}
@@ -29,8 +29,8 @@ func (b *bed) recount(a string) int {
 	return n
 }
 
-// Whatever a neighbor announces, replaces and withdraws, the running count equals the one
-// that a walk makes, and it is 0 once the neighbor has gone.
+// Whatever a neighbor announces, replaces and withdraws, the running count equals what a walk
+// over the table finds, and it is 0 once the neighbor is gone.
 func TestOctetsFollow(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		b := newHub00(t)
@@ -59,17 +59,17 @@ func TestOctetsFollow(t *testing.T) {
 		}
 		for _, a := range []string{rs0, rs1, nva} {
 			if n := b.r.Octets(addr(a)); n != 0 {
-				rt.Fatalf("%s has gone and holds %d octets", a, n)
+				rt.Fatalf("%s is gone, but %d octets are still counted", a, n)
 			}
 			if n := len(b.r.peers.byAddr[addr(a)].holds.sets); n != 0 {
-				rt.Fatalf("%s has gone and %d sets are counted", a, n)
+				rt.Fatalf("%s is gone, but %d sets are still counted", a, n)
 			}
 		}
 	})
 }
 
-// The estimate is within a factor of two of the heap that a neighbor's routes take, and
-// nearly all of that is free once the neighbor has gone.
+// The estimate is within a factor of two of the heap that a neighbor's routes take, and nearly
+// all of that memory is free once the neighbor is gone.
 func TestOctetsOfHeap(t *testing.T) {
 	for name, c := range map[string]struct {
 		routes int
@@ -101,7 +101,7 @@ func TestOctetsOfHeap(t *testing.T) {
 			took, said := heapInUse()-before, b.r.Octets(addr(rs0))
 			t.Logf("%d octets a route, said to be %d", took/c.routes, said/c.routes)
 			if said < took/2 || said > took*2 {
-				t.Errorf("%d octets are said to be %d", took, said)
+				t.Errorf("%d octets are estimated as %d", took, said)
 			}
 			b.r.PeerDown(addr(rs0), false)
 			for b.r.Flush(4096) {
@@ -109,7 +109,7 @@ func TestOctetsOfHeap(t *testing.T) {
 			b.r.Take()
 			b.r.Tidy()
 			if left := heapInUse() - before; left > took/2 {
-				t.Errorf("%d octets of %d are left", left, took)
+				t.Errorf("%d of %d octets are left", left, took)
 			}
 			runtime.KeepAlive(b)
 		})

@@ -13,8 +13,8 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// model writes down as simply as possible what neighbors and the operator did: the inputs of
-// a RIB that meets everything at once, at rest.
+// model records as simply as possible what neighbors and the operator did. The same inputs,
+// given all at once to a new RIB at rest, must lead to the same tables.
 type model struct {
 	t      *testing.T
 	b      *bed
@@ -27,10 +27,10 @@ type model struct {
 
 type modelPeer struct {
 	removed, up bool
-	denies      bool // import policy takes part of the prefixes alone
-	shows       bool // export policy replaces part of the paths
+	denies      bool // the import policy accepts only part of the prefixes
+	shows       bool // the export policy replaces part of the paths
 	routes      map[netip.Prefix]modelRoute
-	told        map[netip.Prefix]string // in this session
+	told        map[netip.Prefix]string // what nvad has sent it in this session
 }
 
 type modelRoute struct {
@@ -74,7 +74,7 @@ func modelPrefix(i int) netip.Prefix {
 	return netip.MustParsePrefix(fmt.Sprintf("10.%d.0.0/16", i*20))
 }
 
-const modelPrefixes = 12 // 10.0.0.0/16 and 10.100.0.0/16 among them, which a list denies
+const modelPrefixes = 12 // includes 10.0.0.0/16 and 10.100.0.0/16, which a list denies
 
 func (b *bed) announceVariant(from string, p netip.Prefix, variant int) {
 	b.announce(from, []string{"65515", "65515 12076", "65515 65515 12076", "64580"}[variant], p.String())
@@ -97,7 +97,7 @@ func (m *model) setLocals(b *bed) {
 	b.r.SetLocal(list)
 }
 
-// flip has p in set, or no longer.
+// flip adds p to set, or removes it.
 func (m *model) flip(set map[netip.Prefix]bool, p netip.Prefix, value bool) {
 	if _, ok := set[p]; ok {
 		delete(set, p)
@@ -106,7 +106,7 @@ func (m *model) flip(set map[netip.Prefix]bool, p netip.Prefix, value bool) {
 	set[p] = value
 }
 
-// step does one thing.
+// step does one random thing.
 func (m *model) step() {
 	a := modelPeers[m.rnd.IntN(len(modelPeers))]
 	p, r := m.peers[a], m.b.r
@@ -174,7 +174,7 @@ func (b *bed) upBoth(a string) {
 	b.r.PeerUp(addr(a), Session{LocalAddress: addr("10.0.0.4"), RemoteID: addr(a), Families: route.IPv4 | route.IPv6}, nil)
 }
 
-// take keeps the tables that the effects add up to.
+// take applies the effects to the model's tables.
 func (m *model) take() {
 	eff := m.b.r.Take()
 	for _, c := range eff.FIB {
@@ -185,7 +185,7 @@ func (m *model) take() {
 	for _, o := range eff.Out {
 		p := m.peers[o.Peer.String()]
 		if !p.up {
-			m.t.Fatalf("%s is down and told %v", o.Peer, o.Changes)
+			m.t.Fatalf("%s is down, but was sent %v", o.Peer, o.Changes)
 		}
 		for _, c := range o.Changes {
 			if p.told[c.Prefix] = outLine(o.Peer, c); c.Attrs == nil {
@@ -195,7 +195,7 @@ func (m *model) take() {
 	}
 }
 
-// counted compares the counts with the model: they are exact at once.
+// counted compares the counters with the model: they are exact at any moment.
 func (m *model) counted() {
 	for a, p := range m.peers {
 		if p.removed {
@@ -218,7 +218,7 @@ func (m *model) counted() {
 	}
 }
 
-// fresh compares with a RIB that is given only the outcome.
+// fresh compares the tables with those of a RIB that gets only the final inputs.
 func (m *model) fresh() {
 	b := newBed(m.t)
 	for _, a := range modelPeers {
@@ -257,7 +257,7 @@ func (m *model) fresh() {
 	}
 	for a, p := range m.peers {
 		if p.up && !maps.Equal(p.told, told[a]) {
-			m.t.Fatalf("told %s:\n got %v\nwant %v", a, p.told, told[a])
+			m.t.Fatalf("sent to %s:\n got %v\nwant %v", a, p.told, told[a])
 		}
 	}
 }
@@ -284,7 +284,7 @@ func (b *bed) wantWhole() {
 			pt := &d.paths[i]
 			p := r.peers.byID[pt.peer]
 			if pt.era != p.era {
-				b.t.Fatalf("%s: path of %s has not caught up", d.prefix, p.Address)
+				b.t.Fatalf("%s: the path of %s is out of date", d.prefix, p.Address)
 			}
 			if pt.hop != nil {
 				hops[pt.hop]++
@@ -306,7 +306,7 @@ func (b *bed) wantWhole() {
 		for _, a := range d.out {
 			p := r.peers.byID[a.peer]
 			if a.epoch != p.epoch || !p.up {
-				b.t.Fatalf("%s: left of a lost session of %s", d.prefix, p.Address)
+				b.t.Fatalf("%s: a path is left from a lost session of %s", d.prefix, p.Address)
 			}
 			n := advertised[p]
 			n[d.family()]++
@@ -355,7 +355,7 @@ func (b *bed) wantReferences(routes map[*planned]int, hops map[*nextHop]int, pat
 	}
 }
 
-// taken adds up what p.taken counts.
+// taken recounts what p.taken counts.
 func taken(p *peer) (n int) {
 	for i := range p.tallies {
 		n += p.tallies[i].received() - p.tallies[i].outcomes[byLimit]
@@ -363,8 +363,8 @@ func taken(p *peer) (n int) {
 	return n
 }
 
-// Whatever neighbors and the operator do, in whatever turns it is worked off, the RIB ends
-// like one that was given only the outcome. Counts are exact at any time.
+// Whatever neighbors and the operator do, and in whatever turns it is processed, the RIB ends
+// like one that got only the final inputs. Counters are exact at any moment.
 func TestAnyOrderOfTurns(t *testing.T) {
 	seeds := uint64(60)
 	if testing.Short() {

@@ -10,7 +10,8 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// changes settles everything and returns the changes of best paths as lines.
+// changes runs the RIB until nothing is pending and returns the changes of best paths as
+// lines.
 func (b *bed) changes() []string {
 	for b.r.Flush(3) {
 	}
@@ -31,7 +32,7 @@ func (b *bed) changes() []string {
 	return out
 }
 
-// TestObserve follows a prefix through all that can happen to its best path.
+// TestObserve follows a prefix through everything that can happen to its best path.
 func TestObserve(t *testing.T) {
 	b := newHub00(t)
 	const p = "10.100.0.0/16"
@@ -72,6 +73,6 @@ func TestObserve(t *testing.T) {
 	b.r.Observe(false)
 	step("nobody watches", func() { b.announce(nva, "65515 3", p) })
 	if b.r.seen.watched || b.r.seen.before.m != nil {
-		t.Error("something is kept for nobody")
+		t.Error("changes are kept although nobody observes")
 	}
 }

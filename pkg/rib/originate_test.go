@@ -7,10 +7,10 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// branch is an eBGP neighbor whose policies pass everything.
+// branch is an eBGP neighbor whose policies accept everything.
 const branch = "10.0.0.9"
 
-// newEdge is a bed with two neighbors that are advertised everything.
+// newEdge returns a bed with two neighbors to which everything is advertised.
 func newEdge(t *testing.T) *bed {
 	b := newBed(t)
 	b.peer(neighbor(branch, 64580), acceptAll, acceptAll)
@@ -21,7 +21,7 @@ func newEdge(t *testing.T) *bed {
 	return b
 }
 
-// permit compiles a route-map that permits everything, and sets what is given.
+// permit compiles a route-map that permits everything and applies the given actions.
 func (b *bed) permit(set policy.Set) *policy.Program {
 	b.t.Helper()
 	return b.program(policy.Clause{Seq: 5, Permit: true, Set: set})
@@ -65,7 +65,7 @@ func TestDefaultOriginate(t *testing.T) {
 	b.peer(given, acceptAll, policy.Chain{})
 	b.want("switched off")
 	if b.r.table.find(defaultIPv4) != nil {
-		t.Error("the table keeps a default route that nobody has")
+		t.Error("the table keeps a default route that no neighbor announces")
 	}
 }
 
@@ -103,8 +103,8 @@ func TestAggregate(t *testing.T) {
 		"to 169.254.0.2 - 10.8.0.0/14")
 }
 
-// A network statement of the aggregate's own prefix stands for it, and leaves
-// it behind.
+// A network statement for the aggregate's prefix takes the place of the aggregate, and leaves
+// the aggregate behind when it is removed.
 func TestAggregateUnderNetwork(t *testing.T) {
 	b := newEdge(t)
 	attrs := b.in.Intern(route.Attrs{AtomicAggregate: true})
@@ -123,8 +123,8 @@ func TestAggregateUnderNetwork(t *testing.T) {
 	}
 }
 
-// What is originated here is announced to others, and nothing is installed for it,
-// also where a neighbor has announced the same prefix: it may send packets back.
+// A route that is originated here is announced to others and never installed, even if a
+// neighbor announces the same prefix: that neighbor might send the packets back.
 func TestNetworkIsNotInstalled(t *testing.T) {
 	b := newEdge(t)
 	network := func(p string) Local {
@@ -152,8 +152,8 @@ func TestNetworkIsNotInstalled(t *testing.T) {
 		"to 169.254.0.2 - 10.2.0.0/16")
 }
 
-// TestLocalIsBest: a route of our own is better than a learned one, whatever
-// LOCAL_PREF that has.
+// TestLocalIsBest: a route that is originated here wins over a learned one, whatever
+// LOCAL_PREF the learned one has.
 func TestLocalIsBest(t *testing.T) {
 	b := newEdge(t)
 	b.send(nva, route.Attrs{ASPath: asPath("65515"), LocalPref: route.Some(300)}, "10.1.0.0/16")

@@ -13,8 +13,8 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// hub00With is hub00's NVA with n routes of a Route Server, of which every five share
-// a set.
+// hub00With returns hub00's NVA with n routes of a Route Server, of which every five share a
+// set of attributes.
 func hub00With(n int) *bed {
 	b := newHub00(&testing.T{})
 	for i := 0; i < n; i += 5 {
@@ -33,7 +33,7 @@ func hub00With(n int) *bed {
 	return b
 }
 
-// preview is one of a change that has every route of rs0 evaluated again and denied.
+// preview previews a change under which every route of rs0 is evaluated again and denied.
 func (b *bed) preview() (e Effect, turns int) {
 	next := b.r.Fork()
 	next.SetFacts(fib.Facts{Links: slices.Collect(maps.Values(b.r.under.links)), Routes: b.r.under.routes})
@@ -51,8 +51,8 @@ func (b *bed) preview() (e Effect, turns int) {
 	return v.Effect(), turns
 }
 
-// BenchmarkPreview foretells what the harshest change does to 10,000 routes: all are
-// rejected, withdrawn and removed from the kernel.
+// BenchmarkPreview previews the largest possible change to 10,000 routes: all are rejected,
+// withdrawn and removed from the kernel.
 func BenchmarkPreview(bm *testing.B) {
 	const routes = 10_000
 	b := hub00With(routes)
@@ -63,8 +63,8 @@ func BenchmarkPreview(bm *testing.B) {
 	bm.ReportMetric(float64(bm.Elapsed().Nanoseconds())/float64(bm.N)/routes, "ns/route")
 }
 
-// A preview visits a bounded number of destinations a turn, counts everything and
-// lists no more than mostListed differences, with the reason for each.
+// A preview visits a bounded number of destinations in each turn. It counts every difference
+// and lists at most mostListed of them, each with its reason.
 func TestPreviewBounds(t *testing.T) {
 	const routes = 30_000
 	b := hub00With(routes)
@@ -92,7 +92,7 @@ func TestPreviewBounds(t *testing.T) {
 	}
 }
 
-// What a journal remembers is bounded; what is more is said to be missing.
+// A journal has a bounded size, and says so if entries are missing.
 func TestJournalBounds(t *testing.T) {
 	b := hub00With(mostImages + 5000)
 	b.r.StartJournal()

@@ -8,9 +8,9 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// The way of a route through hub00's NVA. A route from Route Server goes to the kernel and to
-// the far NVA. A route from the far NVA goes to the kernel, through the tunnel, and to both
-// Route Server instances, with every ASN replaced.
+// This test follows routes through hub00's NVA. A route from Route Server goes to the kernel
+// and to the far NVA. A route from the far NVA goes to the kernel, through the tunnel, and to
+// both Route Server instances, with every ASN replaced.
 func TestTwoHubs(t *testing.T) {
 	b := newBed(t)
 	b.want("static route", "fib + 10.0.210.0/24 static via 10.0.0.1 dev eth0")
@@ -60,8 +60,8 @@ func TestOnPremisesPathPasses(t *testing.T) {
 		"to 10.0.210.5 + 192.168.200.0/24 path [65001 65001 65001 65001] via 10.0.0.4")
 }
 
-// A route from a Route Server never goes back to it: not to its other instance, and not by
-// way of the hub's second NVA, whatever the lists say.
+// A route from a Route Server never goes back to it: neither to its other instance nor by way
+// of the hub's second NVA, whatever the prefix lists permit.
 func TestLoopDomain(t *testing.T) {
 	open := policy.Chain{Accept: true}
 	b := newBed(t)
@@ -94,8 +94,8 @@ func TestLoopDomain(t *testing.T) {
 		"to 10.0.210.5 + 10.42.0.0/16 path [65001 65515 12076] via 10.0.0.4")
 }
 
-// What another NVA of this hub has marked as learned from our Route Server does
-// not go back there, also where import policy takes its communities away.
+// If another NVA of this hub has marked a route as learned from our Route Server, the route
+// does not go back there, even if import policy removes its communities.
 func TestLoopDomainWhateverImportDoes(t *testing.T) {
 	b := newHub00(t)
 	in := b.permit(policy.Set{ExtCommunities: []string{"rt 65001:1"}})
@@ -106,8 +106,8 @@ func TestLoopDomainWhateverImportDoes(t *testing.T) {
 	b.want("it stays here", "fib + 10.41.0.0/16 bgp via 169.254.0.2 dev vxlan0")
 }
 
-// Multicast and link-local prefixes are ignored (RFC 4271 6.3): with fe80::/10 a
-// neighbor would have the links of this host.
+// Multicast and link-local prefixes are ignored (RFC 4271 6.3). With fe80::/10 a neighbor
+// would attract the traffic on this host's links.
 func TestNoUnicastPrefix(t *testing.T) {
 	b := newHub00(t)
 	b.r.PeerUp(addr(nva), Session{LocalAddress: addr("169.254.0.1"), RemoteID: addr(nva), Families: route.IPv4 | route.IPv6}, nil)
@@ -123,7 +123,7 @@ func TestNoUnicastPrefix(t *testing.T) {
 	})
 }
 
-// nvactl status counts the routes that nvactl routes lists, which excludes static ones.
+// nvactl status counts the routes that nvactl routes lists, and so no static ones.
 func TestPrefixes(t *testing.T) {
 	b := newHub00(t)
 	b.announce(rs0, "65515", "10.1.0.0/16", "10.2.0.0/16")
@@ -148,7 +148,7 @@ func TestPrefixes(t *testing.T) {
 	}
 }
 
-// An address is covered by the longest prefix with an accepted path.
+// The covering route of an address is the longest prefix with an accepted path.
 func TestCovering(t *testing.T) {
 	b := newHub00(t)
 	b.announce(rs0, "65515", "0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16")

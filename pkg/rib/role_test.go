@@ -7,9 +7,8 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// RFC 9234 5: what a route becomes that comes from a neighbor of one role and
-// goes to one of another. 64500 is the one that tells, 64501 the one that is
-// told, 65001 this router.
+// RFC 9234 5: what happens to a route that comes from a neighbor of one role and goes to a
+// neighbor of another. 64500 is the sender, 64501 the receiver and 65001 this router.
 func TestOnlyToCustomer(t *testing.T) {
 	for _, c := range []struct {
 		from, to string
@@ -55,7 +54,7 @@ func TestOnlyToCustomer(t *testing.T) {
 	}
 }
 
-// outcome is the OTC that a neighbor is told, or what became of the route.
+// outcome returns the OTC that a neighbor is sent, or why it is sent no route.
 func (b *bed) outcome(prefix, to string) string {
 	sent := b.r.Sent(pfx(prefix), addr(to))
 	switch {
@@ -69,7 +68,7 @@ func (b *bed) outcome(prefix, to string) string {
 	return "none"
 }
 
-// A role that a reload gives holds for the routes that are there.
+// If a reload gives a neighbor a role, the role applies to the routes that are already there.
 func TestReloadRole(t *testing.T) {
 	b := newBed(t)
 	b.peer(neighbor(rs0, 64500), acceptAll, acceptAll)

@@ -8,7 +8,7 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// The neighbor's settings that change a path on its way out.
+// The settings of a neighbor that change a path when it is exported.
 func TestExportedPaths(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -40,8 +40,8 @@ func TestExportedPaths(t *testing.T) {
 	}
 }
 
-// RFC 7705: a neighbor is shown another ASN alone, and what holds either of the
-// two has been here before, as often as allowas-in lets it.
+// RFC 7705: with local-as, a neighbor sees the other ASN only. A path that contains either of
+// the two is a loop, unless allowas-in permits that many occurrences.
 func TestLocalASN(t *testing.T) {
 	for _, c := range []struct {
 		path    string
@@ -75,9 +75,9 @@ func TestLocalASN(t *testing.T) {
 	}
 }
 
-// RFC 4271 5.1.4: a learned MED does not leave the AS, one that policy set does,
-// also where policy sets what was learned. A change adds to nothing, or the
-// sum would tell what was learned.
+// RFC 4271 5.1.4: a learned MED does not leave the AS. One that policy sets does, even if
+// policy sets the learned value. A relative change starts from nothing, because the sum would
+// reveal the learned value.
 func TestMEDThatPolicySets(t *testing.T) {
 	b := newEdge(t)
 	for _, c := range []struct {
@@ -100,8 +100,8 @@ func TestMEDThatPolicySets(t *testing.T) {
 	}
 }
 
-// RFC 8326 4.2: a neighbor about to go down is used only where there is nothing
-// else.
+// RFC 8326 4.2: the routes of a neighbor that is about to go down are used only if there are
+// no others.
 func TestGracefulShutdown(t *testing.T) {
 	b := newHub00(t)
 	b.announce(rs0, "65515", "10.1.0.0/16")
@@ -117,7 +117,7 @@ func TestGracefulShutdown(t *testing.T) {
 		"to 169.254.0.2 - 10.1.0.0/16")
 }
 
-// RFC 7999 3.2: an eBGP neighbor's wish stays within the AS.
+// RFC 7999 3.2: a route with an eBGP neighbor's BLACKHOLE community stays within the AS.
 func TestBlackholeIsNotExported(t *testing.T) {
 	b := newHub00(t)
 	b.send(rs0, route.Attrs{ASPath: asPath("65515"), Communities: []route.Community{route.Blackhole}}, "10.1.0.9/32")
@@ -128,7 +128,7 @@ func TestBlackholeIsNotExported(t *testing.T) {
 	}
 }
 
-// RFC 7999: the packets are dropped here.
+// RFC 7999: packets to the prefix are dropped here.
 func TestBlackholeCommunity(t *testing.T) {
 	b := newHub00(t)
 	b.send(nva, route.Attrs{ASPath: asPath("65515"), Communities: []route.Community{route.Blackhole}}, "10.1.0.9/32")
@@ -142,7 +142,7 @@ func TestBlackholeCommunity(t *testing.T) {
 		"to 10.0.210.5 + 10.1.0.9/32 path [65001 65001] via 10.0.0.4")
 }
 
-// RFC 1997: to iBGP neighbors only.
+// RFC 1997: such a route goes to iBGP neighbors only.
 func TestNoExportSubconfed(t *testing.T) {
 	b := newHub00(t)
 	tagged := route.Attrs{ASPath: asPath("65515"), Communities: []route.Community{route.NoExportSubconfed}}
@@ -156,7 +156,8 @@ func TestNoExportSubconfed(t *testing.T) {
 		"to 169.254.0.2 + 10.2.0.0/16 path [65515] via 169.254.0.1 local-pref 100 soo")
 }
 
-// A neighbor's domain and group reach what others are told of its routes.
+// A neighbor's domain and group affect what others are sent of its routes, also after a
+// reload.
 func TestSourceSettingsReload(t *testing.T) {
 	b := newHub00(t)
 	b.announce(rs0, "65515", "10.1.0.0/16")
@@ -185,7 +186,8 @@ func TestSetForwarding(t *testing.T) {
 	b.want("it counts now", "fib + 10.2.0.0/16 bgp via 10.0.0.1 dev eth0")
 }
 
-// A static default route counts as little as any other.
+// Next hops do not resolve through a static default route either, unless
+// kernel.resolve-default is set.
 func TestStaticDefault(t *testing.T) {
 	b := newBed(t)
 	b.peer(neighbor(nva, 65001), acceptAll, acceptAll)
@@ -198,7 +200,7 @@ func TestStaticDefault(t *testing.T) {
 	b.want("it counts now", "fib + 10.2.0.0/16 bgp via 10.0.0.1 dev eth0")
 }
 
-// What one change of the underlay moved is not forgotten over the next one.
+// If the underlay changes twice, the effects of the first change are not lost.
 func TestUnderlayChangesTwice(t *testing.T) {
 	b := newBed(t)
 	b.peer(neighbor(nva, 65001), acceptAll, acceptAll)
@@ -210,8 +212,8 @@ func TestUnderlayChangesTwice(t *testing.T) {
 	b.want("tunnel down, and a reload at once", "fib - 10.1.0.0/16")
 }
 
-// RFC 4271 5.1.5: an iBGP neighbor is sent a LOCAL_PREF in any case, and its
-// export policy changes what is sent.
+// RFC 4271 5.1.5: an iBGP neighbor is always sent a LOCAL_PREF, and the export policy can
+// change it.
 func TestLocalPrefThatPolicyChanges(t *testing.T) {
 	b := newBed(t)
 	b.peer(neighbor(rs0, 65515), acceptAll, acceptAll)
@@ -226,8 +228,8 @@ func TestLocalPrefThatPolicyChanges(t *testing.T) {
 	}
 }
 
-// A Site-of-Origin that a neighbor or policy set is the user's own where no
-// neighbor has a domain, and passed on like any other community.
+// If no neighbor has a domain, a Site-of-Origin that a neighbor or a policy set is the user's
+// own and is passed on like any other community.
 func TestSiteOfOriginWithoutDomains(t *testing.T) {
 	for domain, want := range map[string]int{"": 1, "ars-hub00": 0} {
 		b := newBed(t)
@@ -245,7 +247,7 @@ func TestSiteOfOriginWithoutDomains(t *testing.T) {
 	}
 }
 
-// A policy may take away the weight that the neighbor's routes have.
+// A policy may remove the weight that the neighbor's routes have.
 func TestWeightSetToNothing(t *testing.T) {
 	b := newEdge(t)
 	b.r.SetPeer(neighbor(nva, 65001, SourceSettings{Weight: 200},

@@ -34,7 +34,7 @@ func stageBed(t *testing.T) (*bed, *peer, *dest) {
 	return b, b.r.peers.byAddr[addr(nva)], newDest(pfx("10.1.0.0/16"))
 }
 
-// receive has the Adj-RIB-In install a path.
+// receive makes the Adj-RIB-In install a path.
 func (b *bed) receive(d *dest, p *peer, a route.Attrs) (changed bool) {
 	a.NextHop = p.Address
 	s := &b.r.in
@@ -106,7 +106,7 @@ func TestAdjOutStage(t *testing.T) {
 	b.r.loc.decide(d)
 	s.advertise(d, to, false)
 	s.advertise(d, to, false)
-	s.advertise(d, from, false) // its own
+	s.advertise(d, from, false) // its own route
 	got := s.take()
 	if len(got) != 1 || got[0].Peer != to.Address || len(got[0].Changes) != 1 || !got[0].Changes[0].New || to.advertised[0] != 1 {
 		t.Errorf("%+v, %d advertised", got, to.advertised[0])

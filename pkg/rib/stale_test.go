@@ -9,8 +9,8 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// RFC 4724 4.2: routes of a restarting neighbor stay, are refreshed one by one,
-// and what was not announced again goes at End-of-RIB.
+// RFC 4724 4.2: the routes of a restarting neighbor stay and are refreshed one by one. At
+// End-of-RIB, those that were not announced again are removed.
 func TestGracefulRestart(t *testing.T) {
 	b := newHub00(t)
 	b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16")
@@ -36,8 +36,8 @@ func TestGracefulRestart(t *testing.T) {
 		"to 10.0.210.5 - 10.1.0.0/16")
 }
 
-// A session that comes back is told everything again, in bounded turns, and
-// done is called when it has been.
+// A session that comes back is sent the whole table again, in bounded turns, and done is
+// called at the end.
 func TestPeerUpTellsAll(t *testing.T) {
 	b := newHub00(t)
 	b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16")
@@ -48,23 +48,23 @@ func TestPeerUpTellsAll(t *testing.T) {
 	b.r.PeerUp(addr(rs0), Session{LocalAddress: addr("10.0.0.4"), RemoteID: addr(rs0), Families: route.IPv4}, func() { done = true })
 	b.r.Flush(2)
 	if done {
-		t.Error("done before everything was told")
+		t.Error("done was called before everything was sent")
 	}
 	if got := len(b.flush()); got != 4 || !done {
-		t.Errorf("told %d routes, done %v; want 4 and done", got, done)
+		t.Errorf("%d routes sent, done %v; want 4 and done", got, done)
 	}
 }
 
-// done of a session that was lost meanwhile is not called: its End-of-RIB would
-// reach the next session too early.
+// If the session is lost meanwhile, done is not called: the End-of-RIB would reach the next
+// session too early.
 func TestPeerUpLostMeanwhile(t *testing.T) {
 	b := newHub00(t)
-	b.r.PeerUp(addr(rs0), Session{Families: route.IPv4}, func() { t.Error("done of a lost session") })
+	b.r.PeerUp(addr(rs0), Session{Families: route.IPv4}, func() { t.Error("done was called for a lost session") })
 	b.r.PeerDown(addr(rs0), false)
 	b.flush()
 }
 
-// A reload with another export policy sends single implicit replacements.
+// A reload with another export policy sends exactly one implicit replacement for each route.
 func TestPolicyChange(t *testing.T) {
 	b := newHub00(t)
 	b.announce(nva, "65515 12076", "10.1.0.0/16", "10.100.0.0/16")
@@ -80,7 +80,7 @@ func TestPolicyChange(t *testing.T) {
 		"to 10.0.210.4 - 10.100.0.0/16")
 }
 
-// The table is empty again after everything went away.
+// The table is empty again once everything has been withdrawn.
 func TestReturnsToEmpty(t *testing.T) {
 	b := newHub00(t)
 	b.announce(nva, "65515", "10.1.0.0/16", "10.2.0.0/16")
@@ -145,7 +145,7 @@ func TestECMP(t *testing.T) {
 	b.want("a longer path is no equal", "fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0 backup 169.254.0.3 dev vxlan0")
 }
 
-// Paths through one neighboring AS share traffic although they part behind it.
+// Paths through one neighboring AS share traffic even if they differ beyond it.
 func TestECMPOfOneNeighboringAS(t *testing.T) {
 	b := newBed(t)
 	for i, address := range []string{"10.0.0.7", "10.0.0.8", "10.0.0.9"} {
@@ -166,8 +166,8 @@ func TestECMPOfOneNeighboringAS(t *testing.T) {
 	}
 }
 
-// Deciding about a route with the seed's policies, from UPDATE to the changes
-// for the kernel and for three neighbors.
+// BenchmarkPropagate decides a route with the article's policies, from the UPDATE to the
+// changes for the kernel and for three neighbors.
 func BenchmarkPropagate(bm *testing.B) {
 	b := newHub00(&testing.T{})
 	attrs := b.in.Intern(route.Attrs{ASPath: asPath("65515 12076"), NextHop: addr(nva)})

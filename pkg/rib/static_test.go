@@ -9,8 +9,8 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 )
 
-// twoNICs is a RIB between 10.0.1.0/24 on e1, which has the default route, and
-// 10.0.2.0/24 on e2.
+// twoNICs returns a RIB with 10.0.1.0/24 on e1, which has the default route, and 10.0.2.0/24
+// on e2.
 func twoNICs(t *testing.T, resolveDefault bool, more ...fib.KernelRoute) *bed {
 	b := newBed(t)
 	b.r.opt.ResolveDefault = resolveDefault
@@ -31,7 +31,8 @@ func twoNICs(t *testing.T, resolveDefault bool, more ...fib.KernelRoute) *bed {
 	return b
 }
 
-// stands is every static route that stands, or why it does not, as "prefix: text".
+// stands configures static routes, given as "PREFIX GATEWAY", and returns for each prefix the
+// next hop of the route in use, or why there is none.
 func (b *bed) stands(list ...string) map[string]string {
 	b.t.Helper()
 	var statics []Static
@@ -118,7 +119,7 @@ func TestRecursiveStatics(t *testing.T) {
 	for _, tt := range recursiveStatics {
 		t.Run(tt.name, func(t *testing.T) {
 			b := twoNICs(t, tt.resolveDefault, tt.foreign...)
-			for range 3 { // in whatever order the map has them
+			for range 3 { // the map's order is random
 				got := b.stands(tt.statics...)
 				for prefix, want := range tt.want {
 					if got[prefix] != want {
@@ -130,8 +131,8 @@ func TestRecursiveStatics(t *testing.T) {
 	}
 }
 
-// Whatever static routes are drawn, each that stands leads through a link to an
-// address on it, and whether it stands does not depend on their order.
+// Whatever static routes are drawn, each that is installed leads through a link to an address
+// on that link. Whether it is installed does not depend on the order of the routes.
 func TestRecursiveStaticsRandom(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
@@ -149,7 +150,7 @@ func TestRecursiveStaticsRandom(t *testing.T) {
 		b.r.SetStatics(list)
 		again := b.r.Standing()
 		if len(first) != len(again) {
-			t.Fatalf("%d stand, in another order %d: %+v", len(first), len(again), list)
+			t.Fatalf("%d are installed, in another order %d: %+v", len(first), len(again), list)
 		}
 		for prefix := range b.r.under.statics {
 			s := b.r.under.standing(prefix)
@@ -165,8 +166,8 @@ func TestRecursiveStaticsRandom(t *testing.T) {
 	}
 }
 
-// A next hop that another program's route drops is not reached, whatever less
-// specific route covers it.
+// If another program's route drops a next hop, it is unreachable, whatever less specific route
+// covers it.
 func TestNextHopDropped(t *testing.T) {
 	b := newBed(t)
 	b.peer(neighbor(rs0, 65515), acceptAll, acceptAll)
@@ -183,8 +184,8 @@ func TestNextHopDropped(t *testing.T) {
 	b.wantRoute("reached again", "fib + 10.1.0.0/16 bgp via 10.0.0.1 dev eth0")
 }
 
-// A static route whose gateway is dead gives way to the next one, which was its
-// backup before, and then to BGP.
+// If the gateway of a static route is dead, the next static route, which was its backup, takes
+// its place, and after that BGP does.
 func TestStaticDead(t *testing.T) {
 	b := newBed(t)
 	b.peer(neighbor(rs0, 65515), acceptAll, acceptAll)
@@ -210,7 +211,7 @@ func TestStaticDead(t *testing.T) {
 	dead(nva)
 	b.wantRoute("the first is dead", "fib + 10.1.0.0/16 static via 169.254.0.3 dev vxlan0")
 	if s := b.r.under.standing(pfx("10.1.0.0/16")); s.Metric != 200 {
-		t.Errorf("metric %d stands", s.Metric)
+		t.Errorf("the route with metric %d is in use", s.Metric)
 	}
 	dead(nva, nva2)
 	b.wantRoute("both are dead", "fib + 10.1.0.0/16 bgp via 10.0.0.1 dev eth0")

@@ -13,7 +13,7 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// lan is NVAs on one subnet, some of which are neighbors.
+// lan is a set of NVAs on one subnet, some of which are neighbors.
 type lan struct {
 	t    *testing.T
 	in   *route.Interner
@@ -23,7 +23,7 @@ type lan struct {
 
 func nvaAt(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + i)}) }
 
-// newLAN makes as many NVAs as there are ASNs.
+// newLAN creates one NVA for each ASN.
 func newLAN(t *testing.T, asns []uint32) *lan {
 	l := &lan{t: t, in: route.NewInterner(), nvas: map[netip.Addr]*RIB{}, fibs: map[netip.Addr]map[netip.Prefix]*fib.Route{}}
 	for i, asn := range asns {
@@ -38,7 +38,7 @@ func newLAN(t *testing.T, asns []uint32) *lan {
 	return l
 }
 
-// join makes two NVAs neighbors that accept all and announce all.
+// join makes two NVAs neighbors that accept and announce everything.
 func (l *lan) join(a, b netip.Addr) {
 	for _, end := range [][2]netip.Addr{{a, b}, {b, a}} {
 		r, far := l.nvas[end[0]], end[1]
@@ -52,7 +52,7 @@ func (l *lan) join(a, b netip.Addr) {
 	}
 }
 
-// converge carries what each NVA has to tell until all are silent.
+// converge carries the NVAs' updates to each other until none has any left.
 func (l *lan) converge() {
 	for silent := false; !silent; {
 		silent = true
@@ -79,7 +79,7 @@ func (l *lan) converge() {
 	}
 }
 
-// next is where an NVA sends packets for dst; nowhere if it has no route.
+// next returns where an NVA sends packets for dst, or nothing if it has no route.
 func (l *lan) next(at, dst netip.Addr) (hops []fib.NextHop) {
 	longest := -1
 	for p, r := range l.fibs[at] {
@@ -90,11 +90,11 @@ func (l *lan) next(at, dst netip.Addr) (hops []fib.NextHop) {
 	return hops
 }
 
-// follow fails if a packet for dst can come to an NVA twice.
+// follow fails the test if a packet for dst can reach an NVA twice.
 func (l *lan) follow(dst netip.Addr, way ...netip.Addr) {
 	for _, h := range l.next(way[len(way)-1], dst) {
 		if slices.Contains(way, h.Via) {
-			l.t.Fatalf("packets for %s go in circles: %v %s", dst, way, h.Via)
+			l.t.Fatalf("packets for %s loop: %v %s", dst, way, h.Via)
 		}
 		if l.nvas[h.Via] != nil {
 			l.follow(dst, append(slices.Clone(way), h.Via)...)
@@ -102,16 +102,16 @@ func (l *lan) follow(dst netip.Addr, way ...netip.Addr) {
 	}
 }
 
-// NVAs that originate one summary, each as a network or as an aggregate of what it
-// has learned, don't send each other the packets that no part of it covers: what is
-// originated here is not installed by way of a neighbor that may think the same.
+// Several NVAs originate the same summary, as a network or as an aggregate of learned routes.
+// They must not send each other the packets that no part of the summary covers: an originated
+// route is never installed through a neighbor, which may do the same.
 func TestSummariesDoNotLoop(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for round := range 200 {
 		n := 2 + rng.IntN(4)
 		asns := make([]uint32, n)
 		for i := range asns {
-			asns[i] = 65001 + uint32(i*(round%2)) // one AS, or one each
+			asns[i] = 65001 + uint32(i*(round%2)) // all in one AS, or each in its own
 		}
 		l := newLAN(t, asns)
 		for i := range n {

@@ -6,7 +6,7 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// Tallies are kept through everything that becomes of a path.
+// Tallies stay correct through everything that can happen to a path.
 func TestTallies(t *testing.T) {
 	b := newHub00(t)
 	want := func(what, neighbor string, accepted, loops, policy, advertised int) {

@@ -2,7 +2,7 @@ package rib
 
 import "testing"
 
-// One neighbor's route does not wait for another's million.
+// One neighbor's route does not wait for another neighbor's million.
 func TestBacklogTakesTurns(t *testing.T) {
 	var b backlog
 	for range 100 * backlogTurn {

@@ -8,8 +8,8 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// The next hop of the other family is an address of the session's link. It may
-// come after the session (SLAAC, DHCPv6), change, and go.
+// The next hop of the other family is an address on the session's link. It may appear after
+// the session is up (SLAAC, DHCPv6), change, and go.
 func TestOwnAddressOfOtherFamily(t *testing.T) {
 	b := newBed(t)
 	b.peer(neighbor(rs0, 65515), acceptAll, acceptAll)
@@ -46,8 +46,8 @@ func TestOwnAddressOfOtherFamily(t *testing.T) {
 	b.want("it has gone", "to 10.0.210.4 - 2001:db8::/32")
 }
 
-// A static route stands before another program's route of the same prefix. Once
-// it is removed, or cannot stand, next hops resolve through that one.
+// A static route wins over another program's route for the same prefix. If it is removed or
+// can't be installed, next hops resolve through the other one.
 func TestStaticBesideForeignRoute(t *testing.T) {
 	b := newHub00(t)
 	facts := func(links ...fib.Link) {

@@ -8,8 +8,8 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// A walk meets every destination that is there from its start to its end, whatever
-// comes and goes meanwhile, and what follows it comes once, after all of them.
+// A walk visits every destination that exists from its start to its end, whatever is added and
+// removed meanwhile. What is scheduled to follow the walk happens once, after all of them.
 func TestWalkMeetsEverything(t *testing.T) {
 	for seed := range uint64(200) {
 		rnd := rand.New(rand.NewPCG(seed, 7))
@@ -54,7 +54,7 @@ func TestWalkMeetsEverything(t *testing.T) {
 				}
 			}
 			if len(unmet) > 0 || done != 1 {
-				t.Fatalf("seed %d: not met: %v, done %d times", seed, unmet, done)
+				t.Fatalf("seed %d: not visited: %v, done %d times", seed, unmet, done)
 			}
 		}
 		b.flush()

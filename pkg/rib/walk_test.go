@@ -7,7 +7,7 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// A neighbor is sent the table although another one never stops changing it.
+// A neighbor gets the whole table even if another one never stops changing it.
 func TestWalkHasItsShare(t *testing.T) {
 	b := newEdge(t)
 	for i := range 100 {
@@ -26,13 +26,13 @@ func TestWalkHasItsShare(t *testing.T) {
 		b.r.Take()
 	}
 	if turns > 20 {
-		t.Errorf("the table was told after %d turns, if at all", turns)
+		t.Errorf("the table was sent after %d turns, if at all", turns)
 	}
 	b.flush()
 	b.wantAdvertised(branch, 100)
 }
 
-// Sites of Origin are communities like others until there is a domain.
+// Sites of Origin are ordinary communities until a domain is configured.
 func TestFirstDomain(t *testing.T) {
 	b := newEdge(t)
 	b.send(nva, route.Attrs{ASPath: asPath("65515"), ExtCommunities: []route.ExtCommunity{route.SiteOfOrigin(65001, 7)}}, "10.1.0.0/16")
@@ -41,7 +41,7 @@ func TestFirstDomain(t *testing.T) {
 		return len(b.r.Sent(pfx("10.1.0.0/16"), addr(branch)).ExtCommunities) > 0
 	}
 	if !origin() {
-		t.Error("without a domain the Site of Origin is taken away")
+		t.Error("without a domain the Site of Origin is removed")
 	}
 	b.peer(neighbor(rs0, 65515, SourceSettings{Domain: "ars-hub00"}), acceptAll, acceptAll)
 	if origin() {
@@ -49,6 +49,6 @@ func TestFirstDomain(t *testing.T) {
 	}
 	b.r.RemovePeer(addr(rs0))
 	if !origin() {
-		t.Error("without a domain again it is taken away")
+		t.Error("once there is no domain again, it is removed")
 	}
 }

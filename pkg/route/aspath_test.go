@@ -95,8 +95,8 @@ func drawPath(t *rapid.T) ASPath {
 	return p
 }
 
-// TestPrependProperties: the path grows by n on the left, no segment grows over
-// 255 ASNs, and the path it was made from stays as it is.
+// TestPrependProperties: the path grows by n on the left, no segment exceeds 255 ASNs, and the
+// original path is not changed.
 func TestPrependProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p, n := drawPath(t), rapid.IntRange(0, 600).Draw(t, "n")
@@ -158,7 +158,7 @@ func TestNewASPathCopies(t *testing.T) {
 	}
 }
 
-// TestSetsHaveNoOrder: the text of a set does not tell how it arrived.
+// TestSetsHaveNoOrder: the text of a set is the same in whatever order its members arrived.
 func TestSetsHaveNoOrder(t *testing.T) {
 	p := ASPath{{Type: ASSet, ASNs: []uint32{65515, 1, 65515}}, {Type: ASConfedSet, ASNs: []uint32{3, 2}}}
 	if got, want := p.String(), "{1,65515} [2,3]"; got != want {

@@ -87,8 +87,8 @@ func TestSiteOfOrigin(t *testing.T) {
 	}
 }
 
-// TestCommunitiesRoundTrip: what is printed reads back as the same value, but
-// for extended communities with a 4-octet ASN that would fit two.
+// TestCommunitiesRoundTrip: printed communities parse to the same value, except extended
+// communities with a 4-octet ASN that would fit into two octets.
 func TestCommunitiesRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := Community(rapid.Uint32().Draw(t, "community"))

@@ -15,7 +15,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// full is a set with a value for every attribute.
+// full returns a set with a value for every attribute.
 func full() Attrs {
 	return Attrs{
 		ASPath:           ASPath{seq(65515, 12076), set(1, 2)},
@@ -67,7 +67,7 @@ func TestInternEveryAttribute(t *testing.T) {
 		a := full()
 		edit(&a)
 		if base.Equal(&a) || in.Intern(a) == base {
-			t.Errorf("%s makes no difference", name)
+			t.Errorf("sets that differ in %s share a pointer", name)
 		}
 	}
 	runtime.KeepAlive(base)
@@ -86,14 +86,14 @@ func TestInternPointers(t *testing.T) {
 		a, b := draw.Draw(t, "a"), draw.Draw(t, "b")
 		p, q := in.Intern(a), in.Intern(b)
 		if (p == q) != a.Equal(&b) || !p.Equal(&a) || !q.Equal(&b) {
-			t.Fatalf("%+v and %+v: one pointer is %v", a, b, p == q)
+			t.Fatalf("%+v and %+v: equal pointers: %v", a, b, p == q)
 		}
 		runtime.KeepAlive(p)
 		runtime.KeepAlive(q)
 	})
 }
 
-// inUse is the number of sets that something refers to.
+// inUse counts the sets that something still refers to.
 func inUse(in *Interner) int {
 	in.Tidy()
 	return remembered(in)
@@ -107,8 +107,8 @@ func remembered(in *Interner) int {
 	return n
 }
 
-// TestInternForgets: a set that nothing refers to is forgotten, one that is in
-// use is not.
+// TestInternForgets: the interner forgets a set once nothing refers to it, and keeps the sets
+// in use.
 func TestInternForgets(t *testing.T) {
 	in := NewInterner()
 	kept := in.Intern(full())
@@ -139,8 +139,8 @@ func TestInternForgetsUnasked(t *testing.T) {
 	}
 }
 
-// TestInternKey: no field can change without the key. A neighbor that can make
-// many sets with one sum makes each of them cost a look at all the others.
+// TestInternKey: every field is part of the hash. If one were not, a neighbor could send many
+// sets with the same hash, and each lookup would compare with all of them.
 func TestInternKey(t *testing.T) {
 	base := full()
 	want := base.appendKey(nil)
@@ -157,7 +157,7 @@ func TestInternKey(t *testing.T) {
 	eachLeaf(reflect.TypeFor[Attrs](), "", func(name string, at func(reflect.Value) reflect.Value) {
 		differs(name, func(a *Attrs) { alter(t, name, at(reflect.ValueOf(a).Elem())) })
 	})
-	// What follows a list is not taken for a part of it.
+	// An item that follows a list must not be hashed as a part of the list.
 	for name, pair := range map[string][2]Attrs{
 		"segments":          {{ASPath: ASPath{seq(1), seq(2)}}, {ASPath: ASPath{seq(1, 2)}}},
 		"communities":       {{Communities: []Community{1, 2}}, {ExtCommunities: []ExtCommunity{1<<32 | 2}}},
@@ -172,7 +172,7 @@ func TestInternKey(t *testing.T) {
 	}
 }
 
-// eachLeaf finds what a set consists of, also in the elements of its lists.
+// eachLeaf visits every value that a set consists of, including the elements of its lists.
 func eachLeaf(typ reflect.Type, name string, yield func(string, func(reflect.Value) reflect.Value)) {
 	switch {
 	case typ == reflect.TypeFor[netip.Addr]():
@@ -195,7 +195,7 @@ func eachLeaf(typ reflect.Type, name string, yield func(string, func(reflect.Val
 	yield(name, func(v reflect.Value) reflect.Value { return v })
 }
 
-// alter gives v another value.
+// alter changes v to another value.
 func alter(t *testing.T, name string, v reflect.Value) {
 	switch {
 	case v.Type() == reflect.TypeFor[netip.Addr]():
@@ -213,8 +213,8 @@ func alter(t *testing.T, name string, v reflect.Value) {
 	}
 }
 
-// TestInternAlike: many sets that differ in one field alone cost no more each than
-// others: all have a sum of their own.
+// TestInternAlike: many sets that differ in a single field cost no more than other sets,
+// because each has its own hash.
 func TestInternAlike(t *testing.T) {
 	in := NewInterner()
 	var kept []*Attrs
@@ -227,18 +227,18 @@ func TestInternAlike(t *testing.T) {
 	for _, p := range kept {
 		sum := maphash.Bytes(in.seed, p.appendKey(nil))
 		if in.shards[sum%shardCount].sets[sum].Value() != p {
-			t.Fatalf("%+v is not found at once", p)
+			t.Fatalf("%+v is not stored under its own hash", p)
 		}
 	}
 }
 
-// TestInternClash: sets whose sums are equal are told apart, and the place of one
-// that is gone is used again.
+// TestInternClash: sets with equal hashes are kept apart, and the slot of a forgotten one is
+// used again.
 func TestInternClash(t *testing.T) {
 	s := shard{sets: map[uint64]weak.Pointer[Attrs]{}}
 	a, b := s.intern(7, &Attrs{MED: Some(1)}), s.intern(7, &Attrs{MED: Some(2)})
 	if a == b || s.intern(7, &Attrs{MED: Some(1)}) != a || s.intern(7, &Attrs{MED: Some(2)}) != b {
-		t.Fatal("sets with one sum are mixed up")
+		t.Fatal("sets with equal hashes are mixed up")
 	}
 	for range 10 {
 		for i := range uint32(10) {
@@ -247,13 +247,13 @@ func TestInternClash(t *testing.T) {
 		runtime.GC()
 	}
 	if len(s.sets) > 12 {
-		t.Errorf("%d places for 2 sets in use", len(s.sets))
+		t.Errorf("%d slots for 2 sets in use", len(s.sets))
 	}
 	runtime.KeepAlive(a)
 	runtime.KeepAlive(b)
 }
 
-// TestInternShrinks: after a peak the tables are as small as what is left.
+// TestInternShrinks: after a peak, the tables shrink to the size of what is left.
 func TestInternShrinks(t *testing.T) {
 	in := NewInterner()
 	before := heapInUse()
@@ -269,7 +269,7 @@ func TestInternShrinks(t *testing.T) {
 	left := heapInUse() - before
 	t.Logf("%d kB at the peak, %d kB after it", peak>>10, left>>10)
 	if left > peak/50 {
-		t.Errorf("%d octets of %d are left", left, peak)
+		t.Errorf("%d of %d octets are left", left, peak)
 	}
 	runtime.KeepAlive(in)
 }
@@ -282,7 +282,7 @@ func heapInUse() int {
 	return int(m.HeapAlloc)
 }
 
-// TestOctets: what a set is said to take is what it takes.
+// TestOctets: the size that is reported for a set is the size it takes.
 func TestOctets(t *testing.T) {
 	const sets = 2000
 	for name, make := range map[string]func(i uint32) Attrs{
@@ -302,15 +302,15 @@ func TestOctets(t *testing.T) {
 		}
 		took := heapInUse() - before
 		if took < said*3/4 || took > said*5/4 {
-			t.Errorf("%s: %d octets a set, said to be %d", name, took/sets, said/sets)
+			t.Errorf("%s: each set takes %d octets, %d are reported", name, took/sets, said/sets)
 		}
 		runtime.KeepAlive(kept)
 		runtime.KeepAlive(in)
 	}
 }
 
-// TestInternConcurrently: goroutines that intern the same sets while others are
-// forgotten get the same pointers.
+// TestInternConcurrently: goroutines that intern the same sets get the same pointers, even
+// while other sets are forgotten.
 func TestInternConcurrently(t *testing.T) {
 	const sets, workers, rounds = 50, 8, 20
 	in := NewInterner()
@@ -338,7 +338,7 @@ func TestInternConcurrently(t *testing.T) {
 	}
 }
 
-// BenchmarkInternNew interns sets of which each is the first of its kind.
+// BenchmarkInternNew interns sets that all differ from each other.
 func BenchmarkInternNew(b *testing.B) {
 	in := NewInterner()
 	a := full()

@@ -38,8 +38,8 @@ func TestPacked(t *testing.T) {
 	}
 }
 
-// TestListsShared: readers at the same time share one list, a later one sees what
-// came since.
+// TestListsShared: concurrent readers share one list; a later reader sees what has been added
+// since.
 func TestListsShared(t *testing.T) {
 	reads := 0
 	read := func(context.Context) ([]netip.Prefix, error) {
@@ -60,10 +60,10 @@ func TestListsShared(t *testing.T) {
 	}
 	for _, release := range releases {
 		release()
-		release() // once counts
+		release() // releasing twice counts once
 	}
 	if l.latest.Len() != 0 || l.users != 0 {
-		t.Errorf("kept without readers: %d", l.users)
+		t.Errorf("the list is kept without readers: %d", l.users)
 	}
 	if _, release, err := l.Borrow(t.Context(), read); err != nil || reads != 2 {
 		t.Errorf("a later reader: %d copies, %v", reads, err)

@@ -71,7 +71,8 @@ func TestBuildsInOrder(t *testing.T) {
 	}
 }
 
-// What another program changed is a repair; what is wanted otherwise is none.
+// Restoring what another program changed counts as a repair. Applying a new configuration does
+// not.
 func TestRepairs(t *testing.T) {
 	k := newKernel()
 	m := tunnel.New(k)
@@ -102,8 +103,8 @@ func TestRepairs(t *testing.T) {
 	repairs("taken away", 1)
 }
 
-// What a remote taught the device stays. What a stranger did goes, and so does an
-// entry that leads a remote's MAC address elsewhere.
+// Entries that a device learned from a remote stay. A stranger's entries are removed, and so
+// is an entry that leads a remote's MAC address elsewhere.
 func TestForwardingEntries(t *testing.T) {
 	stranger := netip.MustParseAddr("10.0.0.66")
 	foreign, far := [6]byte{2, 0, 0, 0, 0, 1}, [6]byte{0x12, 0x65, 0x71, 0x58, 0x64, 0x64}
@@ -139,7 +140,8 @@ func TestForwardingEntries(t *testing.T) {
 	}
 }
 
-// A link of the wanted name that another made is taken over only as it is wanted.
+// If another program made a link of the wanted name, nvad takes it over only if it is as
+// wanted.
 func TestForeignLinks(t *testing.T) {
 	like := tunnel.VXLAN{VNI: 77, Device: 1, Remote: remote4, Port: 4789, Learning: true}
 	unlike := like
@@ -183,7 +185,7 @@ func TestWaitsForUnderlay(t *testing.T) {
 	reason := func(want string) {
 		t.Helper()
 		if !sync(t, m, t0).IsZero() {
-			t.Error("waiting is polled")
+			t.Error("a tunnel that waits for a link is polled")
 		}
 		if st := m.Status()[0]; st.Reason != want {
 			t.Errorf("reason %q, want %q", st.Reason, want)
@@ -199,7 +201,7 @@ func TestWaitsForUnderlay(t *testing.T) {
 	}
 }
 
-// The hardware address follows VNI and local address, and does not change when
+// The hardware address is derived from the VNI and the local address, and does not change when
 // the underlay gets more addresses.
 func TestStableMAC(t *testing.T) {
 	k := newKernel()
@@ -217,7 +219,7 @@ func TestStableMAC(t *testing.T) {
 	k.Log = nil
 	sync(t, m, t0)
 	if got := strings.Join(k.Log, ", "); !strings.Contains(got, "set mac") || !strings.Contains(got, "announce") {
-		t.Errorf("after the address left: %s", got)
+		t.Errorf("after the address was removed: %s", got)
 	}
 }
 
@@ -239,7 +241,7 @@ func TestFailureIsRetried(t *testing.T) {
 	}
 }
 
-// Whatever way a list of tunnels is reached, the kernel ends the same.
+// Whichever way a list of tunnels is reached, the kernel ends with the same ones.
 func TestRandomWalk(t *testing.T) {
 	other := vxlan0(remote4, remote5)
 	other.MTU = 1400
@@ -271,8 +273,8 @@ func TestRandomWalk(t *testing.T) {
 				}
 				m.SetWanted(states[i])
 				trouble(rng, k)
-				_, _ = m.Sync(now) // trouble may fail it
-				for range 3 {      // each may use up one trouble
+				_, _ = m.Sync(now) // may fail because of trouble
+				for range 3 {      // each attempt may meet one failure
 					now = now.Add(time.Minute)
 					_, _ = m.Sync(now)
 				}

@@ -1,13 +1,12 @@
-// Package gen draws test cases for two routing daemons: policies from the part
-// of nvad's language that FRR has too, and routes for them to meet.
+// Package gen generates test cases for two routing daemons: policies from the part of nvad's
+// language that FRR has too, and routes for these policies.
 //
-// A [Case] depends on its seed alone. It is drawn once and written down twice,
-// by [Case.FRR] and [Case.Nvad]. Every match and set clause of the common part
-// is dealt from a deck, so that each occurs in each case, and values come from
-// small pools that routes draw from too, so that clauses match.
+// A [Case] depends only on its seed. It is drawn once and written twice, by [Case.FRR] and
+// [Case.Nvad]. Every match and set clause of the common part is dealt from a deck, so that
+// each occurs in each case. Values come from small pools that routes draw from too, so that
+// clauses match.
 //
-// The package says what is configured and announced, never what should come
-// of it.
+// The package says what is configured and announced, never what the result should be.
 package gen
 
 import (
@@ -22,24 +21,24 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// LocalASN is that of the daemon under test.
+// LocalASN is the ASN of the daemon under test.
 const LocalASN = 65001
 
-// RouterID is that of the daemon under test.
+// RouterID is the router ID of the daemon under test.
 var RouterID = netip.MustParseAddr("192.0.2.1")
 
-// Case is one configuration and the routes that it meets.
+// Case is one configuration and the routes that are announced to it.
 type Case struct {
 	Seed      uint64
 	Neighbors []Neighbor
 	Library   policy.Library
 }
 
-// Neighbor is a session of the daemon under test. Each has a subnet to itself:
-// otherwise FRR passes next hops on that it shares a subnet with.
+// Neighbor is a session of the daemon under test. Each has its own subnet: FRR passes on a
+// next hop unchanged if it is on the subnet that FRR shares with the receiver.
 type Neighbor struct {
 	Name          string
-	Address, Self netip.Addr // its own, and the daemon's on the same subnet
+	Address, Self netip.Addr // the neighbor's address, and the daemon's on the same subnet
 	ASN           uint32
 	Routes        []rawbgp.Route // what it announces
 
@@ -53,24 +52,25 @@ type Neighbor struct {
 	RemovePrivateAS bool
 }
 
-// Internal reports an iBGP neighbor.
+// Internal reports whether the neighbor is an iBGP neighbor.
 func (n *Neighbor) Internal() bool { return n.ASN == LocalASN }
 
-// mirror reports a neighbor without policies, which shows what the table holds.
+// mirror reports whether the neighbor has no policies, so that it shows the content of the
+// table.
 func (n *Neighbor) mirror() bool { return strings.HasPrefix(n.Name, "mirror") }
 
 // generator is the state of drawing one case.
 type generator struct {
 	*rand.Rand
 	c     *Case
-	names int // of objects made so far
+	names int // number of objects named so far
 	// serves is the neighbor whose policy is being drawn.
 	serves netip.Addr
 	match  deck
 	set    deck
 }
 
-// New draws the case of a seed, with about so many routes.
+// New draws the case of a seed, with about routes routes.
 func New(seed uint64, routes int) *Case {
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0)), c: &Case{Seed: seed}}
 	g.c.Library = policy.Library{
@@ -90,9 +90,9 @@ func New(seed uint64, routes int) *Case {
 	return g.c
 }
 
-// neighbors draws who is there: three that announce, so that there is
-// something to choose from, and four that listen, two of them without a policy
-// that would hide what the table holds.
+// neighbors draws the neighbors: three that announce, so that there is a choice between paths,
+// and four that listen. Two of these have no policy, which would hide the content of the
+// table.
 func (g *generator) neighbors() {
 	second := []uint32{65515, 64580, LocalASN}
 	for i, n := range []Neighbor{
@@ -110,23 +110,22 @@ func (g *generator) neighbors() {
 	}
 }
 
-// subnetHost is an address on the subnet that the daemon shares with
-// neighbor i.
+// subnetHost returns an address on the subnet that the daemon shares with neighbor i.
 func subnetHost(i, host int) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, 255, byte(i + 1), byte(host)})
 }
 
-// Spare is the daemon's address on a subnet without neighbors, where next hops
-// are that policies set: FRR passes those on that it shares with a neighbor.
+// Spare is the daemon's address on a subnet without neighbors. Policies set next hops on this
+// subnet: FRR passes on those that it shares with a neighbor.
 var Spare = subnetHost(8, 1)
 
-// settings draws what a session has besides policy.
+// settings draws a session's settings other than policy.
 func (g *generator) settings(n *Neighbor) {
 	if g.chance(30) {
 		n.Weight = uint32(g.IntN(3)) * 100
 	}
-	// Without an export route-map FRR heeds next-hop-self only where import
-	// policy has set no next hop.
+	// Without an export route-map, FRR applies next-hop-self only if import policy has set no
+	// next hop.
 	n.NextHopSelf = n.Internal() && !n.mirror() && g.chance(50)
 	n.EnforceFirstAS = !n.Internal() && g.chance(30)
 	if g.chance(30) {
@@ -136,10 +135,10 @@ func (g *generator) settings(n *Neighbor) {
 	n.RemovePrivateAS = !n.Internal() && g.chance(20)
 }
 
-// chance is true in so many of 100 cases.
+// chance is true in the given percentage of cases.
 func (g *generator) chance(percent int) bool { return g.IntN(100) < percent }
 
-// name makes a name that nothing else has.
+// name returns a new unique name.
 func (g *generator) name(kind string) string {
 	g.names++
 	return fmt.Sprintf("%s%d", kind, g.names)
@@ -158,14 +157,14 @@ func some[T any](g *generator, from []T, n int) []T {
 
 func ptr[T any](v T) *T { return &v }
 
-// scope is where a clause stands.
+// scope is the place of a clause.
 type scope struct {
 	export   bool
 	external bool // the session is eBGP
 	anywhere bool // in a called route-map, which serves every session
 }
 
-// feature is one thing that a clause may say.
+// feature is one thing that a clause may contain.
 type feature struct {
 	fits func(scope) bool // nil: everywhere
 	// free reports whether the clause has room for it; nil: always.
@@ -173,8 +172,7 @@ type feature struct {
 	draw func(*generator, *policy.Clause)
 }
 
-// deck deals features so that none comes a second time before all that fit
-// have come once.
+// deck deals features so that none comes a second time before all that fit have come once.
 type deck struct {
 	features []feature
 	left     []int
@@ -204,8 +202,8 @@ func onExport(at scope) bool { return at.export && !at.anywhere }
 func onEBGP(at scope) bool   { return at.external && !at.anywhere }
 func inPlace(at scope) bool  { return !at.anywhere }
 
-// Nvad is the case as nvad's configuration. Where nvad's default is stricter
-// than FRR's it is told not to be.
+// Nvad returns the case as nvad's configuration. If nvad's default is stricter than FRR's, the
+// configuration turns it off.
 func (c *Case) Nvad() string {
 	cfg := config.Default()
 	cfg.ASN, cfg.RouterID = LocalASN, RouterID

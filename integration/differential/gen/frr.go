@@ -10,8 +10,8 @@ import (
 	"github.com/nvad/nvad/pkg/policy"
 )
 
-// FRR is the case as FRR's configuration. Where FRR's own choice depends on
-// the order in which routes arrive, it is told to choose by content:
+// FRR returns the case as FRR's configuration. By default, FRR's choice may depend on the
+// order in which routes arrive. The configuration makes it choose by content, with
 // deterministic-med and compare-routerid.
 func (c *Case) FRR() string {
 	var w frrWriter
@@ -150,8 +150,8 @@ func (w *frrWriter) number(format string, n *uint32) {
 	}
 }
 
-// setPath writes changes of one attribute in nvad's order, which is FRR's too
-// if the lines are.
+// setPath writes changes of one attribute in nvad's order. FRR applies them in the order of
+// the lines, and so in the same order.
 func (w *frrWriter) setPath(s *policy.Set) {
 	w.flag(s.ASPathReplace != "", " set as-path replace %s", s.ASPathReplace)
 	w.flag(s.ASPathExclude != nil, " set as-path exclude %s", asnWords(s.ASPathExclude))

@@ -30,8 +30,8 @@ func TestCaseIsItsSeed(t *testing.T) {
 	}
 }
 
-// TestEveryKeyIsDrawn: a case uses all of the common part, and nothing that the
-// list of all keys does not have.
+// TestEveryKeyIsDrawn: a case uses everything in the common part, and nothing that is missing
+// in the list of all keys.
 func TestEveryKeyIsDrawn(t *testing.T) {
 	all := map[string]int{}
 	for _, key := range AllKeys() {

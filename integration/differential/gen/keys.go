@@ -2,7 +2,7 @@ package gen
 
 import "github.com/nvad/nvad/pkg/policy"
 
-// Keys names what a clause of c's common part says, as the run counts it.
+// Keys returns the names under which the run counts a clause's content, for the common part.
 func (c *Case) Keys(clause *policy.Clause) []string {
 	var k keys
 	k.add("permit", clause.Permit)
@@ -16,7 +16,7 @@ func (c *Case) Keys(clause *policy.Clause) []string {
 	return k
 }
 
-// AllKeys is everything that Keys may name.
+// AllKeys returns everything that Keys may return.
 func AllKeys() []string {
 	none, number := "none", &policy.Number{}
 	plus, minus := &policy.Number{Op: '+'}, &policy.Number{Op: '-'}
@@ -92,7 +92,7 @@ func (k *keys) matches(m *policy.Match) {
 	k.add("match tag", m.Tag != nil)
 }
 
-// lists names what the lists that a clause asks are made of.
+// lists adds the kinds of entries in the lists that a clause refers to.
 func (k *keys) lists(lib *policy.Library, m *policy.Match) {
 	for _, r := range lib.PrefixLists[m.PrefixList] {
 		k.add("prefix-list ge", r.GE != 0)

@@ -8,14 +8,14 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// pathPatterns are shapes of expressions that people write; %d is an ASN.
+// pathPatterns are forms of expressions that people write; %d is an ASN.
 var pathPatterns = []string{
 	"_%d_", "^%d_", "_%d$", "^%d$", "^%d %d", "_(%d|%d)_", "_%d_%d_", "%d", "^%d( [0-9]+)*$", "^(%d_)+",
 	"^$", "^[0-9]+$", ".*", "_1310[0-6][0-9]_|_13107[0-1]_", "_645(1[2-9]|[2-9][0-9])_", "^65", "[{]", "^[(]",
 	"^[0-9]+ [0-9]+$", "_%d_.*_%d_", "^(%d|%d)?$", "_6[45][0-9]{3}_", "^%d [^ ]+$", "_%d,", "_42[0-9]+_", "[^0-9 ]",
 }
 
-// fill puts ASNs into a pattern, mostly the feeders' own.
+// fill puts ASNs into a pattern, mostly the feeders'.
 func (g *generator) fill(pattern string) string {
 	var args []any
 	for range strings.Count(pattern, "%d") {
@@ -37,7 +37,7 @@ func (g *generator) pathList() string {
 	return name
 }
 
-// Shapes of expressions over communities of each kind.
+// Forms of expressions over communities of each kind.
 var (
 	communityPatterns = []string{
 		"_65001:[12]00_", "^65001:", "65515:.*", "_1:1_", "^1:1", "no-export", "_(12076|64580):[0-9]+_", "^$", ":77$", "local-AS",
@@ -78,8 +78,8 @@ func (g *generator) largeList(expanded bool) string {
 	return name
 }
 
-// extList draws rules of one value and expressions without anchors: FRR does
-// not sort what it adds, and looks for several values in the order of the list.
+// extList draws rules of one value and expressions without anchors: FRR does not sort the
+// communities that it adds, and matches several values only in the order of the list.
 func (g *generator) extList(expanded bool) string {
 	name := g.name("ext")
 	l := g.rules(extPatterns, extTexts(ext[:5]), expanded)

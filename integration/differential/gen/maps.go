@@ -7,8 +7,8 @@ import (
 	"github.com/nvad/nvad/pkg/policy"
 )
 
-// policies draws both directions of a neighbor. What announces has a policy
-// on import, the mirrors have none anywhere.
+// policies draws both directions of a neighbor. Neighbors that announce have an import policy,
+// and mirrors have no policy at all.
 func (g *generator) policies(n *Neighbor) {
 	g.serves = n.Address
 	n.Import, n.Export = policy.Chain{Accept: true}, policy.Chain{Accept: true}
@@ -27,7 +27,7 @@ func (g *generator) chain(n *Neighbor, at scope) policy.Chain {
 		l := g.c.Library.PrefixLists[c.PrefixList]
 		g.c.Library.PrefixLists[c.PrefixList] = append(l, policy.PrefixRule{Permit: true, Any: true})
 	}
-	// FRR asks a filter-list out about the path before it removes or overrides.
+	// FRR evaluates an outbound filter-list before it removes or overrides ASNs in the path.
 	if g.chance(25) && !(at.export && (n.RemovePrivateAS || n.ASOverride)) {
 		c.ASPathList = g.pathList()
 		l := g.c.Library.ASPathLists[c.ASPathList]
@@ -41,10 +41,10 @@ func (g *generator) chain(n *Neighbor, at scope) policy.Chain {
 	return c
 }
 
-// clauseStep is between the numbers of clauses.
+// clauseStep is the difference between the numbers of consecutive clauses.
 const clauseStep = 10
 
-// routeMap draws some clauses, and mostly one at the end that accepts the rest.
+// routeMap draws some clauses and, in most cases, one at the end that accepts the rest.
 func (g *generator) routeMap(name string, at scope) string {
 	var m policy.RouteMap
 	for range 4 + g.IntN(4) {
@@ -66,8 +66,8 @@ func (g *generator) routeMap(name string, at scope) string {
 	return name
 }
 
-// oneHopKind leaves the next hops of one kind in a route-map. Once FRR was told
-// to send its own address or what it learned, a later clause can't change it.
+// oneHopKind keeps the next hops of only one kind in a route-map. Once FRR was told to send
+// its own address or the learned one, a later clause can't change that.
 func oneHopKind(m policy.RouteMap) {
 	first := ""
 	for i := range m {
@@ -85,7 +85,7 @@ func oneHopKind(m policy.RouteMap) {
 	}
 }
 
-// clause draws a clause. Those that deny ask for more, so that routes are left.
+// clause draws a clause. Clauses that deny have more conditions, so that some routes are left.
 func (g *generator) clause(at scope) policy.Clause {
 	c := policy.Clause{Permit: g.chance(80)}
 	conditions := 1 - g.IntN(4)/3
@@ -107,7 +107,7 @@ func (g *generator) clause(at scope) policy.Clause {
 	return c
 }
 
-// flow draws what follows clause i.
+// flow draws what happens after clause i.
 func (g *generator) flow(m policy.RouteMap, i int) {
 	c := &m[i]
 	if !c.Permit || i == len(m)-1 {
@@ -124,7 +124,7 @@ func (g *generator) flow(m policy.RouteMap, i int) {
 	}
 }
 
-// matches is every condition that both daemons have.
+// matches are all conditions that both daemons have.
 var matches = []feature{
 	{draw: func(g *generator, c *policy.Clause) { c.Match.PrefixList = g.prefixList() }},
 	{draw: func(g *generator, c *policy.Clause) { c.Match.ASPathList = g.pathList() }},
@@ -147,7 +147,7 @@ var matches = []feature{
 	{draw: func(g *generator, c *policy.Clause) { c.Match.Tag = ptr(pick(g, tags)) }},
 }
 
-// somePeer is mostly the neighbor whose policy is drawn.
+// somePeer returns, in most cases, the neighbor whose policy is being drawn.
 func (g *generator) somePeer() netip.Addr {
 	if g.chance(70) {
 		return g.serves
@@ -155,11 +155,11 @@ func (g *generator) somePeer() netip.Addr {
 	return pick(g, g.c.Neighbors).Address
 }
 
-// tags that policies set and match; routes arrive without, which FRR's
-// grammar has no word for.
+// tags are set and matched by policies. Routes arrive without a tag, and FRR's grammar can't
+// match that.
 var tags = []uint32{7, 8}
 
-// medKnown is where both daemons show policies the same MED.
+// medKnown reports whether both daemons show policies the same MED.
 func medKnown(at scope) bool { return !at.anywhere && !(at.export && at.external) }
 
 func noCommunity(c *policy.Clause) bool { return c.Match.CommunityList == "" }
@@ -182,7 +182,7 @@ func matchExt(expanded bool) func(*generator, *policy.Clause) {
 	return func(g *generator, c *policy.Clause) { c.Match.ExtCommunityList = g.extList(expanded) }
 }
 
-// prefixList draws a list around the prefixes that are announced.
+// prefixList draws a list around the announced prefixes.
 func (g *generator) prefixList() string {
 	var l policy.PrefixList
 	for range 2 + g.IntN(4) {
@@ -209,8 +209,7 @@ func (g *generator) prefixList() string {
 	return name
 }
 
-// bounded drops lengths that FRR does not take: both must be longer than the
-// prefix itself.
+// bounded removes lengths that FRR rejects: both must be longer than the prefix itself.
 func bounded(r policy.PrefixRule) policy.PrefixRule {
 	if r.Prefix.Bits() == 32 {
 		r.GE, r.LE = 0, 0
@@ -237,9 +236,9 @@ func (g *generator) nextHopList() string {
 	return name
 }
 
-// sets is every change that both daemons have. FRR has one command for what
-// replaces and what adds communities, so a clause does one of them; and its
-// next-hop peer-address means the session's own address on export.
+// sets are all changes that both daemons have. FRR has one command both for replacing and for
+// adding communities, so a clause does only one of them. On export, FRR's next-hop
+// peer-address means the session's own address.
 var sets = []feature{
 	{fits: onEBGP, free: noReplace, draw: func(_ *generator, c *policy.Clause) { c.Set.ASPathReplace = "any" }},
 	{fits: onEBGP, free: noReplace, draw: func(g *generator, c *policy.Clause) {
@@ -280,7 +279,7 @@ var sets = []feature{
 	{fits: onImport, draw: func(g *generator, c *policy.Clause) { c.Set.Weight = ptr(uint32(g.IntN(4)) * 100) }},
 	{draw: func(g *generator, c *policy.Clause) { c.Set.Tag = ptr(pick(g, tags)) }},
 	{draw: func(_ *generator, c *policy.Clause) { c.Set.AtomicAggregate = true }},
-	// FRR reads an aggregator's ASN above 2^31 as another one.
+	// FRR misreads an aggregator's ASN above 2^31.
 	{draw: func(g *generator, c *policy.Clause) {
 		c.Set.AggregatorASN, c.Set.AggregatorAddress = pick(g, settable[:4]), subnetHost(g.IntN(3), 9)
 	}},
@@ -306,7 +305,7 @@ func keepsExt(c *policy.Clause) bool {
 	return c.Set.ExtCommunities == nil && c.Set.ExtCommunitiesAdd == nil
 }
 
-// number draws an absolute value, or a change that sometimes leaves the range.
+// number draws an absolute value, or a change that sometimes leads out of the range.
 func (g *generator) number(op byte) *policy.Number {
 	values := []uint32{0, 10, 60, 150, 4294967295}
 	if op != 0 {

@@ -12,11 +12,11 @@ var (
 	asns = []uint32{
 		65515, 12076, 64580, 65010, 64512, 64999, 23456, 7018, 131072, 398000, 4200000001, 4200000100,
 	}
-	// Sets have a public ASN: where remove-private-AS leaves nothing of a set,
-	// FRR sends it empty, which RFC 7606 7.2 calls malformed.
+	// Sets contain a public ASN: if remove-private-AS removes every ASN of a set, FRR sends
+	// the set empty, which is malformed according to RFC 7606 7.2.
 	public  = []uint32{12076, 7018, 131072, 398000}
 	private = []uint32{65515, 64580, 65010, 64999, 4200000001}
-	// settable is without the ASN that nvad refuses to write into a route.
+	// settable leaves out the ASN that nvad refuses to write into a route.
 	settable    = []uint32{12076, 64580, 64512, 7018, 4200000001, LocalASN}
 	communities = []uint32{
 		65001<<16 | 100, 65001<<16 | 200, 65515<<16 | 1, 12076<<16 | 5, 64580<<16 | 77, 1<<16 | 1,
@@ -35,9 +35,8 @@ var (
 	localPrefs = []uint32{0, 50, 100, 200, 4294967290}
 )
 
-// announcements draws the routes of the feeders. Attribute sets are shared
-// by some routes, as they are in life, and the feeders have some prefixes in
-// common.
+// announcements draws the routes of the feeders. As in practice, several routes share one
+// attribute set. The feeders have some prefixes in common.
 func (g *generator) announcements(total int) {
 	var feeders []*Neighbor
 	for i := range g.c.Neighbors[:3] {
@@ -68,7 +67,7 @@ func (g *generator) shared(routes []rawbgp.Route, otherwise netip.Prefix) netip.
 	return pick(g, routes).Prefix
 }
 
-// prefix draws one that is no part of the sessions' own subnets.
+// prefix draws a prefix outside the sessions' subnets.
 func (g *generator) prefix() netip.Prefix {
 	lengths := []int{8, 12, 16, 16, 20, 22, 24, 24, 24, 24, 28, 30, 32}
 	bases := []netip.Addr{
@@ -91,7 +90,7 @@ func (g *generator) attrs(n *Neighbor, i int) *rawbgp.Attrs {
 		Ext:         some(g, ext, max(0, g.IntN(5)-1)),
 		Atomic:      g.chance(10),
 	}
-	if n.Internal() || g.chance(60) { // FRR gives a reflected path without MED one
+	if n.Internal() || g.chance(60) { // FRR adds a MED to a reflected path without one
 		a.MED = ptr(pick(g, meds))
 	}
 	if n.Internal() {
@@ -110,8 +109,8 @@ func (g *generator) attrs(n *Neighbor, i int) *rawbgp.Attrs {
 	return a
 }
 
-// nextHop is the neighbor's own address, that of a third router on its subnet,
-// or rarely one that can't be resolved.
+// nextHop draws the neighbor's address, the address of a third router on its subnet, or rarely
+// one that can't be resolved.
 func (g *generator) nextHop(n *Neighbor, i int) netip.Addr {
 	switch {
 	case g.chance(3) && n.Internal():
@@ -131,8 +130,8 @@ func (g *generator) communities() []uint32 {
 	return out
 }
 
-// path draws an AS_PATH: mostly a sequence, sometimes with a set at its end or
-// amidst, or with the daemon's own ASN.
+// path draws an AS_PATH: mostly a sequence, sometimes with a set at its end or in the middle,
+// or with the daemon's own ASN.
 func (g *generator) path(n *Neighbor) []rawbgp.Segment {
 	var out []rawbgp.Segment
 	if seq := g.sequence(n); len(seq) > 0 {
@@ -164,10 +163,10 @@ func (g *generator) sequence(n *Neighbor) []uint32 {
 	return seq
 }
 
-// Routes draws routes of one neighbor, which is the next hop of all. Prefixes
-// that cover or are of the subnets of an NVA and its Route Server are left out
-// but for whole VNets, and no two seeds share one: which of two paths is best
-// depends in FRR's default configuration on which came first.
+// Routes draws routes of one neighbor, which is the next hop of all. Prefixes that cover the
+// subnets of an NVA and its Route Server, or are part of them, are left out except whole
+// VNets. No two seeds share a prefix, because in FRR's default configuration the choice
+// between two paths depends on which came first.
 func Routes(seed uint64, n *Neighbor, count int) []rawbgp.Route {
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, 1)), c: &Case{}}
 	var out []rawbgp.Route

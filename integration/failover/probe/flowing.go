@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// slack is how many rounds of all flows may be under way in a stream that
-// flows: a busy machine delivers late.
+// slack is how many rounds of all flows may be under way while a stream flows: a busy machine
+// delivers late.
 const slack = 10
 
-// Flowing waits until every flow has arrived for as long as steady, which ends
-// the outage of something that broke, or until timeout.
+// Flowing waits until every flow has arrived without a break for the duration of steady, after
+// which an outage is over. It fails after timeout.
 func (s *Stream) Flowing(steady, timeout time.Duration) error {
 	var since time.Time
 	for deadline := time.Now().Add(timeout); ; time.Sleep(5 * time.Millisecond) {
@@ -31,7 +31,7 @@ func (s *Stream) Flowing(steady, timeout time.Duration) error {
 	}
 }
 
-// missing is how many flows do not arrive at the moment.
+// missing counts the flows that do not arrive at the moment.
 func (s *Stream) missing() (count int) {
 	number := s.number.Load()
 	for i := range s.last {

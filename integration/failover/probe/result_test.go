@@ -8,7 +8,7 @@ import (
 
 const ms = time.Millisecond
 
-// stream is packets a millisecond apart; a dot is one that is lost.
+// stream returns packets sent a millisecond apart. A dot is a lost packet.
 func stream(text string) (sent []time.Duration, arrived []bool) {
 	for i, c := range text {
 		sent = append(sent, time.Duration(i)*ms)
@@ -19,7 +19,7 @@ func stream(text string) (sent []time.Duration, arrived []bool) {
 
 func TestJudge(t *testing.T) {
 	for _, test := range []struct {
-		text    string // of two flows
+		text    string // packets of two flows
 		lost    int
 		open    int
 		outages []time.Duration
@@ -28,7 +28,7 @@ func TestJudge(t *testing.T) {
 		{"ab.bab", 1, 0, []time.Duration{2 * ms, 0}},
 		{"ab.b.bab", 2, 0, []time.Duration{4 * ms, 0}},
 		{"aba.a.ab", 2, 0, []time.Duration{0, 4 * ms}},
-		{"ab.bab.bab", 2, 0, []time.Duration{4 * ms, 0}}, // two outages of a flow add up
+		{"ab.bab.bab", 2, 0, []time.Duration{4 * ms, 0}}, // two outages of one flow add up
 		{"ab.b.b.b", 3, 1, []time.Duration{5 * ms, 0}},
 		{"......", 6, 2, []time.Duration{3 * ms, 3 * ms}},
 	} {

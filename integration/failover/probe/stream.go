@@ -19,9 +19,9 @@ const (
 	port        = 5001
 	payload     = 16                     // stream and number of a packet
 	tick        = 500 * time.Microsecond // between bursts
-	burst       = 100                    // packets at once: more might find a queue full
-	longest     = 2 * time.Minute        // that a stream may run
-	drain       = 500 * time.Millisecond // for packets under way when it ends
+	burst       = 100                    // packets sent at once: more might meet a full queue
+	longest     = 2 * time.Minute        // how long a stream may run
+	drain       = 500 * time.Millisecond // time for packets under way when the stream ends
 	receiveSize = 8 << 20                // socket buffer
 )
 
@@ -37,17 +37,17 @@ type Stream struct {
 
 	sender, receiver sync.WaitGroup
 
-	number atomic.Uint64   // of the next packet
-	last   []atomic.Uint64 // by flow: one more than the number that came last
+	number atomic.Uint64   // number of the next packet
+	last   []atomic.Uint64 // by flow: the number of the last packet to arrive, plus one
 
-	// Of one goroutine each until both have ended.
+	// Each belongs to one goroutine until both have ended.
 	sent    []time.Duration // by number, since begin
 	arrived []bool          // by number
-	err     error           // of the sender
+	err     error           // the sender's error
 }
 
-// Start sends rate packets a second from one namespace to the addresses in
-// turn. The receiving namespace must take all of them for its own.
+// Start sends rate packets a second from one namespace to the addresses in turn. The receiving
+// namespace must accept all of these addresses as local.
 func Start(sender, receiver string, to []netip.Addr, rate int) (*Stream, error) {
 	s := &Stream{id: rand.Uint64(), rate: rate, stop: make(chan struct{}), last: make([]atomic.Uint64, len(to))}
 	for _, a := range to {
@@ -79,8 +79,8 @@ func listen(namespace string, port int) (conn *net.UDPConn, err error) {
 	return conn, err
 }
 
-// send sends what is due and sleeps, until it is stopped or the stream is too
-// long. What was not sent while it stalled is not made up for.
+// send sends what is due and sleeps in between, until the stream is stopped or reaches its
+// longest duration. Packets that are missed during a stall are not sent later.
 func (s *Stream) send() {
 	var packet [payload]byte
 	binary.BigEndian.PutUint64(packet[:], s.id)
@@ -114,7 +114,7 @@ func (s *Stream) sendOne(packet []byte) error {
 	return err
 }
 
-// receive notes what arrives until the socket's deadline.
+// receive records what arrives until the socket's deadline.
 func (s *Stream) receive() {
 	var packet [2 * payload]byte
 	for {
@@ -133,7 +133,7 @@ func (s *Stream) receive() {
 	}
 }
 
-// Stop ends the stream and tells what became of it.
+// Stop ends the stream and returns the result.
 func (s *Stream) Stop() (Result, error) {
 	close(s.stop)
 	s.sender.Wait()

@@ -14,13 +14,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Addresses of the two VMs that are to reach each other.
+// Addresses of the two VMs that should reach each other.
 const (
 	near = "10.100.0.4"
 	far  = "10.110.0.4"
 )
 
-// rejected is a prefix of hub10 that the file of hub00 does not let in.
+// rejected is a prefix of hub10 that hub00's configuration rejects.
 const rejected = "10.66.0.0/16"
 
 // demoTime bounds how long the demonstration waits for routes to settle.
@@ -38,7 +38,7 @@ func demoCommand(prefix *string) *cobra.Command {
 	}
 }
 
-// demo is one showing. The lab stays up after it.
+// demo is one demonstration. The lab stays up after it.
 type demo struct {
 	out    io.Writer
 	prefix string
@@ -66,7 +66,7 @@ func (d *demo) run(ctx context.Context) error {
 	return nil
 }
 
-// up replaces the lab of an earlier showing.
+// up replaces the lab of an earlier demonstration.
 func (d *demo) up(ctx context.Context) error {
 	if err := takeDown(d.prefix); err != nil {
 		return err
@@ -89,7 +89,7 @@ func (d *demo) up(ctx context.Context) error {
 	return err
 }
 
-// await waits until a packet crosses, and says what it waits for.
+// await waits until a packet crosses, and prints what it waits for.
 func (d *demo) await(ctx context.Context) error {
 	deadline := time.Now().Add(demoTime)
 	for shown := ""; time.Now().Before(deadline); {
@@ -139,7 +139,7 @@ func (d *demo) bgp() error {
 	return nil
 }
 
-// seedRoutes are the routes that the article shows for the same host, running FRR.
+// seedRoutes are the routes that the article shows for the same host with FRR.
 const seedRoutes = `default via 10.0.0.1 dev eth0 proto dhcp src 10.0.0.4 metric 100
 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.4
 10.0.0.0/16 nhid 19 via 10.0.0.1 dev eth0 proto bgp metric 20
@@ -179,7 +179,7 @@ func (d *demo) path() error {
 func (d *demo) lookAround() {
 	d.title("Look around")
 	sudo := ""
-	if os.Getenv("SUDO_USER") != "" { // an exported NVAD_SOCKET would not get through
+	if os.Getenv("SUDO_USER") != "" { // sudo does not pass an exported NVAD_SOCKET on
 		sudo = "sudo "
 	}
 	azure := sudo + filepath.Join(d.bin, "azure")

@@ -1,5 +1,5 @@
-// Command azure brings labs up and down and shows what is in them. It is also
-// the program that the lab starts for each emulated part of Azure.
+// Command azure brings labs up and down and shows their state. It is also the program that the
+// lab starts for each emulated part of Azure.
 package main
 
 import (
@@ -27,8 +27,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := command().ExecuteContext(ctx)
-	// Unwrapped, it is that of a command that was asked for and has spoken for
-	// itself.
+	// An error that is not wrapped comes from a command that the user asked to run, which has
+	// printed its own message.
 	if child, ok := err.(*exec.ExitError); ok {
 		os.Exit(child.ExitCode())
 	}
@@ -52,7 +52,7 @@ func command() *cobra.Command {
 	return root
 }
 
-// roles are the emulated parts that this program can be.
+// roles are the emulated parts that this program can run as.
 var roles = map[string]func(ctx context.Context, file string) error{
 	"sdn":          role(sdn.Run),
 	"route-server": role(routeserver.Run),
@@ -60,7 +60,7 @@ var roles = map[string]func(ctx context.Context, file string) error{
 	"echo":         role(echo.Run),
 }
 
-// role reads a part's configuration and runs it. Being told to end is no error.
+// role reads a part's configuration and runs it. It is no error if the part is told to end.
 func role[C any](run func(context.Context, C) error) func(context.Context, string) error {
 	return func(ctx context.Context, file string) error {
 		var config C
@@ -94,7 +94,7 @@ func runCommand() *cobra.Command {
 	}
 }
 
-// settleTime bounds how long the lab may take until its scenario works.
+// settleTime is how long the lab may take until its scenario works.
 const settleTime = time.Minute
 
 func names() []string {
@@ -146,7 +146,7 @@ func showCommand(prefix *string) *cobra.Command {
 	}
 }
 
-// lookAround says what else there is to try.
+// lookAround returns hints about what else to try.
 func lookAround(l *lab.Lab) string {
 	bin := filepath.Dir(l.Options.Emulator)
 	text := "\nLook around, as root:\n"

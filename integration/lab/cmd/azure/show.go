@@ -56,7 +56,7 @@ func status(ctx context.Context, l *lab.Lab, _ string) error {
 	return nil
 }
 
-// unknown is the error for a name that no part of the lab has.
+// unknown returns the error for a name that no part of the lab has.
 func unknown(what, name string, known []string) error {
 	return fmt.Errorf("no %s %q, there are %s", what, name, strings.Join(known, ", "))
 }
@@ -142,7 +142,7 @@ func execCommand(prefix *string) *cobra.Command {
 			return child.Run()
 		},
 	}
-	// What follows the node is the command's, dashes included.
+	// Everything after the node belongs to the command, including flags.
 	cmd.Flags().SetInterspersed(false)
 	return cmd
 }

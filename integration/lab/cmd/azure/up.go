@@ -63,8 +63,8 @@ run nvad. "azure scenarios" lists the scenarios.`,
 	return cmd
 }
 
-// beside is a path that starts at this program's directory, so that it works from
-// any other.
+// beside returns a path relative to this program's directory, so that it works from any
+// working directory.
 func beside(path string) string {
 	self, err := os.Executable()
 	if err != nil {
@@ -73,7 +73,7 @@ func beside(path string) string {
 	return filepath.Join(filepath.Dir(self), path)
 }
 
-// defaults says what runs on the scenario's NVAs unless flags say otherwise.
+// defaults returns what runs on the scenario's NVAs unless flags say otherwise.
 func defaults(s lab.Scenario, nvad, configs string) (map[string]lab.NVA, error) {
 	nvas := s.Defaults(nvad, configs)
 	for name, nva := range nvas {
@@ -113,8 +113,8 @@ func parseNVAs(flags map[string]string, nvad string) (map[string]lab.NVA, error)
 	return nvas, nil
 }
 
-// existing is the absolute path of a file that is there: what the lab starts
-// runs in a directory of its own.
+// existing returns the absolute path of a file that must exist, because what the lab starts
+// runs in another directory.
 func existing(path string) (string, error) {
 	if _, err := os.Stat(path); err != nil {
 		return "", err

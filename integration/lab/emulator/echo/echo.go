@@ -1,5 +1,5 @@
-// Package echo is a host that tells whoever asks from which address the question
-// came and to which it went, so that a caller learns how he is seen.
+// Package echo emulates a host that answers each request with the source and destination
+// address it saw, so that callers learn which address they appear with.
 package echo
 
 import (

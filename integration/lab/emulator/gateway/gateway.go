@@ -1,7 +1,6 @@
-// Package gateway emulates an Azure ExpressRoute gateway: it announces its
-// VNet's prefix and, handed over by Route Server, the NVAs' routes to the
-// circuit's MSEE, and gives what the MSEE announces to the VNet and to Route
-// Server.
+// Package gateway emulates an Azure ExpressRoute gateway. It announces its VNet's prefix and
+// the NVAs' routes, which it gets from Route Server, to the circuit's MSEE. It passes the
+// MSEE's announcements to the VNet and to Route Server.
 package gateway
 
 import (
@@ -24,8 +23,8 @@ import (
 // MSEEASN is the AS number of Microsoft's edge routers.
 const MSEEASN = 12076
 
-// Limits of private peering: prefixes that a circuit takes from a gateway, and a
-// gateway from a circuit of the Standard SKU. Either session ends when its limit is
+// Limits of private peering: how many prefixes a circuit accepts from a gateway, and how many
+// a gateway accepts from a circuit of the Standard SKU. Either session ends when its limit is
 // exceeded.
 const (
 	DefaultCircuitLimit    = 1000
@@ -51,15 +50,15 @@ type Config struct {
 	Preference sdn.Preference
 	// OnPremisesLimit is how many prefixes the MSEE may announce.
 	OnPremisesLimit int
-	// Fabrics are the sockets of the SDN agents of the VNet and of its
-	// spokes, Socket is the gateway's own.
+	// Fabrics are the sockets of the SDN agents of the VNet and of its spokes. Socket is the
+	// gateway's own.
 	Fabrics []string
 	Socket  string
 }
 
-// Run runs the gateway in the network namespace it is started in, until ctx is
-// done. It answers the same questions as a Route Server instance, without a record
-// of what was ever announced.
+// Run runs the gateway in the network namespace that it is started in, until ctx is done. It
+// answers the same requests as a Route Server instance, except for the record of everything
+// that was ever announced.
 func Run(ctx context.Context, c Config) error {
 	r, err := router.Start(ctx, c.router())
 	if err != nil {
@@ -101,13 +100,13 @@ func (c Config) router() router.Config {
 		rc.Neighbors = append(rc.Neighbors, router.Neighbor{Address: a, ASN: routeserver.ASN})
 	}
 	if len(c.RouteServers) > 0 {
-		// Route Server knows the VNet's prefix itself.
+		// Route Server knows the VNet's prefix already.
 		rc.Export = []router.Rule{{Name: "vnet", Neighbors: c.RouteServers, RouteType: router.Local}}
 	}
 	return rc
 }
 
-// learned lists the best routes that came over the circuit.
+// learned lists the best routes from the circuit.
 func (c Config) learned(r *router.Router) ([]sdn.Learned, error) {
 	table, err := r.Table()
 	if err != nil {
@@ -127,8 +126,8 @@ func (c Config) learned(r *router.Router) ([]sdn.Learned, error) {
 	return routes, nil
 }
 
-// kernel keeps the gateway's routes over the circuit. Everything else takes
-// the gateway's default route into the VNet.
+// kernel installs the gateway's routes over the circuit. Everything else follows the gateway's
+// default route into the VNet.
 type kernel struct {
 	via       netip.Addr
 	installed map[netip.Prefix]bool

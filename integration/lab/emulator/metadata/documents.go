@@ -13,8 +13,8 @@ import (
 // object is a JSON object whose values are strings, lists and objects.
 type object = map[string]any
 
-// instance is the documented answer, shortened by what says nothing of the
-// network: every value is a string, and what does not apply is empty.
+// instance returns the documented answer without the parts that have nothing to do with the
+// network. Every value is a string, and values that do not apply are empty.
 func (vm VM) instance() object {
 	var nics []object
 	for _, n := range vm.NICs {
@@ -55,7 +55,7 @@ func (n NIC) object() object {
 	}
 }
 
-// Event is a scheduled event, as the service shows it.
+// Event is a scheduled event as the service shows it.
 type Event struct {
 	EventID           string `json:"EventId"`
 	EventType         string
@@ -68,14 +68,14 @@ type Event struct {
 	DurationInSeconds int
 }
 
-// events are the scheduled events, and which of them were approved.
+// events are the scheduled events, with a record of the approved ones.
 type events struct {
 	incarnation int
 	list        []Event
 	approved    []string
 }
 
-// Schedule adds an event of a type that affects vms after notice.
+// Schedule adds an event of the given type that affects vms and starts after notice.
 func (s *Server) Schedule(id, kind string, notice time.Duration, vms ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,13 +87,12 @@ func (s *Server) Schedule(id, kind string, notice time.Duration, vms ...string) 
 	})
 }
 
-// Begin lets an event start, as Azure does once all have approved or its time
-// has come.
+// Begin starts an event, as Azure does once all VMs have approved it or its time has come.
 func (s *Server) Begin(id string) {
 	s.change(id, func(e *Event) { e.EventStatus, e.NotBefore = "Started", "" })
 }
 
-// Finish removes an event, whether it has happened or was given up.
+// Finish removes an event, whether it has happened or was cancelled.
 func (s *Server) Finish(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +100,7 @@ func (s *Server) Finish(id string) {
 	s.events.list = slices.DeleteFunc(s.events.list, func(e Event) bool { return e.EventID == id })
 }
 
-// Approved lists the events that were approved, in that order.
+// Approved lists the approved events in the order of their approval.
 func (s *Server) Approved() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,8 +124,7 @@ func (s *Server) document() object {
 	return object{"DocumentIncarnation": s.events.incarnation, "Events": append([]Event{}, s.events.list...)}
 }
 
-// approve answers StartRequests, which are all right if they name events that
-// there are.
+// approve answers StartRequests. They succeed if they name existing events.
 func (s *Server) approve(w http.ResponseWriter, req *http.Request) {
 	var body struct {
 		StartRequests []struct {

@@ -1,9 +1,9 @@
-// Package metadata emulates Azure's instance metadata service: it answers real
-// HTTP with the documented JSON, statuses and limits, and knows a VM by the
-// address that asks. Tests make it fail as the real one does while a machine
-// starts or the service is updated.
+// Package metadata emulates Azure's instance metadata service. It answers real HTTP requests
+// with the documented JSON, statuses and limits, and recognizes a VM by the address that asks.
+// Tests can make it fail as the real one does while a machine starts or the service is
+// updated.
 //
-// A Server owns its VMs and scheduled events; it has no part in nvad's client.
+// A Server owns its VMs and scheduled events. It shares no code with nvad's client.
 package metadata
 
 import (
@@ -21,13 +21,13 @@ import (
 // Address is where the service listens, in every VNet.
 const Address = "169.254.169.254:80"
 
-// rateLimit is how many requests of a VM are answered within a second.
+// rateLimit is how many requests of one VM are answered each second.
 const rateLimit = 5
 
 // VM describes a virtual machine to the service.
 type VM struct {
 	Name string
-	// NICs begin with the primary one, whose first address may ask.
+	// NICs begins with the primary NIC. Only its first address may send requests.
 	NICs []NIC
 }
 
@@ -42,17 +42,17 @@ type NIC struct {
 type Server struct {
 	mu     sync.Mutex
 	vms    map[netip.Addr]VM
-	asked  map[netip.Addr][]time.Time // within the last second
+	asked  map[netip.Addr][]time.Time // times of the requests within the last second
 	faults []Fault
 	count  int
 	events events
 }
 
-// Fault makes a request fail instead of being answered.
+// Fault makes a request fail.
 type Fault struct {
 	// Delay passes before the answer.
 	Delay time.Duration
-	// Status is the answer's; 0 answers as if there were no fault.
+	// Status is the status of the answer; 0 means the regular answer.
 	Status int
 }
 
@@ -66,22 +66,22 @@ func New(vms ...VM) *Server {
 	return s
 }
 
-// Fail lets the next requests meet a fault each.
+// Fail makes the next requests meet one fault each.
 func (s *Server) Fail(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = append(s.faults, faults...)
 }
 
-// Requests is how many requests have come.
+// Requests returns how many requests have arrived.
 func (s *Server) Requests() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.count
 }
 
-// ServeHTTP answers a request. One that does not come from a primary address
-// gets no answer at all.
+// ServeHTTP answers a request. A request that does not come from a primary address gets no
+// answer at all.
 func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	from := netip.MustParseAddrPort(req.RemoteAddr).Addr().Unmap()
 	vm, fault, known := s.admit(from)
@@ -125,7 +125,7 @@ func (s *Server) tooOften(from netip.Addr) bool {
 	return len(recent) >= rateLimit
 }
 
-// refused says what is wrong with a request for any path.
+// refused returns the status and text for a request that is wrong on any path.
 func refused(req *http.Request) (int, string) {
 	switch {
 	case req.Header.Get("Metadata") != "true":
@@ -167,8 +167,8 @@ func fail(w http.ResponseWriter, status int, text string) {
 	}
 }
 
-// Listen opens the service's address in a network namespace that has it; within
-// runs its argument there.
+// Listen opens the service's address in a network namespace that has it. within runs its
+// argument in that namespace.
 func Listen(within func(func() error) error) (net.Listener, error) {
 	var l net.Listener
 	err := within(func() (err error) {

@@ -13,19 +13,19 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 )
 
-// Route is one path of a BGP table, with its attributes as they are on the
-// wire: what is absent there is nil or invalid here.
+// Route is one path of a BGP table with its attributes as they are on the wire. An attribute
+// that is absent there is nil or invalid here.
 type Route struct {
 	Prefix   netip.Prefix `json:"prefix"`
 	Neighbor netip.Addr   `json:"neighbor,omitzero"`
 	ASPath   []uint32     `json:"as_path"`
 	NextHop  netip.Addr   `json:"next_hop,omitzero"`
 	Origin   string       `json:"origin,omitempty"`
-	// MED and LocalPref tell an absent attribute from one that is zero.
+	// MED and LocalPref are nil if the attribute is absent, which differs from zero.
 	MED         *uint32  `json:"med,omitempty"`
 	LocalPref   *uint32  `json:"local_pref,omitempty"`
 	Communities []string `json:"communities,omitempty"`
-	// Attributes names every attribute present, also those without a field.
+	// Attributes names every attribute present, including those without a field.
 	Attributes []string `json:"attributes"`
 	// Accepted is false for a received route that an import rule dropped.
 	Accepted bool `json:"accepted"`
@@ -34,7 +34,7 @@ type Route struct {
 	Internal bool `json:"internal,omitempty"`
 }
 
-// Path is the AS path as text, empty for an own route.
+// Path returns the AS path as text, empty for the router's own routes.
 func (r Route) Path() string {
 	var text []string
 	for _, asn := range r.ASPath {
@@ -152,8 +152,7 @@ func (rule Rule) actions() *api.Actions {
 	return a
 }
 
-// conditions turns a rule's conditions into GoBGP's, which name sets instead
-// of holding them.
+// conditions converts a rule's conditions to GoBGP's, which refer to sets by name.
 func (r *Router) conditions(ctx context.Context, id string, rule Rule) (*api.Conditions, error) {
 	c := &api.Conditions{RouteType: rule.RouteType}
 	var sets []*api.DefinedSet

@@ -1,11 +1,10 @@
-// Package router wraps one GoBGP server as an ordinary BGP router: it selects
-// best paths itself, exports one table through neighbor-dependent rules, and
-// rewrites next hops as eBGP asks. Route Server instances and ExpressRoute
-// gateways of the lab are built from it.
+// Package router wraps one GoBGP server as an ordinary BGP router: it selects best paths
+// itself, exports one table through neighbor-dependent rules, and rewrites next hops as eBGP
+// requires. The lab's Route Server instances and ExpressRoute gateways are built from it.
 //
-// It shares no code with nvad on purpose. nvad uses GoBGP as a session engine
-// only and decides on routes itself; a peer that decides in another way is
-// what makes an end-to-end test say something.
+// It shares no code with nvad on purpose. nvad uses GoBGP only as a session engine and makes
+// its own routing decisions. An end-to-end test proves something only if the peer decides in
+// another way.
 package router
 
 import (
@@ -86,7 +85,7 @@ func (r *Router) start(ctx context.Context) error {
 	return nil
 }
 
-// Originate announces prefixes of the router's own.
+// Originate announces prefixes as the router's own.
 func (r *Router) Originate(prefixes ...netip.Prefix) error {
 	for _, prefix := range prefixes {
 		if err := r.originate(prefix); err != nil {
@@ -118,8 +117,8 @@ func (r *Router) originate(prefix netip.Prefix) error {
 	return nil
 }
 
-// Changed receives a value after routes or sessions have changed, one for any
-// number of changes since the last.
+// Changed receives a value after routes or sessions have changed. One value stands for any
+// number of changes since the last one.
 func (r *Router) Changed() <-chan struct{} { return r.changed }
 
 func (r *Router) change() {
@@ -135,12 +134,12 @@ type Config struct {
 	ID        netip.Addr
 	Listen    []netip.Addr
 	Neighbors []Neighbor
-	// Import and Export are tried in order and the first match decides; what
-	// no rule matches is accepted.
+	// Import and Export are tried in order and the first match decides. A route that no rule
+	// matches is accepted.
 	Import []Rule
 	Export []Rule
-	// WireLog records all UPDATEs as received, in the working directory. With
-	// it, Received shows LOCAL_PREFs that eBGP neighbors sent.
+	// WireLog records all UPDATEs as received, in the working directory. With it, Received
+	// shows the LOCAL_PREF that eBGP neighbors sent.
 	WireLog bool
 }
 
@@ -150,10 +149,10 @@ type Neighbor struct {
 	ASN      uint32
 	Passive  bool
 	Multihop bool
-	// Limit is the number of routes after which the session is torn down, 0
-	// for none. See counter for how they are counted.
+	// Limit is the number of routes above which the session is torn down, 0 for none. See
+	// counter for how they are counted.
 	Limit int
-	// CountOnce counts a route that is sent again only once against Limit.
+	// CountOnce makes a route that is sent again count only once against Limit.
 	CountOnce bool
 }
 
@@ -169,7 +168,7 @@ type Rule struct {
 	Accept    bool
 }
 
-// RouteType says where a router has a route from.
+// RouteType is the origin of a route: local, internal or external.
 type RouteType = api.Conditions_RouteType
 
 // The route types a Rule can ask for.
@@ -185,8 +184,8 @@ func (n Neighbor) peer() *api.Peer {
 		Conf: &api.PeerConf{
 			NeighborAddress: n.Address.String(),
 			PeerAsn:         n.ASN,
-			// Loops are dropped by an import rule, not by GoBGP, so that the
-			// table of received routes still shows them.
+			// An import rule drops loops and not GoBGP, so that the table of received routes
+			// still shows them.
 			AllowOwnAsn: 255,
 		},
 		Transport: &api.Transport{PassiveMode: n.Passive},

@@ -19,11 +19,11 @@ type Session struct {
 	ASN         uint32     `json:"asn"`
 	Established bool       `json:"established"`
 	Since       time.Time  `json:"since,omitzero"`
-	// Capabilities are those the neighbor announced.
+	// Capabilities lists the capabilities that the neighbor announced.
 	Capabilities []string `json:"capabilities,omitempty"`
-	// Ups counts how often the session has come up.
+	// Ups counts how many times the session has come up.
 	Ups int `json:"ups"`
-	// LastDown is why the session was last lost.
+	// LastDown is the reason for the last loss of the session.
 	LastDown string `json:"last_down,omitempty"`
 }
 
@@ -32,8 +32,8 @@ type session struct {
 	counter  counter
 	state    Session
 	fsm      bgp.FSMState
-	// exceeded is set while the session ends because of its limit, when
-	// further UPDATEs no longer count.
+	// exceeded is set while the session ends because of its limit. Further UPDATEs no longer
+	// count then.
 	exceeded bool
 }
 
@@ -70,7 +70,7 @@ func (r *Router) watch(ctx context.Context) error {
 		server.WatchUpdate(false, "", ""), server.WatchBestPath(false), server.WatchPeer())
 }
 
-// count accounts for one UPDATE and ends the session if it broke the limit.
+// count accounts for one UPDATE and ends the session if it exceeded the limit.
 func (r *Router) count(ctx context.Context, paths []*apiutil.Path, at time.Time) {
 	var announced, withdrawn []netip.Prefix
 	for _, p := range paths {
@@ -94,9 +94,8 @@ func (r *Router) count(ctx context.Context, paths []*apiutil.Path, at time.Time)
 	}
 }
 
-// tearDown ends a session with Cease, maximum number of prefixes reached.
-// GoBGP's own limit counts differently, so it is set only now, and so low that
-// it is certainly broken.
+// tearDown ends a session with Cease, maximum number of prefixes reached. GoBGP's own limit
+// counts differently, so it is only set here, and so low that it is certainly exceeded.
 func (r *Router) tearDown(ctx context.Context, n Neighbor) {
 	peer := n.peer()
 	for _, a := range peer.AfiSafis {
@@ -107,7 +106,7 @@ func (r *Router) tearDown(ctx context.Context, n Neighbor) {
 	}
 }
 
-// follow keeps the state of a session.
+// follow records the state of a session.
 func (r *Router) follow(ctx context.Context, ev *apiutil.WatchEventMessage_PeerEvent, at time.Time) {
 	if ev.Type != apiutil.PEER_EVENT_STATE {
 		return
@@ -135,12 +134,11 @@ func (r *Router) follow(ctx context.Context, ev *apiutil.WatchEventMessage_PeerE
 	}
 }
 
-// resendDelay is how long after its start a session certainly gets changes.
+// resendDelay is how long after its start a session reliably gets changes.
 const resendDelay = 200 * time.Millisecond
 
-// resend announces everything to a neighbor again soon after its session came
-// up: GoBGP loses a change that happens while it prepares the first
-// announcements.
+// resend announces everything to a neighbor again soon after its session came up. GoBGP loses
+// a change that happens while it prepares the first announcements.
 func (r *Router) resend(ctx context.Context, n Neighbor) {
 	request := &api.ResetPeerRequest{Address: n.Address.String(), Soft: true, Direction: api.ResetPeerRequest_DIRECTION_OUT}
 	if err := r.server.ResetPeer(ctx, request); err != nil && ctx.Err() == nil {
@@ -148,9 +146,8 @@ func (r *Router) resend(ctx context.Context, n Neighbor) {
 	}
 }
 
-// renew replaces the peer of a lost session, or of one that did not get as far
-// as that, by a new one. GoBGP refuses connections for five seconds after
-// either, which Route Server does not.
+// renew replaces the peer of a session that was lost or never came up. GoBGP refuses
+// connections for five seconds after either, which Route Server does not do.
 func (r *Router) renew(ctx context.Context, n Neighbor) {
 	if err := r.server.DeletePeer(ctx, &api.DeletePeerRequest{Address: n.Address.String()}); err != nil {
 		slog.Error("could not renew neighbor", "neighbor", n.Address, "error", err)

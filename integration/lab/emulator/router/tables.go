@@ -70,8 +70,8 @@ type Update struct {
 	Withdrawn []netip.Prefix `json:"withdrawn,omitempty"`
 }
 
-// Updates lists every UPDATE of a neighbor, in order, of this session and earlier
-// ones. The log may be a moment behind.
+// Updates lists every UPDATE of a neighbor, in order, of this session and earlier ones. The
+// log may lag a moment behind.
 func (r *Router) Updates(neighbor netip.Addr) ([]Update, error) {
 	if r.wire == nil {
 		return nil, fmt.Errorf("router %s keeps no record", r.config.ID)
@@ -90,15 +90,15 @@ func (r *Router) Updates(neighbor netip.Addr) ([]Update, error) {
 	return list, nil
 }
 
-// Lost lists the prefixes that were in the table once and then in no neighbor's
-// routes any more, one entry for each time.
+// Lost lists the prefixes that were in the table and then had no route from any neighbor, with
+// one entry for each time.
 func (r *Router) Lost() []netip.Prefix {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]netip.Prefix{}, r.lost...)
 }
 
-// lose keeps account of best paths that went without another in their place.
+// lose records best paths that were removed without a replacement.
 func (r *Router) lose(best []*apiutil.Path) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -109,18 +109,17 @@ func (r *Router) lose(best []*apiutil.Path) {
 	}
 }
 
-// settleTime is how long a neighbor has to be silent before what it sent
-// counts as current rather than as incoming.
+// settleTime is how long a neighbor has to be silent before its routes count as current and no
+// longer as incoming.
 const settleTime = time.Second
 
-// counter counts the routes of one neighbor as Route Server documents it:
-// those it has already plus those that are coming in, so a route that is sent
-// again counts twice. 2,001 routes sent again break a limit of 4,000, and
-// since no single UPDATE carries so many, everything up to the next silence is
-// taken as coming in.
+// counter counts the routes of one neighbor as Route Server documents it: current routes plus
+// incoming ones, so a route that is sent again counts twice. If 2,001 routes are sent again,
+// they exceed a limit of 4,000. No single UPDATE carries so many, so everything up to the next
+// silence counts as incoming.
 type counter struct {
 	limit    int
-	once     bool // what is sent again does not count again
+	once     bool // routes that are sent again do not count again
 	current  map[netip.Prefix]bool
 	settled  int
 	incoming int

@@ -30,11 +30,11 @@ type wireKey struct {
 	prefix   netip.Prefix
 }
 
-// wireLogFile is relative because GoBGP takes the name for a time layout, in
-// which digits of a directory's name would mean something.
+// wireLogFile is a relative path, because GoBGP treats the name as a time layout and would
+// interpret digits in a directory's name.
 const wireLogFile = "wire.mrt"
 
-// noRotation keeps GoBGP from starting a new file for as long as a lab can last.
+// noRotation keeps GoBGP from starting a new file during the life of a lab.
 const noRotation = 1 << 30
 
 func (r *Router) logWire(ctx context.Context) error {
@@ -53,8 +53,8 @@ func (r *Router) logWire(ctx context.Context) error {
 	return nil
 }
 
-// restore puts the LOCAL_PREFs back into routes of one neighbor. A route whose
-// UPDATE is not in the log yet is left out.
+// restore puts the LOCAL_PREFs back into the routes of one neighbor. It leaves out a route
+// whose UPDATE is not in the log yet.
 func (w *wireLog) restore(routes []Route) ([]Route, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

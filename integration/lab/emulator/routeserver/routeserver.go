@@ -1,11 +1,11 @@
-// Package routeserver emulates one instance of an Azure Route Server: AS 65515,
-// an ordinary BGP router that is not in the data path. What its NVAs announce
-// is programmed into the VNet by the SDN agent and, with branch-to-branch on,
-// handed to the gateway; what the gateway learned is announced to the NVAs.
+// Package routeserver emulates one instance of an Azure Route Server: AS 65515, an ordinary
+// BGP router that is not in the data path. The SDN agent programs the NVAs' routes into the
+// VNet. With branch-to-branch on, the gateway gets them too, and the gateway's routes are
+// announced to the NVAs.
 //
-// The behaviour follows Microsoft's documentation and published captures. One
-// thing differs on the wire: GoBGP also announces the FQDN, extended message
-// and extended next hop capabilities, which it can't be told to leave out.
+// The behaviour follows Microsoft's documentation and published captures. One thing differs on
+// the wire: GoBGP also announces the FQDN, extended message and extended next hop
+// capabilities, and has no option to leave them out.
 package routeserver
 
 import (
@@ -27,8 +27,8 @@ const ASN = 65515
 // DefaultRouteLimit is how many routes an NVA may announce.
 const DefaultRouteLimit = 4000
 
-// gatewayPreference is the LOCAL_PREF of gateway-learned routes under
-// ExpressRoute preference; 100 is the default of all others.
+// gatewayPreference is the LOCAL_PREF of gateway-learned routes under ExpressRoute preference.
+// All others have the default of 100.
 const gatewayPreference = 200
 
 // Config describes one instance.
@@ -45,10 +45,10 @@ type Config struct {
 	BranchToBranch bool
 	Preference     sdn.Preference
 	RouteLimit     int
-	// Dial makes the instance open sessions too, not only accept them.
+	// Dial makes the instance open sessions and not only accept them.
 	Dial bool
-	// Fabrics are the sockets of the SDN agents of the VNet and of those that use
-	// its Route Server; Socket is the instance's own.
+	// Fabrics are the sockets of the SDN agents of the VNet and of the VNets that use its
+	// Route Server. Socket is the instance's own.
 	Fabrics []string
 	Socket  string
 }
@@ -96,7 +96,7 @@ func Handler(r *router.Router) http.Handler {
 	return mux
 }
 
-// ofNeighbor turns a list by neighbor into a getter that takes the neighbor
+// ofNeighbor turns a function that lists by neighbor into a getter that reads the neighbor
 // from the query.
 func ofNeighbor[T any](list func(netip.Addr) (T, error)) func(*http.Request) (T, error) {
 	return func(req *http.Request) (T, error) {
@@ -109,8 +109,8 @@ func ofNeighbor[T any](list func(netip.Addr) (T, error)) func(*http.Request) (T,
 	}
 }
 
-// learned lists the NVAs' routes for the SDN agent, which also chooses between
-// them: all next hops of equally long AS paths are used at once.
+// learned lists the NVAs' routes for the SDN agent. The agent also chooses between them: it
+// uses all next hops with equally long AS paths at once.
 func learned(r *router.Router) ([]sdn.Learned, error) {
 	table, err := r.Table()
 	if err != nil {
@@ -155,9 +155,9 @@ func (c Config) router() router.Config {
 	return rc
 }
 
-// importRules begins with the loop check: it precedes all else in Azure too.
-// AS-path length is the only knob an NVA has, so a LOCAL_PREF that it sends is
-// overwritten.
+// importRules begins with the loop check, which comes first in Azure too. AS-path length is
+// the only attribute by which an NVA can influence the choice, so a LOCAL_PREF that it sends
+// is overwritten.
 func (c Config) importRules() []router.Rule {
 	rules := []router.Rule{
 		{Name: "loop", RouteType: router.External, ASPath: "_65515_"},
@@ -172,9 +172,9 @@ func (c Config) importRules() []router.Rule {
 	return rules
 }
 
-// exportRules keeps no-advertise routes within the VNet, and with
-// branch-to-branch off keeps NVAs and gateway apart. The gateway announces the
-// VNet's own prefix itself.
+// exportRules keeps no-advertise routes within the VNet. With branch-to-branch off, it
+// exchanges nothing between NVAs and gateway. The gateway announces the VNet's own prefix
+// itself.
 func (c Config) exportRules() []router.Rule {
 	rules := []router.Rule{{Name: "no-advertise", Community: noAdvertise}}
 	if !c.Gateway.IsValid() {

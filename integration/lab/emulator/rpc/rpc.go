@@ -1,6 +1,6 @@
-// Package rpc carries JSON over HTTP on unix sockets. Sockets with a path are
-// reachable from every network namespace, so the emulator's processes and the
-// tests talk over them without touching the networks under test.
+// Package rpc carries JSON over HTTP on unix sockets. A unix socket with a path can be reached
+// from every network namespace, so the emulator's processes and the tests can talk without
+// touching the networks under test.
 package rpc
 
 import (
@@ -28,7 +28,7 @@ func Serve(ctx context.Context, path string, handler http.Handler) error {
 	return nil
 }
 
-// Handle registers a getter: what get returns is sent as JSON.
+// Handle registers a getter: the value that get returns is sent as JSON.
 func Handle[T any](mux *http.ServeMux, pattern string, get func(*http.Request) (T, error)) {
 	mux.HandleFunc("GET "+pattern, func(w http.ResponseWriter, req *http.Request) {
 		value, err := get(req)

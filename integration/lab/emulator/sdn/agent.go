@@ -1,11 +1,9 @@
-// Package sdn is the software-defined network of one VNet: it turns what the
-// VNet's Route Server instances and its gateway have learned into the effective
-// routes of every NIC in the VNet, and programs them into the kernel of the
-// VNet's router namespace.
+// Package sdn emulates the software-defined network of one VNet. It computes the effective
+// routes of every NIC from the routes that the VNet's Route Server instances and gateway have
+// learned, and programs them into the kernel of the VNet's router namespace.
 //
-// All NICs share these routes, the NVA's own included. That is what makes a
-// packet loop that an NVA sends back un-encapsulated. Only what the user defines
-// differs from subnet to subnet.
+// All NICs share these routes, including the NVA's own. This is why a packet loops if an NVA
+// sends it back un-encapsulated. Only user-defined routes differ from subnet to subnet.
 package sdn
 
 import (
@@ -32,16 +30,17 @@ type agent struct {
 	mu    sync.Mutex
 	feeds map[string][]Learned
 	damp  dampener
-	// later programs changes that wait.
+	// later programs the delayed changes.
 	later *time.Timer
-	// healthy are the backends of load balancers that answer, by frontend.
+	// healthy lists the load balancers' backends that answer, by frontend.
 	healthy map[netip.Addr][]netip.Addr
-	// subnets are those with user-defined routes, and last all others.
+	// subnets lists the subnets with user-defined routes, followed by one entry for all
+	// others.
 	subnets []*subnet
 }
 
-// subnet is the effective routes of the NICs in one subnet, and the kernel's
-// table that has them.
+// subnet has the effective routes of the NICs in one subnet, and the kernel table that
+// contains them.
 type subnet struct {
 	prefix    netip.Prefix
 	user      []UserRoute
@@ -149,9 +148,8 @@ func (a *agent) updateLocked() {
 	}
 }
 
-// Feed keeps the agents behind sockets supplied with the routes of one speaker,
-// which are listed anew after each value from changed. It returns when ctx is
-// done or an agent is gone.
+// Feed sends the routes of one speaker to the agents behind sockets, and lists them again
+// after each value from changed. It returns when ctx is done or an agent is gone.
 func Feed(ctx context.Context, sockets []string, name string, changed <-chan struct{}, list func() ([]Learned, error)) error {
 	tasks, ctx := errgroup.WithContext(ctx)
 	var outs []io.Writer

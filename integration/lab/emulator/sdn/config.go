@@ -18,9 +18,9 @@ type Config struct {
 	Ports map[netip.Addr]string
 	// Preference decides between a gateway's and an NVA's route for one prefix.
 	Preference Preference
-	// Dampening is how long a second change of a prefix waits, 0: it does not.
+	// Dampening is how long a second change of a prefix is delayed; 0: not at all.
 	Dampening time.Duration
-	// Socket is where the agent takes feeds and answers questions.
+	// Socket is where the agent accepts feeds and answers requests.
 	Socket string
 }
 
@@ -33,8 +33,8 @@ type Peering struct {
 // RouteTable is the user-defined routes of a subnet.
 type RouteTable struct {
 	Subnet netip.Prefix
-	// Kernel is the number of the router's table for NICs of the subnet. What
-	// is not user-defined in it is a copy of the main table.
+	// Kernel is the number of the router's table for NICs of the subnet. Apart from the
+	// user-defined routes, it is a copy of the main table.
 	Kernel int
 	Routes []UserRoute
 }
@@ -50,8 +50,8 @@ type UserRoute struct {
 	NextHop netip.Addr
 }
 
-// LoadBalancer is an internal load balancer that shares all ports of its frontend
-// among the backends that answer GET /healthz on Probe with 200.
+// LoadBalancer is an internal load balancer that shares all ports of its frontend among the
+// backends that answer GET /healthz on Probe with 200.
 type LoadBalancer struct {
 	Frontend netip.Addr
 	Backends []netip.Addr
@@ -93,7 +93,7 @@ type EffectiveRoute struct {
 	Prefix      netip.Prefix `json:"prefix"`
 	NextHopType string       `json:"next_hop_type"`
 	NextHops    []netip.Addr `json:"next_hops,omitempty"`
-	// Name is that of a user-defined route.
+	// Name is the name of a user-defined route.
 	Name string `json:"name,omitempty"`
 }
 

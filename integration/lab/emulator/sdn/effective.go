@@ -6,11 +6,10 @@ import (
 	"time"
 )
 
-// Effective computes the effective routes of a subnet's NICs: system routes first,
-// then one entry per learned prefix, then what the user has defined. System
-// routes win over learned ones that are equal to or longer than them; a shorter
-// prefix is programmed. A user-defined route makes all others for its prefix
-// invalid.
+// Effective computes the effective routes of a subnet's NICs: system routes first, then one
+// entry for each learned prefix, then user-defined routes. A system route wins over learned
+// routes for its prefix and for longer prefixes within it. A learned route for a shorter
+// prefix is programmed. A user-defined route makes all other routes for its prefix invalid.
 func Effective(c Config, user []UserRoute, learned []Learned) []EffectiveRoute {
 	routes := system(c)
 	for _, group := range byPrefix(learned) {
@@ -49,14 +48,14 @@ func system(c Config) []EffectiveRoute {
 	return routes
 }
 
-// within says whether a system route is for p or for what p is a part of.
+// within reports whether a system route exists for p or for a prefix that contains p.
 func within(routes []EffectiveRoute, p netip.Prefix) bool {
 	return slices.ContainsFunc(routes, func(r EffectiveRoute) bool {
 		return r.Source == SourceDefault && r.Prefix.Bits() <= p.Bits() && r.Prefix.Contains(p.Addr())
 	})
 }
 
-// byPrefix groups routes by prefix, in the order of prefixes.
+// byPrefix groups routes by prefix, sorted by prefix.
 func byPrefix(learned []Learned) [][]Learned {
 	sorted := slices.Clone(learned)
 	slices.SortStableFunc(sorted, func(a, b Learned) int {
@@ -75,8 +74,8 @@ func byPrefix(learned []Learned) [][]Learned {
 	return groups
 }
 
-// best keeps the routes of one prefix that tie: the preferred source first,
-// then the shortest AS path. Nothing else counts for Route Server.
+// best returns the routes of one prefix that tie: the preferred source counts first, then the
+// shortest AS path. Route Server looks at nothing else.
 func best(group []Learned, preference Preference) []Learned {
 	rank := func(l Learned) [2]int {
 		if preference == PreferASPath || l.Source == Gateway {
@@ -106,34 +105,35 @@ func nextHops(routes []Learned) []netip.Addr {
 	return slices.Compact(hops)
 }
 
-// DefaultDampening is how long a second change of a prefix's next hops waits in
-// Azure, from captures: the first is programmed at once, the next not before
-// 30 s have passed.
+// DefaultDampening is how long Azure delays a second change of a prefix's next hops, according
+// to captures: the first change is programmed at once, the next one not before 30 s have
+// passed.
 const DefaultDampening = 30 * time.Second
 
-// gathering is how long the other instance of a Route Server has to tell the same
-// change. Azure takes longer to program any.
+// gathering is how long the other instance of a Route Server has to report the same change.
+// Azure takes longer than that to program any change.
 const gathering = 500 * time.Millisecond
 
-// dampener holds back changes of learned routes that follow an earlier change of
-// the same prefix too soon. What waits is a level, not a list: once the time has
-// come, the routes of then are programmed.
+// dampener delays a change of a learned route that follows an earlier change of the same
+// prefix too soon. It does not queue changes: when the delay is over, it programs the routes
+// of that moment.
 type dampener struct {
-	window     time.Duration // 0: nothing waits
+	window     time.Duration // 0: no delay
 	preference Preference
 	last       map[netip.Prefix]damped
 }
 
-// damped holds the routes programmed for a prefix; none means that it has no route.
+// damped contains the routes programmed for a prefix. If there are none, the prefix has no
+// route.
 type damped struct {
 	routes []Learned
 	since  time.Time
-	// differs is since when something else is wanted, zero if nothing is.
+	// differs is since when the wanted routes differ from the programmed ones, zero if they do
+	// not.
 	differs time.Time
 }
 
-// pass returns the routes to program now, and when to ask again; 0: no change
-// waits.
+// pass returns the routes to program, and when to ask again; 0: no change is delayed.
 func (d *dampener) pass(learned []Learned, now time.Time) (routes []Learned, again time.Duration) {
 	if d.window == 0 {
 		return learned, 0
@@ -160,7 +160,7 @@ func (d *dampener) pass(learned []Learned, now time.Time) (routes []Learned, aga
 	return routes, again
 }
 
-// take makes wanted what is programmed, or returns how long that has to wait.
+// take programs the wanted routes, or returns how long they have to wait.
 func (h *damped) take(wanted []Learned, window time.Duration, now time.Time) time.Duration {
 	if slices.Equal(nextHops(h.routes), nextHops(wanted)) {
 		h.differs = time.Time{}

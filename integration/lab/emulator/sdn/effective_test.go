@@ -72,8 +72,8 @@ func TestEffective(t *testing.T) {
 	}
 }
 
-// A user-defined route wins over a learned and over a system route for its prefix,
-// and stands beside those for others.
+// A user-defined route wins over learned and system routes for its own prefix, and leaves
+// those for other prefixes as they are.
 func TestUserRoutes(t *testing.T) {
 	appliance := netip.MustParseAddr("10.0.0.4")
 	user := func(prefix string) UserRoute { return UserRoute{"udr", netip.MustParsePrefix(prefix), appliance} }

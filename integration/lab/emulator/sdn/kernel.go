@@ -16,15 +16,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// routeProtocol marks the agent's routes in the router's kernel, so that a
-// restarted agent recognises them.
+// routeProtocol marks the agent's routes in the router's kernel, so that a restarted agent
+// recognizes them.
 const routeProtocol = 150
 
 const mainTable = unix.RT_TABLE_MAIN
 
-// kernel keeps the learned and user-defined routes in a table of the router
-// namespace the process runs in. System routes are the lab's own, and only ever
-// replaced by a user-defined route.
+// kernel writes the learned and user-defined routes to a table of the router namespace that
+// the process runs in. The lab itself adds the system routes, and only a user-defined route
+// ever replaces one.
 type kernel struct {
 	ports     map[netip.Addr]string
 	table     int
@@ -65,8 +65,8 @@ func (k *kernel) sync(routes []EffectiveRoute) error {
 	return errors.Join(errs...)
 }
 
-// route builds the kernel's form of a route. A next hop that is no NIC of the
-// VNet leads nowhere, as in Azure, instead of falling back to another route.
+// route builds the kernel's form of a route. A next hop that is not a NIC of the VNet leads
+// nowhere, as in Azure, and does not fall back to another route.
 func (k *kernel) route(prefix netip.Prefix, hops []netip.Addr) *netlink.Route {
 	route := &netlink.Route{Dst: ipNet(prefix), Protocol: routeProtocol, Table: k.table}
 	for _, hop := range hops {
@@ -86,7 +86,7 @@ func (k *kernel) route(prefix netip.Prefix, hops []netip.Addr) *netlink.Route {
 	return route
 }
 
-// flush removes what an earlier agent of the same router left.
+// flush removes the routes that an earlier agent of the same router left.
 func (k *kernel) flush() error {
 	own := &netlink.Route{Protocol: routeProtocol, Table: k.table}
 	left, err := netlink.RouteListFiltered(netlink.FAMILY_V4, own, netlink.RT_FILTER_PROTOCOL|netlink.RT_FILTER_TABLE)
@@ -105,17 +105,17 @@ func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
 
-// Azure probes every five seconds at most often. The lab does not make its users
-// wait as long.
+// Azure probes no more often than every five seconds. The lab does, so that its users need
+// not wait as long.
 const (
 	probeInterval = 500 * time.Millisecond
 	probeTimeout  = 500 * time.Millisecond
 )
 
-// platform is the address that Azure's probes come from.
+// platform is the address from which Azure's probes come.
 var platform = netip.MustParseAddr("168.63.129.16")
 
-// watch keeps the healthy backends of a load balancer until ctx is done.
+// watch keeps track of a load balancer's healthy backends until ctx is done.
 func (a *agent) watch(ctx context.Context, b LoadBalancer) {
 	tick := time.NewTicker(probeInterval)
 	defer tick.Stop()
@@ -129,8 +129,8 @@ func (a *agent) watch(ctx context.Context, b LoadBalancer) {
 	}
 }
 
-// prober is an HTTP client as Azure's: each probe is a connection of its own from
-// the platform's address, and only a 200 is a success.
+// prober is an HTTP client that probes as Azure does: each probe is a new connection from the
+// platform's address, and only a 200 is a success.
 var prober = http.Client{
 	Timeout: probeTimeout,
 	Transport: &http.Transport{
@@ -179,8 +179,7 @@ func (a *agent) setHealthy(frontend netip.Addr, backends []netip.Addr) {
 	a.updateLocked()
 }
 
-// balanced returns routes with the healthy backends in place of frontends, which
-// is what packets take.
+// balanced replaces frontends with their healthy backends, because that is where packets go.
 func (a *agent) balanced(routes []EffectiveRoute) []EffectiveRoute {
 	out := slices.Clone(routes)
 	for i, r := range out {
