@@ -89,7 +89,7 @@ func (f *FIB) Prefixes() []netip.Prefix {
 // StatusOf is [FIB.Status] for some prefixes. To read a large table without holding up
 // the loop, call it with one page of [FIB.Prefixes] after the other.
 func (f *FIB) StatusOf(prefixes []netip.Prefix) []Status {
-	var list []Status
+	list := make([]Status, 0, len(prefixes))
 	wanted := make(map[netip.Prefix]bool, len(prefixes))
 	for _, p := range prefixes {
 		wanted[p] = true
