@@ -21,34 +21,21 @@ var apiTable = tomlfile.Single[Config, API]{
 	Of: func(c *Config) *API { return &c.API }, Fields: apiFields,
 }
 
-var apiFields = []tomlfile.Field[API]{
-	{
-		Key: "listen", Example: `["10.0.0.4:8443"]`, Impact: Restart,
-		Doc: "Addresses that serve the API over TCP with mutual TLS, for nvactl --address. Needs certificate, key and " +
-			"client-ca. Default: none.",
-		Bind: func(a *API) tomlfile.Value { return tomlfile.Listen(&a.Listen) },
-	},
-	{
-		Key: "certificate", Example: `"/etc/nvad/tls/nvad.crt"`,
-		Doc:  "PEM file with this NVA's certificate and its chain. A renewed file needs no reload.",
-		Bind: func(a *API) tomlfile.Value { return tomlfile.Text(&a.Certificate, checkPath) },
-	},
-	{
-		Key: "key", Example: `"/etc/nvad/tls/nvad.key"`,
-		Doc:  "PEM file with the private key of the certificate.",
-		Bind: func(a *API) tomlfile.Value { return tomlfile.Text(&a.Key, checkPath) },
-	},
-	{
-		Key: "client-ca", Example: `"/etc/nvad/tls/clients.crt"`,
-		Doc:  "PEM file with the authorities that sign client certificates. Every client with such a certificate may read.",
-		Bind: func(a *API) tomlfile.Value { return tomlfile.Text(&a.ClientCA, checkPath) },
-	},
-	{
-		Key: "admins", Example: `["CN=alice", "OU=network"]`,
-		Doc: "Clients that may also make changes, by common name (CN=) or organisational unit (OU=) of their certificates. " +
-			"Default: none.",
-		Bind: func(a *API) tomlfile.Value { return tomlfile.Names(&a.Admins, subject) },
-	},
+func apiFields(a *API) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "listen", Value: tomlfile.Listen(&a.Listen), Example: `["10.0.0.4:8443"]`, Impact: Restart,
+			Doc: "Addresses that serve the API over TCP with mutual TLS, for nvactl --address. Needs certificate, key and " +
+				"client-ca. Default: none."},
+		{Key: "certificate", Value: tomlfile.Text(&a.Certificate, checkPath), Example: `"/etc/nvad/tls/nvad.crt"`,
+			Doc: "PEM file with this NVA's certificate and its chain. A renewed file needs no reload."},
+		{Key: "key", Value: tomlfile.Text(&a.Key, checkPath), Example: `"/etc/nvad/tls/nvad.key"`,
+			Doc: "PEM file with the private key of the certificate."},
+		{Key: "client-ca", Value: tomlfile.Text(&a.ClientCA, checkPath), Example: `"/etc/nvad/tls/clients.crt"`,
+			Doc: "PEM file with the authorities that sign client certificates. Every client with such a certificate may read."},
+		{Key: "admins", Value: tomlfile.Names(&a.Admins, subject), Example: `["CN=alice", "OU=network"]`,
+			Doc: "Clients that may also make changes, by common name (CN=) or organisational unit (OU=) of their certificates. " +
+				"Default: none."},
+	}
 }
 
 // subject reads "CN=..." or "OU=...".

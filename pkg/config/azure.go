@@ -39,13 +39,12 @@ var azureTable = tomlfile.Single[Config, Azure]{
 	Of: func(c *Config) *Azure { return &c.Azure }, Fields: azureFields,
 }
 
-var azureFields = []tomlfile.Field[Azure]{
-	{
-		Key: "scheduled-events",
-		Doc: "Watch Azure's scheduled events for this VM. Before it is rebooted, redeployed, evicted or frozen, nvad drains " +
-			"and then approves the event; during a freeze it keeps BFD quiet.",
-		Bind: func(a *Azure) tomlfile.Value { return tomlfile.Bool(&a.ScheduledEvents) },
-	},
+func azureFields(a *Azure) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "scheduled-events", Value: tomlfile.Bool(&a.ScheduledEvents),
+			Doc: "Watch Azure's scheduled events for this VM. Before it is rebooted, redeployed, evicted or frozen, nvad drains " +
+				"and then approves the event; during a freeze it keeps BFD quiet."},
+	}
 }
 
 // Drain says how the NVA gives away its traffic.
@@ -61,18 +60,14 @@ var drainTable = tomlfile.Single[Config, Drain]{
 	Of: func(c *Config) *Drain { return &c.Drain }, Fields: drainFields,
 }
 
-var drainFields = []tomlfile.Field[Drain]{
-	{
-		Key: "prepends", Impact: SoftRefresh,
-		Doc: "How many times nvad prepends its own ASN towards eBGP neighbors during a drain: Azure Route Server prefers the " +
-			"shorter path through another NVA. All neighbors see GRACEFUL_SHUTDOWN (RFC 8326), and iBGP neighbors LOCAL_PREF 0.",
-		Bind: func(d *Drain) tomlfile.Value { return tomlfile.Number(&d.Prepends, 0, 32) },
-	},
-	{
-		Key:  "hold",
-		Doc:  `Seconds from the start of a drain until all traffic is assumed to have moved; then "nvactl drain --wait" returns.`,
-		Bind: func(d *Drain) tomlfile.Value { return tomlfile.Seconds(&d.Hold, 0, 3600, nil) },
-	},
+func drainFields(d *Drain) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "prepends", Value: tomlfile.Number(&d.Prepends, 0, 32), Impact: SoftRefresh,
+			Doc: "How many times nvad prepends its own ASN towards eBGP neighbors during a drain: Azure Route Server prefers the " +
+				"shorter path through another NVA. All neighbors see GRACEFUL_SHUTDOWN (RFC 8326), and iBGP neighbors LOCAL_PREF 0."},
+		{Key: "hold", Value: tomlfile.Seconds(&d.Hold, 0, 3600, nil),
+			Doc: `Seconds from the start of a drain until all traffic is assumed to have moved; then "nvactl drain --wait" returns.`},
+	}
 }
 
 // IsRouteServer reports whether n looks like an instance of an Azure Route Server:

@@ -79,23 +79,23 @@ func DefaultBFD() BFD {
 	return BFD{Enabled: true, MinTx: 300 * time.Millisecond, MinRx: 300 * time.Millisecond, Multiplier: 3}
 }
 
-var bfdFields = []tomlfile.Field[BFD]{
-	{Key: "min-tx", Doc: "Minimum interval between packets to the neighbor, in milliseconds.",
-		Bind: func(b *BFD) tomlfile.Value { return tomlfile.Milliseconds(&b.MinTx, 10, 60000) }},
-	{Key: "min-rx", Doc: "Minimum interval between packets that the neighbor is asked to send, in milliseconds.",
-		Bind: func(b *BFD) tomlfile.Value { return tomlfile.Milliseconds(&b.MinRx, 10, 60000) }},
-	{Key: "multiplier", Doc: "How many packets in a row may be lost before the neighbor counts as down.",
-		Bind: func(b *BFD) tomlfile.Value { return tomlfile.Number(&b.Multiplier, 1, 255) }},
-	{Key: "min-ttl", Example: "254",
-		Doc: "Lowest TTL at which packets from the neighbor are accepted, over several hops (RFC 5883 5). If the neighbor " +
-			"sends with 255, as nvad and FRR do, set 255 less the routers in between. Default: 256 less ebgp-multihop, or " +
-			"any TTL for an iBGP neighbor. Over one hop, it is always 255.",
-		Bind: func(b *BFD) tomlfile.Value { return tomlfile.Number(&b.MinTTL, 1, 255) }},
-	{Key: "key-file", Example: `"bfd-keys"`,
-		Doc: "File with the keys for authentication (Meticulous Keyed SHA1, RFC 5880 6.7.4), one per line: its ID, a space, " +
-			"and 1 to 20 bytes. nvad sends with the first key and accepts all of them. A relative path is looked up in " +
-			"systemd's credentials directory. Default: no authentication.",
-		Bind: func(b *BFD) tomlfile.Value { return tomlfile.Text(&b.KeyFile, tomlfile.NotEmpty) }},
+func bfdFields(b *BFD) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "min-tx", Value: tomlfile.Milliseconds(&b.MinTx, 10, 60000),
+			Doc: "Minimum interval between packets to the neighbor, in milliseconds."},
+		{Key: "min-rx", Value: tomlfile.Milliseconds(&b.MinRx, 10, 60000),
+			Doc: "Minimum interval between packets that the neighbor is asked to send, in milliseconds."},
+		{Key: "multiplier", Value: tomlfile.Number(&b.Multiplier, 1, 255),
+			Doc: "How many packets in a row may be lost before the neighbor counts as down."},
+		{Key: "min-ttl", Value: tomlfile.Number(&b.MinTTL, 1, 255), Example: "254",
+			Doc: "Lowest TTL at which packets from the neighbor are accepted, over several hops (RFC 5883 5). If the neighbor " +
+				"sends with 255, as nvad and FRR do, set 255 less the routers in between. Default: 256 less ebgp-multihop, or " +
+				"any TTL for an iBGP neighbor. Over one hop, it is always 255."},
+		{Key: "key-file", Value: tomlfile.Text(&b.KeyFile, tomlfile.NotEmpty), Example: `"bfd-keys"`,
+			Doc: "File with the keys for authentication (Meticulous Keyed SHA1, RFC 5880 6.7.4), one per line: its ID, a space, " +
+				"and 1 to 20 bytes. nvad sends with the first key and accepts all of them. A relative path is looked up in " +
+				"systemd's credentials directory. Default: no authentication."},
+	}
 }
 
 // bfd is false, true or a table of intervals.
@@ -135,7 +135,7 @@ func (v bfd) TOML() string {
 		return "false"
 	}
 	base := DefaultBFD()
-	lines := tomlfile.Differing(&tomlfile.Printer{}, v.p, &base, bfdFields)
+	lines := (&tomlfile.Printer{}).Differing(bfdFields(v.p), bfdFields(&base))
 	if len(lines) == 0 {
 		return "true"
 	}

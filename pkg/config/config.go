@@ -89,7 +89,7 @@ func Read(path string) ([]byte, error) { return tomlfile.ReadFile(path) }
 // Parse reads a configuration; name is the file's name in errors. The error is
 // [Errors] with all faults of the file, or with the first one if it is not TOML.
 func Parse(name string, data []byte) (*Config, error) {
-	file, err := tomlfile.Parse(name, data, tomlfile.SecretKeys(settingsFields))
+	file, err := tomlfile.Parse(name, data, tomlfile.SecretKeys(settingsFields(&Settings{})))
 	if err != nil {
 		return nil, err
 	}

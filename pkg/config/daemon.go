@@ -21,29 +21,19 @@ var daemonTable = tomlfile.Single[Config, Daemon]{
 	Of: func(c *Config) *Daemon { return &c.Daemon }, Fields: daemonFields,
 }
 
-var daemonFields = []tomlfile.Field[Daemon]{
-	{
-		Key: "socket", Impact: Restart,
-		Doc:  "Path of the Unix socket on which nvactl reaches nvad.",
-		Bind: func(d *Daemon) tomlfile.Value { return tomlfile.Text(&d.Socket, checkPath) },
-	},
-	{
-		Key: "socket-group", Example: `"nvad-view"`, Impact: Restart,
-		Doc: "Group of the socket. Its members may read everything and change nothing. Default: the group of the socket's " +
-			"directory if that has the setgid bit, as the package's /run/nvad has (nvad-view); otherwise the group that nvad runs as.",
-		Bind: func(d *Daemon) tomlfile.Value { return tomlfile.Text(&d.SocketGroup, nil) },
-	},
-	{
-		Key:  "log-level",
-		Doc:  `Least severe messages to log: "debug", "info", "warn" or "error".`,
-		Bind: func(d *Daemon) tomlfile.Value { return tomlfile.OneOf(&d.LogLevel, "debug", "info", "warn", "error") },
-	},
-	{
-		Key: "preserve-fib",
-		Doc: "Keep routes and tunnels in the kernel when nvad stops, so that traffic continues during a restart. If false, " +
-			"nvad removes them when it stops.",
-		Bind: func(d *Daemon) tomlfile.Value { return tomlfile.Bool(&d.PreserveFIB) },
-	},
+func daemonFields(d *Daemon) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "socket", Value: tomlfile.Text(&d.Socket, checkPath), Impact: Restart,
+			Doc: "Path of the Unix socket on which nvactl reaches nvad."},
+		{Key: "socket-group", Value: tomlfile.Text(&d.SocketGroup, nil), Example: `"nvad-view"`, Impact: Restart,
+			Doc: "Group of the socket. Its members may read everything and change nothing. Default: the group of the socket's " +
+				"directory if that has the setgid bit, as the package's /run/nvad has (nvad-view); otherwise the group that nvad runs as."},
+		{Key: "log-level", Value: tomlfile.OneOf(&d.LogLevel, "debug", "info", "warn", "error"),
+			Doc: `Least severe messages to log: "debug", "info", "warn" or "error".`},
+		{Key: "preserve-fib", Value: tomlfile.Bool(&d.PreserveFIB),
+			Doc: "Keep routes and tunnels in the kernel when nvad stops, so that traffic continues during a restart. If false, " +
+				"nvad removes them when it stops."},
+	}
 }
 
 func checkPath(s string) error {
@@ -63,14 +53,13 @@ var limitsTable = tomlfile.Single[Config, Limits]{
 	Of: func(c *Config) *Limits { return &c.Limits }, Fields: limitsFields,
 }
 
-var limitsFields = []tomlfile.Field[Limits]{
-	{
-		Key: "memory", Example: "512",
-		Doc: "Maximum memory of nvad, in MiB. At nine tenths of it, nvad closes the session of the neighbor whose routes take " +
-			"the most memory (Cease/Out of Resources, RFC 4486); the other sessions stay up. The closed session returns " +
-			"after a minute; the pause doubles each further time, up to an hour. For Go's garbage collector, GOMEMLIMIT in " +
-			"the environment takes precedence. Default: five sixths of the memory limit of nvad's control group, or half of " +
-			"the machine's memory if that is less.",
-		Bind: func(l *Limits) tomlfile.Value { return tomlfile.Number(&l.Memory, 32, 1<<20) },
-	},
+func limitsFields(l *Limits) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "memory", Value: tomlfile.Number(&l.Memory, 32, 1<<20), Example: "512",
+			Doc: "Maximum memory of nvad, in MiB. At nine tenths of it, nvad closes the session of the neighbor whose routes take " +
+				"the most memory (Cease/Out of Resources, RFC 4486); the other sessions stay up. The closed session returns " +
+				"after a minute; the pause doubles each further time, up to an hour. For Go's garbage collector, GOMEMLIMIT in " +
+				"the environment takes precedence. Default: five sixths of the memory limit of nvad's control group, or half of " +
+				"the machine's memory if that is less."},
+	}
 }

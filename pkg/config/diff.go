@@ -42,7 +42,8 @@ func Diff(old, new *Config) []Change {
 func ByImpact(changes []Change) []Change { return tomlfile.ByImpact(changes) }
 
 func diffNeighbor(object string, a, b *Neighbor) []Change {
-	return append(tomlfile.DiffFields(object, a, b, neighborFields), tomlfile.DiffFields(object, &a.Settings, &b.Settings, settingsFields)...)
+	fields := func(n *Neighbor) []tomlfile.Field { return append(neighborFields(n), settingsFields(&n.Settings)...) }
+	return tomlfile.DiffFields(object, fields(a), fields(b))
 }
 
 func diffPolicies(old, new *Config) []Change {

@@ -21,23 +21,16 @@ var healthTable = tomlfile.Single[Config, Health]{
 	Of: func(c *Config) *Health { return &c.Health }, Fields: healthFields,
 }
 
-var healthFields = []tomlfile.Field[Health]{
-	{
-		Key: "listen", Example: `["10.0.0.4:8080"]`, Shown: true,
-		Doc: "Addresses that answer /healthz over HTTP, for the load balancer's probe: 200 if this NVA should carry traffic, " +
-			"otherwise 503 with the reasons. Default: none.",
-		Bind: func(h *Health) tomlfile.Value { return tomlfile.Listen(&h.Listen) },
-	},
-	{
-		Key: "min-established", Example: "{ route-server = 1 }", Shown: true,
-		Doc:  "For each peer-group, how many of its neighbors must be established at least.",
-		Bind: func(h *Health) tomlfile.Value { return minimums(&h.MinEstablished) },
-	},
-	{
-		Key: "tunnels", Example: `["vxlan0"]`, Shown: true,
-		Doc:  "Tunnels that must be up. If a tunnel has neighbors, at least one of them must be established.",
-		Bind: func(h *Health) tomlfile.Value { return tomlfile.Names(&h.Tunnels, tomlfile.Name) },
-	},
+func healthFields(h *Health) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "listen", Value: tomlfile.Listen(&h.Listen), Example: `["10.0.0.4:8080"]`, Shown: true,
+			Doc: "Addresses that answer /healthz over HTTP, for the load balancer's probe: 200 if this NVA should carry traffic, " +
+				"otherwise 503 with the reasons. Default: none."},
+		{Key: "min-established", Value: minimums(&h.MinEstablished), Example: "{ route-server = 1 }", Shown: true,
+			Doc: "For each peer-group, how many of its neighbors must be established at least."},
+		{Key: "tunnels", Value: tomlfile.Names(&h.Tunnels, tomlfile.Name), Example: `["vxlan0"]`, Shown: true,
+			Doc: "Tunnels that must be up. If a tunnel has neighbors, at least one of them must be established."},
+	}
 }
 
 // minimums returns a Value for a table with a positive number for each peer-group.
@@ -80,11 +73,10 @@ var metricsTable = tomlfile.Single[Config, Metrics]{
 	Of: func(c *Config) *Metrics { return &c.Metrics }, Fields: metricsFields,
 }
 
-var metricsFields = []tomlfile.Field[Metrics]{
-	{
-		Key: "listen", Example: `["127.0.0.1:9179"]`,
-		Doc: "Addresses that answer /metrics over HTTP; they may be those of health.listen. Everyone who can reach them can " +
-			"read names and counters. Default: none.",
-		Bind: func(m *Metrics) tomlfile.Value { return tomlfile.Listen(&m.Listen) },
-	},
+func metricsFields(m *Metrics) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "listen", Value: tomlfile.Listen(&m.Listen), Example: `["127.0.0.1:9179"]`,
+			Doc: "Addresses that answer /metrics over HTTP; they may be those of health.listen. Everyone who can reach them can " +
+				"read names and counters. Default: none."},
+	}
 }

@@ -12,19 +12,15 @@ import (
 var identityTable = tomlfile.Single[Config, Config]{Of: func(c *Config) *Config { return c }, Fields: identityFields}
 
 // identityFields are the keys above the first table.
-var identityFields = []tomlfile.Field[Config]{
-	{
-		Key: "asn", Example: "65001", Shown: true, Impact: Restart,
-		Doc:  "Autonomous system number (ASN) of this NVA. Required if there are neighbors.",
-		Bind: func(c *Config) tomlfile.Value { return asn(&c.ASN) },
-	},
-	{
-		Key: "router-id", Example: `"10.0.0.4"`, Impact: Restart,
-		Doc: "BGP identifier of this NVA, written as an IPv4 address: usually one of its own, but any except 0.0.0.0 that no " +
-			"neighbor uses is valid (RFC 6286). Default: local of the first tunnel that sets it; otherwise the first address " +
-			"of the first tunnel's device, or of the device with the default route.",
-		Bind: func(c *Config) tomlfile.Value { return tomlfile.Address(&c.RouterID, checkRouterID) },
-	},
+func identityFields(c *Config) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "asn", Value: asn(&c.ASN), Example: "65001", Shown: true, Impact: Restart,
+			Doc: "Autonomous system number (ASN) of this NVA. Required if there are neighbors."},
+		{Key: "router-id", Value: tomlfile.Address(&c.RouterID, checkRouterID), Example: `"10.0.0.4"`, Impact: Restart,
+			Doc: "BGP identifier of this NVA, written as an IPv4 address: usually one of its own, but any except 0.0.0.0 that no " +
+				"neighbor uses is valid (RFC 6286). Default: local of the first tunnel that sets it; otherwise the first address " +
+				"of the first tunnel's device, or of the device with the default route."},
+	}
 }
 
 // asn returns a Value for an ASN that a BGP speaker can have.

@@ -38,71 +38,37 @@ var kernelTable = tomlfile.Single[Config, Kernel]{
 	Of: func(c *Config) *Kernel { return &c.Kernel }, Fields: kernelFields,
 }
 
-var kernelFields = []tomlfile.Field[Kernel]{
-	{
-		Key: "protocol", Impact: Restart,
-		Doc:  "Protocol number of BGP routes in the kernel (rtm_protocol), by which nvad recognises its own routes.",
-		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Number(&k.Protocol, 5, 255) },
-	},
-	{
-		Key: "static-protocol", Impact: Restart,
-		Doc:  "Protocol number of static routes in the kernel. It must differ from protocol.",
-		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Number(&k.StaticProtocol, 5, 255) },
-	},
-	{
-		Key: "metric", Impact: Restart,
-		Doc:  "Metric of BGP routes in the kernel. Among the routes for a prefix, the kernel uses the one with the lowest metric.",
-		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Number(&k.Metric, 1, tomlfile.MaxUint32-1) },
-	},
-	{
-		Key: "ip-forward", Example: "true", Shown: true,
-		Doc:  "Turn on IP forwarding: net.ipv4.ip_forward and net.ipv6.conf.all.forwarding. If false, both stay as they are.",
-		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Bool(&k.IPForward) },
-	},
-	{
-		Key:  "allow-default",
-		Doc:  "Install a default route that was learned from a neighbor, beside the one from DHCP. The lower metric wins.",
-		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Bool(&k.AllowDefault) },
-	},
-	{
-		Key: "displace",
-		Doc: "Let the metric decide between nvad's routes and those of other programs for the same prefix. If false, whatever " +
-			"the metrics, nvad installs no route for a connected prefix, and no BGP route where DHCP, networkd or ip route " +
-			"has installed one.",
-		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Bool(&k.Displace) },
-	},
-	{
-		Key: "protected", Example: `["10.0.0.1"]`,
-		Doc:  "Addresses that no route may divert, besides Azure's 168.63.129.16 and 169.254.169.254.",
-		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Addresses(&k.Protected) },
-	},
-	{
-		Key:  "resolve-default",
-		Doc:  "Let next hops resolve through the default route if no other route contains them.",
-		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Bool(&k.ResolveDefault) },
-	},
-	{
-		Key: "scan-interval", Impact: Restart,
-		Doc:  "Seconds between full comparisons with the kernel. Each repairs changes by other programs that nvad has not noticed.",
-		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Seconds(&k.ScanInterval, 1, 86400, nil) },
-	},
-	{
-		Key: "nexthop-groups", Impact: Restart,
-		Doc: `Use next-hop objects of the kernel, so that many routes change in one step. "auto" does so unless ` +
-			"systemd-networkd manages a link: before version 256, a restart of networkd deletes the next-hop objects of " +
-			"other programs, and the routes with them.",
-		Bind: func(k *Kernel) tomlfile.Value { return toggle(&k.NextHopGroups) },
-	},
-	{
-		Key:  "max-paths",
-		Doc:  "Maximum number of next hops of a route (ECMP).",
-		Bind: func(k *Kernel) tomlfile.Value { return tomlfile.Number(&k.MaxPaths, 1, 256) },
-	},
-	{
-		Key: "sysctls", Example: `{ "net.ipv4.conf.all.send_redirects" = "0" }`,
-		Doc:  "Sysctls to set, by name.",
-		Bind: func(k *Kernel) tomlfile.Value { return sysctls(&k.Sysctls) },
-	},
+func kernelFields(k *Kernel) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "protocol", Value: tomlfile.Number(&k.Protocol, 5, 255), Impact: Restart,
+			Doc: "Protocol number of BGP routes in the kernel (rtm_protocol), by which nvad recognises its own routes."},
+		{Key: "static-protocol", Value: tomlfile.Number(&k.StaticProtocol, 5, 255), Impact: Restart,
+			Doc: "Protocol number of static routes in the kernel. It must differ from protocol."},
+		{Key: "metric", Value: tomlfile.Number(&k.Metric, 1, tomlfile.MaxUint32-1), Impact: Restart,
+			Doc: "Metric of BGP routes in the kernel. Among the routes for a prefix, the kernel uses the one with the lowest metric."},
+		{Key: "ip-forward", Value: tomlfile.Bool(&k.IPForward), Example: "true", Shown: true,
+			Doc: "Turn on IP forwarding: net.ipv4.ip_forward and net.ipv6.conf.all.forwarding. If false, both stay as they are."},
+		{Key: "allow-default", Value: tomlfile.Bool(&k.AllowDefault),
+			Doc: "Install a default route that was learned from a neighbor, beside the one from DHCP. The lower metric wins."},
+		{Key: "displace", Value: tomlfile.Bool(&k.Displace),
+			Doc: "Let the metric decide between nvad's routes and those of other programs for the same prefix. If false, whatever " +
+				"the metrics, nvad installs no route for a connected prefix, and no BGP route where DHCP, networkd or ip route " +
+				"has installed one."},
+		{Key: "protected", Value: tomlfile.Addresses(&k.Protected), Example: `["10.0.0.1"]`,
+			Doc: "Addresses that no route may divert, besides Azure's 168.63.129.16 and 169.254.169.254."},
+		{Key: "resolve-default", Value: tomlfile.Bool(&k.ResolveDefault),
+			Doc: "Let next hops resolve through the default route if no other route contains them."},
+		{Key: "scan-interval", Value: tomlfile.Seconds(&k.ScanInterval, 1, 86400, nil), Impact: Restart,
+			Doc: "Seconds between full comparisons with the kernel. Each repairs changes by other programs that nvad has not noticed."},
+		{Key: "nexthop-groups", Value: toggle(&k.NextHopGroups), Impact: Restart,
+			Doc: `Use next-hop objects of the kernel, so that many routes change in one step. "auto" does so unless ` +
+				"systemd-networkd manages a link: before version 256, a restart of networkd deletes the next-hop objects of " +
+				"other programs, and the routes with them."},
+		{Key: "max-paths", Value: tomlfile.Number(&k.MaxPaths, 1, 256),
+			Doc: "Maximum number of next hops of a route (ECMP)."},
+		{Key: "sysctls", Value: sysctls(&k.Sysctls), Example: `{ "net.ipv4.conf.all.send_redirects" = "0" }`,
+			Doc: "Sysctls to set, by name."},
+	}
 }
 
 // Toggle is a setting that nvad decides if it is [Auto].

@@ -58,74 +58,44 @@ func defaultMasquerade() Masquerade {
 // defaultDNAT returns a dnat without any key set.
 func defaultDNAT() DNAT { return DNAT{Protocol: "any"} }
 
-var masqueradeFields = []tomlfile.Field[Masquerade]{
-	{
-		Key: "out", Example: `"bond0"`, Required: true, Shown: true,
-		Doc:  "Device through which the packets leave. Its address replaces their source.",
-		Bind: func(m *Masquerade) tomlfile.Value { return tomlfile.Text(&m.Out, tomlfile.Interface) },
-	},
-	{
-		Key: "source", Example: `"10.0.0.0/8"`, Shown: true,
-		Doc:  `Sources to replace. Default: all of IPv4; "::/0" is all of IPv6.`,
-		Bind: func(m *Masquerade) tomlfile.Value { return tomlfile.Prefix(&m.Source) },
-	},
-	{
-		Key: "except-destinations", Example: `["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]`, Shown: true,
-		Doc:  "Destinations that see the original source. 168.63.129.16 and 169.254.169.254 always do.",
-		Bind: func(m *Masquerade) tomlfile.Value { return tomlfile.Prefixes(&m.ExceptDestinations) },
-	},
-	{
-		Key: "except-sources", Example: `["192.168.0.1/32"]`,
-		Doc:  "Sources to leave unchanged.",
-		Bind: func(m *Masquerade) tomlfile.Value { return tomlfile.Prefixes(&m.ExceptSources) },
-	},
+func masqueradeFields(m *Masquerade) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "out", Value: tomlfile.Text(&m.Out, tomlfile.Interface), Example: `"bond0"`, Required: true, Shown: true,
+			Doc: "Device through which the packets leave. Its address replaces their source."},
+		{Key: "source", Value: tomlfile.Prefix(&m.Source), Example: `"10.0.0.0/8"`, Shown: true,
+			Doc: `Sources to replace. Default: all of IPv4; "::/0" is all of IPv6.`},
+		{Key: "except-destinations", Value: tomlfile.Prefixes(&m.ExceptDestinations), Example: `["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]`, Shown: true,
+			Doc: "Destinations that see the original source. 168.63.129.16 and 169.254.169.254 always do."},
+		{Key: "except-sources", Value: tomlfile.Prefixes(&m.ExceptSources), Example: `["192.168.0.1/32"]`,
+			Doc: "Sources to leave unchanged."},
+	}
 }
 
-var snatFields = []tomlfile.Field[SNAT]{
-	{
-		Key: "source", Example: `"10.20.0.0/16"`, Required: true, Shown: true,
-		Doc:  "Sources to replace.",
-		Bind: func(s *SNAT) tomlfile.Value { return tomlfile.Prefix(&s.Source) },
-	},
-	{
-		Key: "out", Example: `"eth0"`, Required: true, Shown: true,
-		Doc:  "Device through which the packets leave.",
-		Bind: func(s *SNAT) tomlfile.Value { return tomlfile.Text(&s.Out, tomlfile.Interface) },
-	},
-	{
-		Key: "to", Example: `"10.0.0.4:1024-65535"`, Required: true, Shown: true,
-		Doc:  "New source: an address and, for TCP and UDP, the ports to choose from.",
-		Bind: func(s *SNAT) tomlfile.Value { return endpoint(&s.To) },
-	},
+func snatFields(s *SNAT) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "source", Value: tomlfile.Prefix(&s.Source), Example: `"10.20.0.0/16"`, Required: true, Shown: true,
+			Doc: "Sources to replace."},
+		{Key: "out", Value: tomlfile.Text(&s.Out, tomlfile.Interface), Example: `"eth0"`, Required: true, Shown: true,
+			Doc: "Device through which the packets leave."},
+		{Key: "to", Value: endpoint(&s.To), Example: `"10.0.0.4:1024-65535"`, Required: true, Shown: true,
+			Doc: "New source: an address and, for TCP and UDP, the ports to choose from."},
+	}
 }
 
-var dnatFields = []tomlfile.Field[DNAT]{
-	{
-		Key: "in", Example: `"eth0"`, Shown: true,
-		Doc:  "Device on which the packets arrive. Required unless destination is set.",
-		Bind: func(d *DNAT) tomlfile.Value { return tomlfile.Text(&d.In, tomlfile.Interface) },
-	},
-	{
-		Key: "destination", Example: `"10.0.0.100"`, Shown: true,
-		Doc:  "Destination to replace.",
-		Bind: func(d *DNAT) tomlfile.Value { return tomlfile.Address(&d.Destination, tomlfile.Unicast) },
-	},
-	{
-		Key: "protocol", Example: `"tcp"`, Shown: true,
-		Doc:  `"tcp", "udp" or "any". If port is set, "any" means TCP and UDP.`,
-		Bind: func(d *DNAT) tomlfile.Value { return tomlfile.OneOf(&d.Protocol, "any", "tcp", "udp") },
-	},
-	{
-		Key: "port", Example: "8080", Shown: true,
-		Doc:  `Destination port, or a range of ports ("8000-8009"). Default: all.`,
-		Bind: func(d *DNAT) tomlfile.Value { return ports(&d.Ports) },
-	},
-	{
-		Key: "to", Example: `"10.1.0.4:80"`, Required: true, Shown: true,
-		Doc: "New destination: an address, and a port unless it stays the same. A range of ports is mapped one to one, and " +
-			"must be as long as the range in port.",
-		Bind: func(d *DNAT) tomlfile.Value { return endpoint(&d.To) },
-	},
+func dnatFields(d *DNAT) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "in", Value: tomlfile.Text(&d.In, tomlfile.Interface), Example: `"eth0"`, Shown: true,
+			Doc: "Device on which the packets arrive. Required unless destination is set."},
+		{Key: "destination", Value: tomlfile.Address(&d.Destination, tomlfile.Unicast), Example: `"10.0.0.100"`, Shown: true,
+			Doc: "Destination to replace."},
+		{Key: "protocol", Value: tomlfile.OneOf(&d.Protocol, "any", "tcp", "udp"), Example: `"tcp"`, Shown: true,
+			Doc: `"tcp", "udp" or "any". If port is set, "any" means TCP and UDP.`},
+		{Key: "port", Value: ports(&d.Ports), Example: "8080", Shown: true,
+			Doc: `Destination port, or a range of ports ("8000-8009"). Default: all.`},
+		{Key: "to", Value: endpoint(&d.To), Example: `"10.1.0.4:80"`, Required: true, Shown: true,
+			Doc: "New destination: an address, and a port unless it stays the same. A range of ports is mapped one to one, and " +
+				"must be as long as the range in port."},
+	}
 }
 
 // masqueradeName returns what tells masquerades apart.

@@ -100,27 +100,22 @@ func (s *Settings) OwnASN(c *Config) uint32 {
 	return c.ASN
 }
 
-var neighborFields = []tomlfile.Field[Neighbor]{
-	{
-		Key: "address", Example: `"10.0.210.4"`, Required: true, Shown: true, Impact: SessionReset,
-		Doc:  "Address of the neighbor.",
-		Bind: func(n *Neighbor) tomlfile.Value { return tomlfile.Address(&n.Address, tomlfile.Unicast) },
-	},
-	{
-		Key: "peer-group", Example: `"route-server"`, Shown: true, Impact: SoftRefresh,
-		Doc:  "Peer-group from which the neighbor inherits. Its own keys take precedence.",
-		Bind: func(n *Neighbor) tomlfile.Value { return tomlfile.Text(&n.PeerGroup, checkName) },
-	},
-	{
-		Key: "description", Example: `"Route Server instance 0"`,
-		Doc:  "Free text, shown in tables.",
-		Bind: func(n *Neighbor) tomlfile.Value { return tomlfile.Text(&n.Description, nil) },
-	},
+func neighborFields(n *Neighbor) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "address", Value: tomlfile.Address(&n.Address, tomlfile.Unicast), Example: `"10.0.210.4"`, Required: true, Shown: true, Impact: SessionReset,
+			Doc: "Address of the neighbor."},
+		{Key: "peer-group", Value: tomlfile.Text(&n.PeerGroup, checkName), Example: `"route-server"`, Shown: true, Impact: SoftRefresh,
+			Doc: "Peer-group from which the neighbor inherits. Its own keys take precedence."},
+		{Key: "description", Value: tomlfile.Text(&n.Description, nil), Example: `"Route Server instance 0"`,
+			Doc: "Free text, shown in tables."},
+	}
 }
 
 // settingsFields are the keys that neighbors and peer-groups share, in the order of
 // the normalised form.
-var settingsFields = slices.Concat(sessionFields, pathFields, restartFields, defaultFields, limitFields, policyFields)
+func settingsFields(s *Settings) []tomlfile.Field {
+	return slices.Concat(sessionFields(s), pathFields(s), restartFields(s), defaultFields(s), limitFields(s), policyFields(s))
+}
 
 // readNeighbors reads the peer-groups first, then the neighbors that inherit from them:
 // those with a table of their own, then those that a group lists.
@@ -145,9 +140,9 @@ type neighborReader struct {
 
 func (r *neighborReader) neighbor(t *tomlfile.Table) {
 	var n Neighbor
-	tomlfile.ReadFields(t, &n, neighborFields)
+	tomlfile.ReadFields(t, neighborFields(&n))
 	n.Settings = inherited(r.cfg, n.PeerGroup)
-	tomlfile.ReadFields(t, &n.Settings, settingsFields)
+	tomlfile.ReadFields(t, settingsFields(&n.Settings))
 	t.Done()
 	r.add(n, t)
 }

@@ -7,99 +7,58 @@ import (
 )
 
 // pathFields are the keys that accept and change paths, besides policies.
-var pathFields = []tomlfile.Field[Settings]{
-	{
-		Key: "domain", Example: `"ars-hub00"`, Shown: true, Impact: SoftRefresh,
-		Doc: "Loop domain: routes learned from one neighbor of a domain are never sent to another neighbor of it. Both " +
-			`instances of a Route Server belong to one domain. "auto" names it after the /27 (IPv6: /64) of the neighbor's ` +
-			"address, which both instances share.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Text(&s.Domain, checkDomain) },
-	},
-	{
-		Key: "vnet", Example: `["10.0.0.0/16"]`, Impact: SoftRefresh,
-		Doc: "Address space of the VNet that this Route Server serves. Azure ignores routes for it and for its parts, so nvad " +
-			"holds them back.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Prefixes(&s.VNet) },
-	},
-	{
-		Key: "next-hop-self", Impact: SoftRefresh,
-		Doc:  `Send this NVA as the next hop to an iBGP neighbor: true for routes learned from eBGP neighbors, "force" for all.`,
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.BoolOr(&s.NextHopSelf, &s.NextHopSelfForce, "force") },
-	},
-	{
-		Key: "route-reflector-client", Impact: SoftRefresh,
-		Doc:  "Reflect iBGP routes to and from this iBGP neighbor (RFC 4456).",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Bool(&s.RouteReflectorClient) },
-	},
-	{
-		Key: "allowas-in", Impact: SoftRefresh,
-		Doc:  "How many times a received path may contain this NVA's own ASN.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Number(&s.AllowASIn, 0, 10) },
-	},
-	{
-		Key: "as-override", Impact: SoftRefresh,
-		Doc:  "Replace the neighbor's ASN with this NVA's in the paths sent to it, so that the neighbor does not reject them as loops.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Bool(&s.ASOverride) },
-	},
-	{
-		Key: "remove-private-as", Impact: SoftRefresh,
-		Doc: `Remove private ASNs (RFC 6996), including 65515, from the paths sent to the neighbor; "replace" overwrites each ` +
-			`with this NVA's ASN, which keeps the length. The neighbor's own ASN stays. FRR calls this "remove-private-AS all".`,
-		Bind: func(s *Settings) tomlfile.Value {
-			return tomlfile.BoolOr(&s.RemovePrivateAS, &s.ReplacePrivateAS, "replace")
-		},
-	},
-	{
-		Key: "enforce-first-as", Impact: SoftRefresh,
-		Doc:  "Reject paths of an eBGP neighbor that do not begin with its ASN.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Bool(&s.EnforceFirstAS) },
-	},
-	{
-		Key: "allow-as-sets", Impact: SoftRefresh,
-		Doc:  "Accept paths with an AS_SET, which RFC 9774 abolishes.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Bool(&s.AllowASSets) },
-	},
+func pathFields(s *Settings) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "domain", Value: tomlfile.Text(&s.Domain, checkDomain), Example: `"ars-hub00"`, Shown: true, Impact: SoftRefresh,
+			Doc: "Loop domain: routes learned from one neighbor of a domain are never sent to another neighbor of it. Both " +
+				`instances of a Route Server belong to one domain. "auto" names it after the /27 (IPv6: /64) of the neighbor's ` +
+				"address, which both instances share."},
+		{Key: "vnet", Value: tomlfile.Prefixes(&s.VNet), Example: `["10.0.0.0/16"]`, Impact: SoftRefresh,
+			Doc: "Address space of the VNet that this Route Server serves. Azure ignores routes for it and for its parts, so nvad " +
+				"holds them back."},
+		{Key: "next-hop-self", Value: tomlfile.BoolOr(&s.NextHopSelf, &s.NextHopSelfForce, "force"), Impact: SoftRefresh,
+			Doc: `Send this NVA as the next hop to an iBGP neighbor: true for routes learned from eBGP neighbors, "force" for all.`},
+		{Key: "route-reflector-client", Value: tomlfile.Bool(&s.RouteReflectorClient), Impact: SoftRefresh,
+			Doc: "Reflect iBGP routes to and from this iBGP neighbor (RFC 4456)."},
+		{Key: "allowas-in", Value: tomlfile.Number(&s.AllowASIn, 0, 10), Impact: SoftRefresh,
+			Doc: "How many times a received path may contain this NVA's own ASN."},
+		{Key: "as-override", Value: tomlfile.Bool(&s.ASOverride), Impact: SoftRefresh,
+			Doc: "Replace the neighbor's ASN with this NVA's in the paths sent to it, so that the neighbor does not reject them as loops."},
+		{Key: "remove-private-as", Value: tomlfile.BoolOr(&s.RemovePrivateAS, &s.ReplacePrivateAS, "replace"), Impact: SoftRefresh,
+			Doc: `Remove private ASNs (RFC 6996), including 65515, from the paths sent to the neighbor; "replace" overwrites each ` +
+				`with this NVA's ASN, which keeps the length. The neighbor's own ASN stays. FRR calls this "remove-private-AS all".`},
+		{Key: "enforce-first-as", Value: tomlfile.Bool(&s.EnforceFirstAS), Impact: SoftRefresh,
+			Doc: "Reject paths of an eBGP neighbor that do not begin with its ASN."},
+		{Key: "allow-as-sets", Value: tomlfile.Bool(&s.AllowASSets), Impact: SoftRefresh,
+			Doc: "Accept paths with an AS_SET, which RFC 9774 abolishes."},
+	}
 }
 
 // defaultFields are the keys of the default route to a neighbor.
-var defaultFields = []tomlfile.Field[Settings]{
-	{
-		Key: "default-originate", Impact: SoftRefresh,
-		Doc:  "Send a default route, whether or not the table has one. It bypasses export policy.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Bool(&s.DefaultOriginate) },
-	},
-	{
-		Key: "default-originate-map", Example: `"tag-own"`, Impact: SoftRefresh,
-		Doc:  "Route-map that sets the attributes of this default route, or denies it.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Text(&s.DefaultOriginateMap, checkName) },
-	},
+func defaultFields(s *Settings) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "default-originate", Value: tomlfile.Bool(&s.DefaultOriginate), Impact: SoftRefresh,
+			Doc: "Send a default route, whether or not the table has one. It bypasses export policy."},
+		{Key: "default-originate-map", Value: tomlfile.Text(&s.DefaultOriginateMap, checkName), Example: `"tag-own"`, Impact: SoftRefresh,
+			Doc: "Route-map that sets the attributes of this default route, or denies it."},
+	}
 }
 
 // policyFields are the keys of policy.
-var policyFields = []tomlfile.Field[Settings]{
-	{
-		Key: "weight", Impact: SoftRefresh,
-		Doc:  "Preference of the neighbor's routes on this NVA, compared before everything else; the highest wins. It is never sent.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Number(&s.Weight, 0, tomlfile.MaxUint16) },
-	},
-	{
-		Key: "role", Example: `"provider"`, Impact: SessionReset,
-		Doc: "Role of the neighbor towards this NVA (RFC 9234): " + tomlfile.OrList(roles) +
-			". Both ends announce their roles and must agree. Routes from providers, peers and route servers are then sent " +
-			"to customers only (Only to Customer).",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.OneOf(&s.Role, roles...) },
-	},
-	{
-		Key: "import", Example: `{ deny-asns = "reserved" }`, Shown: true, Impact: SoftRefresh,
-		Doc: `Which routes to accept: "accept", "deny", or a table of deny-asns, prefix-list, as-path-list and route-map. ` +
-			`Default: "accept" for iBGP, "deny" for eBGP (RFC 8212).`,
-		Bind: func(s *Settings) tomlfile.Value { return chain(&s.Import) },
-	},
-	{
-		Key: "export", Example: `{ prefix-list = "rs-hub00", route-map = "to-azure" }`, Shown: true, Impact: SoftRefresh,
-		Doc:  "Which routes to send; the values and the default are those of import.",
-		Bind: func(s *Settings) tomlfile.Value { return chain(&s.Export) },
-	},
+func policyFields(s *Settings) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "weight", Value: tomlfile.Number(&s.Weight, 0, tomlfile.MaxUint16), Impact: SoftRefresh,
+			Doc: "Preference of the neighbor's routes on this NVA, compared before everything else; the highest wins. It is never sent."},
+		{Key: "role", Value: tomlfile.OneOf(&s.Role, roles...), Example: `"provider"`, Impact: SessionReset,
+			Doc: "Role of the neighbor towards this NVA (RFC 9234): " + tomlfile.OrList(roles) +
+				". Both ends announce their roles and must agree. Routes from providers, peers and route servers are then sent " +
+				"to customers only (Only to Customer)."},
+		{Key: "import", Value: chain(&s.Import), Example: `{ deny-asns = "reserved" }`, Shown: true, Impact: SoftRefresh,
+			Doc: `Which routes to accept: "accept", "deny", or a table of deny-asns, prefix-list, as-path-list and route-map. ` +
+				`Default: "accept" for iBGP, "deny" for eBGP (RFC 8212).`},
+		{Key: "export", Value: chain(&s.Export), Example: `{ prefix-list = "rs-hub00", route-map = "to-azure" }`, Shown: true, Impact: SoftRefresh,
+			Doc: "Which routes to send; the values and the default are those of import."},
+	}
 }
 
 // roles lists the roles of RFC 9234.
@@ -112,15 +71,17 @@ func checkDomain(s string) error {
 	return checkName(s)
 }
 
-var chainFields = []tomlfile.Field[policy.Chain]{
-	{Key: "deny-asns", Example: `"reserved"`, Doc: `Deny paths with an ASN that is "reserved", "private", or either if both are listed.`,
-		Bind: func(c *policy.Chain) tomlfile.Value { return tomlfile.Words(&c.DenyASNs, true, "reserved", "private") }},
-	{Key: "prefix-list", Example: `"rs-hub00"`, Doc: "Deny prefixes that this list does not permit.",
-		Bind: func(c *policy.Chain) tomlfile.Value { return tomlfile.Text(&c.PrefixList, checkName) }},
-	{Key: "as-path-list", Example: `"azure-asns"`, Doc: "Deny paths that this list does not permit.",
-		Bind: func(c *policy.Chain) tomlfile.Value { return tomlfile.Text(&c.ASPathList, checkName) }},
-	{Key: "route-map", Example: `"to-azure"`, Doc: "Run this route-map.",
-		Bind: func(c *policy.Chain) tomlfile.Value { return tomlfile.Text(&c.RouteMap, checkName) }},
+func chainFields(c *policy.Chain) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "deny-asns", Value: tomlfile.Words(&c.DenyASNs, true, "reserved", "private"), Example: `"reserved"`,
+			Doc: `Deny paths with an ASN that is "reserved", "private", or either if both are listed.`},
+		{Key: "prefix-list", Value: tomlfile.Text(&c.PrefixList, checkName), Example: `"rs-hub00"`,
+			Doc: "Deny prefixes that this list does not permit."},
+		{Key: "as-path-list", Value: tomlfile.Text(&c.ASPathList, checkName), Example: `"azure-asns"`,
+			Doc: "Deny paths that this list does not permit."},
+		{Key: "route-map", Value: tomlfile.Text(&c.RouteMap, checkName), Example: `"to-azure"`,
+			Doc: "Run this route-map."},
+	}
 }
 
 // chain returns a Value for import or export: a word, or a table of lists.

@@ -9,103 +9,54 @@ import (
 )
 
 // sessionFields are the keys of the BGP session itself.
-var sessionFields = []tomlfile.Field[Settings]{
-	{
-		Key: "remote-asn", Example: "65515", Shown: true, Impact: SessionReset,
-		Doc:  "ASN of the neighbor. Required in the neighbor or its peer-group.",
-		Bind: func(s *Settings) tomlfile.Value { return asn(&s.RemoteASN) },
-	},
-	{
-		Key: "local-asn", Example: "65002", Impact: SessionReset,
-		Doc:  "ASN to use towards this neighbor instead of asn.",
-		Bind: func(s *Settings) tomlfile.Value { return asn(&s.LocalASN) },
-	},
-	{
-		Key: "local-address", Example: `"10.0.0.4"`, Impact: SessionReset,
-		Doc:  "Source address of the session. Default: chosen by the kernel.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Address(&s.LocalAddress, tomlfile.Unicast) },
-	},
-	{
-		Key: "port", Impact: SessionReset,
-		Doc:  "TCP port of the neighbor.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Number(&s.Port, 1, tomlfile.MaxUint16) },
-	},
-	{
-		Key: "passive", Impact: SessionReset,
-		Doc:  "Wait for the neighbor to connect, instead of connecting to it.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Bool(&s.Passive) },
-	},
-	{
-		Key: "shutdown", Impact: SessionReset,
-		Doc:  "Keep the session down.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Bool(&s.Shutdown) },
-	},
-	{
-		Key: "ebgp-multihop", Example: "255", Shown: true, Impact: SessionReset,
-		Doc:  "TTL towards an eBGP neighbor that is not in a connected subnet. Route Server needs 2 or more.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Number(&s.EBGPMultihop, 1, 255) },
-	},
-	{
-		Key: "ttl-security", Impact: SessionReset,
-		Doc:  "Drop packets from more than this many hops away (RFC 5082); 0 accepts any distance. Excludes ebgp-multihop.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Number(&s.TTLSecurity, 0, 254) },
-	},
-	{
-		Key: "password", Example: `"secret"`, Impact: SessionReset,
-		Doc:  "TCP-MD5 key, 1 to 80 bytes, the same at both ends.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Secret(&s.Password, CheckPassword) },
-	},
-	{
-		Key: "password-file", Example: `"bgp-key"`, Impact: SessionReset,
-		Doc:  "File with the TCP-MD5 key. A relative path is looked up in systemd's credentials directory.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Text(&s.PasswordFile, tomlfile.NotEmpty) },
-	},
-	{
-		Key: "hold-time", Impact: SessionReset,
-		Doc: "Seconds without a message after which the session is closed; 0 never closes it. The shorter hold time of both " +
-			"ends applies.",
-		Bind: func(s *Settings) tomlfile.Value {
-			return tomlfile.Seconds(&s.HoldTime, 0, tomlfile.MaxUint16, checkHoldTime)
-		},
-	},
-	{
-		Key: "keepalive", Example: "60", Impact: SessionReset,
-		Doc:  "Seconds between keepalive messages. Default: a third of hold-time.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Seconds(&s.Keepalive, 1, tomlfile.MaxUint16/3, nil) },
-	},
-	{
-		Key: "bfd", Example: "{ min-tx = 100, min-rx = 100 }",
-		Doc: "Watch the neighbor with BFD (RFC 5880): true, or a table of min-tx and min-rx in milliseconds (300), multiplier " +
-			"(3), min-ttl and key-file. When the neighbor stops answering, its routes are removed at once, whatever " +
-			"graceful-restart says.",
-		Bind: func(s *Settings) tomlfile.Value { return bfd{&s.BFD} },
-	},
-	{
-		Key: "families", Example: `["ipv4"]`, Impact: SessionReset,
-		Doc:  `Address families: "ipv4", "ipv6" or both. Default: the family of the neighbor's address.`,
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Words(&s.Families, false, "ipv4", "ipv6") },
-	},
+func sessionFields(s *Settings) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "remote-asn", Value: asn(&s.RemoteASN), Example: "65515", Shown: true, Impact: SessionReset,
+			Doc: "ASN of the neighbor. Required in the neighbor or its peer-group."},
+		{Key: "local-asn", Value: asn(&s.LocalASN), Example: "65002", Impact: SessionReset,
+			Doc: "ASN to use towards this neighbor instead of asn."},
+		{Key: "local-address", Value: tomlfile.Address(&s.LocalAddress, tomlfile.Unicast), Example: `"10.0.0.4"`, Impact: SessionReset,
+			Doc: "Source address of the session. Default: chosen by the kernel."},
+		{Key: "port", Value: tomlfile.Number(&s.Port, 1, tomlfile.MaxUint16), Impact: SessionReset,
+			Doc: "TCP port of the neighbor."},
+		{Key: "passive", Value: tomlfile.Bool(&s.Passive), Impact: SessionReset,
+			Doc: "Wait for the neighbor to connect, instead of connecting to it."},
+		{Key: "shutdown", Value: tomlfile.Bool(&s.Shutdown), Impact: SessionReset,
+			Doc: "Keep the session down."},
+		{Key: "ebgp-multihop", Value: tomlfile.Number(&s.EBGPMultihop, 1, 255), Example: "255", Shown: true, Impact: SessionReset,
+			Doc: "TTL towards an eBGP neighbor that is not in a connected subnet. Route Server needs 2 or more."},
+		{Key: "ttl-security", Value: tomlfile.Number(&s.TTLSecurity, 0, 254), Impact: SessionReset,
+			Doc: "Drop packets from more than this many hops away (RFC 5082); 0 accepts any distance. Excludes ebgp-multihop."},
+		{Key: "password", Value: tomlfile.Secret(&s.Password, CheckPassword), Example: `"secret"`, Impact: SessionReset,
+			Doc: "TCP-MD5 key, 1 to 80 bytes, the same at both ends."},
+		{Key: "password-file", Value: tomlfile.Text(&s.PasswordFile, tomlfile.NotEmpty), Example: `"bgp-key"`, Impact: SessionReset,
+			Doc: "File with the TCP-MD5 key. A relative path is looked up in systemd's credentials directory."},
+		{Key: "hold-time", Value: tomlfile.Seconds(&s.HoldTime, 0, tomlfile.MaxUint16, checkHoldTime), Impact: SessionReset,
+			Doc: "Seconds without a message after which the session is closed; 0 never closes it. The shorter hold time of both " +
+				"ends applies."},
+		{Key: "keepalive", Value: tomlfile.Seconds(&s.Keepalive, 1, tomlfile.MaxUint16/3, nil), Example: "60", Impact: SessionReset,
+			Doc: "Seconds between keepalive messages. Default: a third of hold-time."},
+		{Key: "bfd", Value: bfd{&s.BFD}, Example: "{ min-tx = 100, min-rx = 100 }",
+			Doc: "Watch the neighbor with BFD (RFC 5880): true, or a table of min-tx and min-rx in milliseconds (300), multiplier " +
+				"(3), min-ttl and key-file. When the neighbor stops answering, its routes are removed at once, whatever " +
+				"graceful-restart says."},
+		{Key: "families", Value: tomlfile.Words(&s.Families, false, "ipv4", "ipv6"), Example: `["ipv4"]`, Impact: SessionReset,
+			Doc: `Address families: "ipv4", "ipv6" or both. Default: the family of the neighbor's address.`},
+	}
 }
 
 // restartFields are the keys of graceful restart.
-var restartFields = []tomlfile.Field[Settings]{
-	{
-		Key: "graceful-restart", Impact: SessionReset,
-		Doc:  "Negotiate graceful restart (RFC 4724), so that routes survive a restart of either side.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Bool(&s.GracefulRestart) },
-	},
-	{
-		Key: "restart-time", Impact: SessionReset,
-		Doc:  "Seconds for which the neighbor is asked to keep routes while nvad restarts.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Seconds(&s.RestartTime, 1, 4095, nil) },
-	},
-	{
-		Key: "stalepath-time",
-		Doc: "Maximum time in seconds for which the routes of a restarting neighbor are kept until it announces them again. " +
-			"The neighbor may ask for up to 4095, and until then traffic may go to a router that is gone. The default, three " +
-			"times the usual restart time, is enough for a large table.",
-		Bind: func(s *Settings) tomlfile.Value { return tomlfile.Seconds(&s.StalePathTime, 1, 4095, nil) },
-	},
+func restartFields(s *Settings) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "graceful-restart", Value: tomlfile.Bool(&s.GracefulRestart), Impact: SessionReset,
+			Doc: "Negotiate graceful restart (RFC 4724), so that routes survive a restart of either side."},
+		{Key: "restart-time", Value: tomlfile.Seconds(&s.RestartTime, 1, 4095, nil), Impact: SessionReset,
+			Doc: "Seconds for which the neighbor is asked to keep routes while nvad restarts."},
+		{Key: "stalepath-time", Value: tomlfile.Seconds(&s.StalePathTime, 1, 4095, nil),
+			Doc: "Maximum time in seconds for which the routes of a restarting neighbor are kept until it announces them again. " +
+				"The neighbor may ask for up to 4095, and until then traffic may go to a router that is gone. The default, three " +
+				"times the usual restart time, is enough for a large table."},
+	}
 }
 
 // maxPassword is the longest key that Linux accepts (TCP_MD5SIG_MAXKEYLEN).

@@ -22,23 +22,16 @@ var nicTable = tomlfile.Array[Config, NIC]{
 	Name: func(n *NIC) string { return n.Device }, Fields: nicFields,
 }
 
-var nicFields = []tomlfile.Field[NIC]{
-	{
-		Key: "device", Example: `"eth1"`, Required: true, Shown: true,
-		Doc:  "Device of the NIC. It may appear after nvad has started.",
-		Bind: func(n *NIC) tomlfile.Value { return tomlfile.Text(&n.Device, tomlfile.Interface) },
-	},
-	{
-		Key: "table", Example: "16801",
-		Doc: "Routing table for the answers; no other program may use it for 168.63.129.16. Default: 16800 plus the number at " +
-			"the end of the name of device, of which the last four digits count.",
-		Bind: func(n *NIC) tomlfile.Value { return tomlfile.Number(&n.Table, 1, tomlfile.MaxUint32) },
-	},
-	{
-		Key: "gateway", Example: `"10.0.1.1"`,
-		Doc:  "Gateway of the NIC's subnet. Default: the subnet's first address, as in every VNet.",
-		Bind: func(n *NIC) tomlfile.Value { return tomlfile.Address(&n.Gateway, tomlfile.Unicast4) },
-	},
+func nicFields(n *NIC) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "device", Value: tomlfile.Text(&n.Device, tomlfile.Interface), Example: `"eth1"`, Required: true, Shown: true,
+			Doc: "Device of the NIC. It may appear after nvad has started."},
+		{Key: "table", Value: tomlfile.Number(&n.Table, 1, tomlfile.MaxUint32), Example: "16801",
+			Doc: "Routing table for the answers; no other program may use it for 168.63.129.16. Default: 16800 plus the number at " +
+				"the end of the name of device, of which the last four digits count."},
+		{Key: "gateway", Value: tomlfile.Address(&n.Gateway, tomlfile.Unicast4), Example: `"10.0.1.1"`,
+			Doc: "Gateway of the NIC's subnet. Default: the subnet's first address, as in every VNet."},
+	}
 }
 
 // firstTable is the table of eth0.

@@ -44,53 +44,38 @@ var redistributeTable = tomlfile.Array[Config, Redistribute]{
 	Name: func(r *Redistribute) string { return r.Source }, Fields: redistributeFields,
 }
 
-var networkFields = []tomlfile.Field[Network]{
-	{
-		Key: "prefix", Example: `"10.20.0.0/16"`, Required: true, Shown: true,
-		Doc:  "Prefix to originate, whether or not the kernel has a route for it.",
-		Bind: func(n *Network) tomlfile.Value { return tomlfile.Prefix(&n.Prefix) },
-	},
-	{
-		Key: "route-map", Example: `"tag-own"`, Shown: true,
-		Doc:  "Route-map that sets the attributes of the route, or denies it.",
-		Bind: func(n *Network) tomlfile.Value { return tomlfile.Text(&n.RouteMap, checkName) },
-	},
+func networkFields(n *Network) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "prefix", Value: tomlfile.Prefix(&n.Prefix), Example: `"10.20.0.0/16"`, Required: true, Shown: true,
+			Doc: "Prefix to originate, whether or not the kernel has a route for it."},
+		{Key: "route-map", Value: tomlfile.Text(&n.RouteMap, checkName), Example: `"tag-own"`, Shown: true,
+			Doc: "Route-map that sets the attributes of the route, or denies it."},
+	}
 }
 
-var aggregateFields = []tomlfile.Field[Aggregate]{
-	{
-		Key: "prefix", Example: `"10.16.0.0/12"`, Required: true, Shown: true,
-		Doc:  "Prefix to originate while there is a valid route to a part of it.",
-		Bind: func(a *Aggregate) tomlfile.Value { return tomlfile.Prefix(&a.Prefix) },
-	},
-	{
-		Key:  "summary-only",
-		Doc:  "Advertise only the aggregate, not its parts.",
-		Bind: func(a *Aggregate) tomlfile.Value { return tomlfile.Bool(&a.SummaryOnly) },
-	},
-	{
-		Key: "route-map", Example: `"tag-own"`,
-		Doc:  "Route-map that sets the attributes of the route, or denies it.",
-		Bind: func(a *Aggregate) tomlfile.Value { return tomlfile.Text(&a.RouteMap, checkName) },
-	},
+func aggregateFields(a *Aggregate) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "prefix", Value: tomlfile.Prefix(&a.Prefix), Example: `"10.16.0.0/12"`, Required: true, Shown: true,
+			Doc: "Prefix to originate while there is a valid route to a part of it."},
+		{Key: "summary-only", Value: tomlfile.Bool(&a.SummaryOnly),
+			Doc: "Advertise only the aggregate, not its parts."},
+		{Key: "route-map", Value: tomlfile.Text(&a.RouteMap, checkName), Example: `"tag-own"`,
+			Doc: "Route-map that sets the attributes of the route, or denies it."},
+	}
 }
 
 // redistributable lists the sources whose routes can be originated.
 var redistributable = []string{"connected", "static", "kernel"}
 
-var redistributeFields = []tomlfile.Field[Redistribute]{
-	{
-		Key: "source", Example: `"static"`, Required: true, Shown: true,
-		Doc: `"connected": subnets of this machine's interfaces. "static": active static routes of this file. "kernel": ` +
-			"routes of other programs, including the default route. Link-local prefixes are never originated.",
-		Bind: func(r *Redistribute) tomlfile.Value { return tomlfile.OneOf(&r.Source, redistributable...) },
-	},
-	{
-		Key: "route-map", Example: `"tag-own"`, Shown: true,
-		Doc: "Route-map that sets the attributes of the routes, or denies them. Their MED is the metric in the kernel or, for " +
-			"static routes, the metric in this file.",
-		Bind: func(r *Redistribute) tomlfile.Value { return tomlfile.Text(&r.RouteMap, checkName) },
-	},
+func redistributeFields(r *Redistribute) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "source", Value: tomlfile.OneOf(&r.Source, redistributable...), Example: `"static"`, Required: true, Shown: true,
+			Doc: `"connected": subnets of this machine's interfaces. "static": active static routes of this file. "kernel": ` +
+				"routes of other programs, including the default route. Link-local prefixes are never originated."},
+		{Key: "route-map", Value: tomlfile.Text(&r.RouteMap, checkName), Example: `"tag-own"`, Shown: true,
+			Doc: "Route-map that sets the attributes of the routes, or denies them. Their MED is the metric in the kernel or, for " +
+				"static routes, the metric in this file."},
+	}
 }
 
 func (v *checker) originated() {

@@ -20,18 +20,14 @@ type Group struct {
 const listKey = "neighbors"
 
 // groupFields are the keys that only a peer-group has.
-var groupFields = []tomlfile.Field[Group]{
-	{
-		Key: "preset", Example: `"azure-route-server"`,
-		Doc: "Kind of the neighbors, which sets everything that such a neighbor needs: " + tomlfile.OrList(presetNames()) +
-			". Keys set here or in a neighbor take precedence. `nvactl config show --expanded` shows all that a preset sets.",
-		Bind: func(g *Group) tomlfile.Value { return tomlfile.OneOf(&g.Preset, presetNames()...) },
-	},
-	{
-		Key: listKey, Example: `["10.0.210.4", "10.0.210.5"]`,
-		Doc:  "Addresses of neighbors that need no table of their own.",
-		Bind: func(g *Group) tomlfile.Value { return tomlfile.Addresses(&g.Listed) },
-	},
+func groupFields(g *Group) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "preset", Value: tomlfile.OneOf(&g.Preset, presetNames()...), Example: `"azure-route-server"`,
+			Doc: "Kind of the neighbors, which sets everything that such a neighbor needs: " + tomlfile.OrList(presetNames()) +
+				". Keys set here or in a neighbor take precedence. `nvactl config show --expanded` shows all that a preset sets."},
+		{Key: listKey, Value: tomlfile.Addresses(&g.Listed), Example: `["10.0.210.4", "10.0.210.5"]`,
+			Doc: "Addresses of neighbors that need no table of their own."},
+	}
 }
 
 func (r *neighborReader) group(name string, c tomlfile.Cell) {
@@ -41,9 +37,9 @@ func (r *neighborReader) group(name string, c tomlfile.Cell) {
 		return
 	}
 	g := Group{Name: name}
-	tomlfile.ReadFields(t, &g, groupFields)
+	tomlfile.ReadFields(t, groupFields(&g))
 	g.Settings = presetSettings(g.Preset)
-	tomlfile.ReadFields(t, &g.Settings, settingsFields)
+	tomlfile.ReadFields(t, settingsFields(&g.Settings))
 	t.Done()
 	if r.cfg.Groups == nil {
 		r.cfg.Groups = map[string]Group{}

@@ -30,8 +30,8 @@ func printGroups(p *tomlfile.Printer, cfg *Config) {
 	for _, name := range tomlfile.SortedKeys(cfg.Groups) {
 		g := cfg.Groups[name]
 		base := presetSettings(g.Preset)
-		lines := tomlfile.Differing(p, &g, &Group{}, groupFields)
-		p.Section("[peer-group."+tomlfile.QuoteKey(name)+"]", append(lines, tomlfile.Differing(p, &g.Settings, &base, settingsFields)...))
+		lines := p.Differing(groupFields(&g), groupFields(&Group{}))
+		p.Section("[peer-group."+tomlfile.QuoteKey(name)+"]", append(lines, p.Differing(settingsFields(&g.Settings), settingsFields(&base))...))
 	}
 }
 
@@ -40,12 +40,12 @@ func printNeighbors(p *tomlfile.Printer, cfg *Config) {
 		if slices.Contains(cfg.Groups[n.PeerGroup].Listed, n.Address) {
 			continue
 		}
-		lines := tomlfile.Differing(p, &n, &Neighbor{}, neighborFields)
+		lines := p.Differing(neighborFields(&n), neighborFields(&Neighbor{}))
 		base := cfg.settingsIfSilent(&n)
 		if n.PasswordFile != "" {
 			n.Password = "" // it was read from that file
 		}
-		p.Section("[[neighbor]]", append(lines, tomlfile.Differing(p, &n.Settings, &base, settingsFields)...))
+		p.Section("[[neighbor]]", append(lines, p.Differing(settingsFields(&n.Settings), settingsFields(&base))...))
 	}
 }
 
@@ -73,7 +73,7 @@ func printPolicies(p *tomlfile.Printer, cfg *Config) {
 		for _, clause := range cfg.Policies.RouteMaps[name] {
 			base := policy.Clause{Seq: numbers.next(), Permit: !clause.Permit}
 			numbers.take(clause.Seq)
-			p.Section("[[route-map."+tomlfile.QuoteKey(name)+"]]", tomlfile.Differing(p, &clause, &base, clauseFields))
+			p.Section("[[route-map."+tomlfile.QuoteKey(name)+"]]", p.Differing(clauseFields(&clause), clauseFields(&base)))
 		}
 	}
 }

@@ -25,38 +25,22 @@ var staticTable = tomlfile.Array[Config, Static]{
 	Of: func(c *Config) *[]Static { return &c.Statics }, Name: staticName, Fields: staticFields,
 }
 
-var staticFields = []tomlfile.Field[Static]{
-	{
-		Key: "prefix", Example: `"10.0.210.0/24"`, Required: true, Shown: true,
-		Doc:  "Destination.",
-		Bind: func(s *Static) tomlfile.Value { return tomlfile.Prefix(&s.Prefix) },
-	},
-	{
-		Key: "via", Example: `"10.0.0.1"`, Shown: true,
-		Doc:  "Gateway. Set exactly one of via, device and blackhole; only device may be set together with via.",
-		Bind: func(s *Static) tomlfile.Value { return tomlfile.Address(&s.Via, tomlfile.Unicast) },
-	},
-	{
-		Key: "device", Example: `"eth0"`,
-		Doc:  "Device of the gateway or, without via, of an on-link route.",
-		Bind: func(s *Static) tomlfile.Value { return tomlfile.Text(&s.Device, tomlfile.Interface) },
-	},
-	{
-		Key:  "blackhole",
-		Doc:  "Drop the packets.",
-		Bind: func(s *Static) tomlfile.Value { return tomlfile.Bool(&s.Blackhole) },
-	},
-	{
-		Key: "metric",
-		Doc: "Metric in the kernel; 0 means kernel.metric. Of several routes for a prefix, nvad installs the one with the " +
-			"lowest metric whose gateway is reachable.",
-		Bind: func(s *Static) tomlfile.Value { return tomlfile.Number(&s.Metric, 0, tomlfile.MaxUint32-1) },
-	},
-	{
-		Key: "source", Example: `"10.0.0.4"`,
-		Doc:  "Preferred source address of this NVA's own packets.",
-		Bind: func(s *Static) tomlfile.Value { return tomlfile.Address(&s.Source, tomlfile.Unicast) },
-	},
+func staticFields(s *Static) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "prefix", Value: tomlfile.Prefix(&s.Prefix), Example: `"10.0.210.0/24"`, Required: true, Shown: true,
+			Doc: "Destination."},
+		{Key: "via", Value: tomlfile.Address(&s.Via, tomlfile.Unicast), Example: `"10.0.0.1"`, Shown: true,
+			Doc: "Gateway. Set exactly one of via, device and blackhole; only device may be set together with via."},
+		{Key: "device", Value: tomlfile.Text(&s.Device, tomlfile.Interface), Example: `"eth0"`,
+			Doc: "Device of the gateway or, without via, of an on-link route."},
+		{Key: "blackhole", Value: tomlfile.Bool(&s.Blackhole),
+			Doc: "Drop the packets."},
+		{Key: "metric", Value: tomlfile.Number(&s.Metric, 0, tomlfile.MaxUint32-1),
+			Doc: "Metric in the kernel; 0 means kernel.metric. Of several routes for a prefix, nvad installs the one with the " +
+				"lowest metric whose gateway is reachable."},
+		{Key: "source", Value: tomlfile.Address(&s.Source, tomlfile.Unicast), Example: `"10.0.0.4"`,
+			Doc: "Preferred source address of this NVA's own packets."},
+	}
 }
 
 // staticName returns prefix and metric, by which the kernel tells routes apart.

@@ -54,83 +54,43 @@ var tunnelTable = tomlfile.Array[Config, Tunnel]{
 	Name: func(t *Tunnel) string { return t.Name }, Fields: tunnelFields,
 }
 
-var tunnelFields = []tomlfile.Field[Tunnel]{
-	{
-		Key: "name", Example: `"vxlan0"`, Required: true, Shown: true, Impact: DeviceRecreated,
-		Doc:  "Name of the VXLAN device that nvad creates.",
-		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Text(&t.Name, tomlfile.Interface) },
-	},
-	{
-		Key: "vni", Example: "77", Required: true, Shown: true, Impact: DeviceRecreated,
-		Doc:  "VXLAN network identifier.",
-		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Number(&t.VNI, 1, 1<<24-1) },
-	},
-	{
-		Key: "device", Example: `"eth0"`, Shown: true, Impact: DeviceRecreated,
-		Doc:  "Underlay device. Required unless local is set.",
-		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Text(&t.Device, tomlfile.Interface) },
-	},
-	{
-		Key: "local", Example: `"10.0.0.4"`, Impact: DeviceRecreated,
-		Doc:  "Source address of the outer packets. Default: the first address of device.",
-		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Address(&t.Local, tomlfile.Unicast) },
-	},
-	{
-		Key: "remotes", Example: `["10.10.0.4"]`, Shown: true,
-		Doc:  "Underlay addresses of the other ends.",
-		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Addresses(&t.Remotes) },
-	},
-	{
-		Key: "peers", Example: `["10.10.0.4=169.254.0.2"]`,
-		Doc: "Which address in the tunnel belongs to which remote. nvad drops packets, ARP too, that claim such an address " +
-			"but come from another remote. With a single remote, all addresses belong to it.",
-		Bind: func(t *Tunnel) tomlfile.Value { return tunnelPeers(&t.Peers) },
-	},
-	{
-		Key: "group", Example: `"239.1.1.1"`, Impact: DeviceRecreated,
-		Doc: "Multicast group to use instead of remotes. Azure does not carry multicast. Everyone who can reach the group can " +
-			"join the tunnel: protect its neighbors with a password.",
-		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Address(&t.Group, tomlfile.Multicast) },
-	},
-	{
-		Key: "port", Impact: DeviceRecreated,
-		Doc:  "UDP destination port.",
-		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Number(&t.Port, 1, tomlfile.MaxUint16) },
-	},
-	{
-		Key: "mtu", Example: "1450",
-		Doc:  "MTU of the device, in bytes. Default: the underlay's MTU less the encapsulation.",
-		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Number(&t.MTU, 576, 65535) },
-	},
-	{
-		Key: "mss-clamp",
-		Doc: `Maximum segment size of TCP connections through the tunnel, in bytes: a number, "auto" for what fits the MTU, ` +
-			`or "off" to leave it unchanged.`,
-		Bind: func(t *Tunnel) tomlfile.Value { return mssClamp(&t.MSSClamp) },
-	},
-	{
-		Key: "ttl", Impact: DeviceRecreated,
-		Doc:  "TTL of the outer packets; 0 leaves it to the kernel.",
-		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Number(&t.TTL, 0, 255) },
-	},
-	{
-		Key: "learning", Impact: DeviceRecreated,
-		Doc: "Learn from received packets which remote has which MAC address. nvad knows the MAC addresses of remotes that " +
-			"run nvad. Without learning, a packet to a remote that does not run nvad is sent to all remotes.",
-		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.Bool(&t.Learning) },
-	},
-	{
-		Key: "address", Example: `"169.254.0.1/24"`, Shown: true,
-		Doc:  "Address of the device with its prefix length, or a list of them.",
-		Bind: func(t *Tunnel) tomlfile.Value { return tomlfile.InterfaceAddresses(&t.Addresses) },
-	},
-	{
-		Key: "bfd", Example: "{ min-tx = 100, min-rx = 100 }",
-		Doc: "Watch the far ends with single-hop BFD within the tunnel (RFC 5881): true, or a table as for a neighbor. Far " +
-			"ends are the gateways of static routes that lie in a subnet of address. When one stops answering, its routes " +
-			"are removed from the kernel.",
-		Bind: func(t *Tunnel) tomlfile.Value { return bfd{&t.BFD} },
-	},
+func tunnelFields(t *Tunnel) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "name", Value: tomlfile.Text(&t.Name, tomlfile.Interface), Example: `"vxlan0"`, Required: true, Shown: true, Impact: DeviceRecreated,
+			Doc: "Name of the VXLAN device that nvad creates."},
+		{Key: "vni", Value: tomlfile.Number(&t.VNI, 1, 1<<24-1), Example: "77", Required: true, Shown: true, Impact: DeviceRecreated,
+			Doc: "VXLAN network identifier."},
+		{Key: "device", Value: tomlfile.Text(&t.Device, tomlfile.Interface), Example: `"eth0"`, Shown: true, Impact: DeviceRecreated,
+			Doc: "Underlay device. Required unless local is set."},
+		{Key: "local", Value: tomlfile.Address(&t.Local, tomlfile.Unicast), Example: `"10.0.0.4"`, Impact: DeviceRecreated,
+			Doc: "Source address of the outer packets. Default: the first address of device."},
+		{Key: "remotes", Value: tomlfile.Addresses(&t.Remotes), Example: `["10.10.0.4"]`, Shown: true,
+			Doc: "Underlay addresses of the other ends."},
+		{Key: "peers", Value: tunnelPeers(&t.Peers), Example: `["10.10.0.4=169.254.0.2"]`,
+			Doc: "Which address in the tunnel belongs to which remote. nvad drops packets, ARP too, that claim such an address " +
+				"but come from another remote. With a single remote, all addresses belong to it."},
+		{Key: "group", Value: tomlfile.Address(&t.Group, tomlfile.Multicast), Example: `"239.1.1.1"`, Impact: DeviceRecreated,
+			Doc: "Multicast group to use instead of remotes. Azure does not carry multicast. Everyone who can reach the group can " +
+				"join the tunnel: protect its neighbors with a password."},
+		{Key: "port", Value: tomlfile.Number(&t.Port, 1, tomlfile.MaxUint16), Impact: DeviceRecreated,
+			Doc: "UDP destination port."},
+		{Key: "mtu", Value: tomlfile.Number(&t.MTU, 576, 65535), Example: "1450",
+			Doc: "MTU of the device, in bytes. Default: the underlay's MTU less the encapsulation."},
+		{Key: "mss-clamp", Value: mssClamp(&t.MSSClamp),
+			Doc: `Maximum segment size of TCP connections through the tunnel, in bytes: a number, "auto" for what fits the MTU, ` +
+				`or "off" to leave it unchanged.`},
+		{Key: "ttl", Value: tomlfile.Number(&t.TTL, 0, 255), Impact: DeviceRecreated,
+			Doc: "TTL of the outer packets; 0 leaves it to the kernel."},
+		{Key: "learning", Value: tomlfile.Bool(&t.Learning), Impact: DeviceRecreated,
+			Doc: "Learn from received packets which remote has which MAC address. nvad knows the MAC addresses of remotes that " +
+				"run nvad. Without learning, a packet to a remote that does not run nvad is sent to all remotes."},
+		{Key: "address", Value: tomlfile.InterfaceAddresses(&t.Addresses), Example: `"169.254.0.1/24"`, Shown: true,
+			Doc: "Address of the device with its prefix length, or a list of them."},
+		{Key: "bfd", Value: bfd{&t.BFD}, Example: "{ min-tx = 100, min-rx = 100 }",
+			Doc: "Watch the far ends with single-hop BFD within the tunnel (RFC 5881): true, or a table as for a neighbor. Far " +
+				"ends are the gateways of static routes that lie in a subnet of address. When one stops answering, its routes " +
+				"are removed from the kernel."},
+	}
 }
 
 // tunnelPeers returns a Value for a list of REMOTE=ADDRESS, as --remote-nva of "nvad bootstrap"

@@ -38,23 +38,24 @@ func (i Impact) String() string {
 	return "unknown"
 }
 
-// Field declares one key of a table that is read into a T. It is all that reader,
-// printer, diff and reference need.
-type Field[T any] struct {
+// Field declares one key of a table, and binds it to a place in the program's settings.
+// It is all that reader, printer, diff and reference need. A table is declared as a
+// function that binds its fields to the settings that it is given.
+type Field struct {
 	Key      string
+	Value    Value
 	Doc      string // for the reference: effect, unit, what the default means
 	Example  string // a value for the reference, if the default is none
 	Shown    bool   // the reference sets the key instead of commenting it out
 	Required bool
 	Impact   Impact // of changing the key in a reload
-	Bind     func(*T) Value
 }
 
-// ReadFields reads the keys that t has into dst.
-func ReadFields[T any](t *Table, dst *T, fields []Field[T]) {
+// ReadFields reads the keys that t has.
+func ReadFields(t *Table, fields []Field) {
 	for _, f := range fields {
 		if c, ok := t.Get(f.Key); ok {
-			f.Bind(dst).Set(c)
+			f.Value.Set(c)
 		} else if f.Required {
 			Cell{Doc: t.Doc, Key: join(t.Key, f.Key), Line: t.Line}.Fail("required key is missing")
 		}
@@ -62,10 +63,9 @@ func ReadFields[T any](t *Table, dst *T, fields []Field[T]) {
 }
 
 // SecretKeys returns the keys of fields whose values must not be shown.
-func SecretKeys[T any](fields []Field[T]) (keys []string) {
-	var zero T
+func SecretKeys(fields []Field) (keys []string) {
 	for _, f := range fields {
-		if _, ok := f.Bind(&zero).(secret); ok {
+		if _, ok := f.Value.(secret); ok {
 			keys = append(keys, f.Key)
 		}
 	}
@@ -96,11 +96,12 @@ type Discreet interface {
 	Changed(old Value) string
 }
 
-// DiffFields returns a change for each key of an object that differs.
-func DiffFields[T any](object string, old, new *T, fields []Field[T]) []Change {
+// DiffFields returns a change for each key of an object that differs. Old and new are the
+// same fields, bound to the object before and after.
+func DiffFields(object string, old, new []Field) []Change {
 	var out []Change
-	for _, f := range fields {
-		if how := changed(f.Bind(old), f.Bind(new)); how != "" {
+	for i, f := range new {
+		if how := changed(old[i].Value, f.Value); how != "" {
 			out = append(out, Change{object, f.Key + ": " + how, f.Impact})
 		}
 	}

@@ -35,15 +35,16 @@ func (p *Printer) Section(header string, lines []string) {
 // hidden replaces a secret in print.
 const hidden = `"<hidden>"`
 
-// Differing returns a line for each key whose value in v is not the one in base.
-func Differing[T any](p *Printer, v, base *T, fields []Field[T]) []string {
+// Differing returns a line for each key whose value is not the one in base, the same
+// fields bound to the defaults.
+func (p *Printer) Differing(fields, base []Field) []string {
 	var out []string
-	for _, f := range fields {
-		s := f.Bind(v).TOML()
-		if s == f.Bind(base).TOML() {
+	for i, f := range fields {
+		s := f.Value.TOML()
+		if s == base[i].Value.TOML() {
 			continue
 		}
-		if _, ok := f.Bind(v).(secret); ok && p.Redact {
+		if _, ok := f.Value.(secret); ok && p.Redact {
 			s = hidden
 		}
 		out = append(out, f.Key+" = "+s)

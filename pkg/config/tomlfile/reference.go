@@ -7,12 +7,8 @@ import (
 
 // KeyDoc is a key's entry in a reference.
 type KeyDoc struct {
-	Key, Doc, Kind string
-	Example        string // empty if the default serves as one
-	Default        string // empty if there is none, or Doc names it
-	Shown          bool
-	Required       bool
-	Impact         Impact
+	Field
+	Default string // empty if there is none, or Doc names it
 }
 
 // value returns the example, or the default if there is none.
@@ -33,13 +29,12 @@ type TableDoc struct {
 }
 
 // Describe returns the entries of fields, with the defaults that base has.
-func Describe[T any](base *T, fields []Field[T]) []KeyDoc {
-	var zero T
-	out := make([]KeyDoc, len(fields))
-	for i, f := range fields {
-		v := f.Bind(base)
-		out[i] = KeyDoc{Key: f.Key, Doc: f.Doc, Kind: v.Kind(), Example: f.Example, Shown: f.Shown, Required: f.Required, Impact: f.Impact}
-		if def := v.TOML(); !f.Required && (f.Example == "" || def == "false" || def != f.Bind(&zero).TOML()) {
+func Describe[T any](base *T, fields func(*T) []Field) []KeyDoc {
+	zero := fields(new(T))
+	out := make([]KeyDoc, len(zero))
+	for i, f := range fields(base) {
+		out[i] = KeyDoc{Field: f}
+		if def := f.Value.TOML(); !f.Required && (f.Example == "" || def == "false" || def != zero[i].Value.TOML()) {
 			out[i].Default = def
 		}
 	}
@@ -124,7 +119,7 @@ func (k *KeyDoc) writePage(b *strings.Builder, cost string) {
 	case strings.Contains(k.Doc, "Required"):
 		state = "see below"
 	}
-	fmt.Fprintf(b, "\n- **`%s`** · %s · %s%s\\\n  %s", k.Key, k.Kind, state, cost, k.Doc)
+	fmt.Fprintf(b, "\n- **`%s`** · %s · %s%s\\\n  %s", k.Key, k.Value.Kind(), state, cost, k.Doc)
 	if k.Example != "" && !strings.Contains(k.Doc, k.Example) {
 		fmt.Fprintf(b, " Example: `%s = %s`", k.Key, k.Example)
 	}

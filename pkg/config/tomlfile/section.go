@@ -20,29 +20,29 @@ type Single[C, T any] struct {
 	Name   string // "kernel"; empty for the keys above the first table
 	Doc    string
 	Of     func(*C) *T
-	Fields []Field[T]
+	Fields func(*T) []Field
 }
 
 // Read implements [Section].
 func (s Single[C, T]) Read(file *Table, c *C) {
 	if s.Name == "" {
-		ReadFields(file, s.Of(c), s.Fields)
+		ReadFields(file, s.Fields(s.Of(c)))
 	} else if sub := file.Sub(s.Name); sub != nil {
-		ReadFields(sub, s.Of(c), s.Fields)
+		ReadFields(sub, s.Fields(s.Of(c)))
 		sub.Done()
 	}
 }
 
 // Print implements [Section].
 func (s Single[C, T]) Print(p *Printer, c, base *C) {
-	if lines := Differing(p, s.Of(c), s.Of(base), s.Fields); len(lines) > 0 {
+	if lines := p.Differing(s.Fields(s.Of(c)), s.Fields(s.Of(base))); len(lines) > 0 {
 		p.Section(s.header(), lines)
 	}
 }
 
 // Diff implements [Section].
 func (s Single[C, T]) Diff(old, new *C) []Change {
-	return DiffFields(cmp.Or(s.Name, "global"), s.Of(old), s.Of(new), s.Fields)
+	return DiffFields(cmp.Or(s.Name, "global"), s.Fields(s.Of(old)), s.Fields(s.Of(new)))
 }
 
 // Describe implements [Section].
@@ -70,14 +70,14 @@ type Array[C, T any] struct {
 	New    func() T        // an element with its defaults; nil: the zero T
 	Name   func(*T) string // tells elements apart in a diff
 	Gone   Impact          // of removing an element
-	Fields []Field[T]
+	Fields func(*T) []Field
 }
 
 // Read implements [Section].
 func (a Array[C, T]) Read(file *Table, c *C) {
 	for _, sub := range file.Tables(a.Key, a.ID) {
 		v := a.fresh()
-		ReadFields(sub, &v, a.Fields)
+		ReadFields(sub, a.Fields(&v))
 		sub.Done()
 		*a.Of(c) = append(*a.Of(c), v)
 	}
@@ -94,14 +94,14 @@ func (a Array[C, T]) fresh() (v T) {
 func (a Array[C, T]) Print(p *Printer, c, _ *C) {
 	list, base := *a.Of(c), a.fresh()
 	for i := range list {
-		p.Section("[["+a.Key+"]]", Differing(p, &list[i], &base, a.Fields))
+		p.Section("[["+a.Key+"]]", p.Differing(a.Fields(&list[i]), a.Fields(&base)))
 	}
 }
 
 // Diff implements [Section].
 func (a Array[C, T]) Diff(old, new *C) []Change {
 	return DiffEach(a.Key, *a.Of(old), *a.Of(new), a.Gone, a.Name, func(object string, x, y *T) []Change {
-		return DiffFields(object, x, y, a.Fields)
+		return DiffFields(object, a.Fields(x), a.Fields(y))
 	})
 }
 

@@ -26,17 +26,20 @@ type shelf struct {
 }
 
 var sections = []Section[shop]{
-	Single[shop, till]{Name: "till", Of: func(s *shop) *till { return &s.till }, Fields: []Field[till]{
-		{Key: "open", Doc: "Take money.", Bind: func(t *till) Value { return Bool(&t.open) }},
-		{Key: "code", Doc: "Code of the lock.", Example: `"1234"`, Impact: Restart,
-			Bind: func(t *till) Value { return Secret(&t.code, NotEmpty) }},
+	Single[shop, till]{Name: "till", Of: func(s *shop) *till { return &s.till }, Fields: func(t *till) []Field {
+		return []Field{
+			{Key: "open", Value: Bool(&t.open), Doc: "Take money."},
+			{Key: "code", Value: Secret(&t.code, NotEmpty), Doc: "Code of the lock.", Example: `"1234"`, Impact: Restart},
+		}
 	}},
 	Array[shop, shelf]{Key: "shelf", ID: "name", Of: func(s *shop) *[]shelf { return &s.shelves },
 		New: func() shelf { return shelf{size: 3} }, Name: func(s *shelf) string { return s.name }, Gone: SessionReset,
-		Fields: []Field[shelf]{
-			{Key: "name", Required: true, Doc: "Name.", Bind: func(s *shelf) Value { return Text(&s.name, NotEmpty) }},
-			{Key: "size", Doc: "Boards.", Bind: func(s *shelf) Value { return Number(&s.size, 1, 9) }},
-			{Key: "tags", Doc: "Tags.", Example: `["new"]`, Bind: func(s *shelf) Value { return Names(&s.tags, Name) }},
+		Fields: func(s *shelf) []Field {
+			return []Field{
+				{Key: "name", Value: Text(&s.name, NotEmpty), Required: true, Doc: "Name."},
+				{Key: "size", Value: Number(&s.size, 1, 9), Doc: "Boards."},
+				{Key: "tags", Value: Names(&s.tags, Name), Doc: "Tags.", Example: `["new"]`},
+			}
 		}},
 }
 

@@ -248,15 +248,14 @@ func Milliseconds(p *time.Duration, lo, hi int64) Value {
 
 // InlineTable returns a Value for a table with fields of its own, printed on one line without
 // the keys that have their zero value.
-func InlineTable[T any](p *T, fields []Field[T]) Value {
+func InlineTable[T any](p *T, fields func(*T) []Field) Value {
 	return Custom("table", func(c Cell) {
 		if t, ok := c.Table(); ok {
-			ReadFields(t, p, fields)
+			ReadFields(t, fields(p))
 			t.Done()
 		}
 	}, func() string {
-		var zero T
-		return Inline(Differing(&Printer{}, p, &zero, fields))
+		return Inline((&Printer{}).Differing(fields(p), fields(new(T))))
 	})
 }
 
