@@ -22,6 +22,7 @@ import (
 	"reflect"
 
 	"github.com/nvad/nvad/pkg/config/tomlfile"
+	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/policy"
 )
 
@@ -42,9 +43,9 @@ type Config struct {
 	Tunnels       []Tunnel
 	NICs          []NIC
 	Statics       []Static
-	Masquerades   []Masquerade
-	SNATs         []SNAT
-	DNATs         []DNAT
+	Masquerades   []nat.Masquerade
+	SNATs         []nat.SNAT
+	DNATs         []nat.DNAT
 	Networks      []Network
 	Aggregates    []Aggregate
 	Redistributes []Redistribute

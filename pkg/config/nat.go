@@ -6,59 +6,33 @@ import (
 	"strings"
 
 	"github.com/nvad/nvad/pkg/config/tomlfile"
+	"github.com/nvad/nvad/pkg/nat"
 )
 
-// Masquerade replaces the source of packets that leave through a device by its address.
-type Masquerade struct {
-	Out                string
-	Source             netip.Prefix
-	ExceptDestinations []netip.Prefix
-	ExceptSources      []netip.Prefix
-}
-
-// SNAT replaces the source of packets from Source that leave through Out.
-type SNAT struct {
-	Source netip.Prefix
-	Out    string
-	To     Endpoint
-}
-
-// DNAT replaces the destination of packets. At least one of In and Destination is set.
-type DNAT struct {
-	In          string
-	Destination netip.Addr
-	Protocol    string // any, tcp, udp
-	Ports       Ports
-	To          Endpoint
-}
-
-var masqueradeTable = tomlfile.Array[Config, Masquerade]{
+var masqueradeTable = tomlfile.Array[Config, nat.Masquerade]{
 	Key: "masquerade", ID: "out", New: defaultMasquerade,
 	Doc: "Source NAT to a device's own address, one table each.",
-	Of:  func(c *Config) *[]Masquerade { return &c.Masquerades }, Name: masqueradeName, Fields: masqueradeFields,
+	Of:  func(c *Config) *[]nat.Masquerade { return &c.Masquerades }, Name: masqueradeName, Fields: masqueradeFields,
 }
 
-var snatTable = tomlfile.Array[Config, SNAT]{
+var snatTable = tomlfile.Array[Config, nat.SNAT]{
 	Key: "snat", ID: "source",
 	Doc: "Source NAT to a given address, one table each. The first that matches applies, before any masquerade.",
-	Of:  func(c *Config) *[]SNAT { return &c.SNATs }, Name: snatName, Fields: snatFields,
+	Of:  func(c *Config) *[]nat.SNAT { return &c.SNATs }, Name: snatName, Fields: snatFields,
 }
 
-var dnatTable = tomlfile.Array[Config, DNAT]{
-	Key: "dnat", ID: "to", New: defaultDNAT,
+var dnatTable = tomlfile.Array[Config, nat.DNAT]{
+	Key: "dnat", ID: "to",
 	Doc: "Destination NAT of packets that pass this NVA, one table each. The first that matches applies.",
-	Of:  func(c *Config) *[]DNAT { return &c.DNATs }, Name: dnatName, Fields: dnatFields,
+	Of:  func(c *Config) *[]nat.DNAT { return &c.DNATs }, Name: dnatName, Fields: dnatFields,
 }
 
 // defaultMasquerade returns a masquerade without any key set.
-func defaultMasquerade() Masquerade {
-	return Masquerade{Source: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}
+func defaultMasquerade() nat.Masquerade {
+	return nat.Masquerade{Source: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}
 }
 
-// defaultDNAT returns a dnat without any key set.
-func defaultDNAT() DNAT { return DNAT{Protocol: "any"} }
-
-func masqueradeFields(m *Masquerade) []tomlfile.Field {
+func masqueradeFields(m *nat.Masquerade) []tomlfile.Field {
 	return []tomlfile.Field{
 		{Key: "out", Value: tomlfile.Text(&m.Out, tomlfile.Interface), Example: `"bond0"`, Required: true, Shown: true,
 			Doc: "Device through which the packets leave. Its address replaces their source."},
@@ -71,7 +45,7 @@ func masqueradeFields(m *Masquerade) []tomlfile.Field {
 	}
 }
 
-func snatFields(s *SNAT) []tomlfile.Field {
+func snatFields(s *nat.SNAT) []tomlfile.Field {
 	return []tomlfile.Field{
 		{Key: "source", Value: tomlfile.Prefix(&s.Source), Example: `"10.20.0.0/16"`, Required: true, Shown: true,
 			Doc: "Sources to replace."},
@@ -82,14 +56,14 @@ func snatFields(s *SNAT) []tomlfile.Field {
 	}
 }
 
-func dnatFields(d *DNAT) []tomlfile.Field {
+func dnatFields(d *nat.DNAT) []tomlfile.Field {
 	return []tomlfile.Field{
 		{Key: "in", Value: tomlfile.Text(&d.In, tomlfile.Interface), Example: `"eth0"`, Shown: true,
 			Doc: "Device on which the packets arrive. Required unless destination is set."},
 		{Key: "destination", Value: tomlfile.Address(&d.Destination, tomlfile.Unicast), Example: `"10.0.0.100"`, Shown: true,
 			Doc: "Destination to replace."},
-		{Key: "protocol", Value: tomlfile.OneOf(&d.Protocol, "any", "tcp", "udp"), Example: `"tcp"`, Shown: true,
-			Doc: `"tcp", "udp" or "any". If port is set, "any" means TCP and UDP.`},
+		{Key: "protocol", Value: tomlfile.WordFor(&d.Protocol, []string{"any", "tcp", "udp"}, nat.AnyProtocol, nat.TCP, nat.UDP), Example: `"tcp"`, Shown: true,
+			Doc: `"tcp", "udp" or "any". If port is set, "any" means TCP and UDP. Default: "any".`},
 		{Key: "port", Value: ports(&d.Ports), Example: "8080", Shown: true,
 			Doc: `Destination port, or a range of ports ("8000-8009"). Default: all.`},
 		{Key: "to", Value: endpoint(&d.To), Example: `"10.1.0.4:80"`, Required: true, Shown: true,
@@ -99,17 +73,17 @@ func dnatFields(d *DNAT) []tomlfile.Field {
 }
 
 // masqueradeName returns what tells masquerades apart.
-func masqueradeName(m *Masquerade) string {
+func masqueradeName(m *nat.Masquerade) string {
 	if m.Source == defaultMasquerade().Source {
 		return m.Out
 	}
 	return m.Out + " from " + m.Source.String()
 }
 
-func snatName(s *SNAT) string { return s.Source.String() + " out " + s.Out }
+func snatName(s *nat.SNAT) string { return s.Source.String() + " out " + s.Out }
 
 // dnatName returns what a packet must match.
-func dnatName(d *DNAT) string {
+func dnatName(d *nat.DNAT) string {
 	var words []string
 	if d.In != "" {
 		words = append(words, "in "+d.In)
@@ -117,7 +91,7 @@ func dnatName(d *DNAT) string {
 	if d.Destination.IsValid() {
 		words = append(words, d.Destination.String())
 	}
-	return strings.Join(append(words, strings.TrimSpace(d.Protocol+" "+d.Ports.String())), " ")
+	return strings.Join(append(words, strings.TrimSpace(d.Protocol.String()+" "+d.Ports.String())), " ")
 }
 
 // mostShifted bounds the ports of a dnat that are mapped one to one to other numbers:
@@ -186,14 +160,14 @@ func (v *checker) dnat(i int) {
 }
 
 // dnatPorts checks a range of ports that is mapped one to one.
-func (v *checker) dnatPorts(key string, d *DNAT) {
-	n := d.To.Ports.count()
+func (v *checker) dnatPorts(key string, d *nat.DNAT) {
+	n := d.To.Ports.Count()
 	switch {
 	case n <= 1 || d.To.Ports == d.Ports || !d.To.Addr.IsValid():
-	case d.Ports.count() == 0:
+	case d.Ports.Count() == 0:
 		v.fail(key+".to", "%s has %d ports, but port is not set; set it to a range of the same length, or use one port", d.To.Ports, n)
-	case n != d.Ports.count():
-		v.fail(key+".to", "%s has %d ports, but port has %d; use one port, or a range of the same length", d.To.Ports, n, d.Ports.count())
+	case n != d.Ports.Count():
+		v.fail(key+".to", "%s has %d ports, but port has %d; use one port, or a range of the same length", d.To.Ports, n, d.Ports.Count())
 	case n > mostShifted:
 		v.fail(key+".to", "%d ports would be mapped to other numbers, which is possible for at most %d; use a shorter range, or the same numbers", n, mostShifted)
 	}

@@ -6,54 +6,14 @@ import (
 	"strings"
 
 	"github.com/nvad/nvad/pkg/config/tomlfile"
+	"github.com/nvad/nvad/pkg/nat"
 )
-
-// Endpoint is an address with ports; without ports, it stands for all of them.
-type Endpoint struct {
-	Addr  netip.Addr
-	Ports Ports
-}
-
-// String returns the endpoint in the form of the file: "10.0.0.4:1024-2047".
-func (e Endpoint) String() string {
-	switch {
-	case !e.Addr.IsValid():
-		return ""
-	case e.Ports == Ports{}:
-		return e.Addr.String()
-	case e.Addr.Is6():
-		return "[" + e.Addr.String() + "]:" + e.Ports.String()
-	}
-	return e.Addr.String() + ":" + e.Ports.String()
-}
-
-// Ports is a range of ports; the zero value is any port.
-type Ports struct{ Low, High uint16 }
-
-// String returns the range in the form of the file; empty for any port.
-func (p Ports) String() string {
-	switch {
-	case p == Ports{}:
-		return ""
-	case p.Low == p.High:
-		return strconv.Itoa(int(p.Low))
-	}
-	return strconv.Itoa(int(p.Low)) + "-" + strconv.Itoa(int(p.High))
-}
-
-// count returns the number of ports; 0 for any port.
-func (p Ports) count() int {
-	if p == (Ports{}) {
-		return 0
-	}
-	return int(p.High) - int(p.Low) + 1
-}
 
 const whatPorts = `a port from 1 to 65535, or a range ("8000-8009")`
 
 // ports returns a Value for a port, as a number or a string, or a range of them.
-func ports(p *Ports) tomlfile.Value {
-	return tomlfile.Parsed(p, "port or range", func(c tomlfile.Cell) (Ports, bool) {
+func ports(p *nat.Ports) tomlfile.Value {
+	return tomlfile.Parsed(p, "port or range", func(c tomlfile.Cell) (nat.Ports, bool) {
 		s, ok := c.Val.(string)
 		if n, isNumber := c.Val.(int64); isNumber {
 			s, ok = strconv.FormatInt(n, 10), true
@@ -63,36 +23,36 @@ func ports(p *Ports) tomlfile.Value {
 			c.Want(whatPorts)
 		}
 		return list, ok && valid
-	}, func(p Ports) string {
-		if p.count() == 1 {
+	}, func(p nat.Ports) string {
+		if p.Count() == 1 {
 			return p.String()
 		}
 		return tomlfile.Quote(p.String())
 	})
 }
 
-func parsePorts(s string) (Ports, bool) {
+func parsePorts(s string) (nat.Ports, bool) {
 	first, last, isRange := strings.Cut(s, "-")
 	low, err := strconv.ParseUint(first, 10, 16)
 	if err != nil || low == 0 {
-		return Ports{}, false
+		return nat.Ports{}, false
 	}
 	high := low
 	if isRange {
 		high, err = strconv.ParseUint(last, 10, 16)
 	}
-	return Ports{uint16(low), uint16(high)}, err == nil && high >= low
+	return nat.Ports{Low: uint16(low), High: uint16(high)}, err == nil && high >= low
 }
 
 const whatEndpoint = `an address, with or without ports ("10.0.0.4", "10.0.0.4:80", "[fd00::4]:8000-8009")`
 
 // endpoint returns a Value for an address, or an address and ports. An IPv6 address with
 // ports is written in brackets.
-func endpoint(p *Endpoint) tomlfile.Value {
-	return tomlfile.Parsed(p, "address with ports", parseEndpoint, func(e Endpoint) string { return tomlfile.Quote(e.String()) })
+func endpoint(p *nat.Endpoint) tomlfile.Value {
+	return tomlfile.Parsed(p, "address with ports", parseEndpoint, func(e nat.Endpoint) string { return tomlfile.Quote(e.String()) })
 }
 
-func parseEndpoint(c tomlfile.Cell) (e Endpoint, ok bool) {
+func parseEndpoint(c tomlfile.Cell) (e nat.Endpoint, ok bool) {
 	s, ok := c.Text(whatEndpoint)
 	if !ok {
 		return e, false

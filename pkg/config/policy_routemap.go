@@ -15,7 +15,7 @@ func clauseFields(c *policy.Clause) []tomlfile.Field {
 	return []tomlfile.Field{
 		{Key: "seq", Value: tomlfile.Number(&c.Seq, 1, 65535), Example: "10",
 			Doc: "Position among the clauses. Default: the next multiple of 5."},
-		{Key: "action", Value: action(&c.Permit), Example: `"permit"`, Required: true, Shown: true,
+		{Key: "action", Value: tomlfile.WordFor(&c.Permit, []string{"permit", "deny"}, true, false), Example: `"permit"`, Required: true, Shown: true,
 			Doc: `"permit" or "deny".`},
 		{Key: "match", Value: tomlfile.InlineTable(&c.Match, matchFields), Example: `{ as-path-list = "azure-asns" }`, Shown: true,
 			Doc: "Conditions, all of which must hold. Without any, the clause matches every route."},
@@ -136,20 +136,6 @@ func checkNameOf(c tomlfile.Cell, name string) {
 	if err := checkName(name); err != nil {
 		c.Fail("%v", err)
 	}
-}
-
-// action returns a Value for permit or deny.
-func action(permit *bool) tomlfile.Value {
-	return tomlfile.Parsed(permit, "word", func(c tomlfile.Cell) (bool, bool) {
-		word := ""
-		tomlfile.OneOf(&word, "permit", "deny").Set(c)
-		return word == "permit", word != ""
-	}, func(permit bool) string {
-		if permit {
-			return `"permit"`
-		}
-		return `"deny"`
-	})
 }
 
 // onMatch returns a Value for "next" or the number of a later clause.

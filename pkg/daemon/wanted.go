@@ -66,20 +66,7 @@ func protected(cfg *config.Config) []fib.Protected {
 
 // natRules returns the rules that the configuration wants in nvad's nftables table.
 func natRules(cfg *config.Config) nat.Rules {
-	var r nat.Rules
-	for _, m := range cfg.Masquerades {
-		r.Masquerades = append(r.Masquerades, nat.Masquerade(m))
-	}
-	for _, s := range cfg.SNATs {
-		r.SNATs = append(r.SNATs, nat.SNAT{Source: s.Source, Out: s.Out, To: natEndpoint(s.To)})
-	}
-	protocols := map[string]nat.Protocol{"any": nat.AnyProtocol, "tcp": nat.TCP, "udp": nat.UDP}
-	for _, d := range cfg.DNATs {
-		r.DNATs = append(r.DNATs, nat.DNAT{
-			In: d.In, Destination: d.Destination, Protocol: protocols[d.Protocol],
-			Ports: nat.Ports(d.Ports), To: natEndpoint(d.To),
-		})
-	}
+	r := nat.Rules{Masquerades: cfg.Masquerades, SNATs: cfg.SNATs, DNATs: cfg.DNATs}
 	for _, t := range cfg.Tunnels {
 		r.Overlays = append(r.Overlays, overlay(cfg, &t))
 		if t.MSSClamp != config.MSSOff {
@@ -102,10 +89,6 @@ func overlay(cfg *config.Config, t *config.Tunnel) nat.Overlay {
 		o.Peers = append(o.Peers, nat.Peer(p))
 	}
 	return o
-}
-
-func natEndpoint(e config.Endpoint) nat.Endpoint {
-	return nat.Endpoint{Addr: e.Addr, Ports: nat.Ports(e.Ports)}
 }
 
 // plain decides whether routes do without next-hop objects. Before version 256,

@@ -47,15 +47,17 @@ type Clamp struct {
 	Size   int // bytes; 0: what fits the route's MTU
 }
 
-// Endpoint is an address and the ports there.
+// Endpoint is an address and the ports there; zero stands for all ports.
 type Endpoint struct {
 	Addr  netip.Addr
 	Ports Ports
 }
 
-// String returns the endpoint as nft(8) writes it.
+// String returns the endpoint as nft(8) writes it; empty without an address.
 func (e Endpoint) String() string {
 	switch {
+	case !e.Addr.IsValid():
+		return ""
 	case e.Ports == Ports{}:
 		return e.Addr.String()
 	case e.Addr.Is6():

@@ -38,6 +38,17 @@ const (
 	UDP         Protocol = 17
 )
 
+// String returns the name of the protocol; "any" if it is none of these.
+func (p Protocol) String() string {
+	switch p {
+	case TCP:
+		return "tcp"
+	case UDP:
+		return "udp"
+	}
+	return "any"
+}
+
 // Ports is a range of ports. The zero value is any port.
 type Ports struct{ Low, High uint16 }
 
@@ -51,9 +62,12 @@ func (p Ports) Count() int {
 	return int(p.High) - int(p.Low) + 1
 }
 
-// String returns the range as nft(8) writes it.
+// String returns the range as nft(8) writes it; empty for any port.
 func (p Ports) String() string {
-	if p.Low == p.High {
+	switch p.Count() {
+	case 0:
+		return ""
+	case 1:
 		return fmt.Sprint(p.Low)
 	}
 	return fmt.Sprintf("%d-%d", p.Low, p.High)
@@ -144,8 +158,8 @@ func (r Rule) String() string {
 	if r.Destination.IsValid() {
 		word("daddr %s", r.Destination)
 	}
-	if name := map[Protocol]string{TCP: "tcp", UDP: "udp"}[r.Protocol]; name != "" {
-		word("%s", name)
+	if r.Protocol != AnyProtocol {
+		word("%s", r.Protocol)
 	}
 	if r.Ports != (Ports{}) {
 		word("dport %s", r.Ports)

@@ -106,6 +106,18 @@ func OneOf(p *string, words ...string) Value {
 	}, Quote)
 }
 
+// WordFor returns a Value for one of a few words, each of which stands for the value at the same
+// position.
+func WordFor[T comparable](p *T, words []string, values ...T) Value {
+	return Parsed(p, "word", func(c Cell) (v T, ok bool) {
+		word := ""
+		if OneOf(&word, words...).Set(c); word == "" {
+			return v, false
+		}
+		return values[slices.Index(words, word)], true
+	}, func(v T) string { return Quote(words[slices.Index(values, v)]) })
+}
+
 // OrList returns `"a", "b" or "c"`.
 func OrList(words []string) string {
 	quoted := make([]string, len(words))
