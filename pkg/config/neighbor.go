@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -111,10 +110,25 @@ func neighborFields(n *Neighbor) []tomlfile.Field {
 	}
 }
 
-// settingsFields are the keys that neighbors and peer-groups share, in the order of
-// the normalised form.
-func settingsFields(s *Settings) []tomlfile.Field {
-	return slices.Concat(sessionFields(s), pathFields(s), restartFields(s), defaultFields(s), limitFields(s), policyFields(s))
+// settingsTopics are the keys that neighbors and peer-groups share, by topic, in the
+// order of the normalised form. The reference has a heading for each topic.
+var settingsTopics = []struct {
+	title  string
+	fields func(*Settings) []tomlfile.Field
+}{
+	{"Session", sessionFields},
+	{"Loops, paths and next hops", pathFields},
+	{"Graceful restart", restartFields},
+	{"Default route", defaultFields},
+	{"Limits on routes", limitFields},
+	{"Policy and role", policyFields},
+}
+
+func settingsFields(s *Settings) (out []tomlfile.Field) {
+	for _, topic := range settingsTopics {
+		out = append(out, topic.fields(s)...)
+	}
+	return out
 }
 
 // readNeighbors reads the peer-groups first, then the neighbors that inherit from them:

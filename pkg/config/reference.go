@@ -49,14 +49,23 @@ func describeTables() []tomlfile.TableDoc {
 	for _, t := range tables {
 		out = append(out, t.Describe(base))
 	}
-	settings := DefaultSettings()
 	return append(out,
 		tomlfile.TableDoc{Header: "[peer-group.route-server]", Title: "`[peer-group.NAME]` and `[[neighbor]]`",
 			Doc:  "Peer-groups: settings that neighbors share. A neighbor may also set each of these keys, which then takes precedence.",
-			Keys: tomlfile.Describe(&settings, settingsFields)},
+			Keys: describeSettings()},
 		tomlfile.TableDoc{Title: "`[peer-group.NAME]` only", Doc: "Keys that only a peer-group has:", Keys: tomlfile.Describe(&Group{}, groupFields)},
 		tomlfile.TableDoc{Header: "[[neighbor]]", Title: "`[[neighbor]]` only", Doc: "BGP neighbors, one table each.",
 			Each: tomlfile.Each(SessionReset), Keys: tomlfile.Describe(&Neighbor{}, neighborFields)})
+}
+
+func describeSettings() (out []tomlfile.KeyDoc) {
+	settings := DefaultSettings()
+	for _, topic := range settingsTopics {
+		keys := tomlfile.Describe(&settings, topic.fields)
+		keys[0].Heading = topic.title
+		out = append(out, keys...)
+	}
+	return out
 }
 
 func describeClause() tomlfile.TableDoc {
@@ -158,7 +167,7 @@ as a duration (` + "`90` or `\"90s\"`" + `). Names of lists, route-maps and peer
 | you want to set | look at |
 |---|---|
 | this NVA's ASN and router ID | [above the first table](#above-the-first-table) |
-| sessions with neighbors, and their limits | [` + "`[peer-group.NAME]`" + `](#peer-groupname-and-neighbor), [keys of a peer-group only](#peer-groupname-only), [of a neighbor only](#neighbor-only), [` + "`bfd`" + `](#bfd) |
+| neighbors and peer-groups | [session](#session), [loops, paths and next hops](#loops-paths-and-next-hops), [graceful restart](#graceful-restart), [default route](#default-route), [limits on routes](#limits-on-routes), [policy and role](#policy-and-role), [keys of a peer-group only](#peer-groupname-only), [of a neighbor only](#neighbor-only), [` + "`bfd`" + `](#bfd) |
 | policy | [` + "`import` and `export`" + `](#import-and-export), [lists](#lists), [route-maps](#route-mapname) with [` + "`match`" + `](#match) and [` + "`set`" + `](#set) |
 | routes that nvad originates | [` + "`network`" + `](#network), [` + "`aggregate`" + `](#aggregate), [` + "`redistribute`" + `](#redistribute) |
 | tunnels, static routes, probes of several NICs | [` + "`tunnel`" + `](#tunnel), [` + "`static-route`" + `](#static-route), [` + "`nic`" + `](#nic) |

@@ -9,6 +9,7 @@ import (
 type KeyDoc struct {
 	Field
 	Default string // empty if there is none, or Doc names it
+	Heading string // above the key and those that follow; empty: none
 }
 
 // value returns the example, or the default if there is none.
@@ -101,6 +102,9 @@ func (t TableDoc) WritePage(b *strings.Builder, cost string) {
 		own := ""
 		if cost == "" {
 			own = " · " + k.Impact.String()
+		}
+		if k.Heading != "" {
+			b.WriteString("\n### " + k.Heading + "\n")
 		}
 		k.writePage(b, own)
 	}
