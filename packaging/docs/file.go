@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"regexp"
 
 	"github.com/cpuguy83/go-md2man/v2/md2man"
@@ -39,13 +40,19 @@ const filePageFoot = `
 
 var (
 	introduction = regexp.MustCompile(`(?s)^# .*?\n\n.*?\n\n`) // the title, and the paragraph about where the page comes from
+	remarks      = regexp.MustCompile(`<!-- .*? -->\n`)
 	links        = regexp.MustCompile(`\[([^\]]+)\]\([^)]+\)`)
 )
 
-// filePage returns docs/reference.md as the manual page nvad.toml(5).
-func filePage() []byte {
-	body := introduction.ReplaceAll(config.ReferencePage(), nil)
+// filePage returns docs/reference.md, which it reads, as the manual page nvad.toml(5).
+func filePage() ([]byte, error) {
+	page, err := os.ReadFile("docs/reference.md")
+	if err != nil {
+		return nil, err
+	}
+	body := introduction.ReplaceAll(config.ReferencePage(page), nil)
+	body = remarks.ReplaceAll(body, nil)
 	body = links.ReplaceAll(body, []byte("$1"))
 	body = bytes.ReplaceAll(body, []byte("\\\n"), []byte("  \n")) // the only line break that md2man supports
-	return md2man.Render(bytes.Join([][]byte{[]byte(filePageHead), body, []byte(filePageFoot)}, nil))
+	return md2man.Render(bytes.Join([][]byte{[]byte(filePageHead), body, []byte(filePageFoot)}, nil)), nil
 }

@@ -4,7 +4,9 @@
 //
 //	docs -package DIR    DIR/man and DIR/completions
 //	docs -markdown FILE
-//	docs -keys FILE
+//	docs -keys FILE      the keys within FILE; what is before and after them stays
+//
+// It runs in the root of the repository.
 //
 // The output is reproducible: dates come from SOURCE_DATE_EPOCH.
 package main
@@ -49,9 +51,18 @@ func write(dir, markdown, keys string) error {
 		errs = append(errs, os.WriteFile(markdown, reference(), 0o644))
 	}
 	if keys != "" {
-		errs = append(errs, os.WriteFile(keys, config.ReferencePage(), 0o644))
+		errs = append(errs, writeKeys(keys))
 	}
 	return errors.Join(errs...)
+}
+
+// writeKeys writes the keys in the reference of nvad.toml anew.
+func writeKeys(file string) error {
+	page, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, config.ReferencePage(page), 0o644)
 }
 
 // program is nvad or nvactl, with its section of the manual.
@@ -78,7 +89,11 @@ func manPages(dir string) error {
 			return err
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "nvad.toml.5"), filePage(), 0o644); err != nil {
+	page, err := filePage()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "nvad.toml.5"), page, 0o644); err != nil {
 		return err
 	}
 	pages, err := filepath.Glob(filepath.Join(dir, "*.[158]"))

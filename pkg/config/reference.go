@@ -24,21 +24,33 @@ func Reference() []byte {
 	return []byte(b.String())
 }
 
-// ReferencePage returns the same as a page to read, docs/reference.md: for every key
-// its kind, its default, and the impact of a reload that changes it.
-func ReferencePage() []byte {
+// Marks around the keys in docs/reference.md.
+const (
+	keysBegin = "<!-- make docs writes the keys from here -->\n"
+	keysEnd   = "\n<!-- to here -->\n"
+)
+
+// ReferencePage returns docs/reference.md with the keys written anew: for every key its
+// kind, its default, and the impact of a reload that changes it. What is before and
+// after the keys stays. A page without the marks around them is returned as it is.
+func ReferencePage(page []byte) []byte {
+	head, rest, _ := strings.Cut(string(page), keysBegin)
+	_, tail, ok := strings.Cut(rest, keysEnd)
+	if !ok {
+		return page
+	}
 	var b strings.Builder
-	b.WriteString(pageStart)
+	b.WriteString(head + keysBegin)
 	for _, t := range describeTables() {
 		t.WritePage(&b, "")
 	}
 	bfd := DefaultBFD()
 	tomlfile.TableDoc{Title: "`bfd`", Doc: "Keys of bfd, for neighbors and tunnels. `bfd = true` uses their defaults.",
 		Keys: tomlfile.Describe(&bfd, bfdFields)}.WritePage(&b, "")
-	b.WriteString(pageLists)
 	for _, t := range append([]tomlfile.TableDoc{describeClause()}, describePolicies()...) {
 		t.WritePage(&b, "A change costs a soft refresh of the neighbors whose policy uses it.")
 	}
+	b.WriteString(keysEnd + tail)
 	return []byte(b.String())
 }
 
@@ -143,60 +155,4 @@ match = { large-community-list = "sites", ext-community-list = "targets", next-h
 [[route-map.known]]
 action = "permit"
 match = { community-list = "spokes" }
-`
-
-const pageStart = `# Every key of nvad.toml
-
-This page lists every key, table by table. [configs/reference.toml](../configs/reference.toml) has the same as a file that
-nvad can load, and [the policy language](policy.md) explains how lists and route-maps work together. ` + "`make docs`" + ` writes both
-from the declarations that nvad itself uses.
-
-After each key come its type, its default, and the impact of a reload that changes it:
-
-| impact | what happens |
-|---|---|
-| live | nothing else is affected |
-| soft refresh | the routes of the affected neighbors are evaluated again; nvad sends only those whose result differs |
-| session reset | the BGP session is closed and opened again |
-| device recreated | the tunnel device is deleted and created again |
-| restart | a reload with this change is refused; ` + "`" + `systemctl restart nvad` + "`" + ` applies it |
-
-` + "`nvactl config diff FILE` and `nvactl reload --dry-run`" + ` show the impact of each change before you make it. Seconds are written as a number or
-as a duration (` + "`90` or `\"90s\"`" + `). Names of lists, route-maps and peer-groups have up to 128 characters and no spaces.
-
-| you want to set | look at |
-|---|---|
-| this NVA's ASN and router ID | [above the first table](#above-the-first-table) |
-| neighbors and peer-groups | [session](#session), [loops, paths and next hops](#loops-paths-and-next-hops), [graceful restart](#graceful-restart), [default route](#default-route), [limits on routes](#limits-on-routes), [policy and role](#policy-and-role), [keys of a peer-group only](#peer-groupname-only), [of a neighbor only](#neighbor-only), [` + "`bfd`" + `](#bfd) |
-| policy | [` + "`import` and `export`" + `](#import-and-export), [lists](#lists), [route-maps](#route-mapname) with [` + "`match`" + `](#match) and [` + "`set`" + `](#set) |
-| routes that nvad originates | [` + "`network`" + `](#network), [` + "`aggregate`" + `](#aggregate), [` + "`redistribute`" + `](#redistribute) |
-| tunnels, static routes, probes of several NICs | [` + "`tunnel`" + `](#tunnel), [` + "`static-route`" + `](#static-route), [` + "`nic`" + `](#nic) |
-| NAT | [` + "`masquerade`" + `](#masquerade), [` + "`snat`" + `](#snat), [` + "`dnat`" + `](#dnat) |
-| the kernel, memory, the process, its log | [` + "`kernel`" + `](#kernel), [` + "`limits`" + `](#limits), [` + "`daemon`" + `](#daemon) |
-| health, drain, Azure's maintenance | [` + "`health`" + `](#health), [` + "`drain`" + `](#drain), [` + "`azure`" + `](#azure) |
-| metrics, the API over TCP | [` + "`metrics`" + `](#metrics), [` + "`api`" + `](#api) |
-`
-
-const pageLists = `
-## Lists
-
-The first rule that matches decides; what no rule matches is denied. A rule may begin with ` + "`seq N`" + `; the others are numbered 5,
-10, 15... Each list is a key in the table of its kind. A change costs a soft refresh of the neighbors whose policy uses the list; if
-none does, it is live.
-
-| table | a rule |
-|---|---|
-| ` + "`[prefix-list]`" + ` | permit or deny, then PREFIX or any, optionally with ge LENGTH and le LENGTH |
-| ` + "`[as-path-list]`" + ` | permit or deny REGEXP, in which ` + "`_`" + ` matches any border of an ASN |
-| ` + "`[community-list]`" + ` | permit or deny COMMUNITY... (the route has all of them), or ` + "`regexp REGEXP`" + ` |
-| ` + "`[large-community-list]`" + ` | the same, with large communities |
-| ` + "`[ext-community-list]`" + ` | the same, with route targets (` + "`rt 65001:1`" + `) and sites of origin (` + "`soo 65001:7`" + `) |
-
-` + "```toml" + `
-[prefix-list]
-rs-hub00 = ["deny 10.0.0.0/16", "permit 10.64.0.0/10 ge 16 le 24", "permit any"]
-
-[as-path-list]
-azure-asns = ["permit _65515_"]
-` + "```" + `
 `
