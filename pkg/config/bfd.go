@@ -98,46 +98,33 @@ func bfdFields(b *BFD) []tomlfile.Field {
 	}
 }
 
-// bfd is false, true or a table of intervals.
-type bfd struct{ p *BFD }
-
-func (v bfd) Set(c tomlfile.Cell) {
-	out := DefaultBFD()
-	switch val := c.Val.(type) {
-	case bool:
-		if !val {
-			out = BFD{}
+// bfd returns a Value for false, true or a table of intervals.
+func bfd(p *BFD) tomlfile.Value {
+	v := tomlfile.Custom("true, false or table", func(c tomlfile.Cell) {
+		out := DefaultBFD()
+		switch val := c.Val.(type) {
+		case bool:
+			if !val {
+				out = BFD{}
+			}
+		case map[string]any:
+			tomlfile.InlineTable(&out, bfdFields).Set(c)
+		default:
+			c.Want("true, false or a table")
+			return
 		}
-	case map[string]any:
-		tomlfile.InlineTable(&out, bfdFields).Set(c)
-	default:
-		c.Want("true, false or a table")
-		return
-	}
-	*v.p = out
-}
-
-// Changed also reports a key-file whose keys changed.
-func (v bfd) Changed(old tomlfile.Value) string {
-	if arrow := tomlfile.Arrow(old, v); arrow != "" {
-		return arrow
-	}
-	if was, ok := old.(bfd); ok && v.p.Keys != was.p.Keys {
-		return "keys changed"
-	}
-	return ""
-}
-
-func (bfd) Kind() string { return "true, false or table" }
-
-func (v bfd) TOML() string {
-	if !v.p.Enabled {
-		return "false"
-	}
-	base := DefaultBFD()
-	lines := (&tomlfile.Printer{}).Differing(bfdFields(v.p), bfdFields(&base))
-	if len(lines) == 0 {
-		return "true"
-	}
-	return tomlfile.Inline(lines)
+		*p = out
+	}, func() string {
+		base := DefaultBFD()
+		lines := (&tomlfile.Printer{}).Differing(bfdFields(p), bfdFields(&base))
+		switch {
+		case !p.Enabled:
+			return "false"
+		case len(lines) == 0:
+			return "true"
+		}
+		return tomlfile.Inline(lines)
+	})
+	v.Keys = func() any { return p.Keys }
+	return v
 }

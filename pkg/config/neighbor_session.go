@@ -36,7 +36,7 @@ func sessionFields(s *Settings) []tomlfile.Field {
 				"ends applies."},
 		{Key: "keepalive", Value: tomlfile.Seconds(&s.Keepalive, 1, tomlfile.MaxUint16/3, nil), Example: "60", Impact: SessionReset,
 			Doc: "Seconds between keepalive messages. Default: a third of hold-time."},
-		{Key: "bfd", Value: bfd{&s.BFD}, Example: "{ min-tx = 100, min-rx = 100 }",
+		{Key: "bfd", Value: bfd(&s.BFD), Example: "{ min-tx = 100, min-rx = 100 }",
 			Doc: "Watch the neighbor with BFD (RFC 5880): true, or a table of min-tx and min-rx in milliseconds (300), multiplier " +
 				"(3), min-ttl and key-file. When the neighbor stops answering, its routes are removed at once, whatever " +
 				"graceful-restart says."},

@@ -358,7 +358,7 @@ func communities(p *[]string, norm func(string) (string, error), none bool) toml
 			return s, err == nil
 		},
 	}.At(p)
-	return tomlfile.Custom(list.Kind(), func(c tomlfile.Cell) {
+	return tomlfile.Custom(list.Kind, func(c tomlfile.Cell) {
 		if c.Val == "none" && none {
 			*p = []string{"none"}
 			return

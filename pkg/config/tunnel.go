@@ -86,7 +86,7 @@ func tunnelFields(t *Tunnel) []tomlfile.Field {
 				"run nvad. Without learning, a packet to a remote that does not run nvad is sent to all remotes."},
 		{Key: "address", Value: tomlfile.InterfaceAddresses(&t.Addresses), Example: `"169.254.0.1/24"`, Shown: true,
 			Doc: "Address of the device with its prefix length, or a list of them."},
-		{Key: "bfd", Value: bfd{&t.BFD}, Example: "{ min-tx = 100, min-rx = 100 }",
+		{Key: "bfd", Value: bfd(&t.BFD), Example: "{ min-tx = 100, min-rx = 100 }",
 			Doc: "Watch the far ends with single-hop BFD within the tunnel (RFC 5881): true, or a table as for a neighbor. Far " +
 				"ends are the gateways of static routes that lie in a subnet of address. When one stops answering, its routes " +
 				"are removed from the kernel."},

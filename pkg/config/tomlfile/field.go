@@ -7,14 +7,19 @@ import (
 )
 
 // Value connects one place of a program's settings with its form in the file.
-type Value interface {
-	// Set reads c into the place. If c is invalid, it reports why and leaves the
-	// place alone.
-	Set(c Cell)
+type Value struct {
 	// Kind describes in a few words what the file may contain, for the reference.
-	Kind() string
+	Kind string
+	// Set reads a cell into the place. If the cell is invalid, it reports why and
+	// leaves the place alone.
+	Set func(Cell)
 	// TOML returns the place's content as the file writes it after "=".
-	TOML() string
+	TOML func() string
+	// Secret keeps the value out of errors, diffs and redacted prints.
+	Secret bool
+	// Keys returns the keys in a file that the value names; nil: it names none. A diff
+	// says only that they changed.
+	Keys func() any
 }
 
 // Impact says what it costs to apply a change without a restart.
@@ -65,7 +70,7 @@ func ReadFields(t *Table, fields []Field) {
 // SecretKeys returns the keys of fields whose values must not be shown.
 func SecretKeys(fields []Field) (keys []string) {
 	for _, f := range fields {
-		if _, ok := f.Value.(secret); ok {
+		if f.Value.Secret {
 			keys = append(keys, f.Key)
 		}
 	}
@@ -89,39 +94,30 @@ func ByImpact(changes []Change) []Change {
 	return out
 }
 
-// Discreet is a [Value] that differs in more than its TOML, or must not show it.
-type Discreet interface {
-	Value
-	// Changed describes how the value differs from old; empty if it does not.
-	Changed(old Value) string
-}
-
 // DiffFields returns a change for each key of an object that differs. Old and new are the
 // same fields, bound to the object before and after.
 func DiffFields(object string, old, new []Field) []Change {
 	var out []Change
 	for i, f := range new {
-		if how := changed(old[i].Value, f.Value); how != "" {
+		if how := f.Value.changed(old[i].Value); how != "" {
 			out = append(out, Change{object, f.Key + ": " + how, f.Impact})
 		}
 	}
 	return out
 }
 
-func changed(old, new Value) string {
-	if d, ok := new.(Discreet); ok {
-		return d.Changed(old)
+// changed describes how v differs from old; empty if it does not.
+func (v Value) changed(old Value) string {
+	a, b := old.TOML(), v.TOML()
+	switch {
+	case a != b && v.Secret:
+		return "changed"
+	case a != b:
+		return orUnset(a) + " -> " + orUnset(b)
+	case v.Keys != nil && v.Keys() != old.Keys():
+		return "keys changed"
 	}
-	return Arrow(old, new)
-}
-
-// Arrow returns "OLD -> NEW"; empty if both have the same TOML.
-func Arrow(old, new Value) string {
-	a, b := old.TOML(), new.TOML()
-	if a == b {
-		return ""
-	}
-	return orUnset(a) + " -> " + orUnset(b)
+	return ""
 }
 
 func orUnset(toml string) string {

@@ -44,7 +44,7 @@ func (p *Printer) Differing(fields, base []Field) []string {
 		if s == base[i].Value.TOML() {
 			continue
 		}
-		if _, ok := f.Value.(secret); ok && p.Redact {
+		if f.Value.Secret && p.Redact {
 			s = hidden
 		}
 		out = append(out, f.Key+" = "+s)

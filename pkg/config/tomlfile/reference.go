@@ -123,7 +123,7 @@ func (k *KeyDoc) writePage(b *strings.Builder, cost string) {
 	case strings.Contains(k.Doc, "Required"):
 		state = "see below"
 	}
-	fmt.Fprintf(b, "\n- **`%s`** · %s · %s%s\\\n  %s", k.Key, k.Value.Kind(), state, cost, k.Doc)
+	fmt.Fprintf(b, "\n- **`%s`** · %s · %s%s\\\n  %s", k.Key, k.Value.Kind, state, cost, k.Doc)
 	if k.Example != "" && !strings.Contains(k.Doc, k.Example) {
 		fmt.Fprintf(b, " Example: `%s = %s`", k.Key, k.Example)
 	}

@@ -15,29 +15,19 @@ const (
 	MaxUint32 = 1<<32 - 1
 )
 
-// custom is a Value made of its three methods.
-type custom struct {
-	kind string
-	set  func(Cell)
-	toml func() string
+// Custom returns a Value that set reads and toml writes.
+func Custom(kind string, set func(Cell), toml func() string) Value {
+	return Value{Kind: kind, Set: set, TOML: toml}
 }
-
-func (v custom) Set(c Cell)   { v.set(c) }
-func (v custom) Kind() string { return v.kind }
-func (v custom) TOML() string { return v.toml() }
-
-// Custom returns a Value made of its three methods.
-func Custom(kind string, set func(Cell), toml func() string) Value { return custom{kind, set, toml} }
 
 // Parsed returns a Value that parse reads and toml writes. Parse reports the fault of
 // an invalid cell itself and returns false.
 func Parsed[T any](p *T, kind string, parse func(Cell) (T, bool), toml func(T) string) Value {
-	set := func(c Cell) {
+	return Custom(kind, func(c Cell) {
 		if v, ok := parse(c); ok {
 			*p = v
 		}
-	}
-	return custom{kind, set, func() string { return toml(*p) }}
+	}, func() string { return toml(*p) })
 }
 
 // Text returns a Value for a string that passes check, which may be nil.
@@ -62,36 +52,23 @@ func NotEmpty(s string) error {
 	return nil
 }
 
-// secret is a string that no error and no diff shows.
-type secret struct {
-	p     *string
-	check func(string) error
-}
-
 // Secret returns a Value for a string that no error and no diff shows, and that a redacted
 // print hides. The errors of check must not quote it either.
-func Secret(p *string, check func(string) error) Value { return secret{p, check} }
-
-func (v secret) Set(c Cell) {
-	s, ok := c.Val.(string)
-	if !ok {
-		c.Fail("want a string")
-	} else if err := v.check(s); err != nil {
-		c.Fail("%v", err)
-	} else {
-		*v.p = s
-	}
-}
-
-func (secret) Kind() string { return "string" }
-
-func (v secret) TOML() string { return Quote(*v.p) }
-
-func (v secret) Changed(old Value) string {
-	if old.TOML() == v.TOML() {
-		return ""
-	}
-	return "changed"
+func Secret(p *string, check func(string) error) Value {
+	v := Parsed(p, "string", func(c Cell) (string, bool) {
+		s, ok := c.Val.(string)
+		if !ok {
+			c.Fail("want a string")
+			return "", false
+		}
+		err := check(s)
+		if err != nil {
+			c.Fail("%v", err)
+		}
+		return s, err == nil
+	}, Quote)
+	v.Secret = true
+	return v
 }
 
 // OneOf returns a Value for one of a few words.
