@@ -62,7 +62,7 @@ func (r *Rules) guards() []Chain {
 	}
 	outer := Chain{Name: outerChain, Hook: RawInput, Rules: r.nested()}
 	inner := Chain{Name: innerChain, Hook: RawPrerouting, Rules: []Rule{
-		{Why: "from this machine", In: "lo", Do: Accept, Guard: Guard{Tunnel: r.Overlays[0].Device}},
+		r.Overlays[0].guard(Rule{Why: "from this machine", In: "lo", Do: Accept}),
 	}}
 	var each []Chain
 	forged := Chain{Name: forgedChain, Rules: r.forged()}
@@ -72,17 +72,14 @@ func (r *Rules) guards() []Chain {
 	for i := range r.Overlays {
 		o := &r.Overlays[i]
 		out, in := fmt.Sprintf("%s-%d", outerChain, i+1), fmt.Sprintf("%s-%d", innerChain, i+1)
-		jump := o.rule("tunnel "+o.Device, Jump)
-		enter, leave := jump, jump
-		enter.Protocol, enter.Ports, enter.VNI, enter.Chain = UDP, onePort(o.Port), o.VNI, out
-		leave.In, leave.Chain = o.Device, in
-		outer.Rules, inner.Rules = append(outer.Rules, enter), append(inner.Rules, leave)
-		unpacked := o.inner()
+		why := "tunnel " + o.Device
+		outer.Rules = append(outer.Rules, o.guard(Rule{Why: why, Protocol: UDP, Ports: onePort(o.Port), Do: Jump, Chain: out, Guard: Guard{VNI: o.VNI}}))
+		inner.Rules = append(inner.Rules, o.guard(Rule{Why: why, In: o.Device, Do: Jump, Chain: in}))
+		var unpacked []Rule
 		if len(forged.Rules) > 0 && !r.carries(o) {
-			rule := o.rule("UDP", Jump)
-			rule.Protocol, rule.Chain = UDP, forgedChain
-			unpacked = append([]Rule{rule}, unpacked...)
+			unpacked = append(unpacked, o.guard(Rule{Why: "UDP", Protocol: UDP, Do: Jump, Chain: forgedChain}))
 		}
+		unpacked = append(unpacked, o.inner()...)
 		each = append(each, Chain{Name: out, Rules: o.outer()}, Chain{Name: in, Rules: unpacked})
 	}
 	outer.Rules = append(outer.Rules, r.otherSegments()...)
@@ -90,9 +87,10 @@ func (r *Rules) guards() []Chain {
 	return append([]Chain{outer, inner}, each...)
 }
 
-// rule returns a rule that guards the tunnel.
-func (o *Overlay) rule(why string, do Action) Rule {
-	return Rule{Why: why, Do: do, Guard: Guard{Tunnel: o.Device}}
+// guard returns r as a rule that guards the tunnel.
+func (o *Overlay) guard(r Rule) Rule {
+	r.Tunnel = o.Device
+	return r
 }
 
 // nested drops VXLAN packets for this machine that come out of a tunnel. A host behind a remote
@@ -102,12 +100,9 @@ func (r *Rules) nested() (list []Rule) {
 		o := &r.Overlays[i]
 		for _, port := range r.ports() {
 			over := func(v Overlay) bool { return v.Port == port && v.Under == o.Device }
-			if slices.ContainsFunc(r.Overlays, over) {
-				continue
+			if !slices.ContainsFunc(r.Overlays, over) {
+				list = append(list, o.guard(Rule{Why: Nested, In: o.Device, Protocol: UDP, Ports: onePort(port), Do: Drop}))
 			}
-			rule := o.rule(Nested, Drop)
-			rule.In, rule.Protocol, rule.Ports = o.Device, UDP, onePort(port)
-			list = append(list, rule)
 		}
 	}
 	return list
@@ -120,9 +115,7 @@ func (r *Rules) forged() (list []Rule) {
 	for i := range r.Overlays {
 		o := &r.Overlays[i]
 		for _, remote := range o.Remotes {
-			rule := o.rule(Forged, Drop)
-			rule.Source, rule.Protocol, rule.Ports = single(remote), UDP, onePort(o.Port)
-			list = append(list, rule)
+			list = append(list, o.guard(Rule{Why: Forged, Source: single(remote), Protocol: UDP, Ports: onePort(o.Port), Do: Drop}))
 		}
 	}
 	return list
@@ -163,17 +156,14 @@ func (r *Rules) otherSegments() (list []Rule) {
 	})
 	for _, s := range foreign {
 		if slices.Contains(r.ports(), s.Port) {
-			list = append(list, Rule{
-				Why: "another program's VXLAN", Protocol: UDP, Ports: onePort(s.Port), Do: Accept,
-				Guard: Guard{Tunnel: r.Overlays[0].Device, VNI: s.VNI},
-			})
+			list = append(list, r.Overlays[0].guard(Rule{
+				Why: "another program's VXLAN", Protocol: UDP, Ports: onePort(s.Port), Do: Accept, Guard: Guard{VNI: s.VNI},
+			}))
 		}
 	}
 	for _, port := range r.ports() {
 		i := slices.IndexFunc(r.Overlays, func(o Overlay) bool { return o.Port == port })
-		rule := r.Overlays[i].rule(UnknownVNI, Drop)
-		rule.Protocol, rule.Ports = UDP, onePort(port)
-		list = append(list, rule)
+		list = append(list, r.Overlays[i].guard(Rule{Why: UnknownVNI, Protocol: UDP, Ports: onePort(port), Do: Drop}))
 	}
 	return list
 }
@@ -204,22 +194,19 @@ var extensions = []string{"\x00", "\x2b", "\x2c", "\x3c"}
 // outer returns the rules for packets of the tunnel before they are unpacked. Afterwards nobody
 // can tell which remote sent them.
 func (o *Overlay) outer() []Rule {
-	notIP := o.rule(NotIP, Drop)
+	notIP := o.guard(Rule{Why: NotIP, Do: Drop})
 	for _, t := range []string{ethIP4, ethIP6, ethARP} {
 		notIP.Inner = append(notIP.Inner, Octets{At: etherType, Data: t, Not: true})
 	}
 	if len(o.Remotes) == 0 {
-		return []Rule{notIP, o.rule("multicast group", Accept)}
+		return []Rule{notIP, o.guard(Rule{Why: "multicast group", Do: Accept})}
 	}
-	list := o.fragments()
-	list = append(list, o.impostors()...)
+	list := append(o.fragments(), o.impostors()...)
 	list = append(list, notIP)
 	for _, remote := range o.Remotes {
-		rule := o.rule("remote "+remote.String(), Accept)
-		rule.Source = single(remote)
-		list = append(list, rule)
+		list = append(list, o.guard(Rule{Why: "remote " + remote.String(), Source: single(remote), Do: Accept}))
 	}
-	return append(list, o.rule(Stranger, Drop))
+	return append(list, o.guard(Rule{Why: Stranger, Do: Drop}))
 }
 
 // fragments drops IPv6 fragments where inner addresses matter, because a fragment may hide
@@ -229,18 +216,14 @@ func (o *Overlay) fragments() []Rule {
 	if len(o.Peers) == 0 || !slices.ContainsFunc(o.Remotes, netip.Addr.Is6) {
 		return nil
 	}
-	rule := o.rule(Fragment, Drop)
-	rule.Guard.Fragment = true
-	return []Rule{rule}
+	return []Rule{o.guard(Rule{Why: Fragment, Do: Drop, Guard: Guard{Fragment: true}})}
 }
 
 // impostors drops packets that use a peer's address, in an IP header, in ARP or in neighbor
 // discovery, and come from another remote than the peer's.
 func (o *Overlay) impostors() (list []Rule) {
 	add := func(p Peer, inner ...Octets) {
-		rule := o.rule(Impostor, Drop)
-		rule.Source, rule.OtherSource, rule.Inner = single(p.Remote), true, inner
-		list = append(list, rule)
+		list = append(list, o.guard(Rule{Why: Impostor, Source: single(p.Remote), Do: Drop, Guard: Guard{OtherSource: true, Inner: inner}}))
 	}
 	six := false
 	for _, p := range o.Peers {
@@ -259,9 +242,8 @@ func (o *Overlay) impostors() (list []Rule) {
 		return list
 	}
 	for _, header := range extensions {
-		rule := o.rule(HiddenND, Drop)
-		rule.Inner = []Octets{{At: etherType, Data: ethIP6}, {At: next6, Data: header}, {At: hopLimit6, Data: ndHopLimit}}
-		list = append(list, rule)
+		inner := []Octets{{At: etherType, Data: ethIP6}, {At: next6, Data: header}, {At: hopLimit6, Data: ndHopLimit}}
+		list = append(list, o.guard(Rule{Why: HiddenND, Do: Drop, Guard: Guard{Inner: inner}}))
 	}
 	return list
 }
@@ -270,21 +252,13 @@ func (o *Overlay) impostors() (list []Rule) {
 func (o *Overlay) inner() []Rule {
 	var list []Rule
 	for _, a := range exempt {
-		rule := o.rule(PlatformAddr, Drop)
-		rule.Source = single(a)
-		list = append(list, rule)
+		list = append(list, o.guard(Rule{Why: PlatformAddr, Source: single(a), Do: Drop}))
 	}
-	own := o.rule(OwnAddress, Drop)
-	own.OwnSource = true
-	list = append(list, own)
+	list = append(list, o.guard(Rule{Why: OwnAddress, Do: Drop, Guard: Guard{OwnSource: true}}))
 	for _, p := range o.Subnets {
-		rule := o.rule("subnet of the tunnel", Accept)
-		rule.Source = p.Masked()
-		list = append(list, rule)
+		list = append(list, o.guard(Rule{Why: "subnet of the tunnel", Source: p.Masked(), Do: Accept}))
 	}
-	rule := o.rule(LinkLocal, Drop)
-	rule.Source = linkLocal4
-	return append(list, rule)
+	return append(list, o.guard(Rule{Why: LinkLocal, Source: linkLocal4, Do: Drop}))
 }
 
 // outside drops what has a source within a tunnel's subnet and did not come out of
@@ -293,17 +267,14 @@ func (o *Overlay) inner() []Rule {
 func (r *Rules) outside() []Rule {
 	var list []Rule
 	for _, a := range exempt {
-		list = append(list, Rule{Why: "Azure's platform address", Source: single(a), Do: Accept, Guard: Guard{Tunnel: r.Overlays[0].Device}})
+		list = append(list, r.Overlays[0].guard(Rule{Why: "Azure's platform address", Source: single(a), Do: Accept}))
 	}
 	for i := range r.Overlays {
 		o := &r.Overlays[i]
 		for _, p := range o.Subnets {
-			if p.Addr().Is6() && p.Addr().IsLinkLocalUnicast() {
-				continue
+			if a := p.Addr(); a.Is4() || !a.IsLinkLocalUnicast() {
+				list = append(list, o.guard(Rule{Why: Outside, Source: p.Masked(), Do: Drop}))
 			}
-			rule := o.rule(Outside, Drop)
-			rule.Source = p.Masked()
-			list = append(list, rule)
 		}
 	}
 	return list
