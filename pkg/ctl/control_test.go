@@ -161,7 +161,7 @@ func TestCompletion(t *testing.T) {
 
 // TestDrainAlone: drain warns if no other NVA can take the traffic.
 func TestDrainAlone(t *testing.T) {
-	d := apitest.BadDay()
+	d := badDay()
 	d.Hold = time.Second
 	r := nvactl(t, serve(t, d), "drain")
 	if r.code != 0 || r.err != "Warning: no other NVA is known to have the routes of this one.\n" {

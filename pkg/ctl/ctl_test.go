@@ -173,7 +173,7 @@ func TestShow(t *testing.T) {
 
 // TestShowUnusual prints a dual-stack NVA on a bad day.
 func TestShowUnusual(t *testing.T) {
-	socket := serve(t, apitest.BadDay())
+	socket := serve(t, badDay())
 	for name, args := range map[string]string{
 		"bad-status":         "status",
 		"bad-neighbors":      "neighbors",

@@ -14,7 +14,7 @@ import (
 func TestTopology(t *testing.T) {
 	hub00 := apitest.Hub00()
 	hub00.TOML += "[[neighbor]]\naddress = \"10.0.210.4\"\nremote-asn = 65515\nvnet = [\"10.0.0.0/16\"]\n"
-	for name, d := range map[string]*apitest.Daemon{"topology": hub00, "bad-topology": apitest.BadDay()} {
+	for name, d := range map[string]*apitest.Daemon{"topology": hub00, "bad-topology": badDay()} {
 		socket := serve(t, d)
 		for _, form := range []string{"text", "mermaid", "svg", "json"} {
 			t.Run(name+" "+form, func(t *testing.T) {

@@ -1,10 +1,11 @@
-package apitest
+package ctl
 
 import (
 	"net/netip"
 	"time"
 
 	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/api/apitest"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
@@ -17,15 +18,29 @@ import (
 )
 
 var (
+	rs0   = netip.MustParseAddr("10.0.210.4")
+	rs1   = netip.MustParseAddr("10.0.210.5")
 	msee  = netip.MustParseAddr("192.168.0.2")
 	long6 = netip.MustParseAddr("2001:db8:ffff:ffff:ffff:ffff:ffff:fffe")
 	link6 = netip.MustParseAddr("fd00:10:0:210::4")
 )
 
-// BadDay is a dual-stack edge towards an ExpressRoute circuit with everything that
+func ago(hours, minutes, seconds int) time.Time {
+	return apitest.Now.Add(-time.Duration(hours)*time.Hour - time.Duration(minutes)*time.Minute - time.Duration(seconds)*time.Second)
+}
+
+func attrs(nextHop netip.Addr, path ...uint32) *route.Attrs {
+	return &route.Attrs{ASPath: route.NewASPath(path...), NextHop: nextHop}
+}
+
+func path(prefix string, from netip.Addr, a *route.Attrs, age time.Time) engine.Path {
+	return engine.Path{Path: rib.Path{Prefix: netip.MustParsePrefix(prefix), Neighbor: from, Valid: true, At: age}, Attrs: a}
+}
+
+// badDay is a dual-stack edge towards an ExpressRoute circuit with everything that
 // makes tables difficult: long addresses, paths and texts, and failures.
-func BadDay() *Daemon {
-	return &Daemon{
+func badDay() *apitest.Daemon {
+	return &apitest.Daemon{
 		At: api.Status{
 			Host: "vm-edge01",
 			Status: engine.Status{
