@@ -185,24 +185,12 @@ func (a *app) printHistory(list []*nvadv1.ConfigVersion) {
 	t := a.newTable(column{}, column{head: "Version", right: true}, column{head: "Time (UTC)"},
 		column{head: "By"}, column{head: "Result", fit: wrapped})
 	for _, v := range slices.Backward(list) {
-		mark := ""
-		if v.GetRunning() {
-			mark = "*"
-		}
-		t.row(mark, fmt.Sprint(v.GetVersion()), v.GetTime().AsTime().UTC().Format(time.DateTime), causeOf(v), resultOf(v))
+		t.row(when(v.GetRunning(), "*"), decimal(v.GetVersion()), v.GetTime().AsTime().UTC().Format(time.DateTime), causeOf(v),
+			joined(", ", v.GetResult(), v.GetJudge()))
 	}
 	t.end()
 }
 
 func causeOf(v *nvadv1.ConfigVersion) string {
-	s := v.GetCause()
-	if v.GetOrigin() != 0 {
-		s += fmt.Sprintf(" to %d", v.GetOrigin())
-	}
-	if v.GetBy() != "" {
-		s += ", " + v.GetBy()
-	}
-	return s
+	return joined(", ", v.GetCause()+when(v.GetOrigin() != 0, " to "+decimal(v.GetOrigin())), v.GetBy())
 }
-
-func resultOf(v *nvadv1.ConfigVersion) string { return joined(", ", v.GetResult(), v.GetJudge()) }

@@ -43,9 +43,7 @@ more for this, with the rules in force.`,
 func (a *app) printExplanation(x *nvadv1.Explanation, req *nvadv1.ExplainRequest) {
 	s := &story{out: a.Out, width: a.Width}
 	s.heading(summary(x, req))
-	if x.GetUndecided() {
-		s.field("Pending", "something has changed and nvad has not decided again yet")
-	}
+	s.field("Pending", when(x.GetUndecided(), "something has changed and nvad has not decided again yet"))
 	for _, m := range x.GetMalformed() {
 		s.field("Malformed", fmt.Sprintf("%s announced it at %s, which was treated as withdrawn: %s", m.GetNeighbor(), a.clock(m.GetAt()), m.GetReason()))
 	}
@@ -69,41 +67,28 @@ func summary(x *nvadv1.Explanation, req *nvadv1.ExplainRequest) string {
 	if !x.GetKnown() {
 		return x.GetPrefix() + " is not in the table: " + x.GetNotWanted()
 	}
-	words := []string{count(len(x.GetPaths()), "path") + shown(req.GetNeighbor())}
+	paths := count(len(x.GetPaths()), "path") + shown(req.GetNeighbor())
 	if len(x.GetPaths()) == 0 && x.GetWanted().GetClass() == "static" {
-		words[0] = "static route"
+		paths = "static route"
 	}
+	best := ""
 	for _, p := range x.GetPaths() {
 		if p.GetBest() {
-			words = append(words, "best "+origin(p.GetNeighbor()))
+			best = "best " + cmp.Or(prefixed("from ", p.GetNeighbor()), "is local")
 		}
 	}
-	words = append(words, kernelState(x))
 	told := 0
 	for _, e := range x.GetExports() {
 		if e.GetAdvertised() {
 			told++
 		}
 	}
-	words = append(words, fmt.Sprintf("advertised to %d of %s", told, count(len(x.GetExports()), "neighbor")+shown(req.GetExportTo())))
-	return x.GetPrefix() + ": " + strings.Join(words, ", ")
+	exports := fmt.Sprintf("advertised to %d of %s", told, count(len(x.GetExports()), "neighbor")+shown(req.GetExportTo()))
+	return x.GetPrefix() + ": " + joined(", ", paths, best, kernelState(x), exports)
 }
 
 // shown marks a number that a selection restricts.
-func shown(selection string) string {
-	if selection == "" {
-		return ""
-	}
-	return " shown"
-}
-
-// origin returns the source of a path.
-func origin(neighbor string) string {
-	if neighbor == "" {
-		return "is local"
-	}
-	return "from " + neighbor
-}
+func shown(selection string) string { return when(selection != "", " shown") }
 
 // notThere shows what covers a prefix that is not in the table.
 func notThere(s *story, x *nvadv1.Explanation) {
@@ -142,9 +127,7 @@ func (a *app) kernelStory(s *story, x *nvadv1.Explanation) {
 		s.heading(fmt.Sprintf("Kernel: %s for %s", r.GetState(), a.age(r.GetSince())))
 		s.field("Route", wantedRoute(r))
 		s.field("Reason", r.GetReason())
-		if r.GetClass() == "static" && hasBest(x) {
-			s.field("Preferred", "the static route of the configuration, over the best path")
-		}
+		s.field("Preferred", when(r.GetClass() == "static" && hasBest(x), "the static route of the configuration, over the best path"))
 	}
 	for _, r := range x.GetOthers() {
 		s.field("Others", otherRoute(r)+preferred(r, x.GetKernel()))
@@ -158,14 +141,7 @@ func hasBest(x *nvadv1.Explanation) bool {
 
 // wantedRoute returns a route of nvad in one line.
 func wantedRoute(r *nvadv1.FIBRoute) string {
-	return fmt.Sprintf("%s, %s, metric %d%s", strings.ReplaceAll(fibHops(r), "\n", ", "), r.GetClass(), r.GetMetric(), sourceOf(r))
-}
-
-func sourceOf(r *nvadv1.FIBRoute) string {
-	if r.GetSource() == "" {
-		return ""
-	}
-	return ", source " + r.GetSource()
+	return fmt.Sprintf("%s, %s, metric %d%s", strings.ReplaceAll(fibHops(r), "\n", ", "), r.GetClass(), r.GetMetric(), prefixed(", source ", r.GetSource()))
 }
 
 func otherRoute(r *nvadv1.FIBRoute) string {
@@ -221,22 +197,13 @@ func onlyOne(x *nvadv1.Explanation) string {
 }
 
 // name returns the source of a path as part of a sentence.
-func name(neighbor string) string {
-	if neighbor == "" {
-		return "the local route"
-	}
-	return neighbor
-}
+func name(neighbor string) string { return cmp.Or(neighbor, "the local route") }
 
 // comparison prints a table of the steps of a decision.
 func (a *app) comparison(l *nvadv1.Comparison) {
 	t := a.newTable(column{head: "  Step"}, column{head: "Best"}, column{head: "Runner-up"}, column{})
 	for _, c := range l.GetSteps() {
-		mark := ""
-		if c.GetStep() == l.GetStep() {
-			mark = "decides"
-		}
-		t.row("  "+c.GetStep(), c.GetBest(), c.GetOther(), mark)
+		t.row("  "+c.GetStep(), c.GetBest(), c.GetOther(), when(c.GetStep() == l.GetStep(), "decides"))
 	}
 	t.end()
 }

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -16,21 +17,12 @@ func pathHeading(p *nvadv1.PathStory) string {
 		source = "From " + p.GetNeighbor() + inGroup(p.GetPeerGroup())
 	}
 	settled := p.GetPending() == ""
-	words := applying([]string{source}, trait{"iBGP", p.GetInternal()}, trait{"stale", p.GetStale()}, trait{"best", p.GetBest()},
-		trait{"multipath", p.GetMultipath() && !p.GetBest()}, trait{"pending", !settled}, trait{"rejected", settled && !p.GetAccepted()},
-		trait{"not valid", settled && p.GetAccepted() && !p.GetValid()})
-	if l := p.GetLost(); l != nil {
-		words = append(words, "not best by "+l.GetStep())
-	}
-	return strings.Join(words, ", ")
+	return joined(", ", source, when(p.GetInternal(), "iBGP"), when(p.GetStale(), "stale"), when(p.GetBest(), "best"),
+		when(p.GetMultipath() && !p.GetBest(), "multipath"), when(!settled, "pending"), when(settled && !p.GetAccepted(), "rejected"),
+		when(settled && p.GetAccepted() && !p.GetValid(), "not valid"), prefixed("not best by ", p.GetLost().GetStep()))
 }
 
-func inGroup(group string) string {
-	if group == "" {
-		return ""
-	}
-	return " (" + group + ")"
-}
+func inGroup(group string) string { return when(group != "", " ("+group+")") }
 
 // pathStory explains how a path was received and accepted.
 func (a *app) pathStory(s *story, p *nvadv1.PathStory) {
@@ -38,15 +30,9 @@ func (a *app) pathStory(s *story, p *nvadv1.PathStory) {
 		s.field("Attributes", sentence(p.GetAttributes(), p.GetWeight()))
 		return
 	}
-	received := sentence(p.GetReceived(), 0)
-	if p.GetReceivedAt() != nil {
-		received = a.age(p.GetReceivedAt()) + " ago: " + received
-	}
-	s.field("Received", received)
+	s.field("Received", when(p.GetReceivedAt() != nil, a.age(p.GetReceivedAt())+" ago: ")+sentence(p.GetReceived(), 0))
 	importStory(s, p)
-	if p.GetPending() != "" {
-		s.field("Pending", "this is the verdict of the changed policy, which is not applied yet; still in force: "+p.GetPending())
-	}
+	s.field("Pending", prefixed("this is the verdict of the changed policy, which is not applied yet; still in force: ", p.GetPending()))
 	switch {
 	case p.GetUnresolved() != "":
 		s.field("Next hop", "unreachable: "+p.GetUnresolved())
@@ -79,15 +65,8 @@ func importStory(s *story, p *nvadv1.PathStory) {
 // policySteps prints a trace, and the changes of a step below it.
 func policySteps(s *story, label string, steps []*nvadv1.PolicyStep) {
 	for _, t := range steps {
-		text := t.GetObject()
-		if t.GetRule() != "" {
-			text += " " + t.GetRule()
-		}
-		if t.GetValue() != "" {
-			text += " [" + t.GetValue() + "]"
-		}
 		depth := int(t.GetDepth())
-		s.step(label, t.GetVerdict(), depth, text)
+		s.step(label, t.GetVerdict(), depth, joined(" ", t.GetObject(), t.GetRule(), when(t.GetValue() != "", "["+t.GetValue()+"]")))
 		for _, c := range t.GetChanges() {
 			s.step(label, "", depth+1, fmt.Sprintf("%s: %s -> %s", c.GetAttribute(), c.GetBefore(), c.GetAfter()))
 		}
@@ -140,24 +119,9 @@ func exportStory(s *story, group []*nvadv1.ExportStory) {
 	for i, g := range group {
 		names[i] = g.GetNeighbor()
 	}
-	title += strings.Join(names, ", ")
-	if len(e.GetExport()) > 0 {
-		title += inGroup(e.GetPeerGroup())
-	}
-	s.heading(title + exportNote(e))
+	title += strings.Join(names, ", ") + when(len(e.GetExport()) > 0, inGroup(e.GetPeerGroup()))
+	s.heading(joined(": ", title, cmp.Or(e.GetHeld(), when(e.GetOriginated(), "a default route of its own (default-originate)"))))
 	policySteps(s, "Export", e.GetExport())
 	s.field("As sent", sentence(e.GetSent(), 0))
-	if e.GetPending() != "" {
-		s.field("Pending", "this is the verdict of the changed policy; "+e.GetPending()+" follows")
-	}
-}
-
-func exportNote(e *nvadv1.ExportStory) string {
-	switch {
-	case e.GetHeld() != "":
-		return ": " + e.GetHeld()
-	case e.GetOriginated():
-		return ": a default route of its own (default-originate)"
-	}
-	return ""
+	s.field("Pending", when(e.GetPending() != "", "this is the verdict of the changed policy; "+e.GetPending()+" follows"))
 }

@@ -54,11 +54,7 @@ func (a *app) fibTable(none string) (print func(*nvadv1.FIBRoute), end func()) {
 	states := map[string]int{}
 	return func(r *nvadv1.FIBRoute) {
 			states[r.GetState()]++
-			note := ""
-			if r.GetState() != installed {
-				note = r.GetReason()
-			}
-			t.rowWithNote(note, r.GetPrefix(), r.GetClass(), r.GetState(), a.age(r.GetSince()), fibHops(r))
+			t.rowWithNote(when(r.GetState() != installed, r.GetReason()), r.GetPrefix(), r.GetClass(), r.GetState(), a.age(r.GetSince()), fibHops(r))
 		}, func() {
 			if len(states) == 0 {
 				line(a.Out, none)
@@ -76,17 +72,8 @@ func fibHops(r *nvadv1.FIBRoute) string {
 	}
 	var lines []string
 	for i, h := range slices.Concat(r.GetNextHops(), r.GetBackup()) {
-		s := "dev " + h.GetDevice()
-		if h.GetVia() != "" {
-			s = "via " + h.GetVia() + " " + s
-		}
-		if h.GetWeight() > 1 {
-			s += " weight " + decimal(h.GetWeight())
-		}
-		if i >= len(r.GetNextHops()) {
-			s = "backup " + s
-		}
-		lines = append(lines, s)
+		lines = append(lines, joined(" ", when(i >= len(r.GetNextHops()), "backup"), prefixed("via ", h.GetVia()), "dev "+h.GetDevice(),
+			when(h.GetWeight() > 1, "weight "+decimal(h.GetWeight()))))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -130,12 +117,8 @@ func (a *app) printLookup(v *nvadv1.Lookup) {
 	p.heading("Tunnel %s, VNI %d", t.GetDevice(), t.GetVni())
 	p.field("Source", t.GetSource())
 	p.field("UDP port", decimal(t.GetPort()))
-	if t.GetMtu() > 0 {
-		p.field("MTU", decimal(t.GetMtu()))
-	}
-	if len(t.GetOuter()) > 1 && !t.GetLearned() {
-		p.field("Remotes", "the right one is not learned yet: each gets a copy")
-	}
+	p.field("MTU", mtu(t.GetMtu()))
+	p.field("Remotes", when(len(t.GetOuter()) > 1 && !t.GetLearned(), "the right one is not learned yet: each gets a copy"))
 	for _, o := range t.GetOuter() {
 		p.heading("Outer packet: %s", fateSentence(o.GetDestination(), o.GetWay()))
 		wayFields(p, o.GetWay())
@@ -174,12 +157,8 @@ func wayFields(p *page, w *nvadv1.Way) {
 		by = "by nvad (" + w.GetProtocol() + ")"
 	}
 	p.field("Route", fmt.Sprintf("%s, %s, metric %d", w.GetPrefix(), by, w.GetMetric()))
-	if w.GetNeighbor() != "" {
-		p.field("Learned", "from "+w.GetNeighbor()+", AS path "+w.GetAsPath())
-	}
-	if w.GetFate() == "unicast" {
-		p.field("Own source", w.GetSource())
-	}
+	p.field("Learned", when(w.GetNeighbor() != "", "from "+w.GetNeighbor()+", AS path "+w.GetAsPath()))
+	p.field("Own source", when(w.GetFate() == "unicast", w.GetSource()))
 }
 
 func (a *app) natCommand() *cobra.Command {
@@ -208,11 +187,7 @@ func (a *app) printNAT(list []*nvadv1.NATRule) {
 		column{head: "Bytes", right: true},
 		column{head: "Rule", min: readable, fit: wrapped})
 	for _, r := range list {
-		note := ""
-		if r.GetMissing() {
-			note = "not in the kernel"
-		}
-		t.rowWithNote(note, r.GetChain(), decimal(r.GetPackets()), decimal(r.GetBytes()), r.GetRule())
+		t.rowWithNote(when(r.GetMissing(), "not in the kernel"), r.GetChain(), decimal(r.GetPackets()), decimal(r.GetBytes()), r.GetRule())
 	}
 	t.end()
 }

@@ -74,7 +74,7 @@ func (a *app) printNeighbors(list []*nvadv1.Neighbor) {
 func trouble(n *nvadv1.Neighbor) string {
 	switch {
 	case n.GetState() == established:
-		return cmp.Or(withoutPolicy(n), strings.Join(append(heldBack(n), n.GetWarnings()...), "; "))
+		return cmp.Or(withoutPolicy(n), joined("; ", append([]string{heldBack(n)}, n.GetWarnings()...)...))
 	case n.GetShutdown():
 		return ""
 	}
@@ -82,11 +82,9 @@ func trouble(n *nvadv1.Neighbor) string {
 }
 
 // heldBack reports routes that the neighbor's limit keeps from it.
-func heldBack(n *nvadv1.Neighbor) []string {
-	if n.GetHeldBack() == 0 {
-		return nil
-	}
-	return []string{fmt.Sprintf("%s held back: maximum-prefix-out %d reached", count(n.GetHeldBack(), "prefix"), n.GetMaxPrefixOut())}
+func heldBack(n *nvadv1.Neighbor) string {
+	return when(n.GetHeldBack() > 0,
+		fmt.Sprintf("%s held back: maximum-prefix-out %d reached", count(n.GetHeldBack(), "prefix"), n.GetMaxPrefixOut()))
 }
 
 // withoutPolicy reports the directions in which an eBGP neighbor has no policy.
@@ -106,10 +104,7 @@ func withoutPolicy(n *nvadv1.Neighbor) string {
 func missing(policy string) bool { return strings.Contains(policy, "no policy") }
 
 func stateOf(n *nvadv1.Neighbor) string {
-	if n.GetShutdown() && n.GetState() != established {
-		return n.GetState() + " (Admin)"
-	}
-	return n.GetState()
+	return n.GetState() + when(n.GetShutdown() && n.GetState() != established, " (Admin)")
 }
 
 // upDown returns how long the session has been up, or down since it was last up.
@@ -143,27 +138,16 @@ func (a *app) printNeighbor(n *nvadv1.Neighbor) {
 	p.heading("Messages")
 	p.field("Received", fmt.Sprintf("%d, of them %s", m.GetReceived(), count(m.GetUpdatesReceived(), "UPDATE")))
 	p.field("Sent", fmt.Sprintf("%d, of them %s", m.GetSent(), count(m.GetUpdatesSent(), "UPDATE")))
-	a.malformedFields(p, m.GetMalformed())
-	if m.GetQueued() > 0 {
-		p.field("Queued", count(m.GetQueued(), "change"))
-	}
+	bad := m.GetMalformed()
+	p.field("Malformed", when(bad.GetTotal() > 0,
+		fmt.Sprintf("%s: %s (%s)", count(bad.GetTotal(), "UPDATE"), tallies(bad.GetByAction()), tallies(bad.GetByClass()))))
+	p.field("Last of them", when(bad.GetLastAt() != nil, a.age(bad.GetLastAt())+" ago, "+bad.GetLast()))
+	p.field("Queued", when(m.GetQueued() > 0, count(m.GetQueued(), "change")))
 	p.heading("Settings")
 	for _, key := range slices.Sorted(maps.Keys(n.GetSettings())) {
 		p.field(key, n.GetSettings()[key])
 	}
 	p.print()
-}
-
-// malformedFields show how many UPDATEs were malformed, and what was wrong with the
-// last one.
-func (a *app) malformedFields(p *page, m *nvadv1.MalformedUpdates) {
-	if m.GetTotal() == 0 {
-		return
-	}
-	p.field("Malformed", fmt.Sprintf("%s: %s (%s)", count(m.GetTotal(), "UPDATE"), tallies(m.GetByAction()), tallies(m.GetByClass())))
-	if m.GetLastAt() != nil {
-		p.field("Last of them", a.age(m.GetLastAt())+" ago, "+m.GetLast())
-	}
 }
 
 // tallies returns counts with their names, the largest first.
@@ -179,17 +163,8 @@ func tallies(counts map[string]uint64) string {
 
 // stateSentence returns the state, for how long, and what keeps the session down.
 func (a *app) stateSentence(n *nvadv1.Neighbor) string {
-	s := stateOf(n)
-	if n.GetSince() != nil {
-		s += " for " + a.age(n.GetSince())
-	}
-	if n.GetShutdown() {
-		s += fmt.Sprintf(", shut down (nvactl enable %s re-enables it)", n.GetAddress())
-	}
-	if n.GetState() != established && n.GetReason() != "" {
-		s += ": " + n.GetReason()
-	}
-	return s
+	down := when(n.GetShutdown(), fmt.Sprintf(", shut down (nvactl enable %s re-enables it)", n.GetAddress()))
+	return joined(": ", stateOf(n)+a.lasting(n.GetSince())+down, when(n.GetState() != established, n.GetReason()))
 }
 
 // lastDown returns when the session was lost and, if it is up again, why. For a
@@ -199,35 +174,23 @@ func (a *app) lastDown(n *nvadv1.Neighbor) string {
 		return ""
 	}
 	s := fmt.Sprintf("%s ago, %s so far", a.age(n.GetLastDown()), count(n.GetFlaps(), "time"))
-	if n.GetState() == established && n.GetReason() != "" {
-		s += ": " + n.GetReason()
-	}
-	return s
+	return joined(": ", s, when(n.GetState() == established, n.GetReason()))
 }
 
 func (a *app) sessionSection(p *page, n *nvadv1.Neighbor) {
 	up := n.GetState() == established
 	p.heading("Session")
-	local := fmt.Sprintf("AS %d", n.GetLocalAsn())
-	if n.GetLocalAddress() != "" {
-		local = n.GetLocalAddress() + ", " + local
-	}
-	p.field("Local", local)
+	p.field("Local", joined(", ", n.GetLocalAddress(), fmt.Sprintf("AS %d", n.GetLocalAsn())))
 	p.field("Remote ID", n.GetRemoteId())
 	timers := "hold 0, no keepalives"
 	if n.GetHoldTimeSeconds() > 0 {
 		timers = fmt.Sprintf("hold %d s, keepalive %d s", n.GetHoldTimeSeconds(), n.GetKeepaliveSeconds())
 	}
-	if up {
-		timers += " (negotiated)"
-	}
-	p.field("Timers", timers)
+	p.field("Timers", timers+when(up, " (negotiated)"))
 	p.field("Families", orNone(n.GetFamilies(), "none in common"))
-	p.field("Capabilities", strings.Join(n.GetCapabilities(), ", "))
-	if up {
-		p.field("Restart", gracefulRestart(n))
-		p.field("End-of-RIB", orNone(n.GetEndOfRib(), "not received"))
-	}
+	p.field("Capabilities", joined(", ", n.GetCapabilities()...))
+	p.field("Restart", when(up, gracefulRestart(n)))
+	p.field("End-of-RIB", when(up, orNone(n.GetEndOfRib(), "not received")))
 }
 
 func gracefulRestart(n *nvadv1.Neighbor) string {
@@ -243,69 +206,32 @@ func (a *app) bfdSection(p *page, b *nvadv1.Bfd) {
 		return
 	}
 	p.heading("BFD")
-	state := b.GetState()
-	if b.GetSince() != nil {
-		state += " for " + a.age(b.GetSince())
-	}
-	if b.GetError() != "" {
-		state += ": " + b.GetError()
-	}
-	p.field("State", state)
-	if b.GetLastDown() != "" {
-		p.field("Last down", fmt.Sprintf("%s, %s so far", b.GetLastDown(), count(b.GetFlaps(), "time")))
-	}
-	path := b.GetLocalAddress() + ", one hop"
+	p.field("State", joined(": ", b.GetState()+a.lasting(b.GetSince()), b.GetError()))
+	p.field("Last down", when(b.GetLastDown() != "", fmt.Sprintf("%s, %s so far", b.GetLastDown(), count(b.GetFlaps(), "time"))))
+	hops := "one hop"
 	if b.GetMultihop() {
-		path = b.GetLocalAddress() + ", several hops"
+		hops = "several hops"
 	}
-	p.field("Local", path)
-	if b.GetDetectionTimeMs() > 0 {
-		p.field("Detection", fmt.Sprintf("%d ms (%d packets)", b.GetDetectionTimeMs(), b.GetRemoteMultiplier()))
-	}
+	p.field("Local", b.GetLocalAddress()+", "+hops)
+	p.field("Detection", when(b.GetDetectionTimeMs() > 0, fmt.Sprintf("%d ms (%d packets)", b.GetDetectionTimeMs(), b.GetRemoteMultiplier())))
 	p.field("Intervals", fmt.Sprintf("send %d ms, receive %d ms", b.GetTxIntervalMs(), b.GetRxIntervalMs()))
 	p.field("Packets", fmt.Sprintf("%d received, %d sent", b.GetPacketsReceived(), b.GetPacketsSent()))
-	if b.GetRefused() > 0 {
-		p.field("Discarded", fmt.Sprintf("%s, the last because: %s", count(b.GetRefused(), "packet"), b.GetLastRefused()))
-	}
-	if b.GetAuthenticated() {
-		p.field("Auth", "Meticulous Keyed SHA1")
-	}
+	p.field("Discarded", when(b.GetRefused() > 0, fmt.Sprintf("%s, the last because: %s", count(b.GetRefused(), "packet"), b.GetLastRefused())))
+	p.field("Auth", when(b.GetAuthenticated(), "Meticulous Keyed SHA1"))
 }
 
 func routesSection(p *page, n *nvadv1.Neighbor) {
+	limit := func(most uint32) string { return when(most > 0, fmt.Sprintf(", limit %d", most)) }
 	p.heading("Routes")
-	received := decimal(n.GetReceived())
-	if n.GetMaxPrefix() > 0 {
-		received += fmt.Sprintf(", limit %d", n.GetMaxPrefix())
-	}
-	p.field("Received", received)
+	p.field("Received", decimal(n.GetReceived())+limit(n.GetMaxPrefix()))
 	p.field("Accepted", decimal(n.GetAccepted()))
-	rejected := decimal(n.GetRejected())
-	if n.GetRejected() > 0 {
-		rejected += fmt.Sprintf(" (nvactl routes rejected %s says why)", n.GetAddress())
-	}
-	p.field("Rejected", rejected)
-	if n.GetDropped() > 0 {
-		p.field("Dropped", count(n.GetDropped(), "announcement")+" in this session, beyond twice the limit")
-	}
-	if n.GetStale() > 0 {
-		p.field("Stale", decimal(n.GetStale())+", kept while the neighbor restarts")
-	}
-	advertised := decimal(n.GetAdvertised())
-	if n.GetMaxPrefixOut() > 0 {
-		advertised += fmt.Sprintf(", limit %d", n.GetMaxPrefixOut())
-	}
-	p.field("Advertised", advertised)
-	if n.GetHeldBack() > 0 {
-		p.field("Held back", decimal(n.GetHeldBack())+" by maximum-prefix-out")
-	}
-	if n.GetMemoryOctets() > 0 || n.GetMemoryClosings() > 0 {
-		memory := "about " + octets(n.GetMemoryOctets())
-		if n.GetMemoryClosings() > 0 {
-			memory += ", closed " + count(n.GetMemoryClosings(), "time") + " for the memory budget"
-		}
-		p.field("Memory", memory)
-	}
+	p.field("Rejected", decimal(n.GetRejected())+when(n.GetRejected() > 0, fmt.Sprintf(" (nvactl routes rejected %s says why)", n.GetAddress())))
+	p.field("Dropped", when(n.GetDropped() > 0, count(n.GetDropped(), "announcement")+" in this session, beyond twice the limit"))
+	p.field("Stale", when(n.GetStale() > 0, decimal(n.GetStale())+", kept while the neighbor restarts"))
+	p.field("Advertised", decimal(n.GetAdvertised())+limit(n.GetMaxPrefixOut()))
+	p.field("Held back", when(n.GetHeldBack() > 0, decimal(n.GetHeldBack())+" by maximum-prefix-out"))
+	closed := when(n.GetMemoryClosings() > 0, ", closed "+count(n.GetMemoryClosings(), "time")+" for the memory budget")
+	p.field("Memory", when(n.GetMemoryOctets() > 0 || closed != "", "about "+octets(n.GetMemoryOctets())+closed))
 	var summaries []string
 	for _, s := range n.GetSummaries() {
 		summaries = append(summaries, fmt.Sprintf("%s for %s", s.GetPrefix(), count(s.GetReplaces(), "prefix")))

@@ -39,67 +39,37 @@ func pathTitle(p *nvadv1.Path) string {
 	if p.GetNeighbor() != "" {
 		source = "from " + p.GetNeighbor()
 	}
-	return strings.Join(applying([]string{source}, trait{"internal", p.GetInternal()}, trait{"stale", p.GetStale()}, trait{"best", p.GetBest()},
-		trait{"multipath", p.GetMultipath()}, trait{"not valid", !p.GetValid()}), ", ")
+	return joined(", ", source, when(p.GetInternal(), "internal"), when(p.GetStale(), "stale"), when(p.GetBest(), "best"),
+		when(p.GetMultipath(), "multipath"), when(!p.GetValid(), "not valid"))
 }
 
 func (a *app) pathFields(p *page, path *nvadv1.Path) {
 	at := path.GetAttributes()
-	if !path.GetBest() {
-		p.field("Not best", strings.TrimPrefix(path.GetReason(), "not best: "))
-	} else {
-		p.field("Decided by", strings.TrimPrefix(path.GetReason(), "best by "))
-	}
+	p.field("Not best", when(!path.GetBest(), strings.TrimPrefix(path.GetReason(), "not best: ")))
+	p.field("Decided by", when(path.GetBest(), strings.TrimPrefix(path.GetReason(), "best by ")))
 	p.field("AS path", cmp.Or(at.GetAsPath(), "empty"))
-	p.field("Next hop", nextHop(path))
-	p.field("Attributes", strings.Join(scalars(at, path.GetWeight()), ", "))
+	p.field("Next hop", joined(", ", append([]string{at.GetNextHop()}, path.GetNextHops()...)...))
+	p.field("Attributes", scalars(at, path.GetWeight()))
 	p.field("Communities", strings.Join(at.GetCommunities(), " "))
 	p.field("Large", strings.Join(at.GetLargeCommunities(), " "))
 	p.field("Extended", strings.Join(at.GetExtCommunities(), ", "))
 	p.field("Aggregated", at.GetAggregator())
 	p.field("Reflected", reflected(at))
 	p.field("Unknown", unknown(at))
-	if path.GetReceivedAt() != nil {
-		p.field("Age", a.age(path.GetReceivedAt()))
-	}
-	if path.GetFib() {
-		p.field("Kernel", "wanted (nvactl routes fib)")
-	}
-	if path.GetBest() {
-		p.field("Advertised", orNone(path.GetAdvertisedTo(), "to nobody"))
-	}
-}
-
-func nextHop(p *nvadv1.Path) string {
-	return joined(", ", p.GetAttributes().GetNextHop(), strings.Join(p.GetNextHops(), ", "))
+	p.field("Age", when(path.GetReceivedAt() != nil, a.age(path.GetReceivedAt())))
+	p.field("Kernel", when(path.GetFib(), "wanted (nvactl routes fib)"))
+	p.field("Advertised", when(path.GetBest(), orNone(path.GetAdvertisedTo(), "to nobody")))
 }
 
 // scalars returns the attributes that have one value, and the weight.
-func scalars(at *nvadv1.Attributes, weight uint32) []string {
-	words := []string{"origin " + at.GetOrigin()}
-	if at.Med != nil {
-		words = append(words, "MED "+maybe(at.Med))
-	}
-	if at.LocalPref != nil {
-		words = append(words, "local preference "+maybe(at.LocalPref))
-	}
-	if weight > 0 {
-		words = append(words, "weight "+decimal(weight))
-	}
-	if at.GetAtomicAggregate() {
-		words = append(words, "atomic aggregate")
-	}
-	if at.OnlyToCustomer != nil {
-		words = append(words, "only to customer "+maybe(at.OnlyToCustomer))
-	}
-	return words
+func scalars(at *nvadv1.Attributes, weight uint32) string {
+	return joined(", ", "origin "+at.GetOrigin(), prefixed("MED ", maybe(at.Med)), prefixed("local preference ", maybe(at.LocalPref)),
+		when(weight > 0, "weight "+decimal(weight)), when(at.GetAtomicAggregate(), "atomic aggregate"),
+		prefixed("only to customer ", maybe(at.OnlyToCustomer)))
 }
 
 func reflected(at *nvadv1.Attributes) string {
-	if at.GetOriginatorId() == "" {
-		return ""
-	}
-	return fmt.Sprintf("originator %s, clusters %s", at.GetOriginatorId(), orNone(at.GetClusterList(), "none"))
+	return when(at.GetOriginatorId() != "", fmt.Sprintf("originator %s, clusters %s", at.GetOriginatorId(), orNone(at.GetClusterList(), "none")))
 }
 
 func unknown(at *nvadv1.Attributes) string {
@@ -115,19 +85,9 @@ func sentence(at *nvadv1.Attributes, weight uint32) string {
 	if at == nil {
 		return ""
 	}
-	words := []string{"AS path " + at.GetAsPath()}
-	if at.GetAsPath() == "" {
-		words[0] = "empty AS path"
-	}
-	named := func(name, value string) string {
-		if value == "" {
-			return ""
-		}
-		return name + " " + value
-	}
-	return joined(", ", append(words, named("next hop", at.GetNextHop()), strings.Join(scalars(at, weight), ", "),
-		named("communities", strings.Join(at.GetCommunities(), " ")),
-		named("large communities", strings.Join(at.GetLargeCommunities(), " ")),
-		named("extended communities", strings.Join(at.GetExtCommunities(), " ")),
-		reflected(at), unknown(at), named("aggregator", at.GetAggregator()))...)
+	return joined(", ", cmp.Or(prefixed("AS path ", at.GetAsPath()), "empty AS path"), prefixed("next hop ", at.GetNextHop()), scalars(at, weight),
+		prefixed("communities ", strings.Join(at.GetCommunities(), " ")),
+		prefixed("large communities ", strings.Join(at.GetLargeCommunities(), " ")),
+		prefixed("extended communities ", strings.Join(at.GetExtCommunities(), " ")),
+		reflected(at), unknown(at), prefixed("aggregator ", at.GetAggregator()))
 }

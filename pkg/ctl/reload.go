@@ -230,18 +230,11 @@ func subjects(groups []*nvadv1.EffectGroup) []string {
 }
 
 func (a *app) printGroup(g *nvadv1.EffectGroup, who string) {
-	head := who + ": " + effectCounts(g)
-	if g.GetHeavy() {
-		head = "Warning: " + head
-	}
+	head := when(g.GetHeavy(), "Warning: ") + who + ": " + effectCounts(g)
 	routes := g.GetRoutes()
 	if len(routes) == 1 && g.GetAdded()+g.GetRemoved()+g.GetChanged() == 1 {
 		r := routes[0]
-		head += ": " + r.GetPrefix()
-		if r.GetReason() != "" {
-			head += " (" + r.GetReason() + ")"
-		}
-		a.paragraph(head)
+		a.paragraph(head + ": " + r.GetPrefix() + when(r.GetReason() != "", " ("+r.GetReason()+")"))
 		return
 	}
 	a.paragraph(head)
@@ -261,22 +254,13 @@ func (a *app) printGroup(g *nvadv1.EffectGroup, who string) {
 // effectCounts returns "2 routes fewer sent, of 20, 1 route changed".
 func effectCounts(g *nvadv1.EffectGroup) string {
 	verb := map[string]string{"accepted": " accepted", "advertised": " sent", "installed": " installed"}[g.GetStage()]
-	var out []string
-	if n := int(g.GetRemoved()); n > 0 {
-		text := count(n, "route") + " fewer" + verb
-		switch {
-		case g.GetHeavy() && g.GetRemoved() == g.GetBefore():
-			text += ", all there were"
-		case g.GetHeavy():
-			text += fmt.Sprintf(", of %d", g.GetBefore())
-		}
-		out = append(out, text)
+	of := ""
+	switch {
+	case g.GetHeavy() && g.GetRemoved() == g.GetBefore():
+		of = ", all there were"
+	case g.GetHeavy():
+		of = fmt.Sprintf(", of %d", g.GetBefore())
 	}
-	if n := int(g.GetAdded()); n > 0 {
-		out = append(out, count(n, "route")+" more"+verb)
-	}
-	if n := int(g.GetChanged()); n > 0 {
-		out = append(out, count(n, "route")+" changed")
-	}
-	return strings.Join(out, ", ")
+	return joined(", ", when(g.GetRemoved() > 0, count(g.GetRemoved(), "route")+" fewer"+verb+of),
+		when(g.GetAdded() > 0, count(g.GetAdded(), "route")+" more"+verb), when(g.GetChanged() > 0, count(g.GetChanged(), "route")+" changed"))
 }

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -199,14 +200,7 @@ func (t *pathTable) add(p *nvadv1.Path) {
 	if t.weights {
 		cells = append(cells, decimal(p.GetWeight()))
 	}
-	var notes []string
-	if t.notes {
-		notes = append(notes, p.GetReason())
-	}
-	if c := communityNote(at); c != "" {
-		notes = append(notes, c)
-	}
-	t.rowWithNote(strings.Join(notes, "; "), append(cells, pathCell(at))...)
+	t.rowWithNote(joined("; ", when(t.notes, p.GetReason()), communityNote(at)), append(cells, pathCell(at))...)
 }
 
 // maxNoted bounds how many communities of a path a table shows.
@@ -216,14 +210,10 @@ const maxNoted = 8
 // adds one to every route between NVAs.
 func communityNote(at *nvadv1.Attributes) string {
 	list := slices.Concat(at.GetCommunities(), at.GetLargeCommunities())
-	if len(list) == 0 {
-		return ""
-	}
-	more := ""
 	if n := len(list) - maxNoted; n > 0 {
-		list, more = list[:maxNoted], fmt.Sprintf(" and %d more", n)
+		list = append(list[:maxNoted], fmt.Sprintf("and %d more", n))
 	}
-	return "communities " + strings.Join(list, " ") + more
+	return prefixed("communities ", strings.Join(list, " "))
 }
 
 // codes returns the status codes; valid, best and internal have a column each.
@@ -244,21 +234,11 @@ func (t *pathTable) finish() {
 	t.end()
 	var legend []string
 	for i, c := range statusCodes {
-		if t.seen[i] {
-			legend = append(legend, c.code+" "+c.word)
-		}
+		legend = append(legend, when(t.seen[i], c.code+" "+c.word))
 	}
-	totals := count(t.prefixes-t.held, "prefix")
-	if t.paths != t.prefixes {
-		totals += ", " + count(t.paths, "path")
-	}
-	if t.held > 0 {
-		totals += fmt.Sprintf(" advertised, %d %s", t.held, t.reason)
-	}
-	if len(legend) > 0 {
-		totals = strings.Join(legend, ", ") + "\n" + totals
-	}
-	line(t.out, "\n"+totals)
+	totals := count(t.prefixes-t.held, "prefix") + when(t.paths != t.prefixes, ", "+count(t.paths, "path")) +
+		when(t.held > 0, fmt.Sprintf(" advertised, %d %s", t.held, t.reason))
+	line(t.out, "\n"+joined("\n", joined(", ", legend...), totals))
 }
 
 // maxASNs bounds how many ASNs of an AS path a table shows.
@@ -272,9 +252,6 @@ func pathCell(at *nvadv1.Attributes) string {
 		mark := fmt.Sprintf("...%d-more...", n-maxASNs)
 		asns = append(append(asns[:maxASNs-4:maxASNs-4], mark), asns[n-4:]...)
 	}
-	origin, ok := map[string]string{"igp": "i", "egp": "e"}[at.GetOrigin()]
-	if !ok {
-		origin = "?"
-	}
+	origin := cmp.Or(map[string]string{"igp": "i", "egp": "e"}[at.GetOrigin()], "?")
 	return strings.Join(append(asns, origin), " ")
 }

@@ -37,20 +37,13 @@ func (a *app) printStatus(s *nvadv1.Status) {
 	p.heading("nvad %s, up %s", s.GetVersion(), a.age(s.GetSince()))
 	p.field("AS", identity(s))
 	p.field("In sync", inSync(s))
-	if s.GetDrainingSince() != nil {
-		p.field("Draining", fmt.Sprintf("for %s, by %s", a.age(s.GetDrainingSince()), s.GetDrainingReason()))
-	}
+	p.field("Draining", when(s.GetDrainingSince() != nil, fmt.Sprintf("for %s, by %s", a.age(s.GetDrainingSince()), s.GetDrainingReason())))
 	p.field("Neighbors", fmt.Sprintf("%d of %d established", s.GetEstablished(), s.GetNeighbors()))
 	p.field("Routes", count(s.GetPrefixes(), "prefix")+", "+count(s.GetPaths(), "path"))
-	fib := fmt.Sprintf("%d of %d routes installed", s.GetFibInstalled(), s.GetFibWanted())
-	if s.GetFibInstalled() < s.GetFibWanted() {
-		fib += " (nvactl routes fib says why)"
-	}
-	p.field("Kernel", fib)
+	p.field("Kernel", fmt.Sprintf("%d of %d routes installed", s.GetFibInstalled(), s.GetFibWanted())+
+		when(s.GetFibInstalled() < s.GetFibWanted(), " (nvactl routes fib says why)"))
 	p.field("Memory", memoryText(s.GetMemory()))
-	if s.GetTunnels() > 0 {
-		p.field("Tunnels", tunnelsText(s))
-	}
+	p.field("Tunnels", when(s.GetTunnels() > 0, tunnelsText(s)))
 	for _, n := range s.GetNics() {
 		p.field("NIC "+n.GetDevice(), nicText(n))
 	}
@@ -68,11 +61,7 @@ func (a *app) printProblems(list []*nvadv1.Problem) {
 	}
 	line(a.Out, "Problems")
 	for _, p := range list[:min(len(list), maxProblems)] {
-		text := p.GetText()
-		if p.GetSince() != nil {
-			text += " (for " + a.age(p.GetSince()) + ")"
-		}
-		hang(a.Out, a.Width, "  - ", "    ", text)
+		hang(a.Out, a.Width, "  - ", "    ", p.GetText()+when(p.GetSince() != nil, " (for "+a.age(p.GetSince())+")"))
 	}
 	if more := len(list) - maxProblems; more > 0 {
 		line(a.Out, fmt.Sprintf("  - and %d more (nvactl neighbors, nvactl tunnels)", more))
@@ -82,36 +71,23 @@ func (a *app) printProblems(list []*nvadv1.Problem) {
 
 // tunnelsText counts the devices that are up, and the peers behind them.
 func tunnelsText(s *nvadv1.Status) string {
-	text := fmt.Sprintf("%d of %d up", s.GetTunnelsUp(), s.GetTunnels())
-	if s.GetTunnelPeers() > 0 {
-		text += fmt.Sprintf(", %d of %s alive", s.GetTunnelPeersUp(), count(s.GetTunnelPeers(), "peer"))
-	}
-	return text
+	return fmt.Sprintf("%d of %d up", s.GetTunnelsUp(), s.GetTunnels()) +
+		when(s.GetTunnelPeers() > 0, fmt.Sprintf(", %d of %s alive", s.GetTunnelPeersUp(), count(s.GetTunnelPeers(), "peer")))
 }
 
 // memoryText shows how much of the budget is in use, and how often nvad closed a
 // session because of it.
 func memoryText(m *nvadv1.Memory) string {
-	if m.GetBudget() == 0 {
-		return ""
-	}
-	s := fmt.Sprintf("%s in use, budget %s", octets(m.GetInUse()), octets(m.GetBudget()))
-	if m.GetClosings() > 0 {
-		s += ", exceeded " + count(m.GetClosings(), "time")
-	}
-	return s
+	return when(m.GetBudget() > 0, fmt.Sprintf("%s in use, budget %s", octets(m.GetInUse()), octets(m.GetBudget()))+
+		when(m.GetClosings() > 0, ", exceeded "+count(m.GetClosings(), "time")))
 }
 
 // nicText shows the route by which a NIC answers health probes, or why it can't.
 func nicText(n *nvadv1.Nic) string {
-	switch n.GetState() {
-	case "ready":
-	case "failed":
-		return "failed: " + n.GetReason()
-	default:
-		return n.GetReason()
+	if n.GetState() == "ready" {
+		return fmt.Sprintf("answers probes of %s through %s, table %d", strings.Join(n.GetAddresses(), ", "), n.GetGateway(), n.GetTable())
 	}
-	return fmt.Sprintf("answers probes of %s through %s, table %d", strings.Join(n.GetAddresses(), ", "), n.GetGateway(), n.GetTable())
+	return when(n.GetState() == "failed", "failed: ") + n.GetReason()
 }
 
 // printWarnings prints each warning with its place in the configuration, below a
@@ -133,22 +109,18 @@ func (a *app) printWarnings(title string, list []*nvadv1.Warning) {
 // configFields show which configuration runs, whether it waits for confirmation, and
 // whether the file differs.
 func (a *app) configFields(p *page, c *nvadv1.ConfigState) {
-	if c.GetVersion() > 0 {
-		p.field("Config", fmt.Sprintf("version %d, since %s", c.GetVersion(), a.age(c.GetSince())))
-	}
-	if c.GetDeadline() != nil {
-		p.field("Unconfirmed", fmt.Sprintf("version %d runs again in %s (nvactl confirm keeps version %d)",
-			c.GetFallback(), a.until(c.GetDeadline()), c.GetVersion()))
-	}
-	switch c.GetFileState() {
-	case "differs":
-		p.field("File", c.GetFile()+" differs from what runs (nvactl reload --dry-run says how)")
-	case "held back":
-		p.field("File", c.GetFile()+" still contains the change that was rolled back; nvad ignores it, even after a restart "+
-			"(nvactl config restore writes back what runs)")
-	case "unreadable":
-		p.field("File", c.GetFile()+" can't be read")
-	}
+	p.field("Config", when(c.GetVersion() > 0, fmt.Sprintf("version %d, since %s", c.GetVersion(), a.age(c.GetSince()))))
+	p.field("Unconfirmed", when(c.GetDeadline() != nil, fmt.Sprintf("version %d runs again in %s (nvactl confirm keeps version %d)",
+		c.GetFallback(), a.until(c.GetDeadline()), c.GetVersion())))
+	p.field("File", prefixed(c.GetFile(), fileStates[c.GetFileState()]))
+}
+
+// fileStates say how the file differs from the configuration that runs.
+var fileStates = map[string]string{
+	"differs": " differs from what runs (nvactl reload --dry-run says how)",
+	"held back": " still contains the change that was rolled back; nvad ignores it, even after a restart " +
+		"(nvactl config restore writes back what runs)",
+	"unreadable": " can't be read",
 }
 
 // identity returns the ASN and router ID, which only neighbors need.
@@ -160,13 +132,10 @@ func identity(s *nvadv1.Status) string {
 }
 
 func inSync(s *nvadv1.Status) string {
-	switch {
-	case s.GetInSync():
+	if s.GetInSync() {
 		return "yes"
-	case len(s.GetWaitingFor()) == 0:
-		return "no"
 	}
-	return "no, waiting for " + strings.Join(s.GetWaitingFor(), ", ")
+	return "no" + prefixed(", waiting for ", strings.Join(s.GetWaitingFor(), ", "))
 }
 
 func (a *app) versionCommand() *cobra.Command {

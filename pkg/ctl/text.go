@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +42,11 @@ func (a *app) age(since *timestamppb.Timestamp) string {
 		return "never"
 	}
 	return span(a.Now().Sub(since.AsTime()))
+}
+
+// lasting returns " for " and the time since a state began; nothing if that is not known.
+func (a *app) lasting(since *timestamppb.Timestamp) string {
+	return when(since != nil, " for "+a.age(since))
 }
 
 // until returns the time from now to t, in whole seconds.
@@ -107,31 +113,22 @@ func octets(n uint64) string {
 	return fmt.Sprintf("%.1f GiB", float64(n)/gib)
 }
 
-// trait is a word that may apply to a path.
-type trait struct {
-	word string
-	is   bool
+// when returns text if cond holds, else nothing. Texts are put together from such parts,
+// often by joined, and a page drops a field whose text is empty.
+func when(cond bool, text string) string {
+	if cond {
+		return text
+	}
+	return ""
 }
 
-// applying appends the words of the traits that apply.
-func applying(words []string, traits ...trait) []string {
-	for _, t := range traits {
-		if t.is {
-			words = append(words, t.word)
-		}
-	}
-	return words
-}
+// prefixed returns text behind prefix; nothing if there is no text.
+func prefixed(prefix, text string) string { return when(text != "", prefix+text) }
 
-// joined returns the words that are not empty, separated by sep.
-func joined(sep string, words ...string) string {
-	var out []string
-	for _, w := range words {
-		if w != "" {
-			out = append(out, w)
-		}
-	}
-	return strings.Join(out, sep)
+// joined returns the parts that are not empty, separated by sep.
+func joined(sep string, parts ...string) string {
+	parts = slices.DeleteFunc(slices.Clone(parts), func(s string) bool { return s == "" })
+	return strings.Join(parts, sep)
 }
 
 func orNone(words []string, none string) string {

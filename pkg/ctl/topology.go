@@ -123,7 +123,7 @@ func (a *app) tree(v view) *node {
 	s := v.status
 	root := &node{title: trimmed("NVA " + s.GetHost() + " " + s.GetRouterId()), detail: fmt.Sprintf("AS %d, %d prefixes, kernel %d/%d",
 		s.GetAsn(), s.GetPrefixes(), s.GetFibInstalled(), s.GetFibWanted()), health: healthOf(s.GetInSync()),
-		caption: strings.Join(append(vnetText(v.vnets), a.Now().UTC().Format("2006-01-02 15:04:05 UTC")), ", ")}
+		caption: joined(", ", prefixed("VNet ", strings.Join(v.vnets, " ")), a.Now().UTC().Format("2006-01-02 15:04:05 UTC"))}
 	over := map[string]bool{}
 	var tunnels []*node
 	for _, t := range v.tunnels {
@@ -146,13 +146,6 @@ func (a *app) tree(v view) *node {
 	}
 	root.below = append(root.below, tunnels...)
 	return root
-}
-
-func vnetText(vnets []string) []string {
-	if len(vnets) == 0 {
-		return nil
-	}
-	return []string{"VNet " + strings.Join(vnets, " ")}
 }
 
 func upDownWord(up bool) string {
@@ -233,17 +226,11 @@ func (a *app) tunnelNode(t *nvadv1.Tunnel, neighbors []*nvadv1.Neighbor) *node {
 }
 
 func (a *app) sessionNode(n *nvadv1.Neighbor) *node {
-	s := &node{title: n.GetAddress(), health: healthOf(n.GetState() == established)}
-	if n.GetRemoteAsn() == n.GetLocalAsn() {
-		s.title += " (iBGP)"
-	}
+	s := &node{title: n.GetAddress() + when(n.GetRemoteAsn() == n.GetLocalAsn(), " (iBGP)"), health: healthOf(n.GetState() == established)}
 	if s.health == well {
 		s.detail = fmt.Sprintf("%s, %s in, %d out", a.upDown(n), count(n.GetAccepted(), "route"), n.GetAdvertised())
 		return s
 	}
-	s.detail = stateOf(n)
-	if n.GetReason() != "" {
-		s.detail += ": " + n.GetReason()
-	}
+	s.detail = joined(": ", stateOf(n), n.GetReason())
 	return s
 }

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -47,8 +48,8 @@ func (a *app) printTunnels(list []*nvadv1.Tunnel) {
 		column{head: "MTU", right: true},
 		column{head: "Address", fit: wrapped})
 	for _, n := range list {
-		t.rowWithNote(tunnelNote(n), n.GetName(), decimal(n.GetVni()), n.GetState(), n.GetLocal(), remotes(n, "\n"),
-			mtu(n), strings.Join(n.GetAddresses(), "\n"))
+		t.rowWithNote(tunnelNote(n), n.GetName(), decimal(n.GetVni()), n.GetState(), n.GetLocal(),
+			cmp.Or(n.GetGroup(), strings.Join(n.GetRemotes(), "\n")), mtu(n.GetMtu()), strings.Join(n.GetAddresses(), "\n"))
 	}
 	t.end()
 }
@@ -56,14 +57,10 @@ func (a *app) printTunnels(list []*nvadv1.Tunnel) {
 func (a *app) printTunnel(n *nvadv1.Tunnel) {
 	p := a.newPage()
 	p.heading("Tunnel %s, VNI %d", n.GetName(), n.GetVni())
-	state := n.GetState()
-	if n.GetReason() != "" {
-		state += ": " + n.GetReason()
-	}
-	p.field("State", state)
+	p.field("State", joined(": ", n.GetState(), n.GetReason()))
 	p.field("Address", strings.Join(n.GetAddresses(), ", "))
 	p.field("MAC", n.GetMac())
-	p.field("MTU", mtu(n))
+	p.field("MTU", mtu(n.GetMtu()))
 	p.field("Underlay", fmt.Sprintf("%s dev %s, UDP port %d", n.GetLocal(), n.GetDevice(), n.GetPort()))
 	p.field("Group", n.GetGroup())
 	p.field("Remotes", strings.Join(n.GetRemotes(), ", "))
@@ -108,10 +105,7 @@ func (a *app) printFDB(n *nvadv1.Tunnel) {
 func whose(e *nvadv1.FDBEntry, roles map[string]string) string {
 	var names []string
 	for _, addr := range e.GetAddresses() {
-		if r := roles[addr]; r != "" {
-			addr = r + " " + addr
-		}
-		names = append(names, addr)
+		names = append(names, joined(" ", roles[addr], addr))
 	}
 	if len(names) == 0 && strings.Trim(e.GetMac(), "0:") == "" {
 		return "all unknown destinations"
@@ -133,22 +127,12 @@ func learned(n *nvadv1.Tunnel) []string {
 // tunnelNote lists the problems of a tunnel: why it is not up, which peers are not,
 // and what is wrong with its MTU.
 func tunnelNote(n *nvadv1.Tunnel) string {
-	var notes []string
-	if n.GetReason() != "" {
-		notes = append(notes, n.GetReason())
-	}
+	notes := []string{n.GetReason()}
 	for _, p := range n.GetPeers() {
-		if !p.GetUp() {
-			notes = append(notes, "peer "+peerSentence(p))
-		}
+		notes = append(notes, when(!p.GetUp(), "peer "+peerSentence(p)))
 	}
-	if n.GetMtuWarning() != "" {
-		notes = append(notes, n.GetMtuWarning())
-	}
-	if n.GetUnguarded() || len(n.GetDropped()) > 0 {
-		notes = append(notes, guard(n))
-	}
-	return strings.Join(notes, "; ")
+	notes = append(notes, n.GetMtuWarning(), when(n.GetUnguarded() || len(n.GetDropped()) > 0, guard(n)))
+	return joined("; ", notes...)
 }
 
 // guard reports the packets dropped by the rules that keep strangers out of a tunnel.
@@ -160,27 +144,14 @@ func guard(n *nvadv1.Tunnel) string {
 	for _, d := range n.GetDropped() {
 		parts = append(parts, fmt.Sprintf("%d (%s)", d.GetPackets(), d.GetReason()))
 	}
-	if len(parts) == 0 {
-		return "nothing dropped"
-	}
-	return "packets dropped: " + strings.Join(parts, ", ")
+	return cmp.Or(prefixed("packets dropped: ", strings.Join(parts, ", ")), "nothing dropped")
 }
 
 // peerSentence returns "10.10.0.4 up (bfd of neighbor 169.254.0.2)", followed by the
 // reason if it is down.
 func peerSentence(p *nvadv1.TunnelPeer) string {
-	state, remote := "down", p.GetRemote()
-	if p.GetUp() {
-		state = "up"
-	}
-	if remote == "" {
-		remote = "unknown remote"
-	}
-	s := fmt.Sprintf("%s %s (%s of %s %s)", remote, state, p.GetBy(), role(p), p.GetNeighbor())
-	if p.GetReason() != "" {
-		s += ": " + p.GetReason()
-	}
-	return s
+	s := fmt.Sprintf("%s %s (%s of %s %s)", cmp.Or(p.GetRemote(), "unknown remote"), upDownWord(p.GetUp()), p.GetBy(), role(p), p.GetNeighbor())
+	return joined(": ", s, p.GetReason())
 }
 
 // role returns the role of a peer of a tunnel.
@@ -191,20 +162,8 @@ func role(p *nvadv1.TunnelPeer) string {
 	return "neighbor"
 }
 
-// mtu returns the MTU, empty if the device does not exist.
-func mtu(n *nvadv1.Tunnel) string {
-	if n.GetMtu() == 0 {
-		return ""
-	}
-	return decimal(n.GetMtu())
-}
-
-func remotes(n *nvadv1.Tunnel, sep string) string {
-	if n.GetGroup() != "" {
-		return n.GetGroup()
-	}
-	return strings.Join(n.GetRemotes(), sep)
-}
+// mtu returns an MTU, empty if the device does not exist.
+func mtu(n uint32) string { return when(n > 0, decimal(n)) }
 
 func traffic(packets, bytes uint64) string {
 	return fmt.Sprintf("%d packets, %d bytes", packets, bytes)

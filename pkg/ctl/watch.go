@@ -118,11 +118,8 @@ func neighborLine(c *nvadv1.NeighborChange) string {
 	if c.GetNewState() == established {
 		states = established
 	}
-	text := joined(": ", fmt.Sprintf("%s (AS %d) %s", c.GetAddress(), c.GetRemoteAsn(), states), c.GetReason())
-	if c.GetRoutesKept() {
-		text += "; its routes stay for now"
-	}
-	return text
+	return joined(": ", fmt.Sprintf("%s (AS %d) %s", c.GetAddress(), c.GetRemoteAsn(), states), c.GetReason()) +
+		when(c.GetRoutesKept(), "; its routes stay for now")
 }
 
 func routeLine(c *nvadv1.RouteChange) string {
@@ -131,21 +128,14 @@ func routeLine(c *nvadv1.RouteChange) string {
 	case c.GetNew() == nil:
 		return fmt.Sprintf("%s unreachable, was %s: %s", c.GetPrefix(), old, c.GetReason())
 	case c.GetOld() == nil:
-		text := c.GetPrefix() + " best " + now
-		if c.GetNew().GetAsPath() != "" {
-			text += ", AS path " + c.GetNew().GetAsPath()
-		}
-		return text
+		return c.GetPrefix() + " best " + now + prefixed(", AS path ", c.GetNew().GetAsPath())
 	}
 	return fmt.Sprintf("%s best %s: %s", c.GetPrefix(), arrow(old, now), c.GetReason())
 }
 
 // from returns the source of a best path.
 func from(b *nvadv1.BestPath) string {
-	if b == nil {
-		return "none"
-	}
-	return cmp.Or(b.GetNeighbor(), b.GetSource())
+	return cmp.Or(b.GetNeighbor(), b.GetSource(), "none")
 }
 
 func fibLine(c *nvadv1.FIBChange) string {
