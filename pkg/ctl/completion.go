@@ -15,100 +15,33 @@ import (
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
-// fullNames returns args with each abbreviated command written out. An abbreviation
-// must be the beginning of exactly one command that shows something. A command that
-// changes something needs its full name: "re" must not reset a session because
-// somebody meant something else.
+// abbreviate lets each subcommand of cmd that shows something answer to every beginning
+// of its name that no other such name has. A command that changes something needs its
+// full name: "re" must not reset a session because somebody meant something else.
 //
-// Cobra's EnablePrefixMatching would also expand "rel" to "reload", and reports an
-// ambiguous prefix as an unknown command.
-func fullNames(root *cobra.Command, args []string) ([]string, error) {
-	args = slices.Clone(args)
-	if n := len(args); n > 1 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
-		_, err := expand(root, args[1:n-1]) // the last word is the one to complete
-		return args, err
-	}
-	return expand(root, args)
-}
-
-// expand writes the abbreviated commands out in place.
-func expand(root *cobra.Command, args []string) ([]string, error) {
-	cmd := root
-	for i := 0; cmd.HasSubCommands(); i++ {
-		if i = nextWord(cmd, args, i); i == len(args) {
-			break
-		}
-		if cmd == root && args[i] == "help" {
-			continue // what follows is a command, too
-		}
-		next, err := named(cmd, args[i])
-		if next == nil {
-			return args, err
-		}
-		args[i] = next.Name()
-		cmd = next
-	}
-	return args, nil
-}
-
-// nextWord returns the index of the first word of args, from start, that is neither a
-// flag nor the value of one.
-func nextWord(cmd *cobra.Command, args []string, start int) int {
-	for i := start; i < len(args); i++ {
-		word := args[i]
-		switch {
-		case word == "--":
-			return len(args)
-		case !strings.HasPrefix(word, "-") || word == "-":
-			return i
-		case takesValue(cmd, word):
-			i++
+// Cobra's EnablePrefixMatching would also expand "rel" to "reload".
+func abbreviate(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		for n := 1; n < len(sub.Name()); n++ {
+			if short := sub.Name()[:n]; slices.Equal(startingWith(cmd, short), []string{sub.Name()}) {
+				sub.Aliases = append(sub.Aliases, short)
+			}
 		}
 	}
-	return len(args)
 }
 
-// takesValue reports whether the value of a flag is the word after it.
-func takesValue(cmd *cobra.Command, word string) bool {
-	flags := cmd.Flags()
-	flags.AddFlagSet(cmd.InheritedFlags())
-	flags.AddFlagSet(cmd.PersistentFlags())
-	name, long := strings.CutPrefix(word, "--")
-	if long {
-		f := flags.Lookup(name)
-		return f != nil && f.NoOptDefVal == ""
-	}
-	if len(word) != 2 {
-		return false
-	}
-	f := flags.ShorthandLookup(word[1:])
-	return f != nil && f.NoOptDefVal == ""
-}
-
-// named returns the subcommand of cmd that word names or abbreviates; nil if word is an
-// argument or names none.
-func named(cmd *cobra.Command, word string) (*cobra.Command, error) {
-	var like []*cobra.Command
+// startingWith returns the subcommands that show something and whose names begin with
+// word; only the one that word names in full, if there is one.
+func startingWith(cmd *cobra.Command, word string) (names []string) {
 	for _, c := range cmd.Commands() {
 		switch {
-		case c.Name() == word || c.HasAlias(word):
-			return c, nil
+		case c.Name() == word:
+			return []string{word}
 		case c.IsAvailableCommand() && !changes(c) && strings.HasPrefix(c.Name(), word):
-			like = append(like, c)
+			names = append(names, c.Name())
 		}
 	}
-	switch {
-	case word == "" || len(like) == 0 || isPlace(word):
-		return nil, nil
-	case len(like) == 1:
-		return like[0], nil
-	}
-	names := make([]string, len(like))
-	for i, c := range like {
-		names[i] = c.Name()
-	}
-	slices.Sort(names)
-	return nil, fmt.Errorf("several commands begin with %q: %s", word, strings.Join(names, ", "))
+	return names
 }
 
 // isPlace reports whether a word is an address or a prefix.
@@ -129,15 +62,20 @@ func changes(c *cobra.Command) bool {
 // suggests a command that changes something: somebody might follow the suggestion
 // without a second look and stop the daemon.
 func unknownCommand(cmd *cobra.Command, word string) error {
-	needsFullName := false
+	var changing []string
 	for _, c := range cmd.Commands() {
-		needsFullName = needsFullName || changes(c) && strings.HasPrefix(c.Name(), word)
+		if changes(c) {
+			changing = append(changing, c.Name())
+		}
 	}
-	if needsFullName {
+	switch names := startingWith(cmd, word); {
+	case len(names) > 1:
+		return fmt.Errorf("several commands begin with %q: %s", word, strings.Join(names, ", "))
+	case slices.ContainsFunc(changing, func(name string) bool { return strings.HasPrefix(name, word) }):
 		return fmt.Errorf("unknown command %q: a command that changes something needs its full name", word)
 	}
 	for _, like := range cmd.SuggestionsFor(word) {
-		if c, err := named(cmd, like); err == nil && c != nil && !changes(c) {
+		if !slices.Contains(changing, like) {
 			return fmt.Errorf("unknown command %q, did you mean %s?", word, like)
 		}
 	}

@@ -47,6 +47,7 @@ func TestNoAbbreviationChanges(t *testing.T) {
 	d := apitest.Hub00()
 	socket := serve(t, d)
 	root := NewCommand(SystemEnv())
+	strict(root)
 	var all func(c *cobra.Command, path []string)
 	all = func(c *cobra.Command, path []string) {
 		for _, sub := range c.Commands() {
@@ -56,8 +57,8 @@ func TestNoAbbreviationChanges(t *testing.T) {
 				continue
 			}
 			for i := 1; i < len(sub.Name()); i++ {
-				args, err := fullNames(root, append(path[:len(path):len(path)], sub.Name()[:i], "10.0.210.4"))
-				if err == nil && args[len(path)] == sub.Name() {
+				args := append(path[:len(path):len(path)], sub.Name()[:i], "10.0.210.4")
+				if found, _, _ := root.Find(args); found == sub {
 					t.Errorf("%v reaches %s", args, sub.CommandPath())
 				}
 			}
@@ -83,7 +84,7 @@ func TestNoAbbreviationChanges(t *testing.T) {
 		"stopp":           `unknown command "stopp" (see nvactl --help)`,
 		"clear bgp":       `unknown command "clear" (see nvactl --help)`,
 		"n":               `several commands begin with "n": nat, neighbors (see nvactl --help)`,
-		"rou r 10.0.0.4":  `several commands begin with "r": received, rejected (see nvactl --help)`,
+		"rou r 10.0.0.4":  `several commands begin with "r": received, rejected (see nvactl routes --help)`,
 	} {
 		t.Run(args, func(t *testing.T) { wantError(t, nvactl(t, socket, strings.Fields(args)...), want) })
 	}

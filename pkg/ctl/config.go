@@ -17,9 +17,8 @@ import (
 
 func (a *app) configCommand() *cobra.Command {
 	return group(&cobra.Command{
-		Use:     "config",
-		GroupID: groupShow,
-		Short:   "Show, check, compare and convert configurations",
+		Use:   "config",
+		Short: "Show, check, compare and convert configurations",
 	}, a.configShowCommand(), a.configCheckCommand(), a.configDiffCommand(), a.configHistoryCommand(),
 		a.configRestoreCommand(), a.configConvertCommand())
 }
@@ -52,7 +51,6 @@ for.`,
   nvactl config show /etc/nvad/nvad.toml
   nvactl config show --expanded
   nvactl config show --version 3`,
-		Args: between(0, 1),
 		PreRunE: func(_ *cobra.Command, args []string) error {
 			if version != 0 && len(args) > 0 {
 				return errors.New("use either --version or a file")
@@ -87,7 +85,6 @@ appear; "nvactl reload --dry-run" reports it.`,
   nvactl config diff new.toml
   nvactl config diff --from 3
   nvactl config diff --from 3 --to 5`,
-		Args: between(0, 1),
 	}
 	cmd.Flags().Uint32Var(&from, "from", 0, "compare from this `VERSION`, not from the running one")
 	cmd.Flags().Uint32Var(&to, "to", 0, "compare with this `VERSION`, not with a file")
@@ -173,7 +170,6 @@ which command and user, and with which result. "*" marks the running one.
 "nvactl config show --version N" shows one, "nvactl config diff --from N" shows
 what has changed since.`,
 		Example: "  nvactl config history",
-		Args:    between(0, 0),
 		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
 			r, err := c.read.ListConfigs(ctx, &nvadv1.ListConfigsRequest{})
 			return answerList(a, r.GetVersions(), err, "nvad keeps no configurations: its log says why.", a.printHistory)

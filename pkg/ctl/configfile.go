@@ -24,7 +24,6 @@ func (a *app) configCheckCommand() *cobra.Command {
 if there is one. Warnings point to settings that are valid but probably not
 meant. The check is the same as that of nvad itself.`,
 		Example: "  nvactl config check new.toml\n  nvactl config check new.toml -o json | jq '.errors[].line'",
-		Args:    between(0, 1),
 		RunE: a.offline(func(args []string) error {
 			if a.json() {
 				return checkJSON(fileOr(args), a.Out)
@@ -55,7 +54,6 @@ func (a *app) configConvertCommand() *cobra.Command {
 carried over are listed on stderr and in comments, with the reason.`,
 		Example: `  nvactl config convert /etc/frr/frr.conf --vxlan-script vxlan.sh > nvad.toml
   vtysh -c 'show running-config' | nvactl config convert /dev/stdin`,
-		Args: between(1, 1),
 		RunE: a.offline(func(args []string) error { return a.convert(args[0], v) }),
 	}
 	cmd.Flags().StringVar(&v.interfaces, "interfaces", "", "`FILE` like /etc/network/interfaces")

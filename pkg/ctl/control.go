@@ -17,9 +17,8 @@ func (a *app) resetCommand() *cobra.Command {
 	var soft, group string
 	var all bool
 	cmd := &cobra.Command{
-		Use:     "reset ADDRESS | --group NAME | --all",
-		GroupID: groupChange,
-		Short:   "Reset the session with a neighbor",
+		Use:   "reset ADDRESS | --group NAME | --all",
+		Short: "Reset the session with a neighbor",
 		Long: `Close the session with a neighbor and open it again. With --soft the session
 stays up: "in" evaluates the import policy again on the routes of the neighbor,
 "out" sends all routes to it again. --group resets every neighbor of a
@@ -27,16 +26,15 @@ peer-group, --all every neighbor, one after the other.`,
 		Example: `  nvactl reset 10.0.210.4
   nvactl reset --group route-server --soft out
   nvactl reset 10.0.210.4 --soft in`,
-		Args:              between(0, 1),
 		ValidArgsFunction: a.completeNeighbors,
 	}
 	cmd.Flags().StringVar(&group, "group", "", "every neighbor of the peer-group `NAME`")
 	cmd.Flags().BoolVar(&all, "all", false, "every neighbor")
 	cmd.Flags().StringVar(&soft, "soft", "", "keep the session, refresh one `DIRECTION`: in or out")
 	completeFixed(cmd, "soft", "in", "out")
-	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
-		if (len(args) == 1) == (group != "" || all) || group != "" && all {
-			return between(1, 0)(cmd, args)
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 1 || (len(args) == 1) == (group != "" || all) || group != "" && all {
+			return wrongNumber(cmd)
 		}
 		if _, ok := resets[soft]; !ok {
 			return fmt.Errorf("invalid argument %q for \"--soft\" flag: want in or out", soft)
@@ -99,13 +97,11 @@ var resets = map[string]struct {
 func (a *app) shutdownCommand() *cobra.Command {
 	var message string
 	cmd := &cobra.Command{
-		Use:     "shutdown ADDRESS",
-		GroupID: groupChange,
-		Short:   "Shut down a neighbor",
+		Use:   "shutdown ADDRESS",
+		Short: "Shut down a neighbor",
 		Long: `Close the session with a neighbor and keep it down until "nvactl enable" or the
 next start of the daemon. To end the daemon itself, use "nvactl stop".`,
 		Example:           `  nvactl shutdown 10.0.210.4 --message "maintenance until 14:00"`,
-		Args:              between(1, 1),
 		ValidArgsFunction: a.completeNeighbors,
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			r, err := c.control.ShutdownNeighbor(ctx, &nvadv1.ShutdownNeighborRequest{Address: args[0], Message: message})
@@ -119,11 +115,9 @@ next start of the daemon. To end the daemon itself, use "nvactl stop".`,
 func (a *app) enableCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "enable ADDRESS",
-		GroupID:           groupChange,
 		Short:             "Re-enable a neighbor",
 		Long:              "Re-enable a neighbor that was shut down by \"nvactl shutdown\" or by the\nconfiguration.",
 		Example:           "  nvactl enable 10.0.210.4",
-		Args:              between(1, 1),
 		ValidArgsFunction: a.completeNeighbors,
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			r, err := c.control.EnableNeighbor(ctx, &nvadv1.EnableNeighborRequest{Address: args[0]})
@@ -135,7 +129,7 @@ func (a *app) enableCommand() *cobra.Command {
 var logLevels = []cobra.Completion{"debug", "info", "warn", "error"}
 
 func levelArg(cmd *cobra.Command, args []string) error {
-	if err := between(1, 1)(cmd, args); err != nil {
+	if err := usageArgs(cmd, args); err != nil {
 		return err
 	}
 	if !slices.Contains(logLevels, args[0]) {
@@ -147,7 +141,6 @@ func levelArg(cmd *cobra.Command, args []string) error {
 func (a *app) logLevelCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:       "log-level LEVEL",
-		GroupID:   groupChange,
 		Short:     "Change how much the daemon logs",
 		Long:      "Change how much the daemon logs: debug, info, warn or error. The next start or\nreload restores the level of the configuration.",
 		Example:   "  nvactl log-level debug",
@@ -164,9 +157,8 @@ func (a *app) drainCommand() *cobra.Command {
 	var off, wait bool
 	var reason string
 	cmd := &cobra.Command{
-		Use:     "drain",
-		GroupID: groupChange,
-		Short:   "Take traffic off this NVA, before maintenance",
+		Use:   "drain",
+		Short: "Take traffic off this NVA, before maintenance",
 		Long: `Take traffic off this NVA. Its health endpoint answers 503, so that a load
 balancer sends it no new connections, and nvad announces its routes again with
 attributes that make every other path better. It withdraws nothing, and packets
@@ -177,7 +169,6 @@ when traffic should have moved: drain.hold seconds after the start of the drain,
 as set in the configuration. --off ends the drain.`,
 		Example: `  nvactl drain --wait --reason "new kernel" && reboot
   nvactl drain --off`,
-		Args: between(0, 0),
 	}
 	cmd.Flags().BoolVar(&off, "off", false, "carry traffic again")
 	cmd.Flags().BoolVar(&wait, "wait", false, "return when traffic should have moved")
@@ -245,15 +236,13 @@ func (a *app) stopCommand() *cobra.Command {
 	var flush bool
 	var message string
 	cmd := &cobra.Command{
-		Use:     "stop",
-		GroupID: groupChange,
-		Short:   "End the daemon",
+		Use:   "stop",
+		Short: "End the daemon",
 		Long: `End the daemon and all its sessions. Its routes and devices stay in the kernel,
 so that traffic goes on. --flush removes them and restores the sysctls; if the
 daemon has ended already, use "nvad flush" instead.`,
 		Example: `  nvactl stop
   nvactl stop --flush --message "moved to vm-hub01"`,
-		Args: between(0, 0),
 	}
 	end := a.run(func(ctx context.Context, c *client, _ []string) error {
 		r, err := c.control.Shutdown(ctx, &nvadv1.ShutdownRequest{Flush: flush, Message: message})

@@ -207,6 +207,9 @@ func TestHelp(t *testing.T) {
 			if !c.HasSubCommands() && c.Example == "" {
 				t.Error("no example")
 			}
+			if strings.Contains(r.out, "Aliases") {
+				t.Error("lists abbreviations")
+			}
 		})
 		for _, sub := range c.Commands() {
 			check(sub)

@@ -15,9 +15,8 @@ import (
 func (a *app) explainCommand() *cobra.Command {
 	req := &nvadv1.ExplainRequest{}
 	cmd := &cobra.Command{
-		Use:     "explain PREFIX",
-		GroupID: groupShow,
-		Short:   "Explain why a prefix is accepted, advertised, installed, or not",
+		Use:   "explain PREFIX",
+		Short: "Explain why a prefix is accepted, advertised, installed, or not",
 		Long: `Explain everything about a prefix: the routes that neighbors sent for it, every
 check and every rule of the import policy with the value it looked at, which
 path is best and by which step of the decision, to whom it is advertised and why
@@ -26,7 +25,6 @@ more for this, with the rules in force.`,
 		Example: `  nvactl explain 10.110.0.0/16
   nvactl explain 10.110.0.0/16 --neighbor 10.0.210.4
   nvactl explain 10.110.0.0/16 --export-to 10.0.210.5 -o json | jq .exports`,
-		Args:              between(1, 1),
 		ValidArgsFunction: a.completePrefixes(&nvadv1.ListRoutesRequest{}),
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			req.Prefix = args[0]

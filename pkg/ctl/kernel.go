@@ -28,7 +28,6 @@ marks the next hops that the kernel uses if all others are dead.`,
 		Example: `  nvactl routes fib
   nvactl routes fib --failed
   nvactl routes fib -o json | jq '.[] | select(.state != "installed")'`,
-		Args: between(0, 0),
 		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
 			stream, err := c.read.ListFIB(ctx, &nvadv1.ListFIBRequest{Failed: failed})
 			none := "No routes."
@@ -97,7 +96,6 @@ matches, the next hop and the device. If that is a tunnel of nvad's, also show
 the outer packet and its route.`,
 		Example: `  nvactl routes lookup 10.110.0.4
   nvactl routes lookup 10.110.0.4 -o json | jq .tunnel`,
-		Args: between(1, 1),
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			v, err := c.read.LookupAddress(ctx, &nvadv1.LookupRequest{Address: args[0]})
 			return answer(a, v, err, a.printLookup)
@@ -163,16 +161,14 @@ func wayFields(p *page, w *nvadv1.Way) {
 
 func (a *app) natCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "nat",
-		GroupID: groupShow,
-		Short:   "Show the rules of NAT and MSS clamp with their counters",
+		Use:   "nat",
+		Short: "Show the rules of NAT and MSS clamp with their counters",
 		Long: `Show the rules of masquerade, SNAT, DNAT and MSS clamp in the nftables table
 nvad, in the order in which packets reach them, with their counters since the
 table was last written. NAT rules count connections, since the first packet of a
 connection decides for the others. MSS clamp counts TCP SYNs.`,
 		Example: `  nvactl nat
   nvactl nat -o json | jq '.[] | select(.packets == 0) | .why'`,
-		Args: between(0, 0),
 		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
 			r, err := c.read.ListNAT(ctx, &nvadv1.ListNATRequest{})
 			return answerList(a, r.GetRules(), err, "No NAT and no MSS clamp is configured.", a.printNAT)

@@ -17,10 +17,8 @@ const established = "Established"
 
 func (a *app) neighborsCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "neighbors [ADDRESS]",
-		Aliases: []string{"neighbor"},
-		GroupID: groupShow,
-		Short:   "Show the BGP neighbors, or one in detail",
+		Use:   "neighbors [ADDRESS]",
+		Short: "Show the BGP neighbors, or one in detail",
 		Long: `Show every BGP neighbor with the state of its session, the time since it came up
 or went down, and the number of routes received, accepted and advertised. If BFD
 watches a neighbor, a column shows the state of BFD. With ADDRESS, show one
@@ -28,7 +26,6 @@ neighbor in detail.`,
 		Example: `  nvactl neighbors
   nvactl neighbors 10.0.210.4
   nvactl neighbors -o json | jq '.[] | select(.state != "Established")'`,
-		Args:              between(0, 1),
 		ValidArgsFunction: a.completeNeighbors,
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			if len(args) == 1 {

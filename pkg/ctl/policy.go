@@ -19,9 +19,8 @@ import (
 
 func (a *app) policyCommand() *cobra.Command {
 	return group(&cobra.Command{
-		Use:     "policy",
-		GroupID: groupShow,
-		Short:   "Try policies, and show how often their rules decided",
+		Use:   "policy",
+		Short: "Try policies, and show how often their rules decided",
 	}, a.policyTestCommand(), a.policyHitsCommand())
 }
 
@@ -48,7 +47,6 @@ A route is written as
       --route '10.1.0.0/16 as-path "65515 12076"'
   nvactl policy test --config new.toml --neighbor 10.0.210.4 --direction out \
       --route '10.1.0.0/16 as-path "65515 12076" med 50' -o json`,
-		Args: between(0, 0),
 		RunE: a.offline(func([]string) error { return a.policyTest(t) }),
 	}
 	f := cmd.Flags()
@@ -261,7 +259,6 @@ when nvad starts, and when a reload changes the policy. A route that is
 evaluated again, as after reset --soft in, counts again.`,
 		Example: `  nvactl policy hits 10.0.210.4
   nvactl policy hits 10.0.210.4 -o json | jq '.[] | select(.hits == null)'`,
-		Args:              between(1, 1),
 		ValidArgsFunction: a.completeNeighbors,
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			stream, err := c.read.ListPolicyHits(ctx, &nvadv1.ListPolicyHitsRequest{Address: args[0]})

@@ -19,9 +19,8 @@ func (a *app) reloadCommand() *cobra.Command {
 	var dry bool
 	var confirm time.Duration
 	cmd := &cobra.Command{
-		Use:     "reload",
-		GroupID: groupChange,
-		Short:   "Apply the configuration file",
+		Use:   "reload",
+		Short: "Apply the configuration file",
 		Long: `Read the configuration file again and apply it. Sessions whose settings did not
 change stay up. If the file has errors, all of them are shown and the running
 configuration stays in force.
@@ -44,7 +43,6 @@ confirm" before. This works even if nvad is killed or restarted meanwhile.`,
 		Example: `  nvactl reload --dry-run
   nvactl reload
   nvactl reload --confirm 60s`,
-		Args: between(0, 0),
 	}
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only show what would change")
 	cmd.Flags().DurationVar(&confirm, "confirm", 0, "undo the change after this `TIME` unless confirmed: 60s, 5m")

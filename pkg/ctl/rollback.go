@@ -18,11 +18,9 @@ import (
 func (a *app) confirmCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "confirm",
-		GroupID: groupChange,
 		Short:   "Keep a pending change",
 		Long:    "Keep a change that \"nvactl reload --confirm\" applied and would otherwise undo.",
 		Example: "  nvactl confirm",
-		Args:    between(0, 0),
 		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
 			r, err := c.control.Confirm(ctx, &nvadv1.ConfirmRequest{})
 			return a.done(r, err, "version %d stays", r.GetVersion())
@@ -33,9 +31,8 @@ func (a *app) confirmCommand() *cobra.Command {
 func (a *app) rollbackCommand() *cobra.Command {
 	file := &fileFlag{}
 	cmd := &cobra.Command{
-		Use:     "rollback [VERSION]",
-		GroupID: groupChange,
-		Short:   "Go back to an earlier configuration",
+		Use:   "rollback [VERSION]",
+		Short: "Go back to an earlier configuration",
 		Long: `Apply an earlier configuration: VERSION if given; otherwise the version to which
 an unconfirmed change would fall back; otherwise the one before the running
 version. Sessions with the same settings in both stay up.
@@ -76,7 +73,7 @@ func (a *app) printRollback(r *nvadv1.RollbackResponse) {
 
 // versionArg checks an optional number of a version.
 func versionArg(cmd *cobra.Command, args []string) error {
-	if err := between(0, 1)(cmd, args); err != nil || len(args) == 0 {
+	if err := usageArgs(cmd, args); err != nil || len(args) == 0 {
 		return err
 	}
 	if mustVersion(args[0]) == 0 {
@@ -134,7 +131,6 @@ and owner stay as they are.
 If nvad reads another file than /etc/nvad/nvad.toml, name it with --config.
 nvactl refuses symbolic links, and directories that others can write to.`,
 		Example: "  sudo nvactl config restore",
-		Args:    between(0, 0),
 		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
 			if a.remote.address != "" {
 				return errors.New("the file is on the other machine: run nvactl config restore there")

@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -50,12 +51,8 @@ func Run(ctx context.Context, env Env, args []string) int {
 	env.Out = out
 	cmd := NewCommand(env)
 	strict(cmd)
-	called := cmd
-	args, err := fullNames(cmd, args)
-	if err == nil {
-		cmd.SetArgs(args)
-		called, err = cmd.ExecuteContextC(ctx)
-	}
+	cmd.SetArgs(args)
+	called, err := cmd.ExecuteContextC(ctx)
 	if flushErr := out.Flush(); err == nil && flushErr != nil {
 		err = failure{flushErr}
 	}
@@ -154,10 +151,11 @@ mutual TLS. Changes need a certificate that the daemon's configuration names in
 	root.PersistentPreRunE = a.chooseDaemon
 	completeFixed(root, "output", a.output.allowed...)
 	root.AddGroup(&cobra.Group{ID: groupShow, Title: "Show:"}, &cobra.Group{ID: groupChange, Title: "Change:"})
-	root.AddCommand(a.statusCommand(), a.neighborsCommand(), a.routesCommand(), a.explainCommand(), a.tunnelsCommand(), a.policyCommand(), a.configCommand(),
-		a.versionCommand(), a.reloadCommand(), a.confirmCommand(), a.rollbackCommand(), a.resetCommand(), a.shutdownCommand(), a.enableCommand(), a.stopCommand(),
-		a.drainCommand(), a.logLevelCommand(), a.profileCommand())
-	root.AddCommand(a.watchCommand(), a.topologyCommand(), a.techSupportCommand(), a.natCommand(), a.showCommand())
+	addTo(root, groupShow, a.statusCommand(), a.neighborsCommand(), a.routesCommand(), a.explainCommand(), a.tunnelsCommand(), a.natCommand(),
+		a.topologyCommand(), a.watchCommand(), a.policyCommand(), a.configCommand(), a.showCommand(), a.versionCommand(), a.techSupportCommand(),
+		a.profileCommand())
+	addTo(root, groupChange, a.reloadCommand(), a.confirmCommand(), a.rollbackCommand(), a.resetCommand(), a.shutdownCommand(), a.enableCommand(),
+		a.drainCommand(), a.stopCommand(), a.logLevelCommand())
 	return root
 }
 
@@ -166,6 +164,13 @@ const (
 	groupShow   = "show"
 	groupChange = "change"
 )
+
+func addTo(root *cobra.Command, group string, commands ...*cobra.Command) {
+	for _, cmd := range commands {
+		cmd.GroupID = group
+	}
+	root.AddCommand(commands...)
+}
 
 // suggestionDistance is the number of wrong letters up to which a mistyped command
 // gets a suggestion.
@@ -180,8 +185,9 @@ func group(cmd *cobra.Command, subs ...*cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// strict makes cobra's own commands refuse unknown words. By default they answer them
-// with a page of help and exit code 0.
+// strict prepares the tree for execution: it adds cobra's own commands and makes them
+// refuse unknown words, which by default they answer with a page of help and exit code
+// 0; it gives every command the check of its arguments, and its abbreviations.
 func strict(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd("")
@@ -196,6 +202,19 @@ func strict(root *cobra.Command) {
 			}
 		}
 	}
+	// Abbreviations are aliases for cobra, too many to list in the help.
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "gt (len .Aliases) 0", "false", 1))
+	checkAndAbbreviate(root)
+}
+
+func checkAndAbbreviate(cmd *cobra.Command) {
+	if cmd.Args == nil {
+		cmd.Args = usageArgs
+	}
+	abbreviate(cmd)
+	for _, sub := range cmd.Commands() {
+		checkAndAbbreviate(sub)
+	}
 }
 
 func rootArgs(cmd *cobra.Command, args []string) error {
@@ -205,18 +224,23 @@ func rootArgs(cmd *cobra.Command, args []string) error {
 	return unknownCommand(cmd, args[0])
 }
 
-// between checks the number of arguments.
-func between(least, most int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) >= least && len(args) <= most {
-			return nil
-		}
-		want := cmd.Use
-		if cmd.HasParent() {
-			want = cmd.Parent().CommandPath() + " " + want
-		}
-		return fmt.Errorf("wrong number of arguments, want \"%s\"", want)
+// usageArgs checks the number of arguments against the usage line, where each of them is
+// a word, in brackets if it may be missing.
+func usageArgs(cmd *cobra.Command, args []string) error {
+	words, _, _ := strings.Cut(cmd.Use, " --") // flags that must be given
+	most := len(strings.Fields(words)) - 1
+	if len(args) <= most && len(args) >= most-strings.Count(words, "[") {
+		return nil
 	}
+	return wrongNumber(cmd)
+}
+
+func wrongNumber(cmd *cobra.Command) error {
+	want := cmd.Use
+	if cmd.HasParent() {
+		want = cmd.Parent().CommandPath() + " " + want
+	}
+	return fmt.Errorf("wrong number of arguments, want \"%s\"", want)
 }
 
 // path returns the path of the daemon's socket.

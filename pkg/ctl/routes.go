@@ -16,10 +16,8 @@ import (
 func (a *app) routesCommand() *cobra.Command {
 	req := &nvadv1.ListRoutesRequest{}
 	cmd := &cobra.Command{
-		Use:     "routes [PREFIX|ADDRESS]",
-		Aliases: []string{"route"},
-		GroupID: groupShow,
-		Short:   "Show routes",
+		Use:   "routes [PREFIX|ADDRESS]",
+		Short: "Show routes",
 		Long: `Show every accepted path of every neighbor; ">" marks the best path of a prefix.
 With PREFIX, show all paths of one prefix in detail; with ADDRESS, those of the
 longest prefix that contains the address. The subcommands show the routes that a
@@ -72,11 +70,11 @@ func chooseFlags(cmd *cobra.Command, req *nvadv1.ListRoutesRequest) {
 
 // prefixArg checks a prefix or address. Any other word is a misspelled subcommand.
 func (a *app) prefixArg(cmd *cobra.Command, args []string) error {
-	if err := between(0, 1)(cmd, args); err != nil {
-		return err
+	if len(args) > 0 && !isPlace(args[0]) {
+		return rootArgs(cmd, args)
 	}
-	if len(args) == 0 {
-		return nil
+	if err := usageArgs(cmd, args); err != nil || len(args) == 0 {
+		return err
 	}
 	if p, err := netip.ParsePrefix(args[0]); err == nil {
 		args[0] = p.Masked().String() // explain clears host bits, too
@@ -85,10 +83,7 @@ func (a *app) prefixArg(cmd *cobra.Command, args []string) error {
 	if _, err := netip.ParseAddr(args[0]); err == nil {
 		return nil
 	}
-	if strings.Contains(args[0], "/") {
-		return fmt.Errorf("%q is not a prefix (want one like 10.110.0.0/16)", args[0])
-	}
-	return rootArgs(cmd, args)
+	return fmt.Errorf("%q is not a prefix (want one like 10.110.0.0/16)", args[0])
 }
 
 func (a *app) tableCommands() []*cobra.Command {
@@ -99,7 +94,6 @@ func (a *app) tableCommands() []*cobra.Command {
 			Short:             short,
 			Long:              long,
 			Example:           "  nvactl routes " + word + " 10.0.210.4\n  nvactl routes " + word + " 10.0.210.4 -o json | jq length",
-			Args:              between(1, 2),
 			ValidArgsFunction: a.completeNeighbors,
 			RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 				t := a.pathTable(false)

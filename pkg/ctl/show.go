@@ -13,9 +13,8 @@ import (
 // showCommand answers the commands of people who are used to vtysh.
 func (a *app) showCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "show WORD...",
-		GroupID: groupShow,
-		Short:   "Answer a show command of FRR",
+		Use:   "show WORD...",
+		Short: "Answer a show command of FRR",
 		Long: `Answer a show command of FRR with the command of nvactl that shows the same, and
 name that command on stderr. Words may be abbreviated; "json" at the end means
 --output json. docs/from-frr.md has the list.`,

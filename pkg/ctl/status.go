@@ -14,16 +14,14 @@ import (
 
 func (a *app) statusCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "status",
-		GroupID: groupShow,
-		Short:   "Show the daemon at a glance",
+		Use:   "status",
+		Short: "Show the daemon at a glance",
 		Long: `Show the daemon at a glance: first the problems, then how many sessions are up,
 how many routes they carry, how many of those are in the kernel, and whether the
 daemon is in sync. It is in sync once every neighbor has sent all its routes, or
 nvad has stopped waiting for it.`,
 		Example: `  nvactl status
   nvactl status -o json | jq -e .in_sync`,
-		Args: between(0, 0),
 		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
 			s, err := c.read.GetStatus(ctx, &nvadv1.GetStatusRequest{})
 			return answer(a, s, err, a.printStatus)
@@ -140,13 +138,11 @@ func inSync(s *nvadv1.Status) string {
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "version",
-		GroupID: groupShow,
-		Short:   "Show the versions of nvactl and of the daemon",
+		Use:   "version",
+		Short: "Show the versions of nvactl and of the daemon",
 		Long: `Show the versions of nvactl and of the daemon that answers. If no daemon
 answers, nvactl prints its own version and exits with 1.`,
 		Example: "  nvactl version\n  nvactl version -o json | jq -r .daemon.version",
-		Args:    between(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			daemon, err := a.daemonVersion(cmd.Context())
 			a.printVersions(telemetry.Build(), daemon)

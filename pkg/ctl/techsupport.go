@@ -24,9 +24,8 @@ import (
 func (a *app) techSupportCommand() *cobra.Command {
 	file := ""
 	cmd := &cobra.Command{
-		Use:     "tech-support",
-		GroupID: groupShow,
-		Short:   "Gather everything that support needs in one archive",
+		Use:   "tech-support",
+		Short: "Gather everything that support needs in one archive",
 		Long: `Write a .tar.gz with versions, configuration, the state of sessions, routes,
 tunnels and kernel, recent changes, journal and memory profile. It contains no
 passwords. Parts that are missing on this machine, or that you may not read, are
@@ -34,7 +33,6 @@ noted in CONTENTS.txt; run it as root to get everything. It also works if nvad
 is not running.`,
 		Example: `  nvactl tech-support
   nvactl tech-support --output hub00.tar.gz`,
-		Args: between(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.techSupport(cmd.Context(), file); err != nil {
 				return failure{err}
@@ -241,9 +239,8 @@ const longestProfile = 5 * time.Minute
 func (a *app) profileCommand() *cobra.Command {
 	file, duration := "", 10*time.Second
 	cmd := &cobra.Command{
-		Use:     "profile NAME",
-		GroupID: groupShow,
-		Short:   "Measure where the daemon's processor time or memory goes",
+		Use:   "profile NAME",
+		Short: "Measure where the daemon's processor time or memory goes",
 		Long: `Write a profile of the running daemon for go tool pprof: cpu, heap, goroutine
 (the stacks of all goroutines) or allocs. It contains no route, address or
 password. Measuring the CPU takes about 1% of one CPU.`,

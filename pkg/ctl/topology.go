@@ -16,9 +16,8 @@ import (
 func (a *app) topologyCommand() *cobra.Command {
 	form := choice{"text", []string{"text", "mermaid", "svg", "json"}}
 	cmd := &cobra.Command{
-		Use:     "topology",
-		GroupID: groupShow,
-		Short:   "Draw this NVA with its VNet, Route Server and tunnels",
+		Use:   "topology",
+		Short: "Draw this NVA with its VNet, Route Server and tunnels",
 		Long: `Draw the connections of this NVA: its interfaces and subnets, the Route Server
 instances and other neighbors behind them, its tunnels and the NVAs at their far
 ends, with the state of each session and the number of routes in both
@@ -26,7 +25,6 @@ directions. Each drawing has a caption with host name, VNet and time.`,
 		Example: `  nvactl topology
   nvactl topology -o svg > hub00.svg
   nvactl topology -o mermaid`,
-		Args: between(0, 0),
 		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
 			v, err := survey(ctx, c)
 			if err != nil {

@@ -14,15 +14,12 @@ import (
 
 func (a *app) tunnelsCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "tunnels [NAME]",
-		Aliases: []string{"tunnel"},
-		GroupID: groupShow,
-		Short:   "Show the VXLAN tunnels, or one in detail",
+		Use:   "tunnels [NAME]",
+		Short: "Show the VXLAN tunnels, or one in detail",
 		Long: `Show every configured VXLAN tunnel and its state. With NAME, show one tunnel in
 detail, with its forwarding database and packet counts.`,
 		Example: `  nvactl tunnels
   nvactl tunnels vxlan0`,
-		Args:              between(0, 1),
 		ValidArgsFunction: a.completeTunnels,
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			req := &nvadv1.ListTunnelsRequest{}

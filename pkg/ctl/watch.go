@@ -25,9 +25,8 @@ var watchKinds = map[string]nvadv1.WatchKind{
 func (a *app) watchCommand() *cobra.Command {
 	req := &nvadv1.WatchRequest{}
 	cmd := &cobra.Command{
-		Use:     "watch [neighbors|routes|fib|tunnels]...",
-		GroupID: groupShow,
-		Short:   "Show changes as they happen",
+		Use:   "watch [neighbors|routes|fib|tunnels]...",
+		Short: "Show changes as they happen",
 		Long: `Show each change in a line, until Ctrl-C or the end of nvad: sessions, best
 paths and the step that decided, routes in the kernel, tunnels.
 
