@@ -14,7 +14,7 @@ import (
 
 // GetConfig implements nvadv1.NvadServer.
 func (s *readServer) GetConfig(ctx context.Context, req *nvadv1.GetConfigRequest) (*nvadv1.Config, error) {
-	toml, err := s.reader.Config(ctx, ConfigQuery{Version: int(req.GetVersion()), Expanded: req.GetExpanded()})
+	toml, err := s.reader.Config(ctx, int(req.GetVersion()), req.GetExpanded())
 	return &nvadv1.Config{Toml: toml}, err
 }
 
@@ -44,7 +44,7 @@ func (s *readServer) PreviewReload(ctx context.Context, req *nvadv1.PreviewReloa
 
 // Reload implements nvadv1.NvadControlServer.
 func (s *controlServer) Reload(ctx context.Context, req *nvadv1.ReloadRequest) (*nvadv1.ReloadResponse, error) {
-	r, err := s.controller.Reload(ctx, ReloadOptions{Confirm: time.Duration(req.GetConfirmSeconds()) * time.Second})
+	r, err := s.controller.Reload(ctx, time.Duration(req.GetConfirmSeconds())*time.Second)
 	if err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func (s *controlServer) Shutdown(ctx context.Context, req *nvadv1.ShutdownReques
 	if err := checkMessage(req.GetMessage()); err != nil {
 		return nil, err
 	}
-	err := s.controller.Shutdown(ctx, ShutdownOptions{Flush: req.GetFlush(), Message: req.GetMessage()})
+	err := s.controller.Shutdown(ctx, req.GetFlush(), req.GetMessage())
 	return &nvadv1.ShutdownResponse{}, err
 }
 

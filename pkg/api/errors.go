@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -56,14 +55,4 @@ func statusOf(err error) error {
 		return err
 	}
 	return status.Error(codes.Internal, err.Error())
-}
-
-// unaryErrors and streamErrors give every error that a call ends with its code.
-func unaryErrors(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	answer, err := next(ctx, req)
-	return answer, statusOf(err)
-}
-
-func streamErrors(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	return statusOf(next(srv, s))
 }

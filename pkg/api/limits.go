@@ -220,33 +220,6 @@ func (l *Limits) credit(m *meter, n int) {
 	l.tidy(m.who)
 }
 
-func (l *Limits) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	m := meterOf(ctx)
-	end, err := l.begin(ctx, m.who, classOf[info.FullMethod])
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	answer, err := next(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	if err := m.send(messageSize(answer)); err != nil {
-		return nil, err
-	}
-	return answer, nil
-}
-
-func (l *Limits) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	m := meterOf(ss.Context())
-	end, err := l.begin(ss.Context(), m.who, classOf[info.FullMethod])
-	if err != nil {
-		return err
-	}
-	defer end()
-	return next(srv, &paced{ServerStream: ss, meter: m, timeout: l.sendTime})
-}
-
 // messageSize returns the size of a message on the wire, with gRPC's prefix.
 func messageSize(m any) int {
 	const prefix = 5

@@ -48,9 +48,10 @@ type Reader interface {
 	// Events is where changes are published. It is closed when serving ends.
 	Events() *watch.Hub
 
-	// Config returns a configuration as normalised TOML, with secrets masked.
-	// [NotFound] if it is not kept.
-	Config(ctx context.Context, q ConfigQuery) (string, error)
+	// Config returns a configuration, for version 0 the running one, as normalised TOML
+	// with secrets masked. Expanded writes out presets and derived settings. [NotFound]
+	// if the version is not kept.
+	Config(ctx context.Context, version int, expanded bool) (string, error)
 	// Configs returns the history of configurations.
 	Configs(ctx context.Context) (history.Record, error)
 	// Preview says what a reload would do and, with effect, how the routes would
@@ -70,15 +71,17 @@ type Controller interface {
 	Drain(ctx context.Context, reason string) (time.Duration, error)
 	// Undrain ends a drain, whoever started it.
 	Undrain(ctx context.Context) error
-	// Shutdown begins to stop the daemon and returns. The daemon should stop serving
-	// last: clients take the closed connection for the end.
-	Shutdown(ctx context.Context, opts ShutdownOptions) error
+	// Shutdown begins to stop the daemon and returns, with a shutdown communication for
+	// every neighbor. Flush removes nvad's routes, next hops and devices from the kernel.
+	// The daemon should stop serving last: clients take the closed connection for the end.
+	Shutdown(ctx context.Context, flush bool, message string) error
 	// SetLogLevel takes "debug", "info", "warn" or "error".
 	SetLogLevel(ctx context.Context, level string) error
 
 	// Reload reads the configuration file and applies it. [Invalid] if the file is,
-	// with a line for each of its errors.
-	Reload(ctx context.Context, o ReloadOptions) (Reloaded, error)
+	// with a line for each of its errors. The change is undone after the time confirm
+	// unless it is confirmed; 0: never.
+	Reload(ctx context.Context, confirm time.Duration) (Reloaded, error)
 	// Confirm keeps a pending change and returns its version. [Conflict] if none is
 	// pending.
 	Confirm(ctx context.Context) (version int, err error)
@@ -189,27 +192,10 @@ const (
 	ResetSoftOut                  // send the Adj-RIB-Out again
 )
 
-// ShutdownOptions say how the daemon stops.
-type ShutdownOptions struct {
-	Flush   bool   // remove nvad's routes, next hops and devices from the kernel
-	Message string // shutdown communication for every neighbor (RFC 9003)
-}
-
-// ConfigQuery selects a configuration and its form.
-type ConfigQuery struct {
-	Version  int  // 0: the running one
-	Expanded bool // write out presets and derived settings
-}
-
 // ConfigState compares the running configuration with the file.
 type ConfigState struct {
 	history.Record
 	FileState string // "same", "differs", "held back", "unreadable"
-}
-
-// ReloadOptions say how sure the operator is.
-type ReloadOptions struct {
-	Confirm time.Duration // undo the change after this time unless it is confirmed; 0: never
 }
 
 // Reloaded describes a reload that was carried out.

@@ -73,11 +73,8 @@ func newServer(p Params, creds credentials.TransportCredentials, lookup func(str
 	if p.Limits == nil {
 		p.Limits = NewLimits()
 	}
-	auth := authorizer{group: p.AdminGroup, lookup: lookup, certificates: p.certificates}
-	s := grpc.NewServer(append(bounds(),
-		grpc.Creds(metered{creds, p.Limits}),
-		grpc.ChainUnaryInterceptor(unaryErrors, auth.unary, p.unaryOnceStarted, p.Limits.unary),
-		grpc.ChainStreamInterceptor(streamErrors, auth.stream, p.streamOnceStarted, p.Limits.stream))...)
+	g := gate{authorizer{group: p.AdminGroup, lookup: lookup, certificates: p.certificates}, p.Starting, p.Limits}
+	s := grpc.NewServer(append(bounds(), grpc.Creds(metered{creds, p.Limits}), grpc.UnaryInterceptor(g.unary), grpc.StreamInterceptor(g.stream))...)
 	nvadv1.RegisterNvadServer(s, &readServer{reader: p.Reader, build: p.Build})
 	nvadv1.RegisterNvadControlServer(s, &controlServer{controller: p.Controller})
 	grpc_health_v1.RegisterHealthServer(s, health.NewServer())
@@ -139,23 +136,46 @@ func early(method string) bool {
 	return !strings.HasPrefix(method, "/nvad.") // gRPC's own
 }
 
-func (p *Params) started(method string) error {
-	if p.Starting == nil || early(method) {
-		return nil
-	}
-	return p.Starting()
+// gate lets a call pass to its handler if the caller may make it, nvad can answer it
+// yet, and the limits of the caller allow one more. It gives every error that a call
+// ends with its code.
+type gate struct {
+	authorizer
+	starting func() error
+	limits   *Limits
 }
 
-func (p *Params) unaryOnceStarted(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if err := p.started(info.FullMethod); err != nil {
+// enter lets a call pass, or says why not. The caller calls end when the call is over.
+func (g gate) enter(ctx context.Context, method string) (end func(), err error) {
+	if err := g.check(ctx, method); err != nil {
 		return nil, err
 	}
-	return next(ctx, req)
+	if g.starting != nil && !early(method) {
+		if err := g.starting(); err != nil {
+			return nil, err
+		}
+	}
+	return g.limits.begin(ctx, meterOf(ctx).who, classOf[method])
 }
 
-func (p *Params) streamOnceStarted(srv any, s grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	if err := p.started(info.FullMethod); err != nil {
-		return err
+func (g gate) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	end, err := g.enter(ctx, info.FullMethod)
+	if err != nil {
+		return nil, statusOf(err)
 	}
-	return next(srv, s)
+	defer end()
+	answer, err := next(ctx, req)
+	if err == nil {
+		err = meterOf(ctx).send(messageSize(answer))
+	}
+	return answer, statusOf(err)
+}
+
+func (g gate) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	end, err := g.enter(ss.Context(), info.FullMethod)
+	if err != nil {
+		return statusOf(err)
+	}
+	defer end()
+	return statusOf(next(srv, &paced{ServerStream: ss, meter: meterOf(ss.Context()), timeout: g.limits.sendTime}))
 }

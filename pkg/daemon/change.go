@@ -14,8 +14,8 @@ import (
 
 // Reload implements api.Controller. It waits for the effect on the routes only after
 // others may change the configuration again.
-func (d *daemon) Reload(ctx context.Context, o api.ReloadOptions) (api.Reloaded, error) {
-	out, err := d.reload(ctx, o)
+func (d *daemon) Reload(ctx context.Context, confirm time.Duration) (api.Reloaded, error) {
+	out, err := d.reload(ctx, confirm)
 	if err == nil {
 		out.Effect = d.effect(ctx)
 	}
@@ -24,7 +24,7 @@ func (d *daemon) Reload(ctx context.Context, o api.ReloadOptions) (api.Reloaded,
 
 // reload reads, validates and compiles the file, and only then applies it. Sessions
 // that do not change are not reset.
-func (d *daemon) reload(ctx context.Context, o api.ReloadOptions) (_ api.Reloaded, err error) {
+func (d *daemon) reload(ctx context.Context, confirm time.Duration) (_ api.Reloaded, err error) {
 	defer func() { d.reloads.note(err) }()
 	d.config.mu.Lock()
 	defer d.config.mu.Unlock()
@@ -33,12 +33,12 @@ func (d *daemon) reload(ctx context.Context, o api.ReloadOptions) (_ api.Reloade
 	if err != nil {
 		return api.Reloaded{}, api.Invalid("%s", err)
 	}
-	record, err := d.planned(next, by(ctx), o.Confirm)
+	record, err := d.planned(next, by(ctx), confirm)
 	if err != nil {
 		return api.Reloaded{}, err
 	}
 	cautions := cautions(d.config.get(), next.cfg)
-	changes, err := d.change(ctx, next, record, changeOptions{recorded: o.Confirm > 0, whole: true})
+	changes, err := d.change(ctx, next, record, changeOptions{recorded: confirm > 0, whole: true})
 	if err != nil {
 		return api.Reloaded{}, err
 	}

@@ -13,13 +13,13 @@ import (
 )
 
 // Config implements api.Reader.
-func (d *daemon) Config(ctx context.Context, q api.ConfigQuery) (string, error) {
-	cfg, err := d.version(q.Version)
+func (d *daemon) Config(ctx context.Context, version int, expanded bool) (string, error) {
+	cfg, err := d.version(version)
 	if err != nil {
 		return "", err
 	}
-	if q.Expanded {
-		if cfg, err = d.expanded(ctx, cfg, q.Version == 0); err != nil {
+	if expanded {
+		if cfg, err = d.expanded(ctx, cfg, version == 0); err != nil {
 			return "", err
 		}
 	}

@@ -32,9 +32,9 @@ func (d *daemon) SetNeighborShutdown(ctx context.Context, neighbor netip.Addr, d
 }
 
 // Shutdown implements api.Controller.
-func (d *daemon) Shutdown(_ context.Context, o api.ShutdownOptions) error {
+func (d *daemon) Shutdown(_ context.Context, flush bool, message string) error {
 	select {
-	case d.stop <- stopOrder{why: "nvactl stop", flush: o.Flush, message: o.Message}:
+	case d.stop <- stopOrder{why: "nvactl stop", flush: flush, message: message}:
 		return nil
 	default:
 		return errors.New("already stopping")

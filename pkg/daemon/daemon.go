@@ -25,7 +25,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/dataplane"
 	"github.com/nvad/nvad/pkg/engine"
@@ -230,7 +229,7 @@ func (d *daemon) await(ctx context.Context, signals <-chan os.Signal) stopOrder 
 			if s != syscall.SIGHUP {
 				return stopOrder{why: "signal " + s.String()}
 			}
-			if _, err := d.reload(ctx, api.ReloadOptions{}); err != nil {
+			if _, err := d.reload(ctx, 0); err != nil {
 				d.logRefused(err)
 			}
 		}

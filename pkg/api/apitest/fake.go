@@ -213,11 +213,11 @@ func (d *Daemon) SetNeighborShutdown(_ context.Context, neighbor netip.Addr, dow
 }
 
 // Shutdown implements api.Controller.
-func (d *Daemon) Shutdown(_ context.Context, o api.ShutdownOptions) error {
+func (d *Daemon) Shutdown(_ context.Context, flush bool, message string) error {
 	if d.OnQuit != nil {
 		d.OnQuit()
 	}
-	return d.did("shutdown flush=%t %q", o.Flush, o.Message)
+	return d.did("shutdown flush=%t %q", flush, message)
 }
 
 // Drain implements api.Controller.
@@ -234,11 +234,11 @@ func (d *Daemon) SetLogLevel(_ context.Context, level string) error {
 }
 
 // Config implements api.Reader. All kept versions have the same text.
-func (d *Daemon) Config(_ context.Context, q api.ConfigQuery) (string, error) {
-	if err := d.kept(q.Version); err != nil {
+func (d *Daemon) Config(_ context.Context, version int, expanded bool) (string, error) {
+	if err := d.kept(version); err != nil {
 		return "", err
 	}
-	if q.Expanded {
+	if expanded {
 		return d.TOML + "# expanded\n", d.Err
 	}
 	return d.TOML, d.Err
@@ -270,13 +270,13 @@ func (d *Daemon) Preview(_ context.Context, effect bool) (api.Preview, error) {
 }
 
 // Reload implements api.Controller.
-func (d *Daemon) Reload(_ context.Context, o api.ReloadOptions) (api.Reloaded, error) {
+func (d *Daemon) Reload(_ context.Context, confirm time.Duration) (api.Reloaded, error) {
 	out := api.Reloaded{Changes: d.Changes, Cautions: d.Cautions, Effect: d.Effect, Version: 5}
-	if o.Confirm == 0 {
+	if confirm == 0 {
 		return out, d.did("reload")
 	}
-	out.Pending = &history.Pending{Deadline: Now.Add(o.Confirm), Fallback: 4}
-	return out, d.did("reload confirm=%s", o.Confirm.Round(time.Second))
+	out.Pending = &history.Pending{Deadline: Now.Add(confirm), Fallback: 4}
+	return out, d.did("reload confirm=%s", confirm.Round(time.Second))
 }
 
 // Confirm implements api.Controller.
