@@ -3,10 +3,10 @@ package api
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 )
 
@@ -21,11 +21,10 @@ type TLSOptions struct {
 // Certificates reads the files of TLSOptions. A file that is replaced counts for the
 // next connection. Its methods are safe for concurrent use.
 type Certificates struct {
-	mu         sync.Mutex // guards the rest
-	options    TLSOptions
-	generation int // of options
-	seen       []fs.FileInfo
-	config     *tls.Config
+	mu      sync.Mutex // guards the rest
+	options TLSOptions
+	seen    []fs.FileInfo
+	config  *tls.Config
 }
 
 // NewCertificates reads the files. The error names the file at fault.
@@ -48,7 +47,6 @@ func (c *Certificates) Set(o TLSOptions) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.options, c.seen, c.config = o, seen, config
-	c.generation++
 	return nil
 }
 
@@ -64,28 +62,13 @@ func (c *Certificates) admins() []string {
 // ones stay in use.
 func (c *Certificates) current(*tls.ClientHelloInfo) (*tls.Config, error) {
 	c.mu.Lock()
-	options, generation, seen, config := c.options, c.generation, c.seen, c.config
-	c.mu.Unlock()
-	now, err := options.stat()
-	if err != nil || same(now, seen) {
-		return config, nil
-	}
-	next, err := options.load()
-	if err != nil {
-		return config, nil
-	}
-	return c.replace(generation, now, next), nil
-}
-
-// replace takes the files loaded for the options of a generation, unless Set has
-// changed the options meanwhile, and returns what is in use.
-func (c *Certificates) replace(generation int, seen []fs.FileInfo, config *tls.Config) *tls.Config {
-	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.generation == generation {
-		c.seen, c.config = seen, config
+	if now, err := c.options.stat(); err == nil && !slices.EqualFunc(now, c.seen, same) {
+		if config, err := c.options.load(); err == nil {
+			c.seen, c.config = now, config
+		}
 	}
-	return c.config
+	return c.config, nil
 }
 
 func (o TLSOptions) stat() ([]fs.FileInfo, error) {
@@ -100,13 +83,8 @@ func (o TLSOptions) stat() ([]fs.FileInfo, error) {
 	return out, nil
 }
 
-func same(a, b []fs.FileInfo) bool {
-	for i := range a {
-		if !os.SameFile(a[i], b[i]) || !a[i].ModTime().Equal(b[i].ModTime()) || a[i].Size() != b[i].Size() {
-			return false
-		}
-	}
-	return true
+func same(a, b fs.FileInfo) bool {
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
 func (o TLSOptions) load() (*tls.Config, error) {
@@ -120,7 +98,7 @@ func (o TLSOptions) load() (*tls.Config, error) {
 	}
 	clients := x509.NewCertPool()
 	if !clients.AppendCertsFromPEM(data) {
-		return nil, fmt.Errorf("%s: %w", o.ClientCA, errors.New("holds no certificate in PEM form"))
+		return nil, fmt.Errorf("%s: holds no certificate in PEM form", o.ClientCA)
 	}
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{own}, NextProtos: []string{"h2"},

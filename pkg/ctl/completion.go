@@ -194,13 +194,8 @@ func (a *app) complete(cmd *cobra.Command, args []string, ask func(context.Conte
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
 	defer cancel()
-	c, err := a.connect(ctx)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	defer c.Close()
-	out, err := ask(ctx, c)
-	if err != nil {
+	var out []cobra.Completion
+	if err := a.ask(ctx, func(c *client) (err error) { out, err = ask(ctx, c); return err }); err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return harmless(out), cobra.ShellCompDirectiveNoFileComp

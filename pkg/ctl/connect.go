@@ -97,36 +97,31 @@ func firstStep(socket, config string) string {
 	if socket != DefaultSocket {
 		return ""
 	}
+	whether := "there is"
 	switch _, err := os.Stat(config); {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Sprintf(": there is no %s yet, in Azure \"sudo nvad bootstrap\" writes it (see nvad bootstrap --help)", config)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Sprintf(": if there is no %s yet, in Azure \"sudo nvad bootstrap\" writes it (see nvad bootstrap --help)", config)
+		whether = "if there is"
+	case !errors.Is(err, fs.ErrNotExist):
+		return ": sudo systemctl start nvad"
 	}
-	return ": sudo systemctl start nvad"
+	return fmt.Sprintf(": %s no %s yet, in Azure \"sudo nvad bootstrap\" writes it (see nvad bootstrap --help)", whether, config)
 }
 
 // whoMay names the group that may open the socket, if the caller can see that.
 func whoMay(path string) string {
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm()&0o060 != 0o060 {
-		return " (try as root)"
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o060 == 0o060 {
+		gid := info.Sys().(*syscall.Stat_t).Gid
+		if g, err := user.LookupGroupId(strconv.FormatUint(uint64(gid), 10)); err == nil && gid != 0 {
+			return fmt.Sprintf(" (it is for root and members of group %s)", g.Name)
+		}
 	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || st.Gid == 0 {
-		return " (try as root)"
-	}
-	g, err := user.LookupGroupId(strconv.FormatUint(uint64(st.Gid), 10))
-	if err != nil {
-		return " (try as root)"
-	}
-	return fmt.Sprintf(" (it is for root and members of group %s)", g.Name)
+	return " (try as root)"
 }
 
 // plainError turns the error of a call into a message for people.
 func plainError(err error) error {
 	s, ok := status.FromError(err)
-	if !ok {
+	if !ok || err == nil {
 		return err
 	}
 	switch s.Code() {
@@ -324,14 +319,10 @@ func (r remote) try(ctx context.Context, config *tls.Config) error {
 
 // verdict tells which side did not trust the other.
 func verdict(err error) error {
-	var op *net.OpError
-	var cert *tls.CertificateVerificationError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &cert):
+	if cert, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return fmt.Errorf("its certificate is not trusted: %w", cert.Err)
-	case errors.As(err, &op) && op.Op == "remote error":
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
 		return fmt.Errorf("it refused our certificate: %w", op.Err)
 	}
 	return err

@@ -172,8 +172,7 @@ func (a *app) writeBack(ctx context.Context, c *client, file *fileFlag) {
 
 // cause returns err without the path that it names.
 func cause(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err
 	}
 	return err

@@ -59,14 +59,11 @@ func Run(ctx context.Context, env Env, args []string) int {
 	if err == nil {
 		return 0
 	}
-	var failed failure
-	var listed faults
-	switch {
-	case errors.As(err, &listed):
+	if listed, ok := errors.AsType[faults](err); ok {
 		fmt.Fprintln(env.Err, printable(listed.Error()))
-	case errors.As(err, &failed):
+	} else if failed, ok := errors.AsType[failure](err); ok {
 		fmt.Fprintf(env.Err, "nvactl: %s\n", printable(failed.Error()))
-	default:
+	} else {
 		fmt.Fprintf(env.Err, "nvactl: %s (see %s --help)\n", err, called.CommandPath())
 	}
 	return 1
@@ -79,6 +76,14 @@ type faults struct{ error }
 // failure is the error of a command that was called correctly. Any other error is
 // about the call, and Run points to the help.
 type failure struct{ error }
+
+// failed marks the error of a command that was called correctly, if there is one.
+func failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return failure{err}
+}
 
 // Unwrap gives the cause to errors.As.
 func (f failure) Unwrap() error { return f.error }
@@ -260,26 +265,23 @@ type action func(ctx context.Context, c *client, args []string) error
 // run returns the body of a command that connects to the daemon and calls do.
 func (a *app) run(do action) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		c, err := a.connect(cmd.Context())
-		if err != nil {
-			return failure{err}
-		}
-		defer c.Close()
-		if err := do(cmd.Context(), c, args); err != nil {
-			return failure{plainError(err)}
-		}
-		return nil
+		return failed(a.ask(cmd.Context(), func(c *client) error { return do(cmd.Context(), c, args) }))
 	}
+}
+
+// ask connects to the daemon and calls do.
+func (a *app) ask(ctx context.Context, do func(*client) error) error {
+	c, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return plainError(do(c))
 }
 
 // offline returns the body of a command that needs no daemon.
 func (a *app) offline(do func(args []string) error) func(*cobra.Command, []string) error {
-	return func(_ *cobra.Command, args []string) error {
-		if err := do(args); err != nil {
-			return failure{err}
-		}
-		return nil
-	}
+	return func(_ *cobra.Command, args []string) error { return failed(do(args)) }
 }
 
 // done confirms a change that the daemon has made.

@@ -144,23 +144,15 @@ func (a *app) versionCommand() *cobra.Command {
 answers, nvactl prints its own version and exits with 1.`,
 		Example: "  nvactl version\n  nvactl version -o json | jq -r .daemon.version",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			daemon, err := a.daemonVersion(cmd.Context())
+			var daemon *nvadv1.Version
+			err := a.ask(cmd.Context(), func(c *client) (err error) {
+				daemon, err = c.read.GetVersion(cmd.Context(), &nvadv1.GetVersionRequest{})
+				return err
+			})
 			a.printVersions(telemetry.Build(), daemon)
-			if err != nil {
-				return failure{plainError(err)}
-			}
-			return nil
+			return failed(err)
 		},
 	}
-}
-
-func (a *app) daemonVersion(ctx context.Context) (*nvadv1.Version, error) {
-	c, err := a.connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	return c.read.GetVersion(ctx, &nvadv1.GetVersionRequest{})
 }
 
 func (a *app) printVersions(own telemetry.BuildInfo, daemon *nvadv1.Version) {

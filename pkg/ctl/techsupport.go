@@ -34,10 +34,7 @@ is not running.`,
 		Example: `  nvactl tech-support
   nvactl tech-support --output hub00.tar.gz`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.techSupport(cmd.Context(), file); err != nil {
-				return failure{err}
-			}
-			return nil
+			return failed(a.techSupport(cmd.Context(), file))
 		},
 	}
 	cmd.Flags().StringVarP(&file, "output", "o", "", "write to `FILE` (default nvad-support-HOST-TIME.tar.gz)")
@@ -138,26 +135,21 @@ func (a *app) object(name string, args ...string) support.Exhibit {
 // addresses returns those of the neighbors, none without a daemon. It drops any other
 // text, which nvactl would take for an argument.
 func (a *app) addresses(ctx context.Context) []string {
-	c, err := a.connect(ctx)
-	if err != nil {
-		return nil
-	}
-	defer c.Close()
-	r, err := c.read.ListNeighbors(ctx, &nvadv1.ListNeighborsRequest{})
-	if err != nil {
-		return nil
-	}
 	var out []string
-	for _, n := range r.GetNeighbors() {
-		if addr, err := netip.ParseAddr(n.GetAddress()); err == nil {
-			out = append(out, addr.String())
+	_ = a.ask(ctx, func(c *client) error {
+		r, err := c.read.ListNeighbors(ctx, &nvadv1.ListNeighborsRequest{})
+		for _, n := range r.GetNeighbors() {
+			if addr, err := netip.ParseAddr(n.GetAddress()); err == nil {
+				out = append(out, addr.String())
+			}
 		}
-	}
+		return err
+	})
 	return out
 }
 
 func (a *app) recentEvents(ctx context.Context, w io.Writer) error {
-	return a.collect(ctx, func(c *client) error {
+	return a.ask(ctx, func(c *client) error {
 		stream, err := c.read.Watch(ctx, &nvadv1.WatchRequest{Recent: true})
 		return receive(stream, err, func(r *nvadv1.WatchResponse) error {
 			for _, ev := range r.GetEvents() {
@@ -170,23 +162,10 @@ func (a *app) recentEvents(ctx context.Context, w io.Writer) error {
 
 func (a *app) profile(name string) func(context.Context, io.Writer) error {
 	return func(ctx context.Context, w io.Writer) error {
-		return a.collect(ctx, func(c *client) error {
+		return a.ask(ctx, func(c *client) error {
 			return c.profile(ctx, w, &nvadv1.GetProfileRequest{Name: name})
 		})
 	}
-}
-
-// collect connects to the daemon for one exhibit.
-func (a *app) collect(ctx context.Context, ask func(*client) error) error {
-	c, err := a.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	if err := ask(c); err != nil {
-		return plainError(err)
-	}
-	return nil
 }
 
 // whoseKernel tells whose kernel the archive shows. Routes and links are those of the
