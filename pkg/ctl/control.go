@@ -14,8 +14,9 @@ import (
 )
 
 func (a *app) resetCommand() *cobra.Command {
-	var soft, group string
+	var group string
 	var all bool
+	soft := choice{allowed: []string{"in", "out"}}
 	cmd := &cobra.Command{
 		Use:   "reset ADDRESS | --group NAME | --all",
 		Short: "Reset the session with a neighbor",
@@ -30,26 +31,23 @@ peer-group, --all every neighbor, one after the other.`,
 	}
 	cmd.Flags().StringVar(&group, "group", "", "every neighbor of the peer-group `NAME`")
 	cmd.Flags().BoolVar(&all, "all", false, "every neighbor")
-	cmd.Flags().StringVar(&soft, "soft", "", "keep the session, refresh one `DIRECTION`: in or out")
-	completeFixed(cmd, "soft", "in", "out")
+	cmd.Flags().Var(&soft, "soft", "keep the session, refresh one `DIRECTION`: in or out")
+	completeFixed(cmd, "soft", soft.allowed...)
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 1 || (len(args) == 1) == (group != "" || all) || group != "" && all {
 			return wrongNumber(cmd)
-		}
-		if _, ok := resets[soft]; !ok {
-			return fmt.Errorf("invalid argument %q for \"--soft\" flag: want in or out", soft)
 		}
 		return nil
 	}
 	cmd.RunE = a.run(func(ctx context.Context, c *client, args []string) error {
 		if len(args) == 1 {
-			return a.resetThose(ctx, c, []*nvadv1.Neighbor{{Address: args[0]}}, "", soft)
+			return a.resetThose(ctx, c, []*nvadv1.Neighbor{{Address: args[0]}}, "", soft.value)
 		}
 		r, err := c.read.ListNeighbors(ctx, &nvadv1.ListNeighborsRequest{})
 		if err != nil {
 			return err
 		}
-		return a.resetThose(ctx, c, r.GetNeighbors(), group, soft)
+		return a.resetThose(ctx, c, r.GetNeighbors(), group, soft.value)
 	})
 	return cmd
 }

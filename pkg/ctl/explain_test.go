@@ -82,7 +82,7 @@ func TestPolicyTestErrors(t *testing.T) {
 		{"10.0.210.4", "in", `10.1.0.0/16 next-hop fe80::1%eth0`, "", `next-hop: "fe80::1%eth0" is not an address`},
 		{"10.0.210.4", "in", `10.1.0.0/16 med 1 med 2`, "", "med is given twice"},
 		{"10.0.210.4", "in", `10.1.0.0/16 origin bgp`, "", `"bgp" is not an origin`},
-		{"10.0.210.4", "up", good, "", "--direction: want in or out"},
+		{"10.0.210.4", "up", good, "", `invalid argument "up" for "--direction" flag: want in or out`},
 		{"10.0.210.4", "in", good, "--from=10.0.210.5", "--from needs --direction out"},
 		{"10.0.210.4", "out", good, "--from=x", `--from: "x" is not an address`},
 		{"10.0.210.9", "in", good, "", "neighbor 10.0.210.9 is not configured"},

@@ -26,11 +26,12 @@ func (a *app) policyCommand() *cobra.Command {
 
 // trial holds the flags of policy test.
 type trial struct {
-	file, route, neighbor, direction, from string
+	file, route, neighbor, from string
+	direction                   choice
 }
 
 func (a *app) policyTestCommand() *cobra.Command {
-	t := &trial{}
+	t := &trial{direction: choice{allowed: []string{"in", "out"}}}
 	cmd := &cobra.Command{
 		Use:   "test --route ROUTE --neighbor ADDRESS --direction in|out",
 		Short: "Try a route on a configuration file, without a daemon",
@@ -53,12 +54,12 @@ A route is written as
 	f.StringVarP(&t.file, "config", "c", defaultConfig, "configuration `FILE`")
 	f.StringVar(&t.route, "route", "", "the `ROUTE` to try")
 	f.StringVar(&t.neighbor, "neighbor", "", "`ADDRESS` of the neighbor it comes from or goes to")
-	f.StringVar(&t.direction, "direction", "", "`WAY` it goes: in or out")
+	f.Var(&t.direction, "direction", "`WAY` it goes: in or out")
 	f.StringVar(&t.from, "from", "", "with out: `ADDRESS` of the neighbor it was learned from")
 	for _, name := range []string{"route", "neighbor", "direction"} {
 		_ = cmd.MarkFlagRequired(name)
 	}
-	completeFixed(cmd, "direction", "in", "out")
+	completeFixed(cmd, "direction", t.direction.allowed...)
 	return cmd
 }
 
@@ -86,20 +87,15 @@ func (t *trial) parse() (run engine.Trial, err error) {
 	if run.Neighbor, err = netip.ParseAddr(t.neighbor); err != nil {
 		return run, fmt.Errorf("--neighbor: %q is not an address", t.neighbor)
 	}
-	switch t.direction {
-	case "in":
-		if t.from != "" {
-			return run, fmt.Errorf("--from needs --direction out: a route that comes in is learned from --neighbor")
-		}
-	case "out":
-		run.Export = true
-	default:
-		return run, fmt.Errorf("--direction: want in or out, not %q", t.direction)
+	run.Export = t.direction.value == "out"
+	if t.from == "" {
+		return run, nil
 	}
-	if t.from != "" {
-		if run.From, err = netip.ParseAddr(t.from); err != nil {
-			return run, fmt.Errorf("--from: %q is not an address", t.from)
-		}
+	if !run.Export {
+		return run, errors.New("--from needs --direction out: a route that comes in is learned from --neighbor")
+	}
+	if run.From, err = netip.ParseAddr(t.from); err != nil {
+		return run, fmt.Errorf("--from: %q is not an address", t.from)
 	}
 	return run, nil
 }
