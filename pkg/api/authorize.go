@@ -155,21 +155,34 @@ func (unixCredentials) ServerHandshake(conn net.Conn) (net.Conn, credentials.Aut
 }
 
 func whoConnected(conn net.Conn) (c caller, err error) {
+	err = onSocket(conn, func(fd int) (err error) { c, err = readCaller(fd); return err })
+	return c, err
+}
+
+// PeerOf returns the process and user at the other end of a unix socket, as recorded by
+// the kernel: who connected, or who created the listening socket.
+func PeerOf(conn net.Conn) (cred *unix.Ucred, err error) {
+	err = onSocket(conn, func(fd int) (err error) { cred, err = peerCred(fd); return err })
+	return cred, err
+}
+
+// onSocket calls do with the descriptor of a unix socket.
+func onSocket(conn net.Conn, do func(fd int) error) error {
 	if counted, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = counted.NetConn()
 	}
 	uc, ok := conn.(*net.UnixConn)
 	if !ok {
-		return c, errNotUnix
+		return errNotUnix
 	}
 	raw, err := uc.SyscallConn()
 	if err != nil {
-		return c, err
+		return err
 	}
-	if controlErr := raw.Control(func(fd uintptr) { c, err = readCaller(int(fd)) }); controlErr != nil {
-		return c, controlErr
+	if controlErr := raw.Control(func(fd uintptr) { err = do(int(fd)) }); controlErr != nil {
+		return controlErr
 	}
-	return c, err
+	return err
 }
 
 // UserOf names the user at the other end of a unix socket, for a pool of connections.
@@ -200,9 +213,9 @@ func (unixCredentials) OverrideServerName(string) error { return nil }
 
 // readCaller reads SO_PEERCRED, which has only the primary group, and SO_PEERGROUPS.
 func readCaller(fd int) (caller, error) {
-	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	cred, err := peerCred(fd)
 	if err != nil {
-		return caller{}, fmt.Errorf("SO_PEERCRED: %w", err)
+		return caller{}, err
 	}
 	groups, err := peerGroups(fd)
 	if err != nil {
@@ -213,6 +226,14 @@ func readCaller(fd int) (caller, error) {
 		uid:            cred.Uid,
 		groups:         append(groups, cred.Gid),
 	}, nil
+}
+
+func peerCred(fd int) (*unix.Ucred, error) {
+	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return nil, fmt.Errorf("SO_PEERCRED: %w", err)
+	}
+	return cred, nil
 }
 
 // peerGroups returns the supplementary groups. If the buffer is too small, the kernel

@@ -10,11 +10,11 @@ import (
 // Warning points out something in a valid configuration that its author has hardly
 // intended.
 type Warning struct {
-	File string
-	Line int    // from 1; 0 if the Config was not read from a file
-	Key  string // as in Error.Key
-	Code string // the kind of warning: "unused"
-	Msg  string
+	File string `json:"file"`
+	Line int    `json:"line"` // from 1; 0 if the Config was not read from a file
+	Key  string `json:"key"`  // as in Error.Key
+	Code string `json:"code"` // the kind of warning: "unused"
+	Msg  string `json:"message"`
 }
 
 // String returns "file:line: key: warning: message", without the parts that are unknown.

@@ -270,7 +270,7 @@ func (a *app) convert(file string, v *conversion) error {
 		line(a.Err, l.String())
 	}
 	if toml := frrconf.Render(cfg, leftovers); a.json() {
-		conversionJSON(a.Out, toml, leftovers)
+		writeValue(a.Out, converted{string(toml), append([]frrconf.Leftover{}, leftovers...)})
 	} else {
 		_, _ = a.Out.Write(toml)
 	}
@@ -289,59 +289,31 @@ func (a *app) hintPreset(cfg *config.Config) {
 	}
 }
 
-// finding is an error or a warning about a configuration file. Line and Key are as in
-// config.Error; Code is empty for an error.
-type finding struct {
-	File    string `json:"file"`
-	Line    int    `json:"line"`
-	Key     string `json:"key"`
-	Code    string `json:"code"`
-	Message string `json:"message"`
-}
-
-// checked is the JSON of config check.
+// checked is the JSON of config check. An error has the form of a warning without a code.
 type checked struct {
-	OK       bool      `json:"ok"`
-	Errors   []finding `json:"errors"`
-	Warnings []finding `json:"warnings"`
+	OK       bool             `json:"ok"`
+	Errors   []config.Warning `json:"errors"`
+	Warnings []config.Warning `json:"warnings"`
 }
 
 // checkJSON prints the errors and warnings about a file. It also returns the errors, so
 // that the exit code is the same in all formats.
 func checkJSON(path string, w io.Writer) error {
 	cfg, fault := config.Load(path)
-	v := checked{OK: fault == nil, Errors: []finding{}, Warnings: []finding{}}
-	var all config.Errors
-	errors.As(fault, &all)
+	v := checked{OK: fault == nil, Errors: []config.Warning{}, Warnings: []config.Warning{}}
+	all, _ := errors.AsType[config.Errors](fault)
 	for _, e := range all {
-		v.Errors = append(v.Errors, finding{File: e.File, Line: e.Line, Key: e.Key, Message: e.Msg})
+		v.Errors = append(v.Errors, config.Warning{File: e.File, Line: e.Line, Key: e.Key, Msg: e.Msg})
 	}
 	if fault == nil {
-		for _, n := range config.Warnings(cfg) {
-			v.Warnings = append(v.Warnings, finding{File: n.File, Line: n.Line, Key: n.Key, Code: n.Code, Message: n.Msg})
-		}
+		v.Warnings = append(v.Warnings, config.Warnings(cfg)...)
 	}
 	writeValue(w, v)
 	return fault
 }
 
-// leftover is the JSON of a line that config convert could not carry over.
-type leftover struct {
-	File   string `json:"file"`
-	Line   int    `json:"line"`
-	Kind   string `json:"kind"`
-	Reason string `json:"reason"`
-	Text   string `json:"text"`
-}
-
-// conversionJSON prints a converted configuration and its leftovers.
-func conversionJSON(w io.Writer, toml []byte, left []frrconf.Leftover) {
-	out := struct {
-		TOML      string     `json:"toml"`
-		Leftovers []leftover `json:"leftovers"`
-	}{string(toml), []leftover{}}
-	for _, l := range left {
-		out.Leftovers = append(out.Leftovers, leftover{l.File, l.Line, string(l.Kind), l.Reason, printable(l.Text)})
-	}
-	writeValue(w, out)
+// converted is the JSON of config convert.
+type converted struct {
+	TOML      string             `json:"toml"`
+	Leftovers []frrconf.Leftover `json:"leftovers"`
 }

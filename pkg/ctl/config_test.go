@@ -38,10 +38,7 @@ func TestFileJSON(t *testing.T) {
 		v.Errors[1].Line != 2 || v.Errors[1].Key != "router-idd" || !strings.Contains(r.err, "bad.toml:2: router-idd: ") {
 		t.Errorf("%v: %+v", err, r)
 	}
-	var c struct {
-		TOML      string
-		Leftovers []leftover
-	}
+	var c converted
 	frr := write(t, "frr.conf", "hostname x\nrouter bgp 65001\n bgp router-id 10.0.0.4\n")
 	r = nvactl(t, "/nonexistent", "config", "convert", frr, "-o", "json")
 	if err := json.Unmarshal([]byte(r.out), &c); err != nil || r.code != 0 || !strings.Contains(c.TOML, "asn = 65001") ||

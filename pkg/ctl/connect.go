@@ -16,13 +16,13 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
+	"github.com/nvad/nvad/pkg/api"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
@@ -168,7 +168,7 @@ func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	if err != nil {
 		return nil, dialError(path, err)
 	}
-	server, err := serverOf(conn)
+	server, err := api.PeerOf(conn)
 	if err == nil && !mayServe(server.Uid) {
 		err = fmt.Errorf("%s is not nvad's: %s listens there, and not root, %s or you; nothing was sent", path, nameOf(server.Uid), daemonUser)
 	}
@@ -176,30 +176,6 @@ func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
-}
-
-// serverOf returns the process and user that created the listening socket, as recorded
-// by the kernel.
-func serverOf(conn net.Conn) (*unix.Ucred, error) {
-	uc, ok := conn.(*net.UnixConn)
-	if !ok {
-		return nil, errors.New("can't tell who listens: not a unix socket")
-	}
-	raw, err := uc.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	var cred *unix.Ucred
-	var credErr error
-	if err := raw.Control(func(fd uintptr) {
-		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	}); err != nil {
-		return nil, err
-	}
-	if credErr != nil {
-		return nil, fmt.Errorf("can't tell who listens on the socket: %w", credErr)
-	}
-	return cred, nil
 }
 
 // mayServe reports whether nvad may run as that user: root, the user of the service, or

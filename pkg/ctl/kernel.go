@@ -134,13 +134,13 @@ func fateSentence(addr string, w *nvadv1.Way) string {
 	case "local":
 		return fmt.Sprintf("%s is an address of this machine, on %s", addr, w.GetDevice())
 	case "blackhole":
-		return fmt.Sprintf("%s: packets are dropped silently (blackhole)", addr)
+		return addr + ": packets are dropped silently (blackhole)"
 	case "unreachable":
-		return fmt.Sprintf("%s: packets are answered with ICMP unreachable", addr)
+		return addr + ": packets are answered with ICMP unreachable"
 	case "prohibit":
-		return fmt.Sprintf("%s: packets are answered with ICMP prohibited", addr)
+		return addr + ": packets are answered with ICMP prohibited"
 	case "no route":
-		return fmt.Sprintf("%s: there is no route", addr)
+		return addr + ": there is no route"
 	}
 	return fmt.Sprintf("%s is a %s address, on %s", addr, w.GetFate(), w.GetDevice())
 }

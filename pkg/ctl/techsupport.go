@@ -17,6 +17,7 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/support"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
@@ -189,7 +190,7 @@ func (a *app) sameNamespace(ctx context.Context) error {
 	if err != nil {
 		return nil
 	}
-	server, err := serverOf(conn)
+	server, err := api.PeerOf(conn)
 	if err = errors.Join(err, conn.Close()); err != nil {
 		return err
 	}

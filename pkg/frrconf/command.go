@@ -166,7 +166,7 @@ func (l *line) drop(o outcome) {
 func (l *line) leftovers() []Leftover {
 	var out []Leftover
 	for _, o := range l.left {
-		out = append(out, Leftover{l.file, l.number, hideSecret(l.text), o.reason, o.kind})
+		out = append(out, Leftover{l.file, l.number, o.kind, o.reason, hideSecret(l.text)})
 	}
 	return out
 }

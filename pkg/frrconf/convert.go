@@ -228,11 +228,11 @@ const (
 
 // Leftover is a line, or a part of one, that was not carried over.
 type Leftover struct {
-	File   string // empty if the leftover belongs to no line
-	Line   int    // from 1
-	Text   string // the line without the space around it; secrets are hidden
-	Reason string
-	Kind   Kind
+	File   string `json:"file"` // empty if the leftover belongs to no line
+	Line   int    `json:"line"` // from 1
+	Kind   Kind   `json:"kind"`
+	Reason string `json:"reason"`
+	Text   string `json:"text"` // the line without the space around it; secrets are hidden
 }
 
 // String returns "file:line: kind: reason: text" in one line.
