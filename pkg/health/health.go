@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -39,12 +40,7 @@ func Problems(c config.Health, v engine.Vitals) []string {
 	if !v.Drain.Since.IsZero() {
 		out = append(out, "draining, by "+v.Drain.Reason)
 	}
-	groups := make([]string, 0, len(c.MinEstablished))
-	for group := range c.MinEstablished {
-		groups = append(groups, group)
-	}
-	slices.Sort(groups)
-	for _, group := range groups {
+	for _, group := range slices.Sorted(maps.Keys(c.MinEstablished)) {
 		if have, want := v.Established[group], c.MinEstablished[group]; have < want {
 			out = append(out, fmt.Sprintf("peer-group %s: %d of at least %d neighbors established", group, have, want))
 		}

@@ -161,7 +161,7 @@ func (h *History) store(r Record, text []byte, must bool) error {
 	texts := maps.Clone(h.unsaved)
 	h.mu.Unlock()
 	if text != nil {
-		r = r.summed(Sum(text))
+		r = r.edited(func(e *Entry) { e.Sum = Sum(text) })
 		if texts == nil {
 			texts = map[int][]byte{}
 		}

@@ -161,23 +161,17 @@ func (r Record) Back(version int, e Entry, result string) Record {
 	return r.judged(result, judge).Next(e)
 }
 
-// summed returns r with the sum of the running version's text.
-func (r Record) summed(sum string) Record {
-	r.Entries = slices.Clone(r.Entries)
-	for i := range r.Entries {
-		if r.Entries[i].Version == r.Running {
-			r.Entries[i].Sum = sum
-		}
-	}
-	return r
-}
-
 // judged returns r with the result of the running version.
 func (r Record) judged(result, by string) Record {
+	return r.edited(func(e *Entry) { e.Result, e.Judge = result, by })
+}
+
+// edited returns r with another entry for the running version.
+func (r Record) edited(edit func(*Entry)) Record {
 	r.Entries = slices.Clone(r.Entries)
 	for i := range r.Entries {
 		if r.Entries[i].Version == r.Running {
-			r.Entries[i].Result, r.Entries[i].Judge = result, by
+			edit(&r.Entries[i])
 		}
 	}
 	return r

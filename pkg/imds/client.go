@@ -180,8 +180,7 @@ type unreachable struct{ err error }
 
 func (e *unreachable) Error() string {
 	err := e.err
-	var ue *url.Error
-	if errors.As(err, &ue) {
+	if ue, ok := errors.AsType[*url.Error](err); ok {
 		err = ue.Err
 	}
 	return fmt.Sprintf("no answer from 169.254.169.254: %v", err)
@@ -192,21 +191,19 @@ func (e *unreachable) Unwrap() error { return e.err }
 // transient reports whether asking again may help: if the service did not answer, or answered as
 // it does while it starts or is updated.
 func transient(err error) bool {
-	var status *StatusError
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[*StatusError](err); ok {
 		return status.Code == http.StatusNotFound || status.Code == http.StatusGone ||
 			status.Code == http.StatusTooManyRequests || status.Code >= http.StatusInternalServerError
 	}
-	var none *unreachable
-	return errors.As(err, &none)
+	_, none := errors.AsType[*unreachable](err)
+	return none
 }
 
 // gaveUp returns the last error after the given number of tries. If the service did not answer, it
 // says what an answer needs.
 func gaveUp(err error, tries int) error {
 	hint := ""
-	var none *unreachable
-	if errors.As(err, &none) {
+	if _, none := errors.AsType[*unreachable](err); none {
 		hint = "; the service exists only in Azure, and answers only the primary address of the primary NIC, which needs DHCP and a route to 169.254.169.254"
 	}
 	return fmt.Errorf("metadata service: gave up after try %d: %w%s", tries, err, hint)

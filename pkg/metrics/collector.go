@@ -66,6 +66,13 @@ type metric struct {
 // emit emits a value, with one string for each label.
 type emit func(value float64, labels ...string)
 
+// ifAny emits a value unless it is 0, which stands for no limit.
+func (out emit) ifAny(value float64) {
+	if value > 0 {
+		out(value)
+	}
+}
+
 // collector implements [prometheus.Collector] with the table of metrics.
 type collector struct {
 	sample func(context.Context) (Sample, error)

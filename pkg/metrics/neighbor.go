@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
 )
@@ -26,11 +27,11 @@ func eachNeighbor(read func(*engine.NeighborSample, emit)) func(*Sample, emit) {
 }
 
 // eachFamily reads a value of every neighbor in each family of its session.
-func eachFamily(read func(i int, n *engine.NeighborSample, family string, out emit)) func(*Sample, emit) {
+func eachFamily(read func(t rib.Tally, family string, out emit)) func(*Sample, emit) {
 	return eachNeighbor(func(n *engine.NeighborSample, out emit) {
-		for i, t := range n.Tallies {
+		for _, t := range n.Tallies {
 			if n.Session.Families.Has(t.Family) {
-				read(i, n, familyName[t.Family], out)
+				read(t, familyName[t.Family], out)
 			}
 		}
 	})
@@ -69,45 +70,27 @@ var neighborMetrics = []metric{
 			}
 		})},
 	{"nvad_neighbor_routes_received", "Routes in the Adj-RIB-In, before policy.", gauge, withNeighbor("family"),
-		eachFamily(func(i int, n *engine.NeighborSample, family string, out emit) {
-			out(float64(n.Tallies[i].Received()), family)
-		})},
+		eachFamily(func(t rib.Tally, family string, out emit) { out(float64(t.Received()), family) })},
 	{"nvad_neighbor_routes_accepted", "Received routes that were accepted.", gauge, withNeighbor("family"),
-		eachFamily(func(i int, n *engine.NeighborSample, family string, out emit) {
-			out(float64(n.Tallies[i].Accepted), family)
-		})},
+		eachFamily(func(t rib.Tally, family string, out emit) { out(float64(t.Accepted), family) })},
 	{"nvad_neighbor_routes_rejected", "Received routes that were rejected, by reason: policy, or the check that failed before it.", gauge, withNeighbor("family", "reason"),
-		eachFamily(func(i int, n *engine.NeighborSample, family string, out emit) {
-			for _, r := range n.Tallies[i].Rejected {
+		eachFamily(func(t rib.Tally, family string, out emit) {
+			for _, r := range t.Rejected {
 				out(float64(r.Paths), family, r.Reason)
 			}
 		})},
 	{"nvad_neighbor_announcements_dropped_total", "Announcements dropped since the session came up, because the neighbor exceeded twice its maximum-prefix.", counter, withNeighbor("family"),
-		eachFamily(func(i int, n *engine.NeighborSample, family string, out emit) {
-			out(float64(n.Tallies[i].Dropped), family)
-		})},
+		eachFamily(func(t rib.Tally, family string, out emit) { out(float64(t.Dropped), family) })},
 	{"nvad_neighbor_routes_advertised", "Routes in the Adj-RIB-Out.", gauge, withNeighbor("family"),
-		eachFamily(func(i int, n *engine.NeighborSample, family string, out emit) {
-			out(float64(n.Tallies[i].Advertised), family)
-		})},
+		eachFamily(func(t rib.Tally, family string, out emit) { out(float64(t.Advertised), family) })},
 	{"nvad_neighbor_routes_held_back", "Routes that maximum-prefix-out keeps out of the Adj-RIB-Out.", gauge, withNeighbor("family"),
-		eachFamily(func(i int, n *engine.NeighborSample, family string, out emit) {
-			out(float64(n.Tallies[i].Held), family)
-		})},
+		eachFamily(func(t rib.Tally, family string, out emit) { out(float64(t.Held), family) })},
 	{"nvad_neighbor_routes_out_limit", "maximum-prefix-out, of each family; absent where there is no limit.", gauge, perNeighbor,
-		eachNeighbor(func(n *engine.NeighborSample, out emit) {
-			if n.MaxPrefixOut > 0 {
-				out(float64(n.MaxPrefixOut))
-			}
-		})},
+		eachNeighbor(func(n *engine.NeighborSample, out emit) { out.ifAny(float64(n.MaxPrefixOut)) })},
 	{"nvad_neighbor_routes_stale", "Routes kept while the neighbor restarts (RFC 4724).", gauge, perNeighbor,
 		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Counts.Stale)) })},
 	{"nvad_neighbor_routes_limit", "maximum-prefix; absent where there is no limit.", gauge, perNeighbor,
-		eachNeighbor(func(n *engine.NeighborSample, out emit) {
-			if n.MaxPrefix > 0 {
-				out(float64(n.MaxPrefix))
-			}
-		})},
+		eachNeighbor(func(n *engine.NeighborSample, out emit) { out.ifAny(float64(n.MaxPrefix)) })},
 	{"nvad_neighbor_routes_waiting", "Changes that are not on the wire yet.", gauge, perNeighbor,
 		eachNeighbor(func(n *engine.NeighborSample, out emit) { out(float64(n.Stats.Queued)) })},
 	{"nvad_neighbor_memory_bytes", "Estimate of the memory that the neighbor's routes and session take.", gauge, perNeighbor,

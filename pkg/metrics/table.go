@@ -53,11 +53,7 @@ var daemonMetrics = []metric{
 	{"nvad_memory_in_use_bytes", "Memory that the last garbage collection found in use, plus what the runtime itself needs.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Engine.Memory.InUse)) }},
 	{"nvad_memory_budget_bytes", "Memory that nvad may use before it closes the session whose routes take most; absent if there is no budget.", gauge, nil,
-		func(s *Sample, out emit) {
-			if b := s.Engine.Memory.Budget; b > 0 {
-				out(float64(b))
-			}
-		}},
+		func(s *Sample, out emit) { out.ifAny(float64(s.Engine.Memory.Budget)) }},
 }
 
 var ribMetrics = []metric{

@@ -50,14 +50,16 @@ func Write(ctx context.Context, w io.Writer, dir string, now time.Time, list []E
 		return err
 	}
 	var results []Result
+	var contents strings.Builder
 	for _, e := range list {
 		data, r := collect(ctx, e)
 		results = append(results, r)
+		contents.WriteString(r.String() + "\n")
 		if err := put(e.Name, data); err != nil {
 			return results, err
 		}
 	}
-	if err := put("CONTENTS.txt", []byte(contents(results))); err != nil {
+	if err := put("CONTENTS.txt", []byte(contents.String())); err != nil {
 		return results, err
 	}
 	return results, errors.Join(out.Close(), zip.Close())
@@ -99,15 +101,6 @@ func (b *bounded) Write(p []byte) (int, error) {
 		return n, errFull
 	}
 	return n, nil
-}
-
-// contents returns a line for each exhibit.
-func contents(results []Result) string {
-	var b strings.Builder
-	for _, r := range results {
-		b.WriteString(r.String() + "\n")
-	}
-	return b.String()
 }
 
 // String returns the line of CONTENTS.txt.

@@ -7,29 +7,24 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"sync"
 
 	"github.com/coreos/go-systemd/v22/journal"
 )
 
-// journalHandler sends records to systemd's journal. Records that the journal does not accept go
-// to rescue.
+// journalHandler sends records to systemd's journal. Records that the journal's socket does
+// not accept go to stream, which leads to the journal as well.
 type journalHandler struct {
 	level  slog.Leveler
 	send   func(message string, p journal.Priority, fields map[string]string) error
-	rescue slog.Handler
+	stream io.Writer
 	attrs  []slog.Attr
-}
-
-func newJournalHandler(level slog.Leveler, send func(string, journal.Priority, map[string]string) error, rescue slog.Handler) slog.Handler {
-	return journalHandler{level: level, send: send, rescue: rescue}
 }
 
 // Enabled implements [slog.Handler].
 func (h journalHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level.Level() }
 
 // Handle implements [slog.Handler].
-func (h journalHandler) Handle(ctx context.Context, r slog.Record) error {
+func (h journalHandler) Handle(_ context.Context, r slog.Record) error {
 	fields := map[string]string{"SYSLOG_IDENTIFIER": "nvad"}
 	add := func(a slog.Attr) bool {
 		fields[fieldName(a.Key)] = a.Value.Resolve().String()
@@ -39,16 +34,17 @@ func (h journalHandler) Handle(ctx context.Context, r slog.Record) error {
 		add(a)
 	}
 	r.Attrs(add)
-	if h.send(lineOf(r, h.attrs), priorityOf(r.Level), fields) == nil {
+	line := lineOf(r, h.attrs)
+	if h.send(line, priorityOf(r.Level), fields) == nil {
 		return nil
 	}
-	return h.rescue.Handle(ctx, r)
+	_, err := io.WriteString(h.stream, prefixOf(r.Level)+strings.ReplaceAll(line, "\n", " ")+"\n")
+	return err
 }
 
 // WithAttrs implements [slog.Handler].
 func (h journalHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	h.attrs = append(h.attrs[:len(h.attrs):len(h.attrs)], attrs...)
-	h.rescue = h.rescue.WithAttrs(attrs)
 	return h
 }
 
@@ -108,42 +104,5 @@ func priorityOf(l slog.Level) journal.Priority {
 	return journal.PriDebug
 }
 
-// prefixHandler writes lines that begin with the priority (sd-daemon(3)). It is for the case that
-// the journal's socket can't be reached, but the stream to the journal works.
-type prefixHandler struct {
-	level slog.Leveler
-	attrs []slog.Attr
-	out   *lockedWriter
-}
-
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func newPrefixHandler(w io.Writer, level slog.Leveler) slog.Handler {
-	return prefixHandler{level: level, out: &lockedWriter{w: w}}
-}
-
-// Enabled implements [slog.Handler].
-func (h prefixHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level.Level() }
-
-// Handle implements [slog.Handler].
-func (h prefixHandler) Handle(_ context.Context, r slog.Record) error {
-	line := strings.ReplaceAll(lineOf(r, h.attrs), "\n", " ")
-	h.out.mu.Lock()
-	defer h.out.mu.Unlock()
-	_, err := io.WriteString(h.out.w, prefixOf(r.Level)+line+"\n")
-	return err
-}
-
-// WithAttrs implements [slog.Handler].
-func (h prefixHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	h.attrs = append(h.attrs[:len(h.attrs):len(h.attrs)], attrs...)
-	return h
-}
-
-// WithGroup implements [slog.Handler]. The keys of nvad are not grouped.
-func (h prefixHandler) WithGroup(string) slog.Handler { return h }
-
+// prefixOf is the priority in front of a line in a stream to the journal (sd-daemon(3)).
 func prefixOf(l slog.Level) string { return fmt.Sprintf("<%d>", priorityOf(l)) }

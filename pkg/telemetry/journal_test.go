@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"testing"
@@ -23,7 +24,7 @@ func TestJournalEntries(t *testing.T) {
 		got = append(got, entry{m, p, f})
 		return nil
 	}
-	log := slog.New(newJournalHandler(slog.LevelInfo, send, slog.DiscardHandler))
+	log := slog.New(journalHandler{level: slog.LevelInfo, send: send, stream: io.Discard})
 	log.Info("ready")
 	log.With("neighbor", "10.0.210.4").Warn("neighbor down", "as", 65515, "reason", `NOTIFICATION received: "x y"`)
 	log.Error("log level changed", "level", "debug", "hold-time", "9s")
@@ -49,7 +50,7 @@ func TestJournalEntries(t *testing.T) {
 func TestJournalGone(t *testing.T) {
 	var out bytes.Buffer
 	fail := func(string, journal.Priority, map[string]string) error { return errors.New("no socket") }
-	log := slog.New(newJournalHandler(slog.LevelDebug, fail, newPrefixHandler(&out, slog.LevelDebug)))
+	log := slog.New(journalHandler{level: slog.LevelDebug, send: fail, stream: &out})
 	log.With("neighbor", "10.0.210.4").Error("two\nlines", "reason", "a\nb")
 	log.Debug("fine", "count", 1)
 	want := fmt.Sprintln(`<3>two lines neighbor=10.0.210.4 reason="a\nb"`) + "<7>fine count=1\n"

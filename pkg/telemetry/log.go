@@ -30,7 +30,7 @@ type Logger struct {
 func NewLogger(level slog.Leveler) Logger {
 	h := newTextHandler(os.Stderr, level)
 	if inJournal() {
-		h = newJournalHandler(level, journal.Send, newPrefixHandler(os.Stderr, level))
+		h = journalHandler{level: level, send: journal.Send, stream: os.Stderr}
 	}
 	return newLogger(h, DefaultLimits)
 }
