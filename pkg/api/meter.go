@@ -136,14 +136,11 @@ func (m *meter) Write(b []byte) (int, error) {
 }
 
 func (m *meter) progress() {
-	m.limits.mu.Lock()
-	unread := m.unread
-	m.limits.mu.Unlock()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
 	case m.idle == nil || m.closed:
-	case unread == 0:
+	case m.limits.waiting(m) == 0:
 		m.idle.Stop()
 		m.idle = nil
 	default:

@@ -109,25 +109,17 @@ func bounds() []grpc.ServerOption {
 
 // Serve answers calls on l until ctx ends. It closes l.
 func Serve(ctx context.Context, l net.Listener, s *grpc.Server) error {
-	ended := make(chan struct{})
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		select {
-		case <-ctx.Done():
-			t := time.AfterFunc(grace, s.Stop)
-			defer t.Stop()
-			s.GracefulStop()
-		case <-ended:
-		}
-	}()
-	err := s.Serve(l)
-	close(ended)
-	<-stopped
-	if errors.Is(err, grpc.ErrServerStopped) {
-		return nil
+	stop := context.AfterFunc(ctx, func() {
+		t := time.AfterFunc(grace, s.Stop)
+		defer t.Stop()
+		s.GracefulStop()
+	})
+	defer stop()
+	// Once it is told to stop, Serve returns only when all calls are over.
+	if err := s.Serve(l); !errors.Is(err, grpc.ErrServerStopped) {
+		return err
 	}
-	return err
+	return nil
 }
 
 // early reports whether a method is answered during the start. An operator can see what

@@ -91,11 +91,8 @@ func shown(selection string) string { return when(selection != "", " shown") }
 
 // notThere shows what covers a prefix that is not in the table.
 func notThere(s *story, x *nvadv1.Explanation) {
-	covered := "nothing of nvad's"
-	if x.GetCoveredBy() != "" {
-		covered = fmt.Sprintf("%s, the longest less specific prefix (nvactl explain %[1]s)", x.GetCoveredBy())
-	}
-	s.field("Covered by", covered)
+	by := when(x.GetCoveredBy() != "", fmt.Sprintf("%s, the longest less specific prefix (nvactl explain %[1]s)", x.GetCoveredBy()))
+	s.field("Covered by", cmp.Or(by, "nothing of nvad's"))
 	for _, r := range x.GetOthers() {
 		s.field("Others", otherRoute(r))
 	}
@@ -220,10 +217,7 @@ func lostTo(neighbor string, l *nvadv1.Comparison) string {
 
 // pathHeading returns the source of a path and its state.
 func pathHeading(p *nvadv1.PathStory) string {
-	source := "Local, " + p.GetSource()
-	if p.GetNeighbor() != "" {
-		source = "From " + p.GetNeighbor() + inGroup(p.GetPeerGroup())
-	}
+	source := cmp.Or(prefixed("From ", p.GetNeighbor())+inGroup(p.GetPeerGroup()), "Local, "+p.GetSource())
 	settled := p.GetPending() == ""
 	return joined(", ", source, when(p.GetInternal(), "iBGP"), when(p.GetStale(), "stale"), when(p.GetBest(), "best"),
 		when(p.GetMultipath() && !p.GetBest(), "multipath"), when(!settled, "pending"), when(settled && !p.GetAccepted(), "rejected"),

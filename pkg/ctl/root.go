@@ -10,6 +10,7 @@ package ctl
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -249,15 +250,7 @@ func wrongNumber(cmd *cobra.Command) error {
 }
 
 // path returns the path of the daemon's socket.
-func (a *app) path() string {
-	if a.socket != "" {
-		return a.socket
-	}
-	if p := a.Getenv(socketVariable); p != "" {
-		return p
-	}
-	return DefaultSocket
-}
+func (a *app) path() string { return cmp.Or(a.socket, a.Getenv(socketVariable), DefaultSocket) }
 
 // action does the work of a command over a connection to the daemon.
 type action func(ctx context.Context, c *client, args []string) error

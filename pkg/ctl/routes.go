@@ -276,10 +276,7 @@ func (a *app) printPrefix(paths []*nvadv1.Path) {
 
 // pathTitle returns the origin of a path and its state.
 func pathTitle(p *nvadv1.Path) string {
-	source := "local, " + p.GetSource()
-	if p.GetNeighbor() != "" {
-		source = "from " + p.GetNeighbor()
-	}
+	source := cmp.Or(prefixed("from ", p.GetNeighbor()), "local, "+p.GetSource())
 	return joined(", ", source, when(p.GetInternal(), "internal"), when(p.GetStale(), "stale"), when(p.GetBest(), "best"),
 		when(p.GetMultipath(), "multipath"), when(!p.GetValid(), "not valid"))
 }

@@ -95,11 +95,8 @@ func (a *app) printWarnings(title string, list []*nvadv1.Warning) {
 		if i == 0 {
 			line(a.Out, title)
 		}
-		place := w.GetKey()
-		if w.GetLine() > 0 {
-			place = fmt.Sprintf("%s:%d: %s", w.GetFile(), w.GetLine(), w.GetKey())
-		}
-		line(a.Out, "  "+printable(place))
+		place := when(w.GetLine() > 0, fmt.Sprintf("%s:%d: ", w.GetFile(), w.GetLine()))
+		line(a.Out, "  "+printable(place+w.GetKey()))
 		hang(a.Out, a.Width, "    ", "    ", w.GetText())
 	}
 }

@@ -51,9 +51,7 @@ func (a *app) techSupport(ctx context.Context, file string) error {
 		host = "unknown"
 	}
 	name := "nvad-support-" + host + "-" + a.Now().UTC().Format("20060102T150405Z")
-	if file == "" {
-		file = name + ".tar.gz"
-	}
+	file = cmp.Or(file, name+".tar.gz")
 	tmp, err := os.CreateTemp(filepath.Dir(file), ".nvad-support") // with mode 0600
 	if err != nil {
 		return err

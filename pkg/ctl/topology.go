@@ -200,17 +200,11 @@ func groupName(n *nvadv1.Neighbor) string {
 }
 
 func (a *app) tunnelNode(t *nvadv1.Tunnel, neighbors []*nvadv1.Neighbor) *node {
-	title := t.GetName()
-	if len(t.GetAddresses()) > 0 {
-		title += " " + t.GetAddresses()[0]
-	}
-	d := &node{title: title, detail: fmt.Sprintf("VNI %d over %s, %s, MTU %d", t.GetVni(), t.GetDevice(), t.GetState(), t.GetMtu()),
+	first := t.GetAddresses()[:min(1, len(t.GetAddresses()))]
+	d := &node{title: joined(" ", append([]string{t.GetName()}, first...)...), detail: fmt.Sprintf("VNI %d over %s, %s, MTU %d", t.GetVni(), t.GetDevice(), t.GetState(), t.GetMtu()),
 		health: healthOf(t.GetState() == "up")}
 	for _, remote := range append(slices.Clone(t.GetRemotes()), "") {
-		r := &node{title: "NVA " + remote, detail: "far end of " + t.GetName()}
-		if remote == "" {
-			r.title = "behind " + t.GetName()
-		}
+		r := &node{title: cmp.Or(prefixed("NVA ", remote), "behind "+t.GetName()), detail: "far end of " + t.GetName()}
 		for _, p := range t.GetPeers() {
 			if i := slices.IndexFunc(neighbors, func(n *nvadv1.Neighbor) bool { return n.GetAddress() == p.GetNeighbor() }); i >= 0 && p.GetRemote() == remote {
 				r.add(a.sessionNode(neighbors[i]))

@@ -26,11 +26,7 @@ func textBelow(b *strings.Builder, n *node, indent string, width int) {
 			branch, next = "└─ ", "   "
 		}
 		mark := [...]string{plain: "", well: "● ", ill: "○ "}[c.health]
-		line := indent + branch + mark + c.title
-		if c.detail != "" {
-			line += "  " + c.detail
-		}
-		b.WriteString(printable(elide(line, width)) + "\n")
+		b.WriteString(printable(elide(joined("  ", indent+branch+mark+c.title, c.detail), width)) + "\n")
 		textBelow(b, c, indent+next, width)
 	}
 }
@@ -67,13 +63,7 @@ func drawMermaid(out io.Writer, root *node) error {
 	draw = func(n *node) int {
 		id := next
 		next++
-		text := mermaidText(n.title)
-		if n.detail != "" {
-			text += "<br/>" + mermaidText(n.detail)
-		}
-		if n.caption != "" {
-			text += "<br/>" + mermaidText(n.caption)
-		}
+		text := joined("<br/>", mermaidText(n.title), mermaidText(n.detail), mermaidText(n.caption))
 		fmt.Fprintf(&b, "  n%d[\"%s\"]%s\n", id, text, [...]string{plain: "", well: ":::well", ill: ":::ill"}[n.health])
 		for _, c := range n.below {
 			edge := "---"
