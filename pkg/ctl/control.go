@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -124,26 +123,13 @@ func (a *app) enableCommand() *cobra.Command {
 	}
 }
 
-var logLevels = []cobra.Completion{"debug", "info", "warn", "error"}
-
-func levelArg(cmd *cobra.Command, args []string) error {
-	if err := usageArgs(cmd, args); err != nil {
-		return err
-	}
-	if !slices.Contains(logLevels, args[0]) {
-		return fmt.Errorf("%q is not a log level, want debug, info, warn or error", args[0])
-	}
-	return nil
-}
-
 func (a *app) logLevelCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:       "log-level LEVEL",
 		Short:     "Change how much the daemon logs",
 		Long:      "Change how much the daemon logs: debug, info, warn or error. The next start or\nreload restores the level of the configuration.",
 		Example:   "  nvactl log-level debug",
-		Args:      levelArg,
-		ValidArgs: logLevels,
+		ValidArgs: []cobra.Completion{"debug", "info", "warn", "error"},
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			r, err := c.control.SetLogLevel(ctx, &nvadv1.SetLogLevelRequest{Level: args[0]})
 			return a.done(r, err, "log level is %s", args[0])

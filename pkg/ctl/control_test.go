@@ -174,7 +174,7 @@ func TestDrainAlone(t *testing.T) {
 
 func TestProfile(t *testing.T) {
 	socket := serve(t, apitest.Hub00())
-	for _, name := range profiles {
+	for _, name := range []string{"cpu", "heap", "goroutine", "allocs"} {
 		file := filepath.Join(t.TempDir(), name)
 		if r := nvactl(t, socket, "profile", name, "--duration", "1s", "-o", file); r.code != 0 || r.out != file+"\n" {
 			t.Fatalf("got %+v", r)

@@ -47,7 +47,7 @@ func TestWrongCalls(t *testing.T) {
 		"shutdown":               `wrong number of arguments, want "nvactl shutdown ADDRESS" (see nvactl shutdown --help)`,
 		"shutdown a --flush":     `unknown flag: --flush (see nvactl shutdown --help)`,
 		"stop 10.0.210.4":        `wrong number of arguments, want "nvactl stop" (see nvactl stop --help)`,
-		"log-level loud":         `"loud" is not a log level, want debug, info, warn or error (see nvactl log-level --help)`,
+		"log-level loud":         `invalid argument "loud": want debug, info, warn or error (see nvactl log-level --help)`,
 		"config shwo":            `unknown command "shwo", did you mean show? (see nvactl config --help)`,
 		"--socket":               `flag needs an argument: --socket (see nvactl --help)`,
 		"completion elvish":      `unknown command "elvish" (see nvactl completion --help)`,

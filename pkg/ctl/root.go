@@ -231,14 +231,20 @@ func rootArgs(cmd *cobra.Command, args []string) error {
 }
 
 // usageArgs checks the number of arguments against the usage line, where each of them is
-// a word, in brackets if it may be missing.
+// a word, in brackets if it may be missing, and with dots if it may be repeated. If the
+// command has a list of arguments, it takes no others.
 func usageArgs(cmd *cobra.Command, args []string) error {
 	words, _, _ := strings.Cut(cmd.Use, " --") // flags that must be given
 	most := len(strings.Fields(words)) - 1
-	if len(args) <= most && len(args) >= most-strings.Count(words, "[") {
-		return nil
+	if len(args) > most && !strings.HasSuffix(words, "...") || len(args) < most-strings.Count(words, "[") {
+		return wrongNumber(cmd)
 	}
-	return wrongNumber(cmd)
+	for _, arg := range args {
+		if len(cmd.ValidArgs) > 0 && !slices.Contains(cmd.ValidArgs, arg) {
+			return fmt.Errorf("invalid argument %q: want %s", arg, oneOf(cmd.ValidArgs))
+		}
+	}
+	return nil
 }
 
 func wrongNumber(cmd *cobra.Command) error {

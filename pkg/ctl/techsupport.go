@@ -208,9 +208,6 @@ func (a *app) sameNamespace(ctx context.Context) error {
 	return nil
 }
 
-// profiles are those that a developer may ask an operator for.
-var profiles = []string{"cpu", "heap", "goroutine", "allocs"}
-
 // longestProfile bounds --duration.
 const longestProfile = 5 * time.Minute
 
@@ -224,13 +221,7 @@ func (a *app) profileCommand() *cobra.Command {
 password. Measuring the CPU takes about 1% of one CPU.`,
 		Example: `  nvactl profile cpu --duration 5s
   nvactl profile heap --output heap.pprof`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 || !slices.Contains(profiles, args[0]) {
-				return errors.New("want one of " + strings.Join(profiles, ", "))
-			}
-			return nil
-		},
-		ValidArgs: profiles,
+		ValidArgs: []cobra.Completion{"cpu", "heap", "goroutine", "allocs"},
 	}
 	cmd.RunE = a.run(func(ctx context.Context, c *client, args []string) error {
 		if duration < time.Second || duration > longestProfile {

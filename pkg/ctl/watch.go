@@ -37,14 +37,6 @@ drops changes that a reader is too slow for, and the command says how many.`,
   nvactl watch routes fib --prefix 10.100.0.0/16
   nvactl watch --neighbor 10.0.210.4 -o json | jq -c 'select(.route)'`,
 		ValidArgs: []string{"neighbors", "routes", "fib", "tunnels"},
-		Args: func(_ *cobra.Command, args []string) error {
-			for _, arg := range args {
-				if _, ok := watchKinds[arg]; !ok {
-					return fmt.Errorf("%q can't be watched, want neighbors, routes, fib or tunnels", arg)
-				}
-			}
-			return nil
-		},
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			for _, arg := range args {
 				req.Kinds = append(req.Kinds, watchKinds[arg])

@@ -118,7 +118,7 @@ func TestWatchInterrupted(t *testing.T) {
 func TestWatchRefused(t *testing.T) {
 	socket := serve(t, apitest.Hub00())
 	for args, want := range map[string]string{
-		"watch everything":            `nvactl: "everything" can't be watched, want neighbors, routes, fib or tunnels (see nvactl watch --help)`,
+		"watch everything":            `nvactl: invalid argument "everything": want neighbors, routes, fib or tunnels (see nvactl watch --help)`,
 		"watch --neighbor hub":        `nvactl: "hub" is not an address of a neighbor`,
 		"watch --prefix 10.0.0.1/300": `nvactl: "10.0.0.1/300" is not a prefix`,
 	} {
