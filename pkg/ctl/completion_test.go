@@ -7,13 +7,11 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
-
-	"github.com/nvad/nvad/pkg/api/apitest"
 )
 
 // TestAbbreviations: commands that show something may be abbreviated, also after flags.
 func TestAbbreviations(t *testing.T) {
-	socket := serve(t, apitest.Hub00())
+	socket := serve(t, hub00())
 	for short, full := range map[string]string{
 		"nei":                  "neighbors",
 		"nei 10.0.210.4":       "neighbors 10.0.210.4",
@@ -44,7 +42,7 @@ func TestAbbreviations(t *testing.T) {
 // TestNoAbbreviationChanges: no abbreviation runs a command that changes something, and
 // no mistyped word gets one as a suggestion.
 func TestNoAbbreviationChanges(t *testing.T) {
-	d := apitest.Hub00()
+	d := hub00()
 	socket := serve(t, d)
 	root := NewCommand(SystemEnv())
 	strict(root)
@@ -92,7 +90,7 @@ func TestNoAbbreviationChanges(t *testing.T) {
 
 // TestFRRWords: nvactl answers show commands of FRR, and names its own command.
 func TestFRRWords(t *testing.T) {
-	socket := serve(t, apitest.Hub00())
+	socket := serve(t, hub00())
 	for theirs, ours := range map[string]string{
 		"show bgp summary":                                           "neighbors",
 		"show bgp summary json":                                      "neighbors -o json",

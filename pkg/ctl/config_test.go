@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nvad/nvad/pkg/api/apitest"
 	"github.com/nvad/nvad/pkg/config"
 )
 
@@ -57,7 +56,7 @@ func write(t *testing.T, name, text string) string {
 }
 
 func TestConfigDiff(t *testing.T) {
-	d := apitest.Hub00()
+	d := hub00()
 	cfg, err := config.Load(seedFile)
 	if err != nil {
 		t.Fatal(err)

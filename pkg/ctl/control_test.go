@@ -11,11 +11,10 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/api"
-	"github.com/nvad/nvad/pkg/api/apitest"
 )
 
 func TestControl(t *testing.T) {
-	d := apitest.Hub00()
+	d := hub00()
 	d.Hold, d.At.Drain.Since = time.Second, time.Now()
 	socket := serve(t, d)
 	for _, tt := range []struct{ args, out, did string }{
@@ -51,7 +50,7 @@ func TestControl(t *testing.T) {
 
 // TestDrainEnded: drain --wait fails if somebody ends the drain meanwhile.
 func TestDrainEnded(t *testing.T) {
-	socket := serve(t, apitest.Hub00())
+	socket := serve(t, hub00())
 	if r := nvactl(t, socket, "drain", "--wait"); r.code != 1 || !strings.Contains(r.err, "ended the drain before traffic had moved") {
 		t.Errorf("got %+v", r)
 	}
@@ -61,10 +60,10 @@ func TestDrainEnded(t *testing.T) {
 }
 
 func TestReload(t *testing.T) {
-	d := apitest.Hub00()
+	d := hub00()
 	show(t, serve(t, d), "reload", "reload")
 
-	d = apitest.Hub00()
+	d = hub00()
 	d.Changes, d.Cautions, d.Effect = nil, api.Cautions{}, &api.Effect{}
 	socket := serve(t, d)
 	for args, want := range map[string]string{
@@ -78,13 +77,13 @@ func TestReload(t *testing.T) {
 
 // TestDryRun: --dry-run prints the same as a reload, and changes nothing.
 func TestDryRun(t *testing.T) {
-	d := apitest.Hub00()
+	d := hub00()
 	socket := serve(t, d)
 	show(t, socket, "dry-run", "reload", "--dry-run")
 	if did := d.Commands(); len(did) > 0 {
 		t.Errorf("did %q", did)
 	}
-	d = apitest.Hub00()
+	d = hub00()
 	d.Refused = "global: asn: 65001 -> 65009: only a restart changes that; a reload is refused"
 	socket = serve(t, d)
 	for _, args := range []string{"reload --dry-run", "reload --dry-run -o json"} {
@@ -97,7 +96,7 @@ func TestDryRun(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	socket := serve(t, apitest.Hub00())
+	socket := serve(t, hub00())
 	r := nvactl(t, socket, "version")
 	if r.code != 0 || !strings.HasPrefix(r.out, "nvactl devel") ||
 		!strings.HasSuffix(r.out, "\nnvad   v1.2.3 (4f2a9c1d0e7b, go1.25.0)\n") {
@@ -119,7 +118,7 @@ func TestVersion(t *testing.T) {
 }
 
 func TestCompletion(t *testing.T) {
-	socket := serve(t, apitest.Hub00())
+	socket := serve(t, hub00())
 	neighbors := []string{
 		"10.0.210.4\tRoute Server, instance 0", "10.0.210.5\tRoute Server, instance 1", "169.254.0.2\tvm-hub10",
 	}
@@ -167,13 +166,13 @@ func TestDrainAlone(t *testing.T) {
 	if r.code != 0 || r.err != "Warning: no other NVA is known to have the routes of this one.\n" {
 		t.Errorf("got %+v", r)
 	}
-	if r := nvactl(t, serve(t, apitest.Hub00()), "drain"); r.code != 0 || r.err != "" {
+	if r := nvactl(t, serve(t, hub00()), "drain"); r.code != 0 || r.err != "" {
 		t.Errorf("got %+v", r)
 	}
 }
 
 func TestProfile(t *testing.T) {
-	socket := serve(t, apitest.Hub00())
+	socket := serve(t, hub00())
 	for _, name := range []string{"cpu", "heap", "goroutine", "allocs"} {
 		file := filepath.Join(t.TempDir(), name)
 		if r := nvactl(t, socket, "profile", name, "--duration", "1s", "-o", file); r.code != 0 || r.out != file+"\n" {

@@ -141,7 +141,7 @@ func show(t *testing.T, socket, name string, args ...string) {
 
 // TestShow prints everything about the NVA in hub00.
 func TestShow(t *testing.T) {
-	socket := serve(t, apitest.Hub00())
+	socket := serve(t, hub00())
 	for name, args := range map[string]string{
 		"status":            "status",
 		"neighbors":         "neighbors",

@@ -16,7 +16,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/nvad/nvad/pkg/api"
-	"github.com/nvad/nvad/pkg/api/apitest"
 )
 
 // wantError fails unless r is a failure that says want in one line.
@@ -62,7 +61,7 @@ func TestWrongCalls(t *testing.T) {
 
 // TestPrefixWithHostBits: "routes" clears the host bits of a prefix, as "explain" does.
 func TestPrefixWithHostBits(t *testing.T) {
-	wantError(t, nvactl(t, serve(t, apitest.Hub00()), "routes", "10.99.1.2/16"), "no route to 10.99.0.0/16")
+	wantError(t, nvactl(t, serve(t, hub00()), "routes", "10.99.1.2/16"), "no route to 10.99.0.0/16")
 }
 
 func TestNotRunning(t *testing.T) {
@@ -90,7 +89,7 @@ func TestForbiddenSocket(t *testing.T) {
 		}
 		t.Skip("needs root to become another user")
 	}
-	socket := serve(t, apitest.Hub00())
+	socket := serve(t, hub00())
 	for _, step := range []error{
 		os.Chmod(filepath.Dir(socket), 0o755), os.Chmod(socket, 0o660), os.Chown(socket, 0, 4),
 	} {
@@ -115,7 +114,7 @@ func TestForbiddenSocket(t *testing.T) {
 }
 
 func TestAnswersThatAreErrors(t *testing.T) {
-	socket := serve(t, apitest.Hub00())
+	socket := serve(t, hub00())
 	for args, want := range map[string]string{
 		"neighbors 10.0.210.9":       "neighbor 10.0.210.9 is not configured",
 		"neighbors hub":              `"hub" is not an address of a neighbor`,
@@ -147,7 +146,7 @@ func TestFailuresOfTheDaemon(t *testing.T) {
 		{errors.New("the kernel says \x1b[31mno"), "the kernel says [31mno"},
 	} {
 		t.Run(tt.want, func(t *testing.T) {
-			d := apitest.Hub00()
+			d := hub00()
 			d.Err = tt.err
 			wantError(t, nvactl(t, serve(t, d), "reload"), tt.want)
 		})
@@ -157,7 +156,7 @@ func TestFailuresOfTheDaemon(t *testing.T) {
 // TestFaultsOfTheFile: the errors of a file are printed as by nvad check.
 func TestFaultsOfTheFile(t *testing.T) {
 	const want = "/etc/nvad/nvad.toml:3: asn: missing\n/etc/nvad/nvad.toml:9: neighbor.addres: unknown key"
-	d := apitest.Hub00()
+	d := hub00()
 	d.Err = api.Invalid("%s", want)
 	socket := serve(t, d)
 	for _, args := range []string{"reload", "reload --dry-run"} {
@@ -169,7 +168,7 @@ func TestFaultsOfTheFile(t *testing.T) {
 
 // TestStreamBreaks: an incomplete table must not look complete.
 func TestStreamBreaks(t *testing.T) {
-	d := apitest.Hub00()
+	d := hub00()
 	d.Err, d.AfterRows = errors.New("shutting down"), 2
 	socket := serve(t, d)
 	for _, args := range []string{"routes", "routes fib", "routes -o json", "routes fib -o json"} {
@@ -205,7 +204,7 @@ func TestStopFlushWithoutDaemon(t *testing.T) {
 
 // TestOverLimit: a caller who exceeds a limit gets the reason in one line.
 func TestOverLimit(t *testing.T) {
-	d := apitest.Hub00()
+	d := hub00()
 	d.Err = status.Error(codes.ResourceExhausted, "too many tables and profiles being read: you have 4 at nvad already, the most that one caller may have; end one first")
 	wantError(t, nvactl(t, serve(t, d), "routes", "fib"),
 		"too many tables and profiles being read: you have 4 at nvad already, the most that one caller may have; end one first")
@@ -218,7 +217,7 @@ func TestOutputFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer full.Close()
-	socket := serve(t, apitest.Hub00())
+	socket := serve(t, hub00())
 	for _, args := range []string{"status", "routes", "routes fib -o json", "topology", "config show"} {
 		var errs strings.Builder
 		env := Env{Out: full, Err: &errs, Width: defaultWidth, Now: time.Now, Getenv: func(string) string { return "" }}

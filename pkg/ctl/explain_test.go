@@ -6,14 +6,13 @@ import (
 	"testing"
 
 	"github.com/nvad/nvad/pkg/api"
-	"github.com/nvad/nvad/pkg/api/apitest"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 )
 
 // TestExplain explains routes of hub00 with a real table.
 func TestExplain(t *testing.T) {
-	socket := serve(t, apitest.Hub00())
+	socket := serve(t, hub00())
 	for name, args := range map[string]string{
 		"explain":           "explain 10.110.0.0/16",
 		"explain-decision":  "explain 10.100.0.0/16",
@@ -35,7 +34,7 @@ func TestExplain(t *testing.T) {
 }
 
 func TestExplainErrors(t *testing.T) {
-	socket := serve(t, apitest.Hub00())
+	socket := serve(t, hub00())
 	for args, want := range map[string]string{
 		"explain 10.110.0.4":                        `"10.110.0.4" is not a prefix`,
 		"explain 10.110.0.0/16 --neighbor 10.9.9.9": "neighbor 10.9.9.9 is not configured",

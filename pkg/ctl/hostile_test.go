@@ -171,7 +171,7 @@ func steers(t *testing.T, what, text string) {
 
 // TestImpostorArchive: the archive unpacks into its directory only, and is bounded.
 func TestImpostorArchive(t *testing.T) {
-	d := apitest.Hub00()
+	d := hub00()
 	var zoned api.Neighbor
 	zoned.Address = netip.MustParseAddr("fe80::1%../../../gone")
 	d.Peers = append(d.Peers, zoned)
@@ -210,7 +210,7 @@ func TestStrangersSocket(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can listen as somebody else")
 	}
-	d := apitest.Hub00()
+	d := hub00()
 	path := filepath.Join(ownDirectory(t), "nvad.sock")
 	l := listenAs(t, path, 65534)
 	run(t, l, api.NewServer(api.Params{Reader: d, Controller: d, AdminGroup: apitest.OwnGroup(t)}))

@@ -40,7 +40,7 @@ func newTLSDaemon(t *testing.T, admins ...string) *tlsDaemon {
 		t.Fatal(err)
 	}
 	d.address = l.Addr().String()
-	picture := apitest.Hub00()
+	picture := hub00()
 	s := api.NewTLSServer(api.Params{Reader: picture, Controller: picture}, d.certs)
 	run(t, l, s)
 	return d

@@ -19,7 +19,7 @@ import (
 )
 
 func TestConfirmAndRollback(t *testing.T) {
-	d := apitest.Hub00()
+	d := hub00()
 	d.File = filepath.Join(ownDirectory(t), "nvad.toml")
 	if err := os.WriteFile(d.File, []byte(d.TOML), 0o640); err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func TestConfirmAndRollback(t *testing.T) {
 // TestRollbackWithoutFile: if the file can't be written, the rollback succeeds all the
 // same, and nvactl tells what is left to do.
 func TestRollbackWithoutFile(t *testing.T) {
-	d := apitest.Hub00()
+	d := hub00()
 	d.File = "/nonexistent/nvad.toml"
 	r := nvactl(t, serve(t, d), "rollback", "--config", d.File)
 	if r.code != 0 || !strings.Contains(r.err, "still contains the change that was rolled back (no such file or directory)") ||
@@ -70,7 +70,7 @@ func TestRollbackWithoutFile(t *testing.T) {
 }
 
 func TestStatusOfConfig(t *testing.T) {
-	d := apitest.Hub00()
+	d := hub00()
 	d.At.Config = api.ConfigState{
 		FileState: "held back",
 		Record: history.Record{
@@ -117,7 +117,7 @@ func TestRestore(t *testing.T) {
 	if err := unix.Setxattr(dir, "system.posix_acl_default", listWith(12345), 0); err != nil && !errors.Is(err, unix.ENOTSUP) {
 		t.Fatal(err)
 	}
-	d := apitest.Hub00()
+	d := hub00()
 	d.File = path
 	d.TOML += strings.Repeat("# more than the 4 MiB that gRPC receives by default\n", 100_000)
 	socket := serve(t, d)
@@ -213,7 +213,7 @@ func TestRestoreElsewhere(t *testing.T) {
 			dir := ownDirectory(t)
 			victim := filepath.Join(ownDirectory(t), "victim")
 			must(t, os.WriteFile(victim, []byte("precious"), 0o600))
-			d := apitest.Hub00()
+			d := hub00()
 			d.File = victim
 			socket := serve(t, d)
 			args := []string{"config", "restore"}
@@ -245,7 +245,7 @@ func TestRestoreElsewhere(t *testing.T) {
 func TestRestoreNoConfiguration(t *testing.T) {
 	path := filepath.Join(ownDirectory(t), "nvad.toml")
 	must(t, os.WriteFile(path, []byte(before), 0o600))
-	d := apitest.Hub00()
+	d := hub00()
 	d.TOML = "root::0:0::/:/bin/sh\n"
 	if r := nvactl(t, serve(t, d), "config", "restore", "-c", path); r.code != 1 || !strings.Contains(r.err, "nvad sent a text that is no valid configuration") {
 		t.Errorf("got %+v", r)

@@ -12,9 +12,9 @@ import (
 
 // TestTopology draws an NVA on a good day and one on a bad day in every form.
 func TestTopology(t *testing.T) {
-	hub00 := apitest.Hub00()
-	hub00.TOML += "[[neighbor]]\naddress = \"10.0.210.4\"\nremote-asn = 65515\nvnet = [\"10.0.0.0/16\"]\n"
-	for name, d := range map[string]*apitest.Daemon{"topology": hub00, "bad-topology": badDay()} {
+	hub := hub00()
+	hub.TOML += "[[neighbor]]\naddress = \"10.0.210.4\"\nremote-asn = 65515\nvnet = [\"10.0.0.0/16\"]\n"
+	for name, d := range map[string]*apitest.Daemon{"topology": hub, "bad-topology": badDay()} {
 		socket := serve(t, d)
 		for _, form := range []string{"text", "mermaid", "svg", "json"} {
 			t.Run(name+" "+form, func(t *testing.T) {

@@ -66,13 +66,13 @@ func watched(t *testing.T, d *apitest.Daemon, kind watch.Kind, events []watch.Ev
 
 // TestWatch: each change takes one line, whatever texts a neighbor sends.
 func TestWatch(t *testing.T) {
-	r := watched(t, apitest.Hub00(), watch.Routes, anHour())
+	r := watched(t, hub00(), watch.Routes, anHour())
 	if r.code != 0 || r.err != "nvactl: nvad has ended\n" {
 		t.Errorf("exit code %d: %s", r.code, r.err)
 	}
 	golden(t, "watch.txt", r.out)
 
-	r = watched(t, apitest.Hub00(), watch.FIB, anHour(), "routes", "fib", "--prefix", "10.0.0.0/8", "-o", "json")
+	r = watched(t, hub00(), watch.FIB, anHour(), "routes", "fib", "--prefix", "10.0.0.0/8", "-o", "json")
 	if n := strings.Count(r.out, "\n"); n != 9 {
 		t.Errorf("%d lines of JSON", n)
 	}
@@ -90,7 +90,7 @@ func TestWatchLoses(t *testing.T) {
 	for len(events) < cap(events) {
 		events = append(events, anHour()[:1]...)
 	}
-	r := watched(t, apitest.Hub00(), watch.FIB, events)
+	r := watched(t, hub00(), watch.FIB, events)
 	if r.code != 0 || !strings.Contains(r.err, "nvactl: 32768 changes are lost, read too slowly\n") {
 		t.Errorf("exit code %d: %s", r.code, r.err)
 	}
@@ -98,7 +98,7 @@ func TestWatchLoses(t *testing.T) {
 
 // TestWatchInterrupted: Ctrl-C is no error.
 func TestWatchInterrupted(t *testing.T) {
-	d := apitest.Hub00()
+	d := hub00()
 	socket := serve(t, d)
 	var out, errs bytes.Buffer
 	ctx, cancel := context.WithCancel(t.Context())
@@ -116,7 +116,7 @@ func TestWatchInterrupted(t *testing.T) {
 
 // TestWatchRefused: watch refuses unknown words.
 func TestWatchRefused(t *testing.T) {
-	socket := serve(t, apitest.Hub00())
+	socket := serve(t, hub00())
 	for args, want := range map[string]string{
 		"watch everything":            `nvactl: invalid argument "everything": want neighbors, routes, fib or tunnels (see nvactl watch --help)`,
 		"watch --neighbor hub":        `nvactl: "hub" is not an address of a neighbor`,

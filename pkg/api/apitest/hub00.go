@@ -1,7 +1,6 @@
 package apitest
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
-	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
@@ -44,22 +42,12 @@ func Hub00() *Daemon {
 			},
 			FIB: fib.Tally{Wanted: 5, Installed: 4}, Tunnels: 1, TunnelsUp: 1, TunnelPeers: 1, TunnelPeersUp: 1,
 		},
-		TOML:    "asn       = 65001\nrouter-id = \"10.0.0.4\"\n",
-		Peers:   hub00Neighbors(),
-		Tables:  hub00Tables(),
-		Kernel:  hub00FIB(),
-		Devices: hub00Tunnels(),
-		Rules: []nat.Status{
-			{Chain: "prerouting", Rule: nat.Rule{Why: "dnat tcp 8080", In: "eth0", Protocol: nat.TCP, Ports: nat.Ports{Low: 8080, High: 8080}, Do: nat.DestinationTo,
-				To: nat.Endpoint{Addr: netip.MustParseAddr("10.100.0.4"), Ports: nat.Ports{Low: 80, High: 80}}}, Hits: nat.Hits{Packets: 12, Bytes: 720}},
-			{Chain: "postrouting", Rule: nat.Rule{Why: "masquerade eth0", Out: "eth0", Do: nat.Jump, Chain: "masquerade-1"}, Missing: true},
-			{Chain: "masquerade-1", Rule: nat.Rule{Why: "masquerade eth0", Do: nat.MasqueradeSource}, Hits: nat.Hits{Packets: 1234567890, Bytes: 1234567890123}},
-			{Chain: "forward", Rule: nat.Rule{Why: "mss-clamp vxlan0", Out: "vxlan0", Protocol: nat.TCP, Do: nat.ClampSize}, Hits: nat.Hits{Packets: 3, Bytes: 180}},
-		},
+		TOML:       "asn       = 65001\nrouter-id = \"10.0.0.4\"\n",
+		Peers:      hub00Neighbors(),
+		Tables:     hub00Tables(),
+		Kernel:     hub00FIB(),
+		Devices:    hub00Tunnels(),
 		Interfaces: links(),
-		Effect:     hub00Effect(),
-		Stories:    hub00Stories(),
-		Ways:       hub00Ways(),
 		Versions:   versions(), File: "/etc/nvad/nvad.toml",
 		Changes: []config.Change{
 			{Object: "neighbor 10.0.210.4", What: "hold-time 180s -> 60s", Impact: config.SessionReset},
@@ -239,39 +227,4 @@ func hub00Tunnels() []api.Tunnel {
 		},
 		Peers: []api.TunnelPeer{{Remote: remote, Neighbor: far, Up: true, By: "bfd"}},
 	}}
-}
-
-// hub00Effect has every kind of effect: both instances of Route Server lose all their
-// routes, and the kernel has more than ten changes.
-func hub00Effect() *api.Effect {
-	pfx := netip.MustParsePrefix
-	lost := func(neighbor netip.Addr) rib.EffectGroup {
-		return rib.EffectGroup{Stage: rib.Advertised, Neighbor: neighbor, Before: 2, Removed: 2, Added: 1, Routes: []rib.RouteEffect{
-			{Prefix: pfx("10.0.0.0/8"), Difference: rib.Added},
-			{Prefix: pfx("10.1.0.0/16"), Difference: rib.Removed, Reason: "covered by a summary-only aggregate"},
-			{Prefix: pfx("10.2.0.0/16"), Difference: rib.Removed, Reason: "covered by a summary-only aggregate"},
-		}}
-	}
-	kernel := rib.EffectGroup{Stage: rib.Installed, Before: 120, Removed: 1, Changed: 11}
-	for i := range 12 {
-		r := rib.RouteEffect{Prefix: pfx(fmt.Sprintf("10.10.%d.0/24", i)), Difference: rib.Changed, Reason: "via 10.0.0.1 dev eth0 -> via 169.254.0.2 dev vxlan0"}
-		if i == 3 {
-			r.Difference, r.Reason = rib.Removed, "no path is left"
-		}
-		kernel.Routes = append(kernel.Routes, r)
-	}
-	return &api.Effect{
-		Effect: rib.Effect{Groups: []rib.EffectGroup{
-			{Stage: rib.Accepted, Neighbor: far, Before: 20, Added: 1, Routes: []rib.RouteEffect{{Prefix: pfx("10.100.0.0/16"), Difference: rib.Added, Reason: "accepted"}}},
-			{Stage: rib.Preferred, Changed: 1, Routes: []rib.RouteEffect{
-				{Prefix: pfx("10.100.0.0/16"), Difference: rib.Changed, Reason: "10.0.210.4 -> 169.254.0.2: better by local preference"},
-			}},
-			lost(rs0), lost(rs1),
-			{Stage: rib.Advertised, Neighbor: far, Before: 20, Removed: 1, Routes: []rib.RouteEffect{
-				{Prefix: pfx("10.100.0.0/16"), Difference: rib.Removed, Reason: "prefix-list vm-hub10 seq 5 deny 10.100.0.0/16"},
-			}},
-			kernel,
-		}},
-		Resets: []netip.Addr{rs0, rs1},
-	}
 }

@@ -1,19 +1,48 @@
-package apitest
+package ctl
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
 	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/api/apitest"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
 	"github.com/nvad/nvad/pkg/tunnel"
 )
+
+// Links of the picture, by their index.
+const (
+	eth0 = 2 + iota
+	vxlan0
+)
+
+var far = netip.MustParseAddr("169.254.0.2")
+
+// hub00 is the NVA of [apitest.Hub00], with its NAT, its explanations and the effect of
+// a reload.
+func hub00() *apitest.Daemon {
+	d := apitest.Hub00()
+	d.Rules, d.Effect, d.Stories, d.Ways = hub00Rules(), hub00Effect(), hub00Stories(d.Kernel), hub00Ways()
+	return d
+}
+
+func hub00Rules() []nat.Status {
+	return []nat.Status{
+		{Chain: "prerouting", Rule: nat.Rule{Why: "dnat tcp 8080", In: "eth0", Protocol: nat.TCP, Ports: nat.Ports{Low: 8080, High: 8080}, Do: nat.DestinationTo,
+			To: nat.Endpoint{Addr: netip.MustParseAddr("10.100.0.4"), Ports: nat.Ports{Low: 80, High: 80}}}, Hits: nat.Hits{Packets: 12, Bytes: 720}},
+		{Chain: "postrouting", Rule: nat.Rule{Why: "masquerade eth0", Out: "eth0", Do: nat.Jump, Chain: "masquerade-1"}, Missing: true},
+		{Chain: "masquerade-1", Rule: nat.Rule{Why: "masquerade eth0", Do: nat.MasqueradeSource}, Hits: nat.Hits{Packets: 1234567890, Bytes: 1234567890123}},
+		{Chain: "forward", Rule: nat.Rule{Why: "mss-clamp vxlan0", Out: "vxlan0", Protocol: nat.TCP, Do: nat.ClampSize}, Hits: nat.Hits{Packets: 3, Bytes: 180}},
+	}
+}
 
 // hub00File is the configuration behind the explanations of Hub00.
 const hub00File = `
@@ -54,14 +83,16 @@ type teller struct {
 	cfg *config.Config
 	in  *route.Interner
 	rib *rib.RIB
+	// kernel are the routes of nvad in the kernel.
+	kernel []api.FIBRoute
 }
 
-func newTeller() *teller {
+func newTeller(kernel []api.FIBRoute) *teller {
 	cfg, err := config.Parse("hub00.toml", []byte(hub00File))
 	if err != nil {
 		panic(err)
 	}
-	t := &teller{cfg: cfg, in: route.NewInterner()}
+	t := &teller{cfg: cfg, in: route.NewInterner(), kernel: kernel}
 	t.rib = rib.New(rib.Options{ASN: cfg.ASN, RouterID: cfg.RouterID, MaxPaths: 1, Metric: 20, Interner: t.in})
 	hop := func(prefix string, link int, via netip.Addr) fib.KernelRoute {
 		return fib.KernelRoute{Prefix: netip.MustParsePrefix(prefix), Hops: []fib.NextHop{{Link: link, Via: via}}}
@@ -110,8 +141,8 @@ func (t *teller) settle() {
 }
 
 // hub00Stories are explanations by a RIB with the routes of Hub00, and some more.
-func hub00Stories() map[netip.Prefix]api.Explanation {
-	t := newTeller()
+func hub00Stories(kernel []api.FIBRoute) map[netip.Prefix]api.Explanation {
+	t := newTeller(kernel)
 	t.announce(ago(0, 8, 26), "10.100.0.0/16", rs0, attrs(rs0, 65515, 12076, 65515))
 	t.announce(ago(0, 8, 26), "10.100.0.0/16", rs1, attrs(rs1, 65515, 12076, 65515))
 	t.announce(ago(0, 8, 25), "10.100.0.0/16", far, internal(attrs(far, 65515, 12076, 12076, 65515)))
@@ -143,13 +174,13 @@ func hub00Stories() map[netip.Prefix]api.Explanation {
 func (t *teller) tell(out map[netip.Prefix]api.Explanation, s string) {
 	prefix := netip.MustParsePrefix(s)
 	x := api.Explanation{Explanation: engine.Explanation{Explanation: t.rib.Explain(rib.ExplainQuery{Prefix: prefix})}}
-	for _, k := range hub00FIB() {
+	for _, k := range t.kernel {
 		if k.Prefix == prefix {
 			x.Kernel = append(x.Kernel, k.Status)
 		}
 	}
 	if s == "10.100.0.0/16" {
-		x.Others = []fib.Status{{Prefix: prefix, Protocol: "boot", State: fib.Installed, Hops: hop("10.0.0.9", "eth0")}}
+		x.Others = []fib.Status{{Prefix: prefix, Protocol: "boot", State: fib.Installed, Hops: []fib.Hop{{Via: netip.MustParseAddr("10.0.0.9"), Device: "eth0", Weight: 1}}}}
 	}
 	out[prefix] = x
 }
@@ -192,4 +223,46 @@ func hub00Ways() map[netip.Addr]api.Lookup {
 	add("10.20.0.1", plain(fib.FateDropped, "10.20.0.0/16", static, 0, 20), nil)
 	add("10.30.0.1", plain(fib.FateNoRoute, "", 0, 0, 0), nil)
 	return out
+}
+
+// internal returns attrs with the attributes that iBGP adds.
+func internal(a *route.Attrs) *route.Attrs {
+	b := *a
+	b.LocalPref = route.Some(100)
+	return &b
+}
+
+// hub00Effect has every kind of effect: both instances of Route Server lose all their
+// routes, and the kernel has more than ten changes.
+func hub00Effect() *api.Effect {
+	pfx := netip.MustParsePrefix
+	lost := func(neighbor netip.Addr) rib.EffectGroup {
+		return rib.EffectGroup{Stage: rib.Advertised, Neighbor: neighbor, Before: 2, Removed: 2, Added: 1, Routes: []rib.RouteEffect{
+			{Prefix: pfx("10.0.0.0/8"), Difference: rib.Added},
+			{Prefix: pfx("10.1.0.0/16"), Difference: rib.Removed, Reason: "covered by a summary-only aggregate"},
+			{Prefix: pfx("10.2.0.0/16"), Difference: rib.Removed, Reason: "covered by a summary-only aggregate"},
+		}}
+	}
+	kernel := rib.EffectGroup{Stage: rib.Installed, Before: 120, Removed: 1, Changed: 11}
+	for i := range 12 {
+		r := rib.RouteEffect{Prefix: pfx(fmt.Sprintf("10.10.%d.0/24", i)), Difference: rib.Changed, Reason: "via 10.0.0.1 dev eth0 -> via 169.254.0.2 dev vxlan0"}
+		if i == 3 {
+			r.Difference, r.Reason = rib.Removed, "no path is left"
+		}
+		kernel.Routes = append(kernel.Routes, r)
+	}
+	return &api.Effect{
+		Effect: rib.Effect{Groups: []rib.EffectGroup{
+			{Stage: rib.Accepted, Neighbor: far, Before: 20, Added: 1, Routes: []rib.RouteEffect{{Prefix: pfx("10.100.0.0/16"), Difference: rib.Added, Reason: "accepted"}}},
+			{Stage: rib.Preferred, Changed: 1, Routes: []rib.RouteEffect{
+				{Prefix: pfx("10.100.0.0/16"), Difference: rib.Changed, Reason: "10.0.210.4 -> 169.254.0.2: better by local preference"},
+			}},
+			lost(rs0), lost(rs1),
+			{Stage: rib.Advertised, Neighbor: far, Before: 20, Removed: 1, Routes: []rib.RouteEffect{
+				{Prefix: pfx("10.100.0.0/16"), Difference: rib.Removed, Reason: "prefix-list vm-hub10 seq 5 deny 10.100.0.0/16"},
+			}},
+			kernel,
+		}},
+		Resets: []netip.Addr{rs0, rs1},
+	}
 }
