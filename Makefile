@@ -157,11 +157,12 @@ lint: ## formatting and go vet
 	@test -z "$$(gofmt -l cmd pkg integration packaging | tee /dev/stderr)"
 	$(GO) vet ./...
 
-# BENCH are flags of the bench: see `bin/bench -h`.
+# RIVALS are the versions of FRR and BIRD to measure nvad beside, all of integration/rivals
+# unless it is set. BENCH are other flags of the bench: see `bin/bench -h`.
 .PHONY: bench
-bench: setup-test build ## measure nvad beside FRR and BIRD; BENCH="-sizes 1000 -rounds 3"
+bench: setup-test build ## measure nvad beside FRR and BIRD; RIVALS=frr8,frr10,bird2,bird3 BENCH="-sizes 1000 -rounds 3"
 	$(GO) build -trimpath -o bin/ ./integration/bench/cmd/bench
-	@$(AS_ROOT) bin/bench -out dist/bench $(BENCH)
+	@$(AS_ROOT) bin/bench -out dist/bench $(if $(RIVALS),-rivals $(RIVALS)) $(BENCH)
 
 # FAILOVER are flags of the measurement: see integration/failover.
 .PHONY: bench-failover

@@ -89,19 +89,25 @@ announce() {
 	[ "$what" = test ] || return 0
 	GOPROXY=off go list -test -deps ./... >/dev/null 2>&1 && GOPROXY=off go list -modfile=packaging/tools/go.mod tool >/dev/null 2>&1 ||
 		echo "setup: the tests download Go modules into $(go env GOMODCACHE)"
-	has_root || echo "setup: the tests download a minimal Debian of some 150 MB, once, into $HOME/.cache/nvad-machine"
+	has_roots || echo "setup: the tests download two minimal Debians of some 150 MB each, once, into $HOME/.cache/nvad-machine"
 }
 
-# has_root says whether the root of the machines that tests boot is there.
-has_root() { ls -d "$HOME"/.cache/nvad-machine/*-?????????* >/dev/null 2>&1; }
+# has_roots says whether the roots are there: of the machines that tests boot, and of the newer
+# versions of FRR and BIRD.
+has_roots() {
+	suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+	for root in "$suite" rivals; do
+		ls -d "$HOME/.cache/nvad-machine/$root"-???????????? >/dev/null 2>&1 || return 1
+	done
+}
 
-# check_archive says at once what is not run where that root can't be downloaded.
+# check_archive says at once what is not run where those roots can't be downloaded.
 check_archive() {
-	if required || has_root || ! command -v debootstrap >/dev/null 2>&1; then return 0; fi
+	if required || has_roots || ! command -v debootstrap >/dev/null 2>&1; then return 0; fi
 	# shellcheck disable=SC2016 # a format of apt's
 	archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)
 	curl -fsIL --max-time 10 -o /dev/null "$archive" ||
-		echo "setup: $archive can't be reached: the tests that boot a machine (integration/boot, machine, service, userdata) are not run"
+		echo "setup: $archive can't be reached: the tests that boot a machine (integration/boot, machine, service, userdata), and those with FRR 10 and newer BIRDs, are not run, unless their roots are in the cache"
 }
 
 install_missing() {

@@ -26,7 +26,7 @@ func TestEveryFigure(t *testing.T) {
 	lab.RequireCommands(t, "ip")
 	const n = 1000
 	report, err := Run(t.Context(), Options{
-		Subjects: []string{"nvad"}, Sizes: []int{n}, Rounds: 1, Nvad: lab.Build(t, "./cmd/nvad"),
+		Sizes: []int{n}, Rounds: 1, Nvad: lab.Build(t, "./cmd/nvad"),
 		Probes: 20, Settle: 200 * time.Millisecond, Churn: time.Second, ChurnAt: n, Log: t.Output(),
 	})
 	if err != nil {

@@ -3,13 +3,16 @@ package bench
 import (
 	"path/filepath"
 	"strings"
+
+	"github.com/nvad/nvad/integration/rivals"
 )
 
-// bird is BIRD 2. Its timers are the defaults, but for the KEEPALIVEs that are
+// bird is a version of BIRD. Its timers are the defaults, but for the KEEPALIVEs that are
 // watched.
 type bird struct {
 	processes
-	bed *bed
+	rival rivals.Rival
+	bed   *bed
 }
 
 const birdConfig = `
@@ -86,7 +89,7 @@ func (d *bird) start(b *bed) error {
 	if err != nil {
 		return err
 	}
-	if err := d.spawn(b, "bird", "-f", "-c", config, "-s", d.socket()); err != nil {
+	if err := d.spawn(b, d.rival.Command("", d.rival.Daemon("bird"), "-f", "-c", config, "-s", d.socket())...); err != nil {
 		return err
 	}
 	return awaitSocket(d.socket())
@@ -97,5 +100,5 @@ func (d *bird) reload() error {
 	if _, err := d.bed.write("bird.conf", text); err != nil {
 		return err
 	}
-	return run(nil, "birdc", "-s", d.socket(), "configure")
+	return run(nil, d.rival.Command("", d.rival.Client(), "-s", d.socket(), "configure")...)
 }

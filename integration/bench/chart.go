@@ -20,7 +20,11 @@ var chartTemplate = template.Must(template.New("chart").Parse(chartText))
 // charted are the metrics of the chart, one row each.
 var charted = []string{"fib", "told-nva", "withdraw", "loss", "p99", "cold", "reload", "memory"}
 
-var colors = map[string]string{"nvad": "#0a7d5a", "bird": "#e0a030", "frr": "#b04a4a", Floor: "#9a9a9a"}
+// colors gives the versions of a kind the same colour, the newest the darkest.
+var colors = map[string]string{
+	Nvad: "#0a7d5a", "bird2.0": "#f0d090", "bird2.17": "#e8b850", "bird3.1": "#c88a10",
+	"frr8.4": "#d89090", "frr10.3": "#b04a4a", Floor: "#9a9a9a",
+}
 
 // mark is one thing to draw: a bar, or a word.
 type mark struct {

@@ -1,4 +1,4 @@
-// Package bench measures nvad beside FRR and BIRD: from the first octet of an UPDATE to
+// Package bench measures nvad beside FRR and BIRD, the versions of package rivals: from the first octet of an UPDATE to
 // the routes in the kernel, and to the UPDATEs that other neighbors receive.
 //
 // Promise: all subjects of a run get the same routes from the same feeder, with the same

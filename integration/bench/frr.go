@@ -1,12 +1,16 @@
 package bench
 
-import "github.com/nvad/nvad/integration/frrouting"
+import (
+	"github.com/nvad/nvad/integration/frrouting"
+	"github.com/nvad/nvad/integration/rivals"
+)
 
-// frr is FRR as Debian ships it: zebra, staticd and bgpd, with the sockets in
-// the bed's directory.
+// frr is a version of FRR: zebra, staticd, bgpd, and mgmtd if staticd needs it, with the
+// sockets in the bed's directory.
 type frr struct {
 	processes
-	bed *bed
+	rival rivals.Rival
+	bed   *bed
 }
 
 const frrConfig = `
@@ -68,16 +72,16 @@ func (d *frr) start(b *bed) error {
 	if err != nil {
 		return err
 	}
-	err = frrouting.Start(b.dir, []string{"zebra", "staticd", "bgpd"}, frrouting.Unconfigured, func(_ string, argv ...string) error {
+	err = frrouting.Start(d.rival, b.dir, []string{"zebra", "staticd", "bgpd"}, frrouting.Unconfigured, func(_ string, argv ...string) error {
 		return d.spawn(b, argv...)
 	})
 	if err != nil {
 		return err
 	}
-	return run(nil, frrouting.Vtysh(b.dir, "-f", config)...)
+	return run(nil, frrouting.Vtysh(d.rival, b.dir, "-f", config)...)
 }
 
 func (d *frr) reload() error {
-	return run(nil, frrouting.Vtysh(d.bed.dir, "-c", "configure terminal",
+	return run(nil, frrouting.Vtysh(d.rival, d.bed.dir, "-c", "configure terminal",
 		"-c", "route-map rmap-bogon-asns permit 10", "-c", "set local-preference 200")...)
 }

@@ -7,13 +7,14 @@ import (
 	"maps"
 	"math"
 	"os"
-	"os/exec"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 // metric is one line of the tables.
@@ -98,7 +99,7 @@ func (r *Report) Sizes() []int {
 // subjects are those that were measured, in the order of tables.
 func (r *Report) subjects() []string {
 	var out []string
-	for _, name := range append(slices.Clone(Subjects), Floor) {
+	for _, name := range append(subjectNames(), Floor) {
 		if slices.ContainsFunc(r.Results, func(res Result) bool { return res.Subject == name }) {
 			out = append(out, name)
 		}
@@ -113,14 +114,13 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	return e.Encode(r)
 }
 
-// WriteTable writes a table for each size, in Markdown, with nvad's ratios to
-// the others.
+// WriteTable writes a table for each size, in Markdown. In parentheses behind a rival's figure
+// is nvad's as a multiple of it.
 func (r *Report) WriteTable(w io.Writer) {
 	subjects := r.subjects()
 	for _, size := range r.Sizes() {
 		header := []string{fmt.Sprintf("%d routes", size), "unit"}
-		header = append(header, subjects...)
-		rows := [][]string{append(header, "nvad / bird", "nvad / frr")}
+		rows := [][]string{append(header, subjects...)}
 		for _, m := range metrics {
 			if row, any := r.row(m, size, subjects); any {
 				rows = append(rows, row)
@@ -140,10 +140,11 @@ func (r *Report) row(m metric, size int, subjects []string) (row []string, any b
 	for _, s := range subjects {
 		v := r.Value(s, size, m.key)
 		any = any || !math.IsNaN(v)
-		row = append(row, figure(v))
-	}
-	for _, other := range []string{"bird", "frr"} {
-		row = append(row, figure(r.Value("nvad", size, m.key)/r.Value(other, size, m.key)))
+		text := figure(v)
+		if ratio := r.Value(Nvad, size, m.key) / v; s != Nvad && s != Floor && !math.IsNaN(ratio) {
+			text += " (" + figure(ratio) + ")"
+		}
+		row = append(row, text)
 	}
 	return row, any
 }
@@ -185,18 +186,16 @@ func writeRows(w io.Writer, rows [][]string) {
 	fmt.Fprintln(w)
 }
 
-// machine describes the processor, the kernel and the other daemons.
-func machine() []string {
+// machine describes the processor, the kernel and the rivals.
+func machine(list []rivals.Rival) []string {
 	var u unix.Utsname
 	_ = unix.Uname(&u)
 	out := []string{
 		fmt.Sprintf("%d x %s", runtime.NumCPU(), cpuModel()),
 		"Linux " + unix.ByteSliceToString(u.Release[:]),
 	}
-	for _, argv := range [][]string{{"bird", "--version"}, {"/usr/lib/frr/bgpd", "--version"}} {
-		text, _ := exec.Command(argv[0], argv[1:]...).CombinedOutput()
-		first, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
-		out = append(out, first)
+	for _, r := range list {
+		out = append(out, r.Name+": "+r.Version())
 	}
 	return out
 }

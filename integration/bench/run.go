@@ -6,20 +6,31 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 // Options select what to measure.
 type Options struct {
-	Subjects []string
-	Sizes    []int
-	Rounds   int           // of all subjects; figures are medians
-	Nvad     string        // path of the binary
-	Probes   int           // single routes for the latency
-	Settle   time.Duration // for a subject to tidy up before its memory is read
-	Churn    time.Duration // of flapping; 0: none
-	ChurnAt  int           // size at which routes flap
-	Phases   []string      // empty: all
-	Log      io.Writer
+	Rivals  []rivals.Rival // beside nvad
+	Sizes   []int
+	Rounds  int           // of all subjects; figures are medians
+	Nvad    string        // path of the binary
+	Probes  int           // single routes for the latency
+	Settle  time.Duration // for a subject to tidy up before its memory is read
+	Churn   time.Duration // of flapping; 0: none
+	ChurnAt int           // size at which routes flap
+	Phases  []string      // empty: all
+	Log     io.Writer
+}
+
+// subjects are what a round measures: nvad, the rivals and the kernel alone.
+func (o *Options) subjects() []string {
+	names := []string{Nvad}
+	for _, r := range o.Rivals {
+		names = append(names, r.Name)
+	}
+	return append(names, Floor)
 }
 
 // timeout limits a phase with n routes, at five thousand routes a second.
@@ -34,10 +45,15 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := sweep(); err != nil {
 		return nil, err
 	}
-	report := &Report{Machine: machine()}
+	for _, r := range o.Rivals {
+		if err := r.Prepare(); err != nil {
+			return nil, err
+		}
+	}
+	report := &Report{Machine: machine(o.Rivals)}
 	for round := range o.Rounds {
 		for _, size := range o.Sizes {
-			for _, name := range append(slices.Clone(o.Subjects), Floor) {
+			for _, name := range o.subjects() {
 				if ctx.Err() != nil {
 					return report, ctx.Err()
 				}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 // subject is a routing daemon with the policies of the two hubs.
@@ -21,19 +23,30 @@ type subject interface {
 	running() *processes
 }
 
-// Subjects are the names that [Options] knows, in the order of tables.
-var Subjects = []string{"nvad", "bird", "frr"}
+// Nvad is the subject that is compared with each of the others.
+const Nvad = "nvad"
+
+// subjectNames are all subjects, in the order of tables.
+func subjectNames() []string {
+	names := []string{Nvad}
+	for _, r := range rivals.All {
+		names = append(names, r.Name)
+	}
+	return names
+}
 
 func newSubject(name string, o *Options) (subject, error) {
-	switch name {
-	case "nvad":
+	if name == Nvad {
 		return &nvad{binary: o.Nvad}, nil
-	case "bird":
-		return &bird{}, nil
-	case "frr":
-		return &frr{}, nil
 	}
-	return nil, fmt.Errorf("no subject %q, there are %v", name, Subjects)
+	r, err := rivals.Find(name)
+	if err != nil {
+		return nil, err
+	}
+	if r.IsFRR() {
+		return &frr{rival: r}, nil
+	}
+	return &bird{rival: r}, nil
 }
 
 // awaitSocket waits until somebody answers on a unix socket.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nvad/nvad/integration/frrouting"
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 // announced is the prefix that the neighbor announces to nvad.
@@ -23,7 +24,7 @@ const announced = "10.50.0.0/16"
 // its route, long before the BGP hold time. Everything returns with the neighbor.
 func TestDaemonBesideFRR(t *testing.T) {
 	lab.RequireRoot(t)
-	lab.RequireCommands(t, "vtysh", frrouting.Path("bgpd"), frrouting.Path("bfdd"), frrouting.Path("zebra"))
+	lab.RequireRival(t, rivals.FRR8)
 	for name, path := range map[string]struct {
 		addrs [2]netip.Addr
 		ttl   int
@@ -115,7 +116,7 @@ func startFRRouter(t *testing.T, space string, addrs [2]netip.Addr, ttl int) {
 			t.Fatal(err)
 		}
 	}
-	err := frrouting.Start(dir, []string{"zebra", "bfdd", "bgpd"}, frrouting.Files(dir), func(_ string, argv ...string) error {
+	err := frrouting.Start(rivals.FRR8, dir, []string{"zebra", "bfdd", "bgpd"}, frrouting.Files(dir), func(_ string, argv ...string) error {
 		spawn(t, space, argv...)
 		return nil
 	})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nvad/nvad/integration/frrouting"
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 // peer is another implementation of BFD, at the far end.
@@ -48,7 +49,7 @@ type frr struct{ ends }
 
 func newFRR(t *testing.T, e ends) peer {
 	t.Helper()
-	lab.RequireCommands(t, "vtysh", frrouting.Path("bfdd"))
+	lab.RequireRival(t, rivals.FRR8)
 	return &frr{e}
 }
 
@@ -68,7 +69,7 @@ func (f *frr) start(t *testing.T, interval time.Duration) {
 	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	err := frrouting.Start(f.dir, []string{"bfdd"}, frrouting.Files(f.dir), func(_ string, argv ...string) error {
+	err := frrouting.Start(rivals.FRR8, f.dir, []string{"bfdd"}, frrouting.Files(f.dir), func(_ string, argv ...string) error {
 		f.process = spawn(f.test, f.space, argv...)
 		return nil
 	})
@@ -83,7 +84,7 @@ func (f *frr) vtysh(t *testing.T, commands ...string) string {
 	for _, c := range commands {
 		args = append(args, "-c", c)
 	}
-	argv := frrouting.Vtysh(f.dir, args...)
+	argv := frrouting.Vtysh(rivals.FRR8, f.dir, args...)
 	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("vtysh: %v: %s", err, out)

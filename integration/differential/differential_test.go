@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/integration/differential/gen"
-	"github.com/nvad/nvad/integration/frrouting"
 	"github.com/nvad/nvad/integration/lab"
 	"github.com/nvad/nvad/integration/rawbgp"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 var (
@@ -26,7 +26,8 @@ func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 func requirements(t *testing.T) {
 	t.Helper()
 	lab.RequireRoot(t)
-	lab.RequireCommands(t, "ip", "vtysh", frrouting.Path("bgpd"))
+	lab.RequireCommands(t, "ip")
+	lab.RequireRival(t, rivals.FRR8)
 	for _, command := range []string{"./cmd/nvad", "./cmd/nvactl"} {
 		lab.Build(t, command)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/nvad/nvad/integration/frrouting"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 // frr is FRR as Debian ships it, with its sockets in the bed's directory.
@@ -28,7 +29,7 @@ var neighborLine = regexp.MustCompile(`(?m)^ ?neighbor (\S+) remote-as \d+$`)
 func startFRR(t *testing.T, b *bed, config string) daemon {
 	t.Helper()
 	f := &frr{b}
-	err := frrouting.Start(b.Dir, []string{"zebra", "staticd", "bgpd"}, frrouting.Unconfigured, func(name string, argv ...string) error {
+	err := frrouting.Start(rivals.FRR8, b.Dir, []string{"zebra", "staticd", "bgpd"}, frrouting.Unconfigured, func(name string, argv ...string) error {
 		b.Spawn(ours, name, argv...)
 		return nil
 	})
@@ -38,7 +39,7 @@ func startFRR(t *testing.T, b *bed, config string) daemon {
 	file := b.Write("frr.conf", fmt.Sprintf(frrPreamble, f.log())+neighborLine.ReplaceAllString(config, "$0\n neighbor $1 passive"))
 	// If FRR rejects a line, the case is wrong. Without this check that would look like a
 	// difference.
-	out, err := b.Command(ours, frrouting.Vtysh(b.Dir, "-f", file)...).CombinedOutput()
+	out, err := b.Command(ours, frrouting.Vtysh(rivals.FRR8, b.Dir, "-f", file)...).CombinedOutput()
 	if err != nil || bytes.ContainsAny(out, "%") || bytes.Contains(out, []byte("Unknown command")) {
 		t.Fatalf("FRR does not take %s: %v\n%s", file, err, out)
 	}
@@ -52,7 +53,7 @@ func (f *frr) log() string    { return f.Path("frr.log") }
 
 func (f *frr) vtysh(t *testing.T, into any, command string) {
 	t.Helper()
-	out := f.In(ours, frrouting.Vtysh(f.Dir, "-c", command)...)
+	out := f.In(ours, frrouting.Vtysh(rivals.FRR8, f.Dir, "-c", command)...)
 	if err := json.Unmarshal([]byte(out), into); err != nil {
 		t.Fatalf("%s: %v\n%s", command, err, out)
 	}

@@ -7,13 +7,14 @@ import (
 
 	"github.com/nvad/nvad/integration/frrouting"
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 // frrDaemon is FRR as Debian ships it, with its sockets in the bed's directory.
 var frrDaemon = daemon{
 	name: "FRR", objects: true,
 	require: func(t *testing.T) {
-		lab.RequireCommands(t, frrouting.Path("zebra"), frrouting.Path("bgpd"), frrouting.Path("bfdd"))
+		lab.RequireRival(t, rivals.FRR8)
 	},
 	prepare: prepareFRR,
 	start:   startFRR,
@@ -47,7 +48,7 @@ func prepareFRR(b *bed, c setup) {
 
 func startFRR(b *bed) (list []*process) {
 	b.Helper()
-	err := frrouting.Start(b.Dir, []string{"zebra", "bfdd", "bgpd"}, frrouting.Files(b.Dir), func(name string, argv ...string) error {
+	err := frrouting.Start(rivals.FRR8, b.Dir, []string{"zebra", "bfdd", "bgpd"}, frrouting.Files(b.Dir), func(name string, argv ...string) error {
 		list = append(list, b.Spawn("dut", name, argv...))
 		return nil
 	})

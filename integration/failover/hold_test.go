@@ -16,6 +16,7 @@ import (
 
 	"github.com/nvad/nvad/integration/frrouting"
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 var flagHold = flag.Int("hold-routes", 100_000, "routes that two neighbors announce and withdraw while BFD has to hold")
@@ -24,7 +25,7 @@ var flagHold = flag.Int("hold-routes", 100_000, "routes that two neighbors annou
 // one loses its session and announces everything again. BFD at 300 ms x 3, with FRR's bfdd and
 // with BIRD, must not go down.
 func TestBFDHolds(t *testing.T) {
-	lab.RequireCommands(t, "vtysh", frrouting.Path("bfdd"))
+	lab.RequireRival(t, rivals.FRR8)
 	const interval = 300 * time.Millisecond
 	s := layScene(t, nvadDaemon, *flagHold, interval)
 	s.a.answerByFRR(interval)
@@ -71,7 +72,7 @@ func (v *nva) answerByFRR(interval time.Duration) {
 	ms := interval.Milliseconds()
 	config := v.Write("bfdd.conf", fmt.Sprintf("bfd\n peer %s local-address %s\n  transmit-interval %d\n  receive-interval %d\n exit\nexit\n",
 		v.remote, v.address, ms, ms))
-	err := frrouting.Start(v.Dir, []string{"bfdd"}, func(string) string { return config }, func(name string, argv ...string) error {
+	err := frrouting.Start(rivals.FRR8, v.Dir, []string{"bfdd"}, func(string) string { return config }, func(name string, argv ...string) error {
 		v.Spawn(v.name, name, argv...)
 		return nil
 	})
@@ -83,7 +84,7 @@ func (v *nva) answerByFRR(interval time.Duration) {
 // frrDowns returns how many times FRR has seen a session go down.
 func (v *nva) frrDowns() int {
 	v.Helper()
-	out := v.Run(frrouting.Vtysh(v.Dir, "-c", "show bfd peers counters json")...)
+	out := v.Run(frrouting.Vtysh(rivals.FRR8, v.Dir, "-c", "show bfd peers counters json")...)
 	var peers []struct {
 		Downs int `json:"session-down"`
 	}

@@ -10,6 +10,7 @@ import (
 
 	netbed "github.com/nvad/nvad/integration/bed"
 	"github.com/nvad/nvad/integration/frrouting"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 // setup says how the peer is configured.
@@ -63,7 +64,7 @@ func (f *frr) start(t *testing.T, ns namespace, s setup) *netbed.Process {
 	t.Helper()
 	f.dir = t.TempDir()
 	conf := ns.Write("bgpd.conf", f.config(s))
-	d := ns.Spawn(peerNamespace, "bgpd", frrouting.Command(f.dir, "bgpd", conf, "-Z", "-S", "--log", "stdout")...)
+	d := ns.Spawn(peerNamespace, "bgpd", frrouting.Command(rivals.FRR8, f.dir, "bgpd", conf, "-Z", "-S", "--log", "stdout")...)
 	if err := frrouting.Await(f.dir, "bgpd"); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +125,7 @@ func (f *frr) config(s setup) string {
 
 func (f *frr) vtysh(t *testing.T, ns namespace, command string) string {
 	t.Helper()
-	return ns.run(frrouting.Vtysh(f.dir, "-c", command)...)
+	return ns.run(frrouting.Vtysh(rivals.FRR8, f.dir, "-c", command)...)
 }
 
 func (f *frr) knows(t *testing.T, ns namespace, prefix string) string {

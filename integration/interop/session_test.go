@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nvad/nvad/integration/frrouting"
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rivals"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
 	"github.com/nvad/nvad/pkg/speaker/gobgp"
@@ -155,7 +155,7 @@ func localPref(n speaker.Neighbor) route.Optional {
 func forPeers(t *testing.T, f func(*testing.T, namespace, peer)) {
 	for _, p := range []peer{&frr{}, &bird{}} {
 		t.Run(p.name(), func(t *testing.T) {
-			binary := frrouting.Path("bgpd")
+			binary := rivals.FRR8.Daemon("bgpd")
 			if p.name() == "bird" {
 				binary = "bird"
 			}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/nvad/nvad/integration/frrouting"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 // frrRunDir is where Debian's FRR keeps its sockets. With a path space, each NVA has its own
@@ -48,7 +49,7 @@ func (l *Lab) startFRR(vm VM, nva NVA) error {
 		if err := os.RemoveAll(filepath.Join(l.frrDir(vm), daemon+".vty")); err != nil {
 			return err
 		}
-		if err := l.spawn(vm.Name+"."+daemon, vm.Name, frrouting.Path(daemon), "-N", space, "-f", os.DevNull); err != nil {
+		if err := l.spawn(vm.Name+"."+daemon, vm.Name, rivals.FRR8.Daemon(daemon), "-N", space, "-f", os.DevNull); err != nil {
 			return err
 		}
 		if err := frrouting.Await(l.frrDir(vm), daemon); err != nil {

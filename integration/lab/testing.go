@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -17,7 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nvad/nvad/integration/frrouting"
+	"github.com/nvad/nvad/integration/debroot"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 // NotRun skips a test for which the machine lacks something. CI sets NVAD_REQUIRE_ROOT=1, and
@@ -54,6 +56,21 @@ func RequireCommands(t testing.TB, names ...string) {
 	}
 }
 
+// RequireRival calls NotRun unless the test runs as root and the rival is installed, or is in the
+// root of the rivals, which it makes if there is none.
+func RequireRival(t testing.TB, r rivals.Rival) {
+	t.Helper()
+	RequireRoot(t)
+	RequireCommands(t, r.Needs()...)
+	err := r.Prepare()
+	if errors.As(err, &debroot.Missing{}) {
+		NotRun(t, fmt.Sprintf("%s is not there: %v", r.Title, err))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 var upCount atomic.Int32
 
 // Up builds a lab for a test and takes it down at the end. If the test failed, it prints the
@@ -64,7 +81,7 @@ func Up(t testing.TB, o Options) *Lab {
 	RequireCommands(t, "ip", "nft", "bird")
 	for _, nva := range o.NVAs {
 		if nva.Kind == FRR {
-			RequireCommands(t, frrouting.Path("bgpd"), "vtysh")
+			RequireRival(t, rivals.FRR8)
 		}
 	}
 	if err := Sweep(); err != nil {

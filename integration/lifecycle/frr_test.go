@@ -8,6 +8,7 @@ import (
 
 	"github.com/nvad/nvad/integration/frrouting"
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 // frr is FRR's bgpd in the neighbors' namespace. It is AS 65010.
@@ -34,7 +35,7 @@ type frrOptions struct {
 // frr starts bgpd at one of the addresses in the neighbors' namespace.
 func (b *bed) frr(address string, o frrOptions) *frr {
 	b.Helper()
-	lab.RequireCommands(b.T, frrouting.Path("bgpd"), "vtysh")
+	lab.RequireRival(b.T, rivals.FRR8)
 	if o.ours == "" {
 		o.ours = ourAddress
 	}
@@ -44,7 +45,7 @@ func (b *bed) frr(address string, o frrOptions) *frr {
 	}
 	conf := b.Write("frr-"+address+".conf", f.text(o))
 	f.stop = b.Spawn(b.theirs, "bgpd-"+address,
-		frrouting.Command(f.dir, "bgpd", conf, "-Z", "-S", "-l", address, "--log", "stdout")...).Kill
+		frrouting.Command(rivals.FRR8, f.dir, "bgpd", conf, "-Z", "-S", "-l", address, "--log", "stdout")...).Kill
 	b.must(frrouting.Await(f.dir, "bgpd"))
 	return f
 }
@@ -79,7 +80,7 @@ func (f *frr) try(commands ...string) (string, error) {
 	for _, c := range commands {
 		args = append(args, "-c", c)
 	}
-	out, err := f.Command(f.theirs, frrouting.Vtysh(f.dir, args...)...).CombinedOutput()
+	out, err := f.Command(f.theirs, frrouting.Vtysh(rivals.FRR8, f.dir, args...)...).CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("vtysh: %w: %s", err, out)
 	}

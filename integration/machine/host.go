@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/nvad/nvad/integration/debroot"
 )
 
 // The hierarchies of control groups in which systemd keeps its units on a host: the unified
@@ -93,7 +95,7 @@ func renew(namespace string) error {
 	if err != nil {
 		return err
 	}
-	if err := quietly("ip", "netns", "add", fresh); err != nil {
+	if err := debroot.Run("ip", "netns", "add", fresh); err != nil {
 		return err
 	}
 	var batch strings.Builder
@@ -105,7 +107,7 @@ func renew(namespace string) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("move the NICs of %s: %w: %s", namespace, err, out)
 	}
-	if err := quietly("ip", "netns", "del", namespace); err != nil {
+	if err := debroot.Run("ip", "netns", "del", namespace); err != nil {
 		return err
 	}
 	path := filepath.Join(namespaceDir, namespace)
@@ -115,7 +117,7 @@ func renew(namespace string) error {
 	if err := syscall.Mount(filepath.Join(namespaceDir, fresh), path, "", syscall.MS_BIND, ""); err != nil {
 		return fmt.Errorf("name namespace %s: %w", namespace, err)
 	}
-	return quietly("ip", "netns", "del", fresh)
+	return debroot.Run("ip", "netns", "del", fresh)
 }
 
 func nicsOf(namespace string) (names []string, err error) {

@@ -29,6 +29,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/nvad/nvad/integration/debroot"
 )
 
 // Options say which machine to create.
@@ -61,7 +63,7 @@ func New(o Options) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	cache, err := cacheDir()
+	cache, err := debroot.Cache()
 	if err != nil {
 		return nil, err
 	}

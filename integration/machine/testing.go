@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nvad/nvad/integration/debroot"
 	"github.com/nvad/nvad/integration/lab"
 )
 
@@ -25,7 +26,7 @@ func Make(t testing.TB, o Options) *Machine {
 	lab.RequireRoot(t)
 	lab.RequireCommands(t, "debootstrap", "systemd-nspawn", "journalctl", "nsenter")
 	m, err := New(o)
-	if errors.As(err, &noRoot{}) {
+	if errors.As(err, &debroot.Missing{}) {
 		lab.NotRun(t, err.Error())
 	}
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/nvad/nvad/integration/frrouting"
 	"github.com/nvad/nvad/integration/lab"
 	"github.com/nvad/nvad/integration/machine"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 const (
@@ -33,7 +34,8 @@ type bed struct {
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
-	lab.RequireCommands(t, frrouting.Path("bgpd"), "vtysh", "make", "dpkg-deb")
+	lab.RequireRival(t, rivals.FRR8)
+	lab.RequireCommands(t, "make", "dpkg-deb")
 	n := netbed.New(t, "nva", "far", "host")
 	b := &bed{T: t, net: n}
 	n.Join("nva", "eth0", nil, "far", "eth0", []string{"10.0.0.1/24"})
@@ -70,12 +72,12 @@ func (b *bed) frr() {
 		fmt.Fprintf(&conf, "  network 10.100.%d.0/24\n", i)
 	}
 	n := b.net
-	n.Spawn("far", "bgpd", frrouting.Command(n.Dir, "bgpd", n.Write("bgpd.conf", conf.String()), "-Z", "-S", "-l", "10.0.0.1")...)
+	n.Spawn("far", "bgpd", frrouting.Command(rivals.FRR8, n.Dir, "bgpd", n.Write("bgpd.conf", conf.String()), "-Z", "-S", "-l", "10.0.0.1")...)
 }
 
 // neighborView returns FRR's view of its session with nvad.
 func (b *bed) neighborView() string {
-	out, err := netbed.Try(b.net.Command("far", frrouting.Vtysh(b.net.Dir, "-c", "show bgp neighbors 10.0.0.4")...))
+	out, err := netbed.Try(b.net.Command("far", frrouting.Vtysh(rivals.FRR8, b.net.Dir, "-c", "show bgp neighbors 10.0.0.4")...))
 	if err != nil {
 		return err.Error()
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/integration/bench"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 func main() {
@@ -25,13 +26,13 @@ func main() {
 
 func run() error {
 	o := bench.Options{Log: os.Stderr}
-	subjects := flag.String("subjects", strings.Join(bench.Subjects, ","), "what to measure")
+	beside := flag.String("rivals", allRivals(), "what to measure beside nvad; names may be shortened; empty: nothing")
 	sizes := flag.String("sizes", "1000,10000,100000", "numbers of routes")
 	phases := flag.String("phases", "", "phases to run, such as start,converge; empty: all")
 	out := flag.String("out", "", "directory for bench.json, bench.md and bench.svg")
 	flag.IntVar(&o.Rounds, "rounds", 1, "rounds, of which medians are taken")
 	flag.StringVar(&o.Nvad, "nvad", "bin/nvad", "nvad's binary")
-	flag.IntVar(&o.Probes, "probes", 200, "single routes for the latency")
+	flag.IntVar(&o.Probes, "probes", 1000, "single routes for the latency")
 	flag.DurationVar(&o.Settle, "settle", 3*time.Second, "time to tidy up before memory is read")
 	flag.DurationVar(&o.Churn, "churn", 10*time.Second, "how long routes flap; 0: not at all")
 	flag.IntVar(&o.ChurnAt, "churn-at", 100_000, "number of routes at which some flap")
@@ -40,7 +41,14 @@ func run() error {
 	if o.Sizes, err = integers(*sizes); err != nil {
 		return err
 	}
-	o.Subjects, o.Phases = list(*subjects), list(*phases)
+	o.Phases = list(*phases)
+	for _, name := range list(*beside) {
+		r, err := rivals.Find(name)
+		if err != nil {
+			return err
+		}
+		o.Rivals = append(o.Rivals, r)
+	}
 	if o.Nvad, err = filepath.Abs(o.Nvad); err != nil {
 		return err
 	}
@@ -56,6 +64,14 @@ func run() error {
 		err = report.WriteFiles(*out)
 	}
 	return err
+}
+
+func allRivals() string {
+	var names []string
+	for _, r := range rivals.All {
+		names = append(names, r.Name)
+	}
+	return strings.Join(names, ",")
 }
 
 func list(s string) []string {
