@@ -15,6 +15,7 @@ import (
 
 	"github.com/nvad/nvad/integration/lab"
 	"github.com/nvad/nvad/integration/rawbgp"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
@@ -74,6 +75,33 @@ func TestPhases(t *testing.T) {
 	for _, chosen := range [][]string{nil, {"cold"}, {"start", "converge", "latency"}, {"add", "delete"}} {
 		if err := checkPhases(chosen); err != nil {
 			t.Errorf("%q: %v", chosen, err)
+		}
+	}
+}
+
+// TestGoals: a goal is reported at its size, once its figures are there.
+func TestGoals(t *testing.T) {
+	r := &Report{}
+	add := func(subject string, size int, values map[string]float64) {
+		r.Results = append(r.Results, Result{Subject: subject, Size: size, Values: values})
+	}
+	add(Nvad, 1000, map[string]float64{"fib": 2, "p99": 1.2, "memory": 10, "peak": 14, "cpu": 9})
+	add(rivals.BIRD2.Name, 1000, map[string]float64{"fib": 3, "p99": 1})
+	var before, after strings.Builder
+	r.WriteGoals(&before)
+	add(rivals.BIRD3.Name, 1000, map[string]float64{"fib": 1, "cpu": 1})
+	r.WriteGoals(&after)
+	for text, want := range map[string]struct {
+		in   string
+		rows int
+	}{
+		"1000 routes: one new route, p99 | 1.3 x BIRD 2.17 | 1.30 | 1.20 | ms | met":    {before.String(), 2},
+		"memory, peak | 1.3 x what stays | 13.0 | 14.0 | MiB | **missed**":              {before.String(), 2},
+		"FIB complete | the faster of BIRD 2.17 and 3.1 | 1.00 | 2.00 | s | **missed**": {after.String(), 3},
+	} {
+		got := strings.Join(strings.Fields(want.in), " ")
+		if !strings.Contains(got, text) || strings.Count(want.in, "\n") != want.rows+3 {
+			t.Errorf("%q and %d rows are not in\n%s", text, want.rows, want.in)
 		}
 	}
 }

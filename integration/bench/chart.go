@@ -8,7 +8,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"text/template"
 )
 
@@ -66,7 +65,7 @@ func (r *Report) WriteSVG(w io.Writer) error {
 
 // cell adds the bars of one metric and size.
 func (r *Report) cell(c *chart, key string, size int, subjects []string, x, y int) {
-	m := metrics[slices.IndexFunc(metrics, func(m metric) bool { return m.key == key })]
+	m := metricOf(key)
 	c.Titles = append(c.Titles, mark{X: x, Y: y + 14, Name: fmt.Sprintf("%d: %s", size, chartTitle(m))})
 	most := 0.0
 	for _, s := range subjects {

@@ -52,6 +52,10 @@ var metrics = []metric{
 	{"churn-growth", "... memory growth", "MiB"},
 }
 
+func metricOf(key string) metric {
+	return metrics[slices.IndexFunc(metrics, func(m metric) bool { return m.key == key })]
+}
+
 // Result has the figures of one subject with one number of routes in one round. If a
 // figure is missing, Errors says why.
 type Result struct {
@@ -115,7 +119,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 }
 
 // WriteTable writes a table for each size, in Markdown. In parentheses behind a rival's figure
-// is nvad's as a multiple of it.
+// is nvad's as a multiple of it. Then follow the goals, and what it was measured with.
 func (r *Report) WriteTable(w io.Writer) {
 	subjects := r.subjects()
 	for _, size := range r.Sizes() {
@@ -128,10 +132,14 @@ func (r *Report) WriteTable(w io.Writer) {
 		}
 		writeRows(w, rows)
 	}
+	r.WriteGoals(w)
 	for _, res := range r.Results {
 		for _, e := range res.Errors {
 			fmt.Fprintf(w, "%s, %d routes, round %d: %s\n", res.Subject, res.Size, res.Round, e)
 		}
+	}
+	for _, line := range r.Machine {
+		fmt.Fprintf(w, "- %s\n", line)
 	}
 }
 
