@@ -22,7 +22,9 @@ SUDO := sudo
 endif
 REQUIRED  := $(if $(CI)$(filter 1,$(NVAD_REQUIRE_ROOT)),1)
 NOT_RUN   := $(CURDIR)/bin/test/not-run
-AS_ROOT   := $(SUDO) env PATH=$(PATH):/usr/sbin:/sbin HOME=$(HOME) GORACE=suppressions=$(CURDIR)/pkg/speaker/gobgp/testdata/races-in-gobgp \
+# A program under the race detector sleeps a second at its end, unless GORACE says otherwise.
+GORACE    := atexit_sleep_ms=0 suppressions=$(CURDIR)/pkg/speaker/gobgp/testdata/races-in-gobgp
+AS_ROOT   := $(SUDO) env PATH=$(PATH):/usr/sbin:/sbin HOME=$(HOME) "GORACE=$(GORACE)" \
              NVAD_REQUIRE_ROOT=$(REQUIRED) NVAD_NOT_RUN=$(NOT_RUN)
 ROOT_EXEC := -exec '$(AS_ROOT)'
 
@@ -43,7 +45,8 @@ SPACE := $(EMPTY) $(EMPTY)
 # within GoBGP are known and left out.
 RACING    = $(sort $(dir $(shell grep -lrE --include='*.go' '^[[:space:]]*go [a-z]|"sync"|"sync/atomic"|t\.Parallel\(\)' cmd pkg)))
 RACE     := $(if $(shell command -v gcc)$(REQUIRED),-race)
-# Most of them wait more than they work: three packages at a time, the longest first.
+# Most of them wait more than they work: three packages at a time, the longest first,
+# and the others beside them.
 LONGEST  := pkg/speaker/gobgp/ pkg/bfd/
 MEASURES := Octets|LongPaths|MemoryIsGivenBack
 ALL       = $(sort $(dir $(wildcard $(addsuffix /*_test.go,$(shell find cmd pkg -type d)))))
@@ -123,10 +126,15 @@ test: setup-test lint test-unit test-root ## everything: unit tests with the rac
 # REPORT names the tests that were not run, and why.
 REPORT := ! [ -s $(NOT_RUN) ] || { echo "not run, as this machine lacks something (make setup-test):"; sort $(NOT_RUN) | sed 's/^/  /'; }
 
-.PHONY: test-unit
+.PHONY: test-unit unit-racing unit-others
 test-unit: ## unit tests, with the race detector where it can find something; as root they include the real kernel's
 	@[ -n "$(RACE)" ] || echo "not run: the race detector, which needs gcc (make setup-test)"
+	@$(MAKE) --no-print-directory -j 2 unit-racing unit-others
+
+unit-racing:
 	$(GO) test $(RACE) -count=$(COUNT) -p 3 -parallel 8 -skip '$(MEASURES)' $(ROOT_EXEC) $(addprefix ./,$(LONGEST) $(filter-out $(LONGEST),$(RACING)))
+
+unit-others:
 	$(GO) test -count=$(COUNT) $(ROOT_EXEC) $(addprefix ./,$(filter-out $(RACING),$(ALL)))
 	$(GO) test -count=$(COUNT) -run '$(MEASURES)' $(ROOT_EXEC) $(addprefix ./,$(MEASURED))
 

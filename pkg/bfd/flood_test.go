@@ -41,7 +41,7 @@ func junk(t *testing.T, from, to netip.Addr, port int, stop <-chan struct{}, sen
 }
 
 // TestFlood: sessions live through as many junk packets as this machine can send to
-// itself, from strangers, and from the peer's own address.
+// itself, from strangers, and from the peer's own address, for longer than the detection time.
 func TestFlood(t *testing.T) {
 	stranger := netip.MustParseAddr("127.0.77.66")
 	for name, tt := range map[string]struct {
@@ -62,7 +62,7 @@ func TestFlood(t *testing.T) {
 			ended := make(chan struct{})
 			go func() { defer close(ended); junk(t, tt.from, loopA, portSingleHop, stop, &sent, tt.fill) }()
 			begin := time.Now()
-			time.Sleep(3 * time.Second)
+			time.Sleep(4 * DefaultInterval)
 			close(stop)
 			<-ended
 			took := time.Since(begin)

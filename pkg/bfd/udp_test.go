@@ -195,14 +195,10 @@ func TestSocketErrors(t *testing.T) {
 // TestDetectionHistogram silences one side and prints how long it took to notice.
 // The figure is judged only by the order of magnitude: the machine may be busy.
 func TestDetectionHistogram(t *testing.T) {
-	runs := 10
-	if testing.Short() || os.Getenv("CI") != "" {
-		runs = 3
-	}
 	m, p := loopback(t, loopA, loopB, false, 50*ms)
 	histogram := map[time.Duration]int{}
-	for range runs {
-		awaitSettled(t, m)
+	for range 3 {
+		awaitSettled(t, m, 150*ms)
 		time.Sleep(rand.N(50 * ms)) // any moment between two packets
 		begin := time.Now()
 		p.silent.Store(&loopB)
@@ -223,12 +219,12 @@ func TestDetectionHistogram(t *testing.T) {
 }
 
 // awaitSettled waits until the negotiated intervals hold on both sides.
-func awaitSettled(t *testing.T, m *Manager) {
+func awaitSettled(t *testing.T, m *Manager, detection time.Duration) {
 	t.Helper()
 	limit := time.Now().Add(5 * time.Second)
 	for {
 		s := m.Snapshot().Sessions
-		if s[0].DetectionTime == 150*ms && s[1].DetectionTime == 150*ms && !s[0].Polling && !s[1].Polling {
+		if s[0].DetectionTime == detection && s[1].DetectionTime == detection && !s[0].Polling && !s[1].Polling {
 			return
 		}
 		if time.Now().After(limit) {
@@ -252,22 +248,29 @@ func nextDown(t *testing.T, m *Manager) Event {
 	}
 }
 
-// TestFastest prints whether 10 ms x 3 held, and how late the loop was at worst.
+// TestFastest runs sessions at 10 ms x 3. With jitter (RFC 5880 6.8.7) one packet is sent in
+// 7.5 ms at most. Whether the sessions hold depends on what else this machine does, and is logged.
 func TestFastest(t *testing.T) {
 	m, _ := loopback(t, loopA, loopB, false, MinInterval)
-	time.Sleep(3 * time.Second)
-	s := m.Snapshot()
-	for _, x := range s.Sessions {
-		t.Logf("%s: %v, %d flaps, %d packets out, %d in", x.Key, x.State, x.Flaps, x.PacketsOut, x.PacketsIn)
+	awaitSettled(t, m, 3*MinInterval)
+	before, begin := m.Snapshot(), time.Now()
+	time.Sleep(time.Second)
+	after, took := m.Snapshot(), time.Since(begin)
+	for i, x := range after.Sessions {
+		sent := x.PacketsOut - before.Sessions[i].PacketsOut
+		t.Logf("%s: %v, %d flaps, %d packets sent in %v", x.Key, x.State, x.Flaps, sent, took)
+		if most := uint64(took/(MinInterval*3/4)) + 10; sent > most { // 10 for polls and their answers
+			t.Errorf("%s: %d packets sent, want at most %d", x.Key, sent, most)
+		}
 	}
-	t.Logf("worst lateness %v", s.Lateness)
+	t.Logf("worst lateness %v", after.Lateness)
 }
 
 // TestBusyProcess: a process whose goroutines all compute and allocate keeps its
 // sessions.
 func TestBusyProcess(t *testing.T) {
 	m, _ := loopback(t, loopA, loopB, false, DefaultInterval)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	var workers sync.WaitGroup
 	for range 8 * runtime.GOMAXPROCS(0) {

@@ -273,7 +273,7 @@ func TestNeighborThatDoesNotRead(t *testing.T) {
 	s := newTestSpeaker(t, "127.0.31.1", "10.0.0.1", 65001)
 	p, up := rawSession(t, s, "127.0.31.2", rawOpen{asn: 65002, id: "10.0.0.2", hold: 3})
 	p.keepAlive()
-	changes := make([]speaker.Change, 0, 500_000)
+	changes := make([]speaker.Change, 0, 120_000) // 7 MB, more than the sockets' buffers
 	for i := range cap(changes) {
 		a := route.Attrs{ASPath: route.NewASPath(65001), NextHop: addr("192.0.2.1"), MED: route.Some(uint32(i))}
 		changes = append(changes, speaker.Change{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32), Attrs: &a})
