@@ -106,8 +106,14 @@ type choice struct {
 // String implements pflag.Value.
 func (c *choice) String() string { return c.value }
 
-// Type implements pflag.Value.
-func (c *choice) Type() string { return "FORMAT" }
+// Type implements pflag.Value. The manual shows the default of a string in quotes, which
+// only no default needs.
+func (c *choice) Type() string {
+	if c.value == "" {
+		return "string"
+	}
+	return "word"
+}
 
 // Set implements pflag.Value.
 func (c *choice) Set(s string) error {
