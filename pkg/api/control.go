@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"runtime/pprof"
+	"runtime/trace"
 	"time"
 
 	"google.golang.org/grpc"
@@ -122,7 +123,16 @@ func (s *controlServer) GetProfile(req *nvadv1.GetProfileRequest, stream grpc.Se
 	return w.Flush()
 }
 
-// How long a CPU profile takes, in seconds.
+// measured are the profiles that take time, by name.
+var measured = map[string]*struct {
+	start func(io.Writer) error
+	stop  func()
+}{
+	"cpu":   {pprof.StartCPUProfile, pprof.StopCPUProfile},
+	"trace": {trace.Start, trace.Stop},
+}
+
+// How long such a profile takes, in seconds.
 const (
 	profileSeconds    = 10
 	profileSecondsMax = 300
@@ -130,7 +140,8 @@ const (
 
 // profiler returns the function that writes the requested profile.
 func profiler(ctx context.Context, req *nvadv1.GetProfileRequest) (func(io.Writer) error, error) {
-	if req.GetName() != "cpu" {
+	measure := measured[req.GetName()]
+	if measure == nil {
 		p := pprof.Lookup(req.GetName())
 		if p == nil {
 			return nil, NotFound("there is no profile %q", req.GetName())
@@ -141,20 +152,18 @@ func profiler(ctx context.Context, req *nvadv1.GetProfileRequest) (func(io.Write
 	if seconds > profileSecondsMax {
 		return nil, Invalid("%d seconds are too many, want 1 to %d", seconds, profileSecondsMax)
 	}
-	return func(w io.Writer) error { return profileCPU(ctx, w, time.Duration(seconds)*time.Second) }, nil
-}
-
-func profileCPU(ctx context.Context, w io.Writer, d time.Duration) error {
-	if err := pprof.StartCPUProfile(w); err != nil {
-		return err
-	}
-	defer pprof.StopCPUProfile()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
+	return func(w io.Writer) error {
+		if err := measure.start(w); err != nil {
+			return err
+		}
+		defer measure.stop()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration(seconds) * time.Second):
+			return nil
+		}
+	}, nil
 }
 
 // chunkWriter passes on copies of what is written.

@@ -217,11 +217,12 @@ func (a *app) profileCommand() *cobra.Command {
 		Use:   "profile NAME",
 		Short: "Measure where the daemon's processor time or memory goes",
 		Long: `Write a profile of the running daemon for go tool pprof: cpu, heap, goroutine
-(the stacks of all goroutines) or allocs. It contains no route, address or
-password. Measuring the CPU takes about 1% of one CPU.`,
+(the stacks of all goroutines) or allocs. Or write a trace for go tool trace,
+which shows when each goroutine ran and what it waited for. A profile contains
+no route, address or password. Measuring the CPU takes about 1% of one CPU.`,
 		Example: `  nvactl profile cpu --duration 5s
   nvactl profile heap --output heap.pprof`,
-		ValidArgs: []cobra.Completion{"cpu", "heap", "goroutine", "allocs"},
+		ValidArgs: []cobra.Completion{"cpu", "heap", "goroutine", "allocs", "trace"},
 	}
 	cmd.RunE = a.run(func(ctx context.Context, c *client, args []string) error {
 		if duration < time.Second || duration > longestProfile {
@@ -245,7 +246,7 @@ password. Measuring the CPU takes about 1% of one CPU.`,
 		return nil
 	})
 	cmd.Flags().StringVarP(&file, "output", "o", "", "write to `FILE` (default NAME.pprof)")
-	cmd.Flags().DurationVar(&duration, "duration", duration, "`TIME` for which cpu is measured, up to 5m")
+	cmd.Flags().DurationVar(&duration, "duration", duration, "`TIME` for which cpu or trace is measured, up to 5m")
 	return cmd
 }
 

@@ -24,11 +24,11 @@ const (
 // GetProfileRequest selects a profile.
 type GetProfileRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "cpu", or the name of a profile of runtime/pprof: "heap", "goroutine", "allocs",
-	// "threadcreate", "block" or "mutex".
+	// "cpu", "trace" (of the scheduler, for go tool trace), or the name of a profile of
+	// runtime/pprof: "heap", "goroutine", "allocs", "threadcreate", "block" or "mutex".
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// For "cpu", how many seconds to measure: 1 to 300. 0 means 10. Other profiles ignore
-	// it.
+	// For "cpu" and "trace", how many seconds to measure: 1 to 300. 0 means 10. Other
+	// profiles ignore it.
 	Seconds       uint32 `protobuf:"varint,2,opt,name=seconds,proto3" json:"seconds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -81,7 +81,8 @@ func (x *GetProfileRequest) GetSeconds() uint32 {
 // GetProfileResponse contains the next part of a profile.
 type GetProfileResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Bytes of the profile. Joined in order, they are a file for go tool pprof.
+	// Bytes of the profile. Joined in order, they are a file for go tool pprof, or for
+	// go tool trace.
 	Data          []byte `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
