@@ -143,10 +143,12 @@ func (m *memory) tidy(ctx context.Context, low func()) error {
 	}
 }
 
-// giveBack returns free memory to the system. Other goroutines keep running meanwhile.
+// giveBack returns free memory and unused pages of the program to the system. Other
+// goroutines keep running meanwhile.
 func (m *memory) giveBack() {
 	m.interner.Tidy()
 	debug.FreeOSMemory()
+	unmapProgram()
 }
 
 // heap returns how many bytes were ever allocated, and how many the last collection
