@@ -246,7 +246,7 @@ no route, address or password. Measuring the CPU takes about 1% of one CPU.`,
 		return nil
 	})
 	cmd.Flags().StringVarP(&file, "output", "o", "", "write to `FILE` (default NAME.pprof)")
-	cmd.Flags().DurationVar(&duration, "duration", duration, "`TIME` for which cpu or trace is measured, up to 5m")
+	cmd.Flags().DurationVar(&duration, "duration", duration, "`TIME` to measure cpu or trace, up to 5m")
 	return cmd
 }
 
