@@ -57,7 +57,7 @@ func (f *FIB) foreignGone(s *slot, r KernelRoute, now time.Time) {
 	f.news, f.judgeDue = true, true
 	if s != nil && s.taken && len(routes) == 0 {
 		f.setTaken(s, false)
-		s.since = now
+		s.enter(now)
 		delete(f.failed, s)
 		f.queue(s)
 	}

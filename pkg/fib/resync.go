@@ -172,7 +172,7 @@ func (f *FIB) see(r KernelRoute, now time.Time) {
 	}
 	if s == nil {
 		s = f.slotOf(r.Prefix, r.Metric)
-		s.since = now
+		s.enter(now)
 	}
 	s.seen = f.round
 	f.holds(s, r)
@@ -187,7 +187,7 @@ func (f *FIB) seeForeign(r KernelRoute) {
 
 // holds records that the kernel has r in slot s.
 func (f *FIB) holds(s *slot, r KernelRoute) {
-	h := have{present: true, kind: r.Kind, protocol: r.Protocol, object: r.Object, source: r.Source}
+	h := have{present: true, kind: r.Kind, protocol: uint8(r.Protocol), object: r.Object, source: sourceOf(r.Source)}
 	if r.Kind == Unicast && r.Object == 0 {
 		h.set = f.intern(SortHops(slices.Clone(canonical(r.Hops, r.Prefix))), nil)
 	}
@@ -210,7 +210,7 @@ func (f *FIB) lost(s *slot, now time.Time) {
 		f.repairRoute(s.prefix)
 	}
 	f.setHave(s, have{})
-	s.since = now
+	s.enter(now)
 	f.queue(s)
 }
 
@@ -224,7 +224,7 @@ func (f *FIB) missing(now time.Time) {
 			}
 			if s.taken != (len(f.foreign[routeKey{prefix, s.metric}]) > 0) {
 				f.setTaken(s, !s.taken)
-				s.since = now
+				s.enter(now)
 				f.queue(s)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"time"
+	"unique"
 )
 
 // slot is one place in the kernel's table, identified by prefix and metric: the route that
@@ -15,7 +16,7 @@ type slot struct {
 	want   *Route
 	set    *hopSet // of want, if it is unicast
 	have   have
-	since  time.Time // when it got into its present state
+	since  uint32 // Unix time when it got into its present state; 0: not known
 	metric uint32
 	seen   uint32 // the last full compare that found a route here
 	backup bool   // set is want's Backup
@@ -39,12 +40,42 @@ const (
 
 // have is the route that the kernel is believed to have in a slot.
 type have struct {
+	set      *hopSet // hops of a route without object
+	source   source
+	object   uint32
 	present  bool
 	kind     Kind
-	protocol int
-	object   uint32
-	set      *hopSet // hops of a route without object
-	source   netip.Addr
+	protocol uint8
+}
+
+// source is a preferred source address in the eight octets of a pointer, as many slots have
+// the same; the zero value is none.
+type source struct{ addr unique.Handle[netip.Addr] }
+
+func sourceOf(a netip.Addr) source {
+	if !a.IsValid() {
+		return source{}
+	}
+	return source{unique.Make(a)}
+}
+
+// address returns the invalid address for none.
+func (s source) address() netip.Addr {
+	if s == (source{}) {
+		return netip.Addr{}
+	}
+	return s.addr.Value()
+}
+
+// enter records that s gets into another state.
+func (s *slot) enter(now time.Time) { s.since = uint32(now.Unix()) }
+
+// entered returns when s got into its state, zero if that is not known.
+func (s *slot) entered() time.Time {
+	if s.since == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(s.since), 0)
 }
 
 // find returns the slot of a prefix and metric; nil if there is none.
@@ -132,7 +163,7 @@ func (f *FIB) setWant(s *slot, r *Route, set *hopSet, backup bool, now time.Time
 	}
 	old := s.set
 	if s.want == nil || r == nil || s.want.Kind != r.Kind || old != set {
-		s.since = now
+		s.enter(now)
 	}
 	f.count.Wanted += counted(r, backup) - counted(s.want, s.backup)
 	s.want, s.set, s.backup = r, set, backup
@@ -188,7 +219,7 @@ func (f *FIB) queue(s *slot) {
 
 // wanted returns the route as the kernel should have it.
 func (f *FIB) wanted(s *slot) have {
-	h := have{present: true, kind: s.want.Kind, protocol: f.opt.Protocols.of(s.want.Class), source: s.want.Source}
+	h := have{present: true, kind: s.want.Kind, protocol: uint8(f.opt.Protocols.of(s.want.Class)), source: sourceOf(s.want.Source)}
 	switch {
 	case s.set == nil:
 	case s.set.id != 0:
@@ -202,8 +233,8 @@ func (f *FIB) wanted(s *slot) have {
 // kernelRoute returns h as a message says it.
 func (s *slot) kernelRoute(h have) KernelRoute {
 	r := KernelRoute{
-		Prefix: s.prefix, Metric: s.metric, Kind: h.kind, Protocol: h.protocol,
-		Source: h.source, Object: h.object,
+		Prefix: s.prefix, Metric: s.metric, Kind: h.kind, Protocol: int(h.protocol),
+		Source: h.source.address(), Object: h.object,
 	}
 	if h.set != nil {
 		r.Hops = h.set.hops

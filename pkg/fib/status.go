@@ -153,10 +153,10 @@ func (f *FIB) foreignStatus(r KernelRoute) Status {
 }
 
 func (f *FIB) slotStatus(s *slot) Status {
-	st := Status{Prefix: s.prefix, Metric: s.metric, Second: s.backup, Since: s.since}
+	st := Status{Prefix: s.prefix, Metric: s.metric, Second: s.backup, Since: s.entered()}
 	if s.want == nil {
 		way := f.way(s)
-		st.Protocol, st.Kind, st.State, st.Hops = f.classOf(s.have.protocol).String(), way.Kind, Stale, way.Hops
+		st.Protocol, st.Kind, st.State, st.Hops = f.classOf(int(s.have.protocol)).String(), way.Kind, Stale, way.Hops
 		if b := f.failed[s]; b != nil {
 			st.State, st.Reason = Failed, "not deleted: "+b.Err.Error()
 		}

@@ -109,7 +109,7 @@ func (f *FIB) wrote(s *slot, err error, now time.Time) {
 		f.remember(s)
 		f.setHave(s, f.wanted(s))
 		f.settled(s)
-		s.since = now
+		s.enter(now)
 		f.count.Written++
 	case errors.Is(err, fs.ErrExist):
 		f.setTaken(s, true)
@@ -137,7 +137,7 @@ func (f *FIB) doubt(s *slot) {
 func (f *FIB) fail(s *slot, err error, now time.Time) {
 	b := f.failed[s]
 	if b == nil {
-		s.since = now
+		s.enter(now)
 		f.reportFailed(s, err)
 	}
 	b = b.After(err, now)

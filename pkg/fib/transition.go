@@ -106,7 +106,7 @@ func (f *FIB) classOfSlot(s *slot) Class {
 	if s.want != nil {
 		return s.want.Class
 	}
-	return f.classOf(s.have.protocol)
+	return f.classOf(int(s.have.protocol))
 }
 
 // reportFailed publishes that the kernel rejected a message about s.

@@ -11,7 +11,7 @@ const (
 	// pathOctets is the memory for a path without its attribute sets: its own fields, and
 	// everything that exists once for a prefix, here, in the forwarding plane and in the
 	// Adj-RIBs-Out, as if no other neighbor had announced the prefix.
-	pathOctets = int(unsafe.Sizeof(path{})+unsafe.Sizeof(dest{})+2*unsafe.Sizeof(advert{})) + 240
+	pathOctets = int(unsafe.Sizeof(path{})+unsafe.Sizeof(dest{})+2*unsafe.Sizeof(advert{})) + 176
 	// setOctets is the memory for counting a set.
 	setOctets = 32
 )
