@@ -19,11 +19,12 @@ import (
 )
 
 // Times and sizes of returning memory to the system. Reading the heap takes some
-// microseconds.
+// microseconds. Returning memory takes milliseconds of two processors, for which a single
+// route would have to wait: so a process that handles single routes is busy.
 const (
 	tidyInterval = time.Second
-	quietBytes   = 1 << 20 // a process that allocates more between two looks is busy
-	worthTidying = 2 << 20 // least amount allocated since the last time, beside an eighth of the memory in use
+	quietBytes   = 128 << 10 // a process that allocates more between two looks is busy; a route takes 5 kB
+	worthTidying = 2 << 20   // least amount allocated since the last time, beside an eighth of the memory in use
 )
 
 // The collector runs when garbage reaches this percentage of the memory in use. With
@@ -118,7 +119,7 @@ func (m *memory) tidy(ctx context.Context, low func()) error {
 	tick := time.NewTicker(tidyInterval)
 	defer tick.Stop()
 	paceGC(0)
-	var last, tidied uint64
+	var b burst
 	for {
 		select {
 		case <-ctx.Done():
@@ -127,20 +128,33 @@ func (m *memory) tidy(ctx context.Context, low func()) error {
 			runtime.GC() // frees attribute sets, which the interner then forgets
 			m.giveBack()
 			close(done)
-			tidied, _ = heap()
+			b.tidied, _ = heap()
 		case <-tick.C:
-			now, live := heap()
+			allocated, live := heap()
 			paceGC(live)
-			if now-last < quietBytes && now-tidied > worthTidying+live/8 {
+			if b.over(allocated, live) {
 				m.giveBack()
-				tidied, _ = heap()
+				b.tidied, _ = heap()
 			}
-			last = now
 		}
 		if b := m.Budget(); b > 0 && m.InUse() > b {
 			low()
 		}
 	}
+}
+
+// burst finds the end of a burst of work. Its fields are octets that were ever allocated.
+type burst struct {
+	last   uint64 // at the last look
+	tidied uint64 // when memory was returned last
+}
+
+// over reports whether the process is quiet after a burst that is worth tidying up.
+// Allocated is how much was ever allocated, live how much is in use.
+func (b *burst) over(allocated, live uint64) bool {
+	quiet := allocated-b.last < quietBytes
+	b.last = allocated
+	return quiet && allocated-b.tidied > worthTidying+live/8
 }
 
 // giveBack returns free memory and unused pages of the program to the system. Other

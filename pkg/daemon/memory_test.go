@@ -39,3 +39,34 @@ func TestMemoryShare(t *testing.T) {
 		t.Errorf("a share of %d octets here", n)
 	}
 }
+
+// TestBurst looks when memory is returned: after a burst, and not between single routes.
+func TestBurst(t *testing.T) {
+	const mib, live = 1 << 20, 4 << 20
+	var b burst
+	allocated := uint64(0)
+	over := func(step uint64) bool {
+		allocated += step
+		return b.over(allocated, live)
+	}
+	for range 10 {
+		if over(mib) {
+			t.Error("memory is returned in the middle of a burst")
+		}
+	}
+	if !over(10_000) {
+		t.Error("memory is not returned after a burst")
+	}
+	b.tidied = allocated
+	for range 1000 {
+		if over(30 * 5_000) {
+			t.Fatal("memory is returned between single routes, 30 a second")
+		}
+	}
+	b.tidied = allocated
+	for range 60 {
+		if over(10_000) {
+			t.Fatal("memory is returned within a minute without work")
+		}
+	}
+}

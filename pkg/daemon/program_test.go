@@ -33,11 +33,12 @@ func TestProgramParts(t *testing.T) {
 }
 
 // TestUnmapProgram measures the pages of files that this test has in memory. A start reads
-// most of the program.
+// most of the program. How many come back at once depends on how large pieces the kernel
+// maps.
 func TestUnmapProgram(t *testing.T) {
 	before := residentFiles(t)
 	unmapProgram()
-	if after := residentFiles(t); after > before/2 {
+	if after := residentFiles(t); after > before-1024 {
 		t.Errorf("%d KiB of files in memory, %d before", after, before)
 	}
 }
