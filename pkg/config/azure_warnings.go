@@ -121,8 +121,8 @@ func (w *warner) private(i int, key string, c policy.Chain, msg, effect string) 
 		w.warn("private-asns", w.cfg.places(i, key+".deny-asns"), msg, effect)
 	}
 	for j, clause := range w.cfg.Policies.RouteMaps[c.RouteMap] {
-		set, _ := policy.ParseBogons(clause.Match.Bogons)
-		if !clause.Permit && set&policy.Private != 0 && clause.Match == (policy.Match{Bogons: clause.Match.Bogons}) {
+		set := clause.Match.Bogons
+		if !clause.Permit && set&policy.Private != 0 && clause.Match == (policy.Match{Bogons: set}) {
 			w.warn("private-asns", w.src.Elem("route-map."+c.RouteMap, j, clause.Seq)+".match.bogons", msg, effect)
 		}
 	}

@@ -36,7 +36,7 @@ func matchFields(m *policy.Match) []tomlfile.Field {
 			Doc: "This list permits the prefix."},
 		{Key: "as-path-list", Value: tomlfile.Text(&m.ASPathList, checkName), Example: `"azure-asns"`,
 			Doc: "This list permits the AS_PATH."},
-		{Key: "bogons", Value: tomlfile.OneOf(&m.Bogons, "reserved", "private", "all"), Example: `"reserved"`,
+		{Key: "bogons", Value: tomlfile.WordFor(&m.Bogons, []string{"reserved", "private", "all"}, policy.Reserved, policy.Private, policy.Reserved|policy.Private), Example: `"reserved"`,
 			Doc: `The AS_PATH contains an ASN that is "reserved", "private", or either ("all").`},
 		{Key: "community-list", Value: tomlfile.Text(&m.CommunityList, checkName), Example: `"spokes"`,
 			Doc: "This list permits the communities."},

@@ -26,23 +26,7 @@ var (
 	}
 )
 
-// ParseBogons reads "reserved", "private" or "all". The empty string is the empty
-// set.
-func ParseBogons(s string) (Bogons, error) {
-	switch s {
-	case "":
-		return 0, nil
-	case "reserved":
-		return Reserved, nil
-	case "private":
-		return Private, nil
-	case "all":
-		return Reserved | Private, nil
-	}
-	return 0, fmt.Errorf("%q is not a set of ASNs (want reserved, private or all)", s)
-}
-
-// String returns the form that [ParseBogons] reads.
+// String returns "reserved", "private", or "all" for both; empty for the empty set.
 func (b Bogons) String() string {
 	switch b {
 	case Reserved:

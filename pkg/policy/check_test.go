@@ -30,7 +30,7 @@ var faultyLibrary = &Library{
 		"b": {{Seq: 10, Permit: true, Match: Match{PrefixList: "good"}, Call: "a"}},
 		"c": {
 			{Match: Match{PrefixList: "gone", ASPathList: "gone", CommunityList: "gone", LargeCommunityList: "gone", ExtCommunityList: "gone", NextHopPrefixList: "gone"}, Call: "gone"},
-			{Match: Match{Bogons: "x", Source: "x", Origin: "x", Role: "x", PathLength: Cmp{"!", 1}}},
+			{Match: Match{Source: "x", Origin: "x", Role: "x", PathLength: Cmp{"!", 1}}},
 			{Next: NextClause},
 			{Permit: true, Next: NextGoto, Target: 20},
 			{Permit: true, Set: Set{
@@ -65,7 +65,6 @@ route-map c seq 10 match.source: "x" is not a source of routes
 route-map c seq 10 match.origin: "x" is not an origin
 route-map c seq 10 match.path-length: "!" is not a comparison
 route-map c seq 10 match.role: "x" is not a role
-route-map c seq 10 match.bogons: "x" is not a set of ASNs
 route-map c seq 15 next: a deny clause ends the route-map when it matches
 route-map c seq 20 next: clause 20 does not come after clause 20
 route-map c seq 25 set.as-path-replace: "x" is not an ASN

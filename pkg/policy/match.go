@@ -66,10 +66,8 @@ func (b *builder) matchLists(c *clause, m *Match) {
 	if l := b.c.paths.list(b, "match.as-path-list", m.ASPathList); l != nil {
 		c.when(b.aboutAttrs(l, l))
 	}
-	if m.Bogons != "" {
-		set, err := ParseBogons(m.Bogons)
-		b.check("match.bogons", err)
-		c.when(&listUse{&attrQuestion{bogonList(set), b.place()}, 0})
+	if m.Bogons != 0 {
+		c.when(&listUse{&attrQuestion{bogonList(m.Bogons), b.place()}, 0})
 	}
 	if l := b.c.standard.list(b, "match.community-list", m.CommunityList); l != nil {
 		c.when(b.aboutAttrs(communityMatch[route.Community]{l, modeOf(m.CommunityExact, m.CommunityAny)}, l))

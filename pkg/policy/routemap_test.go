@@ -64,7 +64,7 @@ func TestMatch(t *testing.T) {
 		"nothing":     {yes: []Match{{}}},
 		"prefix-list": {[]Match{{PrefixList: "ten"}}, []Match{{PrefixList: "hosts"}}},
 		"as-path":     {[]Match{{ASPathList: "azure"}}, nil},
-		"bogons":      {[]Match{{Bogons: "private"}, {Bogons: "all"}}, []Match{{Bogons: "reserved"}}},
+		"bogons":      {[]Match{{Bogons: Private}, {Bogons: Reserved | Private}}, []Match{{Bogons: Reserved}}},
 		"community": {
 			[]Match{{CommunityList: "both"}, {CommunityList: "both", CommunityExact: true}, {CommunityList: "both", CommunityAny: true}},
 			[]Match{{CommunityList: "not1"}, {CommunityList: "regexp"}, {CommunityList: "named"}, {CommunityList: "named", CommunityAny: true}},

@@ -120,7 +120,7 @@ type Cmp struct {
 type Match struct {
 	PrefixList         string
 	ASPathList         string
-	Bogons             string // "reserved", "private" or "all": path holds such an ASN
+	Bogons             Bogons // the path holds an ASN of this set
 	CommunityList      string
 	CommunityExact     bool // the route carries a rule's values and no others
 	CommunityAny       bool // the route carries one of a rule's values

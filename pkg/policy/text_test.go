@@ -136,17 +136,6 @@ func TestParseASPathReplace(t *testing.T) {
 	}
 }
 
-func TestParseBogons(t *testing.T) {
-	for _, b := range []Bogons{0, Reserved, Private, Reserved | Private} {
-		if got, err := ParseBogons(b.String()); err != nil || got != b {
-			t.Errorf("%q: got %v, %v", b, got, err)
-		}
-	}
-	if _, err := ParseBogons("public"); err == nil {
-		t.Error("public: no error")
-	}
-}
-
 // TestPrefixRuleRoundTrip: what is printed reads back as the same rule.
 func TestPrefixRuleRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

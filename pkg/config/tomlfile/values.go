@@ -84,7 +84,7 @@ func OneOf(p *string, words ...string) Value {
 }
 
 // WordFor returns a Value for one of a few words, each of which stands for the value at the same
-// position.
+// position. Any other value is printed as an empty string.
 func WordFor[T comparable](p *T, words []string, values ...T) Value {
 	return Parsed(p, "word", func(c Cell) (v T, ok bool) {
 		word := ""
@@ -92,7 +92,13 @@ func WordFor[T comparable](p *T, words []string, values ...T) Value {
 			return v, false
 		}
 		return values[slices.Index(words, word)], true
-	}, func(v T) string { return Quote(words[slices.Index(values, v)]) })
+	}, func(v T) string {
+		i := slices.Index(values, v)
+		if i < 0 {
+			return `""`
+		}
+		return Quote(words[i])
+	})
 }
 
 // OrList returns `"a", "b" or "c"`.
