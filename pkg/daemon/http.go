@@ -30,12 +30,9 @@ func starting(cfg *config.Config) httpd.Endpoints {
 // askVitals asks the engine. HTTP handlers use it only after the start.
 func (d *daemon) askVitals(ctx context.Context) (engine.Vitals, error) { return d.engine.Vitals(ctx) }
 
-// endpoints returns what cfg serves over HTTP; nothing if cfg is nil.
+// endpoints returns what cfg serves over HTTP.
 func (d *daemon) endpoints(cfg *config.Config) httpd.Endpoints {
 	out := httpd.Endpoints{}
-	if cfg == nil {
-		return out
-	}
 	out.Add(cfg.Health.Listen, health.Handlers(health.Options{
 		Vitals: d.ask.vitals, Conditions: func() config.Health { return cfg.Health }, Log: d.log,
 	}))

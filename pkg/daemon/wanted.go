@@ -43,23 +43,20 @@ func wanted(cfg *config.Config) dataplane.Wanted {
 
 // protected returns the addresses that learned routes must not make unreachable.
 func protected(cfg *config.Config) []fib.Protected {
-	var out []fib.Protected
-	add := func(a netip.Addr, why string, p fib.Protected) {
-		p.Addr, p.Why = a, why
-		out = append(out, p)
+	out := []fib.Protected{
+		{Addr: netip.AddrFrom4([4]byte{168, 63, 129, 16}), Why: "Azure's platform address"},
+		{Addr: netip.AddrFrom4([4]byte{169, 254, 169, 254}), Why: "Azure's metadata service"},
 	}
-	add(netip.AddrFrom4([4]byte{168, 63, 129, 16}), "Azure's platform address", fib.Protected{})
-	add(netip.AddrFrom4([4]byte{169, 254, 169, 254}), "Azure's metadata service", fib.Protected{})
 	for _, a := range cfg.Kernel.Protected {
-		add(a, "kernel.protected", fib.Protected{})
+		out = append(out, fib.Protected{Addr: a, Why: "kernel.protected"})
 	}
 	for _, t := range cfg.Tunnels {
 		for _, r := range t.Remotes {
-			add(r, "remote of tunnel "+t.Name, fib.Protected{NotBy: []string{t.Name}})
+			out = append(out, fib.Protected{Addr: r, Why: "remote of tunnel " + t.Name, NotBy: []string{t.Name}})
 		}
 	}
 	for _, n := range cfg.Neighbors {
-		add(n.Address, "neighbor "+n.Address.String(), fib.Protected{Neighbor: true})
+		out = append(out, fib.Protected{Addr: n.Address, Why: "neighbor " + n.Address.String(), Neighbor: true})
 	}
 	return out
 }

@@ -77,7 +77,9 @@ func (m *Manager) Sync(links []fib.Link, now time.Time) (next time.Time, err err
 		}
 		next = s.Failure.Earlier(next)
 	}
-	m.removeUnwanted(have, now)
+	if m.remains.Due(now) {
+		m.remains = m.remains.After(m.all(m.unwanted(have)), now)
+	}
 	return m.remains.Earlier(next), nil
 }
 
@@ -142,13 +144,6 @@ func missing(p plan, have Found) (ops []Op) {
 }
 
 func same(a, b plan) bool { return a.route == b.route && slices.Equal(a.rules, b.rules) }
-
-// removeUnwanted deletes nvad's rules and routes that no NIC needs.
-func (m *Manager) removeUnwanted(have Found, now time.Time) {
-	if m.remains.Due(now) {
-		m.remains = m.remains.After(m.all(m.unwanted(have)), now)
-	}
-}
 
 // unwanted returns the operations that delete what no NIC needs: rules first.
 func (m *Manager) unwanted(have Found) (ops []Op) {

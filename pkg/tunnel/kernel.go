@@ -40,6 +40,9 @@ type Link struct {
 	Stats     Stats
 }
 
+// own reports whether nvad made the link.
+func (l *Link) own() bool { return l.VXLAN != nil && l.Alias == Alias }
+
 // VXLAN has the attributes of a VXLAN device (IFLA_VXLAN_*, linux/if_link.h).
 type VXLAN struct {
 	VNI      uint32

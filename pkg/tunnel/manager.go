@@ -63,7 +63,9 @@ func (m *Manager) Sync(now time.Time) (next time.Time, err error) {
 		return now.Add(retry.First), fmt.Errorf("local port range: %w", err)
 	}
 	m.changed = false
-	m.removeUnwanted(now)
+	if m.remains.Due(now) {
+		m.remains = m.remains.After(m.removeUnwanted(), now)
+	}
 	next = m.remains.Earlier(next)
 	for i := range m.wanted {
 		t := &m.wanted[i]
@@ -100,20 +102,14 @@ func (m *Manager) read() error {
 
 // removeUnwanted deletes nvad's devices that are not wanted. It comes before building, because
 // the kernel allows only one device with a VNI and port.
-func (m *Manager) removeUnwanted(now time.Time) {
-	if !m.remains.Due(now) {
-		return
-	}
+func (m *Manager) removeUnwanted() error {
 	var errs []error
 	for _, l := range m.links {
-		if l.Alias != Alias || l.VXLAN == nil {
-			continue
-		}
-		if !slices.ContainsFunc(m.wanted, func(t Tunnel) bool { return t.Name == l.Name }) {
+		if l.own() && m.state[l.Name] == nil {
 			errs = append(errs, m.do(Op{Kind: Delete, Name: l.Name, Index: l.Index}))
 		}
 	}
-	m.remains = m.remains.After(errors.Join(errs...), now)
+	return errors.Join(errs...)
 }
 
 // build brings one tunnel to what is wanted.
@@ -181,14 +177,12 @@ func (m *Manager) link(name string) *Link {
 // and nvad deletes its device. Another program's device is taken over only if nothing
 // about it has to change.
 func (m *Manager) adopt(l *Link, want VXLAN) (*Link, error) {
-	own := l.Alias == Alias && l.VXLAN != nil
 	switch {
+	case l.VXLAN != nil && *l.VXLAN == want && l.own():
+		return l, nil
 	case l.VXLAN != nil && *l.VXLAN == want:
-		if own {
-			return l, nil
-		}
 		return l, m.do(Op{Kind: SetAlias, Name: l.Name, Index: l.Index})
-	case !own:
+	case !l.own():
 		return nil, errForeign
 	case sameFixed(*l.VXLAN, want) && m.do(Op{Kind: SetVXLAN, Name: l.Name, Index: l.Index, VXLAN: want}) == nil:
 		// The kernel moved the default forwarding entry along with the remote.
@@ -316,7 +310,7 @@ func (m *Manager) repaired(t *Tunnel, what string) {
 // Built reports whether nvad's device of that name exists, as of the last read.
 func (m *Manager) Built(name string) bool {
 	l := m.link(name)
-	return l != nil && l.Alias == Alias && l.VXLAN != nil
+	return l != nil && l.own()
 }
 
 // Repairs returns the repairs since the last call.
@@ -332,8 +326,7 @@ func (m *Manager) Look() error { return m.read() }
 // Foreign returns the VXLAN networks of other programs' devices, in no particular order.
 func (m *Manager) Foreign() (list []Segment) {
 	for _, l := range m.links {
-		wanted := func(t Tunnel) bool { return t.Name == l.Name }
-		if l.VXLAN != nil && l.Alias != Alias && !slices.ContainsFunc(m.wanted, wanted) {
+		if l.VXLAN != nil && !l.own() && m.state[l.Name] == nil {
 			list = append(list, Segment{l.VXLAN.Port, l.VXLAN.VNI})
 		}
 	}
@@ -349,11 +342,5 @@ func (m *Manager) Flush() error {
 	if err := m.read(); err != nil {
 		return err
 	}
-	var errs []error
-	for _, l := range m.links {
-		if l.Alias == Alias && l.VXLAN != nil {
-			errs = append(errs, m.do(Op{Kind: Delete, Name: l.Name, Index: l.Index}))
-		}
-	}
-	return errors.Join(append(errs, m.read())...)
+	return errors.Join(m.removeUnwanted(), m.read())
 }
