@@ -7,50 +7,56 @@ import (
 	"github.com/nvad/nvad/pkg/policy"
 )
 
-// Reference returns a configuration file that explains every key, each with its
-// default or an example. It is configs/reference.toml.
-func Reference() []byte {
-	var b strings.Builder
-	b.WriteString(referenceStart)
-	for _, t := range describeTables() {
-		t.WriteFile(&b)
-	}
-	b.WriteString(referenceLists)
-	describeClause().WriteFile(&b)
-	for _, t := range describePolicies() {
-		t.WriteComment(&b)
-	}
-	b.WriteString(referenceEnd)
-	return []byte(b.String())
-}
-
-// Marks around the keys in docs/reference.md.
+// Marks around the keys in configs/reference.toml and docs/reference.md. What is before
+// and after them is written by hand.
 const (
-	keysBegin = "<!-- make docs writes the keys from here -->\n"
-	keysEnd   = "\n<!-- to here -->\n"
+	fileBegin = "# From here, the keys are generated.\n"
+	fileEnd   = "\n# Up to here.\n"
+	pageBegin = "<!-- From here, the keys are generated. -->\n"
+	pageEnd   = "\n<!-- Up to here. -->\n"
 )
 
-// ReferencePage returns docs/reference.md with the keys written anew: for every key its
-// kind, its default, and the impact of a reload that changes it. What is before and
-// after the keys stays. A page without the marks around them is returned as it is.
+// Reference returns configs/reference.toml with the keys written anew, each with its
+// default or an example. It is a file that nvad can load.
+func Reference(file []byte) []byte {
+	return rewrite(file, fileBegin, fileEnd, func(b *strings.Builder) {
+		for _, t := range append(describeTables(), describeClause()) {
+			t.WriteFile(b)
+		}
+		for _, t := range describePolicies() {
+			t.WriteComment(b)
+		}
+	})
+}
+
+// ReferencePage returns docs/reference.md with the keys written anew, each with its kind,
+// its default, and the impact of a reload that changes it.
 func ReferencePage(page []byte) []byte {
-	head, rest, _ := strings.Cut(string(page), keysBegin)
-	_, tail, ok := strings.Cut(rest, keysEnd)
+	return rewrite(page, pageBegin, pageEnd, func(b *strings.Builder) {
+		for _, t := range describeTables() {
+			t.WritePage(b, "")
+		}
+		bfd := DefaultBFD()
+		tomlfile.TableDoc{Title: "`bfd`", Doc: "Keys of bfd, for neighbors and tunnels. `bfd = true` uses their defaults.",
+			Keys: tomlfile.Describe(&bfd, bfdFields)}.WritePage(b, "")
+		for _, t := range append([]tomlfile.TableDoc{describeClause()}, describePolicies()...) {
+			t.WritePage(b, "A change costs a soft refresh of the neighbors whose policy uses it.")
+		}
+	})
+}
+
+// rewrite returns text with what write writes between the marks; text as it is if it
+// lacks them.
+func rewrite(text []byte, begin, end string, write func(*strings.Builder)) []byte {
+	head, rest, _ := strings.Cut(string(text), begin)
+	_, tail, ok := strings.Cut(rest, end)
 	if !ok {
-		return page
+		return text
 	}
 	var b strings.Builder
-	b.WriteString(head + keysBegin)
-	for _, t := range describeTables() {
-		t.WritePage(&b, "")
-	}
-	bfd := DefaultBFD()
-	tomlfile.TableDoc{Title: "`bfd`", Doc: "Keys of bfd, for neighbors and tunnels. `bfd = true` uses their defaults.",
-		Keys: tomlfile.Describe(&bfd, bfdFields)}.WritePage(&b, "")
-	for _, t := range append([]tomlfile.TableDoc{describeClause()}, describePolicies()...) {
-		t.WritePage(&b, "A change costs a soft refresh of the neighbors whose policy uses it.")
-	}
-	b.WriteString(keysEnd + tail)
+	b.WriteString(head + begin)
+	write(&b)
+	b.WriteString(end + tail)
 	return []byte(b.String())
 }
 
@@ -95,64 +101,3 @@ func describePolicies() []tomlfile.TableDoc {
 		{Title: "`set`", Doc: "Keys of set:", Keys: tomlfile.Describe(&policy.Set{}, setFields)},
 	}
 }
-
-const referenceStart = `# Every key of nvad.toml.
-#
-# A key after "#" is commented out. Its value is the default; or an example, if there is
-# no default or if the description names it. ` + "`nvad check FILE`" + ` reports all errors
-# of a file together, with their lines.
-`
-
-const referenceLists = `
-# Lists. The first rule that matches decides; what no rule matches is denied. A rule
-# may begin with "seq N"; the others are numbered 5, 10, 15...
-
-# [seq N] permit|deny PREFIX|any [ge LENGTH] [le LENGTH]
-[prefix-list]
-rs-hub00 = ["deny 10.0.0.0/16", "deny 10.100.0.0/16", "permit any"]
-gateways = ["permit 10.0.0.0/24 ge 32"]
-
-# [seq N] permit|deny REGEXP, in which "_" matches any border of an ASN
-[as-path-list]
-azure-asns = ["permit _65515_"]
-
-# [seq N] permit|deny COMMUNITY... (the route has all of them), or regexp REGEXP
-[community-list]
-spokes = ["permit 65001:100", "permit regexp ^65517:"]
-
-[large-community-list]
-sites = ["permit 65001:1:1"]
-
-[ext-community-list]
-targets = ["permit rt 65001:1"]
-`
-
-const referenceEnd = `
-# The objects to which the keys above refer.
-
-[[neighbor]]
-address = "10.0.210.5"
-peer-group = "route-server"
-
-[peer-group.nva]
-remote-asn = 65001
-next-hop-self = true
-import = { route-map = "known" }
-export = "accept"
-
-[[neighbor]]
-address = "169.254.0.2"
-peer-group = "nva"
-
-[[route-map.tag-own]]
-action = "permit"
-set = { communities-add = ["65001:1"] }
-
-[[route-map.known]]
-action = "deny"
-match = { large-community-list = "sites", ext-community-list = "targets", next-hop-prefix-list = "gateways" }
-
-[[route-map.known]]
-action = "permit"
-match = { community-list = "spokes" }
-`

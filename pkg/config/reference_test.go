@@ -32,9 +32,24 @@ func golden(t *testing.T, path string, got []byte) {
 	}
 }
 
+// regenerated returns the file at path with its keys written anew, which must not change
+// it. The file must have the marks between which they are written.
+func regenerated(t *testing.T, path, begin string, write func([]byte) []byte) []byte {
+	t.Helper()
+	old, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(old, []byte(begin)) {
+		t.Errorf("%s: the mark %q is missing", path, begin)
+	}
+	got := write(old)
+	golden(t, path, got)
+	return got
+}
+
 func TestReference(t *testing.T) {
-	got := Reference()
-	golden(t, "../../configs/reference.toml", got)
+	got := regenerated(t, "../../configs/reference.toml", fileBegin, Reference)
 	cfg, err := Parse("reference.toml", got)
 	if err != nil {
 		t.Fatal(err)
@@ -46,13 +61,7 @@ func TestReference(t *testing.T) {
 
 // The page in docs is up to date, and every key has its kind, cost and description.
 func TestReferencePage(t *testing.T) {
-	const path = "../../docs/reference.md"
-	old, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := ReferencePage(old)
-	golden(t, path, page)
+	page := regenerated(t, "../../docs/reference.md", pageBegin, ReferencePage)
 	entry := regexp.MustCompile("(?m)^- \\*\\*`[a-z0-9-]+`\\*\\* · [^·\n]+ · [^·\n]+( · [^·\n]+)?\\\\\n  [^\n]+\n")
 	entries, all := len(entry.FindAll(page, -1)), bytes.Count(page, []byte("\n- **`"))
 	if entries != all || all < 100 {
