@@ -59,8 +59,8 @@ func TestIdleNeighborIsSmall(t *testing.T) {
 func TestAbsentNeighborsAreDialledInTurn(t *testing.T) {
 	const lasts = 2 * time.Second
 	s := newTestSpeaker(t, "127.0.9.1", "10.0.0.1", 65001)
+	begin, attempts := time.Now(), 0
 	s.configure(absent(s, 2000)...)
-	attempts := 0
 	for end := time.After(lasts); ; {
 		select {
 		case ev := <-s.Events():
@@ -72,7 +72,8 @@ func TestAbsentNeighborsAreDialledInTurn(t *testing.T) {
 		}
 		break
 	}
-	if most := int(lasts.Seconds()*dialRate) + dialBurst; attempts > most*11/10 || attempts < most/4 {
-		t.Errorf("%d attempts in %s, at most %d are due", attempts, lasts, most)
+	took := time.Since(begin) // on a busy machine longer than lasts
+	if most := int(took.Seconds()*dialRate) + dialBurst; attempts > most*11/10 || attempts < most/4 {
+		t.Errorf("%d attempts in %s, at most %d are due", attempts, took, most)
 	}
 }
