@@ -273,16 +273,6 @@ func TestOneFamilyOfTwo(t *testing.T) {
 	}
 }
 
-// TestLostCondition checks that an entry which lost a condition accepts no route that FRR
-// would reject.
-func TestLostCondition(t *testing.T) {
-	cfg, _ := convert(t, bgpHead+"exit\nroute-map a permit 10\nmatch interface eth0\nexit\nroute-map a deny 20\nmatch interface eth1\n")
-	a := cfg.Policies.RouteMaps["a"]
-	if a[0].Match.PathLength != never || a[1].Match != (policy.Match{}) {
-		t.Errorf("got %+v", a)
-	}
-}
-
 // TestPeerAddress checks peer-address, whose meaning depends on the direction, also in a
 // route-map that another one calls.
 func TestPeerAddress(t *testing.T) {

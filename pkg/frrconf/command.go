@@ -54,6 +54,15 @@ func (r rule) match(words []string) ([]string, bool) {
 	return args, len(words) == len(r.words)
 }
 
+// literal returns the words of l in front of the first capitals of the pattern.
+func (r rule) literal(l *line) string {
+	n := slices.IndexFunc(r.words, open)
+	if n < 0 {
+		n = len(r.words)
+	}
+	return strings.ToLower(strings.Join(l.words[:n], " "))
+}
+
 // open reports whether a word of a pattern stands for any word.
 func open(word string) bool {
 	return word == strings.ToUpper(word) && word != strings.ToLower(word)

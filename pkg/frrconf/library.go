@@ -42,8 +42,9 @@ func (p *policies) accessName(name string) string {
 // finishPolicies puts the lists into the library.
 func (c *converter) finishPolicies() {
 	lib := &c.cfg.Policies
+	c.spreadLoss()
 	prefixes := c.joinFamilies(c.policies.prefixes)
-	for name, rules := range c.joinFamilies(c.policies.access) {
+	for name, rules := range c.joinFamilies(c.policies.accessAsPrefixes()) {
 		prefixes[c.policies.accessName(name)] = rules
 	}
 	lib.PrefixLists = library[policy.PrefixList](prefixes, prefixSeq)
@@ -52,6 +53,15 @@ func (c *converter) finishPolicies() {
 	lib.LargeCommunityLists = library[policy.CommunityList](c.policies.large, communitySeq)
 	lib.ExtCommunityLists = library[policy.CommunityList](c.policies.extended, communitySeq)
 	c.finishRouteMaps()
+	c.denyLost()
+}
+
+// accessAsPrefixes returns the access-lists of both families as prefix-lists.
+func (p *policies) accessAsPrefixes() (out [families]map[string]*list[policy.PrefixRule]) {
+	for f := range families {
+		out[f] = asPrefixLists(p.access[f])
+	}
+	return out
 }
 
 // library returns the lists with their rules ordered by number; nil if there are none.
@@ -84,7 +94,7 @@ func (c *converter) joinFamilies(in [families]map[string]*list[policy.PrefixRule
 				rules[i] = ofFamily(rules[i], ipv4)
 			}
 		}
-		out[name] = &list[policy.PrefixRule]{rules: rules, lines: l.lines, highest: l.highest}
+		out[name] = &list[policy.PrefixRule]{rules: rules, highest: l.highest}
 	}
 	for name, l := range in[ipv6] {
 		joined, after := out[name], 0
@@ -94,10 +104,10 @@ func (c *converter) joinFamilies(in [families]map[string]*list[policy.PrefixRule
 		} else {
 			after = joined.highest/5*5 + 5
 		}
-		for i, r := range l.rules {
+		for _, r := range l.rules {
 			r = ofFamily(r, ipv6)
 			r.Seq += after
-			joined.rules, joined.lines = append(joined.rules, r), append(joined.lines, l.lines[i])
+			joined.rules = append(joined.rules, r)
 		}
 	}
 	return out
@@ -109,7 +119,7 @@ func (c *converter) joinFamilies(in [families]map[string]*list[policy.PrefixRule
 func (c *converter) listOf(r reference) string {
 	p, lists, name := &c.policies, c.policies.prefixes, r.name
 	if r.kind == "access-list" {
-		lists, name = p.access, p.accessName(name)
+		lists, name = p.accessAsPrefixes(), p.accessName(name)
 	}
 	own, other, suffix := ipv4, ipv6, "-ipv4"
 	if strings.EqualFold(r.line.words[1], "ipv6") {
@@ -172,6 +182,10 @@ func (c *converter) resolveReferences() {
 	lib, prefixes := &c.cfg.Policies, policy.PrefixList{{Seq: 5, Any: true}}
 	paths, communities := policy.ASPathList{{Seq: 5, Regexp: ".*"}}, policy.CommunityList{{Seq: 5, Regexp: ".*"}}
 	for _, r := range c.policies.references {
+		if l := c.policies.lost[object{r.kind, r.name}]; l != nil {
+			r.line.leave(attention("%s %s denies everything here, because line %d can't be carried over", r.kind, r.name, l.number))
+			continue
+		}
 		missing := false
 		switch r.kind {
 		case "prefix-list":

@@ -11,7 +11,7 @@ import (
 // policies holds the named objects as they are read.
 type policies struct {
 	prefixes  [families]map[string]*list[policy.PrefixRule]
-	access    [families]map[string]*list[policy.PrefixRule]
+	access    [families]map[string]*list[accessRule]
 	paths     map[string]*list[policy.ASPathRule]
 	standard  map[string]*list[policy.CommunityRule]
 	large     map[string]*list[policy.CommunityRule]
@@ -20,6 +20,7 @@ type policies struct {
 
 	references []reference
 	directions map[string]map[string]bool // uses of each route-map: in, out
+	lost       map[object]*line           // objects with a line that can't be carried over, see lose
 }
 
 func newPolicies() policies {
@@ -30,10 +31,11 @@ func newPolicies() policies {
 		extended:   map[string]*list[policy.CommunityRule]{},
 		routeMaps:  map[string][]*clause{},
 		directions: map[string]map[string]bool{},
+		lost:       map[object]*line{},
 	}
 	for f := range families {
 		p.prefixes[f] = map[string]*list[policy.PrefixRule]{}
-		p.access[f] = map[string]*list[policy.PrefixRule]{}
+		p.access[f] = map[string]*list[accessRule]{}
 	}
 	return p
 }
@@ -74,12 +76,13 @@ func communitySeq(r *policy.CommunityRule) *int { return &r.Seq }
 
 var listRemark = meaningless("a remark")
 
-var prefixListRules = []rule{
-	on("ip|ipv6 prefix-list NAME description REST", always(listRemark)),
-	on("ip|ipv6 prefix-list sequence-number", always(listRemark)),
-	on("no ip|ipv6 prefix-list sequence-number", always(listRemark)),
-	on("ip|ipv6 prefix-list NAME REST", prefixList),
-}
+var prefixListRules = slices.Concat(
+	each(listRemark, "ip|ipv6 prefix-list NAME description REST", "ip|ipv6 prefix-list sequence-number", "no ip|ipv6 prefix-list sequence-number"),
+	losing("prefix-list", firstArg,
+		on("ip|ipv6 prefix-list NAME REST", prefixList),
+		on("no ip|ipv6 prefix-list NAME REST", always(takesBack)),
+	),
+)
 
 func prefixList(c *converter, l *line, args []string) outcome {
 	r, err := policy.ParsePrefixRule(strings.Join(args[1:], " "))
@@ -102,40 +105,10 @@ func familyOf(l *line) family {
 	return ipv4
 }
 
-var accessListRules = []rule{
-	on("access-list NAME remark REST", always(listRemark)),
-	on("ipv6 access-list NAME remark REST", always(listRemark)),
-	on("ipv6 access-list NAME REST", accessList),
-	on("access-list NAME REST", accessList),
-	on("mac access-list REST", always(unsupported("filtering by MAC address"))),
-}
-
-// accessList turns an access-list with prefixes into a prefix-list that matches
-// everything within the prefixes, or exactly the prefixes.
-func accessList(c *converter, l *line, args []string) outcome {
-	words := args[1:]
-	exact := len(words) > 0 && words[len(words)-1] == "exact-match"
-	if exact {
-		words = words[:len(words)-1]
-	}
-	r, err := policy.ParsePrefixRule(strings.Join(words, " "))
-	if err != nil {
-		return unsupported("access-lists other than of prefixes")
-	}
-	f := familyOf(l)
-	if r.GE != 0 || r.LE != 0 || !r.Any && r.Prefix.Addr().Is4() != (f == ipv4) {
-		return attention("this is not a rule of an access-list")
-	}
-	if most := r.Prefix.Addr().BitLen(); !r.Any && !exact && r.Prefix.Bits() < most {
-		r.LE = most
-	}
-	add(c.policies.access[f], args[0], l, r, prefixSeq)
-	return carried
-}
-
-var pathListRules = []rule{
+var pathListRules = losing("as-path-list", firstArg,
 	on("bgp|ip as-path access-list NAME REST", pathList),
-}
+	on("no bgp|ip as-path access-list NAME REST", always(takesBack)),
+)
 
 func pathList(c *converter, l *line, args []string) outcome {
 	r, err := policy.ParseASPathRule(strings.Join(args[1:], " "))
@@ -146,10 +119,27 @@ func pathList(c *converter, l *line, args []string) outcome {
 	return carried
 }
 
-var communityListRules = []rule{
-	on("bgp|ip community-list REST", communityList(standardCommunity, func(p *policies) communityLists { return p.standard })),
-	on("bgp|ip large-community-list REST", communityList(largeCommunity, func(p *policies) communityLists { return p.large })),
-	on("bgp|ip extcommunity-list REST", communityList(extendedCommunity, func(p *policies) communityLists { return p.extended })),
+var communityListRules = slices.Concat(
+	ofCommunityLists("community-list", "community-list", standardCommunity, func(p *policies) communityLists { return p.standard }),
+	ofCommunityLists("large-community-list", "large-community-list", largeCommunity, func(p *policies) communityLists { return p.large }),
+	ofCommunityLists("extcommunity-list", "ext-community-list", extendedCommunity, func(p *policies) communityLists { return p.extended }),
+)
+
+// ofCommunityLists returns the rules about a kind of list with a command.
+func ofCommunityLists(command, kind string, norm func(string) (string, error), lists func(*policies) communityLists) []rule {
+	return losing(kind, communityListName,
+		on("bgp|ip "+command+" REST", communityList(norm, lists)),
+		on("no bgp|ip "+command+" REST", always(takesBack)),
+	)
+}
+
+// communityListName returns the name of the list that a line is about, also if the rest of
+// the line is not understood.
+func communityListName(_ *converter, _ *line, args []string) string {
+	if len(args) > 1 && (args[0] == "standard" || args[0] == "expanded") {
+		args = args[1:]
+	}
+	return strings.Join(args[:min(1, len(args))], "")
 }
 
 type communityLists = map[string]*list[policy.CommunityRule]

@@ -2,6 +2,7 @@ package frrconf
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -11,19 +12,25 @@ import (
 // clause is one entry of a route-map.
 type clause struct {
 	policy.Clause
+	name     string // of the route-map
 	line     *line
 	address  reference // to the list for the prefix
 	nextHop  reference // to the list for the next hop
 	callLine *line
 	nextLine *line
 	peerLine *line          // sets the next hop to peer-address
+	src      netip.Addr     // a source address, which only zebra's route-maps set
 	ranks    map[string]int // highest rank so far, by attribute
 
-	incomplete bool // a condition was left over
+	conditions map[string]*line // by the words in front of the value
+	uses       []reference      // the objects that the entry names
+	incomplete bool             // a condition was left over
 }
 
 var routeMapRules = []rule{
 	on("route-map NAME permit|deny SEQ", enterRouteMap),
+	on("no route-map NAME permit|deny SEQ", losesNamed("route-map")),
+	on("no route-map NAME", losesNamed("route-map")),
 	on("route-map NAME optimization", always(meaningless("nvad compiles route-maps"))),
 	on("no route-map NAME optimization", always(meaningless("nvad compiles route-maps"))),
 }
@@ -36,11 +43,17 @@ var clauseRules = slices.Concat(matchRules, setRules, []rule{
 	on("on-match goto SEQ", onMatch(policy.NextGoto)),
 	on("continue", onMatch(policy.NextContinue)),
 	on("continue SEQ", onMatch(policy.NextContinue)),
+	on("no call REST", losesMap(takesBack)),
+	on("no call", losesMap(takesBack)),
+	on("no on-match REST", losesMap(takesBack)),
+	on("no continue REST", losesMap(takesBack)),
+	on("no continue", losesMap(takesBack)),
 })
 
 func enterRouteMap(c *converter, l *line, args []string) outcome {
 	seq, ok := number(args[1])
 	if !ok || seq < 1 || seq > maxSeq {
+		c.policies.lose("route-map", args[0], l)
 		return c.skip(attention("%s is not a number from 1 to %d", args[1], maxSeq))
 	}
 	name, permit := args[0], strings.EqualFold(l.words[2], "permit")
@@ -48,13 +61,19 @@ func enterRouteMap(c *converter, l *line, args []string) outcome {
 	i := slices.IndexFunc(clauses, func(o *clause) bool { return o.Seq == int(seq) })
 	if i < 0 {
 		i = len(clauses)
-		clauses = append(clauses, &clause{Clause: policy.Clause{Seq: int(seq)}, line: l, ranks: map[string]int{}})
+		clauses = append(clauses, newClause(name, int(seq), l))
 		c.policies.routeMaps[name] = clauses
 	}
 	clauses[i].Permit = permit
 	c.enter(&mode{rules: clauseRules, clause: clauses[i]})
 	return carried
 }
+
+func newClause(name string, seq int, l *line) *clause {
+	return &clause{Clause: policy.Clause{Seq: seq}, name: name, line: l, ranks: map[string]int{}, conditions: map[string]*line{}}
+}
+
+func clauseSeq(r *policy.Clause) *int { return &r.Seq }
 
 func call(c *converter, l *line, args []string) outcome {
 	c.mode.clause.Call, c.mode.clause.callLine = args[0], l
@@ -69,7 +88,7 @@ func onMatch(next policy.Next) handler {
 		if len(args) > 0 {
 			var ok bool
 			if target, ok = number(args[0]); !ok || int(target) <= cl.Seq || target > maxSeq {
-				return attention("%s is not the number of a later entry", args[0])
+				return cl.loseMap(c, l, attention("%s is not the number of a later entry", args[0]))
 			}
 		}
 		cl.Next, cl.Target, cl.nextLine = next, int(target), l
@@ -125,7 +144,7 @@ func (c *converter) finishClause(cl *clause, directions map[string]bool) {
 	if cl.nextHop.name != "" {
 		cl.Match.NextHopPrefixList = c.listOf(cl.nextHop)
 	}
-	if cl.incomplete && cl.Permit {
+	if cl.incomplete {
 		cl.Match.PathLength = never
 	}
 	if cl.Next != policy.NextStop && !cl.Permit {

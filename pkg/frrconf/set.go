@@ -9,131 +9,6 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// matchRules are the conditions of a route-map.
-var matchRules = conditions(slices.Concat(
-	[]rule{
-		on("match as-path NAME", matchList("as-path-list", func(m *policy.Match) (*string, *bool) { return &m.ASPathList, nil })),
-		on("match community NAME", matchList("community-list", func(m *policy.Match) (*string, *bool) { return &m.CommunityList, nil })),
-		on("match community NAME exact-match", matchList("community-list", func(m *policy.Match) (*string, *bool) { return &m.CommunityList, &m.CommunityExact })),
-		on("match community NAME any", matchList("community-list", func(m *policy.Match) (*string, *bool) { return &m.CommunityList, &m.CommunityAny })),
-		on("match large-community NAME", matchList("large-community-list", func(m *policy.Match) (*string, *bool) { return &m.LargeCommunityList, nil })),
-		on("match large-community NAME exact-match", matchList("large-community-list", func(m *policy.Match) (*string, *bool) { return &m.LargeCommunityList, &m.LargeExact })),
-		on("match large-community NAME any", matchList("large-community-list", func(m *policy.Match) (*string, *bool) { return &m.LargeCommunityList, &m.LargeAny })),
-		on("match extcommunity NAME", matchList("ext-community-list", func(m *policy.Match) (*string, *bool) { return &m.ExtCommunityList, nil })),
-		on("match extcommunity NAME exact-match", matchList("ext-community-list", func(m *policy.Match) (*string, *bool) { return &m.ExtCommunityList, &m.ExtExact })),
-		on("match extcommunity NAME any", matchList("ext-community-list", func(m *policy.Match) (*string, *bool) { return &m.ExtCommunityList, &m.ExtAny })),
-		on("match ip|ipv6 address prefix-list NAME", matchPrefix),
-		on("match ip|ipv6 address prefix-len N", always(unsupported("matching a prefix by its length alone"))),
-		on("match ip|ipv6 address NAME", matchAccess),
-		on("match ip|ipv6 next-hop prefix-list NAME", matchNextHopPrefix),
-		on("match ip|ipv6 next-hop address ADDRESS", matchAddress(func(m *policy.Match) *netip.Addr { return &m.NextHop })),
-		on("match ip|ipv6 next-hop NAME", matchNextHop),
-		on("match peer local", always(unsupported("matching the routes of this router itself"))),
-		on("match peer ADDRESS", matchAddress(func(m *policy.Match) *netip.Addr { return &m.Peer })),
-		on("match metric N", matchNumber(func(m *policy.Match) **uint32 { return &m.MED })),
-		on("match local-preference N", matchNumber(func(m *policy.Match) **uint32 { return &m.LocalPref })),
-		on("match tag N", matchNumber(func(m *policy.Match) **uint32 { return &m.Tag })),
-		on("match origin ORIGIN", matchOrigin),
-	},
-	each(unsupported("this condition"), "match REST"),
-))
-
-// conditions wraps rules so that a condition that is left over makes its entry strict: an
-// entry that permits then matches nothing, and one that denies matches more, so that no
-// route is accepted that FRR would reject.
-func conditions(rules []rule) []rule {
-	for i, r := range rules {
-		rules[i].do = func(c *converter, l *line, args []string) outcome {
-			o := r.do(c, l, args)
-			if o != carried {
-				c.mode.clause.incomplete = true
-				o.reason += "; without it an entry that permits matches nothing, and one that denies matches more"
-			}
-			return o
-		}
-	}
-	return rules
-}
-
-// never is a condition that no route satisfies.
-var never = policy.Cmp{Op: "<", Value: 0}
-
-// matchList returns a handler for a condition with a list. at returns the fields for the
-// list's name and, if there is one, for the mode to turn on.
-func matchList(kind string, at func(*policy.Match) (*string, *bool)) handler {
-	return func(c *converter, l *line, args []string) outcome {
-		name, mode := at(&c.mode.clause.Match)
-		*name = args[0]
-		if mode != nil {
-			*mode = true
-		}
-		c.refer(l, kind, args[0])
-		return carried
-	}
-}
-
-func matchPrefix(c *converter, l *line, args []string) outcome {
-	m := &c.mode.clause.Match
-	if m.PrefixList != "" && m.PrefixList != args[0] {
-		return unsupported("two prefix-lists in one entry")
-	}
-	m.PrefixList = args[0]
-	c.mode.clause.address = c.refer(l, "prefix-list", args[0])
-	return carried
-}
-
-func matchAccess(c *converter, l *line, args []string) outcome {
-	c.mode.clause.address = c.refer(l, "access-list", args[0])
-	return carried
-}
-
-func matchNextHopPrefix(c *converter, l *line, args []string) outcome {
-	c.mode.clause.Match.NextHopPrefixList = args[0]
-	c.mode.clause.nextHop = c.refer(l, "prefix-list", args[0])
-	return carried
-}
-
-// matchNextHop reads an address (IPv6) or an access-list.
-func matchNextHop(c *converter, l *line, args []string) outcome {
-	if a, err := netip.ParseAddr(args[0]); err == nil {
-		c.mode.clause.Match.NextHop = a
-		return carried
-	}
-	c.mode.clause.nextHop = c.refer(l, "access-list", args[0])
-	return carried
-}
-
-func matchAddress(at func(*policy.Match) *netip.Addr) handler {
-	return func(c *converter, _ *line, args []string) outcome {
-		a, err := netip.ParseAddr(args[0])
-		if err != nil {
-			return unsupported("%s is not an address", args[0])
-		}
-		*at(&c.mode.clause.Match) = a
-		return carried
-	}
-}
-
-func matchNumber(at func(*policy.Match) **uint32) handler {
-	return func(c *converter, _ *line, args []string) outcome {
-		n, ok := number(args[0])
-		if !ok {
-			return attention("%s is not a number", args[0])
-		}
-		*at(&c.mode.clause.Match) = &n
-		return carried
-	}
-}
-
-func matchOrigin(c *converter, _ *line, args []string) outcome {
-	origin := strings.ToLower(args[0])
-	if _, err := route.ParseOrigin(origin); err != nil {
-		return attention("%s is not an origin", args[0])
-	}
-	c.mode.clause.Match.Origin = origin
-	return carried
-}
-
 // setRules are the changes that a route-map makes.
 var setRules = slices.Concat(
 	[]rule{
@@ -163,9 +38,33 @@ var setRules = slices.Concat(
 	},
 	each(meaningless("nvad uses the global address of a next hop"), "set ipv6 next-hop prefer-global"),
 	each(unsupported("link-local next hops"), "set ipv6 next-hop local ADDRESS"),
-	each(unsupported("a source address by route-map of zebra; a neighbor's route-map sets preferred-source"), "set src ADDRESS"),
+	[]rule{
+		on("set src ADDRESS", setSource),
+		on("set table N", losesMap(unsupported("another routing table"))),
+		on("set distance N", losesMap(unsupported("distances of routes"))),
+	},
 	each(unsupported("this change; routes are accepted without it"), "set REST"),
+	[]rule{on("no set REST", losesMap(takesBack))},
 )
+
+// takesBack is the outcome of a command that removes what earlier lines configured.
+var takesBack = unsupported("taking earlier lines back: delete both")
+
+// setSource reads a source address. Only a route-map between BGP and the kernel can set one,
+// see sources.
+func setSource(c *converter, _ *line, args []string) outcome {
+	a, err := netip.ParseAddr(args[0])
+	if err != nil {
+		return attention("%s is not an address", args[0])
+	}
+	c.mode.clause.src = a
+	return notOfBGP
+}
+
+// losesMap returns a handler for a line without which an entry would accept too much.
+func losesMap(o outcome) handler {
+	return func(c *converter, l *line, _ []string) outcome { return c.mode.clause.loseMap(c, l, o) }
+}
 
 // rank records that a line changes an attribute. FRR makes the changes in the order of the
 // lines, a Set in a fixed order. If the orders differ, the results may differ.
@@ -293,7 +192,7 @@ func setDelete(attribute, kind string, at func(*policy.Set) *string) handler {
 	return func(c *converter, l *line, args []string) outcome {
 		c.mode.clause.rank(l, attribute, 1)
 		*at(&c.mode.clause.Set) = args[0]
-		c.refer(l, kind, args[0])
+		c.use(l, kind, args[0])
 		return carried
 	}
 }
