@@ -77,8 +77,11 @@ func TestArticles(t *testing.T) {
 			}
 			a.announce()
 			frr := meet(t, startFRR(t, newBed(t, a.daemon, a.peers), string(text)), a.neighbors)
-			converted := string(frrconf.Render(cfg, left))
-			nvad := meet(t, startNvad(t, newBed(t, a.daemon, a.peers), converted), a.neighbors)
+			converted, err := frrconf.Render(cfg, left)
+			if err != nil {
+				t.Fatal(err)
+			}
+			nvad := meet(t, startNvad(t, newBed(t, a.daemon, a.peers), string(converted)), a.neighbors)
 			if seen := expectSame(t, frr, nvad); len(seen) == 0 {
 				t.Error("nothing was accepted or announced")
 			}

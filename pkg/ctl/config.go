@@ -232,7 +232,9 @@ func (a *app) configConvertCommand() *cobra.Command {
 		Use:   "convert FRR.CONF",
 		Short: "Turn a configuration of FRR into one of nvad",
 		Long: `Print an nvad.toml that behaves like the given frr.conf. Lines that could not be
-carried over are listed on stderr and in comments, with the reason.`,
+carried over are listed on stderr and in comments, with the reason. The result
+is checked like any configuration: if nvad does not accept it, the errors follow
+on stderr and the exit code is 1.`,
 		Example: `  nvactl config convert /etc/frr/frr.conf --vxlan-script vxlan.sh > nvad.toml
   vtysh -c 'show running-config' | nvactl config convert /dev/stdin`,
 		RunE: a.offline(func(args []string) error { return a.convert(args[0], v) }),
@@ -269,13 +271,14 @@ func (a *app) convert(file string, v *conversion) error {
 	for _, l := range leftovers {
 		line(a.Err, l.String())
 	}
-	if toml := frrconf.Render(cfg, leftovers); a.json() {
+	toml, refused := frrconf.Render(cfg, leftovers)
+	if a.json() {
 		writeValue(a.Out, converted{string(toml), append([]frrconf.Leftover{}, leftovers...)})
 	} else {
 		_, _ = a.Out.Write(toml)
 	}
 	a.hintPreset(cfg)
-	return nil
+	return refused
 }
 
 // hintPreset recommends the preset for Route Server. The preset does more than FRR

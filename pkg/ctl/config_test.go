@@ -109,3 +109,16 @@ func TestConfigConvert(t *testing.T) {
 		}
 	}
 }
+
+// TestConfigConvertRefused: where nvad does not accept the result, the errors are shown with
+// the exit code 1, and the file is printed so that it can be corrected.
+func TestConfigConvertRefused(t *testing.T) {
+	frr := write(t, "frr.conf", "router bgp 65001\n bgp router-id 10.0.0.9\n neighbor 10.0.0.9 remote-as 65002\n")
+	for _, format := range [][]string{nil, {"-o", "json"}} {
+		r := nvactl(t, "/nonexistent", append([]string{"config", "convert", frr}, format...)...)
+		if r.code != 1 || !strings.Contains(r.err, "nvad does not accept the result") || !strings.Contains(r.err, "nvad.toml:") ||
+			!strings.Contains(r.out, "asn = 65001") {
+			t.Errorf("%v: %+v", format, r)
+		}
+	}
+}

@@ -21,7 +21,7 @@ func convert(t *testing.T, frr string) (*config.Config, []Leftover) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reread(t, cfg, Render(cfg, left))
+	reread(t, cfg, rendered(t, cfg, left))
 	return cfg, left
 }
 
@@ -136,6 +136,12 @@ func TestLeftovers(t *testing.T) {
 		{bgpHead + "neighbor 10.0.0.9 bfd 0 300 300", string(Attention), "multiplier"},
 		{bgpHead + "neighbor 10.0.0.9 bfd profile fast", string(NotSupported), "BFD"},
 		{bgpHead + "bgp bestpath compare-routerid", "", ""},
+		{bgpHead + "bgp graceful-restart preserve-fw-state", string(NoMeaning), "preserve-fib"},
+		{bgpHead + "bgp graceful-restart notification", string(NoMeaning), "notifications"},
+		{bgpHead + "bgp default show-hostname", string(NoMeaning), "shows"},
+		{bgpHead + "bgp default subgroup-pkt-queue-max 40", string(NoMeaning), "pace"},
+		{bgpHead + "bgp default l2vpn-evpn", string(NotSupported), "families"},
+		{bgpHead + "neighbor 10.0.0.9 timers connect 5", string(NoMeaning), "reconnect"},
 		{bgpHead + "what is this", string(NotSupported), "unknown"},
 		{bgpHead + "network 10.0.0.0", string(Attention), "no length"},
 		{bgpHead + "no bgp network import-check\nnetwork 10.0.0.0/8", "", ""},

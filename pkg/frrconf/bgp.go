@@ -89,7 +89,7 @@ var bgpRules = slices.Concat(
 	onOff("bgp network import-check", func(b *bgp) *bool { return &b.checkNetworks }),
 	onOff("bgp enforce-first-as", func(b *bgp) *bool { return &b.enforceFirstAS }),
 	onOff("bgp reject-as-sets", func(b *bgp) *bool { return &b.refuseASSets }),
-	bgpUnsupported, bgpMeaningless,
+	bgpMeaningless, bgpUnsupported,
 	sessionRules, familyRules,
 )
 
@@ -104,12 +104,10 @@ var bgpUnsupported = slices.Concat(
 	each(unsupported("the cluster-id of a route reflector is its router-id"), "bgp cluster-id ID"),
 	each(unsupported("nvad always reflects routes between clients"), "no bgp client-to-client reflection"),
 	each(unsupported("confederations"), "bgp confederation REST"),
-	each(unsupported("flap damping"), "bgp dampening REST"),
 	each(unsupported("neighbors by address range"), "bgp listen REST"),
 	each(unsupported("details of graceful restart"),
 		"bgp graceful-restart REST", "no bgp graceful-restart REST", "bgp long-lived-graceful-restart REST", "bgp graceful-shutdown"),
 	each(unsupported("keeping sessions when their link goes down"), "no bgp fast-external-failover"),
-	each(unsupported("distances of BGP routes; see kernel.metric"), "distance REST"),
 	each(unsupported("a MED for all routes"), "bgp max-med REST"),
 	each(unsupported("holding all sessions down by one line; see the neighbors' shutdown"), "bgp shutdown REST", "bgp default shutdown"),
 	each(unsupported("families other than IPv4 and IPv6 unicast"), "bgp default REST"),

@@ -56,9 +56,9 @@ var errTooLarge = errors.New("the input is larger than 8 MiB")
 
 const maxInput = 8 << 20
 
-// Convert converts a configuration. The Config is complete; if [config] would not accept
-// it, a leftover without a line explains why. Leftovers are in the order of files and
-// lines. The only error is an input that is too large for a configuration.
+// Convert converts a configuration. The Config is complete, but [config] may refuse it: see
+// Render. Leftovers are in the order of files and lines. The only error is an input that is
+// too large for a configuration.
 func Convert(in Input) (*config.Config, []Leftover, error) {
 	if len(in.FRR)+len(in.Interfaces)+len(in.VXLANScript) > maxInput {
 		return nil, nil, errTooLarge
@@ -183,19 +183,6 @@ func (c *converter) finish() {
 	c.finishRedistributions()
 	c.finishPaths()
 	c.resolveReferences()
-	c.check()
-}
-
-// check reports everything that package config refuses. FRR accepted some of it, so that
-// somebody has to decide.
-func (c *converter) check() {
-	_, err := config.Parse("nvad.toml", config.Print(c.cfg, false))
-	var faults config.Errors
-	if errors.As(err, &faults) {
-		for _, f := range faults {
-			c.note(attention("nvad does not accept the result: %s: %s", f.Key, f.Msg))
-		}
-	}
 }
 
 // note adds a leftover that belongs to no line.
@@ -269,8 +256,9 @@ func attention(format string, args ...any) outcome {
 }
 
 // Render returns the nvad.toml of a conversion: comments with every leftover, those that
-// need attention first, and the configuration.
-func Render(cfg *config.Config, leftovers []Leftover) []byte {
+// need attention first, and the configuration. The error is not nil if nvad does not accept
+// the file, with line and key: FRR accepted something that somebody has to decide.
+func Render(cfg *config.Config, leftovers []Leftover) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString("# Converted from FRR.\n")
 	for _, kind := range []Kind{Attention, NotSupported, NoMeaning} {
@@ -280,7 +268,10 @@ func Render(cfg *config.Config, leftovers []Leftover) []byte {
 	for line := range strings.Lines(string(config.Print(cfg, false))) {
 		b.WriteString(marked(line, leftovers))
 	}
-	return b.Bytes()
+	if _, err := config.Parse("nvad.toml", b.Bytes()); err != nil {
+		return b.Bytes(), fmt.Errorf("nvad does not accept the result; correct it first:\n%w", err)
+	}
+	return b.Bytes(), nil
 }
 
 func writeLeftovers(b *bytes.Buffer, kind Kind, leftovers []Leftover) {

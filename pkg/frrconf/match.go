@@ -11,6 +11,7 @@ import (
 
 // matchRules are the conditions of a route-map.
 var matchRules = conditions(slices.Concat(
+	each(unsupported("matching the routes of this router itself"), "match peer local"),
 	[]rule{
 		on("match as-path NAME", matchList("as-path-list", func(m *policy.Match) (*string, *bool, *bool) { return &m.ASPathList, nil, nil })),
 		on("match community NAME MODE", matchList("community-list", ofCommunities)),
@@ -34,7 +35,6 @@ var matchRules = conditions(slices.Concat(
 	each(notOfBGP, "match ip|ipv6 address prefix-len N", "match ip|ipv6 next-hop prefix-len N",
 		"match source-protocol PROTOCOL", "match source-instance N"),
 	each(unsupported("validation by RPKI"), "match rpki STATE"),
-	each(unsupported("matching the routes of this router itself"), "match peer local"),
 	each(unsupported("this condition"), "match REST", "no match REST"),
 ))
 

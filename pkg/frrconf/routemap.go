@@ -44,10 +44,8 @@ var clauseRules = slices.Concat(matchRules, setRules, []rule{
 	on("continue", onMatch(policy.NextContinue)),
 	on("continue SEQ", onMatch(policy.NextContinue)),
 	on("no call REST", losesMap(takesBack)),
-	on("no call", losesMap(takesBack)),
 	on("no on-match REST", losesMap(takesBack)),
 	on("no continue REST", losesMap(takesBack)),
-	on("no continue", losesMap(takesBack)),
 })
 
 func enterRouteMap(c *converter, l *line, args []string) outcome {

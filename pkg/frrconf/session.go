@@ -17,6 +17,8 @@ var sessionRules = slices.Concat(
 		about("neighbor PEER remote-as ASN", remoteAS),
 		about("neighbor PEER description REST", description),
 		about("neighbor PEER password REST", password),
+		about("neighbor PEER timers connect N", leave(meaningless("nvad decides by itself when to reconnect"))),
+		about("neighbor PEER timers delayopen N", leave(unsupported("waiting before the session opens"))),
 		about("neighbor PEER timers KEEPALIVE HOLD", peerTimers),
 		about("neighbor PEER ebgp-multihop", multihop),
 		about("neighbor PEER ebgp-multihop TTL", multihop),
@@ -40,14 +42,12 @@ var sessionRules = slices.Concat(
 	leaveEach(unsupported("neighbors by interface"), "neighbor PEER interface REST"),
 	leaveEach(unsupported("eBGP over a loopback without ebgp-multihop"),
 		"neighbor PEER disable-connected-check", "neighbor PEER enforce-multihop"),
-	leaveEach(unsupported("waiting before the session opens"), "neighbor PEER timers delayopen N"),
 	leaveEach(unsupported("this capability"), "neighbor PEER capability extended-nexthop", "neighbor PEER capability orf REST",
 		"neighbor PEER dont-capability-negotiate", "neighbor PEER override-capability", "neighbor PEER strict-capability-match",
 		"neighbor PEER extended-optional-parameters", "no neighbor PEER capability REST"),
 	leaveEach(unsupported("the segment size of the neighbor's TCP"), "neighbor PEER tcp-mss N"),
 	leaveEach(unsupported("holding back routes whose path has the neighbor's ASN"), "neighbor PEER sender-as-path-loop-detection"),
 	leaveEach(unsupported("graceful shutdown of one neighbor"), "neighbor PEER graceful-shutdown"),
-	leaveEach(meaningless("nvad decides by itself when to reconnect"), "neighbor PEER timers connect N"),
 	leaveEach(meaningless("nvad applies a changed configuration without this"), "neighbor PEER capability dynamic"),
 	leaveEach(meaningless("about how FRR groups its updates"), "neighbor PEER solo"),
 )
@@ -125,9 +125,6 @@ func password(c *converter, l *line, p *peer, args []string) outcome {
 }
 
 func peerTimers(c *converter, l *line, p *peer, args []string) outcome {
-	if strings.EqualFold(args[0], "connect") || strings.EqualFold(args[0], "delayopen") {
-		return meaningless("nvad decides by itself when to reconnect")
-	}
 	keepalive, hold, o := timers(args)
 	if o != carried {
 		return o

@@ -37,7 +37,7 @@ ip route add
 	if err != nil {
 		t.Fatal(err)
 	}
-	reread(t, cfg, Render(cfg, left))
+	reread(t, cfg, rendered(t, cfg, left))
 	addr := netip.MustParseAddr
 	want := []config.Tunnel{
 		{
@@ -87,7 +87,7 @@ func TestRouterID(t *testing.T) {
 			if cfg.RouterID.String() != tt.want {
 				t.Errorf("got %v, want %s", cfg.RouterID, tt.want)
 			}
-			file := string(Render(cfg, left))
+			file := string(rendered(t, cfg, left))
 			if unknown := cfg.RouterID == placeholderRouterID; strings.Contains(file, "# placeholder") != unknown {
 				t.Errorf("placeholder marked: %t, want %t\n%s", !unknown, unknown, file)
 			}
@@ -118,9 +118,7 @@ func TestNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := config.Parse("nvad.toml", Render(cfg, left)); err != nil {
-		t.Error(err)
-	}
+	rendered(t, cfg, left)
 	if len(left) != 2 {
 		t.Errorf("got\n%s", text(left))
 	}
