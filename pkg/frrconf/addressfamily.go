@@ -72,13 +72,15 @@ func activate(yes bool) peerHandler {
 }
 
 // attach adds a list to a neighbor's policy. FRR evaluates access-list or prefix-list,
-// then as-path list, then route-map, which is the order of a Chain; it does not accept
-// both an access-list and a prefix-list.
+// then as-path list, then route-map, which is the order of a Chain.
 func attach(kind string) peerHandler {
 	return func(c *converter, l *line, p *peer, args []string) outcome {
 		name, direction := args[0], strings.ToLower(args[1])
 		if direction != "in" && direction != "out" {
 			return attention("%s is not a direction", args[1])
+		}
+		if before := p.families[c.mode.family].filters(direction, kind); before != kind {
+			return attention("FRR refuses it beside the %s of this neighbor", before)
 		}
 		c.refer(l, kind, name)
 		if kind == "route-map" {
@@ -96,6 +98,21 @@ func attach(kind string) peerHandler {
 			*place(chain, kind) = target
 		})
 	}
+}
+
+// filters returns the kind of list that filters prefixes in a direction, kind if there is none
+// before it. FRR accepts no second kind.
+func (f *peerFamily) filters(direction, kind string) string {
+	if kind != "prefix-list" && kind != "access-list" {
+		return kind
+	}
+	if f.filter == nil {
+		f.filter = map[string]string{}
+	}
+	if f.filter[direction] == "" {
+		f.filter[direction] = kind
+	}
+	return f.filter[direction]
 }
 
 // place returns the field of a Chain for a list of a kind.

@@ -134,7 +134,7 @@ func TestLeftovers(t *testing.T) {
 		{bgpHead + "neighbor 10.0.0.9 update-source lo", string(Attention), "address of lo"},
 		{bgpHead + "neighbor 10.0.0.9 send-community both", "", ""},
 		{bgpHead + "neighbor 10.0.0.9 bfd 0 300 300", string(Attention), "multiplier"},
-		{bgpHead + "neighbor 10.0.0.9 bfd profile fast", string(NotSupported), "BFD"},
+		{bgpHead + "neighbor 10.0.0.9 bfd profile fast", string(Attention), "no profile fast"},
 		{bgpHead + "bgp bestpath compare-routerid", "", ""},
 		{bgpHead + "bgp graceful-restart preserve-fw-state", string(NoMeaning), "preserve-fib"},
 		{bgpHead + "bgp graceful-restart notification", string(NoMeaning), "notifications"},

@@ -13,6 +13,7 @@ type bgp struct {
 	asn      uint32
 	routerID netip.Addr
 	entered  bool
+	unused   uint32 // see unusedASN; 0 until it is asked for
 
 	holdTime, keepalive time.Duration
 	requirePolicy       bool // RFC 8212
@@ -157,6 +158,16 @@ func enterBGP(c *converter, _ *line, args []string) outcome {
 		return c.skip(unsupported("a second router bgp"))
 	}
 	c.bgp.asn, c.bgp.entered = asn, true
+	c.enter(&mode{rules: bgpRules})
+	return carried
+}
+
+// enterBGPAgain reads "router bgp" without an ASN, which FRR 10 accepts for the instance
+// that exists.
+func enterBGPAgain(c *converter, _ *line, _ []string) outcome {
+	if !c.bgp.entered {
+		return c.skip(attention("there is no ASN"))
+	}
 	c.enter(&mode{rules: bgpRules})
 	return carried
 }

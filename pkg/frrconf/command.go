@@ -78,12 +78,13 @@ func literal(want, word string) bool {
 type mode struct {
 	parent  *mode
 	rules   []rule
-	family  family  // address family of neighbor commands
-	clause  *clause // in a route-map
-	device  string  // in an interface block
-	skipped outcome // outcome of all lines, if the block is left out
-	nested  bool    // the lines of the block are indented
-	indent  int     // indentation of the line that opened the block
+	family  family      // address family of neighbor commands
+	clause  *clause     // in a route-map
+	device  string      // in an interface block
+	bfd     *bfdProfile // in the bfd block
+	skipped outcome     // outcome of all lines, if the block is left out
+	nested  bool        // the lines of the block are indented
+	indent  int         // indentation of the line that opened the block
 }
 
 // find returns the rule for words from the block, or from the nearest one around it that
@@ -175,7 +176,7 @@ func (l *line) drop(o outcome) {
 func (l *line) leftovers() []Leftover {
 	var out []Leftover
 	for _, o := range l.left {
-		out = append(out, Leftover{l.file, l.number, o.kind, o.reason, hideSecret(l.text)})
+		out = append(out, Leftover{l.file, l.number, o.kind, o.reason, hideSecret(l.text), o.placeholder})
 	}
 	return out
 }

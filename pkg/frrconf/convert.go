@@ -48,8 +48,9 @@ const placeholderASN = 64512
 
 // Leftovers about the placeholders.
 var (
-	noASN      = attention("there is no router bgp: asn is a placeholder")
-	noRouterID = attention("the configuration has no bgp router-id, and FRR takes the highest address of the machine: router-id is a placeholder")
+	noASN      = outcome{Attention, "there is no router bgp: asn is a placeholder", fmt.Sprintf("asn = %d\n", placeholderASN)}
+	noRouterID = outcome{Attention, "the configuration has no bgp router-id, and FRR takes the highest address of the machine: router-id is a placeholder",
+		fmt.Sprintf("router-id = %q\n", placeholderRouterID)}
 )
 
 var errTooLarge = errors.New("the input is larger than 8 MiB")
@@ -85,6 +86,7 @@ type converter struct {
 	redistributions []*redistribution
 	tunnels         []*tunnel
 	hosts           hosts
+	bfd             bfdBlock
 }
 
 func newConverter(in Input) *converter {
@@ -93,7 +95,8 @@ func newConverter(in Input) *converter {
 		cfg:      config.Default(),
 		bgp:      newBGP(),
 		policies: newPolicies(),
-		hosts:    hosts{byDevice: map[string][]netip.Prefix{}},
+		hosts:    hosts{byDevice: map[string][]netip.Prefix{}, given: map[string][]netip.Prefix{}},
+		bfd:      bfdBlock{profiles: map[string]*bfdProfile{}, peers: map[netip.Addr]*bfdProfile{}},
 	}
 }
 
@@ -129,6 +132,7 @@ func (c *converter) readFRR(lines []*line) {
 			l.settle(c.mode.skipped)
 			continue
 		}
+		l.words = withoutDefaultVRF(l.words)
 		m, do, args := c.mode.find(l.words)
 		if m == nil {
 			l.settle(unsupported("the command is unknown here"))
@@ -140,6 +144,20 @@ func (c *converter) readFRR(lines []*line) {
 			c.mode.indent = l.indent
 		}
 	}
+}
+
+// withoutDefaultVRF returns a command without the words that name the default VRF, in which
+// it is anyway. FRR writes them after some commands, and people after more.
+func withoutDefaultVRF(words []string) []string {
+	for i := 1; i+1 < len(words); i++ {
+		switch {
+		case words[i] == "description", words[i] == "remark":
+			return words
+		case (words[i] == "vrf" || words[i] == "nexthop-vrf") && words[i+1] == "default":
+			return withoutDefaultVRF(slices.Delete(slices.Clone(words), i, i+2))
+		}
+	}
+	return words
 }
 
 // readStructure handles the lines that only begin or end blocks, and reports whether l
@@ -180,6 +198,7 @@ func (c *converter) finish() {
 	c.finishPolicies()
 	c.finishNetworks()
 	c.finishNeighbors()
+	c.finishBFD()
 	c.finishRedistributions()
 	c.finishPaths()
 	c.resolveReferences()
@@ -195,7 +214,7 @@ func (c *converter) note(o outcome) {
 func (c *converter) leftovers() []Leftover {
 	var out []Leftover
 	for _, o := range c.general {
-		out = append(out, Leftover{Reason: o.reason, Kind: o.kind})
+		out = append(out, Leftover{Reason: o.reason, Kind: o.kind, placeholder: o.placeholder})
 	}
 	for _, l := range c.lines {
 		out = append(out, l.leftovers()...)
@@ -220,6 +239,8 @@ type Leftover struct {
 	Kind   Kind   `json:"kind"`
 	Reason string `json:"reason"`
 	Text   string `json:"text"` // the line without the space around it; secrets are hidden
+
+	placeholder string // the line of the result that has one
 }
 
 // String returns "file:line: kind: reason: text" in one line.
@@ -236,23 +257,24 @@ func (l Leftover) String() string {
 
 // outcome is the result of a handler; zero if it carried over the whole line.
 type outcome struct {
-	kind   Kind
-	reason string
+	kind        Kind
+	reason      string
+	placeholder string // the line of the result that has one
 }
 
 // carried is the outcome of a line that is carried over as a whole.
 var carried = outcome{}
 
 func meaningless(format string, args ...any) outcome {
-	return outcome{NoMeaning, fmt.Sprintf(format, args...)}
+	return outcome{kind: NoMeaning, reason: fmt.Sprintf(format, args...)}
 }
 
 func unsupported(format string, args ...any) outcome {
-	return outcome{NotSupported, fmt.Sprintf(format, args...)}
+	return outcome{kind: NotSupported, reason: fmt.Sprintf(format, args...)}
 }
 
 func attention(format string, args ...any) outcome {
-	return outcome{Attention, fmt.Sprintf(format, args...)}
+	return outcome{kind: Attention, reason: fmt.Sprintf(format, args...)}
 }
 
 // Render returns the nvad.toml of a conversion: comments with every leftover, those that
@@ -293,16 +315,10 @@ func writeLeftovers(b *bytes.Buffer, kind Kind, leftovers []Leftover) {
 	}
 }
 
-// placeholders are the lines with a placeholder, by the leftover about it.
-var placeholders = map[outcome]string{
-	noASN:      fmt.Sprintf("asn = %d\n", placeholderASN),
-	noRouterID: fmt.Sprintf("router-id = %q\n", placeholderRouterID),
-}
-
 // marked returns a line of the configuration, with a comment if it has a placeholder.
 func marked(line string, leftovers []Leftover) string {
 	for _, l := range leftovers {
-		if l.File == "" && placeholders[outcome{l.Kind, l.Reason}] == line {
+		if l.placeholder == line {
 			return strings.TrimSuffix(line, "\n") + "  # placeholder: put in the real one\n"
 		}
 	}

@@ -9,6 +9,7 @@ import (
 // hosts holds the addresses of this machine that the input mentions.
 type hosts struct {
 	byDevice map[string][]netip.Prefix
+	given    map[string][]netip.Prefix // by the interfaces file, which stays in force
 	pending  []deviceAddress
 	complete bool // the interfaces file gives every address
 	loopback []netip.Addr
@@ -88,6 +89,7 @@ func (c *converter) readInterfaces(lines []*line) {
 	settle := func() {
 		if address.IsValid() {
 			c.hosts.add(device, address)
+			c.hosts.given[device] = append(c.hosts.given[device], address)
 		}
 		address = netip.Prefix{}
 	}

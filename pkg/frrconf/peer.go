@@ -1,9 +1,12 @@
 package frrconf
 
 import (
+	"cmp"
+	"fmt"
 	"net/netip"
 	"reflect"
 	"slices"
+	"strconv"
 
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/policy"
@@ -15,16 +18,26 @@ type peer struct {
 	name        string
 	address     netip.Addr // invalid for a group
 	group       string
-	remote      string // an ASN, "internal" or "external"
+	remote      remote
 	description string
+	bfdProfile  string
+	bfdLine     *line // names bfdProfile
 	session     []edit
 	families    [families]peerFamily
 	lines       []*line
 }
 
+// remote is what the remote-as lines of a peer say.
+type remote struct {
+	as     string // an ASN, "internal", "external" or "auto"
+	number string // the last ASN that was given
+	line   *line
+}
+
 // peerFamily holds the lines of a peer in one address family.
 type peerFamily struct {
 	active *bool
+	filter map[string]string // by direction, the kind of list for the prefix
 	edits  []edit
 	lines  []*line
 }
@@ -146,22 +159,56 @@ func (p *peer) drop(o outcome) {
 
 // remoteASN returns the ASN of the neighbor or of its group.
 func (c *converter) remoteASN(p, g *peer) (uint32, outcome) {
-	remote := p.remote
-	if remote == "" && g != nil {
-		remote = g.remote
+	r := p.remote
+	if g != nil && g.remote.as != "" {
+		r = g.remote
+		if _, given := number(p.remote.as); given && p.remote.as != r.as {
+			p.remote.line.leave(attention("in FRR, the remote-as of peer-group %s counts", g.name))
+		}
+		r.number = cmp.Or(r.number, p.remote.number)
 	}
-	asn, ok := number(remote)
-	switch {
-	case remote == "":
+	switch asn, ok := number(r.as); {
+	case r.as == "":
 		return 0, attention("neighbor %s has no remote-as", p.name)
-	case remote == "internal":
+	case r.as == "internal":
 		return c.bgp.asn, carried
-	case remote == "external":
-		return 0, attention("nvad needs the ASN of neighbor %s, where FRR accepts any but its own", p.name)
+	case r.as == "external", r.as == "auto":
+		return c.anyASN(p, r), carried
 	case !ok || asn == 0:
-		return 0, attention("%s is not an ASN", remote)
+		return 0, attention("%s is not an ASN", r.as)
+	default:
+		return asn, carried
 	}
-	return asn, carried
+}
+
+// anyASN returns the ASN of a neighbor for which FRR accepts any: the one that an earlier
+// line names, if it does, or a placeholder.
+func (c *converter) anyASN(p *peer, r remote) uint32 {
+	if asn, ok := number(r.number); ok && asn != 0 && asn != c.bgp.asn {
+		r.line.leave(attention("FRR accepts any ASN but its own from neighbor %s, nvad only %d, which an earlier line names", p.name, asn))
+		return asn
+	}
+	asn := c.bgp.unusedASN(c.lines)
+	o := attention("FRR accepts any ASN but its own, nvad needs the one of neighbor %s: remote-asn is a placeholder", p.name)
+	o.placeholder = fmt.Sprintf("remote-asn = %d\n", asn)
+	r.line.leave(o)
+	return asn
+}
+
+// unusedASN returns a private ASN that is not in the file, always the same.
+func (b *bgp) unusedASN(lines []*line) uint32 {
+	if b.unused != 0 {
+		return b.unused
+	}
+	used := map[string]bool{}
+	for _, l := range lines {
+		for _, w := range l.words {
+			used[w] = true
+		}
+	}
+	for b.unused = placeholderASN; used[strconv.FormatUint(uint64(b.unused), 10)]; b.unused++ {
+	}
+	return b.unused
 }
 
 // active returns the families that FRR exchanges with p.
@@ -211,6 +258,7 @@ func (c *converter) settings(p, g *peer, f family, asn uint32) config.Settings {
 		g.apply(&s, f)
 	}
 	p.apply(&s, f)
+	c.applyBFD(&s, p, g)
 	s.RemoteASN = asn
 	own := c.bgp.asn
 	if s.LocalASN != 0 {
@@ -229,8 +277,11 @@ func (c *converter) groupSettings(g *peer, f family) config.Settings {
 		s.Keepalive = c.bgp.keepalive
 	}
 	g.apply(&s, f)
-	if asn, o := c.remoteASN(g, nil); o == carried {
+	c.applyBFD(&s, g, nil)
+	if asn, ok := number(g.remote.as); ok {
 		s.RemoteASN = asn
+	} else if g.remote.as == "internal" {
+		s.RemoteASN = c.bgp.asn
 	}
 	s.Import.Accept = s.Import != policy.Chain{}
 	s.Export.Accept = s.Export != policy.Chain{}

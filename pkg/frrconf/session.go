@@ -22,7 +22,7 @@ var sessionRules = slices.Concat(
 		about("neighbor PEER timers KEEPALIVE HOLD", peerTimers),
 		about("neighbor PEER ebgp-multihop", multihop),
 		about("neighbor PEER ebgp-multihop TTL", multihop),
-		about("neighbor PEER ttl-security hops N", numeric("number of hops", 1, 254, func(s *config.Settings, n uint32) { s.TTLSecurity = int(n) })),
+		about("neighbor PEER ttl-security hops N", ttlSecurity),
 		about("neighbor PEER update-source SOURCE", updateSource),
 		about("neighbor PEER local-as ASN REST", localAS),
 		about("neighbor PEER port N", numeric("port", 1, 65535, func(s *config.Settings, n uint32) { s.Port = uint16(n) })),
@@ -38,6 +38,7 @@ var sessionRules = slices.Concat(
 	toggle("neighbor PEER graceful-restart-disable", func(s *config.Settings, on bool) { s.GracefulRestart = !on }),
 	toggle("neighbor PEER bfd", bfd),
 	[]rule{about("neighbor PEER bfd MULTIPLIER RX TX", bfdTimers)},
+	[]rule{about("neighbor PEER bfd profile NAME", useProfile), about("no neighbor PEER bfd profile NAME", noProfile)},
 	leaveEach(unsupported("this BFD setting; see the neighbor's bfd"), "neighbor PEER bfd REST", "no neighbor PEER bfd REST"),
 	leaveEach(unsupported("neighbors by interface"), "neighbor PEER interface REST"),
 	leaveEach(unsupported("eBGP over a loopback without ebgp-multihop"),
@@ -103,8 +104,11 @@ func joinGroup(c *converter, _ *line, p *peer, args []string) outcome {
 	return carried
 }
 
-func remoteAS(_ *converter, _ *line, p *peer, args []string) outcome {
-	p.remote = args[0]
+func remoteAS(_ *converter, l *line, p *peer, args []string) outcome {
+	p.remote.as, p.remote.line = args[0], l
+	if _, ok := number(args[0]); ok {
+		p.remote.number = args[0]
+	}
 	return carried
 }
 
@@ -137,7 +141,25 @@ func peerTimers(c *converter, l *line, p *peer, args []string) outcome {
 	})
 }
 
-// multihop reads a TTL. 1 is the default of an eBGP neighbor.
+// ttlSecurity reads a number of hops. FRR refuses it after ebgp-multihop.
+func ttlSecurity(_ *converter, l *line, p *peer, args []string) outcome {
+	n, ok := number(args[0])
+	if !ok || n < 1 || n > 254 {
+		return attention("%s is not a number of hops", args[0])
+	}
+	return p.change(func(s *config.Settings) {
+		if s.EBGPMultihop > 0 {
+			l.drop(excluded)
+			return
+		}
+		s.TTLSecurity = int(n)
+	})
+}
+
+var excluded = attention("FRR refuses ebgp-multihop and ttl-security together, and keeps the first one, as this does")
+
+// multihop reads a TTL. 1 is the default of an eBGP neighbor. FRR refuses all but 255 after
+// ttl-security, which sends with 255 anyway.
 func multihop(c *converter, l *line, p *peer, args []string) outcome {
 	ttl := uint32(255)
 	if len(args) > 0 {
@@ -149,7 +171,16 @@ func multihop(c *converter, l *line, p *peer, args []string) outcome {
 	if ttl == 1 {
 		return carried
 	}
-	return p.change(func(s *config.Settings) { s.EBGPMultihop = int(ttl) })
+	return p.change(func(s *config.Settings) {
+		switch {
+		case s.TTLSecurity == 0:
+			s.EBGPMultihop = int(ttl)
+		case ttl == 255:
+			l.drop(meaningless("ttl-security sends with a TTL of 255 anyway"))
+		default:
+			l.drop(excluded)
+		}
+	})
 }
 
 // bfd turns BFD on or off. It keeps the timers of an earlier line.

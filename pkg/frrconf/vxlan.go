@@ -289,7 +289,12 @@ func (c *converter) finishTunnels() {
 			}
 			continue
 		}
-		a.line.drop(unsupported("addresses of devices that nvad does not create; leave them to the system"))
+		if slices.Contains(c.hosts.given[a.device], a.address) {
+			a.line.drop(meaningless("the interfaces file sets it too"))
+			continue
+		}
+		a.line.drop(attention("without this file, %[1]s does not get the address: add \"network: { ethernets: { %[1]s: { addresses: [%[2]s] } } }\" to netplan, "+
+			"or \"Address=%[2]s\" to [Network] in the .network file of %[1]s for networkd", a.device, a.address))
 	}
 	for _, t := range c.tunnels {
 		c.cfg.Tunnels = append(c.cfg.Tunnels, t.Tunnel)

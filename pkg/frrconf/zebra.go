@@ -17,7 +17,10 @@ var globalRules = slices.Concat(
 		on("frr defaults PROFILE", frrDefaults),
 		on("router bgp ASN", enterBGP),
 		on("router bgp ASN as-notation NOTATION", enterBGP),
+		on("router bgp", enterBGPAgain),
 		on("interface DEVICE", enterInterface),
+		on("interface DEVICE vrf NAME", block(unsupported("nvad works in the default VRF only"))),
+		on("vrf default", enterDefaultVRF),
 		on("ip|ipv6 route REST", staticRoute),
 		on("ip|ipv6 nht resolve-via-default", resolveVia(true)),
 		on("no ip|ipv6 nht resolve-via-default", resolveVia(false)),
@@ -47,7 +50,7 @@ var globalRules = slices.Concat(
 	[]rule{
 		on("router REST", block(unsupported("nvad speaks BGP in the default VRF only"))),
 		on("vrf NAME", block(unsupported("nvad works in the default VRF only"))),
-		on("bfd", block(unsupported("BFD profiles and sessions without a neighbor; see the neighbors' bfd"))),
+		on("bfd", enterBFD),
 		on("rpki", block(unsupported("RPKI"))),
 		on("key chain NAME", block(meaningless("only other protocols than BGP use key chains"))),
 		on("nexthop-group NAME", block(unsupported("named next-hop groups"))),
@@ -120,11 +123,26 @@ func (c *converter) sysctl(name, value string) {
 var interfaceRules = slices.Concat(
 	[]rule{
 		on("ip|ipv6 address PREFIX", interfaceAddress),
+		on("ip|ipv6 address PREFIX label NAME", interfaceAddress),
 		on("no shutdown", always(carried)),
 	},
+	each(attention("without this file, the device is up: take it down by netplan or networkd"), "shutdown"),
+	each(unsupported("addresses of a point-to-point link; set them by netplan or networkd"), "ip|ipv6 address ADDRESS peer PREFIX"),
 	each(meaningless("a remark"), "description REST"),
 	each(meaningless("only other protocols use the bandwidth"), "bandwidth N"),
+	each(meaningless("nvad always notices when a link goes down"), "link-detect", "no link-detect"),
+	each(meaningless("only other protocols than BGP use it"), "ip ospf REST", "ipv6 ospf6 REST", "ip rip REST", "ip|ipv6 router REST", "isis REST",
+		"no ip ospf REST", "no isis REST"),
+	each(unsupported("router advertisements"), "ipv6 nd REST", "no ipv6 nd REST"),
+	each(unsupported("MPLS"), "mpls REST"),
+	each(unsupported("multicast"), "ip|ipv6 igmp REST", "ip|ipv6 pim REST", "ip|ipv6 pim", "ip|ipv6 mld REST", "multicast"),
 )
+
+// enterDefaultVRF begins a block of commands that mean the same outside of it.
+func enterDefaultVRF(c *converter, _ *line, _ []string) outcome {
+	c.enter(&mode{})
+	return carried
+}
 
 func enterInterface(c *converter, _ *line, args []string) outcome {
 	c.enter(&mode{rules: interfaceRules, device: args[0]})
