@@ -135,7 +135,7 @@ var interfaceRules = slices.Concat(
 		"no ip ospf REST", "no isis REST"),
 	each(unsupported("router advertisements"), "ipv6 nd REST", "no ipv6 nd REST"),
 	each(unsupported("MPLS"), "mpls REST"),
-	each(unsupported("multicast"), "ip|ipv6 igmp REST", "ip|ipv6 pim REST", "ip|ipv6 pim", "ip|ipv6 mld REST", "multicast"),
+	each(unsupported("multicast"), "ip|ipv6 igmp REST", "ip|ipv6 pim REST", "ip|ipv6 mld REST", "multicast"),
 )
 
 // enterDefaultVRF begins a block of commands that mean the same outside of it.
