@@ -223,7 +223,7 @@ func fileOr(args []string) string {
 
 // conversion holds the flags of config convert.
 type conversion struct {
-	interfaces, script, routerID string
+	interfaces, script, routerID, version string
 }
 
 func (a *app) configConvertCommand() *cobra.Command {
@@ -234,19 +234,24 @@ func (a *app) configConvertCommand() *cobra.Command {
 		Long: `Print an nvad.toml that behaves like the given frr.conf. Lines that could not be
 carried over are listed on stderr and in comments, with the reason. The result
 is checked like any configuration: if nvad does not accept it, the errors follow
-on stderr and the exit code is 1.`,
+on stderr and the exit code is 1.
+
+FRR's defaults depend on the release that wrote the file. If the file has no
+"frr version", give the release with --frr-version; otherwise it is derived from
+the commands, and the first comment names the assumption and its effect.`,
 		Example: `  nvactl config convert /etc/frr/frr.conf --vxlan-script vxlan.sh > nvad.toml
   vtysh -c 'show running-config' | nvactl config convert /dev/stdin`,
 		RunE: a.offline(func(args []string) error { return a.convert(args[0], v) }),
 	}
 	cmd.Flags().StringVar(&v.interfaces, "interfaces", "", "`FILE` like /etc/network/interfaces")
 	cmd.Flags().StringVar(&v.script, "vxlan-script", "", "shell script `FILE` that creates the VXLAN devices")
+	cmd.Flags().StringVar(&v.version, "frr-version", "", "`RELEASE` (or quagga) for a file without version")
 	cmd.Flags().StringVar(&v.routerID, "router-id", "", "router ID `ADDRESS` where the file gives none")
 	return cmd
 }
 
 func (a *app) convert(file string, v *conversion) error {
-	in := frrconf.Input{FRRName: file, InterfacesName: v.interfaces, VXLANScriptName: v.script}
+	in := frrconf.Input{FRRVersion: v.version, FRRName: file, InterfacesName: v.interfaces, VXLANScriptName: v.script}
 	for name, to := range map[string]*[]byte{file: &in.FRR, v.interfaces: &in.Interfaces, v.script: &in.VXLANScript} {
 		if name == "" {
 			continue
@@ -256,6 +261,11 @@ func (a *app) convert(file string, v *conversion) error {
 			return err
 		}
 		*to = data
+	}
+	if v.version != "" {
+		if err := frrconf.CheckVersion(v.version); err != nil {
+			return fmt.Errorf("--frr-version: %w", err)
+		}
 	}
 	if v.routerID != "" {
 		id, err := netip.ParseAddr(v.routerID)

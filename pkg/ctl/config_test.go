@@ -101,6 +101,7 @@ func TestConfigConvert(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		from + ".frr --router-id x":             `--router-id: "x" is not an IPv4 address`,
+		from + ".frr --frr-version x":           `--frr-version: "x" is not a version of FRR`,
 		"/nonexistent":                          "no such file",
 		from + ".frr --interfaces /nonexistent": "no such file",
 	} {

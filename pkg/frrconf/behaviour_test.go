@@ -12,10 +12,11 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// convert converts an FRR configuration with a router bgp block.
+// convert converts an FRR configuration with a router bgp block, of FRR 8.4 unless it says
+// otherwise.
 func convert(t *testing.T, frr string) (*config.Config, []Leftover) {
 	t.Helper()
-	in := Input{FRR: []byte(frr), RouterID: netip.MustParseAddr("10.0.0.4")}
+	in := Input{FRR: []byte(frr), FRRVersion: "8.4", RouterID: netip.MustParseAddr("10.0.0.4")}
 	accounted(t, in)
 	cfg, left, err := Convert(in)
 	if err != nil {
@@ -197,22 +198,6 @@ func TestBlocksWithin(t *testing.T) {
 	}
 }
 
-// TestByteOrderMark checks that the mark of a Windows editor is not part of the first line.
-// Since 9.1, FRR by default requires the neighbor's ASN at the front of the path.
-func TestEnforceFirstAS(t *testing.T) {
-	for text, want := range map[string]bool{
-		"frr version 8.4.4\n" + bgpHead: false, "frr version 9.0\n" + bgpHead: false, "frr version 9.1\n" + bgpHead: true,
-		"frr version 10.3\n" + bgpHead: true, "frr version git\n" + bgpHead: false, bgpHead: false,
-		"frr version 10.3\n" + bgpHead + "no bgp enforce-first-as\n":               false,
-		"frr version 10.3\n" + bgpHead + "no neighbor 10.0.0.9 enforce-first-as\n": false,
-		"frr version 8.4.4\n" + bgpHead + "neighbor 10.0.0.9 enforce-first-as\n":   true,
-	} {
-		if cfg, _ := convert(t, text); cfg.Neighbors[0].EnforceFirstAS != want {
-			t.Errorf("%q: enforce-first-as is not %v", text, want)
-		}
-	}
-}
-
 // An access-list and a prefix-list of one name are two things.
 func TestDistributeListBesidePrefixList(t *testing.T) {
 	cfg, _ := convert(t, "ip prefix-list lan permit 10.0.0.0/8\naccess-list lan permit 192.168.0.0/16\n"+bgpHead+
@@ -258,6 +243,7 @@ func TestSecretsLeftOver(t *testing.T) {
 	}
 }
 
+// TestByteOrderMark checks that the mark of a Windows editor is not part of the first line.
 func TestByteOrderMark(t *testing.T) {
 	cfg, _ := convert(t, "\ufeffrouter bgp 65001\n neighbor 10.0.0.9 remote-as 65009\n")
 	if cfg.ASN != 65001 || len(cfg.Neighbors) != 1 {

@@ -41,14 +41,14 @@ func TestBFDProfiles(t *testing.T) {
 		for _, text := range []string{tt.block + bgpHead + tt.lines, bgpHead + tt.lines + "exit\n" + tt.block} {
 			cfg, left := convert(t, text)
 			if got := cfg.Neighbors[0].BFD; got != tt.want {
-				t.Errorf("%s\n%+v, want %+v\n%s", text, got, tt.want, text2(left))
+				t.Errorf("%s\n%+v, want %+v\n%s", text, got, tt.want, meaningful(left))
 			}
 		}
 	}
 }
 
-// text2 returns the leftovers that have a meaning.
-func text2(left []Leftover) string {
+// meaningful returns the leftovers that have a meaning.
+func meaningful(left []Leftover) string {
 	var b strings.Builder
 	for _, l := range left {
 		if l.Kind != NoMeaning {
@@ -73,7 +73,7 @@ func TestBFDLeftOver(t *testing.T) {
 		" profile P\n  detect-multiplier 7\n !\n profile Q\n": "",
 	} {
 		_, left := convert(t, bgpHead+"exit\nbfd\n"+block)
-		if got := text2(left); (want == "") != (got == "") || !strings.Contains(got, want) {
+		if got := meaningful(left); (want == "") != (got == "") || !strings.Contains(got, want) {
 			t.Errorf("%s\n%q, want %q", block, got, want)
 		}
 	}

@@ -17,7 +17,9 @@ type bgp struct {
 
 	holdTime, keepalive time.Duration
 	requirePolicy       bool // RFC 8212
+	policyTold          bool // the file says requirePolicy, not the release alone
 	checkNetworks       bool // originate a network only while there is a route to it
+	networksTold        bool
 	refuseASSets        bool
 	enforceFirstAS      bool
 	graceful            bool
@@ -60,7 +62,7 @@ func newBGP() bgp {
 
 // profileDatacenter applies "frr defaults datacenter".
 func (b *bgp) profileDatacenter() {
-	b.holdTime, b.keepalive, b.requirePolicy = 9*time.Second, 3*time.Second, false
+	b.holdTime, b.keepalive, b.requirePolicy, b.policyTold = 9*time.Second, 3*time.Second, false, true
 }
 
 // bgpRules are the commands of the router bgp block. In old files it also has the
@@ -86,8 +88,8 @@ var bgpRules = slices.Concat(
 	},
 	onOff("bgp default ipv4-unicast", func(b *bgp) *bool { return &b.activate[ipv4] }),
 	onOff("bgp default ipv6-unicast", func(b *bgp) *bool { return &b.activate[ipv6] }),
-	onOff("bgp ebgp-requires-policy", func(b *bgp) *bool { return &b.requirePolicy }),
-	onOff("bgp network import-check", func(b *bgp) *bool { return &b.checkNetworks }),
+	told(func(b *bgp) *bool { return &b.policyTold }, onOff("bgp ebgp-requires-policy", func(b *bgp) *bool { return &b.requirePolicy })),
+	told(func(b *bgp) *bool { return &b.networksTold }, onOff("bgp network import-check", func(b *bgp) *bool { return &b.checkNetworks })),
 	onOff("bgp enforce-first-as", func(b *bgp) *bool { return &b.enforceFirstAS }),
 	onOff("bgp reject-as-sets", func(b *bgp) *bool { return &b.refuseASSets }),
 	bgpMeaningless, bgpUnsupported,
@@ -147,6 +149,17 @@ func assign(at func(*bgp) *bool, value bool) handler {
 // onOff returns the rules of a command that sets a flag, and of its negation.
 func onOff(pattern string, at func(*bgp) *bool) []rule {
 	return []rule{on(pattern, assign(at, true)), on("no "+pattern, assign(at, false))}
+}
+
+// told returns rules that also record that the file itself says something.
+func told(at func(*bgp) *bool, rules []rule) []rule {
+	for i, r := range rules {
+		rules[i].do = func(c *converter, l *line, args []string) outcome {
+			*at(&c.bgp) = true
+			return r.do(c, l, args)
+		}
+	}
+	return rules
 }
 
 func enterBGP(c *converter, _ *line, args []string) outcome {

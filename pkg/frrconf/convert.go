@@ -1,8 +1,9 @@
 // Package frrconf converts a configuration of FRR, and the shell script that creates its
 // VXLAN tunnel, to one of nvad.
 //
-// Promise: nvad with the result treats routes as FRR 8.4 does with the original, even
-// where nvad's defaults are stricter. Each line of the input is carried over, or has no
+// Promise: nvad with the result treats routes as FRR does with the original, even where
+// nvad's defaults are stricter. The defaults are those of the release that wrote the file,
+// the behaviour is that of FRR 8.4. Each line of the input is carried over, or has no
 // content (a comment, the end of a block), or is returned as a [Leftover] with the
 // reason. An unknown line is a leftover too, never an error.
 //
@@ -34,6 +35,10 @@ type Input struct {
 	// VXLANScript is the shell script with the ip and bridge commands.
 	VXLANScript     []byte
 	VXLANScriptName string // "vxlan" if empty
+
+	// FRRVersion is the release whose defaults apply if the configuration has no "frr
+	// version": "8.4", or "quagga". If it is empty too, Convert derives it.
+	FRRVersion string
 
 	// RouterID is used if the configuration has none. FRR would use the highest
 	// address of the machine, which the files may not show.
@@ -77,6 +82,7 @@ type converter struct {
 	mode    *mode
 	lines   []*line
 	general []outcome // leftovers that belong to no line
+	origin  origin
 
 	bgp      bgp
 	policies policies
@@ -120,6 +126,8 @@ func (c *converter) scan(name, otherwise string, data []byte) []*line {
 }
 
 func (c *converter) readFRR(lines []*line) {
+	c.origin = originOf(lines, c.in.FRRVersion)
+	c.applyDefaults()
 	top := &mode{rules: globalRules}
 	c.mode = top
 	for _, l := range lines {
@@ -201,6 +209,7 @@ func (c *converter) finish() {
 	c.finishBFD()
 	c.finishRedistributions()
 	c.finishPaths()
+	c.finishVersion()
 	c.resolveReferences()
 }
 

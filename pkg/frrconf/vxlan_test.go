@@ -31,7 +31,7 @@ ip address add 10.9.9.9/24 dev eth0
 iptables -A FORWARD -j ACCEPT
 ip route add
 `
-	in := Input{FRR: []byte(bgpHead), VXLANScript: []byte(script), RouterID: netip.MustParseAddr("10.0.0.4")}
+	in := Input{FRR: []byte(bgpHead), FRRVersion: "8.4", VXLANScript: []byte(script), RouterID: netip.MustParseAddr("10.0.0.4")}
 	accounted(t, in)
 	cfg, left, err := Convert(in)
 	if err != nil {
@@ -97,7 +97,7 @@ func TestRouterID(t *testing.T) {
 
 // TestHooks checks a tunnel that the interfaces file creates.
 func TestHooks(t *testing.T) {
-	in := Input{RouterID: netip.MustParseAddr("10.0.0.4"), FRR: []byte(bgpHead), Interfaces: []byte(`auto eth0
+	in := Input{RouterID: netip.MustParseAddr("10.0.0.4"), FRR: []byte(bgpHead), FRRVersion: "8.4", Interfaces: []byte(`auto eth0
 iface eth0 inet dhcp
   post-up ip link add vxlan0 type vxlan id 77 remote 10.10.0.4 dstport 4789 dev eth0
   post-up ip address add 169.254.0.1/24 dev vxlan0

@@ -13,7 +13,7 @@ import (
 // globalRules are the commands outside all blocks.
 var globalRules = slices.Concat(
 	[]rule{
-		on("frr version VERSION", frrVersion),
+		on("frr version VERSION", always(meaningless("the defaults of that release are written out"))),
 		on("frr defaults PROFILE", frrDefaults),
 		on("router bgp ASN", enterBGP),
 		on("router bgp ASN as-notation NOTATION", enterBGP),
@@ -60,32 +60,6 @@ var globalRules = slices.Concat(
 		on("vni N", always(unsupported("EVPN"))),
 	},
 )
-
-// frrVersion records the release for whose defaults the file was written: FRR keeps them
-// for older files.
-func frrVersion(c *converter, _ *line, args []string) outcome {
-	if before(args[0], 7, 4) {
-		c.bgp.requirePolicy, c.bgp.checkNetworks = false, false
-	}
-	_, _, known := release(args[0])
-	c.bgp.enforceFirstAS = known && !before(args[0], 9, 1)
-	return meaningless("the defaults of that release are written out")
-}
-
-// before reports whether version is a release before major.minor; false if it can't be
-// parsed.
-func before(version string, major, minor int) bool {
-	a, b, ok := release(version)
-	return ok && (a < major || a == major && b < minor)
-}
-
-func release(version string) (major, minor int, ok bool) {
-	first, rest, _ := strings.Cut(version, ".")
-	second, _, _ := strings.Cut(rest, ".")
-	major, err1 := strconv.Atoi(first)
-	minor, err2 := strconv.Atoi(second)
-	return major, minor, err1 == nil && err2 == nil
-}
 
 func frrDefaults(c *converter, _ *line, args []string) outcome {
 	switch args[0] {
