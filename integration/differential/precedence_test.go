@@ -69,28 +69,31 @@ func TestPrecedence(t *testing.T) {
 	sink := gen.Neighbor{Name: "sink", ASN: 64581, Address: netip.MustParseAddr("10.255.4.2"), Self: netip.MustParseAddr("10.255.4.1")}
 	neighbors := []gen.Neighbor{feeder, sink}
 	frr := meet(t, startFRR(t, newBed(t, secondNIC, beyond), precedenceFRR(neighbors)), neighbors)
-	nvad := meet(t, startNvad(t, newBed(t, secondNIC, beyond), precedenceNvad(neighbors)), neighbors)
-	for _, s := range []*side{frr, nvad} {
+	beside := meet(t, startNvad(t, newBed(t, secondNIC, beyond), precedenceNvad(neighbors, "true")), neighbors)
+	alone := meet(t, startNvad(t, newBed(t, secondNIC, beyond), precedenceNvad(neighbors, `"alone"`)), neighbors)
+	for _, s := range []*side{frr, beside, alone} {
 		lab.Eventually(t, 5*patience, s.settled)
-		static := "196"
-		if s == nvad {
-			static = "200"
+		static, route := "200", ""
+		switch s {
+		case frr:
+			static = "196"
+		case beside:
+			route = "10.255.1.2" // difference 12
 		}
-		lab.Eventually(t, 2*patience, func() error { return wantPrecedence(t, s, static) })
+		lab.Eventually(t, 2*patience, func() error { return wantPrecedence(t, s, static, route) })
 		lab.Eventually(t, 2*patience, func() error { return wantConnected(s.sessions[1]) })
 	}
 }
 
-func wantPrecedence(t *testing.T, s *side, static string) error {
+func wantPrecedence(t *testing.T, s *side, static, byDefault string) error {
 	bgp, file := s.kernel(t, "bgp"), s.kernel(t, static)
 	for prefix, want := range learned {
 		if bgp[prefix] != want {
 			return fmt.Errorf("%s: BGP leads %s to %q, want %q", s.name(), prefix, bgp[prefix], want)
 		}
 	}
-	// Difference 12: nvad installs it beside DHCP's.
-	if want := map[string]string{"nvad": "10.255.1.2"}[s.name()]; bgp["default/32"] != want {
-		return fmt.Errorf("%s: BGP's default route leads to %q, want %q", s.name(), bgp["default/32"], want)
+	if bgp["default/32"] != byDefault {
+		return fmt.Errorf("%s: BGP's default route leads to %q, want %q", s.name(), bgp["default/32"], byDefault)
 	}
 	for _, r := range staticsTo {
 		if got := file[r[0]]; got != r[2] {
@@ -126,9 +129,9 @@ func precedenceFRR(neighbors []gen.Neighbor) string {
 	return w.String()
 }
 
-func precedenceNvad(neighbors []gen.Neighbor) string {
+func precedenceNvad(neighbors []gen.Neighbor, allowDefault string) string {
 	var w strings.Builder
-	fmt.Fprintln(&w, "asn = 65001\nrouter-id = \"10.255.1.1\"\n[kernel]\nallow-default = true")
+	fmt.Fprintf(&w, "asn = 65001\nrouter-id = \"10.255.1.1\"\n[kernel]\nallow-default = %s\n", allowDefault)
 	for _, s := range staticsTo {
 		fmt.Fprintf(&w, "[[static-route]]\nprefix = %q\nvia = %q\n", s[0], s[1])
 	}

@@ -16,6 +16,7 @@ type Kernel struct {
 	Metric         uint32
 	IPForward      bool          // set net.ipv4.ip_forward and net.ipv6.conf.all.forwarding
 	AllowDefault   bool          // install learned default routes
+	DefaultAlone   bool          // with AllowDefault: only while no other program has one
 	Displace       bool          // the metric decides between nvad's and other programs' routes
 	Protected      []netip.Addr  // never diverted, besides those of Azure's platform
 	ResolveDefault bool          // let next hops resolve through the default route
@@ -48,8 +49,9 @@ func kernelFields(k *Kernel) []tomlfile.Field {
 			Doc: "Metric of BGP routes in the kernel. Among the routes for a prefix, the kernel uses the one with the lowest metric."},
 		{Key: "ip-forward", Value: tomlfile.Bool(&k.IPForward), Example: "true", Shown: true,
 			Doc: "Turn on IP forwarding: net.ipv4.ip_forward and net.ipv6.conf.all.forwarding. If false, both stay as they are."},
-		{Key: "allow-default", Value: tomlfile.Bool(&k.AllowDefault),
-			Doc: "Install a default route that was learned from a neighbor, beside the one from DHCP. The lower metric wins."},
+		{Key: "allow-default", Value: tomlfile.BoolOr(&k.AllowDefault, &k.DefaultAlone, "alone"),
+			Doc: "Install a default route that was learned from a neighbor: true, beside the one from DHCP, and the lower metric wins; " +
+				`"alone", only while no other program has one, as FRR does.`},
 		{Key: "displace", Value: tomlfile.Bool(&k.Displace),
 			Doc: "Let the metric decide between nvad's routes and those of other programs for the same prefix. If false, whatever " +
 				"the metrics, nvad installs no route for a connected prefix, and no BGP route where DHCP, networkd or ip route " +

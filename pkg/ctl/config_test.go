@@ -38,10 +38,10 @@ func TestFileJSON(t *testing.T) {
 		t.Errorf("%v: %+v", err, r)
 	}
 	var c converted
-	frr := write(t, "frr.conf", "hostname x\nrouter bgp 65001\n bgp router-id 10.0.0.4\n")
+	frr := write(t, "frr.conf", "hostname x\nfrr version 8.4.4\nrouter bgp 65001\n bgp router-id 10.0.0.4\n")
 	r = nvactl(t, "/nonexistent", "config", "convert", frr, "-o", "json")
 	if err := json.Unmarshal([]byte(r.out), &c); err != nil || r.code != 0 || !strings.Contains(c.TOML, "asn = 65001") ||
-		len(c.Leftovers) != 1 || c.Leftovers[0].Line != 1 || c.Leftovers[0].Text != "hostname x" {
+		len(c.Leftovers) != 2 || c.Leftovers[0].Line != 1 || c.Leftovers[0].Text != "hostname x" {
 		t.Errorf("%v: %+v", err, r)
 	}
 }

@@ -22,6 +22,7 @@ import (
 func wanted(cfg *config.Config) dataplane.Wanted {
 	w := dataplane.Wanted{
 		Sysctls: map[string]string{}, Protected: protected(cfg), NAT: natRules(cfg), AllowDefault: cfg.Kernel.AllowDefault,
+		DefaultAlone: cfg.Kernel.DefaultAlone,
 		Displace: cfg.Kernel.Displace,
 	}
 	if cfg.Kernel.IPForward {

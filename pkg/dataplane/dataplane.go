@@ -88,6 +88,7 @@ type Wanted struct {
 	Sysctls      map[string]string
 	Protected    []fib.Protected
 	AllowDefault bool // a route of class BGP may be a default route
+	DefaultAlone bool // but only while no other program has one
 	Displace     bool // see fib.FIB.SetDisplace
 }
 

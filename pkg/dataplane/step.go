@@ -126,7 +126,7 @@ func (d *Dataplane) want(w *Wanted, now time.Time) {
 	d.tunnels.SetWanted(w.Tunnels)
 	d.nics.SetWanted(w.NICs)
 	d.fib.Protect(w.Protected, w.AllowDefault, now)
-	d.fib.SetDisplace(w.Displace)
+	d.fib.SetDisplace(w.Displace, w.DefaultAlone)
 	d.due.links, d.due.nics, d.due.nat, d.due.sysctls = now, now, now, now
 }
 

@@ -42,6 +42,7 @@ type guard struct {
 	list         []Protected
 	allowDefault bool
 	displace     bool // see FIB.SetDisplace
+	defaultAlone bool
 	links        map[int]string
 	statics      map[netip.Prefix]*Route
 	// cover has every prefix that contains a protected address, with the indexes of

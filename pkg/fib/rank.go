@@ -70,10 +70,11 @@ func (f *FIB) forwards(r *KernelRoute) bool {
 }
 
 // SetDisplace says whether nvad leaves the choice to the metrics after all (kernel.displace):
-// then nothing is outranked.
-func (f *FIB) SetDisplace(on bool) {
-	f.judgeDue = f.judgeDue || f.guard.displace != on
-	f.guard.displace = on
+// then nothing is outranked. defaultAlone says whether the default route of another program
+// outranks one from BGP too (kernel.allow-default = "alone").
+func (f *FIB) SetDisplace(on, defaultAlone bool) {
+	f.judgeDue = f.judgeDue || f.guard.displace != on || f.guard.defaultAlone != defaultAlone
+	f.guard.displace, f.guard.defaultAlone = on, defaultAlone
 }
 
 // outranked returns which route outranks r; "" if none does.
@@ -86,7 +87,7 @@ func (f *FIB) outranked(prefix netip.Prefix, r *Route) string {
 		return fmt.Sprintf("%s is connected on %s", prefix, f.guard.link(k.Hops[0].Link))
 	case r.Class == Static:
 		return ""
-	case prefix.Bits() == 0:
+	case prefix.Bits() == 0 && !f.guard.defaultAlone:
 		return "" // allow-default decides: there is hardly a machine without a default route
 	}
 	return fmt.Sprintf("another program has a route for %s: %s", prefix, f.guard.routeText(&k))

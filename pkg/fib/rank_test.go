@@ -55,12 +55,12 @@ func TestRanks(t *testing.T) {
 			if c := f.Count(); c.Outranked != strings.Count(tt.want[:9], "outranked") || c.Refused != 0 || c.Installed() != 1-c.Outranked {
 				t.Errorf("beside it: %+v", c)
 			}
-			f.SetDisplace(true)
+			f.SetDisplace(true, false)
 			settle(f, t0)
 			if s := states(f)[name]; tt.other.Metric > 0 && s != "installed" {
 				t.Errorf("with displace: %q", s)
 			}
-			f.SetDisplace(false)
+			f.SetDisplace(false, false)
 			settle(f, t0)
 			if s := states(f)[name]; !strings.HasPrefix(s, tt.want) {
 				t.Errorf("without it again: %q, want %q", s, tt.want)
@@ -83,6 +83,43 @@ func TestRanks(t *testing.T) {
 				t.Errorf("withdrawn: %+v", c)
 			}
 		})
+	}
+}
+
+// A default route from BGP stands beside DHCP's, unless it shall be alone: then it waits until
+// DHCP's is gone, as in FRR.
+func TestDefaultAlone(t *testing.T) {
+	for _, prefix := range []string{"0.0.0.0/0", "::/0"} {
+		hop := far
+		if prefix == "::/0" {
+			hop = []fib.NextHop{{Via: addr("fd00::1"), Link: 2}}
+		}
+		k := fibtest.New()
+		dhcp := fib.KernelRoute{Prefix: p(prefix), Protocol: 16, Metric: 100, Hops: []fib.NextHop{{Link: 2}}}
+		k.Plant(dhcp)
+		f := start(t, k, fib.Options{})
+		f.Protect(nil, true, t0)
+		f.Apply([]fib.Change{bgp(prefix, hop)}, t0)
+		want := func(what, state string) {
+			t.Helper()
+			settle(f, t0)
+			if s := states(f)[prefix]; !strings.HasPrefix(s, state) {
+				t.Errorf("%s: %q, want %q", what, s, state)
+			}
+		}
+		want("beside", "installed")
+		f.SetDisplace(false, true)
+		want("alone", "outranked another program has a route for "+prefix)
+		f.SetDisplace(true, true)
+		want("displace", "installed")
+		f.SetDisplace(false, true)
+		k.Uproot(dhcp.Prefix, dhcp.Metric)
+		f.Observe(fib.Event{Kind: fib.RouteEvent, Deleted: true, Route: dhcp}, t0)
+		want("DHCP's is gone", "installed")
+		f.SetDisplace(false, false)
+		k.Plant(dhcp)
+		f.Observe(fib.Event{Kind: fib.RouteEvent, Route: dhcp}, t0)
+		want("beside again", "installed")
 	}
 }
 
