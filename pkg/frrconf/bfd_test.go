@@ -47,11 +47,11 @@ func TestBFDProfiles(t *testing.T) {
 	}
 }
 
-// meaningful returns the leftovers that have a meaning.
+// meaningful returns the leftovers of lines that have a meaning.
 func meaningful(left []Leftover) string {
 	var b strings.Builder
 	for _, l := range left {
-		if l.Kind != NoMeaning {
+		if l.Kind != NoMeaning && l.File != "" {
 			b.WriteString(l.String() + "\n")
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/nvad/nvad/pkg/route"
 )
 
 // bgp holds the router bgp block. It begins with the defaults of FRR's traditional
@@ -47,6 +49,9 @@ const (
 	ipv6
 	families
 )
+
+// routeFamilies are the address families as nvad has them.
+var routeFamilies = [families]route.Family{route.IPv4, route.IPv6}
 
 // maxPaths is the largest number of next hops in nvad, and the default of Debian's FRR.
 const maxPaths = 256

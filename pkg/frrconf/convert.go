@@ -211,6 +211,7 @@ func (c *converter) finish() {
 	c.finishPaths()
 	c.finishVersion()
 	c.resolveReferences()
+	c.finishDefault()
 }
 
 // note adds a leftover that belongs to no line.

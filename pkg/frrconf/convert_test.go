@@ -26,11 +26,11 @@ var golden = []struct {
 	// remains counts the leftovers that have a meaning.
 	remains int
 }{
-	{"hub00", "10.0.0.4", 0},
-	{"hub10", "10.10.0.4", 0},
-	{"edge", "", 0},
-	{"full", "", 31},
-	{"datacenter", "", 1},
+	{"hub00", "10.0.0.4", 1},
+	{"hub10", "10.10.0.4", 1},
+	{"edge", "", 1},
+	{"full", "", 32},
+	{"datacenter", "", 2},
 }
 
 func input(t testing.TB, name, routerID string) Input {

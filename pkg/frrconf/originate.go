@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/nvad/nvad/pkg/config"
-	"github.com/nvad/nvad/pkg/route"
 )
 
 // originateRules are the commands of an address family that originate routes, besides
@@ -100,11 +99,7 @@ func (c *converter) finishRedistributions() {
 
 // speaks reports whether a neighbor exchanges routes of f.
 func (c *converter) speaks(f family) bool {
-	want := route.IPv4
-	if f == ipv6 {
-		want = route.IPv6
-	}
-	return slices.ContainsFunc(c.cfg.Neighbors, func(n config.Neighbor) bool { return n.Families.Has(want) })
+	return slices.ContainsFunc(c.cfg.Neighbors, func(n config.Neighbor) bool { return n.Families.Has(routeFamilies[f]) })
 }
 
 func defaultOriginate(c *converter, l *line, p *peer, args []string) outcome {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/policy"
-	"github.com/nvad/nvad/pkg/route"
 )
 
 // peer is a neighbor or a peer-group.
@@ -145,7 +144,7 @@ func (c *converter) neighbor(p *peer) (config.Neighbor, family, bool) {
 	chosen := c.chooseFamilies(p, g, asn, active, own)
 	n.Settings = c.settings(p, g, chosen[0], asn)
 	for _, f := range chosen {
-		n.Families |= [families]route.Family{route.IPv4, route.IPv6}[f]
+		n.Families |= routeFamilies[f]
 	}
 	return n, chosen[0], true
 }
