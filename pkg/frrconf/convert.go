@@ -93,6 +93,7 @@ type converter struct {
 	tunnels         []*tunnel
 	hosts           hosts
 	bfd             bfdBlock
+	protocols       [families]map[string]protocolMap
 }
 
 func newConverter(in Input) *converter {
@@ -204,6 +205,7 @@ func (c *converter) finish() {
 	c.finishTunnels()
 	c.finishStatics()
 	c.finishPolicies()
+	c.finishProtocols()
 	c.finishNetworks()
 	c.finishNeighbors()
 	c.finishBFD()

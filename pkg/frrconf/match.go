@@ -50,10 +50,12 @@ func conditions(rules []rule) []rule {
 			cl := c.mode.clause
 			o := r.do(c, l, args)
 			switch key := r.literal(l); {
-			case o != carried && o != notOfBGP:
+			case o == notOfBGP:
+				cl.zebraOnly = true
+			case o != carried:
 				cl.incomplete = true
 				return cl.loseMap(c, l, o)
-			case o == carried:
+			default:
 				if before := cl.conditions[key]; before != nil {
 					before.drop(meaningless("line %d takes its place", l.number))
 				}

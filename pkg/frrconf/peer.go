@@ -263,7 +263,7 @@ func (c *converter) settings(p, g *peer, f family, asn uint32) config.Settings {
 	if s.LocalASN != 0 {
 		own = s.LocalASN
 	}
-	s.Import = c.chain(s.Import, asn == own)
+	s.Import = c.sourced(c.chain(s.Import, asn == own))
 	s.Export = c.chain(s.Export, asn == own)
 	return s
 }
@@ -283,6 +283,7 @@ func (c *converter) groupSettings(g *peer, f family) config.Settings {
 		s.RemoteASN = c.bgp.asn
 	}
 	s.Import.Accept = s.Import != policy.Chain{}
+	s.Import = c.sourced(s.Import)
 	s.Export.Accept = s.Export != policy.Chain{}
 	return s
 }

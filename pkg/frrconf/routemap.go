@@ -18,13 +18,15 @@ type clause struct {
 	nextHop  reference // to the list for the next hop
 	callLine *line
 	nextLine *line
-	peerLine *line          // sets the next hop to peer-address
-	src      netip.Addr     // a source address, which only zebra's route-maps set
+	peerLine *line      // sets the next hop to peer-address
+	src      netip.Addr // a source address, which only zebra's route-maps set
+	srcLine  *line
 	ranks    map[string]int // highest rank so far, by attribute
 
 	conditions map[string]*line // by the words in front of the value
 	uses       []reference      // the objects that the entry names
 	incomplete bool             // a condition was left over
+	zebraOnly  bool             // a condition counts for zebra alone
 }
 
 var routeMapRules = []rule{

@@ -50,14 +50,13 @@ var setRules = slices.Concat(
 // takesBack is the outcome of a command that removes what earlier lines configured.
 var takesBack = unsupported("taking earlier lines back: delete both")
 
-// setSource reads a source address. Only a route-map between BGP and the kernel can set one,
-// see sources.
-func setSource(c *converter, _ *line, args []string) outcome {
+// setSource reads a source address, which counts in the route-maps of finishProtocols.
+func setSource(c *converter, l *line, args []string) outcome {
 	a, err := netip.ParseAddr(args[0])
 	if err != nil {
 		return attention("%s is not an address", args[0])
 	}
-	c.mode.clause.src = a
+	c.mode.clause.src, c.mode.clause.srcLine = a, l
 	return notOfBGP
 }
 

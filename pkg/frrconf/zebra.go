@@ -22,6 +22,8 @@ var globalRules = slices.Concat(
 		on("interface DEVICE vrf NAME", block(unsupported("nvad works in the default VRF only"))),
 		on("vrf default", enterDefaultVRF),
 		on("ip|ipv6 route REST", staticRoute),
+		on("ip|ipv6 protocol PROTOCOL route-map NAME", readProtocolMap),
+		on("no zebra nexthop kernel enable", noNextHopGroups),
 		on("ip|ipv6 nht resolve-via-default", resolveVia(true)),
 		on("no ip|ipv6 nht resolve-via-default", resolveVia(false)),
 		on("ip router-id ADDRESS", bgpRouterID),
@@ -33,7 +35,7 @@ var globalRules = slices.Concat(
 	each(meaningless("nvad is configured by its file; this is about FRR's own shell and processes"),
 		"hostname REST", "domainname REST", "service REST", "no service REST", "line REST",
 		"password REST", "enable REST", "username REST", "banner REST", "no banner REST",
-		"agentx", "allow-external-route-update", "ip tables REST", "zebra REST", "watchfrr REST",
+		"agentx", "allow-external-route-update", "ip tables REST", "zebra REST", "no zebra REST", "watchfrr REST",
 		"exec-timeout REST", "access-class REST", "no login", "login"),
 	each(meaningless("nvad logs to the journal; see daemon.log-level"),
 		"log REST", "no log REST", "debug REST", "no debug REST"),
@@ -71,6 +73,11 @@ func frrDefaults(c *converter, _ *line, args []string) outcome {
 		return attention("the profile %s is unknown: the defaults of traditional are used", args[0])
 	}
 	return meaningless("the defaults of that profile are written out")
+}
+
+func noNextHopGroups(c *converter, _ *line, _ []string) outcome {
+	c.cfg.Kernel.NextHopGroups = config.Off
+	return carried
 }
 
 func resolveVia(yes bool) handler {
