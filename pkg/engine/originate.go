@@ -120,6 +120,10 @@ func announceable(p netip.Prefix) bool {
 // addresses of an interface.
 const protocolKernel = 2
 
+// metricIPv6 is the metric that the kernel gives the subnet of an IPv6 address without a
+// metric of its own. For IPv4 that is 0.
+const metricIPv6 = 256
+
 // connectedCandidates returns the connected routes of the kernel, and the addresses
 // that have none in table main: those of lo, and those without a subnet.
 func connectedCandidates(f fib.Facts) []candidate {
@@ -143,13 +147,17 @@ func routeCandidates(routes []fib.KernelRoute, connected bool) []candidate {
 		if (k.Protocol == protocolKernel) != connected {
 			continue
 		}
+		metric := k.Metric
+		if connected && k.Prefix.Addr().Is6() && metric == metricIPv6 {
+			metric = 0
+		}
 		i, twice := at[k.Prefix]
 		switch {
 		case !twice:
 			at[k.Prefix] = len(out)
-			out = append(out, candidate{k.Prefix, k.Metric})
-		case k.Metric < out[i].metric:
-			out[i].metric = k.Metric
+			out = append(out, candidate{k.Prefix, metric})
+		case metric < out[i].metric:
+			out[i].metric = metric
 		}
 	}
 	return out

@@ -104,6 +104,25 @@ func TestRedistribute(t *testing.T) {
 	})
 }
 
+// The kernel gives the subnet of an IPv6 address metric 256 unless the address has another one.
+// That is nobody's choice, so it is no MED, as in FRR.
+func TestConnectedMED(t *testing.T) {
+	connected := func(prefix string, metric uint32) fib.KernelRoute {
+		return fib.KernelRoute{Prefix: pfx(prefix), Protocol: protocolKernel, Metric: metric, Hops: []fib.NextHop{{Link: 2}}}
+	}
+	got := connectedCandidates(fib.Facts{Routes: []fib.KernelRoute{
+		connected("fd00:1::/64", 256), connected("fd00:2::/64", 200), connected("10.1.0.0/24", 0), connected("10.2.0.0/24", 200), connected("10.3.0.0/24", 256),
+	}})
+	want := []candidate{{pfx("fd00:1::/64"), 0}, {pfx("fd00:2::/64"), 200}, {pfx("10.1.0.0/24"), 0}, {pfx("10.2.0.0/24"), 200}, {pfx("10.3.0.0/24"), 256}}
+	if !slices.Equal(got, want) {
+		t.Errorf("connected routes and their MED: %v, want %v", got, want)
+	}
+	other := routeCandidates([]fib.KernelRoute{{Prefix: pfx("fd00:3::/64"), Protocol: 3, Metric: 256}}, false)
+	if len(other) != 1 || other[0].metric != 256 {
+		t.Errorf("another program's route: %v", other)
+	}
+}
+
 func TestOrigination(t *testing.T) {
 	run(t, false, func(t *testing.T, e *Engine, p *ports) {
 		med := policy.Number{Value: 9}
