@@ -18,6 +18,7 @@ const (
 	internal = "203.0.114.0/24" // announced by feeder-ibgp, without MED
 	dropped  = "203.0.115.0/24" // announced by twin over eBGP; should be dropped
 	confed   = "203.0.116.0/24" // announced by feeder-ibgp, with a confederation segment
+	beyondIt = "203.0.117.0/24" // announced by feeder-ibgp, with a next hop in plain
 )
 
 // told is one entry of docs/frr-differences.md: how each daemon behaves.
@@ -40,6 +41,7 @@ var differences = []told{
 	{9, fact{"sink-ibgp", plain, "as-path"}, "64580 65010", "65001 65001"},
 	{10, fact{"kernel", dropped, "next hops"}, "10.255.2.2", "blackhole"},
 	{11, fact{"kernel", confed, "next hops"}, "10.255.3.2", ""},
+	{13, fact{"kernel", beyondIt, "next hops"}, "10.255.1.2", ""},
 }
 
 // TestDifferences shows each permanent difference, so that the document is true for both
@@ -90,6 +92,8 @@ func differing() *gen.Case {
 	within.Routes[0].Attrs.LocalPref = &[]uint32{100}[0]
 	within.Routes = append(within.Routes, announced(confed, within.Address)...)
 	within.Routes[1].Attrs.LocalPref = within.Routes[0].Attrs.LocalPref
+	within.Routes = append(within.Routes, announced(beyondIt, netip.MustParseAddr("203.0.113.9"))...)
+	within.Routes[2].Attrs.LocalPref = within.Routes[0].Attrs.LocalPref
 	path := &within.Routes[1].Attrs.Path
 	*path = append([]rawbgp.Segment{{Type: rawbgp.ConfedSeq, ASNs: []uint32{64999}}}, *path...)
 	client := neighbor("client", gen.LocalASN, "10.255.7.2", "10.255.7.1", "")

@@ -115,6 +115,18 @@ func (r *RIB) covering(p netip.Prefix) netip.Prefix {
 	return netip.Prefix{}
 }
 
+// learnedCover returns the longest prefix with a best path from a neighbor that contains addr;
+// invalid if there is none but a default route.
+func (r *RIB) learnedCover(addr netip.Addr) netip.Prefix {
+	for bits := addr.BitLen(); bits > 0; bits-- {
+		p := netip.PrefixFrom(addr, bits).Masked()
+		if d := r.table.find(p); d != nil && d.best >= 0 && d.paths[d.best].source == route.SourceBGP {
+			return p
+		}
+	}
+	return netip.Prefix{}
+}
+
 const noneAnnounced = "no neighbor has announced it"
 
 // noRoute says why the forwarding plane has no route for d.
@@ -166,7 +178,7 @@ func (r *RIB) pathStory(d *dest, i int) PathStory {
 			s.Via = append(s.Via, r.under.hopText(h))
 		}
 		if pt.hop.hops == nil {
-			s.Unresolved = r.under.whyUnresolved(pt.hop.addr)
+			s.Unresolved = r.under.whyUnresolved(pt.hop.addr, r.learnedCover(pt.hop.addr))
 		}
 	}
 	return s

@@ -275,6 +275,33 @@ func TestExplainPendingPolicy(t *testing.T) {
 	}
 }
 
+// TestExplainNextHopByBGP names the BGP route through which FRR would reach a next hop.
+func TestExplainNextHopByBGP(t *testing.T) {
+	b := newHub00(t)
+	b.send(nva, route.Attrs{ASPath: asPath("1"), NextHop: addr("10.50.0.9")}, "10.1.0.0/16")
+	b.flush()
+	unresolved := func() string {
+		x := b.explain("10.1.0.0/16")
+		return x.from(t, nva).Unresolved
+	}
+	if got := unresolved(); !strings.HasPrefix(got, "no connected") {
+		t.Errorf("without a BGP route: %q", got)
+	}
+	b.announce(nva, "65515", "0.0.0.0/0", "10.48.0.0/12", "10.50.0.0/16")
+	b.flush()
+	if got := unresolved(); !strings.HasPrefix(got, "only the BGP route 10.50.0.0/16 leads to it") {
+		t.Errorf("with one: %q", got)
+	}
+	if b.explain("10.1.0.0/16").Route != nil {
+		t.Error("the route is installed")
+	}
+	b.withdraw(nva, "10.48.0.0/12", "10.50.0.0/16")
+	b.flush()
+	if got := unresolved(); !strings.HasPrefix(got, "no connected") {
+		t.Errorf("with a default route alone: %q", got)
+	}
+}
+
 func TestExplainNoRoute(t *testing.T) {
 	b := newHub00(t)
 	b.send(nva, route.Attrs{ASPath: asPath("1"), NextHop: addr("192.0.2.1")}, "10.1.0.0/16")

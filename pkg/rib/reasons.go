@@ -260,13 +260,17 @@ func loopedText(loop []*static) string {
 	return "static routes need each other: " + strings.Join(names, ", ")
 }
 
-// whyUnresolved says why a next hop is not reached.
-func (u *underlay) whyUnresolved(addr netip.Addr) string {
+// whyUnresolved says why a next hop is not reached. learned is the BGP route that contains it,
+// through which FRR would reach it.
+func (u *underlay) whyUnresolved(addr netip.Addr, learned netip.Prefix) string {
 	if u.own[addr] {
 		return "it is an address of this machine"
 	}
 	v, ok := u.table.Lookup(addr)
 	switch {
+	case !ok && learned.IsValid():
+		return fmt.Sprintf("only the BGP route %s leads to it, and nvad reaches no next hop through a BGP route: add a static route to it, "+
+			"or have the neighbor set next-hop-self", learned)
 	case !ok && !u.opt.ResolveDefault:
 		return "no connected, static or foreign route leads to it (the default route does not count, see kernel.resolve-default)"
 	case !ok:
