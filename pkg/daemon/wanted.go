@@ -23,7 +23,7 @@ func wanted(cfg *config.Config) dataplane.Wanted {
 	w := dataplane.Wanted{
 		Sysctls: map[string]string{}, Protected: protected(cfg), NAT: natRules(cfg), AllowDefault: cfg.Kernel.AllowDefault,
 		DefaultAlone: cfg.Kernel.DefaultAlone,
-		Displace: cfg.Kernel.Displace,
+		Displace:     cfg.Kernel.Displace,
 	}
 	if cfg.Kernel.IPForward {
 		w.Sysctls["net.ipv4.ip_forward"] = "1"
