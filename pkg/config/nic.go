@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
+	"strings"
 
 	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
@@ -42,16 +44,9 @@ func (n NIC) TableNumber() uint32 {
 	if n.Table != 0 {
 		return n.Table
 	}
-	var number, digit uint32 = 0, 1
-	for i := len(n.Device) - 1; i >= 0 && digit <= 1000; i-- {
-		c := n.Device[i]
-		if c < '0' || c > '9' {
-			break
-		}
-		number += digit * uint32(c-'0')
-		digit *= 10
-	}
-	return firstTable + number
+	digits := n.Device[len(strings.TrimRight(n.Device, "0123456789")):]
+	number, _ := strconv.Atoi(digits[max(0, len(digits)-4):]) // 0 without digits
+	return firstTable + uint32(number)
 }
 
 // reservedTables has the tables of the kernel itself, which other programs use.

@@ -173,11 +173,19 @@ func (s *numbering) take(n int) int {
 	return n
 }
 
-// standard, large and extended return the normalised text of a community.
-func standard(s string) (string, error) {
-	c, err := route.ParseCommunity(s)
-	return c.String(), err
+// normal returns a function that brings a community to its normalised text.
+func normal[T fmt.Stringer](parse func(string) (T, error)) func(string) (string, error) {
+	return func(s string) (string, error) {
+		c, err := parse(s)
+		return c.String(), err
+	}
 }
+
+var (
+	standard = normal(route.ParseCommunity)
+	large    = normal(route.ParseLargeCommunity)
+	extended = normal(route.ParseExtCommunity)
+)
 
 // standardOrAll also accepts "internet", which lists use for any route.
 func standardOrAll(s string) (string, error) {
@@ -185,14 +193,4 @@ func standardOrAll(s string) (string, error) {
 		return s, nil
 	}
 	return standard(s)
-}
-
-func large(s string) (string, error) {
-	c, err := route.ParseLargeCommunity(s)
-	return c.String(), err
-}
-
-func extended(s string) (string, error) {
-	c, err := route.ParseExtCommunity(s)
-	return c.String(), err
 }

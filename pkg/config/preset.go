@@ -69,19 +69,11 @@ func presetNames() []string {
 	return names
 }
 
-// presetNamed returns nil if there is no such preset.
-func presetNamed(name string) *preset {
-	if i := slices.Index(presetNames(), name); i >= 0 {
-		return &presets[i]
-	}
-	return nil
-}
-
 // presetSettings returns the settings that a peer-group is based on; name may be empty.
 func presetSettings(name string) Settings {
 	s := DefaultSettings()
-	if p := presetNamed(name); p != nil {
-		p.settings(&s)
+	if i := slices.Index(presetNames(), name); i >= 0 {
+		presets[i].settings(&s)
 	}
 	return s
 }

@@ -24,7 +24,9 @@ func Lookup(ns Namespace, addr netip.Addr) (fib.Lookup, error) {
 		route, err = f.s.ask(addr, unix.RTM_F_FIB_MATCH)
 		w.Prefix, w.Protocol, w.Metric = route.Prefix, route.Protocol, route.Metric
 	}
-	if fate, ok := fates[errnoOf(err)]; ok {
+	var errno syscall.Errno
+	errors.As(err, &errno)
+	if fate, ok := fates[errno]; ok {
 		w.Fate, err = fate, nil
 	}
 	if err != nil {
@@ -39,12 +41,6 @@ func Lookup(ns Namespace, addr netip.Addr) (fib.Lookup, error) {
 // fates maps the errors with which IPv4 reports routes that lead nowhere.
 var fates = map[syscall.Errno]fib.Fate{
 	unix.EINVAL: fib.FateDropped, unix.EHOSTUNREACH: fib.FateUnreachable, unix.EACCES: fib.FateProhibited, unix.ENETUNREACH: fib.FateNoRoute,
-}
-
-func errnoOf(err error) syscall.Errno {
-	var e syscall.Errno
-	errors.As(err, &e)
-	return e
 }
 
 // ask sends one RTM_GETROUTE. With RTM_F_FIB_MATCH the answer is the route, otherwise

@@ -46,10 +46,6 @@ func attr(b []byte, kind uint16, value []byte) []byte {
 	b = order.AppendUint16(b, uint16(unix.SizeofRtAttr+len(value)))
 	b = order.AppendUint16(b, kind)
 	b = append(b, value...)
-	return pad(b)
-}
-
-func pad(b []byte) []byte {
 	for len(b)%4 != 0 {
 		b = append(b, 0)
 	}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/nvad/nvad/pkg/route"
 )
@@ -43,22 +44,14 @@ func (b Bogons) String() string {
 // includes the ASNs of Azure's Route Servers (65515-65520), so that it refuses the
 // routes learned from one.
 func (b Bogons) Of(asn uint32) Bogons {
-	if b&Reserved != 0 && inRanges(reservedASNs, asn) {
+	has := func(r asnRange) bool { return r.first <= asn && asn <= r.last }
+	switch {
+	case b&Reserved != 0 && slices.ContainsFunc(reservedASNs, has):
 		return Reserved
-	}
-	if b&Private != 0 && inRanges(privateASNs, asn) {
+	case b&Private != 0 && slices.ContainsFunc(privateASNs, has):
 		return Private
 	}
 	return 0
-}
-
-func inRanges(ranges []asnRange, asn uint32) bool {
-	for _, r := range ranges {
-		if asn >= r.first && asn <= r.last {
-			return true
-		}
-	}
-	return false
 }
 
 // bogonList matches a path with an ASN of the set, in a segment of any type. Rule 0

@@ -47,18 +47,14 @@ func (c *Compiler) Compile(chain Chain, s Session) (*Program, error) {
 	b.chain(chain)
 	b.p.memo = newMemo(b.places)
 	b.p.hits = make([]uint64, b.rules)
-	if len(b.errs) > 0 {
-		return nil, joined(b.errs)
+	if len(b.errs) == 0 {
+		return b.p, nil
 	}
-	return b.p, nil
-}
-
-func joined(errs []*Error) error {
-	out := make([]error, len(errs))
-	for i, e := range errs {
-		out[i] = e
+	errs := make([]error, len(b.errs))
+	for i, e := range b.errs {
+		errs[i] = e
 	}
-	return errors.Join(out...)
+	return nil, errors.Join(errs...)
 }
 
 // catalog holds the lists of one kind: as written, and compiled once they are needed.

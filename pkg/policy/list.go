@@ -153,9 +153,10 @@ var errSeqRange = errors.New("sequence number must be between 1 and 4294967295")
 // position is the index of a rule or clause as written, and its number.
 type position struct{ index, seq int }
 
-// number numbers the rules in the order of writing and returns their positions by
-// ascending number, and those whose number was given before.
-func number[T any](rules []T, seq func(*T) *int) (places, twice []position) {
+// ordered returns numbered copies of the rules by ascending number, their
+// positions, and the errors in their numbers.
+func ordered[T any](kind Kind, name string, rules []T, seq func(*T) *int) (out []T, places []position, errs []*Error) {
+	fail := func(at position, err error) { errs = append(errs, &Error{kind, name, at.index, at.seq, "seq", err}) }
 	seen := make(map[int]bool, len(rules))
 	highest := 0
 	for i, r := range rules {
@@ -163,32 +164,20 @@ func number[T any](rules []T, seq func(*T) *int) (places, twice []position) {
 		if at.seq == 0 {
 			at.seq = highest/seqStep*seqStep + seqStep
 		}
-		highest = max(highest, at.seq)
 		if seen[at.seq] {
-			twice = append(twice, at)
+			fail(at, fmt.Errorf("sequence number %d is given twice", at.seq))
 		}
+		if at.seq < 0 || int64(at.seq) > 1<<32-1 {
+			fail(at, errSeqRange)
+		}
+		highest = max(highest, at.seq)
 		seen[at.seq] = true
 		places = append(places, at)
 	}
 	slices.SortStableFunc(places, func(a, b position) int { return cmp.Compare(a.seq, b.seq) })
-	return places, twice
-}
-
-// ordered returns numbered copies of the rules by ascending number, their
-// positions, and the errors in their numbers.
-func ordered[T any](kind Kind, name string, rules []T, seq func(*T) *int) ([]T, []position, []*Error) {
-	places, twice := number(rules, seq)
-	var errs []*Error
-	for _, at := range twice {
-		errs = append(errs, &Error{kind, name, at.index, at.seq, "seq", fmt.Errorf("sequence number %d is given twice", at.seq)})
-	}
-	out := make([]T, len(rules))
-	for i, at := range places {
-		out[i] = rules[at.index]
-		*seq(&out[i]) = at.seq
-		if at.seq < 0 || int64(at.seq) > 1<<32-1 {
-			errs = append(errs, &Error{kind, name, at.index, at.seq, "seq", errSeqRange})
-		}
+	for _, at := range places {
+		out = append(out, rules[at.index])
+		*seq(&out[len(out)-1]) = at.seq
 	}
 	return out, places, errs
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -188,20 +189,15 @@ func (l nextHopList) decide(a *route.Attrs, _ *[]byte) verdict {
 
 func (l nextHopList) looked(a *route.Attrs) string { return "next hop " + addrText(a.NextHop) }
 
+// orders has the results of comparing a value with that of a [Cmp] for which each operator
+// holds.
+var orders = map[string][]int{"=": {0}, "<": {-1}, "<=": {-1, 0}, ">": {1}, ">=": {0, 1}}
+
 // compare returns a function that compares its argument with c.Value as c.Op says.
 func (c Cmp) compare() (func(uint32) bool, error) {
-	w := c.Value
-	switch c.Op {
-	case "=":
-		return func(v uint32) bool { return v == w }, nil
-	case "<":
-		return func(v uint32) bool { return v < w }, nil
-	case "<=":
-		return func(v uint32) bool { return v <= w }, nil
-	case ">":
-		return func(v uint32) bool { return v > w }, nil
-	case ">=":
-		return func(v uint32) bool { return v >= w }, nil
+	results, ok := orders[c.Op]
+	if !ok {
+		return nil, fmt.Errorf("%q is not a comparison (want =, <, <=, > or >=)", c.Op)
 	}
-	return nil, fmt.Errorf("%q is not a comparison (want =, <, <=, > or >=)", c.Op)
+	return func(v uint32) bool { return slices.Contains(results, cmp.Compare(v, c.Value)) }, nil
 }

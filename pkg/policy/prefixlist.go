@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -89,7 +90,8 @@ func (l *prefixList) build() {
 		}
 		at[r.Prefix] = append(at[r.Prefix], i)
 	}
-	for _, p := range byLength(at) {
+	// Covering prefixes come before what they cover.
+	for _, p := range slices.SortedFunc(maps.Keys(at), func(a, b netip.Prefix) int { return a.Bits() - b.Bits() }) {
 		first := l.inherited(p)
 		for _, i := range at[p] {
 			lo, hi := l.rules[i].lengths()
@@ -102,16 +104,6 @@ func (l *prefixList) build() {
 		}
 		l.trie.Insert(p, first.spans(p))
 	}
-}
-
-// byLength returns the keys with covering prefixes before what they cover.
-func byLength(at map[netip.Prefix][]int) []netip.Prefix {
-	out := make([]netip.Prefix, 0, len(at))
-	for p := range at {
-		out = append(out, p)
-	}
-	slices.SortFunc(out, func(a, b netip.Prefix) int { return a.Bits() - b.Bits() })
-	return out
 }
 
 // inherited returns the rules that the prefixes covering p have for routes within p.

@@ -67,7 +67,10 @@ func (m *routeMap) run(e *eval) (bool, Rule) {
 		permit = true
 		m.change(i, e)
 		if c.call != nil {
-			if ok, inner := e.calling(c.call); !ok {
+			e.trace.nest(1)
+			ok, inner := c.call.run(e)
+			e.trace.nest(-1)
+			if !ok {
 				return false, inner
 			}
 		}
@@ -78,12 +81,6 @@ func (m *routeMap) run(e *eval) (bool, Rule) {
 		e.trace.verdict(Step{Object: m.label(), Rule: implicitDeny}, false)
 	}
 	return permit, by
-}
-
-func (e *eval) calling(m *routeMap) (bool, Rule) {
-	e.trace.nest(1)
-	defer e.trace.nest(-1)
-	return m.run(e)
 }
 
 func (m *routeMap) matches(i int, e *eval) bool {

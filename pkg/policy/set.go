@@ -14,7 +14,9 @@ func (b *builder) set(out *setter, s *Set) {
 	var steps []func(*route.Attrs)
 	steps = append(steps, b.setPath(s)...)
 	steps = append(steps, b.setValues(s)...)
-	steps = append(steps, b.setCommunities(s)...)
+	steps = append(steps, editCommunities(b, standardKind, b.c.standard, "community", "communities", s.Communities, s.CommunityDelete, s.CommunitiesAdd)...)
+	steps = append(steps, editCommunities(b, largeKind, b.c.large, "large-community", "large-communities", s.LargeCommunities, s.LargeCommunityDelete, s.LargeCommunitiesAdd)...)
+	steps = append(steps, editCommunities(b, extKind, b.c.ext, "ext-community", "ext-communities", s.ExtCommunities, s.ExtCommunityDelete, s.ExtCommunitiesAdd)...)
 	b.setLocal(out, s)
 	v4, v6 := b.setNextHop(out, s)
 	out.ipv4 = b.change(steps, v4)
@@ -99,12 +101,6 @@ func (b *builder) setValues(s *Set) (out []func(*route.Attrs)) {
 	return out
 }
 
-func (b *builder) setCommunities(s *Set) (out []func(*route.Attrs)) {
-	out = append(out, editCommunities(b, standardKind, b.c.standard, "community", "communities", s.Communities, s.CommunityDelete, s.CommunitiesAdd)...)
-	out = append(out, editCommunities(b, largeKind, b.c.large, "large-community", "large-communities", s.LargeCommunities, s.LargeCommunityDelete, s.LargeCommunitiesAdd)...)
-	return append(out, editCommunities(b, extKind, b.c.ext, "ext-community", "ext-communities", s.ExtCommunities, s.ExtCommunityDelete, s.ExtCommunitiesAdd)...)
-}
-
 func editCommunities[T comparable](b *builder, kind *communityKind[T], lists *catalog[CommunityList, *communityList[T]], one, many string,
 	replace []string, remove string, add []string) []func(*route.Attrs) {
 	c := &communityEdit[T]{kind: kind, replace: len(replace) > 0}
@@ -116,7 +112,7 @@ func editCommunities[T comparable](b *builder, kind *communityKind[T], lists *ca
 	c.add, err = kind.parseAll(add)
 	b.check("set."+many+"-add", err)
 	c.remove = lists.list(b, "set."+one+"-delete", remove)
-	if c.empty() {
+	if !c.replace && c.remove == nil && len(c.add) == 0 {
 		return nil
 	}
 	return []func(*route.Attrs){c.apply}
@@ -245,10 +241,6 @@ type communityEdit[T comparable] struct {
 	values  []T
 	remove  *communityList[T] // nil: nothing
 	add     []T
-}
-
-func (c *communityEdit[T]) empty() bool {
-	return !c.replace && c.remove == nil && len(c.add) == 0
 }
 
 func (c *communityEdit[T]) apply(a *route.Attrs) {

@@ -77,17 +77,9 @@ func compareKeys(a, b string) int {
 }
 
 // DidYouMean returns ` (did you mean "x"?)` with the candidate most similar to
-// word, or nothing if none is similar.
+// word, or nothing if none is similar. A candidate that continues word after a hyphen
+// counts as similar: "as-path" suggests "as-path-list".
 func DidYouMean(word string, candidates []string) string {
-	if s := suggest(word, candidates); s != "" {
-		return ` (did you mean "` + s + `"?)`
-	}
-	return ""
-}
-
-// suggest counts a candidate that continues word after a hyphen as similar:
-// "as-path" suggests "as-path-list".
-func suggest(word string, candidates []string) string {
 	word = strings.ToLower(word)
 	best, bestDist := "", 2+len(word)/3
 	for _, c := range candidates {
@@ -99,5 +91,8 @@ func suggest(word string, candidates []string) string {
 			best, bestDist = c, d
 		}
 	}
-	return best
+	if best == "" {
+		return ""
+	}
+	return ` (did you mean "` + best + `"?)`
 }

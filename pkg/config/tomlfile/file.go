@@ -26,40 +26,20 @@ const MaxSize = 8 << 20
 
 // ReadFile returns the text of the file at path. Of a file larger than [MaxSize] it
 // returns just enough for [Parse] to refuse it. The error is [Errors].
-func ReadFile(path string) ([]byte, error) {
-	data, err := readFile(path)
-	if err != nil {
-		return nil, Errors{{File: path, Msg: err.Error()}}
-	}
-	return data, nil
-}
-
-// readFile reads up to MaxSize+1 bytes. Its errors leave out the path, which
-// the caller has.
-func readFile(path string) ([]byte, error) {
+func ReadFile(path string) (data []byte, err error) {
 	f, err := os.Open(path)
-	if err != nil {
-		return nil, cause(err)
+	if err == nil {
+		defer f.Close()
+		data, err = io.ReadAll(io.LimitReader(f, MaxSize+1))
 	}
-	defer f.Close()
-	if st, err := f.Stat(); err != nil {
-		return nil, cause(err)
-	} else if st.IsDir() {
-		return nil, errors.New("is a directory")
-	}
-	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
-	if err != nil {
-		return nil, cause(err)
-	}
-	return data, nil
-}
-
-func cause(err error) error {
 	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
+	switch {
+	case err == nil:
+		return data, nil
+	case errors.As(err, &pe):
+		err = pe.Err // without the path, which Error has
 	}
-	return err
+	return nil, Errors{{File: path, Msg: err.Error()}}
 }
 
 // Parse returns the top-level table of a TOML document; name is the file's name in
