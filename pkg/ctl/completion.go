@@ -62,20 +62,20 @@ func changes(c *cobra.Command) bool {
 // suggests a command that changes something: somebody might follow the suggestion
 // without a second look and stop the daemon.
 func unknownCommand(cmd *cobra.Command, word string) error {
-	var changing []string
+	var risky []string
 	for _, c := range cmd.Commands() {
 		if changes(c) {
-			changing = append(changing, c.Name())
+			risky = append(risky, c.Name())
 		}
 	}
 	switch names := startingWith(cmd, word); {
 	case len(names) > 1:
 		return fmt.Errorf("several commands begin with %q: %s", word, strings.Join(names, ", "))
-	case slices.ContainsFunc(changing, func(name string) bool { return strings.HasPrefix(name, word) }):
+	case slices.ContainsFunc(risky, func(name string) bool { return strings.HasPrefix(name, word) }):
 		return fmt.Errorf("unknown command %q: a command that changes something needs its full name", word)
 	}
 	for _, like := range cmd.SuggestionsFor(word) {
-		if !slices.Contains(changing, like) {
+		if !slices.Contains(risky, like) {
 			return fmt.Errorf("unknown command %q, did you mean %s?", word, like)
 		}
 	}

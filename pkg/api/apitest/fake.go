@@ -151,9 +151,6 @@ func (d *Daemon) Routes(_ context.Context, q engine.Query, yield func(engine.Pat
 			return err
 		}
 	}
-	if q.Address.IsValid() {
-		q.Prefix = d.covering(q.Address)
-	}
 	var rows []engine.Path
 	for _, v := range d.Tables[q.Table] {
 		if (q.Table == engine.LocRIB || v.Neighbor == q.Neighbor) && inside(v.Prefix, q) && q.Filter.Selects(&v) {
@@ -163,20 +160,16 @@ func (d *Daemon) Routes(_ context.Context, q engine.Query, yield func(engine.Pat
 	return each(d, rows, yield)
 }
 
-// covering returns the longest prefix of the Loc-RIB around addr.
-func (d *Daemon) covering(addr netip.Addr) netip.Prefix {
-	longest := netip.PrefixFrom(addr, addr.BitLen())
-	for _, v := range d.Tables[engine.LocRIB] {
-		if v.Prefix.Contains(addr) && (!longest.Contains(v.Prefix.Addr()) || longest.IsSingleIP()) {
-			longest = v.Prefix
-		}
-	}
-	return longest
-}
-
-// inside reports whether the query asks for p.
+// inside reports whether the query asks for p. No two prefixes of a picture overlap, so
+// that the one around an address is the longest.
 func inside(p netip.Prefix, q engine.Query) bool {
-	return !q.Prefix.IsValid() || p == q.Prefix || q.Longer && p.Bits() > q.Prefix.Bits() && q.Prefix.Contains(p.Addr())
+	switch {
+	case q.Address.IsValid():
+		return p.Contains(q.Address)
+	case q.Longer:
+		return p.Bits() >= q.Prefix.Bits() && q.Prefix.Contains(p.Addr())
+	}
+	return !q.Prefix.IsValid() || p == q.Prefix
 }
 
 // FIB implements api.Reader.
