@@ -20,6 +20,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
+
+	"github.com/nvad/nvad/pkg/config"
 )
 
 // readServices may be used by everybody who could connect. Everything else changes
@@ -255,43 +257,36 @@ func peerGroups(fd int) ([]uint32, error) {
 	}
 }
 
-// TLSOptions say how callers over TCP prove who they are.
-type TLSOptions struct {
-	Certificate string   // path of the daemon's certificate and chain (PEM)
-	Key         string   // path of its key (PEM)
-	ClientCA    string   // path of the authorities that sign clients (PEM)
-	Admins      []string // certificates that may change nvad: "CN=..." or "OU=..."
-}
-
-// Certificates reads the files of TLSOptions. A file that is replaced counts for the
+// Certificates reads the certificates by which daemon and callers over TCP prove who they
+// are, from the files of the configuration. A file that is replaced counts for the
 // next connection. Its methods are safe for concurrent use.
 type Certificates struct {
-	mu      sync.Mutex // guards the rest
-	options TLSOptions
-	seen    []fs.FileInfo
-	config  *tls.Config
+	mu    sync.Mutex // guards the rest
+	files config.API
+	seen  []fs.FileInfo
+	inUse *tls.Config
 }
 
 // NewCertificates reads the files. The error names the file at fault.
-func NewCertificates(o TLSOptions) (*Certificates, error) {
+func NewCertificates(files config.API) (*Certificates, error) {
 	c := &Certificates{}
-	return c, c.Set(o)
+	return c, c.Set(files)
 }
 
-// Set reads the files of o in place of the present ones. An error leaves everything as
-// it was.
-func (c *Certificates) Set(o TLSOptions) error {
-	seen, err := o.stat()
+// Set reads other files in place of the present ones. An error leaves everything as it
+// was.
+func (c *Certificates) Set(files config.API) error {
+	seen, err := stat(&files)
 	if err != nil {
 		return err
 	}
-	config, err := o.load()
+	fresh, err := load(&files)
 	if err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.options, c.seen, c.config = o, seen, config
+	c.files, c.seen, c.inUse = files, seen, fresh
 	return nil
 }
 
@@ -299,7 +294,7 @@ func (c *Certificates) Set(o TLSOptions) error {
 func (c *Certificates) admins() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.options.Admins
+	return c.files.Admins
 }
 
 // current returns the configuration for a new connection. If files can't be read, or do
@@ -308,17 +303,17 @@ func (c *Certificates) admins() []string {
 func (c *Certificates) current(*tls.ClientHelloInfo) (*tls.Config, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now, err := c.options.stat(); err == nil && !slices.EqualFunc(now, c.seen, same) {
-		if config, err := c.options.load(); err == nil {
-			c.seen, c.config = now, config
+	if now, err := stat(&c.files); err == nil && !slices.EqualFunc(now, c.seen, same) {
+		if fresh, err := load(&c.files); err == nil {
+			c.seen, c.inUse = now, fresh
 		}
 	}
-	return c.config, nil
+	return c.inUse, nil
 }
 
-func (o TLSOptions) stat() ([]fs.FileInfo, error) {
+func stat(files *config.API) ([]fs.FileInfo, error) {
 	var out []fs.FileInfo
-	for _, path := range []string{o.Certificate, o.Key, o.ClientCA} {
+	for _, path := range []string{files.Certificate, files.Key, files.ClientCA} {
 		info, err := os.Stat(path)
 		if err != nil {
 			return nil, err
@@ -332,18 +327,18 @@ func same(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
-func (o TLSOptions) load() (*tls.Config, error) {
-	own, err := tls.LoadX509KeyPair(o.Certificate, o.Key)
+func load(files *config.API) (*tls.Config, error) {
+	own, err := tls.LoadX509KeyPair(files.Certificate, files.Key)
 	if err != nil {
-		return nil, fmt.Errorf("certificate %s with key %s: %w", o.Certificate, o.Key, err)
+		return nil, fmt.Errorf("certificate %s with key %s: %w", files.Certificate, files.Key, err)
 	}
-	data, err := os.ReadFile(o.ClientCA)
+	data, err := os.ReadFile(files.ClientCA)
 	if err != nil {
 		return nil, err
 	}
 	clients := x509.NewCertPool()
 	if !clients.AppendCertsFromPEM(data) {
-		return nil, fmt.Errorf("%s: holds no certificate in PEM form", o.ClientCA)
+		return nil, fmt.Errorf("%s: holds no certificate in PEM form", files.ClientCA)
 	}
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{own}, NextProtos: []string{"h2"},

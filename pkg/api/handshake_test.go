@@ -16,6 +16,7 @@ import (
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/api/apitest"
 	"github.com/nvad/nvad/pkg/api/apitest/pki"
+	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/listen"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
@@ -28,7 +29,7 @@ func TestHandshakes(t *testing.T) {
 	ca := pki.New(t, dir, "ca")
 	cert, key := ca.Issue(pki.Leaf{Name: "nvad", Address: net.IPv4(127, 0, 0, 1)})
 	mine, mineKey := ca.Issue(pki.Leaf{Name: "alice"})
-	certs, err := api.NewCertificates(api.TLSOptions{Certificate: cert, Key: key, ClientCA: ca.Path})
+	certs, err := api.NewCertificates(config.API{Certificate: cert, Key: key, ClientCA: ca.Path})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/api/apitest"
 	"github.com/nvad/nvad/pkg/api/apitest/pki"
+	"github.com/nvad/nvad/pkg/config"
 )
 
 var localhost = net.IPv4(127, 0, 0, 1)
@@ -31,7 +32,7 @@ func newTLSDaemon(t *testing.T, admins ...string) *tlsDaemon {
 	d := &tlsDaemon{T: t, ours: pki.New(t, dir, "ours"), theirs: pki.New(t, dir, "theirs")}
 	cert, key := d.ours.Issue(pki.Leaf{Name: "nvad", Address: localhost})
 	var err error
-	d.certs, err = api.NewCertificates(api.TLSOptions{Certificate: cert, Key: key, ClientCA: d.theirs.Path, Admins: admins})
+	d.certs, err = api.NewCertificates(config.API{Certificate: cert, Key: key, ClientCA: d.theirs.Path, Admins: admins})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +89,7 @@ func TestRemote(t *testing.T) {
 		}
 		wantError(t, r, "changing nvad over TCP is for certificates with CN=alice or OU=network (yours has CN=carol, OU=office)")
 	}
-	if err := d.certs.Set(api.TLSOptions{}); err == nil {
+	if err := d.certs.Set(config.API{}); err == nil {
 		t.Error("no files were taken")
 	}
 	wantError(t, newTLSDaemon(t).asNobody(), "changing nvad over TCP is for no certificate: admins of [api] is empty (yours has CN=nobody)")

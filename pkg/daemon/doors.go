@@ -140,17 +140,13 @@ type tcp struct {
 	certs *api.Certificates // nil: not read yet
 }
 
-func tlsOptions(c config.API) api.TLSOptions {
-	return api.TLSOptions{Certificate: c.Certificate, Key: c.Key, ClientCA: c.ClientCA, Admins: c.Admins}
-}
-
 // set takes the certificates of another configuration; the listeners stay. If no
 // certificates could be read so far, the next attempt to listen reads them.
 func (t *tcp) set(c config.API) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.certs != nil {
-		if err := t.certs.Set(tlsOptions(c)); err != nil {
+		if err := t.certs.Set(c); err != nil {
 			return fmt.Errorf("api: %w", err)
 		}
 	}
@@ -163,7 +159,7 @@ func (t *tcp) certificates() (*api.Certificates, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.certs == nil {
-		certs, err := api.NewCertificates(tlsOptions(t.api))
+		certs, err := api.NewCertificates(t.api)
 		if err != nil {
 			return nil, err
 		}
