@@ -99,10 +99,10 @@ func (l *liveness) take(ev bfd.Event) {
 	switch {
 	case ev.State == bfd.Up:
 		l.log.Info("bfd up", "neighbor", addr, "local", ev.Key.Local, "multihop", ev.Key.Multihop)
-		l.alive(addr)
+		l.Reached(addr)
 	case ev.Administrative:
 		l.log.Info("bfd taken down by the neighbor", "neighbor", addr, "reason", ev.Reason)
-		l.alive(addr)
+		l.Reached(addr)
 	case l.died(addr, ev.Reason):
 		l.lost(addr, ev.Reason)
 		l.log.Warn("bfd down", "neighbor", addr, "reason", ev.Reason, "delayed", ev.Extended)
@@ -125,7 +125,7 @@ func (l *liveness) askFarEnds(now time.Time) {
 		switch {
 		case !farEnd || s.State == bfd.Up:
 		case s.RemoteState == bfd.AdminDown:
-			l.alive(addr)
+			l.Reached(addr)
 		case why == "" && now.Sub(s.Since) > answerTime && l.died(addr, "no answer"):
 			l.log.Warn("bfd session does not come up", "remote", addr, "local", s.Key.Local, "reason", s.Error)
 		}
@@ -148,8 +148,8 @@ func (l *liveness) died(addr netip.Addr, why string) bool {
 	return true
 }
 
-// alive marks a gateway as alive.
-func (l *liveness) alive(addr netip.Addr) {
+// Reached implements engine.Liveness: it marks a gateway as alive.
+func (l *liveness) Reached(addr netip.Addr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, was := l.dead[addr]; was {
@@ -214,9 +214,6 @@ func authKeys(keys config.BFDKeys) (out []bfd.AuthKey) {
 	}
 	return out
 }
-
-// Reached implements engine.Liveness.
-func (l *liveness) Reached(neighbor netip.Addr) { l.alive(neighbor) }
 
 // sessions returns the state of each session by its neighbor.
 func (l *liveness) sessions() map[netip.Addr]bfd.Status {

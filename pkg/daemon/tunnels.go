@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
 	"net"
 	"net/netip"
@@ -47,23 +46,20 @@ func forwarding(link string) []tunnel.Entry {
 	if err != nil {
 		return nil
 	}
-	entries, err := kernel.Forwarding(kernel.Namespace{}, l.Index)
-	if err != nil {
-		return nil
-	}
+	entries, _ := kernel.Forwarding(kernel.Namespace{}, l.Index) // none on an error
 	return inOrder(entries)
 }
 
 // inOrder sorts configured entries before learned ones, then by remote.
 func inOrder(entries []tunnel.Entry) []tunnel.Entry {
-	learned := func(e tunnel.Entry) int {
-		if e.Permanent {
-			return 0
+	slices.SortStableFunc(entries, func(a, b tunnel.Entry) int {
+		switch {
+		case a.Permanent == b.Permanent:
+			return a.Remote.Compare(b.Remote)
+		case a.Permanent:
+			return -1
 		}
 		return 1
-	}
-	slices.SortStableFunc(entries, func(a, b tunnel.Entry) int {
-		return cmp.Or(cmp.Compare(learned(a), learned(b)), a.Remote.Compare(b.Remote))
 	})
 	return entries
 }
@@ -153,9 +149,6 @@ func outerRemote(link string, neighbor netip.Addr) netip.Addr {
 	if err != nil {
 		return netip.Addr{}
 	}
-	remote, err := kernel.OuterRemote(kernel.Namespace{}, l.Index, neighbor)
-	if err != nil {
-		return netip.Addr{}
-	}
+	remote, _ := kernel.OuterRemote(kernel.Namespace{}, l.Index, neighbor) // invalid on an error
 	return remote
 }

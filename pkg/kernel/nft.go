@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/userdata"
@@ -69,10 +70,8 @@ func (n *NFT) table() (*nftables.Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tables: %w", err)
 	}
-	for _, t := range list {
-		if t.Name == nat.Table {
-			return t, nil
-		}
+	if i := slices.IndexFunc(list, func(t *nftables.Table) bool { return t.Name == nat.Table }); i >= 0 {
+		return list[i], nil
 	}
 	return nil, nil
 }
@@ -84,7 +83,9 @@ func (n *NFT) Replace(chains []nat.Chain) error {
 	n.conn.DelTable(table)
 	n.conn.AddTable(table)
 	for _, c := range chains {
-		n.conn.AddChain(chainFor(table, c))
+		chain := bases[c.Hook]
+		chain.Name, chain.Table = c.Name, table
+		n.conn.AddChain(&chain)
 	}
 	for _, c := range chains {
 		for _, r := range c.Rules {
@@ -124,12 +125,6 @@ var bases = map[nat.Hook]nftables.Chain{
 	nat.RawInput: {
 		Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookInput, Priority: nftables.ChainPriorityRaw,
 	},
-}
-
-func chainFor(table *nftables.Table, c nat.Chain) *nftables.Chain {
-	chain := bases[c.Hook]
-	chain.Name, chain.Table = c.Name, table
-	return &chain
 }
 
 // hookOf returns the hook of a chain. A chain whose policy is not to accept is nobody's

@@ -3,7 +3,6 @@ package tomlfile
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/agext/levenshtein"
@@ -58,15 +57,6 @@ func (e Errors) Unwrap() []error {
 		out[i] = err
 	}
 	return out
-}
-
-// sorted orders the faults by line and drops repetitions: a fault in a table that
-// others inherit is reported once, not once per heir.
-func (e Errors) sorted() Errors {
-	slices.SortStableFunc(e, func(a, b *Error) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), compareKeys(a.Key, b.Key), cmp.Compare(a.Msg, b.Msg))
-	})
-	return slices.CompactFunc(e, func(a, b *Error) bool { return *a == *b })
 }
 
 // compareKeys puts element 10 of a list after element 9.

@@ -160,8 +160,10 @@ func (w *marker) line(r unstable.Range) int {
 	return 1 + sort.SearchInts(w.newlines, int(r.Offset))
 }
 
-// keys returns the parts of a dotted key and the line of the last.
-func (w *marker) keys(node *unstable.Node) (parts []string, line int) {
+// parent returns the table within root that has the dotted key of node, the last part
+// of the key, and its line.
+func (w *marker) parent(root *mark, node *unstable.Node) (table *mark, key string, line int) {
+	var parts []string
 	for it := node.Key(); it.Next(); {
 		parts = append(parts, string(it.Node().Data))
 		line = w.line(it.Node().Raw)
@@ -169,38 +171,33 @@ func (w *marker) keys(node *unstable.Node) (parts []string, line int) {
 	if len(parts) > maxParts && w.deep == nil {
 		w.deep = &Error{Line: line, Key: parts[0], Msg: tooManyParts}
 	}
-	return parts, line
+	last := len(parts) - 1
+	for _, part := range parts[:last] {
+		root = root.sub(part, line)
+	}
+	return root, parts[last], line
 }
 
 // header returns the table that [key] or [[key]] opens.
 func (w *marker) header(root *mark, node *unstable.Node, array bool) *mark {
-	parts, line := w.keys(node)
-	at := root
-	last := len(parts) - 1
-	for _, key := range parts[:last] {
-		at = at.sub(key, line)
-	}
+	at, key, line := w.parent(root, node)
 	if !array {
-		at = at.sub(parts[last], line)
+		at = at.sub(key, line)
 		at.line = line
 		return at
 	}
-	list := at.kids[parts[last]]
+	list := at.kids[key]
 	if list == nil {
 		list = &mark{line: line}
-		at.put(parts[last], list)
+		at.put(key, list)
 	}
 	list.items = append(list.items, &mark{line: line})
 	return list.items[len(list.items)-1]
 }
 
 func (w *marker) keyValue(table *mark, node *unstable.Node) {
-	parts, line := w.keys(node)
-	last := len(parts) - 1
-	for _, key := range parts[:last] {
-		table = table.sub(key, line)
-	}
-	table.put(parts[last], w.value(node.Value(), line))
+	at, key, line := w.parent(table, node)
+	at.put(key, w.value(node.Value(), line))
 }
 
 // value returns the mark of a value in the given line.

@@ -1,6 +1,7 @@
 package tomlfile
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -74,7 +75,11 @@ func (d *Document) Err() error {
 	if len(d.Errors) == 0 {
 		return nil
 	}
-	return d.Errors.sorted()
+	slices.SortStableFunc(d.Errors, func(a, b *Error) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), compareKeys(a.Key, b.Key), cmp.Compare(a.Msg, b.Msg))
+	})
+	// A fault in a table that others inherit is reported once, not once per heir.
+	return slices.CompactFunc(d.Errors, func(a, b *Error) bool { return *a == *b })
 }
 
 // Element records that c was read as the next element of an array, for
