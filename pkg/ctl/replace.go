@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
 )
 
@@ -113,8 +112,7 @@ func openRegular(path string, shared bool) (*os.File, error) {
 // replace writes a file under another name, gives it owner and mode of like, and renames
 // it, so that nobody can read half of it, or read it before it is protected.
 func replace(path string, text []byte, like *os.File) error {
-	dir := filepath.Dir(path)
-	fresh, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithPermissions(0o600))
+	fresh, err := privateFile(path)
 	if err != nil {
 		return err
 	}
@@ -128,7 +126,7 @@ func replace(path string, text []byte, like *os.File) error {
 	if err := fresh.CloseAtomicallyReplace(); err != nil {
 		return err
 	}
-	d, err := os.Open(dir)
+	d, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err
 	}

@@ -52,16 +52,16 @@ func (a *app) techSupport(ctx context.Context, file string) error {
 	}
 	name := "nvad-support-" + host + "-" + a.Now().UTC().Format("20060102T150405Z")
 	file = cmp.Or(file, name+".tar.gz")
-	tmp, err := os.CreateTemp(filepath.Dir(file), ".nvad-support") // with mode 0600
+	out, err := privateFile(file)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name())
-	results, err := support.Write(ctx, tmp, name, a.Now(), slices.Concat(a.exhibits(ctx), []support.Exhibit{a.whoseKernel()}, support.System()))
-	if err := errors.Join(err, tmp.Close(), ctx.Err()); err != nil {
+	defer out.Cleanup()
+	results, err := support.Write(ctx, out, name, a.Now(), slices.Concat(a.exhibits(ctx), []support.Exhibit{a.whoseKernel()}, support.System()))
+	if err := errors.Join(err, ctx.Err()); err != nil {
 		return err
 	}
-	if err := os.Rename(tmp.Name(), file); err != nil {
+	if err := out.CloseAtomicallyReplace(); err != nil {
 		return err
 	}
 	for _, r := range results {
@@ -69,6 +69,12 @@ func (a *app) techSupport(ctx context.Context, file string) error {
 	}
 	line(a.Out, "\n"+file)
 	return nil
+}
+
+// privateFile returns a file that replaces the one of that name when it is complete, and
+// that only its owner may read.
+func privateFile(name string) (*renameio.PendingFile, error) {
+	return renameio.NewPendingFile(name, renameio.WithTempDir(filepath.Dir(name)), renameio.WithPermissions(0o600))
 }
 
 // exhibits returns the exhibits about nvad: outputs of nvactl, and data of the daemon.
@@ -229,7 +235,7 @@ no route, address or password. Measuring the CPU takes about 1% of one CPU.`,
 			return fmt.Errorf("--duration %s: want 1s to %s", duration, longestProfile)
 		}
 		name := cmp.Or(file, args[0]+".pprof")
-		out, err := renameio.NewPendingFile(name, renameio.WithPermissions(0o600))
+		out, err := privateFile(name)
 		if err != nil {
 			return err
 		}
