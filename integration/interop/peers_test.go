@@ -22,6 +22,7 @@ type setup struct {
 	twoOctet bool // the peer announces no 4-octet ASNs
 	graceful bool
 	passive  bool // the peer does not dial
+	role     bool // the peer is a customer, and insists that nvad says it is the provider
 }
 
 func (s setup) ours() string {
@@ -108,6 +109,9 @@ func (f *frr) config(s setup) string {
 	if s.passive {
 		p("%s passive", n)
 	}
+	if s.role {
+		p("%s local-role customer strict-mode", n)
+	}
 	p(" address-family ipv4 unicast")
 	p("  network 203.0.113.0/24")
 	p(" %s activate", n)
@@ -181,6 +185,9 @@ func (b *bird) config(s setup) string {
 	}
 	if s.passive {
 		p("  passive;")
+	}
+	if s.role {
+		p("  local role customer; require roles on;")
 	}
 	p("  ipv4 { import table; import all; export where source = RTS_STATIC; next hop self; };")
 	p("  ipv6 { import table; import all; export where source = RTS_STATIC; next hop address %s; };", theirs6)

@@ -141,6 +141,7 @@ func neighborMessage(n Neighbor) *nvadv1.Neighbor {
 		RemoteId:           text(n.Session.RemoteID),
 		PeerGroup:          n.PeerGroup,
 		Domain:             n.Domain,
+		ListenRange:        text(n.Range),
 		LastDown:           stamp(n.LastDown),
 		Flaps:              n.Flaps,
 		HoldTimeSeconds:    seconds(n.Session.HoldTime),
@@ -163,6 +164,13 @@ func neighborMessage(n Neighbor) *nvadv1.Neighbor {
 			Established:     n.Stats.Established,
 			Malformed:       malformedUpdates(n),
 		},
+	}
+}
+
+func rangeMessage(r engine.Range) *nvadv1.ListenRange {
+	return &nvadv1.ListenRange{
+		Prefix: text(r.Prefix), PeerGroup: r.PeerGroup, Established: uint32(r.Established),
+		Places: uint32(r.Places), Limit: uint32(r.Limit), Refused: r.Refused,
 	}
 }
 

@@ -23,8 +23,10 @@ import (
 // as the owner's own type, whole: a new field needs no change here.
 type Reader interface {
 	Status(ctx context.Context) (Status, error)
-	// Neighbors returns all configured neighbors, ordered by address.
+	// Neighbors returns all neighbors, configured and dynamic ones, ordered by address.
 	Neighbors(ctx context.Context) ([]Neighbor, error)
+	// Ranges returns the prefixes from which dynamic neighbors may connect.
+	Ranges(ctx context.Context) ([]engine.Range, error)
 	// Summaries suggests shorter announcements to a neighbor; see [engine.Engine.Summaries].
 	Summaries(ctx context.Context, neighbor netip.Addr) ([]route.Summary, error)
 	// PolicyHits counts how often the rules of a neighbor's policies decided.

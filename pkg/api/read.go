@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -36,8 +37,11 @@ func (s *readServer) GetStatus(ctx context.Context, _ *nvadv1.GetStatusRequest) 
 
 // ListNeighbors implements nvadv1.NvadServer.
 func (s *readServer) ListNeighbors(ctx context.Context, _ *nvadv1.ListNeighborsRequest) (*nvadv1.ListNeighborsResponse, error) {
-	list, err := s.reader.Neighbors(ctx)
-	return &nvadv1.ListNeighborsResponse{Neighbors: convert(list, neighborMessage)}, err
+	list, err1 := s.reader.Neighbors(ctx)
+	ranges, err2 := s.reader.Ranges(ctx)
+	return &nvadv1.ListNeighborsResponse{
+		Neighbors: convert(list, neighborMessage), ListenRanges: convert(ranges, rangeMessage),
+	}, cmp.Or(err1, err2)
 }
 
 // GetNeighbor implements nvadv1.NvadServer.

@@ -36,6 +36,7 @@ func check(cfg *Config, doc *tomlfile.Document) {
 	for i := range cfg.Neighbors {
 		v.neighbor(i)
 	}
+	v.listenRanges()
 	v.policies()
 }
 
@@ -90,6 +91,9 @@ func (c *Config) refs() []ref {
 		key := c.source.Elem("neighbor", i, n.Address)
 		out = append(out, ref{key + ".peer-group", "peer-group", n.PeerGroup})
 		out = append(out, n.refs(key)...)
+	}
+	for _, r := range c.Ranges {
+		out = append(out, ref{"peer-group." + r.PeerGroup + ".listen-range", "peer-group", r.PeerGroup})
 	}
 	for _, group := range tomlfile.SortedKeys(c.Health.MinEstablished) {
 		out = append(out, ref{"health.min-established." + group, "peer-group", group})

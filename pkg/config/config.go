@@ -51,6 +51,7 @@ type Config struct {
 	Redistributes []Redistribute
 	Groups        map[string]Group // only for display: Neighbors are complete without them
 	Neighbors     []Neighbor
+	Ranges        []Range // of dynamic neighbors
 	Policies      policy.Library
 
 	source tomlfile.Source

@@ -35,6 +35,8 @@ func Diff(old, new *Config) []Change {
 	}
 	out = append(out, tomlfile.DiffEach("neighbor", old.Neighbors, new.Neighbors, SessionReset,
 		func(n *Neighbor) string { return n.Address.String() }, diffNeighbor)...)
+	out = append(out, tomlfile.DiffEach("listen-range", old.Ranges, new.Ranges, SessionReset,
+		func(r *Range) string { return r.Prefix.String() }, diffRange)...)
 	return append(out, diffPolicies(old, new)...)
 }
 
@@ -101,11 +103,16 @@ func (d policyDiff) change(object, what string) Change {
 // The keys are kind and name: "prefix-list rs-hub00".
 func (c *Config) users() map[string][]string {
 	u := uses{cfg: c, by: map[string][]string{}}
+	of := func(n *Neighbor, name string) {
+		u.chain(n.Import, "import from "+name)
+		u.chain(n.Export, "export to "+name)
+		u.routeMap(n.DefaultOriginateMap, "default to "+name)
+	}
 	for i := range c.Neighbors {
-		n := &c.Neighbors[i]
-		u.chain(n.Import, "import from "+n.Address.String())
-		u.chain(n.Export, "export to "+n.Address.String())
-		u.routeMap(n.DefaultOriginateMap, "default to "+n.Address.String())
+		of(&c.Neighbors[i], c.Neighbors[i].Address.String())
+	}
+	for i := range c.Ranges {
+		of(&c.Ranges[i].Neighbor, c.Ranges[i].Prefix.String())
 	}
 	for _, o := range c.origins() {
 		u.routeMap(o.routeMap, o.name)

@@ -45,6 +45,9 @@ func minimums(p *map[string]int) tomlfile.Value {
 func (v *checker) health() {
 	for _, group := range tomlfile.SortedKeys(v.cfg.Health.MinEstablished) {
 		have := 0
+		if g := v.cfg.Groups[group]; len(g.ListenRanges) > 0 {
+			have = g.listenLimit()
+		}
 		for _, n := range v.cfg.Neighbors {
 			if n.PeerGroup == group {
 				have++

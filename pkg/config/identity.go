@@ -41,6 +41,34 @@ func parseASN(c tomlfile.Cell) (uint32, bool) {
 
 func formatASN(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
+// Values of Settings.RemoteType.
+const (
+	External = "external"
+	Internal = "internal"
+)
+
+// remoteASN returns a Value for an ASN, which it stores in p, or for a word that stands
+// for one, which it stores in word.
+func remoteASN(p *uint32, word *string) tomlfile.Value {
+	set := func(c tomlfile.Cell) {
+		if s, ok := c.Val.(string); ok {
+			if s != External && s != Internal {
+				c.Want(`an ASN from 1 to 4294967295, "external" or "internal"`)
+				return
+			}
+			*p, *word = 0, s
+		} else if n, ok := parseASN(c); ok {
+			*p, *word = n, ""
+		}
+	}
+	return tomlfile.Custom(`ASN, "external" or "internal"`, set, func() string {
+		if *word != "" {
+			return tomlfile.Quote(*word)
+		}
+		return formatASN(*p)
+	})
+}
+
 // asnList returns a Value for a list of ASNs, which may repeat.
 func asnList(p *[]uint32) tomlfile.Value {
 	return tomlfile.List[uint32]{
@@ -76,7 +104,7 @@ func (v *checker) identity() {
 	if v.src.Empty() {
 		v.doc.Errors = append(v.doc.Errors, &Error{File: v.src.File, Line: 1, Msg: "the file contains no key: it is empty, or the wrong file"})
 	}
-	if len(v.cfg.Neighbors) > 0 && !v.has("asn") {
+	if len(v.cfg.Neighbors)+len(v.cfg.Ranges) > 0 && !v.has("asn") {
 		v.fail("asn", "required key is missing: BGP neighbors need an ASN")
 	}
 }

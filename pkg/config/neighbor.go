@@ -17,12 +17,15 @@ type Neighbor struct {
 	Address     netip.Addr
 	Description string
 	PeerGroup   string
+	// Range is the listen-range of a dynamic neighbor; invalid for one that is configured.
+	Range netip.Prefix
 	Settings
 }
 
 // Settings are the keys that neighbors and peer-groups share.
 type Settings struct {
-	RemoteASN            uint32
+	RemoteASN            uint32 // 0: External, until the neighbor says which
+	RemoteType           string // External or Internal, in place of a number; empty: a number
 	LocalASN             uint32 // 0: the configuration's ASN
 	LocalAddress         netip.Addr
 	Port                 uint16
@@ -63,6 +66,7 @@ type Settings struct {
 	MaximumPrefixOutCount string
 	Weight                uint32
 	Role                  string // of the neighbor (RFC 9234); empty: none
+	RoleStrict            bool   // refuse a neighbor that announces no role
 	// If neither the neighbor nor its group sets Import and Export, they accept
 	// everything for iBGP and deny everything for eBGP (RFC 8212).
 	Import policy.Chain
@@ -132,7 +136,7 @@ func settingsFields(s *Settings) (out []tomlfile.Field) {
 }
 
 // readNeighbors reads the peer-groups first, then the neighbors that inherit from them:
-// those with a table of their own, then those that a group lists.
+// those with a table of their own, then those that a group lists, then ranges of them.
 func readNeighbors(t *tomlfile.Table, cfg *Config) {
 	r := neighborReader{cfg: cfg, groups: map[string]*tomlfile.Table{}}
 	if sub := t.Sub("peer-group"); sub != nil {
@@ -143,6 +147,7 @@ func readNeighbors(t *tomlfile.Table, cfg *Config) {
 	}
 	for _, name := range tomlfile.SortedKeys(r.groups) {
 		r.listed(name)
+		r.ranges(name)
 	}
 }
 
@@ -161,22 +166,26 @@ func (r *neighborReader) neighbor(t *tomlfile.Table) {
 	r.add(n, t)
 }
 
-// add fills in what n neither sets nor inherits. t is its table, or nil if a group lists
-// it.
+// add adds a neighbor. t is its table, or nil if a group lists it.
 func (r *neighborReader) add(n Neighbor, t *tomlfile.Table) {
+	r.cfg.Neighbors = append(r.cfg.Neighbors, r.complete(n, t))
+}
+
+// complete fills in what n neither sets nor inherits.
+func (r *neighborReader) complete(n Neighbor, t *tomlfile.Table) Neighbor {
 	given := func(key string) bool {
 		group := r.groups[n.PeerGroup]
 		return t != nil && t.Has(key) || group != nil && group.Has(key)
 	}
 	base := derived(r.cfg, n)
-	n.Keepalive, n.Families, n.Domain = base.Keepalive, base.Families, base.Domain
+	n.Keepalive, n.Families, n.Domain, n.RemoteASN = base.Keepalive, base.Families, base.Domain, base.RemoteASN
 	if !given("import") {
 		n.Import = base.Import
 	}
 	if !given("export") {
 		n.Export = base.Export
 	}
-	r.cfg.Neighbors = append(r.cfg.Neighbors, n)
+	return n
 }
 
 // inherited returns the settings with which a neighbor of a peer-group starts.
@@ -202,7 +211,10 @@ func derived(cfg *Config, n Neighbor) Settings {
 	if s.Domain == autoDomain {
 		s.Domain = domainOf(n.Address)
 	}
-	if n.RemoteASN == n.OwnASN(cfg) {
+	if s.RemoteType == Internal {
+		s.RemoteASN = s.OwnASN(cfg)
+	}
+	if s.RemoteASN == n.OwnASN(cfg) {
 		s.Import = orAccept(s.Import)
 		s.Export = orAccept(s.Export)
 	}
@@ -241,10 +253,11 @@ func (v *checker) neighbor(i int) {
 	v.azureASN(i, n)
 }
 
-// places returns the keys that may have set a setting of neighbor i, in the order in
-// which they take effect: those of the neighbor, of its group, and the group's preset.
+// places returns the keys that may have set a setting of neighbor i, as neighborAt counts
+// them, in the order in which they take effect: those of the neighbor, of its group, and
+// the group's preset.
 func (c *Config) places(i int, keys ...string) string {
-	n := &c.Neighbors[i]
+	n := c.neighborAt(i)
 	var places []string
 	for _, table := range []string{c.source.Elem("neighbor", i, n.Address), "peer-group." + n.PeerGroup} {
 		for _, key := range keys {

@@ -1,6 +1,9 @@
 package config
 
 import (
+	"fmt"
+	"strconv"
+
 	"github.com/nvad/nvad/pkg/config/tomlfile"
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
@@ -53,6 +56,8 @@ func policyFields(s *Settings) []tomlfile.Field {
 			Doc: "Role of the neighbor towards this NVA (RFC 9234): " + tomlfile.OrList(roles) +
 				". Both ends announce their roles and must agree. Routes from providers, peers and route servers are then sent " +
 				"to customers only (Only to Customer)."},
+		{Key: "role-strict", Value: tomlfile.Bool(&s.RoleStrict), Impact: SessionReset,
+			Doc: "Refuse a neighbor that announces no role (RFC 9234 strict mode), with OPEN Message Error, Role Mismatch. Needs role."},
 		{Key: "import", Value: chain(&s.Import), Example: `{ deny-asns = "reserved" }`, Shown: true, Impact: SoftRefresh,
 			Doc: `Which routes to accept: "accept", "deny", or a table of deny-asns, prefix-list, as-path-list and route-map. ` +
 				`Default: "accept" for iBGP, "deny" for eBGP (RFC 8212).`},
@@ -146,16 +151,26 @@ func (c *Config) Session(n *Neighbor, export bool) policy.Session {
 // kind reports keys that only eBGP or only iBGP neighbors have.
 func (v *checker) kind(i int, n *Neighbor) {
 	own := n.OwnASN(v.cfg)
-	if n.RemoteASN == 0 || own == 0 {
+	if n.RemoteASN == 0 && n.RemoteType != External || own == 0 {
 		return
 	}
 	ibgp := n.RemoteASN == own
 	switch {
+	case n.RoleStrict && n.Role == "":
+		v.fail(v.cfg.places(i, "role-strict"), "role-strict has no effect without role; set role, or remove role-strict")
 	case ibgp && n.Role != "":
 		v.fail(v.cfg.places(i, "role"), "roles are for eBGP only (RFC 9234), but this neighbor is in AS %d itself; remove role", own)
 	case !ibgp && n.RouteReflectorClient:
-		v.fail(v.cfg.places(i, "route-reflector-client"), "only an iBGP neighbor can be a route reflector client, but AS %d is not %d; remove the key", n.RemoteASN, own)
+		v.fail(v.cfg.places(i, "route-reflector-client"), "only an iBGP neighbor can be a route reflector client, but %s is not %d; remove the key", n.remote(), own)
 	}
+}
+
+// remote says which ASN the neighbor has.
+func (s *Settings) remote() string {
+	if s.RemoteASN == 0 {
+		return strconv.Quote(s.RemoteType)
+	}
+	return fmt.Sprintf("AS %d", s.RemoteASN)
 }
 
 // defaultOriginate reports a route-map without a default route, unless the neighbor
@@ -175,6 +190,13 @@ func (w *warner) neighbor(i int) {
 	if n.Address.Is4() && n.Families.Has(route.IPv6) {
 		w.warn("family", w.cfg.places(i, "families"), "IPv6 routes over an IPv4 session have no usable next hop; set one with next-hop-ipv6 in a route-map, or remove \"ipv6\"")
 	}
+	w.policy(i)
+}
+
+// policy warns of neighbor i, as neighborAt counts them, if it is external and lacks a
+// policy.
+func (w *warner) policy(i int) {
+	n := w.cfg.neighborAt(i)
 	if n.RemoteASN == n.OwnASN(w.cfg) {
 		return
 	}
@@ -187,7 +209,10 @@ func (w *warner) neighbor(i int) {
 func (w *warner) noPolicy(i int, key string, c policy.Chain) {
 	given := w.src.Has(w.src.First(w.cfg.places(i, key)))
 	if c == (policy.Chain{}) && !given {
-		own := w.src.Elem("neighbor", i, w.cfg.Neighbors[i].Address)
+		own := w.src.Elem("neighbor", i, w.cfg.neighborAt(i).Address)
+		if i >= len(w.cfg.Neighbors) {
+			own = "peer-group." + w.cfg.neighborAt(i).PeerGroup
+		}
 		effect := "accepted from"
 		if key == "export" {
 			effect = "sent to"

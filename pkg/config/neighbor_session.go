@@ -11,8 +11,9 @@ import (
 // sessionFields are the keys of the BGP session itself.
 func sessionFields(s *Settings) []tomlfile.Field {
 	return []tomlfile.Field{
-		{Key: "remote-asn", Value: asn(&s.RemoteASN), Example: "65515", Shown: true, Impact: SessionReset,
-			Doc: "ASN of the neighbor. Required in the neighbor or its peer-group."},
+		{Key: "remote-asn", Value: remoteASN(&s.RemoteASN, &s.RemoteType), Example: "65515", Shown: true, Impact: SessionReset,
+			Doc: `ASN of the neighbor, or "internal" for the ASN that nvad itself uses towards it, or "external" for any other, ` +
+				"which the neighbor chooses. Required in the neighbor or its peer-group."},
 		{Key: "local-asn", Value: asn(&s.LocalASN), Example: "65002", Impact: SessionReset,
 			Doc: "ASN to use towards this neighbor instead of asn."},
 		{Key: "local-address", Value: tomlfile.Address(&s.LocalAddress, tomlfile.Unicast), Example: `"10.0.0.4"`, Impact: SessionReset,

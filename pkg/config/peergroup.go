@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -13,8 +14,14 @@ type Group struct {
 	Name   string
 	Preset string       // preset that the settings are based on; empty: none
 	Listed []netip.Addr // neighbors without a table of their own
+	// ListenRanges are the prefixes of its dynamic neighbors, and ListenLimit is how many
+	// there may be at a time; 0: DefaultListenLimit.
+	ListenRanges []netip.Prefix
+	ListenLimit  int
 	Settings
 }
+
+func (g *Group) listenLimit() int { return cmp.Or(g.ListenLimit, DefaultListenLimit) }
 
 // listKey is the key of Group.Listed.
 const listKey = "neighbors"
@@ -27,6 +34,14 @@ func groupFields(g *Group) []tomlfile.Field {
 				". Keys set here or in a neighbor take precedence. `nvactl config show --expanded` shows all that a preset sets."},
 		{Key: listKey, Value: tomlfile.Addresses(&g.Listed), Example: `["10.0.210.4", "10.0.210.5"]`,
 			Doc: "Addresses of neighbors that need no table of their own."},
+		{Key: "listen-range", Value: tomlfile.Prefixes(&g.ListenRanges), Example: `["10.1.0.0/24"]`,
+			Doc: "Prefixes from which routers may connect without being configured, such as the subnet of a scale set. Each " +
+				"becomes a dynamic neighbor with the settings of the peer-group: nvad never connects to it, and forgets it when " +
+				"its session has ended. A neighbor that is configured by its address is not affected. In ranges that overlap, the " +
+				"longest prefix decides."},
+		{Key: "listen-limit", Value: tomlfile.Number(&g.ListenLimit, 1, mostListenLimit),
+			Doc: "Maximum number of dynamic neighbors of this peer-group at a time; further ones are refused. A lower limit ends no " +
+				"session. The limits of all peer-groups add up to 1000 at most."},
 	}
 }
 

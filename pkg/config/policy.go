@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/nvad/nvad/pkg/config/tomlfile"
@@ -17,8 +18,8 @@ func (v *checker) policies() {
 		v.policyError(e)
 	}
 	compiler := policy.NewCompiler(&v.cfg.Policies)
-	for i := range v.cfg.Neighbors {
-		n := &v.cfg.Neighbors[i]
+	for i := range len(v.cfg.Neighbors) + len(v.cfg.Ranges) {
+		n := v.cfg.neighborAt(i)
 		own, group := v.src.Elem("neighbor", i, n.Address), "peer-group."+n.PeerGroup
 		_, err := compiler.Compile(n.Import, v.cfg.Session(n, false))
 		v.policyErrors(err, own+".import", group+".import")
@@ -103,17 +104,18 @@ func (w *warner) unused() {
 
 // strangers warns of conditions on an address that is no neighbor: they never hold.
 func (w *warner) strangers() {
-	known := map[netip.Addr]bool{{}: true} // no condition
-	for i := range w.cfg.Neighbors {
-		known[w.cfg.Neighbors[i].Address] = true
+	known := func(a netip.Addr) bool {
+		_, dynamic := w.cfg.Dynamic(a)
+		is := func(n Neighbor) bool { return n.Address == a }
+		return !a.IsValid() || dynamic || slices.ContainsFunc(w.cfg.Neighbors, is)
 	}
 	for _, name := range tomlfile.SortedKeys(w.cfg.Policies.RouteMaps) {
 		for i, clause := range w.cfg.Policies.RouteMaps[name] {
 			key := w.src.Elem(string(policy.KindRouteMap)+"."+name, i, clause.Seq) + ".match."
-			if m := clause.Match; !known[m.Neighbor] {
+			if m := clause.Match; !known(m.Neighbor) {
 				w.warn("no-neighbor", key+"neighbor", "never matches, because %s is not a neighbor; correct the address", m.Neighbor)
 			}
-			if m := clause.Match; !known[m.Peer] {
+			if m := clause.Match; !known(m.Peer) {
 				w.warn("no-neighbor", key+"peer", "never matches, because %s is not a neighbor; correct the address", m.Peer)
 			}
 		}

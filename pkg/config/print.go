@@ -55,9 +55,9 @@ func (c *Config) settingsIfSilent(n *Neighbor) Settings {
 	group := inherited(c, n.PeerGroup)
 	probe := Neighbor{Address: n.Address, PeerGroup: n.PeerGroup, Settings: group}
 	// Other settings are derived from these.
-	probe.HoldTime, probe.RemoteASN, probe.LocalASN = n.HoldTime, n.RemoteASN, n.LocalASN
+	probe.HoldTime, probe.RemoteASN, probe.RemoteType, probe.LocalASN = n.HoldTime, n.RemoteASN, n.RemoteType, n.LocalASN
 	s := derived(c, probe)
-	s.HoldTime, s.RemoteASN, s.LocalASN = group.HoldTime, group.RemoteASN, group.LocalASN
+	s.HoldTime, s.RemoteASN, s.RemoteType, s.LocalASN = group.HoldTime, group.RemoteASN, group.RemoteType, group.LocalASN
 	return s
 }
 

@@ -71,7 +71,7 @@ func describeTables() []tomlfile.TableDoc {
 		tomlfile.TableDoc{Header: "[peer-group.route-server]", Title: "`[peer-group.NAME]` and `[[neighbor]]`",
 			Doc:  "Peer-groups: settings that neighbors share. A neighbor may also set each of these keys, which then takes precedence.",
 			Keys: describeSettings()},
-		tomlfile.TableDoc{Title: "`[peer-group.NAME]` only", Doc: "Keys that only a peer-group has:", Keys: tomlfile.Describe(&Group{}, groupFields)},
+		tomlfile.TableDoc{Title: "`[peer-group.NAME]` only", Doc: "Keys that only a peer-group has:", Keys: tomlfile.Describe(&Group{ListenLimit: DefaultListenLimit}, groupFields)},
 		tomlfile.TableDoc{Header: "[[neighbor]]", Title: "`[[neighbor]]` only", Doc: "BGP neighbors, one table each.",
 			Each: tomlfile.Each(SessionReset), Keys: tomlfile.Describe(&Neighbor{}, neighborFields)})
 }

@@ -28,6 +28,11 @@ func Warnings(cfg *Config) []Warning {
 	for i := range cfg.Neighbors {
 		w.neighbor(i)
 	}
+	for i := range cfg.Ranges {
+		if cfg.firstOfGroup(i) {
+			w.policy(len(cfg.Neighbors) + i)
+		}
+	}
 	for i, t := range cfg.Tunnels {
 		if t.BFD.Enabled && len(cfg.FarEnds(&t)) == 0 {
 			w.warn("no-far-end", w.src.Elem("tunnel", i, t.Name)+".bfd",
@@ -63,6 +68,10 @@ func (c *Config) Warn(neighbor netip.Addr, key, code, format string, args ...any
 			w.warn(code, own, format, args...)
 			return w.out[0]
 		}
+	}
+	if n, ok := c.Dynamic(neighbor); ok {
+		w.warn(code, "peer-group."+n.PeerGroup+"."+key+" peer-group."+n.PeerGroup+".listen-range", format, args...)
+		return w.out[0]
 	}
 	w.warn(code, "neighbor", format, args...)
 	return w.out[0]

@@ -21,8 +21,9 @@ func (a *app) neighborsCommand() *cobra.Command {
 		Short: "Show the BGP neighbors, or one in detail",
 		Long: `Show every BGP neighbor with the state of its session, the time since it came up
 or went down, and the number of routes received, accepted and advertised. If BFD
-watches a neighbor, a column shows the state of BFD. With ADDRESS, show one
-neighbor in detail.`,
+watches a neighbor, a column shows the state of BFD. A * marks a dynamic
+neighbor, which connected from a listen-range; the ranges follow. With ADDRESS,
+show one neighbor in detail.`,
 		Example: `  nvactl neighbors
   nvactl neighbors 10.0.210.4
   nvactl neighbors -o json | jq '.[] | select(.state != "Established")'`,
@@ -33,7 +34,15 @@ neighbor in detail.`,
 				return answer(a, n, err, a.printNeighbor)
 			}
 			r, err := c.read.ListNeighbors(ctx, &nvadv1.ListNeighborsRequest{})
-			return answerList(a, r.GetNeighbors(), err, "No neighbors are configured.", a.printNeighbors)
+			none := "No neighbors are configured."
+			if len(r.GetListenRanges()) > 0 {
+				none = "No neighbor is there."
+			}
+			err = answerList(a, r.GetNeighbors(), err, none, a.printNeighbors)
+			if err == nil && !a.json() {
+				a.printRanges(r.GetListenRanges())
+			}
+			return err
 		}),
 	}
 }
@@ -57,7 +66,7 @@ func (a *app) printNeighbors(list []*nvadv1.Neighbor) {
 	}
 	t := a.newTable(columns...)
 	for _, n := range list {
-		cells := []string{n.GetAddress(), decimal(n.GetRemoteAsn()), stateOf(n), cmp.Or(n.GetBfd().GetState(), "-"), a.upDown(n),
+		cells := []string{addressOf(n), strings.TrimPrefix(asName(n.GetRemoteAsn()), "AS "), stateOf(n), cmp.Or(n.GetBfd().GetState(), "-"), a.upDown(n),
 			decimal(n.GetReceived()), decimal(n.GetAccepted()), decimal(n.GetAdvertised()), n.GetDescription()}
 		if !watched {
 			cells = slices.Delete(cells, bfd, bfd+1)
@@ -65,6 +74,29 @@ func (a *app) printNeighbors(list []*nvadv1.Neighbor) {
 		t.rowWithNote(trouble(n), cells...)
 	}
 	t.end()
+}
+
+// printRanges prints from where dynamic neighbors may come, and how full that is.
+func (a *app) printRanges(list []*nvadv1.ListenRange) {
+	if len(list) > 0 {
+		line(a.Out, "")
+	}
+	for _, r := range list {
+		text := fmt.Sprintf("* listen-range %s (peer-group %s): %d established, %d of %d places taken",
+			r.GetPrefix(), r.GetPeerGroup(), r.GetEstablished(), r.GetPlaces(), r.GetLimit())
+		if n := r.GetRefused(); n > 0 {
+			text += fmt.Sprintf(", %s refused", count(n, "connection"))
+		}
+		line(a.Out, text)
+	}
+}
+
+// addressOf marks the address of a dynamic neighbor.
+func addressOf(n *nvadv1.Neighbor) string {
+	if n.GetListenRange() != "" {
+		return "*" + n.GetAddress()
+	}
+	return n.GetAddress()
 }
 
 // trouble returns the reason why a neighbor is down, or why its session is up in vain.
@@ -112,14 +144,25 @@ func (a *app) upDown(n *nvadv1.Neighbor) string {
 	return a.age(n.GetLastDown())
 }
 
+// asName names an AS. 0 stands for the one that an external neighbor has not shown yet.
+func asName(asn uint32) string {
+	if asn == 0 {
+		return "external"
+	}
+	return fmt.Sprintf("AS %d", asn)
+}
+
 func (a *app) printNeighbor(n *nvadv1.Neighbor) {
 	p := a.newPage()
 	kind := "eBGP"
 	if n.GetLocalAsn() == n.GetRemoteAsn() {
 		kind = "iBGP"
 	}
-	p.heading("Neighbor %s, AS %d (%s)", n.GetAddress(), n.GetRemoteAsn(), kind)
+	p.heading("Neighbor %s, %s (%s)", n.GetAddress(), asName(n.GetRemoteAsn()), kind)
 	p.field("Description", n.GetDescription())
+	if r := n.GetListenRange(); r != "" {
+		p.field("Listen range", r+" (dynamic neighbor)")
+	}
 	p.field("State", a.stateSentence(n))
 	p.field("Warning", strings.Join(n.GetWarnings(), "; "))
 	p.field("Last down", a.lastDown(n))

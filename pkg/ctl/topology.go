@@ -180,7 +180,7 @@ func (a *app) addGroups(d *node, list []*nvadv1.Neighbor) {
 		name := groupName(n)
 		if groups[name] == nil {
 			groups[name] = d.add(&node{title: name})
-			if as := fmt.Sprintf("AS %d", n.GetRemoteAsn()); name != as {
+			if as := asName(n.GetRemoteAsn()); name != as {
 				groups[name].detail = as
 			}
 		}
@@ -198,7 +198,7 @@ func groupName(n *nvadv1.Neighbor) string {
 	case name != "":
 		return name
 	}
-	return fmt.Sprintf("AS %d", n.GetRemoteAsn())
+	return asName(n.GetRemoteAsn())
 }
 
 func (a *app) tunnelNode(t *nvadv1.Tunnel, neighbors []*nvadv1.Neighbor) *node {
@@ -220,7 +220,7 @@ func (a *app) tunnelNode(t *nvadv1.Tunnel, neighbors []*nvadv1.Neighbor) *node {
 }
 
 func (a *app) sessionNode(n *nvadv1.Neighbor) *node {
-	s := &node{title: n.GetAddress() + when(n.GetRemoteAsn() == n.GetLocalAsn(), " (iBGP)"), health: healthOf(n.GetState() == established)}
+	s := &node{title: addressOf(n) + when(n.GetRemoteAsn() == n.GetLocalAsn(), " (iBGP)"), health: healthOf(n.GetState() == established)}
 	if s.health == well {
 		s.detail = fmt.Sprintf("%s, %s in, %d out", a.upDown(n), count(n.GetAccepted(), "route"), n.GetAdvertised())
 		return s

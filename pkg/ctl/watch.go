@@ -109,7 +109,7 @@ func neighborLine(c *nvadv1.NeighborChange) string {
 	if c.GetNewState() == established {
 		states = established
 	}
-	return joined(": ", fmt.Sprintf("%s (AS %d) %s", c.GetAddress(), c.GetRemoteAsn(), states), c.GetReason()) +
+	return joined(": ", fmt.Sprintf("%s (%s) %s", c.GetAddress(), asName(c.GetRemoteAsn()), states), c.GetReason()) +
 		when(c.GetRoutesKept(), "; its routes stay for now")
 }
 

@@ -34,7 +34,7 @@ func (d *daemon) findIdentity(ctx context.Context, cfg *config.Config) error {
 			d.routerID = id
 			d.log.Info("router ID derived", "router_id", id)
 			return nil
-		case len(cfg.Neighbors) == 0:
+		case len(cfg.Neighbors)+len(cfg.Ranges) == 0:
 			return nil
 		case last != why.Error():
 			last = why.Error()

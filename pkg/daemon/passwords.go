@@ -18,7 +18,7 @@ import (
 // configuration file at path.
 func withPasswords(path string, cfg *config.Config, credentials string) (*config.Config, error) {
 	out := *cfg
-	out.Neighbors, out.Tunnels = slices.Clone(cfg.Neighbors), slices.Clone(cfg.Tunnels)
+	out.Neighbors, out.Ranges, out.Tunnels = slices.Clone(cfg.Neighbors), slices.Clone(cfg.Ranges), slices.Clone(cfg.Tunnels)
 	var errs []error
 	for i := range out.Tunnels {
 		t := &out.Tunnels[i]
@@ -28,21 +28,31 @@ func withPasswords(path string, cfg *config.Config, credentials string) (*config
 	}
 	for i := range out.Neighbors {
 		n := &out.Neighbors[i]
-		if err := readBFDKeys(&n.BFD, credentials); err != nil {
-			errs = append(errs, fmt.Errorf("neighbor.%s.bfd.key-file: %w", n.Address, err))
-		}
-		if n.PasswordFile == "" {
-			continue
-		}
-		var err error
-		if n.Password, err = readPassword(n.PasswordFile, credentials); err != nil {
-			errs = append(errs, fmt.Errorf("neighbor.%s.password-file: %w", n.Address, err))
-		}
+		errs = append(errs, readKeys("neighbor."+n.Address.String(), &n.Settings, credentials))
+	}
+	for i := range out.Ranges {
+		r := &out.Ranges[i]
+		errs = append(errs, readKeys("peer-group."+r.PeerGroup, &r.Settings, credentials))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return &out, nil
+}
+
+// readKeys fills in the password and the BFD keys of a neighbor, or of those in a range.
+func readKeys(table string, s *config.Settings, credentials string) error {
+	var errs []error
+	if err := readBFDKeys(&s.BFD, credentials); err != nil {
+		errs = append(errs, fmt.Errorf("%s.bfd.key-file: %w", table, err))
+	}
+	if s.PasswordFile != "" {
+		var err error
+		if s.Password, err = readPassword(s.PasswordFile, credentials); err != nil {
+			errs = append(errs, fmt.Errorf("%s.password-file: %w", table, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // longestPassword is longer than any key, so that a key that is too long is detected.

@@ -90,6 +90,11 @@ func (d *daemon) askNeighbors(ctx context.Context) ([]api.Neighbor, error) {
 	return out, err
 }
 
+// Ranges implements api.Reader.
+func (d *daemon) Ranges(ctx context.Context) ([]engine.Range, error) { return d.ask.ranges(ctx) }
+
+func (d *daemon) askRanges(ctx context.Context) ([]engine.Range, error) { return d.engine.Ranges(ctx) }
+
 // Summaries implements api.Reader.
 func (d *daemon) Summaries(ctx context.Context, neighbor netip.Addr) ([]route.Summary, error) {
 	return d.engine.Summaries(ctx, neighbor)

@@ -16,6 +16,7 @@ type questions struct {
 	status    func(context.Context) (api.Status, error)
 	vitals    func(context.Context) (engine.Vitals, error)
 	neighbors func(context.Context) ([]api.Neighbor, error)
+	ranges    func(context.Context) ([]engine.Range, error)
 	tunnels   func(context.Context) ([]api.Tunnel, error)
 	nat       func(context.Context) ([]nat.Status, error)
 	preview   func(context.Context) (api.Preview, error)
@@ -24,7 +25,8 @@ type questions struct {
 
 func (d *daemon) questions() questions {
 	return questions{
-		status: shared(d.askStatus), vitals: shared(d.askVitals), neighbors: shared(d.askNeighbors), tunnels: shared(d.askTunnels),
+		status: shared(d.askStatus), vitals: shared(d.askVitals), neighbors: shared(d.askNeighbors),
+		ranges: shared(d.askRanges), tunnels: shared(d.askTunnels),
 		nat: shared(d.askNAT), preview: shared(d.askPreview), effect: shared(d.askEffect),
 	}
 }

@@ -3,13 +3,10 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/nvad/nvad/pkg/config"
-	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/speaker"
 )
@@ -19,7 +16,7 @@ import (
 // and keeps trying to open it.
 func (e *Engine) Prepare(ctx context.Context, cfg *config.Config) error {
 	var failed error
-	err := e.do(ctx, func() { failed = e.opt.Speaker.Prepare(e.sessions(cfg)) })
+	err := e.do(ctx, func() { failed = e.opt.Speaker.Prepare(e.sessions(cfg), e.ranges(cfg)...) })
 	return errors.Join(err, failed)
 }
 
@@ -28,39 +25,41 @@ func (e *Engine) Prepare(ctx context.Context, cfg *config.Config) error {
 // not change are not touched. Once begun, Apply completes even if ctx ends, since the
 // daemon's other parts follow cfg too.
 func (e *Engine) Apply(ctx context.Context, cfg *config.Config) error {
-	peers, err := compile(cfg)
+	c, err := compile(cfg)
 	origin, err2 := compileOrigination(cfg, e.opt.Interner)
 	if err := errors.Join(err, err2); err != nil {
 		return err
 	}
-	return e.do(context.WithoutCancel(ctx), func() { e.apply(cfg, peers, origin) })
+	return e.do(context.WithoutCancel(ctx), func() { e.apply(c, origin) })
 }
 
-func (e *Engine) apply(cfg *config.Config, peers []rib.Peer, origin *origination) {
+func (e *Engine) apply(c *compiled, origin *origination) {
+	cfg := c.cfg
 	e.expectOutcome(cfg)
 	e.configured = true
-	e.cfg, e.origin, e.warnings.file = cfg, origin, config.Warnings(cfg)
+	e.cfg, e.compiled, e.origin, e.warnings.file = cfg, c, origin, config.Warnings(cfg)
 	e.rib.SetDrain(e.drains.forRIB(cfg))
 	e.rib.SetForwarding(cfg.Kernel.MaxPaths, cfg.Kernel.ResolveDefault)
 	now := time.Now()
+	all := e.members(c)
 	for addr, n := range e.neighbors {
-		if !configured(cfg, addr) {
+		if !all.has(addr) {
 			e.removed(n, now)
 			e.rib.RemovePeer(addr)
 			delete(e.neighbors, addr)
 		}
 	}
-	for i, c := range cfg.Neighbors {
-		n := e.neighbors[c.Address]
+	for _, m := range all {
+		n := e.neighbors[m.Address]
 		if n == nil {
 			n = &neighbor{since: now}
-			e.neighbors[c.Address] = n
+			e.neighbors[m.Address] = n
 		}
-		n.setConfig(c)
+		n.setConfig(m.Neighbor)
 		if n.up != nil {
-			e.opt.Speaker.SetLimit(c.Address, n.up.Session, c.MaximumPrefixOut)
+			e.opt.Speaker.SetLimit(m.Address, n.up.Session, m.MaximumPrefixOut)
 		}
-		e.rib.SetPeer(peers[i])
+		e.rib.SetPeer(m.peer)
 	}
 	for addr, n := range e.neighbors {
 		e.checkLimit(addr, n)
@@ -74,15 +73,6 @@ func (e *Engine) apply(cfg *config.Config, peers []rib.Peer, origin *origination
 	}
 }
 
-func configured(cfg *config.Config, addr netip.Addr) bool {
-	for i := range cfg.Neighbors {
-		if cfg.Neighbors[i].Address == addr {
-			return true
-		}
-	}
-	return false
-}
-
 // configureSpeaker configures the sessions: those of the file, without neighbors that
 // an operator or a limit has shut down.
 func (e *Engine) configureSpeaker() {
@@ -90,9 +80,10 @@ func (e *Engine) configureSpeaker() {
 		if n.isShutdown() {
 			e.forgetKept(addr, n)
 		}
+		e.dismiss(addr, n)
 	}
 	e.watch()
-	e.opt.Speaker.Configure(e.sessions(e.cfg))
+	e.opt.Speaker.Configure(e.sessions(e.cfg), e.ranges(e.cfg)...)
 }
 
 // sessions returns the sessions of cfg. Those shut down at run time stay disabled.
@@ -103,7 +94,7 @@ func (e *Engine) sessions(cfg *config.Config) []speaker.Neighbor {
 			list[i].Disabled = true
 		}
 	}
-	return list
+	return append(list, e.heldSessions(cfg)...)
 }
 
 // configuredSessions returns the sessions of cfg, without regard to shutdowns at run
@@ -121,7 +112,7 @@ func configuredSessions(cfg *config.Config) []speaker.Neighbor {
 func session(cfg *config.Config, n config.Neighbor) speaker.Neighbor {
 	s := speaker.Neighbor{
 		Address: n.Address, Port: n.Port, LocalAddress: n.LocalAddress,
-		LocalASN: n.OwnASN(cfg), RemoteASN: n.RemoteASN, Role: n.Role, Families: n.Families,
+		LocalASN: n.OwnASN(cfg), RemoteASN: n.RemoteASN, Role: n.Role, RoleStrict: n.RoleStrict, Families: n.Families,
 		Passive: n.Passive, HoldTime: n.HoldTime, Keepalive: n.Keepalive,
 		MaxASPath: n.MaximumASPath, MaxAttributes: n.MaximumAttributes,
 		CountsIncoming: n.MaximumPrefixOutCount == config.CountIncoming,
@@ -131,52 +122,6 @@ func session(cfg *config.Config, n config.Neighbor) speaker.Neighbor {
 		s.RestartTime = n.RestartTime
 	}
 	return s
-}
-
-// compile compiles the neighbors' policies to Programs, in the order of cfg.Neighbors.
-func compile(cfg *config.Config) ([]rib.Peer, error) {
-	out := make([]rib.Peer, 0, len(cfg.Neighbors))
-	var errs []error
-	c := policy.NewCompiler(&cfg.Policies)
-	for _, n := range cfg.Neighbors {
-		p, err := compilePeer(cfg, c, n)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("neighbor %s: %w", n.Address, err))
-		}
-		out = append(out, p)
-	}
-	return out, errors.Join(errs...)
-}
-
-func compilePeer(cfg *config.Config, c *policy.Compiler, n config.Neighbor) (rib.Peer, error) {
-	in, err1 := c.Compile(n.Import, cfg.Session(&n, false))
-	out, err2 := c.Compile(n.Export, cfg.Session(&n, true))
-	p := rib.Peer{
-		Address:         n.Address,
-		SessionSettings: rib.SessionSettings{LocalASN: n.OwnASN(cfg), RemoteASN: n.RemoteASN, Role: n.Role},
-		SourceSettings: rib.SourceSettings{
-			Group: n.PeerGroup, Domain: n.Domain, Weight: n.Weight, ReflectorClient: n.RouteReflectorClient,
-		},
-		ImportSettings: rib.ImportSettings{
-			Import: in, AllowASIn: n.AllowASIn, EnforceFirstAS: n.EnforceFirstAS, AllowASSets: n.AllowASSets,
-		},
-		ExportSettings: rib.ExportSettings{
-			Export: out, NextHopSelf: n.NextHopSelf, NextHopSelfForce: n.NextHopSelfForce, ASOverride: n.ASOverride,
-			RemovePrivateAS: n.RemovePrivateAS, ReplacePrivateAS: n.ReplacePrivateAS, MaxAdvertised: n.MaximumPrefixOut,
-		},
-	}
-	if n.MaximumPrefixAction == config.ActionDiscard {
-		p.MaxReceived = n.MaximumPrefix
-	}
-	p.Ignored.VNet = n.VNet
-	if cfg.IsRouteServer(&n) {
-		p.Ignored.Subnet = config.ServerSubnets(n.Address)
-	}
-	var err3 error
-	if n.DefaultOriginate {
-		p.Default, err3 = c.Compile(n.DefaultChain(), cfg.Session(&n, true))
-	}
-	return p, errors.Join(err1, err2, err3)
 }
 
 // setStatics gives the RIB the static routes, those of the file and the derived ones.

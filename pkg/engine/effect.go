@@ -29,7 +29,7 @@ var errUnsettled = errors.New("links, routes of the kernel or the configuration 
 // that cfg adds has no routes yet. The engine handles events between any two turns of
 // a preview; a second call waits for the first.
 func (e *Engine) Preview(ctx context.Context, cfg *config.Config) (effect rib.Effect, resets []netip.Addr, err error) {
-	peers, err1 := compile(cfg)
+	c, err1 := compile(cfg)
 	origin, err2 := compileOrigination(cfg, e.opt.Interner)
 	if err := errors.Join(err1, err2); err != nil {
 		return effect, nil, err
@@ -47,7 +47,7 @@ func (e *Engine) Preview(ctx context.Context, cfg *config.Config) (effect rib.Ef
 	for range mostPreviews {
 		p, err := e.preview(ctx, func() *rib.RIB {
 			resets = e.resets(cfg)
-			return e.fork(cfg, peers, origin)
+			return e.fork(c, origin)
 		})
 		if err != nil {
 			return effect, nil, err
@@ -80,20 +80,20 @@ func (e *Engine) preview(ctx context.Context, fork func() *rib.RIB) (*rib.Previe
 }
 
 // fork returns the RIB as apply would leave it, without destinations.
-func (e *Engine) fork(cfg *config.Config, peers []rib.Peer, origin *origination) *rib.RIB {
-	next := e.rib.Fork()
+func (e *Engine) fork(c *compiled, origin *origination) *rib.RIB {
+	cfg, next, all := c.cfg, e.rib.Fork(), e.members(c)
 	next.SetForwarding(cfg.Kernel.MaxPaths, cfg.Kernel.ResolveDefault)
 	next.SetDrain(e.drains.forRIB(cfg))
 	next.SetFacts(e.kernel)
 	for addr := range e.neighbors {
-		if !configured(cfg, addr) {
+		if !all.has(addr) {
 			next.RemovePeer(addr)
 		}
 	}
-	for i, c := range cfg.Neighbors {
-		next.SetPeer(peers[i])
-		if n := e.neighbors[c.Address]; n != nil && (c.Shutdown || e.wouldExceed(n, c)) {
-			next.PeerDown(c.Address, false)
+	for _, m := range all {
+		next.SetPeer(m.peer)
+		if n := e.neighbors[m.Address]; n != nil && (m.Shutdown || e.wouldExceed(n, m.Neighbor)) {
+			next.PeerDown(m.Address, false)
 		}
 	}
 	derived := e.derived
@@ -124,7 +124,7 @@ func (e *Engine) resets(cfg *config.Config) (out []netip.Addr) {
 			out = append(out, s.Address)
 		}
 	}
-	return out
+	return append(out, e.dynamicResets(cfg)...)
 }
 
 // outcomeTime is how long a reload is followed. What is not decided by then counts

@@ -28,8 +28,11 @@ import (
 type Speaker interface {
 	Events() <-chan speaker.Event
 	// Prepare opens what Configure will need. An error leaves everything as it was.
-	Prepare([]speaker.Neighbor) error
-	Configure([]speaker.Neighbor)
+	Prepare([]speaker.Neighbor, ...speaker.Range) error
+	Configure([]speaker.Neighbor, ...speaker.Range)
+	// Release gives up the place of a dynamic neighbor, kept since its last session ended.
+	Release(peer netip.Addr, session uint64)
+	Ranges() map[string]speaker.RangeStats // by group
 	Send(peer netip.Addr, session uint64, changes []speaker.Change)
 	SendEndOfRIB(peer netip.Addr, session uint64, family route.Family)
 	// SetLimit sets how many prefixes of each family the neighbor accepts; 0: any
@@ -83,7 +86,8 @@ type Engine struct {
 	kernel     fib.Facts // as taken from the inbox last
 	rib        *rib.RIB
 	cfg        *config.Config
-	configured bool // cfg was applied
+	compiled   *compiled // cfg
+	configured bool      // cfg was applied
 	origin     *origination
 	local      []rib.Local // as the RIB was given last
 	derived    derivation

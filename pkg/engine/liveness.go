@@ -38,6 +38,7 @@ func (e *Engine) losePath(n *neighbor, p lostPath) {
 		return
 	}
 	e.forgetKept(p.neighbor, n)
+	e.dismiss(p.neighbor, n)
 }
 
 // watch updates the paths that Liveness watches, if they changed.
@@ -46,9 +47,9 @@ func (e *Engine) watch() {
 		return
 	}
 	var list []Watched
-	for _, c := range e.cfg.Neighbors {
+	for _, c := range e.current() {
 		n := e.neighbors[c.Address]
-		if !c.BFD.Enabled || n == nil || n.isShutdown() {
+		if !c.BFD.Enabled || n.isShutdown() {
 			continue
 		}
 		w := Watched{Neighbor: c.Address, BFD: c.BFD, Local: e.localFor(n)}

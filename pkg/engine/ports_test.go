@@ -43,6 +43,8 @@ type ports struct {
 	resets    []speaker.Notification
 	reset     []uint64 // the session of each
 	wanted    []speaker.Neighbor
+	ranges    []speaker.Range
+	released  []string // dynamic neighbor and session
 	inSync    bool
 	dead      [][]netip.Addr // each set that was told
 
@@ -89,17 +91,25 @@ func (p *ports) since(n int) []told {
 
 func (p *ports) Events() <-chan speaker.Event { return p.events }
 
-func (p *ports) Prepare(n []speaker.Neighbor) error {
+func (p *ports) Prepare(n []speaker.Neighbor, _ ...speaker.Range) error {
 	if p.prepare != nil {
 		return p.prepare(n)
 	}
 	return nil
 }
 
-func (p *ports) Configure(n []speaker.Neighbor) {
+func (p *ports) Release(peer netip.Addr, session uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.wanted = n
+	p.released = append(p.released, fmt.Sprint(peer, " ", session))
+}
+
+func (p *ports) Ranges() map[string]speaker.RangeStats { return nil }
+
+func (p *ports) Configure(n []speaker.Neighbor, r ...speaker.Range) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wanted, p.ranges = n, r
 	if p.configure != nil {
 		p.configure()
 	}
@@ -253,11 +263,25 @@ func (p *ports) establish(peer netip.Addr, graceful, restarted bool) {
 	ev := speaker.Established{
 		From: speaker.From{Peer: peer}, Session: 7, LocalAddress: netip.MustParseAddr("10.0.0.4"),
 		RemoteID: peer, Families: route.IPv4, HoldTime: 180 * time.Second, PeerRestarted: restarted,
+		RemoteASN: p.remoteASN(peer),
 	}
 	if graceful {
 		ev.GracefulPeer, ev.PeerRestart, ev.Preserved = route.IPv4, 120*time.Second, route.IPv4
 	}
 	p.events <- ev
+}
+
+// remoteASN returns the ASN of a neighbor: the configured one, or 64500 if it may have
+// any.
+func (p *ports) remoteASN(peer netip.Addr) uint32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, n := range p.wanted {
+		if n.Address == peer && n.RemoteASN != 0 {
+			return n.RemoteASN
+		}
+	}
+	return 64500
 }
 
 func (p *ports) announce(from netip.Addr, prefixes ...netip.Prefix) {

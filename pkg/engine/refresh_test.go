@@ -122,7 +122,7 @@ func TestInSyncTakesTurns(t *testing.T) {
 // takeConfig applies cfg without a running engine.
 func (e *Engine) takeConfig(t *testing.T, cfg *config.Config) {
 	t.Helper()
-	peers, err := compile(cfg)
+	c, err := compile(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func (e *Engine) takeConfig(t *testing.T, cfg *config.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.apply(cfg, peers, origin)
+	e.apply(c, origin)
 	facts := reachable()
 	e.SetFacts(facts)
 	e.takeInbox()

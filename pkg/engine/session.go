@@ -24,6 +24,7 @@ type neighbor struct {
 	lastDown    time.Time
 	flaps       uint64
 	up          *speaker.Established // nil unless established
+	session     uint64               // the last one that was established
 	local       netip.Addr           // this machine's address in the last session
 	pathDown    string               // why BFD had the session reset; empty: it did not
 	lastUpdate  time.Time
@@ -56,11 +57,13 @@ const allFamilies = route.IPv4 | route.IPv6
 func (n *neighbor) isShutdown() bool { return n.cfg.Shutdown || n.held != "" }
 
 func (e *Engine) handle(ev speaker.Event) {
-	n := e.neighbors[ev.Neighbor()]
+	now, n := time.Now(), e.neighbors[ev.Neighbor()]
+	if _, up := ev.(speaker.Established); n == nil && up {
+		n = e.admit(ev.Neighbor(), now)
+	}
 	if n == nil {
 		return // a reload removed the neighbor while the event was under way
 	}
-	now := time.Now()
 	switch ev.(type) {
 	case speaker.Update, speaker.EndOfRIB, speaker.RouteRefresh:
 		if n.up == nil {
@@ -97,6 +100,8 @@ func (e *Engine) handle(ev speaker.Event) {
 func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time) {
 	from := n.state
 	n.state, n.since, n.up = speaker.EstablishedState, now, ev
+	n.session = ev.Session
+	e.learnASN(n, ev.RemoteASN)
 	e.publishNeighbor(n, from, "", false, now)
 	n.lastUpdate, n.eor, n.dumped, n.eorSent, n.fill, n.outFill = now, 0, false, false, fillLow, outLow
 	n.logged, n.pathDown, n.refresh = telemetry.Throttle{}, "", refresh{}
@@ -164,6 +169,7 @@ func (e *Engine) down(n *neighbor, ev *speaker.Down, now time.Time) {
 	if keep && unkept != 0 {
 		e.rib.SweepStale(ev.Peer, unkept) // the neighbor did not say that it keeps them (RFC 4724 4.2)
 	}
+	e.dismiss(ev.Peer, n)
 }
 
 // forgetKept removes the routes that graceful restart keeps of a neighbor that is

@@ -27,6 +27,8 @@ var changes = map[string]func(*config.Neighbor){
 	"Import":                func(n *config.Neighbor) { n.Import = policy.Chain{} },
 	"Export":                func(n *config.Neighbor) { n.Export = policy.Chain{} },
 	"PasswordFile":          func(n *config.Neighbor) { n.PasswordFile, n.Password = "key", "what the file holds" },
+	"RemoteType":            func(n *config.Neighbor) { n.RemoteASN, n.RemoteType = 0, config.External },
+	"RoleStrict":            func(n *config.Neighbor) { n.Role, n.RoleStrict = "peer", true },
 	"Role":                  func(n *config.Neighbor) { n.Role = "peer" },
 	"DefaultOriginateMap":   func(n *config.Neighbor) { n.DefaultOriginateMap = "tag" },
 	"MaximumPrefixAction":   func(n *config.Neighbor) { n.MaximumPrefixAction = config.ActionWarn },
@@ -59,10 +61,10 @@ func change(t *testing.T, n *config.Neighbor, field string) {
 }
 
 // settingNames returns the names of all fields that the keys of a neighbor set, except
-// its address.
+// its address, and the range, which is no key of it.
 func settingNames() (out []string) {
 	for _, s := range reflect.VisibleFields(reflect.TypeFor[config.Neighbor]()) {
-		if !s.Anonymous && s.Name != "Address" {
+		if !s.Anonymous && s.Name != "Address" && s.Name != "Range" {
 			out = append(out, s.Name)
 		}
 	}

@@ -126,6 +126,7 @@ type Sample struct {
 	Events    int // session events waiting for the engine
 	Memory    MemoryStatus
 	Neighbors []NeighborSample
+	Ranges    []Range
 }
 
 // NeighborSample holds the values of one neighbor that metrics show. Each is counted as
@@ -133,6 +134,7 @@ type Sample struct {
 type NeighborSample struct {
 	Address   netip.Addr
 	PeerGroup string
+	Range     netip.Prefix // the listen-range of a dynamic neighbor; invalid: it is configured
 	RemoteASN uint32
 	State     speaker.State
 	Since     time.Time // of State
@@ -162,6 +164,7 @@ func (e *Engine) Sample(ctx context.Context) (Sample, error) {
 		for _, addr := range e.addresses() {
 			s.Neighbors = append(s.Neighbors, e.neighborSample(addr, e.neighbors[addr]))
 		}
+		s.Ranges = e.rangesNow()
 	})
 	return s, err
 }
@@ -174,7 +177,7 @@ func (e *Engine) addresses() []netip.Addr {
 func (e *Engine) neighborSample(addr netip.Addr, n *neighbor) NeighborSample {
 	stats, _ := e.opt.Speaker.Stats(addr)
 	s := NeighborSample{
-		Address: addr, PeerGroup: n.cfg.PeerGroup, RemoteASN: n.cfg.RemoteASN, State: n.state, Since: n.since,
+		Address: addr, PeerGroup: n.cfg.PeerGroup, Range: n.cfg.Range, RemoteASN: n.cfg.RemoteASN, State: n.state, Since: n.since,
 		Shutdown: n.isShutdown(), Flaps: n.flaps, Stats: stats, Counts: e.rib.Counts(addr), Tallies: e.rib.Tallies(addr),
 		MaxPrefix: n.cfg.MaximumPrefix, MaxPrefixOut: n.cfg.MaximumPrefixOut,
 		Octets: e.octets(addr, &stats), MemoryClosings: n.memoryClosings,
@@ -269,7 +272,15 @@ func settings(c *config.Neighbor) map[string]string {
 	add("maximum-prefix-out-count", c.MaximumPrefixOut > 0 && c.MaximumPrefixOutCount != config.CountPrefixes, c.MaximumPrefixOutCount)
 	add("weight", c.Weight > 0, c.Weight)
 	add("role", c.Role != "", c.Role)
+	add("role-strict", c.RoleStrict, true)
+	add("remote-asn", c.RemoteType == config.External, config.External)
 	return out
+}
+
+// Ranges returns the listen-ranges of the configuration, ordered by prefix.
+func (e *Engine) Ranges(ctx context.Context) (out []Range, err error) {
+	err = e.do(ctx, func() { out = e.rangesNow() })
+	return out, err
 }
 
 // PolicyHits counts how often each rule of one of a neighbor's policies decided

@@ -42,6 +42,7 @@ func (e *Engine) tick(now time.Time) {
 			e.log.Warn("stale routes removed", "neighbor", addr)
 			e.rib.SweepStale(addr, allFamilies)
 			n.staleUntil = time.Time{}
+			e.dismiss(addr, n)
 		}
 	}
 	e.releaseDue(now)
@@ -51,7 +52,7 @@ func (e *Engine) tick(now time.Time) {
 		}
 	}
 	e.requestDropped(now)
-	if e.sync.heard || !e.configured || len(e.kernel.Links) == 0 || len(e.waiting(now)) > 0 {
+	if e.sync.heard || !e.configured || len(e.kernel.Links) == 0 || len(e.waiting(now)) > 0 || e.expectsDynamic(now) {
 		return
 	}
 	e.sync.heard = true

@@ -41,13 +41,17 @@ const tryLink = 1
 // lists everything that neither cfg nor t says, such as that the next hop resolves.
 // ErrNoNeighbor if a neighbor is not in cfg.
 func Try(cfg *config.Config, t Trial) (Explanation, error) {
-	peers, err := compile(cfg)
+	c, err := compile(cfg)
 	if err != nil {
 		return Explanation{}, err
 	}
+	peers := c.peers
 	i := slices.IndexFunc(peers, func(p rib.Peer) bool { return p.Address == t.Neighbor })
 	if i < 0 {
 		return Explanation{}, fmt.Errorf("neighbor %s %w", t.Neighbor, ErrNoNeighbor)
+	}
+	if first, ok := t.Attrs.ASPath.First(); ok && peers[i].RemoteASN == 0 {
+		peers[i].RemoteASN = first // remote-asn = "external"
 	}
 	b := newBench(cfg)
 	b.up(peers[i])

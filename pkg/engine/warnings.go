@@ -63,8 +63,8 @@ func (e *Engine) logWarnings() {
 // runtimeWarnings warns of effects of the configuration in this place, at this time,
 // that its author probably does not want.
 func (e *Engine) runtimeWarnings() (out []config.Warning) {
-	for i := range e.cfg.Neighbors {
-		out = append(out, e.neighborWarnings(&e.cfg.Neighbors[i])...)
+	for _, n := range e.current() {
+		out = append(out, e.neighborWarnings(n)...)
 	}
 	return out
 }

@@ -30,6 +30,7 @@ var update = flag.Bool("update", false, "write docs/metrics.md")
 // full is a sample with a value for every metric.
 func full() Sample {
 	nva := netip.MustParseAddr("169.254.0.2")
+	dynamic, scaleSet := netip.MustParseAddr("169.254.7.4"), netip.MustParsePrefix("169.254.7.0/24")
 	return Sample{
 		Build: telemetry.BuildInfo{Version: "v1.2.3", Commit: "4f2a9c1", GoVersion: "go1.25.0"},
 		Engine: engine.Sample{
@@ -41,12 +42,20 @@ func full() Sample {
 					{Family: route.IPv4, Accepted: 5, Rejected: []rib.Rejected{{Reason: "policy", Paths: 2}}, Advertised: 4, Held: 3, Dropped: 6},
 					{Family: route.IPv6},
 				},
+			}, {
+				Address: dynamic, PeerGroup: "scale-set", Range: scaleSet, RemoteASN: 65010, State: speaker.EstablishedState,
 			}},
+			Ranges: []engine.Range{
+				{Prefix: scaleSet, PeerGroup: "scale-set", Established: 1, Accepted: 5, Places: 2, Limit: 100, Refused: 3},
+				{Prefix: netip.MustParsePrefix("fd00::/64"), PeerGroup: "scale-set", Places: 2, Limit: 100, Refused: 3},
+			},
 		},
 		Healthy: true,
 		Tunnels: []tunnel.Status{{Tunnel: tunnel.Tunnel{Name: "vxlan0"}, State: "up", Actual: 1450, Stats: tunnel.Stats{TxBytes: 77}}},
 		BFD: bfd.Snapshot{
-			Sessions: []bfd.Status{{Key: bfd.Key{Remote: nva}, State: bfd.Up, DetectionTime: 900 * time.Millisecond}},
+			Sessions: []bfd.Status{
+				{Key: bfd.Key{Remote: nva}, State: bfd.Up, DetectionTime: 900 * time.Millisecond}, {Key: bfd.Key{Remote: dynamic}, State: bfd.Up},
+			},
 			Discards: map[string]uint64{"discriminator is unknown": 2, "hop limit is not 255 (RFC 5881 5)": 1}, Lateness: 30 * time.Millisecond,
 		},
 		Reloads:  Reloads{Applied: 2, Last: time.Unix(1_700_000_001, 500_000_000), LastApplied: true},
@@ -78,6 +87,11 @@ func TestScrape(t *testing.T) {
 		`nvad_neighbor_routes_held_back{family="ipv4",neighbor="169.254.0.2",peer_group="nva"} 3`,
 		`nvad_neighbor_routes_out_limit{neighbor="169.254.0.2",peer_group="nva"} 4`,
 		`nvad_neighbor_memory_bytes{neighbor="169.254.0.2",peer_group="nva"} 4096`,
+		`nvad_listen_range_established{peer_group="scale-set",range="169.254.7.0/24"} 1`,
+		`nvad_listen_range_routes_accepted{peer_group="scale-set",range="169.254.7.0/24"} 5`,
+		`nvad_listen_places{peer_group="scale-set"} 2`,
+		`nvad_listen_limit{peer_group="scale-set"} 100`,
+		`nvad_listen_refused_total{peer_group="scale-set"} 3`,
 		`nvad_neighbor_memory_closings_total{neighbor="169.254.0.2",peer_group="nva"} 1`,
 		`nvad_memory_budget_bytes 8.388608e+07`,
 		`nvad_tunnel_transmit_bytes_total{tunnel="vxlan0"} 77`,
@@ -156,7 +170,8 @@ Watch these first; the alert rules use them too: ` + "`nvad_healthy`, `nvad_degr
 nvad counts events as they happen, so a scrape only reads counters and walks no table. The engine's part took 13 µs without routes and 7 µs with
 a million (` + "`go test ./pkg/engine -run '^$' -bench Sample`" + `). The whole scrape took 2 to 6 ms with curl on two busy cores, most of it for the metrics of
 the process and of the Go runtime (` + "`process_*`, `go_*`" + `). If the engine does not answer within five seconds, the scrape fails. When you remove a
-neighbor from the configuration, its metrics disappear.
+neighbor from the configuration, its metrics disappear. Dynamic neighbors are counted for each listen-range: metrics of their own would
+leave series of every address that ever connected behind in Prometheus.
 
 ` + "`go test ./pkg/metrics -update`" + ` generates this page from the code.
 `
@@ -168,7 +183,7 @@ func reference() []byte {
 		title   string
 		metrics []metric
 	}{
-		{"Daemon", daemonMetrics}, {"Neighbors", neighborMetrics}, {"Loc-RIB", ribMetrics},
+		{"Daemon", daemonMetrics}, {"Neighbors", neighborMetrics}, {"Dynamic neighbors", rangeMetrics}, {"Loc-RIB", ribMetrics},
 		{"Kernel", fibMetrics}, {"Tunnels", tunnelMetrics}, {"BFD", bfdMetrics},
 	} {
 		fmt.Fprintf(&b, "\n## %s\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n", part.title)

@@ -22,7 +22,7 @@ const (
 
 // all returns every metric of nvad, in the order of the documentation.
 func all() []metric {
-	return slices.Concat(daemonMetrics, neighborMetrics, ribMetrics, fibMetrics, tunnelMetrics, bfdMetrics)
+	return slices.Concat(daemonMetrics, neighborMetrics, rangeMetrics, ribMetrics, fibMetrics, tunnelMetrics, bfdMetrics)
 }
 
 var daemonMetrics = []metric{
@@ -89,11 +89,14 @@ var perNeighbor = []string{"neighbor", "peer_group"}
 
 func withNeighbor(more ...string) []string { return append(perNeighbor[:2:2], more...) }
 
-// eachNeighbor reads a value of every neighbor. Its labels follow those of perNeighbor.
+// eachNeighbor reads a value of every configured neighbor. Its labels follow those of perNeighbor.
 func eachNeighbor(read func(*engine.NeighborSample, emit)) func(*Sample, emit) {
 	return func(s *Sample, out emit) {
 		for i := range s.Engine.Neighbors {
 			n := &s.Engine.Neighbors[i]
+			if n.Range.IsValid() {
+				continue
+			}
 			read(n, func(v float64, labels ...string) {
 				out(v, append([]string{n.Address.String(), n.PeerGroup}, labels...)...)
 			})
@@ -265,6 +268,9 @@ var tunnelMetrics = []metric{
 func eachBFD(read func(bfd.Status, emit)) func(*Sample, emit) {
 	return func(s *Sample, out emit) {
 		for _, b := range s.BFD.Sessions {
+			if s.dynamic(b.Key.Remote) {
+				continue
+			}
 			neighbor := b.Key.Remote.String()
 			read(b, func(v float64, labels ...string) { out(v, append([]string{neighbor}, labels...)...) })
 		}

@@ -21,8 +21,9 @@ type Neighbor struct {
 	Port         uint16     // of the neighbor; 0 means 179
 	LocalAddress netip.Addr // invalid: the one that the kernel's route selects
 	LocalASN     uint32
-	RemoteASN    uint32
+	RemoteASN    uint32 // 0: any but LocalASN
 	Role         string // of the neighbor (RFC 9234); empty: the capability is absent
+	RoleStrict   bool   // refuse a neighbor that announces no role
 	Families     route.Family
 	Passive      bool          // never dial, only accept
 	HoldTime     time.Duration // proposed in OPEN; 0: none, otherwise at least 3 s (RFC 4271 4.2)
@@ -32,6 +33,7 @@ type Neighbor struct {
 	Password     string        // TCP-MD5 key (RFC 2385); never logged
 	RestartTime  time.Duration // graceful restart time announced (RFC 4724); 0: capability absent
 	Disabled     bool          // administratively down: neither dials nor accepts
+	Dynamic      bool          // of a Range
 	// Routes with more than MaxASPath ASNs in AS_PATH, or with more than MaxAttributes
 	// octets of attributes, are treated as withdrawn; 0: there is no limit.
 	MaxASPath, MaxAttributes int
@@ -42,6 +44,27 @@ type Neighbor struct {
 
 // IsInternal reports whether the session is iBGP.
 func (n Neighbor) IsInternal() bool { return n.LocalASN == n.RemoteASN }
+
+// Range is a prefix from whose addresses neighbors may connect that are not configured.
+type Range struct {
+	Prefix   netip.Prefix
+	Group    string // whose Limit they count against
+	Limit    int    // dynamic neighbors at a time
+	Neighbor        // the settings of each, but its address
+}
+
+// At returns the neighbor at an address in r.
+func (r Range) At(addr netip.Addr) Neighbor {
+	n := r.Neighbor
+	n.Address, n.Passive, n.Dynamic = addr, true, true
+	return n
+}
+
+// RangeStats says how full a group of dynamic neighbors is.
+type RangeStats struct {
+	Taken, Limit int
+	Refused      uint64 // connections refused because the group was full
+}
 
 // State is a state of the BGP finite state machine (RFC 4271 8.2.2).
 type State uint8
@@ -88,6 +111,7 @@ type Established struct {
 	From
 	Session       uint64
 	LocalAddress  netip.Addr // of the TCP connection
+	RemoteASN     uint32
 	RemoteID      netip.Addr // BGP Identifier
 	Families      route.Family
 	HoldTime      time.Duration // negotiated

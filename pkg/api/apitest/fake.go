@@ -43,6 +43,7 @@ type Daemon struct {
 	Versions   []history.Entry // the last one runs
 	File       string          // path of the configuration file
 	Hold       time.Duration   // what Drain answers
+	Listen     []engine.Range
 	Rules      []nat.Status
 	Interfaces []fib.Link
 	Hub        watch.Hub // where changes are published
@@ -87,6 +88,9 @@ func (d *Daemon) Status(context.Context) (api.Status, error) { return d.At, d.Er
 
 // Neighbors implements api.Reader.
 func (d *Daemon) Neighbors(context.Context) ([]api.Neighbor, error) { return d.Peers, d.Err }
+
+// Ranges implements api.Reader.
+func (d *Daemon) Ranges(context.Context) ([]engine.Range, error) { return d.Listen, d.Err }
 
 // Summaries implements api.Reader. It suggests something if routes are held back.
 func (d *Daemon) Summaries(_ context.Context, neighbor netip.Addr) ([]route.Summary, error) {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nvad/nvad/pkg/speaker"
 )
 
 // acceptFrom hands connections to their neighbors until the listener is closed.
@@ -34,40 +36,45 @@ const strangerInterval = 10 * time.Second
 // set before anything is read.
 func (s *Speaker) arrived(l *listener, conn *net.TCPConn) {
 	addr := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
-	p := s.find(addr)
-	if p != nil && !s.keyed(l, p) {
+	n, key, ok := s.expects(addr)
+	if ok && !s.keyed(l, key, n.Password) {
 		conn.Close() // the listener lacks its key: anybody could have opened this
 		return
 	}
-	if p == nil || !p.listensAt(conn.LocalAddr().(*net.TCPAddr).AddrPort().Addr()) {
-		conn.Close()
-		if n, due := s.strangers.Every("", strangerInterval); due {
-			s.opts.Log.Warn("connection refused", keyNeighbor, addr.String(), keyReason, "no such neighbor at this address", "count", n)
+	err := errNoSuchNeighbor
+	if ok && listensAt(n, conn.LocalAddr().(*net.TCPAddr).AddrPort().Addr()) {
+		if err = s.prepare(conn, n); err == nil {
+			err = s.hand(addr, conn)
 		}
-		return
 	}
-	raw, err := conn.SyscallConn()
 	if err == nil {
-		err = onSocket(raw, func(fd int) error {
-			if fd >= s.descriptors {
-				return errDescriptors
-			}
-			return setSession(fd, network(addr), p.cfg)
-		})
-	}
-	if err != nil {
-		p.log.Warn("connection refused", keyReason, err)
-		conn.Close()
 		return
 	}
-	p.offer(conn)
+	conn.Close()
+	if count, due := s.strangers.Every("", strangerInterval); due {
+		s.opts.Log.Warn("connection refused", keyNeighbor, addr.String(), keyReason, err, "count", count)
+	}
+}
+
+// prepare sets the socket options of a connection from n.
+func (s *Speaker) prepare(conn *net.TCPConn, n speaker.Neighbor) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return onSocket(raw, func(fd int) error {
+		if fd >= s.descriptors {
+			return errDescriptors
+		}
+		return setSession(fd, network(n.Address), n)
+	})
 }
 
 var errDescriptors = errors.New("too few file descriptors are left (LimitNOFILE)")
 
-// listensAt reports whether the neighbor may connect to our address local.
-func (p *peer) listensAt(local netip.Addr) bool {
-	return !p.cfg.LocalAddress.IsValid() || p.cfg.LocalAddress == local.Unmap()
+// listensAt reports whether n may connect to our address local.
+func listensAt(n speaker.Neighbor, local netip.Addr) bool {
+	return !n.LocalAddress.IsValid() || n.LocalAddress == local.Unmap()
 }
 
 // pause waits, at most until the Speaker is closed.
@@ -77,12 +84,12 @@ func (s *Speaker) pause(d time.Duration) {
 	<-ctx.Done()
 }
 
-// keyed reports whether l has the key of p. Without it, the kernel would accept anybody
-// who claims the address.
-func (s *Speaker) keyed(l *listener, p *peer) bool {
+// keyed reports whether l has the key of the neighbors in a prefix. Without it, the kernel
+// would accept anybody who claims an address.
+func (s *Speaker) keyed(l *listener, of netip.Prefix, key string) bool {
 	s.sockets.mu.Lock()
 	defer s.sockets.mu.Unlock()
-	return l.keys[p.cfg.Address] == p.cfg.Password
+	return l.keys[of] == key
 }
 
 // The share of the process's descriptors that neighbors can't use up, however many

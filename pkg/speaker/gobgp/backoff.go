@@ -79,6 +79,18 @@ func (b *backoff) hold() time.Duration {
 	return min(firstHold<<min(b.flaps-freeFlaps-1, 8), longHold)
 }
 
+// forgets returns when a neighbor that has just lost its connection is like any other that
+// connects for the first time.
+func (b *backoff) forgets(now time.Time) time.Time {
+	switch {
+	case b.flaps > 0 && now.Sub(b.lastFlap) < calmTime:
+		return b.lastFlap.Add(calmTime)
+	case b.failed > 0:
+		return now.Add(longDamping)
+	}
+	return now
+}
+
 // held returns how much longer the neighbor is held back; 0: it is not.
 func (b *backoff) held(now time.Time) time.Duration { return max(0, b.until.Sub(now)) }
 

@@ -97,6 +97,8 @@ func (p *peer) schedule() {
 	now := time.Now()
 	switch held := p.backoff.held(now); {
 	case p.current != nil:
+	case p.cfg.Dynamic:
+		p.redial.Reset(max(held, p.rest.Sub(now)))
 	case held > 0:
 		p.redial.Reset(held)
 	case !p.cfg.Passive:
@@ -116,7 +118,7 @@ func (s *Speaker) dialer(n speaker.Neighbor) *net.Dialer {
 				if n.Password == "" {
 					return nil
 				}
-				return setMD5(fd, n.Address, n.Password)
+				return setMD5(fd, single(n.Address), n.Password)
 			})
 		},
 	}

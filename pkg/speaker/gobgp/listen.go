@@ -21,8 +21,10 @@ import (
 // sockets are the listening sockets. Code that takes both mu and Speaker.mu takes mu
 // first.
 type sockets struct {
-	mu      sync.Mutex // guards the rest, and the keys of what is open
+	mu sync.Mutex // guards the rest, and the keys of what is open
+	// Who may connect. Both are written with Speaker.mu held too, which is enough to read.
 	wanted  map[netip.Addr]speaker.Neighbor
+	ranges  []speaker.Range
 	open    map[netip.Addr]*listener
 	missing map[netip.Addr]error // why an address is not listened on, or lacks a key
 }
@@ -34,7 +36,7 @@ const listenInterval = 5 * time.Second
 // Configure does, so that a reload can be refused before a session is touched. An error
 // leaves everything as it was. A socket that was missing before is no error, because a
 // reload that does not concern it must be possible.
-func (s *Speaker) Prepare(neighbors []speaker.Neighbor) error {
+func (s *Speaker) Prepare(neighbors []speaker.Neighbor, ranges ...speaker.Range) error {
 	k := &s.sockets
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -42,7 +44,7 @@ func (s *Speaker) Prepare(neighbors []speaker.Neighbor) error {
 		return errors.New("speaker is closed")
 	}
 	var errs []error
-	for addr, err := range s.openSockets(wantedListeners(byAddress(neighbors)), false) {
+	for addr, err := range s.openSockets(wantedListeners(byAddress(neighbors), ranges), false) {
 		if k.missing[addr] == nil {
 			errs = append(errs, err)
 		}
@@ -69,7 +71,7 @@ func (s *Speaker) Missing() []error {
 // has become missing or is there again.
 func (s *Speaker) listen() {
 	k := &s.sockets
-	now := s.openSockets(wantedListeners(k.wanted), true)
+	now := s.openSockets(wantedListeners(k.wanted, k.ranges), true)
 	for addr, err := range now {
 		if k.missing[addr] == nil {
 			s.opts.Log.Warn("not listening, tried again every few seconds", keyReason, err)
@@ -104,7 +106,7 @@ func (s *Speaker) listenAgain() {
 // openSockets opens the wanted sockets, sets their keys, and returns what failed, by
 // address. Without prune, sockets and keys that are not wanted stay, unless they are in
 // the way.
-func (s *Speaker) openSockets(wanted map[netip.Addr]map[netip.Addr]string, prune bool) map[netip.Addr]error {
+func (s *Speaker) openSockets(wanted map[netip.Addr]keyring, prune bool) map[netip.Addr]error {
 	failed := map[netip.Addr]error{}
 	for addr, l := range s.sockets.open {
 		if wanted[addr] == nil && (prune || inTheWay(addr, wanted)) {
@@ -131,7 +133,7 @@ func (s *Speaker) openSockets(wanted map[netip.Addr]map[netip.Addr]string, prune
 
 // inTheWay reports whether a socket at addr keeps a wanted one from being opened: beside a
 // wildcard the kernel allows no single address, and the reverse.
-func inTheWay(addr netip.Addr, wanted map[netip.Addr]map[netip.Addr]string) bool {
+func inTheWay(addr netip.Addr, wanted map[netip.Addr]keyring) bool {
 	for a := range wanted {
 		if a.Is4() == addr.Is4() && (a.IsUnspecified() || addr.IsUnspecified()) {
 			return true
@@ -144,45 +146,51 @@ func inTheWay(addr netip.Addr, wanted map[netip.Addr]map[netip.Addr]string) bool
 // connect to it.
 type listener struct {
 	*net.TCPListener
-	keys      map[netip.Addr]string // TCP-MD5, by neighbor
+	keys      keyring
 	accepting bool
 }
 
-// wantedListeners returns where to listen, with the keys by neighbor: at the local address
-// of each neighbor or, if one neighbor of a family has none, at the wildcard address
-// instead, because the kernel does not allow both.
-func wantedListeners(neighbors map[netip.Addr]speaker.Neighbor) map[netip.Addr]map[netip.Addr]string {
+// keyring has the TCP-MD5 keys of a listening socket, by the address of a neighbor or the
+// prefix of a range.
+type keyring map[netip.Prefix]string
+
+// wantedListeners returns where to listen, with the keys: at the local address of each
+// neighbor or, if one neighbor of a family has none, at the wildcard address instead,
+// because the kernel does not allow both.
+func wantedListeners(neighbors map[netip.Addr]speaker.Neighbor, ranges []speaker.Range) map[netip.Addr]keyring {
+	from := slices.Clone(ranges)
+	for _, n := range neighbors {
+		from = append(from, speaker.Range{Prefix: single(n.Address), Neighbor: n})
+	}
+	from = slices.DeleteFunc(from, func(r speaker.Range) bool { return r.Disabled })
 	any4, any6 := netip.IPv4Unspecified(), netip.IPv6Unspecified()
 	wildcard := map[netip.Addr]bool{}
-	at := func(n speaker.Neighbor) (local, family netip.Addr) {
+	at := func(r speaker.Range) (local, family netip.Addr) {
 		family = any4
-		if n.Address.Is6() {
+		if r.Prefix.Addr().Is6() {
 			family = any6
 		}
-		if local = n.LocalAddress; !local.IsValid() {
+		if local = r.LocalAddress; !local.IsValid() {
 			local = family
 		}
 		return local, family
 	}
-	for _, n := range neighbors {
-		if local, family := at(n); local == family && !n.Disabled {
+	for _, r := range from {
+		if local, family := at(r); local == family {
 			wildcard[family] = true
 		}
 	}
-	out := map[netip.Addr]map[netip.Addr]string{}
-	for _, n := range neighbors {
-		if n.Disabled {
-			continue
-		}
-		local, family := at(n)
+	out := map[netip.Addr]keyring{}
+	for _, r := range from {
+		local, family := at(r)
 		if wildcard[family] {
 			local = family
 		}
 		if out[local] == nil {
-			out[local] = map[netip.Addr]string{}
+			out[local] = keyring{}
 		}
-		if n.Password != "" {
-			out[local][n.Address] = n.Password
+		if r.Password != "" {
+			out[local][r.Prefix] = r.Password
 		}
 	}
 	return out
@@ -205,33 +213,41 @@ func openListener(ctx context.Context, addr netip.Addr, port uint16) (*listener,
 		}
 		return nil, fmt.Errorf("listen on %s port %d: %s", addr, port, reason)
 	}
-	return &listener{TCPListener: l.(*net.TCPListener), keys: map[netip.Addr]string{}}, nil
+	return &listener{TCPListener: l.(*net.TCPListener), keys: keyring{}}, nil
 }
 
 // rekey sets the TCP-MD5 keys of the socket. With prune it removes all others.
-func (l *listener) rekey(keys map[netip.Addr]string, prune bool) error {
+func (l *listener) rekey(keys keyring, prune bool) error {
 	raw, err := l.SyscallConn()
 	if err != nil {
 		return err
 	}
 	return onSocket(raw, func(fd int) error {
 		var errs []error
-		for addr := range l.keys {
-			if _, ok := keys[addr]; !ok && prune {
-				errs = append(errs, setMD5(fd, addr, ""))
-				delete(l.keys, addr)
+		for of := range l.keys {
+			if _, ok := keys[of]; !ok && prune {
+				errs = append(errs, setMD5(fd, of, ""))
+				delete(l.keys, of)
 			}
 		}
-		for addr, key := range keys {
-			if l.keys[addr] == key {
+		for of, key := range keys {
+			if l.keys[of] == key {
 				continue
 			}
-			if err := setMD5(fd, addr, key); err != nil {
-				errs = append(errs, fmt.Errorf("neighbor %s: %w", addr, err))
+			if err := setMD5(fd, of, key); err != nil {
+				errs = append(errs, fmt.Errorf("neighbor %s: %w", prefixText(of), err))
 				continue
 			}
-			l.keys[addr] = key
+			l.keys[of] = key
 		}
 		return errors.Join(errs...)
 	})
+}
+
+// prefixText returns an address, or a prefix of several.
+func prefixText(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
 }

@@ -28,7 +28,9 @@ type peer struct {
 	stop     chan farewellOrder
 	done     chan struct{}
 
-	session atomic.Pointer[session] // for Send
+	session  atomic.Pointer[session] // for Send
+	released atomic.Uint64           // of a dynamic neighbor: the last session that the engine has forgotten
+	group    string                  // of a dynamic neighbor; Speaker.mu guards it
 
 	// Only run uses the rest.
 	dialled chan dialResult
@@ -40,6 +42,8 @@ type peer struct {
 	current *session
 	second  *peek // a connection that competes with current
 	backoff backoff
+	lastUp  uint64      // the last session that was established
+	rest    time.Time   // until when a dynamic neighbor keeps its place
 	failure string      // why the last attempt or session ended
 	slot    time.Time   // when the pacer allows the next attempt; zero: not asked yet
 	redial  *time.Timer // for the next attempt, or the end of a hold
@@ -112,7 +116,7 @@ func (p *peer) run() {
 	p.md5Before = p.sp.md5.read(time.Now())
 	p.counters.changed()
 	p.dial()
-	for {
+	for !p.vanish() {
 		events, pending := p.head()
 		select {
 		case order := <-p.stop:
@@ -221,6 +225,7 @@ func (p *peer) sessionEnded(s *session) {
 	if since := s.establishedAt(); !since.IsZero() || !s.tap.cause.collision() {
 		p.backoff.ended(since, now, s.dialled, s.asked)
 	}
+	p.retain(s, now)
 	if !p.backoff.accepts(now) {
 		p.refuseSecond("held back", speaker.CeaseRejected)
 	}

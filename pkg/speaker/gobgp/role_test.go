@@ -22,6 +22,24 @@ func TestRoles(t *testing.T) {
 		a, _ := rolePair(t, "rs-server", "")
 		next[speaker.Established](a, 2*time.Second)
 	})
+	t.Run("one tells none, which the other does not accept", func(t *testing.T) {
+		s := newTestSpeaker(t, "127.0.4.3", "10.0.0.1", 65001)
+		n := speaker.Neighbor{
+			Address: addr("127.0.4.4"), LocalAddress: s.addr, LocalASN: 65001, RemoteASN: 65002, Passive: true,
+			HoldTime: 90 * time.Second, Role: "provider", RoleStrict: true,
+		}
+		s.configure(n)
+		p := dialRaw(t, s, "127.0.4.4")
+		p.send(rawOpen{asn: 65002, id: "10.0.0.2", hold: 90}.message())
+		p.expect(1)
+		if m := p.expect(3); m.Body()[0] != speaker.CodeOpen || m.Body()[1] != 11 {
+			t.Errorf("NOTIFICATION %d/%d, want 2/11, Role Mismatch", m.Body()[0], m.Body()[1])
+		}
+		n.RoleStrict = false
+		s.configure(n)
+		dialRaw(t, s, "127.0.4.4").open(rawOpen{asn: 65002, id: "10.0.0.2", hold: 90})
+		next[speaker.Established](s, 2*time.Second)
+	})
 	t.Run("two providers", func(t *testing.T) {
 		a, _ := rolePair(t, "customer", "customer")
 		// A connection that collides with the other's may be closed without a

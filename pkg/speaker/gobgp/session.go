@@ -165,6 +165,7 @@ func (s *session) facts() speaker.Established {
 	ev := speaker.Established{
 		From:         s.from(),
 		Session:      s.number,
+		RemoteASN:    s.peer.ASN,
 		RemoteID:     s.peer.ID,
 		Families:     s.families(),
 		HoldTime:     s.holdTime(),

@@ -35,7 +35,7 @@ func TestEstablishedTellsWhatWasNegotiated(t *testing.T) {
 		func(n *speaker.Neighbor) { n.RestartTime = 60 * time.Second })
 	want := speaker.Established{
 		From: speaker.From{Peer: addr("127.0.4.2")}, Session: up.Session,
-		LocalAddress: addr("127.0.4.1"), RemoteID: addr("10.0.0.2"), Families: route.IPv4,
+		LocalAddress: addr("127.0.4.1"), RemoteASN: 65002, RemoteID: addr("10.0.0.2"), Families: route.IPv4,
 		HoldTime: 30 * time.Second, Keepalive: 10 * time.Second, FourOctetASN: true, RouteRefresh: true,
 		GracefulPeer: route.IPv4, PeerRestart: 120 * time.Second, PeerRestarted: true, Preserved: route.IPv4,
 		Capabilities: []string{"Multiprotocol Extensions (ipv4 unicast)", "Route Refresh", "Graceful Restart", "4-octet AS Number"},

@@ -89,9 +89,11 @@ func sessionTTL(n speaker.Neighbor) int {
 
 func minTTL(n speaker.Neighbor) int { return maxTTL + 1 - int(n.TTLSecurity) }
 
-// setMD5 sets the TCP-MD5 key (RFC 2385) for segments from and to addr. An empty key
-// removes the one that is set.
-func setMD5(fd int, addr netip.Addr, key string) error {
+// setMD5 sets the TCP-MD5 key (RFC 2385) for segments from and to the addresses of a
+// prefix. An empty key removes the one that is set. The kernel uses the key of the longest
+// prefix.
+func setMD5(fd int, of netip.Prefix, key string) error {
+	addr := of.Addr()
 	sig := &unix.TCPMD5Sig{Keylen: uint16(len(key))}
 	if len(key) > len(sig.Key) {
 		return fmt.Errorf("password is longer than %d octets", len(sig.Key))
@@ -106,7 +108,12 @@ func setMD5(fd int, addr netip.Addr, key string) error {
 		ip := addr.As16()
 		copy(sig.Addr.Data[6:], ip[:]) // after the port and the flow label
 	}
-	if err := unix.SetsockoptTCPMD5Sig(fd, unix.IPPROTO_TCP, unix.TCP_MD5SIG, sig); err != nil {
+	number := unix.TCP_MD5SIG
+	if !of.IsSingleIP() {
+		number = unix.TCP_MD5SIG_EXT
+		sig.Flags, sig.Prefixlen = unix.TCP_MD5SIG_FLAG_PREFIX, uint8(of.Bits())
+	}
+	if err := unix.SetsockoptTCPMD5Sig(fd, unix.IPPROTO_TCP, number, sig); err != nil {
 		return os.NewSyscallError("setsockopt TCP_MD5SIG", err)
 	}
 	return nil

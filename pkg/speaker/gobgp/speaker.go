@@ -60,6 +60,7 @@ type Speaker struct {
 	closed  bool
 	peers   map[netip.Addr]*peer
 	leaving map[netip.Addr]*peer
+	refused map[string]uint64 // connections, by group of dynamic neighbors
 
 	sockets sockets
 }
@@ -85,6 +86,7 @@ func New(o Options) (*Speaker, error) {
 		events:  make(chan speaker.Event, eventQueue),
 		peers:   map[netip.Addr]*peer{},
 		leaving: map[netip.Addr]*peer{},
+		refused: map[string]uint64{},
 		sockets: sockets{open: map[netip.Addr]*listener{}, missing: map[netip.Addr]error{}},
 
 		descriptors:   descriptorLimit(),
@@ -124,7 +126,10 @@ func (s *Speaker) restart() wire.Restart {
 //
 // If a listening socket can't be opened, or a key can't be set, nvad still dials, and
 // tries to listen again every few seconds: see Missing.
-func (s *Speaker) Configure(neighbors []speaker.Neighbor) {
+//
+// A dynamic neighbor, which connected from one of the ranges, is treated like one that is
+// configured with the settings of its range. If these change, it has to connect again.
+func (s *Speaker) Configure(neighbors []speaker.Neighbor, ranges ...speaker.Range) {
 	wanted := byAddress(neighbors)
 	s.sockets.mu.Lock()
 	defer s.sockets.mu.Unlock()
@@ -136,6 +141,11 @@ func (s *Speaker) Configure(neighbors []speaker.Neighbor) {
 	maps.DeleteFunc(s.leaving, func(_ netip.Addr, p *peer) bool { return isClosed(p.done) })
 	for addr, p := range s.peers {
 		n, ok := wanted[addr]
+		if !ok && p.cfg.Dynamic {
+			var r speaker.Range
+			r, ok = rangeOf(ranges, addr)
+			n, p.group = r.At(addr), r.Group
+		}
 		if ok && n == p.cfg {
 			continue
 		}
@@ -143,7 +153,10 @@ func (s *Speaker) Configure(neighbors []speaker.Neighbor) {
 		s.leaving[addr] = p
 		p.stop <- farewellOrder{notification: speaker.Cease(departure(n, ok))}
 	}
-	s.sockets.wanted = wanted
+	s.sockets.wanted, s.sockets.ranges = wanted, ranges
+	maps.DeleteFunc(s.refused, func(group string, _ uint64) bool {
+		return !slices.ContainsFunc(ranges, func(r speaker.Range) bool { return r.Group == group })
+	})
 	s.listen() // before the first SYN, because a neighbor may answer with its own
 	for addr, n := range wanted {
 		if s.peers[addr] == nil && !n.Disabled {
@@ -290,7 +303,7 @@ func (s *Speaker) Close(ctx context.Context, o CloseOptions) error {
 		return nil
 	}
 	s.closed = true
-	s.sockets.wanted = nil
+	s.sockets.wanted, s.sockets.ranges = nil, nil
 	for _, l := range s.sockets.open {
 		l.Close()
 	}

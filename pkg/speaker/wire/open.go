@@ -97,7 +97,11 @@ func (o *Open) Check(n *speaker.Neighbor, own netip.Addr) error {
 	switch {
 	case o.Version != bgpVersion:
 		return refuse(unsupportedVersion, []byte{0, bgpVersion}, "it speaks BGP-%d, not BGP-4", o.Version)
-	case o.ASN != n.RemoteASN:
+	case o.ASN == 0: // RFC 7607
+		return refuse(badPeerAS, nil, "it is AS 0")
+	case n.RemoteASN == 0 && o.ASN == n.LocalASN:
+		return refuse(badPeerAS, nil, "it is AS %d as this router, not external", o.ASN)
+	case n.RemoteASN != 0 && o.ASN != n.RemoteASN:
 		return refuse(badPeerAS, nil, "it is AS %d, not %d", o.ASN, n.RemoteASN)
 	case o.ID.IsUnspecified():
 		return refuse(badIdentifier, nil, "its router ID is %s", o.ID)
@@ -106,8 +110,12 @@ func (o *Open) Check(n *speaker.Neighbor, own netip.Addr) error {
 	case o.HoldTime > 0 && o.HoldTime < leastHoldTime:
 		return refuse(unacceptableHoldTime, nil, "it is %s, the least is %s", o.HoldTime, leastHoldTime)
 	}
-	// A neighbor that announces no role is accepted.
-	if n.Role == "" || len(o.roles) == 0 || len(o.roles) == 1 && roleName(o.roles[0]) == n.Role {
+	switch {
+	case n.Role == "", len(o.roles) == 1 && roleName(o.roles[0]) == n.Role:
+		return nil
+	case len(o.roles) == 0 && n.RoleStrict:
+		return refuse(roleMismatch, nil, "the neighbor announces no role, but role-strict asks for %s", n.Role)
+	case len(o.roles) == 0:
 		return nil
 	}
 	var names []string

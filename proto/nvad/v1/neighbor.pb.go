@@ -59,11 +59,13 @@ func (*ListNeighborsRequest) Descriptor() ([]byte, []int) {
 	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{0}
 }
 
-// ListNeighborsResponse contains every configured neighbor.
+// ListNeighborsResponse contains every neighbor, configured or dynamic.
 type ListNeighborsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The neighbors, ordered by address.
-	Neighbors     []*Neighbor `protobuf:"bytes,1,rep,name=neighbors,proto3" json:"neighbors,omitempty"`
+	Neighbors []*Neighbor `protobuf:"bytes,1,rep,name=neighbors,proto3" json:"neighbors,omitempty"`
+	// The prefixes from which dynamic neighbors may connect, ordered by prefix.
+	ListenRanges  []*ListenRange `protobuf:"bytes,2,rep,name=listen_ranges,json=listenRanges,proto3" json:"listen_ranges,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -105,6 +107,105 @@ func (x *ListNeighborsResponse) GetNeighbors() []*Neighbor {
 	return nil
 }
 
+func (x *ListNeighborsResponse) GetListenRanges() []*ListenRange {
+	if x != nil {
+		return x.ListenRanges
+	}
+	return nil
+}
+
+// ListenRange is a prefix from which dynamic neighbors may connect.
+type ListenRange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The prefix.
+	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// Peer-group whose settings the neighbors have.
+	PeerGroup string `protobuf:"bytes,2,opt,name=peer_group,json=peerGroup,proto3" json:"peer_group,omitempty"`
+	// Number of established sessions.
+	Established uint32 `protobuf:"varint,3,opt,name=established,proto3" json:"established,omitempty"`
+	// Number of places that dynamic neighbors of the peer-group take, in all its ranges:
+	// with a session, while one comes up, or for a while after.
+	Places uint32 `protobuf:"varint,4,opt,name=places,proto3" json:"places,omitempty"`
+	// Number of places that there are for them (listen-limit).
+	Limit uint32 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Number of connections refused because no place was free.
+	Refused       uint64 `protobuf:"varint,6,opt,name=refused,proto3" json:"refused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListenRange) Reset() {
+	*x = ListenRange{}
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListenRange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListenRange) ProtoMessage() {}
+
+func (x *ListenRange) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListenRange.ProtoReflect.Descriptor instead.
+func (*ListenRange) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ListenRange) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *ListenRange) GetPeerGroup() string {
+	if x != nil {
+		return x.PeerGroup
+	}
+	return ""
+}
+
+func (x *ListenRange) GetEstablished() uint32 {
+	if x != nil {
+		return x.Established
+	}
+	return 0
+}
+
+func (x *ListenRange) GetPlaces() uint32 {
+	if x != nil {
+		return x.Places
+	}
+	return 0
+}
+
+func (x *ListenRange) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ListenRange) GetRefused() uint64 {
+	if x != nil {
+		return x.Refused
+	}
+	return 0
+}
+
 // GetNeighborRequest selects one neighbor.
 type GetNeighborRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -116,7 +217,7 @@ type GetNeighborRequest struct {
 
 func (x *GetNeighborRequest) Reset() {
 	*x = GetNeighborRequest{}
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[2]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -128,7 +229,7 @@ func (x *GetNeighborRequest) String() string {
 func (*GetNeighborRequest) ProtoMessage() {}
 
 func (x *GetNeighborRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[2]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -141,7 +242,7 @@ func (x *GetNeighborRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNeighborRequest.ProtoReflect.Descriptor instead.
 func (*GetNeighborRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{2}
+	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *GetNeighborRequest) GetAddress() string {
@@ -247,14 +348,16 @@ type Neighbor struct {
 	MemoryClosings uint64 `protobuf:"varint,40,opt,name=memory_closings,json=memoryClosings,proto3" json:"memory_closings,omitempty"`
 	// Number of announcements dropped without being stored since the session came up,
 	// because the neighbor had already announced twice max_prefix.
-	Dropped       uint64 `protobuf:"varint,41,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	Dropped uint64 `protobuf:"varint,41,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	// The listen-range of a dynamic neighbor. Empty if the neighbor is configured.
+	ListenRange   string `protobuf:"bytes,42,opt,name=listen_range,json=listenRange,proto3" json:"listen_range,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Neighbor) Reset() {
 	*x = Neighbor{}
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[3]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -266,7 +369,7 @@ func (x *Neighbor) String() string {
 func (*Neighbor) ProtoMessage() {}
 
 func (x *Neighbor) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[3]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -279,7 +382,7 @@ func (x *Neighbor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Neighbor.ProtoReflect.Descriptor instead.
 func (*Neighbor) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{3}
+	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Neighbor) GetAddress() string {
@@ -555,6 +658,13 @@ func (x *Neighbor) GetDropped() uint64 {
 	return 0
 }
 
+func (x *Neighbor) GetListenRange() string {
+	if x != nil {
+		return x.ListenRange
+	}
+	return ""
+}
+
 // Summary suggests an aggregate that could replace several prefixes.
 type Summary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -568,7 +678,7 @@ type Summary struct {
 
 func (x *Summary) Reset() {
 	*x = Summary{}
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[4]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -580,7 +690,7 @@ func (x *Summary) String() string {
 func (*Summary) ProtoMessage() {}
 
 func (x *Summary) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[4]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -593,7 +703,7 @@ func (x *Summary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Summary.ProtoReflect.Descriptor instead.
 func (*Summary) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{4}
+	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Summary) GetPrefix() string {
@@ -659,7 +769,7 @@ type Bfd struct {
 
 func (x *Bfd) Reset() {
 	*x = Bfd{}
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[5]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -671,7 +781,7 @@ func (x *Bfd) String() string {
 func (*Bfd) ProtoMessage() {}
 
 func (x *Bfd) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[5]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -684,7 +794,7 @@ func (x *Bfd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bfd.ProtoReflect.Descriptor instead.
 func (*Bfd) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{5}
+	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Bfd) GetState() string {
@@ -836,7 +946,7 @@ type Messages struct {
 
 func (x *Messages) Reset() {
 	*x = Messages{}
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[6]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -848,7 +958,7 @@ func (x *Messages) String() string {
 func (*Messages) ProtoMessage() {}
 
 func (x *Messages) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[6]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -861,7 +971,7 @@ func (x *Messages) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Messages.ProtoReflect.Descriptor instead.
 func (*Messages) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{6}
+	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Messages) GetReceived() uint64 {
@@ -935,7 +1045,7 @@ type MalformedUpdates struct {
 
 func (x *MalformedUpdates) Reset() {
 	*x = MalformedUpdates{}
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[7]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -947,7 +1057,7 @@ func (x *MalformedUpdates) String() string {
 func (*MalformedUpdates) ProtoMessage() {}
 
 func (x *MalformedUpdates) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[7]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -960,7 +1070,7 @@ func (x *MalformedUpdates) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MalformedUpdates.ProtoReflect.Descriptor instead.
 func (*MalformedUpdates) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{7}
+	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *MalformedUpdates) GetTotal() uint64 {
@@ -1009,7 +1119,7 @@ type ListPolicyHitsRequest struct {
 
 func (x *ListPolicyHitsRequest) Reset() {
 	*x = ListPolicyHitsRequest{}
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[8]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1021,7 +1131,7 @@ func (x *ListPolicyHitsRequest) String() string {
 func (*ListPolicyHitsRequest) ProtoMessage() {}
 
 func (x *ListPolicyHitsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[8]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1034,7 +1144,7 @@ func (x *ListPolicyHitsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPolicyHitsRequest.ProtoReflect.Descriptor instead.
 func (*ListPolicyHitsRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{8}
+	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListPolicyHitsRequest) GetAddress() string {
@@ -1056,7 +1166,7 @@ type ListPolicyHitsResponse struct {
 
 func (x *ListPolicyHitsResponse) Reset() {
 	*x = ListPolicyHitsResponse{}
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[9]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1068,7 +1178,7 @@ func (x *ListPolicyHitsResponse) String() string {
 func (*ListPolicyHitsResponse) ProtoMessage() {}
 
 func (x *ListPolicyHitsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[9]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1081,7 +1191,7 @@ func (x *ListPolicyHitsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPolicyHitsResponse.ProtoReflect.Descriptor instead.
 func (*ListPolicyHitsResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{9}
+	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListPolicyHitsResponse) GetRules() []*PolicyHits {
@@ -1108,7 +1218,7 @@ type PolicyHits struct {
 
 func (x *PolicyHits) Reset() {
 	*x = PolicyHits{}
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[10]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1120,7 +1230,7 @@ func (x *PolicyHits) String() string {
 func (*PolicyHits) ProtoMessage() {}
 
 func (x *PolicyHits) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_neighbor_proto_msgTypes[10]
+	mi := &file_nvad_v1_neighbor_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1133,7 +1243,7 @@ func (x *PolicyHits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyHits.ProtoReflect.Descriptor instead.
 func (*PolicyHits) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{10}
+	return file_nvad_v1_neighbor_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PolicyHits) GetDirection() string {
@@ -1162,11 +1272,20 @@ var File_nvad_v1_neighbor_proto protoreflect.FileDescriptor
 const file_nvad_v1_neighbor_proto_rawDesc = "" +
 	"\n" +
 	"\x16nvad/v1/neighbor.proto\x12\anvad.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n" +
-	"\x14ListNeighborsRequest\"H\n" +
+	"\x14ListNeighborsRequest\"\x83\x01\n" +
 	"\x15ListNeighborsResponse\x12/\n" +
-	"\tneighbors\x18\x01 \x03(\v2\x11.nvad.v1.NeighborR\tneighbors\".\n" +
+	"\tneighbors\x18\x01 \x03(\v2\x11.nvad.v1.NeighborR\tneighbors\x129\n" +
+	"\rlisten_ranges\x18\x02 \x03(\v2\x14.nvad.v1.ListenRangeR\flistenRanges\"\xae\x01\n" +
+	"\vListenRange\x12\x16\n" +
+	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x1d\n" +
+	"\n" +
+	"peer_group\x18\x02 \x01(\tR\tpeerGroup\x12 \n" +
+	"\vestablished\x18\x03 \x01(\rR\vestablished\x12\x16\n" +
+	"\x06places\x18\x04 \x01(\rR\x06places\x12\x14\n" +
+	"\x05limit\x18\x05 \x01(\rR\x05limit\x12\x18\n" +
+	"\arefused\x18\x06 \x01(\x04R\arefused\".\n" +
 	"\x12GetNeighborRequest\x12\x18\n" +
-	"\aaddress\x18\x01 \x01(\tR\aaddress\"\x8d\v\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\"\xb0\v\n" +
 	"\bNeighbor\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x1d\n" +
 	"\n" +
@@ -1213,7 +1332,8 @@ const file_nvad_v1_neighbor_proto_rawDesc = "" +
 	"\tsummaries\x18& \x03(\v2\x10.nvad.v1.SummaryR\tsummaries\x12#\n" +
 	"\rmemory_octets\x18' \x01(\x04R\fmemoryOctets\x12'\n" +
 	"\x0fmemory_closings\x18( \x01(\x04R\x0ememoryClosings\x12\x18\n" +
-	"\adropped\x18) \x01(\x04R\adropped\x1a;\n" +
+	"\adropped\x18) \x01(\x04R\adropped\x12!\n" +
+	"\flisten_range\x18* \x01(\tR\vlistenRange\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"=\n" +
@@ -1284,43 +1404,45 @@ func file_nvad_v1_neighbor_proto_rawDescGZIP() []byte {
 	return file_nvad_v1_neighbor_proto_rawDescData
 }
 
-var file_nvad_v1_neighbor_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_nvad_v1_neighbor_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_nvad_v1_neighbor_proto_goTypes = []any{
 	(*ListNeighborsRequest)(nil),   // 0: nvad.v1.ListNeighborsRequest
 	(*ListNeighborsResponse)(nil),  // 1: nvad.v1.ListNeighborsResponse
-	(*GetNeighborRequest)(nil),     // 2: nvad.v1.GetNeighborRequest
-	(*Neighbor)(nil),               // 3: nvad.v1.Neighbor
-	(*Summary)(nil),                // 4: nvad.v1.Summary
-	(*Bfd)(nil),                    // 5: nvad.v1.Bfd
-	(*Messages)(nil),               // 6: nvad.v1.Messages
-	(*MalformedUpdates)(nil),       // 7: nvad.v1.MalformedUpdates
-	(*ListPolicyHitsRequest)(nil),  // 8: nvad.v1.ListPolicyHitsRequest
-	(*ListPolicyHitsResponse)(nil), // 9: nvad.v1.ListPolicyHitsResponse
-	(*PolicyHits)(nil),             // 10: nvad.v1.PolicyHits
-	nil,                            // 11: nvad.v1.Neighbor.SettingsEntry
-	nil,                            // 12: nvad.v1.MalformedUpdates.ByActionEntry
-	nil,                            // 13: nvad.v1.MalformedUpdates.ByClassEntry
-	(*timestamppb.Timestamp)(nil),  // 14: google.protobuf.Timestamp
+	(*ListenRange)(nil),            // 2: nvad.v1.ListenRange
+	(*GetNeighborRequest)(nil),     // 3: nvad.v1.GetNeighborRequest
+	(*Neighbor)(nil),               // 4: nvad.v1.Neighbor
+	(*Summary)(nil),                // 5: nvad.v1.Summary
+	(*Bfd)(nil),                    // 6: nvad.v1.Bfd
+	(*Messages)(nil),               // 7: nvad.v1.Messages
+	(*MalformedUpdates)(nil),       // 8: nvad.v1.MalformedUpdates
+	(*ListPolicyHitsRequest)(nil),  // 9: nvad.v1.ListPolicyHitsRequest
+	(*ListPolicyHitsResponse)(nil), // 10: nvad.v1.ListPolicyHitsResponse
+	(*PolicyHits)(nil),             // 11: nvad.v1.PolicyHits
+	nil,                            // 12: nvad.v1.Neighbor.SettingsEntry
+	nil,                            // 13: nvad.v1.MalformedUpdates.ByActionEntry
+	nil,                            // 14: nvad.v1.MalformedUpdates.ByClassEntry
+	(*timestamppb.Timestamp)(nil),  // 15: google.protobuf.Timestamp
 }
 var file_nvad_v1_neighbor_proto_depIdxs = []int32{
-	3,  // 0: nvad.v1.ListNeighborsResponse.neighbors:type_name -> nvad.v1.Neighbor
-	14, // 1: nvad.v1.Neighbor.since:type_name -> google.protobuf.Timestamp
-	14, // 2: nvad.v1.Neighbor.last_down:type_name -> google.protobuf.Timestamp
-	11, // 3: nvad.v1.Neighbor.settings:type_name -> nvad.v1.Neighbor.SettingsEntry
-	6,  // 4: nvad.v1.Neighbor.messages:type_name -> nvad.v1.Messages
-	5,  // 5: nvad.v1.Neighbor.bfd:type_name -> nvad.v1.Bfd
-	4,  // 6: nvad.v1.Neighbor.summaries:type_name -> nvad.v1.Summary
-	14, // 7: nvad.v1.Bfd.since:type_name -> google.protobuf.Timestamp
-	7,  // 8: nvad.v1.Messages.malformed:type_name -> nvad.v1.MalformedUpdates
-	12, // 9: nvad.v1.MalformedUpdates.by_action:type_name -> nvad.v1.MalformedUpdates.ByActionEntry
-	13, // 10: nvad.v1.MalformedUpdates.by_class:type_name -> nvad.v1.MalformedUpdates.ByClassEntry
-	14, // 11: nvad.v1.MalformedUpdates.last_at:type_name -> google.protobuf.Timestamp
-	10, // 12: nvad.v1.ListPolicyHitsResponse.rules:type_name -> nvad.v1.PolicyHits
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	4,  // 0: nvad.v1.ListNeighborsResponse.neighbors:type_name -> nvad.v1.Neighbor
+	2,  // 1: nvad.v1.ListNeighborsResponse.listen_ranges:type_name -> nvad.v1.ListenRange
+	15, // 2: nvad.v1.Neighbor.since:type_name -> google.protobuf.Timestamp
+	15, // 3: nvad.v1.Neighbor.last_down:type_name -> google.protobuf.Timestamp
+	12, // 4: nvad.v1.Neighbor.settings:type_name -> nvad.v1.Neighbor.SettingsEntry
+	7,  // 5: nvad.v1.Neighbor.messages:type_name -> nvad.v1.Messages
+	6,  // 6: nvad.v1.Neighbor.bfd:type_name -> nvad.v1.Bfd
+	5,  // 7: nvad.v1.Neighbor.summaries:type_name -> nvad.v1.Summary
+	15, // 8: nvad.v1.Bfd.since:type_name -> google.protobuf.Timestamp
+	8,  // 9: nvad.v1.Messages.malformed:type_name -> nvad.v1.MalformedUpdates
+	13, // 10: nvad.v1.MalformedUpdates.by_action:type_name -> nvad.v1.MalformedUpdates.ByActionEntry
+	14, // 11: nvad.v1.MalformedUpdates.by_class:type_name -> nvad.v1.MalformedUpdates.ByClassEntry
+	15, // 12: nvad.v1.MalformedUpdates.last_at:type_name -> google.protobuf.Timestamp
+	11, // 13: nvad.v1.ListPolicyHitsResponse.rules:type_name -> nvad.v1.PolicyHits
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_neighbor_proto_init() }
@@ -1334,7 +1456,7 @@ func file_nvad_v1_neighbor_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_neighbor_proto_rawDesc), len(file_nvad_v1_neighbor_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
