@@ -34,7 +34,7 @@ func groupFields(g *Group) []tomlfile.Field {
 				". Keys set here or in a neighbor take precedence. `nvactl config show --expanded` shows all that a preset sets."},
 		{Key: listKey, Value: tomlfile.Addresses(&g.Listed), Example: `["10.0.210.4", "10.0.210.5"]`,
 			Doc: "Addresses of neighbors that need no table of their own."},
-		{Key: "listen-range", Value: tomlfile.Prefixes(&g.ListenRanges), Example: `["10.1.0.0/24"]`,
+		{Key: "listen-range", Value: tomlfile.Prefixes(&g.ListenRanges), Impact: SessionReset, Example: `["10.1.0.0/24"]`,
 			Doc: "Prefixes from which routers may connect without being configured, such as the subnet of a scale set. Each " +
 				"becomes a dynamic neighbor with the settings of the peer-group: nvad never connects to it, and forgets it when " +
 				"its session has ended. A neighbor that is configured by its address is not affected. In ranges that overlap, the " +
