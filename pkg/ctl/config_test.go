@@ -95,7 +95,7 @@ func TestConfigConvert(t *testing.T) {
 		t.Errorf("no hint of the preset: %q", hint)
 	}
 	for _, l := range strings.Split(strings.TrimSpace(told), "\n") {
-		if !strings.HasPrefix(l, "needs attention: FRR installs a default route") && (!strings.HasPrefix(l, from) || !strings.Contains(l, ": no meaning in nvad: ")) {
+		if !strings.HasPrefix(l, "needs attention: FRR ") && (!strings.HasPrefix(l, from) || !strings.Contains(l, ": no meaning in nvad: ")) {
 			t.Errorf("left over: %s", l)
 		}
 	}

@@ -40,9 +40,9 @@ var familyRules = slices.Concat(
 	leaveEach(unsupported("attributes that pass unchanged"), "neighbor PEER attribute-unchanged REST", "neighbor PEER nexthop-local unchanged"),
 	leaveEach(unsupported("clients of a route server"), "neighbor PEER route-server-client"),
 	leaveEach(unsupported("parts of an aggregate for one neighbor"), "neighbor PEER unsuppress-map NAME"),
-	leaveEach(unsupported("advertising by condition"), "neighbor PEER advertise-map REST"),
+	[]rule{about("neighbor PEER advertise-map REST", advertiseMap)},
 	leaveEach(unsupported("a Site-of-Origin by hand; see the neighbor's domain"), "neighbor PEER soo VALUE"),
-	each(unsupported("filtering what goes into the kernel"), "table-map NAME"),
+	each(attention("FRR keeps routes out of the kernel by it; nvad installs all that import policy accepts"), "table-map NAME"),
 	each(unsupported("distances of BGP routes; see kernel.metric"), "distance REST"),
 	each(unsupported("VPNs"), "import REST", "export REST", "rd REST", "rt REST", "label REST", "nexthop REST"),
 	each(unsupported("flap damping"), "bgp dampening REST"),
@@ -69,6 +69,12 @@ func activate(yes bool) peerHandler {
 		p.families[c.mode.family].active = &yes
 		return carried
 	}
+}
+
+// advertiseMap leaves over a line that holds routes back while others exist.
+func advertiseMap(c *converter, _ *line, p *peer, _ []string) outcome {
+	p.families[c.mode.family].mute = true
+	return unsupported("advertising by condition; so %s is sent nothing here", p.name)
 }
 
 // attach adds a list to a neighbor's policy. FRR evaluates access-list or prefix-list,

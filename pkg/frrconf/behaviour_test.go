@@ -160,7 +160,7 @@ func TestLeftovers(t *testing.T) {
 		{"bgp as-path access-list a permit [0-9_]+", string(Attention), "separator"},
 		{"bgp community-list standard a permit llgr-stale 4259840100", "", ""},
 		{"bgp community-list a permit 1:1", string(Attention), "neither standard nor expanded"},
-		{"route-map a permit 10\nset as-path prepend 1\nset as-path exclude 2", string(Attention), "after the one above"},
+		{"route-map a permit 10\nset as-path prepend 1\nset as-path exclude 2", string(Attention), "other order"},
 		{"route-map a permit 10\non-match goto 5", string(Attention), "later entry"},
 		{"route-map a permit 10\nset metric rtt", string(NotSupported), "rtt"},
 	}
@@ -328,6 +328,77 @@ func TestDefaultRoute(t *testing.T) {
 		cfg, left := convert(t, frr)
 		if got := cfg.Kernel.AllowDefault && cfg.Kernel.DefaultAlone; got != want || strings.Contains(text(left), "default route") != want {
 			t.Errorf("%s\nallow-default: %v, want %v\n%s", frr, got, want, text(left))
+		}
+	}
+}
+
+// TestSetOrder checks what is told of changes that FRR makes in another order than nvad: FRR 8
+// in the order of the lines, FRR 10 by the names of the commands.
+func TestSetOrder(t *testing.T) {
+	for lines, want := range map[string][2]bool{ // told for FRR 8.4, for 10.3
+		"set as-path exclude 1\nset as-path prepend 2":            {false, false},
+		"set as-path prepend 2\nset as-path exclude 1":            {true, false},
+		"set as-path replace any\nset as-path prepend 2":          {false, true},
+		"set as-path prepend 2\nset as-path replace any":          {true, true},
+		"set as-path replace any\nset as-path exclude 1":          {false, true},
+		"set as-path prepend 2\nset as-path prepend 3":            {false, false},
+		"set community 1:1\nset comm-list A delete":               {false, true},
+		"set comm-list A delete\nset community 1:1":               {true, true},
+		"set comm-list A delete\nset community 1:1 additive":      {false, false},
+		"set community 1:1 additive\nset comm-list A delete":      {true, false},
+		"set large-community 1:1:1\nset large-comm-list A delete": {false, true},
+		"set extcommunity rt 1:1\nset community 1:1":              {false, false},
+	} {
+		for i, version := range []string{"8.4.4", "10.3"} {
+			_, left := convert(t, "frr version "+version+"\nbgp community-list standard A permit 1:1\nbgp large-community-list standard A permit 1:1:1\n"+
+				bgpHead+"exit\nroute-map M permit 10\n"+lines+"\n")
+			if got := strings.Contains(text(left), "in the other order"); got != want[i] {
+				t.Errorf("FRR %s: %q: told: %v, want %v", version, lines, got, want[i])
+			}
+		}
+	}
+}
+
+// TestShutdown checks the commands that hold sessions down.
+func TestShutdown(t *testing.T) {
+	for lines, want := range map[string]bool{
+		"": false, "bgp shutdown\n": true, "bgp shutdown message for now\n": true, "bgp shutdown\nno bgp shutdown\n": false,
+		"bgp default shutdown\n": true, "bgp default shutdown\nno neighbor 10.0.0.9 shutdown\n": false,
+		"neighbor 10.0.0.9 shutdown\n": true, "neighbor 10.0.0.9 shutdown\nno neighbor 10.0.0.9 shutdown\n": false,
+	} {
+		cfg, left := convert(t, bgpHead+lines)
+		if cfg.Neighbors[0].Shutdown != want || meaningful(left) != "" {
+			t.Errorf("%q: shut down: %v, want %v\n%s", lines, cfg.Neighbors[0].Shutdown, want, meaningful(left))
+		}
+	}
+}
+
+// TestConditionalAdvertising checks that a neighbor is sent nothing if a line is lost that
+// holds routes back.
+func TestConditionalAdvertising(t *testing.T) {
+	for _, lines := range []string{
+		"neighbor 10.0.0.9 advertise-map A non-exist-map B\nneighbor 10.0.0.9 route-map A out\n",
+		"neighbor 10.0.0.9 route-map A out\nneighbor 10.0.0.9 advertise-map A exist-map B\n",
+		"neighbor G peer-group\nneighbor 10.0.0.9 peer-group G\nneighbor G advertise-map A exist-map B\nneighbor 10.0.0.9 route-map A out\n",
+	} {
+		cfg, left := convert(t, bgpHead+"no bgp ebgp-requires-policy\n"+lines+"exit\nroute-map A permit 10\n")
+		if n := cfg.Neighbors[0]; n.Export != (policy.Chain{}) || n.Import == (policy.Chain{}) || !strings.Contains(meaningful(left), "is sent nothing here") {
+			t.Errorf("%s\nexport %+v\n%s", lines, n.Export, meaningful(left))
+		}
+	}
+}
+
+// TestNextHopsThroughBGP checks who is told that nvad reaches no next hop through BGP routes.
+func TestNextHopsThroughBGP(t *testing.T) {
+	for frr, want := range map[string]bool{
+		bgpHead + "no bgp ebgp-requires-policy\n":                                                                       false,
+		"router bgp 65001\nneighbor 10.0.0.9 remote-as 65001\n":                                                         true,
+		"router bgp 65001\nneighbor 10.0.0.9 remote-as internal\n":                                                      true,
+		"router bgp 65001\nneighbor 10.0.0.9 remote-as 65077\nneighbor 10.0.0.9 local-as 65077 no-prepend replace-as\n": true,
+	} {
+		_, left := convert(t, frr)
+		if got := strings.Contains(text(left), "next hops of iBGP routes (from 10.0.0.9)"); got != want {
+			t.Errorf("%s\ntold: %v, want %v", frr, got, want)
 		}
 	}
 }

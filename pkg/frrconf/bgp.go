@@ -24,6 +24,8 @@ type bgp struct {
 	networksTold        bool
 	refuseASSets        bool
 	enforceFirstAS      bool
+	shutdown            bool // of all neighbors
+	defaultShutdown     bool // of neighbors that do not say otherwise
 	graceful            bool
 	restartTime         time.Duration
 	stalePathTime       time.Duration
@@ -87,10 +89,13 @@ var bgpRules = slices.Concat(
 		on("bgp graceful-restart stalepath-time N", gracefulSeconds(func(b *bgp) *time.Duration { return &b.stalePathTime })),
 		on("bgp graceful-restart", assign(func(b *bgp) *bool { return &b.graceful }, true)),
 		on("bgp graceful-restart-disable", assign(func(b *bgp) *bool { return &b.graceful }, false)),
+		on("bgp shutdown REST", assign(func(b *bgp) *bool { return &b.shutdown }, true)),
+		on("no bgp shutdown REST", assign(func(b *bgp) *bool { return &b.shutdown }, false)),
 		on("bgp default local-preference 100", always(carried)),
 		on("bgp client-to-client reflection", always(carried)),
 		on("bgp bestpath compare-routerid", always(carried)), // age never counts
 	},
+	onOff("bgp default shutdown", func(b *bgp) *bool { return &b.defaultShutdown }),
 	onOff("bgp default ipv4-unicast", func(b *bgp) *bool { return &b.activate[ipv4] }),
 	onOff("bgp default ipv6-unicast", func(b *bgp) *bool { return &b.activate[ipv6] }),
 	told(func(b *bgp) *bool { return &b.policyTold }, onOff("bgp ebgp-requires-policy", func(b *bgp) *bool { return &b.requirePolicy })),
@@ -117,9 +122,8 @@ var bgpUnsupported = slices.Concat(
 		"bgp graceful-restart REST", "no bgp graceful-restart REST", "bgp long-lived-graceful-restart REST", "bgp graceful-shutdown"),
 	each(unsupported("keeping sessions when their link goes down"), "no bgp fast-external-failover"),
 	each(unsupported("a MED for all routes"), "bgp max-med REST"),
-	each(unsupported("holding all sessions down by one line; see the neighbors' shutdown"), "bgp shutdown REST", "bgp default shutdown"),
+	each(attention("FRR installs no BGP route in the kernel; nvad installs all that import policy accepts"), "bgp no-rib"),
 	each(unsupported("families other than IPv4 and IPv6 unicast"), "bgp default REST"),
-	each(unsupported("keeping routes out of the kernel"), "bgp no-rib"),
 	each(unsupported("eBGP over a loopback without ebgp-multihop"), "bgp disable-ebgp-connected-route-check"),
 	each(unsupported("advertising only what the kernel has"), "bgp suppress-fib-pending"),
 	each(unsupported("changing routes by a policy that a reflector sends to clients"), "no bgp route-reflector allow-outbound-policy"),

@@ -214,6 +214,7 @@ func (c *converter) finish() {
 	c.finishVersion()
 	c.resolveReferences()
 	c.finishDefault()
+	c.noteNextHops()
 }
 
 // note adds a leftover that belongs to no line.

@@ -26,10 +26,10 @@ var golden = []struct {
 	// remains counts the leftovers that have a meaning.
 	remains int
 }{
-	{"hub00", "10.0.0.4", 1},
-	{"hub10", "10.10.0.4", 1},
+	{"hub00", "10.0.0.4", 2},
+	{"hub10", "10.10.0.4", 2},
 	{"edge", "", 1},
-	{"full", "", 32},
+	{"full", "", 33},
 	{"datacenter", "", 2},
 }
 

@@ -3,6 +3,7 @@ package frrconf
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/policy"
@@ -34,4 +35,20 @@ func (c *converter) mayAnnounce(n *config.Neighbor, f family, p netip.Prefix) bo
 	list := policy.Chain{Accept: true, PrefixList: n.Import.PrefixList}
 	prog, err := policy.NewCompiler(&c.cfg.Policies).Compile(list, policy.Session{})
 	return err != nil || prog.Run(&policy.Input{Prefix: p, Attrs: &route.Attrs{}}).Accept
+}
+
+// noteNextHops says that nvad reaches no next hop through a BGP route, where that may matter:
+// the routes of an iBGP neighbor have the next hops of others.
+func (c *converter) noteNextHops() {
+	var from []string
+	for i := range c.cfg.Neighbors {
+		n := &c.cfg.Neighbors[i]
+		if n.RemoteASN == n.OwnASN(c.cfg) && n.Import != (policy.Chain{}) {
+			from = append(from, n.Address.String())
+		}
+	}
+	if len(from) > 0 {
+		c.note(attention("FRR reaches the next hops of iBGP routes (from %s) through other BGP routes if nothing else leads to them, nvad never does: "+
+			"have these neighbors set next-hop-self, or add static routes to the next hops", strings.Join(from, ", ")))
+	}
 }

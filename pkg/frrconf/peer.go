@@ -36,6 +36,7 @@ type remote struct {
 // peerFamily holds the lines of a peer in one address family.
 type peerFamily struct {
 	active *bool
+	mute   bool              // nothing is sent, because a line is lost that would send less
 	filter map[string]string // by direction, the kind of list for the prefix
 	edits  []edit
 	lines  []*line
@@ -253,10 +254,12 @@ func (c *converter) chooseFamilies(p, g *peer, asn uint32, active []family, own 
 func (c *converter) settings(p, g *peer, f family, asn uint32) config.Settings {
 	s := c.defaults()
 	s.HoldTime, s.Keepalive = c.bgp.holdTime, c.bgp.keepalive
+	s.Shutdown = c.bgp.defaultShutdown
 	if g != nil {
 		g.apply(&s, f)
 	}
 	p.apply(&s, f)
+	s.Shutdown = s.Shutdown || c.bgp.shutdown
 	c.applyBFD(&s, p, g)
 	s.RemoteASN = asn
 	own := c.bgp.asn
@@ -265,6 +268,9 @@ func (c *converter) settings(p, g *peer, f family, asn uint32) config.Settings {
 	}
 	s.Import = c.sourced(c.chain(s.Import, asn == own))
 	s.Export = c.chain(s.Export, asn == own)
+	if p.families[f].mute || g != nil && g.families[f].mute {
+		s.Export = policy.Chain{}
+	}
 	return s
 }
 

@@ -21,7 +21,7 @@ type clause struct {
 	peerLine *line      // sets the next hop to peer-address
 	src      netip.Addr // a source address, which only zebra's route-maps set
 	srcLine  *line
-	ranks    map[string]int // highest rank so far, by attribute
+	ranks    map[string][ranks]*line // the changes so far, by attribute and rank
 
 	conditions map[string]*line // by the words in front of the value
 	uses       []reference      // the objects that the entry names
@@ -70,7 +70,7 @@ func enterRouteMap(c *converter, l *line, args []string) outcome {
 }
 
 func newClause(name string, seq int, l *line) *clause {
-	return &clause{Clause: policy.Clause{Seq: seq}, name: name, line: l, ranks: map[string]int{}, conditions: map[string]*line{}}
+	return &clause{Clause: policy.Clause{Seq: seq}, name: name, line: l, ranks: map[string][ranks]*line{}, conditions: map[string]*line{}}
 }
 
 func clauseSeq(r *policy.Clause) *int { return &r.Seq }

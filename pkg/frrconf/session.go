@@ -28,6 +28,9 @@ var sessionRules = slices.Concat(
 		about("neighbor PEER port N", numeric("port", 1, 65535, func(s *config.Settings, n uint32) { s.Port = uint16(n) })),
 		about("neighbor PEER local-role ROLE REST", localRole),
 		about("neighbor PEER shutdown REST", shutdown),
+		about("no neighbor PEER shutdown REST", func(_ *converter, _ *line, p *peer, _ []string) outcome {
+			return p.change(func(s *config.Settings) { s.Shutdown = false })
+		}),
 		about("neighbor PEER advertisement-interval 0", keep),
 		about("neighbor PEER advertisement-interval N", leave(unsupported("a pause between two UPDATEs"))),
 	},

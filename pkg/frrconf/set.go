@@ -14,9 +14,9 @@ var setRules = slices.Concat(
 	[]rule{
 		on("set as-path replace VALUE", setPathReplace),
 		on("set as-path exclude all", setPathExcludeAll),
-		on("set as-path exclude REST", setASNs("as-path", 1, func(s *policy.Set) *[]uint32 { return &s.ASPathExclude })),
+		on("set as-path exclude REST", setASNs("as-path", rankDelete, func(s *policy.Set) *[]uint32 { return &s.ASPathExclude })),
 		on("set as-path prepend last-as N", setPrependLast),
-		on("set as-path prepend REST", setASNs("as-path", 2, func(s *policy.Set) *[]uint32 { return &s.ASPathPrepend })),
+		on("set as-path prepend REST", setASNs("as-path", rankAdd, func(s *policy.Set) *[]uint32 { return &s.ASPathPrepend })),
 		on("set community REST", setCommunities("community", standardCommunity, func(s *policy.Set) (*[]string, *[]string) { return &s.Communities, &s.CommunitiesAdd })),
 		on("set large-community REST", setCommunities("large-community", largeCommunity, func(s *policy.Set) (*[]string, *[]string) { return &s.LargeCommunities, &s.LargeCommunitiesAdd })),
 		on("set extcommunity none", setNoExtended),
@@ -65,26 +65,43 @@ func losesMap(o outcome) handler {
 	return func(c *converter, l *line, _ []string) outcome { return c.mode.clause.loseMap(c, l, o) }
 }
 
+// Ranks of the changes of an attribute: nvad makes them in this order.
+const (
+	rankSet    = iota // as-path replace, set community
+	rankDelete        // as-path exclude, comm-list delete
+	rankAdd           // as-path prepend, set community additive
+	ranks
+)
+
 // rank records that a line changes an attribute. FRR makes the changes in the order of the
-// lines, a Set in a fixed order. If the orders differ, the results may differ.
-func (cl *clause) rank(l *line, attribute string, rank int) {
-	if rank < cl.ranks[attribute] {
-		l.leave(attention("FRR makes this change after the one above, nvad before it"))
+// lines, since FRR 10 by the names of the commands: exclude, prepend and replace, comm-list
+// and community. If nvad's order is another, the results may differ.
+func (c *converter) rank(l *line, attribute string, rank int) {
+	lines := c.mode.clause.ranks[attribute]
+	for before, other := range lines {
+		otherwise := before > rank
+		if !c.origin.before(10, 0) {
+			otherwise = min(before, rank) == rankSet && before != rank && (attribute == "as-path" || max(before, rank) == rankDelete)
+		}
+		if other != nil && otherwise {
+			l.leave(attention("FRR makes this change and that of line %d in the other order: use two entries", other.number))
+		}
 	}
-	cl.ranks[attribute] = max(rank, cl.ranks[attribute])
+	lines[rank] = l
+	c.mode.clause.ranks[attribute] = lines
 }
 
 func setPathReplace(c *converter, l *line, args []string) outcome {
 	if _, _, err := policy.ParseASPathReplace(args[0]); err != nil {
 		return attention("%v", err)
 	}
-	c.mode.clause.rank(l, "as-path", 0)
+	c.rank(l, "as-path", rankSet)
 	c.mode.clause.Set.ASPathReplace = args[0]
 	return carried
 }
 
 func setPathExcludeAll(c *converter, l *line, _ []string) outcome {
-	c.mode.clause.rank(l, "as-path", 1)
+	c.rank(l, "as-path", rankDelete)
 	c.mode.clause.Set.ASPathExcludeAll = true
 	return carried
 }
@@ -98,7 +115,7 @@ func setASNs(attribute string, rank int, at func(*policy.Set) *[]uint32) handler
 		if slices.Contains(asns, 0) {
 			return attention("AS 0 must not be in a path (RFC 7607)")
 		}
-		c.mode.clause.rank(l, attribute, rank)
+		c.rank(l, attribute, rank)
 		*at(&c.mode.clause.Set) = asns
 		return carried
 	}
@@ -109,7 +126,7 @@ func setPrependLast(c *converter, l *line, args []string) outcome {
 	if !ok || n < 1 || n > 10 {
 		return attention("%s is not a number from 1 to 10", args[0])
 	}
-	c.mode.clause.rank(l, "as-path", 2)
+	c.rank(l, "as-path", rankAdd)
 	c.mode.clause.Set.ASPathPrependLast = int(n)
 	return carried
 }
@@ -121,7 +138,7 @@ func setCommunities(attribute string, norm func(string) (string, error), at func
 		cl := c.mode.clause
 		replace, added := at(&cl.Set)
 		if len(args) == 1 && args[0] == "none" {
-			cl.rank(l, attribute, 0)
+			c.rank(l, attribute, rankSet)
 			*replace, *added = []string{"none"}, nil
 			return carried
 		}
@@ -134,11 +151,11 @@ func setCommunities(attribute string, norm func(string) (string, error), at func
 			return o
 		}
 		if additive {
-			cl.rank(l, attribute, 2)
+			c.rank(l, attribute, rankAdd)
 			*replace, *added = nil, out
 			return carried
 		}
-		cl.rank(l, attribute, 0)
+		c.rank(l, attribute, rankSet)
 		*replace, *added = out, nil
 		return carried
 	}
@@ -173,7 +190,7 @@ func setExtended(c *converter, l *line, args []string) outcome {
 	if o != carried {
 		return o
 	}
-	c.mode.clause.rank(l, "extcommunity", 2)
+	c.rank(l, "extcommunity", rankAdd)
 	s := &c.mode.clause.Set
 	s.ExtCommunitiesAdd = append(slices.DeleteFunc(s.ExtCommunitiesAdd, func(v string) bool {
 		return strings.HasPrefix(v, kind+" ")
@@ -182,14 +199,14 @@ func setExtended(c *converter, l *line, args []string) outcome {
 }
 
 func setNoExtended(c *converter, l *line, _ []string) outcome {
-	c.mode.clause.rank(l, "extcommunity", 0)
+	c.rank(l, "extcommunity", rankSet)
 	c.mode.clause.Set.ExtCommunities = []string{"none"}
 	return carried
 }
 
 func setDelete(attribute, kind string, at func(*policy.Set) *string) handler {
 	return func(c *converter, l *line, args []string) outcome {
-		c.mode.clause.rank(l, attribute, 1)
+		c.rank(l, attribute, rankDelete)
 		*at(&c.mode.clause.Set) = args[0]
 		c.use(l, kind, args[0])
 		return carried
