@@ -57,15 +57,11 @@ func parseExplain(req *nvadv1.ExplainRequest) (q rib.ExplainQuery, err error) {
 	if q.Prefix, err = parsePrefix(req.GetPrefix()); err != nil {
 		return q, err
 	}
-	for text, addr := range map[string]*netip.Addr{req.GetNeighbor(): &q.Neighbor, req.GetExportTo(): &q.ExportTo} {
-		if text == "" {
-			continue
-		}
-		if *addr, err = parseNeighbor(text); err != nil {
-			return q, err
-		}
+	if q.Neighbor, err = parseSelection(req.GetNeighbor()); err != nil {
+		return q, err
 	}
-	return q, nil
+	q.ExportTo, err = parseSelection(req.GetExportTo())
+	return q, err
 }
 
 func parsePrefix(s string) (netip.Prefix, error) {

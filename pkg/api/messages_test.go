@@ -7,6 +7,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/tunnel"
+	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
 // Every device has an IPv6 link-local address, which says nothing about it.
@@ -39,5 +40,13 @@ func TestOrderOfChanges(t *testing.T) {
 	}
 	if order != "bdca" {
 		t.Errorf("order %s", order)
+	}
+}
+
+// A query may be about what a neighbor sent and what the same neighbor is sent.
+func TestExplainOneNeighbor(t *testing.T) {
+	q, err := parseExplain(&nvadv1.ExplainRequest{Prefix: "10.0.0.0/16", Neighbor: "10.0.210.4", ExportTo: "10.0.210.4"})
+	if want := netip.MustParseAddr("10.0.210.4"); err != nil || q.Neighbor != want || q.ExportTo != want {
+		t.Errorf("%+v, %v", q, err)
 	}
 }

@@ -170,6 +170,15 @@ func parseNeighbor(s string) (netip.Addr, error) {
 	return addr.Unmap(), nil
 }
 
+// parseSelection reads the neighbor of a request that may be about all of them; the
+// address is invalid then.
+func parseSelection(s string) (netip.Addr, error) {
+	if s == "" {
+		return netip.Addr{}, nil
+	}
+	return parseNeighbor(s)
+}
+
 func parseQuery(req *nvadv1.ListRoutesRequest) (engine.Query, error) {
 	var q engine.Query
 	table, ok := tables[req.GetKind()]
@@ -177,21 +186,17 @@ func parseQuery(req *nvadv1.ListRoutesRequest) (engine.Query, error) {
 		return q, Invalid("unknown kind of routes %d", req.GetKind())
 	}
 	q.Table = table
-	if table != engine.LocRIB {
-		addr, err := parseNeighbor(req.GetNeighbor())
-		if err != nil {
-			return q, err
-		}
-		q.Neighbor = addr
-	}
 	var err error
 	if q.Filter, err = engine.NewFilter(req.GetCommunities(), req.GetAsPath()); err != nil {
 		return q, Invalid("%s", err)
 	}
-	if table == engine.LocRIB && req.GetNeighbor() != "" {
-		if q.Filter.From, err = parseNeighbor(req.GetNeighbor()); err != nil {
-			return q, err
-		}
+	if table == engine.LocRIB {
+		q.Filter.From, err = parseSelection(req.GetNeighbor())
+	} else {
+		q.Neighbor, err = parseNeighbor(req.GetNeighbor())
+	}
+	if err != nil {
+		return q, err
 	}
 	err = parsePlace(&q, req)
 	return q, err

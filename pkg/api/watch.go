@@ -72,10 +72,8 @@ func parseFilter(req *nvadv1.WatchRequest) (watch.Filter, error) {
 		f.Kinds |= kind
 	}
 	var err error
-	if req.GetNeighbor() != "" {
-		if f.Neighbor, err = parseNeighbor(req.GetNeighbor()); err != nil {
-			return f, err
-		}
+	if f.Neighbor, err = parseSelection(req.GetNeighbor()); err != nil {
+		return f, err
 	}
 	if req.GetPrefix() != "" {
 		f.Prefix, err = parsePrefix(req.GetPrefix())

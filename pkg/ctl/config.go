@@ -252,15 +252,18 @@ the commands, and the first comment names the assumption and its effect.`,
 
 func (a *app) convert(file string, v *conversion) error {
 	in := frrconf.Input{FRRVersion: v.version, FRRName: file, InterfacesName: v.interfaces, VXLANScriptName: v.script}
-	for name, to := range map[string]*[]byte{file: &in.FRR, v.interfaces: &in.Interfaces, v.script: &in.VXLANScript} {
-		if name == "" {
+	for _, f := range []struct {
+		name string
+		to   *[]byte
+	}{{file, &in.FRR}, {v.interfaces, &in.Interfaces}, {v.script, &in.VXLANScript}} {
+		if f.name == "" {
 			continue
 		}
-		data, err := os.ReadFile(name)
+		data, err := os.ReadFile(f.name)
 		if err != nil {
 			return err
 		}
-		*to = data
+		*f.to = data
 	}
 	if v.version != "" {
 		if err := frrconf.CheckVersion(v.version); err != nil {

@@ -111,6 +111,17 @@ func TestConfigConvert(t *testing.T) {
 	}
 }
 
+// TestConfigConvertOneFileTwice: a file that has both the interfaces and the commands for
+// VXLAN is read as both.
+func TestConfigConvertOneFileTwice(t *testing.T) {
+	frr := write(t, "frr.conf", "router bgp 65001\n bgp router-id 10.0.0.4\n")
+	both := write(t, "interfaces", "iface eth0 inet static\n  post-up ip link add vxlan0 type vxlan id 77 dev eth0 remote 10.10.0.4\n")
+	r := nvactl(t, "/nonexistent", "config", "convert", frr, "--interfaces", both, "--vxlan-script", both)
+	if r.code != 0 || !strings.Contains(r.out, `name = "vxlan0"`) || !strings.Contains(r.err, "the command iface") {
+		t.Errorf("%+v", r)
+	}
+}
+
 // TestConfigConvertRefused: where nvad does not accept the result, the errors are shown with
 // the exit code 1, and the file is printed so that it can be corrected.
 func TestConfigConvertRefused(t *testing.T) {
