@@ -10,6 +10,7 @@ TAGS     := grpcnotrace,nethttpomithttp2
 SCENARIO ?= two-hubs
 COUNT    ?= 1
 N        ?= 50
+FRR      ?= 8
 SEED     ?= 1
 
 # Tests that make network namespaces need root. As another user, only the test
@@ -157,8 +158,8 @@ hostile: setup-test ## attack nvad for longer than test-long does, with the figu
 	$(AS_ROOT) NVAD_HOSTILE_LONG=1 GOFLAGS=$(GOFLAGS) $(GO) test -v -count=1 -timeout 60m ./integration/hostile $(HOSTILE)
 
 .PHONY: differential
-differential: ## hold nvad against FRR in N random cases, from SEED on
-	$(GO) test -v -count=1 -timeout 24h $(ROOT_EXEC) ./integration/differential -run Differential -cases $(N) -seed $(SEED)
+differential: ## hold nvad against FRR, 8 or 10 as FRR says, in N random cases, from SEED on
+	$(GO) test -v -count=1 -timeout 24h $(ROOT_EXEC) ./integration/differential -run Differential -frr frr$(FRR) -cases $(N) -seed $(SEED)
 
 .PHONY: lint
 lint: ## formatting and go vet

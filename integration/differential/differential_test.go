@@ -19,29 +19,45 @@ var (
 	cases  = flag.Int("cases", 6, "cases to draw")
 	seed   = flag.Uint64("seed", 1, "seed of the first case; the others follow")
 	routes = flag.Int("routes", 400, "routes that a case announces")
+	frrs   = flag.String("frr", "frr8,frr10", "versions of FRR to compare with, see integration/rivals")
 )
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 
-func requirements(t *testing.T) {
+// forFRRs runs a test with each version of FRR, side by side.
+func forFRRs(t *testing.T, test func(t *testing.T, version rivals.Rival)) {
 	t.Helper()
 	lab.RequireRoot(t)
 	lab.RequireCommands(t, "ip")
-	lab.RequireRival(t, rivals.FRR8)
 	for _, command := range []string{"./cmd/nvad", "./cmd/nvactl"} {
 		lab.Build(t, command)
+	}
+	for name := range strings.SplitSeq(*frrs, ",") {
+		version, err := rivals.Find(name)
+		if err != nil || !version.IsFRR() {
+			t.Fatalf("-frr %s: %v", name, err)
+		}
+		t.Run(version.Name, func(t *testing.T) {
+			t.Parallel()
+			lab.RequireRival(t, version)
+			test(t, version)
+		})
 	}
 }
 
 // TestDifferential runs cases until so many of them differ that more would add nothing.
-func TestDifferential(t *testing.T) {
-	requirements(t)
+func TestDifferential(t *testing.T) { forFRRs(t, testDifferential) }
+
+func testDifferential(t *testing.T, version rivals.Rival) {
 	const enough = 10
 	c := coverage{hits: map[string]int{}}
 	failed := 0
 	for i := range uint64(*cases) {
 		drawn := gen.New(*seed+i, *routes)
-		if !t.Run(fmt.Sprintf("seed=%d", drawn.Seed), func(t *testing.T) { runCase(t, drawn, &c) }) {
+		if version != rivals.FRR8 {
+			drawn.ForFRR10()
+		}
+		if !t.Run(fmt.Sprintf("seed=%d", drawn.Seed), func(t *testing.T) { runCase(t, version, drawn, &c) }) {
 			failed++
 		}
 		if failed >= enough {
@@ -53,9 +69,9 @@ func TestDifferential(t *testing.T) {
 	}
 }
 
-func runCase(t *testing.T, drawn *gen.Case, c *coverage) {
+func runCase(t *testing.T, version rivals.Rival, drawn *gen.Case, c *coverage) {
 	daemon, peers := links(drawn.Neighbors)
-	a := meet(t, startFRR(t, newBed(t, daemon, peers), drawn.FRR()), drawn.Neighbors)
+	a := meet(t, startFRR(t, version, newBed(t, daemon, peers), drawn.FRR()), drawn.Neighbors)
 	b := meet(t, startNvad(t, newBed(t, daemon, peers), drawn.Nvad()), drawn.Neighbors)
 	seen := expectSame(t, a, b)
 	c.add(t, drawn, a.bedOf().Path("frr.log"), seen)

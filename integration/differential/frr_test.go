@@ -12,8 +12,11 @@ import (
 	"github.com/nvad/nvad/integration/rivals"
 )
 
-// frr is FRR as Debian ships it, with its sockets in the bed's directory.
-type frr struct{ *bed }
+// frr is a version of FRR, with its sockets in the bed's directory.
+type frr struct {
+	*bed
+	version rivals.Rival
+}
 
 // frrPreamble makes FRR log every route-map decision, from which the hits are counted, and
 // removes the second for which FRR waits for more updates to send.
@@ -26,10 +29,10 @@ var neighborLine = regexp.MustCompile(`(?m)^ ?neighbor (\S+) remote-as \d+$`)
 
 // startFRR starts FRR. Only the neighbors dial: if FRR dials too, it may clear a session that
 // has just come up, see integration/interop.
-func startFRR(t *testing.T, b *bed, config string) daemon {
+func startFRR(t *testing.T, version rivals.Rival, b *bed, config string) daemon {
 	t.Helper()
-	f := &frr{b}
-	err := frrouting.Start(rivals.FRR8, b.Dir, []string{"zebra", "staticd", "bgpd"}, frrouting.Unconfigured, func(name string, argv ...string) error {
+	f := &frr{b, version}
+	err := frrouting.Start(version, b.Dir, []string{"zebra", "staticd", "bgpd"}, frrouting.Unconfigured, func(name string, argv ...string) error {
 		b.Spawn(ours, name, argv...)
 		return nil
 	})
@@ -39,21 +42,21 @@ func startFRR(t *testing.T, b *bed, config string) daemon {
 	file := b.Write("frr.conf", fmt.Sprintf(frrPreamble, f.log())+neighborLine.ReplaceAllString(config, "$0\n neighbor $1 passive"))
 	// If FRR rejects a line, the case is wrong. Without this check that would look like a
 	// difference.
-	out, err := b.Command(ours, frrouting.Vtysh(rivals.FRR8, b.Dir, "-f", file)...).CombinedOutput()
+	out, err := b.Command(ours, frrouting.Vtysh(version, b.Dir, "-f", file)...).CombinedOutput()
 	if err != nil || bytes.ContainsAny(out, "%") || bytes.Contains(out, []byte("Unknown command")) {
 		t.Fatalf("FRR does not take %s: %v\n%s", file, err, out)
 	}
 	return f
 }
 
-func (f *frr) name() string   { return "FRR" }
+func (f *frr) name() string   { return f.version.Title }
 func (f *frr) bedOf() *bed    { return f.bed }
 func (f *frr) config() string { return f.Path("frr.conf") }
 func (f *frr) log() string    { return f.Path("frr.log") }
 
 func (f *frr) vtysh(t *testing.T, into any, command string) {
 	t.Helper()
-	out := f.In(ours, frrouting.Vtysh(rivals.FRR8, f.Dir, "-c", command)...)
+	out := f.In(ours, frrouting.Vtysh(f.version, f.Dir, "-c", command)...)
 	if err := json.Unmarshal([]byte(out), into); err != nil {
 		t.Fatalf("%s: %v\n%s", command, err, out)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/nvad/nvad/integration/differential/gen"
 	"github.com/nvad/nvad/integration/lab"
 	"github.com/nvad/nvad/integration/rawbgp"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 // A machine with a second NIC, and routes that a DHCP client and an operator have added. Their
@@ -60,15 +61,16 @@ var learned = map[string]string{
 // TestPrecedence compares what the two daemons install beside connected routes, other
 // programs' routes and static ones, and what they announce of the connected routes. It
 // compares them with each other and with the expected result.
-func TestPrecedence(t *testing.T) {
-	requirements(t)
+func TestPrecedence(t *testing.T) { forFRRs(t, testPrecedence) }
+
+func testPrecedence(t *testing.T, version rivals.Rival) {
 	feeder := gen.Neighbor{Name: "feeder", ASN: 64580, Address: netip.MustParseAddr("10.255.1.2"), Self: netip.MustParseAddr("10.255.1.1")}
 	for _, prefix := range append(slices.Sorted(maps.Keys(learned)), "0.0.0.0/0") {
 		feeder.Routes = append(feeder.Routes, announced(prefix, feeder.Address)...)
 	}
 	sink := gen.Neighbor{Name: "sink", ASN: 64581, Address: netip.MustParseAddr("10.255.4.2"), Self: netip.MustParseAddr("10.255.4.1")}
 	neighbors := []gen.Neighbor{feeder, sink}
-	frr := meet(t, startFRR(t, newBed(t, secondNIC, beyond), precedenceFRR(neighbors)), neighbors)
+	frr := meet(t, startFRR(t, version, newBed(t, secondNIC, beyond), precedenceFRR(neighbors)), neighbors)
 	beside := meet(t, startNvad(t, newBed(t, secondNIC, beyond), precedenceNvad(neighbors, "true")), neighbors)
 	alone := meet(t, startNvad(t, newBed(t, secondNIC, beyond), precedenceNvad(neighbors, `"alone"`)), neighbors)
 	for _, s := range []*side{frr, beside, alone} {

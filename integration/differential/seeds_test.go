@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/nvad/nvad/integration/differential/gen"
+	"github.com/nvad/nvad/integration/rivals"
 	"github.com/nvad/nvad/pkg/frrconf"
 )
 
@@ -63,8 +65,9 @@ var articles = []article{
 
 // TestArticles runs the configurations as published of the articles in which nvad replaces
 // FRR, and compares them with their conversion.
-func TestArticles(t *testing.T) {
-	requirements(t)
+func TestArticles(t *testing.T) { forFRRs(t, testArticles) }
+
+func testArticles(t *testing.T, version rivals.Rival) {
 	for _, a := range articles {
 		t.Run(a.name, func(t *testing.T) {
 			text, err := os.ReadFile(a.file)
@@ -75,8 +78,9 @@ func TestArticles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a.announce()
-			frr := meet(t, startFRR(t, newBed(t, a.daemon, a.peers), string(text)), a.neighbors)
+			a.neighbors = slices.Clone(a.neighbors) // the other version of FRR has the same
+			a.announce(version)
+			frr := meet(t, startFRR(t, version, newBed(t, a.daemon, a.peers), string(text)), a.neighbors)
 			converted, err := frrconf.Render(cfg, left)
 			if err != nil {
 				t.Fatal(err)
@@ -90,12 +94,15 @@ func TestArticles(t *testing.T) {
 }
 
 // announce draws the neighbors' announcements, each with its own prefixes.
-func (a *article) announce() {
+func (a *article) announce(version rivals.Rival) {
 	for i := range a.neighbors {
 		if i == 1 && a.copies {
 			a.neighbors[i].Routes = gen.Moved(a.neighbors[0].Routes, a.neighbors[i].Address)
 			continue
 		}
 		a.neighbors[i].Routes = gen.Routes(uint64(i), &a.neighbors[i], 200)
+		if version != rivals.FRR8 {
+			gen.SentByFRR10(a.neighbors[i].Routes)
+		}
 	}
 }

@@ -29,7 +29,7 @@ func (c *Case) FRR() string {
 		n := &c.Neighbors[i]
 		w.line(" neighbor %s remote-as %d", n.Address, n.ASN)
 		w.line(" neighbor %s passive", n.Address)
-		w.flag(n.EnforceFirstAS, " neighbor %s enforce-first-as", n.Address)
+		w.enforce(n)
 	}
 	w.line(" address-family ipv4 unicast")
 	for i := range c.Neighbors {
@@ -48,6 +48,12 @@ func (w *frrWriter) flag(set bool, format string, args ...any) {
 	if set {
 		w.line(format, args...)
 	}
+}
+
+// enforce says it in both cases, because the default depends on FRR's version.
+func (w *frrWriter) enforce(n *Neighbor) {
+	no := map[bool]string{false: "no "}[n.EnforceFirstAS]
+	w.line(" %sneighbor %s enforce-first-as", no, n.Address)
 }
 
 func (w *frrWriter) neighbor(n *Neighbor) {
