@@ -69,7 +69,7 @@ func (b *Bed) Start(name string, cmd *exec.Cmd) *Process {
 	}()
 	b.Cleanup(func() {
 		p.Kill()
-		if strings.Contains(b.Read(p.Log), "DATA RACE") { // built with GOFLAGS=-race
+		if lab.Raced(b.Read(p.Log)) {
 			b.Errorf("%s has a data race", name)
 		}
 		if b.Failed() {

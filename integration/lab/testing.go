@@ -100,6 +100,11 @@ func Up(t testing.TB, o Options) *Lab {
 		t.Fatalf("lab: %v", err)
 	}
 	t.Cleanup(func() {
+		for name := range o.NVAs {
+			if Raced(l.NVALog(name)) {
+				t.Errorf("%s has a data race", name)
+			}
+		}
 		if t.Failed() {
 			t.Logf("logs: %v", l.logs())
 		}
@@ -109,6 +114,9 @@ func Up(t testing.TB, o Options) *Lab {
 	})
 	return l
 }
+
+// Raced reports whether a program that was built with GOFLAGS=-race has logged a data race.
+func Raced(log string) bool { return strings.Contains(log, "DATA RACE") }
 
 // UpScenario brings a scenario up with its own NVAs, as `make lab` does, and waits until all
 // sessions are up and all its flows pass.
