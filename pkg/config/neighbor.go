@@ -28,6 +28,7 @@ type Settings struct {
 	RemoteType           string // External or Internal, in place of a number; empty: a number
 	LocalASN             uint32 // 0: the configuration's ASN
 	LocalAddress         netip.Addr
+	LocalInterface       string // its address, in place of LocalAddress; empty: none
 	Port                 uint16
 	Passive              bool
 	Shutdown             bool

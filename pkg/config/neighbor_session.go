@@ -3,7 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/netip"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
@@ -16,8 +19,10 @@ func sessionFields(s *Settings) []tomlfile.Field {
 				"which the neighbor chooses. Required in the neighbor or its peer-group."},
 		{Key: "local-asn", Value: asn(&s.LocalASN), Example: "65002", Impact: SessionReset,
 			Doc: "ASN to use towards this neighbor instead of asn."},
-		{Key: "local-address", Value: tomlfile.Address(&s.LocalAddress, tomlfile.Unicast), Example: `"10.0.0.4"`, Impact: SessionReset,
-			Doc: "Source address of the session. Default: chosen by the kernel."},
+		{Key: "local-address", Value: source(&s.LocalAddress, &s.LocalInterface), Example: `"10.0.0.4"`, Impact: SessionReset,
+			Doc: "Source address of the session, or the name of the interface that has it. Of the interface's addresses nvad takes one in " +
+				"the neighbor's subnet, or else the first; if that changes, the session is opened again from the new one. " +
+				"Default: chosen by the kernel."},
 		{Key: "port", Value: tomlfile.Number(&s.Port, 1, tomlfile.MaxUint16), Impact: SessionReset,
 			Doc: "TCP port of the neighbor."},
 		{Key: "passive", Value: tomlfile.Bool(&s.Passive), Impact: SessionReset,
@@ -96,4 +101,28 @@ func (v *checker) security(i int, n *Neighbor) {
 	if n.Password != "" && n.PasswordFile != "" {
 		v.fail(v.cfg.places(i, "password-file", "password"), "password and password-file exclude each other; remove one")
 	}
+}
+
+// source returns a Value for an address of this machine, which it stores in p, or for the
+// name of an interface, which it stores in device. Names begin with a letter, so that a
+// mistyped address is none.
+func source(p *netip.Addr, device *string) tomlfile.Value {
+	set := func(c tomlfile.Cell) {
+		s, _ := c.Val.(string)
+		if s != "" && unicode.IsLetter(rune(s[0])) && !strings.Contains(s, ":") {
+			if err := tomlfile.Interface(s); err != nil {
+				c.Fail("%v", err)
+				return
+			}
+			*p, *device = netip.Addr{}, s
+		} else if a, ok := tomlfile.ParseAddress(c, tomlfile.Unicast); ok {
+			*p, *device = a, ""
+		}
+	}
+	return tomlfile.Custom("address or interface", set, func() string {
+		if *device != "" || !p.IsValid() {
+			return tomlfile.Quote(*device)
+		}
+		return tomlfile.Quote(p.String())
+	})
 }

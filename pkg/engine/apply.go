@@ -40,6 +40,7 @@ func (e *Engine) apply(c *compiled, origin *origination) {
 	e.cfg, e.compiled, e.origin, e.warnings.file = cfg, c, origin, config.Warnings(cfg)
 	e.rib.SetDrain(e.drains.forRIB(cfg))
 	e.rib.SetForwarding(cfg.Kernel.MaxPaths, cfg.Kernel.ResolveDefault)
+	e.relocate()
 	now := time.Now()
 	all := e.members(c)
 	for addr, n := range e.neighbors {
@@ -88,7 +89,7 @@ func (e *Engine) configureSpeaker() {
 
 // sessions returns the sessions of cfg. Those shut down at run time stay disabled.
 func (e *Engine) sessions(cfg *config.Config) []speaker.Neighbor {
-	list := configuredSessions(cfg)
+	list := e.configuredSessions(cfg)
 	for i := range list {
 		if n := e.neighbors[list[i].Address]; n != nil && n.held != "" {
 			list[i].Disabled = true
@@ -98,12 +99,13 @@ func (e *Engine) sessions(cfg *config.Config) []speaker.Neighbor {
 }
 
 // configuredSessions returns the sessions of cfg, without regard to shutdowns at run
-// time.
-func configuredSessions(cfg *config.Config) []speaker.Neighbor {
+// time. One that has no address to start from is disabled.
+func (e *Engine) configuredSessions(cfg *config.Config) []speaker.Neighbor {
 	var list []speaker.Neighbor
 	for _, c := range cfg.Neighbors {
+		c = e.located(c, c.Address)
 		s := session(cfg, c)
-		s.Disabled = c.Shutdown
+		s.Disabled = c.Shutdown || unlocated(&c) != ""
 		list = append(list, s)
 	}
 	return list

@@ -35,7 +35,11 @@ func (v *derivation) derive(cfg *config.Config, f fib.Facts) (changed bool) {
 		if !cfg.IsRouteServer(n) || cfg.HasStatic(n.Address) || leads(f, n.Address) {
 			continue
 		}
-		g, ok := gatewayOf(f, n.LocalAddress, cfg.HasTunnel)
+		local := n.LocalAddress
+		if n.LocalInterface != "" {
+			local = sources{}.of(f.Links, sourceAt{n.LocalInterface, n.Address})
+		}
+		g, ok := gatewayOf(f, local, cfg.HasTunnel)
 		if !ok {
 			g, ok = last[n.Address], last[n.Address].device != ""
 		}

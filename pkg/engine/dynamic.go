@@ -27,9 +27,10 @@ func (e *Engine) admit(addr netip.Addr, now time.Time) *neighbor {
 	if !ok || c.Shutdown {
 		return nil
 	}
-	n := &neighbor{cfg: c, since: now}
+	m := e.member(e.compiled, c, c.RemoteASN)
+	n := &neighbor{cfg: m.Neighbor, since: now}
 	e.neighbors[addr] = n
-	e.rib.SetPeer(e.member(e.compiled, c, c.RemoteASN).peer)
+	e.rib.SetPeer(m.peer)
 	return n
 }
 
@@ -86,11 +87,13 @@ func (e *Engine) current() []*config.Neighbor {
 func (e *Engine) ranges(cfg *config.Config) []speaker.Range {
 	var out []speaker.Range
 	for _, r := range cfg.Ranges {
-		if !r.Shutdown {
-			out = append(out, speaker.Range{
-				Prefix: r.Prefix, Group: r.PeerGroup, Limit: r.Limit - e.heldOf(r.PeerGroup), Neighbor: session(cfg, r.Neighbor),
-			})
+		n := e.located(r.Neighbor, r.Prefix.Addr())
+		if r.Shutdown || unlocated(&n) != "" {
+			continue
 		}
+		out = append(out, speaker.Range{
+			Prefix: r.Prefix, Group: r.PeerGroup, Limit: r.Limit - e.heldOf(r.PeerGroup), Neighbor: session(cfg, n),
+		})
 	}
 	return out
 }

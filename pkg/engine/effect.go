@@ -117,8 +117,8 @@ func (e *Engine) wouldExceed(n *neighbor, c config.Neighbor) bool {
 
 // resets returns the neighbors whose established sessions cfg resets.
 func (e *Engine) resets(cfg *config.Config) (out []netip.Addr) {
-	before := configuredSessions(e.cfg)
-	for _, s := range configuredSessions(cfg) {
+	before := e.configuredSessions(e.cfg)
+	for _, s := range e.configuredSessions(cfg) {
 		i := slices.IndexFunc(before, func(b speaker.Neighbor) bool { return b.Address == s.Address })
 		if n := e.neighbors[s.Address]; i >= 0 && s != before[i] && !s.Disabled && n != nil && n.up != nil {
 			out = append(out, s.Address)

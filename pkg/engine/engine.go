@@ -87,7 +87,8 @@ type Engine struct {
 	rib        *rib.RIB
 	cfg        *config.Config
 	compiled   *compiled // cfg
-	configured bool      // cfg was applied
+	sources    sources
+	configured bool // cfg was applied
 	origin     *origination
 	local      []rib.Local // as the RIB was given last
 	derived    derivation
@@ -299,6 +300,7 @@ func (e *Engine) takeInbox() {
 		e.kernel = *facts
 		e.changes++
 		e.rib.SetFacts(*facts)
+		e.followSources()
 		e.setStatics(false)
 		e.originate()
 		e.watch()

@@ -49,7 +49,7 @@ func (e *Engine) watch() {
 	var list []Watched
 	for _, c := range e.current() {
 		n := e.neighbors[c.Address]
-		if !c.BFD.Enabled || n.isShutdown() {
+		if !c.BFD.Enabled || n.isShutdown() || unlocated(c) != "" {
 			continue
 		}
 		w := Watched{Neighbor: c.Address, BFD: c.BFD, Local: e.localFor(n)}

@@ -18,8 +18,8 @@ type compiled struct {
 	peers    []rib.Peer // in the order of cfg.Neighbors
 }
 
-// member is a neighbor of a configuration, with what its sessions have shown: the ASN of
-// one that may have any.
+// member is a neighbor of a configuration, with what only the system shows: the ASN of one
+// that may have any, the address of the interface that it names.
 type member struct {
 	config.Neighbor
 	peer rib.Peer
@@ -37,8 +37,12 @@ func (e *Engine) members(c *compiled) members {
 	out := make(members, 0, len(c.cfg.Neighbors))
 	for i, n := range c.cfg.Neighbors {
 		m := member{n, c.peers[i]}
-		if is := e.neighbors[n.Address]; is != nil && n.RemoteType == config.External && is.cfg.RemoteType == config.External {
+		is := e.neighbors[n.Address]
+		switch {
+		case is != nil && n.RemoteType == config.External && is.cfg.RemoteType == config.External:
 			m = e.member(c, n, is.cfg.RemoteASN)
+		case n.LocalInterface != "":
+			m = e.member(c, n, n.RemoteASN)
 		}
 		out = append(out, m)
 	}
@@ -48,6 +52,11 @@ func (e *Engine) members(c *compiled) members {
 // member returns n as a neighbor with the given ASN. Its policies compile, because those
 // of any ASN do.
 func (e *Engine) member(c *compiled, n config.Neighbor, asn uint32) member {
+	remote := n.Address
+	if n.Range.IsValid() {
+		remote = n.Range.Addr()
+	}
+	n = e.located(n, remote)
 	n.RemoteASN = asn
 	p, err := compilePeer(c.cfg, c.compiler, n)
 	if err != nil {

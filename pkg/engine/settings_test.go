@@ -21,6 +21,7 @@ import (
 // generic change must be here.
 var changes = map[string]func(*config.Neighbor){
 	"LocalAddress":          func(n *config.Neighbor) { n.LocalAddress = netip.MustParseAddr("10.0.0.5") },
+	"LocalInterface":        func(n *config.Neighbor) { n.LocalInterface = "eth1" },
 	"Families":              func(n *config.Neighbor) { n.Families = route.IPv4 | route.IPv6 },
 	"BFD":                   func(n *config.Neighbor) { n.BFD.Enabled = true },
 	"VNet":                  func(n *config.Neighbor) { n.VNet = []netip.Prefix{pfx("10.11.0.0/16")} },

@@ -224,7 +224,7 @@ func (e *Engine) neighborStatus(addr netip.Addr, n *neighbor) NeighborStatus {
 	s := NeighborStatus{
 		NeighborSample: e.neighborSample(addr, n),
 		Description:    n.cfg.Description, Domain: n.cfg.Domain, LocalASN: n.cfg.OwnASN(e.cfg),
-		Reason: cmp.Or(n.held, n.reason), LastDown: n.lastDown,
+		Reason: cmp.Or(n.held, unlocated(&n.cfg), n.reason), LastDown: n.lastDown,
 		LastMalformed: n.malformed.String(), MalformedAt: n.malformedAt, EndOfRIB: n.eor,
 		ImportPolicy: policyText(n.cfg.Import, external), ExportPolicy: policyText(n.cfg.Export, external),
 		Settings: settings(&n.cfg),
