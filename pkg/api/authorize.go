@@ -48,10 +48,8 @@ func lookupGroup(name string) (uint32, error) {
 }
 
 func (a authorizer) check(ctx context.Context, method string) error {
-	for _, s := range readServices {
-		if strings.HasPrefix(method, s) {
-			return nil
-		}
+	if slices.ContainsFunc(readServices, func(s string) bool { return strings.HasPrefix(method, s) }) {
+		return nil
 	}
 	if cert := certificateOf(ctx); cert != nil && a.certificates != nil {
 		return checkCertificate(cert, a.certificates.admins())
@@ -102,10 +100,8 @@ func subjectsOf(cert *x509.Certificate) []string {
 
 func checkCertificate(cert *x509.Certificate, admins []string) error {
 	own := subjectsOf(cert)
-	for _, subject := range own {
-		if slices.Contains(admins, subject) {
-			return nil
-		}
+	if slices.ContainsFunc(own, func(subject string) bool { return slices.Contains(admins, subject) }) {
+		return nil
 	}
 	may := "no certificate: admins of [api] is empty"
 	if len(admins) > 0 {

@@ -54,15 +54,14 @@ func (s *readServer) GetNeighbor(ctx context.Context, req *nvadv1.GetNeighborReq
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range list {
-		if n.Address == addr {
-			m := neighborMessage(n)
-			summaries, err := s.reader.Summaries(ctx, addr)
-			m.Summaries = convert(summaries, summaryMessage)
-			return m, err
-		}
+	i := slices.IndexFunc(list, func(n Neighbor) bool { return n.Address == addr })
+	if i < 0 {
+		return nil, NotFound("neighbor %s is not configured", addr)
 	}
-	return nil, NotFound("neighbor %s is not configured", addr)
+	m := neighborMessage(list[i])
+	summaries, err := s.reader.Summaries(ctx, addr)
+	m.Summaries = convert(summaries, summaryMessage)
+	return m, err
 }
 
 // ListRoutes implements nvadv1.NvadServer.

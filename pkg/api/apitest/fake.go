@@ -242,12 +242,7 @@ func (d *Daemon) Config(_ context.Context, version int, expanded bool) (string, 
 }
 
 func (d *Daemon) kept(version int) error {
-	for _, v := range d.Versions {
-		if v.Version == version {
-			return nil
-		}
-	}
-	if version == 0 {
+	if version == 0 || slices.ContainsFunc(d.Versions, func(v history.Entry) bool { return v.Version == version }) {
 		return nil
 	}
 	return api.NotFound("version %d is not kept", version)
@@ -260,10 +255,11 @@ func (d *Daemon) Configs(context.Context) (history.Record, error) {
 
 // Preview implements api.Reader.
 func (d *Daemon) Preview(_ context.Context, effect bool) (api.Preview, error) {
-	if !effect {
-		return api.Preview{Changes: d.Changes, Cautions: d.Cautions, Refused: d.Refused}, d.Err
+	p := api.Preview{Changes: d.Changes, Cautions: d.Cautions, Refused: d.Refused}
+	if effect {
+		p.Effect = d.Effect
 	}
-	return api.Preview{Changes: d.Changes, Cautions: d.Cautions, Effect: d.Effect, Refused: d.Refused}, d.Err
+	return p, d.Err
 }
 
 // Reload implements api.Controller.
@@ -298,14 +294,13 @@ func (d *Daemon) FetchConfig(_ context.Context, version int) (string, []byte, er
 // versions is a history with one version of every fate.
 func versions() []history.Entry {
 	at := Now.Add(-26 * time.Hour)
-	list := []history.Entry{
+	return []history.Entry{
 		{Version: 1, Time: at, Cause: "start", Result: "applied"},
 		{Version: 2, Time: at.Add(time.Hour), Cause: "reload", By: "root", Result: "confirmed", Judge: "alice"},
 		{Version: 3, Time: at.Add(2 * time.Hour), Cause: "reload", By: "SIGHUP", Result: "not confirmed"},
 		{Version: 4, Time: at.Add(3 * time.Hour), Cause: "rollback", By: "deadline", Origin: 2, Result: "applied"},
 		{Version: 5, Time: at.Add(4 * time.Hour), Cause: "reload", By: "root", Result: "waiting"},
 	}
-	return list
 }
 
 // OwnGroup returns the primary group of the test's process. A server with it as
