@@ -362,3 +362,11 @@ func TestConditionalAdvertising(t *testing.T) {
 		}
 	}
 }
+
+// TestTyped checks lines that people type in vtysh around a configuration.
+func TestTyped(t *testing.T) {
+	_, left := convert(t, "conf t\n"+bgpHead+"end\nwr mem\nconfigure terminal\nip route 10.1.0.0/16 10.0.0.1\nend\nwrite memory\n")
+	if len(left) != 0 {
+		t.Errorf("left over:\n%s", text(left))
+	}
+}

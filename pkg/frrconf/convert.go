@@ -180,8 +180,9 @@ func (c *converter) readStructure(l *line, top *mode) bool {
 		c.mode = top
 	}
 	switch l.text {
-	case "end", "configure terminal":
+	case "end", "configure terminal", "configure", "conf t":
 		c.mode = top
+	case "write", "write memory", "wr", "wr mem": // typed in vtysh
 	case "exit", "quit", "exit-address-family", "exit-vrf", "exit-vni":
 		if c.mode.skipped == carried || l.indent <= c.mode.indent { // otherwise it ends a block within the skipped one
 			c.mode = outer(c.mode, top)

@@ -3,6 +3,7 @@ package frrconf
 import (
 	"cmp"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -64,11 +65,12 @@ type origin struct {
 	told bool   // by the file's own "frr version", or by the caller
 }
 
-// oldCommands are commands of Quagga and of old releases of FRR. FRR 8 refuses them.
+// oldCommands are commands of Quagga and of old releases of FRR, which FRR 8 refuses, and the
+// hostnames of their sample files, one for each daemon.
 var oldCommands = []rule{
 	on("ip as-path access-list REST", nil), on("ip community-list REST", nil), on("ip extcommunity-list REST", nil),
 	on("ip large-community-list REST", nil), on("bgp multiple-instance", nil), on("bgp config-type REST", nil),
-	on("no bgp config-type REST", nil), on("router zebra", nil),
+	on("no bgp config-type REST", nil), on("router zebra", nil), on("hostname bgpd|zebra", nil),
 }
 
 // originOf finds out which release a file was written for.
@@ -91,6 +93,9 @@ func originOf(lines []*line, told string) origin {
 	}
 	if r, ok := parseRelease(told); ok {
 		return origin{release: r, told: true}
+	}
+	if len(lines) > 0 && (strings.Contains(lines[0].file, "quagga") || filepath.Base(lines[0].file) == "bgpd.conf") {
+		saved = "the file's name"
 	}
 	if o.line = cmp.Or(o.line, saved); o.line != "" {
 		o.release = beforePolicy

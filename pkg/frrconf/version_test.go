@@ -32,6 +32,8 @@ func TestVersion(t *testing.T) {
 		{"community", "ip community-list 10 permit 1:1\n", network, "", true, "because of line 1"},
 		{"large", "ip large-community-list standard A permit 1:1:1\n", network, "", true, "because of line 1"},
 		{"extended", "ip extcommunity-list standard A permit rt 1:1\n", network, "", true, "because of line 1"},
+		{"sample", "hostname bgpd\n", network, "", true, "because of line 1"},
+		{"machine", "hostname nva-bgpd\n", network, "", false, "FRR 8.4 is assumed"},
 		{"instances", "bgp multiple-instance\n", network, "", true, "because of line 1"},
 		{"log", "log file /var/log/quagga/bgpd.log\n", network, "", true, "because of line 1"},
 		{"saved without version", "!\n! Zebra configuration saved from vty\n!\n", network, "", true, "because of line 2"},
@@ -80,6 +82,19 @@ func TestEnforceFirstAS(t *testing.T) {
 	} {
 		if cfg, _ := convert(t, text); cfg.Neighbors[0].EnforceFirstAS != want {
 			t.Errorf("%q: enforce-first-as is not %v", text, want)
+		}
+	}
+}
+
+// TestVersionByName checks that the name of a file of Quagga shows its release.
+func TestVersionByName(t *testing.T) {
+	for name, old := range map[string]bool{"/etc/quagga/bgpd.conf": true, "bgpd.conf": true, "/etc/quagga/Quagga.conf": true, "/etc/frr/frr.conf": false, "": false} {
+		cfg, left, err := Convert(Input{FRR: []byte(bgpHead), FRRName: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := cfg.Neighbors[0].Import.Accept; got != old || strings.Contains(text(left), "because of the file's name") != old {
+			t.Errorf("%s: accepts: %v, want %v\n%s", name, got, old, text(left))
 		}
 	}
 }
