@@ -15,7 +15,6 @@ type bgp struct {
 	asn      uint32
 	routerID netip.Addr
 	entered  bool
-	unused   uint32 // see unusedASN; 0 until it is asked for
 
 	holdTime, keepalive time.Duration
 	requirePolicy       bool // RFC 8212
@@ -35,6 +34,9 @@ type bgp struct {
 	peers  map[string]*peer
 	order  []*peer
 	groups map[string]*peer
+
+	ranges      []*listened
+	listenLimit int // 0: FRR's default
 }
 
 // pathLimit is a maximum-paths line.
@@ -54,6 +56,13 @@ const (
 
 // routeFamilies are the address families as nvad has them.
 var routeFamilies = [families]route.Family{route.IPv4, route.IPv6}
+
+func familyOfAddr(a netip.Addr) family {
+	if a.Is4() {
+		return ipv4
+	}
+	return ipv6
+}
 
 // maxPaths is the largest number of next hops in nvad, and the default of Debian's FRR.
 const maxPaths = 256
@@ -89,6 +98,8 @@ var bgpRules = slices.Concat(
 		on("bgp graceful-restart stalepath-time N", gracefulSeconds(func(b *bgp) *time.Duration { return &b.stalePathTime })),
 		on("bgp graceful-restart", assign(func(b *bgp) *bool { return &b.graceful }, true)),
 		on("bgp graceful-restart-disable", assign(func(b *bgp) *bool { return &b.graceful }, false)),
+		on("bgp listen range PREFIX peer-group GROUP", listenRange),
+		on("bgp listen limit N", listenLimit),
 		on("bgp shutdown REST", assign(func(b *bgp) *bool { return &b.shutdown }, true)),
 		on("no bgp shutdown REST", assign(func(b *bgp) *bool { return &b.shutdown }, false)),
 		on("bgp default local-preference 100", always(carried)),
@@ -117,7 +128,6 @@ var bgpUnsupported = slices.Concat(
 	each(unsupported("the cluster-id of a route reflector is its router-id"), "bgp cluster-id ID"),
 	each(unsupported("nvad always reflects routes between clients"), "no bgp client-to-client reflection"),
 	each(unsupported("confederations"), "bgp confederation REST"),
-	each(unsupported("neighbors by address range"), "bgp listen REST"),
 	each(unsupported("details of graceful restart"),
 		"bgp graceful-restart REST", "no bgp graceful-restart REST", "bgp long-lived-graceful-restart REST", "bgp graceful-shutdown"),
 	each(unsupported("keeping sessions when their link goes down"), "no bgp fast-external-failover"),
@@ -282,7 +292,7 @@ func (c *converter) finishPaths() {
 }
 
 func (c *converter) hasNeighbors(internal bool) bool {
-	for _, n := range c.cfg.Neighbors {
+	for _, n := range c.allNeighbors() {
 		if (n.RemoteASN == n.OwnASN(c.cfg)) == internal {
 			return true
 		}

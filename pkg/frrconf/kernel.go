@@ -18,7 +18,7 @@ var takesDefault = attention(`FRR installs a default route from a neighbor while
 func (c *converter) finishDefault() {
 	for f, all := range map[family]netip.Prefix{ipv4: netip.PrefixFrom(netip.IPv4Unspecified(), 0), ipv6: netip.PrefixFrom(netip.IPv6Unspecified(), 0)} {
 		static := slices.ContainsFunc(c.cfg.Statics, func(s config.Static) bool { return s.Prefix == all })
-		if !static && slices.ContainsFunc(c.cfg.Neighbors, func(n config.Neighbor) bool { return c.mayAnnounce(&n, f, all) }) {
+		if !static && slices.ContainsFunc(c.allNeighbors(), func(n config.Neighbor) bool { return c.mayAnnounce(&n, f, all) }) {
 			c.cfg.Kernel.AllowDefault, c.cfg.Kernel.DefaultAlone = true, true
 			c.note(takesDefault)
 		}
@@ -41,10 +41,9 @@ func (c *converter) mayAnnounce(n *config.Neighbor, f family, p netip.Prefix) bo
 // the routes of an iBGP neighbor have the next hops of others.
 func (c *converter) noteNextHops() {
 	var from []string
-	for i := range c.cfg.Neighbors {
-		n := &c.cfg.Neighbors[i]
+	for _, n := range c.allNeighbors() {
 		if n.RemoteASN == n.OwnASN(c.cfg) && n.Import != (policy.Chain{}) {
-			from = append(from, n.Address.String())
+			from = append(from, label(&n))
 		}
 	}
 	if len(from) > 0 {

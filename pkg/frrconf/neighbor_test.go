@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/policy"
 )
 
 // TestDefaultVRF checks the commands that name the default VRF: they mean the same without.
@@ -46,36 +47,39 @@ func TestDefaultVRF(t *testing.T) {
 	}
 }
 
-// TestRemoteAS checks the forms of remote-as, over each other and in a peer-group. A
-// placeholder is an ASN that the file does not have.
+// TestRemoteAS checks the forms of remote-as, over each other and in a peer-group.
 func TestRemoteAS(t *testing.T) {
 	const n = "neighbor 10.0.0.9 remote-as "
+	const group = "neighbor G peer-group\n"
+	const member = "neighbor 10.0.0.9 peer-group G\n"
 	tests := []struct {
 		lines string
 		asn   uint32
+		word  string
 		told  string
 	}{
-		{n + "internal\n", 65001, ""},
-		{n + "65002\n" + n + "internal\n", 65001, ""},
-		{n + "internal\n" + n + "65002\n", 65002, ""},
-		{n + "65002\n" + n + "external\n", 65002, "which an earlier line names"},
-		{n + "external\n" + n + "65002\n", 65002, ""},
-		{n + "65001\n" + n + "external\n", 64513, "placeholder"},
-		{n + "external\n", 64513, "placeholder"},
-		{n + "auto\n", 64513, "placeholder"},
-		{"neighbor G peer-group\nneighbor G remote-as external\nneighbor 10.0.0.9 peer-group G\n", 64513, "placeholder"},
-		{"neighbor G peer-group\nneighbor 10.0.0.9 remote-as 65002\nneighbor 10.0.0.9 peer-group G\nneighbor G remote-as external\n", 65002, "which an earlier line names"},
-		{"neighbor G peer-group\nneighbor G remote-as internal\nneighbor 10.0.0.9 peer-group G\n", 65001, ""},
-		{"neighbor G peer-group\nneighbor G remote-as 65003\nneighbor 10.0.0.9 peer-group G\n" + n + "65004\n", 65003, "of peer-group G counts"},
+		{n + "internal\n", 65001, "internal", ""},
+		{n + "65002\n" + n + "internal\n", 65001, "internal", ""},
+		{n + "internal\n" + n + "65002\n", 65002, "", ""},
+		{n + "65002\n" + n + "external\n", 0, "external", ""},
+		{n + "external\n" + n + "65002\n", 65002, "", ""},
+		{n + "external\n", 0, "external", ""},
+		{n + "auto\n", 0, "external", "also accepts its own ASN"},
+		{n + "internal\nneighbor 10.0.0.9 local-as 65077 no-prepend replace-as\n", 65077, "internal", ""},
+		{group + "neighbor G remote-as external\n" + member, 0, "external", ""},
+		{group + member + "neighbor G remote-as external\n", 0, "external", ""},
+		{group + n + "65002\n" + member + "neighbor G remote-as external\n", 0, "external", "of peer-group G counts"},
+		{group + "neighbor G remote-as internal\n" + member, 65001, "internal", ""},
+		{group + "neighbor G remote-as 65003\n" + member + n + "65004\n", 65003, "", "of peer-group G counts"},
 	}
 	for _, tt := range tests {
-		cfg, left := convert(t, "router bgp 65001\n"+tt.lines+"neighbor 10.0.0.9 description 64512\n")
-		if got := cfg.Neighbors[0].RemoteASN; got != tt.asn || (tt.told == "") != (meaningful(left) == "") || !strings.Contains(meaningful(left), tt.told) {
-			t.Errorf("%s\nremote ASN %d, want %d\n%s", tt.lines, got, tt.asn, meaningful(left))
+		cfg, left := convert(t, "router bgp 65001\n"+tt.lines)
+		got := cfg.Neighbors[0]
+		if got.RemoteASN != tt.asn || got.RemoteType != tt.word || (tt.told == "") != (meaningful(left) == "") || !strings.Contains(meaningful(left), tt.told) {
+			t.Errorf("%s\nremote ASN %d %s, want %d %s\n%s", tt.lines, got.RemoteASN, got.RemoteType, tt.asn, tt.word, meaningful(left))
 		}
-		marked := strings.Contains(string(rendered(t, cfg, left)), "remote-asn = 64513  # placeholder")
-		if marked != (tt.told == "placeholder") {
-			t.Errorf("%s\nthe placeholder is marked: %v", tt.lines, marked)
+		if external := tt.word == "external" || tt.asn == 65002; external != (got.Import == policy.Chain{}) && tt.asn != 65003 {
+			t.Errorf("%s\nimport is %+v", tt.lines, got.Import)
 		}
 	}
 }

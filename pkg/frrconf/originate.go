@@ -99,7 +99,7 @@ func (c *converter) finishRedistributions() {
 
 // speaks reports whether a neighbor exchanges routes of f.
 func (c *converter) speaks(f family) bool {
-	return slices.ContainsFunc(c.cfg.Neighbors, func(n config.Neighbor) bool { return n.Families.Has(routeFamilies[f]) })
+	return slices.ContainsFunc(c.allNeighbors(), func(n config.Neighbor) bool { return n.Families.Has(routeFamilies[f]) })
 }
 
 func defaultOriginate(c *converter, l *line, p *peer, args []string) outcome {

@@ -2,11 +2,9 @@ package frrconf
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"reflect"
 	"slices"
-	"strconv"
 
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/policy"
@@ -28,9 +26,8 @@ type peer struct {
 
 // remote is what the remote-as lines of a peer say.
 type remote struct {
-	as     string // an ASN, "internal", "external" or "auto"
-	number string // the last ASN that was given
-	line   *line
+	as   string // an ASN, "internal", "external" or "auto"
+	line *line
 }
 
 // peerFamily holds the lines of a peer in one address family.
@@ -116,23 +113,21 @@ func (c *converter) finishNeighbors() {
 		}
 		c.cfg.Groups[name] = config.Group{Name: name, Settings: c.groupSettings(g, shape[name])}
 	}
+	c.finishRanges()
 }
 
 // neighbor returns the neighbor for p and the family with its settings; false if p can't
 // be carried over.
 func (c *converter) neighbor(p *peer) (config.Neighbor, family, bool) {
 	g := c.bgp.groups[p.group]
-	asn, o := c.remoteASN(p, g)
+	r, o := c.remoteOf(p, g)
 	if o != carried {
 		p.drop(o)
 		return config.Neighbor{}, 0, false
 	}
 	n := config.Neighbor{Address: p.address, Description: p.description, PeerGroup: p.group}
 	active := c.active(p, g)
-	own := ipv4
-	if p.address.Is6() {
-		own = ipv6
-	}
+	own := familyOfAddr(p.address)
 	if len(active) == 0 {
 		active = []family{own}
 		p.lines[0].leave(attention("neighbor %s is active in no family, so that FRR opens no session: it is shut down here", p.name))
@@ -142,8 +137,8 @@ func (c *converter) neighbor(p *peer) (config.Neighbor, family, bool) {
 		p.drop(unsupported("only IPv4 routes over an IPv6 session"))
 		return config.Neighbor{}, 0, false
 	}
-	chosen := c.chooseFamilies(p, g, asn, active, own)
-	n.Settings = c.settings(p, g, chosen[0], asn)
+	chosen := c.chooseFamilies(p, g, r, active, own)
+	n.Settings = c.settings(p, g, chosen[0], r)
 	for _, f := range chosen {
 		n.Families |= routeFamilies[f]
 	}
@@ -157,58 +152,41 @@ func (p *peer) drop(o outcome) {
 	}
 }
 
-// remoteASN returns the ASN of the neighbor or of its group.
-func (c *converter) remoteASN(p, g *peer) (uint32, outcome) {
+// remoteOf returns what the remote-as of a neighbor says; that of its group counts first.
+func (c *converter) remoteOf(p, g *peer) (remote, outcome) {
 	r := p.remote
 	if g != nil && g.remote.as != "" {
-		r = g.remote
-		if _, given := number(p.remote.as); given && p.remote.as != r.as {
+		if p.remote.as != "" && p.remote.as != g.remote.as {
 			p.remote.line.leave(attention("in FRR, the remote-as of peer-group %s counts", g.name))
 		}
-		r.number = cmp.Or(r.number, p.remote.number)
+		r = g.remote
 	}
 	switch asn, ok := number(r.as); {
 	case r.as == "":
-		return 0, attention("neighbor %s has no remote-as", p.name)
-	case r.as == "internal":
-		return c.bgp.asn, carried
-	case r.as == "external", r.as == "auto":
-		return c.anyASN(p, r), carried
-	case !ok || asn == 0:
-		return 0, attention("%s is not an ASN", r.as)
+		return r, attention("neighbor %s has no remote-as", p.name)
+	case r.as == "auto":
+		r.line.leave(attention("FRR also accepts its own ASN from neighbor %s, nvad any but its own", p.name))
+	case !r.named() && (!ok || asn == 0):
+		return r, attention("%s is not an ASN", r.as)
+	}
+	return r, carried
+}
+
+// named reports whether a word stands for the ASN.
+func (r remote) named() bool { return slices.Contains([]string{"internal", "external", "auto"}, r.as) }
+
+// set sets the ASN of a neighbor, or the word for it. own is the ASN of this router towards
+// the neighbor. It reports whether the session is internal.
+func (r remote) set(s *config.Settings, own uint32) (internal bool) {
+	switch asn, _ := number(r.as); r.as {
+	case "internal":
+		s.RemoteASN, s.RemoteType = own, config.Internal
+	case "external", "auto":
+		s.RemoteASN, s.RemoteType = 0, config.External
 	default:
-		return asn, carried
+		s.RemoteASN = asn
 	}
-}
-
-// anyASN returns the ASN of a neighbor for which FRR accepts any: the one that an earlier
-// line names, if it does, or a placeholder.
-func (c *converter) anyASN(p *peer, r remote) uint32 {
-	if asn, ok := number(r.number); ok && asn != 0 && asn != c.bgp.asn {
-		r.line.leave(attention("FRR accepts any ASN but its own from neighbor %s, nvad only %d, which an earlier line names", p.name, asn))
-		return asn
-	}
-	asn := c.bgp.unusedASN(c.lines)
-	o := attention("FRR accepts any ASN but its own, nvad needs the one of neighbor %s: remote-asn is a placeholder", p.name)
-	o.placeholder = fmt.Sprintf("remote-asn = %d\n", asn)
-	r.line.leave(o)
-	return asn
-}
-
-// unusedASN returns a private ASN that is not in the file, always the same.
-func (b *bgp) unusedASN(lines []*line) uint32 {
-	if b.unused != 0 {
-		return b.unused
-	}
-	used := map[string]bool{}
-	for _, l := range lines {
-		for _, w := range l.words {
-			used[w] = true
-		}
-	}
-	for b.unused = placeholderASN; used[strconv.FormatUint(uint64(b.unused), 10)]; b.unused++ {
-	}
-	return b.unused
+	return s.RemoteASN == own
 }
 
 // active returns the families that FRR exchanges with p.
@@ -231,15 +209,15 @@ func (c *converter) active(p, g *peer) []family {
 
 // chooseFamilies drops one family if the two have different settings, as nvad has one
 // policy for both. Nothing is lost if that family denies everything in both directions.
-func (c *converter) chooseFamilies(p, g *peer, asn uint32, active []family, own family) []family {
+func (c *converter) chooseFamilies(p, g *peer, r remote, active []family, own family) []family {
 	if len(active) < 2 {
 		return active
 	}
-	if reflect.DeepEqual(c.settings(p, g, ipv4, asn), c.settings(p, g, ipv6, asn)) {
+	if reflect.DeepEqual(c.settings(p, g, ipv4, r), c.settings(p, g, ipv6, r)) {
 		return active
 	}
 	other := 1 - own
-	s := c.settings(p, g, other, asn)
+	s := c.settings(p, g, other, r)
 	if (s.Import != policy.Chain{} || s.Export != policy.Chain{}) {
 		o := attention("neighbor %s has different settings in its two families, and nvad has one set for both: only the family of its address is carried over", p.name)
 		for _, l := range p.families[other].lines {
@@ -251,7 +229,7 @@ func (c *converter) chooseFamilies(p, g *peer, asn uint32, active []family, own 
 }
 
 // settings returns the settings of neighbor p of group g in one family; g may be nil.
-func (c *converter) settings(p, g *peer, f family, asn uint32) config.Settings {
+func (c *converter) settings(p, g *peer, f family, r remote) config.Settings {
 	s := c.defaults()
 	s.HoldTime, s.Keepalive = c.bgp.holdTime, c.bgp.keepalive
 	s.Shutdown = c.bgp.defaultShutdown
@@ -261,13 +239,9 @@ func (c *converter) settings(p, g *peer, f family, asn uint32) config.Settings {
 	p.apply(&s, f)
 	s.Shutdown = s.Shutdown || c.bgp.shutdown
 	c.applyBFD(&s, p, g)
-	s.RemoteASN = asn
-	own := c.bgp.asn
-	if s.LocalASN != 0 {
-		own = s.LocalASN
-	}
-	s.Import = c.sourced(c.chain(s.Import, asn == own))
-	s.Export = c.chain(s.Export, asn == own)
+	internal := r.set(&s, cmp.Or(s.LocalASN, c.bgp.asn))
+	s.Import = c.sourced(c.chain(s.Import, internal))
+	s.Export = c.chain(s.Export, internal)
 	if p.families[f].mute || g != nil && g.families[f].mute {
 		s.Export = policy.Chain{}
 	}
@@ -283,10 +257,8 @@ func (c *converter) groupSettings(g *peer, f family) config.Settings {
 	}
 	g.apply(&s, f)
 	c.applyBFD(&s, g, nil)
-	if asn, ok := number(g.remote.as); ok {
-		s.RemoteASN = asn
-	} else if g.remote.as == "internal" {
-		s.RemoteASN = c.bgp.asn
+	if g.remote.as != "" {
+		g.remote.set(&s, 0) // the neighbor knows which ASN is internal
 	}
 	s.Import.Accept = s.Import != policy.Chain{}
 	s.Import = c.sourced(s.Import)

@@ -108,10 +108,7 @@ func joinGroup(c *converter, _ *line, p *peer, args []string) outcome {
 }
 
 func remoteAS(_ *converter, l *line, p *peer, args []string) outcome {
-	p.remote.as, p.remote.line = args[0], l
-	if _, ok := number(args[0]); ok {
-		p.remote.number = args[0]
-	}
+	p.remote = remote{args[0], l}
 	return carried
 }
 
@@ -256,10 +253,8 @@ func localRole(c *converter, l *line, p *peer, args []string) outcome {
 	if role == "" {
 		return attention("%s is not a role of RFC 9234", args[0])
 	}
-	if len(args) > 1 {
-		l.leave(unsupported("refusing neighbors that tell no role; the role itself is carried over"))
-	}
-	return p.change(func(s *config.Settings) { s.Role = role })
+	strict := len(args) > 1 && args[1] == "strict-mode"
+	return p.change(func(s *config.Settings) { s.Role, s.RoleStrict = role, strict })
 }
 
 func shutdown(c *converter, l *line, p *peer, args []string) outcome {

@@ -162,11 +162,10 @@ func (c *converter) assumedEffect() string {
 // withoutPolicy returns the eBGP neighbors that have no policy in some direction.
 func (c *converter) withoutPolicy() []string {
 	var out []string
-	for i := range c.cfg.Neighbors {
-		n := &c.cfg.Neighbors[i]
+	for _, n := range c.allNeighbors() {
 		none := func(p policy.Chain) bool { return p == policy.Chain{} || p == policy.Chain{Accept: true} }
 		if n.RemoteASN != n.OwnASN(c.cfg) && (none(n.Import) || none(n.Export)) {
-			out = append(out, n.Address.String())
+			out = append(out, label(&n))
 		}
 	}
 	return out
