@@ -115,7 +115,7 @@ func fragment(seed uint64) string {
 // TestGenerated checks what is printed for generated files: nvad accepts it, or the
 // conversion says what it does not accept.
 func TestGenerated(t *testing.T) {
-	const n = 500
+	const n = 200
 	good := 0
 	for seed := range uint64(n) {
 		if agrees(t, Input{FRR: []byte(fragment(seed))}) {
