@@ -163,7 +163,7 @@ differential: ## hold nvad against FRR, 8 or 10 as FRR says, in N random cases, 
 
 .PHONY: lint
 lint: ## formatting and go vet
-	@test -z "$$(gofmt -l cmd pkg integration packaging | tee /dev/stderr)"
+	@files=$$(gofmt -l cmd pkg integration packaging) && [ -z "$$files" ] || { echo "gofmt: $$files"; exit 1; }
 	$(GO) vet ./...
 
 # RIVALS are the versions of FRR and BIRD to measure nvad beside, all of integration/rivals

@@ -8,6 +8,8 @@
 # without a network, it says which tests are not run; in CI that is an error.
 set -eu
 
+# Users other than root often lack these directories.
+PATH=$PATH:/usr/sbin:/sbin:/usr/lib/frr
 record=/var/lib/nvad-setup/packages
 policy=/usr/sbin/policy-rc.d
 what=${1:-demo}
@@ -40,7 +42,7 @@ missing=
 need() { # need COMMAND-OR-FILE PACKAGE
 	case "$1" in
 	/*) [ -e "$1" ] || missing="$missing $2" ;;
-	*) PATH="$PATH:/usr/sbin:/sbin:/usr/lib/frr" command -v "$1" >/dev/null 2>&1 || missing="$missing $2" ;;
+	*) command -v "$1" >/dev/null 2>&1 || missing="$missing $2" ;;
 	esac
 }
 
@@ -82,13 +84,37 @@ check_go() {
 	[ "$oldest" = 1.26 ] || fail "Go 1.26 or newer is needed, this is $version"
 }
 
-# announce says what will be downloaded beside packages.
-announce() {
-	GOPROXY=off go list -deps ./cmd/... >/dev/null 2>&1 ||
-		echo "setup: the build downloads Go modules into $(go env GOMODCACHE)"
+# modules PROXY finds what the programs (demo), or the tests too (test), are built from, and
+# prints why that fails.
+modules() {
+	case "$what" in
+	demo) set -- "$1" ./cmd/... ./integration/lab/cmd/... ;;
+	test) set -- "$1" -test ./... ;;
+	esac
+	from=$1
+	shift
+	{ GOPROXY=$from go list -deps "$@" >/dev/null; } 2>&1
+}
+
+# package_tools PROXY does the same for the tools that make the Debian package.
+package_tools() {
+	GOPROXY=$1 go list -modfile=packaging/tools/go.mod -deps github.com/goreleaser/nfpm/v2/cmd/nfpm \
+		github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod >/dev/null 2>&1
+}
+
+# download gets the Go modules that are missing, and says what is downloaded later.
+download() {
+	proxy=$(go env GOPROXY)
+	if ! modules off >/dev/null; then
+		echo "setup: downloading Go modules into $(go env GOMODCACHE)"
+		why=$(modules "$proxy") || fail "Go modules can't be downloaded: $(echo "$why" | tail -n 1)"
+	fi
 	[ "$what" = test ] || return 0
-	GOPROXY=off go list -test -deps ./... >/dev/null 2>&1 && GOPROXY=off go list -modfile=packaging/tools/go.mod tool >/dev/null 2>&1 ||
-		echo "setup: the tests download Go modules into $(go env GOMODCACHE)"
+	if ! package_tools off; then
+		echo "setup: downloading the tools that make the Debian package, Go modules too"
+		package_tools "$proxy" || required ||
+			echo "setup: they can't be downloaded: the tests of the package (integration/boot, service) are not run"
+	fi
 	has_roots || echo "setup: the tests download two minimal Debians of some 150 MB each, once, into $HOME/.cache/nvad-machine"
 }
 
@@ -212,7 +238,7 @@ demo | test)
 	as_root
 	need_for_demo
 	[ "$what" = demo ] || need_for_tests
-	announce
+	download
 	install_missing
 	[ "$what" = demo ] || check_archive
 	check_namespaces
