@@ -16,19 +16,23 @@ func listening(lines ...string) string {
 		"import = \"accept\"\nexport = \"accept\"\n%s\n", ourAddress, strings.Join(lines, "\n"))
 }
 
-// birdDials starts BIRD as AS 65011 at peer2. It announces a prefix to nvad.
-func (b *bed) birdDials(prefix, password string) (stop func()) {
+// birdDials starts BIRD as AS 65011 at peer2. It announces prefixes to nvad.
+func (b *bed) birdDials(password string, prefixes ...string) (stop func()) {
 	b.Helper()
 	lab.RequireCommands(b.T, "bird")
+	routes := ""
+	for _, p := range prefixes {
+		routes += "route " + p + " blackhole; "
+	}
 	conf := b.Write("bird.conf", fmt.Sprintf(`router id %[1]s; log stderr all;
 protocol device {}
-protocol static { ipv4; route %[2]s blackhole; }
+protocol static { ipv4; %[2]s}
 protocol bgp nvad {
 	local %[1]s as 65011; neighbor %[3]s as 65001; password %[4]q; strict bind on;
 	hold time 9; connect delay time 0; connect retry time 1; error wait time 1, 2; error forget time 1;
 	ipv4 { import all; export all; next hop self; };
 }
-`, peer2, prefix, ourAddress, password))
+`, peer2, routes, ourAddress, password))
 	return b.Spawn(b.theirs, "bird", "bird", "-f", "-c", conf, "-s", b.Path("bird.ctl")).Kill
 }
 
@@ -61,7 +65,7 @@ func TestDynamicNeighbors(t *testing.T) {
 	const key = "rosebud"
 	b.Write("nvad.toml", listening(`listen-range = ["10.0.0.0/29"]`, `password = "rosebud"`, "listen-limit = 2"))
 	f := b.frr(peer1, frrOptions{networks: []string{"10.100.0.0/16"}, password: key, dials: true, graceful: true})
-	stopBIRD := b.birdDials("10.110.0.0/16", key)
+	stopBIRD := b.birdDials(key, "10.110.0.0/16", peer1+"/32")
 	b.start()
 	b.dynamic(peer1+" Established", peer2+" Established")
 	b.routed("10.100.0.0/16", "10.110.0.0/16")
@@ -71,6 +75,12 @@ func TestDynamicNeighbors(t *testing.T) {
 	b.must(contains(b.tell("neighbors "+peer2), "AS 65011", "10.0.0.0/29 (dynamic neighbor)"))
 	b.must(contains(b.tell("explain 10.110.0.0/16"), peer2))
 	b.must(contains(b.tell("topology"), "*"+peer2))
+
+	// BIRD also announces FRR's own address. That must not divert FRR's session.
+	b.Eventually(patience, func() error {
+		return contains(b.tell("explain "+peer1+"/32"), "neighbor "+peer1+" "+peer1+" would leave via "+peer2)
+	})
+	b.unrouted("\n" + peer1 + " ")
 
 	stopBIRD() // without graceful restart
 	b.unrouted("10.110.0.0/16")
@@ -105,7 +115,7 @@ func TestDynamicNeighborsRefused(t *testing.T) {
 	b := newBed(t)
 	b.Write("nvad.toml", listening(`listen-range = ["10.0.0.1/32"]`, "role = \"provider\"", "role-strict = true"))
 	b.frr(peer1, frrOptions{networks: []string{"10.100.0.0/16"}, dials: true})
-	b.birdDials("10.110.0.0/16", "another")
+	b.birdDials("another", "10.110.0.0/16")
 	n := b.start()
 	n.Logs("dynamic neighbor not up", "neighbor="+peer1, "Role Mismatch")
 	b.dynamic()

@@ -134,6 +134,7 @@ type Dataplane struct {
 	flushed  bool
 
 	dead     map[string][]netip.Addr // gateways, by observer
+	dynamic  []fib.Protected         // neighbors
 	linkDied bool                    // fib.LinkDown was called: SetLinks must follow, even if the link is back already
 }
 
@@ -247,6 +248,16 @@ func (d *Dataplane) SetDead(by string, gateways []netip.Addr) <-chan struct{} {
 		in.dead[by] = gateways
 	})
 	return swapped
+}
+
+// ProtectNeighbors replaces the addresses of dynamic neighbors, which are protected like
+// those of [Wanted]. It does not block.
+func (d *Dataplane) ProtectNeighbors(list []netip.Addr) {
+	protected := make([]fib.Protected, 0, len(list))
+	for _, a := range list {
+		protected = append(protected, fib.Protected{Addr: a, Why: "neighbor " + a.String(), Neighbor: true})
+	}
+	d.box.put(func(in *input) { in.neighbors = &protected })
 }
 
 // InSync says that every route wanted after the start has been handed over: what is left of

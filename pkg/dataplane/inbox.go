@@ -20,13 +20,14 @@ type inbox struct {
 
 // input holds everything that the loop takes from the inbox at once.
 type input struct {
-	wanted  *Wanted
-	changes []fib.Change // in the order in which they came
-	folded  int          // length of changes after the last fold
-	events  []fib.Event
-	dead    map[string][]netip.Addr // by observer; only those that changed
-	swapped []chan<- struct{}       // to be closed once groups match dead
-	inSync  bool
+	wanted    *Wanted
+	changes   []fib.Change // in the order in which they came
+	folded    int          // length of changes after the last fold
+	events    []fib.Event
+	dead      map[string][]netip.Addr // by observer; only those that changed
+	neighbors *[]fib.Protected        // dynamic ones
+	swapped   []chan<- struct{}       // to be closed once groups match dead
+	inSync    bool
 }
 
 func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }

@@ -96,6 +96,12 @@ func (d *Dataplane) take(in input, now time.Time) {
 	if in.wanted != nil && !d.flushed {
 		d.want(in.wanted, now)
 	}
+	if in.neighbors != nil {
+		d.dynamic = *in.neighbors
+		if d.wanted != nil && !d.flushed {
+			d.protect(now)
+		}
+	}
 	for _, e := range in.events {
 		d.event(e, now)
 	}
@@ -125,9 +131,14 @@ func (d *Dataplane) want(w *Wanted, now time.Time) {
 	d.wanted = w
 	d.tunnels.SetWanted(w.Tunnels)
 	d.nics.SetWanted(w.NICs)
-	d.fib.Protect(w.Protected, w.AllowDefault, now)
+	d.protect(now)
 	d.fib.SetDisplace(w.Displace, w.DefaultAlone)
 	d.due.links, d.due.nics, d.due.nat, d.due.sysctls = now, now, now, now
+}
+
+// protect protects what the configuration names, and dynamic neighbors.
+func (d *Dataplane) protect(now time.Time) {
+	d.fib.Protect(slices.Concat(d.wanted.Protected, d.dynamic), d.wanted.AllowDefault, now)
 }
 
 // event makes due what an event is about.

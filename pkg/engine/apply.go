@@ -65,6 +65,7 @@ func (e *Engine) apply(c *compiled, origin *origination) {
 	for addr, n := range e.neighbors {
 		e.checkLimit(addr, n)
 	}
+	e.protect()
 	e.setStatics(true)
 	e.rib.SetAggregates(origin.aggregates)
 	e.originate()

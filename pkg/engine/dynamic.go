@@ -31,6 +31,7 @@ func (e *Engine) admit(addr netip.Addr, now time.Time) *neighbor {
 	n := &neighbor{cfg: m.Neighbor, since: now}
 	e.neighbors[addr] = n
 	e.rib.SetPeer(m.peer)
+	e.protect()
 	return n
 }
 
@@ -42,7 +43,23 @@ func (e *Engine) dismiss(addr netip.Addr, n *neighbor) {
 	e.rib.RemovePeer(addr)
 	delete(e.neighbors, addr)
 	e.opt.Speaker.Release(addr, n.session)
+	e.protect()
 	e.watch()
+}
+
+// protect keeps the routes of others from diverting the sessions of dynamic neighbors.
+// The configuration does not name them, so the forwarding plane learns of them here.
+func (e *Engine) protect() {
+	var list []netip.Addr
+	for _, n := range e.current() {
+		if n.Range.IsValid() {
+			list = append(list, n.Address)
+		}
+	}
+	if !slices.Equal(list, e.protected) {
+		e.protected = list
+		e.opt.Forwarding.ProtectNeighbors(list)
+	}
 }
 
 // dynamicMembers returns the dynamic neighbors that are in a listen-range of c too.

@@ -78,11 +78,11 @@ func TestDynamicNeighbor(t *testing.T) {
 		for range 2 {
 			p.establish(one, false, false)
 			p.announce(one, prefix)
-			if got := dynamic(t, e); !p.hasRoute() || !slices.Equal(got, []string{"10.0.7.4"}) {
+			if got := dynamic(t, e); !p.hasRoute() || !slices.Equal(got, []string{"10.0.7.4"}) || !slices.Equal(p.protected, []netip.Addr{one}) {
 				t.Fatalf("neighbors %s; its route is installed: %v", got, p.hasRoute())
 			}
 			p.events <- speaker.Down{From: speaker.From{Peer: one}, Reason: "Cease"}
-			if got := dynamic(t, e); p.hasRoute() || len(got) > 0 {
+			if got := dynamic(t, e); p.hasRoute() || len(got) > 0 || len(p.protected) > 0 {
 				t.Errorf("neighbors %s after the session; its route is installed: %v", got, p.hasRoute())
 			}
 		}

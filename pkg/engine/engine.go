@@ -58,6 +58,9 @@ type Forwarding interface {
 	// SetDead replaces the gateways that one source, named by, knows to be dead, and
 	// diverts the routes through them at once. The channel is closed when that is done.
 	SetDead(by string, gateways []netip.Addr) (diverted <-chan struct{})
+	// ProtectNeighbors replaces the addresses of dynamic neighbors, which no learned route
+	// may divert.
+	ProtectNeighbors([]netip.Addr)
 	// InSync allows the deletion of routes left over from an earlier run.
 	InSync()
 }
@@ -88,7 +91,8 @@ type Engine struct {
 	cfg        *config.Config
 	compiled   *compiled // cfg
 	sources    sources
-	configured bool // cfg was applied
+	protected  []netip.Addr // dynamic neighbors, as Forwarding was given them last
+	configured bool         // cfg was applied
 	origin     *origination
 	local      []rib.Local // as the RIB was given last
 	derived    derivation

@@ -44,6 +44,7 @@ type ports struct {
 	reset     []uint64 // the session of each
 	wanted    []speaker.Neighbor
 	ranges    []speaker.Range
+	protected []netip.Addr
 	released  []string // dynamic neighbor and session
 	inSync    bool
 	dead      [][]netip.Addr // each set that was told
@@ -171,6 +172,12 @@ func (p *ports) SetDead(_ string, gateways []netip.Addr) <-chan struct{} {
 	diverted := make(chan struct{})
 	close(diverted)
 	return diverted
+}
+
+func (p *ports) ProtectNeighbors(list []netip.Addr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.protected = list
 }
 
 func (p *ports) InSync() {
