@@ -132,7 +132,8 @@ func TestActivation(t *testing.T) {
 func TestLeftovers(t *testing.T) {
 	tests := []struct{ frr, kind, reason string }{
 		{bgpHead + "neighbor 10.0.0.9 local-as 65009 no-prepend", string(NotSupported), "local-as"},
-		{bgpHead + "neighbor 10.0.0.9 update-source lo", string(Attention), "address of lo"},
+		{bgpHead + "neighbor 10.0.0.9 update-source lo", "", ""},
+		{bgpHead + "neighbor 10.0.0.9 local-role customer strict-mode", "", ""},
 		{bgpHead + "neighbor 10.0.0.9 send-community both", "", ""},
 		{bgpHead + "neighbor 10.0.0.9 bfd 0 300 300", string(Attention), "multiplier"},
 		{bgpHead + "neighbor 10.0.0.9 bfd profile fast", string(Attention), "no profile fast"},

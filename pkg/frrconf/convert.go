@@ -102,7 +102,7 @@ func newConverter(in Input) *converter {
 		cfg:      config.Default(),
 		bgp:      newBGP(),
 		policies: newPolicies(),
-		hosts:    hosts{byDevice: map[string][]netip.Prefix{}, given: map[string][]netip.Prefix{}},
+		hosts:    hosts{given: map[string][]netip.Prefix{}},
 		bfd:      bfdBlock{profiles: map[string]*bfdProfile{}, peers: map[netip.Addr]*bfdProfile{}},
 	}
 }

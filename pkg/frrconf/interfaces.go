@@ -8,7 +8,6 @@ import (
 
 // hosts holds the addresses of this machine that the input mentions.
 type hosts struct {
-	byDevice map[string][]netip.Prefix
 	given    map[string][]netip.Prefix // by the interfaces file, which stays in force
 	pending  []deviceAddress
 	complete bool // the interfaces file gives every address
@@ -26,7 +25,6 @@ type deviceAddress struct {
 // add records an address. FRR chooses no loopback, multicast or link-local address as its
 // router-id.
 func (h *hosts) add(device string, p netip.Prefix) {
-	h.byDevice[device] = append(h.byDevice[device], p)
 	a := p.Addr()
 	switch {
 	case !a.Is4(), a.IsLoopback(), a.IsMulticast(), a.IsLinkLocalUnicast(), a.IsUnspecified():
@@ -48,16 +46,6 @@ func (h *hosts) routerID() netip.Addr {
 		return netip.Addr{}
 	}
 	return slices.MaxFunc(from, netip.Addr.Compare)
-}
-
-// addressOf returns the first address of a device in the family of neighbor.
-func (h *hosts) addressOf(device string, neighbor netip.Addr) (netip.Addr, bool) {
-	for _, p := range h.byDevice[device] {
-		if p.Addr().Is4() == neighbor.Is4() {
-			return p.Addr(), true
-		}
-	}
-	return netip.Addr{}, false
 }
 
 // finishIdentity decides the ASN and the router-id.

@@ -1,11 +1,13 @@
 package frrconf
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/policy"
 )
 
 // originateRules are the commands of an address family that originate routes, besides
@@ -56,11 +58,10 @@ func (c *converter) referOrigin(l *line, routeMap string) {
 type redistribution struct {
 	config.Redistribute
 	family family
-	line   *line
 }
 
 func redistribute(c *converter, l *line, args []string) outcome {
-	r := &redistribution{Redistribute: config.Redistribute{Source: args[0]}, family: c.mode.family, line: l}
+	r := &redistribution{Redistribute: config.Redistribute{Source: args[0]}, family: c.mode.family}
 	if !slices.Contains([]string{"connected", "static", "kernel"}, r.Source) {
 		return unsupported("originating the routes of %s", r.Source)
 	}
@@ -77,24 +78,46 @@ func redistribute(c *converter, l *line, args []string) outcome {
 	return carried
 }
 
-// finishRedistributions carries the commands over once the neighbors' families are
-// known.
+// finishRedistributions carries the commands over once the neighbors' families are known.
 func (c *converter) finishRedistributions() {
+	done := map[string]bool{}
 	for _, r := range c.redistributions {
-		others := slices.DeleteFunc(slices.Clone(c.redistributions), func(o *redistribution) bool {
-			return o.Source != r.Source || o.family == r.family
-		})
-		if len(others) == 0 && c.speaks(1-r.family) {
-			r.line.leave(attention("nvad originates the %s routes of both address families", r.Source))
+		if done[r.Source] {
+			continue
 		}
-		i := slices.IndexFunc(c.cfg.Redistributes, func(o config.Redistribute) bool { return o.Source == r.Source })
-		switch {
-		case i < 0:
-			c.cfg.Redistributes = append(c.cfg.Redistributes, r.Redistribute)
-		case c.cfg.Redistributes[i].RouteMap != r.RouteMap:
-			r.line.drop(attention("nvad has one route-map for the %s routes of both address families", r.Source))
+		done[r.Source] = true
+		var maps [families]*redistribution // the last one of each family counts
+		for _, o := range c.redistributions {
+			if o.Source == r.Source {
+				maps[o.family] = o
+			}
+		}
+		c.cfg.Redistributes = append(c.cfg.Redistributes, config.Redistribute{Source: r.Source, RouteMap: c.redistributionMap(r.Source, maps)})
+	}
+}
+
+// redistributionMap returns the name of the route-map for the routes of a source. FRR has one
+// for each family, and originates none of a family without the command; nvad has one for both.
+func (c *converter) redistributionMap(source string, of [families]*redistribution) string {
+	var used []family
+	for f := range families {
+		if of[f] != nil && c.speaks(f) {
+			used = append(used, f)
 		}
 	}
+	switch {
+	case len(used) == 0: // no neighbor is told
+		return cmp.Or(of[ipv4], of[ipv6]).RouteMap
+	case len(used) == 1 && !c.speaks(1-used[0]), len(used) == 2 && of[ipv4].RouteMap == of[ipv6].RouteMap:
+		return of[used[0]].RouteMap
+	}
+	var m policy.RouteMap
+	for i, f := range used {
+		m = append(m, policy.Clause{Seq: 10 * (i + 1), Permit: true, Match: policy.Match{PrefixList: c.allOf(f)}, Call: of[f].RouteMap})
+	}
+	name := c.policies.unusedName("redistribute-" + source)
+	put(&c.cfg.Policies.RouteMaps, name, m)
+	return name
 }
 
 // speaks reports whether a neighbor exchanges routes of f.

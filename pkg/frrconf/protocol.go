@@ -102,13 +102,18 @@ func (c *converter) sourced(chain policy.Chain) policy.Chain {
 	for i := range clauses {
 		clauses[i].Seq = 10 * (i + 1)
 	}
-	name := strings.TrimPrefix(chain.RouteMap+"-preferred-source", "-")
-	for c.policies.routeMaps[name] != nil {
-		name += "-route-map"
-	}
+	name := c.policies.unusedName(strings.TrimPrefix(chain.RouteMap+"-preferred-source", "-"))
 	put(&c.cfg.Policies.RouteMaps, name, clauses)
 	chain.RouteMap = name
 	return chain
+}
+
+// unusedName returns a name for a route-map that the file does not have.
+func (p *policies) unusedName(name string) string {
+	for p.routeMaps[name] != nil {
+		name += "-route-map"
+	}
+	return name
 }
 
 // sourceClauses returns the entries of a route-map of zebra, each with a call and a prefix-list

@@ -209,21 +209,13 @@ func bfdTimers(c *converter, l *line, p *peer, args []string) outcome {
 	})
 }
 
-// updateSource reads an address, or a device whose address the rest of the input gives.
-func updateSource(c *converter, l *line, p *peer, args []string) outcome {
-	if a, err := netip.ParseAddr(args[0]); err == nil {
-		return p.change(func(s *config.Settings) { s.LocalAddress = a })
-	}
-	device, neighbor := args[0], p.address
+// updateSource reads an address or a device.
+func updateSource(_ *converter, _ *line, p *peer, args []string) outcome {
+	a, err := netip.ParseAddr(args[0])
 	return p.change(func(s *config.Settings) {
-		if !neighbor.IsValid() { // a group, whose members are all of one family
-			neighbor = netip.IPv4Unspecified()
+		if s.LocalAddress, s.LocalInterface = a, ""; err != nil {
+			s.LocalInterface = args[0]
 		}
-		a, ok := c.hosts.addressOf(device, neighbor)
-		if !ok {
-			l.drop(attention("nvad needs the address of %s in place of its name", device))
-		}
-		s.LocalAddress = a
 	})
 }
 
