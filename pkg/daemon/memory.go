@@ -125,7 +125,6 @@ func (m *memory) tidy(ctx context.Context, low func()) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case done := <-m.reclaims:
-			runtime.GC() // frees attribute sets, which the interner then forgets
 			m.giveBack()
 			close(done)
 			b.tidied, _ = heap()
@@ -160,6 +159,7 @@ func (b *burst) over(allocated, live uint64) bool {
 // giveBack returns free memory and unused pages of the program to the system. Other
 // goroutines keep running meanwhile.
 func (m *memory) giveBack() {
+	runtime.GC() // frees attribute sets, which the interner then forgets; what a sync.Pool has goes with the second
 	m.interner.Tidy()
 	debug.FreeOSMemory()
 	unmapProgram()

@@ -13,9 +13,10 @@ const maxEvents = 1 << 16
 
 // inbox holds what others hand over to the loop: the latest of everything.
 type inbox struct {
-	mu   sync.Mutex
-	in   input
-	wake chan struct{} // of capacity 1
+	mu    sync.Mutex
+	in    input
+	spare []fib.Change  // for the changes of a later input
+	wake  chan struct{} // of capacity 1
 }
 
 // input holds everything that the loop takes from the inbox at once.
@@ -48,8 +49,23 @@ func (b *inbox) take() input {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	in := b.in
-	b.in = input{}
+	b.in = input{changes: b.spare}
+	b.spare = nil
 	return in
+}
+
+// mostSpare is the number of changes whose room is used again.
+const mostSpare = 8192
+
+// reuse gives back the room of changes that were taken in.
+func (b *inbox) reuse(changes []fib.Change) {
+	if cap(changes) == 0 || cap(changes) > mostSpare {
+		return
+	}
+	clear(changes)
+	b.mu.Lock()
+	b.spare = changes[:0]
+	b.mu.Unlock()
 }
 
 func (in *input) addEvents(events []fib.Event) {

@@ -118,6 +118,7 @@ func (d *Dataplane) take(in input, now time.Time) {
 	if len(in.changes) > 0 && !d.flushed {
 		d.fib.Apply(in.changes, now)
 	}
+	d.box.reuse(in.changes)
 	if in.inSync {
 		d.fib.InSync()
 	}

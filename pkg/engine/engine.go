@@ -33,6 +33,7 @@ type Speaker interface {
 	// Release gives up the place of a dynamic neighbor, kept since its last session ended.
 	Release(peer netip.Addr, session uint64)
 	Ranges() map[string]speaker.RangeStats // by group
+	// Send does not keep changes.
 	Send(peer netip.Addr, session uint64, changes []speaker.Change)
 	SendEndOfRIB(peer netip.Addr, session uint64, family route.Family)
 	// SetLimit sets how many prefixes of each family the neighbor accepts; 0: any
@@ -53,7 +54,7 @@ type Speaker interface {
 // Forwarding is the forwarding plane. Its methods do not block: changes coalesce
 // until they are applied.
 type Forwarding interface {
-	// UpdateRoutes changes which routes nvad wants in the kernel.
+	// UpdateRoutes changes which routes nvad wants in the kernel. It does not keep the slice.
 	UpdateRoutes([]fib.Change)
 	// SetDead replaces the gateways that one source, named by, knows to be dead, and
 	// diverts the routes through them at once. The channel is closed when that is done.
@@ -233,6 +234,7 @@ func (e *Engine) publish() {
 			e.opt.Speaker.Send(a.Peer, n.up.Session, a.Changes)
 		}
 	}
+	e.rib.Release(eff)
 	e.checkLimitsOut()
 }
 

@@ -72,6 +72,7 @@ type FIB struct {
 	dirty   []*slot // to be written
 	doomed  []*slot // to be deleted
 	stale   []*slot // of an earlier run: doomed once in sync
+	ops     []Op    // room for a batch
 
 	// Next-hop sets and the objects of the kernel, see sets.go and groups.go.
 	sets   map[string]*hopSet

@@ -3,6 +3,7 @@ package fib
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"time"
 )
 
@@ -85,20 +86,28 @@ func (f *FIB) settled(s *slot) {
 	f.report(s)
 }
 
+// writeBatch is the number of routes that are written with one call.
+const writeBatch = 512
+
 // write adds or replaces the routes of slots.
 func (f *FIB) write(batch []*slot, now time.Time) {
 	if len(batch) == 0 {
 		return
 	}
-	ops := make([]Op, len(batch))
-	for i, s := range batch {
-		ops[i] = Op{Kind: ReplaceRoute, Route: s.kernelRoute(f.wanted(s))}
-		if !s.have.present {
-			ops[i].Kind = AddRoute
+	for part := range slices.Chunk(batch, writeBatch) {
+		ops := f.ops[:0]
+		for _, s := range part {
+			op := Op{Kind: ReplaceRoute, Route: s.kernelRoute(f.wanted(s))}
+			if !s.have.present {
+				op.Kind = AddRoute
+			}
+			ops = append(ops, op)
 		}
-	}
-	for i, err := range f.opt.Kernel.Do(ops) {
-		f.wrote(batch[i], err, now)
+		for i, err := range f.opt.Kernel.Do(ops) {
+			f.wrote(part[i], err, now)
+		}
+		clear(ops)
+		f.ops = ops
 	}
 }
 

@@ -22,6 +22,7 @@ type adjOut struct {
 	marks   bool    // Sites of Origin mark loop domains, since a neighbor has one
 	changed []*peer // neighbors with changes for take
 	refills []*peer // neighbors with room for routes that their limit has held back
+	spare   spare[speaker.Change]
 }
 
 // outbound is the part of a neighbor that belongs to the Adj-RIB-Out.
@@ -123,6 +124,7 @@ func (s *adjOut) resend(d *dest, p *peer) bool {
 func (s *adjOut) emit(p *peer, c speaker.Change) {
 	if p.changes == nil {
 		s.changed = append(s.changed, p)
+		p.changes = s.spare.get()
 	}
 	p.changes = append(p.changes, c)
 }

@@ -14,6 +14,7 @@ type plan struct {
 	sets      routeSets
 	installed int // destinations with a route
 	changes   []fib.Change
+	spare     spare[fib.Change]
 }
 
 // planned is a route that the forwarding plane holds for at least one destination.
@@ -63,6 +64,9 @@ func (s *plan) put(d *dest, t target) {
 	change := fib.Change{Prefix: d.prefix}
 	if d.fib != nil {
 		change.Route = &d.fib.Route
+	}
+	if s.changes == nil {
+		s.changes = s.spare.get()
 	}
 	s.changes = append(s.changes, change)
 }

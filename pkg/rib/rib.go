@@ -189,6 +189,15 @@ func (r *RIB) Take() Effects {
 	return Effects{FIB: r.plan.take(), Out: r.out.take(), Best: r.seen.take()}
 }
 
+// Release gives back the slices of effects, for those of later turns. The caller must not
+// have kept any.
+func (r *RIB) Release(e Effects) {
+	r.plan.spare.put(e.FIB)
+	for _, a := range e.Out {
+		r.out.spare.put(a.Changes)
+	}
+}
+
 // SetFacts replaces what is known of the kernel's links and routes. Paths whose next
 // hop is reached in another way are decided again by the following Flushes.
 func (r *RIB) SetFacts(f fib.Facts) {

@@ -180,6 +180,34 @@ func fitted[S ~[]E, E any](s S) S {
 	return s
 }
 
+// spare has slices to be used again. Effects of a burst would otherwise make more garbage
+// than the routes take.
+type spare[E any] struct{ slices [][]E }
+
+// most slices that are kept, and most entries of each.
+const (
+	spareSlices  = 3
+	spareEntries = 4096
+)
+
+func (s *spare[E]) get() []E {
+	n := len(s.slices)
+	if n == 0 {
+		return nil
+	}
+	last := s.slices[n-1]
+	s.slices = s.slices[:n-1]
+	return last
+}
+
+func (s *spare[E]) put(list []E) {
+	if len(s.slices) == spareSlices || cap(list) == 0 || cap(list) > spareEntries {
+		return
+	}
+	clear(list)
+	s.slices = append(s.slices, list[:0])
+}
+
 // trimmed is a map that gives memory back.
 type trimmed[K comparable, V any] struct {
 	m    map[K]V

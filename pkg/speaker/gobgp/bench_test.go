@@ -55,7 +55,7 @@ func benchUpdates(b *testing.B, perSet, round int) []byte {
 		cfg: speaker.Neighbor{Families: route.IPv4}, peer: wire.Open{FourOctetASN: true, Families: route.IPv4},
 	}
 	w := newWriter(s)
-	groups, _ := w.group(benchChanges(perSet, round))
+	groups, _ := w.group(&load{}, benchChanges(perSet, round))
 	var out []byte
 	for _, g := range groups {
 		set, err := w.enc.Encode(g.attrs, g.family)

@@ -16,9 +16,8 @@ import (
 type queue struct {
 	wake chan struct{} // has a token while there is something to send
 
-	mu      sync.Mutex
-	changes []speaker.Change
-	index   map[netip.Prefix]int // into changes
+	mu sync.Mutex
+	*load
 	eor     route.Family
 	refresh route.Family
 	limit   int // prefixes of each family that the neighbor accepts; 0: any number
@@ -26,8 +25,41 @@ type queue struct {
 	writing atomic.Int64 // taken, not yet on the wire
 }
 
+// load is the room for the changes of one batch. It is used again for a later batch, of
+// whatever session: a burst would make garbage of several times the size of its routes.
+type load struct {
+	changes  []speaker.Change
+	index    map[netip.Prefix]int // into changes
+	members  []int                // see writer.group
+	prefixes []netip.Prefix
+}
+
+// loads has unused ones, until the garbage collector takes them.
+var loads = sync.Pool{New: func() any { return &load{index: map[netip.Prefix]int{}} }}
+
+// largestLoad is the number of changes up to which a load is used again.
+const largestLoad = 4096
+
+// free empties l for a later batch. The caller has no use for its slices any more.
+func (l *load) free() {
+	if max(len(l.changes), cap(l.prefixes)) > largestLoad {
+		return
+	}
+	if len(l.changes) < largestLoad/64 {
+		for _, c := range l.changes {
+			delete(l.index, c.Prefix) // clear takes as long as the largest batch before did
+		}
+	} else {
+		clear(l.index)
+	}
+	clear(l.changes) // frees the attribute sets
+	l.changes = l.changes[:0]
+	loads.Put(l)
+}
+
 // batch is what a writer takes at once. It sends the changes first, then the markers.
 type batch struct {
+	load    *load
 	changes []speaker.Change
 	eor     route.Family
 	refresh route.Family
@@ -35,7 +67,7 @@ type batch struct {
 }
 
 func newQueue() *queue {
-	return &queue{wake: make(chan struct{}, 1), index: map[netip.Prefix]int{}}
+	return &queue{wake: make(chan struct{}, 1), load: loads.Get().(*load)}
 }
 
 func (q *queue) add(changes []speaker.Change) {
@@ -103,10 +135,9 @@ func (q *queue) signal() {
 func (q *queue) take() batch {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	b := batch{q.changes, q.eor, q.refresh, q.limit}
+	b := batch{q.load, q.changes, q.eor, q.refresh, q.limit}
 	q.writing.Store(int64(len(b.changes)))
-	q.changes, q.eor, q.refresh = nil, 0, 0
-	q.index = map[netip.Prefix]int{}
+	q.load, q.eor, q.refresh = loads.Get().(*load), 0, 0
 	return b
 }
 

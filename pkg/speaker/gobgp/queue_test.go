@@ -37,7 +37,7 @@ func TestPacking(t *testing.T) {
 				p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24)
 				changes = append(changes, speaker.Change{Prefix: p, Attrs: sets[i%c.sets]})
 			}
-			groups, withdrawn := w.group(changes)
+			groups, withdrawn := w.group(&load{}, changes)
 			updates, prefixes := 0, len(withdrawn)
 			for _, g := range groups {
 				set, _ := w.enc.Encode(g.attrs, g.family)

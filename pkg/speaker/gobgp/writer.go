@@ -65,6 +65,7 @@ func (w *writer) run() {
 		if err := w.write(b); err != nil {
 			return
 		}
+		b.load.free()
 		w.s.out.writing.Store(int64(waiting))
 	}
 }
@@ -105,7 +106,7 @@ func accountOf(p netip.Prefix) int {
 // that covers a withdrawn one arrives before that one goes. A neighbor with a limit gets
 // withdrawals first, because they make room.
 func (w *writer) write(b batch) error {
-	groups, withdrawn := w.group(b.changes)
+	groups, withdrawn := w.group(b.load, b.changes)
 	if b.limit > 0 {
 		if err := w.withdraw(withdrawn); err != nil {
 			return err
@@ -147,11 +148,12 @@ type groupKey struct {
 }
 
 // group groups changes by attribute set, in the order in which the sets appear, and returns
-// the withdrawn prefixes. It counts first, so that all groups share one array.
-func (w *writer) group(changes []speaker.Change) (groups []group, withdrawn []netip.Prefix) {
+// the withdrawn prefixes. It counts first, so that all groups share one array, l's.
+func (w *writer) group(l *load, changes []speaker.Change) (groups []group, withdrawn []netip.Prefix) {
 	index := map[groupKey]int{}
 	sizes := []int{}
-	member := make([]int, len(changes)) // group of each change, -1 if none
+	l.members = slices.Grow(l.members[:0], len(changes))[:len(changes)]
+	member := l.members // group of each change, -1 if none
 	withdrawals := 0
 	for i, c := range changes {
 		family := route.FamilyOf(c.Prefix)
@@ -174,7 +176,8 @@ func (w *writer) group(changes []speaker.Change) (groups []group, withdrawn []ne
 		member[i] = g
 		sizes[g]++
 	}
-	array := make([]netip.Prefix, len(changes))
+	l.prefixes = slices.Grow(l.prefixes[:0], len(changes))
+	array := l.prefixes[:len(changes)]
 	for g, n := range sizes {
 		groups[g].prefixes, array = array[:0:n], array[n:]
 	}
