@@ -27,15 +27,13 @@ const (
 	worthTidying = 2 << 20   // least amount allocated since the last time, beside an eighth of the memory in use
 )
 
-// The collector runs when garbage reaches this percentage of the memory in use. With
-// Go's 100, a table of 100,000 routes takes a fifth more processor time to build; but
-// with 200, a million routes take twice the memory meanwhile.
+// The collector runs when garbage reaches this percentage of the memory in use. With 50,
+// the peak while 100,000 routes arrive is 1.3 times what stays. With 200 it is 1.6 times, for
+// a fifth less processor time. A small heap is collected in a millisecond whenever it is.
 const (
-	gcPercent      = 200
-	gcPercentLarge = 100       // once largeHeap is reached
-	gcPercentHuge  = 50        // once hugeHeap is reached
-	largeHeap      = 64 << 20  // in use
-	hugeHeap       = 320 << 20 // half a million routes
+	gcPercent      = 50
+	gcPercentSmall = 100      // up to smallHeap
+	smallHeap      = 16 << 20 // in use
 )
 
 // memory is the memory of the process: its limit, and the pace of the garbage
@@ -102,12 +100,10 @@ func (m *memory) Reclaim() <-chan struct{} {
 func paceGC(live uint64) {
 	switch {
 	case os.Getenv("GOGC") != "":
-	case live < largeHeap:
-		debug.SetGCPercent(gcPercent)
-	case live < hugeHeap:
-		debug.SetGCPercent(gcPercentLarge)
+	case live < smallHeap:
+		debug.SetGCPercent(gcPercentSmall)
 	default:
-		debug.SetGCPercent(gcPercentHuge)
+		debug.SetGCPercent(gcPercent)
 	}
 }
 
