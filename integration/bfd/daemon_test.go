@@ -26,11 +26,12 @@ func TestDaemonBesideFRR(t *testing.T) {
 	lab.RequireRoot(t)
 	lab.RequireRival(t, rivals.FRR8)
 	for name, path := range map[string]struct {
-		addrs [2]netip.Addr
-		ttl   int
-	}{"single-hop": {direct, 1}, "multihop": {distant, 2}} {
+		addrs   [2]netip.Addr
+		ttl     int
+		dynamic bool
+	}{"single-hop": {direct, 1, false}, "multihop": {distant, 2, false}, "dynamic": {direct, 1, true}} {
 		t.Run(name, func(t *testing.T) {
-			d := startDaemon(t, path.addrs, path.ttl)
+			d := startDaemon(t, path.addrs, path.ttl, path.dynamic)
 			d.follows(t, path.ttl > 1)
 		})
 	}
@@ -51,7 +52,11 @@ func (d *underTest) follows(t *testing.T, multihop bool) {
 	start := time.Now()
 	d.await(t, detection+slack, false)
 	t.Logf("route gone %v after silence, detection time %v", time.Since(start).Round(time.Millisecond), detection)
-	if b := d.bfd(t); b.State != "Down" || !strings.HasPrefix(b.LastDown, "nothing received for ") {
+	if d.dynamic { // forgotten with its session
+		if out := sh(t, d.nvactl(t, "neighbors")); strings.Contains(out, d.far.String()+" ") {
+			t.Errorf("after its session:\n%s", out)
+		}
+	} else if b := d.bfd(t); b.State != "Down" || !strings.HasPrefix(b.LastDown, "nothing received for ") {
 		t.Errorf("bfd %+v", b)
 	}
 	unmute()
@@ -73,23 +78,28 @@ func silence(t *testing.T, space string) (end func()) {
 
 // underTest is nvad at the near end and FRR at the far end.
 type underTest struct {
-	lan    lan
-	far    netip.Addr
-	socket string
+	lan     lan
+	far     netip.Addr
+	socket  string
+	dynamic bool // the far end is no configured neighbor of nvad
 }
 
-func startDaemon(t *testing.T, addrs [2]netip.Addr, ttl int) *underTest {
+func startDaemon(t *testing.T, addrs [2]netip.Addr, ttl int, dynamic bool) *underTest {
 	t.Helper()
-	d := &underTest{lan: newLAN(t), far: addrs[1], socket: filepath.Join(shortDir(t), "nvad.sock")}
+	d := &underTest{lan: newLAN(t), far: addrs[1], socket: filepath.Join(shortDir(t), "nvad.sock"), dynamic: dynamic}
 	startFRRouter(t, d.lan.far, addrs, ttl)
 	multihop := ""
 	if ttl > 1 {
 		multihop = fmt.Sprintf("ebgp-multihop = %d\n", ttl)
 	}
 	config := filepath.Join(filepath.Dir(d.socket), "nvad.toml")
-	text := fmt.Sprintf("asn = 65001\nrouter-id = \"10.77.0.1\"\n[[neighbor]]\naddress = %q\nremote-asn = 65002\n"+
+	who := fmt.Sprintf("[[neighbor]]\naddress = %q", d.far)
+	if dynamic {
+		who = fmt.Sprintf("[peer-group.far]\nlisten-range = [%q]", netip.PrefixFrom(d.far, 24).Masked())
+	}
+	text := fmt.Sprintf("asn = 65001\nrouter-id = \"10.77.0.1\"\n%s\nremote-asn = 65002\n"+
 		"import = \"accept\"\nexport = \"accept\"\nbfd = { min-tx = %[2]d, min-rx = %[2]d }\n%[3]s",
-		d.far, interval.Milliseconds(), multihop)
+		who, interval.Milliseconds(), multihop)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -144,9 +154,15 @@ type bfdView struct {
 	LastDown        string `json:"last_down"`
 }
 
+// nvactl returns a command that asks nvad.
+func (d *underTest) nvactl(t *testing.T, command string) string {
+	t.Helper()
+	return lab.Build(t, "./cmd/nvactl") + " --socket " + d.socket + " " + command
+}
+
 func (d *underTest) bfd(t *testing.T) bfdView {
 	t.Helper()
-	out := sh(t, lab.Build(t, "./cmd/nvactl")+" --socket "+d.socket+" neighbors "+d.far.String()+" -o json")
+	out := sh(t, d.nvactl(t, "neighbors "+d.far.String()+" -o json"))
 	var v struct {
 		BFD bfdView `json:"bfd"`
 	}
