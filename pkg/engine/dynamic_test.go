@@ -272,3 +272,23 @@ func TestDynamicNeighborsAfterRestart(t *testing.T) {
 		}
 	})
 }
+
+// A route may be tried from and to an address in a listen-range, as if it had connected.
+func TestTryDynamic(t *testing.T) {
+	cfg := ranged(scaleSet)
+	r := &cfg.Ranges[0]
+	r.RemoteASN, r.RemoteType, r.EnforceFirstAS = 0, config.External, true
+	trial := Trial{Neighbor: netip.MustParseAddr("10.0.7.9"), Prefix: prefix, Attrs: route.Attrs{ASPath: route.NewASPath(64999)}}
+	x, err := Try(cfg, trial)
+	if err != nil || len(x.Paths) != 1 || x.Paths[0].Accepted == nil {
+		t.Errorf("import: %+v, %v", x.Paths, err)
+	}
+	trial.Export, trial.Neighbor, trial.From = true, routeServer, trial.Neighbor
+	if x, err = Try(cfg, trial); err != nil || len(x.Exports) != 1 {
+		t.Errorf("export of its route: %+v, %v", x.Exports, err)
+	}
+	trial.From = netip.MustParseAddr("10.0.8.9")
+	if _, err = Try(cfg, trial); err == nil {
+		t.Error("an address outside of the range is taken for a neighbor")
+	}
+}

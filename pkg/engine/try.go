@@ -39,18 +39,27 @@ const tryLink = 1
 // sessions: checks, policy and, for an export, the rules of the wire. Paths has the
 // path that was tried; with t.Export, Exports has what would be advertised. Assumed
 // lists everything that neither cfg nor t says, such as that the next hop resolves.
-// ErrNoNeighbor if a neighbor is not in cfg.
+// ErrNoNeighbor if a neighbor is neither in cfg nor in a listen-range of it.
 func Try(cfg *config.Config, t Trial) (Explanation, error) {
 	c, err := compile(cfg)
 	if err != nil {
 		return Explanation{}, err
 	}
 	peers := c.peers
+	for _, addr := range []netip.Addr{t.Neighbor, t.From} {
+		if n, ok := cfg.Dynamic(addr); ok {
+			p, err := compilePeer(cfg, c.compiler, n)
+			if err != nil {
+				return Explanation{}, err
+			}
+			peers = append(peers, p)
+		}
+	}
 	i := slices.IndexFunc(peers, func(p rib.Peer) bool { return p.Address == t.Neighbor })
 	if i < 0 {
 		return Explanation{}, fmt.Errorf("neighbor %s %w", t.Neighbor, ErrNoNeighbor)
 	}
-	if first, ok := t.Attrs.ASPath.First(); ok && peers[i].RemoteASN == 0 {
+	if first, ok := t.Attrs.ASPath.First(); ok && !t.Export && peers[i].RemoteASN == 0 {
 		peers[i].RemoteASN = first // remote-asn = "external"
 	}
 	b := newBench(cfg)
@@ -188,6 +197,9 @@ func (b *bench) fileAddress(neighbor netip.Addr) netip.Addr {
 		if n.Address == neighbor && n.LocalAddress.IsValid() {
 			return n.LocalAddress
 		}
+	}
+	if n, ok := b.cfg.Dynamic(neighbor); ok && n.LocalAddress.IsValid() {
+		return n.LocalAddress
 	}
 	for _, t := range b.cfg.Tunnels {
 		for _, p := range t.Addresses {
