@@ -23,6 +23,7 @@ type Kernel struct {
 	ScanInterval   time.Duration // between full comparisons with the kernel
 	NextHopGroups  Toggle        // use next-hop objects of the kernel
 	MaxPaths       int           // next hops of an ECMP route
+	MultipathRelax bool          // ECMP also over paths through different neighboring ASes
 	Sysctls        map[string]string
 }
 
@@ -68,6 +69,9 @@ func kernelFields(k *Kernel) []tomlfile.Field {
 				"other programs, and the routes with them."},
 		{Key: "max-paths", Value: tomlfile.Number(&k.MaxPaths, 1, 256),
 			Doc: "Maximum number of next hops of a route (ECMP)."},
+		{Key: "multipath-relax", Value: tomlfile.Bool(&k.MultipathRelax),
+			Doc: "Share traffic between equally good paths whatever ASes they lead through, as long as their AS_PATHs have the same " +
+				"length. If false, it is shared only between eBGP paths of one neighboring AS, and between iBGP paths with the same AS_PATH."},
 		{Key: "sysctls", Value: sysctls(&k.Sysctls), Example: `{ "net.ipv4.conf.all.send_redirects" = "0" }`,
 			Doc: "Sysctls to set, by name."},
 	}

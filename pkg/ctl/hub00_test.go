@@ -93,7 +93,7 @@ func newTeller(kernel []api.FIBRoute) *teller {
 		panic(err)
 	}
 	t := &teller{cfg: cfg, in: route.NewInterner(), kernel: kernel}
-	t.rib = rib.New(rib.Options{ASN: cfg.ASN, RouterID: cfg.RouterID, MaxPaths: 1, Metric: 20, Interner: t.in})
+	t.rib = rib.New(rib.Options{ASN: cfg.ASN, RouterID: cfg.RouterID, Metric: 20, Interner: t.in, Forwarding: rib.Forwarding{MaxPaths: 1}})
 	hop := func(prefix string, link int, via netip.Addr) fib.KernelRoute {
 		return fib.KernelRoute{Prefix: netip.MustParsePrefix(prefix), Hops: []fib.NextHop{{Link: link, Via: via}}}
 	}

@@ -39,7 +39,7 @@ func (e *Engine) apply(c *compiled, origin *origination) {
 	e.configured = true
 	e.cfg, e.compiled, e.origin, e.warnings.file = cfg, c, origin, config.Warnings(cfg)
 	e.rib.SetDrain(e.drains.forRIB(cfg))
-	e.rib.SetForwarding(cfg.Kernel.MaxPaths, cfg.Kernel.ResolveDefault)
+	e.rib.SetForwarding(forwarding(cfg))
 	e.relocate()
 	now := time.Now()
 	all := e.members(c)
@@ -73,6 +73,11 @@ func (e *Engine) apply(c *compiled, origin *origination) {
 	if e.outcome.pending() {
 		e.outcome.applied = true
 	}
+}
+
+func forwarding(cfg *config.Config) rib.Forwarding {
+	k := &cfg.Kernel
+	return rib.Forwarding{MaxPaths: k.MaxPaths, MultipathRelax: k.MultipathRelax, ResolveDefault: k.ResolveDefault}
 }
 
 // configureSpeaker configures the sessions: those of the file, without neighbors that

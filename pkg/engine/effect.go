@@ -82,7 +82,7 @@ func (e *Engine) preview(ctx context.Context, fork func() *rib.RIB) (*rib.Previe
 // fork returns the RIB as apply would leave it, without destinations.
 func (e *Engine) fork(c *compiled, origin *origination) *rib.RIB {
 	cfg, next, all := c.cfg, e.rib.Fork(), e.members(c)
-	next.SetForwarding(cfg.Kernel.MaxPaths, cfg.Kernel.ResolveDefault)
+	next.SetForwarding(forwarding(cfg))
 	next.SetDrain(e.drains.forRIB(cfg))
 	next.SetFacts(e.kernel)
 	for addr := range e.neighbors {

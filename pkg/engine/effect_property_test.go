@@ -155,7 +155,10 @@ func (g *gambler) edit() string {
 	if len(c.Neighbors) == 0 || g.IntN(8) == 0 {
 		return g.editNeighbors()
 	}
-	switch g.IntN(20) {
+	switch g.IntN(21) {
+	case 20:
+		c.Kernel.MultipathRelax = !c.Kernel.MultipathRelax
+		return fmt.Sprint("multipath-relax ", c.Kernel.MultipathRelax)
 	case 0, 1, 2:
 		name := []string{"a", "b"}[g.IntN(2)]
 		c.Policies.PrefixLists[name] = policy.PrefixList{

@@ -135,8 +135,7 @@ func New(opt Options, cfg *config.Config) *Engine {
 		drains:     drains{by: map[string]string{}},
 		previews:   make(chan struct{}, 1),
 		rib: rib.New(rib.Options{
-			ASN: cfg.ASN, RouterID: cfg.RouterID, MaxPaths: cfg.Kernel.MaxPaths, Metric: cfg.Kernel.Metric,
-			ResolveDefault: cfg.Kernel.ResolveDefault, Interner: opt.Interner,
+			ASN: cfg.ASN, RouterID: cfg.RouterID, Metric: cfg.Kernel.Metric, Interner: opt.Interner, Forwarding: forwarding(cfg),
 		}),
 		started: time.Now(),
 	}

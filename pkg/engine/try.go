@@ -154,7 +154,7 @@ type bench struct {
 func newBench(cfg *config.Config) *bench {
 	b := &bench{cfg: cfg, in: route.NewInterner()}
 	b.rib = rib.New(rib.Options{
-		ASN: cfg.ASN, RouterID: cfg.RouterID, MaxPaths: 1, ResolveDefault: true, Interner: b.in,
+		ASN: cfg.ASN, RouterID: cfg.RouterID, Interner: b.in, Forwarding: rib.Forwarding{MaxPaths: 1, ResolveDefault: true},
 	})
 	everywhere := func(a netip.Addr) fib.KernelRoute {
 		return fib.KernelRoute{Prefix: netip.PrefixFrom(a, 0), Hops: []fib.NextHop{{Link: tryLink}}}

@@ -63,7 +63,7 @@ var (
 func newBed(t *testing.T) *bed {
 	in := route.NewInterner()
 	b := &bed{t: t, in: in, now: time.Unix(1_700_000_000, 0), r: New(Options{
-		ASN: 65001, RouterID: addr("10.0.0.4"), MaxPaths: 16, Metric: 20, Interner: in,
+		ASN: 65001, RouterID: addr("10.0.0.4"), Metric: 20, Interner: in, Forwarding: Forwarding{MaxPaths: 16},
 	})}
 	b.r.SetStatics([]Static{{Prefix: pfx("10.0.210.0/24"), Via: addr("10.0.0.1"), Metric: 20}})
 	b.facts(true)

@@ -237,8 +237,12 @@ func tieBreak(a, b *key) int {
 }
 
 // sameWay reports whether traffic may be shared between two equally good paths: both come
-// from one neighboring AS or, over iBGP, both have the same AS_PATH.
+// from one neighboring AS or, over iBGP, both have the same AS_PATH. With MultipathRelax,
+// AS_PATHs of the same length are enough.
 func (s *locRIB) sameWay(a, b *path) bool {
+	if s.opt.MultipathRelax {
+		return true
+	}
 	p, q := s.peers.of(a), s.peers.of(b)
 	if !p.internal && !q.internal {
 		return p.RemoteASN == q.RemoteASN

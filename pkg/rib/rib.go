@@ -40,12 +40,18 @@ import (
 
 // Options are the settings of the RIB as a whole.
 type Options struct {
-	ASN            uint32
-	RouterID       netip.Addr
-	MaxPaths       int    // next hops of an ECMP route; 1 turns ECMP off
-	Metric         uint32 // of BGP routes in the kernel
-	ResolveDefault bool   // next hops may resolve through the default route
-	Interner       *route.Interner
+	ASN      uint32
+	RouterID netip.Addr
+	Metric   uint32 // of BGP routes in the kernel
+	Interner *route.Interner
+	Forwarding
+}
+
+// Forwarding says how next hops resolve, and which of them a route has.
+type Forwarding struct {
+	MaxPaths       int  // next hops of an ECMP route; 1 turns ECMP off
+	MultipathRelax bool // paths through different neighboring ASes may share traffic
+	ResolveDefault bool // next hops may resolve through the default route
 }
 
 // RIB is the routing table. The zero value is not usable, see [New].
@@ -234,16 +240,18 @@ func (r *RIB) SetDead(gateways []netip.Addr) {
 	}
 }
 
-// SetForwarding changes how next hops resolve, and how many a route has; see [Options].
-func (r *RIB) SetForwarding(maxPaths int, resolveDefault bool) {
-	if resolveDefault != r.opt.ResolveDefault {
-		r.opt.ResolveDefault = resolveDefault
+// SetForwarding changes how next hops resolve, and which of them a route has. The
+// following Flushes decide every destination again.
+func (r *RIB) SetForwarding(f Forwarding) {
+	old := r.opt.Forwarding
+	if old == f {
+		return
+	}
+	r.opt.Forwarding = f
+	if old.ResolveDefault != f.ResolveDefault {
 		r.rebuildUnderlay()
 	}
-	if maxPaths != r.opt.MaxPaths {
-		r.opt.MaxPaths = maxPaths
-		r.requestAll(decides)
-	}
+	r.requestAll(decides)
 }
 
 // rebuildUnderlay resolves static routes and next hops again, and queues what follows.

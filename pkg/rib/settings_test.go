@@ -178,11 +178,11 @@ func TestSetForwarding(t *testing.T) {
 	}
 	b.want("static and ECMP", "fib + 10.0.210.0/24 static via 10.0.0.1 dev eth0",
 		"fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0 via 169.254.0.3 dev vxlan0")
-	b.r.SetForwarding(1, false)
+	b.r.SetForwarding(Forwarding{MaxPaths: 1})
 	b.want("one path", "fib + 10.1.0.0/16 bgp via 169.254.0.2 dev vxlan0 backup 169.254.0.3 dev vxlan0")
 	b.send(nva, route.Attrs{ASPath: asPath("65515"), NextHop: addr("192.0.2.1")}, "10.2.0.0/16")
 	b.want("only the default route leads to the next hop")
-	b.r.SetForwarding(1, true)
+	b.r.SetForwarding(Forwarding{MaxPaths: 1, ResolveDefault: true})
 	b.want("it counts now", "fib + 10.2.0.0/16 bgp via 10.0.0.1 dev eth0")
 }
 
@@ -196,7 +196,7 @@ func TestStaticDefault(t *testing.T) {
 	b.flush()
 	b.send(nva, route.Attrs{ASPath: asPath("65515"), NextHop: addr("192.0.2.1")}, "10.2.0.0/16")
 	b.want("only the default route leads to the next hop")
-	b.r.SetForwarding(1, true)
+	b.r.SetForwarding(Forwarding{MaxPaths: 1, ResolveDefault: true})
 	b.want("it counts now", "fib + 10.2.0.0/16 bgp via 10.0.0.1 dev eth0")
 }
 

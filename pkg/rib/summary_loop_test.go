@@ -28,7 +28,7 @@ func newLAN(t *testing.T, asns []uint32) *lan {
 	l := &lan{t: t, in: route.NewInterner(), nvas: map[netip.Addr]*RIB{}, fibs: map[netip.Addr]map[netip.Prefix]*fib.Route{}}
 	for i, asn := range asns {
 		a := nvaAt(i)
-		r := New(Options{ASN: asn, RouterID: a, MaxPaths: 4, Metric: 20, Interner: l.in})
+		r := New(Options{ASN: asn, RouterID: a, Metric: 20, Interner: l.in, Forwarding: Forwarding{MaxPaths: 4}})
 		r.SetFacts(fib.Facts{
 			Links:  []fib.Link{{Index: eth0, Name: "eth0", Up: true, Addresses: []netip.Prefix{netip.PrefixFrom(a, 24)}}},
 			Routes: []fib.KernelRoute{{Prefix: pfx("192.0.2.0/24"), Protocol: 2, Hops: []fib.NextHop{{Link: eth0}}}},
