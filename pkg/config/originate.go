@@ -9,8 +9,9 @@ import (
 
 // Network originates a prefix.
 type Network struct {
-	Prefix   netip.Prefix
-	RouteMap string
+	Prefix      netip.Prefix
+	RouteMap    string
+	ImportCheck bool // only while this NVA has a route of its own for exactly Prefix
 }
 
 // Aggregate originates a prefix while there is a route for a more specific one.
@@ -47,9 +48,12 @@ var redistributeTable = tomlfile.Array[Config, Redistribute]{
 func networkFields(n *Network) []tomlfile.Field {
 	return []tomlfile.Field{
 		{Key: "prefix", Value: tomlfile.Prefix(&n.Prefix), Example: `"10.20.0.0/16"`, Required: true, Shown: true,
-			Doc: "Prefix to originate, whether or not the kernel has a route for it."},
+			Doc: "Prefix to originate, whether or not the kernel has a route for it; see import-check."},
 		{Key: "route-map", Value: tomlfile.Text(&n.RouteMap, checkName), Example: `"tag-own"`, Shown: true,
 			Doc: "Route-map that sets the attributes of the route, or denies it."},
+		{Key: "import-check", Value: tomlfile.Bool(&n.ImportCheck),
+			Doc: "Originate the prefix only while this machine has a route for exactly it: a connected one, a static one of this " +
+				"file, or one of another program. A route whose links are all down does not count, and a route learned by BGP never does."},
 	}
 }
 

@@ -183,7 +183,7 @@ func (g *gambler) edit() string {
 	case 18:
 		c.Networks = nil
 		for range g.IntN(3) {
-			if w := (config.Network{Prefix: g.prefix()}); !slices.Contains(c.Networks, w) {
+			if w := (config.Network{Prefix: g.prefix(), ImportCheck: g.IntN(3) == 0}); !slices.ContainsFunc(c.Networks, func(n config.Network) bool { return n.Prefix == w.Prefix }) {
 				c.Networks = append(c.Networks, w)
 			}
 		}

@@ -16,9 +16,15 @@ import (
 // origination is everything that a configuration originates, with its route-maps
 // compiled.
 type origination struct {
-	networks   []rib.Local
+	networks   []network
 	aggregates []rib.Aggregate
 	others     []redistribution
+}
+
+// network is originated always or, if it is checked, while there is a route for it.
+type network struct {
+	rib.Local
+	checked bool
 }
 
 // redistribution originates the static, connected or kernel routes.
@@ -48,7 +54,7 @@ func compileOrigination(cfg *config.Config, in *route.Interner) (*origination, e
 	for _, n := range cfg.Networks {
 		p := program("network "+n.Prefix.String(), n.RouteMap)
 		if a := originated(p, in, n.Prefix, route.SourceNetwork, route.Attrs{MED: route.Some(0)}); a != nil {
-			o.networks = append(o.networks, rib.Local{Prefix: n.Prefix, Source: route.SourceNetwork, Attrs: a})
+			o.networks = append(o.networks, network{rib.Local{Prefix: n.Prefix, Source: route.SourceNetwork, Attrs: a}, n.ImportCheck})
 		}
 	}
 	for _, n := range cfg.Aggregates {
@@ -89,11 +95,14 @@ func originated(p *policy.Program, in *route.Interner, prefix netip.Prefix, s ro
 // locals returns everything that is originated, except aggregates: the networks, and
 // the present routes of the other sources. If two have the same prefix, the first one
 // counts.
-func (o *origination) locals(in *route.Interner, held func(route.Source) []candidate) []rib.Local {
-	out := slices.Clone(o.networks)
+func (o *origination) locals(in *route.Interner, held func(route.Source) []candidate) (out []rib.Local) {
 	taken := map[netip.Prefix]bool{}
-	for _, l := range out {
-		taken[l.Prefix] = true
+	present := o.present(held)
+	for _, n := range o.networks {
+		if !n.checked || present[n.Prefix] {
+			taken[n.Prefix] = true
+			out = append(out, n.Local)
+		}
 	}
 	for _, r := range o.others {
 		for _, c := range held(r.source) {
@@ -105,6 +114,22 @@ func (o *origination) locals(in *route.Interner, held func(route.Source) []candi
 				taken[c.prefix] = true
 				out = append(out, rib.Local{Prefix: c.prefix, Source: r.source, Attrs: a})
 			}
+		}
+	}
+	return out
+}
+
+// present returns the prefixes with a route that import-check accepts; nil if no network
+// is checked. Routes learned by BGP are not among them: if they were, two NVAs with the
+// same network would each keep it because the other one announces it.
+func (o *origination) present(held func(route.Source) []candidate) map[netip.Prefix]bool {
+	if !slices.ContainsFunc(o.networks, func(n network) bool { return n.checked }) {
+		return nil
+	}
+	out := map[netip.Prefix]bool{}
+	for _, s := range []route.Source{route.SourceConnected, route.SourceStatic, route.SourceKernel} {
+		for _, c := range held(s) {
+			out[c.prefix] = true
 		}
 	}
 	return out
@@ -127,7 +152,7 @@ const metricIPv6 = 256
 // connectedCandidates returns the connected routes of the kernel, and the addresses
 // that have none in table main: those of lo, and those without a subnet.
 func connectedCandidates(f fib.Facts) []candidate {
-	out := routeCandidates(f.Routes, true)
+	out := routeCandidates(f, true)
 	for _, l := range f.Links {
 		for _, p := range l.Addresses {
 			if l.Up && (p.IsSingleIP() || l.Name == "lo") {
@@ -139,12 +164,18 @@ func connectedCandidates(f fib.Facts) []candidate {
 }
 
 // routeCandidates returns the kernel's connected routes, or else those of other
-// programs, with the lowest metric of each prefix.
-func routeCandidates(routes []fib.KernelRoute, connected bool) []candidate {
+// programs, with the lowest metric of each prefix. The kernel keeps the routes of a link
+// that has lost its carrier; they lead nowhere and are left out.
+func routeCandidates(f fib.Facts, connected bool) []candidate {
 	var out []candidate
+	up := map[int]bool{}
+	for _, l := range f.Links {
+		up[l.Index] = l.Up
+	}
 	at := map[netip.Prefix]int{}
-	for _, k := range routes {
-		if (k.Protocol == protocolKernel) != connected {
+	for _, k := range f.Routes {
+		leads := len(k.Hops) == 0 || slices.ContainsFunc(k.Hops, func(h fib.NextHop) bool { return up[h.Link] })
+		if (k.Protocol == protocolKernel) != connected || !leads {
 			continue
 		}
 		metric := k.Metric
@@ -199,7 +230,7 @@ func (e *Engine) locals(cfg *config.Config, origin *origination, r *rib.RIB) []r
 		case route.SourceConnected:
 			return connectedCandidates(e.kernel)
 		default:
-			return routeCandidates(e.kernel.Routes, false)
+			return routeCandidates(e.kernel, false)
 		}
 	})
 }

@@ -153,3 +153,66 @@ func TestOrigination(t *testing.T) {
 		p.wantSent(t, "without the summary its part shows", routeServer, "0.0.0.0/0 igp med 9", "10.1.0.0/16 igp med 9")
 	})
 }
+
+// A network with import-check is originated while there is a route for exactly its prefix:
+// a connected one, a static one or another program's, but none of BGP. Links that are down
+// lead nowhere.
+func TestImportCheck(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		cfg := hub00()
+		cfg.Networks = []config.Network{
+			{Prefix: pfx("10.0.0.0/24"), ImportCheck: true}, {Prefix: pfx("10.7.0.0/16"), ImportCheck: true},
+			{Prefix: pfx("10.8.0.0/16"), ImportCheck: true}, {Prefix: pfx("10.6.0.0/16")}, {Prefix: pfx("10.0.0.0/8"), ImportCheck: true},
+		}
+		cfg.Statics = []config.Static{{Prefix: pfx("10.8.0.0/16"), Via: netip.MustParseAddr("10.0.0.1")}}
+		apply(t, e, cfg)
+		other := fib.KernelRoute{Prefix: pfx("10.7.0.0/16"), Protocol: 3, Metric: 40, Hops: []fib.NextHop{{Link: 2}}}
+		e.SetFacts(facts(other))
+		p.establish(routeServer, false, false)
+		p.establish(farNVA, false, false)
+		p.announce(farNVA, pfx("10.0.0.0/8"))
+		const connected, foreign, static, always, learned = "10.0.0.0/24 igp med 0", "10.7.0.0/16 igp med 0", "10.8.0.0/16 igp med 0",
+			"10.6.0.0/16 igp med 0", "10.0.0.0/8 igp"
+		p.wantSent(t, "with routes", routeServer, connected, learned, always, foreign, static)
+		e.SetFacts(facts())
+		p.wantSent(t, "the other program's route is gone", routeServer, connected, learned, always, static)
+		e.SetFacts(facts(fib.KernelRoute{Prefix: other.Prefix, Protocol: 3, Kind: fib.Blackhole}))
+		p.wantSent(t, "it drops packets", routeServer, connected, learned, always, foreign, static)
+		down := facts(other)
+		down.Links[0].Up = false
+		e.SetFacts(down)
+		p.wantSent(t, "the link is down", routeServer, learned, always)
+
+		e.SetFacts(facts())
+		cfg.Networks[1].ImportCheck = false
+		apply(t, e, cfg)
+		p.wantSent(t, "a reload without the check", routeServer, connected, learned, always, foreign, static)
+		cfg.Networks[1].ImportCheck = true
+		apply(t, e, cfg)
+		p.wantSent(t, "and with it again", routeServer, connected, learned, always, static)
+		e.SetDead([]netip.Addr{netip.MustParseAddr("10.0.0.1")})
+		p.wantSent(t, "BFD lost the static route's gateway", routeServer, connected, learned, always)
+	})
+}
+
+// A route of a link without carrier stays in the kernel, but is redistributed no more.
+func TestRedistributeLinkDown(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		cfg := hub00()
+		cfg.Redistributes = []config.Redistribute{{Source: "connected"}, {Source: "kernel"}}
+		apply(t, e, cfg)
+		f := facts(fib.KernelRoute{Prefix: pfx("10.7.0.0/16"), Protocol: 3, Hops: []fib.NextHop{{Link: 4}, {Link: 5}}})
+		f.Routes = append(f.Routes, fib.KernelRoute{Prefix: pfx("10.4.0.0/24"), Protocol: 2, Hops: []fib.NextHop{{Link: 4}}})
+		state := func(four, five bool) fib.Facts {
+			f.Links = append(facts().Links, fib.Link{Index: 4, Name: "eth4", Up: four}, fib.Link{Index: 5, Name: "eth5", Up: five})
+			return f
+		}
+		p.establish(routeServer, false, false)
+		e.SetFacts(state(true, true))
+		p.wantSent(t, "both up", routeServer, "10.0.0.0/24 incomplete med 0", "10.4.0.0/24 incomplete med 0", "10.7.0.0/16 incomplete med 0")
+		e.SetFacts(state(false, true))
+		p.wantSent(t, "eth4 down", routeServer, "10.0.0.0/24 incomplete med 0", "10.7.0.0/16 incomplete med 0")
+		e.SetFacts(state(false, false))
+		p.wantSent(t, "both down", routeServer, "10.0.0.0/24 incomplete med 0")
+	})
+}
