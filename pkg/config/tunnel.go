@@ -249,16 +249,19 @@ type FarEnd struct {
 // of the routes.
 func (c *Config) FarEnds(t *Tunnel) []FarEnd {
 	var out []FarEnd
-	for _, s := range c.Statics {
-		if !s.Via.IsValid() || s.Device != "" && s.Device != t.Name {
-			continue
-		}
-		i := slices.IndexFunc(t.Addresses, func(p netip.Prefix) bool { return p.Contains(s.Via) && p.Addr() != s.Via })
-		if i < 0 {
-			continue
-		}
-		if end := (FarEnd{t.Addresses[i].Addr(), s.Via}); !slices.Contains(out, end) {
-			out = append(out, end)
+	for i := range c.Statics {
+		for _, g := range c.Statics[i].Hops() {
+			a := g.Address
+			if !a.IsValid() || g.Device != "" && g.Device != t.Name {
+				continue
+			}
+			i := slices.IndexFunc(t.Addresses, func(p netip.Prefix) bool { return p.Contains(a) && p.Addr() != a })
+			if i < 0 {
+				continue
+			}
+			if end := (FarEnd{t.Addresses[i].Addr(), a}); !slices.Contains(out, end) {
+				out = append(out, end)
+			}
 		}
 	}
 	return out

@@ -77,7 +77,9 @@ func (e *Engine) apply(c *compiled, origin *origination) {
 
 func forwarding(cfg *config.Config) rib.Forwarding {
 	k := &cfg.Kernel
-	return rib.Forwarding{MaxPaths: k.MaxPaths, MultipathRelax: k.MultipathRelax, ResolveDefault: k.ResolveDefault}
+	return rib.Forwarding{
+		MaxPaths: k.MaxPaths, MultipathRelax: k.MultipathRelax, ResolveDefault: k.ResolveDefault, AllowDefault: k.AllowDefault,
+	}
 }
 
 // configureSpeaker configures the sessions: those of the file, without neighbors that
@@ -147,10 +149,12 @@ func (e *Engine) setStatics(fresh bool) {
 func statics(cfg *config.Config, list []config.Static) []rib.Static {
 	out := make([]rib.Static, 0, len(list))
 	for _, s := range list {
-		out = append(out, rib.Static{
-			Prefix: s.Prefix, Via: s.Via, Device: s.Device, Blackhole: s.Blackhole,
-			Metric: cfg.MetricOf(s), Source: s.Source,
-		})
+		for _, g := range s.Hops() {
+			out = append(out, rib.Static{
+				Prefix: s.Prefix, Via: g.Address, Device: g.Device, Blackhole: s.Blackhole,
+				Distance: s.Distance, Metric: cfg.MetricOf(s), Source: s.Source,
+			})
+		}
 	}
 	return out
 }

@@ -48,9 +48,11 @@ func (v *derivation) derive(cfg *config.Config, f fib.Facts) (changed bool) {
 			continue
 		}
 		v.last[n.Address] = g
-		v.routes = append(v.routes, config.Static{Prefix: netip.PrefixFrom(n.Address, n.Address.BitLen()), Via: g.via, Device: g.device})
+		v.routes = append(v.routes, config.Static{
+			Prefix: netip.PrefixFrom(n.Address, n.Address.BitLen()), Via: []config.Gateway{{Address: g.via}}, Device: g.device, Distance: 1,
+		})
 	}
-	return !slices.Equal(old, v.routes)
+	return !slices.EqualFunc(old, v.routes, config.Static.Equal)
 }
 
 // leads reports whether another program's route, not a default one, covers a.
@@ -112,6 +114,6 @@ func (e *Engine) Derived(ctx context.Context) (out []config.Static, err error) {
 
 func (e *Engine) logDerived() {
 	for _, s := range e.derived.routes {
-		e.log.Info("route to Route Server derived", "prefix", s.Prefix, "via", s.Via, "device", s.Device)
+		e.log.Info("route to Route Server derived", "prefix", s.Prefix, "via", s.Via[0].Address, "device", s.Device)
 	}
 }

@@ -85,7 +85,7 @@ preset = "azure-route-server"
 
 func texts(list []config.Static) (out []string) {
 	for _, s := range list {
-		out = append(out, fmt.Sprintf("%s via %s dev %s", s.Prefix, s.Via, s.Device))
+		out = append(out, fmt.Sprintf("%s via %s dev %s", s.Prefix, s.Via[0], s.Device))
 	}
 	return out
 }

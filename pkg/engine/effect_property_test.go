@@ -155,7 +155,13 @@ func (g *gambler) edit() string {
 	if len(c.Neighbors) == 0 || g.IntN(8) == 0 {
 		return g.editNeighbors()
 	}
-	switch g.IntN(21) {
+	switch g.IntN(22) {
+	case 19:
+		c.Redistributes = nil
+		if g.IntN(2) == 0 {
+			c.Redistributes = []config.Redistribute{{Source: "static"}}
+		}
+		return fmt.Sprintf("redistribute %+v", c.Redistributes)
 	case 20:
 		c.Kernel.MultipathRelax = !c.Kernel.MultipathRelax
 		return fmt.Sprint("multipath-relax ", c.Kernel.MultipathRelax)
@@ -193,8 +199,11 @@ func (g *gambler) edit() string {
 	}
 	c.Statics = nil
 	if g.IntN(3) > 0 {
-		c.Statics = append(c.Statics, config.Static{Prefix: g.prefix(), Via: netip.MustParseAddr("10.0.0.1")},
-			config.Static{Prefix: netip.MustParsePrefix("172.31.0.0/16"), Via: netip.MustParseAddr("10.0.0.9")})
+		c.Statics = append(c.Statics, config.Static{
+			Prefix: g.prefix(), Via: []config.Gateway{{Address: netip.MustParseAddr("10.0.0.1")}, {Address: netip.MustParseAddr("169.254.0.9")}}[:1+g.IntN(2)],
+			Distance: []uint8{1, 100, 250}[g.IntN(3)],
+		},
+			config.Static{Prefix: netip.MustParsePrefix("172.31.0.0/16"), Via: []config.Gateway{{Address: netip.MustParseAddr("10.0.0.9")}}})
 	}
 	return fmt.Sprintf("statics %+v", c.Statics)
 }

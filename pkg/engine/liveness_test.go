@@ -144,7 +144,7 @@ func TestFarEnds(t *testing.T) {
 		slow := config.BFD{Enabled: true, MinTx: time.Second, MinRx: time.Second, Multiplier: 3}
 		cfg.Tunnels = []config.Tunnel{{Name: "vxlan0", Addresses: []netip.Prefix{inner}, BFD: slow}}
 		cfg.Statics = []config.Static{
-			{Prefix: prefix, Via: gateway}, {Prefix: netip.MustParsePrefix("10.2.0.0/16"), Via: farNVA},
+			{Prefix: prefix, Via: []config.Gateway{{Address: gateway}}}, {Prefix: netip.MustParsePrefix("10.2.0.0/16"), Via: []config.Gateway{{Address: farNVA}}},
 		}
 		apply(t, e, cfg)
 		synctest.Wait()

@@ -37,6 +37,7 @@ type redistribution struct {
 type candidate struct {
 	prefix netip.Prefix
 	metric uint32
+	floats bool // it is a static route that may give way to BGP
 }
 
 // compileOrigination compiles what cfg originates. It runs the route-maps of networks
@@ -99,10 +100,12 @@ func (o *origination) locals(in *route.Interner, held func(route.Source) []candi
 	taken := map[netip.Prefix]bool{}
 	present := o.present(held)
 	for _, n := range o.networks {
-		if !n.checked || present[n.Prefix] {
-			taken[n.Prefix] = true
-			out = append(out, n.Local)
+		floats, exists := present[n.Prefix]
+		if n.checked && !exists {
+			continue
 		}
+		taken[n.Prefix], n.Floats = true, n.checked && floats
+		out = append(out, n.Local)
 	}
 	for _, r := range o.others {
 		for _, c := range held(r.source) {
@@ -112,15 +115,15 @@ func (o *origination) locals(in *route.Interner, held func(route.Source) []candi
 			start := route.Attrs{Origin: route.OriginIncomplete, MED: route.Some(c.metric)}
 			if a := originated(r.program, in, c.prefix, r.source, start); a != nil {
 				taken[c.prefix] = true
-				out = append(out, rib.Local{Prefix: c.prefix, Source: r.source, Attrs: a})
+				out = append(out, rib.Local{Prefix: c.prefix, Source: r.source, Attrs: a, Floats: c.floats})
 			}
 		}
 	}
 	return out
 }
 
-// present returns the prefixes with a route that import-check accepts; nil if no network
-// is checked. Routes learned by BGP are not among them: if they were, two NVAs with the
+// present returns the prefixes with a route that import-check accepts, and whether it is
+// only a floating static route; nil if no network is checked. Routes learned by BGP are not among them: if they were, two NVAs with the
 // same network would each keep it because the other one announces it.
 func (o *origination) present(held func(route.Source) []candidate) map[netip.Prefix]bool {
 	if !slices.ContainsFunc(o.networks, func(n network) bool { return n.checked }) {
@@ -129,7 +132,8 @@ func (o *origination) present(held func(route.Source) []candidate) map[netip.Pre
 	out := map[netip.Prefix]bool{}
 	for _, s := range []route.Source{route.SourceConnected, route.SourceStatic, route.SourceKernel} {
 		for _, c := range held(s) {
-			out[c.prefix] = true
+			floats, twice := out[c.prefix]
+			out[c.prefix] = c.floats && (floats || !twice)
 		}
 	}
 	return out
@@ -186,7 +190,7 @@ func routeCandidates(f fib.Facts, connected bool) []candidate {
 		switch {
 		case !twice:
 			at[k.Prefix] = len(out)
-			out = append(out, candidate{k.Prefix, metric})
+			out = append(out, candidate{prefix: k.Prefix, metric: metric})
 		case metric < out[i].metric:
 			out[i].metric = metric
 		}
@@ -197,14 +201,14 @@ func routeCandidates(f fib.Facts, connected bool) []candidate {
 // staticCandidates returns the static routes that stand, with the metric that the file
 // gives them.
 func staticCandidates(cfg *config.Config, standing []rib.Static) []candidate {
-	stands := map[netip.Prefix]uint32{}
+	stands := map[netip.Prefix]rib.Static{}
 	for _, s := range standing {
-		stands[s.Prefix] = s.Metric
+		stands[s.Prefix] = s
 	}
 	var out []candidate
 	for _, s := range cfg.Statics {
-		if metric, ok := stands[s.Prefix]; ok && metric == cfg.MetricOf(s) {
-			out = append(out, candidate{s.Prefix, s.Metric})
+		if r, ok := stands[s.Prefix]; ok && r.Distance == s.Distance && r.Metric == cfg.MetricOf(s) {
+			out = append(out, candidate{s.Prefix, s.Metric, r.Floats()})
 		}
 	}
 	return out

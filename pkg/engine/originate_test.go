@@ -10,6 +10,7 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
 )
 
 func pfx(s string) netip.Prefix { return netip.MustParsePrefix(s) }
@@ -55,7 +56,7 @@ func TestRedistribute(t *testing.T) {
 		cfg := hub00()
 		cfg.Kernel.Protocol, cfg.Kernel.StaticProtocol = 186, 200
 		cfg.Statics = []config.Static{
-			{Prefix: pfx("10.0.210.0/24"), Via: netip.MustParseAddr("10.0.0.1")},
+			{Prefix: pfx("10.0.210.0/24"), Via: []config.Gateway{{Address: netip.MustParseAddr("10.0.0.1")}}},
 			{Prefix: pfx("10.9.0.0/16"), Blackhole: true, Metric: 7},
 			{Prefix: pfx("10.8.0.0/16"), Device: "eth9"},
 		}
@@ -110,14 +111,17 @@ func TestConnectedMED(t *testing.T) {
 	connected := func(prefix string, metric uint32) fib.KernelRoute {
 		return fib.KernelRoute{Prefix: pfx(prefix), Protocol: protocolKernel, Metric: metric, Hops: []fib.NextHop{{Link: 2}}}
 	}
-	got := connectedCandidates(fib.Facts{Routes: []fib.KernelRoute{
+	got := connectedCandidates(fib.Facts{Links: facts().Links, Routes: []fib.KernelRoute{
 		connected("fd00:1::/64", 256), connected("fd00:2::/64", 200), connected("10.1.0.0/24", 0), connected("10.2.0.0/24", 200), connected("10.3.0.0/24", 256),
 	}})
-	want := []candidate{{pfx("fd00:1::/64"), 0}, {pfx("fd00:2::/64"), 200}, {pfx("10.1.0.0/24"), 0}, {pfx("10.2.0.0/24"), 200}, {pfx("10.3.0.0/24"), 256}}
+	want := []candidate{
+		{prefix: pfx("fd00:1::/64")}, {prefix: pfx("fd00:2::/64"), metric: 200}, {prefix: pfx("10.1.0.0/24")},
+		{prefix: pfx("10.2.0.0/24"), metric: 200}, {prefix: pfx("10.3.0.0/24"), metric: 256},
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("connected routes and their MED: %v, want %v", got, want)
 	}
-	other := routeCandidates([]fib.KernelRoute{{Prefix: pfx("fd00:3::/64"), Protocol: 3, Metric: 256}}, false)
+	other := routeCandidates(fib.Facts{Routes: []fib.KernelRoute{{Prefix: pfx("fd00:3::/64"), Protocol: 3, Metric: 256}}}, false)
 	if len(other) != 1 || other[0].metric != 256 {
 		t.Errorf("another program's route: %v", other)
 	}
@@ -164,7 +168,7 @@ func TestImportCheck(t *testing.T) {
 			{Prefix: pfx("10.0.0.0/24"), ImportCheck: true}, {Prefix: pfx("10.7.0.0/16"), ImportCheck: true},
 			{Prefix: pfx("10.8.0.0/16"), ImportCheck: true}, {Prefix: pfx("10.6.0.0/16")}, {Prefix: pfx("10.0.0.0/8"), ImportCheck: true},
 		}
-		cfg.Statics = []config.Static{{Prefix: pfx("10.8.0.0/16"), Via: netip.MustParseAddr("10.0.0.1")}}
+		cfg.Statics = []config.Static{{Prefix: pfx("10.8.0.0/16"), Via: []config.Gateway{{Address: netip.MustParseAddr("10.0.0.1")}}}}
 		apply(t, e, cfg)
 		other := fib.KernelRoute{Prefix: pfx("10.7.0.0/16"), Protocol: 3, Metric: 40, Hops: []fib.NextHop{{Link: 2}}}
 		e.SetFacts(facts(other))
@@ -215,4 +219,47 @@ func TestRedistributeLinkDown(t *testing.T) {
 		e.SetFacts(state(false, false))
 		p.wantSent(t, "both down", routeServer, "10.0.0.0/24 incomplete med 0")
 	})
+}
+
+// What is originated because of a floating static route, by redistribution or as a network
+// with import-check, gives way with it to a neighbor's route, and comes back.
+func TestFloatingStatic(t *testing.T) {
+	for name, origin := range map[string]struct {
+		set  func(*config.Config)
+		want string
+	}{
+		"redistributed": {func(c *config.Config) { c.Redistributes = []config.Redistribute{{Source: "static"}} }, prefix.String() + " incomplete med 0"},
+		"import-check":  {func(c *config.Config) { c.Networks = []config.Network{{Prefix: prefix, ImportCheck: true}} }, prefix.String() + " igp med 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, false, func(t *testing.T, e *Engine, p *ports) {
+				cfg := hub00()
+				origin.set(cfg)
+				cfg.Statics = []config.Static{{Prefix: prefix, Via: []config.Gateway{{Address: netip.MustParseAddr("10.0.0.1")}}, Distance: 250}}
+				apply(t, e, cfg)
+				p.establish(routeServer, false, false)
+				p.establish(farNVA, false, false)
+				p.wantSent(t, "alone", routeServer, origin.want)
+				wantInstalled(t, p, fib.Static)
+				p.announce(farNVA, prefix)
+				p.wantSent(t, "beside BGP", routeServer, prefix.String()+" igp")
+				wantInstalled(t, p, fib.BGP)
+				p.events <- speaker.Update{From: speaker.From{Peer: farNVA}, Withdrawn: []netip.Prefix{prefix}}
+				p.wantSent(t, "alone again", routeServer, origin.want)
+				wantInstalled(t, p, fib.Static)
+				e.SetDead([]netip.Addr{netip.MustParseAddr("10.0.0.1")})
+				p.wantSent(t, "its gateway is dead", routeServer)
+			})
+		})
+	}
+}
+
+func wantInstalled(t *testing.T, p *ports, class fib.Class) {
+	t.Helper()
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r := p.routes[prefix]; r == nil || r.Class != class {
+		t.Errorf("the kernel is to have %+v, want class %s", r, class)
+	}
 }

@@ -85,7 +85,7 @@ func (f *FIB) outranked(prefix netip.Prefix, r *Route) string {
 		return ""
 	case k.IsConnected():
 		return fmt.Sprintf("%s is connected on %s", prefix, f.guard.link(k.Hops[0].Link))
-	case r.Class == Static:
+	case r.Class == Static && !r.Floats():
 		return ""
 	case prefix.Bits() == 0 && !f.guard.defaultAlone:
 		return "" // allow-default decides: there is hardly a machine without a default route

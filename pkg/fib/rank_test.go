@@ -34,7 +34,17 @@ var rankCases = []struct {
 	{"last resort", fib.KernelRoute{Protocol: 3, Metric: 4278198272, Kind: fib.Unreachable}, bgp("10.1.0.0/16", far), "installed"},
 	{"bird", fib.KernelRoute{Protocol: 12, Metric: 32, Hops: gw}, bgp("10.1.0.0/16", far), "installed"},
 	{"connected and the file", fib.KernelRoute{Protocol: 2, Metric: 200, Hops: onEth0}, static("10.1.0.0/16", far), "outranked"},
+	{"static and a floating one of the file", fib.KernelRoute{Protocol: 4, Metric: 100, Hops: gw}, float("10.1.0.0/16", far),
+		"outranked another program has a route for 10.1.0.0/16"},
+	{"a floating default route", fib.KernelRoute{Protocol: 16, Metric: 100, Hops: gw}, float("0.0.0.0/0", far), "installed"},
 	{"static and the file", fib.KernelRoute{Protocol: 4, Metric: 100, Hops: gw}, static("10.1.0.0/16", far), "installed"},
+}
+
+// float returns a change to a static route that gives way to BGP.
+func float(prefix string, hops []fib.NextHop) fib.Change {
+	c := static(prefix, hops)
+	c.Route.Distance = 250
+	return c
 }
 
 // Whatever the metrics, a connected route outranks all of nvad's, and other programs' routes

@@ -66,17 +66,31 @@ const (
 // String returns "bgp" or "static".
 func (c Class) String() string { return [...]string{"bgp", "static"}[c] }
 
+// Administrative distances of BGP routes. Of several sources that have a route for a
+// prefix, the one with the lowest distance is trusted.
+const (
+	DistanceEBGP = 20
+	DistanceIBGP = 200
+)
+
 // Route is a wanted route, without its prefix: many prefixes may share one value, and many
 // routes one slice of hops, so neither may be changed once it is handed over. Hops are
 // in the order of [SortHops], without duplicates.
 type Route struct {
-	Kind   Kind
-	Class  Class
-	Metric uint32
-	Source netip.Addr // RTA_PREFSRC; invalid: the kernel chooses
-	Hops   []NextHop  // empty unless Kind is Unicast
-	Backup []NextHop  // where traffic goes if all of Hops die; may be empty
+	Kind  Kind
+	Class Class
+	// Distance is the administrative distance of a static route. One beyond DistanceEBGP
+	// floats: it may give way to BGP, and so it ranks no higher than BGP beside the routes
+	// of other programs.
+	Distance uint8
+	Metric   uint32
+	Source   netip.Addr // RTA_PREFSRC; invalid: the kernel chooses
+	Hops     []NextHop  // empty unless Kind is Unicast
+	Backup   []NextHop  // where traffic goes if all of Hops die; may be empty
 }
+
+// Floats reports whether r is a static route that may give way to BGP.
+func (r *Route) Floats() bool { return r.Distance > DistanceEBGP }
 
 // Change replaces the wanted route of a prefix. A nil Route means that none is wanted any
 // more.

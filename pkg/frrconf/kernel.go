@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
 )
@@ -17,7 +18,7 @@ var takesDefault = attention(`FRR installs a default route from a neighbor while
 // finishDefault lets nvad install a learned default route where FRR does.
 func (c *converter) finishDefault() {
 	for f, all := range map[family]netip.Prefix{ipv4: netip.PrefixFrom(netip.IPv4Unspecified(), 0), ipv6: netip.PrefixFrom(netip.IPv6Unspecified(), 0)} {
-		static := slices.ContainsFunc(c.cfg.Statics, func(s config.Static) bool { return s.Prefix == all })
+		static := slices.ContainsFunc(c.cfg.Statics, func(s config.Static) bool { return s.Prefix == all && s.Distance <= fib.DistanceEBGP })
 		if !static && slices.ContainsFunc(c.allNeighbors(), func(n config.Neighbor) bool { return c.mayAnnounce(&n, f, all) }) {
 			c.cfg.Kernel.AllowDefault, c.cfg.Kernel.DefaultAlone = true, true
 			c.note(takesDefault)

@@ -203,7 +203,7 @@ func after(words []string, key string) string {
 // routeAdd reads "ip route add PREFIX [via ADDRESS] [dev NAME] [src ADDRESS]
 // [metric N]".
 func (c *converter) routeAdd(l *line, words []string) outcome {
-	s := &static{line: l}
+	s := &static{line: l, Static: config.Static{Distance: 1}}
 	dest := words[0]
 	if dest == "default" {
 		dest = "0.0.0.0/0"
@@ -227,7 +227,9 @@ func (s *static) routeWord(key, value string) bool {
 	var err error
 	switch key {
 	case "via":
-		s.Via, err = netip.ParseAddr(value)
+		var a netip.Addr
+		a, err = netip.ParseAddr(value)
+		s.Via = []config.Gateway{{Address: a}}
 	case "dev":
 		s.Device = value
 	case "src":

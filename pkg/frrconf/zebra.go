@@ -148,12 +148,8 @@ type static struct {
 	line *line
 }
 
-// floating is the first administrative distance at which FRR prefers a route
-// of eBGP to a static one.
-const floating = 20
-
 func staticRoute(c *converter, l *line, args []string) outcome {
-	s := &static{line: l}
+	s := &static{line: l, Static: config.Static{Distance: 1}}
 	dest, rest, o := destination(args, l.words[0] == "ipv6")
 	if o != carried {
 		return o
@@ -220,12 +216,12 @@ func (s *static) nextHop(words []string) ([]string, outcome) {
 	case err != nil:
 		s.Device = first
 	default:
-		s.Via = via
+		s.Via = []config.Gateway{{Address: via}}
 		if len(rest) > 0 && !routeOption(rest[0]) {
 			s.Device, rest = rest[0], rest[1:]
 		}
 	}
-	if s.Via.IsValid() && strings.EqualFold(s.Device, "Null0") {
+	if s.Via != nil && strings.EqualFold(s.Device, "Null0") {
 		return nil, attention("a gateway on Null0")
 	}
 	return rest, carried
@@ -243,12 +239,10 @@ func routeOption(word string) bool {
 func (s *static) options(words []string) outcome {
 	for i := 0; i < len(words); i++ {
 		if n, err := strconv.Atoi(words[i]); err == nil {
-			if n >= floating {
-				return unsupported("a static route with distance %d, which gives way to BGP: static routes of nvad never do", n)
+			if n < 1 || n > 254 {
+				return unsupported("a static route with distance %d, which FRR never installs", n)
 			}
-			if n > 1 {
-				s.Metric = uint32(n)
-			}
+			s.Distance = uint8(n)
 			continue
 		}
 		switch {
@@ -262,16 +256,24 @@ func (s *static) options(words []string) outcome {
 	return carried
 }
 
-// finishStatics leaves over the second of two routes that differ in the next hop only,
-// over which FRR balances traffic.
+// finishStatics joins routes that differ in the next hop only, over which FRR balances
+// traffic. nvad does so between gateways, not between devices without one.
 func (c *converter) finishStatics() {
 	for _, s := range c.statics {
-		same := func(o config.Static) bool { return o.Prefix == s.Prefix && o.Metric == s.Metric }
-		switch i := slices.IndexFunc(c.cfg.Statics, same); {
-		case i < 0:
+		same := func(o config.Static) bool {
+			return o.Prefix == s.Prefix && o.Distance == s.Distance && o.Metric == s.Metric
+		}
+		i := slices.IndexFunc(c.cfg.Statics, same)
+		if i < 0 {
 			c.cfg.Statics = append(c.cfg.Statics, s.Static)
-		case c.cfg.Statics[i] != s.Static:
-			s.line.drop(unsupported("a static route with several next hops; the first one is carried over"))
+			continue
+		}
+		switch first := &c.cfg.Statics[i]; {
+		case first.Equal(s.Static):
+		case first.Via == nil || s.Via == nil:
+			s.line.drop(unsupported("a static route with several next hops, one of them without a gateway; the first one is carried over"))
+		case !slices.Contains(first.Hops(), s.Hops()[0]):
+			first.Via, first.Device = append(first.Hops(), s.Hops()...), ""
 		}
 	}
 }

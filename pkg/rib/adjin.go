@@ -185,6 +185,9 @@ func (s *adjIn) cut(d *dest, i int, p *peer) {
 // aggregate gives way to a route that this router originates by itself.
 func (s *adjIn) originate(d *dest, l Local) bool {
 	pt := path{received: l.Attrs, accepted: l.Attrs, source: l.Source}
+	if l.Floats {
+		pt.flags = flagFloats
+	}
 	i := d.find(0)
 	switch {
 	case i < 0:
@@ -192,7 +195,7 @@ func (s *adjIn) originate(d *dest, l Local) bool {
 		d.paths = append(d.paths, pt)
 		s.count(d, s.peers.local(), &pt, 1)
 		return true
-	case d.paths[i].accepted == l.Attrs && d.paths[i].source == l.Source:
+	case d.paths[i].accepted == l.Attrs && d.paths[i].source == l.Source && d.paths[i].flags&flagFloats == pt.flags:
 		return false
 	case l.Source == route.SourceAggregate && d.paths[i].source != route.SourceAggregate:
 		return false

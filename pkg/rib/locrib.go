@@ -2,6 +2,7 @@ package rib
 
 import (
 	"cmp"
+	"math"
 	"net/netip"
 	"slices"
 
@@ -65,11 +66,15 @@ type key struct {
 	peer       netip.Addr
 }
 
-// decide chooses the best path of d, and the paths that share its FIB entry.
-func (s *locRIB) decide(d *dest) {
+// decide chooses the best path of d, and the paths that share its FIB entry. Floating is
+// the distance of the floating static route that stands for d's prefix, 0 if none does.
+func (s *locRIB) decide(d *dest, floating uint8) {
 	d.best, d.step = -1, StepOnly
 	for i := range d.paths {
-		d.paths[i].flags &^= flagMultipath
+		d.paths[i].flags &^= flagMultipath | flagAside
+	}
+	if floating != 0 && len(d.paths) > 1 {
+		s.setAside(d, floating)
 	}
 	if len(d.paths) > 1 {
 		d.best, d.step = s.choose(d)
@@ -79,7 +84,40 @@ func (s *locRIB) decide(d *dest) {
 }
 
 func (pt *path) valid() bool {
-	return pt.accepted != nil && (pt.source != route.SourceBGP || pt.hop.hops != nil)
+	if pt.source != route.SourceBGP {
+		return pt.flags&flagAside == 0
+	}
+	return pt.accepted != nil && pt.hop.hops != nil
+}
+
+// setAside leaves out of the decision the route that this router originates because of a
+// floating static route, if a neighbor's route takes the place of that static route. It
+// would win otherwise, by its weight, so that no BGP route were installed, and the static
+// route would stay although it is the worse one.
+func (s *locRIB) setAside(d *dest, floating uint8) {
+	i := d.find(0)
+	if i < 0 || d.paths[i].flags&flagFloats == 0 {
+		return
+	}
+	d.paths[i].flags |= flagAside
+	if d.best, _ = s.choose(d); s.distance(d) >= floating {
+		d.paths[i].flags &^= flagAside
+	}
+	for i := range d.paths {
+		d.paths[i].flags &^= flagMultipath
+	}
+}
+
+// distance returns the administrative distance of the BGP route for d; more than any route
+// has if there is none, or if the forwarding plane does not take it.
+func (s *locRIB) distance(d *dest) uint8 {
+	switch best := d.forwards(); {
+	case best == nil, d.prefix.Bits() == 0 && !s.opt.AllowDefault:
+		return math.MaxUint8
+	case s.peers.of(best).internal:
+		return fib.DistanceIBGP
+	}
+	return fib.DistanceEBGP
 }
 
 // choose returns the best of all paths and the step that decided; -1 if there is none.

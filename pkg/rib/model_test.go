@@ -22,6 +22,7 @@ type model struct {
 	peers  map[string]*modelPeer
 	locals map[netip.Prefix]bool
 	sums   map[netip.Prefix]bool
+	floats map[netip.Prefix]bool // floating static routes: worse than iBGP routes, too
 	fib    map[netip.Prefix]string
 }
 
@@ -41,7 +42,7 @@ type modelRoute struct {
 func newModel(t *testing.T, seed uint64) *model {
 	m := &model{
 		t: t, b: newBed(t), rnd: rand.New(rand.NewPCG(seed, 1)), peers: map[string]*modelPeer{},
-		locals: map[netip.Prefix]bool{}, sums: map[netip.Prefix]bool{}, fib: map[netip.Prefix]string{},
+		locals: map[netip.Prefix]bool{}, sums: map[netip.Prefix]bool{}, floats: map[netip.Prefix]bool{}, fib: map[netip.Prefix]string{},
 	}
 	for _, a := range modelPeers {
 		m.peers[a] = &modelPeer{routes: map[netip.Prefix]modelRoute{}}
@@ -76,7 +77,14 @@ func modelPrefix(i int) netip.Prefix {
 
 const modelPrefixes = 12 // includes 10.0.0.0/16 and 10.100.0.0/16, which a list denies
 
+// behindFloat is a next hop that only a floating static route for one of the prefixes leads to.
+var behindFloat = addr("10.100.0.9")
+
 func (b *bed) announceVariant(from string, p netip.Prefix, variant int) {
+	if variant == 3 && p.Addr().Is4() {
+		b.send(from, route.Attrs{ASPath: asPath("64580"), NextHop: behindFloat}, p.String())
+		return
+	}
 	b.announce(from, []string{"65515", "65515 12076", "65515 65515 12076", "64580"}[variant], p.String())
 }
 
@@ -89,8 +97,21 @@ func (m *model) setSums(b *bed) {
 	b.r.SetAggregates(list)
 }
 
+// setLocals configures the static routes, too, and redistributes the floating ones.
 func (m *model) setLocals(b *bed) {
 	var list []Local
+	statics := []Static{{Prefix: pfx("10.0.210.0/24"), Via: addr("10.0.0.1"), Metric: 20}}
+	for p, worst := range m.floats {
+		s := Static{Prefix: p, Via: addr("10.0.0.7"), Device: "eth0", Distance: 100, Metric: 20}
+		if worst {
+			s.Distance = 250
+		}
+		statics = append(statics, s)
+		if !m.locals[p] {
+			list = append(list, Local{Prefix: p, Source: route.SourceStatic, Attrs: b.in.Intern(route.Attrs{Origin: route.OriginIncomplete}), Floats: true})
+		}
+	}
+	b.r.SetStatics(statics)
 	for p := range m.locals {
 		list = append(list, Local{Prefix: p, Source: route.SourceNetwork, Attrs: b.in.Intern(route.Attrs{})})
 	}
@@ -111,7 +132,13 @@ func (m *model) step() {
 	a := modelPeers[m.rnd.IntN(len(modelPeers))]
 	p, r := m.peers[a], m.b.r
 	prefix := modelPrefix(m.rnd.IntN(modelPrefixes))
-	switch what := m.rnd.IntN(40); {
+	switch what := m.rnd.IntN(42); {
+	case what == 40:
+		m.flip(m.floats, prefix, m.rnd.IntN(2) == 0)
+		m.setLocals(m.b)
+	case what == 41:
+		m.flip(m.floats, pfx("10.100.0.0/16"), m.rnd.IntN(2) == 0)
+		m.setLocals(m.b)
 	case what == 0:
 		m.flip(m.locals, prefix, true)
 		m.setLocals(m.b)

@@ -109,6 +109,8 @@ func (ps *peers) changeReason(d *dest, was, now Choice) string {
 		return fmt.Sprintf("%s is down", was.Neighbor)
 	case i < 0:
 		return fmt.Sprintf("%s withdrew it", was.Neighbor)
+	case d.paths[i].flags&flagAside != 0:
+		return "its static route gives way to BGP"
 	case d.paths[i].accepted == nil:
 		return "rejected: " + p.rejectReason(&d.paths[i])
 	case !d.paths[i].valid():

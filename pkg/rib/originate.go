@@ -12,6 +12,9 @@ type Local struct {
 	Prefix netip.Prefix
 	Source route.Source // SourceNetwork, SourceConnected, ...
 	Attrs  *route.Attrs // interned
+	// Floats says that it is originated because of a floating static route. While that
+	// gives way to a neighbor's route, so does this one.
+	Floats bool
 }
 
 var (

@@ -26,7 +26,7 @@ type planned struct {
 // target is the route that the forwarding plane is to hold for a destination; the zero
 // value is none.
 type target struct {
-	static *planned   // counts before bgp
+	static *planned   // instead of bgp
 	bgp    *fib.Route // may be reused by the caller afterwards
 }
 
@@ -79,7 +79,7 @@ func (s *plan) take() []fib.Change {
 }
 
 func sameRoute(a, b *fib.Route) bool {
-	return a.Kind == b.Kind && a.Class == b.Class && a.Metric == b.Metric &&
+	return a.Kind == b.Kind && a.Class == b.Class && a.Distance == b.Distance && a.Metric == b.Metric &&
 		a.Source == b.Source && slices.Equal(a.Hops, b.Hops) && slices.Equal(a.Backup, b.Backup)
 }
 

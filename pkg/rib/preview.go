@@ -1,6 +1,7 @@
 package rib
 
 import (
+	"maps"
 	"net/netip"
 
 	"github.com/google/btree"
@@ -28,7 +29,7 @@ func (r *RIB) Fork() *RIB {
 			f.peers.byAddr[p.Address] = q
 		}
 	}
-	f.under.dead = r.under.dead
+	f.under.dead, f.under.floating = r.under.dead, maps.Clone(r.under.floating)
 	f.out.drain, f.out.marks = r.out.drain, r.out.marks
 	return f
 }
@@ -160,7 +161,7 @@ func (v *Preview) visit(live, own *dest) {
 		live = newDest(d.prefix)
 	}
 	v.next.in.renew(d)
-	v.next.loc.decide(d)
+	v.next.decide(d)
 	v.passes[0](live, d)
 	for i := range d.paths {
 		v.next.under.release(d.paths[i].hop)

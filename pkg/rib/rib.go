@@ -52,6 +52,7 @@ type Forwarding struct {
 	MaxPaths       int  // next hops of an ECMP route; 1 turns ECMP off
 	MultipathRelax bool // paths through different neighboring ASes may share traffic
 	ResolveDefault bool // next hops may resolve through the default route
+	AllowDefault   bool // the forwarding plane takes default routes learned by BGP
 }
 
 // RIB is the routing table. The zero value is not usable, see [New].
@@ -151,7 +152,8 @@ func (r *RIB) settle(d *dest) {
 	r.seen.note(d)
 	r.in.renew(d)
 	d.dirty = false
-	r.loc.decide(d)
+	r.under.contest(d)
+	r.decide(d)
 	r.seen.compare(d)
 	r.aggregate(d)
 	r.plan.put(d, r.target(d))
@@ -164,13 +166,31 @@ func (r *RIB) settle(d *dest) {
 	r.dropUnused(d)
 }
 
-// target returns what the forwarding plane is to hold for d: the static route that
-// stands, or else the route by the best paths, which is valid until the next call.
+// decide chooses the best path of d.
+func (r *RIB) decide(d *dest) {
+	floating := uint8(0)
+	if len(r.under.floating) > 0 {
+		if s := r.under.standing(d.prefix); s != nil && s.Floats() {
+			floating = s.Distance
+		}
+	}
+	r.loc.decide(d, floating)
+}
+
+// target returns what the forwarding plane is to hold for d: of the static route that
+// stands and the route by the best paths, the one with the lower distance. If that is
+// BGP's and it has no backup, the static route is the backup. The target is valid until
+// the next call.
 func (r *RIB) target(d *dest) target {
-	if s := r.under.standing(d.prefix); s != nil {
+	s := r.under.standing(d.prefix)
+	if s != nil && s.Distance <= r.loc.distance(d) {
 		return target{static: s.route}
 	}
-	return target{bgp: r.loc.forwarding(d)}
+	bgp := r.loc.forwarding(d)
+	if s != nil && len(bgp.Backup) == 0 {
+		bgp.Backup = bypass(s.route, bgp.Hops)
+	}
+	return target{bgp: bgp}
 }
 
 // export returns what p is to be sent of d, before its maximum-prefix-out.
@@ -221,9 +241,10 @@ func (r *RIB) SetFacts(f fib.Facts) {
 	}
 }
 
-// SetStatics replaces the static routes. A static route is preferred to BGP in the
-// kernel, and next hops resolve through it. Of several for one prefix, the reachable one
-// with the lowest metric is installed, and the next one is its backup.
+// SetStatics replaces the static routes. Of several for one prefix, those with the lowest
+// distance and metric that are reachable are installed, and the next ones are their backup.
+// In the kernel, a static route is preferred to BGP unless its distance is higher than that
+// of the BGP route. Next hops resolve through static routes, see [underlay.carries].
 func (r *RIB) SetStatics(list []Static) {
 	for prefix := range r.under.statics {
 		r.touch(r.table.get(prefix), 0)
@@ -248,7 +269,7 @@ func (r *RIB) SetForwarding(f Forwarding) {
 		return
 	}
 	r.opt.Forwarding = f
-	if old.ResolveDefault != f.ResolveDefault {
+	if old.ResolveDefault != f.ResolveDefault || old.MaxPaths != f.MaxPaths {
 		r.rebuildUnderlay()
 	}
 	r.requestAll(decides)

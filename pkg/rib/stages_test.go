@@ -63,7 +63,7 @@ func TestLocRIBStage(t *testing.T) {
 	s := &b.r.loc
 	s.setAggregates([]Aggregate{{Prefix: pfx("10.0.0.0/8"), SummaryOnly: true, Attrs: b.in.Intern(route.Attrs{})}})
 	b.receive(d, p, route.Attrs{ASPath: asPath("65515")})
-	s.decide(d)
+	s.decide(d, 0)
 	if flips := s.contribute(d); d.best != 0 || len(flips) != 1 || flips[0].parts != 1 || !s.suppressed(d) {
 		t.Errorf("best %d, aggregates %+v", d.best, flips)
 	}
@@ -71,7 +71,7 @@ func TestLocRIBStage(t *testing.T) {
 		t.Errorf("route %+v", f)
 	}
 	b.r.in.withdraw(d, p)
-	s.decide(d)
+	s.decide(d, 0)
 	if flips := s.contribute(d); d.best != -1 || len(flips) != 1 || flips[0].parts != 0 || s.suppressed(d) || s.forwarding(d) != nil {
 		t.Errorf("after the withdrawal: best %d, aggregates %+v", d.best, flips)
 	}
@@ -103,7 +103,7 @@ func TestAdjOutStage(t *testing.T) {
 	b.flush()
 	s, from, to := &b.r.out, b.r.peers.byAddr[addr(nva)], b.r.peers.byAddr[addr(branch)]
 	b.receive(d, from, route.Attrs{ASPath: asPath("65515")})
-	b.r.loc.decide(d)
+	b.r.loc.decide(d, 0)
 	s.advertise(d, to, false)
 	s.advertise(d, to, false)
 	s.advertise(d, from, false) // its own route

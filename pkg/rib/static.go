@@ -9,30 +9,48 @@ import (
 	"github.com/nvad/nvad/pkg/fib"
 )
 
-// Static is a static route of the configuration: through a gateway, on-link through a
-// device, or a blackhole.
+// Static is one next hop of a static route of the configuration, or its only one: a
+// gateway, a device for on-link destinations, or a blackhole. Those for one prefix with
+// the same distance and metric share the traffic.
 type Static struct {
 	Prefix    netip.Prefix
 	Via       netip.Addr
 	Device    string
 	Blackhole bool
+	Distance  uint8 // beyond fib.DistanceEBGP the route floats: it may give way to BGP
 	Metric    uint32
 	Source    netip.Addr
 }
 
+// Floats reports whether the route may give way to a route learned by BGP.
+func (s *Static) Floats() bool { return s.Distance > fib.DistanceEBGP }
+
+// rank orders the static routes for a prefix, the preferred first; those with equal ranks
+// are one route.
+func (s *Static) rank(o *Static) int {
+	return cmp.Or(cmp.Compare(s.Distance, o.Distance), cmp.Compare(s.Metric, o.Metric))
+}
+
 type static struct {
 	Static
-	route *planned  // nil while gateway or device can't be reached
+	route *planned  // nil while gateway or device can't be reached; the first of a rank has the hops of all
 	loop  []*static // that need each other, this one included; nil: none
 }
 
 func (u *underlay) setStatics(list []Static) {
 	u.statics = make(map[netip.Prefix][]*static, len(list))
+	was := u.floating
+	u.floating = make(map[netip.Prefix]bool)
 	for _, s := range list {
 		u.statics[s.Prefix] = append(u.statics[s.Prefix], &static{Static: s})
+		if s.Floats() {
+			u.floating[s.Prefix] = was[s.Prefix]
+		}
 	}
 	for _, same := range u.statics {
-		slices.SortStableFunc(same, func(a, b *static) int { return cmp.Compare(a.Metric, b.Metric) })
+		slices.SortStableFunc(same, func(a, b *static) int {
+			return cmp.Or(a.rank(&b.Static), a.Via.Compare(b.Via), cmp.Compare(a.Device, b.Device))
+		})
 	}
 }
 
@@ -58,7 +76,8 @@ func (u *underlay) setDead(gateways []netip.Addr) (concerned bool) {
 	return false
 }
 
-// standing returns the static route that is installed for a prefix; nil if there is none.
+// standing returns the preferred static route for a prefix whose next hop is reached; nil
+// if there is none. It is installed unless BGP has a route of a lower distance.
 func (u *underlay) standing(prefix netip.Prefix) *static {
 	for _, s := range u.statics[prefix] {
 		if s.route != nil {
@@ -68,7 +87,8 @@ func (u *underlay) standing(prefix netip.Prefix) *static {
 	return nil
 }
 
-// Standing returns the static routes that are installed, in no particular order.
+// Standing returns the preferred static routes whose next hops are reached, one for each
+// prefix, in no particular order. They are installed, except those that give way to BGP.
 func (r *RIB) Standing() []Static {
 	var out []Static
 	for prefix := range r.under.statics {
@@ -86,20 +106,58 @@ func (u *underlay) resolveStatics() {
 	c := recursion{u: u, decided: make(map[*static]bool)}
 	prefixes := u.staticPrefixes()
 	for _, prefix := range prefixes {
-		var next *planned
-		for _, s := range slices.Backward(u.statics[prefix]) {
-			if c.decide(s); s.route != nil {
-				s.route.Backup = bypass(next, s.route.Hops)
-				next = s.route
-			}
+		for _, s := range u.statics[prefix] {
+			c.decide(s)
 		}
 	}
 	for _, prefix := range prefixes {
-		if s := u.standing(prefix); s != nil && u.resolvable(prefix) {
+		u.join(u.statics[prefix])
+		if s := u.standing(prefix); s != nil && u.resolvable(prefix) && u.carries(s) {
 			if old, _ := u.table.Get(prefix); !old.connected {
 				u.table.Insert(prefix, via{hops: s.route.Hops})
 			}
 		}
+	}
+}
+
+// join gives the first static route of each rank the hops of all of its rank, and those of
+// the next rank as backup. Each hop stands or falls by itself, so a route loses only the
+// gateways that are not reached. The list is that of one prefix, by rank.
+func (u *underlay) join(list []*static) {
+	var first *static // so far, of the rank at hand
+	var below *planned
+	for _, s := range slices.Backward(list) {
+		if s.route == nil {
+			continue
+		}
+		if first != nil && s.rank(&first.Static) == 0 {
+			s.route.Hops = fib.SortHops(slices.Concat(s.route.Hops, first.route.Hops))
+		} else if first != nil {
+			below = first.route
+		}
+		s.route.Hops = s.route.Hops[:min(len(s.route.Hops), u.opt.MaxPaths)]
+		s.route.Backup = bypass(below, s.route.Hops)
+		first = s
+	}
+}
+
+// carries reports whether next hops may be reached through s. A floating static route
+// carries none while a neighbor has an accepted route for its prefix. Whether that route is
+// valid does not matter: otherwise its next hop could be reached through the static route
+// while the static route is installed, and so take the place of the static route, and be
+// unreachable then, for ever in turn.
+func (u *underlay) carries(s *static) bool { return !s.Floats() || !u.floating[s.Prefix] }
+
+// contest keeps track of the floating static routes for whose prefix a neighbor has an
+// accepted route. If that changes, next hops are to be resolved again.
+func (u *underlay) contest(d *dest) {
+	was, floats := u.floating[d.prefix]
+	if !floats {
+		return
+	}
+	is := slices.ContainsFunc(d.paths, func(pt path) bool { return pt.peer != 0 && pt.accepted != nil })
+	if is != was {
+		u.floating[d.prefix], u.outdated = is, true
 	}
 }
 
@@ -145,7 +203,7 @@ func (c *recursion) decide(s *static) {
 // route returns the route of s for the forwarding plane; nil if it does not stand.
 func (c *recursion) route(s *static) *planned {
 	u := c.u
-	out := &planned{Route: fib.Route{Class: fib.Static, Metric: s.Metric, Source: s.Source}}
+	out := &planned{Route: fib.Route{Class: fib.Static, Distance: s.Distance, Metric: s.Metric, Source: s.Source}}
 	link := u.link(s.Device)
 	switch {
 	case s.Blackhole:
@@ -184,16 +242,9 @@ func (c *recursion) gateway(s *static) []fib.NextHop {
 		}
 		found, ok := u.table.Get(prefix)
 		if !found.connected {
-			for _, other := range u.statics[prefix] {
-				if prefix == s.Prefix {
-					other = s
-				}
-				if c.decide(other); s.loop != nil {
-					return nil
-				}
-				if other.route != nil {
-					return u.through(other.route.Hops, s.Via)
-				}
+			hops, stands := c.static(s, prefix)
+			if stands || s.loop != nil {
+				return u.through(hops, s.Via)
 			}
 		}
 		if ok {
@@ -201,4 +252,25 @@ func (c *recursion) gateway(s *static) []fib.NextHop {
 		}
 	}
 	return nil
+}
+
+// static returns the hops of the static route for a prefix that the gateway of s is in, and
+// whether one stands. It has none if the route drops packets, or needs s.
+func (c *recursion) static(s *static, prefix netip.Prefix) (hops []fib.NextHop, stands bool) {
+	var first *static
+	for _, other := range c.u.statics[prefix] {
+		if prefix == s.Prefix {
+			other = s
+		}
+		if first != nil && first.rank(&other.Static) != 0 {
+			break
+		}
+		if c.decide(other); s.loop != nil {
+			return nil, false
+		}
+		if other.route != nil && c.u.carries(other) {
+			first, hops = other, append(hops, other.route.Hops...)
+		}
+	}
+	return hops, first != nil
 }

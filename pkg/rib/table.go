@@ -44,6 +44,8 @@ type flags uint8
 const (
 	flagStale     flags = 1 << iota // kept over the neighbor's restart
 	flagMultipath                   // shares the FIB entry with the best path
+	flagFloats                      // see Local.Floats
+	flagAside                       // takes no part in the decision, see setAside
 )
 
 type extra struct {

@@ -71,6 +71,9 @@ func (r *RIB) Flush(n int) bool {
 	}
 	n -= r.runRefills(n)
 	r.runWalks(n)
+	if r.under.outdated {
+		r.rebuildUnderlay()
+	}
 	return r.queue.n > 0 || len(r.out.refills) > 0 || len(r.walks.waiting) > 0 || r.peers.local().walk.wanted()
 }
 

@@ -19,9 +19,14 @@ type underlay struct {
 	own     map[netip.Addr]bool // addresses of this host
 	routes  []fib.KernelRoute   // of the last setFacts
 	table   *bart.Table[via]
-	statics map[netip.Prefix][]*static // by metric
+	statics map[netip.Prefix][]*static // by rank
 	dead    map[netip.Addr]bool        // gateways, see RIB.SetDead
 	tracked trimmed[netip.Addr, *nextHop]
+
+	// floating has the prefixes with a static route that floats, and whether a neighbor has
+	// an accepted route for each; see carries. outdated says that one changed since rebuild.
+	floating map[netip.Prefix]bool
+	outdated bool
 
 	// Changes are numbered, and each next hop knows the last one that moved it. So if the
 	// underlay changes again during the walk that follows a change, then the next walk
@@ -123,7 +128,7 @@ func (u *underlay) setFacts(f fib.Facts) {
 // rebuild resolves static routes and all tracked next hops again. It reports whether one
 // of these is reached differently.
 func (u *underlay) rebuild() (moved bool) {
-	u.table = new(bart.Table[via])
+	u.table, u.outdated = new(bart.Table[via]), false
 	for _, k := range u.routes {
 		if !u.resolvable(k.Prefix) {
 			continue
