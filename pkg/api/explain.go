@@ -77,20 +77,29 @@ func parsePrefix(s string) (netip.Prefix, error) {
 func ExplanationMessage(x Explanation, links []fib.Link) *nvadv1.Explanation {
 	names := namesOf(links)
 	return &nvadv1.Explanation{
-		Prefix:    text(x.Prefix),
-		Known:     x.Known,
-		CoveredBy: text(x.Covering),
-		Undecided: x.Undecided,
-		Paths:     convert(x.Paths, pathStory),
-		Exports:   convert(x.Exports, exportStory),
-		NotWanted: x.NoRoute,
-		Assumed:   x.Assumed,
-		Wanted:    names.wanted(x.Prefix, x.Route),
-		Kernel:    convert(x.Kernel, fibMessage),
-		Others:    convert(x.Others, fibMessage),
+		Prefix:       text(x.Prefix),
+		Known:        x.Known,
+		CoveredBy:    text(x.Covering),
+		Undecided:    x.Undecided,
+		Paths:        convert(x.Paths, pathStory),
+		Exports:      convert(x.Exports, exportStory),
+		NotWanted:    x.NoRoute,
+		Assumed:      x.Assumed,
+		Statics:      convert(x.Statics, staticStory),
+		Unoriginated: x.Unoriginated,
+		Wanted:       names.wanted(x.Prefix, x.Route),
+		Kernel:       convert(x.Kernel, fibMessage),
+		Others:       convert(x.Others, fibMessage),
 		Malformed: convert(x.Malformed, func(t engine.Treated) *nvadv1.MalformedAnnouncement {
 			return &nvadv1.MalformedAnnouncement{Neighbor: text(t.Neighbor), At: stamp(t.At), Reason: t.Reason}
 		}),
+	}
+}
+
+func staticStory(s rib.StaticStory) *nvadv1.StaticStory {
+	return &nvadv1.StaticStory{
+		Via: text(s.Via), Device: s.Device, Blackhole: s.Blackhole, Distance: uint32(s.Distance), Metric: s.Metric,
+		InUse: s.InUse, Reason: s.Why,
 	}
 }
 

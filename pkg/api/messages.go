@@ -268,6 +268,7 @@ func attributesMessage(a *route.Attrs) *nvadv1.Attributes {
 func fibMessage(r fib.Status) *nvadv1.FIBRoute {
 	return &nvadv1.FIBRoute{
 		Prefix: text(r.Prefix), Class: r.Protocol, Kind: r.Kind.String(), Metric: r.Metric, Source: text(r.Source),
+		Distance: uint32(r.Distance),
 		NextHops: convert(r.Hops, hopMessage), Backup: convert(r.Backup, hopMessage),
 		State: r.State.String(), Reason: r.Reason, Since: stamp(r.Since),
 	}
@@ -293,7 +294,7 @@ func (names linkNames) wanted(prefix netip.Prefix, r *fib.Route) *nvadv1.FIBRout
 	if r == nil {
 		return nil
 	}
-	m := &nvadv1.FIBRoute{Prefix: text(prefix), Class: r.Class.String(), Kind: r.Kind.String(), Metric: r.Metric, Source: text(r.Source)}
+	m := &nvadv1.FIBRoute{Prefix: text(prefix), Class: r.Class.String(), Kind: r.Kind.String(), Distance: uint32(r.Distance), Metric: r.Metric, Source: text(r.Source)}
 	for _, h := range r.Hops {
 		m.NextHops = append(m.NextHops, hopMessage(fib.Hop{Via: h.Via, Device: names[h.Link], Weight: h.Weight}))
 	}

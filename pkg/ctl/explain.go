@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -57,6 +56,9 @@ func (a *app) printExplanation(x *nvadv1.Explanation, req *nvadv1.ExplainRequest
 	exportStories(s, x.GetExports())
 	if x.GetKnown() {
 		a.kernelStory(s, x)
+	}
+	if x.GetUnoriginated() != "" {
+		s.heading("Network of the file, not originated: " + x.GetUnoriginated())
 	}
 }
 
@@ -123,16 +125,35 @@ func (a *app) kernelStory(s *story, x *nvadv1.Explanation) {
 		s.heading(fmt.Sprintf("Kernel: %s for %s", r.GetState(), a.age(r.GetSince())))
 		s.field("Route", wantedRoute(r))
 		s.field("Reason", r.GetReason())
-		s.field("Preferred", when(r.GetClass() == "static" && hasBest(x), "the static route of the configuration, over the best path"))
+	}
+	for _, r := range x.GetStatics() {
+		s.field("Static", staticText(r))
 	}
 	for _, r := range x.GetOthers() {
 		s.field("Others", otherRoute(r)+preferred(r, x.GetKernel()))
 	}
 }
 
-// hasBest reports whether the path of a neighbor is best.
-func hasBest(x *nvadv1.Explanation) bool {
-	return slices.ContainsFunc(x.GetPaths(), func(p *nvadv1.PathStory) bool { return p.GetBest() && p.GetNeighbor() != "" })
+// staticText returns one next hop of a static route, and whether it is in use.
+func staticText(r *nvadv1.StaticStory) string {
+	var words []string
+	if r.GetVia() != "" {
+		words = append(words, "via "+r.GetVia())
+	}
+	if r.GetDevice() != "" {
+		words = append(words, "dev "+r.GetDevice())
+	}
+	if r.GetBlackhole() {
+		words = append(words, "blackhole")
+	}
+	use := "not in use"
+	if r.GetInUse() {
+		use = "in use"
+	}
+	if r.GetReason() != "" {
+		use += "; " + r.GetReason()
+	}
+	return fmt.Sprintf("%s, distance %d, metric %d: %s", strings.Join(words, " "), r.GetDistance(), r.GetMetric(), use)
 }
 
 // wantedRoute returns a route of nvad in one line.
@@ -230,6 +251,7 @@ func inGroup(group string) string { return when(group != "", " ("+group+")") }
 func (a *app) pathStory(s *story, p *nvadv1.PathStory) {
 	if p.GetSource() != "bgp" {
 		s.field("Attributes", sentence(p.GetAttributes(), p.GetWeight()))
+		s.field("Not valid", p.GetUnresolved())
 		return
 	}
 	s.field("Received", when(p.GetReceivedAt() != nil, a.age(p.GetReceivedAt())+" ago: ")+sentence(p.GetReceived(), 0))

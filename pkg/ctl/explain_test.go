@@ -20,6 +20,7 @@ func TestExplain(t *testing.T) {
 		"explain-rejected":  "explain 192.0.2.0/24",
 		"explain-pending":   "explain 198.51.100.0/24",
 		"explain-static":    "explain 10.0.210.0/24",
+		"explain-floating":  "explain 10.50.0.0/16",
 		"explain-absent":    "explain 10.110.7.0/24",
 		"explain-malformed": "explain 10.120.0.0/16",
 		"lookup-tunnel":     "routes lookup 10.110.0.4",

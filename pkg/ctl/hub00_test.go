@@ -153,10 +153,17 @@ func hub00Stories(kernel []api.FIBRoute) map[netip.Prefix]api.Explanation {
 	t.announce(ago(0, 2, 0), "192.0.2.0/24", far, internal(attrs(netip.MustParseAddr("203.0.113.9"), 64500)))
 	t.announce(ago(0, 2, 0), "198.51.100.0/24", far, internal(attrs(far, 64500)))
 	t.announce(ago(0, 2, 0), "10.0.210.0/24", far, internal(attrs(far, 64500)))
-	t.rib.SetStatics([]rib.Static{{Prefix: netip.MustParsePrefix("10.0.210.0/24"), Via: netip.MustParseAddr("10.0.0.1"), Metric: 20}})
+	t.announce(ago(0, 2, 0), "10.50.0.0/16", far, internal(attrs(far, 64500)))
+	static := func(prefix, via string, distance uint8) rib.Static {
+		return rib.Static{Prefix: netip.MustParsePrefix(prefix), Via: netip.MustParseAddr(via), Distance: distance, Metric: 20}
+	}
+	t.rib.SetStatics([]rib.Static{
+		static("10.0.210.0/24", "10.0.0.1", 1),
+		static("10.50.0.0/16", "192.0.2.9", 1), static("10.50.0.0/16", "10.0.0.1", 250), static("10.50.0.0/16", "10.0.0.2", 250),
+	})
 	t.settle()
 	out := map[netip.Prefix]api.Explanation{}
-	for _, s := range []string{"10.100.0.0/16", "10.110.0.0/16", "10.10.0.0/16", "192.0.2.0/24", "10.110.7.0/24", "10.0.210.0/24"} {
+	for _, s := range []string{"10.100.0.0/16", "10.110.0.0/16", "10.10.0.0/16", "192.0.2.0/24", "10.110.7.0/24", "10.0.210.0/24", "10.50.0.0/16"} {
 		t.tell(out, s)
 	}
 	t.configure(t.cfg.Neighbors[2], policy.Chain{PrefixList: "rs-hub00", RouteMap: "to-azure"})

@@ -53,7 +53,7 @@ func (a *app) fibTable(none string) (print func(*nvadv1.FIBRoute), end func()) {
 	states := map[string]int{}
 	return func(r *nvadv1.FIBRoute) {
 			states[r.GetState()]++
-			t.rowWithNote(when(r.GetState() != installed, r.GetReason()), r.GetPrefix(), r.GetClass(), r.GetState(), a.age(r.GetSince()), fibHops(r))
+			t.rowWithNote(when(r.GetState() != installed, r.GetReason()), r.GetPrefix(), fibClass(r), r.GetState(), a.age(r.GetSince()), fibHops(r))
 		}, func() {
 			if len(states) == 0 {
 				line(a.Out, none)
@@ -62,6 +62,14 @@ func (a *app) fibTable(none string) (print func(*nvadv1.FIBRoute), end func()) {
 			t.end()
 			line(a.Out, "\n"+fibTotals(states))
 		}
+}
+
+// fibClass returns the class of a route, with the distance if that is not the usual one.
+func fibClass(r *nvadv1.FIBRoute) string {
+	if r.GetDistance() > 1 {
+		return r.GetClass() + "/" + decimal(r.GetDistance())
+	}
+	return r.GetClass()
 }
 
 // fibHops returns a line for each next hop, in the form of ip route.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
+	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
 )
@@ -16,6 +18,9 @@ type Explanation struct {
 	// Malformed are announcements of the prefix that were treated as withdrawn, by
 	// neighbor.
 	Malformed []Treated
+	// Unoriginated is why a network of the file for the prefix is not originated; empty if
+	// there is none, or it is.
+	Unoriginated string
 	// Assumed, with [Try], is what neither the trial nor the file says.
 	Assumed []string
 }
@@ -34,6 +39,7 @@ func (e *Engine) Explain(ctx context.Context, q rib.ExplainQuery) (Explanation, 
 			}
 		}
 		x.Explanation = e.rib.Explain(q)
+		x.Unoriginated = e.whyNotOriginated(q.Prefix)
 		x.Malformed = e.treatedOf(q.Prefix, q.Neighbor)
 		if !x.Known && len(x.Malformed) > 0 {
 			x.NoRoute = onlyMalformed
@@ -46,6 +52,21 @@ func (e *Engine) Explain(ctx context.Context, q rib.ExplainQuery) (Explanation, 
 		err = failed
 	}
 	return x, err
+}
+
+// whyNotOriginated says why the network of the file for prefix is not originated; empty if
+// there is none, or it is.
+func (e *Engine) whyNotOriginated(prefix netip.Prefix) string {
+	configured := func(n config.Network) bool { return n.Prefix == prefix }
+	accepted := func(n network) bool { return n.Prefix == prefix }
+	is := func(l rib.Local) bool { return l.Prefix == prefix && l.Source == route.SourceNetwork }
+	switch {
+	case !slices.ContainsFunc(e.cfg.Networks, configured), slices.ContainsFunc(e.local, is):
+		return ""
+	case !slices.ContainsFunc(e.origin.networks, accepted):
+		return "its route-map denies it"
+	}
+	return "import-check: there is no connected, static or other program's route for exactly this prefix, or its links are down"
 }
 
 const onlyMalformed = "it was announced only in malformed UPDATEs"

@@ -3,12 +3,14 @@ package engine
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
 )
@@ -180,6 +182,12 @@ func TestImportCheck(t *testing.T) {
 		p.wantSent(t, "with routes", routeServer, connected, learned, always, foreign, static)
 		e.SetFacts(facts())
 		p.wantSent(t, "the other program's route is gone", routeServer, connected, learned, always, static)
+		for prefix, want := range map[string]string{"10.7.0.0/16": "import-check", "10.0.0.0/8": "import-check", "10.8.0.0/16": "", "10.5.0.0/16": ""} {
+			x, err := e.Explain(t.Context(), rib.ExplainQuery{Prefix: pfx(prefix)})
+			if why, _, _ := strings.Cut(x.Unoriginated, ":"); err != nil || why != want {
+				t.Errorf("%s is not originated: %q, %v; want %q", prefix, x.Unoriginated, err, want)
+			}
+		}
 		e.SetFacts(facts(fib.KernelRoute{Prefix: other.Prefix, Protocol: 3, Kind: fib.Blackhole}))
 		p.wantSent(t, "it drops packets", routeServer, connected, learned, always, foreign, static)
 		down := facts(other)

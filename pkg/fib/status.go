@@ -34,6 +34,7 @@ type Status struct {
 	Prefix   netip.Prefix
 	Protocol string // "bgp" or "static" if it is nvad's; otherwise the program, see [ProtocolName]
 	Kind     Kind
+	Distance uint8 // of a static route, see [Route]
 	Metric   uint32
 	Source   netip.Addr // of another program's route: RTA_PREFSRC; may be invalid
 	Hops     []Hop
@@ -128,7 +129,7 @@ func (f *FIB) appendAt(list []Status, prefix netip.Prefix) []Status {
 	}
 	if r, ok := f.refused[prefix]; ok {
 		list = append(list, Status{
-			Prefix: prefix, Protocol: r.route.Class.String(), Kind: r.route.Kind, Metric: r.route.Metric,
+			Prefix: prefix, Protocol: r.route.Class.String(), Kind: r.route.Kind, Distance: r.route.Distance, Metric: r.route.Metric,
 			Hops: f.named(r.route.Hops), State: r.state, Reason: r.reason, Since: r.since,
 		})
 	}
@@ -167,6 +168,7 @@ func (f *FIB) slotStatus(s *slot) Status {
 		hops, backup = s.want.Backup, nil
 	}
 	st.Protocol, st.Kind, st.Hops, st.Backup = s.want.Class.String(), s.want.Kind, f.named(hops), f.named(backup)
+	st.Distance = s.want.Distance
 	st.State, st.Reason = f.state(s)
 	return st
 }

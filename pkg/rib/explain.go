@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/policy"
@@ -24,6 +25,14 @@ type Explanation struct {
 	Exports   []Export     // by neighbor
 	Route     *fib.Route   // in the forwarding plane; nil: none
 	NoRoute   string       // why Route is nil
+	Statics   []StaticStory
+}
+
+// StaticStory says what became of one next hop of a static route for the prefix.
+type StaticStory struct {
+	Static
+	InUse bool   // the route in the forwarding plane has it
+	Why   string // it is not in use, or what it is preferred to; may be empty
 }
 
 // PathStory is the story of one path.
@@ -97,6 +106,7 @@ func (r *RIB) Explain(q ExplainQuery) Explanation {
 	} else {
 		x.NoRoute = r.noRoute(d)
 	}
+	x.Statics = r.staticStories(d)
 	x.Paths = r.pathStories(d, q.Neighbor)
 	x.Exports = r.exports(d, q.ExportTo)
 	x.Known = len(d.paths) > 0 || len(r.under.statics[q.Prefix]) > 0 ||
@@ -172,6 +182,9 @@ func (r *RIB) pathStory(d *dest, i int) PathStory {
 	if pt.source == route.SourceBGP {
 		r.in.evaluateAgain(&s, d, pt)
 	}
+	if pt.flags&flagAside != 0 {
+		s.Unresolved = "it is originated because of a static route, which gives way to BGP"
+	}
 	if pt.hop != nil {
 		s.Metric = pt.hop.metric
 		for _, h := range pt.hop.hops {
@@ -182,6 +195,28 @@ func (r *RIB) pathStory(d *dest, i int) PathStory {
 		}
 	}
 	return s
+}
+
+// staticStories explains the static routes for d's prefix, the preferred one first.
+func (r *RIB) staticStories(d *dest) (out []StaticStory) {
+	standing := r.under.standing(d.prefix)
+	bgp, best := "", d.forwards()
+	if best != nil {
+		bgp = fmt.Sprintf("BGP's route from %s has distance %d", r.peers.of(best).Address, r.loc.distance(d))
+	}
+	for _, s := range r.under.statics[d.prefix] {
+		x := StaticStory{Static: s.Static, Why: bgp}
+		switch {
+		case s.route == nil:
+			x.Why = strings.TrimPrefix("static route"+r.under.whyNoWay(s), "static route: ")
+		case s.rank(&standing.Static) != 0:
+			x.Why = fmt.Sprintf("the static route with distance %d and metric %d is preferred", standing.Distance, standing.Metric)
+		default:
+			x.InUse = s.Distance <= r.loc.distance(d)
+		}
+		out = append(out, x)
+	}
+	return out
 }
 
 // evaluateAgain runs checks and import policy over what was received, and compares the

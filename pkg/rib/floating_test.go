@@ -3,6 +3,7 @@ package rib
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/nvad/nvad/pkg/fib"
@@ -184,4 +185,35 @@ func TestStaticSeveralGateways(t *testing.T) {
 	b.flush()
 	b.send(rs0, route.Attrs{ASPath: asPath("65515"), NextHop: addr("10.1.0.9")}, "10.9.0.0/16")
 	b.wantRoute("a next hop through all of them", "fib + 10.9.0.0/16 bgp via 10.0.0.1 dev eth0 via 169.254.0.2 dev vxlan0 via 169.254.0.3 dev vxlan0")
+}
+
+// The explanation says of each static route whether it is in use, and why or why not.
+func TestExplainStatics(t *testing.T) {
+	b := newBackupBed(t)
+	b.floating(250, Static{Prefix: pfx(floatPrefix), Via: addr("203.0.113.1"), Distance: 1, Metric: 20},
+		Static{Prefix: pfx(floatPrefix), Device: "vxlan0", Distance: 251, Metric: 20})
+	b.r.SetLocal([]Local{{Prefix: pfx(floatPrefix), Source: route.SourceStatic, Attrs: b.in.Intern(route.Attrs{}), Floats: true}})
+	want := func(what string, lines ...string) {
+		t.Helper()
+		b.flush()
+		var got []string
+		for _, s := range b.r.Explain(ExplainQuery{Prefix: pfx(floatPrefix)}).Statics {
+			got = append(got, fmt.Sprint(s.Distance, " ", s.InUse, " ", s.Why))
+		}
+		if !slices.Equal(got, lines) {
+			t.Errorf("%s:\n got %q\nwant %q", what, got, lines)
+		}
+	}
+	const unreached, worse = "1 false gateway 203.0.113.1 is not reached", "251 false the static route with distance 250 and metric 20 is preferred"
+	want("alone", unreached, "250 true ", worse)
+	b.announce(rs0, "65515", floatPrefix)
+	want("beside BGP", unreached, "250 false BGP's route from 10.0.210.4 has distance 20", worse)
+	for _, p := range b.r.Explain(ExplainQuery{Prefix: pfx(floatPrefix)}).Paths {
+		if p.Source == route.SourceStatic && (p.Valid || p.Unresolved != "it is originated because of a static route, which gives way to BGP") {
+			t.Errorf("the redistributed route: valid %v, %q", p.Valid, p.Unresolved)
+		}
+	}
+	b.r.SetLocal(nil)
+	b.floating(20)
+	want("preferred to BGP", "20 true BGP's route from 10.0.210.4 has distance 20")
 }

@@ -234,30 +234,36 @@ func (u *underlay) whyNotStatic(prefix netip.Prefix) string {
 	if len(u.statics[prefix]) == 0 {
 		return noneAnnounced
 	}
-	switch s := u.statics[prefix][0]; {
+	return "static route" + u.whyNoWay(u.statics[prefix][0])
+}
+
+// whyNoWay says why the next hop of a static route is not reached: the rest of a sentence
+// that begins with "static route".
+func (u *underlay) whyNoWay(s *static) string {
+	switch {
 	case s.loop != nil:
 		return loopedText(s.loop)
 	case s.Device != "" && u.link(s.Device) == 0:
-		return "static route: there is no device " + s.Device
+		return ": there is no device " + s.Device
 	case u.dead[s.Via]:
-		return "static route: gateway " + s.Via.String() + " does not answer BFD"
+		return ": gateway " + s.Via.String() + " does not answer BFD"
 	case s.Via.IsValid():
-		return "static route: gateway " + s.Via.String() + " is not reached"
+		return ": gateway " + s.Via.String() + " is not reached"
 	default:
-		return "static route: device " + s.Device + " is down"
+		return ": device " + s.Device + " is down"
 	}
 }
 
-// loopedText names the static routes that need each other.
+// loopedText names the static routes that need each other, as whyNoWay does.
 func loopedText(loop []*static) string {
 	var names []string
 	for _, s := range loop {
 		names = append(names, s.Prefix.String()+" via "+s.Via.String())
 	}
 	if len(names) == 1 {
-		return "static route: gateway " + loop[0].Via.String() + " is reached through no other route"
+		return ": gateway " + loop[0].Via.String() + " is reached through no other route"
 	}
-	return "static routes need each other: " + strings.Join(names, ", ")
+	return "s need each other: " + strings.Join(names, ", ")
 }
 
 // whyUnresolved says why a next hop is not reached. learned is the BGP route that contains it,

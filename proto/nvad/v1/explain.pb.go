@@ -122,7 +122,12 @@ type Explanation struct {
 	// For nvactl policy test only: values that neither the command line nor the file
 	// gives, such as the next hop or the neighbor that the route was learned from, and
 	// that were assumed.
-	Assumed       []string `protobuf:"bytes,12,rep,name=assumed,proto3" json:"assumed,omitempty"`
+	Assumed []string `protobuf:"bytes,12,rep,name=assumed,proto3" json:"assumed,omitempty"`
+	// The static routes for the prefix, each next hop apart, the preferred one first.
+	Statics []*StaticStory `protobuf:"bytes,13,rep,name=statics,proto3" json:"statics,omitempty"`
+	// Why the [[network]] of the file for the prefix is not originated. Empty if there is
+	// none, or if it is.
+	Unoriginated  string `protobuf:"bytes,14,opt,name=unoriginated,proto3" json:"unoriginated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -241,6 +246,120 @@ func (x *Explanation) GetAssumed() []string {
 	return nil
 }
 
+func (x *Explanation) GetStatics() []*StaticStory {
+	if x != nil {
+		return x.Statics
+	}
+	return nil
+}
+
+func (x *Explanation) GetUnoriginated() string {
+	if x != nil {
+		return x.Unoriginated
+	}
+	return ""
+}
+
+// StaticStory explains what became of one next hop of a static route.
+type StaticStory struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address of the gateway. Empty for an on-link route, and for a blackhole.
+	Via string `protobuf:"bytes,1,opt,name=via,proto3" json:"via,omitempty"`
+	// Device of the file. Empty if the file names none.
+	Device string `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
+	// True if the route drops packets.
+	Blackhole bool `protobuf:"varint,3,opt,name=blackhole,proto3" json:"blackhole,omitempty"`
+	// Administrative distance. BGP has 20 (eBGP) and 200 (iBGP); the lowest wins.
+	Distance uint32 `protobuf:"varint,4,opt,name=distance,proto3" json:"distance,omitempty"`
+	// Metric in the kernel.
+	Metric uint32 `protobuf:"varint,5,opt,name=metric,proto3" json:"metric,omitempty"`
+	// True if nvad wants the route in the kernel, with this next hop.
+	InUse bool `protobuf:"varint,6,opt,name=in_use,json=inUse,proto3" json:"in_use,omitempty"`
+	// Why it is not in use, or which BGP route it is preferred to. May be empty.
+	Reason        string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StaticStory) Reset() {
+	*x = StaticStory{}
+	mi := &file_nvad_v1_explain_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StaticStory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StaticStory) ProtoMessage() {}
+
+func (x *StaticStory) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_explain_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StaticStory.ProtoReflect.Descriptor instead.
+func (*StaticStory) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *StaticStory) GetVia() string {
+	if x != nil {
+		return x.Via
+	}
+	return ""
+}
+
+func (x *StaticStory) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *StaticStory) GetBlackhole() bool {
+	if x != nil {
+		return x.Blackhole
+	}
+	return false
+}
+
+func (x *StaticStory) GetDistance() uint32 {
+	if x != nil {
+		return x.Distance
+	}
+	return 0
+}
+
+func (x *StaticStory) GetMetric() uint32 {
+	if x != nil {
+		return x.Metric
+	}
+	return 0
+}
+
+func (x *StaticStory) GetInUse() bool {
+	if x != nil {
+		return x.InUse
+	}
+	return false
+}
+
+func (x *StaticStory) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // MalformedAnnouncement describes an announcement that nvad treated as a withdrawal.
 type MalformedAnnouncement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -257,7 +376,7 @@ type MalformedAnnouncement struct {
 
 func (x *MalformedAnnouncement) Reset() {
 	*x = MalformedAnnouncement{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[2]
+	mi := &file_nvad_v1_explain_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -269,7 +388,7 @@ func (x *MalformedAnnouncement) String() string {
 func (*MalformedAnnouncement) ProtoMessage() {}
 
 func (x *MalformedAnnouncement) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[2]
+	mi := &file_nvad_v1_explain_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -282,7 +401,7 @@ func (x *MalformedAnnouncement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MalformedAnnouncement.ProtoReflect.Descriptor instead.
 func (*MalformedAnnouncement) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{2}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *MalformedAnnouncement) GetNeighbor() string {
@@ -351,7 +470,8 @@ type PathStory struct {
 	NextHops []string `protobuf:"bytes,18,rep,name=next_hops,json=nextHops,proto3" json:"next_hops,omitempty"`
 	// Metric of the route to the next hop.
 	Metric uint32 `protobuf:"varint,19,opt,name=metric,proto3" json:"metric,omitempty"`
-	// Why the next hop does not resolve. Empty if it does.
+	// Why the next hop does not resolve, or why a route of this NVA takes no part in the
+	// decision. Empty if the path is valid.
 	Unresolved string `protobuf:"bytes,20,opt,name=unresolved,proto3" json:"unresolved,omitempty"`
 	// How the path lost against the best one. Absent if it is the best path, or not
 	// valid.
@@ -362,7 +482,7 @@ type PathStory struct {
 
 func (x *PathStory) Reset() {
 	*x = PathStory{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[3]
+	mi := &file_nvad_v1_explain_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -374,7 +494,7 @@ func (x *PathStory) String() string {
 func (*PathStory) ProtoMessage() {}
 
 func (x *PathStory) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[3]
+	mi := &file_nvad_v1_explain_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -387,7 +507,7 @@ func (x *PathStory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathStory.ProtoReflect.Descriptor instead.
 func (*PathStory) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{3}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PathStory) GetNeighbor() string {
@@ -552,7 +672,7 @@ type Check struct {
 
 func (x *Check) Reset() {
 	*x = Check{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[4]
+	mi := &file_nvad_v1_explain_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -564,7 +684,7 @@ func (x *Check) String() string {
 func (*Check) ProtoMessage() {}
 
 func (x *Check) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[4]
+	mi := &file_nvad_v1_explain_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -577,7 +697,7 @@ func (x *Check) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Check.ProtoReflect.Descriptor instead.
 func (*Check) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{4}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Check) GetName() string {
@@ -624,7 +744,7 @@ type PolicyStep struct {
 
 func (x *PolicyStep) Reset() {
 	*x = PolicyStep{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[5]
+	mi := &file_nvad_v1_explain_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -636,7 +756,7 @@ func (x *PolicyStep) String() string {
 func (*PolicyStep) ProtoMessage() {}
 
 func (x *PolicyStep) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[5]
+	mi := &file_nvad_v1_explain_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -649,7 +769,7 @@ func (x *PolicyStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyStep.ProtoReflect.Descriptor instead.
 func (*PolicyStep) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{5}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PolicyStep) GetDepth() uint32 {
@@ -709,7 +829,7 @@ type AttributeChange struct {
 
 func (x *AttributeChange) Reset() {
 	*x = AttributeChange{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[6]
+	mi := &file_nvad_v1_explain_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -721,7 +841,7 @@ func (x *AttributeChange) String() string {
 func (*AttributeChange) ProtoMessage() {}
 
 func (x *AttributeChange) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[6]
+	mi := &file_nvad_v1_explain_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -734,7 +854,7 @@ func (x *AttributeChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttributeChange.ProtoReflect.Descriptor instead.
 func (*AttributeChange) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{6}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *AttributeChange) GetAttribute() string {
@@ -778,7 +898,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[7]
+	mi := &file_nvad_v1_explain_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -790,7 +910,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[7]
+	mi := &file_nvad_v1_explain_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -803,7 +923,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{7}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Comparison) GetStep() string {
@@ -856,7 +976,7 @@ type ComparedStep struct {
 
 func (x *ComparedStep) Reset() {
 	*x = ComparedStep{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[8]
+	mi := &file_nvad_v1_explain_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -868,7 +988,7 @@ func (x *ComparedStep) String() string {
 func (*ComparedStep) ProtoMessage() {}
 
 func (x *ComparedStep) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[8]
+	mi := &file_nvad_v1_explain_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -881,7 +1001,7 @@ func (x *ComparedStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ComparedStep.ProtoReflect.Descriptor instead.
 func (*ComparedStep) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{8}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ComparedStep) GetStep() string {
@@ -933,7 +1053,7 @@ type ExportStory struct {
 
 func (x *ExportStory) Reset() {
 	*x = ExportStory{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[9]
+	mi := &file_nvad_v1_explain_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -945,7 +1065,7 @@ func (x *ExportStory) String() string {
 func (*ExportStory) ProtoMessage() {}
 
 func (x *ExportStory) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[9]
+	mi := &file_nvad_v1_explain_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -958,7 +1078,7 @@ func (x *ExportStory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportStory.ProtoReflect.Descriptor instead.
 func (*ExportStory) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{9}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ExportStory) GetNeighbor() string {
@@ -1035,7 +1155,7 @@ type LookupRequest struct {
 
 func (x *LookupRequest) Reset() {
 	*x = LookupRequest{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[10]
+	mi := &file_nvad_v1_explain_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1047,7 +1167,7 @@ func (x *LookupRequest) String() string {
 func (*LookupRequest) ProtoMessage() {}
 
 func (x *LookupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[10]
+	mi := &file_nvad_v1_explain_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1060,7 +1180,7 @@ func (x *LookupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupRequest.ProtoReflect.Descriptor instead.
 func (*LookupRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{10}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *LookupRequest) GetAddress() string {
@@ -1085,7 +1205,7 @@ type Lookup struct {
 
 func (x *Lookup) Reset() {
 	*x = Lookup{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[11]
+	mi := &file_nvad_v1_explain_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1097,7 +1217,7 @@ func (x *Lookup) String() string {
 func (*Lookup) ProtoMessage() {}
 
 func (x *Lookup) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[11]
+	mi := &file_nvad_v1_explain_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1110,7 +1230,7 @@ func (x *Lookup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lookup.ProtoReflect.Descriptor instead.
 func (*Lookup) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{11}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Lookup) GetAddress() string {
@@ -1165,7 +1285,7 @@ type Way struct {
 
 func (x *Way) Reset() {
 	*x = Way{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[12]
+	mi := &file_nvad_v1_explain_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1177,7 +1297,7 @@ func (x *Way) String() string {
 func (*Way) ProtoMessage() {}
 
 func (x *Way) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[12]
+	mi := &file_nvad_v1_explain_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1190,7 +1310,7 @@ func (x *Way) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Way.ProtoReflect.Descriptor instead.
 func (*Way) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{12}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Way) GetFate() string {
@@ -1288,7 +1408,7 @@ type Encapsulation struct {
 
 func (x *Encapsulation) Reset() {
 	*x = Encapsulation{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[13]
+	mi := &file_nvad_v1_explain_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1300,7 +1420,7 @@ func (x *Encapsulation) String() string {
 func (*Encapsulation) ProtoMessage() {}
 
 func (x *Encapsulation) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[13]
+	mi := &file_nvad_v1_explain_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1313,7 +1433,7 @@ func (x *Encapsulation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Encapsulation.ProtoReflect.Descriptor instead.
 func (*Encapsulation) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{13}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Encapsulation) GetDevice() string {
@@ -1378,7 +1498,7 @@ type OuterPacket struct {
 
 func (x *OuterPacket) Reset() {
 	*x = OuterPacket{}
-	mi := &file_nvad_v1_explain_proto_msgTypes[14]
+	mi := &file_nvad_v1_explain_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1390,7 +1510,7 @@ func (x *OuterPacket) String() string {
 func (*OuterPacket) ProtoMessage() {}
 
 func (x *OuterPacket) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_explain_proto_msgTypes[14]
+	mi := &file_nvad_v1_explain_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1403,7 +1523,7 @@ func (x *OuterPacket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OuterPacket.ProtoReflect.Descriptor instead.
 func (*OuterPacket) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{14}
+	return file_nvad_v1_explain_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *OuterPacket) GetDestination() string {
@@ -1428,7 +1548,7 @@ const file_nvad_v1_explain_proto_rawDesc = "" +
 	"\x0eExplainRequest\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x1a\n" +
 	"\bneighbor\x18\x02 \x01(\tR\bneighbor\x12\x1b\n" +
-	"\texport_to\x18\x03 \x01(\tR\bexportTo\"\xca\x03\n" +
+	"\texport_to\x18\x03 \x01(\tR\bexportTo\"\x9e\x04\n" +
 	"\vExplanation\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x14\n" +
 	"\x05known\x18\x02 \x01(\bR\x05known\x12\x1d\n" +
@@ -1444,7 +1564,17 @@ const file_nvad_v1_explain_proto_rawDesc = "" +
 	"\x06others\x18\n" +
 	" \x03(\v2\x11.nvad.v1.FIBRouteR\x06others\x12<\n" +
 	"\tmalformed\x18\v \x03(\v2\x1e.nvad.v1.MalformedAnnouncementR\tmalformed\x12\x18\n" +
-	"\aassumed\x18\f \x03(\tR\aassumed\"w\n" +
+	"\aassumed\x18\f \x03(\tR\aassumed\x12.\n" +
+	"\astatics\x18\r \x03(\v2\x14.nvad.v1.StaticStoryR\astatics\x12\"\n" +
+	"\funoriginated\x18\x0e \x01(\tR\funoriginated\"\xb8\x01\n" +
+	"\vStaticStory\x12\x10\n" +
+	"\x03via\x18\x01 \x01(\tR\x03via\x12\x16\n" +
+	"\x06device\x18\x02 \x01(\tR\x06device\x12\x1c\n" +
+	"\tblackhole\x18\x03 \x01(\bR\tblackhole\x12\x1a\n" +
+	"\bdistance\x18\x04 \x01(\rR\bdistance\x12\x16\n" +
+	"\x06metric\x18\x05 \x01(\rR\x06metric\x12\x15\n" +
+	"\x06in_use\x18\x06 \x01(\bR\x05inUse\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\"w\n" +
 	"\x15MalformedAnnouncement\x12\x1a\n" +
 	"\bneighbor\x18\x01 \x01(\tR\bneighbor\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
@@ -1562,54 +1692,56 @@ func file_nvad_v1_explain_proto_rawDescGZIP() []byte {
 	return file_nvad_v1_explain_proto_rawDescData
 }
 
-var file_nvad_v1_explain_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_nvad_v1_explain_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_nvad_v1_explain_proto_goTypes = []any{
 	(*ExplainRequest)(nil),        // 0: nvad.v1.ExplainRequest
 	(*Explanation)(nil),           // 1: nvad.v1.Explanation
-	(*MalformedAnnouncement)(nil), // 2: nvad.v1.MalformedAnnouncement
-	(*PathStory)(nil),             // 3: nvad.v1.PathStory
-	(*Check)(nil),                 // 4: nvad.v1.Check
-	(*PolicyStep)(nil),            // 5: nvad.v1.PolicyStep
-	(*AttributeChange)(nil),       // 6: nvad.v1.AttributeChange
-	(*Comparison)(nil),            // 7: nvad.v1.Comparison
-	(*ComparedStep)(nil),          // 8: nvad.v1.ComparedStep
-	(*ExportStory)(nil),           // 9: nvad.v1.ExportStory
-	(*LookupRequest)(nil),         // 10: nvad.v1.LookupRequest
-	(*Lookup)(nil),                // 11: nvad.v1.Lookup
-	(*Way)(nil),                   // 12: nvad.v1.Way
-	(*Encapsulation)(nil),         // 13: nvad.v1.Encapsulation
-	(*OuterPacket)(nil),           // 14: nvad.v1.OuterPacket
-	(*FIBRoute)(nil),              // 15: nvad.v1.FIBRoute
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
-	(*Attributes)(nil),            // 17: nvad.v1.Attributes
+	(*StaticStory)(nil),           // 2: nvad.v1.StaticStory
+	(*MalformedAnnouncement)(nil), // 3: nvad.v1.MalformedAnnouncement
+	(*PathStory)(nil),             // 4: nvad.v1.PathStory
+	(*Check)(nil),                 // 5: nvad.v1.Check
+	(*PolicyStep)(nil),            // 6: nvad.v1.PolicyStep
+	(*AttributeChange)(nil),       // 7: nvad.v1.AttributeChange
+	(*Comparison)(nil),            // 8: nvad.v1.Comparison
+	(*ComparedStep)(nil),          // 9: nvad.v1.ComparedStep
+	(*ExportStory)(nil),           // 10: nvad.v1.ExportStory
+	(*LookupRequest)(nil),         // 11: nvad.v1.LookupRequest
+	(*Lookup)(nil),                // 12: nvad.v1.Lookup
+	(*Way)(nil),                   // 13: nvad.v1.Way
+	(*Encapsulation)(nil),         // 14: nvad.v1.Encapsulation
+	(*OuterPacket)(nil),           // 15: nvad.v1.OuterPacket
+	(*FIBRoute)(nil),              // 16: nvad.v1.FIBRoute
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(*Attributes)(nil),            // 18: nvad.v1.Attributes
 }
 var file_nvad_v1_explain_proto_depIdxs = []int32{
-	3,  // 0: nvad.v1.Explanation.paths:type_name -> nvad.v1.PathStory
-	9,  // 1: nvad.v1.Explanation.exports:type_name -> nvad.v1.ExportStory
-	15, // 2: nvad.v1.Explanation.wanted:type_name -> nvad.v1.FIBRoute
-	15, // 3: nvad.v1.Explanation.kernel:type_name -> nvad.v1.FIBRoute
-	15, // 4: nvad.v1.Explanation.others:type_name -> nvad.v1.FIBRoute
-	2,  // 5: nvad.v1.Explanation.malformed:type_name -> nvad.v1.MalformedAnnouncement
-	16, // 6: nvad.v1.MalformedAnnouncement.at:type_name -> google.protobuf.Timestamp
-	16, // 7: nvad.v1.PathStory.received_at:type_name -> google.protobuf.Timestamp
-	17, // 8: nvad.v1.PathStory.received:type_name -> nvad.v1.Attributes
-	4,  // 9: nvad.v1.PathStory.checks:type_name -> nvad.v1.Check
-	5,  // 10: nvad.v1.PathStory.import:type_name -> nvad.v1.PolicyStep
-	17, // 11: nvad.v1.PathStory.attributes:type_name -> nvad.v1.Attributes
-	7,  // 12: nvad.v1.PathStory.lost:type_name -> nvad.v1.Comparison
-	6,  // 13: nvad.v1.PolicyStep.changes:type_name -> nvad.v1.AttributeChange
-	8,  // 14: nvad.v1.Comparison.steps:type_name -> nvad.v1.ComparedStep
-	17, // 15: nvad.v1.ExportStory.sent:type_name -> nvad.v1.Attributes
-	5,  // 16: nvad.v1.ExportStory.export:type_name -> nvad.v1.PolicyStep
-	12, // 17: nvad.v1.Lookup.way:type_name -> nvad.v1.Way
-	13, // 18: nvad.v1.Lookup.tunnel:type_name -> nvad.v1.Encapsulation
-	14, // 19: nvad.v1.Encapsulation.outer:type_name -> nvad.v1.OuterPacket
-	12, // 20: nvad.v1.OuterPacket.way:type_name -> nvad.v1.Way
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	4,  // 0: nvad.v1.Explanation.paths:type_name -> nvad.v1.PathStory
+	10, // 1: nvad.v1.Explanation.exports:type_name -> nvad.v1.ExportStory
+	16, // 2: nvad.v1.Explanation.wanted:type_name -> nvad.v1.FIBRoute
+	16, // 3: nvad.v1.Explanation.kernel:type_name -> nvad.v1.FIBRoute
+	16, // 4: nvad.v1.Explanation.others:type_name -> nvad.v1.FIBRoute
+	3,  // 5: nvad.v1.Explanation.malformed:type_name -> nvad.v1.MalformedAnnouncement
+	2,  // 6: nvad.v1.Explanation.statics:type_name -> nvad.v1.StaticStory
+	17, // 7: nvad.v1.MalformedAnnouncement.at:type_name -> google.protobuf.Timestamp
+	17, // 8: nvad.v1.PathStory.received_at:type_name -> google.protobuf.Timestamp
+	18, // 9: nvad.v1.PathStory.received:type_name -> nvad.v1.Attributes
+	5,  // 10: nvad.v1.PathStory.checks:type_name -> nvad.v1.Check
+	6,  // 11: nvad.v1.PathStory.import:type_name -> nvad.v1.PolicyStep
+	18, // 12: nvad.v1.PathStory.attributes:type_name -> nvad.v1.Attributes
+	8,  // 13: nvad.v1.PathStory.lost:type_name -> nvad.v1.Comparison
+	7,  // 14: nvad.v1.PolicyStep.changes:type_name -> nvad.v1.AttributeChange
+	9,  // 15: nvad.v1.Comparison.steps:type_name -> nvad.v1.ComparedStep
+	18, // 16: nvad.v1.ExportStory.sent:type_name -> nvad.v1.Attributes
+	6,  // 17: nvad.v1.ExportStory.export:type_name -> nvad.v1.PolicyStep
+	13, // 18: nvad.v1.Lookup.way:type_name -> nvad.v1.Way
+	14, // 19: nvad.v1.Lookup.tunnel:type_name -> nvad.v1.Encapsulation
+	15, // 20: nvad.v1.Encapsulation.outer:type_name -> nvad.v1.OuterPacket
+	13, // 21: nvad.v1.OuterPacket.way:type_name -> nvad.v1.Way
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_explain_proto_init() }
@@ -1625,7 +1757,7 @@ func file_nvad_v1_explain_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_explain_proto_rawDesc), len(file_nvad_v1_explain_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -146,7 +146,9 @@ type FIBRoute struct {
 	// When the route entered this state. Absent if that is not known.
 	Since *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=since,proto3" json:"since,omitempty"`
 	// Next hop that takes over when all next_hops are dead. Empty if there is none.
-	Backup        []*NextHop `protobuf:"bytes,10,rep,name=backup,proto3" json:"backup,omitempty"`
+	Backup []*NextHop `protobuf:"bytes,10,rep,name=backup,proto3" json:"backup,omitempty"`
+	// Administrative distance of a static route. 0 if the class is another one.
+	Distance      uint32 `protobuf:"varint,11,opt,name=distance,proto3" json:"distance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -251,6 +253,13 @@ func (x *FIBRoute) GetBackup() []*NextHop {
 	return nil
 }
 
+func (x *FIBRoute) GetDistance() uint32 {
+	if x != nil {
+		return x.Distance
+	}
+	return 0
+}
+
 // NextHop is a resolved next hop.
 type NextHop struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -323,7 +332,7 @@ const file_nvad_v1_fib_proto_rawDesc = "" +
 	"\x0eListFIBRequest\x12\x16\n" +
 	"\x06failed\x18\x01 \x01(\bR\x06failed\"<\n" +
 	"\x0fListFIBResponse\x12)\n" +
-	"\x06routes\x18\x01 \x03(\v2\x11.nvad.v1.FIBRouteR\x06routes\"\xb5\x02\n" +
+	"\x06routes\x18\x01 \x03(\v2\x11.nvad.v1.FIBRouteR\x06routes\"\xd1\x02\n" +
 	"\bFIBRoute\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x14\n" +
 	"\x05class\x18\x02 \x01(\tR\x05class\x12\x12\n" +
@@ -335,7 +344,8 @@ const file_nvad_v1_fib_proto_rawDesc = "" +
 	"\x06reason\x18\b \x01(\tR\x06reason\x120\n" +
 	"\x05since\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12(\n" +
 	"\x06backup\x18\n" +
-	" \x03(\v2\x10.nvad.v1.NextHopR\x06backup\"K\n" +
+	" \x03(\v2\x10.nvad.v1.NextHopR\x06backup\x12\x1a\n" +
+	"\bdistance\x18\v \x01(\rR\bdistance\"K\n" +
 	"\aNextHop\x12\x10\n" +
 	"\x03via\x18\x01 \x01(\tR\x03via\x12\x16\n" +
 	"\x06device\x18\x02 \x01(\tR\x06device\x12\x16\n" +
