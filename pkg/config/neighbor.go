@@ -58,6 +58,7 @@ type Settings struct {
 	DefaultOriginateMap  string        // route-map; empty: none
 	MaximumPrefix        int           // 0: unlimited
 	MaximumPrefixAction  string        // shutdown, warn or discard
+	MaximumPrefixCount   string        // CountReceived or CountAccepted
 	MaximumPrefixWarning int           // percent of MaximumPrefix
 	MaximumPrefixRestart time.Duration // how long a shutdown lasts; 0: until it is re-enabled
 	MaximumPrefixOut     int           // of each family; 0: unlimited
@@ -87,7 +88,8 @@ func DefaultSettings() Settings {
 
 		MaximumPrefix:        azureTableLimit,
 		MaximumPrefixAction:  ActionDiscard, // an NVA that closes the session carries no traffic at all
-		MaximumPrefixWarning: 75,            // FRR's
+		MaximumPrefixCount:   CountReceived,
+		MaximumPrefixWarning: 75, // FRR's
 
 		MaximumPrefixOutCount: CountPrefixes,
 

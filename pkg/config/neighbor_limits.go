@@ -11,6 +11,12 @@ const (
 	ActionDiscard  = "discard"
 )
 
+// Values of Settings.MaximumPrefixCount.
+const (
+	CountReceived = "received"
+	CountAccepted = "accepted"
+)
+
 // Values of Settings.MaximumPrefixOutCount.
 const (
 	CountPrefixes = "prefixes"
@@ -21,7 +27,7 @@ const (
 func limitFields(s *Settings) []tomlfile.Field {
 	return []tomlfile.Field{
 		{Key: "maximum-prefix", Value: tomlfile.Number(&s.MaximumPrefix, 0, tomlfile.MaxUint32), Impact: SoftRefresh,
-			Doc: "Maximum number of prefixes to accept from the neighbor; 0 is no limit. An Azure Route Server holds no more " +
+			Doc: "Maximum number of prefixes from the neighbor; 0 is no limit. maximum-prefix-count says which are counted. An Azure Route Server holds no more " +
 				"than the default, so neither it, nor an ExpressRoute circuit, nor an NVA that passes its routes on sends more. " +
 				"Raise it for a full Internet table."},
 		{Key: "maximum-prefix-action", Value: tomlfile.OneOf(&s.MaximumPrefixAction, ActionShutdown, ActionWarn, ActionDiscard), Impact: SoftRefresh,
@@ -30,6 +36,11 @@ func limitFields(s *Settings) []tomlfile.Field {
 				"rejected prefixes, and accepts them when there is room; it counts and drops the others. Once there is room for " +
 				"those, nvad requests them by ROUTE-REFRESH (RFC 2918), at most once a minute; if the neighbor does not support " +
 				`that, use "nvactl reset".`},
+		{Key: "maximum-prefix-count", Value: tomlfile.OneOf(&s.MaximumPrefixCount, CountReceived, CountAccepted), Impact: SoftRefresh,
+			Doc: `Which prefixes maximum-prefix counts: "received" counts all that the neighbor sends, "accepted" those that pass ` +
+				"the checks and the import policy, as FRR does unless it is told to force the limit. With \"accepted\", nvad stores up to " +
+				"maximum-prefix rejected prefixes besides; it counts and drops further ones, and requests them by ROUTE-REFRESH after " +
+				"a change of the import policy."},
 		{Key: "maximum-prefix-warning", Value: tomlfile.Number(&s.MaximumPrefixWarning, 1, 100),
 			Doc: "Log a warning once when this percentage of maximum-prefix is reached."},
 		{Key: "maximum-prefix-restart", Value: tomlfile.Seconds(&s.MaximumPrefixRestart, 0, tomlfile.MaxUint16*60, nil),

@@ -111,7 +111,7 @@ func (e *Engine) wouldExceed(n *neighbor, c config.Neighbor) bool {
 	if next.held != "" || c.MaximumPrefixAction == config.ActionWarn || c.MaximumPrefixAction == config.ActionDiscard {
 		return false
 	}
-	over := next.fillOf(e.rib.Counts(c.Address).Received, false)
+	over := next.fillOf(e.counted(c.Address, &c), false)
 	return over == fillOver && next.fill < fillOver
 }
 

@@ -235,6 +235,7 @@ func (e *Engine) publish() {
 	}
 	e.rib.Release(eff)
 	e.checkLimitsOut()
+	e.checkAccepted()
 }
 
 // inbox is where other goroutines leave news for the engine without waiting for it.

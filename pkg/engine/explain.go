@@ -44,7 +44,7 @@ func (e *Engine) Explain(ctx context.Context, q rib.ExplainQuery) (Explanation, 
 		if !x.Known && len(x.Malformed) > 0 {
 			x.NoRoute = onlyMalformed
 		} else if from := e.mayHaveDropped(q); !x.Known && len(from) > 0 {
-			x.NoRoute = fmt.Sprintf("no announcement of it was kept, but %s exceeded maximum-prefix and some announcements were dropped unseen",
+			x.NoRoute = fmt.Sprintf("no announcement of it was kept, but %s announced more than maximum-prefix lets nvad keep, and some announcements were dropped unseen",
 				strings.Join(from, " and "))
 		}
 	})

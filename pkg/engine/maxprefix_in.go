@@ -20,16 +20,16 @@ const (
 	fillLost      // twice maximum-prefix exceeded: announcements are dropped
 )
 
-func (n *neighbor) fillOf(received int, drops bool) fill {
+func (n *neighbor) fillOf(counted int, drops bool) fill {
 	limit := n.cfg.MaximumPrefix
 	switch {
 	case limit == 0:
 		return fillLow
-	case received > limit && drops:
+	case counted > limit && drops:
 		return fillLost
-	case received > limit:
+	case counted > limit:
 		return fillOver
-	case n.cfg.MaximumPrefixWarning > 0 && received*100 >= limit*n.cfg.MaximumPrefixWarning:
+	case n.cfg.MaximumPrefixWarning > 0 && counted*100 >= limit*n.cfg.MaximumPrefixWarning:
 		return fillHigh
 	}
 	return fillLow
@@ -38,14 +38,15 @@ func (n *neighbor) fillOf(received int, drops bool) fill {
 // checkLimit warns or shuts the session down at each threshold of maximum-prefix, at
 // most once per session.
 func (e *Engine) checkLimit(addr netip.Addr, n *neighbor) {
-	received := e.rib.Counts(addr).Received
+	counted := e.counted(addr, &n.cfg)
 	dropped, missing := e.rib.Dropped(addr)
-	now := n.fillOf(received, missing != 0 && n.cfg.MaximumPrefixAction == config.ActionDiscard)
+	now := n.fillOf(counted, missing != 0 && n.cfg.MaximumPrefixAction == config.ActionDiscard)
 	if now <= n.fill || n.held != "" {
 		return
 	}
 	n.fill = now
-	log := e.log.With("neighbor", addr, "limit", n.cfg.MaximumPrefix, "received", received)
+	c := e.rib.Counts(addr)
+	log := e.log.With("neighbor", addr, "limit", n.cfg.MaximumPrefix, "received", c.Received, "accepted", c.Accepted)
 	switch {
 	case now == fillLost:
 		log.Error("maximum-prefix exceeded twice over, further announcements are dropped", "dropped", dropped)
@@ -58,6 +59,26 @@ func (e *Engine) checkLimit(addr netip.Addr, n *neighbor) {
 	default:
 		log.Error("maximum-prefix exceeded, neighbor shut down", "restart", n.cfg.MaximumPrefixRestart)
 		e.holdOverLimit(addr, n)
+	}
+}
+
+// counted returns how many prefixes of a neighbor maximum-prefix counts under the
+// settings c.
+func (e *Engine) counted(addr netip.Addr, c *config.Neighbor) int {
+	counts := e.rib.Counts(addr)
+	if c.MaximumPrefixCount == config.CountAccepted {
+		return counts.Accepted + counts.OverLimit
+	}
+	return counts.Received
+}
+
+// checkAccepted checks the limits of neighbors whose accepted prefixes are counted: a
+// reload of their policy changes the number, without any announcement.
+func (e *Engine) checkAccepted() {
+	for addr, n := range e.neighbors {
+		if n.cfg.MaximumPrefixCount == config.CountAccepted {
+			e.checkLimit(addr, n)
+		}
 	}
 }
 
@@ -102,7 +123,7 @@ func (n *neighbor) setConfig(c config.Neighbor) {
 	if old.MaximumPrefixOut != c.MaximumPrefixOut {
 		n.outFill = outLow
 	}
-	if old.MaximumPrefix == c.MaximumPrefix && old.MaximumPrefixAction == c.MaximumPrefixAction {
+	if old.MaximumPrefix == c.MaximumPrefix && old.MaximumPrefixAction == c.MaximumPrefixAction && old.MaximumPrefixCount == c.MaximumPrefixCount {
 		return
 	}
 	n.fill = fillLow
@@ -116,17 +137,17 @@ func (n *neighbor) setConfig(c config.Neighbor) {
 type loss uint8
 
 const (
-	lossNone    loss = iota
-	lossOver         // there is no room for them
-	lossPending      // there is room; nvad will request them as soon as requestSpacing allows
-	lossUnasked      // there is room, but the neighbor does not support ROUTE-REFRESH
+	lossNone    loss = iota // or the import policy rejects all of them
+	lossOver                // there is no room for them
+	lossPending             // there is room; nvad will request them as soon as requestSpacing allows
+	lossUnasked             // there is room, but the neighbor does not support ROUTE-REFRESH
 )
 
 // lossOf costs nothing if nothing was dropped.
 func (e *Engine) lossOf(addr netip.Addr, n *neighbor) loss {
 	_, missing := e.rib.Dropped(addr)
 	switch {
-	case missing == 0 || n.up == nil:
+	case missing == 0 || n.up == nil || e.rib.Unwanted(addr):
 		return lossNone
 	case !e.rib.Fits(addr):
 		return lossOver

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
@@ -181,7 +182,7 @@ func TestDroppedIsRequested(t *testing.T) {
 			t.Errorf("logged %q", got)
 		}
 		x, err := e.Explain(t.Context(), rib.ExplainQuery{Prefix: prefixes(10)[9]})
-		if err != nil || !strings.Contains(x.NoRoute, "10.0.210.4 exceeded maximum-prefix") {
+		if err != nil || !strings.Contains(x.NoRoute, "10.0.210.4 announced more than maximum-prefix") {
 			t.Errorf("explained as %q, %v", x.NoRoute, err)
 		}
 		time.Sleep(5 * time.Minute)
@@ -201,6 +202,84 @@ func TestDroppedIsRequested(t *testing.T) {
 			t.Errorf("%d accepted, %d dropped, warnings %q, requested %q", v.Counts.Accepted, v.Dropped, v.Warnings, p.requests())
 		}
 	})
+}
+
+// countingAccepted counts what the import policy accepts: the prefixes of 10.1.0.0/16.
+func countingAccepted(limit int, action string) *config.Config {
+	cfg := limited(func(s *config.Settings) {
+		s.MaximumPrefix, s.MaximumPrefixAction, s.MaximumPrefixCount = limit, action, config.CountAccepted
+		s.Import.PrefixList = "some"
+	})
+	cfg.Policies.PrefixLists = map[string]policy.PrefixList{"some": {{Seq: 5, Permit: true, Prefix: pfx("10.1.0.0/16"), LE: 32}}}
+	return cfg
+}
+
+// hosts returns addresses within a /16, as prefixes.
+func hosts(second byte, n int) (out []netip.Prefix) {
+	for i := range n {
+		out = append(out, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, second, byte(i >> 8), byte(i)}), 32))
+	}
+	return out
+}
+
+// With maximum-prefix-count = "accepted", rejected routes neither end the session nor take
+// the room of others, and few of them are kept. Those that are not are requested when a
+// reload may make policy accept them.
+func TestMaximumPrefixCountsAccepted(t *testing.T) {
+	run(t, false, func(t *testing.T, e *Engine, p *ports) {
+		apply(t, e, countingAccepted(3, config.ActionShutdown))
+		p.refreshing(true)
+		p.announce(routeServer, hosts(2, 100)...)
+		p.announce(routeServer, hosts(1, 3)...)
+		v := server(t, e)
+		if p.disabled() || p.forwards() != 3 || v.Counts.Received != 6 || v.Dropped != 97 || len(v.Warnings) != 0 {
+			t.Fatalf("disabled %v, %d routes, %+v, %d dropped, warnings %q", p.disabled(), p.forwards(), v.Counts, v.Dropped, v.Warnings)
+		}
+		if v.Settings["maximum-prefix-count"] != config.CountAccepted {
+			t.Errorf("shown as %v", v.Settings)
+		}
+		time.Sleep(5 * time.Minute)
+		if got := p.requests(); got != nil {
+			t.Errorf("requested %q although policy rejects them", got)
+		}
+		cfg := countingAccepted(200, config.ActionShutdown)
+		cfg.Policies.PrefixLists["some"] = policy.PrefixList{{Seq: 5, Permit: true, Any: true}}
+		apply(t, e, cfg)
+		time.Sleep(3 * time.Second)
+		if got := p.requests(); !slices.Equal(got, []string{"10.0.210.4 ipv4 unicast"}) {
+			t.Errorf("requested %q after a reload of the policy", got)
+		}
+		p.announce(routeServer, append(hosts(2, 100), hosts(1, 3)...)...)
+		if n := p.forwards(); n != 103 {
+			t.Errorf("%d routes, want 103", n)
+		}
+		cfg.Neighbors[0].MaximumPrefix = 102
+		apply(t, e, cfg)
+		if !p.disabled() {
+			t.Error("not shut down by a lower limit")
+		}
+	})
+}
+
+// The policy of a reload may accept more than the limit, without any announcement.
+func TestMaximumPrefixCountsAcceptedByReload(t *testing.T) {
+	for _, action := range []string{config.ActionShutdown, config.ActionWarn, config.ActionDiscard} {
+		run(t, false, func(t *testing.T, e *Engine, p *ports) {
+			apply(t, e, countingAccepted(3, action))
+			p.refreshing(true)
+			p.announce(routeServer, append(hosts(2, 2), hosts(1, 2)...)...)
+			cfg := countingAccepted(3, action)
+			cfg.Policies.PrefixLists["some"] = policy.PrefixList{{Seq: 5, Permit: true, Any: true}}
+			apply(t, e, cfg)
+			synctest.Wait()
+			if got := p.logged("maximum-prefix exceeded"); len(got) != 1 || p.disabled() != (action == config.ActionShutdown) {
+				t.Errorf("%s: disabled %v, logged %q", action, p.disabled(), got)
+			}
+			if n := p.forwards(); n != map[string]int{config.ActionShutdown: 4, config.ActionWarn: 4, config.ActionDiscard: 3}[action] {
+				t.Errorf("%s: %d routes", action, n)
+			}
+		})
+	}
 }
 
 // A neighbor that makes room and fills it again all the time is sent one request a

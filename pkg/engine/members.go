@@ -117,6 +117,9 @@ func compilePeer(cfg *config.Config, c *policy.Compiler, n config.Neighbor) (rib
 	if n.MaximumPrefixAction == config.ActionDiscard {
 		p.MaxReceived = n.MaximumPrefix
 	}
+	if n.MaximumPrefixCount == config.CountAccepted {
+		p.MaxRejected = n.MaximumPrefix
+	}
 	p.Ignored.VNet = n.VNet
 	if cfg.IsRouteServer(&n) {
 		p.Ignored.Subnet = config.ServerSubnets(n.Address)

@@ -33,6 +33,7 @@ var changes = map[string]func(*config.Neighbor){
 	"Role":                  func(n *config.Neighbor) { n.Role = "peer" },
 	"DefaultOriginateMap":   func(n *config.Neighbor) { n.DefaultOriginateMap = "tag" },
 	"MaximumPrefixAction":   func(n *config.Neighbor) { n.MaximumPrefixAction = config.ActionWarn },
+	"MaximumPrefixCount":    func(n *config.Neighbor) { n.MaximumPrefixCount = config.CountAccepted },
 	"MaximumPrefixOutCount": func(n *config.Neighbor) { n.MaximumPrefixOutCount = config.CountIncoming },
 	"MaximumPrefix":         func(n *config.Neighbor) { n.MaximumPrefix = 100 },
 	"MaximumPrefixOut":      func(n *config.Neighbor) { n.MaximumPrefixOut = 2 },
@@ -88,7 +89,7 @@ func manySided() *config.Config {
 	far.Export.RouteMap, far.DefaultOriginate, far.GracefulRestart = "by-group", true, false
 	second, third := *rs, *far
 	second.Address, second.Domain, second.RemovePrivateAS = otherServer, "another", true
-	second.MaximumPrefix, second.MaximumPrefixAction, second.GracefulRestart = 3, config.ActionDiscard, true
+	second.MaximumPrefix, second.MaximumPrefixAction, second.GracefulRestart = 4, config.ActionDiscard, true
 	second.RestartTime = 120 * time.Second
 	third.Address, third.DefaultOriginate, third.RouteReflectorClient = netip.MustParseAddr("169.254.0.3"), false, true
 	cfg.Neighbors = append(cfg.Neighbors, second, third)
@@ -105,6 +106,7 @@ var announcements = []struct {
 	{"10.0.210.4", "10.3.0.0/16", route.NewASPath(65515, 65001)},
 	{"10.0.210.4", "10.4.0.0/16", route.NewASPath(65516, 7)},
 	{"10.0.210.4", "10.5.0.0/16", route.NewASPath(65515, 64512, 7)},
+	{"10.0.210.5", "10.9.0.0/16", route.NewASPath(65515, 65001)},
 	{"10.0.210.5", "10.1.0.0/16", route.NewASPath(65515)},
 	{"10.0.210.5", "10.6.0.0/16", route.NewASPath(65515, 6)},
 	{"10.0.210.5", "10.7.0.0/16", route.NewASPath(65515, 7)},

@@ -268,6 +268,7 @@ func settings(c *config.Neighbor) map[string]string {
 	add("remove-private-as", c.ReplacePrivateAS, "replace")
 	add("default-originate", c.DefaultOriginate, cmp.Or(c.DefaultOriginateMap, "true"))
 	add("maximum-prefix-action", c.MaximumPrefix > 0 && c.MaximumPrefixAction != "", c.MaximumPrefixAction)
+	add("maximum-prefix-count", c.MaximumPrefix > 0 && c.MaximumPrefixCount == config.CountAccepted, c.MaximumPrefixCount)
 	add("maximum-prefix-restart", c.MaximumPrefix > 0 && c.MaximumPrefixRestart > 0, c.MaximumPrefixRestart)
 	add("maximum-prefix-out-count", c.MaximumPrefixOut > 0 && c.MaximumPrefixOutCount != config.CountPrefixes, c.MaximumPrefixOutCount)
 	add("weight", c.Weight > 0, c.Weight)

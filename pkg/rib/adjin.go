@@ -138,14 +138,13 @@ func (s *adjIn) install(d *dest, p *peer, pre admission, now time.Time) (changed
 	}
 	s.seen.note(d)
 	pt := path{received: pre.received, peer: p.id, at: uint32(now.Unix())}
-	if i < 0 || d.paths[i].reject == byLimit {
-		pre = p.limit(pre)
+	if i >= 0 {
+		s.count(d, p, &d.paths[i], -1)
 	}
 	s.evaluate(d, &pt, p, pre)
 	if i < 0 {
 		d.paths = append(d.paths, pt)
 	} else {
-		s.count(d, p, &d.paths[i], -1)
 		s.hops.release(d.paths[i].hop)
 		d.paths[i] = pt
 	}
@@ -216,15 +215,20 @@ func (s *adjIn) retract(d *dest, aggregate bool) bool {
 	return true
 }
 
-// evaluate runs import policy, and fills in what depends on it.
+// evaluate runs import policy, and fills in what depends on it. The counts do not include
+// pt, or else it would take the last room from itself.
 func (s *adjIn) evaluate(d *dest, pt *path, p *peer, pre admission) {
 	pt.accepted, pt.hop, pt.extra, pt.rule, pt.era = nil, nil, nil, 0, p.era
-	if pt.reject = checkPrefix(d.prefix, pre.reject); pt.reject != accepted {
+	if pt.reject = checkPrefix(d.prefix, p.limit(pre.reject)); pt.reject != accepted {
 		return
 	}
 	out := p.Import.Run(s.importInput(d.prefix, p, pre.attrs))
 	s.conclude(pt, p, pre.attrs, &out)
-	if pt.accepted != nil {
+	switch {
+	case pt.accepted == nil:
+	case p.MaxRejected > 0 && !p.hasRoom():
+		pt.reject, pt.accepted, pt.extra = byLimit, nil, nil
+	default:
 		pt.hop = s.hops.track(pt.accepted.NextHop)
 	}
 }

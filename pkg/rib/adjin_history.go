@@ -103,7 +103,7 @@ func (s *adjIn) reimport(d *dest, i int, p *peer) bool {
 	pt := &d.paths[i]
 	before := *pt
 	s.count(d, p, pt, -1)
-	s.evaluate(d, pt, p, p.limit(s.admit(p, pt.received)))
+	s.evaluate(d, pt, p, s.admit(p, pt.received))
 	s.count(d, p, pt, 1)
 	s.hops.release(before.hop)
 	if pt.accepted == before.accepted && sameExtra(pt.extra, before.extra) {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
 )
@@ -173,5 +174,113 @@ func TestRoomAfterRestart(t *testing.T) {
 	}
 	if c := b.r.Counts(addr(nva)); c.Received != 1 || c.Accepted != 1 {
 		t.Errorf("counts %+v", c)
+	}
+}
+
+// acceptsFew configures a limit that counts accepted prefixes; lists of the library reject
+// 10.0.0.0/16 and 10.100.0.0/16.
+func (b *bed) acceptsFew(received, rejected int) {
+	b.peer(neighbor(nva, 65001, ImportSettings{MaxReceived: received, MaxRejected: rejected}), policy.Chain{Accept: true, PrefixList: "rs-hub00"}, acceptAll)
+}
+
+// Rejected prefixes take no room of accepted ones, and an accepted one that is announced
+// again keeps its own.
+func TestMaximumPrefixOfAccepted(t *testing.T) {
+	b := newBed(t)
+	b.acceptsFew(2, 2)
+	b.up(nva)
+	b.flush()
+	counts := func(what string, received, accepted, over int) {
+		t.Helper()
+		b.flush()
+		if c := b.r.Counts(addr(nva)); c.Received != received || c.Accepted != accepted || c.OverLimit != over {
+			t.Errorf("%s: %+v, want %d, %d and %d", what, c, received, accepted, over)
+		}
+	}
+	b.announce(nva, "65515", "10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16")
+	counts("one rejected by policy, one by the limit", 4, 2, 1)
+	b.announce(nva, "65515 7", "10.2.0.0/16", "10.1.0.0/16")
+	counts("announced again", 4, 2, 1)
+	b.announce(nva, "65515", "10.4.0.0/16", "10.100.0.0/16")
+	counts("no room, and none for more rejected ones", 4, 2, 1)
+	b.withdraw(nva, "10.1.0.0/16")
+	counts("the one that the limit rejected has its place", 3, 2, 0)
+	b.announce(nva, "65001", "10.2.0.0/16")
+	counts("an accepted one is rejected", 3, 1, 0)
+	b.announce(nva, "65515", "10.5.0.0/16")
+	counts("which makes room", 4, 2, 0)
+	b.acceptsFew(1, 1)
+	counts("a lower limit", 4, 1, 1)
+	b.acceptsFew(0, 0)
+	counts("none", 4, 2, 0)
+	b.wantWhole()
+}
+
+// A hostile neighbor can't fill the memory with rejected prefixes: neither at once nor by
+// having each prefix accepted before.
+func TestMaximumPrefixOfAcceptedBoundsMemory(t *testing.T) {
+	b := newBed(t)
+	b.acceptsFew(10, 10)
+	b.up(nva)
+	b.flush()
+	before := len(b.r.table.dests)
+	fine, loop := b.in.Intern(route.Attrs{ASPath: asPath("65515"), NextHop: addr(nva)}), b.in.Intern(route.Attrs{ASPath: asPath("65001"), NextHop: addr(nva)})
+	for i := range 3000 {
+		var list []netip.Prefix
+		for k := range 10 {
+			list = append(list, netip.PrefixFrom(netip.AddrFrom4([4]byte{20, byte(i >> 8), byte(i), byte(k)}), 32))
+		}
+		for _, a := range []*route.Attrs{fine, loop} {
+			b.r.Update(&speaker.Update{From: speaker.From{Peer: addr(nva)}, Attrs: a, Announced: list}, b.now)
+			if c := b.r.Counts(addr(nva)); c.Received > 20 || c.Accepted > 10 {
+				t.Fatalf("after %d updates: %+v", i, c)
+			}
+		}
+		if i%100 == 0 {
+			b.flush()
+		}
+	}
+	b.flush()
+	if n := len(b.r.table.dests); n > before+20 {
+		t.Errorf("%d destinations", n-before)
+	}
+	if n, missing := b.r.Dropped(addr(nva)); n < 29_000 || missing != route.IPv4 || !b.r.Unwanted(addr(nva)) {
+		t.Errorf("%d dropped, of %s, unwanted %v", n, missing, b.r.Unwanted(addr(nva)))
+	}
+	b.wantWhole()
+}
+
+// What was dropped because policy rejects it is missing once the import settings change, and
+// no earlier; what was dropped for want of room, once there is room.
+func TestDroppedUnwanted(t *testing.T) {
+	b := newBed(t)
+	b.acceptsFew(2, 1)
+	b.up(nva)
+	b.flush()
+	b.announce(nva, "65515", "10.0.0.0/16", "10.100.0.0/16", "10.1.0.0/16")
+	b.flush()
+	if n, _ := b.r.Dropped(addr(nva)); n != 1 || !b.r.Unwanted(addr(nva)) {
+		t.Fatalf("%d dropped, unwanted %v", n, b.r.Unwanted(addr(nva)))
+	}
+	b.peer(neighbor(nva, 65001, ImportSettings{MaxReceived: 2, MaxRejected: 1}), acceptAll, acceptAll)
+	b.flush()
+	if b.r.Unwanted(addr(nva)) || b.r.Fits(addr(nva)) {
+		t.Errorf("after a reload without room: unwanted %v, fits %v", b.r.Unwanted(addr(nva)), b.r.Fits(addr(nva)))
+	}
+	b.peer(neighbor(nva, 65001, ImportSettings{MaxReceived: 3, MaxRejected: 1}), acceptAll, acceptAll)
+	b.flush()
+	if b.r.Unwanted(addr(nva)) || !b.r.Fits(addr(nva)) {
+		t.Errorf("after a reload with room: unwanted %v, fits %v", b.r.Unwanted(addr(nva)), b.r.Fits(addr(nva)))
+	}
+	b.r.Requested(addr(nva), route.IPv4)
+	b.announce(nva, "65515", "10.0.0.0/16", "10.100.0.0/16", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16")
+	b.flush()
+	if n, _ := b.r.Dropped(addr(nva)); n != 2 || b.r.Unwanted(addr(nva)) || b.r.Fits(addr(nva)) {
+		t.Errorf("no room: %d dropped, unwanted %v, fits %v", n, b.r.Unwanted(addr(nva)), b.r.Fits(addr(nva)))
+	}
+	b.withdraw(nva, "10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16")
+	b.flush()
+	if b.r.Unwanted(addr(nva)) || !b.r.Fits(addr(nva)) {
+		t.Errorf("room again: unwanted %v, fits %v", b.r.Unwanted(addr(nva)), b.r.Fits(addr(nva)))
 	}
 }

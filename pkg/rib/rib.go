@@ -121,15 +121,15 @@ func (r *RIB) Update(u *speaker.Update, now time.Time) {
 	}
 	pre := r.in.admit(p, u.Attrs)
 	for _, prefix := range u.Announced {
-		if p.keepsNoMore() {
-			if d := r.table.find(prefix); d == nil || d.find(p.id) < 0 {
-				p.dropped.drop(prefix)
-				continue
-			}
+		if p.keepsNoMore() && r.drops(p, prefix, pre) {
+			continue
 		}
 		if d := r.table.get(prefix); r.in.install(d, p, pre, now) {
 			r.touch(d, p.id)
 		}
+	}
+	if p.MaxRejected > 0 {
+		r.takeMore(p) // an accepted path that is rejected now makes room
 	}
 }
 

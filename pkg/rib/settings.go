@@ -46,6 +46,9 @@ type ImportSettings struct {
 	EnforceFirstAS bool
 	AllowASSets    bool
 	MaxReceived    int // prefixes to accept, the rest is rejected; 0: unlimited
+	// MaxRejected, if it is set, says that MaxReceived counts accepted prefixes only. So many
+	// others are stored, and the rest is dropped.
+	MaxRejected int
 }
 
 // ExportSettings decide what the neighbor is advertised. When they change, the whole

@@ -80,6 +80,8 @@ func (s *adjIn) countUsable(d *dest, n int) {
 type Counts struct {
 	Received, Accepted, Stale, Advertised int
 
+	OverLimit int // received, but rejected by MaxReceived
+
 	Held    int // prefixes that MaxAdvertised holds back
 	Fullest int // prefixes advertised of the family that has more, if MaxAdvertised is set
 }
@@ -92,6 +94,7 @@ func (r *RIB) Counts(addr netip.Addr) Counts {
 		t := &p.tallies[i]
 		c.Received += t.received()
 		c.Accepted += t.outcomes[accepted]
+		c.OverLimit += t.outcomes[byLimit]
 		c.Stale += t.sumStale()
 		c.Advertised += p.advertised[i]
 		if q := p.rations[i]; q != nil {

@@ -250,7 +250,7 @@ func (r *RIB) tableEnds(did errands) {
 	if did&renews != 0 {
 		r.peers.forgetRemoved(r.walks.laps)
 	}
-	if did&takes != 0 {
+	if did&(takes|renews) != 0 { // renewed paths that are rejected now make room, too
 		for _, p := range r.peers.byAddr {
 			r.takeMore(p)
 		}

@@ -3,6 +3,7 @@ package telemetry
 // Keys maps the keys of log events to their meaning. Events have no other keys, which a test
 // checks in the source. In systemd's journal each key is a field: neighbor is NVAD_NEIGHBOR.
 var Keys = map[string]string{
+	"accepted":       "routes of the neighbor that checks and import policy accept",
 	"address":        "own address on which nvad listens",
 	"advertised":     "routes advertised to the neighbor",
 	"after":          "time since the start of nvad",
