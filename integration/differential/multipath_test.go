@@ -8,12 +8,14 @@ import (
 	"github.com/nvad/nvad/integration/differential/gen"
 	"github.com/nvad/nvad/integration/lab"
 	"github.com/nvad/nvad/integration/rawbgp"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 // TestMultipathRelax compares over which next hops the two daemons share the traffic of
 // equally good paths through different neighboring ASes, with and without multipath-relax.
-func TestMultipathRelax(t *testing.T) {
-	requirements(t)
+func TestMultipathRelax(t *testing.T) { forFRRs(t, testMultipathRelax) }
+
+func testMultipathRelax(t *testing.T, version rivals.Rival) {
 	const first, second, other = "10.255.1.2", "10.255.1.3", "10.255.1.4"
 	ip, far := []string{"addr add 10.255.1.1/24 dev eth0"}, []string{}
 	var neighbors []gen.Neighbor
@@ -33,7 +35,7 @@ func TestMultipathRelax(t *testing.T) {
 	for relax, want := range map[bool]string{false: first + " " + second, true: first + " " + second + " " + other} {
 		t.Run(fmt.Sprint(relax), func(t *testing.T) {
 			for _, s := range []*side{
-				meet(t, startFRR(t, newBed(t, ip, far), multipathFRR(neighbors, relax)), neighbors),
+				meet(t, startFRR(t, version, newBed(t, ip, far), multipathFRR(neighbors, relax)), neighbors),
 				meet(t, startNvad(t, newBed(t, ip, far), multipathNvad(neighbors, relax)), neighbors),
 			} {
 				lab.Eventually(t, 5*patience, s.settled)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nvad/nvad/integration/differential/gen"
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 // checkedNetworks are the networks of both files, all with import-check.
@@ -23,8 +24,9 @@ var checkedNetworks = []string{
 
 // TestImportCheck compares which networks the two daemons originate while routes come and
 // go in the kernel.
-func TestImportCheck(t *testing.T) {
-	requirements(t)
+func TestImportCheck(t *testing.T) { forFRRs(t, testImportCheck) }
+
+func testImportCheck(t *testing.T, version rivals.Rival) {
 	ip := []string{
 		"addr add 10.255.1.1/24 dev eth0", "addr add 10.255.4.1/24 dev eth0",
 		"link add e2 type veth peer name e2far", "link set e2far up", "link set e2 up", "addr add 10.0.2.1/24 dev e2",
@@ -34,7 +36,7 @@ func TestImportCheck(t *testing.T) {
 	sink := gen.Neighbor{Name: "sink", ASN: 64581, Address: netip.MustParseAddr("10.255.4.2"), Self: netip.MustParseAddr("10.255.4.1")}
 	neighbors := []gen.Neighbor{feeder, sink}
 	sides := []*side{
-		meet(t, startFRR(t, newBed(t, ip, beyond), checkedFRR(neighbors)), neighbors),
+		meet(t, startFRR(t, version, newBed(t, ip, beyond), checkedFRR(neighbors)), neighbors),
 		meet(t, startNvad(t, newBed(t, ip, beyond), checkedNvad(neighbors)), neighbors),
 	}
 	connected, foreign, drops, learned, static := checkedNetworks[0], checkedNetworks[1], checkedNetworks[2], checkedNetworks[4], checkedNetworks[5]

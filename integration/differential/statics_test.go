@@ -10,6 +10,7 @@ import (
 	"github.com/nvad/nvad/integration/differential/gen"
 	"github.com/nvad/nvad/integration/lab"
 	"github.com/nvad/nvad/integration/rawbgp"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 // distances lists static routes of both files: prefix, gateway and administrative distance.
@@ -26,8 +27,9 @@ var distances = [][3]string{
 
 // TestDistance compares what the two daemons install of static routes with several next
 // hops and with distances, while links and BGP routes come and go.
-func TestDistance(t *testing.T) {
-	requirements(t)
+func TestDistance(t *testing.T) { forFRRs(t, testDistance) }
+
+func testDistance(t *testing.T, version rivals.Rival) {
 	ip := []string{"addr add 10.255.1.1/24 dev eth0"}
 	for _, n := range []string{"2", "3"} {
 		ip = append(ip, "link add e"+n+" type veth peer name far"+n, "link set far"+n+" up", "link set e"+n+" up", "addr add 10.0."+n+".1/24 dev e"+n)
@@ -36,7 +38,7 @@ func TestDistance(t *testing.T) {
 	feeder := gen.Neighbor{Name: "feeder", ASN: 64580, Address: netip.MustParseAddr("10.255.1.2"), Self: netip.MustParseAddr("10.255.1.1")}
 	neighbors := []gen.Neighbor{feeder}
 	sides := []*side{
-		meet(t, startFRR(t, newBed(t, ip, beyond), distancesFRR(feeder)), neighbors),
+		meet(t, startFRR(t, version, newBed(t, ip, beyond), distancesFRR(feeder)), neighbors),
 		meet(t, startNvad(t, newBed(t, ip, beyond), distancesNvad(feeder)), neighbors),
 	}
 	var routes []rawbgp.Route
@@ -84,7 +86,10 @@ func TestDistance(t *testing.T) {
 
 // wantInstalled wants the routes in the kernel by the second octet of their prefix.
 func wantInstalled(t *testing.T, s *side, after string, want map[string]string) error {
-	static := map[string]string{"FRR": "196", "nvad": "200"}[s.name()]
+	static := "196"
+	if s.name() == "nvad" {
+		static = "200"
+	}
 	got := map[string]string{}
 	for name, protocol := range map[string]string{"bgp": "bgp", "static": static} {
 		for prefix, hops := range s.kernel(t, protocol) {
