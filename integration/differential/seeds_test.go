@@ -61,10 +61,21 @@ var articles = []article{
 		peers:     []string{"addr add 192.168.0.2/30 dev eth0"},
 		neighbors: []gen.Neighbor{neighbor("msee", 12076, "192.168.0.2", "192.168.0.1")},
 	},
+	{
+		name:     "external",
+		file:     "../../pkg/frrconf/testdata/external.frr",
+		routerID: "10.255.1.1",
+		daemon:   []string{"addr add 10.255.1.1/24 dev eth0", "addr add 10.255.4.1/24 dev eth0", "addr add 10.255.9.9/32 dev lo"},
+		peers:    []string{"addr add 10.255.1.2/24 dev eth0", "addr add 10.255.4.2/24 dev eth0"},
+		neighbors: []gen.Neighbor{
+			neighbor("feeder", 64580, "10.255.1.2", "10.255.1.1"), neighbor("other", 64581, "10.255.4.2", "10.255.4.1"),
+		},
+	},
 }
 
 // TestArticles runs the configurations as published of the articles in which nvad replaces
-// FRR, and compares them with their conversion.
+// FRR, and one of our own with what the articles lack, and compares them with their
+// conversion.
 func TestArticles(t *testing.T) { forFRRs(t, testArticles) }
 
 func testArticles(t *testing.T, version rivals.Rival) {

@@ -31,6 +31,7 @@ var golden = []struct {
 	{"edge", "", 1},
 	{"full", "", 28},
 	{"datacenter", "", 1},
+	{"external", "", 1},
 }
 
 func input(t testing.TB, name, routerID string) Input {

@@ -131,7 +131,7 @@ func (c *converter) sourceClauses(name, call, prefixList string) policy.RouteMap
 
 // allOf returns the name of a prefix-list that permits everything of one family.
 func (c *converter) allOf(f family) string {
-	name := [families]string{"all-ipv4", "all-ipv6"}[f]
+	name := [families]string{"ipv4-routes", "ipv6-routes"}[f]
 	for c.policies.hasList(name) {
 		name += "-list"
 	}

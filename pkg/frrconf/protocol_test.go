@@ -104,3 +104,18 @@ func TestNextHopGroups(t *testing.T) {
 		t.Errorf("next-hop groups: %v\n%s", cfg.Kernel.NextHopGroups, meaningful(left))
 	}
 }
+
+// TestNamesOfOneFamily checks that the list of all routes of a family is not taken for one
+// that the file has.
+func TestNamesOfOneFamily(t *testing.T) {
+	for _, name := range []string{"all", "ipv4-routes", "ipv4"} {
+		cfg, _ := convert(t, "ip prefix-list "+name+" permit 10.0.0.0/8\nipv6 prefix-list "+name+" permit fd00::/8\n"+bgpHead+"no bgp ebgp-requires-policy\n"+
+			"neighbor 10.0.0.9 route-map M in\nexit\nroute-map M permit 10\nmatch ip address prefix-list "+name+
+			"\nexit\nip protocol bgp route-map S\nroute-map S permit 10\nset src 10.255.0.1\n")
+		for prefix, want := range map[string]bool{"10.0.0.0/8": true, "192.168.0.0/16": false, "fd00::/8": false} {
+			if accepted, _ := imported(t, cfg, prefix); accepted != want {
+				t.Errorf("%s: %s accepted: %v, want %v", name, prefix, accepted, want)
+			}
+		}
+	}
+}
