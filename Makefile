@@ -153,6 +153,11 @@ test-root: test-programs ## namespace tests against FRR, BIRD and the emulated A
 test-long: setup-test test-programs ## what measures and so runs alone: attacks, outages, speed
 	$(GO) test -count=$(COUNT) -p 1 -timeout 15m $(BUILT_EXEC) $$($(GO) list ./integration/... | grep -E '/integration/($(ALONE))')
 
+.PHONY: test-rivals
+test-rivals: setup-test test-programs ## all tests of sessions, BFD and policies with each version of FRR and BIRD; test runs a part with the newer ones
+	$(GO) test -count=1 -p 1 -timeout 30m -exec '$(AS_ROOT) NVAD_RIVALS=all NVAD_PROGRAMS=$(PROGRAMS)' \
+		./integration/rivals ./integration/interop ./integration/bfd ./integration/differential
+
 .PHONY: hostile
 hostile: setup-test ## attack nvad for longer than test-long does, with the figures of docs/security.md; GOFLAGS=-race too
 	$(AS_ROOT) NVAD_HOSTILE_LONG=1 GOFLAGS=$(GOFLAGS) $(GO) test -v -count=1 -timeout 60m ./integration/hostile $(HOSTILE)
@@ -166,6 +171,9 @@ lint: ## formatting and go vet
 	@files=$$(gofmt -l cmd pkg integration packaging) && [ -z "$$files" ] || { echo "gofmt: $$files"; exit 1; }
 	$(GO) vet ./...
 
+# ALL_RIVALS are those of integration/rivals.
+ALL_RIVALS := bird2.0,bird2.17,bird3.1,frr8.4,frr10.3
+
 # RIVALS are the versions of FRR and BIRD to measure nvad beside, all of integration/rivals
 # unless it is set. BENCH are other flags of the bench: see `bin/bench -h`.
 .PHONY: bench
@@ -175,10 +183,10 @@ bench: setup-test build ## measure nvad beside FRR and BIRD; RIVALS=frr8,frr10,b
 
 # FAILOVER are flags of the measurement: see integration/failover.
 .PHONY: bench-failover
-bench-failover: setup-test ## measure outages of nvad, FRR and BIRD; FAILOVER="-routes 1000,100000 -rounds 3"
+bench-failover: setup-test ## measure outages of nvad, FRR and BIRD; RIVALS=frr10,bird3 FAILOVER="-routes 1000,100000 -rounds 3"
 	@mkdir -p dist/bench
 	$(GO) test ./integration/failover -run 'Outages|ColdStart' -count=1 -v -timeout 3h $(ROOT_EXEC) \
-		-args -daemons nvad,FRR,BIRD -json $(CURDIR)/dist/bench/failover.json $(FAILOVER)
+		-args -daemons nvad,$(or $(RIVALS),$(ALL_RIVALS)) -json $(CURDIR)/dist/bench/failover.json $(FAILOVER)
 
 .PHONY: restart
 restart: setup-test ## restart nvad, and kill it N times (default 10), under traffic both ways

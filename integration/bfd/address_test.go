@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rivals"
 	"github.com/nvad/nvad/pkg/bfd"
 )
 
 // TestAddressComesLater: the session waits for its local address, goes down when it loses the
 // address, and comes up again with it.
 func TestAddressComesLater(t *testing.T) {
-	s := newScene(t, newBIRD, direct, false)
+	s := newScene(t, rivals.BIRD20, direct, false)
 	remove := "ip -n " + s.lan.near + " addr del 10.77.0.1/24 dev direct"
 	restore := "ip -n " + s.lan.near + " addr add 10.77.0.1/24 dev direct"
 	sh(t, remove)
@@ -42,7 +43,7 @@ func TestAddressComesLater(t *testing.T) {
 // TestDeviceIsMadeAgain: a session that is bound to a device name also works on a new device
 // with that name.
 func TestDeviceIsMadeAgain(t *testing.T) {
-	s := newScene(t, newFRR, direct, false)
+	s := newScene(t, rivals.FRR8, direct, false)
 	bound := s.session(interval)
 	bound.Device = "direct"
 	s.near.configure(bound)
@@ -73,9 +74,9 @@ func TestDeviceIsMadeAgain(t *testing.T) {
 
 // TestFastest prints how BFD at 10 ms x 3 holds against other daemons on this machine.
 func TestFastest(t *testing.T) {
-	for name, newPeer := range peers {
-		t.Run(name, func(t *testing.T) {
-			s := newScene(t, newPeer, direct, false)
+	for _, rival := range rivals.All {
+		t.Run(rival.Title, func(t *testing.T) {
+			s := newScene(t, rival, direct, false)
 			s.near.configure(s.session(bfd.MinInterval))
 			s.far.start(t, bfd.MinInterval)
 			s.near.expect(bfd.Up, 10*time.Second)

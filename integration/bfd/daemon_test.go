@@ -23,17 +23,18 @@ const announced = "10.50.0.0/16"
 // If a neighbor of nvad falls silent, BFD detects it, nvad resets its session and withdraws
 // its route, long before the BGP hold time. Everything returns with the neighbor.
 func TestDaemonBesideFRR(t *testing.T) {
-	lab.RequireRoot(t)
-	lab.RequireRival(t, rivals.FRR8)
-	for name, path := range map[string]struct {
-		addrs   [2]netip.Addr
-		ttl     int
-		dynamic bool
-	}{"single-hop": {direct, 1, false}, "multihop": {distant, 2, false}, "dynamic": {direct, 1, true}} {
-		t.Run(name, func(t *testing.T) {
-			d := startDaemon(t, path.addrs, path.ttl, path.dynamic)
-			d.follows(t, path.ttl > 1)
-		})
+	for _, version := range rivals.FRRs {
+		for name, path := range map[string]struct {
+			addrs   [2]netip.Addr
+			ttl     int
+			dynamic bool
+		}{"single-hop": {direct, 1, false}, "multihop": {distant, 2, false}, "dynamic": {direct, 1, true}} {
+			t.Run(version.Title+" "+name, func(t *testing.T) {
+				lab.RequireRival(t, version)
+				d := startDaemon(t, version, path.addrs, path.ttl, path.dynamic)
+				d.follows(t, path.ttl > 1)
+			})
+		}
 	}
 }
 
@@ -84,10 +85,10 @@ type underTest struct {
 	dynamic bool // the far end is no configured neighbor of nvad
 }
 
-func startDaemon(t *testing.T, addrs [2]netip.Addr, ttl int, dynamic bool) *underTest {
+func startDaemon(t *testing.T, version rivals.Rival, addrs [2]netip.Addr, ttl int, dynamic bool) *underTest {
 	t.Helper()
 	d := &underTest{lan: newLAN(t), far: addrs[1], socket: filepath.Join(shortDir(t), "nvad.sock"), dynamic: dynamic}
-	startFRRouter(t, d.lan.far, addrs, ttl)
+	startFRRouter(t, version, d.lan.far, addrs, ttl)
 	multihop := ""
 	if ttl > 1 {
 		multihop = fmt.Sprintf("ebgp-multihop = %d\n", ttl)
@@ -109,7 +110,7 @@ func startDaemon(t *testing.T, addrs [2]netip.Addr, ttl int, dynamic bool) *unde
 }
 
 // startFRRouter starts FRR's daemons with one neighbor that BFD watches.
-func startFRRouter(t *testing.T, space string, addrs [2]netip.Addr, ttl int) {
+func startFRRouter(t *testing.T, version rivals.Rival, space string, addrs [2]netip.Addr, ttl int) {
 	t.Helper()
 	dir := shortDir(t)
 	multihop := ""
@@ -126,7 +127,7 @@ func startFRRouter(t *testing.T, space string, addrs [2]netip.Addr, ttl int) {
 			t.Fatal(err)
 		}
 	}
-	err := frrouting.Start(rivals.FRR8, dir, []string{"zebra", "bfdd", "bgpd"}, frrouting.Files(dir), func(_ string, argv ...string) error {
+	err := frrouting.Start(version, dir, []string{"zebra", "bfdd", "bgpd"}, frrouting.Files(dir), func(_ string, argv ...string) error {
 		spawn(t, space, argv...)
 		return nil
 	})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rivals"
 	"github.com/nvad/nvad/pkg/bfd"
 )
 
@@ -25,18 +26,16 @@ type scene struct {
 	key  bfd.Key
 }
 
-// peers are the implementations to test with.
-var peers = map[string]func(*testing.T, ends) peer{"FRR": newFRR, "BIRD": newBIRD}
-
 func TestInterop(t *testing.T) {
 	lab.RequireRoot(t)
 	paths := []struct {
 		name     string
 		addrs    [2]netip.Addr
 		multihop bool
+		always   bool // also where only a part runs
 	}{
-		{"single-hop", direct, false}, {"multihop", distant, true},
-		{"single-hop IPv6", direct6, false}, {"multihop IPv6", distant6, true},
+		{"single-hop", direct, false, true}, {"multihop", distant, true, false},
+		{"single-hop IPv6", direct6, false, false}, {"multihop IPv6", distant6, true, true},
 	}
 	steps := []struct {
 		name string
@@ -51,11 +50,14 @@ func TestInterop(t *testing.T) {
 		{"the peer is taken down", peerShut},
 		{"we are taken down", weShut},
 	}
-	for name, newPeer := range peers {
+	for _, rival := range rivals.All {
 		for _, path := range paths {
-			t.Run(name+" "+path.name, func(t *testing.T) {
+			if !path.always && !rival.Whole() {
+				continue
+			}
+			t.Run(rival.Title+" "+path.name, func(t *testing.T) {
 				t.Parallel()
-				s := setScene(t, newPeer, path.addrs, path.multihop)
+				s := setScene(t, rival, path.addrs, path.multihop)
 				for _, step := range steps {
 					if !t.Run(step.name, func(t *testing.T) { s.near.t = t; step.run(t, s) }) {
 						s.near.t = t
@@ -69,19 +71,19 @@ func TestInterop(t *testing.T) {
 }
 
 // newScene creates a scene in which only the speaker runs.
-func newScene(t *testing.T, newPeer func(*testing.T, ends) peer, addrs [2]netip.Addr, multihop bool) *scene {
+func newScene(t *testing.T, rival rivals.Rival, addrs [2]netip.Addr, multihop bool) *scene {
 	t.Helper()
 	n := newLAN(t)
 	return &scene{
 		lan: n, near: startSpeaker(t, n.near), key: bfd.Key{Local: addrs[0], Remote: addrs[1], Multihop: multihop},
-		far: newPeer(t, ends{test: t, space: n.far, dir: shortDir(t), device: "direct", local: addrs[1], remote: addrs[0], multihop: multihop}),
+		far: newPeer(t, ends{rival: rival, test: t, space: n.far, dir: shortDir(t), device: "direct", local: addrs[1], remote: addrs[0], multihop: multihop}),
 	}
 }
 
 // setScene creates a scene whose session is up.
-func setScene(t *testing.T, newPeer func(*testing.T, ends) peer, addrs [2]netip.Addr, multihop bool) *scene {
+func setScene(t *testing.T, rival rivals.Rival, addrs [2]netip.Addr, multihop bool) *scene {
 	t.Helper()
-	s := newScene(t, newPeer, addrs, multihop)
+	s := newScene(t, rival, addrs, multihop)
 	s.near.configure(s.session(interval))
 	s.far.start(t, interval)
 	s.near.expect(bfd.Up, 10*time.Second)

@@ -34,6 +34,7 @@ type peer interface {
 
 // ends describes a BFD session from the peer's side.
 type ends struct {
+	rival         rivals.Rival
 	space         string
 	dir           string
 	device        string // for a path of one hop
@@ -47,10 +48,13 @@ func (e *ends) kill() { e.process.kill() }
 
 type frr struct{ ends }
 
-func newFRR(t *testing.T, e ends) peer {
+func newPeer(t *testing.T, e ends) peer {
 	t.Helper()
-	lab.RequireRival(t, rivals.FRR8)
-	return &frr{e}
+	lab.RequireRival(t, e.rival)
+	if e.rival.IsFRR() {
+		return &frr{e}
+	}
+	return &bird{e}
 }
 
 // name returns the line that begins the peer in FRR's configuration.
@@ -69,7 +73,7 @@ func (f *frr) start(t *testing.T, interval time.Duration) {
 	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	err := frrouting.Start(rivals.FRR8, f.dir, []string{"bfdd"}, frrouting.Files(f.dir), func(_ string, argv ...string) error {
+	err := frrouting.Start(f.rival, f.dir, []string{"bfdd"}, frrouting.Files(f.dir), func(_ string, argv ...string) error {
 		f.process = spawn(f.test, f.space, argv...)
 		return nil
 	})
@@ -84,7 +88,7 @@ func (f *frr) vtysh(t *testing.T, commands ...string) string {
 	for _, c := range commands {
 		args = append(args, "-c", c)
 	}
-	argv := frrouting.Vtysh(rivals.FRR8, f.dir, args...)
+	argv := frrouting.Vtysh(f.rival, f.dir, args...)
 	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("vtysh: %v: %s", err, out)
@@ -114,12 +118,6 @@ func (f *frr) up(t *testing.T) bool { t.Helper(); return strings.Contains(f.show
 
 type bird struct{ ends }
 
-func newBIRD(t *testing.T, e ends) peer {
-	t.Helper()
-	lab.RequireCommands(t, "bird", "birdc")
-	return &bird{e}
-}
-
 func (b *bird) write(t *testing.T, interval time.Duration) string {
 	t.Helper()
 	options := fmt.Sprintf("min rx interval %[1]d ms; min tx interval %[1]d ms; multiplier 3; ", interval.Milliseconds())
@@ -148,13 +146,15 @@ func (b *bird) start(t *testing.T, interval time.Duration) {
 	if err := os.RemoveAll(socket); err != nil {
 		t.Fatal(err)
 	}
-	b.process = spawn(b.test, b.space, "bird", "-f", "-c", b.write(t, interval), "-s", socket, "-P", filepath.Join(b.dir, "bird.pid"))
+	b.process = spawn(b.test, b.space, b.rival.Command("", b.rival.Daemon("bird"), "-f", "-c", b.write(t, interval),
+		"-s", socket, "-P", filepath.Join(b.dir, "bird.pid"))...)
 	lab.Eventually(t, 10*time.Second, func() error { _, err := os.Stat(socket); return err })
 }
 
 func (b *bird) birdc(t *testing.T, words ...string) string {
 	t.Helper()
-	out, err := exec.Command("birdc", append([]string{"-s", filepath.Join(b.dir, "bird.ctl")}, words...)...).CombinedOutput()
+	argv := b.rival.Command("", append([]string{b.rival.Client(), "-s", filepath.Join(b.dir, "bird.ctl")}, words...)...)
+	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("birdc: %v: %s", err, out)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 // inner are the addresses within the tunnel.
@@ -27,15 +28,15 @@ const (
 // Static routes over a tunnel without BGP follow the BFD session with its far end, which is
 // not an nvad.
 func TestTunnelFarEnd(t *testing.T) {
-	for name, newPeer := range peers {
-		t.Run(name, func(t *testing.T) {
-			s := startTunnel(t, newPeer)
+	for _, rival := range rivals.All {
+		t.Run(rival.Title, func(t *testing.T) {
+			s := startTunnel(t, rival)
 			const farEnd, around = "169.254.0.2", "10.77.1.9"
 			s.routes(t, "nobody answers", 20*time.Second, "", around)
 			s.far.start(t, interval)
 			start := time.Now()
 			s.routes(t, "the far end is there", 20*time.Second, farEnd, farEnd)
-			t.Logf("routes up %v after the start of %s", time.Since(start).Round(time.Millisecond), name)
+			t.Logf("routes up %v after the start of %s", time.Since(start).Round(time.Millisecond), rival.Title)
 			s.detects(t)
 			unmute := mute(t, s.lan.far)
 			start = time.Now()
@@ -122,12 +123,13 @@ type tunnelScene struct {
 	socket string
 }
 
-func startTunnel(t *testing.T, newPeer func(*testing.T, ends) peer) *tunnelScene {
+func startTunnel(t *testing.T, rival rivals.Rival) *tunnelScene {
 	t.Helper()
 	s := &tunnelScene{lan: newLAN(t), socket: filepath.Join(shortDir(t), "nvad.sock")}
 	s.lan.farTunnel(t)
 	s.far = newPeer(t, ends{
-		test: t, space: s.lan.far, dir: shortDir(t), device: "vxlan0", local: inner[1], remote: inner[0],
+		rival: rival,
+		test:  t, space: s.lan.far, dir: shortDir(t), device: "vxlan0", local: inner[1], remote: inner[0],
 	})
 	config := filepath.Join(filepath.Dir(s.socket), "nvad.toml")
 	text := fmt.Sprintf(nearTunnel+`

@@ -7,17 +7,20 @@ import (
 	"testing"
 
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
-// birdDaemon is BIRD 2, which writes routes with their next hops inline.
-var birdDaemon = daemon{
-	name:    "BIRD",
-	require: func(t *testing.T) { lab.RequireCommands(t, "bird") },
-	prepare: prepareBIRD,
-	start: func(b *bed) []*process {
-		return []*process{b.Spawn("dut", "bird", "bird", "-f", "-c", filepath.Join(b.Dir, "bird.conf"),
-			"-s", filepath.Join(b.Dir, "bird.ctl"), "-P", filepath.Join(b.Dir, "bird.pid"))}
-	},
+// birdDaemon returns a version of BIRD, which writes routes with their next hops inline.
+func birdDaemon(version rivals.Rival) daemon {
+	return daemon{
+		name:    version.Title,
+		require: func(t *testing.T) { lab.RequireRival(t, version) },
+		prepare: prepareBIRD,
+		start: func(b *bed) []*process {
+			return []*process{b.Spawn("dut", "bird", version.Command("", version.Daemon("bird"), "-f", "-c", filepath.Join(b.Dir, "bird.conf"),
+				"-s", filepath.Join(b.Dir, "bird.ctl"), "-P", filepath.Join(b.Dir, "bird.pid"))...)}
+		},
+	}
 }
 
 // prepareBIRD shortens the time that BIRD waits between sessions, which does not affect its

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 // daemon is a routing daemon under test.
@@ -39,17 +40,33 @@ const (
 	dutID  = "10.0.1.1"
 )
 
-var daemons = []daemon{nvadDaemon, frrDaemon, birdDaemon}
-
+// daemonOf returns the daemon with that name: nvad, or a rival.
 func daemonOf(t *testing.T, name string) daemon {
 	t.Helper()
-	for _, d := range daemons {
-		if d.name == name {
-			return d
-		}
+	if name == nvadDaemon.name {
+		return nvadDaemon
 	}
-	t.Fatalf("no daemon %q", name)
-	return daemon{}
+	r, err := rivals.Find(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rivalDaemon(r)
+}
+
+func rivalDaemon(r rivals.Rival) daemon {
+	if r.IsFRR() {
+		return frrDaemon(r)
+	}
+	return birdDaemon(r)
+}
+
+// daemons are all, in the order of tables.
+func daemons() []daemon {
+	list := []daemon{nvadDaemon}
+	for _, r := range rivals.All {
+		list = append(list, rivalDaemon(r))
+	}
+	return list
 }
 
 // scene is a device under test between a host and two NVAs, with the receiver behind the NVAs.

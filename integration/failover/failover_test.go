@@ -8,10 +8,11 @@ import (
 
 	netbed "github.com/nvad/nvad/integration/bed"
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 var (
-	flagDaemons = flag.String("daemons", "", "measure outages of these: nvad,FRR,BIRD")
+	flagDaemons = flag.String("daemons", "", "measure outages of these: nvad, and rivals such as frr10,bird3")
 	flagRoutes  = flag.String("routes", "100000", "numbers of routes to measure outages with")
 	flagRounds  = flag.Int("rounds", 3, "rounds of each measurement")
 	flagBFD     = flag.Duration("bfd", 300*time.Millisecond, "BFD interval, times 3; 0 for none")
@@ -30,6 +31,22 @@ const priority = -15
 
 // shortLimit is far more than nvad needs, even on a busy machine. The test prints the figures.
 const shortLimit = 2 * time.Second
+
+// TestRivals measures one failure with each rival, so that all of them are known to fit the
+// scene: their routes are installed, and traffic returns.
+func TestRivals(t *testing.T) {
+	for _, r := range rivals.All {
+		t.Run(r.Title, func(t *testing.T) {
+			s := newScene(t, rivalDaemon(r), 200, *flagBFD)
+			s.load()
+			got := s.measure(failures[0], traffic{flows: 50, rate: 5_000, limit: *flagLimit})
+			t.Logf("%s: the longest outage was %v", failures[0].name, got.Worst())
+			if got.Open > 0 {
+				t.Errorf("%d flows did not return", got.Open)
+			}
+		})
+	}
+}
 
 // TestFailover is the short form of TestOutages.
 func TestFailover(t *testing.T) {

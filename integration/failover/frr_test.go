@@ -10,14 +10,14 @@ import (
 	"github.com/nvad/nvad/integration/rivals"
 )
 
-// frrDaemon is FRR as Debian ships it, with its sockets in the bed's directory.
-var frrDaemon = daemon{
-	name: "FRR", objects: true,
-	require: func(t *testing.T) {
-		lab.RequireRival(t, rivals.FRR8)
-	},
-	prepare: prepareFRR,
-	start:   startFRR,
+// frrDaemon returns a version of FRR, with its sockets in the bed's directory.
+func frrDaemon(version rivals.Rival) daemon {
+	return daemon{
+		name: version.Title, objects: true,
+		require: func(t *testing.T) { lab.RequireRival(t, version) },
+		prepare: prepareFRR,
+		start:   func(b *bed) []*process { return startFRR(b, version) },
+	}
 }
 
 // prepareFRR writes a separate file for each daemon, because none accepts another's lines.
@@ -46,9 +46,9 @@ func prepareFRR(b *bed, c setup) {
 	b.Write("bfdd.conf", w.String())
 }
 
-func startFRR(b *bed) (list []*process) {
+func startFRR(b *bed, version rivals.Rival) (list []*process) {
 	b.Helper()
-	err := frrouting.Start(rivals.FRR8, b.Dir, []string{"zebra", "bfdd", "bgpd"}, frrouting.Files(b.Dir), func(name string, argv ...string) error {
+	err := frrouting.Start(version, b.Dir, []string{"zebra", "bfdd", "bgpd"}, frrouting.Files(b.Dir), func(name string, argv ...string) error {
 		list = append(list, b.Spawn("dut", name, argv...))
 		return nil
 	})

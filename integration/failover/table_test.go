@@ -50,7 +50,7 @@ func (l outages) print(t *testing.T) {
 		rows[0] = append(rows[0], fmt.Sprintf("%d routes", n))
 	}
 	for _, f := range failures {
-		for _, d := range daemons {
+		for _, d := range daemons() {
 			row := []string{f.name, d.name}
 			for _, n := range sizes {
 				row = append(row, l.cell(f, d, n))

@@ -62,7 +62,7 @@ func Command(frr rivals.Rival, dir, daemon, config string, more ...string) []str
 	if ReadsFile(frr, daemon) {
 		argv = append(argv, "-f", config)
 	}
-	if daemon == "bfdd" {
+	if daemon == "bfdd" && frr == rivals.FRR8 { // newer versions have no control socket
 		argv = append(argv, "--bfdctl", filepath.Join(dir, "bfdd.sock"))
 	}
 	return frr.Command(dir, append(argv, more...)...)

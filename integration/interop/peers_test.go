@@ -49,7 +49,7 @@ func (s setup) nvadASN() uint32 {
 // peer is a routing daemon of AS 65002 that announces 203.0.113.0/24 and
 // 2001:db8:1::/48.
 type peer interface {
-	name() string
+	rival() rivals.Rival
 	start(t *testing.T, ns namespace, s setup) *netbed.Process
 	// knows returns what the peer prints about a prefix that it should have from nvad.
 	knows(t *testing.T, ns namespace, prefix string) string
@@ -57,19 +57,43 @@ type peer interface {
 	refresh(t *testing.T, ns namespace)
 }
 
-type frr struct{ dir string }
+type frr struct {
+	version rivals.Rival
+	dir     string
+}
 
-func (f *frr) name() string { return "frr" }
+func (f *frr) rival() rivals.Rival { return f.version }
 
 func (f *frr) start(t *testing.T, ns namespace, s setup) *netbed.Process {
 	t.Helper()
-	f.dir = t.TempDir()
 	conf := ns.Write("bgpd.conf", f.config(s))
-	d := ns.Spawn(peerNamespace, "bgpd", frrouting.Command(rivals.FRR8, f.dir, "bgpd", conf, "-Z", "-S", "--log", "stdout")...)
+	d := ns.Spawn(peerNamespace, "bgpd", frrouting.Command(f.version, f.dir, "bgpd", conf, f.startZebra(t, ns)...)...)
 	if err := frrouting.Await(f.dir, "bgpd"); err != nil {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// startZebra starts zebra at the first start of a newer version, which refuses sessions with both
+// families unless zebra tells it addresses of both. It returns bgpd's options.
+func (f *frr) startZebra(t *testing.T, ns namespace) []string {
+	t.Helper()
+	options := []string{"-S", "--log", "stdout"}
+	if f.version == rivals.FRR8 {
+		f.dir = t.TempDir()
+		return append(options, "-Z")
+	}
+	if f.dir == "" {
+		f.dir = ns.Dir
+		err := frrouting.Start(f.version, f.dir, []string{"zebra"}, frrouting.Unconfigured, func(name string, argv ...string) error {
+			ns.Spawn(peerNamespace, name, argv...)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return options
 }
 
 func (f *frr) config(s setup) string {
@@ -129,7 +153,7 @@ func (f *frr) config(s setup) string {
 
 func (f *frr) vtysh(t *testing.T, ns namespace, command string) string {
 	t.Helper()
-	return ns.run(frrouting.Vtysh(rivals.FRR8, f.dir, "-c", command)...)
+	return ns.run(frrouting.Vtysh(f.version, f.dir, "-c", command)...)
 }
 
 func (f *frr) knows(t *testing.T, ns namespace, prefix string) string {
@@ -142,15 +166,19 @@ func (f *frr) knows(t *testing.T, ns namespace, prefix string) string {
 
 func (f *frr) refresh(t *testing.T, ns namespace) { f.vtysh(t, ns, "clear bgp * in") }
 
-type bird struct{ socket string }
+type bird struct {
+	version rivals.Rival
+	socket  string
+}
 
-func (b *bird) name() string { return "bird" }
+func (b *bird) rival() rivals.Rival { return b.version }
 
 func (b *bird) start(t *testing.T, ns namespace, s setup) *netbed.Process {
 	t.Helper()
 	b.socket = ns.Path("bird.ctl")
 	_ = os.Remove(b.socket) // left by an earlier one that was killed
-	d := ns.Spawn(peerNamespace, "bird", "bird", "-f", "-c", ns.Write("bird.conf", b.config(s)), "-s", b.socket)
+	d := ns.Spawn(peerNamespace, "bird", b.version.Command("", b.version.Daemon("bird"), "-f", "-c", ns.Write("bird.conf", b.config(s)),
+		"-s", b.socket)...)
 	ns.Eventually(10*time.Second, func() error {
 		c, err := net.Dial("unix", b.socket)
 		if err == nil {
@@ -197,7 +225,7 @@ func (b *bird) config(s setup) string {
 
 func (b *bird) birdc(t *testing.T, ns namespace, command string) string {
 	t.Helper()
-	return ns.run("birdc", "-s", b.socket, command)
+	return ns.run(b.version.Command("", b.version.Client(), "-s", b.socket, command)...)
 }
 
 func (b *bird) knows(t *testing.T, ns namespace, prefix string) string {

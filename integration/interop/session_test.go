@@ -153,13 +153,13 @@ func localPref(n speaker.Neighbor) route.Optional {
 }
 
 func forPeers(t *testing.T, f func(*testing.T, namespace, peer)) {
-	for _, p := range []peer{&frr{}, &bird{}} {
-		t.Run(p.name(), func(t *testing.T) {
-			binary := rivals.FRR8.Daemon("bgpd")
-			if p.name() == "bird" {
-				binary = "bird"
+	for _, r := range rivals.All {
+		t.Run(r.Title, func(t *testing.T) {
+			lab.RequireRival(t, r)
+			var p peer = &bird{version: r}
+			if r.IsFRR() {
+				p = &frr{version: r}
 			}
-			lab.RequireCommands(t, binary)
 			f(t, newNamespace(t), p)
 		})
 	}
@@ -333,10 +333,13 @@ func TestShortOutages(t *testing.T) {
 		{"link", []string{"link", "set", "nvad0", "down"}, []string{"link", "set", "nvad0", "up"}},
 	}
 	forPeers(t, func(t *testing.T, ns namespace, p peer) {
+		if !p.rival().Whole() {
+			t.Skip("runs in make test-rivals")
+		}
 		p.start(t, ns, setup{})
 		for _, way := range ways {
-			if p.name() == "bird" && way.name == "link" {
-				continue // it ends a session itself when its link goes down
+			if p.rival() != rivals.FRR8 && way.name == "link" {
+				continue // BIRD, and FRR with zebra, end a session themselves when its link goes down
 			}
 			n := newNvad(t, setup{}.neighbor())
 			up := n.up(10*time.Second, 2)
