@@ -1,16 +1,19 @@
 package gobgp
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/speaker/wire"
 )
 
 // rangeAt is a range of neighbors of AS 65002 that may connect to s.
@@ -247,4 +250,77 @@ func dialKeyed(s *testSpeaker, from, key string) (net.Conn, error) {
 	}
 	d.SetMultipathTCP(false)
 	return d.Dial("tcp4", netip.AddrPortFrom(s.addr, testPort).String())
+}
+
+// The kernel takes and gives up keys of prefixes of both families.
+func TestKeysOfPrefixes(t *testing.T) {
+	for at, keys := range map[string]keyring{
+		"127.0.40.6": {prefix("127.0.47.0/24"): "shared", prefix("127.0.47.9/32"): "own", prefix("10.0.0.0/8"): "wide"},
+		"::1":        {prefix("fd00::/64"): "shared", prefix("fd00::9/128"): "own", prefix("fd00::/8"): "wide"},
+	} {
+		l, err := openListener(t.Context(), addr(at), testPort)
+		if err != nil {
+			t.Skip(err) // a machine without IPv6
+		}
+		defer l.Close()
+		for range 2 {
+			for _, wanted := range []keyring{keys, nil} {
+				err := l.rekey(wanted, true)
+				if err != nil && strings.Contains(err.Error(), "protocol not available") {
+					t.Skip(err)
+				}
+				if err != nil || len(l.keys) != len(wanted) {
+					t.Errorf("at %s: %v, keys of %d prefixes, want %d", at, err, len(l.keys), len(wanted))
+				}
+			}
+		}
+	}
+}
+
+// Neighbors that come and go at random, while the range is reloaded and places are given up,
+// leave neither sockets nor places behind.
+func TestRangeChurn(t *testing.T) {
+	t.Parallel()
+	s := newTestSpeaker(t, "127.0.40.7", "10.0.0.1", 65001)
+	s.Configure(nil, rangeAt(s, "127.0.48.0/24", 10))
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			from := fmt.Sprintf("127.0.48.%d", i+1)
+			for ctx.Err() == nil {
+				if conn, err := dialKeyed(s, from, ""); err == nil {
+					_, _ = conn.Write(rawOpen{asn: 65002 + uint32(i%2), id: from, hold: 90}.message())
+					_, _ = conn.Write(wire.Keepalive)
+					s.pause(time.Duration(i) * time.Millisecond)
+					conn.Close()
+				}
+			}
+		})
+	}
+	all.Go(func() { // the engine
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case ev := <-s.Events():
+				if _, ok := ev.(speaker.Down); ok {
+					s.Release(ev.Neighbor(), s.sessions.Load())
+				}
+				if n := s.Ranges()["g"].Taken; n > 10 {
+					t.Errorf("%d places are taken, the limit is 10", n)
+				}
+			}
+		}
+	})
+	for i := 0; ctx.Err() == nil; i++ {
+		s.Configure(nil, rangeAt(s, "127.0.48.0/24", 10, func(n *speaker.Neighbor) { n.HoldTime = time.Duration(90+i%2) * time.Second }))
+		s.pause(200 * time.Millisecond)
+	}
+	all.Wait()
+	s.Configure(nil)
+	if n := s.sessions.Load(); n < 20 {
+		t.Errorf("%d sessions were begun", n)
+	}
 }
