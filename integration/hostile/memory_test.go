@@ -103,11 +103,13 @@ passive = true
 import = "accept"
 `
 
-// TestRoutesWithinGroup: 100,000 routes fit into a control group of 96 MB.
+// TestRoutesWithinGroup: 100,000 routes fit into a control group of 96 MB, and nvad says at
+// start that not many more would.
 func TestRoutesWithinGroup(t *testing.T) {
 	b := newBed(t, feederAddress, listenerAddress)
 	group := b.confine()
 	b.start(twoNeighbors)
+	b.nvad.Logs("the control group (96 MiB) allows 80 MiB, enough for about 89000 routes")
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	feeder := &attacker{bed: b, address: netip.MustParseAddr(feederAddress), asn: feederASN}

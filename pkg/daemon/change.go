@@ -226,7 +226,7 @@ func (d *daemon) apply(ctx context.Context, next candidate, whole bool) error {
 	if !whole {
 		d.serve(next.cfg)
 	}
-	d.memory.set(next.cfg.Limits)
+	d.limitMemory(next.cfg)
 	d.plane.SetWanted(wanted(next.cfg))
 	setLevel(d.level, next.cfg.Daemon.LogLevel)
 	d.config.set(next)

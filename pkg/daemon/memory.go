@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -40,6 +41,8 @@ const (
 // collector.
 type memory struct {
 	limit    atomic.Uint64 // for the garbage collector; 0: none
+	from     string        // what sets the limit, in words
+	warned   string        // see limitMemory
 	reclaims chan chan struct{}
 	interner *route.Interner
 }
@@ -53,13 +56,14 @@ func newMemory(interner *route.Interner) *memory {
 // uses that in any case, and it is the budget unless the configuration sets one.
 func (m *memory) set(c config.Limits) {
 	limit := uint64(c.Memory) << 20
+	m.from = "limits.memory"
 	if os.Getenv("GOMEMLIMIT") != "" {
 		if limit == 0 {
-			limit = uint64(debug.SetMemoryLimit(-1))
+			limit, m.from = uint64(debug.SetMemoryLimit(-1)), "GOMEMLIMIT"
 		}
 	} else {
 		if limit == 0 {
-			limit = memoryShare(os.DirFS("/"), machineMemory())
+			limit, m.from = memoryShare(os.DirFS("/"), machineMemory())
 		}
 		debug.SetMemoryLimit(int64(limit))
 	}
@@ -169,18 +173,18 @@ func heap() (allocated, live uint64) {
 	return s[0].Value.Uint64(), s[1].Value.Uint64()
 }
 
-// memoryShare returns the default of [limits] memory, in octets: five sixths of the
-// smallest limit of the process's control groups, or half of the machine's memory if
-// that is less. The last sixth is for memory that the kernel charges to a group beside
-// the heap: sockets, netlink messages, the program itself. On a machine, the kernel's
-// routes and all other programs need the other half. Root is the root of the file
+// memoryShare returns the default of [limits] memory, in octets, and where it comes from:
+// five sixths of the smallest limit of the process's control groups, or half of the
+// machine's memory if that is less. The last sixth is for memory that the kernel charges to
+// a group beside the heap: sockets, netlink messages, the program itself. On a machine, the
+// kernel's routes and all other programs need the other half. Root is the root of the file
 // system.
-func memoryShare(root fs.FS, machine uint64) uint64 {
-	share := machine / 2
-	if group, ok := groupLimit(root); ok {
-		share = min(share, group/6*5)
+func memoryShare(root fs.FS, machine uint64) (share uint64, from string) {
+	share, from = machine/2, fmt.Sprintf("the machine (%d MiB)", machine>>20)
+	if group, ok := groupLimit(root); ok && group/6*5 < share {
+		share, from = group/6*5, fmt.Sprintf("the control group (%d MiB)", group>>20)
 	}
-	return share
+	return share, from
 }
 
 func machineMemory() uint64 {

@@ -112,7 +112,7 @@ const mostNamed = 5
 func (d *daemon) startEngine(p *parts, cfg *config.Config, restarting bool) error {
 	interner := route.NewInterner()
 	d.memory = newMemory(interner)
-	d.memory.set(cfg.Limits)
+	d.limitMemory(cfg)
 	var err error
 	d.speaker, err = gobgp.New(gobgp.Options{
 		ASN: cmp.Or(cfg.ASN, nobodysASN), RouterID: cmp.Or(cfg.RouterID, nobodysID),
