@@ -7,6 +7,10 @@ LDFLAGS  := -s -w -X github.com/nvad/nvad/pkg/telemetry.version=$(VERSION)
 # every type in the binary: 24 MB instead of 17. net/http's HTTP/2 is for none of
 # what is served or asked over HTTP; gRPC has its own.
 TAGS     := grpcnotrace,nethttpomithttp2
+# The programs and the tests are compiled alike, so that packages are compiled once, and once
+# more for the race detector, which needs cgo.
+FLAGS     := -trimpath -tags $(TAGS)
+GO_STATIC := $(if $(findstring -race,$(GOFLAGS)),,CGO_ENABLED=0) $(GO)
 SCENARIO ?= two-hubs
 COUNT    ?= 1
 N        ?= 50
@@ -34,7 +38,7 @@ PROGRAMS   := $(CURDIR)/bin/test
 BUILT_EXEC := -exec '$(AS_ROOT) NVAD_PROGRAMS=$(PROGRAMS)'
 
 # Tests that measure, and so run alone, in test-long. The others mostly wait for
-# the timers of FRR and BIRD: four packages run at a time, those that take longest
+# the timers of FRR and BIRD: five packages run at a time, those that take longest
 # first, so that none is left over at the end.
 ALONE := bench|failover|hostile
 FIRST := scenarios twohubs interop bfd service boot differential
@@ -59,7 +63,7 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build bin/nvad, bin/nvactl and bin/azure (the lab)
-	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/nvad ./cmd/nvactl ./integration/lab/cmd/azure
+	$(GO_STATIC) build $(FLAGS) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/nvad ./cmd/nvactl ./integration/lab/cmd/azure
 
 DIST        ?= dist
 DEB_VERSION ?= $(shell packaging/version.sh)
@@ -71,18 +75,18 @@ PACKAGE     = $(DIST)/nvad_$(DEB_VERSION)_$(shell $(GO) env GOARCH)
 # Tools written in Go have a module of their own: its go.sum holds them, and all
 # that they are made of, to what was reviewed, and none of it becomes nvad's.
 TOOLS := packaging/tools/go.mod
-TOOL  := GOFLAGS=-trimpath $(GO) tool -modfile=$(TOOLS)
+TOOL  := CGO_ENABLED=0 GOFLAGS=-trimpath $(GO) tool -modfile=$(TOOLS)
 
 .PHONY: deb
 deb: sbom ## build the Debian package, dist/nvad_VERSION_ARCH.deb, and its SBOM
-	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(GO) run ./packaging/docs -package $(DEB)
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(GO_STATIC) run $(FLAGS) ./packaging/docs -package $(DEB)
 	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) DEB_VERSION=$(DEB_VERSION) NVAD_ARCH=$(shell $(GO) env GOARCH) NVAD_DIST=$(DEB) \
 		$(TOOL) nfpm package --config packaging/nfpm.yaml --packager deb --target $(PACKAGE).deb
 
 # It is read out of the programs, so it lists what the linker took and no more.
 .PHONY: sbom
 sbom: ## build what is packaged, and write what it is made of (CycloneDX), dist/nvad_VERSION_ARCH.PROGRAM.cdx.json
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $(DEB)/bin/ ./cmd/nvad ./cmd/nvactl
+	$(GO_STATIC) build $(FLAGS) -buildvcs=false -ldflags '$(LDFLAGS)' -o $(DEB)/bin/ ./cmd/nvad ./cmd/nvactl
 	for program in nvad nvactl; do \
 		$(TOOL) cyclonedx-gomod bin -json -std -noserial -notimestamp -version $(DEB_VERSION) \
 			-output $(PACKAGE).$$program.cdx.json $(DEB)/bin/$$program || exit; \
@@ -94,7 +98,7 @@ vuln: ## look for known vulnerabilities, in the database https://vuln.go.dev or 
 
 .PHONY: docs
 docs: ## write the references of commands and keys, docs/cli.md and docs/reference.md
-	$(GO) run ./packaging/docs -markdown docs/cli.md -keys docs/reference.md
+	$(GO_STATIC) run $(FLAGS) ./packaging/docs -markdown docs/cli.md -keys docs/reference.md
 
 .PHONY: setup
 setup: ## check what the lab needs; Debian packages that are missing are named and, if you agree, installed
@@ -136,22 +140,22 @@ unit-racing:
 	$(GO) test $(RACE) -count=$(COUNT) -p 3 -parallel 8 -skip '$(MEASURES)' $(ROOT_EXEC) $(addprefix ./,$(LONGEST) $(filter-out $(LONGEST),$(RACING)))
 
 unit-others:
-	$(GO) test -count=$(COUNT) $(ROOT_EXEC) $(addprefix ./,$(filter-out $(RACING),$(ALL)))
-	$(GO) test -count=$(COUNT) -run '$(MEASURES)' $(ROOT_EXEC) $(addprefix ./,$(MEASURED))
+	$(GO_STATIC) test $(FLAGS) -count=$(COUNT) $(ROOT_EXEC) $(addprefix ./,$(filter-out $(RACING),$(ALL)))
+	$(GO_STATIC) test $(FLAGS) -count=$(COUNT) -run '$(MEASURES)' $(ROOT_EXEC) $(addprefix ./,$(MEASURED))
 
 .PHONY: test-programs
 test-programs:
 	@rm -f $(NOT_RUN)
-	$(GO) build -buildvcs=false -o $(PROGRAMS)/ ./cmd/nvad ./cmd/nvactl ./integration/lab/cmd/azure
+	$(GO_STATIC) build $(FLAGS) -buildvcs=false -o $(PROGRAMS)/ ./cmd/nvad ./cmd/nvactl ./integration/lab/cmd/azure
 
 .PHONY: test-root
 test-root: test-programs ## namespace tests against FRR, BIRD and the emulated Azure
-	$(GO) test -count=$(COUNT) -p 4 -parallel 4 -timeout 15m $(BUILT_EXEC) $(addprefix ./integration/,$(FIRST)) \
+	$(GO_STATIC) test $(FLAGS) -count=$(COUNT) -p 5 -parallel 4 -timeout 15m $(BUILT_EXEC) $(addprefix ./integration/,$(FIRST)) \
 		$$($(GO) list ./integration/... | grep -vE '/integration/($(ALONE)|$(subst $(SPACE),|,$(FIRST))$$)')
 
 .PHONY: test-long
 test-long: setup-test test-programs ## what measures and so runs alone: attacks, outages, speed
-	$(GO) test -count=$(COUNT) -p 1 -timeout 15m $(BUILT_EXEC) $$($(GO) list ./integration/... | grep -E '/integration/($(ALONE))')
+	$(GO_STATIC) test $(FLAGS) -count=$(COUNT) -p 1 -timeout 15m $(BUILT_EXEC) $$($(GO) list ./integration/... | grep -E '/integration/($(ALONE))')
 
 .PHONY: test-rivals
 test-rivals: setup-test test-programs ## all tests of sessions, BFD and policies with each version of FRR and BIRD; test runs a part with the newer ones
@@ -169,7 +173,7 @@ differential: ## hold nvad against FRR, 8 or 10 as FRR says, in N random cases, 
 .PHONY: lint
 lint: ## formatting and go vet
 	@files=$$(gofmt -l cmd pkg integration packaging) && [ -z "$$files" ] || { echo "gofmt: $$files"; exit 1; }
-	$(GO) vet ./...
+	$(GO_STATIC) vet $(FLAGS) ./...
 
 # ALL_RIVALS are those of integration/rivals.
 ALL_RIVALS := bird2.0,bird2.17,bird3.1,frr8.4,frr10.3
