@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/nvad/nvad/integration/lab/emulator/router"
 	"github.com/nvad/nvad/integration/lab/emulator/rpc"
@@ -181,19 +182,11 @@ func number(n *uint32) string {
 
 // Table aligns rows in columns.
 func Table(rows [][]string) string {
-	widths := map[int]int{}
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], len(cell))
-		}
-	}
 	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
-		var line strings.Builder
-		for i, cell := range row {
-			fmt.Fprintf(&line, "%-*s  ", widths[i], cell)
-		}
-		text.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
+	_ = w.Flush()
 	return text.String()
 }

@@ -94,8 +94,12 @@ func runCommand() *cobra.Command {
 	}
 }
 
-// settleTime is how long the lab may take until its scenario works.
-const settleTime = time.Minute
+// settle waits until the lab's scenario works.
+func settle(ctx context.Context, l *lab.Lab) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return l.Settle(ctx)
+}
 
 func names() []string {
 	var list []string
@@ -132,9 +136,7 @@ func showCommand(prefix *string) *cobra.Command {
 			}
 			out := cmd.OutOrStdout()
 			fmt.Fprintf(out, "%s: %s\n", l.Scenario.Name, l.Scenario.About)
-			ctx, cancel := context.WithTimeout(cmd.Context(), settleTime)
-			defer cancel()
-			if err := l.Settle(ctx); err != nil {
+			if err := settle(cmd.Context(), l); err != nil {
 				return err
 			}
 			if err := l.Show(cmd.Context(), out); err != nil {
