@@ -38,6 +38,7 @@ func (p *peer) dial() {
 	}
 	if p.cfg.Passive {
 		p.report(speaker.Active, cmp.Or(p.failure, "waits for the neighbor to connect (passive)"))
+		p.schedule()
 		return
 	}
 	if wait := p.paced(now); wait > 0 {
@@ -92,13 +93,15 @@ func (p *peer) dialReason(err error) string {
 }
 
 // schedule sets the timer for the next attempt. For a passive neighbor it only ends a
-// hold.
+// hold, for a dynamic one also the time for which it keeps its place.
 func (p *peer) schedule() {
 	now := time.Now()
 	switch held := p.backoff.held(now); {
 	case p.current != nil:
 	case p.cfg.Dynamic:
-		p.redial.Reset(max(held, p.rest.Sub(now)))
+		if wait := max(held, p.rest.Sub(now)); wait > 0 {
+			p.redial.Reset(wait)
+		}
 	case held > 0:
 		p.redial.Reset(held)
 	case !p.cfg.Passive:

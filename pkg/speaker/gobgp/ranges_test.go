@@ -106,6 +106,26 @@ func TestRange(t *testing.T) {
 	places(s, 2, 0)
 }
 
+// A neighbor that is held back for its flaps keeps its place for longer than that, and
+// loses it then. The engine's Release comes meanwhile.
+func TestRangeHeldBack(t *testing.T) {
+	t.Parallel()
+	s := newTestSpeaker(t, "127.0.40.6", "10.0.0.1", 65001)
+	r := rangeAt(s, "127.0.47.0/24", 1)
+	s.Configure(nil, r)
+	p := newPeer(s.Speaker, r.At(addr("127.0.47.1")), nil)
+	p.group, p.rest, p.backoff.until = "g", time.Now().Add(600*time.Millisecond), time.Now().Add(300*time.Millisecond)
+	p.lastUp = 1
+	s.mu.Lock()
+	s.peers[p.cfg.Address] = p
+	s.mu.Unlock()
+	go p.run()
+	s.Release(p.cfg.Address, 1)
+	s.pause(450 * time.Millisecond)
+	places(s, 1, 0)
+	places(s, 0, 2*time.Second)
+}
+
 // Who fails the handshake loses the place soon, but not at once.
 func TestRangeHandshakes(t *testing.T) {
 	t.Parallel()
