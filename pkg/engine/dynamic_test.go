@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"log/slog"
 	"net/netip"
 	"slices"
 	"testing"
@@ -291,4 +292,40 @@ func TestTryDynamic(t *testing.T) {
 	if _, err = Try(cfg, trial); err == nil {
 		t.Error("an address outside of the range is taken for a neighbor")
 	}
+}
+
+// A dynamic neighbor that was closed for the memory budget is forgotten once it may return.
+// Each time it stays closed for longer all the same.
+func TestDynamicNeighborOverMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, p, in := &fakeMemory{}, newPorts(), route.NewInterner()
+		cfg := ranged(scaleSet)
+		cfg.Ranges[0].MaximumPrefix = 0
+		e := New(Options{Interner: in, Speaker: p, Forwarding: p, Memory: m, Log: slog.New(slog.NewTextHandler(p, nil))}, cfg)
+		m.e = e
+		defer runEngine(t, e)()
+		e.SetFacts(reachable())
+		apply(t, e, cfg)
+		m.budget.Store(500 << 10)
+		one := netip.MustParseAddr("10.0.7.4")
+		for _, hold := range []time.Duration{time.Minute, 2 * time.Minute} {
+			p.establish(one, false, false)
+			p.load(in, one, 100)
+			m.inUse.Store(600 << 10)
+			time.Sleep(time.Second)
+			e.MemoryLow()
+			if !p.closed(one) {
+				t.Fatal("the neighbor that fills the memory is not closed")
+			}
+			p.events <- speaker.Down{From: speaker.From{Peer: one}}
+			time.Sleep(hold - 3*time.Second)
+			if !p.closed(one) {
+				t.Fatalf("closed for less than %s", hold)
+			}
+			time.Sleep(5 * time.Second)
+			if got := dynamic(t, e); len(got) > 0 {
+				t.Fatalf("still there after %s: %s", hold, got)
+			}
+		}
+	})
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"time"
 
@@ -55,6 +56,26 @@ type memoryGuard struct {
 	reclaiming <-chan struct{}
 	helpless   bool // logged that the budget is exceeded, but not by neighbors
 	closings   uint64
+	// last has the last closing of each neighbor, also of a dynamic one that has vanished
+	// meanwhile. Otherwise it would return after the shortest time again and again.
+	last map[netip.Addr]closing
+}
+
+// closing says when a neighbor was closed, and for how long.
+type closing struct {
+	at   time.Time
+	hold time.Duration
+}
+
+// close records a closing, and returns how long it lasts.
+func (g *memoryGuard) close(addr netip.Addr, now time.Time) time.Duration {
+	if g.last == nil {
+		g.last = map[netip.Addr]closing{}
+	}
+	maps.DeleteFunc(g.last, func(_ netip.Addr, c closing) bool { return now.Sub(c.at) > calmHold })
+	hold := min(max(firstHold, 2*g.last[addr].hold), longestHold)
+	g.last[addr] = closing{now, hold}
+	return hold
 }
 
 // busy reports whether the guard waits for something, so that the engine needs ticks.
@@ -99,9 +120,9 @@ func (e *Engine) checkMemory(now time.Time, busy bool) {
 func (e *Engine) relieve(inUse, budget uint64, now time.Time) {
 	addr, most, all := e.heaviest()
 	if n := e.neighbors[addr]; n != nil && most >= budget/leastHeld && all >= inUse/attributed {
-		e.holdOverMemory(addr, n, most, now)
+		hold := e.holdOverMemory(addr, n, most, now)
 		e.log.Error("memory budget exceeded, the neighbor that holds most is closed", "neighbor", addr,
-			"octets", most, "in_use", inUse, "budget", budget, "restart", n.memoryHold)
+			"octets", most, "in_use", inUse, "budget", budget, "restart", hold)
 		return
 	}
 	if !e.memory.helpless {
@@ -149,15 +170,13 @@ func (e *Engine) octets(addr netip.Addr, stats *speaker.Stats) uint64 {
 }
 
 // holdOverMemory ends a session with Cease/Out of Resources (RFC 4486) and keeps it
-// down, longer each time: the neighbor will announce the same routes again.
-func (e *Engine) holdOverMemory(addr netip.Addr, n *neighbor, held uint64, now time.Time) {
-	if n.memoryHold *= 2; n.memoryHold == 0 || now.Sub(n.memoryClosed) > calmHold {
-		n.memoryHold = firstHold
-	}
-	n.memoryHold = min(n.memoryHold, longestHold)
+// down, longer each time: the neighbor will announce the same routes again. It returns for
+// how long.
+func (e *Engine) holdOverMemory(addr netip.Addr, n *neighbor, held uint64, now time.Time) time.Duration {
+	hold := e.memory.close(addr, now)
 	n.release()
 	n.held = fmt.Sprintf("memory budget exceeded; it held most, %s", mebibytes(held))
-	n.heldUntil, n.memoryClosed = now.Add(n.memoryHold), now
+	n.heldUntil = now.Add(hold)
 	n.memoryClosings++
 	e.memory.closings++
 	if n.up != nil {
@@ -165,6 +184,7 @@ func (e *Engine) holdOverMemory(addr netip.Addr, n *neighbor, held uint64, now t
 	}
 	e.configureSpeaker()
 	e.reclaimAfter(addr, now)
+	return hold
 }
 
 // reclaimAfter reclaims memory once the routes of addr are gone.

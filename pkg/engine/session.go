@@ -45,11 +45,7 @@ type neighbor struct {
 	logged      telemetry.Throttle // log lines of this session, or of this outage
 	published   telemetry.Throttle // reasons for not being up that were published in this outage
 
-	// Closings for the memory budget: how long the last one lasts, when it was, and how
-	// many there were.
-	memoryHold     time.Duration
-	memoryClosed   time.Time
-	memoryClosings uint64
+	memoryClosings uint64 // for the memory budget
 }
 
 const allFamilies = route.IPv4 | route.IPv6
