@@ -116,7 +116,7 @@ func (d *daemon) startEngine(p *parts, cfg *config.Config, restarting bool) erro
 	var err error
 	d.speaker, err = gobgp.New(gobgp.Options{
 		ASN: cmp.Or(cfg.ASN, nobodysASN), RouterID: cmp.Or(cfg.RouterID, nobodysID),
-		Interner: interner, Log: d.log, Restarting: restarting,
+		Interner: interner, Log: d.log, Restarting: restarting, Own: ownAddress,
 	})
 	if err != nil {
 		return err
@@ -133,6 +133,13 @@ func (d *daemon) startEngine(p *parts, cfg *config.Config, restarting bool) erro
 	p.run("bfd", d.liveness.run)
 	p.run("engine", d.engine.Run)
 	return nil
+}
+
+// ownAddress reports whether the kernel delivers packets for addr to this machine. If it
+// does not answer, the address counts as its own.
+func ownAddress(addr netip.Addr) bool {
+	found, err := kernel.Lookup(kernel.Namespace{}, addr)
+	return err != nil || found.Fate == fib.FateLocal
 }
 
 // startup says how far the start is. A start waits as long as it takes for the machine

@@ -42,6 +42,9 @@ func (s *Speaker) arrived(l *listener, conn *net.TCPConn) {
 		return
 	}
 	err := errNoSuchNeighbor
+	if ok && n.Dynamic && s.opts.Own != nil && s.opts.Own(addr) {
+		ok, err = false, errOwnAddress
+	}
 	if ok && listensAt(n, conn.LocalAddr().(*net.TCPAddr).AddrPort().Addr()) {
 		if err = s.prepare(conn, n); err == nil {
 			err = s.hand(addr, conn)

@@ -19,8 +19,11 @@ import (
 //   - the engine has forgotten its last session, whose routes graceful restart may keep.
 //     Otherwise somebody with many addresses could leave the routes of one after another.
 
-// errNoSuchNeighbor refuses a stranger.
-var errNoSuchNeighbor = errors.New("no such neighbor at this address")
+// errNoSuchNeighbor refuses a stranger, errOwnAddress a local user.
+var (
+	errNoSuchNeighbor = errors.New("no such neighbor at this address")
+	errOwnAddress     = errors.New("the address is one of this machine's, so it is no dynamic neighbor's")
+)
 
 // rangeOf returns the longest range that contains addr.
 func rangeOf(ranges []speaker.Range, addr netip.Addr) (best speaker.Range, ok bool) {

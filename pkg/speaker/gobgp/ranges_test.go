@@ -126,6 +126,24 @@ func TestRangeHeldBack(t *testing.T) {
 	places(s, 0, 2*time.Second)
 }
 
+// A local user, who can connect from any address of this machine, becomes no dynamic
+// neighbor. A neighbor that is configured with such an address is the operator's choice.
+func TestRangeOwnAddress(t *testing.T) {
+	t.Parallel()
+	s := newTestSpeaker(t, "127.0.40.7", "10.0.0.1", 65001, func(o *Options) {
+		o.Own = func(a netip.Addr) bool { return a != addr("127.0.48.3") }
+	})
+	own := rangeAt(s, "127.0.48.2/32", 1).At(addr("127.0.48.2"))
+	own.Dynamic = false
+	s.Configure([]speaker.Neighbor{own}, rangeAt(s, "127.0.48.0/24", 9))
+	if got := dialRaw(t, s, "127.0.48.1").closed(); got != "none" {
+		t.Errorf("refused with NOTIFICATION %s", got)
+	}
+	places(s, 0, 0)
+	join(s, "127.0.48.2")
+	join(s, "127.0.48.3")
+}
+
 // Who fails the handshake loses the place soon, but not at once.
 func TestRangeHandshakes(t *testing.T) {
 	t.Parallel()

@@ -34,6 +34,9 @@ type Options struct {
 	// have the Forwarding State bits and, until Restarted is called, the Restart State
 	// bit (RFC 4724 3).
 	Restarting bool
+	// Own reports whether an address is one of this machine's. A dynamic neighbor may not
+	// have such an address: any local user can connect from it. nil: none is.
+	Own func(netip.Addr) bool
 }
 
 // Speaker runs the sessions of this router with its neighbors. Its methods are
