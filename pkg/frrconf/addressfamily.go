@@ -15,6 +15,10 @@ var familyRules = slices.Concat(
 		on("network PREFIX REST", networkStatement),
 		on("maximum-paths N", maximumPaths(0)),
 		on("maximum-paths ibgp N", maximumPaths(1)),
+		on("maximum-paths ibgp N equal-cluster-length", func(c *converter, l *line, args []string) outcome {
+			l.leave(unsupported("sharing traffic only between routes reflected equally often; the number of paths is carried over"))
+			return maximumPaths(1)(c, l, args)
+		}),
 		about("neighbor PEER activate", activate(true)),
 		about("no neighbor PEER activate", activate(false)),
 		about("neighbor PEER prefix-list NAME DIRECTION", attach("prefix-list")),

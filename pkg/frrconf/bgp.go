@@ -111,6 +111,7 @@ var bgpRules = slices.Concat(
 	onOff("bgp default ipv6-unicast", func(b *bgp) *bool { return &b.activate[ipv6] }),
 	told(func(b *bgp) *bool { return &b.policyTold }, onOff("bgp ebgp-requires-policy", func(b *bgp) *bool { return &b.requirePolicy })),
 	told(func(b *bgp) *bool { return &b.networksTold }, onOff("bgp network import-check", func(b *bgp) *bool { return &b.checkNetworks })),
+	told(func(b *bgp) *bool { return &b.networksTold }, onOff("bgp network import-check exact", func(b *bgp) *bool { return &b.checkNetworks })),
 	onOff("bgp enforce-first-as", func(b *bgp) *bool { return &b.enforceFirstAS }),
 	onOff("bgp reject-as-sets", func(b *bgp) *bool { return &b.refuseASSets }),
 	bgpMeaningless, bgpUnsupported,
