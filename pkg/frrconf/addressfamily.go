@@ -178,15 +178,14 @@ func maximumPrefix(c *converter, l *line, p *peer, args []string) outcome {
 		return attention("%s is not a number of prefixes", args[0])
 	}
 	limit := config.Settings{MaximumPrefix: int(n), MaximumPrefixWarning: config.DefaultSettings().MaximumPrefixWarning,
-		MaximumPrefixAction: config.ActionShutdown}
-	force := false
+		MaximumPrefixAction: config.ActionShutdown, MaximumPrefixCount: config.CountAccepted}
 	for words := args[1:]; len(words) > 0; words = words[1:] {
 		v, isNumber := number(words[0])
 		switch {
 		case words[0] == "warning-only":
 			limit.MaximumPrefixAction = config.ActionWarn
 		case words[0] == "force":
-			force = true
+			limit.MaximumPrefixCount = config.CountReceived
 		case words[0] == "restart" && len(words) > 1:
 			words = words[1:]
 			minutes, ok := number(words[0])
@@ -200,10 +199,8 @@ func maximumPrefix(c *converter, l *line, p *peer, args []string) outcome {
 			return attention("%s is no option of maximum-prefix", words[0])
 		}
 	}
-	if !force && limit.MaximumPrefixAction != config.ActionWarn {
-		l.leave(attention("FRR counts the prefixes that its policy accepts, nvad all that the neighbor sends"))
-	}
 	return p.changeIn(c.mode.family, l, func(s *config.Settings) {
+		s.MaximumPrefixCount = limit.MaximumPrefixCount
 		s.MaximumPrefix, s.MaximumPrefixAction = limit.MaximumPrefix, limit.MaximumPrefixAction
 		s.MaximumPrefixWarning, s.MaximumPrefixRestart = limit.MaximumPrefixWarning, limit.MaximumPrefixRestart
 	})

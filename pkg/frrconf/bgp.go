@@ -98,6 +98,11 @@ var bgpRules = slices.Concat(
 		on("bgp graceful-restart stalepath-time N", gracefulSeconds(func(b *bgp) *time.Duration { return &b.stalePathTime })),
 		on("bgp graceful-restart", assign(func(b *bgp) *bool { return &b.graceful }, true)),
 		on("bgp graceful-restart-disable", assign(func(b *bgp) *bool { return &b.graceful }, false)),
+		on("bgp bestpath as-path multipath-relax REST", multipathRelax),
+		on("no bgp bestpath as-path multipath-relax REST", func(c *converter, _ *line, _ []string) outcome {
+			c.cfg.Kernel.MultipathRelax = false
+			return carried
+		}),
 		on("bgp listen range PREFIX peer-group GROUP", listenRange),
 		on("bgp listen limit N", listenLimit),
 		on("bgp shutdown REST", assign(func(b *bgp) *bool { return &b.shutdown }, true)),
@@ -124,8 +129,6 @@ var bgpUnsupported = slices.Concat(
 	each(unsupported("a decision process that differs from RFC 4271"),
 		"bgp bestpath as-path ignore", "bgp bestpath as-path confed", "bgp bestpath med REST",
 		"bgp bestpath bandwidth REST", "bgp bestpath peer-type multipath-relax", "bgp always-compare-med"),
-	each(unsupported("whether paths through different ASNs may share traffic"),
-		"bgp bestpath as-path multipath-relax REST", "no bgp bestpath as-path multipath-relax"),
 	each(unsupported("the cluster-id of a route reflector is its router-id"), "bgp cluster-id ID"),
 	each(unsupported("nvad always reflects routes between clients"), "no bgp client-to-client reflection"),
 	each(unsupported("confederations"), "bgp confederation REST"),
@@ -273,6 +276,14 @@ func maximumPaths(which int) handler {
 		c.bgp.maxPaths[which] = &pathLimit{l, int(n)}
 		return carried
 	}
+}
+
+func multipathRelax(c *converter, l *line, args []string) outcome {
+	c.cfg.Kernel.MultipathRelax = true
+	if slices.Contains(args, "as-set") {
+		l.leave(unsupported("joining the AS_PATHs of paths that share traffic to a set; the paths do share it"))
+	}
+	return carried
 }
 
 // finishPaths takes the lower of the limits for eBGP and iBGP, as one path too many is

@@ -87,7 +87,7 @@ type converter struct {
 	bgp      bgp
 	policies policies
 	statics  []*static
-	networks []*network
+	networks []config.Network
 
 	redistributions []*redistribution
 	tunnels         []*tunnel

@@ -29,7 +29,7 @@ var golden = []struct {
 	{"hub00", "10.0.0.4", 2},
 	{"hub10", "10.10.0.4", 2},
 	{"edge", "", 1},
-	{"full", "", 28},
+	{"full", "", 25},
 	{"datacenter", "", 1},
 	{"external", "", 1},
 }

@@ -2,7 +2,6 @@ package frrconf
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -137,12 +136,6 @@ func defaultOriginate(c *converter, l *line, p *peer, args []string) outcome {
 	})
 }
 
-// network is a network statement and its line.
-type network struct {
-	config.Network
-	line *line
-}
-
 func networkStatement(c *converter, l *line, args []string) outcome {
 	words := args
 	if len(args) > 2 && args[1] == "mask" {
@@ -155,7 +148,7 @@ func networkStatement(c *converter, l *line, args []string) outcome {
 	if o != carried {
 		return o
 	}
-	n := &network{Network: config.Network{Prefix: prefix}, line: l}
+	n := config.Network{Prefix: prefix}
 	rest = rest[:len(rest)-1]
 	switch {
 	case len(rest) == 2 && rest[0] == "route-map":
@@ -164,22 +157,15 @@ func networkStatement(c *converter, l *line, args []string) outcome {
 	case len(rest) > 0:
 		return unsupported("%s of a network", rest[0])
 	}
-	c.networks = slices.DeleteFunc(c.networks, func(o *network) bool { return o.Prefix == prefix })
+	c.networks = slices.DeleteFunc(c.networks, func(o config.Network) bool { return o.Prefix == prefix })
 	c.networks = append(c.networks, n)
 	return carried
 }
 
-// finishNetworks carries the statements over. nvad originates a network whether or not
-// there is a route to it. If FRR checks for one, a static route satisfies the check.
+// finishNetworks carries the statements over.
 func (c *converter) finishNetworks() {
 	for _, n := range c.networks {
-		c.cfg.Networks = append(c.cfg.Networks, n.Network)
-		if c.bgp.checkNetworks && !c.hasStatic(n.Prefix) {
-			n.line.leave(attention("FRR originates %s only while it has a route to it, nvad always", n.Prefix))
-		}
+		n.ImportCheck = c.bgp.checkNetworks
+		c.cfg.Networks = append(c.cfg.Networks, n)
 	}
-}
-
-func (c *converter) hasStatic(p netip.Prefix) bool {
-	return slices.ContainsFunc(c.cfg.Statics, func(s config.Static) bool { return s.Prefix == p })
 }

@@ -51,6 +51,33 @@ func TestRedistributeFamilies(t *testing.T) {
 	}
 }
 
+// TestImportCheck checks whether networks need a route, by the release and the file.
+func TestImportCheck(t *testing.T) {
+	for frr, want := range map[string]bool{
+		bgpHead + "network 10.1.0.0/16\n":                                                 true,
+		bgpHead + "no bgp network import-check\nnetwork 10.1.0.0/16\n":                    false,
+		bgpHead + "network 10.1.0.0/16\nno bgp network import-check\n":                    false,
+		"frr version 7.3\n" + bgpHead + "network 10.1.0.0/16\n":                           false,
+		"frr version 7.3\n" + bgpHead + "bgp network import-check\nnetwork 10.1.0.0/16\n": true,
+		bgpHead + "network 10.1.0.0/16\nexit\nip route 10.1.0.0/16 Null0\n":               true,
+	} {
+		cfg, left := convert(t, frr)
+		if cfg.Networks[0].ImportCheck != want || meaningful(left) != "" {
+			t.Errorf("%s\nimport-check: %v, want %v\n%s", frr, cfg.Networks[0].ImportCheck, want, meaningful(left))
+		}
+	}
+}
+
+// TestMaximumPrefixCount checks which prefixes FRR counts.
+func TestMaximumPrefixCount(t *testing.T) {
+	for options, want := range map[string]string{"": config.CountAccepted, " 80 warning-only": config.CountAccepted, " force": config.CountReceived, " 80 restart 5 force": config.CountReceived} {
+		cfg, left := convert(t, bgpHead+"neighbor 10.0.0.9 maximum-prefix 5"+options+"\n")
+		if got := cfg.Neighbors[0].MaximumPrefixCount; got != want || meaningful(left) != "" {
+			t.Errorf("%q: counts %s, want %s\n%s", options, got, want, meaningful(left))
+		}
+	}
+}
+
 // TestUpdateSource checks addresses and devices, over each other and in a peer-group.
 func TestUpdateSource(t *testing.T) {
 	const n = "neighbor 10.0.0.9 update-source "
