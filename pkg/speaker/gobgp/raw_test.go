@@ -3,6 +3,7 @@ package gobgp
 import (
 	"encoding/binary"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -93,10 +94,11 @@ func (p *rawPeer) open(o rawOpen) {
 	p.send(wire.Keepalive)
 }
 
-// keepAlive sends KEEPALIVEs for as long as the test lasts.
-func (p *rawPeer) keepAlive() {
+// keepAlive sends KEEPALIVEs until end is called, or the test ends.
+func (p *rawPeer) keepAlive() (end func()) {
 	stop := make(chan struct{})
-	p.t.Cleanup(func() { close(stop) })
+	end = sync.OnceFunc(func() { close(stop) })
+	p.t.Cleanup(end)
 	go func() {
 		tick := time.NewTicker(500 * time.Millisecond)
 		defer tick.Stop()
@@ -109,6 +111,7 @@ func (p *rawPeer) keepAlive() {
 			}
 		}
 	}()
+	return end
 }
 
 func (p *rawPeer) send(m wire.Message) {

@@ -152,7 +152,7 @@ func TestNeighborThatTakesLittle(t *testing.T) {
 	defer conn.Close()
 	p.open(rawOpen{asn: 65002, id: "10.0.0.2", hold: 3, ipv4Only: true})
 	up := next[speaker.Established](s, time.Second)
-	p.keepAlive()
+	end := p.keepAlive()
 	for i := range 1000 {
 		a := route.Attrs{ASPath: route.NewASPath(65001), NextHop: addr("192.0.2.1"), MED: route.Some(uint32(i))}
 		s.Send(p.address(), up.Session, []speaker.Change{{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 32), Attrs: &a}})
@@ -160,6 +160,7 @@ func TestNeighborThatTakesLittle(t *testing.T) {
 	if down := next[speaker.Down](s, 10*time.Second); down.Reason != "send hold timer expired: the neighbor does not read" {
 		t.Errorf("down: %s", down.Reason)
 	}
+	end() // a KEEPALIVE would be told of the reset in place of the read that follows
 	_ = conn.SetReadDeadline(time.Now().Add(time.Second))
 	// The connection is reset. Whoever uses it first gets that error, which may be keepAlive.
 	left, err := io.Copy(io.Discard, conn)
