@@ -42,10 +42,12 @@ func newBed(t *testing.T) *bed {
 	return b
 }
 
-// connect connects the two namespaces with a veth pair that is up.
+// connect connects the two namespaces with a veth pair, and waits until its carrier is there,
+// which on a busy machine comes later than the devices.
 func (b *bed) connect() {
 	b.Helper()
 	b.Join(b.ours, "eth0", []string{ourAddress + "/24"}, b.theirs, "eth0", []string{peer1 + "/24", peer2 + "/24"})
+	b.Eventually(patience, func() error { return contains(b.ip("link show eth0"), "state UP") })
 }
 
 // ip runs ip(8) in nvad's namespace.

@@ -111,10 +111,10 @@ func TestUnconfirmed(t *testing.T) {
 	c := newChange(t)
 	since := c.neighbor(peer1).Since
 	c.configure(newPolicy())
-	const wait = 4 * time.Second
+	const wait = 8 * time.Second // enough on a busy machine for all that is asked meanwhile
 	begin := time.Now()
-	out := c.tell("reload --confirm 4s")
-	c.must(contains(out, "soft refresh", "Version 1 runs again in 4s unless confirmed: nvactl confirm"))
+	out := c.tell("reload --confirm 8s")
+	c.must(contains(out, "soft refresh", "Version 1 runs again in 8s unless confirmed: nvactl confirm"))
 	c.follows(newSource)
 	if s := c.state(); s.Version != 2 || s.Deadline == nil || s.Fallback != 1 || s.FileState != "same" {
 		t.Errorf("status: %+v", s)
