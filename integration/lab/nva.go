@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/nvad/nvad/integration/rivals"
 )
 
 // Kind is the routing software of an NVA.
@@ -19,15 +21,29 @@ type Kind string
 const (
 	// Nvad runs nvad, which turns forwarding on and creates its tunnel itself.
 	Nvad Kind = "nvad"
-	// FRR runs FRRouting.
-	FRR Kind = "frr"
-	// BIRD runs BIRD 2.
-	BIRD Kind = "bird"
+	// FRR runs FRR as this machine has it, FRR10 a newer version.
+	FRR   Kind = "frr"
+	FRR10 Kind = "frr10"
+	// BIRD runs BIRD as this machine has it, BIRD2 and BIRD3 newer versions.
+	BIRD  Kind = "bird"
+	BIRD2 Kind = "bird2"
+	BIRD3 Kind = "bird3"
 	// Plain runs no daemon, only its script.
 	Plain Kind = "plain"
 	// None runs nothing.
 	None Kind = "none"
 )
+
+// kinds are the versions of FRR and BIRD that an NVA can run.
+var kinds = map[Kind]rivals.Rival{
+	FRR: rivals.FRR8, FRR10: rivals.FRR10, BIRD: rivals.BIRD20, BIRD2: rivals.BIRD2, BIRD3: rivals.BIRD3,
+}
+
+// IsFRR reports whether the NVA runs a version of FRR.
+func (k Kind) IsFRR() bool { return kinds[k].IsFRR() }
+
+// IsBIRD reports whether the NVA runs a version of BIRD.
+func (k Kind) IsBIRD() bool { return strings.HasPrefix(string(k), string(BIRD)) }
 
 // NVA says what runs on an NVA.
 type NVA struct {
@@ -92,10 +108,13 @@ func (l *Lab) prepareNVA(name string) error {
 	if err != nil {
 		return err
 	}
+	if err := kinds[nva.Kind].Prepare(); err != nil {
+		return err
+	}
 	switch {
 	case nva.Kind == Nvad || nva.Kind == None || nva.Kind == "":
 		return nil
-	case nva.Kind == FRR:
+	case nva.Kind.IsFRR():
 		if err := l.prepareFRR(vm); err != nil {
 			return err
 		}
@@ -123,18 +142,19 @@ func (l *Lab) StartNVA(name string) error {
 	if err != nil {
 		return err
 	}
-	switch nva.Kind {
-	case Nvad:
+	switch kind := nva.Kind; {
+	case kind == Nvad:
 		return l.startNvad(vm, nva)
-	case FRR:
+	case kind.IsFRR():
 		return l.startFRR(vm, nva)
-	case BIRD:
+	case kind.IsBIRD():
 		file, err := l.nvaFile(nva.Config, vm, ".bird.conf")
 		if err != nil {
 			return err
 		}
-		return l.spawn(vm.Name, vm.Name, "bird", "-f", "-c", file, "-s", l.nvaSocket(vm))
-	case Plain, None, "":
+		bird := kinds[kind]
+		return l.spawn(vm.Name, vm.Name, bird.Command("", bird.Daemon("bird"), "-f", "-c", file, "-s", l.nvaSocket(vm))...)
+	case kind == Plain || kind == None || kind == "":
 		return nil
 	default:
 		return fmt.Errorf("unknown kind of NVA %q", nva.Kind)
@@ -161,8 +181,8 @@ func (l *Lab) endNVA(name string, sig syscall.Signal) error {
 
 // processes returns the names of an NVA's processes in the order in which they are ended.
 func (nva NVA) processes(vm VM) []string {
-	if nva.Kind == FRR {
-		return frrProcesses(vm)
+	if nva.Kind.IsFRR() {
+		return frrProcesses(kinds[nva.Kind], vm)
 	}
 	return []string{vm.Name}
 }

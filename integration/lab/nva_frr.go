@@ -13,14 +13,14 @@ import (
 // directory there.
 const frrRunDir = "/var/run/frr"
 
-// frrDaemons are the daemons of the article's NVA, in the order in which they are started.
-var frrDaemons = []string{"zebra", "staticd", "bgpd"}
+// frrDaemons returns the daemons of the article's NVA, in the order in which they are started.
+func frrDaemons(frr rivals.Rival) []string { return frrouting.Daemons(frr, "zebra", "staticd", "bgpd") }
 
 // frrProcesses returns the names of an FRR NVA's processes in the order in which they are
 // ended: bgpd first, so that it can close its sessions while zebra still runs.
-func frrProcesses(vm VM) []string {
+func frrProcesses(frr rivals.Rival, vm VM) []string {
 	var names []string
-	for _, daemon := range frrDaemons {
+	for _, daemon := range frrDaemons(frr) {
 		names = append([]string{vm.Name + "." + daemon}, names...)
 	}
 	return names
@@ -45,18 +45,23 @@ func (l *Lab) startFRR(vm VM, nva NVA) error {
 		return err
 	}
 	space := l.Namespace(vm.Name)
-	for _, daemon := range frrDaemons {
+	frr := kinds[nva.Kind]
+	for _, daemon := range frrDaemons(frr) {
 		if err := os.RemoveAll(filepath.Join(l.frrDir(vm), daemon+".vty")); err != nil {
 			return err
 		}
-		if err := l.spawn(vm.Name+"."+daemon, vm.Name, rivals.FRR8.Daemon(daemon), "-N", space, "-f", os.DevNull); err != nil {
+		argv := []string{frr.Daemon(daemon), "-N", space}
+		if frrouting.ReadsFile(frr, daemon) {
+			argv = append(argv, "-f", os.DevNull)
+		}
+		if err := l.spawn(vm.Name+"."+daemon, vm.Name, frr.Command("", argv...)...); err != nil {
 			return err
 		}
 		if err := frrouting.Await(l.frrDir(vm), daemon); err != nil {
 			return err
 		}
 	}
-	_, err = l.Output(vm.Name, "vtysh", "-N", space, "-f", config)
+	_, err = l.Output(vm.Name, frr.Command("", frr.Client(), "-N", space, "-f", config)...)
 	return err
 }
 

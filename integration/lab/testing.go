@@ -80,8 +80,8 @@ func Up(t testing.TB, o Options) *Lab {
 	RequireRoot(t)
 	RequireCommands(t, "ip", "nft", "bird")
 	for _, nva := range o.NVAs {
-		if nva.Kind == FRR {
-			RequireRival(t, rivals.FRR8)
+		if r, ok := kinds[nva.Kind]; ok {
+			RequireRival(t, r)
 		}
 	}
 	if err := Sweep(); err != nil {

@@ -26,6 +26,13 @@ var pairs = []pair{
 	{lab.Nvad, lab.BIRD},
 }
 
+// newer are the pairs with newer versions, which run the article alone.
+var newer = []pair{
+	{lab.Nvad, lab.FRR10},
+	{lab.Nvad, lab.BIRD2},
+	{lab.Nvad, lab.BIRD3},
+}
+
 func (p pair) String() string { return fmt.Sprintf("%s+%s", p.near, p.far) }
 
 // up builds the lab with a pair of NVAs.

@@ -14,7 +14,7 @@ import (
 )
 
 func TestTwoHubs(t *testing.T) {
-	for _, p := range pairs {
+	for _, p := range slices.Concat(pairs, newer) {
 		t.Run(p.String(), func(t *testing.T) {
 			t.Parallel()
 			l := p.up(t, lab.Options{})
@@ -57,7 +57,7 @@ func testNoLoss(t *testing.T, l *lab.Lab) {
 // testKernelRoutes compares an NVA's routes with the article's `ip route`.
 func testKernelRoutes(t *testing.T, l *lab.Lab, s side, kind lab.Kind) {
 	proto := "bgp"
-	if kind == lab.BIRD {
+	if kind.IsBIRD() {
 		proto = "bird"
 	}
 	wanted := []kernelRoute{
