@@ -25,14 +25,14 @@ import (
 // NotRun skips a test for which the machine lacks something. CI sets NVAD_REQUIRE_ROOT=1, and
 // then the test fails instead, because a test that never runs must not look like one that
 // passed. Elsewhere the reason is written to the file NVAD_NOT_RUN, which `make test` prints
-// at its end.
+// at its end, a line for each test.
 func NotRun(t testing.TB, why string) {
 	t.Helper()
 	if os.Getenv("NVAD_REQUIRE_ROOT") == "1" {
 		t.Fatal(why)
 	}
 	if f, err := os.OpenFile(os.Getenv("NVAD_NOT_RUN"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666); err == nil {
-		fmt.Fprintf(f, "%s: %s\n", t.Name(), why)
+		fmt.Fprintf(f, "%s: %s\n", t.Name(), strings.Join(strings.Fields(why), " "))
 		_ = f.Close()
 	}
 	t.Skip(why)
