@@ -83,7 +83,13 @@ func (s Speaker) Advertised(ctx context.Context, neighbor netip.Addr) ([]router.
 // Seen lists every prefix that a neighbor of a Route Server instance has ever announced, so
 // that a test can tell "never sent" from "withdrawn since".
 func (s Speaker) Seen(ctx context.Context, neighbor netip.Addr) ([]netip.Prefix, error) {
-	return rpc.Get[[]netip.Prefix](ctx, s.socket, "/seen?neighbor="+neighbor.String())
+	updates, err := s.Updates(ctx, neighbor)
+	var seen []netip.Prefix
+	for _, u := range updates {
+		seen = append(seen, u.Announced...)
+	}
+	slices.SortFunc(seen, netip.Prefix.Compare)
+	return slices.Compact(seen), err
 }
 
 // Updates lists every UPDATE that a neighbor of a Route Server instance has sent, in

@@ -125,27 +125,19 @@ func scenariosCommand() *cobra.Command {
 }
 
 func showCommand(prefix *string) *cobra.Command {
-	return &cobra.Command{
-		Use:   "show",
-		Short: "wait until the lab works and print what its scenario is there to show",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := lab.Open(*prefix)
-			if err != nil {
-				return err
-			}
-			out := cmd.OutOrStdout()
-			fmt.Fprintf(out, "%s: %s\n", l.Scenario.Name, l.Scenario.About)
-			if err := settle(cmd.Context(), l); err != nil {
-				return err
-			}
-			if err := l.Show(cmd.Context(), out); err != nil {
-				return err
-			}
-			fmt.Fprint(out, lookAround(l))
-			return nil
-		},
-	}
+	short := "wait until the lab works and print what its scenario is there to show"
+	return onLab(prefix, "show", short, cobra.NoArgs, func(cmd *cobra.Command, l *lab.Lab, _ []string) error {
+		out := cmd.OutOrStdout()
+		fmt.Fprintf(out, "%s: %s\n", l.Scenario.Name, l.Scenario.About)
+		if err := settle(cmd.Context(), l); err != nil {
+			return err
+		}
+		if err := l.Show(cmd.Context(), out); err != nil {
+			return err
+		}
+		fmt.Fprint(out, lookAround(l))
+		return nil
+	})
 }
 
 // lookAround returns hints about what else to try.

@@ -12,27 +12,31 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func showCommands(prefix *string) []*cobra.Command {
-	return []*cobra.Command{
-		show(prefix, "status", "list sessions and processes", 0, status),
-		show(prefix, "effective-routes [VM]", "print effective routes, of all VMs if none is named", 1, effectiveRoutes),
-		show(prefix, "gateway-routes [VNET]", "print what ExpressRoute gateways learned over their circuits", 1, gatewayRoutes),
-		show(prefix, "route-server-routes [VNET]", "print what Route Server received and advertises", 1, routeServerRoutes),
-	}
-}
-
-type printer func(ctx context.Context, l *lab.Lab, name string) error
-
-func show(prefix *string, use, short string, args int, print printer) *cobra.Command {
+// onLab returns a command that needs a lab that is up.
+func onLab(prefix *string, use, short string, args cobra.PositionalArgs, run func(*cobra.Command, *lab.Lab, []string) error) *cobra.Command {
 	return &cobra.Command{
-		Use: use, Short: short, Args: cobra.MaximumNArgs(args),
+		Use: use, Short: short, Args: args,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := lab.Open(*prefix)
 			if err != nil {
 				return err
 			}
-			return print(cmd.Context(), l, strings.Join(args, ""))
+			return run(cmd, l, args)
 		},
+	}
+}
+
+func showCommands(prefix *string) []*cobra.Command {
+	show := func(use, short string, args int, print func(ctx context.Context, l *lab.Lab, name string) error) *cobra.Command {
+		return onLab(prefix, use, short, cobra.MaximumNArgs(args), func(cmd *cobra.Command, l *lab.Lab, args []string) error {
+			return print(cmd.Context(), l, strings.Join(args, ""))
+		})
+	}
+	return []*cobra.Command{
+		show("status", "list sessions and processes", 0, status),
+		show("effective-routes [VM]", "print effective routes, of all VMs if none is named", 1, effectiveRoutes),
+		show("gateway-routes [VNET]", "print what ExpressRoute gateways learned over their circuits", 1, gatewayRoutes),
+		show("route-server-routes [VNET]", "print what Route Server received and advertises", 1, routeServerRoutes),
 	}
 }
 
@@ -128,20 +132,12 @@ func gatewayRoutes(ctx context.Context, l *lab.Lab, name string) error {
 }
 
 func execCommand(prefix *string) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "exec NODE COMMAND...",
-		Short: "run a command in the namespace of a node",
-		Args:  cobra.MinimumNArgs(2),
-		RunE: func(_ *cobra.Command, args []string) error {
-			l, err := lab.Open(*prefix)
-			if err != nil {
-				return err
-			}
-			child := l.Command(args[0], args[1:]...)
-			child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, os.Stderr
-			return child.Run()
-		},
-	}
+	short := "run a command in the namespace of a node"
+	cmd := onLab(prefix, "exec NODE COMMAND...", short, cobra.MinimumNArgs(2), func(_ *cobra.Command, l *lab.Lab, args []string) error {
+		child := l.Command(args[0], args[1:]...)
+		child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, os.Stderr
+		return child.Run()
+	})
 	// Everything after the node belongs to the command, including flags.
 	cmd.Flags().SetInterspersed(false)
 	return cmd

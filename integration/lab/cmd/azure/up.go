@@ -92,16 +92,8 @@ func takeDown(prefix string) error {
 }
 
 func connectCommand(prefix *string) *cobra.Command {
-	return &cobra.Command{
-		Use:   "connect VNET",
-		Short: "connect a VNet to its circuit, where the scenario has left that to be done",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			l, err := lab.Open(*prefix)
-			if err != nil {
-				return err
-			}
-			return l.Connect(args[0])
-		},
-	}
+	short := "connect a VNet to its circuit, where the scenario has left that to be done"
+	return onLab(prefix, "connect VNET", short, cobra.ExactArgs(1), func(_ *cobra.Command, l *lab.Lab, args []string) error {
+		return l.Connect(args[0])
+	})
 }

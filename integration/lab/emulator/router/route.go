@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -93,19 +94,9 @@ func (r *Route) addAttribute(a bgp.PathAttributeInterface) {
 
 func sortRoutes(routes []Route) []Route {
 	slices.SortFunc(routes, func(a, b Route) int {
-		if c := comparePrefix(a.Prefix, b.Prefix); c != 0 {
-			return c
-		}
-		return a.Neighbor.Compare(b.Neighbor)
+		return cmp.Or(a.Prefix.Compare(b.Prefix), a.Neighbor.Compare(b.Neighbor))
 	})
 	return routes
-}
-
-func comparePrefix(a, b netip.Prefix) int {
-	if c := a.Addr().Compare(b.Addr()); c != 0 {
-		return c
-	}
-	return a.Bits() - b.Bits()
 }
 
 // setPolicies installs both rule lists as the global import and export policy.

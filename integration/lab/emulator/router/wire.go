@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"slices"
 	"strconv"
 	"sync"
 
@@ -73,27 +72,6 @@ func (w *wireLog) restore(routes []Route) ([]Route, error) {
 		logged = append(logged, r)
 	}
 	return logged, nil
-}
-
-// Seen lists every prefix that neighbor has ever announced, in this session or
-// an earlier one.
-func (r *Router) Seen(neighbor netip.Addr) ([]netip.Prefix, error) {
-	if r.wire == nil {
-		return nil, fmt.Errorf("router %s keeps no record", r.config.ID)
-	}
-	r.wire.mu.Lock()
-	defer r.wire.mu.Unlock()
-	if err := r.wire.read(); err != nil {
-		return nil, err
-	}
-	prefixes := []netip.Prefix{}
-	for key := range r.wire.localPref {
-		if key.neighbor == neighbor {
-			prefixes = append(prefixes, key.prefix)
-		}
-	}
-	slices.SortFunc(prefixes, comparePrefix)
-	return prefixes, nil
 }
 
 // Sizes of RFC 6396: the header of a record, and of a message in it, without addresses.

@@ -65,7 +65,6 @@ type NVA struct {
 //	GET /sessions                    all sessions
 //	GET /received?neighbor=ADDR      what a neighbor announced
 //	GET /advertised?neighbor=ADDR    what is announced to a neighbor
-//	GET /seen?neighbor=ADDR          prefixes that a neighbor ever announced
 //	GET /updates?neighbor=ADDR       every UPDATE of a neighbor
 //	GET /lost                        prefixes that went from the table
 func Run(ctx context.Context, c Config) error {
@@ -90,7 +89,6 @@ func Handler(r *router.Router) http.Handler {
 	rpc.Handle(mux, "/sessions", func(*http.Request) ([]router.Session, error) { return r.Sessions(), nil })
 	rpc.Handle(mux, "/received", ofNeighbor(r.Received))
 	rpc.Handle(mux, "/advertised", ofNeighbor(r.Advertised))
-	rpc.Handle(mux, "/seen", ofNeighbor(r.Seen))
 	rpc.Handle(mux, "/updates", ofNeighbor(r.Updates))
 	rpc.Handle(mux, "/lost", func(*http.Request) ([]netip.Prefix, error) { return r.Lost(), nil })
 	return mux

@@ -58,12 +58,7 @@ func within(routes []EffectiveRoute, p netip.Prefix) bool {
 // byPrefix groups routes by prefix, sorted by prefix.
 func byPrefix(learned []Learned) [][]Learned {
 	sorted := slices.Clone(learned)
-	slices.SortStableFunc(sorted, func(a, b Learned) int {
-		if c := a.Prefix.Addr().Compare(b.Prefix.Addr()); c != 0 {
-			return c
-		}
-		return a.Prefix.Bits() - b.Prefix.Bits()
-	})
+	slices.SortStableFunc(sorted, func(a, b Learned) int { return a.Prefix.Compare(b.Prefix) })
 	var groups [][]Learned
 	for i, l := range sorted {
 		if i == 0 || sorted[i-1].Prefix != l.Prefix {
