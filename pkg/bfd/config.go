@@ -34,14 +34,15 @@ func (k Key) String() string {
 
 // compare orders by remote, then local address, then single-hop before multihop.
 func (k Key) compare(o Key) int {
-	switch c := cmp.Or(k.Remote.Compare(o.Remote), k.Local.Compare(o.Local)); {
-	case c != 0 || k.Multihop == o.Multihop:
-		return c
-	case o.Multihop:
-		return -1
-	default:
-		return 1
+	return cmp.Or(k.Remote.Compare(o.Remote), k.Local.Compare(o.Local), cmp.Compare(k.port(), o.port()))
+}
+
+// port returns the UDP port on which both ends receive.
+func (k Key) port() uint16 {
+	if k.Multihop {
+		return portMultihop
 	}
+	return portSingleHop
 }
 
 // Session configures one session. Everything but the Key may change while it is up.

@@ -173,16 +173,17 @@ func finish(tests []test) []unix.SockFilter {
 // shield attaches to each receive socket a filter with its rules. Without rules it detaches
 // the filters.
 func (u *udp) shield(rules []rule) {
-	for k, r := range u.receivers {
+	for at, r := range u.receivers {
+		v6 := at.Addr().Is6()
 		of := slices.DeleteFunc(slices.Clone(rules), func(r rule) bool {
-			return r.key.Remote.Is6() != k.v6 || r.key.Multihop != k.multihop
+			return r.key.Remote.Is6() != v6 || r.key.port() != at.Port()
 		})
 		_ = r.raw.Control(func(fd uintptr) {
 			if len(rules) == 0 {
 				_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0)
 				return
 			}
-			code := filter(of, k.v6)
+			code := filter(of, v6)
 			program := unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]}
 			if err := unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &program); err != nil {
 				_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0) // an older filter would drop the packets of new sessions

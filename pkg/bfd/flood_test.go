@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nvad/nvad/pkg/listen"
 )
 
 // junk sends packets that fill has filled from an address to a BFD port, as fast as it can or
@@ -91,9 +93,9 @@ func passesFilter(t *testing.T, u *udp, key Key, ttl int, p packet, cut int) boo
 	if key.Multihop {
 		port = portMultihop
 	}
-	options := []option{{unix.IPPROTO_IP, unix.IP_TTL, ttl}}
+	options := []listen.Option{{unix.IPPROTO_IP, unix.IP_TTL, ttl}}
 	if key.Remote.Is6() {
-		options = []option{{unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, ttl}}
+		options = []listen.Option{{unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, ttl}}
 	}
 	conn, err := bind(netip.AddrPortFrom(key.Remote, 0), options)
 	if err != nil {

@@ -154,13 +154,7 @@ func (b *backlog) add(e Event) {
 
 // forget removes the events of a session.
 func (b *backlog) forget(k Key) {
-	kept := (*b)[:0]
-	for _, e := range *b {
-		if e.Key != k {
-			kept = append(kept, e)
-		}
-	}
-	*b = kept
+	*b = slices.DeleteFunc(*b, func(e Event) bool { return e.Key == k })
 }
 
 // head returns the first event, and the channel to send it to. If there is none, the
@@ -211,9 +205,7 @@ func (l *loop) snapshot() Snapshot {
 	for _, e := range l.sessions {
 		s.Sessions = append(s.Sessions, e.status())
 	}
-	slices.SortFunc(s.Sessions, func(a, b Status) int {
-		return a.Key.compare(b.Key)
-	})
+	slices.SortFunc(s.Sessions, func(a, b Status) int { return a.Key.compare(b.Key) })
 	return s
 }
 

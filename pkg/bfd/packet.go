@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -160,15 +161,15 @@ func (a *auth) verify(b []byte, p packet, keys []AuthKey, now time.Time) error {
 	case len(b) < authPacket || b[3] != authPacket || b[headerLen] != authTypeSHA1 || b[headerLen+1] != authLen:
 		return errAuthType
 	}
-	secret, ok := secretOf(keys, b[headerLen+2])
-	if !ok {
+	key := slices.IndexFunc(keys, func(k AuthKey) bool { return k.ID == b[headerLen+2] })
+	if key < 0 {
 		return errAuthKey
 	}
 	sequence := binary.BigEndian.Uint32(b[authSequence:])
 	if ahead := sequence - a.received; now.Before(a.known) && (ahead == 0 || ahead > 3*uint32(p.multiplier)) {
 		return errSequence
 	}
-	want := hash(b[:authPacket], secret)
+	want := hash(b[:authPacket], keys[key].Secret)
 	if subtle.ConstantTimeCompare(want[:], b[authHash:authPacket]) == 0 {
 		return errHash
 	}
@@ -203,13 +204,4 @@ func hash(b []byte, secret string) [sha1.Size]byte {
 	copy(with[:authHash], b)
 	copy(with[authHash:], secret)
 	return sha1.Sum(with[:])
-}
-
-func secretOf(keys []AuthKey, id uint8) (string, bool) {
-	for _, k := range keys {
-		if k.ID == id {
-			return k.Secret, true
-		}
-	}
-	return "", false
 }

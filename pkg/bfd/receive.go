@@ -30,18 +30,11 @@ type buffers struct{ payload, control [512]byte }
 
 // receiver returns the socket for a UDP port, and opens it if necessary. It does not set
 // SO_REUSEADDR: two processes on one port would silently take each other's packets.
-func (u *udp) receiver(k receiverKey) (*receiver, error) {
-	if r := u.receivers[k]; r != nil {
+func (u *udp) receiver(at netip.AddrPort) (*receiver, error) {
+	if r := u.receivers[at]; r != nil {
 		return r, nil
 	}
-	at := netip.AddrPortFrom(netip.IPv4Unspecified(), portSingleHop)
-	if k.v6 {
-		at = netip.AddrPortFrom(netip.IPv6Unspecified(), portSingleHop)
-	}
-	if k.multihop {
-		at = netip.AddrPortFrom(at.Addr(), portMultihop)
-	}
-	conn, err := bind(at, receiverOptions(k.v6))
+	conn, err := bind(at, receiverOptions(at.Addr().Is6()))
 	if errors.Is(err, unix.EADDRINUSE) {
 		return nil, fmt.Errorf("receive on UDP port %d: %w: %s", at.Port(), err, listen.HolderUDP(at))
 	}
@@ -57,16 +50,16 @@ func (u *udp) receiver(k receiverKey) (*receiver, error) {
 		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer)
 	})
 	r := &receiver{conn: conn, raw: raw}
-	u.receivers[k] = r
+	u.receivers[at] = r
 	u.watchers.Go(func() { u.watch(r) })
 	return r, nil
 }
 
 // release closes a receive socket that no session needs.
-func (u *udp) release(k receiverKey) {
-	if r := u.receivers[k]; r != nil && r.users == 0 {
+func (u *udp) release(at netip.AddrPort) {
+	if r := u.receivers[at]; r != nil && r.users == 0 {
 		r.conn.Close()
-		delete(u.receivers, k)
+		delete(u.receivers, at)
 	}
 }
 
@@ -89,9 +82,9 @@ func (u *udp) watch(r *receiver) {
 }
 
 func (u *udp) receive(deliver func(datagram)) {
-	for k, r := range u.receivers {
+	for at, r := range u.receivers {
 		for range burst {
-			d, err := u.take(r, k)
+			d, err := u.take(r, at.Port())
 			if err != nil {
 				break
 			}
@@ -103,18 +96,18 @@ func (u *udp) receive(deliver func(datagram)) {
 // take reads one datagram, if there is one and the socket is open. It releases the
 // descriptor before the datagram is handled, because that may close the socket, and
 // closing waits until nobody uses the descriptor.
-func (u *udp) take(r *receiver, k receiverKey) (d datagram, err error) {
-	closed := r.raw.Control(func(fd uintptr) { d, err = u.read(int(fd), k) })
+func (u *udp) take(r *receiver, port uint16) (d datagram, err error) {
+	closed := r.raw.Control(func(fd uintptr) { d, err = u.read(int(fd), port) })
 	return d, cmp.Or(closed, err)
 }
 
 // read reads one datagram.
-func (u *udp) read(fd int, k receiverKey) (datagram, error) {
+func (u *udp) read(fd int, port uint16) (datagram, error) {
 	n, cn, _, from, err := unix.Recvmsg(fd, u.buffers.payload[:], u.buffers.control[:], unix.MSG_DONTWAIT)
 	if err != nil {
 		return datagram{}, err
 	}
-	d := datagram{payload: u.buffers.payload[:n], multihop: k.multihop}
+	d := datagram{payload: u.buffers.payload[:n], multihop: port == portMultihop}
 	switch a := from.(type) {
 	case *unix.SockaddrInet4:
 		d.remote = netip.AddrFrom4(a.Addr)

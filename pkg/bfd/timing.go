@@ -1,8 +1,6 @@
 package bfd
 
-import (
-	"time"
-)
+import "time"
 
 // slowInterval is the least transmission interval while a session is not up
 // (RFC 5880 6.8.3).
@@ -80,7 +78,10 @@ func (s *session) reschedule(now time.Time) {
 	}
 	if next := s.txInterval(); next != s.interval || s.nextTx.IsZero() {
 		s.interval = next
-		s.nextTx = later(s.lastTx.Add(s.jitter(next)), now)
+		s.nextTx = s.lastTx.Add(s.jitter(next))
+		if s.nextTx.Before(now) {
+			s.nextTx = now
+		}
 	}
 }
 
@@ -134,11 +135,4 @@ func earliest(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

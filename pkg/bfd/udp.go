@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nvad/nvad/pkg/listen"
 )
 
 // port is the network for the loop, which alone calls it: udp, or a test's.
@@ -59,7 +61,7 @@ const (
 // udp is the port over real sockets. It has one socket to receive on for each UDP port and
 // family that a session needs, and one to send from for each session.
 type udp struct {
-	receivers map[receiverKey]*receiver
+	receivers map[netip.AddrPort]*receiver
 	sources   map[uint16]bool // source ports in use: each has one session (RFC 5881 4)
 	readable  chan struct{}
 	closed    chan struct{}
@@ -67,11 +69,9 @@ type udp struct {
 	buffers   buffers
 }
 
-type receiverKey struct{ v6, multihop bool }
-
 func newUDP() *udp {
 	return &udp{
-		receivers: map[receiverKey]*receiver{}, sources: map[uint16]bool{},
+		receivers: map[netip.AddrPort]*receiver{}, sources: map[uint16]bool{},
 		readable: make(chan struct{}), closed: make(chan struct{}),
 	}
 }
@@ -96,14 +96,17 @@ func (u *udp) open(k Key, device string) (link, error) {
 		}
 		index = d.Index
 	}
-	rk := receiverKey{k.Remote.Is6(), k.Multihop}
-	r, err := u.receiver(rk)
+	at := netip.AddrPortFrom(netip.IPv4Unspecified(), k.port())
+	if k.Remote.Is6() {
+		at = netip.AddrPortFrom(netip.IPv6Unspecified(), k.port())
+	}
+	r, err := u.receiver(at)
 	if err != nil {
 		return nil, err
 	}
 	conn, source, err := u.dial(k, device, index)
 	if err != nil {
-		u.release(rk)
+		u.release(at)
 		return nil, err
 	}
 	raw, err := conn.SyscallConn()
@@ -112,7 +115,7 @@ func (u *udp) open(k Key, device string) (link, error) {
 	}
 	r.users++
 	u.sources[source] = true
-	return &udpLink{udp: u, conn: conn, raw: raw, to: sockaddr(k, index), index: index, source: source, receiver: rk}, nil
+	return &udpLink{udp: u, conn: conn, raw: raw, to: sockaddr(k, index), index: index, source: source, receiver: at}, nil
 }
 
 // dial binds a socket to the session's local address and a free source port.
@@ -143,7 +146,7 @@ type udpLink struct {
 	to       unix.Sockaddr
 	index    int
 	source   uint16
-	receiver receiverKey
+	receiver netip.AddrPort
 }
 
 func (l *udpLink) device() int { return l.index }
@@ -168,14 +171,10 @@ func (l *udpLink) close() {
 }
 
 func sockaddr(k Key, index int) unix.Sockaddr {
-	port := portSingleHop
-	if k.Multihop {
-		port = portMultihop
-	}
 	if k.Remote.Is4() {
-		return &unix.SockaddrInet4{Port: port, Addr: k.Remote.As4()}
+		return &unix.SockaddrInet4{Port: int(k.port()), Addr: k.Remote.As4()}
 	}
-	to := &unix.SockaddrInet6{Port: port, Addr: k.Remote.As16()}
+	to := &unix.SockaddrInet6{Port: int(k.port()), Addr: k.Remote.As16()}
 	if k.Remote.IsLinkLocalUnicast() {
 		to.ZoneId = uint32(index)
 	}
@@ -190,55 +189,45 @@ const (
 	receiveBuffer = 1 << 20
 )
 
-// option is a socket option to set before the socket is bound.
-type option struct{ level, name, value int }
-
-func senderOptions(v6 bool, device int) []option {
-	options := []option{
+func senderOptions(v6 bool, device int) []listen.Option {
+	options := []listen.Option{
 		{unix.IPPROTO_IP, unix.IP_TTL, maxHopLimit},
 		{unix.IPPROTO_IP, unix.IP_TOS, classControl},
 	}
 	if v6 {
-		options = []option{
+		options = []listen.Option{
 			{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1},
 			{unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, maxHopLimit},
 			{unix.IPPROTO_IPV6, unix.IPV6_TCLASS, classControl},
 		}
 	}
 	if device != 0 {
-		options = append(options, option{unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, device})
+		options = append(options, listen.Option{unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, device})
 	}
 	return options
 }
 
-func receiverOptions(v6 bool) []option {
-	buffer := option{unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer}
+func receiverOptions(v6 bool) []listen.Option {
+	buffer := listen.Option{unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer}
 	if v6 {
-		return []option{
+		return []listen.Option{
 			{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1},
 			{unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1},
 			{unix.IPPROTO_IPV6, unix.IPV6_RECVHOPLIMIT, 1},
 			buffer,
 		}
 	}
-	return []option{{unix.IPPROTO_IP, unix.IP_PKTINFO, 1}, {unix.IPPROTO_IP, unix.IP_RECVTTL, 1}, buffer}
+	return []listen.Option{{unix.IPPROTO_IP, unix.IP_PKTINFO, 1}, {unix.IPPROTO_IP, unix.IP_RECVTTL, 1}, buffer}
 }
 
 // bind opens a UDP socket with options. Its errors do not name the port, which differs at
 // each attempt: fail would log each as new.
-func bind(at netip.AddrPort, options []option) (*net.UDPConn, error) {
-	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		var err error
-		if e := c.Control(func(fd uintptr) { err = set(int(fd), options) }); e != nil {
-			return e
-		}
-		return err
-	}}
+func bind(at netip.AddrPort, options []listen.Option) (*net.UDPConn, error) {
 	network := "udp4"
 	if at.Addr().Is6() {
 		network = "udp6"
 	}
-	conn, err := config.ListenPacket(context.Background(), network, at.String())
+	conn, err := listen.Config(options).ListenPacket(context.Background(), network, at.String())
 	if op := (*net.OpError)(nil); errors.As(err, &op) {
 		return nil, fmt.Errorf("%v: %w", at.Addr(), op.Err)
 	}
@@ -246,13 +235,4 @@ func bind(at netip.AddrPort, options []option) (*net.UDPConn, error) {
 		return nil, err
 	}
 	return conn.(*net.UDPConn), nil
-}
-
-func set(fd int, options []option) error {
-	for _, o := range options {
-		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
-			return fmt.Errorf("socket option %d/%d: %w", o.level, o.name, err)
-		}
-	}
-	return nil
 }

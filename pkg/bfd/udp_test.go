@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nvad/nvad/pkg/listen"
 )
 
 var (
@@ -111,7 +113,7 @@ func TestRealSockets(t *testing.T) {
 // TestHopLimitOnTheWire sends a packet that came from further away than one hop.
 func TestHopLimitOnTheWire(t *testing.T) {
 	m, _ := loopback(t, loopA, loopB, false, 300*ms)
-	conn, err := bind(netip.AddrPortFrom(loopB, 0), []option{{unix.IPPROTO_IP, unix.IP_TTL, 254}})
+	conn, err := bind(netip.AddrPortFrom(loopB, 0), []listen.Option{{unix.IPPROTO_IP, unix.IP_TTL, 254}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,7 +114,7 @@ type Dataplane struct {
 	once     sync.Once // closes ready
 	counters atomic.Pointer[Counters]
 	seen     atomic.Pointer[[]tunnel.Status] // tunnels after the last step
-	facts    *factsBox
+	facts    factsBox
 	lists    route.Lists // of prefixes, for readers of all routes
 
 	// The rest belongs to the loop.
@@ -158,7 +158,7 @@ func New(opt Options) (*Dataplane, error) {
 	d := &Dataplane{
 		opt: opt, log: opt.Log, box: newInbox(), owner: owner, settings: settings,
 		calls: make(chan func()), done: make(chan struct{}), ready: make(chan struct{}),
-		facts: newFactsBox(opt.OnFacts), tunnels: tunnel.New(opt.Tunnels), nat: nat.New(opt.NAT),
+		facts: factsBox{opt.OnFacts, make(chan fib.Facts, 1)}, tunnels: tunnel.New(opt.Tunnels), nat: nat.New(opt.NAT),
 		nics: nic.New(opt.NICs),
 		fib: fib.New(fib.Options{
 			Kernel: opt.FIB, Protocols: opt.Protocols, Plain: opt.Plain, Adopt: opt.Adopt, Owns: owner.owns,

@@ -109,14 +109,8 @@ func fold(changes []fib.Change) []fib.Change {
 // factsBox delivers the latest facts in a goroutine of its own, so that the loop never waits
 // for the receiver.
 type factsBox struct {
-	fn   func(fib.Facts)
-	mu   sync.Mutex
-	last *fib.Facts // nil: delivered
-	wake chan struct{}
-}
-
-func newFactsBox(fn func(fib.Facts)) *factsBox {
-	return &factsBox{fn: fn, wake: make(chan struct{}, 1)}
+	fn     func(fib.Facts)
+	latest chan fib.Facts // of capacity 1; only the loop sends
 }
 
 // set replaces the facts that wait. Facts that are not whole yet, because links or routes were
@@ -125,13 +119,11 @@ func (b *factsBox) set(f fib.Facts, whole bool) {
 	if b.fn == nil || !whole {
 		return
 	}
-	b.mu.Lock()
-	b.last = &f
-	b.mu.Unlock()
 	select {
-	case b.wake <- struct{}{}:
+	case <-b.latest:
 	default:
 	}
+	b.latest <- f
 }
 
 func (b *factsBox) deliver(ctx context.Context) error {
@@ -139,14 +131,8 @@ func (b *factsBox) deliver(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-b.wake:
-		}
-		b.mu.Lock()
-		f := b.last
-		b.last = nil
-		b.mu.Unlock()
-		if f != nil {
-			b.fn(*f)
+		case f := <-b.latest:
+			b.fn(f)
 		}
 	}
 }

@@ -107,11 +107,7 @@ func (f *FIB) StatusOf(prefixes []netip.Prefix) []Status {
 }
 
 func compareStatus(a, b Status) int {
-	return cmp.Or(comparePrefix(a.Prefix, b.Prefix), cmp.Compare(a.Metric, b.Metric))
-}
-
-func comparePrefix(a, b netip.Prefix) int {
-	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+	return cmp.Or(a.Prefix.Compare(b.Prefix), cmp.Compare(a.Metric, b.Metric))
 }
 
 // At returns nvad's routes for one prefix, by metric.
@@ -230,7 +226,7 @@ func (f *FIB) foreignRoutes(match func(*KernelRoute) bool) []KernelRoute {
 		}
 	}
 	slices.SortFunc(list, func(a, b KernelRoute) int {
-		return cmp.Or(comparePrefix(a.Prefix, b.Prefix), cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Protocol, b.Protocol))
+		return cmp.Or(a.Prefix.Compare(b.Prefix), cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Protocol, b.Protocol))
 	})
 	return list
 }

@@ -54,10 +54,8 @@ func New() *Client {
 func newClient(dial func(context.Context, string, string) (net.Conn, error)) *Client {
 	return &Client{http: &http.Client{
 		// No proxy: Azure rejects requests that came through one.
-		Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse
-		},
+		Transport:     &http.Transport{DialContext: dial, DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
@@ -72,7 +70,7 @@ type answer struct {
 func (c *Client) get(ctx context.Context, path, version string) (answer, error) {
 	pause := firstPause
 	for try := 1; ; try++ {
-		a, err := c.try(ctx, request{method: http.MethodGet, path: path, version: version})
+		a, err := c.once(ctx, answerTimeout, request{method: http.MethodGet, path: path, version: version})
 		if err == nil {
 			return a, nil
 		}
@@ -94,21 +92,16 @@ func (c *Client) get(ctx context.Context, path, version string) (answer, error) 
 	}
 }
 
-// try asks once, and waits at most answerTimeout.
-func (c *Client) try(ctx context.Context, r request) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	return c.once(ctx, r)
-}
-
 // request is the part of a request that differs between requests.
 type request struct {
 	method, path, version string
 	body                  []byte
 }
 
-// once sends one request.
-func (c *Client) once(ctx context.Context, r request) (answer, error) {
+// once sends one request, and waits at most so long for the answer.
+func (c *Client) once(ctx context.Context, wait time.Duration, r request) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
 	var a answer
 	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 		if tcp, ok := info.Conn.LocalAddr().(*net.TCPAddr); ok {

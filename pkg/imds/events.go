@@ -43,9 +43,7 @@ type Event struct {
 
 // Events asks once for the events that are scheduled or under way.
 func (c *Client) Events(ctx context.Context) ([]Event, error) {
-	ctx, cancel := context.WithTimeout(ctx, eventsTimeout)
-	defer cancel()
-	a, err := c.once(ctx, request{method: http.MethodGet, path: "/scheduledevents", version: eventsVersion})
+	a, err := c.once(ctx, eventsTimeout, request{method: http.MethodGet, path: "/scheduledevents", version: eventsVersion})
 	if err != nil {
 		return nil, fmt.Errorf("metadata service: %w", err)
 	}
@@ -58,8 +56,6 @@ func (c *Client) Events(ctx context.Context) ([]Event, error) {
 
 // Approve tells Azure that an event may begin before its time, on all affected VMs.
 func (c *Client) Approve(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
 	type start struct {
 		EventID string `json:"EventId"`
 	}
@@ -67,7 +63,7 @@ func (c *Client) Approve(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.once(ctx, request{method: http.MethodPost, path: "/scheduledevents", version: eventsVersion, body: body})
+	_, err = c.once(ctx, answerTimeout, request{method: http.MethodPost, path: "/scheduledevents", version: eventsVersion, body: body})
 	if err != nil {
 		return fmt.Errorf("metadata service: %w", err)
 	}

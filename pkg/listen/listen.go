@@ -22,32 +22,39 @@ import (
 
 // TCP listens at an address, which need not exist yet (IP_FREEBIND).
 func TCP(at netip.AddrPort) (net.Listener, error) {
-	return open(at, option{unix.IPPROTO_IP, unix.IP_FREEBIND})
+	return open(at, Option{unix.IPPROTO_IP, unix.IP_FREEBIND, 1})
 }
 
 // Shared is [TCP] for an address that may overlap with one on which this process listens already
 // (SO_REUSEPORT): a reload replaces 0.0.0.0 by one address, or the reverse.
 func Shared(at netip.AddrPort) (net.Listener, error) {
-	return open(at, option{unix.IPPROTO_IP, unix.IP_FREEBIND}, option{unix.SOL_SOCKET, unix.SO_REUSEPORT})
+	return open(at, Option{unix.IPPROTO_IP, unix.IP_FREEBIND, 1}, Option{unix.SOL_SOCKET, unix.SO_REUSEPORT, 1})
 }
 
-type option struct{ level, name int }
+// Option is the level, the name and the value of an integer option of a socket.
+type Option [3]int
 
-func open(at netip.AddrPort, options ...option) (net.Listener, error) {
-	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+// Config returns a configuration that sets options before the socket is bound.
+func Config(options []Option) *net.ListenConfig {
+	return &net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var errs []error
 		err := c.Control(func(fd uintptr) {
 			for _, o := range options {
-				errs = append(errs, unix.SetsockoptInt(int(fd), o.level, o.name, 1))
+				if err := unix.SetsockoptInt(int(fd), o[0], o[1], o[2]); err != nil {
+					errs = append(errs, fmt.Errorf("socket option %d/%d: %w", o[0], o[1], err))
+				}
 			}
 		})
-		return errors.Join(err, errors.Join(errs...))
+		return errors.Join(append(errs, err)...)
 	}}
+}
+
+func open(at netip.AddrPort, options ...Option) (net.Listener, error) {
 	network := "tcp4"
 	if at.Addr().Is6() {
 		network = "tcp6"
 	}
-	l, err := config.Listen(context.Background(), network, at.String())
+	l, err := Config(options).Listen(context.Background(), network, at.String())
 	if errors.Is(err, unix.EADDRINUSE) {
 		return nil, fmt.Errorf("listen on %s: %s", at, Holder(at))
 	}

@@ -88,35 +88,31 @@ func (p ASPath) HasSet() bool {
 
 // HasConfed reports whether the path has a confederation segment (RFC 5065).
 func (p ASPath) HasConfed() bool {
-	return slices.ContainsFunc(p, func(s Segment) bool {
-		return s.Type == ASConfedSequence || s.Type == ASConfedSet
-	})
+	return slices.ContainsFunc(p, Segment.IsConfed)
 }
+
+// IsConfed reports whether the segment belongs to a confederation (RFC 5065).
+func (s Segment) IsConfed() bool { return s.Type == ASConfedSequence || s.Type == ASConfedSet }
 
 // Prepend returns a path with asn added n times on the left; p does not change. A
 // segment gets at most 255 ASNs (RFC 4271 5.1.2).
 func (p ASPath) Prepend(asn uint32, n int) ASPath {
-	out := p
 	for n > 0 {
-		room := 255
-		var rest ASPath
 		var head []uint32
-		if len(out) > 0 && out[0].Type == ASSequence && len(out[0].ASNs) < 255 {
-			head, rest = out[0].ASNs, out[1:]
-			room -= len(head)
-		} else {
-			rest = out
+		rest := p
+		if len(p) > 0 && p[0].Type == ASSequence && len(p[0].ASNs) < 255 {
+			head, rest = p[0].ASNs, p[1:]
 		}
-		k := min(n, room)
+		k := min(n, 255-len(head))
 		asns := make([]uint32, 0, k+len(head))
 		for range k {
 			asns = append(asns, asn)
 		}
 		asns = append(asns, head...)
-		out = append(ASPath{{Type: ASSequence, ASNs: asns}}, rest...)
+		p = append(ASPath{{Type: ASSequence, ASNs: asns}}, rest...)
 		n -= k
 	}
-	return out
+	return p
 }
 
 // Equal reports whether both paths have the same segments in the same order.

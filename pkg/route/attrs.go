@@ -3,6 +3,7 @@ package route
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"unsafe"
 )
 
@@ -16,23 +17,15 @@ const (
 	OriginIncomplete
 )
 
+var originNames = []string{"igp", "egp", "incomplete"}
+
 // String returns the word of a configuration: "igp", "egp" or "incomplete".
-func (o Origin) String() string {
-	switch o {
-	case OriginIGP:
-		return "igp"
-	case OriginEGP:
-		return "egp"
-	}
-	return "incomplete"
-}
+func (o Origin) String() string { return originNames[min(o, OriginIncomplete)] }
 
 // ParseOrigin is the inverse of String.
 func ParseOrigin(s string) (Origin, error) {
-	for _, o := range []Origin{OriginIGP, OriginEGP, OriginIncomplete} {
-		if o.String() == s {
-			return o, nil
-		}
+	if i := slices.Index(originNames, s); i >= 0 {
+		return Origin(i), nil
 	}
 	return 0, fmt.Errorf("%q is not an origin (want igp, egp or incomplete)", s)
 }

@@ -3,6 +3,7 @@ package route
 import (
 	"cmp"
 	"net/netip"
+	"slices"
 )
 
 // Family is an address family with SAFI unicast. Families combine as a set.
@@ -64,12 +65,8 @@ func (s Source) String() string {
 
 // ParseSource is the inverse of String; false if there is no such source.
 func ParseSource(s string) (Source, bool) {
-	for i, n := range sourceNames {
-		if n == s {
-			return Source(i), true
-		}
-	}
-	return 0, false
+	i := slices.Index(sourceNames[:], s)
+	return Source(max(i, 0)), i >= 0
 }
 
 // ComparePrefix orders by address, then by length. All tables are printed in this order.

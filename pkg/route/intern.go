@@ -3,6 +3,7 @@ package route
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -95,19 +96,13 @@ func (s *shard) intern(sum uint64, a *Attrs) *Attrs {
 
 // forget removes the entries of freed sets.
 func (s *shard) forget() {
-	for sum, w := range s.sets {
-		if w.Value() == nil {
-			delete(s.sets, sum)
-		}
-	}
+	maps.DeleteFunc(s.sets, func(_ uint64, w weak.Pointer[Attrs]) bool { return w.Value() == nil })
 	s.most = 2 * len(s.sets)
 	if s.peak < fewSums || len(s.sets) > s.peak/4 {
 		return
 	}
 	left := make(map[uint64]weak.Pointer[Attrs], len(s.sets))
-	for sum, w := range s.sets {
-		left[sum] = w
-	}
+	maps.Copy(left, s.sets)
 	s.sets, s.peak = left, len(left)
 }
 

@@ -101,16 +101,12 @@ func (p *parsed) mergeAS4() {
 			p.attrs.Aggregator = p.as4Aggregator
 		}
 	}
-	as4 := slices.DeleteFunc(slices.Clone(p.as4Path), isConfed)
+	as4 := slices.DeleteFunc(slices.Clone(p.as4Path), route.Segment.IsConfed)
 	extra := p.attrs.ASPath.Len() - as4.Len()
 	if len(as4) == 0 || extra < 0 {
 		return
 	}
 	p.attrs.ASPath = joinPaths(leading(p.attrs.ASPath, extra), as4)
-}
-
-func isConfed(s route.Segment) bool {
-	return s.Type == route.ASConfedSequence || s.Type == route.ASConfedSet
 }
 
 // leading returns the first n ASNs of p, counted as in the decision process, with the
@@ -119,7 +115,7 @@ func leading(p route.ASPath, n int) route.ASPath {
 	var out route.ASPath
 	for _, s := range p {
 		switch {
-		case isConfed(s):
+		case s.IsConfed():
 			out = append(out, s)
 		case n <= 0:
 			return out

@@ -94,7 +94,7 @@ func (e Encoder) as4(w *attrWriter, a *route.Attrs) error {
 	if !e.TwoOctet {
 		return nil
 	}
-	plain := slices.DeleteFunc(slices.Clone(a.ASPath), isConfed)
+	plain := slices.DeleteFunc(slices.Clone(a.ASPath), route.Segment.IsConfed)
 	if slices.ContainsFunc(plain, func(s route.Segment) bool {
 		return slices.ContainsFunc(s.ASNs, func(asn uint32) bool { return asn > 0xffff })
 	}) {
