@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 )
 
 // DefaultScenario is the scenario of Options that name none.
@@ -92,6 +94,52 @@ func nvads(names ...string) map[string]NVA {
 	return nvas
 }
 
+// vnet returns a VNet with VMs. The methods that follow return it with more.
+func vnet(name, prefix string, vms ...VM) VNet {
+	return VNet{Name: name, Prefix: netip.MustParsePrefix(prefix), VMs: vms}
+}
+
+func (v VNet) on(circuit string) VNet {
+	v.Circuit = circuit
+	return v
+}
+
+func (v VNet) routeServer() VNet {
+	v.RouteServer = true
+	return v
+}
+
+func (v VNet) peered(with ...string) VNet {
+	v.Peers = with
+	return v
+}
+
+// spokeOf peers the VNet with a hub, whose gateway it uses.
+func (v VNet) spokeOf(hub string) VNet {
+	v.RemoteGateway = hub
+	return v.peered(hub)
+}
+
+// routed gives a subnet user-defined routes.
+func (v VNet) routed(subnet byte, routes ...sdn.UserRoute) VNet {
+	v.UserRoutes = []SubnetRoutes{{Subnet: subnet, Routes: routes}}
+	return v
+}
+
+func vm(name, addr string) VM { return VM{Name: name, Address: netip.MustParseAddr(addr)} }
+
+func nva(name, addr string) VM {
+	return VM{Name: name, Address: netip.MustParseAddr(addr), NVA: true, ASN: 65001}
+}
+
+func addrs(list ...string) []netip.Addr {
+	var out []netip.Addr
+	for _, a := range list {
+		out = append(out, netip.MustParseAddr(a))
+	}
+	return out
+}
+
 // vxlanMulticast is three hosts on one Ethernet segment whose VXLAN devices find each other
 // through a multicast group. The article's two VyOS routers run nvad, and its Ubuntu host runs
 // the article's commands.
@@ -115,12 +163,7 @@ var vxlanMulticast = Scenario{
 		"vyos01# nvactl tunnels vxlan0",
 	},
 	topology: func(Options) Topology {
-		host := func(name, addr string) VM {
-			return VM{Name: name, Address: netip.MustParseAddr(addr)}
-		}
-		return Topology{Segments: []Segment{{
-			Name:  "tunneling",
-			Hosts: []VM{host("vyos01", "10.0.2.254"), host("vyos02", "10.0.2.253"), host("ubuntu", "10.0.2.1")},
-		}}}
+		hosts := []VM{vm("vyos01", "10.0.2.254"), vm("vyos02", "10.0.2.253"), vm("ubuntu", "10.0.2.1")}
+		return Topology{Segments: []Segment{{Name: "tunneling", Hosts: hosts}}}
 	},
 }

@@ -27,15 +27,12 @@ var vxlanStatic = Scenario{
 		"vm-hub00# nvactl tunnels vxlan0",
 	},
 	topology: func(Options) Topology {
-		onPremises := onPremisesVNet(vm("vm-hub101", "10.100.0.5"), nva("vm-hub100", "10.100.0.4"))
-		onPremises.UserRoutes = userRoutes(subnetDefault, udr("to-spoke10", "10.10.0.0/16", "10.100.0.4"))
+		onPremises := vnet("hub100", "10.100.0.0/16", vm("vm-hub101", "10.100.0.5"), nva("vm-hub100", "10.100.0.4")).on("circuit01")
 		return Topology{
 			VNets: []VNet{
-				{
-					Name: "hub00", Prefix: netip.MustParsePrefix("10.0.0.0/16"), Circuit: "circuit01",
-					Peers: []string{"spoke10"}, VMs: []VM{nva("vm-hub00", "10.0.0.4")},
-				},
-				spokeWithGateway(), onPremises,
+				hubOfSpoke10(),
+				spokeWithGateway(),
+				onPremises.routed(subnetDefault, udr("to-spoke10", "10.10.0.0/16", "10.100.0.4")),
 			},
 			Circuits: twoCircuits(),
 		}
@@ -60,14 +57,10 @@ var spokeAdvertise = Scenario{
 	topology: func(Options) Topology {
 		return Topology{
 			VNets: []VNet{
-				{
-					Name: "hub00", Prefix: netip.MustParsePrefix("10.0.0.0/16"), Circuit: "circuit01", RouteServer: true,
-					Peers: []string{"spoke10"}, VMs: []VM{nva("vm-hub00", "10.0.0.4")},
-					// Without it, traffic to the spoke would bypass the NVA.
-					UserRoutes: userRoutes(subnetGateway, udr("to-spoke10", "10.10.0.0/16", "10.0.0.4")),
-				},
+				// Without the route, traffic to the spoke would bypass the NVA.
+				hubOfSpoke10().routeServer().routed(subnetGateway, udr("to-spoke10", "10.10.0.0/16", "10.0.0.4")),
 				spokeWithGateway(),
-				onPremisesVNet(vm("vm-hub100", "10.100.0.4")),
+				vnet("hub100", "10.100.0.0/16", vm("vm-hub100", "10.100.0.4")).on("circuit01"),
 			},
 			Circuits: twoCircuits(),
 		}
@@ -94,32 +87,26 @@ var oneWayNAT = Scenario{
 		spoke.VMs[0].Services = []uint16{80, 9000, 9009}
 		return Topology{
 			VNets: []VNet{
-				{
-					Name: "hub00", Prefix: netip.MustParsePrefix("10.0.0.0/16"), Circuit: "circuit01",
-					Peers: []string{"spoke10"}, VMs: []VM{nva("vm-hub00", "10.0.0.4")},
-				},
+				hubOfSpoke10(),
 				spoke,
-				onPremisesVNet(vm("vm-hub100", "10.100.0.4"), vm("vm-hub101", "10.100.0.5")),
+				vnet("hub100", "10.100.0.0/16", vm("vm-hub100", "10.100.0.4"), vm("vm-hub101", "10.100.0.5")).on("circuit01"),
 			},
 			Circuits: twoCircuits(),
 		}
 	},
 }
 
+// hubOfSpoke10 is the hub of these scenarios. The network behind its circuit, circuit01, is
+// hub100.
+func hubOfSpoke10() VNet {
+	return vnet("hub00", "10.0.0.0/16", nva("vm-hub00", "10.0.0.4")).on("circuit01").peered("spoke10")
+}
+
 // spokeWithGateway is a spoke of hub00 that can't use hub00's gateway. Its traffic to
 // on-premises goes to the hub's NVA.
 func spokeWithGateway() VNet {
-	return VNet{
-		Name: "spoke10", Prefix: netip.MustParsePrefix("10.10.0.0/16"), Circuit: "circuit02",
-		Peers:      []string{"hub00"},
-		UserRoutes: userRoutes(subnetDefault, udr("to-onprem", "10.100.0.0/16", "10.0.0.4")),
-		VMs:        []VM{vm("vm-spoke10", "10.10.0.4")},
-	}
-}
-
-// onPremisesVNet stands for the network behind circuit01.
-func onPremisesVNet(vms ...VM) VNet {
-	return VNet{Name: "hub100", Prefix: netip.MustParsePrefix("10.100.0.0/16"), Circuit: "circuit01", VMs: vms}
+	spoke := vnet("spoke10", "10.10.0.0/16", vm("vm-spoke10", "10.10.0.4")).on("circuit02").peered("hub00")
+	return spoke.routed(subnetDefault, udr("to-onprem", "10.100.0.0/16", "10.0.0.4"))
 }
 
 func twoCircuits() []Circuit {
@@ -127,10 +114,6 @@ func twoCircuits() []Circuit {
 		{Name: "circuit01", NextHops: addrs("10.2.146.76", "10.2.146.77")},
 		{Name: "circuit02", NextHops: addrs("10.2.146.62")},
 	}
-}
-
-func userRoutes(subnet byte, routes ...sdn.UserRoute) []SubnetRoutes {
-	return []SubnetRoutes{{Subnet: subnet, Routes: routes}}
 }
 
 func udr(name, prefix, hop string) sdn.UserRoute {
@@ -159,10 +142,7 @@ var dualHomed = Scenario{
 	topology: func(Options) Topology {
 		spoke := betweenHubs("hub10")
 		spoke.RouteServer, spoke.NVAsOf = true, []string{"hub10"}
-		return Topology{
-			VNets:    []VNet{spoke, hubWithSite("hub10", "10.10.0.0/16", "circuit01", nva("vm-hub10", "10.10.0.4"))},
-			Circuits: sites()[:1],
-		}
+		return Topology{VNets: []VNet{spoke, hub10WithSite()}, Circuits: sites()[:1]}
 	},
 }
 
@@ -186,32 +166,19 @@ var singleHomedUDR = Scenario{
 		"vm-spoke00# traceroute -n -q 1 -N 1 -w 1 192.168.200.4",
 	},
 	topology: func(Options) Topology {
-		spoke := betweenHubs("hub10", "hub20")
-		spoke.UserRoutes = userRoutes(subnetDefault,
+		spoke := betweenHubs("hub10", "hub20").routed(subnetDefault,
 			udr("to-site1", "192.168.100.0/24", "10.10.0.4"), udr("to-site2", "192.168.200.0/24", "10.20.0.4"))
-		return Topology{
-			VNets: []VNet{
-				spoke,
-				hubWithSite("hub10", "10.10.0.0/16", "circuit01", nva("vm-hub10", "10.10.0.4")),
-				hubWithSite("hub20", "10.20.0.0/16", "circuit02", nva("vm-hub20", "10.20.0.4")),
-			},
-			Circuits: sites(),
-		}
+		hub20 := vnet("hub20", "10.20.0.0/16", nva("vm-hub20", "10.20.0.4")).on("circuit02").routeServer().peered("spoke00")
+		return Topology{VNets: []VNet{spoke, hub10WithSite(), hub20}, Circuits: sites()}
 	},
 }
 
 func betweenHubs(hubs ...string) VNet {
-	return VNet{
-		Name: "spoke00", Prefix: netip.MustParsePrefix("10.0.0.0/16"), Peers: hubs,
-		VMs: []VM{vm("vm-spoke00", "10.0.0.4")},
-	}
+	return vnet("spoke00", "10.0.0.0/16", vm("vm-spoke00", "10.0.0.4")).peered(hubs...)
 }
 
-func hubWithSite(name, prefix, circuit string, nva VM) VNet {
-	return VNet{
-		Name: name, Prefix: netip.MustParsePrefix(prefix), Circuit: circuit, RouteServer: true,
-		Peers: []string{"spoke00"}, VMs: []VM{nva},
-	}
+func hub10WithSite() VNet {
+	return vnet("hub10", "10.10.0.0/16", nva("vm-hub10", "10.10.0.4")).on("circuit01").routeServer().peered("spoke00")
 }
 
 // sites returns two circuits with one site each.
@@ -248,14 +215,8 @@ var expressRouteEdge = Scenario{
 		edge.ASN = 64580
 		return Topology{
 			VNets: []VNet{
-				{
-					Name: "vnet00", Prefix: netip.MustParsePrefix("10.0.0.0/16"), Circuit: "circuit01",
-					Peers: []string{"vnet01"}, VMs: []VM{vm("vm-er-test", "10.0.0.4")},
-				},
-				{
-					Name: "vnet01", Prefix: netip.MustParsePrefix("10.1.0.0/16"), RemoteGateway: "vnet00",
-					Peers: []string{"vnet00"}, VMs: []VM{vm("vm-peered", "10.1.0.4")},
-				},
+				vnet("vnet00", "10.0.0.0/16", vm("vm-er-test", "10.0.0.4")).on("circuit01").peered("vnet01"),
+				vnet("vnet01", "10.1.0.0/16", vm("vm-peered", "10.1.0.4")).spokeOf("vnet00"),
 			},
 			Circuits: []Circuit{{
 				Name: "circuit01", NextHops: addrs("10.2.146.76", "10.2.146.77"),

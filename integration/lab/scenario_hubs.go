@@ -13,53 +13,28 @@ func oneHub(Options) Topology {
 	second.ASN = 65002
 	return Topology{
 		VNets: []VNet{
-			{
-				Name: "hub00", Prefix: netip.MustParsePrefix("10.0.0.0/16"),
-				Circuit: "circuit01", RouteServer: true,
-				VMs: []VM{nva("vm-hub00", "10.0.0.4"), second, vm("vm-hub00-b", "10.0.0.5")},
-			},
-			{
-				Name: "hub100", Prefix: netip.MustParsePrefix("10.100.0.0/16"), Circuit: "circuit01",
-				VMs: []VM{vm("vm-hub100", "10.100.0.4")},
-			},
+			vnet("hub00", "10.0.0.0/16", nva("vm-hub00", "10.0.0.4"), second, vm("vm-hub00-b", "10.0.0.5")).on("circuit01").routeServer(),
+			vnet("hub100", "10.100.0.0/16", vm("vm-hub100", "10.100.0.4")).on("circuit01"),
 		},
-		Circuits: []Circuit{{Name: "circuit01", NextHops: addrs("10.2.146.76", "10.2.146.77")}},
+		Circuits: twoCircuits()[:1],
 	}
 }
 
 // twoHubs is two peered hub VNets, each on an ExpressRoute circuit with another VNet behind
 // it. The hubs' NVAs connect the two outer VNets.
 func twoHubs(o Options) Topology {
-	circuit01 := Circuit{Name: "circuit01", NextHops: addrs("10.2.146.76", "10.2.146.77")}
+	circuits := twoCircuits()
 	if o.OnPremises {
-		circuit01.Site = &Site{
-			ASN:     64580,
-			Prefix:  netip.MustParsePrefix("192.168.100.0/24"),
-			Address: netip.MustParseAddr("192.168.100.4"),
-		}
+		circuits[0].Site = site("192.168.100.0/24", "192.168.100.4")
 	}
 	return Topology{
 		VNets: []VNet{
-			{
-				Name: "hub00", Prefix: netip.MustParsePrefix("10.0.0.0/16"),
-				Peers: []string{"hub10"}, Circuit: "circuit01", RouteServer: true,
-				VMs: []VM{nva("vm-hub00", "10.0.0.4"), vm("vm-hub00-b", "10.0.0.5")},
-			},
-			{
-				Name: "hub10", Prefix: netip.MustParsePrefix("10.10.0.0/16"),
-				Peers: []string{"hub00"}, Circuit: "circuit02", RouteServer: true,
-				VMs: []VM{nva("vm-hub10", "10.10.0.4"), vm("vm-hub10-b", "10.10.0.5")},
-			},
-			{
-				Name: "hub100", Prefix: netip.MustParsePrefix("10.100.0.0/16"), Circuit: "circuit01",
-				VMs: []VM{vm("vm-hub100", "10.100.0.4")},
-			},
-			{
-				Name: "hub110", Prefix: netip.MustParsePrefix("10.110.0.0/16"), Circuit: "circuit02",
-				VMs: []VM{vm("vm-hub110", "10.110.0.4")},
-			},
+			vnet("hub00", "10.0.0.0/16", nva("vm-hub00", "10.0.0.4"), vm("vm-hub00-b", "10.0.0.5")).on("circuit01").routeServer().peered("hub10"),
+			vnet("hub10", "10.10.0.0/16", nva("vm-hub10", "10.10.0.4"), vm("vm-hub10-b", "10.10.0.5")).on("circuit02").routeServer().peered("hub00"),
+			vnet("hub100", "10.100.0.0/16", vm("vm-hub100", "10.100.0.4")).on("circuit01"),
+			vnet("hub110", "10.110.0.0/16", vm("vm-hub110", "10.110.0.4")).on("circuit02"),
 		},
-		Circuits: []Circuit{circuit01, {Name: "circuit02", NextHops: addrs("10.2.146.62")}},
+		Circuits: circuits,
 	}
 }
 
@@ -95,10 +70,9 @@ var twoHubsCommunities = Scenario{
 	},
 	topology: func(o Options) Topology {
 		t := twoHubs(o)
-		t.VNets = append(t.VNets, VNet{
-			Name: "hub120", Prefix: netip.MustParsePrefix("10.120.0.0/16"), Circuit: "circuit02", Unconnected: true,
-			VMs: []VM{vm("vm-hub120", "10.120.0.4")},
-		})
+		hub120 := vnet("hub120", "10.120.0.0/16", vm("vm-hub120", "10.120.0.4")).on("circuit02")
+		hub120.Unconnected = true
+		t.VNets = append(t.VNets, hub120)
 		return t
 	},
 }
@@ -125,20 +99,6 @@ var twoHubsIPv6 = Scenario{
 		}
 		return t
 	},
-}
-
-func vm(name, addr string) VM { return VM{Name: name, Address: netip.MustParseAddr(addr)} }
-
-func nva(name, addr string) VM {
-	return VM{Name: name, Address: netip.MustParseAddr(addr), NVA: true, ASN: 65001}
-}
-
-func addrs(list ...string) []netip.Addr {
-	var out []netip.Addr
-	for _, a := range list {
-		out = append(out, netip.MustParseAddr(a))
-	}
-	return out
 }
 
 // twoHubsHA is two-hubs with a pair of NVAs in each hub behind an internal load balancer. The
@@ -192,19 +152,17 @@ var hubSpokes = Scenario{
 		"vm-hub00# nvactl nat",
 	},
 	topology: func(Options) Topology {
-		spoke01, spoke02 := vm("vm-spoke01", "10.1.0.4"), vm("vm-spoke02", "10.2.0.4")
-		spoke02.Services = []uint16{80}
+		web := vm("vm-spoke02", "10.2.0.4")
+		web.Services = []uint16{80}
+		hub := vnet("hub00", "10.0.0.0/16", nva("vm-hub00", "10.0.0.4")).on("circuit01").routeServer().peered("spoke01", "spoke02")
+		hub.Internet = netip.MustParseAddr("203.0.113.10")
+		// Route Server programs the NVA's default route on the NVA's own NIC too.
+		hub = hub.routed(subnetDefault, sdn.UserRoute{Name: "to-internet", Prefix: netip.MustParsePrefix("0.0.0.0/0")})
 		return Topology{
 			VNets: []VNet{
-				{
-					Name: "hub00", Prefix: netip.MustParsePrefix("10.0.0.0/16"), Circuit: "circuit01", RouteServer: true,
-					Peers: []string{"spoke01", "spoke02"}, VMs: []VM{nva("vm-hub00", "10.0.0.4")},
-					Internet: netip.MustParseAddr("203.0.113.10"),
-					// Route Server programs the NVA's default route on the NVA's own NIC too.
-					UserRoutes: userRoutes(subnetDefault, sdn.UserRoute{Name: "to-internet", Prefix: netip.MustParsePrefix("0.0.0.0/0")}),
-				},
-				{Name: "spoke01", Prefix: netip.MustParsePrefix("10.1.0.0/16"), RemoteGateway: "hub00", Peers: []string{"hub00"}, VMs: []VM{spoke01}},
-				{Name: "spoke02", Prefix: netip.MustParsePrefix("10.2.0.0/16"), RemoteGateway: "hub00", Peers: []string{"hub00"}, VMs: []VM{spoke02}},
+				hub,
+				vnet("spoke01", "10.1.0.0/16", vm("vm-spoke01", "10.1.0.4")).spokeOf("hub00"),
+				vnet("spoke02", "10.2.0.0/16", web).spokeOf("hub00"),
 			},
 			Circuits: sites()[:1],
 		}
@@ -226,15 +184,15 @@ var threeHubs = Scenario{
 		"site-circuit01# traceroute -n -q 1 -N 1 -w 1 192.168.200.4",
 	},
 	topology: func(Options) Topology {
-		hub := func(name, prefix, circuit string, vms ...VM) VNet {
-			return VNet{Name: name, Prefix: netip.MustParsePrefix(prefix), Circuit: circuit, RouteServer: true, VMs: vms}
-		}
-		middle := hub("hub00", "10.0.0.0/16", "circuit00", nva("vm-hub00", "10.0.0.4"))
-		hub10 := hub("hub10", "10.10.0.0/16", "circuit01", nva("vm-hub10", "10.10.0.4"))
-		hub20 := hub("hub20", "10.20.0.0/16", "circuit02", nva("vm-hub20", "10.20.0.4"))
-		middle.Peers, hub10.Peers, hub20.Peers = []string{"hub10", "hub20"}, []string{"hub00"}, []string{"hub00"}
 		circuit00 := Circuit{Name: "circuit00", NextHops: addrs("10.2.146.90"), Site: site("192.168.50.0/24", "192.168.50.4")}
-		return Topology{VNets: []VNet{middle, hub10, hub20}, Circuits: append(sites(), circuit00)}
+		return Topology{
+			VNets: []VNet{
+				vnet("hub00", "10.0.0.0/16", nva("vm-hub00", "10.0.0.4")).on("circuit00").routeServer().peered("hub10", "hub20"),
+				vnet("hub10", "10.10.0.0/16", nva("vm-hub10", "10.10.0.4")).on("circuit01").routeServer().peered("hub00"),
+				vnet("hub20", "10.20.0.0/16", nva("vm-hub20", "10.20.0.4")).on("circuit02").routeServer().peered("hub00"),
+			},
+			Circuits: append(sites(), circuit00),
+		}
 	},
 }
 
@@ -252,26 +210,14 @@ var expressRouteHairpin = Scenario{
 		"vm-spoke10# traceroute -n -q 1 -N 1 -w 1 10.120.0.5",
 	},
 	topology: func(Options) Topology {
-		hub := func(name, prefix, addr string, spokes ...string) VNet {
-			return VNet{
-				Name: name, Prefix: netip.MustParsePrefix(prefix), Circuit: "circuit01", Peers: spokes,
-				VMs: []VM{vm("vm-"+name, addr)},
-			}
-		}
-		spoke := func(name, prefix, addr, hub string) VNet {
-			return VNet{
-				Name: name, Prefix: netip.MustParsePrefix(prefix), Peers: []string{hub}, RemoteGateway: hub,
-				VMs: []VM{vm("vm-"+name, addr)},
-			}
-		}
 		return Topology{
 			VNets: []VNet{
-				hub("hub00", "10.0.0.0/16", "10.0.0.5", "spoke10", "spoke20"),
-				spoke("spoke10", "10.10.0.0/16", "10.10.0.5", "hub00"),
-				spoke("spoke20", "10.20.0.0/16", "10.20.0.5", "hub00"),
-				hub("hub100", "10.100.0.0/16", "10.100.0.5", "spoke110", "spoke120"),
-				spoke("spoke110", "10.110.0.0/16", "10.110.0.5", "hub100"),
-				spoke("spoke120", "10.120.0.0/16", "10.120.0.5", "hub100"),
+				vnet("hub00", "10.0.0.0/16", vm("vm-hub00", "10.0.0.5")).on("circuit01").peered("spoke10", "spoke20"),
+				vnet("spoke10", "10.10.0.0/16", vm("vm-spoke10", "10.10.0.5")).spokeOf("hub00"),
+				vnet("spoke20", "10.20.0.0/16", vm("vm-spoke20", "10.20.0.5")).spokeOf("hub00"),
+				vnet("hub100", "10.100.0.0/16", vm("vm-hub100", "10.100.0.5")).on("circuit01").peered("spoke110", "spoke120"),
+				vnet("spoke110", "10.110.0.0/16", vm("vm-spoke110", "10.110.0.5")).spokeOf("hub100"),
+				vnet("spoke120", "10.120.0.0/16", vm("vm-spoke120", "10.120.0.5")).spokeOf("hub100"),
 			},
 			Circuits: twoCircuits()[:1],
 		}
