@@ -12,31 +12,26 @@ import (
 )
 
 // settings remembers across restarts what sysctls were before nvad first wrote them, so that a
-// flush can restore them. The file says for which boot and network namespace that is true;
-// anywhere else it counts for nothing, because the values are gone.
+// flush can restore them. In another boot or network namespace the values are gone.
 //
-// Lines of the file: the namespace; then name, value before and value written, separated by
-// tabs.
+// Lines of the file: name, value before and value written, separated by tabs.
 type settings struct {
-	path, namespace string
-	list            []setting // in the order in which they were first written
+	stateFile
+	list []setting // in the order in which they were first written
 }
 
 // setting is one sysctl that nvad wrote.
 type setting struct{ name, before, written string }
 
 func readSettings(path, namespace string) (*settings, error) {
-	s := &settings{path: path, namespace: namespace}
-	lines, err := readState(path)
-	if err != nil || len(lines) == 0 || lines[0] != namespace {
-		return s, err
-	}
-	for _, line := range lines[1:] {
+	s := &settings{stateFile: stateFile{path, namespace}}
+	lines, err := s.read()
+	for _, line := range lines {
 		if f := strings.Split(line, "\t"); len(f) == 3 {
 			s.list = append(s.list, setting{f[0], f[1], f[2]})
 		}
 	}
-	return s, nil
+	return s, err
 }
 
 // note records that nvad is about to write a setting.
@@ -51,14 +46,11 @@ func (s *settings) note(name, before, written string) error {
 	default:
 		s.list = append(s.list, setting{name, before, written})
 	}
-	if s.path == "" {
-		return nil
-	}
-	lines := []string{s.namespace}
+	var lines []string
 	for _, o := range s.list {
 		lines = append(lines, strings.Join([]string{o.name, o.before, o.written}, "\t"))
 	}
-	return writeState(s.path, lines)
+	return s.write(lines)
 }
 
 // restore puts every setting back that still has the value nvad wrote, the last one first. It
@@ -85,7 +77,7 @@ func (s *settings) restore(k Sysctls) (restored, left []string, err error) {
 		}
 	}
 	s.list = nil
-	return restored, left, errors.Join(append(errs, removeState(s.path))...)
+	return restored, left, errors.Join(append(errs, s.forget())...)
 }
 
 // ofNetwork reports whether a setting, in either of sysctl(8)'s forms, is below net.
