@@ -62,7 +62,12 @@ func (l *Lab) startAzure(ctx context.Context) error {
 			return err
 		}
 	}
-	return l.awaitSpeakers(ctx)
+	for _, s := range l.Speakers() {
+		if err := l.awaitEmulator(ctx, s.Name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // startEcho starts the services of a host, if it has any, beside the host's other processes.
@@ -88,15 +93,6 @@ func (l *Lab) startEmulator(role, node string, config any) error {
 		return err
 	}
 	return l.spawn(node, node, l.Options.Emulator, "run", role, file)
-}
-
-func (l *Lab) awaitSpeakers(ctx context.Context) error {
-	for _, s := range l.Speakers() {
-		if err := l.awaitEmulator(ctx, s.Name); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // awaitEmulator waits until an emulated part answers on its socket.
@@ -126,12 +122,11 @@ func (l *Lab) socket(node string) string { return l.path("sock", node) }
 
 func (l *Lab) sdnConfig(v VNet) sdn.Config {
 	c := sdn.Config{
-		VNet:       v.Name,
-		Prefix:     v.Prefix,
-		Ports:      map[netip.Addr]string{},
-		Preference: l.Options.Preference,
-		Dampening:  max(0, cmp.Or(l.Options.Dampening, sdn.DefaultDampening)),
-		Socket:     l.socket(routerNode(v.Name)),
+		VNet:      v.Name,
+		Prefix:    v.Prefix,
+		Ports:     map[netip.Addr]string{},
+		Dampening: max(0, cmp.Or(l.Options.Dampening, sdn.DefaultDampening)),
+		Socket:    l.socket(routerNode(v.Name)),
 	}
 	for _, m := range v.VMs {
 		c.Ports[m.Address] = port(m.Name)
@@ -180,7 +175,6 @@ func (l *Lab) routeServerConfig(v VNet, i int) routeserver.Config {
 		VNet:           v.Prefix,
 		Subnet:         v.Subnet(subnetRouteServer),
 		BranchToBranch: !l.Options.NoBranchToBranch,
-		Preference:     l.Options.Preference,
 		RouteLimit:     cmp.Or(l.Options.RouteLimit, routeserver.DefaultRouteLimit),
 		Dial:           l.Options.RouteServerDials,
 		Socket:         l.socket(rsNode(v.Name, i)),
@@ -203,7 +197,6 @@ func (l *Lab) gatewayConfig(v VNet) gateway.Config {
 		MSEE:         l.mseeAddress(v),
 		RouteServers: v.RouteServers(),
 		NextHops:     l.Topology.circuitHops(v.Circuit),
-		Preference:   l.Options.Preference,
 
 		OnPremisesLimit: cmp.Or(l.Options.OnPremisesLimit, gateway.DefaultOnPremisesLimit),
 		Socket:          l.socket(gatewayNode(v.Name)),

@@ -21,8 +21,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"time"
-
-	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 )
 
 // Lab is a lab that is running, or that a dead process has left behind.
@@ -207,8 +205,6 @@ type Options struct {
 	// Dampening is how long a VNet delays a second change of a prefix: 30 s if 0, not at all
 	// if negative.
 	Dampening time.Duration
-	// Preference is the hub routing preference, ExpressRoute if empty.
-	Preference sdn.Preference
 	// Emulator is the binary of cmd/azure that runs the emulated parts.
 	Emulator string
 	// Nvactl is the path of nvactl, by default the one beside Emulator.

@@ -38,10 +38,6 @@ type node struct {
 	nft     string
 }
 
-func newNetwork(prefix string) *network {
-	return &network{prefix: prefix, nodes: map[string]*node{}}
-}
-
 // ns is the network namespace of a node.
 func (n *network) ns(name string) string { return namespace(n.prefix, name) }
 

@@ -31,7 +31,7 @@ const (
 	// Plain runs no daemon, only its script.
 	Plain Kind = "plain"
 	// None runs nothing.
-	None Kind = "none"
+	None Kind = ""
 )
 
 // kinds are the versions of FRR and BIRD that an NVA can run.
@@ -112,7 +112,7 @@ func (l *Lab) prepareNVA(name string) error {
 		return err
 	}
 	switch {
-	case nva.Kind == Nvad || nva.Kind == None || nva.Kind == "":
+	case nva.Kind == Nvad || nva.Kind == None:
 		return nil
 	case nva.Kind.IsFRR():
 		if err := l.prepareFRR(vm); err != nil {
@@ -154,7 +154,7 @@ func (l *Lab) StartNVA(name string) error {
 		}
 		bird := kinds[kind]
 		return l.spawn(vm.Name, vm.Name, bird.Command("", bird.Daemon("bird"), "-f", "-c", file, "-s", l.nvaSocket(vm))...)
-	case kind == Plain || kind == None || kind == "":
+	case kind == Plain || kind == None:
 		return nil
 	default:
 		return fmt.Errorf("unknown kind of NVA %q", nva.Kind)

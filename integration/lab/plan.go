@@ -24,7 +24,7 @@ func circuitNet(circuit, link int) [2]string {
 
 // plan lays out a topology's namespaces.
 func plan(prefix string, t Topology) *network {
-	n := newNetwork(prefix)
+	n := &network{prefix: prefix, nodes: map[string]*node{}}
 	for _, v := range t.VNets {
 		n.vnet(v)
 	}

@@ -225,7 +225,7 @@ func (l *Lab) silentNVA(addr netip.Addr) bool {
 	for _, v := range l.Topology.VNets {
 		for _, vm := range v.NVAs() {
 			if _, spec, _ := l.nvaOf(vm.Name); vm.Address == addr {
-				return spec.Kind == None || spec.Kind == ""
+				return spec.Kind == None
 			}
 		}
 	}
@@ -273,28 +273,18 @@ const startedBy = "NVAD_TEST_PID"
 // or indirectly, even if the processes in between are gone.
 func descendants() []string {
 	self := strconv.Itoa(os.Getpid())
-	mark := []byte(startedBy + "=" + self)
+	mark := []byte("\x00" + startedBy + "=" + self + "\x00") // environ has a NUL behind each variable
 	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
 	var found []string
 	for _, path := range paths {
 		dir := filepath.Dir(path)
 		pid := filepath.Base(dir)
 		environ, _ := os.ReadFile(path) // a process may end meanwhile
-		if pid == self || !hasVariable(environ, mark) {
+		if pid == self || !bytes.Contains(append([]byte{0}, environ...), mark) {
 			continue
 		}
 		argv, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
 		found = append(found, pid+" "+strings.ReplaceAll(strings.TrimRight(string(argv), "\x00"), "\x00", " "))
 	}
 	return found
-}
-
-// hasVariable reports whether an environment, in the format of /proc, contains a variable.
-func hasVariable(environ, variable []byte) bool {
-	for v := range bytes.SplitSeq(environ, []byte{0}) {
-		if bytes.Equal(v, variable) {
-			return true
-		}
-	}
-	return false
 }

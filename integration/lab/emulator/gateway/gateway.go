@@ -46,8 +46,7 @@ type Config struct {
 	// RouteServers are the VNet's Route Server instances, if it has any.
 	RouteServers []netip.Addr
 	// NextHops are the next hops of this gateway's routes in effective routes.
-	NextHops   []netip.Addr
-	Preference sdn.Preference
+	NextHops []netip.Addr
 	// OnPremisesLimit is how many prefixes the MSEE may announce.
 	OnPremisesLimit int
 	// Fabrics are the sockets of the SDN agents of the VNet and of its spokes. Socket is the
@@ -89,12 +88,10 @@ func (c Config) router() router.Config {
 		Neighbors: []router.Neighbor{
 			{Address: c.MSEE, ASN: MSEEASN, Passive: true, Limit: c.OnPremisesLimit, CountOnce: true},
 		},
-		Import: []router.Rule{{Name: "loop", ASPath: "_65515_"}},
-	}
-	if c.Preference != sdn.PreferASPath {
-		rc.Import = append(rc.Import, router.Rule{
-			Name: "msee", RouteType: router.External, LocalPref: mseePreference, Accept: true,
-		})
+		Import: []router.Rule{
+			{Name: "loop", ASPath: "_65515_"},
+			{Name: "msee", RouteType: router.External, LocalPref: mseePreference, Accept: true},
+		},
 	}
 	for _, a := range c.RouteServers {
 		rc.Neighbors = append(rc.Neighbors, router.Neighbor{Address: a, ASN: routeserver.ASN})

@@ -89,7 +89,7 @@ func (r *Router) start(ctx context.Context) error {
 func (r *Router) Originate(prefixes ...netip.Prefix) error {
 	for _, prefix := range prefixes {
 		if err := r.originate(prefix); err != nil {
-			return err
+			return fmt.Errorf("originate %s: %w", prefix, err)
 		}
 	}
 	return nil
@@ -98,12 +98,12 @@ func (r *Router) Originate(prefixes ...netip.Prefix) error {
 func (r *Router) originate(prefix netip.Prefix) error {
 	nlri, err := bgp.NewIPAddrPrefix(prefix)
 	if err != nil {
-		return fmt.Errorf("originate %s: %w", prefix, err)
+		return err
 	}
 	// An unspecified next hop becomes the session's local address on export.
 	nextHop, err := bgp.NewPathAttributeNextHop(netip.IPv4Unspecified())
 	if err != nil {
-		return fmt.Errorf("originate %s: %w", prefix, err)
+		return err
 	}
 	path := &apiutil.Path{
 		Family: bgp.RF_IPv4_UC,
@@ -111,10 +111,8 @@ func (r *Router) originate(prefix netip.Prefix) error {
 		Attrs:  []bgp.PathAttributeInterface{bgp.NewPathAttributeOrigin(0), nextHop},
 		Age:    time.Now().Unix(),
 	}
-	if _, err := r.server.AddPath(apiutil.AddPathRequest{Paths: []*apiutil.Path{path}}); err != nil {
-		return fmt.Errorf("originate %s: %w", prefix, err)
-	}
-	return nil
+	_, err = r.server.AddPath(apiutil.AddPathRequest{Paths: []*apiutil.Path{path}})
+	return err
 }
 
 // Changed receives a value after routes or sessions have changed. One value stands for any

@@ -27,7 +27,8 @@ const ASN = 65515
 // DefaultRouteLimit is how many routes an NVA may announce.
 const DefaultRouteLimit = 4000
 
-// gatewayPreference is the LOCAL_PREF of gateway-learned routes under ExpressRoute preference.
+// gatewayPreference is the LOCAL_PREF of gateway-learned routes: Azure prefers ExpressRoute to NVAs by
+// default.
 // All others have the default of 100.
 const gatewayPreference = 200
 
@@ -43,7 +44,6 @@ type Config struct {
 	Gateway netip.Addr
 	// BranchToBranch exchanges routes between NVAs and the gateway.
 	BranchToBranch bool
-	Preference     sdn.Preference
 	RouteLimit     int
 	// Dial makes the instance open sessions and not only accept them.
 	Dial bool
@@ -162,7 +162,7 @@ func (c Config) importRules() []router.Rule {
 		{Name: "own-subnet", RouteType: router.External, Prefix: c.Subnet},
 		{Name: "nva", RouteType: router.External, LocalPref: 100, Accept: true},
 	}
-	if c.Gateway.IsValid() && c.Preference != sdn.PreferASPath {
+	if c.Gateway.IsValid() {
 		rules = append(rules, router.Rule{
 			Name: "gateway", RouteType: router.Internal, LocalPref: gatewayPreference, Accept: true,
 		})

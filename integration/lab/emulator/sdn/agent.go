@@ -81,7 +81,7 @@ func Run(ctx context.Context, config Config) error {
 
 func newAgent(config Config) *agent {
 	a := &agent{config: config, feeds: map[string][]Learned{}, healthy: map[netip.Addr][]netip.Addr{}}
-	a.damp = dampener{window: config.Dampening, preference: config.Preference, last: map[netip.Prefix]damped{}}
+	a.damp = dampener{window: config.Dampening, last: map[netip.Prefix]damped{}}
 	for _, t := range config.RouteTables {
 		a.subnets = append(a.subnets, &subnet{
 			prefix: t.Subnet, user: t.Routes, kernel: kernel{ports: config.Ports, table: t.Kernel},

@@ -16,8 +16,6 @@ type Config struct {
 	// Ports maps every address that can be a next hop to the router's device
 	// towards it.
 	Ports map[netip.Addr]string
-	// Preference decides between a gateway's and an NVA's route for one prefix.
-	Preference Preference
 	// Dampening is how long a second change of a prefix is delayed; 0: not at all.
 	Dampening time.Duration
 	// Socket is where the agent accepts feeds and answers requests.
@@ -57,16 +55,6 @@ type LoadBalancer struct {
 	Backends []netip.Addr
 	Probe    uint16
 }
-
-// Preference is Azure's hub routing preference.
-type Preference string
-
-const (
-	// PreferExpressRoute prefers ExpressRoute over NVAs. It is the default.
-	PreferExpressRoute Preference = "ExpressRoute"
-	// PreferASPath prefers the shorter AS path.
-	PreferASPath Preference = "ASPath"
-)
 
 // Source names the kind of a Learned route's origin.
 type Source string

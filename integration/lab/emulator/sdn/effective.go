@@ -21,7 +21,7 @@ func Effective(c Config, user []UserRoute, learned []Learned) []EffectiveRoute {
 			State:       stateActive,
 			Prefix:      group[0].Prefix,
 			NextHopType: TypeGateway,
-			NextHops:    nextHops(best(group, c.Preference)),
+			NextHops:    nextHops(best(group)),
 		})
 	}
 	for _, u := range user {
@@ -69,11 +69,11 @@ func byPrefix(learned []Learned) [][]Learned {
 	return groups
 }
 
-// best returns the routes of one prefix that tie: the preferred source counts first, then the
-// shortest AS path. Route Server looks at nothing else.
-func best(group []Learned, preference Preference) []Learned {
+// best returns the routes of one prefix that tie: ExpressRoute counts first (the default of
+// Azure's hub routing preference), then the shortest AS path. Route Server looks at nothing else.
+func best(group []Learned) []Learned {
 	rank := func(l Learned) [2]int {
-		if preference == PreferASPath || l.Source == Gateway {
+		if l.Source == Gateway {
 			return [2]int{0, l.PathLength}
 		}
 		return [2]int{1, l.PathLength}
@@ -113,9 +113,8 @@ const gathering = 500 * time.Millisecond
 // prefix too soon. It does not queue changes: when the delay is over, it programs the routes
 // of that moment.
 type dampener struct {
-	window     time.Duration // 0: no delay
-	preference Preference
-	last       map[netip.Prefix]damped
+	window time.Duration // 0: no delay
+	last   map[netip.Prefix]damped
 }
 
 // damped contains the routes programmed for a prefix. If there are none, the prefix has no
@@ -136,7 +135,7 @@ func (d *dampener) pass(learned []Learned, now time.Time) (routes []Learned, aga
 	wanted := map[netip.Prefix][]Learned{}
 	for _, group := range byPrefix(learned) {
 		prefix := group[0].Prefix
-		wanted[prefix] = best(group, d.preference)
+		wanted[prefix] = best(group)
 		if _, known := d.last[prefix]; !known {
 			d.last[prefix] = damped{}
 		}

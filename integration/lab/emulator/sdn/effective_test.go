@@ -14,10 +14,9 @@ func learn(prefix, hop string, source Source, length int) Learned {
 
 func TestEffective(t *testing.T) {
 	for _, tc := range []struct {
-		name       string
-		preference Preference
-		learned    []Learned
-		want       string
+		name    string
+		learned []Learned
+		want    string
 	}{
 		{name: "system routes only"},
 		{
@@ -52,18 +51,11 @@ func TestEffective(t *testing.T) {
 			learned: []Learned{learn("10.5.0.0/16", "10.2.1.1", Gateway, 5), learn("10.5.0.0/16", "10.0.0.4", NVA, 1)},
 			want:    "10.5.0.0/16 10.2.1.1",
 		},
-		{
-			name:       "path length wins where it is preferred",
-			preference: PreferASPath,
-			learned:    []Learned{learn("10.5.0.0/16", "10.2.1.1", Gateway, 5), learn("10.5.0.0/16", "10.0.0.4", NVA, 1)},
-			want:       "10.5.0.0/16 10.0.0.4",
-		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			routes := Effective(Config{
-				Prefix:     netip.MustParsePrefix("10.0.0.0/16"),
-				Peerings:   []Peering{{"hub10", netip.MustParsePrefix("10.10.0.0/16")}},
-				Preference: tc.preference,
+				Prefix:   netip.MustParsePrefix("10.0.0.0/16"),
+				Peerings: []Peering{{"hub10", netip.MustParsePrefix("10.10.0.0/16")}},
 			}, nil, tc.learned)
 			if got, want := text(routes[:2])+" then "+text(routes[2:]), "10.0.0.0/16 | 10.10.0.0/16 then "+tc.want; got != want {
 				t.Errorf("got %s, want %s", got, want)
