@@ -274,6 +274,32 @@ func TestDynamicNeighborsAfterRestart(t *testing.T) {
 	})
 }
 
+// Dynamic neighbors that come and go in turn, each before it has announced all its routes,
+// do not keep the engine from getting in sync.
+func TestDynamicNeighborsDelaySync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := ranged(scaleSet)
+		cfg.Neighbors = nil
+		e, p, stop := start(t, cfg, true)
+		defer stop()
+		e.SetFacts(reachable())
+		apply(t, e, cfg)
+		began := time.Now()
+		for i := byte(1); !p.synced(); i++ {
+			p.establish(netip.AddrFrom4([4]byte{10, 0, 7, i}), true, false)
+			time.Sleep(5 * time.Second)
+			p.events <- speaker.Down{From: speaker.From{Peer: netip.AddrFrom4([4]byte{10, 0, 7, i - 1})}}
+			synctest.Wait()
+			if time.Since(began) > cfg.Ranges[0].HoldTime+longestTable+10*time.Second {
+				t.Fatalf("not in sync after %s", time.Since(began))
+			}
+		}
+		if time.Since(began) < cfg.Ranges[0].HoldTime {
+			t.Errorf("in sync after %s", time.Since(began))
+		}
+	})
+}
+
 // A route may be tried from and to an address in a listen-range, as if it had connected.
 func TestTryDynamic(t *testing.T) {
 	cfg := ranged(scaleSet)

@@ -88,11 +88,14 @@ func (e *Engine) waiting(now time.Time) []netip.Addr {
 }
 
 func (n *neighbor) synced(now, started time.Time) bool {
+	late := cmp.Or(n.cfg.HoldTime, longestTable)
 	switch {
 	case n.isShutdown():
 		return true
 	case n.up == nil:
-		return now.Sub(started) > cmp.Or(n.cfg.HoldTime, longestTable)
+		return now.Sub(started) > late
+	case n.since.Sub(started) > late:
+		return true // or else neighbors that come and go in turn would be waited for without end
 	case n.eor.Has(n.up.Families):
 		return true
 	case now.Sub(n.since) > longestTable:

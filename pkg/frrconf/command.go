@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // handler carries a line over; args are the words for the capitals of the pattern.
@@ -142,13 +143,31 @@ const (
 // scan splits a file into lines.
 func scan(file string, data []byte) []*line {
 	var out []*line
-	text := strings.TrimPrefix(string(data), "\ufeff") // Windows editors write it
+	text := strings.TrimPrefix(readable(data), "\ufeff") // Windows editors write it
 	for i, raw := range strings.Split(text, "\n") {
 		text := strings.TrimSpace(raw)
 		indent := len(raw) - len(strings.TrimLeftFunc(raw, unicode.IsSpace))
 		out = append(out, &line{file: file, number: i + 1, text: text, words: strings.Fields(text), indent: indent})
 	}
 	return out
+}
+
+// readable returns a file as text. Octets that are no UTF-8 count as Latin-1: as invalid
+// characters, two names of lists that differ would become one.
+func readable(data []byte) string {
+	if utf8.Valid(data) {
+		return string(data)
+	}
+	var out strings.Builder
+	for len(data) > 0 {
+		r, n := utf8.DecodeRune(data)
+		if r == utf8.RuneError && n == 1 {
+			r = rune(data[0])
+		}
+		out.WriteRune(r)
+		data = data[n:]
+	}
+	return out.String()
 }
 
 // settle records the outcome of the line as a whole.
