@@ -374,13 +374,3 @@ func TestTyped(t *testing.T) {
 		t.Errorf("left over:\n%s", text(left))
 	}
 }
-
-// TestLatin1 checks that names of lists in an old encoding stay apart.
-func TestLatin1(t *testing.T) {
-	file := bgpHead + "neighbor 10.0.0.9 prefix-list K\xf6ln in\nexit\nip prefix-list K\xf6ln deny any\nip prefix-list K\xfcln permit any\n"
-	agrees(t, Input{FRR: []byte(file)})
-	cfg, _ := convert(t, file)
-	if got := cfg.Policies.PrefixLists["Köln"]; len(got) != 1 || got[0].Permit || cfg.Neighbors[0].Import.PrefixList != "Köln" {
-		t.Errorf("%+v, import %s", cfg.Policies.PrefixLists, cfg.Neighbors[0].Import)
-	}
-}

@@ -207,3 +207,29 @@ func TestAccessLists(t *testing.T) {
 		}
 	}
 }
+
+// TestTreatAsWithdraw checks that nothing is accepted from a neighbor if a line is lost
+// that rejects its routes.
+func TestTreatAsWithdraw(t *testing.T) {
+	for _, lines := range []string{
+		"neighbor 10.0.0.9 path-attribute treat-as-withdraw 128\nneighbor 10.0.0.9 route-map A in\n",
+		"neighbor G peer-group\nneighbor 10.0.0.9 peer-group G\nneighbor G path-attribute treat-as-withdraw 26 128\nneighbor 10.0.0.9 route-map A in\n",
+	} {
+		file := bgpHead + "no bgp ebgp-requires-policy\n" + lines + "exit\nroute-map A permit 10\n"
+		cfg, left := convert(t, file)
+		if n := cfg.Neighbors[0]; n.Import != (policy.Chain{}) || n.Export == (policy.Chain{}) || !strings.Contains(meaningful(left), "nothing is accepted") {
+			t.Errorf("%s\nimport %+v\n%s", lines, n.Import, meaningful(left))
+		}
+		agrees(t, Input{FRR: []byte(file)})
+	}
+}
+
+// TestLatin1 checks that names of lists in an old encoding stay apart.
+func TestLatin1(t *testing.T) {
+	file := bgpHead + "neighbor 10.0.0.9 prefix-list K\xf6ln in\nexit\nip prefix-list K\xf6ln deny any\nip prefix-list K\xfcln permit any\n"
+	agrees(t, Input{FRR: []byte(file)})
+	cfg, _ := convert(t, file)
+	if got := cfg.Policies.PrefixLists["Köln"]; len(got) != 1 || got[0].Permit || cfg.Neighbors[0].Import.PrefixList != "Köln" {
+		t.Errorf("%+v, import %s", cfg.Policies.PrefixLists, cfg.Neighbors[0].Import)
+	}
+}

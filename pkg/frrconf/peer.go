@@ -19,6 +19,7 @@ type peer struct {
 	description string
 	bfdProfile  string
 	bfdLine     *line // names bfdProfile
+	deaf        bool  // nothing is accepted, because a line is lost that would accept less
 	session     []edit
 	families    [families]peerFamily
 	lines       []*line
@@ -242,6 +243,9 @@ func (c *converter) settings(p, g *peer, f family, r remote) config.Settings {
 	internal := r.set(&s, cmp.Or(s.LocalASN, c.bgp.asn))
 	s.Import = c.sourced(c.chain(s.Import, internal))
 	s.Export = c.chain(s.Export, internal)
+	if p.deaf || g != nil && g.deaf {
+		s.Import = policy.Chain{}
+	}
 	if p.families[f].mute || g != nil && g.families[f].mute {
 		s.Export = policy.Chain{}
 	}

@@ -52,6 +52,8 @@ var sessionRules = slices.Concat(
 	leaveEach(unsupported("the segment size of the neighbor's TCP"), "neighbor PEER tcp-mss N"),
 	leaveEach(unsupported("holding back routes whose path has the neighbor's ASN"), "neighbor PEER sender-as-path-loop-detection"),
 	leaveEach(unsupported("graceful shutdown of one neighbor"), "neighbor PEER graceful-shutdown"),
+	[]rule{about("neighbor PEER path-attribute treat-as-withdraw REST", treatAsWithdraw)},
+	leaveEach(unsupported("discarding attributes"), "neighbor PEER path-attribute discard REST"),
 	leaveEach(meaningless("nvad applies a changed configuration without this"), "neighbor PEER capability dynamic"),
 	leaveEach(meaningless("about how FRR groups its updates"), "neighbor PEER solo"),
 )
@@ -86,6 +88,12 @@ func toggle(pattern string, f func(*config.Settings, bool)) []rule {
 func (p *peer) change(e edit) outcome {
 	p.session = append(p.session, e)
 	return carried
+}
+
+// treatAsWithdraw leaves over a line that rejects received routes.
+func treatAsWithdraw(_ *converter, _ *line, p *peer, _ []string) outcome {
+	p.deaf = true
+	return unsupported("rejecting routes for an attribute; so nothing is accepted from %s here", p.name)
 }
 
 // numeric returns a handler for a command with a number in a range.
