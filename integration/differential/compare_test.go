@@ -54,6 +54,9 @@ func (s *side) heard() facts {
 		for prefix, attrs := range session.Table() {
 			out[fact{where, prefix.String(), there}] = "yes"
 			for name, value := range attrs {
+				if name == "as-path" {
+					value = strings.ReplaceAll(value, " / ", " ") // two sequences, one after the other, mean the same as one
+				}
 				out[fact{where, prefix.String(), name}] = value
 			}
 		}
