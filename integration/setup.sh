@@ -102,7 +102,7 @@ package_tools() {
 		github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod >/dev/null 2>&1
 }
 
-# download gets the Go modules that are missing, and says what is downloaded later.
+# download gets the Go modules that are missing.
 download() {
 	proxy=$(go env GOPROXY)
 	if ! modules off >/dev/null; then
@@ -115,7 +115,6 @@ download() {
 		package_tools "$proxy" || required ||
 			echo "setup: they can't be downloaded: the tests of the package (integration/boot, service) are not run"
 	fi
-	has_roots || echo "setup: the tests download two minimal Debians of some 150 MB each, once, into $HOME/.cache/nvad-machine"
 }
 
 # has_roots says whether the roots are there: of the machines that tests boot, and of the newer
@@ -127,13 +126,16 @@ has_roots() {
 	done
 }
 
-# check_archive says at once what is not run where those roots can't be downloaded.
+# check_archive says what the tests download for those roots, or what is not run without them.
 check_archive() {
-	if required || has_roots || ! command -v debootstrap >/dev/null 2>&1; then return 0; fi
+	if has_roots || ! command -v debootstrap >/dev/null 2>&1; then return 0; fi
 	# shellcheck disable=SC2016 # a format of apt's
 	archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)
-	curl -fsIL --max-time 10 -o /dev/null "$archive" ||
+	if curl -fsIL --max-time 10 -o /dev/null "$archive"; then
+		echo "setup: the tests download two minimal Debians of some 150 MB each, once, into $HOME/.cache/nvad-machine"
+	elif ! required; then
 		echo "setup: $archive can't be reached: the tests that boot a machine (integration/boot, machine, service, userdata), and those with FRR 10 and newer BIRDs, are not run, unless their roots are in the cache"
+	fi
 }
 
 install_missing() {
