@@ -13,7 +13,7 @@ func (f *FIB) Observe(e Event, now time.Time) {
 		f.needResync = true
 	case ObjectEvent:
 		switch {
-		case !f.inRange(e.Object):
+		case !inRange(e.Object):
 		case e.Deleted:
 			f.objectGone(e.Object, now)
 		default:

@@ -30,18 +30,17 @@ import (
 	"github.com/nvad/nvad/pkg/retry"
 )
 
-// IDRange is the range of next-hop object numbers that nvad uses.
-type IDRange struct{ First, Count uint32 }
-
-// DefaultIDs begins with the protocol number, so that `ip route` shows at a glance whose
-// object a route refers to.
-var DefaultIDs = IDRange{First: 186_000_000, Count: 1_000_000}
+// FirstID is the first of the idCount numbers that nvad gives to next-hop objects. It begins with
+// the protocol number, so that `ip route` shows at a glance whose object a route refers to.
+const (
+	FirstID = 186_000_000
+	idCount = 1_000_000
+)
 
 // Options of a [FIB]. Zero values take the defaults.
 type Options struct {
 	Kernel    Kernel
 	Protocols Protocols
-	IDs       IDRange
 
 	// Plain forbids next-hop objects. If the kernel has none, the FIB gives them up by
 	// itself.
@@ -115,9 +114,6 @@ type FIB struct {
 func New(opt Options) *FIB {
 	if opt.Protocols == (Protocols{}) {
 		opt.Protocols = DefaultProtocols
-	}
-	if opt.IDs == (IDRange{}) {
-		opt.IDs = DefaultIDs
 	}
 	return &FIB{
 		opt:     opt,

@@ -62,7 +62,7 @@ func (f *FIB) readObjects(objects []Object) {
 	f.spare = nil
 	hop, kind := make(map[uint32]NextHop), make(map[uint32]uint16)
 	for _, o := range objects {
-		if !f.inRange(o.ID) {
+		if !inRange(o.ID) {
 			continue
 		}
 		f.inUse[o.ID] = true
@@ -145,9 +145,7 @@ func (f *FIB) readGroup(id uint32, members []Member, buckets uint16, hop map[uin
 	return key
 }
 
-func (f *FIB) inRange(id uint32) bool {
-	return id >= f.opt.IDs.First && id < f.opt.IDs.First+f.opt.IDs.Count
-}
+func inRange(id uint32) bool { return id >= FirstID && id < FirstID+idCount }
 
 // own reports whether a route of the kernel is nvad's: it refers to one of nvad's objects, or
 // is where this run put one, or is known to come from an earlier run.
@@ -155,7 +153,7 @@ func (f *FIB) own(r KernelRoute, s *slot) bool {
 	switch {
 	case !f.opt.Protocols.has(r.Protocol):
 		return false
-	case f.inRange(r.Object):
+	case inRange(r.Object):
 		return true
 	case s != nil && s.have.present:
 		return true

@@ -103,17 +103,17 @@ func (f *FIB) release(s *hopSet) {
 
 // allocate returns a number of nvad's range that is free.
 func (f *FIB) allocate() (uint32, error) {
-	for range f.opt.IDs.Count {
+	for range idCount {
 		f.nextID++
-		if f.nextID < f.opt.IDs.First || f.nextID >= f.opt.IDs.First+f.opt.IDs.Count {
-			f.nextID = f.opt.IDs.First
+		if !inRange(f.nextID) {
+			f.nextID = FirstID
 		}
 		if !f.inUse[f.nextID] {
 			f.inUse[f.nextID] = true
 			return f.nextID, nil
 		}
 	}
-	return 0, fmt.Errorf("next hop: all %d numbers are in use", f.opt.IDs.Count)
+	return 0, fmt.Errorf("next hop: all %d numbers are in use", idCount)
 }
 
 // useMultipath gives up resilient groups for good: the kernel has none.

@@ -174,7 +174,7 @@ func disaster(rng *rand.Rand, k *fibtest.Kernel, f *fib.FIB) {
 	case 0:
 		k.Uproot(p("10.1.0.0/16"), 20)
 	case 1:
-		k.DropObject(fib.DefaultIDs.First + uint32(rng.IntN(8)))
+		k.DropObject(fib.FirstID + uint32(rng.IntN(8)))
 	case 2:
 		k.SetLink(2+rng.IntN(2), rng.IntN(2) == 0)
 		k.Plant(fib.KernelRoute{Prefix: p("0.0.0.0/0"), Metric: 100, Protocol: 16, Hops: gw})
@@ -195,7 +195,7 @@ func disaster(rng *rand.Rand, k *fibtest.Kernel, f *fib.FIB) {
 	case 9:
 		f.Swap(t0)
 	case 10, 11:
-		id := fib.DefaultIDs.First + uint32(rng.IntN(12))
+		id := fib.FirstID + uint32(rng.IntN(12))
 		k.DropObject(id)
 		f.Observe(fib.Event{Kind: fib.ObjectEvent, Deleted: true, Object: id}, t0)
 	}
