@@ -18,10 +18,8 @@ type Conn struct {
 	r       *bufio.Reader
 	buf     []byte
 	writing sync.Mutex
-	done    chan struct{} // closed by Serve
-
-	mu  sync.Mutex // guards err
-	err error
+	err     error         // why Serve ended
+	done    chan struct{} // closed by Serve, after err was set
 }
 
 // Next returns the type and the body of the next message. The next call overwrites the body.
@@ -62,9 +60,7 @@ func (c *Conn) Serve(take func(typ byte, body []byte) error, ended func()) {
 		}
 		if err != nil {
 			c.Conn.Close()
-			c.mu.Lock()
 			c.err = err
-			c.mu.Unlock()
 			return
 		}
 	}
@@ -73,9 +69,7 @@ func (c *Conn) Serve(take func(typ byte, body []byte) error, ended func()) {
 // Err returns why the session ended. It returns nil while the session lasts, and if this end
 // has closed it.
 func (c *Conn) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if errors.Is(c.err, net.ErrClosed) {
+	if c.Up() || errors.Is(c.err, net.ErrClosed) {
 		return nil
 	}
 	return c.err

@@ -4,14 +4,14 @@ package echo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
-	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/nvad/nvad/integration/lab/emulator/rpc"
 )
 
 // Config describes the host.
@@ -23,18 +23,9 @@ type Config struct {
 func Run(ctx context.Context, c Config) error {
 	tasks, ctx := errgroup.WithContext(ctx)
 	for _, addr := range c.Addresses {
-		tasks.Go(func() error { return serve(ctx, addr) })
+		tasks.Go(func() error { return rpc.ServeOn(ctx, "tcp", addr.String(), http.HandlerFunc(answer)) })
 	}
 	return tasks.Wait()
-}
-
-func serve(ctx context.Context, addr netip.AddrPort) error {
-	srv := &http.Server{Addr: addr.String(), Handler: http.HandlerFunc(answer), ReadHeaderTimeout: 10 * time.Second}
-	defer context.AfterFunc(ctx, func() { _ = srv.Close() })()
-	if err := srv.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("answer on %s: %w", addr, err)
-	}
-	return nil
 }
 
 func answer(w http.ResponseWriter, req *http.Request) {

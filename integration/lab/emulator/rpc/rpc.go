@@ -16,14 +16,19 @@ import (
 
 // Serve serves handler on the unix socket at path until ctx is done.
 func Serve(ctx context.Context, path string, handler http.Handler) error {
-	listener, err := net.Listen("unix", path)
+	return ServeOn(ctx, "unix", path, handler)
+}
+
+// ServeOn serves handler on an address of a network until ctx is done.
+func ServeOn(ctx context.Context, network, at string, handler http.Handler) error {
+	listener, err := net.Listen(network, at)
 	if err != nil {
-		return fmt.Errorf("serve %s: %w", path, err)
+		return fmt.Errorf("serve %s: %w", at, err)
 	}
 	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	defer context.AfterFunc(ctx, func() { _ = srv.Close() })()
 	if err := srv.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve %s: %w", path, err)
+		return fmt.Errorf("serve %s: %w", at, err)
 	}
 	return nil
 }
