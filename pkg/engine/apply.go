@@ -40,6 +40,7 @@ func (e *Engine) apply(c *compiled, origin *origination) {
 	e.cfg, e.compiled, e.origin, e.warnings.file = cfg, c, origin, config.Warnings(cfg)
 	e.rib.SetDrain(e.drains.forRIB(cfg))
 	e.rib.SetForwarding(forwarding(cfg))
+	e.rib.SetDomains(rangeHasDomain(cfg))
 	e.relocate()
 	now := time.Now()
 	all := e.members(c)
@@ -73,6 +74,10 @@ func (e *Engine) apply(c *compiled, origin *origination) {
 	if e.outcome.pending() {
 		e.outcome.applied = true
 	}
+}
+
+func rangeHasDomain(cfg *config.Config) bool {
+	return slices.ContainsFunc(cfg.Ranges, func(r config.Range) bool { return r.Domain != "" })
 }
 
 func forwarding(cfg *config.Config) rib.Forwarding {

@@ -355,3 +355,40 @@ func TestDynamicNeighborOverMemory(t *testing.T) {
 		}
 	})
 }
+
+// The loop domain of a listen-range is there before its first neighbor, and after the last:
+// a neighbor that flaps does not have everything advertised again to all others.
+func TestDynamicNeighborDomain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg, one := ranged(scaleSet), netip.MustParseAddr("10.0.7.4")
+		for i := range cfg.Neighbors {
+			cfg.Neighbors[i].Domain = ""
+		}
+		cfg.Ranges[0].Domain = "scale-set"
+		e, p, stop := start(t, cfg, false)
+		defer stop()
+		e.SetFacts(reachable())
+		apply(t, e, cfg)
+		in := e.opt.Interner
+		p.establish(routeServer, false, false)
+		p.establish(farNVA, false, false)
+		marked := in.Intern(route.Attrs{
+			ASPath: route.NewASPath(64580), NextHop: farNVA, ExtCommunities: []route.ExtCommunity{route.SiteOfOrigin(65001, 7)},
+		})
+		p.events <- speaker.Update{From: speaker.From{Peer: farNVA}, Attrs: marked, Announced: []netip.Prefix{prefix}}
+		synctest.Wait()
+		before := len(p.told)
+		if before == 0 {
+			t.Fatal("nothing is advertised")
+		}
+		p.establish(one, false, false)
+		synctest.Wait()
+		p.events <- speaker.Down{From: speaker.From{Peer: one}}
+		synctest.Wait()
+		for _, c := range p.told[before:] {
+			if c.to != one {
+				t.Errorf("sent again: %s %+v", c.to, c.Change)
+			}
+		}
+	})
+}

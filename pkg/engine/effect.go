@@ -83,6 +83,7 @@ func (e *Engine) preview(ctx context.Context, fork func() *rib.RIB) (*rib.Previe
 func (e *Engine) fork(c *compiled, origin *origination) *rib.RIB {
 	cfg, next, all := c.cfg, e.rib.Fork(), e.members(c)
 	next.SetForwarding(forwarding(cfg))
+	next.SetDomains(rangeHasDomain(cfg))
 	next.SetDrain(e.drains.forRIB(cfg))
 	next.SetFacts(e.kernel)
 	for addr := range e.neighbors {

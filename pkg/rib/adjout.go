@@ -19,7 +19,8 @@ type adjOut struct {
 	input policy.Input // reused
 
 	drain   Drain
-	marks   bool    // Sites of Origin mark loop domains, since a neighbor has one
+	domains bool    // see RIB.SetDomains
+	marks   bool    // Sites of Origin mark loop domains, since there is one
 	changed []*peer // neighbors with changes for take
 	refills []*peer // neighbors with room for routes that their limit has held back
 	spare   spare[speaker.Change]
@@ -256,7 +257,7 @@ func (s *adjOut) origin(pt *path) route.ExtCommunity {
 // updateMarks reports whether Sites of Origin have become marks of loop domains, or have
 // ceased to be. Without a domain they are communities like any others.
 func (s *adjOut) updateMarks() (changed bool) {
-	marks := false
+	marks := s.domains
 	for _, p := range s.peers.byAddr {
 		marks = marks || p.soo != 0
 	}

@@ -168,6 +168,14 @@ func (r *RIB) touchDefaults() {
 	}
 }
 
+// SetDomains says that there is a loop domain, also while no neighbor has one: that of a
+// listen-range. Otherwise the first dynamic neighbor, and the end of the last one, would
+// have everything advertised again to everybody.
+func (r *RIB) SetDomains(on bool) {
+	r.out.domains = on
+	r.followDomains()
+}
+
 // followDomains advertises everything again once the first loop domain was configured or
 // the last one removed: Sites of Origin mean something else then.
 func (r *RIB) followDomains() {

@@ -30,7 +30,7 @@ func (r *RIB) Fork() *RIB {
 		}
 	}
 	f.under.dead, f.under.floating = r.under.dead, maps.Clone(r.under.floating)
-	f.out.drain, f.out.marks = r.out.drain, r.out.marks
+	f.out.drain, f.out.domains, f.out.marks = r.out.drain, r.out.domains, r.out.marks
 	return f
 }
 

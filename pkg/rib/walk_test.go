@@ -51,4 +51,14 @@ func TestFirstDomain(t *testing.T) {
 	if !origin() {
 		t.Error("once there is no domain again, it is removed")
 	}
+	b.r.SetDomains(true)
+	if origin() {
+		t.Error("with the domain of a range the Site of Origin is sent")
+	}
+	b.r.Take()
+	b.peer(neighbor(rs0, 65515, SourceSettings{Domain: "ars-hub00"}), acceptAll, acceptAll)
+	b.r.RemovePeer(addr(rs0))
+	if origin() {
+		t.Error("once the last neighbor of the range is gone, the Site of Origin is sent")
+	}
 }
