@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"testing"
 	"time"
@@ -40,7 +41,7 @@ func TestMain(m *testing.M) {
 
 // speak runs a manager until its input ends.
 func speak(in io.Reader, out io.Writer) {
-	m := bfd.New(bfd.Options{})
+	m := bfd.New(slog.New(slog.DiscardHandler))
 	replies := make(chan reply)
 	go func() {
 		for e := range m.Events() {

@@ -14,11 +14,6 @@ import (
 // ErrClosed says that the manager has been closed.
 var ErrClosed = errors.New("bfd: closed")
 
-// Options configure a manager.
-type Options struct {
-	Log *slog.Logger // nil discards
-}
-
 // Manager runs sessions. Its methods may be called from any goroutine.
 type Manager struct {
 	commands chan func(*loop)
@@ -31,12 +26,9 @@ type Manager struct {
 
 // New starts a manager without sessions. It opens no socket until the first session is
 // configured.
-func New(o Options) *Manager { return start(o, newUDP()) }
+func New(log *slog.Logger) *Manager { return start(log, newUDP()) }
 
-func start(o Options, p port) *Manager {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
+func start(log *slog.Logger, p port) *Manager {
 	m := &Manager{
 		commands: make(chan func(*loop)),
 		hints:    make(chan struct{}, 1),
@@ -44,7 +36,7 @@ func start(o Options, p port) *Manager {
 		stop:     make(chan struct{}),
 		done:     make(chan struct{}),
 	}
-	l := newLoop(o.Log, p)
+	l := newLoop(log, p)
 	go func() {
 		defer close(m.done)
 		defer close(m.events)

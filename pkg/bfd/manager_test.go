@@ -2,6 +2,7 @@ package bfd
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -156,7 +157,7 @@ func TestSlowConsumer(t *testing.T) {
 }
 
 func TestClosed(t *testing.T) {
-	m := start(Options{}, newWire().port(addrA))
+	m := start(slog.New(slog.DiscardHandler), newWire().port(addrA))
 	m.Close()
 	m.Close()
 	m.Hint()
@@ -172,7 +173,7 @@ func TestClosed(t *testing.T) {
 }
 
 func TestConfigureRefusesTheWholeSet(t *testing.T) {
-	m := start(Options{}, newWire().port(addrA))
+	m := start(slog.New(slog.DiscardHandler), newWire().port(addrA))
 	defer m.Close()
 	good := between(addrA, addrB, 50*ms)
 	configure(t, m, good)

@@ -3,6 +3,7 @@ package bfd
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -58,7 +59,7 @@ func (l *lossyLink) send(b []byte) error {
 func loopback(t testing.TB, a, b netip.Addr, multihop bool, interval time.Duration) (*Manager, *lossy) {
 	t.Helper()
 	p := &lossy{udp: newUDP(), sources: make(chan uint16, 16)}
-	m := start(Options{}, p)
+	m := start(slog.New(slog.DiscardHandler), p)
 	t.Cleanup(m.Close)
 	x, y := between(a, b, interval), between(b, a, interval)
 	x.Multihop, y.Multihop = multihop, multihop

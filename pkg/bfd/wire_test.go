@@ -2,6 +2,7 @@ package bfd
 
 import (
 	"errors"
+	"log/slog"
 	"net/netip"
 	"sync"
 	"testing"
@@ -137,7 +138,7 @@ func (l *wireLink) close()      {}
 // wireEnd starts a manager at an address.
 func wireEnd(t *testing.T, w *wire, a netip.Addr) *Manager {
 	t.Helper()
-	m := start(Options{}, w.port(a))
+	m := start(slog.New(slog.DiscardHandler), w.port(a))
 	t.Cleanup(m.Close)
 	return m
 }

@@ -39,7 +39,7 @@ const answerTime = 5 * time.Second
 
 func newLiveness(log *slog.Logger, divert func([]netip.Addr), lost func(netip.Addr, string)) *liveness {
 	return &liveness{
-		log: log, manager: bfd.New(bfd.Options{Log: log}), divert: divert, lost: lost,
+		log: log, manager: bfd.New(log), divert: divert, lost: lost,
 		wake: make(chan struct{}, 1), dead: map[netip.Addr]string{},
 	}
 }

@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -244,13 +245,9 @@ func (d *Dataplane) syncNICs(now time.Time) {
 func worse(old, links []fib.Link) bool {
 	for _, o := range old {
 		i := slices.IndexFunc(links, func(l fib.Link) bool { return l.Index == o.Index })
-		if i < 0 || o.Up && !links[i].Up {
+		gone := func(a netip.Prefix) bool { return !slices.Contains(links[i].Addresses, a) }
+		if i < 0 || o.Up && !links[i].Up || slices.ContainsFunc(o.Addresses, gone) {
 			return true
-		}
-		for _, a := range o.Addresses {
-			if !slices.Contains(links[i].Addresses, a) {
-				return true
-			}
 		}
 	}
 	return false
