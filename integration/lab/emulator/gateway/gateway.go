@@ -105,22 +105,12 @@ func (c Config) router() router.Config {
 
 // learned lists the best routes from the circuit.
 func (c Config) learned(r *router.Router) ([]sdn.Learned, error) {
-	table, err := r.Table()
-	if err != nil {
-		return nil, err
-	}
-	routes := []sdn.Learned{}
-	for _, route := range table {
-		if route.Best && route.Neighbor == c.MSEE {
-			routes = append(routes, sdn.Learned{
-				Prefix:     route.Prefix,
-				NextHops:   c.NextHops,
-				Source:     sdn.Gateway,
-				PathLength: len(route.ASPath),
-			})
+	return routeserver.Learned(r, sdn.Gateway, func(route router.Route) []netip.Addr {
+		if !route.Best || route.Neighbor != c.MSEE {
+			return nil
 		}
-	}
-	return routes, nil
+		return c.NextHops
+	})
 }
 
 // kernel installs the gateway's routes over the circuit. Everything else follows the gateway's

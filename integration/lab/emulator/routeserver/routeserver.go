@@ -110,23 +110,25 @@ func ofNeighbor[T any](list func(netip.Addr) (T, error)) func(*http.Request) (T,
 // learned lists the NVAs' routes for the SDN agent. The agent also chooses between them: it
 // uses all next hops with equally long AS paths at once.
 func learned(r *router.Router) ([]sdn.Learned, error) {
+	return Learned(r, sdn.NVA, func(route router.Route) []netip.Addr {
+		if !route.Neighbor.IsValid() || route.Internal {
+			return nil
+		}
+		return []netip.Addr{route.NextHop}
+	})
+}
+
+// Learned lists a router's routes for the SDN agent, with the next hops that hops returns. It
+// leaves out routes without any.
+func Learned(r *router.Router, source sdn.Source, hops func(router.Route) []netip.Addr) ([]sdn.Learned, error) {
 	table, err := r.Table()
-	if err != nil {
-		return nil, err
-	}
 	routes := []sdn.Learned{}
 	for _, route := range table {
-		if !route.Neighbor.IsValid() || route.Internal {
-			continue
+		if via := hops(route); via != nil {
+			routes = append(routes, sdn.Learned{Prefix: route.Prefix, NextHops: via, Source: source, PathLength: len(route.ASPath)})
 		}
-		routes = append(routes, sdn.Learned{
-			Prefix:     route.Prefix,
-			NextHops:   []netip.Addr{route.NextHop},
-			Source:     sdn.NVA,
-			PathLength: len(route.ASPath),
-		})
 	}
-	return routes, nil
+	return routes, err
 }
 
 // noAdvertise is the well-known community NO_ADVERTISE.
