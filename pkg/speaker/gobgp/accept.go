@@ -42,7 +42,7 @@ func (s *Speaker) arrived(l *listener, conn *net.TCPConn) {
 		return
 	}
 	err := errNoSuchNeighbor
-	if ok && n.Dynamic && s.opts.Own != nil && s.opts.Own(addr) {
+	if ok && n.Dynamic && s.opts.Own != nil && s.joins(addr) && s.opts.Own(addr) {
 		ok, err = false, errOwnAddress
 	}
 	if ok && listensAt(n, conn.LocalAddr().(*net.TCPAddr).AddrPort().Addr()) {

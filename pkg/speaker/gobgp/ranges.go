@@ -50,6 +50,14 @@ func (s *Speaker) expects(addr netip.Addr) (n speaker.Neighbor, key netip.Prefix
 	return r.At(addr), r.Prefix, ok
 }
 
+// joins reports whether a connection from addr would make a new dynamic neighbor.
+func (s *Speaker) joins(addr netip.Addr) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	r, ok := rangeOf(s.sockets.ranges, addr)
+	return ok && s.peers[addr] == nil && s.taken(r.Group) < r.Limit
+}
+
 // single returns the prefix of one address.
 func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -130,18 +131,25 @@ func TestRangeHeldBack(t *testing.T) {
 // neighbor. A neighbor that is configured with such an address is the operator's choice.
 func TestRangeOwnAddress(t *testing.T) {
 	t.Parallel()
+	var asked atomic.Int32
 	s := newTestSpeaker(t, "127.0.40.7", "10.0.0.1", 65001, func(o *Options) {
-		o.Own = func(a netip.Addr) bool { return a != addr("127.0.48.3") }
+		o.Own = func(a netip.Addr) bool { asked.Add(1); return a != addr("127.0.48.3") }
 	})
 	own := rangeAt(s, "127.0.48.2/32", 1).At(addr("127.0.48.2"))
 	own.Dynamic = false
-	s.Configure([]speaker.Neighbor{own}, rangeAt(s, "127.0.48.0/24", 9))
+	s.Configure([]speaker.Neighbor{own}, rangeAt(s, "127.0.48.0/24", 1))
 	if got := dialRaw(t, s, "127.0.48.1").closed(); got != "none" {
 		t.Errorf("refused with NOTIFICATION %s", got)
 	}
 	places(s, 0, 0)
 	join(s, "127.0.48.2")
 	join(s, "127.0.48.3")
+	for range 20 { // no place is free
+		dialRaw(t, s, "127.0.48.1").closed()
+	}
+	if n := asked.Load(); n != 2 {
+		t.Errorf("%d lookups for two dynamic neighbors that found a free place", n)
+	}
 }
 
 // Who fails the handshake loses the place soon, but not at once.

@@ -35,7 +35,9 @@ type Options struct {
 	// bit (RFC 4724 3).
 	Restarting bool
 	// Own reports whether an address is one of this machine's. A dynamic neighbor may not
-	// have such an address: any local user can connect from it. nil: none is.
+	// have such an address: any local user can connect from it. It is asked before a dynamic
+	// neighbor gets a place, so that a flood of other connections does not cost a call
+	// each. nil: none is.
 	Own func(netip.Addr) bool
 }
 
