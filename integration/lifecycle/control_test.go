@@ -66,7 +66,7 @@ func TestLimitRaised(t *testing.T) {
 	b.must(contains(b.tell("neighbors "+peer1), "announcements in this session, beyond", "twice maximum-prefix 10"))
 	for _, network := range networks {
 		if r := b.ctl("explain", network); strings.Contains(r.out, "not in the table") {
-			b.must(contains(r.out, peer1+" exceeded maximum-prefix"))
+			b.must(contains(r.out, peer1+" announced more than maximum-prefix"))
 		}
 	}
 	b.configure(limited(100))

@@ -214,8 +214,16 @@ func strict(root *cobra.Command) {
 			}
 		}
 	}
-	// Abbreviations are aliases for cobra, too many to list in the help.
-	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "gt (len .Aliases) 0", "false", 1))
+	// Abbreviations are aliases for cobra, too many to list in the help. A template of
+	// our own would leave them out, too, but calls methods by name, so that the linker
+	// keeps every method of every type: 3 MB.
+	usage := root.UsageFunc()
+	root.SetUsageFunc(func(cmd *cobra.Command) error {
+		aliases := cmd.Aliases
+		cmd.Aliases = nil
+		defer func() { cmd.Aliases = aliases }()
+		return usage(cmd)
+	})
 	checkAndAbbreviate(root)
 }
 

@@ -132,20 +132,20 @@ func TestRangeHeldBack(t *testing.T) {
 func TestRangeOwnAddress(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
-	s := newTestSpeaker(t, "127.0.40.7", "10.0.0.1", 65001, func(o *Options) {
-		o.Own = func(a netip.Addr) bool { asked.Add(1); return a != addr("127.0.48.3") }
+	s := newTestSpeaker(t, "127.0.40.8", "10.0.0.1", 65001, func(o *Options) {
+		o.Own = func(a netip.Addr) bool { asked.Add(1); return a != addr("127.0.50.3") }
 	})
-	own := rangeAt(s, "127.0.48.2/32", 1).At(addr("127.0.48.2"))
+	own := rangeAt(s, "127.0.50.2/32", 1).At(addr("127.0.50.2"))
 	own.Dynamic = false
-	s.Configure([]speaker.Neighbor{own}, rangeAt(s, "127.0.48.0/24", 1))
-	if got := dialRaw(t, s, "127.0.48.1").closed(); got != "none" {
+	s.Configure([]speaker.Neighbor{own}, rangeAt(s, "127.0.50.0/24", 1))
+	if got := dialRaw(t, s, "127.0.50.1").closed(); got != "none" {
 		t.Errorf("refused with NOTIFICATION %s", got)
 	}
 	places(s, 0, 0)
-	join(s, "127.0.48.2")
-	join(s, "127.0.48.3")
+	join(s, "127.0.50.2")
+	join(s, "127.0.50.3")
 	for range 20 { // no place is free
-		dialRaw(t, s, "127.0.48.1").closed()
+		dialRaw(t, s, "127.0.50.1").closed()
 	}
 	if n := asked.Load(); n != 2 {
 		t.Errorf("%d lookups for two dynamic neighbors that found a free place", n)
