@@ -101,15 +101,27 @@ func (m *memory) Reclaim() <-chan struct{} {
 	return done
 }
 
-// paceGC sets the collector's pace for the bytes in use, unless the operator sets GOGC.
-func paceGC(live uint64) {
-	switch {
-	case os.Getenv("GOGC") != "":
-	case live < smallHeap:
-		debug.SetGCPercent(gcPercentSmall)
-	default:
-		debug.SetGCPercent(gcPercent)
+// pace is the pace of the garbage collector until ctx is done.
+type pace struct {
+	ctx     context.Context
+	percent int
+}
+
+// keep sets the pace for what is in use, after each collection again, unless the operator
+// sets GOGC. A look every second would be too late: 100,000 routes arrive in half of one.
+func (p pace) keep() {
+	if p.ctx.Err() != nil || os.Getenv("GOGC") != "" {
+		return
 	}
+	want := gcPercent
+	if _, live := heap(); live < smallHeap {
+		want = gcPercentSmall
+	}
+	if want != p.percent {
+		p.percent = want
+		debug.SetGCPercent(want)
+	}
+	runtime.AddCleanup(new(*byte), pace.keep, p)
 }
 
 // tidy paces the garbage collector, and returns the memory that a burst of work left
@@ -119,7 +131,7 @@ func paceGC(live uint64) {
 func (m *memory) tidy(ctx context.Context, low func()) error {
 	tick := time.NewTicker(tidyInterval)
 	defer tick.Stop()
-	paceGC(0)
+	pace{ctx: ctx}.keep()
 	var b burst
 	for {
 		select {
@@ -131,7 +143,6 @@ func (m *memory) tidy(ctx context.Context, low func()) error {
 			b.tidied, _ = heap()
 		case <-tick.C:
 			allocated, live := heap()
-			paceGC(live)
 			if b.over(allocated, live) {
 				m.giveBack()
 				b.tidied, _ = heap()

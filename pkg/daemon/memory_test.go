@@ -1,9 +1,14 @@
 package daemon
 
 import (
+	"context"
 	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
 	"testing"
 	"testing/fstest"
+	"time"
 )
 
 func TestMemoryShare(t *testing.T) {
@@ -69,4 +74,26 @@ func TestBurst(t *testing.T) {
 			t.Fatal("memory is returned within a minute without work")
 		}
 	}
+}
+
+// With much in use, the collector runs sooner. Whatever a burst leaves in use is judged
+// by the collection that finds it.
+func TestPace(t *testing.T) {
+	t.Setenv("GOGC", "")
+	defer debug.SetGCPercent(debug.SetGCPercent(100))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	pace{ctx: ctx}.keep()
+	kept := make([]byte, 2*smallHeap)
+	percent := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		runtime.GC()
+		if metrics.Read(percent); percent[0].Value.Uint64() == gcPercent {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("GOGC is %d with %d MiB in use", percent[0].Value.Uint64(), len(kept)>>20)
+		}
+	}
+	runtime.KeepAlive(kept)
 }
