@@ -16,7 +16,7 @@ type goal struct {
 	limit      func(value func(subject, key string) float64) float64
 }
 
-// goals are what docs/performance.md reports about.
+// goals are those of docs/performance.md.
 var goals = []goal{
 	{"fib", "FIB complete", "the faster of BIRD 2.17 and 3.1", 0, fasterBIRD("fib")},
 	{"told-nva", "all advertised to the NVA", "the faster of BIRD 2.17 and 3.1", 0, fasterBIRD("told-nva")},

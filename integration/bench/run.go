@@ -24,7 +24,7 @@ type Options struct {
 	Log     io.Writer
 }
 
-// subjects are what a round measures: nvad, the rivals and the kernel alone.
+// subjects are measured in each round: nvad, the rivals and the kernel alone.
 func (o *Options) subjects() []string {
 	names := []string{Nvad}
 	for _, r := range o.Rivals {

@@ -94,7 +94,7 @@ func pause(ctx context.Context) {
 	}
 }
 
-// rangeView is what nvad shows of the range.
+// rangeView is the state of the range, as nvactl shows it.
 type rangeView struct {
 	dynamic, up int // neighbors of the range, and those with a session
 }

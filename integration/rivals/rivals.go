@@ -26,9 +26,9 @@ import (
 
 // Rival is one version of FRR or BIRD.
 type Rival struct {
-	// Name is what flags call it: "frr10.3".
+	// Name stands in flags: "frr10.3".
 	Name string
-	// Title is what tables and pages call it: "FRR 10.3".
+	// Title stands in tables and pages: "FRR 10.3".
 	Title string
 
 	dir    string // of the daemons

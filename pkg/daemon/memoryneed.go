@@ -31,8 +31,8 @@ func (d *daemon) limitMemory(cfg *config.Config) {
 
 // memoryShortage says, in words, that the neighbors may announce more routes than fit into
 // memory, and what to do; "" if they fit. Otherwise the first to know would be the operator
-// whose sessions are closed once the budget is exceeded. Limit is what from allows nvad to
-// use, budget is the part of it that routes may take.
+// whose sessions are closed once the budget is exceeded. From allows nvad to use limit;
+// routes may take the budget, a part of it.
 func memoryShortage(cfg *config.Config, limit, budget uint64, from string) string {
 	if budget == 0 {
 		return ""

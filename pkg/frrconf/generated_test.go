@@ -42,7 +42,7 @@ func instance(r rule, value func(word string) string) []string {
 	return out
 }
 
-// values are what people write for the capitals of the patterns, right and wrong.
+// values, right and wrong, stand in for the capitals of the patterns.
 var values = map[string][]string{
 	"PEER":      {"10.0.0.9", "10.0.0.8", "fd00::9", "G", "169.254.0.2"},
 	"NAME":      {"A", "B", "10", "110"},

@@ -25,7 +25,7 @@ type peer struct {
 	lines       []*line
 }
 
-// remote is what the remote-as lines of a peer say.
+// remote is the AS that the remote-as lines of a peer name.
 type remote struct {
 	as   string // an ASN, "internal", "external" or "auto"
 	line *line
