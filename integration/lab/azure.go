@@ -140,7 +140,7 @@ func (l *Lab) sdnConfig(v VNet) sdn.Config {
 	maps.Copy(c.Ports, l.Topology.remotePorts(v))
 	for i, table := range v.UserRoutes {
 		c.RouteTables = append(c.RouteTables, sdn.RouteTable{
-			Subnet: v.Subnet(table.Subnet), Kernel: userTable + i, Routes: table.Routes,
+			Subnet: v.Subnet(table.Subnet), Kernel: userTable + i, Routes: table.Routes, NoPropagation: table.NoPropagation,
 		})
 	}
 	if v.LoadBalancer.IsValid() {

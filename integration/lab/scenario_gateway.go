@@ -117,7 +117,7 @@ func twoCircuits() []Circuit {
 }
 
 func udr(name, prefix, hop string) sdn.UserRoute {
-	return sdn.UserRoute{Name: name, Prefix: netip.MustParsePrefix(prefix), NextHop: netip.MustParseAddr(hop)}
+	return sdn.UserRoute{Name: name, Prefix: netip.MustParsePrefix(prefix), NextHops: addrs(hop)}
 }
 
 // The scenarios in this file have a VNet between hubs that each lead to a site. spoke00 can't

@@ -45,10 +45,12 @@ type VNet struct {
 	VMs      []VM
 }
 
-// SubnetRoutes are user-defined routes of a subnet, which is identified by its third octet.
+// SubnetRoutes is the route table of a subnet, which is identified by its third octet.
 type SubnetRoutes struct {
 	Subnet byte
 	Routes []sdn.UserRoute
+	// NoPropagation keeps learned routes out of the subnet.
+	NoPropagation bool
 }
 
 // VM is a virtual machine with one NIC in the VNet's default subnet, or a host of

@@ -43,7 +43,7 @@ type agent struct {
 // contains them.
 type subnet struct {
 	prefix    netip.Prefix
-	user      []UserRoute
+	rules     Subnet
 	effective []EffectiveRoute
 	kernel    kernel
 }
@@ -82,12 +82,13 @@ func Run(ctx context.Context, config Config) error {
 func newAgent(config Config) *agent {
 	a := &agent{config: config, feeds: map[string][]Learned{}, healthy: map[netip.Addr][]netip.Addr{}}
 	a.damp = dampener{window: config.Dampening, last: map[netip.Prefix]damped{}}
+	rules := Subnet{Space: []netip.Prefix{config.Prefix}, Peerings: config.Peerings}
 	for _, t := range config.RouteTables {
-		a.subnets = append(a.subnets, &subnet{
-			prefix: t.Subnet, user: t.Routes, kernel: kernel{ports: config.Ports, table: t.Kernel},
-		})
+		own := rules
+		own.User, own.NoPropagation = t.Routes, t.NoPropagation
+		a.subnets = append(a.subnets, &subnet{prefix: t.Subnet, rules: own, kernel: kernel{ports: config.Ports, table: t.Kernel}})
 	}
-	a.subnets = append(a.subnets, &subnet{kernel: kernel{ports: config.Ports, table: mainTable}})
+	a.subnets = append(a.subnets, &subnet{rules: rules, kernel: kernel{ports: config.Ports, table: mainTable}})
 	return a
 }
 
@@ -141,7 +142,7 @@ func (a *agent) updateLocked() {
 		a.later = time.AfterFunc(again, a.update)
 	}
 	for _, s := range a.subnets {
-		s.effective = Effective(a.config, s.user, learned)
+		s.effective = Effective(s.rules, learned)
 		if err := s.kernel.sync(a.balanced(s.effective)); err != nil {
 			slog.Error("could not program the VNet", "vnet", a.config.VNet, "error", err)
 		}

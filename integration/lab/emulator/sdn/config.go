@@ -28,24 +28,53 @@ type Peering struct {
 	Prefix netip.Prefix
 }
 
-// RouteTable is the user-defined routes of a subnet.
+// RouteTable is the route table of a subnet.
 type RouteTable struct {
 	Subnet netip.Prefix
 	// Kernel is the number of the router's table for NICs of the subnet. Apart from the
 	// user-defined routes, it is a copy of the main table.
 	Kernel int
 	Routes []UserRoute
+	// NoPropagation keeps learned routes out of the subnet.
+	NoPropagation bool
+}
+
+// Subnet is all that decides about the effective routes of a subnet's NICs, apart from the
+// learned routes.
+type Subnet struct {
+	// Space is the address space of the VNet.
+	Space    []netip.Prefix
+	Peerings []Peering
+	User     []UserRoute
+	// NoPropagation keeps learned routes out of the subnet.
+	NoPropagation bool
+	// ByPath chooses among learned routes by the AS path alone (hub routing preference
+	// ASPath). By default ExpressRoute wins.
+	ByPath bool
 }
 
 // InternetHop is the address through which a VNet's router reaches the internet.
 var InternetHop = netip.MustParseAddr("100.127.0.1")
 
-// UserRoute is a user-defined route whose next hop is a virtual appliance, or the
-// internet if there is none.
+// UserRoute is a user-defined route.
 type UserRoute struct {
-	Name    string
-	Prefix  netip.Prefix
-	NextHop netip.Addr
+	Name   string
+	Prefix netip.Prefix
+	// Type is one of the Type constants; empty: TypeAppliance if there are next hops,
+	// TypeInternet if there are none.
+	Type     string
+	NextHops []netip.Addr
+}
+
+// nextHopType returns the type of the route's next hop.
+func (u UserRoute) nextHopType() string {
+	switch {
+	case u.Type != "":
+		return u.Type
+	case len(u.NextHops) > 0:
+		return TypeAppliance
+	}
+	return TypeInternet
 }
 
 // LoadBalancer is an internal load balancer that shares all ports of its frontend among the
@@ -95,6 +124,7 @@ const (
 	TypeGateway   = "Virtual network gateway"
 	TypeAppliance = "Virtual appliance"
 	TypeInternet  = "Internet"
-	stateActive   = "Active"
-	stateInvalid  = "Invalid"
+	TypeNone      = "None"
+	StateActive   = "Active"
+	StateInvalid  = "Invalid"
 )

@@ -10,40 +10,44 @@ import (
 // entry for each learned prefix, then user-defined routes. A system route wins over learned
 // routes for its prefix and for longer prefixes within it. A learned route for a shorter
 // prefix is programmed. A user-defined route makes all other routes for its prefix invalid.
-func Effective(c Config, user []UserRoute, learned []Learned) []EffectiveRoute {
-	routes := system(c)
+func Effective(s Subnet, learned []Learned) []EffectiveRoute {
+	routes := system(s)
+	if s.NoPropagation {
+		learned = nil
+	}
 	for _, group := range byPrefix(learned) {
 		if within(routes, group[0].Prefix) {
 			continue
 		}
 		routes = append(routes, EffectiveRoute{
 			Source:      SourceGateway,
-			State:       stateActive,
+			State:       StateActive,
 			Prefix:      group[0].Prefix,
 			NextHopType: TypeGateway,
-			NextHops:    nextHops(best(group)),
+			NextHops:    nextHops(best(group, s.ByPath)),
 		})
 	}
-	for _, u := range user {
+	for _, u := range s.User {
 		for i := range routes {
 			if routes[i].Prefix == u.Prefix {
-				routes[i].State = stateInvalid
+				routes[i].State = StateInvalid
 			}
 		}
-		r := EffectiveRoute{Source: SourceUser, State: stateActive, Prefix: u.Prefix, NextHopType: TypeInternet, Name: u.Name}
-		if u.NextHop.IsValid() {
-			r.NextHopType, r.NextHops = TypeAppliance, []netip.Addr{u.NextHop}
-		}
-		routes = append(routes, r)
+		routes = append(routes, EffectiveRoute{
+			Source: SourceUser, State: StateActive, Prefix: u.Prefix, NextHopType: u.nextHopType(), NextHops: u.NextHops, Name: u.Name,
+		})
 	}
 	return routes
 }
 
 // system lists the routes that every NIC of a VNet has.
-func system(c Config) []EffectiveRoute {
-	routes := []EffectiveRoute{{Source: SourceDefault, State: stateActive, Prefix: c.Prefix, NextHopType: TypeVNet}}
-	for _, p := range c.Peerings {
-		routes = append(routes, EffectiveRoute{Source: SourceDefault, State: stateActive, Prefix: p.Prefix, NextHopType: TypePeering})
+func system(s Subnet) []EffectiveRoute {
+	var routes []EffectiveRoute
+	for _, p := range s.Space {
+		routes = append(routes, EffectiveRoute{Source: SourceDefault, State: StateActive, Prefix: p, NextHopType: TypeVNet})
+	}
+	for _, p := range s.Peerings {
+		routes = append(routes, EffectiveRoute{Source: SourceDefault, State: StateActive, Prefix: p.Prefix, NextHopType: TypePeering})
 	}
 	return routes
 }
@@ -70,10 +74,11 @@ func byPrefix(learned []Learned) [][]Learned {
 }
 
 // best returns the routes of one prefix that tie: ExpressRoute counts first (the default of
-// Azure's hub routing preference), then the shortest AS path. Route Server looks at nothing else.
-func best(group []Learned) []Learned {
+// Azure's hub routing preference) unless the choice is by path, then the shortest AS path.
+// Route Server looks at nothing else.
+func best(group []Learned, byPath bool) []Learned {
 	rank := func(l Learned) [2]int {
-		if l.Source == Gateway {
+		if l.Source == Gateway && !byPath {
 			return [2]int{0, l.PathLength}
 		}
 		return [2]int{1, l.PathLength}
@@ -135,7 +140,7 @@ func (d *dampener) pass(learned []Learned, now time.Time) (routes []Learned, aga
 	wanted := map[netip.Prefix][]Learned{}
 	for _, group := range byPrefix(learned) {
 		prefix := group[0].Prefix
-		wanted[prefix] = best(group)
+		wanted[prefix] = best(group, false)
 		if _, known := d.last[prefix]; !known {
 			d.last[prefix] = damped{}
 		}

@@ -53,10 +53,10 @@ func TestEffective(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			routes := Effective(Config{
-				Prefix:   netip.MustParsePrefix("10.0.0.0/16"),
+			routes := Effective(Subnet{
+				Space:    []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")},
 				Peerings: []Peering{{"hub10", netip.MustParsePrefix("10.10.0.0/16")}},
-			}, nil, tc.learned)
+			}, tc.learned)
 			if got, want := text(routes[:2])+" then "+text(routes[2:]), "10.0.0.0/16 | 10.10.0.0/16 then "+tc.want; got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
@@ -68,17 +68,19 @@ func TestEffective(t *testing.T) {
 // those for other prefixes as they are.
 func TestUserRoutes(t *testing.T) {
 	appliance := netip.MustParseAddr("10.0.0.4")
-	user := func(prefix string) UserRoute { return UserRoute{"udr", netip.MustParsePrefix(prefix), appliance} }
+	user := func(prefix string) UserRoute { return UserRoute{Name: "udr", Prefix: netip.MustParsePrefix(prefix), NextHops: []netip.Addr{appliance}} }
 	hop := []netip.Addr{netip.MustParseAddr("10.2.146.76")}
 	learned := []Learned{
 		{netip.MustParsePrefix("10.100.0.0/16"), hop, Gateway, 2}, {netip.MustParsePrefix("10.110.0.0/16"), hop, Gateway, 2},
 	}
-	routes := Effective(Config{
-		Prefix:   netip.MustParsePrefix("10.0.0.0/16"),
+	routes := Effective(Subnet{
+		Space:    []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")},
 		Peerings: []Peering{{"spoke10", netip.MustParsePrefix("10.10.0.0/16")}},
-	}, []UserRoute{
-		user("10.10.0.0/16"), user("10.100.0.0/16"), user("10.0.0.0/8"),
-		{Name: "out", Prefix: netip.MustParsePrefix("0.0.0.0/0")},
+		User: []UserRoute{
+			user("10.10.0.0/16"), user("10.100.0.0/16"), user("10.0.0.0/8"),
+			{Name: "out", Prefix: netip.MustParsePrefix("0.0.0.0/0")},
+			{Name: "nowhere", Prefix: netip.MustParsePrefix("172.20.0.0/16"), Type: TypeNone},
+		},
 	}, learned)
 	var got []string
 	for _, r := range routes {
@@ -93,6 +95,7 @@ func TestUserRoutes(t *testing.T) {
 		"User Active 10.100.0.0/16 Virtual appliance [10.0.0.4] udr",
 		"User Active 10.0.0.0/8 Virtual appliance [10.0.0.4] udr",
 		"User Active 0.0.0.0/0 Internet [] out",
+		"User Active 172.20.0.0/16 None [] nowhere",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -105,4 +108,22 @@ func text(routes []EffectiveRoute) string {
 		parts = append(parts, strings.TrimSpace(fmt.Sprint(r.Prefix, " ", strings.Trim(fmt.Sprint(r.NextHops), "[]"))))
 	}
 	return strings.Join(parts, " | ")
+}
+
+// Without propagation a subnet has only its system and user-defined routes.
+func TestNoPropagation(t *testing.T) {
+	routes := Effective(Subnet{Space: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, NoPropagation: true},
+		[]Learned{learn("10.5.0.0/16", "10.0.0.4", NVA, 1), learn("10.6.0.0/16", "10.2.1.1", Gateway, 1)})
+	if got := text(routes); got != "10.0.0.0/16" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// The hub routing preference ASPath makes an NVA with a shorter path win over ExpressRoute.
+func TestPathPreference(t *testing.T) {
+	routes := Effective(Subnet{ByPath: true},
+		[]Learned{learn("10.5.0.0/16", "10.2.1.1", Gateway, 5), learn("10.5.0.0/16", "10.0.0.4", NVA, 1)})
+	if got := text(routes); got != "10.5.0.0/16 10.0.0.4" {
+		t.Errorf("got %s", got)
+	}
 }

@@ -36,7 +36,7 @@ func (k *kernel) sync(routes []EffectiveRoute) error {
 	var errs []error
 	wanted := map[netip.Prefix][]netip.Addr{}
 	for _, r := range routes {
-		if r.Source == SourceDefault || r.State != stateActive {
+		if r.Source == SourceDefault || r.State != StateActive {
 			continue
 		}
 		hops := r.NextHops
