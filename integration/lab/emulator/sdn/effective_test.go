@@ -68,7 +68,9 @@ func TestEffective(t *testing.T) {
 // those for other prefixes as they are.
 func TestUserRoutes(t *testing.T) {
 	appliance := netip.MustParseAddr("10.0.0.4")
-	user := func(prefix string) UserRoute { return UserRoute{Name: "udr", Prefix: netip.MustParsePrefix(prefix), NextHops: []netip.Addr{appliance}} }
+	user := func(prefix string) UserRoute {
+		return UserRoute{Name: "udr", Prefix: netip.MustParsePrefix(prefix), NextHops: []netip.Addr{appliance}}
+	}
 	hop := []netip.Addr{netip.MustParseAddr("10.2.146.76")}
 	learned := []Learned{
 		{netip.MustParsePrefix("10.100.0.0/16"), hop, Gateway, 2}, {netip.MustParsePrefix("10.110.0.0/16"), hop, Gateway, 2},
