@@ -1,0 +1,91 @@
+package rules
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/nvad/nvad/integration/lab/emulator/sdn"
+)
+
+// Effective computes the effective routes of a NIC, false if its VM does not run.
+func (n Network) Effective(nic NIC, sent Sent) ([]sdn.EffectiveRoute, bool) {
+	if !nic.Running {
+		return nil, false
+	}
+	v := n.vnet(nic.VNet)
+	s := v.subnet(nic.Subnet)
+	rules := sdn.Subnet{Space: v.Space, User: s.User, NoPropagation: s.NoPropagation}
+	for _, p := range v.Peerings {
+		if !p.Connected {
+			continue
+		}
+		for _, space := range n.peered(p) {
+			rules.Peerings = append(rules.Peerings, sdn.Peering{VNet: p.Remote, Prefix: space})
+		}
+	}
+	var learned []sdn.Learned
+	for _, rs := range n.RouteServers {
+		if n.uses(v, rs.VNet) {
+			rules.ByPath = rules.ByPath || rs.ByPath
+			learned = append(learned, n.fromNVAs(rs, sent)...)
+		}
+	}
+	for _, g := range n.Gateways {
+		if n.uses(v, g.VNet) {
+			learned = append(learned, n.fromGateway(g, sent)...)
+		}
+	}
+	return Platform(sdn.Effective(rules, learned)), true
+}
+
+func (n Network) fromNVAs(rs RouteServer, sent Sent) []sdn.Learned {
+	var learned []sdn.Learned
+	for _, p := range rs.Peers {
+		for _, instance := range rs.Addresses {
+			for _, r := range n.Learned(Session{p.Address, instance}, sent) {
+				learned = append(learned, sdn.Learned{
+					Prefix: r.Prefix, NextHops: []netip.Addr{r.NextHop}, Source: sdn.NVA, PathLength: len(r.ASPath),
+				})
+			}
+		}
+	}
+	return learned
+}
+
+func (n Network) fromGateway(g Gateway, sent Sent) []sdn.Learned {
+	var learned []sdn.Learned
+	for _, r := range n.FromCircuit(g, sent) {
+		learned = append(learned, sdn.Learned{
+			Prefix: r.Prefix, NextHops: []netip.Addr{r.NextHop}, Source: sdn.Gateway, PathLength: len(r.ASPath),
+		})
+	}
+	return learned
+}
+
+// platform are the routes that every subnet has besides its VNet's. Unlike those, they give
+// way to any other route for their prefix.
+var platform = []sdn.EffectiveRoute{
+	{Prefix: netip.MustParsePrefix("0.0.0.0/0"), NextHopType: sdn.TypeInternet},
+	{Prefix: netip.MustParsePrefix("10.0.0.0/8"), NextHopType: sdn.TypeNone},
+	{Prefix: netip.MustParsePrefix("100.64.0.0/10"), NextHopType: sdn.TypeNone},
+	{Prefix: netip.MustParsePrefix("172.16.0.0/12"), NextHopType: sdn.TypeNone},
+	{Prefix: netip.MustParsePrefix("192.168.0.0/16"), NextHopType: sdn.TypeNone},
+}
+
+// Platform adds the routes that every subnet has: to the internet, and to nowhere for
+// private addresses that no VNet has.
+func Platform(routes []sdn.EffectiveRoute) []sdn.EffectiveRoute {
+	for _, p := range platform {
+		p.Source, p.State = sdn.SourceDefault, sdn.StateActive
+		taken := func(r sdn.EffectiveRoute) bool { return r.Prefix == p.Prefix && r.State == sdn.StateActive }
+		vnet := func(r sdn.EffectiveRoute) bool { return taken(r) && r.NextHopType == sdn.TypeVNet }
+		switch {
+		case slices.ContainsFunc(routes, vnet): // the VNet's space takes the place of None
+			continue
+		case slices.ContainsFunc(routes, taken):
+			p.State = sdn.StateInvalid
+		}
+		routes = append(routes, p)
+	}
+	return routes
+}
