@@ -248,5 +248,5 @@ func user(prefix string) func(*world) {
 }
 
 func group(rules ...Rule) func(*world) {
-	return func(w *world) { w.NICs[0].Group = &Group{ID: "nsg", Rules: rules} }
+	return func(w *world) { w.NICs[0].Group = withDefaults(rules...) }
 }

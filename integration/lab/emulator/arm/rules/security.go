@@ -9,7 +9,8 @@ import (
 	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 )
 
-// Group is a network security group with the rules that were written into it.
+// Group is a network security group with its rules: those that were written into it, and the
+// default ones.
 type Group struct {
 	ID    string
 	Rules []Rule
@@ -28,30 +29,12 @@ type Rule struct {
 	Destinations []string
 }
 
-// The service tags of the default rules.
+// The service tags that rules may have; the default rules have no others.
 const (
 	tagVNet     = "VirtualNetwork"
 	tagBalancer = "AzureLoadBalancer"
 	tagInternet = "Internet"
 )
-
-// Defaults are the rules that every group has after its own.
-var Defaults = []Rule{
-	defaultRule("AllowVnetInBound", true, true, 65000, tagVNet, tagVNet),
-	defaultRule("AllowAzureLoadBalancerInBound", true, true, 65001, tagBalancer, "*"),
-	defaultRule("DenyAllInBound", true, false, 65500, "*", "*"),
-	defaultRule("AllowVnetOutBound", false, true, 65000, tagVNet, tagVNet),
-	defaultRule("AllowInternetOutBound", false, true, 65001, "*", tagInternet),
-	defaultRule("DenyAllOutBound", false, false, 65500, "*", "*"),
-}
-
-func defaultRule(name string, in, allow bool, priority int, from, to string) Rule {
-	all := []string{"0-65535"}
-	return Rule{
-		Name: name, Inbound: in, Allow: allow, Priority: priority, Protocol: "*",
-		SourcePorts: all, Ports: all, Sources: []string{from}, Destinations: []string{to},
-	}
-}
 
 // Groups returns the network security groups that apply to a NIC: its subnet's and its own.
 // Both must allow a packet.
@@ -65,11 +48,9 @@ func (n Network) Groups(nic NIC) []Group {
 	return groups
 }
 
-// All returns a group's own rules and the default ones, the lowest priority first.
-func (g Group) All() []Rule {
-	all := append(slices.Clone(g.Rules), Defaults...)
-	slices.SortStableFunc(all, func(a, b Rule) int { return a.Priority - b.Priority })
-	return all
+// sorted returns the rules in the order in which they are tried.
+func (g Group) sorted() []Rule {
+	return slices.SortedStableFunc(slices.Values(g.Rules), func(a, b Rule) int { return a.Priority - b.Priority })
 }
 
 // wireServer is the address of the platform, from which load balancers probe.
@@ -169,7 +150,7 @@ type Packet struct {
 // Allows reports whether all groups of a NIC allow a packet.
 func (n Network) Allows(nic NIC, p Packet) bool {
 	for _, g := range n.Groups(nic) {
-		for _, r := range g.All() {
+		for _, r := range g.sorted() {
 			if n.matches(nic, r, p) {
 				if !r.Allow {
 					return false

@@ -8,6 +8,25 @@ import (
 	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 )
 
+// defaults are the rules that every group has after its own.
+var defaults = []Rule{
+	defaultRule("AllowVnetInBound", true, true, 65000, tagVNet, tagVNet),
+	defaultRule("AllowAzureLoadBalancerInBound", true, true, 65001, tagBalancer, "*"),
+	defaultRule("DenyAllInBound", true, false, 65500, "*", "*"),
+	defaultRule("AllowVnetOutBound", false, true, 65000, tagVNet, tagVNet),
+	defaultRule("AllowInternetOutBound", false, true, 65001, "*", tagInternet),
+	defaultRule("DenyAllOutBound", false, false, 65500, "*", "*"),
+}
+
+func defaultRule(name string, in, allow bool, priority int, from, to string) Rule {
+	return Rule{
+		Name: name, Inbound: in, Allow: allow, Priority: priority, Protocol: "*",
+		SourcePorts: []string{"*"}, Ports: []string{"*"}, Sources: []string{from}, Destinations: []string{to},
+	}
+}
+
+func withDefaults(rules ...Rule) *Group { return &Group{ID: "nsg", Rules: append(rules, defaults...)} }
+
 // TestAllows: the groups of subnet and NIC must both allow a packet, own rules come before
 // the default ones, and without a group everything passes.
 func TestAllows(t *testing.T) {
@@ -21,7 +40,7 @@ func TestAllows(t *testing.T) {
 			SourcePorts: []string{"*"}, Ports: []string{port}, Sources: sources, Destinations: []string{"*"},
 		}
 	}
-	empty := &Group{ID: "nsg"}
+	empty := withDefaults()
 	for name, tc := range map[string]struct {
 		nic, subnet *Group
 		packet      Packet
@@ -36,12 +55,12 @@ func TestAllows(t *testing.T) {
 		"defaults, from an unknown one": {empty, nil, vxlan("172.20.0.1"), false},
 		"defaults, to the internet":     {empty, nil, out("20.0.0.1"), true},
 		"defaults, to an unknown one":   {empty, nil, out("172.20.0.1"), false},
-		"denied at the NIC":             {&Group{Rules: []Rule{rule(false, 100, "4789", "*")}}, nil, vxlan("10.0.0.5"), false},
-		"denied at the subnet":          {empty, &Group{Rules: []Rule{rule(false, 100, "4000-5000", tagVNet)}}, vxlan("10.0.0.5"), false},
-		"the lower priority decides":    {&Group{Rules: []Rule{rule(false, 200, "*", "*"), rule(true, 100, "4789", "10.0.0.5")}}, nil, vxlan("10.0.0.5"), true},
-		"only that source":              {&Group{Rules: []Rule{rule(false, 200, "*", "*"), rule(true, 100, "4789", "10.0.0.5")}}, nil, vxlan("10.0.0.6"), false},
-		"another port":                  {&Group{Rules: []Rule{rule(false, 100, "4790-65535", "*")}}, nil, vxlan("10.0.0.5"), true},
-		"another direction":             {&Group{Rules: []Rule{rule(false, 100, "*", "*")}}, nil, out("10.0.0.5"), true},
+		"denied at the NIC":             {withDefaults(rule(false, 100, "4789", "*")), nil, vxlan("10.0.0.5"), false},
+		"denied at the subnet":          {empty, withDefaults(rule(false, 100, "4000-5000", tagVNet)), vxlan("10.0.0.5"), false},
+		"the lower priority decides":    {withDefaults(rule(false, 200, "*", "*"), rule(true, 100, "4789", "10.0.0.5")), nil, vxlan("10.0.0.5"), true},
+		"only that source":              {withDefaults(rule(false, 200, "*", "*"), rule(true, 100, "4789", "10.0.0.5")), nil, vxlan("10.0.0.6"), false},
+		"another port":                  {withDefaults(rule(false, 100, "4790-65535", "*")), nil, vxlan("10.0.0.5"), true},
+		"another direction":             {withDefaults(rule(false, 100, "*", "*")), nil, out("10.0.0.5"), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
