@@ -140,7 +140,8 @@ type SecurityRule struct {
 	// SourcePorts and Ports are ranges like 4789-4789; 0-65535 is any.
 	SourcePorts []string `json:"source_ports,omitempty"`
 	Ports       []string `json:"ports,omitempty"`
-	// Sources and Destinations are prefixes; service tags are expanded by Azure.
+	// Sources and Destinations are prefixes; service tags are expanded by Azure, and any is
+	// 0.0.0.0/0. A list is empty if Azure does not say what it stands for.
 	Sources      []netip.Prefix `json:"sources,omitempty"`
 	Destinations []netip.Prefix `json:"destinations,omitempty"`
 }

@@ -48,6 +48,8 @@ const (
 	PeeringNoForwardedTraffic Code = "peering-no-forwarded-traffic" // allowForwardedTraffic is off
 	SpokeNoRemoteGateways     Code = "spoke-no-remote-gateways"     // so Route Server does not serve the spoke
 	AppliancePeering          Code = "appliance-peering"            // a routing appliance needs both flags
+	PeeringLeavesOutSubnet    Code = "peering-leaves-out-subnet"    // only parts of the VNets are peered
+	VPNGatewayMode            Code = "vpn-gateway-mode"             // not active-active, or not AS 65515
 	BranchToBranchOff         Code = "branch-to-branch-off"
 	ECMPHopDead               Code = "ecmp-hop-dead" // Azure probes no next hop of an ECMP route
 )

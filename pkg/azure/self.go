@@ -1,6 +1,9 @@
 package azure
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // Self is what nvad says of itself: the half of the comparison that Azure does not know.
 type Self struct {
@@ -24,6 +27,8 @@ type SelfNeighbor struct {
 	Established bool       `json:"established"`
 	State       string     `json:"state"`            // of the session, in RFC 4271's words
 	Reason      string     `json:"reason,omitempty"` // why it is not up, as nvactl neighbors shows it
+	// Since is when the session reached State; zero if it is not known.
+	Since time.Time `json:"since,omitzero"`
 	// Sent is its Adj-RIB-Out, Received its Adj-RIB-In before policy.
 	Sent     []SelfRoute `json:"sent,omitempty"`
 	Received []SelfRoute `json:"received,omitempty"`
@@ -37,12 +42,16 @@ type SelfRoute struct {
 	// NoAdvertise says that the route has that community (RFC 1997): Route Server puts it
 	// into the VNets and passes it to no gateway and no other NVA.
 	NoAdvertise bool `json:"no_advertise,omitempty"`
+	// Since is when nvad received the route that it sends; zero if it is not known. It was
+	// sent no earlier, so a young one may not have arrived everywhere in Azure.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // SelfTunnel is a tunnel's outer side.
 type SelfTunnel struct {
 	Name    string       `json:"name"`
-	Port    uint16       `json:"port"` // UDP
+	Port    uint16       `json:"port"`  // UDP
+	Local   netip.Addr   `json:"local"` // invalid: the kernel chooses
 	Remotes []netip.Addr `json:"remotes,omitempty"`
 }
 
