@@ -87,6 +87,7 @@ func ExplanationMessage(x Explanation, links []fib.Link) *nvadv1.Explanation {
 		Assumed:      x.Assumed,
 		Statics:      convert(x.Statics, staticStory),
 		Unoriginated: x.Unoriginated,
+		Azure:        azureView(x.Azure),
 		Wanted:       names.wanted(x.Prefix, x.Route),
 		Kernel:       convert(x.Kernel, fibMessage),
 		Others:       convert(x.Others, fibMessage),

@@ -98,6 +98,7 @@ func statusMessage(s Status) *nvadv1.Status {
 		}),
 		TunnelPeers:   uint32(s.TunnelPeers),
 		TunnelPeersUp: uint32(s.TunnelPeersUp),
+		Azure:         azureState(s.Azure),
 
 		DrainingSince:  stamp(s.Drain.Since),
 		DrainingReason: printable(s.Drain.Reason),
@@ -348,7 +349,7 @@ func fdbMessage(e tunnel.Entry) *nvadv1.FDBEntry {
 }
 
 func (names linkNames) lookup(l Lookup) *nvadv1.Lookup {
-	out := &nvadv1.Lookup{Address: text(l.Address), Way: names.way(l.Way)}
+	out := &nvadv1.Lookup{Address: text(l.Address), Way: names.way(l.Way), Azure: azureView(l.Azure)}
 	if t := l.Tunnel; t != nil {
 		out.Tunnel = &nvadv1.Encapsulation{
 			Device: t.Name, Vni: t.VNI, Source: text(t.Source), Port: port(t.Status), Mtu: uint32(t.Actual), Learned: t.Learned,

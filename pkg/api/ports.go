@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/nvad/nvad/pkg/azure"
 	"github.com/nvad/nvad/pkg/bfd"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
@@ -79,6 +80,12 @@ type Controller interface {
 	Shutdown(ctx context.Context, flush bool, message string) error
 	// SetLogLevel takes "debug", "info", "warn" or "error".
 	SetLogLevel(ctx context.Context, level string) error
+	// BeginAzurePoll returns in words why no poll of Azure is due. Empty: the caller asks
+	// Azure and reports by EndAzurePoll.
+	BeginAzurePoll(ctx context.Context) (notDue string, err error)
+	// EndAzurePoll keeps what a poll saw or, if it failed, why. [Conflict] if none has
+	// begun.
+	EndAzurePoll(ctx context.Context, seen azure.Poll, failure string) error
 
 	// Reload reads the configuration file and applies it. [Invalid] if the file is,
 	// with a line for each of its errors. The change is undone after the time confirm
@@ -107,6 +114,26 @@ type Status struct {
 	// Neighbors and gateways that tunnels lead to, and how many of them are alive.
 	TunnelPeers   int
 	TunnelPeersUp int
+	Azure         *AzureState // nil: it is not polled
+}
+
+// AzureState summarizes the polls of Azure.
+type AzureState struct {
+	Interval time.Duration
+	Taken    time.Time // of the last that succeeded; zero: none
+	Stale    bool      // longer ago than three polls
+	Prefixes int
+	Findings int
+	FailedAt time.Time // of the last poll; zero: it succeeded
+	Failure  string
+}
+
+// AzureView is what the last poll of Azure saw of a prefix.
+type AzureView struct {
+	Taken   time.Time   // zero: none has succeeded yet
+	Stale   bool        // longer ago than three polls
+	Fate    *azure.Fate // with this prefix alone; nil: the poll saw nothing of it
+	LeftOut int         // prefixes that the poll left out
 }
 
 // Problem is one thing that is wrong at this moment.
@@ -134,6 +161,7 @@ type Explanation struct {
 	engine.Explanation
 	Kernel []fib.Status // nvad's
 	Others []fib.Status // of other programs
+	Azure  *AzureView   // nil: it is not polled
 }
 
 // Tunnel is a tunnel with its forwarding database and what it leads to.
@@ -161,6 +189,7 @@ type Lookup struct {
 	Address netip.Addr
 	Way
 	Tunnel *Encapsulation // nil: it enters no tunnel
+	Azure  *AzureView     // of the longest prefix with the address; nil: it is not polled
 }
 
 // Way is one lookup in the kernel's table, and what nvad knows of the route found.

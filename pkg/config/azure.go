@@ -29,13 +29,17 @@ const (
 	azureTableLimit = 10000
 )
 
-// Azure says how the metadata service is used while nvad runs.
+// Azure says how Azure is asked while nvad runs.
 type Azure struct {
-	ScheduledEvents bool // drain before maintenance, then approve it
+	ScheduledEvents bool          // drain before maintenance, then approve it
+	Poll            time.Duration // between two polls of Resource Manager; 0: none
 }
 
+// leastPoll keeps polls apart: one takes Azure up to minutes, and must end before the next.
+const leastPoll = 300
+
 var azureTable = tomlfile.Single[Config, Azure]{
-	Name: "azure", Doc: "How nvad uses Azure's metadata service while it runs.",
+	Name: "azure", Doc: "How Azure is asked while nvad runs.",
 	Of: func(c *Config) *Azure { return &c.Azure }, Fields: azureFields,
 }
 
@@ -44,7 +48,18 @@ func azureFields(a *Azure) []tomlfile.Field {
 		{Key: "scheduled-events", Value: tomlfile.Bool(&a.ScheduledEvents),
 			Doc: "Watch Azure's scheduled events for this VM. Before it is rebooted, redeployed, evicted or frozen, nvad drains " +
 				"and then approves the event; during a freeze it keeps BFD quiet."},
+		{Key: "poll", Value: tomlfile.Seconds(&a.Poll, 0, 86400, checkPoll), Example: "600",
+			Doc: "Seconds between two questions to Azure about what it does with this NVA's prefixes, at least 300; 0 asks never. " +
+				"`nvactl explain` and `nvactl routes lookup` then show what Azure did last. `nvad-azure.timer` asks; " +
+				"the VM's managed identity needs the role of `configs/azure/role-reader.json`."},
 	}
+}
+
+func checkPoll(n int64) error {
+	if n != 0 && n < leastPoll {
+		return fmt.Errorf("want 0 (never) or at least %d seconds, as a poll may take Azure minutes, got %d", leastPoll, n)
+	}
+	return nil
 }
 
 // Drain says how the NVA gives away its traffic.

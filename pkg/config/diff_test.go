@@ -29,8 +29,9 @@ var diffCases = []struct {
 		"drain: prepends: 5 -> 0 (soft refresh)",
 		"drain: hold: 30 -> 10 (live)",
 	}},
-	{"azure", "[kernel]", "[azure]\nscheduled-events = true\n[kernel]", []string{
+	{"azure", "[kernel]", "[azure]\nscheduled-events = true\npoll = \"10m\"\n[kernel]", []string{
 		"azure: scheduled-events: false -> true (live)",
+		"azure: poll: 0 -> 600 (live)",
 	}},
 	{"metrics", "[kernel]", "[metrics]\nlisten = [\"127.0.0.1:9179\"]\n[kernel]", []string{
 		`metrics: listen: [] -> ["127.0.0.1:9179"] (live)`,

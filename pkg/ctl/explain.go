@@ -21,7 +21,8 @@ func (a *app) explainCommand() *cobra.Command {
 check and every rule of the import policy with the value it looked at, which
 path is best and by which step of the decision, to whom it is advertised and why
 not to the others, and what is in the kernel. nvad evaluates the policies once
-more for this, with the rules in force.`,
+more for this, with the rules in force. With azure.poll, also show what Azure
+was last seen to do with the prefix.`,
 		Example: `  nvactl explain 10.110.0.0/16
   nvactl explain 10.110.0.0/16 --neighbor 10.0.210.4
   nvactl explain 10.110.0.0/16 --export-to 10.0.210.5 -o json | jq .exports`,
@@ -56,6 +57,13 @@ func (a *app) printExplanation(x *nvadv1.Explanation, req *nvadv1.ExplainRequest
 	exportStories(s, x.GetExports())
 	if x.GetKnown() {
 		a.kernelStory(s, x)
+	}
+	if v := x.GetAzure(); v != nil {
+		heading, fields := a.azureStory(v)
+		s.heading(heading)
+		for _, f := range fields {
+			s.field(f.label, f.text)
+		}
 	}
 	if x.GetUnoriginated() != "" {
 		s.heading("Network of the file, not originated: " + x.GetUnoriginated())

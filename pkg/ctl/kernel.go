@@ -101,7 +101,8 @@ func (a *app) lookupCommand() *cobra.Command {
 		Short: "Show where a packet to an address goes",
 		Long: `Ask the kernel where it would send a packet to an address: the route that
 matches, the next hop and the device. If that is a tunnel of nvad's, also show
-the outer packet and its route.`,
+the outer packet and its route. With azure.poll, also show what Azure was last
+seen to do with the longest prefix that contains the address.`,
 		Example: `  nvactl routes lookup 10.110.0.4
   nvactl routes lookup 10.110.0.4 -o json | jq .tunnel`,
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
@@ -113,13 +114,22 @@ the outer packet and its route.`,
 
 func (a *app) printLookup(v *nvadv1.Lookup) {
 	p := a.newPage()
-	defer p.print()
 	p.heading("%s", fateSentence(v.GetAddress(), v.GetWay()))
 	wayFields(p, v.GetWay())
-	t := v.GetTunnel()
-	if t == nil {
-		return
+	if v.GetTunnel() != nil {
+		encapsulationFields(p, v.GetTunnel())
 	}
+	if seen := v.GetAzure(); seen != nil {
+		heading, fields := a.azureStory(seen)
+		p.heading("%s", heading)
+		for _, f := range fields {
+			p.field(f.label, f.text)
+		}
+	}
+	p.print()
+}
+
+func encapsulationFields(p *page, t *nvadv1.Encapsulation) {
 	p.heading("Tunnel %s, VNI %d", t.GetDevice(), t.GetVni())
 	p.field("Source", t.GetSource())
 	p.field("UDP port", decimal(t.GetPort()))

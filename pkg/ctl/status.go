@@ -45,6 +45,7 @@ func (a *app) printStatus(s *nvadv1.Status) {
 	for _, n := range s.GetNics() {
 		p.field("NIC "+n.GetDevice(), nicText(n))
 	}
+	a.pollField(p, s.GetAzure())
 	a.configFields(p, s.GetConfig())
 	p.print()
 	a.printWarnings("\nWarnings", s.GetWarnings())

@@ -68,6 +68,7 @@ type daemon struct {
 	doors    []*door
 	startup  *startup
 	notices  notices
+	polls    polls
 }
 
 // stopOrder says how to stop. The zero value is what SIGTERM asks for.

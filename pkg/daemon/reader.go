@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/config"
@@ -54,6 +55,7 @@ func (d *daemon) askStatus(ctx context.Context) (api.Status, error) {
 		}
 	}
 	out.TunnelPeers, out.TunnelPeersUp = tunnelPeers(tunnels)
+	out.Azure = d.polls.state(time.Now())
 	neighbors, err := d.Neighbors(ctx)
 	out.Problems = problems(d.config.get(), &s, neighbors, tunnels)
 	return out, err
@@ -141,12 +143,13 @@ func (d *daemon) Explain(ctx context.Context, q rib.ExplainQuery) (x api.Explana
 	}
 	x.Kernel, x.Others, err = d.plane.Route(ctx, q.Prefix)
 	x.Kernel = slices.DeleteFunc(x.Kernel, func(r fib.Status) bool { return r.Second })
+	x.Azure = d.polls.of(time.Now(), q.Prefix, false)
 	return x, err
 }
 
 // Lookup implements api.Reader.
 func (d *daemon) Lookup(ctx context.Context, addr netip.Addr) (api.Lookup, error) {
-	out := api.Lookup{Address: addr}
+	out := api.Lookup{Address: addr, Azure: d.polls.of(time.Now(), netip.PrefixFrom(addr, addr.BitLen()), true)}
 	found, err := kernel.Lookup(kernel.Namespace{}, addr)
 	if err != nil {
 		return out, err

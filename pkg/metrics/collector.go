@@ -37,6 +37,14 @@ type Sample struct {
 	// Degraded counts the things that nvad has to do without at present, by one of the
 	// kinds of [Degradations].
 	Degraded map[string]int
+	Azure    Azure
+}
+
+// Azure is what the last polls of Azure brought; zero without polls.
+type Azure struct {
+	Taken    time.Time // of the last that succeeded; zero: none
+	Failed   bool      // the last one
+	Findings int
 }
 
 // Degradations are the kinds of things that nvad may have to do without: the

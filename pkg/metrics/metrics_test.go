@@ -60,6 +60,7 @@ func full() Sample {
 		},
 		Reloads:  Reloads{Applied: 2, Last: time.Unix(1_700_000_001, 500_000_000), LastApplied: true},
 		Degraded: map[string]int{"listen": 2},
+		Azure:    Azure{Taken: time.Unix(1_700_000_002, 0), Failed: true, Findings: 3},
 	}
 }
 
@@ -99,6 +100,7 @@ func TestScrape(t *testing.T) {
 		`nvad_bfd_discards_total 3`,
 		`nvad_bfd_lateness_seconds 0.03`,
 		`nvad_config_last_reload_timestamp_seconds 1.7000000015e+09`,
+		`nvad_azure_poll_timestamp_seconds 1.700000002e+09`, `nvad_azure_poll_failed 1`, `nvad_azure_findings 3`,
 	} {
 		if !strings.Contains(text, line+"\n") {
 			t.Errorf("there is no line %s", line)

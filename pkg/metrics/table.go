@@ -54,6 +54,16 @@ var daemonMetrics = []metric{
 				out(float64(s.Degraded[kind]), kind)
 			}
 		}},
+	{"nvad_azure_poll_timestamp_seconds", "Unix time of Azure's last answer to a poll; absent if there was none (azure.poll).", gauge, nil,
+		func(s *Sample, out emit) {
+			if !s.Azure.Taken.IsZero() {
+				out(unix(s.Azure.Taken))
+			}
+		}},
+	{"nvad_azure_poll_failed", "1 if the last poll of Azure failed; nvactl status says why.", gauge, nil,
+		func(s *Sample, out emit) { out(one(s.Azure.Failed)) }},
+	{"nvad_azure_findings", "What the last poll of Azure found wrong; nvactl azure diff says what.", gauge, nil,
+		func(s *Sample, out emit) { out(float64(s.Azure.Findings)) }},
 	{"nvad_engine_events_waiting", "Session events that the engine has not handled yet.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Engine.Events)) }},
 	{"nvad_memory_in_use_bytes", "Memory that the last garbage collection found in use, plus what the runtime itself needs.", gauge, nil,

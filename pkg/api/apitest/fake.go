@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/azure"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
@@ -46,6 +47,7 @@ type Daemon struct {
 	Listen     []engine.Range
 	Rules      []nat.Status
 	Interfaces []fib.Link
+	NotDue     string    // what BeginAzurePoll answers
 	Hub        watch.Hub // where changes are published
 	OnQuit     func()    // called by Shutdown, if not nil
 	Err        error     // what every question and command answers, if not nil
@@ -53,6 +55,7 @@ type Daemon struct {
 
 	mu       sync.Mutex
 	commands []string
+	polled   azure.Poll
 }
 
 var (
@@ -228,6 +231,26 @@ func (d *Daemon) Undrain(context.Context) error { return d.did("undrain") }
 // SetLogLevel implements api.Controller.
 func (d *Daemon) SetLogLevel(_ context.Context, level string) error {
 	return d.did("log-level %s", level)
+}
+
+// BeginAzurePoll implements api.Controller.
+func (d *Daemon) BeginAzurePoll(context.Context) (string, error) {
+	return d.NotDue, d.did("begin azure poll")
+}
+
+// EndAzurePoll implements api.Controller.
+func (d *Daemon) EndAzurePoll(_ context.Context, seen azure.Poll, failure string) error {
+	d.mu.Lock()
+	d.polled = seen
+	d.mu.Unlock()
+	return d.did("end azure poll, %d prefixes, %d findings, %q", len(seen.Fates), seen.Findings, failure)
+}
+
+// Polled returns what the last poll of Azure reported.
+func (d *Daemon) Polled() azure.Poll {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.polled
 }
 
 // Config implements api.Reader. All kept versions have the same text.

@@ -127,7 +127,9 @@ type Explanation struct {
 	Statics []*StaticStory `protobuf:"bytes,13,rep,name=statics,proto3" json:"statics,omitempty"`
 	// Why the [[network]] of the file for the prefix is not originated. Empty if there is
 	// none, or if it is.
-	Unoriginated  string `protobuf:"bytes,14,opt,name=unoriginated,proto3" json:"unoriginated,omitempty"`
+	Unoriginated string `protobuf:"bytes,14,opt,name=unoriginated,proto3" json:"unoriginated,omitempty"`
+	// What Azure was last seen to do with the prefix. Absent if azure.poll is 0.
+	Azure         *AzureView `protobuf:"bytes,15,opt,name=azure,proto3" json:"azure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -258,6 +260,13 @@ func (x *Explanation) GetUnoriginated() string {
 		return x.Unoriginated
 	}
 	return ""
+}
+
+func (x *Explanation) GetAzure() *AzureView {
+	if x != nil {
+		return x.Azure
+	}
+	return nil
 }
 
 // StaticStory explains what became of one next hop of a static route.
@@ -1198,7 +1207,10 @@ type Lookup struct {
 	// Where the kernel sends the packet.
 	Way *Way `protobuf:"bytes,2,opt,name=way,proto3" json:"way,omitempty"`
 	// The tunnel that the packet enters. Absent if it enters none.
-	Tunnel        *Encapsulation `protobuf:"bytes,3,opt,name=tunnel,proto3" json:"tunnel,omitempty"`
+	Tunnel *Encapsulation `protobuf:"bytes,3,opt,name=tunnel,proto3" json:"tunnel,omitempty"`
+	// What Azure was last seen to do with the longest prefix that contains the address.
+	// Absent if azure.poll is 0.
+	Azure         *AzureView `protobuf:"bytes,4,opt,name=azure,proto3" json:"azure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1250,6 +1262,13 @@ func (x *Lookup) GetWay() *Way {
 func (x *Lookup) GetTunnel() *Encapsulation {
 	if x != nil {
 		return x.Tunnel
+	}
+	return nil
+}
+
+func (x *Lookup) GetAzure() *AzureView {
+	if x != nil {
+		return x.Azure
 	}
 	return nil
 }
@@ -1544,11 +1563,11 @@ var File_nvad_v1_explain_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_explain_proto_rawDesc = "" +
 	"\n" +
-	"\x15nvad/v1/explain.proto\x12\anvad.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x11nvad/v1/fib.proto\x1a\x13nvad/v1/route.proto\"a\n" +
+	"\x15nvad/v1/explain.proto\x12\anvad.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13nvad/v1/azure.proto\x1a\x11nvad/v1/fib.proto\x1a\x13nvad/v1/route.proto\"a\n" +
 	"\x0eExplainRequest\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x1a\n" +
 	"\bneighbor\x18\x02 \x01(\tR\bneighbor\x12\x1b\n" +
-	"\texport_to\x18\x03 \x01(\tR\bexportTo\"\x9e\x04\n" +
+	"\texport_to\x18\x03 \x01(\tR\bexportTo\"\xc8\x04\n" +
 	"\vExplanation\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x14\n" +
 	"\x05known\x18\x02 \x01(\bR\x05known\x12\x1d\n" +
@@ -1566,7 +1585,8 @@ const file_nvad_v1_explain_proto_rawDesc = "" +
 	"\tmalformed\x18\v \x03(\v2\x1e.nvad.v1.MalformedAnnouncementR\tmalformed\x12\x18\n" +
 	"\aassumed\x18\f \x03(\tR\aassumed\x12.\n" +
 	"\astatics\x18\r \x03(\v2\x14.nvad.v1.StaticStoryR\astatics\x12\"\n" +
-	"\funoriginated\x18\x0e \x01(\tR\funoriginated\"\xb8\x01\n" +
+	"\funoriginated\x18\x0e \x01(\tR\funoriginated\x12(\n" +
+	"\x05azure\x18\x0f \x01(\v2\x12.nvad.v1.AzureViewR\x05azure\"\xb8\x01\n" +
 	"\vStaticStory\x12\x10\n" +
 	"\x03via\x18\x01 \x01(\tR\x03via\x12\x16\n" +
 	"\x06device\x18\x02 \x01(\tR\x06device\x12\x1c\n" +
@@ -1651,11 +1671,12 @@ const file_nvad_v1_explain_proto_rawDesc = "" +
 	"originated\x12\x18\n" +
 	"\apending\x18\t \x01(\tR\apending\")\n" +
 	"\rLookupRequest\x12\x18\n" +
-	"\aaddress\x18\x01 \x01(\tR\aaddress\"r\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\"\x9c\x01\n" +
 	"\x06Lookup\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x1e\n" +
 	"\x03way\x18\x02 \x01(\v2\f.nvad.v1.WayR\x03way\x12.\n" +
-	"\x06tunnel\x18\x03 \x01(\v2\x16.nvad.v1.EncapsulationR\x06tunnel\"\xee\x01\n" +
+	"\x06tunnel\x18\x03 \x01(\v2\x16.nvad.v1.EncapsulationR\x06tunnel\x12(\n" +
+	"\x05azure\x18\x04 \x01(\v2\x12.nvad.v1.AzureViewR\x05azure\"\xee\x01\n" +
 	"\x03Way\x12\x12\n" +
 	"\x04fate\x18\x01 \x01(\tR\x04fate\x12\x10\n" +
 	"\x03via\x18\x02 \x01(\tR\x03via\x12\x16\n" +
@@ -1711,8 +1732,9 @@ var file_nvad_v1_explain_proto_goTypes = []any{
 	(*Encapsulation)(nil),         // 14: nvad.v1.Encapsulation
 	(*OuterPacket)(nil),           // 15: nvad.v1.OuterPacket
 	(*FIBRoute)(nil),              // 16: nvad.v1.FIBRoute
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
-	(*Attributes)(nil),            // 18: nvad.v1.Attributes
+	(*AzureView)(nil),             // 17: nvad.v1.AzureView
+	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
+	(*Attributes)(nil),            // 19: nvad.v1.Attributes
 }
 var file_nvad_v1_explain_proto_depIdxs = []int32{
 	4,  // 0: nvad.v1.Explanation.paths:type_name -> nvad.v1.PathStory
@@ -1722,26 +1744,28 @@ var file_nvad_v1_explain_proto_depIdxs = []int32{
 	16, // 4: nvad.v1.Explanation.others:type_name -> nvad.v1.FIBRoute
 	3,  // 5: nvad.v1.Explanation.malformed:type_name -> nvad.v1.MalformedAnnouncement
 	2,  // 6: nvad.v1.Explanation.statics:type_name -> nvad.v1.StaticStory
-	17, // 7: nvad.v1.MalformedAnnouncement.at:type_name -> google.protobuf.Timestamp
-	17, // 8: nvad.v1.PathStory.received_at:type_name -> google.protobuf.Timestamp
-	18, // 9: nvad.v1.PathStory.received:type_name -> nvad.v1.Attributes
-	5,  // 10: nvad.v1.PathStory.checks:type_name -> nvad.v1.Check
-	6,  // 11: nvad.v1.PathStory.import:type_name -> nvad.v1.PolicyStep
-	18, // 12: nvad.v1.PathStory.attributes:type_name -> nvad.v1.Attributes
-	8,  // 13: nvad.v1.PathStory.lost:type_name -> nvad.v1.Comparison
-	7,  // 14: nvad.v1.PolicyStep.changes:type_name -> nvad.v1.AttributeChange
-	9,  // 15: nvad.v1.Comparison.steps:type_name -> nvad.v1.ComparedStep
-	18, // 16: nvad.v1.ExportStory.sent:type_name -> nvad.v1.Attributes
-	6,  // 17: nvad.v1.ExportStory.export:type_name -> nvad.v1.PolicyStep
-	13, // 18: nvad.v1.Lookup.way:type_name -> nvad.v1.Way
-	14, // 19: nvad.v1.Lookup.tunnel:type_name -> nvad.v1.Encapsulation
-	15, // 20: nvad.v1.Encapsulation.outer:type_name -> nvad.v1.OuterPacket
-	13, // 21: nvad.v1.OuterPacket.way:type_name -> nvad.v1.Way
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	17, // 7: nvad.v1.Explanation.azure:type_name -> nvad.v1.AzureView
+	18, // 8: nvad.v1.MalformedAnnouncement.at:type_name -> google.protobuf.Timestamp
+	18, // 9: nvad.v1.PathStory.received_at:type_name -> google.protobuf.Timestamp
+	19, // 10: nvad.v1.PathStory.received:type_name -> nvad.v1.Attributes
+	5,  // 11: nvad.v1.PathStory.checks:type_name -> nvad.v1.Check
+	6,  // 12: nvad.v1.PathStory.import:type_name -> nvad.v1.PolicyStep
+	19, // 13: nvad.v1.PathStory.attributes:type_name -> nvad.v1.Attributes
+	8,  // 14: nvad.v1.PathStory.lost:type_name -> nvad.v1.Comparison
+	7,  // 15: nvad.v1.PolicyStep.changes:type_name -> nvad.v1.AttributeChange
+	9,  // 16: nvad.v1.Comparison.steps:type_name -> nvad.v1.ComparedStep
+	19, // 17: nvad.v1.ExportStory.sent:type_name -> nvad.v1.Attributes
+	6,  // 18: nvad.v1.ExportStory.export:type_name -> nvad.v1.PolicyStep
+	13, // 19: nvad.v1.Lookup.way:type_name -> nvad.v1.Way
+	14, // 20: nvad.v1.Lookup.tunnel:type_name -> nvad.v1.Encapsulation
+	17, // 21: nvad.v1.Lookup.azure:type_name -> nvad.v1.AzureView
+	15, // 22: nvad.v1.Encapsulation.outer:type_name -> nvad.v1.OuterPacket
+	13, // 23: nvad.v1.OuterPacket.way:type_name -> nvad.v1.Way
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_explain_proto_init() }
@@ -1749,6 +1773,7 @@ func file_nvad_v1_explain_proto_init() {
 	if File_nvad_v1_explain_proto != nil {
 		return
 	}
+	file_nvad_v1_azure_proto_init()
 	file_nvad_v1_fib_proto_init()
 	file_nvad_v1_route_proto_init()
 	type x struct{}

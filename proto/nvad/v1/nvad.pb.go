@@ -740,7 +740,7 @@ var File_nvad_v1_nvad_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\n" +
-	"\x12nvad/v1/nvad.proto\x12\anvad.v1\x1a\x14nvad/v1/change.proto\x1a\x15nvad/v1/explain.proto\x1a\x11nvad/v1/fib.proto\x1a\x12nvad/v1/link.proto\x1a\x11nvad/v1/nat.proto\x1a\x16nvad/v1/neighbor.proto\x1a\x15nvad/v1/profile.proto\x1a\x13nvad/v1/route.proto\x1a\x14nvad/v1/status.proto\x1a\x14nvad/v1/tunnel.proto\x1a\x13nvad/v1/watch.proto\"H\n" +
+	"\x12nvad/v1/nvad.proto\x12\anvad.v1\x1a\x13nvad/v1/azure.proto\x1a\x14nvad/v1/change.proto\x1a\x15nvad/v1/explain.proto\x1a\x11nvad/v1/fib.proto\x1a\x12nvad/v1/link.proto\x1a\x11nvad/v1/nat.proto\x1a\x16nvad/v1/neighbor.proto\x1a\x15nvad/v1/profile.proto\x1a\x13nvad/v1/route.proto\x1a\x14nvad/v1/status.proto\x1a\x14nvad/v1/tunnel.proto\x1a\x13nvad/v1/watch.proto\"H\n" +
 	"\x10GetConfigRequest\x12\x1a\n" +
 	"\bexpanded\x18\x01 \x01(\bR\bexpanded\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\"\x1c\n" +
@@ -791,7 +791,7 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\rLookupAddress\x12\x16.nvad.v1.LookupRequest\x1a\x0f.nvad.v1.Lookup\x12<\n" +
 	"\aListNAT\x12\x17.nvad.v1.ListNATRequest\x1a\x18.nvad.v1.ListNATResponse\x12B\n" +
 	"\tListLinks\x12\x19.nvad.v1.ListLinksRequest\x1a\x1a.nvad.v1.ListLinksResponse\x128\n" +
-	"\x05Watch\x12\x15.nvad.v1.WatchRequest\x1a\x16.nvad.v1.WatchResponse0\x012\x90\x06\n" +
+	"\x05Watch\x12\x15.nvad.v1.WatchRequest\x1a\x16.nvad.v1.WatchResponse0\x012\xb9\a\n" +
 	"\vNvadControl\x129\n" +
 	"\x06Reload\x12\x16.nvad.v1.ReloadRequest\x1a\x17.nvad.v1.ReloadResponse\x12<\n" +
 	"\aConfirm\x12\x17.nvad.v1.ConfirmRequest\x1a\x18.nvad.v1.ConfirmResponse\x12?\n" +
@@ -804,7 +804,9 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\bShutdown\x12\x18.nvad.v1.ShutdownRequest\x1a\x19.nvad.v1.ShutdownResponse\x12G\n" +
 	"\n" +
 	"GetProfile\x12\x1a.nvad.v1.GetProfileRequest\x1a\x1b.nvad.v1.GetProfileResponse0\x01\x12H\n" +
-	"\vSetLogLevel\x12\x1b.nvad.v1.SetLogLevelRequest\x1a\x1c.nvad.v1.SetLogLevelResponseB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
+	"\vSetLogLevel\x12\x1b.nvad.v1.SetLogLevelRequest\x1a\x1c.nvad.v1.SetLogLevelResponse\x12Q\n" +
+	"\x0eBeginAzurePoll\x12\x1e.nvad.v1.BeginAzurePollRequest\x1a\x1f.nvad.v1.BeginAzurePollResponse\x12T\n" +
+	"\x0fReportAzurePoll\x12\x1f.nvad.v1.ReportAzurePollRequest\x1a .nvad.v1.ReportAzurePollResponseB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
 
 var (
 	file_nvad_v1_nvad_proto_rawDescOnce sync.Once
@@ -856,26 +858,30 @@ var file_nvad_v1_nvad_proto_goTypes = []any{
 	(*RollbackRequest)(nil),          // 32: nvad.v1.RollbackRequest
 	(*FetchConfigRequest)(nil),       // 33: nvad.v1.FetchConfigRequest
 	(*GetProfileRequest)(nil),        // 34: nvad.v1.GetProfileRequest
-	(*Version)(nil),                  // 35: nvad.v1.Version
-	(*Status)(nil),                   // 36: nvad.v1.Status
-	(*ListConfigsResponse)(nil),      // 37: nvad.v1.ListConfigsResponse
-	(*PreviewReloadResponse)(nil),    // 38: nvad.v1.PreviewReloadResponse
-	(*ListNeighborsResponse)(nil),    // 39: nvad.v1.ListNeighborsResponse
-	(*Neighbor)(nil),                 // 40: nvad.v1.Neighbor
-	(*ListRoutesResponse)(nil),       // 41: nvad.v1.ListRoutesResponse
-	(*ListFIBResponse)(nil),          // 42: nvad.v1.ListFIBResponse
-	(*ListTunnelsResponse)(nil),      // 43: nvad.v1.ListTunnelsResponse
-	(*Explanation)(nil),              // 44: nvad.v1.Explanation
-	(*ListPolicyHitsResponse)(nil),   // 45: nvad.v1.ListPolicyHitsResponse
-	(*Lookup)(nil),                   // 46: nvad.v1.Lookup
-	(*ListNATResponse)(nil),          // 47: nvad.v1.ListNATResponse
-	(*ListLinksResponse)(nil),        // 48: nvad.v1.ListLinksResponse
-	(*WatchResponse)(nil),            // 49: nvad.v1.WatchResponse
-	(*ReloadResponse)(nil),           // 50: nvad.v1.ReloadResponse
-	(*ConfirmResponse)(nil),          // 51: nvad.v1.ConfirmResponse
-	(*RollbackResponse)(nil),         // 52: nvad.v1.RollbackResponse
-	(*ConfigFile)(nil),               // 53: nvad.v1.ConfigFile
-	(*GetProfileResponse)(nil),       // 54: nvad.v1.GetProfileResponse
+	(*BeginAzurePollRequest)(nil),    // 35: nvad.v1.BeginAzurePollRequest
+	(*ReportAzurePollRequest)(nil),   // 36: nvad.v1.ReportAzurePollRequest
+	(*Version)(nil),                  // 37: nvad.v1.Version
+	(*Status)(nil),                   // 38: nvad.v1.Status
+	(*ListConfigsResponse)(nil),      // 39: nvad.v1.ListConfigsResponse
+	(*PreviewReloadResponse)(nil),    // 40: nvad.v1.PreviewReloadResponse
+	(*ListNeighborsResponse)(nil),    // 41: nvad.v1.ListNeighborsResponse
+	(*Neighbor)(nil),                 // 42: nvad.v1.Neighbor
+	(*ListRoutesResponse)(nil),       // 43: nvad.v1.ListRoutesResponse
+	(*ListFIBResponse)(nil),          // 44: nvad.v1.ListFIBResponse
+	(*ListTunnelsResponse)(nil),      // 45: nvad.v1.ListTunnelsResponse
+	(*Explanation)(nil),              // 46: nvad.v1.Explanation
+	(*ListPolicyHitsResponse)(nil),   // 47: nvad.v1.ListPolicyHitsResponse
+	(*Lookup)(nil),                   // 48: nvad.v1.Lookup
+	(*ListNATResponse)(nil),          // 49: nvad.v1.ListNATResponse
+	(*ListLinksResponse)(nil),        // 50: nvad.v1.ListLinksResponse
+	(*WatchResponse)(nil),            // 51: nvad.v1.WatchResponse
+	(*ReloadResponse)(nil),           // 52: nvad.v1.ReloadResponse
+	(*ConfirmResponse)(nil),          // 53: nvad.v1.ConfirmResponse
+	(*RollbackResponse)(nil),         // 54: nvad.v1.RollbackResponse
+	(*ConfigFile)(nil),               // 55: nvad.v1.ConfigFile
+	(*GetProfileResponse)(nil),       // 56: nvad.v1.GetProfileResponse
+	(*BeginAzurePollResponse)(nil),   // 57: nvad.v1.BeginAzurePollResponse
+	(*ReportAzurePollResponse)(nil),  // 58: nvad.v1.ReportAzurePollResponse
 }
 var file_nvad_v1_nvad_proto_depIdxs = []int32{
 	0,  // 0: nvad.v1.ResetNeighborRequest.kind:type_name -> nvad.v1.ResetKind
@@ -906,35 +912,39 @@ var file_nvad_v1_nvad_proto_depIdxs = []int32{
 	11, // 25: nvad.v1.NvadControl.Shutdown:input_type -> nvad.v1.ShutdownRequest
 	34, // 26: nvad.v1.NvadControl.GetProfile:input_type -> nvad.v1.GetProfileRequest
 	13, // 27: nvad.v1.NvadControl.SetLogLevel:input_type -> nvad.v1.SetLogLevelRequest
-	35, // 28: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
-	36, // 29: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
-	2,  // 30: nvad.v1.Nvad.GetConfig:output_type -> nvad.v1.Config
-	37, // 31: nvad.v1.Nvad.ListConfigs:output_type -> nvad.v1.ListConfigsResponse
-	38, // 32: nvad.v1.Nvad.PreviewReload:output_type -> nvad.v1.PreviewReloadResponse
-	39, // 33: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
-	40, // 34: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
-	41, // 35: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
-	42, // 36: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
-	43, // 37: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
-	44, // 38: nvad.v1.Nvad.Explain:output_type -> nvad.v1.Explanation
-	45, // 39: nvad.v1.Nvad.ListPolicyHits:output_type -> nvad.v1.ListPolicyHitsResponse
-	46, // 40: nvad.v1.Nvad.LookupAddress:output_type -> nvad.v1.Lookup
-	47, // 41: nvad.v1.Nvad.ListNAT:output_type -> nvad.v1.ListNATResponse
-	48, // 42: nvad.v1.Nvad.ListLinks:output_type -> nvad.v1.ListLinksResponse
-	49, // 43: nvad.v1.Nvad.Watch:output_type -> nvad.v1.WatchResponse
-	50, // 44: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
-	51, // 45: nvad.v1.NvadControl.Confirm:output_type -> nvad.v1.ConfirmResponse
-	52, // 46: nvad.v1.NvadControl.Rollback:output_type -> nvad.v1.RollbackResponse
-	53, // 47: nvad.v1.NvadControl.FetchConfig:output_type -> nvad.v1.ConfigFile
-	4,  // 48: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
-	6,  // 49: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
-	8,  // 50: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
-	10, // 51: nvad.v1.NvadControl.Drain:output_type -> nvad.v1.DrainResponse
-	12, // 52: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
-	54, // 53: nvad.v1.NvadControl.GetProfile:output_type -> nvad.v1.GetProfileResponse
-	14, // 54: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
-	28, // [28:55] is the sub-list for method output_type
-	1,  // [1:28] is the sub-list for method input_type
+	35, // 28: nvad.v1.NvadControl.BeginAzurePoll:input_type -> nvad.v1.BeginAzurePollRequest
+	36, // 29: nvad.v1.NvadControl.ReportAzurePoll:input_type -> nvad.v1.ReportAzurePollRequest
+	37, // 30: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
+	38, // 31: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
+	2,  // 32: nvad.v1.Nvad.GetConfig:output_type -> nvad.v1.Config
+	39, // 33: nvad.v1.Nvad.ListConfigs:output_type -> nvad.v1.ListConfigsResponse
+	40, // 34: nvad.v1.Nvad.PreviewReload:output_type -> nvad.v1.PreviewReloadResponse
+	41, // 35: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
+	42, // 36: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
+	43, // 37: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
+	44, // 38: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
+	45, // 39: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
+	46, // 40: nvad.v1.Nvad.Explain:output_type -> nvad.v1.Explanation
+	47, // 41: nvad.v1.Nvad.ListPolicyHits:output_type -> nvad.v1.ListPolicyHitsResponse
+	48, // 42: nvad.v1.Nvad.LookupAddress:output_type -> nvad.v1.Lookup
+	49, // 43: nvad.v1.Nvad.ListNAT:output_type -> nvad.v1.ListNATResponse
+	50, // 44: nvad.v1.Nvad.ListLinks:output_type -> nvad.v1.ListLinksResponse
+	51, // 45: nvad.v1.Nvad.Watch:output_type -> nvad.v1.WatchResponse
+	52, // 46: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
+	53, // 47: nvad.v1.NvadControl.Confirm:output_type -> nvad.v1.ConfirmResponse
+	54, // 48: nvad.v1.NvadControl.Rollback:output_type -> nvad.v1.RollbackResponse
+	55, // 49: nvad.v1.NvadControl.FetchConfig:output_type -> nvad.v1.ConfigFile
+	4,  // 50: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
+	6,  // 51: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
+	8,  // 52: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
+	10, // 53: nvad.v1.NvadControl.Drain:output_type -> nvad.v1.DrainResponse
+	12, // 54: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
+	56, // 55: nvad.v1.NvadControl.GetProfile:output_type -> nvad.v1.GetProfileResponse
+	14, // 56: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
+	57, // 57: nvad.v1.NvadControl.BeginAzurePoll:output_type -> nvad.v1.BeginAzurePollResponse
+	58, // 58: nvad.v1.NvadControl.ReportAzurePoll:output_type -> nvad.v1.ReportAzurePollResponse
+	30, // [30:59] is the sub-list for method output_type
+	1,  // [1:30] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name
@@ -945,6 +955,7 @@ func file_nvad_v1_nvad_proto_init() {
 	if File_nvad_v1_nvad_proto != nil {
 		return
 	}
+	file_nvad_v1_azure_proto_init()
 	file_nvad_v1_change_proto_init()
 	file_nvad_v1_explain_proto_init()
 	file_nvad_v1_fib_proto_init()

@@ -784,6 +784,8 @@ const (
 	NvadControl_Shutdown_FullMethodName         = "/nvad.v1.NvadControl/Shutdown"
 	NvadControl_GetProfile_FullMethodName       = "/nvad.v1.NvadControl/GetProfile"
 	NvadControl_SetLogLevel_FullMethodName      = "/nvad.v1.NvadControl/SetLogLevel"
+	NvadControl_BeginAzurePoll_FullMethodName   = "/nvad.v1.NvadControl/BeginAzurePoll"
+	NvadControl_ReportAzurePoll_FullMethodName  = "/nvad.v1.NvadControl/ReportAzurePoll"
 )
 
 // NvadControlClient is the client API for NvadControl service.
@@ -824,6 +826,13 @@ type NvadControlClient interface {
 	GetProfile(ctx context.Context, in *GetProfileRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetProfileResponse], error)
 	// SetLogLevel changes the log level until nvad restarts or applies a configuration.
 	SetLogLevel(ctx context.Context, in *SetLogLevelRequest, opts ...grpc.CallOption) (*SetLogLevelResponse, error)
+	// BeginAzurePoll returns whether a poll of Azure is due: azure.poll is set, and that
+	// time has passed since the last poll began. If so, the next one is due only after
+	// that time, whether or not the caller reports.
+	BeginAzurePoll(ctx context.Context, in *BeginAzurePollRequest, opts ...grpc.CallOption) (*BeginAzurePollResponse, error)
+	// ReportAzurePoll ends the poll that BeginAzurePoll began. nvad keeps the last
+	// successful one in memory. It fails with FAILED_PRECONDITION if no poll has begun.
+	ReportAzurePoll(ctx context.Context, in *ReportAzurePollRequest, opts ...grpc.CallOption) (*ReportAzurePollResponse, error)
 }
 
 type nvadControlClient struct {
@@ -953,6 +962,26 @@ func (c *nvadControlClient) SetLogLevel(ctx context.Context, in *SetLogLevelRequ
 	return out, nil
 }
 
+func (c *nvadControlClient) BeginAzurePoll(ctx context.Context, in *BeginAzurePollRequest, opts ...grpc.CallOption) (*BeginAzurePollResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BeginAzurePollResponse)
+	err := c.cc.Invoke(ctx, NvadControl_BeginAzurePoll_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *nvadControlClient) ReportAzurePoll(ctx context.Context, in *ReportAzurePollRequest, opts ...grpc.CallOption) (*ReportAzurePollResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReportAzurePollResponse)
+	err := c.cc.Invoke(ctx, NvadControl_ReportAzurePoll_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // NvadControlServer is the server API for NvadControl service.
 // All implementations must embed UnimplementedNvadControlServer
 // for forward compatibility.
@@ -991,6 +1020,13 @@ type NvadControlServer interface {
 	GetProfile(*GetProfileRequest, grpc.ServerStreamingServer[GetProfileResponse]) error
 	// SetLogLevel changes the log level until nvad restarts or applies a configuration.
 	SetLogLevel(context.Context, *SetLogLevelRequest) (*SetLogLevelResponse, error)
+	// BeginAzurePoll returns whether a poll of Azure is due: azure.poll is set, and that
+	// time has passed since the last poll began. If so, the next one is due only after
+	// that time, whether or not the caller reports.
+	BeginAzurePoll(context.Context, *BeginAzurePollRequest) (*BeginAzurePollResponse, error)
+	// ReportAzurePoll ends the poll that BeginAzurePoll began. nvad keeps the last
+	// successful one in memory. It fails with FAILED_PRECONDITION if no poll has begun.
+	ReportAzurePoll(context.Context, *ReportAzurePollRequest) (*ReportAzurePollResponse, error)
 	mustEmbedUnimplementedNvadControlServer()
 }
 
@@ -1033,6 +1069,12 @@ func (UnimplementedNvadControlServer) GetProfile(*GetProfileRequest, grpc.Server
 }
 func (UnimplementedNvadControlServer) SetLogLevel(context.Context, *SetLogLevelRequest) (*SetLogLevelResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetLogLevel not implemented")
+}
+func (UnimplementedNvadControlServer) BeginAzurePoll(context.Context, *BeginAzurePollRequest) (*BeginAzurePollResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BeginAzurePoll not implemented")
+}
+func (UnimplementedNvadControlServer) ReportAzurePoll(context.Context, *ReportAzurePollRequest) (*ReportAzurePollResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReportAzurePoll not implemented")
 }
 func (UnimplementedNvadControlServer) mustEmbedUnimplementedNvadControlServer() {}
 func (UnimplementedNvadControlServer) testEmbeddedByValue()                     {}
@@ -1246,6 +1288,42 @@ func _NvadControl_SetLogLevel_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NvadControl_BeginAzurePoll_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BeginAzurePollRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NvadControlServer).BeginAzurePoll(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NvadControl_BeginAzurePoll_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NvadControlServer).BeginAzurePoll(ctx, req.(*BeginAzurePollRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NvadControl_ReportAzurePoll_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReportAzurePollRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NvadControlServer).ReportAzurePoll(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NvadControl_ReportAzurePoll_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NvadControlServer).ReportAzurePoll(ctx, req.(*ReportAzurePollRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // NvadControl_ServiceDesc is the grpc.ServiceDesc for NvadControl service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -1292,6 +1370,14 @@ var NvadControl_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SetLogLevel",
 			Handler:    _NvadControl_SetLogLevel_Handler,
+		},
+		{
+			MethodName: "BeginAzurePoll",
+			Handler:    _NvadControl_BeginAzurePoll_Handler,
+		},
+		{
+			MethodName: "ReportAzurePoll",
+			Handler:    _NvadControl_ReportAzurePoll_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -214,6 +214,8 @@ type Status struct {
 	TunnelPeers uint32 `protobuf:"varint,22,opt,name=tunnel_peers,json=tunnelPeers,proto3" json:"tunnel_peers,omitempty"`
 	// Number of those neighbors and gateways that are alive.
 	TunnelPeersUp uint32 `protobuf:"varint,23,opt,name=tunnel_peers_up,json=tunnelPeersUp,proto3" json:"tunnel_peers_up,omitempty"`
+	// The polls of Azure. Absent if azure.poll is 0.
+	Azure         *AzureState `protobuf:"bytes,24,opt,name=azure,proto3" json:"azure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -414,6 +416,13 @@ func (x *Status) GetTunnelPeersUp() uint32 {
 		return x.TunnelPeersUp
 	}
 	return 0
+}
+
+func (x *Status) GetAzure() *AzureState {
+	if x != nil {
+		return x.Azure
+	}
+	return nil
 }
 
 // Problem describes one thing that is wrong.
@@ -651,14 +660,14 @@ var File_nvad_v1_status_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_status_proto_rawDesc = "" +
 	"\n" +
-	"\x14nvad/v1/status.proto\x12\anvad.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14nvad/v1/change.proto\"\x13\n" +
+	"\x14nvad/v1/status.proto\x12\anvad.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13nvad/v1/azure.proto\x1a\x14nvad/v1/change.proto\"\x13\n" +
 	"\x11GetVersionRequest\"Z\n" +
 	"\aVersion\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x16\n" +
 	"\x06commit\x18\x02 \x01(\tR\x06commit\x12\x1d\n" +
 	"\n" +
 	"go_version\x18\x03 \x01(\tR\tgoVersion\"\x12\n" +
-	"\x10GetStatusRequest\"\xcc\x06\n" +
+	"\x10GetStatusRequest\"\xf7\x06\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x10\n" +
 	"\x03asn\x18\x02 \x01(\rR\x03asn\x12\x1b\n" +
@@ -687,7 +696,8 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\x04host\x18\x1e \x01(\tR\x04host\x12,\n" +
 	"\bproblems\x18\x15 \x03(\v2\x10.nvad.v1.ProblemR\bproblems\x12!\n" +
 	"\ftunnel_peers\x18\x16 \x01(\rR\vtunnelPeers\x12&\n" +
-	"\x0ftunnel_peers_up\x18\x17 \x01(\rR\rtunnelPeersUp\"w\n" +
+	"\x0ftunnel_peers_up\x18\x17 \x01(\rR\rtunnelPeersUp\x12)\n" +
+	"\x05azure\x18\x18 \x01(\v2\x13.nvad.v1.AzureStateR\x05azure\"w\n" +
 	"\aProblem\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -729,21 +739,23 @@ var file_nvad_v1_status_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
 	(*ConfigState)(nil),           // 8: nvad.v1.ConfigState
 	(*Warning)(nil),               // 9: nvad.v1.Warning
+	(*AzureState)(nil),            // 10: nvad.v1.AzureState
 }
 var file_nvad_v1_status_proto_depIdxs = []int32{
-	7, // 0: nvad.v1.Status.since:type_name -> google.protobuf.Timestamp
-	7, // 1: nvad.v1.Status.draining_since:type_name -> google.protobuf.Timestamp
-	8, // 2: nvad.v1.Status.config:type_name -> nvad.v1.ConfigState
-	9, // 3: nvad.v1.Status.warnings:type_name -> nvad.v1.Warning
-	6, // 4: nvad.v1.Status.nics:type_name -> nvad.v1.Nic
-	5, // 5: nvad.v1.Status.memory:type_name -> nvad.v1.Memory
-	4, // 6: nvad.v1.Status.problems:type_name -> nvad.v1.Problem
-	7, // 7: nvad.v1.Problem.since:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	7,  // 0: nvad.v1.Status.since:type_name -> google.protobuf.Timestamp
+	7,  // 1: nvad.v1.Status.draining_since:type_name -> google.protobuf.Timestamp
+	8,  // 2: nvad.v1.Status.config:type_name -> nvad.v1.ConfigState
+	9,  // 3: nvad.v1.Status.warnings:type_name -> nvad.v1.Warning
+	6,  // 4: nvad.v1.Status.nics:type_name -> nvad.v1.Nic
+	5,  // 5: nvad.v1.Status.memory:type_name -> nvad.v1.Memory
+	4,  // 6: nvad.v1.Status.problems:type_name -> nvad.v1.Problem
+	10, // 7: nvad.v1.Status.azure:type_name -> nvad.v1.AzureState
+	7,  // 8: nvad.v1.Problem.since:type_name -> google.protobuf.Timestamp
+	9,  // [9:9] is the sub-list for method output_type
+	9,  // [9:9] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_status_proto_init() }
@@ -751,6 +763,7 @@ func file_nvad_v1_status_proto_init() {
 	if File_nvad_v1_status_proto != nil {
 		return
 	}
+	file_nvad_v1_azure_proto_init()
 	file_nvad_v1_change_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
