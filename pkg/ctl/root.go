@@ -22,6 +22,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/nvad/nvad/pkg/azure/arm"
 )
 
 // DefaultSocket is the daemon's socket unless its configuration names another.
@@ -37,6 +39,9 @@ type Env struct {
 	Getenv func(string) string
 	Now    func() time.Time
 	Width  int // columns; 0: those of the terminal behind Out, else 80
+
+	// azure makes the client of Azure; nil: package arm's.
+	azure func(context.Context, arm.Options) (azureClient, error)
 }
 
 // SystemEnv returns the environment of the process.
@@ -164,7 +169,7 @@ mutual TLS. Changes need a certificate that the daemon's configuration names in
 	completeFixed(root, "output", a.output.allowed...)
 	root.AddGroup(&cobra.Group{ID: groupShow, Title: "Show:"}, &cobra.Group{ID: groupChange, Title: "Change:"})
 	addTo(root, groupShow, a.statusCommand(), a.neighborsCommand(), a.routesCommand(), a.explainCommand(), a.tunnelsCommand(), a.natCommand(),
-		a.topologyCommand(), a.watchCommand(), a.policyCommand(), a.configCommand(), a.showCommand(), a.versionCommand(), a.techSupportCommand(),
+		a.topologyCommand(), a.azureCommand(), a.watchCommand(), a.policyCommand(), a.configCommand(), a.showCommand(), a.versionCommand(), a.techSupportCommand(),
 		a.profileCommand())
 	addTo(root, groupChange, a.reloadCommand(), a.confirmCommand(), a.rollbackCommand(), a.resetCommand(), a.shutdownCommand(), a.enableCommand(),
 		a.drainCommand(), a.stopCommand(), a.logLevelCommand())

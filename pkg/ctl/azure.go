@@ -1,0 +1,117 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nvad/nvad/pkg/azure"
+	"github.com/nvad/nvad/pkg/azure/arm"
+)
+
+// azureClient is what nvactl wants of Azure Resource Manager; package arm has it.
+type azureClient interface {
+	Snapshot(context.Context, arm.Ask) (azure.Snapshot, error)
+	Register(ctx context.Context, rs azure.RouteServer, name string, peer netip.Addr, asn uint32) (bool, error)
+	ForwardAt(context.Context, azure.NIC) (bool, error)
+}
+
+// newAzureClient makes the client of which Env has no other.
+func newAzureClient(ctx context.Context, o arm.Options) (azureClient, error) { return arm.New(ctx, o) }
+
+// azureAccess says whom nvactl asks in Azure, as whom, and for how long.
+type azureAccess struct {
+	identity, cloud choice
+	clientID        string
+	timeout         time.Duration
+}
+
+func (a *app) azureCommand() *cobra.Command {
+	at := &azureAccess{
+		identity: choice{allowed: []string{"managed", "workload", "cli"}},
+		cloud:    choice{allowed: []string{"AzurePublicCloud", "AzureUSGovernmentCloud", "AzureChinaCloud"}},
+	}
+	cmd := group(&cobra.Command{
+		Use:   "azure",
+		Short: "Ask Azure what it does with the routes that nvad sent",
+		Long: `Ask Azure Resource Manager about this NVA: its NICs, its Route Server, its VNets
+and what decides about their routes. Only "register" changes anything.
+
+nvactl needs an identity that may read. On a VM that is a managed identity, in a
+pod a workload identity, elsewhere the login of the Azure CLI; --identity
+chooses. docs/azure.md has the roles, and how to give them to the VM.`,
+	}, a.azureShowCommand(at), a.azureSnapshotCommand(at), a.azureRegisterCommand(at))
+	f := cmd.PersistentFlags()
+	f.Var(&at.identity, "identity", "ask as `WHO`: managed, workload or cli (default the first\nthat there is)")
+	f.StringVar(&at.clientID, "client-id", "", "client `ID` of one of several managed identities")
+	f.Var(&at.cloud, "cloud", "`NAME` of the cloud (default the one of this VM)")
+	f.DurationVar(&at.timeout, "timeout", 2*time.Minute, "give up after this `TIME`")
+	completeFixed(cmd, "identity", at.identity.allowed...)
+	completeFixed(cmd, "cloud", at.cloud.allowed...)
+	return cmd
+}
+
+// askAzure calls do with a client, and ends it after the timeout. Meanwhile a terminal
+// shows what Azure is asked for.
+func (a *app) askAzure(ctx context.Context, at *azureAccess, do func(context.Context, azureClient) error) error {
+	if at.timeout <= 0 {
+		return fmt.Errorf("--timeout %s: want more than 0", at.timeout)
+	}
+	ctx, cancel := context.WithTimeout(ctx, at.timeout)
+	defer cancel()
+	p := newProgress(a.Err)
+	client := a.azure
+	if client == nil {
+		client = newAzureClient
+	}
+	c, err := client(ctx, arm.Options{Cloud: at.cloud.value, Identity: at.identity.value, ClientID: at.clientID, Progress: p.show})
+	if err == nil {
+		err = do(ctx, c)
+	}
+	p.clear()
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("gave up after %s (--timeout)%s", at.timeout, prefixed(", while waiting for ", p.last()))
+	case ctx.Err() != nil:
+		return errors.New("canceled")
+	}
+	return err
+}
+
+// azureQuestion says what a command wants to know, or which file has it already.
+type azureQuestion struct {
+	arm.Ask
+	file string
+}
+
+// register adds the flags of a command that reads.
+func (q *azureQuestion) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&q.VM, "vm", "", "resource `ID` of the NVA (default this machine)")
+	cmd.Flags().StringArrayVar(&q.Spokes, "spoke", nil, "also read the NIC `NAME` (or RESOURCEGROUP/NAME, or ID) of a\nspoke; may be repeated")
+}
+
+// fromFile adds the flag of a command that can do without Azure.
+func (q *azureQuestion) fromFile(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&q.file, "from-snapshot", "", "ask nobody, read the `FILE` of \"nvactl azure snapshot\"")
+	for _, other := range []string{"vm", "spoke"} {
+		cmd.MarkFlagsMutuallyExclusive("from-snapshot", other)
+	}
+}
+
+// snapshotOf gets the answer, from Azure or from the file.
+func (a *app) snapshotOf(ctx context.Context, at *azureAccess, q *azureQuestion) (saved savedSnapshot, err error) {
+	if q.file != "" {
+		return readSnapshot(q.file)
+	}
+	err = a.askAzure(ctx, at, func(ctx context.Context, c azureClient) error {
+		saved.Snapshot, err = c.Snapshot(ctx, q.Ask)
+		return err
+	})
+	return saved, err
+}

@@ -1,0 +1,65 @@
+package ctl
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// progress shows in one line of a terminal what a command waits for, and remembers it.
+type progress struct {
+	out io.Writer // nil: nobody watches
+
+	mu   sync.Mutex
+	text string
+	on   bool // the line is on the screen
+}
+
+func newProgress(w io.Writer) *progress {
+	p := &progress{}
+	if isTerminal(w) {
+		p.out = w
+	}
+	return p
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+// show replaces the line.
+func (p *progress) show(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.text = text
+	if p.out != nil {
+		p.on = true
+		// A line that is longer than the terminal would leave its beginning behind.
+		fmt.Fprintf(p.out, "\r\x1b[K%s", elide("Azure: "+printable(text), defaultWidth-1))
+	}
+}
+
+// clear removes the line, so that what follows begins in the first column.
+func (p *progress) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.on {
+		p.on = false
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+}
+
+// last returns what was waited for last.
+func (p *progress) last() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text
+}
