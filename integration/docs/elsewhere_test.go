@@ -29,6 +29,7 @@ var elsewhere = []struct{ start, by string }{
 	{"systemctl ", "go test ./integration/service -run Service"},
 	{"journalctl -u nvad", "go test ./integration/lifecycle -run Journal"},
 	{"az deployment group create", "go test ./integration/userdata -run Bicep"},
+	{"nvactl azure ", "go test ./pkg/ctl -run Azure"},
 	{"az vm create", "go test ./integration/boot -run Boot"},
 	{"terraform ", "go test ./integration/userdata -run Terraform"},
 }

@@ -42,11 +42,12 @@ func (a *app) azureCommand() *cobra.Command {
 and what decides about their routes. Only "register" changes anything.
 
 nvactl needs an identity that may read. On a VM that is a managed identity, in a
-pod a workload identity, elsewhere the login of the Azure CLI; --identity
-chooses. docs/azure.md has the roles, and how to give them to the VM.`,
+pod a workload identity, elsewhere the login of the Azure CLI: the first that
+there is, unless --identity chooses. docs/azure.md has the roles, and shows how
+to give them to the VM.`,
 	}, a.azureShowCommand(at), a.azureSnapshotCommand(at), a.azureRegisterCommand(at))
 	f := cmd.PersistentFlags()
-	f.Var(&at.identity, "identity", "ask as `WHO`: managed, workload or cli (default the first\nthat there is)")
+	f.Var(&at.identity, "identity", "ask as `WHO`: managed, workload or cli")
 	f.StringVar(&at.clientID, "client-id", "", "client `ID` of one of several managed identities")
 	f.Var(&at.cloud, "cloud", "`NAME` of the cloud (default the one of this VM)")
 	f.DurationVar(&at.timeout, "timeout", 2*time.Minute, "give up after this `TIME`")
@@ -93,12 +94,12 @@ type azureQuestion struct {
 // register adds the flags of a command that reads.
 func (q *azureQuestion) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&q.VM, "vm", "", "resource `ID` of the NVA (default this machine)")
-	cmd.Flags().StringArrayVar(&q.Spokes, "spoke", nil, "also read the NIC `NAME` (or RESOURCEGROUP/NAME, or ID) of a\nspoke; may be repeated")
+	cmd.Flags().StringArrayVar(&q.Spokes, "spoke", nil, "also read this `NIC` of a spoke; may be repeated")
 }
 
 // fromFile adds the flag of a command that can do without Azure.
 func (q *azureQuestion) fromFile(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&q.file, "from-snapshot", "", "ask nobody, read the `FILE` of \"nvactl azure snapshot\"")
+	cmd.Flags().StringVar(&q.file, "from-snapshot", "", "read a `FILE` of \"azure snapshot\" instead")
 	for _, other := range []string{"vm", "spoke"} {
 		cmd.MarkFlagsMutuallyExclusive("from-snapshot", other)
 	}

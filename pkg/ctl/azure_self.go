@@ -127,6 +127,7 @@ func selfTunnels(list []*nvadv1.Tunnel) []azure.SelfTunnel {
 	var out []azure.SelfTunnel
 	for _, t := range list {
 		s := azure.SelfTunnel{Name: t.GetName(), Port: uint16(t.GetPort())}
+		s.Local, _ = netip.ParseAddr(t.GetLocal())
 		for _, r := range t.GetRemotes() {
 			if addr, err := netip.ParseAddr(r); err == nil {
 				s.Remotes = append(s.Remotes, addr)

@@ -19,9 +19,11 @@ func (a *app) azureShowCommand(at *azureAccess) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show",
 		Short: "Show this NVA as Azure sees it",
-		Long: `Show this NVA as Azure sees it: its NICs with their effective routes and security
-rules, its Route Server with the peers, the VNets and their peerings, and the
-gateways. What may not be read is listed at the end. It does not ask nvad.`,
+		Long: `Show this NVA as Azure sees it: its NICs with their effective routes and
+security rules, its Route Server with the peers, the VNets and their peerings,
+and the gateways. What may not be read is listed at the end. nvad is not asked.
+
+A spoke's NIC is given as NAME, RESOURCEGROUP/NAME or resource ID.`,
 		Example: `  nvactl azure show
   nvactl azure show --spoke rg-spoke/nic-spoke01
   nvactl azure show -o json | jq .route_servers`,
@@ -67,11 +69,13 @@ func (a *app) printSnapshot(s *azure.Snapshot) {
 	for _, vm := range s.NVAs {
 		p.field(vm.Name, joined(", ", addresses(vm.Addresses), "resource group "+vm.ResourceGroup))
 	}
-	p.heading("Not read")
-	for _, m := range s.Missing {
-		p.field(string(m.What), nameOfID(m.ID)+": "+m.Reason+prefixed("; needs ", m.Permission))
-	}
 	p.print()
+	items(a, "\nNot read", s.Missing, missingText)
+}
+
+// missingText says what could not be read, and why. A permission may be as long as a line.
+func missingText(m azure.Missing) string {
+	return fmt.Sprintf("%s of %s: %s", strings.ReplaceAll(string(m.What), "-", " "), nameOfID(m.ID), m.Reason) + prefixed("; this needs the permission ", m.Permission)
 }
 
 func nicFields(p *page, s *azure.Snapshot, n *azure.NIC) {

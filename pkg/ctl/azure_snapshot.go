@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +30,8 @@ func (a *app) azureSnapshotCommand(at *azureAccess) *cobra.Command {
 look at it later: "nvactl azure diff --from-snapshot FILE" needs no Azure.
 --routes adds what takes Azure longer, the effective routes of the NICs and the
 routes that Route Server learned and advertises, and nvad's own side if nvad
-runs. The file has subscription IDs and addresses, but no secrets.`,
+runs. The file has subscription IDs and addresses, but no secrets. A tag is NAME
+or NAME=VALUE; every VM that the identity may read is asked for it.`,
 		Example: `  nvactl azure snapshot --routes > hub00.json
   nvactl azure snapshot --tag nvad=site1 | jq '.nvas[].addresses'`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -51,7 +53,7 @@ runs. The file has subscription IDs and addresses, but no secrets.`,
 	}
 	q.register(cmd)
 	cmd.Flags().BoolVar(&q.Routes, "routes", false, "with all routes, and nvad's side")
-	cmd.Flags().StringVar(&q.Tag, "tag", "", "with the other NVAs, the VMs that have the tag `NAME[=VALUE]`")
+	cmd.Flags().StringVar(&q.Tag, "tag", "", "with the other NVAs: the VMs with this `TAG`")
 	return cmd
 }
 
@@ -86,7 +88,7 @@ func readSnapshot(path string) (savedSnapshot, error) {
 // placed says in which line of the file an error is, and at which key.
 func placed(data []byte, err error) error {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf(":%d: key %s: want %s, got %s", lineOf(data, wrong.Offset), wrong.Field, wrong.Type, wrong.Value)
+		return fmt.Errorf(":%d: key %s: want %s, got %s", lineOf(data, wrong.Offset), strings.TrimPrefix(wrong.Field, "Snapshot."), wrong.Type, wrong.Value)
 	}
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf(":%d: not JSON: %w", lineOf(data, syntax.Offset), err)

@@ -219,6 +219,16 @@ func hang(w io.Writer, width int, first, rest, text string) {
 // paragraph prints a text whose lines after the first are indented.
 func (a *app) paragraph(text string) { hang(a.Out, a.Width, "", "  ", text) }
 
+// items prints a list below a title, if there is anything in it.
+func items[T any](a *app, title string, list []T, text func(T) string) {
+	for i, it := range list {
+		if i == 0 {
+			line(a.Out, title)
+		}
+		hang(a.Out, a.Width, "  - ", "    ", text(it))
+	}
+}
+
 // page shows one object in detail: labels with values, in sections.
 type page struct {
 	out   io.Writer

@@ -1,0 +1,293 @@
+package ctl
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nvad/nvad/pkg/api/apitest"
+	"github.com/nvad/nvad/pkg/azure"
+	"github.com/nvad/nvad/pkg/azure/arm"
+)
+
+// azureHub00 is a snapshot of hub00, made by hand.
+const azureHub00 = "testdata/azure-hub00.snapshot"
+
+// fakeAzure answers with a snapshot, and writes down what it is asked to change.
+type fakeAzure struct {
+	snapshot azure.Snapshot
+	err      error
+	hangs    bool // until the context ends
+	progress []string
+
+	options arm.Options
+	asked   arm.Ask
+	did     []string
+}
+
+func newFakeAzure(t *testing.T) *fakeAzure {
+	t.Helper()
+	saved, err := readSnapshot(azureHub00)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &fakeAzure{snapshot: saved.Snapshot}
+}
+
+func (f *fakeAzure) Snapshot(ctx context.Context, a arm.Ask) (azure.Snapshot, error) {
+	f.asked = a
+	for _, line := range f.progress {
+		f.options.Progress(line)
+	}
+	if f.hangs {
+		<-ctx.Done()
+		return azure.Snapshot{}, fmt.Errorf("GET https://management.azure.com/: %w", ctx.Err())
+	}
+	return f.snapshot, f.err
+}
+
+func (f *fakeAzure) Register(_ context.Context, rs azure.RouteServer, name string, peer netip.Addr, asn uint32) (bool, error) {
+	f.did = append(f.did, fmt.Sprintf("register %s %s %s %d", rs.Name, name, peer, asn))
+	return true, f.err
+}
+
+func (f *fakeAzure) ForwardAt(_ context.Context, nic azure.NIC) (bool, error) {
+	f.did = append(f.did, "forward "+nic.Name)
+	return true, f.err
+}
+
+// run runs nvactl with this Azure, and the daemon at socket.
+func (f *fakeAzure) run(ctx context.Context, socket string, args ...string) result {
+	var out, errs bytes.Buffer
+	env := Env{
+		Out: &out, Err: &errs, Width: defaultWidth, Now: func() time.Time { return apitest.Now },
+		Getenv: func(key string) string { return map[string]string{socketVariable: socket}[key] },
+		azure:  func(_ context.Context, o arm.Options) (azureClient, error) { f.options = o; return f, nil },
+	}
+	code := Run(ctx, env, args)
+	return result{out.String(), errs.String(), code}
+}
+
+// azureShow checks table and JSON of a command that asks Azure.
+func azureShow(t *testing.T, f *fakeAzure, socket, name string, code int, args ...string) {
+	t.Helper()
+	table := f.run(t.Context(), socket, args...)
+	fits(t, table.out)
+	structured := f.run(t.Context(), socket, append(args, "-o", "json")...)
+	if table.code != code || structured.code != code || table.err != structured.err {
+		t.Errorf("table: exit code %d, %s; JSON: exit code %d, %s", table.code, table.err, structured.code, structured.err)
+	}
+	if !json.Valid([]byte(structured.out)) {
+		t.Errorf("not valid JSON: %s", structured.out)
+	}
+	golden(t, name+".txt", table.out+table.err)
+	golden(t, name+".json", structured.out)
+}
+
+func TestAzureShow(t *testing.T) {
+	f := newFakeAzure(t)
+	azureShow(t, f, "", "azure-show", 0, "azure", "show", "--spoke", "rg-spoke/nic-spoke01")
+	if want := (arm.Ask{Spokes: []string{"rg-spoke/nic-spoke01"}, Routes: true}); !reflect.DeepEqual(f.asked, want) {
+		t.Errorf("asked %+v, want %+v", f.asked, want)
+	}
+	offline := f.run(t.Context(), "", "azure", "show", "--from-snapshot", azureHub00)
+	if online := f.run(t.Context(), "", "azure", "show"); offline != online {
+		t.Errorf("from the file: %+v", offline)
+	}
+}
+
+// TestAzureFlags: who asks, which cloud, as whom.
+func TestAzureFlags(t *testing.T) {
+	f := newFakeAzure(t)
+	r := f.run(t.Context(), "", "azure", "show", "--identity", "managed", "--client-id", "a-b", "--cloud", "AzureChinaCloud")
+	f.options.Progress = nil
+	if want := (arm.Options{Cloud: "AzureChinaCloud", Identity: "managed", ClientID: "a-b"}); r.code != 0 || !reflect.DeepEqual(f.options, want) {
+		t.Errorf("%+v, options %+v, want %+v", r, f.options, want)
+	}
+	for args, want := range map[string]string{
+		"show --identity me":               `invalid argument "me" for "--identity" flag: want managed, workload or cli (see nvactl azure show --help)`,
+		"show --cloud moon":                `invalid argument "moon" for "--cloud" flag: want AzurePublicCloud, AzureUSGovernmentCloud or AzureChinaCloud (see nvactl azure show --help)`,
+		"show --timeout 0s":                "--timeout 0s: want more than 0",
+		"show --from-snapshot a --spoke b": `if any flags in the group [from-snapshot spoke] are set none of the others can be; [from-snapshot spoke] were all set (see nvactl azure show --help)`,
+		"regist":                           `unknown command "regist": a command that changes something needs its full name (see nvactl azure --help)`,
+	} {
+		wantError(t, f.run(t.Context(), "", append([]string{"azure"}, strings.Fields(args)...)...), want)
+	}
+}
+
+// TestAzureSnapshot: the file has everything that Azure said and, with the routes, nvad's
+// side; it can be read again.
+func TestAzureSnapshot(t *testing.T) {
+	f := newFakeAzure(t)
+	socket := serve(t, hub00())
+	plain := f.run(t.Context(), socket, "azure", "snapshot", "--tag", "nvad=site1")
+	if plain.code != 0 || plain.err != "" || f.asked.Tag != "nvad=site1" || f.asked.Routes || strings.Contains(plain.out, `"nvad": {`) {
+		t.Errorf("asked %+v: %+v", f.asked, plain)
+	}
+	full := f.run(t.Context(), socket, "azure", "snapshot", "--routes")
+	saved, err := readSnapshot(write(t, "hub00.json", full.out))
+	if err != nil || !reflect.DeepEqual(saved.Snapshot, f.snapshot) || !f.asked.Routes {
+		t.Errorf("asked %+v: %v; read back:\n%+v", f.asked, err, saved)
+	}
+	self, err := json.MarshalIndent(saved.Self, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "azure-self.json", string(self)+"\n")
+	alone := f.run(t.Context(), "/nonexistent", "azure", "snapshot", "--routes")
+	if alone.code != 0 || alone.err != "Warning: without nvad's side: nvad is not running (no socket at /nonexistent).\n" || len(alone.out) < len(plain.out) {
+		t.Errorf("%d, %s", alone.code, alone.err)
+	}
+}
+
+func TestAzureBadSnapshots(t *testing.T) {
+	f := newFakeAzure(t)
+	large := write(t, "large", "")
+	if err := os.Truncate(large, largestSnapshot+1); err != nil {
+		t.Fatal(err)
+	}
+	text := write(t, "text", "{\n  \"taken\": now\n}\n")
+	kind := write(t, "kind", "{\n  \"vm\": {\n    \"id\": 7\n  }\n}\n")
+	other := write(t, "other", "{}\n")
+	for file, want := range map[string]string{
+		"/nonexistent": "open /nonexistent: no such file or directory",
+		large:          large + ": the file is larger than 64 MiB",
+		text:           text + ":2: not JSON: invalid character 'o' in literal null (expecting 'u')",
+		kind:           kind + ":3: key vm.id: want string, got number",
+		other:          other + `: key vm.id is missing: "nvactl azure snapshot" writes such a file`,
+	} {
+		wantError(t, f.run(t.Context(), "", "azure", "show", "--from-snapshot", file), want)
+	}
+}
+
+func TestAzureRegister(t *testing.T) {
+	socket := serve(t, hub00())
+	second := func(s *azure.Snapshot) {
+		rs := s.RouteServers[0]
+		rs.ID, rs.Name, rs.VNet, rs.Connections = "/other/ars-hub10", "ars-hub10", "/other/vnet-hub10", nil
+		s.RouteServers = append(s.RouteServers, rs)
+	}
+	none := func(s *azure.Snapshot) { s.RouteServers[0].Connections = nil }
+	const there = "ars-hub00: connection nva1 to 10.0.0.4, AS 65001, is there already\n"
+	for _, c := range []struct {
+		args, out, err string
+		change         func(*azure.Snapshot)
+		did            []string
+	}{
+		{args: "", out: "nic-hub00: IP forwarding is on\n" + there, did: []string{"forward nic-hub00"}},
+		{args: "--dry-run", out: "nic-hub00: IP forwarding is on (would change)\n" + there},
+		{args: "--asn 65001", out: "nic-hub00: IP forwarding is on already\n" + there, change: func(s *azure.Snapshot) { s.NICs[0].IPForwarding = true }},
+		{args: "--asn 65002", out: "nic-hub00: IP forwarding is on\n", did: []string{"forward nic-hub00"},
+			err: "Route Server ars-hub00 has 10.0.0.4 as peer already, but with AS 65001 (connection nva1), not 65002"},
+		{args: "", change: none, out: "nic-hub00: IP forwarding is on\nars-hub00: connection vm-hub00 to 10.0.0.4, AS 65001, is there\n",
+			did: []string{"forward nic-hub00", "register ars-hub00 vm-hub00 10.0.0.4 65001"}},
+		{args: "--dry-run", change: none, out: "nic-hub00: IP forwarding is on (would change)\nars-hub00: connection vm-hub00 to 10.0.0.4, AS 65001, is there (would change)\n"},
+		{args: "", change: second, out: "nic-hub00: IP forwarding is on\n" + there, did: []string{"forward nic-hub00"}},
+		{args: "--route-server ARS-hub10 --name nva7 --peer 10.0.0.4", change: second, out: "nic-hub00: IP forwarding is on\nars-hub10: connection nva7 to 10.0.0.4, AS 65001, is there\n",
+			did: []string{"forward nic-hub00", "register ars-hub10 nva7 10.0.0.4 65001"}},
+		{args: "", change: func(s *azure.Snapshot) { second(s); s.RouteServers = s.RouteServers[1:] }, did: []string{"forward nic-hub00", "register ars-hub10 vm-hub00 10.0.0.4 65001"},
+			out: "nic-hub00: IP forwarding is on\nars-hub10: connection vm-hub00 to 10.0.0.4, AS 65001, is there\n"},
+		{args: "", change: func(s *azure.Snapshot) { second(s); second(s); s.RouteServers = s.RouteServers[1:] },
+			err: "which Route Server? give --route-server: ars-hub10, ars-hub10"},
+		{args: "--route-server ars", err: "no Route Server ars: there is ars-hub00"},
+		{args: "--peer 10.0.0.5", err: `--peer: "10.0.0.5" is no address of VM vm-hub00, which has [10.0.0.4]`},
+		{args: "", change: func(s *azure.Snapshot) { s.RouteServers = nil }, err: "no Route Server in VNet vnet-hub00, nor in those peered with it"},
+		{args: "", change: func(s *azure.Snapshot) {
+			s.RouteServers = nil
+			s.Missing = []azure.Missing{{ID: "/x/ars-hub00", What: azure.WhatRouteServer, Reason: "forbidden"}}
+		}, err: "no Route Server in VNet vnet-hub00, nor in those peered with it (but route-server ars-hub00 could not be read: forbidden)"},
+		{args: "", change: func(s *azure.Snapshot) { s.VM.Addresses = nil }, err: "VM vm-hub00 has no private address"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			f := newFakeAzure(t)
+			if c.change != nil {
+				c.change(&f.snapshot)
+			}
+			r := f.run(t.Context(), socket, append([]string{"azure", "register"}, strings.Fields(c.args)...)...)
+			if r.out != c.out || !reflect.DeepEqual(f.did, c.did) {
+				t.Errorf("got %q, did %q\nwant %q, %q", r.out, f.did, c.out, c.did)
+			}
+			if c.err != "" {
+				wantError(t, r, c.err)
+			} else if r.code != 0 || r.err != "" {
+				t.Errorf("exit code %d: %s", r.code, r.err)
+			}
+		})
+	}
+	f := newFakeAzure(t)
+	if r := f.run(t.Context(), "/nonexistent", "azure", "register", "--asn", "65001", "--dry-run", "-o", "json"); r.code != 0 {
+		t.Errorf("with --asn, no daemon is needed: %+v", r)
+	} else {
+		golden(t, "azure-register.json", r.out)
+	}
+	wantError(t, f.run(t.Context(), "/nonexistent", "azure", "register"), "which AS number? give --asn: nvad is not running (no socket at /nonexistent)")
+}
+
+// TestAzureEnds: a command ends at its timeout, with what it waited for, and when its user
+// ends it; it returns what Azure said.
+func TestAzureEnds(t *testing.T) {
+	f := newFakeAzure(t)
+	f.hangs, f.progress = true, []string{"NIC nic-hub00", "effective routes of nic-hub00"}
+	wantError(t, f.run(t.Context(), "", "azure", "show", "--timeout", "10ms"), "gave up after 10ms (--timeout), while waiting for effective routes of nic-hub00")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	wantError(t, f.run(ctx, "", "azure", "show"), "canceled")
+	f.hangs, f.err = false, errors.New("the identity may not read\x1b[31m")
+	wantError(t, f.run(t.Context(), "", "azure", "show"), "the identity may not read[31m")
+}
+
+// TestProgress: a terminal shows one line, which is gone at the end; a file shows nothing.
+func TestProgress(t *testing.T) {
+	master, slave := terminal(t)
+	p := newProgress(slave)
+	p.show("effective routes\x1b[2J")
+	p.show(strings.Repeat("x", 200))
+	p.clear()
+	p.clear()
+	want := "\r\x1b[KAzure: effective routes[2J\r\x1b[KAzure: " + strings.Repeat("x", defaultWidth-1-8) + "…\r\x1b[K"
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(master, got); err != nil || string(got) != want {
+		t.Errorf("got %q, %v\nwant %q", got, err, want)
+	}
+	var plain bytes.Buffer
+	p = newProgress(&plain)
+	p.show("effective routes")
+	p.clear()
+	if plain.Len() > 0 || p.last() != "effective routes" {
+		t.Errorf("%q, last %q", plain.String(), p.last())
+	}
+}
+
+// terminal opens a pseudoterminal.
+func terminal(t *testing.T) (master, slave *os.File) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("no pseudoterminals: ", err)
+	}
+	t.Cleanup(func() { master.Close() })
+	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { slave.Close() })
+	return master, slave
+}
