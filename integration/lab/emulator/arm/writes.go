@@ -1,0 +1,192 @@
+package arm
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/network/armnetwork/v9"
+)
+
+// write answers a request that changes a resource: at once with what it will be, and if that
+// takes time, with where to ask whether it is.
+func (c *call) write(method string) (*answer, *Problem) {
+	if o := c.server.busy(c.id); o != nil {
+		return nil, problem(http.StatusConflict, "AnotherOperationInProgress",
+			"Another operation on this or dependent resource is in progress. To retrieve status of the operation use uri: %s.", c.server.pollHeader(c.request, o).Get("Azure-AsyncOperation"))
+	}
+	if p := c.match(); p != nil {
+		return nil, p
+	}
+	a, p := c.through(c.api.fake(c), c.api.client+"."+method)
+	if p != nil {
+		return nil, p
+	}
+	takes := c.server.being().WriteTime
+	if c.change == nil || takes <= 0 || method == "UpdateTags" {
+		if c.change != nil {
+			c.server.apply(c)
+		}
+		if c.request.Method == http.MethodDelete && c.change == nil {
+			a.status = http.StatusNoContent
+		}
+		return a, nil
+	}
+	final := *a
+	o := c.server.start(c, takes, false, func() (*answer, *Problem) {
+		c.server.apply(c)
+		return &final, nil
+	})
+	a.header = c.server.pollHeader(c.request, o)
+	if c.request.Method == http.MethodDelete {
+		a.status, a.body = http.StatusAccepted, []byte("null")
+		return a, nil
+	}
+	a.header.Del("Location")
+	a.body = []byte(strings.Replace(string(a.body), `"provisioningState":"Succeeded"`, `"provisioningState":"Updating"`, 1))
+	return a, nil
+}
+
+// match compares the entity tag of a condition with the resource's.
+func (c *call) match() *Problem {
+	c.server.State.mu.Lock()
+	defer c.server.State.mu.Unlock()
+	v := c.server.State.find(c.id)
+	want := c.request.Header.Get("If-Match")
+	switch {
+	case want == "" || (want == "*" && v != nil):
+		return nil
+	case v != nil && etagOf(v) == want:
+		return nil
+	}
+	return problem(http.StatusPreconditionFailed, "PreconditionFailed", "Precondition failed. The entity tag %s is not that of %s.", want, c.id)
+}
+
+// apply makes a change, and remembers for readers what was there before.
+func (s *Server) apply(c *call) {
+	lag := s.being().Lag
+	s.State.mu.Lock()
+	defer s.State.mu.Unlock()
+	whole := strings.ToLower(c.id)
+	if k, err := kindOf(c.id); err == nil && k.within != nil {
+		whole = parentOf(c.id)
+	}
+	if _, already := s.State.stale[whole]; lag > 0 && (!already || !s.now().Before(s.State.stale[whole].until)) {
+		var before any
+		if v := s.State.resources[whole]; v != nil {
+			before = duplicate(v)
+		}
+		s.State.stale[whole] = stale{until: s.now().Add(lag), value: before}
+	}
+	c.change()
+}
+
+// put prepares the change to a resource and returns what it becomes.
+func (c *call) put(value any) (any, *Problem) {
+	s := c.server.State
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.find(c.id)
+	c.status = http.StatusOK
+	if old == nil {
+		c.status = http.StatusCreated
+	}
+	c.stamp(value)
+	if p := c.settle(old, value); p != nil {
+		return nil, p
+	}
+	c.change = func() { _ = s.put(c.id, value) }
+	return value, nil
+}
+
+// stamp sets the fields of a resource that Azure sets.
+func (c *call) stamp(value any) {
+	v := reflect.ValueOf(value).Elem()
+	set := func(name string, to any) {
+		if f := v.FieldByName(name); f.IsValid() && f.Type() == reflect.TypeOf(to) {
+			f.Set(reflect.ValueOf(to))
+		}
+	}
+	id, name, kind := c.id, nameOf(c.id), c.api.kind
+	set("ID", &id)
+	set("Name", &name)
+	set("Type", &kind)
+	set("Etag", newETag())
+	properties := v.FieldByName("Properties")
+	if properties.IsNil() {
+		properties.Set(reflect.New(properties.Type().Elem()))
+	}
+	if f := properties.Elem().FieldByName("ProvisioningState"); f.IsValid() && f.Type() == reflect.TypeOf(succeeded) {
+		f.Set(reflect.ValueOf(succeeded))
+	}
+}
+
+// settle keeps what a client can't write, and refuses what Azure refuses.
+func (c *call) settle(old, value any) *Problem {
+	switch v := value.(type) {
+	case *armnetwork.Interface:
+		if old, ok := old.(*armnetwork.Interface); ok {
+			v.Properties.VirtualMachine, v.Properties.MacAddress, v.Properties.Primary = old.Properties.VirtualMachine, old.Properties.MacAddress, old.Properties.Primary
+		}
+	}
+	return nil
+}
+
+// remove prepares the deletion of a resource. It is no error if there is none.
+func (c *call) remove() *Problem {
+	s := c.server.State
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.find(c.id) != nil {
+		c.change = func() { s.remove(c.id) }
+	}
+	return nil
+}
+
+// tag prepares the replacement of a resource's tags.
+func (c *call) tag(value any) (any, *Problem) {
+	data, err := json.Marshal(value)
+	var body struct{ Tags map[string]*string }
+	if err == nil {
+		err = json.Unmarshal(data, &body)
+	}
+	if err != nil {
+		return nil, problem(http.StatusBadRequest, "InvalidRequestContent", "%v", err)
+	}
+	s := c.server.State
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.find(c.id)
+	if old == nil {
+		return nil, notFound(c.id)
+	}
+	next := duplicate(old)
+	tags := reflect.ValueOf(next).Elem().FieldByName("Tags")
+	tags.Set(reflect.ValueOf(body.Tags))
+	c.status = http.StatusOK
+	c.change = func() { _ = s.put(c.id, next) }
+	return next, nil
+}
+
+func etagOf(resource any) string {
+	f := reflect.ValueOf(resource).Elem().FieldByName("Etag")
+	if !f.IsValid() || f.IsNil() {
+		return ""
+	}
+	return f.Elem().String()
+}
+
+// mustRun checks that the VM of the NIC that the request is for is running.
+func (c *call) mustRun() *Problem {
+	nic, ok := c.server.show(c.id).(*armnetwork.Interface)
+	if !ok {
+		return notFound(c.id)
+	}
+	vm := nic.Properties.VirtualMachine
+	if vm == nil || vm.ID == nil || !c.server.State.Running(*vm.ID) {
+		return problem(http.StatusBadRequest, "NetworkInterfaceNotAttachedToRunningVirtualMachine",
+			"Network interface %s must be attached to a running virtual machine for this operation.", c.id)
+	}
+	return nil
+}
