@@ -18,6 +18,17 @@ const instanceVersion = "2021-02-01"
 type Instance struct {
 	// Name is the VM's resource name, which scheduled events use.
 	Name string
+	// ID is the VM's resource ID in Resource Manager.
+	ID string
+	// Environment is the name of the cloud: AzurePublicCloud, AzureUSGovernmentCloud,
+	// AzureChinaCloud. The case of its letters varies.
+	Environment string
+	// Subscription is the ID of the VM's subscription.
+	Subscription string
+	// ResourceGroup and Location are names.
+	ResourceGroup, Location string
+	// Tags are the VM's tags. A change shows after some minutes.
+	Tags map[string]string
 	// NICs are in no particular order.
 	NICs []NIC
 	// asker is the address from which the machine asked.
@@ -62,8 +73,13 @@ func (in *Instance) Primary() (NIC, error) {
 // The answer, in which every value is a string.
 type (
 	rawInstance struct {
-		Compute struct{ Name string }
+		Compute rawCompute
 		Network struct{ Interface []rawNIC }
+	}
+	rawCompute struct {
+		Name, AzEnvironment, ResourceID, SubscriptionID, ResourceGroupName, Location string
+
+		TagsList []struct{ Name, Value string }
 	}
 	rawNIC struct {
 		MACAddress string
@@ -79,7 +95,7 @@ func parseInstance(body []byte) (*Instance, error) {
 	if err := json.Unmarshal(body, &raw); err != nil {
 		return nil, fmt.Errorf("not the JSON that is documented: %w", err)
 	}
-	in := &Instance{Name: raw.Compute.Name}
+	in := raw.Compute.instance()
 	for i, r := range raw.Network.Interface {
 		n, err := r.parse()
 		if err != nil {
@@ -93,6 +109,20 @@ func parseInstance(body []byte) (*Instance, error) {
 		return nil, fmt.Errorf("no interface with an IPv4 address")
 	}
 	return in, nil
+}
+
+func (r rawCompute) instance() *Instance {
+	in := &Instance{
+		Name: r.Name, ID: r.ResourceID, Environment: r.AzEnvironment, Subscription: r.SubscriptionID,
+		ResourceGroup: r.ResourceGroupName, Location: r.Location,
+	}
+	for _, t := range r.TagsList {
+		if in.Tags == nil {
+			in.Tags = map[string]string{}
+		}
+		in.Tags[t.Name] = t.Value
+	}
+	return in
 }
 
 // parse skips empty addresses: a NIC may have none yet.

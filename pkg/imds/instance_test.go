@@ -1,13 +1,19 @@
 package imds
 
 import (
+	"maps"
 	"net/netip"
 	"strings"
 	"testing"
 )
 
-// documented is the network of the example in Azure's documentation.
-const documented = `{"compute":{"name":"examplevmname","vmScaleSetName":""},"network":{"interface":[{
+const documentedID = "/subscriptions/xxxxxxxx-xxxxx-xxx-xxx-xxxx/resourceGroups/macikgo-test-may-23/providers/Microsoft.Compute/virtualMachines/examplevmname"
+
+// documented is the network, and what the VM is in Resource Manager, of the example in Azure's documentation.
+const documented = `{"compute":{"azEnvironment":"AZUREPUBLICCLOUD","location":"westus","name":"examplevmname",
+	"resourceGroupName":"macikgo-test-may-23","resourceId":"` + documentedID + `",
+	"subscriptionId":"xxxxxxxx-xxxxx-xxx-xxx-xxxx","tags":"baz:bash;foo:bar",
+	"tagsList":[{"name":"baz","value":"bash"},{"name":"foo","value":"bar"}],"vmScaleSetName":""},"network":{"interface":[{
 	"ipv4":{"ipAddress":[{"privateIpAddress":"10.144.133.132","publicIpAddress":""}],
 	        "subnet":[{"address":"10.144.133.128","prefix":"26"}]},
 	"ipv6":{"ipAddress":[]},"macAddress":"0011AAFFBB22"}]}}`
@@ -19,6 +25,10 @@ func TestParseInstance(t *testing.T) {
 	}
 	n := in.NICs[0]
 	if in.Name != "examplevmname" || n.MAC.String() != "00:11:aa:ff:bb:22" || n.Subnet.String() != "10.144.133.128/26" {
+		t.Errorf("got %+v", in)
+	}
+	if in.ID != documentedID || in.Environment != "AZUREPUBLICCLOUD" || in.Subscription != "xxxxxxxx-xxxxx-xxx-xxx-xxxx" ||
+		in.ResourceGroup != "macikgo-test-may-23" || in.Location != "westus" || !maps.Equal(in.Tags, map[string]string{"baz": "bash", "foo": "bar"}) {
 		t.Errorf("got %+v", in)
 	}
 	in.asker = netip.MustParseAddr("10.9.9.9")

@@ -9,17 +9,13 @@ package arm
 
 import (
 	"context"
-	"errors"
-	"net/netip"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/compute/armcompute/v8"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/network/armnetwork/v9"
-	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/resources/armsubscriptions"
 
-	"github.com/nvad/nvad/pkg/azure"
+	"github.com/nvad/nvad/pkg/imds"
 )
 
 // Options say which cloud is asked, and as whom.
@@ -27,7 +23,8 @@ type Options struct {
 	// Cloud is the cloud's name as the metadata service gives it; empty: ask the metadata
 	// service, and without it, AzurePublicCloud.
 	Cloud string
-	// Identity is "managed", "workload" or "cli"; empty: the first of them that there is.
+	// Identity is "managed", "workload" or "cli"; empty: the first that there is of
+	// workload, which its environment variables announce, managed and cli.
 	Identity string
 	// ClientID chooses among several managed identities of the VM.
 	ClientID string
@@ -51,42 +48,82 @@ type Ask struct {
 	Routes bool
 }
 
-// Client asks one cloud with one identity.
+// Client asks one cloud with one identity. It is for one goroutine at a time.
 type Client struct {
-	credential    azcore.TokenCredential
-	network       *armnetwork.ClientFactory
-	compute       *armcompute.ClientFactory
-	subscriptions *armsubscriptions.ClientFactory
+	cloud    named
+	identity *identity
+	options  arm.ClientOptions
+	progress func(line string)
+	// step is what is being waited for, for the error if the wait ends.
+	step string
+	// raw sends the requests that the SDK's clients lack.
+	raw      *arm.Client
+	networks map[string]*armnetwork.ClientFactory // by subscription
+	computes map[string]*armcompute.ClientFactory
+	machine  func(context.Context) (*imds.Instance, error)
 }
 
-// New returns a client. It asks nothing of Resource Manager yet; the error says which
-// identity there is none of.
+// New returns a client that has a token; it asks nothing of Resource Manager yet. The
+// error says which identities there are none of, or which cloud is not known.
 func New(ctx context.Context, o Options) (*Client, error) {
-	cred, err := azidentity.NewManagedIdentityCredential(nil)
-	return &Client{credential: cred}, err
+	return newClient(ctx, o, machine)
 }
 
-// Snapshot reads all that Ask names. It is an error if the VM itself can't be read;
-// what else can't be is in [azure.Snapshot.Missing].
-func (c *Client) Snapshot(ctx context.Context, a Ask) (azure.Snapshot, error) {
-	return azure.Snapshot{}, errors.ErrUnsupported
+func newClient(ctx context.Context, o Options, machine func(context.Context) (*imds.Instance, error)) (*Client, error) {
+	c := &Client{
+		progress: o.Progress, machine: machine,
+		networks: map[string]*armnetwork.ClientFactory{}, computes: map[string]*armcompute.ClientFactory{},
+	}
+	if c.progress == nil {
+		c.progress = func(string) {}
+	}
+	c.begin("the name of the cloud")
+	var err error
+	if c.cloud, err = c.findCloud(ctx, o.Cloud); err != nil {
+		return nil, err
+	}
+	client := c.clientOptions(o.Transport)
+	c.options = arm.ClientOptions{ClientOptions: client, DisableRPRegistration: true}
+	c.options.PerCallPolicies = []policy.Policy{&patience{c}}
+	if c.identity, err = c.findIdentity(ctx, o, client); err != nil {
+		return nil, err
+	}
+	c.raw, err = arm.NewClient("nvactl", "v1", c.identity, &c.options)
+	return c, err
 }
 
-// Register makes peer a BGP peer of both instances of rs, and reports whether that
-// changed anything. It changes no connection that has another address.
-func (c *Client) Register(ctx context.Context, rs azure.RouteServer, name string, peer netip.Addr, asn uint32) (bool, error) {
-	return false, errors.ErrUnsupported
+// clientOptions are those of every client: of Resource Manager's and of the identity's.
+func (c *Client) clientOptions(transport policy.Transporter) policy.ClientOptions {
+	if transport == nil {
+		transport = newTransport()
+	}
+	return policy.ClientOptions{
+		Cloud:     c.cloud.Configuration,
+		Transport: bounded{transport},
+		Telemetry: policy.TelemetryOptions{ApplicationID: "nvactl"},
+	}
 }
 
-// ForwardAt lets nic forward packets that are not its own, and reports whether that
-// changed anything.
-func (c *Client) ForwardAt(ctx context.Context, nic azure.NIC) (bool, error) {
-	return false, errors.ErrUnsupported
+// begin notes what is asked for next, and tells the operator.
+func (c *Client) begin(step string) {
+	c.step = step
+	c.progress("asking for " + step)
 }
 
-// SetHop adds hop to the next hops of a user-defined route of type VirtualApplianceEcmp,
-// or removes it, and reports whether that changed anything. It refuses to remove the
-// last next hop.
-func (c *Client) SetHop(ctx context.Context, table azure.RouteTable, route string, hop netip.Addr, present bool) (bool, error) {
-	return false, errors.ErrUnsupported
+func (c *Client) network(subscription string) (*armnetwork.ClientFactory, error) {
+	if f := c.networks[subscription]; f != nil {
+		return f, nil
+	}
+	f, err := armnetwork.NewClientFactory(subscription, c.identity, &c.options)
+	c.networks[subscription] = f
+	return f, err
+}
+
+func (c *Client) compute(subscription string) (*armcompute.ClientFactory, error) {
+	if f := c.computes[subscription]; f != nil {
+		return f, nil
+	}
+	f, err := armcompute.NewClientFactory(subscription, c.identity, &c.options)
+	c.computes[subscription] = f
+	return f, err
 }

@@ -1,0 +1,96 @@
+package arm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nvad/nvad/pkg/azure"
+)
+
+// reading collects one Snapshot. What is cheap and decides most is read first, so that
+// little is missing if the time ends.
+type reading struct {
+	*Client
+	ask  Ask
+	s    azure.Snapshot
+	seen map[string]bool // VNets that were asked for
+	// tables are the route tables by ID.
+	tables map[string]*azure.RouteTable
+}
+
+// Snapshot reads all that Ask names. It is an error if the VM itself can't be read, or if ctx
+// ends: then the error is a [TimeoutError], and the Snapshot has what was read before.
+// What else can't be read is in [azure.Snapshot.Missing].
+func (c *Client) Snapshot(ctx context.Context, a Ask) (azure.Snapshot, error) {
+	r := &reading{Client: c, ask: a, seen: map[string]bool{}, tables: map[string]*azure.RouteTable{}}
+	r.s.Cloud = c.cloud.name
+	err := r.all(ctx)
+	r.s.Taken = time.Now()
+	return r.s, err
+}
+
+func (r *reading) all(ctx context.Context) error {
+	if err := r.vm(ctx); err != nil {
+		return err
+	}
+	steps := []func(context.Context) error{r.nics, r.vnets, r.routeServers, r.gateways, r.nvas}
+	if r.ask.Routes {
+		steps = append(steps, r.effective, r.exchanged, r.gatewayRoutes)
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// missing notes that a part could not be read, and passes on only the end of ctx.
+func (r *reading) missing(id string, what azure.What, err error) error {
+	if err == nil {
+		return nil
+	}
+	m := azure.Missing{ID: strings.ToLower(id), What: what}
+	err = r.explain(err)
+	if timeout, ok := errors.AsType[*TimeoutError](err); ok {
+		return timeout
+	}
+	if p, ok := errors.AsType[*PermissionError](err); ok {
+		m.Permission = p.Action
+	}
+	m.Reason = err.Error()
+	r.s.Missing = append(r.s.Missing, m)
+	return nil
+}
+
+// vm reads the machine that Ask names, or the machine that asks.
+func (r *reading) vm(ctx context.Context) error {
+	id := r.ask.VM
+	if id == "" {
+		r.begin("the resource ID of this machine")
+		in, err := r.machine(ctx)
+		if err != nil {
+			return &NotAzureError{err}
+		}
+		id = in.ID
+	}
+	vm, err := r.readVM(ctx, id)
+	if err != nil {
+		return fmt.Errorf("the VM itself can't be read: %w", r.explain(err))
+	}
+	r.s.VM = vm.VM
+	for _, nic := range vm.nics {
+		n, err := r.readNIC(ctx, nic)
+		if err := r.missing(nic, azure.WhatNIC, err); err != nil {
+			return err
+		}
+		if err == nil {
+			r.s.NICs = append(r.s.NICs, n)
+		}
+	}
+	r.s.VM = located(r.s.VM, r.s.NICs)
+	return nil
+}

@@ -1,0 +1,125 @@
+package arm
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+)
+
+// maxAnswer bounds an answer in octets. The largest one seen in Azure's limits, a page of a
+// subscription's resources, has about a megabyte.
+const maxAnswer = 64 << 20
+
+// newTransport returns a client that uses the environment's proxy, except for the metadata
+// service: it rejects requests that come through one.
+func newTransport() *http.Client {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.Proxy = func(req *http.Request) (*url.URL, error) {
+		if req.URL.Hostname() == "169.254.169.254" {
+			return nil, nil
+		}
+		return http.ProxyFromEnvironment(req)
+	}
+	return &http.Client{Transport: t}
+}
+
+// bounded lets no answer grow beyond maxAnswer.
+type bounded struct{ policy.Transporter }
+
+// Do sends the request.
+func (b bounded) Do(req *http.Request) (*http.Response, error) {
+	resp, err := b.Transporter.Do(req)
+	if resp != nil && resp.Body != nil {
+		resp.Body = &limited{ReadCloser: resp.Body, left: maxAnswer}
+	}
+	return resp, err
+}
+
+type limited struct {
+	io.ReadCloser
+	left int
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	n, err := l.ReadCloser.Read(p)
+	if l.left -= n; l.left < 0 {
+		return 0, tooLarge{}
+	}
+	return n, err
+}
+
+// tooLarge is not asked for again: the next answer would be as large.
+type tooLarge struct{}
+
+func (tooLarge) Error() string { return fmt.Sprintf("the answer has more than %d MiB", maxAnswer>>20) }
+
+// NonRetriable is what the SDK looks for.
+func (tooLarge) NonRetriable() {}
+
+// patience asks again whenever Azure throttles, after the time that Azure names. The SDK
+// would give up after three tries, and the operator has set a time instead.
+type patience struct{ c *Client }
+
+// defaultPause is for throttling that names no time.
+const defaultPause = 5 * time.Second
+
+// Do sends the request until it is not throttled or its context ends.
+func (p *patience) Do(req *policy.Request) (*http.Response, error) {
+	ctx := policy.WithRetryOptions(req.Raw().Context(), policy.RetryOptions{StatusCodes: retried})
+	for {
+		if err := req.RewindBody(); err != nil {
+			return nil, err
+		}
+		resp, err := req.Clone(ctx).Next()
+		if err != nil || resp.StatusCode != http.StatusTooManyRequests {
+			return resp, err
+		}
+		pause := retryAfter(resp.Header, defaultPause)
+		p.c.progress(fmt.Sprintf("Azure throttles these requests: asking again in %v for %s", pause.Round(time.Second), p.c.step))
+		if err := sleep(ctx, pause); err != nil {
+			return nil, throttled{err}
+		}
+	}
+}
+
+// The statuses after which the SDK asks again, thrice.
+var retried = []int{
+	http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway,
+	http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+}
+
+// throttled is the end of a wait that throttling made too long.
+type throttled struct{ error }
+
+func (t throttled) Unwrap() error { return t.error }
+
+// retryAfter returns how long an answer asks to wait.
+func retryAfter(h http.Header, otherwise time.Duration) time.Duration {
+	text := h.Get("Retry-After")
+	if s, err := strconv.Atoi(text); err == nil && s >= 0 {
+		return min(time.Duration(s)*time.Second, time.Hour)
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(0, time.Until(at))
+	}
+	return otherwise
+}
+
+// sleep waits, and fails at once if ctx ends before.
+func sleep(ctx context.Context, d time.Duration) error {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
+		return context.DeadlineExceeded
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
