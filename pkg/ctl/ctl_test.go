@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"net"
 	"os"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/api/apitest"
+	"github.com/nvad/nvad/pkg/azure/arm"
 	"github.com/nvad/nvad/pkg/telemetry"
 )
 
@@ -83,9 +85,15 @@ func nvactl(t *testing.T, socket string, args ...string) result {
 			}
 			return ""
 		},
+		azure: noAzure,
 	}
 	code := Run(context.Background(), env, args)
 	return result{out.String(), errs.String(), code}
+}
+
+// noAzure keeps tests away from the metadata service of the machine that they run on.
+func noAzure(context.Context, arm.Options) (azureClient, error) {
+	return nil, errors.New("no Azure in this test")
 }
 
 // golden compares got with a file of testdata.
