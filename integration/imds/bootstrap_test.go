@@ -34,7 +34,7 @@ func TestTwoHubs(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := fmt.Sprintf("%s %s %s %s", cfg.RouterID, cfg.Tunnels[0].Device, cfg.Tunnels[0].Addresses, cfg.Neighbors[0].Address)
-	if want := "10.10.0.4 eth0 [169.254.0.2/24] 169.254.0.1"; got != want {
+	if want := "10.10.0.4 eth0 [169.254.93.6/18] 169.254.108.183"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -182,6 +182,13 @@ func TestRefuses(t *testing.T) {
 		"needs --tunnel-address":      "--remote-nva 10.10.0.4=169.254.0.2",
 		"--remote-nva 10.10.0.4=ADD":  "--remote-nva 10.10.0.4 --tunnel-address 169.254.0.1/24",
 		"--vnet: 10.0.0.1/16":         "--remote-nva 10.10.0.4 --vnet 10.0.0.1/16",
+		"no one to peer with; set":    "--vnet 10.0.0.0/16",
+		"--register: needs":           "--route-server 10.0.210.4,10.0.210.5 --register",
+		"--tag: needs --from-azure":   "--route-server 10.0.210.4,10.0.210.5 --tag a=b",
+		"--nvas: needs --tag":         "--from-azure --nvas 2",
+		"--asn: 0 is":                 "--from-azure --asn 0",
+		"--route-server: \"far\" is":  "--from-azure --route-server far,near",
+		"neither beside this program": "--from-azure",
 		"does not peer with AS 65515": "--route-server 10.0.210.4,10.0.210.5 --asn 65515",
 	} {
 		args := append(strings.Fields(flags), "--output", file)

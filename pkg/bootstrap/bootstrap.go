@@ -1,12 +1,12 @@
 // Package bootstrap writes the first nvad.toml of an NVA in Azure, so that a VM can
 // join its hub without hand-written configuration. It combines what the metadata
-// service knows of the VM with what only the operator knows: Route Server and the
-// other NVAs.
+// service knows of the VM with what the operator says of Route Server and of the other
+// NVAs. What the operator leaves open, it asks Azure Resource Manager, through nvactl.
 //
 // It promises that the file is valid, that it is written as a whole or not at all,
-// and that a file which somebody has changed is never overwritten. It keeps no state
-// but the mark in that file, and starts nothing: the daemon reads the file like any
-// other.
+// and that a file which somebody has changed is never overwritten. Nothing that Azure
+// says can become more than a value in that file. It keeps no state but the mark in the
+// file, and starts nothing: the daemon reads the file like any other.
 package bootstrap
 
 import (
@@ -28,15 +28,17 @@ type Options struct {
 	// Secret is a file with the TCP-MD5 key of the sessions with the other NVAs;
 	// empty: none. Its content is copied to [KeyFile] beside Output, and nowhere else.
 	Secret string
-	// DryRun prints the configuration and writes nothing.
+	// DryRun prints the configuration, and what would be registered in Azure, and changes
+	// nothing.
 	DryRun bool
-	// Wait is the longest time to wait for the metadata service.
+	// Wait is the longest time to wait for Azure: for the metadata service, and for what
+	// Resource Manager does not show yet.
 	Wait time.Duration
 }
 
-// Run asks the metadata service and writes the configuration. It reports the result, or
-// with DryRun the configuration, to out, and notes to progress. If it returns an error,
-// nothing was written.
+// Run asks Azure and writes the configuration. It reports the result, or with DryRun the
+// configuration, to out, and notes to progress. If it returns an error, nothing was
+// written.
 func Run(ctx context.Context, r Request, o Options, out, progress io.Writer) error {
 	if err := r.Check(); err != nil {
 		return err
@@ -45,57 +47,86 @@ func Run(ctx context.Context, r Request, o Options, out, progress io.Writer) err
 	if err != nil {
 		return err
 	}
-	p, err := ask(ctx, r, o.Wait, progress)
+	if !o.DryRun {
+		if err := mayWrite(o.Output); err != nil {
+			return err
+		}
+	}
+	var cli nvactl
+	if r.Azure != nil {
+		if cli, err = findNvactl(progress); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.Wait)
+	defer cancel()
+	m, err := ask(ctx, progress)
 	if err != nil {
 		return err
 	}
-	if p.Key, err = keyPath(key, o.Output); err != nil {
-		return err
+	var reg registration
+	if r.Azure != nil {
+		if r, reg, err = cli.discover(ctx, r, m.nic.Addresses[0]); err != nil {
+			return err
+		}
 	}
-	content, err := render(p, o.Output)
+	content, err := m.content(r, o.Output, key, progress)
 	if err != nil {
 		return err
-	}
-	if len(r.VNets) == 0 && len(p.Remotes) > 0 {
-		fmt.Fprintln(progress, "note: without --vnet, the prefix of this NVA's own VNet is announced to the other NVAs, too")
 	}
 	if o.DryRun {
+		reg.report(progress)
 		_, err := out.Write(marked(content))
 		return err
 	}
-	if err := mayWrite(o.Output); err != nil {
+	if err := cli.register(ctx, reg); err != nil {
 		return err
 	}
-	if err := writeKey(p.Key, key); err != nil {
-		return err
-	}
-	return put(o.Output, content, out)
+	return put(o.Output, content, key, out)
 }
 
-// ask completes the request with what the metadata service and the kernel know of this
-// machine.
-func ask(ctx context.Context, r Request, wait time.Duration, progress io.Writer) (plan, error) {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
+// machine is what the metadata service and the kernel know of this machine.
+type machine struct {
+	name   string
+	nic    imds.NIC // the primary one
+	device string   // of nic
+	nics   []string // devices of all NICs
+}
+
+func ask(ctx context.Context, progress io.Writer) (machine, error) {
 	client := imds.New()
 	client.OnRetry = func(err error, pause time.Duration) {
 		fmt.Fprintf(progress, "metadata service: %v; asking again in %v\n", err, pause)
 	}
 	in, err := client.Instance(ctx)
 	if err != nil {
-		return plan{}, err
+		return machine{}, err
 	}
 	nic, err := in.Primary()
 	if err != nil {
-		return plan{}, err
+		return machine{}, err
 	}
 	device, err := deviceOf(nic)
 	if err != nil {
-		return plan{}, err
+		return machine{}, err
 	}
-	p, err := derive(r, in.Name, nic, device)
-	p.NICs = devices(in.NICs, progress)
-	return p, err
+	return machine{in.Name, nic, device, devices(in.NICs, progress)}, nil
+}
+
+// content returns the file for this machine.
+func (m machine) content(r Request, output string, key []byte, progress io.Writer) ([]byte, error) {
+	p, err := derive(r, m.name, m.nic, m.device)
+	if err != nil {
+		return nil, err
+	}
+	p.NICs = m.nics
+	if p.Key, err = keyPath(key, output); err != nil {
+		return nil, err
+	}
+	if len(p.VNets) == 0 && len(p.Remotes) > 0 {
+		fmt.Fprintln(progress, "note: without --vnet, the prefix of this NVA's own VNet is announced to the other NVAs, too")
+	}
+	return render(p, output)
 }
 
 // devices returns the devices of all NICs. It leaves out a NIC that the kernel does not
@@ -113,8 +144,8 @@ func devices(nics []imds.NIC, progress io.Writer) (list []string) {
 	return list
 }
 
-// mayWrite returns an error if the file is not bootstrap's own. It is called before the
-// key is written, since the key belongs to the file.
+// mayWrite returns an error if the file is not bootstrap's own. It is called before
+// anything is asked or changed.
 func mayWrite(path string) error {
 	_, err := replaceable(path)
 	if errors.Is(err, ErrChanged) {
@@ -123,8 +154,15 @@ func mayWrite(path string) error {
 	return err
 }
 
-// put writes the file and reports the result of checking it.
-func put(path string, content []byte, out io.Writer) error {
+// put writes the key and the file, and reports the result of checking the file.
+func put(path string, content, key []byte, out io.Writer) error {
+	file, err := keyPath(key, path)
+	if err != nil {
+		return err
+	}
+	if err := writeKey(file, key); err != nil {
+		return err
+	}
 	changed, err := write(path, content)
 	switch {
 	case err != nil:

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
 // render returns the text of p after checking that it is valid. Errors call the file
@@ -30,7 +31,7 @@ asn       = %d
 router-id = "%s"
 
 kernel.ip-forward = true
-`, p.VM, p.RouterID, p.Device, p.ASN, p.RouterID)
+`, printable(p.VM), p.RouterID, printable(p.Device), p.ASN, p.RouterID)
 	if len(p.Remotes) > 0 {
 		fmt.Fprintf(&b, `
 # The VNet does not know the routes that NVAs learn from each other, so packets
@@ -38,10 +39,10 @@ kernel.ip-forward = true
 [[tunnel]]
 name    = "vxlan0"
 vni     = %d
-device  = "%s"
+device  = %s
 remotes = [%s]
 address = "%s"
-`, p.VNI, p.Device, quoted(p.Remotes, func(r Remote) netip.Addr { return r.Address }), p.Tunnel)
+`, p.VNI, tomlfile.Quote(p.Device), quoted(p.Remotes, func(r Remote) netip.Addr { return r.Address }), p.Tunnel)
 		if len(p.Remotes) > 1 { // a single remote owns all addresses in the tunnel
 			fmt.Fprintf(&b, "peers   = [%s]\n", quoted(p.Remotes, func(r Remote) Remote { return r }))
 		}
@@ -63,7 +64,7 @@ func pageNICs(b *bytes.Buffer, p plan) {
 	}
 	b.WriteString("\n# Each NIC answers the load balancer probes that it receives.\n")
 	for _, device := range p.NICs {
-		fmt.Fprintf(b, "[[nic]]\ndevice = \"%s\"\n", device)
+		fmt.Fprintf(b, "[[nic]]\ndevice = %s\n", tomlfile.Quote(device))
 	}
 }
 
@@ -83,12 +84,12 @@ neighbors = [%s]
 func pageRemotes(b *bytes.Buffer, p plan) {
 	fmt.Fprintf(b, `
 # The other NVAs, by their addresses in the tunnel.
-[peer-group.nva]
+%s[peer-group.nva]
 remote-asn    = %d
 next-hop-self = true
-`, p.ASN)
+`, names(p.Remotes), p.ASN)
 	if p.Key != "" {
-		fmt.Fprintf(b, "password-file = %q\n", p.Key)
+		fmt.Fprintf(b, "password-file = %s\n", tomlfile.Quote(p.Key))
 	}
 	if len(p.VNets) > 0 {
 		b.WriteString("export        = { prefix-list = \"not-own-vnet\" }\n")
@@ -106,6 +107,32 @@ not-own-vnet = [`)
 		fmt.Fprintf(b, "\"deny %s le 32\", ", v)
 	}
 	b.WriteString("\"permit any\"]\n")
+}
+
+// names returns a comment that says which NVA has which address in the tunnel, as far as
+// names are known.
+func names(remotes []Remote) string {
+	var b strings.Builder
+	for _, m := range remotes {
+		if m.Name != "" {
+			fmt.Fprintf(&b, "# %s is %s.\n", m.label(), m.Overlay)
+		}
+	}
+	return b.String()
+}
+
+// maxName bounds a name of Azure in a comment or a message. Azure's own limit for the name
+// of a VM is 64.
+const maxName = 80
+
+// printable returns a name of Azure for a comment or a message. Whatever it contains, it
+// stays on one line and does nothing to a terminal.
+func printable(name string) string {
+	short := string([]rune(name)[:min(maxName, len([]rune(name)))])
+	if q := tomlfile.Quote(short); q != `"`+name+`"` || name == "" || strings.ContainsAny(name, " #") {
+		return q
+	}
+	return name
 }
 
 // quoted returns the values of list as elements of a TOML array.

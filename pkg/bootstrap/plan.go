@@ -10,9 +10,8 @@ import (
 	"github.com/nvad/nvad/pkg/imds"
 )
 
-// overlay has the addresses in the tunnel if the operator gives none. No VNet can use
-// any of it, and it does not contain 169.254.169.254.
-var overlay = netip.MustParsePrefix("169.254.0.0/24")
+// maxNVAs bounds the other NVAs in a file.
+const maxNVAs = 253
 
 // plan is the content of the file.
 type plan struct {
@@ -32,31 +31,13 @@ func derive(r Request, vm string, nic imds.NIC, device string) (plan, error) {
 	p.Remotes = slices.DeleteFunc(p.Remotes, func(m Remote) bool { return slices.Contains(nic.Addresses, m.Address) })
 	slices.SortFunc(p.Remotes, func(a, b Remote) int { return a.Address.Compare(b.Address) })
 	p.RouteServers = slices.SortedFunc(slices.Values(r.RouteServers), netip.Addr.Compare)
-	if len(p.Remotes) > 0 && !p.Tunnel.IsValid() {
-		return p, p.number()
+	if len(p.Remotes) > maxNVAs {
+		return p, fmt.Errorf("there are %d other NVAs, and each would have a session with each; more than %d need a hierarchy that only you can plan, so write the file by hand", len(p.Remotes), maxNVAs)
 	}
-	return p, nil
-}
-
-// number gives each NVA an address in the tunnel by its position in the order of all
-// NVAs' addresses. So NVAs that were given the same list agree on all addresses.
-func (p *plan) number() error {
-	if len(p.Remotes) > 253 {
-		return fmt.Errorf("--remote-nva: %s has no room for %d NVAs; set --tunnel-address, and ADDRESS=OVERLAY for each NVA", overlay, len(p.Remotes)+1)
+	if len(p.Remotes) == 0 {
+		return p, nil
 	}
-	next := overlay.Addr().Next()
-	for i := range p.Remotes {
-		if !p.Tunnel.IsValid() && p.RouterID.Less(p.Remotes[i].Address) {
-			p.Tunnel = netip.PrefixFrom(next, overlay.Bits())
-			next = next.Next()
-		}
-		p.Remotes[i].Overlay = next
-		next = next.Next()
-	}
-	if !p.Tunnel.IsValid() {
-		p.Tunnel = netip.PrefixFrom(next, overlay.Bits())
-	}
-	return nil
+	return p, p.number()
 }
 
 // deviceOf returns the kernel's device for a NIC. With accelerated networking, the NIC and

@@ -2,7 +2,6 @@ package bootstrap
 
 import (
 	"flag"
-	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -34,37 +33,6 @@ func remotes(t *testing.T, list ...string) (out []Remote) {
 	return out
 }
 
-// TestNumber: all NVAs that were given the same list agree on the addresses in the
-// tunnel, in whatever order the list is, and whether or not it has their own address.
-func TestNumber(t *testing.T) {
-	all := []string{"10.20.0.4", "10.0.0.4", "10.10.0.4"}
-	want := map[string]string{"10.0.0.4": "169.254.0.1", "10.10.0.4": "169.254.0.2", "10.20.0.4": "169.254.0.3"}
-	for own, address := range want {
-		p, err := derive(Request{Remotes: remotes(t, all...)}, "vm", nicOf(own), "eth0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if p.Tunnel.String() != address+"/24" {
-			t.Errorf("%s: %s", own, p.Tunnel)
-		}
-		for _, r := range p.Remotes {
-			if r.Overlay.String() != want[r.Address.String()] {
-				t.Errorf("%s: %s is %s", own, r.Address, r.Overlay)
-			}
-		}
-		if len(p.Remotes) != 2 {
-			t.Errorf("%s: %v", own, p.Remotes)
-		}
-	}
-	var many []string
-	for i := range 254 {
-		many = append(many, fmt.Sprintf("10.1.%d.4", i))
-	}
-	if _, err := derive(Request{Remotes: remotes(t, many...)}, "vm", nicOf("10.0.0.4"), "eth0"); err == nil {
-		t.Error("255 addresses in a /24")
-	}
-}
-
 // TestRender compares the rendered files with golden files.
 func TestRender(t *testing.T) {
 	rs := []netip.Addr{netip.MustParseAddr("10.0.210.5"), netip.MustParseAddr("10.0.210.4")}
@@ -73,6 +41,7 @@ func TestRender(t *testing.T) {
 		"hub":     {RouteServers: rs, Remotes: remotes(t, "10.10.0.4"), VNets: vnet},
 		"alone":   {RouteServers: rs},
 		"nics":    {RouteServers: rs},
+		"azure":   {RouteServers: rs, VNets: vnet, Remotes: []Remote{{Address: netip.MustParseAddr("10.10.0.4"), Name: "vm-hub10"}, {Address: netip.MustParseAddr("10.20.0.4"), Name: "vm-hub20"}}},
 		"overlay": {Remotes: remotes(t, "10.10.0.4=192.168.7.2", "10.20.0.4=192.168.7.3"), TunnelAddress: netip.MustParsePrefix("192.168.7.1/29")},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -19,20 +19,38 @@ type Request struct {
 	ASN uint32
 	// VNI is the VXLAN network identifier.
 	VNI uint32
-	// TunnelAddress is this NVA's address in the tunnel; invalid: derived from the
-	// order of all NVAs' addresses.
+	// TunnelAddress is this NVA's address in the tunnel; invalid: derived from its
+	// own address.
 	TunnelAddress netip.Prefix
 	// VNets are the prefixes of the VM's VNet.
 	VNets []netip.Prefix
+	// Azure says what to ask Azure Resource Manager for; nil: nothing. What is given
+	// in the other fields is not asked for.
+	Azure *Discovery
 }
+
+// The numbers that are used if neither the operator nor a tag says otherwise.
+const (
+	DefaultASN = 65001
+	DefaultVNI = 77
+)
 
 // Remote is another NVA.
 type Remote struct {
 	// Address is the address of its NIC.
 	Address netip.Addr
-	// Overlay is its address in the tunnel; invalid: derived from the order of all
-	// NVAs' addresses.
+	// Overlay is its address in the tunnel; invalid: derived from Address.
 	Overlay netip.Addr
+	// Name is its VM's name in Azure; empty: not known.
+	Name string
+}
+
+// label returns the remote's name, if it is known, and its address.
+func (r Remote) label() string {
+	if r.Name == "" {
+		return r.Address.String()
+	}
+	return fmt.Sprintf("%s (%s)", printable(r.Name), r.Address)
 }
 
 // String returns ADDRESS=OVERLAY, as in the key peers of a tunnel.
@@ -58,8 +76,8 @@ func ParseRemote(text string) (Remote, error) {
 // Check reports faults of the request itself, by the names of the flags.
 func (r Request) Check() error {
 	switch {
-	case len(r.RouteServers) == 0 && len(r.Remotes) == 0:
-		return fmt.Errorf("there is no one to peer with; set --route-server, --remote-nva, or both")
+	case len(r.RouteServers) == 0 && len(r.Remotes) == 0 && r.Azure == nil:
+		return fmt.Errorf("there is no one to peer with; set --route-server, --remote-nva, or both, or --from-azure")
 	case len(r.RouteServers) == 1:
 		return fmt.Errorf("--route-server: a Route Server has two instances, and with only one half of the traffic is lost; set the addresses of both")
 	case len(r.RouteServers) > 2:
@@ -72,23 +90,31 @@ func (r Request) Check() error {
 			return fmt.Errorf("--vnet: %s has bits set beyond its length; did you mean %s?", v, v.Masked())
 		}
 	}
-	return r.checkRemotes()
+	if err := r.checkRemotes(); err != nil || r.Azure == nil {
+		return err
+	}
+	return r.Azure.check()
 }
 
-// checkRemotes requires addresses in the tunnel for all NVAs or for none. With a mixture,
-// derived addresses could clash with given ones.
+// checkRemotes requires that all NVAs have their addresses in the tunnel from one prefix:
+// that of TunnelAddress or, without it, the one from which addresses are derived.
 func (r Request) checkRemotes() error {
+	prefix := overlay
+	if r.TunnelAddress.IsValid() {
+		prefix = r.TunnelAddress.Masked()
+	}
 	for i, m := range r.Remotes {
 		if slices.ContainsFunc(r.Remotes[:i], func(o Remote) bool { return o.Address == m.Address }) {
 			return fmt.Errorf("--remote-nva: %s is there twice; remove one", m.Address)
 		}
-		if m.Overlay.IsValid() == r.TunnelAddress.IsValid() {
-			continue
-		}
-		if r.TunnelAddress.IsValid() {
+		switch {
+		case m.Overlay.IsValid() && !prefix.Contains(m.Overlay) && !r.TunnelAddress.IsValid():
+			return fmt.Errorf("--remote-nva %s=%s: needs --tunnel-address, this NVA's own address in the tunnel", m.Address, m.Overlay)
+		case m.Overlay.IsValid() && !prefix.Contains(m.Overlay):
+			return fmt.Errorf("--remote-nva %s=%s: is not in %s, the prefix of --tunnel-address", m.Address, m.Overlay, prefix)
+		case !m.Overlay.IsValid() && prefix != overlay:
 			return fmt.Errorf("--remote-nva %s: with --tunnel-address, its address in the tunnel is needed, too; use --remote-nva %s=ADDRESS", m.Address, m.Address)
 		}
-		return fmt.Errorf("--remote-nva %s=%s: needs --tunnel-address, this NVA's own address in the tunnel", m.Address, m.Overlay)
 	}
 	return nil
 }
