@@ -154,10 +154,10 @@ func TestNoNvactl(t *testing.T) {
 func TestDiscoveryCheck(t *testing.T) {
 	for want, d := range map[string]Discovery{
 		"--tag: =x is not a tag": {Tag: "=x"},
-		"is not a tag":               {Tag: strings.Repeat("x", maxTag+1)},
-		"--nvas: want a number":      {Tag: "a", NVAs: maxNVAs + 2},
-		"--nvas: needs --tag":        {NVAs: 2},
-		"nothing to register at":     {Register: true, RouteServer: NoRouteServer},
+		"is not a tag":           {Tag: strings.Repeat("x", maxTag+1)},
+		"--nvas: want a number":  {Tag: "a", NVAs: maxNVAs + 2},
+		"--nvas: needs --tag":    {NVAs: 2},
+		"nothing to register at": {Register: true, RouteServer: NoRouteServer},
 	} {
 		if err := discovery(d).Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %s", d, err, want)
