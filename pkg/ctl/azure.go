@@ -45,7 +45,7 @@ nvactl needs an identity that may read. On a VM that is a managed identity, in a
 pod a workload identity, elsewhere the login of the Azure CLI: the first that
 there is, unless --identity chooses. docs/azure.md has the roles, and shows how
 to give them to the VM.`,
-	}, a.azureShowCommand(at), a.azureSnapshotCommand(at), a.azureRegisterCommand(at))
+	}, a.azureShowCommand(at), a.azureDiffCommand(at), a.azureVerifyCommand(at), a.azureSnapshotCommand(at), a.azureRegisterCommand(at))
 	f := cmd.PersistentFlags()
 	f.Var(&at.identity, "identity", "ask as `WHO`: managed, workload or cli")
 	f.StringVar(&at.clientID, "client-id", "", "client `ID` of one of several managed identities")
@@ -107,8 +107,11 @@ func (q *azureQuestion) fromFile(cmd *cobra.Command) {
 
 // snapshotOf gets the answer, from Azure or from the file.
 func (a *app) snapshotOf(ctx context.Context, at *azureAccess, q *azureQuestion) (saved savedSnapshot, err error) {
-	if q.file != "" {
+	switch {
+	case q.file != "":
 		return readSnapshot(q.file)
+	case a.remote.address != "" && q.VM == "":
+		return saved, errors.New("--address: which machine of Azure is that? give its resource ID with --vm")
 	}
 	err = a.askAzure(ctx, at, func(ctx context.Context, c azureClient) error {
 		saved.Snapshot, err = c.Snapshot(ctx, q.Ask)

@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/nvad/nvad/pkg/azure"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
@@ -23,12 +26,18 @@ const (
 	portBFDMultihop = 4784
 )
 
-// self asks nvad for its side of the comparison with s.
-func (a *app) self(ctx context.Context, s *azure.Snapshot) (self azure.Self, err error) {
+// selfBeside returns nvad's side of the comparison: the saved one, or else nvad is asked.
+func (a *app) selfBeside(ctx context.Context, saved *savedSnapshot) (self azure.Self, err error) {
+	if saved.Self != nil {
+		return *saved.Self, nil
+	}
 	err = a.ask(ctx, func(c *client) error {
-		self, err = c.self(ctx, instancesOf(s))
+		self, err = c.self(ctx, instancesOf(&saved.Snapshot))
 		return err
 	})
+	if err != nil {
+		err = fmt.Errorf("nvad's side is missing: %w", err)
+	}
 	return self, err
 }
 
@@ -80,7 +89,10 @@ func (c *client) self(ctx context.Context, instances []netip.Addr) (azure.Self, 
 }
 
 func (c *client) selfNeighbor(ctx context.Context, n *nvadv1.Neighbor, addr netip.Addr) (azure.SelfNeighbor, error) {
-	out := azure.SelfNeighbor{Address: addr, LocalASN: n.GetLocalAsn(), State: n.GetState(), Established: n.GetState() == established, Reason: n.GetReason()}
+	out := azure.SelfNeighbor{
+		Address: addr, LocalASN: n.GetLocalAsn(), State: n.GetState(), Since: timeOf(n.GetSince()),
+		Established: n.GetState() == established, Reason: n.GetReason(),
+	}
 	if out.Established {
 		out.Reason = "" // that of the session before
 	}
@@ -115,12 +127,23 @@ func selfRoute(p *nvadv1.Path) (azure.SelfRoute, bool) {
 	}
 	at := p.GetAttributes()
 	hop, _ := netip.ParseAddr(at.GetNextHop())
-	r := azure.SelfRoute{Prefix: prefix, NextHop: hop, NoAdvertise: slices.Contains(at.GetCommunities(), "no-advertise")}
+	r := azure.SelfRoute{
+		Prefix: prefix, NextHop: hop, Since: timeOf(p.GetReceivedAt()),
+		NoAdvertise: slices.Contains(at.GetCommunities(), "no-advertise"),
+	}
 	for _, word := range strings.FieldsFunc(at.GetAsPath(), func(c rune) bool { return c < '0' || c > '9' }) {
 		asn, _ := strconv.ParseUint(word, 10, 32)
 		r.ASPath = append(r.ASPath, uint32(asn))
 	}
 	return r, true
+}
+
+// timeOf returns the zero time for a time that is not known.
+func timeOf(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
 }
 
 func selfTunnels(list []*nvadv1.Tunnel) []azure.SelfTunnel {

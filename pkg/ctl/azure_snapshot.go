@@ -40,9 +40,9 @@ or NAME=VALUE; every VM that the identity may read is asked for it.`,
 				return failed(err)
 			}
 			if q.Routes {
-				self, err := a.self(cmd.Context(), &saved.Snapshot)
+				self, err := a.selfBeside(cmd.Context(), &saved)
 				if err != nil {
-					fmt.Fprintf(a.Err, "Warning: without nvad's side: %s.\n", printable(err.Error()))
+					fmt.Fprintf(a.Err, "Warning: %s.\n", printable(err.Error()))
 				} else {
 					saved.Self = &self
 				}

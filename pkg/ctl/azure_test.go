@@ -146,7 +146,7 @@ func TestAzureSnapshot(t *testing.T) {
 	}
 	golden(t, "azure-self.json", string(self)+"\n")
 	alone := f.run(t.Context(), "/nonexistent", "azure", "snapshot", "--routes")
-	if alone.code != 0 || alone.err != "Warning: without nvad's side: nvad is not running (no socket at /nonexistent).\n" || len(alone.out) < len(plain.out) {
+	if alone.code != 0 || alone.err != "Warning: nvad's side is missing: nvad is not running (no socket at /nonexistent).\n" || len(alone.out) < len(plain.out) {
 		t.Errorf("%d, %s", alone.code, alone.err)
 	}
 }
