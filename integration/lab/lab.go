@@ -80,6 +80,9 @@ func (l *Lab) create(ctx context.Context) error {
 	if err := l.startAzure(ctx); err != nil {
 		return err
 	}
+	if err := l.startManager(ctx); err != nil {
+		return err
+	}
 	return l.createNVAs()
 }
 
@@ -105,6 +108,7 @@ func (l *Lab) Down() error {
 	return errors.Join(
 		l.endAll(),
 		l.net.remove(),
+		l.removeEtc(),
 		l.removeFRR(),
 		os.RemoveAll(l.dir),
 	)
@@ -209,6 +213,8 @@ type Options struct {
 	Emulator string
 	// Nvactl is the path of nvactl, by default the one beside Emulator.
 	Nvactl string
+	// Manager starts Azure Resource Manager and the metadata services, which VMs then reach.
+	Manager bool
 	// Owner is the process that the lab must not outlive. If it is 0, the lab stays until it
 	// is taken down.
 	Owner int

@@ -92,7 +92,7 @@ func (n *network) nic(router, name string, addr netip.Addr) {
 func dhcpRoutes(addr netip.Addr) []string {
 	subnet, _ := addr.Prefix(24)
 	var routes []string
-	for _, dst := range []string{"default", wireServer, metadata} {
+	for _, dst := range []string{"default", wireServer, metadataService} {
 		routes = append(routes, fmt.Sprintf("route add %s via %s dev eth0 proto dhcp src %s metric 100", dst, host(subnet, 1), addr))
 	}
 	return routes
@@ -100,8 +100,8 @@ func dhcpRoutes(addr netip.Addr) []string {
 
 // The platform's addresses, which exist in every VNet.
 const (
-	wireServer = "168.63.129.16"
-	metadata   = "169.254.169.254"
+	wireServer      = "168.63.129.16"
+	metadataService = "169.254.169.254"
 )
 
 // port returns the name of the router's device towards a NIC.
@@ -200,7 +200,11 @@ func Run(input string, argv ...string) error {
 
 // Command prepares a command that runs in the namespace of a node.
 func (l *Lab) Command(node string, argv ...string) *exec.Cmd {
-	return exec.Command("ip", append([]string{"netns", "exec", l.Namespace(node)}, argv...)...)
+	cmd := exec.Command("ip", append([]string{"netns", "exec", l.Namespace(node)}, argv...)...)
+	if l.Options.Manager {
+		cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+l.Certificate())
+	}
+	return cmd
 }
 
 // Output runs a command in the namespace of a node and returns everything it printed.

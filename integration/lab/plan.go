@@ -65,7 +65,8 @@ func (n *network) vnet(v VNet) {
 	r.sysctls["net/ipv4/fib_multipath_hash_policy"] = "1"
 	r.nft = sdnRules
 	r.add("addr add %s/32 dev lo", wireServer)
-	r.add("addr add %s/32 dev lo", metadata)
+	r.add("addr add %s/32 dev lo", metadataService)
+	r.add("addr add %s/32 dev lo", managerAddress)
 	r.add("route add blackhole %s", v.Prefix)
 	for _, nic := range v.nics() {
 		n.nic(name, nic.name, nic.address)

@@ -13,7 +13,7 @@ import (
 
 // TestRouteServer checks, one by one, the documented behaviour that scenarios depend on.
 func TestRouteServer(t *testing.T) {
-	l := lab.Up(t, lab.Options{Scenario: "one-hub", NVAs: map[string]lab.NVA{
+	l := lab.Up(t, lab.Options{Scenario: "one-hub", Manager: true, NVAs: map[string]lab.NVA{
 		"vm-hub00": birdNVA(t, nva1, 65001,
 			announcement{"10.200.0.0/16", "bgp_med = 77; bgp_local_pref = 500; bgp_community.add((65001,200));"},
 			announcement{"10.201.0.0/16", "bgp_path.prepend(65515);"},
@@ -50,6 +50,7 @@ func TestRouteServer(t *testing.T) {
 	t.Run("programs", func(t *testing.T) { testPrograms(t, l) })
 	t.Run("no-advertise", func(t *testing.T) { testNoAdvertise(t, l) })
 	t.Run("capabilities", func(t *testing.T) { testCapabilities(t, l) })
+	t.Run("model", func(t *testing.T) { testModel(t, l) })
 }
 
 // testAdvertises: the next hop is the instance's own address, paths begin with 65515, and

@@ -85,7 +85,6 @@ func (l *Lab) Step(ctx context.Context, line string) (string, error) {
 		return output(exec.CommandContext(ctx, argv[0], argv[1:]...))
 	case argv[0] == "nvactl":
 		argv = append([]string{l.nvactl(), "--socket", l.NVASocket(node)}, argv[1:]...)
-		return output(exec.CommandContext(ctx, argv[0], argv[1:]...))
 	}
 	return output(l.Command(node, argv...))
 }

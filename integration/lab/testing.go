@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -19,6 +20,8 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/integration/debroot"
+	"github.com/nvad/nvad/integration/lab/emulator/arm"
+	"github.com/nvad/nvad/integration/lab/emulator/rpc"
 	"github.com/nvad/nvad/integration/rivals"
 )
 
@@ -287,4 +290,24 @@ func descendants() []string {
 		found = append(found, pid+" "+strings.ReplaceAll(strings.TrimRight(string(argv), "\x00"), "\x00", " "))
 	}
 	return found
+}
+
+// AzureState returns a copy of what Resource Manager knows.
+func (l *Lab) AzureState(t testing.TB) *arm.State {
+	t.Helper()
+	s, err := rpc.Get[*arm.State](t.Context(), l.ManagerSocket(), "/state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// ChangeAzure changes what Resource Manager knows, as somebody else's deployment would.
+func (l *Lab) ChangeAzure(t testing.TB, change func(*arm.State)) {
+	t.Helper()
+	s := l.AzureState(t)
+	change(s)
+	if err := rpc.Send(t.Context(), l.ManagerSocket(), http.MethodPut, "/state", s); err != nil {
+		t.Fatal(err)
+	}
 }

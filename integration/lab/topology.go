@@ -2,6 +2,7 @@ package lab
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 )
@@ -62,6 +63,10 @@ type VM struct {
 	// with under ASN.
 	NVA bool
 	ASN uint32
+	// Unregistered leaves it to the VM to become a peer of Route Server.
+	Unregistered bool
+	// Tags are its tags in Azure.
+	Tags map[string]string
 	// Loopback is an address of the VM that its VNet does not know.
 	Loopback netip.Addr
 	// Services are ports on which a VM that is not an NVA answers with the address that it
@@ -178,7 +183,7 @@ func (t Topology) peersOfRouteServer(v VNet) []VM {
 		p, _ := t.vnet(name)
 		list = append(list, p.NVAs()...)
 	}
-	return list
+	return slices.DeleteFunc(list, func(m VM) bool { return m.Unregistered })
 }
 
 // circuitHops returns the next hops that effective routes show for a circuit.

@@ -58,6 +58,7 @@ var roles = map[string]func(ctx context.Context, file string) error{
 	"route-server": role(routeserver.Run),
 	"gateway":      role(gateway.Run),
 	"echo":         role(echo.Run),
+	"arm":          role(lab.RunManager),
 }
 
 // role reads a part's configuration and runs it. It is no error if the part is told to end.

@@ -24,7 +24,7 @@ func upCommand(prefix *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o := lab.Options{Scenario: args[0], Prefix: *prefix}
+			o := lab.Options{Scenario: args[0], Prefix: *prefix, Manager: true}
 			if o.Emulator, err = os.Executable(); err != nil {
 				return err
 			}

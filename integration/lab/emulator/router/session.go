@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -49,6 +50,45 @@ func (r *Router) Sessions() []Session {
 	}
 	slices.SortFunc(list, func(a, b Session) int { return a.Neighbor.Compare(b.Neighbor) })
 	return list
+}
+
+// SetNeighbors makes these the router's neighbors, apart from those that keep selects of the
+// earlier ones. The session with a neighbor that stays as it is goes on.
+func (r *Router) SetNeighbors(ctx context.Context, wanted []Neighbor, keep func(Neighbor) bool) error {
+	r.mu.Lock()
+	var gone, fresh []Neighbor
+	for addr, s := range r.sessions {
+		if !keep(s.neighbor) && !slices.Contains(wanted, s.neighbor) {
+			gone = append(gone, s.neighbor)
+			delete(r.sessions, addr)
+		}
+	}
+	for _, n := range wanted {
+		if r.sessions[n.Address] == nil {
+			fresh = append(fresh, n)
+			r.sessions[n.Address] = &session{neighbor: n, counter: newCounter(n)}
+		}
+	}
+	r.mu.Unlock()
+	for _, n := range gone {
+		if err := r.server.DeletePeer(ctx, &api.DeletePeerRequest{Address: n.Address.String()}); err != nil {
+			return fmt.Errorf("delete neighbor %s: %w", n.Address, err)
+		}
+	}
+	for _, n := range fresh {
+		if err := r.server.AddPeer(ctx, &api.AddPeerRequest{Peer: n.peer()}); err != nil {
+			return fmt.Errorf("add neighbor %s: %w", n.Address, err)
+		}
+	}
+	return nil
+}
+
+// known reports whether the router still has a neighbor.
+func (r *Router) known(n Neighbor) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.sessions[n.Address]
+	return s != nil && s.neighbor == n
 }
 
 func (r *Router) watch(ctx context.Context) error {
@@ -149,6 +189,9 @@ func (r *Router) resend(ctx context.Context, n Neighbor) {
 // renew replaces the peer of a session that was lost or never came up. GoBGP refuses
 // connections for five seconds after either, which Route Server does not do.
 func (r *Router) renew(ctx context.Context, n Neighbor) {
+	if !r.known(n) {
+		return
+	}
 	if err := r.server.DeletePeer(ctx, &api.DeletePeerRequest{Address: n.Address.String()}); err != nil {
 		slog.Error("could not renew neighbor", "neighbor", n.Address, "error", err)
 	}

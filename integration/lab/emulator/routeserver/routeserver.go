@@ -10,6 +10,7 @@ package routeserver
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -67,6 +68,7 @@ type NVA struct {
 //	GET /advertised?neighbor=ADDR    what is announced to a neighbor
 //	GET /updates?neighbor=ADDR       every UPDATE of a neighbor
 //	GET /lost                        prefixes that went from the table
+//	POST /nvas                       makes a list of NVAs its peers
 func Run(ctx context.Context, c Config) error {
 	r, err := router.Start(ctx, c.router())
 	if err != nil {
@@ -76,15 +78,31 @@ func Run(ctx context.Context, c Config) error {
 		return fmt.Errorf("route server %s: %w", c.Name, err)
 	}
 	tasks, ctx := errgroup.WithContext(ctx)
-	tasks.Go(func() error { return rpc.Serve(ctx, c.Socket, Handler(r)) })
+	tasks.Go(func() error { return rpc.Serve(ctx, c.Socket, c.handler(ctx, r)) })
 	tasks.Go(func() error {
 		return sdn.Feed(ctx, c.Fabrics, c.Name, r.Changed(), func() ([]sdn.Learned, error) { return learned(r) })
 	})
 	return tasks.Wait()
 }
 
+// handler is Handler with what changes the instance.
+func (c Config) handler(ctx context.Context, r *router.Router) http.Handler {
+	mux := Handler(r)
+	mux.HandleFunc("POST /nvas", func(w http.ResponseWriter, req *http.Request) {
+		var nvas []NVA
+		err := json.NewDecoder(req.Body).Decode(&nvas)
+		if err == nil {
+			err = r.SetNeighbors(ctx, c.peers(nvas), func(n router.Neighbor) bool { return n.Address == c.Gateway })
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+		}
+	})
+	return mux
+}
+
 // Handler answers questions about a router's sessions and tables.
-func Handler(r *router.Router) http.Handler {
+func Handler(r *router.Router) *http.ServeMux {
 	mux := http.NewServeMux()
 	rpc.Handle(mux, "/sessions", func(*http.Request) ([]router.Session, error) { return r.Sessions(), nil })
 	rpc.Handle(mux, "/received", ofNeighbor(r.Received))
@@ -144,15 +162,19 @@ func (c Config) router() router.Config {
 
 		WireLog: true,
 	}
-	for _, nva := range c.NVAs {
-		rc.Neighbors = append(rc.Neighbors, router.Neighbor{
-			Address: nva.Address, ASN: nva.ASN, Passive: !c.Dial, Multihop: true, Limit: c.RouteLimit,
-		})
-	}
+	rc.Neighbors = c.peers(c.NVAs)
 	if c.Gateway.IsValid() {
 		rc.Neighbors = append(rc.Neighbors, router.Neighbor{Address: c.Gateway, ASN: ASN, Passive: true})
 	}
 	return rc
+}
+
+func (c Config) peers(nvas []NVA) []router.Neighbor {
+	var list []router.Neighbor
+	for _, nva := range nvas {
+		list = append(list, router.Neighbor{Address: nva.Address, ASN: nva.ASN, Passive: !c.Dial, Multihop: true, Limit: c.RouteLimit})
+	}
+	return list
 }
 
 // importRules begins with the loop check, which comes first in Azure too. AS-path length is

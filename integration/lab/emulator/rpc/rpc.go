@@ -4,6 +4,7 @@
 package rpc
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,6 +54,28 @@ func Client(path string) *http.Client {
 		return d.DialContext(ctx, "unix", path)
 	}
 	return &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+}
+
+// Send sends value as JSON to what is behind pattern at the unix socket at path.
+func Send(ctx context.Context, path, method, pattern string, value any) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://lab"+pattern, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("send %s: %w", pattern, err)
+	}
+	resp, err := Client(path).Do(req)
+	if err != nil {
+		return fmt.Errorf("send %s: %w", pattern, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		reason, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
+		return fmt.Errorf("send %s to %s: %s: %s", pattern, path, resp.Status, reason)
+	}
+	return nil
 }
 
 // Get fetches the JSON value behind pattern from the unix socket at path.

@@ -138,12 +138,13 @@ func (n Network) Advertised(s Session, sent Sent) []Route {
 	}
 	rs, _ := n.routeServer(s.Instance)
 	var out []Route
-	for _, p := range n.served(rs.VNet) {
+	own := n.served(rs.VNet)
+	for _, p := range own {
 		out = append(out, Route{Prefix: p, NextHop: s.Instance, ASPath: []uint32{routeserver.ASN}})
 	}
 	for _, c := range n.best(rs, s.Instance, sent) {
-		asn := sent[s].ASN
-		if c.from == s.NVA || c.NoAdvertise || c.gateway && !rs.BranchToBranch || slices.Contains(c.ASPath, asn) {
+		kept := c.NoAdvertise || c.gateway && !rs.BranchToBranch || slices.Contains(own, c.Prefix)
+		if kept || c.from == s.NVA || slices.Contains(c.ASPath, sent[s].ASN) {
 			continue
 		}
 		out = append(out, Route{Prefix: c.Prefix, NextHop: s.Instance, ASPath: append([]uint32{routeserver.ASN}, c.ASPath...)})

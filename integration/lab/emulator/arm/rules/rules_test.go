@@ -30,7 +30,7 @@ func many(n int, hop string, path ...uint32) []Route {
 	return routes
 }
 
-func to(prefix, hop string, path ...uint32) Route {
+func via(prefix, hop string, path ...uint32) Route {
 	return Route{Prefix: netip.MustParsePrefix(prefix), NextHop: addr(hop), ASPath: path}
 }
 
@@ -64,8 +64,8 @@ func newWorld() *world {
 		ID: "rs", VNet: "hub", Addresses: []netip.Addr{addr("10.0.210.4"), addr("10.0.210.5")}, BranchToBranch: true,
 		Peers: []Peer{{addr("10.0.0.4"), 65001}, {addr("10.0.0.6"), 65002}},
 	}}
-	w.Gateways = []Gateway{{ID: "gw", VNet: "hub", Circuit: []Route{to("192.168.100.0/24", "10.2.146.76", 12076, 64580)}}}
-	w.send("10.0.0.4", 65001, to("10.5.0.0/16", "10.0.0.4", 65001))
+	w.Gateways = []Gateway{{ID: "gw", VNet: "hub", Circuit: []Route{via("192.168.100.0/24", "10.2.146.76", 12076, 64580)}}}
+	w.send("10.0.0.4", 65001, via("10.5.0.0/16", "10.0.0.4", 65001))
 	w.send("10.0.0.6", 65002)
 	return w
 }
@@ -131,22 +131,22 @@ func TestRules(t *testing.T) {
 		want   want
 	}{
 		"nothing":                       {func(*world) {}, want{}},
-		"a prefix of the VNet":          {sends(to("10.0.9.0/24", "10.0.0.4", 65001)), want{learned: "10.0.9.0/24 65001", effective: withoutIt, spoke: spokeWithoutIt}},
-		"the VNet's prefix":             {sends(to("10.0.0.0/16", "10.0.0.4", 65001)), want{learned: "10.0.0.0/16 65001", effective: withoutIt, spoke: spokeWithoutIt}},
-		"a supernet":                    {sends(to("10.0.0.0/8", "10.0.0.4", 65001)), want{learned: "10.0.0.0/8 65001", effective: "10.1.0.0/16, 10.0.0.0/8 10.0.0.4, 192.168.100.0/24 10.2.146.76", spoke: "10.0.0.0/16, 10.0.0.0/8 10.0.0.4, 192.168.100.0/24 10.2.146.76"}},
-		"RouteServerSubnet":             {sends(to("10.0.210.0/26", "10.0.0.4", 65001)), want{learned: "-", effective: withoutIt, spoke: spokeWithoutIt}},
-		"65515 in the path":             {sends(to("10.5.0.0/16", "10.0.0.4", 65001, 65515)), want{learned: "-", effective: withoutIt, spoke: spokeWithoutIt}},
-		"a default route":               {sends(to("0.0.0.0/0", "10.0.0.4", 65001)), want{learned: "0.0.0.0/0 65001", effective: "10.1.0.0/16, 0.0.0.0/0 10.0.0.4, 192.168.100.0/24 10.2.146.76", spoke: "10.0.0.0/16, 0.0.0.0/0 10.0.0.4, 192.168.100.0/24 10.2.146.76"}},
-		"the gateway's prefix":          {sends(to("192.168.100.0/24", "10.0.0.4", 65001)), want{learned: "192.168.100.0/24 65001", effective: withoutIt, spoke: spokeWithoutIt}},
-		"the gateway's prefix, by path": {func(w *world) { w.RouteServers[0].ByPath = true; sends(to("192.168.100.0/24", "10.0.0.4", 65001))(w) }, want{learned: "192.168.100.0/24 65001", advertised: "10.0.0.0/16 65515, 10.1.0.0/16 65515", effective: "10.1.0.0/16, 192.168.100.0/24 10.0.0.4", spoke: "10.0.0.0/16, 192.168.100.0/24 10.0.0.4"}},
-		"equal paths":                   {func(w *world) { w.send("10.0.0.6", 65002, to("10.5.0.0/16", "10.0.0.6", 65002)) }, want{effective: "10.1.0.0/16, 10.5.0.0/16 10.0.0.4 10.0.0.6, 192.168.100.0/24 10.2.146.76", spoke: "10.0.0.0/16, 10.5.0.0/16 10.0.0.4 10.0.0.6, 192.168.100.0/24 10.2.146.76"}},
+		"a prefix of the VNet":          {sends(via("10.0.9.0/24", "10.0.0.4", 65001)), want{learned: "10.0.9.0/24 65001", effective: withoutIt, spoke: spokeWithoutIt}},
+		"the VNet's prefix":             {sends(via("10.0.0.0/16", "10.0.0.4", 65001)), want{learned: "10.0.0.0/16 65001", effective: withoutIt, spoke: spokeWithoutIt}},
+		"a supernet":                    {sends(via("10.0.0.0/8", "10.0.0.4", 65001)), want{learned: "10.0.0.0/8 65001", effective: "10.1.0.0/16, 10.0.0.0/8 10.0.0.4, 192.168.100.0/24 10.2.146.76", spoke: "10.0.0.0/16, 10.0.0.0/8 10.0.0.4, 192.168.100.0/24 10.2.146.76"}},
+		"RouteServerSubnet":             {sends(via("10.0.210.0/26", "10.0.0.4", 65001)), want{learned: "-", effective: withoutIt, spoke: spokeWithoutIt}},
+		"65515 in the path":             {sends(via("10.5.0.0/16", "10.0.0.4", 65001, 65515)), want{learned: "-", effective: withoutIt, spoke: spokeWithoutIt}},
+		"a default route":               {sends(via("0.0.0.0/0", "10.0.0.4", 65001)), want{learned: "0.0.0.0/0 65001", effective: "10.1.0.0/16, 0.0.0.0/0 10.0.0.4, 192.168.100.0/24 10.2.146.76", spoke: "10.0.0.0/16, 0.0.0.0/0 10.0.0.4, 192.168.100.0/24 10.2.146.76"}},
+		"the gateway's prefix":          {sends(via("192.168.100.0/24", "10.0.0.4", 65001)), want{learned: "192.168.100.0/24 65001", effective: withoutIt, spoke: spokeWithoutIt}},
+		"the gateway's prefix, by path": {func(w *world) { w.RouteServers[0].ByPath = true; sends(via("192.168.100.0/24", "10.0.0.4", 65001))(w) }, want{learned: "192.168.100.0/24 65001", advertised: "10.0.0.0/16 65515, 10.1.0.0/16 65515", effective: "10.1.0.0/16, 192.168.100.0/24 10.0.0.4", spoke: "10.0.0.0/16, 192.168.100.0/24 10.0.0.4"}},
+		"equal paths":                   {func(w *world) { w.send("10.0.0.6", 65002, via("10.5.0.0/16", "10.0.0.6", 65002)) }, want{effective: "10.1.0.0/16, 10.5.0.0/16 10.0.0.4 10.0.0.6, 192.168.100.0/24 10.2.146.76", spoke: "10.0.0.0/16, 10.5.0.0/16 10.0.0.4 10.0.0.6, 192.168.100.0/24 10.2.146.76"}},
 		"another NVA's path is shorter": {func(w *world) {
-			sends(to("10.5.0.0/16", "10.0.0.4", 65001, 65001))(w)
-			w.send("10.0.0.6", 65002, to("10.5.0.0/16", "10.0.0.6", 65002))
+			sends(via("10.5.0.0/16", "10.0.0.4", 65001, 65001))(w)
+			w.send("10.0.0.6", 65002, via("10.5.0.0/16", "10.0.0.6", 65002))
 		}, want{learned: "10.5.0.0/16 65001 65001", advertised: "10.0.0.0/16 65515, 10.1.0.0/16 65515, 10.5.0.0/16 65515 65002, 192.168.100.0/24 65515 12076 64580", effective: "10.1.0.0/16, 10.5.0.0/16 10.0.0.6, 192.168.100.0/24 10.2.146.76", spoke: "10.0.0.0/16, 10.5.0.0/16 10.0.0.6, 192.168.100.0/24 10.2.146.76"}},
-		"another NVA's prefix": {func(w *world) { w.send("10.0.0.6", 65002, to("10.6.0.0/16", "10.0.0.6", 65002)) }, want{advertised: "10.0.0.0/16 65515, 10.1.0.0/16 65515, 10.6.0.0/16 65515 65002, 192.168.100.0/24 65515 12076 64580", effective: "10.1.0.0/16, 10.5.0.0/16 10.0.0.4, 10.6.0.0/16 10.0.0.6, 192.168.100.0/24 10.2.146.76", spoke: "10.0.0.0/16, 10.5.0.0/16 10.0.0.4, 10.6.0.0/16 10.0.0.6, 192.168.100.0/24 10.2.146.76"}},
+		"another NVA's prefix": {func(w *world) { w.send("10.0.0.6", 65002, via("10.6.0.0/16", "10.0.0.6", 65002)) }, want{advertised: "10.0.0.0/16 65515, 10.1.0.0/16 65515, 10.6.0.0/16 65515 65002, 192.168.100.0/24 65515 12076 64580", effective: "10.1.0.0/16, 10.5.0.0/16 10.0.0.4, 10.6.0.0/16 10.0.0.6, 192.168.100.0/24 10.2.146.76", spoke: "10.0.0.0/16, 10.5.0.0/16 10.0.0.4, 10.6.0.0/16 10.0.0.6, 192.168.100.0/24 10.2.146.76"}},
 		"another NVA's no-advertise": {func(w *world) {
-			r := to("10.6.0.0/16", "10.0.0.6", 65002)
+			r := via("10.6.0.0/16", "10.0.0.6", 65002)
 			r.NoAdvertise = true
 			w.send("10.0.0.6", 65002, r)
 		}, want{effective: "10.1.0.0/16, 10.5.0.0/16 10.0.0.4, 10.6.0.0/16 10.0.0.6, 192.168.100.0/24 10.2.146.76", spoke: "10.0.0.0/16, 10.5.0.0/16 10.0.0.4, 10.6.0.0/16 10.0.0.6, 192.168.100.0/24 10.2.146.76"}},

@@ -99,7 +99,7 @@ func TestPlatform(t *testing.T) {
 	}
 	w := newWorld()
 	w.VNets[0].Space = prefixes("10.0.0.0/16", "172.16.0.0/12")
-	w.send("10.0.0.4", 65001, to("0.0.0.0/0", "10.0.0.4", 65001))
+	w.send("10.0.0.4", 65001, via("0.0.0.0/0", "10.0.0.4", 65001))
 	routes, _ := w.Effective(w.NICs[0], w.Sent)
 	for _, tc := range [][3]string{
 		{"0.0.0.0/0", sdn.TypeInternet, sdn.StateInvalid}, {"0.0.0.0/0", sdn.TypeGateway, sdn.StateActive},

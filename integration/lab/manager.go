@@ -1,0 +1,218 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nvad/nvad/integration/lab/emulator/arm"
+	"github.com/nvad/nvad/integration/lab/emulator/arm/rules"
+	"github.com/nvad/nvad/integration/lab/emulator/metadata"
+	"github.com/nvad/nvad/integration/lab/emulator/routeserver"
+	"github.com/nvad/nvad/integration/lab/emulator/rpc"
+)
+
+// managerAddress is where every VNet reaches Resource Manager and the login service.
+const managerAddress = "192.0.2.20"
+
+// managerNode is the name of Resource Manager's process.
+const managerNode = "arm"
+
+// ManagerConfig is what the process of Resource Manager is told.
+type ManagerConfig struct {
+	// Prefix is that of the lab whose Azure it manages.
+	Prefix string
+}
+
+// ManagerSocket returns the path of the socket on which Resource Manager is looked at and
+// changed; see [arm.Server.Control].
+func (l *Lab) ManagerSocket() string { return l.socket(managerNode) }
+
+// Certificate returns the file of the authority that VMs have to trust to reach Resource
+// Manager.
+func (l *Lab) Certificate() string { return l.path("conf", "azure-ca.pem") }
+
+// HostsFile returns the text of the file in which VMs find the addresses of Resource Manager and the login
+// service.
+func (l *Lab) HostsFile() string {
+	return "127.0.0.1 localhost\n::1 localhost\n" + managerAddress + " " + strings.Join(arm.Hosts(), " ") + "\n"
+}
+
+// startManager starts Resource Manager and the metadata services, which are one process, and
+// lets VMs find them.
+func (l *Lab) startManager(ctx context.Context) error {
+	if !l.Options.Manager || len(l.Topology.VNets) == 0 {
+		return nil
+	}
+	data, err := json.Marshal(ManagerConfig{Prefix: l.Options.Prefix})
+	if err != nil {
+		return err
+	}
+	file := l.path("conf", managerNode+".json")
+	if err := os.WriteFile(file, data, 0o644); err != nil {
+		return err
+	}
+	for _, m := range l.Topology.virtualMachines() {
+		if err := os.MkdirAll(l.etc(m.Name), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(l.etc(m.Name), "hosts"), []byte(l.HostsFile()), 0o644); err != nil {
+			return err
+		}
+	}
+	if err := l.spawn(managerNode, routerNode(l.Topology.VNets[0].Name), l.Options.Emulator, "run", managerNode, file); err != nil {
+		return err
+	}
+	return l.awaitEmulator(ctx, managerNode)
+}
+
+// etc returns the directory whose files ip netns exec shows in /etc to a VM's processes.
+func (l *Lab) etc(vm string) string { return filepath.Join("/etc/netns", l.Namespace(vm)) }
+
+// removeEtc removes what startManager has left outside the state directory.
+func (l *Lab) removeEtc() error {
+	for _, m := range l.Topology.virtualMachines() {
+		if err := os.RemoveAll(l.etc(m.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// virtualMachines lists the VMs of all VNets.
+func (t Topology) virtualMachines() []VM {
+	var list []VM
+	for _, v := range t.VNets {
+		list = append(list, v.VMs...)
+	}
+	return list
+}
+
+// RunManager is Resource Manager, and the metadata service of every VNet, of a lab that is
+// up, until ctx is done. It runs in one of the lab's namespaces and listens in others.
+func RunManager(ctx context.Context, c ManagerConfig) error {
+	l, err := Open(c.Prefix)
+	if err != nil {
+		return err
+	}
+	machines, err := l.machines()
+	if err != nil {
+		return err
+	}
+	state := l.Topology.state(machines)
+	server := arm.New(state, armRoutes{l, state})
+	server.Be(arm.Behaviour{Anyone: true})
+	authority, err := arm.NewAuthority()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(l.Certificate(), authority.PEM, 0o644); err != nil {
+		return err
+	}
+	tasks, ctx := errgroup.WithContext(ctx)
+	for _, v := range l.Topology.VNets {
+		if err := l.serveVNet(ctx, tasks, v, server, authority, machines); err != nil {
+			return err
+		}
+	}
+	tasks.Go(func() error { return l.followConnections(ctx, state) })
+	tasks.Go(func() error { return rpc.Serve(ctx, l.ManagerSocket(), server.Control()) })
+	return tasks.Wait()
+}
+
+// serveVNet opens the addresses of Resource Manager and the metadata service in a VNet.
+func (l *Lab) serveVNet(ctx context.Context, tasks *errgroup.Group, v VNet, server *arm.Server, authority *arm.Authority, machines map[string]metadata.VM) error {
+	var manager net.Listener
+	err := l.Within(routerNode(v.Name), func() (err error) {
+		manager, err = net.Listen("tcp4", managerAddress+":443")
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("resource manager in %s: %w", v.Name, err)
+	}
+	instance, err := metadata.Listen(func(do func() error) error { return l.Within(routerNode(v.Name), do) })
+	if err != nil {
+		return err
+	}
+	context.AfterFunc(ctx, func() { _, _ = manager.Close(), instance.Close() })
+	var vms []metadata.VM
+	for _, m := range v.VMs {
+		vms = append(vms, machines[m.Name])
+	}
+	tasks.Go(func() error { return server.Serve(manager, authority) })
+	tasks.Go(func() error { return metadata.New(vms...).Serve(instance) })
+	return nil
+}
+
+// machines describes the VMs to the metadata service, with the MACs that they have.
+func (l *Lab) machines() (map[string]metadata.VM, error) {
+	machines := map[string]metadata.VM{}
+	for _, m := range l.Topology.virtualMachines() {
+		var mac net.HardwareAddr
+		err := l.Within(m.Name, func() error {
+			link, err := net.InterfaceByName("eth0")
+			if err == nil {
+				mac = link.HardwareAddr
+			}
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("eth0 of %s: %w", m.Name, err)
+		}
+		subnet, _ := m.Address.Prefix(24)
+		machines[m.Name] = metadata.VM{Name: m.Name, NICs: []metadata.NIC{{MAC: mac, Addresses: []netip.Addr{m.Address}, Subnet: subnet}}}
+	}
+	return machines, nil
+}
+
+// connectionPause is how often the connections of Route Servers are looked at.
+const connectionPause = 100 * time.Millisecond
+
+// followConnections makes the emulated Route Servers peer with whom their connections name.
+func (l *Lab) followConnections(ctx context.Context, state *arm.State) error {
+	have := map[string][]rules.Peer{}
+	for _, v := range l.Topology.VNets {
+		have[v.Name] = connected(state, v.Name)
+	}
+	for {
+		for _, v := range l.Topology.VNets {
+			peers := connected(state, v.Name)
+			if slices.Equal(have[v.Name], peers) {
+				continue
+			}
+			if err := l.connect(ctx, v, peers); err != nil {
+				slog.Error("could not change the peers", "vnet", v.Name, "error", err)
+				continue
+			}
+			have[v.Name] = peers
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(connectionPause):
+		}
+	}
+}
+
+func (l *Lab) connect(ctx context.Context, v VNet, peers []rules.Peer) error {
+	nvas := []routeserver.NVA{}
+	for _, p := range peers {
+		nvas = append(nvas, routeserver.NVA{Address: p.Address, ASN: p.ASN})
+	}
+	for i := range v.RouteServers() {
+		if err := rpc.Send(ctx, l.socket(rsNode(v.Name, i)), "POST", "/nvas", nvas); err != nil {
+			return err
+		}
+	}
+	return nil
+}
