@@ -32,7 +32,7 @@ func (s *controlServer) ReportAzurePoll(ctx context.Context, req *nvadv1.ReportA
 // parsePoll reads a poll and checks its bounds, as nvad keeps it. The size of a request
 // bounds the octets.
 func parsePoll(m *nvadv1.AzurePoll) (azure.Poll, error) {
-	p := azure.Poll{LeftOut: int(m.GetLeftOut()), Findings: int(m.GetFindings())}
+	p := azure.Poll{LeftOut: int(m.GetLeftOut()), Findings: int(m.GetFindings()), NotRead: int(m.GetNotRead())}
 	if m == nil {
 		return p, nil
 	}
@@ -119,7 +119,7 @@ func azureState(s *AzureState) *nvadv1.AzureState {
 	}
 	return &nvadv1.AzureState{
 		IntervalSeconds: seconds(s.Interval), Taken: stamp(s.Taken), Stale: s.Stale, Prefixes: uint32(s.Prefixes),
-		Findings: uint32(s.Findings), FailedAt: stamp(s.FailedAt), Error: printable(s.Failure),
+		Findings: uint32(s.Findings), NotRead: uint32(s.NotRead), FailedAt: stamp(s.FailedAt), Error: printable(s.Failure),
 	}
 }
 

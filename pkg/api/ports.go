@@ -124,6 +124,7 @@ type AzureState struct {
 	Stale    bool      // longer ago than three polls
 	Prefixes int
 	Findings int
+	NotRead  int       // parts of Azure
 	FailedAt time.Time // of the last poll; zero: it succeeded
 	Failure  string
 }

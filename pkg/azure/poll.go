@@ -19,6 +19,7 @@ type Poll struct {
 	Fates    []Fate
 	LeftOut  int // prefixes that were too many
 	Findings int // of all prefixes, and of none
+	NotRead  int // parts of Azure
 }
 
 // Fate is what Azure does with some prefixes, with each of them the same.

@@ -12,7 +12,7 @@ import (
 // wrong with, those with findings first. A Report for it lists [MaxPolled] prefixes of
 // each finding.
 func (r *Report) Summary() Poll {
-	p := Poll{Taken: r.Taken, Findings: len(r.Findings)}
+	p := Poll{Taken: r.Taken, Findings: len(r.Findings), NotRead: len(r.NotJudged)}
 	own := slices.IndexFunc(r.NICs, func(c Column) bool { return c.Own })
 	var order []netip.Prefix
 	each := map[netip.Prefix]*Fate{}

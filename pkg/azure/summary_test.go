@@ -42,8 +42,9 @@ func TestSummary(t *testing.T) {
 		{Code: NotLearned, Reason: "who knows", Instances: []netip.Addr{instance1}},
 		{Code: IPForwardingOff, Reason: "without a prefix"},
 	}
+	r.NotJudged = []NotJudged{{Effect: "of the gateway"}}
 	p := r.Summary()
-	if !p.Taken.Equal(summaryTime) || p.Findings != 4 || p.LeftOut != 0 || len(p.Fates) != 3 {
+	if !p.Taken.Equal(summaryTime) || p.Findings != 4 || p.NotRead != 1 || p.LeftOut != 0 || len(p.Fates) != 3 {
 		t.Fatalf("got %+v", p)
 	}
 	for i, want := range []string{

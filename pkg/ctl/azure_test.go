@@ -34,6 +34,9 @@ type fakeAzure struct {
 	options arm.Options
 	asked   arm.Ask
 	did     []string
+
+	hopChanges bool // what SetHop answers
+	hopErr     map[string]error
 }
 
 func newFakeAzure(t *testing.T) *fakeAzure {
@@ -65,6 +68,11 @@ func (f *fakeAzure) Register(_ context.Context, rs azure.RouteServer, name strin
 func (f *fakeAzure) ForwardAt(_ context.Context, nic azure.NIC) (bool, error) {
 	f.did = append(f.did, "forward "+nic.Name)
 	return true, f.err
+}
+
+func (f *fakeAzure) SetHop(_ context.Context, table azure.RouteTable, route string, hop netip.Addr, present bool) (bool, error) {
+	f.did = append(f.did, fmt.Sprintf("hop %s %s %s %t", table.ID, route, hop, present))
+	return f.hopChanges, f.hopErr[route]
 }
 
 // run runs nvactl with this Azure, and the daemon at socket.

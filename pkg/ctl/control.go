@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -138,8 +139,7 @@ func (a *app) logLevelCommand() *cobra.Command {
 }
 
 func (a *app) drainCommand() *cobra.Command {
-	var off, wait bool
-	var reason string
+	d := &drain{}
 	cmd := &cobra.Command{
 		Use:   "drain",
 		Short: "Take traffic off this NVA, before maintenance",
@@ -150,34 +150,70 @@ that still arrive are forwarded as before.
 
 A drain goes on after a reload, and ends when the daemon ends. --wait returns
 when traffic should have moved: drain.hold seconds after the start of the drain,
-as set in the configuration. --off ends the drain.`,
+as set in the configuration. --off ends the drain.
+
+Azure probes no next hop of an ECMP user-defined route. --azure-udr removes this
+NVA from such a route, and with --off adds it again. ROUTE is its resource ID or
+RESOURCEGROUP/TABLE/ROUTE. This needs an identity with the permissions in
+configs/azure/role-operator.json. If Azure refuses, the drain happens all the
+same, and the exit code is 1. nvactl never removes the last next hop. A drain by
+a scheduled event changes no route of Azure.`,
 		Example: `  nvactl drain --wait --reason "new kernel" && reboot
+  nvactl drain --wait --azure-udr rg-spokes/rt-spoke/to-onprem
   nvactl drain --off`,
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if d.routes, d.address, err = d.hops.parse(); err != nil {
+				return err
+			}
+			return a.run(func(ctx context.Context, c *client, _ []string) error { return a.drain(ctx, c, d) })(cmd, args)
+		},
 	}
-	cmd.Flags().BoolVar(&off, "off", false, "carry traffic again")
-	cmd.Flags().BoolVar(&wait, "wait", false, "return when traffic should have moved")
-	cmd.Flags().StringVar(&reason, "reason", "", "`TEXT` for the log and \"nvactl status\"")
+	cmd.Flags().BoolVar(&d.off, "off", false, "carry traffic again")
+	cmd.Flags().BoolVar(&d.wait, "wait", false, "return when traffic should have moved")
+	cmd.Flags().StringVar(&d.reason, "reason", "", "`TEXT` for the log and \"nvactl status\"")
+	d.hops.register(cmd)
 	cmd.MarkFlagsMutuallyExclusive("off", "wait")
 	cmd.MarkFlagsMutuallyExclusive("off", "reason")
-	cmd.RunE = a.run(func(ctx context.Context, c *client, _ []string) error {
-		r, err := c.control.Drain(ctx, &nvadv1.DrainRequest{Off: off, Reason: reason})
-		switch {
-		case err != nil:
-			return err
-		case off:
-			return a.done(r, nil, "this NVA carries traffic again")
-		case !wait:
-			return errors.Join(a.done(r, nil, "draining, traffic will have moved in %s", left(r)), a.warnOfDrain(ctx, c))
-		}
+	return cmd
+}
+
+// drain says what the flags of "nvactl drain" ask for.
+type drain struct {
+	off, wait bool
+	reason    string
+	hops      hops
+	routes    []hopRoute
+	address   netip.Addr
+}
+
+// drain begins or ends a drain. nvad comes first: it says who may do so. What Azure
+// refuses is an error at the end.
+func (a *app) drain(ctx context.Context, c *client, d *drain) error {
+	r, err := c.control.Drain(ctx, &nvadv1.DrainRequest{Off: d.off, Reason: d.reason})
+	if err != nil {
+		return err
+	}
+	if !d.off {
 		if err := a.warnOfDrain(ctx, c); err != nil {
 			return err
 		}
-		if err := awaitDrained(ctx, c, left(r)); err != nil {
-			return err
+	}
+	remaining := left(r)
+	changed, refused := a.setHops(ctx, d.routes, d.address, d.off)
+	if changed { // flows move from now on
+		remaining = max(remaining, hopSettles)
+	}
+	switch {
+	case d.off:
+		err = a.done(r, nil, "this NVA carries traffic again")
+	case !d.wait:
+		err = a.done(r, nil, "draining, traffic will have moved in %s", remaining)
+	default:
+		if err = awaitDrained(ctx, c, remaining); err == nil {
+			err = a.done(r, nil, "drained")
 		}
-		return a.done(r, nil, "drained")
-	})
-	return cmd
+	}
+	return errors.Join(refused, err)
 }
 
 // warnOfDrain warns on stderr if no other NVA is known to take the traffic.

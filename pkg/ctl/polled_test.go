@@ -80,6 +80,8 @@ func TestPolledBadly(t *testing.T) {
 			s.Taken, s.Stale, v.Taken, v.Stale = ago(1, 0, 0), true, ago(1, 0, 0), true
 		}, "asked 01:00:00 ago, which is too long: 3 prefixes, 2 findings (nvactl azure diff) (systemctl status nvad-azure.timer says why)",
 			"Azure, 01:00:00 ago (too long, see nvactl status): 10.100.0.0/16"},
+		"not all of it": {func(s *api.AzureState, _ *api.AzureView) { s.Findings, s.NotRead = 0, 2 },
+			"3 prefixes, 0 findings, 2 things not read (nvactl azure diff)", "Azure, 00:04:12 ago: 10.100.0.0/16"},
 		"failed": {func(s *api.AzureState, _ *api.AzureView) {
 			s.FailedAt, s.Failure = ago(0, 1, 0), "no managed identity"
 		}, "the last poll failed 00:01:00 ago: no managed identity", "Azure, 00:04:12 ago: 10.100.0.0/16"},

@@ -112,7 +112,7 @@ func (p *polls) state(now time.Time) *api.AzureState {
 	}
 	return &api.AzureState{
 		Interval: p.interval, Taken: p.last.Taken, Stale: p.stale(now), Prefixes: len(p.fates) + p.last.LeftOut,
-		Findings: p.last.Findings, FailedAt: p.failed, Failure: p.failure,
+		Findings: p.last.Findings, NotRead: p.last.NotRead, FailedAt: p.failed, Failure: p.failure,
 	}
 }
 

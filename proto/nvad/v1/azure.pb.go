@@ -218,7 +218,10 @@ type AzurePoll struct {
 	LeftOut uint32 `protobuf:"varint,3,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
 	// Number of findings, including those that concern no prefix and those of prefixes
 	// that were left out.
-	Findings      uint32 `protobuf:"varint,4,opt,name=findings,proto3" json:"findings,omitempty"`
+	Findings uint32 `protobuf:"varint,4,opt,name=findings,proto3" json:"findings,omitempty"`
+	// Number of things that Azure did not let the caller read, so that nothing that depends
+	// on them was judged.
+	NotRead       uint32 `protobuf:"varint,5,opt,name=not_read,json=notRead,proto3" json:"not_read,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -277,6 +280,13 @@ func (x *AzurePoll) GetLeftOut() uint32 {
 func (x *AzurePoll) GetFindings() uint32 {
 	if x != nil {
 		return x.Findings
+	}
+	return 0
+}
+
+func (x *AzurePoll) GetNotRead() uint32 {
+	if x != nil {
+		return x.NotRead
 	}
 	return 0
 }
@@ -505,6 +515,8 @@ type AzureState struct {
 	Prefixes uint32 `protobuf:"varint,4,opt,name=prefixes,proto3" json:"prefixes,omitempty"`
 	// Number of findings of that poll.
 	Findings uint32 `protobuf:"varint,5,opt,name=findings,proto3" json:"findings,omitempty"`
+	// Number of things that it could not read.
+	NotRead uint32 `protobuf:"varint,8,opt,name=not_read,json=notRead,proto3" json:"not_read,omitempty"`
 	// When the last poll failed. Absent if it succeeded.
 	FailedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=failed_at,json=failedAt,proto3" json:"failed_at,omitempty"`
 	// Why it failed. Empty if it succeeded.
@@ -578,6 +590,13 @@ func (x *AzureState) GetFindings() uint32 {
 	return 0
 }
 
+func (x *AzureState) GetNotRead() uint32 {
+	if x != nil {
+		return x.NotRead
+	}
+	return 0
+}
+
 func (x *AzureState) GetFailedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.FailedAt
@@ -604,12 +623,13 @@ const file_nvad_v1_azure_proto_rawDesc = "" +
 	"\x16ReportAzurePollRequest\x12&\n" +
 	"\x04poll\x18\x01 \x01(\v2\x12.nvad.v1.AzurePollR\x04poll\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\tR\x05error\"\x19\n" +
-	"\x17ReportAzurePollResponse\"\x9e\x01\n" +
+	"\x17ReportAzurePollResponse\"\xb9\x01\n" +
 	"\tAzurePoll\x120\n" +
 	"\x05taken\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05taken\x12(\n" +
 	"\x05fates\x18\x02 \x03(\v2\x12.nvad.v1.AzureFateR\x05fates\x12\x19\n" +
 	"\bleft_out\x18\x03 \x01(\rR\aleftOut\x12\x1a\n" +
-	"\bfindings\x18\x04 \x01(\rR\bfindings\"\xbd\x01\n" +
+	"\bfindings\x18\x04 \x01(\rR\bfindings\x12\x19\n" +
+	"\bnot_read\x18\x05 \x01(\rR\anotRead\"\xbd\x01\n" +
 	"\tAzureFate\x12\x1a\n" +
 	"\bprefixes\x18\x01 \x03(\tR\bprefixes\x12\x1d\n" +
 	"\n" +
@@ -624,14 +644,15 @@ const file_nvad_v1_azure_proto_rawDesc = "" +
 	"\x05taken\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05taken\x12\x14\n" +
 	"\x05stale\x18\x02 \x01(\bR\x05stale\x12&\n" +
 	"\x04fate\x18\x03 \x01(\v2\x12.nvad.v1.AzureFateR\x04fate\x12\x19\n" +
-	"\bleft_out\x18\x04 \x01(\rR\aleftOut\"\x86\x02\n" +
+	"\bleft_out\x18\x04 \x01(\rR\aleftOut\"\xa1\x02\n" +
 	"\n" +
 	"AzureState\x12)\n" +
 	"\x10interval_seconds\x18\x01 \x01(\rR\x0fintervalSeconds\x120\n" +
 	"\x05taken\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05taken\x12\x14\n" +
 	"\x05stale\x18\x03 \x01(\bR\x05stale\x12\x1a\n" +
 	"\bprefixes\x18\x04 \x01(\rR\bprefixes\x12\x1a\n" +
-	"\bfindings\x18\x05 \x01(\rR\bfindings\x127\n" +
+	"\bfindings\x18\x05 \x01(\rR\bfindings\x12\x19\n" +
+	"\bnot_read\x18\b \x01(\rR\anotRead\x127\n" +
 	"\tfailed_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bfailedAt\x12\x14\n" +
 	"\x05error\x18\a \x01(\tR\x05errorB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
 

@@ -1,0 +1,129 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nvad/nvad/pkg/azure"
+	"github.com/nvad/nvad/pkg/azure/arm"
+)
+
+// hopTime bounds the time in which Azure changes user-defined routes.
+const hopTime = 2 * time.Minute
+
+// hopSettles is how long flows may still arrive after a next hop was removed. Azure does
+// not move flows at once; a lab measured 27 seconds.
+const hopSettles = 30 * time.Second
+
+// hops are the user-defined routes of type VirtualApplianceEcmp of which this NVA is a
+// next hop. Azure neither probes such next hops nor moves their flows, so that a drain has
+// to take the NVA out.
+type hops struct {
+	routes  []string // as given
+	address string   // of this NVA; empty: the VM's first
+}
+
+func (h *hops) register(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&h.routes, "azure-udr", nil, "also leave this `ROUTE` of Azure; may be repeated")
+	cmd.Flags().StringVar(&h.address, "azure-hop", "", "`ADDRESS` to remove from it (default the VM's first)")
+}
+
+// hopRoute is one of the routes.
+type hopRoute struct {
+	text, route string
+	table       azure.RouteTable // without an ID if the subscription is the VM's
+}
+
+// parse reads the flags.
+func (h *hops) parse() (list []hopRoute, address netip.Addr, err error) {
+	if h.address != "" {
+		if address, err = netip.ParseAddr(h.address); err != nil || !address.Is4() {
+			return nil, address, fmt.Errorf("--azure-hop: %q is not an IPv4 address", h.address)
+		}
+		if len(h.routes) == 0 {
+			return nil, address, errors.New("--azure-hop needs --azure-udr")
+		}
+	}
+	for _, text := range h.routes {
+		r := hopRoute{text: text}
+		words := strings.Split(text, "/")
+		switch {
+		case len(words) == 3 && words[0] != "" && words[1] != "" && words[2] != "":
+			r.table, r.route = azure.RouteTable{ResourceGroup: words[0], Name: words[1]}, words[2]
+		case len(words) == 11 && words[0] == "" && strings.EqualFold(words[7], "routeTables") && strings.EqualFold(words[9], "routes"):
+			r.table = azure.RouteTable{ID: strings.ToLower(strings.Join(words[:9], "/")), ResourceGroup: words[4], Name: words[8]}
+			r.route = words[10]
+		default:
+			return nil, address, fmt.Errorf("--azure-udr: %q is neither RESOURCEGROUP/TABLE/ROUTE nor the resource ID of a route", text)
+		}
+		list = append(list, r)
+	}
+	return list, address, nil
+}
+
+// setHops makes this NVA a next hop of every route of list, or none. It goes on after an
+// error. Changed says whether any flows have to move.
+func (a *app) setHops(ctx context.Context, list []hopRoute, address netip.Addr, present bool) (changed bool, err error) {
+	if len(list) == 0 {
+		return false, nil
+	}
+	var failed []error
+	err = a.askAzure(ctx, &azureAccess{timeout: hopTime}, func(ctx context.Context, c azureClient) error {
+		s, err := c.Snapshot(ctx, arm.Ask{})
+		if err != nil {
+			return err
+		}
+		if !address.IsValid() && len(s.VM.Addresses) == 0 {
+			return fmt.Errorf("VM %s has no private address; give --azure-hop", s.VM.Name)
+		}
+		if !address.IsValid() {
+			address = s.VM.Addresses[0]
+		}
+		for _, r := range list {
+			if r.table.ID == "" {
+				r.table.ID = strings.ToLower(fmt.Sprintf("/subscriptions/%s/resourceGroups/%s/providers/Microsoft.Network/routeTables/%s",
+					s.VM.Subscription, r.table.ResourceGroup, r.table.Name))
+			}
+			did, err := c.SetHop(ctx, r.table, r.route, address, present)
+			if changed = changed || did; err != nil {
+				failed = append(failed, fmt.Errorf("%s: %s: %w", r.text, notDone(address, present), err))
+			} else if !a.json() {
+				line(a.Out, fmt.Sprintf("%s: %s %s", r.text, address, hopState(did, present)))
+			}
+		}
+		return nil
+	})
+	if err != nil && len(failed) == 0 {
+		failed = append(failed, fmt.Errorf("user-defined routes of Azure are as before: %w", err))
+	} else if err != nil {
+		failed = append(failed, err)
+	}
+	return changed, errors.Join(failed...)
+}
+
+// notDone says what an error kept from happening.
+func notDone(address netip.Addr, present bool) string {
+	if present {
+		return address.String() + " is not back among the next hops"
+	}
+	return "Azure still sends packets to " + address.String()
+}
+
+// hopState says what became of a next hop.
+func hopState(changed, present bool) string {
+	switch {
+	case changed && present:
+		return "is a next hop again"
+	case present:
+		return "was a next hop already"
+	case changed:
+		return "is no next hop any more"
+	}
+	return "was not among its next hops"
+}
