@@ -27,7 +27,7 @@ func (s *Server) authenticate(req *http.Request) (caller, *Problem) {
 		return caller{}, problem(http.StatusUnauthorized, "InvalidAuthenticationToken", "The access token is invalid.")
 	case !claims.Valid(s.now()):
 		return caller{}, problem(http.StatusUnauthorized, "ExpiredAuthenticationToken", "The access token expiry UTC time is earlier than current UTC time.")
-	case !s.audience(claims.Audience):
+	case !s.cloud.Manages(claims.Audience):
 		return caller{}, problem(http.StatusUnauthorized, "InvalidAuthenticationTokenAudience",
 			"The access token has been obtained for wrong audience or resource '%s'. It should exactly match with one of the allowed audiences '%s','https://%s/'.",
 			claims.Audience, s.cloud.Audience, s.cloud.Host)
@@ -36,11 +36,6 @@ func (s *Server) authenticate(req *http.Request) (caller, *Problem) {
 			"The access token is from the wrong issuer. It must match the tenant '%s' associated with this subscription.", Tenant)
 	}
 	return caller{object: claims.Object, client: claims.Client}, nil
-}
-
-func (s *Server) audience(text string) bool {
-	text = strings.TrimSuffix(text, "/")
-	return text == strings.TrimSuffix(s.cloud.Audience, "/") || text == "https://"+s.cloud.Host
 }
 
 // authorize checks that the caller may do something at a scope.

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/integration/lab/emulator/rpc"
+	"github.com/nvad/nvad/integration/lab/emulator/token"
 )
 
 // Authority is a certificate authority that clients must trust to reach the emulated Azure.
@@ -138,14 +139,10 @@ func Run(ctx context.Context, c Config, routes Routes) error {
 
 // In makes the server one of the cloud with that name, if it isn't empty.
 func (s *Server) In(name string) error {
-	for _, c := range Clouds {
-		if c.Name == name {
-			s.cloud = c
-			return nil
-		}
-	}
-	if name != "" {
+	c, ok := token.Find(name)
+	if !ok {
 		return fmt.Errorf("there is no cloud %q", name)
 	}
+	s.cloud = c
 	return nil
 }

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/nvad/nvad/integration/lab/emulator/token"
 )
 
 // Behaviour says what the Server does besides answering. The zero value answers at once,
@@ -51,7 +53,7 @@ type Server struct {
 	Routes Routes
 
 	mu         sync.Mutex
-	cloud      Cloud
+	cloud      token.Cloud
 	behaviour  Behaviour
 	operations map[string]*operation
 	faults     []Fault
@@ -64,20 +66,8 @@ func New(state *State, routes Routes) *Server {
 	return &Server{State: state, Routes: routes, cloud: Clouds[0], operations: map[string]*operation{}, now: time.Now}
 }
 
-// Cloud has the names of one of Azure's clouds.
-type Cloud struct {
-	Name     string // as the metadata service gives it
-	Host     string // of Resource Manager
-	Login    string // host of the login service
-	Audience string // of tokens for Resource Manager
-}
-
 // Clouds are Azure's clouds, the public one first.
-var Clouds = []Cloud{
-	{"AzurePublicCloud", "management.azure.com", "login.microsoftonline.com", "https://management.core.windows.net/"},
-	{"AzureUSGovernmentCloud", "management.usgovcloudapi.net", "login.microsoftonline.us", "https://management.core.usgovcloudapi.net/"},
-	{"AzureChinaCloud", "management.chinacloudapi.cn", "login.chinacloudapi.cn", "https://management.core.chinacloudapi.cn/"},
-}
+var Clouds = token.Clouds
 
 // Be makes the server behave otherwise from the next request.
 func (s *Server) Be(b Behaviour) {

@@ -1,8 +1,10 @@
 package metadata
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -20,22 +22,42 @@ func (vm VM) instance() object {
 	for _, n := range vm.NICs {
 		nics = append(nics, n.object())
 	}
+	subscription, group := "", "rg-nva"
+	if parts := strings.Split(vm.ID, "/"); len(parts) > 4 {
+		subscription, group = parts[2], parts[4]
+	}
+	tags, list := vm.tags()
 	return object{
 		"compute": object{
-			"azEnvironment":     "AZUREPUBLICCLOUD",
-			"location":          "japaneast",
+			"azEnvironment":     cmp.Or(vm.Environment, "AzurePublicCloud"),
+			"location":          cmp.Or(vm.Location, "japaneast"),
 			"name":              vm.Name,
 			"offer":             "ubuntu-24_04-lts",
 			"osType":            "Linux",
 			"publisher":         "Canonical",
-			"resourceGroupName": "rg-nva",
+			"resourceGroupName": group,
+			"resourceId":        vm.ID,
 			"sku":               "server",
+			"subscriptionId":    subscription,
+			"tags":              tags,
+			"tagsList":          list,
 			"vmScaleSetName":    "",
 			"vmSize":            "Standard_B2ats_v2",
 			"zone":              "",
 		},
 		"network": object{"interface": nics},
 	}
+}
+
+// tags returns the tags in both of the service's forms, in the order of their names.
+func (vm VM) tags() (text string, list []object) {
+	var parts []string
+	list = []object{}
+	for _, name := range slices.Sorted(maps.Keys(vm.Tags)) {
+		parts = append(parts, name+":"+vm.Tags[name])
+		list = append(list, object{"name": name, "value": vm.Tags[name]})
+	}
+	return strings.Join(parts, ";"), list
 }
 
 func (n NIC) object() object {

@@ -1,6 +1,6 @@
 // Package metadata emulates Azure's instance metadata service. It answers real HTTP requests
-// with the documented JSON, statuses and limits, and recognizes a VM by the address that asks.
-// Tests can make it fail as the real one does while a machine starts or the service is
+// with the documented JSON, statuses and limits, and recognizes a VM by the address that asks. VMs
+// with managed identities get access tokens. Tests can make it fail as the real one does while a machine starts or the service is
 // updated.
 //
 // A Server owns its VMs and scheduled events. It shares no code with nvad's client.
@@ -27,6 +27,17 @@ const rateLimit = 5
 // VM describes a virtual machine to the service.
 type VM struct {
 	Name string
+	// ID is its resource ID. Without one, the service names the resource group rg-nva and no
+	// subscription.
+	ID string
+	// Environment is the name of its cloud; empty: AzurePublicCloud.
+	Environment string
+	// Location is empty for japaneast.
+	Location string
+	Tags     map[string]string
+	// Tenant is the directory of its identities.
+	Tenant     string
+	Identities []Identity
 	// NICs begins with the primary NIC. Only its first address may send requests.
 	NICs []NIC
 }
@@ -45,6 +56,7 @@ type Server struct {
 	asked  map[netip.Addr][]time.Time // times of the requests within the last second
 	faults []Fault
 	count  int
+	life   time.Duration // of tokens
 	events events
 }
 
@@ -58,7 +70,7 @@ type Fault struct {
 
 // New returns a service that knows vms.
 func New(vms ...VM) *Server {
-	s := &Server{vms: map[netip.Addr]VM{}, asked: map[netip.Addr][]time.Time{}}
+	s := &Server{vms: map[netip.Addr]VM{}, asked: map[netip.Addr][]time.Time{}, life: tokenLife}
 	for _, vm := range vms {
 		s.vms[vm.NICs[0].Addresses[0]] = vm
 	}
@@ -149,22 +161,28 @@ func (s *Server) answer(w http.ResponseWriter, req *http.Request, vm VM) {
 		send(w, s.document())
 	case req.URL.Path == "/metadata/instance":
 		send(w, vm.instance())
+	case req.URL.Path == "/metadata/identity/oauth2/token":
+		s.issue(w, req, vm)
 	default:
 		fail(w, http.StatusNotFound, "Not found")
 	}
 }
 
-func send(w http.ResponseWriter, value any) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	_ = json.NewEncoder(w).Encode(value)
-}
+func send(w http.ResponseWriter, value any) { sendStatus(w, http.StatusOK, value) }
 
 func fail(w http.ResponseWriter, status int, text string) {
+	if text == "" {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.WriteHeader(status)
+		return
+	}
+	sendStatus(w, status, map[string]string{"error": text})
+}
+
+func sendStatus(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	if text != "" {
-		_ = json.NewEncoder(w).Encode(map[string]string{"error": text})
-	}
+	_ = json.NewEncoder(w).Encode(value)
 }
 
 // Listen opens the service's address in a network namespace that has it. within runs its
