@@ -88,7 +88,7 @@ func newClient(ctx context.Context, o Options, machine func(context.Context) (*i
 	if c.identity, err = c.findIdentity(ctx, o, client); err != nil {
 		return nil, err
 	}
-	c.raw, err = arm.NewClient("nvactl", "v1", c.identity, &c.options)
+	c.raw, err = arm.NewClient("nvactl", "v1.0.0", c.identity, &c.options)
 	return c, err
 }
 

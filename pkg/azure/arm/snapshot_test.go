@@ -1,0 +1,163 @@
+package arm
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nvad/nvad/pkg/azure"
+)
+
+var update = flag.Bool("update", false, "rewrite the files in testdata")
+
+// all asks for everything.
+var all = Ask{Spokes: []string{"rg-spoke/nic-nowhere", nicSpoke}, Tag: "nvad=site1", Routes: true}
+
+func TestSnapshot(t *testing.T) {
+	w := newWorld(t)
+	var steps []string
+	s, err := w.client(Options{Progress: func(line string) { steps = append(steps, line) }}).Snapshot(t.Context(), all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if age := time.Since(s.Taken); age < 0 || age > time.Minute {
+		t.Errorf("taken %v ago", age)
+	}
+	s.Taken = time.Time{}
+	got, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "snapshot.json", string(got)+"\n")
+	golden(t, "requests.txt", strings.Join(w.requests(), "\n")+"\n")
+	golden(t, "progress.txt", strings.Join(steps, "\n")+"\n")
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-update rewrites it):\n%s", name, diff)
+	}
+}
+
+// TestSnapshotReadsOnly: whatever is asked for, nothing is written.
+func TestSnapshotReadsOnly(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.client(Options{}).Snapshot(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range w.requests() {
+		if !strings.HasPrefix(r, "GET ") && !strings.HasPrefix(r, "POST ") {
+			t.Error(r)
+		}
+	}
+}
+
+// TestWithoutRoutes: nothing is asked for that takes Azure seconds.
+func TestWithoutRoutes(t *testing.T) {
+	w := newWorld(t)
+	s, err := w.client(Options{}).Snapshot(t.Context(), Ask{})
+	if err != nil || len(s.NVAs) > 0 || len(s.NICs) != 2 || len(s.RouteServers) != 1 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if slices.ContainsFunc(w.requests(), func(r string) bool { return strings.HasPrefix(r, "POST") }) {
+		t.Errorf("%q", w.requests())
+	}
+}
+
+// TestMissing denies each permission of the reader in turn: the Snapshot names it, and the
+// part that it was for, and is otherwise as before.
+func TestMissing(t *testing.T) {
+	for action, want := range map[string]struct {
+		what azure.What
+		id   string
+	}{
+		"Microsoft.Network/networkInterfaces/read":                                  {azure.WhatNIC, nic1},
+		"Microsoft.Network/networkInterfaces/effectiveRouteTable/action":            {azure.WhatEffectiveRoutes, nic1},
+		"Microsoft.Network/networkInterfaces/effectiveNetworkSecurityGroups/action": {azure.WhatEffectiveRules, nic1},
+		"Microsoft.Network/locations/operations/read":                               {azure.WhatEffectiveRoutes, nic1},
+		"Microsoft.Network/locations/operationResults/read":                         {azure.WhatEffectiveRoutes, nic1},
+		"Microsoft.Network/virtualNetworks/read":                                    {azure.WhatVNet, hub},
+		"Microsoft.Network/routeTables/read":                                        {azure.WhatRouteTable, tableNVA},
+		"Microsoft.Network/virtualHubs/read":                                        {azure.WhatRouteServer, rgNet},
+		"Microsoft.Network/virtualHubs/ipConfigurations/read":                       {azure.WhatRouteServer, ars},
+		"Microsoft.Network/virtualHubs/bgpConnections/read":                         {azure.WhatConnections, ars},
+		"Microsoft.Network/virtualHubs/bgpConnections/learnedRoutes/action":         {azure.WhatLearned, peer1},
+		"Microsoft.Network/virtualHubs/bgpConnections/advertisedRoutes/action":      {azure.WhatAdvertised, peer1},
+		"Microsoft.Network/virtualNetworkGateways/read":                             {azure.WhatGateway, rgNet},
+		"Microsoft.Network/virtualNetworkGateways/getLearnedRoutes/action":          {azure.WhatGateway, ergw},
+		"Microsoft.Network/virtualNetworkGateways/getBgpPeerStatus/action":          {azure.WhatGateway, ergw},
+		"Microsoft.Network/virtualNetworkGateways/getAdvertisedRoutes/action":       {azure.WhatGateway, ergw},
+		"Microsoft.Resources/subscriptions/read":                                    {azure.WhatNVAs, "/subscriptions"},
+		"Microsoft.Resources/subscriptions/resources/read":                          {azure.WhatNVAs, "/subscriptions/" + sub1},
+	} {
+		t.Run(strings.ReplaceAll(action, "/", "."), func(t *testing.T) {
+			w := newWorld(t)
+			w.denied[strings.ToLower(action)] = true
+			s, err := w.client(Options{}).Snapshot(t.Context(), Ask{Tag: "nvad", Routes: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			id := strings.ToLower(want.id)
+			i := slices.IndexFunc(s.Missing, func(m azure.Missing) bool { return m.What == want.what && m.ID == id })
+			if i < 0 {
+				t.Fatalf("%+v", s.Missing)
+			}
+			m := s.Missing[i]
+			if !strings.EqualFold(m.Permission, action) || !strings.Contains(m.Reason, m.Permission) || !strings.Contains(m.Reason, "role-reader.json") || strings.Contains(m.Reason, "\n") {
+				t.Errorf("%+v", m)
+			}
+			if s.VM.Name != "nva1" {
+				t.Errorf("VM %+v", s.VM)
+			}
+		})
+	}
+}
+
+// TestMissingVM: without the VM there is no Snapshot.
+func TestMissingVM(t *testing.T) {
+	w := newWorld(t)
+	w.denied["microsoft.compute/virtualmachines/read"] = true
+	_, err := w.client(Options{}).Snapshot(t.Context(), Ask{})
+	if err == nil || !strings.Contains(err.Error(), "the VM itself can't be read: the managed identity of this VM lacks the permission Microsoft.Compute/virtualMachines/read for "+vm1) {
+		t.Error(err)
+	}
+	for id, want := range map[string]string{
+		rgNVA + compute + "nowhere": "404 ResourceNotFound",
+		"nva1":                      "invalid resource ID",
+		"/subscriptions/" + sub1:    "no resource ID of a resource in a resource group",
+		rgNVA + "/providers/Microsoft.Compute/virtualMachineScaleSets/set/virtualMachines/0": "flexible orchestration",
+	} {
+		if _, err := newWorld(t).client(Options{}).Snapshot(t.Context(), Ask{VM: id}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}
+
+// TestRouteServersOfOneGroup: an identity with a role in the resource group only finds the
+// Route Server there, and nothing is missing.
+func TestRouteServersOfOneGroup(t *testing.T) {
+	w := newWorld(t)
+	delete(w.lists, "/subscriptions/"+sub1+"/providers/microsoft.network/virtualhubs")
+	s, err := w.client(Options{}).Snapshot(t.Context(), Ask{})
+	if err != nil || len(s.RouteServers) != 1 || len(s.Missing) > 0 {
+		t.Errorf("%+v, %+v, %v", s.RouteServers, s.Missing, err)
+	}
+}
