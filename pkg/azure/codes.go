@@ -62,3 +62,14 @@ const (
 	NSGDropsBGP     Code = "nsg-drops-bgp"
 	NoWayOut        Code = "no-way-out" // neither NAT nor a public address
 )
+
+// Codes lists every code.
+var Codes = []Code{
+	PrefixInVNetSpace, RouteServerSubnet, RouteServerASNInPath, UDRWins, PropagationOff, ShorterPathElsewhere, GatewayWins, NoAdvertise,
+	NextHopUnreachable, DefaultWithoutUDR, TunnelLoop, InstancesDiffer, NotLearned, NotInjected,
+	InstanceWithoutPeer, NoConnection, PeerWrongASN, PeerWrongAddress, ASNRefused, SessionDown, RouteServerNotProvisioned,
+	PeerLimit, RoutesPerPeerLimit, RoutesTotalLimit, CircuitLimit,
+	PeeringNotConnected, PeeringOutOfSync, PeeringNoAccess, PeeringNoForwardedTraffic, SpokeNoRemoteGateways, AppliancePeering,
+	PeeringLeavesOutSubnet, VPNGatewayMode, BranchToBranchOff, ECMPHopDead,
+	IPForwardingOff, NSGDropsVXLAN, NSGDropsBFD, NSGDropsBGP, NoWayOut,
+}
