@@ -35,13 +35,22 @@ func TestBicep(t *testing.T) {
 	for _, want := range []string{
 		"(text, v) => replace(text, '\\${${v.key}}', v.value)", "customData: base64(userData)", "enableIPForwarding: true",
 		"protocol: 'Udp'", "destinationPortRange: '4789'", "name: 'RouteServerSubnet'", "allowBranchToBranchTraffic: true",
-		"@batchSize(1)\nresource peer 'Microsoft.Network/virtualHubs/bgpConnections@",
+		"type: 'SystemAssigned'", "tags: union(nvaTags, { '${tagName}': tagValue })", "dependsOn: [routeServerConfig]", "principalId: vm.identity.principalId",
+		"nva_tag: '${tagName}=${tagValue}'", "natGateway: {\n            id: outbound.id",
 	} {
 		if !strings.Contains(hub, want) {
 			t.Errorf("hub.bicep has no %q", want)
 		}
 	}
+	if strings.Contains(hub, "bgpConnections") {
+		t.Error("the NVA's peer is registered twice")
+	}
 	main := read(t, filepath.Join(dir, "main.bicep"))
+	for _, want := range []string{"var role = loadJsonContent('../role-operator.json')", "actions: role.Actions", "assignableScopes: [resourceGroup().id]", "roleDefinitionId: operator.id"} {
+		if !strings.Contains(main, want) {
+			t.Errorf("main.bicep has no %q", want)
+		}
+	}
 	for _, m := range regexp.MustCompile(`(?m)^module \w+ '([^']+)'`).FindAllStringSubmatch(main, -1) {
 		sameNames(t, m[1], modulePart(t, main, m[0]), read(t, filepath.Join(dir, m[1])))
 	}

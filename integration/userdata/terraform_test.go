@@ -2,11 +2,11 @@ package userdata
 
 import (
 	"encoding/base64"
-	"fmt"
-	"net/netip"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/hcl/v2"
@@ -14,7 +14,6 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
-	"github.com/zclconf/go-cty/cty/function/stdlib"
 )
 
 // blocks returns the blocks of a kind in the Terraform files of a directory.
@@ -64,20 +63,19 @@ func TestTerraformModule(t *testing.T) {
 func TestTerraformUserData(t *testing.T) {
 	dir := configs(t, "azure/terraform/hub")
 	vars := map[string]cty.Value{
-		"prefix": cty.StringVal(hub00["vnet"]), "remote_nvas": cty.TupleVal([]cty.Value{cty.StringVal(hub00["remote_nvas"])}),
 		"package_url": cty.StringVal(hub00["package_url"]), "package_sha256": cty.StringVal(hub00["package_sha256"]),
-		"asn": cty.NumberIntVal(65001), "vni": cty.NumberIntVal(77), "nva_key": cty.StringVal("0123456789abcdef"),
+		"resource_group_name": cty.StringVal("rg-nva"), "nvas": cty.NumberIntVal(2), "nva_key": cty.StringVal("0123456789abcdef"),
 	}
 	ctx := &hcl.EvalContext{
 		Variables: map[string]cty.Value{
 			"var": cty.ObjectVal(vars), "path": cty.ObjectVal(map[string]cty.Value{"module": cty.StringVal(dir)}),
 		},
 		Functions: map[string]function.Function{
-			"join": stdlib.JoinFunc, "cidrsubnet": cidrSubnet, "cidrhost": cidrHost, "templatefile": templateFile, "base64encode": base64Encode,
+			"templatefile": templateFile, "base64encode": base64Encode,
 		},
 	}
 	locals := map[string]cty.Value{}
-	for _, name := range []string{"route_servers", "user_data"} {
+	for _, name := range []string{"tag", "user_data"} {
 		ctx.Variables["local"] = cty.ObjectVal(locals)
 		value, diags := local(t, dir, name).Expr.Value(ctx)
 		if diags.HasErrors() {
@@ -91,7 +89,8 @@ func TestTerraformUserData(t *testing.T) {
 	}
 }
 
-// TestTerraformResources: everything that an NVA needs is there.
+// TestTerraformResources: everything that an NVA needs is there, and nothing that it does
+// itself.
 func TestTerraformResources(t *testing.T) {
 	dir := configs(t, "azure/terraform/hub")
 	found := map[string]*hclsyntax.Block{}
@@ -99,16 +98,51 @@ func TestTerraformResources(t *testing.T) {
 		found[b.Labels[0]+"."+b.Labels[1]] = b
 	}
 	for name, attribute := range map[string]string{
-		"azurerm_network_interface.nva":           "ip_forwarding_enabled",
-		"azurerm_linux_virtual_machine.nva":       "custom_data",
-		"azurerm_route_server.this":               "branch_to_branch_traffic_enabled",
-		"azurerm_route_server_bgp_connection.nva": "peer_asn",
-		"azurerm_route_table.nva":                 "count",
+		"azurerm_network_interface.nva":                             "ip_forwarding_enabled",
+		"azurerm_linux_virtual_machine.nva":                         "custom_data",
+		"azurerm_route_server.this":                                 "branch_to_branch_traffic_enabled",
+		"azurerm_role_assignment.nva":                               "principal_id",
+		"azurerm_subnet_nat_gateway_association.default":            "nat_gateway_id",
+		"azurerm_nat_gateway_public_ip_association.outbound":        "public_ip_address_id",
+		"azurerm_subnet_network_security_group_association.default": "subnet_id",
+		"azurerm_route_table.nva":                                   "count",
 	} {
 		b := found[name]
 		if b == nil || b.Body.Attributes[attribute] == nil {
 			t.Errorf("no %s of %s", attribute, name)
 		}
+	}
+	vm := found["azurerm_linux_virtual_machine.nva"].Body
+	if !slices.ContainsFunc(vm.Blocks, func(b *hclsyntax.Block) bool { return b.Type == "identity" }) || vm.Attributes["tags"] == nil || vm.Attributes["depends_on"] == nil {
+		t.Error("the VM has no identity, no tags, or does not wait for what it needs")
+	}
+	if found["azurerm_route_server_bgp_connection.nva"] != nil {
+		t.Error("the NVA's peer is registered twice")
+	}
+}
+
+// TestTerraformRole: the custom role is role-operator.json, and is assigned to the resource
+// group only.
+func TestTerraformRole(t *testing.T) {
+	root := configs(t, "azure/terraform")
+	text := read(t, filepath.Join(root, "main.tf"))
+	for _, want := range []string{
+		`role = jsondecode(file("${path.module}/../role-operator.json"))`, "actions     = local.role.Actions", "not_actions = local.role.NotActions",
+		"assignable_scopes = [azurerm_resource_group.this.id]", "resource_group_id   = azurerm_resource_group.this.id",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("main.tf has no %q", want)
+		}
+	}
+	if nva := read(t, filepath.Join(root, "hub/nva.tf")); !strings.Contains(nva, "scope              = var.resource_group_id\n") {
+		t.Error("the role is assigned elsewhere")
+	}
+	var role struct {
+		Name, Description   string
+		Actions, NotActions []string
+	}
+	if err := json.Unmarshal([]byte(read(t, configs(t, "azure/role-operator.json"))), &role); err != nil || role.Name == "" || role.Description == "" || len(role.Actions) == 0 || role.NotActions == nil {
+		t.Errorf("role-operator.json: %v, %+v", err, role)
 	}
 }
 
@@ -133,30 +167,8 @@ func textFunction(params []function.Parameter, impl func([]cty.Value) (string, e
 	})
 }
 
-// These functions replace Terraform's, for /16 prefixes and whole octets.
+// These functions replace Terraform's.
 var (
-	cidrSubnet = textFunction([]function.Parameter{{Name: "prefix", Type: cty.String}, {Name: "newbits", Type: cty.Number}, {Name: "netnum", Type: cty.Number}},
-		func(args []cty.Value) (string, error) {
-			p, err := netip.ParsePrefix(args[0].AsString())
-			bits, _ := args[1].AsBigFloat().Int64()
-			net, _ := args[2].AsBigFloat().Int64()
-			if err != nil || p.Bits() != 16 || bits != 8 {
-				return "", fmt.Errorf("not a /24 of a /16: %v", err)
-			}
-			a := p.Addr().As4()
-			return fmt.Sprintf("%d.%d.%d.0/24", a[0], a[1], net), nil
-		})
-	cidrHost = textFunction([]function.Parameter{{Name: "prefix", Type: cty.String}, {Name: "hostnum", Type: cty.Number}},
-		func(args []cty.Value) (string, error) {
-			p, err := netip.ParsePrefix(args[0].AsString())
-			if err != nil {
-				return "", err
-			}
-			host, _ := args[1].AsBigFloat().Int64()
-			a := p.Addr().As4()
-			a[3] += byte(host)
-			return netip.AddrFrom4(a).String(), nil
-		})
 	base64Encode = textFunction([]function.Parameter{{Name: "str", Type: cty.String}},
 		func(args []cty.Value) (string, error) {
 			return base64.StdEncoding.EncodeToString([]byte(args[0].AsString())), nil

@@ -18,8 +18,7 @@ import (
 // hub00 are the values of the first hub's NVA, in both examples of configs/azure.
 var hub00 = map[string]string{
 	"package_url": "https://example.blob.core.windows.net/nvad/nvad.deb", "package_sha256": strings.Repeat("0", 64),
-	"route_servers": "10.0.210.4,10.0.210.5", "remote_nvas": "10.10.0.4", "vnet": "10.0.0.0/16", "asn": "65001", "vni": "77",
-	"nva_key": "MDEyMzQ1Njc4OWFiY2RlZg==",
+	"nva_tag": "nvad=rg-nva", "nvas": "2", "nva_key": "MDEyMzQ1Njc4OWFiY2RlZg==",
 }
 
 // configs returns the path of a file or directory below configs.
@@ -101,6 +100,17 @@ func TestSchema(t *testing.T) {
 		if out, err := check(text + "\npackage_update: perhaps\n"); err == nil {
 			t.Errorf("what is no boolean passes for one: %s", out)
 		}
+	}
+}
+
+// TestNoAddress: nobody types an address: bootstrap finds them all.
+func TestNoAddress(t *testing.T) {
+	text := userData(t)["filled bootstrap.yaml"]
+	if found := regexp.MustCompile(`\b\d+\.\d+\.\d+\.\d+\b`).FindString(text); found != "" {
+		t.Errorf("bootstrap.yaml has the address %s", found)
+	}
+	if !strings.Contains(text, "nvad bootstrap --from-azure --register --tag \"nvad=rg-nva\" --nvas \"2\"") {
+		t.Errorf("bootstrap is not run as it should:\n%s", text)
 	}
 }
 

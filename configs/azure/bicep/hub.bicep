@@ -8,8 +8,9 @@ param remoteNvas array
 param packageUrl string
 param packageSha256 string
 param imageVersion string
-param asn int
-param vni int
+param nvas int
+param nvaTags object
+param roleDefinitionId string
 @secure()
 param nvaKey string
 param forwardedPrefixes array
@@ -23,18 +24,15 @@ var nvaSubnet = cidrSubnet(prefix, 24, 0)
 var gatewaySubnet = cidrSubnet(prefix, 24, 200)
 var routeServerSubnet = cidrSubnet(prefix, 24, 210)
 
-// A Route Server's instances have the first two addresses that Azure does not reserve.
-// `az network routeserver show --query virtualRouterIps` must print the same.
-var routeServers = [cidrHost(routeServerSubnet, 3), cidrHost(routeServerSubnet, 4)]
+// NVAs find each other by this tag.
+var tagName = 'nvad'
+var tagValue = resourceGroup().name
 
 var values = {
   package_url: packageUrl
   package_sha256: packageSha256
-  route_servers: join(routeServers, ',')
-  remote_nvas: join(remoteNvas, ',')
-  vnet: prefix
-  asn: string(asn)
-  vni: string(vni)
+  nva_tag: '${tagName}=${tagValue}'
+  nvas: string(nvas)
   nva_key: base64(nvaKey)
 }
 var userData = reduce(items(values), loadTextContent('../../cloud-init/bootstrap.yaml'), (text, v) => replace(text, '\${${v.key}}', v.value))
@@ -189,6 +187,33 @@ resource userRoutes 'Microsoft.Network/routeTables@2023-09-01' = if (announcesDe
   }
 }
 
+// The NVA's way out, to Azure Resource Manager: new subnets have none.
+resource outbound 'Microsoft.Network/natGateways@2023-09-01' = {
+  name: 'nat-${name}'
+  location: location
+  sku: {
+    name: 'Standard'
+  }
+  properties: {
+    publicIpAddresses: [
+      {
+        id: outboundAddress.id
+      }
+    ]
+  }
+}
+
+resource outboundAddress 'Microsoft.Network/publicIPAddresses@2023-09-01' = {
+  name: 'pip-nat-${name}'
+  location: location
+  sku: {
+    name: 'Standard'
+  }
+  properties: {
+    publicIPAllocationMethod: 'Static'
+  }
+}
+
 resource vnet 'Microsoft.Network/virtualNetworks@2023-09-01' = {
   name: 'vnet-${name}'
   location: location
@@ -205,7 +230,10 @@ resource vnet 'Microsoft.Network/virtualNetworks@2023-09-01' = {
             id: nsg.id
           }
           routeTable: announcesDefault ? { id: userRoutes.id } : null
-          // For downloads from a storage account without access to the internet.
+          natGateway: {
+            id: outbound.id
+          }
+          // For downloads from a storage account without a detour over the internet.
           serviceEndpoints: [{ service: 'Microsoft.Storage' }]
         }
       }
@@ -245,9 +273,16 @@ resource nic 'Microsoft.Network/networkInterfaces@2023-09-01' = {
   }
 }
 
+// Route Server takes up to half an hour to create, so the VM waits for it here rather than
+// in cloud-init.
 resource vm 'Microsoft.Compute/virtualMachines@2023-09-01' = {
   name: 'vm-${name}'
   location: location
+  tags: union(nvaTags, { '${tagName}': tagValue })
+  identity: {
+    type: 'SystemAssigned'
+  }
+  dependsOn: [routeServerConfig]
   properties: {
     hardwareProfile: {
       vmSize: vmSize
@@ -331,19 +366,14 @@ resource routeServerConfig 'Microsoft.Network/virtualHubs/ipConfigurations@2023-
   }
 }
 
-var peers = [{ name: 'vm-${name}', address: nva }]
-
-// One at a time: a Route Server refuses a second change while one is in progress.
-@batchSize(1)
-resource peer 'Microsoft.Network/virtualHubs/bgpConnections@2023-09-01' = [for p in peers: {
-  parent: routeServer
-  name: p.name
+// With this, the NVA reads what it needs and makes itself a BGP peer of Route Server.
+resource operator 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(resourceGroup().id, vm.id, roleDefinitionId)
   properties: {
-    peerIp: p.address
-    peerAsn: asn
+    roleDefinitionId: roleDefinitionId
+    principalId: vm.identity.principalId
+    principalType: 'ServicePrincipal'
   }
-  dependsOn: [routeServerConfig, vm]
-}]
+}
 
-output routeServerAddresses array = routeServers
 output routeServerId string = routeServer.id

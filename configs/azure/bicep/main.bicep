@@ -7,7 +7,7 @@
 @description('Region of all hubs.')
 param location string = resourceGroup().location
 
-@description('The hubs: a name and a /16 each. The NVA is .0.4, Route Server .210.4 and .210.5, and .200.0/24 is reserved for a gateway.')
+@description('The hubs: a name and a /16 each. The NVA is .0.4, Route Server is in .210.0/24, and .200.0/24 is reserved for a gateway.')
 param hubs array = [
   { name: 'hub00', prefix: '10.0.0.0/16' }
   { name: 'hub10', prefix: '10.10.0.0/16' }
@@ -27,11 +27,8 @@ param packageSha256 string
 @minLength(10)
 param imageVersion string
 
-@description('AS number of the NVAs.')
-param asn int = 65001
-
-@description('VXLAN network identifier of the tunnel between the NVAs.')
-param vni int = 77
+@description('Tags of the NVAs. "nvad-asn" is their AS number if it is not 65001, "nvad-vni" the VXLAN network identifier if it is not 77.')
+param nvaTags object = {}
 
 @description('TCP-MD5 key of the sessions between the NVAs: openssl rand -hex 20.')
 @secure()
@@ -60,6 +57,25 @@ param vmSize string = 'Standard_B2ats_v2'
 // The NVA of every hub has the fourth address of the first subnet.
 var nvas = map(hubs, h => cidrHost(cidrSubnet(h.prefix, 24, 0), 3))
 
+// What an NVA may do. It is assigned to this resource group only.
+var role = loadJsonContent('../role-operator.json')
+
+resource operator 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(resourceGroup().id, role.Name)
+  properties: {
+    roleName: '${role.Name} ${uniqueString(resourceGroup().id)}'
+    description: role.Description
+    type: 'CustomRole'
+    permissions: [
+      {
+        actions: role.Actions
+        notActions: role.NotActions
+      }
+    ]
+    assignableScopes: [resourceGroup().id]
+  }
+}
+
 module hub 'hub.bicep' = [for (h, i) in hubs: {
   name: 'hub-${h.name}'
   params: {
@@ -71,8 +87,9 @@ module hub 'hub.bicep' = [for (h, i) in hubs: {
     packageUrl: packageUrl
     packageSha256: packageSha256
     imageVersion: imageVersion
-    asn: asn
-    vni: vni
+    nvas: length(hubs)
+    nvaTags: nvaTags
+    roleDefinitionId: operator.id
     nvaKey: nvaKey
     forwardedPrefixes: concat(map(hubs, p => p.prefix), forwardedPrefixes)
     managementPrefixes: managementPrefixes

@@ -18,6 +18,9 @@ locals {
   # The NVA of every hub has the fourth address of the first subnet.
   nvas = { for name, prefix in var.hubs : name => cidrhost(cidrsubnet(prefix, 8, 0), 4) }
 
+  # What an NVA may do. It is assigned to this resource group only.
+  role = jsondecode(file("${path.module}/../role-operator.json"))
+
   pairs = {
     for p in setproduct(keys(var.hubs), keys(var.hubs)) : "${p[0]}-${p[1]}" => { from = p[0], to = p[1] } if p[0] != p[1]
   }
@@ -26,6 +29,18 @@ locals {
 resource "azurerm_resource_group" "this" {
   name     = var.resource_group_name
   location = var.location
+}
+
+resource "azurerm_role_definition" "operator" {
+  name              = "${local.role.Name} ${azurerm_resource_group.this.name}"
+  description       = local.role.Description
+  scope             = azurerm_resource_group.this.id
+  assignable_scopes = [azurerm_resource_group.this.id]
+
+  permissions {
+    actions     = local.role.Actions
+    not_actions = local.role.NotActions
+  }
 }
 
 module "hub" {
@@ -37,12 +52,14 @@ module "hub" {
   nva                 = local.nvas[each.key]
   remote_nvas         = [for name, address in local.nvas : address if name != each.key]
   resource_group_name = azurerm_resource_group.this.name
+  resource_group_id   = azurerm_resource_group.this.id
   location            = azurerm_resource_group.this.location
   package_url         = var.package_url
   package_sha256      = var.package_sha256
   image_version       = var.image_version
-  asn                 = var.asn
-  vni                 = var.vni
+  nvas                = length(var.hubs)
+  nva_tags            = var.nva_tags
+  role_definition_id  = azurerm_role_definition.operator.role_definition_resource_id
   nva_key             = var.nva_key
   forwarded_prefixes  = concat(values(var.hubs), var.forwarded_prefixes)
   management_prefixes = var.management_prefixes
@@ -62,9 +79,4 @@ resource "azurerm_virtual_network_peering" "this" {
   remote_virtual_network_id    = module.hub[each.value.to].vnet_id
   allow_virtual_network_access = true
   allow_forwarded_traffic      = false
-}
-
-output "route_servers" {
-  description = "Addresses with which the NVAs peer, by hub. `az network routeserver show --query virtualRouterIps` must print the same."
-  value       = { for name, hub in module.hub : name => hub.route_servers }
 }

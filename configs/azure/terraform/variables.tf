@@ -9,7 +9,7 @@ variable "location" {
 }
 
 variable "hubs" {
-  description = "The hubs: a name and a /16 each. The NVA is .0.4, Route Server .210.4 and .210.5, and .200.0/24 is reserved for a gateway."
+  description = "The hubs: a name and a /16 each. The NVA is .0.4, Route Server is in .210.0/24, and .200.0/24 is reserved for a gateway."
   type        = map(string)
   default = {
     hub00 = "10.0.0.0/16"
@@ -47,16 +47,10 @@ variable "image_version" {
   }
 }
 
-variable "asn" {
-  description = "AS number of the NVAs."
-  type        = number
-  default     = 65001
-}
-
-variable "vni" {
-  description = "VXLAN network identifier of the tunnel between the NVAs."
-  type        = number
-  default     = 77
+variable "nva_tags" {
+  description = "Tags of the NVAs. \"nvad-asn\" is their AS number if it is not 65001, \"nvad-vni\" the VXLAN network identifier if it is not 77."
+  type        = map(string)
+  default     = {}
 }
 
 variable "forwarded_prefixes" {

@@ -12,8 +12,34 @@ resource "azurerm_subnet" "default" {
   resource_group_name  = var.resource_group_name
   virtual_network_name = azurerm_virtual_network.this.name
   address_prefixes     = [cidrsubnet(var.prefix, 8, 0)]
-  # For downloads from a storage account without access to the internet.
+  # For downloads from a storage account without a detour over the internet.
   service_endpoints = ["Microsoft.Storage"]
+}
+
+# The NVA's way out, to Azure Resource Manager: new subnets have none.
+resource "azurerm_public_ip" "outbound" {
+  name                = "pip-nat-${var.name}"
+  resource_group_name = var.resource_group_name
+  location            = var.location
+  allocation_method   = "Static"
+  sku                 = "Standard"
+}
+
+resource "azurerm_nat_gateway" "outbound" {
+  name                = "nat-${var.name}"
+  resource_group_name = var.resource_group_name
+  location            = var.location
+  sku_name            = "Standard"
+}
+
+resource "azurerm_nat_gateway_public_ip_association" "outbound" {
+  nat_gateway_id       = azurerm_nat_gateway.outbound.id
+  public_ip_address_id = azurerm_public_ip.outbound.id
+}
+
+resource "azurerm_subnet_nat_gateway_association" "default" {
+  subnet_id      = azurerm_subnet.default.id
+  nat_gateway_id = azurerm_nat_gateway.outbound.id
 }
 
 resource "azurerm_subnet" "gateway" {

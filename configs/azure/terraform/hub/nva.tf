@@ -1,14 +1,14 @@
 # The VM that cloud-init turns into a routing NVA.
 
 locals {
+  # NVAs find each other by this tag.
+  tag = { nvad = var.resource_group_name }
+
   user_data = templatefile("${path.module}/../../../cloud-init/bootstrap.yaml", {
     package_url    = var.package_url
     package_sha256 = var.package_sha256
-    route_servers  = join(",", local.route_servers)
-    remote_nvas    = join(",", var.remote_nvas)
-    vnet           = var.prefix
-    asn            = var.asn
-    vni            = var.vni
+    nva_tag        = "nvad=${local.tag.nvad}"
+    nvas           = var.nvas
     nva_key        = base64encode(var.nva_key)
   })
 }
@@ -27,6 +27,8 @@ resource "azurerm_network_interface" "nva" {
   }
 }
 
+# Route Server takes up to half an hour to create, so the VM waits for it here rather than
+# in cloud-init.
 resource "azurerm_linux_virtual_machine" "nva" {
   name                  = "vm-${var.name}"
   resource_group_name   = var.resource_group_name
@@ -35,6 +37,11 @@ resource "azurerm_linux_virtual_machine" "nva" {
   admin_username        = var.admin_username
   network_interface_ids = [azurerm_network_interface.nva.id]
   custom_data           = base64encode(local.user_data)
+  tags                  = merge(var.nva_tags, local.tag)
+
+  identity {
+    type = "SystemAssigned"
+  }
 
   admin_ssh_key {
     username   = var.admin_username
@@ -54,4 +61,14 @@ resource "azurerm_linux_virtual_machine" "nva" {
   }
 
   boot_diagnostics {}
+
+  # Without the NAT gateway, the first boot would have no way out.
+  depends_on = [azurerm_route_server.this, azurerm_nat_gateway_public_ip_association.outbound, azurerm_subnet_nat_gateway_association.default]
+}
+
+# With this, the NVA reads what it needs and makes itself a BGP peer of Route Server.
+resource "azurerm_role_assignment" "nva" {
+  scope              = var.resource_group_id
+  role_definition_id = var.role_definition_id
+  principal_id       = azurerm_linux_virtual_machine.nva.identity[0].principal_id
 }

@@ -1,3 +1,2 @@
 output "vnet_id" { value = azurerm_virtual_network.this.id }
 output "vnet_name" { value = azurerm_virtual_network.this.name }
-output "route_servers" { value = local.route_servers }

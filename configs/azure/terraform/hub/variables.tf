@@ -3,12 +3,14 @@ variable "prefix" { type = string }
 variable "nva" { type = string }
 variable "remote_nvas" { type = list(string) }
 variable "resource_group_name" { type = string }
+variable "resource_group_id" { type = string }
 variable "location" { type = string }
 variable "package_url" { type = string }
 variable "package_sha256" { type = string }
 variable "image_version" { type = string }
-variable "asn" { type = number }
-variable "vni" { type = number }
+variable "nvas" { type = number }
+variable "nva_tags" { type = map(string) }
+variable "role_definition_id" { type = string }
 variable "nva_key" {
   type      = string
   sensitive = true
