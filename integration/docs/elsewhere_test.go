@@ -31,6 +31,8 @@ var elsewhere = []struct{ start, by string }{
 	{"az deployment group create", "go test ./integration/userdata -run Bicep"},
 	{"nvactl azure ", "go test ./pkg/ctl -run Azure"},
 	{"az vm create", "go test ./integration/boot -run Boot"},
+	{"az vm run-command invoke", "go test ./integration/boot -run Boot"},
+	{"az role ", "go test ./integration/userdata -run TerraformRole"},
 	{"terraform ", "go test ./integration/userdata -run Terraform"},
 }
 
