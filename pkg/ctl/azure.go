@@ -79,10 +79,13 @@ func (a *app) askAzure(ctx context.Context, at *azureAccess, do func(context.Con
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("gave up after %s (--timeout)%s", at.timeout, prefixed(", while waiting for ", p.last()))
-	case ctx.Err() != nil:
+	case errors.Is(ctx.Err(), context.Canceled):
 		return errors.New("canceled")
+	case errors.Is(err, context.DeadlineExceeded): // before the deadline, if Azure wants a pause beyond it
+		return fmt.Errorf("%w (--timeout is %s)", err, at.timeout)
+	}
+	if _, ok := errors.AsType[*arm.NotAzureError](err); ok {
+		return fmt.Errorf("%w with --vm", err)
 	}
 	return err
 }

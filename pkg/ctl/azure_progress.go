@@ -4,18 +4,15 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
-// progress shows in one line of a terminal what a command waits for, and remembers it.
+// progress shows in one line of a terminal what a command waits for.
 type progress struct {
 	out io.Writer // nil: nobody watches
 
-	mu   sync.Mutex
-	text string
-	on   bool // the line is on the screen
+	on bool // the line is on the screen
 }
 
 func newProgress(w io.Writer) *progress {
@@ -37,9 +34,6 @@ func isTerminal(w io.Writer) bool {
 
 // show replaces the line.
 func (p *progress) show(text string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.text = text
 	if p.out != nil {
 		p.on = true
 		// A line that is longer than the terminal would leave its beginning behind.
@@ -49,17 +43,8 @@ func (p *progress) show(text string) {
 
 // clear removes the line, so that what follows begins in the first column.
 func (p *progress) clear() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.on {
 		p.on = false
 		fmt.Fprint(p.out, "\r\x1b[K")
 	}
-}
-
-// last returns what was waited for last.
-func (p *progress) last() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text
 }

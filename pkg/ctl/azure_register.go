@@ -126,6 +126,9 @@ func (r *registration) run(ctx context.Context, c azureClient, s *azure.Snapshot
 		}
 		steps = append(steps, registered{nic.ID, "IP forwarding is on", changed})
 	}
+	if why := unseen(s, azure.WhatConnections); why != "" {
+		return steps, fmt.Errorf("is %s a peer of Route Server %s already?%s", peer, rs.Name, why)
+	}
 	name, changed := cmp.Or(r.name, s.VM.Name), true
 	for _, old := range rs.Connections {
 		switch {

@@ -29,7 +29,6 @@ type fakeAzure struct {
 	snapshot azure.Snapshot
 	err      error
 	hangs    bool // until the context ends
-	progress []string
 
 	options arm.Options
 	asked   arm.Ask
@@ -50,12 +49,10 @@ func newFakeAzure(t *testing.T) *fakeAzure {
 
 func (f *fakeAzure) Snapshot(ctx context.Context, a arm.Ask) (azure.Snapshot, error) {
 	f.asked = a
-	for _, line := range f.progress {
-		f.options.Progress(line)
-	}
 	if f.hangs {
+		f.options.Progress("waiting for effective routes of nic-hub00 (3s)")
 		<-ctx.Done()
-		return azure.Snapshot{}, fmt.Errorf("GET https://management.azure.com/: %w", ctx.Err())
+		return azure.Snapshot{}, fmt.Errorf("the time was over while waiting for effective routes: %w", ctx.Err())
 	}
 	return f.snapshot, f.err
 }
@@ -246,8 +243,9 @@ func TestAzureRegister(t *testing.T) {
 // ends it; it returns what Azure said.
 func TestAzureEnds(t *testing.T) {
 	f := newFakeAzure(t)
-	f.hangs, f.progress = true, []string{"NIC nic-hub00", "effective routes of nic-hub00"}
-	wantError(t, f.run(t.Context(), "", "azure", "show", "--timeout", "10ms"), "gave up after 10ms (--timeout), while waiting for effective routes of nic-hub00")
+	f.hangs = true
+	wantError(t, f.run(t.Context(), "", "azure", "show", "--timeout", "10ms"),
+		"the time was over while waiting for effective routes: context deadline exceeded (--timeout is 10ms)")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	wantError(t, f.run(ctx, "", "azure", "show"), "canceled")
@@ -272,8 +270,8 @@ func TestProgress(t *testing.T) {
 	p = newProgress(&plain)
 	p.show("effective routes")
 	p.clear()
-	if plain.Len() > 0 || p.last() != "effective routes" {
-		t.Errorf("%q, last %q", plain.String(), p.last())
+	if plain.Len() > 0 {
+		t.Errorf("%q", plain.String())
 	}
 }
 
