@@ -22,6 +22,7 @@ func TestService(t *testing.T) {
 		{"exposure", (*bed).testExposure},
 		{"limits", (*bed).testLimits},
 		{"access", (*bed).testAccess},
+		{"polls of Azure", (*bed).testAzure},
 		{"sysctls are healed", (*bed).testSysctl},
 		{"upgrade", (*bed).testUpgrade},
 		{"reload", (*bed).testReload},
@@ -59,7 +60,7 @@ func (b *bed) testInstall() {
 	}
 	b.Sh(b.T, "echo 'asn = no' >/etc/nvad/nvad.toml; ! systemctl start nvad; systemctl reset-failed nvad; rm /etc/nvad/nvad.toml")
 	b.same("a start with a bad file", host)
-	b.Sh(b.T, "journalctl -q -n 1 --cursor-file=/root/cursor >/dev/null") // later entries belong to testStart
+	b.Sh(b.T, "journalctl -q -n 1 -u nvad -p warning --cursor-file=/root/cursor >/dev/null") // later entries belong to testStart
 	if got := b.Sh(b.T, "stat -c '%A %U:%G' /etc/nvad; getent group nvad nvad-view nvad-admin | wc -l"); got != "drwxr-s--- root:nvad\n3\n" {
 		b.Errorf("owners: %q", got)
 	}
@@ -131,9 +132,13 @@ func (b *bed) testStart() {
 }
 
 func (b *bed) testExposure() {
-	b.Log(b.Sh(b.T, "systemd-analyze security --no-pager --offline=true --threshold=16 /lib/systemd/system/nvad.service | tail -1"))
-	b.Exec(b.T, "systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=16", "/lib/systemd/system/nvad.service")
-	b.Exec(b.T, "systemd-analyze", "verify", "--man=no", "--recursive-errors=no", "/lib/systemd/system/nvad.service")
+	for unit, threshold := range map[string]string{"nvad.service": "16", "nvad-azure.service": "13"} {
+		path := "/lib/systemd/system/" + unit
+		b.Log(b.Sh(b.T, "systemd-analyze security --no-pager --offline=true --threshold="+threshold+" "+path+" | tail -1"))
+		b.Exec(b.T, "systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold="+threshold, path)
+		b.Exec(b.T, "systemd-analyze", "verify", "--man=no", "--recursive-errors=no", path)
+	}
+	b.Exec(b.T, "systemd-analyze", "verify", "--man=no", "--recursive-errors=no", "/lib/systemd/system/nvad-azure.timer")
 }
 
 // testLimits reads the limits that the kernel applies to the process, rather than those in the
