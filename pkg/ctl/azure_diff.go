@@ -83,7 +83,7 @@ func (a *app) printReport(r *azure.Report, all bool) {
 	for i, f := range r.Findings {
 		a.printFinding(i+1, &f)
 	}
-	items(a, "\nNot judged", r.NotJudged, func(n azure.NotJudged) string { return n.Effect + " (" + missingText(n.Missing) + ")" })
+	items(a, "\nNot judged", r.NotJudged, func(n azure.NotJudged) string { return strings.TrimSuffix(n.Effect, ".") + ": " + n.Reason })
 }
 
 // mostNICColumns is the number of NICs that have a column each within 80 characters.

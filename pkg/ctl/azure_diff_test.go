@@ -54,8 +54,8 @@ func badReport() *azure.Report {
 				}},
 			{Code: azure.RoutesPerPeerLimit, Severity: azure.Warning, Reason: "nvad sends 2100 routes, and Route Server counts them twice when they are all sent again."},
 		},
-		NotJudged: []azure.NotJudged{{Effect: "Whether the spoke follows nvad's routes is not judged",
-			Missing: azure.Missing{ID: "/x/nic-spoke01", What: azure.WhatEffectiveRoutes, Reason: "the VM is not running"}}},
+		NotJudged: []azure.NotJudged{{Effect: "Whether the spoke follows nvad's routes is not judged.",
+			Missing: azure.Missing{ID: "/x/nic-spoke01", What: azure.WhatEffectiveRoutes, Reason: "the effective routes of NIC nic-spoke01: the VM is not running"}}},
 	}
 }
 

@@ -70,12 +70,7 @@ func (a *app) printSnapshot(s *azure.Snapshot) {
 		p.field(vm.Name, joined(", ", addresses(vm.Addresses), "resource group "+vm.ResourceGroup))
 	}
 	p.print()
-	items(a, "\nNot read", s.Missing, missingText)
-}
-
-// missingText says what could not be read, and why. A permission may be as long as a line.
-func missingText(m azure.Missing) string {
-	return fmt.Sprintf("%s of %s: %s", strings.ReplaceAll(string(m.What), "-", " "), nameOfID(m.ID), m.Reason) + prefixed("; this needs the permission ", m.Permission)
+	items(a, "\nNot read", s.Missing, func(m azure.Missing) string { return m.Reason })
 }
 
 func nicFields(p *page, s *azure.Snapshot, n *azure.NIC) {
