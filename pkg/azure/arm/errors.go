@@ -17,7 +17,9 @@ import (
 
 // NoIdentityError says that no identity gave a token.
 type NoIdentityError struct {
-	reasons []string
+	cloud     string
+	elsewhere string // the cloud that this VM is in, if it is another one
+	reasons   []string
 }
 
 func (e *NoIdentityError) add(kind string, err error) {
@@ -26,8 +28,11 @@ func (e *NoIdentityError) add(kind string, err error) {
 
 // Error gives the reason of each kind that was tried.
 func (e *NoIdentityError) Error() string {
-	return "no identity of Azure: " + strings.Join(e.reasons, "; ") +
-		"; give the VM a managed identity (az vm identity assign), or log in (az login)"
+	text := "no identity gives a token for " + e.cloud + ": " + strings.Join(e.reasons, "; ")
+	if e.elsewhere != "" {
+		return text + "; this VM is in " + e.elsewhere + ": is " + e.cloud + " the right cloud?"
+	}
+	return text + "; give the VM a managed identity (az vm identity assign), or log in (az login)"
 }
 
 // NotAzureError says that this machine's name in Azure is not known.
@@ -146,8 +151,19 @@ func message(e *azcore.ResponseError) string {
 	return http.StatusText(e.StatusCode)
 }
 
-// oneLine returns the text of an error of the SDK without the lines that only draw a frame.
-func oneLine(err error) string { return flat(err.Error()) }
+// oneLine returns the text of an error of the SDK without the lines that only draw a frame. Of
+// an answer in JSON, as identities have it, only the description is left.
+func oneLine(err error) string {
+	text := err.Error()
+	from, to := strings.IndexByte(text, '{'), strings.LastIndexByte(text, '}')
+	var answer struct {
+		Description string `json:"error_description"`
+	}
+	if from >= 0 && from < to && json.Unmarshal([]byte(text[from:to+1]), &answer) == nil && answer.Description != "" {
+		text = text[:from] + answer.Description + text[to+1:]
+	}
+	return flat(text)
+}
 
 // maxText bounds what is passed on of a text of Azure.
 const maxText = 600

@@ -64,7 +64,7 @@ func (c *Client) findIdentity(ctx context.Context, o Options, client policy.Clie
 		}
 		order = []string{o.Identity}
 	}
-	none := &NoIdentityError{}
+	none := &NoIdentityError{cloud: c.cloud.name}
 	for _, kind := range order {
 		i, err := makers[kind]()
 		if err == nil {
@@ -78,6 +78,9 @@ func (c *Client) findIdentity(ctx context.Context, o Options, client policy.Clie
 			return nil, c.explain(ctx.Err())
 		}
 		none.add(kind, err)
+	}
+	if in, err := c.machine(ctx); err == nil && !strings.EqualFold(in.Environment, c.cloud.name) {
+		none.elsewhere = in.Environment
 	}
 	return nil, none
 }
