@@ -31,7 +31,7 @@ func pages[P, T any](ctx context.Context, c *Client, step string, pager *runtime
 			return nil, err
 		}
 		if all = append(all, items(page)...); len(all) > maxItems || n >= maxPages {
-			return nil, fmt.Errorf("the list has more than %d entries or %d pages", maxItems, maxPages)
+			return nil, refuse("%s: the list has more than %d entries or %d pages", step, maxItems, maxPages)
 		}
 	}
 	return all, nil
@@ -134,7 +134,7 @@ func parse(id string) (*arm.ResourceID, error) {
 		return nil, err
 	}
 	if r.SubscriptionID == "" || r.ResourceGroupName == "" || r.Name == "" {
-		return nil, fmt.Errorf("%q is no resource ID of a resource in a resource group", id)
+		return nil, refuse("%q is no resource ID of a resource in a resource group", id)
 	}
 	return r, nil
 }

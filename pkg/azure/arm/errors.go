@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -75,16 +77,23 @@ type TimeoutError struct {
 // Error says what to do about it.
 func (e *TimeoutError) Error() string {
 	switch {
-	case e.Throttled:
-		return "the time was over while Azure throttled the requests, waiting for " + e.Step + ": ask again later, or allow more time"
 	case errors.Is(e.err, context.Canceled):
 		return "interrupted while waiting for " + e.Step
+	case e.Throttled:
+		return "the time was over while Azure throttled the requests, waiting for " + e.Step + ": ask again later, or allow more time"
 	}
 	return "the time was over while waiting for " + e.Step + ": allow more time"
 }
 
 // Unwrap returns the error of the context.
 func (e *TimeoutError) Unwrap() error { return e.err }
+
+// refusal is what this package itself does not do, whatever Azure says.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+func refuse(format string, args ...any) error { return refusal(fmt.Sprintf(format, args...)) }
 
 // explain turns the error of a request into one that an operator can act on.
 func (c *Client) explain(err error) error {
@@ -94,6 +103,9 @@ func (c *Client) explain(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		_, held := errors.AsType[throttled](err)
 		return &TimeoutError{Step: c.step, Throttled: held, err: err}
+	}
+	if own, ok := errors.AsType[refusal](err); ok {
+		return own
 	}
 	answer, ok := errors.AsType[*azcore.ResponseError](err)
 	if !ok {
@@ -111,7 +123,7 @@ func (c *Client) explain(err error) error {
 	case "SubscriptionNotFound", "InvalidSubscriptionId":
 		return fmt.Errorf("%s: %s; either %s has no role in it, or it is not in %s", c.step, text, c.identity.name, c.cloud.name)
 	}
-	return fmt.Errorf("%s: %d %s: %s", c.step, answer.StatusCode, answer.ErrorCode, text)
+	return fmt.Errorf("%s: %s: %s", c.step, strings.TrimSpace(fmt.Sprint(answer.StatusCode, " ", answer.ErrorCode)), text)
 }
 
 // busyPause is how long to wait for somebody else's change if Azure names no time.
@@ -148,7 +160,7 @@ func message(e *azcore.ResponseError) string {
 			return flat(body.Error.Message)
 		}
 	}
-	return http.StatusText(e.StatusCode)
+	return cmp.Or(http.StatusText(e.StatusCode), "no explanation")
 }
 
 // oneLine returns the text of an error of the SDK without the lines that only draw a frame. Of
@@ -171,11 +183,17 @@ const maxText = 600
 var frame = regexp.MustCompile(`-{8,}`)
 
 func flat(text string) string {
-	text = strings.Join(strings.Fields(frame.ReplaceAllString(text, " ")), " ")
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, frame.ReplaceAllString(text, " "))
+	text = strings.TrimSuffix(strings.Join(strings.Fields(text), " "), ".")
 	if len(text) > maxText {
 		text = strings.ToValidUTF8(text[:maxText], "") + "..."
 	}
-	return strings.TrimSuffix(text, ".")
+	return text
 }
 
 // In Azure's words: "does not have authorization to perform action 'A' over scope 'S'", and for a
@@ -227,7 +245,7 @@ func actionOf(method, path string) string {
 // roleOf returns the file with the smallest role that has an action.
 func roleOf(action string) string {
 	action = strings.ToLower(action)
-	if strings.HasSuffix(action, "/write") || strings.Contains(action, "/join") {
+	if strings.HasSuffix(action, "/write") || strings.Contains(action, "/join") || strings.Contains(action, "/routes/") {
 		return "role-operator.json"
 	}
 	return "role-reader.json"

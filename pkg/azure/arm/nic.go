@@ -2,7 +2,6 @@ package arm
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -148,7 +147,7 @@ func (c *Client) effectiveRoutes(ctx context.Context, id string) ([]azure.Effect
 		return nil, err
 	}
 	if len(answer.Value) > maxItems {
-		return nil, fmt.Errorf("%d effective routes: more than %d are not read", len(answer.Value), maxItems)
+		return nil, refuse("%d effective routes: more than %d are not read", len(answer.Value), maxItems)
 	}
 	var out []azure.EffectiveRoute
 	for _, e := range answer.Value {
@@ -187,7 +186,7 @@ func (c *Client) effectiveRules(ctx context.Context, id string) ([]azure.Securit
 		}
 	}
 	if len(out) > maxItems {
-		return nil, fmt.Errorf("%d effective security rules: more than %d are not read", len(out), maxItems)
+		return nil, refuse("%d effective security rules: more than %d are not read", len(out), maxItems)
 	}
 	return out, nil
 }

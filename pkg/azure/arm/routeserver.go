@@ -3,7 +3,6 @@ package arm
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -18,6 +17,13 @@ import (
 // routeServerSubnet is the name that Route Server's subnet must have.
 const routeServerSubnet = "RouteServerSubnet"
 
+// Bounds of what is read. Azure's own are far below: 8 peers, one Route Server in a VNet.
+const (
+	maxHubs        = 256
+	maxConnections = 64
+	maxInstances   = 16
+)
+
 // routeServers reads the Route Servers of all VNets, and then the VNets that are peered with
 // theirs.
 func (r *reading) routeServers(ctx context.Context) error {
@@ -25,6 +31,13 @@ func (r *reading) routeServers(ctx context.Context) error {
 		hubs, err := r.hubs(ctx, s)
 		if err != nil {
 			return err
+		}
+		if len(hubs) > maxHubs {
+			err := refuse("subscription %s has %d virtual hubs: more than %d are not read", s.id, len(hubs), maxHubs)
+			if err := r.missing("/subscriptions/"+s.id, azure.WhatRouteServer, err); err != nil {
+				return err
+			}
+			hubs = hubs[:maxHubs]
 		}
 		for _, hub := range hubs {
 			if err := r.routeServer(ctx, hub); err != nil {
@@ -171,6 +184,9 @@ func (c *Client) connections(ctx context.Context, at place) ([]azure.Connection,
 		func(p armnetwork.VirtualHubBgpConnectionsClientListResponse) []*armnetwork.BgpConnection {
 			return p.Value
 		})
+	if len(list) > maxConnections {
+		return nil, refuse("Route Server %s has %d peers: more than %d are not read", at.name, len(list), maxConnections)
+	}
 	var out []azure.Connection
 	for _, b := range list {
 		conn := azure.Connection{ID: low(b.ID), Name: val(b.Name)}
@@ -232,9 +248,6 @@ func (r *reading) connection(ctx context.Context, rs azure.RouteServer, conn *az
 	return r.missing(conn.ID, azure.WhatAdvertised, err)
 }
 
-// maxInstances bounds the instances of an answer; Route Server has two.
-const maxInstances = 16
-
 // routesOf adds the routes of an answer to the instances of conn. Beside the instances, the
 // answer has a member "value" that is null.
 func routesOf(conn *azure.Connection, answer map[string][]*armnetwork.PeerRoute, list func(*azure.Instance) *[]azure.PeerRoute) error {
@@ -243,7 +256,7 @@ func routesOf(conn *azure.Connection, answer map[string][]*armnetwork.PeerRoute,
 			continue
 		}
 		if len(answer) > maxInstances || len(answer[role]) > maxItems {
-			return fmt.Errorf("more than %d routes or %d instances are not read", maxItems, maxInstances)
+			return refuse("more than %d routes or %d instances are not read", maxItems, maxInstances)
 		}
 		i := slices.IndexFunc(conn.Instances, func(in azure.Instance) bool { return in.Role == role })
 		if i < 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,6 +63,12 @@ func (r *reading) missing(id string, what azure.What, err error) error {
 		m.Permission = p.Action
 	}
 	m.Reason = err.Error()
+	// A bound is noted once, not for each that is beyond it.
+	if _, bound := errors.AsType[refusal](err); bound && slices.ContainsFunc(r.s.Missing, func(o azure.Missing) bool {
+		return o.What == what && o.Reason == m.Reason
+	}) {
+		return nil
+	}
 	r.s.Missing = append(r.s.Missing, m)
 	return nil
 }

@@ -113,7 +113,7 @@ func retryAfter(h http.Header, otherwise time.Duration) time.Duration {
 
 // sleep waits, and fails at once if ctx ends before.
 func sleep(ctx context.Context, d time.Duration) error {
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
 		return context.DeadlineExceeded
 	}
 	select {

@@ -2,7 +2,6 @@ package arm
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -26,7 +25,7 @@ func (c *Client) readVM(ctx context.Context, id string) (machineNICs, error) {
 		return out, err
 	}
 	if !strings.EqualFold(at.ResourceType.String(), "Microsoft.Compute/virtualMachines") {
-		return out, fmt.Errorf("%s is a %s: want a virtual machine; of scale sets, those with flexible orchestration have them", id, at.ResourceType)
+		return out, refuse("%s is a %s: want a virtual machine; of scale sets, those with flexible orchestration have them", id, at.ResourceType)
 	}
 	f, err := c.compute(at.SubscriptionID)
 	if err != nil {
@@ -58,7 +57,7 @@ func (c *Client) readVM(ctx context.Context, id string) (machineNICs, error) {
 		}
 	}
 	if len(out.nics) > maxNICs {
-		return out, fmt.Errorf("%s has %d NICs: more than %d are not read", id, len(out.nics), maxNICs)
+		return out, refuse("%s has %d NICs: more than %d are not read", id, len(out.nics), maxNICs)
 	}
 	return out, nil
 }
@@ -80,8 +79,11 @@ const (
 	resourcesVersion     = "2021-04-01"
 )
 
-// maxNVAs bounds how many machines with the tag are read.
-const maxNVAs = 256
+// Bounds of the search for machines with the tag.
+const (
+	maxSubscriptions = 1_000
+	maxNVAs          = 256
+)
 
 // nvas reads the machines with the tag in all subscriptions. Resource Manager itself looks
 // for the tag, and lists only what the identity may read.
@@ -104,7 +106,7 @@ func (r *reading) nvas(ctx context.Context) error {
 	slices.Sort(ids)
 	ids = slices.DeleteFunc(slices.Compact(ids), func(id string) bool { return id == r.s.VM.ID })
 	if len(ids) > maxNVAs {
-		err := fmt.Errorf("%d machines have the tag %s: more than %d are not read", len(ids), r.ask.Tag, maxNVAs)
+		err := refuse("%d machines have the tag %s: more than %d are not read", len(ids), r.ask.Tag, maxNVAs)
 		return r.missing("/subscriptions", azure.WhatNVAs, err)
 	}
 	for _, id := range ids {
@@ -136,18 +138,23 @@ func (r *reading) subscriptions(ctx context.Context) ([]string, error) {
 		}
 	}
 	slices.Sort(out)
-	return slices.Compact(out), nil
+	out = slices.Compact(out)
+	if len(out) > maxSubscriptions {
+		err := refuse("%d subscriptions: more than %d are not searched", len(out), maxSubscriptions)
+		return out[:maxSubscriptions], r.missing("/subscriptions", azure.WhatNVAs, err)
+	}
+	return out, nil
 }
 
 // tagged returns the IDs of a subscription's virtual machines with the tag.
-func (c *reading) tagged(ctx context.Context, subscription string) ([]string, error) {
-	name, value, both := strings.Cut(c.ask.Tag, "=")
+func (r *reading) tagged(ctx context.Context, subscription string) ([]string, error) {
+	name, value, both := strings.Cut(r.ask.Tag, "=")
 	filter := "tagName eq '" + quote(name) + "'"
 	if both {
 		filter += " and tagValue eq '" + quote(value) + "'"
 	}
 	type resource struct{ ID, Type string }
-	list, err := rawList[resource](ctx, c.Client, "the machines with the tag "+c.ask.Tag+" in subscription "+subscription,
+	list, err := rawList[resource](ctx, r.Client, "the machines with the tag "+r.ask.Tag+" in subscription "+subscription,
 		"/subscriptions/"+subscription+"/resources", resourcesVersion, url.Values{"$filter": {filter}})
 	var ids []string
 	for _, res := range list {

@@ -2,7 +2,6 @@ package arm
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/network/armnetwork/v9"
@@ -43,10 +42,10 @@ func (r *reading) vnet(ctx context.Context, id string) error {
 	if id == "" || r.seen[id] {
 		return nil
 	}
-	r.seen[id] = true
-	if len(r.s.VNets) == maxVNets {
-		return r.missing(id, azure.WhatVNet, fmt.Errorf("more than %d VNets are not read", maxVNets))
+	if len(r.seen) == maxVNets {
+		return r.missing(id, azure.WhatVNet, refuse("more than %d VNets are not read", maxVNets))
 	}
+	r.seen[id] = true
 	answer, at, err := r.getVNet(ctx, id)
 	if err != nil {
 		return r.missing(id, azure.WhatVNet, err)
@@ -165,9 +164,10 @@ func (r *reading) table(ctx context.Context, id string) (*azure.RouteTable, erro
 	}
 	at, err := locate(id)
 	t := &azure.RouteTable{ID: id, Name: at.name, ResourceGroup: at.group, Propagation: true}
-	r.tables[id] = t
-	if err == nil && len(r.tables) > maxTables {
-		err = fmt.Errorf("more than %d route tables are not read", maxTables)
+	if len(r.tables) < maxTables {
+		r.tables[id] = t
+	} else if err == nil {
+		err = refuse("more than %d route tables are not read", maxTables)
 	}
 	if err != nil {
 		return t, r.missing(id, azure.WhatRouteTable, err)

@@ -42,7 +42,7 @@ func connectionFor(rs azure.RouteServer, list []azure.Connection, want azure.Con
 	for _, conn := range list {
 		switch {
 		case conn.Peer == want.Peer && conn.ASN != want.ASN:
-			return "", false, fmt.Errorf("peer %s of Route Server %s has AS %d, not %d: set that AS in nvad.toml, or remove the peer and register again: "+
+			return "", false, refuse("peer %s of Route Server %s has AS %d, not %d: set that AS in nvad.toml, or remove the peer and register again: "+
 				"az network routeserver peering delete --name %s --routeserver %s --resource-group %s",
 				want.Peer, rs.Name, conn.ASN, want.ASN, conn.Name, rs.Name, rs.ResourceGroup)
 		case conn.Peer == want.Peer:
@@ -52,11 +52,11 @@ func connectionFor(rs azure.RouteServer, list []azure.Connection, want azure.Con
 	}
 	for _, conn := range list {
 		if strings.EqualFold(conn.Name, want.Name) {
-			return "", false, fmt.Errorf("peer %s of Route Server %s has the address %s, not %s: choose another name", conn.Name, rs.Name, conn.Peer, want.Peer)
+			return "", false, refuse("peer %s of Route Server %s has the address %s, not %s: choose another name", conn.Name, rs.Name, conn.Peer, want.Peer)
 		}
 	}
 	if len(list) >= maxPeers {
-		return "", false, fmt.Errorf("Route Server %s has %d peers, the most that Azure allows: remove one before %s can become one: "+
+		return "", false, refuse("Route Server %s has %d peers, the most that Azure allows: remove one before %s can become one: "+
 			"az network routeserver peering list --routeserver %s --resource-group %s", rs.Name, len(list), want.Peer, rs.Name, rs.ResourceGroup)
 	}
 	return want.Name, false, nil

@@ -1,0 +1,254 @@
+package arm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nvad/nvad/pkg/azure"
+)
+
+func contextFor(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(t.Context(), d)
+}
+
+// TestThrottled: Azure is asked again after the time that it names, however often, and the
+// operator is told.
+func TestThrottled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		left := 7
+		w.meet = func(*http.Request) *http.Response {
+			if left == 0 {
+				return nil
+			}
+			left--
+			resp := failure(429, "TooManyRequests", "The request is being throttled.")
+			resp.Header.Set("Retry-After", "17")
+			return resp
+		}
+		var told []string
+		c := w.client(Options{Progress: func(line string) { told = append(told, line) }})
+		started := time.Now()
+		if _, err := c.Snapshot(t.Context(), Ask{}); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(started); took != 7*17*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		if line := "Azure throttles these requests: asking again in 17s for VM nva1"; strings.Count(strings.Join(told, "\n"), line) != 7 {
+			t.Errorf("%q", told)
+		}
+	})
+}
+
+// TestThrottledToTheEnd: nothing is waited for that comes too late.
+func TestThrottledToTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.meet = func(req *http.Request) *http.Response {
+			if !strings.HasSuffix(req.URL.Path, "vnet-hub") {
+				return nil
+			}
+			resp := failure(429, "TooManyRequests", "The request is being throttled.")
+			resp.Header.Set("Retry-After", "40")
+			return resp
+		}
+		ctx, cancel := contextFor(t, time.Minute)
+		defer cancel()
+		started := time.Now()
+		s, err := w.client(Options{}).Snapshot(ctx, Ask{})
+		timeout, ok := errors.AsType[*TimeoutError](err)
+		if !ok || !timeout.Throttled || timeout.Step != "VNet vnet-hub" || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "while Azure throttled the requests, waiting for VNet vnet-hub") {
+			t.Error(err)
+		}
+		if took := time.Since(started); took != 40*time.Second {
+			t.Errorf("it took %v: the second wait would have ended too late", took)
+		}
+		if len(s.NICs) != 2 {
+			t.Errorf("what was read before is lost: %+v", s)
+		}
+	})
+}
+
+// TestSlowOperation: the waits are those that Azure asks for, the operator is told, and the
+// error says what was waited for.
+func TestSlowOperation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		polls := 0
+		w.meet = func(req *http.Request) *http.Response {
+			if !strings.Contains(req.URL.Path, "/operations/") {
+				return nil
+			}
+			polls++
+			return answer(200, `{"status":"InProgress"}`, "Retry-After", "10")
+		}
+		var told []string
+		ctx, cancel := contextFor(t, 65*time.Second)
+		defer cancel()
+		s, err := w.client(Options{Progress: func(line string) { told = append(told, line) }}).Snapshot(ctx, Ask{Routes: true})
+		timeout, ok := errors.AsType[*TimeoutError](err)
+		if !ok || timeout.Throttled || timeout.Step != "the effective routes of NIC nic-nva1" || err.Error() != "the time was over while waiting for the effective routes of NIC nic-nva1: allow more time" {
+			t.Error(err)
+		}
+		if polls != 7 || told[len(told)-1] != "waiting for the effective routes of NIC nic-nva1 (1m0s)" {
+			t.Errorf("%d polls, %q", polls, told)
+		}
+		if len(s.RouteServers) != 1 || len(s.VNets) == 0 {
+			t.Errorf("what was read before is lost: %+v", s)
+		}
+	})
+}
+
+// TestInterrupted: the end of the context ends every wait at once.
+func TestInterrupted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		w.meet = func(req *http.Request) *http.Response {
+			if strings.HasSuffix(req.URL.Path, "nic-nva1") {
+				time.AfterFunc(3*time.Second, cancel)
+				return failure(429, "TooManyRequests", "")
+			}
+			return nil
+		}
+		started := time.Now()
+		if _, err := w.client(Options{}).Snapshot(ctx, Ask{}); err == nil || !strings.Contains(err.Error(), "interrupted while waiting for NIC nic-nva1") || time.Since(started) != 3*time.Second {
+			t.Errorf("%v after %v", err, time.Since(started))
+		}
+	})
+}
+
+// TestFailedOperation: an operation that Azure could not do is missing, with Azure's reason.
+func TestFailedOperation(t *testing.T) {
+	w := newWorld(t)
+	w.meet = func(req *http.Request) *http.Response {
+		if strings.Contains(req.URL.Path, "/operations/") {
+			return answer(200, `{"status":"Failed","error":{"code":"VmNotRunning","message":"Effective routes need a VM that runs."}}`)
+		}
+		return nil
+	}
+	s, err := w.client(Options{}).Snapshot(t.Context(), Ask{Routes: true})
+	if err != nil || len(s.Missing) == 0 {
+		t.Fatal(s.Missing, err)
+	}
+	if m := s.Missing[0]; m.What != azure.WhatEffectiveRoutes || m.Permission != "" || !strings.Contains(m.Reason, "VmNotRunning: Effective routes need a VM that runs") {
+		t.Errorf("%+v", m)
+	}
+}
+
+// TestTooLarge: an answer beyond the bound is refused while it arrives, and not asked for again.
+func TestTooLarge(t *testing.T) {
+	w := newWorld(t)
+	asked := 0
+	w.meet = func(req *http.Request) *http.Response {
+		if !strings.HasSuffix(req.URL.Path, "vnet-hub") {
+			return nil
+		}
+		asked++
+		resp := answer(200, "")
+		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"id":"`), endless{}))
+		return resp
+	}
+	s, err := w.client(Options{}).Snapshot(t.Context(), Ask{})
+	if err != nil || len(s.Missing) != 1 || !strings.Contains(s.Missing[0].Reason, "the answer has more than 64 MiB") || asked != 1 {
+		t.Errorf("%+v, %v, asked %d times", s.Missing, err, asked)
+	}
+}
+
+// endless has no end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'a'
+	}
+	return len(p), nil
+}
+
+// TestEndlessList: neither a list whose pages never end nor one with too many items is read on.
+func TestEndlessList(t *testing.T) {
+	for what, page := range map[string]string{
+		"pages": `{"value":[],"nextLink":"` + host + `/subscriptions?api-version=1"}`,
+		"items": `{"value":[` + strings.TrimSuffix(strings.Repeat(`{"subscriptionId":"a"},`, maxItems+1), ",") + `]}`,
+	} {
+		w := newWorld(t)
+		asked := 0
+		w.meet = func(req *http.Request) *http.Response {
+			if req.URL.Path != "/subscriptions" {
+				return nil
+			}
+			asked++
+			return answer(200, page)
+		}
+		s, err := w.client(Options{}).Snapshot(t.Context(), Ask{Tag: "nvad"})
+		if err != nil || len(s.Missing) != 1 || s.Missing[0].What != azure.WhatNVAs || !strings.Contains(s.Missing[0].Reason, "the list has more than") || asked > maxPages+1 {
+			t.Errorf("%s: %+v, %v, asked %d times", what, s.Missing, err, asked)
+		}
+	}
+}
+
+// TestOtherHost: the token is not sent to where a link points.
+func TestOtherHost(t *testing.T) {
+	w := newWorld(t)
+	w.meet = func(req *http.Request) *http.Response {
+		if req.URL.Path == "/subscriptions" {
+			return answer(200, `{"value":[],"nextLink":"https://example.com/subscriptions"}`)
+		}
+		return nil
+	}
+	s, err := w.client(Options{}).Snapshot(t.Context(), Ask{Tag: "nvad"})
+	if err != nil || len(s.Missing) != 1 || !strings.Contains(s.Missing[0].Reason, `the next page is at another host, "example.com"`) {
+		t.Errorf("%+v, %v", s.Missing, err)
+	}
+}
+
+// TestManyThings: what a Snapshot has of each kind is bounded, and what is left out is missing.
+func TestManyThings(t *testing.T) {
+	w := newWorld(t)
+	var peerings, tables, nics []string
+	for i := range maxVNets + 1 {
+		id := fmt.Sprintf("%s%svirtualNetworks/v%d", rgSpoke, network, i)
+		w.set(id, `{"id":"`+id+`","properties":{}}`)
+		peerings = append(peerings, fmt.Sprintf(`{"properties":{"remoteVirtualNetwork":{"id":"%s"}}}`, id))
+	}
+	for i := range maxTables + 1 {
+		id := fmt.Sprintf("%s%srouteTables/t%d", rgSpoke, network, i)
+		w.set(id, `{"properties":{}}`)
+		tables = append(tables, fmt.Sprintf(`{"properties":{"routeTable":{"id":"%s"}}}`, id))
+	}
+	w.list("/subscriptions/" + sub2 + network + "virtualHubs")
+	w.set(hub, `{"properties":{"subnets":[`+strings.Join(tables, ",")+`],"virtualNetworkPeerings":[`+strings.Join(peerings, ",")+`]}}`)
+	s, err := w.client(Options{}).Snapshot(t.Context(), Ask{})
+	if err != nil || len(s.VNets) != maxVNets || len(s.Missing) != 2 {
+		t.Errorf("%d VNets, %+v, %v", len(s.VNets), s.Missing, err)
+	}
+	for range maxNICs + 1 {
+		nics = append(nics, `{"id":"{nic1}"}`)
+	}
+	w.set(vm1, `{"properties":{"networkProfile":{"networkInterfaces":[`+strings.Join(nics, ",")+`]}}}`)
+	if _, err := w.client(Options{}).Snapshot(t.Context(), Ask{}); err == nil || !strings.Contains(err.Error(), "more than 64 are not read") {
+		t.Error(err)
+	}
+}
+
+// TestManyNVAs: as many machines with the tag as a tenant may have are not read one by one.
+func TestManyNVAs(t *testing.T) {
+	w := newWorld(t)
+	var items []string
+	for i := range maxNVAs + 1 {
+		items = append(items, fmt.Sprintf(`{"id":"%s%sx%d","type":"microsoft.compute/VirtualMachines"}`, rgSpoke, compute, i))
+	}
+	w.list("/subscriptions/"+sub2+"/resources", items...)
+	s, err := w.client(Options{}).Snapshot(t.Context(), Ask{Tag: "nvad"})
+	if err != nil || len(s.NVAs) > 0 || len(s.Missing) != 1 || !strings.Contains(s.Missing[0].Reason, "257 machines have the tag nvad: more than 256 are not read") {
+		t.Errorf("%+v, %v", s.Missing, err)
+	}
+}
