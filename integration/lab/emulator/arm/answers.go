@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	azfake "github.com/Azure/azure-sdk-for-go/sdk/azcore/fake"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -23,8 +24,11 @@ type call struct {
 	id      string // of the resource, or of what lists are within
 	request *http.Request
 	body    []byte
-	// change is what a write does to the State once its operation is complete.
-	change func()
+	// change is what a write does to the State once its operation is complete, and then what
+	// it does to another resource.
+	change, then func()
+	// hops are the next hops of the ECMP routes that a write sets, by the routes' IDs.
+	hops   map[string][]string
 	status int // of a write's answer
 }
 
@@ -45,9 +49,11 @@ type answer struct {
 }
 
 // through passes the call to the SDK's fake server as method, which is the name of a client's
-// method, and returns its answer.
+// method, and returns its answer. The fake must not see the request's context end: if it does
+// while it waits for an answer, it closes the channel on which that arrives, and the send
+// panics.
 func (c *call) through(fake transport, method string) (*answer, *Problem) {
-	ctx := context.WithValue(c.request.Context(), callKey{}, c)
+	ctx := context.WithValue(context.WithoutCancel(c.request.Context()), callKey{}, c)
 	req := c.request.Clone(context.WithValue(ctx, runtime.CtxAPINameKey{}, method))
 	req.Body = io.NopCloser(strings.NewReader(string(c.body)))
 	req.URL.Path, req.URL.RawPath = c.canonicalPath(), ""
@@ -68,7 +74,9 @@ func (c *call) through(fake transport, method string) (*answer, *Problem) {
 	if err != nil {
 		return nil, problem(http.StatusInternalServerError, "InternalServerError", "%v", err)
 	}
-	return &answer{status: resp.StatusCode, header: http.Header{}, body: body}, nil
+	a := &answer{status: resp.StatusCode, header: http.Header{}, body: body}
+	c.withHops(a)
+	return a, nil
 }
 
 // canonicalPath spells the request's path as the fakes expect it.
@@ -200,8 +208,13 @@ func list2[R, O any](c *call, to *func(string, string, *O) azfake.PagerResponder
 	*to = func(string, string, *O) azfake.PagerResponder[R] { return page[R](c) }
 }
 
+// askTimeout bounds how long the network may take to answer.
+const askTimeout = 30 * time.Second
+
 // act asks the network what an action of the request asks for.
 func (c *call) act(ctx context.Context) (any, *Problem) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	routes := c.server.Routes
 	name := nameOf(c.id)
 	hub := strings.TrimSuffix(c.id, "/bgpConnections/"+name)
@@ -219,9 +232,17 @@ func (c *call) act(ctx context.Context) (any, *Problem) {
 			return listed(routes.GatewayLearned(ctx, c.id))
 		case "getadvertisedroutes":
 			return listed(routes.GatewayAdvertised(ctx, c.id, c.request.URL.Query().Get("peer")))
+		case "getbgppeerstatus":
+			if peers, ok := routes.(GatewayPeers); ok {
+				return listed(peers.GatewayPeers(ctx, c.id))
+			}
+			return listed([]any{}, nil)
 		}
 		return nil, notFound(c.id)
 	}()
+	if err == nil {
+		value, err = c.server.later(c, value)
+	}
 	var p *Problem
 	if err != nil && !errors.As(err, &p) {
 		p = problem(http.StatusInternalServerError, "InternalServerError", "%v", err)

@@ -60,6 +60,7 @@ var apis = func() map[string]*api {
 	gateways.actions = map[string]action{
 		"getlearnedroutes":    {"getLearnedRoutes", "BeginGetLearnedRoutes", false},
 		"getadvertisedroutes": {"getAdvertisedRoutes", "BeginGetAdvertisedRoutes", false},
+		"getbgppeerstatus":    {"getBgpPeerStatus", "BeginGetBgpPeerStatus", false},
 	}
 	all := map[string]*api{}
 	for _, a := range []*api{
@@ -204,7 +205,7 @@ func hubConnections(c *call) transport {
 func gateways(c *call) transport {
 	var f fake.VirtualNetworkGatewaysServer
 	f.Get, f.BeginCreateOrUpdate, f.BeginDelete, f.BeginUpdateTags = get2, put2, delete2, slowTags2
-	f.BeginGetLearnedRoutes, f.BeginGetAdvertisedRoutes = action2, action3
+	f.BeginGetLearnedRoutes, f.BeginGetAdvertisedRoutes, f.BeginGetBgpPeerStatus = action2, action3, action2
 	list1(c, &f.NewListPager)
 	return fake.NewVirtualNetworkGatewaysServerTransport(&f)
 }

@@ -30,6 +30,8 @@ type ResourceGroupProperties struct {
 // kind is a type of resource.
 type kind struct {
 	make func() any
+	// part is the last part of the type's name, if within isn't nil.
+	part string
 	// within is how to reach the resource in its parent; nil if it is a resource by itself.
 	within *nest
 }
@@ -46,11 +48,12 @@ type nest struct {
 func of[T any]() kind { return kind{make: func() any { return new(T) }} }
 
 // in returns the kind of C, which P holds in the list that list points to.
-func in[P, C any](list func(*P) *[]*C) kind {
+func in[P, C any](part string, list func(*P) *[]*C) kind {
 	named := func(name string) func(*C) bool {
 		return func(c *C) bool { return strings.EqualFold(nameOf(idOf(c)), name) }
 	}
 	k := of[C]()
+	k.part = part
 	k.within = &nest{
 		all: func(parent any) []any {
 			var all []any
@@ -100,16 +103,16 @@ var kinds = map[string]kind{
 	"microsoft.network/virtualhubs/ipconfigurations": of[armnetwork.HubIPConfiguration](),
 	"microsoft.network/virtualhubs/bgpconnections":   of[armnetwork.BgpConnection](),
 
-	"microsoft.network/virtualnetworks/subnets": in(func(v *armnetwork.VirtualNetwork) *[]*armnetwork.Subnet {
+	"microsoft.network/virtualnetworks/subnets": in("subnets", func(v *armnetwork.VirtualNetwork) *[]*armnetwork.Subnet {
 		return &v.Properties.Subnets
 	}),
-	"microsoft.network/virtualnetworks/virtualnetworkpeerings": in(func(v *armnetwork.VirtualNetwork) *[]*armnetwork.VirtualNetworkPeering {
+	"microsoft.network/virtualnetworks/virtualnetworkpeerings": in("virtualNetworkPeerings", func(v *armnetwork.VirtualNetwork) *[]*armnetwork.VirtualNetworkPeering {
 		return &v.Properties.VirtualNetworkPeerings
 	}),
-	"microsoft.network/routetables/routes": in(func(t *armnetwork.RouteTable) *[]*armnetwork.Route {
+	"microsoft.network/routetables/routes": in("routes", func(t *armnetwork.RouteTable) *[]*armnetwork.Route {
 		return &t.Properties.Routes
 	}),
-	"microsoft.network/networksecuritygroups/securityrules": in(func(g *armnetwork.SecurityGroup) *[]*armnetwork.SecurityRule {
+	"microsoft.network/networksecuritygroups/securityrules": in("securityRules", func(g *armnetwork.SecurityGroup) *[]*armnetwork.SecurityRule {
 		return &g.Properties.SecurityRules
 	}),
 }

@@ -10,7 +10,7 @@ import (
 
 // manage answers a request to Resource Manager.
 func (s *Server) manage(w http.ResponseWriter, req *http.Request) {
-	a, p := s.resource(req)
+	a, p := s.resource(req, w.Header())
 	if p != nil {
 		p.write(w)
 		return
@@ -23,7 +23,8 @@ func (s *Server) manage(w http.ResponseWriter, req *http.Request) {
 	_, _ = w.Write(a.body)
 }
 
-func (s *Server) resource(req *http.Request) (*answer, *Problem) {
+// resource returns the answer; what goes with errors is set in header.
+func (s *Server) resource(req *http.Request, header http.Header) (*answer, *Problem) {
 	s.settle()
 	who, p := s.authenticate(req)
 	if p != nil {
@@ -33,11 +34,14 @@ func (s *Server) resource(req *http.Request) (*answer, *Problem) {
 	if !ok {
 		return nil, problem(http.StatusNotFound, "NotFound", "The path %s is not one of Resource Manager's.", req.URL.Path)
 	}
+	if p := s.throttle(who, t, header); p != nil {
+		return nil, p
+	}
 	if req.URL.Query().Get("api-version") == "" {
 		return nil, problem(http.StatusBadRequest, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required for all requests.")
 	}
-	if a, p, ok := s.poll(req, t); ok {
-		return a, p
+	if isPoll(t) && req.Method == http.MethodGet {
+		return s.poll(&call{server: s, caller: who, target: t, request: req})
 	}
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
@@ -63,6 +67,8 @@ func (c *call) group() (*answer, *Problem) {
 		return c.pages(c.through(subscriptions(c), "Client.NewListPager"))
 	case t.group == "" && strings.EqualFold(t.rest, "resourceGroups"):
 		return c.pages(jsonAnswer(map[string]any{"value": c.list()}))
+	case strings.EqualFold(t.rest, "resources"):
+		return c.inventory()
 	case t.rest != "":
 		return nil, problem(http.StatusNotFound, "NotFound", "The path %s is not one of Resource Manager's.", c.request.URL.Path)
 	case t.group != "":

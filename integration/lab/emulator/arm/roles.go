@@ -77,6 +77,15 @@ func (s *State) sees(principal, scope string) bool {
 	})
 }
 
+// may reports whether an identity may do something at a scope or anywhere below it.
+func (s *State) may(principal, action, scope string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.grants, func(g Grant) bool {
+		return strings.EqualFold(g.Principal, principal) && (below(scope, g.Scope) || below(g.Scope, scope)) && g.Role.Allows(action)
+	})
+}
+
 // below reports whether id is scope or lies below it.
 func below(id, scope string) bool {
 	id, scope = strings.ToLower(id), strings.TrimSuffix(strings.ToLower(scope), "/")

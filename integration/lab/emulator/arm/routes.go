@@ -27,6 +27,11 @@ type Routes interface {
 	GatewayAdvertised(ctx context.Context, gateway, peer string) ([]*armnetwork.GatewayRoute, error)
 }
 
+// GatewayPeers is what Routes may know besides: the BGP peers of a gateway.
+type GatewayPeers interface {
+	GatewayPeers(ctx context.Context, gateway string) ([]*armnetwork.BgpPeerStatus, error)
+}
+
 // NoRoutes is a network of which nothing is known.
 type NoRoutes struct{}
 

@@ -12,6 +12,7 @@ package arm
 
 import (
 	"cmp"
+	"context"
 	"net"
 	"net/http"
 	"strings"
@@ -43,6 +44,11 @@ type Behaviour struct {
 	RouteLag time.Duration
 	// PageSize is how many resources a page of a list has, without a limit if zero.
 	PageSize int
+	// Throttle limits the requests of each identity.
+	Throttle Throttle
+	// PollRole says that who polls for an operation needs the actions to read operations.
+	// Whether Azure checks that is not known.
+	PollRole bool
 	// ConnectionState says that BGP connections tell their state. Azure leaves it out.
 	ConnectionState bool
 }
@@ -56,6 +62,8 @@ type Server struct {
 	cloud      token.Cloud
 	behaviour  Behaviour
 	operations map[string]*operation
+	windows    map[string]window // by object ID
+	answered   map[string]late   // by resource and action
 	faults     []Fault
 	requests   []string
 	now        func() time.Time
@@ -63,7 +71,10 @@ type Server struct {
 
 // New returns a server of the public cloud.
 func New(state *State, routes Routes) *Server {
-	return &Server{State: state, Routes: routes, cloud: Clouds[0], operations: map[string]*operation{}, now: time.Now}
+	return &Server{
+		State: state, Routes: routes, cloud: Clouds[0], now: time.Now,
+		operations: map[string]*operation{}, windows: map[string]window{}, answered: map[string]late{},
+	}
 }
 
 // Clouds are Azure's clouds, the public one first.
@@ -93,6 +104,9 @@ type Fault struct {
 	Status        int
 	Code, Message string
 	RetryAfter    string
+	// Operation says that the request is accepted, and the operation that it begins fails.
+	// It has no effect on what is answered at once.
+	Operation bool
 }
 
 // Fail makes requests fail.
@@ -121,6 +135,9 @@ const (
 	maxRequests = 10000
 )
 
+// faultKey is where a request's context has the fault of its operation.
+type faultKey struct{}
+
 // ServeHTTP answers a request to one of the cloud's hosts. Others don't exist.
 func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	fault := s.admit(req)
@@ -131,6 +148,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		host = h
 	}
 	switch {
+	case fault != nil && fault.Operation:
+		s.manage(w, req.WithContext(context.WithValue(req.Context(), faultKey{}, fault)))
 	case fault != nil:
 		if fault.RetryAfter != "" {
 			w.Header().Set("Retry-After", fault.RetryAfter)
@@ -138,6 +157,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		problem(fault.Status, cmp.Or(fault.Code, "InternalServerError"), "%s", fault.Message).write(w)
 	case strings.EqualFold(host, s.cloud.Host):
 		s.manage(w, req)
+	case strings.EqualFold(host, s.cloud.Login):
+		s.login(w, req)
 	default:
 		problem(http.StatusNotFound, "NotFound", "There is no host %s here.", host).write(w)
 	}

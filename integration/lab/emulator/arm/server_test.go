@@ -2,8 +2,12 @@ package arm_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,13 +30,33 @@ type bed struct {
 	http   *http.Client
 	hub    arm.HubIDs
 	claims token.Claims
+	routes *routes
+	// ahead is how far the server's clock is ahead.
+	ahead time.Duration
+}
+
+// routes is a network of which tests say everything.
+type routes struct {
+	arm.NoRoutes
+	effective []*armnetwork.EffectiveRoute
+	learned   map[string][]*armnetwork.PeerRoute
+}
+
+func (r *routes) Effective(context.Context, string) ([]*armnetwork.EffectiveRoute, error) {
+	return r.effective, nil
+}
+
+func (r *routes) Learned(context.Context, string, string) (map[string][]*armnetwork.PeerRoute, error) {
+	return r.learned, nil
 }
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
-	b := &bed{t: t, state: arm.NewState()}
+	b := &bed{t: t, state: arm.NewState(), routes: &routes{}}
 	b.hub = b.state.Site("", "").Hub("hub00", 0, 65001)
-	b.server = arm.New(b.state, arm.NoRoutes{})
+	b.server = arm.New(b.state, b.routes)
+	start := time.Now()
+	b.server.SetClock(func() time.Time { return start.Add(b.ahead) })
 	b.server.Be(arm.Behaviour{Anyone: true})
 	a, err := arm.NewAuthority()
 	check(t, err)
@@ -51,6 +75,18 @@ func newBed(t *testing.T) *bed {
 		Client: "22222222-2222-2222-2222-222222222222", Expires: time.Now().Add(time.Hour).Unix(),
 	}
 	return b
+}
+
+// refused checks that err is Resource Manager's with that status and code, and a text in it.
+func refused(t *testing.T, err error, status int, code, text string) {
+	t.Helper()
+	var e *azcore.ResponseError
+	if !errors.As(err, &e) {
+		t.Fatalf("got %v, want %d %s", err, status, code)
+	}
+	if e.StatusCode != status || e.ErrorCode != code || !strings.Contains(e.Error(), text) {
+		t.Fatalf("got %d %s: %v, want %d %s with %q", e.StatusCode, e.ErrorCode, e, status, code, text)
+	}
 }
 
 func check(t *testing.T, err error) {
@@ -120,4 +156,40 @@ func TestReadsAHub(t *testing.T) {
 	if len(page.Value) != 1 || *page.Value[0].SubscriptionID != arm.Subscription {
 		t.Errorf("subscriptions %v", page.Value)
 	}
+}
+
+// reply is an answer to a request that the SDK would not send, or would read otherwise.
+type reply struct {
+	Error    struct{ Code, Message string }
+	Value    []map[string]any
+	NextLink string
+	header   http.Header
+	object   map[string]any
+}
+
+// raw sends a request. An empty header stands for none, "ok" for a valid token.
+func (b *bed) raw(method, url, authorization, body string, headers ...string) (int, reply) {
+	b.t.Helper()
+	req, err := http.NewRequestWithContext(b.t.Context(), method, url, strings.NewReader(body))
+	check(b.t, err)
+	if authorization == "ok" {
+		authorization = "Bearer " + token.Sign(b.claims)
+	}
+	if authorization != "" {
+		req.Header.Set("Authorization", authorization)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := b.http.Do(req)
+	check(b.t, err)
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	check(b.t, err)
+	r := reply{header: resp.Header}
+	if len(data) > 0 {
+		check(b.t, json.Unmarshal(data, &r))
+		check(b.t, json.Unmarshal(data, &r.object))
+	}
+	return resp.StatusCode, r
 }

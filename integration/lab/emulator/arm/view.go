@@ -16,6 +16,7 @@ import (
 type stale struct {
 	until time.Time
 	value any // nil: there was no such resource
+	hops  map[string][]string
 }
 
 // show returns a copy of a resource as readers see it, or nil. For a while after a change

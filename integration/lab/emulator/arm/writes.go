@@ -2,6 +2,7 @@ package arm
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"reflect"
 	"strings"
@@ -77,13 +78,16 @@ func (s *Server) apply(c *call) {
 		if v := s.State.resources[whole]; v != nil {
 			before = duplicate(v)
 		}
-		s.State.stale[whole] = stale{until: s.now().Add(lag), value: before}
+		s.State.stale[whole] = stale{until: s.now().Add(lag), value: before, hops: maps.Clone(s.State.hops)}
 	}
 	c.change()
 }
 
 // put prepares the change to a resource and returns what it becomes.
 func (c *call) put(value any) (any, *Problem) {
+	if p := c.authorizeLinks(value); p != nil {
+		return nil, p
+	}
 	s := c.server.State
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,23 +96,37 @@ func (c *call) put(value any) (any, *Problem) {
 	if old == nil {
 		c.status = http.StatusCreated
 	}
-	c.stamp(value)
+	c.stamp(value, c.id, c.api.kind)
+	c.hops = c.hopsIn(value)
 	if p := c.settle(old, value); p != nil {
 		return nil, p
 	}
-	c.change = func() { _ = s.put(c.id, value) }
+	c.change = func() {
+		_ = s.put(c.id, value)
+		for id := range s.hops {
+			if below(id, c.id) {
+				delete(s.hops, id)
+			}
+		}
+		for id, hops := range c.hops {
+			s.setHops(id, hops)
+		}
+		if c.then != nil {
+			c.then()
+		}
+	}
 	return value, nil
 }
 
-// stamp sets the fields of a resource that Azure sets.
-func (c *call) stamp(value any) {
+// stamp sets the fields of a resource and its parts that Azure sets.
+func (c *call) stamp(value any, id, kind string) {
 	v := reflect.ValueOf(value).Elem()
 	set := func(name string, to any) {
 		if f := v.FieldByName(name); f.IsValid() && f.Type() == reflect.TypeOf(to) {
 			f.Set(reflect.ValueOf(to))
 		}
 	}
-	id, name, kind := c.id, nameOf(c.id), c.api.kind
+	name := nameOf(id)
 	set("ID", &id)
 	set("Name", &name)
 	set("Type", &kind)
@@ -120,17 +138,16 @@ func (c *call) stamp(value any) {
 	if f := properties.Elem().FieldByName("ProvisioningState"); f.IsValid() && f.Type() == reflect.TypeOf(succeeded) {
 		f.Set(reflect.ValueOf(succeeded))
 	}
-}
-
-// settle keeps what a client can't write, and refuses what Azure refuses.
-func (c *call) settle(old, value any) *Problem {
-	switch v := value.(type) {
-	case *armnetwork.Interface:
-		if old, ok := old.(*armnetwork.Interface); ok {
-			v.Properties.VirtualMachine, v.Properties.MacAddress, v.Properties.Primary = old.Properties.VirtualMachine, old.Properties.MacAddress, old.Properties.Primary
+	for name, k := range kinds {
+		if k.within == nil || name != strings.ToLower(kind+"/"+k.part) {
+			continue
+		}
+		for _, child := range k.within.all(value) {
+			if name, ok := reflect.ValueOf(child).Elem().FieldByName("Name").Interface().(*string); ok && name != nil {
+				c.stamp(child, id+"/"+k.part+"/"+*name, kind+"/"+k.part)
+			}
 		}
 	}
-	return nil
 }
 
 // remove prepares the deletion of a resource. It is no error if there is none.
