@@ -230,9 +230,13 @@ func shellLines(command string, width int) []string {
 // its first value.
 func shellWords(command string) []string {
 	var words []string
-	quote, begin := rune(0), 0
+	quote, escaped, begin := rune(0), false, 0
 	for i, c := range command {
 		switch {
+		case escaped:
+			escaped = false
+		case c == '\\' && quote != '\'':
+			escaped = true
 		case quote != 0:
 			if c == quote {
 				quote = 0

@@ -2,11 +2,13 @@ package ctl
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -163,6 +165,7 @@ func TestShellLines(t *testing.T) {
 	for _, command := range []string{
 		"printf '<%s>' a",
 		"printf '<%s>' --resource-group rg-nva --name 'a name with spaces that is quite long' --set x=1 -n y --yes -z",
+		`printf '<%s>' --name 'it'\''s a name with an apostrophe' -n "and a \" quote in it, too" x\ y z`,
 		`printf '<%s>' --routes "[{'a': 1}, {'b': \"2\"}]" /subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg-nva/providers/x`,
 	} {
 		lines := shellLines(command, 40)
@@ -175,4 +178,30 @@ func TestShellLines(t *testing.T) {
 			t.Errorf("one line: %q", lines)
 		}
 	}
+}
+
+// TestAzureDiff: what is wrong with hub00 in the snapshot, with both halves as they are read.
+func TestAzureDiff(t *testing.T) {
+	f := newFakeAzure(t)
+	socket := serve(t, hub00())
+	table := f.run(t.Context(), socket, "azure", "diff", "--all")
+	structured := f.run(t.Context(), socket, "azure", "diff", "-o", "json")
+	if table.code != 1 || structured.code != 1 || table.err != structured.err || !strings.HasPrefix(table.err, "nvactl: Azure does not do all that nvad wants: ") {
+		t.Errorf("table: exit code %d, %s; JSON: exit code %d, %s", table.code, table.err, structured.code, structured.err)
+	}
+	var r azure.Report
+	if err := json.Unmarshal([]byte(structured.out), &r); err != nil || len(r.Rows) == 0 {
+		t.Errorf("%v: %+v", err, r)
+	}
+	for _, code := range []azure.Code{azure.IPForwardingOff, azure.NSGDropsVXLAN, azure.NotLearned} {
+		if !slices.ContainsFunc(r.Findings, func(f azure.Finding) bool { return f.Code == code }) || !strings.Contains(table.out, ": "+string(code)) {
+			t.Errorf("%s is missing:\n%s", code, table.out)
+		}
+	}
+	for _, row := range r.Rows {
+		if !strings.Contains(table.out, row.Instance.String()+"  "+row.Prefix.String()) {
+			t.Errorf("no row for %s at %s:\n%s", row.Prefix, row.Instance, table.out)
+		}
+	}
+	t.Log(table.out)
 }
