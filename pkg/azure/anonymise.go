@@ -55,7 +55,7 @@ func (n *anonymiser) prefixes(list []netip.Prefix) string {
 	return fmt.Sprintf("%s and %d more", n.prefix(list[0]), len(list)-1)
 }
 
-// name returns a number for a resource, by its kind: nic-1, vnet-2.
+// name returns a number for a resource, by its kind: NIC 1, VNet 2.
 func (n *anonymiser) name(kind, id string) string {
 	if n.ids == nil {
 		n.ids = map[string]int{}
@@ -65,5 +65,5 @@ func (n *anonymiser) name(kind, id string) string {
 		n.ids[kind]++
 		n.ids[key] = n.ids[kind]
 	}
-	return fmt.Sprintf("%s-%d", kind, n.ids[key])
+	return fmt.Sprintf("%s %d", kind, n.ids[key])
 }

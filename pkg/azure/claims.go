@@ -85,7 +85,7 @@ func (v *verifier) spaceReceived(sv *server, n *VNet, t *tally) {
 		for _, p := range n.Space {
 			if p.IsValid() && p.Addr().Is4() {
 				got := in.received[p.Masked()] != nil
-				t.add(got, "%s of %s: received from %s %s", v.anon.prefix(p), v.anon.name("vnet", n.ID), v.anon.addr(in.addr), yesNo(got))
+				t.add(got, "%s of %s: received from %s %s", v.anon.prefix(p), v.anon.name("VNet", n.ID), v.anon.addr(in.addr), yesNo(got))
 			}
 		}
 	}
@@ -111,12 +111,12 @@ func (v *verifier) toOthers(sv *server) (map[netip.Prefix]bool, bool) {
 var effectiveClaims = []claim{
 	{"own-routes-on-own-nic", "Azure puts the NVA's own routes onto the NVA's NIC too.", "the effective routes of the NVA's NIC", func(v *verifier, t *tally) {
 		v.programmed(true, func(sv *server, n *nicView, r *SelfRoute, h *hops) {
-			t.add(h != nil && v.here(h, r.NextHop), "%s on %s: %s", v.anon.prefix(r.Prefix), v.anon.name("nic", n.nic.ID), v.where(h, r))
+			t.add(h != nil && v.here(h, r.NextHop), "%s on %s: %s", v.anon.prefix(r.Prefix), v.anon.name("NIC", n.nic.ID), v.where(h, r))
 		})
 	}},
 	{"routes-on-spoke-nic", "Azure puts the NVA's routes onto the NICs of spokes.", "the effective routes of a spoke's NIC", func(v *verifier, t *tally) {
 		v.programmed(false, func(sv *server, n *nicView, r *SelfRoute, h *hops) {
-			t.add(h != nil && v.here(h, r.NextHop), "%s on %s: %s", v.anon.prefix(r.Prefix), v.anon.name("nic", n.nic.ID), v.where(h, r))
+			t.add(h != nil && v.here(h, r.NextHop), "%s on %s: %s", v.anon.prefix(r.Prefix), v.anon.name("NIC", n.nic.ID), v.where(h, r))
 		})
 	}},
 	{"vnet-prefix-not-injected", "Azure does not program a prefix that is equal to the VNet's address space, or within it.", "such a prefix that an instance learned", func(v *verifier, t *tally) {
@@ -137,7 +137,7 @@ var effectiveClaims = []claim{
 				length, other := sv.others[p]
 				if h := n.active[p]; r != nil && other && h != nil && h.source != sourceUser && len(r.ASPath) == length && sv.learnedBy(p) {
 					all := v.here(h, r.NextHop) && slices.ContainsFunc(h.addrs, func(a netip.Addr) bool { return sv.peers[a] })
-					t.add(all, "%s has %s on %s", v.anon.prefix(p), plural(len(h.addrs), "next hop", "next hops"), v.anon.name("nic", n.nic.ID))
+					t.add(all, "%s has %s on %s", v.anon.prefix(p), plural(len(h.addrs), "next hop", "next hops"), v.anon.name("NIC", n.nic.ID))
 				}
 			}
 		})
@@ -146,7 +146,7 @@ var effectiveClaims = []claim{
 		v.eachNIC(func(sv *server, n *nicView) {
 			for _, p := range sv.prefixes {
 				if h := n.active[p]; n.users[p] != nil && h != nil && sv.learnedBy(p) {
-					t.add(h.source == sourceUser, "%s on %s: the user-defined route is active %s", v.anon.prefix(p), v.anon.name("nic", n.nic.ID), yesNo(h.source == sourceUser))
+					t.add(h.source == sourceUser, "%s on %s: the user-defined route is active %s", v.anon.prefix(p), v.anon.name("NIC", n.nic.ID), yesNo(h.source == sourceUser))
 				}
 			}
 		})
@@ -160,7 +160,7 @@ var effectiveClaims = []claim{
 						learned++
 					}
 				}
-				t.add(learned == 0, "%s has %s of gateways", v.anon.name("nic", n.nic.ID), plural(learned, "route", "routes"))
+				t.add(learned == 0, "%s has %s of gateways", v.anon.name("NIC", n.nic.ID), plural(learned, "route", "routes"))
 			}
 		})
 	}},
@@ -213,7 +213,7 @@ func (v *verifier) injected(t *tally, kind func(sv *server, p netip.Prefix) bool
 			}
 			h := n.active[p]
 			got := h != nil && h.source != sourceUser && h.source != sourceDefault && v.here(h, r.NextHop)
-			t.add(got == want, "%s was learned: programmed on %s %s", v.anon.prefix(p), v.anon.name("nic", n.nic.ID), yesNo(got))
+			t.add(got == want, "%s was learned: programmed on %s %s", v.anon.prefix(p), v.anon.name("NIC", n.nic.ID), yesNo(got))
 		}
 	})
 }
@@ -236,7 +236,7 @@ var answerClaims = []claim{
 				continue
 			}
 			empty := count(n.nic.Rules, func(r SecurityRule) bool { return len(r.Sources) == 0 || len(r.Destinations) == 0 })
-			t.add(empty == 0, "%d of %d rules of %s name no prefixes", empty, len(n.nic.Rules), v.anon.name("nic", n.nic.ID))
+			t.add(empty == 0, "%d of %d rules of %s name no prefixes", empty, len(n.nic.Rules), v.anon.name("NIC", n.nic.ID))
 		}
 	}},
 	{"two-roles", "Route Server answers for each of its instances by role.", "what Route Server learned", func(v *verifier, t *tally) {

@@ -49,10 +49,10 @@ func (d *differ) tooManyRoutes(sv *server, severity Severity, n int) *finding {
 				"above %d, sending all routes again exceeds its limit of %d and ends the session.", n, sv.rs.Name, maxPerPeer/2, maxPerPeer), []Step{aggregate}
 		case n == 0:
 			return fmt.Sprintf("Route Server %s closed the session because nvad sent more than %d routes; it adds the current routes to the incoming ones.",
-				sv.rs.Name, maxPerPeer), []Step{groupStep(sv, fmt.Sprintf("maximum-prefix-out = %d", maxPerPeer/2)), reload, aggregate}
+				sv.rs.Name, maxPerPeer), []Step{groupStep(sv, fmt.Sprintf("maximum-prefix-out = %d", maxPerPeer/2)), aggregate}
 		}
 		return fmt.Sprintf("nvad sends %d routes to Route Server %s, which ends the session above %d.", n, sv.rs.Name, maxPerPeer),
-			[]Step{groupStep(sv, fmt.Sprintf("maximum-prefix-out = %d", maxPerPeer)), reload, aggregate}
+			[]Step{groupStep(sv, fmt.Sprintf("maximum-prefix-out = %d", maxPerPeer)), aggregate}
 	})
 	f.all = n > 0
 	return f

@@ -85,9 +85,6 @@ func words(format string, a ...any) Step { return Step{InWords, fmt.Sprintf(form
 
 func file(format string, a ...any) Step { return Step{InFile, fmt.Sprintf(format, a...)} }
 
-// reload puts lines of nvad.toml into force.
-var reload = Step{InShell, "nvactl reload"}
-
 // array returns values as an array of TOML.
 func array[T fmt.Stringer](values []T) string {
 	quoted := make([]string, len(values))

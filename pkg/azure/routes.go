@@ -21,13 +21,13 @@ func (d *differ) refusedPrefix(sv *server, r *SelfRoute) *finding {
 	if slices.Contains(r.ASPath, RouteServerASN) {
 		return d.find(RouteServerASNInPath, Error, sv.rs.ID, sv.rs.Name, func(f *finding) (string, []Step) {
 			return fmt.Sprintf("nvad sends %s with AS %d in the AS path, and Route Server %s drops every path with its own ASN.", f.count(), RouteServerASN, sv.rs.Name),
-				[]Step{groupStep(sv, "as-override = true"), reload}
+				[]Step{groupStep(sv, "as-override = true")}
 		})
 	}
 	if a := r.NextHop; a.IsValid() && !a.IsUnspecified() && sv.vnet != nil && !d.ownAddrs[a] && !sv.near.contains(a) && !d.farSpaceUnknown(sv) {
 		return d.find(NextHopUnreachable, Error, sv.rs.ID+" "+a.String(), a.String(), func(f *finding) (string, []Step) {
 			return fmt.Sprintf("nvad sends %s with next hop %s, which is neither in VNet %s nor in one that is peered with it, so no NIC can use it.", f.count(), a, sv.vnet.Name),
-				[]Step{words("Remove set.next-hop from the export route-map, or set the address of the NVA (%s) or of an internal load balancer in its VNet.", d.ownAddress()), reload}
+				[]Step{words("Remove set.next-hop from the export route-map, or set the address of the NVA (%s) or of an internal load balancer in its VNet.", d.ownAddress())}
 		})
 	}
 	space, ok := sv.vnetSpace(p)
@@ -74,7 +74,7 @@ func (d *differ) holdBack(sv *server, f *finding) []Step {
 		}
 	}
 	return []Step{
-		groupStep(sv, "vnet = "+array(sortedPrefixes(all))), reload,
+		groupStep(sv, "vnet = "+array(sortedPrefixes(all))),
 		words("To lead traffic of a VNet to the NVA all the same, give its subnets user-defined routes; a prefix that contains the whole VNet works too."),
 	}
 }
@@ -100,7 +100,7 @@ func (d *differ) notLearned(sv *server) *finding {
 func (d *differ) unequal(sv *server) *finding {
 	return d.find(InstancesDiffer, Error, sv.id(), sv.name(), func(f *finding) (string, []Step) {
 		return fmt.Sprintf("nvad does not send the instances of Route Server %s the same routes (%s differ), and each instance programs what it learned itself.", sv.name(), f.count()),
-			[]Step{groupStep(sv, "neighbors = "+array(sv.addresses())), words("Remove import, export and other keys that only one of them sets."), reload}
+			[]Step{groupStep(sv, "neighbors = "+array(sv.addresses())), words("Remove import, export and other keys that only one of them sets.")}
 	})
 }
 

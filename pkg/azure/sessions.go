@@ -90,7 +90,7 @@ func (d *differ) missingPeers(sv *server) {
 			strays = append(strays, n.Address)
 		}
 	}
-	mend := []Step{groupStep(sv, "neighbors = "+array(sv.addresses())), reload}
+	mend := []Step{groupStep(sv, "neighbors = "+array(sv.addresses()))}
 	if len(missing) == len(sv.instances) && len(strays) == 0 {
 		lines := "[peer-group.route-server]\npreset    = \"azure-route-server\"\nneighbors = " + array(sv.addresses())
 		if sv.vnet != nil && len(sv.vnet.Space) > 0 {
@@ -139,7 +139,7 @@ func (d *differ) refusedASN(sv *server) {
 				asn = c.ASN
 			}
 			return fmt.Sprintf("nvad uses AS %d towards Route Server %s, which accepts 16-bit ASNs only and none that Azure or IANA reserve.", n.LocalASN, sv.rs.Name),
-				append([]Step{groupStep(sv, fmt.Sprintf("local-asn = %d", asn)), reload}, mend...)
+				append([]Step{groupStep(sv, fmt.Sprintf("local-asn = %d", asn))}, mend...)
 		}))
 		d.mergeASN(sv, in.cause)
 		return

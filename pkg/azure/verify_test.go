@@ -263,7 +263,7 @@ func TestAnonymiser(t *testing.T) {
 		{n.addr(ip("10.0.0.4")), "10.0.0.4"}, {n.addr(ip("52.1.2.3")), "public-1"}, {n.addr(ip("20.1.2.3")), "public-2"}, {n.addr(ip("52.1.2.3")), "public-1"},
 		{n.addr(ip("::ffff:52.1.2.3")), "public-1"}, {n.addr(ip("2603:1000::1")), "public-3"}, {n.addr(ip("fe80::1%secret")), "public-4"}, {n.addr(netip.Addr{}), "none"},
 		{n.prefix(pfx("52.1.2.3/32")), "public-1/32"}, {n.prefix(netip.Prefix{}), "none"}, {n.prefixes(pfxs("10.0.0.0/8", "52.1.0.0/16")), "10.0.0.0/8 and 1 more"},
-		{n.name("nic", "a"), "nic-1"}, {n.name("nic", "b"), "nic-2"}, {n.name("vnet", "a"), "vnet-1"}, {n.name("nic", "a"), "nic-1"},
+		{n.name("NIC", "a"), "NIC 1"}, {n.name("NIC", "b"), "NIC 2"}, {n.name("VNet", "a"), "VNet 1"}, {n.name("NIC", "a"), "NIC 1"},
 	} {
 		if c[0] != c[1] {
 			t.Errorf("got %s, want %s", c[0], c[1])
