@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,12 +26,14 @@ const hopSettles = 30 * time.Second
 // next hop. Azure neither probes such next hops nor moves their flows, so that a drain has
 // to take the NVA out.
 type hops struct {
-	routes  []string // as given
-	address string   // of this NVA; empty: the VM's first
+	routes   []string // as given
+	address  string   // of this NVA; empty: the VM's first
+	clientID string
 }
 
 func (h *hops) register(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&h.routes, "azure-udr", nil, "also leave this `ROUTE` of Azure; may be repeated")
+	cmd.Flags().StringVar(&h.clientID, "azure-client-id", "", "client `ID` of one of several managed identities")
 	cmd.Flags().StringVar(&h.address, "azure-hop", "", "`ADDRESS` to remove from it (default the VM's first)")
 }
 
@@ -42,12 +45,12 @@ type hopRoute struct {
 
 // parse reads the flags.
 func (h *hops) parse() (list []hopRoute, address netip.Addr, err error) {
+	if len(h.routes) == 0 && h.address+h.clientID != "" {
+		return nil, address, errors.New("--azure-hop and --azure-client-id need --azure-udr")
+	}
 	if h.address != "" {
 		if address, err = netip.ParseAddr(h.address); err != nil || !address.Is4() {
 			return nil, address, fmt.Errorf("--azure-hop: %q is not an IPv4 address", h.address)
-		}
-		if len(h.routes) == 0 {
-			return nil, address, errors.New("--azure-hop needs --azure-udr")
 		}
 	}
 	for _, text := range h.routes {
@@ -67,29 +70,19 @@ func (h *hops) parse() (list []hopRoute, address netip.Addr, err error) {
 	return list, address, nil
 }
 
-// setHops makes this NVA a next hop of every route of list, or none. It goes on after an
-// error. Changed says whether any flows have to move.
-func (a *app) setHops(ctx context.Context, list []hopRoute, address netip.Addr, present bool) (changed bool, err error) {
-	if len(list) == 0 {
+// setHops makes this NVA a next hop of every route of d, if the drain ends, or of none. It
+// goes on after an error. Changed says whether any flows have to move.
+func (a *app) setHops(ctx context.Context, d *drain) (changed bool, err error) {
+	if len(d.routes) == 0 {
 		return false, nil
 	}
+	address, present := d.address, d.off
 	var failed []error
-	err = a.askAzure(ctx, &azureAccess{timeout: hopTime}, func(ctx context.Context, c azureClient) error {
-		s, err := c.Snapshot(ctx, arm.Ask{})
-		if err != nil {
+	err = a.askAzure(ctx, &azureAccess{timeout: hopTime, clientID: d.hops.clientID}, func(ctx context.Context, c azureClient) error {
+		if err := complete(ctx, c, d.routes, &address); err != nil {
 			return err
 		}
-		if !address.IsValid() && len(s.VM.Addresses) == 0 {
-			return fmt.Errorf("VM %s has no private address; give --azure-hop", s.VM.Name)
-		}
-		if !address.IsValid() {
-			address = s.VM.Addresses[0]
-		}
-		for _, r := range list {
-			if r.table.ID == "" {
-				r.table.ID = strings.ToLower(fmt.Sprintf("/subscriptions/%s/resourceGroups/%s/providers/Microsoft.Network/routeTables/%s",
-					s.VM.Subscription, r.table.ResourceGroup, r.table.Name))
-			}
+		for _, r := range d.routes {
 			did, err := c.SetHop(ctx, r.table, r.route, address, present)
 			if changed = changed || did; err != nil {
 				failed = append(failed, fmt.Errorf("%s: %s: %w", r.text, notDone(address, present), err))
@@ -105,6 +98,29 @@ func (a *app) setHops(ctx context.Context, list []hopRoute, address netip.Addr, 
 		failed = append(failed, err)
 	}
 	return changed, errors.Join(failed...)
+}
+
+// complete asks Azure what the flags leave out: the VM's subscription and address.
+func complete(ctx context.Context, c azureClient, list []hopRoute, address *netip.Addr) error {
+	if address.IsValid() && !slices.ContainsFunc(list, func(r hopRoute) bool { return r.table.ID == "" }) {
+		return nil
+	}
+	s, err := c.Snapshot(ctx, arm.Ask{})
+	switch {
+	case err != nil:
+		return err
+	case !address.IsValid() && len(s.VM.Addresses) == 0:
+		return fmt.Errorf("VM %s has no private address; give --azure-hop", s.VM.Name)
+	case !address.IsValid():
+		*address = s.VM.Addresses[0]
+	}
+	for i := range list {
+		if t := &list[i].table; t.ID == "" {
+			t.ID = strings.ToLower(fmt.Sprintf("/subscriptions/%s/resourceGroups/%s/providers/Microsoft.Network/routeTables/%s",
+				s.VM.Subscription, t.ResourceGroup, t.Name))
+		}
+	}
+	return nil
 }
 
 // notDone says what an error kept from happening.

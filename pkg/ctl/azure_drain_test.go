@@ -41,6 +41,11 @@ func TestDrainHop(t *testing.T) {
 	if len(f.did) != 1 || f.did[0] != "hop /subscriptions/s/resourcegroups/rg/providers/microsoft.network/routetables/rt To 10.0.1.4 true" {
 		t.Errorf("did %q", f.did)
 	}
+	f = newFakeAzure(t)
+	f.err = errors.New("the identity may not read the VM")
+	if r := f.run(t.Context(), serve(t, d), "drain", "--azure-udr", id, "--azure-hop", "10.0.1.4", "--azure-client-id", "a-b"); r.code != 0 || f.options.ClientID != "a-b" {
+		t.Errorf("what the flags say is asked for: %+v, options %+v", r, f.options)
+	}
 	if f, r := drainWith(t, t.Context(), d, ""); r.code != 0 || f.options.Progress != nil {
 		t.Errorf("without --azure-udr, Azure is asked: %+v", r)
 	}
@@ -87,7 +92,8 @@ func TestDrainHopFlags(t *testing.T) {
 		"--azure-udr /subscriptions/s/a":        `"/subscriptions/s/a" is neither`,
 		"--azure-udr a/b/c --azure-hop x":       `--azure-hop: "x" is not an IPv4 address`,
 		"--azure-udr a/b/c --azure-hop fd00::1": `--azure-hop: "fd00::1" is not an IPv4 address`,
-		"--azure-hop 10.0.0.4":                  "--azure-hop needs --azure-udr",
+		"--azure-hop 10.0.0.4":                  "--azure-hop and --azure-client-id need --azure-udr",
+		"--azure-client-id x":                   "--azure-hop and --azure-client-id need --azure-udr",
 	} {
 		d := hub00()
 		f, r := drainWith(t, t.Context(), d, args)

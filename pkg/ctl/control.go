@@ -199,7 +199,7 @@ func (a *app) drain(ctx context.Context, c *client, d *drain) error {
 		}
 	}
 	remaining := left(r)
-	changed, refused := a.setHops(ctx, d.routes, d.address, d.off)
+	changed, refused := a.setHops(ctx, d)
 	if changed { // flows move from now on
 		remaining = max(remaining, hopSettles)
 	}
