@@ -1,7 +1,6 @@
 package boot
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -16,7 +15,6 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/integration/lab"
-	"github.com/nvad/nvad/integration/lab/emulator/metadata"
 	"github.com/nvad/nvad/integration/machine"
 )
 
@@ -40,39 +38,58 @@ type bed struct {
 	hub00, hub10 *nva
 }
 
-// newBed builds the hubs with Azure's services in them, and the machines, which are off. One
-// NVA writes its configuration with nvad bootstrap; the other brings a configuration file.
-func newBed(t *testing.T) bed {
+// key is the TCP-MD5 key of both NVAs.
+const key = "a key of this test"
+
+// newBed builds the hubs with Azure's services in them, and the machines, which are off. The
+// VMs' identities have a role, and the machines the user-data of these files.
+func newBed(t *testing.T, role, hub00, hub10 string) bed {
 	t.Helper()
-	l := lab.Up(t, lab.Options{NVAs: map[string]lab.NVA{"vm-hub00": {Kind: lab.None}, "vm-hub10": {Kind: lab.None}}})
 	root, err := lab.ModuleRoot()
 	if err != nil {
 		t.Fatal(err)
 	}
-	toml, err := os.ReadFile(filepath.Join(root, "configs/hub10.toml"))
-	if err != nil {
-		t.Fatal(err)
+	l := lab.Up(t, lab.Options{
+		Scenario: "azure-from-nothing", Manager: true, Role: role,
+		NVAs: map[string]lab.NVA{"vm-hub00": {Kind: lab.None}, "vm-hub10": {Kind: lab.None}},
+	})
+	b := bed{
+		l,
+		&nva{hub: "hub00", userData: hub00, address: netip.MustParseAddr("10.0.0.4"), store: "10.0.0.5"},
+		&nva{hub: "hub10", userData: hub10, address: netip.MustParseAddr("10.10.0.4"), store: "10.10.0.5"},
 	}
-	const key = "a key of this test"
-	near := "address       = \"169.254.0.1\"\n"
-	toml = bytes.Replace(toml, []byte(near), []byte(near+"password = \""+key+"\"\n"), 1)
-	b := bed{l,
-		&nva{hub: "hub00", userData: "bootstrap.yaml", address: netip.MustParseAddr("10.0.0.4"), store: "10.0.0.5", values: map[string]string{
-			"route_servers": "10.0.210.4,10.0.210.5", "remote_nvas": "10.10.0.4", "vnet": "10.0.0.0/16", "asn": "65001", "vni": "77",
-			"nva_key": base64.StdEncoding.EncodeToString([]byte(key)),
-		}},
-		&nva{hub: "hub10", userData: "config.yaml", address: netip.MustParseAddr("10.10.0.4"), store: "10.10.0.5", values: map[string]string{
-			"nvad_toml": base64.StdEncoding.EncodeToString(toml),
-		}},
-	}
-	for _, n := range []*nva{b.hub00, b.hub10} {
-		b.furnish(t, n, filepath.Join(root, "configs/cloud-init"))
+	for _, n := range b.nvas() {
+		b.furnish(t, n, root)
 	}
 	return b
 }
 
-// furnish adds to a hub the services that its NVA will ask, and creates the machine.
-func (b bed) furnish(t *testing.T, n *nva, userData string) {
+func (b bed) nvas() []*nva { return []*nva{b.hub00, b.hub10} }
+
+// operator returns the file of the role that NVAs need.
+func operator(t *testing.T) string {
+	t.Helper()
+	root, err := lab.ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(root, "configs/azure/role-operator.json")
+}
+
+// configuration returns the file of an NVA that nobody bootstraps, beside one that bootstrap
+// has configured.
+func configuration(t *testing.T, root string) []byte {
+	t.Helper()
+	toml, err := os.ReadFile(filepath.Join(root, "configs/hub10.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	near := "address       = \"169.254.108.183\"\n"
+	return []byte(strings.NewReplacer("169.254.0.2/24", "169.254.93.6/18", "address       = \"169.254.0.1\"\n", near+"password = \""+key+"\"\n").Replace(string(toml)))
+}
+
+// furnish adds to a hub the server of the package, and creates the machine.
+func (b bed) furnish(t *testing.T, n *nva, root string) {
 	t.Helper()
 	subnet, _ := n.address.Prefix(24)
 	n.gateway = subnet.Addr().Next()
@@ -81,24 +98,43 @@ func (b bed) furnish(t *testing.T, n *nva, userData string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service := metadata.New(metadata.VM{Name: vm, NICs: []metadata.NIC{{MAC: mac, Addresses: []netip.Addr{n.address}, Subnet: subnet}}})
-	b.serve(t, "net-"+n.hub, metadata.Address, service)
 	deb := machine.Deb(t, "1.0.0")
 	b.serve(t, vm+"-b", n.store+":80", http.FileServer(http.Dir(filepath.Dir(deb))))
-	n.values["package_url"] = "http://" + n.store + "/" + filepath.Base(deb)
-	n.values["package_sha256"] = sum(t, deb)
+	values := map[string]string{
+		"package_url": "http://" + n.store + "/" + filepath.Base(deb), "package_sha256": sum(t, deb),
+		"nva_tag": "nvad=rg-nva", "nvas": "2", "nva_key": base64.StdEncoding.EncodeToString([]byte(key)),
+		"nvad_toml": base64.StdEncoding.EncodeToString(configuration(t, root)),
+	}
 
 	n.Machine = machine.Make(t, machine.Options{Name: vm, Namespace: b.Namespace(vm)})
-	text, err := os.ReadFile(filepath.Join(userData, n.userData))
+	text, err := os.ReadFile(filepath.Join(root, "configs/cloud-init", n.userData))
 	if err != nil {
 		t.Fatal(err)
 	}
 	seed := "/var/lib/cloud/seed/nocloud/"
 	n.Put(t, seed+"meta-data", "instance-id: "+vm+"\nlocal-hostname: "+vm+"\n")
-	n.Put(t, seed+"user-data", fill(t, string(text), n.values))
+	n.Put(t, seed+"user-data", fill(t, string(text), values))
 	n.Put(t, seed+"network-config", n.network(mac))
 	// The root has neither locales nor an SSH server, so other modules would fail.
 	n.Put(t, "/etc/cloud/cloud.cfg.d/90_nocloud.cfg", "datasource_list: [NoCloud]\ncloud_init_modules: [write-files, set_hostname, users-groups]\ncloud_config_modules: [runcmd]\n")
+	n.trust(t, b.Lab)
+}
+
+// trust lets the machine find the emulated Azure under Azure's names, and trust it as other
+// machines trust Azure.
+func (n *nva) trust(t *testing.T, l *lab.Lab) {
+	t.Helper()
+	n.Put(t, "/etc/hosts", l.HostsFile()+"127.0.1.1 vm-"+n.hub+"\n")
+	const bundle = "/etc/ssl/certs/ca-certificates.crt"
+	var certificates []byte
+	for _, file := range []string{filepath.Join(n.Root(), bundle), l.Certificate()} {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		certificates = append(certificates, data...)
+	}
+	n.Put(t, bundle, string(certificates))
 }
 
 // network returns a netplan file with the settings that Azure's DHCP gives a VM: one
@@ -181,13 +217,18 @@ func (n *nva) settled(t *testing.T) {
 	})
 }
 
+// output returns what the machine's user-data has printed so far.
+func (n *nva) output() string {
+	text, _ := os.ReadFile(filepath.Join(n.Root(), "var/log/cloud-init-output.log"))
+	return string(text)
+}
+
 // initialised waits for cloud-init to finish, which must not report an error.
 func (n *nva) initialised(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if out, err := n.Output(ctx, "cloud-init", "status", "--wait", "--long"); err != nil {
-		log, _ := os.ReadFile(filepath.Join(n.Root(), "var/log/cloud-init-output.log"))
-		t.Fatalf("%v: %s\n%s", err, out, log)
+		t.Fatalf("%v: %s\n%s", err, out, n.output())
 	}
 }

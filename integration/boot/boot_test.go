@@ -9,21 +9,20 @@ import (
 
 	"github.com/nvad/nvad/integration/failover/probe"
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/lab/emulator/arm"
 	"github.com/nvad/nvad/integration/machine"
 )
 
-// TestBoot switches both NVAs on and touches nothing until traffic passes between the hubs.
+// TestBoot switches both NVAs on and touches nothing until traffic passes between the hubs. One
+// of them finds everything itself, the other one brings its configuration.
 func TestBoot(t *testing.T) {
-	b := newBed(t)
+	b := newBed(t, operator(t), "bootstrap.yaml", "config.yaml")
+	b.ChangeAzure(t, func(s *arm.State) { s.Connect(arm.ID(arm.TypeHub, "rs-hub10"), "vm-hub10", "10.10.0.4", 65001) })
 	begin := time.Now()
-	for _, n := range []*nva{b.hub00, b.hub10} {
-		if err := n.Start(); err != nil {
-			t.Fatal(err)
-		}
-	}
+	b.start(t)
 	b.reach(t)
 	t.Logf("from power-on to ping in both directions: %v", time.Since(begin).Round(100*time.Millisecond))
-	for _, n := range []*nva{b.hub00, b.hub10} {
+	for _, n := range b.nvas() {
 		n.initialised(t)
 		n.settled(t)
 		n.installed(t)
@@ -31,6 +30,15 @@ func TestBoot(t *testing.T) {
 	t.Run("reboot", b.reboot)
 	t.Run("upgrade", b.upgrade)
 	t.Run("kill", b.kill)
+}
+
+func (b bed) start(t *testing.T) {
+	t.Helper()
+	for _, n := range b.nvas() {
+		if err := n.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // installed: the file has its owner and mode, the service is enabled and runs, and the machine

@@ -215,6 +215,9 @@ type Options struct {
 	Nvactl string
 	// Manager starts Azure Resource Manager and the metadata services, which VMs then reach.
 	Manager bool
+	// Role is the file of the role that the VMs' identities have in the resource group; empty:
+	// they may do everything.
+	Role string
 	// Owner is the process that the lab must not outlive. If it is 0, the lab stays until it
 	// is taken down.
 	Owner int

@@ -111,7 +111,9 @@ func RunManager(ctx context.Context, c ManagerConfig) error {
 	}
 	state := l.Topology.state(machines)
 	server := arm.New(state, armRoutes{l, state})
-	server.Be(arm.Behaviour{Anyone: true})
+	if err := l.permit(server, state); err != nil {
+		return err
+	}
 	authority, err := arm.NewAuthority()
 	if err != nil {
 		return err
@@ -121,7 +123,7 @@ func RunManager(ctx context.Context, c ManagerConfig) error {
 	}
 	tasks, ctx := errgroup.WithContext(ctx)
 	for _, v := range l.Topology.VNets {
-		if err := l.serveVNet(ctx, tasks, v, server, authority, machines); err != nil {
+		if err := l.serveVNet(ctx, tasks, v, server, authority); err != nil {
 			return err
 		}
 	}
@@ -130,8 +132,27 @@ func RunManager(ctx context.Context, c ManagerConfig) error {
 	return tasks.Wait()
 }
 
+// permit lets the VMs' identities do what the lab's role says.
+func (l *Lab) permit(server *arm.Server, state *arm.State) error {
+	if l.Options.Role == "" {
+		server.Be(arm.Behaviour{Anyone: true})
+		return nil
+	}
+	role, err := arm.ReadRole(l.Options.Role)
+	if err != nil {
+		return err
+	}
+	group, _, _ := strings.Cut(vnetID(""), "/providers/")
+	for _, m := range l.Topology.virtualMachines() {
+		for _, identity := range state.Identities(arm.ID(arm.TypeVM, m.Name)) {
+			state.Assign(identity.Object, role, group)
+		}
+	}
+	return nil
+}
+
 // serveVNet opens the addresses of Resource Manager and the metadata service in a VNet.
-func (l *Lab) serveVNet(ctx context.Context, tasks *errgroup.Group, v VNet, server *arm.Server, authority *arm.Authority, machines map[string]metadata.VM) error {
+func (l *Lab) serveVNet(ctx context.Context, tasks *errgroup.Group, v VNet, server *arm.Server, authority *arm.Authority) error {
 	var manager net.Listener
 	err := l.Within(routerNode(v.Name), func() (err error) {
 		manager, err = net.Listen("tcp4", managerAddress+":443")
@@ -147,7 +168,9 @@ func (l *Lab) serveVNet(ctx context.Context, tasks *errgroup.Group, v VNet, serv
 	context.AfterFunc(ctx, func() { _, _ = manager.Close(), instance.Close() })
 	var vms []metadata.VM
 	for _, m := range v.VMs {
-		vms = append(vms, machines[m.Name])
+		if vm, ok := server.State.Machine(arm.ID(arm.TypeVM, m.Name), ""); ok {
+			vms = append(vms, vm)
+		}
 	}
 	tasks.Go(func() error { return server.Serve(manager, authority) })
 	tasks.Go(func() error { return metadata.New(vms...).Serve(instance) })

@@ -21,6 +21,9 @@ type Kind string
 const (
 	// Nvad runs nvad, which turns forwarding on and creates its tunnel itself.
 	Nvad Kind = "nvad"
+	// CloudInit knows nothing but a file of configs/cloud-init, whose script configures and
+	// starts nvad.
+	CloudInit Kind = "cloud-init"
 	// FRR runs FRR as this machine has it, FRR10 a newer version.
 	FRR   Kind = "frr"
 	FRR10 Kind = "frr10"
@@ -38,6 +41,9 @@ const (
 var kinds = map[Kind]rivals.Rival{
 	FRR: rivals.FRR8, FRR10: rivals.FRR10, BIRD: rivals.BIRD20, BIRD2: rivals.BIRD2, BIRD3: rivals.BIRD3,
 }
+
+// IsNvad reports whether the NVA runs nvad.
+func (k Kind) IsNvad() bool { return k == Nvad || k == CloudInit }
 
 // IsFRR reports whether the NVA runs a version of FRR.
 func (k Kind) IsFRR() bool { return kinds[k].IsFRR() }
@@ -112,7 +118,7 @@ func (l *Lab) prepareNVA(name string) error {
 		return err
 	}
 	switch {
-	case nva.Kind == Nvad || nva.Kind == None:
+	case nva.Kind.IsNvad() || nva.Kind == None:
 		return nil
 	case nva.Kind.IsFRR():
 		if err := l.prepareFRR(vm); err != nil {
@@ -145,6 +151,8 @@ func (l *Lab) StartNVA(name string) error {
 	switch kind := nva.Kind; {
 	case kind == Nvad:
 		return l.startNvad(vm, nva)
+	case kind == CloudInit:
+		return l.launchCloudInit(vm, nva)
 	case kind.IsFRR():
 		return l.startFRR(vm, nva)
 	case kind.IsBIRD():

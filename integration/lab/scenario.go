@@ -18,6 +18,11 @@ type Scenario struct {
 	Name string
 	// About describes the scenario in one line.
 	About string
+	// Note is what a reader of the show should know first.
+	Note string
+	// Operator says that the VMs' identities may do in Azure what the role of
+	// configs/azure/role-operator.json permits, and nothing else.
+	Operator bool
 	// NVAs says what runs on the scenario's NVAs by default. A Config is the name of a file in
 	// the directory of nvad's configurations.
 	NVAs map[string]NVA
@@ -42,6 +47,7 @@ var scenarios = []Scenario{
 	twoHubsCommunities,
 	twoHubsIPv6,
 	twoHubsHA,
+	azureFromNothing,
 	vxlanMulticast,
 	vxlanStatic,
 	spokeAdvertise,
@@ -75,7 +81,7 @@ func FindScenario(name string) (Scenario, error) {
 func (s Scenario) Defaults(nvad, configs string) map[string]NVA {
 	nvas := map[string]NVA{}
 	for name, nva := range s.NVAs {
-		if nva.Kind == Nvad {
+		if nva.Kind.IsNvad() {
 			nva.Binary, nva.Config = nvad, filepath.Join(configs, nva.Config)
 		}
 		nvas[name] = nva

@@ -101,6 +101,39 @@ var twoHubsIPv6 = Scenario{
 	},
 }
 
+// azureFromNothing is two-hubs whose NVAs have a tag, an identity and their user-data. No Route
+// Server has a peer, no NIC may forward, and no file of an NVA has an address.
+var azureFromNothing = Scenario{
+	Name:  "azure-from-nothing",
+	About: "two-hubs from two VMs with a tag and an identity, no address typed",
+	Note: `The VMs share this machine's programs, and boot neither systemd nor cloud-init.
+What runs in them is the script of configs/cloud-init/bootstrap.yaml.
+"go test ./integration/boot" boots machines that run cloud-init.`,
+	NVAs: map[string]NVA{
+		"vm-hub00": {Kind: CloudInit, Config: "cloud-init/bootstrap.yaml"},
+		"vm-hub10": {Kind: CloudInit, Config: "cloud-init/bootstrap.yaml"},
+	},
+	Operator: true,
+	Reach:    acrossHubs,
+	Show: []string{
+		"azure# cloud-init vm-hub00",
+		"vm-hub00# nvactl config show",
+		"vm-hub00# nvactl neighbors",
+		"vm-hub00# nvactl azure show",
+		"vm-hub100# traceroute -n -q 1 -w 1 10.110.0.4",
+		"vm-hub100# ping -c 5 -i 0.2 10.110.0.4",
+		"vm-hub110# ping -c 5 -i 0.2 10.100.0.4",
+	},
+	topology: func(o Options) Topology {
+		t := twoHubs(o)
+		for i := range t.VNets[:2] {
+			nva := &t.VNets[i].VMs[0]
+			nva.Unregistered, nva.Tags = true, map[string]string{tagName: tagValue}
+		}
+		return t
+	},
+}
+
 // twoHubsHA is two-hubs with a pair of NVAs in each hub behind an internal load balancer. The
 // NVAs announce the load balancer's frontend as next hop.
 var twoHubsHA = Scenario{

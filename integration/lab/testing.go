@@ -144,6 +144,9 @@ func UpOptions(t testing.TB, o Options) *Lab {
 	nvas := s.Defaults(Build(t, "./cmd/nvad"), filepath.Join(root, "configs"))
 	maps.Copy(nvas, o.NVAs)
 	o.NVAs, o.Nvactl = nvas, Build(t, "./cmd/nvactl")
+	if s.Operator {
+		o.Manager, o.Role = true, filepath.Join(root, "configs/azure/role-operator.json")
+	}
 	l := Up(t, o)
 	l.AwaitSessions(t, 30*time.Second)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

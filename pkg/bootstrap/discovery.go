@@ -143,7 +143,7 @@ func lacking(s azure.Snapshot, otherwise error, parts ...azure.What) error {
 				return unsettledf("%s of %s can't be read: the VM's identity lacks the permission %s; assign it the role of configs/azure/role-operator.json there",
 					what, printable(short(m.ID)), printable(m.Permission))
 			}
-			return unsettledf("%s of %s can't be read: %s", what, printable(short(m.ID)), printable(m.Reason))
+			return unsettledf("%s of %s can't be read: %s", what, printable(short(m.ID)), reason(m.Reason))
 		}
 	}
 	return otherwise

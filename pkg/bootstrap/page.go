@@ -135,6 +135,16 @@ func printable(name string) string {
 	return name
 }
 
+// maxReason bounds an explanation of Azure in a message.
+const maxReason = 500
+
+// reason returns an explanation of Azure for a message, on one line and without effect on a
+// terminal.
+func reason(text string) string {
+	q := tomlfile.Quote(string([]rune(text)[:min(maxReason, len([]rune(text)))]))
+	return q[1 : len(q)-1]
+}
+
 // quoted returns the values of list as elements of a TOML array.
 func quoted[T any, S fmt.Stringer](list []T, value func(T) S) string {
 	var parts []string

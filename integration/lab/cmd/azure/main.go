@@ -130,6 +130,9 @@ func showCommand(prefix *string) *cobra.Command {
 	return onLab(prefix, "show", short, cobra.NoArgs, func(cmd *cobra.Command, l *lab.Lab, _ []string) error {
 		out := cmd.OutOrStdout()
 		fmt.Fprintf(out, "%s: %s\n", l.Scenario.Name, l.Scenario.About)
+		if l.Scenario.Note != "" {
+			fmt.Fprintf(out, "\n%s\n", l.Scenario.Note)
+		}
 		if err := settle(cmd.Context(), l); err != nil {
 			return err
 		}
@@ -146,7 +149,7 @@ func lookAround(l *lab.Lab) string {
 	bin := filepath.Dir(l.Options.Emulator)
 	text := "\nLook around, as root:\n"
 	for _, v := range l.Topology.Hosts() {
-		if l.Options.NVAs[v.Name].Kind == lab.Nvad {
+		if l.Options.NVAs[v.Name].Kind.IsNvad() {
 			text += fmt.Sprintf("  %s --socket %s status\n", filepath.Join(bin, "nvactl"), l.NVASocket(v.Name))
 		}
 	}

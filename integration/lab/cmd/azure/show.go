@@ -34,6 +34,7 @@ func showCommands(prefix *string) []*cobra.Command {
 	}
 	return []*cobra.Command{
 		show("status", "list sessions and processes", 0, status),
+		show("cloud-init VM", "print what the user-data of an NVA printed, where the scenario has one", 1, cloudInit),
 		show("effective-routes [VM]", "print effective routes, of all VMs if none is named", 1, effectiveRoutes),
 		show("gateway-routes [VNET]", "print what ExpressRoute gateways learned over their circuits", 1, gatewayRoutes),
 		show("route-server-routes [VNET]", "print what Route Server received and advertises", 1, routeServerRoutes),
@@ -84,6 +85,12 @@ func effectiveRoutes(ctx context.Context, l *lab.Lab, name string) error {
 		return unknown("VM", name, vms)
 	}
 	return nil
+}
+
+func cloudInit(_ context.Context, l *lab.Lab, vm string) error {
+	text, err := l.CloudInitOutput(vm)
+	fmt.Print(text)
+	return err
 }
 
 func routeServerRoutes(ctx context.Context, l *lab.Lab, name string) error {

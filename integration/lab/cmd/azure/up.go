@@ -31,6 +31,9 @@ func upCommand(prefix *string) *cobra.Command {
 			if o.NVAs, err = defaults(scenario); err != nil {
 				return err
 			}
+			if scenario.Operator {
+				o.Role = beside("../configs/azure/role-operator.json")
+			}
 			if replace {
 				if err := takeDown(*prefix); err != nil {
 					return err
@@ -58,7 +61,7 @@ func beside(path string) string {
 func defaults(s lab.Scenario) (map[string]lab.NVA, error) {
 	nvas := s.Defaults(beside("nvad"), beside("../configs"))
 	for name, nva := range nvas {
-		if nva.Kind != lab.Nvad {
+		if !nva.Kind.IsNvad() {
 			continue
 		}
 		for _, path := range []string{nva.Binary, nva.Config} {
