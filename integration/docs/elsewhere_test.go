@@ -31,8 +31,8 @@ var elsewhere = []struct{ start, by string }{
 	{"az deployment group create", "go test ./integration/userdata -run Bicep"},
 	{"nvactl azure ", "go test ./pkg/ctl -run Azure"},
 	{"nvactl drain --wait --azure-udr", "go test ./pkg/ctl -run DrainHop"}, {"nvactl drain --off --azure-udr", "go test ./pkg/ctl -run DrainHop"},
-	{"az vm create", "go test ./integration/boot -run Boot"},
-	{"az vm run-command invoke", "go test ./integration/boot -run Boot"},
+	{"az vm create", "go test ./integration/boot -run FromNothing"},
+	{"az vm run-command invoke", "go test ./integration/boot -run FromNothing"},
 	{"az role ", "go test ./integration/userdata -run TerraformRole"},
 	{"terraform ", "go test ./integration/userdata -run Terraform"},
 }

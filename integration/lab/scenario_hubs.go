@@ -105,7 +105,7 @@ var twoHubsIPv6 = Scenario{
 // Server has a peer, no NIC may forward, and no file of an NVA has an address.
 var azureFromNothing = Scenario{
 	Name:  "azure-from-nothing",
-	About: "two-hubs from two VMs with a tag and an identity, no address typed",
+	About: "two-hubs from VMs with a tag and an identity only",
 	Note: `The VMs share this machine's programs, and boot neither systemd nor cloud-init.
 What runs in them is the script of configs/cloud-init/bootstrap.yaml.
 "go test ./integration/boot" boots machines that run cloud-init.`,
@@ -123,6 +123,7 @@ What runs in them is the script of configs/cloud-init/bootstrap.yaml.
 		"vm-hub100# traceroute -n -q 1 -w 1 10.110.0.4",
 		"vm-hub100# ping -c 5 -i 0.2 10.110.0.4",
 		"vm-hub110# ping -c 5 -i 0.2 10.100.0.4",
+		"vm-hub00# nvactl azure diff",
 	},
 	topology: func(o Options) Topology {
 		t := twoHubs(o)

@@ -15,6 +15,7 @@ import (
 func TestAzureFromNothing(t *testing.T) {
 	t.Parallel()
 	l := lab.UpScenario(t, "azure-from-nothing")
+	show(t, l)
 	for vm, peers := range map[string]string{"vm-hub00": "rs-hub00", "vm-hub10": "rs-hub10"} {
 		out, err := l.CloudInitOutput(vm)
 		if err != nil || !strings.Contains(out, "Azure: Route Server "+peers) || !strings.Contains(out, "ok: 3 neighbors, 1 tunnel") {
