@@ -97,8 +97,8 @@ func refuse(format string, args ...any) error { return refusal(fmt.Sprintf(forma
 
 // explain turns the error of a request into one that an operator can act on.
 func (c *Client) explain(err error) error {
-	if err == nil {
-		return nil
+	if _, done := errors.AsType[*PermissionError](err); done || err == nil || isTimeout(err) {
+		return err
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		_, held := errors.AsType[throttled](err)
@@ -124,6 +124,12 @@ func (c *Client) explain(err error) error {
 		return fmt.Errorf("%s: %s; either %s has no role in it, or it is not in %s", c.step, text, c.identity.name, c.cloud.name)
 	}
 	return fmt.Errorf("%s: %s: %s", c.step, strings.TrimSpace(fmt.Sprint(answer.StatusCode, " ", answer.ErrorCode)), text)
+}
+
+// isTimeout reports whether an explained error is the end of the time.
+func isTimeout(err error) bool {
+	_, ok := errors.AsType[*TimeoutError](err)
+	return ok
 }
 
 // busyPause is how long to wait for somebody else's change if Azure names no time.

@@ -43,7 +43,7 @@ func (r *reading) gateways(ctx context.Context) error {
 		if err := r.missing(id, azure.WhatGateway, err); err != nil {
 			return err
 		}
-		for _, g := range list {
+		for g := range each(list) {
 			if out, ok := r.gateway(g); ok {
 				r.s.Gateways = append(r.s.Gateways, out)
 			}
@@ -53,23 +53,18 @@ func (r *reading) gateways(ctx context.Context) error {
 }
 
 // gateway returns g, and whether it is in the VNet of a Route Server.
-func (r *reading) gateway(g *armnetwork.VirtualNetworkGateway) (azure.Gateway, bool) {
-	id := low(g.ID)
+func (r *reading) gateway(g armnetwork.VirtualNetworkGateway) (azure.Gateway, bool) {
+	id, p := low(g.ID), val(g.Properties)
 	at, err := locate(id)
-	p := g.Properties
-	if err != nil || p == nil {
+	if err != nil {
 		return azure.Gateway{}, false
 	}
 	out := azure.Gateway{
 		ID: id, Name: val(g.Name), ResourceGroup: at.group, Type: str(p.GatewayType), ActiveActive: val(p.Active),
+		ASN: uint32(val(val(p.BgpSettings).Asn)),
 	}
-	if p.BgpSettings != nil {
-		out.ASN = uint32(val(p.BgpSettings.Asn))
-	}
-	for _, config := range p.IPConfigurations {
-		if config.Properties != nil && config.Properties.Subnet != nil {
-			out.VNet = parent(low(config.Properties.Subnet.ID))
-		}
+	for config := range each(p.IPConfigurations) {
+		out.VNet = parent(low(val(val(config.Properties).Subnet).ID))
 	}
 	return out, slices.ContainsFunc(r.s.RouteServers, func(rs azure.RouteServer) bool { return rs.VNet == out.VNet })
 }
@@ -113,7 +108,7 @@ func (c *Client) countRoutes(ctx context.Context, g *azure.Gateway) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range peers.Value {
+	for p := range each(peers.Value) {
 		if val(p.Asn) != expressRouteASN {
 			continue
 		}
@@ -134,7 +129,7 @@ func (c *Client) countRoutes(ctx context.Context, g *azure.Gateway) error {
 // distinct counts the prefixes of routes.
 func distinct(routes []*armnetwork.GatewayRoute) *int {
 	seen := map[string]bool{}
-	for _, r := range routes {
+	for r := range each(routes) {
 		seen[val(r.Network)] = true
 	}
 	n := len(seen)

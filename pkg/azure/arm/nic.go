@@ -50,28 +50,17 @@ func (c *Client) readNIC(ctx context.Context, id string) (azure.NIC, error) {
 		return azure.NIC{}, err
 	}
 	n := azure.NIC{ID: strings.ToLower(id), Name: at.name, ResourceGroup: at.group}
-	p := answer.Properties
-	if p == nil {
-		return n, nil
-	}
+	p := val(answer.Properties)
 	n.Primary, n.MAC, n.IPForwarding = val(p.Primary), val(p.MacAddress), val(p.EnableIPForwarding)
-	if p.VirtualMachine != nil {
-		n.VM = low(p.VirtualMachine.ID)
-	}
-	if p.NetworkSecurityGroup != nil {
-		n.SecurityGroup = low(p.NetworkSecurityGroup.ID)
-	}
-	for _, config := range p.IPConfigurations {
-		addConfig(&n, config.Properties)
+	n.VM, n.SecurityGroup = low(val(p.VirtualMachine).ID), low(val(p.NetworkSecurityGroup).ID)
+	for config := range each(p.IPConfigurations) {
+		addConfig(&n, val(config.Properties))
 	}
 	return n, nil
 }
 
 // addConfig adds what an IP configuration says of its NIC.
-func addConfig(n *azure.NIC, p *armnetwork.InterfaceIPConfigurationPropertiesFormat) {
-	if p == nil {
-		return
-	}
+func addConfig(n *azure.NIC, p armnetwork.InterfaceIPConfigurationPropertiesFormat) {
 	n.PublicIP = n.PublicIP || p.PublicIPAddress != nil
 	if a := address(p.PrivateIPAddress); a.Is4() {
 		if val(p.Primary) {
@@ -150,7 +139,7 @@ func (c *Client) effectiveRoutes(ctx context.Context, id string) ([]azure.Effect
 		return nil, refuse("%d effective routes: more than %d are not read", len(answer.Value), maxItems)
 	}
 	var out []azure.EffectiveRoute
-	for _, e := range answer.Value {
+	for e := range each(answer.Value) {
 		out = append(out, azure.EffectiveRoute{
 			Name: val(e.Name), Source: str(e.Source), Active: str(e.State) == string(armnetwork.EffectiveRouteStateActive),
 			Prefixes: prefixes(e.AddressPrefix), NextHopType: str(e.NextHopType), NextHops: addresses(e.NextHopIPAddress),
@@ -176,13 +165,9 @@ func (c *Client) effectiveRules(ctx context.Context, id string) ([]azure.Securit
 		return nil, err
 	}
 	var out []azure.SecurityRule
-	for _, g := range answer.Value {
-		group := ""
-		if g.NetworkSecurityGroup != nil {
-			group = low(g.NetworkSecurityGroup.ID)
-		}
-		for _, e := range g.EffectiveSecurityRules {
-			out = append(out, securityRule(group, e))
+	for g := range each(answer.Value) {
+		for e := range each(g.EffectiveSecurityRules) {
+			out = append(out, securityRule(low(val(g.NetworkSecurityGroup).ID), e))
 		}
 	}
 	if len(out) > maxItems {
@@ -191,7 +176,7 @@ func (c *Client) effectiveRules(ctx context.Context, id string) ([]azure.Securit
 	return out, nil
 }
 
-func securityRule(group string, e *armnetwork.EffectiveNetworkSecurityRule) azure.SecurityRule {
+func securityRule(group string, e armnetwork.EffectiveNetworkSecurityRule) azure.SecurityRule {
 	return azure.SecurityRule{
 		Group: group, Name: val(e.Name), Priority: int(val(e.Priority)), Protocol: str(e.Protocol),
 		Inbound:      str(e.Direction) == string(armnetwork.SecurityRuleDirectionInbound),

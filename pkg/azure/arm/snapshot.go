@@ -56,8 +56,8 @@ func (r *reading) missing(id string, what azure.What, err error) error {
 	}
 	m := azure.Missing{ID: strings.ToLower(id), What: what}
 	err = r.explain(err)
-	if timeout, ok := errors.AsType[*TimeoutError](err); ok {
-		return timeout
+	if isTimeout(err) {
+		return err
 	}
 	if p, ok := errors.AsType[*PermissionError](err); ok {
 		m.Permission = p.Action
@@ -79,6 +79,9 @@ func (r *reading) vm(ctx context.Context) error {
 	if id == "" {
 		r.begin("the resource ID of this machine")
 		in, err := r.machine(ctx)
+		if err == nil && in.ID == "" {
+			err = errors.New("the metadata service gives no resource ID")
+		}
 		if err != nil {
 			return &NotAzureError{err}
 		}

@@ -3,6 +3,7 @@ package arm
 import (
 	"encoding/json"
 	"flag"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -151,13 +152,23 @@ func TestMissingVM(t *testing.T) {
 	}
 }
 
-// TestRouteServersOfOneGroup: an identity with a role in the resource group only finds the
-// Route Server there, and nothing is missing.
+// TestRouteServersOfOneGroup: an identity with a role in one resource group only finds the Route
+// Server there, and nothing is missing. If there is none, it may be elsewhere.
 func TestRouteServersOfOneGroup(t *testing.T) {
 	w := newWorld(t)
-	delete(w.lists, "/subscriptions/"+sub1+"/providers/microsoft.network/virtualhubs")
+	w.meet = func(req *http.Request) *http.Response {
+		if path := "/subscriptions/" + sub1 + network + "virtualHubs"; req.URL.Path == path {
+			return failure(403, "AuthorizationFailed", "does not have authorization to perform action 'Microsoft.Network/virtualHubs/read' over scope '/subscriptions/"+sub1+"'")
+		}
+		return nil
+	}
 	s, err := w.client(Options{}).Snapshot(t.Context(), Ask{})
 	if err != nil || len(s.RouteServers) != 1 || len(s.Missing) > 0 {
+		t.Errorf("%+v, %+v, %v", s.RouteServers, s.Missing, err)
+	}
+	w.list(rgNet + network + "virtualHubs")
+	s, err = w.client(Options{}).Snapshot(t.Context(), Ask{})
+	if err != nil || len(s.RouteServers) > 0 || len(s.Missing) != 1 || s.Missing[0].ID != "/subscriptions/"+sub1 || s.Missing[0].Permission != "Microsoft.Network/virtualHubs/read" {
 		t.Errorf("%+v, %+v, %v", s.RouteServers, s.Missing, err)
 	}
 }

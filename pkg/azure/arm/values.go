@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"iter"
 	"net/netip"
 	"strings"
 )
@@ -12,6 +13,17 @@ func val[T any](p *T) T {
 		return zero
 	}
 	return *p
+}
+
+// each goes through what a list points to: Azure may put null into it.
+func each[T any](list []*T) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for _, p := range list {
+			if p != nil && !yield(*p) {
+				return
+			}
+		}
+	}
 }
 
 // str returns a string of any of the SDK's types of strings.
@@ -73,8 +85,8 @@ func prefix(text string) (netip.Prefix, bool) {
 // strs returns the strings in list.
 func strs(list []*string) []string {
 	var out []string
-	for _, p := range list {
-		out = append(out, val(p))
+	for s := range each(list) {
+		out = append(out, s)
 	}
 	return out
 }

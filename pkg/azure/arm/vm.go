@@ -46,11 +46,8 @@ func (c *Client) readVM(ctx context.Context, id string) (machineNICs, error) {
 		}
 		out.Tags[name] = val(value)
 	}
-	if answer.Properties == nil || answer.Properties.NetworkProfile == nil {
-		return out, nil
-	}
-	for _, n := range answer.Properties.NetworkProfile.NetworkInterfaces {
-		if n.Properties != nil && val(n.Properties.Primary) {
+	for n := range each(val(val(answer.Properties).NetworkProfile).NetworkInterfaces) {
+		if val(val(n.Properties).Primary) {
 			out.nics = slices.Insert(out.nics, 0, low(n.ID))
 		} else {
 			out.nics = append(out.nics, low(n.ID))
@@ -133,7 +130,7 @@ func (r *reading) subscriptions(ctx context.Context) ([]string, error) {
 	}
 	out := []string{strings.ToLower(r.s.VM.Subscription)}
 	for _, s := range list {
-		if s.State != "Disabled" && s.State != "Deleted" {
+		if s.ID != "" && s.State != "Disabled" && s.State != "Deleted" {
 			out = append(out, strings.ToLower(s.ID))
 		}
 	}

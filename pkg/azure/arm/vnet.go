@@ -3,6 +3,7 @@ package arm
 import (
 	"context"
 	"net/netip"
+	"slices"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/network/armnetwork/v9"
 
@@ -22,13 +23,16 @@ func (r *reading) vnets(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.peered(ctx, len(r.s.VNets))
+	return r.peered(ctx, func(azure.VNet) bool { return true })
 }
 
-// peered reads the VNets that are peered with the first count ones.
-func (r *reading) peered(ctx context.Context, count int) error {
-	for i := range count {
-		for _, p := range r.s.VNets[i].Peerings {
+// peered reads the VNets that are peered with those read so far that are of the given kind.
+func (r *reading) peered(ctx context.Context, of func(azure.VNet) bool) error {
+	for _, v := range slices.Clone(r.s.VNets) {
+		if !of(v) {
+			continue
+		}
+		for _, p := range v.Peerings {
 			if err := r.vnet(ctx, p.Remote); err != nil {
 				return err
 			}
@@ -53,18 +57,17 @@ func (r *reading) vnet(ctx context.Context, id string) error {
 	v := azure.VNet{
 		ID: id, Name: at.name, ResourceGroup: at.group, Subscription: at.subscription, Location: val(answer.Location),
 	}
-	if p := answer.Properties; p != nil {
-		v.Space = space(p.AddressSpace)
-		for _, s := range p.Subnets {
-			sub, err := r.subnet(ctx, s)
-			if err != nil {
-				return err
-			}
-			v.Subnets = append(v.Subnets, sub)
+	p := val(answer.Properties)
+	v.Space = space(p.AddressSpace)
+	for s := range each(p.Subnets) {
+		sub, err := r.subnet(ctx, s)
+		if err != nil {
+			return err
 		}
-		for _, p := range p.VirtualNetworkPeerings {
-			v.Peerings = append(v.Peerings, peering(p))
-		}
+		v.Subnets = append(v.Subnets, sub)
+	}
+	for p := range each(p.VirtualNetworkPeerings) {
+		v.Peerings = append(v.Peerings, peering(p))
 	}
 	r.s.VNets = append(r.s.VNets, v)
 	return nil
@@ -84,24 +87,14 @@ func (c *Client) getVNet(ctx context.Context, id string) (armnetwork.VirtualNetw
 	return answer.VirtualNetwork, at, err
 }
 
-func space(a *armnetwork.AddressSpace) []netip.Prefix {
-	if a == nil {
-		return nil
-	}
-	return prefixes(a.AddressPrefixes)
-}
+func space(a *armnetwork.AddressSpace) []netip.Prefix { return prefixes(val(a).AddressPrefixes) }
 
-func (r *reading) subnet(ctx context.Context, s *armnetwork.Subnet) (azure.Subnet, error) {
+func (r *reading) subnet(ctx context.Context, s armnetwork.Subnet) (azure.Subnet, error) {
 	out := azure.Subnet{ID: low(s.ID), Name: val(s.Name)}
-	p := s.Properties
-	if p == nil {
-		return out, nil
-	}
+	p := val(s.Properties)
 	out.Prefixes = unique(prefixes(p.AddressPrefixes, []*string{p.AddressPrefix}))
 	out.NATGateway, out.DefaultOutbound = p.NatGateway != nil, p.DefaultOutboundAccess
-	if p.NetworkSecurityGroup != nil {
-		out.SecurityGroup = low(p.NetworkSecurityGroup.ID)
-	}
+	out.SecurityGroup = low(val(p.NetworkSecurityGroup).ID)
 	if p.RouteTable == nil {
 		return out, nil
 	}
@@ -110,16 +103,11 @@ func (r *reading) subnet(ctx context.Context, s *armnetwork.Subnet) (azure.Subne
 	return out, err
 }
 
-func peering(p *armnetwork.VirtualNetworkPeering) azure.Peering {
-	out := azure.Peering{Name: val(p.Name)}
-	f := p.Properties
-	if f == nil {
-		return out
+func peering(p armnetwork.VirtualNetworkPeering) azure.Peering {
+	f := val(p.Properties)
+	out := azure.Peering{
+		Name: val(p.Name), Remote: low(val(f.RemoteVirtualNetwork).ID), State: str(f.PeeringState), Sync: str(f.PeeringSyncLevel),
 	}
-	if f.RemoteVirtualNetwork != nil {
-		out.Remote = low(f.RemoteVirtualNetwork.ID)
-	}
-	out.State, out.Sync = str(f.PeeringState), str(f.PeeringSyncLevel)
 	if out.Space = space(f.RemoteVirtualNetworkAddressSpace); out.Space == nil {
 		out.Space = space(f.RemoteAddressSpace)
 	}
@@ -139,7 +127,7 @@ type (
 	rawTable struct {
 		Properties struct {
 			DisableBgpRoutePropagation bool
-			Routes                     []rawRoute
+			Routes                     []*rawRoute
 		}
 	}
 	rawRoute struct {
@@ -178,7 +166,7 @@ func (r *reading) table(ctx context.Context, id string) (*azure.RouteTable, erro
 		return t, r.missing(id, azure.WhatRouteTable, err)
 	}
 	t.Propagation = !raw.Properties.DisableBgpRoutePropagation
-	for _, route := range raw.Properties.Routes {
+	for route := range each(raw.Properties.Routes) {
 		t.Routes = append(t.Routes, route.user())
 	}
 	return t, nil
