@@ -242,7 +242,7 @@ type Connection struct {
 	// out, which it often does even though the session is up.
 	State string `json:"state,omitempty"`
 	// Instances has, for each instance that answered, the routes it learned from this
-	// peer and those it advertises to it.
+	// peer, and if the peer is the VM, those it advertises to it.
 	Instances []Instance `json:"instances,omitempty"`
 }
 

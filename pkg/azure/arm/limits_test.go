@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -250,5 +251,20 @@ func TestManyNVAs(t *testing.T) {
 	s, err := w.client(Options{}).Snapshot(t.Context(), Ask{Tag: "nvad"})
 	if err != nil || len(s.NVAs) > 0 || len(s.Missing) != 1 || !strings.Contains(s.Missing[0].Reason, "257 machines have the tag nvad: more than 256 are not read") {
 		t.Errorf("%+v, %v", s.Missing, err)
+	}
+}
+
+// TestProxy: the environment's proxy is for everything but the metadata service, which rejects
+// what comes through one.
+func TestProxy(t *testing.T) {
+	proxy := newTransport().Transport.(*http.Transport).Proxy
+	if u, err := proxy(&http.Request{URL: &url.URL{Scheme: "http", Host: "169.254.169.254", Path: "/metadata/identity"}}); u != nil || err != nil {
+		t.Error(u, err)
+	}
+	// The environment is read once in a process, so the SDK's own proxy function is compared.
+	req := &http.Request{URL: &url.URL{Scheme: "https", Host: "management.azure.com"}}
+	want, _ := http.ProxyFromEnvironment(req)
+	if u, err := proxy(req); err != nil || (u == nil) != (want == nil) {
+		t.Error(u, err)
 	}
 }
