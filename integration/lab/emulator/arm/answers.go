@@ -81,13 +81,15 @@ func (c *call) through(fake transport, method string) (*answer, *Problem) {
 
 // canonicalPath spells the request's path as the fakes expect it.
 func (c *call) canonicalPath() string {
-	if c.target.rest == "" {
-		return c.target.id(c.api.kind)
+	path := c.target.id(c.api.kind)
+	act, ok := c.api.actions[strings.ToLower(c.target.rest)]
+	switch {
+	case ok && c.request.Method == http.MethodPost:
+		return path + "/" + act.segment
+	case c.isInstanceView():
+		return path + "/instanceView"
 	}
-	if name, ok := c.api.actions[strings.ToLower(c.target.rest)]; ok && c.request.Method == http.MethodPost {
-		return c.target.id(c.api.kind) + "/" + name.segment
-	}
-	return c.target.id(c.api.kind)
+	return path
 }
 
 // fill sets a response of the SDK, which embeds the type of what it answers.

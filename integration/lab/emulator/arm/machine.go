@@ -64,7 +64,11 @@ func (s *State) port(nic *armnetwork.Interface) metadata.NIC {
 			n.Addresses = append(n.Addresses, a)
 		}
 		if subnet, ok := Get[armnetwork.Subnet](s, *c.Properties.Subnet.ID); ok && !n.Subnet.IsValid() {
-			n.Subnet, _ = netip.ParsePrefix(*subnet.Properties.AddressPrefix)
+			for _, text := range append(subnet.Properties.AddressPrefixes, subnet.Properties.AddressPrefix) {
+				if text != nil {
+					n.Subnet, _ = netip.ParsePrefix(*text)
+				}
+			}
 		}
 	}
 	return n

@@ -101,7 +101,7 @@ func (c *call) provider() (*answer, *Problem) {
 		if act, ok := a.actions[strings.ToLower(c.target.rest)]; ok && c.request.Method == http.MethodPost {
 			return c.post(a, act)
 		}
-		if strings.EqualFold(c.target.rest, "instanceView") && a.kind == TypeVM && c.request.Method == http.MethodGet {
+		if c.isInstanceView() {
 			return c.single(a)
 		}
 	}
@@ -113,6 +113,11 @@ func (c *call) provider() (*answer, *Problem) {
 		return nil, c.noType(c.target.kind)
 	}
 	return c.single(a)
+}
+
+// isInstanceView reports whether the request is for the state of a VM.
+func (c *call) isInstanceView() bool {
+	return strings.EqualFold(c.target.kind, TypeVM) && len(c.target.names) == 1 && strings.EqualFold(c.target.rest, "instanceView") && c.request.Method == http.MethodGet
 }
 
 func (c *call) noType(kind string) *Problem {

@@ -16,10 +16,8 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"os"
 	"time"
 
-	"github.com/nvad/nvad/integration/lab/emulator/rpc"
 	"github.com/nvad/nvad/integration/lab/emulator/token"
 )
 
@@ -72,8 +70,11 @@ func Hosts() []string {
 }
 
 // Serve answers over TLS on l until it is closed.
-func (s *Server) Serve(l net.Listener, a *Authority) error {
-	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
+func (s *Server) Serve(l net.Listener, a *Authority) error { return a.Serve(l, s) }
+
+// Serve lets h answer over TLS on l, under the names of all clouds, until l is closed.
+func (a *Authority) Serve(l net.Listener, h http.Handler) error {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
 	secure := tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{a.certificate}, MinVersion: tls.VersionTLS12})
 	if err := srv.Serve(secure); !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -90,51 +91,6 @@ func (a *Authority) Client(to net.Addr) *http.Client {
 		return d.DialContext(ctx, to.Network(), to.String())
 	}
 	return &http.Client{Transport: &http.Transport{DialContext: dial, TLSClientConfig: &tls.Config{RootCAs: pool}}}
-}
-
-// Config is what the lab passes to the emulator's process.
-type Config struct {
-	// Cloud is the cloud's name; empty: AzurePublicCloud.
-	Cloud string
-	// Listen are addresses with ports on which the hosts of Azure are reached.
-	Listen []string
-	// Certificate is the file that the authority's certificate is written to.
-	Certificate string
-	State       *State
-	Behaviour   Behaviour
-	// Socket is a unix socket for the lab and its tests; GET / answers once the emulator is
-	// ready.
-	Socket string
-}
-
-// Run is Resource Manager as its configuration says, until ctx is done.
-func Run(ctx context.Context, c Config, routes Routes) error {
-	if c.State == nil {
-		c.State = NewState()
-	}
-	s := New(c.State, routes)
-	if err := s.In(c.Cloud); err != nil {
-		return err
-	}
-	s.Be(c.Behaviour)
-	a, err := NewAuthority()
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(c.Certificate, a.PEM, 0o644); err != nil {
-		return err
-	}
-	failed := make(chan error, len(c.Listen)+1)
-	for _, address := range c.Listen {
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			return fmt.Errorf("resource manager: %w", err)
-		}
-		defer context.AfterFunc(ctx, func() { _ = l.Close() })()
-		go func() { failed <- s.Serve(l, a) }()
-	}
-	go func() { failed <- rpc.Serve(ctx, c.Socket, s.Control()) }()
-	return <-failed
 }
 
 // In makes the server one of the cloud with that name, if it isn't empty.

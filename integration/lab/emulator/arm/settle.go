@@ -25,7 +25,26 @@ func (c *call) settle(old, value any) *Problem {
 			v.Kind, p.VirtualRouterIPs, p.VirtualRouterAsn = o.Kind, q.VirtualRouterIPs, q.VirtualRouterAsn
 			p.IPConfigurations, p.RoutingState = q.IPConfigurations, q.RoutingState
 		}
+	case *armnetwork.HubIPConfiguration:
+		if subnet := v.Properties.Subnet; subnet == nil || subnet.ID == nil {
+			return problem(http.StatusBadRequest, "InvalidRequestFormat", "%s has no subnet.", c.id)
+		}
+	case *armnetwork.Subnet:
+		return checkSubnet(v)
 	case *armnetwork.VirtualNetwork:
+		if a := v.Properties.AddressSpace; a == nil || !arePrefixes(a.AddressPrefixes) {
+			return problem(http.StatusBadRequest, "InvalidAddressPrefixFormat", "The address space of %s is invalid.", c.id)
+		}
+		for _, subnet := range v.Properties.Subnets {
+			if p := checkSubnet(subnet); p != nil {
+				return p
+			}
+		}
+		for _, peering := range v.Properties.VirtualNetworkPeerings {
+			if r := peering.Properties.RemoteVirtualNetwork; r == nil || r.ID == nil {
+				return problem(http.StatusBadRequest, "InvalidRequestFormat", "A peering of %s has no remoteVirtualNetwork.", c.id)
+			}
+		}
 		if o, ok := old.(*armnetwork.VirtualNetwork); ok && v.Properties.VirtualNetworkPeerings == nil {
 			v.Properties.VirtualNetworkPeerings = o.Properties.VirtualNetworkPeerings
 		}
@@ -58,12 +77,39 @@ func (c *call) settleNIC(old any, v *armnetwork.Interface) *Problem {
 		if config.Properties == nil || config.Properties.Subnet == nil || config.Properties.Subnet.ID == nil {
 			return problem(http.StatusBadRequest, "InvalidRequestFormat", "An IP configuration of %s has no subnet.", c.id)
 		}
+		if a := config.Properties.PrivateIPAddress; a == nil || !isAddress(*a) {
+			return problem(http.StatusBadRequest, "InvalidRequestFormat", "An IP configuration of %s has no valid private IP address.", c.id)
+		}
 		if subnet := *config.Properties.Subnet.ID; c.server.State.find(subnet) == nil {
 			return problem(http.StatusBadRequest, "InvalidResourceReference",
 				"Resource %s referenced by resource %s was not found. Please make sure that the referenced resource exists, and that both resources are in the same region.", subnet, c.id)
 		}
 	}
 	return nil
+}
+
+func checkSubnet(v *armnetwork.Subnet) *Problem {
+	prefixes := v.Properties.AddressPrefixes
+	if v.Properties.AddressPrefix != nil {
+		prefixes = append(prefixes[:len(prefixes):len(prefixes)], v.Properties.AddressPrefix)
+	}
+	if !arePrefixes(prefixes) {
+		return problem(http.StatusBadRequest, "InvalidAddressPrefixFormat", "The address prefix of %s is invalid.", *v.ID)
+	}
+	return nil
+}
+
+func isAddress(text string) bool {
+	_, err := netip.ParseAddr(text)
+	return err == nil
+}
+
+// arePrefixes reports whether there is at least one prefix, and nothing else.
+func arePrefixes(list []*string) bool {
+	return len(list) > 0 && !slices.ContainsFunc(list, func(text *string) bool {
+		_, err := netip.ParsePrefix(*text)
+		return err != nil
+	})
 }
 
 // The ASNs that a peer of a Route Server can't have. [Route Server FAQ]

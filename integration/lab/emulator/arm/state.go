@@ -59,6 +59,7 @@ func (s *State) put(id string, resource any) error {
 		return fmt.Errorf("%s has no parent", id)
 	}
 	k.within.set(parent, duplicate(resource))
+	retag(parent)
 	return nil
 }
 
@@ -96,6 +97,7 @@ func (s *State) remove(id string) {
 	maps.DeleteFunc(s.hops, func(other string, _ []string) bool { return below(other) })
 	if parent, ok := s.resources[parentOf(id)]; ok && k.within != nil {
 		k.within.remove(parent, nameOf(id))
+		retag(parent)
 	}
 }
 
@@ -124,15 +126,34 @@ func All[T any](s *State) []*T {
 	return list
 }
 
-// Change lets change alter a resource in place, and reports whether there is one.
+// Change lets change alter a resource in place, and reports whether there is one. Whoever
+// has read it before can't write it with that entity tag any more.
 func Change[T any](s *State, id string, change func(*T)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v, ok := s.find(id).(*T)
 	if ok {
 		change(v)
+		retag(v)
+		s.touch(id)
 	}
 	return ok
+}
+
+// touch gives the whole that a part belongs to another entity tag.
+func (s *State) touch(id string) {
+	if k, err := kindOf(id); err == nil && k.within != nil {
+		if parent, ok := s.resources[parentOf(id)]; ok {
+			retag(parent)
+		}
+	}
+}
+
+// retag gives a resource another entity tag, if it has one.
+func retag(resource any) {
+	if f := reflect.ValueOf(resource).Elem().FieldByName("Etag"); f.IsValid() {
+		f.Set(reflect.ValueOf(newETag()))
+	}
 }
 
 // Hops returns the next hops of a user-defined route of type VirtualApplianceEcmp, which the

@@ -83,7 +83,7 @@ func (c *call) shape(v any) any {
 	query := c.request.URL.Query()
 	switch v := v.(type) {
 	case *armcompute.VirtualMachine:
-		if strings.EqualFold(c.target.rest, "instanceView") {
+		if c.isInstanceView() {
 			return v.Properties.InstanceView
 		}
 		if !strings.EqualFold(query.Get("$expand"), "instanceView") {

@@ -49,19 +49,17 @@ func (c *call) write(method string) (*answer, *Problem) {
 	return a, nil
 }
 
-// match compares the entity tag of a condition with the resource's.
+// match compares the entity tags of conditions with the resource's.
 func (c *call) match() *Problem {
 	c.server.State.mu.Lock()
 	defer c.server.State.mu.Unlock()
 	v := c.server.State.find(c.id)
-	want := c.request.Header.Get("If-Match")
-	switch {
-	case want == "" || (want == "*" && v != nil):
-		return nil
-	case v != nil && etagOf(v) == want:
+	want, unwanted := c.request.Header.Get("If-Match"), c.request.Header.Get("If-None-Match")
+	is := func(tag string) bool { return v != nil && (tag == "*" || tag == etagOf(v)) }
+	if (want == "" || is(want)) && (unwanted == "" || !is(unwanted)) {
 		return nil
 	}
-	return problem(http.StatusPreconditionFailed, "PreconditionFailed", "Precondition failed. The entity tag %s is not that of %s.", want, c.id)
+	return problem(http.StatusPreconditionFailed, "PreconditionFailed", "Precondition failed. The conditions of the request don't hold for %s.", c.id)
 }
 
 // apply makes a change, and remembers for readers what was there before.
@@ -85,6 +83,10 @@ func (s *Server) apply(c *call) {
 
 // put prepares the change to a resource and returns what it becomes.
 func (c *call) put(value any) (any, *Problem) {
+	tidy(reflect.ValueOf(value))
+	if p := c.stamp(value, c.id, c.api.kind); p != nil {
+		return nil, p
+	}
 	if p := c.authorizeLinks(value); p != nil {
 		return nil, p
 	}
@@ -96,7 +98,6 @@ func (c *call) put(value any) (any, *Problem) {
 	if old == nil {
 		c.status = http.StatusCreated
 	}
-	c.stamp(value, c.id, c.api.kind)
 	c.hops = c.hopsIn(value)
 	if p := c.settle(old, value); p != nil {
 		return nil, p
@@ -119,7 +120,7 @@ func (c *call) put(value any) (any, *Problem) {
 }
 
 // stamp sets the fields of a resource and its parts that Azure sets.
-func (c *call) stamp(value any, id, kind string) {
+func (c *call) stamp(value any, id, kind string) *Problem {
 	v := reflect.ValueOf(value).Elem()
 	set := func(name string, to any) {
 		if f := v.FieldByName(name); f.IsValid() && f.Type() == reflect.TypeOf(to) {
@@ -143,8 +144,46 @@ func (c *call) stamp(value any, id, kind string) {
 			continue
 		}
 		for _, child := range k.within.all(value) {
-			if name, ok := reflect.ValueOf(child).Elem().FieldByName("Name").Interface().(*string); ok && name != nil {
-				c.stamp(child, id+"/"+k.part+"/"+*name, kind+"/"+k.part)
+			name, _ := reflect.ValueOf(child).Elem().FieldByName("Name").Interface().(*string)
+			if name == nil || *name == "" || strings.Contains(*name, "/") {
+				return problem(http.StatusBadRequest, "InvalidRequestFormat", "One of the %s of %s has no valid name.", k.part, id)
+			}
+			if p := c.stamp(child, id+"/"+k.part+"/"+*name, kind+"/"+k.part); p != nil {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+// tidy removes what is null in lists and maps, so that nobody has to look for it.
+func tidy(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			tidy(v.Elem())
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				tidy(v.Field(i))
+			}
+		}
+	case reflect.Slice:
+		kept := reflect.MakeSlice(v.Type(), 0, v.Len())
+		for i := range v.Len() {
+			if e := v.Index(i); e.Kind() != reflect.Pointer || !e.IsNil() {
+				tidy(e)
+				kept = reflect.Append(kept, e)
+			}
+		}
+		if !v.IsNil() {
+			v.Set(kept)
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			if e := v.MapIndex(key); e.Kind() == reflect.Pointer && e.IsNil() {
+				v.SetMapIndex(key, reflect.Value{})
 			}
 		}
 	}
