@@ -190,16 +190,16 @@ func (d *differ) indexServers() {
 			d.servers = append(d.servers, sv)
 		}
 	}
-	// The rest may be instances of a Route Server that could not be read.
-	rest := &server{peers: map[netip.Addr]bool{}}
+	// The rest may be instances of Route Servers that could not be read: nobody knows which
+	// belong together.
 	for i := range d.self.Neighbors {
 		if n := &d.self.Neighbors[i]; !matched[n.Address] && n.Address.IsValid() {
 			matched[n.Address] = true
-			rest.instances = append(rest.instances, newInstance(n.Address, n))
+			sv := &server{instances: []*instance{newInstance(n.Address, n)}}
+			sv.index()
+			d.servers = append(d.servers, sv)
 		}
 	}
-	rest.index()
-	d.servers = append(d.servers, rest)
 	all := map[netip.Prefix]bool{}
 	for _, sv := range d.servers {
 		for p := range sv.sentAny {
@@ -302,7 +302,7 @@ func (d *differ) relevant(sv *server) bool {
 		return true
 	}
 	for _, n := range d.self.Neighbors {
-		if sv.subnet.contains(n.Address) {
+		if sv.near27(n.Address) {
 			return true
 		}
 	}

@@ -87,7 +87,7 @@ func (d *differ) totalLimit(sv *server) {
 	n := len(prefixes)
 	for i := range d.s.Gateways {
 		if g := &d.s.Gateways[i]; g.VNet == rs.VNet && g.Learned != nil {
-			n += max(*g.Learned, 0)
+			n = max(n, *g.Learned) // which has some of these routes too
 		}
 	}
 	severity := severityOf(n, maxTotal)

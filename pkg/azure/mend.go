@@ -3,6 +3,7 @@ package azure
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -108,9 +109,13 @@ func (sv *server) serverStep(verb string, args ...string) Step {
 	}, args...)...)
 }
 
-// register makes the NVA a peer.
+// register makes the NVA a peer, by a name that no other peer has.
 func (d *differ) register(sv *server, asn uint32) Step {
-	return sv.peeringStep("create", d.s.VM.Name, "--peer-ip", d.ownAddress().String(), "--peer-asn", strconv.FormatUint(uint64(asn), 10))
+	name := d.s.VM.Name
+	for i := 2; slices.ContainsFunc(sv.rs.Connections, func(c Connection) bool { return strings.EqualFold(c.Name, name) }); i++ {
+		name = d.s.VM.Name + "-" + strconv.Itoa(i)
+	}
+	return sv.peeringStep("create", name, "--peer-ip", d.ownAddress().String(), "--peer-asn", strconv.FormatUint(uint64(asn), 10))
 }
 
 // vnetPeeringStep runs a command about one side of a VNet peering.

@@ -58,7 +58,9 @@ func (d *differ) view(n *NIC) *nicView {
 	v.table = v.subnet.RouteTable
 	v.tableSeen = !d.lacking(WhatRouteTable)
 	if v.table != nil {
-		v.tableSeen = !d.lacking(WhatRouteTable, v.table.ID)
+		// Of several tables beyond a bound, only the first is named as missing.
+		empty := v.table.Propagation && len(v.table.Routes) == 0
+		v.tableSeen = !d.lacking(WhatRouteTable, v.table.ID) && !(empty && d.lacking(WhatRouteTable))
 	}
 	if !v.tableSeen {
 		v.table = nil

@@ -139,20 +139,26 @@ func (d *differ) nicCause(sv *server, in *instance, row *Row, route *SelfRoute, 
 	if v.vnet != nil && d.broken[v.vnet.ID] != nil {
 		return d.broken[v.vnet.ID], ""
 	}
-	switch {
-	case !v.seen || !sv.learnedBy(p):
+	if !v.seen || !sv.learnedBy(p) {
 		return nil, ""
-	case h != nil && h.source == sourceDefault:
-		return d.systemRoute(v, h), ""
+	}
+	_, covering := v.lookup(p)
+	switch {
+	case covering != nil && covering.source == sourceDefault && (covering.kind == typeVNet || covering.kind == typePeering):
+		return d.systemRoute(v, covering), ""
 	case h != nil:
 		return d.preferred(sv, in, route, v, h)
 	case d.young(in, route):
-		return nil, "sent less than a minute ago; Azure may take as long"
+		return nil, tooYoung
+	case !v.tableSeen || sv.vnet == nil || v.vnet == nil:
+		return nil, "not judged, because a VNet or a route table could not be read"
 	case v.own && !d.servesNIC(sv, v):
 		return nil, ""
 	}
 	return d.notInjected(sv, v), ""
 }
+
+const tooYoung = "sent less than a minute ago; Azure may take as long"
 
 // servesNIC reports whether Route Server's routes should be at a NIC: that of an NVA in
 // another VNet needs none.
@@ -232,12 +238,13 @@ func (d *differ) preferred(sv *server, in *instance, route *SelfRoute, v *nicVie
 	others := len(h.addrs) > 0 && !slices.ContainsFunc(h.addrs, func(a netip.Addr) bool { return !sv.peers[a] })
 	best, known := sv.others[p]
 	switch {
+	case sv.rs == nil || d.lacking(WhatConnections, sv.rs.ID) || others && !known:
+		return nil, "it leads to another next hop; which path Route Server prefers could not be read"
 	case others && d.self.Drained:
 		return nil, "this NVA is drained, and another one has the traffic"
-	case others && known && best >= len(route.ASPath):
-		if d.young(in, route) {
-			return nil, "sent less than a minute ago; Azure may take as long"
-		}
+	case others && best >= len(route.ASPath) && d.young(in, route):
+		return nil, tooYoung
+	case others && best >= len(route.ASPath):
 		return d.notInjected(sv, v), ""
 	case others:
 		return d.find(ShorterPathElsewhere, Info, sv.rs.ID, sv.rs.Name, func(f *finding) (string, []Step) {

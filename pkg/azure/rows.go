@@ -129,7 +129,9 @@ func (d *differ) explainSent(sv *server, in *instance, row *Row, route *SelfRout
 		case in.cause != nil:
 			row.note(in.cause)
 		case d.young(in, route):
-			row.Note = "sent less than a minute ago; Azure may take as long"
+			row.Note = tooYoung
+		case sv.vnet == nil:
+			row.Note = "not judged, because Route Server's VNet could not be read"
 		default:
 			row.note(d.notLearned(sv))
 		}

@@ -86,7 +86,7 @@ func (d *differ) missingPeers(sv *server) {
 	}
 	var strays []netip.Addr
 	for _, n := range d.self.Neighbors {
-		if !known[n.Address] && sv.subnet.contains(n.Address) {
+		if !known[n.Address] && sv.near27(n.Address) {
 			strays = append(strays, n.Address)
 		}
 	}
@@ -110,6 +110,18 @@ func (d *differ) missingPeers(sv *server) {
 				plural(len(f.instances), "instance", "instances"), sv.rs.Name), mend
 		}))
 	}
+}
+
+// near27 reports whether an address may be meant for an instance: it is in RouteServerSubnet,
+// or if that could not be read, in the /27 that both instances are in.
+func (sv *server) near27(a netip.Addr) bool {
+	if sv.vnet != nil {
+		return sv.subnet.contains(a)
+	}
+	return slices.ContainsFunc(sv.rs.Addresses, func(b netip.Addr) bool {
+		p, err := b.Prefix(27)
+		return err == nil && b.Is4() && p.Contains(a)
+	})
 }
 
 // refused reports whether Azure accepts no peer with an ASN: Route Server takes 16-bit
@@ -186,7 +198,8 @@ func (d *differ) connection(sv *server) {
 		}))
 		return
 	}
-	if d.lacking(WhatNIC) || d.lacking(WhatVM) || !d.ownAddress().IsValid() || refused(asn) {
+	// With a NIC unread, a peer that nobody hears may be this NVA after all.
+	if (d.lacking(WhatNIC) || d.lacking(WhatVM)) && d.unheard(sv, func(*Connection) bool { return true }) != nil || !d.ownAddress().IsValid() || refused(asn) {
 		return
 	}
 	d.blameDown(sv, d.unknownPeer(sv, asn))
@@ -220,6 +233,14 @@ func (d *differ) unknownPeer(sv *server, asn uint32) *finding {
 // mistaken returns a connection that was meant for this NVA: with its ASN or name, and with
 // an address at which no NVA is known or was heard.
 func (d *differ) mistaken(sv *server, asn uint32) *Connection {
+	return d.unheard(sv, func(c *Connection) bool {
+		return len(c.Instances) > 0 && (c.ASN == asn || strings.EqualFold(c.Name, d.s.VM.Name)) && !d.lacking(WhatLearned, c.ID)
+	})
+}
+
+// unheard returns a connection with which f agrees, and with an address at which no NVA is
+// known or was heard.
+func (d *differ) unheard(sv *server, f func(c *Connection) bool) *Connection {
 	others := map[netip.Addr]bool{}
 	for _, vm := range d.s.NVAs {
 		for _, a := range vm.Addresses {
@@ -228,9 +249,8 @@ func (d *differ) mistaken(sv *server, asn uint32) *Connection {
 	}
 	for i := range sv.rs.Connections {
 		c := &sv.rs.Connections[i]
-		heard := strings.EqualFold(c.State, "Connected") || len(c.Instances) == 0 ||
-			slices.ContainsFunc(c.Instances, func(in Instance) bool { return len(in.Learned) > 0 })
-		if (c.ASN == asn || strings.EqualFold(c.Name, d.s.VM.Name)) && !heard && !others[c.Peer] && !d.lacking(WhatLearned, c.ID) {
+		heard := strings.EqualFold(c.State, "Connected") || slices.ContainsFunc(c.Instances, func(in Instance) bool { return len(in.Learned) > 0 })
+		if !heard && !others[c.Peer] && f(c) {
 			return c
 		}
 	}
@@ -253,7 +273,7 @@ func (d *differ) broughtDown(sv *server) {
 			if n.Reason != "" {
 				reason += ": " + n.Reason
 			}
-			return reason + "), and Azure shows no reason for it.", []Step{
+			return reason + "), and nothing that could be read of Azure explains it.", []Step{
 				{InShell, "nvactl neighbors " + n.Address.String()},
 				words("If the NVA does not reach the address, look for a missing route to RouteServerSubnet on the NVA; ping proves nothing, since Route Server does not answer it."),
 			}
