@@ -120,7 +120,7 @@ var effectiveClaims = []claim{
 		})
 	}},
 	{"vnet-prefix-not-injected", "Azure does not program a prefix that is equal to the VNet's address space, or within it.", "such a prefix that an instance learned", func(v *verifier, t *tally) {
-		v.injected(t, func(sv *server, p netip.Prefix) bool { _, ok := sv.near.covering(p); return ok }, false)
+		v.injected(t, func(sv *server, p netip.Prefix) bool { _, ok := sv.space.covering(p); return ok }, false)
 	}},
 	{"supernet-injected", "Azure programs a prefix that contains the VNet's address space.", "such a prefix that an instance learned", func(v *verifier, t *tally) {
 		v.injected(t, func(sv *server, p netip.Prefix) bool {
@@ -189,8 +189,7 @@ func (v *verifier) programmed(own bool, f func(sv *server, n *nicView, r *SelfRo
 			r := v.announced(sv, p)
 			_, other := sv.others[p]
 			_, system := sv.near.covering(p)
-			_, home := v.space.covering(p)
-			if r == nil || other || system || home || n.users[p] != nil || !sv.learnedBy(p) || v.young(sv.instances[0], r) {
+			if r == nil || other || system || n.users[p] != nil || !sv.learnedBy(p) || v.young(sv.instances[0], r) {
 				continue
 			}
 			if h := n.active[p]; h == nil || h.source != sourceUser && h.source != sourceDefault && v.here(h, r.NextHop) {

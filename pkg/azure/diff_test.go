@@ -21,7 +21,11 @@ var off = false
 // mutations has at least one for each code.
 var mutations = []mutation{
 	{"vnet prefix", []Code{PrefixInVNetSpace}, func(w *world) { w.send("10.0.128.0/17") }},
-	{"spoke prefix", []Code{PrefixInVNetSpace}, func(w *world) { w.send("10.1.0.0/16") }},
+	{"peered prefix", []Code{PrefixInVNetSpace}, func(w *world) {
+		peer(w.vnet(1), w.vnet(2), false, false)
+		peer(w.vnet(2), w.vnet(1), false, false)
+		w.send("10.10.0.0/16")
+	}},
 	{"server subnet", []Code{RouteServerSubnet}, func(w *world) { w.send("10.0.1.0/26") }},
 	{"asn in path", []Code{RouteServerASNInPath}, func(w *world) {
 		w.sendRoute(SelfRoute{Prefix: pfx("10.71.0.0/16"), NextHop: nva1, ASPath: []uint32{65001, 65515, 64580}})

@@ -3,6 +3,7 @@ package azure
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -72,10 +73,19 @@ func (d *differ) findings() []Finding {
 		out = append(out, x)
 	}
 	slices.SortFunc(out, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(rankOf(a.Severity), rankOf(b.Severity)), cmp.Compare(b.PrefixCount, a.PrefixCount),
+		return cmp.Or(cmp.Compare(rankOf(a.Severity), rankOf(b.Severity)), cmp.Compare(b.weight(), a.weight()),
 			cmp.Compare(a.Code, b.Code), cmp.Compare(a.Object, b.Object))
 	})
 	return out
+}
+
+// weight is how many prefixes f concerns. Where no session is left, nobody knows which
+// prefixes would be sent: it concerns all.
+func (f *Finding) weight() int {
+	if f.PrefixCount == 0 && len(f.Instances) > 0 {
+		return math.MaxInt
+	}
+	return f.PrefixCount
 }
 
 func rankOf(s Severity) int {

@@ -21,9 +21,9 @@ type differ struct {
 	peerings map[[2]string]*Peering // by the IDs of both VNets
 	nics     []*nicView             // the NVA's own first
 	ownAddrs map[netip.Addr]bool
-	space    prefixSet // that system routes lead to
 	servers  []*server
-	sent     []netip.Prefix // by nvad, to any instance, in ascending order
+	hubs     map[*VNet]*server // of spokes
+	sent     []netip.Prefix    // by nvad, to any instance, in ascending order
 	// broken has the cause for which a VNet gets no routes of a Route Server, or no
 	// packets of the NVA.
 	broken  map[string]*finding
@@ -41,7 +41,8 @@ type server struct {
 	prefixes  []netip.Prefix        // of its rows
 	others    map[netip.Prefix]int  // the shortest path that another NVA sent
 	peers     map[netip.Addr]bool   // other NVAs
-	near      prefixSet             // the address space that it serves
+	space     prefixSet             // of its VNet
+	near      prefixSet             // of its VNet and those that are peered with it
 	sentAny   map[netip.Prefix]bool // to any instance
 }
 
@@ -75,7 +76,7 @@ func newDiffer(s *Snapshot, self *Self, o Options) *differ {
 	d := &differ{
 		s: s, self: self, o: o,
 		lacks: map[What]map[string]bool{}, vnets: map[string]*VNet{}, subnets: map[string]*Subnet{}, peerings: map[[2]string]*Peering{},
-		ownAddrs: map[netip.Addr]bool{}, broken: map[string]*finding{}, found: map[findingKey]*finding{}, denials: map[findingKey][]denial{},
+		ownAddrs: map[netip.Addr]bool{}, broken: map[string]*finding{}, found: map[findingKey]*finding{}, denials: map[findingKey][]denial{}, hubs: map[*VNet]*server{},
 	}
 	d.o.Listed = cmp.Or(max(o.Listed, 0), 10)
 	for _, m := range s.Missing {
@@ -109,9 +110,6 @@ func (d *differ) indexNICs() {
 	for i := range d.s.NICs {
 		v := d.view(&d.s.NICs[i])
 		d.nics = append(d.nics, v)
-		if v.vnet != nil {
-			d.space.add(v.vnet.Space...)
-		}
 		for _, a := range v.nic.Addresses {
 			if v.own {
 				d.ownAddrs[a.Unmap()] = true
@@ -200,13 +198,15 @@ func (d *differ) indexServers() {
 			d.servers = append(d.servers, sv)
 		}
 	}
-	all := map[netip.Prefix]bool{}
 	for _, sv := range d.servers {
-		for p := range sv.sentAny {
-			all[p] = true
+		for _, p := range sv.prefixes {
+			if sv.sentAny[p] {
+				d.sent = append(d.sent, p)
+			}
 		}
 	}
-	d.sent = sortedPrefixes(all)
+	slices.SortFunc(d.sent, netip.Prefix.Compare)
+	d.sent = slices.Compact(d.sent)
 }
 
 func newInstance(a netip.Addr, n *SelfNeighbor) *instance {
@@ -232,6 +232,7 @@ func (d *differ) indexVNet(sv *server) {
 	if sv.vnet == nil {
 		return
 	}
+	sv.space.add(sv.vnet.Space...)
 	sv.near.add(sv.vnet.Space...)
 	for _, s := range sv.vnet.Subnets {
 		if strings.EqualFold(s.Name, "RouteServerSubnet") {
@@ -311,8 +312,12 @@ func (d *differ) relevant(sv *server) bool {
 
 // index collects the prefixes of a server's rows.
 func (sv *server) index() {
-	all := map[netip.Prefix]bool{}
-	sv.sentAny = map[netip.Prefix]bool{}
+	size := 0
+	for _, in := range sv.instances {
+		size = max(size, len(in.sent)+len(in.received), len(in.learned))
+	}
+	all := make(map[netip.Prefix]bool, size)
+	sv.sentAny = make(map[netip.Prefix]bool, size)
 	for _, in := range sv.instances {
 		for p := range in.sent {
 			sv.sentAny[p] = true

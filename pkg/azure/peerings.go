@@ -36,7 +36,7 @@ func (d *differ) vnetPairs(sv *server) []pair {
 	}
 	add(pair{a: home, b: sv.vnet, forwardIntoB: true})
 	for _, v := range d.spokes() {
-		if v.vnet == home || v.vnet == sv.vnet {
+		if v.vnet == nil || v.vnet == home || v.vnet == sv.vnet || d.hubOf(v.vnet) != sv {
 			continue
 		}
 		add(pair{a: v.vnet, b: sv.vnet, spoke: !d.hasServer(v.vnet), forwardIntoA: home == sv.vnet, subnet: v.subnet})
@@ -49,6 +49,32 @@ func (d *differ) vnetPairs(sv *server) []pair {
 		}
 	}
 	return out
+}
+
+// hubOf returns the Route Server that a spoke gets its routes from, or should: the one whose
+// gateways it uses, else the first one whose VNet it is peered with, else the first.
+func (d *differ) hubOf(v *VNet) *server {
+	if hub, ok := d.hubs[v]; ok {
+		return hub
+	}
+	var hub *server
+	rank := 0
+	for _, sv := range d.servers {
+		if sv.vnet == nil {
+			continue
+		}
+		here := 1
+		if p := d.side(v, sv.vnet.ID); p != nil && p.UseRemoteGateways {
+			here = 3
+		} else if p != nil || d.side(sv.vnet, v.ID) != nil {
+			here = 2
+		}
+		if here > rank {
+			hub, rank = sv, here
+		}
+	}
+	d.hubs[v] = hub
+	return hub
 }
 
 // home returns the NVA's VNet; nil if it is not known.

@@ -15,7 +15,7 @@ func (d *differ) refusedPrefix(sv *server, r *SelfRoute) *finding {
 	p := r.Prefix.Masked()
 	if c, ok := sv.subnet.covering(p); ok && c == p {
 		return d.find(RouteServerSubnet, Error, sv.rs.ID, sv.rs.Name, func(*finding) (string, []Step) {
-			return fmt.Sprintf("Route Server %s silently ignores a route for its own RouteServerSubnet %s.", sv.rs.Name, p), d.holdBack(sv, nil)
+			return fmt.Sprintf("Route Server %s silently ignores a route for its own RouteServerSubnet %s.", sv.rs.Name, p), d.holdBack(sv)
 		})
 	}
 	if slices.Contains(r.ASPath, RouteServerASN) {
@@ -30,21 +30,14 @@ func (d *differ) refusedPrefix(sv *server, r *SelfRoute) *finding {
 				[]Step{words("Remove set.next-hop from the export route-map, or set the address of the NVA (%s) or of an internal load balancer in its VNet.", d.ownAddress())}
 		})
 	}
-	space, ok := sv.vnetSpace(p)
-	if !ok {
-		space, ok = d.space.covering(p)
-	}
-	if ok {
+	if space, ok := sv.space.covering(p); ok {
 		return d.find(PrefixInVNetSpace, Error, sv.rs.ID, sv.rs.Name, func(f *finding) (string, []Step) {
-			return fmt.Sprintf("%s that nvad sends to Route Server %s is within the address space of a VNet (%s): system routes win, so it has no effect.",
-				capital(f.count()), sv.rs.Name, space), d.holdBack(sv, f)
+			return fmt.Sprintf("nvad sends %s within the address space of VNet %s (%s) to its Route Server %s: system routes win everywhere, so that has no effect.",
+				f.count(), sv.vnet.Name, space, sv.rs.Name), d.holdBack(sv)
 		})
 	}
 	return nil
 }
-
-// vnetSpace returns the part of the address space around a Route Server that contains p.
-func (sv *server) vnetSpace(p netip.Prefix) (netip.Prefix, bool) { return sv.near.covering(p) }
 
 // farSpaceUnknown reports whether a peering lacks the other VNet's address space.
 func (d *differ) farSpaceUnknown(sv *server) bool {
@@ -53,28 +46,10 @@ func (d *differ) farSpaceUnknown(sv *server) bool {
 
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
-// holdBack makes nvad hold back what is within the address space of VNets: Route Server's,
-// and those that contain prefixes of f.
-func (d *differ) holdBack(sv *server, f *finding) []Step {
-	all := map[netip.Prefix]bool{}
-	if sv.vnet != nil {
-		for _, p := range sv.vnet.Space {
-			all[p] = true
-		}
-	}
-	if f != nil {
-		for p := range f.prefixes {
-			c, ok := sv.vnetSpace(p)
-			if !ok {
-				c, ok = d.space.covering(p)
-			}
-			if ok {
-				all[c] = true
-			}
-		}
-	}
+// holdBack makes nvad hold back what is within the address space of Route Server's VNet.
+func (d *differ) holdBack(sv *server) []Step {
 	return []Step{
-		groupStep(sv, "vnet = "+array(sortedPrefixes(all))),
+		groupStep(sv, "vnet = "+array(sv.vnet.Space)),
 		words("To lead traffic of a VNet to the NVA all the same, give its subnets user-defined routes; a prefix that contains the whole VNet works too."),
 	}
 }
@@ -115,6 +90,9 @@ func (d *differ) nicCause(sv *server, in *instance, row *Row, route *SelfRoute, 
 	p := row.Prefix
 	h := v.active[p]
 	u := v.users[p]
+	if !d.concerns(sv, v) {
+		return nil, ""
+	}
 	if u != nil && d.here(u, route.NextHop) {
 		u = nil
 	}
@@ -126,6 +104,12 @@ func (d *differ) nicCause(sv *server, in *instance, row *Row, route *SelfRoute, 
 			u = h
 		}
 		return d.udrWins(sv, v, p, u), ""
+	}
+	if _, c := v.lookup(p); c != nil && c.source == sourceDefault && (c.kind == typePeering || c.kind == typeVNet) {
+		if v.own || c.kind == typeVNet {
+			return nil, "a system route (" + c.kind + ") wins at this NIC"
+		}
+		return d.systemRoute(v), ""
 	}
 	if v.noPropagation() {
 		if v.own {
@@ -142,26 +126,32 @@ func (d *differ) nicCause(sv *server, in *instance, row *Row, route *SelfRoute, 
 	if !v.seen || !sv.learnedBy(p) {
 		return nil, ""
 	}
-	_, covering := v.lookup(p)
 	switch {
-	case covering != nil && covering.source == sourceDefault && (covering.kind == typeVNet || covering.kind == typePeering):
-		return d.systemRoute(v, covering), ""
 	case h != nil:
 		return d.preferred(sv, in, route, v, h)
 	case d.young(in, route):
 		return nil, tooYoung
 	case !v.tableSeen || sv.vnet == nil || v.vnet == nil:
 		return nil, "not judged, because a VNet or a route table could not be read"
-	case v.own && !d.servesNIC(sv, v):
-		return nil, ""
 	}
 	return d.notInjected(sv, v), ""
 }
 
 const tooYoung = "sent less than a minute ago; Azure may take as long"
 
-// servesNIC reports whether Route Server's routes should be at a NIC: that of an NVA in
-// another VNet needs none.
+// concerns reports whether a Route Server's routes should be at a NIC: in its VNet, and in a
+// spoke of it. The NIC of an NVA in another VNet needs none.
+func (d *differ) concerns(sv *server, v *nicView) bool {
+	if v.vnet == nil {
+		return !v.own && len(d.s.RouteServers) < 2
+	}
+	if v.own {
+		return d.servesNIC(sv, v)
+	}
+	return v.vnet == sv.vnet || d.hubOf(v.vnet) == sv
+}
+
+// servesNIC reports whether Route Server's routes come to a NIC's VNet.
 func (d *differ) servesNIC(sv *server, v *nicView) bool {
 	if sv.vnet == nil || v.vnet == nil {
 		return false
@@ -180,7 +170,8 @@ func (d *differ) notInjected(sv *server, v *nicView) *finding {
 				steps = append(steps, az(parseID(n.ID).subscription, "network", "nic", "show-effective-route-table", "--resource-group", n.ResourceGroup, "--name", n.Name))
 			}
 		}
-		return fmt.Sprintf("Route Server %s learned %s from nvad, and %s has no route for it; Azure shows no reason.", sv.name(), f.count(), strings.Join(names, ", ")),
+		return fmt.Sprintf("Route Server %s learned %s from nvad that did not arrive at %s (%s), and Azure shows no reason.",
+				sv.name(), f.count(), plural(len(names), "NIC", "NICs"), strings.Join(names, ", ")),
 			append(steps, words("If the routes are still missing after a minute, ask Azure's support: this is the evidence."))
 	})
 	if f.nics == nil {
@@ -224,11 +215,12 @@ func (d *differ) propagationOff(v *nicView) *finding {
 	})
 }
 
-// systemRoute is about a route of Azure's own that wins and that no address space explains.
-func (d *differ) systemRoute(v *nicView, h *hops) *finding {
-	return d.find(PrefixInVNetSpace, Error, v.nic.ID, v.nic.Name, func(f *finding) (string, []Step) {
-		return fmt.Sprintf("NIC %s has system routes (%s) for %s that nvad announces, and they win.", v.nic.Name, h, f.count()),
-			[]Step{words("Announce a shorter prefix, or give subnet %s user-defined routes to the NVA.", shortName(v.nic.Subnet))}
+// systemRoute is about a spoke that reaches a prefix through a peering: nothing is lost, but
+// it bypasses the NVA.
+func (d *differ) systemRoute(v *nicView) *finding {
+	return d.find(PrefixInVNetSpace, Info, v.nic.ID, v.nic.Name, func(f *finding) (string, []Step) {
+		return fmt.Sprintf("NIC %s reaches %s that nvad announces through a VNet peering, whose system route wins, and not through the NVA.", v.nic.Name, f.count()),
+			[]Step{words("If the NVA is to have the traffic, remove the peering, or give subnet %s user-defined routes to the NVA.", shortName(v.nic.Subnet))}
 	})
 }
 
@@ -274,10 +266,7 @@ func (d *differ) ownPropagation(sv *server) {
 		}
 		for _, in := range sv.instances {
 			for p := range in.received {
-				if _, system := d.space.covering(p); system || p.Bits() == 0 || sv.sentAny[p] {
-					continue
-				}
-				if _, system := sv.near.covering(p); system {
+				if _, system := sv.near.covering(p); system || p.Bits() == 0 || sv.sentAny[p] {
 					continue
 				}
 				h := v.userLookup(p)

@@ -12,7 +12,7 @@ func (d *differ) rows(sv *server) []Row {
 	cells := make([]Cell, total*len(d.nics)) // one allocation for all rows
 	for _, in := range sv.instances {
 		for _, p := range sv.prefixes {
-			row := Row{Instance: in.addr, Prefix: p, NICs: cells[:len(d.nics):len(d.nics)], Codes: []Code{}}
+			row := Row{Instance: in.addr, Prefix: p, NICs: cells[:len(d.nics):len(d.nics)], Codes: []Code{}, InOrder: true}
 			cells = cells[len(d.nics):]
 			if sv.rs != nil {
 				row.RouteServer = sv.rs.ID
@@ -94,27 +94,24 @@ func (d *differ) explain(sv *server, in *instance, row *Row) {
 	} else {
 		d.explainSent(sv, in, row, route)
 	}
-	row.InOrder = !slices.ContainsFunc(row.Codes, func(c Code) bool { return !informative(c) })
 }
 
 // note adds a finding to a row, and the row's prefix to the finding.
 func (r *Row) note(f *finding) {
 	f.prefixes[r.Prefix] = true
 	f.instances[r.Instance] = true
+	r.InOrder = r.InOrder && f.severity == Info
 	if !slices.Contains(r.Codes, f.code) {
 		r.Codes = append(r.Codes, f.code)
 	}
-}
-
-// informative reports whether findings with a code never mean that something is wrong.
-func informative(c Code) bool {
-	return c == NoAdvertise || c == NoWayOut || c == ShorterPathElsewhere || c == GatewayWins
 }
 
 func (d *differ) explainUnsent(sv *server, in *instance, row *Row) {
 	switch {
 	case sv.sentAny[row.Prefix] && in.cause != nil:
 		row.note(in.cause)
+	case sv.sentAny[row.Prefix] && in.up() && d.young(in, d.announced(sv, row.Prefix)):
+		row.Note = tooYoung
 	case sv.sentAny[row.Prefix] && in.up():
 		row.note(d.unequal(sv))
 	case row.Learned.State == Yes:
@@ -149,7 +146,7 @@ func (d *differ) explainSent(sv *server, in *instance, row *Row, route *SelfRout
 // differs reports whether nvad sends another instance, whose session is up, something else.
 func (d *differ) differs(sv *server, in *instance, route *SelfRoute) bool {
 	for _, other := range sv.instances {
-		if other == in || !other.up() || !in.up() {
+		if other == in || !other.up() || !in.up() || d.young(in, route) {
 			continue
 		}
 		if r := other.sent[route.Prefix.Masked()]; r != nil && (r.NextHop != route.NextHop || !slices.Equal(r.ASPath, route.ASPath)) {

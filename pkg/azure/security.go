@@ -107,7 +107,7 @@ type purpose struct {
 // groups finds what network security groups drop on the way between the NVA and its remotes.
 func (d *differ) groups() {
 	for _, t := range d.self.Tunnels {
-		d.allowed(d.carrier(t.Local), purpose{NSGDropsVXLAN, "VXLAN", "nvad-vxlan", "Udp", t.Port, t.Remotes}, true, true)
+		d.allowed(d.carrier(t.Local), purpose{NSGDropsVXLAN, "packets of tunnel " + t.Name, "nvad-" + t.Name, "Udp", t.Port, t.Remotes}, true, true)
 	}
 	byPort := map[uint16][]netip.Addr{}
 	for _, b := range d.self.BFD {

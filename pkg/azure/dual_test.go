@@ -1,0 +1,92 @@
+package azure
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+)
+
+// dual is a sound Azure whose NVA also peers with the Route Server of another hub, and sends
+// it the prefixes of its own.
+func dual() (Snapshot, Self) {
+	w := sound()
+	hub2 := vnet("hub2", "10.20.0.0/16", Subnet{Name: "RouteServerSubnet", Prefixes: pfxs("10.20.1.0/26")})
+	peer(&hub2, w.vnet(0), false, false)
+	peer(w.vnet(0), &hub2, false, false)
+	w.s.VNets = append(w.s.VNets, hub2)
+	for i := range w.s.NICs[0].Rules {
+		if r := &w.s.NICs[0].Rules[i]; r.Allow {
+			r.Sources, r.Destinations = append(r.Sources, pfx("10.20.0.0/16")), append(r.Destinations, pfx("10.20.0.0/16"))
+		}
+	}
+	s, self := w.derive()
+	id := testSub + "virtualhubs/rs2"
+	rs := RouteServer{
+		ID: id, Name: "rs2", ResourceGroup: "rg-nva", VNet: hub2.ID, Addresses: []netip.Addr{ip("10.20.1.4"), ip("10.20.1.5")}, ASN: 65515, ProvisioningState: "Succeeded",
+		Connections: []Connection{{ID: id + "/bgpconnections/nva1", Name: "nva1", Peer: nva1, ASN: 65001, ProvisioningState: "Succeeded"}},
+	}
+	for _, a := range rs.Addresses {
+		n := SelfNeighbor{Address: a, LocalASN: 65001, State: "Established", Established: true, Received: []SelfRoute{{Prefix: pfx("10.20.0.0/16"), NextHop: a, ASPath: []uint32{65515}}}}
+		in := Instance{Address: a}
+		for _, p := range pfxs("10.0.0.0/16", "10.1.0.0/16", "10.50.0.0/16", "10.200.0.0/16") {
+			n.Sent = append(n.Sent, SelfRoute{Prefix: p, NextHop: nva1, ASPath: []uint32{65001}})
+			in.Learned = append(in.Learned, PeerRoute{Prefix: p, NextHop: nva1, ASPath: "65001"})
+		}
+		self.Neighbors = append(self.Neighbors, n)
+		rs.Connections[0].Instances = append(rs.Connections[0].Instances, in)
+	}
+	s.RouteServers = append(s.RouteServers, rs)
+	return s, self
+}
+
+// What one Route Server's routes do elsewhere is no fault of the other's.
+func TestDual(t *testing.T) {
+	s, self := dual()
+	r := Diff(s, self, Options{})
+	for _, f := range r.Findings {
+		t.Errorf("%s: %s", f.Code, f.Reason)
+	}
+	for _, row := range r.Rows {
+		if !row.InOrder {
+			t.Errorf("not in order: %+v", row)
+		}
+	}
+	for i, do := range []func(s *Snapshot, self *Self) []Code{
+		func(s *Snapshot, self *Self) []Code { // the sessions with one Route Server only
+			s.RouteServers[1].Connections = nil
+			self.Neighbors[2].Established, self.Neighbors[3].Established = false, false
+			return []Code{NoConnection}
+		},
+		func(s *Snapshot, self *Self) []Code { // the peering between the NVA and the other hub
+			for i := range s.VNets[0].Peerings {
+				s.VNets[0].Peerings[i].AllowForwardedTraffic = true
+			}
+			s.VNets[3].Peerings[0].AllowForwardedTraffic = false
+			return []Code{PeeringNoForwardedTraffic}
+		},
+		func(s *Snapshot, self *Self) []Code { // one that can't be read is not judged
+			s.RouteServers = s.RouteServers[:1]
+			s.Missing = []Missing{{ID: "/subscriptions/2", What: WhatRouteServer}}
+			self.Neighbors[2].Sent = nil
+			return []Code{}
+		},
+		func(s *Snapshot, self *Self) []Code { // the spoke uses the other hub's gateways
+			s.VNets[1].Peerings[0].UseRemoteGateways = false
+			peer(&s.VNets[1], &s.VNets[3], true, false)
+			peer(&s.VNets[3], &s.VNets[1], false, true)
+			learned := []EffectiveRoute{{Source: "VirtualNetworkGateway", Active: true, Prefixes: pfxs("10.50.0.0/16", "10.200.0.0/16"), NextHops: []netip.Addr{nva1}}}
+			s.NICs[1].Routes = append(learned, slices.DeleteFunc(s.NICs[1].Routes, func(r EffectiveRoute) bool { return r.Source == "VirtualNetworkGateway" })...)
+			return []Code{PrefixInVNetSpace} // information: it is still peered with the first hub
+		},
+	} {
+		s, self := dual()
+		want := do(&s, &self)
+		r := Diff(s, self, Options{})
+		if got := codesOf(r); !slices.Equal(got, want) {
+			t.Errorf("%d: got %v, want %v", i, got, want)
+			for _, f := range r.Findings {
+				t.Log(f.Reason)
+			}
+		}
+	}
+}
