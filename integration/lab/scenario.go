@@ -59,6 +59,7 @@ var scenarios = []Scenario{
 	hubSpokes,
 	threeHubs,
 	{Name: "one-hub", About: "a hub with two NVAs, for the emulator's own tests", topology: oneHub},
+	{Name: "spoke-ecmp", About: "a route to two NVAs, for the emulator's own tests", topology: spokeECMP},
 }
 
 // Scenarios lists all scenarios.

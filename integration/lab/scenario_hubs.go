@@ -20,6 +20,21 @@ func oneHub(Options) Topology {
 	}
 }
 
+// spokeECMP is for the emulator's own tests: two spokes that reach each other by
+// user-defined routes to both NVAs of their hub.
+func spokeECMP(Options) Topology {
+	both := func(name, prefix string) sdn.UserRoute {
+		return sdn.UserRoute{Name: name, Prefix: netip.MustParsePrefix(prefix), NextHops: addrs("10.0.0.4", "10.0.0.6")}
+	}
+	service := vm("vm-spoke20", "10.20.0.4")
+	service.Services = []uint16{80}
+	return Topology{VNets: []VNet{
+		vnet("hub00", "10.0.0.0/16", nva("vm-hub00", "10.0.0.4"), nva("vm-hub00-2", "10.0.0.6")).peered("spoke10", "spoke20"),
+		vnet("spoke10", "10.10.0.0/16", vm("vm-spoke10", "10.10.0.4")).peered("hub00").routed(subnetDefault, both("to-spoke20", "10.20.0.0/16")),
+		vnet("spoke20", "10.20.0.0/16", service).peered("hub00").routed(subnetDefault, both("to-spoke10", "10.10.0.0/16")),
+	}}
+}
+
 // twoHubs is two peered hub VNets, each on an ExpressRoute circuit with another VNet behind
 // it. The hubs' NVAs connect the two outer VNets.
 func twoHubs(o Options) Topology {

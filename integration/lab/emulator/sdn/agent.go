@@ -52,6 +52,7 @@ type subnet struct {
 // done.
 //
 //	GET  /effective?nic=ADDR  the effective routes of a NIC
+//	PUT  /route-table         a RouteTable, in place of the one that its subnet has
 //	POST /feed/{name}         a stream of route lists, each replacing the one
 //	                          before; the routes go when the stream ends
 func Run(ctx context.Context, config Config) error {
@@ -67,6 +68,7 @@ func Run(ctx context.Context, config Config) error {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /feed/{name}", a.feed)
+	mux.HandleFunc("PUT /route-table", a.routeTable)
 	rpc.Handle(mux, "/effective", func(req *http.Request) ([]EffectiveRoute, error) {
 		nic, err := netip.ParseAddr(req.FormValue("nic"))
 		if err != nil {
@@ -99,6 +101,31 @@ func (a *agent) subnetOf(nic netip.Addr) *subnet {
 		}
 	}
 	return a.subnets[len(a.subnets)-1]
+}
+
+func (a *agent) routeTable(w http.ResponseWriter, req *http.Request) {
+	var t RouteTable
+	err := json.NewDecoder(req.Body).Decode(&t)
+	if err == nil {
+		err = a.setTable(t)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	}
+}
+
+// setTable changes the route table of a subnet that has one.
+func (a *agent) setTable(t RouteTable) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, s := range a.subnets {
+		if s.prefix.IsValid() && s.prefix == t.Subnet {
+			s.rules.User, s.rules.NoPropagation = t.Routes, t.NoPropagation
+			a.updateLocked()
+			return nil
+		}
+	}
+	return fmt.Errorf("subnet %s has no route table", t.Subnet)
 }
 
 func (a *agent) feed(_ http.ResponseWriter, req *http.Request) {

@@ -1,0 +1,166 @@
+package scenarios
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/network/armnetwork/v9"
+
+	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/lab/emulator/arm"
+)
+
+// TestAzurePoll: nvad in the hub learns from Azure what became of its prefixes, and a drain
+// changes a route of Azure's.
+func TestAzurePoll(t *testing.T) {
+	t.Parallel()
+	root, err := lab.ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "configs", "hub00.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &azurePolls{T: t, file: filepath.Join(t.TempDir(), "hub00.toml"), text: string(text)}
+	a.configure("")
+	a.Lab = lab.UpOptions(t, lab.Options{Scenario: lab.DefaultScenario, Manager: true, NVAs: map[string]lab.NVA{
+		"vm-hub00": {Kind: lab.Nvad, Binary: lab.Build(t, "./cmd/nvad"), Config: a.file},
+	}})
+	a.off()
+	a.seen()
+	a.wrong()
+	a.failing()
+	a.drained()
+}
+
+// azurePolls is nvad in vm-hub00, whose configuration changes.
+type azurePolls struct {
+	*testing.T
+	*lab.Lab
+	file, text string
+}
+
+// configure writes the file with additional lines.
+func (a *azurePolls) configure(more string) {
+	a.Helper()
+	if err := os.WriteFile(a.file, []byte(a.text+"\n"+more), 0o644); err != nil {
+		a.Fatal(err)
+	}
+}
+
+// poll sets azure.poll, which begins anew: what was seen before is forgotten.
+func (a *azurePolls) poll() string {
+	a.Helper()
+	for _, more := range []string{"", "[azure]\npoll = 300\n"} {
+		a.configure(more)
+		nvactl(a.T, a.Lab, "reload")
+	}
+	out, err := a.ask("azure poll")
+	if err != nil {
+		a.Fatal(err)
+	}
+	return out
+}
+
+// ask runs nvactl on vm-hub00.
+func (a *azurePolls) ask(command string) (string, error) {
+	return a.Step(a.Context(), "vm-hub00# nvactl "+command)
+}
+
+// want fails unless nvactl's output has all texts, whatever its lines.
+func (a *azurePolls) want(command string, texts ...string) {
+	a.Helper()
+	out := strings.Join(strings.Fields(nvactl(a.T, a.Lab, command)), " ")
+	for _, text := range texts {
+		if !strings.Contains(out, text) {
+			a.Errorf("%s does not say %q:\n%s", command, text, out)
+		}
+	}
+}
+
+// off: without azure.poll, a poll asks nothing.
+func (a *azurePolls) off() {
+	if out, err := a.ask("azure poll"); err != nil || out != "not asked: azure.poll is 0, so Azure is not asked\n" {
+		a.Errorf("%v: %s", err, out)
+	}
+}
+
+// seen: what is in order is said to be, with its age. Until the next poll is due, there is
+// none.
+func (a *azurePolls) seen() {
+	a.Log(a.poll())
+	a.Log(nvactl(a.T, a.Lab, "status"))
+	a.Log(nvactl(a.T, a.Lab, "explain 10.110.0.0/16"))
+	a.want("explain 10.110.0.0/16", "Azure, 00:00:0", "ago: 10.110.0.0/16 Learned by 10.0.210.4 and 10.0.210.5", "NIC its effective routes lead where nvad said")
+	a.want("routes lookup 10.110.0.4", "Azure, 00:00:0", "ago: 10.110.0.0/16 Learned by 10.0.210.4 and 10.0.210.5")
+	a.want("status", "Azure asked 00:00:0")
+	if out, err := a.ask("azure poll"); err != nil || !strings.HasPrefix(out, "not asked: the last poll began ") {
+		a.Errorf("%v: %s", err, out)
+	}
+}
+
+// wrong: nvactl status counts what is wrong with no prefix, too.
+func (a *azurePolls) wrong() {
+	forwarding := func(on bool) {
+		a.ChangeAzure(a.T, func(s *arm.State) {
+			arm.Change(s, arm.ID(arm.TypeNIC, "vm-hub00-nic"), func(nic *armnetwork.Interface) { nic.Properties.EnableIPForwarding = &on })
+		})
+	}
+	forwarding(false)
+	if out := a.poll(); out != "1 prefix, 1 finding\n" {
+		a.Errorf("without IP forwarding: %s", out)
+	}
+	a.want("status", "1 prefix, 1 finding", "(nvactl azure diff)")
+	forwarding(true)
+}
+
+// failing: nvactl status says that Azure gave no answer, and why.
+func (a *azurePolls) failing() {
+	for _, more := range []string{"", "[azure]\npoll = 300\n"} {
+		a.configure(more)
+		nvactl(a.T, a.Lab, "reload")
+	}
+	begin := time.Now()
+	out, err := a.Output("vm-hub00", "env", "SSL_CERT_FILE=/dev/null", a.Options.Nvactl, "--socket", a.NVASocket("vm-hub00"), "azure", "poll")
+	if err == nil {
+		a.Errorf("without the authority of Azure's certificates: %s", out)
+	}
+	a.Logf("an authority that is not trusted is noticed after %v", time.Since(begin))
+	a.want("status", "Azure not asked yet; the last poll failed 00:00:0", "certificate")
+	a.want("explain 10.110.0.0/16", "Azure: not known yet")
+}
+
+// drained: a drain removes the NVA from an ECMP route, --off returns it, and the last next
+// hop stays.
+func (a *azurePolls) drained() {
+	var route string
+	a.ChangeAzure(a.T, func(s *arm.State) {
+		route = s.Site("", "").RouteTable("rt-spokes", true, arm.UserRoute{
+			Name: "to-onprem", Prefix: "10.100.0.0/16", Hops: []string{"10.0.0.4", "10.0.0.6"},
+		}) + "/routes/to-onprem"
+	})
+	hops := func() string { return strings.Join(a.AzureState(a.T).Hops(route), " ") }
+	const udr = " --azure-udr rg-nva/rt-spokes/to-onprem"
+	out, err := a.ask("drain" + udr)
+	if err != nil || !strings.Contains(out, "10.0.0.4 is no next hop any more") || strings.Contains(hops(), "10.0.0.4") {
+		a.Errorf("%v: %s, next hops %s", err, out, hops())
+	}
+	a.want("status", "Draining")
+	out, err = a.ask("drain --off" + udr)
+	if got := hops(); err != nil || !strings.Contains(got, "10.0.0.4") || !strings.Contains(got, "10.0.0.6") {
+		a.Errorf("%v: %s, next hops %s", err, out, got)
+	}
+	alone := strings.Replace(route, "to-onprem", "to-alone", 1)
+	a.ChangeAzure(a.T, func(s *arm.State) {
+		s.UserRoute(arm.ID(arm.TypeRouteTable, "rt-spokes"), arm.UserRoute{Name: "to-alone", Prefix: "10.101.0.0/16", Hops: []string{"10.0.0.4"}})
+	})
+	out, err = a.ask("drain --azure-udr " + alone)
+	if err == nil || !strings.Contains(out, "Azure still sends packets to 10.0.0.4: route to-alone of route table rt-spokes: 10.0.0.4 is its last next hop") {
+		a.Errorf("%v: %s", err, out)
+	}
+	a.want("status", "Draining")
+}
