@@ -128,6 +128,7 @@ func RunManager(ctx context.Context, c ManagerConfig) error {
 		}
 	}
 	tasks.Go(func() error { return l.followConnections(ctx, state) })
+	tasks.Go(func() error { return l.followRouteTables(ctx, state) })
 	tasks.Go(func() error { return rpc.Serve(ctx, l.ManagerSocket(), server.Control()) })
 	return tasks.Wait()
 }

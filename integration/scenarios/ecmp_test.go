@@ -24,7 +24,12 @@ func TestSpokeECMP(t *testing.T) {
 		}
 		return file
 	}
-	l := lab.UpOptions(t, lab.Options{Scenario: "spoke-ecmp", Manager: true, NVAs: map[string]lab.NVA{
+	root, err := lab.ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	role := filepath.Join(root, "configs", "azure", "role-operator.json")
+	l := lab.UpOptions(t, lab.Options{Scenario: "spoke-ecmp", Manager: true, Role: role, NVAs: map[string]lab.NVA{
 		"vm-hub00":   {Kind: lab.Nvad, Binary: lab.Build(t, "./cmd/nvad"), Config: write("hub00.toml", "[kernel]\nip-forward = true\n[drain]\nhold = 0\n")},
 		"vm-hub00-2": {Kind: lab.Plain, Script: write("hub00-2.sh", "sysctl -qw net.ipv4.ip_forward=1\n")},
 	}})
@@ -49,6 +54,10 @@ func TestSpokeECMP(t *testing.T) {
 	wantShares(t, l, "vm-hub00 drained", false, true)
 	if got := answers(l); got != flows {
 		t.Errorf("%d of %d flows get through while vm-hub00 is drained", got, flows)
+	}
+	out, err = l.Step(t.Context(), "vm-hub00# nvactl drain --azure-udr rg-nva/rt-spoke10-default/to-spoke20 --azure-hop 10.0.0.6")
+	if err == nil || !strings.Contains(out, "10.0.0.6 is its last next hop") {
+		t.Errorf("%v: %s", err, out)
 	}
 	out, err = l.Step(t.Context(), "vm-hub00# nvactl drain --off"+udrs)
 	if err != nil || strings.Count(out, "10.0.0.4 is a next hop again") != 2 {
