@@ -42,6 +42,13 @@ func TestRouteServer(t *testing.T) {
 			routes, _ := l.RouteServer("hub00", 0).Received(t.Context(), nva1)
 			return fmt.Errorf("next hops of 10.204.0.0/16 are %q\n%s", hops, lab.RouteTable(routes))
 		}
+		for i := range 2 { // one instance is enough for the routes above
+			for nva, want := range map[netip.Addr]int{nva1: 11, nva2: 3} {
+				if routes, err := l.RouteServer("hub00", i).Received(t.Context(), nva); err != nil || len(routes) != want {
+					return fmt.Errorf("instance %d has %d routes of %s, want %d: %w", i, len(routes), nva, want, err)
+				}
+			}
+		}
 		return nil
 	})
 	t.Run("advertises", func(t *testing.T) { testAdvertises(t, l) })
