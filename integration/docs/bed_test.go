@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +13,6 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/integration/lab"
-	"github.com/nvad/nvad/integration/lab/emulator/metadata"
 )
 
 // nva is the machine on which the reader of the pages works.
@@ -45,7 +42,7 @@ func newBed(t *testing.T) *bed {
 	}
 	b := &bed{dir: t.TempDir(), frr: true}
 	b.furnish(t)
-	b.Lab = lab.Up(t, lab.Options{NVAs: map[string]lab.NVA{
+	b.Lab = lab.Up(t, lab.Options{Manager: true, NVAs: map[string]lab.NVA{
 		nva: {Kind: lab.FRR}, "vm-hub10": {Kind: lab.Nvad, Binary: lab.Build(t, "./cmd/nvad"), Config: far},
 	}})
 	b.AwaitSessions(t, time.Minute)
@@ -56,7 +53,6 @@ func newBed(t *testing.T) *bed {
 	if _, err := os.Stat("/run/nvad"); err != nil {
 		t.Cleanup(func() { _ = os.Remove("/run/nvad") }) // if it is still empty
 	}
-	b.metadata(t)
 	return b
 }
 
@@ -127,18 +123,6 @@ func (b *bed) work(t *testing.T, p page) string {
 
 func (b *bed) workOf(page string) string {
 	return filepath.Join(b.dir, "work", strings.ReplaceAll(page, "/", "_"))
-}
-
-// metadata starts the metadata service of the VM.
-func (b *bed) metadata(t *testing.T) {
-	t.Helper()
-	mac, err := net.ParseMAC(strings.TrimSpace(b.Exec(t, nva, "cat", "/sys/class/net/eth0/address")))
-	b.must(t, err)
-	nic := metadata.NIC{MAC: mac, Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.4")}, Subnet: netip.MustParsePrefix("10.0.0.0/24")}
-	l, err := metadata.Listen(func(do func() error) error { return b.Within("net-hub00", do) })
-	b.must(t, err)
-	t.Cleanup(func() { l.Close() })
-	go metadata.New(metadata.VM{Name: nva, NICs: []metadata.NIC{nic}}).Serve(l)
 }
 
 // use runs FRR or nvad, and waits until its routes are installed.

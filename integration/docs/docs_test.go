@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -47,7 +48,7 @@ func inOrder(pages []page) (out []page) {
 // page runs the statements of a page and returns how many it ran.
 func (b *bed) page(t *testing.T, p page, statements []statement) (ran int) {
 	sh := newShell(t, b.Lab, nva, filepath.Join(b.dir, "own"), filepath.Join(b.dir, "conf"), b.NVASocket(nva),
-		filepath.Join(b.dir, "bin"), b.work(t, p), filepath.Join(b.dir, "state"))
+		filepath.Join(b.dir, "bin"), b.work(t, p), filepath.Join(b.dir, "state"), b.Certificate())
 	for _, s := range statements {
 		by, _ := runsElsewhere(s) // TestElsewhere reports the errors
 		if by != "" && !b.stand(t, sh, s) || by == "" && checkKnown(s) != nil {
@@ -105,6 +106,8 @@ func (b *bed) before(t *testing.T, s statement) {
 	switch {
 	case strings.Contains(s.text, "in_sync"):
 		b.await(t, true)
+	case strings.HasPrefix(s.text, "nvactl azure diff"):
+		b.settle(t)
 	case strings.Contains(s.text, "--soft"):
 		b.awaitNeighbors(t)
 	case strings.HasPrefix(s.text, "nvactl reload"):
@@ -119,6 +122,16 @@ func (b *bed) before(t *testing.T, s statement) {
 	case versioned.MatchString(s.text):
 		b.versions(t, s.page)
 	}
+}
+
+// settle waits until Azure has done what nvad sent.
+func (b *bed) settle(t *testing.T) {
+	t.Helper()
+	b.awaitNeighbors(t)
+	b.await(t, true)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	b.must(t, b.Settle(ctx))
 }
 
 // versions gives a page its own history of six configurations.

@@ -29,8 +29,8 @@ var elsewhere = []struct{ start, by string }{
 	{"systemctl ", "go test ./integration/service -run Service"},
 	{"journalctl -u nvad", "go test ./integration/lifecycle -run Journal"},
 	{"az deployment group create", "go test ./integration/userdata -run Bicep"},
-	{"nvactl azure ", "go test ./pkg/ctl -run Azure"},
-	{"nvactl drain --wait --azure-udr", "go test ./pkg/ctl -run DrainHop"}, {"nvactl drain --off --azure-udr", "go test ./pkg/ctl -run DrainHop"},
+	{"nvactl drain --wait --azure-udr", "go test ./pkg/ctl -run DrainHop"}, // it waits half a minute
+	{"nvactl drain --off --azure-udr", "go test ./pkg/ctl -run DrainHop"},
 	{"az vm create", "go test ./integration/boot -run FromNothing"},
 	{"az vm run-command invoke", "go test ./integration/boot -run FromNothing"},
 	{"az role ", "go test ./integration/userdata -run TerraformRole"},

@@ -28,15 +28,15 @@ type shell struct {
 }
 
 // prelude gives the shell its own /etc and /run/nvad, in which conf is /etc/nvad and socket is
-// nvad's socket, a key for the NVAs, and functions for commands that a test can't really run.
+// nvad's socket, the way to Azure's Resource Manager, a key for the NVAs, and functions for commands that a test can't really run.
 const prelude = `set -o pipefail
 own=%[1]s
-mount -t tmpfs tmpfs $own && mkdir $own/u $own/w &&
+mount -t tmpfs tmpfs $own && mkdir $own/u $own/w && cp /etc/hosts $own/u/ &&
 mount -t overlay overlay -o lowerdir=/etc,upperdir=$own/u,workdir=$own/w /etc &&
 mkdir -p /etc/nvad /etc/frr /run/nvad && mount --bind %[2]s /etc/nvad && mount -t tmpfs -o mode=755 tmpfs /run/nvad &&
 ln -s %[3]s /run/nvad/nvad.sock || exit 1
 PATH=%[4]s:$PATH
-export STATE_DIRECTORY=%[6]s TMPDIR=%[6]s
+export STATE_DIRECTORY=%[6]s TMPDIR=%[6]s SSL_CERT_FILE=%[7]s
 reboot() { :; }
 cd %[5]s && cp frr.conf /etc/frr/ && openssl rand -hex 20 >nva.key
 `

@@ -43,7 +43,7 @@ configs/azure/role-operator.json, and Azure takes minutes.
 The Route Server is the one of this VM's VNet, or else the only one in the VNets
 peered with it.`,
 		Example: `  nvactl azure register --dry-run
-  nvactl azure register --route-server ars-hub00 --name nva1 --asn 65001`,
+  nvactl azure register --route-server rs-hub00 --name vm-hub00 --asn 65001`,
 		Annotations: changing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return failed(a.registerInAzure(cmd.Context(), at, r))

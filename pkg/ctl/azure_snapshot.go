@@ -33,7 +33,7 @@ routes that Route Server learned and advertises, and nvad's own side if nvad
 runs. The file has subscription IDs and addresses, but no secrets. A tag is NAME
 or NAME=VALUE; every VM that the identity may read is asked for it.`,
 		Example: `  nvactl azure snapshot --routes > hub00.json
-  nvactl azure snapshot --tag nvad=site1 | jq '.nvas[].addresses'`,
+  nvactl azure snapshot --tag nvad=site1 | jq .nvas`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			saved, err := a.snapshotOf(cmd.Context(), at, q)
 			if err != nil {
