@@ -12,7 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
+	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/compute/armcompute/v8"
+
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/lab/emulator/arm"
 )
 
 // nva is the machine on which the reader of the pages works.
@@ -50,6 +54,7 @@ func newBed(t *testing.T) *bed {
 	defer cancel()
 	b.must(t, b.Settle(ctx))
 	b.wrap(t, "vtysh", `if [ -e `+b.dir+`/saved ]; then exec cat `+b.dir+`/saved; fi; exec /usr/bin/vtysh -N `+b.Namespace(nva)+` "$@"`)
+	b.tag(t)
 	if _, err := os.Stat("/run/nvad"); err != nil {
 		t.Cleanup(func() { _ = os.Remove("/run/nvad") }) // if it is still empty
 	}
@@ -123,6 +128,18 @@ func (b *bed) work(t *testing.T, p page) string {
 
 func (b *bed) workOf(page string) string {
 	return filepath.Join(b.dir, "work", strings.ReplaceAll(page, "/", "_"))
+}
+
+// tag gives the NVAs the tag of the pages, by which they find each other.
+func (b *bed) tag(t *testing.T) {
+	t.Helper()
+	b.ChangeAzure(t, func(s *arm.State) {
+		for _, name := range []string{nva, "vm-hub10"} {
+			arm.Change(s, arm.ID(arm.TypeVM, name), func(vm *armcompute.VirtualMachine) {
+				vm.Tags = map[string]*string{"nvad": to.Ptr("site1")}
+			})
+		}
+	})
 }
 
 // use runs FRR or nvad, and waits until its routes are installed.

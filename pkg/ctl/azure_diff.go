@@ -30,6 +30,7 @@ judged.`,
 		Example: `  nvactl azure diff
   nvactl azure diff --spoke rg-spoke/nic-spoke01 --all
   nvactl azure diff -o json | jq -r '.findings[].code'
+  nvactl azure snapshot --routes > hub00.json
   nvactl azure diff --from-snapshot hub00.json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return failed(a.azureDiff(cmd.Context(), at, q, all))
