@@ -186,9 +186,9 @@ func TestRefuses(t *testing.T) {
 		"--register: needs":           "--route-server 10.0.210.4,10.0.210.5 --register",
 		"--tag: needs --from-azure":   "--route-server 10.0.210.4,10.0.210.5 --tag a=b",
 		"--nvas: needs --tag":         "--from-azure --nvas 2",
+		"--client-id: needs":          "--route-server 10.0.210.4,10.0.210.5 --client-id id",
 		"--asn: 0 is":                 "--from-azure --asn 0",
 		"--route-server: \"far\" is":  "--from-azure --route-server far,near",
-		"neither beside this program": "--from-azure",
 		"does not peer with AS 65515": "--route-server 10.0.210.4,10.0.210.5 --asn 65515",
 	} {
 		args := append(strings.Fields(flags), "--output", file)

@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -180,12 +181,13 @@ func TestWaits(t *testing.T) {
 			s.RouteServers = nil
 			missing(azure.WhatRouteServer, "Microsoft.Network/virtualHubs/read")(s)
 		}, "lacks the permission Microsoft.Network/virtualHubs/read"},
+		"it is hidden":     {func(s *azure.Snapshot) { s.RouteServers = s.RouteServers[1:]; missing(azure.WhatRouteServer, "")(s) }, "which Route Server? choose with --route-server NAME: route-server of"},
 		"it can't be read": {func(s *azure.Snapshot) { s.RouteServers = nil; missing(azure.WhatRouteServer, "")(s) }, "can't be read: AuthorizationFailed"},
 	} {
 		s := hub00()
 		tt.change(&s)
 		_, _, err := ask00(discovery(Discovery{Tag: siteTag, Register: true, NVAs: 2}), s)
-		u, ok := err.(unsettled)
+		u, ok := errors.AsType[unsettled](err)
 		if !ok || !strings.Contains(err.Error(), tt.want) || u.usable != (name == "too few NVAs") {
 			t.Errorf("%s: got %v, want %s", name, err, tt.want)
 		}

@@ -54,7 +54,7 @@ func Run(ctx context.Context, r Request, o Options, out, progress io.Writer) err
 	}
 	var cli nvactl
 	if r.Azure != nil {
-		if cli, err = findNvactl(progress); err != nil {
+		if cli, err = findNvactl(r.Azure.ClientID, progress); err != nil {
 			return err
 		}
 	}

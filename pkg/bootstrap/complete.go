@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -51,7 +52,7 @@ func complete(r Request, s azure.Snapshot, own netip.Addr) (Request, registratio
 		}
 	}
 	err = addTagged(&r, s, own)
-	if u, ok := err.(unsettled); len(r.RouteServers)+len(r.Remotes) == 0 && (err == nil || ok && u.usable) {
+	if u, ok := errors.AsType[unsettled](err); len(r.RouteServers)+len(r.Remotes) == 0 && (err == nil || ok && u.usable) {
 		return r, reg, unsettledf("there is no one to peer with: no Route Server, and no other NVA")
 	}
 	return r, reg, err
@@ -145,6 +146,12 @@ func routeServer(r Request, s azure.Snapshot) (azure.RouteServer, error) {
 	found := near
 	if len(near) == 0 {
 		found = far
+		// While those of the VM's own VNet can't be read, another one must not be taken.
+		if !given && d.RouteServer == "" {
+			if err := lacking(s, nil, azure.WhatRouteServer); err != nil {
+				return azure.RouteServer{}, fmt.Errorf("which Route Server? choose with --route-server NAME: %w", err)
+			}
+		}
 	}
 	switch len(found) {
 	case 0:

@@ -21,6 +21,8 @@ type Discovery struct {
 	Tag string
 	// NVAs is how many NVAs to wait for, this one included; 0: take those that are there.
 	NVAs int
+	// ClientID chooses among several identities of the VM; empty: its own.
+	ClientID string
 	// Register makes this NVA a BGP peer of the Route Server and lets its NIC forward.
 	Register bool
 }
@@ -52,6 +54,8 @@ type unsettled struct {
 	error
 	// usable says that the result is complete enough to be used if the fault stays.
 	usable bool
+	// said says that nvactl has printed the fault already.
+	said bool
 }
 
 // Unwrap implements the interface of package errors.
@@ -82,7 +86,10 @@ func (n nvactl) again(ctx context.Context, try func() error) error {
 			}
 			return fmt.Errorf("gave up after try %d: %w", tries, err)
 		}
-		fmt.Fprintf(n.progress, "Azure: %v; trying again in %v\n", err, pause)
+		if !u.said {
+			fmt.Fprintf(n.progress, "Azure: %v\n", err)
+		}
+		fmt.Fprintf(n.progress, "Azure: trying again in %v\n", pause)
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):

@@ -21,6 +21,7 @@ import (
 // no SDK of Azure, which is larger than all of nvad.
 type nvactl struct {
 	path     string
+	clientID string
 	progress io.Writer // gets what the program says on stderr
 }
 
@@ -33,19 +34,19 @@ const killDelay = 5 * time.Second
 
 // findNvactl returns the nvactl beside this program, which has the same version, or else the
 // first one in PATH.
-func findNvactl(progress io.Writer) (nvactl, error) {
+func findNvactl(clientID string, progress io.Writer) (nvactl, error) {
 	const name = "nvactl"
 	if self, err := os.Executable(); err == nil {
 		path := filepath.Join(filepath.Dir(self), name)
 		if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
-			return nvactl{path, progress}, nil
+			return nvactl{path, clientID, progress}, nil
 		}
 	}
 	path, err := exec.LookPath(name)
 	if err != nil {
 		return nvactl{}, fmt.Errorf("--from-azure: nvactl, which asks Azure Resource Manager, is neither beside this program nor in PATH: %w", err)
 	}
-	return nvactl{path, progress}, nil
+	return nvactl{path, clientID, progress}, nil
 }
 
 // snapshot returns what Azure says of this VM, and of the VMs with a tag.
@@ -69,6 +70,9 @@ func (n nvactl) snapshot(ctx context.Context, tag string) (azure.Snapshot, error
 // is what it said last; that may pass.
 func (n nvactl) run(ctx context.Context, command string, args ...string) ([]byte, error) {
 	argv := append([]string{"azure", command}, args...)
+	if n.clientID != "" {
+		argv = append(argv, "--client-id", n.clientID)
+	}
 	if deadline, ok := ctx.Deadline(); ok {
 		argv = append(argv, "--timeout", max(time.Until(deadline), time.Second).Round(time.Second).String())
 	}
@@ -82,7 +86,7 @@ func (n nvactl) run(ctx context.Context, command string, args ...string) ([]byte
 	case out.full:
 		return nil, fmt.Errorf("%s azure %s printed more than %d MiB", n.path, command, maxOutput>>20)
 	case failed && last.text() != "":
-		return nil, unsettledf("%s", last.text())
+		return nil, unsettled{error: errors.New(last.text()), said: true}
 	case failed || ctx.Err() != nil:
 		return nil, unsettledf("%s azure %s: %w", n.path, command, cmp.Or(ctx.Err(), error(exit)))
 	}

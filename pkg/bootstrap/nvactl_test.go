@@ -23,7 +23,7 @@ func fakeNvactl(t *testing.T, script string) (n nvactl, progress *strings.Builde
 	}
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	progress = &strings.Builder{}
-	n, err := findNvactl(progress)
+	n, err := findNvactl("", progress)
 	if err != nil || n.path != filepath.Join(dir, "nvactl") {
 		t.Fatalf("found %q, %v", n.path, err)
 	}
@@ -49,13 +49,14 @@ func TestDiscover(t *testing.T) {
 2) cat %[2]s ;;
 *) cat %[3]s ;;
 esac`, "$(dirname $0)/calls", saved(t, early), saved(t, hub00())))
+	n.clientID = "id-nva"
 	r, _, err := n.discover(within(t, time.Minute), discovery(Discovery{Tag: siteTag}), own00)
 	if err != nil || len(r.Remotes) != 1 {
 		t.Fatalf("%v, %+v\n%s", err, r, progress)
 	}
 	for _, want := range []string{
-		"Azure: the managed identity of this VM lacks the permission Microsoft.Compute/virtualMachines/read; trying again in 1s",
-		"vm-hub00, has no tag nvad=site1 itself, so the other NVAs can't find it; trying again in 2s",
+		"nvactl: the managed identity of this VM lacks the permission Microsoft.Compute/virtualMachines/read\nAzure: trying again in 1s\n",
+		"vm-hub00, has no tag nvad=site1 itself, so the other NVAs can't find it\nAzure: trying again in 2s\n",
 		"Azure: Route Server rs-hub00, 10.0.210.4, 10.0.210.5", "Azure: NVA vm-hub10 (10.10.0.4)",
 	} {
 		if !strings.Contains(progress.String(), want) {
@@ -63,7 +64,7 @@ esac`, "$(dirname $0)/calls", saved(t, early), saved(t, hub00())))
 		}
 	}
 	lines, _ := os.ReadFile(calls)
-	if first, _, _ := strings.Cut(string(lines), "\n"); first != "azure snapshot -o json --tag nvad=site1 --timeout 1m0s" {
+	if first, _, _ := strings.Cut(string(lines), "\n"); first != "azure snapshot -o json --tag nvad=site1 --client-id id-nva --timeout 1m0s" {
 		t.Errorf("it was run with %q", first)
 	}
 }
@@ -129,7 +130,7 @@ func TestRegister(t *testing.T) {
 	}
 	lines, _ := os.ReadFile(calls)
 	want := "azure register --route-server " + serverID + " --name vm-hub00 --peer 10.0.0.4 --asn 65001 --timeout "
-	if strings.Count(string(lines), want) != 2 || !strings.Contains(progress.String(), "Azure: not yet; trying again") || !strings.Contains(progress.String(), "rs-hub00: done\n") {
+	if strings.Count(string(lines), want) != 2 || !strings.Contains(progress.String(), "nvactl: not yet\nAzure: trying again") || !strings.Contains(progress.String(), "rs-hub00: done\n") {
 		t.Errorf("it was run with\n%s\nand said\n%s", lines, progress)
 	}
 	for _, nothing := range []registration{{}, {server: server, peer: own00}} {
@@ -145,7 +146,7 @@ func TestRegister(t *testing.T) {
 // TestNoNvactl: the error says what is not there.
 func TestNoNvactl(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	if _, err := findNvactl(os.Stderr); err == nil || !strings.Contains(err.Error(), "neither beside this program nor in PATH") {
+	if _, err := findNvactl("", os.Stderr); err == nil || !strings.Contains(err.Error(), "neither beside this program nor in PATH") {
 		t.Error(err)
 	}
 }

@@ -66,6 +66,7 @@ If other NVAs have come or gone, run the same command again, then "nvactl reload
 	f := cmd.Flags()
 	f.BoolVar(&b.fromAzure, "from-azure", false, "ask Azure Resource Manager for what no other flag says")
 	f.BoolVar(&b.azure.Register, "register", false, "make this NVA a BGP peer of the Route Server, and let its NIC forward")
+	f.StringVar(&b.azure.ClientID, "client-id", "", "client ID of one of several identities of the VM")
 	f.StringVar(&b.azure.Tag, "tag", "", "the other NVAs are the VMs with this tag, NAME=VALUE or NAME")
 	f.IntVar(&b.azure.NVAs, "nvas", 0, "wait until so many NVAs have the tag, this one included")
 	f.StringSliceVar(&b.routeServers, "route-server", nil, "addresses of both instances of the Route Server; with --from-azure also its name, or \"none\"")
@@ -134,7 +135,7 @@ func (b bootstrapFlags) request(given func(flag string) bool) (bootstrap.Request
 // fromAzureOnly returns an error for a flag that means nothing without --from-azure, and
 // for a number that would count as not given.
 func (b bootstrapFlags) fromAzureOnly(given func(string) bool) error {
-	for _, flag := range []string{"register", "tag", "nvas"} {
+	for _, flag := range []string{"register", "client-id", "tag", "nvas"} {
 		if given(flag) && !b.fromAzure {
 			return fmt.Errorf("--%s: needs --from-azure", flag)
 		}
