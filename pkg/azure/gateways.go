@@ -202,7 +202,7 @@ func (d *differ) appliance(v, far *VNet, u *UserRoute) {
 		f := d.find(AppliancePeering, Error, id, p.Name, func(*finding) (string, []Step) {
 			return fmt.Sprintf("User-defined route %s leads to a routing appliance in VNet %s, and peering %s lacks allowVirtualNetworkAccess or allowForwardedTraffic: the packets are dropped.",
 					u.Name, far.Name, p.Name),
-				[]Step{vnetPeeringStep(side.v, "update", p.Name, "--allow-vnet-access", "true", "--allow-forwarded-traffic", "true")}
+				[]Step{vnetPeeringStep(side.v, "update", p.Name, "--set", "allowVirtualNetworkAccess=true", "allowForwardedTraffic=true")}
 		})
 		if u.Prefix.IsValid() {
 			f.prefixes[u.Prefix] = true

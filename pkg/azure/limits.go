@@ -139,8 +139,10 @@ func (d *differ) circuitLimit(sv *server) {
 			continue
 		}
 		n := len(prefixes)
-		if g.Advertised != nil {
-			n = max(n, *g.Advertised)
+		// What the gateway announces decides: Azure does not say which routes of other NVAs
+		// have the community no-advertise. It announces nothing while the session is down.
+		if g.Advertised != nil && *g.Advertised > 0 {
+			n = *g.Advertised
 		}
 		if severity := severityOf(n, maxCircuit); severity != "" {
 			d.find(CircuitLimit, severity, g.ID, g.Name, func(*finding) (string, []Step) {

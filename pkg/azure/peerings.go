@@ -174,10 +174,10 @@ func (d *differ) remoteGateways(sv *server, p pair, ab, ba *Peering) {
 	d.setBroken(p.a, d.find(SpokeNoRemoteGateways, Error, p.a.ID, p.a.Name, func(*finding) (string, []Step) {
 		var mend []Step
 		if !ba.AllowGatewayTransit {
-			mend = append(mend, vnetPeeringStep(p.b, "update", ba.Name, "--allow-gateway-transit", "true"))
+			mend = append(mend, vnetPeeringStep(p.b, "update", ba.Name, "--set", "allowGatewayTransit=true"))
 		}
 		if !ab.UseRemoteGateways {
-			mend = append(mend, vnetPeeringStep(p.a, "update", ab.Name, "--use-remote-gateways", "true"))
+			mend = append(mend, vnetPeeringStep(p.a, "update", ab.Name, "--set", "useRemoteGateways=true"))
 		}
 		return fmt.Sprintf("VNet %s does not use the gateways of VNet %s, so Route Server %s gives it no routes.", p.a.Name, p.b.Name, sv.rs.Name), mend
 	}))
@@ -198,13 +198,13 @@ func (d *differ) flags(v, far *VNet, p *Peering, forward bool) {
 	if !p.AllowVNetAccess {
 		d.find(PeeringNoAccess, Error, id, p.Name, func(*finding) (string, []Step) {
 			return fmt.Sprintf("Peering %s lets no packets of VNet %s into VNet %s (allowVirtualNetworkAccess is off).", p.Name, far.Name, v.Name),
-				[]Step{vnetPeeringStep(v, "update", p.Name, "--allow-vnet-access", "true")}
+				[]Step{vnetPeeringStep(v, "update", p.Name, "--set", "allowVirtualNetworkAccess=true")}
 		}).all = true
 	}
 	if forward && !p.AllowForwardedTraffic {
 		d.find(PeeringNoForwardedTraffic, Error, id, p.Name, func(*finding) (string, []Step) {
 			return fmt.Sprintf("Peering %s drops what the NVA forwards into VNet %s (allowForwardedTraffic is off).", p.Name, v.Name),
-				[]Step{vnetPeeringStep(v, "update", p.Name, "--allow-forwarded-traffic", "true")}
+				[]Step{vnetPeeringStep(v, "update", p.Name, "--set", "allowForwardedTraffic=true")}
 		}).all = true
 	}
 	if p.Sync != "" && !strings.EqualFold(p.Sync, "FullyInSync") && strings.EqualFold(p.State, "Connected") {
