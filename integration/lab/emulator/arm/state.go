@@ -1,7 +1,6 @@
 package arm
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -249,17 +248,49 @@ func (s *State) UnmarshalJSON(data []byte) error {
 }
 
 // duplicate returns a deep copy of a pointer to one of the SDK's types.
-func duplicate(resource any) any {
-	data, err := json.Marshal(resource)
-	if err != nil {
-		panic(err)
+func duplicate(resource any) any { return copyOf(reflect.ValueOf(resource)).Interface() }
+
+func copyOf(v reflect.Value) reflect.Value {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if v.IsNil() {
+			return v
+		}
+		if v.Kind() == reflect.Interface {
+			return copyOf(v.Elem())
+		}
+		c := reflect.New(v.Type().Elem())
+		c.Elem().Set(copyOf(v.Elem()))
+		return c
+	case reflect.Slice:
+		if v.IsNil() {
+			return v
+		}
+		c := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		for i := range v.Len() {
+			c.Index(i).Set(copyOf(v.Index(i)))
+		}
+		return c
+	case reflect.Map:
+		if v.IsNil() {
+			return v
+		}
+		c := reflect.MakeMapWithSize(v.Type(), v.Len())
+		for entries := v.MapRange(); entries.Next(); {
+			c.SetMapIndex(entries.Key(), copyOf(entries.Value()))
+		}
+		return c
+	case reflect.Struct:
+		c := reflect.New(v.Type()).Elem()
+		c.Set(v) // also what is not exported, as in a time
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				c.Field(i).Set(copyOf(v.Field(i)))
+			}
+		}
+		return c
 	}
-	c := reflect.New(reflect.TypeOf(resource).Elem()).Interface()
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	if err := decoder.Decode(c); err != nil {
-		panic(err)
-	}
-	return c
+	return v
 }
 
 // idOf returns the ID of a resource, or "".

@@ -12,11 +12,12 @@ import (
 // prefix is programmed. A user-defined route makes all other routes for its prefix invalid.
 func Effective(s Subnet, learned []Learned) []EffectiveRoute {
 	routes := system(s)
+	own := len(routes)
 	if s.NoPropagation {
 		learned = nil
 	}
 	for _, group := range byPrefix(learned) {
-		if within(routes, group[0].Prefix) {
+		if within(routes[:own], group[0].Prefix) {
 			continue
 		}
 		routes = append(routes, EffectiveRoute{
@@ -55,7 +56,7 @@ func system(s Subnet) []EffectiveRoute {
 // within reports whether a system route exists for p or for a prefix that contains p.
 func within(routes []EffectiveRoute, p netip.Prefix) bool {
 	return slices.ContainsFunc(routes, func(r EffectiveRoute) bool {
-		return r.Source == SourceDefault && r.Prefix.Bits() <= p.Bits() && r.Prefix.Contains(p.Addr())
+		return r.Prefix.Bits() <= p.Bits() && r.Prefix.Contains(p.Addr())
 	})
 }
 
