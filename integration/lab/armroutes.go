@@ -20,7 +20,10 @@ type armRoutes struct {
 	state *arm.State
 }
 
-var _ arm.Routes = armRoutes{}
+var (
+	_ arm.Routes       = armRoutes{}
+	_ arm.GatewayPeers = armRoutes{}
+)
 
 func sameID(a, b string) bool { return strings.EqualFold(a, b) }
 
@@ -104,6 +107,22 @@ func (r armRoutes) GatewayAdvertised(ctx context.Context, gateway, _ string) ([]
 	return r.ofGateway(gateway, func(v VNet) ([]router.Route, error) {
 		return r.lab.Gateway(v.Name).Advertised(ctx, r.lab.mseeAddress(v))
 	})
+}
+
+// GatewayPeers implements [arm.GatewayPeers].
+func (r armRoutes) GatewayPeers(ctx context.Context, gateway string) ([]*armnetwork.BgpPeerStatus, error) {
+	for _, v := range r.lab.Topology.VNets {
+		if v.Circuit == "" || !sameID(gateway, arm.ID(arm.TypeGateway, gatewayNode(v.Name))) {
+			continue
+		}
+		sessions, err := r.lab.Gateway(v.Name).Sessions(ctx)
+		var peers []*armnetwork.BgpPeerStatus
+		for _, s := range sessions {
+			peers = append(peers, rules.GatewayPeer(s.Neighbor, int64(s.ASN), s.Established))
+		}
+		return peers, err
+	}
+	return nil, fmt.Errorf("there is no gateway %s", gateway)
 }
 
 func (r armRoutes) ofGateway(gateway string, list func(VNet) ([]router.Route, error)) ([]*armnetwork.GatewayRoute, error) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -105,11 +104,11 @@ func RunManager(ctx context.Context, c ManagerConfig) error {
 	if err != nil {
 		return err
 	}
-	machines, err := l.machines()
+	macs, err := l.macs()
 	if err != nil {
 		return err
 	}
-	state := l.Topology.state(machines)
+	state := l.Topology.state(macs)
 	server := arm.New(state, armRoutes{l, state})
 	if err := l.permit(server, state); err != nil {
 		return err
@@ -178,25 +177,22 @@ func (l *Lab) serveVNet(ctx context.Context, tasks *errgroup.Group, v VNet, serv
 	return nil
 }
 
-// machines describes the VMs to the metadata service, with the MACs that they have.
-func (l *Lab) machines() (map[string]metadata.VM, error) {
-	machines := map[string]metadata.VM{}
+// macs returns the MACs that the VMs have.
+func (l *Lab) macs() (map[string]net.HardwareAddr, error) {
+	macs := map[string]net.HardwareAddr{}
 	for _, m := range l.Topology.virtualMachines() {
-		var mac net.HardwareAddr
 		err := l.Within(m.Name, func() error {
 			link, err := net.InterfaceByName("eth0")
 			if err == nil {
-				mac = link.HardwareAddr
+				macs[m.Name] = link.HardwareAddr
 			}
 			return err
 		})
 		if err != nil {
 			return nil, fmt.Errorf("eth0 of %s: %w", m.Name, err)
 		}
-		subnet, _ := m.Address.Prefix(24)
-		machines[m.Name] = metadata.VM{Name: m.Name, NICs: []metadata.NIC{{MAC: mac, Addresses: []netip.Addr{m.Address}, Subnet: subnet}}}
 	}
-	return machines, nil
+	return macs, nil
 }
 
 // connectionPause is how often the connections of Route Servers are looked at.

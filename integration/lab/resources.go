@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -10,13 +11,12 @@ import (
 
 	"github.com/nvad/nvad/integration/lab/emulator/arm"
 	"github.com/nvad/nvad/integration/lab/emulator/arm/rules"
-	"github.com/nvad/nvad/integration/lab/emulator/metadata"
 	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 )
 
 // state describes the topology as Azure's resources, in the resource group rg-nva. VNet
 // hub00 is vnet-hub00 there, with the Route Server rs-hub00 and the gateway ergw-hub00.
-func (t Topology) state(machines map[string]metadata.VM) *arm.State {
+func (t Topology) state(macs map[string]net.HardwareAddr) *arm.State {
 	s := arm.NewState()
 	b := s.Site("", "")
 	for _, v := range t.VNets {
@@ -29,7 +29,7 @@ func (t Topology) state(machines map[string]metadata.VM) *arm.State {
 				s.Peer(vnetID(peer), vnetID(v.Name), v.RemoteGateway == peer)
 			}
 		}
-		t.deploy(s, b, v, machines)
+		t.deploy(s, b, v, macs)
 	}
 	return s
 }
@@ -39,11 +39,11 @@ func vnetID(vnet string) string   { return arm.ID(arm.TypeVNet, vnetName(vnet)) 
 func hubID(vnet string) string    { return arm.ID(arm.TypeHub, "rs-"+vnet) }
 
 // deploy adds what is in a VNet.
-func (t Topology) deploy(s *arm.State, b arm.Site, v VNet, machines map[string]metadata.VM) {
+func (t Topology) deploy(s *arm.State, b arm.Site, v VNet, macs map[string]net.HardwareAddr) {
 	for _, m := range v.VMs {
 		vm := arm.VM{
 			Name: m.Name, Subnet: vnetID(v.Name) + "/subnets/" + subnetName(m.Address.As4()[2]), Addresses: []netip.Addr{m.Address},
-			MAC: strings.ToUpper(strings.ReplaceAll(machines[m.Name].NICs[0].MAC.String(), ":", "-")), Forwarding: m.NVA && !m.Unregistered, Identity: true, Tags: m.Tags,
+			MAC: strings.ToUpper(strings.ReplaceAll(macs[m.Name].String(), ":", "-")), Forwarding: m.NVA && !m.Unregistered, Identity: true, Tags: m.Tags,
 		}
 		if m.NVA && v.Internet.IsValid() {
 			vm.PublicAddress = b.ID(arm.TypePublicAddress, "pip-"+m.Name)

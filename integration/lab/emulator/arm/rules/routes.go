@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/network/armnetwork/v9"
 
 	"github.com/nvad/nvad/integration/lab/emulator/arm"
+	"github.com/nvad/nvad/integration/lab/emulator/gateway"
 	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 )
 
@@ -35,58 +35,140 @@ func (m Model) Network() Network {
 	return n
 }
 
+// Moment returns the network and what is sent in it, at one time.
+func (m Model) Moment() Moment {
+	if m.Sent == nil {
+		return Moment{Network: m.Network()}
+	}
+	return Moment{m.Network(), m.Sent()}
+}
+
 // Effective implements [arm.Routes].
-func (m Model) Effective(_ context.Context, id string) ([]*armnetwork.EffectiveRoute, error) {
-	n := m.Network()
-	nic, err := n.nic(id)
+func (m Model) Effective(ctx context.Context, nic string) ([]*armnetwork.EffectiveRoute, error) {
+	return m.Moment().Effective(ctx, nic)
+}
+
+// EffectiveRules implements [arm.Routes].
+func (m Model) EffectiveRules(ctx context.Context, nic string) ([]*armnetwork.EffectiveNetworkSecurityGroup, error) {
+	return m.Moment().EffectiveRules(ctx, nic)
+}
+
+// Learned implements [arm.Routes].
+func (m Model) Learned(ctx context.Context, hub, connection string) (map[string][]*armnetwork.PeerRoute, error) {
+	return m.Moment().Learned(ctx, hub, connection)
+}
+
+// Advertised implements [arm.Routes].
+func (m Model) Advertised(ctx context.Context, hub, connection string) (map[string][]*armnetwork.PeerRoute, error) {
+	return m.Moment().Advertised(ctx, hub, connection)
+}
+
+// GatewayLearned implements [arm.Routes].
+func (m Model) GatewayLearned(ctx context.Context, id string) ([]*armnetwork.GatewayRoute, error) {
+	return m.Moment().GatewayLearned(ctx, id)
+}
+
+// GatewayAdvertised implements [arm.Routes].
+func (m Model) GatewayAdvertised(ctx context.Context, id, peer string) ([]*armnetwork.GatewayRoute, error) {
+	return m.Moment().GatewayAdvertised(ctx, id, peer)
+}
+
+// GatewayPeers implements [arm.GatewayPeers].
+func (m Model) GatewayPeers(ctx context.Context, id string) ([]*armnetwork.BgpPeerStatus, error) {
+	return m.Moment().GatewayPeers(ctx, id)
+}
+
+// Moment answers for a network in which nothing changes.
+type Moment struct {
+	Network Network
+	Sent    Sent
+}
+
+var (
+	_ arm.Routes       = Moment{}
+	_ arm.GatewayPeers = Moment{}
+)
+
+// Effective implements [arm.Routes].
+func (m Moment) Effective(_ context.Context, id string) ([]*armnetwork.EffectiveRoute, error) {
+	nic, err := m.Network.nic(id)
 	if err != nil {
 		return nil, err
 	}
-	routes, _ := n.Effective(nic, m.Sent())
+	routes, _ := m.Network.Effective(nic, m.Sent)
 	return EffectiveRoutes(routes), nil
 }
 
 // EffectiveRules implements [arm.Routes].
-func (m Model) EffectiveRules(_ context.Context, id string) ([]*armnetwork.EffectiveNetworkSecurityGroup, error) {
-	n := m.Network()
-	nic, err := n.nic(id)
+func (m Moment) EffectiveRules(_ context.Context, id string) ([]*armnetwork.EffectiveNetworkSecurityGroup, error) {
+	nic, err := m.Network.nic(id)
 	if err != nil {
 		return nil, err
 	}
-	return n.EffectiveGroups(nic), nil
+	return m.Network.EffectiveGroups(nic), nil
 }
 
 // Learned implements [arm.Routes].
-func (m Model) Learned(_ context.Context, hub, connection string) (map[string][]*armnetwork.PeerRoute, error) {
-	return m.ofConnection(hub, connection, Network.Learned, func(s Session, r Route) *armnetwork.PeerRoute {
-		return PeerRoute(s.Instance, s.NVA, r.Prefix, r.NextHop, r.ASPath)
+func (m Moment) Learned(_ context.Context, hub, connection string) (map[string][]*armnetwork.PeerRoute, error) {
+	return m.ofConnection(hub, connection, func(s Session) (rows []*armnetwork.PeerRoute) {
+		for _, r := range m.Network.Learned(s, m.Sent) {
+			rows = append(rows, PeerRoute(s.Instance, s.NVA, r.Prefix, r.NextHop, r.ASPath))
+		}
+		return rows
 	})
 }
 
 // Advertised implements [arm.Routes].
-func (m Model) Advertised(_ context.Context, hub, connection string) (map[string][]*armnetwork.PeerRoute, error) {
-	return m.ofConnection(hub, connection, Network.Advertised, func(s Session, r Route) *armnetwork.PeerRoute {
-		return PeerRoute(s.Instance, netip.Addr{}, r.Prefix, r.NextHop, r.ASPath)
+func (m Moment) Advertised(_ context.Context, hub, connection string) (map[string][]*armnetwork.PeerRoute, error) {
+	return m.ofConnection(hub, connection, func(s Session) (rows []*armnetwork.PeerRoute) {
+		for _, r := range m.Network.Advertised(s, m.Sent) {
+			rows = append(rows, PeerRoute(s.Instance, netip.Addr{}, r.Prefix, r.NextHop, r.ASPath))
+		}
+		return rows
 	})
 }
 
-func (m Model) ofConnection(hub, connection string, list func(Network, Session, Sent) []Route, write func(Session, Route) *armnetwork.PeerRoute) (map[string][]*armnetwork.PeerRoute, error) {
-	n, sent := m.Network(), m.Sent()
-	c, ok := arm.Get[armnetwork.BgpConnection](m.State, ConnectionID(hub, connection))
-	i := slices.IndexFunc(n.RouteServers, func(rs RouteServer) bool { return rs.ID == strings.ToLower(hub) })
-	if !ok || i < 0 {
-		return nil, fmt.Errorf("%s has no connection %s", hub, connection)
-	}
-	answer := map[string][]*armnetwork.PeerRoute{}
-	for i, instance := range n.RouteServers[i].Addresses {
-		s := Session{netip.MustParseAddr(*c.Properties.PeerIP), instance}
-		rows := []*armnetwork.PeerRoute{}
-		for _, r := range list(n, s, sent) {
-			rows = append(rows, write(s, r))
+func (m Moment) ofConnection(hub, connection string, list func(Session) []*armnetwork.PeerRoute) (map[string][]*armnetwork.PeerRoute, error) {
+	for _, rs := range m.Network.RouteServers {
+		if rs.ID != strings.ToLower(hub) {
+			continue
 		}
-		answer[Role(i)] = rows
+		for _, p := range rs.Peers {
+			if p.ID != strings.ToLower(ConnectionID(hub, connection)) {
+				continue
+			}
+			answer := map[string][]*armnetwork.PeerRoute{}
+			for i, instance := range rs.Addresses {
+				answer[Role(i)] = list(Session{p.Address, instance})
+			}
+			return answer, nil
+		}
 	}
-	return answer, nil
+	return nil, fmt.Errorf("%s has no connection %s", hub, connection)
+}
+
+// GatewayLearned implements [arm.Routes].
+func (m Moment) GatewayLearned(_ context.Context, id string) ([]*armnetwork.GatewayRoute, error) {
+	g, err := m.Network.gateway(id)
+	var rows []*armnetwork.GatewayRoute
+	for _, r := range m.Network.FromCircuit(g, m.Sent) {
+		rows = append(rows, GatewayRoute(r.Prefix, r.NextHop, r.ASPath))
+	}
+	return rows, err
+}
+
+// GatewayAdvertised implements [arm.Routes]. The model's gateways have one peer, the
+// circuit.
+func (m Moment) GatewayAdvertised(_ context.Context, id, _ string) ([]*armnetwork.GatewayRoute, error) {
+	g, err := m.Network.gateway(id)
+	var rows []*armnetwork.GatewayRoute
+	if m.Network.circuitDown(g, m.Sent) {
+		return nil, err
+	}
+	for _, p := range m.Network.TowardsCircuit(g, m.Sent) {
+		rows = append(rows, GatewayRoute(p, netip.Addr{}, nil))
+	}
+	return rows, err
 }
 
 // ConnectionID returns the ID of a Route Server's connection, which may be named by its ID
@@ -98,35 +180,23 @@ func ConnectionID(hub, connection string) string {
 	return hub + "/bgpConnections/" + connection
 }
 
-// GatewayLearned implements [arm.Routes].
-func (m Model) GatewayLearned(_ context.Context, id string) ([]*armnetwork.GatewayRoute, error) {
-	n := m.Network()
-	var rows []*armnetwork.GatewayRoute
-	for _, g := range n.Gateways {
-		if g.ID != strings.ToLower(id) {
-			continue
-		}
-		for _, r := range n.FromCircuit(g, m.Sent()) {
-			rows = append(rows, GatewayRoute(r.Prefix, r.NextHop, r.ASPath))
-		}
+// GatewayPeers implements [arm.GatewayPeers].
+func (m Moment) GatewayPeers(_ context.Context, id string) ([]*armnetwork.BgpPeerStatus, error) {
+	g, err := m.Network.gateway(id)
+	var peers []*armnetwork.BgpPeerStatus
+	if g.Peer.IsValid() {
+		peers = append(peers, GatewayPeer(g.Peer, gateway.MSEEASN, !m.Network.circuitDown(g, m.Sent)))
 	}
-	return rows, nil
+	return peers, err
 }
 
-// GatewayAdvertised implements [arm.Routes]. The model's gateways have one peer, the
-// circuit.
-func (m Model) GatewayAdvertised(_ context.Context, id, _ string) ([]*armnetwork.GatewayRoute, error) {
-	n := m.Network()
-	var rows []*armnetwork.GatewayRoute
+func (n Network) gateway(id string) (Gateway, error) {
 	for _, g := range n.Gateways {
-		if g.ID != strings.ToLower(id) {
-			continue
-		}
-		for _, p := range n.TowardsCircuit(g, m.Sent()) {
-			rows = append(rows, GatewayRoute(p, netip.Addr{}, nil))
+		if g.ID == strings.ToLower(id) {
+			return g, nil
 		}
 	}
-	return rows, nil
+	return Gateway{}, fmt.Errorf("there is no gateway %s", id)
 }
 
 func (n Network) nic(id string) (NIC, error) {
@@ -162,6 +232,15 @@ func GatewayRoute(prefix netip.Prefix, hop netip.Addr, path []uint32) *armnetwor
 		r.NextHop = to.Ptr(hop.String())
 	}
 	return r
+}
+
+// GatewayPeer writes a peer of a gateway as Azure lists it.
+func GatewayPeer(neighbor netip.Addr, asn int64, up bool) *armnetwork.BgpPeerStatus {
+	state := armnetwork.BgpPeerStateConnecting
+	if up {
+		state = armnetwork.BgpPeerStateConnected
+	}
+	return &armnetwork.BgpPeerStatus{Neighbor: to.Ptr(neighbor.String()), Asn: &asn, State: &state}
 }
 
 func dashes(path []uint32) string {

@@ -84,6 +84,7 @@ type RouteServer struct {
 
 // Peer is a BGP connection of a Route Server.
 type Peer struct {
+	ID      string // of the connection
 	Address netip.Addr
 	ASN     uint32
 }
@@ -92,6 +93,8 @@ type Peer struct {
 type Gateway struct {
 	ID   string
 	VNet string // ID
+	// Peer is the other end of its circuit; invalid: it has none.
+	Peer netip.Addr
 	// Circuit are the routes that it learns over its circuit.
 	Circuit []Route
 }

@@ -62,7 +62,7 @@ func newWorld() *world {
 	w.NICs = []NIC{nic("nva", "hub", "10.0.0.4"), nic("nva2", "hub", "10.0.0.6"), nic("vm", "spoke", "10.1.0.4")}
 	w.RouteServers = []RouteServer{{
 		ID: "rs", VNet: "hub", Addresses: []netip.Addr{addr("10.0.210.4"), addr("10.0.210.5")}, BranchToBranch: true,
-		Peers: []Peer{{addr("10.0.0.4"), 65001}, {addr("10.0.0.6"), 65002}},
+		Peers: []Peer{{"c1", addr("10.0.0.4"), 65001}, {"c2", addr("10.0.0.6"), 65002}},
 	}}
 	w.Gateways = []Gateway{{ID: "gw", VNet: "hub", Circuit: []Route{via("192.168.100.0/24", "10.2.146.76", 12076, 64580)}}}
 	w.send("10.0.0.4", 65001, via("10.5.0.0/16", "10.0.0.4", 65001))
@@ -229,7 +229,7 @@ func sends(routes ...Route) func(*world) {
 func ninth(w *world) {
 	var others []Peer
 	for i := range MaxPeers {
-		others = append(others, Peer{netip.AddrFrom4([4]byte{10, 0, 0, byte(100 + i)}), 65100})
+		others = append(others, Peer{"c", netip.AddrFrom4([4]byte{10, 0, 0, byte(100 + i)}), 65100})
 	}
 	w.RouteServers[0].Peers = append(others, w.RouteServers[0].Peers...)
 }

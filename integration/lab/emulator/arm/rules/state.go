@@ -28,6 +28,11 @@ func Read(s *arm.State) Network {
 		for _, c := range g.Properties.IPConfigurations {
 			gw.VNet = vnetOf(key(c.Properties.Subnet.ID))
 		}
+		if b := g.Properties.BgpSettings; b != nil && value(g.Properties.GatewayType) == armnetwork.VirtualNetworkGatewayTypeExpressRoute {
+			// Azure shows the gateway's own addresses as those of the circuit's routers.
+			own, _, _ := strings.Cut(value(b.BgpPeeringAddress), ",")
+			gw.Peer, _ = netip.ParseAddr(own)
+		}
 		n.Gateways = append(n.Gateways, gw)
 	}
 	return n
@@ -147,7 +152,7 @@ func readRouteServer(s *arm.State, h *armnetwork.VirtualHub) RouteServer {
 	}
 	for _, c := range arm.All[armnetwork.BgpConnection](s) {
 		if below(*c.ID, rs.ID) {
-			rs.Peers = append(rs.Peers, Peer{netip.MustParseAddr(*c.Properties.PeerIP), uint32(*c.Properties.PeerAsn)})
+			rs.Peers = append(rs.Peers, Peer{key(c.ID), netip.MustParseAddr(*c.Properties.PeerIP), uint32(*c.Properties.PeerAsn)})
 		}
 	}
 	return rs
