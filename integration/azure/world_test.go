@@ -1,6 +1,7 @@
 package azure
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -38,21 +39,25 @@ type ids struct {
 	connection                     string // of vm-hub00
 	vm, nic, spokeVM, spokeNIC     string
 	table, spokeTable              string // route tables
-	group                          string // network security group of vm-hub00's subnet
-	gateway                        string
+	group                          string // network security group of vm-hub00's NIC
+	gateway, vpn                   string
 	hubToSpoke, spokeToHub, hubFar string // peerings
 }
 
 // nva is nvad: its configuration, as far as Azure sees it.
 type nva struct {
 	address netip.Addr
-	asn     uint32
+	// ownASN is the daemon's, asn the one that it uses towards Route Server.
+	ownASN, asn uint32
 	// neighbors are the instances of Route Servers that it has as neighbors.
 	neighbors []netip.Addr
-	// routes are what it sends; only has what it sends to one instance in place of that.
+	// routes are what it sends. Instance 1 is not sent the prefix omits.
 	routes []rules.Route
-	only   map[netip.Addr][]rules.Route
-	again  bool // it has sent everything twice
+	omits  netip.Prefix
+	again  bool   // it has sent everything twice
+	astray string // why its connections do not arrive; empty: they do
+	// group are the lines of the peer-group of Route Server that were added to nvad.toml.
+	group  map[string]string
 	tunnel azure.SelfTunnel
 	bfd    []azure.SelfBFD
 }
@@ -73,12 +78,11 @@ func newWorld() *world {
 	w.buildNetwork(b)
 	w.buildMachines(b)
 	w.nva = nva{
-		address: nvaAddress, asn: 65001, neighbors: []netip.Addr{instance0, instance1},
+		address: nvaAddress, ownASN: 65001, asn: 65001, group: map[string]string{}, neighbors: []netip.Addr{instance0, instance1},
 		routes: []rules.Route{
 			route("10.110.0.0/16", nvaAddress, 65001, 65001, 65001),
 			route("172.20.0.0/16", nvaAddress, 65001),
 		},
-		only:   map[netip.Addr][]rules.Route{},
 		tunnel: azure.SelfTunnel{Name: "vxlan0", Port: 4789, Remotes: []netip.Addr{farAddress}},
 		bfd:    []azure.SelfBFD{{Address: farAddress, Port: 4784}},
 	}
@@ -95,9 +99,10 @@ func newWorld() *world {
 func (w *world) buildNetwork(b fake.Site) {
 	w.ids.table = b.RouteTable("rt-hub00", true)
 	w.ids.spokeTable = b.RouteTable("rt-spoke01", true)
-	w.ids.group = b.SecurityGroup("nsg-hub00")
+	w.ids.group = b.SecurityGroup("nsg-vm-hub00")
+	subnet := b.SecurityGroup("nsg-hub00")
 	w.ids.hub = b.VNet("vnet-hub00", []string{"10.0.0.0/16"},
-		fake.Subnet{Name: "default", Prefix: "10.0.0.0/24", RouteTable: w.ids.table, SecurityGroup: w.ids.group},
+		fake.Subnet{Name: "default", Prefix: "10.0.0.0/24", RouteTable: w.ids.table, SecurityGroup: subnet},
 		fake.Subnet{Name: "GatewaySubnet", Prefix: "10.0.200.0/24"}, fake.Subnet{Name: "RouteServerSubnet", Prefix: "10.0.210.0/26"})
 	w.ids.spoke = b.VNet("vnet-spoke01", []string{"10.1.0.0/16"}, fake.Subnet{Name: "default", Prefix: "10.1.0.0/24", RouteTable: w.ids.spokeTable})
 	w.ids.far = b.VNet("vnet-hub10", []string{"10.10.0.0/16"},
@@ -120,6 +125,9 @@ func (w *world) buildMachines(b fake.Site) {
 		if nva {
 			m.PublicAddress = b.ID(fake.TypePublicAddress, "pip-"+name)
 			m.Tags = map[string]string{"nvad": "site1"}
+		}
+		if name == "vm-hub00" {
+			m.SecurityGroup = w.ids.group
 		}
 		return b.VM(m)
 	}
@@ -145,6 +153,9 @@ func (w *world) sent() rules.Sent {
 		sent[s] = a
 	}
 	for _, instance := range w.nva.neighbors {
+		if w.nva.astray != "" {
+			break
+		}
 		sent[rules.Session{NVA: w.nva.address, Instance: instance}] = rules.Announcement{ASN: w.nva.asn, Routes: w.nva.sends(instance), Again: w.nva.again}
 	}
 	return sent
@@ -152,20 +163,23 @@ func (w *world) sent() rules.Sent {
 
 // sends lists what nvad sends to an instance.
 func (n nva) sends(instance netip.Addr) []rules.Route {
-	if routes, ok := n.only[instance]; ok {
-		return routes
-	}
-	return n.routes
+	return slices.DeleteFunc(slices.Clone(n.routes), func(r rules.Route) bool { return instance == instance1 && r.Prefix == n.omits })
 }
 
 // self is what nvad says of itself.
-func (w *world) self() azure.Self {
-	n, sent := w.model().Network(), w.sent()
+func (w *world) self(m rules.Moment) azure.Self {
+	n, sent := m.Network, m.Sent
 	self := azure.Self{ASN: w.nva.asn, Tunnels: []azure.SelfTunnel{w.nva.tunnel}, BFD: w.nva.bfd}
 	for _, instance := range w.nva.neighbors {
 		s := rules.Session{NVA: w.nva.address, Instance: instance}
 		peer := azure.SelfNeighbor{Address: instance, LocalASN: w.nva.asn, Established: true, State: "Established"}
 		if why := n.Down(s, sent); why != "" {
+			switch why {
+			case "the NVA does not connect":
+				why = w.nva.astray
+			case "maximum number of prefixes reached":
+				why = "received Cease: Maximum Number of Prefixes Reached"
+			}
 			peer.Established, peer.State, peer.Reason = false, "Active", why
 		} else {
 			peer.Sent, peer.Received = selfRoutes(w.nva.sends(instance)), selfRoutes(n.Advertised(s, sent))
@@ -182,6 +196,15 @@ func selfRoutes(routes []rules.Route) []azure.SelfRoute {
 	}
 	slices.SortFunc(out, func(a, b azure.SelfRoute) int { return a.Prefix.Compare(b.Prefix) })
 	return out
+}
+
+// clone returns a world that shares nothing with w that faults and mends change.
+func (w *world) clone() *world {
+	c := *w
+	c.state = w.state.Clone()
+	c.others = maps.Clone(w.others)
+	c.nva.group = maps.Clone(w.nva.group)
+	return &c
 }
 
 // change alters a resource of the world, which must exist.
