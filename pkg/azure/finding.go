@@ -54,16 +54,14 @@ func plural(n int, one, many string) string {
 func (d *differ) findings() []Finding {
 	out := make([]Finding, 0, len(d.found))
 	for _, f := range d.found {
-		if f.all {
-			for _, p := range d.sent {
-				f.prefixes[p] = true
-			}
-		}
 		reason, mend := f.words(f)
-		prefixes := sortedPrefixes(f.prefixes)
+		prefixes := d.sent
+		if !f.all {
+			prefixes = sortedPrefixes(f.prefixes)
+		}
 		x := Finding{
 			Code: f.code, Severity: f.severity, Object: f.object, Name: f.name,
-			Prefixes: prefixes[:min(len(prefixes), d.o.Listed)], PrefixCount: len(prefixes),
+			Prefixes: append([]netip.Prefix{}, prefixes[:min(len(prefixes), d.o.Listed)]...), PrefixCount: len(prefixes),
 			Instances: make([]netip.Addr, 0, len(f.instances)), Reason: reason, Mend: mend,
 		}
 		for a := range f.instances {

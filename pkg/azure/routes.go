@@ -203,6 +203,9 @@ func (d *differ) udrWins(sv *server, v *nicView, p netip.Prefix, u *hops) *findi
 				mend = append(mend, routeStep(v.table, "delete", u.name))
 			}
 		}
+		if len(mend) == 0 { // the table has changed since the effective routes were read
+			mend = []Step{words("Compare again: the route table has no such route any more.")}
+		}
 		return reason, mend
 	})
 }
