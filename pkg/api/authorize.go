@@ -22,11 +22,18 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/nvad/nvad/pkg/config"
+	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
 // readServices may be used by everybody who could connect. Everything else changes
 // something.
 var readServices = []string{"/nvad.v1.Nvad/", "/grpc.health.v1.Health/", "/grpc.reflection."}
+
+// PollGroup is the group whose members may report polls of Azure, and change nothing else:
+// what asks Azure handles answers from outside, and needs no power over the routes.
+const PollGroup = "nvad-poll"
+
+var pollMethods = []string{nvadv1.NvadControl_BeginAzurePoll_FullMethodName, nvadv1.NvadControl_ReportAzurePoll_FullMethodName}
 
 // authorizer lets root and the members of one group change the daemon and, over TCP,
 // the certificates that the configuration names.
@@ -61,11 +68,21 @@ func (a authorizer) check(ctx context.Context, method string) error {
 	if c.uid == 0 {
 		return nil
 	}
-	if gid, err := a.lookup(a.group); err == nil && c.in(gid) {
-		return nil
+	for _, group := range a.groups(method) {
+		if gid, err := a.lookup(group); err == nil && c.in(gid) {
+			return nil
+		}
 	}
 	return status.Errorf(codes.PermissionDenied,
 		"changing nvad is for root and members of group %s (you are %s)", a.group, userName(c.uid))
+}
+
+// groups returns those whose members may call a method that changes something.
+func (a authorizer) groups(method string) []string {
+	if slices.Contains(pollMethods, method) {
+		return []string{a.group, PollGroup}
+	}
+	return []string{a.group}
 }
 
 // CallerName names for the log who made the call of ctx; empty if that is not known.

@@ -29,6 +29,11 @@ func testLookup(string) (uint32, error) { return adminGID, nil }
 func TestAuthorize(t *testing.T) {
 	const change = nvadv1.NvadControl_Reload_FullMethodName
 	nobody := caller{uid: 65534, groups: []uint32{65534}}
+	const pollGID, begin, report = adminGID + 1, nvadv1.NvadControl_BeginAzurePoll_FullMethodName, nvadv1.NvadControl_ReportAzurePoll_FullMethodName
+	poller := caller{uid: 65534, groups: []uint32{pollGID}}
+	both := func(name string) (uint32, error) {
+		return map[string]uint32{AdminGroup: adminGID, PollGroup: pollGID}[name], nil
+	}
 	for _, tt := range []struct {
 		name   string
 		method string
@@ -47,6 +52,11 @@ func TestAuthorize(t *testing.T) {
 		{"no such group", change, &caller{uid: 1000, groups: []uint32{0, 1000}},
 			func(string) (uint32, error) { return 0, errors.New("unknown group") }, codes.PermissionDenied},
 		{"unknown caller", change, nil, testLookup, codes.Unauthenticated},
+		{"poll", begin, &poller, both, codes.OK},
+		{"report of a poll", report, &poller, both, codes.OK},
+		{"poller that changes", change, &poller, both, codes.PermissionDenied},
+		{"member that polls", report, &caller{uid: 1000, groups: []uint32{adminGID}}, both, codes.OK},
+		{"stranger that polls", report, &nobody, both, codes.PermissionDenied},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx := context.Background()

@@ -3,7 +3,8 @@
 //
 // Reading and changing are two separate services, so that one rule decides who may
 // call what. On the unix socket, everybody who can open the socket may read; root and
-// members of the group nvad-admin may change. Over TCP, every accepted certificate may
+// members of the group nvad-admin may change; members of nvad-poll may call
+// BeginAzurePoll and ReportAzurePoll. Over TCP, every accepted certificate may
 // read; the certificates that the configuration names may change.
 //
 // States and other words in answers ("Established", "installed") are strings, because
