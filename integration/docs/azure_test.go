@@ -4,12 +4,14 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/nvad/nvad/pkg/azure"
 )
 
-// TestAzurePage: docs/azure.md explains every code of nvactl azure diff, and no other.
+// TestAzurePage: docs/azure.md explains every code of nvactl azure diff and has every claim of
+// nvactl azure verify, and no other.
 func TestAzurePage(t *testing.T) {
 	path, err := below("docs/azure.md")
 	if err != nil {
@@ -19,9 +21,24 @@ func TestAzurePage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ways, claims, ok := strings.Cut(string(page), "\n## What nvad relies on\n")
+	if !ok {
+		t.Fatal("the claims have no heading")
+	}
+	row := regexp.MustCompile(`(?m)^\| (.*) \| (.*) \|$`)
+	var want, got []string
+	for _, c := range azure.Verify(azure.Snapshot{}, azure.Self{}) {
+		want = append(want, c.Sentence+" `"+c.ID+"`")
+	}
+	for _, m := range row.FindAllStringSubmatch(claims, -1)[1:] {
+		got = append(got, m[1]+" "+m[2])
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("docs/azure.md has the claims\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
 	var explained []azure.Code
-	for _, row := range regexp.MustCompile(`(?m)^\|.* \| (.*) \|$`).FindAllSubmatch(page, -1) {
-		for _, code := range regexp.MustCompile("`([a-z0-9]+(?:-[a-z0-9]+)+)`").FindAllSubmatch(row[1], -1) {
+	for _, m := range row.FindAllStringSubmatch(ways, -1) {
+		for _, code := range regexp.MustCompile("`([a-z0-9]+(?:-[a-z0-9]+)+)`").FindAllStringSubmatch(m[2], -1) {
 			explained = append(explained, azure.Code(code[1]))
 		}
 	}

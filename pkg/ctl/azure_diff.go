@@ -122,7 +122,7 @@ func (a *app) printRows(r *azure.Report, all bool) {
 	case len(r.Rows) == 0:
 		text = "No prefix is sent to a Route Server, or received from one"
 	case wrong == 0:
-		text = count(len(r.Rows), "row") + ", as nvad wants them"
+		text = "Every one of " + count(len(r.Rows), "row") + " is as nvad wants it"
 	}
 	a.paragraph(fmt.Sprintf("%s. Read at %s UTC.", text, r.Taken.UTC().Format(time.DateTime)))
 }
