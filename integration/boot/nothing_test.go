@@ -1,9 +1,11 @@
 package boot
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +40,49 @@ func TestFromNothing(t *testing.T) {
 		n.settled(t)
 		n.installed(t)
 		n.again(t)
+	}
+	b.measure(t, "another NVA", 500*time.Millisecond, func() { b.another(t) })
+}
+
+// another gives a third VM the tag, and runs the script again. It becomes a neighbor, the
+// sessions that were there go on, and when it has lost the tag it is none.
+func (b bed) another(t *testing.T) {
+	t.Helper()
+	set := func(tags map[string]*string) {
+		b.ChangeAzure(t, func(s *arm.State) {
+			arm.Change(s, arm.ID(arm.TypeVM, "vm-hub00-b"), func(vm *armcompute.VirtualMachine) { vm.Tags = tags })
+		})
+	}
+	sessions := func(n *nva) (list []string) {
+		var all []struct{ Address, State, Since string }
+		if err := json.Unmarshal([]byte(n.Exec(t, "nvactl", "neighbors", "-o", "json")), &all); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range all {
+			if s.State == "Established" {
+				list = append(list, s.Address+" since "+s.Since)
+			}
+		}
+		return list
+	}
+	before := sessions(b.hub10)
+	if len(before) != 3 {
+		t.Fatalf("sessions %v", before)
+	}
+	set(map[string]*string{"nvad": to.Ptr("rg-nva")})
+	out := b.hub10.Sh(t, "nvad-setup 2>&1")
+	if !strings.Contains(out, "Azure: NVA vm-hub00-b (10.0.0.5)") || !strings.Contains(out, "ok: 4 neighbors") {
+		t.Errorf("with another NVA the script said\n%s", out)
+	}
+	if after := sessions(b.hub10); !slices.Equal(before, after) {
+		t.Errorf("sessions before\n%s\nafter\n%s", before, after)
+	}
+	set(nil)
+	if out := b.hub10.Sh(t, "nvad-setup 2>&1"); !strings.Contains(out, "ok: 3 neighbors") {
+		t.Errorf("without the other NVA the script said\n%s", out)
+	}
+	if after := sessions(b.hub10); !slices.Equal(before, after) {
+		t.Errorf("sessions before\n%s\nin the end\n%s", before, after)
 	}
 }
 

@@ -48,7 +48,7 @@ func hub00() azure.Snapshot {
 		},
 		NICs: []azure.NIC{{ID: ownNIC, Name: "nic-hub00", VM: ownVM, Primary: true, Addresses: addresses("10.0.0.4"), VNet: hubVNet}},
 		VNets: []azure.VNet{
-			{ID: hubVNet, Name: "vnet-hub00", Space: prefixes("10.0.0.0/16")},
+			{ID: hubVNet, Name: "vnet-hub00", Space: prefixes("10.0.0.0/16"), Peerings: []azure.Peering{{Remote: farVNet}}},
 			{ID: farVNet, Name: "vnet-hub10", Space: prefixes("10.10.0.0/16")},
 		},
 		RouteServers: []azure.RouteServer{
@@ -191,6 +191,25 @@ func TestWaits(t *testing.T) {
 		if !ok || !strings.Contains(err.Error(), tt.want) || u.usable != (name == "too few NVAs") {
 			t.Errorf("%s: got %v, want %s", name, err, tt.want)
 		}
+	}
+}
+
+// TestUnpeered: bootstrap notes that an NVA has no way to another one, and writes it into the file:
+// the peering may come later.
+func TestUnpeered(t *testing.T) {
+	s := hub00()
+	r, reg, err := ask00(discovery(Discovery{Tag: siteTag}), s)
+	if err != nil || r.Remotes[0].Unpeered {
+		t.Errorf("%v, %+v", err, r.Remotes)
+	}
+	s.VNets[0].Peerings = nil
+	if r, reg, err = ask00(discovery(Discovery{Tag: siteTag}), s); err != nil || !r.Remotes[0].Unpeered {
+		t.Errorf("%v, %+v", err, r.Remotes)
+	}
+	var said strings.Builder
+	nvactl{progress: &said}.note(r, reg)
+	if !strings.Contains(said.String(), "note: the VNet of vm-hub10 (10.10.0.4) is not peered with this VM's") {
+		t.Error(said.String())
 	}
 }
 

@@ -246,7 +246,7 @@ func addTagged(r *Request, s azure.Snapshot, own netip.Addr) error {
 		}
 		seen[m.Address] = vm
 		if i := slices.IndexFunc(r.Remotes, func(o Remote) bool { return o.Address == m.Address }); i >= 0 {
-			r.Remotes[i].Name = m.Name
+			r.Remotes[i].Name, r.Remotes[i].Unpeered = m.Name, m.Unpeered
 			continue
 		}
 		r.Remotes = append(r.Remotes, m)
@@ -287,8 +287,18 @@ func remote(r Request, s azure.Snapshot, vm azure.VM) (Remote, error) {
 	if r.TunnelAddress.IsValid() {
 		prefix = r.TunnelAddress
 	}
-	m := Remote{Address: vm.Addresses[0], Name: vm.Name}
+	m := Remote{Address: vm.Addresses[0], Name: vm.Name, Unpeered: !peered(s, vm.VNet)}
 	var err error
 	m.Overlay, err = overlayTag(vm, prefix)
 	return m, err
+}
+
+// peered reports whether the VM's packets reach a VNet by a peering, or need none.
+func peered(s azure.Snapshot, vnet string) bool {
+	if vnet == s.VM.VNet {
+		return true
+	}
+	return slices.ContainsFunc(s.VNets, func(v azure.VNet) bool {
+		return v.ID == s.VM.VNet && slices.ContainsFunc(v.Peerings, func(p azure.Peering) bool { return p.Remote == vnet })
+	})
 }

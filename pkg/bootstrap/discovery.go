@@ -127,6 +127,9 @@ func (n nvactl) note(r Request, reg registration) {
 		if m.Name != "" {
 			fmt.Fprintf(n.progress, "Azure: NVA %s\n", m.label())
 		}
+		if m.Unpeered {
+			fmt.Fprintf(n.progress, "note: the VNet of %s is not peered with this VM's; unless there is another way between them, the tunnel has none\n", m.label())
+		}
 	}
 }
 

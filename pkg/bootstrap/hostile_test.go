@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -90,6 +91,46 @@ func FuzzTags(f *testing.F) {
 		if text, err := render(p, "nvad.toml"); err == nil {
 			check(t, string(text), p.Tunnel.Addr())
 		}
+	})
+}
+
+// FuzzSnapshot: whatever Resource Manager answers, there is an error, or a file that is valid
+// or refused as a whole.
+func FuzzSnapshot(f *testing.F) {
+	for _, change := range []func(*azure.Snapshot){
+		func(*azure.Snapshot) {},
+		func(s *azure.Snapshot) { s.RouteServers[0].Addresses = addresses("10.0.210.4", "fd00::1") },
+		func(s *azure.Snapshot) { s.RouteServers[0].Addresses = addresses("10.0.210.4", "10.0.210.4") },
+		func(s *azure.Snapshot) { s.NVAs[0].Addresses = addresses("::ffff:10.0.0.9", "10.0.0.9") },
+		func(s *azure.Snapshot) { s.NVAs[0].Addresses = []netip.Addr{{}} },
+		func(s *azure.Snapshot) { s.VNets[0].Space = []netip.Prefix{{}, netip.MustParsePrefix("fd00::/48")} },
+		func(s *azure.Snapshot) { s.RouteServers[0].Connections = make([]azure.Connection, 3) },
+	} {
+		s := hub00()
+		change(&s)
+		data, err := json.Marshal(s)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var s azure.Snapshot
+		if json.Unmarshal(data, &s) != nil {
+			return
+		}
+		r, reg, err := complete(discovery(Discovery{Tag: siteTag, Register: true}), s, own00)
+		if err != nil {
+			return
+		}
+		var said strings.Builder
+		reg.report(&said)
+		nvactl{progress: &said}.note(r, reg)
+		p, err := derive(r, s.VM.Name, nicOf("10.0.0.4"), "eth0")
+		if err != nil {
+			return
+		}
+		_, _ = render(p, "nvad.toml")
 	})
 }
 

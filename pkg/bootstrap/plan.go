@@ -26,6 +26,9 @@ type plan struct {
 
 // derive completes the request with the VM's name and its primary NIC.
 func derive(r Request, vm string, nic imds.NIC, device string) (plan, error) {
+	if !nic.Addresses[0].Is4() {
+		return plan{}, fmt.Errorf("metadata service: the first address of the primary NIC is %s, which is not IPv4", nic.Addresses[0])
+	}
 	p := plan{Request: r, VM: vm, Device: device, RouterID: nic.Addresses[0], Tunnel: r.TunnelAddress}
 	p.Remotes = slices.Clone(r.Remotes)
 	p.Remotes = slices.DeleteFunc(p.Remotes, func(m Remote) bool { return slices.Contains(nic.Addresses, m.Address) })

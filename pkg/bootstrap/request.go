@@ -43,6 +43,8 @@ type Remote struct {
 	Overlay netip.Addr
 	// Name is its VM's name in Azure; empty: not known.
 	Name string
+	// Unpeered says that its VNet is neither this VM's nor peered with that one.
+	Unpeered bool
 }
 
 // label returns the remote's name, if it is known, and its address.
