@@ -40,8 +40,12 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// served is the Resource Manager that clients reach under Azure's names.
-var served atomic.Pointer[fake.Server]
+// served is the Resource Manager that clients reach under Azure's names, and answered is when
+// it gave its last answer, in nanoseconds.
+var (
+	served   atomic.Pointer[fake.Server]
+	answered atomic.Int64
+)
 
 func prepare(dir string) error {
 	authority, err := fake.NewAuthority()
@@ -52,7 +56,10 @@ func prepare(dir string) error {
 	if err != nil {
 		return err
 	}
-	front := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { served.Load().ServeHTTP(w, req) })
+	front := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		served.Load().ServeHTTP(w, req)
+		answered.Store(time.Now().UnixNano())
+	})
 	go func() { _ = authority.Serve(l, front) }()
 	proxy, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -54,7 +54,7 @@ var faults = slices.Concat(routeFaults, sessionFaults, limitFaults, vnetFaults, 
 
 func sends(prefix string, path ...uint32) func(testing.TB, *world) {
 	return func(_ testing.TB, w *world) {
-		w.nva.routes = append(w.nva.routes, route(prefix, w.nva.address, append([]uint32{65001}, path...)...))
+		w.nva.routes = append(w.nva.routes, announce(prefix, w.nva.address, append([]uint32{65001}, path...)...))
 	}
 }
 
@@ -62,12 +62,11 @@ func sends(prefix string, path ...uint32) func(testing.TB, *world) {
 func user(w *world, table string, r fake.UserRoute) { w.state.UserRoute(table, r) }
 
 var routeFaults = []fault{
-	{code: azure.PrefixInVNetSpace, what: "of the hub", routes: true, inject: sends("10.0.9.0/24"), mends: azure.RouteServerSubnet},
-	{code: azure.PrefixInVNetSpace, what: "of the spoke", routes: true, inject: sends("10.1.0.0/16"), mends: azure.RouteServerSubnet},
+	{code: azure.PrefixInVNetSpace, routes: true, inject: sends("10.0.9.0/24"), mends: azure.RouteServerSubnet},
 	{code: azure.RouteServerSubnet, routes: true, inject: sends("10.0.210.0/26")},
 	{code: azure.RouteServerASNInPath, routes: true, inject: sends("10.130.0.0/16", 65515)},
 	{code: azure.NextHopUnreachable, routes: true, inject: func(_ testing.TB, w *world) {
-		w.nva.routes = append(w.nva.routes, route("10.131.0.0/16", netip.MustParseAddr("10.50.0.100"), 65001))
+		w.nva.routes = append(w.nva.routes, announce("10.131.0.0/16", netip.MustParseAddr("10.50.0.100"), 65001))
 	}},
 	{code: azure.UDRWins, routes: true, inject: func(_ testing.TB, w *world) {
 		user(w, w.ids.spokeTable, fake.UserRoute{Name: "to-elsewhere", Prefix: "10.110.0.0/16", Hops: []string{"10.0.0.9"}})
@@ -76,27 +75,27 @@ var routeFaults = []fault{
 		change(t, w, w.ids.spokeTable, func(r *armnetwork.RouteTable) { r.Properties.DisableBgpRoutePropagation = p(true) })
 	}},
 	{code: azure.NoAdvertise, routes: true, info: true, inject: func(_ testing.TB, w *world) {
-		r := route("10.132.0.0/16", w.nva.address, 65001)
+		r := announce("10.132.0.0/16", w.nva.address, 65001)
 		r.NoAdvertise = true
 		w.nva.routes = append(w.nva.routes, r)
 	}},
 	{code: azure.ShorterPathElsewhere, routes: true, info: true, place: "other", inject: func(_ testing.TB, w *world) {
-		w.nva.routes = append(w.nva.routes, route("10.133.0.0/16", w.nva.address, 65001, 65001))
+		w.nva.routes = append(w.nva.routes, announce("10.133.0.0/16", w.nva.address, 65001, 65001))
 		for s, a := range w.others {
 			if s.NVA == otherAddress {
-				a.Routes = append(slices.Clone(a.Routes), route("10.133.0.0/16", otherAddress, 65002))
+				a.Routes = append(slices.Clone(a.Routes), announce("10.133.0.0/16", otherAddress, 65002))
 				w.others[s] = a
 			}
 		}
 	}},
 	{code: azure.GatewayWins, routes: true, info: true, inject: func(_ testing.TB, w *world) {
-		w.nva.routes = append(w.nva.routes, route("10.134.0.0/16", w.nva.address, 65001))
-		w.circuit = append(slices.Clone(w.circuit), route("10.134.0.0/16", netip.MustParseAddr("10.2.146.76"), 12076, 64580))
+		w.nva.routes = append(w.nva.routes, announce("10.134.0.0/16", w.nva.address, 65001))
+		w.circuit = append(slices.Clone(w.circuit), announce("10.134.0.0/16", netip.MustParseAddr("10.2.146.76"), 12076, 64580))
 	}},
 	{code: azure.DefaultWithoutUDR, routes: true, inject: sends("0.0.0.0/0")},
 	{code: azure.TunnelLoop, routes: true, inject: func(_ testing.TB, w *world) {
 		w.nva.tunnel.Remotes = append(slices.Clone(w.nva.tunnel.Remotes), onPremises)
-		w.nva.routes = append(w.nva.routes, route("192.168.100.0/25", w.nva.address, 65001))
+		w.nva.routes = append(w.nva.routes, announce("192.168.100.0/25", w.nva.address, 65001))
 	}},
 	{code: azure.InstancesDiffer, routes: true, inject: func(_ testing.TB, w *world) {
 		w.nva.omits = netip.MustParsePrefix("10.110.0.0/16")

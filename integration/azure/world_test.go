@@ -80,19 +80,19 @@ func newWorld() *world {
 	w.nva = nva{
 		address: nvaAddress, ownASN: 65001, asn: 65001, group: map[string]string{}, neighbors: []netip.Addr{instance0, instance1},
 		routes: []rules.Route{
-			route("10.110.0.0/16", nvaAddress, 65001, 65001, 65001),
-			route("172.20.0.0/16", nvaAddress, 65001),
+			announce("10.110.0.0/16", nvaAddress, 65001, 65001, 65001),
+			announce("172.20.0.0/16", nvaAddress, 65001),
 		},
 		tunnel: azure.SelfTunnel{Name: "vxlan0", Port: 4789, Remotes: []netip.Addr{farAddress}},
 		bfd:    []azure.SelfBFD{{Address: farAddress, Port: 4784}},
 	}
 	for _, i := range []netip.Addr{instance0, instance1} {
-		w.others[rules.Session{NVA: otherAddress, Instance: i}] = rules.Announcement{ASN: 65002, Routes: []rules.Route{route("10.120.0.0/16", otherAddress, 65002)}}
+		w.others[rules.Session{NVA: otherAddress, Instance: i}] = rules.Announcement{ASN: 65002, Routes: []rules.Route{announce("10.120.0.0/16", otherAddress, 65002)}}
 	}
 	for _, i := range farInstances {
-		w.others[rules.Session{NVA: farAddress, Instance: i}] = rules.Announcement{ASN: 65001, Routes: []rules.Route{route("10.100.0.0/16", farAddress, 65001)}}
+		w.others[rules.Session{NVA: farAddress, Instance: i}] = rules.Announcement{ASN: 65001, Routes: []rules.Route{announce("10.100.0.0/16", farAddress, 65001)}}
 	}
-	w.circuit = []rules.Route{route("192.168.100.0/24", netip.MustParseAddr("10.2.146.76"), 12076, 64580)}
+	w.circuit = []rules.Route{announce("192.168.100.0/24", netip.MustParseAddr("10.2.146.76"), 12076, 64580)}
 	return w
 }
 
@@ -137,7 +137,7 @@ func (w *world) buildMachines(b fake.Site) {
 	w.ids.spokeVM, w.ids.spokeNIC = vm("vm-spoke01", w.ids.spoke, false, netip.MustParseAddr("10.1.0.4"))
 }
 
-func route(prefix string, hop netip.Addr, path ...uint32) rules.Route {
+func announce(prefix string, hop netip.Addr, path ...uint32) rules.Route {
 	return rules.Route{Prefix: netip.MustParsePrefix(prefix), NextHop: hop, ASPath: path}
 }
 
