@@ -9,6 +9,7 @@ package arm
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -95,7 +96,7 @@ func newClient(ctx context.Context, o Options, machine func(context.Context) (*i
 // clientOptions are those of every client: of Resource Manager's and of the identity's.
 func (c *Client) clientOptions(transport policy.Transporter) policy.ClientOptions {
 	if transport == nil {
-		transport = newTransport()
+		transport = newTransport(http.ProxyFromEnvironment)
 	}
 	return policy.ClientOptions{
 		Cloud:     c.cloud.Configuration,

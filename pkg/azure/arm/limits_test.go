@@ -254,17 +254,14 @@ func TestManyNVAs(t *testing.T) {
 	}
 }
 
-// TestProxy: the environment's proxy is for everything but the metadata service, which rejects
-// what comes through one.
+// TestProxy: the proxy is for everything but the metadata service, which rejects what comes
+// through one.
 func TestProxy(t *testing.T) {
-	proxy := newTransport().Transport.(*http.Transport).Proxy
-	if u, err := proxy(&http.Request{URL: &url.URL{Scheme: "http", Host: "169.254.169.254", Path: "/metadata/identity"}}); u != nil || err != nil {
-		t.Error(u, err)
-	}
-	// The environment is read once in a process, so the SDK's own proxy function is compared.
-	req := &http.Request{URL: &url.URL{Scheme: "https", Host: "management.azure.com"}}
-	want, _ := http.ProxyFromEnvironment(req)
-	if u, err := proxy(req); err != nil || (u == nil) != (want == nil) {
-		t.Error(u, err)
+	via := &url.URL{Scheme: "http", Host: "proxy.example.com:3128"}
+	proxy := newTransport(http.ProxyURL(via)).Transport.(*http.Transport).Proxy
+	for host, want := range map[string]*url.URL{"169.254.169.254": nil, "169.254.169.254:80": nil, "management.azure.com": via, "login.microsoftonline.com": via} {
+		if u, err := proxy(&http.Request{URL: &url.URL{Scheme: "https", Host: host}}); u != want || err != nil {
+			t.Errorf("%s: %v, %v", host, u, err)
+		}
 	}
 }

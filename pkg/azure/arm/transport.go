@@ -16,15 +16,15 @@ import (
 // subscription's resources, has about a megabyte.
 const maxAnswer = 64 << 20
 
-// newTransport returns a client that uses the environment's proxy, except for the metadata
-// service: it rejects requests that come through one.
-func newTransport() *http.Client {
+// newTransport returns a client that uses proxy, except for the metadata service: it rejects
+// requests that come through one.
+func newTransport(proxy func(*http.Request) (*url.URL, error)) *http.Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.Proxy = func(req *http.Request) (*url.URL, error) {
 		if req.URL.Hostname() == "169.254.169.254" {
 			return nil, nil
 		}
-		return http.ProxyFromEnvironment(req)
+		return proxy(req)
 	}
 	return &http.Client{Transport: t}
 }
