@@ -265,3 +265,37 @@ func TestProxy(t *testing.T) {
 		}
 	}
 }
+
+func TestRetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for text, want := range map[string]time.Duration{
+			"": 7 * time.Second, "soon": 7 * time.Second, "0": leastPause, "-3": leastPause, "17": 17 * time.Second, "99999999999": mostPause,
+			time.Now().Add(90 * time.Second).UTC().Format(http.TimeFormat): 90 * time.Second,
+			time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat):       leastPause,
+		} {
+			if got := retryAfter(http.Header{"Retry-After": {text}}, 7*time.Second); got != want {
+				t.Errorf("%q: %v", text, got)
+			}
+		}
+	})
+}
+
+// TestNoPause: an answer that asks for no pause does not make nvactl ask as fast as it can.
+func TestNoPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		polls := 0
+		w.meet = func(req *http.Request) *http.Response {
+			if !strings.Contains(req.URL.Path, "/operations/") {
+				return nil
+			}
+			polls++
+			return answer(200, `{"status":"InProgress"}`, "Retry-After", "0")
+		}
+		ctx, cancel := contextFor(t, 10*time.Second)
+		defer cancel()
+		if _, err := w.client(Options{}).Snapshot(ctx, Ask{Routes: true}); err == nil || polls > 51 {
+			t.Errorf("%v, %d polls", err, polls)
+		}
+	})
+}

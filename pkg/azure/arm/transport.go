@@ -99,16 +99,21 @@ type throttled struct{ error }
 
 func (t throttled) Unwrap() error { return t.error }
 
+// The shortest and the longest pause that an answer can ask for.
+const (
+	leastPause = 200 * time.Millisecond
+	mostPause  = time.Hour
+)
+
 // retryAfter returns how long an answer asks to wait.
 func retryAfter(h http.Header, otherwise time.Duration) time.Duration {
-	text := h.Get("Retry-After")
-	if s, err := strconv.Atoi(text); err == nil && s >= 0 {
-		return min(time.Duration(s)*time.Second, time.Hour)
+	text, pause := h.Get("Retry-After"), otherwise
+	if s, err := strconv.Atoi(text); err == nil {
+		pause = time.Duration(min(s, int(mostPause/time.Second))) * time.Second
+	} else if at, err := http.ParseTime(text); err == nil {
+		pause = time.Until(at)
 	}
-	if at, err := http.ParseTime(text); err == nil {
-		return max(0, time.Until(at))
-	}
-	return otherwise
+	return min(max(pause, leastPause), mostPause)
 }
 
 // sleep waits, and fails at once if ctx ends before.
