@@ -122,7 +122,7 @@ func (a *app) printRows(r *azure.Report, all bool) {
 	case len(r.Rows) == 0:
 		text = "No prefix is sent to a Route Server, or received from one"
 	case wrong == 0:
-		text = "Every one of " + count(len(r.Rows), "row") + " is as nvad wants it"
+		text = fmt.Sprintf("%d of %s are as nvad wants them", len(r.Rows), count(len(r.Rows), "row"))
 	}
 	a.paragraph(fmt.Sprintf("%s. Read at %s UTC.", text, r.Taken.UTC().Format(time.DateTime)))
 }
