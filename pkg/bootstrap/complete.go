@@ -61,12 +61,12 @@ func complete(r Request, s azure.Snapshot, own netip.Addr) (Request, registratio
 // numbers fills in ASN, VNI and this NVA's address in the tunnel from the VM's tags.
 func numbers(r *Request, s azure.Snapshot) (err error) {
 	if r.ASN == 0 {
-		if r.ASN, err = number(s.VM, tagASN, DefaultASN, 32); err != nil {
+		if r.ASN, err = numberTag(s.VM, tagASN, DefaultASN, 32); err != nil {
 			return err
 		}
 	}
 	if r.VNI == 0 {
-		if r.VNI, err = number(s.VM, tagVNI, DefaultVNI, 24); err != nil {
+		if r.VNI, err = numberTag(s.VM, tagVNI, DefaultVNI, 24); err != nil {
 			return err
 		}
 	}
@@ -90,7 +90,8 @@ func tag(vm azure.VM, name string) (string, bool) {
 	return "", false
 }
 
-func number(vm azure.VM, name string, otherwise uint32, bits int) (uint32, error) {
+// numberTag returns the number that is a VM's tag, from 1 to what so many bits can hold.
+func numberTag(vm azure.VM, name string, otherwise uint32, bits int) (uint32, error) {
 	text, ok := tag(vm, name)
 	if !ok {
 		return otherwise, nil
@@ -275,7 +276,7 @@ func remote(r Request, s azure.Snapshot, vm azure.VM) (Remote, error) {
 		otherwise uint32
 		bits      int
 	}{{tagASN, r.ASN, r.ASN, 32}, {tagVNI, r.VNI, r.VNI, 24}} {
-		got, err := number(vm, n.tag, n.otherwise, n.bits)
+		got, err := numberTag(vm, n.tag, n.otherwise, n.bits)
 		if err != nil {
 			return Remote{}, err
 		}

@@ -63,6 +63,11 @@ If other NVAs have come or gone, run the same command again, then "nvactl reload
 			return bootstrap.Run(cmd.Context(), r, b.options, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
+	b.register(cmd)
+	return cmd
+}
+
+func (b *bootstrapFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVar(&b.fromAzure, "from-azure", false, "ask Azure Resource Manager for what no other flag says")
 	f.BoolVar(&b.azure.Register, "register", false, "make this NVA a BGP peer of the Route Server, and let its NIC forward")
@@ -79,7 +84,6 @@ If other NVAs have come or gone, run the same command again, then "nvactl reload
 	f.StringVar(&b.options.Secret, "secret-file", "", "file with the TCP-MD5 key of the sessions between the NVAs, the same on all of them")
 	f.BoolVar(&b.options.DryRun, "dry-run", false, "print the configuration, and what would be registered, and change nothing")
 	f.DurationVar(&b.options.Wait, "wait", 5*time.Minute, "how long to wait for Azure")
-	return cmd
 }
 
 // request reads the flags. given says which flags the operator set. An error names the
