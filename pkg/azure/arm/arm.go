@@ -10,8 +10,10 @@ package arm
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/compute/armcompute/v8"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/network/armnetwork/v9"
@@ -57,6 +59,8 @@ type Client struct {
 	progress func(line string)
 	// step is what is being waited for, for the error if the wait ends.
 	step string
+	// answered says that Resource Manager has answered at all.
+	answered bool
 	// raw sends the requests that the SDK's clients lack.
 	raw      *arm.Client
 	networks map[string]*armnetwork.ClientFactory // by subscription
@@ -103,6 +107,11 @@ func (c *Client) clientOptions(transport policy.Transporter) policy.ClientOption
 		Transport: bounded{transport},
 		Telemetry: policy.TelemetryOptions{ApplicationID: "nvactl"},
 	}
+}
+
+// host returns the name of Resource Manager.
+func (c *Client) host() string {
+	return strings.TrimPrefix(c.cloud.Services[cloud.ResourceManager].Endpoint, "https://")
 }
 
 // begin notes what is asked for next, and tells the operator.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -71,6 +72,7 @@ type TimeoutError struct {
 	Step string
 	// Throttled says that Azure asked to wait longer than there was time.
 	Throttled bool
+	silent    string // the host, if it gave no answer at all
 	err       error
 }
 
@@ -82,11 +84,32 @@ func (e *TimeoutError) Error() string {
 	case e.Throttled:
 		return "the time was over while Azure throttled the requests, waiting for " + e.Step + ": ask again later, or allow more time"
 	}
+	if e.silent != "" {
+		return "the time was over while waiting for " + e.Step + ", and " + e.silent + " gave no answer at all: " + wayOut
+	}
 	return "the time was over while waiting for " + e.Step + ": allow more time"
 }
 
 // Unwrap returns the error of the context.
 func (e *TimeoutError) Unwrap() error { return e.err }
+
+// wayOut says what requests to Resource Manager need. New subnets have no way out of their own.
+const wayOut = "this machine needs a way out to it, such as a NAT gateway, a public address or HTTPS_PROXY"
+
+// UnreachableError says that Resource Manager gives no answer.
+type UnreachableError struct {
+	// Host is who was asked.
+	Host string
+	err  error
+}
+
+// Error says what an answer needs.
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("%s can't be reached: %s; %s", e.Host, oneLine(e.err), wayOut)
+}
+
+// Unwrap returns the error of the connection.
+func (e *UnreachableError) Unwrap() error { return e.err }
 
 // refusal is what this package itself does not do, whatever Azure says.
 type refusal string
@@ -97,12 +120,20 @@ func refuse(format string, args ...any) error { return refusal(fmt.Sprintf(forma
 
 // explain turns the error of a request into one that an operator can act on.
 func (c *Client) explain(err error) error {
-	if _, done := errors.AsType[*PermissionError](err); done || err == nil || isTimeout(err) {
+	if _, done := errors.AsType[*PermissionError](err); done || err == nil || isEnd(err) {
 		return err
+	}
+	// A connection that timed out calls itself the end of a context too.
+	if lost, ok := errors.AsType[*url.Error](err); ok {
+		return &UnreachableError{Host: c.host(), err: lost.Err}
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		_, held := errors.AsType[throttled](err)
-		return &TimeoutError{Step: c.step, Throttled: held, err: err}
+		timeout := &TimeoutError{Step: c.step, Throttled: held, err: err}
+		if c.raw != nil && !c.answered {
+			timeout.silent = c.host()
+		}
+		return timeout
 	}
 	if own, ok := errors.AsType[refusal](err); ok {
 		return own
@@ -126,10 +157,11 @@ func (c *Client) explain(err error) error {
 	return fmt.Errorf("%s: %s: %s", c.step, strings.TrimSpace(fmt.Sprint(answer.StatusCode, " ", answer.ErrorCode)), text)
 }
 
-// isTimeout reports whether an explained error is the end of the time.
-func isTimeout(err error) bool {
-	_, ok := errors.AsType[*TimeoutError](err)
-	return ok
+// isEnd reports whether after an explained error nothing more can be asked.
+func isEnd(err error) bool {
+	_, timeout := errors.AsType[*TimeoutError](err)
+	_, lost := errors.AsType[*UnreachableError](err)
+	return timeout || lost
 }
 
 // busyPause is how long to wait for somebody else's change if Azure names no time.

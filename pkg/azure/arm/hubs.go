@@ -91,7 +91,7 @@ func (r *reading) serversOf(ctx context.Context, s subscription) error {
 	if err == nil {
 		return r.servers(ctx, hubs)
 	}
-	if err = r.explain(err); isTimeout(err) {
+	if err = r.explain(err); isEnd(err) {
 		return err
 	}
 	for _, g := range s.groups {

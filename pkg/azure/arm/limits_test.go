@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -296,6 +298,69 @@ func TestNoPause(t *testing.T) {
 		defer cancel()
 		if _, err := w.client(Options{}).Snapshot(ctx, Ask{Routes: true}); err == nil || polls > 51 {
 			t.Errorf("%v, %d polls", err, polls)
+		}
+	})
+}
+
+// TestNoWayOut: an NVA whose subnet has no way out reads what it needs, whether its packets are
+// dropped or rejected, and is not kept waiting for every part.
+func TestNoWayOut(t *testing.T) {
+	const need = "this machine needs a way out to it, such as a NAT gateway, a public address or HTTPS_PROXY"
+	for want, lost := range map[string]func(*http.Request) error{
+		"management.azure.com can't be reached: dial tcp: i/o timeout; " + need: func(req *http.Request) error {
+			time.Sleep(30 * time.Second)
+			return &url.Error{Op: "Get", URL: req.URL.String(), Err: &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}}
+		},
+		"management.azure.com can't be reached: lookup management.azure.com: no such host; " + need: func(req *http.Request) error {
+			return &url.Error{Op: "Get", URL: req.URL.String(), Err: &net.DNSError{Err: "no such host", Name: "management.azure.com"}}
+		},
+		"waiting for VM nva1, and management.azure.com gave no answer at all: " + need: func(req *http.Request) error {
+			<-req.Context().Done()
+			return &url.Error{Op: "Get", URL: req.URL.String(), Err: req.Context().Err()}
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			c, err := newClient(t.Context(), Options{Identity: managed, Transport: transportFunc(func(req *http.Request) (*http.Response, error) {
+				if req.URL.Host == "169.254.169.254" {
+					return w.Do(req)
+				}
+				return nil, lost(req)
+			})}, here)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := contextFor(t, 5*time.Minute)
+			defer cancel()
+			if _, err := c.Snapshot(ctx, Ask{}); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("want %q, got %v", want, err)
+			}
+		})
+	}
+}
+
+// TestLostOnTheWay: if Azure can't be reached any more, not every part is tried.
+func TestLostOnTheWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		asked := 0
+		w.meet = func(req *http.Request) *http.Response {
+			asked++
+			return nil
+		}
+		c, err := newClient(t.Context(), Options{Identity: managed, Transport: transportFunc(func(req *http.Request) (*http.Response, error) {
+			if asked > 5 {
+				asked++
+				return nil, &url.Error{Op: "Get", URL: req.URL.String(), Err: errors.New("connection reset by peer")}
+			}
+			return w.Do(req)
+		})}, here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := c.Snapshot(t.Context(), Ask{Routes: true})
+		if _, ok := errors.AsType[*UnreachableError](err); !ok || len(s.NICs) != 2 || asked > 10 {
+			t.Errorf("%v, asked %d times, %+v", err, asked, s)
 		}
 	})
 }

@@ -23,7 +23,8 @@ type reading struct {
 }
 
 // Snapshot reads all that Ask names. It is an error if the VM itself can't be read, or if ctx
-// ends: then the error is a [TimeoutError], and the Snapshot has what was read before.
+// ends or Azure can't be reached any more: then the error is a [TimeoutError] or an
+// [UnreachableError], and the Snapshot has what was read before.
 // What else can't be read is in [azure.Snapshot.Missing].
 func (c *Client) Snapshot(ctx context.Context, a Ask) (azure.Snapshot, error) {
 	r := &reading{Client: c, ask: a, seen: map[string]bool{}, tables: map[string]*azure.RouteTable{}}
@@ -56,7 +57,7 @@ func (r *reading) missing(id string, what azure.What, err error) error {
 	}
 	m := azure.Missing{ID: strings.ToLower(id), What: what}
 	err = r.explain(err)
-	if isTimeout(err) {
+	if isEnd(err) {
 		return err
 	}
 	if p, ok := errors.AsType[*PermissionError](err); ok {

@@ -77,6 +77,7 @@ func (p *patience) Do(req *policy.Request) (*http.Response, error) {
 			return nil, err
 		}
 		resp, err := req.Clone(ctx).Next()
+		p.c.answered = p.c.answered || err == nil
 		if err != nil || resp.StatusCode != http.StatusTooManyRequests {
 			return resp, err
 		}
