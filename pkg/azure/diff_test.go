@@ -21,6 +21,7 @@ var off = false
 // mutations has at least one for each code.
 var mutations = []mutation{
 	{"vnet prefix", []Code{PrefixInVNetSpace}, func(w *world) { w.send("10.0.128.0/17") }},
+	{"spoke prefix", []Code{PrefixInVNetSpace}, func(w *world) { w.send("10.1.0.0/16") }},
 	{"peered prefix", []Code{PrefixInVNetSpace}, func(w *world) {
 		peer(w.vnet(1), w.vnet(2), false, false)
 		peer(w.vnet(2), w.vnet(1), false, false)

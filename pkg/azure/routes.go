@@ -49,10 +49,11 @@ func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 // holdBack makes nvad hold back what is within the address space of Route Server's VNet.
 func (d *differ) holdBack(sv *server) []Step {
 	return []Step{
-		groupStep(sv, "vnet = "+array(sv.vnet.Space)),
-		words("To lead traffic of a VNet to the NVA all the same, give its subnets user-defined routes; a prefix that contains the whole VNet works too."),
+		groupStep(sv, "vnet = "+array(sv.vnet.Space)), leadAllTheSame,
 	}
 }
+
+var leadAllTheSame = words("To lead traffic of a VNet to the NVA all the same, give its subnets user-defined routes; a prefix that contains the whole VNet works too.")
 
 // notLearned is the finding about routes that instances should have.
 func (d *differ) notLearned(sv *server) *finding {
@@ -106,10 +107,10 @@ func (d *differ) nicCause(sv *server, in *instance, row *Row, route *SelfRoute, 
 		return d.udrWins(sv, v, p, u), ""
 	}
 	if _, c := v.lookup(p); c != nil && c.source == sourceDefault && (c.kind == typePeering || c.kind == typeVNet) {
-		if v.own || c.kind == typeVNet {
+		if v.own {
 			return nil, "a system route (" + c.kind + ") wins at this NIC"
 		}
-		return d.systemRoute(v), ""
+		return d.systemRoute(sv, v), ""
 	}
 	if v.noPropagation() {
 		if v.own {
@@ -218,12 +219,22 @@ func (d *differ) propagationOff(v *nicView) *finding {
 	})
 }
 
-// systemRoute is about a spoke that reaches a prefix through a peering: nothing is lost, but
-// it bypasses the NVA.
-func (d *differ) systemRoute(v *nicView) *finding {
+// systemRoute is about a spoke for which a prefix is in its own VNet, or in one that is peered
+// with it: nothing is lost, but the NVA gets no packet. Other spokes may need the route.
+func (d *differ) systemRoute(sv *server, v *nicView) *finding {
 	return d.find(PrefixInVNetSpace, Info, v.nic.ID, v.nic.Name, func(f *finding) (string, []Step) {
-		return fmt.Sprintf("NIC %s reaches %s that nvad announces through a VNet peering, whose system route wins, and not through the NVA.", v.nic.Name, f.count()),
-			[]Step{words("If the NVA is to have the traffic, remove the peering, or give subnet %s user-defined routes to the NVA.", shortName(v.nic.Subnet))}
+		space := map[netip.Prefix]bool{}
+		for p := range f.prefixes {
+			c, _ := v.lookup(p)
+			space[c] = true
+		}
+		if sv.vnet != nil {
+			for _, p := range sv.vnet.Space {
+				space[p] = true
+			}
+		}
+		return fmt.Sprintf("NIC %s reaches %s that nvad sends by a system route of its VNet or a peering, which wins, and not through the NVA; unless other spokes need it, hold it back.", v.nic.Name, f.count()),
+			[]Step{groupStep(sv, "vnet = "+array(sortedPrefixes(space))), leadAllTheSame}
 	})
 }
 
