@@ -42,6 +42,7 @@ func TestFromNothing(t *testing.T) {
 		n.again(t)
 	}
 	b.measure(t, "another NVA", 500*time.Millisecond, func() { b.another(t) })
+	b.nvas()[0].polls(t)
 }
 
 // another gives a third VM the tag, and runs the script again. It becomes a neighbor, the

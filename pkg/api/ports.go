@@ -133,7 +133,7 @@ type AzureState struct {
 type AzureView struct {
 	Taken   time.Time   // zero: none has succeeded yet
 	Stale   bool        // longer ago than three polls
-	Fate    *azure.Fate // with this prefix alone; nil: the poll saw nothing of it
+	Fate    *azure.Fate // with this prefix alone; nil: nvad had not sent it, or it was left out
 	LeftOut int         // prefixes that the poll left out
 }
 

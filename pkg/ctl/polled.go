@@ -34,8 +34,8 @@ func (a *app) azureStory(v *nvadv1.AzureView) (heading string, fields []azureFie
 	}
 	f := v.GetFate()
 	heading = fmt.Sprintf("Azure, %s ago%s: %s", a.age(v.GetTaken()), when(v.GetStale(), " (too long, see nvactl status)"),
-		cmp.Or(strings.Join(f.GetPrefixes(), ", "), "nothing was read about it"+
-			when(v.GetLeftOut() > 0, fmt.Sprintf(", or it is among %s that were too many", count(v.GetLeftOut(), "prefix")))))
+		cmp.Or(strings.Join(f.GetPrefixes(), ", "), "it is not among the prefixes that nvad had sent"+
+			when(v.GetLeftOut() > 0, fmt.Sprintf(", or among %d that were too many", v.GetLeftOut()))))
 	fields = append(fields, azureField{"Learned", learnedText(f)}, azureField{"NIC", f.GetEffective()})
 	for _, c := range f.GetFindings() {
 		fields = append(fields, azureField{"Finding", c.GetCode() + ": " + c.GetReason()})

@@ -12,7 +12,7 @@ import (
 )
 
 // polled is hub00 with what polls of Azure saw: one prefix as it should be, one that a
-// user-defined route takes, one that nothing was read about.
+// user-defined route takes, one that nvad had not sent.
 func polled(t *testing.T, change func(*api.AzureState, *api.AzureView)) *apitest.Daemon {
 	t.Helper()
 	d := hub00()

@@ -436,7 +436,8 @@ type AzureView struct {
 	Taken *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=taken,proto3" json:"taken,omitempty"`
 	// True if that is longer ago than three polls should take.
 	Stale bool `protobuf:"varint,2,opt,name=stale,proto3" json:"stale,omitempty"`
-	// What Azure did with the prefix. Absent if the poll saw nothing of it.
+	// What Azure did with the prefix. Absent if nvad had not advertised it, or if the poll
+	// left it out.
 	Fate *AzureFate `protobuf:"bytes,3,opt,name=fate,proto3" json:"fate,omitempty"`
 	// Number of prefixes that the poll left out because there were too many.
 	LeftOut       uint32 `protobuf:"varint,4,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
