@@ -141,6 +141,7 @@ func (l *Lab) sdnConfig(v VNet) sdn.Config {
 	for i, table := range v.UserRoutes {
 		c.RouteTables = append(c.RouteTables, sdn.RouteTable{
 			Subnet: v.Subnet(table.Subnet), Kernel: userTable + i, Routes: table.Routes, NoPropagation: table.NoPropagation,
+			NoPeeringRoutes: table.NoPeeringRoutes,
 		})
 	}
 	if v.LoadBalancer.IsValid() {

@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/nvad/nvad/integration/lab/emulator/sdn"
@@ -244,7 +245,8 @@ func (n *network) routeTables(v VNet) {
 	system := r.ip
 	for i, table := range v.UserRoutes {
 		for _, command := range system {
-			if strings.HasPrefix(command, "route add ") {
+			peering := slices.ContainsFunc(v.Peers, func(p string) bool { return strings.HasSuffix(command, " dev "+peeringDevice(p)) })
+			if strings.HasPrefix(command, "route add ") && !(peering && table.NoPeeringRoutes) {
 				r.add("%s table %d", command, userTable+i)
 			}
 		}

@@ -20,18 +20,22 @@ func oneHub(Options) Topology {
 	}
 }
 
-// spokeECMP is for the emulator's own tests: two spokes that reach each other by
-// user-defined routes to both NVAs of their hub.
+// spokeECMP is for the emulator's own tests: two peered spokes whose packets take a summary
+// to both NVAs of their hub, as the routes of their peerings are off.
 func spokeECMP(Options) Topology {
-	both := func(name, prefix string) sdn.UserRoute {
-		return sdn.UserRoute{Name: name, Prefix: netip.MustParsePrefix(prefix), NextHops: addrs("10.0.0.4", "10.0.0.6")}
+	spoke := func(name, prefix, addr string, peers ...string) VNet {
+		host := vm("vm-"+name, addr)
+		host.Services = []uint16{80}
+		v := vnet(name, prefix, host).peered(peers...)
+		v.UserRoutes = []SubnetRoutes{{Subnet: subnetDefault, NoPeeringRoutes: true, Routes: []sdn.UserRoute{
+			{Name: "summary", Prefix: netip.MustParsePrefix("10.0.0.0/8"), NextHops: addrs("10.0.0.4", "10.0.0.6")},
+		}}}
+		return v
 	}
-	service := vm("vm-spoke20", "10.20.0.4")
-	service.Services = []uint16{80}
 	return Topology{VNets: []VNet{
 		vnet("hub00", "10.0.0.0/16", nva("vm-hub00", "10.0.0.4"), nva("vm-hub00-2", "10.0.0.6")).peered("spoke10", "spoke20"),
-		vnet("spoke10", "10.10.0.0/16", vm("vm-spoke10", "10.10.0.4")).peered("hub00").routed(subnetDefault, both("to-spoke20", "10.20.0.0/16")),
-		vnet("spoke20", "10.20.0.0/16", service).peered("hub00").routed(subnetDefault, both("to-spoke10", "10.10.0.0/16")),
+		spoke("spoke10", "10.10.0.0/16", "10.10.0.4", "hub00", "spoke20"),
+		spoke("spoke20", "10.20.0.0/16", "10.20.0.4", "hub00", "spoke10"),
 	}}
 }
 

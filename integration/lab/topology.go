@@ -50,8 +50,9 @@ type VNet struct {
 type SubnetRoutes struct {
 	Subnet byte
 	Routes []sdn.UserRoute
-	// NoPropagation keeps learned routes out of the subnet.
-	NoPropagation bool
+	// NoPropagation keeps learned routes out of the subnet, NoPeeringRoutes the system routes
+	// of peerings.
+	NoPropagation, NoPeeringRoutes bool
 }
 
 // VM is a virtual machine with one NIC in the VNet's default subnet, or a host of

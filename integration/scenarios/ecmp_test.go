@@ -11,7 +11,8 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestSpokeECMP: Azure shares flows among the next hops of a user-defined route, goes on doing
+// TestSpokeECMP: without the routes of peerings, a summary leads packets between peered spokes
+// to the NVAs. Azure shares flows among the next hops of a user-defined route, goes on doing
 // so after one has died, and stops only when the route changes. A drain changes it in time.
 func TestSpokeECMP(t *testing.T) {
 	t.Parallel()
@@ -33,6 +34,10 @@ func TestSpokeECMP(t *testing.T) {
 		"vm-hub00":   {Kind: lab.Nvad, Binary: lab.Build(t, "./cmd/nvad"), Config: write("hub00.toml", "[kernel]\nip-forward = true\n[drain]\nhold = 0\n")},
 		"vm-hub00-2": {Kind: lab.Plain, Script: write("hub00-2.sh", "sysctl -qw net.ipv4.ip_forward=1\n")},
 	}})
+	wantEffective(t, l, "vm-spoke10", `
+		Default | Active | 10.10.0.0/16 | Virtual network   | -        | -
+		User    | Active | 10.0.0.0/8   | Virtual appliance | 10.0.0.4 | summary
+		User    | Active | 10.0.0.0/8   | Virtual appliance | 10.0.0.6 | summary`)
 	wantShares(t, l, "both live", true, true)
 
 	l.Exec(t, "vm-hub00-2", "sysctl", "-qw", "net.ipv4.ip_forward=0")
@@ -46,7 +51,7 @@ func TestSpokeECMP(t *testing.T) {
 	l.Exec(t, "vm-hub00-2", "sysctl", "-qw", "net.ipv4.ip_forward=1")
 	wantShares(t, l, "both live again", true, true)
 
-	const udrs = " --azure-udr rg-nva/rt-spoke10-default/to-spoke20 --azure-udr rg-nva/rt-spoke20-default/to-spoke10"
+	const udrs = " --azure-udr rg-nva/rt-spoke10-default/summary --azure-udr rg-nva/rt-spoke20-default/summary"
 	out, err := l.Step(t.Context(), "vm-hub00# nvactl drain"+udrs)
 	if err != nil || strings.Count(out, "10.0.0.4 is no next hop any more") != 2 {
 		t.Fatalf("%v: %s", err, out)
@@ -55,7 +60,7 @@ func TestSpokeECMP(t *testing.T) {
 	if got := answers(l); got != flows {
 		t.Errorf("%d of %d flows get through while vm-hub00 is drained", got, flows)
 	}
-	out, err = l.Step(t.Context(), "vm-hub00# nvactl drain --azure-udr rg-nva/rt-spoke10-default/to-spoke20 --azure-hop 10.0.0.6")
+	out, err = l.Step(t.Context(), "vm-hub00# nvactl drain --azure-udr rg-nva/rt-spoke10-default/summary --azure-hop 10.0.0.6")
 	if err == nil || !strings.Contains(out, "10.0.0.6 is its last next hop") {
 		t.Errorf("%v: %s", err, out)
 	}

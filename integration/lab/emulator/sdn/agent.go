@@ -87,7 +87,7 @@ func newAgent(config Config) *agent {
 	rules := Subnet{Space: []netip.Prefix{config.Prefix}, Peerings: config.Peerings}
 	for _, t := range config.RouteTables {
 		own := rules
-		own.User, own.NoPropagation = t.Routes, t.NoPropagation
+		own.User, own.NoPropagation, own.NoPeeringRoutes = t.Routes, t.NoPropagation, t.NoPeeringRoutes
 		a.subnets = append(a.subnets, &subnet{prefix: t.Subnet, rules: own, kernel: kernel{ports: config.Ports, table: t.Kernel}})
 	}
 	a.subnets = append(a.subnets, &subnet{rules: rules, kernel: kernel{ports: config.Ports, table: mainTable}})

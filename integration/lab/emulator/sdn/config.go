@@ -37,6 +37,9 @@ type RouteTable struct {
 	Routes []UserRoute
 	// NoPropagation keeps learned routes out of the subnet.
 	NoPropagation bool
+	// NoPeeringRoutes leaves out the system routes of peerings (disablePeeringRoute All), so
+	// that a shorter user-defined route leads to peered VNets.
+	NoPeeringRoutes bool
 }
 
 // Subnet is all that decides about the effective routes of a subnet's NICs, apart from the
@@ -46,8 +49,9 @@ type Subnet struct {
 	Space    []netip.Prefix
 	Peerings []Peering
 	User     []UserRoute
-	// NoPropagation keeps learned routes out of the subnet.
-	NoPropagation bool
+	// NoPropagation keeps learned routes out of the subnet, NoPeeringRoutes the system routes
+	// of peerings.
+	NoPropagation, NoPeeringRoutes bool
 	// ByPath chooses among learned routes by the AS path alone (hub routing preference
 	// ASPath). By default ExpressRoute wins.
 	ByPath bool

@@ -47,6 +47,9 @@ func system(s Subnet) []EffectiveRoute {
 	for _, p := range s.Space {
 		routes = append(routes, EffectiveRoute{Source: SourceDefault, State: StateActive, Prefix: p, NextHopType: TypeVNet})
 	}
+	if s.NoPeeringRoutes {
+		return routes
+	}
 	for _, p := range s.Peerings {
 		routes = append(routes, EffectiveRoute{Source: SourceDefault, State: StateActive, Prefix: p.Prefix, NextHopType: TypePeering})
 	}

@@ -121,6 +121,31 @@ func TestNoPropagation(t *testing.T) {
 	}
 }
 
+// Without the routes of peerings, a shorter user-defined route leads to a peered VNet, and the
+// VNet's own space stays.
+func TestNoPeeringRoutes(t *testing.T) {
+	routes := Effective(Subnet{
+		Space:           []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")},
+		Peerings:        []Peering{{"hub10", netip.MustParsePrefix("10.10.0.0/16")}},
+		User:            []UserRoute{{Name: "all", Prefix: netip.MustParsePrefix("10.0.0.0/8"), NextHops: []netip.Addr{netip.MustParseAddr("10.0.0.4")}}},
+		NoPeeringRoutes: true,
+	}, nil)
+	if got := text(routes); got != "10.0.0.0/16 | 10.0.0.0/8 10.0.0.4" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// Subnets of a VNet can be peered alone: only they are reached without a route of one's own.
+func TestSubnetPeering(t *testing.T) {
+	routes := Effective(Subnet{
+		Space:    []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")},
+		Peerings: []Peering{{"hub10", netip.MustParsePrefix("10.10.1.0/24")}},
+	}, []Learned{learn("10.10.0.0/16", "10.0.0.4", NVA, 1), learn("10.10.1.0/25", "10.0.0.4", NVA, 1)})
+	if got := text(routes); got != "10.0.0.0/16 | 10.10.1.0/24 | 10.10.0.0/16 10.0.0.4" {
+		t.Errorf("got %s", got)
+	}
+}
+
 // The hub routing preference ASPath makes an NVA with a shorter path win over ExpressRoute.
 func TestPathPreference(t *testing.T) {
 	routes := Effective(Subnet{ByPath: true},
