@@ -90,6 +90,10 @@ func (a *app) printReport(r *azure.Report, all bool) {
 // mostNICColumns is the number of NICs that have a column each within 80 characters.
 const mostNICColumns = 2
 
+// mostWrongRows bounds how many rows are printed before their causes: one cause may concern
+// thousands of prefixes. With --all there is no bound.
+const mostWrongRows = 40
+
 // printRows prints the table, and below it how many rows it has not.
 func (a *app) printRows(r *azure.Report, all bool) {
 	columns := []column{{head: "Instance"}, {head: "Prefix"}, {head: "Sent"}, {head: "Learned"}, {head: "Back"}, {head: "See"}}
@@ -107,13 +111,16 @@ func (a *app) printRows(r *azure.Report, all bool) {
 		if !row.InOrder {
 			wrong++
 		}
-		if row.InOrder && !all {
+		if !all && (row.InOrder || wrong > mostWrongRows) {
 			continue
 		}
 		cells := []string{row.Instance.String(), row.Prefix.String(), cellText(row.Sent), cellText(row.Learned), cellText(row.Back), numbersOf(r, row.Codes)}
 		t.rowWithNote(row.Note, append(cells, nicCells(r.NICs, row.NICs, stacked)...)...)
 	}
 	t.end()
+	if more := wrong - mostWrongRows; more > 0 && !all {
+		line(a.Out, fmt.Sprintf("and %s that are not as nvad wants them (--all)", count(more, "more row")))
+	}
 	if wrong > 0 || all && len(r.Rows) > 0 {
 		line(a.Out, "")
 	}

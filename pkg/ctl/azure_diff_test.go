@@ -74,11 +74,16 @@ func TestAzureReport(t *testing.T) {
 	for i := range many.Rows {
 		many.Rows[i].NICs = append(many.Rows[i].NICs, yes)
 	}
+	long := badReport()
+	for len(long.Rows) < 60 {
+		long.Rows = append(long.Rows, long.Rows[0])
+	}
 	fine.Rows, fine.Findings, fine.NotJudged = fine.Rows[2:3], nil, nil
 	for name, print := range map[string]func(*app){
 		"azure-report":      func(a *app) { a.printReport(badReport(), false) },
 		"azure-report-all":  func(a *app) { a.printReport(badReport(), true) },
 		"azure-report-nics": func(a *app) { a.printReport(many, false) },
+		"azure-report-long": func(a *app) { a.printReport(long, false) },
 		"azure-report-fine": func(a *app) { a.printReport(fine, false) },
 		"azure-report-none": func(a *app) { a.printReport(&azure.Report{Taken: fine.Taken}, true) },
 		"azure-claims": func(a *app) {

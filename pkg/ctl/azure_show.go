@@ -58,7 +58,9 @@ func (a *app) printSnapshot(s *azure.Snapshot) {
 		routeServerFields(p, s, &s.RouteServers[i])
 	}
 	for i := range s.VNets {
-		vnetFields(p, s, &s.VNets[i])
+		if central(s, s.VNets[i].ID) {
+			vnetFields(p, s, &s.VNets[i])
+		}
 	}
 	p.heading("Gateways")
 	for _, g := range s.Gateways {
@@ -177,15 +179,49 @@ func instancesText(list []azure.Instance) string {
 	return when(len(list) > 0, fmt.Sprintf("learned %s, advertised %s", strings.Join(learned, " and "), strings.Join(advertised, " and ")))
 }
 
+// central reports whether a VNet has a section of its own. A hub may have hundreds of
+// spokes, whose side of the peering stands beside the hub's.
+func central(s *azure.Snapshot, vnet string) bool {
+	return slices.ContainsFunc(s.NICs, func(n azure.NIC) bool { return n.VNet == vnet }) ||
+		slices.ContainsFunc(s.RouteServers, func(rs azure.RouteServer) bool { return rs.VNet == vnet })
+}
+
+// mostPeerings bounds how many peerings of a VNet are shown.
+const mostPeerings = 50
+
 func vnetFields(p *page, s *azure.Snapshot, v *azure.VNet) {
 	p.heading("VNet %s%s", v.Name, when(v.ID == s.VM.VNet, ", of this VM"))
 	p.field("Space", prefixes(v.Space))
-	for _, peer := range v.Peerings {
-		p.field("Peering", joined(", ", "to "+nameOfID(peer.Remote), strings.ToLower(peer.State), when(peer.Sync != "" && peer.Sync != "FullyInSync", peer.Sync),
-			when(!peer.AllowVNetAccess, "no access"), "forwarded traffic "+map[bool]string{true: "allowed", false: "dropped"}[peer.AllowForwardedTraffic],
-			when(peer.AllowGatewayTransit, "gateway transit"), when(peer.UseRemoteGateways, "uses remote gateways"),
-			when(!peer.CompleteVNets, "only some subnets")))
+	for i, peering := range v.Peerings {
+		if i == mostPeerings {
+			p.field("Peering", fmt.Sprintf("and %d more (--output json has them)", len(v.Peerings)-i))
+			break
+		}
+		text := fmt.Sprintf("to %s, %s: %s", nameOfID(peering.Remote), prefixes(peering.Space), peeringText(peering))
+		if back := peeringBack(s, v.ID, peering.Remote); back != nil && !central(s, peering.Remote) {
+			text += "; from there: " + peeringText(*back)
+		}
+		p.field("Peering", text)
 	}
+}
+
+// peeringBack returns the other side of a peering, nil if it could not be read.
+func peeringBack(s *azure.Snapshot, vnet, remote string) *azure.Peering {
+	for _, v := range s.VNets {
+		for i, p := range v.Peerings {
+			if v.ID == remote && p.Remote == vnet {
+				return &v.Peerings[i]
+			}
+		}
+	}
+	return nil
+}
+
+func peeringText(p azure.Peering) string {
+	return joined(", ", strings.ToLower(p.State), when(p.Sync != "" && p.Sync != "FullyInSync", p.Sync),
+		when(!p.AllowVNetAccess, "no access"), "forwarded traffic "+map[bool]string{true: "allowed", false: "dropped"}[p.AllowForwardedTraffic],
+		when(p.AllowGatewayTransit, "gateway transit"), when(p.UseRemoteGateways, "uses remote gateways"),
+		when(!p.CompleteVNets, "only some subnets"))
 }
 
 func subnetOf(s *azure.Snapshot, n *azure.NIC) (azure.Subnet, bool) {

@@ -112,6 +112,23 @@ func TestAzureShow(t *testing.T) {
 	}
 }
 
+// TestAzureShowLarge: a hub with hundreds of spokes, of which most may not be read, takes
+// one screen for itself, and some for them.
+func TestAzureShowLarge(t *testing.T) {
+	f := newFakeAzure(t)
+	for range 400 {
+		hub := &f.snapshot.VNets[0]
+		hub.Peerings = append(hub.Peerings, hub.Peerings[1])
+		f.snapshot.VNets = append(f.snapshot.VNets, f.snapshot.VNets[2])
+		f.snapshot.Missing = append(f.snapshot.Missing, f.snapshot.Missing[0])
+	}
+	r := f.run(t.Context(), "", "azure", "show")
+	fits(t, r.out)
+	if n := strings.Count(r.out, "\n"); n > 300 || !strings.Contains(r.out, "and 352 more") || !strings.Contains(r.out, "and 382 more") {
+		t.Errorf("%d lines:\n%s", n, r.out)
+	}
+}
+
 // TestAzureFlags: who asks, which cloud, as whom.
 func TestAzureFlags(t *testing.T) {
 	f := newFakeAzure(t)

@@ -219,11 +219,18 @@ func hang(w io.Writer, width int, first, rest, text string) {
 // paragraph prints a text whose lines after the first are indented.
 func (a *app) paragraph(text string) { hang(a.Out, a.Width, "", "  ", text) }
 
+// mostItems bounds how many items of a list are printed; --output json has all.
+const mostItems = 20
+
 // items prints a list below a title, if there is anything in it.
 func items[T any](a *app, title string, list []T, text func(T) string) {
 	for i, it := range list {
-		if i == 0 {
+		switch i {
+		case 0:
 			line(a.Out, title)
+		case mostItems:
+			line(a.Out, fmt.Sprintf("  - and %d more (--output json)", len(list)-i))
+			return
 		}
 		hang(a.Out, a.Width, "  - ", "    ", text(it))
 	}
