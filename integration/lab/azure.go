@@ -180,7 +180,7 @@ func (l *Lab) routeServerConfig(v VNet, i int) routeserver.Config {
 		Dial:           l.Options.RouteServerDials,
 		Socket:         l.socket(rsNode(v.Name, i)),
 	}
-	c.Fabrics, _ = l.fabrics(v)
+	c.Fabrics, c.Spokes = l.fabrics(v)
 	for _, m := range l.Topology.peersOfRouteServer(v) {
 		c.NVAs = append(c.NVAs, routeserver.NVA{Address: m.Address, ASN: m.ASN})
 	}

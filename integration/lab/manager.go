@@ -97,6 +97,11 @@ func (t Topology) virtualMachines() []VM {
 	return list
 }
 
+// InAzure reports whether a host is a VM in a VNet.
+func (l *Lab) InAzure(host string) bool {
+	return slices.ContainsFunc(l.Topology.virtualMachines(), func(m VM) bool { return m.Name == host })
+}
+
 // RunManager is Resource Manager, and the metadata service of every VNet, of a lab that is
 // up, until ctx is done. It runs in one of the lab's namespaces and listens in others.
 func RunManager(ctx context.Context, c ManagerConfig) error {

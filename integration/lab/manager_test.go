@@ -61,9 +61,36 @@ func TestManager(t *testing.T) {
 	}
 }
 
+// TestSpokes: Route Server advertises its VNet's spokes too, which follow its routes, and the
+// model says the same as the emulators where a subnet has user-defined routes.
+func TestSpokes(t *testing.T) {
+	l := lab.Up(t, lab.Options{Scenario: "hub-spokes", Manager: true, NVAs: map[string]lab.NVA{
+		"vm-hub00": birdNVA(t, nva1, 65001, announcement{"0.0.0.0/0", ""}, announcement{"10.5.0.0/16", ""}, announcement{"10.1.7.0/24", ""}),
+	}})
+	l.AwaitSessions(t, 30*time.Second)
+	lab.Eventually(t, 10*time.Second, func() error {
+		if hops, _ := effective(t, l, "vm-spoke01", "192.168.100.0/24"); hops == "" {
+			return errors.New("the circuit's routes have not arrived")
+		}
+		for i := range 2 {
+			routes, err := l.RouteServer("hub00", i).Advertised(t.Context(), nva1)
+			if _, ok := find(routes, "192.168.100.0/24"); !ok || err != nil {
+				return fmt.Errorf("instance %d advertises\n%s, %w", i, lab.RouteTable(routes), err)
+			}
+			for _, prefix := range []string{"10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16"} {
+				if r, _ := find(routes, prefix); r.Path() != "65515" {
+					return fmt.Errorf("instance %d advertises %s with the path %q", i, prefix, r.Path())
+				}
+			}
+		}
+		return nil
+	})
+	testModel(t, l, []string{"10.2.146.76", "10.2.146.77"}, "vm-hub00", "vm-spoke01", "vm-spoke02")
+}
+
 // testModel: the model of Azure's rules says the same as the emulators, which decide in
 // another way.
-func testModel(t *testing.T, l *lab.Lab) {
+func testModel(t *testing.T, l *lab.Lab, hops []string, vms ...string) {
 	n := rules.Read(l.AzureState(t))
 	sent := rules.Sent{}
 	for _, peer := range n.RouteServers[0].Peers {
@@ -82,7 +109,7 @@ func testModel(t *testing.T, l *lab.Lab) {
 			t.Fatal(err)
 		}
 		// Effective routes show the circuit's next hops, and not the gateway's neighbor.
-		for _, hop := range []string{"10.2.146.76", "10.2.146.77"} {
+		for _, hop := range hops {
 			for _, r := range modelRoutes(routes) {
 				r.NextHop = netip.MustParseAddr(hop)
 				n.Gateways[i].Circuit = append(n.Gateways[i].Circuit, r)
@@ -100,7 +127,7 @@ func testModel(t *testing.T, l *lab.Lab) {
 		same(t, fmt.Sprint("learned, ", s), routeTexts(n.Learned(s, sent)), routeTexts(modelRoutes(received)))
 		same(t, fmt.Sprint("advertised, ", s), routeTexts(n.Advertised(s, sent)), routeTexts(modelRoutes(advertised)))
 	}
-	for _, vm := range []string{"vm-hub00", "vm-hub00-b"} {
+	for _, vm := range vms {
 		i := slices.IndexFunc(n.NICs, func(nic rules.NIC) bool { return strings.HasSuffix(nic.ID, "/"+vm+"-nic") })
 		model, _ := n.Effective(n.NICs[i], sent)
 		emulated, err := l.EffectiveRoutes(t.Context(), vm)

@@ -57,7 +57,7 @@ func TestRouteServer(t *testing.T) {
 	t.Run("programs", func(t *testing.T) { testPrograms(t, l) })
 	t.Run("no-advertise", func(t *testing.T) { testNoAdvertise(t, l) })
 	t.Run("capabilities", func(t *testing.T) { testCapabilities(t, l) })
-	t.Run("model", func(t *testing.T) { testModel(t, l) })
+	t.Run("model", func(t *testing.T) { testModel(t, l, []string{"10.2.146.76", "10.2.146.77"}, "vm-hub00", "vm-hub00-b") })
 }
 
 // testAdvertises: the next hop is the instance's own address, paths begin with 65515, and

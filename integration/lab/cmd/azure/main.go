@@ -154,6 +154,11 @@ func lookAround(l *lab.Lab) string {
 		}
 	}
 	for _, v := range l.Topology.Hosts() {
+		if l.Options.Manager && l.Options.NVAs[v.Name].Kind == lab.Nvad && l.InAzure(v.Name) {
+			text += fmt.Sprintf("  %s exec %s %s --socket %s azure diff\n", filepath.Join(bin, "azure"), v.Name, filepath.Join(bin, "nvactl"), l.NVASocket(v.Name))
+		}
+	}
+	for _, v := range l.Topology.Hosts() {
 		text += fmt.Sprintf("  ip netns exec %s bash\n", l.Namespace(v.Name))
 	}
 	return text + fmt.Sprintf(`  %[1]s status, %[1]s effective-routes, %[1]s --help

@@ -39,6 +39,8 @@ type Config struct {
 	Name    string
 	Address netip.Addr
 	VNet    netip.Prefix
+	// Spokes are the prefixes of peered VNets that use the Route Server.
+	Spokes []netip.Prefix
 	// Subnet is the RouteServerSubnet.
 	Subnet  netip.Prefix
 	NVAs    []NVA
@@ -74,7 +76,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("route server %s: %w", c.Name, err)
 	}
-	if err := r.Originate(c.VNet); err != nil {
+	if err := r.Originate(append([]netip.Prefix{c.VNet}, c.Spokes...)...); err != nil {
 		return fmt.Errorf("route server %s: %w", c.Name, err)
 	}
 	tasks, ctx := errgroup.WithContext(ctx)
@@ -195,8 +197,8 @@ func (c Config) importRules() []router.Rule {
 }
 
 // exportRules keeps no-advertise routes within the VNet. With branch-to-branch off, it
-// exchanges nothing between NVAs and gateway. The gateway announces the VNet's own prefix
-// itself.
+// exchanges nothing between NVAs and gateway. The gateway announces the prefixes of the VNet
+// and its spokes itself.
 func (c Config) exportRules() []router.Rule {
 	rules := []router.Rule{{Name: "no-advertise", Community: noAdvertise}}
 	if !c.Gateway.IsValid() {
