@@ -43,6 +43,9 @@ func newLab(o Options) (*Lab, error) {
 		return nil, err
 	}
 	t := s.topology(o)
+	if o.Manager {
+		t.addRouteTables()
+	}
 	return &Lab{Options: o, Scenario: s, Topology: t, net: plan(o.Prefix, t), dir: o.dir()}, nil
 }
 

@@ -177,6 +177,20 @@ func (t Topology) spokes(v VNet) []VNet {
 	return list
 }
 
+// addRouteTables gives each subnet with VMs a route table, so that routes can be added to it
+// while the lab is up.
+func (t Topology) addRouteTables() {
+	for i := range t.VNets {
+		v := &t.VNets[i]
+		for _, m := range v.VMs {
+			third := m.Address.As4()[2]
+			if !slices.ContainsFunc(v.UserRoutes, func(r SubnetRoutes) bool { return r.Subnet == third }) {
+				v.UserRoutes = append(v.UserRoutes, SubnetRoutes{Subnet: third})
+			}
+		}
+	}
+}
+
 // peersOfRouteServer lists the NVAs that the Route Server of v peers with.
 func (t Topology) peersOfRouteServer(v VNet) []VM {
 	list := v.NVAs()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/integration/lab"
+	"github.com/nvad/nvad/integration/lab/emulator/arm"
 	"github.com/nvad/nvad/pkg/azure"
 )
 
@@ -42,8 +43,8 @@ func TestAzureDiff(t *testing.T) {
 		"vm-hub00": {Kind: lab.Nvad, Binary: nvad, Config: file},
 		"vm-hub10": {Kind: lab.Nvad, Binary: nvad, Config: filepath.Join(root, "configs", "hub10.toml")},
 	}})
-	awaitDiff(t, l, 1, azure.InstanceWithoutPeer)
-	r, err := azureDiff(t, l)
+	awaitDiff(t, l, "", 1, azure.InstanceWithoutPeer)
+	r, err := azureDiff(t, l, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,17 +55,37 @@ func TestAzureDiff(t *testing.T) {
 	}
 	write(string(text))
 	nvactl(t, l, "reload")
-	awaitDiff(t, l, 0)
+	awaitDiff(t, l, "", 0)
+	testUserRoute(t, l)
 	if out := nvactl(t, l, "azure show"); !strings.Contains(out, "rs-hub00") || !strings.Contains(out, "10.0.210.5") {
 		t.Errorf("nvactl azure show printed\n%s", out)
 	}
 }
 
+// testUserRoute: a user-defined route takes the traffic of a VM away from the NVA, and nvactl
+// names it beside the VM's NIC.
+func testUserRoute(t *testing.T, l *lab.Lab) {
+	const spoke = " --spoke vm-hub00-b-nic"
+	awaitDiff(t, l, spoke, 0)
+	l.AwaitFirstHop(t, "vm-hub00-b", "10.110.0.4", "10.0.0.4")
+	table := arm.ID(arm.TypeRouteTable, "rt-hub00-default")
+	l.ChangeAzure(t, func(s *arm.State) {
+		s.UserRoute(table, arm.UserRoute{Name: "to-nowhere", Prefix: "10.110.0.0/16", Type: "None"})
+	})
+	awaitDiff(t, l, spoke, 1, azure.UDRWins)
+	if out, err := l.Output("vm-hub00-b", "traceroute", "-n", "-q", "1", "-w", "0.5", "-m", "1", "10.110.0.4"); err != nil || strings.Contains(out, "10.0.0.4") {
+		t.Errorf("the user-defined route takes nothing away: %v\n%s", err, out)
+	}
+	l.ChangeAzure(t, func(s *arm.State) { s.Delete(table + "/routes/to-nowhere") })
+	awaitDiff(t, l, spoke, 0)
+	l.AwaitFirstHop(t, "vm-hub00-b", "10.110.0.4", "10.0.0.4")
+}
+
 // azureDiff returns what nvactl azure diff finds on vm-hub00, whatever its exit code is.
-func azureDiff(t *testing.T, l *lab.Lab) (azure.Report, error) {
+func azureDiff(t *testing.T, l *lab.Lab, flags string) (azure.Report, error) {
 	t.Helper()
 	var r azure.Report
-	out, err := l.Step(t.Context(), "vm-hub00# nvactl azure diff -o json")
+	out, err := l.Step(t.Context(), "vm-hub00# nvactl azure diff -o json"+flags)
 	if e := json.NewDecoder(strings.NewReader(out)).Decode(&r); e != nil {
 		return r, errors.Join(e, err)
 	}
@@ -73,10 +94,10 @@ func azureDiff(t *testing.T, l *lab.Lab) (azure.Report, error) {
 
 // awaitDiff polls until nvactl azure diff has this exit code and finds exactly these codes,
 // once what nvad sends has arrived in Azure.
-func awaitDiff(t *testing.T, l *lab.Lab, code int, want ...azure.Code) {
+func awaitDiff(t *testing.T, l *lab.Lab, flags string, code int, want ...azure.Code) {
 	t.Helper()
 	lab.Eventually(t, time.Minute, func() error {
-		r, err := azureDiff(t, l)
+		r, err := azureDiff(t, l, flags)
 		if err != nil {
 			return err
 		}
@@ -90,7 +111,7 @@ func awaitDiff(t *testing.T, l *lab.Lab, code int, want ...azure.Code) {
 		}
 		return nil
 	})
-	out, err := l.Step(t.Context(), "vm-hub00# nvactl azure diff")
+	out, err := l.Step(t.Context(), "vm-hub00# nvactl azure diff"+flags)
 	if exit := strings.Contains(fmt.Sprint(err), "exit status 1"); exit != (code == 1) {
 		t.Errorf("want exit code %d, got %v\n%s", code, err, out)
 	}
