@@ -59,6 +59,8 @@ type Client struct {
 	progress func(line string)
 	// step is what is being waited for, for the error if the wait ends.
 	step string
+	// spent is how many octets were read since the last Snapshot began.
+	spent int
 	// answered says that Resource Manager has answered at all.
 	answered bool
 	// raw sends the requests that the SDK's clients lack.
@@ -104,7 +106,7 @@ func (c *Client) clientOptions(transport policy.Transporter) policy.ClientOption
 	}
 	return policy.ClientOptions{
 		Cloud:     c.cloud.Configuration,
-		Transport: bounded{transport},
+		Transport: bounded{transport, &c.spent},
 		Telemetry: policy.TelemetryOptions{ApplicationID: "nvactl"},
 	}
 }

@@ -166,6 +166,28 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
+// TestTooMuch: many answers within the bound are refused as well, and the next Snapshot starts
+// anew.
+func TestTooMuch(t *testing.T) {
+	w := newWorld(t)
+	c := w.client(Options{})
+	w.meet = func(req *http.Request) *http.Response {
+		if req.URL.Path == "/subscriptions" {
+			c.spent += maxSnapshot - 10_000 // as if so much had been read before
+			return answer(200, `{"value":[],"x":"`+strings.Repeat("a", 10_000)+`"}`)
+		}
+		return nil
+	}
+	s, err := c.Snapshot(t.Context(), Ask{Tag: "nvad"})
+	if err != nil || len(s.Missing) == 0 || !strings.Contains(s.Missing[0].Reason, "the answers have together more than 256 MiB") {
+		t.Errorf("%+v, %v", s.Missing, err)
+	}
+	w.meet = nil
+	if s, err = c.Snapshot(t.Context(), Ask{Tag: "nvad"}); err != nil || len(s.Missing) > 0 {
+		t.Errorf("%+v, %v", s.Missing, err)
+	}
+}
+
 // endless has no end.
 type endless struct{}
 

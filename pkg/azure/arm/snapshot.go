@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/network/armnetwork/v9"
+
 	"github.com/nvad/nvad/pkg/azure"
 )
 
@@ -20,6 +22,9 @@ type reading struct {
 	seen map[string]bool // VNets that were asked for
 	// tables are the route tables by ID.
 	tables map[string]*azure.RouteTable
+
+	vnetShelf  *shelf[armnetwork.VirtualNetwork]
+	tableShelf *shelf[rawTable]
 }
 
 // Snapshot reads all that Ask names. It is an error if the VM itself can't be read, or if ctx
@@ -27,8 +32,11 @@ type reading struct {
 // [UnreachableError], and the Snapshot has what was read before.
 // What else can't be read is in [azure.Snapshot.Missing].
 func (c *Client) Snapshot(ctx context.Context, a Ask) (azure.Snapshot, error) {
-	r := &reading{Client: c, ask: a, seen: map[string]bool{}, tables: map[string]*azure.RouteTable{}}
-	r.s.Cloud = c.cloud.name
+	r := &reading{
+		Client: c, ask: a, seen: map[string]bool{}, tables: map[string]*azure.RouteTable{},
+		vnetShelf: newShelf[armnetwork.VirtualNetwork](), tableShelf: newShelf[rawTable](),
+	}
+	r.s.Cloud, c.spent = c.cloud.name, 0
 	err := r.all(ctx)
 	r.s.Taken = time.Now()
 	return r.s, err

@@ -3,6 +3,7 @@ package arm
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -170,5 +171,62 @@ func TestRouteServersOfOneGroup(t *testing.T) {
 	s, err = w.client(Options{}).Snapshot(t.Context(), Ask{})
 	if err != nil || len(s.RouteServers) > 0 || len(s.Missing) != 1 || s.Missing[0].ID != "/subscriptions/"+sub1 || s.Missing[0].Permission != "Microsoft.Network/virtualHubs/read" {
 		t.Errorf("%+v, %+v, %v", s.RouteServers, s.Missing, err)
+	}
+}
+
+// spokes peers the hub with as many VNets of another subscription, each with a route table.
+func (w *world) spokes(count int) {
+	var peerings, vnets, tables []string
+	for i := range count {
+		id, table := fmt.Sprintf("%s%svirtualNetworks/v%d", rgSpoke, network, i), fmt.Sprintf("%s%srouteTables/t%d", rgSpoke, network, i)
+		peerings = append(peerings, fmt.Sprintf(`{"properties":{"remoteVirtualNetwork":{"id":"%s"}}}`, id))
+		vnets = append(vnets, fmt.Sprintf(`{"id":"%s","name":"v%d","properties":{"subnets":[{"properties":{"routeTable":{"id":"%s"}}}]}}`, id, i, table))
+		tables = append(tables, fmt.Sprintf(`{"id":"%s","properties":{"disableBgpRoutePropagation":true,"routes":[{"name":"r%d"}]}}`, table, i))
+		w.set(id, vnets[i])
+		w.set(table, tables[i])
+	}
+	w.set(hub, `{"id":"{hub}","properties":{"virtualNetworkPeerings":[`+strings.Join(peerings, ",")+`]}}`)
+	w.list("/subscriptions/"+sub2+network+"virtualNetworks", vnets...)
+	w.list("/subscriptions/"+sub2+network+"routeTables", tables...)
+}
+
+// TestManySpokes: the spokes of a large hub are listed; the result is the same as if each had been
+// read, which is what happens if the identity may not list them.
+func TestManySpokes(t *testing.T) {
+	const count = 300
+	var results []string
+	for _, listed := range []bool{true, false} {
+		w := newWorld(t)
+		w.spokes(count)
+		asked, lists := 0, 0
+		w.meet = func(req *http.Request) *http.Response {
+			switch strings.ToLower(req.URL.Path) {
+			case strings.ToLower("/subscriptions/" + sub2 + network + "virtualNetworks"), strings.ToLower("/subscriptions/" + sub2 + network + "routeTables"):
+				if lists++; !listed {
+					return failure(403, "AuthorizationFailed", "")
+				}
+			default:
+				asked++
+			}
+			return nil
+		}
+		s, err := w.client(Options{}).Snapshot(t.Context(), Ask{})
+		if err != nil || len(s.VNets) != count+1 || len(s.Missing) > 0 {
+			t.Fatalf("%d VNets, %+v, %v", len(s.VNets), s.Missing, err)
+		}
+		for i, v := range s.VNets[1:] {
+			if rt := v.Subnets[0].RouteTable; rt == nil || rt.Propagation || rt.Routes[0].Name != fmt.Sprint("r", i) {
+				t.Errorf("VNet %d: %+v", i, rt)
+			}
+		}
+		if listed && asked > 2*few+10 || !listed && (asked < 2*count || lists != 2) {
+			t.Errorf("%d requests, and %d for pages of lists", asked, lists)
+		}
+		s.Taken = time.Time{}
+		text, _ := json.Marshal(s)
+		results = append(results, string(text))
+	}
+	if diff := cmp.Diff(results[0], results[1]); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -12,9 +12,12 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
 
-// maxAnswer bounds an answer in octets. The largest one seen in Azure's limits, a page of a
-// subscription's resources, has about a megabyte.
-const maxAnswer = 64 << 20
+// Bounds in octets. A page of a list has about a megabyte, and what Azure's limits allow of
+// effective routes has a few.
+const (
+	maxAnswer   = 64 << 20  // of one answer
+	maxSnapshot = 256 << 20 // of all answers that a Snapshot is made of
+)
 
 // newTransport returns a client that uses proxy, except for the metadata service: it rejects
 // requests that come through one.
@@ -29,35 +32,47 @@ func newTransport(proxy func(*http.Request) (*url.URL, error)) *http.Client {
 	return &http.Client{Transport: t}
 }
 
-// bounded lets no answer grow beyond maxAnswer.
-type bounded struct{ policy.Transporter }
+// bounded lets no answer grow beyond maxAnswer, and all together not beyond maxSnapshot.
+type bounded struct {
+	policy.Transporter
+	spent *int
+}
 
 // Do sends the request.
 func (b bounded) Do(req *http.Request) (*http.Response, error) {
 	resp, err := b.Transporter.Do(req)
 	if resp != nil && resp.Body != nil {
-		resp.Body = &limited{ReadCloser: resp.Body, left: maxAnswer}
+		resp.Body = &limited{ReadCloser: resp.Body, left: maxAnswer, spent: b.spent}
 	}
 	return resp, err
 }
 
 type limited struct {
 	io.ReadCloser
-	left int
+	left  int
+	spent *int
 }
 
 func (l *limited) Read(p []byte) (int, error) {
 	n, err := l.ReadCloser.Read(p)
-	if l.left -= n; l.left < 0 {
-		return 0, tooLarge{}
+	l.left -= n
+	*l.spent += n
+	switch {
+	case l.left < 0:
+		return 0, tooLarge{"the answer has", maxAnswer}
+	case *l.spent > maxSnapshot:
+		return 0, tooLarge{"the answers have together", maxSnapshot}
 	}
 	return n, err
 }
 
 // tooLarge is not asked for again: the next answer would be as large.
-type tooLarge struct{}
+type tooLarge struct {
+	what string
+	most int
+}
 
-func (tooLarge) Error() string { return fmt.Sprintf("the answer has more than %d MiB", maxAnswer>>20) }
+func (t tooLarge) Error() string { return fmt.Sprintf("%s more than %d MiB", t.what, t.most>>20) }
 
 // NonRetriable is what the SDK looks for.
 func (tooLarge) NonRetriable() {}

@@ -10,11 +10,8 @@ import (
 	"github.com/nvad/nvad/pkg/azure"
 )
 
-// Bounds of what is read: a Route Server serves 500 VNets at most.
-const (
-	maxVNets  = 512
-	maxTables = 512
-)
+// maxVNets bounds how many VNets are read; a Route Server serves 500 at most.
+const maxVNets = 512
 
 // vnets reads the VNets of the NICs, and those peered with them.
 func (r *reading) vnets(ctx context.Context) error {
@@ -73,18 +70,29 @@ func (r *reading) vnet(ctx context.Context, id string) error {
 	return nil
 }
 
-func (c *Client) getVNet(ctx context.Context, id string) (armnetwork.VirtualNetwork, place, error) {
+func (r *reading) getVNet(ctx context.Context, id string) (armnetwork.VirtualNetwork, place, error) {
 	at, err := locate(id)
 	if err != nil {
 		return armnetwork.VirtualNetwork{}, at, err
 	}
-	f, err := c.network(at.subscription)
+	f, err := r.network(at.subscription)
 	if err != nil {
 		return armnetwork.VirtualNetwork{}, at, err
 	}
-	c.begin("VNet " + at.name)
-	answer, err := f.NewVirtualNetworksClient().Get(ctx, at.group, at.name, nil)
-	return answer.VirtualNetwork, at, err
+	client := f.NewVirtualNetworksClient()
+	v, err := r.vnetShelf.get(at.subscription, id,
+		func() ([]armnetwork.VirtualNetwork, error) {
+			list, err := pages(ctx, r.Client, "the VNets of subscription "+at.subscription, client.NewListAllPager(nil),
+				func(p armnetwork.VirtualNetworksClientListAllResponse) []*armnetwork.VirtualNetwork { return p.Value })
+			return slices.Collect(each(list)), err
+		},
+		func(v armnetwork.VirtualNetwork) string { return val(v.ID) },
+		func() (armnetwork.VirtualNetwork, error) {
+			r.begin("VNet " + at.name)
+			answer, err := client.Get(ctx, at.group, at.name, nil)
+			return answer.VirtualNetwork, err
+		})
+	return v, at, err
 }
 
 func space(a *armnetwork.AddressSpace) []netip.Prefix { return prefixes(val(a).AddressPrefixes) }
@@ -117,69 +125,4 @@ func peering(p armnetwork.VirtualNetworkPeering) azure.Peering {
 	out.CompleteVNets = f.PeerCompleteVnets == nil || *f.PeerCompleteVnets
 	out.LocalSubnets, out.RemoteSubnets = strs(f.LocalSubnetNames), strs(f.RemoteSubnetNames)
 	return out
-}
-
-// tableVersion is the first version of the API that has VirtualApplianceEcmp.
-const tableVersion = "2025-07-01"
-
-// The answers about route tables, of which all that nvad knows is read.
-type (
-	rawTable struct {
-		Properties struct {
-			DisableBgpRoutePropagation bool
-			Routes                     []*rawRoute
-		}
-	}
-	rawRoute struct {
-		Name       string
-		Properties routeProperties
-	}
-	routeProperties struct {
-		AddressPrefix    string
-		NextHopType      string
-		NextHopIPAddress *string `json:"nextHopIpAddress"`
-		NextHop          *struct {
-			NextHopIPAddresses []*string `json:"nextHopIpAddresses"`
-		}
-	}
-)
-
-// table reads a route table, once. If it can't be read, it is returned as one that
-// takes nothing away.
-func (r *reading) table(ctx context.Context, id string) (*azure.RouteTable, error) {
-	if t := r.tables[id]; t != nil {
-		return t, nil
-	}
-	at, err := locate(id)
-	t := &azure.RouteTable{ID: id, Name: at.name, ResourceGroup: at.group, Propagation: true}
-	if len(r.tables) < maxTables {
-		r.tables[id] = t
-	} else if err == nil {
-		err = refuse("more than %d route tables are not read", maxTables)
-	}
-	if err != nil {
-		return t, r.missing(id, azure.WhatRouteTable, err)
-	}
-	r.begin("route table " + at.name)
-	var raw rawTable
-	if _, err := r.get(ctx, id, tableVersion, nil, &raw); err != nil {
-		return t, r.missing(id, azure.WhatRouteTable, err)
-	}
-	t.Propagation = !raw.Properties.DisableBgpRoutePropagation
-	for route := range each(raw.Properties.Routes) {
-		t.Routes = append(t.Routes, route.user())
-	}
-	return t, nil
-}
-
-func (r rawRoute) user() azure.UserRoute {
-	p, _ := prefix(r.Properties.AddressPrefix)
-	return azure.UserRoute{Name: r.Name, Prefix: p, NextHopType: r.Properties.NextHopType, NextHops: r.Properties.hops()}
-}
-
-func (p routeProperties) hops() []netip.Addr {
-	if p.NextHop != nil {
-		return addresses(p.NextHop.NextHopIPAddresses)
-	}
-	return addresses([]*string{p.NextHopIPAddress})
 }
