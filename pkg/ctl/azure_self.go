@@ -151,8 +151,12 @@ func selfTunnels(list []*nvadv1.Tunnel) []azure.SelfTunnel {
 	for _, t := range list {
 		s := azure.SelfTunnel{Name: t.GetName(), Port: uint16(t.GetPort())}
 		s.Local, _ = netip.ParseAddr(t.GetLocal())
-		for _, r := range t.GetRemotes() {
-			if addr, err := netip.ParseAddr(r); err == nil {
+		remotes := t.GetRemotes()
+		for _, p := range t.GetPeers() { // a far end that was heard, and is not in the file
+			remotes = append(remotes, p.GetRemote())
+		}
+		for _, r := range remotes {
+			if addr, err := netip.ParseAddr(r); err == nil && !slices.Contains(s.Remotes, addr) {
 				s.Remotes = append(s.Remotes, addr)
 			}
 		}

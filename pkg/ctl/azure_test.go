@@ -19,6 +19,7 @@ import (
 	"github.com/nvad/nvad/pkg/api/apitest"
 	"github.com/nvad/nvad/pkg/azure"
 	"github.com/nvad/nvad/pkg/azure/arm"
+	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
 // azureHub00 is a snapshot of hub00, made by hand.
@@ -170,6 +171,22 @@ func TestAzureSnapshot(t *testing.T) {
 	alone := f.run(t.Context(), "/nonexistent", "azure", "snapshot", "--routes")
 	if alone.code != 0 || alone.err != "Warning: nvad's side is missing: nvad is not running (no socket at /nonexistent).\n" || len(alone.out) < len(plain.out) {
 		t.Errorf("%d, %s", alone.code, alone.err)
+	}
+}
+
+// TestAzureSelfTunnels: the far ends are those of the file, and those that were heard.
+func TestAzureSelfTunnels(t *testing.T) {
+	got := selfTunnels([]*nvadv1.Tunnel{
+		{Name: "a", Port: 4789, Local: "10.0.0.4", Remotes: []string{"10.10.0.4"}, Peers: []*nvadv1.TunnelPeer{{Remote: "10.10.0.4"}, {Remote: "10.20.0.4"}, {}}},
+		{Name: "b", Port: 51820, Peers: []*nvadv1.TunnelPeer{{Remote: "203.0.113.9"}}},
+	})
+	addr := netip.MustParseAddr
+	want := []azure.SelfTunnel{
+		{Name: "a", Port: 4789, Local: addr("10.0.0.4"), Remotes: []netip.Addr{addr("10.10.0.4"), addr("10.20.0.4")}},
+		{Name: "b", Port: 51820, Remotes: []netip.Addr{addr("203.0.113.9")}},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 
