@@ -18,7 +18,7 @@ type Poll struct {
 	Taken    time.Time // when the last answer arrived
 	Fates    []Fate
 	LeftOut  int // prefixes that were too many
-	Findings int // of all prefixes, and of none
+	Findings int // errors and warnings, of prefixes and of none
 	NotRead  int // parts of Azure
 }
 

@@ -12,7 +12,12 @@ import (
 // wrong with, those with findings first. A Report for it lists [MaxPolled] prefixes of
 // each finding.
 func (r *Report) Summary() Poll {
-	p := Poll{Taken: r.Taken, Findings: len(r.Findings), NotRead: len(r.NotJudged)}
+	p := Poll{Taken: r.Taken, NotRead: len(r.NotJudged)}
+	for i := range r.Findings {
+		if r.Findings[i].Severity != Info {
+			p.Findings++
+		}
+	}
 	own := slices.IndexFunc(r.NICs, func(c Column) bool { return c.Own })
 	var order []netip.Prefix
 	each := map[netip.Prefix]*Fate{}
@@ -57,8 +62,12 @@ func (f *Fate) add(r *Report, row *Row, own int) {
 		f.Effective = row.NICs[own].words()
 	}
 	for i := range r.Findings {
-		c := Cause{Code: string(r.Findings[i].Code), Reason: cut(r.Findings[i].Reason, MaxPollText-len(r.Findings[i].Code))}
-		if r.Findings[i].explains(row) && !slices.Contains(f.Findings, c) {
+		found := &r.Findings[i]
+		if !found.explains(row) {
+			continue
+		}
+		c := Cause{Code: string(found.Code), Reason: cut(found.Reason, MaxPollText-len(found.Code))}
+		if !slices.Contains(f.Findings, c) {
 			f.Findings = append(f.Findings, c)
 		}
 	}

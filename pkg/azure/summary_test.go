@@ -41,6 +41,7 @@ func TestSummary(t *testing.T) {
 		{Code: UDRWins, Reason: "another UDR", Prefixes: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}, PrefixCount: 1},
 		{Code: NotLearned, Reason: "who knows", Instances: []netip.Addr{instance1}},
 		{Code: IPForwardingOff, Reason: "without a prefix"},
+		{Code: NoAdvertise, Severity: Info, Reason: "perhaps intended"},
 	}
 	r.NotJudged = []NotJudged{{Effect: "of the gateway"}}
 	p := r.Summary()

@@ -62,7 +62,7 @@ var daemonMetrics = []metric{
 		}},
 	{"nvad_azure_poll_failed", "1 if the last poll of Azure failed; nvactl status says why.", gauge, nil,
 		func(s *Sample, out emit) { out(one(s.Azure.Failed)) }},
-	{"nvad_azure_findings", "What the last poll of Azure found wrong; nvactl azure diff says what.", gauge, nil,
+	{"nvad_azure_findings", "Errors and warnings of the last poll of Azure; nvactl azure diff says which.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Azure.Findings)) }},
 	{"nvad_engine_events_waiting", "Session events that the engine has not handled yet.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Engine.Events)) }},

@@ -216,8 +216,8 @@ type AzurePoll struct {
 	Fates []*AzureFate `protobuf:"bytes,2,rep,name=fates,proto3" json:"fates,omitempty"`
 	// Number of prefixes that were left out because there were too many.
 	LeftOut uint32 `protobuf:"varint,3,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
-	// Number of findings, including those that concern no prefix and those of prefixes
-	// that were left out.
+	// Number of errors and warnings, including those that concern no prefix and those of
+	// prefixes that were left out.
 	Findings uint32 `protobuf:"varint,4,opt,name=findings,proto3" json:"findings,omitempty"`
 	// Number of things that Azure did not let the caller read, so that nothing that depends
 	// on them was judged.
@@ -514,7 +514,7 @@ type AzureState struct {
 	Stale bool `protobuf:"varint,3,opt,name=stale,proto3" json:"stale,omitempty"`
 	// Number of prefixes of which that poll saw something.
 	Prefixes uint32 `protobuf:"varint,4,opt,name=prefixes,proto3" json:"prefixes,omitempty"`
-	// Number of findings of that poll.
+	// Number of errors and warnings of that poll.
 	Findings uint32 `protobuf:"varint,5,opt,name=findings,proto3" json:"findings,omitempty"`
 	// Number of things that it could not read.
 	NotRead uint32 `protobuf:"varint,8,opt,name=not_read,json=notRead,proto3" json:"not_read,omitempty"`
