@@ -64,6 +64,15 @@ func TestDual(t *testing.T) {
 			s.VNets[3].Peerings[0].AllowForwardedTraffic = false
 			return []Code{PeeringNoForwardedTraffic}
 		},
+		func(s *Snapshot, self *Self) []Code { // a default route for the other hub does not come here
+			s.VNets[0].Subnets[0].RouteTable.Routes = nil
+			for i := 2; i < 4; i++ {
+				self.Neighbors[i].Sent = append(self.Neighbors[i].Sent, SelfRoute{Prefix: pfx("0.0.0.0/0"), NextHop: nva1, ASPath: []uint32{65001}})
+				in := &s.RouteServers[1].Connections[0].Instances[i-2]
+				in.Learned = append(in.Learned, PeerRoute{Prefix: pfx("0.0.0.0/0"), NextHop: nva1, ASPath: "65001"})
+			}
+			return []Code{}
+		},
 		func(s *Snapshot, self *Self) []Code { // one that can't be read is not judged
 			s.RouteServers = s.RouteServers[:1]
 			s.Missing = []Missing{{ID: "/subscriptions/2", What: WhatRouteServer}}

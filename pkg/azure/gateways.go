@@ -126,6 +126,13 @@ func (d *differ) tables() {
 	}
 }
 
+// Why a next hop is taken for dead. An NVA that sends no routes may be alive all the same.
+const (
+	hopUnheard = "from which Route Server has no routes"
+	hopDown    = "whose session with Route Server is down"
+	hopDrained = "which is this NVA, and drained"
+)
+
 // deadPeers returns the addresses of NVAs that no instance heard anything from, and this
 // NVA's while it is drained.
 func (d *differ) deadPeers() map[netip.Addr]string {
@@ -136,13 +143,16 @@ func (d *differ) deadPeers() map[netip.Addr]string {
 				continue
 			}
 			if !slices.ContainsFunc(c.Instances, func(in Instance) bool { return len(in.Learned) > 0 }) {
-				dead[c.Peer] = "from which Route Server hears nothing"
+				dead[c.Peer] = hopUnheard
+			}
+			if strings.EqualFold(c.State, "NotConnected") {
+				dead[c.Peer] = hopDown
 			}
 		}
 	}
 	if d.self.Drained {
 		for a := range d.ownAddrs {
-			dead[a] = "which is this NVA, and drained"
+			dead[a] = hopDrained
 		}
 	}
 	return dead
@@ -154,9 +164,13 @@ func (d *differ) ecmp(t *RouteTable, u *UserRoute, dead map[netip.Addr]string) {
 		return
 	}
 	var alive, gone []netip.Addr
+	severity := Warning
 	for _, a := range bounded(u.NextHops) {
-		if dead[a] != "" {
+		if why := dead[a]; why != "" {
 			gone = append(gone, a)
+			if why != hopUnheard {
+				severity = Error
+			}
 		} else {
 			alive = append(alive, a)
 		}
@@ -165,8 +179,8 @@ func (d *differ) ecmp(t *RouteTable, u *UserRoute, dead map[netip.Addr]string) {
 		return
 	}
 	id := t.ID + "/routes/" + strings.ToLower(u.Name)
-	f := d.find(ECMPHopDead, Error, id, u.Name, func(*finding) (string, []Step) {
-		reason := fmt.Sprintf("User-defined route %s of route table %s has the next hop %s, %s: Azure probes none, so its share of the traffic is lost.",
+	f := d.find(ECMPHopDead, severity, id, u.Name, func(*finding) (string, []Step) {
+		reason := fmt.Sprintf("User-defined route %s of route table %s has the next hop %s, %s: Azure probes no next hop, so what goes to a dead one is lost.",
 			u.Name, t.Name, gone[0], dead[gone[0]])
 		args := []string{"--address-prefix", u.Prefix.String(), "--next-hop-type"}
 		switch len(alive) {

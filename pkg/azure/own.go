@@ -52,7 +52,7 @@ func (d *differ) forwarding() {
 	}
 }
 
-// sentTo reports whether nvad sent a prefix to any instance.
+// sentAny reports whether nvad sent a prefix to any instance.
 func (d *differ) sentAny(p netip.Prefix) bool {
 	_, ok := slices.BinarySearchFunc(d.sent, p, netip.Prefix.Compare)
 	return ok
@@ -61,7 +61,8 @@ func (d *differ) sentAny(p netip.Prefix) bool {
 // ownDefault finds that the NVA's own packets follow the default route that it announces:
 // Route Server puts it onto the NVA's NIC too.
 func (d *differ) ownDefault(v *nicView) {
-	if !d.sentAny(everything) || v.subnet == nil || v.vnet == nil || !v.tableSeen || v.noPropagation() || !d.served(v.vnet) {
+	drawn := slices.ContainsFunc(d.servers, func(sv *server) bool { return sv.sentAny[everything] && d.servesNIC(sv, v) })
+	if !drawn || v.subnet == nil || v.vnet == nil || !v.tableSeen || v.noPropagation() {
 		return
 	}
 	if u := v.users[everything]; u != nil && !d.here(u, netip.Addr{}) {
@@ -72,17 +73,6 @@ func (d *differ) ownDefault(v *nicView) {
 			v.subnet.Name), d.ownRoute(v, "default-to-internet", everything)
 	})
 	f.prefixes[everything] = true
-}
-
-// served reports whether a VNet gets the routes of a Route Server that nvad talks to.
-func (d *differ) served(v *VNet) bool {
-	return slices.ContainsFunc(d.servers, func(sv *server) bool {
-		if sv.vnet == nil {
-			return false
-		}
-		p := d.side(v, sv.vnet.ID)
-		return sv.vnet == v || p != nil && p.UseRemoteGateways
-	})
 }
 
 // ownRoute makes a user-defined route to the internet for the NVA's subnet, and its route

@@ -215,8 +215,12 @@ func (d *differ) propagationOff(v *nicView) *finding {
 	return d.find(PropagationOff, Error, v.table.ID, v.table.Name, func(f *finding) (string, []Step) {
 		return fmt.Sprintf("Route table %s takes no routes from gateways and Route Server (propagation is off), so subnet %s has no route for %s.",
 				v.table.Name, shortName(v.nic.Subnet), f.count()),
-			[]Step{tableStep(v.table, "update", "--disable-bgp-route-propagation", "false")}
+			[]Step{propagate(v.table)}
 	})
+}
+
+func propagate(t *RouteTable) Step {
+	return tableStep(t, "update", "--disable-bgp-route-propagation", "false")
 }
 
 // systemRoute is about a spoke for which a prefix is in its own VNet, or in one that is peered
@@ -290,7 +294,10 @@ func (d *differ) ownPropagation(sv *server) {
 				if h != nil && h.kind != typeNone && h.kind != typeInternet && !d.here(h, netip.Addr{}) {
 					continue
 				}
-				f := d.propagationOff(v)
+				f := d.find(PropagationOff, Warning, v.table.ID, v.table.Name, func(f *finding) (string, []Step) {
+					return fmt.Sprintf("Route table %s takes no routes from gateways and Route Server (propagation is off), so the NVA's own NIC %s has no route for %s that nvad received: what it does not send through a tunnel is lost.",
+						v.table.Name, v.nic.Name, f.count()), []Step{propagate(v.table)}
+				})
 				f.prefixes[p] = true
 				f.instances[in.addr] = true
 			}

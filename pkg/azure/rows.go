@@ -133,6 +133,9 @@ func (d *differ) explainSent(sv *server, in *instance, row *Row, route *SelfRout
 			row.note(d.notLearned(sv))
 		}
 	}
+	if row.Learned.State == Other {
+		row.Note = "the instance has it with an earlier next hop; Azure may take a minute to replace it"
+	}
 	if d.differs(sv, in, route) {
 		row.note(d.unequal(sv))
 	}

@@ -214,7 +214,7 @@ func (d *differ) unknownPeer(sv *server, asn uint32) *finding {
 			if c.ASN != asn {
 				args = append(args, "--peer-asn", strconv.FormatUint(uint64(asn), 10))
 			}
-			return fmt.Sprintf("The peering %s of Route Server %s is with %s, where nothing answers; this NVA's address is %s.", c.Name, rs.Name, c.Peer, d.ownAddress()),
+			return fmt.Sprintf("The peering %s of Route Server %s is with %s, from which it has no routes; this NVA's address is %s.", c.Name, rs.Name, c.Peer, d.ownAddress()),
 				[]Step{sv.peeringStep("update", c.Name, args...)}
 		})
 	}
