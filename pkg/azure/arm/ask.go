@@ -65,7 +65,7 @@ func (c *Client) get(ctx context.Context, path, version string, query url.Values
 // send asks for one resource; the answer is decoded into to. With an etag, the resource is
 // written only if it has not changed since.
 func (c *Client) send(ctx context.Context, method, path, version string, query url.Values, body any, etag string, to any) (*http.Response, error) {
-	req, err := runtime.NewRequest(ctx, method, runtime.JoinPaths(c.raw.Endpoint(), path))
+	req, err := runtime.NewRequest(ctx, method, runtime.JoinPaths(c.raw.Endpoint(), (&url.URL{Path: path}).EscapedPath()))
 	if err != nil {
 		return nil, err
 	}

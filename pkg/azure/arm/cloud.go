@@ -39,7 +39,7 @@ func machine(ctx context.Context) (*imds.Instance, error) {
 func (c *Client) findCloud(ctx context.Context, name string) (named, error) {
 	if name == "" {
 		name = clouds[0].name
-		if in, err := c.machine(ctx); err == nil {
+		if in, err := c.machine(ctx); err == nil && in.Environment != "" {
 			name = in.Environment
 		}
 	}

@@ -193,6 +193,10 @@ func TestClouds(t *testing.T) {
 			}
 		}
 	}
+	silent := func(context.Context) (*imds.Instance, error) { return &imds.Instance{}, nil }
+	if c, err := newClient(t.Context(), Options{Transport: newWorld(t), Identity: managed}, silent); err != nil || c.cloud.name != "AzurePublicCloud" {
+		t.Error(err)
+	}
 	if _, err := newClient(t.Context(), Options{Cloud: "AzureGermanCloud"}, here); err == nil ||
 		!strings.Contains(err.Error(), `cloud "AzureGermanCloud" is not known: want one of AzurePublicCloud, AzureUSGovernmentCloud, AzureChinaCloud`) {
 		t.Error(err)

@@ -107,6 +107,9 @@ func (w *world) answer(req *http.Request) *http.Response {
 	}
 	switch req.Method {
 	case http.MethodGet:
+		if doc, ok := w.docs[path]; ok && s.ifMatch != "" && s.ifMatch != etagIn(doc) {
+			return failure(412, "PreconditionFailed", "Precondition failed.")
+		}
 		return w.get(path, req.URL.Query().Get("$skiptoken"))
 	case http.MethodPost:
 		if result, ok := w.results[path]; ok {

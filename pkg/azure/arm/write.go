@@ -92,10 +92,11 @@ func (c *Client) ForwardAt(ctx context.Context, nic azure.NIC) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		// If somebody else writes the NIC in between, this would undo it.
-		ctx := policy.WithHTTPHeader(ctx, http.Header{"If-Match": {val(answer.Etag)}})
 		_, err = wait(ctx, c, "NIC "+at.name+" to forward packets",
 			func() (*runtime.Poller[armnetwork.InterfacesClientCreateOrUpdateResponse], error) {
+				// If somebody else writes the NIC in between, this would undo it. Only the write
+				// itself is for that version, not the questions after it.
+				ctx := policy.WithHTTPHeader(ctx, http.Header{"If-Match": {val(answer.Etag)}})
 				return f.NewInterfacesClient().BeginCreateOrUpdate(ctx, at.group, at.name, answer, nil)
 			})
 		return true, err

@@ -349,3 +349,12 @@ func TestConnectionOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesInPaths: a name from the command line becomes no part of a query, and no other path.
+func TestNamesInPaths(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.client(Options{}).SetHop(t.Context(), azure.RouteTable{ID: tableNVA, Name: "rt-nva"}, "both?api-version=1#x%2f", addr("10.0.0.4"), true)
+	if last := w.sent[len(w.sent)-1]; err == nil || last.path != tableNVA+"/routes/both?api-version=1#x%2f" || last.query != "api-version=2025-07-01" {
+		t.Errorf("%+v, %v", last, err)
+	}
+}
