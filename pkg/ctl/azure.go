@@ -66,7 +66,7 @@ func (a *app) askAzure(ctx context.Context, at *azureAccess, do func(context.Con
 	}
 	ctx, cancel := context.WithTimeout(ctx, at.timeout)
 	defer cancel()
-	p := newProgress(a.Err)
+	p := newProgress(a.Err, a.Width)
 	client := a.azure
 	if client == nil {
 		client = newAzureClient
@@ -76,15 +76,19 @@ func (a *app) askAzure(ctx context.Context, at *azureAccess, do func(context.Con
 		err = do(ctx, c)
 	}
 	p.clear()
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(ctx.Err(), context.Canceled):
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return errors.New("canceled")
-	case errors.Is(err, context.DeadlineExceeded): // before the deadline, if Azure wants a pause beyond it
+	}
+	return withFlag(err, at)
+}
+
+// withFlag adds to an error of package arm which flag would help.
+func withFlag(err error, at *azureAccess) error {
+	// Time may be over before the deadline, if Azure wants a pause beyond it.
+	if _, late := errors.AsType[*arm.TimeoutError](err); late || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w (--timeout is %s)", err, at.timeout)
 	}
-	if _, ok := errors.AsType[*arm.NotAzureError](err); ok {
+	if _, elsewhere := errors.AsType[*arm.NotAzureError](err); elsewhere {
 		return fmt.Errorf("%w with --vm", err)
 	}
 	return err

@@ -10,13 +10,14 @@ import (
 
 // progress shows in one line of a terminal what a command waits for.
 type progress struct {
-	out io.Writer // nil: nobody watches
+	out   io.Writer // nil: nobody watches
+	width int       // columns of the terminal
 
 	on bool // the line is on the screen
 }
 
-func newProgress(w io.Writer) *progress {
-	p := &progress{}
+func newProgress(w io.Writer, width int) *progress {
+	p := &progress{width: width}
 	if isTerminal(w) {
 		p.out = w
 	}
@@ -37,7 +38,7 @@ func (p *progress) show(text string) {
 	if p.out != nil {
 		p.on = true
 		// A line that is longer than the terminal would leave its beginning behind.
-		fmt.Fprintf(p.out, "\r\x1b[K%s", elide("Azure: "+printable(text), defaultWidth-1))
+		fmt.Fprintf(p.out, "\r\x1b[K%s", elide("Azure: "+printable(text), p.width-1))
 	}
 }
 

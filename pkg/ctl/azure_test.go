@@ -290,7 +290,7 @@ func TestAzureEnds(t *testing.T) {
 // TestProgress: a terminal shows one line, which is gone at the end; a file shows nothing.
 func TestProgress(t *testing.T) {
 	master, slave := terminal(t)
-	p := newProgress(slave)
+	p := newProgress(slave, defaultWidth)
 	p.show("effective routes\x1b[2J")
 	p.show(strings.Repeat("x", 200))
 	p.clear()
@@ -301,7 +301,7 @@ func TestProgress(t *testing.T) {
 		t.Errorf("got %q, %v\nwant %q", got, err, want)
 	}
 	var plain bytes.Buffer
-	p = newProgress(&plain)
+	p = newProgress(&plain, defaultWidth)
 	p.show("effective routes")
 	p.clear()
 	if plain.Len() > 0 {

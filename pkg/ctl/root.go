@@ -2,9 +2,10 @@
 // nvad and change what it does.
 //
 // Promise: tables fit the width of the terminal, 80 columns where there is none; JSON
-// has every key, in the same order, whatever the values are; a failure is one line on
-// standard error and exit code 1. The package knows the daemon by its gRPC interface
-// only. Commands that need no daemon, such as config check and policy test, call the
+// has every key, in the same order, whatever the values are, except that what Azure left
+// out of an answer is left out; a failure is one line on standard error and exit code 1.
+// The package knows the daemon by its gRPC interface only, and Azure by package arm only.
+// Commands that need no daemon, such as config check and policy test, call the
 // packages of which the daemon consists. It keeps no state.
 package ctl
 
