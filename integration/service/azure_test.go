@@ -1,6 +1,7 @@
 package service
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/nvad/nvad/integration/lab"
@@ -16,6 +17,11 @@ func (b *bed) testAzure() {
 	}
 	if got := b.Sh(b.T, poll); got != "success\n" {
 		b.Errorf("without azure.poll: %s", got)
+	}
+	// It runs again within the minute, and the accuracy that the timer leaves to systemd.
+	const next = "expr $(date -d \"$(systemctl list-timers --no-legend nvad-azure.timer | awk '{print $2, $3, $4}')\" +%s) - $(date +%s)"
+	if left, err := strconv.Atoi(strings.TrimSpace(b.Sh(b.T, next+" || true"))); err != nil || left < 1 || left > 70 {
+		b.Errorf("the next look is in %d s: %v", left, err)
 	}
 	if got := b.Sh(b.T, "nvactl status; journalctl -q -u nvad-azure.service -o cat"); strings.Contains(got, "Azure") {
 		b.Errorf("without azure.poll: %s", got)
