@@ -106,7 +106,7 @@ func (c *Client) clientOptions(transport policy.Transporter) policy.ClientOption
 	}
 	return policy.ClientOptions{
 		Cloud:     c.cloud.Configuration,
-		Transport: bounded{transport, &c.spent},
+		Transport: bounded{newHome(transport, c.cloud.Services[cloud.ResourceManager].Endpoint), &c.spent},
 		Telemetry: policy.TelemetryOptions{ApplicationID: "nvactl"},
 	}
 }

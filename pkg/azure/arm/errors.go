@@ -116,6 +116,9 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
+// NonRetriable is what the SDK looks for: it would be refused again.
+func (refusal) NonRetriable() {}
+
 func refuse(format string, args ...any) error { return refusal(fmt.Sprintf(format, args...)) }
 
 // explain turns the error of a request into one that an operator can act on.
@@ -154,7 +157,7 @@ func (c *Client) explain(err error) error {
 	case "SubscriptionNotFound", "InvalidSubscriptionId":
 		return fmt.Errorf("%s: %s; either %s has no role in it, or it is not in %s", c.step, text, c.identity.name, c.cloud.name)
 	}
-	return fmt.Errorf("%s: %s: %s", c.step, strings.TrimSpace(fmt.Sprint(answer.StatusCode, " ", answer.ErrorCode)), text)
+	return fmt.Errorf("%s: %s: %s", c.step, flat(fmt.Sprint(answer.StatusCode, " ", answer.ErrorCode)), text)
 }
 
 // isEnd reports whether after an explained error nothing more can be asked.

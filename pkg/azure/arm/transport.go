@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -64,6 +65,32 @@ func (l *limited) Read(p []byte) (int, error) {
 		return 0, tooLarge{"the answers have together", maxSnapshot}
 	}
 	return n, err
+}
+
+// home lets the token go to Resource Manager alone. The links to pages and to operations that
+// come with answers lead wherever they like, and the SDK would follow them with the token.
+type home struct {
+	policy.Transporter
+	host string
+}
+
+func newHome(transport policy.Transporter, endpoint string) home {
+	if c, ok := transport.(*http.Client); ok {
+		// Resource Manager redirects nobody.
+		own := *c
+		own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		transport = &own
+	}
+	u, _ := url.Parse(endpoint)
+	return home{transport, u.Host}
+}
+
+// Do sends the request, unless it would take the token elsewhere.
+func (h home) Do(req *http.Request) (*http.Response, error) {
+	if req.Header.Get("Authorization") != "" && (req.URL.Scheme != "https" || !strings.EqualFold(req.URL.Host, h.host)) {
+		return nil, refuse("an answer leads to %s://%s, which is not Resource Manager: the token is not sent there", req.URL.Scheme, req.URL.Host)
+	}
+	return h.Transporter.Do(req)
 }
 
 // tooLarge is not asked for again: the next answer would be as large.

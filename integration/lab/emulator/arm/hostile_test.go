@@ -26,7 +26,7 @@ func variants(body any, with func(string)) {
 		}
 	}
 	walk = func(v any, set func(any)) {
-		for _, other := range []any{nil, map[string]any{}, []any{}, []any{nil}, "x", "", 7, -1, true, map[string]any{"": nil}} {
+		for _, other := range []any{nil, map[string]any{}, []any{nil}, "", 7} {
 			set(other)
 			send()
 		}
@@ -65,6 +65,9 @@ func TestWrittenNonsenseBreaksNothing(t *testing.T) {
 			status, r := b.raw("GET", url, "ok", "")
 			if status != 200 {
 				t.Fatalf("%d %+v", status, r.Error)
+			}
+			if properties, ok := r.object["properties"].(map[string]any); ok {
+				delete(properties, "defaultSecurityRules") // which nobody can write
 			}
 			n := 0
 			variants(r.object, func(body string) {
