@@ -28,8 +28,9 @@ type fault struct {
 	// down says that no session is up, so that nobody knows what nvad would send; then
 	// faults with routes do not show.
 	down, routes bool
-	// large says that it takes thousands of routes.
-	large bool
+	// large says that it takes a thousand routes: in pairs it is only found, not mended.
+	// Ten thousand are too many for pairs.
+	large, huge bool
 	// mends is the code of a fault that is mended by the same line of nvad.toml.
 	mends azure.Code
 	// hides are the codes of faults of which this one leaves nothing to see.
@@ -100,7 +101,7 @@ var routeFaults = []fault{
 	{code: azure.InstancesDiffer, routes: true, inject: func(_ testing.TB, w *world) {
 		w.nva.omits = netip.MustParsePrefix("10.110.0.0/16")
 	}, place: "neighbors"},
-	{code: azure.BranchToBranchOff, routes: true, hides: []azure.Code{azure.VPNGatewayMode}, inject: func(t testing.TB, w *world) {
+	{code: azure.BranchToBranchOff, routes: true, hides: []azure.Code{azure.VPNGatewayMode, azure.CircuitLimit}, inject: func(t testing.TB, w *world) {
 		change(t, w, w.ids.rs, func(h *armnetwork.VirtualHub) { h.Properties.AllowBranchToBranchTraffic = p(false) })
 	}},
 }
@@ -154,10 +155,10 @@ var limitFaults = []fault{
 		w.nva.routes = append(w.nva.routes, many(20, 1999, w.nva.address, 65001)...)
 		w.nva.again = true
 	}},
-	{code: azure.CircuitLimit, large: true, routes: true, inject: func(_ testing.TB, w *world) {
+	{code: azure.CircuitLimit, large: true, routes: true, hides: []azure.Code{azure.GatewayWins}, inject: func(_ testing.TB, w *world) {
 		w.nva.routes = append(w.nva.routes, many(20, 1000, w.nva.address, 65001)...)
 	}},
-	{code: azure.RoutesTotalLimit, large: true, inject: func(_ testing.TB, w *world) {
+	{code: azure.RoutesTotalLimit, large: true, huge: true, inject: func(_ testing.TB, w *world) {
 		for i := range 3 {
 			name := fmt.Sprintf("spare-%d", i)
 			hop := netip.AddrFrom4([4]byte{10, 0, 0, byte(100 + i)})

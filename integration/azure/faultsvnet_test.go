@@ -47,6 +47,23 @@ var vnetFaults = []fault{
 			v.PeeringSyncLevel = p(armnetwork.VirtualNetworkPeeringLevelRemoteNotInSync)
 		})(t, w)
 	}},
+	{code: azure.PeeringLeavesOutSubnet, place: "flags gateways", inject: func(t testing.TB, w *world) {
+		parts := func(local, remote string) func(*armnetwork.VirtualNetworkPeeringPropertiesFormat) {
+			return func(v *armnetwork.VirtualNetworkPeeringPropertiesFormat) {
+				v.PeerCompleteVnets, v.LocalSubnetNames, v.RemoteSubnetNames = p(false), []*string{&local}, []*string{&remote}
+			}
+		}
+		flag(spokeToHub, parts("other", "default"))(t, w)
+		flag(hubToSpoke, parts("default", "other"))(t, w)
+	}},
+	{code: azure.AppliancePeering, inject: func(t testing.TB, w *world) {
+		name, prefix := "VirtualNetworkApplianceSubnet", "10.10.5.0/24"
+		w.state.Put(&armnetwork.Subnet{ID: p(w.ids.far + "/subnets/" + name), Name: &name, Properties: &armnetwork.SubnetPropertiesFormat{AddressPrefix: &prefix}})
+		w.state.Peer(w.ids.far, w.ids.spoke, false)
+		far := func(w *world) string { return w.ids.far + "/virtualNetworkPeerings/to-vnet-spoke01" }
+		flag(far, func(v *armnetwork.VirtualNetworkPeeringPropertiesFormat) { v.AllowForwardedTraffic = p(false) })(t, w)
+		user(w, w.ids.spokeTable, fake.UserRoute{Name: "to-appliance", Prefix: "10.160.0.0/16", Hops: []string{"10.10.5.4"}})
+	}},
 	{code: azure.VPNGatewayMode, inject: func(_ testing.TB, w *world) {
 		w.ids.vpn = w.state.Site("", "").Gateway("ergw-vpn", w.ids.hub, armnetwork.VirtualNetworkGatewayTypeVPN, "10.0.200.5")
 	}},

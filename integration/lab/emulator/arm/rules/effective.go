@@ -16,7 +16,7 @@ func (n Network) Effective(nic NIC, sent Sent) ([]sdn.EffectiveRoute, bool) {
 	s := v.subnet(nic.Subnet)
 	rules := sdn.Subnet{Space: v.Space, User: s.User, NoPropagation: s.NoPropagation}
 	for _, p := range v.Peerings {
-		if !p.Connected {
+		if !p.Connected || !p.covers(s.Name) {
 			continue
 		}
 		for _, space := range n.peered(p) {
@@ -25,13 +25,13 @@ func (n Network) Effective(nic NIC, sent Sent) ([]sdn.EffectiveRoute, bool) {
 	}
 	var learned []sdn.Learned
 	for _, rs := range n.RouteServers {
-		if n.uses(v, rs.VNet) {
+		if n.reaches(v, s, rs.VNet) {
 			rules.ByPath = rules.ByPath || rs.ByPath
 			learned = append(learned, n.fromNVAs(rs, sent)...)
 		}
 	}
 	for _, g := range n.Gateways {
-		if n.uses(v, g.VNet) {
+		if n.reaches(v, s, g.VNet) {
 			learned = append(learned, n.fromGateway(g, sent)...)
 		}
 	}
@@ -73,16 +73,21 @@ var platform = []sdn.EffectiveRoute{
 }
 
 // Platform adds the routes that every subnet has: to the internet, and to nowhere for
-// private addresses that no VNet has.
+// private addresses that no VNet has. The latter disappear where the VNet's space contains
+// them, and all of them where a user-defined route leads the default elsewhere.
 func Platform(routes []sdn.EffectiveRoute) []sdn.EffectiveRoute {
+	system := routes
 	for _, p := range platform {
-		p.Source, p.State = sdn.SourceDefault, sdn.StateActive
+		contains := func(r sdn.EffectiveRoute) bool {
+			return r.NextHopType == sdn.TypeVNet && r.Prefix.Bits() <= p.Prefix.Bits() && r.Prefix.Contains(p.Prefix.Addr())
+		}
+		forced := func(r sdn.EffectiveRoute) bool { return r.Source == sdn.SourceUser && r.Prefix.Bits() == 0 }
 		taken := func(r sdn.EffectiveRoute) bool { return r.Prefix == p.Prefix && r.State == sdn.StateActive }
-		vnet := func(r sdn.EffectiveRoute) bool { return taken(r) && r.NextHopType == sdn.TypeVNet }
-		switch {
-		case slices.ContainsFunc(routes, vnet): // the VNet's space takes the place of None
+		if p.NextHopType == sdn.TypeNone && (slices.ContainsFunc(system, contains) || slices.ContainsFunc(system, forced)) {
 			continue
-		case slices.ContainsFunc(routes, taken):
+		}
+		p.Source, p.State = sdn.SourceDefault, sdn.StateActive
+		if slices.ContainsFunc(system, taken) {
 			p.State = sdn.StateInvalid
 		}
 		routes = append(routes, p)

@@ -11,6 +11,8 @@ package rules
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 )
@@ -56,8 +58,9 @@ type Peering struct {
 	AllowGatewayTransit bool
 	// AllowForwarded lets packets in that the other VNet only forwards.
 	AllowForwarded bool
-	// RemoteSubnets are the names of the peered subnets; none: the whole VNets are peered.
-	RemoteSubnets []string
+	// LocalSubnets and RemoteSubnets are the names of the peered subnets; none: the whole
+	// VNets are peered.
+	LocalSubnets, RemoteSubnets []string
 }
 
 // NIC is a network interface.
@@ -167,6 +170,18 @@ func (n Network) peered(p Peering) []netip.Prefix {
 		}
 	}
 	return space
+}
+
+// covers reports whether a subnet of this side's VNet is peered.
+func (p Peering) covers(subnet string) bool {
+	return len(p.LocalSubnets) == 0 || slices.ContainsFunc(p.LocalSubnets, func(name string) bool { return strings.EqualFold(name, subnet) })
+}
+
+// reaches reports whether a subnet of VNet v gets the routes of the Route Server and the
+// gateways of VNet hub.
+func (n Network) reaches(v VNet, s Subnet, hub string) bool {
+	p, peered := v.peering(hub)
+	return n.uses(v, hub) && (!peered || p.covers(s.Name))
 }
 
 // uses reports whether VNet v gets the routes of the Route Server and the gateways of VNet

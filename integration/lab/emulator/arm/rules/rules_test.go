@@ -173,6 +173,8 @@ func TestRules(t *testing.T) {
 		"peering disconnected":               {func(w *world) { w.VNets[0].Peerings[0].Connected, w.VNets[1].Peerings[0].Connected = false, false }, want{advertised: "10.0.0.0/16 65515, 192.168.100.0/24 65515 12076 64580", effective: "10.5.0.0/16 10.0.0.4, 192.168.100.0/24 10.2.146.76", spoke: "-"}},
 		"peering out of sync":                {func(w *world) { w.VNets[1].Space = append(w.VNets[1].Space, prefixes("10.8.0.0/16")...) }, want{advertised: "10.0.0.0/16 65515, 10.1.0.0/16 65515, 10.8.0.0/16 65515, 192.168.100.0/24 65515 12076 64580"}},
 		"subnet peering":                     {func(w *world) { w.VNets[0].Peerings[0].RemoteSubnets = []string{"default"} }, want{effective: "10.1.0.0/24, 10.5.0.0/16 10.0.0.4, 192.168.100.0/24 10.2.146.76"}},
+		"subnet peering without the subnet":  {func(w *world) { w.VNets[1].Peerings[0].LocalSubnets = []string{"other"} }, want{spoke: "-"}},
+		"subnet peering with the subnet":     {func(w *world) { w.VNets[1].Peerings[0].LocalSubnets = []string{"other", "Default"} }, want{}},
 		"a group that drops BGP":             {group(Rule{Name: "no-bgp", Priority: 100, Protocol: "Tcp", SourcePorts: []string{"*"}, Ports: []string{"179"}, Sources: []string{"*"}, Destinations: []string{"*"}}), gone},
 		"a group that drops BGP from inside": {group(Rule{Name: "no-bgp", Inbound: true, Priority: 100, Protocol: "Tcp", SourcePorts: []string{"*"}, Ports: []string{"179"}, Sources: []string{"*"}, Destinations: []string{"*"}}), want{}},
 		"a spoke that does not run":          {func(w *world) { w.NICs[2].Running = false }, want{spoke: "not running"}},

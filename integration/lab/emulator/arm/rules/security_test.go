@@ -98,15 +98,20 @@ func TestPlatform(t *testing.T) {
 		return ""
 	}
 	w := newWorld()
-	w.VNets[0].Space = prefixes("10.0.0.0/16", "172.16.0.0/12")
+	w.VNets[0].Space = prefixes("10.0.0.0/16", "172.16.0.0/12", "192.0.0.0/8")
 	w.send("10.0.0.4", 65001, via("0.0.0.0/0", "10.0.0.4", 65001))
 	routes, _ := w.Effective(w.NICs[0], w.Sent)
 	for _, tc := range [][3]string{
 		{"0.0.0.0/0", sdn.TypeInternet, sdn.StateInvalid}, {"0.0.0.0/0", sdn.TypeGateway, sdn.StateActive},
-		{"10.0.0.0/8", sdn.TypeNone, sdn.StateActive}, {"172.16.0.0/12", sdn.TypeNone, ""}, {"172.16.0.0/12", sdn.TypeVNet, sdn.StateActive},
+		{"10.0.0.0/8", sdn.TypeNone, sdn.StateActive}, {"192.168.0.0/16", sdn.TypeNone, ""}, {"172.16.0.0/12", sdn.TypeNone, ""}, {"172.16.0.0/12", sdn.TypeVNet, sdn.StateActive},
 	} {
 		if got := state(routes, tc[0], tc[1]); got != tc[2] {
 			t.Errorf("%s to %s is %q, want %q", tc[0], tc[1], got, tc[2])
 		}
+	}
+	w.VNets[0].Subnets[0].User = []sdn.UserRoute{{Name: "out", Prefix: netip.MustParsePrefix("0.0.0.0/0"), Type: sdn.TypeAppliance}}
+	routes, _ = w.Effective(w.NICs[0], w.Sent)
+	if got := state(routes, "10.0.0.0/8", sdn.TypeNone) + state(routes, "0.0.0.0/0", sdn.TypeInternet) + state(routes, "0.0.0.0/0", sdn.TypeAppliance); got != "InvalidActive" {
+		t.Errorf("with a user-defined default route: %q", got)
 	}
 }

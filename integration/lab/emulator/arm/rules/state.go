@@ -67,6 +67,9 @@ func readPeering(p *armnetwork.VirtualNetworkPeeringPropertiesFormat) Peering {
 		for _, name := range p.RemoteSubnetNames {
 			out.RemoteSubnets = append(out.RemoteSubnets, *name)
 		}
+		for _, name := range p.LocalSubnetNames {
+			out.LocalSubnets = append(out.LocalSubnets, *name)
+		}
 	}
 	return out
 }
