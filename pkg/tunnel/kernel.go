@@ -9,20 +9,25 @@ import (
 // Alias is the ifalias of every link that nvad made.
 const Alias = "nvad"
 
-// Kernel reads links and changes VXLAN devices. Deleting something that does not exist succeeds,
+// Kernel reads links and changes tunnel devices. Deleting something that does not exist succeeds,
 // and so does adding something that exists.
 type Kernel interface {
-	// Links reads all links with their addresses, and VXLAN devices with their
-	// forwarding entries.
+	// Links reads all links with their addresses, VXLAN devices with their
+	// forwarding entries, and WireGuard devices with their keys and peers.
 	Links() ([]Link, error)
 	// PortRange returns the namespace's range of local ports. VXLAN devices without
 	// their own range take UDP source ports from it.
 	PortRange() (low, high uint16, err error)
-	// PathMTU returns the size of the largest packet that reaches an address whole, by
-	// its route or as the kernel learned; 0 if it knows only the links.
-	PathMTU(remote netip.Addr) (int, error)
+	// Path returns how packets get to an address.
+	Path(remote netip.Addr) (Path, error)
 	// Do carries out one operation.
 	Do(Op) error
+}
+
+// Path is how packets get to an address.
+type Path struct {
+	Link int // index
+	MTU  int // size of the largest packet that arrives whole, by the route or as the kernel learned; 0: it knows only the links
 }
 
 // Link describes a link of the kernel.
@@ -37,11 +42,12 @@ type Link struct {
 	Addresses []netip.Prefix // permanent ones, with host bits
 	VXLAN     *VXLAN         // nil if it is something else
 	FDB       []Remote       // forwarding entries of a VXLAN device
+	WireGuard *Device        // nil if it is something else
 	Stats     Stats
 }
 
-// own reports whether nvad made the link.
-func (l *Link) own() bool { return l.VXLAN != nil && l.Alias == Alias }
+// Own reports whether the link is a tunnel device that nvad made.
+func (l *Link) Own() bool { return (l.VXLAN != nil || l.WireGuard != nil) && l.Alias == Alias }
 
 // VXLAN has the attributes of a VXLAN device (IFLA_VXLAN_*, linux/if_link.h).
 type VXLAN struct {
@@ -84,18 +90,20 @@ type OpKind uint8
 
 // Kinds of operation.
 const (
-	Create        OpKind = iota // a device with Name, VXLAN, MTU and MAC, down
-	Delete                      // the link
-	SetVXLAN                    // change Remote, Local, TTL and Learning in place
-	SetAlias                    // to [Alias]
-	SetMTU                      // to MTU
-	SetMAC                      // to MAC
-	SetUp                       // administratively
-	AddAddress                  // Address
-	DeleteAddress               // Address
-	AddRemote                   // the forwarding entry Remote
-	DeleteRemote                // the forwarding entry Remote
-	Announce                    // gratuitous ARP or unsolicited NA for Address with MAC
+	Create          OpKind = iota // a device with Name, VXLAN, MTU and MAC, down
+	Delete                        // the link
+	SetVXLAN                      // change Remote, Local, TTL and Learning in place
+	SetAlias                      // to [Alias]
+	SetMTU                        // to MTU
+	SetMAC                        // to MAC
+	SetUp                         // administratively
+	AddAddress                    // Address
+	DeleteAddress                 // Address
+	AddRemote                     // the forwarding entry Remote
+	DeleteRemote                  // the forwarding entry Remote
+	Announce                      // gratuitous ARP or unsolicited NA for Address with MAC
+	CreateWireGuard               // a device with Name and MTU, down, without keys
+	SetWireGuard                  // keys, port and the only peer of WireGuard
 )
 
 // Op is one operation on the named link.
@@ -108,11 +116,13 @@ type Op struct {
 	MAC     net.HardwareAddr
 	Address netip.Prefix
 	Remote  Remote
+
+	WireGuard WireGuard
 }
 
 var opNames = [...]string{
 	"create", "delete", "change", "set alias", "set mtu", "set mac", "set up",
-	"add address", "delete address", "add remote", "delete remote", "announce",
+	"add address", "delete address", "add remote", "delete remote", "announce", "create wireguard", "set keys and peer",
 }
 
 // String returns the operation in words, for errors and logs.

@@ -27,8 +27,11 @@ type Manager struct {
 // state is the manager's memory of one tunnel.
 type state struct {
 	retry.Progress
-	index  int    // of its last link
-	narrow string // why large packets do not get through
+	index  int       // of its last link
+	narrow string    // why large packets do not get through
+	since  time.Time // when its device with this peer was first seen; of WireGuard
+	silent string    // why its peer counts as dead; of WireGuard
+	moved  bool      // the wanted endpoint of the peer changed; of WireGuard
 }
 
 // errForeign says that another program's link has the name of a wanted tunnel.
@@ -47,8 +50,17 @@ func (m *Manager) SetWanted(list []Tunnel) {
 		m.state[t.Name] = &state{}
 		if s := old[t.Name]; s != nil {
 			same := slices.ContainsFunc(before, func(b Tunnel) bool { return reflect.DeepEqual(b, t) })
-			m.state[t.Name].Built, m.state[t.Name].index = s.Built && same, s.index
+			m.state[t.Name].inherit(s, same)
+			m.state[t.Name].moved = s.moved || t.moved(before)
 		}
+	}
+}
+
+// inherit takes over what stays true of a tunnel; same says that nothing about it changes.
+func (s *state) inherit(old *state, same bool) {
+	s.index = old.index
+	if same {
+		s.Built, s.since, s.silent = old.Built, old.since, old.silent
 	}
 }
 
@@ -71,7 +83,7 @@ func (m *Manager) Sync(now time.Time) (next time.Time, err error) {
 		t := &m.wanted[i]
 		s := m.state[t.Name]
 		if s.Due(now) {
-			s.Settle(m.build(t, s, low, high), now)
+			s.Settle(m.build(t, s, source{low, high}, now), now)
 		}
 		next = s.Failure.Earlier(next)
 	}
@@ -79,9 +91,32 @@ func (m *Manager) Sync(now time.Time) (next time.Time, err error) {
 		err = m.read()
 	}
 	for i := range m.wanted {
-		m.checkPaths(&m.wanted[i], m.state[m.wanted[i].Name])
+		t := &m.wanted[i]
+		m.checkPaths(t, m.state[t.Name])
+		if t.WireGuard != nil {
+			m.checkPeer(t, m.state[t.Name], now)
+			next = earlier(next, now.Add(poll))
+		}
 	}
 	return next, err
+}
+
+// poll is the time between two looks at WireGuard devices. The kernel gives no events when
+// their peers change, or when a peer makes a handshake.
+const poll = time.Second
+
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// checkPeer records whether the peer of a WireGuard tunnel counts as dead.
+func (m *Manager) checkPeer(t *Tunnel, s *state, now time.Time) {
+	if l := m.link(t.Name); l != nil {
+		s.silent = t.WireGuard.silence(l.WireGuard.peer(t.WireGuard.Peer.Public), s.since, now)
+	}
 }
 
 // Kick makes everything that failed due at once, because a link changed.
@@ -105,15 +140,25 @@ func (m *Manager) read() error {
 func (m *Manager) removeUnwanted() error {
 	var errs []error
 	for _, l := range m.links {
-		if l.own() && m.state[l.Name] == nil {
+		if l.Own() && m.state[l.Name] == nil {
 			errs = append(errs, m.do(Op{Kind: Delete, Name: l.Name, Index: l.Index}))
 		}
 	}
 	return errors.Join(errs...)
 }
 
+// source is the namespace's range of local ports.
+type source struct{ low, high uint16 }
+
 // build brings one tunnel to what is wanted.
-func (m *Manager) build(t *Tunnel, s *state, low, high uint16) error {
+func (m *Manager) build(t *Tunnel, s *state, ports source, now time.Time) error {
+	if t.WireGuard != nil {
+		return m.buildWireGuard(t, s, now)
+	}
+	return m.buildVXLAN(t, s, ports)
+}
+
+func (m *Manager) buildVXLAN(t *Tunnel, s *state, ports source) error {
 	underlay, err := m.underlay(t)
 	if err != nil {
 		return err
@@ -122,7 +167,7 @@ func (m *Manager) build(t *Tunnel, s *state, low, high uint16) error {
 	if len(macs) == 0 {
 		return retry.Waiting("an address on " + underlay.Name)
 	}
-	want := t.vxlan(underlay, low, high)
+	want := t.vxlan(underlay, ports.low, ports.high)
 	l := m.link(t.Name)
 	if l != nil {
 		if l, err = m.adopt(l, want); err != nil {
@@ -131,7 +176,8 @@ func (m *Manager) build(t *Tunnel, s *state, low, high uint16) error {
 	}
 	fresh := l == nil
 	if fresh {
-		if l, err = m.create(t, s, want, t.mtu(underlay), macs[0]); err != nil {
+		op := Op{Kind: Create, Name: t.Name, VXLAN: want, MTU: t.mtu(underlay), MAC: macs[0]}
+		if l, err = m.createDevice(s, op); err != nil {
 			return err
 		}
 	}
@@ -178,24 +224,24 @@ func (m *Manager) link(name string) *Link {
 // about it has to change.
 func (m *Manager) adopt(l *Link, want VXLAN) (*Link, error) {
 	switch {
-	case l.VXLAN != nil && *l.VXLAN == want && l.own():
+	case l.VXLAN != nil && *l.VXLAN == want && l.Own():
 		return l, nil
 	case l.VXLAN != nil && *l.VXLAN == want:
 		return l, m.do(Op{Kind: SetAlias, Name: l.Name, Index: l.Index})
-	case !l.own():
+	case !l.Own():
 		return nil, errForeign
-	case sameFixed(*l.VXLAN, want) && m.do(Op{Kind: SetVXLAN, Name: l.Name, Index: l.Index, VXLAN: want}) == nil:
+	case l.VXLAN != nil && sameFixed(*l.VXLAN, want) && m.do(Op{Kind: SetVXLAN, Name: l.Name, Index: l.Index, VXLAN: want}) == nil:
 		// The kernel moved the default forwarding entry along with the remote.
 		return m.reread(l.Name)
 	}
 	return nil, m.do(Op{Kind: Delete, Name: l.Name, Index: l.Index})
 }
 
-// create makes the device, down, and marks it as nvad's. It asks for the index that the device
-// had before: then the next hops of routes through it are still valid, and the routes can
-// be written again at once.
-func (m *Manager) create(t *Tunnel, s *state, v VXLAN, mtu int, addr net.HardwareAddr) (*Link, error) {
-	op := Op{Kind: Create, Name: t.Name, Index: s.index, VXLAN: v, MTU: mtu, MAC: addr}
+// createDevice makes the device, down, and marks it as nvad's. It asks for the index that
+// the device had before: then the next hops of routes through it are still valid, and the
+// routes can be written again at once.
+func (m *Manager) createDevice(s *state, op Op) (*Link, error) {
+	op.Index = s.index
 	err := m.do(op)
 	if err != nil && op.Index != 0 {
 		op.Index = 0
@@ -204,10 +250,11 @@ func (m *Manager) create(t *Tunnel, s *state, v VXLAN, mtu int, addr net.Hardwar
 	if err != nil {
 		return nil, err
 	}
-	l, err := m.reread(t.Name)
+	l, err := m.reread(op.Name)
 	if err != nil {
 		return nil, err
 	}
+	s.index = l.Index
 	return l, m.do(Op{Kind: SetAlias, Name: l.Name, Index: l.Index})
 }
 
@@ -223,7 +270,7 @@ func (m *Manager) reread(name string) (*Link, error) {
 
 // look has the properties of a device, besides its attributes, that can be changed in place.
 type look struct {
-	macs    []net.HardwareAddr // any of them will do
+	macs    []net.HardwareAddr // any of them will do; none: the device has no MAC address
 	mtu     int
 	remotes []Remote
 	excess  []Remote // forwarding entries to delete
@@ -241,7 +288,8 @@ func (m *Manager) dress(t *Tunnel, s *state, l *Link, want look, fresh bool) err
 		add(Op{Kind: SetMTU, MTU: want.mtu})
 	}
 	hw := l.MAC
-	if !slices.ContainsFunc(want.macs, func(a net.HardwareAddr) bool { return bytes.Equal(a, hw) }) {
+	ethernet := len(want.macs) > 0
+	if ethernet && !slices.ContainsFunc(want.macs, func(a net.HardwareAddr) bool { return bytes.Equal(a, hw) }) {
 		hw = want.macs[0]
 		add(Op{Kind: SetMAC, MAC: hw})
 		fresh = true
@@ -267,7 +315,7 @@ func (m *Manager) dress(t *Tunnel, s *state, l *Link, want look, fresh bool) err
 		m.repaired(t, ops[0].String())
 	}
 	for _, a := range t.Addresses {
-		if fresh || !slices.Contains(l.Addresses, a) {
+		if ethernet && (fresh || !slices.Contains(l.Addresses, a)) {
 			add(Op{Kind: Announce, Address: a, MAC: hw})
 		}
 	}
@@ -310,7 +358,7 @@ func (m *Manager) repaired(t *Tunnel, what string) {
 // Built reports whether nvad's device of that name exists, as of the last read.
 func (m *Manager) Built(name string) bool {
 	l := m.link(name)
-	return l != nil && l.own()
+	return l != nil && l.Own()
 }
 
 // Repairs returns the repairs since the last call.
@@ -326,7 +374,7 @@ func (m *Manager) Look() error { return m.read() }
 // Foreign returns the VXLAN networks of other programs' devices, in no particular order.
 func (m *Manager) Foreign() (list []Segment) {
 	for _, l := range m.links {
-		if l.VXLAN != nil && !l.own() && m.state[l.Name] == nil {
+		if l.VXLAN != nil && !l.Own() && m.state[l.Name] == nil {
 			list = append(list, Segment{l.VXLAN.Port, l.VXLAN.VNI})
 		}
 	}

@@ -20,6 +20,10 @@ type Status struct {
 	Addresses []netip.Prefix // that the device has
 	Stats     Stats
 	Warning   string // why large packets do not get through; empty: nothing is known to stop them
+
+	// Of WireGuard: its peer as it is, and whether this process encrypts.
+	Peer      PeerState
+	Userspace bool
 }
 
 // Status returns the wanted tunnels as of the last read of the links.
@@ -33,11 +37,11 @@ func (m *Manager) Status() []Status {
 
 func (m *Manager) status(t *Tunnel) Status {
 	st := Status{Tunnel: *t, State: "waiting", Source: t.Local}
-	if u, err := m.underlay(t); err == nil {
+	if u, err := m.underlay(t); err == nil && t.WireGuard == nil {
 		st.Underlay = u.Name
 		st.Source = t.source(u)
 	}
-	if l := m.link(t.Name); l != nil && l.VXLAN != nil {
+	if l := m.link(t.Name); l != nil && (l.VXLAN != nil || l.WireGuard != nil) {
 		st.Actual, st.MAC, st.Addresses, st.Stats = l.MTU, l.MAC, l.Addresses, l.Stats
 		st.State = "down"
 		if l.Up && l.Carrier {
@@ -54,6 +58,9 @@ func (m *Manager) status(t *Tunnel) Status {
 	if st.Err != nil {
 		st.Reason = st.Err.Error()
 	}
+	if t.WireGuard != nil {
+		m.statusWireGuard(t, &st)
+	}
 	return st
 }
 
@@ -62,8 +69,13 @@ func (t *Tunnel) source(underlay Link) netip.Addr {
 	if t.Local.IsValid() {
 		return t.Local
 	}
-	for _, p := range underlay.Addresses {
-		if a := p.Addr(); a.Is6() == t.v6() && !a.IsLinkLocalUnicast() {
+	return address(underlay, t.v6())
+}
+
+// address returns the first address of a family that other machines reach the link by.
+func address(l Link, v6 bool) netip.Addr {
+	for _, p := range l.Addresses {
+		if a := p.Addr(); a.Is6() == v6 && !everyLinkHas(a) {
 			return a
 		}
 	}
@@ -89,20 +101,36 @@ func (m *Manager) checkPaths(t *Tunnel, s *state) {
 	if l == nil {
 		return
 	}
-	over := overhead4
-	if t.v6() {
-		over = overhead6
-	}
-	if u, err := m.underlay(t); err == nil && u.MTU < l.MTU+over {
+	over, under, ends := m.outside(t)
+	if under != nil && under.MTU < l.MTU+over {
 		s.narrow = fmt.Sprintf("packets of more than %d bytes do not get through: MTU %d needs %d on %s, which has %d",
-			u.MTU-over, l.MTU, l.MTU+over, u.Name, u.MTU)
+			under.MTU-over, l.MTU, l.MTU+over, under.Name, under.MTU)
 		return
 	}
-	for _, r := range t.Remotes {
-		if mtu, err := m.kernel.PathMTU(r); err == nil && mtu > 0 && mtu < l.MTU+over {
+	for _, r := range ends {
+		if p, err := m.kernel.Path(r); err == nil && p.MTU > 0 && p.MTU < l.MTU+over {
 			s.narrow = fmt.Sprintf("packets of more than %d bytes do not get through: MTU %d needs %d on the path to %s, which carries %d",
-				mtu-over, l.MTU, l.MTU+over, r, mtu)
+				p.MTU-over, l.MTU, l.MTU+over, r, p.MTU)
 			return
 		}
 	}
+}
+
+// outside returns how many bytes a tunnel adds to a packet, the link that carries its outer
+// packets, nil if it is not known, and where they go.
+func (m *Manager) outside(t *Tunnel) (over int, under *Link, ends []netip.Addr) {
+	if w := t.WireGuard; w != nil {
+		end := w.Peer.Endpoint.Addr()
+		if !end.IsValid() {
+			return 0, nil, nil
+		}
+		return wireguardOverhead(end), m.outer(t), []netip.Addr{end}
+	}
+	if u, err := m.underlay(t); err == nil {
+		under = &u
+	}
+	if t.v6() {
+		return overhead6, under, t.Remotes
+	}
+	return overhead4, under, t.Remotes
 }

@@ -1,5 +1,6 @@
-// Package tunnel keeps the kernel's VXLAN devices (RFC 7348) as wanted: attributes, addresses,
-// MTU, and the forwarding entries that lead to the remotes.
+// Package tunnel keeps the kernel's VXLAN devices (RFC 7348) and WireGuard devices as wanted:
+// attributes, keys, addresses, MTU, and the forwarding entries or the peer that lead to the
+// other end.
 //
 // A restart of nvad must not interrupt traffic, so the package leaves a device alone that
 // already is as wanted, changes in place what the kernel lets it change, and makes a
@@ -36,7 +37,8 @@ const (
 	overhead6 = 70
 )
 
-// Tunnel is a wanted device.
+// Tunnel is a wanted device. For WireGuard only Name, MTU and Addresses count besides
+// WireGuard itself.
 type Tunnel struct {
 	Name       string
 	VNI        uint32
@@ -49,6 +51,8 @@ type Tunnel struct {
 	MTU        int          // 0: the underlay's MTU less the overhead
 	Addresses  []netip.Prefix
 	NoLearning bool
+
+	WireGuard *WireGuard // nil: VXLAN
 }
 
 // v6 reports whether the outer packets are IPv6.
@@ -153,7 +157,7 @@ func (t *Tunnel) macs(underlay Link) []net.HardwareAddr {
 	}
 	var list []net.HardwareAddr
 	for _, p := range underlay.Addresses {
-		if a := p.Addr(); a.Is6() == t.v6() && !a.IsLinkLocalUnicast() {
+		if a := p.Addr(); a.Is6() == t.v6() && !everyLinkHas(a) {
 			list = append(list, mac(t.VNI, a))
 		}
 	}
@@ -170,6 +174,10 @@ func sameFixed(a, b VXLAN) bool {
 // owned returns the addresses of a link that nvad manages.
 func owned(l Link) []netip.Prefix {
 	return slices.DeleteFunc(slices.Clone(l.Addresses), func(p netip.Prefix) bool {
-		return p.Addr().Is6() && p.Addr().IsLinkLocalUnicast()
+		return everyLinkHas(p.Addr())
 	})
 }
+
+// everyLinkHas reports whether an address is a link-local one of IPv6. Those of IPv4 are
+// configured, such as that of a WireGuard tunnel around this one.
+func everyLinkHas(a netip.Addr) bool { return a.Is6() && a.IsLinkLocalUnicast() }

@@ -21,8 +21,10 @@ type Kernel struct {
 	Log []string
 	// PortRange returns Low and High.
 	Low, High uint16
-	// Paths has the answers of PathMTU, by remote.
-	Paths map[netip.Addr]int
+	// Paths has the answers of Path, by remote.
+	Paths map[netip.Addr]tunnel.Path
+	// NoWireGuard makes new WireGuard devices ones of this process.
+	NoWireGuard bool
 
 	links []tunnel.Link
 	next  int
@@ -65,6 +67,11 @@ func (k *Kernel) Links() ([]tunnel.Link, error) {
 	for i := range list {
 		list[i].Addresses = slices.Clone(list[i].Addresses)
 		list[i].FDB = slices.Clone(list[i].FDB)
+		if d := list[i].WireGuard; d != nil {
+			copied := *d
+			copied.Peers = slices.Clone(d.Peers)
+			list[i].WireGuard = &copied
+		}
 	}
 	return list, nil
 }
@@ -72,8 +79,8 @@ func (k *Kernel) Links() ([]tunnel.Link, error) {
 // PortRange implements tunnel.Kernel.
 func (k *Kernel) PortRange() (low, high uint16, err error) { return k.Low, k.High, nil }
 
-// PathMTU implements tunnel.Kernel.
-func (k *Kernel) PathMTU(remote netip.Addr) (int, error) { return k.Paths[remote], nil }
+// Path implements tunnel.Kernel.
+func (k *Kernel) Path(remote netip.Addr) (tunnel.Path, error) { return k.Paths[remote], nil }
 
 // Do implements tunnel.Kernel.
 func (k *Kernel) Do(op tunnel.Op) error {
@@ -82,7 +89,7 @@ func (k *Kernel) Do(op tunnel.Op) error {
 		return err
 	}
 	l := k.link(op.Name)
-	if op.Kind == tunnel.Create {
+	if op.Kind == tunnel.Create || op.Kind == tunnel.CreateWireGuard {
 		return k.create(op, l)
 	}
 	if l == nil {
@@ -99,8 +106,14 @@ func (k *Kernel) create(op tunnel.Op, old *tunnel.Link) error {
 	if old != nil {
 		return errors.New("file exists")
 	}
+	l := tunnel.Link{Index: op.Index, Name: op.Name, MTU: op.MTU, MAC: op.MAC}
+	if op.Kind == tunnel.CreateWireGuard {
+		l.WireGuard = &tunnel.Device{Userspace: k.NoWireGuard, Port: 40000}
+		k.Plant(l)
+		return nil
+	}
 	v := op.VXLAN
-	l := tunnel.Link{Index: op.Index, Name: op.Name, MTU: op.MTU, MAC: op.MAC, VXLAN: &v}
+	l.VXLAN = &v
 	if v.Remote.IsValid() {
 		l.FDB = []tunnel.Remote{{Addr: v.Remote, Device: v.Device}}
 	}
@@ -118,6 +131,8 @@ func (k *Kernel) change(op tunnel.Op, l *tunnel.Link) {
 		if v.Remote.IsValid() {
 			l.FDB = []tunnel.Remote{{Addr: v.Remote, Device: v.Device}}
 		}
+	case tunnel.SetWireGuard:
+		configure(l.WireGuard, op.WireGuard)
 	case tunnel.SetAlias:
 		l.Alias = tunnel.Alias
 	case tunnel.SetMTU:
@@ -137,6 +152,25 @@ func (k *Kernel) change(op tunnel.Op, l *tunnel.Link) {
 		l.FDB = append(l.FDB, op.Remote)
 	case tunnel.DeleteRemote:
 		l.FDB = slices.DeleteFunc(l.FDB, func(r tunnel.Remote) bool { return r == op.Remote })
+	}
+}
+
+// configure changes a WireGuard device. A peer that stays keeps its session.
+func configure(d *tunnel.Device, w tunnel.WireGuard) {
+	kept := tunnel.PeerState{}
+	for _, p := range d.Peers {
+		if p.Public == w.Peer.Public && d.Private == w.Private {
+			kept = p
+		}
+	}
+	end := kept.Endpoint
+	if kept.Peer = w.Peer; !w.Peer.Endpoint.IsValid() {
+		kept.Endpoint = end
+	}
+	kept.AllowedIPs = tunnel.Everything()
+	d.Private, d.Mark, d.Peers = w.Private, 0, []tunnel.PeerState{kept}
+	if w.Port != 0 {
+		d.Port = w.Port
 	}
 }
 
@@ -178,6 +212,12 @@ func (k *Kernel) String() string {
 					s += net.HardwareAddr(r.MAC[:]).String() + " at "
 				}
 				s += r.Addr.String()
+			}
+		}
+		if d := l.WireGuard; d != nil {
+			s += fmt.Sprintf(" wireguard %s port %d", d.Private.Public(), d.Port)
+			for _, p := range d.Peers {
+				s += fmt.Sprintf(" peer %s at %s keepalive %s allowed %s", p.Public, p.Endpoint, p.Keepalive, p.AllowedIPs)
 			}
 		}
 		lines = append(lines, s+"\n")
