@@ -9,9 +9,10 @@ import (
 	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
-// Tunnel is a VXLAN device.
+// Tunnel is a VXLAN or WireGuard device.
 type Tunnel struct {
 	Name      string
+	Type      TunnelType
 	VNI       uint32
 	Device    string     // underlay device; may be empty if Local is set
 	Local     netip.Addr // source of outer packets; invalid: the first address of Device
@@ -25,6 +26,7 @@ type Tunnel struct {
 	Addresses []netip.Prefix
 	Peers     []TunnelPeer // who owns which address in the tunnel
 	BFD       BFD          // for the far ends, see [Config.FarEnds]
+	WireGuard WireGuard    // with type = "wireguard"; the keys of VXLAN are zero then
 }
 
 // TunnelPeer says which remote an address in a tunnel belongs to.
@@ -48,42 +50,66 @@ func defaultTunnel() Tunnel {
 	return Tunnel{Port: 4789, Learning: true}
 }
 
-var tunnelTable = tomlfile.Array[Config, Tunnel]{
-	Key: "tunnel", ID: "name", Doc: "VXLAN devices, one table each.", New: defaultTunnel, Gone: DeviceRecreated,
+var tunnelTable = tunnelSection{tomlfile.Array[Config, Tunnel]{
+	Key: "tunnel", ID: "name", Doc: "VXLAN and WireGuard devices, one table each.", New: defaultTunnel, Gone: DeviceRecreated,
 	Of:   func(c *Config) *[]Tunnel { return &c.Tunnels },
 	Name: func(t *Tunnel) string { return t.Name }, Fields: tunnelFields,
+}}
+
+// tunnelFields returns the keys of tunnels of any type.
+func tunnelFields(t *Tunnel) []tomlfile.Field {
+	return slices.Concat(nameField(t), typeField(t), vxlanFields(t), peersField(t), commonFields(t), peerFields(&t.WireGuard))
 }
 
-func tunnelFields(t *Tunnel) []tomlfile.Field {
+func nameField(t *Tunnel) []tomlfile.Field {
+	return []tomlfile.Field{{Key: "name", Value: tomlfile.Text(&t.Name, tomlfile.Interface), Example: `"vxlan0"`, Required: true, Shown: true, Impact: DeviceRecreated,
+		Doc: "Name of the device that nvad creates."}}
+}
+
+func typeField(t *Tunnel) []tomlfile.Field {
+	return []tomlfile.Field{{Key: "type", Value: tomlfile.WordFor(&t.Type, []string{"vxlan", "wireguard"}, TunnelVXLAN, TunnelWireGuard), Impact: DeviceRecreated,
+		Doc: "\"vxlan\" carries Ethernet frames in plain text; \"wireguard\" encrypts IP packets. Each has keys of its own."}}
+}
+
+// vxlanFields returns the keys that only VXLAN has.
+func vxlanFields(t *Tunnel) []tomlfile.Field {
 	return []tomlfile.Field{
-		{Key: "name", Value: tomlfile.Text(&t.Name, tomlfile.Interface), Example: `"vxlan0"`, Required: true, Shown: true, Impact: DeviceRecreated,
-			Doc: "Name of the VXLAN device that nvad creates."},
-		{Key: "vni", Value: tomlfile.Number(&t.VNI, 1, 1<<24-1), Example: "77", Required: true, Shown: true, Impact: DeviceRecreated,
-			Doc: "VXLAN network identifier."},
+		{Key: "vni", Value: tomlfile.Number(&t.VNI, 1, 1<<24-1), Example: "77", Shown: true, Impact: DeviceRecreated,
+			Doc: "VXLAN network identifier. Required for VXLAN."},
 		{Key: "device", Value: tomlfile.Text(&t.Device, tomlfile.Interface), Example: `"eth0"`, Shown: true, Impact: DeviceRecreated,
-			Doc: "Underlay device. Required unless local is set."},
+			Doc: "Underlay device. Required for VXLAN unless local is set."},
 		{Key: "local", Value: tomlfile.Address(&t.Local, tomlfile.Unicast), Example: `"10.0.0.4"`, Impact: DeviceRecreated,
 			Doc: "Source address of the outer packets. Default: the first address of device."},
 		{Key: "remotes", Value: tomlfile.Addresses(&t.Remotes), Example: `["10.10.0.4"]`, Shown: true,
 			Doc: "Underlay addresses of the other ends."},
-		{Key: "peers", Value: tunnelPeers(&t.Peers), Example: `["10.10.0.4=169.254.0.2"]`,
-			Doc: "Which address in the tunnel belongs to which remote. nvad drops packets, ARP too, that claim such an address " +
-				"but come from another remote. With a single remote, all addresses belong to it."},
 		{Key: "group", Value: tomlfile.Address(&t.Group, tomlfile.Multicast), Example: `"239.1.1.1"`, Impact: DeviceRecreated,
 			Doc: "Multicast group to use instead of remotes. Azure does not carry multicast. Everyone who can reach the group can " +
 				"join the tunnel: protect its neighbors with a password."},
 		{Key: "port", Value: tomlfile.Number(&t.Port, 1, tomlfile.MaxUint16), Impact: DeviceRecreated,
 			Doc: "UDP destination port."},
-		{Key: "mtu", Value: tomlfile.Number(&t.MTU, 576, 65535), Example: "1450",
-			Doc: "MTU of the device, in bytes. Default: the underlay's MTU less the encapsulation."},
-		{Key: "mss-clamp", Value: mssClamp(&t.MSSClamp),
-			Doc: `Maximum segment size of TCP connections through the tunnel, in bytes: a number, "auto" for what fits the MTU, ` +
-				`or "off" to leave it unchanged.`},
 		{Key: "ttl", Value: tomlfile.Number(&t.TTL, 0, 255), Impact: DeviceRecreated,
 			Doc: "TTL of the outer packets; 0 leaves it to the kernel."},
 		{Key: "learning", Value: tomlfile.Bool(&t.Learning), Impact: DeviceRecreated,
 			Doc: "Learn from received packets which remote has which MAC address. nvad knows the MAC addresses of remotes that " +
 				"run nvad. Without learning, a packet to a remote that does not run nvad is sent to all remotes."},
+	}
+}
+
+func peersField(t *Tunnel) []tomlfile.Field {
+	return []tomlfile.Field{{Key: "peers", Value: tunnelPeers(&t.Peers), Example: `["10.10.0.4=169.254.0.2"]`,
+		Doc: "VXLAN: which address in the tunnel belongs to which remote. nvad drops packets, ARP too, that claim such an address " +
+			"but come from another remote. With a single remote, all addresses belong to it. WireGuard: a list of tables, one tunnel " +
+			"each, with the keys in which it differs from this one: peers = [{ name = \"wg1\", public-key = \"...\", address = \"...\" }]."}}
+}
+
+// commonFields returns the keys that tunnels of every type have.
+func commonFields(t *Tunnel) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "mtu", Value: tomlfile.Number(&t.MTU, 576, 65535), Example: "1450",
+			Doc: "MTU of the device, in bytes. Default: the underlay's MTU less the encapsulation."},
+		{Key: "mss-clamp", Value: mssClamp(&t.MSSClamp),
+			Doc: `Maximum segment size of TCP connections through the tunnel, in bytes: a number, "auto" for what fits the MTU, ` +
+				`or "off" to leave it unchanged.`},
 		{Key: "address", Value: tomlfile.InterfaceAddresses(&t.Addresses), Example: `"169.254.0.1/24"`, Shown: true,
 			Doc: "Address of the device with its prefix length, or a list of them."},
 		{Key: "bfd", Value: bfd(&t.BFD), Example: "{ min-tx = 100, min-rx = 100 }",
@@ -152,17 +178,35 @@ func (v *checker) tunnel(i int) {
 	if t.Name != "" {
 		v.distinct("tunnel", "name", i, t.Name, func(j int) bool { return v.cfg.Tunnels[j].Name == t.Name })
 	}
-	for j := range i {
-		if o := v.cfg.Tunnels[j]; t.VNI != 0 && o.VNI == t.VNI && o.Port == t.Port && o.Name != t.Name {
-			v.fail(key+".vni", "VNI %d with port %d is already used by tunnel %s; use another vni or port", t.VNI, t.Port, o.Name)
-		}
+	switch t.Type {
+	case TunnelVXLAN:
+		v.vxlan(key, i, t)
+	case TunnelWireGuard:
+		v.wireguard(key, i, t)
 	}
-	v.tunnelEnds(key, t)
 	v.tunnelAddresses(key, t)
-	v.tunnelPeers(key, t)
 	if most := t.MTU - 40; t.MTU > 0 && int(t.MSSClamp) > most {
 		v.fail(key+".mss-clamp", "an MTU of %d has room for segments of at most %d bytes", t.MTU, most)
 	}
+}
+
+// vxlan checks a VXLAN tunnel.
+func (v *checker) vxlan(key string, i int, t *Tunnel) {
+	if t.VNI == 0 && !v.has(key+".vni") {
+		v.fail(key+".vni", "required key is missing")
+	}
+	for j := range i {
+		if o := v.cfg.Tunnels[j]; t.VNI != 0 && o.Type == TunnelVXLAN && o.VNI == t.VNI && o.Port == t.Port && o.Name != t.Name {
+			v.fail(key+".vni", "VNI %d with port %d is already used by tunnel %s; use another vni or port", t.VNI, t.Port, o.Name)
+		}
+	}
+	for j := range i {
+		if o := v.cfg.Tunnels[j]; o.Type == TunnelWireGuard && o.WireGuard.ListenPort == t.Port {
+			v.fail(key+".port", "UDP port %d is already used by tunnel %s; use another port", t.Port, o.Name)
+		}
+	}
+	v.tunnelEnds(key, t)
+	v.tunnelPeers(key, t)
 }
 
 // tunnelEnds checks the keys of the underlay.
@@ -199,7 +243,7 @@ func (v *checker) underlayFamily(key string, t *Tunnel) {
 	}
 }
 
-// underlay returns all underlay addresses in the file.
+// underlay returns all underlay addresses of a VXLAN tunnel in the file.
 func (t *Tunnel) underlay() []netip.Addr {
 	var out []netip.Addr
 	for _, a := range append([]netip.Addr{t.Local, t.Group}, t.Remotes...) {
@@ -211,14 +255,21 @@ func (t *Tunnel) underlay() []netip.Addr {
 }
 
 func (v *checker) tunnelAddresses(key string, t *Tunnel) {
+	for _, a := range t.underlay() {
+		v.outerAddress(key, t, a)
+	}
 	for _, p := range t.Addresses {
-		for _, a := range t.underlay() {
-			if p.Contains(a) {
-				v.fail(key+".address", "%s contains the underlay address %s, whose packets would then enter the tunnel; use another subnet", p, a)
-			}
-		}
 		if p.Addr().Is6() && t.MTU > 0 && t.MTU < 1280 {
 			v.fail(key+".mtu", "IPv6 needs an MTU of at least 1280, got %d", t.MTU)
+		}
+	}
+}
+
+// outerAddress reports subnets of a tunnel that contain an address of its outer packets.
+func (v *checker) outerAddress(key string, t *Tunnel, outer netip.Addr) {
+	for _, p := range t.Addresses {
+		if p.Contains(outer) {
+			v.fail(key+".address", "%s contains the underlay address %s, whose packets would then enter the tunnel; use another subnet", p, outer)
 		}
 	}
 }

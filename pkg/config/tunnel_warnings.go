@@ -7,15 +7,41 @@ import (
 	"github.com/nvad/nvad/pkg/policy"
 )
 
-// Packet sizes in Azure. VNets carry packets of 1500 bytes between each other. A segment
-// that leaves room for VXLAN and TCP/IP is never fragmented; Azure drops fragments
-// that arrive out of order.
+// Packet sizes in Azure. VNets carry packets of 1500 bytes between each other, and so does
+// the internet. A segment that leaves room for the tunnel and TCP/IP is never fragmented;
+// Azure drops fragments that arrive out of order.
 const (
-	azureMTU  = 1500
-	vxlanIPv4 = 50
-	vxlanIPv6 = 70
-	tcpIPv4   = 40
+	azureMTU      = 1500
+	vxlanIPv4     = 50
+	vxlanIPv6     = 70
+	wireguardIPv4 = 60
+	wireguardIPv6 = 80
+	tcpIPv4       = 40
+
+	// What Azure advises for tunnels of any kind: an MTU of 1400, and segments of 1350.
+	azureAdvice = 1400
+	mssLess     = 50
 )
+
+// room returns how large a packet a tunnel can carry in Azure, and what is around it.
+func (c *Config) room(t *Tunnel) (most int, around string) {
+	if t.Type == TunnelWireGuard {
+		if t.WireGuard.Endpoint.Address().Addr().Is4() {
+			return azureMTU - wireguardIPv4, "WireGuard"
+		}
+		return azureMTU - wireguardIPv6, "WireGuard"
+	}
+	most, around = azureMTU, "VXLAN"
+	i := slices.IndexFunc(c.Tunnels, func(o Tunnel) bool { return o.Type == TunnelWireGuard && o.Name == t.Device })
+	if i >= 0 {
+		most, _ = c.room(&c.Tunnels[i])
+		around = "VXLAN in WireGuard"
+	}
+	if slices.ContainsFunc(t.underlay(), netip.Addr.Is6) {
+		return most - vxlanIPv6, around
+	}
+	return most - vxlanIPv4, around
+}
 
 func (w *warner) tunnel(i int) {
 	t := &w.cfg.Tunnels[i]
@@ -23,21 +49,18 @@ func (w *warner) tunnel(i int) {
 	if t.Group.IsValid() {
 		w.warn("multicast", key+".group", "Azure does not carry multicast; list the other ends in remotes instead")
 	}
-	most := azureMTU - vxlanIPv4
-	if slices.ContainsFunc(t.underlay(), netip.Addr.Is6) {
-		most = azureMTU - vxlanIPv6
-	}
+	most, around := w.cfg.room(t)
 	if t.MTU > most {
-		w.warn("mtu", key+".mtu", "VNets carry packets of %d bytes between each other, and VXLAN leaves %d of these for the tunnel; "+
-			"set mtu to 1400, as Azure advises", azureMTU, most)
+		w.warn("mtu", key+".mtu", "VNets carry packets of %d bytes between each other, and %s leaves %d of these for the tunnel; "+
+			"set mtu to %d, as Azure advises", azureMTU, around, most, min(azureAdvice, most))
 	}
 	switch {
 	case t.MSSClamp == MSSOff:
 		w.warn("mss", key+".mss-clamp", "hosts behind the tunnel do not know its MTU, so they send TCP segments that do not fit; "+
-			"set mss-clamp to 1350, as Azure advises")
+			"set mss-clamp to %d, as Azure advises", min(azureAdvice-mssLess, most-tcpIPv4))
 	case int(t.MSSClamp) > most-tcpIPv4:
-		w.warn("mss", key+".mss-clamp", "with VXLAN around them, segments of %d bytes do not fit into Azure's packets of %d bytes, at most %d do; "+
-			"set mss-clamp to 1350, as Azure advises", t.MSSClamp, azureMTU, most-tcpIPv4)
+		w.warn("mss", key+".mss-clamp", "with %s around them, segments of %d bytes do not fit into Azure's packets of %d bytes, at most %d do; "+
+			"set mss-clamp to %d, as Azure advises", around, t.MSSClamp, azureMTU, most-tcpIPv4, min(azureAdvice-mssLess, most-tcpIPv4))
 	}
 }
 
@@ -102,9 +125,10 @@ func (w *warner) outsideTunnel(i int) {
 			w.warn("outside-tunnel", key, "%s is in no subnet of tunnel %s, although the tunnel's address %s is this neighbor's local-address: "+
 				"packets to it do not enter the tunnel; give both ends an address in the same subnet", n.Address, t.Name, n.LocalAddress)
 			return
-		case slices.Contains(t.Remotes, n.Address) && !w.setsNextHop(n):
+		case (slices.Contains(t.Remotes, n.Address) || t.WireGuard.Endpoint.Address().Addr() == n.Address) && !w.setsNextHop(n):
+			_, around := w.cfg.room(t)
 			w.warn("outside-tunnel", key, "%s is the remote of tunnel %s, not an address inside it: the session and the next hops bypass the tunnel, "+
-				"so packets leave without VXLAN; use the other end's address inside the tunnel", n.Address, t.Name)
+				"so packets leave without %s; use the other end's address inside the tunnel", n.Address, t.Name, around)
 			return
 		case t.hasLinkLocal():
 			linkLocal = t

@@ -89,6 +89,16 @@ func (d *Document) Element(array string, c Cell) {
 	d.lines[c.Key] = c.Line
 }
 
+// Expand records that element i of an array stands for several, which are at the given places.
+func (d *Document) Expand(array string, i int, places []Cell) {
+	keys := make([]string, len(places))
+	for k, c := range places {
+		keys[k] = c.Key
+		d.lines[c.Key] = c.Line
+	}
+	d.elems[array] = slices.Replace(d.elems[array], i, i+1, keys...)
+}
+
 // Cell is one value of the file and its place.
 type Cell struct {
 	Doc  *Document
