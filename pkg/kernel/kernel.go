@@ -64,7 +64,7 @@ func (k *Kernel) open(ns Namespace) (err error) {
 	if err != nil {
 		return err
 	}
-	k.Tunnels, k.NICs = &Tunnels{ns, s}, &NICs{s}
+	k.Tunnels, k.NICs = newTunnels(ns, s), &NICs{s}
 	if k.NFT, err = openNFT(ns); err != nil {
 		return err
 	}
@@ -98,7 +98,8 @@ func identify(ns Namespace) (string, error) {
 	return fmt.Sprintf("%s %d", strings.TrimSpace(string(boot)), id), nil
 }
 
-// Close closes the sockets. The kernel's state stays.
+// Close closes the sockets. The kernel's state stays; where it has no WireGuard, nobody
+// encrypts from then on.
 func (k *Kernel) Close() error {
 	var errs []error
 	if k.tables != nil {
@@ -108,7 +109,7 @@ func (k *Kernel) Close() error {
 		errs = append(errs, k.Monitor.Close())
 	}
 	if k.Tunnels != nil {
-		errs = append(errs, k.Tunnels.s.close())
+		errs = append(errs, k.Tunnels.close())
 	}
 	if k.FIB != nil {
 		errs = append(errs, k.FIB.Close())

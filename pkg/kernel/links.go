@@ -9,8 +9,10 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+	"golang.zx2c4.com/wireguard/wgctrl"
 
 	"github.com/nvad/nvad/pkg/tunnel"
+	"github.com/nvad/nvad/pkg/wireguard"
 )
 
 // init makes the library's errors include the kernel's explanation (the extended
@@ -18,16 +20,35 @@ import (
 // socket for the request, so nvad uses no netlink.Handle.
 func init() { nl.EnableErrorMessageReporting = true }
 
-// Tunnels reads the links of a namespace and changes VXLAN devices. It implements
+// Tunnels reads the links of a namespace and changes tunnel devices. It implements
 // tunnel.Kernel for one goroutine.
 type Tunnels struct {
-	ns Namespace
-	s  *socket // for what the library lacks
+	ns   Namespace
+	s    *socket            // for what the library lacks
+	keys *wgctrl.Client     // of the kernel's WireGuard; nil: not opened yet
+	user *wireguard.Devices // of this process, where the kernel has no WireGuard
+}
+
+func newTunnels(ns Namespace, s *socket) *Tunnels {
+	t := &Tunnels{ns: ns, s: s}
+	if ns.fd == 0 {
+		t.user = wireguard.New(nil)
+	} else {
+		t.user = wireguard.New(ns.do)
+	}
+	return t
+}
+
+// close ends WireGuard in this process. Its devices stay, as everything of the kernel's does.
+func (t *Tunnels) close() error {
+	t.forgetKeys()
+	t.user.Close()
+	return t.s.close()
 }
 
 // Links implements tunnel.Kernel.
 func (t *Tunnels) Links() ([]tunnel.Link, error) {
-	links, err := readLinks(t.ns)
+	links, kinds, err := readKinds(t.ns)
 	if err != nil {
 		return nil, err
 	}
@@ -38,6 +59,9 @@ func (t *Tunnels) Links() ([]tunnel.Link, error) {
 	for i := range links {
 		l := &links[i]
 		l.Addresses = addresses[l.Index]
+		if err := t.ns.do(func() error { return t.readWireGuard(l, kinds[i]) }); err != nil {
+			return nil, err
+		}
 		if l.VXLAN == nil {
 			continue
 		}
@@ -75,17 +99,22 @@ func whole[T any](ns Namespace, read func() ([]T, error)) (list []T, err error) 
 	return nil, errTorn
 }
 
-// readLinks reads all links, without their addresses and forwarding entries.
+// readLinks reads all links, without their addresses, forwarding entries and peers.
 func readLinks(ns Namespace) ([]tunnel.Link, error) {
+	list, _, err := readKinds(ns)
+	return list, err
+}
+
+// readKinds is readLinks with the type of each link.
+func readKinds(ns Namespace) (list []tunnel.Link, kinds []string, err error) {
 	found, err := whole(ns, netlink.LinkList)
 	if err != nil {
-		return nil, fmt.Errorf("read links: %w", err)
+		return nil, nil, fmt.Errorf("read links: %w", err)
 	}
-	list := make([]tunnel.Link, len(found))
-	for i, f := range found {
-		list[i] = linkOf(f)
+	for _, f := range found {
+		list, kinds = append(list, linkOf(f)), append(kinds, f.Type())
 	}
-	return list, nil
+	return list, kinds, nil
 }
 
 func linkOf(f netlink.Link) tunnel.Link {

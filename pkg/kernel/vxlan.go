@@ -22,13 +22,19 @@ func (t *Tunnels) do(op tunnel.Op) error {
 	switch op.Kind {
 	case tunnel.Create:
 		return netlink.LinkAdd(newVXLAN(op))
+	case tunnel.CreateWireGuard:
+		return t.createWireGuard(op)
+	case tunnel.SetWireGuard:
+		return t.setWireGuard(op)
 	case tunnel.Delete:
+		t.user.Stop(op.Name)
 		return unless(netlink.LinkDel(link), unix.ENODEV)
 	case tunnel.SetVXLAN:
 		return t.s.do(unix.RTM_NEWLINK, 0, encodeVXLAN(op))
 	case tunnel.SetAlias:
 		return netlink.LinkSetAlias(link, tunnel.Alias)
 	case tunnel.SetMTU:
+		t.user.SetMTU(op.Name, op.MTU)
 		return netlink.LinkSetMTU(link, op.MTU)
 	case tunnel.SetMAC:
 		return netlink.LinkSetHardwareAddr(link, op.MAC)
@@ -154,11 +160,11 @@ func (t *Tunnels) PortRange() (low, high uint16, err error) {
 	return low, high, nil
 }
 
-// PathMTU implements tunnel.Kernel.
-func (t *Tunnels) PathMTU(remote netip.Addr) (int, error) {
+// Path implements tunnel.Kernel.
+func (t *Tunnels) Path(remote netip.Addr) (tunnel.Path, error) {
 	w, err := t.s.ask(remote, 0)
 	if err != nil {
-		return 0, fmt.Errorf("path to %s: %w", remote, err)
+		return tunnel.Path{}, fmt.Errorf("path to %s: %w", remote, err)
 	}
-	return w.MTU, nil
+	return tunnel.Path{Link: w.Link, MTU: w.MTU}, nil
 }

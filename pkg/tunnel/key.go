@@ -33,13 +33,33 @@ func (k Key) String() string { return base64.StdEncoding.EncodeToString(k[:]) }
 // Secret is a private or preshared key. Nothing that prints values shows it.
 type Secret struct{ key Key }
 
-// NewSecret wraps the octets of a private or preshared key.
-func NewSecret(octets [32]byte) Secret { return Secret{octets} }
+// NewShared wraps the octets of a preshared key.
+func NewShared(octets [32]byte) Secret { return Secret{octets} }
 
-// ParseSecret reads a private or preshared key in base64. The error does not quote it.
-func ParseSecret(s string) (Secret, error) {
+// NewPrivate wraps the octets of a private key. Some of their bits are given (RFC 7748 section
+// 5); WireGuard returns the key with these set, whatever it was told.
+func NewPrivate(octets [32]byte) Secret {
+	if octets == ([32]byte{}) {
+		return Secret{} // a device without a key
+	}
+	octets[0] &= 248
+	octets[31] = octets[31]&127 | 64
+	return Secret{octets}
+}
+
+// ParseShared reads a preshared key in base64. The error does not quote it.
+func ParseShared(s string) (Secret, error) {
 	k, err := ParseKey(s)
 	return Secret{k}, err
+}
+
+// ParsePrivate reads a private key in base64. The error does not quote it.
+func ParsePrivate(s string) (Secret, error) {
+	k, err := ParseKey(s)
+	if err != nil {
+		return Secret{}, err
+	}
+	return NewPrivate(k), nil
 }
 
 // IsZero reports whether there is no key.

@@ -280,6 +280,7 @@ type look struct {
 // on the wire.
 func (m *Manager) dress(t *Tunnel, s *state, l *Link, want look, fresh bool) error {
 	var ops []Op
+	created := fresh // and that was the repair
 	add := func(op Op) {
 		op.Name, op.Index = l.Name, l.Index
 		ops = append(ops, op)
@@ -311,7 +312,7 @@ func (m *Manager) dress(t *Tunnel, s *state, l *Link, want look, fresh bool) err
 		add(Op{Kind: SetUp})
 		fresh = true
 	}
-	if s.Built && l.Alias == Alias && len(ops) > 0 {
+	if s.Built && !created && l.Alias == Alias && len(ops) > 0 {
 		m.repaired(t, ops[0].String())
 	}
 	for _, a := range t.Addresses {

@@ -14,8 +14,8 @@ import (
 )
 
 var (
-	ownKey   = tunnel.NewSecret([32]byte{1})
-	otherKey = tunnel.NewSecret([32]byte{2}).Public()
+	ownKey   = tunnel.NewPrivate([32]byte{8})
+	otherKey = tunnel.NewPrivate([32]byte{16}).Public()
 	outer    = netip.MustParseAddrPort("10.10.0.4:51820")
 )
 
@@ -93,13 +93,13 @@ func TestWireGuardRestart(t *testing.T) {
 func TestWireGuardHeals(t *testing.T) {
 	stranger := tunnel.PeerState{Peer: tunnel.Peer{Public: ownKey.Public()}}
 	for name, spoil := range map[string]func(*tunnel.Link){
-		"private key":     func(l *tunnel.Link) { l.WireGuard.Private = tunnel.NewSecret([32]byte{9}) },
+		"private key":     func(l *tunnel.Link) { l.WireGuard.Private = tunnel.NewPrivate([32]byte{72}) },
 		"port":            func(l *tunnel.Link) { l.WireGuard.Port = 4 },
 		"mark":            func(l *tunnel.Link) { l.WireGuard.Mark = 4 },
 		"peer gone":       func(l *tunnel.Link) { l.WireGuard.Peers = nil },
 		"second peer":     func(l *tunnel.Link) { l.WireGuard.Peers = append(l.WireGuard.Peers, stranger) },
 		"other peer":      func(l *tunnel.Link) { l.WireGuard.Peers = []tunnel.PeerState{stranger} },
-		"preshared key":   func(l *tunnel.Link) { l.WireGuard.Peers[0].Preshared = tunnel.NewSecret([32]byte{7}) },
+		"preshared key":   func(l *tunnel.Link) { l.WireGuard.Peers[0].Preshared = tunnel.NewShared([32]byte{56}) },
 		"keepalive":       func(l *tunnel.Link) { l.WireGuard.Peers[0].Keepalive = 0 },
 		"no allowed IPs":  func(l *tunnel.Link) { l.WireGuard.Peers[0].AllowedIPs = nil },
 		"one allowed IP":  func(l *tunnel.Link) { l.WireGuard.Peers[0].AllowedIPs = tunnel.Everything()[:1] },
@@ -214,7 +214,7 @@ func TestWireGuardForeign(t *testing.T) {
 		want  string
 	}{
 		"the same":    {func(*tunnel.Link) {}, "up"},
-		"another key": {func(l *tunnel.Link) { l.WireGuard.Private = tunnel.NewSecret([32]byte{9}) }, "failed"},
+		"another key": {func(l *tunnel.Link) { l.WireGuard.Private = tunnel.NewPrivate([32]byte{72}) }, "failed"},
 		"no WireGuard": {func(l *tunnel.Link) {
 			l.WireGuard = nil
 		}, "failed"},
@@ -331,7 +331,7 @@ func TestWireGuardFailsAndTriesAgain(t *testing.T) {
 
 // Whatever prints a value with a secret in it does not show it.
 func TestSecretsAreHidden(t *testing.T) {
-	secret := tunnel.NewSecret([32]byte{0xaa, 0xbb, 0xcc, 0xdd, 0xee})
+	secret := tunnel.NewPrivate([32]byte{0xaa, 0xbb, 0xcc, 0xdd, 0xee})
 	wanted := wg0()
 	wanted.WireGuard.Private, wanted.WireGuard.Peer.Preshared = secret, secret
 	device := tunnel.Device{Private: secret, Peers: []tunnel.PeerState{{Peer: wanted.WireGuard.Peer}}}
@@ -353,7 +353,7 @@ func TestSecretsAreHidden(t *testing.T) {
 			}
 		}
 	}
-	if _, err := tunnel.ParseSecret("AAAA" + secret.Base64()); err == nil || strings.Contains(err.Error(), "AAAA") {
+	if _, err := tunnel.ParsePrivate("AAAA" + secret.Base64()); err == nil || strings.Contains(err.Error(), "AAAA") {
 		t.Errorf("the error quotes the key: %v", err)
 	}
 }
@@ -370,7 +370,7 @@ func TestParseKey(t *testing.T) {
 		}
 	}
 	// RFC 7748 section 6.1
-	private, err := tunnel.ParseSecret("dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=")
+	private, err := tunnel.ParsePrivate("dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=")
 	if want := "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="; err != nil || private.Public().String() != want {
 		t.Errorf("public key %s, want %s (%v)", private.Public(), want, err)
 	}
