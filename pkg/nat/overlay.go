@@ -17,6 +17,11 @@ type Overlay struct {
 	Remotes []netip.Addr // empty: a multicast group, which anybody may join
 	Peers   []Peer       // addresses within the tunnel that only one remote may use
 	Subnets []netip.Prefix
+
+	// WireGuard authenticates what comes out of it, so only Device, Under, Port and Subnets
+	// count, and Pinned: the only address from which its peer may call. Port 0 is any.
+	WireGuard bool
+	Pinned    netip.Addr // invalid: the peer may roam
 }
 
 // Peer is an address within a tunnel and the only remote that may use it.
@@ -33,6 +38,8 @@ const (
 	Stranger     = "outer source is no remote"
 	UnknownVNI   = "no tunnel has this VNI"
 	Nested       = "VXLAN that comes out of the tunnel"
+	NestedWG     = "WireGuard that comes out of the tunnel"
+	Roamed       = "outer source is not the peer's endpoint"
 	Forged       = "VXLAN of this tunnel's remote that comes out of a tunnel"
 	Fragment     = "IPv6 fragment, which hides what is inside"
 	NotIP        = "neither IP nor ARP inside"
@@ -73,14 +80,17 @@ func (r *Rules) guards() []Chain {
 		o := &r.Overlays[i]
 		out, in := fmt.Sprintf("%s-%d", outerChain, i+1), fmt.Sprintf("%s-%d", innerChain, i+1)
 		why := "tunnel " + o.Device
-		outer.Rules = append(outer.Rules, o.guard(Rule{Why: why, Protocol: UDP, Ports: onePort(o.Port), Do: Jump, Chain: out, Guard: Guard{VNI: o.VNI}}))
+		if outside := o.outer(); len(outside) > 0 {
+			outer.Rules = append(outer.Rules, o.guard(Rule{Why: why, Protocol: UDP, Ports: onePort(o.Port), Do: Jump, Chain: out, Guard: Guard{VNI: o.VNI}}))
+			each = append(each, Chain{Name: out, Rules: outside})
+		}
 		inner.Rules = append(inner.Rules, o.guard(Rule{Why: why, In: o.Device, Do: Jump, Chain: in}))
 		var unpacked []Rule
 		if len(forged.Rules) > 0 && !r.carries(o) {
 			unpacked = append(unpacked, o.guard(Rule{Why: "UDP", Protocol: UDP, Do: Jump, Chain: forgedChain}))
 		}
 		unpacked = append(unpacked, o.inner()...)
-		each = append(each, Chain{Name: out, Rules: o.outer()}, Chain{Name: in, Rules: unpacked})
+		each = append(each, Chain{Name: in, Rules: unpacked})
 	}
 	outer.Rules = append(outer.Rules, r.otherSegments()...)
 	inner.Rules = append(inner.Rules, r.outside()...)
@@ -93,15 +103,25 @@ func (o *Overlay) guard(r Rule) Rule {
 	return r
 }
 
-// nested drops VXLAN packets for this machine that come out of a tunnel. A host behind a remote
-// could write the remote's address as outer source, and there Azure does not check it.
+// nested drops packets of tunnels for this machine that come out of a tunnel. A host behind a
+// remote could write the remote's address as outer source, and there Azure does not check it.
+// WireGuard's packets are authentic, but a peer that calls through a tunnel would draw its own
+// tunnel into that one.
 func (r *Rules) nested() (list []Rule) {
 	for i := range r.Overlays {
 		o := &r.Overlays[i]
-		for _, port := range r.ports() {
+		add := func(why string, port uint16) {
 			over := func(v Overlay) bool { return v.Port == port && v.Under == o.Device }
 			if !slices.ContainsFunc(r.Overlays, over) {
-				list = append(list, o.guard(Rule{Why: Nested, In: o.Device, Protocol: UDP, Ports: onePort(port), Do: Drop}))
+				list = append(list, o.guard(Rule{Why: why, In: o.Device, Protocol: UDP, Ports: onePort(port), Do: Drop}))
+			}
+		}
+		for _, port := range r.ports() {
+			add(Nested, port)
+		}
+		for _, w := range r.Overlays {
+			if w.WireGuard && w.Port != 0 {
+				add(NestedWG, w.Port)
 			}
 		}
 	}
@@ -138,10 +158,10 @@ func (r *Rules) spareRemotes() (list []Rule) {
 	return list
 }
 
-// ports returns the ports of the tunnels, each once.
+// ports returns the ports of VXLAN tunnels, each once.
 func (r *Rules) ports() (list []uint16) {
 	for _, o := range r.Overlays {
-		if !slices.Contains(list, o.Port) {
+		if !o.WireGuard && !slices.Contains(list, o.Port) {
 			list = append(list, o.Port)
 		}
 	}
@@ -162,7 +182,7 @@ func (r *Rules) otherSegments() (list []Rule) {
 		}
 	}
 	for _, port := range r.ports() {
-		i := slices.IndexFunc(r.Overlays, func(o Overlay) bool { return o.Port == port })
+		i := slices.IndexFunc(r.Overlays, func(o Overlay) bool { return !o.WireGuard && o.Port == port })
 		list = append(list, r.Overlays[i].guard(Rule{Why: UnknownVNI, Protocol: UDP, Ports: onePort(port), Do: Drop}))
 	}
 	return list
@@ -194,6 +214,9 @@ var extensions = []string{"\x00", "\x2b", "\x2c", "\x3c"}
 // outer returns the rules for packets of the tunnel before they are unpacked. Afterwards nobody
 // can tell which remote sent them.
 func (o *Overlay) outer() []Rule {
+	if o.WireGuard {
+		return o.pinned()
+	}
 	notIP := o.guard(Rule{Why: NotIP, Do: Drop})
 	for _, t := range []string{ethIP4, ethIP6, ethARP} {
 		notIP.Inner = append(notIP.Inner, Octets{At: etherType, Data: t, Not: true})
@@ -207,6 +230,17 @@ func (o *Overlay) outer() []Rule {
 		list = append(list, o.guard(Rule{Why: "remote " + remote.String(), Source: single(remote), Do: Accept}))
 	}
 	return append(list, o.guard(Rule{Why: Stranger, Do: Drop}))
+}
+
+// pinned returns the rules that keep the peer of WireGuard at its endpoint.
+func (o *Overlay) pinned() []Rule {
+	if !o.Pinned.IsValid() || o.Port == 0 {
+		return nil
+	}
+	return []Rule{
+		o.guard(Rule{Why: "endpoint " + o.Pinned.String(), Source: single(o.Pinned), Do: Accept}),
+		o.guard(Rule{Why: Roamed, Do: Drop}),
+	}
 }
 
 // fragments drops IPv6 fragments where inner addresses matter, because a fragment may hide
