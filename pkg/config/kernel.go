@@ -141,7 +141,7 @@ func (w *warner) forwarding() {
 			"the kernel drops them; set kernel.ip-forward = true, or false if it is turned on elsewhere", what)
 	}
 	for i := range w.cfg.Tunnels {
-		if t := &w.cfg.Tunnels[i]; len(w.cfg.within(t)) > 0 {
+		if t := &w.cfg.Tunnels[i]; len(w.cfg.Inside(t)) > 0 {
 			warn(w.src.Elem("tunnel", i, t.Name), "this tunnel")
 			return
 		}

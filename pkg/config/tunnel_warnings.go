@@ -71,7 +71,7 @@ func (w *warner) unboundPeers(i int) {
 	if len(t.Remotes) < 2 {
 		return
 	}
-	for _, a := range w.cfg.within(t) {
+	for _, a := range w.cfg.Inside(t) {
 		if !slices.ContainsFunc(t.Peers, func(p TunnelPeer) bool { return p.Address == a }) {
 			key := w.src.Elem("tunnel", i, t.Name)
 			w.warn("unbound-peer", key+".peers "+key+".remotes",
@@ -153,8 +153,8 @@ func (w *warner) setsNextHop(n *Neighbor) bool {
 	})
 }
 
-// within returns the neighbors and far ends in a subnet of t, each once.
-func (c *Config) within(t *Tunnel) (list []netip.Addr) {
+// Inside returns the neighbors and far ends in a subnet of t, each once.
+func (c *Config) Inside(t *Tunnel) (list []netip.Addr) {
 	for _, n := range c.Neighbors {
 		if slices.ContainsFunc(t.Addresses, func(p netip.Prefix) bool { return p.Contains(n.Address) }) {
 			list = append(list, n.Address)

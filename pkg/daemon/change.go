@@ -227,7 +227,7 @@ func (d *daemon) apply(ctx context.Context, next candidate, whole bool) error {
 		d.serve(next.cfg)
 	}
 	d.limitMemory(next.cfg)
-	d.plane.SetWanted(wanted(next.cfg))
+	d.wg.set(next.cfg)
 	d.polls.configure(next.cfg.Azure.Poll)
 	setLevel(d.level, next.cfg.Daemon.LogLevel)
 	d.config.set(next)

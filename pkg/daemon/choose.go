@@ -21,18 +21,22 @@ const stateDirectory = "/var/lib/nvad"
 // openHistory opens the history of the configuration file. On an error the history is
 // empty, and nvad continues.
 func openHistory(o Options) (*history.History, error) {
-	dir := stateDirectory
-	switch systemd := os.Getenv("STATE_DIRECTORY"); {
-	case systemd != "":
-		dir = systemd
-	case o.Socket != "":
-		dir = filepath.Dir(o.Socket)
-	}
 	file, err := filepath.Abs(o.Config)
 	if err != nil {
 		file = o.Config
 	}
-	return history.Open(filepath.Join(dir, "history"), file)
+	return history.Open(filepath.Join(o.stateDirectory(), "history"), file)
+}
+
+// stateDirectory returns the directory of what lasts longer than the machine is up.
+func (o Options) stateDirectory() string {
+	switch systemd := os.Getenv("STATE_DIRECTORY"); {
+	case systemd != "":
+		return systemd
+	case o.Socket != "":
+		return filepath.Dir(o.Socket)
+	}
+	return stateDirectory
 }
 
 // choice is the configuration that a start chose.

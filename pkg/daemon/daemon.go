@@ -54,6 +54,7 @@ type daemon struct {
 	memory   *memory
 	speaker  *gobgp.Speaker
 	liveness *liveness
+	wg       *wireguards
 	changes  *watch.Hub
 	http     *httpd.Server
 	clients  *clients

@@ -23,13 +23,17 @@ type liveness struct {
 	// engine which path is down. Neither blocks.
 	divert func([]netip.Addr)
 	lost   func(neighbor netip.Addr, reason string)
+	// silent returns the gateways behind peers of WireGuard that count as dead, with the
+	// reasons; nil: none ever do.
+	silent func() map[netip.Addr]string
 	wake   chan struct{}
 
 	mu      sync.Mutex
 	wanted  []bfd.Session
 	farEnds map[netip.Addr]bool
 	held    bool                  // nothing is watched at present
-	dead    map[netip.Addr]string // gateway to reason
+	dead    map[netip.Addr]string // gateway to reason, by BFD
+	hushed  map[netip.Addr]string // the same, by WireGuard
 }
 
 // answerTime is how long the far end of a tunnel may take to answer after a start of
@@ -58,6 +62,7 @@ func (l *liveness) run(ctx context.Context) error {
 			l.take(ev)
 		case <-ticker.C:
 			l.askFarEnds(time.Now())
+			l.askTunnels()
 		case <-l.wake:
 			if err := l.manager.Configure(l.now()); err != nil {
 				l.log.Error("bfd not configured", "reason", err)
@@ -132,6 +137,25 @@ func (l *liveness) askFarEnds(now time.Time) {
 	}
 }
 
+// askTunnels checks which gateways are behind peers of WireGuard that count as dead.
+func (l *liveness) askTunnels() {
+	if l.silent == nil {
+		return
+	}
+	hushed := l.silent()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for addr, why := range hushed {
+		if _, was := l.hushed[addr]; !was {
+			l.log.Warn("wireguard peer silent", "remote", addr, "reason", why)
+		}
+	}
+	if !maps.Equal(hushed, l.hushed) {
+		l.hushed = hushed
+		l.publish()
+	}
+}
+
 // died marks a gateway as dead, and reports whether it is watched at all: an event may
 // arrive after its watch ended.
 func (l *liveness) died(addr netip.Addr, why string) bool {
@@ -162,17 +186,23 @@ func (l *liveness) Reached(addr netip.Addr) {
 func (l *liveness) deaths() map[netip.Addr]string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return maps.Clone(l.dead)
+	return l.all()
+}
+
+// all returns the dead gateways, whoever found them so.
+func (l *liveness) all() map[netip.Addr]string {
+	out := maps.Clone(l.hushed)
+	if out == nil {
+		out = make(map[netip.Addr]string, len(l.dead))
+	}
+	maps.Copy(out, l.dead)
+	return out
 }
 
 // publish hands over the dead gateways. Its caller holds the lock, so that the sets
 // arrive in order.
 func (l *liveness) publish() {
-	list := make([]netip.Addr, 0, len(l.dead))
-	for a := range l.dead {
-		list = append(list, a)
-	}
-	l.divert(list)
+	l.divert(slices.Collect(maps.Keys(l.all())))
 }
 
 // Watch implements engine.Liveness.

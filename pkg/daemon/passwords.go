@@ -11,9 +11,10 @@ import (
 	"strings"
 
 	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/tunnel"
 )
 
-// withPasswords returns cfg with the passwords and BFD keys that it keeps in files.
+// withPasswords returns cfg with the passwords, BFD keys and WireGuard keys that it keeps in files.
 // Credentials is the directory of files without an absolute path. The error names the
 // configuration file at path.
 func withPasswords(path string, cfg *config.Config, credentials string) (*config.Config, error) {
@@ -25,6 +26,7 @@ func withPasswords(path string, cfg *config.Config, credentials string) (*config
 		if err := readBFDKeys(&t.BFD, credentials); err != nil {
 			errs = append(errs, fmt.Errorf("tunnel.%s.bfd.key-file: %w", t.Name, err))
 		}
+		errs = append(errs, readTunnelKeys(t, credentials))
 	}
 	for i := range out.Neighbors {
 		n := &out.Neighbors[i]
@@ -53,6 +55,30 @@ func readKeys(table string, s *config.Settings, credentials string) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// readTunnelKeys fills in the keys of WireGuard that are in files.
+func readTunnelKeys(t *config.Tunnel, credentials string) error {
+	w := &t.WireGuard
+	return errors.Join(
+		readTunnelKey("tunnel."+t.Name+".private-key-file", w.PrivateKeyFile, credentials, tunnel.ParsePrivate, &w.PrivateKey),
+		readTunnelKey("tunnel."+t.Name+".preshared-key-file", w.PresharedKeyFile, credentials, tunnel.ParseShared, &w.PresharedKey))
+}
+
+func readTunnelKey(key, file, credentials string, parse func(string) (tunnel.Secret, error), p *tunnel.Secret) error {
+	if file == "" {
+		return nil
+	}
+	file, text, err := readSecret(file, credentials)
+	if err == nil {
+		if *p, err = parse(strings.TrimSpace(text)); err != nil {
+			err = fileError(file, err)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	return nil
 }
 
 // longestPassword is longer than any key, so that a key that is too long is detected.

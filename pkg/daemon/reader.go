@@ -224,16 +224,9 @@ func (d *daemon) encapsulation(ctx context.Context, addr netip.Addr, w fib.Looku
 	if w.Via.IsValid() {
 		addr = w.Via
 	}
-	one, err := kernel.OuterRemote(kernel.Namespace{}, w.Link, addr)
+	remotes, err := outerRemotes(out, w.Link, addr)
 	if err != nil {
 		return nil, err
-	}
-	remotes := out.Remotes
-	switch {
-	case one.IsValid():
-		out.Learned, remotes = true, []netip.Addr{one}
-	case out.Group.IsValid():
-		remotes = []netip.Addr{out.Group}
 	}
 	for _, r := range remotes {
 		found, err := kernel.Lookup(kernel.Namespace{}, r)
@@ -247,4 +240,25 @@ func (d *daemon) encapsulation(ctx context.Context, addr netip.Addr, w fib.Looku
 		out.Outer = append(out.Outer, api.Outer{Remote: r, Way: way})
 	}
 	return out, nil
+}
+
+// outerRemotes returns where the outer packets for an address in a tunnel go.
+func outerRemotes(out *api.Encapsulation, link int, addr netip.Addr) ([]netip.Addr, error) {
+	if out.WireGuard != nil {
+		if end := out.Peer.Endpoint.Addr(); end.IsValid() {
+			return []netip.Addr{end}, nil
+		}
+		return nil, nil // the peer has not called yet
+	}
+	one, err := kernel.OuterRemote(kernel.Namespace{}, link, addr)
+	switch {
+	case err != nil:
+		return nil, err
+	case one.IsValid():
+		out.Learned = true
+		return []netip.Addr{one}, nil
+	case out.Group.IsValid():
+		return []netip.Addr{out.Group}, nil
+	}
+	return out.Remotes, nil
 }

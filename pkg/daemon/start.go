@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -48,10 +49,12 @@ func (d *daemon) start(ctx context.Context, p *parts, c candidate) error {
 	if err != nil {
 		return errors.Join(err, k.Close())
 	}
-	d.plane.SetWanted(wanted(cfg))
+	d.wg = newWireguards(d.log, filepath.Join(d.opt.stateDirectory(), "wireguard"), d.plane.SetWanted, d.plane.SeenTunnels)
+	d.wg.set(cfg)
 	p.run("forwarding plane", func(ctx context.Context) error {
 		return errors.Join(d.plane.Run(ctx), k.Close())
 	})
+	p.run("peers of WireGuard", d.wg.run)
 	restarting, err := d.leftovers(ctx)
 	if err != nil {
 		return err
@@ -127,6 +130,7 @@ func (d *daemon) startEngine(p *parts, cfg *config.Config, restarting bool) erro
 			d.engine.SetDead(dead)
 		},
 		func(neighbor netip.Addr, reason string) { d.engine.PathDown(neighbor, reason) })
+	d.liveness.silent = d.wg.silentGateways
 	d.engine = engine.New(engine.Options{
 		Interner: interner, Speaker: d.speaker, Forwarding: d.plane, Liveness: d.liveness, Memory: d.memory, Watch: d.changes, Log: d.log, Restarting: restarting,
 	}, cfg)

@@ -30,7 +30,12 @@ func (d *daemon) askTunnels(ctx context.Context) ([]api.Tunnel, error) {
 	rules, _ := d.plane.NAT(ctx) // if the kernel does not answer, nothing is known to guard the tunnels
 	out := make([]api.Tunnel, 0, len(list))
 	for _, s := range list {
-		t := api.Tunnel{Status: s, FDB: forwarding(s.Name), Peers: peersOf(s, neighbors, outerRemote)}
+		t := api.Tunnel{Status: s, Peers: peersOf(s, neighbors, outerRemote)}
+		if s.WireGuard == nil {
+			t.FDB = forwarding(s.Name)
+		} else {
+			t.Reason = d.wg.reason(s)
+		}
 		d.addFarEnds(&t)
 		dropped, guarded := nat.Dropped(rules, t.Name)
 		t.Dropped, t.Unguarded = dropped, !guarded
@@ -82,7 +87,10 @@ func peersOf(t tunnel.Status, neighbors []api.Neighbor, outer func(string, netip
 
 // remoteOf returns the remote that an address in a tunnel's subnet is behind.
 func remoteOf(t tunnel.Status, inner netip.Addr, outer func(string, netip.Addr) netip.Addr) netip.Addr {
-	if len(t.Remotes) == 1 {
+	switch {
+	case t.WireGuard != nil:
+		return t.Peer.Endpoint.Addr()
+	case len(t.Remotes) == 1:
 		return t.Remotes[0]
 	}
 	return outer(t.Name, inner)

@@ -18,10 +18,14 @@ import (
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
-// wanted returns everything that the configuration wants in the kernel, except routes.
-func wanted(cfg *config.Config) dataplane.Wanted {
+// encrypted are the WireGuard tunnels of a configuration, by name.
+type encrypted map[string]*tunnel.WireGuard
+
+// wanted returns everything that the configuration wants in the kernel, except routes. wg has its
+// WireGuard tunnels, and calls where their peers are at present.
+func wanted(cfg *config.Config, wg encrypted, calls map[string]netip.Addr) dataplane.Wanted {
 	w := dataplane.Wanted{
-		Sysctls: map[string]string{}, Protected: protected(cfg), NAT: natRules(cfg), AllowDefault: cfg.Kernel.AllowDefault,
+		Sysctls: map[string]string{}, Protected: protected(cfg, wg, calls), NAT: natRules(cfg, wg), AllowDefault: cfg.Kernel.AllowDefault,
 		DefaultAlone: cfg.Kernel.DefaultAlone,
 		Displace:     cfg.Kernel.Displace,
 	}
@@ -33,7 +37,8 @@ func wanted(cfg *config.Config) dataplane.Wanted {
 	for _, t := range cfg.Tunnels {
 		w.Tunnels = append(w.Tunnels, tunnel.Tunnel{
 			Name: t.Name, VNI: t.VNI, Device: t.Device, Local: t.Local, Remotes: t.Remotes, Group: t.Group,
-			Port: t.Port, TTL: uint8(t.TTL), MTU: t.MTU, Addresses: t.Addresses, NoLearning: !t.Learning,
+			Port: t.Port, TTL: uint8(t.TTL), MTU: t.MTU, Addresses: t.Addresses, NoLearning: !t.Learning && t.Type == config.TunnelVXLAN,
+			WireGuard: wg[t.Name],
 		})
 	}
 	for _, n := range cfg.NICs {
@@ -43,7 +48,7 @@ func wanted(cfg *config.Config) dataplane.Wanted {
 }
 
 // protected returns the addresses that learned routes must not make unreachable.
-func protected(cfg *config.Config) []fib.Protected {
+func protected(cfg *config.Config, wg encrypted, calls map[string]netip.Addr) []fib.Protected {
 	out := []fib.Protected{
 		{Addr: netip.AddrFrom4([4]byte{168, 63, 129, 16}), Why: "Azure's platform address"},
 		{Addr: netip.AddrFrom4([4]byte{169, 254, 169, 254}), Why: "Azure's metadata service"},
@@ -55,6 +60,9 @@ func protected(cfg *config.Config) []fib.Protected {
 		for _, r := range t.Remotes {
 			out = append(out, fib.Protected{Addr: r, Why: "remote of tunnel " + t.Name, NotBy: []string{t.Name}})
 		}
+		for _, a := range ends(wg[t.Name], calls[t.Name]) {
+			out = append(out, fib.Protected{Addr: a, Why: "endpoint of tunnel " + t.Name, NotBy: []string{t.Name}})
+		}
 	}
 	for _, n := range cfg.Neighbors {
 		out = append(out, fib.Protected{Addr: n.Address, Why: "neighbor " + n.Address.String(), Neighbor: true})
@@ -62,11 +70,24 @@ func protected(cfg *config.Config) []fib.Protected {
 	return out
 }
 
+// ends returns the addresses of a peer of WireGuard: the wanted one, and where it calls from.
+func ends(w *tunnel.WireGuard, call netip.Addr) (out []netip.Addr) {
+	if w == nil {
+		return nil
+	}
+	for _, a := range []netip.Addr{w.Peer.Endpoint.Addr(), call} {
+		if a.IsValid() && !slices.Contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
 // natRules returns the rules that the configuration wants in nvad's nftables table.
-func natRules(cfg *config.Config) nat.Rules {
+func natRules(cfg *config.Config, wg encrypted) nat.Rules {
 	r := nat.Rules{Masquerades: cfg.Masquerades, SNATs: cfg.SNATs, DNATs: cfg.DNATs}
 	for _, t := range cfg.Tunnels {
-		r.Overlays = append(r.Overlays, overlay(cfg, &t))
+		r.Overlays = append(r.Overlays, overlay(cfg, &t, wg[t.Name]))
 		if t.MSSClamp != config.MSSOff {
 			r.Clamps = append(r.Clamps, nat.Clamp{Device: t.Name, Size: int(t.MSSClamp)})
 		}
@@ -75,7 +96,10 @@ func natRules(cfg *config.Config) nat.Rules {
 }
 
 // overlay says which packets may enter and leave a tunnel.
-func overlay(cfg *config.Config, t *config.Tunnel) nat.Overlay {
+func overlay(cfg *config.Config, t *config.Tunnel, w *tunnel.WireGuard) nat.Overlay {
+	if w != nil {
+		return encryptedOverlay(cfg, t, w)
+	}
 	o := nat.Overlay{Device: t.Name, Under: t.Device, VNI: t.VNI, Port: t.Port, Remotes: t.Remotes, Subnets: t.Addresses}
 	for _, other := range cfg.Tunnels {
 		holds := func(p netip.Prefix) bool { return p.Addr() == t.Local }
@@ -85,6 +109,21 @@ func overlay(cfg *config.Config, t *config.Tunnel) nat.Overlay {
 	}
 	for _, p := range t.Peers {
 		o.Peers = append(o.Peers, nat.Peer(p))
+	}
+	return o
+}
+
+// encryptedOverlay is overlay for WireGuard.
+func encryptedOverlay(cfg *config.Config, t *config.Tunnel, w *tunnel.WireGuard) nat.Overlay {
+	o := nat.Overlay{Device: t.Name, WireGuard: true, Port: w.Port, Subnets: t.Addresses}
+	end := w.Peer.Endpoint.Addr()
+	if w.Pinned {
+		o.Pinned = end
+	}
+	for _, other := range cfg.Tunnels {
+		if other.Name != t.Name && slices.ContainsFunc(other.Addresses, func(p netip.Prefix) bool { return p.Contains(end) }) {
+			o.Under = other.Name // a tunnel within a tunnel
+		}
 	}
 	return o
 }

@@ -15,7 +15,7 @@ import (
 type Cleaned struct {
 	Routes  uint64
 	Objects int      // next-hop objects, groups included
-	Tunnels []string // names of VXLAN devices
+	Tunnels []string // names of VXLAN and WireGuard devices
 	NAT     bool     // the nftables table
 	NICs    int      // rules and routes of NICs' own tables
 	Sysctls []string // restored, as "name = value"
@@ -99,7 +99,7 @@ func (c *Cleaned) tunnels(k tunnel.Kernel) error {
 		return fmt.Errorf("links: %w", err)
 	}
 	for _, l := range links {
-		if l.Alias == tunnel.Alias && l.VXLAN != nil {
+		if l.Own() {
 			c.Tunnels = append(c.Tunnels, l.Name)
 		}
 	}

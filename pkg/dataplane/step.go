@@ -263,7 +263,7 @@ func linksOf(list []tunnel.Link) []fib.Link {
 	for _, l := range list {
 		links = append(links, fib.Link{
 			Index: l.Index, Name: l.Name, Up: l.Up && l.Carrier, MTU: l.MTU, Addresses: l.Addresses,
-			Own: l.VXLAN != nil && l.Alias == tunnel.Alias,
+			Own: l.Own(),
 		})
 	}
 	return links

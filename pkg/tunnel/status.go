@@ -21,8 +21,9 @@ type Status struct {
 	Stats     Stats
 	Warning   string // why large packets do not get through; empty: nothing is known to stop them
 
-	// Of WireGuard: its peer as it is, and whether this process encrypts.
+	// Of WireGuard: its peer as it is, why that counts as dead, and whether this process encrypts.
 	Peer      PeerState
+	Silent    string
 	Userspace bool
 }
 

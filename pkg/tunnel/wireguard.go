@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -17,6 +18,8 @@ type WireGuard struct {
 	// Pinned keeps the peer at its endpoint. Otherwise WireGuard follows the peer to
 	// wherever its authentic packets come from.
 	Pinned bool
+	// Broken says why the tunnel can't be built, such as a key that can't be read; empty: it can.
+	Broken string
 }
 
 // Peer is the other end of a WireGuard tunnel.
@@ -142,6 +145,9 @@ func sameSet(a, b []netip.Prefix) bool {
 // does not change.
 func (m *Manager) buildWireGuard(t *Tunnel, s *state, now time.Time) error {
 	w := t.WireGuard
+	if w.Broken != "" {
+		return errors.New(w.Broken)
+	}
 	l := m.link(t.Name)
 	made := l != nil && (l.Own() || l.Index == s.index) // perhaps only the alias is missing
 	if l != nil && !made && (l.WireGuard == nil || w.differs(l.WireGuard, false) != "") {
@@ -247,7 +253,8 @@ func (m *Manager) statusWireGuard(t *Tunnel, st *Status) {
 			st.Peer = *p
 		}
 	}
-	if s := m.state[t.Name].silent; s != "" && st.State == "up" {
-		st.State, st.Reason = "down", s
+	st.Silent = m.state[t.Name].silent
+	if st.Silent != "" && st.State == "up" {
+		st.State, st.Reason = "down", st.Silent
 	}
 }

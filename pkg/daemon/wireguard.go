@@ -1,0 +1,292 @@
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/dataplane"
+	"github.com/nvad/nvad/pkg/retry"
+	"github.com/nvad/nvad/pkg/tunnel"
+)
+
+// wireguards has what WireGuard tunnels need besides the configuration: keys that nvad made, the
+// addresses of peers that have DNS names, and where peers call from. When any of it changes, it
+// hands what is wanted to the forwarding plane again.
+type wireguards struct {
+	log    *slog.Logger
+	keys   string                                                       // directory of the keys that nvad made
+	apply  func(dataplane.Wanted)                                       // to the forwarding plane
+	seen   func() []tunnel.Status                                       // by the forwarding plane
+	lookup func(ctx context.Context, host string) ([]netip.Addr, error) // by DNS
+
+	mu    sync.Mutex
+	cfg   *config.Config
+	names map[string]*dnsName   // by host
+	calls map[string]netip.Addr // where the peer of a tunnel is at present
+	retry time.Time             // when to try again to make a key; zero: all keys are there
+}
+
+// dnsName is the DNS name of a peer.
+type dnsName struct {
+	addr    netip.Addr // invalid: not found yet
+	failure *retry.State
+	next    time.Time // no look-up before
+}
+
+// again is the time between two look-ups of a name whose peer is silent, or of a key that could
+// not be made.
+const again = 30 * time.Second
+
+// lookupTime bounds one look-up.
+const lookupTime = 5 * time.Second
+
+func newWireguards(log *slog.Logger, keys string, apply func(dataplane.Wanted), seen func() []tunnel.Status) *wireguards {
+	return &wireguards{
+		log: log, keys: keys, apply: apply, seen: seen, names: map[string]*dnsName{}, calls: map[string]netip.Addr{},
+		lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		},
+	}
+}
+
+// set hands what cfg wants to the forwarding plane.
+func (w *wireguards) set(cfg *config.Config) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cfg = cfg
+	used := map[string]bool{}
+	for _, t := range cfg.Tunnels {
+		used[t.WireGuard.Endpoint.Host] = true
+	}
+	maps.DeleteFunc(w.names, func(host string, _ *dnsName) bool { return !used[host] })
+	w.apply(wanted(cfg, w.tunnels(), w.calls))
+}
+
+// tunnels returns the WireGuard tunnels of the configuration by their names.
+func (w *wireguards) tunnels() map[string]*tunnel.WireGuard {
+	out := map[string]*tunnel.WireGuard{}
+	for i := range w.cfg.Tunnels {
+		if t := &w.cfg.Tunnels[i]; t.Type == config.TunnelWireGuard {
+			out[t.Name] = w.tunnel(t)
+		}
+	}
+	return out
+}
+
+func (w *wireguards) tunnel(t *config.Tunnel) *tunnel.WireGuard {
+	c := &t.WireGuard
+	out := &tunnel.WireGuard{
+		Private: c.PrivateKey, Port: c.ListenPort, Pinned: !c.Roaming,
+		Peer: tunnel.Peer{Public: c.PublicKey, Preshared: c.PresharedKey, Endpoint: c.Endpoint.Address(), Keepalive: c.Keepalive},
+	}
+	if n := w.names[c.Endpoint.Host]; n != nil && n.addr.IsValid() {
+		out.Peer.Endpoint = netip.AddrPortFrom(n.addr, c.Endpoint.Port)
+	}
+	if c.PrivateKeyFile == "" {
+		var err error
+		if out.Private, err = madeKey(w.keys, t.Name); err != nil {
+			out.Broken = fmt.Sprintf("no private key: %v", err)
+			w.retry = time.Now().Add(again)
+		}
+	}
+	return out
+}
+
+// madeKey returns the private key of a tunnel, and makes it if there is none yet. Only nvad may
+// read it.
+func madeKey(dir, name string) (tunnel.Secret, error) {
+	path := filepath.Join(dir, name+".key")
+	text, err := os.ReadFile(path)
+	if err == nil {
+		key, err := tunnel.ParsePrivate(strings.TrimSpace(string(text)))
+		if err != nil {
+			return key, fmt.Errorf("%s: %w", path, err)
+		}
+		return key, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return tunnel.Secret{}, err
+	}
+	var octets [32]byte
+	rand.Read(octets[:])
+	key := tunnel.NewPrivate(octets)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return tunnel.Secret{}, err
+	}
+	return key, renameio.WriteFile(path, []byte(key.Base64()+"\n"), 0o600)
+}
+
+// run looks names up until ctx ends, and follows where peers are.
+func (w *wireguards) run(ctx context.Context) error {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case now := <-ticker.C:
+			w.look(ctx, now)
+		}
+	}
+}
+
+// look looks up the names that are due, and hands over what changed.
+func (w *wireguards) look(ctx context.Context, now time.Time) {
+	status := map[string]tunnel.Status{}
+	for _, s := range w.seen() {
+		status[s.Name] = s
+	}
+	w.mu.Lock()
+	changed := w.follow(status)
+	if !w.retry.IsZero() && now.After(w.retry) {
+		w.retry, changed = time.Time{}, true
+	}
+	due := w.due(status, now)
+	w.mu.Unlock()
+	for host, silent := range due {
+		changed = w.resolve(ctx, host, silent, now) || changed
+	}
+	if changed {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.apply(wanted(w.cfg, w.tunnels(), w.calls))
+	}
+}
+
+// follow notes where peers are. Their addresses are protected: a peer could announce the prefix
+// that it calls from, and its tunnel would then lead into itself.
+func (w *wireguards) follow(status map[string]tunnel.Status) bool {
+	calls := map[string]netip.Addr{}
+	for name, s := range status {
+		if s.WireGuard != nil && s.Peer.Endpoint.IsValid() {
+			calls[name] = s.Peer.Endpoint.Addr()
+		}
+	}
+	if maps.Equal(calls, w.calls) {
+		return false
+	}
+	w.calls = calls
+	return true
+}
+
+// due returns the names to look up now, and whether their peers are silent.
+func (w *wireguards) due(status map[string]tunnel.Status, now time.Time) map[string]bool {
+	out := map[string]bool{}
+	if w.cfg == nil {
+		return out
+	}
+	for i := range w.cfg.Tunnels {
+		t := &w.cfg.Tunnels[i]
+		host := t.WireGuard.Endpoint.Host
+		if host == "" || t.WireGuard.Endpoint.Address().IsValid() {
+			continue
+		}
+		if w.names[host] == nil {
+			w.names[host] = &dnsName{}
+		}
+		n, silent := w.names[host], status[t.Name].Silent != ""
+		if (silent || !n.addr.IsValid()) && !now.Before(n.next) {
+			out[host] = out[host] || silent && n.addr.IsValid()
+		}
+	}
+	return out
+}
+
+// resolve looks one name up, and reports whether its address changed. If the peer is silent and
+// the name has several addresses, it takes the next one.
+func (w *wireguards) resolve(ctx context.Context, host string, silent bool, now time.Time) bool {
+	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	found, err := w.lookup(ctx, host)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := w.names[host]
+	if n == nil {
+		return false // a reload took the name out
+	}
+	if err == nil && len(found) == 0 {
+		err = errors.New("the name has no address")
+	}
+	n.failure = n.failure.After(err, now)
+	if err != nil {
+		n.next = n.failure.Earlier(now.Add(again))
+		return false
+	}
+	n.next = now.Add(again)
+	addr := nextAddress(found, n.addr, silent)
+	if addr == n.addr {
+		return false
+	}
+	n.addr = addr
+	w.log.Info("tunnel peer found by name", "name", host, "remote", addr)
+	return true
+}
+
+// nextAddress returns the present address if it is among those found, but for a silent peer the one
+// after it.
+func nextAddress(found []netip.Addr, now netip.Addr, silent bool) netip.Addr {
+	for i := range found {
+		found[i] = found[i].Unmap()
+	}
+	slices.SortFunc(found, netip.Addr.Compare)
+	i := slices.Index(found, now)
+	switch {
+	case i < 0:
+		return found[0]
+	case silent:
+		return found[(i+1)%len(found)]
+	}
+	return now
+}
+
+// reason returns why a tunnel is not up: also because its peer is not found by its name.
+func (w *wireguards) reason(s tunnel.Status) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.IndexFunc(w.cfg.Tunnels, func(t config.Tunnel) bool { return t.Name == s.Name })
+	if i < 0 {
+		return s.Reason
+	}
+	host := w.cfg.Tunnels[i].WireGuard.Endpoint.Host
+	if n := w.names[host]; n != nil && n.failure != nil {
+		return strings.TrimPrefix(fmt.Sprintf("%s; the name %s does not resolve: %v", s.Reason, host, n.failure.Err), "; ")
+	}
+	return s.Reason
+}
+
+// silentGateways returns the addresses behind peers of WireGuard that count as dead, with the
+// reasons.
+func (w *wireguards) silentGateways() map[netip.Addr]string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := map[netip.Addr]string{}
+	if w.cfg == nil {
+		return out
+	}
+	for _, s := range w.seen() {
+		i := slices.IndexFunc(w.cfg.Tunnels, func(t config.Tunnel) bool { return t.Name == s.Name })
+		if i < 0 || s.Silent == "" {
+			continue
+		}
+		for _, a := range w.cfg.Inside(&w.cfg.Tunnels[i]) {
+			out[a] = s.Silent
+		}
+	}
+	return out
+}
