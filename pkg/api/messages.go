@@ -329,10 +329,37 @@ func tunnelMessage(t Tunnel) *nvadv1.Tunnel {
 			return &nvadv1.TunnelDrop{Reason: d.Reason, Packets: d.Packets, Bytes: d.Bytes}
 		}),
 		Unguarded: t.Unguarded,
+		Wireguard: wireguardMessage(t.Status),
 	}
 }
 
-func port(t tunnel.Status) uint32 { return uint32(cmp.Or(t.Port, tunnel.DefaultPort)) }
+// wireguardMessage returns what is particular to WireGuard; nil for VXLAN.
+func wireguardMessage(t tunnel.Status) *nvadv1.WireGuard {
+	w, p := t.WireGuard, t.Peer
+	if w == nil {
+		return nil
+	}
+	m := &nvadv1.WireGuard{
+		PeerPublicKey: w.Peer.Public.String(), PresharedKey: !w.Peer.Preshared.IsZero(), Pinned: w.Pinned, KeepaliveSeconds: seconds(w.Peer.Keepalive),
+		LastHandshake: stamp(p.LastHandshake), RxBytes: p.RxBytes, TxBytes: p.TxBytes, Userspace: t.Userspace,
+	}
+	if !w.Private.IsZero() {
+		m.PublicKey = w.Private.Public().String()
+	}
+	if p.Endpoint.IsValid() {
+		m.Endpoint = p.Endpoint.String()
+	}
+	return m
+}
+
+// port returns the UDP port of a tunnel: where its packets go, or for WireGuard, where this end
+// listens.
+func port(t tunnel.Status) uint32 {
+	if t.WireGuard != nil {
+		return uint32(t.Port)
+	}
+	return uint32(cmp.Or(t.Port, tunnel.DefaultPort))
+}
 
 // everyDeviceHas reports whether p is an IPv6 link-local address. Every device has
 // one, so that it says nothing about a tunnel or about who is behind it.
@@ -353,6 +380,7 @@ func (names linkNames) lookup(l Lookup) *nvadv1.Lookup {
 	if t := l.Tunnel; t != nil {
 		out.Tunnel = &nvadv1.Encapsulation{
 			Device: t.Name, Vni: t.VNI, Source: text(t.Source), Port: port(t.Status), Mtu: uint32(t.Actual), Learned: t.Learned,
+			Encrypted: t.WireGuard != nil,
 			Outer: convert(t.Outer, func(o Outer) *nvadv1.OuterPacket {
 				return &nvadv1.OuterPacket{Destination: text(o.Remote), Way: names.way(o.Way)}
 			}),

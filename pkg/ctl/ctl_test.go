@@ -202,6 +202,23 @@ func TestShowUnusual(t *testing.T) {
 	}
 }
 
+// TestShowWireGuard prints tunnels of WireGuard: one in the kernel, one whose peer is silent, and one
+// that nvad encrypts and whose peer has not called yet.
+func TestShowWireGuard(t *testing.T) {
+	d := hub00()
+	d.Devices = append(d.Devices, wireguardTunnels()...)
+	socket := serve(t, d)
+	for name, args := range map[string]string{
+		"wireguard-tunnels":  "tunnels",
+		"wireguard-up":       "tunnels wg0",
+		"wireguard-silent":   "tunnels wg1",
+		"wireguard-unknown":  "tunnels wg2",
+		"wireguard-topology": "topology",
+	} {
+		t.Run(name, func(t *testing.T) { show(t, socket, name, strings.Fields(args)...) })
+	}
+}
+
 // TestHelp: the help of every command fits, and has an example.
 func TestHelp(t *testing.T) {
 	var check func(c *cobra.Command)

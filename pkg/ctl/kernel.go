@@ -130,11 +130,11 @@ func (a *app) printLookup(v *nvadv1.Lookup) {
 }
 
 func encapsulationFields(p *page, t *nvadv1.Encapsulation) {
-	p.heading("Tunnel %s, VNI %d", t.GetDevice(), t.GetVni())
+	p.heading("Tunnel %s, %s", t.GetDevice(), network(t.GetEncrypted(), t.GetVni()))
 	p.field("Source", t.GetSource())
 	p.field("UDP port", decimal(t.GetPort()))
 	p.field("MTU", mtu(t.GetMtu()))
-	p.field("Remotes", when(len(t.GetOuter()) > 1 && !t.GetLearned(), "the right one is not learned yet: each gets a copy"))
+	p.field("Remotes", when(len(t.GetOuter()) > 1 && !t.GetLearned() && !t.GetEncrypted(), "the right one is not learned yet: each gets a copy"))
 	for _, o := range t.GetOuter() {
 		p.heading("Outer packet: %s", fateSentence(o.GetDestination(), o.GetWay()))
 		wayFields(p, o.GetWay())

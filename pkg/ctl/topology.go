@@ -203,9 +203,9 @@ func groupName(n *nvadv1.Neighbor) string {
 
 func (a *app) tunnelNode(t *nvadv1.Tunnel, neighbors []*nvadv1.Neighbor) *node {
 	first := t.GetAddresses()[:min(1, len(t.GetAddresses()))]
-	d := &node{title: joined(" ", append([]string{t.GetName()}, first...)...), detail: fmt.Sprintf("VNI %d over %s, %s, MTU %d", t.GetVni(), t.GetDevice(), t.GetState(), t.GetMtu()),
+	d := &node{title: joined(" ", append([]string{t.GetName()}, first...)...), detail: a.tunnelDetail(t),
 		health: healthOf(t.GetState() == "up")}
-	for _, remote := range append(slices.Clone(t.GetRemotes()), "") {
+	for _, remote := range append(remotes(t), "") {
 		r := &node{title: cmp.Or(prefixed("NVA ", remote), "behind "+t.GetName()), detail: "far end of " + t.GetName()}
 		for _, p := range t.GetPeers() {
 			if i := slices.IndexFunc(neighbors, func(n *nvadv1.Neighbor) bool { return n.GetAddress() == p.GetNeighbor() }); i >= 0 && p.GetRemote() == remote {
@@ -217,6 +217,12 @@ func (a *app) tunnelNode(t *nvadv1.Tunnel, neighbors []*nvadv1.Neighbor) *node {
 		}
 	}
 	return d
+}
+
+// tunnelDetail returns "VNI 77 over eth0, up, MTU 1450", and for WireGuard since when it talks.
+func (a *app) tunnelDetail(t *nvadv1.Tunnel) string {
+	s := network(t.GetWireguard() != nil, t.GetVni()) + prefixed(" over ", t.GetDevice()) + fmt.Sprintf(", %s, MTU %d", t.GetState(), t.GetMtu())
+	return s + prefixed(", ", a.handshake(t.GetWireguard()))
 }
 
 func (a *app) sessionNode(n *nvadv1.Neighbor) *node {

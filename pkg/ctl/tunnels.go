@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 
@@ -15,11 +16,13 @@ import (
 func (a *app) tunnelsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "tunnels [NAME]",
-		Short: "Show the VXLAN tunnels, or one in detail",
-		Long: `Show every configured VXLAN tunnel and its state. With NAME, show one tunnel in
-detail, with its forwarding database and packet counts.`,
+		Short: "Show the tunnels, or one in detail",
+		Long: `Show every configured VXLAN and WireGuard tunnel and its state. With NAME, show
+one tunnel in detail, with its packet counts and its forwarding database, or its
+keys and its last handshake. Private keys are never shown.`,
 		Example: `  nvactl tunnels
-  nvactl tunnels vxlan0`,
+  nvactl tunnels vxlan0
+  nvactl tunnels wg0 -o json | jq -r .wireguard.public_key`,
 		ValidArgsFunction: a.completeTunnels,
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			req := &nvadv1.ListTunnelsRequest{}
@@ -45,20 +48,25 @@ func (a *app) printTunnels(list []*nvadv1.Tunnel) {
 		column{head: "MTU", right: true},
 		column{head: "Address", fit: wrapped})
 	for _, n := range list {
-		t.rowWithNote(tunnelNote(n), n.GetName(), decimal(n.GetVni()), n.GetState(), n.GetLocal(),
-			cmp.Or(n.GetGroup(), strings.Join(n.GetRemotes(), "\n")), mtu(n.GetMtu()), strings.Join(n.GetAddresses(), "\n"))
+		vni := decimal(n.GetVni())
+		if n.GetWireguard() != nil {
+			vni = "wg"
+		}
+		t.rowWithNote(tunnelNote(n), n.GetName(), vni, n.GetState(), n.GetLocal(),
+			cmp.Or(n.GetGroup(), strings.Join(remotes(n), "\n")), mtu(n.GetMtu()), strings.Join(n.GetAddresses(), "\n"))
 	}
 	t.end()
 }
 
 func (a *app) printTunnel(n *nvadv1.Tunnel) {
 	p := a.newPage()
-	p.heading("Tunnel %s, VNI %d", n.GetName(), n.GetVni())
+	p.heading("Tunnel %s, %s", n.GetName(), network(n.GetWireguard() != nil, n.GetVni()))
 	p.field("State", joined(": ", n.GetState(), n.GetReason()))
 	p.field("Address", strings.Join(n.GetAddresses(), ", "))
 	p.field("MAC", n.GetMac())
 	p.field("MTU", mtu(n.GetMtu()))
-	p.field("Underlay", fmt.Sprintf("%s dev %s, UDP port %d", n.GetLocal(), n.GetDevice(), n.GetPort()))
+	p.field("Underlay", underlay(n))
+	a.wireguardFields(p, n.GetWireguard())
 	p.field("Group", n.GetGroup())
 	p.field("Remotes", strings.Join(n.GetRemotes(), ", "))
 	p.field("Learned", strings.Join(learned(n), ", "))
@@ -73,6 +81,55 @@ func (a *app) printTunnel(n *nvadv1.Tunnel) {
 	if len(n.GetFdb()) > 0 {
 		a.printFDB(n)
 	}
+}
+
+// network returns "VNI 77", or "WireGuard".
+func network(encrypted bool, vni uint32) string {
+	if encrypted {
+		return "WireGuard"
+	}
+	return fmt.Sprintf("VNI %d", vni)
+}
+
+// remotes returns where the other ends of a tunnel are.
+func remotes(n *nvadv1.Tunnel) []string {
+	if end := n.GetWireguard().GetEndpoint(); end != "" {
+		host, _, err := net.SplitHostPort(end)
+		if err == nil {
+			return []string{host}
+		}
+	}
+	return slices.Clone(n.GetRemotes())
+}
+
+// underlay returns "10.0.0.4 dev eth0, UDP port 4789", as far as it is known.
+func underlay(n *nvadv1.Tunnel) string {
+	return joined(", ", joined(" ", n.GetLocal(), prefixed("dev ", n.GetDevice())), fmt.Sprintf("UDP port %d", n.GetPort()))
+}
+
+// wireguardFields shows the keys and the peer of a WireGuard tunnel.
+func (a *app) wireguardFields(p *page, w *nvadv1.WireGuard) {
+	if w == nil {
+		return
+	}
+	p.field("Encryption", when(w.GetUserspace(), "by nvad itself, because the kernel has no WireGuard")+when(!w.GetUserspace(), "by the kernel"))
+	p.field("Public key", w.GetPublicKey())
+	p.field("Peer's key", w.GetPeerPublicKey()+when(w.GetPresharedKey(), ", with a preshared key"))
+	p.field("Endpoint", cmp.Or(w.GetEndpoint(), "not known, the peer calls first")+when(w.GetPinned(), ", pinned"))
+	p.field("Keepalive", when(w.GetKeepaliveSeconds() > 0, fmt.Sprintf("%d s", w.GetKeepaliveSeconds())))
+	p.field("Handshake", strings.TrimPrefix(a.handshake(w), "handshake "))
+	p.field("Encrypted", fmt.Sprintf("%d bytes received, %d sent", w.GetRxBytes(), w.GetTxBytes()))
+}
+
+// handshake returns "handshake 00:01:30 ago"; empty for VXLAN.
+func (a *app) handshake(w *nvadv1.WireGuard) string {
+	switch {
+	case w == nil:
+		return ""
+	case w.GetLastHandshake() == nil:
+		return "no handshake yet"
+	}
+	return "handshake " + a.age(w.GetLastHandshake()) + " ago"
 }
 
 func (a *app) printFDB(n *nvadv1.Tunnel) {

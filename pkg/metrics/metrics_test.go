@@ -51,7 +51,9 @@ func full() Sample {
 			},
 		},
 		Healthy: true,
-		Tunnels: []tunnel.Status{{Tunnel: tunnel.Tunnel{Name: "vxlan0"}, State: "up", Actual: 1450, Stats: tunnel.Stats{TxBytes: 77}}},
+		Tunnels: []tunnel.Status{{Tunnel: tunnel.Tunnel{Name: "vxlan0"}, State: "up", Actual: 1450, Stats: tunnel.Stats{TxBytes: 77}}, {
+			Tunnel: tunnel.Tunnel{Name: "wg0", WireGuard: &tunnel.WireGuard{}}, Peer: tunnel.PeerState{LastHandshake: time.Unix(1_700_000_000, 0), RxBytes: 88, TxBytes: 99},
+		}},
 		BFD: bfd.Snapshot{
 			Sessions: []bfd.Status{
 				{Key: bfd.Key{Remote: nva}, State: bfd.Up, DetectionTime: 900 * time.Millisecond}, {Key: bfd.Key{Remote: dynamic}, State: bfd.Up},
@@ -99,6 +101,9 @@ func TestScrape(t *testing.T) {
 		`nvad_bfd_detection_time_seconds{neighbor="169.254.0.2"} 0.9`,
 		`nvad_bfd_discards_total 3`,
 		`nvad_bfd_lateness_seconds 0.03`,
+		`nvad_wireguard_last_handshake_seconds{tunnel="wg0"} 1.7e+09`,
+		`nvad_wireguard_receive_bytes_total{tunnel="wg0"} 88`,
+		`nvad_wireguard_transmit_bytes_total{tunnel="wg0"} 99`,
 		`nvad_config_last_reload_timestamp_seconds 1.7000000015e+09`,
 		`nvad_azure_poll_timestamp_seconds 1.700000002e+09`, `nvad_azure_poll_failed 1`, `nvad_azure_findings 3`,
 	} {
@@ -186,7 +191,7 @@ func reference() []byte {
 		metrics []metric
 	}{
 		{"Daemon", daemonMetrics}, {"Neighbors", neighborMetrics}, {"Dynamic neighbors", rangeMetrics}, {"Loc-RIB", ribMetrics},
-		{"Kernel", fibMetrics}, {"Tunnels", tunnelMetrics}, {"BFD", bfdMetrics},
+		{"Kernel", fibMetrics}, {"Tunnels", tunnelMetrics}, {"WireGuard tunnels", wireguardMetrics}, {"BFD", bfdMetrics},
 	} {
 		fmt.Fprintf(&b, "\n## %s\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n", part.title)
 		for _, m := range part.metrics {

@@ -22,7 +22,7 @@ const (
 
 // all returns every metric of nvad, in the order of the documentation.
 func all() []metric {
-	return slices.Concat(daemonMetrics, neighborMetrics, rangeMetrics, ribMetrics, fibMetrics, tunnelMetrics, bfdMetrics)
+	return slices.Concat(daemonMetrics, neighborMetrics, rangeMetrics, ribMetrics, fibMetrics, tunnelMetrics, wireguardMetrics, bfdMetrics)
 }
 
 var daemonMetrics = []metric{
@@ -254,7 +254,7 @@ func eachTunnel(read func(*tunnel.Status) float64) func(*Sample, emit) {
 var perTunnel = []string{"tunnel"}
 
 var tunnelMetrics = []metric{
-	{"nvad_tunnel_up", "1 if the VXLAN device is up.", gauge, perTunnel,
+	{"nvad_tunnel_up", "1 if the tunnel is up: its device, and for WireGuard its peer.", gauge, perTunnel,
 		eachTunnel(func(t *tunnel.Status) float64 { return one(t.State == "up") })},
 	{"nvad_tunnel_mtu_bytes", "MTU of the device; 0 if there is none.", gauge, perTunnel,
 		eachTunnel(func(t *tunnel.Status) float64 { return float64(t.Actual) })},
@@ -272,6 +272,31 @@ var tunnelMetrics = []metric{
 		eachTunnel(func(t *tunnel.Status) float64 { return float64(t.Stats.RxErrors + t.Stats.RxDropped) })},
 	{"nvad_tunnel_transmit_errors_total", "Packets not sent: errors and drops.", counter, perTunnel,
 		eachTunnel(func(t *tunnel.Status) float64 { return float64(t.Stats.TxErrors + t.Stats.TxDropped) })},
+}
+
+// eachPeer reads a value of the peer of every WireGuard tunnel.
+func eachPeer(read func(*tunnel.PeerState) float64) func(*Sample, emit) {
+	return func(s *Sample, out emit) {
+		for i := range s.Tunnels {
+			if t := &s.Tunnels[i]; t.WireGuard != nil {
+				out(read(&t.Peer), t.Name)
+			}
+		}
+	}
+}
+
+var wireguardMetrics = []metric{
+	{"nvad_wireguard_last_handshake_seconds", "Time of the last handshake with the peer, in seconds since 1970; 0 if there was none.", gauge, perTunnel,
+		eachPeer(func(p *tunnel.PeerState) float64 {
+			if p.LastHandshake.IsZero() {
+				return 0
+			}
+			return float64(p.LastHandshake.Unix())
+		})},
+	{"nvad_wireguard_receive_bytes_total", "Encrypted bytes received from the peer.", counter, perTunnel,
+		eachPeer(func(p *tunnel.PeerState) float64 { return float64(p.RxBytes) })},
+	{"nvad_wireguard_transmit_bytes_total", "Encrypted bytes sent to the peer.", counter, perTunnel,
+		eachPeer(func(p *tunnel.PeerState) float64 { return float64(p.TxBytes) })},
 }
 
 // eachBFD reads a value of every BFD session.

@@ -1408,11 +1408,11 @@ type Encapsulation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the tunnel's device.
 	Device string `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
-	// VXLAN network identifier.
+	// VXLAN network identifier. 0 for WireGuard.
 	Vni uint32 `protobuf:"varint,2,opt,name=vni,proto3" json:"vni,omitempty"`
 	// Source address of the outer packets.
 	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
-	// UDP destination port of the outer packets.
+	// UDP destination port of the outer packets; for WireGuard, their source port.
 	Port uint32 `protobuf:"varint,4,opt,name=port,proto3" json:"port,omitempty"`
 	// MTU of the device, in bytes.
 	Mtu uint32 `protobuf:"varint,5,opt,name=mtu,proto3" json:"mtu,omitempty"`
@@ -1420,7 +1420,9 @@ type Encapsulation struct {
 	// remote gets a copy of the packet.
 	Learned bool `protobuf:"varint,6,opt,name=learned,proto3" json:"learned,omitempty"`
 	// The outer packets: one for each remote that gets a copy.
-	Outer         []*OuterPacket `protobuf:"bytes,7,rep,name=outer,proto3" json:"outer,omitempty"`
+	Outer []*OuterPacket `protobuf:"bytes,7,rep,name=outer,proto3" json:"outer,omitempty"`
+	// True if the tunnel is one of WireGuard.
+	Encrypted     bool `protobuf:"varint,8,opt,name=encrypted,proto3" json:"encrypted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1502,6 +1504,13 @@ func (x *Encapsulation) GetOuter() []*OuterPacket {
 		return x.Outer
 	}
 	return nil
+}
+
+func (x *Encapsulation) GetEncrypted() bool {
+	if x != nil {
+		return x.Encrypted
+	}
+	return false
 }
 
 // OuterPacket describes where one outer packet of a tunnel goes.
@@ -1688,7 +1697,7 @@ const file_nvad_v1_explain_proto_rawDesc = "" +
 	"\x06metric\x18\b \x01(\rR\x06metric\x12\x1a\n" +
 	"\bneighbor\x18\t \x01(\tR\bneighbor\x12\x17\n" +
 	"\aas_path\x18\n" +
-	" \x01(\tR\x06asPath\"\xbd\x01\n" +
+	" \x01(\tR\x06asPath\"\xdb\x01\n" +
 	"\rEncapsulation\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\x10\n" +
 	"\x03vni\x18\x02 \x01(\rR\x03vni\x12\x16\n" +
@@ -1696,7 +1705,8 @@ const file_nvad_v1_explain_proto_rawDesc = "" +
 	"\x04port\x18\x04 \x01(\rR\x04port\x12\x10\n" +
 	"\x03mtu\x18\x05 \x01(\rR\x03mtu\x12\x18\n" +
 	"\alearned\x18\x06 \x01(\bR\alearned\x12*\n" +
-	"\x05outer\x18\a \x03(\v2\x14.nvad.v1.OuterPacketR\x05outer\"O\n" +
+	"\x05outer\x18\a \x03(\v2\x14.nvad.v1.OuterPacketR\x05outer\x12\x1c\n" +
+	"\tencrypted\x18\b \x01(\bR\tencrypted\"O\n" +
 	"\vOuterPacket\x12 \n" +
 	"\vdestination\x18\x01 \x01(\tR\vdestination\x12\x1e\n" +
 	"\x03way\x18\x02 \x01(\v2\f.nvad.v1.WayR\x03wayB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"

@@ -9,6 +9,7 @@ package nvadv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -113,12 +114,12 @@ func (x *ListTunnelsResponse) GetTunnels() []*Tunnel {
 	return nil
 }
 
-// Tunnel describes a configured VXLAN tunnel and its device.
+// Tunnel describes a configured VXLAN or WireGuard tunnel and its device.
 type Tunnel struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the tunnel and of its device.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// VXLAN network identifier.
+	// VXLAN network identifier. 0 for WireGuard.
 	Vni uint32 `protobuf:"varint,2,opt,name=vni,proto3" json:"vni,omitempty"`
 	// "up", "down" (the device is down, or no far end answers), "waiting" (for something
 	// that the device needs) or "failed" (the kernel answered with an error).
@@ -133,7 +134,7 @@ type Tunnel struct {
 	Group string `protobuf:"bytes,7,opt,name=group,proto3" json:"group,omitempty"`
 	// Name of the underlay interface. Empty if it does not exist.
 	Device string `protobuf:"bytes,8,opt,name=device,proto3" json:"device,omitempty"`
-	// UDP destination port.
+	// UDP destination port; for WireGuard, the UDP port where this end listens.
 	Port uint32 `protobuf:"varint,9,opt,name=port,proto3" json:"port,omitempty"`
 	// MTU that the device has, in bytes. 0 if there is no device.
 	Mtu uint32 `protobuf:"varint,10,opt,name=mtu,proto3" json:"mtu,omitempty"`
@@ -161,7 +162,9 @@ type Tunnel struct {
 	// written, one entry for each reason.
 	Dropped []*TunnelDrop `protobuf:"bytes,20,rep,name=dropped,proto3" json:"dropped,omitempty"`
 	// True if the rules that keep strangers out of the tunnel are not in the kernel.
-	Unguarded     bool `protobuf:"varint,21,opt,name=unguarded,proto3" json:"unguarded,omitempty"`
+	Unguarded bool `protobuf:"varint,21,opt,name=unguarded,proto3" json:"unguarded,omitempty"`
+	// What is particular to WireGuard. Absent for VXLAN.
+	Wireguard     *WireGuard `protobuf:"bytes,22,opt,name=wireguard,proto3" json:"wireguard,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -343,6 +346,141 @@ func (x *Tunnel) GetUnguarded() bool {
 	return false
 }
 
+func (x *Tunnel) GetWireguard() *WireGuard {
+	if x != nil {
+		return x.Wireguard
+	}
+	return nil
+}
+
+// WireGuard is a tunnel's keys and its peer. No private or preshared key is ever part of an
+// answer.
+type WireGuard struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Public key of this end, in base64. Empty if there is no private key.
+	PublicKey string `protobuf:"bytes,1,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	// Public key of the peer, in base64.
+	PeerPublicKey string `protobuf:"bytes,2,opt,name=peer_public_key,json=peerPublicKey,proto3" json:"peer_public_key,omitempty"`
+	// True if a preshared key is in use, too.
+	PresharedKey bool `protobuf:"varint,3,opt,name=preshared_key,json=presharedKey,proto3" json:"preshared_key,omitempty"`
+	// Address and UDP port where the peer is at present. Empty while that is not known.
+	Endpoint string `protobuf:"bytes,4,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// True if the peer is kept at its endpoint.
+	Pinned bool `protobuf:"varint,5,opt,name=pinned,proto3" json:"pinned,omitempty"`
+	// Seconds between keepalives; 0 if none are sent.
+	KeepaliveSeconds uint32 `protobuf:"varint,6,opt,name=keepalive_seconds,json=keepaliveSeconds,proto3" json:"keepalive_seconds,omitempty"`
+	// Time of the last handshake. Absent if there was none since the device was made.
+	LastHandshake *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_handshake,json=lastHandshake,proto3" json:"last_handshake,omitempty"`
+	// Encrypted bytes received from the peer.
+	RxBytes uint64 `protobuf:"varint,8,opt,name=rx_bytes,json=rxBytes,proto3" json:"rx_bytes,omitempty"`
+	// Encrypted bytes sent to the peer.
+	TxBytes uint64 `protobuf:"varint,9,opt,name=tx_bytes,json=txBytes,proto3" json:"tx_bytes,omitempty"`
+	// True if nvad itself encrypts, because the kernel has no WireGuard.
+	Userspace     bool `protobuf:"varint,10,opt,name=userspace,proto3" json:"userspace,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WireGuard) Reset() {
+	*x = WireGuard{}
+	mi := &file_nvad_v1_tunnel_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WireGuard) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WireGuard) ProtoMessage() {}
+
+func (x *WireGuard) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_tunnel_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WireGuard.ProtoReflect.Descriptor instead.
+func (*WireGuard) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_tunnel_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *WireGuard) GetPublicKey() string {
+	if x != nil {
+		return x.PublicKey
+	}
+	return ""
+}
+
+func (x *WireGuard) GetPeerPublicKey() string {
+	if x != nil {
+		return x.PeerPublicKey
+	}
+	return ""
+}
+
+func (x *WireGuard) GetPresharedKey() bool {
+	if x != nil {
+		return x.PresharedKey
+	}
+	return false
+}
+
+func (x *WireGuard) GetEndpoint() string {
+	if x != nil {
+		return x.Endpoint
+	}
+	return ""
+}
+
+func (x *WireGuard) GetPinned() bool {
+	if x != nil {
+		return x.Pinned
+	}
+	return false
+}
+
+func (x *WireGuard) GetKeepaliveSeconds() uint32 {
+	if x != nil {
+		return x.KeepaliveSeconds
+	}
+	return 0
+}
+
+func (x *WireGuard) GetLastHandshake() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastHandshake
+	}
+	return nil
+}
+
+func (x *WireGuard) GetRxBytes() uint64 {
+	if x != nil {
+		return x.RxBytes
+	}
+	return 0
+}
+
+func (x *WireGuard) GetTxBytes() uint64 {
+	if x != nil {
+		return x.TxBytes
+	}
+	return 0
+}
+
+func (x *WireGuard) GetUserspace() bool {
+	if x != nil {
+		return x.Userspace
+	}
+	return false
+}
+
 // TunnelDrop counts packets that were not allowed to enter or leave a tunnel.
 type TunnelDrop struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -358,7 +496,7 @@ type TunnelDrop struct {
 
 func (x *TunnelDrop) Reset() {
 	*x = TunnelDrop{}
-	mi := &file_nvad_v1_tunnel_proto_msgTypes[3]
+	mi := &file_nvad_v1_tunnel_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -370,7 +508,7 @@ func (x *TunnelDrop) String() string {
 func (*TunnelDrop) ProtoMessage() {}
 
 func (x *TunnelDrop) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_tunnel_proto_msgTypes[3]
+	mi := &file_nvad_v1_tunnel_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -383,7 +521,7 @@ func (x *TunnelDrop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TunnelDrop.ProtoReflect.Descriptor instead.
 func (*TunnelDrop) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_tunnel_proto_rawDescGZIP(), []int{3}
+	return file_nvad_v1_tunnel_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *TunnelDrop) GetReason() string {
@@ -429,7 +567,7 @@ type TunnelPeer struct {
 
 func (x *TunnelPeer) Reset() {
 	*x = TunnelPeer{}
-	mi := &file_nvad_v1_tunnel_proto_msgTypes[4]
+	mi := &file_nvad_v1_tunnel_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -441,7 +579,7 @@ func (x *TunnelPeer) String() string {
 func (*TunnelPeer) ProtoMessage() {}
 
 func (x *TunnelPeer) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_tunnel_proto_msgTypes[4]
+	mi := &file_nvad_v1_tunnel_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -454,7 +592,7 @@ func (x *TunnelPeer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TunnelPeer.ProtoReflect.Descriptor instead.
 func (*TunnelPeer) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_tunnel_proto_rawDescGZIP(), []int{4}
+	return file_nvad_v1_tunnel_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *TunnelPeer) GetRemote() string {
@@ -520,7 +658,7 @@ type FDBEntry struct {
 
 func (x *FDBEntry) Reset() {
 	*x = FDBEntry{}
-	mi := &file_nvad_v1_tunnel_proto_msgTypes[5]
+	mi := &file_nvad_v1_tunnel_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -532,7 +670,7 @@ func (x *FDBEntry) String() string {
 func (*FDBEntry) ProtoMessage() {}
 
 func (x *FDBEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_tunnel_proto_msgTypes[5]
+	mi := &file_nvad_v1_tunnel_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -545,7 +683,7 @@ func (x *FDBEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FDBEntry.ProtoReflect.Descriptor instead.
 func (*FDBEntry) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_tunnel_proto_rawDescGZIP(), []int{5}
+	return file_nvad_v1_tunnel_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *FDBEntry) GetMac() string {
@@ -587,11 +725,11 @@ var File_nvad_v1_tunnel_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_tunnel_proto_rawDesc = "" +
 	"\n" +
-	"\x14nvad/v1/tunnel.proto\x12\anvad.v1\"(\n" +
+	"\x14nvad/v1/tunnel.proto\x12\anvad.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"(\n" +
 	"\x12ListTunnelsRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"@\n" +
 	"\x13ListTunnelsResponse\x12)\n" +
-	"\atunnels\x18\x01 \x03(\v2\x0f.nvad.v1.TunnelR\atunnels\"\xc2\x04\n" +
+	"\atunnels\x18\x01 \x03(\v2\x0f.nvad.v1.TunnelR\atunnels\"\xf4\x04\n" +
 	"\x06Tunnel\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03vni\x18\x02 \x01(\rR\x03vni\x12\x14\n" +
@@ -617,7 +755,21 @@ const file_nvad_v1_tunnel_proto_rawDesc = "" +
 	"\vmtu_warning\x18\x13 \x01(\tR\n" +
 	"mtuWarning\x12-\n" +
 	"\adropped\x18\x14 \x03(\v2\x13.nvad.v1.TunnelDropR\adropped\x12\x1c\n" +
-	"\tunguarded\x18\x15 \x01(\bR\tunguarded\"T\n" +
+	"\tunguarded\x18\x15 \x01(\bR\tunguarded\x120\n" +
+	"\twireguard\x18\x16 \x01(\v2\x12.nvad.v1.WireGuardR\twireguard\"\xef\x02\n" +
+	"\tWireGuard\x12\x1d\n" +
+	"\n" +
+	"public_key\x18\x01 \x01(\tR\tpublicKey\x12&\n" +
+	"\x0fpeer_public_key\x18\x02 \x01(\tR\rpeerPublicKey\x12#\n" +
+	"\rpreshared_key\x18\x03 \x01(\bR\fpresharedKey\x12\x1a\n" +
+	"\bendpoint\x18\x04 \x01(\tR\bendpoint\x12\x16\n" +
+	"\x06pinned\x18\x05 \x01(\bR\x06pinned\x12+\n" +
+	"\x11keepalive_seconds\x18\x06 \x01(\rR\x10keepaliveSeconds\x12A\n" +
+	"\x0elast_handshake\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\rlastHandshake\x12\x19\n" +
+	"\brx_bytes\x18\b \x01(\x04R\arxBytes\x12\x19\n" +
+	"\btx_bytes\x18\t \x01(\x04R\atxBytes\x12\x1c\n" +
+	"\tuserspace\x18\n" +
+	" \x01(\bR\tuserspace\"T\n" +
 	"\n" +
 	"TunnelDrop\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
@@ -651,25 +803,29 @@ func file_nvad_v1_tunnel_proto_rawDescGZIP() []byte {
 	return file_nvad_v1_tunnel_proto_rawDescData
 }
 
-var file_nvad_v1_tunnel_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_nvad_v1_tunnel_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_nvad_v1_tunnel_proto_goTypes = []any{
-	(*ListTunnelsRequest)(nil),  // 0: nvad.v1.ListTunnelsRequest
-	(*ListTunnelsResponse)(nil), // 1: nvad.v1.ListTunnelsResponse
-	(*Tunnel)(nil),              // 2: nvad.v1.Tunnel
-	(*TunnelDrop)(nil),          // 3: nvad.v1.TunnelDrop
-	(*TunnelPeer)(nil),          // 4: nvad.v1.TunnelPeer
-	(*FDBEntry)(nil),            // 5: nvad.v1.FDBEntry
+	(*ListTunnelsRequest)(nil),    // 0: nvad.v1.ListTunnelsRequest
+	(*ListTunnelsResponse)(nil),   // 1: nvad.v1.ListTunnelsResponse
+	(*Tunnel)(nil),                // 2: nvad.v1.Tunnel
+	(*WireGuard)(nil),             // 3: nvad.v1.WireGuard
+	(*TunnelDrop)(nil),            // 4: nvad.v1.TunnelDrop
+	(*TunnelPeer)(nil),            // 5: nvad.v1.TunnelPeer
+	(*FDBEntry)(nil),              // 6: nvad.v1.FDBEntry
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
 }
 var file_nvad_v1_tunnel_proto_depIdxs = []int32{
 	2, // 0: nvad.v1.ListTunnelsResponse.tunnels:type_name -> nvad.v1.Tunnel
-	5, // 1: nvad.v1.Tunnel.fdb:type_name -> nvad.v1.FDBEntry
-	4, // 2: nvad.v1.Tunnel.peers:type_name -> nvad.v1.TunnelPeer
-	3, // 3: nvad.v1.Tunnel.dropped:type_name -> nvad.v1.TunnelDrop
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	6, // 1: nvad.v1.Tunnel.fdb:type_name -> nvad.v1.FDBEntry
+	5, // 2: nvad.v1.Tunnel.peers:type_name -> nvad.v1.TunnelPeer
+	4, // 3: nvad.v1.Tunnel.dropped:type_name -> nvad.v1.TunnelDrop
+	3, // 4: nvad.v1.Tunnel.wireguard:type_name -> nvad.v1.WireGuard
+	7, // 5: nvad.v1.WireGuard.last_handshake:type_name -> google.protobuf.Timestamp
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_tunnel_proto_init() }
@@ -683,7 +839,7 @@ func file_nvad_v1_tunnel_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_tunnel_proto_rawDesc), len(file_nvad_v1_tunnel_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
