@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"crypto/ecdh"
+	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -64,6 +65,9 @@ func ParsePrivate(s string) (Secret, error) {
 
 // IsZero reports whether there is no key.
 func (s Secret) IsZero() bool { return s == Secret{} }
+
+// Equal compares two keys in a time that says nothing about them.
+func (s Secret) Equal(o Secret) bool { return subtle.ConstantTimeCompare(s.key[:], o.key[:]) == 1 }
 
 // Octets returns the key, for the kernel.
 func (s Secret) Octets() [32]byte { return s.key }
