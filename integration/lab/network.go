@@ -159,7 +159,7 @@ func (n *network) remove() error {
 	var errs []error
 	for _, name := range n.order {
 		if _, err := os.Stat(filepath.Join("/run/netns", n.ns(name))); err == nil {
-			errs = append(errs, Run("", "ip", "netns", "del", n.ns(name)))
+			errs = append(errs, removeNamespace(n.ns(name)))
 		}
 	}
 	return errors.Join(errs...)
@@ -176,15 +176,21 @@ func SweepNamespaces(prefix string) error {
 		if pid, err := strconv.Atoi(owner); err != nil || alive(pid) {
 			continue
 		}
-		pids, _ := exec.Command("ip", "netns", "pids", name).Output()
-		for word := range strings.FieldsSeq(string(pids)) {
-			if pid, err := strconv.Atoi(word); err == nil {
-				_ = syscall.Kill(pid, syscall.SIGKILL)
-			}
-		}
-		errs = append(errs, Run("", "ip", "netns", "del", name))
+		errs = append(errs, removeNamespace(name))
 	}
 	return errors.Join(errs...)
+}
+
+// removeNamespace removes a namespace and ends what still runs in it, such as a daemon that an
+// NVA's script started.
+func removeNamespace(name string) error {
+	pids, _ := exec.Command("ip", "netns", "pids", name).Output()
+	for word := range strings.FieldsSeq(string(pids)) {
+		if pid, err := strconv.Atoi(word); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	return Run("", "ip", "netns", "del", name)
 }
 
 // Run runs a command with input. If the command fails, the error contains its output.

@@ -66,7 +66,8 @@ type NVA struct {
 }
 
 // testdata contains, for each scenario, the files that FRR and BIRD NVAs need: VM.frr.conf,
-// VM.bird.conf and VM.sh. FRR's files of two-hubs are the article's, unchanged.
+// VM.bird.conf and VM.sh. FRR's files of two-hubs are the article's, unchanged. VM.TUNNEL.key is
+// the private key of one of nvad's tunnels, so that the other end can know the public one.
 //
 //go:embed testdata
 var testdata embed.FS
@@ -239,7 +240,33 @@ func (l *Lab) startNvad(vm VM, nva NVA) error {
 	if err != nil {
 		return err
 	}
+	if err := l.placeKeys(vm); err != nil {
+		return err
+	}
 	return l.spawn(vm.Name, vm.Name, nva.Binary, "--config", config, "--socket", l.nvaSocket(vm))
+}
+
+// placeKeys puts the private keys of an NVA's tunnels where nvad would make them.
+func (l *Lab) placeKeys(vm VM) error {
+	keys, err := fs.Glob(testdata, path.Join("testdata", l.Options.Scenario, vm.Name+".*.key"))
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	dir := filepath.Join(filepath.Dir(l.nvaSocket(vm)), "wireguard")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		data, err := fs.ReadFile(testdata, key)
+		if err != nil {
+			return err
+		}
+		name := strings.TrimPrefix(path.Base(key), vm.Name+".")
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // NVALog returns what an NVA has logged.

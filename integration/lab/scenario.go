@@ -46,6 +46,7 @@ var scenarios = []Scenario{
 	{Name: DefaultScenario, About: "two peered hubs, a circuit each, joined by VXLAN and iBGP", NVAs: nvads("hub00", "hub10"), Reach: acrossHubs, Show: twoHubsShow, topology: twoHubs},
 	twoHubsCommunities,
 	twoHubsIPv6,
+	twoHubsWireGuard,
 	twoHubsHA,
 	azureFromNothing,
 	vxlanMulticast,

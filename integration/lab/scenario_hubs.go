@@ -154,6 +154,22 @@ What runs in them is the script of configs/cloud-init/bootstrap.yaml.
 	},
 }
 
+// twoHubsWireGuard is two-hubs with an encrypted tunnel between the NVAs.
+var twoHubsWireGuard = Scenario{
+	Name:  "two-hubs-wireguard",
+	About: "two-hubs with WireGuard between the NVAs, nothing readable",
+	NVAs:  nvads("hub00-wireguard", "hub10-wireguard"),
+	Reach: acrossHubs,
+	Show: []string{
+		"vm-hub00# nvactl tunnels wg0",
+		"vm-hub00# nvactl neighbors",
+		"vm-hub00# ip route show proto bgp",
+		"vm-hub100# traceroute -n -q 1 -N 1 -w 1 10.110.0.4",
+		"azure# effective-routes vm-hub100",
+	},
+	topology: twoHubs,
+}
+
 // twoHubsHA is two-hubs with a pair of NVAs in each hub behind an internal load balancer. The
 // NVAs announce the load balancer's frontend as next hop.
 var twoHubsHA = Scenario{

@@ -50,7 +50,7 @@ func (d *daemon) findIdentity(ctx context.Context, cfg *config.Config) error {
 }
 
 // derivedID returns the local address of the first tunnel that has one, or else the
-// first address of the first tunnel's device, or of the device of the default route.
+// first address of the NIC that the first tunnel names, or of the device of the default route.
 func (d *daemon) derivedID(ctx context.Context, cfg *config.Config) (netip.Addr, error) {
 	for _, t := range cfg.Tunnels {
 		if t.Local.Is4() {
@@ -61,8 +61,7 @@ func (d *daemon) derivedID(ctx context.Context, cfg *config.Config) (netip.Addr,
 	if err != nil {
 		return netip.Addr{}, err
 	}
-	if len(cfg.Tunnels) > 0 {
-		device := cfg.Tunnels[0].Device
+	if device := underlay(cfg); device != "" {
 		i := slices.IndexFunc(links, func(l fib.Link) bool { return l.Name == device })
 		return addressOf(links, i, device)
 	}
@@ -75,6 +74,16 @@ func (d *daemon) derivedID(ctx context.Context, cfg *config.Config) (netip.Addr,
 	}
 	i := slices.IndexFunc(links, func(l fib.Link) bool { return l.Name == routes[0].Hops[0].Device })
 	return addressOf(links, i, "the default route's device")
+}
+
+// underlay returns the device of the first tunnel that names a NIC; empty if none does.
+func underlay(cfg *config.Config) string {
+	for _, t := range cfg.Tunnels {
+		if t.Device != "" && !cfg.HasTunnel(t.Device) {
+			return t.Device
+		}
+	}
+	return ""
 }
 
 // addressOf returns the first IPv4 address of links[i], which is called name.

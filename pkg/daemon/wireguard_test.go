@@ -230,3 +230,19 @@ func TestSilentPeer(t *testing.T) {
 		t.Errorf("diverted %q", got)
 	}
 }
+
+// The router ID comes from a NIC, not from a tunnel that another one runs in.
+func TestUnderlayIsANIC(t *testing.T) {
+	wg := config.Tunnel{Name: "wg0", Type: config.TunnelWireGuard}
+	inside := config.Tunnel{Name: "vxlan0", Device: "wg0"}
+	for _, tt := range []struct {
+		want    string
+		tunnels []config.Tunnel
+	}{
+		{"", nil}, {"", []config.Tunnel{wg, inside}}, {"eth0", []config.Tunnel{wg, inside, {Name: "vxlan1", Device: "eth0"}}},
+	} {
+		if got := underlay(&config.Config{Tunnels: tt.tunnels}); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}

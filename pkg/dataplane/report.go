@@ -88,10 +88,14 @@ func (d *Dataplane) reportTunnel(t tunnel.Status, now time.Time) {
 		return
 	}
 	publish(old, t.Reason)
-	if t.Err == nil {
-		d.log.Info("tunnel "+t.State, "tunnel", t.Name, "vni", t.VNI)
+	about := []any{"tunnel", t.Name}
+	if t.WireGuard == nil {
+		about = append(about, "vni", t.VNI)
+	}
+	if t.Reason == "" {
+		d.log.Info("tunnel "+t.State, about...)
 	} else {
-		d.log.Warn("tunnel "+t.State, "tunnel", t.Name, "vni", t.VNI, "reason", t.Reason)
+		d.log.Warn("tunnel "+t.State, append(about, "reason", t.Reason)...)
 	}
 }
 
