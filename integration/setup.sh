@@ -67,6 +67,8 @@ need_for_tests() {
 	need gcc gcc
 	need /usr/include/stdlib.h libc6-dev
 	need setpriv util-linux
+	need wireguard-go wireguard-go
+	need wg wireguard-tools
 	need debootstrap debootstrap
 	need gpgv gpgv
 	case $(sed -n 's/^ID=//p' /etc/os-release) in

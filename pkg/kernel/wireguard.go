@@ -39,7 +39,7 @@ func (t *Tunnels) attach(name string, mtu int, fresh bool) error {
 	fd, err := unix.Open(tunPath, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("the kernel has no WireGuard, and nvad can't encrypt itself: %s: %w "+
-			"(install the kernel's module, or allow nvad %s with the drop-in in docs/tunnels.md)", tunPath, err, tunPath)
+			"(install the kernel's module, or allow nvad %s with the drop-in in docs/wireguard.md)", tunPath, err, tunPath)
 	}
 	if err := t.adopt(fd, name, fresh); err != nil {
 		unix.Close(fd)
