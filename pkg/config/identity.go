@@ -19,7 +19,7 @@ func identityFields(c *Config) []tomlfile.Field {
 		{Key: "router-id", Value: tomlfile.Address(&c.RouterID, checkRouterID), Example: `"10.0.0.4"`, Impact: Restart,
 			Doc: "BGP identifier of this NVA, written as an IPv4 address: usually one of its own, but any except 0.0.0.0 that no " +
 				"neighbor uses is valid (RFC 6286). Default: local of the first tunnel that sets it; otherwise the first address " +
-				"of the first tunnel's device, or of the device with the default route."},
+				"of the first NIC that a tunnel names as its device, or of the device with the default route."},
 	}
 }
 

@@ -10,10 +10,12 @@ import (
 
 // Parts of files.
 const (
-	warnHead   = "asn = 65001\nrouter-id = \"10.0.0.4\"\n"
-	warnStatic = "[[static-route]]\nprefix = \"10.0.210.0/24\"\nvia = \"10.0.0.1\"\n"
-	warnPair   = "[[neighbor]]\naddress = \"10.0.210.4\"\npeer-group = \"rs\"\n[[neighbor]]\naddress = \"10.0.210.5\"\npeer-group = \"rs\"\n"
-	warnGroup  = "[peer-group.rs]\nremote-asn = 65515\nebgp-multihop = 2\ndomain = \"ars\"\nimport = \"accept\"\nexport = \"deny\"\n"
+	warnHead      = "asn = 65001\nrouter-id = \"10.0.0.4\"\n"
+	warnStatic    = "[[static-route]]\nprefix = \"10.0.210.0/24\"\nvia = \"10.0.0.1\"\n"
+	warnPair      = "[[neighbor]]\naddress = \"10.0.210.4\"\npeer-group = \"rs\"\n[[neighbor]]\naddress = \"10.0.210.5\"\npeer-group = \"rs\"\n"
+	warnWireGuard = "[[tunnel]]\nname = \"wg0\"\ntype = \"wireguard\"\npublic-key = \"L+V9o0fNYkMVKNqsX7spBzD/9oSvxM/C7ZCZX1jLO3Q=\"\n" +
+		"endpoint = \"10.10.0.4:51820\"\naddress = \"169.254.0.1/30\"\n"
+	warnGroup = "[peer-group.rs]\nremote-asn = 65515\nebgp-multihop = 2\ndomain = \"ars\"\nimport = \"accept\"\nexport = \"deny\"\n"
 )
 
 // warningCase is a valid file and its warnings.
@@ -62,6 +64,14 @@ func TestOtherWarnings(t *testing.T) {
 			"address = \"169.254.0.1/24\"\nbfd = true\n", []string{
 			"nvad.toml:12: tunnel.vxlan77.bfd: warning: BFD watches nothing: no static route has its gateway in a subnet of this tunnel; add one, or remove bfd",
 		}},
+		{"too large for WireGuard and what is in it", warnHead + warnWireGuard + "mtu = 1450\n[[tunnel]]\nname = \"vxlan0\"\nvni = 77\ndevice = \"wg0\"\nremotes = [\"169.254.0.2\"]\nmtu = 1400\nmss-clamp = 1351\n" +
+			"[[neighbor]]\naddress = \"10.10.0.4\"\nremote-asn = 65001\n", []string{
+			"nvad.toml:18: neighbor.10.10.0.4.address: warning: 10.10.0.4 is the remote of tunnel wg0, not an address inside it: the session and the next hops bypass the tunnel, so packets leave without WireGuard; use the other end's address inside the tunnel",
+			"nvad.toml:9: tunnel.wg0.mtu: warning: VNets carry packets of 1500 bytes between each other, and WireGuard leaves 1440 of these for the tunnel; set mtu to 1400, as Azure advises",
+			"nvad.toml:15: tunnel.vxlan0.mtu: warning: VNets carry packets of 1500 bytes between each other, and VXLAN in WireGuard leaves 1390 of these for the tunnel; set mtu to 1390, as Azure advises",
+			"nvad.toml:16: tunnel.vxlan0.mss-clamp: warning: with VXLAN in WireGuard around them, segments of 1351 bytes do not fit into Azure's packets of 1500 bytes, at most 1350 do; set mss-clamp to 1350, as Azure advises",
+		}},
+		{"an encrypted tunnel", warnHead + warnWireGuard, nil},
 		{"unused", warnHead + "[prefix-list]\np = [\"permit any\"]\n[peer-group.g]\nremote-asn = 65002\n[[route-map.m]]\naction = \"deny\"\n", []string{
 			"nvad.toml:5: peer-group.g: warning: nothing uses this peer-group; remove it, or refer to it where it was meant to apply",
 			"nvad.toml:4: prefix-list.p: warning: nothing uses this prefix-list; remove it, or refer to it where it was meant to apply",

@@ -28,7 +28,11 @@ func starting(cfg *config.Config) httpd.Endpoints {
 }
 
 // askVitals asks the engine. HTTP handlers use it only after the start.
-func (d *daemon) askVitals(ctx context.Context) (engine.Vitals, error) { return d.engine.Vitals(ctx) }
+func (d *daemon) askVitals(ctx context.Context) (engine.Vitals, error) {
+	v, err := d.engine.Vitals(ctx)
+	d.wg.silence(v)
+	return v, err
+}
 
 // endpoints returns what cfg serves over HTTP.
 func (d *daemon) endpoints(cfg *config.Config) httpd.Endpoints {
@@ -47,6 +51,7 @@ func (d *daemon) sample(ctx context.Context, c config.Health) (metrics.Sample, e
 	if err != nil {
 		return metrics.Sample{}, err
 	}
+	d.wg.silence(measured.Vitals)
 	return metrics.Sample{
 		Build: telemetry.Build(), Engine: measured, Healthy: len(health.Problems(c, measured.Vitals)) == 0,
 		Plane: d.plane.Counters(), Waiting: d.plane.Waiting(), Tunnels: d.seenTunnels(),

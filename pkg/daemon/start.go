@@ -49,7 +49,7 @@ func (d *daemon) start(ctx context.Context, p *parts, c candidate) error {
 	if err != nil {
 		return errors.Join(err, k.Close())
 	}
-	d.wg = newWireguards(d.log, filepath.Join(d.opt.stateDirectory(), "wireguard"), d.plane.SetWanted, d.plane.SeenTunnels)
+	d.wg = newWireguards(d.log, filepath.Join(d.opt.stateDirectory(), keysDirectory), d.plane.SetWanted, d.plane.SeenTunnels)
 	d.wg.set(cfg)
 	p.run("forwarding plane", func(ctx context.Context) error {
 		return errors.Join(d.plane.Run(ctx), k.Close())

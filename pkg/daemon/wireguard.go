@@ -15,12 +15,15 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/google/renameio/v2"
 
 	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/config/tomlfile"
 	"github.com/nvad/nvad/pkg/dataplane"
+	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/retry"
 	"github.com/nvad/nvad/pkg/tunnel"
 )
@@ -131,6 +134,36 @@ func madeKey(dir, name string) (tunnel.Secret, error) {
 	}
 	return key, renameio.WriteFile(path, []byte(key.Base64()+"\n"), 0o600)
 }
+
+// PublicKey returns the public key of the private one that nvad has made, or will use, for a
+// tunnel of that name. It makes the private key if there is none. The files belong to whom
+// the state directory does: nvad does not run as root.
+func PublicKey(opt Options, name string) (tunnel.Key, error) {
+	if err := tomlfile.Interface(name); err != nil {
+		return tunnel.Key{}, err
+	}
+	state := opt.stateDirectory()
+	dir := filepath.Join(state, keysDirectory)
+	key, err := madeKey(dir, name)
+	if err != nil {
+		return tunnel.Key{}, err
+	}
+	owner, err := os.Stat(state)
+	if err != nil {
+		return tunnel.Key{}, err
+	}
+	if to, ok := owner.Sys().(*syscall.Stat_t); ok && os.Geteuid() == 0 {
+		for _, path := range []string{dir, filepath.Join(dir, name+".key")} {
+			if err := os.Chown(path, int(to.Uid), int(to.Gid)); err != nil {
+				return tunnel.Key{}, err
+			}
+		}
+	}
+	return key.Public(), nil
+}
+
+// keysDirectory is the directory of the keys that nvad made, within the state directory.
+const keysDirectory = "wireguard"
 
 // run looks names up until ctx ends, and follows where peers are.
 func (w *wireguards) run(ctx context.Context) error {
@@ -268,6 +301,17 @@ func (w *wireguards) reason(s tunnel.Status) string {
 		return strings.TrimPrefix(fmt.Sprintf("%s; the name %s does not resolve: %v", s.Reason, host, n.failure.Err), "; ")
 	}
 	return s.Reason
+}
+
+// silence marks tunnels as not up whose peer counts as dead. The engine knows only that their
+// devices are up.
+func (w *wireguards) silence(v engine.Vitals) {
+	for _, s := range w.seen() {
+		if t, is := v.Tunnels[s.Name]; is && s.Silent != "" {
+			t.Up = false
+			v.Tunnels[s.Name] = t
+		}
+	}
 }
 
 // silentGateways returns the addresses behind peers of WireGuard that count as dead, with the

@@ -8,11 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/dataplane"
+	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
@@ -225,6 +227,11 @@ func TestSilentPeer(t *testing.T) {
 	for _, silent := range []string{"", "no handshake", "no handshake", ""} {
 		b.status = []tunnel.Status{{Tunnel: tunnel.Tunnel{Name: "wg0"}, Silent: silent}}
 		l.askTunnels()
+		v := engine.Vitals{Tunnels: map[string]engine.TunnelVitals{"wg0": {Up: true}, "vxlan0": {Up: true}}}
+		b.silence(v)
+		if v.Tunnels["wg0"].Up != (silent == "") || !v.Tunnels["vxlan0"].Up {
+			t.Errorf("%q: health sees %+v", silent, v.Tunnels)
+		}
 	}
 	if got := strings.Join(diverted, ","); got != "169.254.0.2," {
 		t.Errorf("diverted %q", got)
@@ -243,6 +250,42 @@ func TestUnderlayIsANIC(t *testing.T) {
 	} {
 		if got := underlay(&config.Config{Tunnels: tt.tunnels}); got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}
+
+// The public key can be had before nvad starts; nvad then uses the private one, whoever asked.
+func TestPublicKey(t *testing.T) {
+	t.Setenv("STATE_DIRECTORY", "")
+	state := t.TempDir()
+	if os.Geteuid() == 0 {
+		if err := os.Chown(state, 65534, 65534); err != nil {
+			t.Fatal(err)
+		}
+	}
+	opt := Options{Socket: filepath.Join(state, "nvad.sock")}
+	key, err := PublicKey(opt, "wg0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := PublicKey(opt, "wg0")
+	if err != nil || again != key {
+		t.Errorf("another key the second time: %v", err)
+	}
+	private, err := madeKey(filepath.Join(state, keysDirectory), "wg0")
+	if err != nil || private.Public() != key {
+		t.Errorf("nvad uses another key: %v", err)
+	}
+	info, err := os.Stat(filepath.Join(state, keysDirectory, "wg0.key"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("%v %v", info, err)
+	}
+	if to := info.Sys().(*syscall.Stat_t); os.Geteuid() == 0 && (to.Uid != 65534 || to.Gid != 65534) {
+		t.Errorf("the key belongs to %d:%d", to.Uid, to.Gid)
+	}
+	for _, name := range []string{"", "..", "../wg0", "a/b", "a name that is too long"} {
+		if _, err := PublicKey(opt, name); err == nil {
+			t.Errorf("made a key for %q", name)
 		}
 	}
 }

@@ -312,3 +312,17 @@ func TestWireConfig(t *testing.T) {
 		t.Errorf("got %+v\nwant %+v", state, wantState)
 	}
 }
+
+// What a process left that has ended is found and removed by the next one, as nvad flush does.
+func TestWireGuardFlushed(t *testing.T) {
+	a, _ := ends(t)
+	a.sync()
+	a.stop()
+	a.start()
+	if err := tunnel.New(a.kernel.Tunnels).Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if out := sh(t, "ip -n "+a.name+" link"); strings.Contains(out, "wg0") {
+		t.Errorf("still there:\n%s", out)
+	}
+}

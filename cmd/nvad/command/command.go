@@ -64,7 +64,7 @@ func New() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "nvad [--config FILE]",
 		Short: "BGP, VXLAN and kernel routes for network virtual appliances",
-		Long: `nvad runs in the foreground: it reads one TOML file, creates the VXLAN devices,
+		Long: `nvad runs in the foreground: it reads one TOML file, creates the tunnel devices,
 peers with the BGP neighbors, and keeps the kernel's routes up to date. SIGHUP reads
 the file again, SIGTERM stops nvad. nvactl queries and controls it.`,
 		Args:          cobra.NoArgs,
@@ -83,7 +83,7 @@ the file again, SIGTERM stops nvad. nvactl queries and controls it.`,
 	f.StringVarP(&opt.Config, "config", "c", defaultConfig, "configuration file")
 	f.StringVar(&opt.Socket, "socket", "", "gRPC socket, in place of the one in the configuration")
 	f.BoolVar(&opt.Adopt, "adopt", false, "take over BGP routes in the kernel that another program left behind")
-	root.AddCommand(checkCommand(), bootstrapCommand(), flushCommand(), versionCommand())
+	root.AddCommand(checkCommand(), bootstrapCommand(), flushCommand(), publicKeyCommand(), versionCommand())
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }
