@@ -22,7 +22,7 @@ one tunnel in detail, with its packet counts and its forwarding database, or its
 keys and its last handshake. Private keys are never shown.`,
 		Example: `  nvactl tunnels
   nvactl tunnels vxlan0
-  nvactl tunnels wg0 -o json | jq -r .wireguard.public_key`,
+  nvactl tunnels vxlan0 -o json | jq .peers`,
 		ValidArgsFunction: a.completeTunnels,
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			req := &nvadv1.ListTunnelsRequest{}

@@ -88,14 +88,10 @@ func (d *Dataplane) reportTunnel(t tunnel.Status, now time.Time) {
 		return
 	}
 	publish(old, t.Reason)
-	about := []any{"tunnel", t.Name}
-	if t.WireGuard == nil {
-		about = append(about, "vni", t.VNI)
-	}
 	if t.Reason == "" {
-		d.log.Info("tunnel "+t.State, about...)
+		d.log.Info("tunnel "+t.State, "tunnel", t.Name, "vni", t.VNI)
 	} else {
-		d.log.Warn("tunnel "+t.State, append(about, "reason", t.Reason)...)
+		d.log.Warn("tunnel "+t.State, "tunnel", t.Name, "vni", t.VNI, "reason", t.Reason)
 	}
 }
 

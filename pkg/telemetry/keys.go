@@ -58,6 +58,6 @@ var Keys = map[string]string{
 	"value":          "new value of a sysctl",
 	"version":        "version of nvad",
 	"via":            "gateway of a route",
-	"vni":            "VXLAN network identifier",
+	"vni":            "VXLAN network identifier; 0 for WireGuard",
 	"was":            "old value of a sysctl, or version of the configuration that ran before",
 }
