@@ -326,3 +326,17 @@ func TestWireGuardFlushed(t *testing.T) {
 		t.Errorf("still there:\n%s", out)
 	}
 }
+
+// A device that vanishes is made again at once, although WireGuard in this process may not have
+// noticed yet that its TUN device is gone.
+func TestWireGuardVanishes(t *testing.T) {
+	a, b := ends(t)
+	b.sync()
+	a.sync()
+	// Under another name and alias the TUN device lives on, so that its end in this process
+	// surely runs.
+	for _, command := range []string{"link set wg0 down", "link set wg0 alias x", "link set wg0 name other0"} {
+		sh(t, "ip -n "+a.name+" "+command)
+	}
+	a.up("169.254.0.2")
+}

@@ -100,11 +100,10 @@ func (d *Devices) Runs(name string) bool {
 }
 
 // Start runs a device over the TUN device whose file is fd, which then is the package's. It
-// has no keys yet.
+// has no keys yet. If a device of that name runs, its TUN device has vanished, and it has yet
+// to notice: the new one takes its place.
 func (d *Devices) Start(name string, fd, mtu int) error {
-	if d.Runs(name) {
-		return fmt.Errorf("%s runs already", name)
-	}
+	d.Stop(name)
 	t, _, err := tun.CreateUnmonitoredTUNFromFD(fd)
 	if err != nil {
 		return fmt.Errorf("%s: TUN device: %w", name, err)
