@@ -168,7 +168,7 @@ func isEnd(err error) bool {
 }
 
 // busyPause is how long to wait for somebody else's change if Azure names no time.
-const busyPause = 5 * time.Second
+const busyPause = 2 * time.Second
 
 // occupied reports whether err says that the resource has changed since it was read, or is being
 // changed, and how long to wait.

@@ -96,7 +96,10 @@ func (c *Client) ForwardAt(ctx context.Context, nic azure.NIC) (bool, error) {
 			func() (*runtime.Poller[armnetwork.InterfacesClientCreateOrUpdateResponse], error) {
 				// If somebody else writes the NIC in between, this would undo it. Only the write
 				// itself is for that version, not the questions after it.
-				ctx := policy.WithHTTPHeader(ctx, http.Header{"If-Match": {val(answer.Etag)}})
+				ctx := ctx
+				if etag := val(answer.Etag); etag != "" {
+					ctx = policy.WithHTTPHeader(ctx, http.Header{"If-Match": {etag}})
+				}
 				return f.NewInterfacesClient().BeginCreateOrUpdate(ctx, at.group, at.name, answer, nil)
 			})
 		return true, err

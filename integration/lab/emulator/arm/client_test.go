@@ -123,3 +123,37 @@ func TestOperatorChanges(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestOperatorsTogether: NVAs that boot together register at the same time. Azure makes one peer
+// after the other, and refuses the ninth.
+func TestOperatorsTogether(t *testing.T) {
+	b := newBed(t)
+	c := b.nvactl("role-operator.json", groupScope)
+	s, err := c.Snapshot(t.Context(), client.Ask{VM: b.hub.VM})
+	check(t, err)
+	b.server.Be(arm.Behaviour{WriteTime: 300 * time.Millisecond})
+	done := make(chan error)
+	for i := range 3 {
+		c := b.nvactl("role-operator.json", groupScope)
+		b.server.Be(arm.Behaviour{WriteTime: 300 * time.Millisecond})
+		go func() {
+			changed, err := c.Register(t.Context(), s.RouteServers[0], fmt.Sprint("nva", i), netip.AddrFrom4([4]byte{10, 0, 0, byte(20 + i)}), 65009)
+			if err == nil && !changed {
+				err = errors.New("nothing changed")
+			}
+			done <- err
+		}()
+	}
+	for range 3 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	for i := range 4 {
+		b.state.Connect(b.hub.RouteServer, fmt.Sprint("more", i), fmt.Sprint("10.0.0.", 30+i), 65009)
+	}
+	_, err = c.Register(t.Context(), s.RouteServers[0], "ninth", netip.MustParseAddr("10.0.0.99"), 65009)
+	if err == nil || !strings.Contains(err.Error(), "has 8 peers, the most that Azure allows") {
+		t.Error(err)
+	}
+}
