@@ -114,6 +114,10 @@ func (r *registration) run(ctx context.Context, c azureClient, s *azure.Snapshot
 	if err != nil {
 		return nil, err
 	}
+	name, changed, err := r.connection(s, &rs, peer)
+	if err != nil {
+		return nil, err
+	}
 	for _, nic := range s.NICs {
 		if nic.VM != s.VM.ID || !slices.Contains(nic.Addresses, peer) {
 			continue
@@ -126,24 +130,30 @@ func (r *registration) run(ctx context.Context, c azureClient, s *azure.Snapshot
 		}
 		steps = append(steps, registered{nic.ID, "IP forwarding is on", changed})
 	}
-	if why := unseen(s, azure.WhatConnections); why != "" {
-		return steps, fmt.Errorf("is %s a peer of Route Server %s already?%s", peer, rs.Name, why)
-	}
-	name, changed := cmp.Or(r.name, s.VM.Name), true
-	for _, old := range rs.Connections {
-		switch {
-		case old.Peer == peer && old.ASN == r.asn:
-			name, changed = old.Name, false
-		case old.Peer == peer:
-			return steps, fmt.Errorf("Route Server %s has %s as peer already, but with AS %d (connection %s), not %d", rs.Name, peer, old.ASN, old.Name, r.asn)
-		}
-	}
 	if changed && !r.dryRun {
 		if changed, err = c.Register(ctx, rs, name, peer, r.asn); err != nil {
 			return steps, err
 		}
 	}
 	return append(steps, registered{rs.ID, fmt.Sprintf("connection %s to %s, AS %d, is there", name, peer, r.asn), changed}), nil
+}
+
+// connection returns the name of the connection, and whether it has to be made.
+func (r *registration) connection(s *azure.Snapshot, rs *azure.RouteServer, peer netip.Addr) (name string, missing bool, err error) {
+	for _, m := range s.Missing {
+		if m.What == azure.WhatConnections && m.ID == rs.ID {
+			return "", false, fmt.Errorf("whether %s is a peer of Route Server %s already can't be read: %s", peer, rs.Name, m.Reason)
+		}
+	}
+	for _, old := range rs.Connections {
+		switch {
+		case old.Peer == peer && old.ASN == r.asn:
+			return old.Name, false, nil
+		case old.Peer == peer:
+			return "", false, fmt.Errorf("Route Server %s has %s as peer already, but with AS %d (connection %s), not %d", rs.Name, peer, old.ASN, old.Name, r.asn)
+		}
+	}
+	return cmp.Or(r.name, s.VM.Name), true, nil
 }
 
 // chosen returns the Route Server to register with.

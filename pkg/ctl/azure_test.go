@@ -227,8 +227,7 @@ func TestAzureRegister(t *testing.T) {
 		{args: "", out: "nic-hub00: IP forwarding is on\n" + there, did: []string{"forward nic-hub00"}},
 		{args: "--dry-run", out: "nic-hub00: IP forwarding is on (would change)\n" + there},
 		{args: "--asn 65001", out: "nic-hub00: IP forwarding is on already\n" + there, change: func(s *azure.Snapshot) { s.NICs[0].IPForwarding = true }},
-		{args: "--asn 65002", out: "nic-hub00: IP forwarding is on\n", did: []string{"forward nic-hub00"},
-			err: "Route Server ars-hub00 has 10.0.0.4 as peer already, but with AS 65001 (connection nva1), not 65002"},
+		{args: "--asn 65002", err: "Route Server ars-hub00 has 10.0.0.4 as peer already, but with AS 65001 (connection nva1), not 65002"},
 		{args: "", change: none, out: "nic-hub00: IP forwarding is on\nars-hub00: connection vm-hub00 to 10.0.0.4, AS 65001, is there\n",
 			did: []string{"forward nic-hub00", "register ars-hub00 vm-hub00 10.0.0.4 65001"}},
 		{args: "--dry-run", change: none, out: "nic-hub00: IP forwarding is on (would change)\nars-hub00: connection vm-hub00 to 10.0.0.4, AS 65001, is there (would change)\n"},
@@ -246,6 +245,9 @@ func TestAzureRegister(t *testing.T) {
 			s.RouteServers = nil
 			s.Missing = []azure.Missing{{ID: "/x/ars-hub00", What: azure.WhatRouteServer, Reason: "forbidden"}}
 		}, err: "no Route Server in VNet vnet-hub00, nor in those peered with it (but route-server ars-hub00 could not be read: forbidden)"},
+		{args: "", change: func(s *azure.Snapshot) {
+			s.Missing = []azure.Missing{{ID: s.RouteServers[0].ID, What: azure.WhatConnections, Reason: "forbidden"}}
+		}, err: "whether 10.0.0.4 is a peer of Route Server ars-hub00 already can't be read: forbidden"},
 		{args: "", change: func(s *azure.Snapshot) { s.VM.Addresses = nil }, err: "VM vm-hub00 has no private address"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
@@ -330,4 +332,48 @@ func terminal(t *testing.T) (master, slave *os.File) {
 	}
 	t.Cleanup(func() { slave.Close() })
 	return master, slave
+}
+
+// TestAzureSelfBFD: BFD within a tunnel is none of Azure's business, all other is.
+func TestAzureSelfBFD(t *testing.T) {
+	d := hub00()
+	add := func(address string, multihop bool) {
+		n := d.Peers[2] // with BFD, within the tunnel
+		n.Address = netip.MustParseAddr(address)
+		session := *n.BFD
+		session.Key.Multihop = multihop
+		n.BFD = &session
+		d.Peers = append(d.Peers, n)
+	}
+	add("10.0.0.9", false)
+	add("10.10.0.9", true)
+	add("169.254.0.77", true) // in the tunnel's subnet, and not among its peers
+	saved, err := readSnapshot(write(t, "s.json", newFakeAzure(t).run(t.Context(), serve(t, d), "azure", "snapshot", "--routes").out))
+	if err != nil || saved.Self == nil {
+		t.Fatalf("%v: %+v", err, saved.Self)
+	}
+	want := []azure.SelfBFD{{Address: netip.MustParseAddr("10.0.0.9"), Port: 3784}, {Address: netip.MustParseAddr("10.10.0.9"), Port: 4784}}
+	if !reflect.DeepEqual(saved.Self.BFD, want) {
+		t.Errorf("got %+v, want %+v", saved.Self.BFD, want)
+	}
+}
+
+// TestWayOut: how the NVA itself reaches the internet.
+func TestWayOut(t *testing.T) {
+	yes, no := true, false
+	for _, c := range []struct {
+		public bool
+		subnet azure.Subnet
+		want   string
+	}{
+		{true, azure.Subnet{DefaultOutbound: &no}, "public address"},
+		{false, azure.Subnet{NATGateway: true, DefaultOutbound: &no}, "NAT gateway"},
+		{false, azure.Subnet{DefaultOutbound: &yes}, "default outbound access"},
+		{false, azure.Subnet{DefaultOutbound: &no}, "none, unless a route leads to one"},
+		{false, azure.Subnet{}, ""},
+	} {
+		if got := wayOut(&azure.NIC{PublicIP: c.public}, c.subnet); got != c.want {
+			t.Errorf("%+v: got %q, want %q", c.subnet, got, c.want)
+		}
+	}
 }
