@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -29,7 +30,7 @@ func golden(t *testing.T, file, got string) {
 // TestText has the words of every finding: reason and mend.
 func TestText(t *testing.T) {
 	var b strings.Builder
-	for _, m := range mutations {
+	for _, m := range slices.Concat(mutations, variants) {
 		w := sound()
 		m.do(w)
 		s, self := w.derive()
@@ -84,6 +85,9 @@ func TestQuote(t *testing.T) {
 		}
 	}
 	if got := quote("a\nb\x1b[31m"); strings.ContainsAny(got, "\n\x1b") {
+		t.Errorf("got %q", got)
+	}
+	if got := groupStep(&server{rs: &RouteServer{Name: "rs\nasn = 1\u2028\x1b[2J"}}, "vnet = []").Text; strings.Count(got, "\n") != 1 || strings.Contains(got, "\x1b") {
 		t.Errorf("got %q", got)
 	}
 	if got := parseID("/subscriptions/S/resourceGroups/G/providers/Microsoft.Network/virtualNetworks/V/subnets/N"); got.subscription != "S" || got.group != "G" || got.name() != "N" || got.parent(1) != "V" || got.parent(2) != "" {

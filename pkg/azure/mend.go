@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // resource is a resource ID in parts.
@@ -74,12 +75,17 @@ func quote(word string) string {
 	if word != "" && strings.IndexFunc(word, func(c rune) bool { return !plain(c) }) < 0 && word != "*" {
 		return word
 	}
-	return "'" + strings.ReplaceAll(strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f {
+	return "'" + strings.ReplaceAll(oneLine(word), "'", `'\''`) + "'"
+}
+
+// oneLine removes what would end a line or steer a terminal.
+func oneLine(s string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) || c == '\u2028' || c == '\u2029' {
 			return -1
 		}
 		return c
-	}, word), "'", `'\''`) + "'"
+	}, s)
 }
 
 func words(format string, a ...any) Step { return Step{InWords, fmt.Sprintf(format, a...)} }
@@ -141,7 +147,7 @@ func routeStep(t *RouteTable, verb, route string, args ...string) Step {
 
 // groupStep names the lines' place in nvad.toml: the peer-group of a Route Server.
 func groupStep(sv *server, lines string) Step {
-	return file("# In the peer-group of Route Server %s:\n%s", sv.name(), lines)
+	return file("# In the peer-group of Route Server %s:\n%s", oneLine(sv.name()), lines)
 }
 
 // name returns the Route Server's name for people.

@@ -115,8 +115,11 @@ func (d *differ) connected(sv *server, p pair, ab, ba *Peering) {
 		return
 	}
 	f := d.find(PeeringNotConnected, Error, p.a.ID, p.a.Name, func(*finding) (string, []Step) {
-		return fmt.Sprintf("The peering between VNet %s and VNet %s is not connected (%s, %s), so neither routes nor packets pass.",
-			p.a.Name, p.b.Name, stateOf(ab), stateOf(ba)), d.connect(p, ab, ba)
+		how := fmt.Sprintf("The peering between VNet %s and VNet %s is not connected (%s, %s)", p.a.Name, p.b.Name, stateOf(ab), stateOf(ba))
+		if ab == nil && ba == nil {
+			how = fmt.Sprintf("VNet %s and VNet %s are not peered", p.a.Name, p.b.Name)
+		}
+		return how + ", so neither routes nor packets pass.", d.connect(p, ab, ba)
 	})
 	if p.spoke || p.forwardIntoA {
 		d.broken[p.a.ID] = f
