@@ -33,6 +33,8 @@ type siege struct {
 	// attack may answer a request in the server's place.
 	attack func(http.ResponseWriter, *http.Request) bool
 	asked  atomic.Int64
+	// tokens may answer for the metadata service.
+	tokens func(http.ResponseWriter, *http.Request)
 
 	mu     sync.Mutex
 	leaked []string // tokens that reached another host, or this one in the clear
@@ -55,7 +57,15 @@ func newSiege(t *testing.T) *siege {
 	vm, _ := state.Machine(s.hub.VM, "")
 	vm.NICs[0].Addresses = []netip.Addr{netip.MustParseAddr("127.0.0.1")}
 	service := metadata.New(vm)
-	metadataAt := listen(t, func(l net.Listener) { _ = service.Serve(l) })
+	metadataAt := listen(t, func(l net.Listener) {
+		_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if s.tokens != nil {
+				s.tokens(w, req)
+				return
+			}
+			service.ServeHTTP(w, req)
+		}))
+	})
 	elsewhere := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		s.note(req)
 		fmt.Fprint(w, `{"status":"InProgress","value":[]}`)

@@ -42,9 +42,24 @@ func (i *identity) GetToken(ctx context.Context, o policy.TokenRequestOptions) (
 	if o.Claims == "" && len(o.Scopes) == 1 && o.Scopes[0] == i.scope && time.Until(i.token.ExpiresOn) > spare {
 		return i.token, nil
 	}
-	token, err := i.cred.GetToken(ctx, o)
+	token, err := i.ask(ctx, o)
 	if err == nil && len(o.Scopes) == 1 {
 		i.token, i.scope = token, o.Scopes[0]
+	}
+	return token, err
+}
+
+// ask asks for a new token. Azure's library panics over an answer that is null, and passes on
+// whatever it is given as a token.
+func (i *identity) ask(ctx context.Context, o policy.TokenRequestOptions) (token azcore.AccessToken, err error) {
+	defer func() {
+		if recover() != nil {
+			err = refuse("the answer to a question for a token is not as documented")
+		}
+	}()
+	token, err = i.cred.GetToken(ctx, o)
+	if err == nil && (token.Token == "" || strings.ContainsFunc(token.Token, func(r rune) bool { return r <= ' ' || r > '~' })) {
+		err = refuse("the answer to a question for a token has none, or one that can't be sent")
 	}
 	return token, err
 }
