@@ -27,6 +27,9 @@ func TestWireGuard(t *testing.T) {
 			t.Parallel()
 			l := upWireGuard(t, kind)
 			converge(t, l)
+			if kind == lab.Nvad {
+				t.Run("show", func(t *testing.T) { testShow(t, l) })
+			}
 			t.Run("no loss", func(t *testing.T) { testNoLoss(t, l) })
 			t.Run("traceroute", func(t *testing.T) { testTraceroute(t, l) })
 			t.Run("advertised", func(t *testing.T) { testAdvertised(t, l, near, beyond) })
@@ -57,6 +60,21 @@ func upWireGuard(t *testing.T, far lab.Kind) *lab.Lab {
 		"hub00": {Kind: lab.Nvad, Binary: lab.Build(t, "./cmd/nvad"), Config: filepath.Join(root, "configs", "hub00-wireguard.toml")},
 		"hub10": hub10,
 	}})
+}
+
+// testShow runs the commands that `make lab` shows.
+func testShow(t *testing.T, l *lab.Lab) {
+	var text strings.Builder
+	err := l.Show(t.Context(), &text)
+	t.Log(text.String())
+	if err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{"Tunnel wg0, WireGuard", "via 169.254.0.2 dev wg0"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
 }
 
 // marker is in every packet of the test's traffic.
