@@ -160,3 +160,18 @@ func TestPolicyPage(t *testing.T) {
 		}
 	}
 }
+
+// The examples of docs/wireguard.md are a valid file together, without warnings.
+func TestWireGuardPage(t *testing.T) {
+	text := "asn = 65001\nrouter-id = \"10.0.0.4\"\nkernel.ip-forward = true\n" + pageExamples(t, "../../docs/wireguard.md")
+	cfg, err := Parse("wireguard.md", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cfg.Tunnels) != 3 {
+		t.Errorf("%d tunnels", len(cfg.Tunnels))
+	}
+	for _, w := range Warnings(cfg) {
+		t.Error(w)
+	}
+}

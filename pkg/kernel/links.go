@@ -59,7 +59,11 @@ func (t *Tunnels) Links() ([]tunnel.Link, error) {
 	for i := range links {
 		l := &links[i]
 		l.Addresses = addresses[l.Index]
-		if err := t.ns.do(func() error { return t.readWireGuard(l, kinds[i]) }); err != nil {
+		err := t.ns.do(func() error {
+			t.readWireGuard(l, kinds[i])
+			return nil
+		})
+		if err != nil {
 			return nil, err
 		}
 		if l.VXLAN == nil {

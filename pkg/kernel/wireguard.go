@@ -139,19 +139,19 @@ func wireConfig(c wireguard.Change) (out wgtypes.Config) {
 }
 
 // readWireGuard adds keys and peers to a link, if it is a WireGuard device of the kernel, or one
-// of nvad's own.
-func (t *Tunnels) readWireGuard(l *tunnel.Link, kind string) (err error) {
+// of nvad's own. A device that can't be read counts as one without keys, so that it holds up no
+// other link: giving it keys will say what is wrong.
+func (t *Tunnels) readWireGuard(l *tunnel.Link, kind string) {
 	var d tunnel.Device
 	switch {
 	case kind == "wireguard":
-		d, err = t.wireguard(l.Name)
+		d, _ = t.wireguard(l.Name)
 	case kind == tunType && (t.user.Runs(l.Name) || l.Alias == tunnel.Alias):
-		d, err = t.user.Read(l.Name)
+		d, _ = t.user.Read(l.Name)
 	default:
-		return nil
+		return
 	}
 	l.WireGuard = &d
-	return err
 }
 
 // wireguard reads a device of the kernel. If it vanished meanwhile, that is no error.
