@@ -58,14 +58,8 @@ func TestHostileTokens(t *testing.T) {
 			if name == "flood" {
 				limit = 30 * time.Second
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), limit)
-			defer cancel()
 			begin := time.Now()
-			// The SDK keeps the tokens of each identity.
-			c, err := client.New(ctx, client.Options{Cloud: "AzurePublicCloud", Identity: "managed", ClientID: t.Name(), Transport: s.http})
-			if err == nil {
-				_, err = c.Snapshot(ctx, client.Ask{VM: s.hub.VM})
-			}
+			err := s.withToken(limit, t.Name())
 			if err == nil {
 				t.Fatal("it reads Azure")
 			}
@@ -78,4 +72,17 @@ func TestHostileTokens(t *testing.T) {
 			t.Logf("%.300s", err)
 		})
 	}
+}
+
+// withToken asks for a token of an identity, and reads the VM with it. The SDK keeps the tokens
+// of each identity.
+func (s *siege) withToken(limit time.Duration, identity string) error {
+	ctx, cancel := context.WithTimeout(s.t.Context(), limit)
+	defer cancel()
+	c, err := client.New(ctx, client.Options{Cloud: "AzurePublicCloud", Identity: "managed", ClientID: identity, Transport: s.http})
+	if err != nil {
+		return err
+	}
+	_, err = c.Snapshot(ctx, client.Ask{VM: s.hub.VM})
+	return err
 }
