@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -49,7 +48,7 @@ func (d *daemon) start(ctx context.Context, p *parts, c candidate) error {
 	if err != nil {
 		return errors.Join(err, k.Close())
 	}
-	d.wg = newWireguards(d.log, filepath.Join(d.opt.stateDirectory(), keysDirectory), d.plane.SetWanted, d.plane.SeenTunnels)
+	d.wg = newWireguards(d.log, d.opt.stateDirectory(), d.plane.SetWanted, d.plane.SeenTunnels)
 	d.wg.set(cfg)
 	p.run("forwarding plane", func(ctx context.Context) error {
 		return errors.Join(d.plane.Run(ctx), k.Close())

@@ -2,26 +2,18 @@ package daemon
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"maps"
 	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/nvad/nvad/pkg/config"
-	"github.com/nvad/nvad/pkg/config/tomlfile"
 	"github.com/nvad/nvad/pkg/dataplane"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/retry"
@@ -33,7 +25,7 @@ import (
 // hands what is wanted to the forwarding plane again.
 type wireguards struct {
 	log    *slog.Logger
-	keys   string                                                       // directory of the keys that nvad made
+	state  string                                                       // directory with the keys that nvad made
 	apply  func(dataplane.Wanted)                                       // to the forwarding plane
 	seen   func() []tunnel.Status                                       // by the forwarding plane
 	lookup func(ctx context.Context, host string) ([]netip.Addr, error) // by DNS
@@ -59,9 +51,9 @@ const again = 30 * time.Second
 // lookupTime bounds one look-up.
 const lookupTime = 5 * time.Second
 
-func newWireguards(log *slog.Logger, keys string, apply func(dataplane.Wanted), seen func() []tunnel.Status) *wireguards {
+func newWireguards(log *slog.Logger, state string, apply func(dataplane.Wanted), seen func() []tunnel.Status) *wireguards {
 	return &wireguards{
-		log: log, keys: keys, apply: apply, seen: seen, names: map[string]*dnsName{}, calls: map[string]netip.Addr{},
+		log: log, state: state, apply: apply, seen: seen, names: map[string]*dnsName{}, calls: map[string]netip.Addr{},
 		lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		},
@@ -103,67 +95,13 @@ func (w *wireguards) tunnel(t *config.Tunnel) *tunnel.WireGuard {
 	}
 	if c.PrivateKeyFile == "" {
 		var err error
-		if out.Private, err = madeKey(w.keys, t.Name); err != nil {
+		if out.Private, err = madeKey(w.state, t.Name); err != nil {
 			out.Broken = fmt.Sprintf("no private key: %v", err)
 			w.retry = time.Now().Add(again)
 		}
 	}
 	return out
 }
-
-// madeKey returns the private key of a tunnel, and makes it if there is none yet. Only nvad may
-// read it.
-func madeKey(dir, name string) (tunnel.Secret, error) {
-	path := filepath.Join(dir, name+".key")
-	text, err := os.ReadFile(path)
-	if err == nil {
-		key, err := tunnel.ParsePrivate(strings.TrimSpace(string(text)))
-		if err != nil {
-			return key, fmt.Errorf("%s: %w", path, err)
-		}
-		return key, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return tunnel.Secret{}, err
-	}
-	var octets [32]byte
-	rand.Read(octets[:])
-	key := tunnel.NewPrivate(octets)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return tunnel.Secret{}, err
-	}
-	return key, renameio.WriteFile(path, []byte(key.Base64()+"\n"), 0o600)
-}
-
-// PublicKey returns the public key of the private one that nvad has made, or will use, for a
-// tunnel of that name. It makes the private key if there is none. The files belong to whom
-// the state directory does: nvad does not run as root.
-func PublicKey(opt Options, name string) (tunnel.Key, error) {
-	if err := tomlfile.Interface(name); err != nil {
-		return tunnel.Key{}, err
-	}
-	state := opt.stateDirectory()
-	dir := filepath.Join(state, keysDirectory)
-	key, err := madeKey(dir, name)
-	if err != nil {
-		return tunnel.Key{}, err
-	}
-	owner, err := os.Stat(state)
-	if err != nil {
-		return tunnel.Key{}, err
-	}
-	if to, ok := owner.Sys().(*syscall.Stat_t); ok && os.Geteuid() == 0 {
-		for _, path := range []string{dir, filepath.Join(dir, name+".key")} {
-			if err := os.Chown(path, int(to.Uid), int(to.Gid)); err != nil {
-				return tunnel.Key{}, err
-			}
-		}
-	}
-	return key.Public(), nil
-}
-
-// keysDirectory is the directory of the keys that nvad made, within the state directory.
-const keysDirectory = "wireguard"
 
 // run looks names up until ctx ends, and follows where peers are.
 func (w *wireguards) run(ctx context.Context) error {

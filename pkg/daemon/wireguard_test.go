@@ -47,7 +47,7 @@ func newWGBed(t *testing.T, file string) *wgBed {
 		t.Fatal(err)
 	}
 	b := &wgBed{dns: map[string][]netip.Addr{}}
-	b.wireguards = newWireguards(slog.New(slog.DiscardHandler), filepath.Join(t.TempDir(), "wireguard"),
+	b.wireguards = newWireguards(slog.New(slog.DiscardHandler), t.TempDir(),
 		func(w dataplane.Wanted) { b.wanted = w; b.applied++ }, func() []tunnel.Status { return b.status })
 	b.lookup = func(_ context.Context, host string) ([]netip.Addr, error) {
 		if list := b.dns[host]; list != nil {
@@ -64,13 +64,13 @@ func (b *wgBed) endpoint() netip.AddrPort { return b.wanted.Tunnels[0].WireGuard
 // A key that is missing is made once, for nvad's eyes only, and found again.
 func TestPrivateKeyIsMade(t *testing.T) {
 	b := newWGBed(t, wireguardFile)
-	path := filepath.Join(b.keys, "wg0.key")
+	path := filepath.Join(b.state, keysDirectory, "wg0.key")
 	key := b.wanted.Tunnels[0].WireGuard.Private
 	text, err := os.ReadFile(path)
 	if err != nil || strings.TrimSpace(string(text)) != key.Base64() || key.IsZero() {
 		t.Fatalf("%s: %v", path, err)
 	}
-	for p, mode := range map[string]os.FileMode{path: 0o600, b.keys: 0o700} {
+	for p, mode := range map[string]os.FileMode{path: 0o600, filepath.Dir(path): 0o700} {
 		if info, err := os.Stat(p); err != nil || info.Mode().Perm() != mode {
 			t.Errorf("%s: %v %v", p, info.Mode(), err)
 		}
@@ -84,7 +84,7 @@ func TestPrivateKeyIsMade(t *testing.T) {
 // Without a key the tunnel says why, and the key is tried again.
 func TestPrivateKeyCannotBeMade(t *testing.T) {
 	b := newWGBed(t, wireguardFile)
-	path := filepath.Join(b.keys, "wg0.key")
+	path := filepath.Join(b.state, keysDirectory, "wg0.key")
 	if err := os.WriteFile(path, []byte("AAAAsecret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +272,7 @@ func TestPublicKey(t *testing.T) {
 	if err != nil || again != key {
 		t.Errorf("another key the second time: %v", err)
 	}
-	private, err := madeKey(filepath.Join(state, keysDirectory), "wg0")
+	private, err := madeKey(state, "wg0")
 	if err != nil || private.Public() != key {
 		t.Errorf("nvad uses another key: %v", err)
 	}

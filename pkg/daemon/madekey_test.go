@@ -1,0 +1,107 @@
+package daemon
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nvad/nvad/pkg/tunnel"
+)
+
+// An nvad that was taken over may put links where root looks for a key. They give it no file and
+// no directory, and nothing is read or written elsewhere.
+func TestPublicKeyFollowsNoLinks(t *testing.T) {
+	t.Setenv("STATE_DIRECTORY", "")
+	const private = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=\n"
+	for name, plant := range map[string]func(t *testing.T, state, elsewhere string) error{
+		"directory": func(_ *testing.T, state, elsewhere string) error {
+			return os.Symlink(elsewhere, filepath.Join(state, keysDirectory))
+		},
+		"directory with a key": func(t *testing.T, state, elsewhere string) error {
+			write(t, elsewhere, "wg0.key", private)
+			return os.Symlink(elsewhere, filepath.Join(state, keysDirectory))
+		},
+		"key": func(t *testing.T, state, elsewhere string) error {
+			write(t, elsewhere, "key", private)
+			if err := os.Mkdir(filepath.Join(state, keysDirectory), 0o700); err != nil {
+				return err
+			}
+			return os.Symlink(filepath.Join(elsewhere, "key"), filepath.Join(state, keysDirectory, "wg0.key"))
+		},
+		"pipe": func(_ *testing.T, state, _ string) error {
+			if err := os.Mkdir(filepath.Join(state, keysDirectory), 0o700); err != nil {
+				return err
+			}
+			return syscall.Mkfifo(filepath.Join(state, keysDirectory, "wg0.key"), 0o600)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			state, elsewhere := t.TempDir(), t.TempDir()
+			if os.Geteuid() == 0 {
+				if err := os.Chown(state, 65534, 65534); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := plant(t, state, elsewhere); err != nil {
+				t.Fatal(err)
+			}
+			before, _ := os.ReadDir(elsewhere)
+			failed := make(chan error, 1)
+			go func() {
+				_, err := PublicKey(Options{Socket: filepath.Join(state, "nvad.sock")}, "wg0")
+				failed <- err
+			}()
+			select {
+			case err := <-failed:
+				if err == nil {
+					t.Error("it took the key, or made one")
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("it waits for ever")
+			}
+			if after, _ := os.ReadDir(elsewhere); len(after) != len(before) {
+				t.Errorf("it wrote %v", after)
+			}
+			paths := []string{elsewhere}
+			for _, f := range before {
+				paths = append(paths, filepath.Join(elsewhere, f.Name()))
+			}
+			for _, path := range paths {
+				info, err := os.Stat(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if to := info.Sys().(*syscall.Stat_t); int(to.Uid) != os.Geteuid() {
+					t.Errorf("%s was given to user %d", path, to.Uid)
+				}
+			}
+		})
+	}
+}
+
+// Whoever makes a key at the same time as others gets the one that stays.
+func TestKeyIsMadeOnce(t *testing.T) {
+	state := t.TempDir()
+	keys := make([]tunnel.Secret, 8)
+	var all sync.WaitGroup
+	for i := range keys {
+		all.Go(func() {
+			var err error
+			if keys[i], err = madeKey(state, "wg0"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	for _, k := range keys {
+		if !k.Equal(keys[0]) {
+			t.Error("two have different keys")
+		}
+	}
+	if left, err := os.ReadDir(filepath.Join(state, keysDirectory)); err != nil || len(left) != 1 {
+		t.Errorf("%v %v", left, err)
+	}
+}
