@@ -58,7 +58,8 @@ func (c *call) hopsIn(value any) map[string][]string {
 	return hops
 }
 
-// checkRoute refuses routes whose next hops don't fit their type.
+// checkRoute refuses routes whose next hops don't fit their type. Azure's codes for this are
+// not documented.
 func (c *call) checkRoute(r *armnetwork.Route, hops []string) *Problem {
 	wrong := func(text string) *Problem {
 		return problem(http.StatusBadRequest, "InvalidRequestFormat", "Route %s is invalid: %s.", *r.ID, text)

@@ -233,7 +233,8 @@ func etagOf(resource any) string {
 	return f.Elem().String()
 }
 
-// mustRun checks that the VM of the NIC that the request is for is running.
+// mustRun checks that the VM of the NIC that the request is for is running. Azure's code for
+// this is not documented.
 func (c *call) mustRun() *Problem {
 	nic, ok := c.server.show(c.id).(*armnetwork.Interface)
 	if !ok {
