@@ -29,6 +29,7 @@ var elsewhere = []struct{ start, by string }{
 	{"systemctl ", "go test ./integration/service -run Service"},
 	{"journalctl -u nvad", "go test ./integration/lifecycle -run Journal"},
 	{"az deployment group create", "go test ./integration/userdata -run Bicep"},
+	{"nvactl azure diff --spoke", "go test ./integration/azure -run Nvactl"},
 	{"nvactl drain --wait --azure-udr", "go test ./pkg/ctl -run DrainHop"}, // it waits half a minute
 	{"nvactl drain --off --azure-udr", "go test ./pkg/ctl -run DrainHop"},
 	{"az vm create", "go test ./integration/boot -run FromNothing"},

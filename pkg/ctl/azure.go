@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -126,5 +127,21 @@ func (a *app) snapshotOf(ctx context.Context, at *azureAccess, q *azureQuestion)
 		saved.Snapshot, err = c.Snapshot(ctx, q.Ask)
 		return err
 	})
+	if err == nil {
+		err = q.unknown(&saved.Snapshot)
+	}
 	return saved, err
+}
+
+// unknown returns an error if the operator has named a NIC that is not there. One that may
+// not be read is no error: somebody else may own the spoke.
+func (q *azureQuestion) unknown(s *azure.Snapshot) error {
+	for _, spoke := range q.Spokes {
+		for _, m := range s.Missing {
+			if m.What == azure.WhatNIC && m.Permission == "" && strings.EqualFold(nameOfID(m.ID), nameOfID(spoke)) {
+				return fmt.Errorf("--spoke %s: %s", spoke, m.Reason)
+			}
+		}
+	}
+	return nil
 }

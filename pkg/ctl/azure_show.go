@@ -25,7 +25,7 @@ and the gateways. What may not be read is listed at the end. nvad is not asked.
 
 A spoke's NIC is given as NAME, RESOURCEGROUP/NAME or resource ID.`,
 		Example: `  nvactl azure show
-  nvactl azure show --spoke rg-spoke/nic-spoke01
+  nvactl azure show --spoke rg-nva/vm-hub100-nic
   nvactl azure show -o json | jq .route_servers`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			saved, err := a.snapshotOf(cmd.Context(), at, q)

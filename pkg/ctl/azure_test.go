@@ -130,6 +130,18 @@ func TestAzureShowLarge(t *testing.T) {
 	}
 }
 
+// TestAzureUnknownSpoke: a NIC that is not there is an error, one that may not be read is not.
+func TestAzureUnknownSpoke(t *testing.T) {
+	f := newFakeAzure(t)
+	f.snapshot.Missing = append(f.snapshot.Missing,
+		azure.Missing{ID: "/x/nic-spoke07", What: azure.WhatNIC, Reason: "NIC nic-spoke07: 404 ResourceNotFound"},
+		azure.Missing{ID: "/x/nic-spoke08", What: azure.WhatNIC, Reason: "forbidden", Permission: "Microsoft.Network/networkInterfaces/read"})
+	wantError(t, f.run(t.Context(), "", "azure", "show", "--spoke", "rg-spoke/nic-Spoke07"), "--spoke rg-spoke/nic-Spoke07: NIC nic-spoke07: 404 ResourceNotFound")
+	if r := f.run(t.Context(), "", "azure", "show", "--spoke", "nic-spoke08"); r.code != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
 // TestAzureFlags: who asks, which cloud, as whom.
 func TestAzureFlags(t *testing.T) {
 	f := newFakeAzure(t)
