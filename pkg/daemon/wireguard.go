@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/config"
+	"github.com/nvad/nvad/pkg/config/tomlfile"
 	"github.com/nvad/nvad/pkg/dataplane"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/retry"
@@ -103,40 +104,72 @@ func (w *wireguards) tunnel(t *config.Tunnel) *tunnel.WireGuard {
 	return out
 }
 
-// run looks names up until ctx ends, and follows where peers are.
+// run looks names up until ctx ends, and follows where peers are. Neither waits for the other: the
+// DNS may take long, and where a peer calls from must be protected at once.
 func (w *wireguards) run(ctx context.Context) error {
+	var looking sync.WaitGroup
+	defer looking.Wait()
+	looking.Go(func() { everySecond(ctx, func(now time.Time) { w.look(ctx, now) }) })
+	everySecond(ctx, w.notice)
+	return ctx.Err()
+}
+
+// everySecond calls f until ctx ends, and leaves out the calls for which f takes too long.
+func everySecond(ctx context.Context, f func(time.Time)) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return
 		case now := <-ticker.C:
-			w.look(ctx, now)
+			f(now)
 		}
 	}
 }
 
-// look looks up the names that are due, and hands over what changed.
-func (w *wireguards) look(ctx context.Context, now time.Time) {
-	status := map[string]tunnel.Status{}
-	for _, s := range w.seen() {
-		status[s.Name] = s
-	}
+// notice hands over where peers are, and tries again to make a key.
+func (w *wireguards) notice(now time.Time) {
+	status := w.status()
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	changed := w.follow(status)
 	if !w.retry.IsZero() && now.After(w.retry) {
 		w.retry, changed = time.Time{}, true
 	}
+	if changed {
+		w.apply(wanted(w.cfg, w.tunnels(), w.calls))
+	}
+}
+
+// status returns the tunnels as the forwarding plane sees them, by name.
+func (w *wireguards) status() map[string]tunnel.Status {
+	out := map[string]tunnel.Status{}
+	for _, s := range w.seen() {
+		out[s.Name] = s
+	}
+	return out
+}
+
+// lookups bounds the look-ups at the same time. One whose server does not answer keeps the
+// others waiting for no longer than necessary.
+const lookups = 8
+
+// look looks up the names that are due, and hands over each that changed.
+func (w *wireguards) look(ctx context.Context, now time.Time) {
+	status := w.status()
+	w.mu.Lock()
 	due := w.due(status, now)
 	w.mu.Unlock()
+	var all sync.WaitGroup
+	defer all.Wait()
+	places := make(chan struct{}, lookups)
 	for host, silent := range due {
-		changed = w.resolve(ctx, host, silent, now) || changed
-	}
-	if changed {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.apply(wanted(w.cfg, w.tunnels(), w.calls))
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			w.resolve(ctx, host, silent, now)
+		})
 	}
 }
 
@@ -179,9 +212,9 @@ func (w *wireguards) due(status map[string]tunnel.Status, now time.Time) map[str
 	return out
 }
 
-// resolve looks one name up, and reports whether its address changed. If the peer is silent and
-// the name has several addresses, it takes the next one.
-func (w *wireguards) resolve(ctx context.Context, host string, silent bool, now time.Time) bool {
+// resolve looks one name up, and hands over its address if that changed. If the peer is silent
+// and the name has several addresses, it takes the next one.
+func (w *wireguards) resolve(ctx context.Context, host string, silent bool, now time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
 	defer cancel()
 	found, err := w.lookup(ctx, host)
@@ -189,32 +222,53 @@ func (w *wireguards) resolve(ctx context.Context, host string, silent bool, now 
 	defer w.mu.Unlock()
 	n := w.names[host]
 	if n == nil {
-		return false // a reload took the name out
+		return // a reload took the name out
 	}
-	if err == nil && len(found) == 0 {
-		err = errors.New("the name has no address")
+	if err == nil {
+		found, err = w.peerAddresses(found)
 	}
 	n.failure = n.failure.After(err, now)
 	if err != nil {
 		n.next = n.failure.Earlier(now.Add(again))
-		return false
+		return
 	}
 	n.next = now.Add(again)
 	addr := nextAddress(found, n.addr, silent)
 	if addr == n.addr {
-		return false
+		return
 	}
 	n.addr = addr
 	w.log.Info("tunnel peer found by name", "name", host, "remote", addr)
-	return true
+	w.apply(wanted(w.cfg, w.tunnels(), w.calls))
+}
+
+// peerAddresses returns the addresses of an answer of the DNS that a peer can have. One in a
+// tunnel's subnet would lead the tunnel into itself, or into another one, which only the file may.
+func (w *wireguards) peerAddresses(found []netip.Addr) (list []netip.Addr, err error) {
+	err = errors.New("the name has no address")
+	for _, a := range found {
+		a = a.Unmap()
+		inside := func(t config.Tunnel) bool {
+			return slices.ContainsFunc(t.Addresses, func(p netip.Prefix) bool { return p.Contains(a) })
+		}
+		switch {
+		case a.Zone() != "" || tomlfile.Unicast(a) != nil:
+			err = fmt.Errorf("%s can't be the address of a peer", a)
+		case slices.ContainsFunc(w.cfg.Tunnels, inside):
+			err = fmt.Errorf("%s is within a tunnel", a)
+		default:
+			list = append(list, a)
+		}
+	}
+	if len(list) > 0 {
+		err = nil
+	}
+	return list, err
 }
 
 // nextAddress returns the present address if it is among those found, but for a silent peer the one
 // after it.
 func nextAddress(found []netip.Addr, now netip.Addr, silent bool) netip.Addr {
-	for i := range found {
-		found[i] = found[i].Unmap()
-	}
 	slices.SortFunc(found, netip.Addr.Compare)
 	i := slices.Index(found, now)
 	switch {

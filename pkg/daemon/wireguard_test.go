@@ -95,7 +95,7 @@ func TestPrivateKeyCannotBeMade(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	b.look(t.Context(), time.Now().Add(again+time.Second))
+	b.notice(time.Now().Add(again + time.Second))
 	if got := b.wanted.Tunnels[0].WireGuard; got.Broken != "" || got.Private.IsZero() {
 		t.Errorf("still %+v", got)
 	}
@@ -195,6 +195,7 @@ func TestEndpointsAreProtected(t *testing.T) {
 		Tunnel: tunnel.Tunnel{Name: "wg0", WireGuard: &tunnel.WireGuard{}}, Peer: tunnel.PeerState{Peer: tunnel.Peer{Endpoint: call}},
 	}}
 	b.look(t.Context(), time.Now())
+	b.notice(time.Now())
 	for _, a := range append(addrs("192.0.2.1"), call.Addr()) {
 		found := false
 		for _, p := range b.wanted.Protected {
@@ -206,6 +207,7 @@ func TestEndpointsAreProtected(t *testing.T) {
 	}
 	applied := b.applied
 	b.look(t.Context(), time.Now())
+	b.notice(time.Now())
 	if b.applied != applied {
 		t.Error("handed over again, although nothing changed")
 	}

@@ -1,0 +1,98 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nvad/nvad/pkg/tunnel"
+)
+
+// The DNS can't lead a tunnel into itself or into another one, nor to what is no host.
+func TestHostileAnswersOfTheDNS(t *testing.T) {
+	const other = `
+[[tunnel]]
+name = "wg9"
+type = "wireguard"
+public-key = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
+listen-port = 9
+address = ["169.254.9.1/30", "fd00:9::1/64"]
+`
+	for _, answer := range []string{
+		"127.0.0.1", "::1", "0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255", "::ffff:127.0.0.1", "fe80::1%eth0",
+		"169.254.0.1", "169.254.0.2", "::ffff:169.254.0.2", "169.254.9.2", "fd00:9::2",
+	} {
+		b := newWGBed(t, wireguardFile+other)
+		b.dns["hub10.example.net"] = addrs(answer)
+		b.look(t.Context(), time.Now())
+		if b.endpoint().IsValid() || b.wanted.NAT.Overlays[0].Under != "" {
+			t.Errorf("%s: the endpoint is %s, within %q", answer, b.endpoint(), b.wanted.NAT.Overlays[0].Under)
+		}
+		if got := b.reason(tunnel.Status{Tunnel: tunnel.Tunnel{Name: "wg0"}}); !strings.Contains(got, netip.MustParseAddr(answer).Unmap().String()) {
+			t.Errorf("%s: the reason is %q", answer, got)
+		}
+		b.dns["hub10.example.net"] = addrs(answer, "192.0.2.1")
+		b.look(t.Context(), time.Now().Add(time.Hour))
+		if b.endpoint().Addr() != netip.MustParseAddr("192.0.2.1") {
+			t.Errorf("%s: the good address beside it is not taken: %s", answer, b.endpoint())
+		}
+	}
+}
+
+// While the DNS does not answer, nvad notices where peers are, and a name with an answer does
+// not wait for a hundred without.
+func TestDNSWithoutAnswer(t *testing.T) {
+	var file strings.Builder
+	file.WriteString(wireguardFile)
+	for i := range 100 {
+		key := tunnel.NewPrivate([32]byte{8, byte(i + 1)}).Public()
+		fmt.Fprintf(&file, "[[tunnel]]\nname = \"dead%d\"\ntype = \"wireguard\"\npublic-key = \"%s\"\nlisten-port = %d\nendpoint = \"dead%d.example.net:9\"\n", i, key, 1000+i, i)
+	}
+	b := newWGBed(t, file.String())
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var asked, most atomic.Int64
+		b.lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			most.Store(max(most.Load(), asked.Add(1)))
+			defer asked.Add(-1)
+			if host == "hub10.example.net" {
+				return addrs("192.0.2.1"), nil
+			}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		call := netip.MustParseAddrPort("198.51.100.7:4242")
+		calling := tunnel.Status{Tunnel: tunnel.Tunnel{Name: "wg0", WireGuard: &tunnel.WireGuard{}}, Peer: tunnel.PeerState{Peer: tunnel.Peer{Endpoint: call}}}
+		begin := time.Now()
+		b.seen = func() []tunnel.Status {
+			if time.Since(begin) < 3*time.Second {
+				return nil
+			}
+			return []tunnel.Status{calling}
+		}
+		go func() { _ = b.run(ctx) }()
+		time.Sleep(4500 * time.Millisecond)
+		b.mu.Lock()
+		if b.calls["wg0"] != call.Addr() {
+			t.Errorf("where the peer calls from is not protected: %v", b.calls)
+		}
+		b.mu.Unlock()
+		time.Sleep(100*lookupTime/lookups + 5*time.Second)
+		b.mu.Lock()
+		if !b.endpoint().IsValid() {
+			t.Error("the name with an answer is not found")
+		}
+		b.mu.Unlock()
+		if n := most.Load(); n > lookups {
+			t.Errorf("%d look-ups at the same time", n)
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
