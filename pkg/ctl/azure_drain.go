@@ -71,8 +71,9 @@ func (h *hops) parse() (list []hopRoute, address netip.Addr, err error) {
 }
 
 // setHops makes this NVA a next hop of every route of d, if the drain ends, or of none. It
-// goes on after an error. Changed says whether any flows have to move.
-func (a *app) setHops(ctx context.Context, d *drain) (changed bool, err error) {
+// goes on after an error. Moving says whether flows may have to move: also if the hop was gone
+// already, because a drain that was interrupted may have removed it a moment ago.
+func (a *app) setHops(ctx context.Context, d *drain) (moving bool, err error) {
 	if len(d.routes) == 0 {
 		return false, nil
 	}
@@ -84,7 +85,7 @@ func (a *app) setHops(ctx context.Context, d *drain) (changed bool, err error) {
 		}
 		for _, r := range d.routes {
 			did, err := c.SetHop(ctx, r.table, r.route, address, present)
-			if changed = changed || did; err != nil {
+			if moving = moving || did || err == nil && !present; err != nil {
 				failed = append(failed, fmt.Errorf("%s: %s: %w", r.text, notDone(address, present), err))
 			} else if !a.json() {
 				line(a.Out, fmt.Sprintf("%s: %s %s", r.text, address, hopState(did, present)))
@@ -97,7 +98,7 @@ func (a *app) setHops(ctx context.Context, d *drain) (changed bool, err error) {
 	} else if err != nil {
 		failed = append(failed, err)
 	}
-	return changed, errors.Join(failed...)
+	return moving, errors.Join(failed...)
 }
 
 // complete asks Azure what the flags leave out: the VM's subscription and address.

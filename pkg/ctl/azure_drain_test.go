@@ -72,15 +72,20 @@ func TestDrainHopRefused(t *testing.T) {
 	}
 }
 
-// --wait waits for the flows that Azure moves, even if the drain itself is long over.
+// --wait waits for the flows that Azure moves, even if the drain itself is long over, or an
+// earlier one was interrupted after it had removed the next hop.
 func TestDrainHopWaits(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	d := hub00()
-	d.At.Drain.Since = ago(1, 0, 0)
-	_, r := drainWith(t, ctx, d, "--wait --azure-udr a/b/c")
-	if r.code != 1 || strings.Contains(r.out, "drained") {
-		t.Errorf("it has not waited: %+v", r)
+	for _, changes := range []bool{true, false} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		d := hub00()
+		d.At.Drain.Since = ago(1, 0, 0)
+		f := newFakeAzure(t)
+		f.hopChanges = changes
+		r := f.run(ctx, serve(t, d), "drain", "--wait", "--azure-udr", "a/b/c")
+		if r.code != 1 || strings.Contains(r.out, "drained") {
+			t.Errorf("the hop was there: %v; it has not waited: %+v", changes, r)
+		}
 	}
 }
 

@@ -199,8 +199,8 @@ func (a *app) drain(ctx context.Context, c *client, d *drain) error {
 		}
 	}
 	remaining := left(r)
-	changed, refused := a.setHops(ctx, d)
-	if changed { // flows move from now on
+	moving, refused := a.setHops(ctx, d)
+	if moving { // from now on
 		remaining = max(remaining, hopSettles)
 	}
 	switch {
