@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -224,27 +225,40 @@ func fileOr(args []string) string {
 // conversion holds the flags of config convert.
 type conversion struct {
 	interfaces, script, routerID, version string
+	wgQuick                               []string
 }
 
 func (a *app) configConvertCommand() *cobra.Command {
 	v := &conversion{}
 	cmd := &cobra.Command{
-		Use:   "convert FRR.CONF",
-		Short: "Turn a configuration of FRR into one of nvad",
-		Long: `Print an nvad.toml that behaves like the given frr.conf. Lines that could not be
+		Use:   "convert [FRR.CONF]",
+		Short: "Turn configurations of FRR and wg-quick into one of nvad",
+		Long: `Print an nvad.toml that behaves like the given files. Lines that could not be
 carried over are listed on stderr and in comments, with the reason. The result
 is checked like any configuration: if nvad does not accept it, the errors follow
 on stderr and the exit code is 1.
 
 FRR's defaults depend on the release that wrote the file. If the file has no
 "frr version", give the release with --frr-version; otherwise it is derived from
-the commands, and the first comment names the assumption and its effect.`,
+the commands, and the first comment names the assumption and its effect.
+
+Each file of wg-quick becomes a tunnel, named after the file, or one for each of
+its peers. Secret keys are not printed: the output says into which file to write
+them.`,
 		Example: `  nvactl config convert /etc/frr/frr.conf --vxlan-script vxlan.sh > nvad.toml
+  nvactl config convert --wg-quick /etc/wireguard/wg0.conf > nvad.toml
   vtysh -c 'show running-config' | nvactl config convert /dev/stdin`,
-		RunE: a.offline(func(args []string) error { return a.convert(args[0], v) }),
+		PreRunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 && (len(v.wgQuick) == 0 || v.interfaces+v.script+v.version != "") {
+				return errors.New("which file? Give an frr.conf, files of wg-quick, or both")
+			}
+			return nil
+		},
+		RunE: a.offline(func(args []string) error { return a.convert(strings.Join(args, ""), v) }),
 	}
 	cmd.Flags().StringVar(&v.interfaces, "interfaces", "", "`FILE` like /etc/network/interfaces")
 	cmd.Flags().StringVar(&v.script, "vxlan-script", "", "shell script `FILE` that creates the VXLAN devices")
+	cmd.Flags().StringArrayVar(&v.wgQuick, "wg-quick", nil, "`FILE` of wg-quick, once for each")
 	cmd.Flags().StringVar(&v.version, "frr-version", "", "`RELEASE` (or quagga) for a file without version")
 	cmd.Flags().StringVar(&v.routerID, "router-id", "", "router ID `ADDRESS` where the file gives none")
 	return cmd
@@ -264,6 +278,13 @@ func (a *app) convert(file string, v *conversion) error {
 			return err
 		}
 		*f.to = data
+	}
+	for _, name := range v.wgQuick {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		in.WGQuick = append(in.WGQuick, frrconf.File{Name: name, Data: data})
 	}
 	if v.version != "" {
 		if err := frrconf.CheckVersion(v.version); err != nil {

@@ -122,6 +122,43 @@ func TestConfigConvertOneFileTwice(t *testing.T) {
 	}
 }
 
+// TestConfigConvertWGQuick: files of wg-quick are converted with or without an frr.conf, and no key
+// is printed.
+func TestConfigConvertWGQuick(t *testing.T) {
+	const private = "aPxGwq8zERHQ3Q1cOZFdJ+cvJX5Ka4mLN38AyYKYF10="
+	wg0 := write(t, "wg0.conf", "[Interface]\nPrivateKey = "+private+"\nAddress = 10.9.0.1/30\nPostUp = ./up.sh\n"+
+		"[Peer]\nPublicKey = L+V9o0fNYkMVKNqsX7spBzD/9oSvxM/C7ZCZX1jLO3Q=\nEndpoint = 192.0.2.1:51820\n")
+	wg1 := write(t, "wg1.conf", "[Interface]\nAddress = 10.9.0.5/30\n[Peer]\nPublicKey = hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\nEndpoint = a.example:1\n")
+	frr := write(t, "frr.conf", "frr version 8.4.4\nrouter bgp 65001\n bgp router-id 10.0.0.4\n neighbor 10.9.0.2 remote-as 65002\n")
+	bad := write(t, "bad.conf", "[Interface]\n[Peer]\nPublicKey = x\n")
+	for _, tt := range []struct {
+		args   []string
+		code   int
+		out    []string
+		stderr string
+	}{
+		{[]string{"--wg-quick", wg0}, 0, []string{`name = "wg0"`, `private-key-file = "/etc/nvad/wg0.key"`}, wg0 + ":4: not supported: the command up.sh"},
+		{[]string{frr, "--wg-quick", wg0, "--wg-quick", wg1}, 0, []string{"asn = 65001", `name = "wg0"`, `name = "wg1"`, `"10.9.0.2"`}, wg0 + ":2: needs attention"},
+		{[]string{"--wg-quick", bad}, 1, []string{"[[tunnel]]"}, "public-key: required key is missing"},
+		{[]string{"--wg-quick", "/nonexistent"}, 1, nil, "no such file"},
+		{nil, 1, nil, "which file?"},
+		{[]string{"--wg-quick", wg0, "--vxlan-script", wg0}, 1, nil, "which file?"},
+	} {
+		r := nvactl(t, "/nonexistent", append([]string{"config", "convert"}, tt.args...)...)
+		for _, want := range tt.out {
+			if !strings.Contains(r.out, want) {
+				t.Errorf("%v: no %q: %+v", tt.args, want, r)
+			}
+		}
+		if r.code != tt.code || !strings.Contains(r.err, tt.stderr) || strings.Contains(r.out+r.err, private) {
+			t.Errorf("%v: %+v", tt.args, r)
+		}
+		if _, err := config.Parse("nvad.toml", []byte(r.out)); r.code == 0 && err != nil {
+			t.Errorf("%v: %v", tt.args, err)
+		}
+	}
+}
+
 // TestConfigConvertRefused: where nvad does not accept the result, the errors are shown with
 // the exit code 1, and the file is printed so that it can be corrected.
 func TestConfigConvertRefused(t *testing.T) {

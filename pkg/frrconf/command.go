@@ -195,7 +195,7 @@ func (l *line) drop(o outcome) {
 func (l *line) leftovers() []Leftover {
 	var out []Leftover
 	for _, o := range l.left {
-		out = append(out, Leftover{l.file, l.number, o.kind, o.reason, hideSecret(l.text), o.placeholder})
+		out = append(out, Leftover{l.file, l.number, o.kind, hideSecret(o.reason), hideSecret(l.text), o.placeholder})
 	}
 	return out
 }
@@ -216,8 +216,16 @@ func (l *line) blank() bool {
 // secret matches a command with a password or key, which no leftover may show.
 var secret = regexp.MustCompile(`^((?:.*?\s)??(?:\S*password|key-string|authentication-key|message-digest-key|authentication string|authentication key|md5))\s.*$`)
 
+// Keys of wg-quick, by their names, and whatever else looks like one.
+var (
+	wgSecret = regexp.MustCompile(`(?i)^(\s*(?:private|preshared)\s*key)\b.*$`)
+	wgKey    = regexp.MustCompile(`[A-Za-z0-9+/]{40,}=*`)
+)
+
 func hideSecret(text string) string {
-	return secret.ReplaceAllString(text, "$1 <hidden>")
+	text = secret.ReplaceAllString(text, "$1 <hidden>")
+	text = wgSecret.ReplaceAllString(text, "$1 <hidden>")
+	return wgKey.ReplaceAllString(text, "<hidden>")
 }
 
 // printable makes a text valid in a comment of TOML: UTF-8 without control characters.

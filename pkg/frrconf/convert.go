@@ -1,5 +1,5 @@
-// Package frrconf converts a configuration of FRR, and the shell script that creates its
-// VXLAN tunnel, to one of nvad.
+// Package frrconf converts a configuration of FRR, the shell script that creates its VXLAN
+// tunnel, and files of wg-quick, to one of nvad.
 //
 // Promise: nvad with the result treats routes as FRR does with the original, even where
 // nvad's defaults are stricter. The defaults are those of the release that wrote the file,
@@ -22,7 +22,7 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 )
 
-// Input holds the files to convert. All but FRR may be absent.
+// Input holds the files to convert. Any of them may be absent.
 type Input struct {
 	FRR     []byte // frr.conf, or the output of "show running-config"
 	FRRName string // name of the file in leftovers; "frr.conf" if empty
@@ -35,6 +35,8 @@ type Input struct {
 	// VXLANScript is the shell script with the ip and bridge commands.
 	VXLANScript     []byte
 	VXLANScriptName string // "vxlan" if empty
+
+	WGQuick []File // of wg-quick, each of which is one device
 
 	// FRRVersion is the release whose defaults apply if the configuration has no "frr
 	// version": "8.4", or "quagga". If it is empty too, Convert derives it.
@@ -66,7 +68,11 @@ const maxInput = 8 << 20
 // Render. Leftovers are in the order of files and lines. The only error is an input that is
 // too large for a configuration.
 func Convert(in Input) (*config.Config, []Leftover, error) {
-	if len(in.FRR)+len(in.Interfaces)+len(in.VXLANScript) > maxInput {
+	size := len(in.FRR) + len(in.Interfaces) + len(in.VXLANScript)
+	for _, f := range in.WGQuick {
+		size += len(f.Data)
+	}
+	if size > maxInput {
 		return nil, nil, errTooLarge
 	}
 	c := newConverter(in)
@@ -91,6 +97,7 @@ type converter struct {
 
 	redistributions []*redistribution
 	tunnels         []*tunnel
+	wgQuicks        []*wgQuick
 	hosts           hosts
 	bfd             bfdBlock
 	protocols       [families]map[string]protocolMap
@@ -112,6 +119,9 @@ func (c *converter) readAll() {
 	c.readFRR(c.scan(c.in.FRRName, "frr.conf", c.in.FRR))
 	c.readInterfaces(c.scan(c.in.InterfacesName, "interfaces", c.in.Interfaces))
 	c.readScript(c.scan(c.in.VXLANScriptName, "vxlan", c.in.VXLANScript))
+	for _, f := range c.in.WGQuick {
+		c.readWGQuick(f.Name, c.scan(f.Name, "wg0.conf", f.Data))
+	}
 }
 
 func (c *converter) scan(name, otherwise string, data []byte) []*line {
@@ -202,6 +212,11 @@ func outer(m, top *mode) *mode {
 
 // finish completes the result with the parts that depend on later lines.
 func (c *converter) finish() {
+	c.finishWGQuick()
+	if c.withoutFRR() {
+		c.finishWithoutFRR()
+		return
+	}
 	c.finishIdentity()
 	c.finishTunnels()
 	c.finishStatics()
@@ -216,6 +231,20 @@ func (c *converter) finish() {
 	c.resolveReferences()
 	c.finishDefault()
 	c.noteNextHops()
+}
+
+// withoutFRR reports whether there are only files of wg-quick. Then no default is FRR's.
+func (c *converter) withoutFRR() bool {
+	return len(c.in.WGQuick) > 0 && len(c.in.FRR)+len(c.in.Interfaces)+len(c.in.VXLANScript) == 0
+}
+
+func (c *converter) finishWithoutFRR() {
+	sysctls := c.cfg.Kernel.Sysctls
+	c.cfg = config.Default()
+	c.cfg.ASN, c.cfg.RouterID, c.cfg.Kernel.Sysctls = placeholderASN, c.in.RouterID, sysctls
+	c.note(noASN)
+	c.finishTunnels()
+	c.finishStatics()
 }
 
 // note adds a leftover that belongs to no line.
@@ -296,7 +325,7 @@ func attention(format string, args ...any) outcome {
 // the file, with line and key: FRR accepted something that somebody has to decide.
 func Render(cfg *config.Config, leftovers []Leftover) ([]byte, error) {
 	var b bytes.Buffer
-	b.WriteString("# Converted from FRR.\n")
+	b.WriteString("# Converted by nvactl config convert.\n")
 	for _, kind := range []Kind{Attention, NotSupported, NoMeaning} {
 		writeLeftovers(&b, kind, leftovers)
 	}

@@ -152,7 +152,11 @@ func accounted(t *testing.T, in Input) {
 			t.Errorf("%s:%d: %q is not told", l.file, l.number, l.text)
 		}
 	}
-	if want := lines(in.FRR) + lines(in.Interfaces) + lines(in.VXLANScript); n != want {
+	want := lines(in.FRR) + lines(in.Interfaces) + lines(in.VXLANScript)
+	for _, f := range in.WGQuick {
+		want += lines(f.Data)
+	}
+	if n != want {
 		t.Errorf("%d lines were looked at, want %d", n, want)
 	}
 }

@@ -26,7 +26,7 @@ func (c *converter) readScript(lines []*line) {
 			l.fate = empty
 			continue
 		}
-		l.settle(c.shell(l))
+		l.settle(c.shell(l, l.text))
 	}
 }
 
@@ -36,9 +36,9 @@ var withoutExcuses = strings.NewReplacer(
 	"|| true", "", "|| :", "",
 )
 
-// shell reads one line of a script, which may have several commands.
-func (c *converter) shell(l *line) outcome {
-	text, _, _ := strings.Cut(l.text, " #")
+// shell reads the text of line l, which may have several commands.
+func (c *converter) shell(l *line, text string) outcome {
+	text, _, _ = strings.Cut(text, " #")
 	text = withoutExcuses.Replace(text)
 	if strings.ContainsAny(text, "$`|<>(){}\\\"'*") {
 		return notPlain
