@@ -35,6 +35,7 @@ var elsewhere = []struct{ start, by string }{
 	{"az vm create", "go test ./integration/boot -run FromNothing"},
 	{"az vm run-command invoke", "go test ./integration/boot -run FromNothing"},
 	{"az role ", "go test ./integration/userdata -run TerraformRole"},
+	{"nvactl config convert --wg-quick", "go test ./pkg/ctl -run ConfigConvertWGQuick"},
 	{"terraform ", "go test ./integration/userdata -run Terraform"},
 }
 

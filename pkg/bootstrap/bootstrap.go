@@ -123,7 +123,7 @@ func (m machine) content(r Request, output string, key []byte, progress io.Write
 	if p.Key, err = keyPath(key, output); err != nil {
 		return nil, err
 	}
-	if len(p.VNets) == 0 && len(p.Remotes) > 0 {
+	if len(p.VNets) == 0 && len(p.others()) > 0 {
 		fmt.Fprintln(progress, "note: without --vnet, the prefix of this NVA's own VNet is announced to the other NVAs, too")
 	}
 	return render(p, output)

@@ -47,11 +47,12 @@ address = "%s"
 			fmt.Fprintf(&b, "peers   = [%s]\n", quoted(p.Remotes, func(r Remote) Remote { return r }))
 		}
 	}
+	pageLinks(&b, p)
 	pageNICs(&b, p)
 	if len(p.RouteServers) > 0 {
 		pageRouteServer(&b, p)
 	}
-	if len(p.Remotes) > 0 {
+	if len(p.others()) > 0 {
 		pageRemotes(&b, p)
 	}
 	return b.Bytes()
@@ -94,7 +95,7 @@ next-hop-self = true
 	if len(p.VNets) > 0 {
 		b.WriteString("export        = { prefix-list = \"not-own-vnet\" }\n")
 	}
-	fmt.Fprintf(b, "neighbors     = [%s]\n", quoted(p.Remotes, func(r Remote) netip.Addr { return r.Overlay }))
+	fmt.Fprintf(b, "neighbors     = [%s]\n", quoted(p.others(), func(a netip.Addr) netip.Addr { return a }))
 	if len(p.VNets) == 0 {
 		return
 	}

@@ -21,6 +21,7 @@ type plan struct {
 	RouterID netip.Addr
 	Tunnel   netip.Prefix // of this NVA
 	NICs     []string     // devices of all NICs
+	links    []link       // through WireGuard
 	Key      string       // path of the key of the sessions with the other NVAs; empty: none
 }
 
@@ -34,8 +35,12 @@ func derive(r Request, vm string, nic imds.NIC, device string) (plan, error) {
 	p.Remotes = slices.DeleteFunc(p.Remotes, func(m Remote) bool { return slices.Contains(nic.Addresses, m.Address) })
 	slices.SortFunc(p.Remotes, func(a, b Remote) int { return a.Address.Compare(b.Address) })
 	p.RouteServers = slices.SortedFunc(slices.Values(r.RouteServers), netip.Addr.Compare)
-	if len(p.Remotes) > maxNVAs {
-		return p, fmt.Errorf("there are %d other NVAs, and each would have a session with each; more than %d need a hierarchy that only you can plan, so write the file by hand", len(p.Remotes), maxNVAs)
+	var err error
+	if p.links, err = links(r.Identity.Public, r.Peers); err != nil {
+		return p, err
+	}
+	if n := len(p.Remotes) + len(p.links); n > maxNVAs {
+		return p, fmt.Errorf("there are %d other NVAs, and each would have a session with each; more than %d need a hierarchy that only you can plan, so write the file by hand", n, maxNVAs)
 	}
 	if len(p.Remotes) == 0 {
 		return p, nil
@@ -72,4 +77,15 @@ func has(l net.Interface, want netip.Addr) bool {
 		p, err := netip.ParsePrefix(a.String())
 		return err == nil && p.Addr() == want
 	})
+}
+
+// others returns the addresses in the tunnels of all other NVAs.
+func (p *plan) others() (list []netip.Addr) {
+	for _, r := range p.Remotes {
+		list = append(list, r.Overlay)
+	}
+	for _, l := range p.links {
+		list = append(list, l.far)
+	}
+	return list
 }

@@ -15,6 +15,11 @@ type Request struct {
 	// Remotes are the other NVAs. If the VM's own address is among them it is
 	// ignored, so that all NVAs can be given the same list.
 	Remotes []Remote
+	// Peers are the other NVAs that are reached through WireGuard. This NVA's own key among
+	// them is ignored.
+	Peers []Peer
+	// Identity is this NVA's own key; zero without Peers.
+	Identity Identity
 	// ASN is the autonomous system of all NVAs.
 	ASN uint32
 	// VNI is the VXLAN network identifier.
@@ -78,8 +83,8 @@ func ParseRemote(text string) (Remote, error) {
 // Check reports faults of the request itself, by the names of the flags.
 func (r Request) Check() error {
 	switch {
-	case len(r.RouteServers) == 0 && len(r.Remotes) == 0 && r.Azure == nil:
-		return fmt.Errorf("there is no one to peer with; set --route-server, --remote-nva, or both, or --from-azure")
+	case len(r.RouteServers) == 0 && len(r.Remotes)+len(r.Peers) == 0 && r.Azure == nil:
+		return fmt.Errorf("there is no one to peer with; set --route-server, --remote-nva, --peer, or several of them, or --from-azure")
 	case len(r.RouteServers) == 1:
 		return fmt.Errorf("--route-server: a Route Server has two instances, and with only one half of the traffic is lost; set the addresses of both")
 	case len(r.RouteServers) > 2:

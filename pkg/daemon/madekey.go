@@ -31,6 +31,12 @@ func PublicKey(opt Options, name string) (tunnel.Key, error) {
 	return key.Public(), nil
 }
 
+// KeyFile returns the path of the private key that nvad made, or will make, for a tunnel of
+// that name.
+func KeyFile(opt Options, name string) string {
+	return filepath.Join(opt.stateDirectory(), keysDirectory, name+".key")
+}
+
 // madeKey returns the private key of a tunnel, and makes it if there is none yet. Only nvad may
 // read it. root may call it too, in the state directory of an nvad that was taken over, which
 // can put links there: nothing outside that directory is read, written or given away.

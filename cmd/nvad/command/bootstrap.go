@@ -2,32 +2,35 @@ package command
 
 import (
 	"fmt"
+	"io"
 	"net/netip"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nvad/nvad/pkg/bootstrap"
+	"github.com/nvad/nvad/pkg/daemon"
 )
 
 // bootstrapFlags are the flags as given.
 type bootstrapFlags struct {
-	routeServers, remotes, vnets []string
-	tunnelAddress                string
-	asn, vni                     uint32
-	fromAzure                    bool
-	azure                        bootstrap.Discovery
-	options                      bootstrap.Options
+	routeServers, remotes, vnets, peers []string
+	tunnelAddress                       string
+	asn, vni                            uint32
+	fromAzure                           bool
+	azure                               bootstrap.Discovery
+	options                             bootstrap.Options
 }
 
 func bootstrapCommand() *cobra.Command {
 	var b bootstrapFlags
 	cmd := &cobra.Command{
-		Use:   "bootstrap [--from-azure [--register] [--tag NAME=VALUE]] [--route-server ADDRESS,ADDRESS] [--remote-nva ADDRESS[=OVERLAY],...]",
+		Use:   "bootstrap [--from-azure [--register] [--tag NAME=VALUE]] [--route-server ADDRESS,ADDRESS] [--remote-nva ADDRESS[=OVERLAY],...] [--peer KEY@HOST]",
 		Short: "write the configuration of an NVA in Azure",
 		Long: `bootstrap asks Azure's instance metadata service for the VM's NICs and writes a
 complete configuration: both instances of a Route Server reached through the
-gateway of the primary NIC's subnet, a VXLAN tunnel and iBGP to the other NVAs,
+gateway of the primary NIC's subnet, a VXLAN tunnel or WireGuard tunnels and iBGP
+to the other NVAs,
 and, if there are several NICs, routing that lets each answer health probes itself.
 
 With --from-azure, no address has to be given: bootstrap lets nvactl ask Azure
@@ -45,6 +48,11 @@ two get the same one, bootstrap refuses to write. Then give one of them another
 one, with the tag nvad-overlay=ADDRESS, or with --tunnel-address there and
 =OVERLAY elsewhere. The tags nvad-asn and nvad-vni stand for --asn and --vni.
 
+With --peer, an NVA is reached through WireGuard instead: the tunnel's name, UDP port
+(51820 to 59883) and addresses follow from the keys of both ends. "nvad public-key
+nva" prints the key of an NVA, and makes it if there is none; so does bootstrap with
+--peer, also with --dry-run. Leave @HOST out for an NVA behind NAT, which calls first.
+
 Whoever may set the tag of --tag can join the NVAs. So use --secret-file too: then
 the sessions between the NVAs need the TCP-MD5 key in that file, which bootstrap
 copies to nva.key beside the configuration, which refers to it.
@@ -53,12 +61,18 @@ bootstrap overwrites a file that it wrote, but never one that somebody has chang
 If other NVAs have come or gone, run the same command again, then "nvactl reload".`,
 		Example: `  nvad bootstrap --from-azure --register --tag nvad=site1 --secret-file nva.key
   nvad bootstrap --route-server 10.0.210.4,10.0.210.5 --remote-nva 10.10.0.4 --vnet 10.0.0.0/16 --secret-file nva.key
+  nvad bootstrap --route-server 10.0.210.4,10.0.210.5 --peer L+V9o0fNYkMVKNqsX7spBzD/9oSvxM/C7ZCZX1jLO3Q=@10.10.0.4 --vnet 10.0.0.0/16
   nvad bootstrap --route-server 10.0.210.4,10.0.210.5 --remote-nva 10.10.0.4=169.254.0.2 --tunnel-address 169.254.0.1/24`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := b.request(cmd.Flags().Changed)
 			if err != nil {
 				return err
+			}
+			if len(r.Peers) > 0 {
+				if r.Identity, err = identity(cmd.ErrOrStderr()); err != nil {
+					return err
+				}
 			}
 			return bootstrap.Run(cmd.Context(), r, b.options, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -76,6 +90,7 @@ func (b *bootstrapFlags) register(cmd *cobra.Command) {
 	f.IntVar(&b.azure.NVAs, "nvas", 0, "wait until so many NVAs have the tag, this one included")
 	f.StringSliceVar(&b.routeServers, "route-server", nil, "addresses of both instances of the Route Server; with --from-azure also its name, or \"none\"")
 	f.StringSliceVar(&b.remotes, "remote-nva", nil, "other NVAs: addresses of their NICs, each with =OVERLAY for the one in the tunnel")
+	f.StringArrayVar(&b.peers, "peer", nil, "another NVA through WireGuard, `KEY@HOST[:PORT]`; once for each")
 	f.StringSliceVar(&b.vnets, "vnet", nil, "prefixes of this NVA's VNet, which are not advertised")
 	f.StringVar(&b.tunnelAddress, "tunnel-address", "", "address of this NVA in the tunnel, with prefix length")
 	f.Uint32Var(&b.asn, "asn", bootstrap.DefaultASN, "autonomous system of this NVA, the same on all NVAs")
@@ -84,6 +99,16 @@ func (b *bootstrapFlags) register(cmd *cobra.Command) {
 	f.StringVar(&b.options.Secret, "secret-file", "", "file with the TCP-MD5 key of the sessions between the NVAs, the same on all of them")
 	f.BoolVar(&b.options.DryRun, "dry-run", false, "print the configuration, and what would be registered, and change nothing")
 	f.DurationVar(&b.options.Wait, "wait", 5*time.Minute, "how long to wait for Azure")
+}
+
+// identity returns the key of this NVA, and prints the public one: the other NVAs need it.
+func identity(progress io.Writer) (id bootstrap.Identity, err error) {
+	if id.Public, err = daemon.PublicKey(daemon.Options{}, bootstrap.KeyName); err != nil {
+		return id, fmt.Errorf("the WireGuard key of this NVA: %w", err)
+	}
+	fmt.Fprintf(progress, "public key of this NVA: %s\n", id.Public)
+	id.File = daemon.KeyFile(daemon.Options{}, bootstrap.KeyName)
+	return id, nil
 }
 
 // request reads the flags. given says which flags the operator set. An error names the
@@ -118,6 +143,13 @@ func (b bootstrapFlags) request(given func(flag string) bool) (bootstrap.Request
 			return r, fmt.Errorf("--remote-nva: %w", err)
 		}
 		r.Remotes = append(r.Remotes, m)
+	}
+	for _, text := range b.peers {
+		p, err := bootstrap.ParsePeer(text)
+		if err != nil {
+			return r, fmt.Errorf("--peer: %w", err)
+		}
+		r.Peers = append(r.Peers, p)
 	}
 	for _, text := range b.vnets {
 		p, err := netip.ParsePrefix(text)
