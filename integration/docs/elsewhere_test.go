@@ -35,6 +35,8 @@ var elsewhere = []struct{ start, by string }{
 	{"az vm create", "go test ./integration/boot -run FromNothing"},
 	{"az vm run-command invoke", "go test ./integration/boot -run FromNothing"},
 	{"az role ", "go test ./integration/userdata -run TerraformRole"},
+	{"sudo nvad public-key nva", "go test ./integration/imds -run WireGuardPeers"},
+	{"sudo nvad bootstrap --peer", "go test ./integration/imds -run WireGuardPeers"},
 	{"nvactl config convert --wg-quick", "go test ./pkg/ctl -run ConfigConvertWGQuick"},
 	{"terraform ", "go test ./integration/userdata -run Terraform"},
 }
