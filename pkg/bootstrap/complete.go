@@ -51,7 +51,7 @@ func complete(r Request, s azure.Snapshot, own netip.Addr) (Request, registratio
 			return r, reg, err
 		}
 	}
-	err = addTagged(&r, s, own)
+	err = addTagged(&r, s)
 	if u, ok := errors.AsType[unsettled](err); len(r.RouteServers)+len(r.Remotes) == 0 && (err == nil || ok && u.usable) {
 		return r, reg, unsettledf("there is no one to peer with: no Route Server, and no other NVA")
 	}
@@ -219,7 +219,7 @@ func space(s azure.Snapshot, ids ...string) (all []netip.Prefix, err error) {
 
 // addTagged adds the NVAs that have the tag. An NVA that the operator gave too is as the
 // operator says.
-func addTagged(r *Request, s azure.Snapshot, own netip.Addr) error {
+func addTagged(r *Request, s azure.Snapshot) error {
 	if r.Azure.Tag == "" {
 		return nil
 	}
@@ -233,7 +233,11 @@ func addTagged(r *Request, s azure.Snapshot, own netip.Addr) error {
 		return fmt.Errorf("%d VMs have the tag %s, more than the %d that can be one mesh", len(s.NVAs), printable(r.Azure.Tag), maxNVAs)
 	}
 	r.Remotes = slices.Clone(r.Remotes)
-	seen := map[netip.Addr]azure.VM{own: s.VM}
+	seen := map[netip.Addr]azure.VM{}
+	for _, a := range s.VM.Addresses {
+		seen[a] = s.VM
+	}
+	others := 0
 	for _, vm := range s.NVAs {
 		if vm.ID == s.VM.ID {
 			continue
@@ -246,13 +250,14 @@ func addTagged(r *Request, s azure.Snapshot, own netip.Addr) error {
 			return unsettledf("the VMs %s and %s both have the tag %s and the address %s; VNets whose addresses overlap need different tags", printable(other.Name), printable(vm.Name), printable(r.Azure.Tag), m.Address)
 		}
 		seen[m.Address] = vm
+		others++
 		if i := slices.IndexFunc(r.Remotes, func(o Remote) bool { return o.Address == m.Address }); i >= 0 {
 			r.Remotes[i].Name, r.Remotes[i].Unpeered = m.Name, m.Unpeered
 			continue
 		}
 		r.Remotes = append(r.Remotes, m)
 	}
-	if n := len(seen); n < r.Azure.NVAs {
+	if n := 1 + others; n < r.Azure.NVAs {
 		return unsettled{error: fmt.Errorf("%d of %d NVAs have the tag %s", n, r.Azure.NVAs, printable(r.Azure.Tag)), usable: true}
 	}
 	return nil
@@ -269,6 +274,9 @@ func tagged(vm azure.VM, want string) bool {
 func remote(r Request, s azure.Snapshot, vm azure.VM) (Remote, error) {
 	if len(vm.Addresses) == 0 || !vm.Addresses[0].Is4() {
 		return Remote{}, lacking(s, unsettledf("VM %s has the tag %s, but no IPv4 address yet", printable(vm.Name), printable(r.Azure.Tag)), azure.WhatNIC)
+	}
+	if why := unfit(r, vm.Addresses[0]); why != "" {
+		return Remote{}, unsettledf("VM %s has the tag %s and the address %s, which is %s", printable(vm.Name), printable(r.Azure.Tag), vm.Addresses[0], why)
 	}
 	for _, n := range []struct {
 		tag       string
@@ -292,6 +300,20 @@ func remote(r Request, s azure.Snapshot, vm azure.VM) (Remote, error) {
 	var err error
 	m.Overlay, err = overlayTag(vm, prefix)
 	return m, err
+}
+
+// platform is Azure's platform address, in no VNet.
+var platform = netip.AddrFrom4([4]byte{168, 63, 129, 16})
+
+// unfit returns what an IPv4 address is if it can't be that of another NVA's VM; otherwise it is empty.
+func unfit(r Request, a netip.Addr) string {
+	switch {
+	case slices.Contains(r.RouteServers, a):
+		return "the Route Server's"
+	case a.As4()[0] == 0, a == netip.AddrFrom4([4]byte{255, 255, 255, 255}), a.IsLoopback(), a.IsLinkLocalUnicast(), a.IsMulticast(), a == platform:
+		return "in no VNet"
+	}
+	return ""
 }
 
 // peered reports whether the VM's packets reach a VNet by a peering, or need none.
