@@ -35,6 +35,8 @@ type wireguards struct {
 	cfg   *config.Config
 	names map[string]*dnsName   // by host
 	calls map[string]netip.Addr // where the peer of a tunnel is at present
+	last  places                // where peers were in the run before
+	saved places                // what the file for the next run says
 	retry time.Time             // when to try again to make a key; zero: all keys are there
 }
 
@@ -55,6 +57,7 @@ const lookupTime = 5 * time.Second
 func newWireguards(log *slog.Logger, state string, apply func(dataplane.Wanted), seen func() []tunnel.Status) *wireguards {
 	return &wireguards{
 		log: log, state: state, apply: apply, seen: seen, names: map[string]*dnsName{}, calls: map[string]netip.Addr{},
+		last: readPlaces(state), saved: readPlaces(state),
 		lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		},
@@ -93,6 +96,9 @@ func (w *wireguards) tunnel(t *config.Tunnel) *tunnel.WireGuard {
 	}
 	if n := w.names[c.Endpoint.Host]; n != nil && n.addr.IsValid() {
 		out.Peer.Endpoint = netip.AddrPortFrom(n.addr, c.Endpoint.Port)
+	}
+	if c.Endpoint.Host == "" {
+		out.Last = w.last[t.Name]
 	}
 	if c.PrivateKeyFile == "" {
 		var err error
@@ -176,12 +182,13 @@ func (w *wireguards) look(ctx context.Context, now time.Time) {
 // follow notes where peers are. Their addresses are protected: a peer could announce the prefix
 // that it calls from, and its tunnel would then lead into itself.
 func (w *wireguards) follow(status map[string]tunnel.Status) bool {
-	calls := map[string]netip.Addr{}
+	calls, now := map[string]netip.Addr{}, maps.Clone(w.saved)
 	for name, s := range status {
 		if s.WireGuard != nil && s.Peer.Endpoint.IsValid() {
-			calls[name] = s.Peer.Endpoint.Addr()
+			calls[name], now[name] = s.Peer.Endpoint.Addr(), s.Peer.Endpoint
 		}
 	}
+	w.save(now)
 	if maps.Equal(calls, w.calls) {
 		return false
 	}

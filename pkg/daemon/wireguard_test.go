@@ -291,3 +291,34 @@ func TestPublicKey(t *testing.T) {
 		}
 	}
 }
+
+// The next run knows where a peer behind NAT was; a file that makes no sense does no harm.
+func TestPlacesOfPeers(t *testing.T) {
+	caller := strings.Replace(wireguardFile, "endpoint = \"hub10.example.net:51820\"\n", "", 1)
+	b := newWGBed(t, strings.Replace(caller, "roaming = false\n", "", 1))
+	at := netip.MustParseAddrPort("198.51.100.7:4242")
+	b.status = []tunnel.Status{{Tunnel: tunnel.Tunnel{Name: "wg0", WireGuard: &tunnel.WireGuard{}}, Peer: tunnel.PeerState{Peer: tunnel.Peer{Endpoint: at}}},
+		{Tunnel: tunnel.Tunnel{Name: "gone", WireGuard: &tunnel.WireGuard{}}, Peer: tunnel.PeerState{Peer: tunnel.Peer{Endpoint: at}}}}
+	b.notice(time.Now())
+	next := func() *tunnel.WireGuard {
+		var got dataplane.Wanted
+		w := newWireguards(slog.New(slog.DiscardHandler), b.state, func(w dataplane.Wanted) { got = w }, func() []tunnel.Status { return nil })
+		w.set(b.cfg)
+		return got.Tunnels[0].WireGuard
+	}
+	if got := next(); got.Last != at || got.Peer.Endpoint.IsValid() {
+		t.Errorf("%+v", got)
+	}
+	text, err := os.ReadFile(filepath.Join(b.state, keysDirectory, placesFile))
+	if err != nil || string(text) != "wg0 198.51.100.7:4242\n" {
+		t.Errorf("%q %v", text, err)
+	}
+	for _, text := range []string{"", "wg0\n", "wg0 x\nwg0 1.2.3.4\n", strings.Repeat("x", 100_000), "\x00 \x01"} {
+		if err := os.WriteFile(filepath.Join(b.state, keysDirectory, placesFile), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := next(); got.Last.IsValid() {
+			t.Errorf("%q: %+v", text, got)
+		}
+	}
+}

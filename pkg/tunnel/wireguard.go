@@ -18,6 +18,9 @@ type WireGuard struct {
 	// Pinned keeps the peer at its endpoint. Otherwise WireGuard follows the peer to
 	// wherever its authentic packets come from.
 	Pinned bool
+	// Last is where the peer was in an earlier run. A device that knows no endpoint of its peer
+	// calls there, so that a peer behind NAT need not find out that this end was restarted.
+	Last netip.AddrPort
 	// Broken says why the tunnel can't be built, such as a key that can't be read; empty: it can.
 	Broken string
 }
@@ -123,6 +126,8 @@ func (w *WireGuard) differs(d *Device, move bool) string {
 	case !sameSet(p.AllowedIPs, everything):
 		return "allowed addresses"
 	case w.Peer.Endpoint.IsValid() && p.Endpoint != w.Peer.Endpoint && (w.Pinned || move || !p.Endpoint.IsValid()):
+		return "endpoint"
+	case !w.Peer.Endpoint.IsValid() && w.Last.IsValid() && !p.Endpoint.IsValid():
 		return "endpoint"
 	}
 	return ""

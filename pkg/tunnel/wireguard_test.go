@@ -175,6 +175,23 @@ func TestWireGuardEndpoint(t *testing.T) {
 	}
 }
 
+// A peer behind NAT is called where it was in the run before, unless the device knows better.
+func TestWireGuardLast(t *testing.T) {
+	last, present := netip.MustParseAddrPort("192.0.2.9:4242"), netip.MustParseAddrPort("192.0.2.10:1")
+	wanted := wg0()
+	wanted.WireGuard.Peer.Endpoint, wanted.WireGuard.Last = netip.AddrPort{}, last
+	k := wireguardKernel()
+	m := running(t, k, wanted)
+	if got := m.Status()[0].Peer.Endpoint; got != last {
+		t.Errorf("endpoint %s, want %s", got, last)
+	}
+	k.Change("wg0", func(l *tunnel.Link) { l.WireGuard.Peers[0].Endpoint = present })
+	sync(t, m, t0.Add(time.Hour))
+	if got := m.Status()[0].Peer.Endpoint; got != present || len(k.Log) > 0 {
+		t.Errorf("endpoint %s, want %s; did %q", got, present, k.Log)
+	}
+}
+
 // A peer without handshake for longer than WireGuard allows counts as dead, and lives again with
 // the next one.
 func TestWireGuardSilence(t *testing.T) {

@@ -202,10 +202,16 @@ func Changes(have tunnel.Device, want tunnel.WireGuard) Change {
 	if want.Port != 0 && have.Port != want.Port {
 		c.Port = &want.Port
 	}
+	known := false
 	for _, p := range have.Peers {
 		if p.Public != want.Peer.Public {
 			c.Remove = append(c.Remove, p.Public)
+		} else {
+			known = p.Endpoint.IsValid()
 		}
+	}
+	if !known && !c.Peer.Endpoint.IsValid() {
+		c.Peer.Endpoint = want.Last
 	}
 	return c
 }

@@ -33,6 +33,14 @@ func TestChanges(t *testing.T) {
 	if c.Private == nil || *c.Private != own || *c.Port != 51820 || !c.NoMark || !reflect.DeepEqual(c.Remove, []tunnel.Key{other}) {
 		t.Errorf("%+v", c)
 	}
+	caller, last := want(), netip.MustParseAddrPort("192.0.2.9:1")
+	caller.Peer.Endpoint, caller.Last = netip.AddrPort{}, last
+	if c := Changes(tunnel.Device{}, caller); c.Peer.Endpoint != last {
+		t.Errorf("calls %s, want %s", c.Peer.Endpoint, last)
+	}
+	if c := Changes(tunnel.Device{Peers: []tunnel.PeerState{{Peer: want().Peer}}}, caller); c.Peer.Endpoint.IsValid() {
+		t.Errorf("moves a peer to where it was: %s", c.Peer.Endpoint)
+	}
 	any := want()
 	any.Port = 0
 	if c := Changes(have, any); c.Port != nil {

@@ -165,7 +165,9 @@ func configure(d *tunnel.Device, w tunnel.WireGuard) {
 	}
 	end := kept.Endpoint
 	if kept.Peer = w.Peer; !w.Peer.Endpoint.IsValid() {
-		kept.Endpoint = end
+		if kept.Endpoint = end; !end.IsValid() {
+			kept.Endpoint = w.Last
+		}
 	}
 	kept.AllowedIPs = tunnel.Everything()
 	d.Private, d.Mark, d.Peers = w.Private, 0, []tunnel.PeerState{kept}
