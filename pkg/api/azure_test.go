@@ -56,65 +56,73 @@ func TestPollArrives(t *testing.T) {
 	}
 }
 
+// many returns n prefixes.
+func many(n int) (out []string) {
+	for i := range n {
+		out = append(out, fmt.Sprintf("10.%d.%d.0/24", i>>8, i&0xff))
+	}
+	return out
+}
+
+// instances returns n addresses.
+func instances(n int) (out []string) {
+	for i := range n {
+		out = append(out, fmt.Sprintf("10.0.0.%d", i))
+	}
+	return out
+}
+
+var long = strings.Repeat("x", azure.MaxPollText+1)
+
+// badPolls break one bound each.
+var badPolls = map[string]struct {
+	change func(*nvadv1.ReportAzurePollRequest, *nvadv1.AzureFate)
+	code   codes.Code
+	want   string
+}{
+	"prefixes": {func(_ *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) { f.Prefixes = many(azure.MaxPolled + 1) },
+		codes.InvalidArgument, "more than 2000 prefixes"},
+	"prefixes of several fates": {func(r *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) {
+		all := many(azure.MaxPolled + 1)
+		f.Prefixes = all[:1000]
+		r.Poll.Fates = append(r.Poll.Fates, &nvadv1.AzureFate{Prefixes: all[1000:]})
+	}, codes.InvalidArgument, "more than 2000 prefixes"},
+	"fates without prefixes": {func(r *nvadv1.ReportAzurePollRequest, _ *nvadv1.AzureFate) {
+		r.Poll.Fates = append(r.Poll.Fates, &nvadv1.AzureFate{})
+	}, codes.InvalidArgument, "no prefix"},
+	"twice": {func(r *nvadv1.ReportAzurePollRequest, _ *nvadv1.AzureFate) {
+		r.Poll.Fates = append(r.Poll.Fates, &nvadv1.AzureFate{Prefixes: []string{"10.1.7.0/16"}})
+	}, codes.InvalidArgument, "10.1.0.0/16 is in the poll twice"},
+	"no prefix": {func(_ *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) { f.Prefixes[1] = "ten" },
+		codes.InvalidArgument, `"ten" is not a prefix`},
+	"instances": {func(_ *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) { f.LearnedBy = instances(17) },
+		codes.InvalidArgument, "17 instances"},
+	"instances that learned nothing": {func(_ *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) { f.NotLearnedBy = instances(17) },
+		codes.InvalidArgument, "17 instances"},
+	"no instance": {func(_ *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) { f.LearnedBy = []string{"x"} },
+		codes.InvalidArgument, `"x" is not an address`},
+	"findings": {func(_ *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) {
+		f.Findings = make([]*nvadv1.AzureFinding, 17)
+	},
+		codes.InvalidArgument, "17 findings"},
+	"a long finding": {func(_ *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) { f.Findings[0].Reason = long },
+		codes.InvalidArgument, "at most 1000"},
+	"a long effect": {func(_ *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) { f.Effective = long }, codes.InvalidArgument, "at most 1000"},
+	"a long error": {func(r *nvadv1.ReportAzurePollRequest, _ *nvadv1.AzureFate) { r.Poll, r.Error = nil, long },
+		codes.InvalidArgument, "at most 1000"},
+	"both":    {func(r *nvadv1.ReportAzurePollRequest, _ *nvadv1.AzureFate) { r.Error = "x" }, codes.InvalidArgument, "either"},
+	"neither": {func(r *nvadv1.ReportAzurePollRequest, _ *nvadv1.AzureFate) { r.Poll = nil }, codes.InvalidArgument, "either"},
+	"no time": {func(r *nvadv1.ReportAzurePollRequest, _ *nvadv1.AzureFate) { r.Poll.Taken = nil }, codes.InvalidArgument, "taken"},
+	"octets": {func(_ *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) {
+		f.LearnedBy = []string{strings.Repeat("1", 65<<10)}
+	}, codes.ResourceExhausted, "larger than max"},
+}
+
 // nvad keeps what a poll reports, so that every part of it has a bound.
 func TestPollIsBounded(t *testing.T) {
 	d := apitest.Hub00()
 	control := nvadv1.NewNvadControlClient(start(t, d))
-	many := func(n int) (out []string) {
-		for i := range n {
-			out = append(out, fmt.Sprintf("10.%d.%d.0/24", i>>8, i&0xff))
-		}
-		return out
-	}
-	long := strings.Repeat("x", azure.MaxPollText+1)
-	instances := func(n int) (out []string) {
-		for i := range n {
-			out = append(out, fmt.Sprintf("10.0.0.%d", i))
-		}
-		return out
-	}
-	for name, c := range map[string]struct {
-		change func(*nvadv1.ReportAzurePollRequest, *nvadv1.AzureFate)
-		code   codes.Code
-		want   string
-	}{
-		"prefixes": {func(_ *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) { f.Prefixes = many(azure.MaxPolled + 1) },
-			codes.InvalidArgument, "more than 2000 prefixes"},
-		"prefixes of several fates": {func(r *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) {
-			all := many(azure.MaxPolled + 1)
-			f.Prefixes = all[:1000]
-			r.Poll.Fates = append(r.Poll.Fates, &nvadv1.AzureFate{Prefixes: all[1000:]})
-		}, codes.InvalidArgument, "more than 2000 prefixes"},
-		"fates without prefixes": {func(r *nvadv1.ReportAzurePollRequest, _ *nvadv1.AzureFate) {
-			r.Poll.Fates = append(r.Poll.Fates, &nvadv1.AzureFate{})
-		}, codes.InvalidArgument, "no prefix"},
-		"twice": {func(r *nvadv1.ReportAzurePollRequest, _ *nvadv1.AzureFate) {
-			r.Poll.Fates = append(r.Poll.Fates, &nvadv1.AzureFate{Prefixes: []string{"10.1.7.0/16"}})
-		}, codes.InvalidArgument, "10.1.0.0/16 is in the poll twice"},
-		"no prefix": {func(_ *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) { f.Prefixes[1] = "ten" },
-			codes.InvalidArgument, `"ten" is not a prefix`},
-		"instances": {func(_ *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) { f.LearnedBy = instances(17) },
-			codes.InvalidArgument, "17 instances"},
-		"instances that learned nothing": {func(_ *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) { f.NotLearnedBy = instances(17) },
-			codes.InvalidArgument, "17 instances"},
-		"no instance": {func(_ *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) { f.LearnedBy = []string{"x"} },
-			codes.InvalidArgument, `"x" is not an address`},
-		"findings": {func(_ *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) {
-			f.Findings = make([]*nvadv1.AzureFinding, 17)
-		},
-			codes.InvalidArgument, "17 findings"},
-		"a long finding": {func(_ *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) { f.Findings[0].Reason = long },
-			codes.InvalidArgument, "at most 1000"},
-		"a long effect": {func(_ *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) { f.Effective = long }, codes.InvalidArgument, "at most 1000"},
-		"a long error": {func(r *nvadv1.ReportAzurePollRequest, _ *nvadv1.AzureFate) { r.Poll, r.Error = nil, long },
-			codes.InvalidArgument, "at most 1000"},
-		"both":    {func(r *nvadv1.ReportAzurePollRequest, _ *nvadv1.AzureFate) { r.Error = "x" }, codes.InvalidArgument, "either"},
-		"neither": {func(r *nvadv1.ReportAzurePollRequest, _ *nvadv1.AzureFate) { r.Poll = nil }, codes.InvalidArgument, "either"},
-		"no time": {func(r *nvadv1.ReportAzurePollRequest, _ *nvadv1.AzureFate) { r.Poll.Taken = nil }, codes.InvalidArgument, "taken"},
-		"octets": {func(_ *nvadv1.ReportAzurePollRequest, f *nvadv1.AzureFate) {
-			f.LearnedBy = []string{strings.Repeat("1", 65<<10)}
-		}, codes.ResourceExhausted, "larger than max"},
-	} {
+	for name, c := range badPolls {
 		t.Run(name, func(t *testing.T) {
 			req := goodPoll()
 			c.change(req, req.Poll.Fates[0])

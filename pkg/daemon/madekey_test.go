@@ -11,33 +11,35 @@ import (
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
+// plants put something else where a key belongs.
+var plants = map[string]func(t *testing.T, state, elsewhere string) error{
+	"directory": func(_ *testing.T, state, elsewhere string) error {
+		return os.Symlink(elsewhere, filepath.Join(state, keysDirectory))
+	},
+	"directory with a key": func(t *testing.T, state, elsewhere string) error {
+		write(t, elsewhere, "wg0.key", "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=\n")
+		return os.Symlink(elsewhere, filepath.Join(state, keysDirectory))
+	},
+	"key": func(t *testing.T, state, elsewhere string) error {
+		write(t, elsewhere, "key", "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=\n")
+		if err := os.Mkdir(filepath.Join(state, keysDirectory), 0o700); err != nil {
+			return err
+		}
+		return os.Symlink(filepath.Join(elsewhere, "key"), filepath.Join(state, keysDirectory, "wg0.key"))
+	},
+	"pipe": func(_ *testing.T, state, _ string) error {
+		if err := os.Mkdir(filepath.Join(state, keysDirectory), 0o700); err != nil {
+			return err
+		}
+		return syscall.Mkfifo(filepath.Join(state, keysDirectory, "wg0.key"), 0o600)
+	},
+}
+
 // An nvad that was taken over may put links where root looks for a key. They give it no file and
 // no directory, and nothing is read or written elsewhere.
 func TestPublicKeyFollowsNoLinks(t *testing.T) {
 	t.Setenv("STATE_DIRECTORY", "")
-	const private = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=\n"
-	for name, plant := range map[string]func(t *testing.T, state, elsewhere string) error{
-		"directory": func(_ *testing.T, state, elsewhere string) error {
-			return os.Symlink(elsewhere, filepath.Join(state, keysDirectory))
-		},
-		"directory with a key": func(t *testing.T, state, elsewhere string) error {
-			write(t, elsewhere, "wg0.key", private)
-			return os.Symlink(elsewhere, filepath.Join(state, keysDirectory))
-		},
-		"key": func(t *testing.T, state, elsewhere string) error {
-			write(t, elsewhere, "key", private)
-			if err := os.Mkdir(filepath.Join(state, keysDirectory), 0o700); err != nil {
-				return err
-			}
-			return os.Symlink(filepath.Join(elsewhere, "key"), filepath.Join(state, keysDirectory, "wg0.key"))
-		},
-		"pipe": func(_ *testing.T, state, _ string) error {
-			if err := os.Mkdir(filepath.Join(state, keysDirectory), 0o700); err != nil {
-				return err
-			}
-			return syscall.Mkfifo(filepath.Join(state, keysDirectory, "wg0.key"), 0o600)
-		},
-	} {
+	for name, plant := range plants {
 		t.Run(name, func(t *testing.T) {
 			state, elsewhere := t.TempDir(), t.TempDir()
 			if os.Geteuid() == 0 {
