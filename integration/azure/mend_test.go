@@ -166,8 +166,8 @@ var sentences = map[string]func(*world){
 		fake.Change(w.state, w.ids.vpn, func(g *armnetwork.VirtualNetworkGateway) { g.Properties.Active = to.Ptr(true) })
 	},
 	"Bring one of the next hops back:":                                      func(w *world) { w.others = newWorld().others },
-	"Delete the peerings of NVAs that are gone, or":                         (*world).deleteSpares,
-	"Delete the peering of an NVA that is gone (":                           (*world).deleteSpares,
+	"Delete the BGP peers of NVAs that are gone, or":                        (*world).deleteSpares,
+	"Delete the BGP peer of an NVA that is gone (":                          (*world).deleteSpares,
 	"Send fewer routes: announce":                                           (*world).aggregate,
 	"Announce aggregates instead of the prefixes in them, or":               (*world).aggregate,
 	"Announce prefixes that do not contain 192.168.100.4, or":               (*world).narrow,

@@ -84,7 +84,7 @@ func (a *azurePolls) want(command string, texts ...string) {
 
 // off: without azure.poll, a poll asks nothing.
 func (a *azurePolls) off() {
-	if out, err := a.ask("azure poll"); err != nil || out != "not asked: azure.poll is 0, so Azure is not asked\n" {
+	if out, err := a.ask("azure poll"); err != nil || out != "not asked: azure.poll is 0 (off)\n" {
 		a.Errorf("%v: %s", err, out)
 	}
 }

@@ -45,7 +45,7 @@ var advertisedClaims = []claim{
 			for _, in := range sv.instances {
 				for _, p := range sv.prefixes {
 					if _, other := sv.others[p]; in.sent[p] != nil && in.up() && !other && len(in.received) > 0 && in.learned[p] != nil {
-						t.add(in.received[p] == nil, "%s was sent to %s: received back %s", v.anon.prefix(p), v.anon.addr(in.addr), yesNo(in.received[p] != nil))
+						t.add(in.received[p] == nil, "%s was sent to %s; received back: %s", v.anon.prefix(p), v.anon.addr(in.addr), yesNo(in.received[p] != nil))
 					}
 				}
 			}
@@ -57,7 +57,7 @@ var advertisedClaims = []claim{
 			for _, p := range sv.prefixes {
 				r := v.announced(sv, p)
 				if _, other := sv.others[p]; r != nil && r.NoAdvertise && seen && !other && sv.learnedBy(p) {
-					t.add(!advertised[p], "%s was sent with no-advertise: advertised to another NVA %s", v.anon.prefix(p), yesNo(advertised[p]))
+					t.add(!advertised[p], "%s was sent with no-advertise; advertised to another NVA: %s", v.anon.prefix(p), yesNo(advertised[p]))
 				}
 			}
 		})
@@ -85,7 +85,7 @@ func (v *verifier) spaceReceived(sv *server, n *VNet, t *tally) {
 		for _, p := range n.Space {
 			if p.IsValid() && p.Addr().Is4() {
 				got := in.received[p.Masked()] != nil
-				t.add(got, "%s of %s: received from %s %s", v.anon.prefix(p), v.anon.name("VNet", n.ID), v.anon.addr(in.addr), yesNo(got))
+				t.add(got, "%s of %s; received from %s: %s", v.anon.prefix(p), v.anon.name("VNet", n.ID), v.anon.addr(in.addr), yesNo(got))
 			}
 		}
 	}
@@ -146,7 +146,7 @@ var effectiveClaims = []claim{
 		v.eachNIC(func(sv *server, n *nicView) {
 			for _, p := range sv.prefixes {
 				if h := n.active[p]; n.users[p] != nil && h != nil && sv.learnedBy(p) {
-					t.add(h.source == sourceUser, "%s on %s: the user-defined route is active %s", v.anon.prefix(p), v.anon.name("NIC", n.nic.ID), yesNo(h.source == sourceUser))
+					t.add(h.source == sourceUser, "%s on %s; the user-defined route is active: %s", v.anon.prefix(p), v.anon.name("NIC", n.nic.ID), yesNo(h.source == sourceUser))
 				}
 			}
 		})
@@ -212,7 +212,7 @@ func (v *verifier) injected(t *tally, kind func(sv *server, p netip.Prefix) bool
 			}
 			h := n.active[p]
 			got := h != nil && h.source != sourceUser && h.source != sourceDefault && v.here(h, r.NextHop)
-			t.add(got == want, "%s was learned: programmed on %s %s", v.anon.prefix(p), v.anon.name("NIC", n.nic.ID), yesNo(got))
+			t.add(got == want, "%s was learned; programmed on %s: %s", v.anon.prefix(p), v.anon.name("NIC", n.nic.ID), yesNo(got))
 		}
 	})
 }
@@ -229,7 +229,7 @@ func (v *verifier) where(h *hops, r *SelfRoute) string {
 }
 
 var answerClaims = []claim{
-	{"service-tags-expanded", "Azure expands service tags in the effective rules of network security groups.", "effective rules", func(v *verifier, t *tally) {
+	{"service-tags-expanded", "Azure expands service tags in the effective rules of network security groups.", "effective security rules", func(v *verifier, t *tally) {
 		for _, n := range v.nics {
 			if len(n.nic.Rules) == 0 {
 				continue

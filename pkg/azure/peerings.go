@@ -131,7 +131,7 @@ func (d *differ) connected(sv *server, p pair, ab, ba *Peering) {
 
 func stateOf(p *Peering) string {
 	if p == nil {
-		return "missing on one side"
+		return "one side lacks it"
 	}
 	return p.Name + " is " + p.State
 }

@@ -67,7 +67,7 @@ func (d *differ) notLearned(sv *server) *finding {
 		if sv.conn != nil && sv.rs != nil {
 			steps = append(steps, sv.peeringStep("list-learned-routes", sv.conn.Name))
 		}
-		return fmt.Sprintf("%s of Route Server %s did not learn %s that nvad sent, and Azure shows no reason for it; a route map of Route Server is one that can't be seen.",
+		return fmt.Sprintf("%s of Route Server %s did not learn %s that nvad sent, and Azure shows no reason; a route map of Route Server would be one, and can't be seen.",
 			capital(plural(len(f.instances), "instance", "instances")), sv.name(), f.count()), steps
 	})
 }
@@ -75,7 +75,7 @@ func (d *differ) notLearned(sv *server) *finding {
 // unequal is the finding about instances that nvad does not treat alike.
 func (d *differ) unequal(sv *server) *finding {
 	return d.find(InstancesDiffer, Error, sv.id(), sv.name(), func(f *finding) (string, []Step) {
-		return fmt.Sprintf("nvad does not send the instances of Route Server %s the same routes (%s differ), and each instance programs what it learned itself.", sv.name(), f.count()),
+		return fmt.Sprintf("nvad sends the instances of Route Server %s different routes for %s, and each instance programs only what it learned itself.", sv.name(), f.count()),
 			[]Step{groupStep(sv, "neighbors = "+array(sv.addresses())), words("Remove import, export and other keys that only one of them sets.")}
 	})
 }
@@ -173,7 +173,7 @@ func (d *differ) notInjected(sv *server, v *nicView) *finding {
 		}
 		return fmt.Sprintf("Route Server %s learned %s from nvad that did not arrive at %s (%s), and Azure shows no reason.",
 				sv.name(), f.count(), plural(len(names), "NIC", "NICs"), strings.Join(names, ", ")),
-			append(steps, words("If the routes are still missing after a minute, ask Azure's support: this is the evidence."))
+			append(steps, words("If the routes are still missing after a minute, ask Azure's support, with these answers as evidence."))
 	})
 	if f.nics == nil {
 		f.nics = map[*nicView]bool{}

@@ -115,7 +115,7 @@ func (d *differ) explainUnsent(sv *server, in *instance, row *Row) {
 	case sv.sentAny[row.Prefix] && in.up():
 		row.note(d.unequal(sv))
 	case row.Learned.State == Yes:
-		row.Note = "nvad does not send it (any more); Azure may take a minute to remove it"
+		row.Note = "nvad does not send it; if it did before, Azure may take a minute to remove it"
 	}
 }
 

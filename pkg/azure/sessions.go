@@ -49,7 +49,7 @@ func (d *differ) provisioned(sv *server) {
 	}
 	if c := sv.conn; c != nil && !provisioned(c.ProvisioningState) {
 		f := d.find(RouteServerNotProvisioned, severity, c.ID, c.Name, func(*finding) (string, []Step) {
-			reason := fmt.Sprintf("Azure reports this NVA's peering %s with Route Server %s as %q, so its sessions may not come up.", c.Name, rs.Name, c.ProvisioningState)
+			reason := fmt.Sprintf("Azure reports BGP peer %s of Route Server %s, which is this NVA, as %q, so its sessions may not come up.", c.Name, rs.Name, c.ProvisioningState)
 			if strings.EqualFold(c.ProvisioningState, "Failed") {
 				return reason, []Step{sv.peeringStep("update", c.Name)}
 			}
@@ -214,18 +214,18 @@ func (d *differ) unknownPeer(sv *server, asn uint32) *finding {
 			if c.ASN != asn {
 				args = append(args, "--peer-asn", strconv.FormatUint(uint64(asn), 10))
 			}
-			return fmt.Sprintf("The peering %s of Route Server %s is with %s, from which it has no routes; this NVA's address is %s.", c.Name, rs.Name, c.Peer, d.ownAddress()),
+			return fmt.Sprintf("BGP peer %s of Route Server %s has the address %s, from which no routes came; this NVA's address is %s.", c.Name, rs.Name, c.Peer, d.ownAddress()),
 				[]Step{sv.peeringStep("update", c.Name, args...)}
 		})
 	}
 	if len(rs.Connections) >= maxPeers {
 		return d.find(PeerLimit, Error, rs.ID, rs.Name, func(*finding) (string, []Step) {
 			return fmt.Sprintf("Route Server %s has %d peers and takes no more than %d, so this NVA can't be one.", rs.Name, len(rs.Connections), maxPeers),
-				[]Step{words("Delete the peering of an NVA that is gone (az network routeserver peering delete), or let another NVA pass this one's routes on."), d.register(sv, asn)}
+				[]Step{words("Delete the BGP peer of an NVA that is gone (az network routeserver peering delete), or let another NVA pass this one's routes on."), d.register(sv, asn)}
 		})
 	}
 	return d.find(NoConnection, Error, rs.ID, rs.Name, func(*finding) (string, []Step) {
-		return fmt.Sprintf("Route Server %s has no peering with this NVA's address %s, and refuses sessions of those it does not know.", rs.Name, d.ownAddress()),
+		return fmt.Sprintf("Route Server %s has no BGP peer with this NVA's address %s, and refuses sessions from addresses that it does not know.", rs.Name, d.ownAddress()),
 			[]Step{d.register(sv, asn)}
 	})
 }

@@ -36,8 +36,9 @@ func Verify(s Snapshot, self Self) []Claim {
 	out := make([]Claim, len(claims))
 	for i, c := range claims {
 		t := &tally{}
+		v.early = false
 		c.check(v, t)
-		out[i] = Claim{ID: c.id, Sentence: c.sentence, Result: t.result(), Evidence: cmp.Or(t.bad, t.good, "nothing in the snapshot shows it: "+c.needs)}
+		out[i] = Claim{ID: c.id, Sentence: c.sentence, Result: t.result(), Evidence: cmp.Or(t.bad, t.good, v.unseen(c.needs))}
 	}
 	return out
 }
@@ -46,6 +47,24 @@ func Verify(s Snapshot, self Self) []Claim {
 type verifier struct {
 	*differ
 	anon *anonymiser
+	// early says that the check left out a route that may still be on its way.
+	early bool
+}
+
+// young also notes that it is too early for a route.
+func (v *verifier) young(in *instance, r *SelfRoute) bool {
+	young := v.differ.young(in, r)
+	v.early = v.early || young
+	return young
+}
+
+// unseen says why a claim could not be checked.
+func (v *verifier) unseen(needs string) string {
+	text := "nothing here shows it; that takes " + needs
+	if v.early {
+		text += "; what nvad has sent for less than a minute does not count, so try again in a minute"
+	}
+	return text
 }
 
 // claim is a Claim that has not been checked. The needs say what would show it.
@@ -93,17 +112,17 @@ var sessionClaims = []claim{
 			}
 		}
 	}},
-	{"one-peering-both-instances", "One peering is enough for sessions with both instances.", "a peering of this NVA, and an established session", func(v *verifier, t *tally) {
+	{"one-peering-both-instances", "One BGP peer is enough for sessions with both instances.", "a BGP peer with this NVA's address, and an established session", func(v *verifier, t *tally) {
 		v.peered(func(sv *server) {
 			if sv.anyUp() {
 				t.add(sv.allUp(), "%d of %d sessions are established", count(sv.instances, (*instance).up), len(sv.instances))
 			}
 		})
 	}},
-	{"up-is-not-unconnected", "Azure does not call a peering NotConnected while its sessions are up, though it often leaves its state out.", "an established session", func(v *verifier, t *tally) {
+	{"up-is-not-unconnected", "Azure does not call a BGP peer NotConnected while its sessions are up, though it often leaves its state out.", "an established session", func(v *verifier, t *tally) {
 		v.peered(func(sv *server) {
 			if sv.allUp() {
-				t.add(sv.conn.State != "NotConnected", "the sessions are up, and the state of the peering is %s", stateWord(sv.conn.State))
+				t.add(sv.conn.State != "NotConnected", "the sessions are up, and the state of the peer is %s", stateWord(sv.conn.State))
 			}
 		})
 	}},
@@ -182,14 +201,14 @@ var learnedClaims = []claim{
 	{"own-asn-dropped", "Route Server drops routes with its own ASN in the path.", "a route that was sent with AS 65515 in its path", func(v *verifier, t *tally) {
 		v.learnedRoutes(func(in *instance, r *SelfRoute, l *PeerRoute) {
 			if slices.Contains(r.ASPath, RouteServerASN) {
-				t.add(l == nil, "%s was sent with AS 65515 in its path: learned %s", v.anon.prefix(r.Prefix), yesNo(l != nil))
+				t.add(l == nil, "%s was sent with AS 65515 in its path; learned: %s", v.anon.prefix(r.Prefix), yesNo(l != nil))
 			}
 		})
 	}},
 	{"route-server-subnet-ignored", "Route Server ignores a route for its own RouteServerSubnet.", "a route for RouteServerSubnet that was sent", func(v *verifier, t *tally) {
 		v.learnedRoutes(func(in *instance, r *SelfRoute, l *PeerRoute) {
 			if c, ok := v.serverOf(in).subnet.covering(r.Prefix); ok && c == r.Prefix {
-				t.add(l == nil, "%s was sent: learned %s", v.anon.prefix(r.Prefix), yesNo(l != nil))
+				t.add(l == nil, "%s was sent; learned: %s", v.anon.prefix(r.Prefix), yesNo(l != nil))
 			}
 		})
 	}},

@@ -59,6 +59,21 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+// TestClaimsTooEarly: what nvad has just sent proves nothing, and the evidence says so.
+func TestClaimsTooEarly(t *testing.T) {
+	s, self := rich().derive()
+	for i := range self.Neighbors {
+		self.Neighbors[i].Since = s.Taken.Add(-10 * time.Second)
+	}
+	seen := resultsOf(s, self)
+	if c := seen["both-instances-learn"]; c.Result != NotObserved || !strings.HasSuffix(c.Evidence, "so try again in a minute") {
+		t.Errorf("%+v", c)
+	}
+	if c := seen["asn-65515"]; c.Result != Holds {
+		t.Errorf("%+v", c)
+	}
+}
+
 // TestClaimsDisproved changes one observation; just the claim about it does not hold.
 func TestClaimsDisproved(t *testing.T) {
 	own := func(s *Snapshot, i int, p string) *EffectiveRoute {

@@ -26,7 +26,10 @@ printed only with --all.
 
 Each cause follows once, with its reason and what mends it. The exit code is 1
 if there is an error or a warning. What could not be read is listed, and is not
-judged.`,
+judged.
+
+What happens at a spoke only its NIC shows: give one of each spoke with --spoke,
+as NAME, RESOURCEGROUP/NAME or resource ID.`,
 		Example: `  nvactl azure diff
   nvactl azure diff --spoke rg-spoke/nic-spoke01 --all
   nvactl azure diff -o json | jq -r '.findings[].code'
@@ -87,25 +90,18 @@ func (a *app) printReport(r *azure.Report, all bool) {
 	items(a, "\nNot judged", r.NotJudged, func(n azure.NotJudged) string { return strings.TrimSuffix(n.Effect, ".") + ": " + n.Reason })
 }
 
-// mostNICColumns is the number of NICs that have a column each within 80 characters.
-const mostNICColumns = 2
-
 // mostWrongRows bounds how many rows are printed before their causes: one cause may concern
 // thousands of prefixes. With --all there is no bound.
 const mostWrongRows = 40
 
+// narrowest is the least width of a NIC's column.
+const narrowest = 11
+
 // printRows prints the table, and below it how many rows it has not.
 func (a *app) printRows(r *azure.Report, all bool) {
 	columns := []column{{head: "Instance"}, {head: "Prefix"}, {head: "Sent"}, {head: "Learned"}, {head: "Back"}, {head: "See"}}
-	stacked := len(r.NICs) > mostNICColumns
-	if stacked {
-		columns = append(columns, column{head: "Effective", fit: wrapped})
-	} else {
-		for _, n := range r.NICs {
-			columns = append(columns, column{head: elide(n.Name, 15), max: 18, min: 5, fit: wrapped})
-		}
-	}
-	t := a.newTable(columns...)
+	var shown []azure.Row
+	var rows [][]string
 	wrong := 0
 	for _, row := range r.Rows {
 		if !row.InOrder {
@@ -114,8 +110,24 @@ func (a *app) printRows(r *azure.Report, all bool) {
 		if !all && (row.InOrder || wrong > mostWrongRows) {
 			continue
 		}
-		cells := []string{row.Instance.String(), row.Prefix.String(), cellText(row.Sent), cellText(row.Learned), cellText(row.Back), numbersOf(r, row.Codes)}
-		t.rowWithNote(row.Note, append(cells, nicCells(r.NICs, row.NICs, stacked)...)...)
+		shown = append(shown, row)
+		rows = append(rows, []string{row.Instance.String(), row.Prefix.String(), cellText(row.Sent), cellText(row.Learned), cellText(row.Back), numbersOf(r, row.Codes)})
+	}
+	room := (a.Width-widthOf(columns, rows))/max(len(r.NICs), 1) - gap
+	heads := map[string]bool{}
+	var each []column
+	for _, n := range r.NICs {
+		head := elide(n.Name, room)
+		each, heads[head] = append(each, column{head: head}), true
+	}
+	if stacked := room < narrowest || len(heads) < len(each); stacked {
+		room, each = 0, []column{{head: "Effective", fit: wrapped}}
+	}
+	columns = append(columns, each...)
+	t := a.newTable(columns...)
+	for i, row := range shown {
+		cells, note := nicCells(r.NICs, row.NICs, room)
+		t.rowWithNote(joined("\n", note, row.Note), append(rows[i], cells...)...)
 	}
 	t.end()
 	if more := wrong - mostWrongRows; more > 0 && !all {
@@ -145,20 +157,37 @@ func cellText(c azure.Cell) string {
 	return string(c.State)
 }
 
-// nicCells returns a cell for each NIC, or one with a line for each.
-func nicCells(nics []azure.Column, cells []azure.Cell, stacked bool) []string {
-	var out []string
+// nicCells returns a cell for each NIC, and in a note what is wider than room. Without any
+// room, it returns one cell with a line for each NIC.
+func nicCells(nics []azure.Column, cells []azure.Cell, room int) (out []string, note string) {
 	for i, c := range cells {
 		text := cellText(c)
-		if stacked && i < len(nics) {
-			text = nics[i].Name + ": " + text
+		long := nics[i].Name + ": " + text
+		switch {
+		case room == 0:
+			text = long
+		case length(text) > room:
+			text, note = string(c.State), joined("\n", note, long)
 		}
 		out = append(out, text)
 	}
-	if stacked {
-		return []string{strings.Join(out, "\n")}
+	if room == 0 {
+		out = []string{strings.Join(out, "\n")}
 	}
-	return out
+	return out, note
+}
+
+// widthOf returns the width of a table in which nothing is shortened or wrapped.
+func widthOf(columns []column, rows [][]string) int {
+	n := gap * (len(columns) - 1)
+	for i, c := range columns {
+		w := length(c.head)
+		for _, cells := range rows {
+			w = max(w, length(cells[i]))
+		}
+		n += w
+	}
+	return n
 }
 
 // numbersOf returns the numbers of the findings that have one of the codes.
@@ -188,7 +217,8 @@ func (a *app) printFinding(number int, f *azure.Finding) {
 		hang(a.Out, a.Width, rest+"Prefixes: ", rest+"  ", prefixes(f.Prefixes)+more)
 	}
 	for i, step := range f.Mend {
-		if i == 0 || f.Mend[i-1].In != step.In {
+		// A sentence that ends in a colon is the title of what follows it.
+		if i == 0 || f.Mend[i-1].In != step.In && !strings.HasSuffix(f.Mend[i-1].Text, ":") {
 			line(a.Out, rest+mendTitles[step.In])
 		}
 		a.printStep(rest+"  ", step)

@@ -28,10 +28,10 @@ func (a *app) azurePollCommand(at *azureAccess) *cobra.Command {
 	return &cobra.Command{
 		Use:   "poll",
 		Short: "Ask Azure once, so that nvad can mention the answer",
-		Long: `Ask Azure what it does with the prefixes that nvad announces, and hand nvad the
-answer in short: explain, routes lookup and status then mention it. nvad says
-whether to ask at all, by azure.poll in its configuration. If it is too early,
-this ends at once with exit code 0.
+		Long: `Ask Azure what it does with the prefixes that nvad announces, and hand nvad a
+summary of the answer: explain, routes lookup and status then mention it.
+azure.poll in nvad's configuration says how often. If no poll is due, this ends
+at once with exit code 0.
 
 nvad-azure.timer runs it every minute.`,
 		Example:     "  nvactl azure poll\n  systemctl status nvad-azure.timer",

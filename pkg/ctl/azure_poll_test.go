@@ -20,8 +20,8 @@ import (
 func TestAzurePoll(t *testing.T) {
 	d, f := hub00(), newFakeAzure(t)
 	socket := serve(t, d)
-	d.NotDue = "azure.poll is 0, so Azure is not asked"
-	if r := f.run(t.Context(), socket, "azure", "poll"); r.code != 0 || r.err != "" || r.out != "not asked: azure.poll is 0, so Azure is not asked\n" {
+	d.NotDue = "azure.poll is 0 (off)"
+	if r := f.run(t.Context(), socket, "azure", "poll"); r.code != 0 || r.err != "" || r.out != "not asked: azure.poll is 0 (off)\n" {
 		t.Errorf("not due: %+v", r)
 	}
 	if f.asked.Routes || f.options.Progress != nil {
@@ -58,7 +58,7 @@ func TestAzurePollFails(t *testing.T) {
 			"the identity lacks Microsoft.Network/networkInterfaces/read"},
 		"a long answer": {func(f *fakeAzure) { f.err = errors.New(strings.Repeat("ü", 5000)) }, "", strings.Repeat("ü", azure.MaxPollText/2)},
 		"no answer": {func(f *fakeAzure) { f.hangs = true }, "--timeout 50ms",
-			"the time was over while waiting for effective routes: context deadline exceeded (--timeout is 50ms)"},
+			"time ran out while waiting for effective routes: context deadline exceeded (--timeout is 50ms)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, f := hub00(), newFakeAzure(t)

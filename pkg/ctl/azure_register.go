@@ -28,6 +28,7 @@ type registered struct {
 	Resource string `json:"resource"` // ID
 	What     string `json:"what"`
 	Changed  bool   `json:"changed"` // with --dry-run: would change
+	plan     string // what would be done, in words
 }
 
 func (a *app) azureRegisterCommand(at *azureAccess) *cobra.Command {
@@ -36,9 +37,9 @@ func (a *app) azureRegisterCommand(at *azureAccess) *cobra.Command {
 		Use:   "register",
 		Short: "Make this NVA a BGP peer of Route Server",
 		Long: `Make this NVA a BGP peer of both instances of Route Server, and let the NIC that
-has the address forward packets. What is so already stays; a connection of the
-same name to another address is refused. The identity needs the permissions in
-configs/azure/role-operator.json, and Azure takes minutes.
+has the address forward packets. What is already in place stays; a BGP peer of
+the same name with another address is an error. The identity needs the
+permissions in configs/azure/role-operator.json, and Azure takes minutes.
 
 The Route Server is the one of this VM's VNet, or else the only one in the VNets
 peered with it.`,
@@ -51,7 +52,7 @@ peered with it.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&r.routeServer, "route-server", "", "`NAME` or resource ID of the Route Server")
-	f.StringVar(&r.name, "name", "", "`NAME` of the connection (default the VM's name)")
+	f.StringVar(&r.name, "name", "", "`NAME` of the BGP peer (default the VM's name)")
 	f.StringVar(&r.address, "peer", "", "`ADDRESS` of this NVA (default the VM's first)")
 	f.Uint32Var(&r.asn, "asn", 0, "AS `NUMBER` of this NVA (default that of nvad)")
 	f.StringVar(&r.vm, "vm", "", "resource `ID` of the NVA (default this machine)")
@@ -87,7 +88,7 @@ func (a *app) registerInAzure(ctx context.Context, at *azureAccess, r *registrat
 		return err
 	}
 	for _, step := range steps {
-		line(a.Out, fmt.Sprintf("%s: %s%s", nameOfID(step.Resource), step.What, r.outcome(step)))
+		line(a.Out, nameOfID(step.Resource)+": "+r.outcome(step))
 	}
 	return err
 }
@@ -96,11 +97,11 @@ func (a *app) registerInAzure(ctx context.Context, at *azureAccess, r *registrat
 func (r *registration) outcome(step registered) string {
 	switch {
 	case !step.Changed:
-		return " already"
+		return step.What + " already"
 	case r.dryRun:
-		return " (would change)"
+		return step.plan
 	}
-	return ""
+	return step.What
 }
 
 // run lets the NIC forward, and then makes the connection. The other way round, Azure
@@ -128,17 +129,18 @@ func (r *registration) run(ctx context.Context, c azureClient, s *azure.Snapshot
 				return steps, err
 			}
 		}
-		steps = append(steps, registered{nic.ID, "IP forwarding is on", changed})
+		steps = append(steps, registered{nic.ID, "IP forwarding is on", changed, "would turn on IP forwarding"})
 	}
 	if changed && !r.dryRun {
 		if changed, err = c.Register(ctx, rs, name, peer, r.asn); err != nil {
 			return steps, err
 		}
 	}
-	return append(steps, registered{rs.ID, fmt.Sprintf("connection %s to %s, AS %d, is there", name, peer, r.asn), changed}), nil
+	what := fmt.Sprintf("BGP peer %s, %s, AS %d", name, peer, r.asn)
+	return append(steps, registered{rs.ID, what + ", is there", changed, "would make " + what}), nil
 }
 
-// connection returns the name of the connection, and whether it has to be made.
+// connection returns the name of the BGP peer, and whether it has to be made.
 func (r *registration) connection(s *azure.Snapshot, rs *azure.RouteServer, peer netip.Addr) (name string, missing bool, err error) {
 	for _, m := range s.Missing {
 		if m.What == azure.WhatConnections && m.ID == rs.ID {
@@ -150,7 +152,7 @@ func (r *registration) connection(s *azure.Snapshot, rs *azure.RouteServer, peer
 		case old.Peer == peer && old.ASN == r.asn:
 			return old.Name, false, nil
 		case old.Peer == peer:
-			return "", false, fmt.Errorf("Route Server %s has %s as peer already, but with AS %d (connection %s), not %d", rs.Name, peer, old.ASN, old.Name, r.asn)
+			return "", false, fmt.Errorf("Route Server %s has %s as BGP peer %s already, but with AS %d, not %d", rs.Name, peer, old.Name, old.ASN, r.asn)
 		}
 	}
 	return cmp.Or(r.name, s.VM.Name), true, nil

@@ -16,24 +16,24 @@ func TestAzureRegister(t *testing.T) {
 		s.RouteServers = append(s.RouteServers, rs)
 	}
 	none := func(s *azure.Snapshot) { s.RouteServers[0].Connections = nil }
-	const there = "ars-hub00: connection nva1 to 10.0.0.4, AS 65001, is there already\n"
+	const there = "ars-hub00: BGP peer nva1, 10.0.0.4, AS 65001, is there already\n"
 	for _, c := range []struct {
 		args, out, err string
 		change         func(*azure.Snapshot)
 		did            []string
 	}{
 		{args: "", out: "nic-hub00: IP forwarding is on\n" + there, did: []string{"forward nic-hub00"}},
-		{args: "--dry-run", out: "nic-hub00: IP forwarding is on (would change)\n" + there},
+		{args: "--dry-run", out: "nic-hub00: would turn on IP forwarding\n" + there},
 		{args: "--asn 65001", out: "nic-hub00: IP forwarding is on already\n" + there, change: func(s *azure.Snapshot) { s.NICs[0].IPForwarding = true }},
-		{args: "--asn 65002", err: "Route Server ars-hub00 has 10.0.0.4 as peer already, but with AS 65001 (connection nva1), not 65002"},
-		{args: "", change: none, out: "nic-hub00: IP forwarding is on\nars-hub00: connection vm-hub00 to 10.0.0.4, AS 65001, is there\n",
+		{args: "--asn 65002", err: "Route Server ars-hub00 has 10.0.0.4 as BGP peer nva1 already, but with AS 65001, not 65002"},
+		{args: "", change: none, out: "nic-hub00: IP forwarding is on\nars-hub00: BGP peer vm-hub00, 10.0.0.4, AS 65001, is there\n",
 			did: []string{"forward nic-hub00", "register ars-hub00 vm-hub00 10.0.0.4 65001"}},
-		{args: "--dry-run", change: none, out: "nic-hub00: IP forwarding is on (would change)\nars-hub00: connection vm-hub00 to 10.0.0.4, AS 65001, is there (would change)\n"},
+		{args: "--dry-run", change: none, out: "nic-hub00: would turn on IP forwarding\nars-hub00: would make BGP peer vm-hub00, 10.0.0.4, AS 65001\n"},
 		{args: "", change: second, out: "nic-hub00: IP forwarding is on\n" + there, did: []string{"forward nic-hub00"}},
-		{args: "--route-server ARS-hub10 --name nva7 --peer 10.0.0.4", change: second, out: "nic-hub00: IP forwarding is on\nars-hub10: connection nva7 to 10.0.0.4, AS 65001, is there\n",
+		{args: "--route-server ARS-hub10 --name nva7 --peer 10.0.0.4", change: second, out: "nic-hub00: IP forwarding is on\nars-hub10: BGP peer nva7, 10.0.0.4, AS 65001, is there\n",
 			did: []string{"forward nic-hub00", "register ars-hub10 nva7 10.0.0.4 65001"}},
 		{args: "", change: func(s *azure.Snapshot) { second(s); s.RouteServers = s.RouteServers[1:] }, did: []string{"forward nic-hub00", "register ars-hub10 vm-hub00 10.0.0.4 65001"},
-			out: "nic-hub00: IP forwarding is on\nars-hub10: connection vm-hub00 to 10.0.0.4, AS 65001, is there\n"},
+			out: "nic-hub00: IP forwarding is on\nars-hub10: BGP peer vm-hub00, 10.0.0.4, AS 65001, is there\n"},
 		{args: "", change: func(s *azure.Snapshot) { second(s); second(s); s.RouteServers = s.RouteServers[1:] },
 			err: "which Route Server? give --route-server: ars-hub10, ars-hub10"},
 		{args: "--route-server ars", err: "no Route Server ars: there is ars-hub00"},

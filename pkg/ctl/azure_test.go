@@ -53,7 +53,7 @@ func (f *fakeAzure) Snapshot(ctx context.Context, a arm.Ask) (azure.Snapshot, er
 	if f.hangs {
 		f.options.Progress("waiting for effective routes of nic-hub00 (3s)")
 		<-ctx.Done()
-		return azure.Snapshot{}, fmt.Errorf("the time was over while waiting for effective routes: %w", ctx.Err())
+		return azure.Snapshot{}, fmt.Errorf("time ran out while waiting for effective routes: %w", ctx.Err())
 	}
 	return f.snapshot, f.err
 }
@@ -228,7 +228,7 @@ func TestAzureEnds(t *testing.T) {
 	f := newFakeAzure(t)
 	f.hangs = true
 	wantError(t, f.run(t.Context(), "", "azure", "show", "--timeout", "10ms"),
-		"the time was over while waiting for effective routes: context deadline exceeded (--timeout is 10ms)")
+		"time ran out while waiting for effective routes: context deadline exceeded (--timeout is 10ms)")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	wantError(t, f.run(ctx, "", "azure", "show"), "canceled")

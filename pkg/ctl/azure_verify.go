@@ -32,7 +32,10 @@ holds here, does not hold, or could not be seen. It only reads. The exit code is
 1 if a claim does not hold.
 
 --report writes the answer to a file that you can send us. It has no secrets, no
-subscription IDs and no names.`,
+subscription IDs and no names.
+
+Some claims are about spokes: give a spoke's NIC with --spoke, as NAME,
+RESOURCEGROUP/NAME or resource ID.`,
 		Example: `  nvactl azure verify
   nvactl azure verify --report verify.json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -45,7 +45,7 @@ func (p *polls) begin(now time.Time) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.interval == 0 {
-		return "azure.poll is 0, so Azure is not asked"
+		return "azure.poll is 0 (off)"
 	}
 	if left := p.interval - now.Sub(p.began); !p.began.IsZero() && left > 0 {
 		return fmt.Sprintf("the last poll began %s ago, the next one is due in %s",

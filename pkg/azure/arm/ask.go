@@ -130,10 +130,7 @@ func (c *Client) next(link string) (string, url.Values, error) {
 // parse reads a resource ID.
 func parse(id string) (*arm.ResourceID, error) {
 	r, err := arm.ParseResourceID(id)
-	if err != nil {
-		return nil, err
-	}
-	if r.SubscriptionID == "" || r.ResourceGroupName == "" || r.Name == "" {
+	if err != nil || r.SubscriptionID == "" || r.ResourceGroupName == "" || r.Name == "" {
 		return nil, refuse("%q is no resource ID of a resource in a resource group", id)
 	}
 	return r, nil

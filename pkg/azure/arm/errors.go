@@ -3,6 +3,7 @@ package arm
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,7 +67,7 @@ func (e *PermissionError) Error() string {
 		e.Identity, e.Action, e.Scope, e.Role())
 }
 
-// TimeoutError says what was waited for when the time was over.
+// TimeoutError says what was waited for when time ran out.
 type TimeoutError struct {
 	// Step is what was waited for.
 	Step string
@@ -82,12 +83,12 @@ func (e *TimeoutError) Error() string {
 	case errors.Is(e.err, context.Canceled):
 		return "interrupted while waiting for " + e.Step
 	case e.Throttled:
-		return "the time was over while Azure throttled the requests, waiting for " + e.Step + ": ask again later, or allow more time"
+		return "time ran out while Azure throttled the requests, waiting for " + e.Step + ": ask again later, or allow more time"
 	}
 	if e.silent != "" {
-		return "the time was over while waiting for " + e.Step + ", and " + e.silent + " gave no answer at all: " + wayOut
+		return "time ran out while waiting for " + e.Step + ", and " + e.silent + " gave no answer at all: " + wayOut
 	}
-	return "the time was over while waiting for " + e.Step + ": allow more time"
+	return "time ran out while waiting for " + e.Step + ": allow more time"
 }
 
 // Unwrap returns the error of the context.
@@ -105,6 +106,9 @@ type UnreachableError struct {
 
 // Error says what an answer needs.
 func (e *UnreachableError) Error() string {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](e.err); ok {
+		return fmt.Sprintf("%s can't be asked: %s; if a proxy answers in its place, this machine has to trust the proxy's authority (update-ca-certificates, or SSL_CERT_FILE)", e.Host, oneLine(e.err))
+	}
 	return fmt.Sprintf("%s can't be reached: %s; %s", e.Host, oneLine(e.err), wayOut)
 }
 

@@ -2,6 +2,8 @@ package arm
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -98,7 +100,7 @@ func TestSlowOperation(t *testing.T) {
 		defer cancel()
 		s, err := w.client(Options{Progress: func(line string) { told = append(told, line) }}).Snapshot(ctx, Ask{Routes: true})
 		timeout, ok := errors.AsType[*TimeoutError](err)
-		if !ok || timeout.Throttled || timeout.Step != "the effective routes of NIC nic-nva1" || err.Error() != "the time was over while waiting for the effective routes of NIC nic-nva1: allow more time" {
+		if !ok || timeout.Throttled || timeout.Step != "the effective routes of NIC nic-nva1" || err.Error() != "time ran out while waiting for the effective routes of NIC nic-nva1: allow more time" {
 			t.Error(err)
 		}
 		if polls != 7 || told[len(told)-1] != "waiting for the effective routes of NIC nic-nva1 (1m0s)" {
@@ -325,7 +327,7 @@ func TestNoPause(t *testing.T) {
 }
 
 // TestNoWayOut: an NVA whose subnet has no way out reads what it needs, whether its packets are
-// dropped or rejected, and is not kept waiting for every part.
+// dropped or rejected or answered by somebody else, and is not kept waiting for every part.
 func TestNoWayOut(t *testing.T) {
 	const need = "this machine needs a way out to it, such as a NAT gateway, a public address or HTTPS_PROXY"
 	for want, lost := range map[string]func(*http.Request) error{
@@ -335,6 +337,9 @@ func TestNoWayOut(t *testing.T) {
 		},
 		"management.azure.com can't be reached: lookup management.azure.com: no such host; " + need: func(req *http.Request) error {
 			return &url.Error{Op: "Get", URL: req.URL.String(), Err: &net.DNSError{Err: "no such host", Name: "management.azure.com"}}
+		},
+		"management.azure.com can't be asked: tls: failed to verify certificate: x509: certificate signed by unknown authority; if a proxy answers in its place, this machine has to trust the proxy's authority": func(req *http.Request) error {
+			return &url.Error{Op: "Get", URL: req.URL.String(), Err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}}
 		},
 		"waiting for VM nva1, and management.azure.com gave no answer at all: " + need: func(req *http.Request) error {
 			<-req.Context().Done()

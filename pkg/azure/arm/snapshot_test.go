@@ -143,7 +143,7 @@ func TestMissingVM(t *testing.T) {
 	}
 	for id, want := range map[string]string{
 		rgNVA + compute + "nowhere": "404 ResourceNotFound",
-		"nva1":                      "invalid resource ID",
+		"nva1":                      `the VM itself can't be read: "nva1" is no resource ID`,
 		"/subscriptions/" + sub1:    "no resource ID of a resource in a resource group",
 		rgNVA + "/providers/Microsoft.Compute/virtualMachineScaleSets/set/virtualMachines/0": "flexible orchestration",
 	} {

@@ -154,7 +154,7 @@ func lookAround(l *lab.Lab) string {
 		}
 	}
 	for _, v := range l.Topology.Hosts() {
-		if l.Options.Manager && l.Options.NVAs[v.Name].Kind == lab.Nvad && l.InAzure(v.Name) {
+		if l.Options.Manager && l.Options.NVAs[v.Name].Kind.IsNvad() && l.InAzure(v.Name) {
 			text += fmt.Sprintf("  %s exec %s %s --socket %s azure diff\n", filepath.Join(bin, "azure"), v.Name, filepath.Join(bin, "nvactl"), l.NVASocket(v.Name))
 		}
 	}
