@@ -262,8 +262,8 @@ func TestEndlessAnswers(t *testing.T) {
 	}{
 		"flood":   {flood, 30 * time.Second, "more than 64 MiB"},
 		"packed":  {packed, 30 * time.Second, "more than 64 MiB"},
-		"drip":    {drip, 300 * time.Millisecond, "time was over"},
-		"silence": {silence, 300 * time.Millisecond, "time was over"},
+		"drip":    {drip, 300 * time.Millisecond, "time ran out"},
+		"silence": {silence, 300 * time.Millisecond, "time ran out"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, part := range []string{parts[0], "bgpConnections", "effectiveRouteTable"} {

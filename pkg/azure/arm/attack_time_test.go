@@ -60,7 +60,7 @@ func TestPatience(t *testing.T) {
 			})
 			all.Go(func() {
 				got, err := s.snapshot(2 * time.Second)
-				if text := said(got, err); !strings.Contains(text, "time was over") && !strings.Contains(text, "effective-routes") {
+				if text := said(got, err); !strings.Contains(text, "time ran out") && !strings.Contains(text, "effective-routes") {
 					t.Errorf("%d, %s: it says %s", status, wait, text)
 				}
 				if n := s.asked.Load(); n > 200 {
