@@ -79,7 +79,7 @@ func TestDNSWithoutAnswer(t *testing.T) {
 		go func() { _ = b.run(ctx) }()
 		time.Sleep(4500 * time.Millisecond)
 		b.mu.Lock()
-		if b.calls["wg0"] != call.Addr() {
+		if b.calls["wg0"].peer != call.Addr() {
 			t.Errorf("where the peer calls from is not protected: %v", b.calls)
 		}
 		b.mu.Unlock()
@@ -95,4 +95,31 @@ func TestDNSWithoutAnswer(t *testing.T) {
 		cancel()
 		synctest.Wait()
 	})
+}
+
+// While the name of a pinned peer does not resolve, whoever has its key can't call from anywhere.
+func TestPinnedWithoutAddress(t *testing.T) {
+	b := newWGBed(t, wireguardFile)
+	if o := b.wanted.NAT.Overlays[0]; !o.Pinned.IsUnspecified() || o.Port != 51820 {
+		t.Errorf("pinned to %s at port %d", o.Pinned, o.Port)
+	}
+	b.dns["hub10.example.net"] = addrs("192.0.2.1")
+	b.look(t.Context(), time.Now())
+	if o := b.wanted.NAT.Overlays[0]; o.Pinned != netip.MustParseAddr("192.0.2.1") {
+		t.Errorf("pinned to %s", o.Pinned)
+	}
+}
+
+// A tunnel that listens at any port is guarded at the one that it has got: its own peer could
+// otherwise draw it into itself.
+func TestAnyPortIsGuarded(t *testing.T) {
+	b := newWGBed(t, strings.Replace(wireguardFile, "roaming = false", "listen-port = 0", 1))
+	if got := b.wanted.NAT.Overlays[0].Port; got != 0 {
+		t.Fatalf("port %d before there is a device", got)
+	}
+	b.status = []tunnel.Status{{Tunnel: tunnel.Tunnel{Name: "wg0", WireGuard: &tunnel.WireGuard{}, Port: 40123}}}
+	b.notice(time.Now())
+	if got := b.wanted.NAT.Overlays[0].Port; got != 40123 || b.wanted.Tunnels[0].WireGuard.Port != 0 {
+		t.Errorf("port %d is guarded, and %d wanted", got, b.wanted.Tunnels[0].WireGuard.Port)
+	}
 }

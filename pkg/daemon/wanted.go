@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"maps"
 	"net"
 	"net/netip"
@@ -22,10 +23,10 @@ import (
 type encrypted map[string]*tunnel.WireGuard
 
 // wanted returns everything that the configuration wants in the kernel, except routes. wg has its
-// WireGuard tunnels, and calls where their peers are at present.
-func wanted(cfg *config.Config, wg encrypted, calls map[string]netip.Addr) dataplane.Wanted {
+// WireGuard tunnels, and calls where they are at present.
+func wanted(cfg *config.Config, wg encrypted, calls map[string]contact) dataplane.Wanted {
 	w := dataplane.Wanted{
-		Sysctls: map[string]string{}, Protected: protected(cfg, wg, calls), NAT: natRules(cfg, wg), AllowDefault: cfg.Kernel.AllowDefault,
+		Sysctls: map[string]string{}, Protected: protected(cfg, wg, calls), NAT: natRules(cfg, wg, calls), AllowDefault: cfg.Kernel.AllowDefault,
 		DefaultAlone: cfg.Kernel.DefaultAlone,
 		Displace:     cfg.Kernel.Displace,
 	}
@@ -48,7 +49,7 @@ func wanted(cfg *config.Config, wg encrypted, calls map[string]netip.Addr) datap
 }
 
 // protected returns the addresses that learned routes must not make unreachable.
-func protected(cfg *config.Config, wg encrypted, calls map[string]netip.Addr) []fib.Protected {
+func protected(cfg *config.Config, wg encrypted, calls map[string]contact) []fib.Protected {
 	out := []fib.Protected{
 		{Addr: netip.AddrFrom4([4]byte{168, 63, 129, 16}), Why: "Azure's platform address"},
 		{Addr: netip.AddrFrom4([4]byte{169, 254, 169, 254}), Why: "Azure's metadata service"},
@@ -60,7 +61,7 @@ func protected(cfg *config.Config, wg encrypted, calls map[string]netip.Addr) []
 		for _, r := range t.Remotes {
 			out = append(out, fib.Protected{Addr: r, Why: "remote of tunnel " + t.Name, NotBy: []string{t.Name}})
 		}
-		for _, a := range ends(wg[t.Name], calls[t.Name]) {
+		for _, a := range ends(wg[t.Name], calls[t.Name].peer) {
 			out = append(out, fib.Protected{Addr: a, Why: "endpoint of tunnel " + t.Name, NotBy: []string{t.Name}})
 		}
 	}
@@ -84,10 +85,10 @@ func ends(w *tunnel.WireGuard, call netip.Addr) (out []netip.Addr) {
 }
 
 // natRules returns the rules that the configuration wants in nvad's nftables table.
-func natRules(cfg *config.Config, wg encrypted) nat.Rules {
+func natRules(cfg *config.Config, wg encrypted, calls map[string]contact) nat.Rules {
 	r := nat.Rules{Masquerades: cfg.Masquerades, SNATs: cfg.SNATs, DNATs: cfg.DNATs}
 	for _, t := range cfg.Tunnels {
-		r.Overlays = append(r.Overlays, overlay(cfg, &t, wg[t.Name]))
+		r.Overlays = append(r.Overlays, overlay(cfg, &t, wg[t.Name], calls[t.Name].port))
 		if t.MSSClamp != config.MSSOff {
 			r.Clamps = append(r.Clamps, nat.Clamp{Device: t.Name, Size: int(t.MSSClamp)})
 		}
@@ -95,10 +96,11 @@ func natRules(cfg *config.Config, wg encrypted) nat.Rules {
 	return r
 }
 
-// overlay says which packets may enter and leave a tunnel.
-func overlay(cfg *config.Config, t *config.Tunnel, w *tunnel.WireGuard) nat.Overlay {
+// overlay says which packets may enter and leave a tunnel. port is where WireGuard listens at
+// present.
+func overlay(cfg *config.Config, t *config.Tunnel, w *tunnel.WireGuard, port uint16) nat.Overlay {
 	if w != nil {
-		return encryptedOverlay(cfg, t, w)
+		return encryptedOverlay(cfg, t, w, port)
 	}
 	o := nat.Overlay{Device: t.Name, Under: t.Device, VNI: t.VNI, Port: t.Port, Remotes: t.Remotes, Subnets: t.Addresses}
 	for _, other := range cfg.Tunnels {
@@ -114,11 +116,14 @@ func overlay(cfg *config.Config, t *config.Tunnel, w *tunnel.WireGuard) nat.Over
 }
 
 // encryptedOverlay is overlay for WireGuard.
-func encryptedOverlay(cfg *config.Config, t *config.Tunnel, w *tunnel.WireGuard) nat.Overlay {
-	o := nat.Overlay{Device: t.Name, WireGuard: true, Port: w.Port, Subnets: t.Addresses}
+func encryptedOverlay(cfg *config.Config, t *config.Tunnel, w *tunnel.WireGuard, port uint16) nat.Overlay {
+	o := nat.Overlay{Device: t.Name, WireGuard: true, Port: cmp.Or(w.Port, port), Subnets: t.Addresses}
 	end := w.Peer.Endpoint.Addr()
 	if w.Pinned {
 		o.Pinned = end
+		if !end.IsValid() { // nobody may call until the peer's name resolves
+			o.Pinned = netip.IPv4Unspecified()
+		}
 	}
 	for _, other := range cfg.Tunnels {
 		if other.Name != t.Name && slices.ContainsFunc(other.Addresses, func(p netip.Prefix) bool { return p.Contains(end) }) {

@@ -94,7 +94,7 @@ func TestNATRules(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if diff := cmp.Diff(natWant, natRules(cfg, nil), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
+	if diff := cmp.Diff(natWant, natRules(cfg, nil, nil), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

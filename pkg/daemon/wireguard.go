@@ -33,11 +33,11 @@ type wireguards struct {
 
 	mu    sync.Mutex
 	cfg   *config.Config
-	names map[string]*dnsName   // by host
-	calls map[string]netip.Addr // where the peer of a tunnel is at present
-	last  places                // where peers were in the run before
-	saved places                // what the file for the next run says
-	retry time.Time             // when to try again to make a key; zero: all keys are there
+	names map[string]*dnsName // by host
+	calls map[string]contact  // of tunnels, at present
+	last  places              // where peers were in the run before
+	saved places              // what the file for the next run says
+	retry time.Time           // when to try again to make a key; zero: all keys are there
 }
 
 // dnsName is the DNS name of a peer.
@@ -56,7 +56,7 @@ const lookupTime = 5 * time.Second
 
 func newWireguards(log *slog.Logger, state string, apply func(dataplane.Wanted), seen func() []tunnel.Status) *wireguards {
 	return &wireguards{
-		log: log, state: state, apply: apply, seen: seen, names: map[string]*dnsName{}, calls: map[string]netip.Addr{},
+		log: log, state: state, apply: apply, seen: seen, names: map[string]*dnsName{}, calls: map[string]contact{},
 		last: readPlaces(state), saved: readPlaces(state),
 		lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
@@ -179,13 +179,23 @@ func (w *wireguards) look(ctx context.Context, now time.Time) {
 	}
 }
 
-// follow notes where peers are. Their addresses are protected: a peer could announce the prefix
-// that it calls from, and its tunnel would then lead into itself.
+// contact is where a tunnel and its peer are.
+type contact struct {
+	peer netip.Addr // invalid: not known
+	port uint16     // where this end listens, also if the file says any port
+}
+
+// follow notes where tunnels and their peers are. The peers' addresses are protected: a peer could
+// announce the prefix that it calls from, and its tunnel would then lead into itself.
 func (w *wireguards) follow(status map[string]tunnel.Status) bool {
-	calls, now := map[string]netip.Addr{}, maps.Clone(w.saved)
+	calls, now := map[string]contact{}, maps.Clone(w.saved)
 	for name, s := range status {
-		if s.WireGuard != nil && s.Peer.Endpoint.IsValid() {
-			calls[name], now[name] = s.Peer.Endpoint.Addr(), s.Peer.Endpoint
+		if s.WireGuard == nil {
+			continue
+		}
+		calls[name] = contact{s.Peer.Endpoint.Addr(), s.Port}
+		if s.Peer.Endpoint.IsValid() {
+			now[name] = s.Peer.Endpoint
 		}
 	}
 	w.save(now)
