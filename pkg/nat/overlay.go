@@ -110,22 +110,44 @@ func (o *Overlay) guard(r Rule) Rule {
 func (r *Rules) nested() (list []Rule) {
 	for i := range r.Overlays {
 		o := &r.Overlays[i]
-		add := func(why string, port uint16) {
-			over := func(v Overlay) bool { return v.Port == port && v.Under == o.Device }
-			if !slices.ContainsFunc(r.Overlays, over) {
-				list = append(list, o.guard(Rule{Why: why, In: o.Device, Protocol: UDP, Ports: onePort(port), Do: Drop}))
-			}
+		add := func(why string, ports Ports) {
+			list = append(list, o.guard(Rule{Why: why, In: o.Device, Protocol: UDP, Ports: ports, Do: Drop}))
 		}
 		for _, port := range r.ports() {
-			add(Nested, port)
-		}
-		for _, w := range r.Overlays {
-			if w.WireGuard && w.Port != 0 {
-				add(NestedWG, w.Port)
+			if !r.within(o, port) {
+				add(Nested, onePort(port))
 			}
+		}
+		for _, run := range r.encrypted(o) {
+			add(NestedWG, run)
 		}
 	}
 	return list
+}
+
+// within reports whether a tunnel with that port runs inside o.
+func (r *Rules) within(o *Overlay, port uint16) bool {
+	return slices.ContainsFunc(r.Overlays, func(v Overlay) bool { return v.Port == port && v.Under == o.Device })
+}
+
+// encrypted returns the ports of WireGuard tunnels that do not run inside o. Ports in a row are one
+// range: every packet passes the rules of every tunnel.
+func (r *Rules) encrypted(o *Overlay) (runs []Ports) {
+	var ports []uint16
+	for _, w := range r.Overlays {
+		if w.WireGuard && w.Port != 0 && !r.within(o, w.Port) {
+			ports = append(ports, w.Port)
+		}
+	}
+	slices.Sort(ports)
+	for _, n := range slices.Compact(ports) {
+		if last := len(runs) - 1; last >= 0 && runs[last].High == n-1 {
+			runs[last].High = n
+		} else {
+			runs = append(runs, onePort(n))
+		}
+	}
+	return runs
 }
 
 // forged drops VXLAN packets that come out of a tunnel with a remote's address as source, even

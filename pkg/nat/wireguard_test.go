@@ -1,7 +1,9 @@
 package nat_test
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/nvad/nvad/pkg/nat"
@@ -19,17 +21,13 @@ func TestWireGuardGuards(t *testing.T) {
 	}})
 	platform := "  saddr 168.63.129.16/32 drop\n  saddr 169.254.169.254/32 drop\n  fib saddr type local drop\n"
 	want := `underlay hook input raw
-  iifname "wg0" udp dport 51820 drop
-  iifname "wg0" udp dport 51821 drop
+  iifname "wg0" udp dport 51820-51821 drop
   iifname "wg1" udp dport 4789 drop
-  iifname "wg1" udp dport 51820 drop
-  iifname "wg1" udp dport 51821 drop
+  iifname "wg1" udp dport 51820-51821 drop
   iifname "wg2" udp dport 4789 drop
-  iifname "wg2" udp dport 51820 drop
-  iifname "wg2" udp dport 51821 drop
+  iifname "wg2" udp dport 51820-51821 drop
   iifname "vxlan0" udp dport 4789 drop
-  iifname "vxlan0" udp dport 51820 drop
-  iifname "vxlan0" udp dport 51821 drop
+  iifname "vxlan0" udp dport 51820-51821 drop
   udp dport 51820 jump underlay-1
   udp dport 4789 vxlan vni 77 jump underlay-4
   udp dport 4789 drop
@@ -68,5 +66,29 @@ overlay-4
 `
 	if got != want {
 		t.Errorf("table is\n%s\nwant\n%s", got, want)
+	}
+}
+
+// The guards of many tunnels grow with their number, not with its square: packets pass them one
+// after the other.
+func TestGuardsOfManyTunnels(t *testing.T) {
+	const many = 100
+	var r nat.Rules
+	for i := range many {
+		r.Overlays = append(r.Overlays, nat.Overlay{
+			Device: fmt.Sprintf("wg%d", i), WireGuard: true, Port: uint16(51820 + i), Subnets: prefixes(fmt.Sprintf("169.254.%d.1/30", i)),
+		})
+	}
+	r.Overlays[7].Under = "wg3"
+	got := tableOf(t, r)
+	if n := strings.Count(got, "\n"); n > 10*many {
+		t.Errorf("%d tunnels have %d rules", many, n)
+	}
+	for _, want := range []string{
+		"iifname \"wg0\" udp dport 51820-51919 drop\n", "iifname \"wg3\" udp dport 51820-51826 drop\n  iifname \"wg3\" udp dport 51828-51919 drop\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("there is no %s", want)
+		}
 	}
 }
