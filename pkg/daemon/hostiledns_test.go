@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -121,5 +123,30 @@ func TestAnyPortIsGuarded(t *testing.T) {
 	b.notice(time.Now())
 	if got := b.wanted.NAT.Overlays[0].Port; got != 40123 || b.wanted.Tunnels[0].WireGuard.Port != 0 {
 		t.Errorf("port %d is guarded, and %d wanted", got, b.wanted.Tunnels[0].WireGuard.Port)
+	}
+}
+
+// A peer that is at another port each second does not keep the disk busy.
+func TestRestlessPeer(t *testing.T) {
+	b := newWGBed(t, wireguardFile)
+	path := filepath.Join(b.state, keysDirectory, placesFile)
+	writes, last, now := 0, "", time.Now()
+	for i := range 600 {
+		call := netip.AddrPortFrom(netip.MustParseAddr("198.51.100.7"), uint16(1000+i))
+		b.status = []tunnel.Status{{Tunnel: tunnel.Tunnel{Name: "wg0", WireGuard: &tunnel.WireGuard{}}, Peer: tunnel.PeerState{Peer: tunnel.Peer{Endpoint: call}}}}
+		b.notice(now.Add(time.Duration(i) * time.Second))
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(text) != last {
+			writes, last = writes+1, string(text)
+		}
+	}
+	if writes > 10 {
+		t.Errorf("%d writes in 10 minutes", writes)
+	}
+	if b.applied > 2 {
+		t.Errorf("handed over %d times, although its address is the same", b.applied)
 	}
 }

@@ -7,8 +7,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/renameio/v2"
+
+	"github.com/nvad/nvad/pkg/tunnel"
 )
 
 // places says where the peers of WireGuard tunnels are, by the names of the tunnels. nvad keeps it
@@ -36,19 +39,34 @@ func readPlaces(state string) places {
 	return out
 }
 
-// save writes where peers are for the next run, if that changed. It leaves out tunnels that the
-// configuration does not have. If it can't write, the next run waits for the peers to call.
-func (w *wireguards) save(now places) {
-	maps.DeleteFunc(now, func(name string, _ netip.AddrPort) bool { return w.cfg == nil || !w.cfg.HasTunnel(name) })
-	if maps.Equal(now, w.saved) {
-		return
+// savePause is the time between two writes of the file. A peer can be at another port with each
+// packet.
+const savePause = time.Minute
+
+// toSave returns where peers are, if the file for the next run should say so. It leaves out tunnels
+// that the configuration does not have.
+func (w *wireguards) toSave(status map[string]tunnel.Status, now time.Time) (places, bool) {
+	list := maps.Clone(w.saved)
+	for name, s := range status {
+		if s.WireGuard != nil && s.Peer.Endpoint.IsValid() {
+			list[name] = s.Peer.Endpoint
+		}
 	}
-	w.saved = now
+	maps.DeleteFunc(list, func(name string, _ netip.AddrPort) bool { return w.cfg == nil || !w.cfg.HasTunnel(name) })
+	if maps.Equal(list, w.saved) || now.Before(w.save) {
+		return nil, false
+	}
+	w.saved, w.save = list, now.Add(savePause)
+	return list, true
+}
+
+// write writes the file. If it can't, the next run waits for the peers to call.
+func (list places) write(state string) {
 	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(now)) {
-		b.WriteString(name + " " + now[name].String() + "\n")
+	for _, name := range slices.Sorted(maps.Keys(list)) {
+		b.WriteString(name + " " + list[name].String() + "\n")
 	}
-	dir := filepath.Join(w.state, keysDirectory)
+	dir := filepath.Join(state, keysDirectory)
 	if os.MkdirAll(dir, 0o700) == nil {
 		_ = renameio.WriteFile(filepath.Join(dir, placesFile), []byte(b.String()), 0o600)
 	}

@@ -37,6 +37,7 @@ type wireguards struct {
 	calls map[string]contact  // of tunnels, at present
 	last  places              // where peers were in the run before
 	saved places              // what the file for the next run says
+	save  time.Time           // when it may be written again
 	retry time.Time           // when to try again to make a key; zero: all keys are there
 }
 
@@ -136,7 +137,13 @@ func everySecond(ctx context.Context, f func(time.Time)) {
 
 // notice hands over where peers are, and tries again to make a key.
 func (w *wireguards) notice(now time.Time) {
-	status := w.status()
+	list, save := w.noticed(w.status(), now)
+	if save { // without the lock: the disk may take long, and health asks for silent peers meanwhile
+		list.write(w.state)
+	}
+}
+
+func (w *wireguards) noticed(status map[string]tunnel.Status, now time.Time) (places, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	changed := w.follow(status)
@@ -146,6 +153,7 @@ func (w *wireguards) notice(now time.Time) {
 	if changed {
 		w.apply(wanted(w.cfg, w.tunnels(), w.calls))
 	}
+	return w.toSave(status, now)
 }
 
 // status returns the tunnels as the forwarding plane sees them, by name.
@@ -188,17 +196,12 @@ type contact struct {
 // follow notes where tunnels and their peers are. The peers' addresses are protected: a peer could
 // announce the prefix that it calls from, and its tunnel would then lead into itself.
 func (w *wireguards) follow(status map[string]tunnel.Status) bool {
-	calls, now := map[string]contact{}, maps.Clone(w.saved)
+	calls := map[string]contact{}
 	for name, s := range status {
-		if s.WireGuard == nil {
-			continue
-		}
-		calls[name] = contact{s.Peer.Endpoint.Addr(), s.Port}
-		if s.Peer.Endpoint.IsValid() {
-			now[name] = s.Peer.Endpoint
+		if s.WireGuard != nil {
+			calls[name] = contact{s.Peer.Endpoint.Addr(), s.Port}
 		}
 	}
-	w.save(now)
 	if maps.Equal(calls, w.calls) {
 		return false
 	}
