@@ -3,11 +3,13 @@ package daemon
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
@@ -105,5 +107,25 @@ func TestKeyIsMadeOnce(t *testing.T) {
 	}
 	if left, err := os.ReadDir(filepath.Join(state, keysDirectory)); err != nil || len(left) != 1 {
 		t.Errorf("%v %v", left, err)
+	}
+}
+
+// WireGuard ignores a peer that has this end's own key, so that it would be missing, and be given again,
+// each second.
+func TestOwnKeyAsPeer(t *testing.T) {
+	b := newWGBed(t, wireguardFile)
+	own := b.wanted.Tunnels[0].WireGuard.Private.Public()
+	cfg, err := config.Parse("nvad.toml", []byte(strings.Replace(wireguardFile, "L+V9o0fNYkMVKNqsX7spBzD/9oSvxM/C7ZCZX1jLO3Q=", own.String(), 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.set(cfg)
+	if got := b.wanted.Tunnels[0].WireGuard.Broken; !strings.Contains(got, "this end's own key") {
+		t.Errorf("%q", got)
+	}
+	b.notice(time.Now())
+	b.set(b.cfg)
+	if got := b.wanted.Tunnels[0].WireGuard.Broken; got == "" {
+		t.Error("forgotten")
 	}
 }

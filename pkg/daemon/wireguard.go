@@ -108,6 +108,9 @@ func (w *wireguards) tunnel(t *config.Tunnel) *tunnel.WireGuard {
 			w.retry = time.Now().Add(again)
 		}
 	}
+	if out.Broken == "" && out.Private.Public() == c.PublicKey {
+		out.Broken = `public-key is this end's own key; want the peer's, as "nvad public-key" prints it there`
+	}
 	return out
 }
 
