@@ -158,30 +158,34 @@ func (r *registration) connection(s *azure.Snapshot, rs *azure.RouteServer, peer
 	return cmp.Or(r.name, s.VM.Name), true, nil
 }
 
-// chosen returns the Route Server to register with.
+// chosen returns the Route Server to register with. Names are the same in several resource groups;
+// that of a peered VNet may be anybody's.
 func (r *registration) chosen(s *azure.Snapshot) (azure.RouteServer, error) {
 	var here, there []azure.RouteServer
-	var names []string
+	var names, ids []string
 	for _, rs := range s.RouteServers {
 		names = append(names, rs.Name)
-		switch {
-		case strings.EqualFold(r.routeServer, rs.Name), strings.EqualFold(r.routeServer, rs.ID):
-			return rs, nil
-		case rs.VNet == s.VM.VNet:
+		if r.routeServer != "" && !strings.EqualFold(r.routeServer, rs.Name) && !strings.EqualFold(r.routeServer, rs.ID) {
+			continue
+		}
+		ids = append(ids, rs.ID)
+		if rs.VNet == s.VM.VNet {
 			here = append(here, rs)
-		default:
+		} else {
 			there = append(there, rs)
 		}
 	}
 	switch {
-	case r.routeServer != "":
-		return azure.RouteServer{}, fmt.Errorf("no Route Server %s: there is %s", r.routeServer, orNone(names, "none"))
 	case len(here) == 1:
 		return here[0], nil
 	case len(here) == 0 && len(there) == 1:
 		return there[0], nil
 	case len(names) == 0:
 		return azure.RouteServer{}, fmt.Errorf("no Route Server in VNet %s, nor in those peered with it%s", nameOfID(s.VM.VNet), unseen(s, azure.WhatRouteServer, azure.WhatVNet))
+	case len(ids) == 0:
+		return azure.RouteServer{}, fmt.Errorf("no Route Server %s: there is %s", r.routeServer, orNone(names, "none"))
+	case r.routeServer != "":
+		return azure.RouteServer{}, fmt.Errorf("which Route Server? give --route-server with its resource ID: %s", strings.Join(ids, ", "))
 	}
 	return azure.RouteServer{}, fmt.Errorf("which Route Server? give --route-server: %s", strings.Join(names, ", "))
 }

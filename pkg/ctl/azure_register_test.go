@@ -1,7 +1,9 @@
 package ctl
 
 import (
+	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,4 +77,42 @@ func TestAzureRegisterAlone(t *testing.T) {
 		golden(t, "azure-register.json", r.out)
 	}
 	wantError(t, f.run(t.Context(), "/nonexistent", "azure", "register"), "which AS number? give --asn: nvad is not running (no socket at /nonexistent)")
+}
+
+// TestAzureRegisterNamesakes: somebody in a peered VNet may call a Route Server as this hub's is
+// called. It is chosen by its ID alone, in whatever order Azure lists them.
+func TestAzureRegisterNamesakes(t *testing.T) {
+	for _, c := range []struct {
+		server, id, err string
+		far             int
+	}{
+		{server: "ars-hub00", far: 1, id: "/near"},
+		{server: "ars-hub00", far: 2, id: "/near"},
+		{server: "/far0", far: 1, id: "/far0"},
+		{server: "ars-hub00", far: -2, err: "which Route Server? give --route-server with its resource ID: /far0, /far1"},
+	} {
+		for _, backwards := range []bool{false, true} {
+			f := newFakeAzure(t)
+			near := f.snapshot.RouteServers[0]
+			near.ID, near.Connections = "/near", nil
+			list := []azure.RouteServer{near}
+			if c.far < 0 {
+				list = nil
+			}
+			for i := range max(c.far, -c.far) {
+				far := near
+				far.ID, far.VNet = fmt.Sprintf("/far%d", i), "/far-vnet"
+				list = append(list, far)
+			}
+			if backwards && c.err == "" {
+				slices.Reverse(list)
+			}
+			r := registration{routeServer: c.server}
+			f.snapshot.RouteServers = list
+			got, err := r.chosen(&f.snapshot)
+			if c.err != "" && (err == nil || err.Error() != c.err) || c.err == "" && (err != nil || c.id != got.ID) {
+				t.Errorf("%s, %d far: got %s, %v", c.server, c.far, got.ID, err)
+			}
+		}
+	}
 }
