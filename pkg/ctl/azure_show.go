@@ -176,7 +176,7 @@ func instancesText(list []azure.Instance) string {
 		learned = append(learned, fmt.Sprint(len(i.Learned)))
 		advertised = append(advertised, fmt.Sprint(len(i.Advertised)))
 	}
-	return when(len(list) > 0, fmt.Sprintf("learned %s, advertised %s", strings.Join(learned, " and "), strings.Join(advertised, " and ")))
+	return when(len(list) > 0, fmt.Sprintf("learned %s routes, advertised %s", strings.Join(learned, " and "), strings.Join(advertised, " and ")))
 }
 
 // central reports whether a VNet has a section of its own. A hub may have hundreds of

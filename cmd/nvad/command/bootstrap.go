@@ -30,8 +30,8 @@ func bootstrapCommand() *cobra.Command {
 		Long: `bootstrap asks Azure's instance metadata service for the VM's NICs and writes a
 complete configuration: both instances of a Route Server reached through the
 gateway of the primary NIC's subnet, a VXLAN tunnel or WireGuard tunnels and iBGP
-to the other NVAs,
-and, if there are several NICs, routing that lets each answer health probes itself.
+to the other NVAs, and, if there are several NICs, routing that lets each answer
+health probes itself.
 
 With --from-azure, no address has to be given: bootstrap lets nvactl ask Azure
 Resource Manager, as the VM's managed identity, for the Route Server of the VNet
@@ -39,13 +39,13 @@ or of a peered one, and for the VNet's prefixes. With --tag, the other NVAs are 
 VMs with that tag, in all subscriptions and resource groups that the identity may
 read. What flags say takes precedence, and --remote-nva adds NVAs. --register
 makes this NVA a BGP peer of both instances of the Route Server, and lets its NIC
-forward. Whatever does not show yet while the VM boots for the first time, such as
+forward. What Azure does not show yet when the VM boots for the first time, such as
 its role assignments, is asked for again until --wait is over.
 
 Each NVA's address in the tunnel follows from its own address, by a hash into
 169.254.64.0/18. So all NVAs agree on it, and it stays when others come or go. If
 two get the same one, bootstrap refuses to write. Then give one of them another
-one, with the tag nvad-overlay=ADDRESS, or with --tunnel-address there and
+address, with the tag nvad-overlay=ADDRESS, or with --tunnel-address there and
 =OVERLAY elsewhere. The tags nvad-asn and nvad-vni stand for --asn and --vni.
 
 With --peer, an NVA is reached through WireGuard instead: the tunnel's name, UDP port

@@ -202,7 +202,8 @@ func message(e *azcore.ResponseError) string {
 	var body struct{ Error struct{ Message string } }
 	if e.RawResponse != nil {
 		if text, err := runtime.Payload(e.RawResponse); err == nil && json.Unmarshal(text, &body) == nil && body.Error.Message != "" {
-			return flat(body.Error.Message)
+			text, _, _ := strings.Cut(body.Error.Message, " For more details please go to ")
+			return flat(text)
 		}
 	}
 	return cmp.Or(http.StatusText(e.StatusCode), "no explanation")

@@ -19,13 +19,14 @@ func TestErrors(t *testing.T) {
 		{401, "InvalidAuthenticationTokenAudience", "The access token has been obtained for wrong audience.", "Resource Manager of AzurePublicCloud rejects the token of the managed identity of this VM"},
 		{404, "SubscriptionNotFound", "The subscription 'x' could not be found.", "The subscription 'x' could not be found; either the managed identity of this VM has no role in it, or it is not in AzurePublicCloud"},
 		{403, "AuthorizationFailed", "In other words.", "lacks the permission Microsoft.Compute/virtualMachines/read for " + vm1},
+		{404, "ResourceNotFound", "The Resource 'R' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix", "404 ResourceNotFound: The Resource 'R' was not found"},
 		{403, "RequestDisallowedByPolicy", "Policy P forbids it.", "403 RequestDisallowedByPolicy: Policy P forbids it"},
 		{400, "Strange", "\x1b[31m" + strings.Repeat("long ", 1000), "..."},
 	} {
 		w := newWorld(t)
 		w.meet = func(*http.Request) *http.Response { return failure(tt.status, tt.code, tt.text) }
 		_, err := w.client(Options{}).Snapshot(t.Context(), Ask{})
-		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "the VM itself can't be read") || strings.ContainsAny(err.Error(), "\n\x1b") || len(err.Error()) > 1000 {
+		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "the VM itself can't be read") || strings.ContainsAny(err.Error(), "\n\x1b") || strings.Contains(err.Error(), "aka.ms") || len(err.Error()) > 1000 {
 			t.Errorf("%s: %v", tt.code, err)
 		}
 	}
