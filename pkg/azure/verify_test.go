@@ -74,76 +74,84 @@ func TestClaimsTooEarly(t *testing.T) {
 	}
 }
 
-// TestClaimsDisproved changes one observation; just the claim about it does not hold.
-func TestClaimsDisproved(t *testing.T) {
-	own := func(s *Snapshot, i int, p string) *EffectiveRoute {
-		for j := range s.NICs[i].Routes {
-			r := &s.NICs[i].Routes[j]
-			if slices.Contains(r.Prefixes, pfx(p)) && r.Source != "User" {
-				return r
-			}
-		}
-		return nil
-	}
-	drop := func(s *Snapshot, i int, p string) { *own(s, i, p) = EffectiveRoute{} }
-	learn := func(s *Snapshot, p string) {
+// disproofs change one observation each, by the claim that it is about.
+var disproofs = map[string]func(s *Snapshot, self *Self){
+	"two-instances":              func(s *Snapshot, self *Self) { s.VNets[0].Subnets[1].Prefixes = pfxs("10.0.5.0/26") },
+	"instances-share-27":         func(s *Snapshot, self *Self) { s.RouteServers[0].Addresses[1] = ip("10.0.1.40") },
+	"asn-65515":                  func(s *Snapshot, self *Self) { s.RouteServers[0].ASN = 65520 },
+	"one-peering-both-instances": func(s *Snapshot, self *Self) { self.Neighbors[1].Established = false },
+	"up-is-not-unconnected":      func(s *Snapshot, self *Self) { s.RouteServers[0].Connections[0].State = "NotConnected" },
+	"both-instances-learn":       func(s *Snapshot, self *Self) { second(s).Learned = second(s).Learned[1:] },
+	"next-hop-kept":              func(s *Snapshot, self *Self) { second(s).Learned[0].NextHop = rs0 },
+	"path-kept":                  func(s *Snapshot, self *Self) { second(s).Learned[0].ASPath = "65001-65001" },
+	"own-asn-dropped":            func(s *Snapshot, self *Self) { learn(s, "10.71.0.0/16") },
+	"route-server-subnet-ignored": func(s *Snapshot, self *Self) {
 		for i := range s.RouteServers[0].Connections[0].Instances {
 			in := &s.RouteServers[0].Connections[0].Instances[i]
-			in.Learned = append(in.Learned, PeerRoute{Prefix: pfx(p), NextHop: nva1, ASPath: "65001"})
+			in.Learned = append(in.Learned, PeerRoute{Prefix: pfx("10.0.1.0/26"), NextHop: nva1, ASPath: "65001"})
+		}
+	},
+	"next-hop-is-instance":  func(s *Snapshot, self *Self) { self.Neighbors[0].Received[0].NextHop = nva2 },
+	"path-begins-65515":     func(s *Snapshot, self *Self) { self.Neighbors[0].Received[0].ASPath = []uint32{12076} },
+	"vnet-space-advertised": func(s *Snapshot, self *Self) { s.VNets[0].Space = append(s.VNets[0].Space, pfx("10.2.0.0/16")) },
+	"spoke-space-advertised": func(s *Snapshot, self *Self) {
+		s.VNets[1].Space = append(s.VNets[1].Space, pfx("10.2.0.0/16"))
+	},
+	"own-routes-not-back": func(s *Snapshot, self *Self) {
+		self.Neighbors[0].Received = append(self.Neighbors[0].Received, SelfRoute{Prefix: pfx("10.50.0.0/16"), NextHop: rs0, ASPath: []uint32{65515}})
+	},
+	"no-advertise-honoured": func(s *Snapshot, self *Self) {
+		s.RouteServers[0].Connections[1].Instances[0].Advertised = []PeerRoute{{Prefix: pfx("10.72.0.0/16")}}
+	},
+	"own-routes-on-own-nic": func(s *Snapshot, self *Self) { dropRoute(s, 0, "10.50.0.0/16") },
+	"routes-on-spoke-nic":   func(s *Snapshot, self *Self) { dropRoute(s, 1, "10.50.0.0/16") },
+	"vnet-prefix-not-injected": func(s *Snapshot, self *Self) {
+		s.NICs[0].Routes = append(s.NICs[0].Routes, EffectiveRoute{Source: "VirtualNetworkGateway", Active: true, Prefixes: pfxs("10.0.128.0/17"), NextHops: []netip.Addr{nva1}})
+	},
+	"supernet-injected":  func(s *Snapshot, self *Self) { dropRoute(s, 0, "10.0.0.0/8") },
+	"default-on-own-nic": func(s *Snapshot, self *Self) { dropRoute(s, 2, "0.0.0.0/0") },
+	"ecmp":               func(s *Snapshot, self *Self) { routeOf(s, 0, "10.60.0.0/16").NextHops = []netip.Addr{nva2} },
+	"udr-wins": func(s *Snapshot, self *Self) {
+		for i := range s.NICs[1].Routes {
+			r := &s.NICs[1].Routes[i]
+			if slices.Contains(r.Prefixes, pfx("10.52.0.0/16")) {
+				r.Active = r.Source != "User"
+			}
+		}
+	},
+	"propagation-off": func(s *Snapshot, self *Self) {
+		s.NICs[3].Routes = append(s.NICs[3].Routes, EffectiveRoute{Source: "VirtualNetworkGateway", Active: true, Prefixes: pfxs("10.200.0.0/16"), NextHops: []netip.Addr{rs0}})
+	},
+	"service-tags-expanded": func(s *Snapshot, self *Self) { s.NICs[0].Rules[0].Sources = nil },
+	"two-roles":             func(s *Snapshot, self *Self) { c := &s.RouteServers[0].Connections[0]; c.Instances = c.Instances[:1] },
+}
+
+// routeOf returns a route of a NIC that is not user-defined.
+func routeOf(s *Snapshot, i int, p string) *EffectiveRoute {
+	for j := range s.NICs[i].Routes {
+		r := &s.NICs[i].Routes[j]
+		if slices.Contains(r.Prefixes, pfx(p)) && r.Source != "User" {
+			return r
 		}
 	}
-	instance := func(s *Snapshot) *Instance { return &s.RouteServers[0].Connections[0].Instances[1] }
+	return nil
+}
+
+func dropRoute(s *Snapshot, i int, p string) { *routeOf(s, i, p) = EffectiveRoute{} }
+
+func learn(s *Snapshot, p string) {
+	for i := range s.RouteServers[0].Connections[0].Instances {
+		in := &s.RouteServers[0].Connections[0].Instances[i]
+		in.Learned = append(in.Learned, PeerRoute{Prefix: pfx(p), NextHop: nva1, ASPath: "65001"})
+	}
+}
+
+func second(s *Snapshot) *Instance { return &s.RouteServers[0].Connections[0].Instances[1] }
+
+// TestClaimsDisproved changes one observation; just the claim about it does not hold.
+func TestClaimsDisproved(t *testing.T) {
 	done := map[string]bool{}
-	for id, do := range map[string]func(s *Snapshot, self *Self){
-		"two-instances":              func(s *Snapshot, self *Self) { s.VNets[0].Subnets[1].Prefixes = pfxs("10.0.5.0/26") },
-		"instances-share-27":         func(s *Snapshot, self *Self) { s.RouteServers[0].Addresses[1] = ip("10.0.1.40") },
-		"asn-65515":                  func(s *Snapshot, self *Self) { s.RouteServers[0].ASN = 65520 },
-		"one-peering-both-instances": func(s *Snapshot, self *Self) { self.Neighbors[1].Established = false },
-		"up-is-not-unconnected":      func(s *Snapshot, self *Self) { s.RouteServers[0].Connections[0].State = "NotConnected" },
-		"both-instances-learn":       func(s *Snapshot, self *Self) { instance(s).Learned = instance(s).Learned[1:] },
-		"next-hop-kept":              func(s *Snapshot, self *Self) { instance(s).Learned[0].NextHop = rs0 },
-		"path-kept":                  func(s *Snapshot, self *Self) { instance(s).Learned[0].ASPath = "65001-65001" },
-		"own-asn-dropped":            func(s *Snapshot, self *Self) { learn(s, "10.71.0.0/16") },
-		"route-server-subnet-ignored": func(s *Snapshot, self *Self) {
-			for i := range s.RouteServers[0].Connections[0].Instances {
-				in := &s.RouteServers[0].Connections[0].Instances[i]
-				in.Learned = append(in.Learned, PeerRoute{Prefix: pfx("10.0.1.0/26"), NextHop: nva1, ASPath: "65001"})
-			}
-		},
-		"next-hop-is-instance":  func(s *Snapshot, self *Self) { self.Neighbors[0].Received[0].NextHop = nva2 },
-		"path-begins-65515":     func(s *Snapshot, self *Self) { self.Neighbors[0].Received[0].ASPath = []uint32{12076} },
-		"vnet-space-advertised": func(s *Snapshot, self *Self) { s.VNets[0].Space = append(s.VNets[0].Space, pfx("10.2.0.0/16")) },
-		"spoke-space-advertised": func(s *Snapshot, self *Self) {
-			s.VNets[1].Space = append(s.VNets[1].Space, pfx("10.2.0.0/16"))
-		},
-		"own-routes-not-back": func(s *Snapshot, self *Self) {
-			self.Neighbors[0].Received = append(self.Neighbors[0].Received, SelfRoute{Prefix: pfx("10.50.0.0/16"), NextHop: rs0, ASPath: []uint32{65515}})
-		},
-		"no-advertise-honoured": func(s *Snapshot, self *Self) {
-			s.RouteServers[0].Connections[1].Instances[0].Advertised = []PeerRoute{{Prefix: pfx("10.72.0.0/16")}}
-		},
-		"own-routes-on-own-nic": func(s *Snapshot, self *Self) { drop(s, 0, "10.50.0.0/16") },
-		"routes-on-spoke-nic":   func(s *Snapshot, self *Self) { drop(s, 1, "10.50.0.0/16") },
-		"vnet-prefix-not-injected": func(s *Snapshot, self *Self) {
-			s.NICs[0].Routes = append(s.NICs[0].Routes, EffectiveRoute{Source: "VirtualNetworkGateway", Active: true, Prefixes: pfxs("10.0.128.0/17"), NextHops: []netip.Addr{nva1}})
-		},
-		"supernet-injected":  func(s *Snapshot, self *Self) { drop(s, 0, "10.0.0.0/8") },
-		"default-on-own-nic": func(s *Snapshot, self *Self) { drop(s, 2, "0.0.0.0/0") },
-		"ecmp":               func(s *Snapshot, self *Self) { own(s, 0, "10.60.0.0/16").NextHops = []netip.Addr{nva2} },
-		"udr-wins": func(s *Snapshot, self *Self) {
-			for i := range s.NICs[1].Routes {
-				r := &s.NICs[1].Routes[i]
-				if slices.Contains(r.Prefixes, pfx("10.52.0.0/16")) {
-					r.Active = r.Source != "User"
-				}
-			}
-		},
-		"propagation-off": func(s *Snapshot, self *Self) {
-			s.NICs[3].Routes = append(s.NICs[3].Routes, EffectiveRoute{Source: "VirtualNetworkGateway", Active: true, Prefixes: pfxs("10.200.0.0/16"), NextHops: []netip.Addr{rs0}})
-		},
-		"service-tags-expanded": func(s *Snapshot, self *Self) { s.NICs[0].Rules[0].Sources = nil },
-		"two-roles":             func(s *Snapshot, self *Self) { c := &s.RouteServers[0].Connections[0]; c.Instances = c.Instances[:1] },
-	} {
+	for id, do := range disproofs {
 		s, self := rich().derive()
 		do(&s, &self)
 		done[id] = true
