@@ -64,6 +64,7 @@ func upWireGuard(t *testing.T, far lab.Kind) *lab.Lab {
 
 // testShow runs the commands that `make lab` shows.
 func testShow(t *testing.T, l *lab.Lab) {
+	lab.Build(t, "./cmd/nvactl") // which they run
 	var text strings.Builder
 	err := l.Show(t.Context(), &text)
 	t.Log(text.String())
