@@ -28,6 +28,7 @@ const (
 	PeerWrongASN              Code = "peer-wrong-asn"               // Route Server expects another ASN
 	PeerWrongAddress          Code = "peer-wrong-address"           // one side names an address the other has not
 	ASNRefused                Code = "asn-refused"                  // Azure accepts no peer with nvad's ASN
+	NoRouteServer             Code = "no-route-server"              // no VNet that the NVA can reach has one
 	SessionDown               Code = "session-down"                 // for no reason that Azure knows
 	RouteServerNotProvisioned Code = "route-server-not-provisioned" // it, or its connection, is not in order
 )
@@ -67,7 +68,7 @@ const (
 var Codes = []Code{
 	PrefixInVNetSpace, RouteServerSubnet, RouteServerASNInPath, UDRWins, PropagationOff, ShorterPathElsewhere, GatewayWins, NoAdvertise,
 	NextHopUnreachable, DefaultWithoutUDR, TunnelLoop, InstancesDiffer, NotLearned, NotInjected,
-	InstanceWithoutPeer, NoConnection, PeerWrongASN, PeerWrongAddress, ASNRefused, SessionDown, RouteServerNotProvisioned,
+	InstanceWithoutPeer, NoConnection, PeerWrongASN, PeerWrongAddress, ASNRefused, NoRouteServer, SessionDown, RouteServerNotProvisioned,
 	PeerLimit, RoutesPerPeerLimit, RoutesTotalLimit, CircuitLimit,
 	PeeringNotConnected, PeeringOutOfSync, PeeringNoAccess, PeeringNoForwardedTraffic, SpokeNoRemoteGateways, AppliancePeering,
 	PeeringLeavesOutSubnet, VPNGatewayMode, BranchToBranchOff, ECMPHopDead,

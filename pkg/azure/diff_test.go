@@ -208,7 +208,7 @@ func TestMutations(t *testing.T) {
 		}
 	}
 	for _, c := range Codes {
-		if !seen[c] {
+		if !seen[c] && c != NoRouteServer { // it hides nearly all others, see TestNoRouteServer
 			t.Errorf("no mutation for %s", c)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 // first explains what comes later.
 func (d *differ) sessions(sv *server) {
 	if sv.rs == nil {
+		d.withoutServer(sv)
 		return
 	}
 	d.provisioned(sv)
@@ -20,6 +21,24 @@ func (d *differ) sessions(sv *server) {
 	d.connection(sv)
 	d.groupsDropBGP(sv)
 	d.broughtDown(sv)
+}
+
+// withoutServer finds neighbors whose sessions are down because Azure has no Route Server
+// for them. Nothing is said of one that is up: it may belong to a Route Server that the
+// identity can't list.
+func (d *differ) withoutServer(sv *server) {
+	unread := slices.ContainsFunc(d.s.Missing, func(m Missing) bool {
+		return m.What == WhatRouteServer || m.What == WhatVNet || m.What == WhatNIC
+	})
+	if len(d.s.RouteServers) > 0 || unread || sv.allUp() {
+		return
+	}
+	f := d.find(NoRouteServer, Error, d.s.VM.ID, d.s.VM.Name, func(f *finding) (string, []Step) {
+		reason := fmt.Sprintf("The session with %s of AS %d is not up, and neither the VNets of this NVA nor those peered with them have a Route Server that may be read.",
+			plural(len(f.instances), "neighbor", "neighbors"), RouteServerASN)
+		return reason, []Step{words("If Route Server was removed, remove its neighbors from nvad.toml. If there is one, give the identity the role of role-reader.json at it.")}
+	})
+	d.blameDown(sv, f)
 }
 
 func provisioned(state string) bool {

@@ -91,3 +91,41 @@ func TestUnread(t *testing.T) {
 		}
 	}
 }
+
+// If Azure has no Route Server at all, neighbors that are down are one finding; if it
+// could not be read, or they are up, they are none.
+func TestNoRouteServer(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		up   bool
+		miss What
+		want []Code
+	}{
+		{"gone", false, "", []Code{NoRouteServer}},
+		{"gone, and a gateway could not be read", false, WhatGateway, []Code{NoRouteServer}},
+		{"not read", false, WhatRouteServer, nil},
+		{"its VNet was not read", false, WhatVNet, nil},
+		{"the sessions are up", true, "", nil},
+	} {
+		s, self := sound().derive()
+		s.RouteServers, s.Gateways, s.VNets[0].Peerings = nil, nil, nil
+		for i := range self.Neighbors {
+			if self.Neighbors[i].Established = tt.up; !tt.up {
+				self.Neighbors[i].Sent, self.Neighbors[i].Received = nil, nil
+			}
+		}
+		if tt.miss != "" {
+			s.Missing = []Missing{{ID: "/x", What: tt.miss}}
+		}
+		var got []Finding
+		for _, f := range Diff(s, self, Options{}).Findings {
+			if f.Severity == Error {
+				got = append(got, f)
+				check(t, f)
+			}
+		}
+		if len(got) != len(tt.want) || len(got) == 1 && (got[0].Code != tt.want[0] || len(got[0].Instances) != 2) {
+			t.Errorf("%s: %+v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
