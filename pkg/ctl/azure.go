@@ -19,6 +19,7 @@ type azureClient interface {
 	Snapshot(context.Context, arm.Ask) (azure.Snapshot, error)
 	Register(ctx context.Context, rs azure.RouteServer, name string, peer netip.Addr, asn uint32) (bool, error)
 	ForwardAt(context.Context, azure.NIC) (bool, error)
+	Tag(ctx context.Context, vm, name, value string) (id string, changed bool, err error)
 	SetHop(ctx context.Context, table azure.RouteTable, route string, hop netip.Addr, present bool) (bool, error)
 }
 
@@ -41,14 +42,15 @@ func (a *app) azureCommand() *cobra.Command {
 		Use:   "azure",
 		Short: "Ask Azure what it does with the routes that nvad sent",
 		Long: `Ask Azure Resource Manager about this NVA: its NICs, its Route Server, its VNets
-and what decides about their routes. Only "register" changes anything there.
+and what decides about their routes. Only "register" and "tag" change anything
+there.
 
 nvactl needs an identity that may read. On a VM that is a managed identity, in a
 pod a workload identity, elsewhere the login of the Azure CLI: the first that
 there is, unless --identity chooses. docs/azure.md has the roles, and shows how
 to give them to the VM.`,
 	}, a.azureShowCommand(at), a.azureDiffCommand(at), a.azureVerifyCommand(at), a.azureSnapshotCommand(at), a.azureRegisterCommand(at),
-		a.azurePollCommand(at))
+		a.azureTagCommand(at), a.azurePollCommand(at))
 	f := cmd.PersistentFlags()
 	f.Var(&at.identity, "identity", "ask as `WHO`: managed, workload or cli")
 	f.StringVar(&at.clientID, "client-id", "", "client `ID` of one of several managed identities")

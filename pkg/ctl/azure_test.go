@@ -68,6 +68,11 @@ func (f *fakeAzure) ForwardAt(_ context.Context, nic azure.NIC) (bool, error) {
 	return true, f.err
 }
 
+func (f *fakeAzure) Tag(_ context.Context, vm, name, value string) (string, bool, error) {
+	f.did = append(f.did, fmt.Sprintf("tag %s %s %s", vm, name, value))
+	return "/x/vm-hub00", len(f.did) == 1, f.err
+}
+
 func (f *fakeAzure) SetHop(_ context.Context, table azure.RouteTable, route string, hop netip.Addr, present bool) (bool, error) {
 	f.did = append(f.did, fmt.Sprintf("hop %s %s %s %t", table.ID, route, hop, present))
 	return f.hopChanges, f.hopErr[route]

@@ -271,12 +271,13 @@ var verbs = map[string]string{
 }
 
 // actionOf returns the action that a request needs, as role definitions name it: types and
-// names take turns in the path.
+// names take turns in the path. What extends a resource, such as its tags, has a provider of its own behind
+// the resource's.
 func actionOf(method, path string) string {
 	namespace := "Microsoft.Resources"
 	parts := strings.Split(strings.Trim(path, "/"), "/")
-	for i, p := range parts {
-		if strings.EqualFold(p, "providers") && i+1 < len(parts) {
+	for i := len(parts) - 2; i >= 0; i-- {
+		if strings.EqualFold(parts[i], "providers") {
 			namespace, parts = parts[i+1], parts[i+2:]
 			break
 		}

@@ -124,9 +124,10 @@ func TestActionOf(t *testing.T) {
 		"GET /subscriptions":                                           "Microsoft.Resources/subscriptions/read",
 		"GET /subscriptions/a/resources":                               "Microsoft.Resources/subscriptions/resources/read",
 		"GET /subscriptions/a/providers/Microsoft.Network/virtualHubs": "Microsoft.Network/virtualHubs/read",
-		"GET " + vm1:                            "Microsoft.Compute/virtualMachines/read",
-		"PUT " + peer1:                          "Microsoft.Network/virtualHubs/bgpConnections/write",
-		"POST " + nic1 + "/effectiveRouteTable": "Microsoft.Network/networkInterfaces/effectiveRouteTable/action",
+		"GET " + vm1:   "Microsoft.Compute/virtualMachines/read",
+		"PUT " + peer1: "Microsoft.Network/virtualHubs/bgpConnections/write",
+		"PATCH " + vm1 + "/providers/Microsoft.Resources/tags/default": "Microsoft.Resources/tags/write",
+		"POST " + nic1 + "/effectiveRouteTable":                        "Microsoft.Network/networkInterfaces/effectiveRouteTable/action",
 	} {
 		method, path, _ := strings.Cut(path, " ")
 		if got := actionOf(method, path); got != want {

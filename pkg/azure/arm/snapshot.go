@@ -82,19 +82,27 @@ func (r *reading) missing(id string, what azure.What, err error) error {
 	return nil
 }
 
+// which returns the resource ID that is given, or the one of the machine that asks.
+func (c *Client) which(ctx context.Context, id string) (string, error) {
+	if id != "" {
+		return id, nil
+	}
+	c.begin("the resource ID of this machine")
+	in, err := c.machine(ctx)
+	if err == nil && in.ID == "" {
+		err = errors.New("the metadata service gives no resource ID")
+	}
+	if err != nil {
+		return "", &NotAzureError{err}
+	}
+	return in.ID, nil
+}
+
 // vm reads the machine that Ask names, or the machine that asks.
 func (r *reading) vm(ctx context.Context) error {
-	id := r.ask.VM
-	if id == "" {
-		r.begin("the resource ID of this machine")
-		in, err := r.machine(ctx)
-		if err == nil && in.ID == "" {
-			err = errors.New("the metadata service gives no resource ID")
-		}
-		if err != nil {
-			return &NotAzureError{err}
-		}
-		id = in.ID
+	id, err := r.which(ctx, r.ask.VM)
+	if err != nil {
+		return err
 	}
 	vm, err := r.readVM(ctx, id)
 	if err != nil {

@@ -117,6 +117,8 @@ func (w *world) answer(req *http.Request) *http.Response {
 		}
 	case http.MethodPut:
 		return w.put(path, s)
+	case http.MethodPatch:
+		return w.merge(strings.TrimSuffix(path, "/providers/microsoft.resources/tags/default"), s)
 	}
 	return failure(404, "ResourceNotFound", "The Resource '"+req.URL.Path+"' was not found.")
 }
@@ -174,6 +176,26 @@ func (w *world) put(path string, s *sent) *http.Response {
 		w.lists[path[:i]] = append(list, string(item))
 	}
 	return w.operation(201, string(body), string(body))
+}
+
+// merge changes tags of a resource.
+func (w *world) merge(path string, s *sent) *http.Response {
+	var doc map[string]any
+	var change tagChange
+	if json.Unmarshal([]byte(w.docs[path]), &doc) != nil || json.Unmarshal(s.body, &change) != nil || change.Operation != "Merge" {
+		return failure(400, "BadRequest", "no tags of "+path)
+	}
+	tags, _ := doc["tags"].(map[string]any)
+	if tags == nil {
+		tags = map[string]any{}
+	}
+	for name, value := range change.Properties.Tags {
+		tags[name] = value
+	}
+	doc["tags"] = tags
+	body, _ := json.Marshal(doc)
+	w.docs[path] = string(body)
+	return answer(200, string(s.body))
 }
 
 func etagIn(doc string) string {

@@ -332,6 +332,10 @@ func changes(t *testing.T) map[string]func(*Client) error {
 			_, err := c.ForwardAt(t.Context(), azure.NIC{ID: nic1})
 			return err
 		},
+		"Microsoft.Resources/tags/write": func(c *Client) error {
+			_, _, err := c.Tag(t.Context(), "", "nvad-key", "abc")
+			return err
+		},
 		"Microsoft.Network/routeTables/routes/write": func(c *Client) error {
 			_, err := c.SetHop(t.Context(), azure.RouteTable{ID: tableNVA, Name: "rt-nva"}, "both", addr("10.0.0.4"), false)
 			return err

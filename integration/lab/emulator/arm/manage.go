@@ -51,6 +51,9 @@ func (s *Server) resource(req *http.Request, header http.Header) (*answer, *Prob
 	if t.kind == "" {
 		return c.group()
 	}
+	if c.isTags() {
+		return c.mergeTags()
+	}
 	return c.provider()
 }
 

@@ -218,8 +218,7 @@ func (c *call) tag(value any) (any, *Problem) {
 		return nil, notFound(c.id)
 	}
 	next := duplicate(old)
-	tags := reflect.ValueOf(next).Elem().FieldByName("Tags")
-	tags.Set(reflect.ValueOf(body.Tags))
+	tagsOf(next).Set(reflect.ValueOf(body.Tags))
 	c.status = http.StatusOK
 	c.change = func() { _ = s.put(c.id, next) }
 	return next, nil
