@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -76,9 +77,13 @@ func (b bed) bootstrap(hub string, flags ...string) result {
 
 // watched is bootstrap with a callback: watch gets the progress piece by piece.
 func (b bed) watched(watch func(string), hub string, flags ...string) result {
+	return finish(b.Command("vm-"+hub, append([]string{b.nvad, "bootstrap"}, flags...)...), writer(watch))
+}
+
+// finish runs a command to its end; progress gets what it says on stderr, too.
+func finish(cmd *exec.Cmd, progress ...io.Writer) result {
 	var out, errs bytes.Buffer
-	cmd := b.Command("vm-"+hub, append([]string{b.nvad, "bootstrap"}, flags...)...)
-	cmd.Stdout, cmd.Stderr = &out, io.MultiWriter(&errs, writer(watch))
+	cmd.Stdout, cmd.Stderr = &out, io.MultiWriter(append(progress, &errs)...)
 	err := cmd.Run()
 	r := result{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
 	if err != nil && r.code < 0 {

@@ -57,6 +57,7 @@ func Run(ctx context.Context, r Request, o Options, out, progress io.Writer) err
 		if cli, err = findNvactl(r.Azure.ClientID, progress); err != nil {
 			return err
 		}
+		cli.dryRun = o.DryRun
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.Wait)
 	defer cancel()

@@ -17,6 +17,7 @@ const (
 	tagOverlay = "nvad-overlay" // address in the tunnel
 	tagASN     = "nvad-asn"
 	tagVNI     = "nvad-vni"
+	tagKey     = "nvad-key" // public key
 )
 
 // complete fills in what r leaves open, and returns what has to be registered. Nothing is
@@ -52,7 +53,7 @@ func complete(r Request, s azure.Snapshot, own netip.Addr) (Request, registratio
 		}
 	}
 	err = addTagged(&r, s)
-	if u, ok := errors.AsType[unsettled](err); len(r.RouteServers)+len(r.Remotes) == 0 && (err == nil || ok && u.usable) {
+	if u, ok := errors.AsType[unsettled](err); len(r.RouteServers)+len(r.Remotes)+len(r.Peers) == 0 && (err == nil || ok && u.usable) {
 		return r, reg, unsettledf("there is no one to peer with: no Route Server, and no other NVA")
 	}
 	return r, reg, err
@@ -238,6 +239,7 @@ func addTagged(r *Request, s azure.Snapshot) error {
 		seen[a] = s.VM
 	}
 	others := 0
+	var encrypted []Remote // their VMs are in seen
 	for _, vm := range s.NVAs {
 		if vm.ID == s.VM.ID {
 			continue
@@ -255,10 +257,19 @@ func addTagged(r *Request, s azure.Snapshot) error {
 			r.Remotes[i].Name, r.Remotes[i].Unpeered = m.Name, m.Unpeered
 			continue
 		}
+		if r.Azure.PublishKey {
+			encrypted = append(encrypted, m)
+			continue
+		}
 		r.Remotes = append(r.Remotes, m)
 	}
+	what := printable(r.Azure.Tag)
+	if r.Azure.PublishKey {
+		others -= addEncrypted(r, encrypted, seen)
+		what += " and a key in " + tagKey
+	}
 	if n := 1 + others; n < r.Azure.NVAs {
-		return unsettled{error: fmt.Errorf("%d of %d NVAs have the tag %s", n, r.Azure.NVAs, printable(r.Azure.Tag)), usable: true}
+		return unsettled{error: fmt.Errorf("%d of %d NVAs have the tag %s", n, r.Azure.NVAs, what), usable: true}
 	}
 	return nil
 }

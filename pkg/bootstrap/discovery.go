@@ -25,6 +25,9 @@ type Discovery struct {
 	ClientID string
 	// Register makes this NVA a BGP peer of the Route Server and lets its NIC forward.
 	Register bool
+	// PublishKey writes this NVA's public key to a tag of its VM, and reaches the NVAs of Tag
+	// through WireGuard, with the keys in the tags of their VMs.
+	PublishKey bool
 }
 
 // NoRouteServer stands for an NVA that peers with no Route Server.
@@ -42,6 +45,8 @@ func (d Discovery) check() error {
 		return fmt.Errorf("--nvas: want a number from 1 to %d", maxNVAs+1)
 	case d.NVAs > 0 && d.Tag == "":
 		return fmt.Errorf("--nvas: needs --tag, which says how to recognise an NVA")
+	case d.PublishKey && d.Tag == "":
+		return fmt.Errorf("--publish-key: needs --tag, which says whose keys are read")
 	case d.Register && d.RouteServer == NoRouteServer:
 		return fmt.Errorf("--register: with --route-server %s there is nothing to register at", NoRouteServer)
 	}
@@ -103,10 +108,18 @@ func (n nvactl) again(ctx context.Context, try func() error) error {
 func (n nvactl) discover(ctx context.Context, r Request, own netip.Addr) (Request, registration, error) {
 	var found Request
 	var reg registration
+	published := false
 	err := n.again(ctx, func() error {
 		s, err := n.snapshot(ctx, r.Azure.Tag)
 		if err != nil {
 			return err
+		}
+		// Before this NVA waits for the keys of the others, which wait for its own.
+		if r.Azure.PublishKey && !published {
+			if err := n.publish(ctx, s.VM, r.Identity.Public); err != nil {
+				return err
+			}
+			published = true
 		}
 		found, reg, err = complete(r, s, own)
 		return err
@@ -123,13 +136,26 @@ func (n nvactl) note(r Request, reg registration) {
 	if rs := reg.server; rs.ID != "" {
 		fmt.Fprintf(n.progress, "Azure: Route Server %s, %s\n", printable(rs.Name), list(rs.Addresses))
 	}
+	for _, p := range r.Peers {
+		if p.vm.Name != "" {
+			fmt.Fprintf(n.progress, "Azure: NVA %s, public key %s\n", p.vm.label(), p.Public)
+			n.unpeered(p.vm)
+		}
+	}
+	for _, text := range r.notes {
+		fmt.Fprintf(n.progress, "note: %s\n", text)
+	}
 	for _, m := range r.Remotes {
 		if m.Name != "" {
 			fmt.Fprintf(n.progress, "Azure: NVA %s\n", m.label())
 		}
-		if m.Unpeered {
-			fmt.Fprintf(n.progress, "note: the VNet of %s is not peered with this VM's; unless there is another way between them, the tunnel has none\n", m.label())
-		}
+		n.unpeered(m)
+	}
+}
+
+func (n nvactl) unpeered(m Remote) {
+	if m.Unpeered {
+		fmt.Fprintf(n.progress, "note: the VNet of %s is not peered with this VM's; unless there is another way between them, the tunnel has none\n", m.label())
 	}
 }
 

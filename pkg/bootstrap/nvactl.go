@@ -23,6 +23,7 @@ type nvactl struct {
 	path     string
 	clientID string
 	progress io.Writer // gets what the program says on stderr
+	dryRun   bool      // changes nothing in Azure
 }
 
 // maxOutput bounds the answer of nvactl, in octets. A VM with its VNets, a Route Server with
@@ -39,14 +40,14 @@ func findNvactl(clientID string, progress io.Writer) (nvactl, error) {
 	if self, err := os.Executable(); err == nil {
 		path := filepath.Join(filepath.Dir(self), name)
 		if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
-			return nvactl{path, clientID, progress}, nil
+			return nvactl{path: path, clientID: clientID, progress: progress}, nil
 		}
 	}
 	path, err := exec.LookPath(name)
 	if err != nil {
 		return nvactl{}, fmt.Errorf("--from-azure: nvactl, which asks Azure Resource Manager, is neither beside this program nor in PATH: %w", err)
 	}
-	return nvactl{path, clientID, progress}, nil
+	return nvactl{path: path, clientID: clientID, progress: progress}, nil
 }
 
 // snapshot returns what Azure says of this VM, and of the VMs with a tag.

@@ -18,7 +18,7 @@ type Request struct {
 	// Peers are the other NVAs that are reached through WireGuard. This NVA's own key among
 	// them is ignored.
 	Peers []Peer
-	// Identity is this NVA's own key; zero without Peers.
+	// Identity is this NVA's own key; zero without Peers and without [Discovery.PublishKey].
 	Identity Identity
 	// ASN is the autonomous system of all NVAs.
 	ASN uint32
@@ -32,6 +32,8 @@ type Request struct {
 	// Azure says what to ask Azure Resource Manager for; nil: nothing. What is given
 	// in the other fields is not asked for.
 	Azure *Discovery
+	// notes say which tagged NVAs were left out, and why.
+	notes []string
 }
 
 // The numbers that are used if neither the operator nor a tag says otherwise.

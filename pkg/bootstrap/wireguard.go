@@ -33,6 +33,8 @@ type Peer struct {
 	Host string
 	// Port is where it listens for this NVA; 0: what follows from both keys.
 	Port uint16
+	// vm is what Azure says of it, if its key is from a tag.
+	vm Remote
 }
 
 // ParsePeer reads KEY, KEY@HOST or KEY@HOST:PORT. Errors do not quote the key, which may be a

@@ -18,8 +18,8 @@ func (a *app) azureTagCommand(at *azureAccess) *cobra.Command {
 		Short: "Give this VM a tag",
 		Long: `Give this VM a tag, and leave its other tags as they are. "nvad bootstrap
 --publish-key" uses it to publish this NVA's public key. The identity needs the
-permission Microsoft.Resources/tags/write, which configs/azure/role-operator.json
-has.`,
+permission Microsoft.Resources/tags/write; configs/azure/role-operator.json has
+it.`,
 		Example:     `  nvactl azure tag nvad-key=L+V9o0fNYkMVKNqsX7spBzD/9oSvxM/C7ZCZX1jLO3Q=`,
 		Args:        cobra.ExactArgs(1),
 		Annotations: changing,

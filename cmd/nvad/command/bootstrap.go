@@ -25,7 +25,7 @@ type bootstrapFlags struct {
 func bootstrapCommand() *cobra.Command {
 	var b bootstrapFlags
 	cmd := &cobra.Command{
-		Use:   "bootstrap [--from-azure [--register] [--tag NAME=VALUE]] [--route-server ADDRESS,ADDRESS] [--remote-nva ADDRESS[=OVERLAY],...] [--peer KEY@HOST]",
+		Use:   "bootstrap [--from-azure [--register] [--tag NAME=VALUE [--publish-key]]] [--route-server ADDRESS,ADDRESS] [--remote-nva ADDRESS[=OVERLAY],...] [--peer KEY@HOST]",
 		Short: "write the configuration of an NVA in Azure",
 		Long: `bootstrap asks Azure's instance metadata service for the VM's NICs and writes a
 complete configuration: both instances of a Route Server reached through the
@@ -53,6 +53,11 @@ With --peer, an NVA is reached through WireGuard instead: the tunnel's name, UDP
 nva" prints the key of an NVA, and makes it if there is none; so does bootstrap with
 --peer, also with --dry-run. Leave @HOST out for an NVA behind NAT, which calls first.
 
+With --publish-key, nobody carries keys: bootstrap writes the public key of this NVA
+to the tag nvad-key of its VM, reads the keys of the NVAs of --tag from theirs, and
+reaches them through WireGuard as with --peer. --nvas waits for their keys too. An
+NVA without a usable key is left out with a note; run bootstrap again when it has one.
+
 Whoever may set the tag of --tag can join the NVAs. So use --secret-file too: then
 the sessions between the NVAs need the TCP-MD5 key in that file, which bootstrap
 copies to nva.key beside the configuration, which refers to it.
@@ -60,6 +65,7 @@ copies to nva.key beside the configuration, which refers to it.
 bootstrap overwrites a file that it wrote, but never one that somebody has changed.
 If other NVAs have come or gone, run the same command again, then "nvactl reload".`,
 		Example: `  nvad bootstrap --from-azure --register --tag nvad=site1 --secret-file nva.key
+  nvad bootstrap --from-azure --register --tag nvad=site1 --publish-key
   nvad bootstrap --route-server 10.0.210.4,10.0.210.5 --remote-nva 10.10.0.4 --vnet 10.0.0.0/16 --secret-file nva.key
   nvad bootstrap --route-server 10.0.210.4,10.0.210.5 --peer L+V9o0fNYkMVKNqsX7spBzD/9oSvxM/C7ZCZX1jLO3Q=@10.10.0.4 --vnet 10.0.0.0/16
   nvad bootstrap --route-server 10.0.210.4,10.0.210.5 --remote-nva 10.10.0.4=169.254.0.2 --tunnel-address 169.254.0.1/24`,
@@ -69,7 +75,7 @@ If other NVAs have come or gone, run the same command again, then "nvactl reload
 			if err != nil {
 				return err
 			}
-			if len(r.Peers) > 0 {
+			if len(r.Peers) > 0 || b.azure.PublishKey {
 				if r.Identity, err = identity(cmd.ErrOrStderr()); err != nil {
 					return err
 				}
@@ -87,6 +93,7 @@ func (b *bootstrapFlags) register(cmd *cobra.Command) {
 	f.BoolVar(&b.azure.Register, "register", false, "make this NVA a BGP peer of the Route Server, and let its NIC forward")
 	f.StringVar(&b.azure.ClientID, "client-id", "", "client ID of one of several identities of the VM")
 	f.StringVar(&b.azure.Tag, "tag", "", "the other NVAs are the VMs with this tag, NAME=VALUE or NAME")
+	f.BoolVar(&b.azure.PublishKey, "publish-key", false, "reach the NVAs of --tag through WireGuard: write this NVA's public key to the tag nvad-key of its VM, and read theirs")
 	f.IntVar(&b.azure.NVAs, "nvas", 0, "wait until so many NVAs have the tag, this one included")
 	f.StringSliceVar(&b.routeServers, "route-server", nil, "addresses of both instances of the Route Server; with --from-azure also its name, or \"none\"")
 	f.StringSliceVar(&b.remotes, "remote-nva", nil, "other NVAs: addresses of their NICs, each with =OVERLAY for the one in the tunnel")
@@ -171,7 +178,7 @@ func (b bootstrapFlags) request(given func(flag string) bool) (bootstrap.Request
 // fromAzureOnly returns an error for a flag that means nothing without --from-azure, and
 // for a number that would count as not given.
 func (b bootstrapFlags) fromAzureOnly(given func(string) bool) error {
-	for _, flag := range []string{"register", "client-id", "tag", "nvas"} {
+	for _, flag := range []string{"register", "client-id", "tag", "nvas", "publish-key"} {
 		if given(flag) && !b.fromAzure {
 			return fmt.Errorf("--%s: needs --from-azure", flag)
 		}
