@@ -158,6 +158,14 @@ func TestSlowWritesShowThatTheyAreUnderWay(t *testing.T) {
 	if status != 201 || properties["provisioningState"] != "Updating" || r.header.Get("Azure-AsyncOperation") == "" {
 		t.Errorf("%d %v %v", status, r.object, r.header)
 	}
+	// A resource has the state, not what is within it: the SDK waits for nothing that it
+	// reads as done.
+	nic, err := b.network().NewInterfacesClient().Get(t.Context(), arm.Group, "vm-hub00-nic", nil)
+	check(t, err)
+	p, err := b.network().NewInterfacesClient().BeginCreateOrUpdate(t.Context(), arm.Group, "vm-hub00-nic", nic.Interface, nil)
+	if check(t, err); p.Done() {
+		t.Error("the NIC is changed for a minute, and the client takes it for done")
+	}
 }
 
 func TestDeletesTakeTheirTime(t *testing.T) {

@@ -45,8 +45,22 @@ func (c *call) write(method string) (*answer, *Problem) {
 		return a, nil
 	}
 	a.header.Del("Location")
-	a.body = []byte(strings.Replace(string(a.body), `"provisioningState":"Succeeded"`, `"provisioningState":"Updating"`, 1))
+	a.body = updating(a.body)
 	return a, nil
+}
+
+// updating returns a resource with the state that it has while it is changed. What is within
+// it, such as the IP configuration of a NIC, keeps its state: a client that reads "Succeeded"
+// of the resource itself asks no more.
+func updating(body []byte) []byte {
+	var resource, properties map[string]json.RawMessage
+	if json.Unmarshal(body, &resource) != nil || json.Unmarshal(resource["properties"], &properties) != nil || properties["provisioningState"] == nil {
+		return body
+	}
+	properties["provisioningState"] = json.RawMessage(`"Updating"`)
+	resource["properties"], _ = json.Marshal(properties)
+	body, _ = json.Marshal(resource)
+	return body
 }
 
 // match compares the entity tags of conditions with the resource's.
