@@ -106,7 +106,7 @@ var routeFaults = []fault{
 	}},
 }
 
-// behind are what nobody can find out while Route Server refuses the NVA.
+// behind lists the codes that nobody can find out while Route Server refuses the NVA.
 var behind = []azure.Code{azure.SessionDown, azure.RoutesPerPeerLimit}
 
 var sessionFaults = []fault{

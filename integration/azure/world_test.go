@@ -146,7 +146,7 @@ func (w *world) model() rules.Model {
 	return rules.Model{State: w.state, Sent: w.sent, Circuit: map[string][]rules.Route{strings.ToLower(w.ids.gateway): w.circuit}}
 }
 
-// sent is what all NVAs send.
+// sent returns the routes of all NVAs.
 func (w *world) sent() rules.Sent {
 	sent := rules.Sent{}
 	for s, a := range w.others {
@@ -166,7 +166,7 @@ func (n nva) sends(instance netip.Addr) []rules.Route {
 	return slices.DeleteFunc(slices.Clone(n.routes), func(r rules.Route) bool { return instance == instance1 && r.Prefix == n.omits })
 }
 
-// self is what nvad says of itself.
+// self describes the NVA as nvad does.
 func (w *world) self(m rules.Moment) azure.Self {
 	n, sent := m.Network, m.Sent
 	self := azure.Self{ASN: w.nva.asn, Tunnels: []azure.SelfTunnel{w.nva.tunnel}, BFD: w.nva.bfd}

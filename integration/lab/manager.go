@@ -27,7 +27,7 @@ const managerAddress = "192.0.2.20"
 // managerNode is the name of Resource Manager's process.
 const managerNode = "arm"
 
-// ManagerConfig is what the process of Resource Manager is told.
+// ManagerConfig configures the process of Resource Manager.
 type ManagerConfig struct {
 	// Prefix is that of the lab whose Azure it manages.
 	Prefix string

@@ -18,7 +18,7 @@ type Scenario struct {
 	Name string
 	// About describes the scenario in one line.
 	About string
-	// Note is what a reader of the show should know first.
+	// Note tells a reader of the show something first.
 	Note string
 	// Operator says that the VMs' identities may do in Azure what the role of
 	// configs/azure/role-operator.json permits, and nothing else.

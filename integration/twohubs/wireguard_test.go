@@ -141,7 +141,7 @@ func octets(t *testing.T, l *lab.Lab, node, device string, do func()) (list [][]
 	}
 }
 
-// shown is what nvactl says of a tunnel.
+// shown has nvactl's answer about a tunnel.
 type shown struct {
 	State, Reason string
 	MTU           int

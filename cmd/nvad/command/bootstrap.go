@@ -22,12 +22,8 @@ type bootstrapFlags struct {
 	options                             bootstrap.Options
 }
 
-func bootstrapCommand() *cobra.Command {
-	var b bootstrapFlags
-	cmd := &cobra.Command{
-		Use:   "bootstrap [--from-azure [--register] [--tag NAME=VALUE [--publish-key]]] [--route-server ADDRESS,ADDRESS] [--remote-nva ADDRESS[=OVERLAY],...] [--peer KEY@HOST]",
-		Short: "write the configuration of an NVA in Azure",
-		Long: `bootstrap asks Azure's instance metadata service for the VM's NICs and writes a
+// bootstrapHelp describes the command.
+const bootstrapHelp = `bootstrap asks Azure's instance metadata service for the VM's NICs and writes a
 complete configuration: both instances of a Route Server reached through the
 gateway of the primary NIC's subnet, a VXLAN tunnel or WireGuard tunnels and iBGP
 to the other NVAs, and, if there are several NICs, routing that lets each answer
@@ -63,7 +59,14 @@ the sessions between the NVAs need the TCP-MD5 key in that file, which bootstrap
 copies to nva.key beside the configuration, which refers to it.
 
 bootstrap overwrites a file that it wrote, but never one that somebody has changed.
-If other NVAs have come or gone, run the same command again, then "nvactl reload".`,
+If other NVAs have come or gone, run the same command again, then "nvactl reload".`
+
+func bootstrapCommand() *cobra.Command {
+	var b bootstrapFlags
+	cmd := &cobra.Command{
+		Use:   "bootstrap [--from-azure [--register] [--tag NAME=VALUE [--publish-key]]] [--route-server ADDRESS,ADDRESS] [--remote-nva ADDRESS[=OVERLAY],...] [--peer KEY@HOST]",
+		Short: "write the configuration of an NVA in Azure",
+		Long:  bootstrapHelp,
 		Example: `  nvad bootstrap --from-azure --register --tag nvad=site1 --secret-file nva.key
   nvad bootstrap --from-azure --register --tag nvad=site1 --publish-key
   nvad bootstrap --route-server 10.0.210.4,10.0.210.5 --remote-nva 10.10.0.4 --vnet 10.0.0.0/16 --secret-file nva.key

@@ -41,7 +41,7 @@ type callKey struct{}
 
 func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) }
 
-// answer is what is sent to a client.
+// answer goes to a client.
 type answer struct {
 	status int
 	header http.Header

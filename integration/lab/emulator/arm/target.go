@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// target is what a request's path names.
+// target has the resource that a request's path names.
 type target struct {
 	subscription, group string
 	// kind is the type of the resource, or of those in the list, as the path spells it.

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Claims are what a token says.
+// Claims are the content of a token.
 type Claims struct {
 	Audience  string `json:"aud"`
 	Issuer    string `json:"iss"`
