@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -127,5 +128,36 @@ func TestOwnKeyAsPeer(t *testing.T) {
 	b.set(b.cfg)
 	if got := b.wanted.Tunnels[0].WireGuard.Broken; got == "" {
 		t.Error("forgotten")
+	}
+}
+
+// A key file that is lost or damaged while nvad runs counts at the next reload, not when a peer
+// happens to call from another address.
+func TestKeyStaysWhilePeerRoams(t *testing.T) {
+	for name, spoil := range map[string]func(path string) error{
+		"removed": os.Remove,
+		"damaged": func(path string) error { return os.WriteFile(path, []byte("AAAA"), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newWGBed(t, strings.ReplaceAll(wireguardFile, "roaming = false\n", ""))
+			key := b.wanted.Tunnels[0].WireGuard.Private
+			if err := spoil(filepath.Join(b.state, keysDirectory, "wg0.key")); err != nil {
+				t.Fatal(err)
+			}
+			applied := b.applied
+			call := netip.MustParseAddrPort("198.51.100.7:1000")
+			b.status = []tunnel.Status{{Tunnel: tunnel.Tunnel{Name: "wg0", WireGuard: &tunnel.WireGuard{}}, Peer: tunnel.PeerState{Peer: tunnel.Peer{Endpoint: call}}}}
+			b.notice(time.Now())
+			if b.applied == applied {
+				t.Fatal("the peer's new address was not handed over: this test could not fail")
+			}
+			if got := b.wanted.Tunnels[0].WireGuard; got.Private != key || got.Broken != "" {
+				t.Errorf("another key, or none: %q", got.Broken)
+			}
+			b.set(b.cfg)
+			if got := b.wanted.Tunnels[0].WireGuard; got.Private == key {
+				t.Error("a reload did not read the file again")
+			}
+		})
 	}
 }

@@ -33,12 +33,13 @@ type wireguards struct {
 
 	mu    sync.Mutex
 	cfg   *config.Config
-	names map[string]*dnsName // by host
-	calls map[string]contact  // of tunnels, at present
-	last  places              // where peers were in the run before
-	saved places              // what the file for the next run says
-	save  time.Time           // when it may be written again
-	retry time.Time           // when to try again to make a key; zero: all keys are there
+	keys  map[string]tunnel.Secret // that nvad made, by the names of tunnels
+	names map[string]*dnsName      // by host
+	calls map[string]contact       // of tunnels, at present
+	last  places                   // where peers were in the run before
+	saved places                   // what the file for the next run says
+	save  time.Time                // when it may be written again
+	retry time.Time                // when to try again to make a key; zero: all keys are there
 }
 
 // dnsName is the DNS name of a peer.
@@ -69,7 +70,7 @@ func newWireguards(log *slog.Logger, state string, apply func(dataplane.Wanted),
 func (w *wireguards) set(cfg *config.Config) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.cfg = cfg
+	w.cfg, w.keys = cfg, map[string]tunnel.Secret{}
 	used := map[string]bool{}
 	for _, t := range cfg.Tunnels {
 		used[t.WireGuard.Endpoint.Host] = true
@@ -103,7 +104,7 @@ func (w *wireguards) tunnel(t *config.Tunnel) *tunnel.WireGuard {
 	}
 	if c.PrivateKeyFile == "" {
 		var err error
-		if out.Private, err = madeKey(w.state, t.Name); err != nil {
+		if out.Private, err = w.key(t.Name); err != nil {
 			out.Broken = fmt.Sprintf("no private key: %v", err)
 			w.retry = time.Now().Add(again)
 		}
@@ -112,6 +113,20 @@ func (w *wireguards) tunnel(t *config.Tunnel) *tunnel.WireGuard {
 		out.Broken = `public-key is this end's own key; want the peer's, as "nvad public-key" prints it there`
 	}
 	return out
+}
+
+// key returns the key that nvad made for a tunnel. It reads the file once with each configuration. If
+// it did so whenever a peer calls from another address, a file that was lost meanwhile would change the
+// key then, and break a tunnel that works.
+func (w *wireguards) key(name string) (tunnel.Secret, error) {
+	if key, known := w.keys[name]; known {
+		return key, nil
+	}
+	key, err := madeKey(w.state, name)
+	if err == nil {
+		w.keys[name] = key
+	}
+	return key, err
 }
 
 // run looks names up until ctx ends, and follows where peers are. Neither waits for the other: the
