@@ -3,7 +3,6 @@ package daemon
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -43,7 +42,7 @@ func KeyFile(opt Options, name string) string {
 func madeKey(state, name string) (tunnel.Secret, error) {
 	key, err := keyWithin(state, name)
 	if err != nil {
-		err = fmt.Errorf("%s: %w", filepath.Join(state, keysDirectory, name+".key"), cause(err))
+		err = fileError(filepath.Join(state, keysDirectory, name+".key"), err)
 	}
 	return key, err
 }
@@ -122,7 +121,7 @@ func readKey(dir *os.Root, file string) (key tunnel.Secret, err error) {
 }
 
 // writeKey makes a key. If nvad and "nvad public-key" make one at the same time, the
-// first stays, so that what was printed is what is used.
+// first stays, so that nvad uses the key that was printed.
 func writeKey(dir *os.Root, file string) error {
 	var octets [32]byte
 	rand.Read(octets[:])
@@ -140,12 +139,4 @@ func writeKey(dir *os.Root, file string) error {
 		err = nil
 	}
 	return errors.Join(err, dir.Remove(temporary))
-}
-
-// cause leaves out of an error the path within the directory, which says less than the whole one.
-func cause(err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
-	}
-	return err
 }
