@@ -57,9 +57,10 @@ const again = 30 * time.Second
 const lookupTime = 5 * time.Second
 
 func newWireguards(log *slog.Logger, state string, apply func(dataplane.Wanted), seen func() []tunnel.Status) *wireguards {
+	last := readPlaces(state)
 	return &wireguards{
 		log: log, state: state, apply: apply, seen: seen, names: map[string]*dnsName{}, calls: map[string]contact{},
-		last: readPlaces(state), saved: readPlaces(state),
+		last: last, saved: last,
 		lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		},
@@ -195,11 +196,11 @@ func (w *wireguards) look(ctx context.Context, now time.Time) {
 	w.mu.Unlock()
 	var all sync.WaitGroup
 	defer all.Wait()
-	places := make(chan struct{}, lookups)
+	running := make(chan struct{}, lookups)
 	for host, silent := range due {
-		places <- struct{}{}
+		running <- struct{}{}
 		all.Go(func() {
-			defer func() { <-places }()
+			defer func() { <-running }()
 			w.resolve(ctx, host, silent, now)
 		})
 	}
