@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,7 +40,27 @@ func (f frame) between(a, b netip.Addr) bool {
 }
 
 // capture returns the IPv4 packets that pass a device of a node while do runs.
-func capture(t *testing.T, l *lab.Lab, node, device string, do func()) []frame {
+func capture(t *testing.T, l *lab.Lab, node, device string, do func()) (frames []frame) {
+	t.Helper()
+	listen(t, l, node, device, do, func(packet []byte, outgoing bool) {
+		if f, ok := parseEthernet(packet); ok {
+			f.outgoing = outgoing
+			frames = append(frames, f)
+		}
+	})
+	return frames
+}
+
+// octets returns the packets of any protocol that pass a device of a node while do runs.
+func octets(t *testing.T, l *lab.Lab, node, device string, do func()) (list [][]byte) {
+	t.Helper()
+	listen(t, l, node, device, do, func(packet []byte, _ bool) { list = append(list, slices.Clone(packet)) })
+	return list
+}
+
+// listen passes take each packet that passes a device of a node while do runs, and whether it was
+// outgoing. The next packet overwrites it.
+func listen(t *testing.T, l *lab.Lab, node, device string, do func(), take func(packet []byte, outgoing bool)) {
 	t.Helper()
 	socket := -1
 	err := l.Within(node, func() (err error) {
@@ -51,21 +72,20 @@ func capture(t *testing.T, l *lab.Lab, node, device string, do func()) []frame {
 	}
 	defer unix.Close(socket)
 	do()
-	var frames []frame
 	buffer := make([]byte, 65536)
 	for {
 		n, from, err := unix.Recvfrom(socket, buffer, unix.MSG_DONTWAIT)
 		if err == unix.EAGAIN {
-			return frames
+			return
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, ok := parseEthernet(buffer[:n])
-		if link, isLink := from.(*unix.SockaddrLinklayer); ok && isLink {
-			f.outgoing = link.Pkttype == unix.PACKET_OUTGOING
-			frames = append(frames, f)
+		link, ok := from.(*unix.SockaddrLinklayer)
+		if !ok {
+			t.Fatalf("a packet from %T", from)
 		}
+		take(buffer[:n], link.Pkttype == unix.PACKET_OUTGOING)
 	}
 }
 

@@ -115,32 +115,6 @@ func testNothingInTheClear(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// octets returns the packets of any protocol that pass a device of a node while do runs.
-func octets(t *testing.T, l *lab.Lab, node, device string, do func()) (list [][]byte) {
-	t.Helper()
-	socket := -1
-	err := l.Within(node, func() (err error) {
-		socket, err = openCapture(device)
-		return err
-	})
-	if err != nil {
-		t.Fatalf("capture on %s of %s: %v", device, node, err)
-	}
-	defer unix.Close(socket)
-	do()
-	buffer := make([]byte, 65536)
-	for {
-		n, _, err := unix.Recvfrom(socket, buffer, unix.MSG_DONTWAIT)
-		if err == unix.EAGAIN {
-			return list
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, slices.Clone(buffer[:n]))
-	}
-}
-
 // shown has nvactl's answer about a tunnel.
 type shown struct {
 	State, Reason string
