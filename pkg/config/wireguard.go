@@ -12,7 +12,7 @@ import (
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
-// TunnelType is what a tunnel puts around its packets.
+// TunnelType says what a tunnel puts around its packets.
 type TunnelType uint8
 
 // Types of tunnel.

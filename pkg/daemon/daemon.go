@@ -72,7 +72,7 @@ type daemon struct {
 	polls    polls
 }
 
-// stopOrder says how to stop. The zero value is what SIGTERM asks for.
+// stopOrder says how to stop. SIGTERM asks for the zero value.
 type stopOrder struct {
 	why     string
 	flush   bool

@@ -88,7 +88,7 @@ func keysWithin(state *os.Root) (*os.Root, error) {
 	return dir, err
 }
 
-// give makes f belong to whom dir belongs to. nvad does not run as root, but root may have asked for the key.
+// give makes the owner of dir own f too. nvad does not run as root, but root may have asked for the key.
 func give(f *os.File, dir *os.Root) error {
 	owner, err := dir.Stat(".")
 	if err != nil || os.Geteuid() != 0 {

@@ -103,7 +103,7 @@ func (t *Tunnels) setWireGuard(op tunnel.Op) error {
 	return t.keys.ConfigureDevice(op.Name, wireConfig(wireguard.Changes(have, op.WireGuard)))
 }
 
-// tunType is what the library calls the type of TUN devices.
+// tunType is the library's name for the type of TUN devices.
 const tunType = "tuntap"
 
 var errNoKeys = errors.New("the kernel's WireGuard does not answer")

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// WireGuard is what makes a wanted tunnel one of WireGuard. It has one peer, to which all
+// WireGuard has the keys, the port and the peer of a wanted tunnel. It has one peer, to which all
 // addresses are allowed: the kernel's routes and BGP decide what goes where. If allowed-ips
 // did, they would be a second routing table, without ECMP and backups.
 type WireGuard struct {
@@ -51,7 +51,7 @@ type PeerState struct {
 	TxBytes       uint64
 }
 
-// everything is what a peer may send and be sent: AllowedIPs of every peer.
+// everything has the AllowedIPs of every peer: it may send, and be sent, packets of any address.
 var everything = []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)}
 
 // Everything returns the allowed addresses of every peer.

@@ -38,8 +38,8 @@ type running struct {
 	up     bool
 }
 
-// New returns no devices. Sockets of the devices are opened within a call of enter, for the
-// sake of network namespaces; nil: in the namespace of the process.
+// New returns an empty set of devices. They open their sockets within a call of enter, which can
+// change the network namespace; nil: in the namespace of the process.
 func New(enter func(func() error) error) *Devices {
 	d := &Devices{bind: conn.NewDefaultBind, list: make(map[string]*running)}
 	if enter != nil {
@@ -99,7 +99,7 @@ func (d *Devices) Runs(name string) bool {
 	}
 }
 
-// Start runs a device over the TUN device whose file is fd, which then is the package's. It
+// Start runs a device over the TUN device whose file is fd, and takes the file over. The device
 // has no keys yet. If a device of that name runs, its TUN device has vanished, and it has yet
 // to notice: the new one takes its place.
 func (d *Devices) Start(name string, fd, mtu int) error {
@@ -182,7 +182,7 @@ func cause(err error) error {
 	return err
 }
 
-// Change is what of a device is to change.
+// Change says what to change of a device.
 type Change struct {
 	Private *tunnel.Secret // nil: it stays
 	Port    *uint16        // nil: it stays
