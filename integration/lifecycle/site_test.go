@@ -66,6 +66,16 @@ func TestSiteBehindNAT(t *testing.T) {
 
 func newSite(t *testing.T) *siteBed {
 	b := &siteBed{netbed.New(t, "site", "nat", "internet", "hub1", "hub2"), map[string]*netbed.Process{}}
+	b.network()
+	b.configure(b.keys())
+	for _, nva := range []string{"hub1", "hub2", "site"} {
+		b.start(nva)
+	}
+	return b
+}
+
+// network joins the machines, and gives them addresses and the NAT.
+func (b *siteBed) network() {
 	b.Join("site", "eth0", []string{"192.168.50.2/24"}, "nat", "lan", []string{"192.168.50.1/24"})
 	b.Join("nat", "wan", []string{"203.0.113.9/24"}, "internet", "port0", nil)
 	b.Join("hub1", "eth0", []string{"203.0.113.1/24"}, "internet", "port1", nil)
@@ -77,16 +87,25 @@ func newSite(t *testing.T) *siteBed {
 	b.Batch("hub2", "addr add "+hubHost+"/32 dev lo")
 	b.In("nat", "sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
 	b.Rules("nat", "table ip nat {\nchain post {\ntype nat hook postrouting priority srcnat\noifname wan masquerade\n}\n}\n")
+}
+
+// keys makes the keys of all tunnels, and returns the public ones by "NVA TUNNEL".
+func (b *siteBed) keys() map[string]string {
 	keys := map[string]string{}
 	for nva, tunnels := range map[string][]string{"site": {"hub1", "hub2"}, "hub1": {"site"}, "hub2": {"site"}} {
 		if err := os.MkdirAll(b.Path(nva), 0o755); err != nil {
-			t.Fatal(err)
+			b.T.Fatal(err)
 		}
 		for _, name := range tunnels {
-			out := b.Run(lab.Build(t, "./cmd/nvad"), "public-key", name, "--socket", b.socket(nva))
+			out := b.Run(lab.Build(b.T, "./cmd/nvad"), "public-key", name, "--socket", b.socket(nva))
 			keys[nva+" "+name] = strings.TrimSpace(out)
 		}
 	}
+	return keys
+}
+
+// configure writes the files of the NVAs.
+func (b *siteBed) configure(keys map[string]string) {
 	b.Write("site/nvad.toml", fmt.Sprintf(`asn = 65050
 router-id = "192.168.50.2"
 kernel.ip-forward = true
@@ -131,10 +150,6 @@ import = "accept"
 export = "accept"
 `, i+1, keys["site "+hub], i+1, i+1))
 	}
-	for _, nva := range []string{"hub1", "hub2", "site"} {
-		b.start(nva)
-	}
-	return b
 }
 
 func (b *siteBed) socket(nva string) string { return b.Path(nva + "/nvad.sock") }
