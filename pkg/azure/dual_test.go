@@ -1,8 +1,10 @@
 package azure
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -97,5 +99,53 @@ func TestDual(t *testing.T) {
 				t.Log(f.Reason)
 			}
 		}
+	}
+}
+
+// Each peering that is out of sync has a finding of its own, though the hub is part of all.
+func TestTwoPeeringsOutOfSync(t *testing.T) {
+	w := sound()
+	spoke2 := vnet("spoke2", "10.2.0.0/16", Subnet{Name: "work", Prefixes: pfxs("10.2.0.0/24")})
+	peer(w.vnet(0), &spoke2, false, true)
+	peer(&spoke2, w.vnet(0), true, false)
+	w.s.VNets = append(w.s.VNets, spoke2)
+	hub := w.vnet(0)
+	for _, p := range []*Peering{w.peering(0), &hub.Peerings[2]} {
+		p.Sync = "RemoteNotInSync"
+	}
+	for _, p := range []*Peering{w.peering(1), &w.vnet(3).Peerings[0]} {
+		p.Sync = "LocalNotInSync"
+	}
+	s, self := w.derive()
+	r := Diff(s, self, Options{})
+	if len(r.Findings) != 2 || r.Findings[0].Code != PeeringOutOfSync || r.Findings[1].Code != PeeringOutOfSync {
+		t.Fatalf("got %+v", r.Findings)
+	}
+	for i, name := range []string{"spoke", "spoke2"} {
+		f := r.Findings[i]
+		check(t, f)
+		if !strings.Contains(f.Mend[0].Text, "--name "+name+"-to-hub --subscription") {
+			t.Errorf("%s: %q", name, f.Mend)
+		}
+	}
+}
+
+// A spoke that is peered neither with Route Server's VNet nor with the NVA's has two findings: each
+// peering is made with a command of its own.
+func TestSpokeWithoutBothPeerings(t *testing.T) {
+	w := sound()
+	w.s.NICs[0].VNet, w.s.NICs[0].Subnet, w.s.VM.VNet = w.vnet(2).ID, w.vnet(2).Subnets[0].ID, w.vnet(2).ID
+	w.vnet(0).Peerings, w.vnet(1).Peerings = w.vnet(0).Peerings[1:], nil
+	s, self := w.derive()
+	var mends []string
+	for _, f := range Diff(s, self, Options{}).Findings {
+		if f.Code == PeeringNotConnected {
+			check(t, f)
+			mends = append(mends, fmt.Sprint(f.Mend))
+		}
+	}
+	all := strings.Join(mends, "\n")
+	if len(mends) != 2 || !strings.Contains(all, "spoke-to-hub") || !strings.Contains(all, "spoke-to-far") {
+		t.Errorf("got %d:\n%s", len(mends), all)
 	}
 }

@@ -208,7 +208,7 @@ func (d *differ) appliance(v, far *VNet, u *UserRoute) {
 		if p == nil || p.AllowVNetAccess && p.AllowForwardedTraffic {
 			continue
 		}
-		id := peeringID(side.v, p)
+		id := peeringID(side.v, p.Name)
 		known := func(c Code) bool { return d.found[findingKey{c, Error, id}] != nil }
 		if (p.AllowVNetAccess || known(PeeringNoAccess)) && (p.AllowForwardedTraffic || known(PeeringNoForwardedTraffic)) {
 			continue

@@ -92,7 +92,7 @@ func (d *differ) hasServer(v *VNet) bool {
 	return v != nil && slices.ContainsFunc(d.s.RouteServers, func(rs RouteServer) bool { return rs.VNet == v.ID })
 }
 
-// vnets finds what is wrong with the peerings around a Route Server.
+// vnetPeerings finds what is wrong with the peerings around a Route Server.
 func (d *differ) vnetPeerings(sv *server) {
 	for _, p := range d.vnetPairs(sv) {
 		ab, ba := d.side(p.a, p.b.ID), d.side(p.b, p.a.ID)
@@ -114,7 +114,7 @@ func (d *differ) connected(sv *server, p pair, ab, ba *Peering) {
 	if up(ab) && up(ba) {
 		return
 	}
-	f := d.find(PeeringNotConnected, Error, p.a.ID, p.a.Name, func(*finding) (string, []Step) {
+	f := d.find(PeeringNotConnected, Error, peeringID(p.a, sideName(p.a, p.b, ab)), p.a.Name, func(*finding) (string, []Step) {
 		how := fmt.Sprintf("The peering between VNet %s and VNet %s is not connected (%s, %s)", p.a.Name, p.b.Name, stateOf(ab), stateOf(ba))
 		if ab == nil && ba == nil {
 			how = fmt.Sprintf("VNet %s and VNet %s are not peered", p.a.Name, p.b.Name)
@@ -122,7 +122,7 @@ func (d *differ) connected(sv *server, p pair, ab, ba *Peering) {
 		return how + ", so neither routes nor packets pass.", d.connect(p, ab, ba)
 	})
 	if p.spoke || p.forwardIntoA {
-		d.broken[p.a.ID] = f
+		d.setBroken(p.a, f)
 	}
 	if p.a == d.home() {
 		d.blameDown(sv, f)
@@ -149,11 +149,10 @@ func (d *differ) connect(p pair, ab, ba *Peering) []Step {
 		if side.x != nil && (strings.EqualFold(side.x.State, "Initiated") || strings.EqualFold(side.x.State, "Connected")) {
 			continue
 		}
-		name := side.v.Name + "-to-" + side.far.Name
+		name := sideName(side.v, side.far, side.x)
 		args := []string{"--remote-vnet", side.far.ID, "--allow-vnet-access", "true", "--allow-forwarded-traffic", "true"}
 		transit, use := side.transit, side.use
 		if side.x != nil {
-			name = side.x.Name
 			out = append(out, vnetPeeringStep(side.v, "delete", name))
 			transit, use = transit || side.x.AllowGatewayTransit, use || side.x.UseRemoteGateways
 		}
@@ -197,7 +196,7 @@ func (d *differ) flags(v, far *VNet, p *Peering, forward bool) {
 	if p == nil {
 		return
 	}
-	id := peeringID(v, p)
+	id := peeringID(v, p.Name)
 	if !p.AllowVNetAccess {
 		d.find(PeeringNoAccess, Error, id, p.Name, func(*finding) (string, []Step) {
 			return fmt.Sprintf("Peering %s lets no packets of VNet %s into VNet %s (allowVirtualNetworkAccess is off).", p.Name, far.Name, v.Name),
@@ -211,9 +210,13 @@ func (d *differ) flags(v, far *VNet, p *Peering, forward bool) {
 		}).all = true
 	}
 	if p.Sync != "" && !strings.EqualFold(p.Sync, "FullyInSync") && strings.EqualFold(p.State, "Connected") {
-		d.find(PeeringOutOfSync, Error, pairID(v, far), v.Name+" and "+far.Name, func(*finding) (string, []Step) {
+		back := d.side(far, v.ID)
+		if back != nil && far.ID < v.ID { // both sides are one finding
+			id = peeringID(far, back.Name)
+		}
+		d.find(PeeringOutOfSync, Error, id, v.Name+" and "+far.Name, func(*finding) (string, []Step) {
 			var mend []Step
-			if back := d.side(far, v.ID); back != nil && !strings.EqualFold(p.Sync, "LocalNotInSync") {
+			if back != nil && !strings.EqualFold(p.Sync, "LocalNotInSync") {
 				mend = append(mend, vnetPeeringStep(far, "sync", back.Name))
 			}
 			return fmt.Sprintf("The address space of VNet %s or VNet %s changed after they were peered, and the peering has not taken it over (%s): the new prefixes are not reached.",
@@ -223,12 +226,18 @@ func (d *differ) flags(v, far *VNet, p *Peering, forward bool) {
 }
 
 // peeringID returns the resource ID of v's side of a peering.
-func peeringID(v *VNet, p *Peering) string {
-	return v.ID + "/virtualnetworkpeerings/" + strings.ToLower(p.Name)
+func peeringID(v *VNet, name string) string {
+	return v.ID + "/virtualnetworkpeerings/" + strings.ToLower(name)
 }
 
-// pairID is the same for both sides of a peering.
-func pairID(a, b *VNet) string { return min(a.ID, b.ID) }
+// sideName returns the name of v's side of its peering with far, or if it has none, the name that
+// connect gives it.
+func sideName(v, far *VNet, side *Peering) string {
+	if side != nil {
+		return side.Name
+	}
+	return v.Name + "-to-" + far.Name
+}
 
 // leftOut finds a subnet that a peering of subnets does not have.
 func (d *differ) leftOut(p pair, ab *Peering) {
