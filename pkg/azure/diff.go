@@ -18,12 +18,14 @@ func Diff(s Snapshot, self Self, o Options) Report {
 		d.sessions(sv)
 		d.limits(sv)
 		d.gateways(sv)
-		d.ownPropagation(sv)
 	}
 	d.tables()
 	d.ownNICs()
 	for _, sv := range d.servers {
 		r.Rows = append(r.Rows, d.rows(sv)...)
+	}
+	for _, sv := range d.servers {
+		d.ownPropagation(sv)
 	}
 	r.Findings = d.findings()
 	return r

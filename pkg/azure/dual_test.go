@@ -149,3 +149,16 @@ func TestSpokeWithoutBothPeerings(t *testing.T) {
 		t.Errorf("got %d:\n%s", len(mends), all)
 	}
 }
+
+// A route table that the NVA's subnet and a spoke's share is one cause, and one finding.
+func TestSharedTableWithoutPropagation(t *testing.T) {
+	w := sound()
+	shared := w.vnet(0).Subnets[0].RouteTable
+	shared.Propagation = false
+	w.vnet(1).Subnets[0].RouteTable = shared
+	s, self := w.derive()
+	r := Diff(s, self, Options{})
+	if len(r.Findings) != 1 || r.Findings[0].Code != PropagationOff || r.Findings[0].Severity != Error {
+		t.Errorf("got %+v", r.Findings)
+	}
+}

@@ -276,10 +276,11 @@ func preference(rs *RouteServer) string {
 }
 
 // ownPropagation finds routes of Azure that the NVA's own NIC lacks because of its route
-// table: the NVA knows them and sends packets into the void.
+// table: the NVA knows them and sends packets into the void. If the rows found that a spoke has
+// the same table, its finding mends both.
 func (d *differ) ownPropagation(sv *server) {
 	for _, v := range d.own() {
-		if !v.noPropagation() || !d.servesNIC(sv, v) {
+		if !v.noPropagation() || !d.servesNIC(sv, v) || d.found[findingKey{PropagationOff, Error, v.table.ID}] != nil {
 			continue
 		}
 		for _, in := range sv.instances {
