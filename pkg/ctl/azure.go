@@ -97,6 +97,15 @@ func withFlag(err error, at *azureAccess) error {
 	return err
 }
 
+// here returns an error if nvad runs on another machine and no VM is named: without a name, Azure
+// is asked about this machine.
+func (a *app) here(vm string) error {
+	if a.remote.address != "" && vm == "" {
+		return errors.New("--address: which machine of Azure is that? give its resource ID with --vm")
+	}
+	return nil
+}
+
 // azureQuestion says what a command wants to know, or which file has it already.
 type azureQuestion struct {
 	arm.Ask
@@ -119,11 +128,11 @@ func (q *azureQuestion) fromFile(cmd *cobra.Command) {
 
 // snapshotOf gets the answer, from Azure or from the file.
 func (a *app) snapshotOf(ctx context.Context, at *azureAccess, q *azureQuestion) (saved savedSnapshot, err error) {
-	switch {
-	case q.file != "":
+	if q.file != "" {
 		return readSnapshot(q.file)
-	case a.remote.address != "" && q.VM == "":
-		return saved, errors.New("--address: which machine of Azure is that? give its resource ID with --vm")
+	}
+	if err := a.here(q.VM); err != nil {
+		return saved, err
 	}
 	err = a.askAzure(ctx, at, func(ctx context.Context, c azureClient) error {
 		saved.Snapshot, err = c.Snapshot(ctx, q.Ask)

@@ -101,9 +101,14 @@ func (a *app) setHops(ctx context.Context, d *drain) (moving bool, err error) {
 	return moving, errors.Join(failed...)
 }
 
+// incomplete reports whether the flags leave out anything that follows from the VM.
+func incomplete(list []hopRoute, address netip.Addr) bool {
+	return len(list) > 0 && (!address.IsValid() || slices.ContainsFunc(list, func(r hopRoute) bool { return r.table.ID == "" }))
+}
+
 // complete asks Azure what the flags leave out: the VM's subscription and address.
 func complete(ctx context.Context, c azureClient, list []hopRoute, address *netip.Addr) error {
-	if address.IsValid() && !slices.ContainsFunc(list, func(r hopRoute) bool { return r.table.ID == "" }) {
+	if !incomplete(list, *address) {
 		return nil
 	}
 	s, err := c.Snapshot(ctx, arm.Ask{})

@@ -36,6 +36,12 @@ at once with exit code 0.
 nvad-azure.timer runs it every minute.`,
 		Example:     "  nvactl azure poll\n  systemctl status nvad-azure.timer",
 		Annotations: changing,
+		PreRunE: func(*cobra.Command, []string) error {
+			if a.remote.address != "" {
+				return failed(errors.New("--address: a poll asks Azure about this machine, so it must run where nvad runs"))
+			}
+			return nil
+		},
 		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
 			if at.timeout > longestPoll {
 				return fmt.Errorf("--timeout %s: a poll may take %s at most, so that no two overlap", at.timeout, longestPoll)

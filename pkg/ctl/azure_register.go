@@ -61,6 +61,9 @@ peered with it.`,
 }
 
 func (a *app) registerInAzure(ctx context.Context, at *azureAccess, r *registration) error {
+	if err := a.here(r.vm); err != nil {
+		return err
+	}
 	if r.asn == 0 {
 		err := a.ask(ctx, func(c *client) error {
 			s, err := c.read.GetStatus(ctx, &nvadv1.GetStatusRequest{})

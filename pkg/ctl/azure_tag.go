@@ -39,6 +39,9 @@ func (a *app) tagInAzure(ctx context.Context, at *azureAccess, vm, text string) 
 	case len(name) > maxTagName || len(value) > maxTagValue:
 		return fmt.Errorf("the tag is too long: Azure allows %d characters of name and %d of value", maxTagName, maxTagValue)
 	}
+	if err := a.here(vm); err != nil {
+		return err
+	}
 	return a.askAzure(ctx, at, func(ctx context.Context, c azureClient) error {
 		id, changed, err := c.Tag(ctx, vm, name, value)
 		if err != nil {

@@ -241,6 +241,33 @@ func TestAzureEnds(t *testing.T) {
 	wantError(t, f.run(t.Context(), "", "azure", "show"), "the identity may not read[31m")
 }
 
+// TestAzureElsewhere: nvad runs on another machine, and nothing says which one of Azure that is. This
+// machine must not take its place: it would be registered, drained or described in its stead.
+func TestAzureElsewhere(t *testing.T) {
+	const which = "--address: which machine of Azure is that? give "
+	const id = "/subscriptions/S/resourceGroups/RG/providers/Microsoft.Network/routeTables/RT/routes/To"
+	for args, want := range map[string]string{
+		"azure diff":                 which + "its resource ID with --vm",
+		"azure register":             which + "its resource ID with --vm",
+		"azure register --asn 65001": which + "its resource ID with --vm",
+		"azure tag k=v":              which + "its resource ID with --vm",
+		"azure poll":                 "--address: a poll asks Azure about this machine, so it must run where nvad runs",
+		"drain --azure-udr a/b/c":    which + "its address with --azure-hop, and the resource ID of each route",
+		"drain --azure-udr " + id:    which + "its address with --azure-hop, and the resource ID of each route",
+		"drain --off --azure-udr " + id + " --azure-udr a/b/c --azure-hop 10.0.1.4": which + "its address with --azure-hop, and the resource ID of each route",
+		// What says which machine it is leads on, to the certificate, which is not there.
+		"azure register --vm x":                             "open a: no such file",
+		"drain --azure-udr " + id + " --azure-hop 10.0.1.4": "open a: no such file",
+		"drain": "open a: no such file",
+	} {
+		f := newFakeAzure(t)
+		r := f.run(t.Context(), "", append(strings.Fields(args), "--address", "10.0.0.9:8443", "--cert", "a", "--key", "b", "--ca", "c")...)
+		if r.code != 1 || !strings.Contains(r.err, want) || len(f.did) > 0 || f.options.Progress != nil {
+			t.Errorf("%s: %+v, did %q; want %s", args, r, f.did, want)
+		}
+	}
+}
+
 // TestProgress: a terminal shows one line, which is gone at the end; a file shows nothing.
 func TestProgress(t *testing.T) {
 	master, slave := terminal(t)

@@ -165,6 +165,9 @@ a scheduled event changes no route of Azure.`,
 			if d.routes, d.address, err = d.hops.parse(); err != nil {
 				return err
 			}
+			if a.remote.address != "" && incomplete(d.routes, d.address) {
+				return errors.New("--address: which machine of Azure is that? give its address with --azure-hop, and the resource ID of each route")
+			}
 			return a.run(func(ctx context.Context, c *client, _ []string) error { return a.drain(ctx, c, d) })(cmd, args)
 		},
 	}
