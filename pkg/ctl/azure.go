@@ -61,9 +61,14 @@ to give them to the VM.`,
 	return cmd
 }
 
-// askAzure calls do with a client, and ends it after the timeout. Meanwhile a terminal
-// shows what Azure is asked for.
+// askAzure is reachAzure for a command with the flags of "nvactl azure".
 func (a *app) askAzure(ctx context.Context, at *azureAccess, do func(context.Context, azureClient) error) error {
+	return withFlag(a.reachAzure(ctx, at, do), at)
+}
+
+// reachAzure calls do with a client, and ends it after the timeout. Meanwhile a terminal
+// shows what Azure is asked for.
+func (a *app) reachAzure(ctx context.Context, at *azureAccess, do func(context.Context, azureClient) error) error {
 	if at.timeout <= 0 {
 		return fmt.Errorf("--timeout %s: want more than 0", at.timeout)
 	}
@@ -82,7 +87,7 @@ func (a *app) askAzure(ctx context.Context, at *azureAccess, do func(context.Con
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return errors.New("canceled")
 	}
-	return withFlag(err, at)
+	return err
 }
 
 // withFlag adds to an error of package arm which flag would help.

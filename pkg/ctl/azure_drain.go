@@ -79,7 +79,7 @@ func (a *app) setHops(ctx context.Context, d *drain) (moving bool, err error) {
 	}
 	address, present := d.address, d.off
 	var failed []error
-	err = a.askAzure(ctx, &azureAccess{timeout: hopTime, clientID: d.hops.clientID}, func(ctx context.Context, c azureClient) error {
+	err = a.reachAzure(ctx, &azureAccess{timeout: hopTime, clientID: d.hops.clientID}, func(ctx context.Context, c azureClient) error {
 		if err := complete(ctx, c, d.routes, &address); err != nil {
 			return err
 		}
@@ -112,7 +112,10 @@ func complete(ctx context.Context, c azureClient, list []hopRoute, address *neti
 		return nil
 	}
 	s, err := c.Snapshot(ctx, arm.Ask{})
+	_, elsewhere := errors.AsType[*arm.NotAzureError](err)
 	switch {
+	case elsewhere:
+		return fmt.Errorf("%w: with --azure-hop, and the resource ID of each route", err)
 	case err != nil:
 		return err
 	case !address.IsValid() && len(s.VM.Addresses) == 0:

@@ -3,11 +3,13 @@ package ctl
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nvad/nvad/pkg/api/apitest"
+	"github.com/nvad/nvad/pkg/azure/arm"
 )
 
 const lastHop = "it is the last next hop"
@@ -69,6 +71,21 @@ func TestDrainHopRefused(t *testing.T) {
 	r = f.run(t.Context(), serve(t, d), "drain", "--wait", "--azure-udr", "a/b/c")
 	if want := "nvactl: user-defined routes of Azure are as before: no managed identity\n"; r.code != 1 || r.err != want || len(d.Commands()) != 1 {
 		t.Errorf("got %+v, want %q; nvad %q", r, want, d.Commands())
+	}
+}
+
+// The drain's errors name no flag that only "nvactl azure" has.
+func TestDrainHopHints(t *testing.T) {
+	for _, c := range []struct{ err, want string }{
+		{"not Azure", "this machine does not seem to be a VM of Azure: <nil>; elsewhere, name the VM by its resource ID: with --azure-hop, and the resource ID of each route"},
+		{"late", "time is over"},
+	} {
+		f := newFakeAzure(t)
+		f.err = map[string]error{"not Azure": &arm.NotAzureError{}, "late": fmt.Errorf("time is over: %w", context.DeadlineExceeded)}[c.err]
+		r := f.run(t.Context(), serve(t, hub00()), "drain", "--azure-udr", "a/b/c")
+		if r.code != 1 || !strings.Contains(r.err, c.want) || strings.Contains(r.err, "--timeout") || strings.Contains(r.err, "--vm") {
+			t.Errorf("%s: %+v", c.err, r)
+		}
 	}
 }
 
