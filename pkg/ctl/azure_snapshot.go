@@ -42,7 +42,7 @@ or NAME=VALUE; every VM that the identity may read is asked for it.`,
 			if q.Routes {
 				self, err := a.selfBeside(cmd.Context(), &saved)
 				if err != nil {
-					fmt.Fprintf(a.Err, "Warning: %s.\n", printable(err.Error()))
+					a.warn(err.Error())
 				} else {
 					saved.Self = &self
 				}

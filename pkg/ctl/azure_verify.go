@@ -55,7 +55,7 @@ func (a *app) azureVerify(ctx context.Context, at *azureAccess, q *azureQuestion
 	}
 	self, err := a.selfBeside(ctx, &saved)
 	if err != nil { // then the claims about nvad's own routes are not seen
-		fmt.Fprintf(a.Err, "Warning: %s.\n", printable(err.Error()))
+		a.warn(err.Error())
 	}
 	v := verification{telemetry.Build().Version, saved.Taken, saved.Cloud, azure.Verify(saved.Snapshot, self)}
 	if file != "" {

@@ -224,7 +224,7 @@ func (a *app) warnOfDrain(ctx context.Context, c *client) error {
 	s, err := c.read.GetStatus(ctx, &nvadv1.GetStatusRequest{})
 	for _, p := range s.GetProblems() {
 		if p.GetKind() == "drain" {
-			fmt.Fprintf(a.Err, "Warning: %s.\n", printable(p.GetText()))
+			a.warn(p.GetText())
 		}
 	}
 	return err

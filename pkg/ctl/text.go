@@ -219,6 +219,9 @@ func hang(w io.Writer, width int, first, rest, text string) {
 // paragraph prints a text whose lines after the first are indented.
 func (a *app) paragraph(text string) { hang(a.Out, a.Width, "", "  ", text) }
 
+// warn prints a warning to stderr.
+func (a *app) warn(text string) { fmt.Fprintf(a.Err, "Warning: %s.\n", printable(text)) }
+
 // mostItems bounds how many items of a list are printed; --output json has all.
 const mostItems = 20
 
