@@ -16,7 +16,7 @@ func (a *app) pollField(p *page, s *nvadv1.AzureState) {
 	asked := "not asked yet"
 	if s.GetTaken() != nil {
 		asked = fmt.Sprintf("asked %s ago%s: %s, %s", a.age(s.GetTaken()), when(s.GetStale(), ", which is too long"),
-			count(s.GetPrefixes(), "prefix"), count(s.GetFindings(), "finding")) + when(s.GetNotRead() > 0, fmt.Sprintf(", %d things not read", s.GetNotRead())) +
+			count(s.GetPrefixes(), "prefix"), count(s.GetFindings(), "finding")) + when(s.GetNotRead() > 0, ", "+count(s.GetNotRead(), "thing")+" not read") +
 			when(s.GetFindings()+s.GetNotRead() > 0, " (nvactl azure diff)")
 	}
 	idle := when(s.GetFailedAt() == nil && (s.GetTaken() == nil || s.GetStale()), "systemctl status nvad-azure.timer")

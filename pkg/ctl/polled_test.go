@@ -82,6 +82,8 @@ func TestPolledBadly(t *testing.T) {
 			"Azure, 01:00:00 ago (too long, see nvactl status): 10.100.0.0/16"},
 		"not all of it": {func(s *api.AzureState, _ *api.AzureView) { s.Findings, s.NotRead = 0, 2 },
 			"3 prefixes, 0 findings, 2 things not read (nvactl azure diff)", "Azure, 00:04:12 ago: 10.100.0.0/16"},
+		"one thing less": {func(s *api.AzureState, _ *api.AzureView) { s.Findings, s.NotRead = 1, 1 },
+			"3 prefixes, 1 finding, 1 thing not read (nvactl azure diff)", "Azure, 00:04:12 ago: 10.100.0.0/16"},
 		"failed": {func(s *api.AzureState, _ *api.AzureView) {
 			s.FailedAt, s.Failure = ago(0, 1, 0), "no managed identity"
 		}, "the last poll failed 00:01:00 ago: no managed identity", "Azure, 00:04:12 ago: 10.100.0.0/16"},
