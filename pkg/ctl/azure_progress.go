@@ -1,11 +1,9 @@
 package ctl
 
 import (
+	"cmp"
 	"fmt"
 	"io"
-	"os"
-
-	"golang.org/x/sys/unix"
 )
 
 // progress shows in one line of a terminal what a command waits for.
@@ -16,21 +14,14 @@ type progress struct {
 	on bool // the line is on the screen
 }
 
+// newProgress returns a progress for the terminal behind w. If that does not say how wide it is,
+// width counts.
 func newProgress(w io.Writer, width int) *progress {
 	p := &progress{width: width}
-	if isTerminal(w) {
-		p.out = w
+	if n, ok := terminalWidth(w); ok {
+		p.out, p.width = w, cmp.Or(n, width)
 	}
 	return p
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
 }
 
 // show replaces the line.

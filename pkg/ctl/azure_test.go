@@ -281,6 +281,16 @@ func TestProgress(t *testing.T) {
 	if _, err := io.ReadFull(master, got); err != nil || string(got) != want {
 		t.Errorf("got %q, %v\nwant %q", got, err, want)
 	}
+	// stdout may be a file, so that its width says nothing: here stderr has 40 columns.
+	if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 10, Col: 40}); err != nil {
+		t.Fatal(err)
+	}
+	newProgress(slave, defaultWidth).show(strings.Repeat("x", 200))
+	want = "\r\x1b[KAzure: " + strings.Repeat("x", 40-1-8) + "…"
+	got = make([]byte, len(want))
+	if _, err := io.ReadFull(master, got); err != nil || string(got) != want {
+		t.Errorf("got %q, %v\nwant %q", got, err, want)
+	}
 	var plain bytes.Buffer
 	p = newProgress(&plain, defaultWidth)
 	p.show("effective routes")

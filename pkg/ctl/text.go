@@ -27,12 +27,24 @@ func columns(env Env) int {
 	if n, err := strconv.Atoi(env.Getenv("COLUMNS")); err == nil && n >= defaultWidth/2 {
 		return n
 	}
-	if f, ok := env.Out.(*os.File); ok {
-		if ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil && ws.Col >= defaultWidth/2 {
-			return int(ws.Col)
-		}
+	if n, _ := terminalWidth(env.Out); n >= defaultWidth/2 {
+		return n
 	}
 	return defaultWidth
+}
+
+// terminalWidth returns how many columns the terminal behind w has, 0 if it does not say. It
+// reports false if w is no terminal.
+func terminalWidth(w io.Writer) (int, bool) {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0, false
+	}
+	ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0, false
+	}
+	return int(ws.Col), true
 }
 
 // age returns the time from since to now as FRR prints it: 01:02:03, 1d02h03m,
