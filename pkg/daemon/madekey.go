@@ -3,6 +3,7 @@ package daemon
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -117,7 +118,10 @@ func readKey(dir *os.Root, file string) (key tunnel.Secret, err error) {
 	if err != nil {
 		return key, err
 	}
-	return tunnel.ParsePrivate(strings.TrimSpace(string(text)))
+	if key, err = tunnel.ParsePrivate(strings.TrimSpace(string(text))); err != nil {
+		err = fmt.Errorf("%w; restore the file, or remove it: nvad then makes another key, and the peer needs its public key", err)
+	}
+	return key, err
 }
 
 // writeKey makes a key. If nvad and "nvad public-key" make one at the same time, the

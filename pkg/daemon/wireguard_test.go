@@ -89,7 +89,9 @@ func TestPrivateKeyCannotBeMade(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.set(b.cfg)
-	if got := b.wanted.Tunnels[0].WireGuard.Broken; !strings.HasPrefix(got, "no private key: "+path+": want a WireGuard key") || strings.Contains(got, "AAAA") {
+	want := "no private key: " + path + ": want a WireGuard key: 44 characters of base64, as \"wg genkey\" prints it; " +
+		"restore the file, or remove it: nvad then makes another key, and the peer needs its public key"
+	if got := b.wanted.Tunnels[0].WireGuard.Broken; got != want {
 		t.Errorf("%q", got)
 	}
 	if err := os.Remove(path); err != nil {
@@ -109,7 +111,8 @@ func TestKeyFiles(t *testing.T) {
 	write(t, dir, "short", private[1:])
 	for _, tt := range []struct{ private, preshared, want string }{
 		{"key", "key", ""},
-		{"short", "key", "tunnel.wg0.private-key-file: " + dir + "/short: want a WireGuard key: 44 characters of base64, as \"wg pubkey\" prints it"},
+		{"short", "key", "tunnel.wg0.private-key-file: " + dir + "/short: want a WireGuard key: 44 characters of base64, as \"wg genkey\" prints it"},
+		{"key", "short", "tunnel.wg0.preshared-key-file: " + dir + "/short: want a WireGuard key: 44 characters of base64, as \"wg genpsk\" prints it"},
 		{"key", "none", "tunnel.wg0.preshared-key-file: " + dir + "/none: no such file or directory"},
 	} {
 		file := write(t, t.TempDir(), "nvad.toml", wireguardFile+"[[tunnel]]\nname = \"wg9\"\ntype = \"wireguard\"\nlisten-port = 9\n"+

@@ -12,15 +12,15 @@ import (
 // Key is a public key of WireGuard.
 type Key [32]byte
 
-// errKey says what a key looks like. It does not quote what was found instead: that may be
-// a private key.
-var errKey = errors.New("want a WireGuard key: 44 characters of base64, as \"wg pubkey\" prints it")
+// ParseKey reads a public key in base64, as wg(8) writes it.
+func ParseKey(s string) (Key, error) { return parseKey(s, "wg pubkey") }
 
-// ParseKey reads a key in base64, as wg(8) writes it.
-func ParseKey(s string) (k Key, err error) {
+// parseKey reads a key that the command prints. Its error does not quote what was found instead:
+// that may be a private key.
+func parseKey(s, command string) (k Key, err error) {
 	b, err := base64.StdEncoding.Strict().DecodeString(s)
 	if err != nil || len(b) != len(k) || len(s) != base64.StdEncoding.EncodedLen(len(k)) { // which skips line ends
-		return k, errKey
+		return k, fmt.Errorf("want a WireGuard key: 44 characters of base64, as %q prints it", command)
 	}
 	if copy(k[:], b); k == (Key{}) {
 		return k, errors.New("the key is all zeros, which WireGuard takes for no key at all")
@@ -50,13 +50,13 @@ func NewPrivate(octets [32]byte) Secret {
 
 // ParseShared reads a preshared key in base64. The error does not quote it.
 func ParseShared(s string) (Secret, error) {
-	k, err := ParseKey(s)
+	k, err := parseKey(s, "wg genpsk")
 	return Secret{k}, err
 }
 
 // ParsePrivate reads a private key in base64. The error does not quote it.
 func ParsePrivate(s string) (Secret, error) {
-	k, err := ParseKey(s)
+	k, err := parseKey(s, "wg genkey")
 	if err != nil {
 		return Secret{}, err
 	}
