@@ -81,11 +81,7 @@ func (r *reading) gatewayRoutes(ctx context.Context) error {
 }
 
 func (c *Client) countRoutes(ctx context.Context, g *azure.Gateway) error {
-	at, err := locate(g.ID)
-	if err != nil {
-		return err
-	}
-	f, err := c.network(at.subscription)
+	f, at, err := c.networkOf(g.ID)
 	if err != nil {
 		return err
 	}

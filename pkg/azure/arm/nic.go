@@ -87,12 +87,18 @@ func locate(id string) (place, error) {
 	return place{at.SubscriptionID, at.ResourceGroupName, at.Name}, nil
 }
 
-func (c *Client) getNIC(ctx context.Context, id string) (armnetwork.Interface, place, error) {
+// networkOf returns where the resource with that ID is, and the clients for its subscription.
+func (c *Client) networkOf(id string) (*armnetwork.ClientFactory, place, error) {
 	at, err := locate(id)
 	if err != nil {
-		return armnetwork.Interface{}, at, err
+		return nil, at, err
 	}
 	f, err := c.network(at.subscription)
+	return f, at, err
+}
+
+func (c *Client) getNIC(ctx context.Context, id string) (armnetwork.Interface, place, error) {
+	f, at, err := c.networkOf(id)
 	if err != nil {
 		return armnetwork.Interface{}, at, err
 	}
@@ -120,11 +126,7 @@ func (r *reading) effective(ctx context.Context) error {
 }
 
 func (c *Client) effectiveRoutes(ctx context.Context, id string) ([]azure.EffectiveRoute, error) {
-	at, err := locate(id)
-	if err != nil {
-		return nil, err
-	}
-	f, err := c.network(at.subscription)
+	f, at, err := c.networkOf(id)
 	if err != nil {
 		return nil, err
 	}
@@ -149,11 +151,7 @@ func (c *Client) effectiveRoutes(ctx context.Context, id string) ([]azure.Effect
 }
 
 func (c *Client) effectiveRules(ctx context.Context, id string) ([]azure.SecurityRule, error) {
-	at, err := locate(id)
-	if err != nil {
-		return nil, err
-	}
-	f, err := c.network(at.subscription)
+	f, at, err := c.networkOf(id)
 	if err != nil {
 		return nil, err
 	}

@@ -71,11 +71,7 @@ func (r *reading) vnet(ctx context.Context, id string) error {
 }
 
 func (r *reading) getVNet(ctx context.Context, id string) (armnetwork.VirtualNetwork, place, error) {
-	at, err := locate(id)
-	if err != nil {
-		return armnetwork.VirtualNetwork{}, at, err
-	}
-	f, err := r.network(at.subscription)
+	f, at, err := r.networkOf(id)
 	if err != nil {
 		return armnetwork.VirtualNetwork{}, at, err
 	}
