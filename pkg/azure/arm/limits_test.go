@@ -348,15 +348,12 @@ func TestNoWayOut(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
-			c, err := newClient(t.Context(), Options{Identity: managed, Transport: transportFunc(func(req *http.Request) (*http.Response, error) {
+			c := w.client(Options{Transport: transportFunc(func(req *http.Request) (*http.Response, error) {
 				if req.URL.Host == "169.254.169.254" {
 					return w.Do(req)
 				}
 				return nil, lost(req)
-			})}, here)
-			if err != nil {
-				t.Fatal(err)
-			}
+			})})
 			ctx, cancel := contextFor(t, 5*time.Minute)
 			defer cancel()
 			if _, err := c.Snapshot(ctx, Ask{}); err == nil || !strings.Contains(err.Error(), want) {
@@ -375,16 +372,13 @@ func TestLostOnTheWay(t *testing.T) {
 			asked++
 			return nil
 		}
-		c, err := newClient(t.Context(), Options{Identity: managed, Transport: transportFunc(func(req *http.Request) (*http.Response, error) {
+		c := w.client(Options{Transport: transportFunc(func(req *http.Request) (*http.Response, error) {
 			if asked > 5 {
 				asked++
 				return nil, &url.Error{Op: "Get", URL: req.URL.String(), Err: errors.New("connection reset by peer")}
 			}
 			return w.Do(req)
-		})}, here)
-		if err != nil {
-			t.Fatal(err)
-		}
+		})})
 		s, err := c.Snapshot(t.Context(), Ask{Routes: true})
 		if _, ok := errors.AsType[*UnreachableError](err); !ok || len(s.NICs) != 2 || asked > 10 {
 			t.Errorf("%v, asked %d times, %+v", err, asked, s)

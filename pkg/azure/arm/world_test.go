@@ -209,10 +209,13 @@ func here(context.Context) (*imds.Instance, error) {
 	return &imds.Instance{Name: "nva1", ID: vm1, Environment: "AzurePublicCloud"}, nil
 }
 
-// client returns a client of w that uses a managed identity.
+// client returns a client of w, or of another transport, that uses a managed identity.
 func (w *world) client(o Options) *Client {
 	w.t.Helper()
-	o.Transport, o.Identity = w, managed
+	o.Identity = managed
+	if o.Transport == nil {
+		o.Transport = w
+	}
 	c, err := newClient(w.t.Context(), o, here)
 	if err != nil {
 		w.t.Fatal(err)
