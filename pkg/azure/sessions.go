@@ -2,6 +2,7 @@ package azure
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -143,15 +144,20 @@ func (sv *server) near27(a netip.Addr) bool {
 	})
 }
 
-// refused reports whether Azure accepts no peer with an ASN: Route Server takes 16-bit
-// ones, and keeps some for itself.
-func refused(asn uint32) bool {
-	switch {
-	case asn > 65535, asn >= 64496 && asn <= 64511, asn == 23456, asn == 65535:
-		return true
-	}
-	return slices.Contains([]uint32{8074, 8075, 12076, 65515, 65517, 65518, 65519, 65520}, asn)
+// reservedASNs has the ASNs that Azure keeps for itself or that IANA reserves, as far as they
+// matter to a Route Server, which takes 16-bit ones only.
+var reservedASNs = [][2]uint32{
+	{8074, 8075}, {12076, 12076}, {23456, 23456}, {64496, 64511},
+	{65515, 65515}, {65517, 65520}, {65535, 65551},
 }
+
+// ReservedASN reports whether a Route Server refuses an NVA because its ASN is reserved.
+func ReservedASN(asn uint32) bool {
+	return slices.ContainsFunc(reservedASNs, func(r [2]uint32) bool { return asn >= r[0] && asn <= r[1] })
+}
+
+// refused reports whether a Route Server accepts no peer with an ASN.
+func refused(asn uint32) bool { return asn > math.MaxUint16 || ReservedASN(asn) }
 
 func (d *differ) refusedASN(sv *server) {
 	for _, in := range sv.instances {

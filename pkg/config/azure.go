@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/nvad/nvad/pkg/azure"
 	"github.com/nvad/nvad/pkg/config/tomlfile"
 )
 
@@ -106,13 +107,6 @@ func ServerSubnets(a netip.Addr) (out []netip.Prefix) {
 	return out
 }
 
-// azureReserved has the 16-bit ASNs that Azure keeps for itself or that IANA
-// reserves. A Route Server refuses them from an NVA.
-var azureReserved = [][2]uint32{
-	{8074, 8075}, {12076, 12076}, {23456, 23456}, {64496, 64511},
-	{65515, 65515}, {65517, 65520}, {65535, 65551},
-}
-
 // azureASN reports an ASN of this NVA with which a Route Server does not peer. Each
 // neighbor with AS 65515 counts as one.
 func (v *checker) azureASN(i int, n *Neighbor) {
@@ -121,12 +115,10 @@ func (v *checker) azureASN(i int, n *Neighbor) {
 		return
 	}
 	var msg string
-	for _, r := range azureReserved {
-		if own >= r[0] && own <= r[1] {
-			msg = fmt.Sprintf("Azure Route Server (AS %d) does not peer with AS %d, which is reserved; use a private ASN such as 65001", routeServerASN, own)
-		}
-	}
-	if msg == "" && own > tomlfile.MaxUint16 {
+	switch {
+	case azure.ReservedASN(own):
+		msg = fmt.Sprintf("Azure Route Server (AS %d) does not peer with AS %d, which is reserved; use a private ASN such as 65001", routeServerASN, own)
+	case own > tomlfile.MaxUint16:
 		msg = fmt.Sprintf("Azure Route Server (AS %d) does not peer with the 32-bit AS %d; use a 16-bit ASN, here or in local-asn", routeServerASN, own)
 	}
 	switch {
