@@ -109,7 +109,7 @@ func (w *WireGuard) differs(d *Device, move bool) string {
 	switch {
 	case d == nil:
 		return "no WireGuard device"
-	case d.Private != w.Private:
+	case !d.Private.Equal(w.Private):
 		return "private key"
 	case w.Port != 0 && d.Port != w.Port:
 		return "listen port"
@@ -119,7 +119,7 @@ func (w *WireGuard) differs(d *Device, move bool) string {
 		return "peer was gone"
 	case len(d.Peers) > 1:
 		return "foreign peer"
-	case p.Preshared != w.Peer.Preshared:
+	case !p.Preshared.Equal(w.Peer.Preshared):
 		return "preshared key"
 	case p.Keepalive != w.Peer.Keepalive:
 		return "keepalive"

@@ -196,7 +196,7 @@ type Change struct {
 // session that can stay.
 func Changes(have tunnel.Device, want tunnel.WireGuard) Change {
 	c := Change{Peer: want.Peer, Allowed: tunnel.Everything(), NoMark: have.Mark != 0}
-	if have.Private != want.Private {
+	if !have.Private.Equal(want.Private) {
 		c.Private = &want.Private
 	}
 	if want.Port != 0 && have.Port != want.Port {
