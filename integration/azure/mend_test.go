@@ -125,7 +125,7 @@ func (n *nva) reload() error {
 	return nil
 }
 
-// exported is what the settings of a peer-group leave of routes.
+// exported applies the settings of a peer-group to routes: it drops those that they keep back.
 func exported(routes []rules.Route, s config.Settings, asn uint32) []rules.Route {
 	var out []rules.Route
 	for _, r := range routes {
@@ -147,8 +147,8 @@ func exported(routes []rules.Route, s config.Settings, asn uint32) []rules.Route
 	return out
 }
 
-// sentences are what mends say where no command helps, by their beginnings, with what a
-// reader then does.
+// sentences has, for each sentence that a mend uses where no command helps, what a reader
+// then does. They are found by their beginnings.
 var sentences = map[string]func(*world){
 	"To lead traffic of a VNet to the NVA all the same,": func(*world) {},
 	"If the NVA is to win, let the AS path decide:":      func(*world) {},

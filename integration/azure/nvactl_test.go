@@ -64,7 +64,7 @@ func TestNvactl(t *testing.T) {
 	}
 }
 
-// TestSelf: what nvactl finds out from the daemon is what these tests compare with.
+// TestSelf: nvactl finds out from the daemon exactly what these tests compare with.
 func TestSelf(t *testing.T) {
 	w := newWorld()
 	socket := w.daemon(t)

@@ -27,7 +27,7 @@ type world struct {
 	// nva is nvad on vm-hub00; others are the other NVAs' announcements.
 	nva    nva
 	others rules.Sent
-	// circuit is what ergw-hub00 learns over its circuit.
+	// circuit are the routes that ergw-hub00 learns over its circuit.
 	circuit []rules.Route
 	ids     ids
 }
@@ -51,7 +51,7 @@ type nva struct {
 	ownASN, asn uint32
 	// neighbors are the instances of Route Servers that it has as neighbors.
 	neighbors []netip.Addr
-	// routes are what it sends. Instance 1 is not sent the prefix omits.
+	// routes are those that it sends. Instance 1 is not sent the prefix omits.
 	routes []rules.Route
 	omits  netip.Prefix
 	again  bool   // it has sent everything twice

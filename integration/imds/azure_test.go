@@ -31,7 +31,7 @@ func (b *bed) standIn(t *testing.T) standIn {
 	return s
 }
 
-// says is what the stand-in answers from now on.
+// says makes the stand-in answer with a snapshot from now on.
 func (s standIn) says(t *testing.T, snapshot azure.Snapshot) {
 	t.Helper()
 	data, err := json.Marshal(snapshot)
@@ -49,7 +49,7 @@ func (s standIn) registered(t *testing.T) int {
 	return strings.Count(read(t, filepath.Join(s.dir, "calls")), "azure register --route-server rs --name vm-hub00 --peer 10.0.0.4 --asn 65001 ")
 }
 
-// snapshot is what Azure says at vm-hub00 before anything is registered.
+// snapshot returns Azure's answers at vm-hub00 before anything is registered.
 func snapshot() azure.Snapshot {
 	tags := map[string]string{"nvad": "site1"}
 	own := []netip.Addr{netip.MustParseAddr("10.0.0.4")}

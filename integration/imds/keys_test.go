@@ -17,8 +17,9 @@ func (b bed) withState(hub string, args ...string) *exec.Cmd {
 	return b.Command("vm-"+hub, append([]string{"env", "STATE_DIRECTORY=" + filepath.Join(b.dir, "state-"+hub), b.nvad}, args...)...)
 }
 
-// TestPublishedKeys: both hubs boot together and are told nothing but the tag. Each publishes its key and waits for
-// the other's. Their files are what --peer writes, nvad runs them, and packets pass.
+// TestPublishedKeys: both hubs boot together and are told nothing but the tag. Each publishes
+// its key and waits for the other's. Their files are the same as with --peer, nvad runs them,
+// and packets pass.
 func TestPublishedKeys(t *testing.T) {
 	t.Parallel()
 	lab.RequireCommands(t, "env")

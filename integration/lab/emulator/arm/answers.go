@@ -24,8 +24,8 @@ type call struct {
 	id      string // of the resource, or of what lists are within
 	request *http.Request
 	body    []byte
-	// change is what a write does to the State once its operation is complete, and then what
-	// it does to another resource.
+	// change carries out a write in the State once its operation is complete; then, if it
+	// isn't nil, changes another resource.
 	change, then func()
 	// hops are the next hops of the ECMP routes that a write sets, by the routes' IDs.
 	hops   map[string][]string

@@ -17,7 +17,7 @@ type api struct {
 	// listAll and list are its methods that list a subscription, and a resource group or
 	// the parts of a resource; empty if there is none.
 	listAll, list string
-	// actions are what may be posted, by their lower-case names.
+	// actions may be posted; they are found by their lower-case names.
 	actions map[string]action
 	fake    func(*call) transport
 	listing func(*call) transport

@@ -43,7 +43,7 @@ func replace[T any](mux *http.ServeMux, path string, with func(*T)) {
 	})
 }
 
-// replace makes s have what next has.
+// replace gives s the contents of next.
 func (s *State) replace(next *State) {
 	c := next.Clone()
 	s.mu.Lock()

@@ -24,7 +24,7 @@ const minHops, maxHops = 2, 64
 
 func (c *call) hasECMP() bool { return c.request.URL.Query().Get("api-version") >= ecmpVersion }
 
-// rawRoute is what a request's JSON has of a route beside the SDK's type.
+// rawRoute reads those fields of a route from a request's JSON that the SDK's type lacks.
 type rawRoute struct {
 	Name       string
 	Properties struct {

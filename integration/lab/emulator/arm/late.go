@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// late is what an action shows until a moment.
+// late is an answer that an action repeats until a moment.
 type late struct {
 	shown json.RawMessage
 	next  time.Time // when it may change; zero: nothing has changed

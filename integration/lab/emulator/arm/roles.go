@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// Role is what `az role definition create` accepts, as far as it decides about requests.
+// Role is a role definition as `az role definition create` accepts it, as far as it decides
+// about requests.
 type Role struct {
 	Name       string
 	Actions    []string

@@ -6,8 +6,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/network/armnetwork/v9"
 )
 
-// Routes is what Azure's network does with the resources of a State. Resources are named by
-// their IDs in any case. The Server calls it without a lock on the State, in parallel.
+// Routes tells what Azure's network does with the resources of a State. Resources are named
+// by their IDs in any case. The Server calls it without a lock on the State, in parallel.
 //
 // What is not known is left out, never invented: the Server passes answers on as they are.
 type Routes interface {
@@ -27,7 +27,7 @@ type Routes interface {
 	GatewayAdvertised(ctx context.Context, gateway, peer string) ([]*armnetwork.GatewayRoute, error)
 }
 
-// GatewayPeers is what Routes may know besides: the BGP peers of a gateway.
+// GatewayPeers may be implemented by Routes that also know the BGP peers of a gateway.
 type GatewayPeers interface {
 	GatewayPeers(ctx context.Context, gateway string) ([]*armnetwork.BgpPeerStatus, error)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/network/armnetwork/v9"
 )
 
-// stale is what reads of a resource show after a change.
+// stale has the earlier resource that reads show for a while after a change.
 type stale struct {
 	until time.Time
 	value any // nil: there was no such resource

@@ -116,7 +116,7 @@ type Session struct {
 	Instance netip.Addr
 }
 
-// Announcement is what an NVA sends in a session.
+// Announcement has the routes that an NVA sends in a session.
 type Announcement struct {
 	ASN    uint32
 	Routes []Route
