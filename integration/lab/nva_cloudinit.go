@@ -15,8 +15,8 @@ import (
 // the lab, and /etc/nvad is its own even if nvad is installed on the host.
 const initScript = `set -eu
 for dir in %[2]s; do
-	mkdir -p "%[1]s/upper/$dir" "%[1]s/work/$dir"
-	mount -t overlay overlay -o "lowerdir=/$dir,upperdir=%[1]s/upper/$dir,workdir=%[1]s/work/$dir" "/$dir"
+	mkdir -p "%[1]s/upper/$dir" "%[1]s/workdir/$dir"
+	mount -t overlay overlay -o "lowerdir=/$dir,upperdir=%[1]s/upper/$dir,workdir=%[1]s/workdir/$dir" "/$dir"
 done
 mkdir -p /etc/nvad "%[1]s/nvad"
 mount --bind "%[1]s/nvad" /etc/nvad
