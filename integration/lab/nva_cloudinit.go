@@ -11,8 +11,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// initScript runs in a VM of kind [CloudInit] in place of systemd and cloud-init. The VM shares the host's programs. What it writes below the directories of its disk stays in
-// the lab, and /etc/nvad is its own even if nvad is installed on the host.
+// initScript runs in a VM of kind [CloudInit] in place of systemd and cloud-init. The VM
+// shares the host's programs. What it writes below the directories of its disk stays in the
+// lab, and /etc/nvad is its own even if nvad is installed on the host.
 const initScript = `set -eu
 for dir in %[2]s; do
 	mkdir -p "%[1]s/upper/$dir" "%[1]s/workdir/$dir"
