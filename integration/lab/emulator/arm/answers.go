@@ -92,9 +92,13 @@ func (c *call) canonicalPath() string {
 	return path
 }
 
-// fill sets a response of the SDK, which embeds the type of what it answers.
-func fill[R any](from any) (R, error) {
+// fill sets a response of the SDK, which embeds the type of what it answers, unless there is
+// a problem.
+func fill[R any](from any, p *Problem) (R, error) {
 	var r R
+	if p != nil {
+		return r, p
+	}
 	data, err := json.Marshal(from)
 	if err == nil {
 		err = json.Unmarshal(data, &r)
@@ -103,11 +107,7 @@ func fill[R any](from any) (R, error) {
 }
 
 func respond[R any](value any, p *Problem) (r azfake.Responder[R], e azfake.ErrorResponder) {
-	if p != nil {
-		e.SetError(p)
-		return r, e
-	}
-	resp, err := fill[R](value)
+	resp, err := fill[R](value, p)
 	if err != nil {
 		e.SetError(err)
 		return r, e
@@ -118,11 +118,7 @@ func respond[R any](value any, p *Problem) (r azfake.Responder[R], e azfake.Erro
 
 // complete is respond for what the SDK polls for. The Server does that polling itself.
 func complete[R any](status int, value any, p *Problem) (r azfake.PollerResponder[R], e azfake.ErrorResponder) {
-	if p != nil {
-		e.SetError(p)
-		return r, e
-	}
-	resp, err := fill[R](value)
+	resp, err := fill[R](value, p)
 	if err != nil {
 		e.SetError(err)
 		return r, e
@@ -132,7 +128,7 @@ func complete[R any](status int, value any, p *Problem) (r azfake.PollerResponde
 }
 
 func page[R any](c *call) (r azfake.PagerResponder[R]) {
-	resp, err := fill[R](map[string]any{"value": c.list()})
+	resp, err := fill[R](map[string]any{"value": c.list()}, nil)
 	if err != nil {
 		r.AddError(err)
 		return r
