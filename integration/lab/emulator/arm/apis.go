@@ -12,7 +12,8 @@ import (
 type api struct {
 	// kind is the type, as the fakes spell it.
 	kind string
-	// client is the SDK's client for single resources, and lists the one for lists.
+	// client is the SDK's client for single resources, and lists the one for lists and
+	// actions. fake and listing answer them.
 	client, lists string
 	// listAll and list are its methods that list a subscription, and a resource group or
 	// the parts of a resource; empty if there is none.

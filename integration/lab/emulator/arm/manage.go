@@ -64,7 +64,7 @@ func (c *call) group() (*answer, *Problem) {
 		return nil, problem(http.StatusMethodNotAllowed, "MethodNotAllowed", "The method %s is not allowed for %s.", c.request.Method, c.request.URL.Path)
 	}
 	c.id = t.id("")
-	c.api = &api{kind: "", lists: "Client", client: "Client"}
+	c.api = &api{}
 	switch {
 	case t.subscription == "" && strings.EqualFold(t.rest, "subscriptions"):
 		return c.pages(c.through(subscriptions(c), "Client.NewListPager"))
@@ -144,12 +144,10 @@ func (c *call) collection() (*answer, *Problem) {
 		return nil, c.noType(kind)
 	}
 	c.api, c.id = a, c.target.id(c.target.kind)
-	scope := c.id
 	if len(c.target.names) == 0 {
 		c.id = c.target.id("")
-		scope = c.id
 	}
-	if p := c.authorize(a.kind+"/read", scope); p != nil {
+	if p := c.authorize(a.kind+"/read", c.id); p != nil {
 		return nil, p
 	}
 	if p := c.exists(); p != nil {
@@ -224,12 +222,8 @@ func (c *call) post(a *api, act action) (*answer, *Problem) {
 			return nil, p
 		}
 	}
-	client, fake := a.client, a.fake
-	if a.lists != a.client {
-		client, fake = a.lists, a.listing
-	}
 	return c.server.begin(c, c.server.being().ReadTime, func() (*answer, *Problem) {
-		return unwrap(c.through(fake(c), client+"."+act.method))
+		return unwrap(c.through(a.listing(c), a.lists+"."+act.method))
 	})
 }
 
