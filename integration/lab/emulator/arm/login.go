@@ -46,10 +46,8 @@ func (s *Server) exchange(w http.ResponseWriter, req *http.Request) {
 	client := req.PostForm.Get("client_id")
 	object, known := s.State.client(client)
 	workload, err := token.Parse(req.PostForm.Get("client_assertion"))
-	audience := strings.TrimSuffix(req.PostForm.Get("scope"), "/.default")
-	if i := strings.IndexByte(audience, ' '); i >= 0 {
-		audience = strings.TrimSuffix(audience[:i], "/.default")
-	}
+	scope, _, _ := strings.Cut(req.PostForm.Get("scope"), " ")
+	audience := strings.TrimSuffix(scope, "/.default")
 	now := s.now()
 	switch {
 	case !known:
