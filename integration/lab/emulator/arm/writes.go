@@ -85,7 +85,7 @@ func (s *Server) apply(c *call) {
 	if k, err := kindOf(c.id); err == nil && k.within != nil {
 		whole = parentOf(c.id)
 	}
-	if _, already := s.State.stale[whole]; lag > 0 && (!already || !s.now().Before(s.State.stale[whole].until)) {
+	if lag > 0 && !s.now().Before(s.State.stale[whole].until) {
 		var before any
 		if v := s.State.resources[whole]; v != nil {
 			before = duplicate(v)
