@@ -90,10 +90,8 @@ func (s *State) remove(id string) {
 	if err != nil {
 		return
 	}
-	id = strings.ToLower(id)
-	below := func(other string) bool { return other == id || strings.HasPrefix(other, id+"/") }
-	maps.DeleteFunc(s.resources, func(other string, _ any) bool { return below(other) })
-	maps.DeleteFunc(s.hops, func(other string, _ []string) bool { return below(other) })
+	maps.DeleteFunc(s.resources, func(other string, _ any) bool { return below(other, id) })
+	s.removeHops(id)
 	if parent, ok := s.resources[parentOf(id)]; ok && k.within != nil {
 		k.within.remove(parent, nameOf(id))
 		retag(parent)
@@ -168,6 +166,11 @@ func (s *State) SetHops(route string, hops ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.setHops(route, hops)
+}
+
+// removeHops forgets the next hops of a route, or of all routes of a table.
+func (s *State) removeHops(id string) {
+	maps.DeleteFunc(s.hops, func(route string, _ []string) bool { return below(route, id) })
 }
 
 func (s *State) setHops(route string, hops []string) {

@@ -118,11 +118,7 @@ func (c *call) put(value any) (any, *Problem) {
 	}
 	c.change = func() {
 		_ = s.put(c.id, value)
-		for id := range s.hops {
-			if below(id, c.id) {
-				delete(s.hops, id)
-			}
-		}
+		s.removeHops(c.id)
 		for id, hops := range c.hops {
 			s.setHops(id, hops)
 		}
