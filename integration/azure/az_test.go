@@ -117,7 +117,7 @@ func createPeer(w *world, c command) error {
 		return fmt.Errorf("there is a connection %s already", id)
 	}
 	for _, rs := range rules.Read(w.state).RouteServers {
-		if rs.ID == strings.ToLower(hub) && len(rs.Peers) >= rules.MaxPeers {
+		if rs.ID == strings.ToLower(hub) && len(rs.Peers) >= fake.MaxPeers {
 			return fmt.Errorf("%s has %d peers already", hub, len(rs.Peers))
 		}
 	}

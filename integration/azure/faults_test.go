@@ -124,7 +124,7 @@ var sessionFaults = []fault{
 	{code: azure.ASNRefused, place: "connection neighbors session", down: true, hides: behind, inject: func(_ testing.TB, w *world) { w.nva.asn = 4200000001 }},
 	{code: azure.PeerLimit, place: "connection", down: true, hides: behind, inject: func(_ testing.TB, w *world) {
 		w.state.Delete(w.ids.connection)
-		for i := range rules.MaxPeers - 1 {
+		for i := range fake.MaxPeers - 1 {
 			w.state.Connect(w.ids.rs, fmt.Sprintf("spare-%d", i), fmt.Sprintf("10.0.0.%d", 100+i), int64(65100+i))
 		}
 	}},

@@ -53,7 +53,7 @@ var harmless = map[string]func(testing.TB, *world){
 		change(t, w, fake.ID(fake.TypeHub, "rs-hub10"), func(h *armnetwork.VirtualHub) { h.Properties.AllowBranchToBranchTraffic = p(false) })
 	},
 	"eight peers at the other hub's Route Server": func(_ testing.TB, w *world) {
-		for i := range rules.MaxPeers - 1 {
+		for i := range fake.MaxPeers - 1 {
 			w.state.Connect(fake.ID(fake.TypeHub, "rs-hub10"), string(rune('a'+i)), netip.AddrFrom4([4]byte{10, 10, 0, byte(100 + i)}).String(), 65100)
 		}
 	},

@@ -195,7 +195,7 @@ func (w *world) each(change func(*rules.Route)) {
 
 // deleteSpares deletes the connections of NVAs that are gone.
 func (w *world) deleteSpares() {
-	for i := range rules.MaxPeers {
+	for i := range fake.MaxPeers {
 		w.state.Delete(fmt.Sprintf("%s/bgpConnections/spare-%d", w.ids.rs, i))
 	}
 }

@@ -115,8 +115,8 @@ func arePrefixes(list []*string) bool {
 // The ASNs that a peer of a Route Server can't have. [Route Server FAQ]
 var reservedASNs = []int64{8074, 8075, 12076, 65515, 65517, 65518, 65519, 65520, 23456, 65535}
 
-// maxPeers is how many peers a Route Server may have.
-const maxPeers = 8
+// MaxPeers is how many peers a Route Server may have.
+const MaxPeers = 8
 
 // settleConnection refuses peers that a Route Server can't have. Which code Azure gives for
 // each is not documented.
@@ -152,7 +152,7 @@ func (c *call) settleConnection(old any, v *armnetwork.BgpConnection) *Problem {
 			return refuse("HubBgpConnectionPeerIpAlreadyUsed", "Peer %s is already that of connection %s.", addr, *conn.ID)
 		}
 	}
-	if old == nil && count >= maxPeers {
+	if old == nil && count >= MaxPeers {
 		return refuse("HubBgpConnectionLimitReached", "%s has %d BGP connections, the most that it may have.", hub, count)
 	}
 	if o, ok := old.(*armnetwork.BgpConnection); ok {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/nvad/nvad/integration/lab/emulator/arm"
 	"github.com/nvad/nvad/integration/lab/emulator/gateway"
 	"github.com/nvad/nvad/integration/lab/emulator/routeserver"
 )
@@ -23,7 +24,7 @@ func (n Network) Down(s Session, sent Sent) string {
 		return "no Route Server has this address"
 	case i < 0:
 		return "not a peer"
-	case i >= MaxPeers:
+	case i >= arm.MaxPeers:
 		return "too many peers"
 	case rs.Peers[i].ASN != what.ASN:
 		return "wrong ASN"

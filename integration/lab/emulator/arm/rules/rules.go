@@ -17,9 +17,6 @@ import (
 	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 )
 
-// MaxPeers is how many peers a Route Server may have.
-const MaxPeers = 8
-
 // Network is all of Azure that decides about routes. Resources refer to each other by ID.
 type Network struct {
 	VNets        []VNet

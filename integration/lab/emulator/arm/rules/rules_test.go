@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nvad/nvad/integration/lab/emulator/arm"
 	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 )
 
@@ -257,7 +258,7 @@ func sends(routes ...Route) func(*world) {
 
 func ninth(w *world) {
 	var others []Peer
-	for i := range MaxPeers {
+	for i := range arm.MaxPeers {
 		others = append(others, Peer{"c", netip.AddrFrom4([4]byte{10, 0, 0, byte(100 + i)}), 65100})
 	}
 	w.RouteServers[0].Peers = append(others, w.RouteServers[0].Peers...)
