@@ -77,23 +77,26 @@ func byPrefix(learned []Learned) [][]Learned {
 	return groups
 }
 
-// best returns the routes of one prefix that tie: ExpressRoute counts first (the default of
-// Azure's hub routing preference) unless the choice is by path, then the shortest AS path.
-// Route Server looks at nothing else.
-func best(group []Learned, byPath bool) []Learned {
+// Compare compares two routes of one prefix; the lower one wins: ExpressRoute counts first (the
+// default of Azure's hub routing preference) unless the choice is by path, then the shortest AS
+// path. Route Server looks at nothing else.
+func (l Learned) Compare(other Learned, byPath bool) int {
 	rank := func(l Learned) [2]int {
 		if l.Source == Gateway && !byPath {
 			return [2]int{0, l.PathLength}
 		}
 		return [2]int{1, l.PathLength}
 	}
-	first := slices.MinFunc(group, func(a, b Learned) int {
-		ra, rb := rank(a), rank(b)
-		return slices.Compare(ra[:], rb[:])
-	})
+	a, b := rank(l), rank(other)
+	return slices.Compare(a[:], b[:])
+}
+
+// best returns the routes of one prefix that tie.
+func best(group []Learned, byPath bool) []Learned {
+	first := slices.MinFunc(group, func(a, b Learned) int { return a.Compare(b, byPath) })
 	var ties []Learned
 	for _, l := range group {
-		if rank(l) == rank(first) {
+		if l.Compare(first, byPath) == 0 {
 			ties = append(ties, l)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/nvad/nvad/integration/lab/emulator/arm"
 	"github.com/nvad/nvad/integration/lab/emulator/gateway"
 	"github.com/nvad/nvad/integration/lab/emulator/routeserver"
+	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 )
 
 // Down returns why a session is not established, "" if it is. The peer object decides first:
@@ -91,8 +92,8 @@ func (n Network) ownSubnet(rs RouteServer) []netip.Prefix {
 // candidate is a route that an instance may choose, and where it is from.
 type candidate struct {
 	Route
-	from    netip.Addr // the NVA; invalid: a gateway
-	gateway bool
+	source sdn.Source
+	from   netip.Addr // the NVA; invalid: a gateway
 }
 
 // best returns the route that an instance advertises for each prefix that it learned. With
@@ -101,13 +102,13 @@ func (n Network) best(rs RouteServer, instance netip.Addr, sent Sent) map[netip.
 	chosen := map[netip.Prefix]candidate{}
 	add := func(c candidate) {
 		have, ok := chosen[c.Prefix]
-		if !ok || rank(c, rs.ByPath) < rank(have, rs.ByPath) || rank(c, rs.ByPath) == rank(have, rs.ByPath) && c.from.Less(have.from) {
+		if !ok || cmp.Or(c.learned(c.source).Compare(have.learned(have.source), rs.ByPath), c.from.Compare(have.from)) < 0 {
 			chosen[c.Prefix] = c
 		}
 	}
 	for _, p := range rs.Peers {
 		for _, r := range n.Learned(Session{p.Address, instance}, sent) {
-			add(candidate{Route: r, from: p.Address})
+			add(candidate{Route: r, source: sdn.NVA, from: p.Address})
 		}
 	}
 	for _, g := range n.Gateways {
@@ -115,19 +116,10 @@ func (n Network) best(rs RouteServer, instance netip.Addr, sent Sent) map[netip.
 			continue
 		}
 		for _, r := range g.Circuit {
-			add(candidate{Route: r, gateway: true})
+			add(candidate{Route: r, source: sdn.Gateway})
 		}
 	}
 	return chosen
-}
-
-// rank orders routes for a prefix; the lowest wins.
-func rank(c candidate, byPath bool) int {
-	const external = 1 << 16
-	if c.gateway || byPath {
-		return len(c.ASPath)
-	}
-	return external + len(c.ASPath)
 }
 
 // Advertised lists what an instance advertises to an NVA: the VNet's space and its spokes',
@@ -144,7 +136,7 @@ func (n Network) Advertised(s Session, sent Sent) []Route {
 		out = append(out, Route{Prefix: p, NextHop: s.Instance, ASPath: []uint32{routeserver.ASN}})
 	}
 	for _, c := range n.best(rs, s.Instance, sent) {
-		kept := c.NoAdvertise || c.gateway && !rs.BranchToBranch || slices.Contains(own, c.Prefix)
+		kept := c.NoAdvertise || c.source == sdn.Gateway && !rs.BranchToBranch || slices.Contains(own, c.Prefix)
 		if kept || c.from == s.NVA || slices.Contains(c.ASPath, sent[s].ASN) {
 			continue
 		}

@@ -43,9 +43,7 @@ func (n Network) fromNVAs(rs RouteServer, sent Sent) []sdn.Learned {
 	for _, p := range rs.Peers {
 		for _, instance := range rs.Addresses {
 			for _, r := range n.Learned(Session{p.Address, instance}, sent) {
-				learned = append(learned, sdn.Learned{
-					Prefix: r.Prefix, NextHops: []netip.Addr{r.NextHop}, Source: sdn.NVA, PathLength: len(r.ASPath),
-				})
+				learned = append(learned, r.learned(sdn.NVA))
 			}
 		}
 	}
@@ -55,11 +53,14 @@ func (n Network) fromNVAs(rs RouteServer, sent Sent) []sdn.Learned {
 func (n Network) fromGateway(g Gateway, sent Sent) []sdn.Learned {
 	var learned []sdn.Learned
 	for _, r := range n.FromCircuit(g, sent) {
-		learned = append(learned, sdn.Learned{
-			Prefix: r.Prefix, NextHops: []netip.Addr{r.NextHop}, Source: sdn.Gateway, PathLength: len(r.ASPath),
-		})
+		learned = append(learned, r.learned(sdn.Gateway))
 	}
 	return learned
+}
+
+// learned returns the route as package sdn sees it.
+func (r Route) learned(from sdn.Source) sdn.Learned {
+	return sdn.Learned{Prefix: r.Prefix, NextHops: []netip.Addr{r.NextHop}, Source: from, PathLength: len(r.ASPath)}
 }
 
 // platform are the routes that every subnet has besides its VNet's. Unlike those, they give
