@@ -79,6 +79,17 @@ func (n Network) Learned(s Session, sent Sent) []Route {
 	})
 }
 
+// fromNVAs lists what all instances of a Route Server learned.
+func (n Network) fromNVAs(rs RouteServer, sent Sent) []Route {
+	var all []Route
+	for _, p := range rs.Peers {
+		for _, instance := range rs.Addresses {
+			all = append(all, n.Learned(Session{p.Address, instance}, sent)...)
+		}
+	}
+	return all
+}
+
 // ownSubnet returns the prefixes of RouteServerSubnet.
 func (n Network) ownSubnet(rs RouteServer) []netip.Prefix {
 	for _, s := range n.vnet(rs.VNet).Subnets {
@@ -164,13 +175,9 @@ func (n Network) TowardsCircuit(g Gateway, sent Sent) []netip.Prefix {
 		if rs.VNet != g.VNet || !rs.BranchToBranch {
 			continue
 		}
-		for _, p := range rs.Peers {
-			for _, instance := range rs.Addresses {
-				for _, r := range n.Learned(Session{p.Address, instance}, sent) {
-					if !r.NoAdvertise {
-						prefixes = append(prefixes, r.Prefix)
-					}
-				}
+		for _, r := range n.fromNVAs(rs, sent) {
+			if !r.NoAdvertise {
+				prefixes = append(prefixes, r.Prefix)
 			}
 		}
 	}

@@ -23,39 +23,28 @@ func (n Network) Effective(nic NIC, sent Sent) ([]sdn.EffectiveRoute, bool) {
 			rules.Peerings = append(rules.Peerings, sdn.Peering{VNet: p.Remote, Prefix: space})
 		}
 	}
-	var learned []sdn.Learned
+	var all []sdn.Learned
 	for _, rs := range n.RouteServers {
 		if n.reaches(v, s, rs.VNet) {
 			rules.ByPath = rules.ByPath || rs.ByPath
-			learned = append(learned, n.fromNVAs(rs, sent)...)
+			all = append(all, learnedFrom(n.fromNVAs(rs, sent), sdn.NVA)...)
 		}
 	}
 	for _, g := range n.Gateways {
 		if n.reaches(v, s, g.VNet) {
-			learned = append(learned, n.fromGateway(g, sent)...)
+			all = append(all, learnedFrom(n.FromCircuit(g, sent), sdn.Gateway)...)
 		}
 	}
-	return Platform(sdn.Effective(rules, learned)), true
+	return Platform(sdn.Effective(rules, all)), true
 }
 
-func (n Network) fromNVAs(rs RouteServer, sent Sent) []sdn.Learned {
-	var learned []sdn.Learned
-	for _, p := range rs.Peers {
-		for _, instance := range rs.Addresses {
-			for _, r := range n.Learned(Session{p.Address, instance}, sent) {
-				learned = append(learned, r.learned(sdn.NVA))
-			}
-		}
+// learnedFrom returns routes as package sdn sees them.
+func learnedFrom(routes []Route, from sdn.Source) []sdn.Learned {
+	var list []sdn.Learned
+	for _, r := range routes {
+		list = append(list, r.learned(from))
 	}
-	return learned
-}
-
-func (n Network) fromGateway(g Gateway, sent Sent) []sdn.Learned {
-	var learned []sdn.Learned
-	for _, r := range n.FromCircuit(g, sent) {
-		learned = append(learned, r.learned(sdn.Gateway))
-	}
-	return learned
+	return list
 }
 
 // learned returns the route as package sdn sees it.
