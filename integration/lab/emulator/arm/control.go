@@ -1,7 +1,6 @@
 package arm
 
 import (
-	"encoding/json"
 	"net/http"
 
 	"github.com/nvad/nvad/integration/lab/emulator/rpc"
@@ -21,26 +20,20 @@ func (s *Server) Control() http.Handler {
 	rpc.Handle(mux, "/{$}", func(*http.Request) (string, error) { return "ready", nil })
 	rpc.Handle(mux, "/state", func(*http.Request) (*State, error) { return s.State, nil })
 	rpc.Handle(mux, "/requests", func(*http.Request) ([]string, error) { return s.Requests(), nil })
-	replace(mux, "/state", func(next *State) { s.State.replace(next) })
-	replace(mux, "/behaviour", func(next *Behaviour) { s.Be(*next) })
-	replace(mux, "/faults", func(next *[]Fault) {
+	rpc.Receive(mux, "PUT /state", func(next *State) error {
+		s.State.replace(next)
+		return nil
+	})
+	rpc.Receive(mux, "PUT /behaviour", func(next *Behaviour) error {
+		s.Be(*next)
+		return nil
+	})
+	rpc.Receive(mux, "PUT /faults", func(next *[]Fault) error {
 		s.Mend()
 		s.Fail(*next...)
+		return nil
 	})
 	return mux
-}
-
-const maxControl = 64 << 20
-
-func replace[T any](mux *http.ServeMux, path string, with func(*T)) {
-	mux.HandleFunc("PUT "+path, func(w http.ResponseWriter, req *http.Request) {
-		next := new(T)
-		if err := json.NewDecoder(http.MaxBytesReader(w, req.Body, maxControl)).Decode(next); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		with(next)
-	})
 }
 
 // replace gives s the contents of next.

@@ -10,7 +10,6 @@ package routeserver
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -90,15 +89,8 @@ func Run(ctx context.Context, c Config) error {
 // handler is Handler with what changes the instance.
 func (c Config) handler(ctx context.Context, r *router.Router) http.Handler {
 	mux := Handler(r)
-	mux.HandleFunc("POST /nvas", func(w http.ResponseWriter, req *http.Request) {
-		var nvas []NVA
-		err := json.NewDecoder(req.Body).Decode(&nvas)
-		if err == nil {
-			err = r.SetNeighbors(ctx, c.peers(nvas), func(n router.Neighbor) bool { return n.Address == c.Gateway })
-		}
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-		}
+	rpc.Receive(mux, "POST /nvas", func(nvas *[]NVA) error {
+		return r.SetNeighbors(ctx, c.peers(*nvas), func(n router.Neighbor) bool { return n.Address == c.Gateway })
 	})
 	return mux
 }

@@ -47,6 +47,24 @@ func Handle[T any](mux *http.ServeMux, pattern string, get func(*http.Request) (
 	})
 }
 
+// maxBody is more than any value that is sent.
+const maxBody = 64 << 20
+
+// Receive registers a setter: set gets the value that was sent as JSON. pattern begins with the
+// method.
+func Receive[T any](mux *http.ServeMux, pattern string, set func(*T) error) {
+	mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
+		value := new(T)
+		err := json.NewDecoder(http.MaxBytesReader(w, req.Body, maxBody)).Decode(value)
+		if err == nil {
+			err = set(value)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+		}
+	})
+}
+
 // Client returns an HTTP client for the unix socket at path.
 func Client(path string) *http.Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {

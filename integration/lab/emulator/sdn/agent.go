@@ -68,7 +68,7 @@ func Run(ctx context.Context, config Config) error {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /feed/{name}", a.feed)
-	mux.HandleFunc("PUT /route-table", a.routeTable)
+	rpc.Receive(mux, "PUT /route-table", func(t *RouteTable) error { return a.setTable(*t) })
 	rpc.Handle(mux, "/effective", func(req *http.Request) ([]EffectiveRoute, error) {
 		nic, err := netip.ParseAddr(req.FormValue("nic"))
 		if err != nil {
@@ -101,17 +101,6 @@ func (a *agent) subnetOf(nic netip.Addr) *subnet {
 		}
 	}
 	return a.subnets[len(a.subnets)-1]
-}
-
-func (a *agent) routeTable(w http.ResponseWriter, req *http.Request) {
-	var t RouteTable
-	err := json.NewDecoder(req.Body).Decode(&t)
-	if err == nil {
-		err = a.setTable(t)
-	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-	}
 }
 
 // setTable changes the route table of a subnet that has one.
