@@ -111,31 +111,37 @@ func (r armRoutes) GatewayAdvertised(ctx context.Context, gateway, _ string) ([]
 
 // GatewayPeers implements [arm.GatewayPeers].
 func (r armRoutes) GatewayPeers(ctx context.Context, gateway string) ([]*armnetwork.BgpPeerStatus, error) {
-	for _, v := range r.lab.Topology.VNets {
-		if v.Circuit == "" || !sameID(gateway, arm.ID(arm.TypeGateway, gatewayNode(v.Name))) {
-			continue
-		}
-		sessions, err := r.lab.Gateway(v.Name).Sessions(ctx)
-		var peers []*armnetwork.BgpPeerStatus
-		for _, s := range sessions {
-			peers = append(peers, rules.GatewayPeer(s.Neighbor, int64(s.ASN), s.Established))
-		}
-		return peers, err
+	v, err := r.withGateway(gateway)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("there is no gateway %s", gateway)
+	sessions, err := r.lab.Gateway(v.Name).Sessions(ctx)
+	var peers []*armnetwork.BgpPeerStatus
+	for _, s := range sessions {
+		peers = append(peers, rules.GatewayPeer(s.Neighbor, int64(s.ASN), s.Established))
+	}
+	return peers, err
 }
 
 func (r armRoutes) ofGateway(gateway string, list func(VNet) ([]router.Route, error)) ([]*armnetwork.GatewayRoute, error) {
-	for _, v := range r.lab.Topology.VNets {
-		if v.Circuit == "" || !sameID(gateway, arm.ID(arm.TypeGateway, gatewayNode(v.Name))) {
-			continue
-		}
-		routes, err := list(v)
-		var rows []*armnetwork.GatewayRoute
-		for _, route := range routes {
-			rows = append(rows, rules.GatewayRoute(route.Prefix, route.NextHop, route.ASPath))
-		}
-		return rows, err
+	v, err := r.withGateway(gateway)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("there is no gateway %s", gateway)
+	routes, err := list(v)
+	var rows []*armnetwork.GatewayRoute
+	for _, route := range routes {
+		rows = append(rows, rules.GatewayRoute(route.Prefix, route.NextHop, route.ASPath))
+	}
+	return rows, err
+}
+
+// withGateway returns the VNet that has a gateway.
+func (r armRoutes) withGateway(gateway string) (VNet, error) {
+	for _, v := range r.lab.Topology.VNets {
+		if v.Circuit != "" && sameID(gateway, arm.ID(arm.TypeGateway, gatewayNode(v.Name))) {
+			return v, nil
+		}
+	}
+	return VNet{}, fmt.Errorf("there is no gateway %s", gateway)
 }
