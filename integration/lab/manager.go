@@ -62,10 +62,7 @@ func (l *Lab) startManager(ctx context.Context) error {
 		return err
 	}
 	for _, m := range l.Topology.virtualMachines() {
-		if err := os.MkdirAll(l.etc(m.Name), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(l.etc(m.Name), "hosts"), []byte(l.HostsFile()), 0o644); err != nil {
+		if err := write(filepath.Join(l.etc(m.Name), "hosts"), l.HostsFile(), 0o644); err != nil {
 			return err
 		}
 	}

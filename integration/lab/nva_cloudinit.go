@@ -102,7 +102,7 @@ func (l *Lab) furnish(dir, nvad string, data userData) error {
 	}
 	for name, target := range map[string]string{"nvad": nvad, "nvactl": l.nvactl()} {
 		link := filepath.Join(bin, name)
-		if err := removeIfThere(link); err != nil {
+		if err := os.RemoveAll(link); err != nil {
 			return err
 		}
 		if err := os.Symlink(target, link); err != nil {
@@ -113,7 +113,7 @@ func (l *Lab) furnish(dir, nvad string, data userData) error {
 		return err
 	}
 	upper := filepath.Join(dir, "upper")
-	if err := l.write(filepath.Join(upper, "etc/hosts"), l.HostsFile(), 0o644); err != nil {
+	if err := write(filepath.Join(upper, "etc/hosts"), l.HostsFile(), 0o644); err != nil {
 		return err
 	}
 	for _, f := range data.WriteFiles {
@@ -129,14 +129,15 @@ func (l *Lab) furnish(dir, nvad string, data userData) error {
 			}
 			content = string(text)
 		}
-		if err := l.write(filepath.Join(upper, f.Path), content, os.FileMode(mode)); err != nil {
+		if err := write(filepath.Join(upper, f.Path), content, os.FileMode(mode)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *Lab) write(path, text string, mode os.FileMode) error {
+// write writes a file and the directories that it lacks.
+func write(path, text string, mode os.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
@@ -144,11 +145,4 @@ func (l *Lab) write(path, text string, mode os.FileMode) error {
 		return err
 	}
 	return os.Chmod(path, mode)
-}
-
-func removeIfThere(path string) error {
-	if err := os.Remove(path); !os.IsNotExist(err) {
-		return err
-	}
-	return nil
 }
