@@ -84,15 +84,20 @@ func (l *Lab) startEcho(node string, addr netip.Addr, ports ...uint16) error {
 
 // startEmulator starts one emulated part and passes its configuration as a file.
 func (l *Lab) startEmulator(role, node string, config any) error {
+	return l.startEmulatorIn(node, role, node, config)
+}
+
+// startEmulatorIn is startEmulator for a part with a name that runs in the namespace of a node.
+func (l *Lab) startEmulatorIn(node, role, name string, config any) error {
 	data, err := json.MarshalIndent(config, "", "  ")
 	if err != nil {
 		return err
 	}
-	file := l.path("conf", node+".json")
+	file := l.path("conf", name+".json")
 	if err := os.WriteFile(file, data, 0o644); err != nil {
 		return err
 	}
-	return l.spawn(node, node, l.Options.Emulator, "run", role, file)
+	return l.spawn(name, node, l.Options.Emulator, "run", role, file)
 }
 
 // awaitEmulator waits until an emulated part answers on its socket.

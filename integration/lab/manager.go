@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -53,20 +52,13 @@ func (l *Lab) startManager(ctx context.Context) error {
 	if !l.Options.Manager || len(l.Topology.VNets) == 0 {
 		return nil
 	}
-	data, err := json.Marshal(ManagerConfig{Prefix: l.Options.Prefix})
-	if err != nil {
-		return err
-	}
-	file := l.path("conf", managerNode+".json")
-	if err := os.WriteFile(file, data, 0o644); err != nil {
-		return err
-	}
 	for _, m := range l.Topology.virtualMachines() {
 		if err := write(filepath.Join(l.etc(m.Name), "hosts"), l.HostsFile(), 0o644); err != nil {
 			return err
 		}
 	}
-	if err := l.spawn(managerNode, routerNode(l.Topology.VNets[0].Name), l.Options.Emulator, "run", managerNode, file); err != nil {
+	config := ManagerConfig{Prefix: l.Options.Prefix}
+	if err := l.startEmulatorIn(routerNode(l.Topology.VNets[0].Name), "arm", managerNode, config); err != nil {
 		return err
 	}
 	return l.awaitEmulator(ctx, managerNode)
