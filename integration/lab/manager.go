@@ -195,12 +195,14 @@ const connectionPause = 100 * time.Millisecond
 // followConnections makes the emulated Route Servers peer with whom their connections name.
 func (l *Lab) followConnections(ctx context.Context, state *arm.State) error {
 	have := map[string][]rules.Peer{}
+	network := rules.Read(state)
 	for _, v := range l.Topology.VNets {
-		have[v.Name] = connected(state, v.Name)
+		have[v.Name] = connected(network, v.Name)
 	}
 	for {
+		network = rules.Read(state)
 		for _, v := range l.Topology.VNets {
-			peers := connected(state, v.Name)
+			peers := connected(network, v.Name)
 			if slices.Equal(have[v.Name], peers) {
 				continue
 			}

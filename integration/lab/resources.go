@@ -113,8 +113,7 @@ func userRoutes(routes []sdn.UserRoute) []arm.UserRoute {
 
 // connected lists the NVAs that are peers of a VNet's Route Server according to its
 // connections.
-func connected(s *arm.State, vnet string) []rules.Peer {
-	n := rules.Read(s)
+func connected(n rules.Network, vnet string) []rules.Peer {
 	i := slices.IndexFunc(n.RouteServers, func(rs rules.RouteServer) bool { return sameID(rs.ID, hubID(vnet)) })
 	if i < 0 {
 		return nil
