@@ -21,11 +21,7 @@ import (
 // is in nvad.toml.
 func TestAzureDiff(t *testing.T) {
 	t.Parallel()
-	root, err := lab.ModuleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(filepath.Join(root, "configs", "hub00.toml"))
+	text, err := os.ReadFile(configs(t, "hub00.toml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +37,7 @@ func TestAzureDiff(t *testing.T) {
 	nvad := lab.Build(t, "./cmd/nvad")
 	l := lab.Up(t, lab.Options{Manager: true, Nvactl: lab.Build(t, "./cmd/nvactl"), NVAs: map[string]lab.NVA{
 		"vm-hub00": {Kind: lab.Nvad, Binary: nvad, Config: file},
-		"vm-hub10": {Kind: lab.Nvad, Binary: nvad, Config: filepath.Join(root, "configs", "hub10.toml")},
+		"vm-hub10": {Kind: lab.Nvad, Binary: nvad, Config: configs(t, "hub10.toml")},
 	}})
 	awaitDiff(t, l, "", 1, azure.InstanceWithoutPeer)
 	r, err := azureDiff(t, l, "")

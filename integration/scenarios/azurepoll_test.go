@@ -17,17 +17,13 @@ import (
 // that has the role of the documentation.
 func TestAzurePoll(t *testing.T) {
 	t.Parallel()
-	root, err := lab.ModuleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(filepath.Join(root, "configs", "hub00.toml"))
+	text, err := os.ReadFile(configs(t, "hub00.toml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := &azurePolls{T: t, file: filepath.Join(t.TempDir(), "hub00.toml"), text: string(text)}
 	a.configure("")
-	a.Lab = lab.UpOptions(t, lab.Options{Scenario: lab.DefaultScenario, Manager: true, Role: filepath.Join(root, "configs", "azure", "role-reader.json"), NVAs: map[string]lab.NVA{
+	a.Lab = lab.UpOptions(t, lab.Options{Scenario: lab.DefaultScenario, Manager: true, Role: configs(t, "azure", "role-reader.json"), NVAs: map[string]lab.NVA{
 		"vm-hub00": {Kind: lab.Nvad, Binary: lab.Build(t, "./cmd/nvad"), Config: a.file},
 	}})
 	a.off()
@@ -52,13 +48,19 @@ func (a *azurePolls) configure(more string) {
 	}
 }
 
-// poll sets azure.poll, which begins anew: what was seen before is forgotten.
-func (a *azurePolls) poll() string {
+// anew sets azure.poll, which begins anew: what was seen before is forgotten.
+func (a *azurePolls) anew() {
 	a.Helper()
 	for _, more := range []string{"", "[azure]\npoll = 300\n"} {
 		a.configure(more)
 		nvactl(a.T, a.Lab, "reload")
 	}
+}
+
+// poll asks Azure after a new beginning and returns what nvactl prints.
+func (a *azurePolls) poll() string {
+	a.Helper()
+	a.anew()
 	out, err := a.ask("azure poll")
 	if err != nil {
 		a.Fatal(err)
@@ -120,10 +122,7 @@ func (a *azurePolls) wrong() {
 
 // failing: nvactl status says that Azure gave no answer, and why.
 func (a *azurePolls) failing() {
-	for _, more := range []string{"", "[azure]\npoll = 300\n"} {
-		a.configure(more)
-		nvactl(a.T, a.Lab, "reload")
-	}
+	a.anew()
 	begin := time.Now()
 	out, err := a.Output("vm-hub00", "env", "SSL_CERT_FILE=/dev/null", a.Options.Nvactl, "--socket", a.NVASocket("vm-hub00"), "azure", "poll")
 	if err == nil {

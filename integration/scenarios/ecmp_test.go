@@ -25,11 +25,7 @@ func TestSpokeECMP(t *testing.T) {
 		}
 		return file
 	}
-	root, err := lab.ModuleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	role := filepath.Join(root, "configs", "azure", "role-operator.json")
+	role := configs(t, "azure", "role-operator.json")
 	l := lab.UpOptions(t, lab.Options{Scenario: "spoke-ecmp", Manager: true, Role: role, NVAs: map[string]lab.NVA{
 		"vm-hub00":   {Kind: lab.Nvad, Binary: lab.Build(t, "./cmd/nvad"), Config: write("hub00.toml", "[kernel]\nip-forward = true\n[drain]\nhold = 0\n")},
 		"vm-hub00-2": {Kind: lab.Plain, Script: write("hub00-2.sh", "sysctl -qw net.ipv4.ip_forward=1\n")},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,16 @@ import (
 )
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
+
+// configs returns the path of a file of the directory configs.
+func configs(t *testing.T, path ...string) string {
+	t.Helper()
+	root, err := lab.ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(append([]string{root, "configs"}, path...)...)
+}
 
 // show logs the output of the scenario's commands.
 func show(t *testing.T, l *lab.Lab) {

@@ -78,13 +78,9 @@ func TestOneReplacement(t *testing.T) {
 // copiesOf returns hub00's NVAs with configurations that can be edited.
 func copiesOf(t *testing.T, files ...string) map[string]lab.NVA {
 	t.Helper()
-	root, err := lab.ModuleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
 	nvas := map[string]lab.NVA{}
 	for i, vm := range []string{"vm-hub00", "vm-hub00-2"} {
-		text, err := os.ReadFile(filepath.Join(root, "configs", files[i]))
+		text, err := os.ReadFile(configs(t, files[i]))
 		if err != nil {
 			t.Fatal(err)
 		}
