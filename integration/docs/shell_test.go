@@ -28,7 +28,8 @@ type shell struct {
 }
 
 // prelude gives the shell its own /etc and /run/nvad, in which conf is /etc/nvad and socket is
-// nvad's socket, the way to Azure's Resource Manager, a key for the NVAs, and functions for commands that a test can't really run.
+// nvad's socket, the way to Azure's Resource Manager, a key for the NVAs, and functions for
+// commands that a test can't really run.
 const prelude = `set -o pipefail
 own=%[1]s
 mount -t tmpfs tmpfs $own && mkdir $own/u $own/w && cp /etc/hosts $own/u/ &&

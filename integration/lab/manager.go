@@ -40,8 +40,8 @@ func (l *Lab) ManagerSocket() string { return l.socket(managerNode) }
 // Manager.
 func (l *Lab) Certificate() string { return l.path("conf", "azure-ca.pem") }
 
-// HostsFile returns the text of the file in which VMs find the addresses of Resource Manager and the login
-// service.
+// HostsFile returns the text of the file in which VMs find the addresses of Resource Manager
+// and the login service.
 func (l *Lab) HostsFile() string {
 	return "127.0.0.1 localhost\n::1 localhost\n" + managerAddress + " " + strings.Join(arm.Hosts(), " ") + "\n"
 }

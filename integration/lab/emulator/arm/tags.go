@@ -61,8 +61,8 @@ func (c *call) mergeTags() (*answer, *Problem) {
 	return jsonAnswer(map[string]any{"id": c.id + "/providers/" + TypeTags + "/default", "name": "default", "type": TypeTags, "properties": body.Properties})
 }
 
-// merge prepares the change of some tags. Their names are compared regardless of case. Azure's code
-// for too many of them is not documented.
+// merge prepares the change of some tags. Their names are compared regardless of case. Azure's
+// code for too many of them is not documented.
 func (c *call) merge(change map[string]*string) *Problem {
 	s := c.server.State
 	s.mu.Lock()

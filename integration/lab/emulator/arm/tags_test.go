@@ -11,8 +11,8 @@ import (
 	"github.com/nvad/nvad/integration/lab/emulator/arm"
 )
 
-// TestTagsAreMerged: nvactl's client gives a VM a tag with the operator's role, and not with the reader's. Other
-// tags stay, and the same tag is not written twice.
+// TestTagsAreMerged: nvactl's client gives a VM a tag with the operator's role, and not with
+// the reader's. Other tags stay, and the same tag is not written twice.
 func TestTagsAreMerged(t *testing.T) {
 	t.Run("reader", func(t *testing.T) {
 		b := newBed(t)

@@ -1,7 +1,7 @@
 // Package metadata emulates Azure's instance metadata service. It answers real HTTP requests
-// with the documented JSON, statuses and limits, and recognizes a VM by the address that asks. VMs
-// with managed identities get access tokens. Tests can make it fail as the real one does while a machine starts or the service is
-// updated.
+// with the documented JSON, statuses and limits, and recognizes a VM by the address that asks.
+// VMs with managed identities get access tokens. Tests can make it fail as the real one does
+// while a machine starts or the service is updated.
 //
 // A Server owns its VMs and scheduled events. It shares no code with nvad's client.
 package metadata
