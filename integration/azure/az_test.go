@@ -232,14 +232,23 @@ func updateNIC(w *world, c command) error {
 	})
 }
 
+// priority returns the priority of a security rule.
+func (c command) priority() (int32, error) {
+	p, err := strconv.ParseInt(c.text("priority"), 10, 32)
+	if err != nil || p < 100 || p > 4096 {
+		return 0, fmt.Errorf("priority %s: want 100 to 4096", c.text("priority"))
+	}
+	return int32(p), nil
+}
+
 func createRule(w *world, c command) error {
 	return alter(w, c.id(fake.TypeSecurityGroup, c.text("nsg-name")), func(g *armnetwork.SecurityGroup) error {
-		priority, err := strconv.ParseInt(c.text("priority"), 10, 32)
-		if err != nil || priority < 100 || priority > 4096 {
-			return fmt.Errorf("priority %s: want 100 to 4096", c.text("priority"))
+		priority, err := c.priority()
+		if err != nil {
+			return err
 		}
 		p := &armnetwork.SecurityRulePropertiesFormat{
-			Priority: to.Ptr(int32(priority)), Direction: to.Ptr(armnetwork.SecurityRuleDirection(c.text("direction"))),
+			Priority: &priority, Direction: to.Ptr(armnetwork.SecurityRuleDirection(c.text("direction"))),
 			Access: to.Ptr(armnetwork.SecurityRuleAccess(c.text("access"))), Protocol: to.Ptr(armnetwork.SecurityRuleProtocol(c.text("protocol"))),
 			SourceAddressPrefixes: to.SliceOfPtrs(c.options["--source-address-prefixes"]...), SourcePortRanges: to.SliceOfPtrs(c.options["--source-port-ranges"]...),
 			DestinationAddressPrefixes: to.SliceOfPtrs(c.options["--destination-address-prefixes"]...), DestinationPortRanges: to.SliceOfPtrs(c.options["--destination-port-ranges"]...),
@@ -263,11 +272,11 @@ func createRule(w *world, c command) error {
 func updateRule(w *world, c command) error {
 	id := c.id(fake.TypeSecurityGroup, c.text("nsg-name"), "securityRules", c.text("name"))
 	return alter(w, id, func(r *armnetwork.SecurityRule) error {
-		priority, err := strconv.ParseInt(c.text("priority"), 10, 32)
-		if err != nil || priority < 100 || priority > 4096 {
-			return fmt.Errorf("priority %s: want 100 to 4096", c.text("priority"))
+		priority, err := c.priority()
+		if err != nil {
+			return err
 		}
-		r.Properties.Priority = to.Ptr(int32(priority))
+		r.Properties.Priority = &priority
 		return nil
 	})
 }
