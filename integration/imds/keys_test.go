@@ -12,6 +12,14 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 )
 
+// keeps gives a hub's NVA a state directory for withState.
+func (b bed) keeps(t *testing.T, hub string) {
+	t.Helper()
+	if err := os.Mkdir(filepath.Join(b.dir, "state-"+hub), 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // withState returns a run of nvad on a hub's NVA with a state directory of its own.
 func (b bed) withState(hub string, args ...string) *exec.Cmd {
 	return b.Command("vm-"+hub, append([]string{"env", "STATE_DIRECTORY=" + filepath.Join(b.dir, "state-"+hub), b.nvad}, args...)...)
@@ -31,9 +39,7 @@ func TestPublishedKeys(t *testing.T) {
 	results := map[string]*result{}
 	var all sync.WaitGroup
 	for hub := range hubs {
-		if err := os.Mkdir(filepath.Join(b.dir, "state-"+hub), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		b.keeps(t, hub)
 		r := &result{}
 		results[hub] = r
 		all.Go(func() { *r = finish(b.withState(hub, flags(hub)...)) })
@@ -86,9 +92,7 @@ func TestPublishedKeys(t *testing.T) {
 func TestPublishRefused(t *testing.T) {
 	t.Parallel()
 	b := managed(t, "role-reader.json")
-	if err := os.Mkdir(filepath.Join(b.dir, "state-hub00"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	b.keeps(t, "hub00")
 	file := filepath.Join(b.dir, "nvad.toml")
 	finish(b.withState("hub00", append([]string{"bootstrap"}, b.fromAzure(file, "3s", "--publish-key")...)...)).
 		refused(t, file, "lacks the permission Microsoft.Resources/tags/write", "role-operator.json")

@@ -17,22 +17,18 @@ func TestWireGuardPeers(t *testing.T) {
 	b := newBed(t)
 	lab.RequireCommands(t, "env")
 	hubs := map[string]string{"hub00": "10.0.0.4", "hub10": "10.10.0.4"}
-	command := func(hub string, args ...string) []string {
-		return append([]string{"env", "STATE_DIRECTORY=" + filepath.Join(b.dir, "state-"+hub), b.nvad}, args...)
-	}
 	var peers []string
 	for hub, address := range hubs {
-		if err := os.Mkdir(filepath.Join(b.dir, "state-"+hub), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		key := strings.TrimSpace(b.Exec(t, "vm-"+hub, command(hub, "public-key", "nva")...))
+		b.keeps(t, hub)
+		key := strings.TrimSpace(finish(b.withState(hub, "public-key", "nva")).must(t).out)
 		peers = append(peers, "--peer", key+"@"+address)
 	}
 	for hub := range hubs {
 		b.metadata(t, hub)
 		flags := b.flags(hub, hub+".toml")
 		flags = append(append(flags[:2:2], flags[4:]...), peers...) // without --remote-nva
-		out := b.Exec(t, "vm-"+hub, command(hub, append([]string{"bootstrap"}, flags...)...)...)
+		r := finish(b.withState(hub, append([]string{"bootstrap"}, flags...)...)).must(t)
+		out := r.out + r.err
 		file := filepath.Join(b.dir, hub+".toml")
 		cfg, err := config.Load(file)
 		if err != nil || len(cfg.Tunnels) != 1 || cfg.Tunnels[0].Type != config.TunnelWireGuard || len(config.Warnings(cfg)) > 0 {
