@@ -1,7 +1,6 @@
 package azure
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -196,15 +195,6 @@ func selfRoutes(routes []rules.Route) []azure.SelfRoute {
 	}
 	slices.SortFunc(out, func(a, b azure.SelfRoute) int { return a.Prefix.Compare(b.Prefix) })
 	return out
-}
-
-// clone returns a world that shares nothing with w that faults and mends change.
-func (w *world) clone() *world {
-	c := *w
-	c.state = w.state.Clone()
-	c.others = maps.Clone(w.others)
-	c.nva.group = maps.Clone(w.nva.group)
-	return &c
 }
 
 // change alters a resource of the world, which must exist.
