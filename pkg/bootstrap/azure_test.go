@@ -38,7 +38,7 @@ func prefixes(list ...string) (out []netip.Prefix) {
 	return out
 }
 
-// hub00 is what Azure says at vm-hub00 of the two hubs, before anything is registered.
+// hub00 returns a snapshot as vm-hub00 of the two hubs gets it before anything is registered.
 func hub00() azure.Snapshot {
 	site := map[string]string{"NVAD": "site1"}
 	return azure.Snapshot{

@@ -86,7 +86,7 @@ func Run(ctx context.Context, r Request, o Options, out, progress io.Writer) err
 	return put(o.Output, content, key, out)
 }
 
-// machine is what the metadata service and the kernel know of this machine.
+// machine describes this machine, as the metadata service and the kernel know it.
 type machine struct {
 	name   string
 	nic    imds.NIC // the primary one

@@ -91,7 +91,8 @@ func tag(vm azure.VM, name string) (string, bool) {
 	return "", false
 }
 
-// numberTag returns the number that is a VM's tag, from 1 to what so many bits can hold.
+// numberTag returns the number in a VM's tag, from 1 to the largest with so many bits; otherwise if there
+// is no such tag.
 func numberTag(vm azure.VM, name string, otherwise uint32, bits int) (uint32, error) {
 	text, ok := tag(vm, name)
 	if !ok {
@@ -119,7 +120,7 @@ func overlayTag(vm azure.VM, prefix netip.Prefix) (netip.Addr, error) {
 }
 
 // routeServer returns the Route Server to peer with: the one that is asked for, the one in
-// the VM's VNet, or the only one in a peered VNet. It returns none if there shall be none, or
+// the VM's VNet, or the only one in a peered VNet. It returns none if none is wanted, or
 // if its addresses are given and nothing else about it is needed.
 func routeServer(r Request, s azure.Snapshot) (azure.RouteServer, error) {
 	d, given := *r.Azure, len(r.RouteServers) > 0

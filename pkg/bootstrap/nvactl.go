@@ -67,8 +67,8 @@ func (n nvactl) snapshot(ctx context.Context, tag string) (azure.Snapshot, error
 	return s, nil
 }
 
-// run runs "nvactl azure COMMAND ARGS" and returns what it prints. If it fails, the error
-// is what it said last; that may pass.
+// run runs "nvactl azure COMMAND ARGS" and returns its output. If it fails, the error quotes
+// its last line, and may pass by itself.
 func (n nvactl) run(ctx context.Context, command string, args ...string) ([]byte, error) {
 	argv := append([]string{"azure", command}, args...)
 	if n.clientID != "" {

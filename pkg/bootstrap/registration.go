@@ -11,15 +11,14 @@ import (
 	"github.com/nvad/nvad/pkg/azure"
 )
 
-// registration is what has to be changed in Azure. The zero value is nothing.
+// registration lists the changes to make in Azure. The zero value has none.
 type registration struct {
 	server azure.RouteServer
 	name   string // of the connection
 	peer   netip.Addr
 	asn    uint32
 	nic    azure.NIC
-	// peers and forwards say what is to be done: make peer a BGP peer of server, let nic
-	// forward.
+	// peers: make peer a BGP peer of server. forwards: let nic forward.
 	peers, forwards bool
 }
 
@@ -50,7 +49,7 @@ func plans(r Request, s azure.Snapshot, rs azure.RouteServer, own netip.Addr) (r
 	return reg, nil
 }
 
-// report prints what would be changed.
+// report prints the changes without making them.
 func (r registration) report(out io.Writer) {
 	if r.peers {
 		fmt.Fprintf(out, "would register: %s, AS %d, as peer %s of Route Server %s, which makes it a BGP peer of both instances\n", r.peer, r.asn, printable(r.name), printable(r.server.Name))

@@ -33,7 +33,7 @@ type Peer struct {
 	Host string
 	// Port is where it listens for this NVA; 0: what follows from both keys.
 	Port uint16
-	// vm is what Azure says of it, if its key is from a tag.
+	// vm describes its VM, if its key is from a tag; otherwise it is zero.
 	vm Remote
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/nvad/nvad/pkg/azure/arm"
 )
 
-// azureClient is what nvactl wants of Azure Resource Manager; package arm has it.
+// azureClient asks Azure Resource Manager, and changes what nvactl changes there. Package arm has one.
 type azureClient interface {
 	Snapshot(context.Context, arm.Ask) (azure.Snapshot, error)
 	Register(ctx context.Context, rs azure.RouteServer, name string, peer netip.Addr, asn uint32) (bool, error)

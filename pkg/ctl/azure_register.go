@@ -16,7 +16,7 @@ import (
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
-// registration is what the flags of register say.
+// registration has the values of the flags of register.
 type registration struct {
 	vm, routeServer, name, address string
 	asn                            uint32

@@ -40,7 +40,7 @@ type Sample struct {
 	Azure    Azure
 }
 
-// Azure is what the last polls of Azure brought; zero without polls.
+// Azure describes the last polls of Azure; zero without polls.
 type Azure struct {
 	Taken    time.Time // of the last that succeeded; zero: none
 	Failed   bool      // the last one
