@@ -13,6 +13,7 @@ package azure
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -245,6 +246,10 @@ type Connection struct {
 	// peer, and if the peer is the VM, those it advertises to it.
 	Instances []Instance `json:"instances,omitempty"`
 }
+
+// Failed reports whether Azure failed to make the connection. It keeps such a connection; writing it
+// once more mends it.
+func (c Connection) Failed() bool { return strings.EqualFold(c.ProvisioningState, "Failed") }
 
 // Instance is one instance's side of a Connection.
 type Instance struct {

@@ -70,7 +70,7 @@ func (d *differ) provisioned(sv *server) {
 	if c := sv.conn; c != nil && !provisioned(c.ProvisioningState) {
 		f := d.find(RouteServerNotProvisioned, severity, c.ID, c.Name, func(*finding) (string, []Step) {
 			reason := fmt.Sprintf("Azure reports BGP peer %s of Route Server %s, which is this NVA, as %q, so its sessions may not come up.", c.Name, rs.Name, c.ProvisioningState)
-			if strings.EqualFold(c.ProvisioningState, "Failed") {
+			if c.Failed() {
 				return reason, []Step{sv.peeringStep("update", c.Name)}
 			}
 			return reason, []Step{sv.peeringStep("wait", c.Name, "--updated")}

@@ -40,7 +40,7 @@ func plans(r Request, s azure.Snapshot, rs azure.RouteServer, own netip.Addr) (r
 			return reg, fmt.Errorf("%s is a peer of Route Server %s already, as %s with AS %d, and this NVA has AS %d; set --asn %d, or remove the peer: az network routeserver peering delete",
 				own, printable(rs.Name), printable(c.Name), c.ASN, r.ASN, c.ASN)
 		case c.Peer == own:
-			reg.peers = false
+			reg.name, reg.peers = c.Name, c.Failed()
 		case c.Name == reg.name:
 			return reg, fmt.Errorf("Route Server %s has a peer %s already, with the address %s and not this NVA's %s; if that NVA is gone, remove the peer: az network routeserver peering delete",
 				printable(rs.Name), printable(c.Name), c.Peer, own)

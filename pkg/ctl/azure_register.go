@@ -153,7 +153,7 @@ func (r *registration) connection(s *azure.Snapshot, rs *azure.RouteServer, peer
 	for _, old := range rs.Connections {
 		switch {
 		case old.Peer == peer && old.ASN == r.asn:
-			return old.Name, false, nil
+			return old.Name, old.Failed(), nil
 		case old.Peer == peer:
 			return "", false, fmt.Errorf("Route Server %s has %s as BGP peer %s already, but with AS %d, not %d", rs.Name, peer, old.Name, old.ASN, r.asn)
 		}

@@ -30,6 +30,8 @@ func TestAzureRegister(t *testing.T) {
 		{args: "--asn 65002", err: "Route Server ars-hub00 has 10.0.0.4 as BGP peer nva1 already, but with AS 65001, not 65002"},
 		{args: "", change: none, out: "nic-hub00: IP forwarding is on\nars-hub00: BGP peer vm-hub00, 10.0.0.4, AS 65001, is there\n",
 			did: []string{"forward nic-hub00", "register ars-hub00 vm-hub00 10.0.0.4 65001"}},
+		{args: "", change: func(s *azure.Snapshot) { s.RouteServers[0].Connections[0].ProvisioningState = "Failed" }, did: []string{"forward nic-hub00", "register ars-hub00 nva1 10.0.0.4 65001"},
+			out: "nic-hub00: IP forwarding is on\nars-hub00: BGP peer nva1, 10.0.0.4, AS 65001, is there\n"},
 		{args: "--dry-run", change: none, out: "nic-hub00: would turn on IP forwarding\nars-hub00: would make BGP peer vm-hub00, 10.0.0.4, AS 65001\n"},
 		{args: "", change: second, out: "nic-hub00: IP forwarding is on\n" + there, did: []string{"forward nic-hub00"}},
 		{args: "--route-server ARS-hub10 --name nva7 --peer 10.0.0.4", change: second, out: "nic-hub00: IP forwarding is on\nars-hub10: BGP peer nva7, 10.0.0.4, AS 65001, is there\n",

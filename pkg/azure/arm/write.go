@@ -46,8 +46,7 @@ func connectionFor(rs azure.RouteServer, list []azure.Connection, want azure.Con
 				"az network routeserver peering delete --name %s --routeserver %s --resource-group %s",
 				want.Peer, rs.Name, conn.ASN, want.ASN, conn.Name, rs.Name, rs.ResourceGroup)
 		case conn.Peer == want.Peer:
-			// Azure keeps a connection that it failed to make; writing it once more mends it.
-			return conn.Name, conn.ProvisioningState != string(armnetwork.ProvisioningStateFailed), nil
+			return conn.Name, !conn.Failed(), nil
 		}
 	}
 	for _, conn := range list {
