@@ -226,11 +226,14 @@ func TestRegistration(t *testing.T) {
 		snapshot azure.Snapshot
 		want     string
 	}{
-		"done":           {at(azure.Connection{Name: "any", Peer: own, ASN: 65001}), "nothing to register"},
-		"beside another": {at(azure.Connection{Name: "any", Peer: other, ASN: 65001}), "would register: 10.0.0.4, AS 65001, as peer vm-hub00 of Route Server rs-hub00"},
-		"failed once":    {at(azure.Connection{Name: "any", Peer: own, ASN: 65001, ProvisioningState: "Failed"}), "would register: 10.0.0.4, AS 65001, as peer any of Route Server rs-hub00"},
-		"other ASN":      {at(azure.Connection{Name: "any", Peer: own, ASN: 65009}), "10.0.0.4 is a peer of Route Server rs-hub00 already, as any with AS 65009, and this NVA has AS 65001"},
-		"name taken":     {at(azure.Connection{Name: "vm-hub00", Peer: other, ASN: 65001}), "has a peer vm-hub00 already, with the address 10.0.0.9"},
+		"done":                 {at(azure.Connection{Name: "any", Peer: own, ASN: 65001}), "nothing to register"},
+		"beside another":       {at(azure.Connection{Name: "any", Peer: other, ASN: 65001}), "would register: 10.0.0.4, AS 65001, as peer vm-hub00 of Route Server rs-hub00"},
+		"failed once":          {at(azure.Connection{Name: "any", Peer: own, ASN: 65001, ProvisioningState: "Failed"}), "would register: 10.0.0.4, AS 65001, as peer any of Route Server rs-hub00"},
+		"other ASN":            {at(azure.Connection{Name: "any", Peer: own, ASN: 65009}), "10.0.0.4 is a peer of Route Server rs-hub00 already, as any with AS 65009, and this NVA has AS 65001"},
+		"name taken":           {at(azure.Connection{Name: "vm-hub00", Peer: other, ASN: 65001}), "has a peer vm-hub00 already, with the address 10.0.0.9"},
+		"name in capitals":     {at(azure.Connection{Name: "VM-HUB00", Peer: other, ASN: 65001}), "has a peer VM-HUB00 already, with the address 10.0.0.9"},
+		"done, and a namesake": {at(azure.Connection{Name: "any", Peer: own, ASN: 65001}, azure.Connection{Name: "vm-hub00", Peer: other, ASN: 65001}), "nothing to register"},
+		"a namesake, and done": {at(azure.Connection{Name: "vm-hub00", Peer: other, ASN: 65001}, azure.Connection{Name: "any", Peer: own, ASN: 65001}), "nothing to register"},
 	} {
 		_, reg, err := ask00(discovery(Discovery{Register: true}), tt.snapshot)
 		var text strings.Builder

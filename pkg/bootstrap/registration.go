@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/nvad/nvad/pkg/azure"
 )
@@ -41,7 +42,11 @@ func plans(r Request, s azure.Snapshot, rs azure.RouteServer, own netip.Addr) (r
 				own, printable(rs.Name), printable(c.Name), c.ASN, r.ASN, c.ASN)
 		case c.Peer == own:
 			reg.name, reg.peers = c.Name, c.Failed()
-		case c.Name == reg.name:
+			return reg, nil
+		}
+	}
+	for _, c := range rs.Connections {
+		if strings.EqualFold(c.Name, reg.name) { // as Azure compares names
 			return reg, fmt.Errorf("Route Server %s has a peer %s already, with the address %s and not this NVA's %s; if that NVA is gone, remove the peer: az network routeserver peering delete",
 				printable(rs.Name), printable(c.Name), c.Peer, own)
 		}
