@@ -82,12 +82,7 @@ var routeFaults = []fault{
 	}},
 	{code: azure.ShorterPathElsewhere, routes: true, info: true, place: "other", inject: func(_ testing.TB, w *world) {
 		w.nva.routes = append(w.nva.routes, announce("10.133.0.0/16", w.nva.address, 65001, 65001))
-		for s, a := range w.others {
-			if s.NVA == otherAddress {
-				a.Routes = append(slices.Clone(a.Routes), announce("10.133.0.0/16", otherAddress, 65002))
-				w.others[s] = a
-			}
-		}
+		w.other(announce("10.133.0.0/16", otherAddress, 65002))
 	}},
 	{code: azure.GatewayWins, routes: true, info: true, inject: func(_ testing.TB, w *world) {
 		w.nva.routes = append(w.nva.routes, announce("10.134.0.0/16", w.nva.address, 65001))
