@@ -38,8 +38,9 @@ func (d *differ) fill(sv *server, in *instance, row *Row) {
 	default:
 		row.Learned.State = yesNo(learned != nil)
 	}
+	sent := d.announced(sv, row.Prefix)
 	for i, v := range d.nics {
-		row.NICs[i] = d.cell(v, row.Prefix, d.announced(sv, row.Prefix))
+		row.NICs[i] = d.cell(v, row.Prefix, sent)
 	}
 }
 

@@ -184,14 +184,14 @@ func (v *verifier) share27(t *tally) {
 var learnedClaims = []claim{
 	{"both-instances-learn", "Both instances learn what nvad sends to both.", "what both instances learned", (*verifier).bothLearn},
 	{"next-hop-kept", "Route Server keeps the next hop that the NVA sends: its own address, or that of a load balancer.", "what an instance learned", func(v *verifier, t *tally) {
-		v.learnedRoutes(func(in *instance, r *SelfRoute, l *PeerRoute) {
+		v.learnedRoutes(func(sv *server, in *instance, r *SelfRoute, l *PeerRoute) {
 			if l != nil && r.NextHop.IsValid() && l.NextHop.IsValid() {
 				t.add(l.NextHop == r.NextHop, "%s was sent with next hop %s and learned with %s", v.anon.prefix(r.Prefix), v.anon.addr(r.NextHop), v.anon.addr(l.NextHop))
 			}
 		})
 	}},
 	{"path-kept", "Route Server keeps the AS path that the NVA sends.", "what an instance learned", func(v *verifier, t *tally) {
-		v.learnedRoutes(func(in *instance, r *SelfRoute, l *PeerRoute) {
+		v.learnedRoutes(func(sv *server, in *instance, r *SelfRoute, l *PeerRoute) {
 			if l != nil && len(r.ASPath) > 0 {
 				n := pathLength(l.ASPath)
 				t.add(n == len(r.ASPath), "%s was sent with %d ASNs and learned with %d", v.anon.prefix(r.Prefix), len(r.ASPath), n)
@@ -199,15 +199,15 @@ var learnedClaims = []claim{
 		})
 	}},
 	{"own-asn-dropped", "Route Server drops routes with its own ASN in the path.", "a route that was sent with AS 65515 in its path", func(v *verifier, t *tally) {
-		v.learnedRoutes(func(in *instance, r *SelfRoute, l *PeerRoute) {
+		v.learnedRoutes(func(sv *server, in *instance, r *SelfRoute, l *PeerRoute) {
 			if slices.Contains(r.ASPath, RouteServerASN) {
 				t.add(l == nil, "%s was sent with AS 65515 in its path; learned: %s", v.anon.prefix(r.Prefix), yesNo(l != nil))
 			}
 		})
 	}},
 	{"route-server-subnet-ignored", "Route Server ignores a route for its own RouteServerSubnet.", "a route for RouteServerSubnet that was sent", func(v *verifier, t *tally) {
-		v.learnedRoutes(func(in *instance, r *SelfRoute, l *PeerRoute) {
-			if c, ok := v.serverOf(in).subnet.covering(r.Prefix); ok && c == r.Prefix {
+		v.learnedRoutes(func(sv *server, in *instance, r *SelfRoute, l *PeerRoute) {
+			if c, ok := sv.subnet.covering(r.Prefix); ok && c == r.Prefix {
 				t.add(l == nil, "%s was sent; learned: %s", v.anon.prefix(r.Prefix), yesNo(l != nil))
 			}
 		})
@@ -215,8 +215,8 @@ var learnedClaims = []claim{
 }
 
 // learnedRoutes calls f for each route that nvad sent to an instance whose learned routes
-// are known, in ascending order, with the route that it learned or nil.
-func (v *verifier) learnedRoutes(f func(in *instance, r *SelfRoute, l *PeerRoute)) {
+// are known, in ascending order, with the route that it learned, or nil.
+func (v *verifier) learnedRoutes(f func(sv *server, in *instance, r *SelfRoute, l *PeerRoute)) {
 	v.peered(func(sv *server) {
 		for _, in := range sv.instances {
 			if !in.learnedSeen || !in.up() {
@@ -224,16 +224,11 @@ func (v *verifier) learnedRoutes(f func(in *instance, r *SelfRoute, l *PeerRoute
 			}
 			for _, p := range sv.prefixes {
 				if r := in.sent[p]; r != nil && !v.young(in, r) {
-					f(in, r, in.learned[p])
+					f(sv, in, r, in.learned[p])
 				}
 			}
 		}
 	})
-}
-
-// serverOf returns the Route Server of an instance.
-func (v *verifier) serverOf(in *instance) *server {
-	return v.servers[slices.IndexFunc(v.servers, func(sv *server) bool { return slices.Contains(sv.instances, in) })]
 }
 
 func (v *verifier) bothLearn(t *tally) {
