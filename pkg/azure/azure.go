@@ -23,6 +23,12 @@ const (
 	RouteServerInstances = 2
 )
 
+// Limits of Azure that a change by nvactl must not exceed.
+const (
+	MaxPeers = 8  // BGP peers of a Route Server
+	MaxHops  = 64 // next hops of a user-defined route
+)
+
 // Snapshot is what Azure Resource Manager said about one NVA and all that decides about
 // its routes. Resources refer to each other by their resource IDs, in lower case.
 type Snapshot struct {

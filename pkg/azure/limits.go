@@ -20,9 +20,9 @@ func (d *differ) limits(sv *server) {
 		return
 	}
 	rs := sv.rs
-	if n := len(rs.Connections); n >= maxPeers && d.found[findingKey{PeerLimit, Error, rs.ID}] == nil {
+	if n := len(rs.Connections); n >= MaxPeers && d.found[findingKey{PeerLimit, Error, rs.ID}] == nil {
 		d.find(PeerLimit, Warning, rs.ID, rs.Name, func(*finding) (string, []Step) {
-			return fmt.Sprintf("Route Server %s has %d peers of at most %d, so no further NVA can be one.", rs.Name, n, maxPeers),
+			return fmt.Sprintf("Route Server %s has %d peers of at most %d, so no further NVA can be one.", rs.Name, n, MaxPeers),
 				[]Step{words("Delete the BGP peers of NVAs that are gone, or let an NVA that is a peer pass on the routes of those that are not.")}
 		})
 	}

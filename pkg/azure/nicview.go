@@ -90,7 +90,7 @@ func (v *nicView) add(r *EffectiveRoute) {
 		switch {
 		case have == nil || r.Source == sourceUser && have.source != sourceUser:
 			v.active[p] = &hops{source: r.Source, name: r.Name, kind: r.NextHopType, addrs: bounded(r.NextHops)}
-		case have.source == r.Source && len(have.addrs) < maxHops:
+		case have.source == r.Source && len(have.addrs) < MaxHops:
 			have.addrs = bounded(append(slices.Clone(have.addrs), bounded(r.NextHops)...))
 		}
 	}
@@ -117,10 +117,7 @@ func (v *nicView) userLookup(p netip.Prefix) *hops {
 // noPropagation reports whether the subnet's route table keeps learned routes away.
 func (v *nicView) noPropagation() bool { return v.table != nil && !v.table.Propagation }
 
-// maxHops is how many next hops Azure takes for a route.
-const maxHops = 64
-
-func bounded(addrs []netip.Addr) []netip.Addr { return addrs[:min(len(addrs), maxHops)] }
+func bounded(addrs []netip.Addr) []netip.Addr { return addrs[:min(len(addrs), MaxHops)] }
 
 // maxVia bounds the next hops that a cell names.
 const maxVia = 4

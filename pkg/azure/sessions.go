@@ -202,9 +202,6 @@ func (d *differ) asn(sv *server) uint32 {
 	return d.self.ASN
 }
 
-// maxPeers is how many peers a Route Server may have.
-const maxPeers = 8
-
 // connection finds a Route Server that does not know this NVA, or knows it by another
 // address or ASN. A session that is up proves that it knows it.
 func (d *differ) connection(sv *server) {
@@ -243,9 +240,9 @@ func (d *differ) unknownPeer(sv *server, asn uint32) *finding {
 				[]Step{sv.peeringStep("update", c.Name, args...)}
 		})
 	}
-	if len(rs.Connections) >= maxPeers {
+	if len(rs.Connections) >= MaxPeers {
 		return d.find(PeerLimit, Error, rs.ID, rs.Name, func(*finding) (string, []Step) {
-			return fmt.Sprintf("Route Server %s has %d peers and takes no more than %d, so this NVA can't be one.", rs.Name, len(rs.Connections), maxPeers),
+			return fmt.Sprintf("Route Server %s has %d peers and takes no more than %d, so this NVA can't be one.", rs.Name, len(rs.Connections), MaxPeers),
 				[]Step{words("Delete the BGP peer of an NVA that is gone (az network routeserver peering delete), or let another NVA pass this one's routes on."), d.register(sv, asn)}
 		})
 	}

@@ -17,9 +17,6 @@ import (
 	"github.com/nvad/nvad/pkg/azure"
 )
 
-// maxPeers is how many BGP peers a Route Server has at most.
-const maxPeers = 8
-
 // Register makes peer a BGP peer of both instances of rs, and reports whether that
 // changed anything. It changes no connection that has another address.
 func (c *Client) Register(ctx context.Context, rs azure.RouteServer, name string, peer netip.Addr, asn uint32) (bool, error) {
@@ -54,7 +51,7 @@ func connectionFor(rs azure.RouteServer, list []azure.Connection, want azure.Con
 			return "", false, refuse("peer %s of Route Server %s has the address %s, not %s: choose another name", conn.Name, rs.Name, conn.Peer, want.Peer)
 		}
 	}
-	if len(list) >= maxPeers {
+	if len(list) >= azure.MaxPeers {
 		return "", false, refuse("Route Server %s has %d peers, the most that Azure allows: remove one before %s can become one: "+
 			"az network routeserver peering list --routeserver %s --resource-group %s", rs.Name, len(list), want.Peer, rs.Name, rs.ResourceGroup)
 	}
@@ -109,7 +106,6 @@ func (c *Client) ForwardAt(ctx context.Context, nic azure.NIC) (bool, error) {
 const (
 	oneHop      = "VirtualAppliance"
 	severalHops = "VirtualApplianceEcmp"
-	maxHops     = 64
 )
 
 // SetHop adds hop to the next hops of a user-defined route, or removes it, and reports whether
@@ -170,7 +166,7 @@ func setHop(raw object, hop netip.Addr, present bool) (bool, error) {
 	switch {
 	case present == (at >= 0):
 		return false, nil
-	case present && len(hops) >= maxHops:
+	case present && len(hops) >= azure.MaxHops:
 		return false, fmt.Errorf("it has %d next hops, the most that Azure allows", len(hops))
 	case present:
 		hops = append(hops, hop)

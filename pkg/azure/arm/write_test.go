@@ -221,7 +221,7 @@ func TestSetHop(t *testing.T) {
 
 func TestSetHopRefuses(t *testing.T) {
 	var hops []string
-	for i := range maxHops {
+	for i := range azure.MaxHops {
 		hops = append(hops, fmt.Sprintf(`"10.1.0.%d"`, i))
 	}
 	for want, tt := range map[string]struct {
