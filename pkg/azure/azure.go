@@ -29,8 +29,8 @@ const (
 	MaxHops  = 64 // next hops of a user-defined route
 )
 
-// Snapshot is what Azure Resource Manager said about one NVA and all that decides about
-// its routes. Resources refer to each other by their resource IDs, in lower case.
+// Snapshot has the answers of Azure Resource Manager about one NVA and everything that decides
+// about its routes. Resources refer to each other by their resource IDs, in lower case.
 type Snapshot struct {
 	// Taken is when the last answer arrived.
 	Taken time.Time `json:"taken"`

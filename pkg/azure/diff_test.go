@@ -214,7 +214,7 @@ func TestMutations(t *testing.T) {
 	}
 }
 
-// check is what every finding must have.
+// check reports what a finding lacks that every finding must have.
 func check(t *testing.T, f Finding) {
 	t.Helper()
 	if f.Object == "" || f.Name == "" || !strings.HasSuffix(f.Reason, ".") || strings.Contains(f.Reason, "  ") || len(f.Mend) == 0 {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// findingKey is what makes two findings one.
+// findingKey identifies a finding: what is found with the same key becomes one finding.
 type findingKey struct {
 	code     Code
 	severity Severity

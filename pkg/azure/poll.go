@@ -12,7 +12,7 @@ const (
 	MaxPollText  = 1000 // octets of one text
 )
 
-// Poll is what one poll of Azure saw: as much of a comparison as nvad keeps, so that it
+// Poll has the result of one poll of Azure: as much of a comparison as nvad keeps, so that it
 // can mention it beside its own routes.
 type Poll struct {
 	Taken    time.Time // when the last answer arrived
@@ -22,7 +22,7 @@ type Poll struct {
 	NotRead  int // parts of Azure
 }
 
-// Fate is what Azure does with some prefixes, with each of them the same.
+// Fate describes what Azure does with some prefixes, the same with each of them.
 type Fate struct {
 	Prefixes []netip.Prefix
 	// Learned and Unlearned are the instances of Route Servers to which nvad advertises

@@ -85,7 +85,7 @@ const (
 type Finding struct {
 	Code     Code     `json:"code"`
 	Severity Severity `json:"severity"`
-	// Object is what has to be changed: a resource ID, or the address of a neighbor.
+	// Object has to be changed: a resource ID, or the address of a neighbor.
 	Object string `json:"object"`
 	// Name is Object's name for people.
 	Name string `json:"name"`
@@ -96,7 +96,7 @@ type Finding struct {
 	Instances []netip.Addr `json:"instances"`
 	// Reason is one sentence.
 	Reason string `json:"reason"`
-	// Mend is what to do, in this order. It is complete, and changes nothing else.
+	// Mend has the steps to take, in this order. It is complete, and changes nothing else.
 	Mend []Step `json:"mend"`
 }
 

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Self is what nvad says of itself: the half of the comparison that Azure does not know.
+// Self describes nvad from its own side: the half of the comparison that Azure does not know.
 type Self struct {
 	ASN uint32 `json:"asn"`
 	// Neighbors are those whose address is an instance of a Route Server, or that look

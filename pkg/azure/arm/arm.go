@@ -57,7 +57,7 @@ type Client struct {
 	identity *identity
 	options  arm.ClientOptions
 	progress func(line string)
-	// step is what is being waited for, for the error if the wait ends.
+	// step names what the client waits for, for the error if time runs out.
 	step string
 	// spent is how many octets were read since the last Snapshot began.
 	spent int

@@ -69,7 +69,7 @@ func (e *PermissionError) Error() string {
 
 // TimeoutError says what was waited for when time ran out.
 type TimeoutError struct {
-	// Step is what was waited for.
+	// Step names what the client waited for.
 	Step string
 	// Throttled says that Azure asked to wait longer than there was time.
 	Throttled bool
@@ -115,12 +115,12 @@ func (e *UnreachableError) Error() string {
 // Unwrap returns the error of the connection.
 func (e *UnreachableError) Unwrap() error { return e.err }
 
-// refusal is what this package itself does not do, whatever Azure says.
+// refusal says what this package itself does not do, whatever Azure says.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// NonRetriable is what the SDK looks for: it would be refused again.
+// NonRetriable tells the SDK not to ask again: it would be refused again.
 func (refusal) NonRetriable() {}
 
 func refuse(format string, args ...any) error { return refusal(fmt.Sprintf(format, args...)) }
@@ -264,7 +264,7 @@ func denied(e *azcore.ResponseError, text string) (action, scope string) {
 	return actionOf(req.Method, req.URL.Path), req.URL.Path
 }
 
-// verbs are what role definitions call the methods.
+// verbs maps each method to its name in role definitions.
 var verbs = map[string]string{
 	http.MethodGet: "read", http.MethodPut: "write", http.MethodPatch: "write",
 	http.MethodDelete: "delete", http.MethodPost: "action",

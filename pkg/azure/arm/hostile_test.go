@@ -74,7 +74,7 @@ func (w *world) replace(field, path string, left *int) bool {
 	return ok
 }
 
-// strange is what a part is replaced by.
+// strange has the values that replace a part.
 var strange = []any{nil, []any{nil}}
 
 // mutate replaces one part of v, counting down to it.

@@ -15,7 +15,7 @@ import (
 	"github.com/nvad/nvad/pkg/imds"
 )
 
-// nowhere is what the metadata service says outside Azure.
+// nowhere fails as the metadata service does outside Azure.
 func nowhere(context.Context) (*imds.Instance, error) {
 	return nil, errors.New("metadata service: no answer from 169.254.169.254")
 }

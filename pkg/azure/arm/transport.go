@@ -101,7 +101,7 @@ type tooLarge struct {
 
 func (t tooLarge) Error() string { return fmt.Sprintf("%s more than %d MiB", t.what, t.most>>20) }
 
-// NonRetriable is what the SDK looks for.
+// NonRetriable tells the SDK not to ask again.
 func (tooLarge) NonRetriable() {}
 
 // patience asks again whenever Azure throttles, after the time that Azure names. The SDK

@@ -204,7 +204,7 @@ func etagIn(doc string) string {
 	return v.Etag
 }
 
-// here is what the metadata service says of the VM nva1.
+// here answers as the metadata service of the VM nva1 does.
 func here(context.Context) (*imds.Instance, error) {
 	return &imds.Instance{Name: "nva1", ID: vm1, Environment: "AzurePublicCloud"}, nil
 }
