@@ -162,3 +162,34 @@ func TestSharedTableWithoutPropagation(t *testing.T) {
 		t.Errorf("got %+v", r.Findings)
 	}
 }
+
+// Each remote of a tunnel whose packets come back gets a route, and a route table that is missing
+// is made once: making it again would empty it.
+func TestTunnelLoopsToTwoRemotes(t *testing.T) {
+	for _, without := range []bool{false, true} {
+		w := sound()
+		w.send("198.51.100.0/24")
+		w.self.Tunnels = append(w.self.Tunnels, SelfTunnel{Name: "vxlan1", Port: 8472, Remotes: []netip.Addr{ip("198.51.100.7"), ip("198.51.100.8")}})
+		want := 2
+		if without {
+			w.vnet(0).Subnets[0].RouteTable, want = nil, 4
+		}
+		s, self := w.derive()
+		found := 0
+		for _, f := range Diff(s, self, Options{}).Findings {
+			if f.Code != TunnelLoop {
+				continue
+			}
+			found++
+			check(t, f)
+			all := fmt.Sprint(f.Mend)
+			if len(f.Mend) != want || !strings.Contains(f.Reason, "198.51.100.7, 198.51.100.8") ||
+				!strings.Contains(all, "198.51.100.7/32") || !strings.Contains(all, "198.51.100.8/32") {
+				t.Errorf("%s: %q", f.Reason, f.Mend)
+			}
+		}
+		if found != 1 {
+			t.Errorf("%d findings", found)
+		}
+	}
+}

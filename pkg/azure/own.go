@@ -70,29 +70,36 @@ func (d *differ) ownDefault(v *nicView) {
 	}
 	f := d.find(DefaultWithoutUDR, Error, v.subnet.ID, v.subnet.Name, func(*finding) (string, []Step) {
 		return fmt.Sprintf("nvad announces a default route, which Azure also puts onto the NVA's own NIC: without a user-defined default route, what subnet %s sends to the internet comes back to the NVA.",
-			v.subnet.Name), d.ownRoute(v, "default-to-internet", everything)
+			v.subnet.Name), ownRoutes(v, ownRoute{"default-to-internet", everything})
 	})
 	f.prefixes[everything] = true
 }
 
-// ownRoute makes a user-defined route to the internet for the NVA's subnet, and its route
-// table if there is none.
-func (d *differ) ownRoute(v *nicView, name string, p netip.Prefix) []Step {
-	args := []string{"--address-prefix", p.String(), "--next-hop-type", typeInternet}
-	if v.table != nil {
-		verb := "create"
-		if u := v.users[p]; u != nil {
+// ownRoute is a user-defined route to the internet for the NVA's subnet.
+type ownRoute struct {
+	name   string
+	prefix netip.Prefix
+}
+
+// ownRoutes makes such routes, and the subnet's route table if there is none.
+func ownRoutes(v *nicView, routes ...ownRoute) []Step {
+	t, n := v.table, v.vnet
+	var out []Step
+	if t == nil {
+		t = &RouteTable{ID: n.ID, Name: v.subnet.Name + "-routes", ResourceGroup: n.ResourceGroup}
+		out = append(out, tableStep(t, "create", "--location", n.Location))
+	}
+	for _, r := range routes {
+		verb, name := "create", r.name
+		if u := v.users[r.prefix]; u != nil {
 			verb, name = "update", u.name
 		}
-		return []Step{routeStep(v.table, verb, name, args...)}
+		out = append(out, routeStep(t, verb, name, "--address-prefix", r.prefix.String(), "--next-hop-type", typeInternet))
 	}
-	n := v.vnet
-	t := &RouteTable{ID: n.ID, Name: v.subnet.Name + "-routes", ResourceGroup: n.ResourceGroup}
-	return []Step{
-		tableStep(t, "create", "--location", n.Location),
-		routeStep(t, "create", name, args...),
-		az(n.Subscription, "network", "vnet", "subnet", "update", "--resource-group", n.ResourceGroup, "--vnet-name", n.Name, "--name", v.subnet.Name, "--route-table", t.Name),
+	if v.table == nil {
+		out = append(out, az(n.Subscription, "network", "vnet", "subnet", "update", "--resource-group", n.ResourceGroup, "--vnet-name", n.Name, "--name", v.subnet.Name, "--route-table", t.Name))
 	}
+	return out
 }
 
 // tunnelLoops finds remotes of tunnels to which the NVA's NIC sends packets back to the
@@ -101,6 +108,9 @@ func (d *differ) tunnelLoops(v *nicView) {
 	if !v.seen {
 		return
 	}
+	var tunnels []string
+	var remotes []netip.Addr
+	prefixes := map[netip.Prefix]bool{}
 	for _, t := range d.self.Tunnels {
 		if c := d.carrier(t.Local); c != v {
 			continue
@@ -110,16 +120,37 @@ func (d *differ) tunnelLoops(v *nicView) {
 			if h == nil || !d.here(h, netip.Addr{}) || p == everything && d.sentAny(everything) {
 				continue
 			}
-			f := d.find(TunnelLoop, Error, v.nic.ID, v.nic.Name, func(f *finding) (string, []Step) {
-				reason := fmt.Sprintf("Packets of tunnel %s to %s come back to the NVA, because its own NIC follows %s that nvad announces.", t.Name, remote, f.count())
-				if v.subnet != nil && v.vnet != nil && v.tableSeen && public(remote) {
-					return reason, d.ownRoute(v, "tunnel-"+strings.ReplaceAll(remote.String(), ".", "-"), host(remote))
-				}
-				return reason, []Step{words("Announce prefixes that do not contain %s, or give the NVA's subnet a user-defined route for %s.", remote, host(remote))}
-			})
-			f.prefixes[p] = true
+			tunnels, remotes = append(tunnels, t.Name), append(remotes, remote)
+			prefixes[p] = true
 		}
 	}
+	if len(remotes) == 0 {
+		return
+	}
+	slices.SortFunc(remotes, netip.Addr.Compare)
+	tunnels, remotes = slices.Compact(tunnels), slices.Compact(remotes)
+	f := d.find(TunnelLoop, Error, v.nic.ID, v.nic.Name, func(f *finding) (string, []Step) {
+		reason := fmt.Sprintf("Packets of tunnel %s to %s come back to the NVA, because its own NIC follows %s that nvad announces.", strings.Join(tunnels, ", "), list(remotes), f.count())
+		return reason, leadOut(v, remotes)
+	})
+	f.prefixes = prefixes
+}
+
+// leadOut makes packets to remotes of tunnels leave the NVA.
+func leadOut(v *nicView, remotes []netip.Addr) []Step {
+	var routes []ownRoute
+	var rest []Step
+	for _, remote := range remotes {
+		if v.subnet != nil && v.vnet != nil && v.tableSeen && public(remote) {
+			routes = append(routes, ownRoute{"tunnel-" + strings.ReplaceAll(remote.String(), ".", "-"), host(remote)})
+		} else {
+			rest = append(rest, words("Announce prefixes that do not contain %s, or give the NVA's subnet a user-defined route for %s.", remote, host(remote)))
+		}
+	}
+	if len(routes) == 0 {
+		return rest
+	}
+	return append(ownRoutes(v, routes...), rest...)
 }
 
 func public(a netip.Addr) bool {
