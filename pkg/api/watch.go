@@ -13,10 +13,15 @@ import (
 )
 
 var watchKinds = map[nvadv1.WatchKind]watch.Kind{
-	nvadv1.WatchKind_WATCH_KIND_NEIGHBORS: watch.Neighbors,
-	nvadv1.WatchKind_WATCH_KIND_ROUTES:    watch.Routes,
-	nvadv1.WatchKind_WATCH_KIND_FIB:       watch.FIB,
-	nvadv1.WatchKind_WATCH_KIND_TUNNELS:   watch.Tunnels,
+	nvadv1.WatchKind_WATCH_KIND_NEIGHBORS:  watch.Neighbors,
+	nvadv1.WatchKind_WATCH_KIND_ROUTES:     watch.Routes,
+	nvadv1.WatchKind_WATCH_KIND_FIB:        watch.FIB,
+	nvadv1.WatchKind_WATCH_KIND_TUNNELS:    watch.Tunnels,
+	nvadv1.WatchKind_WATCH_KIND_NEXT_HOPS:  watch.NextHops,
+	nvadv1.WatchKind_WATCH_KIND_REPAIRS:    watch.Repairs,
+	nvadv1.WatchKind_WATCH_KIND_OPERATIONS: watch.Operations,
+	nvadv1.WatchKind_WATCH_KIND_PROBLEMS:   watch.Problems,
+	nvadv1.WatchKind_WATCH_KIND_DAEMON:     watch.Daemon,
 }
 
 // Watch implements nvadv1.NvadServer. A client that reads slowly blocks only this
@@ -101,6 +106,24 @@ func eventMessage(ev watch.Event) *nvadv1.WatchEvent {
 	case watch.Tunnel:
 		m.Change = &nvadv1.WatchEvent_Tunnel{Tunnel: &nvadv1.TunnelChange{
 			Name: c.Name, Vni: c.VNI, OldState: c.Old, NewState: c.New, Reason: c.Reason,
+		}}
+	case watch.NextHop:
+		m.Change = &nvadv1.WatchEvent_NextHop{NextHop: &nvadv1.NextHopChange{
+			Address: text(c.Address), Alive: c.Alive, By: c.By, Reason: printable(c.Reason),
+		}}
+	case watch.Repair:
+		m.Change = &nvadv1.WatchEvent_Repair{Repair: &nvadv1.Repair{Object: c.Object, Count: uint32(c.Count), Reason: printable(c.Reason)}}
+	case watch.Operation:
+		m.Change = &nvadv1.WatchEvent_Operation{Operation: &nvadv1.Operation{
+			What: c.What, Target: c.Target, By: printable(c.By), Detail: printable(c.Detail), Error: printable(c.Error), Version: uint32(c.Version),
+		}}
+	case watch.Problem:
+		m.Change = &nvadv1.WatchEvent_Problem{Problem: &nvadv1.ProblemChange{
+			Began: c.Began, Kind: c.Kind, Key: printable(c.Key), Text: printable(c.Text),
+		}}
+	case watch.Life:
+		m.Change = &nvadv1.WatchEvent_Daemon{Daemon: &nvadv1.DaemonChange{
+			State: c.State, Version: c.Version, Asn: c.ASN, RouterId: text(c.RouterID),
 		}}
 	}
 	return m

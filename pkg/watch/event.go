@@ -9,7 +9,7 @@ import (
 )
 
 // Kind is a kind of change. Kinds can be combined.
-type Kind uint8
+type Kind uint16
 
 // Kinds of change.
 const (
@@ -17,13 +17,18 @@ const (
 	Routes                     // best paths
 	FIB                        // routes of the kernel
 	Tunnels
+	NextHops   // that die and come back to life
+	Repairs    // of what other programs changed
+	Operations // that somebody asked for
+	Problems   // that come and go
+	Daemon     // its start and end
 )
 
 // Everything is all kinds.
-const Everything = Neighbors | Routes | FIB | Tunnels
+const Everything = Neighbors | Routes | FIB | Tunnels | NextHops | Repairs | Operations | Problems | Daemon
 
 // kept are the kinds rare enough to be published even while nobody watches.
-const kept = Neighbors | Tunnels
+const kept = Everything &^ (Routes | FIB)
 
 // Event is a change and its time.
 type Event struct {
@@ -31,7 +36,8 @@ type Event struct {
 	Change Change
 }
 
-// Change is one of Neighbor, Route, Forwarding and Tunnel. Values are immutable.
+// Change is one of the structs of this package that describe a change. Values are
+// immutable.
 type Change interface {
 	kind() Kind
 	// matches reports whether f lets the change through.
@@ -84,10 +90,58 @@ type Tunnel struct {
 	Reason string // why it is not up, or what is wrong with it
 }
 
+// NextHop says that a next hop died, so that no traffic is sent to it until it comes
+// back, or that it came back to life.
+type NextHop struct {
+	Address netip.Addr
+	Alive   bool
+	By      string // what noticed: "bfd", "session", "link" or "wireguard"
+	Reason  string
+}
+
+// Repair says that nvad put something back that another program had changed. Repairs of
+// tunnels are a [Tunnel].
+type Repair struct {
+	Object string // "route", "nat", "nic" or "sysctl"
+	Count  int
+	Reason string // what was put back, in words
+}
+
+// Operation says that somebody asked nvad to do something, and what came of it.
+type Operation struct {
+	What    string // such as "reload"; proto/nvad/v1 lists them all
+	Target  string // such as the address of a neighbor
+	By      string // who asked
+	Detail  string
+	Error   string // why it was not done; empty: it was
+	Version int    // of the configuration that runs afterwards; 0: it concerns none
+}
+
+// Problem says that a problem or a warning of the daemon's status came or went.
+type Problem struct {
+	Began bool
+	Kind  string // "warning", or the kind of the problem
+	Key   string // stays the same while the text changes
+	Text  string
+}
+
+// Life says that the daemon started, is in sync, or stops.
+type Life struct {
+	State    string // "started", "in sync" or "stopping"
+	Version  string
+	ASN      uint32
+	RouterID netip.Addr
+}
+
 func (Neighbor) kind() Kind   { return Neighbors }
 func (Route) kind() Kind      { return Routes }
 func (Forwarding) kind() Kind { return FIB }
 func (Tunnel) kind() Kind     { return Tunnels }
+func (NextHop) kind() Kind    { return NextHops }
+func (Repair) kind() Kind     { return Repairs }
+func (Operation) kind() Kind  { return Operations }
+func (Problem) kind() Kind    { return Problems }
+func (Life) kind() Kind       { return Daemon }
 
 // Filter selects changes. A filter by neighbor or prefix rejects changes that concern
 // neither.
@@ -110,7 +164,21 @@ func (r Route) matches(f *Filter) bool {
 
 func (c Forwarding) matches(f *Filter) bool { return !f.Neighbor.IsValid() && f.covers(c.Prefix) }
 
-func (Tunnel) matches(f *Filter) bool { return !f.Neighbor.IsValid() && !f.Prefix.IsValid() }
+func (n NextHop) matches(f *Filter) bool {
+	return !f.Prefix.IsValid() && (!f.Neighbor.IsValid() || f.Neighbor == n.Address)
+}
+
+func (Tunnel) matches(f *Filter) bool  { return f.selectsAll() }
+func (Repair) matches(f *Filter) bool  { return f.selectsAll() }
+func (Problem) matches(f *Filter) bool { return f.selectsAll() }
+func (Life) matches(f *Filter) bool    { return f.selectsAll() }
+
+func (o Operation) matches(f *Filter) bool {
+	return f.selectsAll() || f.Neighbor.IsValid() && !f.Prefix.IsValid() && o.Target == f.Neighbor.String()
+}
+
+// selectsAll reports whether f selects by kind alone.
+func (f *Filter) selectsAll() bool { return !f.Neighbor.IsValid() && !f.Prefix.IsValid() }
 
 func (f *Filter) covers(p netip.Prefix) bool {
 	return !f.Prefix.IsValid() || p.IsValid() && f.Prefix.Bits() <= p.Bits() && f.Prefix.Contains(p.Addr())

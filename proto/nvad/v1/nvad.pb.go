@@ -773,7 +773,7 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\tResetKind\x12\x13\n" +
 	"\x0fRESET_KIND_HARD\x10\x00\x12\x16\n" +
 	"\x12RESET_KIND_SOFT_IN\x10\x01\x12\x17\n" +
-	"\x13RESET_KIND_SOFT_OUT\x10\x022\xb5\b\n" +
+	"\x13RESET_KIND_SOFT_OUT\x10\x022\xfe\b\n" +
 	"\x04Nvad\x12:\n" +
 	"\n" +
 	"GetVersion\x12\x1a.nvad.v1.GetVersionRequest\x1a\x10.nvad.v1.Version\x127\n" +
@@ -792,7 +792,9 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\rLookupAddress\x12\x16.nvad.v1.LookupRequest\x1a\x0f.nvad.v1.Lookup\x12<\n" +
 	"\aListNAT\x12\x17.nvad.v1.ListNATRequest\x1a\x18.nvad.v1.ListNATResponse\x12B\n" +
 	"\tListLinks\x12\x19.nvad.v1.ListLinksRequest\x1a\x1a.nvad.v1.ListLinksResponse\x128\n" +
-	"\x05Watch\x12\x15.nvad.v1.WatchRequest\x1a\x16.nvad.v1.WatchResponse0\x012\xb9\a\n" +
+	"\x05Watch\x12\x15.nvad.v1.WatchRequest\x1a\x16.nvad.v1.WatchResponse0\x01\x12G\n" +
+	"\n" +
+	"ListEvents\x12\x1a.nvad.v1.ListEventsRequest\x1a\x1b.nvad.v1.ListEventsResponse0\x012\xb9\a\n" +
 	"\vNvadControl\x129\n" +
 	"\x06Reload\x12\x16.nvad.v1.ReloadRequest\x1a\x17.nvad.v1.ReloadResponse\x12<\n" +
 	"\aConfirm\x12\x17.nvad.v1.ConfirmRequest\x1a\x18.nvad.v1.ConfirmResponse\x12?\n" +
@@ -854,35 +856,37 @@ var file_nvad_v1_nvad_proto_goTypes = []any{
 	(*ListNATRequest)(nil),           // 27: nvad.v1.ListNATRequest
 	(*ListLinksRequest)(nil),         // 28: nvad.v1.ListLinksRequest
 	(*WatchRequest)(nil),             // 29: nvad.v1.WatchRequest
-	(*ReloadRequest)(nil),            // 30: nvad.v1.ReloadRequest
-	(*ConfirmRequest)(nil),           // 31: nvad.v1.ConfirmRequest
-	(*RollbackRequest)(nil),          // 32: nvad.v1.RollbackRequest
-	(*FetchConfigRequest)(nil),       // 33: nvad.v1.FetchConfigRequest
-	(*GetProfileRequest)(nil),        // 34: nvad.v1.GetProfileRequest
-	(*BeginAzurePollRequest)(nil),    // 35: nvad.v1.BeginAzurePollRequest
-	(*ReportAzurePollRequest)(nil),   // 36: nvad.v1.ReportAzurePollRequest
-	(*Version)(nil),                  // 37: nvad.v1.Version
-	(*Status)(nil),                   // 38: nvad.v1.Status
-	(*ListConfigsResponse)(nil),      // 39: nvad.v1.ListConfigsResponse
-	(*PreviewReloadResponse)(nil),    // 40: nvad.v1.PreviewReloadResponse
-	(*ListNeighborsResponse)(nil),    // 41: nvad.v1.ListNeighborsResponse
-	(*Neighbor)(nil),                 // 42: nvad.v1.Neighbor
-	(*ListRoutesResponse)(nil),       // 43: nvad.v1.ListRoutesResponse
-	(*ListFIBResponse)(nil),          // 44: nvad.v1.ListFIBResponse
-	(*ListTunnelsResponse)(nil),      // 45: nvad.v1.ListTunnelsResponse
-	(*Explanation)(nil),              // 46: nvad.v1.Explanation
-	(*ListPolicyHitsResponse)(nil),   // 47: nvad.v1.ListPolicyHitsResponse
-	(*Lookup)(nil),                   // 48: nvad.v1.Lookup
-	(*ListNATResponse)(nil),          // 49: nvad.v1.ListNATResponse
-	(*ListLinksResponse)(nil),        // 50: nvad.v1.ListLinksResponse
-	(*WatchResponse)(nil),            // 51: nvad.v1.WatchResponse
-	(*ReloadResponse)(nil),           // 52: nvad.v1.ReloadResponse
-	(*ConfirmResponse)(nil),          // 53: nvad.v1.ConfirmResponse
-	(*RollbackResponse)(nil),         // 54: nvad.v1.RollbackResponse
-	(*ConfigFile)(nil),               // 55: nvad.v1.ConfigFile
-	(*GetProfileResponse)(nil),       // 56: nvad.v1.GetProfileResponse
-	(*BeginAzurePollResponse)(nil),   // 57: nvad.v1.BeginAzurePollResponse
-	(*ReportAzurePollResponse)(nil),  // 58: nvad.v1.ReportAzurePollResponse
+	(*ListEventsRequest)(nil),        // 30: nvad.v1.ListEventsRequest
+	(*ReloadRequest)(nil),            // 31: nvad.v1.ReloadRequest
+	(*ConfirmRequest)(nil),           // 32: nvad.v1.ConfirmRequest
+	(*RollbackRequest)(nil),          // 33: nvad.v1.RollbackRequest
+	(*FetchConfigRequest)(nil),       // 34: nvad.v1.FetchConfigRequest
+	(*GetProfileRequest)(nil),        // 35: nvad.v1.GetProfileRequest
+	(*BeginAzurePollRequest)(nil),    // 36: nvad.v1.BeginAzurePollRequest
+	(*ReportAzurePollRequest)(nil),   // 37: nvad.v1.ReportAzurePollRequest
+	(*Version)(nil),                  // 38: nvad.v1.Version
+	(*Status)(nil),                   // 39: nvad.v1.Status
+	(*ListConfigsResponse)(nil),      // 40: nvad.v1.ListConfigsResponse
+	(*PreviewReloadResponse)(nil),    // 41: nvad.v1.PreviewReloadResponse
+	(*ListNeighborsResponse)(nil),    // 42: nvad.v1.ListNeighborsResponse
+	(*Neighbor)(nil),                 // 43: nvad.v1.Neighbor
+	(*ListRoutesResponse)(nil),       // 44: nvad.v1.ListRoutesResponse
+	(*ListFIBResponse)(nil),          // 45: nvad.v1.ListFIBResponse
+	(*ListTunnelsResponse)(nil),      // 46: nvad.v1.ListTunnelsResponse
+	(*Explanation)(nil),              // 47: nvad.v1.Explanation
+	(*ListPolicyHitsResponse)(nil),   // 48: nvad.v1.ListPolicyHitsResponse
+	(*Lookup)(nil),                   // 49: nvad.v1.Lookup
+	(*ListNATResponse)(nil),          // 50: nvad.v1.ListNATResponse
+	(*ListLinksResponse)(nil),        // 51: nvad.v1.ListLinksResponse
+	(*WatchResponse)(nil),            // 52: nvad.v1.WatchResponse
+	(*ListEventsResponse)(nil),       // 53: nvad.v1.ListEventsResponse
+	(*ReloadResponse)(nil),           // 54: nvad.v1.ReloadResponse
+	(*ConfirmResponse)(nil),          // 55: nvad.v1.ConfirmResponse
+	(*RollbackResponse)(nil),         // 56: nvad.v1.RollbackResponse
+	(*ConfigFile)(nil),               // 57: nvad.v1.ConfigFile
+	(*GetProfileResponse)(nil),       // 58: nvad.v1.GetProfileResponse
+	(*BeginAzurePollResponse)(nil),   // 59: nvad.v1.BeginAzurePollResponse
+	(*ReportAzurePollResponse)(nil),  // 60: nvad.v1.ReportAzurePollResponse
 }
 var file_nvad_v1_nvad_proto_depIdxs = []int32{
 	0,  // 0: nvad.v1.ResetNeighborRequest.kind:type_name -> nvad.v1.ResetKind
@@ -902,50 +906,52 @@ var file_nvad_v1_nvad_proto_depIdxs = []int32{
 	27, // 14: nvad.v1.Nvad.ListNAT:input_type -> nvad.v1.ListNATRequest
 	28, // 15: nvad.v1.Nvad.ListLinks:input_type -> nvad.v1.ListLinksRequest
 	29, // 16: nvad.v1.Nvad.Watch:input_type -> nvad.v1.WatchRequest
-	30, // 17: nvad.v1.NvadControl.Reload:input_type -> nvad.v1.ReloadRequest
-	31, // 18: nvad.v1.NvadControl.Confirm:input_type -> nvad.v1.ConfirmRequest
-	32, // 19: nvad.v1.NvadControl.Rollback:input_type -> nvad.v1.RollbackRequest
-	33, // 20: nvad.v1.NvadControl.FetchConfig:input_type -> nvad.v1.FetchConfigRequest
-	3,  // 21: nvad.v1.NvadControl.ResetNeighbor:input_type -> nvad.v1.ResetNeighborRequest
-	5,  // 22: nvad.v1.NvadControl.ShutdownNeighbor:input_type -> nvad.v1.ShutdownNeighborRequest
-	7,  // 23: nvad.v1.NvadControl.EnableNeighbor:input_type -> nvad.v1.EnableNeighborRequest
-	9,  // 24: nvad.v1.NvadControl.Drain:input_type -> nvad.v1.DrainRequest
-	11, // 25: nvad.v1.NvadControl.Shutdown:input_type -> nvad.v1.ShutdownRequest
-	34, // 26: nvad.v1.NvadControl.GetProfile:input_type -> nvad.v1.GetProfileRequest
-	13, // 27: nvad.v1.NvadControl.SetLogLevel:input_type -> nvad.v1.SetLogLevelRequest
-	35, // 28: nvad.v1.NvadControl.BeginAzurePoll:input_type -> nvad.v1.BeginAzurePollRequest
-	36, // 29: nvad.v1.NvadControl.ReportAzurePoll:input_type -> nvad.v1.ReportAzurePollRequest
-	37, // 30: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
-	38, // 31: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
-	2,  // 32: nvad.v1.Nvad.GetConfig:output_type -> nvad.v1.Config
-	39, // 33: nvad.v1.Nvad.ListConfigs:output_type -> nvad.v1.ListConfigsResponse
-	40, // 34: nvad.v1.Nvad.PreviewReload:output_type -> nvad.v1.PreviewReloadResponse
-	41, // 35: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
-	42, // 36: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
-	43, // 37: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
-	44, // 38: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
-	45, // 39: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
-	46, // 40: nvad.v1.Nvad.Explain:output_type -> nvad.v1.Explanation
-	47, // 41: nvad.v1.Nvad.ListPolicyHits:output_type -> nvad.v1.ListPolicyHitsResponse
-	48, // 42: nvad.v1.Nvad.LookupAddress:output_type -> nvad.v1.Lookup
-	49, // 43: nvad.v1.Nvad.ListNAT:output_type -> nvad.v1.ListNATResponse
-	50, // 44: nvad.v1.Nvad.ListLinks:output_type -> nvad.v1.ListLinksResponse
-	51, // 45: nvad.v1.Nvad.Watch:output_type -> nvad.v1.WatchResponse
-	52, // 46: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
-	53, // 47: nvad.v1.NvadControl.Confirm:output_type -> nvad.v1.ConfirmResponse
-	54, // 48: nvad.v1.NvadControl.Rollback:output_type -> nvad.v1.RollbackResponse
-	55, // 49: nvad.v1.NvadControl.FetchConfig:output_type -> nvad.v1.ConfigFile
-	4,  // 50: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
-	6,  // 51: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
-	8,  // 52: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
-	10, // 53: nvad.v1.NvadControl.Drain:output_type -> nvad.v1.DrainResponse
-	12, // 54: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
-	56, // 55: nvad.v1.NvadControl.GetProfile:output_type -> nvad.v1.GetProfileResponse
-	14, // 56: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
-	57, // 57: nvad.v1.NvadControl.BeginAzurePoll:output_type -> nvad.v1.BeginAzurePollResponse
-	58, // 58: nvad.v1.NvadControl.ReportAzurePoll:output_type -> nvad.v1.ReportAzurePollResponse
-	30, // [30:59] is the sub-list for method output_type
-	1,  // [1:30] is the sub-list for method input_type
+	30, // 17: nvad.v1.Nvad.ListEvents:input_type -> nvad.v1.ListEventsRequest
+	31, // 18: nvad.v1.NvadControl.Reload:input_type -> nvad.v1.ReloadRequest
+	32, // 19: nvad.v1.NvadControl.Confirm:input_type -> nvad.v1.ConfirmRequest
+	33, // 20: nvad.v1.NvadControl.Rollback:input_type -> nvad.v1.RollbackRequest
+	34, // 21: nvad.v1.NvadControl.FetchConfig:input_type -> nvad.v1.FetchConfigRequest
+	3,  // 22: nvad.v1.NvadControl.ResetNeighbor:input_type -> nvad.v1.ResetNeighborRequest
+	5,  // 23: nvad.v1.NvadControl.ShutdownNeighbor:input_type -> nvad.v1.ShutdownNeighborRequest
+	7,  // 24: nvad.v1.NvadControl.EnableNeighbor:input_type -> nvad.v1.EnableNeighborRequest
+	9,  // 25: nvad.v1.NvadControl.Drain:input_type -> nvad.v1.DrainRequest
+	11, // 26: nvad.v1.NvadControl.Shutdown:input_type -> nvad.v1.ShutdownRequest
+	35, // 27: nvad.v1.NvadControl.GetProfile:input_type -> nvad.v1.GetProfileRequest
+	13, // 28: nvad.v1.NvadControl.SetLogLevel:input_type -> nvad.v1.SetLogLevelRequest
+	36, // 29: nvad.v1.NvadControl.BeginAzurePoll:input_type -> nvad.v1.BeginAzurePollRequest
+	37, // 30: nvad.v1.NvadControl.ReportAzurePoll:input_type -> nvad.v1.ReportAzurePollRequest
+	38, // 31: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
+	39, // 32: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
+	2,  // 33: nvad.v1.Nvad.GetConfig:output_type -> nvad.v1.Config
+	40, // 34: nvad.v1.Nvad.ListConfigs:output_type -> nvad.v1.ListConfigsResponse
+	41, // 35: nvad.v1.Nvad.PreviewReload:output_type -> nvad.v1.PreviewReloadResponse
+	42, // 36: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
+	43, // 37: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
+	44, // 38: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
+	45, // 39: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
+	46, // 40: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
+	47, // 41: nvad.v1.Nvad.Explain:output_type -> nvad.v1.Explanation
+	48, // 42: nvad.v1.Nvad.ListPolicyHits:output_type -> nvad.v1.ListPolicyHitsResponse
+	49, // 43: nvad.v1.Nvad.LookupAddress:output_type -> nvad.v1.Lookup
+	50, // 44: nvad.v1.Nvad.ListNAT:output_type -> nvad.v1.ListNATResponse
+	51, // 45: nvad.v1.Nvad.ListLinks:output_type -> nvad.v1.ListLinksResponse
+	52, // 46: nvad.v1.Nvad.Watch:output_type -> nvad.v1.WatchResponse
+	53, // 47: nvad.v1.Nvad.ListEvents:output_type -> nvad.v1.ListEventsResponse
+	54, // 48: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
+	55, // 49: nvad.v1.NvadControl.Confirm:output_type -> nvad.v1.ConfirmResponse
+	56, // 50: nvad.v1.NvadControl.Rollback:output_type -> nvad.v1.RollbackResponse
+	57, // 51: nvad.v1.NvadControl.FetchConfig:output_type -> nvad.v1.ConfigFile
+	4,  // 52: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
+	6,  // 53: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
+	8,  // 54: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
+	10, // 55: nvad.v1.NvadControl.Drain:output_type -> nvad.v1.DrainResponse
+	12, // 56: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
+	58, // 57: nvad.v1.NvadControl.GetProfile:output_type -> nvad.v1.GetProfileResponse
+	14, // 58: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
+	59, // 59: nvad.v1.NvadControl.BeginAzurePoll:output_type -> nvad.v1.BeginAzurePollResponse
+	60, // 60: nvad.v1.NvadControl.ReportAzurePoll:output_type -> nvad.v1.ReportAzurePollResponse
+	31, // [31:61] is the sub-list for method output_type
+	1,  // [1:31] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name

@@ -49,6 +49,7 @@ const (
 	Nvad_ListNAT_FullMethodName        = "/nvad.v1.Nvad/ListNAT"
 	Nvad_ListLinks_FullMethodName      = "/nvad.v1.Nvad/ListLinks"
 	Nvad_Watch_FullMethodName          = "/nvad.v1.Nvad/Watch"
+	Nvad_ListEvents_FullMethodName     = "/nvad.v1.Nvad/ListEvents"
 )
 
 // NvadClient is the client API for Nvad service.
@@ -99,6 +100,10 @@ type NvadClient interface {
 	// daemon stops. The first message is empty: once it arrives, no later change is
 	// missed.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
+	// ListEvents streams events of the journal on disk, or the state at an earlier time. It
+	// fails with FAILED_PRECONDITION if no journal is kept, and with OUT_OF_RANGE if it asks
+	// for the state at a time before the oldest that is kept.
+	ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListEventsResponse], error)
 }
 
 type nvadClient struct {
@@ -305,6 +310,25 @@ func (c *nvadClient) Watch(ctx context.Context, in *WatchRequest, opts ...grpc.C
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Nvad_WatchClient = grpc.ServerStreamingClient[WatchResponse]
 
+func (c *nvadClient) ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListEventsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Nvad_ServiceDesc.Streams[4], Nvad_ListEvents_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ListEventsRequest, ListEventsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Nvad_ListEventsClient = grpc.ServerStreamingClient[ListEventsResponse]
+
 // NvadServer is the server API for Nvad service.
 // All implementations must embed UnimplementedNvadServer
 // for forward compatibility.
@@ -353,6 +377,10 @@ type NvadServer interface {
 	// daemon stops. The first message is empty: once it arrives, no later change is
 	// missed.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
+	// ListEvents streams events of the journal on disk, or the state at an earlier time. It
+	// fails with FAILED_PRECONDITION if no journal is kept, and with OUT_OF_RANGE if it asks
+	// for the state at a time before the oldest that is kept.
+	ListEvents(*ListEventsRequest, grpc.ServerStreamingServer[ListEventsResponse]) error
 	mustEmbedUnimplementedNvadServer()
 }
 
@@ -410,6 +438,9 @@ func (UnimplementedNvadServer) ListLinks(context.Context, *ListLinksRequest) (*L
 }
 func (UnimplementedNvadServer) Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error {
 	return status.Error(codes.Unimplemented, "method Watch not implemented")
+}
+func (UnimplementedNvadServer) ListEvents(*ListEventsRequest, grpc.ServerStreamingServer[ListEventsResponse]) error {
+	return status.Error(codes.Unimplemented, "method ListEvents not implemented")
 }
 func (UnimplementedNvadServer) mustEmbedUnimplementedNvadServer() {}
 func (UnimplementedNvadServer) testEmbeddedByValue()              {}
@@ -692,6 +723,17 @@ func _Nvad_Watch_Handler(srv interface{}, stream grpc.ServerStream) error {
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Nvad_WatchServer = grpc.ServerStreamingServer[WatchResponse]
 
+func _Nvad_ListEvents_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ListEventsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(NvadServer).ListEvents(m, &grpc.GenericServerStream[ListEventsRequest, ListEventsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Nvad_ListEventsServer = grpc.ServerStreamingServer[ListEventsResponse]
+
 // Nvad_ServiceDesc is the grpc.ServiceDesc for Nvad service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -767,6 +809,11 @@ var Nvad_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Watch",
 			Handler:       _Nvad_Watch_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "ListEvents",
+			Handler:       _Nvad_ListEvents_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -36,6 +36,16 @@ const (
 	WatchKind_WATCH_KIND_FIB WatchKind = 3
 	// Changes of the state of tunnels.
 	WatchKind_WATCH_KIND_TUNNELS WatchKind = 4
+	// Next hops that die and come back to life.
+	WatchKind_WATCH_KIND_NEXT_HOPS WatchKind = 5
+	// What nvad put back after another program had changed it.
+	WatchKind_WATCH_KIND_REPAIRS WatchKind = 6
+	// What people, programs and Azure asked nvad to do: reloads, drains, resets.
+	WatchKind_WATCH_KIND_OPERATIONS WatchKind = 7
+	// Problems and warnings that come and go, as in Status.
+	WatchKind_WATCH_KIND_PROBLEMS WatchKind = 8
+	// Start and end of the daemon, and when it is in sync.
+	WatchKind_WATCH_KIND_DAEMON WatchKind = 9
 )
 
 // Enum value maps for WatchKind.
@@ -46,6 +56,11 @@ var (
 		2: "WATCH_KIND_ROUTES",
 		3: "WATCH_KIND_FIB",
 		4: "WATCH_KIND_TUNNELS",
+		5: "WATCH_KIND_NEXT_HOPS",
+		6: "WATCH_KIND_REPAIRS",
+		7: "WATCH_KIND_OPERATIONS",
+		8: "WATCH_KIND_PROBLEMS",
+		9: "WATCH_KIND_DAEMON",
 	}
 	WatchKind_value = map[string]int32{
 		"WATCH_KIND_UNSPECIFIED": 0,
@@ -53,6 +68,11 @@ var (
 		"WATCH_KIND_ROUTES":      2,
 		"WATCH_KIND_FIB":         3,
 		"WATCH_KIND_TUNNELS":     4,
+		"WATCH_KIND_NEXT_HOPS":   5,
+		"WATCH_KIND_REPAIRS":     6,
+		"WATCH_KIND_OPERATIONS":  7,
+		"WATCH_KIND_PROBLEMS":    8,
+		"WATCH_KIND_DAEMON":      9,
 	}
 )
 
@@ -227,6 +247,12 @@ type WatchEvent struct {
 	//	*WatchEvent_Route
 	//	*WatchEvent_Fib
 	//	*WatchEvent_Tunnel
+	//	*WatchEvent_NextHop
+	//	*WatchEvent_Repair
+	//	*WatchEvent_Operation
+	//	*WatchEvent_Problem
+	//	*WatchEvent_Daemon
+	//	*WatchEvent_Gap
 	Change        isWatchEvent_Change `protobuf_oneof:"change"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -312,6 +338,60 @@ func (x *WatchEvent) GetTunnel() *TunnelChange {
 	return nil
 }
 
+func (x *WatchEvent) GetNextHop() *NextHopChange {
+	if x != nil {
+		if x, ok := x.Change.(*WatchEvent_NextHop); ok {
+			return x.NextHop
+		}
+	}
+	return nil
+}
+
+func (x *WatchEvent) GetRepair() *Repair {
+	if x != nil {
+		if x, ok := x.Change.(*WatchEvent_Repair); ok {
+			return x.Repair
+		}
+	}
+	return nil
+}
+
+func (x *WatchEvent) GetOperation() *Operation {
+	if x != nil {
+		if x, ok := x.Change.(*WatchEvent_Operation); ok {
+			return x.Operation
+		}
+	}
+	return nil
+}
+
+func (x *WatchEvent) GetProblem() *ProblemChange {
+	if x != nil {
+		if x, ok := x.Change.(*WatchEvent_Problem); ok {
+			return x.Problem
+		}
+	}
+	return nil
+}
+
+func (x *WatchEvent) GetDaemon() *DaemonChange {
+	if x != nil {
+		if x, ok := x.Change.(*WatchEvent_Daemon); ok {
+			return x.Daemon
+		}
+	}
+	return nil
+}
+
+func (x *WatchEvent) GetGap() *Gap {
+	if x != nil {
+		if x, ok := x.Change.(*WatchEvent_Gap); ok {
+			return x.Gap
+		}
+	}
+	return nil
+}
+
 type isWatchEvent_Change interface {
 	isWatchEvent_Change()
 }
@@ -336,6 +416,36 @@ type WatchEvent_Tunnel struct {
 	Tunnel *TunnelChange `protobuf:"bytes,5,opt,name=tunnel,proto3,oneof"`
 }
 
+type WatchEvent_NextHop struct {
+	// A next hop died or came back to life.
+	NextHop *NextHopChange `protobuf:"bytes,6,opt,name=next_hop,json=nextHop,proto3,oneof"`
+}
+
+type WatchEvent_Repair struct {
+	// nvad put something back.
+	Repair *Repair `protobuf:"bytes,7,opt,name=repair,proto3,oneof"`
+}
+
+type WatchEvent_Operation struct {
+	// Somebody asked nvad to do something.
+	Operation *Operation `protobuf:"bytes,8,opt,name=operation,proto3,oneof"`
+}
+
+type WatchEvent_Problem struct {
+	// A problem or a warning came or went.
+	Problem *ProblemChange `protobuf:"bytes,9,opt,name=problem,proto3,oneof"`
+}
+
+type WatchEvent_Daemon struct {
+	// The daemon started, is in sync, or stops.
+	Daemon *DaemonChange `protobuf:"bytes,10,opt,name=daemon,proto3,oneof"`
+}
+
+type WatchEvent_Gap struct {
+	// Events are missing from the journal here. Only ListEvents returns it.
+	Gap *Gap `protobuf:"bytes,11,opt,name=gap,proto3,oneof"`
+}
+
 func (*WatchEvent_Neighbor) isWatchEvent_Change() {}
 
 func (*WatchEvent_Route) isWatchEvent_Change() {}
@@ -343,6 +453,18 @@ func (*WatchEvent_Route) isWatchEvent_Change() {}
 func (*WatchEvent_Fib) isWatchEvent_Change() {}
 
 func (*WatchEvent_Tunnel) isWatchEvent_Change() {}
+
+func (*WatchEvent_NextHop) isWatchEvent_Change() {}
+
+func (*WatchEvent_Repair) isWatchEvent_Change() {}
+
+func (*WatchEvent_Operation) isWatchEvent_Change() {}
+
+func (*WatchEvent_Problem) isWatchEvent_Change() {}
+
+func (*WatchEvent_Daemon) isWatchEvent_Change() {}
+
+func (*WatchEvent_Gap) isWatchEvent_Change() {}
 
 // NeighborChange describes a session that came up, went down or failed to come up.
 type NeighborChange struct {
@@ -520,7 +642,10 @@ type BestPath struct {
 	// Address of the next hop.
 	NextHop string `protobuf:"bytes,3,opt,name=next_hop,json=nextHop,proto3" json:"next_hop,omitempty"`
 	// AS path, as in Attributes.
-	AsPath        string `protobuf:"bytes,4,opt,name=as_path,json=asPath,proto3" json:"as_path,omitempty"`
+	AsPath string `protobuf:"bytes,4,opt,name=as_path,json=asPath,proto3" json:"as_path,omitempty"`
+	// All attributes of the path. ListEvents sets them in the new best path of a change;
+	// otherwise absent.
+	Attributes    *Attributes `protobuf:"bytes,5,opt,name=attributes,proto3" json:"attributes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -581,6 +706,13 @@ func (x *BestPath) GetAsPath() string {
 		return x.AsPath
 	}
 	return ""
+}
+
+func (x *BestPath) GetAttributes() *Attributes {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
 }
 
 // FIBChange describes a change of the kernel's route for a prefix, or of a next-hop
@@ -781,11 +913,615 @@ func (x *TunnelChange) GetReason() string {
 	return ""
 }
 
+// NextHopChange says that a next hop died, so that no traffic is sent to it until it
+// comes back, or that it came back to life.
+type NextHopChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address of the next hop.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// True if it came back to life.
+	Alive bool `protobuf:"varint,2,opt,name=alive,proto3" json:"alive,omitempty"`
+	// What noticed the change: "bfd", "session", "link" or "wireguard".
+	By string `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`
+	// Why, for people. Empty if there is nothing to add.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NextHopChange) Reset() {
+	*x = NextHopChange{}
+	mi := &file_nvad_v1_watch_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NextHopChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NextHopChange) ProtoMessage() {}
+
+func (x *NextHopChange) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_watch_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NextHopChange.ProtoReflect.Descriptor instead.
+func (*NextHopChange) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_watch_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *NextHopChange) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *NextHopChange) GetAlive() bool {
+	if x != nil {
+		return x.Alive
+	}
+	return false
+}
+
+func (x *NextHopChange) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *NextHopChange) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Repair says that nvad put something back that another program had changed.
+type Repair struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "route", "nat", "nic" or "sysctl". Repairs of tunnels are in TunnelChange.
+	Object string `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
+	// Number of things that were put back.
+	Count uint32 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// What was put back, for people; the first one if there are several.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Repair) Reset() {
+	*x = Repair{}
+	mi := &file_nvad_v1_watch_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Repair) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Repair) ProtoMessage() {}
+
+func (x *Repair) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_watch_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Repair.ProtoReflect.Descriptor instead.
+func (*Repair) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_watch_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Repair) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
+func (x *Repair) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Repair) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Operation says that somebody asked nvad to do something, and what came of it.
+type Operation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "reload", "confirm", "rollback", "drain", "undrain", "reset", "shutdown", "enable",
+	// "log-level" or "stop".
+	What string `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
+	// What it concerns, such as the address of a neighbor. May be empty.
+	Target string `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
+	// Who asked: a user such as "user alice (uid 1000)", the subject of a certificate,
+	// a signal, "Azure", or "deadline" for a change that nobody confirmed.
+	By string `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`
+	// What changed, for people, such as the number of changed keys. May be empty.
+	Detail string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
+	// Why it was refused or failed. Empty if it was done.
+	Error string `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
+	// Version of the configuration that runs afterwards. 0 if the operation concerns no
+	// configuration.
+	Version       uint32 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Operation) Reset() {
+	*x = Operation{}
+	mi := &file_nvad_v1_watch_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Operation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Operation) ProtoMessage() {}
+
+func (x *Operation) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_watch_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Operation.ProtoReflect.Descriptor instead.
+func (*Operation) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_watch_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Operation) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *Operation) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *Operation) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Operation) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *Operation) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *Operation) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// ProblemChange says that a problem or a warning of Status came or went.
+type ProblemChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True if it came, false if it went.
+	Began bool `protobuf:"varint,1,opt,name=began,proto3" json:"began,omitempty"`
+	// "warning", or the kind of the problem, as in Problem.
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Key and code of the warning, or kind and name of the problem. It stays the same while
+	// the text changes.
+	Key string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	// Description for the operator.
+	Text          string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProblemChange) Reset() {
+	*x = ProblemChange{}
+	mi := &file_nvad_v1_watch_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProblemChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProblemChange) ProtoMessage() {}
+
+func (x *ProblemChange) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_watch_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProblemChange.ProtoReflect.Descriptor instead.
+func (*ProblemChange) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_watch_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ProblemChange) GetBegan() bool {
+	if x != nil {
+		return x.Began
+	}
+	return false
+}
+
+func (x *ProblemChange) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ProblemChange) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *ProblemChange) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// DaemonChange says that the daemon started, is in sync, or stops.
+type DaemonChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "started", "in sync" or "stopping".
+	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	// Version of the daemon, as in Version.
+	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// ASN of this NVA.
+	Asn uint32 `protobuf:"varint,3,opt,name=asn,proto3" json:"asn,omitempty"`
+	// BGP identifier of this NVA.
+	RouterId      string `protobuf:"bytes,4,opt,name=router_id,json=routerId,proto3" json:"router_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DaemonChange) Reset() {
+	*x = DaemonChange{}
+	mi := &file_nvad_v1_watch_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DaemonChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DaemonChange) ProtoMessage() {}
+
+func (x *DaemonChange) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_watch_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DaemonChange.ProtoReflect.Descriptor instead.
+func (*DaemonChange) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_watch_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *DaemonChange) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *DaemonChange) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *DaemonChange) GetAsn() uint32 {
+	if x != nil {
+		return x.Asn
+	}
+	return 0
+}
+
+func (x *DaemonChange) GetRouterId() string {
+	if x != nil {
+		return x.RouterId
+	}
+	return ""
+}
+
+// Gap says that events are missing from the journal.
+type Gap struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of missing events. 0 if it is not known.
+	Lost uint64 `protobuf:"varint,1,opt,name=lost,proto3" json:"lost,omitempty"`
+	// Why: such as "the disk is full".
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Gap) Reset() {
+	*x = Gap{}
+	mi := &file_nvad_v1_watch_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Gap) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Gap) ProtoMessage() {}
+
+func (x *Gap) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_watch_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Gap.ProtoReflect.Descriptor instead.
+func (*Gap) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_watch_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Gap) GetLost() uint64 {
+	if x != nil {
+		return x.Lost
+	}
+	return 0
+}
+
+func (x *Gap) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// ListEventsRequest selects events of the journal.
+type ListEventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only events at or after this time. Absent selects all that are kept.
+	Since *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=since,proto3" json:"since,omitempty"`
+	// Only events before this time. Absent selects all.
+	Until *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	// Kinds of events. Empty selects all kinds. Gaps are always returned.
+	Kinds []WatchKind `protobuf:"varint,3,rep,packed,name=kinds,proto3,enum=nvad.v1.WatchKind" json:"kinds,omitempty"`
+	// Only events of the session with this neighbor, and of best paths that come from it
+	// or came from it before. Empty selects all.
+	Neighbor string `protobuf:"bytes,4,opt,name=neighbor,proto3" json:"neighbor,omitempty"`
+	// Only events of routes for this prefix and for more specific prefixes within it.
+	// Empty selects all.
+	Prefix string `protobuf:"bytes,5,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// With prefix: only the prefix itself.
+	Exact bool `protobuf:"varint,6,opt,name=exact,proto3" json:"exact,omitempty"`
+	// Only the last events, at most so many. 0 selects all.
+	Last uint32 `protobuf:"varint,7,opt,name=last,proto3" json:"last,omitempty"`
+	// Return the state just before the time until (absent: now) instead of what happened: for
+	// each neighbor, prefix, tunnel and so on, the event that made it what it was then. Things
+	// that did not exist any more are left out. Since and last must be absent.
+	State         bool `protobuf:"varint,8,opt,name=state,proto3" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEventsRequest) Reset() {
+	*x = ListEventsRequest{}
+	mi := &file_nvad_v1_watch_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEventsRequest) ProtoMessage() {}
+
+func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_watch_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
+func (*ListEventsRequest) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_watch_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ListEventsRequest) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *ListEventsRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *ListEventsRequest) GetKinds() []WatchKind {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *ListEventsRequest) GetNeighbor() string {
+	if x != nil {
+		return x.Neighbor
+	}
+	return ""
+}
+
+func (x *ListEventsRequest) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *ListEventsRequest) GetExact() bool {
+	if x != nil {
+		return x.Exact
+	}
+	return false
+}
+
+func (x *ListEventsRequest) GetLast() uint32 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
+func (x *ListEventsRequest) GetState() bool {
+	if x != nil {
+		return x.State
+	}
+	return false
+}
+
+// ListEventsResponse contains the next part of the answer.
+type ListEventsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The events, the oldest first. With state, ordered by kind, then by prefix, address or
+	// name.
+	Events []*WatchEvent `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	// Time of the oldest event that the journal has kept. Set in the first message only;
+	// absent if the journal is empty.
+	Oldest        *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=oldest,proto3" json:"oldest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEventsResponse) Reset() {
+	*x = ListEventsResponse{}
+	mi := &file_nvad_v1_watch_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEventsResponse) ProtoMessage() {}
+
+func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_watch_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
+func (*ListEventsResponse) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_watch_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListEventsResponse) GetEvents() []*WatchEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *ListEventsResponse) GetOldest() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Oldest
+	}
+	return nil
+}
+
 var File_nvad_v1_watch_proto protoreflect.FileDescriptor
 
 const file_nvad_v1_watch_proto_rawDesc = "" +
 	"\n" +
-	"\x13nvad/v1/watch.proto\x12\anvad.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x01\n" +
+	"\x13nvad/v1/watch.proto\x12\anvad.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13nvad/v1/route.proto\"\x84\x01\n" +
 	"\fWatchRequest\x12(\n" +
 	"\x05kinds\x18\x01 \x03(\x0e2\x12.nvad.v1.WatchKindR\x05kinds\x12\x1a\n" +
 	"\bneighbor\x18\x02 \x01(\tR\bneighbor\x12\x16\n" +
@@ -793,14 +1529,21 @@ const file_nvad_v1_watch_proto_rawDesc = "" +
 	"\x06recent\x18\x04 \x01(\bR\x06recent\"P\n" +
 	"\rWatchResponse\x12\x12\n" +
 	"\x04lost\x18\x01 \x01(\x04R\x04lost\x12+\n" +
-	"\x06events\x18\x02 \x03(\v2\x13.nvad.v1.WatchEventR\x06events\"\x84\x02\n" +
+	"\x06events\x18\x02 \x03(\v2\x13.nvad.v1.WatchEventR\x06events\"\x9f\x04\n" +
 	"\n" +
 	"WatchEvent\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x125\n" +
 	"\bneighbor\x18\x02 \x01(\v2\x17.nvad.v1.NeighborChangeH\x00R\bneighbor\x12,\n" +
 	"\x05route\x18\x03 \x01(\v2\x14.nvad.v1.RouteChangeH\x00R\x05route\x12&\n" +
 	"\x03fib\x18\x04 \x01(\v2\x12.nvad.v1.FIBChangeH\x00R\x03fib\x12/\n" +
-	"\x06tunnel\x18\x05 \x01(\v2\x15.nvad.v1.TunnelChangeH\x00R\x06tunnelB\b\n" +
+	"\x06tunnel\x18\x05 \x01(\v2\x15.nvad.v1.TunnelChangeH\x00R\x06tunnel\x123\n" +
+	"\bnext_hop\x18\x06 \x01(\v2\x16.nvad.v1.NextHopChangeH\x00R\anextHop\x12)\n" +
+	"\x06repair\x18\a \x01(\v2\x0f.nvad.v1.RepairH\x00R\x06repair\x122\n" +
+	"\toperation\x18\b \x01(\v2\x12.nvad.v1.OperationH\x00R\toperation\x122\n" +
+	"\aproblem\x18\t \x01(\v2\x16.nvad.v1.ProblemChangeH\x00R\aproblem\x12/\n" +
+	"\x06daemon\x18\n" +
+	" \x01(\v2\x15.nvad.v1.DaemonChangeH\x00R\x06daemon\x12 \n" +
+	"\x03gap\x18\v \x01(\v2\f.nvad.v1.GapH\x00R\x03gapB\b\n" +
 	"\x06change\"\xbc\x01\n" +
 	"\x0eNeighborChange\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x1d\n" +
@@ -815,12 +1558,15 @@ const file_nvad_v1_watch_proto_rawDesc = "" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12#\n" +
 	"\x03old\x18\x02 \x01(\v2\x11.nvad.v1.BestPathR\x03old\x12#\n" +
 	"\x03new\x18\x03 \x01(\v2\x11.nvad.v1.BestPathR\x03new\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"r\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xa7\x01\n" +
 	"\bBestPath\x12\x1a\n" +
 	"\bneighbor\x18\x01 \x01(\tR\bneighbor\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x19\n" +
 	"\bnext_hop\x18\x03 \x01(\tR\anextHop\x12\x17\n" +
-	"\aas_path\x18\x04 \x01(\tR\x06asPath\"\xb9\x01\n" +
+	"\aas_path\x18\x04 \x01(\tR\x06asPath\x123\n" +
+	"\n" +
+	"attributes\x18\x05 \x01(\v2\x13.nvad.v1.AttributesR\n" +
+	"attributes\"\xb9\x01\n" +
 	"\tFIBChange\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\rR\x05group\x12\x16\n" +
@@ -835,13 +1581,59 @@ const file_nvad_v1_watch_proto_rawDesc = "" +
 	"\x03vni\x18\x02 \x01(\rR\x03vni\x12\x1b\n" +
 	"\told_state\x18\x03 \x01(\tR\boldState\x12\x1b\n" +
 	"\tnew_state\x18\x04 \x01(\tR\bnewState\x12\x16\n" +
-	"\x06reason\x18\x05 \x01(\tR\x06reason*\x84\x01\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"g\n" +
+	"\rNextHopChange\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x14\n" +
+	"\x05alive\x18\x02 \x01(\bR\x05alive\x12\x0e\n" +
+	"\x02by\x18\x03 \x01(\tR\x02by\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"N\n" +
+	"\x06Repair\x12\x16\n" +
+	"\x06object\x18\x01 \x01(\tR\x06object\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x8f\x01\n" +
+	"\tOperation\x12\x12\n" +
+	"\x04what\x18\x01 \x01(\tR\x04what\x12\x16\n" +
+	"\x06target\x18\x02 \x01(\tR\x06target\x12\x0e\n" +
+	"\x02by\x18\x03 \x01(\tR\x02by\x12\x16\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\x12\x14\n" +
+	"\x05error\x18\x05 \x01(\tR\x05error\x12\x18\n" +
+	"\aversion\x18\x06 \x01(\rR\aversion\"_\n" +
+	"\rProblemChange\x12\x14\n" +
+	"\x05began\x18\x01 \x01(\bR\x05began\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\tR\x03key\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\"m\n" +
+	"\fDaemonChange\x12\x14\n" +
+	"\x05state\x18\x01 \x01(\tR\x05state\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\x12\x10\n" +
+	"\x03asn\x18\x03 \x01(\rR\x03asn\x12\x1b\n" +
+	"\trouter_id\x18\x04 \x01(\tR\brouterId\"1\n" +
+	"\x03Gap\x12\x12\n" +
+	"\x04lost\x18\x01 \x01(\x04R\x04lost\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x95\x02\n" +
+	"\x11ListEventsRequest\x120\n" +
+	"\x05since\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12(\n" +
+	"\x05kinds\x18\x03 \x03(\x0e2\x12.nvad.v1.WatchKindR\x05kinds\x12\x1a\n" +
+	"\bneighbor\x18\x04 \x01(\tR\bneighbor\x12\x16\n" +
+	"\x06prefix\x18\x05 \x01(\tR\x06prefix\x12\x14\n" +
+	"\x05exact\x18\x06 \x01(\bR\x05exact\x12\x12\n" +
+	"\x04last\x18\a \x01(\rR\x04last\x12\x14\n" +
+	"\x05state\x18\b \x01(\bR\x05state\"u\n" +
+	"\x12ListEventsResponse\x12+\n" +
+	"\x06events\x18\x01 \x03(\v2\x13.nvad.v1.WatchEventR\x06events\x122\n" +
+	"\x06oldest\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06oldest*\x81\x02\n" +
 	"\tWatchKind\x12\x1a\n" +
 	"\x16WATCH_KIND_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14WATCH_KIND_NEIGHBORS\x10\x01\x12\x15\n" +
 	"\x11WATCH_KIND_ROUTES\x10\x02\x12\x12\n" +
 	"\x0eWATCH_KIND_FIB\x10\x03\x12\x16\n" +
-	"\x12WATCH_KIND_TUNNELS\x10\x04B+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
+	"\x12WATCH_KIND_TUNNELS\x10\x04\x12\x18\n" +
+	"\x14WATCH_KIND_NEXT_HOPS\x10\x05\x12\x16\n" +
+	"\x12WATCH_KIND_REPAIRS\x10\x06\x12\x19\n" +
+	"\x15WATCH_KIND_OPERATIONS\x10\a\x12\x17\n" +
+	"\x13WATCH_KIND_PROBLEMS\x10\b\x12\x15\n" +
+	"\x11WATCH_KIND_DAEMON\x10\tB+Z)github.com/nvad/nvad/proto/nvad/v1;nvadv1b\x06proto3"
 
 var (
 	file_nvad_v1_watch_proto_rawDescOnce sync.Once
@@ -856,7 +1648,7 @@ func file_nvad_v1_watch_proto_rawDescGZIP() []byte {
 }
 
 var file_nvad_v1_watch_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_nvad_v1_watch_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_nvad_v1_watch_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_nvad_v1_watch_proto_goTypes = []any{
 	(WatchKind)(0),                // 0: nvad.v1.WatchKind
 	(*WatchRequest)(nil),          // 1: nvad.v1.WatchRequest
@@ -867,23 +1659,44 @@ var file_nvad_v1_watch_proto_goTypes = []any{
 	(*BestPath)(nil),              // 6: nvad.v1.BestPath
 	(*FIBChange)(nil),             // 7: nvad.v1.FIBChange
 	(*TunnelChange)(nil),          // 8: nvad.v1.TunnelChange
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*NextHopChange)(nil),         // 9: nvad.v1.NextHopChange
+	(*Repair)(nil),                // 10: nvad.v1.Repair
+	(*Operation)(nil),             // 11: nvad.v1.Operation
+	(*ProblemChange)(nil),         // 12: nvad.v1.ProblemChange
+	(*DaemonChange)(nil),          // 13: nvad.v1.DaemonChange
+	(*Gap)(nil),                   // 14: nvad.v1.Gap
+	(*ListEventsRequest)(nil),     // 15: nvad.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),    // 16: nvad.v1.ListEventsResponse
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(*Attributes)(nil),            // 18: nvad.v1.Attributes
 }
 var file_nvad_v1_watch_proto_depIdxs = []int32{
-	0, // 0: nvad.v1.WatchRequest.kinds:type_name -> nvad.v1.WatchKind
-	3, // 1: nvad.v1.WatchResponse.events:type_name -> nvad.v1.WatchEvent
-	9, // 2: nvad.v1.WatchEvent.time:type_name -> google.protobuf.Timestamp
-	4, // 3: nvad.v1.WatchEvent.neighbor:type_name -> nvad.v1.NeighborChange
-	5, // 4: nvad.v1.WatchEvent.route:type_name -> nvad.v1.RouteChange
-	7, // 5: nvad.v1.WatchEvent.fib:type_name -> nvad.v1.FIBChange
-	8, // 6: nvad.v1.WatchEvent.tunnel:type_name -> nvad.v1.TunnelChange
-	6, // 7: nvad.v1.RouteChange.old:type_name -> nvad.v1.BestPath
-	6, // 8: nvad.v1.RouteChange.new:type_name -> nvad.v1.BestPath
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	0,  // 0: nvad.v1.WatchRequest.kinds:type_name -> nvad.v1.WatchKind
+	3,  // 1: nvad.v1.WatchResponse.events:type_name -> nvad.v1.WatchEvent
+	17, // 2: nvad.v1.WatchEvent.time:type_name -> google.protobuf.Timestamp
+	4,  // 3: nvad.v1.WatchEvent.neighbor:type_name -> nvad.v1.NeighborChange
+	5,  // 4: nvad.v1.WatchEvent.route:type_name -> nvad.v1.RouteChange
+	7,  // 5: nvad.v1.WatchEvent.fib:type_name -> nvad.v1.FIBChange
+	8,  // 6: nvad.v1.WatchEvent.tunnel:type_name -> nvad.v1.TunnelChange
+	9,  // 7: nvad.v1.WatchEvent.next_hop:type_name -> nvad.v1.NextHopChange
+	10, // 8: nvad.v1.WatchEvent.repair:type_name -> nvad.v1.Repair
+	11, // 9: nvad.v1.WatchEvent.operation:type_name -> nvad.v1.Operation
+	12, // 10: nvad.v1.WatchEvent.problem:type_name -> nvad.v1.ProblemChange
+	13, // 11: nvad.v1.WatchEvent.daemon:type_name -> nvad.v1.DaemonChange
+	14, // 12: nvad.v1.WatchEvent.gap:type_name -> nvad.v1.Gap
+	6,  // 13: nvad.v1.RouteChange.old:type_name -> nvad.v1.BestPath
+	6,  // 14: nvad.v1.RouteChange.new:type_name -> nvad.v1.BestPath
+	18, // 15: nvad.v1.BestPath.attributes:type_name -> nvad.v1.Attributes
+	17, // 16: nvad.v1.ListEventsRequest.since:type_name -> google.protobuf.Timestamp
+	17, // 17: nvad.v1.ListEventsRequest.until:type_name -> google.protobuf.Timestamp
+	0,  // 18: nvad.v1.ListEventsRequest.kinds:type_name -> nvad.v1.WatchKind
+	3,  // 19: nvad.v1.ListEventsResponse.events:type_name -> nvad.v1.WatchEvent
+	17, // 20: nvad.v1.ListEventsResponse.oldest:type_name -> google.protobuf.Timestamp
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_watch_proto_init() }
@@ -891,11 +1704,18 @@ func file_nvad_v1_watch_proto_init() {
 	if File_nvad_v1_watch_proto != nil {
 		return
 	}
+	file_nvad_v1_route_proto_init()
 	file_nvad_v1_watch_proto_msgTypes[2].OneofWrappers = []any{
 		(*WatchEvent_Neighbor)(nil),
 		(*WatchEvent_Route)(nil),
 		(*WatchEvent_Fib)(nil),
 		(*WatchEvent_Tunnel)(nil),
+		(*WatchEvent_NextHop)(nil),
+		(*WatchEvent_Repair)(nil),
+		(*WatchEvent_Operation)(nil),
+		(*WatchEvent_Problem)(nil),
+		(*WatchEvent_Daemon)(nil),
+		(*WatchEvent_Gap)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -903,7 +1723,7 @@ func file_nvad_v1_watch_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_watch_proto_rawDesc), len(file_nvad_v1_watch_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   8,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
