@@ -20,7 +20,7 @@ type class uint8
 
 const (
 	question class = iota // one message as the answer; also commands
-	dump                  // a table or a profile
+	dump                  // a table, events or a profile
 	watcher               // a stream without an end
 	classes
 )
@@ -29,6 +29,7 @@ const (
 var classOf = map[string]class{
 	nvadv1.Nvad_ListRoutes_FullMethodName:                            dump,
 	nvadv1.Nvad_ListFIB_FullMethodName:                               dump,
+	nvadv1.Nvad_ListEvents_FullMethodName:                            dump,
 	nvadv1.NvadControl_GetProfile_FullMethodName:                     dump,
 	nvadv1.Nvad_Watch_FullMethodName:                                 watcher,
 	grpc_health_v1.Health_Watch_FullMethodName:                       watcher,
@@ -47,7 +48,7 @@ type quota struct {
 // unreadEach; one that watches holds what the client has not read (package watch).
 var quotas = [classes]quota{
 	question: {16, 64, "requests"},
-	dump:     {4, 16, "tables and profiles being read"},
+	dump:     {4, 16, "tables, events and profiles being read"},
 	watcher:  {8, 32, "watches"},
 }
 

@@ -97,7 +97,7 @@ func TestReadersThatDoNotRead(t *testing.T) {
 		switch st := status.Convert(err); {
 		case err == nil:
 			begun++
-		case st.Code() == codes.ResourceExhausted && strings.Contains(st.Message(), "too many tables and profiles being read: you have 4"):
+		case st.Code() == codes.ResourceExhausted && strings.Contains(st.Message(), "too many tables, events and profiles being read: you have 4"):
 			refused++
 		default:
 			t.Fatalf("stream %d: %v", i, err)

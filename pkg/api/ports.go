@@ -50,6 +50,8 @@ type Reader interface {
 	Links(ctx context.Context) ([]fib.Link, error)
 	// Events is where changes are published. It is closed when serving ends.
 	Events() *watch.Hub
+	// Past opens the journal of past events. [Conflict] if none is kept.
+	Past(ctx context.Context) (Past, error)
 
 	// Config returns a configuration, for version 0 the running one, as normalised TOML
 	// with secrets masked. Expanded writes out presets and derived settings. [NotFound]

@@ -31,6 +31,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/journal"
 	"github.com/nvad/nvad/pkg/telemetry"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
@@ -209,6 +210,8 @@ func statusOf(err error) error {
 		return nil
 	case errors.As(err, &ce):
 		return status.Error(ce.code, err.Error())
+	case errors.Is(err, journal.ErrNotKept):
+		return status.Error(codes.OutOfRange, err.Error())
 	case errors.Is(err, engine.ErrNoNeighbor), errors.Is(err, engine.ErrNoRoute):
 		return status.Error(codes.NotFound, err.Error())
 	case errors.Is(err, context.Canceled):

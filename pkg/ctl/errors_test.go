@@ -205,9 +205,9 @@ func TestStopFlushWithoutDaemon(t *testing.T) {
 // TestOverLimit: a caller who exceeds a limit gets the reason in one line.
 func TestOverLimit(t *testing.T) {
 	d := hub00()
-	d.Err = status.Error(codes.ResourceExhausted, "too many tables and profiles being read: you have 4 at nvad already, the most that one caller may have; end one first")
+	d.Err = status.Error(codes.ResourceExhausted, "too many tables, events and profiles being read: you have 4 at nvad already, the most that one caller may have; end one first")
 	wantError(t, nvactl(t, serve(t, d), "routes", "fib"),
-		"too many tables and profiles being read: you have 4 at nvad already, the most that one caller may have; end one first")
+		"too many tables, events and profiles being read: you have 4 at nvad already, the most that one caller may have; end one first")
 }
 
 // TestOutputFails: a failed write is an error, in every format.

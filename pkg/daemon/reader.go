@@ -76,6 +76,11 @@ func (d *daemon) Links(ctx context.Context) ([]fib.Link, error) { return d.plane
 // Events implements api.Reader.
 func (d *daemon) Events() *watch.Hub { return d.changes }
 
+// Past implements api.Reader.
+func (d *daemon) Past(context.Context) (api.Past, error) {
+	return nil, api.Conflict("nvad keeps no journal")
+}
+
 // Neighbors implements api.Reader.
 func (d *daemon) Neighbors(ctx context.Context) ([]api.Neighbor, error) { return d.ask.neighbors(ctx) }
 

@@ -36,6 +36,9 @@ type Event struct {
 	Change Change
 }
 
+// Kind returns the kind of the change.
+func (ev Event) Kind() Kind { return ev.Change.kind() }
+
 // Change is one of the structs of this package that describe a change. Values are
 // immutable.
 type Change interface {
@@ -149,9 +152,11 @@ type Filter struct {
 	Kinds    Kind
 	Neighbor netip.Addr   // only sessions with it, and routes that come from it or did; invalid: all
 	Prefix   netip.Prefix // only routes of this prefix and within it; invalid: all
+	Exact    bool         // with Prefix: not those within it
 }
 
-func (f *Filter) lets(c Change) bool { return f.Kinds&c.kind() != 0 && c.matches(f) }
+// Selects reports whether f lets c through.
+func (f *Filter) Selects(c Change) bool { return f.Kinds&c.kind() != 0 && c.matches(f) }
 
 func (n Neighbor) matches(f *Filter) bool {
 	return !f.Prefix.IsValid() && (!f.Neighbor.IsValid() || f.Neighbor == n.Address)
@@ -181,5 +186,11 @@ func (o Operation) matches(f *Filter) bool {
 func (f *Filter) selectsAll() bool { return !f.Neighbor.IsValid() && !f.Prefix.IsValid() }
 
 func (f *Filter) covers(p netip.Prefix) bool {
-	return !f.Prefix.IsValid() || p.IsValid() && f.Prefix.Bits() <= p.Bits() && f.Prefix.Contains(p.Addr())
+	switch {
+	case !f.Prefix.IsValid():
+		return true
+	case f.Exact:
+		return p == f.Prefix
+	}
+	return p.IsValid() && f.Prefix.Bits() <= p.Bits() && f.Prefix.Contains(p.Addr())
 }

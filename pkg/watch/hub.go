@@ -72,7 +72,7 @@ func (h *Hub) Recent(f Filter) []Event {
 	defer h.mu.Unlock()
 	var out []Event
 	for _, ev := range h.recent {
-		if f.lets(ev.Change) {
+		if f.Selects(ev.Change) {
 			out = append(out, ev)
 		}
 	}
@@ -167,7 +167,7 @@ func (s *Subscription) Next(ctx context.Context) (events []Event, lost uint64, e
 func (s *Subscription) take(events []Event) {
 	s.mu.Lock()
 	for _, ev := range events {
-		if !s.filter.lets(ev.Change) {
+		if !s.filter.Selects(ev.Change) {
 			continue
 		}
 		n := octets(ev.Change)

@@ -20,6 +20,7 @@ import (
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
 	"github.com/nvad/nvad/pkg/history"
+	"github.com/nvad/nvad/pkg/journal"
 	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/rib"
@@ -47,11 +48,12 @@ type Daemon struct {
 	Listen     []engine.Range
 	Rules      []nat.Status
 	Interfaces []fib.Link
-	NotDue     string    // what BeginAzurePoll answers
-	Hub        watch.Hub // where changes are published
-	OnQuit     func()    // called by Shutdown, if not nil
-	Err        error     // what every question and command answers, if not nil
-	AfterRows  int       // with Err: how many rows tables yield before it
+	NotDue     string           // what BeginAzurePoll answers
+	Hub        watch.Hub        // where changes are published
+	Happened   []journal.Record // what the journal has, see [Happened]; nil: none is kept
+	OnQuit     func()           // called by Shutdown, if not nil
+	Err        error            // what every question and command answers, if not nil
+	AfterRows  int              // with Err: how many rows tables yield before it
 
 	mu       sync.Mutex
 	commands []string

@@ -645,7 +645,9 @@ type BestPath struct {
 	AsPath string `protobuf:"bytes,4,opt,name=as_path,json=asPath,proto3" json:"as_path,omitempty"`
 	// All attributes of the path. ListEvents sets them in the new best path of a change;
 	// otherwise absent.
-	Attributes    *Attributes `protobuf:"bytes,5,opt,name=attributes,proto3" json:"attributes,omitempty"`
+	Attributes *Attributes `protobuf:"bytes,5,opt,name=attributes,proto3" json:"attributes,omitempty"`
+	// True if the journal did not keep the attributes whole, because they are too long.
+	AttributesCut bool `protobuf:"varint,6,opt,name=attributes_cut,json=attributesCut,proto3" json:"attributes_cut,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -713,6 +715,13 @@ func (x *BestPath) GetAttributes() *Attributes {
 		return x.Attributes
 	}
 	return nil
+}
+
+func (x *BestPath) GetAttributesCut() bool {
+	if x != nil {
+		return x.AttributesCut
+	}
+	return false
 }
 
 // FIBChange describes a change of the kernel's route for a prefix, or of a next-hop
@@ -1362,7 +1371,8 @@ type ListEventsRequest struct {
 	// Only events of routes for this prefix and for more specific prefixes within it.
 	// Empty selects all.
 	Prefix string `protobuf:"bytes,5,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// With prefix: only the prefix itself.
+	// With prefix: only events of the prefix itself, and also the route as it was each time
+	// when the journal recorded all routes: at a start, or after a gap.
 	Exact bool `protobuf:"varint,6,opt,name=exact,proto3" json:"exact,omitempty"`
 	// Only the last events, at most so many. 0 selects all.
 	Last uint32 `protobuf:"varint,7,opt,name=last,proto3" json:"last,omitempty"`
@@ -1558,7 +1568,7 @@ const file_nvad_v1_watch_proto_rawDesc = "" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12#\n" +
 	"\x03old\x18\x02 \x01(\v2\x11.nvad.v1.BestPathR\x03old\x12#\n" +
 	"\x03new\x18\x03 \x01(\v2\x11.nvad.v1.BestPathR\x03new\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xa7\x01\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xce\x01\n" +
 	"\bBestPath\x12\x1a\n" +
 	"\bneighbor\x18\x01 \x01(\tR\bneighbor\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x19\n" +
@@ -1566,7 +1576,8 @@ const file_nvad_v1_watch_proto_rawDesc = "" +
 	"\aas_path\x18\x04 \x01(\tR\x06asPath\x123\n" +
 	"\n" +
 	"attributes\x18\x05 \x01(\v2\x13.nvad.v1.AttributesR\n" +
-	"attributes\"\xb9\x01\n" +
+	"attributes\x12%\n" +
+	"\x0eattributes_cut\x18\x06 \x01(\bR\rattributesCut\"\xb9\x01\n" +
 	"\tFIBChange\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\rR\x05group\x12\x16\n" +
