@@ -32,6 +32,7 @@ var elsewhere = []struct{ start, by string }{
 	{"nvactl azure diff --spoke", "go test ./integration/azure -run Nvactl"},
 	{"nvactl drain --wait --azure-udr", "go test ./pkg/ctl -run DrainHop"}, // it waits half a minute
 	{"nvactl drain --off --azure-udr", "go test ./pkg/ctl -run DrainHop"},
+	{"nvactl --site site.toml ", "go test ./pkg/ctl -run Site"},
 	{"az vm create", "go test ./integration/boot -run FromNothing"},
 	{"az vm run-command invoke", "go test ./integration/boot -run FromNothing"},
 	{"az role ", "go test ./integration/userdata -run TerraformRole"},

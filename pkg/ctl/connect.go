@@ -40,28 +40,43 @@ type client struct {
 	control nvadv1.NvadControlClient
 }
 
-// connect opens the daemon's socket, or its TCP port if --address is given. It makes a
-// first connection itself, as the errors of gRPC do not tell a missing socket from a
-// forbidden one.
+// door is the way to a daemon: its TCP port, or its socket if remote has no address.
+type door struct {
+	socket string
+	remote remote
+	most   int // bound of an answer, in bytes
+}
+
+// connect connects to the one daemon that the command is for.
 func (a *app) connect(ctx context.Context) (*client, error) {
-	if a.remote.address != "" {
-		return a.remote.connect(ctx)
+	if a.site != "" {
+		return nil, errOneNVA
 	}
-	path := a.path()
-	first, err := dialSocket(ctx, path)
+	return a.door().connect(ctx)
+}
+
+func (a *app) door() door { return door{a.path(), a.remote, largestAnswer} }
+
+// connect makes a first connection itself, as the errors of gRPC do not tell a missing
+// socket from a forbidden one.
+func (d door) connect(ctx context.Context) (*client, error) {
+	if d.remote.address != "" {
+		return d.remote.connect(ctx, d.most)
+	}
+	first, err := dialSocket(ctx, d.socket)
 	if err != nil {
 		return nil, err
 	}
 	_ = first.Close()
-	return newClient(insecure.NewCredentials(), func(ctx context.Context, _ string) (net.Conn, error) {
-		return dialSocket(ctx, path)
+	return newClient(insecure.NewCredentials(), d.most, func(ctx context.Context, _ string) (net.Conn, error) {
+		return dialSocket(ctx, d.socket)
 	})
 }
 
-func newClient(creds credentials.TransportCredentials, dial func(context.Context, string) (net.Conn, error)) (*client, error) {
+func newClient(creds credentials.TransportCredentials, most int, dial func(context.Context, string) (net.Conn, error)) (*client, error) {
 	conn, err := grpc.NewClient("passthrough:nvad", grpc.WithTransportCredentials(creds),
 		grpc.WithContextDialer(dial), grpc.WithUnaryInterceptor(impatient),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(largestAnswer)))
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(most)))
 	if err != nil {
 		return nil, err
 	}
@@ -217,9 +232,12 @@ func (r *remote) flags(cmd *cobra.Command) {
 	f.StringVar(&r.ca, "ca", r.ca, "`FILE` with the CA of the daemon's certificate")
 }
 
-// chooseDaemon decides which daemon to connect to. A flag takes precedence over the
-// environment.
+// chooseDaemon decides which daemon to connect to, or which site. A flag takes
+// precedence over the environment.
 func (a *app) chooseDaemon(cmd *cobra.Command, _ []string) error {
+	if err := a.chooseSite(cmd); err != nil || a.site != "" {
+		return err
+	}
 	if a.socket != "" {
 		if cmd.Flags().Changed("address") {
 			return errors.New("use either --socket or --address")
@@ -241,7 +259,7 @@ func (a *app) chooseDaemon(cmd *cobra.Command, _ []string) error {
 // greeting bounds the time for the daemon to accept or refuse a certificate.
 const greeting = 10 * time.Second
 
-func (r remote) connect(ctx context.Context) (*client, error) {
+func (r remote) connect(ctx context.Context, most int) (*client, error) {
 	config, err := r.config()
 	if err != nil {
 		return nil, err
@@ -250,7 +268,7 @@ func (r remote) connect(ctx context.Context) (*client, error) {
 		return nil, fmt.Errorf("nvad at %s: %w", r.address, err)
 	}
 	var d net.Dialer
-	return newClient(credentials.NewTLS(config), func(ctx context.Context, _ string) (net.Conn, error) {
+	return newClient(credentials.NewTLS(config), most, func(ctx context.Context, _ string) (net.Conn, error) {
 		return d.DialContext(ctx, "tcp", r.address)
 	})
 }
@@ -258,15 +276,15 @@ func (r remote) connect(ctx context.Context) (*client, error) {
 func (r remote) config() (*tls.Config, error) {
 	own, err := tls.LoadX509KeyPair(r.cert, r.key)
 	if err != nil {
-		return nil, fmt.Errorf("--cert %s with --key %s: %w", r.cert, r.key, err)
+		return nil, fmt.Errorf("certificate %s with key %s: %w", r.cert, r.key, err)
 	}
 	data, err := os.ReadFile(r.ca)
 	if err != nil {
-		return nil, fmt.Errorf("--ca: %w", err)
+		return nil, fmt.Errorf("CA: %w", err)
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(data) {
-		return nil, fmt.Errorf("--ca %s contains no certificate in PEM form", r.ca)
+		return nil, fmt.Errorf("CA %s contains no certificate in PEM form", r.ca)
 	}
 	host, _, err := net.SplitHostPort(r.address)
 	return &tls.Config{

@@ -28,23 +28,33 @@ show one neighbor in detail.`,
   nvactl neighbors 10.0.210.4
   nvactl neighbors -o json | jq '.[] | select(.state != "Established")'`,
 		ValidArgsFunction: a.completeNeighbors,
-		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
+		Annotations:       forSites,
+		RunE: a.orSite(a.siteNeighbors, func(ctx context.Context, c *client, args []string) error {
 			if len(args) == 1 {
 				n, err := c.read.GetNeighbor(ctx, &nvadv1.GetNeighborRequest{Address: args[0]})
 				return answer(a, n, err, a.printNeighbor)
 			}
 			r, err := c.read.ListNeighbors(ctx, &nvadv1.ListNeighborsRequest{})
-			none := "No neighbors are configured."
-			if len(r.GetListenRanges()) > 0 {
-				none = "No neighbor is there."
+			if a.json() || err != nil {
+				return answerList(a, r.GetNeighbors(), err, "", a.printNeighbors)
 			}
-			err = answerList(a, r.GetNeighbors(), err, none, a.printNeighbors)
-			if err == nil && !a.json() {
-				a.printRanges(r.GetListenRanges())
-			}
-			return err
+			a.printNeighborList(r)
+			return nil
 		}),
 	}
+}
+
+// printNeighborList prints the neighbors, and the ranges from which more may come.
+func (a *app) printNeighborList(r *nvadv1.ListNeighborsResponse) {
+	switch {
+	case len(r.GetNeighbors()) > 0:
+		a.printNeighbors(r.GetNeighbors())
+	case len(r.GetListenRanges()) > 0:
+		line(a.Out, "No neighbor is there.")
+	default:
+		line(a.Out, "No neighbors are configured.")
+	}
+	a.printRanges(r.GetListenRanges())
 }
 
 func (a *app) printNeighbors(list []*nvadv1.Neighbor) {

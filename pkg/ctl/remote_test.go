@@ -157,7 +157,7 @@ func TestRemoteFlags(t *testing.T) {
 		"--address 10.0.0.4 status":                               `--address: want HOST:PORT, got "10.0.0.4" (see nvactl status --help)`,
 		"--address 10.0.0.4:1 status":                             "--address needs --cert, --key and --ca (see nvactl status --help)",
 		"--socket /x --address 10.0.0.4:1 status":                 "use either --socket or --address (see nvactl status --help)",
-		"--address 127.0.0.1:1 --cert /x --key /y --ca /z status": "--cert /x with --key /y: open /x: no such file or directory",
+		"--address 127.0.0.1:1 --cert /x --key /y --ca /z status": "certificate /x with key /y: open /x: no such file or directory",
 	} {
 		t.Run(args, func(t *testing.T) { wantError(t, nvactl(t, "", strings.Fields(args)...), want) })
 	}

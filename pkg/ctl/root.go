@@ -43,6 +43,8 @@ type Env struct {
 
 	// azure makes the client of Azure; nil: package arm's.
 	azure func(context.Context, arm.Options) (azureClient, error)
+	// deadline bounds the time that each NVA of a site has; 0: siteDeadline.
+	deadline time.Duration
 }
 
 // SystemEnv returns the environment of the process.
@@ -100,6 +102,7 @@ type app struct {
 	Env
 	socket string
 	remote remote
+	site   string // path of the file that names the NVAs; empty: the command is for one
 	output choice
 }
 
@@ -136,7 +139,7 @@ func (a *app) json() bool { return a.output.value == "json" }
 // documentation from it.
 func NewCommand(env Env) *cobra.Command {
 	env.Width = columns(env)
-	a := &app{Env: env, output: choice{"table", []string{"table", "json"}}, remote: remoteOf(env.Getenv)}
+	a := &app{Env: env, site: env.Getenv(siteVariable), output: choice{"table", []string{"table", "json"}}, remote: remoteOf(env.Getenv)}
 	root := group(&cobra.Command{
 		Use:   "nvactl",
 		Short: "Show and control the routing daemon nvad",
@@ -154,7 +157,10 @@ one that changes something. "nvactl show" accepts the show commands of FRR.
 To reach the daemon of another machine, use --address (NVAD_ADDRESS) with
 --cert, --key and --ca (NVAD_CERT, NVAD_KEY, NVAD_CA): the connection uses
 mutual TLS. Changes need a certificate that the daemon's configuration names in
-[api].`,
+[api].
+
+To ask several NVAs at once, name them in a file and use --site (NVAD_SITE) with
+one of: ` + siteCommands + `.`,
 		Example: `  nvactl neighbors                      # sessions at a glance
   nvactl routes rejected 10.0.210.4     # what a policy rejected, and why
   nvactl routes fib -o json | jq .      # every command has JSON for programs`,
@@ -166,6 +172,7 @@ mutual TLS. Changes need a certificate that the daemon's configuration names in
 	root.PersistentFlags().VarP(&a.output, "output", "o", "print as `FORMAT`: table or json")
 	root.PersistentFlags().StringVar(&a.socket, "socket", "", "daemon's socket `PATH` (default "+DefaultSocket+")")
 	a.remote.flags(root)
+	a.siteFlag(root)
 	root.PersistentPreRunE = a.chooseDaemon
 	completeFixed(root, "output", a.output.allowed...)
 	root.AddGroup(&cobra.Group{ID: groupShow, Title: "Show:"}, &cobra.Group{ID: groupChange, Title: "Change:"})

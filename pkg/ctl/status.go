@@ -22,7 +22,8 @@ daemon is in sync. It is in sync once every neighbor has sent all its routes, or
 nvad has stopped waiting for it.`,
 		Example: `  nvactl status
   nvactl status -o json | jq -e .in_sync`,
-		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
+		Annotations: forSites,
+		RunE: a.orSite(a.siteStatus, func(ctx context.Context, c *client, _ []string) error {
 			s, err := c.read.GetStatus(ctx, &nvadv1.GetStatusRequest{})
 			return answer(a, s, err, a.printStatus)
 		}),

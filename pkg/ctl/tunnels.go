@@ -24,19 +24,22 @@ keys and its last handshake. Private keys are never shown.`,
   nvactl tunnels vxlan0
   nvactl tunnels vxlan0 -o json | jq .peers`,
 		ValidArgsFunction: a.completeTunnels,
-		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
+		Annotations:       forSites,
+		RunE: a.orSite(a.siteTunnels, func(ctx context.Context, c *client, args []string) error {
 			req := &nvadv1.ListTunnelsRequest{}
 			if len(args) == 1 {
 				req.Name = args[0]
 			}
 			r, err := c.read.ListTunnels(ctx, req)
 			if len(args) == 0 || err != nil {
-				return answerList(a, r.GetTunnels(), err, "No tunnels are configured.", a.printTunnels)
+				return answerList(a, r.GetTunnels(), err, noTunnels, a.printTunnels)
 			}
 			return answer(a, r.GetTunnels()[0], nil, a.printTunnel)
 		}),
 	}
 }
+
+const noTunnels = "No tunnels are configured."
 
 func (a *app) printTunnels(list []*nvadv1.Tunnel) {
 	t := a.newTable(
