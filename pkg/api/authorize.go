@@ -85,17 +85,6 @@ func (a authorizer) groups(method string) []string {
 	return []string{a.group}
 }
 
-// CallerName names for the log who made the call of ctx; empty if that is not known.
-func CallerName(ctx context.Context) string {
-	if cert := certificateOf(ctx); cert != nil {
-		return strings.Join(subjectsOf(cert), ", ")
-	}
-	if c, ok := callerOf(ctx); ok {
-		return userName(c.uid)
-	}
-	return ""
-}
-
 // certificateOf returns the verified certificate of a caller over TCP; nil if there is
 // none.
 func certificateOf(ctx context.Context) *x509.Certificate {
