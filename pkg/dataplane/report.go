@@ -29,6 +29,7 @@ func (d *Dataplane) fault(object string, err error) {
 
 // report logs and publishes what the step changed, and stores the counters.
 func (d *Dataplane) report(now time.Time) {
+	d.publishGateways(now)
 	d.reportRepairs(now)
 	for _, n := range d.nics.Status() {
 		d.reportNIC(n)
@@ -54,6 +55,7 @@ func (d *Dataplane) report(now time.Time) {
 func (d *Dataplane) reportRepairs(now time.Time) {
 	if n, first := d.fib.Repairs(); n > 0 {
 		d.log.Warn("repairing routes that another program changed", "count", n, "first", first)
+		d.publishRepair(now, "route", n, first)
 	}
 	for _, r := range d.tunnels.Repairs() {
 		d.total.TunnelRepairs++
@@ -63,10 +65,29 @@ func (d *Dataplane) reportRepairs(now time.Time) {
 	for _, what := range d.nat.Repairs() {
 		d.total.NATRepairs++
 		d.log.Warn("repaired nftables table that another program changed", "reason", what)
+		d.publishRepair(now, "nat", 1, what)
 	}
 	for _, what := range d.nics.Repairs() {
 		d.total.NICRepairs++
 		d.log.Warn("repaired routing of a NIC's answers that another program changed", "reason", what)
+		d.publishRepair(now, "nic", 1, what)
+	}
+}
+
+func (d *Dataplane) publishRepair(now time.Time, object string, count int, reason string) {
+	d.opt.Watch.Publish(watch.Event{At: now, Change: watch.Repair{Object: object, Count: count, Reason: reason}})
+}
+
+// publishGateways publishes which next hops went with their links, or are back.
+func (d *Dataplane) publishGateways(now time.Time) {
+	for _, g := range d.fib.GatewayChanges() {
+		state := " is down"
+		if g.Alive {
+			state = " is up"
+		}
+		d.opt.Watch.Publish(watch.Event{At: now, Change: watch.NextHop{
+			Address: g.Gateway, Alive: g.Alive, By: "link", Reason: "link " + g.Link + state,
+		}})
 	}
 }
 

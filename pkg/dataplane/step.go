@@ -52,7 +52,7 @@ func (d *Dataplane) step(now time.Time) (more bool) {
 		d.syncNICs(now)
 	}
 	if passed(d.due.sysctls, now) {
-		d.syncSysctls()
+		d.syncSysctls(now)
 	}
 	if d.fib.NeedResync() && d.due.compare.IsZero() {
 		d.due.compare = now.Add(settle)

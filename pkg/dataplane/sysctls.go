@@ -89,17 +89,26 @@ func ofNetwork(name string) bool {
 	return strings.HasPrefix(filepath.Clean("/"+path), "/net/")
 }
 
+// wrote reports whether value is what nvad wrote last.
+func (s *settings) wrote(name, value string) bool {
+	return slices.ContainsFunc(s.list, func(o setting) bool { return o.name == name && o.written == oneSpace(value) })
+}
+
 // syncSysctls writes the settings that differ.
-func (d *Dataplane) syncSysctls() {
+func (d *Dataplane) syncSysctls(now time.Time) {
 	d.due.sysctls = time.Time{}
 	for _, name := range slices.Sorted(maps.Keys(d.wanted.Sysctls)) {
 		want := d.wanted.Sysctls[name]
 		have, err := d.opt.Sysctls.Get(name)
 		if err == nil && !sameValue(have, want) {
+			again := d.settings.wrote(name, want)
 			d.fault("sysctls state file", d.settings.note(name, have, want))
 			if err = d.opt.Sysctls.Set(name, want); err == nil {
 				d.total.SysctlRepairs++
 				d.log.Info("sysctl set", "name", name, "value", want, "was", have)
+				if again {
+					d.publishRepair(now, "sysctl", 1, fmt.Sprintf("%s = %s, was %s", name, want, oneSpace(have)))
+				}
 			}
 		}
 		d.fault(name, err)

@@ -82,6 +82,7 @@ func (f *FIB) LinkDown(index int) {
 		return
 	}
 	f.deaths, f.judgeDue = true, true
+	f.linkFell(index)
 	delete(f.up, index)
 	for h := range f.hops {
 		if h.Link == index {

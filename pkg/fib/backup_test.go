@@ -1,7 +1,9 @@
 package fib_test
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,10 +91,55 @@ func TestDeadLink(t *testing.T) {
 	if n, what := f.Repairs(); n > 0 {
 		t.Errorf("%d repairs, first %s", n, what)
 	}
+	wantGateways(t, f, "{10.0.0.1 eth0 false}")
 	k.SetLink(2, true)
 	f.SetLinks([]fib.Link{eth0, vxlan0}, t0)
 	settle(f, t0)
 	wantKernel(t, k, protected)
+	wantGateways(t, f, "{10.0.0.1 eth0 true}")
+}
+
+func wantGateways(t *testing.T, f *fib.FIB, want ...string) {
+	t.Helper()
+	var got []string
+	for _, g := range f.GatewayChanges() {
+		got = append(got, fmt.Sprint(g))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("gateways %q, want %q", got, want)
+	}
+}
+
+// TestGatewaysOfLinks: each gateway of a wanted route goes once with its link, whoever
+// notices that, and comes back with a link of that name, even one that was made anew. A
+// neighbor that announces very many next hops can't fill the memory.
+func TestGatewaysOfLinks(t *testing.T) {
+	k := fibtest.New()
+	f := start(t, k, fib.Options{})
+	f.Apply([]fib.Change{bgp("10.1.0.0/16", both), bgp("10.2.0.0/16", far)}, t0)
+	settle(f, t0)
+	down := vxlan0
+	down.Up = false
+	f.SetLinks([]fib.Link{eth0, down}, t0)
+	f.LinkDown(down.Index)
+	wantGateways(t, f, "{169.254.0.2 vxlan0 false}")
+	f.SetLinks([]fib.Link{eth0}, t0)
+	wantGateways(t, f)
+	again := vxlan0
+	again.Index = 77
+	f.SetLinks([]fib.Link{eth0, again}, t0)
+	wantGateways(t, f, "{169.254.0.2 vxlan0 true}")
+
+	var changes []fib.Change
+	for i := range 5000 {
+		hop := fib.NextHop{Via: netip.AddrFrom4([4]byte{10, 9, byte(i >> 8), byte(i)}), Link: eth0.Index}
+		changes = append(changes, bgp(fmt.Sprintf("10.%d.%d.0/24", 100+i>>8, i&255), []fib.NextHop{hop}))
+	}
+	f.Apply(changes, t0)
+	f.LinkDown(eth0.Index)
+	if n := len(f.GatewayChanges()); n == 0 || n > 1024 {
+		t.Errorf("%d gateways are remembered", n)
+	}
 }
 
 // If a route has several hops, those that are alive stay.

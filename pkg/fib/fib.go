@@ -86,11 +86,13 @@ type FIB struct {
 	nextID uint32
 
 	// Deaths, see backup.go.
-	dead   map[netip.Addr]bool // gateways, see SetDead; false: dead until all routes are written
-	links  []Link              // of the last SetLinks
-	up     map[int]bool        // links that are up; nil: not known yet
-	deaths bool                // dead or up changed since the groups were compared with them
-	rejoin *retry.State        // of connected routes that could not be put back
+	dead     map[netip.Addr]bool   // gateways, see SetDead; false: dead until all routes are written
+	links    []Link                // of the last SetLinks
+	up       map[int]bool          // links that are up; nil: not known yet
+	deaths   bool                  // dead or up changed since the groups were compared with them
+	fallen   map[netip.Addr]string // gateways whose links are down, with the name of the link
+	gateways []GatewayChange       // since GatewayChanges was called
+	rejoin   *retry.State          // of connected routes that could not be put back
 
 	round       uint32    // of full compares
 	retryAt     time.Time // of the first failed object; zero: none
@@ -128,6 +130,7 @@ func New(opt Options) *FIB {
 		bad:     make(map[*hopSet]bool),
 		groups:  make(map[uint32][]Member),
 		dead:    make(map[netip.Addr]bool),
+		fallen:  make(map[netip.Addr]string),
 		hops:    make(map[NextHop]uint32),
 		users:   make(map[uint32]int),
 		inUse:   make(map[uint32]bool),
@@ -232,10 +235,17 @@ func (f *FIB) Protect(list []Protected, allowDefault bool, now time.Time) {
 // and cure of a failure.
 func (f *FIB) SetLinks(links []Link, now time.Time) {
 	f.deaths = true
+	was := f.up
 	f.up = make(map[int]bool, len(links))
 	for _, l := range links {
 		f.up[l.Index] = l.Up
 	}
+	for index, up := range was {
+		if up && !f.up[index] {
+			f.linkFell(index)
+		}
+	}
+	f.linksRose(links)
 	f.guard.setLinks(links)
 	f.links, f.rejoin = links, nil
 	f.judgeDue = true
