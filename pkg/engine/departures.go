@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/nvad/nvad/pkg/watch"
 )
 
 // departures keeps the gateways of lost sessions out of the forwarding plane until
@@ -67,6 +69,30 @@ func (d *departures) clear() {
 		d.gateways = nil
 		d.forwarding.SetDead(deadSessions, nil)
 	}
+}
+
+// depart takes the gateway of a neighbor whose session is lost out of the forwarding plane.
+// It does not publish that of a dynamic neighbor, because the engine forgets those and
+// could not publish their return.
+func (e *Engine) depart(addr netip.Addr, n *neighbor, now time.Time) {
+	e.departures.add(addr)
+	if !n.departed && !n.dynamic() {
+		n.departed = true
+		e.publishNextHop(addr, false, n.reason, now)
+	}
+}
+
+// publishReturn publishes that a neighbor is back as a next hop, if it had died with its
+// session. Until then it counts as dead, even after the best paths have followed.
+func (e *Engine) publishReturn(n *neighbor, reason string, now time.Time) {
+	if n.departed {
+		n.departed = false
+		e.publishNextHop(n.cfg.Address, true, reason, now)
+	}
+}
+
+func (e *Engine) publishNextHop(addr netip.Addr, alive bool, reason string, now time.Time) {
+	e.opt.Watch.Publish(watch.Event{At: now, Change: watch.NextHop{Address: addr, Alive: alive, By: "session", Reason: reason}})
 }
 
 // follow puts a neighbor's gateway back once the best paths have followed its loss.

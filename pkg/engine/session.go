@@ -27,6 +27,7 @@ type neighbor struct {
 	session     uint64               // the last one that was established
 	local       netip.Addr           // this machine's address in the last session
 	pathDown    string               // why BFD had the session reset; empty: it did not
+	departed    bool                 // published as a next hop that died with its session
 	lastUpdate  time.Time
 	eor         route.Family // End-of-RIB markers received
 	dumped      bool         // the initial Adj-RIB-Out was sent
@@ -105,6 +106,7 @@ func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time
 		e.opt.Liveness.Reached(ev.Peer)
 	}
 	e.departures.remove(ev.Peer)
+	e.publishReturn(n, "", now)
 	e.watch()
 	e.log.Info("neighbor up", "neighbor", ev.Peer, "as", n.cfg.RemoteASN,
 		"router_id", ev.RemoteID, "hold_time", ev.HoldTime, "families", ev.Families)
@@ -153,7 +155,7 @@ func (e *Engine) down(n *neighbor, ev *speaker.Down, now time.Time) {
 		"reason", n.reason, "routes_kept", keep)
 	e.publishNeighbor(n, speaker.EstablishedState, n.reason, keep, now)
 	if !keep {
-		e.departures.add(ev.Peer)
+		e.depart(ev.Peer, n, now)
 	}
 	if !keep && e.rib.Octets(ev.Peer) >= worthReclaiming {
 		e.reclaimAfter(ev.Peer, now)
@@ -174,7 +176,7 @@ func (e *Engine) forgetKept(addr netip.Addr, n *neighbor) {
 	if n.up != nil || n.staleUntil.IsZero() {
 		return
 	}
-	e.departures.add(addr)
+	e.depart(addr, n, time.Now())
 	e.rib.SweepStale(addr, allFamilies)
 	e.follow(addr, n)
 	n.staleUntil = time.Time{}
@@ -187,6 +189,7 @@ func (e *Engine) removed(n *neighbor, now time.Time) {
 	e.log.Info("neighbor removed", "neighbor", n.cfg.Address, "as", n.cfg.RemoteASN, "was", from.String())
 	n.state = speaker.Idle
 	e.publishNeighbor(n, from, "removed from the configuration", false, now)
+	e.publishReturn(n, "not a neighbor any more", now)
 }
 
 // stateChanged logs and publishes why a session does not come up, each reason once in

@@ -5,6 +5,9 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/nvad/nvad/pkg/telemetry"
+	"github.com/nvad/nvad/pkg/watch"
 )
 
 // Times after which the engine assumes that a neighbor has announced all its routes.
@@ -66,6 +69,9 @@ func (e *Engine) tick(now time.Time) {
 func (e *Engine) inSync() {
 	e.sync.reached = true
 	e.log.Info("in sync", "after", time.Since(e.started).Round(time.Millisecond))
+	e.opt.Watch.Publish(watch.Event{At: time.Now(), Change: watch.Life{
+		State: "in sync", Version: telemetry.Build().Version, ASN: e.cfg.ASN, RouterID: e.cfg.RouterID,
+	}})
 	e.publish()
 	e.opt.Forwarding.InSync()
 	e.opt.Speaker.Restarted()
