@@ -2,8 +2,8 @@
 //
 // It promises that a publisher never waits: events that a reader is too slow for are
 // dropped, and the reader learns how many. While nobody watches routes, a changed route
-// costs no more than a call of [Hub.Wants]. The latest changes of neighbors and tunnels,
-// which are rare, are kept.
+// costs no more than a call of [Hub.Wants]. The latest changes of the other kinds, which
+// are rare, are kept.
 //
 // The package decides nothing and formats nothing. [Hub] owns the lists of readers.
 package watch
@@ -65,7 +65,7 @@ func (h *Hub) remember(ev Event) {
 	h.recent = append(h.recent, ev)
 }
 
-// Recent returns the latest changes of neighbors and tunnels that match f, the oldest
+// Recent returns the latest changes that match f, without those of routes, the oldest
 // first.
 func (h *Hub) Recent(f Filter) []Event {
 	h.mu.Lock()
