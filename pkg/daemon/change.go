@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/history"
+	"github.com/nvad/nvad/pkg/watch"
 )
 
 // Reload implements api.Controller. It waits for the effect on the routes only after
@@ -24,8 +26,11 @@ func (d *daemon) Reload(ctx context.Context, confirm time.Duration) (api.Reloade
 
 // reload reads, validates and compiles the file, and only then applies it. Sessions
 // that do not change are not reset.
-func (d *daemon) reload(ctx context.Context, confirm time.Duration) (_ api.Reloaded, err error) {
-	defer func() { d.reloads.note(err) }()
+func (d *daemon) reload(ctx context.Context, confirm time.Duration) (out api.Reloaded, err error) {
+	defer func() {
+		d.reloads.note(err)
+		d.operation(ctx, watch.Operation{What: "reload", Detail: reloadText(out, confirm), Version: out.Version}, err)
+	}()
 	d.config.mu.Lock()
 	defer d.config.mu.Unlock()
 	defer d.reloading()()
@@ -42,12 +47,21 @@ func (d *daemon) reload(ctx context.Context, confirm time.Duration) (_ api.Reloa
 	if err != nil {
 		return api.Reloaded{}, err
 	}
-	out := api.Reloaded{Changes: changes, Cautions: cautions, Version: d.history.Record().Running, Pending: d.history.Record().Pending}
+	out = api.Reloaded{Changes: changes, Cautions: cautions, Version: d.history.Record().Running, Pending: d.history.Record().Pending}
 	if p := out.Pending; p != nil {
 		d.log.Warn("configuration waits for confirmation", "config_version", out.Version, "deadline", p.Deadline, "fallback", p.Fallback)
 	}
 	d.log.Info("configuration reloaded", "changes", len(changes), "config_version", out.Version)
 	return out, nil
+}
+
+// reloadText describes a reload that was carried out.
+func reloadText(r api.Reloaded, confirm time.Duration) string {
+	text := changesText(r.Changes)
+	if r.Pending != nil {
+		text = fmt.Sprintf("to be confirmed within %s: %s", confirm, text)
+	}
+	return text
 }
 
 // planned returns the history record that activating next would write, or why the

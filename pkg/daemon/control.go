@@ -11,16 +11,21 @@ import (
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/imds"
 	"github.com/nvad/nvad/pkg/maintenance"
+	"github.com/nvad/nvad/pkg/watch"
 )
 
 var _ api.Controller = (*daemon)(nil)
 
 // Reset implements api.Controller.
-func (d *daemon) Reset(ctx context.Context, neighbor netip.Addr, kind api.ResetKind) error {
+func (d *daemon) Reset(ctx context.Context, neighbor netip.Addr, kind api.ResetKind) (err error) {
+	op := watch.Operation{What: "reset", Target: neighbor.String()}
+	defer func() { d.operation(ctx, op, err) }()
 	switch kind {
 	case api.ResetSoftIn:
+		op.Detail = "soft in"
 		return d.engine.SoftIn(ctx, neighbor)
 	case api.ResetSoftOut:
+		op.Detail = "soft out"
 		return d.engine.SoftOut(ctx, neighbor)
 	}
 	return d.engine.Reset(ctx, neighbor)
@@ -28,11 +33,22 @@ func (d *daemon) Reset(ctx context.Context, neighbor netip.Addr, kind api.ResetK
 
 // SetNeighborShutdown implements api.Controller.
 func (d *daemon) SetNeighborShutdown(ctx context.Context, neighbor netip.Addr, down bool, message string) error {
-	return d.engine.SetShutdown(ctx, neighbor, down, message)
+	what := "enable"
+	if down {
+		what = "shutdown"
+	}
+	err := d.engine.SetShutdown(ctx, neighbor, down, message)
+	d.operation(ctx, watch.Operation{What: what, Target: neighbor.String(), Detail: message}, err)
+	return err
 }
 
 // Shutdown implements api.Controller.
-func (d *daemon) Shutdown(_ context.Context, flush bool, message string) error {
+func (d *daemon) Shutdown(ctx context.Context, flush bool, message string) (err error) {
+	detail := message
+	if flush {
+		detail = strings.TrimSuffix("flush; "+message, "; ")
+	}
+	defer func() { d.operation(ctx, watch.Operation{What: "stop", Detail: detail}, err) }()
 	select {
 	case d.stop <- stopOrder{why: "nvactl stop", flush: flush, message: message}:
 		return nil
@@ -42,7 +58,8 @@ func (d *daemon) Shutdown(_ context.Context, flush bool, message string) error {
 }
 
 // SetLogLevel implements api.Controller.
-func (d *daemon) SetLogLevel(_ context.Context, level string) error {
+func (d *daemon) SetLogLevel(ctx context.Context, level string) (err error) {
+	defer func() { d.operation(ctx, watch.Operation{What: "log-level", Target: level}, err) }()
 	if !setLevel(d.level, level) {
 		return api.Invalid("%q is not a log level (debug, info, warn, error)", level)
 	}
@@ -65,7 +82,9 @@ const byOperator = "operator"
 
 // Drain implements api.Controller.
 func (d *daemon) Drain(ctx context.Context, reason string) (time.Duration, error) {
-	return d.drain(ctx, byOperator, reason)
+	left, err := d.drain(ctx, byOperator, reason)
+	d.operation(ctx, watch.Operation{What: "drain", Detail: reason}, err)
+	return left, err
 }
 
 // drain begins a drain for by, or joins the present one. It returns the time left until
@@ -79,10 +98,17 @@ func (d *daemon) drain(ctx context.Context, by, reason string) (time.Duration, e
 }
 
 // Undrain implements api.Controller.
-func (d *daemon) Undrain(ctx context.Context) error { return d.engine.Undrain(ctx, "") }
+func (d *daemon) Undrain(ctx context.Context) error {
+	err := d.engine.Undrain(ctx, "")
+	d.operation(ctx, watch.Operation{What: "undrain"}, err)
+	return err
+}
 
-// byAzure names scheduled events among those who ask for a drain.
-const byAzure = "scheduled event"
+// byAzure names scheduled events among those who ask for a drain. Operations name azureName.
+const (
+	byAzure   = "scheduled event"
+	azureName = "Azure"
+)
 
 // nameTime bounds one attempt to read the VM's name.
 const nameTime = time.Minute
@@ -112,11 +138,17 @@ type underMaintenance struct{ *daemon }
 
 // Drain implements maintenance.Node.
 func (d underMaintenance) Drain(ctx context.Context, reason string) (time.Duration, error) {
-	return d.drain(ctx, byAzure, reason)
+	left, err := d.drain(ctx, byAzure, reason)
+	d.operation(ctx, watch.Operation{What: "drain", By: azureName, Detail: byAzure + ": " + strings.TrimPrefix(reason, "Azure: ")}, err)
+	return left, err
 }
 
 // Undrain implements maintenance.Node.
-func (d underMaintenance) Undrain(ctx context.Context) error { return d.engine.Undrain(ctx, byAzure) }
+func (d underMaintenance) Undrain(ctx context.Context) error {
+	err := d.engine.Undrain(ctx, byAzure)
+	d.operation(ctx, watch.Operation{What: "undrain", By: azureName, Detail: byAzure + " is over"}, err)
+	return err
+}
 
 // Hold implements maintenance.Node. Neighbors are sent AdminDown, which is no failure
 // (RFC 5882 3.2), and are not watched either.

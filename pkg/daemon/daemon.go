@@ -25,6 +25,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/dataplane"
 	"github.com/nvad/nvad/pkg/engine"
@@ -150,6 +152,7 @@ func (d *daemon) run(ctx context.Context, chosen choice) error {
 	defer signal.Stop(signals)
 
 	parts := newParts(ctx)
+	d.life("started", chosen.cfg)
 	if err := d.openDoors(parts, chosen.cfg); err != nil {
 		return errors.Join(err, parts.stopAll())
 	}
@@ -165,6 +168,7 @@ func (d *daemon) run(ctx context.Context, chosen choice) error {
 	parts.run("confirmation", d.watchDeadline)
 	parts.run("memory", func(ctx context.Context) error { return d.memory.tidy(ctx, d.engine.MemoryLow) })
 	parts.run("maintenance", d.maintain)
+	parts.run("problems", d.watchProblems)
 	parts.run("systemd", func(ctx context.Context) error {
 		d.ready(ctx)
 		return d.report(ctx)
@@ -201,6 +205,7 @@ func (d *daemon) begin(p *parts, c candidate) (stopped bool, err error) {
 		return false, err
 	}
 	d.log.Info("stopped before the start was done", "reason", err)
+	d.life("stopping", c.cfg)
 	return true, d.flushEarly()
 }
 
@@ -229,6 +234,7 @@ func (d *daemon) await(ctx context.Context, signals <-chan os.Signal) stopOrder 
 			return order
 		case s := <-signals:
 			if s != syscall.SIGHUP {
+				d.operation(ctx, watch.Operation{What: "stop", By: signalName(s)}, nil)
 				return stopOrder{why: "signal " + s.String()}
 			}
 			if _, err := d.reload(ctx, 0); err != nil {
@@ -236,6 +242,14 @@ func (d *daemon) await(ctx context.Context, signals <-chan os.Signal) stopOrder 
 			}
 		}
 	}
+}
+
+// signalName describes who asks by a signal.
+func signalName(s os.Signal) string {
+	if number, ok := s.(syscall.Signal); ok {
+		return "signal " + unix.SignalName(number)
+	}
+	return "signal " + s.String()
 }
 
 // logRefused logs why a reload changed nothing, one line for each fault of the file.
@@ -267,6 +281,7 @@ func (d *daemon) end(order stopOrder, p *parts) error {
 	flush := order.flush || !d.config.get().Daemon.PreserveFIB
 	d.log.Info("stopping", "reason", order.why, "flush", flush)
 	d.notify("STOPPING=1")
+	d.life("stopping", d.complete(d.config.get()))
 	errs := []error{p.stop("engine")}
 
 	ctx, cancel := context.WithTimeout(context.Background(), farewellTime)

@@ -12,6 +12,7 @@ import (
 	"github.com/nvad/nvad/pkg/bfd"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/watch"
 )
 
 // liveness runs BFD for the daemon. When a path dies, it tells the forwarding plane
@@ -25,8 +26,9 @@ type liveness struct {
 	lost   func(neighbor netip.Addr, reason string)
 	// silent returns the gateways behind peers of WireGuard that count as dead, with the
 	// reasons; nil: none ever do.
-	silent func() map[netip.Addr]string
-	wake   chan struct{}
+	silent  func() map[netip.Addr]string
+	changes *watch.Hub // where deaths and returns are published; nil: nowhere
+	wake    chan struct{}
 
 	mu      sync.Mutex
 	wanted  []bfd.Session
@@ -148,6 +150,12 @@ func (l *liveness) askTunnels() {
 	for addr, why := range hushed {
 		if _, was := l.hushed[addr]; !was {
 			l.log.Warn("wireguard peer silent", "remote", addr, "reason", why)
+			l.publishNextHop(addr, false, "wireguard", why)
+		}
+	}
+	for addr := range l.hushed {
+		if _, is := hushed[addr]; !is {
+			l.publishNextHop(addr, true, "wireguard", "")
 		}
 	}
 	if !maps.Equal(hushed, l.hushed) {
@@ -168,6 +176,7 @@ func (l *liveness) died(addr netip.Addr, why string) bool {
 	l.dead[addr] = why
 	if !was {
 		l.publish()
+		l.publishNextHop(addr, false, "bfd", why)
 	}
 	return true
 }
@@ -179,7 +188,12 @@ func (l *liveness) Reached(addr netip.Addr) {
 	if _, was := l.dead[addr]; was {
 		delete(l.dead, addr)
 		l.publish()
+		l.publishNextHop(addr, true, "bfd", "")
 	}
+}
+
+func (l *liveness) publishNextHop(addr netip.Addr, alive bool, by, reason string) {
+	l.changes.Publish(watch.Event{At: time.Now(), Change: watch.NextHop{Address: addr, Alive: alive, By: by, Reason: reason}})
 }
 
 // deaths returns the dead gateways with the reasons.
@@ -226,6 +240,7 @@ func (l *liveness) Watch(list []engine.Watched) {
 	for a := range l.dead {
 		if !still[a] {
 			delete(l.dead, a)
+			l.publishNextHop(a, true, "bfd", "not watched any more")
 		}
 	}
 	if len(l.dead) != before {

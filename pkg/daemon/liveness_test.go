@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/bfd"
 	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/watch"
 )
 
 // Changes of a BFD session reach the forwarding plane and the engine.
@@ -44,6 +46,40 @@ func TestLivenessTakes(t *testing.T) {
 		if !slices.Equal(did, tt.want) {
 			t.Errorf("%s: %q, want %q", tt.name, did, tt.want)
 		}
+	}
+}
+
+// TestPublishesDeaths: what BFD and WireGuard find dead is published once, and once when it
+// is back or not watched any more.
+func TestPublishesDeaths(t *testing.T) {
+	neighbor, gateway := netip.MustParseAddr("169.254.0.2"), netip.MustParseAddr("169.254.1.2")
+	key := bfd.Key{Local: netip.MustParseAddr("169.254.0.1"), Remote: neighbor}
+	down := bfd.Event{Key: key, State: bfd.Down, Reason: "nothing received for 900ms"}
+	l := newLiveness(slog.New(slog.DiscardHandler), func([]netip.Addr) {}, func(netip.Addr, string) {})
+	defer l.manager.Close()
+	silent := map[netip.Addr]string{gateway: "silent for 3m"}
+	l.changes, l.silent = &watch.Hub{}, func() map[netip.Addr]string { return maps.Clone(silent) }
+	l.Watch([]engine.Watched{{Neighbor: neighbor}})
+	l.take(down)
+	l.take(down)
+	l.take(bfd.Event{Key: key, State: bfd.Up})
+	l.take(down)
+	l.Watch(nil)
+	l.askTunnels()
+	l.askTunnels()
+	clear(silent)
+	l.askTunnels()
+	var got []string
+	for _, ev := range l.changes.Recent(watch.Filter{Kinds: watch.NextHops}) {
+		got = append(got, fmt.Sprint(ev.Change))
+	}
+	want := []string{
+		"{169.254.0.2 false bfd nothing received for 900ms}", "{169.254.0.2 true bfd }",
+		"{169.254.0.2 false bfd nothing received for 900ms}", "{169.254.0.2 true bfd not watched any more}",
+		"{169.254.1.2 false wireguard silent for 3m}", "{169.254.1.2 true wireguard }",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

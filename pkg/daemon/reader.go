@@ -50,15 +50,21 @@ func (d *daemon) askStatus(ctx context.Context) (api.Status, error) {
 		if t.State == "up" {
 			out.TunnelsUp++
 		}
-		if t.Warning != "" {
-			out.Warnings = append(out.Warnings, config.Warning{Key: "tunnel." + t.Name, Code: "mtu", Msg: t.Warning})
-		}
+		out.Warnings = append(out.Warnings, mtuWarning(&t.Status)...)
 	}
 	out.TunnelPeers, out.TunnelPeersUp = tunnelPeers(tunnels)
 	out.Azure = d.polls.state(time.Now())
 	neighbors, err := d.Neighbors(ctx)
 	out.Problems = problems(d.config.get(), &s, neighbors, tunnels)
 	return out, err
+}
+
+// mtuWarning warns of a tunnel whose MTU does not fit.
+func mtuWarning(t *tunnel.Status) []config.Warning {
+	if t.Warning == "" {
+		return nil
+	}
+	return []config.Warning{{Key: "tunnel." + t.Name, Code: "mtu", Msg: t.Warning}}
 }
 
 // hostName is the machine's; empty if it can't be read.

@@ -3,15 +3,18 @@ package daemon
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/history"
+	"github.com/nvad/nvad/pkg/watch"
 )
 
 // Confirm implements api.Controller.
-func (d *daemon) Confirm(ctx context.Context) (int, error) {
+func (d *daemon) Confirm(ctx context.Context) (version int, err error) {
+	defer func() { d.operation(ctx, watch.Operation{What: "confirm", Version: version}, err) }()
 	d.config.mu.Lock()
 	defer d.config.mu.Unlock()
 	r := d.history.Record()
@@ -27,7 +30,8 @@ func (d *daemon) Confirm(ctx context.Context) (int, error) {
 }
 
 // Rollback implements api.Controller.
-func (d *daemon) Rollback(ctx context.Context, version int) (api.RolledBack, error) {
+func (d *daemon) Rollback(ctx context.Context, version int) (out api.RolledBack, err error) {
+	defer func() { d.operation(ctx, rollbackOperation(out.Changes, out.To, out.Version), err) }()
 	d.config.mu.Lock()
 	defer d.config.mu.Unlock()
 	defer d.reloading()()
@@ -49,6 +53,10 @@ func (d *daemon) Rollback(ctx context.Context, version int) (api.RolledBack, err
 		return api.RolledBack{}, err
 	}
 	return api.RolledBack{Changes: changes, To: version, Version: d.history.Record().Running}, nil
+}
+
+func rollbackOperation(changes []config.Change, to, version int) watch.Operation {
+	return watch.Operation{What: "rollback", Detail: fmt.Sprintf("to version %d: %s", to, changesText(changes)), Version: version}
 }
 
 func notKept(version int) error {
@@ -99,9 +107,13 @@ func (d *daemon) expire(ctx context.Context) {
 		return
 	}
 	defer d.reloading()()
-	if _, err := d.back(ctx, p.Fallback, deadlineName, history.Unconfirmed); err != nil {
+	changes, err := d.back(ctx, p.Fallback, deadlineName, history.Unconfirmed)
+	if err != nil {
 		d.log.Error("configuration not confirmed, and not rolled back", "reason", err)
 	}
+	op := rollbackOperation(changes, p.Fallback, d.history.Record().Running)
+	op.By = deadlineName
+	d.operation(ctx, op, err)
 }
 
 // deadlineName stands in the history for a rollback by the deadline.

@@ -129,7 +129,7 @@ func (d *daemon) startEngine(p *parts, cfg *config.Config, restarting bool) erro
 			d.engine.SetDead(dead)
 		},
 		func(neighbor netip.Addr, reason string) { d.engine.PathDown(neighbor, reason) })
-	d.liveness.silent = d.wg.silentGateways
+	d.liveness.silent, d.liveness.changes = d.wg.silentGateways, d.changes
 	d.engine = engine.New(engine.Options{
 		Interner: interner, Speaker: d.speaker, Forwarding: d.plane, Liveness: d.liveness, Memory: d.memory, Watch: d.changes, Log: d.log, Restarting: restarting,
 	}, cfg)

@@ -36,7 +36,7 @@ func (d *daemon) askTunnels(ctx context.Context) ([]api.Tunnel, error) {
 		} else {
 			t.Reason = d.wg.reason(s)
 		}
-		d.addFarEnds(&t)
+		d.addFarEnds(&t, outerRemote)
 		dropped, guarded := nat.Dropped(rules, t.Name)
 		t.Dropped, t.Unguarded = dropped, !guarded
 		out = append(out, t)
@@ -98,7 +98,7 @@ func remoteOf(t tunnel.Status, inner netip.Addr, outer func(string, netip.Addr) 
 
 // addFarEnds adds the gateways of static routes that BFD watches on the tunnel. If
 // everybody whom a tunnel leads to is dead, the tunnel is down.
-func (d *daemon) addFarEnds(t *api.Tunnel) {
+func (d *daemon) addFarEnds(t *api.Tunnel, outer func(string, netip.Addr) netip.Addr) {
 	cfg := d.config.get()
 	i := slices.IndexFunc(cfg.Tunnels, func(c config.Tunnel) bool { return c.Name == t.Name })
 	if i < 0 || !cfg.Tunnels[i].BFD.Enabled {
@@ -110,7 +110,7 @@ func (d *daemon) addFarEnds(t *api.Tunnel) {
 			continue
 		}
 		p := farEnd(sessions[end.Remote], deaths[end.Remote])
-		p.Neighbor, p.Remote = end.Remote, remoteOf(t.Status, end.Remote, outerRemote)
+		p.Neighbor, p.Remote = end.Remote, remoteOf(t.Status, end.Remote, outer)
 		t.Peers = append(t.Peers, p)
 	}
 	takeDown(t, deaths)
@@ -149,6 +149,9 @@ func alive(n *api.Neighbor) (up bool, by string) {
 	}
 	return n.State == speaker.EstablishedState, "bgp"
 }
+
+// noOuter is for those who do not want to ask the kernel which remote a neighbor is behind.
+func noOuter(string, netip.Addr) netip.Addr { return netip.Addr{} }
 
 // outerRemote returns the remote that a neighbor on a tunnel is behind; invalid if
 // the device has not learned it.
