@@ -92,3 +92,63 @@ func TestWatch(t *testing.T) {
 		}
 	}
 }
+
+// TestWatchOperations: each thing that somebody asks of nvad appears with who asked and what
+// came of it, refusals included; so do the repairs, the next hops that died and the problems.
+func TestWatchOperations(t *testing.T) {
+	t.Parallel()
+	c := newChange(t)
+	const root = " by user root (uid 0)"
+	w := c.watch("operations", "daemon", "problems", "next-hops", "repairs")
+	refused := func(command, why string) {
+		t.Helper()
+		if r := c.ctl(strings.Fields(command)...); r.code == 0 {
+			t.Errorf("nvactl %s: %+v", command, r)
+		}
+		w.sees("operation", why)
+	}
+
+	c.Eventually(patience, func() error { // until the watch has begun
+		c.tell("log-level info")
+		return contains(c.Read(w.log), "log-level info"+root)
+	})
+	if r := c.ctl("drain", "--reason", "upgrade"); r.code != 0 {
+		t.Errorf("drain: %+v", r)
+	}
+	w.sees("operation", "drain"+root+": upgrade")
+	c.tell("drain --off")
+	w.sees("operation", "undrain"+root)
+	c.tell("reset " + peer1 + " --soft in")
+	w.sees("operation", "reset "+peer1+root+": soft in")
+	c.tell("log-level debug")
+	w.sees("operation", "log-level debug"+root)
+	refused("reset 10.9.9.9", "reset 10.9.9.9"+root+" failed: neighbor 10.9.9.9 is not configured")
+	refused("confirm", "confirm"+root+" failed: no change waits for confirmation")
+	c.Write("nvad.toml", "asn = 1\nan = 2\n")
+	refused("reload", "reload"+root+" failed: "+c.config+":")
+	c.configure(newPolicy())
+	c.n.Signal(syscall.SIGHUP)
+	w.sees("operation", "reload by signal SIGHUP, version 2 runs: ", "prefix-list in")
+	c.tell("rollback --config " + c.config)
+	w.sees("operation", "rollback"+root+", version 3 runs: to version 1: ", "prefix-list in")
+	c.configure(newPolicy())
+	c.tell("reload --confirm 1s")
+	w.sees("operation", "reload"+root+", version 4 runs: to be confirmed within 1s: ")
+	w.sees("operation", "rollback by deadline, version 5 runs: to version 3: ")
+
+	c.follows(oldSource)
+	c.ip("route del 10.100.0.0/16 metric 20")
+	w.sees("repair", "route 10.100.0.0/16 put back")
+	c.tell("shutdown " + peer1 + " --message beach")
+	w.sees("operation", "shutdown "+peer1+root+": beach")
+	w.sees("next-hop", peer1+" is dead (session): ")
+	w.sees("problem", "began: neighbor "+peer1+" is down: ")
+	c.tell("enable " + peer1)
+	w.sees("operation", "enable "+peer1+root)
+	w.sees("next-hop", peer1+" is alive again (session)")
+	w.sees("problem", "over: neighbor "+peer1+" is down: ")
+	c.n.Signal(syscall.SIGTERM)
+	w.ended()
+	w.sees("operation", "stop by signal SIGTERM")
+	w.sees("daemon", "nvad is stopping")
+}

@@ -70,11 +70,10 @@ const (
 
 func (a *app) reload(ctx context.Context, c *client, confirm time.Duration) error {
 	if !a.json() {
-		r, err := c.read.PreviewReload(ctx, &nvadv1.PreviewReloadRequest{})
-		if err != nil {
-			return faultsOf(err)
+		// If the file is not valid, Reload says so too, and nvad records the attempt.
+		if r, err := c.read.PreviewReload(ctx, &nvadv1.PreviewReloadRequest{}); err == nil {
+			a.printCautions(r)
 		}
-		a.printCautions(r)
 	}
 	r, err := c.control.Reload(ctx, &nvadv1.ReloadRequest{ConfirmSeconds: uint32(confirm / time.Second), All: a.json()})
 	if err != nil {

@@ -1,12 +1,9 @@
 package ctl
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc/codes"
@@ -16,19 +13,37 @@ import (
 )
 
 var watchKinds = map[string]nvadv1.WatchKind{
-	"neighbors": nvadv1.WatchKind_WATCH_KIND_NEIGHBORS,
-	"routes":    nvadv1.WatchKind_WATCH_KIND_ROUTES,
-	"fib":       nvadv1.WatchKind_WATCH_KIND_FIB,
-	"tunnels":   nvadv1.WatchKind_WATCH_KIND_TUNNELS,
+	"neighbors":  nvadv1.WatchKind_WATCH_KIND_NEIGHBORS,
+	"routes":     nvadv1.WatchKind_WATCH_KIND_ROUTES,
+	"fib":        nvadv1.WatchKind_WATCH_KIND_FIB,
+	"tunnels":    nvadv1.WatchKind_WATCH_KIND_TUNNELS,
+	"next-hops":  nvadv1.WatchKind_WATCH_KIND_NEXT_HOPS,
+	"repairs":    nvadv1.WatchKind_WATCH_KIND_REPAIRS,
+	"operations": nvadv1.WatchKind_WATCH_KIND_OPERATIONS,
+	"problems":   nvadv1.WatchKind_WATCH_KIND_PROBLEMS,
+	"daemon":     nvadv1.WatchKind_WATCH_KIND_DAEMON,
 }
+
+// kindNames are the names of watchKinds, in the order of the help.
+var kindNames = []string{"neighbors", "routes", "fib", "tunnels", "next-hops", "repairs", "operations", "problems", "daemon"}
 
 func (a *app) watchCommand() *cobra.Command {
 	req := &nvadv1.WatchRequest{}
 	cmd := &cobra.Command{
-		Use:   "watch [neighbors|routes|fib|tunnels]...",
+		Use:   "watch [KIND]...",
 		Short: "Show changes as they happen",
-		Long: `Show each change in a line, until Ctrl-C or the end of nvad: sessions, best
-paths and the step that decided, routes in the kernel, tunnels.
+		Long: `Show each change in a line, until Ctrl-C or the end of nvad. Without KIND, show
+changes of all kinds:
+
+  neighbors   sessions that come up, go down or fail to come up, and why
+  routes      best paths, and the step of the decision
+  fib         routes in the kernel
+  tunnels     states of tunnels, and what nvad repaired of them
+  next-hops   next hops that die and come back, and what noticed that
+  repairs     what nvad put back after another program had changed it
+  operations  what somebody asked nvad to do: who, what, and what came of it
+  problems    problems and warnings of "nvactl status" that come and go
+  daemon      nvad starts, is in sync, stops
 
 With -o json each line is an object. nvad does not wait for slow readers: it
 drops changes that a reader is too slow for, and the command says how many.`,
@@ -36,7 +51,7 @@ drops changes that a reader is too slow for, and the command says how many.`,
   nvactl watch neighbors tunnels
   nvactl watch routes fib --prefix 10.100.0.0/16
   nvactl watch --neighbor 10.0.210.4 -o json | jq -c 'select(.route)'`,
-		ValidArgs: []string{"neighbors", "routes", "fib", "tunnels"},
+		ValidArgs: kindNames,
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			for _, arg := range args {
 				req.Kinds = append(req.Kinds, watchKinds[arg])
@@ -86,70 +101,4 @@ func (a *app) printEvent(ev *nvadv1.WatchEvent) {
 		text = string(appendJSON(nil, ev.ProtoReflect()))
 	}
 	line(a.Out, text)
-}
-
-// eventLine returns a change in one line.
-func (a *app) eventLine(ev *nvadv1.WatchEvent) string {
-	kind, text := "", ""
-	switch {
-	case ev.GetNeighbor() != nil:
-		kind, text = "neighbor", neighborLine(ev.GetNeighbor())
-	case ev.GetRoute() != nil:
-		kind, text = "route", routeLine(ev.GetRoute())
-	case ev.GetFib() != nil:
-		kind, text = "fib", fibLine(ev.GetFib())
-	case ev.GetTunnel() != nil:
-		kind, text = "tunnel", tunnelLine(ev.GetTunnel())
-	}
-	return fmt.Sprintf("%s %-8s %s", ev.GetTime().AsTime().In(a.Now().Location()).Format("15:04:05.000"), kind, strings.ReplaceAll(text, "\n", " "))
-}
-
-func neighborLine(c *nvadv1.NeighborChange) string {
-	states := arrow(c.GetOldState(), c.GetNewState())
-	if c.GetNewState() == established {
-		states = established
-	}
-	return joined(": ", fmt.Sprintf("%s (%s) %s", c.GetAddress(), asName(c.GetRemoteAsn()), states), c.GetReason()) +
-		when(c.GetRoutesKept(), "; its routes stay for now")
-}
-
-func routeLine(c *nvadv1.RouteChange) string {
-	old, now := from(c.GetOld()), from(c.GetNew())
-	switch {
-	case c.GetNew() == nil:
-		return fmt.Sprintf("%s unreachable, was %s: %s", c.GetPrefix(), old, c.GetReason())
-	case c.GetOld() == nil:
-		return c.GetPrefix() + " best " + now + prefixed(", AS path ", c.GetNew().GetAsPath())
-	}
-	return fmt.Sprintf("%s best %s: %s", c.GetPrefix(), arrow(old, now), c.GetReason())
-}
-
-// from returns the source of a best path.
-func from(b *nvadv1.BestPath) string {
-	return cmp.Or(b.GetNeighbor(), b.GetSource(), "none")
-}
-
-func fibLine(c *nvadv1.FIBChange) string {
-	what, way := c.GetPrefix(), arrow(c.GetOld(), c.GetNew())
-	switch {
-	case c.GetGroup() != 0:
-		what = fmt.Sprintf("group %d (%s)", c.GetGroup(), count(c.GetRoutes(), "route"))
-	case c.GetState() == "removed":
-		way = c.GetOld()
-	case slices.Contains([]string{"failed", "refused", "outranked"}, c.GetState()):
-		way = c.GetNew()
-	}
-	return joined(": ", fmt.Sprintf("%s %s %s", what, c.GetState(), way), c.GetReason())
-}
-
-func tunnelLine(c *nvadv1.TunnelChange) string {
-	return joined(": ", c.GetName()+" "+arrow(c.GetOldState(), c.GetNewState()), c.GetReason())
-}
-
-// arrow returns "old -> new", or only new if nothing else was there before.
-func arrow(old, now string) string {
-	if old == "" || old == now {
-		return now
-	}
-	return old + " -> " + now
 }

@@ -42,6 +42,19 @@ func anHour() []watch.Event {
 		watch.Route{Prefix: prefix, New: watch.Best{Source: route.SourceNetwork, Attrs: &route.Attrs{}}, Reason: "new"},
 		watch.Tunnel{Name: "vxlan0", VNI: 77, Old: "waiting", New: "up"},
 		watch.Neighbor{Address: far, ASN: 65001, From: speaker.Active, To: speaker.Active, Reason: "connection refused"},
+		watch.NextHop{Address: far, By: "bfd", Reason: "nothing received for 900ms"},
+		watch.NextHop{Address: far, Alive: true, By: "bfd"},
+		watch.Repair{Object: "route", Count: 1, Reason: "route 10.100.0.0/16"},
+		watch.Repair{Object: "route", Count: 4000, Reason: "route 10.100.0.0/16"},
+		watch.Repair{Object: "sysctl", Count: 1, Reason: "net.ipv4.ip_forward = 1, was 0"},
+		watch.Operation{What: "drain", By: "user alice (uid 1000)", Detail: "kernel update"},
+		watch.Operation{What: "reset", Target: ars0.String(), By: "certificate CN=ops", Detail: "soft in"},
+		watch.Operation{What: "reload", By: "signal SIGHUP", Detail: "neighbor 10.0.210.4 hold-time: 90 -> 30", Version: 7},
+		watch.Operation{What: "reload", By: "user alice (uid 1000)", Error: "nvad.toml:3: hold-tme: no such key"},
+		watch.Problem{Began: true, Kind: "tunnel", Key: "tunnel vxlan0", Text: "tunnel vxlan0 is up, but none of its peers answers"},
+		watch.Problem{Kind: "warning", Key: "kernel.allow-default default-not-installed", Text: "10.0.210.4 sends a default route"},
+		watch.Life{State: "started", Version: "1.2.3", ASN: 65001, RouterID: netip.MustParseAddr("10.0.0.4")},
+		watch.Life{State: "in sync", Version: "1.2.3", ASN: 65001, RouterID: netip.MustParseAddr("10.0.0.4")},
 	}
 	events := make([]watch.Event, len(changes))
 	for i, c := range changes {
@@ -118,7 +131,7 @@ func TestWatchInterrupted(t *testing.T) {
 func TestWatchRefused(t *testing.T) {
 	socket := serve(t, hub00())
 	for args, want := range map[string]string{
-		"watch everything":            `nvactl: invalid argument "everything": want neighbors, routes, fib or tunnels (see nvactl watch --help)`,
+		"watch everything":            `nvactl: invalid argument "everything": want neighbors, routes, fib, tunnels, next-hops, repairs, operations, problems or daemon (see nvactl watch --help)`,
 		"watch --neighbor hub":        `nvactl: "hub" is not an address of a neighbor`,
 		"watch --prefix 10.0.0.1/300": `nvactl: "10.0.0.1/300" is not a prefix`,
 	} {
