@@ -283,10 +283,11 @@ func (d *daemon) end(order stopOrder, p *parts) error {
 	d.notify("STOPPING=1")
 	d.life("stopping", d.complete(d.config.get()))
 	errs := []error{p.stop("engine")}
+	unreachable := d.wg.inProcess()
 
 	ctx, cancel := context.WithTimeout(context.Background(), farewellTime)
 	defer cancel()
-	errs = append(errs, d.speaker.Close(ctx, gobgp.CloseOptions{Graceful: !flush, Message: order.message}))
+	errs = append(errs, d.speaker.Close(ctx, gobgp.CloseOptions{Graceful: !flush, Unreachable: unreachable, Message: order.message}))
 	if flush {
 		ctx, cancel := context.WithTimeout(context.Background(), flushTime)
 		defer cancel()

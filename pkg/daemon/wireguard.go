@@ -323,11 +323,11 @@ func nextAddress(found []netip.Addr, now netip.Addr, silent bool) netip.Addr {
 func (w *wireguards) reason(s tunnel.Status) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	i := slices.IndexFunc(w.cfg.Tunnels, func(t config.Tunnel) bool { return t.Name == s.Name })
-	if i < 0 {
+	t := w.configured(s.Name)
+	if t == nil {
 		return s.Reason
 	}
-	host := w.cfg.Tunnels[i].WireGuard.Endpoint.Host
+	host := t.WireGuard.Endpoint.Host
 	if n := w.names[host]; n != nil && n.failure != nil {
 		return strings.TrimPrefix(fmt.Sprintf("%s; the name %s does not resolve: %v", s.Reason, host, n.failure.Err), "; ")
 	}
@@ -345,23 +345,46 @@ func (w *wireguards) silence(v engine.Vitals) {
 	}
 }
 
+// inProcess returns the neighbors and far ends in tunnels that this process encrypts: when it ends,
+// nothing reaches them any more.
+func (w *wireguards) inProcess() []netip.Addr {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []netip.Addr
+	for _, s := range w.seen() {
+		if t := w.configured(s.Name); t != nil && s.Userspace {
+			out = append(out, w.cfg.Inside(t)...)
+		}
+	}
+	return out
+}
+
 // silentGateways returns the addresses behind peers of WireGuard that count as dead, with the
 // reasons.
 func (w *wireguards) silentGateways() map[netip.Addr]string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	out := map[netip.Addr]string{}
-	if w.cfg == nil {
-		return out
-	}
 	for _, s := range w.seen() {
-		i := slices.IndexFunc(w.cfg.Tunnels, func(t config.Tunnel) bool { return t.Name == s.Name })
-		if i < 0 || s.Silent == "" {
+		t := w.configured(s.Name)
+		if t == nil || s.Silent == "" {
 			continue
 		}
-		for _, a := range w.cfg.Inside(&w.cfg.Tunnels[i]) {
+		for _, a := range w.cfg.Inside(t) {
 			out[a] = s.Silent
 		}
 	}
 	return out
+}
+
+// configured returns the tunnel of that name; nil if the configuration has none. It needs the lock.
+func (w *wireguards) configured(name string) *config.Tunnel {
+	if w.cfg == nil {
+		return nil
+	}
+	i := slices.IndexFunc(w.cfg.Tunnels, func(t config.Tunnel) bool { return t.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &w.cfg.Tunnels[i]
 }

@@ -1,6 +1,7 @@
 package gobgp
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,16 @@ func TestGracefulClose(t *testing.T) {
 	a, b, _ := pair(t, restartTime(time.Minute))
 	b.close(CloseOptions{Graceful: true})
 	if down := next[speaker.Down](a, time.Second); !down.Graceful || down.Notification != nil {
+		t.Errorf("down: %+v", down)
+	}
+}
+
+// TestCloseUnreachable: a neighbor that can't be reached once the process has ended learns that
+// its routes lead nowhere.
+func TestCloseUnreachable(t *testing.T) {
+	a, b, _ := pair(t, restartTime(time.Minute))
+	b.close(CloseOptions{Graceful: true, Unreachable: []netip.Addr{a.addr}})
+	if down := next[speaker.Down](a, time.Second); down.Graceful || down.Notification == nil {
 		t.Errorf("down: %+v", down)
 	}
 }

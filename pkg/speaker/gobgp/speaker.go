@@ -292,6 +292,9 @@ type CloseOptions struct {
 	// Graceful closes the TCP connections without a NOTIFICATION where graceful restart
 	// is negotiated, so that the neighbors keep our routes (RFC 4724 4.1).
 	Graceful bool
+	// Unreachable are neighbors whose packets this process carries itself. Graceful does not
+	// apply to them: once the process has ended, the routes that they keep lead nowhere.
+	Unreachable []netip.Addr
 	// Message is sent to all other neighbors with Cease/Administrative Shutdown
 	// (RFC 9003). It may be empty.
 	Message string
@@ -316,8 +319,8 @@ func (s *Speaker) Close(ctx context.Context, o CloseOptions) error {
 	n := speaker.Cease(speaker.CeaseShutdown)
 	n.Message = o.Message
 	peers := slices.Collect(maps.Values(s.peers))
-	for _, p := range peers {
-		p.stop <- farewellOrder{notification: n, graceful: o.Graceful}
+	for addr, p := range s.peers {
+		p.stop <- farewellOrder{notification: n, graceful: o.Graceful && !slices.Contains(o.Unreachable, addr)}
 	}
 	peers = slices.AppendSeq(peers, maps.Values(s.leaving))
 	clear(s.peers)
