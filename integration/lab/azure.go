@@ -139,7 +139,7 @@ func (l *Lab) sdnConfig(v VNet) sdn.Config {
 	for _, hop := range l.Topology.circuitHops(v.Circuit) {
 		c.Ports[hop] = port(gatewayNode(v.Name))
 	}
-	if v.Internet.IsValid() {
+	if v.onInternet() {
 		c.Ports[sdn.InternetHop] = internetNode
 	}
 	maps.Copy(c.Ports, l.Topology.remotePorts(v))

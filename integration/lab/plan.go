@@ -5,11 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-
-	"github.com/nvad/nvad/integration/lab/emulator/sdn"
 )
-
-const internetNode = "internet"
 
 // Names of nodes by role.
 func routerNode(vnet string) string    { return "net-" + vnet }
@@ -18,6 +14,7 @@ func rsNode(vnet string, i int) string { return fmt.Sprintf("rs-%s-%d", vnet, i)
 func mseeNode(circuit string) string   { return "msee-" + circuit }
 func segmentNode(name string) string   { return "seg-" + name }
 func siteNode(circuit string) string   { return "site-" + circuit }
+func natNode(branch string) string     { return branch + "-nat" }
 func circuitNet(circuit, link int) [2]string {
 	at := func(host int) string { return fmt.Sprintf("172.16.%d.%d", circuit, 4*link+host) }
 	return [2]string{at(1), at(2)}
@@ -39,6 +36,9 @@ func plan(prefix string, t Topology) *network {
 	n.hops(t)
 	for _, s := range t.Segments {
 		n.segment(s)
+	}
+	for _, b := range t.Branches {
+		n.branch(b)
 	}
 	return n
 }
@@ -72,7 +72,7 @@ func (n *network) vnet(v VNet) {
 	for _, nic := range v.nics() {
 		n.nic(name, nic.name, nic.address)
 	}
-	if v.Internet.IsValid() {
+	if v.onInternet() {
 		n.internet(name, v)
 	}
 	for _, m := range v.VMs {
@@ -81,23 +81,6 @@ func (n *network) vnet(v VNet) {
 			n.node(m.Name).add("addr add %s dev lo", m.Loopback)
 		}
 	}
-}
-
-// internet connects a VNet's router to a host on the internet. Only the NVAs have public
-// addresses. Packets of all others are dropped, because the host could not answer them.
-func (n *network) internet(router string, v VNet) {
-	var nvas []string
-	for _, nva := range v.NVAs() {
-		nvas = append(nvas, nva.Address.String())
-	}
-	n.link(router, "internet", internetNode, "eth0")
-	r := n.node(router)
-	r.add("addr add %s/31 dev internet", sdn.InternetHop.Prev())
-	r.nft += fmt.Sprintf("table ip public {\nchain postrouting {\ntype nat hook postrouting priority srcnat\n"+
-		"oifname internet ip saddr { %s } masquerade\noifname internet drop\n}\n}\n", strings.Join(nvas, ", "))
-	i := n.node(internetNode)
-	i.add("addr add %s/31 dev eth0", sdn.InternetHop)
-	i.add("addr add %s/32 dev lo", v.Internet)
 }
 
 // circuit lays out an MSEE with its links to the gateways and the site.

@@ -45,7 +45,7 @@ func (t Topology) deploy(s *arm.State, b arm.Site, v VNet, macs map[string]net.H
 			Name: m.Name, Subnet: vnetID(v.Name) + "/subnets/" + subnetName(m.Address.As4()[2]), Addresses: []netip.Addr{m.Address},
 			MAC: strings.ToUpper(strings.ReplaceAll(macs[m.Name].String(), ":", "-")), Forwarding: m.NVA && !m.Unregistered, Identity: true, Tags: m.Tags,
 		}
-		if m.NVA && v.Internet.IsValid() {
+		if m.NVA && v.onInternet() {
 			vm.PublicAddress = b.ID(arm.TypePublicAddress, "pip-"+m.Name)
 		}
 		b.VM(vm)

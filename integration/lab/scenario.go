@@ -48,6 +48,7 @@ var scenarios = []Scenario{
 	twoHubsIPv6,
 	twoHubsWireGuard,
 	twoHubsHA,
+	siteToHub,
 	azureFromNothing,
 	vxlanMulticast,
 	vxlanStatic,

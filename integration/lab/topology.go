@@ -12,6 +12,7 @@ type Topology struct {
 	VNets    []VNet
 	Circuits []Circuit
 	Segments []Segment
+	Branches []Branch
 }
 
 // Segment is an Ethernet segment. Unlike a VNet it carries broadcast and multicast. Its hosts
@@ -70,6 +71,9 @@ type VM struct {
 	Tags map[string]string
 	// Loopback is an address of the VM that its VNet does not know.
 	Loopback netip.Addr
+	// Public is the NVA's address on the internet, which Azure translates. If the VNet has an
+	// Internet, an NVA without one can still open connections there.
+	Public netip.Addr
 	// Services are ports on which a VM that is not an NVA answers with the address that it
 	// sees its caller under.
 	Services []uint16
@@ -99,6 +103,24 @@ type Edge struct {
 	// Internet is the address of the host, which knows only the uplink.
 	Internet netip.Addr
 }
+
+// Branch is a site without a circuit. Its NVA is behind a NAT: eth0 leads there, eth1 to the
+// site's host.
+type Branch struct {
+	VM
+	// Public is the address of the NAT on the internet. The provider's router has the first
+	// address of the same /24.
+	Public netip.Addr
+	// Host is a host of the site. The NVA has the first address of its /24.
+	Host VM
+}
+
+// LAN returns the site's network.
+func (b Branch) LAN() netip.Prefix { return netip.PrefixFrom(b.Host.Address, 24).Masked() }
+
+// uplink returns the network between the NVA and the NAT, provider the one in front of the NAT.
+func (b Branch) uplink() netip.Prefix   { return netip.PrefixFrom(b.Address, 24).Masked() }
+func (b Branch) provider() netip.Prefix { return netip.PrefixFrom(b.Public, 24).Masked() }
 
 // Site is an on-premises network with its own router.
 type Site struct {
@@ -133,6 +155,11 @@ func (v VNet) RouteServers() []netip.Addr {
 
 // Gateway returns the address of the VNet's gateway.
 func (v VNet) Gateway() netip.Addr { return host(v.Subnet(subnetGateway), 4) }
+
+// onInternet reports whether the VNet is connected to the internet.
+func (v VNet) onInternet() bool {
+	return v.Internet.IsValid() || slices.ContainsFunc(v.VMs, func(m VM) bool { return m.Public.IsValid() })
+}
 
 // NVAs returns the VMs of the VNet that are NVAs.
 func (v VNet) NVAs() []VM {
@@ -220,7 +247,7 @@ func (t Topology) Hosts() []VM {
 	return append(hosts, t.outside()...)
 }
 
-// outside returns the hosts of all segments and the edges.
+// outside returns the hosts of all segments, the edges and the branches.
 func (t Topology) outside() []VM {
 	var hosts []VM
 	for _, s := range t.Segments {
@@ -230,6 +257,9 @@ func (t Topology) outside() []VM {
 		if c.Edge != nil {
 			hosts = append(hosts, c.Edge.VM)
 		}
+	}
+	for _, b := range t.Branches {
+		hosts = append(hosts, b.VM, b.Host)
 	}
 	return hosts
 }

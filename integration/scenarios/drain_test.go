@@ -13,7 +13,7 @@ import (
 // changes are planned, so hardly a packet may be lost.
 func testDrain(t *testing.T, l *lab.Lab) {
 	healthy(t, l, "ok 200")
-	outage := during(t, l, func() {
+	outage := during(t, l, acrossHubs, func() {
 		out := nvactl(t, l, "drain --reason maintenance")
 		// The hub's other NVA is not a neighbor of this one, so nvad warns.
 		if !strings.Contains(out, "no other NVA is known") || !strings.HasSuffix(out, "draining, traffic will have moved in 30s\n") {
@@ -40,7 +40,7 @@ func testDrain(t *testing.T, l *lab.Lab) {
 			t.Errorf("%d packets passed the tunnel of the drained NVA", n)
 		}
 	})
-	outage = during(t, l, func() { nvactl(t, l, "drain --off") })
+	outage = during(t, l, acrossHubs, func() { nvactl(t, l, "drain --off") })
 	t.Logf("back: %v without traffic", outage)
 	if outage > mostOutage {
 		t.Errorf("on return nothing got through for %v", outage)

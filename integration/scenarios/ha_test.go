@@ -47,12 +47,12 @@ func TestTwoHubsHA(t *testing.T) {
 // testDeath measures the outage of a flow while NVAs die and while they return. A killed nvad
 // leaves its routes behind, so that the host still forwards.
 func testDeath(t *testing.T, l *lab.Lab, victims []string, die, revive func(string) error) {
-	outage := during(t, l, func() { each(t, victims, die) })
+	outage := during(t, l, acrossHubs, func() { each(t, victims, die) })
 	t.Logf("death: %v without traffic", outage)
 	if outage > mostOutage {
 		t.Errorf("nothing got through for %v", outage)
 	}
-	outage = during(t, l, func() { each(t, victims, revive) })
+	outage = during(t, l, acrossHubs, func() { each(t, victims, revive) })
 	t.Logf("return: %v without traffic", outage)
 	if outage > mostOutage {
 		t.Errorf("on return nothing got through for %v", outage)
@@ -74,10 +74,13 @@ const pingInterval = 20 * time.Millisecond
 
 var pingCounts = regexp.MustCompile(`(\d+) packets transmitted, (\d+) received`)
 
+// acrossHubs is the flow of the two hubs.
+var acrossHubs = lab.Flow{From: "vm-hub100", To: "10.110.0.4"}
+
 // during returns how long a flow was interrupted while do ran.
-func during(t *testing.T, l *lab.Lab, do func()) time.Duration {
+func during(t *testing.T, l *lab.Lab, f lab.Flow, do func()) time.Duration {
 	t.Helper()
-	ping := l.Command("vm-hub100", "ping", "-q", "-i", fmt.Sprint(pingInterval.Seconds()), "-c", "150", "-W", "1", "10.110.0.4")
+	ping := l.Command(f.From, "ping", "-q", "-i", fmt.Sprint(pingInterval.Seconds()), "-c", "150", "-W", "1", f.To)
 	var out strings.Builder
 	ping.Stdout = &out
 	if err := ping.Start(); err != nil {

@@ -3,7 +3,6 @@ package twohubs
 import (
 	"encoding/binary"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/nvad/nvad/integration/lab"
-	"golang.org/x/sys/unix"
 )
 
 // frame contains the fields of a captured packet that the tests check.
@@ -42,7 +40,7 @@ func (f frame) between(a, b netip.Addr) bool {
 // capture returns the IPv4 packets that pass a device of a node while do runs.
 func capture(t *testing.T, l *lab.Lab, node, device string, do func()) (frames []frame) {
 	t.Helper()
-	listen(t, l, node, device, do, func(packet []byte, outgoing bool) {
+	l.Capture(t, node, device, do, func(packet []byte, outgoing bool) {
 		if f, ok := parseEthernet(packet); ok {
 			f.outgoing = outgoing
 			frames = append(frames, f)
@@ -54,56 +52,8 @@ func capture(t *testing.T, l *lab.Lab, node, device string, do func()) (frames [
 // octets returns the packets of any protocol that pass a device of a node while do runs.
 func octets(t *testing.T, l *lab.Lab, node, device string, do func()) (list [][]byte) {
 	t.Helper()
-	listen(t, l, node, device, do, func(packet []byte, _ bool) { list = append(list, slices.Clone(packet)) })
+	l.Capture(t, node, device, do, func(packet []byte, _ bool) { list = append(list, slices.Clone(packet)) })
 	return list
-}
-
-// listen passes take each packet that passes a device of a node while do runs, and whether it was
-// outgoing. The next packet overwrites it.
-func listen(t *testing.T, l *lab.Lab, node, device string, do func(), take func(packet []byte, outgoing bool)) {
-	t.Helper()
-	socket := -1
-	err := l.Within(node, func() (err error) {
-		socket, err = openCapture(device)
-		return err
-	})
-	if err != nil {
-		t.Fatalf("capture on %s of %s: %v", device, node, err)
-	}
-	defer unix.Close(socket)
-	do()
-	buffer := make([]byte, 65536)
-	for {
-		n, from, err := unix.Recvfrom(socket, buffer, unix.MSG_DONTWAIT)
-		if err == unix.EAGAIN {
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		link, ok := from.(*unix.SockaddrLinklayer)
-		if !ok {
-			t.Fatalf("a packet from %T", from)
-		}
-		take(buffer[:n], link.Pkttype == unix.PACKET_OUTGOING)
-	}
-}
-
-func openCapture(device string) (int, error) {
-	link, err := net.InterfaceByName(device)
-	if err != nil {
-		return -1, err
-	}
-	protocol := binary.BigEndian.Uint16([]byte{0, unix.ETH_P_ALL})
-	all := protocol<<8 | protocol>>8
-	socket, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, int(all))
-	if err != nil {
-		return -1, err
-	}
-	if err := unix.Bind(socket, &unix.SockaddrLinklayer{Protocol: all, Ifindex: link.Index}); err != nil {
-		return -1, err
-	}
-	return socket, unix.SetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 8<<20)
 }
 
 func parseEthernet(b []byte) (frame, bool) {
