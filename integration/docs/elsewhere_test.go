@@ -39,6 +39,7 @@ var elsewhere = []struct{ start, by string }{
 	{"sudo nvad public-key nva", "go test ./integration/imds -run WireGuardPeers"},
 	{"sudo nvad bootstrap --peer", "go test ./integration/imds -run WireGuardPeers"},
 	{"nvactl config convert --wg-quick", "go test ./pkg/ctl -run ConfigConvertWGQuick"},
+	{"nvactl web", "go test ./pkg/ctl -run Web"},
 	{"terraform ", "go test ./integration/userdata -run Terraform"},
 }
 

@@ -133,6 +133,9 @@ func TestImpostor(t *testing.T) {
 		if c.HasSubCommands() && c.CommandPath() != "nvactl routes" && c.CommandPath() != "nvactl neighbors" || !c.Runnable() {
 			return
 		}
+		if c.Name() == "web" {
+			return // package web tests what it serves
+		}
 		args := append(strings.Fields(c.CommandPath())[1:], wanted[c.CommandPath()]...)
 		for _, format := range []string{"table", "json"} {
 			if c.Name() == "tech-support" || c.Name() == "profile" || c.Name() == "stop" {
