@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -28,16 +29,19 @@ func (a *app) webCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "web",
 		Short: "Serve a page that shows everything in a browser",
-		Long: `Serve a page for a browser until Ctrl-C: a picture of the NVA with its Route
-Servers and tunnels, its routes and the story of each, what happened, and what
-is wrong. The page follows changes as they happen. It changes nothing.
+		Long: `Serve a page for a browser until Ctrl-C: a picture of the NVA, or of all NVAs of
+a site, with Route Servers and tunnels, the routes and the story of each, what
+happened, and what is wrong. The page follows changes as they happen. It changes
+nothing.
 
 nvactl itself serves the page, and asks the daemon like every other command. It
 listens on this machine only, and prints an address with a token, without which
 it answers nothing. To open the page from another machine, forward the port:
 ssh -L 8179:127.0.0.1:8179 NVA.`,
 		Example: `  nvactl web
+  nvactl --site site.toml web
   nvactl web --listen 127.0.0.1:9000`,
+		Annotations: forSites,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			at, err := webAddress(address, beyond)
 			if err != nil {
@@ -72,12 +76,12 @@ func (a *app) web(ctx context.Context, at netip.AddrPort) error {
 		return err
 	}
 	defer l.Close()
-	nva, err := a.steady()
+	nvas, closing, err := a.webNVAs()
 	if err != nil {
 		return err
 	}
-	defer nva.client.Close()
-	server := web.New(web.Params{Version: telemetry.Build().Version, NVAs: []web.NVA{{Name: nva.name, Client: nva.client.read, Sentence: nva.sentence}}, Story: a.storyText})
+	defer closing()
+	server := web.New(web.Params{Version: telemetry.Build().Version, NVAs: nvas, Story: a.storyText})
 	if !at.Addr().IsLoopback() {
 		a.warn(fmt.Sprintf("whoever can read the traffic to %s can read the token and the page", at))
 	}
@@ -90,32 +94,54 @@ func (a *app) web(ctx context.Context, at netip.AddrPort) error {
 	return server.Run(ctx, pool.Listener(l))
 }
 
+// webNVAs returns the NVAs of the page, and a function that closes the connections to them.
+func (a *app) webNVAs() (nvas []web.NVA, closing func(), err error) {
+	members, err := a.members()
+	if err != nil {
+		return nil, nil, err
+	}
+	var open []*steady
+	closing = func() {
+		for _, s := range open {
+			_ = s.Close()
+		}
+	}
+	for _, m := range members {
+		s, err := m.door.steady()
+		if err != nil {
+			closing()
+			return nil, nil, fmt.Errorf("%s: %w", cmp.Or(m.name, "nvad"), err)
+		}
+		open = append(open, s)
+		nvas = append(nvas, web.NVA{Name: cmp.Or(m.name, m.door.remote.address, "nvad"), Client: s.read, Sentence: s.sentence})
+	}
+	return nvas, closing, nil
+}
+
 // steady is a connection that is opened again when it is lost, and that remembers why it could
 // not be.
 type steady struct {
-	name   string
-	client *client
-
+	*client
 	mu     sync.Mutex // guards failed
 	failed error
 }
 
-// steady returns a connection to the daemon, which need not run yet.
-func (a *app) steady() (*steady, error) {
-	s := &steady{name: "nvad"}
-	dial := func(ctx context.Context) (net.Conn, error) { return dialSocket(ctx, a.path()) }
+// steady returns a connection through d to a daemon, which need not run yet.
+func (d door) steady() (*steady, error) {
+	s := &steady{}
+	dial := func(ctx context.Context) (net.Conn, error) { return dialSocket(ctx, d.socket) }
 	creds := insecure.NewCredentials()
-	if a.remote.address != "" {
-		config, err := a.remote.config()
+	if d.remote.address != "" {
+		config, err := d.remote.config()
 		if err != nil {
 			return nil, err
 		}
-		s.name, creds = a.remote.address, credentials.NewTLS(config)
-		var d net.Dialer
-		dial = func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, "tcp", a.remote.address) }
+		creds = credentials.NewTLS(config)
+		var tcp net.Dialer
+		dial = func(ctx context.Context) (net.Conn, error) { return tcp.DialContext(ctx, "tcp", d.remote.address) }
 	}
 	var err error
-	s.client, err = newClient(creds, func(ctx context.Context, _ string) (net.Conn, error) {
+	s.client, err = newClient(creds, d.most, func(ctx context.Context, _ string) (net.Conn, error) {
 		conn, err := dial(ctx)
 		s.mu.Lock()
 		defer s.mu.Unlock()
