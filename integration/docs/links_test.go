@@ -24,8 +24,12 @@ func TestLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pages := readPages(t)
+	for _, tr := range readTranslations(t) {
+		pages = append(pages, tr.page)
+	}
 	reached := map[string]bool{}
-	for _, p := range readPages(t) {
+	for _, p := range pages {
 		prose := code.ReplaceAllString(fence.ReplaceAllString(p.text, ""), "``")
 		for _, m := range link.FindAllStringSubmatch(prose, -1) {
 			if strings.Contains(m[1], "://") {
@@ -36,13 +40,13 @@ func TestLinks(t *testing.T) {
 			if name != "" {
 				target = filepath.Join(filepath.Dir(p.name), name)
 			}
-			reached[target] = reached[target] || p.name == "README.md"
+			reached[target] = reached[target] || p.name == "README.md" || p.name == "README.ja.md"
 			if fault := missing(filepath.Join(root, target), anchor); fault != "" {
 				t.Errorf("%s links to %s: %s", p.name, m[1], fault)
 			}
 		}
 	}
-	for _, p := range readPages(t) {
+	for _, p := range pages {
 		if !reached[p.name] && p.name != "README.md" && filepath.Dir(p.name) != "docs/adr" {
 			t.Errorf("README.md does not lead to %s", p.name)
 		}

@@ -20,7 +20,8 @@ type page struct {
 	text string
 }
 
-// readPages reads the pages for users, in the order in which the tests go through them.
+// readPages reads the English pages for users, in the order in which the tests go through
+// them.
 func readPages(t *testing.T) []page {
 	t.Helper()
 	root, err := lab.ModuleRoot()
@@ -39,6 +40,9 @@ func readPages(t *testing.T) []page {
 				t.Fatal(err)
 			}
 			short, _ := filepath.Rel(root, name)
+			if isTranslation(short) {
+				continue
+			}
 			pages = append(pages, page{short, string(data)})
 		}
 	}
