@@ -202,6 +202,11 @@ restart: setup-test ## restart nvad, and kill it N times (default 10), under tra
 bench-bfd: setup-test ## hold BFD, 300 ms x 3, with FRR and BIRD through HOLD routes (default 1000000) on busy cores
 	$(GO) test ./integration/failover -run BFDHolds -count=1 -v -timeout 3h $(ROOT_EXEC) -args -hold-routes $(or $(HOLD),1000000)
 
+# TUNNEL are flags of the measurement: see integration/bench/tunnels.
+.PHONY: bench-tunnel
+bench-tunnel: setup-test ## measure plain VXLAN, WireGuard and VXLAN in WireGuard beside each other; TUNNEL="-rounds 5 -time 5s"
+	$(GO) test ./integration/bench/tunnels -count=1 -v -timeout 1h $(ROOT_EXEC) -args $(or $(TUNNEL),-rounds 5 -time 5s)
+
 MICRO = $(GO) test -run '^$$' -bench . -benchmem -count 6 ./pkg/...
 
 .PHONY: bench-micro

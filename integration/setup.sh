@@ -60,6 +60,7 @@ need_for_tests() {
 	need bird bird2
 	need promtool prometheus
 	need jq jq
+	need iperf3 iperf3
 	need openssl openssl
 	need /etc/ssl/certs/ca-certificates.crt ca-certificates
 	need git git

@@ -23,6 +23,7 @@ var elsewhere = []struct{ start, by string }{
 	{"make bench BENCH", "go test ./integration/bench -run EveryFigure"},
 	{"make bench-failover", "go test ./integration/failover -run 'Failover|ColdStart'"},
 	{"make bench-bfd", "go test ./integration/failover -run BFDHolds"},
+	{"make bench-tunnel", "go test ./integration/bench/tunnels -run Tunnels"},
 	{"make restart", "go test ./integration/failover -run 'Restart|Kill'"},
 	{"go test ", "make test"},
 	{"sudo nft list table inet nvad", "go test ./integration/hostile -run OverlayGuardsStay"},
