@@ -36,7 +36,7 @@ var rules = []rule{
 }
 
 // core packages run in a unit test without root, network or clock.
-var core = []string{"pkg/azure", "pkg/route", "pkg/policy", "pkg/config", "pkg/config/tomlfile", "pkg/rib", "pkg/fib", "pkg/tunnel", "pkg/nat", "pkg/nic", "pkg/engine", "pkg/speaker", "pkg/speaker/wire"}
+var core = []string{"pkg/azure", "pkg/route", "pkg/policy", "pkg/config", "pkg/config/tomlfile", "pkg/rib", "pkg/fib", "pkg/tunnel", "pkg/nat", "pkg/nic", "pkg/engine", "pkg/speaker", "pkg/speaker/wire", "pkg/mrt"}
 
 var forbiddenInCore = []string{
 	"github.com/osrg/gobgp", "github.com/vishvananda", "github.com/mdlayher", "github.com/google/nftables", "google.golang.org/grpc", "golang.org/x/sys/unix", module + "pkg/kernel",
