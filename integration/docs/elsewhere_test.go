@@ -33,6 +33,10 @@ var elsewhere = []struct{ start, by string }{
 	{"nvactl azure diff --spoke", "go test ./integration/azure -run Nvactl"},
 	{"nvactl drain --wait --azure-udr", "go test ./pkg/ctl -run DrainHop"}, // it waits half a minute
 	{"nvactl drain --off --azure-udr", "go test ./pkg/ctl -run DrainHop"},
+	{"nvactl events", "go test ./pkg/ctl -run Events"}, // nothing has happened yet at 03:12
+	{"nvactl routes --at", "go test ./pkg/ctl -run Events"},
+	{"nvactl neighbors --at", "go test ./pkg/ctl -run Events"},
+	{"nvactl explain 10.110.0.0/16 --history", "go test ./pkg/ctl -run Events"},
 	{"nvactl --site site.toml ", "go test ./pkg/ctl -run Site"},
 	{"az vm create", "go test ./integration/boot -run FromNothing"},
 	{"az vm run-command invoke", "go test ./integration/boot -run FromNothing"},

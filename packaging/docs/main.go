@@ -159,7 +159,7 @@ All commands of nvad and nvactl, with their flags. The man pages have the same c
 | change the configuration, keep it, or go back | ['nvactl reload'](#nvactl-reload), ['nvactl confirm'](#nvactl-confirm), ['nvactl rollback'](#nvactl-rollback), ['nvactl config history'](#nvactl-config-history), ['nvactl config restore'](#nvactl-config-restore) |
 | act on a session | ['nvactl reset'](#nvactl-reset), ['nvactl shutdown'](#nvactl-shutdown), ['nvactl enable'](#nvactl-enable) |
 | maintain or stop this NVA | ['nvactl drain'](#nvactl-drain), ['nvactl stop'](#nvactl-stop), ['nvad flush'](#nvad-flush) |
-| follow events | ['nvactl watch'](#nvactl-watch), ['nvactl log-level'](#nvactl-log-level) |
+| find out what happened, follow what happens | ['nvactl events'](#nvactl-events), ['nvactl watch'](#nvactl-watch), ['nvactl log-level'](#nvactl-log-level) |
 | come from FRR | ['nvactl config convert'](#nvactl-config-convert), ['nvactl show'](#nvactl-show) |
 | set up an NVA in Azure | ['nvad bootstrap'](#nvad-bootstrap) |
 | get help | ['nvactl tech-support'](#nvactl-tech-support), ['nvactl profile'](#nvactl-profile) |

@@ -3,6 +3,7 @@ package ctl
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 )
 
 func (a *app) explainCommand() *cobra.Command {
-	req := &nvadv1.ExplainRequest{}
+	req, history, since := &nvadv1.ExplainRequest{}, false, &past{moment{now: a.Now}}
 	cmd := &cobra.Command{
 		Use:   "explain PREFIX",
 		Short: "Explain why a prefix is accepted, advertised, installed, or not",
@@ -22,19 +23,34 @@ check and every rule of the import policy with the value it looked at, which
 path is best and by which step of the decision, to whom it is advertised and why
 not to the others, and what is in the kernel. nvad evaluates the policies once
 more for this, with the rules in force. With azure.poll, also show what Azure
-was last seen to do with the prefix.`,
+was last seen to do with the prefix.
+
+With --history, show instead every state that the prefix went through, from the
+journal: the best path and the kernel's route, the cause, and how long it lasted.
+The present one is the last.`,
 		Example: `  nvactl explain 10.110.0.0/16
   nvactl explain 10.110.0.0/16 --neighbor 10.0.210.4
-  nvactl explain 10.110.0.0/16 --export-to 10.0.210.5 -o json | jq .exports`,
+  nvactl explain 10.110.0.0/16 --export-to 10.0.210.5 -o json | jq .exports
+  nvactl explain 10.110.0.0/16 --history --since "yesterday 18:00"`,
 		ValidArgsFunction: a.completePrefixes(&nvadv1.ListRoutesRequest{}),
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			req.Prefix = args[0]
+			switch {
+			case history && (req.GetNeighbor() != "" || req.GetExportTo() != ""):
+				return errors.New("use either --history or --neighbor and --export-to: the journal has best paths only")
+			case history:
+				return a.printStates(ctx, c, args[0], since)
+			case since.given != "":
+				return errors.New("--since goes with --history")
+			}
 			x, err := c.read.Explain(ctx, req)
 			return answer(a, x, err, func(x *nvadv1.Explanation) { a.printExplanation(x, req) })
 		}),
 	}
 	cmd.Flags().StringVar(&req.Neighbor, "neighbor", "", "only the path from `ADDRESS`")
 	cmd.Flags().StringVar(&req.ExportTo, "export-to", "", "only the route to `ADDRESS`")
+	cmd.Flags().BoolVar(&history, "history", false, "show every state that the prefix went through")
+	cmd.Flags().Var(since, "since", "with --history: only since `TIME`, as in nvactl events")
 	a.completeNeighborFlags(cmd, "neighbor", "export-to")
 	return cmd
 }

@@ -3,6 +3,7 @@ package ctl
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,21 +17,35 @@ import (
 const established = "Established"
 
 func (a *app) neighborsCommand() *cobra.Command {
-	return &cobra.Command{
+	at := &past{moment{now: a.Now}}
+	cmd := &cobra.Command{
 		Use:   "neighbors [ADDRESS]",
 		Short: "Show the BGP neighbors, or one in detail",
 		Long: `Show every BGP neighbor with the state of its session, the time since it came up
 or went down, and the number of routes received, accepted and advertised. If BFD
 watches a neighbor, a column shows the state of BFD. A * marks a dynamic
 neighbor, which connected from a listen-range; the ranges follow. With ADDRESS,
-show one neighbor in detail.`,
+show one neighbor in detail.
+
+With --at, show the sessions of that moment from the journal, why those that
+were down were down, and how many best paths came from each.
+` + helpOfMoments + ``,
 		Example: `  nvactl neighbors
   nvactl neighbors 10.0.210.4
-  nvactl neighbors -o json | jq '.[] | select(.state != "Established")'`,
+  nvactl neighbors -o json | jq '.[] | select(.state != "Established")'
+  nvactl neighbors --at "yesterday 03:12"`,
 		ValidArgsFunction: a.completeNeighbors,
 		Annotations:       forSites,
-		RunE: a.orSite(a.siteNeighbors, func(ctx context.Context, c *client, args []string) error {
-			if len(args) == 1 {
+		RunE: a.orSite(func(ctx context.Context, args []string) error {
+			if at.given != "" {
+				return errors.New("--at is for one NVA: give --socket or --address")
+			}
+			return a.siteNeighbors(ctx, args)
+		}, func(ctx context.Context, c *client, args []string) error {
+			switch {
+			case at.given != "":
+				return a.neighborsAt(ctx, c, strings.Join(args, ""), at)
+			case len(args) == 1:
 				n, err := c.read.GetNeighbor(ctx, &nvadv1.GetNeighborRequest{Address: args[0]})
 				return answer(a, n, err, a.printNeighbor)
 			}
@@ -42,6 +57,8 @@ show one neighbor in detail.`,
 			return nil
 		}),
 	}
+	cmd.Flags().Var(at, "at", "show the sessions as they were at `TIME`")
+	return cmd
 }
 
 // printNeighborList prints the neighbors, and the ranges from which more may come.

@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) routesCommand() *cobra.Command {
-	req := &nvadv1.ListRoutesRequest{}
+	req, at := &nvadv1.ListRoutesRequest{}, &past{moment{now: a.Now}}
 	cmd := &cobra.Command{
 		Use:   "routes [PREFIX|ADDRESS]",
 		Short: "Show routes",
@@ -25,7 +25,10 @@ neighbor sent or was sent, and the routes in the kernel. The table prints
 communities below their path, extended ones only in detail.
 
 The flags select paths; with several flags, a path must match all of them.
-EXPRESSION is as in an as-path-list: "_65515_" matches paths through AS 65515.`,
+EXPRESSION is as in an as-path-list: "_65515_" matches paths through AS 65515.
+
+With --at, show the best paths of that moment, from the journal.
+` + helpOfMoments + ``,
 		Example: `  nvactl routes
   nvactl routes 10.110.0.0/16
   nvactl routes 10.110.0.4
@@ -34,7 +37,8 @@ EXPRESSION is as in an as-path-list: "_65515_" matches paths through AS 65515.`,
   nvactl routes received 10.0.210.4
   nvactl routes rejected 10.0.210.4
   nvactl routes fib
-  nvactl routes lookup 10.110.0.4`,
+  nvactl routes lookup 10.110.0.4
+  nvactl routes --at 03:12`,
 		Args: a.prefixArg,
 		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
 			switch _, notAddr := netip.ParseAddr(strings.Join(args, "")); {
@@ -42,6 +46,15 @@ EXPRESSION is as in an as-path-list: "_65515_" matches paths through AS 65515.`,
 				req.Address = args[0]
 			case len(args) == 1:
 				req.Prefix = args[0]
+			}
+			if at.given != "" {
+				if err := refusePast(at, req.GetAddress() != "", "an address"); err != nil {
+					return err
+				}
+				if err := refusePast(at, len(req.GetCommunities()) > 0 || req.GetAsPath() != "", "--community and --as-path"); err != nil {
+					return err
+				}
+				return a.routesAt(ctx, c, req, at)
 			}
 			if len(args) == 1 && !req.Longer {
 				return a.showPrefix(ctx, c, args[0], req)
@@ -54,6 +67,7 @@ EXPRESSION is as in an as-path-list: "_65515_" matches paths through AS 65515.`,
 	}
 	chooseFlags(cmd, req)
 	cmd.Flags().StringVar(&req.Neighbor, "neighbor", "", "only paths from the neighbor `ADDRESS`")
+	cmd.Flags().Var(at, "at", "show the best paths as they were at `TIME`")
 	a.completeNeighborFlags(cmd, "neighbor")
 	cmd.AddCommand(a.tableCommands()...)
 	cmd.AddCommand(a.fibCommand(), a.lookupCommand())

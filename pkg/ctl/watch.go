@@ -66,13 +66,24 @@ drops changes that a reader is too slow for, and the command says how many.`,
 
 // watch prints changes until Ctrl-C or the end of nvad, neither of which is an error.
 func (a *app) watch(ctx context.Context, c *client, req *nvadv1.WatchRequest) error {
+	return a.follow(ctx, c, req, func(events []*nvadv1.WatchEvent) error {
+		for _, ev := range events {
+			a.printEvent(ev)
+		}
+		return nil
+	})
+}
+
+// follow calls yield with the changes that happen, and first without any once nvad reports
+// them, until Ctrl-C or the end of nvad, neither of which is an error.
+func (a *app) follow(ctx context.Context, c *client, req *nvadv1.WatchRequest, yield func([]*nvadv1.WatchEvent) error) error {
 	stream, err := c.read.Watch(ctx, req)
 	err = receive(stream, err, func(r *nvadv1.WatchResponse) error {
 		if r.GetLost() > 0 {
 			fmt.Fprintf(a.Err, "nvactl: %d changes are lost, read too slowly\n", r.GetLost())
 		}
-		for _, ev := range r.GetEvents() {
-			a.printEvent(ev)
+		if err := yield(r.GetEvents()); err != nil {
+			return err
 		}
 		return a.flush()
 	})
