@@ -30,8 +30,8 @@ func (a *app) eventsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "events",
 		Short: "Show what happened, from the journal",
-		Long: `Show what happened, the newest last: sessions with reasons, best paths, routes in
-the kernel, tunnels, next hops, repairs, operations with who asked for them,
+		Long: `Show what happened, the newest last: sessions with reasons, best paths, routes
+in the kernel, tunnels, next hops, repairs, operations with who asked for them,
 problems that came and went, and nvad's own starts and stops. It comes from the
 journal that nvad keeps on disk; [journal] in nvad.toml says how large that may
 become. Without --since and --last, show the last 50 events.
@@ -53,11 +53,11 @@ and not everything that neighbors sent (the Adj-RIB-In).`,
 	fl := cmd.Flags()
 	fl.Var(&f.since, "since", "only events at or after `TIME`")
 	fl.Var(&f.until, "until", "only events before `TIME`")
-	fl.StringVar(&f.req.Neighbor, "neighbor", "", "only events of the neighbor `ADDRESS`, and of paths from it")
+	fl.StringVar(&f.req.Neighbor, "neighbor", "", "only the session with `ADDRESS`, and paths from it")
 	fl.StringVar(&f.req.Prefix, "prefix", "", "only events of routes of `PREFIX` and within it")
 	fl.StringSliceVar(&f.kinds, "kind", nil, "only events of these `KINDS`, as in nvactl watch")
 	fl.Uint32Var(&f.req.Last, "last", 0, "only the last `N` events")
-	fl.BoolVar(&f.follow, "follow", false, "then go on with what happens, until Ctrl-C or the end of nvad")
+	fl.BoolVar(&f.follow, "follow", false, "then go on with what happens, until Ctrl-C")
 	fl.StringVar(&f.mrt, "mrt", "", "write MRT records to `FILE`, or to stdout (-)")
 	completeFixed(cmd, "kind", kindNames...)
 	a.completeNeighborFlags(cmd, "neighbor")

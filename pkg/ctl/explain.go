@@ -26,8 +26,8 @@ more for this, with the rules in force. With azure.poll, also show what Azure
 was last seen to do with the prefix.
 
 With --history, show instead every state that the prefix went through, from the
-journal: the best path and the kernel's route, the cause, and how long it lasted.
-The present one is the last.`,
+journal: the best path and the kernel's route, the cause, and how long that
+lasted. The present state is the last.`,
 		Example: `  nvactl explain 10.110.0.0/16
   nvactl explain 10.110.0.0/16 --neighbor 10.0.210.4
   nvactl explain 10.110.0.0/16 --export-to 10.0.210.5 -o json | jq .exports
