@@ -34,6 +34,7 @@ type Config struct {
 
 	Daemon        Daemon
 	Kernel        Kernel
+	Journal       Journal
 	Limits        Limits
 	Drain         Drain
 	Health        Health
@@ -60,7 +61,7 @@ type Config struct {
 // tables lists all tables of nvad.toml in the order of the normalised form, except
 // those of neighbors and policies, which follow.
 var tables = []tomlfile.Section[Config]{
-	identityTable, daemonTable, kernelTable, limitsTable, drainTable, healthTable, azureTable, apiTable, metricsTable,
+	identityTable, daemonTable, kernelTable, journalTable, limitsTable, drainTable, healthTable, azureTable, apiTable, metricsTable,
 	tunnelTable, nicTable, staticTable, masqueradeTable, snatTable, dnatTable,
 	networkTable, aggregateTable, redistributeTable,
 }
@@ -73,7 +74,7 @@ type (
 
 // Default returns the configuration of an empty file, if such a file were valid.
 func Default() *Config {
-	return &Config{Daemon: defaultDaemon, Kernel: defaultKernel, Drain: defaultDrain}
+	return &Config{Daemon: defaultDaemon, Kernel: defaultKernel, Journal: defaultJournal, Drain: defaultDrain}
 }
 
 // Load reads the file at path. The error is [Errors].

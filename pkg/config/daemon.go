@@ -63,3 +63,25 @@ func limitsFields(l *Limits) []tomlfile.Field {
 				"the machine's memory if that is less."},
 	}
 }
+
+// Journal bounds the log of past events on disk.
+type Journal struct {
+	Size int // MiB; 0: none is kept
+}
+
+var defaultJournal = Journal{Size: 64}
+
+var journalTable = tomlfile.Single[Config, Journal]{
+	Name: "journal", Doc: "The journal of what happened, for nvactl events and for states at earlier times.",
+	Of: func(c *Config) *Journal { return &c.Journal }, Fields: journalFields,
+}
+
+func journalFields(j *Journal) []tomlfile.Field {
+	return []tomlfile.Field{
+		{Key: "size", Value: tomlfile.Number(&j.Size, 0, 1024), Example: "256",
+			Doc: "Maximum size of the journal on disk, in MiB, in the directory journal below nvad's state directory " +
+				"(/var/lib/nvad in the package). The oldest events make room for new ones; an eighth is reserved for everything " +
+				"but changes of routes. A table of 50,000 routes or more needs a larger journal, or its state at earlier times is not " +
+				"kept. 0 keeps no journal, and leaves what there is on disk."},
+	}
+}

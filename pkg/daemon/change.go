@@ -243,6 +243,7 @@ func (d *daemon) apply(ctx context.Context, next candidate, whole bool) error {
 	d.limitMemory(next.cfg)
 	d.wg.set(next.cfg)
 	d.polls.configure(next.cfg.Azure.Poll)
+	d.chronicle.resize(next.cfg.Journal.Size)
 	setLevel(d.level, next.cfg.Daemon.LogLevel)
 	d.config.set(next)
 	return nil

@@ -72,6 +72,8 @@ type daemon struct {
 	startup  *startup
 	notices  notices
 	polls    polls
+	// chronicle keeps what changes publishes.
+	chronicle *chronicle
 }
 
 // stopOrder says how to stop. SIGTERM asks for the zero value.
@@ -152,6 +154,9 @@ func (d *daemon) run(ctx context.Context, chosen choice) error {
 	defer signal.Stop(signals)
 
 	parts := newParts(ctx)
+	d.chronicle = newChronicle(d.log, d.changes, d.opt.stateDirectory(), chosen.cfg.Journal.Size)
+	d.connectChronicle()
+	parts.run("journal", d.chronicle.run)
 	d.life("started", chosen.cfg)
 	if err := d.openDoors(parts, chosen.cfg); err != nil {
 		return errors.Join(err, parts.stopAll())

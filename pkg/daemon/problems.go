@@ -172,6 +172,9 @@ func (d *daemon) degraded() []config.Warning {
 	if err := d.history.Behind(); err != nil {
 		add("history", "the configurations of this run are not on disk, so a restart would not find them: "+err.Error()+" (nvad keeps trying)")
 	}
+	if text := d.chronicle.trouble(); text != "" {
+		add("journal", text)
+	}
 	for _, door := range d.doors {
 		if err := door.shut(); err != nil {
 			add("listen", door.name()+" is not served: "+err.Error()+" (nvad keeps trying)")

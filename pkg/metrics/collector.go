@@ -38,6 +38,13 @@ type Sample struct {
 	// kinds of [Degradations].
 	Degraded map[string]int
 	Azure    Azure
+	Journal  Journal
+}
+
+// Journal says what was recorded in the journal since the start; zero without a journal.
+type Journal struct {
+	Written, Lost uint64 // events
+	Octets        int64  // on disk
 }
 
 // Azure describes the last polls of Azure; zero without polls.
@@ -48,9 +55,9 @@ type Azure struct {
 }
 
 // Degradations are the kinds of things that nvad may have to do without: the
-// configuration that it should run, a history on disk, its lock, a port or socket to
+// configuration that it should run, a history or a journal on disk, its lock, a port or socket to
 // listen on.
-var Degradations = []string{"configuration", "history", "listen", "lock"}
+var Degradations = []string{"configuration", "history", "journal", "listen", "lock"}
 
 // Reloads are the reloads of the configuration since the start.
 type Reloads struct {

@@ -48,7 +48,7 @@ var daemonMetrics = []metric{
 			}
 		}},
 	{"nvad_degraded", "Things that nvad lacks at present and tries to get back, by kind: configuration (it runs another one than it should), " +
-		"history (not on disk), lock (nothing keeps a second nvad out), listen (ports and sockets). nvactl status says why.", gauge, []string{"kind"},
+		"history (not on disk), journal (events are not recorded), lock (nothing keeps a second nvad out), listen (ports and sockets). nvactl status says why.", gauge, []string{"kind"},
 		func(s *Sample, out emit) {
 			for _, kind := range Degradations {
 				out(float64(s.Degraded[kind]), kind)
@@ -64,6 +64,12 @@ var daemonMetrics = []metric{
 		func(s *Sample, out emit) { out(one(s.Azure.Failed)) }},
 	{"nvad_azure_findings", "Errors and warnings of the last poll of Azure; nvactl azure diff says which.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Azure.Findings)) }},
+	{"nvad_journal_events_total", "Events and states recorded in the journal.", counter, nil,
+		func(s *Sample, out emit) { out(float64(s.Journal.Written)) }},
+	{"nvad_journal_events_lost_total", "Events that the journal lost: they came too fast, or it could not be written.", counter, nil,
+		func(s *Sample, out emit) { out(float64(s.Journal.Lost)) }},
+	{"nvad_journal_bytes", "Size of the journal on disk.", gauge, nil,
+		func(s *Sample, out emit) { out(float64(s.Journal.Octets)) }},
 	{"nvad_engine_events_waiting", "Session events that the engine has not handled yet.", gauge, nil,
 		func(s *Sample, out emit) { out(float64(s.Engine.Events)) }},
 	{"nvad_memory_in_use_bytes", "Memory that the last garbage collection found in use, plus what the runtime itself needs.", gauge, nil,
