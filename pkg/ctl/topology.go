@@ -3,7 +3,6 @@ package ctl
 import (
 	"cmp"
 	"context"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"net/netip"
@@ -17,33 +16,42 @@ import (
 
 func (a *app) topologyCommand() *cobra.Command {
 	form := choice{"text", []string{"text", "mermaid", "svg", "json"}}
+	var width int
 	cmd := &cobra.Command{
 		Use:   "topology",
 		Short: "Draw this NVA with its VNet, Route Server and tunnels",
 		Long: `Draw the connections of this NVA: its interfaces and subnets, the Route Server
 instances and other neighbors behind them, its tunnels and the NVAs at their far
 ends, with the state of each session and the number of routes in both
-directions. Each drawing has a caption with host name, VNet and time.`,
+directions. Each drawing has a caption with the time.
+
+With --site, the SVG shows all NVAs of the site; the other forms are for one NVA.`,
 		Example: `  nvactl topology
   nvactl topology -o svg > hub00.svg
+  nvactl --site site.toml topology -o svg --width 1200 > site.svg
   nvactl topology -o mermaid`,
-		RunE: a.run(func(ctx context.Context, c *client, _ []string) error {
-			v, err := survey(ctx, c)
-			if err == nil {
-				a.draw(a.tree(v), form.value)
+		Annotations: forSites,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if form.value == "svg" {
+				return failed(a.drawSite(cmd.Context(), width))
 			}
-			return err
-		}),
+			return a.run(func(ctx context.Context, c *client, _ []string) error {
+				v, err := gatherView(ctx, c)
+				if err == nil {
+					a.draw(a.tree(v), form.value)
+				}
+				return err
+			})(cmd, nil)
+		},
 	}
 	cmd.Flags().VarP(&form, "output", "o", "`FORMAT`: text, mermaid, svg or json")
+	cmd.Flags().IntVar(&width, "width", 800, "width of the SVG in `PIXELS`")
 	completeFixed(cmd, "output", form.allowed...)
 	return cmd
 }
 
 func (a *app) draw(root *node, form string) {
 	switch form {
-	case "svg":
-		drawSVG(a.Out, root)
 	case "mermaid":
 		drawMermaid(a.Out, root)
 	case "json":
@@ -62,7 +70,7 @@ type view struct {
 	vnets     []string // address spaces of the VNets of this NVA's Route Servers
 }
 
-func survey(ctx context.Context, c *client) (view, error) {
+func gatherView(ctx context.Context, c *client) (view, error) {
 	status, err1 := c.read.GetStatus(ctx, &nvadv1.GetStatusRequest{})
 	links, err2 := c.read.ListLinks(ctx, &nvadv1.ListLinksRequest{})
 	neighbors, err3 := c.read.ListNeighbors(ctx, &nvadv1.ListNeighborsRequest{})
@@ -308,83 +316,4 @@ func drawMermaid(out io.Writer, root *node) {
 // begin markup become entities.
 func mermaidText(s string) string {
 	return strings.NewReplacer("#", "#35;", `"`, "#quot;", "<", "#lt;", ">", "#gt;", "\n", " ").Replace(printable(s))
-}
-
-// Sizes of the SVG in pixels.
-const (
-	boxWidth, boxHeight = 236, 46
-	columnGap, rowGap   = 44, 14
-	margin              = 16
-	captionHeight       = 24
-	boxText             = 34 // characters that fit into a box
-)
-
-// style has colors for light and dark mode.
-const style = `
-  .bg{fill:#ffffff} .box{fill:#f6f8fa;stroke:#8c959f} .well{stroke:#1a7f37;stroke-width:2} .ill{stroke:#cf222e;stroke-width:2;stroke-dasharray:5 3}
-  .edge{fill:none;stroke:#8c959f} .edge.well{stroke-width:1.5} .edge.ill{stroke:#cf222e;stroke-width:1.5} text{font:11px system-ui,sans-serif;fill:#57606a} .title{font-weight:600;font-size:12px;fill:#1f2328}
-  @media (prefers-color-scheme: dark){.bg{fill:#0d1117} .box{fill:#161b22;stroke:#6e7681} .well{stroke:#3fb950} .ill{stroke:#f85149}
-  .edge{stroke:#6e7681} .edge.ill{stroke:#f85149} text{fill:#9198a1} .title{fill:#e6edf3}}
-`
-
-// drawSVG draws a tree from left to right, with each leaf in a row of its own.
-func drawSVG(out io.Writer, root *node) {
-	p := &picture{}
-	p.place(root, 0)
-	width := margin*2 + (p.depth+1)*boxWidth + p.depth*columnGap
-	height := margin*2 + p.rows*(boxHeight+rowGap) - rowGap
-	if root.caption != "" {
-		height += captionHeight
-		fmt.Fprintf(&p.boxes, "<text x=\"%d\" y=\"%d\">%s</text>\n", margin, height-margin, escaped(root.caption))
-	}
-	fmt.Fprintf(out, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" role="img">
-<title>%s</title>
-<style>%s</style>
-<rect class="bg" width="%[1]d" height="%[2]d"/>
-%[5]s%[6]s</svg>
-`, width, height, escaped(trimmed(root.title+" "+root.caption)), style, p.edges.String(), p.boxes.String())
-}
-
-type picture struct {
-	rows, depth  int
-	edges, boxes strings.Builder
-}
-
-// place draws n and the nodes below it, and returns the height of its middle.
-func (p *picture) place(n *node, depth int) (middle int) {
-	p.depth = max(p.depth, depth)
-	x := margin + depth*(boxWidth+columnGap)
-	if len(n.below) == 0 {
-		middle = margin + p.rows*(boxHeight+rowGap) + boxHeight/2
-		p.rows++
-	}
-	var ends []int
-	for _, c := range n.below {
-		ends = append(ends, p.place(c, depth+1))
-	}
-	if len(ends) > 0 {
-		middle = (ends[0] + ends[len(ends)-1]) / 2
-	}
-	for i, end := range ends {
-		from, to := x+boxWidth, x+boxWidth+columnGap
-		fmt.Fprintf(&p.edges, "<path class=\"edge%s\" d=\"M%d %d C%d %d %d %d %d %d\"/>\n", class(n.below[i].health),
-			from, middle, from+columnGap/2, middle, to-columnGap/2, end, to, end)
-	}
-	p.box(n, x, middle-boxHeight/2)
-	return middle
-}
-
-func (p *picture) box(n *node, x, y int) {
-	fmt.Fprintf(&p.boxes, "<g><title>%s</title><rect class=\"box%s\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"6\"/>\n",
-		escaped(n.title+": "+n.detail), class(n.health), x, y, boxWidth, boxHeight)
-	fmt.Fprintf(&p.boxes, "<text class=\"title\" x=\"%d\" y=\"%d\">%s</text>\n<text x=\"%d\" y=\"%d\">%s</text></g>\n",
-		x+10, y+19, escaped(elide(n.title, boxText-4)), x+10, y+35, escaped(elide(n.detail, boxText)))
-}
-
-func class(h health) string { return [...]string{plain: "", well: " well", ill: " ill"}[h] }
-
-func escaped(s string) string {
-	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(printable(s))) // a builder accepts everything
-	return b.String()
 }

@@ -16,6 +16,10 @@ type answer func(*http.Request) (any, error)
 // badRequest is the error of a request that the page should not have sent.
 type badRequest struct{ error }
 
+func unknownNVA(name string) error {
+	return badRequest{errors.New("nva: the site has no NVA " + strconv.Quote(name))}
+}
+
 // ServeHTTP implements [http.Handler].
 func (a answer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v, err := a(r)

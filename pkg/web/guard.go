@@ -91,7 +91,7 @@ func trueHost(host string) bool {
 }
 
 // few answers a bounded number of requests at the same time.
-func (g *guard) few(next answer) http.Handler {
+func (g *guard) few(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		wait := time.NewTimer(patience)
 		defer wait.Stop()

@@ -159,13 +159,17 @@ func (s *Server) states(ctx context.Context, at time.Time) []stateMember {
 	})
 }
 
-// past returns the state at an earlier time; an empty one with an error.
+// past returns the state at an earlier time; an empty one with an error. What the journal does not
+// know is taken from the present.
 func (n *nva) past(ctx context.Context, at time.Time) (*survey.NVA, error) {
 	ctx, cancel := context.WithTimeout(ctx, loadTime)
 	defer cancel()
 	v, err := survey.At(ctx, n.Client, at)
 	if err != nil {
-		return survey.Unknown(), err
+		v = survey.Unknown()
 	}
-	return v, nil
+	if now, _, _ := n.state.get(ctx, time.Hour); now != nil {
+		v.Complete(now)
+	}
+	return v, err
 }

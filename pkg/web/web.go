@@ -22,6 +22,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nvad/nvad/pkg/drawing"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
@@ -101,11 +102,13 @@ func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", staticFile("index.html"))
 	mux.Handle("GET /static/{file...}", staticFiles())
+	mux.HandleFunc("GET /static/drawing.css", func(w http.ResponseWriter, r *http.Request) { serveAsset(w, r, kinds[".css"], []byte(drawing.Style())) })
 	for path, answer := range map[string]answer{
 		"site": s.site, "state": s.state,
 	} {
 		mux.Handle("GET /api/"+path, s.guard.few(answer))
 	}
+	mux.Handle("GET /api/picture", s.guard.few(http.HandlerFunc(s.picture)))
 	mux.HandleFunc("GET /api/stream", s.stream)
 	return s.guard.protect(mux)
 }
