@@ -81,7 +81,8 @@ func (a *app) web(ctx context.Context, at netip.AddrPort) error {
 		return err
 	}
 	defer closing()
-	server := web.New(web.Params{Version: telemetry.Build().Version, NVAs: nvas, Story: a.storyText})
+	server := web.New(web.Params{Version: telemetry.Build().Version, NVAs: nvas, Story: a.storyText,
+		Line: func(e *nvadv1.WatchEvent) string { _, text := eventText(e); return text }})
 	if !at.Addr().IsLoopback() {
 		a.warn(fmt.Sprintf("whoever can read the traffic to %s can read the token and the page", at))
 	}

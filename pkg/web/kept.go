@@ -13,6 +13,8 @@ type kept[T any] struct {
 	load  func(context.Context) (T, error)
 	start func(func()) // runs a reading
 	ctx   func() context.Context
+	pause time.Duration // between two readings, however often the NVA changes
+	wait  time.Duration // how long a request waits for a reading
 
 	mu      sync.Mutex // guards the rest
 	value   T
@@ -26,9 +28,11 @@ type kept[T any] struct {
 
 // Times of reading.
 const (
-	loadTime = 10 * time.Second       // a reading fails after this time
-	pause    = 200 * time.Millisecond // between two readings, however often the NVA changes
-	waitTime = 900 * time.Millisecond // how long a request waits for a reading
+	loadTime   = 10 * time.Second // a reading fails after this time
+	shortPause = 200 * time.Millisecond
+	longPause  = time.Second // for large things
+	waitTime   = 900 * time.Millisecond
+	longWait   = 5 * time.Second
 )
 
 var errNoAnswerYet = errors.New("has not answered yet")
@@ -38,7 +42,7 @@ var errNoAnswerYet = errors.New("has not answered yet")
 func (k *kept[T]) get(ctx context.Context, fresh time.Duration) (value T, taken time.Time, err error) {
 	done, wait := k.refresh(fresh)
 	if done != nil && wait {
-		timer := time.NewTimer(waitTime)
+		timer := time.NewTimer(k.wait)
 		defer timer.Stop()
 		select {
 		case <-done:
@@ -51,7 +55,7 @@ func (k *kept[T]) get(ctx context.Context, fresh time.Duration) (value T, taken 
 	if !k.known && k.err == nil {
 		return k.value, k.taken, errNoAnswerYet
 	}
-	if k.running != nil && k.err == nil && time.Since(k.taken) > fresh+waitTime {
+	if k.running != nil && k.err == nil && time.Since(k.taken) > fresh+k.wait {
 		return k.value, k.taken, errNoAnswerYet
 	}
 	return k.value, k.taken, k.err
@@ -67,7 +71,7 @@ func (k *kept[T]) refresh(fresh time.Duration) (done chan struct{}, wait bool) {
 			return nil, false
 		}
 		k.running, k.expired = make(chan struct{}), false
-		delay := pause - time.Since(k.tried)
+		delay := k.pause - time.Since(k.tried)
 		k.start(func() { k.read(delay) })
 	}
 	return k.running, k.err == nil

@@ -17,6 +17,7 @@ import (
 // Times for the state of an NVA.
 const (
 	freshState = 2 * time.Second // counters change without an event
+	freshTable = 5 * time.Second // changes are events
 	retryTime  = time.Second     // until a lost stream is opened again
 )
 
@@ -26,6 +27,9 @@ type nva struct {
 	server  *Server
 	state   *kept[*survey.NVA]
 	journal *kept[*time.Time] // the oldest event
+	table   *kept[*table]
+	events  *kept[*ledger]
+	books   *books
 	lost    lostState
 }
 
@@ -39,12 +43,16 @@ func newNVA(s *Server, n NVA) *nva {
 	v := &nva{NVA: n, server: s}
 	v.state = keep(s, func(ctx context.Context) (*survey.NVA, error) { return survey.Take(ctx, n.Client) })
 	v.journal = keep(s, func(ctx context.Context) (*time.Time, error) { return survey.Oldest(ctx, n.Client) })
+	v.table = keep(s, func(ctx context.Context) (*table, error) { return v.readTable(ctx, &nvadv1.ListRoutesRequest{}) })
+	v.books = &books{nva: v}
+	v.events = keep(s, v.books.read)
+	v.table.pause, v.table.wait, v.events.wait = longPause, longWait, longWait
 	return v
 }
 
 // keep returns what load reads, and reads it in goroutines of s.
 func keep[T any](s *Server, load func(context.Context) (T, error)) *kept[T] {
-	return &kept[T]{load: load, start: s.work.Go, ctx: func() context.Context { return s.ctx }}
+	return &kept[T]{load: load, start: s.work.Go, ctx: func() context.Context { return s.ctx }, pause: shortPause, wait: waitTime}
 }
 
 // follow passes on the changes of an NVA until ctx ends.
@@ -79,6 +87,8 @@ func (n *nva) watch(ctx context.Context) error {
 		}
 		if len(r.GetEvents()) > 0 || r.GetLost() > 0 {
 			n.state.expire()
+			n.table.expire()
+			n.events.expire()
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/nvad/nvad/pkg/survey"
@@ -37,17 +36,6 @@ func (n *nva) sentence(err error) string {
 	return n.Sentence(err)
 }
 
-// every calls do for all NVAs at the same time, and returns the results in the site's order.
-func every[T any](s *Server, do func(*nva) T) []T {
-	out := make([]T, len(s.nvas))
-	var wait sync.WaitGroup
-	for i, n := range s.nvas {
-		wait.Go(func() { out[i] = do(n) })
-	}
-	wait.Wait()
-	return out
-}
-
 type siteAnswer struct {
 	Now     time.Time    `json:"now"`
 	Version string       `json:"version"`
@@ -69,7 +57,7 @@ type siteMember struct {
 // site answers which NVAs there are, and how far their journals reach.
 func (s *Server) site(r *http.Request) (any, error) {
 	out := siteAnswer{Now: time.Now().UTC(), Version: s.params.Version}
-	out.NVAs = every(s, func(n *nva) siteMember { return n.siteMember(r.Context()) })
+	out.NVAs = each(s.nvas, func(n *nva) siteMember { return n.siteMember(r.Context()) })
 	for _, m := range out.NVAs {
 		if m.Oldest != nil && (out.Oldest == nil || m.Oldest.Before(*out.Oldest)) {
 			out.Oldest = m.Oldest
@@ -146,7 +134,7 @@ func rank(p siteProblem) int {
 // states returns the state of every NVA at a time, now if it is zero. An NVA that does not answer
 // has its last known state, and that of the past is empty.
 func (s *Server) states(ctx context.Context, at time.Time) []stateMember {
-	return every(s, func(n *nva) stateMember {
+	return each(s.nvas, func(n *nva) stateMember {
 		if !at.IsZero() {
 			v, err := n.past(ctx, at)
 			return stateMember{n.member(time.Time{}, err), *v}

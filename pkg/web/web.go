@@ -32,6 +32,8 @@ type Params struct {
 	Version string // of nvactl, for the page
 	// Story returns what nvactl explain prints.
 	Story func(*nvadv1.Explanation) string
+	// Line returns an event in words, as nvactl watch prints it.
+	Line func(*nvadv1.WatchEvent) string
 }
 
 // NVA is a daemon that the page shows. Names are unique within a site.
@@ -104,7 +106,7 @@ func (s *Server) handler() http.Handler {
 	mux.Handle("GET /static/{file...}", staticFiles())
 	mux.HandleFunc("GET /static/drawing.css", func(w http.ResponseWriter, r *http.Request) { serveAsset(w, r, kinds[".css"], []byte(drawing.Style())) })
 	for path, answer := range map[string]answer{
-		"site": s.site, "state": s.state,
+		"site": s.site, "state": s.state, "routes": s.routes, "explain": s.explain, "events": s.events, "timeline": s.timeline,
 	} {
 		mux.Handle("GET /api/"+path, s.guard.few(answer))
 	}

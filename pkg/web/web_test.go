@@ -79,7 +79,10 @@ func open(t *testing.T, nvas ...NVA) *browser {
 	for i := range nvas {
 		nvas[i].Sentence = error.Error
 	}
-	s := New(Params{NVAs: nvas, Version: "v1.2.3"})
+	s := New(Params{NVAs: nvas, Version: "v1.2.3", Story: func(x *nvadv1.Explanation) string { return x.GetPrefix() + ": summary\n\nmore" },
+		Line: func(e *nvadv1.WatchEvent) string {
+			return kindOf(e) + " " + e.GetRoute().GetReason() + e.GetNeighbor().GetReason()
+		}})
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx, l) }()
