@@ -25,7 +25,8 @@ instances and other neighbors behind them, its tunnels and the NVAs at their far
 ends, with the state of each session and the number of routes in both
 directions. Each drawing has a caption with the time.
 
-With --site, the SVG shows all NVAs of the site; the other forms are for one NVA.`,
+With --site, the SVG shows all NVAs of the site. The other forms are for one
+NVA.`,
 		Example: `  nvactl topology
   nvactl topology -o svg > hub00.svg
   nvactl --site site.toml topology -o svg --width 1200 > site.svg

@@ -40,6 +40,7 @@ type lostState struct {
 }
 
 func newNVA(s *Server, n NVA) *nva {
+	n.Client = newModest(n.Client)
 	v := &nva{NVA: n, server: s}
 	v.state = keep(s, func(ctx context.Context) (*survey.NVA, error) { return survey.Take(ctx, n.Client) })
 	v.journal = keep(s, func(ctx context.Context) (*time.Time, error) { return survey.Oldest(ctx, n.Client) })
