@@ -21,7 +21,13 @@ type watcher struct {
 
 func (b *bed) watch(args ...string) *watcher {
 	b.Helper()
-	argv := append([]string{lab.Build(b.T, "./cmd/nvactl"), "--socket", b.socket, "watch"}, args...)
+	return b.nvactl("watch", args...)
+}
+
+// nvactl runs a command that shows changes until nvad ends.
+func (b *bed) nvactl(command string, args ...string) *watcher {
+	b.Helper()
+	argv := append([]string{lab.Build(b.T, "./cmd/nvactl"), "--socket", b.socket, command}, args...)
 	p := b.Spawn(b.ours, fmt.Sprintf("watch%d", launches.Add(1)), argv...)
 	return &watcher{b, p, p.Log}
 }
