@@ -135,16 +135,16 @@ func daemonLine(c *nvadv1.DaemonChange) string {
 		prefixed("router ID ", c.GetRouterId()))
 }
 
+// gapLine says what is missing. If nvad does not know how many events are, the reason says
+// what may be.
 func gapLine(c *nvadv1.Gap) string {
-	lost := "events are"
 	switch c.GetLost() {
 	case 0:
+		return cmp.Or(c.GetReason(), "events may be missing here")
 	case 1:
-		lost = "1 event is"
-	default:
-		lost = count(c.GetLost(), "event") + " are"
+		return joined(": ", "1 event is missing here", c.GetReason())
 	}
-	return joined(": ", lost+" missing here", c.GetReason())
+	return joined(": ", count(c.GetLost(), "event")+" are missing here", c.GetReason())
 }
 
 // arrow returns "old -> new", or only new if nothing else was there before.

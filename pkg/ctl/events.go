@@ -12,8 +12,13 @@ import (
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
-// lastEvents is how many events are shown if nothing says from when.
-const lastEvents = 50
+// lastEvents is how many lines are shown if nothing says from when, and readBack how many
+// events are put together for them: a lost session may change thousands of routes, which
+// take a line.
+const (
+	lastEvents = 50
+	readBack   = 10_000
+)
 
 // eventsFlags are the flags of the events command.
 type eventsFlags struct {
@@ -34,7 +39,8 @@ func (a *app) eventsCommand() *cobra.Command {
 in the kernel, tunnels, next hops, repairs, operations with who asked for them,
 problems that came and went, and nvad's own starts and stops. It comes from the
 journal that nvad keeps on disk; [journal] in nvad.toml says how large that may
-become. Without --since and --last, show the last 50 events.
+become. Without --since and --last, show the last 50 lines. The same change of
+many prefixes takes one line, which says how many; -o json has them all.
 
 ` + helpOfMoments + `
 
@@ -91,17 +97,19 @@ func (a *app) events(ctx context.Context, c *client, f *eventsFlags) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	limited := f.req.GetLast() == 0 && f.req.GetSince() == nil && f.mrt == ""
-	if limited {
-		f.req.Last = lastEvents
+	l := a.eventList()
+	if f.req.GetLast() == 0 && f.req.GetSince() == nil && f.mrt == "" {
+		f.req.Last, l.keep = lastEvents, 0
+		if !a.json() {
+			f.req.Last, l.keep = readBack, lastEvents
+		}
 	}
 	switch {
 	case f.mrt != "":
 		return a.writeMRT(ctx, c, f)
 	case f.follow:
-		return a.followEvents(ctx, c, &f.req)
+		return a.followEvents(ctx, c, &f.req, l)
 	}
-	l := a.eventList()
 	oldest, err := eachEvent(ctx, c, &f.req, l.add)
 	if err != nil {
 		return err
@@ -126,91 +134,31 @@ func eachEvent(ctx context.Context, c *client, req *nvadv1.ListEventsRequest, yi
 	return oldest, err
 }
 
-// eventList prints events as they arrive.
-type eventList struct {
-	*app
-	array *jsonArray // nil: in lines
-	day   string     // of the event before
-	n     uint32
-}
-
-func (a *app) eventList() *eventList {
-	l := &eventList{app: a}
-	if a.json() {
-		l.array = &jsonArray{out: a.Out}
-	}
-	return l
-}
-
-func (l *eventList) add(ev *nvadv1.WatchEvent) {
-	l.n++
-	if l.array != nil {
-		l.array.add(ev)
-		return
-	}
-	l.put(ev)
-}
-
-// put prints an event, below the day if that is another than the one before.
-func (l *eventList) put(ev *nvadv1.WatchEvent) {
-	at := ev.GetTime().AsTime().In(l.Now().Location())
-	if day := at.Format("Monday, 2006-01-02 (MST)"); day != l.day {
-		line(l.Out, when(l.day != "", "\n")+day)
-		l.day = day
-	}
-	kind, text := eventText(ev)
-	before := fmt.Sprintf("%s %-9s ", at.Format(clockMillis), kind)
-	hang(l.Out, l.Width, before, spaces(len(before)), text)
-}
-
-// end prints how many events there were and how far the journal reaches. Most is how
-// many were asked for; 0: all.
-func (l *eventList) end(oldest *timestamppb.Timestamp, most uint32) {
-	if l.array != nil {
-		l.array.end()
-		return
-	}
-	line(l.Out, when(l.n > 0, "\n")+l.summary(oldest, most))
-}
-
-func (l *eventList) summary(oldest *timestamppb.Timestamp, most uint32) string {
-	n := count(l.n, "event")
-	switch {
-	case oldest == nil:
-		return "The journal is empty."
-	case l.n == 0:
-		n = "There was no such event"
-	case l.n == most:
-		n = "The last " + n
-	}
-	return fmt.Sprintf("%s. The journal begins at %s.", n, l.clock(oldest)) +
-		when(l.n == most && l.n > 0, "\nOlder ones: --since TIME or --last N.")
-}
-
 // followEvents prints events of the journal and goes on with those that happen. It begins
 // to watch before it asks for the past, so that no event is lost in between, and leaves
 // out those that come both ways.
-func (a *app) followEvents(ctx context.Context, c *client, req *nvadv1.ListEventsRequest) error {
+func (a *app) followEvents(ctx context.Context, c *client, req *nvadv1.ListEventsRequest, l *eventList) error {
 	w := &nvadv1.WatchRequest{Kinds: req.GetKinds(), Neighbor: req.GetNeighbor(), Prefix: req.GetPrefix()}
-	l := &eventList{app: a}
-	put := l.put
+	add := l.add
 	if a.json() {
-		put = a.printEvent
+		add = a.printEvent
 	}
 	var seen echoes
 	begun := false
 	return a.follow(ctx, c, w, func(events []*nvadv1.WatchEvent) error {
 		if !begun { // the first message says that the watch has begun
 			begun = true
-			if _, err := eachEvent(ctx, c, req, func(ev *nvadv1.WatchEvent) { put(ev); seen.note(ev) }); err != nil {
+			if _, err := eachEvent(ctx, c, req, func(ev *nvadv1.WatchEvent) { add(ev); seen.note(ev) }); err != nil {
 				return err
 			}
+			l.flush()
 		}
 		for _, ev := range events {
 			if !seen.has(ev) {
-				put(ev)
+				add(ev)
 			}
 		}
+		l.flush()
 		return nil
 	})
 }

@@ -122,6 +122,28 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// TestEventsTogether: a lost session that moves thousands of routes takes a line for the best
+// paths and one for the kernel, so that what happened before and after can be seen.
+func TestEventsTogether(t *testing.T) {
+	d := hub00()
+	d.Happened = aNight(t)
+	path := func(from netip.Addr) watch.Best { return watch.Best{Neighbor: from, Attrs: &route.Attrs{NextHop: from}} }
+	for i := range 4000 {
+		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24)
+		now := at(t, "09:00:00").Add(time.Duration(i) * time.Millisecond)
+		d.Happened = append(d.Happened, apitest.Happened(
+			watch.Event{At: now, Change: watch.Route{Prefix: p, Old: path(rs0), New: path(rs1), Reason: "10.0.210.4 is down"}},
+			watch.Event{At: now, Change: watch.Forwarding{Prefix: p, Class: "bgp", Old: "via 10.0.0.1 dev eth0", New: "via 10.0.0.2 dev eth0", State: "installed"}},
+		)...)
+	}
+	d.Happened = append(d.Happened, apitest.Happened(watch.Event{At: at(t, "09:10:00"), Change: watch.Operation{What: "undrain", By: "user root (uid 0)"}})...)
+	r := nvactl(t, serve(t, d), "events")
+	if r.code != 0 || strings.Count(r.out, "\n") > 60 {
+		t.Errorf("exit code %d, %d lines: %s", r.code, strings.Count(r.out, "\n"), r.err)
+	}
+	golden(t, "events-together.txt", r.out)
+}
+
 // TestEventsRefused: wrong times and flags that exclude each other are refused with what is
 // accepted.
 func TestEventsRefused(t *testing.T) {
