@@ -21,6 +21,7 @@ type eventList struct {
 	day   string      // of the event before
 	n     uint32      // events so far
 	lines int
+	more  bool // lines were left out
 }
 
 // eventRun is an event with those that are like it.
@@ -142,23 +143,29 @@ func (l *eventList) end(oldest *timestamppb.Timestamp, most uint32) {
 		l.array.end()
 		return
 	}
+	l.keepNoMore()
+	line(l.Out, when(l.n > 0, "\n")+l.summary(oldest, most))
+}
+
+// keepNoMore prints what was kept; later events are printed as they come.
+func (l *eventList) keepNoMore() {
 	l.flush()
 	for _, r := range l.kept {
 		l.put(r)
 	}
-	line(l.Out, when(l.n > 0, "\n")+l.summary(oldest, most))
+	l.more, l.keep, l.kept = l.keep > 0 && l.lines > l.keep, 0, nil
 }
 
 func (l *eventList) summary(oldest *timestamppb.Timestamp, most uint32) string {
-	more := l.n == most && most > 0 || l.keep > 0 && l.lines > l.keep
+	more := l.n == most && most > 0 || l.more
 	text := count(l.n, "event")
 	switch {
 	case oldest == nil:
 		return "The journal is empty."
 	case l.n == 0:
 		text = "There was no such event"
-	case l.keep > 0 && more:
-		text = fmt.Sprintf("The last %d lines", len(l.kept))
+	case l.more:
+		text = fmt.Sprintf("The last %d lines", lastEvents)
 	case more:
 		text = "The last " + text
 	}

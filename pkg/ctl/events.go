@@ -151,7 +151,7 @@ func (a *app) followEvents(ctx context.Context, c *client, req *nvadv1.ListEvent
 			if _, err := eachEvent(ctx, c, req, func(ev *nvadv1.WatchEvent) { add(ev); seen.note(ev) }); err != nil {
 				return err
 			}
-			l.flush()
+			l.keepNoMore()
 		}
 		for _, ev := range events {
 			if !seen.has(ev) {

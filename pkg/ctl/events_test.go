@@ -197,7 +197,7 @@ func TestEventsFollow(t *testing.T) {
 	out, done := &locked{}, make(chan int, 1)
 	env := Env{Out: out, Err: out, Getenv: func(string) string { return "" }, Now: func() time.Time { return apitest.Now }, Width: defaultWidth}
 	go func() {
-		done <- Run(context.Background(), env, []string{"events", "--socket", socket, "--last", "2", "--follow"})
+		done <- Run(context.Background(), env, []string{"events", "--socket", socket, "--follow"})
 	}()
 	for !d.Hub.Wants(watch.Routes) {
 		time.Sleep(time.Millisecond)
