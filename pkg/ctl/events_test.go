@@ -127,7 +127,9 @@ func TestEvents(t *testing.T) {
 func TestEventsTogether(t *testing.T) {
 	d := hub00()
 	d.Happened = aNight(t)
-	path := func(from netip.Addr) watch.Best { return watch.Best{Neighbor: from, Attrs: &route.Attrs{NextHop: from}} }
+	path := func(from netip.Addr) watch.Best {
+		return watch.Best{Neighbor: from, Attrs: &route.Attrs{NextHop: from}}
+	}
 	for i := range 4000 {
 		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24)
 		now := at(t, "09:00:00").Add(time.Duration(i) * time.Millisecond)
