@@ -94,6 +94,19 @@ sbom: ## build what is packaged, and write what it is made of (CycloneDX), dist/
 			-output $(PACKAGE).$$program.cdx.json $(DEB)/bin/$$program || exit; \
 	done
 
+# The image is for these architectures.
+IMAGE_ARCHES ?= amd64 arm64
+IMAGE        := $(DIST)/image
+COMMA        := ,
+
+.PHONY: image
+image: ## build the container image without a daemon: dist/nvad_VERSION_ARCH.image.tar, and an OCI layout of all architectures
+	for arch in $(IMAGE_ARCHES); do \
+		GOARCH=$$arch $(GO_STATIC) build $(FLAGS) -buildvcs=false -ldflags '$(LDFLAGS)' -o $(IMAGE)/$$arch/ ./cmd/nvad ./cmd/nvactl || exit; \
+	done
+	CGO_ENABLED=0 GOFLAGS=-trimpath SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(GO) run -C packaging/tools ./image -version $(DEB_VERSION) \
+		-programs $(abspath $(IMAGE)) -out $(abspath $(DIST)) -arch $(subst $(SPACE),$(COMMA),$(strip $(IMAGE_ARCHES)))
+
 .PHONY: vuln
 vuln: ## look for known vulnerabilities, in the database https://vuln.go.dev or a copy of it, VULNDB=DIR
 	TAGS=$(TAGS) VULNDB=$(VULNDB) packaging/vuln.sh

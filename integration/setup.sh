@@ -78,6 +78,8 @@ need_for_tests() {
 	ubuntu) need /usr/share/keyrings/ubuntu-archive-keyring.gpg ubuntu-keyring ;;
 	esac
 	need systemd-nspawn systemd-container
+	need podman podman
+	need runc runc
 	need journalctl systemd
 }
 

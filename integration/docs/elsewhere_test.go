@@ -19,6 +19,8 @@ var elsewhere = []struct{ start, by string }{
 	{"make demo", "make demo"},
 	{"make test", "make test"},
 	{"make lab", "go test ./integration/scenarios -run TwoHubsHA"},
+	{"make image", "go test ./integration/container -run TwoHubs"},
+	{"podman ", "go test ./integration/container -run TwoHubs"},
 	{"make hostile", "go test ./integration/hostile -run 'Neighbor|FiveNeighbors'"},
 	{"make bench BENCH", "go test ./integration/bench -run EveryFigure"},
 	{"make bench-failover", "go test ./integration/failover -run 'Failover|ColdStart'"},

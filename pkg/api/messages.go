@@ -92,6 +92,7 @@ func statusMessage(s Status) *nvadv1.Status {
 		Problems: convert(s.Problems, func(p Problem) *nvadv1.Problem {
 			return &nvadv1.Problem{Kind: p.Kind, Name: printable(p.Name), Text: printable(p.Text), Since: stamp(p.Since)}
 		}),
+		Unhealthy:     convert(s.Unhealthy, printable),
 		TunnelPeers:   uint32(s.TunnelPeers),
 		TunnelPeersUp: uint32(s.TunnelPeersUp),
 		Azure:         azureState(s.Azure),

@@ -113,6 +113,7 @@ type Status struct {
 	NICs      []nic.Status
 	Config    ConfigState
 	Problems  []Problem
+	Unhealthy []string // why this NVA should not carry traffic; empty: it should
 	// Neighbors and gateways that tunnels lead to, and how many of them are alive.
 	TunnelPeers   int
 	TunnelPeersUp int

@@ -12,6 +12,7 @@ import (
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/health"
 	"github.com/nvad/nvad/pkg/kernel"
 	"github.com/nvad/nvad/pkg/nat"
 	"github.com/nvad/nvad/pkg/rib"
@@ -54,6 +55,11 @@ func (d *daemon) askStatus(ctx context.Context) (api.Status, error) {
 	}
 	out.TunnelPeers, out.TunnelPeersUp = tunnelPeers(tunnels)
 	out.Azure = d.polls.state(time.Now())
+	vitals, err := d.ask.vitals(ctx)
+	if err != nil {
+		return out, err
+	}
+	out.Unhealthy = health.Problems(d.config.get().Health, vitals)
 	neighbors, err := d.Neighbors(ctx)
 	out.Problems = problems(d.config.get(), &s, neighbors, tunnels)
 	return out, err

@@ -215,7 +215,10 @@ type Status struct {
 	// Number of those neighbors and gateways that are alive.
 	TunnelPeersUp uint32 `protobuf:"varint,23,opt,name=tunnel_peers_up,json=tunnelPeersUp,proto3" json:"tunnel_peers_up,omitempty"`
 	// The polls of Azure. Absent if azure.poll is 0.
-	Azure         *AzureState `protobuf:"bytes,24,opt,name=azure,proto3" json:"azure,omitempty"`
+	Azure *AzureState `protobuf:"bytes,24,opt,name=azure,proto3" json:"azure,omitempty"`
+	// Why this NVA should not carry traffic, by the conditions of [health], as GET /healthz
+	// answers. Empty if it should.
+	Unhealthy     []string `protobuf:"bytes,25,rep,name=unhealthy,proto3" json:"unhealthy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -421,6 +424,13 @@ func (x *Status) GetTunnelPeersUp() uint32 {
 func (x *Status) GetAzure() *AzureState {
 	if x != nil {
 		return x.Azure
+	}
+	return nil
+}
+
+func (x *Status) GetUnhealthy() []string {
+	if x != nil {
+		return x.Unhealthy
 	}
 	return nil
 }
@@ -667,7 +677,7 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\x06commit\x18\x02 \x01(\tR\x06commit\x12\x1d\n" +
 	"\n" +
 	"go_version\x18\x03 \x01(\tR\tgoVersion\"\x12\n" +
-	"\x10GetStatusRequest\"\xf7\x06\n" +
+	"\x10GetStatusRequest\"\x95\a\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x10\n" +
 	"\x03asn\x18\x02 \x01(\rR\x03asn\x12\x1b\n" +
@@ -697,7 +707,8 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\bproblems\x18\x15 \x03(\v2\x10.nvad.v1.ProblemR\bproblems\x12!\n" +
 	"\ftunnel_peers\x18\x16 \x01(\rR\vtunnelPeers\x12&\n" +
 	"\x0ftunnel_peers_up\x18\x17 \x01(\rR\rtunnelPeersUp\x12)\n" +
-	"\x05azure\x18\x18 \x01(\v2\x13.nvad.v1.AzureStateR\x05azure\"w\n" +
+	"\x05azure\x18\x18 \x01(\v2\x13.nvad.v1.AzureStateR\x05azure\x12\x1c\n" +
+	"\tunhealthy\x18\x19 \x03(\tR\tunhealthy\"w\n" +
 	"\aProblem\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
