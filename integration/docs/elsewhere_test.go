@@ -47,6 +47,7 @@ var elsewhere = []struct{ start, by string }{
 	{"sudo nvad bootstrap --peer", "go test ./integration/imds -run WireGuardPeers"},
 	{"nvactl config convert --wg-quick", "go test ./pkg/ctl -run ConfigConvertWGQuick"},
 	{"nvactl web", "go test ./pkg/ctl -run Web"},
+	{"nvactl tunnels rotate", "go test ./integration/twohubs -run NewKey"},
 	{"terraform ", "go test ./integration/userdata -run Terraform"},
 }
 

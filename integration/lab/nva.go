@@ -246,7 +246,8 @@ func (l *Lab) startNvad(vm VM, nva NVA) error {
 	return l.spawn(vm.Name, vm.Name, nva.Binary, "--config", config, "--socket", l.nvaSocket(vm))
 }
 
-// placeKeys puts the private keys of an NVA's tunnels where nvad would make them.
+// placeKeys puts the private keys of an NVA's tunnels where nvad would make them, unless there are
+// some.
 func (l *Lab) placeKeys(vm VM) error {
 	keys, err := fs.Glob(testdata, path.Join("testdata", l.Options.Scenario, vm.Name+".*.key"))
 	if err != nil || len(keys) == 0 {
@@ -261,8 +262,11 @@ func (l *Lab) placeKeys(vm VM) error {
 		if err != nil {
 			return err
 		}
-		name := strings.TrimPrefix(path.Base(key), vm.Name+".")
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+		file := filepath.Join(dir, strings.TrimPrefix(path.Base(key), vm.Name+"."))
+		if _, err := os.Stat(file); err == nil {
+			continue // from an earlier start, perhaps another one by now
+		}
+		if err := os.WriteFile(file, data, 0o600); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package twohubs
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"os"
@@ -14,52 +15,35 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// TestNewKey follows docs/wireguard.md: a second tunnel with new keys takes over from the first one,
-// and no packet is lost meanwhile.
+// TestNewKey does what "nvactl tunnels rotate" says on two NVAs: a second tunnel with new keys takes
+// over from the first one, and no packet is lost meanwhile.
 func TestNewKey(t *testing.T) {
 	t.Parallel()
 	lab.RequireRoot(t)
 	r := newRotation(t)
 	lossless := r.sending()
 
-	keys := map[string]string{}
-	for _, hub := range hubs {
-		out, err := exec.Command(lab.Build(t, "./cmd/nvad"), "public-key", "wg1", "--socket", r.NVASocket(hub.name)).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		keys[hub.name] = strings.TrimSpace(string(out))
-	}
+	far := r.step("hub00", "rotate wg0", "exchange").Elsewhere[0]
 	second := map[string]string{}
-	for i, hub := range hubs {
-		other := hubs[1-i]
-		second[hub.name] = fmt.Sprintf(`
-[[tunnel]]
-name        = "wg1"
-type        = "wireguard"
-listen-port = 51821
-public-key  = %q
-endpoint    = "%s:51821"
-address     = "169.254.0.%d/30"
-
-[[neighbor]]
-address       = "169.254.0.%d"
-remote-asn    = 65001
-next-hop-self = true
-export        = { prefix-list = %q }
-`, keys[other.name], other.address, 5+i, 6-i, hub.list)
-		r.configure(hub.name, r.text[hub.name]+second[hub.name])
+	for _, hub := range []string{"hub10", "hub00"} { // the second one with the command that the first has printed
+		s := r.step(hub, strings.TrimPrefix(far, "nvactl tunnels "), "configure")
+		second[hub] = "\n" + strings.Join(s.Sections, "\n\n") + "\n"
+		r.configure(hub, r.text[hub]+second[hub])
+		far = s.Elsewhere[0]
 	}
-	r.AwaitSessions(t, convergeTime)
+	r.awaitStep("hub00", "shutdown")
+	commands := r.awaitStep("hub10", "shutdown").Commands
 	for i, hub := range hubs {
-		r.routes(hub.name, hubs[1-i].behind, "wg1")
+		r.routes(hub.name, hubs[1-i].behind, "wg0k2")
 	}
-	r.nvactl("hub00", "shutdown", "169.254.0.2", "--message", "new key")
+	r.nvactl("hub10", strings.Fields(strings.ReplaceAll(commands[0], `"new key"`, "new-key"))[1:]...)
 	for i, hub := range hubs {
+		r.awaitStep(hub.name, "remove")
 		r.leaves(hub.name, hubs[1-i].behind, "wg0")
 	}
 	for _, hub := range hubs {
 		r.configure(hub.name, first.ReplaceAllString(r.text[hub.name], "")+second[hub.name])
+		r.step(hub.name, "rotate wg0", "done")
 	}
 	r.AwaitSessions(t, convergeTime)
 	lossless()
@@ -71,11 +55,51 @@ export        = { prefix-list = %q }
 	converge(t, r.Lab)
 }
 
-// hubs are the two ends; list is the prefix-list of what the other end learns.
-var hubs = []struct{ name, address, behind, list string }{
-	{"hub00", "10.0.0.4", "10.100.0.0/16", "vm-hub10"},
-	{"hub10", "10.10.0.4", "10.110.0.0/16", "vm-hub00"},
+// TestStolenKey follows docs/wireguard.md: once the other end does not have the key any more, packets
+// that are encrypted with it change nothing; a new key brings the tunnel back.
+func TestStolenKey(t *testing.T) {
+	t.Parallel()
+	lab.RequireRoot(t)
+	r := newRotation(t)
+	const stolen = "3p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=" // of hub10
+	r.configure("hub00", strings.Replace(r.text["hub00"], stolen, r.publicKey("hub00", "spare"), 1))
+	count := func() string {
+		r.Helper()
+		return r.Exec(t, "vm-hub00", "cat", "/sys/class/net/wg0/statistics/rx_packets")
+	}
+	before := count()
+	if out, err := r.Output("vm-hub10", "ping", "-q", "-c", "20", "-i", "0.02", "-W", "0.2", "169.254.0.1"); err == nil || !strings.Contains(out, " 100% packet loss") {
+		t.Errorf("with the stolen key: %s", out)
+	}
+	if after := count(); after != before {
+		t.Errorf("%s packets before, and %s after the owner of the stolen key has sent", before, after)
+	}
+	if err := r.StopNVA("hub10"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(filepath.Dir(r.NVASocket("hub10")), "wireguard", "wg0.key")); err != nil {
+		t.Fatal(err)
+	}
+	fresh := r.publicKey("hub10", "wg0")
+	if err := r.StartNVA("hub10"); err != nil {
+		t.Fatal(err)
+	}
+	r.configure("hub00", strings.Replace(r.text["hub00"], stolen, fresh, 1))
+	converge(t, r.Lab)
 }
+
+// publicKey runs "nvad public-key" on a hub.
+func (r *rotation) publicKey(hub, name string) string {
+	r.Helper()
+	out, err := exec.Command(lab.Build(r.T, "./cmd/nvad"), "public-key", name, "--socket", r.NVASocket(hub)).Output()
+	if err != nil {
+		r.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// hubs are the two ends, each with the prefix behind it.
+var hubs = []struct{ name, behind string }{{"hub00", "10.100.0.0/16"}, {"hub10", "10.110.0.0/16"}}
 
 // first matches the old tunnel and the neighbor in it.
 var first = regexp.MustCompile(`(?s)\[\[tunnel\]\]\nname       = "wg0".*?\n\n|\[\[neighbor\]\]\naddress       = "169.254.0.[12]".*?\n\n`)
@@ -119,6 +143,45 @@ func (r *rotation) nvactl(hub string, args ...string) {
 	}
 }
 
+// rotationStep is what "nvactl tunnels rotate" answers.
+type rotationStep struct {
+	Step, Text          string
+	Sections            []string
+	Commands, Elsewhere []string
+}
+
+// step runs "nvactl tunnels", and checks which step it has reached.
+func (r *rotation) step(hub, command, want string) rotationStep {
+	r.Helper()
+	s, err := r.ask(hub, command)
+	if err != nil || s.Step != want {
+		r.Fatalf("%s: nvactl tunnels %s: %+v, %v; want step %q", hub, command, s, err, want)
+	}
+	return s
+}
+
+// awaitStep waits until the rotation of wg0 has reached a step.
+func (r *rotation) awaitStep(hub, want string) (s rotationStep) {
+	r.Helper()
+	lab.Eventually(r.T, convergeTime, func() (err error) {
+		if s, err = r.ask(hub, "rotate wg0"); err == nil && s.Step != want {
+			err = fmt.Errorf("%s: step %q, want %q: %s", hub, s.Step, want, s.Text)
+		}
+		return err
+	})
+	return s
+}
+
+func (r *rotation) ask(hub, command string) (s rotationStep, err error) {
+	r.Helper()
+	args := append([]string{"--socket", r.NVASocket(hub), "-o", "json", "tunnels"}, strings.Fields(command)...)
+	out, err := exec.Command(lab.Build(r.T, "./cmd/nvactl"), args...).Output()
+	if err != nil {
+		return s, fmt.Errorf("nvactl %s: %w", strings.Join(args, " "), err)
+	}
+	return s, json.Unmarshal(out, &s)
+}
+
 func (r *rotation) configure(hub, text string) {
 	r.Helper()
 	if err := os.WriteFile(r.file[hub], []byte(text), 0o644); err != nil {
@@ -142,7 +205,7 @@ func (r *rotation) through(hub, prefix, device string, want bool) {
 	r.Helper()
 	lab.Eventually(r.T, convergeTime, func() error {
 		out, err := r.Output("vm-"+hub, "ip", "route", "show", prefix)
-		if err != nil || out == "" || strings.Contains(out, device) != want {
+		if err != nil || out == "" || strings.Contains(out, "dev "+device+" ") != want {
 			return fmt.Errorf("%s: %s through %s is not %v: %s %v", hub, prefix, device, want, out, err)
 		}
 		return nil

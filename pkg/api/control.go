@@ -66,6 +66,15 @@ func (s *controlServer) EnableNeighbor(ctx context.Context, req *nvadv1.EnableNe
 	return &nvadv1.EnableNeighborResponse{}, err
 }
 
+// MakeTunnelKey implements nvadv1.NvadControlServer.
+func (s *controlServer) MakeTunnelKey(ctx context.Context, req *nvadv1.MakeTunnelKeyRequest) (*nvadv1.MakeTunnelKeyResponse, error) {
+	name, key, err := s.controller.MakeTunnelKey(ctx, req.GetTunnel())
+	if err != nil {
+		return nil, err
+	}
+	return &nvadv1.MakeTunnelKeyResponse{Name: name, PublicKey: key.String()}, nil
+}
+
 // Drain implements nvadv1.NvadControlServer.
 func (s *controlServer) Drain(ctx context.Context, req *nvadv1.DrainRequest) (*nvadv1.DrainResponse, error) {
 	if req.GetOff() {

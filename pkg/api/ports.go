@@ -71,6 +71,10 @@ type Controller interface {
 	// SetNeighborShutdown shuts a neighbor down, with a shutdown communication
 	// (RFC 9003), or enables it again.
 	SetNeighborShutdown(ctx context.Context, neighbor netip.Addr, down bool, message string) error
+	// MakeTunnelKey makes the private key of the tunnel that takes the place of a
+	// WireGuard tunnel, unless there is one, and returns that tunnel's name and public
+	// key.
+	MakeTunnelKey(ctx context.Context, name string) (successor string, key tunnel.Key, err error)
 	// Drain moves traffic away from this NVA. The reason may be empty. It returns the
 	// time left until traffic should have moved.
 	Drain(ctx context.Context, reason string) (time.Duration, error)

@@ -195,6 +195,7 @@ func TestCommands(t *testing.T) {
 	do(c.ResetNeighbor(ctx, &nvadv1.ResetNeighborRequest{Address: "10.0.210.4", Kind: nvadv1.ResetKind_RESET_KIND_SOFT_OUT}))
 	do(c.ShutdownNeighbor(ctx, &nvadv1.ShutdownNeighborRequest{Address: "::ffff:10.0.210.5", Message: "maintenance"}))
 	do(c.EnableNeighbor(ctx, &nvadv1.EnableNeighborRequest{Address: "10.0.210.5"}))
+	do(c.MakeTunnelKey(ctx, &nvadv1.MakeTunnelKeyRequest{Tunnel: "wg0"}))
 	do(c.SetLogLevel(ctx, &nvadv1.SetLogLevelRequest{Level: "debug"}))
 	do(c.Shutdown(ctx, &nvadv1.ShutdownRequest{Flush: true, Message: "bye"}))
 	if err := errors.Join(errs...); err != nil {
@@ -202,7 +203,7 @@ func TestCommands(t *testing.T) {
 	}
 	want := []string{
 		"reload", "reset 10.0.210.4 soft out", `neighbor 10.0.210.5 shutdown=true "maintenance"`,
-		`neighbor 10.0.210.5 shutdown=false ""`, "log-level debug", `shutdown flush=true "bye"`,
+		`neighbor 10.0.210.5 shutdown=false ""`, "make key of tunnel wg0", "log-level debug", `shutdown flush=true "bye"`,
 	}
 	if got := d.Commands(); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

@@ -134,7 +134,7 @@ func TestCompletion(t *testing.T) {
 		{socket, []string{"explain", ""}, []string{"10.0.0.0/16", "10.100.0.0/16", "10.110.0.0/16"}},
 		{socket, []string{"routes", "10.100.0.0/16", ""}, nil},
 		{socket, []string{"routes", "--neighbor", ""}, neighbors},
-		{socket, []string{"tunnels", ""}, []string{"vxlan0"}},
+		{socket, []string{"tunnels", ""}, []string{"rotate\tChange the key of a WireGuard tunnel, step by step", "vxlan0"}},
 		{socket, []string{"--output", ""}, []string{"table", "json"}},
 		{socket, []string{"reset", "10.0.210.4", "--soft", ""}, []string{"in", "out"}},
 		{socket, []string{"log-level", ""}, []string{"debug", "info", "warn", "error"}},

@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) tunnelsCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "tunnels [NAME]",
 		Short: "Show the tunnels, or one in detail",
 		Long: `Show every configured VXLAN and WireGuard tunnel and its state. With NAME, show
@@ -37,6 +37,8 @@ keys and its last handshake. Private keys are never shown.`,
 			return answer(a, r.GetTunnels()[0], nil, a.printTunnel)
 		}),
 	}
+	cmd.AddCommand(a.rotateCommand())
+	return cmd
 }
 
 const noTunnels = "No tunnels are configured."

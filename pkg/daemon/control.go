@@ -11,6 +11,7 @@ import (
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/imds"
 	"github.com/nvad/nvad/pkg/maintenance"
+	"github.com/nvad/nvad/pkg/tunnel"
 	"github.com/nvad/nvad/pkg/watch"
 )
 
@@ -40,6 +41,12 @@ func (d *daemon) SetNeighborShutdown(ctx context.Context, neighbor netip.Addr, d
 	err := d.engine.SetShutdown(ctx, neighbor, down, message)
 	d.operation(ctx, watch.Operation{What: what, Target: neighbor.String(), Detail: message}, err)
 	return err
+}
+
+// MakeTunnelKey implements api.Controller.
+func (d *daemon) MakeTunnelKey(ctx context.Context, name string) (successor string, key tunnel.Key, err error) {
+	defer func() { d.operation(ctx, watch.Operation{What: "make-key", Target: name, Detail: successor}, err) }()
+	return successorKey(d.opt, d.config.get(), name)
 }
 
 // Shutdown implements api.Controller.

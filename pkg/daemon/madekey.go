@@ -8,9 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
+	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/config/tomlfile"
 	"github.com/nvad/nvad/pkg/tunnel"
 )
@@ -29,6 +32,20 @@ func PublicKey(opt Options, name string) (tunnel.Key, error) {
 		return tunnel.Key{}, err
 	}
 	return key.Public(), nil
+}
+
+// successorKey makes the key of the tunnel that takes the place of a WireGuard tunnel. It does so for
+// configured tunnels only, so that no client fills the disk with keys.
+func successorKey(opt Options, cfg *config.Config, name string) (successor string, key tunnel.Key, err error) {
+	is := func(t config.Tunnel) bool { return t.Name == name && t.Type == config.TunnelWireGuard }
+	if !slices.ContainsFunc(cfg.Tunnels, is) {
+		return "", key, api.NotFound("no WireGuard tunnel %q is configured", name)
+	}
+	successor = config.Successor(name)
+	if key, err = PublicKey(opt, successor); err != nil {
+		return "", key, api.Invalid("the key of tunnel %s: %v", successor, err)
+	}
+	return successor, key, nil
 }
 
 // KeyFile returns the path of the private key that nvad made, or will make, for a tunnel of

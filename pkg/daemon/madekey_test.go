@@ -161,3 +161,26 @@ func TestKeyStaysWhilePeerRoams(t *testing.T) {
 		})
 	}
 }
+
+// TestSuccessorKey: a key is made for the successor of a configured WireGuard tunnel, once, and
+// for nothing else.
+func TestSuccessorKey(t *testing.T) {
+	opt := Options{Socket: filepath.Join(t.TempDir(), "nvad.sock")}
+	cfg := &config.Config{Tunnels: []config.Tunnel{{Name: "wg0", Type: config.TunnelWireGuard}, {Name: "vxlan0"}, {Name: "a23456789012345", Type: config.TunnelWireGuard}}}
+	name, key, err := successorKey(opt, cfg, "wg0")
+	if err != nil || name != "wg0k2" {
+		t.Fatal(name, err)
+	}
+	if _, again, err := successorKey(opt, cfg, "wg0"); err != nil || again != key {
+		t.Errorf("the key is another one the second time: %v", err)
+	}
+	for _, name := range []string{"wg0k2", "vxlan0", "wg1", "../x", "", "a23456789012345"} {
+		if _, _, err := successorKey(opt, cfg, name); err == nil {
+			t.Errorf("a key was made for %q", name)
+		}
+	}
+	files, err := os.ReadDir(filepath.Dir(KeyFile(opt, "wg0")))
+	if err != nil || len(files) != 1 || files[0].Name() != "wg0k2.key" {
+		t.Errorf("files: %v, %v", files, err)
+	}
+}

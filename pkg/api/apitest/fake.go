@@ -5,6 +5,7 @@ package apitest
 import (
 	"context"
 	"fmt"
+	"github.com/nvad/nvad/pkg/tunnel"
 	"net/netip"
 	"os"
 	"os/user"
@@ -220,6 +221,11 @@ func (d *Daemon) Shutdown(_ context.Context, flush bool, message string) error {
 		d.OnQuit()
 	}
 	return d.did("shutdown flush=%t %q", flush, message)
+}
+
+// MakeTunnelKey implements api.Controller.
+func (d *Daemon) MakeTunnelKey(_ context.Context, name string) (string, tunnel.Key, error) {
+	return name + "k2", tunnel.NewPrivate([32]byte{24}).Public(), d.did("make key of tunnel %s", name)
 }
 
 // Drain implements api.Controller.

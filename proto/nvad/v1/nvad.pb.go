@@ -375,6 +375,107 @@ func (*ShutdownNeighborResponse) Descriptor() ([]byte, []int) {
 	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{5}
 }
 
+// MakeTunnelKeyRequest names a configured WireGuard tunnel.
+type MakeTunnelKeyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the tunnel whose place the new one takes.
+	Tunnel        string `protobuf:"bytes,1,opt,name=tunnel,proto3" json:"tunnel,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MakeTunnelKeyRequest) Reset() {
+	*x = MakeTunnelKeyRequest{}
+	mi := &file_nvad_v1_nvad_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MakeTunnelKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MakeTunnelKeyRequest) ProtoMessage() {}
+
+func (x *MakeTunnelKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_nvad_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MakeTunnelKeyRequest.ProtoReflect.Descriptor instead.
+func (*MakeTunnelKeyRequest) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *MakeTunnelKeyRequest) GetTunnel() string {
+	if x != nil {
+		return x.Tunnel
+	}
+	return ""
+}
+
+// MakeTunnelKeyResponse is a new tunnel's name and key.
+type MakeTunnelKeyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the new tunnel.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its public key, in base64.
+	PublicKey     string `protobuf:"bytes,2,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MakeTunnelKeyResponse) Reset() {
+	*x = MakeTunnelKeyResponse{}
+	mi := &file_nvad_v1_nvad_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MakeTunnelKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MakeTunnelKeyResponse) ProtoMessage() {}
+
+func (x *MakeTunnelKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_nvad_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MakeTunnelKeyResponse.ProtoReflect.Descriptor instead.
+func (*MakeTunnelKeyResponse) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *MakeTunnelKeyResponse) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *MakeTunnelKeyResponse) GetPublicKey() string {
+	if x != nil {
+		return x.PublicKey
+	}
+	return ""
+}
+
 // EnableNeighborRequest selects the neighbor to re-enable.
 type EnableNeighborRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -386,7 +487,7 @@ type EnableNeighborRequest struct {
 
 func (x *EnableNeighborRequest) Reset() {
 	*x = EnableNeighborRequest{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[6]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -398,7 +499,7 @@ func (x *EnableNeighborRequest) String() string {
 func (*EnableNeighborRequest) ProtoMessage() {}
 
 func (x *EnableNeighborRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[6]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -411,7 +512,7 @@ func (x *EnableNeighborRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnableNeighborRequest.ProtoReflect.Descriptor instead.
 func (*EnableNeighborRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{6}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *EnableNeighborRequest) GetAddress() string {
@@ -430,7 +531,7 @@ type EnableNeighborResponse struct {
 
 func (x *EnableNeighborResponse) Reset() {
 	*x = EnableNeighborResponse{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[7]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -442,7 +543,7 @@ func (x *EnableNeighborResponse) String() string {
 func (*EnableNeighborResponse) ProtoMessage() {}
 
 func (x *EnableNeighborResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[7]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -455,7 +556,7 @@ func (x *EnableNeighborResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnableNeighborResponse.ProtoReflect.Descriptor instead.
 func (*EnableNeighborResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{7}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{9}
 }
 
 // DrainRequest starts or ends a drain.
@@ -471,7 +572,7 @@ type DrainRequest struct {
 
 func (x *DrainRequest) Reset() {
 	*x = DrainRequest{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[8]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -483,7 +584,7 @@ func (x *DrainRequest) String() string {
 func (*DrainRequest) ProtoMessage() {}
 
 func (x *DrainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[8]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -496,7 +597,7 @@ func (x *DrainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainRequest.ProtoReflect.Descriptor instead.
 func (*DrainRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{8}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DrainRequest) GetOff() bool {
@@ -525,7 +626,7 @@ type DrainResponse struct {
 
 func (x *DrainResponse) Reset() {
 	*x = DrainResponse{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[9]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -537,7 +638,7 @@ func (x *DrainResponse) String() string {
 func (*DrainResponse) ProtoMessage() {}
 
 func (x *DrainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[9]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -550,7 +651,7 @@ func (x *DrainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainResponse.ProtoReflect.Descriptor instead.
 func (*DrainResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{9}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DrainResponse) GetRemainingSeconds() uint32 {
@@ -575,7 +676,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[10]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -587,7 +688,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[10]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -600,7 +701,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{10}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ShutdownRequest) GetFlush() bool {
@@ -626,7 +727,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[11]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -638,7 +739,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[11]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -651,7 +752,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{11}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{13}
 }
 
 // SetLogLevelRequest contains the new log level.
@@ -665,7 +766,7 @@ type SetLogLevelRequest struct {
 
 func (x *SetLogLevelRequest) Reset() {
 	*x = SetLogLevelRequest{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[12]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -677,7 +778,7 @@ func (x *SetLogLevelRequest) String() string {
 func (*SetLogLevelRequest) ProtoMessage() {}
 
 func (x *SetLogLevelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[12]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -690,7 +791,7 @@ func (x *SetLogLevelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetLogLevelRequest.ProtoReflect.Descriptor instead.
 func (*SetLogLevelRequest) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{12}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SetLogLevelRequest) GetLevel() string {
@@ -709,7 +810,7 @@ type SetLogLevelResponse struct {
 
 func (x *SetLogLevelResponse) Reset() {
 	*x = SetLogLevelResponse{}
-	mi := &file_nvad_v1_nvad_proto_msgTypes[13]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -721,7 +822,7 @@ func (x *SetLogLevelResponse) String() string {
 func (*SetLogLevelResponse) ProtoMessage() {}
 
 func (x *SetLogLevelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_nvad_proto_msgTypes[13]
+	mi := &file_nvad_v1_nvad_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -734,7 +835,7 @@ func (x *SetLogLevelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetLogLevelResponse.ProtoReflect.Descriptor instead.
 func (*SetLogLevelResponse) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{13}
+	return file_nvad_v1_nvad_proto_rawDescGZIP(), []int{15}
 }
 
 var File_nvad_v1_nvad_proto protoreflect.FileDescriptor
@@ -754,7 +855,13 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\x17ShutdownNeighborRequest\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\"\x1a\n" +
-	"\x18ShutdownNeighborResponse\"1\n" +
+	"\x18ShutdownNeighborResponse\".\n" +
+	"\x14MakeTunnelKeyRequest\x12\x16\n" +
+	"\x06tunnel\x18\x01 \x01(\tR\x06tunnel\"J\n" +
+	"\x15MakeTunnelKeyResponse\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
+	"\n" +
+	"public_key\x18\x02 \x01(\tR\tpublicKey\"1\n" +
 	"\x15EnableNeighborRequest\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\"\x18\n" +
 	"\x16EnableNeighborResponse\"8\n" +
@@ -794,7 +901,7 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\tListLinks\x12\x19.nvad.v1.ListLinksRequest\x1a\x1a.nvad.v1.ListLinksResponse\x128\n" +
 	"\x05Watch\x12\x15.nvad.v1.WatchRequest\x1a\x16.nvad.v1.WatchResponse0\x01\x12G\n" +
 	"\n" +
-	"ListEvents\x12\x1a.nvad.v1.ListEventsRequest\x1a\x1b.nvad.v1.ListEventsResponse0\x012\xb9\a\n" +
+	"ListEvents\x12\x1a.nvad.v1.ListEventsRequest\x1a\x1b.nvad.v1.ListEventsResponse0\x012\x89\b\n" +
 	"\vNvadControl\x129\n" +
 	"\x06Reload\x12\x16.nvad.v1.ReloadRequest\x1a\x17.nvad.v1.ReloadResponse\x12<\n" +
 	"\aConfirm\x12\x17.nvad.v1.ConfirmRequest\x1a\x18.nvad.v1.ConfirmResponse\x12?\n" +
@@ -802,7 +909,8 @@ const file_nvad_v1_nvad_proto_rawDesc = "" +
 	"\vFetchConfig\x12\x1b.nvad.v1.FetchConfigRequest\x1a\x13.nvad.v1.ConfigFile\x12N\n" +
 	"\rResetNeighbor\x12\x1d.nvad.v1.ResetNeighborRequest\x1a\x1e.nvad.v1.ResetNeighborResponse\x12W\n" +
 	"\x10ShutdownNeighbor\x12 .nvad.v1.ShutdownNeighborRequest\x1a!.nvad.v1.ShutdownNeighborResponse\x12Q\n" +
-	"\x0eEnableNeighbor\x12\x1e.nvad.v1.EnableNeighborRequest\x1a\x1f.nvad.v1.EnableNeighborResponse\x126\n" +
+	"\x0eEnableNeighbor\x12\x1e.nvad.v1.EnableNeighborRequest\x1a\x1f.nvad.v1.EnableNeighborResponse\x12N\n" +
+	"\rMakeTunnelKey\x12\x1d.nvad.v1.MakeTunnelKeyRequest\x1a\x1e.nvad.v1.MakeTunnelKeyResponse\x126\n" +
 	"\x05Drain\x12\x15.nvad.v1.DrainRequest\x1a\x16.nvad.v1.DrainResponse\x12?\n" +
 	"\bShutdown\x12\x18.nvad.v1.ShutdownRequest\x1a\x19.nvad.v1.ShutdownResponse\x12G\n" +
 	"\n" +
@@ -824,7 +932,7 @@ func file_nvad_v1_nvad_proto_rawDescGZIP() []byte {
 }
 
 var file_nvad_v1_nvad_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_nvad_v1_nvad_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_nvad_v1_nvad_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_nvad_v1_nvad_proto_goTypes = []any{
 	(ResetKind)(0),                   // 0: nvad.v1.ResetKind
 	(*GetConfigRequest)(nil),         // 1: nvad.v1.GetConfigRequest
@@ -833,125 +941,129 @@ var file_nvad_v1_nvad_proto_goTypes = []any{
 	(*ResetNeighborResponse)(nil),    // 4: nvad.v1.ResetNeighborResponse
 	(*ShutdownNeighborRequest)(nil),  // 5: nvad.v1.ShutdownNeighborRequest
 	(*ShutdownNeighborResponse)(nil), // 6: nvad.v1.ShutdownNeighborResponse
-	(*EnableNeighborRequest)(nil),    // 7: nvad.v1.EnableNeighborRequest
-	(*EnableNeighborResponse)(nil),   // 8: nvad.v1.EnableNeighborResponse
-	(*DrainRequest)(nil),             // 9: nvad.v1.DrainRequest
-	(*DrainResponse)(nil),            // 10: nvad.v1.DrainResponse
-	(*ShutdownRequest)(nil),          // 11: nvad.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),         // 12: nvad.v1.ShutdownResponse
-	(*SetLogLevelRequest)(nil),       // 13: nvad.v1.SetLogLevelRequest
-	(*SetLogLevelResponse)(nil),      // 14: nvad.v1.SetLogLevelResponse
-	(*GetVersionRequest)(nil),        // 15: nvad.v1.GetVersionRequest
-	(*GetStatusRequest)(nil),         // 16: nvad.v1.GetStatusRequest
-	(*ListConfigsRequest)(nil),       // 17: nvad.v1.ListConfigsRequest
-	(*PreviewReloadRequest)(nil),     // 18: nvad.v1.PreviewReloadRequest
-	(*ListNeighborsRequest)(nil),     // 19: nvad.v1.ListNeighborsRequest
-	(*GetNeighborRequest)(nil),       // 20: nvad.v1.GetNeighborRequest
-	(*ListRoutesRequest)(nil),        // 21: nvad.v1.ListRoutesRequest
-	(*ListFIBRequest)(nil),           // 22: nvad.v1.ListFIBRequest
-	(*ListTunnelsRequest)(nil),       // 23: nvad.v1.ListTunnelsRequest
-	(*ExplainRequest)(nil),           // 24: nvad.v1.ExplainRequest
-	(*ListPolicyHitsRequest)(nil),    // 25: nvad.v1.ListPolicyHitsRequest
-	(*LookupRequest)(nil),            // 26: nvad.v1.LookupRequest
-	(*ListNATRequest)(nil),           // 27: nvad.v1.ListNATRequest
-	(*ListLinksRequest)(nil),         // 28: nvad.v1.ListLinksRequest
-	(*WatchRequest)(nil),             // 29: nvad.v1.WatchRequest
-	(*ListEventsRequest)(nil),        // 30: nvad.v1.ListEventsRequest
-	(*ReloadRequest)(nil),            // 31: nvad.v1.ReloadRequest
-	(*ConfirmRequest)(nil),           // 32: nvad.v1.ConfirmRequest
-	(*RollbackRequest)(nil),          // 33: nvad.v1.RollbackRequest
-	(*FetchConfigRequest)(nil),       // 34: nvad.v1.FetchConfigRequest
-	(*GetProfileRequest)(nil),        // 35: nvad.v1.GetProfileRequest
-	(*BeginAzurePollRequest)(nil),    // 36: nvad.v1.BeginAzurePollRequest
-	(*ReportAzurePollRequest)(nil),   // 37: nvad.v1.ReportAzurePollRequest
-	(*Version)(nil),                  // 38: nvad.v1.Version
-	(*Status)(nil),                   // 39: nvad.v1.Status
-	(*ListConfigsResponse)(nil),      // 40: nvad.v1.ListConfigsResponse
-	(*PreviewReloadResponse)(nil),    // 41: nvad.v1.PreviewReloadResponse
-	(*ListNeighborsResponse)(nil),    // 42: nvad.v1.ListNeighborsResponse
-	(*Neighbor)(nil),                 // 43: nvad.v1.Neighbor
-	(*ListRoutesResponse)(nil),       // 44: nvad.v1.ListRoutesResponse
-	(*ListFIBResponse)(nil),          // 45: nvad.v1.ListFIBResponse
-	(*ListTunnelsResponse)(nil),      // 46: nvad.v1.ListTunnelsResponse
-	(*Explanation)(nil),              // 47: nvad.v1.Explanation
-	(*ListPolicyHitsResponse)(nil),   // 48: nvad.v1.ListPolicyHitsResponse
-	(*Lookup)(nil),                   // 49: nvad.v1.Lookup
-	(*ListNATResponse)(nil),          // 50: nvad.v1.ListNATResponse
-	(*ListLinksResponse)(nil),        // 51: nvad.v1.ListLinksResponse
-	(*WatchResponse)(nil),            // 52: nvad.v1.WatchResponse
-	(*ListEventsResponse)(nil),       // 53: nvad.v1.ListEventsResponse
-	(*ReloadResponse)(nil),           // 54: nvad.v1.ReloadResponse
-	(*ConfirmResponse)(nil),          // 55: nvad.v1.ConfirmResponse
-	(*RollbackResponse)(nil),         // 56: nvad.v1.RollbackResponse
-	(*ConfigFile)(nil),               // 57: nvad.v1.ConfigFile
-	(*GetProfileResponse)(nil),       // 58: nvad.v1.GetProfileResponse
-	(*BeginAzurePollResponse)(nil),   // 59: nvad.v1.BeginAzurePollResponse
-	(*ReportAzurePollResponse)(nil),  // 60: nvad.v1.ReportAzurePollResponse
+	(*MakeTunnelKeyRequest)(nil),     // 7: nvad.v1.MakeTunnelKeyRequest
+	(*MakeTunnelKeyResponse)(nil),    // 8: nvad.v1.MakeTunnelKeyResponse
+	(*EnableNeighborRequest)(nil),    // 9: nvad.v1.EnableNeighborRequest
+	(*EnableNeighborResponse)(nil),   // 10: nvad.v1.EnableNeighborResponse
+	(*DrainRequest)(nil),             // 11: nvad.v1.DrainRequest
+	(*DrainResponse)(nil),            // 12: nvad.v1.DrainResponse
+	(*ShutdownRequest)(nil),          // 13: nvad.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),         // 14: nvad.v1.ShutdownResponse
+	(*SetLogLevelRequest)(nil),       // 15: nvad.v1.SetLogLevelRequest
+	(*SetLogLevelResponse)(nil),      // 16: nvad.v1.SetLogLevelResponse
+	(*GetVersionRequest)(nil),        // 17: nvad.v1.GetVersionRequest
+	(*GetStatusRequest)(nil),         // 18: nvad.v1.GetStatusRequest
+	(*ListConfigsRequest)(nil),       // 19: nvad.v1.ListConfigsRequest
+	(*PreviewReloadRequest)(nil),     // 20: nvad.v1.PreviewReloadRequest
+	(*ListNeighborsRequest)(nil),     // 21: nvad.v1.ListNeighborsRequest
+	(*GetNeighborRequest)(nil),       // 22: nvad.v1.GetNeighborRequest
+	(*ListRoutesRequest)(nil),        // 23: nvad.v1.ListRoutesRequest
+	(*ListFIBRequest)(nil),           // 24: nvad.v1.ListFIBRequest
+	(*ListTunnelsRequest)(nil),       // 25: nvad.v1.ListTunnelsRequest
+	(*ExplainRequest)(nil),           // 26: nvad.v1.ExplainRequest
+	(*ListPolicyHitsRequest)(nil),    // 27: nvad.v1.ListPolicyHitsRequest
+	(*LookupRequest)(nil),            // 28: nvad.v1.LookupRequest
+	(*ListNATRequest)(nil),           // 29: nvad.v1.ListNATRequest
+	(*ListLinksRequest)(nil),         // 30: nvad.v1.ListLinksRequest
+	(*WatchRequest)(nil),             // 31: nvad.v1.WatchRequest
+	(*ListEventsRequest)(nil),        // 32: nvad.v1.ListEventsRequest
+	(*ReloadRequest)(nil),            // 33: nvad.v1.ReloadRequest
+	(*ConfirmRequest)(nil),           // 34: nvad.v1.ConfirmRequest
+	(*RollbackRequest)(nil),          // 35: nvad.v1.RollbackRequest
+	(*FetchConfigRequest)(nil),       // 36: nvad.v1.FetchConfigRequest
+	(*GetProfileRequest)(nil),        // 37: nvad.v1.GetProfileRequest
+	(*BeginAzurePollRequest)(nil),    // 38: nvad.v1.BeginAzurePollRequest
+	(*ReportAzurePollRequest)(nil),   // 39: nvad.v1.ReportAzurePollRequest
+	(*Version)(nil),                  // 40: nvad.v1.Version
+	(*Status)(nil),                   // 41: nvad.v1.Status
+	(*ListConfigsResponse)(nil),      // 42: nvad.v1.ListConfigsResponse
+	(*PreviewReloadResponse)(nil),    // 43: nvad.v1.PreviewReloadResponse
+	(*ListNeighborsResponse)(nil),    // 44: nvad.v1.ListNeighborsResponse
+	(*Neighbor)(nil),                 // 45: nvad.v1.Neighbor
+	(*ListRoutesResponse)(nil),       // 46: nvad.v1.ListRoutesResponse
+	(*ListFIBResponse)(nil),          // 47: nvad.v1.ListFIBResponse
+	(*ListTunnelsResponse)(nil),      // 48: nvad.v1.ListTunnelsResponse
+	(*Explanation)(nil),              // 49: nvad.v1.Explanation
+	(*ListPolicyHitsResponse)(nil),   // 50: nvad.v1.ListPolicyHitsResponse
+	(*Lookup)(nil),                   // 51: nvad.v1.Lookup
+	(*ListNATResponse)(nil),          // 52: nvad.v1.ListNATResponse
+	(*ListLinksResponse)(nil),        // 53: nvad.v1.ListLinksResponse
+	(*WatchResponse)(nil),            // 54: nvad.v1.WatchResponse
+	(*ListEventsResponse)(nil),       // 55: nvad.v1.ListEventsResponse
+	(*ReloadResponse)(nil),           // 56: nvad.v1.ReloadResponse
+	(*ConfirmResponse)(nil),          // 57: nvad.v1.ConfirmResponse
+	(*RollbackResponse)(nil),         // 58: nvad.v1.RollbackResponse
+	(*ConfigFile)(nil),               // 59: nvad.v1.ConfigFile
+	(*GetProfileResponse)(nil),       // 60: nvad.v1.GetProfileResponse
+	(*BeginAzurePollResponse)(nil),   // 61: nvad.v1.BeginAzurePollResponse
+	(*ReportAzurePollResponse)(nil),  // 62: nvad.v1.ReportAzurePollResponse
 }
 var file_nvad_v1_nvad_proto_depIdxs = []int32{
 	0,  // 0: nvad.v1.ResetNeighborRequest.kind:type_name -> nvad.v1.ResetKind
-	15, // 1: nvad.v1.Nvad.GetVersion:input_type -> nvad.v1.GetVersionRequest
-	16, // 2: nvad.v1.Nvad.GetStatus:input_type -> nvad.v1.GetStatusRequest
+	17, // 1: nvad.v1.Nvad.GetVersion:input_type -> nvad.v1.GetVersionRequest
+	18, // 2: nvad.v1.Nvad.GetStatus:input_type -> nvad.v1.GetStatusRequest
 	1,  // 3: nvad.v1.Nvad.GetConfig:input_type -> nvad.v1.GetConfigRequest
-	17, // 4: nvad.v1.Nvad.ListConfigs:input_type -> nvad.v1.ListConfigsRequest
-	18, // 5: nvad.v1.Nvad.PreviewReload:input_type -> nvad.v1.PreviewReloadRequest
-	19, // 6: nvad.v1.Nvad.ListNeighbors:input_type -> nvad.v1.ListNeighborsRequest
-	20, // 7: nvad.v1.Nvad.GetNeighbor:input_type -> nvad.v1.GetNeighborRequest
-	21, // 8: nvad.v1.Nvad.ListRoutes:input_type -> nvad.v1.ListRoutesRequest
-	22, // 9: nvad.v1.Nvad.ListFIB:input_type -> nvad.v1.ListFIBRequest
-	23, // 10: nvad.v1.Nvad.ListTunnels:input_type -> nvad.v1.ListTunnelsRequest
-	24, // 11: nvad.v1.Nvad.Explain:input_type -> nvad.v1.ExplainRequest
-	25, // 12: nvad.v1.Nvad.ListPolicyHits:input_type -> nvad.v1.ListPolicyHitsRequest
-	26, // 13: nvad.v1.Nvad.LookupAddress:input_type -> nvad.v1.LookupRequest
-	27, // 14: nvad.v1.Nvad.ListNAT:input_type -> nvad.v1.ListNATRequest
-	28, // 15: nvad.v1.Nvad.ListLinks:input_type -> nvad.v1.ListLinksRequest
-	29, // 16: nvad.v1.Nvad.Watch:input_type -> nvad.v1.WatchRequest
-	30, // 17: nvad.v1.Nvad.ListEvents:input_type -> nvad.v1.ListEventsRequest
-	31, // 18: nvad.v1.NvadControl.Reload:input_type -> nvad.v1.ReloadRequest
-	32, // 19: nvad.v1.NvadControl.Confirm:input_type -> nvad.v1.ConfirmRequest
-	33, // 20: nvad.v1.NvadControl.Rollback:input_type -> nvad.v1.RollbackRequest
-	34, // 21: nvad.v1.NvadControl.FetchConfig:input_type -> nvad.v1.FetchConfigRequest
+	19, // 4: nvad.v1.Nvad.ListConfigs:input_type -> nvad.v1.ListConfigsRequest
+	20, // 5: nvad.v1.Nvad.PreviewReload:input_type -> nvad.v1.PreviewReloadRequest
+	21, // 6: nvad.v1.Nvad.ListNeighbors:input_type -> nvad.v1.ListNeighborsRequest
+	22, // 7: nvad.v1.Nvad.GetNeighbor:input_type -> nvad.v1.GetNeighborRequest
+	23, // 8: nvad.v1.Nvad.ListRoutes:input_type -> nvad.v1.ListRoutesRequest
+	24, // 9: nvad.v1.Nvad.ListFIB:input_type -> nvad.v1.ListFIBRequest
+	25, // 10: nvad.v1.Nvad.ListTunnels:input_type -> nvad.v1.ListTunnelsRequest
+	26, // 11: nvad.v1.Nvad.Explain:input_type -> nvad.v1.ExplainRequest
+	27, // 12: nvad.v1.Nvad.ListPolicyHits:input_type -> nvad.v1.ListPolicyHitsRequest
+	28, // 13: nvad.v1.Nvad.LookupAddress:input_type -> nvad.v1.LookupRequest
+	29, // 14: nvad.v1.Nvad.ListNAT:input_type -> nvad.v1.ListNATRequest
+	30, // 15: nvad.v1.Nvad.ListLinks:input_type -> nvad.v1.ListLinksRequest
+	31, // 16: nvad.v1.Nvad.Watch:input_type -> nvad.v1.WatchRequest
+	32, // 17: nvad.v1.Nvad.ListEvents:input_type -> nvad.v1.ListEventsRequest
+	33, // 18: nvad.v1.NvadControl.Reload:input_type -> nvad.v1.ReloadRequest
+	34, // 19: nvad.v1.NvadControl.Confirm:input_type -> nvad.v1.ConfirmRequest
+	35, // 20: nvad.v1.NvadControl.Rollback:input_type -> nvad.v1.RollbackRequest
+	36, // 21: nvad.v1.NvadControl.FetchConfig:input_type -> nvad.v1.FetchConfigRequest
 	3,  // 22: nvad.v1.NvadControl.ResetNeighbor:input_type -> nvad.v1.ResetNeighborRequest
 	5,  // 23: nvad.v1.NvadControl.ShutdownNeighbor:input_type -> nvad.v1.ShutdownNeighborRequest
-	7,  // 24: nvad.v1.NvadControl.EnableNeighbor:input_type -> nvad.v1.EnableNeighborRequest
-	9,  // 25: nvad.v1.NvadControl.Drain:input_type -> nvad.v1.DrainRequest
-	11, // 26: nvad.v1.NvadControl.Shutdown:input_type -> nvad.v1.ShutdownRequest
-	35, // 27: nvad.v1.NvadControl.GetProfile:input_type -> nvad.v1.GetProfileRequest
-	13, // 28: nvad.v1.NvadControl.SetLogLevel:input_type -> nvad.v1.SetLogLevelRequest
-	36, // 29: nvad.v1.NvadControl.BeginAzurePoll:input_type -> nvad.v1.BeginAzurePollRequest
-	37, // 30: nvad.v1.NvadControl.ReportAzurePoll:input_type -> nvad.v1.ReportAzurePollRequest
-	38, // 31: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
-	39, // 32: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
-	2,  // 33: nvad.v1.Nvad.GetConfig:output_type -> nvad.v1.Config
-	40, // 34: nvad.v1.Nvad.ListConfigs:output_type -> nvad.v1.ListConfigsResponse
-	41, // 35: nvad.v1.Nvad.PreviewReload:output_type -> nvad.v1.PreviewReloadResponse
-	42, // 36: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
-	43, // 37: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
-	44, // 38: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
-	45, // 39: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
-	46, // 40: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
-	47, // 41: nvad.v1.Nvad.Explain:output_type -> nvad.v1.Explanation
-	48, // 42: nvad.v1.Nvad.ListPolicyHits:output_type -> nvad.v1.ListPolicyHitsResponse
-	49, // 43: nvad.v1.Nvad.LookupAddress:output_type -> nvad.v1.Lookup
-	50, // 44: nvad.v1.Nvad.ListNAT:output_type -> nvad.v1.ListNATResponse
-	51, // 45: nvad.v1.Nvad.ListLinks:output_type -> nvad.v1.ListLinksResponse
-	52, // 46: nvad.v1.Nvad.Watch:output_type -> nvad.v1.WatchResponse
-	53, // 47: nvad.v1.Nvad.ListEvents:output_type -> nvad.v1.ListEventsResponse
-	54, // 48: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
-	55, // 49: nvad.v1.NvadControl.Confirm:output_type -> nvad.v1.ConfirmResponse
-	56, // 50: nvad.v1.NvadControl.Rollback:output_type -> nvad.v1.RollbackResponse
-	57, // 51: nvad.v1.NvadControl.FetchConfig:output_type -> nvad.v1.ConfigFile
-	4,  // 52: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
-	6,  // 53: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
-	8,  // 54: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
-	10, // 55: nvad.v1.NvadControl.Drain:output_type -> nvad.v1.DrainResponse
-	12, // 56: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
-	58, // 57: nvad.v1.NvadControl.GetProfile:output_type -> nvad.v1.GetProfileResponse
-	14, // 58: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
-	59, // 59: nvad.v1.NvadControl.BeginAzurePoll:output_type -> nvad.v1.BeginAzurePollResponse
-	60, // 60: nvad.v1.NvadControl.ReportAzurePoll:output_type -> nvad.v1.ReportAzurePollResponse
-	31, // [31:61] is the sub-list for method output_type
-	1,  // [1:31] is the sub-list for method input_type
+	9,  // 24: nvad.v1.NvadControl.EnableNeighbor:input_type -> nvad.v1.EnableNeighborRequest
+	7,  // 25: nvad.v1.NvadControl.MakeTunnelKey:input_type -> nvad.v1.MakeTunnelKeyRequest
+	11, // 26: nvad.v1.NvadControl.Drain:input_type -> nvad.v1.DrainRequest
+	13, // 27: nvad.v1.NvadControl.Shutdown:input_type -> nvad.v1.ShutdownRequest
+	37, // 28: nvad.v1.NvadControl.GetProfile:input_type -> nvad.v1.GetProfileRequest
+	15, // 29: nvad.v1.NvadControl.SetLogLevel:input_type -> nvad.v1.SetLogLevelRequest
+	38, // 30: nvad.v1.NvadControl.BeginAzurePoll:input_type -> nvad.v1.BeginAzurePollRequest
+	39, // 31: nvad.v1.NvadControl.ReportAzurePoll:input_type -> nvad.v1.ReportAzurePollRequest
+	40, // 32: nvad.v1.Nvad.GetVersion:output_type -> nvad.v1.Version
+	41, // 33: nvad.v1.Nvad.GetStatus:output_type -> nvad.v1.Status
+	2,  // 34: nvad.v1.Nvad.GetConfig:output_type -> nvad.v1.Config
+	42, // 35: nvad.v1.Nvad.ListConfigs:output_type -> nvad.v1.ListConfigsResponse
+	43, // 36: nvad.v1.Nvad.PreviewReload:output_type -> nvad.v1.PreviewReloadResponse
+	44, // 37: nvad.v1.Nvad.ListNeighbors:output_type -> nvad.v1.ListNeighborsResponse
+	45, // 38: nvad.v1.Nvad.GetNeighbor:output_type -> nvad.v1.Neighbor
+	46, // 39: nvad.v1.Nvad.ListRoutes:output_type -> nvad.v1.ListRoutesResponse
+	47, // 40: nvad.v1.Nvad.ListFIB:output_type -> nvad.v1.ListFIBResponse
+	48, // 41: nvad.v1.Nvad.ListTunnels:output_type -> nvad.v1.ListTunnelsResponse
+	49, // 42: nvad.v1.Nvad.Explain:output_type -> nvad.v1.Explanation
+	50, // 43: nvad.v1.Nvad.ListPolicyHits:output_type -> nvad.v1.ListPolicyHitsResponse
+	51, // 44: nvad.v1.Nvad.LookupAddress:output_type -> nvad.v1.Lookup
+	52, // 45: nvad.v1.Nvad.ListNAT:output_type -> nvad.v1.ListNATResponse
+	53, // 46: nvad.v1.Nvad.ListLinks:output_type -> nvad.v1.ListLinksResponse
+	54, // 47: nvad.v1.Nvad.Watch:output_type -> nvad.v1.WatchResponse
+	55, // 48: nvad.v1.Nvad.ListEvents:output_type -> nvad.v1.ListEventsResponse
+	56, // 49: nvad.v1.NvadControl.Reload:output_type -> nvad.v1.ReloadResponse
+	57, // 50: nvad.v1.NvadControl.Confirm:output_type -> nvad.v1.ConfirmResponse
+	58, // 51: nvad.v1.NvadControl.Rollback:output_type -> nvad.v1.RollbackResponse
+	59, // 52: nvad.v1.NvadControl.FetchConfig:output_type -> nvad.v1.ConfigFile
+	4,  // 53: nvad.v1.NvadControl.ResetNeighbor:output_type -> nvad.v1.ResetNeighborResponse
+	6,  // 54: nvad.v1.NvadControl.ShutdownNeighbor:output_type -> nvad.v1.ShutdownNeighborResponse
+	10, // 55: nvad.v1.NvadControl.EnableNeighbor:output_type -> nvad.v1.EnableNeighborResponse
+	8,  // 56: nvad.v1.NvadControl.MakeTunnelKey:output_type -> nvad.v1.MakeTunnelKeyResponse
+	12, // 57: nvad.v1.NvadControl.Drain:output_type -> nvad.v1.DrainResponse
+	14, // 58: nvad.v1.NvadControl.Shutdown:output_type -> nvad.v1.ShutdownResponse
+	60, // 59: nvad.v1.NvadControl.GetProfile:output_type -> nvad.v1.GetProfileResponse
+	16, // 60: nvad.v1.NvadControl.SetLogLevel:output_type -> nvad.v1.SetLogLevelResponse
+	61, // 61: nvad.v1.NvadControl.BeginAzurePoll:output_type -> nvad.v1.BeginAzurePollResponse
+	62, // 62: nvad.v1.NvadControl.ReportAzurePoll:output_type -> nvad.v1.ReportAzurePollResponse
+	32, // [32:63] is the sub-list for method output_type
+	1,  // [1:32] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name
@@ -980,7 +1092,7 @@ func file_nvad_v1_nvad_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_nvad_proto_rawDesc), len(file_nvad_v1_nvad_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -828,6 +828,7 @@ const (
 	NvadControl_ResetNeighbor_FullMethodName    = "/nvad.v1.NvadControl/ResetNeighbor"
 	NvadControl_ShutdownNeighbor_FullMethodName = "/nvad.v1.NvadControl/ShutdownNeighbor"
 	NvadControl_EnableNeighbor_FullMethodName   = "/nvad.v1.NvadControl/EnableNeighbor"
+	NvadControl_MakeTunnelKey_FullMethodName    = "/nvad.v1.NvadControl/MakeTunnelKey"
 	NvadControl_Drain_FullMethodName            = "/nvad.v1.NvadControl/Drain"
 	NvadControl_Shutdown_FullMethodName         = "/nvad.v1.NvadControl/Shutdown"
 	NvadControl_GetProfile_FullMethodName       = "/nvad.v1.NvadControl/GetProfile"
@@ -864,6 +865,11 @@ type NvadControlClient interface {
 	// limit such as maximum-prefix. It fails if the configuration shuts the neighbor
 	// down.
 	EnableNeighbor(ctx context.Context, in *EnableNeighborRequest, opts ...grpc.CallOption) (*EnableNeighborResponse, error)
+	// MakeTunnelKey makes the private key of the tunnel that takes the place of a WireGuard
+	// tunnel, unless there is one, and returns the public key. It fails with NOT_FOUND if
+	// the configuration has no such tunnel. Nothing uses the key until the configuration
+	// has the new tunnel.
+	MakeTunnelKey(ctx context.Context, in *MakeTunnelKeyRequest, opts ...grpc.CallOption) (*MakeTunnelKeyResponse, error)
 	// Drain moves traffic away from this NVA, or ends a drain.
 	Drain(ctx context.Context, in *DrainRequest, opts ...grpc.CallOption) (*DrainResponse, error)
 	// Shutdown stops the daemon. It returns as soon as the daemon begins to stop; the
@@ -955,6 +961,16 @@ func (c *nvadControlClient) EnableNeighbor(ctx context.Context, in *EnableNeighb
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(EnableNeighborResponse)
 	err := c.cc.Invoke(ctx, NvadControl_EnableNeighbor_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *nvadControlClient) MakeTunnelKey(ctx context.Context, in *MakeTunnelKeyRequest, opts ...grpc.CallOption) (*MakeTunnelKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MakeTunnelKeyResponse)
+	err := c.cc.Invoke(ctx, NvadControl_MakeTunnelKey_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -1058,6 +1074,11 @@ type NvadControlServer interface {
 	// limit such as maximum-prefix. It fails if the configuration shuts the neighbor
 	// down.
 	EnableNeighbor(context.Context, *EnableNeighborRequest) (*EnableNeighborResponse, error)
+	// MakeTunnelKey makes the private key of the tunnel that takes the place of a WireGuard
+	// tunnel, unless there is one, and returns the public key. It fails with NOT_FOUND if
+	// the configuration has no such tunnel. Nothing uses the key until the configuration
+	// has the new tunnel.
+	MakeTunnelKey(context.Context, *MakeTunnelKeyRequest) (*MakeTunnelKeyResponse, error)
 	// Drain moves traffic away from this NVA, or ends a drain.
 	Drain(context.Context, *DrainRequest) (*DrainResponse, error)
 	// Shutdown stops the daemon. It returns as soon as the daemon begins to stop; the
@@ -1105,6 +1126,9 @@ func (UnimplementedNvadControlServer) ShutdownNeighbor(context.Context, *Shutdow
 }
 func (UnimplementedNvadControlServer) EnableNeighbor(context.Context, *EnableNeighborRequest) (*EnableNeighborResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method EnableNeighbor not implemented")
+}
+func (UnimplementedNvadControlServer) MakeTunnelKey(context.Context, *MakeTunnelKeyRequest) (*MakeTunnelKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method MakeTunnelKey not implemented")
 }
 func (UnimplementedNvadControlServer) Drain(context.Context, *DrainRequest) (*DrainResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Drain not implemented")
@@ -1271,6 +1295,24 @@ func _NvadControl_EnableNeighbor_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NvadControl_MakeTunnelKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MakeTunnelKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NvadControlServer).MakeTunnelKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NvadControl_MakeTunnelKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NvadControlServer).MakeTunnelKey(ctx, req.(*MakeTunnelKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _NvadControl_Drain_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DrainRequest)
 	if err := dec(in); err != nil {
@@ -1406,6 +1448,10 @@ var NvadControl_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "EnableNeighbor",
 			Handler:    _NvadControl_EnableNeighbor_Handler,
+		},
+		{
+			MethodName: "MakeTunnelKey",
+			Handler:    _NvadControl_MakeTunnelKey_Handler,
 		},
 		{
 			MethodName: "Drain",

@@ -1064,7 +1064,7 @@ func (x *Repair) GetReason() string {
 type Operation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "reload", "confirm", "rollback", "drain", "undrain", "reset", "shutdown", "enable",
-	// "log-level" or "stop".
+	// "make-key", "log-level" or "stop".
 	What string `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
 	// What it concerns, such as the address of a neighbor. May be empty.
 	Target string `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
