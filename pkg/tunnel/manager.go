@@ -30,6 +30,8 @@ type state struct {
 	index  int       // of its last link
 	narrow string    // why large packets do not get through
 	since  time.Time // when its device with this peer was first seen; of WireGuard
+	stamp  time.Time // of its peer's last handshake, by the time of day; of WireGuard
+	heard  time.Time // when that was, by nvad's own clock; of WireGuard
 	silent string    // why its peer counts as dead; of WireGuard
 	moved  bool      // the wanted endpoint of the peer changed; of WireGuard
 }
@@ -58,7 +60,7 @@ func (m *Manager) SetWanted(list []Tunnel) {
 
 // inherit takes over what stays true of a tunnel; same says that nothing about it changes.
 func (s *state) inherit(old *state, same bool) {
-	s.index = old.index
+	s.index, s.stamp, s.heard = old.index, old.stamp, old.heard
 	if same {
 		s.Built, s.since, s.silent = old.Built, old.since, old.silent
 	}
@@ -115,7 +117,7 @@ func earlier(a, b time.Time) time.Time {
 // checkPeer records whether the peer of a WireGuard tunnel counts as dead.
 func (m *Manager) checkPeer(t *Tunnel, s *state, now time.Time) {
 	if l := m.link(t.Name); l != nil {
-		s.silent = t.WireGuard.silence(l.WireGuard.peer(t.WireGuard.Peer.Public), s.since, now)
+		s.silent = s.silence(t.WireGuard, l.WireGuard.peer(t.WireGuard.Peer.Public), now)
 	}
 }
 

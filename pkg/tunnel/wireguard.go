@@ -88,18 +88,33 @@ func (d *Device) peer(k Key) *PeerState {
 	return &d.Peers[i]
 }
 
-// silence returns why a peer counts as dead; empty if it does not. since is when nvad first
-// saw the device with this peer. Without keepalives silence says nothing.
-func (w *WireGuard) silence(p *PeerState, since, now time.Time) string {
+// silence returns why a peer counts as dead; empty if it does not. Without keepalives
+// silence says nothing.
+func (s *state) silence(w *WireGuard, p *PeerState, now time.Time) string {
+	s.notice(p, now)
 	switch {
 	case w.Peer.Keepalive == 0 || p == nil:
 		return ""
-	case p.LastHandshake.IsZero() && now.Sub(since) > answerTime:
+	case p.LastHandshake.IsZero() && now.Sub(s.since) > answerTime:
 		return "no handshake with the peer yet"
-	case !p.LastHandshake.IsZero() && now.Sub(p.LastHandshake) > deadAfter:
+	case !p.LastHandshake.IsZero() && now.Sub(s.heard) > deadAfter:
 		return fmt.Sprintf("no handshake with the peer for more than %s", deadAfter)
 	}
 	return ""
+}
+
+// notice records when the peer's last handshake changed. WireGuard stamps it with the time of day,
+// which may jump: if NTP sets the clock an hour forward, no peer is an hour older. So the stamp
+// counts only for a handshake from before the first look.
+func (s *state) notice(p *PeerState, now time.Time) {
+	if p == nil || p.LastHandshake.IsZero() || p.LastHandshake.Equal(s.stamp) {
+		return
+	}
+	age := max(0, now.Sub(p.LastHandshake))
+	if !s.heard.IsZero() {
+		age = 0
+	}
+	s.stamp, s.heard = p.LastHandshake, now.Add(-age)
 }
 
 // differs returns what of a device is not as wanted; empty if everything is. An endpoint
@@ -192,7 +207,7 @@ func (m *Manager) buildWireGuard(t *Tunnel, s *state, now time.Time) error {
 // configure gives the device its keys and its peer.
 func (m *Manager) configure(t *Tunnel, s *state, l *Link, fresh bool, now time.Time) error {
 	w := t.WireGuard
-	silent := w.silence(l.WireGuard.peer(w.Peer.Public), s.since, now) != ""
+	silent := s.silence(w, l.WireGuard.peer(w.Peer.Public), now) != ""
 	what := w.differs(l.WireGuard, silent || s.moved)
 	if what == "" {
 		s.moved = false

@@ -192,6 +192,31 @@ func TestWireGuardLast(t *testing.T) {
 	}
 }
 
+// TestWireGuardClock: whatever the time of day does, a peer's age is the time since nvad saw its
+// last handshake.
+func TestWireGuardClock(t *testing.T) {
+	for name, jump := range map[string]time.Duration{"set forward": time.Hour, "set back": -time.Hour} {
+		k := wireguardKernel()
+		m := running(t, k, wg0())
+		at := func(after time.Duration, want string) {
+			t.Helper()
+			sync(t, m, t0.Add(after))
+			if got := m.Status()[0].State; got != want {
+				t.Errorf("%s, %v later: %s, want %s", name, after, got, want)
+			}
+		}
+		shake(k, t0)
+		at(0, "up")
+		shake(k, t0.Add(100*time.Second-jump)) // as a clock stamps it that differs from nvad's by the jump
+		at(100*time.Second, "up")
+		again := wg0()
+		again.MTU = 1300
+		m.SetWanted([]tunnel.Tunnel{again}) // a reload forgets nothing of it
+		at(294*time.Second, "up")
+		at(296*time.Second, "down")
+	}
+}
+
 // A peer without handshake for longer than WireGuard allows counts as dead, and lives again with
 // the next one.
 func TestWireGuardSilence(t *testing.T) {
