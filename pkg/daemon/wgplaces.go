@@ -1,12 +1,14 @@
 package daemon
 
 import (
+	"io"
 	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -22,11 +24,22 @@ type places map[string]netip.AddrPort
 // placesFile is the file's name, which no tunnel's key can have.
 const placesFile = "endpoints"
 
-// readPlaces reads what the last run knew. A line that makes no sense is left out: the peer will
-// call.
+// maxPlaces bounds the file, in octets: some ten thousand tunnels.
+const maxPlaces = 1 << 20
+
+// readPlaces reads what the last run knew. A line that makes no sense is left out, and so is what
+// is beyond maxPlaces: the peer will call.
 func readPlaces(state string) places {
 	out := places{}
-	text, err := os.ReadFile(filepath.Join(state, keysDirectory, placesFile))
+	f, err := os.OpenFile(filepath.Join(state, keysDirectory, placesFile), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return out
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return out
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxPlaces))
 	if err != nil {
 		return out
 	}

@@ -325,3 +325,26 @@ func TestPlacesOfPeers(t *testing.T) {
 		}
 	}
 }
+
+// TestPlacesAreBounded: a file with the peers' places that has become huge, or is none, costs
+// neither memory nor time.
+func TestPlacesAreBounded(t *testing.T) {
+	state := t.TempDir()
+	file := filepath.Join(state, keysDirectory, placesFile)
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Dir(file), placesFile, "wg0 192.0.2.9:4242\n")
+	if err := os.Truncate(file, 1<<40); err != nil { // a hole: it takes no room on the disk
+		t.Fatal(err)
+	}
+	if got := readPlaces(state); got["wg0"] != netip.MustParseAddrPort("192.0.2.9:4242") || len(got) != 1 {
+		t.Errorf("read %v", got)
+	}
+	if err := errors.Join(os.Remove(file), syscall.Mkfifo(file, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if got := readPlaces(state); len(got) != 0 {
+		t.Errorf("read %v from a pipe", got)
+	}
+}
