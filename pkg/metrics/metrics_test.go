@@ -53,7 +53,7 @@ func full() Sample {
 		Healthy: true,
 		Tunnels: []tunnel.Status{{Tunnel: tunnel.Tunnel{Name: "vxlan0"}, State: "up", Actual: 1450, Stats: tunnel.Stats{TxBytes: 77}}, {
 			Tunnel: tunnel.Tunnel{Name: "wg0", WireGuard: &tunnel.WireGuard{}}, Peer: tunnel.PeerState{LastHandshake: time.Unix(1_700_000_000, 0), RxBytes: 88, TxBytes: 99},
-		}},
+		}, {Tunnel: tunnel.Tunnel{Name: "silent", WireGuard: &tunnel.WireGuard{}}}},
 		BFD: bfd.Snapshot{
 			Sessions: []bfd.Status{
 				{Key: bfd.Key{Remote: nva}, State: bfd.Up, DetectionTime: 900 * time.Millisecond}, {Key: bfd.Key{Remote: dynamic}, State: bfd.Up},
@@ -121,6 +121,9 @@ func TestScrape(t *testing.T) {
 	}
 	if !strings.Contains(text, "go_memstats_heap_inuse_bytes ") || !strings.Contains(text, "process_resident_memory_bytes ") {
 		t.Error("the process and the Go runtime are not told")
+	}
+	if strings.Contains(text, `nvad_wireguard_last_handshake_seconds{tunnel="silent"}`) {
+		t.Error("a peer without a handshake has the time of one")
 	}
 }
 

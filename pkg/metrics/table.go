@@ -292,13 +292,14 @@ func eachPeer(read func(*tunnel.PeerState) float64) func(*Sample, emit) {
 }
 
 var wireguardMetrics = []metric{
-	{"nvad_wireguard_last_handshake_seconds", "Time of the last handshake with the peer, in seconds since 1970; 0 if there was none.", gauge, perTunnel,
-		eachPeer(func(p *tunnel.PeerState) float64 {
-			if p.LastHandshake.IsZero() {
-				return 0
+	{"nvad_wireguard_last_handshake_seconds", "Time of the last handshake with the peer, in seconds since 1970. Absent if there was none.", gauge, perTunnel,
+		func(s *Sample, out emit) {
+			for i := range s.Tunnels {
+				if t := &s.Tunnels[i]; t.WireGuard != nil && !t.Peer.LastHandshake.IsZero() {
+					out(float64(t.Peer.LastHandshake.Unix()), t.Name)
+				}
 			}
-			return float64(p.LastHandshake.Unix())
-		})},
+		}},
 	{"nvad_wireguard_receive_bytes_total", "Encrypted bytes received from the peer.", counter, perTunnel,
 		eachPeer(func(p *tunnel.PeerState) float64 { return float64(p.RxBytes) })},
 	{"nvad_wireguard_transmit_bytes_total", "Encrypted bytes sent to the peer.", counter, perTunnel,
