@@ -128,8 +128,8 @@ setup-undo: ## remove the packages that setup installed, and the tests' cache, ~
 	@./integration/setup.sh undo
 
 .PHONY: demo
-demo: setup build ## bring up two hubs, show that they talk, leave them running
-	@$(AS_ROOT) bin/azure demo
+demo: setup build ## bring up two hubs, show that they talk, leave them running; DEMO=--no-web serves no page
+	@$(AS_ROOT) bin/azure demo $(DEMO)
 
 .PHONY: lab
 lab: setup build ## bring up SCENARIO (default two-hubs), show it and leave it running

@@ -86,7 +86,10 @@ func (l *Lab) create(ctx context.Context) error {
 	if err := l.startManager(ctx); err != nil {
 		return err
 	}
-	return l.createNVAs()
+	if err := l.createNVAs(); err != nil {
+		return err
+	}
+	return l.writeSite()
 }
 
 // createNVAs sets up all NVAs before it starts any, so that both ends of a tunnel exist when

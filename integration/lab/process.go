@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -23,12 +24,16 @@ type process struct {
 // spawn starts a command in a node's namespace and in its own working directory, detached from
 // the caller, and records it under name.
 func (l *Lab) spawn(name, node string, argv ...string) error {
+	return l.start(name, l.Command(node, argv...))
+}
+
+// start is spawn for a command that may run in any namespace.
+func (l *Lab) start(name string, cmd *exec.Cmd) error {
 	log, err := os.OpenFile(l.path("log", name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	cmd := l.Command(node, argv...)
 	cmd.Dir = l.path("run", name)
 	if err := os.MkdirAll(cmd.Dir, 0o755); err != nil {
 		return err

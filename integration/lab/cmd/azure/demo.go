@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -33,9 +35,11 @@ and a VNet drops link-local sources.
 
 // demoCommand replaces the lab of an earlier demonstration. The lab stays up.
 func demoCommand(prefix *string) *cobra.Command {
-	return &cobra.Command{
+	var noWeb bool
+	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "build the two hubs with nvad in them and show that they talk",
+		Long:  "Build the two hubs with nvad in them and show that they talk. The last line is the address of a page that shows both.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			self, err := os.Executable()
@@ -67,7 +71,27 @@ func demoCommand(prefix *string) *cobra.Command {
 				return err
 			}
 			fmt.Fprint(out, traceNote, lookAround(l))
-			return nil
+			if noWeb {
+				return nil
+			}
+			return openPage(cmd.Context(), out, l)
 		},
 	}
+	cmd.Flags().BoolVar(&noWeb, "no-web", false, "serve no page")
+	return cmd
+}
+
+// webPatience bounds the time until the page is served.
+const webPatience = 15 * time.Second
+
+// openPage serves the page of the lab and prints its address.
+func openPage(ctx context.Context, out io.Writer, l *lab.Lab) error {
+	ctx, cancel := context.WithTimeout(ctx, webPatience)
+	defer cancel()
+	address, err := l.StartWeb(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nSee both hubs in a browser: %s\n", address)
+	return nil
 }

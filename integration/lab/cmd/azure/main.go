@@ -153,6 +153,10 @@ func lookAround(l *lab.Lab) string {
 			text += fmt.Sprintf("  %s --socket %s status\n", filepath.Join(bin, "nvactl"), l.NVASocket(v.Name))
 		}
 	}
+	if _, err := os.Stat(l.SitePath()); err == nil {
+		text += fmt.Sprintf("  %s --site %s status\n", filepath.Join(bin, "nvactl"), l.SitePath())
+		text += fmt.Sprintf("  %s --site %s web\n", filepath.Join(bin, "nvactl"), l.SitePath())
+	}
 	for _, v := range l.Topology.Hosts() {
 		if l.Options.Manager && l.Options.NVAs[v.Name].Kind.IsNvad() && l.InAzure(v.Name) {
 			text += fmt.Sprintf("  %s exec %s %s --socket %s azure diff\n", filepath.Join(bin, "azure"), v.Name, filepath.Join(bin, "nvactl"), l.NVASocket(v.Name))
