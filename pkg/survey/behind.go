@@ -43,7 +43,7 @@ func behindServers(ctx context.Context, c nvadv1.NvadClient) ([]Behind, error) {
 			return nil, err
 		}
 		for _, p := range r.GetPaths() {
-			if p.GetValid() {
+			if p.GetValid() && !p.GetInternal() { // over iBGP, it is behind another NVA's Route Server
 				list.add(p.GetPrefix(), p.GetAttributes().GetAsPath())
 			}
 		}

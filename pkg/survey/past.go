@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -65,7 +66,9 @@ func (n *NVA) apply(e *nvadv1.WatchEvent, list *networks) {
 	case *nvadv1.WatchEvent_Route:
 		if best := change.Route.GetNew(); best != nil {
 			n.Prefixes++
-			list.add(change.Route.GetPrefix(), best.GetAsPath())
+			if n.server(best.GetNeighbor()) {
+				list.add(change.Route.GetPrefix(), best.GetAsPath())
+			}
 		}
 	case *nvadv1.WatchEvent_Fib:
 		if change.Fib.GetPrefix() != "" {
@@ -86,6 +89,11 @@ func (n *NVA) apply(e *nvadv1.WatchEvent, list *networks) {
 		n.Version, n.ASN, n.RouterID, n.Since = d.GetVersion(), d.GetAsn(), d.GetRouterId(), at
 		n.InSync = d.GetState() == "in sync"
 	}
+}
+
+// server reports whether a neighbor is an instance of Route Server. Neighbors come before routes.
+func (n *NVA) server(address string) bool {
+	return slices.ContainsFunc(n.Neighbors, func(v Neighbor) bool { return v.RouteServer && v.Address == address })
 }
 
 func (n *NVA) applyNeighbor(c *nvadv1.NeighborChange, at *time.Time) {

@@ -90,7 +90,10 @@ func behindParts(members []*Member) (parts []drawing.Part) {
 			key := b.Kind + " " + b.Name
 			part := drawing.Part{Kind: b.Kind, NVA: m.Name, Name: b.Name, Title: b.Name, Detail: listed(b.Prefixes, b.Total), Word: counted(b.Total, "prefix")}
 			if b.Kind == "expressroute" {
-				part.Title, part.Detail = "ExpressRoute", b.Name+": "+part.Detail
+				part.Title = "ExpressRoute"
+				if b.Name != part.Title {
+					part.Detail = b.Name + ": " + part.Detail
+				}
 			}
 			if i, ok := index[key]; !ok {
 				index[key] = len(parts)
@@ -165,14 +168,19 @@ func (p *painter) nva(m *Member) drawing.NVA {
 		out.State, out.Word = drawing.Waiting, "draining"
 	case !s.InSync:
 		out.State, out.Word = drawing.Waiting, "not in sync"
+	default:
+		if n := severe(s.Problems); n > 0 {
+			out.State, out.Word = drawing.Waiting, counted(n, "problem")
+		}
 	}
 	for _, l := range s.Links {
-		if l.Name != "lo" && len(l.Addresses) > 0 && !p.isTunnel(s, l.Name) {
+		addresses := slices.DeleteFunc(slices.Clone(l.Addresses), func(a string) bool { return strings.HasPrefix(a, "fe80:") })
+		if l.Name != "lo" && len(addresses) > 0 && !p.isTunnel(s, l.Name) {
 			down := ""
 			if !l.Up {
 				down = ", down"
 			}
-			out.Lines = append(out.Lines, l.Name+" "+strings.Join(l.Addresses[:min(2, len(l.Addresses))], ", ")+down)
+			out.Lines = append(out.Lines, l.Name+" "+strings.Join(addresses[:min(2, len(addresses))], ", ")+down)
 		}
 	}
 	out.Lines = out.Lines[:min(len(out.Lines), mostLines)]
@@ -220,12 +228,25 @@ func number(n uint32) string {
 	return fmt.Sprint(n)
 }
 
-// counted returns "1 prefix" or "2 prefixes".
+// counted returns "1 prefix", "2 prefixes" or "2 problems".
 func counted(n int, noun string) string {
-	if n == 1 {
+	switch {
+	case n == 1:
 		return "1 " + noun
+	case strings.HasSuffix(noun, "x"):
+		noun += "e"
 	}
-	return fmt.Sprintf("%d %ses", n, noun)
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// severe counts the problems that are not only warnings.
+func severe(list []Problem) (n int) {
+	for _, p := range list {
+		if p.Severity == "problem" {
+			n++
+		}
+	}
+	return n
 }
 
 // joined returns the parts that are not empty, separated by sep.

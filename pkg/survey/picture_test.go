@@ -47,6 +47,7 @@ func TestPicture(t *testing.T) {
 	down.State.Tunnels[0].Up, down.State.Tunnels[0].State, down.State.Tunnels[0].Reason = false, "down", "no far end answers"
 	down.State.Neighbors[2].Up, down.State.Neighbors[2].State = false, "Idle"
 	down.State.Draining = &Drain{Reason: "alice"}
+	pair.State.Problems = []Problem{{Severity: "problem"}, {Severity: "warning"}}
 	lost := Member{Name: "vm-hub20", State: Unknown(), Error: "nvad is not running (nobody answers on /run/nvad/nvad.sock)"}
 	for name, c := range map[string]struct {
 		members []Member

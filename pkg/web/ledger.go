@@ -165,7 +165,8 @@ func (row *eventRow) describe(e *nvadv1.WatchEvent) {
 		row.Object = c.Daemon.GetState()
 		row.judge(c.Daemon.GetState() == "in sync", c.Daemon.GetState() == "stopping")
 	case *nvadv1.WatchEvent_Gap:
-		row.Severity, row.lost = "bad", c.Gap.GetLost()
+		row.lost = c.Gap.GetLost()
+		row.judge(false, row.lost > 0) // each start of nvad leaves a gap, too
 	}
 }
 

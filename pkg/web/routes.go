@@ -16,7 +16,7 @@ type routesAnswer struct {
 	Offset  int        `json:"offset"`
 	Match   string     `json:"match"`
 	Taken   time.Time  `json:"taken"`
-	LeftOut bool       `json:"left_out"`
+	LeftOut int        `json:"left_out"`
 	Errors  []nvaError `json:"errors"`
 	Rows    []routeRow `json:"rows"`
 }
@@ -55,7 +55,7 @@ func (s *Server) routes(r *http.Request) (any, error) {
 		}
 		if p.value != nil {
 			found = append(found, q.rows(p.value.rows)...)
-			out.LeftOut = out.LeftOut || p.value.leftOut
+			out.LeftOut += p.value.leftOut
 		}
 		if !p.taken.IsZero() && p.taken.Before(out.Taken) {
 			out.Taken = p.taken.UTC()
@@ -102,7 +102,7 @@ func (n *nva) routes(ctx context.Context, q search, at time.Time) partial[*table
 		return p
 	}
 	p.value, p.taken, p.err = n.table.get(ctx, freshTable)
-	if p.err != nil || p.value == nil || !p.value.leftOut {
+	if p.err != nil || p.value == nil || p.value.leftOut == 0 {
 		return p
 	}
 	req := &nvadv1.ListRoutesRequest{}

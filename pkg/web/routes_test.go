@@ -42,7 +42,7 @@ func TestRoutes(t *testing.T) {
 	} {
 		t.Run(q, func(t *testing.T) {
 			got := ask[routesAnswer](b, "api/routes?"+q)
-			if got.Total != want.total || got.Match != want.match || got.Total > 0 && got.Rows[0].Prefix != want.first || got.LeftOut {
+			if got.Total != want.total || got.Match != want.match || got.Total > 0 && got.Rows[0].Prefix != want.first || got.LeftOut > 0 {
 				t.Errorf("got %d rows, match %s, %+v", got.Total, got.Match, got.Rows[:min(1, len(got.Rows))])
 			}
 		})
@@ -82,8 +82,8 @@ func TestTableBound(t *testing.T) {
 	}
 	b := open(t, NVA{Name: "one", Client: f.client(t)})
 	got := ask[routesAnswer](b, "api/routes?limit=1")
-	if !got.LeftOut || got.Total == 0 || got.Total > mostOfOne/(1000*27) {
-		t.Errorf("%d rows, left out: %t", got.Total, got.LeftOut)
+	if got.LeftOut == 0 || got.Total == 0 || got.Total > mostOfOne/(1000*27) {
+		t.Errorf("%d rows, left out: %d", got.Total, got.LeftOut)
 	}
 }
 

@@ -87,7 +87,7 @@ func filled(list []string) []string {
 // table is the Loc-RIB of an NVA, or a part of it.
 type table struct {
 	rows    []routeRow
-	leftOut bool // there are more
+	leftOut int // number of paths that are not among them, as far as it is known
 }
 
 // readTable reads a table until its rows take so many octets.
@@ -110,12 +110,21 @@ func (n *nva) readTable(ctx context.Context, req *nvadv1.ListRoutesRequest) (*ta
 		for _, p := range r.GetPaths() {
 			row := rowOf(n.Name, p)
 			if octets += row.octets(); octets > n.share() {
-				t.leftOut = true
+				t.leftOut = max(n.paths(ctx)-len(t.rows), 1)
 				return t, nil
 			}
 			t.rows = append(t.rows, row)
 		}
 	}
+}
+
+// paths returns how many paths the NVA has.
+func (n *nva) paths(ctx context.Context) int {
+	state, _, _ := n.state.get(ctx, freshState)
+	if state == nil {
+		return 0
+	}
+	return int(state.Paths)
 }
 
 // pastTable returns the best paths at an earlier time.
@@ -133,11 +142,12 @@ func (n *nva) pastTable(ctx context.Context, at time.Time) (*table, error) {
 			Best: true, Valid: true, ReceivedAt: e.GetTime(), Reason: c.GetReason()})
 		row.ASPath, row.NextHop = b.GetAsPath(), b.GetNextHop()
 		octets += row.octets()
-		t.leftOut = octets > n.share()
-		if !t.leftOut {
+		if octets > n.share() {
+			t.leftOut++
+		} else {
 			t.rows = append(t.rows, row)
 		}
-		return !t.leftOut
+		return true
 	})
 	return t, err
 }
