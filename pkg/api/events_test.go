@@ -15,6 +15,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/api/apitest"
+	"github.com/nvad/nvad/pkg/journal"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
@@ -162,6 +163,21 @@ func TestCodesOfEvents(t *testing.T) {
 		{"backwards", ask(client, &nvadv1.ListEventsRequest{Since: now, Until: timestamppb.New(minute(-1))}), codes.InvalidArgument, "before they begin"},
 	} {
 		r.check(t)
+	}
+}
+
+// Where the journal is damaged, there is a gap; where it took the state, nothing happened,
+// but the history of a prefix has it.
+func TestListEventsDamaged(t *testing.T) {
+	d := apitest.Hub00()
+	taken := api.EventRecord(watch.Event{At: minute(1), Change: watch.Route{Prefix: net1, New: best(rs0)}}, true)
+	d.Happened = []journal.Record{{Time: minute(0), Damaged: true}, taken, api.GapRecord(minute(2), 0, "", true)}
+	client := nvadv1.NewNvadClient(start(t, d))
+	if got, err := list(t, client, &nvadv1.ListEventsRequest{}); err != nil || !slices.Equal(got, []string{"0 0 lost"}) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := list(t, client, &nvadv1.ListEventsRequest{Prefix: net1.String(), Exact: true}); err != nil || !slices.Equal(got, []string{"0 0 lost", "1 10.100.0.0/16 from 10.0.210.4"}) {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 

@@ -29,16 +29,20 @@ func EventRecord(ev watch.Event, taken bool) journal.Record {
 	m := eventMessage(ev)
 	m.Time = nil // the record has it
 	if r, ok := ev.Change.(watch.Route); ok && r.New.Attrs != nil {
-		m.GetRoute().New.Attributes = attributesMessage(r.New.Attrs)
+		best := m.GetRoute().GetNew()
+		best.Attributes = attributesMessage(r.New.Attrs)
+		best.AsPath, best.NextHop = "", "" // see decode
 	}
-	if proto.Size(m) > recordSize {
+	data := encode(m)
+	if len(data) > recordSize {
 		cut(m)
+		data = encode(m)
 	}
 	key, gone := keyOf(ev.Change)
 	if key != "" {
 		key = string([]byte{kindOctet(ev.Kind())}) + key
 	}
-	return journal.Record{Time: ev.At, Kind: uint16(ev.Kind()), Key: key, Gone: gone, Taken: taken, Data: encode(m)}
+	return journal.Record{Time: ev.At, Kind: uint16(ev.Kind()), Key: key, Gone: gone, Taken: taken, Data: data}
 }
 
 // gapKey is the key of a gap after which the state is not known yet.
@@ -63,7 +67,12 @@ func encode(m *nvadv1.WatchEvent) []byte {
 func decode(r *journal.Record) (*nvadv1.WatchEvent, error) {
 	m := &nvadv1.WatchEvent{}
 	err := proto.Unmarshal(r.Data, m)
-	m.Time = stamp(r.Time)
+	if m.Time = stamp(r.Time); r.Damaged {
+		m.Change = &nvadv1.WatchEvent_Gap{Gap: &nvadv1.Gap{Reason: "the journal is damaged: what it had recorded here can't be read"}}
+	}
+	if best := m.GetRoute().GetNew(); best.GetAttributes() != nil {
+		best.AsPath, best.NextHop = best.Attributes.AsPath, best.Attributes.NextHop
+	}
 	return m, err
 }
 
