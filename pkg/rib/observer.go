@@ -48,15 +48,28 @@ func (o *observer) note(d *dest) (first bool) {
 	if !o.watched {
 		return false
 	}
-	_, known := o.before.get(d)
-	if !known {
+	if d.fresh {
+		return false
+	}
+	if _, known := o.before.get(d); known {
+		return false
+	}
+	if d.best < 0 { // as for every prefix of a table that loads: the map need not have it
+		d.fresh = true
+	} else {
 		o.before.set(d, o.choice(d))
 	}
-	return !known
+	return true
 }
 
 // unnote undoes the first note of d: nothing has changed, so no decision follows.
-func (o *observer) unnote(d *dest) { o.before.remove(d) }
+func (o *observer) unnote(d *dest) {
+	if d.fresh {
+		d.fresh = false
+		return
+	}
+	o.before.remove(d)
+}
 
 func (o *observer) choice(d *dest) Choice {
 	if d.best < 0 {
@@ -68,12 +81,15 @@ func (o *observer) choice(d *dest) Choice {
 
 // compare reports the decision about d, if it came out differently than before.
 func (o *observer) compare(d *dest) {
-	if !o.watched {
+	fresh := d.fresh
+	if d.fresh = false; !o.watched {
 		return
 	}
-	was, _ := o.before.get(d)
-	now := o.choice(d)
-	o.before.remove(d)
+	now, was := o.choice(d), Choice{}
+	if !fresh {
+		was, _ = o.before.get(d)
+		o.before.remove(d)
+	}
 	if was != now {
 		o.best = append(o.best, BestChange{Prefix: d.prefix, Old: was, New: now, Reason: o.peers.changeReason(d, was, now)})
 	}

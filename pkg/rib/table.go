@@ -16,6 +16,7 @@ type dest struct {
 	fib    *planned // plan: given to the forwarding plane last; nil: no route
 	index  int32    // table: in table.all; -1 once removed
 	best   int16    // locRIB: in paths; -1: none
+	fresh  bool     // observer: there was no best path before the changes of this turn
 	adds   uint32   // locRIB: sumsGen of the aggregates that count it; 0: none does
 	queued uint32   // backlog: times it is queued
 	by     peerID   // backlog: whose queue it entered last
