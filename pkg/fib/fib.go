@@ -154,7 +154,7 @@ func (f *FIB) place(prefix netip.Prefix, r *Route, now time.Time) {
 	if r != nil {
 		if state, why := f.objection(prefix, r); why != "" {
 			f.keepOut(prefix, refusal{route: r, state: state, reason: why, since: now})
-			if was.reason != why {
+			if was.reason != why && !f.installed(prefix) { // otherwise once that is removed
 				f.reportRefused(prefix, f.refused[prefix])
 			}
 			if state == Outranked {
@@ -162,6 +162,8 @@ func (f *FIB) place(prefix netip.Prefix, r *Route, now time.Time) {
 			}
 			r = nil
 		}
+	} else if was.route != nil {
+		f.reportUnwanted(prefix, was)
 	}
 	second := r != nil && len(r.Backup) > 0 && f.secondRoutes()
 	for s := f.slots[prefix]; s != nil; s = s.next {

@@ -101,7 +101,7 @@ func (f *FIB) slotOf(prefix netip.Prefix, metric uint32) *slot {
 // drop forgets a slot without a route, wanted or present.
 func (f *FIB) drop(s *slot) {
 	delete(f.failed, s)
-	delete(f.before, s)
+	f.report(s)
 	f.setTaken(s, false)
 	s.list = none
 	first := f.slots[s.prefix]

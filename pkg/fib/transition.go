@@ -16,6 +16,8 @@ type Transition struct {
 	Old, New Way
 	State    State // Installed, Failed, Refused or Outranked; Installed without New: removed
 	Reason   string
+
+	failed bool // an attempt that failed was reported since Old
 }
 
 // Way is where a route sends packets. The zero value is no route.
@@ -68,7 +70,7 @@ func (f *FIB) remember(s *slot) {
 		return
 	}
 	if _, known := f.before[s]; !known {
-		f.before[s] = Transition{Prefix: s.prefix, Class: f.classOfSlot(s), Old: f.way(s), State: Installed}
+		f.before[s] = Transition{Prefix: s.prefix, Class: f.classOfSlot(s), Old: f.way(s), State: Installed, failed: f.failed[s] != nil}
 	}
 }
 
@@ -94,11 +96,14 @@ func (f *FIB) report(s *slot) {
 		return
 	}
 	delete(f.before, s)
-	if t.New = f.way(s); !s.backup && !t.Old.equal(t.New) {
+	if t.New = f.way(s); !s.backup && (t.failed || !t.Old.equal(t.New)) {
 		if s.want != nil {
 			t.Class = s.want.Class
 		}
 		f.transitions = append(f.transitions, t)
+	}
+	if r, refused := f.refused[s.prefix]; refused && !t.New.Present {
+		f.reportRefused(s.prefix, r)
 	}
 }
 
@@ -114,11 +119,32 @@ func (f *FIB) reportFailed(s *slot, err error) {
 	if f.before == nil || s.backup {
 		return
 	}
+	if under, way := f.before[s]; way {
+		under.failed = true
+		f.before[s] = under
+	}
 	t := Transition{Prefix: s.prefix, Class: f.classOfSlot(s), Old: f.way(s), State: Failed, Reason: err.Error()}
 	if s.want != nil {
 		t.New = Way{Present: true, Kind: s.want.Kind, Hops: f.named(s.want.Hops)}
 	}
 	f.transitions = append(f.transitions, t)
+}
+
+// reportUnwanted publishes that a route which was not installed is not wanted any more.
+func (f *FIB) reportUnwanted(prefix netip.Prefix, r refusal) {
+	if f.before != nil {
+		f.transitions = append(f.transitions, Transition{Prefix: prefix, Class: r.route.Class, State: Installed, Reason: "it was not installed"})
+	}
+}
+
+// installed reports whether the kernel has a route of nvad for a prefix.
+func (f *FIB) installed(prefix netip.Prefix) bool {
+	for s := f.slots[prefix]; s != nil; s = s.next {
+		if s.have.present {
+			return true
+		}
+	}
+	return false
 }
 
 // reportRefused publishes that a wanted route is not installed.

@@ -67,6 +67,14 @@ func TestReport(t *testing.T) {
 				k.FailNext("add 10.101.0.0/16 metric 20", errors.New("no buffers"))
 				f.Apply([]fib.Change{bgp(b, gw)}, t0)
 			}, b+" bgp none -> "+viaGW+" failed no buffers")
+			step("not wanted any more, and never installed", func() { f.Apply([]fib.Change{gone("0.0.0.0/0"), gone(b)}, t0) },
+				"0.0.0.0/0 bgp none -> none installed it was not installed", b+" bgp none -> none installed")
+			step("a second one through the gateway", func() { f.Apply([]fib.Change{bgp(b, gw)}, t0) }, b+" bgp none -> "+viaGW+" installed")
+			step("moves, but fails", func() {
+				k.FailNext("replace 10.100.0.0/16 metric 20", errors.New("no buffers"))
+				f.Apply([]fib.Change{bgp(a, far)}, t0)
+			}, a+" bgp "+viaGW+" -> "+viaFar+" failed no buffers")
+			step("and back", func() { f.Apply([]fib.Change{bgp(a, gw)}, t0) }, a+" bgp "+viaGW+" -> "+viaGW+" installed")
 			f.Report(false)
 			step("nobody watches", func() { f.Apply([]fib.Change{gone(a)}, t0) })
 		})
