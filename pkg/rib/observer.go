@@ -135,6 +135,10 @@ func (ps *peers) changeReason(d *dest, was, now Choice) string {
 	return "better by " + d.step.String()
 }
 
+// shortPath is the length up to which a reason quotes AS paths: it is written on the
+// engine's time, and a neighbor decides how long they are.
+const shortPath = 16
+
 // differences names the attributes that differ, with their old and new values where these
 // are short.
 func differences(a, b *route.Attrs) []string {
@@ -144,7 +148,13 @@ func differences(a, b *route.Attrs) []string {
 			out = append(out, fmt.Sprintf(format, args...))
 		}
 	}
-	add(!a.ASPath.Equal(b.ASPath), "AS path %s -> %s", a.ASPath, b.ASPath)
+	switch {
+	case a.ASPath.Equal(b.ASPath):
+	case max(a.ASPath.Len(), b.ASPath.Len()) > shortPath:
+		out = append(out, "AS path")
+	default:
+		out = append(out, fmt.Sprintf("AS path %s -> %s", a.ASPath, b.ASPath))
+	}
 	add(a.NextHop != b.NextHop, "next hop %s -> %s", a.NextHop, b.NextHop)
 	add(a.Origin != b.Origin, "origin %s -> %s", a.Origin, b.Origin)
 	add(a.MED != b.MED, "MED %s -> %s", optional(a.MED), optional(b.MED))

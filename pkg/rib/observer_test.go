@@ -52,6 +52,12 @@ func TestObserve(t *testing.T) {
 	step("the same again", func() { b.announce(rs0, "65515 3 4", p) })
 	step("other attributes", func() { b.announce(rs0, "65515 7 8", p) },
 		p+" 10.0.210.4 -> 10.0.210.4: changed: AS path 65515 3 4 -> 65515 7 8")
+	long := "65515" + strings.Repeat(" 9", shortPath)
+	step("a long path", func() { b.announce(rs0, long, p) }, p+" 10.0.210.4 -> 10.0.210.5: better by AS path length")
+	step("and another one", func() { b.withdraw(rs1, p); b.announce(rs0, long+" 10", p) }, p+" 10.0.210.5 -> 10.0.210.4: 10.0.210.5 withdrew it")
+	step("the reason does not quote it", func() { b.announce(rs0, long+" 11", p) }, p+" 10.0.210.4 -> 10.0.210.4: changed: AS path")
+	step("short again", func() { b.announce(rs0, "65515 7 8", p) }, p+" 10.0.210.4 -> 10.0.210.4: changed: AS path")
+	step("worse again", func() { b.announce(rs1, "65515 3 4 5", p) })
 	step("better", func() { b.announce(rs1, "65515 3", p) }, p+" 10.0.210.4 -> 10.0.210.5: better by AS path length")
 	step("withdrawn", func() { b.withdraw(rs1, p) }, p+" 10.0.210.5 -> 10.0.210.4: 10.0.210.5 withdrew it")
 	step("replaced and withdrawn in one turn", func() { b.announce(rs0, "65515 3", p); b.withdraw(rs0, p) },
