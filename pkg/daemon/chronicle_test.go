@@ -112,6 +112,17 @@ func (c *chronicled) at(kinds watch.Kind, at time.Time) (out []string, err error
 	return out, err
 }
 
+// stateDir returns a state directory, in memory if that is possible: the tests sync often.
+func stateDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "nvad")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 func yes(string) bool { return true }
 
 func inWords(t *testing.T, r *journal.Record) string {
@@ -156,7 +167,7 @@ func bestFrom(n netip.Addr, path ...uint32) watch.Best {
 // empty state.
 func TestChronicle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
+		dir := stateDir(t)
 		c := newChronicled(t, dir, 4)
 		c.publish(watch.Life{State: "started"}) // before it runs
 		c.start()
@@ -191,7 +202,7 @@ func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) 
 // not wait, and then the state is recorded anew. Rare events are not affected.
 func TestFloodOfEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newChronicled(t, t.TempDir(), 4)
+		c := newChronicled(t, stateDir(t), 4)
 		c.state = func(yield func(watch.Event) error) error {
 			return yield(watch.Event{At: time.Now(), Change: watch.Route{Prefix: pfx0, New: bestFrom(peer0, 65515)}})
 		}
@@ -223,7 +234,7 @@ func TestFloodOfEvents(t *testing.T) {
 // events, and displaces no rare one.
 func TestFloodOfAttributes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
+		dir := stateDir(t)
 		c := newChronicled(t, dir, 1)
 		c.start()
 		defer c.stop()
@@ -252,7 +263,7 @@ func TestFloodOfAttributes(t *testing.T) {
 // A state that does not fit is given up, said once, and recorded when it fits again.
 func TestStateWithoutRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newChronicled(t, t.TempDir(), 1)
+		c := newChronicled(t, stateDir(t), 1)
 		large := true
 		c.state = func(yield func(watch.Event) error) error {
 			for i := range 100_000 {
@@ -334,7 +345,7 @@ func TestFullDisk(t *testing.T) {
 // Without a size nothing is recorded; with one again, everything from then on.
 func TestChronicleOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
+		dir := stateDir(t)
 		c := newChronicled(t, dir, 0)
 		c.start()
 		defer c.stop()

@@ -14,12 +14,13 @@ import (
 	"github.com/nvad/nvad/pkg/watch"
 )
 
-// How events are recorded. A turn bounds what recording may take of the processor, however
+// How events are recorded. The pauses bound what recording takes of a processor, however
 // much happens: what the subscription can't keep meanwhile is lost, and counted.
 const (
-	turnTime     = 100 * time.Millisecond // between two turns
-	turnEvents   = 2048
-	rareSync     = time.Second // after which rare events survive a power failure
+	turnTime     = 100 * time.Millisecond // at least, between two looks for events
+	turnEvents   = 512                    // that are recorded without a pause
+	turnPause    = 10                     // times as long as recording them took
+	rareSync     = time.Second            // after which rare events survive a power failure
 	frequentSync = 10 * time.Second
 	retryTime    = 10 * time.Second // after an error
 	lookTime     = time.Second      // between two looks whether the engine is in sync
@@ -129,6 +130,7 @@ func (r *recorder) next(now time.Time) time.Time {
 // write records events, a turn after the other.
 func (r *recorder) write(ctx context.Context, events []watch.Event) {
 	for part := range slices.Chunk(events, turnEvents) {
+		began := time.Now()
 		records := make([]journal.Record, len(part))
 		for i, ev := range part {
 			records[i] = api.EventRecord(ev, false)
@@ -137,7 +139,11 @@ func (r *recorder) write(ctx context.Context, events []watch.Event) {
 			}
 		}
 		r.append(records)
-		rest(ctx, turnTime)
+		pause := turnPause * time.Since(began)
+		if len(part) < turnEvents {
+			pause = max(pause, turnTime)
+		}
+		rest(ctx, pause)
 	}
 }
 

@@ -89,7 +89,7 @@ func (r *recorder) pages(ctx context.Context, room int64) error {
 		if page = append(page, record); len(page) < turnEvents {
 			return nil
 		}
-		rest(ctx, turnTime)
+		rest(ctx, turnTime/4)
 		return put()
 	})
 	if err != nil {
