@@ -1,0 +1,128 @@
+// Shows the site as a drawing, with the state of each session and tunnel, and describes the part
+// that the reader selects. Below the drawing, the same is in tables.
+import { ask, latest } from "./api.js";
+import { h, stateWord, table } from "./dom.js";
+import { link, neighborState, panel, selected } from "./element.js";
+import { go } from "./place.js";
+import { get, on } from "./store.js";
+import { count, listed, number, since } from "./words.js";
+
+const draw = latest((signal, at, width) => ask("picture", { at, width }, { signal, form: "text" }));
+
+const total = (nvas, key) => nvas.reduce((sum, n) => sum + n[key], 0);
+
+// verdict puts the state of the whole site into one line.
+export function verdict(state) {
+  const n = state.problems.filter((p) => p.severity === "problem").length, w = state.problems.length - n;
+  if (!state.problems.length) return ["good", "All is well"];
+  return [n ? "bad" : "warn", listed([n && count(n, "problem"), w && count(w, "warning")].filter(Boolean))];
+}
+
+// figures counts what there is, in one sentence.
+export function figures({ nvas }) {
+  const tunnels = total(nvas, "tunnels_total");
+  return [count(nvas.length, "NVA"), total(nvas, "established") + " of " + total(nvas, "neighbors_total") + " sessions established",
+    tunnels ? total(nvas, "tunnels_up") + " of " + tunnels + " tunnels up" : "", count(total(nvas, "prefixes"), "prefix").replace(/prefixs$/, "prefixes")].filter(Boolean).join(", ");
+}
+
+function sessions({ nvas }) {
+  const at = get("place").at;
+  return table("Sessions", ["NVA", "Neighbor", "AS", "State", "For", "Accepted", "Advertised", "Reason"], nvas.flatMap((nva) => nva.neighbors.map((n) =>
+    [nva.name, link("neighbor", nva.name, n.address), n.asn, neighborState(n), since(n.since, at), number(n.accepted), number(n.advertised), n.reason])));
+}
+
+function tunnels({ nvas }) {
+  return table("Tunnels", ["NVA", "Tunnel", "To", "State", "Reason"], nvas.flatMap((nva) => nva.tunnels.map((t) =>
+    [nva.name, link("tunnel", nva.name, t.name), t.remotes.join(", "), stateWord(t.up ? "good" : "bad", t.state), t.reason || t.warning])));
+}
+
+// mount fills the view and returns how to update and how to leave it.
+export function mount(root) {
+  const title = h("h1", {}), lead = h("p", { class: "sub" });
+  const canvas = h("div", { class: "canvas" }), tables = h("div", { class: "tables" });
+  const aside = h("aside", { class: "panel", "aria-label": "Selected part", hidden: true });
+  root.append(h("div", { class: "title" }, title, lead), h("div", { class: "split picture" }, h("div", { class: "wide" }, canvas, tables), aside));
+  let wanted = "", width = 0;
+
+  async function redraw() {
+    width = canvas.clientWidth;
+    // The drawing's text is of a fixed size, so it grows with the text of the page.
+    const scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+    const text = await draw(get("state")?.at, Math.max(320, Math.min(4000, Math.floor(width / scale)))).catch(() => undefined);
+    if (text === undefined || text === wanted) return markSelected();
+    wanted = text;
+    const parsed = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+    for (const side of ["width", "height"]) parsed.setAttribute(side, parsed.getAttribute(side) * scale);
+    const focus = keyOf(document.activeElement);
+    canvas.replaceChildren(document.importNode(parsed, true));
+    markSelected();
+    if (focus && canvas.contains(document.activeElement) === false) itemOf(focus)?.focus({ preventScroll: true });
+  }
+
+  const keyOf = (el) => (el?.dataset?.kind && canvas.contains(el) ? selected(el.dataset.kind, el.dataset.nva, el.dataset.name) : "");
+  const items = () => [...canvas.querySelectorAll("[data-kind]")];
+  const itemOf = (key) => items().find((el) => keyOf(el) === key);
+
+  function markSelected() {
+    const sel = get("place").sel;
+    for (const el of items()) {
+      el.classList.toggle("selected", keyOf(el) === sel);
+      el.setAttribute("aria-pressed", keyOf(el) === sel);
+    }
+  }
+
+  function choose(event) {
+    const item = event.target.closest?.("[data-kind]");
+    if (!item || !canvas.contains(item)) return;
+    if (event.type === "keydown" && event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    go({ sel: keyOf(item) });
+    aside.querySelector("h2")?.focus({ preventScroll: innerWidth > 900 });
+  }
+  canvas.addEventListener("click", choose);
+  canvas.addEventListener("keydown", choose);
+
+  function close() {
+    const key = get("place").sel;
+    go({ sel: "" });
+    itemOf(key)?.focus();
+  }
+
+  function describe() {
+    const { sel } = get("place");
+    const content = sel && panel(sel);
+    const within = aside.contains(document.activeElement);
+    aside.hidden = !sel;
+    aside.replaceChildren(...(sel ? [h("button", { type: "button", class: "close", "aria-label": "Close the description", onclick: close }, "Close"),
+      content || h("p", {}, get("state") ? "This part is not there at this moment." : "Asking ...")] : []));
+    if (within) aside.querySelector("h2")?.focus({ preventScroll: true });
+    markSelected();
+  }
+  aside.addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
+
+  function update() {
+    const state = get("state");
+    if (!state) return;
+    const [kind, words] = verdict(state);
+    title.replaceChildren(stateWord(kind, words));
+    lead.replaceChildren(figures(state));
+    const scrolled = [...tables.querySelectorAll(".scroll-x")].map((el) => el.scrollLeft);
+    const focused = [...tables.querySelectorAll("a, .scroll-x")].indexOf(document.activeElement);
+    tables.replaceChildren(h("h2", {}, "Sessions"), sessions(state), ...(total(state.nvas, "tunnels_total") ? [h("h2", {}, "Tunnels"), tunnels(state)] : []));
+    tables.querySelectorAll(".scroll-x").forEach((el, i) => { el.scrollLeft = scrolled[i] || 0; });
+    if (focused >= 0) tables.querySelectorAll("a, .scroll-x")[focused]?.focus({ preventScroll: true });
+    redraw();
+  }
+
+  const sized = new ResizeObserver(() => { if (Math.abs(canvas.clientWidth - width) > 8) redraw(); });
+  sized.observe(canvas);
+  const off = [on("state", () => { update(); describe(); })];
+  update();
+  return {
+    arrive: describe,
+    leave() {
+      sized.disconnect();
+      off.forEach((f) => f());
+    },
+  };
+}
