@@ -220,6 +220,10 @@ bench-bfd: setup-test ## hold BFD, 300 ms x 3, with FRR and BIRD through HOLD ro
 bench-tunnel: setup-test ## measure plain VXLAN, WireGuard and VXLAN in WireGuard beside each other; TUNNEL="-rounds 5 -time 5s"
 	$(GO) test ./integration/bench/tunnels -count=1 -v -timeout 1h $(ROOT_EXEC) -args $(or $(TUNNEL),-rounds 5 -time 5s)
 
+.PHONY: screenshots
+screenshots: setup-test ## take the pictures of nvactl web's page that the docs show, docs/images
+	$(GO) test ./integration/web -run Screenshots -count=1 $(ROOT_EXEC) -args -images $(CURDIR)/docs/images
+
 MICRO = $(GO) test -run '^$$' -bench . -benchmem -count 6 ./pkg/...
 
 .PHONY: bench-micro

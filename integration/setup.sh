@@ -81,6 +81,9 @@ need_for_tests() {
 	need podman podman
 	need runc runc
 	need journalctl systemd
+	need chromium chromium
+	need /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf fonts-dejavu-core
+	need npm npm
 }
 
 check_go() {

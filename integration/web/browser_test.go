@@ -137,18 +137,25 @@ func (b *tab) await(expression string) {
 // show makes the tab as large as a screen, light or dark.
 func (b *tab) show(s screen) {
 	b.Helper()
-	scheme := "light"
-	if s.dark {
-		scheme = "dark"
-	}
 	b.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		_, err := chromedp.Call(ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
 			Width: s.width, Height: s.height, DeviceScaleFactor: 1, Mobile: s.width < 500,
 		})
 		return err
-	}), chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+	}))
+	scheme := "light"
+	if s.dark {
+		scheme = "dark"
+	}
+	b.prefer("prefers-color-scheme", scheme)
+}
+
+// prefer sets what the reader asked of the system.
+func (b *tab) prefer(feature, value string) {
+	b.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+			Features: []*emulation.MediaFeature{{Name: feature, Value: value}},
 		})
 		return err
 	}))

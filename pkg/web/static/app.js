@@ -9,7 +9,7 @@ import * as place from "./place.js";
 import * as routes from "./routes.js";
 import * as scrubber from "./scrubber.js";
 import { get, on } from "./store.js";
-import { clock, dated } from "./words.js";
+import { dated } from "./words.js";
 
 const views = { picture, routes, happened, health };
 const titles = { picture: "Picture", routes: "Routes", happened: "What happened", health: "Health" };
@@ -42,11 +42,10 @@ function header(now) {
 }
 
 function connection() {
-  const el = document.getElementById("connection"), state = get("state"), how = get("connection");
+  const el = document.getElementById("connection"), how = get("connection");
   const words = how === "lost" ? ["bad", "Lost"] : how === "live" ? (get("place").at ? ["idle", "Past"] : ["good", "Live"]) : ["idle", "Connecting"];
   if (el.dataset.words !== words[1]) el.replaceChildren(mark(words[0]), words[1]);
   el.dataset.words = words[1];
-  if (state) el.title = "Last answer at " + clock(new Date(state.now));
 }
 
 function problems(state) {
@@ -79,7 +78,6 @@ scrubber.start(document.getElementById("time"));
 on("place", show);
 on("place", connection);
 on("connection", connection);
-on("state", connection);
 on("state", problems);
 on("site", () => header(get("place")));
 load.start();

@@ -1,5 +1,5 @@
 // Describes one part of the picture: what it is, how it fares, and where to look further. The
-// selection is kind/NVA/name, as the picture names its parts.
+// selection is kind/NVA/name, as the picture names its parts, or nva/NVA.
 import { ask, latest } from "./api.js";
 import { copyable, facts, h, stateWord, table } from "./dom.js";
 import { href } from "./place.js";
@@ -14,7 +14,7 @@ export function neighborState(n) {
 }
 
 // selected returns the text for a selection.
-export const selected = (kind, nva, name) => [kind, nva, name].join("/");
+export const selected = (kind, nva, name) => (kind === "nva" ? [kind, nva] : [kind, nva, name]).join("/");
 
 // link is a link to the description of a part of the picture.
 export function link(kind, nva, name, text = name) {

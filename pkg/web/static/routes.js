@@ -50,7 +50,7 @@ export function mount(root) {
   let opening = false, shown = "";
 
   const rows = list({
-    label: "Routes", name: "routes", columns, empty: "No route matches.",
+    label: "Routes, one a line. Enter explains a route.", name: "routes", columns, empty: "No route matches.",
     async page(offset, limit) {
       const { q, nva, neighbor, at } = get("place");
       const answer = await ask("routes", { q, nva, neighbor, at, offset, limit });

@@ -124,7 +124,14 @@ export function start(root) {
     if (at && at < since && !dragging) load();
     place();
   });
-  on("site", load);
+  const none = h("p", { class: "sub", hidden: true }, "No NVA keeps a journal, so the page shows the present alone. Set size in [journal] of nvad.toml to keep one.");
+  root.append(none);
+  on("site", (site) => {
+    const kept = site.nvas.some((n) => n.journal);
+    none.hidden = kept || !site.nvas.length;
+    for (const el of root.children) if (el !== none) el.hidden = !none.hidden;
+    load();
+  });
   const fresh = () => { if (!atPlace() && !dragging) load(); };
   on("change", eased(fresh, 1000));
   setInterval(fresh, 10_000);

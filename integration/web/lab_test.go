@@ -1,0 +1,101 @@
+package web
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/nvad/nvad/integration/lab"
+)
+
+// page runs nvactl web for the NVAs of a lab and returns the address that it prints.
+func page(t *testing.T, l *lab.Lab, nvas ...string) string {
+	t.Helper()
+	var site strings.Builder
+	for _, name := range nvas {
+		fmt.Fprintf(&site, "[[nva]]\nname = %q\nsocket = %q\n", name, l.NVASocket(name))
+	}
+	file := filepath.Join(t.TempDir(), "site.toml")
+	if err := os.WriteFile(file, []byte(site.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(lab.Build(t, "./cmd/nvactl"), "--site", file, "web", "--listen", "127.0.0.1:0")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+		_ = cmd.Wait()
+	})
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if _, url, ok := strings.Cut(lines.Text(), "http://"); ok {
+			return "http://" + strings.Fields(url)[0]
+		}
+	}
+	t.Fatal("nvactl web printed no address")
+	return ""
+}
+
+// TestWatchALinkFail looks at the real two hubs while a hub's link is cut and comes back. Picture and
+// health follow without a reload, and the timeline still knows the failure afterwards.
+func TestWatchALinkFail(t *testing.T) {
+	l := lab.UpScenario(t, "two-hubs")
+	url := page(t, l, "vm-hub00", "vm-hub10")
+	b := open(t)
+	b.show(laptop)
+	b.visit(url)
+	const well = "document.querySelector('.canvas [data-kind=tunnel].up') && !document.querySelector('.canvas .item.down')"
+	b.await(well)
+	b.shoot("lab-well")
+	eval[any](b, "window.sameDocument = true; null")
+
+	if err := l.LinkDown("vm-hub10"); err != nil {
+		t.Fatal(err)
+	}
+	b.await("document.querySelector('.canvas .item.down')")
+	b.await("document.querySelector('h1').textContent.includes('problem')")
+	b.shoot("lab-cut")
+	eval[any](b, "document.querySelector('nav [data-view=health]').click(); null")
+	b.await("document.querySelector('.problem.bad') && document.querySelector('.problem .command')")
+	b.shoot("lab-cut-health")
+
+	if err := l.LinkUp("vm-hub10"); err != nil {
+		t.Fatal(err)
+	}
+	eval[any](b, "document.querySelector('nav [data-view=picture]').click(); null")
+	b.await(well)
+	if !eval[bool](b, "window.sameDocument === true") {
+		t.Error("the page was loaded again meanwhile")
+	}
+
+	// The story of the far VNet's prefix goes through both NVAs.
+	eval[any](b, "document.querySelector('nav [data-view=routes]').click(); null")
+	b.await(rows)
+	b.do(chromedp.SendKeys("#route-search", "10.110.0.0/16\r"))
+	b.await("document.querySelectorAll('.card').length === 2 && document.querySelectorAll('.step').length > 4")
+	b.shoot("lab-explained")
+
+	// The failure is in the past now: the list leads to its moment.
+	eval[any](b, "document.querySelector('nav [data-view=happened]').click(); null")
+	b.await("[...document.querySelectorAll('.body .row:not([hidden])')].some((r) => r.querySelector('.mark.bad'))")
+	eval[any](b, "[...document.querySelectorAll('.body .row:not([hidden])')].find((r) => r.querySelector('.mark.bad')).click(); null")
+	b.await("!document.querySelector('.notice.past').hidden")
+	eval[any](b, "document.querySelector('nav [data-view=picture]').click(); null")
+	b.await("document.querySelector('.canvas .item.down') && !document.querySelector('.notice.past').hidden")
+	b.shoot("lab-past")
+	eval[any](b, "document.getElementById('live').click(); null")
+	b.await(well)
+}

@@ -1,0 +1,201 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/nvad/nvad/pkg/api"
+	"github.com/nvad/nvad/pkg/api/apitest"
+	"github.com/nvad/nvad/pkg/engine"
+	"github.com/nvad/nvad/pkg/fib"
+	"github.com/nvad/nvad/pkg/policy"
+	"github.com/nvad/nvad/pkg/rib"
+	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/telemetry"
+	"github.com/nvad/nvad/pkg/watch"
+	"github.com/nvad/nvad/pkg/web"
+	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
+)
+
+var (
+	rs0 = netip.MustParseAddr("10.0.210.4")
+	rs1 = netip.MustParseAddr("10.0.210.5")
+	far = netip.MustParseAddr("169.254.0.2")
+
+	behind = netip.MustParsePrefix("10.110.0.0/16") // the VNet behind the far hub
+)
+
+// serve runs the page of daemons without routing until the test ends, and returns its URL after
+// the token was exchanged for a cookie in a tab.
+func serve(t *testing.T, daemons map[string]*apitest.Daemon, order ...string) (url string, stop func()) {
+	t.Helper()
+	p := web.Params{Version: "v0.1.0", Story: func(x *nvadv1.Explanation) string { return "The story of " + x.GetPrefix() }}
+	for _, name := range order {
+		p.NVAs = append(p.NVAs, web.NVA{Name: name, Client: daemon(t, daemons[name]), Sentence: error.Error})
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := web.New(p)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx, l) }()
+	done := false
+	stop = func() {
+		if done {
+			return
+		}
+		done = true
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(stop)
+	return "http://" + l.Addr().String() + s.Path(), stop
+}
+
+// daemon serves d until the test ends, or until d is shut down.
+func daemon(t *testing.T, d *apitest.Daemon) nvadv1.NvadClient {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "nvad") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	path := filepath.Join(dir, "nvad.sock")
+	l, err := api.Listen(path, 0o660, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := api.NewServer(api.Params{Reader: d, Controller: d, AdminGroup: apitest.OwnGroup(t), Build: telemetry.BuildInfo{Version: "v0.1.0"}})
+	ctx, stop := context.WithCancel(context.Background())
+	d.OnQuit = stop
+	ended := make(chan error, 1)
+	go func() { ended <- api.Serve(ctx, l, server) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	conn, err := grpc.NewClient("unix:"+path, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return nvadv1.NewNvadClient(conn)
+}
+
+// hub returns an NVA whose sessions began at a time that is past now, and not past the one of
+// apitest.
+func hub(host string) *apitest.Daemon {
+	d := apitest.Hub00()
+	later := time.Since(apitest.Now)
+	d.At.Host, d.At.Since = host, d.At.Since.Add(later)
+	for i := range d.Peers {
+		p := &d.Peers[i]
+		p.Since = p.Since.Add(later)
+		p.Reason, p.LastMalformed = "", ""
+	}
+	for _, list := range d.Tables {
+		for i := range list {
+			list[i].At = time.Now().Add(-8 * time.Minute)
+		}
+	}
+	for i := range d.Kernel {
+		d.Kernel[i].Since = d.Kernel[i].Since.Add(later)
+	}
+	d.Stories = map[netip.Prefix]api.Explanation{behind: story()}
+	d.Happened = apitest.Happened(happened(time.Now().Add(-50*time.Minute), time.Now(), 20*time.Second)...)
+	return d
+}
+
+// story is why the prefix behind the far hub fares as it does.
+func story() api.Explanation {
+	a := &route.Attrs{ASPath: route.NewASPath(65515, 12076, 65515), NextHop: far, LocalPref: route.Some(100)}
+	sent := &route.Attrs{ASPath: route.NewASPath(65001, 65001, 65001, 65001), NextHop: netip.MustParseAddr("10.0.0.4")}
+	return api.Explanation{
+		Kernel: []fib.Status{{Prefix: behind, Protocol: "bgp", Metric: 20, State: fib.Installed, Since: time.Now().Add(-8 * time.Minute),
+			Hops: []fib.Hop{{Via: far, Device: "vxlan0", Weight: 1}}}},
+		Explanation: engine.Explanation{Explanation: rib.Explanation{
+			Prefix: behind, Known: true, Route: &fib.Route{Class: fib.BGP, Hops: []fib.NextHop{{Via: far, Link: 3}}},
+			Paths: []rib.PathStory{{
+				Path:      rib.Path{Prefix: behind, Neighbor: far, Received: a, Accepted: a, Internal: true, Valid: true, Best: true, Forwards: true, At: time.Now().Add(-8 * time.Minute)},
+				PeerGroup: "nva", Evaluated: a, Via: []string{"via 169.254.0.2 dev vxlan0"},
+				Checks: []rib.Check{{Name: "AS path loop", Value: "own AS 65001 is not in the path", Passed: true}, {Name: "next hop", Value: "169.254.0.2", Passed: true}},
+				Steps:  []policy.Step{{Object: "accept", Verdict: policy.Permit}},
+			}},
+			Exports: []rib.Export{
+				{Neighbor: rs0, PeerGroup: "route-server", Sent: sent, Steps: []policy.Step{{Object: "prefix-list rs-hub00", Rule: "seq 15 permit any", Value: "10.110.0.0/16", Verdict: policy.Permit}}},
+				{Neighbor: far, PeerGroup: "nva", Held: "learned from this neighbor"},
+			},
+		}},
+	}
+}
+
+// happened is a history from one time to another with an event each step: routes that change their
+// way, and now and then a session that is lost.
+func happened(from, to time.Time, step time.Duration) (list []watch.Event) {
+	a := &route.Attrs{ASPath: route.NewASPath(65515, 12076, 65515), NextHop: rs0}
+	for i, at := 0, from; at.Before(to); i, at = i+1, at.Add(step) {
+		prefix := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(100 + i%40), 0, 0}), 16)
+		var change watch.Change = watch.Route{Prefix: prefix, Old: watch.Best{Neighbor: rs1, Attrs: a}, New: watch.Best{Neighbor: rs0, Attrs: a}, Reason: "better AS path"}
+		switch i % 20 {
+		case 0, 1:
+			change = watch.Neighbor{Address: rs1, ASN: 65515, From: speaker.IdleState, To: speaker.EstablishedState}
+		case 12:
+			change = watch.Neighbor{Address: rs1, ASN: 65515, From: speaker.EstablishedState, To: speaker.IdleState, Reason: "hold timer expired"}
+		case 13:
+			change = watch.Problem{Began: true, Kind: "warning", Key: "one-instance", Text: "only one of the two instances of Route Server is a neighbor"}
+		case 19:
+			change = watch.Problem{Kind: "warning", Key: "one-instance", Text: "only one of the two instances of Route Server is a neighbor"}
+		case 5, 15:
+			change = watch.Forwarding{Prefix: prefix, Class: "bgp", Old: "via 10.0.0.1 dev eth0", New: "via 169.254.0.2 dev vxlan0", State: "installed"}
+		}
+		list = append(list, watch.Event{At: at, Change: change})
+	}
+	return list
+}
+
+// down says that a session of d is lost.
+func down(d *apitest.Daemon, addr netip.Addr, reason string) {
+	for i := range d.Peers {
+		if p := &d.Peers[i]; p.Address == addr {
+			p.State, p.Since, p.Reason, p.Flaps = speaker.IdleState, time.Now().Add(-95*time.Second), reason, 2
+			p.Counts = rib.Counts{}
+			d.At.Established--
+		}
+	}
+}
+
+// badDay serves two hubs, one of which has lost an instance of its Route Server.
+func badDay(t *testing.T) string {
+	t.Helper()
+	near, other := hub("vm-hub00"), hub("vm-hub10")
+	down(near, rs1, "hold timer expired (sent Hold Timer Expired)")
+	url, _ := serve(t, map[string]*apitest.Daemon{"vm-hub00": near, "vm-hub10": other}, "vm-hub00", "vm-hub10")
+	return url
+}
+
+// many are n routes from one neighbor.
+func many(n int) []engine.Path {
+	list := make([]engine.Path, n)
+	for i := range list {
+		prefix := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24)
+		list[i] = engine.Path{Path: rib.Path{Prefix: prefix, Neighbor: rs0, Valid: true, Best: true, Forwards: true, At: time.Now()},
+			Attrs: &route.Attrs{ASPath: route.NewASPath(65515, 12076, uint32(64512+i%100)), NextHop: rs0}, NextHops: []string{fmt.Sprintf("via 10.0.0.%d dev eth0", 1+i%3)}}
+	}
+	return list
+}
