@@ -222,7 +222,7 @@ bench-tunnel: setup-test ## measure plain VXLAN, WireGuard and VXLAN in WireGuar
 
 .PHONY: screenshots
 screenshots: setup-test ## take the pictures of nvactl web's page that the docs show, docs/images
-	$(GO) test ./integration/web -run Screenshots -count=1 $(ROOT_EXEC) -args -images $(CURDIR)/docs/images
+	$(GO) test ./integration/web -run WatchALinkFail -count=1 $(ROOT_EXEC) -args -images $(CURDIR)/docs/images
 
 MICRO = $(GO) test -run '^$$' -bench . -benchmem -count 6 ./pkg/...
 

@@ -2,8 +2,10 @@ package web
 
 import (
 	"context"
+	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -167,7 +169,11 @@ func (b *tab) visit(url string) {
 	b.do(chromedp.Navigate("about:blank"), chromedp.Navigate(url))
 }
 
-// shoot writes what the tab shows to a file in dist/web.
+// images is where pictures go that the documentation shows: make screenshots.
+var images = flag.String("images", "", "directory for the pictures that the documentation shows")
+
+// shoot writes what the tab shows to a file in dist/web. If -images is given, those of a name that
+// begins with "web-" go there too.
 func (b *tab) shoot(name string) {
 	b.Helper()
 	root, err := lab.ModuleRoot()
@@ -178,11 +184,16 @@ func (b *tab) shoot(name string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	dir := filepath.Join(root, "dist", "web")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		b.Fatal(err)
+	dirs := []string{filepath.Join(root, "dist", "web")}
+	if *images != "" && strings.HasPrefix(name, "web-") {
+		dirs = append(dirs, *images)
 	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
-		b.Fatal(err)
+	for _, dir := range dirs {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			b.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -38,7 +38,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	x.Paths[0].Checks[0].Value, x.Paths[0].Steps[0].Object, x.Exports[1].Held = markup, markup, markup
 	d.Stories[behind] = x
 	d.Happened = apitest.Happened(
-		watch.Event{At: time.Now().Add(-time.Minute), Change: watch.Neighbor{Address: rs1, From: speaker.EstablishedState, To: speaker.IdleState, Reason: markup}},
+		watch.Event{At: time.Now().Add(-time.Minute), Change: watch.Neighbor{Address: rs1, From: speaker.EstablishedState, To: speaker.Idle, Reason: markup}},
 		watch.Event{At: time.Now().Add(-time.Minute), Change: watch.Operation{What: "reload", By: markup, Detail: markup, Error: markup}},
 		watch.Event{At: time.Now().Add(-time.Minute), Change: watch.Problem{Began: true, Kind: "warning", Key: markup, Text: markup}},
 		watch.Event{At: time.Now().Add(-time.Minute), Change: watch.Tunnel{Name: "vxlan0", Old: "up", New: "down", Reason: markup}},

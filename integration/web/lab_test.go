@@ -59,7 +59,7 @@ func TestWatchALinkFail(t *testing.T) {
 	b.visit(url)
 	const well = "document.querySelector('.canvas [data-kind=tunnel].up') && !document.querySelector('.canvas .item.down')"
 	b.await(well)
-	b.shoot("lab-well")
+	b.shoot("web-picture")
 	eval[any](b, "window.sameDocument = true; null")
 
 	if err := l.LinkDown("vm-hub10"); err != nil {
@@ -67,10 +67,10 @@ func TestWatchALinkFail(t *testing.T) {
 	}
 	b.await("document.querySelector('.canvas .item.down')")
 	b.await("document.querySelector('h1').textContent.includes('problem')")
-	b.shoot("lab-cut")
+	b.shoot("web-cut")
 	eval[any](b, "document.querySelector('nav [data-view=health]').click(); null")
 	b.await("document.querySelector('.problem.bad') && document.querySelector('.problem .command')")
-	b.shoot("lab-cut-health")
+	b.shoot("web-health")
 
 	if err := l.LinkUp("vm-hub10"); err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func TestWatchALinkFail(t *testing.T) {
 	b.await(rows)
 	b.do(chromedp.SendKeys("#route-search", "10.110.0.0/16\r"))
 	b.await("document.querySelectorAll('.card').length === 2 && document.querySelectorAll('.step').length > 4")
-	b.shoot("lab-explained")
+	b.shoot("web-routes")
 
 	// The failure is in the past now: the list leads to its moment.
 	eval[any](b, "document.querySelector('nav [data-view=happened]').click(); null")
@@ -95,7 +95,7 @@ func TestWatchALinkFail(t *testing.T) {
 	b.await("!document.querySelector('.notice.past').hidden")
 	eval[any](b, "document.querySelector('nav [data-view=picture]').click(); null")
 	b.await("document.querySelector('.canvas .item.down') && !document.querySelector('.notice.past').hidden")
-	b.shoot("lab-past")
+	b.shoot("web-past")
 	eval[any](b, "document.getElementById('live').click(); null")
 	b.await(well)
 }

@@ -8,7 +8,7 @@ import (
 
 // TestDeadNVAIsSaid ends one of two daemons while the page is open.
 func TestDeadNVAIsSaid(t *testing.T) {
-	near, other := hub("vm-hub00"), hub("vm-hub10")
+	near, other := hub("vm-hub00"), farHub("vm-hub10")
 	url, _ := serve(t, map[string]*apitest.Daemon{"vm-hub00": near, "vm-hub10": other}, "vm-hub00", "vm-hub10")
 	b := open(t)
 	b.show(laptop)

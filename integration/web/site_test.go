@@ -117,8 +117,37 @@ func hub(host string) *apitest.Daemon {
 	for i := range d.Kernel {
 		d.Kernel[i].Since = d.Kernel[i].Since.Add(later)
 	}
+	for i := range d.Kernel {
+		d.Kernel[i].State, d.Kernel[i].Reason = fib.Installed, ""
+	}
+	d.At.FIB.Installed = d.At.FIB.Wanted
 	d.Stories = map[netip.Prefix]api.Explanation{behind: story()}
 	d.Happened = apitest.Happened(happened(time.Now().Add(-50*time.Minute), time.Now(), 20*time.Second)...)
+	return d
+}
+
+// farHub returns the NVA at the other end of the tunnel of hub.
+func farHub(host string) *apitest.Daemon {
+	d := hub(host)
+	there := map[netip.Addr]netip.Addr{rs0: netip.MustParseAddr("10.10.210.4"), rs1: netip.MustParseAddr("10.10.210.5"), far: netip.MustParseAddr("169.254.0.1")}
+	d.At.RouterID = netip.MustParseAddr("10.10.0.4")
+	for i := range d.Peers {
+		p := &d.Peers[i]
+		p.Address, p.Session.LocalAddress = there[p.Address], d.At.RouterID
+		if p.Address == there[far] {
+			p.Description, p.Session.LocalAddress = "vm-hub00", far
+		}
+	}
+	for i := range d.Devices {
+		v := &d.Devices[i]
+		v.Remotes, v.Source, v.Addresses = []netip.Addr{netip.MustParseAddr("10.0.0.4")}, d.At.RouterID, []netip.Prefix{netip.MustParsePrefix("169.254.0.2/24")}
+		v.Peers = []api.TunnelPeer{{Remote: v.Remotes[0], Neighbor: there[far], Up: true, By: "bfd"}}
+	}
+	for _, list := range d.Tables {
+		for i := range list {
+			list[i].Neighbor = there[list[i].Neighbor]
+		}
+	}
 	return d
 }
 
@@ -135,10 +164,10 @@ func story() api.Explanation {
 				Path:      rib.Path{Prefix: behind, Neighbor: far, Received: a, Accepted: a, Internal: true, Valid: true, Best: true, Forwards: true, At: time.Now().Add(-8 * time.Minute)},
 				PeerGroup: "nva", Evaluated: a, Via: []string{"via 169.254.0.2 dev vxlan0"},
 				Checks: []rib.Check{{Name: "AS path loop", Value: "own AS 65001 is not in the path", Passed: true}, {Name: "next hop", Value: "169.254.0.2", Passed: true}},
-				Steps:  []policy.Step{{Object: "accept", Verdict: policy.Permit}},
+				Steps:  []policy.Step{{Object: "accept", Verdict: policy.Permitted}},
 			}},
 			Exports: []rib.Export{
-				{Neighbor: rs0, PeerGroup: "route-server", Sent: sent, Steps: []policy.Step{{Object: "prefix-list rs-hub00", Rule: "seq 15 permit any", Value: "10.110.0.0/16", Verdict: policy.Permit}}},
+				{Neighbor: rs0, PeerGroup: "route-server", Sent: sent, Steps: []policy.Step{{Object: "prefix-list rs-hub00", Rule: "seq 15 permit any", Value: "10.110.0.0/16", Verdict: policy.Permitted}}},
 				{Neighbor: far, PeerGroup: "nva", Held: "learned from this neighbor"},
 			},
 		}},
@@ -154,9 +183,9 @@ func happened(from, to time.Time, step time.Duration) (list []watch.Event) {
 		var change watch.Change = watch.Route{Prefix: prefix, Old: watch.Best{Neighbor: rs1, Attrs: a}, New: watch.Best{Neighbor: rs0, Attrs: a}, Reason: "better AS path"}
 		switch i % 20 {
 		case 0, 1:
-			change = watch.Neighbor{Address: rs1, ASN: 65515, From: speaker.IdleState, To: speaker.EstablishedState}
+			change = watch.Neighbor{Address: rs1, ASN: 65515, From: speaker.Idle, To: speaker.EstablishedState}
 		case 12:
-			change = watch.Neighbor{Address: rs1, ASN: 65515, From: speaker.EstablishedState, To: speaker.IdleState, Reason: "hold timer expired"}
+			change = watch.Neighbor{Address: rs1, ASN: 65515, From: speaker.EstablishedState, To: speaker.Idle, Reason: "hold timer expired"}
 		case 13:
 			change = watch.Problem{Began: true, Kind: "warning", Key: "one-instance", Text: "only one of the two instances of Route Server is a neighbor"}
 		case 19:
@@ -173,9 +202,10 @@ func happened(from, to time.Time, step time.Duration) (list []watch.Event) {
 func down(d *apitest.Daemon, addr netip.Addr, reason string) {
 	for i := range d.Peers {
 		if p := &d.Peers[i]; p.Address == addr {
-			p.State, p.Since, p.Reason, p.Flaps = speaker.IdleState, time.Now().Add(-95*time.Second), reason, 2
+			p.State, p.Since, p.Reason, p.Flaps = speaker.Idle, time.Now().Add(-95*time.Second), reason, 2
 			p.Counts = rib.Counts{}
 			d.At.Established--
+			d.At.Problems = append(d.At.Problems, api.Problem{Kind: "neighbor", Name: addr.String(), Text: "neighbor " + addr.String() + " is not established: " + reason, Since: p.Since})
 		}
 	}
 }
@@ -183,7 +213,7 @@ func down(d *apitest.Daemon, addr netip.Addr, reason string) {
 // badDay serves two hubs, one of which has lost an instance of its Route Server.
 func badDay(t *testing.T) string {
 	t.Helper()
-	near, other := hub("vm-hub00"), hub("vm-hub10")
+	near, other := hub("vm-hub00"), farHub("vm-hub10")
 	down(near, rs1, "hold timer expired (sent Hold Timer Expired)")
 	url, _ := serve(t, map[string]*apitest.Daemon{"vm-hub00": near, "vm-hub10": other}, "vm-hub00", "vm-hub10")
 	return url
