@@ -47,6 +47,15 @@ export function facts(pairs) {
     .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
 }
 
+// keepFocus changes what is within root, and gives the focus back to what stands where it was: a
+// refresh must not throw a keyboard user out of a table.
+export function keepFocus(root, change) {
+  const stops = () => [...root.querySelectorAll("a, button, summary, [tabindex]")];
+  const at = stops().indexOf(document.activeElement);
+  change();
+  if (at >= 0) stops()[Math.min(at, stops().length - 1)]?.focus({ preventScroll: true });
+}
+
 // copyable shows a command with a button that copies it.
 export function copyable(command) {
   const button = h("button", { type: "button", class: "copy", "aria-label": "Copy the command " + command }, "Copy");

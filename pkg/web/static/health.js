@@ -1,9 +1,9 @@
 // Shows what is wrong, the worst first, each with the command that mends it, and how each NVA fares.
-import { copyable, h, stateWord, table } from "./dom.js";
+import { copyable, h, keepFocus, stateWord, table } from "./dom.js";
 import { link } from "./element.js";
 import { figures, verdict } from "./picture.js";
 import { get, on } from "./store.js";
-import { clock, number, since } from "./words.js";
+import { clock, dated, number, since } from "./words.js";
 
 function problem(p) {
   const known = get("state").nvas.find((n) => n.name === p.nva);
@@ -11,7 +11,7 @@ function problem(p) {
   return h("li", { class: "problem " + (p.severity === "problem" ? "bad" : "warn") },
     h("h2", {}, stateWord(p.severity === "problem" ? "bad" : "warn", p.severity), " ", p.nva && link("nva", p.nva, p.nva), kind !== "nva" && [" ", link(kind, p.nva, p.name)]),
     h("p", { class: "what" }, p.text),
-    p.since && h("p", { class: "sub" }, "Since " + clock(new Date(p.since)) + ", for " + since(p.since, get("place").at)),
+    p.since && h("p", { class: "sub" }, "Since " + dated(new Date(p.since)) + ", for " + since(p.since, get("place").at)),
     p.mend && copyable(p.mend));
 }
 
@@ -35,9 +35,9 @@ export function mount(root) {
     title.replaceChildren(stateWord(kind, words));
     lead.replaceChildren(figures(state) + ". Checked at " + clock(new Date(state.at || state.now)) + ".");
     const next = JSON.stringify([state.problems, state.at]);
-    if (next !== shown) list.replaceChildren(...state.problems.map(problem));
+    if (next !== shown) keepFocus(list, () => list.replaceChildren(...state.problems.map(problem)));
     shown = next;
-    if (!tables.contains(document.activeElement)) tables.replaceChildren(h("h2", {}, "NVAs"), nvas(state));
+    keepFocus(tables, () => tables.replaceChildren(h("h2", {}, "NVAs"), nvas(state)));
   }
   const off = on("state", update);
   update();

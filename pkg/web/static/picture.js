@@ -1,7 +1,7 @@
 // Shows the site as a drawing, with the state of each session and tunnel, and describes the part
 // that the reader selects. Below the drawing, the same is in tables.
 import { ask, latest } from "./api.js";
-import { h, stateWord, table } from "./dom.js";
+import { h, keepFocus, stateWord, table } from "./dom.js";
 import { link, neighborState, panel, selected } from "./element.js";
 import { go } from "./place.js";
 import { get, on } from "./store.js";
@@ -22,7 +22,7 @@ export function verdict(state) {
 export function figures({ nvas }) {
   const tunnels = total(nvas, "tunnels_total");
   return [count(nvas.length, "NVA"), total(nvas, "established") + " of " + total(nvas, "neighbors_total") + " sessions established",
-    tunnels ? total(nvas, "tunnels_up") + " of " + tunnels + " tunnels up" : "", count(total(nvas, "prefixes"), "prefix").replace(/prefixs$/, "prefixes")].filter(Boolean).join(", ");
+    tunnels ? total(nvas, "tunnels_up") + " of " + tunnels + " tunnels up" : ""].filter(Boolean).join(", ");
 }
 
 function sessions({ nvas }) {
@@ -91,11 +91,9 @@ export function mount(root) {
   function describe() {
     const { sel } = get("place");
     const content = sel && panel(sel);
-    const within = aside.contains(document.activeElement);
     aside.hidden = !sel;
-    aside.replaceChildren(...(sel ? [h("button", { type: "button", class: "close", "aria-label": "Close the description", onclick: close }, "Close"),
-      content || h("p", {}, get("state") ? "This part is not there at this moment." : "Asking ...")] : []));
-    if (within) aside.querySelector("h2")?.focus({ preventScroll: true });
+    keepFocus(aside, () => aside.replaceChildren(...(sel ? [h("button", { type: "button", class: "close", "aria-label": "Close the description", onclick: close }, "Close"),
+      content || h("p", {}, get("state") ? "This part is not there at this moment." : "Asking ...")] : [])));
     markSelected();
   }
   aside.addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
@@ -107,10 +105,9 @@ export function mount(root) {
     title.replaceChildren(stateWord(kind, words));
     lead.replaceChildren(figures(state));
     const scrolled = [...tables.querySelectorAll(".scroll-x")].map((el) => el.scrollLeft);
-    const focused = [...tables.querySelectorAll("a, .scroll-x")].indexOf(document.activeElement);
-    tables.replaceChildren(h("h2", {}, "Sessions"), sessions(state), ...(total(state.nvas, "tunnels_total") ? [h("h2", {}, "Tunnels"), tunnels(state)] : []));
+    keepFocus(tables, () => tables.replaceChildren(h("h2", {}, "Sessions"), sessions(state),
+      ...(total(state.nvas, "tunnels_total") ? [h("h2", {}, "Tunnels"), tunnels(state)] : [])));
     tables.querySelectorAll(".scroll-x").forEach((el, i) => { el.scrollLeft = scrolled[i] || 0; });
-    if (focused >= 0) tables.querySelectorAll("a, .scroll-x")[focused]?.focus({ preventScroll: true });
     redraw();
   }
 

@@ -1,7 +1,7 @@
 // Tells why a prefix fares as it does: a card for each NVA, in the order in which the route travels,
 // with steps that one reads at a glance. Below, the states that the prefix went through.
 import { ask, latest } from "./api.js";
-import { h, mark, stateWord } from "./dom.js";
+import { h, keepFocus, mark, stateWord } from "./dom.js";
 import { link } from "./element.js";
 import { go } from "./place.js";
 import { get } from "./store.js";
@@ -61,9 +61,9 @@ export function story() {
       const x = await question(prefix, get("place").at);
       if (!x) return;
       const title = h("h2", { tabindex: "-1" }, x.prefix || prefix);
-      el.replaceChildren(h("div", { class: "story-head" }, h("div", {}, title, x.asked && x.asked !== x.prefix && h("p", { class: "sub" }, "the longest match of " + x.asked)),
+      keepFocus(el, () => el.replaceChildren(h("div", { class: "story-head" }, h("div", {}, title, x.asked && x.asked !== x.prefix && h("p", { class: "sub" }, "the longest match of " + x.asked)),
         h("button", { type: "button", class: "close", onclick: () => go({ open: "" }) }, "Close", h("span", { class: "hidden" }, " the explanation"))),
-      h("ol", { class: "cards" }, x.nvas.map(card)), ...past(x.history, x.history_errors).flat().filter(Boolean));
+      h("ol", { class: "cards" }, x.nvas.map(card)), ...past(x.history, x.history_errors).flat().filter(Boolean)));
       el.querySelectorAll("details").forEach((d, i) => { d.open = Boolean(open[i]); });
       if (focus) title.focus({ preventScroll: innerWidth > 1000 });
     } catch (err) {
