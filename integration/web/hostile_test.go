@@ -43,7 +43,7 @@ func TestHostileTextStaysText(t *testing.T) {
 		watch.Event{At: time.Now().Add(-time.Minute), Change: watch.Problem{Began: true, Kind: "warning", Key: markup, Text: markup}},
 		watch.Event{At: time.Now().Add(-time.Minute), Change: watch.Tunnel{Name: "vxlan0", Old: "up", New: "down", Reason: markup}},
 	)
-	url, _ := serve(t, map[string]*apitest.Daemon{markup: d}, markup)
+	url, _ := page(t, serve(t, "vm-hub00", d))
 	b := open(t)
 	b.show(laptop)
 	for _, s := range []sight{

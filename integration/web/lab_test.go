@@ -1,13 +1,6 @@
 package web
 
 import (
-	"bufio"
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -15,45 +8,11 @@ import (
 	"github.com/nvad/nvad/integration/lab"
 )
 
-// page runs nvactl web for the NVAs of a lab and returns the address that it prints.
-func page(t *testing.T, l *lab.Lab, nvas ...string) string {
-	t.Helper()
-	var site strings.Builder
-	for _, name := range nvas {
-		fmt.Fprintf(&site, "[[nva]]\nname = %q\nsocket = %q\n", name, l.NVASocket(name))
-	}
-	file := filepath.Join(t.TempDir(), "site.toml")
-	if err := os.WriteFile(file, []byte(site.String()), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(lab.Build(t, "./cmd/nvactl"), "--site", file, "web", "--listen", "127.0.0.1:0")
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
-		_ = cmd.Wait()
-	})
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		if _, url, ok := strings.Cut(lines.Text(), "http://"); ok {
-			return "http://" + strings.Fields(url)[0]
-		}
-	}
-	t.Fatal("nvactl web printed no address")
-	return ""
-}
-
 // TestWatchALinkFail looks at the real two hubs while a hub's link is cut and comes back. Picture and
 // health follow without a reload, and the timeline still knows the failure afterwards.
 func TestWatchALinkFail(t *testing.T) {
 	l := lab.UpScenario(t, "two-hubs")
-	url := page(t, l, "vm-hub00", "vm-hub10")
+	url, _ := page(t, nva{"vm-hub00", l.NVASocket("vm-hub00")}, nva{"vm-hub10", l.NVASocket("vm-hub10")})
 	b := open(t)
 	b.show(laptop)
 	b.visit(url)

@@ -1,15 +1,11 @@
 package web
 
-import (
-	"testing"
-
-	"github.com/nvad/nvad/pkg/api/apitest"
-)
+import "testing"
 
 // TestDeadNVAIsSaid ends one of two daemons while the page is open.
 func TestDeadNVAIsSaid(t *testing.T) {
 	near, other := hub("vm-hub00"), farHub("vm-hub10")
-	url, _ := serve(t, map[string]*apitest.Daemon{"vm-hub00": near, "vm-hub10": other}, "vm-hub00", "vm-hub10")
+	url, _ := page(t, serve(t, "vm-hub00", near), serve(t, "vm-hub10", other))
 	b := open(t)
 	b.show(laptop)
 	b.visit(url)
@@ -27,7 +23,7 @@ func TestDeadNVAIsSaid(t *testing.T) {
 // TestLostServerIsSaid ends nvactl web while the page is open. What was shown stays, with a word
 // that it is old.
 func TestLostServerIsSaid(t *testing.T) {
-	url, stop := serve(t, map[string]*apitest.Daemon{"vm-hub00": hub("vm-hub00")}, "vm-hub00")
+	url, stop := page(t, serve(t, "vm-hub00", hub("vm-hub00")))
 	b := open(t)
 	b.show(laptop)
 	b.visit(url)

@@ -1,18 +1,20 @@
 package web
 
 import (
+	"bufio"
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
+	"github.com/nvad/nvad/integration/lab"
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/api/apitest"
 	"github.com/nvad/nvad/pkg/engine"
@@ -23,8 +25,6 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 	"github.com/nvad/nvad/pkg/telemetry"
 	"github.com/nvad/nvad/pkg/watch"
-	"github.com/nvad/nvad/pkg/web"
-	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
 var (
@@ -35,39 +35,46 @@ var (
 	behind = netip.MustParsePrefix("10.110.0.0/16") // the VNet behind the far hub
 )
 
-// serve runs the page of daemons without routing until the test ends, and returns its URL after
-// the token was exchanged for a cookie in a tab.
-func serve(t *testing.T, daemons map[string]*apitest.Daemon, order ...string) (url string, stop func()) {
+// nva is a daemon of a site.
+type nva struct{ name, socket string }
+
+// page runs nvactl web for a site and returns the address that it prints.
+func page(t *testing.T, nvas ...nva) (url string, stop func()) {
 	t.Helper()
-	p := web.Params{Version: "v0.1.0", Story: func(x *nvadv1.Explanation) string { return "The story of " + x.GetPrefix() }}
-	for _, name := range order {
-		p.NVAs = append(p.NVAs, web.NVA{Name: name, Client: daemon(t, daemons[name]), Sentence: error.Error})
+	var site strings.Builder
+	for _, n := range nvas {
+		fmt.Fprintf(&site, "[[nva]]\nname = %q\nsocket = %q\n", n.name, n.socket)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	file := filepath.Join(t.TempDir(), "site.toml")
+	if err := os.WriteFile(file, []byte(site.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(lab.Build(t, "./cmd/nvactl"), "--site", file, "web", "--listen", "127.0.0.1:0")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := web.New(p)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx, l) }()
-	done := false
-	stop = func() {
-		if done {
-			return
-		}
-		done = true
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stop = sync.OnceFunc(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+		_ = cmd.Wait()
+	})
+	t.Cleanup(stop)
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if _, address, ok := strings.Cut(lines.Text(), "http://"); ok {
+			return "http://" + strings.Fields(address)[0], stop
 		}
 	}
-	t.Cleanup(stop)
-	return "http://" + l.Addr().String() + s.Path(), stop
+	t.Fatal("nvactl web printed no address")
+	return "", nil
 }
 
-// daemon serves d until the test ends, or until d is shut down.
-func daemon(t *testing.T, d *apitest.Daemon) nvadv1.NvadClient {
+// serve runs d until the test ends, or until d is shut down.
+func serve(t *testing.T, name string, d *apitest.Daemon) nva {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "nvad") // a socket's path must be short
 	if err != nil {
@@ -90,12 +97,7 @@ func daemon(t *testing.T, d *apitest.Daemon) nvadv1.NvadClient {
 			t.Error(err)
 		}
 	})
-	conn, err := grpc.NewClient("unix:"+path, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return nvadv1.NewNvadClient(conn)
+	return nva{name, path}
 }
 
 // hub returns an NVA whose sessions began at a time that is past now, and not past the one of
@@ -215,7 +217,7 @@ func badDay(t *testing.T) string {
 	t.Helper()
 	near, other := hub("vm-hub00"), farHub("vm-hub10")
 	down(near, rs1, "hold timer expired (sent Hold Timer Expired)")
-	url, _ := serve(t, map[string]*apitest.Daemon{"vm-hub00": near, "vm-hub10": other}, "vm-hub00", "vm-hub10")
+	url, _ := page(t, serve(t, "vm-hub00", near), serve(t, "vm-hub10", other))
 	return url
 }
 

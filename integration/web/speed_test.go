@@ -59,7 +59,7 @@ func TestTenThousandRoutesAndFiftyThousandEvents(t *testing.T) {
 	d := hub("vm-hub00")
 	d.Tables[engine.LocRIB] = many(routes)
 	d.Happened = apitest.Happened(happened(time.Now().Add(-events*1500*time.Millisecond), time.Now(), 1500*time.Millisecond)...)
-	url, _ := serve(t, map[string]*apitest.Daemon{"vm-hub00": d}, "vm-hub00")
+	url, _ := page(t, serve(t, "vm-hub00", d))
 	b := open(t)
 	b.show(laptop)
 	b.visit(url)

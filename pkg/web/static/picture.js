@@ -9,7 +9,20 @@ import { count, listed, number, since } from "./words.js";
 
 const draw = latest((signal, at, width) => ask("picture", { at, width }, { signal, form: "text" }));
 
+// largest is how much the drawing grows at most.
+const largest = 1.8;
+
 const total = (nvas, key) => nvas.reduce((sum, n) => sum + n[key], 0);
+
+// named gives a part of the drawing a name that begins with what one reads there, so that people who
+// speak to their computer can say it. What the drawing had to shorten follows in full. The spaces
+// keep the texts apart where they are read without their places.
+function named(el) {
+  const texts = [...el.querySelectorAll("text")], full = el.getAttribute("aria-label");
+  texts.forEach((t) => t.after(" "));
+  const visible = texts.map((t) => t.textContent).join(" ");
+  el.setAttribute("aria-label", visible.includes("\u2026") || !visible ? visible + " " + full : visible);
+}
 
 // verdict puts the state of the whole site into one line.
 export function verdict(state) {
@@ -46,15 +59,19 @@ export function mount(root) {
 
   async function redraw() {
     width = canvas.clientWidth;
-    // The drawing's text is of a fixed size, so it grows with the text of the page.
-    const scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
-    const text = await draw(get("state")?.at, Math.max(320, Math.min(4000, Math.floor(width / scale)))).catch(() => undefined);
+    // The drawing has the page's size of text, and grows further where there is room, as on a wall.
+    const least = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+    const text = await draw(get("state")?.at, Math.max(320, Math.min(4000, Math.floor(width / least)))).catch(() => undefined);
     if (text === undefined || text === wanted) return markSelected();
     wanted = text;
     const parsed = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
-    for (const side of ["width", "height"]) parsed.setAttribute(side, parsed.getAttribute(side) * scale);
+    const [wide, high] = ["width", "height"].map((side) => Number(parsed.getAttribute(side)));
+    const scale = Math.max(least, Math.min(width / wide, innerHeight / 2 / high, largest));
+    parsed.setAttribute("width", wide * scale);
+    parsed.setAttribute("height", high * scale);
     const focus = keyOf(document.activeElement);
     canvas.replaceChildren(document.importNode(parsed, true));
+    for (const el of items()) named(el);
     markSelected();
     if (focus && canvas.contains(document.activeElement) === false) itemOf(focus)?.focus({ preventScroll: true });
   }
