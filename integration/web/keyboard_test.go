@@ -38,9 +38,10 @@ func (b *tab) tabTo(words string) {
 
 // TestKeyboardAlone uses each part of the page without a mouse.
 func TestKeyboardAlone(t *testing.T) {
+	url := badDay(t)
 	b := open(t)
 	b.show(laptop)
-	b.visit(badDay(t))
+	b.visit(url)
 	b.await("document.querySelector('.canvas [data-kind]')")
 
 	b.tabTo("Skip to the content")

@@ -30,8 +30,8 @@ var sights = []sight{
 // screenshots are left for people to look at.
 func TestEveryViewIsAccessible(t *testing.T) {
 	source := axe(t)
-	b := open(t)
 	url := badDay(t)
+	b := open(t)
 	for name, s := range map[string]screen{"phone": phone, "phone-dark": phone.inTheDark(), "laptop": laptop, "laptop-dark": laptop.inTheDark(),
 		"wall": wall, "wall-dark": wall.inTheDark()} {
 		for _, v := range append(sights, past(b, url)...) {
@@ -70,8 +70,8 @@ func past(b *tab, url string) []sight {
 // TestThemeSwitch checks that the switch overrides what the system prefers, and that a reload
 // keeps it.
 func TestThemeSwitch(t *testing.T) {
-	b := open(t)
 	url := badDay(t)
+	b := open(t)
 	background := func() string { return eval[string](b, "getComputedStyle(document.body).backgroundColor") }
 	b.show(laptop)
 	b.visit(url)
@@ -102,9 +102,10 @@ func TestThemeSwitch(t *testing.T) {
 
 // TestStillWithoutMotion checks that nothing moves if the reader asked for that.
 func TestStillWithoutMotion(t *testing.T) {
+	url := badDay(t)
 	b := open(t)
 	b.prefer("prefers-reduced-motion", "reduce")
-	b.visit(badDay(t))
+	b.visit(url)
 	b.await("document.querySelector('.canvas [data-kind]')")
 	moving := eval[[]string](b, `[...document.querySelectorAll('*')].filter((e) => {
 		const s = getComputedStyle(e);

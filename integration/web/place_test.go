@@ -9,9 +9,9 @@ import (
 // TestPlaceIsInTheAddress checks that view, selection and moment survive a reload, and that the
 // back button goes through them.
 func TestPlaceIsInTheAddress(t *testing.T) {
+	url := badDay(t)
 	b := open(t)
 	b.show(laptop)
-	url := badDay(t)
 	b.visit(url + "#/picture?sel=neighbor/vm-hub00/10.0.210.5")
 	shown := func(words string) {
 		t.Helper()
@@ -47,9 +47,9 @@ func TestPlaceIsInTheAddress(t *testing.T) {
 
 // TestNonsenseInTheAddress opens addresses that somebody mistyped.
 func TestNonsenseInTheAddress(t *testing.T) {
+	url := badDay(t)
 	b := open(t)
 	b.show(laptop)
-	url := badDay(t)
 	for _, place := range []string{"#", "#/", "#/nowhere", "#/picture?at=yesterday", "#/picture?sel=%00", "#/picture?sel=nva/nobody", "#/routes?nva=nobody&q=%25%ff", "#/happened?kind=nothing"} {
 		b.visit(url + place)
 		b.await("document.querySelector('main h1')")

@@ -127,7 +127,7 @@ const lately = latest((signal, params) => ask("events", params, { signal }));
 async function recent(list, nva, q) {
   try {
     const answer = await lately({ nva, q, limit: 6, until: get("place").at });
-    if (answer) list.replaceChildren(...answer.rows.map((e) => h("li", { class: e.severity }, h("span", { class: "when" }, dated(new Date(e.time))), " ", e.object === q ? "" : e.object + " ", e.text)));
+    if (answer) list.replaceChildren(...answer.rows.map((e) => h("li", { class: e.severity }, h("span", { class: "when" }, dated(new Date(e.time))), " ", e.text)));
   } catch { /* the notices say what is wrong */ }
 }
 

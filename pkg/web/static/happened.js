@@ -17,12 +17,15 @@ const names = { neighbors: "session", routes: "route", fib: "kernel route", tunn
 
 const shapes = { bad: "bad", good: "good", info: "idle" };
 
+// said returns an event without the name that the column before it has.
+const said = (e) => (e.object && e.text.startsWith(e.object + " ") ? e.text.slice(e.object.length + 1) : e.text);
+
 const columns = [
   { name: "when", head: "Time", text: (e) => dated(new Date(e.time)) },
   { name: "kind", head: "Kind", text: (e) => names[e.kind] || e.kind, mark: (e) => shapes[e.severity] || "idle" },
   { name: "nva", head: "NVA", text: (e) => e.nva },
   { name: "object", head: "What", text: (e) => e.object },
-  { name: "text", head: "Event", text: (e) => e.text },
+  { name: "text", head: "Event", text: said },
 ];
 
 // mount fills the view and returns how to update and how to leave it.

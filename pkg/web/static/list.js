@@ -3,7 +3,7 @@
 // the arrow keys move and Enter opens.
 import { h } from "./dom.js";
 
-const pageRows = 200;
+const pageRows = 500;
 const spare = 6; // rows kept ready beyond each edge
 const mostPages = 500;
 const mostQuestions = 2;

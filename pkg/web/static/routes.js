@@ -59,7 +59,7 @@ export function mount(root) {
       return answer;
     },
     open(row) {
-      opening = true;
+      opening = innerWidth < 1000; // beside the list, the explanation leaves the focus where it is
       go({ open: row.prefix });
     },
   });
