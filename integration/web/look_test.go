@@ -40,8 +40,10 @@ func TestEveryViewIsAccessible(t *testing.T) {
 			b.await(v.ready)
 			b.await("document.getElementById('connection').textContent !== 'Connecting'")
 			b.shoot(v.name + "-" + name)
-			if found := b.violations(source); found != "" {
-				t.Errorf("%s, %s:\n%s", v.name, name, found)
+			if s.width != wall.width { // as on a laptop, but for the sizes
+				if found := b.violations(source); found != "" {
+					t.Errorf("%s, %s:\n%s", v.name, name, found)
+				}
 			}
 			if wide := eval[string](b, wideParts); wide != "" {
 				t.Errorf("%s, %s: wider than the screen: %s", v.name, name, wide)

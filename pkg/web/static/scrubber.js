@@ -24,8 +24,10 @@ function look(ms, passing) {
 }
 
 const load = coalesced(async () => {
-  const wanted = Number(parts.range.value) * 1000, oldest = get("site")?.oldest;
-  const length = wanted || (oldest ? Date.now() - new Date(oldest) : 604800_000);
+  // A journal that is younger than the range has the whole width: nothing is known before it.
+  const begun = get("site")?.oldest, age = begun ? Math.max(60_000, Date.now() - new Date(begun)) : Infinity;
+  const chosen = Number(parts.range.value) * 1000 || age;
+  const length = Math.min(age, chosen === Infinity ? 3600_000 : chosen);
   const at = atPlace();
   const end = at && at < Date.now() - length ? Math.min(Date.now(), at + length / 4) : Date.now();
   try {
@@ -45,7 +47,7 @@ function draw() {
   parts.all.setAttribute("d", buckets.map((b, i) => (b.total ? bar(i, 28, -tall(b.total)) : "")).join(""));
   parts.bad.setAttribute("d", buckets.map((b, i) => (b.bad ? bar(i, 30, Math.min(9, 3 + b.bad)) : "")).join(""));
   parts.drawing.setAttribute("viewBox", "0 0 " + Math.max(1, buckets.length) + " 40");
-  const label = (ms) => (span() > 86400_000 ? dated(new Date(ms)) : clock(new Date(ms)).slice(0, 5));
+  const label = (ms) => (span() > 86400_000 ? dated(new Date(ms)) : clock(new Date(ms)).slice(0, span() < 600_000 ? 8 : 5));
   parts.labels.forEach((el, i) => { el.textContent = label(since + span() * i / (parts.labels.length - 1)); });
   place();
 }
