@@ -75,7 +75,7 @@ func TestWatchALinkFail(t *testing.T) {
 	const expired = "[...document.querySelectorAll('.body .row:not([hidden])')].find((r) => r.querySelector('.mark.bad') && r.textContent.includes('hold timer expired'))"
 	b.await(expired)
 	b.shoot("web-happened")
-	eval[any](b, expired+".click(); null")
+	b.await("(() => { const row = " + expired + "; row?.click(); return row; })()") // a refresh may move it
 	b.await("!document.querySelector('.notice.past').hidden")
 	eval[any](b, "document.querySelector('nav [data-view=picture]').click(); null")
 	b.await("document.querySelector('.canvas .item.down') && !document.querySelector('.notice.past').hidden")
