@@ -70,6 +70,7 @@ func optional(o route.Optional) *uint32 {
 func statusMessage(s Status) *nvadv1.Status {
 	return &nvadv1.Status{
 		Host:         printable(s.Host),
+		Time:         stamp(s.Time),
 		Asn:          s.ASN,
 		RouterId:     text(s.RouterID),
 		Since:        stamp(s.Since),

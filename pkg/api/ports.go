@@ -111,6 +111,7 @@ type Controller interface {
 type Status struct {
 	engine.Status
 	Host      string // name of the machine; empty if that can't be read
+	Time      time.Time
 	FIB       fib.Tally
 	Tunnels   int
 	TunnelsUp int

@@ -34,7 +34,7 @@ func (d *daemon) askStatus(ctx context.Context) (api.Status, error) {
 	if err != nil {
 		return api.Status{}, err
 	}
-	out := api.Status{Status: s, Host: hostName(), Config: d.configState()}
+	out := api.Status{Status: s, Host: hostName(), Time: time.Now(), Config: d.configState()}
 	out.Warnings = append(d.degraded(), out.Warnings...)
 	if out.FIB, err = d.plane.Tally(ctx); err != nil {
 		return out, err

@@ -203,7 +203,7 @@ func (d *daemon) statusOfStart() api.Status {
 	s := engine.Status{ASN: cfg.ASN, RouterID: cfg.RouterID, Since: d.startup.began, Neighbors: len(cfg.Neighbors)}
 	s.Warnings = append(s.Warnings, config.Warning{Key: "nvad", Code: "starting", Msg: d.startup.text()})
 	s.Warnings = append(s.Warnings, d.degraded()...)
-	return api.Status{Status: s, Host: hostName(), Tunnels: len(cfg.Tunnels), Unhealthy: []string{"nvad is starting"}}
+	return api.Status{Status: s, Host: hostName(), Time: time.Now(), Tunnels: len(cfg.Tunnels), Unhealthy: []string{"nvad is starting"}}
 }
 
 // reportStart keeps systemd informed until nvad has started. After readyTime it reports

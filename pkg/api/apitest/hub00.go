@@ -34,7 +34,7 @@ func ago(hours, minutes, seconds int) time.Time {
 func Hub00() *Daemon {
 	return &Daemon{
 		At: api.Status{
-			Host: "vm-hub00",
+			Host: "vm-hub00", Time: Now,
 			Status: engine.Status{
 				ASN: 65001, RouterID: netip.MustParseAddr("10.0.0.4"), Since: ago(0, 36, 35),
 				Neighbors: 3, Established: 3, Prefixes: 3, Paths: 5, InSync: true,

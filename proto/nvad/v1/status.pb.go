@@ -218,7 +218,10 @@ type Status struct {
 	Azure *AzureState `protobuf:"bytes,24,opt,name=azure,proto3" json:"azure,omitempty"`
 	// Why this NVA should not carry traffic, by the conditions of [health], as GET /healthz
 	// answers. Empty if it should.
-	Unhealthy     []string `protobuf:"bytes,25,rep,name=unhealthy,proto3" json:"unhealthy,omitempty"`
+	Unhealthy []string `protobuf:"bytes,25,rep,name=unhealthy,proto3" json:"unhealthy,omitempty"`
+	// Time of this answer by the clock of the machine, to compare clocks. Absent from an
+	// older daemon.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=time,proto3" json:"time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -431,6 +434,13 @@ func (x *Status) GetAzure() *AzureState {
 func (x *Status) GetUnhealthy() []string {
 	if x != nil {
 		return x.Unhealthy
+	}
+	return nil
+}
+
+func (x *Status) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
 	}
 	return nil
 }
@@ -677,7 +687,7 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\x06commit\x18\x02 \x01(\tR\x06commit\x12\x1d\n" +
 	"\n" +
 	"go_version\x18\x03 \x01(\tR\tgoVersion\"\x12\n" +
-	"\x10GetStatusRequest\"\x95\a\n" +
+	"\x10GetStatusRequest\"\xc5\a\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x10\n" +
 	"\x03asn\x18\x02 \x01(\rR\x03asn\x12\x1b\n" +
@@ -708,7 +718,8 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\ftunnel_peers\x18\x16 \x01(\rR\vtunnelPeers\x12&\n" +
 	"\x0ftunnel_peers_up\x18\x17 \x01(\rR\rtunnelPeersUp\x12)\n" +
 	"\x05azure\x18\x18 \x01(\v2\x13.nvad.v1.AzureStateR\x05azure\x12\x1c\n" +
-	"\tunhealthy\x18\x19 \x03(\tR\tunhealthy\"w\n" +
+	"\tunhealthy\x18\x19 \x03(\tR\tunhealthy\x12.\n" +
+	"\x04time\x18\x1a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"w\n" +
 	"\aProblem\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -761,12 +772,13 @@ var file_nvad_v1_status_proto_depIdxs = []int32{
 	5,  // 5: nvad.v1.Status.memory:type_name -> nvad.v1.Memory
 	4,  // 6: nvad.v1.Status.problems:type_name -> nvad.v1.Problem
 	10, // 7: nvad.v1.Status.azure:type_name -> nvad.v1.AzureState
-	7,  // 8: nvad.v1.Problem.since:type_name -> google.protobuf.Timestamp
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	7,  // 8: nvad.v1.Status.time:type_name -> google.protobuf.Timestamp
+	7,  // 9: nvad.v1.Problem.since:type_name -> google.protobuf.Timestamp
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_status_proto_init() }
