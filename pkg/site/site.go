@@ -1,9 +1,11 @@
-// Package site knows which NVAs belong together: it reads the file that names them.
-// Without it, whoever asks five NVAs would type five addresses and compare five answers.
+// Package site knows which NVAs belong together, and compares what they say. A tunnel
+// that is up at one end and not at the other looks right at each of them: only both
+// answers together show it.
 //
-// It promises that a file with a fault is refused with its line and key, and that the
-// number of NVAs is bounded. It owns no state and opens no connection: package ctl asks
-// the NVAs and prints.
+// It promises that a file with a fault is refused with its line and key; that every
+// finding has a stable code, and says what differs and what to do; and that an NVA that
+// did not answer, or answered nonsense, hides nothing about the others. It owns no state
+// and opens no connection: package ctl asks the NVAs and prints.
 package site
 
 import (
