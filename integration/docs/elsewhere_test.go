@@ -39,7 +39,7 @@ var elsewhere = []struct{ start, by string }{
 	{"nvactl routes --at", "go test ./pkg/ctl -run Events"},
 	{"nvactl neighbors --at", "go test ./pkg/ctl -run Events"},
 	{"nvactl explain 10.110.0.0/16 --history", "go test ./pkg/ctl -run Events"},
-	{"nvactl --site site.toml ", "go test ./pkg/ctl -run Site"},
+	{"nvactl --site site.toml ", "go test ./integration/scenarios -run Site"},
 	{"az vm create", "go test ./integration/boot -run FromNothing"},
 	{"az vm run-command invoke", "go test ./integration/boot -run FromNothing"},
 	{"az role ", "go test ./integration/userdata -run TerraformRole"},

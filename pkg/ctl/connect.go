@@ -38,6 +38,7 @@ type client struct {
 	*grpc.ClientConn
 	read    nvadv1.NvadClient
 	control nvadv1.NvadControlClient
+	most    int // bound of an answer, in bytes
 }
 
 // door is the way to a daemon: its TCP port, or its socket if remote has no address.
@@ -80,7 +81,7 @@ func newClient(creds credentials.TransportCredentials, most int, dial func(conte
 	if err != nil {
 		return nil, err
 	}
-	return &client{ClientConn: conn, read: nvadv1.NewNvadClient(conn), control: nvadv1.NewNvadControlClient(conn)}, nil
+	return &client{ClientConn: conn, read: nvadv1.NewNvadClient(conn), control: nvadv1.NewNvadControlClient(conn), most: most}, nil
 }
 
 func impatient(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {

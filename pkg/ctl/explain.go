@@ -27,13 +27,19 @@ was last seen to do with the prefix.
 
 With --history, show instead every state that the prefix went through, from the
 journal: the best path and the kernel's route, the cause, and how long that
-lasted. The present state is the last.`,
+lasted. The present state is the last.
+
+With --site, follow the prefix from NVA to NVA: where it enters the site, which
+NVA has it from which, and where it stops, and why.`,
 		Example: `  nvactl explain 10.110.0.0/16
   nvactl explain 10.110.0.0/16 --neighbor 10.0.210.4
   nvactl explain 10.110.0.0/16 --export-to 10.0.210.5 -o json | jq .exports
   nvactl explain 10.110.0.0/16 --history --since "yesterday 18:00"`,
 		ValidArgsFunction: a.completePrefixes(&nvadv1.ListRoutesRequest{}),
-		RunE: a.run(func(ctx context.Context, c *client, args []string) error {
+		Annotations:       forSites,
+		RunE: a.orSite(func(ctx context.Context, args []string) error {
+			return a.siteExplain(ctx, args[0])
+		}, func(ctx context.Context, c *client, args []string) error {
 			req.Prefix = args[0]
 			switch {
 			case history && (req.GetNeighbor() != "" || req.GetExportTo() != ""):

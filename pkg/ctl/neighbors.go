@@ -3,7 +3,6 @@ package ctl
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -36,12 +35,7 @@ were down were down, and how many best paths came from each.
   nvactl neighbors --at "yesterday 03:12"`,
 		ValidArgsFunction: a.completeNeighbors,
 		Annotations:       forSites,
-		RunE: a.orSite(func(ctx context.Context, args []string) error {
-			if at.given != "" {
-				return errors.New("--at is for one NVA: give --socket or --address")
-			}
-			return a.siteNeighbors(ctx, args)
-		}, func(ctx context.Context, c *client, args []string) error {
+		RunE: a.orSite(a.siteNeighbors, func(ctx context.Context, c *client, args []string) error {
 			switch {
 			case at.given != "":
 				return a.neighborsAt(ctx, c, strings.Join(args, ""), at)

@@ -177,7 +177,7 @@ one of: ` + siteCommands + `.`,
 	completeFixed(root, "output", a.output.allowed...)
 	root.AddGroup(&cobra.Group{ID: groupShow, Title: "Show:"}, &cobra.Group{ID: groupChange, Title: "Change:"})
 	addTo(root, groupShow, a.statusCommand(), a.healthCommand(), a.neighborsCommand(), a.routesCommand(), a.explainCommand(), a.tunnelsCommand(), a.natCommand(),
-		a.topologyCommand(), a.webCommand(), a.azureCommand(), a.watchCommand(), a.eventsCommand(), a.policyCommand(), a.configCommand(), a.showCommand(), a.versionCommand(), a.techSupportCommand(),
+		a.topologyCommand(), a.siteDiffCommand(), a.webCommand(), a.azureCommand(), a.watchCommand(), a.eventsCommand(), a.policyCommand(), a.configCommand(), a.showCommand(), a.versionCommand(), a.techSupportCommand(),
 		a.profileCommand())
 	addTo(root, groupChange, a.reloadCommand(), a.confirmCommand(), a.rollbackCommand(), a.resetCommand(), a.shutdownCommand(), a.enableCommand(),
 		a.drainCommand(), a.stopCommand(), a.logLevelCommand())

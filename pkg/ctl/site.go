@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/nvad/nvad/pkg/site"
 )
@@ -18,7 +19,7 @@ import (
 const siteVariable = "NVAD_SITE"
 
 // siteCommands are the commands that ask every NVA of a site.
-const siteCommands = "status, neighbors, tunnels, topology -o svg, web"
+const siteCommands = "status, neighbors, tunnels, explain, diff, topology -o svg, web"
 
 // forSites marks a command that can ask every NVA of a site.
 var forSites = map[string]string{"site": "true"}
@@ -50,15 +51,26 @@ func (a *app) chooseSite(cmd *cobra.Command) error {
 	return nil
 }
 
-// orSite returns the body of a command that asks all NVAs of a site, or one.
+// orSite returns the body of a command that asks all NVAs of a site, or one. What selects
+// something within one NVA, an optional argument or a flag of the command, is refused for
+// a site.
 func (a *app) orSite(all func(ctx context.Context, args []string) error, one action) func(*cobra.Command, []string) error {
 	alone := a.run(one)
 	return func(cmd *cobra.Command, args []string) error {
 		if a.site == "" {
 			return alone(cmd, args)
 		}
+		selected := ""
 		if len(args) > 0 && strings.Contains(cmd.Use, "[") {
-			return fmt.Errorf("%s with --site shows everything of all NVAs: leave out %q, or ask one NVA with --socket or --address", cmd.Name(), args[0])
+			selected = args[0]
+		}
+		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+			if f.Changed {
+				selected = "--" + f.Name
+			}
+		})
+		if selected != "" {
+			return fmt.Errorf("%s with --site shows all NVAs: leave out %s, or ask one NVA with --socket or --address", cmd.Name(), selected)
 		}
 		return failed(all(cmd.Context(), args))
 	}

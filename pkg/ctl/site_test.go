@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,8 +14,14 @@ import (
 	"time"
 	"unicode"
 
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/api/apitest"
 	"github.com/nvad/nvad/pkg/api/apitest/pki"
+	"github.com/nvad/nvad/pkg/site"
+	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
 // siteFile writes a file with an NVA for each name and lines that say where it is.
@@ -98,7 +105,7 @@ func TestSiteRefused(t *testing.T) {
 		"--site x config check x":       errOneNVA.Error() + " (see nvactl config check --help)",
 		"--site x --socket y status":    "use either --site, or --socket or --address (see nvactl status --help)",
 		"--site x --address h:1 status": "use either --site, or --socket or --address (see nvactl status --help)",
-		"neighbors 10.0.210.4":          `neighbors with --site shows everything of all NVAs: leave out "10.0.210.4", or ask one NVA with --socket or --address (see nvactl neighbors --help)`,
+		"neighbors 10.0.210.4":          `neighbors with --site shows all NVAs: leave out 10.0.210.4, or ask one NVA with --socket or --address (see nvactl neighbors --help)`,
 	} {
 		t.Run(args, func(t *testing.T) { wantError(t, askingSite(t, file, strings.Fields(args)...), want) })
 	}
@@ -113,13 +120,109 @@ func TestSiteRefused(t *testing.T) {
 	}
 }
 
+// hub10 is the NVA at the other end of hub00's tunnel.
+func hub10() *apitest.Daemon {
+	d := hub00()
+	d.At.Host, d.At.RouterID = "vm-hub10", netip.MustParseAddr("10.10.0.4")
+	t := &d.Devices[0]
+	t.Source, t.Addresses, t.Remotes = netip.MustParseAddr("10.10.0.4"), []netip.Prefix{netip.MustParsePrefix("169.254.0.2/24")}, []netip.Addr{netip.MustParseAddr("10.0.0.4")}
+	t.Peers = []api.TunnelPeer{{Remote: t.Remotes[0], Neighbor: netip.MustParseAddr("169.254.0.1"), Up: true, By: "bfd"}}
+	d.Peers = d.Peers[2:]
+	d.Peers[0].Address, d.Peers[0].Session.LocalAddress = netip.MustParseAddr("169.254.0.1"), far
+	d.Peers[0].Session.RemoteID = netip.MustParseAddr("10.0.0.4")
+	d.Tables, d.Kernel, d.Interfaces = nil, nil, nil
+	return d
+}
+
+// TestSiteDiff compares two NVAs that fit, and then two that do not.
+func TestSiteDiff(t *testing.T) {
+	near := [2]string{"hub00", socketOf(serve(t, hub00()))}
+	file := siteFile(t, near, [2]string{"hub10", socketOf(serve(t, hub10()))})
+	r := askingSite(t, file, "diff")
+	if r.code != 0 || r.out != "Compared 2 NVAs: nothing differs that matters.\n" {
+		t.Errorf("got %+v", r)
+	}
+	d := hub10()
+	d.Devices[0].VNI, d.At.RouterID, d.Peers[0].RemoteASN = 78, netip.MustParseAddr("10.0.0.4"), 65009
+	file = siteFile(t, near, [2]string{"hub10", socketOf(serve(t, d))}, [2]string{"hub20", socketOf("/nonexistent/nvad.sock")})
+	r = askingSite(t, file, "diff")
+	wantError(t, r, "the NVAs do not fit together: 3 errors; 1 of 3 NVAs did not answer: hub20")
+	fits(t, r.out)
+	golden(t, "site-diff.txt", r.out)
+	r = askingSite(t, file, "diff", "-o", "json")
+	golden(t, "site-diff.json", r.out)
+	wantError(t, nvactl(t, "", "diff"), "diff compares the NVAs of a site: name their file with --site (see nvactl diff --help)")
+}
+
+// TestSiteExplain follows a prefix between two NVAs.
+func TestSiteExplain(t *testing.T) {
+	far := hub10()
+	prefix := netip.MustParsePrefix("10.110.0.0/16")
+	x := far.Stories[prefix]
+	x.Paths, x.Exports, x.Kernel = nil, nil, nil
+	far.Stories = map[netip.Prefix]api.Explanation{prefix: x}
+	file := siteFile(t, [2]string{"hub00", socketOf(serve(t, hub00()))}, [2]string{"hub10", socketOf(serve(t, far))}, [2]string{"hub20", socketOf("/nonexistent/nvad.sock")})
+	r := askingSite(t, file, "explain", prefix.String())
+	wantError(t, r, "1 of 3 NVAs did not answer: hub20")
+	fits(t, r.out)
+	golden(t, "site-explain.txt", r.out)
+	r = askingSite(t, file, "explain", prefix.String(), "-o", "json")
+	var list []struct {
+		NVA     string
+		Error   *string
+		Way     *site.Way
+		Explain *struct{ Prefix string }
+	}
+	if err := json.Unmarshal([]byte(r.out), &list); err != nil || len(list) != 3 || list[0].Way == nil || list[0].Explain.Prefix != prefix.String() || list[2].Error == nil || list[2].Way != nil {
+		t.Errorf("%v: %s", err, r.out)
+	}
+	wantError(t, askingSite(t, file, "explain", "10.0.0.0/33"), `"10.0.0.0/33" is not a prefix (want one like 10.110.0.0/16)`)
+	wantError(t, askingSite(t, file, "explain", "10.0.0.0/8", "--neighbor", "10.0.210.4"), "explain with --site shows all NVAs: leave out --neighbor, or ask one NVA with --socket or --address (see nvactl explain --help)")
+}
+
+// endless answers every stream without end, and every other call with as much as fits.
+func endless(t *testing.T) string {
+	t.Helper()
+	socket := filepath.Join(ownDirectory(t), "nvad.sock")
+	l, err := net.Listen("unix", socket)
+	must(t, err)
+	s := grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
+		name, _ := grpc.MethodFromServerStream(stream)
+		var m proto.Message = &nvadv1.Status{Host: strings.Repeat("x", 1<<20)}
+		switch name[strings.LastIndexByte(name, '/')+1:] {
+		case "ListNeighbors":
+			m = &nvadv1.ListNeighborsResponse{}
+		case "ListTunnels":
+			m = &nvadv1.ListTunnelsResponse{}
+		case "GetConfig", "ListLinks":
+			m = &nvadv1.Config{}
+		case "ListRoutes", "ListEvents":
+			for err == nil {
+				err = stream.SendMsg(&nvadv1.ListRoutesResponse{Paths: make([]*nvadv1.Path, 1000)})
+			}
+			return err
+		}
+		return stream.SendMsg(m)
+	}))
+	run(t, l, s)
+	return socket
+}
+
+// TestSiteEndless: an NVA that answers without end is left out, in bounded time and memory.
+func TestSiteEndless(t *testing.T) {
+	file := siteFile(t, [2]string{"a", socketOf(serve(t, hub00()))}, [2]string{"b", socketOf(endless(t))})
+	r := askingSite(t, file, "diff")
+	t.Log(r.err, r.out)
+	wantError(t, r, "1 of 2 NVAs did not answer: b")
+}
+
 // TestSiteImpostor: an impostor's texts arrive printable, whatever is asked.
 func TestSiteImpostor(t *testing.T) {
 	file := siteFile(t, [2]string{"a", socketOf(serve(t, hub00()))}, [2]string{"b", socketOf(impostor(t))})
-	for _, args := range []string{"status", "neighbors", "tunnels"} {
+	for _, args := range []string{"status", "neighbors", "tunnels", "diff", "explain 10.0.0.0/8"} {
 		for _, format := range []string{"table", "json"} {
 			r := askingSite(t, file, append(strings.Fields(args), "-o", format)...)
-			if r.code != 0 || strings.ContainsFunc(r.out+r.err, func(c rune) bool { return c != '\n' && !unicode.IsPrint(c) }) {
+			if r.code != 0 && args != "diff" || strings.ContainsFunc(r.out+r.err, func(c rune) bool { return c != '\n' && !unicode.IsPrint(c) }) {
 				t.Errorf("%s: %d %q %q", args, r.code, r.out, r.err)
 			}
 		}
