@@ -106,6 +106,9 @@ func (s *Server) state(r *http.Request) (any, error) {
 	out := stateAnswer{Now: time.Now().UTC(), Problems: []siteProblem{}, NVAs: s.states(r.Context(), at)}
 	if !at.IsZero() {
 		out.At = &at
+		for i := range out.NVAs {
+			out.NVAs[i].Links = []survey.Link{} // the journal does not know whether they were up
+		}
 	}
 	for _, n := range out.NVAs {
 		if !n.OK {
