@@ -103,7 +103,7 @@ func (b bed) furnish(t *testing.T, n *nva, root string) {
 	values := map[string]string{
 		"package_url": "http://" + n.store + "/" + filepath.Base(deb), "package_sha256": sum(t, deb),
 		"nva_tag": "nvad=rg-nva", "nvas": "2", "nva_key": base64.StdEncoding.EncodeToString([]byte(key)),
-		"nvad_toml": base64.StdEncoding.EncodeToString(configuration(t, root)),
+		"nva_tunnel": "vxlan", "nvad_toml": base64.StdEncoding.EncodeToString(configuration(t, root)),
 	}
 
 	n.Machine = machine.Make(t, machine.Options{Name: vm, Namespace: b.Namespace(vm)})

@@ -43,6 +43,31 @@ func TestFromNothing(t *testing.T) {
 	}
 	b.measure(t, "another NVA", 500*time.Millisecond, func() { b.another(t) })
 	b.nvas()[0].polls(t)
+	b.encrypt(t)
+}
+
+// encrypt has both machines ask for WireGuard. Each publishes its key, and has a tunnel with the
+// other's key instead of VXLAN.
+func (b bed) encrypt(t *testing.T) {
+	t.Helper()
+	for _, n := range b.nvas() {
+		n.Sh(t, `sed -i '/^azure.poll/d' /etc/nvad/nvad.toml`) // bootstrap leaves an edited file alone
+		n.Sh(t, `sed -i 's/tunnel="vxlan"/tunnel="wireguard"/' /usr/local/sbin/nvad-setup; nvad-setup >/root/encrypt.log 2>&1 &`)
+	}
+	keys := map[string]string{}
+	for _, n := range b.nvas() {
+		keys[n.hub] = strings.TrimSpace(n.Exec(t, "nvad", "public-key", "nva"))
+	}
+	for i, n := range b.nvas() {
+		other := keys[b.nvas()[1-i].hub]
+		lab.Eventually(t, patience, func() error {
+			text := n.Sh(t, "cat /etc/nvad/nvad.toml /root/encrypt.log")
+			if !strings.Contains(text, other) || !strings.Contains(text, `= "wireguard"`) || strings.Contains(text, "vxlan0") {
+				return fmt.Errorf("%s has no tunnel with the key %s:\n%s", n.hub, other, text)
+			}
+			return nil
+		})
+	}
 }
 
 // another gives a third VM the tag, and runs the script again. It becomes a neighbor, the

@@ -84,7 +84,7 @@ func (l *Lab) readUserData(path string) (userData, error) {
 		nvas += len(v.NVAs())
 	}
 	filled := strings.NewReplacer("${package_url}", "", "${package_sha256}", "", "${nva_tag}", tagName+"="+tagValue,
-		"${nvas}", strconv.Itoa(nvas), "${nva_key}", base64.StdEncoding.EncodeToString([]byte("the key of this lab"))).Replace(string(text))
+		"${nva_tunnel}", "vxlan", "${nvas}", strconv.Itoa(nvas), "${nva_key}", base64.StdEncoding.EncodeToString([]byte("the key of this lab"))).Replace(string(text))
 	if err := yaml.Unmarshal([]byte(filled), &data); err != nil {
 		return data, fmt.Errorf("%s: %w", path, err)
 	}

@@ -76,6 +76,7 @@ func bicepRules(t *testing.T) map[string]nsgRule {
 // wantRules are the rules of both, in Terraform's words.
 var wantRules = map[string]nsgRule{
 	"vxlan":         {100, "Inbound", "Allow", "Udp", "var.remote_nvas", "var.nva", "4789"},
+	"wireguard":     {105, "Inbound", "Allow", "Udp", "var.remote_nvas", "var.nva", "51820-59883"},
 	"route-server":  {110, "Inbound", "Allow", "Tcp", "cidrsubnet(var.prefix, 8, 210)", "var.nva", "179"},
 	"management":    {120, "Inbound", "Allow", "Tcp", "var.management_prefixes", "var.nva", "22"},
 	"deny-nva":      {190, "Inbound", "Deny", "*", "*", "var.nva", "*"},
@@ -86,7 +87,7 @@ var wantRules = map[string]nsgRule{
 	"deny-out":      {4096, "Outbound", "Deny", "*", "*", "*", "*"},
 }
 
-// TestSecurityGroups: only the other NVAs may send VXLAN and only the Route Server may speak
+// TestSecurityGroups: only the other NVAs may send VXLAN, or WireGuard if it was asked for, and only the Route Server may speak
 // BGP. No rule for a forwarded prefix opens the NVA itself. Everything else is denied, because
 // Azure's own rules would admit it from the whole VNet.
 func TestSecurityGroups(t *testing.T) {

@@ -64,7 +64,7 @@ func TestTerraformUserData(t *testing.T) {
 	dir := configs(t, "azure/terraform/hub")
 	vars := map[string]cty.Value{
 		"package_url": cty.StringVal(hub00["package_url"]), "package_sha256": cty.StringVal(hub00["package_sha256"]),
-		"resource_group_name": cty.StringVal("rg-nva"), "nvas": cty.NumberIntVal(2), "nva_key": cty.StringVal("0123456789abcdef"),
+		"resource_group_name": cty.StringVal("rg-nva"), "nvas": cty.NumberIntVal(2), "nva_key": cty.StringVal("0123456789abcdef"), "wireguard": cty.False,
 	}
 	ctx := &hcl.EvalContext{
 		Variables: map[string]cty.Value{

@@ -18,7 +18,7 @@ import (
 // hub00 are the values of the first hub's NVA, in both examples of configs/azure.
 var hub00 = map[string]string{
 	"package_url": "https://example.blob.core.windows.net/nvad/nvad.deb", "package_sha256": strings.Repeat("0", 64),
-	"nva_tag": "nvad=rg-nva", "nvas": "2", "nva_key": "MDEyMzQ1Njc4OWFiY2RlZg==",
+	"nva_tag": "nvad=rg-nva", "nvas": "2", "nva_key": "MDEyMzQ1Njc4OWFiY2RlZg==", "nva_tunnel": "vxlan",
 }
 
 // configs returns the path of a file or directory below configs.
@@ -111,6 +111,23 @@ func TestNoAddress(t *testing.T) {
 	}
 	if !strings.Contains(text, "nvad bootstrap --from-azure --register --tag \"nvad=rg-nva\" --nvas \"2\"") {
 		t.Errorf("bootstrap is not run as it should:\n%s", text)
+	}
+}
+
+// TestTunnelChoice runs the script's choice of a tunnel: keys are published only if they were asked
+// for, and a word that is none of the two configures nothing.
+func TestTunnelChoice(t *testing.T) {
+	text := userData(t)["bootstrap.yaml"]
+	begin, end := strings.Index(text, `tunnel="${nva_tunnel}"`), strings.Index(text, "esac")
+	if begin < 0 || end < begin || !regexp.MustCompile(`nvad bootstrap .*\n.* \$publish\n`).MatchString(text) {
+		t.Fatal("bootstrap.yaml does not choose between tunnels")
+	}
+	for tunnel, want := range map[string]string{"vxlan": "[]\n", "wireguard": "[--publish-key]\n", "": "", "WireGuard": ""} {
+		script := strings.ReplaceAll(text[begin:end], "${nva_tunnel}", tunnel) + "esac\necho \"[$publish]\"\n"
+		out, err := exec.Command("sh", "-eu", "-c", script).Output()
+		if string(out) != want || (err == nil) != (want != "") {
+			t.Errorf("nva_tunnel %q: %q, %v; want %q", tunnel, out, err, want)
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ param nvaTags object
 param roleDefinitionId string
 @secure()
 param nvaKey string
+param wireguard bool
 param forwardedPrefixes array
 param managementPrefixes array
 param announcesDefault bool
@@ -34,6 +35,7 @@ var values = {
   nva_tag: '${tagName}=${tagValue}'
   nvas: string(nvas)
   nva_key: base64(nvaKey)
+  nva_tunnel: wireguard ? 'wireguard' : 'vxlan'
 }
 var userData = reduce(items(values), loadTextContent('../../cloud-init/bootstrap.yaml'), (text, v) => replace(text, '\${${v.key}}', v.value))
 
@@ -54,11 +56,28 @@ var management = empty(managementPrefixes) ? [] : [
   }
 ]
 
+// Encrypted tunnels, if any. bootstrap derives the port of each from the keys of its ends.
+var encrypted = !wireguard ? [] : [
+  {
+    name: 'wireguard'
+    properties: {
+      priority: 105
+      direction: 'Inbound'
+      access: 'Allow'
+      protocol: 'Udp'
+      sourceAddressPrefixes: remoteNvas
+      sourcePortRange: '*'
+      destinationAddressPrefix: nva
+      destinationPortRange: '51820-59883'
+    }
+  }
+]
+
 resource nsg 'Microsoft.Network/networkSecurityGroups@2023-09-01' = {
   name: 'nsg-${name}'
   location: location
   properties: {
-    securityRules: concat(management, [
+    securityRules: concat(management, encrypted, [
       {
         name: 'vxlan'
         properties: {

@@ -39,6 +39,9 @@ param nvaKey string
 @description('Prefixes whose traffic passes through the NVAs, besides the hubs\' own: spokes, on-premises.')
 param forwardedPrefixes array = []
 
+@description('Whether the tunnels between the NVAs are encrypted, by WireGuard. Their public keys are in tags of the VMs: whoever may write those may join.')
+param wireguard bool = false
+
 @description('Prefixes from which the NVAs accept SSH.')
 param managementPrefixes array = []
 
@@ -91,6 +94,7 @@ module hub 'hub.bicep' = [for (h, i) in hubs: {
     nvaTags: nvaTags
     roleDefinitionId: operator.id
     nvaKey: nvaKey
+    wireguard: wireguard
     forwardedPrefixes: concat(map(hubs, p => p.prefix), forwardedPrefixes)
     managementPrefixes: managementPrefixes
     announcesDefault: announcesDefault

@@ -61,6 +61,7 @@ module "hub" {
   nva_tags            = var.nva_tags
   role_definition_id  = azurerm_role_definition.operator.role_definition_resource_id
   nva_key             = var.nva_key
+  wireguard           = var.wireguard
   forwarded_prefixes  = concat(values(var.hubs), var.forwarded_prefixes)
   management_prefixes = var.management_prefixes
   announces_default   = var.announces_default

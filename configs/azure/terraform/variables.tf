@@ -70,6 +70,12 @@ variable "nva_key" {
   }
 }
 
+variable "wireguard" {
+  description = "Whether the tunnels between the NVAs are encrypted, by WireGuard. Their public keys are in tags of the VMs: whoever may write those may join."
+  type        = bool
+  default     = false
+}
+
 variable "management_prefixes" {
   description = "Prefixes from which the NVAs accept SSH."
   type        = list(string)

@@ -85,6 +85,23 @@ resource "azurerm_network_security_group" "nva" {
     destination_port_range     = "179"
   }
 
+  # bootstrap derives the port of each tunnel from the keys of its ends.
+  dynamic "security_rule" {
+    for_each = var.wireguard ? [1] : []
+
+    content {
+      name                       = "wireguard"
+      priority                   = 105
+      direction                  = "Inbound"
+      access                     = "Allow"
+      protocol                   = "Udp"
+      source_address_prefixes    = var.remote_nvas
+      source_port_range          = "*"
+      destination_address_prefix = var.nva
+      destination_port_range     = "51820-59883"
+    }
+  }
+
   dynamic "security_rule" {
     for_each = length(var.management_prefixes) > 0 ? [1] : []
 

@@ -10,6 +10,7 @@ locals {
     nva_tag        = "nvad=${local.tag.nvad}"
     nvas           = var.nvas
     nva_key        = base64encode(var.nva_key)
+    nva_tunnel     = var.wireguard ? "wireguard" : "vxlan"
   })
 }
 

@@ -15,6 +15,7 @@ variable "nva_key" {
   type      = string
   sensitive = true
 }
+variable "wireguard" { type = bool }
 variable "management_prefixes" { type = list(string) }
 variable "forwarded_prefixes" { type = list(string) }
 variable "announces_default" { type = bool }
