@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"time"
 
@@ -130,10 +129,7 @@ func (q *eventQuery) events(ctx context.Context, past Past, yield func(*nvadv1.W
 
 // pass yields the event of a record if the filter selects it.
 func (q *eventQuery) pass(r *journal.Record, yield func(*nvadv1.WatchEvent) error) error {
-	m, err := decode(r)
-	if err != nil {
-		return errors.Join(errors.New("a record of the journal can't be read"), err)
-	}
+	m := decode(r)
 	if m.GetGap() == nil && !q.filter.Selects(changeOf(m, q.state)) {
 		return nil
 	}

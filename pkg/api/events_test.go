@@ -171,12 +171,13 @@ func TestCodesOfEvents(t *testing.T) {
 func TestListEventsDamaged(t *testing.T) {
 	d := apitest.Hub00()
 	taken := api.EventRecord(watch.Event{At: minute(1), Change: watch.Route{Prefix: net1, New: best(rs0)}}, true)
-	d.Happened = []journal.Record{{Time: minute(0), Damaged: true}, taken, api.GapRecord(minute(2), 0, "", true)}
+	garbled := journal.Record{Time: minute(0), Kind: uint16(watch.Tunnels), Data: []byte{0xff}}
+	d.Happened = []journal.Record{{Time: minute(0), Damaged: true}, garbled, taken, api.GapRecord(minute(2), 0, "", true)}
 	client := nvadv1.NewNvadClient(start(t, d))
-	if got, err := list(t, client, &nvadv1.ListEventsRequest{}); err != nil || !slices.Equal(got, []string{"0 0 lost"}) {
+	if got, err := list(t, client, &nvadv1.ListEventsRequest{}); err != nil || !slices.Equal(got, []string{"0 0 lost", "0 0 lost"}) {
 		t.Errorf("%q, %v", got, err)
 	}
-	if got, err := list(t, client, &nvadv1.ListEventsRequest{Prefix: net1.String(), Exact: true}); err != nil || !slices.Equal(got, []string{"0 0 lost", "1 10.100.0.0/16 from 10.0.210.4"}) {
+	if got, err := list(t, client, &nvadv1.ListEventsRequest{Prefix: net1.String(), Exact: true}); err != nil || !slices.Equal(got, []string{"0 0 lost", "0 0 lost", "1 10.100.0.0/16 from 10.0.210.4"}) {
 		t.Errorf("%q, %v", got, err)
 	}
 }

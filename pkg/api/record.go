@@ -63,18 +63,20 @@ func encode(m *nvadv1.WatchEvent) []byte {
 	return data
 }
 
-// decode reads the data of r.
-func decode(r *journal.Record) (*nvadv1.WatchEvent, error) {
+// decode reads the data of r. What can't be read is a gap.
+func decode(r *journal.Record) *nvadv1.WatchEvent {
 	m := &nvadv1.WatchEvent{}
-	err := proto.Unmarshal(r.Data, m)
-	if m.Time = stamp(r.Time); r.Damaged {
-		m.Change = &nvadv1.WatchEvent_Gap{Gap: &nvadv1.Gap{Reason: "the journal is damaged: what it had recorded here can't be read"}}
+	if err := proto.Unmarshal(r.Data, m); err != nil || r.Damaged {
+		m = &nvadv1.WatchEvent{Change: &nvadv1.WatchEvent_Gap{Gap: &nvadv1.Gap{Reason: damagedText}}}
 	}
+	m.Time = stamp(r.Time)
 	if best := m.GetRoute().GetNew(); best.GetAttributes() != nil {
 		best.AsPath, best.NextHop = best.Attributes.AsPath, best.Attributes.NextHop
 	}
-	return m, err
+	return m
 }
+
+const damagedText = "the journal is damaged: what it had recorded here can't be read"
 
 // kindOctet begins the keys of a kind, so that they are ordered by kind.
 func kindOctet(k watch.Kind) byte { return byte(bits.TrailingZeros16(uint16(k)) + 1) }
