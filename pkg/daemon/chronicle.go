@@ -136,8 +136,11 @@ func (c *chronicle) open() (*journal.Journal, error) {
 	return j, err
 }
 
-// past opens the journal for reading.
-func (c *chronicle) past() (api.Past, error) {
+// past opens the journal for reading. It has what was published before, unless that is
+// more than can be recorded within catchTime.
+func (c *chronicle) past(ctx context.Context) (api.Past, error) {
+	c.rare.caughtUp(ctx)
+	c.frequent.caughtUp(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {

@@ -81,7 +81,7 @@ func (c *chronicled) publish(changes ...watch.Change) {
 // events returns the events of the journal, in few words.
 func (c *chronicled) events() (out []string) {
 	c.t.Helper()
-	p, err := c.past()
+	p, err := c.past(c.t.Context())
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func (c *chronicled) events() (out []string) {
 
 // at returns the state at a time, in few words.
 func (c *chronicled) at(kinds watch.Kind, at time.Time) (out []string, err error) {
-	p, err := c.past()
+	p, err := c.past(c.t.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -350,7 +350,7 @@ func TestChronicleOff(t *testing.T) {
 		c.start()
 		defer c.stop()
 		c.publish(watch.Operation{What: "reset"})
-		if _, err := c.past(); err == nil || !strings.Contains(err.Error(), "size of [journal] is 0") || c.hub.Wants(watch.Routes) {
+		if _, err := c.past(t.Context()); err == nil || !strings.Contains(err.Error(), "size of [journal] is 0") || c.hub.Wants(watch.Routes) {
 			t.Errorf("off: %v", err)
 		}
 		if _, err := os.Stat(filepath.Join(dir, "journal")); err == nil {
@@ -365,7 +365,7 @@ func TestChronicleOff(t *testing.T) {
 		}
 		c.resize(0)
 		pause()
-		if _, err := c.past(); err == nil || c.hub.Wants(watch.Routes) {
+		if _, err := c.past(t.Context()); err == nil || c.hub.Wants(watch.Routes) {
 			t.Errorf("off again: %v", err)
 		}
 		c.resize(8)
@@ -389,7 +389,7 @@ func TestChronicleBlocked(t *testing.T) {
 		defer c.stop()
 		c.publish(watch.Operation{What: "reset"})
 		pause()
-		if _, err := c.past(); err == nil || !strings.Contains(c.trouble(), "not a directory") {
+		if _, err := c.past(t.Context()); err == nil || !strings.Contains(c.trouble(), "not a directory") {
 			t.Errorf("%v, %q", err, c.trouble())
 		}
 		if err := os.Remove(blocker); err != nil {
@@ -398,6 +398,26 @@ func TestChronicleBlocked(t *testing.T) {
 		time.Sleep(3 * retryTime)
 		if got := c.events(); !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "gap of 1: ") }) || c.trouble() != "" {
 			t.Errorf("%q, %q", got, c.trouble())
+		}
+	})
+}
+
+// TestPastIsComplete: who asks for the past gets everything that was published before, so that
+// a watch that began before it leaves nothing out in between.
+func TestPastIsComplete(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChronicled(t, t.TempDir(), 1)
+		c.start()
+		defer c.stop()
+		for i := range 20 {
+			asn := uint32(65000 + i)
+			c.hub.Publish(watch.Event{At: time.Now(), Change: watch.Operation{What: fmt.Sprint("drain ", i)}},
+				watch.Event{At: time.Now(), Change: watch.Route{Prefix: netip.MustParsePrefix("10.1.0.0/16"), New: watch.Best{
+					Neighbor: netip.MustParseAddr("10.0.0.1"), Attrs: &route.Attrs{ASPath: route.NewASPath(asn)}}}})
+			list := strings.Join(c.events(), "\n")
+			if !strings.Contains(list, fmt.Sprint("drain ", i)) || !strings.Contains(list, fmt.Sprint("path ", asn)) {
+				t.Fatalf("after %d: %s", i, list)
+			}
 		}
 	})
 }

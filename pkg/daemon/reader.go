@@ -89,7 +89,7 @@ func (d *daemon) Links(ctx context.Context) ([]fib.Link, error) { return d.plane
 func (d *daemon) Events() *watch.Hub { return d.changes }
 
 // Past implements api.Reader.
-func (d *daemon) Past(context.Context) (api.Past, error) { return d.chronicle.past() }
+func (d *daemon) Past(ctx context.Context) (api.Past, error) { return d.chronicle.past(ctx) }
 
 // Neighbors implements api.Reader.
 func (d *daemon) Neighbors(ctx context.Context) ([]api.Neighbor, error) { return d.ask.neighbors(ctx) }

@@ -49,8 +49,32 @@ type recorder struct {
 	retake  retake
 	gaveUp  bool // the state is too large to be recorded
 
-	trouble atomic.Pointer[string] // why events are being lost; nil: they are not
+	trouble atomic.Pointer[string]   // why events are being lost; nil: they are not
+	at      atomic.Pointer[progress] // nil: it does not record
 	counts
+}
+
+// progress is how far the events of a subscription are recorded.
+type progress struct {
+	sub  *watch.Subscription
+	done atomic.Uint64 // events that were recorded or lost
+}
+
+// catchTime is the longest time that a reader waits for events to be recorded.
+const catchTime = time.Second
+
+// caughtUp waits until what was published before is recorded, but not longer than a reader
+// should wait.
+func (r *recorder) caughtUp(ctx context.Context) {
+	p := r.at.Load()
+	if p == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, catchTime)
+	defer cancel()
+	for want := p.sub.Arrived(); p.done.Load() < want && ctx.Err() == nil; {
+		rest(ctx, 5*time.Millisecond)
+	}
 }
 
 // begin waits until the engine is in sync, and reports whether it is; otherwise ctx has
@@ -70,6 +94,8 @@ func (r *recorder) begin(ctx context.Context) bool {
 func (r *recorder) run(ctx context.Context, sub *watch.Subscription) {
 	defer sub.Close()
 	r.sub = sub
+	r.at.Store(&progress{sub: sub})
+	defer r.at.Store(nil)
 	r.retake.soon(time.Now())
 	for ctx.Err() == nil {
 		r.turn(ctx)
@@ -93,6 +119,7 @@ func (r *recorder) turn(ctx context.Context) {
 	wait, cancel := context.WithDeadline(ctx, r.next(time.Now()))
 	defer cancel()
 	events, lost, err := r.sub.Next(wait)
+	r.at.Load().done.Add(lost)
 	r.missed(lost, "they came faster than the journal takes them")
 	r.write(ctx, events)
 	if errors.Is(err, watch.ErrEnded) {
@@ -139,6 +166,7 @@ func (r *recorder) write(ctx context.Context, events []watch.Event) {
 			}
 		}
 		r.append(records)
+		r.at.Load().done.Add(uint64(len(part)))
 		pause := turnPause * time.Since(began)
 		if len(part) < turnEvents {
 			pause = max(pause, turnTime)

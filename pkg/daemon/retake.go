@@ -43,7 +43,7 @@ func (t *retake) isDue(now time.Time) bool { return !t.at.IsZero() && !now.Befor
 var errNoRoom = errors.New("the state takes more than a quarter of the journal; raise size of [journal]")
 
 // stateReason is the reason of an event that records the present state.
-const stateReason = "recorded anew"
+const stateReason = "already so when nvad recorded all routes"
 
 // take records the present state. Events that happen meanwhile are recorded in between, and
 // after all pages the log is right: an event that is older than the page of its prefix is

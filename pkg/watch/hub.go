@@ -126,9 +126,17 @@ type Subscription struct {
 
 	mu      sync.Mutex
 	waiting []Event
-	octets  int // of waiting
+	octets  int    // of waiting
+	arrived uint64 // events so far, with those that were lost
 	lost    uint64
 	ended   bool
+}
+
+// Arrived returns how many events the subscription got so far: read, waiting or lost.
+func (s *Subscription) Arrived() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.arrived
 }
 
 // Close ends the watch.
@@ -170,6 +178,7 @@ func (s *Subscription) take(events []Event) {
 		if !s.filter.Selects(ev.Change) {
 			continue
 		}
+		s.arrived++
 		n := octets(ev.Change)
 		if len(s.waiting) == mostWaiting || s.octets+n > mostOctets {
 			s.lost += uint64(len(s.waiting))
