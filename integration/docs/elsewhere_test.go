@@ -35,10 +35,10 @@ var elsewhere = []struct{ start, by string }{
 	{"nvactl azure diff --spoke", "go test ./integration/azure -run Nvactl"},
 	{"nvactl drain --wait --azure-udr", "go test ./pkg/ctl -run DrainHop"}, // it waits half a minute
 	{"nvactl drain --off --azure-udr", "go test ./pkg/ctl -run DrainHop"},
-	{"nvactl events", "go test ./pkg/ctl -run Events"}, // nothing has happened yet at 03:12
-	{"nvactl routes --at", "go test ./pkg/ctl -run Events"},
-	{"nvactl neighbors --at", "go test ./pkg/ctl -run Events"},
-	{"nvactl explain 10.110.0.0/16 --history", "go test ./pkg/ctl -run Events"},
+	{"nvactl events", "go test ./integration/lifecycle -run Events"}, // here nothing has happened at 03:12
+	{"nvactl routes --at", "go test ./integration/lifecycle -run Events"},
+	{"nvactl neighbors --at", "go test ./integration/lifecycle -run Events"},
+	{"nvactl explain 10.110.0.0/16 --history", "go test ./integration/lifecycle -run Events"},
 	{"nvactl --site site.toml ", "go test ./integration/scenarios -run Site"},
 	{"az vm create", "go test ./integration/boot -run FromNothing"},
 	{"az vm run-command invoke", "go test ./integration/boot -run FromNothing"},

@@ -239,3 +239,17 @@ func TestMRT(t *testing.T) {
 		golden(t, name, string(text))
 	}
 }
+
+// TestEventsPage: the page of the documentation shows what the commands print.
+func TestEventsPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/events.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"events-0312", "events-kinds", "neighbors-at", "explain-history"} {
+		text, err := os.ReadFile(filepath.Join("testdata", name+".txt"))
+		if err != nil || !strings.Contains(string(page), "\n"+string(text)+"```\n") {
+			t.Errorf("%s, %v: not on the page:\n%s", name, err, text)
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -168,7 +167,7 @@ func (a *app) printStates(ctx context.Context, c *client, prefix string, since *
 // bestText names where the best path came from, and its next hop if that is another.
 func (s *pastState) bestText() string {
 	from := cmp.Or(s.Neighbor, s.Source, "none")
-	if s.NextHop != "" && s.NextHop != from && !strings.HasPrefix(s.NextHop, "0.0.0.0") {
+	if s.NextHop != "" && s.NextHop != from {
 		from += "\nvia " + s.NextHop
 	}
 	return from
