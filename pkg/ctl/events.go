@@ -54,7 +54,13 @@ and not everything that neighbors sent (the Adj-RIB-In).`,
   nvactl events --since yesterday --prefix 10.100.0.0/16 -o json
   nvactl events --neighbor 10.0.210.4 --follow
   nvactl events --since 2d --mrt - | bgpdump -m -`,
-		RunE: a.run(func(ctx context.Context, c *client, _ []string) error { return a.events(ctx, c, f) }),
+		Annotations: forSites,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if a.site != "" {
+				return failed(a.siteEvents(cmd.Context(), f))
+			}
+			return a.run(func(ctx context.Context, c *client, _ []string) error { return a.events(ctx, c, f) })(cmd, args)
+		},
 	}
 	fl := cmd.Flags()
 	fl.Var(&f.since, "since", "only events at or after `TIME`")

@@ -19,7 +19,7 @@ import (
 const siteVariable = "NVAD_SITE"
 
 // siteCommands are the commands that ask every NVA of a site.
-const siteCommands = "status, neighbors, tunnels, explain, diff, topology -o svg, web"
+const siteCommands = "status, neighbors, tunnels, explain, events, diff, topology -o svg, web"
 
 // forSites marks a command that can ask every NVA of a site.
 var forSites = map[string]string{"site": "true"}

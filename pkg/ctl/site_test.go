@@ -21,6 +21,8 @@ import (
 	"github.com/nvad/nvad/pkg/api/apitest"
 	"github.com/nvad/nvad/pkg/api/apitest/pki"
 	"github.com/nvad/nvad/pkg/site"
+	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/watch"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
@@ -180,6 +182,28 @@ func TestSiteExplain(t *testing.T) {
 	wantError(t, askingSite(t, file, "explain", "10.0.0.0/8", "--neighbor", "10.0.210.4"), "explain with --site shows all NVAs: leave out --neighbor, or ask one NVA with --socket or --address (see nvactl explain --help)")
 }
 
+// TestSiteEvents merges the journals of two NVAs.
+func TestSiteEvents(t *testing.T) {
+	near, far := hub00(), hub10()
+	near.Happened = aNight(t)
+	far.Happened = apitest.Happened(watch.Event{At: at(t, "03:12:06"), Change: watch.Neighbor{Address: netip.MustParseAddr("169.254.0.1"), ASN: 65001,
+		From: speaker.EstablishedState, To: speaker.Idle, Reason: "hold timer expired"}})
+	file := siteFile(t, [2]string{"hub00", socketOf(serve(t, near))}, [2]string{"hub10", socketOf(serve(t, far))}, [2]string{"hub20", socketOf("/nonexistent/nvad.sock")})
+	r := askingSite(t, file, "events", "--since", "03:00", "--until", "03:13")
+	wantError(t, r, "1 of 3 NVAs did not answer: hub20")
+	fits(t, r.out)
+	golden(t, "site-events.txt", r.out)
+	r = askingSite(t, file, "events", "--last", "3", "-o", "json")
+	var list []struct {
+		NVA    string
+		Events []json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(r.out), &list); err != nil || len(list) != 3 || len(list[0].Events) != 3 || len(list[1].Events) != 1 {
+		t.Errorf("%v: %s", err, r.out)
+	}
+	wantError(t, askingSite(t, file, "events", "--follow"), "--follow and --mrt are for one NVA: give --socket or --address")
+}
+
 // endless answers every stream without end, and every other call with as much as fits.
 func endless(t *testing.T) string {
 	t.Helper()
@@ -211,18 +235,21 @@ func endless(t *testing.T) string {
 // TestSiteEndless: an NVA that answers without end is left out, in bounded time and memory.
 func TestSiteEndless(t *testing.T) {
 	file := siteFile(t, [2]string{"a", socketOf(serve(t, hub00()))}, [2]string{"b", socketOf(endless(t))})
-	r := askingSite(t, file, "diff")
-	t.Log(r.err, r.out)
-	wantError(t, r, "1 of 2 NVAs did not answer: b")
+	for _, command := range []string{"diff", "events"} {
+		r := askingSite(t, file, command)
+		if r.code != 1 || !strings.Contains(r.err, "NVAs did not answer: ") || !strings.Contains(r.out, "b did not answer: ") {
+			t.Errorf("%s: %+v", command, r)
+		}
+	}
 }
 
 // TestSiteImpostor: an impostor's texts arrive printable, whatever is asked.
 func TestSiteImpostor(t *testing.T) {
 	file := siteFile(t, [2]string{"a", socketOf(serve(t, hub00()))}, [2]string{"b", socketOf(impostor(t))})
-	for _, args := range []string{"status", "neighbors", "tunnels", "diff", "explain 10.0.0.0/8"} {
+	for _, args := range []string{"status", "neighbors", "tunnels", "diff", "events", "explain 10.0.0.0/8"} {
 		for _, format := range []string{"table", "json"} {
 			r := askingSite(t, file, append(strings.Fields(args), "-o", format)...)
-			if r.code != 0 && args != "diff" || strings.ContainsFunc(r.out+r.err, func(c rune) bool { return c != '\n' && !unicode.IsPrint(c) }) {
+			if r.code != 0 && args != "diff" && args != "events" || strings.ContainsFunc(r.out+r.err, func(c rune) bool { return c != '\n' && !unicode.IsPrint(c) }) {
 				t.Errorf("%s: %d %q %q", args, r.code, r.out, r.err)
 			}
 		}
