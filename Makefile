@@ -40,7 +40,7 @@ BUILT_EXEC := -exec '$(AS_ROOT) NVAD_PROGRAMS=$(PROGRAMS)'
 # Tests that measure, and so run alone, in test-long. The others mostly wait for
 # the timers of FRR and BIRD: five packages run at a time, those that take longest
 # first, so that none is left over at the end.
-ALONE := bench|failover|hostile
+ALONE := arm64|bench|failover|hostile
 FIRST := scenarios twohubs interop bfd service boot differential
 EMPTY :=
 SPACE := $(EMPTY) $(EMPTY)
@@ -69,26 +69,33 @@ build: ## build bin/nvad, bin/nvactl and bin/azure (the lab)
 
 DIST        ?= dist
 DEB_VERSION ?= $(shell packaging/version.sh)
-DEB         := $(DIST)/deb
+# ARCHES are the architectures of a release; ARCH is the one to package.
+ARCHES      := amd64 arm64
+ARCH        ?= $(shell $(GO) env GOARCH)
+DEB         := $(DIST)/deb/$(ARCH)
 # The dates of all that is packaged: the same commit gives the same bytes.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
-PACKAGE     = $(DIST)/nvad_$(DEB_VERSION)_$(shell $(GO) env GOARCH)
+PACKAGE     = $(DIST)/nvad_$(DEB_VERSION)_$(ARCH)
 
 # Tools written in Go have a module of their own: its go.sum holds them, and all
 # that they are made of, to what was reviewed, and none of it becomes nvad's.
 TOOLS := packaging/tools/go.mod
-TOOL  := CGO_ENABLED=0 GOFLAGS=-trimpath $(GO) tool -modfile=$(TOOLS)
+TOOL  := CGO_ENABLED=0 GOARCH= GOFLAGS=-trimpath $(GO) tool -modfile=$(TOOLS)
 
 .PHONY: deb
-deb: sbom ## build the Debian package, dist/nvad_VERSION_ARCH.deb, and its SBOM
-	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(GO_STATIC) run $(FLAGS) ./packaging/docs -package $(DEB)
-	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) DEB_VERSION=$(DEB_VERSION) NVAD_ARCH=$(shell $(GO) env GOARCH) NVAD_DIST=$(DEB) \
+deb: sbom ## build the Debian package, dist/nvad_VERSION_ARCH.deb, and its SBOM; ARCH=arm64 or amd64 for another machine
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) GOARCH= $(GO_STATIC) run $(FLAGS) ./packaging/docs -package $(DEB)
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) DEB_VERSION=$(DEB_VERSION) NVAD_ARCH=$(ARCH) NVAD_DIST=$(DEB) \
 		$(TOOL) nfpm package --config packaging/nfpm.yaml --packager deb --target $(PACKAGE).deb
+
+.PHONY: debs
+debs: ## build the Debian packages of all architectures
+	@for arch in $(ARCHES); do $(MAKE) --no-print-directory deb ARCH=$$arch || exit; done
 
 # It is read out of the programs, so it lists what the linker took and no more.
 .PHONY: sbom
 sbom: ## build what is packaged, and write what it is made of (CycloneDX), dist/nvad_VERSION_ARCH.PROGRAM.cdx.json
-	$(GO_STATIC) build $(FLAGS) -buildvcs=false -ldflags '$(LDFLAGS)' -o $(DEB)/bin/ ./cmd/nvad ./cmd/nvactl
+	GOARCH=$(ARCH) $(GO_STATIC) build $(FLAGS) -buildvcs=false -ldflags '$(LDFLAGS)' -o $(DEB)/bin/ ./cmd/nvad ./cmd/nvactl
 	for program in nvad nvactl; do \
 		$(TOOL) cyclonedx-gomod bin -json -std -noserial -notimestamp -version $(DEB_VERSION) \
 			-output $(PACKAGE).$$program.cdx.json $(DEB)/bin/$$program || exit; \

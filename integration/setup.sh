@@ -80,6 +80,7 @@ need_for_tests() {
 	need systemd-nspawn systemd-container
 	need podman podman
 	need runc runc
+	need qemu-aarch64 qemu-user
 	need journalctl systemd
 	need chromium chromium
 	need /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf fonts-dejavu-core
