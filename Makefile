@@ -113,6 +113,12 @@ image: ## build the container image without a daemon: dist/nvad_VERSION_ARCH.ima
 	done
 	CGO_ENABLED=0 GOFLAGS=-trimpath SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(GO) run -C packaging/tools ./image -version $(DEB_VERSION) \
 		-programs $(abspath $(IMAGE)) -out $(abspath $(DIST)) -arch $(subst $(SPACE),$(COMMA),$(strip $(IMAGE_ARCHES)))
+# DEBS are the packages of the repository: this release, and older ones that stay available.
+DEBS ?= $(wildcard $(DIST)/release/*.deb)
+
+.PHONY: apt-repo
+apt-repo: ## sign an apt repository of DEBS, by default of dist/release, with KEY=FINGERPRINT: dist/apt
+	@packaging/apt-repo.sh "$(KEY)" $(DIST)/apt $(DEBS)
 
 .PHONY: vuln
 vuln: ## look for known vulnerabilities, in the database https://vuln.go.dev or a copy of it, VULNDB=DIR

@@ -80,6 +80,9 @@ need_for_tests() {
 	need systemd-nspawn systemd-container
 	need podman podman
 	need runc runc
+	need aptly aptly
+	need gpg gpg
+	need gpg-agent gpg-agent
 	need qemu-aarch64 qemu-user
 	need journalctl systemd
 	need chromium chromium
