@@ -40,7 +40,7 @@ BUILT_EXEC := -exec '$(AS_ROOT) NVAD_PROGRAMS=$(PROGRAMS)'
 # Tests that measure, and so run alone, in test-long. The others mostly wait for
 # the timers of FRR and BIRD: five packages run at a time, those that take longest
 # first, so that none is left over at the end.
-ALONE := arm64|bench|failover|hostile
+ALONE := arm64|bench|failover|hostile|release
 FIRST := scenarios twohubs interop bfd service boot differential
 EMPTY :=
 SPACE := $(EMPTY) $(EMPTY)
@@ -113,6 +113,24 @@ image: ## build the container image without a daemon: dist/nvad_VERSION_ARCH.ima
 	done
 	CGO_ENABLED=0 GOFLAGS=-trimpath SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(GO) run -C packaging/tools ./image -version $(DEB_VERSION) \
 		-programs $(abspath $(IMAGE)) -out $(abspath $(DIST)) -arch $(subst $(SPACE),$(COMMA),$(strip $(IMAGE_ARCHES)))
+.PHONY: manual
+manual: ## pack the man pages, dist/nvad_VERSION_man.tar.gz
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) GOARCH= $(GO_STATIC) run $(FLAGS) ./packaging/docs -package $(DIST)/deb/manual
+	tar -C $(DIST)/deb/manual --sort=name --mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -c man \
+		| gzip -n9 >$(DIST)/nvad_$(DEB_VERSION)_man.tar.gz
+
+# Each prerequisite writes files of a release to DIST; packaging/release.sh adds their checksums.
+.PHONY: release-artefacts
+release-artefacts: debs manual
+
+.PHONY: release
+release: ## build, sign and tag VERSION=0.1.0 with KEY=FINGERPRINT, dist/release: see CONTRIBUTING.md
+	@packaging/release.sh "$(VERSION)" "$(KEY)" $(DIST)/release
+
+.PHONY: release-dry-run
+release-dry-run: ## build what a release of this tree would consist of, dist/release-dry-run; sets no tag
+	@packaging/release.sh --dry-run "$(VERSION)" $(DIST)/release-dry-run
+
 # DEBS are the packages of the repository: this release, and older ones that stay available.
 DEBS ?= $(wildcard $(DIST)/release/*.deb)
 
