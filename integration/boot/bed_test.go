@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -99,12 +100,26 @@ func (b bed) furnish(t *testing.T, n *nva, root string) {
 		t.Fatal(err)
 	}
 	deb := machine.Deb(t, "1.0.0")
-	b.serve(t, vm+"-b", n.store+":80", http.FileServer(http.Dir(filepath.Dir(deb))))
 	values := map[string]string{
 		"package_url": "http://" + n.store + "/" + filepath.Base(deb), "package_sha256": sum(t, deb),
+		"repository_url": "", "repository_key": "", "package_version": "",
 		"nva_tag": "nvad=rg-nva", "nvas": "2", "nva_key": base64.StdEncoding.EncodeToString([]byte(key)),
 		"nva_tunnel": "vxlan", "nvad_toml": base64.StdEncoding.EncodeToString(configuration(t, root)),
 	}
+
+	store := filepath.Dir(deb)
+	if n == b.hub10 { // whatever the user-data, one of the hubs uses a repository
+		store = machine.NewSigner(t).Repository(t, deb)
+		repositoryKey, err := os.ReadFile(filepath.Join(store, "nvad.gpg"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		maps.Copy(values, map[string]string{
+			"package_url": "", "package_sha256": "", "package_version": "1.0.0",
+			"repository_url": "http://" + n.store, "repository_key": base64.StdEncoding.EncodeToString(repositoryKey),
+		})
+	}
+	b.serve(t, vm+"-b", n.store+":80", http.FileServer(http.Dir(store)))
 
 	n.Machine = machine.Make(t, machine.Options{Name: vm, Namespace: b.Namespace(vm)})
 	text, err := os.ReadFile(filepath.Join(root, "configs/cloud-init", n.userData))

@@ -83,7 +83,8 @@ func (l *Lab) readUserData(path string) (userData, error) {
 	for _, v := range l.Topology.VNets {
 		nvas += len(v.NVAs())
 	}
-	filled := strings.NewReplacer("${package_url}", "", "${package_sha256}", "", "${nva_tag}", tagName+"="+tagValue,
+	filled := strings.NewReplacer("${package_url}", "", "${package_sha256}", "",
+		"${repository_url}", "", "${repository_key}", "", "${package_version}", "", "${nva_tag}", tagName+"="+tagValue,
 		"${nva_tunnel}", "vxlan", "${nvas}", strconv.Itoa(nvas), "${nva_key}", base64.StdEncoding.EncodeToString([]byte("the key of this lab"))).Replace(string(text))
 	if err := yaml.Unmarshal([]byte(filled), &data); err != nil {
 		return data, fmt.Errorf("%s: %w", path, err)

@@ -103,7 +103,10 @@ func TestRelease(t *testing.T) {
 func (r *tree) checkSums() {
 	r.Helper()
 	const in = "cd dist/release && "
-	r.sh(in + "gpgv --keyring ./nvad.gpg SHA256SUMS.asc SHA256SUMS && sha256sum --check --strict SHA256SUMS")
+	r.sh(in + "gpgv --keyring ./nvad.gpg SHA256SUMS.asc SHA256SUMS && sha256sum --check --strict --ignore-missing SHA256SUMS")
+	if got := r.sh(in + "gpg --show-keys --with-colons nvad.gpg"); !strings.Contains(got, r.key) {
+		r.Errorf("the key of the release is\n%s\nwant %s", got, r.key)
+	}
 	if got := r.sh(in + "ls | grep -v SHA256SUMS | diff - <(sed 's/^[^ ]*  //' SHA256SUMS)"); got != "" {
 		r.Errorf("not in SHA256SUMS: %s", got)
 	}

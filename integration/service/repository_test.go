@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -58,7 +59,7 @@ func TestRepository(t *testing.T) {
 	b := newBed(t)
 	m := b.mirror(first)
 	b.CopyIn(t, filepath.Join(first, "nvad.gpg"), "/etc/apt/keyrings/nvad.gpg")
-	b.Put(t, "/etc/apt/sources.list.d/nvad.sources", "Types: deb\nURIs: http://10.0.0.1\nSuites: stable\nComponents: main\nSigned-By: /etc/apt/keyrings/nvad.gpg\n")
+	b.Put(t, "/etc/apt/sources.list.d/nvad.sources", source(t))
 	b.Sh(t, "rm /etc/apt/sources.list; apt-get update; apt-get install -y nvad")
 	b.configure("")
 	b.Sh(t, "cp -rp /etc/nvad /root/etc; cp -r /usr/share/doc/nvad/configs /root/configs; systemctl start nvad")
@@ -93,6 +94,20 @@ func TestRepository(t *testing.T) {
 	if v := b.neighborView(); !strings.Contains(v, "BGP state = Established") {
 		t.Errorf("FRR: %s", v)
 	}
+}
+
+// source returns the file that docs/install.md shows, for this mirror.
+func source(t *testing.T) string {
+	t.Helper()
+	root, err := lab.ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := regexp.MustCompile(`(?s)nvad\.sources <<'END'\n(.*?)END\n`).FindSubmatch(read(t, filepath.Join(root, "docs/install.md")))
+	if text == nil {
+		t.Fatal("docs/install.md shows no nvad.sources")
+	}
+	return strings.Replace(string(text[1]), "https://packages.example.com/nvad", "http://10.0.0.1", 1)
 }
 
 // tamperedWith is a repository that is changed in one place, and what apt says about it.

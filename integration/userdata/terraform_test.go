@@ -64,6 +64,7 @@ func TestTerraformUserData(t *testing.T) {
 	dir := configs(t, "azure/terraform/hub")
 	vars := map[string]cty.Value{
 		"package_url": cty.StringVal(hub00["package_url"]), "package_sha256": cty.StringVal(hub00["package_sha256"]),
+		"repository_url": cty.StringVal(""), "repository_key": cty.StringVal(""), "package_version": cty.StringVal(""),
 		"resource_group_name": cty.StringVal("rg-nva"), "nvas": cty.NumberIntVal(2), "nva_key": cty.StringVal("0123456789abcdef"), "wireguard": cty.False,
 	}
 	ctx := &hcl.EvalContext{

@@ -18,6 +18,7 @@ import (
 // hub00 are the values of the first hub's NVA, in both examples of configs/azure.
 var hub00 = map[string]string{
 	"package_url": "https://example.blob.core.windows.net/nvad/nvad.deb", "package_sha256": strings.Repeat("0", 64),
+	"repository_url": "", "repository_key": "", "package_version": "",
 	"nva_tag": "nvad=rg-nva", "nvas": "2", "nva_key": "MDEyMzQ1Njc4OWFiY2RlZg==", "nva_tunnel": "vxlan",
 }
 
@@ -159,7 +160,7 @@ func TestTraps(t *testing.T) {
 			if strings.HasPrefix(f.Path, "/tmp") || strings.HasPrefix(f.Path, "/run") || strings.HasPrefix(f.Path, "/etc/nvad") {
 				t.Errorf("%s: %s is emptied at boot, or the package's", name, f.Path)
 			}
-			for _, trap := range []string{"sysctl -w", "reboot", "/tmp", "add-apt-repository", "apt-get update", "curl "} {
+			for _, trap := range []string{"sysctl -w", "reboot", "/tmp", "add-apt-repository", "apt-get update", "apt update", "trusted", "curl "} {
 				if strings.Contains(f.Content, trap) {
 					t.Errorf("%s: %s: %q", name, f.Path, trap)
 				}

@@ -7,6 +7,12 @@ param nva string
 param remoteNvas array
 param packageUrl string
 param packageSha256 string
+param repositoryUrl string
+param repositoryKey string
+param packageVersion string
+@description('Where the package comes from, url or repository. If it is empty, set packageUrl and packageSha256, or repositoryUrl, repositoryKey and packageVersion.')
+@minLength(1)
+param packageFrom array
 param imageVersion string
 param nvas int
 param nvaTags object
@@ -32,6 +38,9 @@ var tagValue = resourceGroup().name
 var values = {
   package_url: packageUrl
   package_sha256: packageSha256
+  repository_url: repositoryUrl
+  repository_key: repositoryKey
+  package_version: packageVersion
   nva_tag: '${tagName}=${tagValue}'
   nvas: string(nvas)
   nva_key: base64(nvaKey)
@@ -396,3 +405,4 @@ resource operator 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 }
 
 output routeServerId string = routeServer.id
+output packageFrom string = packageFrom[0]

@@ -13,14 +13,22 @@ param hubs array = [
   { name: 'hub10', prefix: '10.10.0.0/16' }
 ]
 
+// The package comes from a URL (the next two) or from an apt repository (the three below).
 @description('URL from which the VMs download nvad\'s package.')
-@minLength(1)
-param packageUrl string
+param packageUrl string = ''
 
-@description('SHA-256 of the package, 64 hexadecimal digits. A VM installs nothing else.')
-@minLength(64)
+@description('SHA-256 of the package at packageUrl, 64 hexadecimal digits. A VM installs nothing else.')
 @maxLength(64)
-param packageSha256 string
+param packageSha256 string = ''
+
+@description('URL of an apt repository with nvad\'s package.')
+param repositoryUrl string = ''
+
+@description('Public key of the repository: base64 -w0 nvad.gpg. A VM installs nothing that another key has signed.')
+param repositoryKey string = ''
+
+@description('Version of the package in the repository.')
+param packageVersion string = ''
 
 // The minimum length excludes "latest": NVAs created on different days would differ.
 @description('Version of Canonical\'s image ubuntu-24_04-lts, server, such as 24.04.YYYYMMDD0. `az vm image list --all -p Canonical -f ubuntu-24_04-lts -s server` lists them.')
@@ -57,6 +65,12 @@ param adminPublicKey string
 @description('Size of the VMs.')
 param vmSize string = 'Standard_B2ats_v2'
 
+// The ways to the package that are complete while the other is empty. The hubs require one.
+var packageFrom = concat(
+  !empty(packageUrl) && length(packageSha256) == 64 && empty('${repositoryUrl}${repositoryKey}${packageVersion}') ? ['url'] : [],
+  !empty(repositoryUrl) && !empty(repositoryKey) && !empty(packageVersion) && empty('${packageUrl}${packageSha256}') ? ['repository'] : []
+)
+
 // The NVA of every hub has the fourth address of the first subnet.
 var nvas = map(hubs, h => cidrHost(cidrSubnet(h.prefix, 24, 0), 3))
 
@@ -89,6 +103,10 @@ module hub 'hub.bicep' = [for (h, i) in hubs: {
     remoteNvas: filter(nvas, n => n != nvas[i])
     packageUrl: packageUrl
     packageSha256: packageSha256
+    repositoryUrl: repositoryUrl
+    repositoryKey: repositoryKey
+    packageVersion: packageVersion
+    packageFrom: packageFrom
     imageVersion: imageVersion
     nvas: length(hubs)
     nvaTags: nvaTags

@@ -15,6 +15,10 @@ provider "azurerm" {
 }
 
 locals {
+  # The two ways to the package, of which one must be complete and the other empty.
+  from_url        = [var.package_url, var.package_sha256]
+  from_repository = [var.repository_url, var.repository_key, var.package_version]
+
   # The NVA of every hub has the fourth address of the first subnet.
   nvas = { for name, prefix in var.hubs : name => cidrhost(cidrsubnet(prefix, 8, 0), 4) }
 
@@ -29,6 +33,14 @@ locals {
 resource "azurerm_resource_group" "this" {
   name     = var.resource_group_name
   location = var.location
+
+  lifecycle {
+    precondition {
+      condition = (alltrue([for v in local.from_url : v != ""]) && alltrue([for v in local.from_repository : v == ""])
+      || alltrue([for v in local.from_url : v == ""]) && alltrue([for v in local.from_repository : v != ""]))
+      error_message = "Set package_url and package_sha256, or repository_url, repository_key and package_version."
+    }
+  }
 }
 
 resource "azurerm_role_definition" "operator" {
@@ -56,6 +68,9 @@ module "hub" {
   location            = azurerm_resource_group.this.location
   package_url         = var.package_url
   package_sha256      = var.package_sha256
+  repository_url      = var.repository_url
+  repository_key      = var.repository_key
+  package_version     = var.package_version
   image_version       = var.image_version
   nvas                = length(var.hubs)
   nva_tags            = var.nva_tags

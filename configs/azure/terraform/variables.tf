@@ -17,23 +17,59 @@ variable "hubs" {
   }
 }
 
+# The package comes from a URL (the next two) or from an apt repository (the three below).
 variable "package_url" {
   description = "URL from which the VMs download nvad's package."
   type        = string
+  default     = ""
 
   validation {
-    condition     = length(regexall("^https://.", var.package_url)) == 1
+    condition     = length(regexall("^(https://.+)?$", var.package_url)) == 1
     error_message = "package_url must begin with https://."
   }
 }
 
 variable "package_sha256" {
-  description = "SHA-256 of the package. A VM installs nothing else."
+  description = "SHA-256 of the package at package_url. A VM installs nothing else."
   type        = string
+  default     = ""
 
   validation {
-    condition     = length(regexall("^[0-9a-fA-F]{64}$", var.package_sha256)) == 1
+    condition     = length(regexall("^([0-9a-fA-F]{64})?$", var.package_sha256)) == 1
     error_message = "package_sha256 must have 64 hexadecimal digits, as sha256sum prints them."
+  }
+}
+
+variable "repository_url" {
+  description = "URL of an apt repository with nvad's package."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = length(regexall("^(https://.+)?$", var.repository_url)) == 1
+    error_message = "repository_url must begin with https://."
+  }
+}
+
+variable "repository_key" {
+  description = "Public key of the repository: base64 -w0 nvad.gpg. A VM installs nothing that another key has signed."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = length(regexall("^([0-9a-zA-Z+/]{100,}={0,2})?$", var.repository_key)) == 1
+    error_message = "repository_key must be the file nvad.gpg as base64 on one line."
+  }
+}
+
+variable "package_version" {
+  description = "Version of the package in the repository."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = length(regexall("^([0-9][0-9a-zA-Z.+~]*)?$", var.package_version)) == 1
+    error_message = "package_version must be a version such as 0.1.0. With the newest, two NVAs made on different days would differ."
   }
 }
 

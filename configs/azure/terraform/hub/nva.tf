@@ -5,12 +5,15 @@ locals {
   tag = { nvad = var.resource_group_name }
 
   user_data = templatefile("${path.module}/../../../cloud-init/bootstrap.yaml", {
-    package_url    = var.package_url
-    package_sha256 = var.package_sha256
-    nva_tag        = "nvad=${local.tag.nvad}"
-    nvas           = var.nvas
-    nva_key        = base64encode(var.nva_key)
-    nva_tunnel     = var.wireguard ? "wireguard" : "vxlan"
+    package_url     = var.package_url
+    package_sha256  = var.package_sha256
+    repository_url  = var.repository_url
+    repository_key  = var.repository_key
+    package_version = var.package_version
+    nva_tag         = "nvad=${local.tag.nvad}"
+    nvas            = var.nvas
+    nva_key         = base64encode(var.nva_key)
+    nva_tunnel      = var.wireguard ? "wireguard" : "vxlan"
   })
 }
 
