@@ -194,11 +194,14 @@ unit-others:
 # sockets (pkg/bfd); it shows another program as the holder of a port (pkg/listen). For
 # pkg/azure/arm, it takes too long.
 NOT_ARM64 := pkg/api/ pkg/azure/arm/ pkg/bfd/ pkg/dataplane/ pkg/kernel/ pkg/listen/ pkg/speaker/gobgp/
+UNITS      = $(filter-out $(NOT_ARM64) pkg/,$(ALL))
+# These encode and decode, and share memory between goroutines: test-long runs them for arm64.
+CORE      := pkg/engine/ pkg/fib/ pkg/nat/ pkg/nic/ pkg/rib/ pkg/route/ pkg/speaker/wire/ pkg/tunnel/ pkg/wireguard/
 
 .PHONY: test-arm64
 test-arm64: ## unit tests built for arm64, under an emulator, as far as that has the system calls
 	GOARCH=arm64 CGO_ENABLED=0 $(GO) test $(FLAGS) -count=$(COUNT) -p 2 -timeout 15m -skip '$(MEASURES)' -exec '$(AS_ROOT) qemu-aarch64' \
-		$(addprefix ./,$(filter-out $(NOT_ARM64) pkg/,$(ALL)))
+		$(addprefix ./,$(UNITS))
 
 .PHONY: test-programs
 test-programs:
@@ -211,8 +214,9 @@ test-root: test-programs ## namespace tests against FRR, BIRD and the emulated A
 		$$($(GO) list ./integration/... | grep -vE '/integration/($(ALONE)|$(subst $(SPACE),|,$(FIRST))$$)')
 
 .PHONY: test-long
-test-long: setup-test test-programs ## what measures and so runs alone: attacks, outages, speed
+test-long: setup-test test-programs ## what measures and so runs alone: attacks, outages, speed; and releases, and arm64
 	$(GO_STATIC) test $(FLAGS) -count=$(COUNT) -p 1 -timeout 15m $(BUILT_EXEC) $$($(GO) list ./integration/... | grep -E '/integration/($(ALONE))')
+	@$(MAKE) --no-print-directory test-arm64 UNITS='$(CORE)'
 
 .PHONY: test-rivals
 test-rivals: setup-test test-programs ## all tests of sessions, BFD and policies with each version of FRR and BIRD; test runs a part with the newer ones
