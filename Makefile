@@ -88,21 +88,22 @@ deb: sbom ## build the Debian package, dist/nvad_VERSION_ARCH.deb, and its SBOM;
 	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) DEB_VERSION=$(DEB_VERSION) NVAD_ARCH=$(ARCH) NVAD_DIST=$(DEB) \
 		$(TOOL) nfpm package --config packaging/nfpm.yaml --packager deb --target $(PACKAGE).deb
 
+# FRESH=1 takes nothing from Go's cache of compiled packages.
 .PHONY: debs
-debs: ## build the Debian packages of all architectures
+debs: ## build the Debian packages of all architectures; FRESH=1 compiles everything anew, to compare with a release
 	@for arch in $(ARCHES); do $(MAKE) --no-print-directory deb ARCH=$$arch || exit; done
 
 # It is read out of the programs, so it lists what the linker took and no more.
 .PHONY: sbom
 sbom: ## build what is packaged, and write what it is made of (CycloneDX), dist/nvad_VERSION_ARCH.PROGRAM.cdx.json
-	GOARCH=$(ARCH) $(GO_STATIC) build $(FLAGS) -buildvcs=false -ldflags '$(LDFLAGS)' -o $(DEB)/bin/ ./cmd/nvad ./cmd/nvactl
+	GOARCH=$(ARCH) $(GO_STATIC) build $(FLAGS) $(if $(FRESH),-a) -buildvcs=false -ldflags '$(LDFLAGS)' -o $(DEB)/bin/ ./cmd/nvad ./cmd/nvactl
 	for program in nvad nvactl; do \
 		$(TOOL) cyclonedx-gomod bin -json -std -noserial -notimestamp -version $(DEB_VERSION) \
 			-output $(PACKAGE).$$program.cdx.json $(DEB)/bin/$$program || exit; \
 	done
 
 # The image is for these architectures.
-IMAGE_ARCHES ?= amd64 arm64
+IMAGE_ARCHES ?= $(ARCHES)
 IMAGE        := $(DIST)/image
 COMMA        := ,
 
@@ -113,15 +114,20 @@ image: ## build the container image without a daemon: dist/nvad_VERSION_ARCH.ima
 	done
 	CGO_ENABLED=0 GOFLAGS=-trimpath SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(GO) run -C packaging/tools ./image -version $(DEB_VERSION) \
 		-programs $(abspath $(IMAGE)) -out $(abspath $(DIST)) -arch $(subst $(SPACE),$(COMMA),$(strip $(IMAGE_ARCHES)))
+
+# An archive of the same files has the same bytes.
+ARCHIVE := tar --sort=name --mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX
+
 .PHONY: manual
 manual: ## pack the man pages, dist/nvad_VERSION_man.tar.gz
 	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) GOARCH= $(GO_STATIC) run $(FLAGS) ./packaging/docs -package $(DIST)/deb/manual
-	tar -C $(DIST)/deb/manual --sort=name --mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -c man \
-		| gzip -n9 >$(DIST)/nvad_$(DEB_VERSION)_man.tar.gz
+	$(ARCHIVE) -C $(DIST)/deb/manual -c man | gzip -n9 >$(DIST)/nvad_$(DEB_VERSION)_man.tar.gz
 
 # Each prerequisite writes files of a release to DIST; packaging/release.sh adds their checksums.
 .PHONY: release-artefacts
-release-artefacts: debs manual
+release-artefacts: debs image manual
+	$(ARCHIVE) -C $(DIST)/nvad_$(DEB_VERSION).oci -cf $(DIST)/nvad_$(DEB_VERSION).oci.tar .
+	rm -r $(DIST)/nvad_$(DEB_VERSION).oci $(IMAGE) $(DIST)/deb
 
 .PHONY: release
 release: ## build, sign and tag VERSION=0.1.0 with KEY=FINGERPRINT, dist/release: see CONTRIBUTING.md

@@ -96,7 +96,6 @@ check_key
 out=$work/out
 mkdir "$out"
 make --no-print-directory release-artefacts DIST="$out" VERSION="v$version" DEB_VERSION="$version"
-rm -r "$out/deb"
 echo "$notes" >"$out/CHANGES.md"
 gpg --batch --export "$key" >"$out/nvad.gpg"
 (cd "$out" && sha256sum -- * >SHA256SUMS)

@@ -43,7 +43,7 @@ func newTree(t *testing.T) *tree {
 	}
 	r.sh("gpg --batch --quiet --passphrase '' --quick-generate-key test ed25519 sign 1d")
 	t.Cleanup(func() { r.sh("gpgconf --kill gpg-agent") })
-	r.key = strings.TrimSpace(r.sh(`gpg --batch --list-secret-keys --with-colons | awk -F: '$1 == "fpr" {print $10}'`))
+	r.key = strings.TrimSpace(r.sh(`gpg --batch --list-secret-keys --with-colons 2>/dev/null | awk -F: '$1 == "fpr" {print $10}'`))
 	r.sh("tar -C " + root + " --exclude=./.git --exclude=./bin --exclude=./dist -c . | tar -x --no-same-owner && git init -q && git add . && git commit -q -m x")
 	return r
 }
