@@ -8,10 +8,19 @@ import { count, dated, number, since } from "./words.js";
 
 const upDown = (up) => stateWord(up ? "good" : "bad", up ? "up" : "down");
 
-// neighborState shows the state of a session. One that an operator shut down is not at fault.
-export function neighborState(n) {
+// neighborState shows the state of a session of an NVA. One that an operator shut down is not at
+// fault.
+export function neighborState(n, nva) {
+  if (!nva.ok) return notKnown();
   return stateWord(n.up ? "good" : n.shutdown ? "idle" : "bad", n.shutdown && !n.up ? "shut down" : n.state);
 }
+
+// tunnelState shows the state of a tunnel of an NVA.
+export function tunnelState(t, nva) {
+  return nva.ok ? stateWord(t.up ? "good" : "bad", t.state) : notKnown();
+}
+
+const notKnown = () => stateWord("unknown", "not known");
 
 // selected returns the text for a selection.
 export const selected = (kind, nva, name) => (kind === "nva" ? [kind, nva] : [kind, nva, name]).join("/");
@@ -43,9 +52,9 @@ const describe = {
         ["VNet", nva.vnets.join(", ")]]),
       h("h3", {}, "Neighbors"),
       table("Neighbors of " + nva.name, ["Address", "AS", "State", "Routes in"], nva.neighbors.map((n) =>
-        [link("neighbor", nva.name, n.address), n.asn, neighborState(n), number(n.accepted)])),
+        [link("neighbor", nva.name, n.address), n.asn, neighborState(n, nva), number(n.accepted)])),
       nva.tunnels.length > 0 && [h("h3", {}, "Tunnels"), table("Tunnels of " + nva.name, ["Name", "State"],
-        nva.tunnels.map((t) => [link("tunnel", nva.name, t.name), stateWord(t.up ? "good" : "bad", t.state)]))],
+        nva.tunnels.map((t) => [link("tunnel", nva.name, t.name), tunnelState(t, nva)]))],
     ];
   },
 
@@ -53,7 +62,7 @@ const describe = {
     const n = nva.neighbors.find((x) => x.address === name);
     if (!n) return null;
     return [
-      h("p", { class: "lead" }, neighborState(n), n.since && " for " + since(n.since, get("place").at)),
+      h("p", { class: "lead" }, neighborState(n, nva), nva.ok && n.since && " for " + since(n.since, get("place").at)),
       n.reason && h("p", {}, n.reason),
       n.warnings.map((w) => h("p", {}, stateWord("warn", "warning"), " ", w)),
       problems(nva.problems.filter((p) => p.name === name)),
@@ -68,7 +77,7 @@ const describe = {
     const t = nva.tunnels.find((x) => x.name === name);
     if (!t) return null;
     return [
-      h("p", { class: "lead" }, stateWord(t.up ? "good" : "bad", t.state)),
+      h("p", { class: "lead" }, tunnelState(t, nva)),
       t.reason && h("p", {}, t.reason),
       t.warning && h("p", {}, stateWord("warn", "warning"), " ", t.warning),
       problems(nva.problems.filter((p) => p.name === name)),

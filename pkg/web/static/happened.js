@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 import { list } from "./list.js";
 import { coalesced, eased } from "./load.js";
 import { go } from "./place.js";
-import { nvaSelect } from "./routes.js";
+import { nvaSelect, searched } from "./routes.js";
 import { get, on } from "./store.js";
 import { later } from "./story.js";
 import { count, dated, number } from "./words.js";
@@ -57,7 +57,7 @@ export function mount(root) {
 
   const form = h("form", { class: "filters", role: "search", onsubmit: (event) => { event.preventDefault(); go({ q: search.value.trim() }); } },
     h("label", { class: "grow" }, "Search", search), h("label", {}, "Kind", kind), h("label", {}, "NVA", nva.el));
-  search.addEventListener("input", eased(() => { if (search.value.trim() !== get("place").q) go({ q: search.value.trim() }, { replace: true }); }, 250));
+  searched(search);
   const newer = h("button", { type: "button", class: "newer", hidden: true, onclick: () => { rows.toTop(); reload(); } }, "Newer events are there. Show them");
   root.append(h("div", { class: "title" }, h("h1", {}, "What happened"), lead), form, newer, rows.el);
 

@@ -2,7 +2,7 @@
 // that the reader selects. Below the drawing, the same is in tables.
 import { ask, latest } from "./api.js";
 import { h, keepFocus, stateWord, table } from "./dom.js";
-import { link, neighborState, panel, selected } from "./element.js";
+import { link, neighborState, panel, selected, tunnelState } from "./element.js";
 import { go } from "./place.js";
 import { get, on } from "./store.js";
 import { count, listed, number, since } from "./words.js";
@@ -31,22 +31,22 @@ export function verdict(state) {
   return [n ? "bad" : "warn", listed([n && count(n, "problem"), w && count(w, "warning")].filter(Boolean))];
 }
 
-// figures counts what there is, in one sentence.
-export function figures({ nvas }) {
-  const tunnels = total(nvas, "tunnels_total");
-  return [count(nvas.length, "NVA"), total(nvas, "established") + " of " + total(nvas, "neighbors_total") + " sessions established",
+// figures counts what there is, in one sentence. An NVA that does not answer has no say.
+export function figures(state) {
+  const nvas = state.nvas.filter((n) => n.ok), silent = state.nvas.length - nvas.length, tunnels = total(nvas, "tunnels_total");
+  return [count(state.nvas.length, "NVA"), silent ? silent + " without an answer" : "", total(nvas, "established") + " of " + total(nvas, "neighbors_total") + " sessions established",
     tunnels ? total(nvas, "tunnels_up") + " of " + tunnels + " tunnels up" : ""].filter(Boolean).join(", ");
 }
 
 function sessions({ nvas }) {
   const at = get("place").at;
   return table("Sessions", ["NVA", "Neighbor", "AS", "State", "For", "Accepted", "Advertised", "Reason"], nvas.flatMap((nva) => nva.neighbors.map((n) =>
-    [nva.name, link("neighbor", nva.name, n.address), n.asn, neighborState(n), since(n.since, at), number(n.accepted), number(n.advertised), n.reason])));
+    [nva.name, link("neighbor", nva.name, n.address), n.asn, neighborState(n, nva), since(n.since, at), number(n.accepted), number(n.advertised), n.reason])));
 }
 
 function tunnels({ nvas }) {
   return table("Tunnels", ["NVA", "Tunnel", "To", "State", "Reason"], nvas.flatMap((nva) => nva.tunnels.map((t) =>
-    [nva.name, link("tunnel", nva.name, t.name), t.remotes.join(", "), stateWord(t.up ? "good" : "bad", t.state), t.reason || t.warning])));
+    [nva.name, link("tunnel", nva.name, t.name), t.remotes.join(", "), tunnelState(t, nva), t.reason || t.warning])));
 }
 
 // mount fills the view and returns how to update and how to leave it.
@@ -61,7 +61,8 @@ export function mount(root) {
     width = canvas.clientWidth;
     // The drawing has the page's size of text, and grows further where there is room, as on a wall.
     const least = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
-    const text = await draw(get("state")?.at, Math.max(320, Math.min(4000, Math.floor(width / least)))).catch(() => undefined);
+    const asked = Math.min(width / least, Math.max(1040, 520 * (get("state")?.nvas.length || 0)));
+    const text = await draw(get("state")?.at, Math.max(320, Math.min(4000, Math.floor(asked)))).catch(() => undefined);
     if (text === undefined || text === wanted) return markSelected();
     wanted = text;
     const parsed = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;

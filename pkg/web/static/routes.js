@@ -40,6 +40,14 @@ export function nvaSelect(value, change) {
   return { el, fill };
 }
 
+// searched follows what is typed into a search field of the view. The reader may have left the view
+// before the pause has passed: the text must not become a search of the next one.
+export function searched(field) {
+  field.addEventListener("input", eased(() => {
+    if (field.isConnected && field.value.trim() !== get("place").q) go({ q: field.value.trim() }, { replace: true });
+  }, 250));
+}
+
 // mount fills the view and returns how to update and how to leave it.
 export function mount(root) {
   const lead = h("p", { class: "sub", role: "status" });
@@ -71,8 +79,7 @@ export function mount(root) {
     go({ q, open: opening ? q : "" });
   } }, h("label", { class: "grow" }, "Prefix or address", search), h("label", {}, "NVA", nva.el), h("button", { type: "submit" }, "Search"), only);
 
-  const typed = eased(() => { if (search.value.trim() !== get("place").q) go({ q: search.value.trim() }, { replace: true }); }, 250);
-  search.addEventListener("input", typed);
+  searched(search);
   root.append(h("div", { class: "title" }, h("h1", {}, "Routes"), lead), form, h("div", { class: "split story-split" }, rows.el, told.el));
 
   const reload = () => rows.reload().catch((err) => { lead.textContent = err.message; });
