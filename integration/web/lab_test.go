@@ -49,7 +49,7 @@ func TestWatchALinkFail(t *testing.T) {
 	}
 	b.await("document.querySelector('.canvas .item.down')")
 	b.await("document.querySelector('h1').textContent.includes('problem')")
-	b.shoot("web-cut")
+	b.shoot("lab-cut")
 	eval[any](b, "document.querySelector('nav [data-view=health]').click(); null")
 	b.await("document.querySelector('.problem.bad') && document.querySelector('.problem .command')")
 	b.shoot("web-health")
@@ -74,7 +74,7 @@ func TestWatchALinkFail(t *testing.T) {
 	eval[any](b, "location.hash = '#/happened?q=hold'; null")
 	const expired = "[...document.querySelectorAll('.body .row:not([hidden])')].find((r) => r.querySelector('.mark.bad') && r.textContent.includes('hold timer expired'))"
 	b.await(expired)
-	b.shoot("web-happened")
+	b.shoot("lab-happened")
 	b.await("(() => { const row = " + expired + "; row?.click(); return row; })()") // a refresh may move it
 	b.await("!document.querySelector('.notice.past').hidden")
 	eval[any](b, "document.querySelector('nav [data-view=picture]').click(); null")
