@@ -42,15 +42,7 @@ answer.`,
 func (a *app) siteDiff(ctx context.Context) error {
 	var r site.Report
 	err := askSite(ctx, a, a.answerOf, func(replies []reply[site.Answer]) {
-		answers := make([]site.Answer, len(replies))
-		for i, p := range replies {
-			answers[i] = p.answer
-			if p.err != nil {
-				answers[i] = site.Answer{Failure: p.err.Error()}
-			}
-			answers[i].Name = p.nva
-		}
-		if r = site.Diff(answers); a.json() {
+		if r = site.Diff(answersOf(replies)); a.json() {
 			writeValue(a.Out, r)
 			return
 		}
@@ -64,6 +56,19 @@ func (a *app) siteDiff(ctx context.Context) error {
 		return errors.New(joined("; ", "the NVAs do not fit together: "+found, errorText(err)))
 	}
 	return err
+}
+
+// answersOf returns what was answered, and why not.
+func answersOf(replies []reply[site.Answer]) []site.Answer {
+	answers := make([]site.Answer, len(replies))
+	for i, p := range replies {
+		answers[i] = p.answer
+		if p.err != nil {
+			answers[i] = site.Answer{Failure: p.err.Error()}
+		}
+		answers[i].Name = p.nva
+	}
+	return answers
 }
 
 func errorText(err error) string {

@@ -16,6 +16,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/nvad/nvad/pkg/listen"
+	"github.com/nvad/nvad/pkg/site"
+	"github.com/nvad/nvad/pkg/survey"
 	"github.com/nvad/nvad/pkg/telemetry"
 	"github.com/nvad/nvad/pkg/web"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
@@ -76,12 +78,16 @@ func (a *app) web(ctx context.Context, at netip.AddrPort) error {
 		return err
 	}
 	defer l.Close()
-	nvas, closing, err := a.webNVAs()
+	members, err := a.members()
+	if err != nil {
+		return err
+	}
+	nvas, closing, err := webNVAs(members)
 	if err != nil {
 		return err
 	}
 	defer closing()
-	server := web.New(web.Params{Version: telemetry.Build().Version, NVAs: nvas, Story: a.storyText,
+	server := web.New(web.Params{Version: telemetry.Build().Version, NVAs: nvas, Story: a.storyText, Compare: a.comparisonOf(members),
 		Line: func(e *nvadv1.WatchEvent) string { _, text := eventText(e); return text }})
 	if !at.Addr().IsLoopback() {
 		a.warn(fmt.Sprintf("whoever can read the traffic to %s can read the token and the page", at))
@@ -95,12 +101,26 @@ func (a *app) web(ctx context.Context, at netip.AddrPort) error {
 	return server.Run(ctx, pool.Listener(l))
 }
 
-// webNVAs returns the NVAs of the page, and a function that closes the connections to them.
-func (a *app) webNVAs() (nvas []web.NVA, closing func(), err error) {
-	members, err := a.members()
-	if err != nil {
-		return nil, nil, err
+// comparisonOf compares the NVAs of a site as nvactl diff does.
+func (a *app) comparisonOf(members []member) func(context.Context) ([]web.Finding, error) {
+	return func(ctx context.Context) (list []web.Finding, err error) {
+		for _, f := range site.Diff(answersOf(gather(ctx, siteDeadline, members, a.answerOf))).Findings {
+			if len(f.NVAs) == 0 || f.Severity != site.Error && f.Severity != site.Warning {
+				continue
+			}
+			p := survey.Problem{Severity: "warning", Kind: "site", Name: string(f.Code), Text: joined(" ", append([]string{f.Reason}, f.Mend...)...),
+				Mend: "nvactl --site " + a.site + " diff"}
+			if f.Severity == site.Error {
+				p.Severity = "problem"
+			}
+			list = append(list, web.Finding{NVAs: f.NVAs, Problem: p})
+		}
+		return list, nil
 	}
+}
+
+// webNVAs returns the NVAs of the page, and a function that closes the connections to them.
+func webNVAs(members []member) (nvas []web.NVA, closing func(), err error) {
 	var open []*steady
 	closing = func() {
 		for _, s := range open {

@@ -110,3 +110,15 @@ func TestCut(t *testing.T) {
 		}
 	}
 }
+
+// TestNames: the name of a button begins with what is drawn, and says also what was cut.
+func TestNames(t *testing.T) {
+	s := &Site{Hubs: []Hub{{NVAs: []NVA{{Part: Part{Kind: "nva", Name: "a", Title: "vm-hub00", Word: "in sync", Detail: strings.Repeat("10.0.0.0/16 ", 20), State: Up},
+		Rows: []Part{{Kind: "neighbor", Title: "10.0.0.9", Detail: "2 in, 1 out", Word: "up", State: Up}}}}}}}
+	out := string(Draw(s, Options{Width: 320, Page: true}))
+	labels := regexp.MustCompile(`aria-label="([^"]*)"`).FindAllStringSubmatch(out, -1)
+	if len(labels) != 3 || !strings.HasPrefix(labels[1][1], "vm-hub00 in sync 10.0.0.0/16") || !strings.HasSuffix(labels[1][1], s.Hubs[0].NVAs[0].Detail) ||
+		labels[2][1] != "10.0.0.9 2 in, 1 out · up" {
+		t.Errorf("got %q", labels)
+	}
+}

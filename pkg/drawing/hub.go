@@ -18,9 +18,7 @@ func worst(list []Part) State {
 func (c *canvas) hub(h *Hub, b box, places map[string]box) int {
 	x, w, y := b.x+pad, b.w-2*pad, b.y+pad
 	if h.Title != "" {
-		c.parts.WriteString("<g>")
-		c.text("hubtitle", x, y+11, cut(h.Title, w, titleChar))
-		c.end()
+		c.caption("hubtitle", x, y+11, cut(h.Title, w, titleChar))
 		y += 22
 	}
 	if len(h.Behind) > 0 {

@@ -13,9 +13,7 @@ func Draw(s *Site, o Options) []byte {
 	y := l.hubs(s.Hubs)
 	y = l.tunnels(s.Tunnels, y)
 	if s.Caption != "" {
-		c.parts.WriteString("<g>")
-		c.text("detail", margin, y+gap+14, cut(s.Caption, width-2*margin, detailChar))
-		c.end()
+		c.caption("detail", margin, y+gap+14, cut(s.Caption, width-2*margin, detailChar))
 		y += gap + 14
 	}
 	return c.document(s, width, y+margin)
@@ -88,9 +86,7 @@ func (l *layout) cell(column, y int) box {
 func (l *layout) tunnels(list []Tunnel, y int) int {
 	for i := range list {
 		if i == mostTunnels {
-			l.c.parts.WriteString("<g>")
-			l.c.text("detail", margin, y+14, fmt.Sprintf("and %d more tunnels", len(list)-i))
-			l.c.end()
+			l.c.caption("detail", margin, y+14, fmt.Sprintf("and %d more tunnels", len(list)-i))
 			return y + 24
 		}
 		y = l.tunnel(&list[i], y+gap)

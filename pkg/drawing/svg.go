@@ -9,6 +9,10 @@ import (
 type canvas struct {
 	grounds, edges, parts strings.Builder
 	page                  bool
+
+	part  *Part // that is being drawn
+	inner strings.Builder
+	drawn []string // its texts
 }
 
 // box is a rectangle.
@@ -32,54 +36,69 @@ func (c *canvas) edge(s State, points ...int) {
 	c.edges.WriteString("\"/>\n")
 }
 
-// begin opens the group of a part. On the page, it is a button.
-func (c *canvas) begin(p *Part) {
-	label := joined(", ", p.Title, p.Word, p.Detail)
+// begin opens the group of a part.
+func (c *canvas) begin(p *Part) { c.part, c.inner, c.drawn = p, strings.Builder{}, nil }
+
+// end closes the group of a part. On the page, the part is a button, whose name begins with the
+// text that is drawn (WCAG 2.2, 2.5.3), and goes on with what was cut.
+func (c *canvas) end() {
+	p := c.part
+	full := joined(", ", p.Title, p.Word, p.Detail)
 	if c.page && p.Kind != "" {
+		label := strings.Join(c.drawn, " ")
+		if strings.Contains(label, "…") {
+			label += ": " + full
+		}
 		fmt.Fprintf(&c.parts, `<g class="item%s" data-nva="%s" data-kind="%s" data-name="%s" tabindex="0" role="button" aria-label="%s">`,
 			classes[p.State], escaped(p.NVA), escaped(p.Kind), escaped(p.Name), escaped(label))
 	} else {
 		fmt.Fprintf(&c.parts, `<g class="item%s">`, classes[p.State])
 	}
-	fmt.Fprintf(&c.parts, "<title>%s</title>", escaped(label))
+	if full != "" {
+		fmt.Fprintf(&c.parts, "<title>%s</title>", escaped(full))
+	}
+	c.parts.WriteString(c.inner.String() + "</g>\n")
 }
 
-func (c *canvas) end() { c.parts.WriteString("</g>\n") }
+// caption draws a line of text that belongs to no part.
+func (c *canvas) caption(class string, x, y int, s string) {
+	fmt.Fprintf(&c.parts, `<text class="%s" x="%d" y="%d">%s</text>`+"\n", class, x, y, escaped(s))
+}
 
 func (c *canvas) rect(class string, b box) {
-	fmt.Fprintf(&c.parts, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="6"/>`, class, b.x, b.y, b.w, b.h)
+	fmt.Fprintf(&c.inner, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="6"/>`, class, b.x, b.y, b.w, b.h)
 }
 
 func (c *canvas) text(class string, x, y int, s string) {
 	if s != "" {
-		fmt.Fprintf(&c.parts, `<text class="%s" x="%d" y="%d">%s</text>`, class, x, y, escaped(s))
+		c.drawn = append(c.drawn, s)
+		fmt.Fprintf(&c.inner, `<text class="%s" x="%d" y="%d">%s</text>`, class, x, y, escaped(s))
 	}
 }
 
-// word writes the state of a part at the right edge, after a detail, and returns its width.
-func (c *canvas) word(x, y int, detail, s string, width int) int {
+// word writes the state of a part at the right edge, after a detail.
+func (c *canvas) word(x, y int, detail, s string) {
 	if s == "" {
-		return 0
+		return
 	}
-	s = cut(s, width, detailChar)
 	if detail != "" {
 		detail += " · "
 	}
-	fmt.Fprintf(&c.parts, `<text class="word" x="%d" y="%d" text-anchor="end"><tspan>%s</tspan>%s</text>`, x, y, escaped(detail), escaped(s))
-	return textWidth(detail+s) + gap
+	c.drawn = append(c.drawn, detail+s)
+	fmt.Fprintf(&c.inner, `<text class="word" x="%d" y="%d" text-anchor="end"><tspan>%s</tspan>%s</text>`, x, y, escaped(detail), escaped(s))
 }
 
 // mark draws the sign of a state: a disc, a cross, a ring, or a ring with a gap.
 func (c *canvas) mark(s State, x, y int) {
 	switch s {
 	case Up:
-		fmt.Fprintf(&c.parts, `<circle class="mark" cx="%d" cy="%d" r="4"/>`, x, y)
+		fmt.Fprintf(&c.inner, `<circle class="mark" cx="%d" cy="%d" r="4"/>`, x, y)
 	case Down:
-		fmt.Fprintf(&c.parts, `<path class="mark" d="M%d %dl8 8m0 -8l-8 8"/>`, x-4, y-4)
+		fmt.Fprintf(&c.inner, `<path class="mark" d="M%d %dl8 8m0 -8l-8 8"/>`, x-4, y-4)
 	case Waiting:
-		fmt.Fprintf(&c.parts, `<circle class="mark" cx="%d" cy="%d" r="4"/>`, x, y)
+		fmt.Fprintf(&c.inner, `<circle class="mark" cx="%d" cy="%d" r="4"/>`, x, y)
 	case Unknown:
-		fmt.Fprintf(&c.parts, `<circle class="mark" cx="%d" cy="%d" r="4" stroke-dasharray="3 3"/>`, x, y)
+		fmt.Fprintf(&c.inner, `<circle class="mark" cx="%d" cy="%d" r="4" stroke-dasharray="3 3"/>`, x, y)
 	}
 }
 
@@ -92,8 +111,9 @@ func (c *canvas) head(p *Part, b box) {
 		x += 16
 	}
 	room := b.w - (x - b.x) - gap
-	used := c.word(b.right()-gap, b.y+20, "", p.Word, room/2)
-	c.text("title", x, b.y+20, cut(p.Title, room-used, titleChar))
+	word := cut(p.Word, room/2, detailChar)
+	c.text("title", x, b.y+20, cut(p.Title, room-textWidth(word)-gap, titleChar))
+	c.word(b.right()-gap, b.y+20, "", word)
 	c.text("detail", b.x+gap, b.y+36, cut(p.Detail, b.w-2*gap, detailChar))
 }
 
@@ -107,8 +127,13 @@ func (c *canvas) row(p *Part, b box) {
 	if textWidth(p.Title+detail+p.Word)+4*gap > room {
 		detail = ""
 	}
-	used := c.word(b.right()-gap, b.y+15, detail, p.Word, room*2/3)
+	word := cut(p.Word, room/2, detailChar)
+	used := textWidth(word) + gap
+	if detail != "" {
+		used += textWidth(detail + " · ")
+	}
 	c.text("name", b.x+gap+16, b.y+15, cut(p.Title, room-used, detailChar))
+	c.word(b.right()-gap, b.y+15, detail, word)
 	c.end()
 }
 

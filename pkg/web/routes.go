@@ -47,6 +47,7 @@ func (s *Server) routes(r *http.Request) (any, error) {
 		return nil, err
 	}
 	q := parseSearch(r.URL.Query().Get("q"))
+	q.neighbor = r.URL.Query().Get("neighbor")
 	out := routesAnswer{Offset: from, Match: q.kind(), Taken: time.Now().UTC(), Errors: []nvaError{}, Rows: []routeRow{}}
 	var found []*routeRow
 	for _, p := range each(nvas, func(n *nva) partial[*table] { return n.routes(r.Context(), q, at) }) {
@@ -128,6 +129,8 @@ type search struct {
 	prefix  netip.Prefix
 	address netip.Addr
 	text    string // in lower case
+	// neighbor selects the routes from one neighbor; empty: from all.
+	neighbor string
 }
 
 func parseSearch(text string) search {
@@ -158,6 +161,9 @@ func (q *search) rows(list []routeRow) (found []*routeRow) {
 	longest := -1
 	for i := range list {
 		row := &list[i]
+		if q.neighbor != "" && row.Neighbor != q.neighbor {
+			continue
+		}
 		if q.address.IsValid() && row.prefix.Contains(q.address) && row.prefix.Bits() > longest {
 			found, longest = found[:0], row.prefix.Bits()
 		}

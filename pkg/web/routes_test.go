@@ -39,6 +39,8 @@ func TestRoutes(t *testing.T) {
 		"q=12076%2064513&nva=one&limit=1": {1429, "text", "10.0.1.0/24"},
 		"q=10.3.32":                       {2, "text", "10.3.32.0/24"},
 		"nva=two":                         {1, "all", "10.3.32.0/24"},
+		"neighbor=10.0.210.5":             {5000, "all", "10.0.1.0/24"},
+		"neighbor=10.0.210.5&q=10.3.32.7": {0, "address", ""},
 	} {
 		t.Run(q, func(t *testing.T) {
 			got := ask[routesAnswer](b, "api/routes?"+q)

@@ -110,6 +110,9 @@ func (s *Server) state(r *http.Request) (any, error) {
 			out.NVAs[i].Links = []survey.Link{} // the journal does not know whether they were up
 		}
 	}
+	if at.IsZero() {
+		out.Problems = append(out.Problems, s.compared(r.Context())...)
+	}
 	for _, n := range out.NVAs {
 		if !n.OK {
 			out.Problems = append(out.Problems, siteProblem{n.Name, survey.Problem{Severity: "problem", Kind: "nva", Name: n.Name,

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nvad/nvad/pkg/api/apitest"
+	"github.com/nvad/nvad/pkg/survey"
 )
 
 // TestSite: an NVA that is not there, and one that accepts connections and says nothing, delay
@@ -72,4 +73,18 @@ func TestKept(t *testing.T) {
 		t.Errorf("got %d, %s, %v", v, taken, err)
 	}
 	s.work.Wait()
+}
+
+// TestCompared: what a comparison finds is among the problems, and nobody waits for it.
+func TestCompared(t *testing.T) {
+	f := &fake{}
+	s := New(Params{NVAs: []NVA{{Name: "one", Client: f.client(t), Sentence: error.Error}, {Name: "two", Client: f.client(t), Sentence: error.Error}},
+		Compare: func(context.Context) ([]Finding, error) {
+			return []Finding{{[]string{"two", "one"}, survey.Problem{Severity: "warning", Kind: "site", Text: "MTU differs"}}}, nil
+		}})
+	defer s.work.Wait()
+	eventually(t, func() bool {
+		list := s.compared(t.Context())
+		return len(list) == 1 && list[0].NVA == "two" && list[0].Text == "MTU differs"
+	})
 }

@@ -9,7 +9,7 @@ import (
 // Times of the stream.
 const (
 	streamPause = 250 * time.Millisecond // between two messages
-	heartbeat   = 15 * time.Second
+	heartbeat   = 10 * time.Second
 )
 
 // stream sends what has changed as server-sent events, until the client leaves. Events say only
@@ -24,7 +24,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	defer s.hub.leave(c)
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := eventWriter{w, http.NewResponseController(w)}
-	if out.send("hello", map[string]time.Time{"now": time.Now().UTC()}) != nil {
+	if out.now("hello") != nil {
 		return
 	}
 	beat := time.NewTicker(heartbeat)
@@ -35,7 +35,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		case <-beat.C:
-			err = out.write(": still here\n\n")
+			err = out.now("ping") // so that the page notices a server that hangs
 		case <-c.wake:
 			err = s.passOn(c, out)
 		}
@@ -67,6 +67,11 @@ func (s *Server) passOn(c *client, out eventWriter) error {
 type eventWriter struct {
 	w    http.ResponseWriter
 	ctrl *http.ResponseController
+}
+
+// now sends an event with the time.
+func (e eventWriter) now(event string) error {
+	return e.send(event, map[string]time.Time{"now": time.Now().UTC()})
 }
 
 func (e eventWriter) send(event string, v any) error {

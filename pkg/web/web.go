@@ -32,6 +32,8 @@ type Params struct {
 	Version string // of nvactl, for the page
 	// Story returns what nvactl explain prints.
 	Story func(*nvadv1.Explanation) string
+	// Compare compares the NVAs with each other; nil: nothing is compared.
+	Compare func(context.Context) ([]Finding, error)
 	// Line returns an event in words, as nvactl watch prints it.
 	Line func(*nvadv1.WatchEvent) string
 }
@@ -46,12 +48,13 @@ type NVA struct {
 
 // Server answers the page. Its methods may be called concurrently.
 type Server struct {
-	params Params
-	guard  *guard
-	nvas   []*nva
-	hub    hub
-	work   sync.WaitGroup
-	ctx    context.Context // ends with Run
+	params   Params
+	guard    *guard
+	nvas     []*nva
+	hub      hub
+	findings *kept[[]Finding] // nil: nothing is compared
+	work     sync.WaitGroup
+	ctx      context.Context // ends with Run
 }
 
 // New returns a Server with a token of its own.
@@ -60,6 +63,7 @@ func New(p Params) *Server {
 	for _, n := range p.NVAs {
 		s.nvas = append(s.nvas, newNVA(s, n))
 	}
+	s.keepFindings()
 	return s
 }
 
