@@ -43,7 +43,7 @@ func TestRoutes(t *testing.T) {
 		"neighbor=10.0.210.5&q=10.3.32.7": {0, "address", ""},
 	} {
 		t.Run(q, func(t *testing.T) {
-			got := ask[routesAnswer](b, "api/routes?"+q)
+			got := settled[routesAnswer](b, "api/routes?"+q)
 			if got.Total != want.total || got.Match != want.match || got.Total > 0 && got.Rows[0].Prefix != want.first || got.LeftOut > 0 {
 				t.Errorf("got %d rows, match %s, %+v", got.Total, got.Match, got.Rows[:min(1, len(got.Rows))])
 			}
@@ -51,7 +51,7 @@ func TestRoutes(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for from := 0; ; from += 1000 {
-		got := ask[routesAnswer](b, fmt.Sprintf("api/routes?nva=one&offset=%d&limit=1000", from))
+		got := settled[routesAnswer](b, fmt.Sprintf("api/routes?nva=one&offset=%d&limit=1000", from))
 		for _, r := range got.Rows {
 			seen[r.Prefix] = true
 		}
@@ -62,7 +62,7 @@ func TestRoutes(t *testing.T) {
 	if len(seen) != 10002 {
 		t.Errorf("pages have %d prefixes", len(seen))
 	}
-	if got := ask[routesAnswer](b, "api/routes"); len(got.Errors) != 1 || got.Errors[0].NVA != "gone" || len(got.Rows) != usualRows {
+	if got := settled[routesAnswer](b, "api/routes"); len(got.Errors) != 1 || got.Errors[0].NVA != "gone" || len(got.Rows) != usualRows {
 		t.Errorf("errors %+v, %d rows", got.Errors, len(got.Rows))
 	}
 	for _, bad := range []string{"nva=three", "limit=1001", "offset=-1", "limit=x", "at=1"} {
@@ -83,7 +83,7 @@ func TestTableBound(t *testing.T) {
 		f.paths = append(f.paths, p)
 	}
 	b := open(t, NVA{Name: "one", Client: f.client(t)})
-	got := ask[routesAnswer](b, "api/routes?limit=1")
+	got := settled[routesAnswer](b, "api/routes?limit=1")
 	if got.LeftOut == 0 || got.Total == 0 || got.Total > mostOfOne/(1000*27) {
 		t.Errorf("%d rows, left out: %d", got.Total, got.LeftOut)
 	}
@@ -95,7 +95,7 @@ func TestRoutesThen(t *testing.T) {
 	f.record(routeEvent(0, start), routeEvent(2, start.Add(1000)))
 	f.events[0].Time = timestamppb.New(start)
 	b := open(t, NVA{Name: "one", Client: f.client(t)})
-	got := ask[routesAnswer](b, "api/routes?at="+start.Add(500).Format("2006-01-02T15:04:05.999999999Z07:00"))
+	got := settled[routesAnswer](b, "api/routes?at="+start.Add(500).Format("2006-01-02T15:04:05.999999999Z07:00"))
 	if got.Total != 1 || got.Rows[0].Prefix != "10.0.0.0/24" || got.Rows[0].ASPath != "65515 12076" {
 		t.Errorf("got %+v", got.Rows)
 	}

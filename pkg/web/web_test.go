@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -134,6 +135,17 @@ func ask[T any](b *browser, path string) (v T) {
 	if err := json.Unmarshal(b.get(path, http.StatusOK), &v); err != nil {
 		b.t.Fatal(err)
 	}
+	return v
+}
+
+// settled is ask for an answer in which every NVA has been heard: on a busy machine, a page gets
+// the answers of the others first.
+func settled[T any](b *browser, path string) (v T) {
+	b.t.Helper()
+	eventually(b.t, func() bool {
+		body := b.get(path, http.StatusOK)
+		return !bytes.Contains(body, []byte(errNoAnswerYet.Error())) && json.Unmarshal(body, &v) == nil
+	})
 	return v
 }
 
