@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -264,11 +265,11 @@ func TestFloodOfAttributes(t *testing.T) {
 func TestStateWithoutRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newChronicled(t, stateDir(t), 1)
-		large := true
+		var small atomic.Bool
 		c.state = func(yield func(watch.Event) error) error {
 			for i := range 100_000 {
 				p := netip.PrefixFrom(netip.AddrFrom4([4]byte{11, byte(i >> 16), byte(i >> 8), byte(i)}), 32)
-				if err := yield(watch.Event{At: time.Now(), Change: watch.Route{Prefix: p, New: bestFrom(peer0, 65515)}}); err != nil || !large {
+				if err := yield(watch.Event{At: time.Now(), Change: watch.Route{Prefix: p, New: bestFrom(peer0, 65515)}}); err != nil || small.Load() {
 					return err
 				}
 			}
@@ -283,7 +284,7 @@ func TestStateWithoutRoom(t *testing.T) {
 		if n := strings.Count(c.logged.String(), "raise size of [journal]"); n != 1 {
 			t.Errorf("said %d times: %s", n, c.logged)
 		}
-		large = false
+		small.Store(true)
 		time.Sleep(2 * longPause)
 		if got, err := c.at(watch.Routes, time.Now()); err != nil || len(got) != 1 {
 			t.Errorf("%q, %v", got, err)
