@@ -17,6 +17,7 @@ type adjIn struct {
 	peers *peers
 	hops  *underlay
 	seen  *observer
+	mon   monitor
 	input policy.Input // reused
 
 	paths  int // in the table
@@ -28,9 +29,11 @@ type adjIn struct {
 type inbound struct {
 	history
 	tallies tallies
-	taken   int // of received paths: those that MaxReceived counts
-	dropped dropped
-	holds   holdings
+	// By family and outcome: paths that were announced or imported again.
+	evaluated [2][outcomes]uint64
+	taken     int // of received paths: those that MaxReceived counts
+	dropped   dropped
+	holds     holdings
 }
 
 // reject says why a path was not accepted.
@@ -143,8 +146,10 @@ func (s *adjIn) install(d *dest, p *peer, pre admission, now time.Time) (changed
 	}
 	s.evaluate(d, &pt, p, pre)
 	if i < 0 {
+		s.mon.note(d, p, nil, &pt)
 		d.paths = append(d.paths, pt)
 	} else {
+		s.mon.note(d, p, &d.paths[i], &pt)
 		s.hops.release(d.paths[i].hop)
 		d.paths[i] = pt
 	}
@@ -175,6 +180,7 @@ func (s *adjIn) withdraw(d *dest, p *peer) bool {
 // cut removes path i, which is p's. The caller decides d afterwards.
 func (s *adjIn) cut(d *dest, i int, p *peer) {
 	s.seen.note(d)
+	s.mon.note(d, p, &d.paths[i], nil)
 	s.count(d, p, &d.paths[i], -1)
 	s.hops.release(d.paths[i].hop)
 	d.removePath(i)

@@ -23,6 +23,8 @@ type history struct {
 	lost   uint32    // era in which the session was last lost with its routes kept: older paths are stale
 	born   [2]uint32 // by family: older paths are gone
 	swept  [2]uint32 // by family: older paths that are marked as stale are gone
+
+	forgotten uint32 // era in which all paths were last removed: older ones are of a session that is over
 }
 
 func (h *history) datePolicy() { h.era++; h.policy = h.era }
@@ -40,7 +42,7 @@ func (h *history) isStale(pt *path) bool { return pt.flags&flagStale != 0 || pt.
 // forgetPaths removes all paths of the neighbor.
 func (n *inbound) forgetPaths() {
 	n.era++
-	n.born = [2]uint32{n.era, n.era}
+	n.born, n.forgotten = [2]uint32{n.era, n.era}, n.era
 	n.tallies[0].forget()
 	n.tallies[1].forget()
 	n.retake()
@@ -104,6 +106,7 @@ func (s *adjIn) reimport(d *dest, i int, p *peer) bool {
 	before := *pt
 	s.count(d, p, pt, -1)
 	s.evaluate(d, pt, p, s.admit(p, pt.received))
+	s.mon.note(d, p, &before, pt)
 	s.count(d, p, pt, 1)
 	s.hops.release(before.hop)
 	if pt.accepted == before.accepted && sameExtra(pt.extra, before.extra) {

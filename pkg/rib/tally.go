@@ -51,6 +51,9 @@ func (s *adjIn) count(d *dest, p *peer, pt *path, n int) {
 		s.countUsable(d, n)
 	}
 	p.holds.add(pt, int32(n))
+	if n > 0 {
+		p.evaluated[d.family()][pt.reject]++
+	}
 	if p.isGone(pt, d.family()) {
 		return
 	}
@@ -119,6 +122,7 @@ type Tally struct {
 type Rejected struct {
 	Reason string // "policy", "as-loop", "first-as"...
 	Paths  int
+	Total  uint64 // times that a path was rejected since the neighbor was configured, at reloads too
 }
 
 // Received returns the size of the Adj-RIB-In.
@@ -142,7 +146,7 @@ func (r *RIB) Tallies(addr netip.Addr) [2]Tally {
 		}
 		for why, n := range t.outcomes {
 			if reject(why) != accepted {
-				out[i].Rejected = append(out[i].Rejected, Rejected{reject(why).String(), n})
+				out[i].Rejected = append(out[i].Rejected, Rejected{reject(why).String(), n, p.evaluated[i][why]})
 			}
 		}
 	}
