@@ -111,6 +111,10 @@ type Established struct {
 	From
 	Session       uint64
 	LocalAddress  netip.Addr // of the TCP connection
+	LocalPort     uint16
+	RemotePort    uint16
+	OpenSent      []byte // OPENs as they were on the wire, with their headers
+	OpenReceived  []byte
 	RemoteASN     uint32
 	RemoteID      netip.Addr // BGP Identifier
 	Families      route.Family
@@ -132,8 +136,14 @@ type Down struct {
 	From
 	Reason       string
 	Notification *Notification
+	Message      []byte // Notification as it was on the wire, with its header
 	Graceful     bool
+	Local        bool   // without a NOTIFICATION: nvad closed the connection
+	FSMEvent     uint16 // for which it did so (RFC 4271 8.1, RFC 9687 4); 0: no event has a number for it
 }
+
+// SendHoldTimerExpires is the event of a neighbor that does not read (RFC 9687 4).
+const SendHoldTimerExpires = 29
 
 // Update is a received UPDATE, or a part of a large one: prefixes that are withdrawn or, by
 // RFC 7606, treated as withdrawn, then announced ones that share Attrs. Attrs are as

@@ -167,7 +167,7 @@ func (p *peer) conclude() {
 	switch {
 	case k == nil || s == nil || !k.valid():
 	case s.gracefulPeer() && unanswered(s.tap.conn, probeTime):
-		s.tap.end(cause{reason: "replaced by a new connection of the restarted neighbor", lost: true}, nil)
+		s.tap.end(cause{reason: "replaced by a new connection of the restarted neighbor", lost: true, local: true}, nil)
 	default:
 		p.refuseSecond("the established session is alive", speaker.CeaseCollision)
 	}

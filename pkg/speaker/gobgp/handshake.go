@@ -3,6 +3,7 @@ package gobgp
 import (
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/nvad/nvad/pkg/speaker"
@@ -136,7 +137,7 @@ func (s *session) handOver() bool {
 			return false
 		}
 	}
-	s.tap.end(cause{reason: "the session engine does not take the connection"}, nil)
+	s.tap.end(cause{reason: "the session engine does not take the connection", local: true}, nil)
 	return false
 }
 
@@ -146,6 +147,7 @@ func (s *session) receiveOpen(m wire.Message) error {
 	if err != nil {
 		return err
 	}
+	s.received = slices.Clone(m)
 	s.mu.Lock()
 	s.peer, s.opened = peer, true
 	s.mu.Unlock()

@@ -284,7 +284,7 @@ func (p *peer) leave(order farewellOrder) {
 func (p *peer) part(order farewellOrder) {
 	s := p.current
 	if order.graceful && p.cfg.RestartTime > 0 && s.gracefulPeer() {
-		s.tap.end(cause{reason: "graceful stop", lost: true}, nil)
+		s.tap.end(cause{reason: "graceful stop", lost: true, local: true}, nil)
 		return
 	}
 	n := order.notification

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +36,7 @@ type session struct {
 
 	expected  string // the message that is missing if the handshake takes too long
 	announced bool   // Established was emitted, so Down must be
+	received  []byte // the peer's OPEN
 
 	mu          sync.Mutex // guards what the neighbor's goroutine reads
 	peer        wire.Open
@@ -124,7 +126,7 @@ func (s *session) next(r io.Reader, buf []byte, extended bool) (wire.Message, er
 	s.tap.counters.in[m.Type()].Add(1)
 	if m.Type() == wire.TypeNotification {
 		n := wire.ParseNotification(m, false)
-		s.tap.end(cause{reason: wire.DescribeReceived(n, &s.cfg), notification: &n}, nil)
+		s.tap.end(cause{reason: wire.DescribeReceived(n, &s.cfg), notification: &n, message: slices.Clone(m)}, nil)
 		return m, errEnded
 	}
 	return m, nil
@@ -173,10 +175,18 @@ func (s *session) facts() speaker.Established {
 		FourOctetASN: s.peer.FourOctetASN,
 		RouteRefresh: s.peer.RouteRefresh,
 		Capabilities: s.peer.Names,
+		OpenReceived: s.received,
 	}
 	if s.tap.local != nil {
 		ev.LocalAddress = s.tap.local.AddrPort().Addr().Unmap()
+		ev.LocalPort = s.tap.local.AddrPort().Port()
 	}
+	if s.tap.remote != nil {
+		ev.RemotePort = s.tap.remote.AddrPort().Port()
+	}
+	s.tap.mu.Lock()
+	ev.OpenSent = s.tap.open
+	s.tap.mu.Unlock()
 	if s.peer.Graceful && s.cfg.RestartTime > 0 {
 		ev.GracefulPeer = s.peer.Keeps & ev.Families
 		ev.PeerRestart = s.peer.RestartTime
@@ -273,7 +283,9 @@ func (s *session) farewell() {
 	}
 	s.tap.counters.changed()
 	s.log.Debug("session down", keyReason, c.reason)
-	ev := speaker.Down{From: s.from(), Reason: c.reason, Notification: c.notification}
+	ev := speaker.Down{
+		From: s.from(), Reason: c.reason, Notification: c.notification, Message: c.message, Local: c.local, FSMEvent: c.event,
+	}
 	ev.Graceful = c.lost && s.gracefulPeer()
 	select {
 	case s.sp.events <- ev:

@@ -1,7 +1,9 @@
 package gobgp
 
 import (
+	"bytes"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -31,11 +33,16 @@ func pair(t testing.TB, change ...func(*speaker.Neighbor)) (a, b *testSpeaker, u
 
 func TestEstablishedTellsWhatWasNegotiated(t *testing.T) {
 	s := newTestSpeaker(t, "127.0.4.1", "10.0.0.1", 65001)
-	_, up := rawSession(t, s, "127.0.4.2", rawOpen{asn: 65002, id: "10.0.0.2", hold: 30, graceful: true, restart: true, ipv4Only: true},
-		func(n *speaker.Neighbor) { n.RestartTime = 60 * time.Second })
+	open := rawOpen{asn: 65002, id: "10.0.0.2", hold: 30, graceful: true, restart: true, ipv4Only: true}
+	p, up := rawSession(t, s, "127.0.4.2", open, func(n *speaker.Neighbor) { n.RestartTime = 60 * time.Second })
+	sent, err := wire.ParseOpen(up.OpenSent)
+	if err != nil || sent.ASN != 65001 || sent.ID != addr("10.0.0.1") || !sent.Graceful {
+		t.Errorf("OPEN sent: %+v, %v", sent, err)
+	}
 	want := speaker.Established{
 		From: speaker.From{Peer: addr("127.0.4.2")}, Session: up.Session,
-		LocalAddress: addr("127.0.4.1"), RemoteASN: 65002, RemoteID: addr("10.0.0.2"), Families: route.IPv4,
+		LocalAddress: addr("127.0.4.1"), LocalPort: testPort, RemotePort: p.conn.LocalAddr().(*net.TCPAddr).AddrPort().Port(),
+		OpenSent: up.OpenSent, OpenReceived: open.message(), RemoteASN: 65002, RemoteID: addr("10.0.0.2"), Families: route.IPv4,
 		HoldTime: 30 * time.Second, Keepalive: 10 * time.Second, FourOctetASN: true, RouteRefresh: true,
 		GracefulPeer: route.IPv4, PeerRestart: 120 * time.Second, PeerRestarted: true, Preserved: route.IPv4,
 		Capabilities: []string{"Multiprotocol Extensions (ipv4 unicast)", "Route Refresh", "Graceful Restart", "4-octet AS Number"},
@@ -53,12 +60,13 @@ func TestBackAfterLoss(t *testing.T) {
 		name   string
 		lose   func()
 		reason string
+		body   string // of the NOTIFICATION
 	}{
 		{"reset", func() { a.Reset(b.addr, 0, speaker.Notification{Code: 6, Subcode: 4, Message: "test"}) },
-			`NOTIFICATION sent: Cease/Administrative Reset "test"`},
-		{"connection closed", func() { a.find(b.addr).session.Load().tap.conn.Close() }, "connection lost"},
+			`NOTIFICATION sent: Cease/Administrative Reset "test"`, "\x06\x04\x04test"},
+		{"connection closed", func() { a.find(b.addr).session.Load().tap.conn.Close() }, "connection lost", ""},
 		{"peer resets", func() { b.Reset(a.addr, 0, speaker.Notification{Code: 6, Subcode: 2, Message: "maintenance"}) },
-			`NOTIFICATION received: Cease/Administrative Shutdown "maintenance"`},
+			`NOTIFICATION received: Cease/Administrative Shutdown "maintenance"`, "\x06\x02\x0bmaintenance"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -67,8 +75,15 @@ func TestBackAfterLoss(t *testing.T) {
 			if !strings.HasPrefix(down.Reason, c.reason) {
 				t.Errorf("down: %q, want %q", down.Reason, c.reason)
 			}
-			if down.Graceful {
-				t.Error("down is graceful without the capability")
+			if down.Graceful || down.Local {
+				t.Errorf("graceful %t without the capability, closed by nvad without a NOTIFICATION: %t", down.Graceful, down.Local)
+			}
+			var message []byte
+			if c.body != "" {
+				message = wire.NewMessage(wire.TypeNotification, []byte(c.body))
+			}
+			if !bytes.Equal(down.Message, message) {
+				t.Errorf("NOTIFICATION %q, want %q", down.Message, message)
 			}
 			next[speaker.Established](a, time.Second)
 			next[speaker.Established](b, time.Second)

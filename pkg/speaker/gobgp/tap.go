@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -38,6 +39,7 @@ type tap struct {
 	wake     *sync.Cond
 	in       []byte
 	deadline time.Time
+	open     wire.Message // the OPEN that was sent, guarded by mu, too
 
 	writing  chan struct{} // holds a token while somebody writes to the socket
 	sendHold atomic.Int64  // send hold time, a time.Duration (RFC 9687)
@@ -67,7 +69,10 @@ type tapOptions struct {
 type cause struct {
 	reason       string
 	notification *speaker.Notification
-	lost         bool // TCP went away, nobody sent a NOTIFICATION
+	message      wire.Message // notification on the wire
+	lost         bool         // TCP went away, nobody sent a NOTIFICATION
+	local        bool         // and it was nvad that closed it
+	event        uint16       // of the state machine, for which it did so; 0: none
 }
 
 // collision reports whether we closed the connection in favor of another one.
@@ -180,10 +185,14 @@ func (t *tap) forward(m wire.Message) {
 		return // its End-of-RIB: GoBGP has no routes
 	case wire.TypeNotification:
 		n := wire.ParseNotification(m, true)
-		t.end(cause{reason: describeSent(n), notification: &n}, m)
+		m = slices.Clone(m) // GoBGP may use its buffer again
+		t.end(cause{reason: describeSent(n), notification: &n, message: m}, m)
 		return
 	case wire.TypeOpen:
 		m = wire.NewOpen(&t.neighbor, t.routerID, t.restart())
+		t.mu.Lock()
+		t.open = m
+		t.mu.Unlock()
 	}
 	if t.send(m) != nil {
 		return
@@ -246,7 +255,7 @@ func (t *tap) probe() {
 // state machine was not ready, and handOver tries again.
 func (t *tap) Close() error {
 	if isClosed(t.opened) {
-		t.end(cause{reason: "closed by the session engine", lost: true}, nil)
+		t.end(cause{reason: "closed by the session engine", lost: true, local: true}, nil)
 		return nil
 	}
 	select {
@@ -294,7 +303,8 @@ func (t *tap) readUntil(at time.Time) bool {
 // notify ends the connection with a NOTIFICATION.
 func (t *tap) notify(n speaker.Notification, data []byte, reason string) {
 	n.Sent = true
-	t.end(cause{reason: reason, notification: &n}, wire.NewNotification(n, data))
+	m := wire.NewNotification(n, data)
+	t.end(cause{reason: reason, notification: &n, message: m}, m)
 }
 
 // farewellTime is how long the neighbor may take to read a NOTIFICATION.
@@ -332,5 +342,7 @@ func (t *tap) endStuck() {
 	if tcp, ok := unwrap(t.conn).(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
-	t.end(cause{reason: "send hold timer expired: the neighbor does not read", lost: true}, nil)
+	t.end(cause{
+		reason: "send hold timer expired: the neighbor does not read", lost: true, local: true, event: speaker.SendHoldTimerExpires,
+	}, nil)
 }
