@@ -109,6 +109,7 @@ type Engine struct {
 	changes    uint64        // number of changes of configuration and facts
 	outcome    *outcome      // of the last reload; nil: there was none
 	lists      route.Lists   // of prefixes, shared by readers of whole tables
+	monitors   monitors
 }
 
 // Sizes of the engine's turns. A turn is short enough that a single change never
@@ -152,6 +153,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.rib.Observe(e.opt.Watch.Wants(watch.Routes))
 		busy := e.rib.Flush(destinationsPerTurn)
 		e.publish()
+		walking := e.walkMonitors()
 		if !busy {
 			e.departures.clear()
 			e.logWarnings()
@@ -165,7 +167,7 @@ func (e *Engine) Run(ctx context.Context) error {
 				ticker.Stop()
 			}
 		}
-		if !e.turn(ctx, ticker.C, busy) {
+		if !e.turn(ctx, ticker.C, busy || walking) {
 			return ctx.Err()
 		}
 	}
@@ -234,6 +236,7 @@ func (e *Engine) publish() {
 		}
 	}
 	e.rib.Release(eff)
+	e.reportHeard()
 	e.checkLimitsOut()
 	e.checkAccepted()
 }
@@ -246,6 +249,8 @@ type inbox struct {
 	facts *fib.Facts
 	dead  *[]netip.Addr
 	lost  []lostPath // at most one each time that a session comes up
+
+	monitors []Monitor // that begin
 }
 
 type lostPath struct {
@@ -290,9 +295,12 @@ func (e *Engine) MemoryLow() { e.inbox.poke() }
 func (e *Engine) takeInbox() {
 	b := &e.inbox
 	b.mu.Lock()
-	facts, dead, lost := b.facts, b.dead, b.lost
-	b.facts, b.dead, b.lost = nil, nil, nil
+	facts, dead, lost, begin := b.facts, b.dead, b.lost, b.monitors
+	b.facts, b.dead, b.lost, b.monitors = nil, nil, nil, nil
 	b.mu.Unlock()
+	for _, m := range begin {
+		e.addMonitor(m)
+	}
 	for _, p := range lost {
 		if n := e.neighbors[p.neighbor]; n != nil {
 			e.losePath(n, p)

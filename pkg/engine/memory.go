@@ -116,8 +116,13 @@ func (e *Engine) checkMemory(now time.Time, busy bool) {
 	e.relieve(inUse, budget, now)
 }
 
-// relieve closes the neighbor that holds most, if that helps.
+// relieve ends the monitors that hold much or, if there are none, closes the neighbor that
+// holds most, if that helps.
 func (e *Engine) relieve(inUse, budget uint64, now time.Time) {
+	if e.endMonitors() {
+		e.memory.reclaiming = e.opt.Memory.Reclaim()
+		return
+	}
 	addr, most, all := e.heaviest()
 	if n := e.neighbors[addr]; n != nil && most >= budget/leastHeld && all >= inUse/attributed {
 		hold := e.holdOverMemory(addr, n, most, now)

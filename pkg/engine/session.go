@@ -81,6 +81,7 @@ func (e *Engine) handle(ev speaker.Event) {
 		n.eor |= ev.Family
 		n.lastUpdate = now
 		e.rib.SweepStale(ev.Peer, ev.Family)
+		e.monitorEnd(&ev)
 		if n.eor.Has(n.up.Families) {
 			n.staleUntil = time.Time{}
 		}
@@ -120,6 +121,7 @@ func (e *Engine) established(n *neighbor, ev *speaker.Established, now time.Time
 	e.rib.PeerUp(ev.Peer, rib.Session{
 		LocalAddress: ev.LocalAddress, RemoteID: ev.RemoteID, Families: ev.Families,
 	}, func() { n.dumped = true; e.publish(); e.sendEndOfRIB(n) })
+	e.monitorUp(n, now)
 }
 
 // sendEndOfRIB marks the end of the initial exchange. After a restart it waits until
@@ -154,6 +156,7 @@ func (e *Engine) down(n *neighbor, ev *speaker.Down, now time.Time) {
 	e.log.Warn("neighbor down", "neighbor", ev.Peer, "as", n.cfg.RemoteASN,
 		"reason", n.reason, "routes_kept", keep)
 	e.publishNeighbor(n, speaker.EstablishedState, n.reason, keep, now)
+	e.monitorDown(*ev, now)
 	if !keep {
 		e.depart(ev.Peer, n, now)
 	}
@@ -187,6 +190,10 @@ func (e *Engine) forgetKept(addr netip.Addr, n *neighbor) {
 func (e *Engine) removed(n *neighbor, now time.Time) {
 	from := n.state
 	e.log.Info("neighbor removed", "neighbor", n.cfg.Address, "as", n.cfg.RemoteASN, "was", from.String())
+	if n.up != nil {
+		cease := speaker.Cease(speaker.CeaseDeconfigured) // as the speaker is about to send
+		e.monitorDown(speaker.Down{From: n.up.From, Notification: &cease}, now)
+	}
 	n.state = speaker.Idle
 	e.publishNeighbor(n, from, "removed from the configuration", false, now)
 	e.publishReturn(n, "not a neighbor any more", now)
