@@ -22,6 +22,7 @@ func check(cfg *Config, doc *tomlfile.Document) {
 	v.kernel()
 	v.health()
 	v.api()
+	v.stations()
 	for i := range cfg.Tunnels {
 		v.tunnel(i)
 	}

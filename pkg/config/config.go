@@ -41,6 +41,7 @@ type Config struct {
 	Azure         Azure
 	API           API
 	Metrics       Metrics
+	BMP           []BMP // monitoring stations
 	Tunnels       []Tunnel
 	NICs          []NIC
 	Statics       []Static
@@ -62,7 +63,7 @@ type Config struct {
 // those of neighbors and policies, which follow.
 var tables = []tomlfile.Section[Config]{
 	identityTable, daemonTable, kernelTable, journalTable, limitsTable, drainTable, healthTable, azureTable, apiTable, metricsTable,
-	tunnelTable, nicTable, staticTable, masqueradeTable, snatTable, dnatTable,
+	bmpTable, tunnelTable, nicTable, staticTable, masqueradeTable, snatTable, dnatTable,
 	networkTable, aggregateTable, redistributeTable,
 }
 

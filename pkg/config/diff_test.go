@@ -36,6 +36,9 @@ var diffCases = []struct {
 	{"metrics", "[kernel]", "[metrics]\nlisten = [\"127.0.0.1:9179\"]\n[kernel]", []string{
 		`metrics: listen: [] -> ["127.0.0.1:9179"] (live)`,
 	}},
+	{"bmp", "[kernel]", "[[bmp]]\naddress = \"10.0.0.9:1790\"\npolicy = \"pre\"\n[kernel]", []string{
+		"bmp 10.0.0.9:1790: added (live)",
+	}},
 	{"health", "[kernel]", "[health]\nlisten = [\"10.0.0.4:8080\"]\nmin-established = { nva = 1 }\n[kernel]", []string{
 		`health: listen: [] -> ["10.0.0.4:8080"] (live)`,
 		"health: min-established: {} -> { nva = 1 } (live)",

@@ -80,6 +80,7 @@ func TestExamples(t *testing.T) {
 	examples(t, "azure", azureFields)
 	examples(t, "api", apiFields)
 	examples(t, "metrics", metricsFields)
+	examples(t, "bmp", bmpFields)
 	examples(t, "tunnel", tunnelFields)
 	examples(t, "nic", nicFields)
 	examples(t, "static-route", staticFields)
