@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/nvad/nvad/pkg/bfd"
+	"github.com/nvad/nvad/pkg/bmp"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
@@ -97,6 +98,7 @@ func statusMessage(s Status) *nvadv1.Status {
 		TunnelPeers:   uint32(s.TunnelPeers),
 		TunnelPeersUp: uint32(s.TunnelPeersUp),
 		Azure:         azureState(s.Azure),
+		Stations:      convert(s.Stations, stationMessage),
 
 		DrainingSince:  stamp(s.Drain.Since),
 		DrainingReason: printable(s.Drain.Reason),
@@ -107,6 +109,13 @@ func nicMessage(n nic.Status) *nvadv1.Nic {
 	return &nvadv1.Nic{
 		Device: printable(n.Device), Table: n.Table, Gateway: text(n.Gateway), State: n.State, Reason: printable(n.Reason),
 		Addresses: convert(n.Addresses, text[netip.Addr]),
+	}
+}
+
+func stationMessage(s bmp.Status) *nvadv1.Station {
+	return &nvadv1.Station{
+		Address: s.Address.String(), Policy: s.Policy.String(), Connected: s.Connected, Since: stamp(s.Since), Reason: printable(s.Reason),
+		Connections: s.Connections, Overflows: s.Overflows, MessagesSent: s.Messages, BytesSent: s.Octets, BytesWaiting: uint64(s.Waiting),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/azure"
 	"github.com/nvad/nvad/pkg/bfd"
+	"github.com/nvad/nvad/pkg/bmp"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
@@ -123,6 +124,7 @@ type Status struct {
 	TunnelPeers   int
 	TunnelPeersUp int
 	Azure         *AzureState // nil: it is not polled
+	Stations      []bmp.Status
 }
 
 // AzureState summarizes the polls of Azure.

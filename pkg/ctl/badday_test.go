@@ -6,6 +6,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/api/apitest"
+	"github.com/nvad/nvad/pkg/bmp"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
@@ -54,6 +55,13 @@ func badDay() *apitest.Daemon {
 				Drain: engine.Drain{Since: ago(0, 1, 2), Reason: "azure: Reboot; operator: new kernel"},
 			},
 			FIB: fib.Tally{Wanted: 1048576, Installed: 1048570}, Tunnels: 2, TunnelsUp: 0, TunnelPeers: 2, TunnelPeersUp: 1,
+			Stations: []bmp.Status{{
+				Station: bmp.Station{Address: netip.MustParseAddrPort("[fd00:10:0:210::9]:11019"), Policy: bmp.Post},
+				Since:   ago(3, 0, 1), Reason: "it reads too slowly", Connections: 70, Overflows: 70, Messages: 1 << 33, Octets: 1 << 43,
+			}, {
+				Station: bmp.Station{Address: netip.MustParseAddrPort("192.168.0.9:1790"), Policy: bmp.Pre},
+				Since:   ago(24*40, 0, 0), Reason: "no route to host",
+			}},
 			Problems: []api.Problem{
 				{Kind: "neighbor", Name: msee.String(), Text: "neighbor 192.168.0.2 (MSEE primary) is down: hold timer expired", Since: ago(26, 3, 0)},
 				{Kind: "neighbor", Name: long6.String(), Text: "neighbor " + long6.String() + " has never been up: administratively shut down"},

@@ -46,6 +46,9 @@ func (a *app) printStatus(s *nvadv1.Status) {
 	for _, n := range s.GetNics() {
 		p.field("NIC "+n.GetDevice(), nicText(n))
 	}
+	for _, st := range s.GetStations() {
+		p.field("Station "+st.GetAddress(), a.stationText(st))
+	}
 	a.pollField(p, s.GetAzure())
 	a.configFields(p, s.GetConfig())
 	p.print()
@@ -88,6 +91,15 @@ func nicText(n *nvadv1.Nic) string {
 		return fmt.Sprintf("answers probes of %s through %s, table %d", strings.Join(n.GetAddresses(), ", "), n.GetGateway(), n.GetTable())
 	}
 	return when(n.GetState() == "failed", "failed: ") + n.GetReason()
+}
+
+// stationText shows whether a monitoring station is connected, and what it was sent.
+func (a *app) stationText(s *nvadv1.Station) string {
+	slow := when(s.GetOverflows() > 0, " (too slow "+count(s.GetOverflows(), "time")+")")
+	if !s.GetConnected() {
+		return fmt.Sprintf("not connected for %s: %s", a.age(s.GetSince()), s.GetReason()) + slow
+	}
+	return fmt.Sprintf("connected for %s, %s sent in %s", a.age(s.GetSince()), octets(s.GetBytesSent()), count(s.GetMessagesSent(), "message")) + slow
 }
 
 // printWarnings prints each warning with its place in the configuration, below a

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/nvad/nvad/pkg/bfd"
+	"github.com/nvad/nvad/pkg/bmp"
 	"github.com/nvad/nvad/pkg/dataplane"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/telemetry"
@@ -38,6 +39,7 @@ type Sample struct {
 	// kinds of [Degradations].
 	Degraded map[string]int
 	Azure    Azure
+	Stations []bmp.Status
 	Journal  Journal
 }
 

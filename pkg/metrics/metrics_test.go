@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"github.com/nvad/nvad/pkg/bfd"
+	"github.com/nvad/nvad/pkg/bmp"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
@@ -62,7 +63,11 @@ func full() Sample {
 		},
 		Reloads:  Reloads{Applied: 2, Last: time.Unix(1_700_000_001, 500_000_000), LastApplied: true},
 		Degraded: map[string]int{"listen": 2},
-		Azure:    Azure{Taken: time.Unix(1_700_000_002, 0), Failed: true, Findings: 3},
+		Stations: []bmp.Status{{
+			Station:   bmp.Station{Address: netip.MustParseAddrPort("10.0.0.9:1790"), Policy: bmp.Both},
+			Connected: true, Connections: 2, Overflows: 1, Messages: 30, Octets: 4000, Waiting: 512,
+		}},
+		Azure: Azure{Taken: time.Unix(1_700_000_002, 0), Failed: true, Findings: 3},
 	}
 }
 
@@ -105,6 +110,9 @@ func TestScrape(t *testing.T) {
 		`nvad_wireguard_receive_bytes_total{tunnel="wg0"} 88`,
 		`nvad_wireguard_transmit_bytes_total{tunnel="wg0"} 99`,
 		`nvad_config_last_reload_timestamp_seconds 1.7000000015e+09`,
+		`nvad_bmp_connected{station="10.0.0.9:1790"} 1`, `nvad_bmp_connections_total{station="10.0.0.9:1790"} 2`,
+		`nvad_bmp_overflows_total{station="10.0.0.9:1790"} 1`, `nvad_bmp_messages_sent_total{station="10.0.0.9:1790"} 30`,
+		`nvad_bmp_sent_bytes_total{station="10.0.0.9:1790"} 4000`, `nvad_bmp_waiting_bytes{station="10.0.0.9:1790"} 512`,
 		`nvad_azure_poll_timestamp_seconds 1.700000002e+09`, `nvad_azure_poll_failed 1`, `nvad_azure_findings 3`,
 	} {
 		if !strings.Contains(text, line+"\n") {
@@ -195,6 +203,7 @@ func reference() []byte {
 	}{
 		{"Daemon", daemonMetrics}, {"Neighbors", neighborMetrics}, {"Dynamic neighbors", rangeMetrics}, {"Loc-RIB", ribMetrics},
 		{"Kernel", fibMetrics}, {"Tunnels", tunnelMetrics}, {"WireGuard tunnels", wireguardMetrics}, {"BFD", bfdMetrics},
+		{"Monitoring stations", bmpMetrics},
 	} {
 		fmt.Fprintf(&b, "\n## %s\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n", part.title)
 		for _, m := range part.metrics {

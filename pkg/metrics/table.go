@@ -22,7 +22,7 @@ const (
 
 // all returns every metric of nvad, in the order of the documentation.
 func all() []metric {
-	return slices.Concat(daemonMetrics, neighborMetrics, rangeMetrics, ribMetrics, fibMetrics, tunnelMetrics, wireguardMetrics, bfdMetrics)
+	return slices.Concat(daemonMetrics, neighborMetrics, rangeMetrics, ribMetrics, fibMetrics, tunnelMetrics, wireguardMetrics, bfdMetrics, bmpMetrics)
 }
 
 var daemonMetrics = []metric{

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/bfd"
+	"github.com/nvad/nvad/pkg/bmp"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/engine"
 	"github.com/nvad/nvad/pkg/fib"
@@ -41,6 +42,10 @@ func Hub00() *Daemon {
 				Memory: engine.MemoryStatus{InUse: 14 << 20, Budget: 1800 << 20},
 			},
 			FIB: fib.Tally{Wanted: 5, Installed: 4}, Tunnels: 1, TunnelsUp: 1, TunnelPeers: 1, TunnelPeersUp: 1,
+			Stations: []bmp.Status{{
+				Station:   bmp.Station{Address: netip.MustParseAddrPort("10.0.0.9:1790"), Policy: bmp.Both},
+				Connected: true, Since: ago(0, 30, 0), Connections: 1, Messages: 41, Octets: 5 << 10,
+			}},
 		},
 		TOML:       "asn       = 65001\nrouter-id = \"10.0.0.4\"\n",
 		Peers:      hub00Neighbors(),

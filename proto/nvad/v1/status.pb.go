@@ -204,6 +204,8 @@ type Status struct {
 	Warnings []*Warning `protobuf:"bytes,18,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// NICs for which the configuration asks nvad to route answers to 168.63.129.16.
 	Nics []*Nic `protobuf:"bytes,19,rep,name=nics,proto3" json:"nics,omitempty"`
+	// Monitoring stations (BMP), in the order of the configuration.
+	Stations []*Station `protobuf:"bytes,31,rep,name=stations,proto3" json:"stations,omitempty"`
 	// Memory use of the daemon.
 	Memory *Memory `protobuf:"bytes,20,opt,name=memory,proto3" json:"memory,omitempty"`
 	// Host name of the machine that the daemon runs on. Empty if it can't be read.
@@ -389,6 +391,13 @@ func (x *Status) GetNics() []*Nic {
 	return nil
 }
 
+func (x *Status) GetStations() []*Station {
+	if x != nil {
+		return x.Stations
+	}
+	return nil
+}
+
 func (x *Status) GetMemory() *Memory {
 	if x != nil {
 		return x.Memory
@@ -519,6 +528,135 @@ func (x *Problem) GetSince() *timestamppb.Timestamp {
 	return nil
 }
 
+// Station describes a monitoring station (RFC 7854) and its connection. The counts are
+// those since it was configured.
+type Station struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address and TCP port.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// Which routes it is sent: "pre", "post" or "both".
+	Policy string `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
+	// True while the connection is up.
+	Connected bool `protobuf:"varint,3,opt,name=connected,proto3" json:"connected,omitempty"`
+	// When the connection came up or was lost.
+	Since *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
+	// Why it is not connected. Empty if it is.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Number of connections made.
+	Connections uint64 `protobuf:"varint,6,opt,name=connections,proto3" json:"connections,omitempty"`
+	// Number of connections that nvad ended because the station read too slowly, or because
+	// memory was short.
+	Overflows uint64 `protobuf:"varint,7,opt,name=overflows,proto3" json:"overflows,omitempty"`
+	// Number of messages sent.
+	MessagesSent uint64 `protobuf:"varint,8,opt,name=messages_sent,json=messagesSent,proto3" json:"messages_sent,omitempty"`
+	// Number of bytes sent.
+	BytesSent uint64 `protobuf:"varint,9,opt,name=bytes_sent,json=bytesSent,proto3" json:"bytes_sent,omitempty"`
+	// Bytes of memory that wait for the station to read.
+	BytesWaiting  uint64 `protobuf:"varint,10,opt,name=bytes_waiting,json=bytesWaiting,proto3" json:"bytes_waiting,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Station) Reset() {
+	*x = Station{}
+	mi := &file_nvad_v1_status_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Station) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Station) ProtoMessage() {}
+
+func (x *Station) ProtoReflect() protoreflect.Message {
+	mi := &file_nvad_v1_status_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Station.ProtoReflect.Descriptor instead.
+func (*Station) Descriptor() ([]byte, []int) {
+	return file_nvad_v1_status_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Station) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Station) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *Station) GetConnected() bool {
+	if x != nil {
+		return x.Connected
+	}
+	return false
+}
+
+func (x *Station) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Station) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Station) GetConnections() uint64 {
+	if x != nil {
+		return x.Connections
+	}
+	return 0
+}
+
+func (x *Station) GetOverflows() uint64 {
+	if x != nil {
+		return x.Overflows
+	}
+	return 0
+}
+
+func (x *Station) GetMessagesSent() uint64 {
+	if x != nil {
+		return x.MessagesSent
+	}
+	return 0
+}
+
+func (x *Station) GetBytesSent() uint64 {
+	if x != nil {
+		return x.BytesSent
+	}
+	return 0
+}
+
+func (x *Station) GetBytesWaiting() uint64 {
+	if x != nil {
+		return x.BytesWaiting
+	}
+	return 0
+}
+
 // Memory describes the memory use of the daemon.
 type Memory struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -536,7 +674,7 @@ type Memory struct {
 
 func (x *Memory) Reset() {
 	*x = Memory{}
-	mi := &file_nvad_v1_status_proto_msgTypes[5]
+	mi := &file_nvad_v1_status_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -548,7 +686,7 @@ func (x *Memory) String() string {
 func (*Memory) ProtoMessage() {}
 
 func (x *Memory) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_status_proto_msgTypes[5]
+	mi := &file_nvad_v1_status_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -561,7 +699,7 @@ func (x *Memory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Memory.ProtoReflect.Descriptor instead.
 func (*Memory) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_status_proto_rawDescGZIP(), []int{5}
+	return file_nvad_v1_status_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Memory) GetInUse() uint64 {
@@ -606,7 +744,7 @@ type Nic struct {
 
 func (x *Nic) Reset() {
 	*x = Nic{}
-	mi := &file_nvad_v1_status_proto_msgTypes[6]
+	mi := &file_nvad_v1_status_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -618,7 +756,7 @@ func (x *Nic) String() string {
 func (*Nic) ProtoMessage() {}
 
 func (x *Nic) ProtoReflect() protoreflect.Message {
-	mi := &file_nvad_v1_status_proto_msgTypes[6]
+	mi := &file_nvad_v1_status_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -631,7 +769,7 @@ func (x *Nic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Nic.ProtoReflect.Descriptor instead.
 func (*Nic) Descriptor() ([]byte, []int) {
-	return file_nvad_v1_status_proto_rawDescGZIP(), []int{6}
+	return file_nvad_v1_status_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Nic) GetDevice() string {
@@ -687,7 +825,7 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\x06commit\x18\x02 \x01(\tR\x06commit\x12\x1d\n" +
 	"\n" +
 	"go_version\x18\x03 \x01(\tR\tgoVersion\"\x12\n" +
-	"\x10GetStatusRequest\"\xc5\a\n" +
+	"\x10GetStatusRequest\"\xf3\a\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x10\n" +
 	"\x03asn\x18\x02 \x01(\rR\x03asn\x12\x1b\n" +
@@ -711,7 +849,8 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\x0fdraining_reason\x18\x10 \x01(\tR\x0edrainingReason\x12,\n" +
 	"\x06config\x18\x11 \x01(\v2\x14.nvad.v1.ConfigStateR\x06config\x12,\n" +
 	"\bwarnings\x18\x12 \x03(\v2\x10.nvad.v1.WarningR\bwarnings\x12 \n" +
-	"\x04nics\x18\x13 \x03(\v2\f.nvad.v1.NicR\x04nics\x12'\n" +
+	"\x04nics\x18\x13 \x03(\v2\f.nvad.v1.NicR\x04nics\x12,\n" +
+	"\bstations\x18\x1f \x03(\v2\x10.nvad.v1.StationR\bstations\x12'\n" +
 	"\x06memory\x18\x14 \x01(\v2\x0f.nvad.v1.MemoryR\x06memory\x12\x12\n" +
 	"\x04host\x18\x1e \x01(\tR\x04host\x12,\n" +
 	"\bproblems\x18\x15 \x03(\v2\x10.nvad.v1.ProblemR\bproblems\x12!\n" +
@@ -724,7 +863,20 @@ const file_nvad_v1_status_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
 	"\x04text\x18\x03 \x01(\tR\x04text\x120\n" +
-	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"S\n" +
+	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\xcc\x02\n" +
+	"\aStation\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x16\n" +
+	"\x06policy\x18\x02 \x01(\tR\x06policy\x12\x1c\n" +
+	"\tconnected\x18\x03 \x01(\bR\tconnected\x120\n" +
+	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12 \n" +
+	"\vconnections\x18\x06 \x01(\x04R\vconnections\x12\x1c\n" +
+	"\toverflows\x18\a \x01(\x04R\toverflows\x12#\n" +
+	"\rmessages_sent\x18\b \x01(\x04R\fmessagesSent\x12\x1d\n" +
+	"\n" +
+	"bytes_sent\x18\t \x01(\x04R\tbytesSent\x12#\n" +
+	"\rbytes_waiting\x18\n" +
+	" \x01(\x04R\fbytesWaiting\"S\n" +
 	"\x06Memory\x12\x15\n" +
 	"\x06in_use\x18\x01 \x01(\x04R\x05inUse\x12\x16\n" +
 	"\x06budget\x18\x02 \x01(\x04R\x06budget\x12\x1a\n" +
@@ -749,36 +901,39 @@ func file_nvad_v1_status_proto_rawDescGZIP() []byte {
 	return file_nvad_v1_status_proto_rawDescData
 }
 
-var file_nvad_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_nvad_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_nvad_v1_status_proto_goTypes = []any{
 	(*GetVersionRequest)(nil),     // 0: nvad.v1.GetVersionRequest
 	(*Version)(nil),               // 1: nvad.v1.Version
 	(*GetStatusRequest)(nil),      // 2: nvad.v1.GetStatusRequest
 	(*Status)(nil),                // 3: nvad.v1.Status
 	(*Problem)(nil),               // 4: nvad.v1.Problem
-	(*Memory)(nil),                // 5: nvad.v1.Memory
-	(*Nic)(nil),                   // 6: nvad.v1.Nic
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(*ConfigState)(nil),           // 8: nvad.v1.ConfigState
-	(*Warning)(nil),               // 9: nvad.v1.Warning
-	(*AzureState)(nil),            // 10: nvad.v1.AzureState
+	(*Station)(nil),               // 5: nvad.v1.Station
+	(*Memory)(nil),                // 6: nvad.v1.Memory
+	(*Nic)(nil),                   // 7: nvad.v1.Nic
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*ConfigState)(nil),           // 9: nvad.v1.ConfigState
+	(*Warning)(nil),               // 10: nvad.v1.Warning
+	(*AzureState)(nil),            // 11: nvad.v1.AzureState
 }
 var file_nvad_v1_status_proto_depIdxs = []int32{
-	7,  // 0: nvad.v1.Status.since:type_name -> google.protobuf.Timestamp
-	7,  // 1: nvad.v1.Status.draining_since:type_name -> google.protobuf.Timestamp
-	8,  // 2: nvad.v1.Status.config:type_name -> nvad.v1.ConfigState
-	9,  // 3: nvad.v1.Status.warnings:type_name -> nvad.v1.Warning
-	6,  // 4: nvad.v1.Status.nics:type_name -> nvad.v1.Nic
-	5,  // 5: nvad.v1.Status.memory:type_name -> nvad.v1.Memory
-	4,  // 6: nvad.v1.Status.problems:type_name -> nvad.v1.Problem
-	10, // 7: nvad.v1.Status.azure:type_name -> nvad.v1.AzureState
-	7,  // 8: nvad.v1.Status.time:type_name -> google.protobuf.Timestamp
-	7,  // 9: nvad.v1.Problem.since:type_name -> google.protobuf.Timestamp
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	8,  // 0: nvad.v1.Status.since:type_name -> google.protobuf.Timestamp
+	8,  // 1: nvad.v1.Status.draining_since:type_name -> google.protobuf.Timestamp
+	9,  // 2: nvad.v1.Status.config:type_name -> nvad.v1.ConfigState
+	10, // 3: nvad.v1.Status.warnings:type_name -> nvad.v1.Warning
+	7,  // 4: nvad.v1.Status.nics:type_name -> nvad.v1.Nic
+	5,  // 5: nvad.v1.Status.stations:type_name -> nvad.v1.Station
+	6,  // 6: nvad.v1.Status.memory:type_name -> nvad.v1.Memory
+	4,  // 7: nvad.v1.Status.problems:type_name -> nvad.v1.Problem
+	11, // 8: nvad.v1.Status.azure:type_name -> nvad.v1.AzureState
+	8,  // 9: nvad.v1.Status.time:type_name -> google.protobuf.Timestamp
+	8,  // 10: nvad.v1.Problem.since:type_name -> google.protobuf.Timestamp
+	8,  // 11: nvad.v1.Station.since:type_name -> google.protobuf.Timestamp
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_nvad_v1_status_proto_init() }
@@ -794,7 +949,7 @@ func file_nvad_v1_status_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvad_v1_status_proto_rawDesc), len(file_nvad_v1_status_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
