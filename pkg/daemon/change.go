@@ -244,6 +244,7 @@ func (d *daemon) apply(ctx context.Context, next candidate, whole bool) error {
 	d.wg.set(next.cfg)
 	d.polls.configure(next.cfg.Azure.Poll)
 	d.chronicle.resize(next.cfg.Journal.Size)
+	d.stations.Configure(stationsOf(next.cfg))
 	setLevel(d.level, next.cfg.Daemon.LogLevel)
 	d.config.set(next)
 	return nil

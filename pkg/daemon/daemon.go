@@ -27,6 +27,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nvad/nvad/pkg/bmp"
 	"github.com/nvad/nvad/pkg/config"
 	"github.com/nvad/nvad/pkg/dataplane"
 	"github.com/nvad/nvad/pkg/engine"
@@ -72,6 +73,7 @@ type daemon struct {
 	startup  *startup
 	notices  notices
 	polls    polls
+	stations *bmp.Stations
 	// chronicle keeps what changes publishes.
 	chronicle *chronicle
 }

@@ -56,7 +56,7 @@ func (d *daemon) sample(ctx context.Context, c config.Health) (metrics.Sample, e
 		Build: telemetry.Build(), Engine: measured, Healthy: len(health.Problems(c, measured.Vitals)) == 0,
 		Plane: d.plane.Counters(), Waiting: d.plane.Waiting(), Tunnels: d.seenTunnels(),
 		BFD: d.liveness.manager.Snapshot(), Reloads: d.reloads.get(), Degraded: counted(d.degraded()),
-		Azure: d.polls.sample(), Journal: d.chronicle.sample(),
+		Azure: d.polls.sample(), Journal: d.chronicle.sample(), Stations: d.stations.Status(),
 	}, nil
 }
 

@@ -54,7 +54,7 @@ func (d *daemon) askStatus(ctx context.Context) (api.Status, error) {
 		out.Warnings = append(out.Warnings, mtuWarning(&t.Status)...)
 	}
 	out.TunnelPeers, out.TunnelPeersUp = tunnelPeers(tunnels)
-	out.Azure = d.polls.state(time.Now())
+	out.Azure, out.Stations = d.polls.state(time.Now()), d.stations.Status()
 	vitals, err := d.ask.vitals(ctx)
 	if err != nil {
 		return out, err

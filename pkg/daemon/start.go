@@ -133,6 +133,8 @@ func (d *daemon) startEngine(p *parts, cfg *config.Config, restarting bool) erro
 	d.engine = engine.New(engine.Options{
 		Interner: interner, Speaker: d.speaker, Forwarding: d.plane, Liveness: d.liveness, Memory: d.memory, Watch: d.changes, Log: d.log, Restarting: restarting,
 	}, cfg)
+	d.stations = d.newStations()
+	p.run("monitoring stations", d.stations.Run)
 	p.run("bfd", d.liveness.run)
 	p.run("engine", d.engine.Run)
 	return nil
