@@ -58,6 +58,7 @@ need_for_demo() {
 need_for_tests() {
 	need bgpd frr
 	need bird bird2
+	need pmbmpd pmacct
 	need bgpdump bgpdump
 	need promtool prometheus
 	need jq jq
