@@ -21,6 +21,10 @@ import (
 // soon is how long a difference may take to be found after it was made.
 const soon = 5 * time.Second
 
+// pace is the time between two questions: nvad closes the connections of an address that makes
+// too many in a second over TCP.
+const pace = time.Second / 2
+
 // siteNVAs are the NVAs of two-hubs-ha, by the names that the site gives them.
 var siteNVAs = []struct{ name, vm, config string }{
 	{"hub00-a", "vm-hub00", "hub00-ha1.toml"}, {"hub00-b", "vm-hub00-2", "hub00-ha2.toml"},
@@ -142,6 +146,7 @@ func (b *siteBed) await(within time.Duration, want ...string) {
 	b.Helper()
 	lab.Eventually(b.T, within, func() error {
 		if got, r := b.found(); !slices.Equal(got, want) {
+			time.Sleep(pace)
 			return fmt.Errorf("found %q, want %q: %+v", got, want, r)
 		}
 		return nil
