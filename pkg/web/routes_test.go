@@ -82,9 +82,13 @@ func TestTableBound(t *testing.T) {
 		p.Attributes.Communities = long
 		f.paths = append(f.paths, p)
 	}
-	b := open(t, NVA{Name: "one", Client: f.client(t)})
-	got := settled[routesAnswer](b, "api/routes?limit=1")
-	if got.LeftOut == 0 || got.Total == 0 || got.Total > mostOfOne/(1000*27) {
+	nvas := []NVA{{Name: "one", Client: f.client(t)}}
+	for i := range 31 {
+		nvas = append(nvas, NVA{Name: fmt.Sprint(i), Client: dial(t, "unix:/nowhere/nvad.sock")})
+	}
+	b := open(t, nvas...)
+	got := settled[routesAnswer](b, "api/routes?nva=one&limit=1")
+	if got.LeftOut == 0 || got.Total == 0 || got.Total > mostOctets/len(nvas)/(1000*27) {
 		t.Errorf("%d rows, left out: %d", got.Total, got.LeftOut)
 	}
 }
