@@ -12,7 +12,7 @@ import (
 var relativeLink = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
 
 // notShipped matches files of the source tree that the package's documents may link to.
-var notShipped = regexp.MustCompile(`(^|/)(LICENSE|CONTRIBUTING\.md|SECURITY\.md|(pkg|cmd|integration|packaging|systemd|proto)(/.*)?)$`)
+var notShipped = regexp.MustCompile(`(^|/)(LICENSE|CONTRIBUTING\.md|SECURITY\.md|CODE_OF_CONDUCT\.md|(pkg|cmd|integration|packaging|systemd|proto)(/.*)?)$`)
 
 // checkDocuments checks that the documents which an operator needs on the machine are there,
 // and follows the links between them.
