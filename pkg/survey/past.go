@@ -57,7 +57,7 @@ func events(stream grpc.ServerStreamingClient[nvadv1.ListEventsResponse], err er
 
 // apply adds what an event says of the state after it.
 func (n *NVA) apply(e *nvadv1.WatchEvent, list *networks) {
-	at := moment(e.GetTime())
+	at := Moment(e.GetTime())
 	switch change := e.GetChange().(type) {
 	case *nvadv1.WatchEvent_Neighbor:
 		n.applyNeighbor(change.Neighbor, at)
@@ -140,5 +140,5 @@ func Oldest(ctx context.Context, c nvadv1.NvadClient) (*time.Time, error) {
 	if errors.Is(err, io.EOF) {
 		return nil, nil
 	}
-	return moment(r.GetOldest()), err
+	return Moment(r.GetOldest()), err
 }

@@ -14,7 +14,7 @@ import (
 func problems(s *nvadv1.Status, neighbors []Neighbor) []Problem {
 	out := []Problem{}
 	for _, p := range s.GetProblems() {
-		out = append(out, Problem{"problem", p.GetKind(), p.GetName(), p.GetText(), moment(p.GetSince()), mendOf(p.GetKind(), p.GetName(), neighbors)})
+		out = append(out, Problem{"problem", p.GetKind(), p.GetName(), p.GetText(), Moment(p.GetSince()), mendOf(p.GetKind(), p.GetName(), neighbors)})
 	}
 	if !s.GetInSync() {
 		out = append(out, Problem{"problem", "sync", "", "not in sync yet: it still waits for routes of its neighbors", nil, "nvactl status"})
@@ -25,12 +25,12 @@ func problems(s *nvadv1.Status, neighbors []Neighbor) []Problem {
 	}
 	out = append(out, configProblems(s.GetConfig())...)
 	if s.GetDrainingSince() != nil {
-		out = append(out, Problem{"warning", "drain", "", "draining: traffic is moved to other NVAs, by " + s.GetDrainingReason(), moment(s.GetDrainingSince()),
+		out = append(out, Problem{"warning", "drain", "", "draining: traffic is moved to other NVAs, by " + s.GetDrainingReason(), Moment(s.GetDrainingSince()),
 			"nvactl drain --off"})
 	}
 	if a := s.GetAzure(); a.GetFindings() > 0 || a.GetError() != "" {
 		text := fmt.Sprintf("Azure: the last poll found %d errors and warnings", a.GetFindings())
-		out = append(out, Problem{"warning", "azure", "", cmp.Or(prefixed("Azure could not be asked: ", a.GetError()), text), moment(a.GetTaken()),
+		out = append(out, Problem{"warning", "azure", "", cmp.Or(prefixed("Azure could not be asked: ", a.GetError()), text), Moment(a.GetTaken()),
 			"nvactl azure diff"})
 	}
 	for _, w := range s.GetWarnings() {
@@ -66,7 +66,7 @@ func mendOf(kind, name string, neighbors []Neighbor) string {
 func configProblems(c *nvadv1.ConfigState) (out []Problem) {
 	if c.GetDeadline() != nil {
 		out = append(out, Problem{"warning", "config", "", fmt.Sprintf("version %d of the configuration is not confirmed: version %d runs again at %s",
-			c.GetVersion(), c.GetFallback(), c.GetDeadline().AsTime().Format("15:04:05 UTC")), moment(c.GetSince()), "nvactl confirm"})
+			c.GetVersion(), c.GetFallback(), c.GetDeadline().AsTime().Format("15:04:05 UTC")), Moment(c.GetSince()), "nvactl confirm"})
 	}
 	switch c.GetFileState() {
 	case "differs":

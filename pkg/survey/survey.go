@@ -180,9 +180,10 @@ func Unknown() *NVA {
 		NextHops: []NextHop{}, Problems: []Problem{}}
 }
 
-// moment returns the time of a stamp, nil if it is absent.
-func moment(ts *timestamppb.Timestamp) *time.Time {
-	if ts == nil {
+// Moment returns the time of a stamp; nil if it is absent, or if its year has not four digits. JSON
+// has no form for such a time, so one in the answer of an impostor would spoil the answers of all NVAs.
+func Moment(ts *timestamppb.Timestamp) *time.Time {
+	if !ts.IsValid() {
 		return nil
 	}
 	t := ts.AsTime()

@@ -49,21 +49,21 @@ func Take(ctx context.Context, c nvadv1.NvadClient) (*NVA, error) {
 }
 
 func (n *NVA) summarize(s *nvadv1.Status) {
-	n.Host, n.Version, n.ASN, n.RouterID, n.Since = s.GetHost(), s.GetVersion(), s.GetAsn(), s.GetRouterId(), moment(s.GetSince())
+	n.Host, n.Version, n.ASN, n.RouterID, n.Since = s.GetHost(), s.GetVersion(), s.GetAsn(), s.GetRouterId(), Moment(s.GetSince())
 	n.InSync, n.WaitingFor = s.GetInSync(), filled(s.GetWaitingFor())
 	n.Established, n.Configured, n.TunnelsUp, n.TunnelCount = s.GetEstablished(), s.GetNeighbors(), s.GetTunnelsUp(), s.GetTunnels()
 	n.Prefixes, n.Paths, n.FIBWanted, n.Installed = s.GetPrefixes(), s.GetPaths(), s.GetFibWanted(), s.GetFibInstalled()
 	if s.GetDrainingSince() != nil {
-		n.Draining = &Drain{moment(s.GetDrainingSince()), s.GetDrainingReason()}
+		n.Draining = &Drain{Moment(s.GetDrainingSince()), s.GetDrainingReason()}
 	}
 	if m := s.GetMemory(); m != nil {
 		n.Memory = &Memory{m.GetInUse(), m.GetBudget()}
 	}
 	if c := s.GetConfig(); c != nil {
-		n.Config = &Config{c.GetVersion(), moment(c.GetSince()), c.GetFile(), c.GetFileState(), moment(c.GetDeadline()), c.GetFallback()}
+		n.Config = &Config{c.GetVersion(), Moment(c.GetSince()), c.GetFile(), c.GetFileState(), Moment(c.GetDeadline()), c.GetFallback()}
 	}
 	if a := s.GetAzure(); a != nil {
-		n.Azure = &Azure{moment(a.GetTaken()), a.GetStale(), a.GetPrefixes(), a.GetFindings(), a.GetError()}
+		n.Azure = &Azure{Moment(a.GetTaken()), a.GetStale(), a.GetPrefixes(), a.GetFindings(), a.GetError()}
 	}
 }
 
@@ -76,7 +76,7 @@ func neighborOf(v *nvadv1.Neighbor, tunnels []Tunnel) Neighbor {
 	n := Neighbor{
 		Address: v.GetAddress(), ASN: v.GetRemoteAsn(), LocalASN: v.GetLocalAsn(), LocalAddress: v.GetLocalAddress(), Description: v.GetDescription(),
 		PeerGroup: v.GetPeerGroup(), Domain: v.GetDomain(), RouteServer: v.GetRemoteAsn() == routeServerASN, ListenRange: v.GetListenRange(),
-		State: v.GetState(), Up: v.GetState() == established, Shutdown: v.GetShutdown(), Since: moment(v.GetSince()), Reason: v.GetReason(),
+		State: v.GetState(), Up: v.GetState() == established, Shutdown: v.GetShutdown(), Since: Moment(v.GetSince()), Reason: v.GetReason(),
 		Received: v.GetReceived(), Accepted: v.GetAccepted(), Rejected: v.GetRejected(), Stale: v.GetStale(), Advertised: v.GetAdvertised(),
 		MaxPrefix: v.GetMaxPrefix(), Flaps: v.GetFlaps(), BFD: v.GetBfd().GetState(), Warnings: filled(v.GetWarnings()),
 	}
@@ -103,7 +103,7 @@ func tunnelOf(t *nvadv1.Tunnel) Tunnel {
 		RxBytes: t.GetRxBytes(), TxBytes: t.GetTxBytes(), Warning: t.GetMtuWarning(), Peers: []Peer{},
 	}
 	if w := t.GetWireguard(); w != nil {
-		out.Kind, out.LastHandshake = "wireguard", moment(w.GetLastHandshake())
+		out.Kind, out.LastHandshake = "wireguard", Moment(w.GetLastHandshake())
 		if len(out.Remotes) == 0 && w.GetEndpoint() != "" {
 			out.Remotes = []string{host(w.GetEndpoint())}
 		}

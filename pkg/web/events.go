@@ -1,8 +1,19 @@
 package web
 
 import (
+	"time"
+
+	"github.com/nvad/nvad/pkg/survey"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
+
+// timeOfEvent returns the time of an event, the zero time if it has none.
+func timeOfEvent(e *nvadv1.WatchEvent) time.Time {
+	if t := survey.Moment(e.GetTime()); t != nil {
+		return *t
+	}
+	return time.Time{}
+}
 
 // kindOf returns the name of an event's kind.
 func kindOf(e *nvadv1.WatchEvent) string {

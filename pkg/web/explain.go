@@ -134,7 +134,7 @@ func (n *nva) pastStory(ctx context.Context, prefix string, at time.Time) story 
 		if row.prefix.String() != prefix {
 			return true
 		}
-		since := "since " + e.GetTime().AsTime().Format("2006-01-02 15:04:05 UTC")
+		since := "since " + timeOfEvent(e).Format("2006-01-02 15:04:05 UTC")
 		state := "ok"
 		if row.Severity == "bad" {
 			state, out.Verdict = "bad", "bad"
@@ -221,7 +221,7 @@ func (n *nva) history(ctx context.Context, prefix string) partial[[]chapter] {
 		if c == nil {
 			return true
 		}
-		at := e.GetTime().AsTime()
+		at := timeOfEvent(e)
 		if k := len(p.value); k > 0 {
 			took := at.Sub(p.value[k-1].From).Seconds()
 			p.value[k-1].Until, p.value[k-1].Seconds = &at, &took

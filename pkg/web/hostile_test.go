@@ -6,12 +6,14 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"google.golang.org/grpc"
@@ -101,6 +103,28 @@ func invisible(t *testing.T, what string, body []byte) {
 	t.Helper()
 	if i := strings.IndexFunc(string(body), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
 		t.Errorf("%s: %q", what, body[max(0, i-20):min(len(body), i+20)])
+	}
+}
+
+// TestHostileTimes: an NVA whose times JSON can't express spoils no answer about the other NVAs.
+func TestHostileTimes(t *testing.T) {
+	for _, seconds := range []int64{math.MinInt64, -1 << 40, 253402300800, math.MaxInt64} {
+		never := &timestamppb.Timestamp{Seconds: seconds, Nanos: math.MinInt32}
+		bad, good := &fake{paths: []*nvadv1.Path{{Prefix: "10.0.0.0/8", ReceivedAt: never}}}, &fake{paths: []*nvadv1.Path{pathTo(1)}}
+		bad.status = nvadv1.Status{DrainingSince: never, Problems: []*nvadv1.Problem{{Since: never}}, Config: &nvadv1.ConfigState{Since: never, Deadline: never},
+			Azure: &nvadv1.AzureState{Taken: never, Error: "?"}}
+		e := routeEvent(0, start)
+		e.Time = never
+		bad.record(e)
+		good.record(routeEvent(0, start))
+		b := open(t, NVA{Name: "bad", Client: bad.client(t)}, NVA{Name: "good", Client: good.client(t)})
+		when := "at=" + start.AddDate(0, 0, 1).Format(time.RFC3339)
+		for _, question := range []string{"site", "state", "state?" + when, "routes", "routes?" + when, "explain?prefix=10.0.0.0/24", "explain?prefix=10.0.0.0/24&" + when,
+			"events", "events?since=0001-01-01T00:00:00Z", "timeline?since=0001-01-01T00:00:00Z&until=9999-12-31T00:00:00Z"} {
+			if body := b.get("api/"+question, 200); !json.Valid(body) {
+				t.Errorf("%s: %s", question, body)
+			}
+		}
 	}
 }
 

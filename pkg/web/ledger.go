@@ -85,7 +85,7 @@ func (b *books) read(ctx context.Context) (*ledger, error) {
 		}
 	}
 	err := b.nva.readEvents(ctx, req, func(e *nvadv1.WatchEvent) bool {
-		if known > 0 && e.GetTime().AsTime().Equal(req.Since.AsTime()) {
+		if known > 0 && timeOfEvent(e).Equal(req.Since.AsTime()) {
 			known--
 		} else {
 			next.add(b.nva, e)
@@ -127,7 +127,7 @@ func (l *ledger) trim(most int) {
 
 // eventRow returns an event with its words.
 func (n *nva) eventRow(e *nvadv1.WatchEvent) eventRow {
-	row := eventRow{Time: e.GetTime().AsTime(), NVA: n.Name, Kind: kindOf(e), Severity: "info", Text: n.server.params.Line(e)}
+	row := eventRow{Time: timeOfEvent(e), NVA: n.Name, Kind: kindOf(e), Severity: "info", Text: n.server.params.Line(e)}
 	row.describe(e)
 	row.prefix, _ = netip.ParsePrefix(row.Prefix)
 	row.others[0], _ = netip.ParseAddr(row.Neighbor)

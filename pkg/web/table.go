@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/nvad/nvad/pkg/survey"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
@@ -58,7 +59,7 @@ func rowOf(nva string, p *nvadv1.Path) routeRow {
 	r := routeRow{
 		NVA: nva, Prefix: p.GetPrefix(), Neighbor: p.GetNeighbor(), Source: p.GetSource(), ASPath: at.GetAsPath(), Origin: at.GetOrigin(), NextHop: at.GetNextHop(),
 		NextHops: filled(p.GetNextHops()), Weight: p.GetWeight(), Valid: p.GetValid(), Best: p.GetBest(), Multipath: p.GetMultipath(), Internal: p.GetInternal(),
-		Stale: p.GetStale(), FIB: p.GetFib(), Reason: p.GetReason(), ReceivedAt: moment(p.GetReceivedAt()), AdvertisedTo: filled(p.GetAdvertisedTo()),
+		Stale: p.GetStale(), FIB: p.GetFib(), Reason: p.GetReason(), ReceivedAt: survey.Moment(p.GetReceivedAt()), AdvertisedTo: filled(p.GetAdvertisedTo()),
 		Communities: append(append(filled(at.GetCommunities()), at.GetLargeCommunities()...), at.GetExtCommunities()...),
 	}
 	r.prefix, _ = netip.ParsePrefix(r.Prefix)
@@ -66,14 +67,6 @@ func rowOf(nva string, p *nvadv1.Path) routeRow {
 		r.LocalPref, r.MED = at.LocalPref, at.Med
 	}
 	return r
-}
-
-func moment(ts *timestamppb.Timestamp) *time.Time {
-	if ts == nil {
-		return nil
-	}
-	t := ts.AsTime()
-	return &t
 }
 
 // filled returns list, and an empty list in place of nil, which would be null in JSON.
