@@ -78,7 +78,7 @@ func (m *merge) read() {
 	}
 	in := newScanner(s, s.size)
 	for e := in.next(); e != nil; e = in.next() {
-		m.head.seq, m.head.upto = e.seq+1, max(m.head.upto, e.Time.UnixNano())
+		m.head.seq, m.head.upto = e.seq+1, nanoseconds(e.Time)
 		switch {
 		case e.marks():
 			m.floors.take(e, &m.head.unknown)

@@ -25,12 +25,12 @@ func openLog(dir, name string, budget int64) (l *Log, notes []string, err error)
 	if err := l.openBase(note); err != nil {
 		return nil, notes, err
 	}
-	paths, err := filepath.Glob(filepath.Join(dir, name+"-*"))
+	files, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, notes, err
+		return nil, notes, errors.Join(err, l.Close())
 	}
-	for _, path := range paths {
-		if err := l.openSegment(path, note); err != nil {
+	for _, f := range files {
+		if err := l.openSegment(filepath.Join(dir, f.Name()), note); err != nil {
 			return nil, notes, errors.Join(err, l.Close())
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"math"
 	"time"
 )
 
@@ -65,13 +66,25 @@ func appendFrame(buf []byte, e *entry) []byte {
 	buf = binary.LittleEndian.AppendUint32(buf, uint32(fixedPart+len(key)+len(data)))
 	buf = append(buf, 0, 0, 0, 0, e.flags)
 	buf = binary.LittleEndian.AppendUint16(buf, e.Kind)
-	buf = binary.LittleEndian.AppendUint64(buf, uint64(e.Time.UnixNano()))
+	buf = binary.LittleEndian.AppendUint64(buf, uint64(nanoseconds(e.Time)))
 	buf = binary.LittleEndian.AppendUint64(buf, e.seq)
 	buf = append(buf, byte(len(key)))
 	buf = append(buf, key...)
 	buf = append(buf, data...)
 	binary.LittleEndian.PutUint32(buf[at+4:], crc32.Checksum(buf[at+frameHead:], checksum))
 	return buf
+}
+
+// nanoseconds returns the time since 1970. What 64 bits can't express, before 1678 and after
+// 2262, becomes the earliest or the latest time.
+func nanoseconds(t time.Time) int64 {
+	switch {
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return math.MaxInt64
+	}
+	return t.UnixNano()
 }
 
 // frameLength returns the length of the frame that begins with head; 0: that is no head

@@ -69,7 +69,7 @@ func (s *segment) took(e *entry) {
 		mark.Data = slices.Clone(e.Data)
 		s.marks = append(s.marks, mark)
 	}
-	n := e.Time.UnixNano()
+	n := nanoseconds(e.Time)
 	if s.first == 0 && s.stop == 0 {
 		s.first, s.stop = math.MaxInt64, math.MinInt64
 	}

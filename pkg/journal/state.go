@@ -18,6 +18,7 @@ type stateReader struct {
 	log    *logView
 	sel    selection
 	floors floors
+	upto   uint64 // sequence number of the last record before the time; 0: no segment has one
 
 	base    *scanner
 	head    *entry // of base; nil: the end
@@ -37,7 +38,8 @@ type located struct {
 
 // begin finds out whether the state is known, and collects the first page.
 func (r *stateReader) begin() error {
-	if err := r.log.known(r.sel.until); err != nil {
+	r.upto = r.log.before(r.sel.until)
+	if err := r.log.known(r.sel.until); err != nil && r.upto == 0 {
 		return err
 	}
 	r.base = newScanner(r.log.base.reader(), r.log.baseSize)
@@ -53,18 +55,18 @@ func (r *stateReader) marks() unknown {
 	state := r.log.head.unknown
 	for i := range r.log.list {
 		s := &r.log.list[i]
-		if s.last == 0 || s.first >= r.sel.until {
+		if s.last == 0 || s.seq > r.upto {
 			continue
 		}
 		if r.log.missing(i) {
 			state = unknown{damaged, s.seq}
 		}
 		for _, e := range s.marks {
-			if e.Time.UnixNano() < r.sel.until {
+			if e.seq <= r.upto {
 				r.floors.take(&e, &state)
 			}
 		}
-		if s.broken && s.stop < r.sel.until {
+		if s.broken && s.last <= r.upto {
 			state = r.log.rest(i)
 		}
 	}
@@ -94,15 +96,15 @@ func (r *stateReader) collect(after string) error {
 	r.more = false
 	for i := range r.log.list {
 		s := &r.log.list[i]
-		if s.last == 0 || s.first >= r.sel.until {
+		if s.last == 0 || s.seq > r.upto {
 			continue
 		}
 		in := newScanner(s, s.size)
-		for e := in.next(); e != nil; e = in.next() {
+		for e := in.next(); e != nil && e.seq <= r.upto; e = in.next() {
 			if err := r.patient(); err != nil {
 				return err
 			}
-			if e.Key <= after || !r.sel.selects(e) {
+			if e.Key <= after || !r.sel.wants(e) {
 				continue
 			}
 			if limit != "" && e.Key > limit {
@@ -157,7 +159,7 @@ func (r *stateReader) next() (*Record, error) {
 			r.frame = append(r.frame[:0], r.head.Data...)
 			r.current.Data = r.frame
 			r.head = r.base.next()
-			if r.sel.selects(&r.current) && !r.floors.ends(r.current.Kind, r.current.seq) {
+			if r.sel.wants(&r.current) && !r.floors.ends(r.current.Kind, r.current.seq) {
 				return &r.current.Record, nil
 			}
 			continue

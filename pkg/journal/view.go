@@ -58,8 +58,13 @@ type selection struct {
 }
 
 func (s *selection) selects(e *entry) bool {
-	n := e.Time.UnixNano()
-	return !e.marks() && (e.Kind == 0 || e.Kind&s.kinds != 0) && s.since <= n && n < s.until && s.want(e.Key)
+	n := nanoseconds(e.Time)
+	return s.since <= n && n < s.until && s.wants(e)
+}
+
+// wants selects by everything but the time.
+func (s *selection) wants(e *entry) bool {
+	return !e.marks() && (e.Kind == 0 || e.Kind&s.kinds != 0) && s.want(e.Key)
 }
 
 // Events yields the records of kinds, and those of kind 0, from the time since until before
@@ -69,10 +74,10 @@ func (s *selection) selects(e *entry) bool {
 func (v *View) Events(ctx context.Context, kinds uint16, since, until time.Time, want func(key string) bool, yield func(*Record) error) error {
 	sel := selection{kinds, math.MinInt64, math.MaxInt64, want}
 	if !since.IsZero() {
-		sel.since = since.UnixNano()
+		sel.since = nanoseconds(since)
 	}
 	if !until.IsZero() {
-		sel.until = until.UnixNano()
+		sel.until = nanoseconds(until)
 	}
 	var sources []source
 	for _, l := range v.of(kinds) {
@@ -83,11 +88,12 @@ func (v *View) Events(ctx context.Context, kinds uint16, since, until time.Time,
 
 // State yields the last record before the time at of each thing of kinds that existed
 // then, ordered by key, and for want and yield as for Events. [ErrNotKept] if the state is
-// not known.
+// not known. A record that was written before another one counts as earlier, whatever its
+// time: the clock may have been ahead.
 func (v *View) State(ctx context.Context, kinds uint16, at time.Time, want func(key string) bool, yield func(*Record) error) error {
 	var sources []source
 	for _, l := range v.of(kinds) {
-		r := &stateReader{ctx: ctx, log: l, sel: selection{kinds, math.MinInt64, at.UnixNano(), want}}
+		r := &stateReader{ctx: ctx, log: l, sel: selection{kinds, math.MinInt64, nanoseconds(at), want}}
 		if err := r.begin(); err != nil {
 			return err
 		}
@@ -163,6 +169,28 @@ func (v *logView) missing(i int) bool {
 		return v.list[0].number != v.head.number+1
 	}
 	return v.list[i].number != v.list[i-1].number+1
+}
+
+// before returns the sequence number of the last record before a time; 0 if no segment has
+// one.
+func (v *logView) before(until int64) (seq uint64) {
+	for i := len(v.list) - 1; i >= 0; i-- {
+		s := &v.list[i]
+		switch {
+		case s.last == 0 || s.first >= until:
+			continue
+		case s.stop < until:
+			return s.last
+		}
+		in := newScanner(s, s.size)
+		for e := in.next(); e != nil; e = in.next() {
+			if nanoseconds(e.Time) < until {
+				seq = e.seq
+			}
+		}
+		return seq
+	}
+	return 0
 }
 
 // known returns an error if the log does not reach back before a time.
