@@ -15,13 +15,16 @@ func (a *app) pastHeading(what string, at *past) string {
 	return fmt.Sprintf("%s at %s, %s ago", what, at.value.Format(time.DateTime), span(a.Now().Sub(at.value)))
 }
 
-// stoppedBefore says that nvad was not running at a moment; empty if it was, as far as the
-// journal knows.
-func (a *app) stoppedBefore(ctx context.Context, c *client, at *past) (text string, err error) {
+// caveat says that nvad was not running at a moment or, for routes, was not in sync yet.
+// Empty if neither is so, as far as the journal knows.
+func (a *app) caveat(ctx context.Context, c *client, at *past, routes bool) (text string, err error) {
 	req := &nvadv1.ListEventsRequest{State: true, Until: at.stamp(), Kinds: []nvadv1.WatchKind{nvadv1.WatchKind_WATCH_KIND_DAEMON}}
 	_, err = eachEvent(ctx, c, req, func(ev *nvadv1.WatchEvent) {
-		if ev.GetDaemon().GetState() == "stopping" {
-			text = "\nnvad did not run then: it stopped at " + a.clock(ev.GetTime()) + ". This is what was there before."
+		switch state := ev.GetDaemon().GetState(); {
+		case state == "stopping":
+			text = "nvad was not running then: it stopped at " + a.clock(ev.GetTime()) + ". This is the last state before."
+		case state == "started" && routes:
+			text = "nvad was not in sync then: it started at " + a.clock(ev.GetTime()) + ", and records routes once it is in sync."
 		}
 	})
 	return text, err
@@ -37,7 +40,7 @@ func (a *app) routesAt(ctx context.Context, c *client, q *nvadv1.ListRoutesReque
 	arr := &jsonArray{out: a.Out}
 	var cut, paths int
 	heading := a.pastHeading("Best paths", at)
-	stopped, err := a.stoppedBefore(ctx, c, at)
+	caveat, err := a.caveat(ctx, c, at, true)
 	if err != nil {
 		return err
 	}
@@ -66,12 +69,13 @@ func (a *app) routesAt(ctx context.Context, c *client, q *nvadv1.ListRoutesReque
 		arr.end()
 	case paths == 0:
 		line(a.Out, heading+": none.")
+		a.note(caveat)
 	default:
 		t.finish()
 		if cut > 0 {
 			line(a.Out, fmt.Sprintf("%s too long for the journal, which cut their attributes.", countAre(cut, "path")))
 		}
-		a.note(stopped)
+		a.note(caveat)
 	}
 	return nil
 }
@@ -115,7 +119,7 @@ func (a *app) neighborsAt(ctx context.Context, c *client, address string, at *pa
 	if err != nil {
 		return err
 	}
-	stopped, err := a.stoppedBefore(ctx, c, at)
+	caveat, err := a.caveat(ctx, c, at, false)
 	switch {
 	case err != nil:
 		return err
@@ -126,6 +130,7 @@ func (a *app) neighborsAt(ctx context.Context, c *client, address string, at *pa
 		return fmt.Errorf("the journal knows no neighbor %s at that time", address)
 	case len(list) == 0:
 		line(a.Out, a.pastHeading("Neighbors", at)+": none.")
+		a.note(caveat)
 		return nil
 	}
 	line(a.Out, a.pastHeading("Neighbors", at)+"\n")
@@ -140,14 +145,15 @@ func (a *app) neighborsAt(ctx context.Context, c *client, address string, at *pa
 			lasted, since, fmt.Sprint(n.BestPaths))
 	}
 	t.end()
-	a.note(stopped)
+	a.note(caveat)
 	return nil
 }
 
 // note prints a remark below a table, unless it is empty.
 func (a *app) note(text string) {
 	if text != "" {
-		line(a.Out, text)
+		line(a.Out, "")
+		hang(a.Out, a.Width, "", "", text)
 	}
 }
 

@@ -102,6 +102,7 @@ func TestEvents(t *testing.T) {
 		"routes-at":         "routes --at 03:12:10",
 		"routes-at-prefix":  "routes 10.100.0.0/16 --at 03:12",
 		"routes-at-none":    "routes 192.0.2.0/24 --at 03:12",
+		"routes-at-start":   "routes 192.0.2.0/24 --at 2024-05-16T14:03:11.150Z",
 		"neighbors-at":      "neighbors --at 03:12:10",
 		"explain-history":   "explain 10.100.0.0/16 --history",
 		"explain-removed":   "explain 10.110.0.0/16 --history --since 05:00",
