@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -73,7 +74,7 @@ func Run(ctx context.Context, env Env, args []string) int {
 	} else if failed, ok := errors.AsType[failure](err); ok {
 		fmt.Fprintf(env.Err, "nvactl: %s\n", printable(failed.Error()))
 	} else {
-		fmt.Fprintf(env.Err, "nvactl: %s (see %s --help)\n", err, called.CommandPath())
+		fmt.Fprintf(env.Err, "nvactl: %s (see %s --help)\n", misused(err), called.CommandPath())
 	}
 	return 1
 }
@@ -272,6 +273,25 @@ func usageArgs(cmd *cobra.Command, args []string) error {
 		}
 	}
 	return nil
+}
+
+// misused returns the text of a usage error, with what a number must be in place of the
+// words of the package that parses it.
+func misused(err error) string {
+	number, ok := errors.AsType[*strconv.NumError](err)
+	if !ok {
+		return err.Error()
+	}
+	want := "want a whole number"
+	switch {
+	case errors.Is(number, strconv.ErrRange):
+		want = "the number is too large"
+	case number.Func == "ParseBool":
+		want = "want true or false"
+	case number.Func == "ParseUint":
+		want = "want a whole number from 0"
+	}
+	return strings.Replace(err.Error(), number.Error(), want, 1)
 }
 
 func wrongNumber(cmd *cobra.Command) error {
