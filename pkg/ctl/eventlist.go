@@ -105,10 +105,13 @@ func (l *eventList) close(n int) {
 	l.open = slices.Delete(l.open, 0, n)
 }
 
+// dayHeading is the form of the line above the events of a day.
+const dayHeading = "Monday, 2006-01-02 (MST)"
+
 // put prints a run, below the day if that is another than the one before.
 func (l *eventList) put(r *eventRun) {
 	at := r.first.GetTime().AsTime().In(l.Now().Location())
-	if day := at.Format("Monday, 2006-01-02 (MST)"); day != l.day {
+	if day := at.Format(dayHeading); day != l.day {
 		line(l.Out, when(l.day != "", "\n")+day)
 		l.day = day
 	}

@@ -147,7 +147,7 @@ func (a *app) printStates(ctx context.Context, c *client, prefix string, since *
 		begins = "the journal begins at " + a.clock(oldest)
 	}
 	if len(h.states) == 0 {
-		line(a.Out, fmt.Sprintf("%s: nothing happened to it%s; %s.", prefix, prefixed(" since ", since.given), begins))
+		line(a.Out, fmt.Sprintf("%s: no change is recorded%s; %s.", prefix, prefixed(" since ", since.given), begins))
 		return nil
 	}
 	now := h.last()

@@ -13,10 +13,10 @@ import (
 const moments = `03:12, "yesterday 03:12", "2026-11-30 03:12", 2026-11-30T03:12:00Z, or 90m or 2d for so long ago`
 
 // helpOfMoments explains TIME in the help of commands.
-const helpOfMoments = `TIME is a time of day (03:12 or 03:12:05; if that is still to come today,
-yesterday's), "yesterday 03:12", a date with or without a time ("2026-11-30
-03:12"), RFC 3339, or how long ago (90m, 1h30m, 2d). It is in your time zone, as
-all times that the command prints: set TZ to change that.`
+const helpOfMoments = `TIME is a time of day (03:12 or 03:12:05; yesterday's if it is still to come
+today), "yesterday 03:12", a date with or without a time ("2026-11-30 03:12"),
+RFC 3339, or how long ago (90m, 1h30m, 2d). It is in your time zone, like all
+times that the command prints: set TZ to change that.`
 
 // moment is a flag with a time.
 type moment struct {

@@ -27,7 +27,7 @@ no packet is lost. rotate makes the new key, and prints the lines for nvad.toml
 and the commands for both NVAs. It changes neither files nor sessions. Run it
 again after each step.
 
---peer and --subnet are what it prints for the other NVA.`,
+Give --peer and --subnet as rotate printed them on the other NVA.`,
 		Example: `  nvactl tunnels rotate wg0
   nvactl tunnels rotate wg0 --subnet 169.254.0.4/30 \
       --peer 3p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=@51821`,
@@ -158,7 +158,7 @@ func configureRotation(ctx context.Context, c *client, cfg *config.Config, s rot
 	if port := next.Tunnels[len(next.Tunnels)-1].WireGuard.ListenPort; port != 0 {
 		s.Text += fmt.Sprintf(" Allow UDP port %d from the other NVA, in the network security group too.", port)
 	}
-	s.Text += " Then reload. The other NVA needs the same, by the command for it, unless that is where you come from."
+	s.Text += " Then reload. Unless you began on the other NVA, run the command for it there: it prints what that NVA needs."
 	return s, nil
 }
 

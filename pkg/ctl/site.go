@@ -26,8 +26,8 @@ var forSites = map[string]string{"site": "true"}
 
 // errOneNVA refuses a site for a command that could do harm, or say something false, if
 // it took one NVA for all.
-var errOneNVA = errors.New("this command is for one NVA, and --site (NVAD_SITE) names several: give --socket or --address " +
-	"(a site is for " + siteCommands + ")")
+var errOneNVA = errors.New("this command asks one NVA, and --site (NVAD_SITE) names several: give --socket or --address " +
+	"(commands for a site: " + siteCommands + ")")
 
 func (a *app) siteFlag(root *cobra.Command) {
 	root.PersistentFlags().StringVar(&a.site, "site", a.site, "`FILE` that names the NVAs of a site, to ask them all")

@@ -21,9 +21,9 @@ func (a *app) siteDiffCommand() *cobra.Command {
 		Use:   "diff",
 		Short: "Compare the NVAs of a site with each other",
 		Long: `Compare the NVAs of a site (--site) with each other, and list what shows only
-together: tunnels and sessions whose ends do not agree, NVAs of one hub that do
-not have the same routes or the same configuration, routes that lead packets in
-a circle. docs/site.md lists every code.
+when their answers are compared: tunnels and sessions whose ends do not agree,
+NVAs of one hub that do not have the same routes or the same configuration, and
+routes that make packets loop. docs/site.md lists every code.
 
 The exit code is 1 if there is an error or a warning, or if an NVA did not
 answer.`,
@@ -87,7 +87,7 @@ func (a *app) printSiteReport(r *site.Report) {
 		}
 		hang(a.Out, a.Width, "", "  ", fmt.Sprintf("%s did not answer: %s", n.Name, n.Error))
 	}
-	if len(r.Findings) == 0 {
+	if len(r.Findings) == 0 && answered > 0 {
 		line(a.Out, "Compared "+count(answered, "NVA")+": nothing differs that matters.")
 	}
 	for i, f := range r.Findings {

@@ -69,7 +69,7 @@ func (a *app) printSiteEvents(replies []reply[[]*nvadv1.WatchEvent], last int) {
 	day := ""
 	for _, ev := range list {
 		at := ev.at.In(a.Now().Location())
-		if d := at.Format(time.DateOnly); d != day {
+		if d := at.Format(dayHeading); d != day {
 			day = d
 			line(a.Out, d)
 		}
