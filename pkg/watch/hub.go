@@ -65,8 +65,8 @@ func (h *Hub) remember(ev Event) {
 	h.recent = append(h.recent, ev)
 }
 
-// Recent returns the latest changes that match f, without those of routes, the oldest
-// first.
+// Recent returns the latest changes that match f, the oldest first. Changes of best paths
+// and of the kernel's routes are not among them.
 func (h *Hub) Recent(f Filter) []Event {
 	h.mu.Lock()
 	defer h.mu.Unlock()

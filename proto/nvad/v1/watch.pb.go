@@ -114,8 +114,8 @@ type WatchRequest struct {
 	// Only changes of routes for this prefix and for more specific prefixes within it.
 	// Empty selects all.
 	Prefix string `protobuf:"bytes,3,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// Send the recent changes that nvad remembers, and then end. It remembers only
-	// changes of neighbors and tunnels.
+	// Send the recent changes that nvad remembers, and then end. It remembers
+	// changes of all kinds except best paths and the kernel's routes.
 	Recent        bool `protobuf:"varint,4,opt,name=recent,proto3" json:"recent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
