@@ -44,7 +44,7 @@ func newConnection(s *station, conn net.Conn) *connection {
 	return c
 }
 
-// serve sends what there is until ctx, the Feed or the connection ends, and returns why.
+// serve sends the items of the Feed until ctx, the Feed or the connection ends, and returns why.
 func (c *connection) serve(ctx context.Context) error {
 	lost := make(chan error, 1)
 	go func() { lost <- discard(c.conn, c.ended) }()

@@ -142,7 +142,7 @@ func (e *encoder) routes(list []rib.Heard) {
 	}
 }
 
-// group is what the prefixes of an UPDATE have in common.
+// group collects prefixes that can share an UPDATE.
 type group struct {
 	neighbor netip.Addr
 	attrs    *route.Attrs // nil: they are withdrawn

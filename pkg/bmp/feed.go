@@ -20,7 +20,8 @@ const (
 	roomShare = 4
 )
 
-// Feed is what waits for a station over one connection. It implements engine.Monitor.
+// Feed queues what one connection still has to send to a station. It implements
+// engine.Monitor.
 type Feed struct {
 	news chan struct{} // holds one value while there may be something to take
 	done chan struct{} // closed once the Feed has ended

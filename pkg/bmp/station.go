@@ -105,9 +105,9 @@ func (s *station) lost(err error) {
 	s.change(func(st *Status) {
 		if st.Connected {
 			st.Connected, st.Since = false, time.Now()
-			s.log.Warn("monitoring station lost, tried again", "reason", err)
+			s.log.Warn("monitoring station lost, nvad connects again", "reason", err)
 		} else if st.Reason != err.Error() {
-			s.log.Info("monitoring station not reached, tried again", "reason", err)
+			s.log.Info("monitoring station not reached, nvad keeps trying", "reason", err)
 		}
 		st.Reason = err.Error()
 	})

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Options are what Stations need of the rest of nvad.
+// Options connects Stations to the rest of nvad.
 type Options struct {
 	Name        string // of this machine, sent as sysName
 	Description string // of nvad, sent as sysDescr
@@ -20,7 +20,7 @@ type Options struct {
 	// Statistics returns what is counted of each neighbor. It may wait for the engine.
 	Statistics func(context.Context) []Statistics
 
-	// Of tests: firstWait and FeedOctets unless set.
+	// Set by tests only; 0 stands for firstWait and FeedOctets.
 	firstWait time.Duration
 	most      int
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/nvad/nvad/pkg/speaker"
 )
 
-// Statistics are what nvad counts of one neighbor.
+// Statistics has the counts of one neighbor that stations are sent.
 type Statistics struct {
 	Neighbor  netip.Addr
 	Tallies   [2]rib.Tally

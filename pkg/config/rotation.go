@@ -29,7 +29,7 @@ func Successor(name string) string {
 	return name + "k2"
 }
 
-// NewEnd is what the other end of a tunnel says about the tunnel's successor.
+// NewEnd describes the other end of a tunnel's successor, as the other NVA prints it.
 type NewEnd struct {
 	Key     tunnel.Key
 	Port    uint16         // where it listens; 0: it always calls first

@@ -5,15 +5,15 @@
 // read alike. The caller says what there is and in which state ([Site]); this package decides where
 // everything goes.
 //
-// Promise: the same site at the same width gives the same bytes. The drawing is never wider than asked, from
-// [Narrowest] pixels on, and its text keeps its size: if there is less room, there are fewer columns,
+// Promise: the same site at the same width gives the same bytes. The drawing is never wider than
+// asked (at least [Narrowest] pixels), and its text keeps its size: if there is less room, there are fewer columns,
 // and long text is cut. A state shows by a mark and a word, not by color alone. Any text can be
 // drawn: it is escaped, and characters that are not visible are left out.
 //
 // It is pure: it owns no state and opens nothing.
 package drawing
 
-// State is how a part is.
+// State says whether a part works.
 type State uint8
 
 // States of a part.
@@ -67,7 +67,7 @@ type Tunnel struct {
 	Rows     []Part // sessions through the tunnel
 }
 
-// Site is what is drawn.
+// Site holds everything that a drawing shows.
 type Site struct {
 	Title   string // for screen readers and as title of the file
 	Caption string // below the drawing; may be empty
@@ -75,7 +75,7 @@ type Site struct {
 	Tunnels []Tunnel
 }
 
-// Options say for whom the drawing is.
+// Options sets the width and the style of a drawing.
 type Options struct {
 	Width int // in CSS pixels; at least Narrowest
 	// Page makes a drawing for the page of nvactl web: parts can be selected, and the style is

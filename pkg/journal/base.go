@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// retire merges the oldest segments into the base until so many more octets fit into the
-// budget, also while a base is written beside the one that it replaces.
+// retire merges the oldest segments into the base until the budget has room for more octets,
+// and for a new base beside the one that it replaces.
 func (l *Log) retire(more int64) error {
 	for {
 		old := len(l.list)
@@ -45,7 +45,7 @@ func (l *Log) merge(s *segment) error {
 	return os.Remove(s.path)
 }
 
-// merge is a base in the making: what the old one and a segment have.
+// merge collects the entries of a new base from the old one and a segment.
 type merge struct {
 	old     *Log
 	segment *segment

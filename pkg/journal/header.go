@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 )
 
-// version is the format of the files. A nvad that does not know the version of a file
+// version is the format of the files. An nvad that does not know the version of a file
 // leaves it as it is, under another name.
 const version = 1
 

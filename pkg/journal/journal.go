@@ -1,5 +1,5 @@
 // Package journal keeps what happened in a bounded directory, so that an operator can ask
-// tomorrow what was the case at 03:12.
+// tomorrow what the state was at 03:12.
 //
 // It stores records of octets under keys, and knows nothing of what they mean. The last
 // record of a key says what a thing is like, so the state at any time is the last record
@@ -13,8 +13,8 @@
 // of frequent ones washes them out. Readers do not block writers, and hold bounded memory.
 //
 // Each [Log] has one writer, which owns its files; any number of goroutines may read. The
-// package reads no clock and starts no goroutine. When to write again after an error is
-// left to the writer.
+// package reads no clock and starts no goroutine. The writer decides
+// when to write again after an error.
 package journal
 
 import (
@@ -36,8 +36,8 @@ type Journal struct {
 }
 
 // Open opens the journal in dir, which it makes if it is missing, with a size in octets.
-// Records of the kinds frequent belong into the log Frequent, all others into Rare. Notes
-// say, for people, what was found damaged or was set aside.
+// Records of the kinds frequent go into the log Frequent, all others into Rare. The notes
+// list, for people, the files that were damaged or set aside.
 func Open(dir string, size int64, frequent uint16) (j *Journal, notes []string, err error) {
 	if err := private(dir); err != nil {
 		return nil, nil, err

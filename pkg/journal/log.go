@@ -61,16 +61,16 @@ func (l *Log) Append(records []Record) (written int, err error) {
 // Next returns the sequence number of the next record, for [Log.Sweep].
 func (l *Log) Next() uint64 { return l.next }
 
-// Sweep ends all things of kinds whose last record is older than the record before. With
-// all kinds, the state is known from then on, whatever happened before.
+// Sweep ends all things of kinds whose last record has a sequence number below before. A
+// sweep of all kinds makes the state known again, whatever was lost earlier.
 func (l *Log) Sweep(at time.Time, kinds uint16, before uint64) error {
 	data := binary.LittleEndian.AppendUint64(nil, before)
 	_, err := l.append([]entry{{Record: Record{Time: at, Kind: kinds, Data: data}, flags: flagSweep}})
 	return err
 }
 
-// GiveUp records that the state is too large for this log. It is not known until the next
-// sweep of everything.
+// GiveUp records that the state is too large for this log. The state is then unknown until
+// the next sweep of everything.
 func (l *Log) GiveUp(at time.Time) error {
 	_, err := l.append([]entry{{Record: Record{Time: at}, flags: flagGiveUp}})
 	return err

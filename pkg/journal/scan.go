@@ -62,7 +62,7 @@ type segment struct {
 	marks       []entry
 }
 
-// took records that the segment has e.
+// took adds e to what is known of the segment: its times, its last entry and its marks.
 func (s *segment) took(e *entry) {
 	if s.last = e.seq; e.marks() {
 		mark := *e

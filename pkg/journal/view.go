@@ -50,7 +50,7 @@ func (v *View) Oldest() time.Time {
 	return time.Unix(0, oldest)
 }
 
-// selection is what a reader asks for.
+// selection selects the records that a reader gets.
 type selection struct {
 	kinds        uint16
 	since, until int64 // nanoseconds

@@ -6,7 +6,7 @@ import (
 	"github.com/nvad/nvad/pkg/route"
 )
 
-// Heard is what a neighbor's Adj-RIB-In holds of a prefix, before and after import policy.
+// Heard holds a neighbor's Adj-RIB-In entry for a prefix, before and after import policy.
 type Heard struct {
 	Prefix   netip.Prefix
 	Neighbor netip.Addr

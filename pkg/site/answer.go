@@ -11,7 +11,7 @@ import (
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
-// Answer is what one NVA said of itself.
+// Answer holds the answers of one NVA about itself.
 type Answer struct {
 	Name string
 	// Failure is why it did not answer. If it is set, the other fields are empty.

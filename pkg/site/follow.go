@@ -7,15 +7,15 @@ import (
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 )
 
-// Told is what one NVA says about a prefix.
+// Told holds what one NVA says about a prefix.
 type Told struct {
 	Answer // without its tables and configuration, which are not looked at
 	// Explanation is nil if the NVA did not answer.
 	Explanation *nvadv1.Explanation
 }
 
-// Way is the part that one NVA has in the way of a prefix through the site. Its JSON is
-// part of nvactl's interface.
+// Way says how a prefix reaches one NVA, and to whom it goes from there. Its JSON is part of
+// nvactl's interface.
 type Way struct {
 	// Enters says that the best path comes from outside of the site, or is the NVA's own.
 	Enters bool `json:"enters"`
@@ -154,9 +154,9 @@ func hasBest(x *nvadv1.Explanation) bool {
 	return slices.ContainsFunc(x.GetPaths(), func(p *nvadv1.PathStory) bool { return p.GetBest() })
 }
 
-// absent says why a neighbor of the site that has the prefix did not bring it. Where the
-// prefix came another way, only policies are worth a line: that no route goes back to
-// where it came from is as it should be.
+// absent says why the prefix did not come from a neighbor of the site that has it. If it
+// came another way, only a policy is worth a line: a route that does not go back to where
+// it came from is as it should be.
 func (f *follower) absent(p peering) []Leg {
 	far := f.stories[p.far.Name]
 	if !hasBest(far) {
@@ -181,7 +181,7 @@ func (f *follower) absent(p peering) []Leg {
 	return nil
 }
 
-// lost says why an announcement of a neighbor that was sent is not there.
+// lost says why the prefix is missing although the neighbor announced it.
 func (f *follower) lost(neighbor string) string {
 	for _, m := range f.x.GetMalformed() {
 		if m.GetNeighbor() == neighbor {
@@ -191,8 +191,8 @@ func (f *follower) lost(neighbor string) string {
 	return "it was sent a moment ago"
 }
 
-// outside says whether the prefix leaves the site by a neighbor, and nothing of one from
-// which it came, nor if there is nothing to advertise.
+// outside says whether the prefix leaves the site by a neighbor. It returns nothing for a
+// neighbor that the prefix came from, or if there is nothing to advertise.
 func (f *follower) outside(neighbor string, came bool) []Leg {
 	for _, e := range f.x.GetExports() {
 		if e.GetNeighbor() != neighbor || !e.GetAdvertised() && (came && e.GetRule() == "" || !hasBest(f.x)) {

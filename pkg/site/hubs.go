@@ -65,7 +65,7 @@ func (d *differ) prefixes(hub []*nva) {
 	}
 }
 
-// asked returns how long before the answer a time of this NVA's clock was.
+// asked returns how old a time of this NVA's clock was when the NVA answered.
 func (n *nva) asked(at time.Time) time.Duration {
 	if now := n.Status.GetTime(); now != nil {
 		return now.AsTime().Sub(at)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// kept is something that was read from an NVA, and is read again when it is old. Only one reading
-// is under way at any time, however many clients ask. If it fails, the last value stays.
+// kept holds a value that was read from an NVA, and reads it again when it is old. Only one
+// reading is under way at any time, however many clients ask. If it fails, the last value stays.
 type kept[T any] struct {
 	load  func(context.Context) (T, error)
 	start func(func()) // runs a reading

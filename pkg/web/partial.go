@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// partial is what an NVA contributes to an answer.
+// partial holds one NVA's part of an answer.
 type partial[T any] struct {
 	nva   *nva
 	value T

@@ -124,7 +124,7 @@ func (n *nva) routes(ctx context.Context, q search, at time.Time) partial[*table
 	return p
 }
 
-// search is what a reader typed.
+// search holds a parsed search text: a prefix, an address or a part of an AS path.
 type search struct {
 	prefix  netip.Prefix
 	address netip.Addr

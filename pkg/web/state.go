@@ -66,7 +66,8 @@ func (s *Server) site(r *http.Request) (any, error) {
 	return out, nil
 }
 
-// freshJournal is how long the begin of a journal is believed: it moves when old segments go.
+// freshJournal is how long the time of a journal's oldest event is used before it is read
+// again: it moves when old segments are removed.
 const freshJournal = 10 * time.Second
 
 func (n *nva) siteMember(ctx context.Context) siteMember {

@@ -14,8 +14,7 @@ const (
 	mostLines = 200 // of a step
 )
 
-// stepsOf tells an explanation in steps that one can read at a glance; nvactl explain tells
-// more.
+// stepsOf turns an explanation into short steps; nvactl explain prints more of it.
 func stepsOf(x *nvadv1.Explanation) []step {
 	steps := []step{}
 	for _, m := range x.GetMalformed() {

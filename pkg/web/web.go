@@ -5,8 +5,8 @@
 // package asks each NVA over gRPC.
 //
 // Promise: nothing can be changed through it. It holds only clients of the service Nvad, which reads, and
-// it answers only GET and HEAD. Whoever has no token gets nothing, a page of another site
-// neither. An NVA that does not answer delays nobody: its last known state is served
+// it answers only GET and HEAD. Without the token nobody gets an answer, and
+// neither does a page of another site. An NVA that does not answer delays nobody: its last known state is served
 // with its age. Everything that is kept or answered is bounded, and text from NVAs and their neighbors
 // stays text.
 //
