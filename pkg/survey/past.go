@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
@@ -17,6 +18,8 @@ import (
 // problems and numbers of routes; links, counters of neighbors and the configuration are not in
 // it. It fails if the daemon keeps no journal, or if the journal begins later.
 func At(ctx context.Context, c nvadv1.NvadClient, at time.Time) (*NVA, error) {
+	ctx, cancel := context.WithCancel(ctx) // ends a stream that is not read to its end
+	defer cancel()
 	n := Unknown()
 	var list networks
 	stream, err := c.ListEvents(ctx, &nvadv1.ListEventsRequest{Until: timestamppb.New(at), State: true})
@@ -31,6 +34,8 @@ func At(ctx context.Context, c nvadv1.NvadClient, at time.Time) (*NVA, error) {
 // pastNextHops returns the next hops whose death or return the journal remembers; none if no journal is
 // kept.
 func pastNextHops(ctx context.Context, c nvadv1.NvadClient) []NextHop {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var n NVA
 	stream, err := c.ListEvents(ctx, &nvadv1.ListEventsRequest{State: true, Kinds: []nvadv1.WatchKind{nvadv1.WatchKind_WATCH_KIND_NEXT_HOPS}})
 	if events(stream, err, func(e *nvadv1.WatchEvent) { n.apply(e, &networks{}) }) != nil {
@@ -39,14 +44,31 @@ func pastNextHops(ctx context.Context, c nvadv1.NvadClient) []NextHop {
 	return n.NextHops
 }
 
+// Bounds of what is kept of a state, in octets. Routes are only counted.
+const (
+	mostOctets  = 16 << 20
+	eventOctets = 512 // about what an event takes besides its texts
+)
+
+// errTooLarge ends the answer of a daemon that has more neighbors or tunnels than any nvad, and
+// would fill the memory: it may be an impostor.
+var errTooLarge = errors.New("its state is larger than 16 MiB")
+
 // events calls yield with each event of a stream. err is that of opening it.
 func events(stream grpc.ServerStreamingClient[nvadv1.ListEventsResponse], err error, yield func(*nvadv1.WatchEvent)) error {
-	for err == nil {
+	for room := mostOctets; err == nil; {
 		var r *nvadv1.ListEventsResponse
-		if r, err = stream.Recv(); err == nil {
-			for _, e := range r.GetEvents() {
-				yield(e)
+		if r, err = stream.Recv(); err != nil {
+			break
+		}
+		for _, e := range r.GetEvents() {
+			if e.GetRoute() == nil && e.GetFib() == nil {
+				room -= eventOctets + proto.Size(e)
 			}
+			if room < 0 {
+				return errTooLarge
+			}
+			yield(e)
 		}
 	}
 	if errors.Is(err, io.EOF) {

@@ -2,6 +2,7 @@ package survey
 
 import (
 	"context"
+	"errors"
 	"net"
 	"path/filepath"
 	"testing"
@@ -29,7 +30,9 @@ func (j *journal) ListEvents(r *nvadv1.ListEventsRequest, stream grpc.ServerStre
 	return stream.Send(&nvadv1.ListEventsResponse{Events: j.events, Oldest: timestamppb.New(noon)})
 }
 
-func (j *journal) client(t *testing.T) nvadv1.NvadClient {
+func (j *journal) client(t *testing.T) nvadv1.NvadClient { return clientOf(t, j) }
+
+func clientOf(t *testing.T, d nvadv1.NvadServer) nvadv1.NvadClient {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "nvad.sock")
 	l, err := net.Listen("unix", path)
@@ -37,7 +40,7 @@ func (j *journal) client(t *testing.T) nvadv1.NvadClient {
 		t.Fatal(err)
 	}
 	s := grpc.NewServer()
-	nvadv1.RegisterNvadServer(s, j)
+	nvadv1.RegisterNvadServer(s, d)
 	go func() { _ = s.Serve(l) }()
 	t.Cleanup(s.Stop)
 	conn, err := grpc.NewClient("unix:"+path, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -119,4 +122,32 @@ func event(change any) *nvadv1.WatchEvent {
 		e.Change = c
 	}
 	return e
+}
+
+// impostor has neighbors without end.
+type impostor struct{ journal }
+
+func (*impostor) ListEvents(_ *nvadv1.ListEventsRequest, stream grpc.ServerStreamingServer[nvadv1.ListEventsResponse]) error {
+	r := &nvadv1.ListEventsResponse{}
+	for range 1000 {
+		r.Events = append(r.Events, event(&nvadv1.WatchEvent_Neighbor{Neighbor: &nvadv1.NeighborChange{}}))
+	}
+	for {
+		if err := stream.Send(r); err != nil {
+			return err
+		}
+	}
+}
+
+// TestEndlessState: the state of an impostor is refused, long before it fills the memory.
+func TestEndlessState(t *testing.T) {
+	c := clientOf(t, &impostor{})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if n, err := At(ctx, c, noon); !errors.Is(err, errTooLarge) {
+		t.Errorf("got %+v, %v", n, err)
+	}
+	if hops := pastNextHops(ctx, c); hops != nil {
+		t.Errorf("%d next hops", len(hops))
+	}
 }

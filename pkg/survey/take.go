@@ -41,8 +41,9 @@ func Take(ctx context.Context, c nvadv1.NvadClient) (*NVA, error) {
 	for _, t := range tunnels.GetTunnels() {
 		n.Tunnels = append(n.Tunnels, tunnelOf(t))
 	}
+	through := tunnelsTo(n.Tunnels)
 	for _, v := range neighbors.GetNeighbors() {
-		n.Neighbors = append(n.Neighbors, neighborOf(v, n.Tunnels))
+		n.Neighbors = append(n.Neighbors, neighborOf(v, through))
 	}
 	n.Problems = problems(status, n.Neighbors)
 	return n, nil
@@ -72,28 +73,28 @@ const routeServerASN = 65515
 
 const established = "Established"
 
-func neighborOf(v *nvadv1.Neighbor, tunnels []Tunnel) Neighbor {
-	n := Neighbor{
+func neighborOf(v *nvadv1.Neighbor, through map[string]string) Neighbor {
+	return Neighbor{
 		Address: v.GetAddress(), ASN: v.GetRemoteAsn(), LocalASN: v.GetLocalAsn(), LocalAddress: v.GetLocalAddress(), Description: v.GetDescription(),
 		PeerGroup: v.GetPeerGroup(), Domain: v.GetDomain(), RouteServer: v.GetRemoteAsn() == routeServerASN, ListenRange: v.GetListenRange(),
 		State: v.GetState(), Up: v.GetState() == established, Shutdown: v.GetShutdown(), Since: Moment(v.GetSince()), Reason: v.GetReason(),
 		Received: v.GetReceived(), Accepted: v.GetAccepted(), Rejected: v.GetRejected(), Stale: v.GetStale(), Advertised: v.GetAdvertised(),
 		MaxPrefix: v.GetMaxPrefix(), Flaps: v.GetFlaps(), BFD: v.GetBfd().GetState(), Warnings: filled(v.GetWarnings()),
+		Tunnel: through[v.GetAddress()],
 	}
-	n.Tunnel = tunnelTo(tunnels, n.Address)
-	return n
 }
 
-// tunnelTo returns the name of the tunnel that a neighbor is behind.
-func tunnelTo(tunnels []Tunnel, neighbor string) string {
+// tunnelsTo returns the names of tunnels by the neighbors that are behind them.
+func tunnelsTo(tunnels []Tunnel) map[string]string {
+	through := map[string]string{}
 	for _, t := range tunnels {
 		for _, p := range t.Peers {
-			if p.Neighbor == neighbor {
-				return t.Name
+			if through[p.Neighbor] == "" {
+				through[p.Neighbor] = t.Name
 			}
 		}
 	}
-	return ""
+	return through
 }
 
 func tunnelOf(t *nvadv1.Tunnel) Tunnel {

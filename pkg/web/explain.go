@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
@@ -214,7 +215,7 @@ const mostChapters = 500
 
 // history returns the states that a prefix went through, the newest first.
 func (n *nva) history(ctx context.Context, prefix string) partial[[]chapter] {
-	p := partial[[]chapter]{nva: n}
+	p, room := partial[[]chapter]{nva: n}, n.share()
 	req := &nvadv1.ListEventsRequest{Prefix: prefix, Exact: true, Last: mostChapters, Kinds: []nvadv1.WatchKind{nvadv1.WatchKind_WATCH_KIND_ROUTES}}
 	p.err = n.readEvents(ctx, req, func(e *nvadv1.WatchEvent) bool {
 		c := e.GetRoute()
@@ -229,7 +230,8 @@ func (n *nva) history(ctx context.Context, prefix string) partial[[]chapter] {
 		b := c.GetNew()
 		p.value = append(p.value, chapter{NVA: n.Name, From: at, Present: b != nil, Neighbor: b.GetNeighbor(), NextHop: b.GetNextHop(), ASPath: b.GetAsPath(),
 			Source: b.GetSource(), Cause: c.GetReason(), Text: n.server.params.Line(e)})
-		return len(p.value) < mostChapters
+		room -= proto.Size(e) + len(p.value[len(p.value)-1].Text)
+		return len(p.value) < mostChapters && room > 0
 	})
 	slices.Reverse(p.value)
 	return p

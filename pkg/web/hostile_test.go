@@ -128,6 +128,27 @@ func TestHostileTimes(t *testing.T) {
 	}
 }
 
+// TestHostileEvents: an NVA whose events have long names of neighbors takes no more memory than its
+// share.
+func TestHostileEvents(t *testing.T) {
+	f := &fake{}
+	for i := range 200 {
+		e := routeEvent(2*i, start)
+		e.GetRoute().GetNew().Neighbor = strings.Repeat("x", 16<<10)
+		f.record(e)
+	}
+	s := New(Params{Line: func(*nvadv1.WatchEvent) string { return "" }})
+	s.nvas = make([]*nva, 256) // so that a share is 1 MiB
+	n := newNVA(s, NVA{Name: "one", Client: f.client(t)})
+	l, err := n.books.read(t.Context())
+	if err != nil || len(l.rows) > 64 || len(l.rows)+l.leftOut != 200 {
+		t.Errorf("%d events are kept and %d left out, %v", len(l.rows), l.leftOut, err)
+	}
+	if p := n.history(t.Context(), ""); p.err != nil || len(p.value) == 0 || len(p.value) > 64 {
+		t.Errorf("the history has %d chapters, %v", len(p.value), p.err)
+	}
+}
+
 // TestReadsOnly: no client of the service that changes something is anywhere in this package.
 func TestReadsOnly(t *testing.T) {
 	files, err := filepath.Glob("*.go")

@@ -36,7 +36,7 @@ type eventRow struct {
 // eventOctets is about what an event takes besides its texts.
 const eventOctets = 320
 
-func (e *eventRow) octets() int { return eventOctets + len(e.Object) + len(e.Text) }
+func (e *eventRow) octets() int { return eventOctets + len(e.Object) + len(e.Text) + len(e.Neighbor) }
 
 // ledger has the events of an NVA from a time on, the oldest first. It never changes: the next
 // one shares its rows.
