@@ -104,7 +104,7 @@ func (b *bed) before(t *testing.T, s statement) {
 		b.must(t, os.RemoveAll(b.conf()))
 	}
 	switch {
-	case strings.Contains(s.text, "in_sync"):
+	case strings.Contains(s.text, "in_sync"), strings.HasPrefix(s.text, "nvactl health"):
 		b.await(t, true)
 	case strings.HasPrefix(s.text, "nvactl azure diff"):
 		b.settle(t)

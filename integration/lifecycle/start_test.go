@@ -217,7 +217,13 @@ func TestReadOnly(t *testing.T) {
 	dir := filepath.Dir(b.socket)
 	b.Sh("mount -t tmpfs -o mode=0755,size=64k nvlc %s", dir)
 	t.Cleanup(func() { b.Sh("umount -l %s", dir) })
-	b.configure(ordinary(open(peer1)))
+	// The journal has tests of its own on such disks; here it would take all of the room.
+	quiet := func(neighbors ...neighborSettings) settings {
+		s := ordinary(neighbors...)
+		s.global = []string{"asn = 65001", fmt.Sprintf("router-id = %q", ourAddress), "journal.size = 0"}
+		return s
+	}
+	b.configure(quiet(open(peer1)))
 	b.Sh("mount -o remount,ro %s", dir)
 	n := b.launch(nil)
 	b.routed("10.0.210.0/24")
@@ -240,7 +246,7 @@ func TestReadOnly(t *testing.T) {
 		b.must(contains(r.err, "No space left"))
 	}
 	fill()
-	b.configure(ordinary(open(peer1), open(peer2)))
+	b.configure(quiet(open(peer1), open(peer2)))
 	b.tell("reload")
 	b.warned("history: the configurations of this run are not on disk")
 	b.must(os.Remove(filler))

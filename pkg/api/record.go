@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/nvad/nvad/pkg/journal"
+	"github.com/nvad/nvad/pkg/route"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
 
 	"github.com/nvad/nvad/pkg/watch"
@@ -30,7 +31,8 @@ func EventRecord(ev watch.Event, taken bool) journal.Record {
 	m.Time = nil // the record has it
 	if r, ok := ev.Change.(watch.Route); ok && r.New.Attrs != nil {
 		best := m.GetRoute().GetNew()
-		best.Attributes = attributesMessage(r.New.Attrs)
+		attrs, short := shortened(r.New.Attrs)
+		best.Attributes, best.AttributesCut = attributesMessage(attrs), short
 		best.AsPath, best.NextHop = "", "" // see decode
 	}
 	data := encode(m)
@@ -43,6 +45,25 @@ func EventRecord(ev watch.Event, taken bool) journal.Record {
 		key = string([]byte{kindOctet(ev.Kind())}) + key
 	}
 	return journal.Record{Time: ev.At, Kind: uint16(ev.Kind()), Key: key, Gone: gone, Taken: taken, Data: data}
+}
+
+// shortestElement is how many octets an element of a list of communities takes at least in
+// a record.
+const shortestElement = 5
+
+// shortened returns a, or if its lists of communities are too long for any record, a copy
+// with as much of them as a cut record keeps: a neighbor may flap routes with 16,000
+// communities, and to spell all of them out takes milliseconds.
+func shortened(a *route.Attrs) (*route.Attrs, bool) {
+	const most = recordSize / shortestElement
+	if len(a.Communities) <= most && len(a.LargeCommunities) <= most && len(a.ExtCommunities) <= most {
+		return a, false
+	}
+	b := *a
+	b.Communities = b.Communities[:min(len(b.Communities), recordList)]
+	b.LargeCommunities = b.LargeCommunities[:min(len(b.LargeCommunities), recordList)]
+	b.ExtCommunities = b.ExtCommunities[:min(len(b.ExtCommunities), recordList)]
+	return &b, true
 }
 
 // gapKey is the key of a gap after which the state is not known yet.

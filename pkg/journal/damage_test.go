@@ -103,7 +103,7 @@ func TestWrongOctet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, at := range append(slices.Collect(every(60, 1)), slices.Collect(every(info.Size(), info.Size()/40+1))...) {
+		for _, at := range append(slices.Collect(every(40, 1)), slices.Collect(every(info.Size(), info.Size()/16+1))...) {
 			if at < info.Size() {
 				wrongOctet(t, w, filepath.Base(file), at, true_)
 			}
