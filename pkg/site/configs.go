@@ -38,7 +38,7 @@ func (d *differ) configs(hub []*nva) {
 			continue
 		}
 		d.find(PairConfigDiffers, Warning, "configuration", []*nva{first, n},
-			fmt.Sprintf("%s and %s of the same hub are configured differently, so that they do not do the same for the same routes. From %s to %s: %s.",
+			fmt.Sprintf("%s and %s of the same hub are configured differently, so they may treat the same routes differently. From %s to %s: %s.",
 				first.Name, n.Name, first.Name, n.Name, listed(words, "; ")),
 			"If you do not want it, change one of them; nvactl config show --expanded prints the configuration of each.")
 	}

@@ -39,8 +39,8 @@ func (d *differ) loop(a, b *nva, circling map[netip.Prefix]bool) {
 		list[i] = p.String()
 	}
 	d.findPrefixes(SummaryLoop, Error, "", []*nva{a, b}, prefixes,
-		fmt.Sprintf("%s sends packets to parts of %s to %s, which sends them back: they circle until their TTL ends.", a.Name, listed(list, ", "), b.Name),
-		"On the NVA that the summary belongs to, add a [[static-route]] for it with blackhole = true: more specific routes still win, and what has none is dropped.")
+		fmt.Sprintf("%s sends packets to parts of %s to %s, which sends them back: they loop until their TTL ends.", a.Name, listed(list, ", "), b.Name),
+		"On the NVA that the summary belongs to, add a [[static-route]] for it with blackhole = true: more specific routes still win, and packets without one are dropped.")
 }
 
 // towards returns for each prefix of n's table the NVA to which it leads; nil stands for

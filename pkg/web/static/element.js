@@ -93,7 +93,7 @@ const describe = {
   // remote is the far end of a tunnel, which is no NVA of the site.
   remote(nva, name) {
     const over = nva.tunnels.filter((t) => t.remotes.includes(name));
-    return over.length ? [h("p", {}, "This machine is the far end of a tunnel, and no NVA of this site. Add it to the site file to see how it fares."),
+    return over.length ? [h("p", {}, "This machine is the far end of a tunnel, and no NVA of this site. Add it to the site file to see its state."),
       facts([["Tunnels", over.map((t) => link("tunnel", nva.name, t.name))]])] : null;
   },
 

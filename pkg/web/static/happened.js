@@ -42,7 +42,7 @@ export function mount(root) {
   };
 
   const rows = list({
-    label: "Events, the newest first. Enter shows the moment of an event.", name: "events", columns, empty: "Nothing like this happened in the time that the journals reach.",
+    label: "Events, the newest first. Enter shows the moment of an event.", name: "events", columns, empty: "The journals have no such event.",
     async page(offset, limit) {
       const answer = await ask("events", { ...question(), until, offset, limit });
       const lost = answer.gaps.reduce((n, g) => n + g.lost, 0), silent = answer.errors.map((e) => e.nva + ": " + e.error).join("; ");

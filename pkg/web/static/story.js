@@ -37,7 +37,7 @@ export function later(text) {
 
 function past(list, errors) {
   if (!list.length) return errors.map((e) => h("p", { class: "sub" }, e.nva + ": " + e.error));
-  return [h("h3", {}, "What it went through"), h("ol", { class: "states" }, list.slice(0, mostStates).map((s) => h("li", { class: s.present ? "good" : "idle" },
+  return [h("h3", {}, "States, the newest first"), h("ol", { class: "states" }, list.slice(0, mostStates).map((s) => h("li", { class: s.present ? "good" : "idle" },
     mark(s.present ? "good" : "idle"), h("div", {}, h("p", {},
       h("button", { type: "button", class: "time-link", onclick: () => go({ at: later(s.from) }) }, dated(new Date(s.from)), h("span", { class: "hidden" }, ": look at this moment")),
       " ", h("span", { class: "sub" }, s.nva, s.seconds !== null ? ", for " + lasting(s.seconds * 1000) : ", until now")),
