@@ -36,6 +36,13 @@ func (s *readServer) ListEvents(req *nvadv1.ListEventsRequest, stream grpc.Serve
 	if err != nil {
 		return err
 	}
+	if q.heavy() {
+		end, err := s.limits.begin(stream.Context(), meterOf(stream.Context()).who, earlier)
+		if err != nil {
+			return err
+		}
+		defer end()
+	}
 	past, err := s.reader.Past(stream.Context())
 	if err != nil {
 		return err
@@ -59,6 +66,11 @@ type eventQuery struct {
 	since, until time.Time
 	last         int
 	state        bool
+}
+
+// heavy reports whether the query reads all routes of an earlier time.
+func (q *eventQuery) heavy() bool {
+	return q.state && !q.filter.Exact && q.filter.Kinds&(watch.Routes|watch.FIB) != 0
 }
 
 func parseEvents(req *nvadv1.ListEventsRequest) (q eventQuery, err error) {

@@ -22,6 +22,7 @@ const (
 	question class = iota // one message as the answer; also commands
 	dump                  // a table, events or a profile
 	watcher               // a stream without an end
+	earlier               // a dump that reads all routes of an earlier time
 	classes
 )
 
@@ -45,11 +46,14 @@ type quota struct {
 }
 
 // quotas bound the calls in progress. A call that reads a table holds a page of it, see
-// unreadEach; one that watches holds what the client has not read (package watch).
+// unreadEach; one that watches holds what the client has not read (package watch). One that
+// reads the past holds some 30 MB (package journal), which count to nvad's memory: with
+// sixteen of them, nvad might close sessions.
 var quotas = [classes]quota{
 	question: {16, 64, "requests"},
 	dump:     {4, 16, "tables, events and profiles being read"},
 	watcher:  {8, 32, "watches"},
+	earlier:  {2, 4, "states of the past being read"},
 }
 
 // Bounds of answers that clients have not read yet, in octets.
@@ -63,8 +67,12 @@ const (
 // caller's oldest, so that a client that leaks connections can still ask.
 const connectionsEach = 32
 
-// patience is how long a question waits for another question of the same caller to end.
+// patience is how long a call that waits for its turn does so.
 const patience = 2 * time.Second
+
+// waits reports whether a call of the class waits for another one to end. Others may take as
+// long as the client likes.
+func (c class) waits() bool { return c == question || c == earlier }
 
 // Limits bound what callers may use of the daemon. Servers that share one count the
 // calls of a caller together, whichever server it asks. Root has a share of its own
@@ -75,7 +83,7 @@ type Limits struct {
 	mu      sync.Mutex // guards the rest
 	callers map[string]*usage
 	total   usage
-	freed   chan struct{} // closed when a question ends
+	freed   chan struct{} // closed when a call ends for which others may wait
 }
 
 // usage counts the resources that one caller uses, or all callers.
@@ -127,7 +135,7 @@ func (l *Limits) begin(ctx context.Context, who string, c class) (end func(), er
 		}
 		l.tidy(who)
 		l.mu.Unlock()
-		if c != question {
+		if !c.waits() {
 			return nil, err
 		}
 		select {
@@ -146,7 +154,7 @@ func (l *Limits) end(who string, c class) {
 	l.of(who).calls[c]--
 	l.total.calls[c]--
 	l.tidy(who)
-	if c == question {
+	if c.waits() {
 		close(l.freed)
 		l.freed = make(chan struct{})
 	}

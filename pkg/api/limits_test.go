@@ -40,8 +40,14 @@ func large() *apitest.Daemon {
 	return d
 }
 
+// daemon is what a server needs of nvad.
+type daemon interface {
+	api.Reader
+	api.Controller
+}
+
 // serveLimited serves d within limits, and returns the socket.
-func serveLimited(t *testing.T, d *apitest.Daemon, l *api.Limits) string {
+func serveLimited(t *testing.T, d daemon, l *api.Limits) string {
 	t.Helper()
 	path := socketPath(t)
 	listener, err := api.Listen(path, 0o660, "")

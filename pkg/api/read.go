@@ -20,6 +20,7 @@ type readServer struct {
 	nvadv1.UnimplementedNvadServer
 	reader Reader
 	build  telemetry.BuildInfo
+	limits *Limits
 }
 
 // GetVersion implements nvadv1.NvadServer.

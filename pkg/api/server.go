@@ -80,7 +80,7 @@ func newServer(p Params, creds credentials.TransportCredentials, lookup func(str
 	}
 	g := gate{authorizer{group: p.AdminGroup, lookup: lookup, certificates: p.certificates}, p.Starting, p.Limits}
 	s := grpc.NewServer(append(bounds(), grpc.Creds(metered{creds, p.Limits}), grpc.UnaryInterceptor(g.unary), grpc.StreamInterceptor(g.stream))...)
-	nvadv1.RegisterNvadServer(s, &readServer{reader: p.Reader, build: p.Build})
+	nvadv1.RegisterNvadServer(s, &readServer{reader: p.Reader, build: p.Build, limits: p.Limits})
 	nvadv1.RegisterNvadControlServer(s, &controlServer{controller: p.Controller})
 	grpc_health_v1.RegisterHealthServer(s, health.NewServer())
 	reflection.Register(s)
