@@ -146,11 +146,11 @@ func addRoutes(ctx context.Context, c *client, out *site.Answer) error {
 	}
 	out.Prefixes = map[netip.Prefix]time.Time{}
 	paths, err := c.read.ListRoutes(ctx, &nvadv1.ListRoutesRequest{})
-	if err = bounded(c, paths, err, func(m *nvadv1.ListRoutesResponse) { addPaths(out, m.GetPaths()) }); err != nil {
+	if err = bounded(c, paths, err, func(m *nvadv1.ListRoutesResponse) error { addPaths(out, m.GetPaths()); return nil }); err != nil {
 		return err
 	}
 	fib, err := c.read.ListFIB(ctx, &nvadv1.ListFIBRequest{})
-	return bounded(c, fib, err, func(m *nvadv1.ListFIBResponse) {
+	return bounded(c, fib, err, func(m *nvadv1.ListFIBResponse) error {
 		for _, r := range m.GetRoutes() {
 			if p, err := netip.ParsePrefix(r.GetPrefix()); err == nil && r.GetState() == installed {
 				route := site.Route{Prefix: p.Masked()}
@@ -162,6 +162,7 @@ func addRoutes(ctx context.Context, c *client, out *site.Answer) error {
 				out.Routes = append(out.Routes, route)
 			}
 		}
+		return nil
 	})
 }
 
@@ -181,14 +182,18 @@ func addPaths(out *site.Answer, paths []*nvadv1.Path) {
 	}
 }
 
-// bounded reads a stream of at most as many bytes as the NVA may answer.
-func bounded[T any](c *client, stream grpc.ServerStreamingClient[T], err error, yield func(*T)) error {
+// bounded reads a stream of at most as many bytes as the NVA may answer. yield's first error ends
+// the reading.
+func bounded[T any](c *client, stream grpc.ServerStreamingClient[T], err error, yield func(*T) error) error {
 	left := c.most
 	return receive(stream, err, func(m *T) error {
 		if left -= proto.Size(any(m).(proto.Message)); left < 0 {
-			return fmt.Errorf("its answer is larger than %s", octets(uint64(c.most)))
+			return tooLarge(c)
 		}
-		yield(m)
-		return nil
+		return yield(m)
 	})
+}
+
+func tooLarge(c *client) error {
+	return fmt.Errorf("its answer is larger than %s", octets(uint64(c.most)))
 }

@@ -18,6 +18,9 @@ type siteEvent struct {
 	*nvadv1.WatchEvent
 }
 
+// eventOctets is what the smallest event takes in memory, in bytes. In an answer it may take two.
+const eventOctets = 128
+
 // siteEvents prints what happened at all NVAs, in the order of their clocks.
 func (a *app) siteEvents(ctx context.Context, f *eventsFlags) error {
 	if f.follow || f.mrt != "" {
@@ -32,7 +35,13 @@ func (a *app) siteEvents(ctx context.Context, f *eventsFlags) error {
 	}
 	ask := func(ctx context.Context, c *client) (list []*nvadv1.WatchEvent, err error) {
 		stream, err := c.read.ListEvents(ctx, &f.req)
-		err = bounded(c, stream, err, func(r *nvadv1.ListEventsResponse) { list = append(list, r.GetEvents()...) })
+		err = bounded(c, stream, err, func(r *nvadv1.ListEventsResponse) error {
+			list = append(list, r.GetEvents()...)
+			if len(list) > c.most/eventOctets {
+				return tooLarge(c)
+			}
+			return nil
+		})
 		return list, err
 	}
 	return askSite(ctx, a, ask, func(replies []reply[[]*nvadv1.WatchEvent]) {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode"
@@ -240,6 +241,27 @@ func TestSiteEndless(t *testing.T) {
 		if r.code != 1 || !strings.Contains(r.err, "NVAs did not answer: ") || !strings.Contains(r.out, "b did not answer: ") {
 			t.Errorf("%s: %+v", command, r)
 		}
+	}
+}
+
+// TestSiteEmptyEvents: events that take two bytes in an answer and a hundred in memory are counted
+// by the memory.
+func TestSiteEmptyEvents(t *testing.T) {
+	socket := filepath.Join(ownDirectory(t), "nvad.sock")
+	l, err := net.Listen("unix", socket)
+	must(t, err)
+	var sent atomic.Int64
+	run(t, l, grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
+		for {
+			if err := stream.SendMsg(&nvadv1.ListEventsResponse{Events: make([]*nvadv1.WatchEvent, 10_000)}); err != nil {
+				return err
+			}
+			sent.Add(10_000)
+		}
+	})))
+	r := askingSite(t, siteFile(t, [2]string{"a", socketOf(socket)}), "events")
+	if r.code != 1 || !strings.Contains(r.out, "its answer is larger than ") || sent.Load() > 1_000_000 {
+		t.Errorf("%d events: %+v", sent.Load(), r)
 	}
 }
 
