@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // answer is a question of the page: it returns a value for JSON, or an error.
@@ -89,7 +91,7 @@ func timeOf(r *http.Request, key string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
+	if err != nil || !timestamppb.New(t).IsValid() {
 		return t, badRequest{errors.New(key + ": want a time such as 2026-01-31T03:12:00Z")}
 	}
 	return t.UTC(), nil

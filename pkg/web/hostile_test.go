@@ -94,7 +94,7 @@ func TestHostileTexts(t *testing.T) {
 			}
 		}
 	}
-	for _, bad := range []string{"picture?width=1", "picture?width=9999", "picture?nva=x", "picture?at=x"} {
+	for _, bad := range []string{"picture?width=1", "picture?width=9999", "picture?nva=x", "picture?at=x", "state?at=9999-12-31T23:59:59-23:59", "timeline?since=0000-01-01T00:00:00Z"} {
 		b.get("api/"+bad, 400)
 	}
 }
