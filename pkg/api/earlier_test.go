@@ -49,16 +49,26 @@ func TestReadersOfThePast(t *testing.T) {
 	if _, err := ask(&nvadv1.ListEventsRequest{State: true}).Recv(); status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("the third: %v", err)
 	}
-	ask(&nvadv1.ListEventsRequest{State: true, Kinds: []nvadv1.WatchKind{nvadv1.WatchKind_WATCH_KIND_NEXT_HOPS}})
+	third := ask(&nvadv1.ListEventsRequest{State: true, Kinds: []nvadv1.WatchKind{nvadv1.WatchKind_WATCH_KIND_NEXT_HOPS}})
 	<-d.begun
-	ask(&nvadv1.ListEventsRequest{})
+	fourth := ask(&nvadv1.ListEventsRequest{})
 	<-d.begun
 	close(d.open)
-	for _, s := range []grpc.ServerStreamingClient[nvadv1.ListEventsResponse]{first, second, ask(&nvadv1.ListEventsRequest{State: true})} {
-		for err := error(nil); err != io.EOF; {
-			if _, err = s.Recv(); err != nil && err != io.EOF {
-				t.Fatal(err)
-			}
+	for _, s := range []grpc.ServerStreamingClient[nvadv1.ListEventsResponse]{first, second, third, fourth} {
+		readToEnd(t, s)
+	}
+	readToEnd(t, ask(&nvadv1.ListEventsRequest{State: true}))
+}
+
+func readToEnd(t *testing.T, s grpc.ServerStreamingClient[nvadv1.ListEventsResponse]) {
+	t.Helper()
+	for {
+		switch _, err := s.Recv(); err {
+		case nil:
+		case io.EOF:
+			return
+		default:
+			t.Fatal(err)
 		}
 	}
 }

@@ -58,8 +58,13 @@ func mute(t *testing.T) string {
 // askingSite runs nvactl for a site, with little patience.
 func askingSite(t *testing.T, file string, args ...string) result {
 	t.Helper()
+	return askingSiteWithin(t, 2*time.Second, file, args...)
+}
+
+func askingSiteWithin(t *testing.T, deadline time.Duration, file string, args ...string) result {
+	t.Helper()
 	var out, errs bytes.Buffer
-	env := Env{Out: &out, Err: &errs, Width: defaultWidth, Now: func() time.Time { return apitest.Now }, azure: noAzure, deadline: time.Second,
+	env := Env{Out: &out, Err: &errs, Width: defaultWidth, Now: func() time.Time { return apitest.Now }, azure: noAzure, deadline: deadline,
 		Getenv: func(name string) string { return map[string]string{siteVariable: file}[name] }}
 	code := Run(context.Background(), env, args)
 	return result{out.String(), errs.String(), code}
@@ -88,7 +93,7 @@ func TestSite(t *testing.T) {
 					t.Errorf("got %s", o)
 				}
 			}
-			if got := string(list[4]["error"]); got != `"no answer within 1s"` {
+			if got := string(list[4]["error"]); got != `"no answer within 2s"` {
 				t.Errorf("got %s", got)
 			}
 		})
@@ -259,7 +264,7 @@ func TestSiteEmptyEvents(t *testing.T) {
 			sent.Add(10_000)
 		}
 	})))
-	r := askingSite(t, siteFile(t, [2]string{"a", socketOf(socket)}), "events")
+	r := askingSiteWithin(t, time.Minute, siteFile(t, [2]string{"a", socketOf(socket)}), "events")
 	if r.code != 1 || !strings.Contains(r.out, "its answer is larger than ") || sent.Load() > 1_000_000 {
 		t.Errorf("%d events: %+v", sent.Load(), r)
 	}
