@@ -112,7 +112,8 @@ func (l *Lab) endAll() error {
 }
 
 // startTime returns when a process was started, in clock ticks since boot. A zombie does not
-// count as a process.
+// count as a process, unless it has threads that are not gone: of a process that is killed,
+// the first thread may be gone while others still hold its sockets.
 func startTime(pid int) (uint64, bool) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -120,11 +121,16 @@ func startTime(pid int) (uint64, bool) {
 	}
 	// The name, in parentheses, may contain spaces.
 	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
-	if len(fields) < 20 || fields[0] == "Z" {
+	if len(fields) < 20 || fields[0] == "Z" && threads(pid) < 2 {
 		return 0, false
 	}
 	start, err := strconv.ParseUint(fields[19], 10, 64)
 	return start, err == nil
+}
+
+func threads(pid int) int {
+	entries, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	return len(entries)
 }
 
 func (l *Lab) path(parts ...string) string {

@@ -23,7 +23,8 @@ const soon = 5 * time.Second
 
 // pace is the time between two questions: nvad closes the connections of an address that makes
 // too many in a second over TCP.
-const pace = time.Second / 2
+// Each question makes two.
+const pace = time.Second / 5
 
 // siteNVAs are the NVAs of two-hubs-ha, by the names that the site gives them.
 var siteNVAs = []struct{ name, vm, config string }{
@@ -88,6 +89,7 @@ func (b *siteBed) write(nva, text string) {
 // code is.
 func (b *siteBed) ask(args ...string) (out string, code int) {
 	b.Helper()
+	time.Sleep(pace)
 	text, err := b.lab.Command("vm-hub00", append([]string{b.nvactl, "--site", b.file}, args...)...).Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return string(text), exit.ExitCode()
@@ -146,7 +148,6 @@ func (b *siteBed) await(within time.Duration, want ...string) {
 	b.Helper()
 	lab.Eventually(b.T, within, func() error {
 		if got, r := b.found(); !slices.Equal(got, want) {
-			time.Sleep(pace)
 			return fmt.Errorf("found %q, want %q: %+v", got, want, r)
 		}
 		return nil
