@@ -41,7 +41,7 @@ BUILT_EXEC := -exec '$(AS_ROOT) NVAD_PROGRAMS=$(PROGRAMS)'
 # the timers of FRR and BIRD: five packages run at a time, those that take longest
 # first, so that none is left over at the end.
 ALONE := arm64|bench|failover|hostile|release
-FIRST := scenarios twohubs interop bfd service boot differential
+FIRST := scenarios twohubs interop bfd service boot web differential container
 EMPTY :=
 SPACE := $(EMPTY) $(EMPTY)
 
