@@ -135,7 +135,7 @@ protocol bgp { local fd00::1 as 65106; neighbor fd00::4 as 65001; connect delay 
 	return b.Spawn("peers", "bird", "bird", "-f", "-c", conf, "-s", b.Path("bird.ctl"))
 }
 
-// message is what pmbmpd writes about a message.
+// message holds what pmbmpd writes about a message.
 type message struct {
 	EventType string `json:"event_type"`
 	Type      string `json:"bmp_msg_type"`
@@ -157,10 +157,10 @@ type message struct {
 	Port      int    `json:"bmp_router_port"`
 }
 
-// view is what the collector has of one neighbor before or after policy, by prefix.
+// view holds the routes that the collector has of one neighbor before or after policy, by prefix.
 type view map[string]string
 
-// station is what the collector made of the latest connection.
+// station holds what the collector made of the latest connection.
 type station struct {
 	init  message
 	up    map[string]message

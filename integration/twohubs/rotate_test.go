@@ -143,7 +143,7 @@ func (r *rotation) nvactl(hub string, args ...string) {
 	}
 }
 
-// rotationStep is what "nvactl tunnels rotate" answers.
+// rotationStep holds an answer of "nvactl tunnels rotate".
 type rotationStep struct {
 	Step, Text          string
 	Sections            []string

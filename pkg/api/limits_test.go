@@ -40,7 +40,7 @@ func large() *apitest.Daemon {
 	return d
 }
 
-// daemon is what a server needs of nvad.
+// daemon has the calls of nvad that a server needs.
 type daemon interface {
 	api.Reader
 	api.Controller

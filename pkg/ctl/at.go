@@ -100,7 +100,7 @@ func countAre(n int, noun string) string {
 	return count(n, noun) + " are"
 }
 
-// pastNeighbor is what the journal knows of a neighbor at a moment.
+// pastNeighbor holds what the journal knows of a neighbor at a moment.
 type pastNeighbor struct {
 	Address   string     `json:"address"`
 	RemoteASN uint32     `json:"remote_asn"`

@@ -22,7 +22,7 @@ var (
 	length = flag.Duration("time", time.Second, "how long one transfer takes")
 )
 
-// figures are what was measured of one way, a value for each round.
+// figures holds what was measured of one way, a value for each round.
 type figures struct {
 	gigabits []float64 // a second, of one TCP stream
 	busy     []float64 // processor seconds of both nvads and both iperf3s for each gigabyte
