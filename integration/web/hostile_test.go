@@ -12,7 +12,7 @@ import (
 	"github.com/nvad/nvad/pkg/watch"
 )
 
-// markup is what a neighbor may send where the protocol has room for text, and what people may
+// markup has what a neighbor may send where the protocol has room for text, and what people may
 // paste into a description.
 const markup = `<img src=x onerror="window.hacked=1"><script>window.hacked=1</script><svg onload=window.hacked=1>'"&amp;]]>`
 

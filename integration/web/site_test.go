@@ -2,7 +2,6 @@ package web
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"net/netip"
 	"os"
@@ -76,28 +75,7 @@ func page(t *testing.T, nvas ...nva) (url string, stop func()) {
 // serve runs d until the test ends, or until d is shut down.
 func serve(t *testing.T, name string, d *apitest.Daemon) nva {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "nvad") // a socket's path must be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	path := filepath.Join(dir, "nvad.sock")
-	l, err := api.Listen(path, 0o660, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := api.NewServer(api.Params{Reader: d, Controller: d, AdminGroup: apitest.OwnGroup(t), Build: telemetry.BuildInfo{Version: "v0.1.0"}})
-	ctx, stop := context.WithCancel(context.Background())
-	d.OnQuit = stop
-	ended := make(chan error, 1)
-	go func() { ended <- api.Serve(ctx, l, server) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	return nva{name, path}
+	return nva{name, apitest.Serve(t, d, telemetry.BuildInfo{Version: "v0.1.0"})}
 }
 
 // hub returns an NVA whose sessions began at a time that is past now, and not past the one of

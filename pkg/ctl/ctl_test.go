@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,9 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.uber.org/goleak"
-	"google.golang.org/grpc"
 
-	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/api/apitest"
 	"github.com/nvad/nvad/pkg/azure/arm"
 	"github.com/nvad/nvad/pkg/telemetry"
@@ -32,37 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // or on nvactl stop.
 func serve(t *testing.T, d *apitest.Daemon) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "nvad")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	path := filepath.Join(dir, "nvad.sock")
-	l, err := api.Listen(path, 0o660, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := api.NewServer(api.Params{
-		Reader: d, Controller: d, AdminGroup: apitest.OwnGroup(t),
-		Build: telemetry.BuildInfo{Version: "v1.2.3", Commit: "4f2a9c1d0e7b", GoVersion: "go1.25.0"},
-	})
-	d.OnQuit = run(t, l, s)
-	return path
-}
-
-// run serves on l until the test ends, or stop is called.
-func run(t *testing.T, l net.Listener, s *grpc.Server) (stop func()) {
-	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- api.Serve(ctx, l, s) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	return stop
+	return apitest.Serve(t, d, telemetry.BuildInfo{Version: "v1.2.3", Commit: "4f2a9c1d0e7b", GoVersion: "go1.25.0"})
 }
 
 // result holds the output and exit code of a run of nvactl.

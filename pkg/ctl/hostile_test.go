@@ -66,7 +66,7 @@ func impostor(t *testing.T) string {
 		}
 		return nil
 	}))
-	run(t, l, s)
+	apitest.Run(t, l, s)
 	return path
 }
 
@@ -216,7 +216,7 @@ func TestStrangersSocket(t *testing.T) {
 	d := hub00()
 	path := filepath.Join(ownDirectory(t), "nvad.sock")
 	l := listenAs(t, path, 65534)
-	run(t, l, api.NewServer(api.Params{Reader: d, Controller: d, AdminGroup: apitest.OwnGroup(t)}))
+	apitest.Run(t, l, api.NewServer(api.Params{Reader: d, Controller: d, AdminGroup: apitest.OwnGroup(t)}))
 	for _, args := range [][]string{{"status"}, {"reload"}, {"rollback"}} {
 		if r := nvactl(t, path, args...); r.code != 1 || !strings.Contains(r.err, path+" is not nvad's: user ") {
 			t.Errorf("%v: %+v", args, r)

@@ -43,7 +43,7 @@ func newTLSDaemon(t *testing.T, admins ...string) *tlsDaemon {
 	d.address = l.Addr().String()
 	picture := hub00()
 	s := api.NewTLSServer(api.Params{Reader: picture, Controller: picture}, d.certs)
-	run(t, l, s)
+	apitest.Run(t, l, s)
 	return d
 }
 

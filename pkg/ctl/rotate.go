@@ -110,18 +110,25 @@ func (a *app) rotationStep(ctx context.Context, c *client, name string, end conf
 
 // beginRotation makes the key, and says what the other NVA needs to know.
 func beginRotation(ctx context.Context, c *client, cfg *config.Config, s rotationStep, end config.NewEnd) (rotationStep, error) {
-	next, err := cfg.Rotate(s.Tunnel, end)
+	next, key, err := successor(ctx, c, cfg, s.Tunnel, end)
 	if err != nil {
 		return s, err
 	}
-	r, err := c.control.MakeTunnelKey(ctx, &nvadv1.MakeTunnelKeyRequest{Tunnel: s.Tunnel})
-	if err != nil {
-		return s, err
-	}
-	s.Step, s.PublicKey = "exchange", r.GetPublicKey()
+	s.Step, s.PublicKey = "exchange", key
 	s.Elsewhere = []string{forOtherEnd(s, next)}
 	s.Text = "Run this command on the other NVA, with the tunnel's name there if it has another one. It prints that NVA's lines, and a command to run here."
 	return s, nil
+}
+
+// successor returns the configuration with the tunnel's successor, and the public key that
+// the daemon made for that. A tunnel that can't be rotated gets no key.
+func successor(ctx context.Context, c *client, cfg *config.Config, tunnel string, end config.NewEnd) (*config.Config, string, error) {
+	next, err := cfg.Rotate(tunnel, end)
+	if err != nil {
+		return nil, "", err
+	}
+	r, err := c.control.MakeTunnelKey(ctx, &nvadv1.MakeTunnelKeyRequest{Tunnel: tunnel})
+	return next, r.GetPublicKey(), err
 }
 
 // forOtherEnd returns the command that tells the other NVA about the tunnel's successor.
@@ -139,15 +146,11 @@ func configureRotation(ctx context.Context, c *client, cfg *config.Config, s rot
 	if len(end.Subnets) == 0 {
 		return s, errors.New("--peer needs --subnet, as the other NVA prints both")
 	}
-	next, err := cfg.Rotate(s.Tunnel, end)
+	next, key, err := successor(ctx, c, cfg, s.Tunnel, end)
 	if err != nil {
 		return s, err
 	}
-	r, err := c.control.MakeTunnelKey(ctx, &nvadv1.MakeTunnelKeyRequest{Tunnel: s.Tunnel})
-	if err != nil {
-		return s, err
-	}
-	s.Step, s.PublicKey = "configure", r.GetPublicKey()
+	s.Step, s.PublicKey = "configure", key
 	if end.Key.String() == s.PublicKey {
 		return s, errors.New("--peer has this NVA's own key: run the command on the other NVA")
 	}

@@ -18,7 +18,7 @@ type siteEvent struct {
 	*nvadv1.WatchEvent
 }
 
-// eventOctets is what the smallest event takes in memory, in bytes. In an answer it may take two.
+// eventOctets is the memory that the smallest event takes, in bytes. In an answer it may take two.
 const eventOctets = 128
 
 // siteEvents prints what happened at all NVAs, in the order of their clocks.

@@ -234,7 +234,7 @@ func endless(t *testing.T) string {
 		}
 		return stream.SendMsg(m)
 	}))
-	run(t, l, s)
+	apitest.Run(t, l, s)
 	return socket
 }
 
@@ -256,7 +256,7 @@ func TestSiteEmptyEvents(t *testing.T) {
 	l, err := net.Listen("unix", socket)
 	must(t, err)
 	var sent atomic.Int64
-	run(t, l, grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
+	apitest.Run(t, l, grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
 		for {
 			if err := stream.SendMsg(&nvadv1.ListEventsResponse{Events: make([]*nvadv1.WatchEvent, 10_000)}); err != nil {
 				return err

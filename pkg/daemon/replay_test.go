@@ -18,7 +18,7 @@ import (
 	"github.com/nvad/nvad/pkg/watch"
 )
 
-// nva is what the events of a day say an NVA is like, by the words of inWords.
+// nva holds the state of an NVA that the events of a day lead to, in the words of inWords.
 type nva struct {
 	rnd   *rand.Rand
 	in    *route.Interner

@@ -85,7 +85,7 @@ func (s *segment) examine(size int64) {
 	s.size, s.broken = in.offset, in.broken
 }
 
-// floors are what sweeps end: the entries of a kind before a sequence number.
+// floors hold how far sweeps reach: they end the entries of a kind before a sequence number.
 type floors struct {
 	kinds [16]uint64
 	all   uint64 // before which entries of all kinds end

@@ -44,7 +44,7 @@ type Finding struct {
 	Severity Severity `json:"severity"`
 	// NVAs are those that it concerns.
 	NVAs []string `json:"nvas"`
-	// Object is what it is about, such as "tunnel vxlan0"; empty: the NVA itself.
+	// Object names the thing concerned, such as "tunnel vxlan0"; empty: the NVA itself.
 	Object string `json:"object"`
 	// Prefixes are the first of those concerned, in ascending order; PrefixCount counts all.
 	Prefixes    []netip.Prefix `json:"prefixes"`

@@ -71,7 +71,7 @@ func (h *hub) each(note func(*client)) {
 	}
 }
 
-// change is what has changed on an NVA since the last message.
+// change lists what has changed on an NVA since the last message.
 type change struct {
 	NVA   string   `json:"nva"`
 	Kinds []string `json:"kinds"`

@@ -10,15 +10,12 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
-	"github.com/nvad/nvad/pkg/api"
 	"github.com/nvad/nvad/pkg/api/apitest"
 	"github.com/nvad/nvad/pkg/telemetry"
 	nvadv1 "github.com/nvad/nvad/proto/nvad/v1"
@@ -29,27 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // daemon runs d until the test ends and returns a client of it.
 func daemon(t *testing.T, d *apitest.Daemon) nvadv1.NvadClient {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "nvad")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	path := filepath.Join(dir, "nvad.sock")
-	l, err := api.Listen(path, 0o660, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := api.NewServer(api.Params{Reader: d, Controller: d, AdminGroup: apitest.OwnGroup(t), Build: telemetry.BuildInfo{Version: "v1.2.3"}})
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- api.Serve(ctx, l, s) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	return dial(t, "unix:"+path)
+	return dial(t, "unix:"+apitest.Serve(t, d, telemetry.BuildInfo{Version: "v1.2.3"}))
 }
 
 // dial returns a client of the daemon at target.

@@ -5,7 +5,6 @@ package apitest
 import (
 	"context"
 	"fmt"
-	"github.com/nvad/nvad/pkg/tunnel"
 	"net/netip"
 	"os"
 	"os/user"
@@ -26,6 +25,7 @@ import (
 	"github.com/nvad/nvad/pkg/policy"
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
+	"github.com/nvad/nvad/pkg/tunnel"
 	"github.com/nvad/nvad/pkg/watch"
 )
 
