@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
@@ -20,6 +18,7 @@ import (
 	"github.com/nvad/nvad/pkg/rib"
 	"github.com/nvad/nvad/pkg/route"
 	"github.com/nvad/nvad/pkg/speaker"
+	"github.com/nvad/nvad/pkg/telemetry"
 	"github.com/nvad/nvad/pkg/tunnel"
 )
 
@@ -101,26 +100,7 @@ func nvactl(t *testing.T, socket string, w *world, args ...string) ([]byte, int)
 // of its socket.
 func (w *world) daemon(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "nvad")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	l, err := api.Listen(filepath.Join(dir, "nvad.sock"), 0o660, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := picture(w.self(w.model().Moment()))
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- api.Serve(ctx, l, api.NewServer(api.Params{Reader: d, Controller: d})) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	return filepath.Join(dir, "nvad.sock")
+	return apitest.Serve(t, picture(w.self(w.model().Moment())), telemetry.BuildInfo{})
 }
 
 // picture is a daemon that answers with self.
