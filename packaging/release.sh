@@ -13,6 +13,8 @@
 # of the Debian package of this tree.
 set -eu
 cd "$(dirname "$0")/.."
+# shellcheck source=packaging/replace.sh
+. packaging/replace.sh
 
 dry=
 [ "${1:-}" != --dry-run ] || { dry=1; shift; }
@@ -82,11 +84,16 @@ finish() {
 	rm -rf "$work" "$gnupg"
 }
 
+! foreign "$dir" || {
+	echo "release: refused: $dir has something else than a release that this made: remove it, or name another directory" >&2
+	exit 1
+}
 commit=$(git rev-parse HEAD)
 mkdir -p "$(dirname "$dir")"
 work=$(mktemp -d "$dir.XXXXXX")
 gnupg=$(mktemp -d) # for a dry run; short, because the path of a socket has a maximum length
 trap finish EXIT
+trap 'exit 1' HUP INT TERM
 check_version
 check_tree
 check_changelog
@@ -108,7 +115,6 @@ if [ -z "$dry" ] && [ -z "$tagged" ]; then
 	git tag --sign --local-user="$key" --message="nvad $version" "v$version" "$commit"
 fi
 chmod -R u=rwX,go=rX "$out"
-rm -rf "$dir"
-mv "$out" "$dir"
+replace "$out" "$dir" "$work"
 echo "release: $version is in $dir"
 [ -n "$dry" ] || echo "release: next: git push origin v$version, upload the files, make apt-repo KEY=$key"

@@ -67,7 +67,7 @@ func TestPackage(t *testing.T) {
 		t.Errorf("conffiles: %q", got)
 	}
 	checkDocuments(t, files)
-	sh(t, "shellcheck "+root+"/packaging/debian/* "+root+"/packaging/machine "+root+"/integration/setup.sh "+root+"/integration/rivals/root.sh "+root+"/packaging/version.sh "+root+"/packaging/vuln.sh "+root+"/packaging/release.sh "+root+"/packaging/apt-repo.sh")
+	sh(t, "cd "+root+" && shellcheck "+root+"/packaging/debian/* "+root+"/packaging/machine "+root+"/integration/setup.sh "+root+"/integration/rivals/root.sh "+root+"/packaging/version.sh "+root+"/packaging/vuln.sh "+root+"/packaging/release.sh "+root+"/packaging/apt-repo.sh "+root+"/packaging/replace.sh")
 }
 
 // TestVersion checks the version that is derived from a tree's tags.
